@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libslabclient: shared slabs from per-thread magazines.
+ *
+ *      slabd_alloc --hit--> this thread's magazine          (inline, private)
+ *           '------miss---> process depot --> node's partial list --> slabd
+ *
+ * A hit touches nothing that another thread or process can see. All state of
+ * magazines and depot is private to the process; what others see are the owner
+ * tags in the pool's shared file, which change only when objects move between
+ * a slab and a magazine. So a process killed at any instruction loses nothing:
+ * slabd frees whatever carries its id.
+ *
+ * Functions that return int give 0, or -1 with errno. Functions that return a
+ * pointer give NULL with errno. Any thread may call anything unless said
+ * otherwise. Nothing here prints, exits or installs a handler.
+ *
+ * After fork the child is no client: alloc, free, give and take fail there
+ * with ENOTCONN, reading objects works, and slabd_open makes it a client of
+ * its own. A signal handler may call nothing from this header.
+ */
+#ifndef SLABCLIENT_H
+#define SLABCLIENT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct slabd_pool slabd_pool;
+typedef struct slabd_cache slabd_cache;
+typedef uint64_t slabd_handle;
+
+/* Longest name of a cache or pool, in bytes without the end. */
+#define SLABD_NAME_MAX 63
+/* Open caches a process may have at one time, over all pools. */
+#define SLABD_CACHES_MAX 1024
+/* Objects a magazine holds at most. */
+#define SLABD_MAGAZINE_MAX 256
+
+/* slabd_options.flags */
+#define SLABD_NO_HELPER 1u   /* no helper thread: poll slabd_descriptor() */
+#define SLABD_STRICT_NODE 2u /* every cache local or NULL */
+#define SLABD_FORCE_NODE 4u  /* threads count as on .node, wherever they run */
+#define SLABD_NO_WAIT 8u     /* ENOMEM at once where slabd would have to grow */
+
+/* slabd_cache_create flags */
+#define SLABD_CACHE_STRICT 1u /* local node or NULL, never a remote object */
+
+/* All zero is the default. Read by slabd_open alone, not kept. */
+struct slabd_options {
+	const char *socket;   /* NULL: $SLABD_SOCKET, else the default path */
+	unsigned flags;       /* SLABD_NO_HELPER ... */
+	int node;             /* with SLABD_FORCE_NODE: the kernel's node id */
+	size_t thread_bytes;  /* cap on a thread's magazines; 0: 2 MiB */
+	size_t process_bytes; /* cap on the depot; 0: 256 MiB. Never more than
+	                         a quarter of what the pool has */
+	unsigned wait_ms;     /* longest wait for growth; 0: 200 ms */
+	unsigned spare[5];    /* zero */
+};
+
+/* Counts of one client since it opened the pool, all of its threads. */
+struct slabd_stats {
+	uint64_t refills;       /* runs claimed from slabs */
+	uint64_t refilled;      /* objects in them */
+	uint64_t flushes;       /* batches sent home */
+	uint64_t flushed;       /* objects in them */
+	uint64_t depot_gets;    /* magazine halves taken from the depot */
+	uint64_t depot_puts;    /* magazine halves put there */
+	uint64_t remote_allocs; /* objects taken from another node for want */
+	uint64_t remote_frees;  /* objects freed that live on another node */
+	uint64_t rings;         /* times slabd was told of a shortage */
+	uint64_t waits;         /* times an allocation waited for growth */
+	uint64_t failures;      /* allocations that ended in ENOMEM */
+	uint64_t refused;       /* frees and gives of what was not the caller's */
+	uint64_t spare[4];      /* zero */
+};
+
+/*
+ * Opens a pool and makes the process a client of it.
+ *
+ * pool NULL means "default"; options NULL means defaults. Returns the pool,
+ * owned by the caller until slabd_close. Each call makes one more client.
+ * Errors: ENOENT no such pool or no slabd at the socket, ECONNREFUSED slabd is
+ * not running, EACCES the pool's access list leaves this user out, EPROTO
+ * another ABI version or no slabd at the other end (slabd_last_error has both
+ * versions), EAGAIN the pool has all the clients it may have, ENAMETOOLONG,
+ * EINVAL options, ENOMEM, EMFILE, ETIMEDOUT. Blocks up to five seconds.
+ */
+slabd_pool *slabd_open(const char *pool, const struct slabd_options *options);
+
+/*
+ * Flushes every magazine, gives back all that this client still owns and
+ * unmaps the pool.
+ *
+ * No other thread may be using the pool or its caches; pointers into it are
+ * dead afterwards. In a forked child it only unmaps. Works without slabd.
+ */
+int slabd_close(slabd_pool *pool);
+
+/*
+ * Opens the named cache, and makes it where it is missing.
+ *
+ * size in bytes, 1 to the pool's page (2 MiB as a rule); align 0 or a power of
+ * two up to 4096; flags SLABD_CACHE_*. One process may open a cache many
+ * times and gets the same pointer. Errors: EINVAL size, alignment, flags or an
+ * empty name, ENAMETOOLONG, EEXIST the name is taken with another size,
+ * alignment or flags, ENOSPC the pool has all its caches, EMFILE the process
+ * has SLABD_CACHES_MAX open, ENOTCONN slabd is gone or this is a forked child,
+ * ETIMEDOUT slabd does not answer. Talks to slabd; blocks up to five seconds.
+ */
+slabd_cache *slabd_cache_create(slabd_pool *pool, const char *name, size_t size,
+                                size_t align, unsigned flags);
+
+/*
+ * Closes what slabd_cache_create opened; the last close flushes its magazines.
+ *
+ * Objects stay allocated. No other thread may be using the cache.
+ */
+int slabd_cache_close(slabd_cache *cache);
+
+/* Allocates on a node named by the kernel's id. Errors: as slabd_alloc, and
+ * EINVAL for a node that the pool does not have. Never another node. */
+void *slabd_alloc_node(slabd_cache *cache, int node);
+
+/* Allocates up to n objects into out; returns how many, fewer with errno
+ * ENOMEM. The caller owns each. */
+size_t slabd_alloc_bulk(slabd_cache *cache, size_t n, void **out);
+
+/* Frees n objects of the cache; NULLs are passed over. */
+void slabd_free_bulk(slabd_cache *cache, size_t n, void *const *objects);
+
+/* The handle of an object's first byte: valid in every process. Errors:
+ * EINVAL for a pointer outside the pool (returns SLABD_NO_HANDLE). */
+slabd_handle slabd_handle_of(slabd_pool *pool, const void *object);
+#define SLABD_NO_HANDLE UINT64_MAX
+
+/* The address of a handle here. Errors: EINVAL for no object's handle. Says
+ * nothing of who owns it: see slabd_take. */
+void *slabd_pointer(slabd_pool *pool, slabd_handle handle);
+
+/* This client's id, 1 to 32767; 0 with ENOTCONN in a forked child. */
+unsigned slabd_client_id(slabd_pool *pool);
+
+/*
+ * Makes another client the owner of an object.
+ *
+ * On success the caller no longer owns it; tell the other its handle by any
+ * means. Wait-free. Errors: EPERM the caller does not own it, EINVAL no object
+ * there, ESRCH no such client, ENOTCONN in a forked child. Should the receiver
+ * die before it takes the object, slabd frees it.
+ */
+int slabd_give(slabd_pool *pool, void *object, unsigned client_id);
+
+/* Returns the object of a handle that was given to this client. Wait-free.
+ * Errors: EPERM it is not this client's, EINVAL no object there, ENOTCONN. */
+void *slabd_take(slabd_pool *pool, slabd_handle handle);
+
+/* Makes the calling thread count as on a node (the kernel's id) of this pool;
+ * -1 follows the CPU again. Errors: EINVAL no such node, ENOTCONN. */
+int slabd_thread_node(slabd_pool *pool, int node);
+
+/* Sends home what the calling thread's magazines and the process's depot
+ * hold. Errors: ENOTCONN in a forked child. */
+int slabd_flush(slabd_pool *pool);
+
+/* Fills in this client's counts. Errors: ENOTCONN in a forked child. */
+int slabd_get_stats(slabd_pool *pool, struct slabd_stats *stats);
+
+/* With SLABD_NO_HELPER: a descriptor that is readable when slabd_poll has
+ * something to do. The pool owns it. -1 with ENOTCONN once slabd is gone. */
+int slabd_descriptor(slabd_pool *pool);
+
+/* Serves what slabd asked for; never blocks. Errors: ENOTCONN slabd is gone:
+ * the pool works on with what it has, and does not grow. */
+int slabd_poll(slabd_pool *pool);
+
+/* What this thread's last failed call in this library met, in one line with
+ * the remedy; "" if there was none. Valid until the thread's next call. */
+const char *slabd_last_error(void);
+
+/* "1.2.3" of the library in use. */
+const char *slabd_version(void);
+
+/* ---- the hit path: private to this header ------------------------------ */
+
+/* One thread's magazine of one cache: a stack, the newest object on top. */
+struct slabd_mag_ {
+	uint32_t n;   /* objects here */
+	uint32_t cap; /* objects allowed here */
+	uint32_t key; /* low half of a unit word: cache and home that fit */
+	uint32_t seen;
+	void *obj[SLABD_MAGAZINE_MAX];
+	uint64_t line_[6]; /* an odd count of cache lines: spreads the sets */
+};
+
+/* The public head of a cache. Constant once the cache is open. */
+struct slabd_cache {
+	const char *data_;      /* first byte of the pool's data here */
+	const uint64_t *units_; /* the slab table, read-only */
+	uint64_t n_units_;
+	size_t mag_; /* offset of the cache's magazine in a thread's table */
+};
+
+/* The calling thread's magazine table; never NULL. All zero, so that every
+ * call is a miss, before the thread's first miss and in a forked child. */
+extern __thread struct slabd_mag_ *slabd_mags_
+        __attribute__((tls_model("initial-exec")));
+
+void *slabd_alloc_slow_(slabd_cache *cache);
+void slabd_free_slow_(slabd_cache *cache, void *object);
+
+static inline struct slabd_mag_ *slabd_mag_of_(const slabd_cache *cache)
+{
+	return (struct slabd_mag_ *)(void *)((char *)slabd_mags_ + cache->mag_);
+}
+
+/*
+ * Allocates one object; its bytes are undefined, its owner is this client.
+ *
+ * Errors: ENOMEM the node (and, unless strict, every other node) has nothing
+ * free and slabd could not grow it within the wait, ENOTCONN this process is
+ * no client. A hit is wait-free; a miss is lock-free, and blocks for up to
+ * wait_ms where nothing at all is free and slabd is growing the pool.
+ */
+static inline void *slabd_alloc(slabd_cache *cache)
+{
+	struct slabd_mag_ *mag = slabd_mag_of_(cache);
+	uint32_t n = mag->n;
+	if (__builtin_expect(n != 0, 1))
+		return mag->obj[mag->n = n - 1];
+	return slabd_alloc_slow_(cache);
+}
+
+/*
+ * Frees one object of this cache that this client owns; NULL does nothing.
+ *
+ * An object of another cache or pool, or one that this client does not own, is
+ * refused (the latter when the magazine is flushed) and counted. An object
+ * whose home is another node goes home in a batch. errno is left alone. A hit
+ * is wait-free, a miss lock-free; slabd is not needed.
+ */
+static inline void slabd_free(slabd_cache *cache, void *object)
+{
+	struct slabd_mag_ *mag = slabd_mag_of_(cache);
+	uint64_t unit = (uint64_t)((const char *)object - cache->data_) >> 16;
+	if (__builtin_expect(unit < cache->n_units_, 1)) {
+		uint32_t key = (uint32_t)__atomic_load_n(&cache->units_[unit],
+		                                         __ATOMIC_RELAXED);
+		uint32_t n = mag->n;
+		if (__builtin_expect(key == mag->key && n < mag->cap, 1)) {
+			mag->obj[n] = object;
+			mag->n = n + 1;
+			return;
+		}
+	}
+	slabd_free_slow_(cache, object);
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif

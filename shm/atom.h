@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The only atomic operations of the project. All work on plain integers of 2,
+ * 4 or 8 bytes, in memory that other processes may map, so all are lock-free.
+ *
+ *   peek / poke    relaxed: the value alone matters, nothing is read through it
+ *   get / put      acquire / release: a call names its partner in a comment
+ *                  "pairs: function" on its line or the one above
+ *   cas            compare-and-swap, acquire on success, relaxed on failure
+ *   set / clear    bits, one full-fence operation; the old word comes back
+ *   swap           full-fence exchange
+ *   add            relaxed count
+ *   fence          full: orders an earlier store before a later load
+ */
+#ifndef SHM_ATOM_H
+#define SHM_ATOM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define atom_peek(p) __atomic_load_n((p), __ATOMIC_RELAXED)
+#define atom_poke(p, v) __atomic_store_n((p), (v), __ATOMIC_RELAXED)
+#define atom_get(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
+#define atom_put(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
+#define atom_cas(p, old, v)                                                    \
+	__atomic_compare_exchange_n((p), (old), (v), false, __ATOMIC_ACQUIRE,  \
+	                            __ATOMIC_RELAXED)
+#define atom_set(p, bits) __atomic_fetch_or((p), (bits), __ATOMIC_SEQ_CST)
+#define atom_clear(p, bits) __atomic_fetch_and((p), ~(bits), __ATOMIC_SEQ_CST)
+#define atom_swap(p, v) __atomic_exchange_n((p), (v), __ATOMIC_SEQ_CST)
+#define atom_add(p, v) __atomic_fetch_add((p), (v), __ATOMIC_RELAXED)
+#define atom_fence() __atomic_thread_fence(__ATOMIC_SEQ_CST)
+
+#endif

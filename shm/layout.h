@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The bytes of a pool that two processes agree on.
+ *
+ *   control  written by slabd, read-only for clients
+ *   +------+-------+------+--------+-------+-----------+-------+-------+---------+
+ *   | head | nodes | cpus | caches | marks | unit word | lines | pages | clients |
+ *   +------+-------+------+--------+-------+-----------+-------+-------+---------+
+ *   shared  written by clients; slabd trusts none of it
+ *   +-------+--------+-------+-------+--------------------------------+
+ *   | wants | leases | stats | lists (cache by node) | owner tags      |
+ *   +-------+--------+-------+-------+--------------------------------+
+ *   data    one file a node, mapped one after the other: objects alone
+ *
+ * A unit is 64 KiB of data, the smallest slab. A slab is 2^order units that
+ * start at its head unit, aligned to its size, inside one page. Units are
+ * numbered through the whole pool: unit = offset >> UNIT_SHIFT.
+ *
+ * Letters: (C) constant once the pool is up, (A) atomic, (D) slabd only,
+ * (X) must be zero.
+ */
+#ifndef SHM_LAYOUT_H
+#define SHM_LAYOUT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define LAYOUT_MAGIC UINT64_C(0x314c544344424c53) /* "SLBDCTL1" */
+#define LAYOUT_VERSION 1u
+
+#define UNIT_SHIFT 16
+#define UNIT_BYTES (UINT64_C(1) << UNIT_SHIFT)
+#define PAGE_SHIFT_MIN 21
+#define PAGE_SHIFT_MAX 30
+#define LINE_BYTES 64u /* owner tags are handed out in cache lines */
+#define TAGS_PER_LINE 32u
+#define LINES_PER_UNIT 128u /* enough for a unit of the smallest objects */
+#define STRIDE_MIN 16u
+#define ALIGN_MAX 4096u
+
+#define NODES_MAX 64u
+#define CPUS_MAX 8192u
+#define CACHES_MAX 4096u
+#define CLIENT_IDS 32768u /* ids 1..32767; 0 is nobody */
+#define NAME_BYTES 64u    /* with the terminating zero */
+#define NODE_NONE 0xffu
+#define TAG_FREE 0u
+#define TAG_NONE 0xffffu /* no object here: rounds the last word up */
+
+/* One node, by index; os_id is the kernel's id and may have gaps. 128 bytes. */
+struct layout_node {
+	uint32_t os_id;            /* (C) */
+	uint32_t flags;            /* (C) NODE_* */
+	uint64_t first_unit;       /* (C) */
+	uint64_t n_units;          /* (C) what its file can hold */
+	uint64_t ready_pages;      /* (A) faulted in; slabd writes, relaxed */
+	uint32_t backing;          /* (C) enum backing_kind of numa/ */
+	uint32_t spare;            /* (X) */
+	uint8_t nearest[NODES_MAX]; /* (C) node indexes, nearest first, itself
+	                               first of all; n_nodes of them */
+	uint64_t spare2[3];        /* (X) */
+};
+#define NODE_HAS_CPU 1u
+#define NODE_SIMULATED 2u
+
+/* One cache. Written before state becomes 1, constant afterwards. 128 bytes. */
+struct layout_cache {
+	char name[NAME_BYTES]; /* (C) */
+	uint32_t size;         /* (C) bytes asked for */
+	uint32_t align;        /* (C) */
+	uint32_t stride;       /* (C) bytes from object to object */
+	uint32_t n_objs;       /* (C) objects a slab */
+	uint64_t magic;        /* (C) ceil(2^64 / stride), see slab_index */
+	uint32_t order;        /* (C) slab = UNIT_BYTES << order */
+	uint32_t flags;        /* (C) SLABD_CACHE_* */
+	/* 0 -> 1 (slabd, cache create), never back. put by the pool's cache
+	 * create, paired with get in view_cache: the fields above are whole. A
+	 * kill of slabd before the store leaves an unused row. */
+	uint32_t state;    /* (A) */
+	uint32_t spare[7]; /* (X) */
+};
+
+/* What slabd says of one cache on one node: low mark and refusal. 8 bytes. */
+struct layout_mark {
+	/* Ring slabd when fewer slabs than this are on the list. slabd writes,
+	 * clients peek: a stale value rings late or once too often. */
+	uint32_t low_slabs; /* (A) */
+	/* 1: slabd could not grow this list: do not wait for it. 0 -> 1 (slabd
+	 * refuses a want), 1 -> 0 (slabd, when memory is to be had again or
+	 * asking anew makes sense). Relaxed: grow_seq orders it. */
+	uint32_t denied; /* (A) */
+};
+
+/* One client id. 48 bytes. */
+struct layout_client {
+	/* state in bits 0-7, epoch in 8-39. FREE -> LIVE (slabd, attach),
+	 * LIVE -> DEAD (slabd, pidfd or goodbye, before the sweep), DEAD ->
+	 * FREE (slabd, after the second sweep). put by slabd at each, paired
+	 * with get in view_client_live: a giver that saw LIVE may still race
+	 * with the death, which the second sweep mends. */
+	uint64_t word;  /* (A) */
+	int32_t pid;    /* (D) for people; never a key */
+	uint32_t uid;   /* (D) */
+	int64_t since;  /* (D) seconds since 1970 */
+	char comm[16];  /* (D) the process's name, for people */
+	uint64_t spare; /* (X) */
+};
+enum client_state { CLIENT_FREE, CLIENT_LIVE, CLIENT_DEAD };
+
+/* Counts of one client id, in the shared file; see struct slabd_stats. All are
+ * relaxed adds by the client's threads on their slow paths, read for people
+ * alone; slabd zeroes them at attach. A kill loses one count at the most. */
+#define STATS_WORDS 16u
+enum stats_word {
+	STAT_REFILLS,
+	STAT_REFILLED,
+	STAT_FLUSHES,
+	STAT_FLUSHED,
+	STAT_DEPOT_GETS,
+	STAT_DEPOT_PUTS,
+	STAT_REMOTE_ALLOCS,
+	STAT_REMOTE_FREES,
+	STAT_RINGS,
+	STAT_WAITS,
+	STAT_FAILURES,
+	STAT_REFUSED,
+};
+
+/* First bytes of control. */
+struct layout_head {
+	uint64_t magic;         /* (C) written last: the file is whole */
+	uint32_t version;       /* (C) LAYOUT_VERSION */
+	uint32_t n_nodes;       /* (C) */
+	uint32_t n_cpus;        /* (C) */
+	uint32_t n_caches;      /* (C) rows of the cache table */
+	uint32_t n_ids;         /* (C) CLIENT_IDS */
+	uint32_t page_shift;    /* (C) */
+	uint64_t n_units;       /* (C) of the whole pool */
+	uint64_t control_bytes; /* (C) */
+	uint64_t shared_bytes;  /* (C) */
+	uint64_t data_hint;     /* (C) address where clients map data if free */
+	char name[NAME_BYTES];  /* (C) */
+	/* Counts each growth and each refusal; a futex that waiting clients
+	 * sleep on. Written by slabd, release by the wake's system call; read
+	 * by client waits before they look at the lists. */
+	uint32_t grow_seq;  /* (A) */
+	uint32_t spare;     /* (X) */
+	uint64_t spare2[8]; /* (X) */
+};
+
+/*
+ * The unit word, one a unit, in control. Written by slabd alone.
+ *
+ *    63     56 55     48 47           32 31    24 23     16 15           0
+ *   +---------+---------+---------------+--------+---------+--------------+
+ *   |  zero   |  list   |  units back   |  zero  |  home   | cache, 0: no |
+ *   +---------+---------+---------------+--------+---------+--------------+
+ *                                       '--- the key that the hit compares
+ *
+ * Transitions: 0 -> slab (carve), list -> list' (lend, return), slab -> 0
+ * (uncarve); the last two under the slab's lease. put in slab_carve_srv and
+ * slab_uncarve_srv, paired with get in slab_locate and slab_claim_own; the
+ * inline hit peeks, as it only compares. A kill of slabd half way through a
+ * carve leaves units without their head's tag lines: none is on a list yet.
+ */
+#define WORD_CACHE(w) ((uint32_t)(w) & 0xffffu)
+#define WORD_HOME(w) ((uint32_t)((w) >> 16) & 0xffu)
+#define WORD_BACK(w) ((uint32_t)((w) >> 32) & 0xffffu)
+#define WORD_LIST(w) ((uint32_t)((w) >> 48) & 0xffu)
+#define WORD_KEY(w) ((uint32_t)(w))
+#define WORD_MAKE(cache, home, back, list)                                     \
+	((uint64_t)(cache) | (uint64_t)(home) << 16 | (uint64_t)(back) << 32 | \
+	 (uint64_t)(list) << 48)
+
+/* Where each table lies; computed alike by everyone from the six counts. */
+struct layout_geometry {
+	uint32_t n_nodes, n_cpus, n_caches, page_shift;
+	uint64_t n_units;
+	/* control */
+	uint64_t nodes_off, cpus_off, caches_off, marks_off, words_off;
+	uint64_t lines_off, pages_off, clients_off, control_bytes;
+	/* shared */
+	uint64_t wants_off, leases_off, stats_off, lists_off, tags_off;
+	uint64_t shared_bytes;
+	uint64_t list_stride;    /* bytes a list */
+	uint64_t list_sum_words; /* words of its summary, which comes first */
+	uint64_t list_words;     /* words of its bitmap */
+	uint64_t want_words;
+};
+
+/* Fills in the offsets from the counts. 0, or -EINVAL for counts out of
+ * bounds. */
+int layout_compute(struct layout_geometry *geo);
+
+/* Checks a mapped control head against the size of both files, and computes
+ * its geometry. 0, -EPROTO another version or magic, -EINVAL damaged. */
+int layout_check(const struct layout_head *head, uint64_t control_bytes,
+                 uint64_t shared_bytes, struct layout_geometry *geo);
+
+/*
+ * Picks stride, slab order and objects a slab of a cache. The slab is the
+ * smallest whose waste is at most an eighth; where even a whole page wastes
+ * more (objects over an eighth of a page), the order that wastes least.
+ * 0, or -EINVAL.
+ */
+int layout_fit_cache(uint32_t page_shift, uint64_t size, uint64_t align,
+                     struct layout_cache *out);
+
+#endif
