@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* The command line of slabd, and the configuration that comes of it. */
+#ifndef DAEMON_OPTIONS_H
+#define DAEMON_OPTIONS_H
+
+#include <stdbool.h>
+
+#include "daemon/config.h"
+
+/* What to run with. config is loaded, overridden and checked. */
+struct options {
+	bool foreground;      /* log for a terminal, expect no manager */
+	bool check_config;    /* options_parse has then returned 1 */
+	const char *file;     /* the file read; NULL: embedded default */
+	struct config config;
+};
+
+/*
+ * Parses the command line, reads the file and checks the outcome.
+ *
+ * Without --config it is CONFIG_FILE if that exists, else the embedded
+ * default. Does not call log_setup or service_setup: the caller does, with
+ * config.log_level and foreground. Returns 0 run; 1 done, exit with 0 (help,
+ * version, --check-config of a good file); -EINVAL exit with 2, everything is
+ * said on standard error with the remedy. opts->file points into argv.
+ */
+int options_parse(int argc, char **argv, struct options *opts);
+
+#endif
