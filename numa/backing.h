@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A pool's data files, one a node: sealed, bound to the node, faulted in.
+ *
+ * Each is a memfd of the node's full size, sparse beyond the start pages. The
+ * ladder is 1 GiB hugepages, 2 MiB hugepages, transparent hugepages, 4 KiB
+ * pages; every step down carries its reason and the command that would make
+ * the better rung possible. The unit of all page numbers is 1 << page_shift:
+ * 30 if every node got 1 GiB pages, else 21 whatever the kind.
+ *
+ * The file, not a mapping, holds the memory: we keep no lasting mapping. The
+ * kernel keeps a binding with the file for shmem only; that of hugetlb lasts
+ * as long as our window, so every page must be faulted in by open or grow and
+ * never by a client.
+ *
+ * One thread at a time may work on a struct backing.
+ */
+#ifndef NUMA_BACKING_H
+#define NUMA_BACKING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "numa/topo.h"
+
+enum backing_kind { BACKING_1G, BACKING_2M, BACKING_THP, BACKING_4K };
+
+/* kind was not to be had on this node. */
+struct backing_step {
+	unsigned node_ix;
+	enum backing_kind kind;
+	char reason[200];
+	char remedy[200]; /* a command, or "" if nothing helps */
+};
+
+struct backing_node {
+	int fd;
+	enum backing_kind kind;
+	bool bound;              /* pages come from this node alone */
+	uint64_t file_bytes;     /* whole pages */
+	uint64_t reserved_pages; /* hugepages that we added to the system */
+	uint64_t ready_pages;    /* faulted in */
+	double populate_ms;      /* reserving and faulting in, at open */
+	char reason[200]; /* why nothing better, or what the last grow lacked */
+	char remedy[200];
+	char note[200]; /* why it is not bound, or "" */
+};
+
+struct backing {
+	unsigned n_nodes;
+	unsigned page_shift;
+	bool may_reserve;
+	const struct topo *topo;
+	char sysfs[128];
+	struct backing_node node[TOPO_NODES_MAX];
+	unsigned n_steps;
+	struct backing_step steps[3 * TOPO_NODES_MAX];
+	char error[200]; /* why backing_open failed, or "" */
+};
+
+struct backing_request {
+	const struct topo *topo; /* must outlive the backing */
+	const char *name;        /* seen in /proc/PID/maps; up to 200 bytes */
+	enum backing_kind first; /* the rung to start from */
+	bool may_reserve;        /* raise nr_hugepages where it falls short */
+	const uint64_t *file_bytes;  /* by node; rounded up to the page */
+	const uint64_t *start_bytes; /* by node; faulted in at once */
+	/* Called while faulting in, at most once per 64 MiB or page, by one
+	 * thread at a time, which is not the caller's. May be NULL. */
+	void (*progress)(void *arg, unsigned node_ix, uint64_t done_pages,
+	                 uint64_t all_pages);
+	void *progress_arg;
+	const char *sysfs; /* NULL: "/sys" */
+};
+
+/*
+ * Fill out, one file a node of the topology, a thread a node. Returns 0, or
+ * -errno with nothing left behind and out->error set: -EINVAL (sizes),
+ * -EMFILE or -ENFILE (descriptors), -ENOMEM (not even 4 KiB pages). Give a
+ * successful one to backing_close.
+ */
+int backing_open(struct backing *out, const struct backing_request *request);
+
+/*
+ * Fault in n_pages from first_page on of one node, none of them ready yet;
+ * more hugepages are reserved where that is allowed. *got_pages is how many,
+ * from first_page on, are ready now; the rest stays a hole. Returns 0 if all,
+ * else -EINVAL (range), -ENOSPC (no hugepages) or -ENOMEM (no memory), with
+ * the node's reason and remedy set.
+ */
+int backing_grow(struct backing *backing, unsigned node_ix,
+                 uint64_t first_page, uint64_t n_pages, uint64_t *got_pages);
+
+/*
+ * Take the memory of n_pages from first_page on away, ready or not, and give
+ * hugepages that we added back to the system. Who touches them afterwards
+ * may take SIGBUS. Returns 0, -EINVAL (range) or -errno.
+ */
+int backing_shrink(struct backing *backing, unsigned node_ix,
+                   uint64_t first_page, uint64_t n_pages);
+
+/* Close all files and give back what we reserved: at once where pages are
+ * free, and by the kernel as they fall free where clients still map them. */
+void backing_close(struct backing *backing);
+
+/* "1g", "2m", "thp", "4k". */
+const char *backing_kind_name(enum backing_kind kind);
+
+#endif

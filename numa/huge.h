@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The kernel's hugepage pools: how many pages a node has, more, fewer.
+ *
+ * sysfs is where sysfs is mounted, NULL for "/sys"; tests give a tree of
+ * their own. os_node is the kernel's node id; HUGE_ANY_NODE, or a node that
+ * has no folder, means the pool of the whole machine. page_shift is 21 or 30.
+ * Changes are steps from the present count, under an flock of the count's
+ * file, so that several slabd do not undo each other's.
+ */
+#ifndef NUMA_HUGE_H
+#define NUMA_HUGE_H
+
+#include <stdint.h>
+
+#define HUGE_ANY_NODE (~0u)
+
+struct huge_counts {
+	uint64_t total_pages;   /* in the pool, surplus ones included */
+	uint64_t free_pages;    /* used by nobody; some may be promised */
+	uint64_t surplus_pages; /* vanish as soon as they are freed */
+	uint64_t spare_pages;   /* free and promised to nobody */
+	char file[160];         /* the nr_hugepages file that rules the pool */
+};
+
+/* Returns 0, -ENOENT (the kernel has no pages of this size) or -errno. */
+int huge_count(const char *sysfs, unsigned os_node, unsigned page_shift,
+               struct huge_counts *out);
+
+/*
+ * Ask for n more pages. *got is how many came: the kernel may find fewer, and
+ * that is no error. Returns 0, -EACCES (not permitted), -ENOENT or -errno.
+ */
+int huge_reserve(const char *sysfs, unsigned os_node, unsigned page_shift,
+                 uint64_t n, uint64_t *got);
+
+/* Give up to n free pages back, never one that is in use or promised; *gone
+ * is how many went. Errors as huge_reserve. */
+int huge_release(const char *sysfs, unsigned os_node, unsigned page_shift,
+                 uint64_t n, uint64_t *gone);
+
+/* Lower the pool by n pages though they are in use: the kernel takes as many
+ * back when somebody frees them. For files that outlive us in clients. */
+int huge_owe(const char *sysfs, unsigned os_node, unsigned page_shift,
+             uint64_t n);
+
+#endif
