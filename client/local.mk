@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: MIT
+# libclient.la is the library's own code, for the tests to link;
+# libslabclient.la is what users get: it and shm/, slabd_* alone visible.
+noinst_LTLIBRARIES += libclient.la
+libclient_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden -include client/export.h
+
+libclient_la_SOURCES =
+libclient_la_SOURCES += client/export.h
+
+include_HEADERS += client/slabclient.h
+lib_LTLIBRARIES += client/libslabclient.la
+client_libslabclient_la_SOURCES =
+client_libslabclient_la_LIBADD = libclient.la libshm.la
+client_libslabclient_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 \
+	-Wl,--version-script=$(srcdir)/client/libslabclient.map
+if !SANITIZED
+client_libslabclient_la_LDFLAGS += -Wl,-z,defs
+endif
+client_libslabclient_la_DEPENDENCIES = libclient.la libshm.la \
+	$(srcdir)/client/libslabclient.map
+EXTRA_DIST += client/libslabclient.map
+
+pkgconfigdir = $(libdir)/pkgconfig
+nodist_pkgconfig_DATA = client/slabclient.pc

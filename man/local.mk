@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+# One line a page: dist_man_MANS += man/slabd.8

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+#
+# A unit test of shm/, numa/ or daemon/ is one line: unit_tests += tests/test_x
+# from tests/test_x.c. One of client/ has a second line: the libraries,
+#     tests_test_x_LDADD = $(client_test_libs)
+# A program that prints TAP itself: tap_programs += tests/step_x (same rules).
+# A script that does: tap_scripts += tests/check_x.sh
+
+LDADD = libdaemon.la libnumatopo.la libshm.la $(daemon_libs) $(numa_libs) \
+	$(CRITERION_LIBS)
+client_test_libs = libclient.la libshm.la $(CRITERION_LIBS)
+
+unit_tests =
+
+tap_programs =
+
+tap_scripts =
+
+check_PROGRAMS += $(tap_programs)
+TESTS += $(tap_scripts) $(tap_programs)
+if HAVE_CRITERION
+check_PROGRAMS += $(unit_tests)
+TESTS += $(unit_tests)
+else
+TESTS += tests/no_criterion.sh
+endif
+
+dist_check_SCRIPTS = $(tap_scripts) tests/no_criterion.sh tests/run_one.sh
+
+# Data that tests read: EXTRA_DIST += tests/x.conf
+
+TEST_EXTENSIONS = .sh
+tap_driver = env AM_TAP_AWK='$(AWK)' $(SHELL) \
+	$(top_srcdir)/build-aux/tap-driver.sh
+LOG_DRIVER = $(tap_driver)
+SH_LOG_DRIVER = $(tap_driver)
+LOG_COMPILER = $(SHELL) $(top_srcdir)/tests/run_one.sh
+SH_LOG_COMPILER = $(SHELL) $(top_srcdir)/tests/run_one.sh
+AM_TESTS_ENVIRONMENT = \
+	builddir='$(abs_top_builddir)'; export builddir; \
+	srcdir='$(abs_top_srcdir)'; export srcdir; \
+	SLABD_NM='$(NM)'; export SLABD_NM;
