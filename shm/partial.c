@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+#include "shm/partial.h"
+
+struct partial partial_of(const struct view *view, uint32_t cache,
+                          uint32_t node)
+{
+	const struct layout_geometry *geo = &view->geo;
+	uint64_t ix = (uint64_t)(cache - 1) * geo->n_nodes + node;
+	struct partial list;
+	list.sum = (void *)(view->lists + ix * geo->list_stride);
+	list.bits = list.sum + geo->list_sum_words;
+	list.n_sum = geo->list_sum_words;
+	list.n_bits = geo->list_words;
+	return list;
+}
+
+static uint64_t bit_of(uint64_t ix)
+{
+	return UINT64_C(1) << (ix % 64);
+}
+
+/* The first set bit at or above from in n words; n * 64 when none is. */
+static uint64_t find_bit(const uint64_t *words, uint64_t n, uint64_t from)
+{
+	uint64_t mask = ~UINT64_C(0) << (from % 64);
+	for (uint64_t w = from / 64; w < n; w++, mask = ~UINT64_C(0)) {
+		uint64_t seen = atom_peek(&words[w]) & mask;
+		if (seen != 0)
+			return w * 64 + (uint64_t)__builtin_ctzll(seen);
+	}
+	return n * 64;
+}
+
+uint32_t partial_next(const struct partial *list, uint32_t from)
+{
+	uint64_t w = from / 64;
+	uint64_t mask = ~UINT64_C(0) << (from % 64);
+	while ((w = find_bit(list->sum, list->n_sum, w)) < list->n_bits) {
+		uint64_t seen = atom_peek(&list->bits[w]);
+		if (w == from / 64)
+			seen &= mask;
+		if (seen != 0)
+			return (uint32_t)(w * 64 +
+			                  (uint64_t)__builtin_ctzll(seen));
+		w++;
+	}
+	return PARTIAL_NONE;
+}
+
+static void set_bit(uint64_t *words, uint64_t ix)
+{
+	if ((atom_peek(&words[ix / 64]) & bit_of(ix)) == 0)
+		atom_set(&words[ix / 64], bit_of(ix));
+}
+
+void partial_set_any(const struct partial *list, uint32_t unit)
+{
+	set_bit(list->bits, unit);
+	set_bit(list->sum, unit / 64);
+}
+
+void partial_clear_any(const struct partial *list, uint32_t unit)
+{
+	uint64_t w = unit / 64;
+	if ((atom_clear(&list->bits[w], bit_of(unit)) & ~bit_of(unit)) != 0)
+		return;
+	atom_clear(&list->sum[w / 64], bit_of(w));
+	if (atom_peek(&list->bits[w]) != 0)
+		atom_set(&list->sum[w / 64], bit_of(w));
+}
+
+bool partial_has(const struct partial *list, uint32_t unit)
+{
+	uint64_t w = unit / 64;
+	return (atom_peek(&list->bits[w]) & bit_of(unit)) != 0 &&
+	       (atom_peek(&list->sum[w / 64]) & bit_of(w)) != 0;
+}
+
+uint32_t partial_count(const struct partial *list, uint32_t limit)
+{
+	uint32_t count = 0;
+	uint64_t w = 0;
+	while (count < limit &&
+	       (w = find_bit(list->sum, list->n_sum, w)) < list->n_bits) {
+		uint64_t seen = atom_peek(&list->bits[w++]);
+		count += (uint32_t)__builtin_popcountll(seen);
+	}
+	return count;
+}
+
+uint32_t partial_check(const struct partial *list)
+{
+	for (uint64_t w = 0; w < list->n_bits; w++)
+		if (atom_peek(&list->bits[w]) != 0 &&
+		    (atom_peek(&list->sum[w / 64]) & bit_of(w)) == 0)
+			return (uint32_t)w;
+	return PARTIAL_NONE;
+}
+
+uint32_t partial_repair_any(const struct partial *list)
+{
+	uint32_t missing = 0;
+	for (uint64_t w = 0; w < list->n_bits; w++) {
+		if (atom_peek(&list->bits[w]) == 0)
+			continue;
+		missing += (atom_set(&list->sum[w / 64], bit_of(w)) &
+		            bit_of(w)) == 0;
+	}
+	return missing;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Partial lists: per cache and node, a bitmap over the pool's units with the
+ * head units of slabs that have something free, and above it a summary with a
+ * bit for each word of the bitmap that is not 0.
+ *
+ *   summary   | 1 0 0 1 ...
+ *   bitmap    | 0000100.. | 0 | 0 | 1000010.. | ...
+ *
+ * Both are hints. A bit that is set wrongly costs one look; a bit that is
+ * missing must not last. Who races with whom:
+ *
+ *                 clear (lessee)                      set (freer)
+ *   bit        clear, fence, scan tags, set       store tag, fence, set if clear
+ *   summary    clear, fence, read word, set       set bit, fence, set if clear
+ *
+ * The fence between a store and the load that follows it makes one of the two
+ * see the other. A kill in between leaves a bit missing, which the sweep sets,
+ * as it sets every bit that the tags say is due.
+ */
+#ifndef SHM_PARTIAL_H
+#define SHM_PARTIAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shm/view.h"
+
+#define PARTIAL_NONE UINT32_MAX
+
+struct partial {
+	uint64_t *sum;  /* (A) summary words */
+	uint64_t *bits; /* (A) bitmap words */
+	uint64_t n_sum;
+	uint64_t n_bits;
+};
+
+/* The list of a cache (1..) on a node index; both in range. */
+struct partial partial_of(const struct view *view, uint32_t cache,
+                          uint32_t node);
+
+/* The lowest unit at or above from whose bit is set, or PARTIAL_NONE. */
+uint32_t partial_next(const struct partial *list, uint32_t from);
+
+/* Sets a unit's bit if it is clear. The caller's tag stores and a full fence
+ * come before. Wait-free; any thread of any process. */
+void partial_set_any(const struct partial *list, uint32_t unit);
+
+/* Clears a unit's bit, with a full fence before anything after it. */
+void partial_clear_any(const struct partial *list, uint32_t unit);
+
+/* Whether the bit, and the summary's bit above it, are set. */
+bool partial_has(const struct partial *list, uint32_t unit);
+
+/* How many bits are set; stops counting at limit. */
+uint32_t partial_count(const struct partial *list, uint32_t limit);
+
+/* The index of a bitmap word that is not 0 while its summary bit is, or
+ * PARTIAL_NONE: what a check looks for. */
+uint32_t partial_check(const struct partial *list);
+
+/* Sets every summary bit that is due. Returns how many were missing. */
+uint32_t partial_repair_any(const struct partial *list);
+
+#endif

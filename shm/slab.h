@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Slabs: runs of one cache's objects. Takes units of data and a run of tag
+ * lines from slabd, hands out objects by the run to whoever claims them.
+ *
+ *   carve     0 -> slab      slabd, on units that are nobody's
+ *   claim     free -> owned  a client, under the slab's lease
+ *   release   owned -> free  the owner, without a lease
+ *   sweep     dead -> free   slabd, told by a pidfd
+ *   uncarve   slab -> 0      slabd, under the lease, all tags free
+ *
+ *              | claim          release          sweep         uncarve
+ *   claim      | lease          disjoint tags    disjoint      lease
+ *   release    |                disjoint tags    disjoint      an owned tag
+ *              |                                               forbids it
+ */
+#ifndef SHM_SLAB_H
+#define SHM_SLAB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shm/view.h"
+
+#define SLAB_RUN_MAX 256u
+
+/* Who claims or releases. */
+struct slab_user {
+	const struct view *view;
+	char *data;     /* where the pool's data is mapped here */
+	uint32_t id;    /* 1..32767 */
+	uint32_t epoch; /* low 16 bits go into leases */
+};
+
+/* Where an object lies. */
+struct slab_place {
+	const struct layout_cache *cache;
+	uint64_t word; /* of the head unit */
+	uint32_t head;
+	uint32_t ix;
+	uint16_t *tag;
+};
+
+/* The tags of a slab by its head unit. */
+uint16_t *slab_tags(const struct view *view, uint32_t head);
+
+/* Tag lines that a slab of a cache takes. */
+uint32_t slab_lines(const struct layout_cache *cache);
+
+/* Finds the object at an offset of the pool's data. 0; -EINVAL when no
+ * object starts there. */
+int slab_locate(const struct view *view, uint64_t off,
+                struct slab_place *place);
+
+/*
+ * Claims up to want (<= SLAB_RUN_MAX) objects of a cache from a node's list,
+ * lowest address first, into out. Returns how many: 0 when the list has
+ * nothing to claim right now. Stops at a quarter of want rather than walk
+ * many slabs. *ring is set when slabd ought to be told that the list is low.
+ * Lock-free: slabs whose lease is held are passed over.
+ */
+uint32_t slab_claim_any(const struct slab_user *user, uint32_t cache,
+                        uint32_t node, uint32_t want, void **out, bool *ring);
+
+/* Frees n (<= SLAB_RUN_MAX) objects of this user. Returns how many were
+ * refused: not an object, or not the user's. Wait-free. */
+uint32_t slab_release_any(const struct slab_user *user, uint32_t n,
+                          void *const *objects);
+
+/* Sets the slab's bit on its own list if the tags say so. */
+void slab_relist_any(const struct view *view, uint32_t head);
+
+/* Makes a slab of free units; tag_line is a run of slab_lines() lines that is
+ * nobody's. list is the node index on whose list it stands. */
+void slab_carve_srv(const struct view *view, uint32_t head, uint32_t cache,
+                    uint32_t home, uint32_t list, uint32_t tag_line);
+
+/* Empties the units of a slab whose objects are all free. 0, -EBUSY when its
+ * lease is held or something is owned. */
+int slab_uncarve_srv(const struct view *view, uint32_t head);
+
+/* What a sweep did. */
+struct slab_swept {
+	uint64_t objects;
+	uint64_t leases;
+	uint64_t bits; /* list bits that were missing */
+};
+
+/* Frees everything that carries id, breaks its leases and sets every list bit
+ * that is due. The id's process is dead. Idempotent: a sweep cut short by the
+ * death of slabd is simply done again. */
+void slab_sweep_srv(const struct view *view, uint32_t id,
+                    struct slab_swept *swept);
+
+#endif

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* What slabd alone does to slabs: carve, uncarve, sweep. */
+#include <errno.h>
+
+#include "shm/lease.h"
+#include "shm/partial.h"
+#include "shm/slab.h"
+#include "shm/tags.h"
+
+static void put_words(const struct view *view, uint32_t head, uint32_t n_units,
+                      uint64_t word)
+{
+	uint64_t *words = (uint64_t *)(uintptr_t)view->words;
+	/* The head last: with it the slab is there as a whole. */
+	for (uint32_t back = n_units; back-- > 0;) {
+		uint64_t unit_word = word;
+		if (word != 0)
+			unit_word |= (uint64_t)back << 32;
+		/* pairs: slab_locate */
+		atom_put(&words[head + back], unit_word);
+	}
+}
+
+void slab_carve_srv(const struct view *view, uint32_t head, uint32_t cache,
+                    uint32_t home, uint32_t list, uint32_t tag_line)
+{
+	const struct layout_cache *row = &view->caches[cache - 1];
+	uint32_t *lines = (uint32_t *)(uintptr_t)view->lines;
+	struct partial to = partial_of(view, cache, list);
+	atom_poke(&lines[head], tag_line);
+	tags_init_srv(slab_tags(view, head), row->n_objs, slab_lines(row));
+	atom_poke(&view->leases[head], 0u);
+	put_words(view, head, 1u << row->order,
+	          WORD_MAKE(cache, home, 0, list));
+	atom_fence();
+	partial_set_any(&to, head);
+}
+
+int slab_uncarve_srv(const struct view *view, uint32_t head)
+{
+	uint64_t word = atom_peek(&view->words[head]);
+	const struct layout_cache *row = view_cache(view, WORD_CACHE(word));
+	uint32_t *lease = &view->leases[head];
+	struct partial list;
+	if (row == NULL || WORD_BACK(word) != 0)
+		return -EINVAL;
+	if (!lease_take_any(lease, LEASE_SRV, 0))
+		return -EBUSY;
+	if (tags_count_free(slab_tags(view, head), row->n_objs) != row->n_objs) {
+		lease_drop_own(lease);
+		return -EBUSY;
+	}
+	put_words(view, head, 1u << row->order, 0);
+	list = partial_of(view, WORD_CACHE(word), WORD_LIST(word));
+	partial_clear_any(&list, head);
+	lease_drop_own(lease);
+	return 0;
+}
+
+/* Sets the list bit that a slab is due. */
+static void relist(const struct view *view, uint32_t head, uint64_t word,
+                   const struct layout_cache *row, struct slab_swept *swept)
+{
+	struct partial list =
+	        partial_of(view, WORD_CACHE(word), WORD_LIST(word));
+	if (partial_has(&list, head))
+		return;
+	if (!tags_any_free(slab_tags(view, head), row->n_objs))
+		return;
+	partial_set_any(&list, head);
+	swept->bits++;
+}
+
+void slab_sweep_srv(const struct view *view, uint32_t id,
+                    struct slab_swept *swept)
+{
+	uint32_t step;
+	for (uint32_t head = 0; head < view->geo.n_units; head += step) {
+		uint64_t word = atom_peek(&view->words[head]);
+		const struct layout_cache *row =
+		        view_cache(view, WORD_CACHE(word));
+		step = 1;
+		if (row == NULL || WORD_BACK(word) != 0)
+			continue;
+		step = 1u << row->order;
+		swept->objects += tags_sweep_srv(slab_tags(view, head),
+		                                 row->n_objs, (uint16_t)id);
+		atom_fence();
+		relist(view, head, word, row, swept);
+		swept->leases += lease_break_srv(&view->leases[head], id);
+	}
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* The operations on single tags, and those whose speed does not matter. */
+#include "shm/tags.h"
+
+#include "shm/atom.h"
+#include "shm/layout.h"
+
+void tags_init_srv(uint16_t *tags, uint32_t n, uint32_t n_lines)
+{
+	for (uint32_t i = 0; i < n_lines * TAGS_PER_LINE; i++)
+		atom_poke(&tags[i], (uint16_t)(i < n ? TAG_FREE : TAG_NONE));
+}
+
+bool tags_free_own(uint16_t *tag, uint16_t own)
+{
+	if (atom_peek(tag) != own)
+		return false;
+	/* pairs: tags_claim_own; what the owner wrote comes before. */
+	atom_put(tag, (uint16_t)TAG_FREE);
+	return true;
+}
+
+bool tags_give_own(uint16_t *tag, uint16_t own, uint16_t other)
+{
+	if (atom_peek(tag) != own)
+		return false;
+	/* pairs: slabd_take; the receiver sees what the giver wrote. */
+	atom_put(tag, other);
+	return true;
+}
+
+void tags_count_owners(const uint16_t *tags, uint32_t n, uint32_t *counts)
+{
+	for (uint32_t i = 0; i < n; i++)
+		counts[atom_peek(&tags[i])]++;
+}

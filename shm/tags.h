@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owner tags: 16 bits an object, in the shared file, the only truth about who
+ * owns what. 0 is free, 1..32767 a client, 0xffff no object at all.
+ *
+ *   who \ on        0 (free)                  own id           another's
+ *   lease holder    0 -> own id (claim)       -                never writes
+ *   any owner       never writes              own -> 0 (free)  never writes
+ *                                             own -> other (give)
+ *   slabd           -> 0xffff at carve        -                dead -> 0 (sweep)
+ *
+ * So a word of four tags that are all 0 has one possible writer, the lease
+ * holder, and takes one wide store. A kill between any two stores leaves every
+ * tag either free or carrying an id that the sweep knows.
+ *
+ * tags_wide.c works on four tags at a time; tags_narrow.c does the same one by
+ * one, for the thread sanitizer and as the reference in the tests.
+ */
+#ifndef SHM_TAGS_H
+#define SHM_TAGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Tags of a slab: n objects, rounded up to whole words by TAG_NONE. */
+#define TAGS_WORD 4u
+#define TAGS_EACH UINT64_C(0x0001000100010001)
+
+/* Makes all n free and fills the last word up with TAG_NONE. The run is as
+ * long as n_lines * TAGS_PER_LINE. Nobody else may be looking. */
+void tags_init_srv(uint16_t *tags, uint32_t n, uint32_t n_lines);
+
+/*
+ * Turns up to want free tags into id, lowest first, and writes their indexes
+ * to out. The caller holds the slab's lease. Returns how many; fewer than want
+ * only when it saw no more free ones.
+ */
+uint32_t tags_claim_own(uint16_t *tags, uint32_t n, uint16_t id, uint32_t want,
+                        uint32_t *out);
+
+/* Whether any of n tags is free right now. */
+bool tags_any_free(const uint16_t *tags, uint32_t n);
+
+/* How many of n tags are free right now. */
+uint32_t tags_count_free(const uint16_t *tags, uint32_t n);
+
+/* Turns every tag that carries id into 0; returns how many. The owner is dead
+ * or has said goodbye, so nobody else writes them. */
+uint32_t tags_sweep_srv(uint16_t *tags, uint32_t n, uint16_t id);
+
+/* own -> 0. False, and nothing changed, when the tag is not own. */
+bool tags_free_own(uint16_t *tag, uint16_t own);
+
+/* own -> other. False, and nothing changed, when the tag is not own. */
+bool tags_give_own(uint16_t *tag, uint16_t own, uint16_t other);
+
+/* Adds the owners of n tags to a table of 65536 counts. */
+void tags_count_owners(const uint16_t *tags, uint32_t n, uint32_t *counts);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* One tag at a time: what the thread sanitizer can follow, and the reference
+ * that tags_wide.c is tested against. */
+#include "shm/tags.h"
+
+#include "shm/atom.h"
+#include "shm/layout.h"
+
+uint32_t tags_claim_own(uint16_t *tags, uint32_t n, uint16_t id, uint32_t want,
+                        uint32_t *out)
+{
+	uint32_t got = 0;
+	for (uint32_t i = 0; i < n && got < want; i++) {
+		/* pairs: tags_free_own; the last owner's writes come first. */
+		if (atom_get(&tags[i]) != TAG_FREE)
+			continue;
+		atom_poke(&tags[i], id);
+		out[got++] = i;
+	}
+	return got;
+}
+
+bool tags_any_free(const uint16_t *tags, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (atom_peek(&tags[i]) == TAG_FREE)
+			return true;
+	return false;
+}
+
+uint32_t tags_count_free(const uint16_t *tags, uint32_t n)
+{
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < n; i++)
+		count += atom_peek(&tags[i]) == TAG_FREE;
+	return count;
+}
+
+uint32_t tags_sweep_srv(uint16_t *tags, uint32_t n, uint16_t id)
+{
+	uint32_t swept = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		if (atom_peek(&tags[i]) != id)
+			continue;
+		/* pairs: tags_claim_own; the dead owner's writes are over. */
+		atom_put(&tags[i], (uint16_t)TAG_FREE);
+		swept++;
+	}
+	return swept;
+}

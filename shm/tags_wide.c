@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Four tags a step. A wide load that sees four zeros under the lease may be
+ * answered with one wide store: nobody but the lease holder writes a free tag.
+ * Mixed sizes are sound here as every store covers whole tags, and x86-64,
+ * AArch64 and POWER keep aligned 8-byte accesses single-copy atomic.
+ */
+#include "shm/tags.h"
+
+#include "shm/atom.h"
+#include "shm/layout.h"
+
+/* Tags are read and written in both sizes. */
+typedef uint64_t __attribute__((may_alias)) tag_word;
+
+static const tag_word *words_of(const uint16_t *tags)
+{
+	return (const tag_word *)(const void *)tags;
+}
+
+static uint32_t n_words(uint32_t n)
+{
+	return (n + TAGS_WORD - 1) / TAGS_WORD;
+}
+
+/* High bit of each 16-bit lane that is zero; exact, no borrow between lanes. */
+static uint64_t zero_lanes(uint64_t word)
+{
+	uint64_t low = UINT64_C(0x7fff7fff7fff7fff);
+	return ~(((word & low) + low) | word | low);
+}
+
+static uint32_t lane_of(uint64_t lanes)
+{
+	return (uint32_t)__builtin_ctzll(lanes) / 16;
+}
+
+static uint32_t claim_lanes(uint16_t *tags, uint64_t lanes, uint16_t id,
+                            uint32_t first, uint32_t want, uint32_t *out)
+{
+	uint32_t got = 0;
+	for (; lanes != 0 && got < want; lanes &= lanes - 1) {
+		uint32_t ix = first + lane_of(lanes);
+		atom_poke(&tags[ix], id);
+		out[got++] = ix;
+	}
+	return got;
+}
+
+static uint32_t claim_word(tag_word *word, uint16_t id, uint32_t first,
+                           uint32_t *out)
+{
+	atom_poke(word, TAGS_EACH * id);
+	for (uint32_t lane = 0; lane < TAGS_WORD; lane++)
+		out[lane] = first + lane;
+	return TAGS_WORD;
+}
+
+uint32_t tags_claim_own(uint16_t *tags, uint32_t n, uint16_t id, uint32_t want,
+                        uint32_t *out)
+{
+	tag_word *words = (tag_word *)(void *)tags;
+	uint32_t got = 0;
+	for (uint32_t w = 0; w < n_words(n) && got < want; w++) {
+		/* pairs: tags_free_own; the last owner's writes come first. */
+		uint64_t seen = atom_get(&words[w]);
+		uint32_t first = w * TAGS_WORD;
+		if (seen == 0 && want - got >= TAGS_WORD)
+			got += claim_word(&words[w], id, first, out + got);
+		else
+			got += claim_lanes(tags, zero_lanes(seen), id, first,
+			                   want - got, out + got);
+	}
+	return got;
+}
+
+bool tags_any_free(const uint16_t *tags, uint32_t n)
+{
+	const tag_word *words = words_of(tags);
+	for (uint32_t w = 0; w < n_words(n); w++)
+		if (zero_lanes(atom_peek(&words[w])) != 0)
+			return true;
+	return false;
+}
+
+uint32_t tags_count_free(const uint16_t *tags, uint32_t n)
+{
+	const tag_word *words = words_of(tags);
+	uint32_t count = 0;
+	for (uint32_t w = 0; w < n_words(n); w++) {
+		uint64_t lanes = zero_lanes(atom_peek(&words[w]));
+		count += (uint32_t)__builtin_popcountll(lanes);
+	}
+	return count;
+}
+
+static uint32_t sweep_word(uint16_t *tags, uint64_t lanes)
+{
+	uint32_t swept = 0;
+	for (; lanes != 0; lanes &= lanes - 1, swept++)
+		/* pairs: tags_claim_own; the dead owner's writes are over. */
+		atom_put(&tags[lane_of(lanes)], (uint16_t)TAG_FREE);
+	return swept;
+}
+
+uint32_t tags_sweep_srv(uint16_t *tags, uint32_t n, uint16_t id)
+{
+	const tag_word *words = words_of(tags);
+	uint32_t swept = 0;
+	for (uint32_t w = 0; w < n_words(n); w++) {
+		uint64_t lanes =
+		        zero_lanes(atom_peek(&words[w]) ^ (TAGS_EACH * id));
+		if (lanes != 0)
+			swept += sweep_word(tags + w * TAGS_WORD, lanes);
+	}
+	return swept;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+#include "shm/view.h"
+
+void view_init(struct view *view, const struct layout_geometry *geo,
+               const void *control, void *shared)
+{
+	const char *c = control;
+	char *s = shared;
+	view->geo = *geo;
+	view->head = control;
+	view->nodes = (const void *)(c + geo->nodes_off);
+	view->cpus = (const void *)(c + geo->cpus_off);
+	view->caches = (const void *)(c + geo->caches_off);
+	view->marks = (const void *)(c + geo->marks_off);
+	view->words = (const void *)(c + geo->words_off);
+	view->lines = (const void *)(c + geo->lines_off);
+	view->pages = (const void *)(c + geo->pages_off);
+	view->clients = (const void *)(c + geo->clients_off);
+	view->wants = (void *)(s + geo->wants_off);
+	view->leases = (void *)(s + geo->leases_off);
+	view->stats = (void *)(s + geo->stats_off);
+	view->lists = s + geo->lists_off;
+	view->tags = (void *)(s + geo->tags_off);
+}
+
+const struct layout_cache *view_cache(const struct view *view, uint32_t cache)
+{
+	if (cache == 0 || cache > view->geo.n_caches)
+		return NULL;
+	/* pairs: cachetab_create; the row is whole once its state says so. */
+	if (atom_get(&view->caches[cache - 1].state) == 0)
+		return NULL;
+	return &view->caches[cache - 1];
+}
+
+bool view_client_live(const struct view *view, uint32_t id)
+{
+	if (id == 0 || id >= CLIENT_IDS)
+		return false;
+	/* pairs: ident_set; an id is live only once it was swept. */
+	return (atom_get(&view->clients[id].word) & 0xff) == CLIENT_LIVE;
+}
+
+uint32_t view_cpu_node(const struct view *view, uint32_t cpu)
+{
+	if (cpu >= view->geo.n_cpus || view->cpus[cpu] >= view->geo.n_nodes)
+		return 0;
+	return view->cpus[cpu];
+}
+
+int view_node_index(const struct view *view, int os_id)
+{
+	for (uint32_t node = 0; node < view->geo.n_nodes; node++)
+		if (view->nodes[node].os_id == (uint32_t)os_id)
+			return (int)node;
+	return -1;
+}
+
+bool view_want_any(const struct view *view, uint32_t cache, uint32_t node)
+{
+	uint64_t ix = (uint64_t)(cache - 1) * view->geo.n_nodes + node;
+	uint64_t bit = UINT64_C(1) << (ix % 64);
+	if (atom_peek(&view->wants[ix / 64]) & bit)
+		return false;
+	return (atom_set(&view->wants[ix / 64], bit) & bit) == 0;
+}

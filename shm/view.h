@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A mapped pool as this process sees it: where each table lies here. Private
+ * to the process; made once, read by all threads, never changed.
+ *
+ * Clients map control read-only; slabd alone casts the const away, in the
+ * functions whose name ends in _srv.
+ */
+#ifndef SHM_VIEW_H
+#define SHM_VIEW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shm/atom.h"
+#include "shm/layout.h"
+
+struct view {
+	struct layout_geometry geo;
+	const struct layout_head *head;
+	const struct layout_node *nodes;
+	const uint8_t *cpus; /* node index by CPU, or NODE_NONE */
+	const struct layout_cache *caches;
+	const struct layout_mark *marks;
+	const uint64_t *words;
+	const uint32_t *lines; /* head unit -> first tag line */
+	const uint8_t *pages;  /* 1: faulted in (D) */
+	const struct layout_client *clients;
+	/*
+	 * Wants, in the shared file: bit (cache - 1) * n_nodes + node.
+	 * 0 -> 1 (a client short of slabs, which then rings), 1 -> 0 (slabd,
+	 * when it has grown the list or gives up for now). Full fences both
+	 * ways: the ring is sent after the bit. A kill between bit and ring
+	 * loses the ring: the sweep looks at the wants too.
+	 */
+	uint64_t *wants;  /* (A) */
+	uint32_t *leases; /* (A) see lease.h */
+	uint64_t *stats;  /* (A) STATS_WORDS a client id, see layout.h */
+	char *lists;      /* see partial.h */
+	uint16_t *tags;   /* (A) see tags.h */
+};
+
+/* Fills in a view over mapped files. The geometry is one that layout_check or
+ * layout_compute passed. */
+void view_init(struct view *view, const struct layout_geometry *geo,
+               const void *control, void *shared);
+
+/* The row of a cache id, or NULL when there is no such cache (yet). */
+const struct layout_cache *view_cache(const struct view *view, uint32_t cache);
+
+/* Whether an id is a live client's right now. */
+bool view_client_live(const struct view *view, uint32_t id);
+
+/* The node index of a CPU; 0 for a CPU the pool does not know. */
+uint32_t view_cpu_node(const struct view *view, uint32_t cpu);
+
+/* The index of a node that the kernel calls os_id, or -1. */
+int view_node_index(const struct view *view, int os_id);
+
+/* Raises the want of (cache, node). True if the caller is to ring. */
+bool view_want_any(const struct view *view, uint32_t cache, uint32_t node);
+
+/* Adds to one of a client's counts. */
+static inline void view_count(const struct view *view, uint32_t id,
+                              enum stats_word word, uint64_t n)
+{
+	if (n != 0)
+		atom_add(&view->stats[id * STATS_WORDS + word], n);
+}
+
+static inline const struct layout_mark *
+view_mark(const struct view *view, uint32_t cache, uint32_t node)
+{
+	return &view->marks[(uint64_t)(cache - 1) * view->geo.n_nodes + node];
+}
+
+#endif

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Messages between client and slabd, one a packet of a Unix seqpacket socket.
+ *
+ *   client                                    slabd
+ *     | hello ------------------------------->  |  SO_PEERCRED, pidfd
+ *     |  <-- welcome + events, control, shared, data 0 .. n-1
+ *     | create ------------------------------>  |
+ *     |  <------------------------------ reply  |
+ *     | bye --------------------------------->  |  all magazines are flushed
+ *     |  <------------------------------ reply  |  after the sweep
+ *
+ *   events, a second socket pair, on which neither side ever waits:
+ *     | ring -------------------------------->  |  some want bit is set
+ *     |  <------------------------------- trim  |  flush what you can
+ *
+ * A client has one request under way at a time. All is native-endian: both
+ * ends run on one machine. The first four fields of hello and welcome keep
+ * their place for all time, so that two versions can refuse each other by name.
+ */
+#ifndef SHM_WIRE_H
+#define SHM_WIRE_H
+
+#include <stdint.h>
+
+#include "shm/layout.h"
+
+#define WIRE_ABI 1u
+#define WIRE_MAGIC UINT32_C(0x64626c73) /* "slbd" */
+#define WIRE_TEXT 192u
+#define WIRE_BYTES_MAX 512u
+#define WIRE_FDS_MAX (3u + NODES_MAX)
+
+enum wire_type {
+	WIRE_HELLO = 1,
+	WIRE_WELCOME,
+	WIRE_CREATE,
+	WIRE_REPLY,
+	WIRE_BYE,
+	WIRE_RING,
+	WIRE_TRIM,
+};
+
+struct wire_hello {
+	uint32_t magic;
+	uint32_t abi;
+	uint32_t type;
+	uint32_t bytes; /* of this message */
+	char pool[NAME_BYTES];
+	uint32_t spare[8];
+};
+
+struct wire_welcome {
+	uint32_t magic;
+	uint32_t abi; /* slabd's */
+	uint32_t type;
+	uint32_t bytes;
+	int32_t error; /* 0, or an errno; then no descriptors */
+	uint32_t id;
+	uint32_t epoch;
+	uint32_t layout_version;
+	uint32_t n_nodes;
+	uint32_t spare;
+	uint64_t control_bytes;
+	uint64_t shared_bytes;
+	char text[WIRE_TEXT]; /* why not, and what to do */
+};
+
+struct wire_head {
+	uint32_t type;
+	uint32_t bytes;
+};
+
+struct wire_create {
+	struct wire_head head;
+	uint64_t size;
+	uint64_t align;
+	uint32_t flags;
+	uint32_t node; /* index of the node to carve on first */
+	char name[NAME_BYTES];
+};
+
+struct wire_reply {
+	struct wire_head head;
+	int32_t error;
+	uint32_t cache;
+	char text[WIRE_TEXT];
+};
+
+/* bye, ring and trim are a head alone. */
+
+#endif
