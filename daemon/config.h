@@ -19,7 +19,6 @@
 
 #include "daemon/log.h"
 
-#define CONFIG_FILE "/etc/slabd/slabd.conf"
 #define CONFIG_POOLS_MAX 16u
 #define CONFIG_LIST_MAX 64u /* users or groups of one pool */
 #define CONFIG_PATH_BYTES 108u /* what a Unix socket's address holds */
@@ -83,6 +82,9 @@ struct config_error {
  * as root and under $XDG_RUNTIME_DIR/slabd else, $SLABD_SOCKET before both.
  * A socket that the environment does not give stays "", for config_check. */
 void config_defaults(struct config *config);
+
+/* Fills in the defaults of one pool. */
+void config_default_pool(struct config_pool *pool, const char *name);
 
 /*
  * Reads a file on top of config, which holds the defaults.

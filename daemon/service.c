@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/service.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "daemon/log.h"
+
+#define TEXT_BYTES 256
+#define EXTEND_US UINT64_C(30000000)
+
+static bool have_manager = true;
+
+void service_setup(bool manager)
+{
+	have_manager = manager;
+}
+
+/* A notification of fields that we wrote, closed by a status text. A failure
+ * is no reason to stop serving clients. */
+static void __attribute__((format(printf, 2, 0)))
+notify(const char *fields, const char *format, va_list args)
+{
+	char text[TEXT_BYTES], plain[TEXT_BYTES];
+
+	if (!have_manager)
+		return;
+	vsnprintf(text, sizeof(text), format, args);
+	log_escape(plain, sizeof(plain), text);
+	int rc = sd_notifyf(0, "%sSTATUS=%s", fields, plain);
+	if (rc < 0)
+		log_debug("the service manager can't be told: %s",
+		          strerror(-rc));
+}
+
+void service_ready(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	notify("READY=1\n", format, args);
+	va_end(args);
+}
+
+void service_progress(const char *format, ...)
+{
+	char fields[64];
+	va_list args;
+
+	snprintf(fields, sizeof(fields), "EXTEND_TIMEOUT_USEC=%" PRIu64 "\n",
+	         EXTEND_US);
+	va_start(args, format);
+	notify(fields, format, args);
+	va_end(args);
+}
+
+void service_status(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	notify("", format, args);
+	va_end(args);
+}
+
+void service_stopping(void)
+{
+	if (have_manager)
+		sd_notify(0, "STOPPING=1\nSTATUS=giving memory back");
+}
+
+uint64_t service_watchdog_us(void)
+{
+	uint64_t limit_us = 0;
+
+	if (!have_manager || sd_watchdog_enabled(0, &limit_us) <= 0)
+		return 0;
+	return limit_us / 2;
+}
+
+void service_alive(void)
+{
+	if (have_manager)
+		sd_notify(0, "WATCHDOG=1");
+}
+
+/* Puts one passed descriptor in its place, or says why it has none. */
+static int take_one(struct service_sockets *sockets, int fd, const char *name)
+{
+	int *slot;
+	int type, flags;
+
+	if (strcmp(name, "slabd") == 0) {
+		slot = &sockets->client;
+		type = SOCK_SEQPACKET;
+	} else if (strcmp(name, "control") == 0) {
+		slot = &sockets->control;
+		type = SOCK_STREAM;
+	} else {
+		log_error("the service manager passed a socket named \"%s\"; "
+		          "set FileDescriptorName= to slabd or control", name);
+		return -EINVAL;
+	}
+	if (*slot >= 0) {
+		log_error("the service manager passed two sockets named "
+		          "\"%s\"; leave one Listen line", name);
+		return -EINVAL;
+	}
+	if (sd_is_socket_unix(fd, type, 1, NULL, 0) <= 0) {
+		log_error("socket \"%s\" of the service manager is of a wrong "
+		          "type; use %s with a path", name,
+		          type == SOCK_STREAM ? "ListenStream="
+		                              : "ListenSequentialPacket=");
+		return -EINVAL;
+	}
+	flags = fcntl(fd, F_GETFL);
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return -errno;
+	*slot = fd;
+	return 0;
+}
+
+static void close_all(int n_fds)
+{
+	for (int i = 0; i < n_fds; i++)
+		close(SD_LISTEN_FDS_START + i);
+}
+
+int service_listen_fds(struct service_sockets *sockets)
+{
+	char **fd_names = NULL;
+	int rc = 0;
+
+	sockets->client = -1;
+	sockets->control = -1;
+	if (!have_manager)
+		return 0;
+	int n_fds = sd_listen_fds_with_names(1, &fd_names);
+	if (n_fds < 0) {
+		log_error("what the service manager passed in LISTEN_FDS can't "
+		          "be read: %s", strerror(-n_fds));
+		return -EINVAL;
+	}
+	for (int i = 0; i < n_fds && rc == 0; i++)
+		rc = take_one(sockets, SD_LISTEN_FDS_START + i, fd_names[i]);
+	for (int i = 0; i < n_fds; i++)
+		free(fd_names[i]);
+	free(fd_names);
+	if (rc < 0) {
+		close_all(n_fds);
+		sockets->client = -1;
+		sockets->control = -1;
+	}
+	return rc < 0 ? -EINVAL : 0;
+}
