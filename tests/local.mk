@@ -15,6 +15,12 @@ unit_tests =
 tap_programs =
 
 tap_scripts =
+tap_scripts += tests/check_layers.sh
+tap_scripts += tests/check_sizes.sh
+tap_scripts += tests/check_atomics.sh
+tap_scripts += tests/check_comments.sh
+tap_scripts += tests/check_names.sh
+tap_scripts += tests/check_exports.sh
 
 check_PROGRAMS += $(tap_programs)
 TESTS += $(tap_scripts) $(tap_programs)
@@ -26,6 +32,7 @@ TESTS += tests/no_criterion.sh
 endif
 
 dist_check_SCRIPTS = $(tap_scripts) tests/no_criterion.sh tests/run_one.sh
+EXTRA_DIST += tests/lint.sh
 
 # Data that tests read: EXTRA_DIST += tests/x.conf
 

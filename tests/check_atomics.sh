@@ -1,0 +1,79 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Atomic accesses go through shm/atom.h; the one peek of the inline hit path in
+# client/slabclient.h is the exception, as users do not have atom.h. Each
+# acquire and each release names its partner, "pairs: function", on its line or
+# on one of the two above it, and the partner is in the code.
+. "$(dirname "$0")/lint.sh"
+
+look() {
+	# Twice over the files: first every word of the code is noted.
+	all=$(sources)
+	[ -n "$all" ] || return
+	# shellcheck disable=SC2086
+	awk "$lint_awk"'
+	BEGIN {
+		bare = "(memory_order_|__ATOMIC_|__atomic_|__sync_|" \
+			"stdatomic[.]h|(^|[^A-Za-z0-9_])_Atomic)"
+	}
+	{ split_line($0) }
+	pass == 1 {
+		line = code
+		while (match(line, /[A-Za-z_][A-Za-z0-9_]*/)) {
+			word[substr(line, RSTART, RLENGTH)] = 1
+			line = substr(line, RSTART + RLENGTH)
+		}
+		next
+	}
+	FNR == 1 { note1 = note2 = ""; peeks = 0 }
+	FILENAME != "shm/atom.h" && ($0 ~ /^[ \t]*#/ ? $0 : code) ~ bare {
+		if (FILENAME != "client/slabclient.h" ||
+		    code !~ /__atomic_load_n|^[ \t]*__ATOMIC_RELAXED[)];$/ ||
+		    (code ~ /__atomic_load_n/ && ++peeks > 1))
+			found("bare atomic: use an operation of shm/atom.h")
+	}
+	FILENAME != "shm/atom.h" && code ~ /(^|[^a-z_])atom_(get|put)[ \t]*[(]/ {
+		text = note2 " " note1 " " note
+		if (!match(text, /pairs:[ \t]*/)) {
+			found("acquire or release that names no partner")
+		} else {
+			text = substr(text, RSTART + RLENGTH)
+			match(text, /^[A-Za-z0-9_]*/)
+			if (!(substr(text, 1, RLENGTH) in word))
+				found("pairs with \"" substr(text, 1, 30) \
+					"\", which is not in the code")
+		}
+	}
+	{ note2 = note1; note1 = note }' pass=1 $all pass=2 $all
+}
+
+while read -r path line; do
+	echo "$line" | sample "$path"
+	names "$path with $line" "^$path:1: "
+done <<'EOT'
+shm/a.c	n = __atomic_load_n(p, __ATOMIC_RELAXED);
+shm/a.c	atomic_load_explicit(p, memory_order_acquire);
+client/a.h #include <stdatomic.h>
+tests/a.c	__sync_synchronize();
+client/slabclient.h	__atomic_store_n(p, 1, __ATOMIC_RELEASE);
+shm/a.c	w = atom_get(p);
+shm/a.c	atom_put(p, 1); /* pairs: */
+shm/a.c	atom_put(p, 1); /* pairs: nobody_of_this_name */
+EOT
+printf 'a = __atomic_load_n(p,\n\t__ATOMIC_RELAXED);\n%s\n' \
+	'b = __atomic_load_n(q, __ATOMIC_RELAXED);' | sample client/slabclient.h
+names "a second peek in the public header" '^client/slabclient.h:3: '
+printf '/* pairs: a_put */\n\n\nw = atom_get(p);\nint a_put(void);\n' |
+	sample shm/a.c
+names "a partner named three lines above" '^shm/a.c:4: '
+
+printf 'a = __atomic_load_n(p,\n\t__ATOMIC_RELAXED);\n' |
+	sample client/slabclient.h
+passes "the one peek in the public header"
+printf '/* pairs: a_put */\nif (x)\n\tw = atom_get(p);\nint a_put(void);\n' |
+	sample shm/a.c
+passes "a partner named two lines above"
+echo '#define atom_get(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)' |
+	sample shm/atom.h
+passes "shm/atom.h"
+finish "every atomic access is a named operation and every pair is named"

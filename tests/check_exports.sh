@@ -1,0 +1,67 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# libslabclient.so shows what client/slabclient.h declares and nothing else,
+# and needs libc alone.
+. "$(dirname "$0")/lint.sh"
+: "${SLABD_NM:=nm}" "${builddir:=$PWD}"
+so=$builddir/client/.libs/libslabclient.so
+
+look() {
+	# What the header declares, without its inline functions.
+	awk "$lint_awk"'
+	{ split_line($0) }
+	code ~ /^static inline/ || code ~ /^[ \t#]/ { next }
+	{
+		while (match(code, /slabd_[a-z0-9_]+([(]|$)/)) {
+			name = substr(code, RSTART, RLENGTH)
+			code = substr(code, RSTART + RLENGTH)
+			sub(/[(]$/, "", name)
+			print name
+		}
+	}' client/slabclient.h | LC_ALL=C sort -u >"$samples.declared"
+	exports | awk '$2 != "A" { print $NF }' |
+		sed 's/@.*//' | LC_ALL=C sort -u >"$samples.exported"
+	LC_ALL=C comm -13 "$samples.declared" "$samples.exported" |
+		sed 's/^/exports what the header does not declare: /'
+	LC_ALL=C comm -23 "$samples.declared" "$samples.exported" |
+		sed 's/^/does not export what the header declares: /'
+	rm -f "$samples.declared" "$samples.exported"
+	needed | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' |
+		grep -v -e '^libc\.so\.' -e '^ld-linux' |
+		sed 's/^/needs more than libc: /'
+}
+
+header='slabd_pool *slabd_open(const char *pool);
+extern __thread int *slabd_mags_
+	__attribute__((x));
+static inline void *slabd_alloc(void)'
+exports() {
+	printf '%s\n' '0 A SLABCLIENT_0' '0 T slabd_open@@SLABCLIENT_0' \
+		'0 B slabd_mags_@@SLABCLIENT_0' $more
+}
+needed() { echo " 0x1 (NEEDED)  Shared library: [$lib]"; }
+more='' lib=libc.so.6
+echo "$header" | sample client/slabclient.h
+passes "a library that shows what the header declares"
+more=depot_get
+names "an internal symbol" 'not declare: depot_get$'
+more=slabd_secret
+names "a slabd_ symbol that the header lacks" 'not declare: slabd_secret$'
+more=''
+echo "$header
+int slabd_flush(slabd_pool *pool);" | sample client/slabclient.h
+names "a function that is not there" 'header declares: slabd_flush$'
+echo "$header" | sample client/slabclient.h
+lib=libnuma.so.1
+names "another library" 'more than libc: libnuma.so.1$'
+
+if [ ! -f "$so" ]; then
+	skip "the library's symbols" "no shared library in this build"
+	echo "1..$n"
+	exit "$bad"
+fi
+exports() { "$SLABD_NM" -D --defined-only "$so"; }
+needed() { readelf -d "$so"; }
+needed | grep -q NEEDED
+result $? "the library is there to be looked at"
+finish "the library shows its header's symbols and needs libc alone"
