@@ -1,2 +1,4 @@
 # SPDX-License-Identifier: MIT
 # One line a page: dist_man_MANS += man/slabd.8
+dist_man_MANS += man/slabd.8
+dist_man_MANS += man/slabd.conf.5
