@@ -15,6 +15,8 @@ unit_tests =
 tap_programs =
 
 tap_scripts =
+
+include $(srcdir)/tests/replay/local.mk
 tap_scripts += tests/check_layers.sh
 tap_scripts += tests/check_sizes.sh
 tap_scripts += tests/check_atomics.sh
@@ -24,14 +26,14 @@ tap_scripts += tests/check_exports.sh
 
 check_PROGRAMS += $(tap_programs)
 TESTS += $(tap_scripts) $(tap_programs)
-if HAVE_CRITERION
+if UNIT_TESTS
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
 else
-TESTS += tests/no_criterion.sh
+TESTS += tests/no_unit_tests.sh
 endif
 
-dist_check_SCRIPTS = $(tap_scripts) tests/no_criterion.sh tests/run_one.sh
+dist_check_SCRIPTS = $(tap_scripts) tests/no_unit_tests.sh tests/run_one.sh
 EXTRA_DIST += tests/lint.sh
 
 # Data that tests read: EXTRA_DIST += tests/x.conf
@@ -46,4 +48,5 @@ SH_LOG_COMPILER = $(SHELL) $(top_srcdir)/tests/run_one.sh
 AM_TESTS_ENVIRONMENT = \
 	builddir='$(abs_top_builddir)'; export builddir; \
 	srcdir='$(abs_top_srcdir)'; export srcdir; \
-	SLABD_NM='$(NM)'; export SLABD_NM;
+	SLABD_NM='$(NM)'; export SLABD_NM; \
+	SLABD_NO_UNIT_TESTS='$(NO_UNIT_TESTS)'; export SLABD_NO_UNIT_TESTS;

@@ -58,6 +58,11 @@ void backend_free(struct backend *backend, unsigned class_ix, void *obj)
 		free(obj);
 }
 
+const char *backend_why(const struct backend *backend)
+{
+	return backend->pool ? slabd_last_error() : "";
+}
+
 int backend_close(struct backend *backend)
 {
 	slabd_pool *pool = backend->pool;

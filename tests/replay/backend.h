@@ -31,6 +31,9 @@ int backend_thread_node(struct backend *backend, int node);
 void *backend_alloc(struct backend *backend, unsigned class_ix, size_t bytes);
 void backend_free(struct backend *backend, unsigned class_ix, void *obj);
 
+/* What slabd says of this thread's last failed call; "" with malloc. */
+const char *backend_why(const struct backend *backend);
+
 /* Closes the pool, if there is one. 0 or negative errno. */
 int backend_close(struct backend *backend);
 

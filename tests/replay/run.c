@@ -82,7 +82,7 @@ static void report_mismatch(struct run_worker *worker, uint32_t obj,
 static void report_refusal(struct run_worker *worker, uint32_t obj, int error)
 {
 	struct run *run = worker->run;
-	const char *why = run->plan.backend->pool ? slabd_last_error() : "";
+	const char *why = backend_why(run->plan.backend);
 
 	atom_poke(&worker->refused, worker->refused + 1);
 	pthread_mutex_lock(&run->report);
