@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reading a reply: every look-up names what it expects, and the first thing
+ * missing or of the wrong type is remembered with its place. After that the
+ * getters give zero and "" and loops end, so a renderer reads on without
+ * checks and its output is thrown away at the end.
+ */
+#ifndef DAEMON_CTL_DOC_H
+#define DAEMON_CTL_DOC_H
+
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define CTL_DOC_DEPTH 4
+
+struct ctl_style {
+	bool color;
+	bool utf8;      /* block characters and names as they are */
+	unsigned width; /* of the output, in columns */
+};
+
+/* One rendering. */
+struct ctl {
+	FILE *out;
+	struct ctl_style style;
+	char fault[256]; /* the first thing wrong with the reply, or "" */
+	struct {
+		const char *key;
+		size_t ix;
+	} place[CTL_DOC_DEPTH];
+	unsigned depth;
+};
+
+struct ctl_iter {
+	struct ctl *c;
+	const json_t *array;
+	size_t next, n;
+};
+
+void ctl_doc_fail(struct ctl *c, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+int64_t ctl_doc_int(struct ctl *c, const json_t *obj, const char *key);
+double ctl_doc_number(struct ctl *c, const json_t *obj, const char *key);
+bool ctl_doc_bool(struct ctl *c, const json_t *obj, const char *key);
+const char *ctl_doc_string(struct ctl *c, const json_t *obj, const char *key);
+const json_t *ctl_doc_object(struct ctl *c, const json_t *obj,
+			     const char *key);
+const json_t *ctl_doc_array(struct ctl *c, const json_t *obj, const char *key);
+
+/* Over the objects of an array: begin, then next until NULL, to the end. */
+void ctl_doc_begin(struct ctl_iter *it, struct ctl *c, const json_t *obj,
+		   const char *key);
+const json_t *ctl_doc_next(struct ctl_iter *it);
+
+/* Sum that stops at the ends of its type. */
+int64_t ctl_doc_sum(int64_t a, int64_t b);
+
+#endif
