@@ -2,8 +2,8 @@
 /*
  * The kernel's hugepage pools: how many pages a node has, more, fewer.
  *
- * sysfs is where sysfs is mounted, NULL for "/sys"; tests give a tree of
- * their own. os_node is the kernel's node id; HUGE_ANY_NODE, or a node that
+ * sysfs is where sysfs is mounted, 48 bytes at most, NULL for "/sys"; tests
+ * give a tree of their own. os_node is the kernel's node id; HUGE_ANY_NODE, or a node that
  * has no folder, means the pool of the whole machine. page_shift is 21 or 30.
  * Changes are steps from the present count, under an flock of the count's
  * file, so that several slabd do not undo each other's.
@@ -20,6 +20,7 @@ struct huge_counts {
 	uint64_t free_pages;    /* used by nobody; some may be promised */
 	uint64_t surplus_pages; /* vanish as soon as they are freed */
 	uint64_t spare_pages;   /* free and promised to nobody */
+	uint64_t loan_pages;    /* surplus that a fault may still add */
 	char file[160];         /* the nr_hugepages file that rules the pool */
 };
 
@@ -28,8 +29,10 @@ int huge_count(const char *sysfs, unsigned os_node, unsigned page_shift,
                struct huge_counts *out);
 
 /*
- * Ask for n more pages. *got is how many came: the kernel may find fewer, and
- * that is no error. Returns 0, -EACCES (not permitted), -ENOENT or -errno.
+ * Ask for n more pages. *got is by how many the pool rose, the number to give
+ * back later: the kernel may find fewer, which is no error, and surplus pages
+ * become lasting ones first and count. Returns 0, -EACCES (not permitted),
+ * -ENOENT or -errno.
  */
 int huge_reserve(const char *sysfs, unsigned os_node, unsigned page_shift,
                  uint64_t n, uint64_t *got);

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+#include "numa/backing.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "numa/ladder.h"
+#include "numa/stock.h"
+
+const char *backing_kind_name(enum backing_kind kind)
+{
+	static const char *const names[] = { "1g", "2m", "thp", "4k" };
+	return names[kind];
+}
+
+static int check_request(struct backing *out,
+                         const struct backing_request *request)
+{
+	const char *sysfs = request->sysfs ? request->sysfs : "/sys";
+	if (strlen(sysfs) > 48 || request->first > BACKING_4K) {
+		snprintf(out->error, sizeof(out->error), "bad request");
+		return -EINVAL;
+	}
+	memcpy(out->sysfs, sysfs, strlen(sysfs) + 1);
+	for (unsigned i = 0; i < out->n_nodes; i++) {
+		if (request->start_bytes[i] <= request->file_bytes[i] &&
+		    request->file_bytes[i] <= INT64_MAX / 2)
+			continue;
+		snprintf(out->error, sizeof(out->error),
+		         "node %u: sizes that can't be",
+		         out->topo->node[i].os_id);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int backing_open(struct backing *out, const struct backing_request *request)
+{
+	int r;
+	memset(out, 0, sizeof(*out));
+	out->topo = request->topo;
+	out->n_nodes = request->topo->n_nodes;
+	out->may_reserve = request->may_reserve;
+	for (unsigned i = 0; i < TOPO_NODES_MAX; i++)
+		out->node[i].fd = -1;
+	r = check_request(out, request);
+	if (r == 0)
+		r = ladder_climb(out, request);
+	if (r < 0)
+		backing_close(out);
+	return r;
+}
+
+static int check_range(const struct backing *backing, unsigned node_ix,
+                       uint64_t first_page, uint64_t n_pages)
+{
+	uint64_t all;
+	if (node_ix >= backing->n_nodes || backing->node[node_ix].fd < 0)
+		return -EINVAL;
+	all = backing->node[node_ix].file_bytes >> backing->page_shift;
+	return first_page <= all && n_pages <= all - first_page ? 0 : -EINVAL;
+}
+
+/* How many of n pages may be tried. */
+static int admit(struct backing *backing, unsigned ix, uint64_t n,
+                 uint64_t *admitted, struct backing_step *why)
+{
+	uint64_t bytes = n << backing->page_shift;
+	*admitted = n;
+	if (n == 0)
+		return 0;
+	if (stock_is_hugetlb(why->kind))
+		return stock_secure(backing, ix, n, 0, why);
+	/* Half of it might still fit, but near the end of a node's memory a
+	 * few pages are not worth the kernel killing somebody. */
+	if (stock_check_room(backing, ix, bytes, why) == 0)
+		return 0;
+	*admitted = 0;
+	return STOCK_E_LACK;
+}
+
+static int fill_admitted(struct backing *backing, unsigned ix,
+                         uint64_t first_page, uint64_t n_pages, uint64_t *got,
+                         struct backing_step *why)
+{
+	uint64_t admitted = 0;
+	int lack = admit(backing, ix, n_pages, &admitted, why);
+	int r;
+	if (lack < 0)
+		return lack;
+	r = stock_fill(backing, ix, first_page, admitted, got, NULL, NULL);
+	if (*got == n_pages)
+		return 0;
+	if (lack == 0)
+		stock_explain(backing, ix, r, *got, n_pages, why);
+	return r < 0 ? r : -ENOMEM;
+}
+
+int backing_grow(struct backing *backing, unsigned node_ix,
+                 uint64_t first_page, uint64_t n_pages, uint64_t *got_pages)
+{
+	struct backing_node *node = &backing->node[node_ix];
+	struct backing_step why = { .node_ix = node_ix };
+	struct datafile file;
+	uint64_t reserved;
+	uint64_t ready;
+	int r = check_range(backing, node_ix, first_page, n_pages);
+	*got_pages = 0;
+	if (r < 0)
+		return r;
+	why.kind = node->kind;
+	reserved = node->reserved_pages;
+	ready = node->ready_pages;
+	r = fill_admitted(backing, node_ix, first_page, n_pages, got_pages,
+	                  &why);
+	file = stock_file(backing, node_ix);
+	node->ready_pages = datafile_ready(&file);
+	/* Pages that came, yet not as many as it took. */
+	reserved = node->reserved_pages - reserved;
+	ready = node->ready_pages > ready ? node->ready_pages - ready : 0;
+	if (reserved > ready)
+		stock_give_back(backing, node_ix, reserved - ready);
+	ladder_sum_up(backing, node_ix);
+	if (r < 0 && *why.reason) {
+		memcpy(node->reason, why.reason, sizeof(node->reason));
+		memcpy(node->remedy, why.remedy, sizeof(node->remedy));
+	}
+	return r;
+}
+
+int backing_shrink(struct backing *backing, unsigned node_ix,
+                   uint64_t first_page, uint64_t n_pages)
+{
+	struct backing_node *node = &backing->node[node_ix];
+	struct datafile file;
+	uint64_t ready;
+	int r = check_range(backing, node_ix, first_page, n_pages);
+	if (r < 0 || n_pages == 0)
+		return r;
+	ready = node->ready_pages;
+	file = stock_file(backing, node_ix);
+	r = datafile_punch(&file, first_page, n_pages);
+	if (r < 0)
+		return r;
+	node->ready_pages = datafile_ready(&file);
+	if (ready > node->ready_pages)
+		stock_give_back(backing, node_ix, ready - node->ready_pages);
+	return 0;
+}
+
+void backing_close(struct backing *backing)
+{
+	for (unsigned i = 0; i < backing->n_nodes; i++)
+		stock_drop(backing, i);
+	backing->n_nodes = 0;
+}

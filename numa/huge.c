@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+#include "numa/huge.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+struct pool {
+	char folder[140]; /* of this node and size */
+	char whole[140];  /* of the whole machine and size */
+};
+
+static int folder_is_there(const char *path)
+{
+	return access(path, F_OK) == 0 ? 0 : -errno;
+}
+
+static int find_pool(const char *sysfs, unsigned os_node, unsigned page_shift,
+                     struct pool *pool)
+{
+	unsigned long kb = (1ul << page_shift) >> 10;
+	if (!sysfs)
+		sysfs = "/sys";
+	if (strlen(sysfs) > 48)
+		return -ENAMETOOLONG;
+	snprintf(pool->whole, sizeof(pool->whole),
+	         "%s/kernel/mm/hugepages/hugepages-%lukB", sysfs, kb);
+	snprintf(pool->folder, sizeof(pool->folder),
+	         "%s/devices/system/node/node%u/hugepages/hugepages-%lukB",
+	         sysfs, os_node, kb);
+	if (os_node == HUGE_ANY_NODE || folder_is_there(pool->folder) < 0)
+		memcpy(pool->folder, pool->whole, sizeof(pool->folder));
+	return folder_is_there(pool->folder);
+}
+
+static int read_number(int fd, uint64_t *out)
+{
+	char text[32];
+	char *end;
+	ssize_t len = pread(fd, text, sizeof(text) - 1, 0);
+	if (len < 0)
+		return -errno;
+	text[len] = '\0';
+	*out = strtoull(text, &end, 10);
+	return end == text ? -EIO : 0;
+}
+
+static int read_file(const char *folder, const char *name, uint64_t *out)
+{
+	char path[180];
+	int fd;
+	int r;
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	r = read_number(fd, out);
+	close(fd);
+	return r;
+}
+
+static uint64_t less(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Promises are counted for the whole machine alone: all of them might fall
+ * on this node, yet not more than the machine's free pages can't serve. */
+static uint64_t spare_of(const struct pool *pool, uint64_t free_pages)
+{
+	uint64_t all_free = 0;
+	uint64_t promised = 0;
+	if (read_file(pool->whole, "free_hugepages", &all_free) < 0 ||
+	    read_file(pool->whole, "resv_hugepages", &promised) < 0)
+		return free_pages;
+	return less(free_pages, all_free > promised ? all_free - promised : 0);
+}
+
+static uint64_t loan_of(const struct pool *pool)
+{
+	uint64_t most = 0;
+	uint64_t surplus = 0;
+	if (read_file(pool->whole, "nr_overcommit_hugepages", &most) < 0 ||
+	    read_file(pool->whole, "surplus_hugepages", &surplus) < 0)
+		return 0;
+	return most > surplus ? most - surplus : 0;
+}
+
+static int count_pool(const struct pool *pool, struct huge_counts *out)
+{
+	int r;
+	memset(out, 0, sizeof(*out));
+	snprintf(out->file, sizeof(out->file), "%s/nr_hugepages",
+	         pool->folder);
+	r = read_file(pool->folder, "nr_hugepages", &out->total_pages);
+	if (r == 0)
+		r = read_file(pool->folder, "free_hugepages", &out->free_pages);
+	if (r == 0)
+		r = read_file(pool->folder, "surplus_hugepages",
+		              &out->surplus_pages);
+	if (r == 0)
+		out->spare_pages = spare_of(pool, out->free_pages);
+	if (r == 0)
+		out->loan_pages = loan_of(pool);
+	return r;
+}
+
+int huge_count(const char *sysfs, unsigned os_node, unsigned page_shift,
+               struct huge_counts *out)
+{
+	struct pool pool;
+	int r = find_pool(sysfs, os_node, page_shift, &pool);
+	memset(out, 0, sizeof(*out));
+	return r < 0 ? r : count_pool(&pool, out);
+}
+
+/* The pool, found and locked against others who count as we do. Returns the
+ * descriptor of nr_hugepages, whose close ends the lock. */
+static int lock_pool(const char *sysfs, unsigned os_node, unsigned page_shift,
+                     struct pool *pool, struct huge_counts *now)
+{
+	int r = find_pool(sysfs, os_node, page_shift, pool);
+	char path[180];
+	int fd;
+	if (r < 0)
+		return r;
+	snprintf(path, sizeof(path), "%s/nr_hugepages", pool->folder);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return errno == EPERM || errno == EROFS ? -EACCES : -errno;
+	while (flock(fd, LOCK_EX) != 0 && errno == EINTR)
+		;
+	r = count_pool(pool, now);
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	return fd;
+}
+
+static int write_number(int fd, uint64_t number)
+{
+	char text[24];
+	int len = snprintf(text, sizeof(text), "%" PRIu64 "\n", number);
+	if (pwrite(fd, text, (size_t)len, 0) == len)
+		return 0;
+	return errno == EPERM || errno == EROFS ? -EACCES : -errno;
+}
+
+/* How many pages last, that is, aren't surplus. */
+static uint64_t lasting(const struct huge_counts *now)
+{
+	return now->total_pages - less(now->surplus_pages, now->total_pages);
+}
+
+int huge_reserve(const char *sysfs, unsigned os_node, unsigned page_shift,
+                 uint64_t n, uint64_t *got)
+{
+	struct pool pool;
+	struct huge_counts now;
+	struct huge_counts after;
+	int r;
+	int fd = lock_pool(sysfs, os_node, page_shift, &pool, &now);
+	*got = 0;
+	if (fd < 0)
+		return fd;
+	/* The number written is that of lasting pages; surplus ones are made
+	 * lasting before any new one is added. */
+	r = write_number(fd, now.total_pages + n);
+	if (r == 0)
+		r = count_pool(&pool, &after);
+	if (r == 0 && lasting(&after) > lasting(&now))
+		*got = less(lasting(&after) - lasting(&now),
+		            n + now.surplus_pages);
+	close(fd);
+	return r;
+}
+
+static int lower(const char *sysfs, unsigned os_node, unsigned page_shift,
+                 uint64_t n, bool in_use_too, uint64_t *gone)
+{
+	struct pool pool;
+	struct huge_counts now;
+	int r = 0;
+	int fd = lock_pool(sysfs, os_node, page_shift, &pool, &now);
+	*gone = 0;
+	if (fd < 0)
+		return fd;
+	n = less(n, in_use_too ? lasting(&now) : now.spare_pages);
+	n = less(n, lasting(&now));
+	if (n > 0)
+		r = write_number(fd, lasting(&now) - n);
+	if (r == 0)
+		*gone = n;
+	close(fd);
+	return r;
+}
+
+int huge_release(const char *sysfs, unsigned os_node, unsigned page_shift,
+                 uint64_t n, uint64_t *gone)
+{
+	return lower(sysfs, os_node, page_shift, n, false, gone);
+}
+
+int huge_owe(const char *sysfs, unsigned os_node, unsigned page_shift,
+             uint64_t n)
+{
+	uint64_t gone;
+	return lower(sysfs, os_node, page_shift, n, true, &gone);
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+#include "numa/stock.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "numa/huge.h"
+#include "numa/room.h"
+
+/* Others may take what we reserved before we fault it in. */
+#define FILL_TRIES 3
+
+const char *stock_page_name(enum backing_kind kind)
+{
+	return kind == BACKING_1G ? "1 GiB" : "2 MiB";
+}
+
+bool stock_is_hugetlb(enum backing_kind kind)
+{
+	return kind == BACKING_1G || kind == BACKING_2M;
+}
+
+unsigned stock_page_shift(enum backing_kind kind)
+{
+	return kind == BACKING_1G ? 30 : 21;
+}
+
+bool stock_out_of_files(int error)
+{
+	return error == -EMFILE || error == -ENFILE;
+}
+
+/* Nodes of a simulated topology are none of the kernel's. */
+unsigned stock_pool_node(const struct backing *backing, unsigned ix)
+{
+	const struct topo *topo = backing->topo;
+	return topo->simulated ? HUGE_ANY_NODE : topo->node[ix].os_id;
+}
+
+struct datafile stock_file(const struct backing *backing, unsigned ix)
+{
+	const struct backing_node *node = &backing->node[ix];
+	struct datafile file = {
+		.fd = node->fd,
+		.kind = node->kind,
+		.page_shift = stock_page_shift(node->kind),
+		.os_node = node->bound ? (int)backing->topo->node[ix].os_id :
+		                         DATAFILE_UNBOUND,
+	};
+	return file;
+}
+
+static void say_pages_lack(const struct backing *backing, unsigned ix,
+                           const struct huge_counts *count, uint64_t want,
+                           uint64_t claimed, int denied,
+                           struct backing_step *why)
+{
+	const char *size = stock_page_name(why->kind);
+	uint64_t spare = count->spare_pages - claimed;
+	char tail[64] = ", and we may not reserve more";
+	if (denied < 0 && backing->may_reserve)
+		snprintf(tail, sizeof(tail), ", and reserving more failed: %s",
+		         strerrordesc_np(-denied));
+	else if (backing->may_reserve)
+		snprintf(tail, sizeof(tail), ", and the kernel found no more");
+	snprintf(why->reason, sizeof(why->reason),
+	         "node %u has %" PRIu64 " free %s hugepages and %" PRIu64
+	         " are wanted%s",
+	         backing->topo->node[ix].os_id, spare, size, want, tail);
+	snprintf(why->remedy, sizeof(why->remedy), "%secho %" PRIu64 " > %.130s",
+	         backing->may_reserve && denied == 0 ?
+	                 "echo 1 > /proc/sys/vm/compact_memory; " :
+	                 "",
+	         count->total_pages + want - spare, count->file);
+}
+
+/*
+ * See to it that want pages are to be had beside the claimed ones. Returns 0,
+ * STOCK_E_LACK with why filled in, or -EMFILE and the like.
+ */
+int stock_secure(struct backing *backing, unsigned ix, uint64_t want,
+                  uint64_t claimed, struct backing_step *why)
+{
+	struct backing_node *node = &backing->node[ix];
+	unsigned os_node = stock_pool_node(backing, ix);
+	unsigned shift = stock_page_shift(why->kind);
+	struct huge_counts before;
+	struct huge_counts after;
+	uint64_t got = 0;
+	int denied = 0;
+	int r = huge_count(backing->sysfs, os_node, shift, &before);
+	if (stock_out_of_files(r))
+		return r;
+	if (r < 0) {
+		snprintf(why->reason, sizeof(why->reason),
+		         "this kernel has no %s hugepages",
+		         stock_page_name(why->kind));
+		return STOCK_E_LACK;
+	}
+	if (before.spare_pages >= claimed + want)
+		return 0;
+	claimed = claimed < before.spare_pages ? claimed : before.spare_pages;
+	if (backing->may_reserve)
+		denied = huge_reserve(backing->sysfs, os_node, shift,
+		                      claimed + want - before.spare_pages,
+		                      &got);
+	node->reserved_pages += got;
+	if (stock_out_of_files(denied))
+		return denied;
+	after = before;
+	r = huge_count(backing->sysfs, os_node, shift, &after);
+	if (r < 0)
+		return r;
+	if (after.spare_pages + after.loan_pages >= claimed + want)
+		return 0;
+	say_pages_lack(backing, ix, &before, want, claimed, denied, why);
+	return STOCK_E_LACK;
+}
+
+/* Give up to n of the hugepages that we added back, as far as they are free. */
+void stock_give_back(struct backing *backing, unsigned ix, uint64_t n)
+{
+	struct backing_node *node = &backing->node[ix];
+	uint64_t gone = 0;
+	if (n > node->reserved_pages)
+		n = node->reserved_pages;
+	if (n == 0)
+		return;
+	(void)huge_release(backing->sysfs, stock_pool_node(backing, ix),
+	                   stock_page_shift(node->kind), n, &gone);
+	node->reserved_pages -= gone;
+}
+
+void stock_drop(struct backing *backing, unsigned ix)
+{
+	struct backing_node *node = &backing->node[ix];
+	if (node->fd < 0)
+		return;
+	close(node->fd);
+	node->fd = -1;
+	node->ready_pages = 0;
+	stock_give_back(backing, ix, node->reserved_pages);
+	/* The rest is in use: by a client that has the file mapped still, or
+	 * by whoever took it from us. */
+	if (node->reserved_pages > 0)
+		(void)huge_owe(backing->sysfs, stock_pool_node(backing, ix),
+		               stock_page_shift(node->kind), node->reserved_pages);
+	node->reserved_pages = 0;
+}
+
+int stock_check_room(const struct backing *backing, unsigned ix,
+                      uint64_t bytes, struct backing_step *why)
+{
+	uint64_t room = room_bytes(backing->sysfs, stock_pool_node(backing, ix));
+	if (bytes <= room)
+		return 0;
+	snprintf(why->reason, sizeof(why->reason),
+	         "node %u has %" PRIu64 " MiB to give and %" PRIu64
+	         " MiB are wanted",
+	         backing->topo->node[ix].os_id, room >> 20, bytes >> 20);
+	return STOCK_E_LACK;
+}
+
+void stock_explain(struct backing *backing, unsigned ix, int error,
+                           uint64_t done, uint64_t want,
+                           struct backing_step *why)
+{
+	if (stock_is_hugetlb(why->kind) && error == -ENOSPC &&
+	    stock_secure(backing, ix, want - done, 0, why) == STOCK_E_LACK)
+		return;
+	snprintf(why->reason, sizeof(why->reason),
+	         "node %u gave only %" PRIu64 " of %" PRIu64 " pages: %s",
+	         backing->topo->node[ix].os_id, done, want,
+	         strerrordesc_np(-error));
+}
+
+struct base {
+	datafile_progress *progress;
+	void *arg;
+	uint64_t done_pages; /* by the tries before */
+};
+
+static void add_base(void *arg, uint64_t done_pages)
+{
+	struct base *base = arg;
+	if (base->progress)
+		base->progress(base->arg, base->done_pages + done_pages);
+}
+
+int stock_fill(struct backing *backing, unsigned ix, uint64_t first,
+               uint64_t n, uint64_t *done, datafile_progress *progress,
+               void *arg)
+{
+	struct backing_step why = { .kind = backing->node[ix].kind };
+	struct datafile file = stock_file(backing, ix);
+	struct base base = { .progress = progress, .arg = arg };
+	int r = 0;
+	for (unsigned tries = 0; tries < FILL_TRIES; tries++) {
+		uint64_t more = 0;
+		r = datafile_fill(&file, first + base.done_pages,
+		                  n - base.done_pages, &more, add_base, &base);
+		base.done_pages += more;
+		if (r != -ENOSPC || !backing->may_reserve)
+			break;
+		if (stock_secure(backing, ix, n - base.done_pages, 0, &why) !=
+		    0)
+			break;
+	}
+	*done = base.done_pages;
+	return r;
+}

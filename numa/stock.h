@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One node's file together with the hugepages that it lives on: get them, fill
+ * the file, give them back. Shared by backing.c and ladder.c.
+ */
+#ifndef NUMA_STOCK_H
+#define NUMA_STOCK_H
+
+#include "numa/backing.h"
+#include "numa/datafile.h"
+
+/* Not to be had: why says what lacks and what would help. */
+#define STOCK_E_LACK 1
+
+bool stock_is_hugetlb(enum backing_kind kind);
+unsigned stock_page_shift(enum backing_kind kind);
+const char *stock_page_name(enum backing_kind kind); /* "2 MiB" */
+
+/* Where sysfs has the node's hugepages and memory; HUGE_ANY_NODE in a
+ * simulated topology, whose nodes the kernel does not know. */
+unsigned stock_pool_node(const struct backing *backing, unsigned ix);
+
+struct datafile stock_file(const struct backing *backing, unsigned ix);
+
+/* Descriptors ran out: no reason to try a lesser rung. */
+bool stock_out_of_files(int error);
+
+/*
+ * See to it that want hugepages of why->kind are to be had beside the claimed
+ * ones, reserving if that is allowed. Returns 0, STOCK_E_LACK or -errno.
+ */
+int stock_secure(struct backing *backing, unsigned ix, uint64_t want,
+                 uint64_t claimed, struct backing_step *why);
+
+/* The same for kinds that take plain memory. */
+int stock_check_room(const struct backing *backing, unsigned ix,
+                     uint64_t bytes, struct backing_step *why);
+
+/*
+ * Fault in n pages from first on. Where others were faster to the pages that
+ * we had counted on, reserves anew and goes on. *done is how many are whole.
+ * Returns 0 or the last try's -errno.
+ */
+int stock_fill(struct backing *backing, unsigned ix, uint64_t first,
+               uint64_t n, uint64_t *done, datafile_progress *progress,
+               void *arg);
+
+/* Put into words that stock_fill came only so far. */
+void stock_explain(struct backing *backing, unsigned ix, int error,
+                   uint64_t done, uint64_t want, struct backing_step *why);
+
+/* Give up to n of the hugepages that we added back, as far as they are free. */
+void stock_give_back(struct backing *backing, unsigned ix, uint64_t n);
+
+/* Close the file and give back all that we added for it. */
+void stock_drop(struct backing *backing, unsigned ix);
+
+#endif
