@@ -6,6 +6,17 @@ libclient_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden -include client/export.h
 
 libclient_la_SOURCES =
 libclient_la_SOURCES += client/export.h
+libclient_la_SOURCES += client/cache.c
+libclient_la_SOURCES += client/depot.c client/depot.h
+libclient_la_SOURCES += client/error.c client/error.h
+libclient_la_SOURCES += client/give.c
+libclient_la_SOURCES += client/helper.c
+libclient_la_SOURCES += client/link.c client/link.h
+libclient_la_SOURCES += client/magazine.c client/magazine.h
+libclient_la_SOURCES += client/pool.c client/pool.h
+libclient_la_SOURCES += client/process.c
+libclient_la_SOURCES += client/shortage.c client/shortage.h
+libclient_la_SOURCES += client/thread.c
 
 include_HEADERS += client/slabclient.h
 lib_LTLIBRARIES += client/libslabclient.la

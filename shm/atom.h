@@ -7,6 +7,8 @@
  *   get / put      acquire / release: a call names its partner in a comment
  *                  "pairs: function" on its line or the one above
  *   cas            compare-and-swap, acquire on success, relaxed on failure
+ *   publish        compare-and-swap, acquire and release on success, acquire on
+ *                  failure: what the loser sees is whole
  *   set / clear    bits, one full-fence operation; the old word comes back
  *   swap           full-fence exchange
  *   add            relaxed count
@@ -25,6 +27,9 @@
 #define atom_cas(p, old, v)                                                    \
 	__atomic_compare_exchange_n((p), (old), (v), false, __ATOMIC_ACQUIRE,  \
 	                            __ATOMIC_RELAXED)
+#define atom_publish(p, old, v)                                                \
+	__atomic_compare_exchange_n((p), (old), (v), false, __ATOMIC_ACQ_REL,  \
+	                            __ATOMIC_ACQUIRE)
 #define atom_set(p, bits) __atomic_fetch_or((p), (bits), __ATOMIC_SEQ_CST)
 #define atom_clear(p, bits) __atomic_fetch_and((p), ~(bits), __ATOMIC_SEQ_CST)
 #define atom_swap(p, v) __atomic_exchange_n((p), (v), __ATOMIC_SEQ_CST)

@@ -7,3 +7,15 @@ libshm_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
 libshm_la_SOURCES =
 libshm_la_SOURCES += shm/atom.h
 libshm_la_SOURCES += shm/layout.c shm/layout.h
+libshm_la_SOURCES += shm/view.c shm/view.h
+libshm_la_SOURCES += shm/tags.c shm/tags.h
+if TSAN
+libshm_la_SOURCES += shm/tags_narrow.c
+else
+libshm_la_SOURCES += shm/tags_wide.c
+endif
+libshm_la_SOURCES += shm/lease.h
+libshm_la_SOURCES += shm/partial.c shm/partial.h
+libshm_la_SOURCES += shm/slab.c shm/slab_srv.c shm/slab.h
+libshm_la_SOURCES += shm/audit.c shm/audit.h
+libshm_la_SOURCES += shm/wire.h

@@ -69,6 +69,8 @@ struct wire_welcome {
 struct wire_head {
 	uint32_t type;
 	uint32_t bytes;
+	uint32_t seq; /* a reply carries its request's: late ones are passed over */
+	uint32_t spare;
 };
 
 struct wire_create {

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/depot.h"
+#include "client/error.h"
+#include "client/magazine.h"
+#include "client/pool.h"
+
+static int check_name(const char *name)
+{
+	if (name == NULL || name[0] == '\0')
+		return error_set(EINVAL, "a cache needs a name");
+	if (strlen(name) > SLABD_NAME_MAX)
+		return error_set(ENAMETOOLONG, "cache name over %d bytes",
+		                 SLABD_NAME_MAX);
+	return 0;
+}
+
+/* Asks slabd for the cache. Its id, or -1 with errno. */
+static int ask(struct slabd_pool *pool, const char *name, size_t size,
+               size_t align, unsigned flags)
+{
+	struct wire_create create = {.head = {.type = WIRE_CREATE},
+	                             .size = size,
+	                             .align = align,
+	                             .flags = flags};
+	struct thread *self = thread_self();
+	struct seat *seat = self != NULL ? thread_seat(self, pool) : NULL;
+	struct wire_reply reply;
+	int r;
+	if (seat == NULL)
+		return error_set(ENOMEM, "no memory for a thread's magazines");
+	create.node = seat->node;
+	strcpy(create.name, name);
+	pthread_mutex_lock(&pool->calls);
+	r = link_call(&pool->link, &create.head, sizeof(create), &reply);
+	pthread_mutex_unlock(&pool->calls);
+	if (r < 0)
+		return error_set(-r, "cache %s: %s", name,
+		                 r == -ENOTCONN ? "slabd is gone"
+		                                : strerror(-r));
+	if (reply.error != 0)
+		return error_set(reply.error > 0 ? reply.error : EPROTO, "%s",
+		                 reply.text);
+	if (view_cache(&pool->view, reply.cache) == NULL)
+		return error_set(EPROTO, "slabd named cache %u, which is not",
+		                 reply.cache);
+	return (int)reply.cache;
+}
+
+/* Objects a magazine may hold: an eighth of the thread's budget. */
+static uint32_t cap_of(const struct slabd_pool *pool, uint32_t stride)
+{
+	size_t cap = pool->thread_bytes / 8 / stride;
+	if (cap < 1)
+		cap = 1;
+	return cap > SLABD_MAGAZINE_MAX ? SLABD_MAGAZINE_MAX : (uint32_t)cap;
+}
+
+static void fill_in(struct cache *cache, struct slabd_pool *pool, uint32_t id)
+{
+	const struct view *view = &pool->view;
+	cache->head.data_ = pool->user.data;
+	cache->head.units_ = view->words;
+	cache->head.n_units_ = view->geo.n_units;
+	cache->pool = pool;
+	cache->row = &view->caches[id - 1];
+	cache->id = id;
+	cache->strict = pool->strict ||
+	                (cache->row->flags & SLABD_CACHE_STRICT) != 0;
+	cache->cap_max = cap_of(pool, cache->row->stride);
+}
+
+/* Under the lock: the open cache, or a new one. NULL with errno. */
+static struct cache *open_locked(struct slabd_pool *pool, uint32_t id)
+{
+	struct cache *cache = pool->caches[id - 1];
+	int slot;
+	if (cache != NULL)
+		return cache;
+	cache = calloc(1, sizeof(*cache));
+	if (cache == NULL)
+		return error_set(ENOMEM, "no memory for a cache"), NULL;
+	slot = process_take_slot(cache);
+	if (slot < 0) {
+		free(cache);
+		error_set(EMFILE, "this process has %d caches open already",
+		          SLABD_CACHES_MAX);
+		return NULL;
+	}
+	fill_in(cache, pool, id);
+	cache->slot = (uint32_t)slot;
+	cache->head.mag_ = (size_t)slot * sizeof(struct slabd_mag_);
+	pool->caches[id - 1] = cache;
+	return cache;
+}
+
+slabd_cache *slabd_cache_create(slabd_pool *pool, const char *name, size_t size,
+                                size_t align, unsigned flags)
+{
+	struct cache *cache;
+	int id;
+	if (!pool_alive(pool) || check_name(name) < 0)
+		return NULL;
+	id = ask(pool, name, size, align, flags);
+	if (id < 0)
+		return NULL;
+	process_lock();
+	cache = open_locked(pool, (uint32_t)id);
+	if (cache != NULL)
+		cache->refs++;
+	process_unlock();
+	return cache == NULL ? NULL : &cache->head;
+}
+
+void cache_destroy(struct cache *cache)
+{
+	for (uint32_t node = 0; node < NODES_MAX; node++)
+		if (cache->depots[node] != NULL)
+			depot_drop(cache->depots[node]);
+	process_drop_slot(cache->slot);
+	free(cache);
+}
+
+int slabd_cache_close(slabd_cache *head)
+{
+	struct cache *cache = (struct cache *)head;
+	bool last;
+	if (cache == NULL)
+		return error_set(EINVAL, "slabd_cache_close of no cache");
+	if (!pool_alive(cache->pool))
+		return -1;
+	process_lock();
+	last = --cache->refs == 0;
+	if (last) {
+		for (struct thread *t = thread_first(); t != NULL; t = t->next)
+			magazine_drop(t, cache, false);
+		magazine_drain_depots(cache);
+		cache->pool->caches[cache->id - 1] = NULL;
+		cache_destroy(cache);
+	}
+	process_unlock();
+	return 0;
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+/* What the calling thread's last failed call met: errno and one line. */
+#ifndef CLIENT_ERROR_H
+#define CLIENT_ERROR_H
+
+/* Sets errno and the thread's line; returns -1. */
+int error_set(int err, const char *format, ...)
+        __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The helper thread: asleep in poll until slabd sends an event or goes away.
+ * Without it the program polls slabd_descriptor and calls slabd_poll.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "client/error.h"
+#include "client/pool.h"
+#include "shm/atom.h"
+
+#define STACK_BYTES (256u << 10)
+
+/* Does what slabd asked for. False once it is gone. */
+static bool serve(struct slabd_pool *pool)
+{
+	uint32_t before = atom_peek(&pool->link.trims);
+	bool there = link_poll(&pool->link);
+	if (atom_peek(&pool->link.trims) != before)
+		pool_drain(pool);
+	return there;
+}
+
+static void *helper_main(void *arg)
+{
+	struct slabd_pool *pool = arg;
+	struct pollfd fds[2] = {
+	        {.fd = pool->helper_stop, .events = POLLIN},
+	        {.fd = pool->link.events, .events = POLLIN},
+	};
+	for (;;) {
+		int n = poll(fds, 2, -1);
+		if (n < 0 && errno != EINTR)
+			break;
+		if (n > 0 && fds[0].revents != 0)
+			break;
+		if (n > 0 && fds[1].revents != 0 && !serve(pool))
+			fds[1].fd = -1;
+	}
+	return NULL;
+}
+
+static int spawn(struct slabd_pool *pool)
+{
+	pthread_attr_t attr;
+	sigset_t all;
+	sigset_t old;
+	int r = pthread_attr_init(&attr);
+	if (r != 0)
+		return -r;
+	pthread_attr_setstacksize(&attr, STACK_BYTES);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	r = pthread_create(&pool->helper, &attr, helper_main, pool);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	pthread_attr_destroy(&attr);
+	return -r;
+}
+
+int helper_start(struct slabd_pool *pool)
+{
+	int r;
+	pool->helper_stop = eventfd(0, EFD_CLOEXEC);
+	if (pool->helper_stop < 0)
+		return -errno;
+	r = spawn(pool);
+	if (r < 0)
+		close(pool->helper_stop);
+	else
+		pool->has_helper = true;
+	return r;
+}
+
+void helper_stop(struct slabd_pool *pool)
+{
+	uint64_t one = 1;
+	while (write(pool->helper_stop, &one, sizeof(one)) < 0 && errno == EINTR)
+		continue;
+	pthread_join(pool->helper, NULL);
+	close(pool->helper_stop);
+}
+
+int slabd_descriptor(slabd_pool *pool)
+{
+	if (!pool_alive(pool))
+		return -1;
+	if (atom_peek(&pool->link.gone))
+		return error_set(ENOTCONN, "slabd is gone");
+	return pool->link.events;
+}
+
+int slabd_poll(slabd_pool *pool)
+{
+	if (!pool_alive(pool))
+		return -1;
+	if (serve(pool))
+		return 0;
+	return error_set(ENOTCONN, "slabd is gone: the pool works on with what "
+	                           "it has, and does not grow");
+}

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/magazine.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "client/depot.h"
+#include "client/error.h"
+#include "client/shortage.h"
+#include "shm/atom.h"
+
+#define CAP_FIRST 16u
+#define CAP_IDLE 4u
+#define CLOCK_STEP 32u
+
+/* ---- home and depot ----------------------------------------------------- */
+
+void magazine_send_home(struct slabd_pool *pool, uint32_t n,
+                        void *const *objects)
+{
+	uint32_t id = pool->user.id;
+	while (n > 0) {
+		uint32_t run = n < SLAB_RUN_MAX ? n : SLAB_RUN_MAX;
+		uint32_t refused = slab_release_any(&pool->user, run, objects);
+		view_count(&pool->view, id, STAT_FLUSHES, 1);
+		view_count(&pool->view, id, STAT_FLUSHED, run - refused);
+		view_count(&pool->view, id, STAT_REFUSED, refused);
+		objects += run;
+		n -= run;
+	}
+}
+
+/* What the depots of a process may hold: its budget, and never more than a
+ * quarter of what the pool has, so that who only frees starves nobody. */
+static uint64_t depot_limit(const struct slabd_pool *pool)
+{
+	const struct view *view = &pool->view;
+	uint64_t ready = 0;
+	for (uint32_t node = 0; node < view->geo.n_nodes; node++)
+		ready += atom_peek(&view->nodes[node].ready_pages);
+	ready = (ready << view->geo.page_shift) / 4;
+	return ready < pool->process_bytes ? ready : pool->process_bytes;
+}
+
+/* The depot of a cache on a node, made at the first put. */
+static struct depot *depot_of(struct cache *cache, uint32_t node)
+{
+	struct depot *none = NULL;
+	struct depot *made;
+	/* pairs: atom_publish below; the depot is zeroed. */
+	struct depot *depot = atom_get(&cache->depots[node]);
+	if (depot != NULL)
+		return depot;
+	made = depot_make();
+	if (made == NULL)
+		return NULL;
+	if (atom_publish(&cache->depots[node], &none, made))
+		return made;
+	depot_drop(made);
+	return none;
+}
+
+/* Puts objects that live on node into the depot, or sends them home. */
+static void put_away(struct cache *cache, uint32_t node, uint32_t n,
+                     void *const *objects)
+{
+	struct slabd_pool *pool = cache->pool;
+	uint64_t bytes = (uint64_t)n * cache->row->stride;
+	struct depot *depot = NULL;
+	if (atom_peek(&pool->depot_bytes) + bytes <= depot_limit(pool))
+		depot = depot_of(cache, node);
+	if (depot == NULL || !depot_put(depot, n, objects)) {
+		magazine_send_home(pool, n, objects);
+		return;
+	}
+	atom_add(&pool->depot_bytes, bytes);
+	view_count(&pool->view, pool->user.id, STAT_DEPOT_PUTS, 1);
+}
+
+static uint32_t get_back(struct cache *cache, uint32_t node, void **objects)
+{
+	struct slabd_pool *pool = cache->pool;
+	/* pairs: depot_of */
+	struct depot *depot = atom_get(&cache->depots[node]);
+	uint32_t n = depot == NULL ? 0 : depot_get(depot, objects);
+	if (n == 0)
+		return 0;
+	atom_add(&pool->depot_bytes, -(uint64_t)n * cache->row->stride);
+	return n;
+}
+
+void magazine_drain_depots(struct cache *cache)
+{
+	void *objects[DEPOT_HALF];
+	uint32_t n_nodes = cache->pool->view.geo.n_nodes;
+	for (uint32_t node = 0; node < n_nodes; node++) {
+		uint32_t n;
+		while ((n = get_back(cache, node, objects)) > 0)
+			magazine_send_home(cache->pool, n, objects);
+	}
+}
+
+/* ---- one magazine ------------------------------------------------------- */
+
+static void set_cap(struct thread *thread, struct cache *cache,
+                    struct slabd_mag_ *mag, uint32_t cap)
+{
+	thread->cap_bytes -= (size_t)mag->cap * cache->row->stride;
+	thread->cap_bytes += (size_t)cap * cache->row->stride;
+	mag->cap = cap;
+}
+
+void magazine_drop(struct thread *thread, struct cache *cache, bool to_depot)
+{
+	struct slabd_mag_ *mag = magazine_of(thread, cache);
+	uint64_t used = UINT64_C(1) << (cache->slot % 64);
+	uint32_t node = WORD_HOME(mag->key);
+	if ((thread->used[cache->slot / 64] & used) == 0)
+		return;
+	for (uint32_t n; mag->n > 0; mag->n -= n) {
+		n = mag->n < DEPOT_HALF ? mag->n : DEPOT_HALF;
+		if (to_depot)
+			put_away(cache, node, n, mag->obj + mag->n - n);
+		else
+			magazine_send_home(cache->pool, n,
+			                   mag->obj + mag->n - n);
+	}
+	set_cap(thread, cache, mag, 0);
+	mag->key = 0;
+	thread->used[cache->slot / 64] &= ~used;
+}
+
+/* A miss is a sign that the magazine is too small: doubles it while the
+ * thread's budget lasts. Gives an unused one its key. */
+static void magazine_grow(struct thread *self, const struct seat *seat,
+                          struct cache *cache, struct slabd_mag_ *mag)
+{
+	uint32_t cap = mag->cap == 0 ? CAP_FIRST : mag->cap * 2;
+	size_t more;
+	if (mag->cap == 0) {
+		mag->key = cache->id | seat->node << 16;
+		self->used[cache->slot / 64] |= UINT64_C(1)
+		                                << (cache->slot % 64);
+		set_cap(self, cache, mag, 1);
+	}
+	mag->seen = 1;
+	cap = cap < cache->cap_max ? cap : cache->cap_max;
+	more = (size_t)(cap - mag->cap) * cache->row->stride;
+	if (self->cap_bytes + more <= cache->pool->thread_bytes)
+		set_cap(self, cache, mag, cap);
+}
+
+/* Puts the oldest half away, so that the newest stay at hand. */
+static void magazine_halve(struct cache *cache, struct slabd_mag_ *mag)
+{
+	uint32_t half = (mag->n + 1) / 2;
+	put_away(cache, WORD_HOME(mag->key), half, mag->obj);
+	mag->n -= half;
+	memmove(mag->obj, mag->obj + half, mag->n * sizeof(mag->obj[0]));
+}
+
+/* The slot after this one that the thread uses, round and round. */
+static uint32_t next_used(const struct thread *self, uint32_t slot)
+{
+	for (uint32_t i = 0; i < SLABD_CACHES_MAX; i++) {
+		slot = (slot + 1) % SLABD_CACHES_MAX;
+		if (self->used[slot / 64] >> (slot % 64) & 1)
+			break;
+		if (self->used[slot / 64] == 0)
+			slot |= 63;
+	}
+	return slot;
+}
+
+/* Now and then looks whether another magazine has not missed since the last
+ * look, and then halves it: what idles gives its budget to what works. */
+static void magazine_age(struct thread *self)
+{
+	uint32_t slot;
+	struct slabd_mag_ *mag;
+	struct cache *cache;
+	if (++self->clock % CLOCK_STEP != 0)
+		return;
+	slot = next_used(self, self->oldest);
+	self->oldest = slot;
+	if ((self->used[slot / 64] >> (slot % 64) & 1) == 0)
+		return;
+	cache = process_cache_of(slot);
+	mag = magazine_of(self, cache);
+	if (mag->seen == 0 && mag->cap > CAP_IDLE) {
+		set_cap(self, cache, mag, mag->cap / 2);
+		while (mag->n > mag->cap)
+			magazine_halve(cache, mag);
+	}
+	mag->seen = 0;
+}
+
+/* ---- alloc -------------------------------------------------------------- */
+
+/* Half a magazine from the depot, else from the node's list. */
+static bool refill(struct seat *seat, struct cache *cache,
+                   struct slabd_mag_ *mag)
+{
+	struct slabd_pool *pool = cache->pool;
+	uint32_t id = pool->user.id;
+	bool ring = false;
+	mag->n = get_back(cache, seat->node, mag->obj);
+	if (mag->n > 0) {
+		view_count(&pool->view, id, STAT_DEPOT_GETS, 1);
+		return true;
+	}
+	mag->n = slab_claim_any(&pool->user, cache->id, seat->node,
+	                        (mag->cap + 1) / 2, mag->obj, &ring);
+	if (ring)
+		shortage_tell(pool, cache->id, seat->node);
+	if (mag->n == 0)
+		return false;
+	view_count(&pool->view, id, STAT_REFILLS, 1);
+	view_count(&pool->view, id, STAT_REFILLED, mag->n);
+	return true;
+}
+
+void *magazine_take_one(struct cache *cache, uint32_t node)
+{
+	struct slabd_pool *pool = cache->pool;
+	void *object = NULL;
+	bool ring = false;
+	if (slab_claim_any(&pool->user, cache->id, node, 1, &object, &ring) > 0) {
+		view_count(&pool->view, pool->user.id, STAT_REFILLS, 1);
+		view_count(&pool->view, pool->user.id, STAT_REFILLED, 1);
+	}
+	if (ring)
+		shortage_tell(pool, cache->id, node);
+	return object;
+}
+
+void *slabd_alloc_slow_(slabd_cache *head)
+{
+	struct cache *cache = (struct cache *)head;
+	struct slabd_pool *pool = cache->pool;
+	struct thread *self = pool_alive(pool) ? thread_self() : NULL;
+	struct seat *seat = self != NULL ? thread_seat(self, pool) : NULL;
+	struct slabd_mag_ *mag;
+	if (seat == NULL)
+		return NULL;
+	thread_settle(self, seat);
+	mag = magazine_of(self, cache);
+	if (mag->n == 0) {
+		magazine_grow(self, seat, cache, mag);
+		magazine_age(self);
+		if (!refill(seat, cache, mag))
+			return shortage_alloc(cache, seat->node);
+	}
+	return mag->obj[--mag->n];
+}
+
+/* ---- free --------------------------------------------------------------- */
+
+void magazine_drop_remote(struct seat *seat)
+{
+	for (uint32_t node = 0; node < seat->pool->view.geo.n_nodes; node++) {
+		struct remote *remote = &seat->remote[node];
+		magazine_send_home(seat->pool, remote->n, remote->obj);
+		remote->n = 0;
+	}
+}
+
+static void free_remote(struct seat *seat, uint32_t node, void *object)
+{
+	struct remote *remote = &seat->remote[node];
+	struct slabd_pool *pool = seat->pool;
+	if (remote->n == REMOTE_MAX) {
+		magazine_send_home(pool, remote->n, remote->obj);
+		remote->n = 0;
+	}
+	remote->obj[remote->n++] = object;
+	view_count(&pool->view, pool->user.id, STAT_REMOTE_FREES, 1);
+}
+
+static void free_local(struct thread *self, struct seat *seat,
+                       struct cache *cache, void *object)
+{
+	struct slabd_mag_ *mag = magazine_of(self, cache);
+	if (mag->n >= mag->cap) {
+		magazine_grow(self, seat, cache, mag);
+		magazine_age(self);
+	}
+	if (mag->n >= mag->cap)
+		magazine_halve(cache, mag);
+	mag->obj[mag->n++] = object;
+}
+
+/* The unit word of an object of this cache, or 0. */
+static uint64_t word_of(const struct cache *cache, const void *object)
+{
+	const struct view *view = &cache->pool->view;
+	uint64_t unit = (uint64_t)((const char *)object - cache->head.data_) >>
+	                UNIT_SHIFT;
+	uint64_t word = unit < view->geo.n_units ? atom_peek(&view->words[unit])
+	                                         : 0;
+	return WORD_CACHE(word) == cache->id ? word : 0;
+}
+
+void slabd_free_slow_(slabd_cache *head, void *object)
+{
+	struct cache *cache = (struct cache *)head;
+	struct slabd_pool *pool = cache->pool;
+	int saved = errno;
+	uint64_t word = object == NULL ? 0 : word_of(cache, object);
+	struct thread *self;
+	struct seat *seat;
+	if (object == NULL)
+		return;
+	self = word != 0 && pool_alive(pool) ? thread_self() : NULL;
+	seat = self != NULL ? thread_seat(self, pool) : NULL;
+	if (seat == NULL) {
+		view_count(&pool->view, pool->user.id, STAT_REFUSED, 1);
+	} else {
+		thread_settle(self, seat);
+		if (WORD_HOME(word) == seat->node)
+			free_local(self, seat, cache, object);
+		else
+			free_remote(seat, WORD_HOME(word), object);
+	}
+	errno = saved;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* What a hit does not do: refill, flush, growth and shrinkage of magazines. */
+#ifndef CLIENT_MAGAZINE_H
+#define CLIENT_MAGAZINE_H
+
+#include "client/pool.h"
+
+/* The magazine of a cache in a thread's table. */
+static inline struct slabd_mag_ *magazine_of(const struct thread *thread,
+                                             const struct cache *cache)
+{
+	return &thread->mags[cache->slot];
+}
+
+/* Empties a magazine and gives up its capacity. The owner, or anybody once
+ * no other thread uses the cache. to_depot: keep what fits for the process. */
+void magazine_drop(struct thread *thread, struct cache *cache, bool to_depot);
+
+/* Sends home all that a seat holds for other nodes. */
+void magazine_drop_remote(struct seat *seat);
+
+/* Sends home all that a cache's depots hold. Any thread. */
+void magazine_drain_depots(struct cache *cache);
+
+/* Frees objects of this client straight to their slabs, any number. */
+void magazine_send_home(struct slabd_pool *pool, uint32_t n,
+                        void *const *objects);
+
+/* Takes one object straight from a node's list, or NULL. */
+void *magazine_take_one(struct cache *cache, uint32_t node);
+
+#endif

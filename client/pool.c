@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: MIT */
+/* Opening and closing a pool: the handshake and the mappings. */
+#include "client/pool.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "client/error.h"
+#include "client/magazine.h"
+
+#define THREAD_BYTES (UINT64_C(2) << 20)
+#define PROCESS_BYTES (UINT64_C(256) << 20)
+#define WAIT_MS 200u
+#define BACKING_THP_KIND 2u /* numa/backing.h, BACKING_THP */
+
+bool pool_alive(const struct slabd_pool *pool)
+{
+	if (atom_peek(pool->alive) != 0)
+		return true;
+	error_set(ENOTCONN,
+	          "this process was forked from a client and is none itself: "
+	          "call slabd_open");
+	return false;
+}
+
+static void default_socket(char *path, size_t bytes)
+{
+	const char *env = getenv("SLABD_SOCKET");
+	const char *run = getenv("XDG_RUNTIME_DIR");
+	if (env != NULL && env[0] != '\0')
+		snprintf(path, bytes, "%s", env);
+	else if (geteuid() == 0 || run == NULL || run[0] == '\0')
+		snprintf(path, bytes, "/run/slabd/slabd.sock");
+	else
+		snprintf(path, bytes, "%s/slabd/slabd.sock", run);
+}
+
+/* ---- mappings ----------------------------------------------------------- */
+
+static void *map_file(int fd, uint64_t bytes, int prot)
+{
+	void *at = mmap(NULL, bytes, prot, MAP_SHARED, fd, 0);
+	return at == MAP_FAILED ? NULL : at;
+}
+
+/* Address space for the data: where slabd says if it is free there, else
+ * anywhere, aligned to the page. */
+static char *reserve(uint64_t bytes, uint64_t hint, uint64_t page)
+{
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+	uint64_t slack;
+	char *at = mmap((void *)(uintptr_t)hint, bytes, PROT_NONE,
+	                flags | MAP_FIXED_NOREPLACE, -1, 0);
+	if (at == (char *)(uintptr_t)hint)
+		return at;
+	if (at != MAP_FAILED)
+		munmap(at, bytes);
+	at = mmap(NULL, bytes + page, PROT_NONE, flags, -1, 0);
+	if (at == MAP_FAILED)
+		return NULL;
+	slack = (page - (uintptr_t)at % page) % page;
+	if (slack > 0)
+		munmap(at, slack);
+	if (page - slack > 0)
+		munmap(at + slack + bytes, page - slack);
+	return at + slack;
+}
+
+static int map_node(struct slabd_pool *pool, uint32_t node, int fd)
+{
+	const struct layout_node *row = &pool->view.nodes[node];
+	char *at = pool->user.data + (row->first_unit << UNIT_SHIFT);
+	uint64_t bytes = row->n_units << UNIT_SHIFT;
+	if (row->first_unit + row->n_units > pool->view.geo.n_units)
+		return -EPROTO;
+	if (mmap(at, bytes, PROT_READ | PROT_WRITE,
+	         MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd, 0) == MAP_FAILED)
+		return -errno;
+	if (row->backing == BACKING_THP_KIND)
+		madvise(at, bytes, MADV_HUGEPAGE);
+	return 0;
+}
+
+static int map_data(struct slabd_pool *pool, const int *fds)
+{
+	const struct layout_geometry *geo = &pool->view.geo;
+	int r = 0;
+	pool->data_bytes = geo->n_units << UNIT_SHIFT;
+	pool->user.data = reserve(pool->data_bytes, pool->view.head->data_hint,
+	                          UINT64_C(1) << geo->page_shift);
+	if (pool->user.data == NULL)
+		return -ENOMEM;
+	for (uint32_t node = 0; node < geo->n_nodes && r == 0; node++)
+		r = map_node(pool, node, fds[node]);
+	return r;
+}
+
+static int map_all(struct slabd_pool *pool, const struct link_welcome *welcome)
+{
+	struct layout_geometry geo;
+	void *shared;
+	int r;
+	pool->control_bytes = welcome->msg.control_bytes;
+	pool->shared_bytes = welcome->msg.shared_bytes;
+	pool->control =
+	        map_file(welcome->control, pool->control_bytes, PROT_READ);
+	if (pool->control == NULL)
+		return -errno;
+	r = layout_check(pool->control, pool->control_bytes,
+	                 pool->shared_bytes, &geo);
+	if (r < 0)
+		return r;
+	shared = map_file(welcome->shared, pool->shared_bytes,
+	                  PROT_READ | PROT_WRITE);
+	if (shared == NULL)
+		return -errno;
+	view_init(&pool->view, &geo, pool->control, shared);
+	pool->user.view = &pool->view;
+	pool->user.id = welcome->msg.id;
+	pool->user.epoch = welcome->msg.epoch;
+	return map_data(pool, welcome->data);
+}
+
+static void unmap_all(struct slabd_pool *pool)
+{
+	if (pool->user.data != NULL)
+		munmap(pool->user.data, pool->data_bytes);
+	if (pool->view.wants != NULL)
+		munmap(pool->view.wants, pool->shared_bytes);
+	if (pool->control != NULL)
+		munmap(pool->control, pool->control_bytes);
+	if (pool->alive != NULL)
+		munmap((void *)(uintptr_t)pool->alive, 4096);
+}
+
+/* A word that the kernel wipes in a forked child. */
+static int make_alive(struct slabd_pool *pool)
+{
+	uint64_t *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+	                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (page == MAP_FAILED)
+		return -errno;
+	pool->alive = page;
+	if (madvise(page, 4096, MADV_WIPEONFORK) < 0)
+		return -errno;
+	*page = 1;
+	return 0;
+}
+
+/* ---- open --------------------------------------------------------------- */
+
+static int check_options(const struct slabd_options *o)
+{
+	for (unsigned i = 0; i < sizeof(o->spare) / sizeof(o->spare[0]); i++)
+		if (o->spare[i] != 0)
+			return error_set(EINVAL, "slabd_options.spare is not "
+			                         "zero: clear the structure");
+	if (o->flags >= SLABD_NO_WAIT << 1)
+		return error_set(EINVAL, "slabd_options.flags 0x%x has unknown "
+		                         "bits", o->flags);
+	return 0;
+}
+
+static int apply_options(struct slabd_pool *pool, const struct slabd_options *o)
+{
+	int node = SEAT_FOLLOW;
+	if (o->flags & SLABD_FORCE_NODE)
+		node = view_node_index(&pool->view, o->node);
+	if (node < 0)
+		return error_set(EINVAL, "pool %s has no node %d",
+		                 pool->view.head->name, o->node),
+		       -EINVAL;
+	pool->forced = (uint32_t)node;
+	pool->strict = (o->flags & SLABD_STRICT_NODE) != 0;
+	pool->no_wait = (o->flags & SLABD_NO_WAIT) != 0;
+	pool->thread_bytes = o->thread_bytes ? o->thread_bytes : THREAD_BYTES;
+	pool->process_bytes =
+	        o->process_bytes ? o->process_bytes : PROCESS_BYTES;
+	pool->wait_ns = (o->wait_ms ? o->wait_ms : WAIT_MS) * UINT64_C(1000000);
+	return 0;
+}
+
+static void close_welcome(const struct link_welcome *welcome)
+{
+	close(welcome->control);
+	close(welcome->shared);
+	for (uint32_t node = 0; node < welcome->msg.n_nodes; node++)
+		close(welcome->data[node]);
+}
+
+static void say_bye(struct slabd_pool *pool)
+{
+	struct wire_head bye = {.type = WIRE_BYE};
+	struct wire_reply reply;
+	link_call(&pool->link, &bye, sizeof(bye), &reply);
+}
+
+/* The part of open after the welcome: on failure the caller cleans up. */
+static int settle_in(struct slabd_pool *pool, const struct link_welcome *welcome,
+                     const struct slabd_options *o)
+{
+	int r = make_alive(pool);
+	if (r == 0)
+		r = map_all(pool, welcome);
+	if (r < 0)
+		return error_set(-r, "can't map the pool: %s", strerror(-r)), r;
+	r = apply_options(pool, o);
+	if (r < 0)
+		return r;
+	if ((o->flags & SLABD_NO_HELPER) == 0) {
+		r = helper_start(pool);
+		if (r < 0)
+			error_set(-r, "can't start the helper thread: %s",
+			          strerror(-r));
+	}
+	return r;
+}
+
+static int open_link(struct slabd_pool *pool, const char *name,
+                     const struct slabd_options *o,
+                     struct link_welcome *welcome)
+{
+	char path[256];
+	if (o->socket != NULL)
+		snprintf(path, sizeof(path), "%s", o->socket);
+	else
+		default_socket(path, sizeof(path));
+	return link_open(&pool->link, path, name, welcome);
+}
+
+slabd_pool *slabd_open(const char *name, const struct slabd_options *options)
+{
+	static const struct slabd_options defaults;
+	const struct slabd_options *o = options ? options : &defaults;
+	struct link_welcome welcome;
+	struct slabd_pool *pool;
+	int r = process_start();
+	if (name == NULL)
+		name = "default";
+	if (strlen(name) > SLABD_NAME_MAX)
+		return error_set(ENAMETOOLONG, "pool name over %d bytes",
+		                 SLABD_NAME_MAX), NULL;
+	if (check_options(o) < 0)
+		return NULL;
+	pool = r == 0 ? calloc(1, sizeof(*pool)) : NULL;
+	if (pool == NULL)
+		return error_set(ENOMEM, "no memory for a pool"), NULL;
+	pthread_mutex_init(&pool->calls, NULL);
+	r = open_link(pool, name, o, &welcome);
+	if (r == 0) {
+		r = settle_in(pool, &welcome, o);
+		close_welcome(&welcome);
+		if (r == 0)
+			return pool;
+		say_bye(pool);
+		link_close(&pool->link);
+		unmap_all(pool);
+	}
+	free(pool);
+	errno = -r;
+	return NULL;
+}
+
+/* ---- close -------------------------------------------------------------- */
+
+void pool_drain(struct slabd_pool *pool)
+{
+	process_lock();
+	for (uint32_t id = 0; id < pool->view.geo.n_caches; id++)
+		if (pool->caches[id] != NULL)
+			magazine_drain_depots(pool->caches[id]);
+	process_unlock();
+}
+
+static void leave_all(struct slabd_pool *pool)
+{
+	process_lock();
+	for (struct thread *t = thread_first(); t != NULL; t = t->next)
+		thread_leave(t, pool);
+	process_unlock();
+	pool_drain(pool);
+}
+
+/* In a forked child the books are the parent's: only the memory goes. */
+static void forget_caches(struct slabd_pool *pool)
+{
+	for (uint32_t id = 0; id < pool->view.geo.n_caches; id++)
+		if (pool->caches[id] != NULL)
+			cache_destroy(pool->caches[id]);
+}
+
+int slabd_close(slabd_pool *pool)
+{
+	if (pool == NULL)
+		return error_set(EINVAL, "slabd_close of no pool");
+	if (atom_peek(pool->alive) != 0) {
+		if (pool->has_helper)
+			helper_stop(pool);
+		leave_all(pool);
+		say_bye(pool);
+	}
+	forget_caches(pool);
+	link_close(&pool->link);
+	unmap_all(pool);
+	free(pool);
+	return 0;
+}
+
+unsigned slabd_client_id(slabd_pool *pool)
+{
+	return pool_alive(pool) ? pool->user.id : 0;
+}
+
+int slabd_get_stats(slabd_pool *pool, struct slabd_stats *stats)
+{
+	const uint64_t *row = pool->view.stats + pool->user.id * STATS_WORDS;
+	uint64_t words[STATS_WORDS];
+	_Static_assert(sizeof(words) == sizeof(*stats), "slabd_stats");
+	if (!pool_alive(pool))
+		return -1;
+	for (unsigned i = 0; i < STATS_WORDS; i++)
+		words[i] = atom_peek(&row[i]);
+	memcpy(stats, words, sizeof(words));
+	return 0;
+}

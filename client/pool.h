@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The library's private structures.
+ *
+ *   process ---- threads ---- one magazine a slot, one seat a pool
+ *      '-------- slots: which cache a magazine of that slot serves
+ *   pool ------- caches ----- one depot a node
+ *
+ * Letters: (C) constant while open, (O) the thread that owns it, (L) under
+ * process_lock, (A) atomic.
+ */
+#ifndef CLIENT_POOL_H
+#define CLIENT_POOL_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "client/link.h"
+#include "client/slabclient.h"
+#include "shm/slab.h"
+
+#define REMOTE_MAX 64u
+#define SEAT_FOLLOW NODES_MAX
+
+struct depot;
+
+struct cache {
+	struct slabd_cache head;        /* (C) what the inline hit reads */
+	struct slabd_pool *pool;        /* (C) */
+	const struct layout_cache *row; /* (C) */
+	uint32_t id;                    /* (C) */
+	uint32_t slot;                  /* (C) */
+	uint32_t refs;                  /* (L) */
+	bool strict;                    /* (C) */
+	uint32_t cap_max;               /* (C) objects a magazine may hold */
+	/* (A) NULL -> depot (depot_of, the first put), back at close. */
+	struct depot *depots[NODES_MAX];
+};
+
+/* Objects of any cache of a pool that live on one other node. */
+struct remote {
+	uint32_t n;
+	void *obj[REMOTE_MAX];
+};
+
+/* One thread in one pool. */
+struct seat {
+	struct seat *next;       /* (O) of the same thread */
+	struct slabd_pool *pool; /* (C) */
+	uint32_t node;           /* (O) index; where its magazines belong */
+	uint32_t forced;         /* (O) index, or SEAT_FOLLOW */
+	uint32_t trims;          /* (O) trims it has followed */
+	struct remote *remote;   /* (O) n_nodes of them */
+};
+
+struct thread {
+	struct slabd_mag_ *mags; /* (O) the table; wiped in a forked child */
+	struct seat *seats;      /* (O) */
+	struct thread *next;     /* (L) */
+	struct thread **link;    /* (L) what points at this one */
+	uint64_t generation;     /* (C) of the process that made it */
+	size_t cap_bytes;        /* (O) sum of cap * stride */
+	uint32_t clock;          /* (O) misses so far */
+	uint32_t oldest;         /* (O) slot last looked at for idleness */
+	uint64_t used[SLABD_CACHES_MAX / 64]; /* (O) slots with a magazine */
+};
+
+struct slabd_pool {
+	struct slab_user user; /* (C) */
+	struct view view;      /* (C) */
+	const uint64_t *alive; /* (C) a word that reads 0 in a forked child */
+	void *control;         /* (C) */
+	uint64_t control_bytes;
+	uint64_t shared_bytes;
+	uint64_t data_bytes;
+	size_t thread_bytes;   /* (C) */
+	size_t process_bytes;  /* (C) */
+	uint64_t wait_ns;      /* (C) */
+	uint32_t forced;       /* (C) index, or SEAT_FOLLOW */
+	bool strict;           /* (C) */
+	bool no_wait;          /* (C) */
+	/* (A) grow_seq at the last wait in vain: no wait until it moves. */
+	uint32_t vain_seq;
+	bool vain;             /* (A) */
+	uint64_t depot_bytes;  /* (A) in all depots; relaxed, a cap's measure */
+	struct link link;
+	pthread_mutex_t calls; /* one request at a time */
+	struct cache *caches[CACHES_MAX]; /* (L) by id - 1 */
+	bool has_helper;       /* (C) */
+	pthread_t helper;      /* (C) */
+	int helper_stop;       /* (C) eventfd */
+};
+
+/* The process-wide lock over threads, slots and caches. Never held while
+ * slabd is talked to. */
+void process_lock(void);
+void process_unlock(void);
+
+/* Starts the process's books, anew in a forked child. 0 or -errno. */
+int process_start(void);
+
+/* A slot for a cache, or -EMFILE. Under the lock. */
+int process_take_slot(struct cache *cache);
+void process_drop_slot(uint32_t slot);
+
+/* The cache of a slot. Lock-free. */
+struct cache *process_cache_of(uint32_t slot);
+
+/* The calling thread, made at its first miss; NULL with errno ENOMEM. */
+struct thread *thread_self(void);
+
+/* The thread's seat in a pool, made where missing; NULL with errno. */
+struct seat *thread_seat(struct thread *self, struct slabd_pool *pool);
+
+/* The first of all threads. Under the lock. */
+struct thread *thread_first(void);
+
+/* Sets the node that the thread counts as on; flushes when it moved. */
+void thread_settle(struct thread *self, struct seat *seat);
+
+/* Drops a thread's seat in a pool. The caller has flushed it. */
+void thread_leave(struct thread *thread, struct slabd_pool *pool);
+
+/* False, with errno ENOTCONN and the error line, in a forked child. */
+bool pool_alive(const struct slabd_pool *pool);
+
+/* Sends home what all depots of the pool hold. Any thread. */
+void pool_drain(struct slabd_pool *pool);
+
+/* Starts and stops the thread that serves events. 0 or -errno. */
+int helper_start(struct slabd_pool *pool);
+void helper_stop(struct slabd_pool *pool);
+
+/* Empties and forgets a cache. The caller took it out of pool->caches. */
+void cache_destroy(struct cache *cache);
+
+#endif

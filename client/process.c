@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What all pools of a process share: its threads and the magazine slots.
+ *
+ * A forked child inherits a copy of all this. A word on a page that the
+ * kernel wipes at fork tells it that the books are the parent's; the first
+ * slabd_open then starts new ones. Slots that the parent's caches hold stay
+ * taken in the child: a stale cache must not meet another's magazines.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "client/pool.h"
+#include "shm/atom.h"
+
+/* Wiped at fork: in the child no generation lives and no lock is held (all
+ * zero is an unlocked mutex in the C libraries of Linux). */
+static struct wiped {
+	uint64_t alive; /* the generation, 0 in a forked child */
+	pthread_mutex_t start;
+	pthread_mutex_t lock;
+} *wiped;
+static int wiped_error;
+static pthread_once_t wiped_once = PTHREAD_ONCE_INIT;
+static struct cache *slots[SLABD_CACHES_MAX];
+static struct thread *threads;
+static uint64_t generation;
+static pthread_key_t key;
+/* Where a thread's table points before its first miss: every magazine is
+ * empty and takes nothing. Never written. */
+static struct slabd_mag_ none[SLABD_CACHES_MAX];
+static __thread struct thread *self_;
+
+__thread struct slabd_mag_ *slabd_mags_ = none;
+
+static void thread_exit(void *arg);
+
+void process_lock(void)
+{
+	pthread_mutex_lock(&wiped->lock);
+}
+
+void process_unlock(void)
+{
+	pthread_mutex_unlock(&wiped->lock);
+}
+
+static void make_wiped(void)
+{
+	void *page = mmap(NULL, sizeof(*wiped), PROT_READ | PROT_WRITE,
+	                  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (page == MAP_FAILED ||
+	    madvise(page, sizeof(*wiped), MADV_WIPEONFORK) < 0)
+		wiped_error = errno;
+	else if ((wiped_error = pthread_key_create(&key, thread_exit)) == 0)
+		wiped = page;
+}
+
+int process_start(void)
+{
+	pthread_once(&wiped_once, make_wiped);
+	if (wiped == NULL)
+		return -wiped_error;
+	pthread_mutex_lock(&wiped->start);
+	if (wiped->alive == 0) {
+		threads = NULL;
+		self_ = NULL;
+		slabd_mags_ = none;
+		wiped->alive = ++generation;
+	}
+	pthread_mutex_unlock(&wiped->start);
+	return 0;
+}
+
+int process_take_slot(struct cache *cache)
+{
+	for (uint32_t slot = 0; slot < SLABD_CACHES_MAX; slot++) {
+		if (slots[slot] != NULL)
+			continue;
+		slots[slot] = cache;
+		return (int)slot;
+	}
+	return -EMFILE;
+}
+
+void process_drop_slot(uint32_t slot)
+{
+	slots[slot] = NULL;
+}
+
+struct cache *process_cache_of(uint32_t slot)
+{
+	return slots[slot];
+}
+
+static struct thread *make_thread(void)
+{
+	size_t bytes = sizeof(none);
+	struct thread *self;
+	void *table = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+	                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (table == MAP_FAILED)
+		return NULL;
+	self = calloc(1, sizeof(*self));
+	if (self == NULL || madvise(table, bytes, MADV_WIPEONFORK) < 0 ||
+	    pthread_setspecific(key, self) != 0) {
+		free(self);
+		munmap(table, bytes);
+		errno = ENOMEM;
+		return NULL;
+	}
+	self->mags = table;
+	self->generation = generation;
+	return self;
+}
+
+static void enlist(struct thread *self)
+{
+	self->link = &threads;
+	self->next = threads;
+	if (threads != NULL)
+		threads->link = &self->next;
+	threads = self;
+}
+
+struct thread *thread_self(void)
+{
+	if (self_ != NULL && self_->generation == generation)
+		return self_;
+	self_ = make_thread();
+	if (self_ == NULL)
+		return NULL;
+	process_lock();
+	enlist(self_);
+	process_unlock();
+	slabd_mags_ = self_->mags;
+	return self_;
+}
+
+struct thread *thread_first(void)
+{
+	return threads;
+}
+
+/* A thread of the parent's time, met in a child, is memory to give back and
+ * nothing more. */
+static void retire(struct thread *self)
+{
+	munmap(self->mags, sizeof(none));
+	free(self);
+	self_ = NULL;
+	slabd_mags_ = none;
+}
+
+static void unlist(struct thread *self)
+{
+	*self->link = self->next;
+	if (self->next != NULL)
+		self->next->link = self->link;
+}
+
+/* Runs when a thread with magazines ends, however it ends. */
+static void thread_exit(void *arg)
+{
+	struct thread *self = arg;
+	if (wiped->alive == 0 || self->generation != generation)
+		return;
+	process_lock();
+	while (self->seats != NULL)
+		thread_leave(self, self->seats->pool);
+	unlist(self);
+	process_unlock();
+	retire(self);
+}

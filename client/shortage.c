@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/shortage.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "client/error.h"
+#include "client/magazine.h"
+#include "shm/atom.h"
+
+#define SLICE_NS UINT64_C(10000000)
+
+void shortage_tell(struct slabd_pool *pool, uint32_t cache, uint32_t node)
+{
+	if (atom_peek(&view_mark(&pool->view, cache, node)->denied) ||
+	    !view_want_any(&pool->view, cache, node))
+		return;
+	link_ring(&pool->link);
+	view_count(&pool->view, pool->user.id, STAT_RINGS, 1);
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+/* Sleeps until slabd has grown or refused something. False on time-out. The
+ * word is in a mapping shared with slabd, so the futex is not private. */
+static bool sleep_on(const uint32_t *seq, uint32_t seen, uint64_t ns)
+{
+	struct timespec ts = {.tv_sec = (time_t)(ns / 1000000000),
+	                      .tv_nsec = (long)(ns % 1000000000)};
+	return syscall(SYS_futex, seq, FUTEX_WAIT, seen, &ts, NULL, 0) == 0 ||
+	       errno != ETIMEDOUT;
+}
+
+/* Tells slabd of the first of the nodes that it has not refused. False when
+ * it has refused all. */
+static bool tell_first(const struct cache *cache, const uint8_t *nodes,
+                       uint32_t n)
+{
+	struct slabd_pool *pool = cache->pool;
+	for (uint32_t i = 0; i < n; i++) {
+		if (atom_peek(&view_mark(&pool->view, cache->id, nodes[i])->denied))
+			continue;
+		shortage_tell(pool, cache->id, nodes[i]);
+		return true;
+	}
+	return false;
+}
+
+/* Waits a slice for growth. False when waiting is of no use. */
+static bool wait_a_while(struct slabd_pool *pool, uint32_t seq,
+                         uint64_t *deadline)
+{
+	uint64_t now = now_ns();
+	uint64_t left;
+	if (atom_peek(&pool->link.gone) || pool->no_wait)
+		return false;
+	if (atom_peek(&pool->vain) && atom_peek(&pool->vain_seq) == seq)
+		return false;
+	if (*deadline == 0) {
+		*deadline = now + pool->wait_ns;
+		view_count(&pool->view, pool->user.id, STAT_WAITS, 1);
+	}
+	if (now >= *deadline) {
+		atom_poke(&pool->vain_seq, seq);
+		atom_poke(&pool->vain, true);
+		return false;
+	}
+	left = *deadline - now;
+	/* A ring is lost when its sender is stopped or killed before it rang. */
+	if (!sleep_on(&pool->view.head->grow_seq, seq,
+	              left < SLICE_NS ? left : SLICE_NS))
+		link_ring(&pool->link);
+	return true;
+}
+
+static void *fail(struct cache *cache, bool refused)
+{
+	struct slabd_pool *pool = cache->pool;
+	view_count(&pool->view, pool->user.id, STAT_FAILURES, 1);
+	error_set(ENOMEM,
+	          refused ? "pool %s is full for cache %s: see slabctl nodes, "
+	                    "raise max in slabd.conf or free objects"
+	                  : "pool %s did not grow in time for cache %s: is "
+	                    "slabd running (slabctl status)",
+	          pool->view.head->name, cache->row->name);
+	return NULL;
+}
+
+/* Tries the nodes in turn, waiting for growth in between. */
+static void *alloc_from(struct cache *cache, const uint8_t *nodes, uint32_t n)
+{
+	struct slabd_pool *pool = cache->pool;
+	uint64_t deadline = 0;
+	for (;;) {
+		/* pairs: growth_announce; what it grew is on the lists. */
+		uint32_t seq = atom_get(&pool->view.head->grow_seq);
+		for (uint32_t i = 0; i < n; i++) {
+			void *object = magazine_take_one(cache, nodes[i]);
+			if (object == NULL)
+				continue;
+			view_count(&pool->view, pool->user.id,
+			           STAT_REMOTE_ALLOCS, i != 0);
+			return object;
+		}
+		if (!tell_first(cache, nodes, n))
+			return fail(cache, true);
+		if (!wait_a_while(pool, seq, &deadline))
+			return fail(cache, false);
+	}
+}
+
+void *shortage_alloc(struct cache *cache, uint32_t node)
+{
+	const struct view *view = &cache->pool->view;
+	return alloc_from(cache, view->nodes[node].nearest,
+	                  cache->strict ? 1 : view->geo.n_nodes);
+}
+
+void *shortage_alloc_on(struct cache *cache, uint32_t node)
+{
+	uint8_t one = (uint8_t)node;
+	return alloc_from(cache, &one, 1);
+}
