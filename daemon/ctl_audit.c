@@ -13,19 +13,23 @@ static const char *clause_of(const json_t *faults, size_t i)
 	return clause ? clause : "";
 }
 
-static size_t count_clause(const json_t *faults, const char *clause,
-			   size_t *first)
+static size_t count_clause(const json_t *faults, const char *clause)
 {
 	size_t i, n = 0;
 
-	*first = 0;
-	for (i = 0; i < json_array_size(faults); i++) {
-		if (strcmp(clause_of(faults, i), clause) != 0)
-			continue;
-		if (!n++)
-			*first = i;
-	}
+	for (i = 0; i < json_array_size(faults); i++)
+		n += strcmp(clause_of(faults, i), clause) == 0;
 	return n;
+}
+
+static bool seen_before(const json_t *faults, size_t at)
+{
+	size_t i;
+
+	for (i = 0; i < at; i++)
+		if (strcmp(clause_of(faults, i), clause_of(faults, at)) == 0)
+			return true;
+	return false;
 }
 
 static void put_fault(struct ctl *c, const json_t *fault)
@@ -44,11 +48,12 @@ static void put_clause(struct ctl *c, const json_t *faults, size_t at)
 {
 	const char *clause = clause_of(faults, at);
 	const struct ctl_style *s = &c->style;
-	size_t first, i, n = count_clause(faults, clause, &first);
+	size_t i, n;
 	char name[128];
 
-	if (first != at)
+	if (seen_before(faults, at))
 		return;
+	n = count_clause(faults, clause);
 	ctl_text_escape(s, name, sizeof(name), clause);
 	fprintf(c->out, "  %s%s%s: %zu fault%s\n", ctl_text_on(s, CTL_RED),
 		name, ctl_text_off(s, CTL_RED), n, n == 1 ? "" : "s");

@@ -105,6 +105,7 @@ static void add_by_node(struct ctl *c, struct ctl_table *t,
 			bool lent)
 {
 	int64_t stride = ctl_doc_int(c, line->cache, "stride");
+	int64_t slab = ctl_doc_int(c, line->cache, "slab_bytes");
 	const json_t *at;
 	size_t i;
 
@@ -123,7 +124,8 @@ static void add_by_node(struct ctl *c, struct ctl_table *t,
 		ctl_table_bytes(t, bytes_of(ctl_doc_int(c, at, "free"),
 					    stride));
 		if (lent)
-			ctl_table_int(t, ctl_doc_int(c, at, "lent"));
+			ctl_table_bytes(t, bytes_of(ctl_doc_int(c, at, "lent"),
+						    slab));
 	}
 }
 
@@ -180,7 +182,7 @@ static void put_by_node(struct ctl *c, const struct line *line, size_t n_lines,
 		add_by_node(c, t, &line[i], node, n, lent);
 	fputc('\n', c->out);
 	if (!c->fault[0])
-		ctl_table_print_wrapped(t);
+		ctl_table_print_wrapped(t, per);
 	ctl_table_free(t);
 	free(col);
 }

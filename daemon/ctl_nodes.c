@@ -8,6 +8,7 @@
 /* "  lent 1023.9 GiB  borrowed 1023.9 GiB" */
 #define SUFFIX 38
 #define BAR_MAX 64
+#define MATRIX_MAX 64 /* nodes whose distances can still be read */
 
 struct nodes {
 	const json_t *array;
@@ -116,14 +117,16 @@ static void add_distances(struct ctl *c, struct ctl_table *t,
 
 static void put_distances(struct ctl *c, const json_t *pool, size_t n)
 {
-	struct ctl_col col[1 + 64] = {{.title = "distance"}};
+	struct ctl_col col[1 + MATRIX_MAX] = {{.title = "distance"}};
 	struct ctl_table *t;
 	struct ctl_iter it;
 	const json_t *node;
 	size_t i = 0;
 
-	if (n > 64)
+	if (n > MATRIX_MAX) {
+		fprintf(c->out, "distances of %zu nodes: see --json\n", n);
 		return;
+	}
 	ctl_doc_begin(&it, c, pool, "nodes");
 	while ((node = ctl_doc_next(&it)))
 		snprintf(col[++i].title, CTL_TABLE_TITLE, "%lld",
@@ -134,7 +137,7 @@ static void put_distances(struct ctl *c, const json_t *pool, size_t n)
 		add_distances(c, t, node, n);
 	fputc('\n', c->out);
 	if (!c->fault[0])
-		ctl_table_print_wrapped(t);
+		ctl_table_print_wrapped(t, 1);
 	ctl_table_free(t);
 }
 

@@ -273,10 +273,29 @@ void ctl_table_print(struct ctl_table *t,
 	put_left_out(t);
 }
 
-void ctl_table_print_wrapped(struct ctl_table *t)
+/* Shows the first column and as many groups from a column on as fit. */
+static size_t show_from(struct ctl_table *t, size_t from, size_t group)
 {
-	size_t from = 1, to, i, row;
+	size_t i, to = from;
+
+	for (i = 1; i < t->n_cols; i++)
+		t->column[i].shown = false;
+	while (to < t->n_cols) {
+		for (i = to; i < to + group && i < t->n_cols; i++)
+			t->column[i].shown = true;
+		if (to > from && total(t) > t->c->style.width)
+			break;
+		to = i;
+	}
+	for (i = to; i < t->n_cols; i++)
+		t->column[i].shown = false;
+	return to;
+}
+
+void ctl_table_print_wrapped(struct ctl_table *t, size_t group)
+{
 	unsigned key_max;
+	size_t from, row;
 
 	if (!t)
 		return;
@@ -285,16 +304,10 @@ void ctl_table_print_wrapped(struct ctl_table *t)
 		key_max = CTL_TABLE_FLEX_MIN;
 	if (t->column[0].width > key_max)
 		t->column[0].width = key_max;
-	for (; from < t->n_cols; from = to) {
-		for (i = 1; i < t->n_cols; i++)
-			t->column[i].shown = false;
-		for (to = from; to < t->n_cols; to++) {
-			t->column[to].shown = true;
-			if (to > from && total(t) > t->c->style.width)
-				break;
-		}
-		if (to < t->n_cols)
-			t->column[to].shown = false;
+	for (from = 1; from < t->n_cols;) {
+		if (from > 1)
+			fputc('\n', t->c->out);
+		from = show_from(t, from, group);
 		put_row(t, NULL);
 		for (row = 0; (row + 1) * t->n_cols <= t->n_cells; row++)
 			put_row(t, t->cell + row * t->n_cols);

@@ -39,7 +39,8 @@ void ctl_table_name(struct ctl_table *t, const char *text);
 void ctl_table_print(struct ctl_table *t,
 		     void (*under)(struct ctl *c, size_t row, void *arg),
 		     void *arg);
-void ctl_table_print_wrapped(struct ctl_table *t);
+/* The first column names the rows; groups of columns stay together. */
+void ctl_table_print_wrapped(struct ctl_table *t, size_t group);
 void ctl_table_free(struct ctl_table *t);
 
 #endif

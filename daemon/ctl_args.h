@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* slabctl's command line. */
+#ifndef DAEMON_CTL_ARGS_H
+#define DAEMON_CTL_ARGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "daemon/ctl_render.h"
+
+#define CTL_ARGS_WATCH_S 2 /* of --watch without a number */
+#define CTL_ARGS_WATCH_MAX_S 86400
+
+enum ctl_args_color { CTL_COLOR_AUTO, CTL_COLOR_ALWAYS, CTL_COLOR_NEVER };
+
+struct ctl_args {
+	const char *control; /* NULL: the default */
+	bool json, help, version;
+	enum ctl_args_color color;
+	unsigned watch_s; /* 0: once */
+	const char *pool, *cache, *node, *limit;
+	const struct ctl_verb *verb; /* NULL only with help or version */
+};
+
+/* 0, or -EINVAL with what is wrong and what is allowed in fault. */
+int ctl_args_parse(struct ctl_args *args, int argc, char **argv, char *fault,
+		   size_t size);
+void ctl_args_usage(FILE *out);
+
+/*
+ * The socket to use: given, else $SLABD_CONTROL, else slabd's default for
+ * this user. -ENOENT if a user has no runtime folder, -ENAMETOOLONG.
+ */
+int ctl_args_control(const char *given, bool root, char *path, size_t size);
+
+#endif

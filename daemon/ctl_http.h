@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* One GET from slabd's admin socket. */
+#ifndef DAEMON_CTL_HTTP_H
+#define DAEMON_CTL_HTTP_H
+
+#include <jansson.h>
+
+struct ctl_param {
+	const char *key, *value; /* NULL value: left out */
+};
+
+/* What went wrong and what to do about it; not escaped. */
+struct ctl_http_fault {
+	char what[512];
+	char remedy[512];
+};
+
+/*
+ * Gets path (with n parameters) as a new reference to the document in the
+ * reply. NULL with fault where slabd can't be reached, does not answer within
+ * timeout_s, answers with an error or not with JSON.
+ */
+json_t *ctl_http_get(const char *socket, const char *path,
+		     const struct ctl_param *param, size_t n, long timeout_s,
+		     struct ctl_http_fault *fault);
+
+#endif

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/* slabctl: shows what slabd's admin server says. */
+#include <langinfo.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon/ctl_args.h"
+#include "daemon/ctl_http.h"
+#include "daemon/ctl_text.h"
+
+#define EXIT_TROUBLE 1
+#define EXIT_USAGE 2
+#define WIDTH_DEFAULT 80
+#define WIDTH_MIN 40
+
+static unsigned width(void)
+{
+	const char *columns = getenv("COLUMNS");
+	struct winsize ws;
+	unsigned long w = 0;
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == 0)
+		w = ws.ws_col;
+	else if (columns)
+		w = strtoul(columns, NULL, 10);
+	if (w == 0 || w > 10000)
+		w = WIDTH_DEFAULT;
+	return w < WIDTH_MIN ? WIDTH_MIN : (unsigned)w;
+}
+
+static bool colored(enum ctl_args_color when)
+{
+	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	if (when != CTL_COLOR_AUTO)
+		return when == CTL_COLOR_ALWAYS;
+	return isatty(STDOUT_FILENO) && !(no && *no) &&
+	       !(term && strcmp(term, "dumb") == 0);
+}
+
+static void style_now(const struct ctl_args *args, struct ctl_style *style)
+{
+	style->color = colored(args->color);
+	style->utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+	style->width = width();
+}
+
+/* What slabd says may hold names that clients chose. */
+static void complain(const char *what, const char *remedy)
+{
+	const struct ctl_style plain = {0};
+	char text[2048];
+
+	fprintf(stderr, "slabctl: %s\n",
+		ctl_text_escape(&plain, text, sizeof(text), what));
+	if (*remedy)
+		fprintf(stderr, "slabctl: %s\n",
+			ctl_text_escape(&plain, text, sizeof(text), remedy));
+}
+
+static json_t *fetch(const struct ctl_args *args, const char *socket)
+{
+	const struct ctl_param param[] = {
+		{"pool", args->pool},
+		{"cache", args->cache},
+		{"node", args->node},
+		{"limit", args->limit},
+	};
+	struct ctl_http_fault fault;
+	char path[64];
+	json_t *doc;
+
+	snprintf(path, sizeof(path), "/%s", args->verb->name);
+	doc = ctl_http_get(socket, path, param, 4, args->verb->timeout_s,
+			   &fault);
+	if (!doc)
+		complain(fault.what, fault.remedy);
+	return doc;
+}
+
+static int show(const struct ctl_args *args, const json_t *doc)
+{
+	struct ctl_style style;
+	char fault[256];
+
+	if (args->json) {
+		if (json_dumpf(doc, stdout,
+			       JSON_INDENT(2) | JSON_REAL_PRECISION(15)))
+			return -1;
+		putchar('\n');
+		return 0;
+	}
+	style_now(args, &style);
+	if (ctl_render(args->verb, doc, &style, stdout, fault,
+		       sizeof(fault)) == 0)
+		return 0;
+	complain("the answer of slabd can't be read", fault);
+	complain("are slabctl and slabd of the same version", "");
+	return -1;
+}
+
+static int once(const struct ctl_args *args, const char *socket)
+{
+	json_t *doc = fetch(args, socket);
+	int status = EXIT_TROUBLE;
+
+	if (!doc)
+		return EXIT_TROUBLE;
+	if (show(args, doc) == 0)
+		status = args->verb->verdict ? args->verb->verdict(doc) : 0;
+	json_decref(doc);
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		complain("can't write the output", "");
+		status = EXIT_TROUBLE;
+	}
+	return status;
+}
+
+static void watch_head(const struct ctl_args *args)
+{
+	time_t now = time(NULL);
+	struct tm tm;
+	char clock[16];
+
+	if (!isatty(STDOUT_FILENO))
+		return;
+	localtime_r(&now, &tm);
+	strftime(clock, sizeof(clock), "%H:%M:%S", &tm);
+	printf("\033[H\033[Jslabctl %s  %s, every %u s\n\n", args->verb->name,
+	       clock, args->watch_s);
+}
+
+/* A restart of slabd is seen through; that it was never there is not. */
+static int watch(const struct ctl_args *args, const char *socket)
+{
+	const struct timespec pause = {args->watch_s, 0};
+	bool seen = false;
+
+	setvbuf(stdout, NULL, _IOFBF, 1 << 16);
+	for (;;) {
+		watch_head(args);
+		if (once(args, socket) == 0 || args->verb->verdict)
+			seen = true;
+		else if (!seen || ferror(stdout))
+			return EXIT_TROUBLE;
+		if (!isatty(STDOUT_FILENO))
+			putchar('\n');
+		nanosleep(&pause, NULL);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct ctl_args args;
+	char fault[512], socket[512];
+
+	setlocale(LC_ALL, "");
+	if (ctl_args_parse(&args, argc, argv, fault, sizeof(fault)) < 0) {
+		complain(fault, "");
+		return EXIT_USAGE;
+	}
+	if (args.help) {
+		ctl_args_usage(stdout);
+		return 0;
+	}
+	if (args.version) {
+		puts("slabctl " PACKAGE_VERSION);
+		return 0;
+	}
+	if (ctl_args_control(args.control, geteuid() == 0, socket,
+			     sizeof(socket)) < 0) {
+		complain("no XDG_RUNTIME_DIR to find slabd's socket in",
+			 "give it with --control PATH or SLABD_CONTROL");
+		return EXIT_TROUBLE;
+	}
+	return args.watch_s ? watch(&args, socket) : once(&args, socket);
+}
