@@ -9,3 +9,28 @@ libdaemon_la_SOURCES += daemon/config.c daemon/config.h \
 	daemon/config_load.c daemon/config_value.c daemon/config_value.h \
 	daemon/log.c daemon/log.h daemon/options.c daemon/options.h \
 	daemon/service.c daemon/service.h
+
+# make install leaves a configuration that is there alone; make uninstall
+# takes it away only if nobody changed it.
+confdir = $(sysconfdir)/slabd
+EXTRA_DIST += daemon/slabd.conf daemon/slabd.service.in
+install-data-local:
+	$(MKDIR_P) '$(DESTDIR)$(confdir)'
+	test -e '$(DESTDIR)$(confdir)/slabd.conf' || \
+		$(INSTALL_DATA) $(srcdir)/daemon/slabd.conf \
+			'$(DESTDIR)$(confdir)/slabd.conf'
+uninstall-local:
+	if cmp -s $(srcdir)/daemon/slabd.conf \
+			'$(DESTDIR)$(confdir)/slabd.conf'; then \
+		rm -f '$(DESTDIR)$(confdir)/slabd.conf'; \
+		rmdir '$(DESTDIR)$(confdir)' 2>/dev/null || true; \
+	fi
+
+if HAVE_UNITDIR
+nodist_systemdsystemunit_DATA = daemon/slabd.service
+endif
+CLEANFILES += daemon/slabd.service
+daemon/slabd.service: daemon/slabd.service.in Makefile
+	$(AM_V_GEN)$(MKDIR_P) daemon && \
+	sed 's|@sbindir[@]|$(sbindir)|g' $(srcdir)/daemon/slabd.service.in >$@.new && \
+	mv $@.new $@

@@ -60,7 +60,7 @@ if [ ! -f "$so" ]; then
 	echo "1..$n"
 	exit "$bad"
 fi
-exports() { "$SLABD_NM" -D --defined-only "$so"; }
+exports() { $SLABD_NM -D --defined-only "$so"; }
 needed() { readelf -d "$so"; }
 needed | grep -q NEEDED
 result $? "the library is there to be looked at"

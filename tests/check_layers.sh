@@ -12,10 +12,11 @@ look() {
 	sources | grep -v '^tests/' | xargs -r awk "$lint_awk"'
 	BEGIN {
 		libc = "^(assert|ctype|dirent|dlfcn|endian|errno|fcntl|fnmatch|" \
-			"getopt|glob|grp|inttypes|limits|locale|math|poll|" \
-			"pthread|pwd|sched|signal|spawn|stdalign|stdarg|" \
-			"stdbool|stddef|stdint|stdio|stdlib|string|strings|" \
-			"syslog|termios|time|unistd)[.]h$|^(sys|linux)/"
+			"getopt|glob|grp|inttypes|langinfo|limits|locale|" \
+			"math|poll|pthread|pwd|sched|signal|spawn|stdalign|" \
+			"stdarg|stdbool|stddef|stdint|stdio|stdlib|string|" \
+			"strings|syslog|termios|time|unistd|wchar|wctype)" \
+			"[.]h$|^(sys|linux)/"
 		ours["shm"] = "^shm/"
 		ours["numa"] = "^numa/"
 		ours["client"] = "^(client|shm)/"

@@ -81,7 +81,7 @@ passes "a member of a standard type"
 : "${builddir:=$PWD}"
 nm_text() {
 	for lib in libshm libnumatopo libclient libdaemon; do
-		"$SLABD_NM" -A -g --defined-only "$builddir/.libs/$lib.a" \
+		$SLABD_NM -A -g --defined-only "$builddir/.libs/$lib.a" \
 			2>/dev/null
 	done | grep ' [A-Z] ' | sed "s|^$builddir/||"
 }

@@ -34,7 +34,7 @@ TESTS += tests/no_unit_tests.sh
 endif
 
 dist_check_SCRIPTS = $(tap_scripts) tests/no_unit_tests.sh tests/run_one.sh
-EXTRA_DIST += tests/lint.sh
+EXTRA_DIST += tests/lint.sh tests/install_user.c
 
 # Data that tests read: EXTRA_DIST += tests/x.conf
 
