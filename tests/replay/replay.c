@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -32,6 +33,16 @@ static void block_signals(sigset_t *set)
 	sigaddset(set, SIGINT);
 	sigaddset(set, SIGUSR1);
 	pthread_sigmask(SIG_BLOCK, set, NULL);
+}
+
+/* slabctl clients shows a process by its name: that of the trace, up to the
+ * first dot, tells the workers apart. */
+static void take_name(const char *trace)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(trace, "."), trace);
+	prctl(PR_SET_NAME, name);
 }
 
 /* Says what was tried and why it can't be; returns the exit status. */
@@ -228,6 +239,7 @@ static int with_trace(const struct options *options, const struct trace *trace,
 
 	if (options->cut_path)
 		return cut(options, trace);
+	take_name(report.trace);
 	if (!trace->n_events) {
 		fprintf(stderr, "replay: %s: no records\n", options->trace);
 		return EXIT_TRACE;
