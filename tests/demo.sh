@@ -99,7 +99,8 @@ clean_up() {
 	local pid
 	trap - EXIT
 	for pid in "${pids[@]}"; do
-		[[ -z $pid ]] || kill -KILL "$pid" 2>/dev/null
+		[[ -n $pid ]] || continue
+		{ kill -KILL "$pid" && wait "$pid"; } 2>/dev/null
 	done
 	if [[ -n $slabd_pid ]]; then
 		kill -TERM "$slabd_pid" 2>/dev/null
