@@ -40,7 +40,7 @@ struct loader {
 	char raw[LINE_BYTES_MAX + 2];
 	/* Where keys go; NULL before the first header and after a bad one. */
 	struct section *section;
-	bool any_header;
+	bool skipping; /* one fault stands for the keys that have no place */
 	const struct config_key *key; /* of the last line, NULL: none */
 	struct section slabd;
 	struct section pools[CONFIG_POOLS_MAX];
@@ -114,7 +114,7 @@ static void open_section(struct loader *ld, char *text)
 
 	ld->section = NULL;
 	ld->key = NULL;
-	ld->any_header = true;
+	ld->skipping = true;
 	if (end == NULL) {
 		fault(ld, "\"%.100s\" lacks its ']'; allowed: [slabd] or "
 		      "[pool NAME]", text);
@@ -220,11 +220,11 @@ static int on_key(void *user, const char *section, const char *name,
 	(void)section;
 	ld->pending = false;
 	if (ld->section == NULL) {
-		/* The keys after a bad header have no place: one fault. */
-		if (!ld->any_header)
+		if (!ld->skipping)
 			fault(ld, "key \"%.100s\" stands before any section; "
 			      "allowed: [slabd] or [pool NAME] above it",
 			      name);
+		ld->skipping = true;
 	} else if (!ld->go_on) {
 		on_new_key(ld, name, value);
 	} else if (ld->key != NULL && ld->key->list) {

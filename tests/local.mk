@@ -11,6 +11,8 @@ LDADD = libdaemon.la libnumatopo.la libshm.la $(daemon_libs) $(numa_libs) \
 client_test_libs = libclient.la libshm.la $(CRITERION_LIBS)
 
 unit_tests =
+unit_tests += tests/test_config tests/test_config_load tests/test_config_value
+unit_tests += tests/test_log tests/test_options tests/test_service
 
 tap_programs =
 
