@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # The main job, shown: slabd, four worker processes on recorded traces, one of
-# them killed, and the audit. Called by ./dev demo with BUILD set.
+# them killed, and the audit. Called by ./dev demo, with the build folder in
+# builddir.
 set -u
 export LC_ALL=C
 
@@ -55,7 +56,7 @@ while (($#)); do
 done
 
 root=$(cd "$(dirname "$0")/.." && pwd)
-build=${BUILD:-$root}
+build=${BUILD:-${builddir:-$root}}
 slabd=$build/daemon/slabd
 slabctl=$build/daemon/slabctl
 replay=$build/tests/replay/replay
