@@ -9,6 +9,12 @@ libdaemon_la_SOURCES += daemon/config.c daemon/config.h \
 	daemon/config_load.c daemon/config_value.c daemon/config_value.h \
 	daemon/log.c daemon/log.h daemon/options.c daemon/options.h \
 	daemon/service.c daemon/service.h
+libdaemon_la_SOURCES += daemon/runmap.c daemon/runmap.h
+libdaemon_la_SOURCES += daemon/pool.c daemon/pool.h
+libdaemon_la_SOURCES += daemon/cachetab.c daemon/cachetab.h
+libdaemon_la_SOURCES += daemon/growth.c daemon/growth.h
+libdaemon_la_SOURCES += daemon/ident.c daemon/ident.h
+libdaemon_la_SOURCES += daemon/census.c daemon/census.h
 
 # make install leaves a configuration that is there alone; make uninstall
 # takes it away only if nobody changed it.

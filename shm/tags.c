@@ -29,8 +29,16 @@ bool tags_give_own(uint16_t *tag, uint16_t own, uint16_t other)
 	return true;
 }
 
-void tags_count_owners(const uint16_t *tags, uint32_t n, uint32_t *counts)
+void tags_tally_srv(const uint16_t *tags, uint32_t n, uint32_t stride,
+                    struct tags_tally *tally)
 {
-	for (uint32_t i = 0; i < n; i++)
-		counts[atom_peek(&tags[i])]++;
+	/* Runs of one owner are the rule: count each before adding it. */
+	for (uint32_t i = 0; i < n;) {
+		uint16_t owner = atom_peek(&tags[i]);
+		uint32_t first = i++;
+		while (i < n && atom_peek(&tags[i]) == owner)
+			i++;
+		tally->objects[owner] += i - first;
+		tally->bytes[owner] += (uint64_t)(i - first) * stride;
+	}
 }

@@ -54,7 +54,14 @@ bool tags_free_own(uint16_t *tag, uint16_t own);
 /* own -> other. False, and nothing changed, when the tag is not own. */
 bool tags_give_own(uint16_t *tag, uint16_t own, uint16_t other);
 
-/* Adds the owners of n tags to a table of 65536 counts. */
-void tags_count_owners(const uint16_t *tags, uint32_t n, uint32_t *counts);
+/* What each owner holds, by tag. */
+struct tags_tally {
+	uint64_t objects[65536];
+	uint64_t bytes[65536];
+};
+
+/* Adds n tags of objects of stride bytes to a tally. */
+void tags_tally_srv(const uint16_t *tags, uint32_t n, uint32_t stride,
+                    struct tags_tally *tally);
 
 #endif

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/growth.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "daemon/log.h"
+#include "shm/partial.h"
+#include "shm/slab.h"
+
+#define CARVE_BYTES_MAX (UINT64_C(8) << 20) /* at one time for one list */
+#define GROW_BYTES_MAX (UINT64_C(64) << 20) /* faulted in at one time */
+#define LOW_SLABS_MAX 16u
+
+void growth_announce(struct pool *pool)
+{
+	uint32_t *seq = &pool->head->grow_seq;
+	/* pairs: alloc_from; who sees the count sees the slabs. */
+	atom_put(seq, atom_peek(seq) + 1);
+	syscall(SYS_futex, seq, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+static uint32_t clamp(uint64_t value, uint64_t low, uint64_t high)
+{
+	return (uint32_t)(value < low ? low : value > high ? high : value);
+}
+
+/* ---- pages -------------------------------------------------------------- */
+
+static uint64_t pages_left(const struct pool *pool, uint32_t node)
+{
+	const struct layout_node *row = &pool->view.nodes[node];
+	uint32_t shift = pool->view.geo.page_shift - UNIT_SHIFT;
+	return (row->n_units >> shift) - row->ready_pages;
+}
+
+/* Faults in an eighth more than there is, within bounds. */
+static int add_pages(struct pool *pool, uint32_t node)
+{
+	uint32_t shift = pool->view.geo.page_shift;
+	uint64_t ready = pool->view.nodes[node].ready_pages;
+	uint64_t left = pages_left(pool, node);
+	uint64_t most = GROW_BYTES_MAX >> shift;
+	uint64_t n = clamp(ready / 8, 1, most ? most : 1);
+	uint64_t got = 0;
+	int r;
+	if (left == 0)
+		return -ENOSPC;
+	n = n < left ? n : left;
+	r = backing_grow(&pool->backing, node, ready, n, &got);
+	if (got > 0)
+		pool_add_ready(pool, node, got);
+	if (r < 0)
+		log_warn("pool %s: node %u does not grow beyond %llu MiB: %s%s%s",
+		         pool->name, pool->view.nodes[node].os_id,
+		         (unsigned long long)((ready + got) << shift >> 20),
+		         pool->backing.node[node].reason,
+		         pool->backing.node[node].remedy[0] ? "; to mend it: "
+		                                            : "",
+		         pool->backing.node[node].remedy);
+	return got > 0 ? 0 : -ENOSPC;
+}
+
+bool growth_ahead(struct pool *pool)
+{
+	uint64_t page_units = UINT64_C(1)
+	                      << (pool->view.geo.page_shift - UNIT_SHIFT);
+	bool more = false;
+	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++) {
+		uint64_t first = pool->view.nodes[node].first_unit;
+		uint64_t ready = pool_ready_units(pool, node);
+		uint64_t want = ready / 16 > page_units ? ready / 16 : page_units;
+		if (pages_left(pool, node) == 0 ||
+		    runmap_free(&pool->units, first, first + ready) >= want)
+			continue;
+		more |= add_pages(pool, node) == 0;
+	}
+	return more;
+}
+
+/* ---- slabs -------------------------------------------------------------- */
+
+static int take_units(struct pool *pool, uint32_t node, uint32_t n_units,
+                      uint64_t *unit)
+{
+	uint64_t first = pool->view.nodes[node].first_unit;
+	for (;;) {
+		uint64_t end = first + pool_ready_units(pool, node);
+		if (runmap_take(&pool->units, first, end, n_units, n_units,
+		                unit) == 0)
+			return 0;
+		if (add_pages(pool, node) < 0)
+			return -ENOSPC;
+	}
+}
+
+static int carve_one(struct pool *pool, uint32_t cache, uint32_t node)
+{
+	const struct layout_cache *row = &pool->view.caches[cache - 1];
+	uint64_t unit;
+	uint64_t line;
+	int r = take_units(pool, node, 1u << row->order, &unit);
+	if (r < 0)
+		return r;
+	/* There are lines enough for every unit at the smallest objects, but
+	 * they may be scattered when large and small runs alternate. */
+	r = runmap_take(&pool->lines, 0, pool->lines.n, slab_lines(row), 1,
+	                &line);
+	if (r < 0) {
+		runmap_give(&pool->units, unit, 1u << row->order);
+		return r;
+	}
+	slab_carve_srv(&pool->view, (uint32_t)unit, cache, node, node,
+	               (uint32_t)line);
+	++*pool_slabs(pool, cache, node);
+	pool->counts.grown_slabs++;
+	return 0;
+}
+
+/* Empties one slab, all of whose objects are free; its units are free again. */
+static int take_empty(struct pool *pool, uint32_t head)
+{
+	uint64_t word = pool->view.words[head];
+	const struct layout_cache *row =
+	        &pool->view.caches[WORD_CACHE(word) - 1];
+	uint32_t line = pool->view.lines[head];
+	int r = slab_uncarve_srv(&pool->view, head);
+	if (r < 0)
+		return r;
+	runmap_give(&pool->lines, line, slab_lines(row));
+	runmap_give(&pool->units, head, 1u << row->order);
+	--*pool_slabs(pool, WORD_CACHE(word), WORD_HOME(word));
+	pool->counts.taken_slabs++;
+	return 0;
+}
+
+/* Empties slabs of other caches on the node until a run of n_units aligned
+ * units could have come free. Highest address first: the lists fill low slabs
+ * first, so the high ones are the likelier to be empty. */
+static bool reclaim(struct pool *pool, uint32_t cache, uint32_t node,
+                    uint32_t n_units)
+{
+	const struct layout_node *row = &pool->view.nodes[node];
+	uint64_t end = row->first_unit + pool_ready_units(pool, node);
+	uint32_t freed = 0;
+	uint64_t run = UINT64_MAX;
+	for (uint64_t unit = end; unit-- > row->first_unit;) {
+		uint64_t word = pool->view.words[unit];
+		if (unit / n_units != run) {
+			if (freed >= n_units)
+				return true;
+			run = unit / n_units;
+			freed = 0;
+		}
+		if (word == 0)
+			freed++;
+		if (word == 0 || WORD_BACK(word) != 0 ||
+		    WORD_CACHE(word) == cache)
+			continue;
+		if (take_empty(pool, (uint32_t)unit) == 0)
+			freed += 1u << pool->view.caches[WORD_CACHE(word) - 1]
+			                       .order;
+	}
+	return freed >= n_units;
+}
+
+static void set_low_mark(struct pool *pool, uint32_t cache, uint32_t node)
+{
+	uint32_t slabs = *pool_slabs(pool, cache, node);
+	atom_poke(&pool_mark(pool, cache, node)->low_slabs,
+	          clamp(slabs / 8, 1, LOW_SLABS_MAX));
+}
+
+int growth_relieve(struct pool *pool, uint32_t cache, uint32_t node)
+{
+	uint64_t slab_bytes = UNIT_BYTES << pool->view.caches[cache - 1].order;
+	struct partial list = partial_of(&pool->view, cache, node);
+	uint32_t have = *pool_slabs(pool, cache, node);
+	uint32_t low = pool_mark(pool, cache, node)->low_slabs;
+	uint32_t want = clamp(have / 4, 1, CARVE_BYTES_MAX / slab_bytes);
+	uint32_t made = 0;
+	if (partial_count(&list, low) >= low)
+		return 0;
+	while (made < want && carve_one(pool, cache, node) == 0)
+		made++;
+	if (made == 0 &&
+	    reclaim(pool, cache, node, (uint32_t)(slab_bytes / UNIT_BYTES)) &&
+	    carve_one(pool, cache, node) == 0)
+		made++;
+	set_low_mark(pool, cache, node);
+	/* Something is still free on a list that is only low. */
+	return made > 0 || partial_count(&list, 1) > 0 ? 0 : -ENOSPC;
+}
+
+/* ---- wants -------------------------------------------------------------- */
+
+static void deny(struct pool *pool, uint32_t cache, uint32_t node)
+{
+	atom_poke(&pool_mark(pool, cache, node)->denied, 1u);
+	pool->denied_any = true;
+	pool->counts.denied++;
+}
+
+void growth_retry(struct pool *pool)
+{
+	if (!pool->denied_any)
+		return;
+	for (uint32_t cache = 1; cache <= pool->n_caches; cache++)
+		for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
+			atom_poke(&pool_mark(pool, cache, node)->denied, 0u);
+	pool->denied_any = false;
+}
+
+/* One word of wants, which any client may have written to. */
+static enum growth_outcome serve_word(struct pool *pool, uint64_t word,
+                                      uint64_t bits)
+{
+	enum growth_outcome outcome = GROWTH_NOTHING;
+	uint32_t n_nodes = pool->view.geo.n_nodes;
+	for (; bits != 0; bits &= bits - 1) {
+		uint64_t ix = word * 64 + (uint64_t)__builtin_ctzll(bits);
+		uint32_t cache = (uint32_t)(ix / n_nodes) + 1;
+		uint32_t node = (uint32_t)(ix % n_nodes);
+		if (cache > pool->n_caches)
+			continue;
+		if (outcome == GROWTH_NOTHING)
+			outcome = GROWTH_DONE;
+		if (growth_relieve(pool, cache, node) == 0)
+			continue;
+		deny(pool, cache, node);
+		outcome = GROWTH_DENIED;
+	}
+	return outcome;
+}
+
+enum growth_outcome growth_serve(struct pool *pool)
+{
+	enum growth_outcome all = GROWTH_NOTHING;
+	for (uint64_t w = 0; w < pool->view.geo.want_words; w++) {
+		uint64_t *want = &pool->view.wants[w];
+		enum growth_outcome one;
+		if (atom_peek(want) == 0)
+			continue;
+		one = serve_word(pool, w, atom_swap(want, UINT64_C(0)));
+		all = one > all ? one : all;
+	}
+	if (all != GROWTH_NOTHING)
+		growth_announce(pool);
+	return all;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Slabs carved where clients run short, ahead of need.
+ *
+ *   client: list below its low mark -> want bit -> ring
+ *   slabd:  ready units -> more pages -> an empty slab of another cache ->
+ *           clients asked to trim, and "denied" until the next retry
+ *
+ * A denied mark tells clients not to wait. It is taken back by growth_retry,
+ * so that they ask anew: freed memory is not announced by anybody.
+ */
+#ifndef DAEMON_GROWTH_H
+#define DAEMON_GROWTH_H
+
+#include "daemon/pool.h"
+
+enum growth_outcome {
+	GROWTH_NOTHING, /* no want was set */
+	GROWTH_DONE,    /* every want was relieved */
+	GROWTH_DENIED,  /* some were not: ask for trims, retry later */
+};
+
+/* Serves every want bit that is set, and wakes who waits. */
+enum growth_outcome growth_serve(struct pool *pool);
+
+/* Brings (cache, node) to its low mark at least. Both are valid. 0, or
+ * -ENOSPC. Wakes nobody. */
+int growth_relieve(struct pool *pool, uint32_t cache, uint32_t node);
+
+/* Faults pages in ahead of need on nodes whose ready memory is nearly used
+ * up. True if it did something, so that it is worth to be called again. */
+bool growth_ahead(struct pool *pool);
+
+/* Takes every denied mark back. */
+void growth_retry(struct pool *pool);
+
+/* Counts grow_seq on and wakes the clients that sleep on it. */
+void growth_announce(struct pool *pool);
+
+#endif

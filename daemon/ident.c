@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/ident.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "shm/slab.h"
+
+static void ident_set(struct pool *pool, uint32_t id, uint32_t epoch,
+                      enum client_state state)
+{
+	/* pairs: view_client_live */
+	atom_put(&pool_client(pool, id)->word,
+	         (uint64_t)epoch << 8 | (uint64_t)state);
+}
+
+static enum client_state state_of(const struct pool *pool, uint32_t id)
+{
+	return (enum client_state)(pool->view.clients[id].word & 0xff);
+}
+
+static void fill_in(struct pool *pool, uint32_t id, int32_t pid, uint32_t uid,
+                    const char *comm)
+{
+	struct layout_client *row = pool_client(pool, id);
+	row->pid = pid;
+	row->uid = uid;
+	row->since = (int64_t)time(NULL);
+	memset(row->comm, 0, sizeof(row->comm));
+	strncpy(row->comm, comm, sizeof(row->comm) - 1);
+	for (uint32_t i = 0; i < STATS_WORDS; i++)
+		atom_poke(&pool->view.stats[id * STATS_WORDS + i], UINT64_C(0));
+}
+
+int ident_take(struct pool *pool, int32_t pid, uint32_t uid, const char *comm)
+{
+	uint32_t id = pool->last_id;
+	if (pool->n_clients >= pool->config->max_clients)
+		return -EAGAIN;
+	for (uint32_t i = 1; i < CLIENT_IDS; i++) {
+		id = id % (CLIENT_IDS - 1) + 1;
+		if (state_of(pool, id) != CLIENT_FREE)
+			continue;
+		fill_in(pool, id, pid, uid, comm);
+		ident_set(pool, id, ident_epoch(pool, id) + 1, CLIENT_LIVE);
+		pool->last_id = id;
+		pool->n_clients++;
+		return (int)id;
+	}
+	return -EAGAIN;
+}
+
+static void sweep(struct pool *pool, uint32_t id)
+{
+	struct slab_swept swept = {0};
+	struct timespec a;
+	struct timespec b;
+	clock_gettime(CLOCK_MONOTONIC, &a);
+	slab_sweep_srv(&pool->view, id, &swept);
+	clock_gettime(CLOCK_MONOTONIC, &b);
+	pool->counts.swept_objects += swept.objects;
+	pool->counts.swept_leases += swept.leases;
+	pool->counts.mended_bits += swept.bits;
+	pool->counts.last_sweep_ms = (double)(b.tv_sec - a.tv_sec) * 1e3 +
+	                             (double)(b.tv_nsec - a.tv_nsec) / 1e6;
+}
+
+void ident_bury(struct pool *pool, uint32_t id)
+{
+	ident_set(pool, id, ident_epoch(pool, id), CLIENT_DEAD);
+	pool->n_clients--;
+	sweep(pool, id);
+}
+
+void ident_free(struct pool *pool, uint32_t id)
+{
+	double first = pool->counts.last_sweep_ms;
+	sweep(pool, id);
+	pool->counts.last_sweep_ms = first;
+	ident_set(pool, id, ident_epoch(pool, id), CLIENT_FREE);
+}

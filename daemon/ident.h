@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Client ids: FREE -> LIVE -> DEAD -> FREE. An id is swept when its process
+ * is dead, and once more before it is FREE again: another client may have
+ * been giving it an object while it died. The next id is always the one that
+ * has been unused for longest.
+ */
+#ifndef DAEMON_IDENT_H
+#define DAEMON_IDENT_H
+
+#include "daemon/pool.h"
+
+/* Makes an id live for a process. The id, or -EAGAIN when the pool has all the
+ * clients it may have. */
+int ident_take(struct pool *pool, int32_t pid, uint32_t uid, const char *comm);
+
+/* The process is dead (or said goodbye): frees all that carries the id. Call
+ * ident_free a while later. */
+void ident_bury(struct pool *pool, uint32_t id);
+
+/* The second sweep; the id may be used again. */
+void ident_free(struct pool *pool, uint32_t id);
+
+static inline uint32_t ident_epoch(const struct pool *pool, uint32_t id)
+{
+	return (uint32_t)(pool->view.clients[id].word >> 8);
+}
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A pool as slabd keeps it: its files, and the books that say what of them is
+ * whose. The books are private; everything in them can be made again from the
+ * control file and the tags.
+ *
+ *   pool.c      the files, from configuration to a mapped, sealed pool
+ *   cachetab.c  caches made at run time
+ *   growth.c    slabs carved where clients run short
+ *   ident.c     client ids, and the sweep of the dead
+ *   census.c    who holds how much, counted from the tags
+ *
+ * One thread, the event loop's, calls all of this.
+ */
+#ifndef DAEMON_POOL_H
+#define DAEMON_POOL_H
+
+#include "daemon/config.h"
+#include "daemon/runmap.h"
+#include "numa/backing.h"
+#include "shm/view.h"
+
+/* What happened since the start. */
+struct pool_counts {
+	uint64_t deaths;        /* clients that ended without goodbye */
+	uint64_t goodbyes;      /* clients that closed */
+	uint64_t swept_objects; /* freed by sweeps */
+	uint64_t swept_leases;
+	uint64_t mended_bits;  /* list bits that a sweep found missing */
+	uint64_t rings;        /* shortages that clients told of */
+	uint64_t grown_slabs;  /* carved */
+	uint64_t taken_slabs;  /* emptied for another cache */
+	uint64_t denied;       /* shortages that could not be relieved */
+	uint64_t trims;        /* times clients were asked to trim */
+	double last_sweep_ms;
+};
+
+struct pool {
+	char name[NAME_BYTES];
+	const struct config_pool *config;
+	const struct topo *topo;
+	struct view view;
+	struct layout_head *head; /* the writable mapping of control */
+	void *shared;
+	int control_fd;    /* read and write, ours alone */
+	int control_ro_fd; /* what clients get */
+	int shared_fd;
+	struct backing backing;
+	struct runmap units; /* not ready, or part of a slab */
+	struct runmap lines; /* tag lines of slabs */
+	uint32_t *slabs;     /* by cache and home: (cache - 1) * n_nodes + node */
+	uint32_t n_caches;
+	uint32_t n_clients; /* live */
+	uint32_t last_id;   /* handed out most recently */
+	bool denied_any;    /* some mark says denied */
+	struct pool_counts counts;
+};
+
+/* Makes a pool's files and faults its start pages in, with progress in the log
+ * and the service status. 0, or -errno with the reason logged. */
+int pool_create(struct pool *pool, const struct config_pool *config,
+                const struct topo *topo, bool may_reserve, unsigned ordinal);
+
+/* Unmaps and closes; hugepages go back to the system. */
+void pool_destroy(struct pool *pool);
+
+/* The writable rows of the control file. */
+struct layout_node *pool_node(struct pool *pool, uint32_t node);
+struct layout_mark *pool_mark(struct pool *pool, uint32_t cache, uint32_t node);
+struct layout_client *pool_client(struct pool *pool, uint32_t id);
+
+/* Units of a node that are faulted in, from its first on. */
+uint64_t pool_ready_units(const struct pool *pool, uint32_t node);
+
+/* Notes that n more pages of a node, after the ready ones, are faulted in. */
+void pool_add_ready(struct pool *pool, uint32_t node, uint64_t n_pages);
+
+/* The slab count of (cache, home). */
+uint32_t *pool_slabs(const struct pool *pool, uint32_t cache, uint32_t home);
+
+#endif

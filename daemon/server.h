@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * slabd as a whole: an event loop, pools, sockets, peers.
+ *
+ *   listen.c   sockets bound, stale ones taken over
+ *   peer.c     one client's connection: its messages, its death
+ *   hello.c    the handshake, and descriptors handed over
+ *   server.c   the loop, timers, signals
+ *   report.c   what slabctl asks for
+ */
+#ifndef DAEMON_SERVER_H
+#define DAEMON_SERVER_H
+
+#include <event2/event.h>
+
+#include "daemon/admin.h"
+#include "daemon/config.h"
+#include "daemon/pool.h"
+
+/* Why connections were dropped. Names in server_drop_name. */
+enum drop {
+	DROP_GARBAGE,     /* no message of ours */
+	DROP_SHORT,       /* cut */
+	DROP_OVERSIZED,   /* longer than any message */
+	DROP_VERSION,     /* another ABI */
+	DROP_DESCRIPTORS, /* descriptors that nobody asked for */
+	DROP_FLOOD,       /* more messages than any client has use for */
+	DROP_TIMEOUT,     /* no hello in time */
+	DROP_REFUSED,     /* no such pool, or not on its access list */
+	DROP_LIMIT,       /* too many clients or descriptors */
+	DROPS,
+};
+
+struct peer;
+
+struct server {
+	const struct config *config;
+	const struct topo *topo;
+	struct event_base *base;
+	struct pool pools[CONFIG_POOLS_MAX];
+	unsigned n_pools;
+	uint64_t dropped[DROPS];
+	int64_t started_ns; /* CLOCK_MONOTONIC */
+	int client_fd;      /* listening */
+	int control_fd;     /* listening */
+	bool own_client;    /* bound by us: to be unlinked */
+	bool own_control;
+	struct event *accept;
+	struct event *accept_again; /* after descriptors ran out */
+	struct event *retry;        /* denied lists are tried anew */
+	struct event *ahead;        /* faulting in ahead of need */
+	struct event *watchdog;
+	struct event *log_sums;
+	struct event *signals[3];
+	struct admin *admin;
+	struct peer *peers;
+	unsigned n_peers;
+	int exit_status;
+};
+
+/* Runs slabd until it is told to stop. The exit status. */
+int server_run(const struct config *config);
+
+const char *server_drop_name(enum drop drop);
+
+/* Counts and logs a dropped connection. text may come from the client. */
+void server_count_drop(struct server *server, enum drop drop, int32_t pid,
+                       const char *text);
+
+/* Serves the wants of a pool, and sets timers for what is left to do. */
+void server_serve_pool(struct server *server, struct pool *pool);
+
+/* Asks every client of a pool to send home what it can. */
+void server_trim(struct server *server, const struct pool *pool);
+
+/* Whether a live client of the pool is connected right now. */
+bool server_connected(const struct server *server, const struct pool *pool,
+                      uint32_t id);
+
+/* The routes that slabctl uses; arg is the server. */
+void report_routes(struct server *server, struct admin_routes *routes);
+
+#endif
