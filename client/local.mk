@@ -22,7 +22,7 @@ include_HEADERS += client/slabclient.h
 lib_LTLIBRARIES += client/libslabclient.la
 client_libslabclient_la_SOURCES =
 client_libslabclient_la_LIBADD = libclient.la libshm.la
-client_libslabclient_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 \
+client_libslabclient_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -Wl,--gc-sections \
 	-Wl,--version-script=$(srcdir)/client/libslabclient.map
 if !SANITIZED
 client_libslabclient_la_LDFLAGS += -Wl,-z,defs

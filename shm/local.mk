@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-# What two processes agree on. Links libc alone; hidden, as it is compiled into
-# the client library.
+# What two processes agree on. Links libc alone. Compiled into the client library
+# too: hidden there, and what only slabd calls is left out by the linker.
 noinst_LTLIBRARIES += libshm.la
-libshm_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
+libshm_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden -ffunction-sections
 
 libshm_la_SOURCES =
 libshm_la_SOURCES += shm/atom.h
