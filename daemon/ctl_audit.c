@@ -75,7 +75,7 @@ static void add_pool(struct ctl *c, struct ctl_table *t, const json_t *pool)
 		ctl_table_int(t, ctl_doc_int(c, pool, good[i]));
 	for (i = 0; i < 4; i++)
 		ctl_table_bad(t, ctl_doc_int(c, pool, bad[i]));
-	ctl_table_add(t, CTL_PLAIN, "%.1f", ctl_doc_number(c, pool, "ms"));
+	ctl_table_real(t, ctl_doc_number(c, pool, "ms"), "");
 }
 
 static void under_pool(struct ctl *c, size_t row, void *arg)

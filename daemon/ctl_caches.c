@@ -84,8 +84,7 @@ static void add_cache(struct ctl *c, struct ctl_table *t,
 	ctl_table_int(t, ctl_doc_int(c, cache, "used"));
 	ctl_table_int(t, ctl_doc_int(c, cache, "free"));
 	ctl_table_bytes(t, line->used_bytes);
-	ctl_table_add(t, CTL_PLAIN, "%.1f%%",
-		      ctl_doc_number(c, cache, "waste_pct"));
+	ctl_table_real(t, ctl_doc_number(c, cache, "waste_pct"), "%");
 	ctl_table_int(t, line->id);
 }
 

@@ -42,8 +42,8 @@ static int64_t at_least_0(int64_t v)
 }
 
 /* A lent slab's free objects count as lent, and waste counts as free. */
-static void put_bar(struct ctl *c, const json_t *node, int64_t whole,
-		    unsigned columns)
+static unsigned put_bar(struct ctl *c, const json_t *node, int64_t whole,
+			unsigned columns)
 {
 	int64_t carved = at_least_0(ctl_doc_int(c, node, "carved_bytes"));
 	int64_t ready = at_least_0(ctl_doc_int(c, node, "ready_bytes"));
@@ -55,7 +55,7 @@ static void put_bar(struct ctl *c, const json_t *node, int64_t whole,
 	part[CTL_LENT] = lent < part[CTL_FREE] ? lent : part[CTL_FREE];
 	part[CTL_FREE] -= part[CTL_LENT];
 	part[CTL_SPARE] = at_least_0(ready - carved);
-	ctl_text_bar(c, part, whole, columns);
+	return ctl_text_bar(c, part, whole, columns);
 }
 
 static void put_told(struct ctl *c, const json_t *obj, const char *key,
@@ -85,9 +85,9 @@ static void under_node(struct ctl *c, size_t row, void *arg)
 	if (columns > BAR_MAX)
 		columns = BAR_MAX;
 	fprintf(c->out, "%*s", INDENT, "");
-	put_bar(c, node, nodes->whole, columns);
+	columns -= put_bar(c, node, nodes->whole, columns);
 	if (several)
-		fprintf(c->out, "  lent %s  borrowed %s",
+		fprintf(c->out, "%*s  lent %s  borrowed %s", (int)columns, "",
 			ctl_text_bytes(lent,
 				       ctl_doc_int(c, node, "lent_bytes")),
 			ctl_text_bytes(borrowed, ctl_doc_int(c, node,

@@ -120,8 +120,7 @@ static void put_startup(struct ctl *c, const json_t *doc)
 		ctl_table_int(t, ctl_doc_int(c, line, "node"));
 		ctl_table_name(t, ctl_doc_string(c, line, "backing"));
 		ctl_table_int(t, ctl_doc_int(c, line, "pages"));
-		ctl_table_add(t, CTL_PLAIN, "%.1f",
-			      ctl_doc_number(c, line, "ms"));
+		ctl_table_real(t, ctl_doc_number(c, line, "ms"), "");
 	}
 	fputc('\n', c->out);
 	if (!it.n)
@@ -146,14 +145,14 @@ static void put_dropped(struct ctl *c, const json_t *doc)
 			continue;
 		ctl_text_escape(&c->style, name, sizeof(name), key);
 		len += (size_t)snprintf(text + len, sizeof(text) - len,
-					"%s %s %lld", len ? "," : "", name,
+					"%s%s %lld", len ? ", " : "", name,
 					(long long)json_integer_value(v));
 	}
 	if (!len)
 		fputs("\nno connection was dropped\n", c->out);
 	else
 		fputs("\nconnections dropped:\n", c->out);
-	ctl_text_wrap(c, INDENT - 1, text);
+	ctl_text_wrap(c, INDENT, text);
 }
 
 void ctl_status(struct ctl *c, const json_t *doc)

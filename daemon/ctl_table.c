@@ -100,13 +100,24 @@ void ctl_table_bytes(struct ctl_table *t, int64_t bytes)
 
 void ctl_table_int(struct ctl_table *t, int64_t value)
 {
-	ctl_table_add(t, CTL_PLAIN, "%lld", (long long)value);
+	char buf[CTL_TEXT_SHORT];
+
+	ctl_table_add(t, CTL_PLAIN, "%s", ctl_text_count(buf, value));
 }
 
 void ctl_table_bad(struct ctl_table *t, int64_t value)
 {
-	ctl_table_add(t, value ? CTL_RED : CTL_PLAIN, "%lld",
-		      (long long)value);
+	char buf[CTL_TEXT_SHORT];
+
+	ctl_table_add(t, value ? CTL_RED : CTL_PLAIN, "%s",
+		      ctl_text_count(buf, value));
+}
+
+void ctl_table_real(struct ctl_table *t, double value, const char *unit)
+{
+	bool big = value >= 1e9 || value <= -1e9;
+
+	ctl_table_add(t, CTL_PLAIN, big ? "%.2e%s" : "%.1f%s", value, unit);
 }
 
 void ctl_table_name(struct ctl_table *t, const char *text)

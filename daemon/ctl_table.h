@@ -31,6 +31,7 @@ void ctl_table_add(struct ctl_table *t, enum ctl_color color, const char *fmt,
 		   ...) __attribute__((format(printf, 3, 4)));
 void ctl_table_bytes(struct ctl_table *t, int64_t bytes);
 void ctl_table_int(struct ctl_table *t, int64_t value);
+void ctl_table_real(struct ctl_table *t, double value, const char *unit);
 /* A count of something bad: red unless 0. */
 void ctl_table_bad(struct ctl_table *t, int64_t value);
 /* A text from outside, escaped here. */

@@ -34,7 +34,8 @@ const char *ctl_text_off(const struct ctl_style *s, enum ctl_color color)
 
 const char *ctl_text_bytes(char buf[CTL_TEXT_SHORT], int64_t bytes)
 {
-	static const char *const unit[] = {"KiB", "MiB", "GiB", "TiB"};
+	static const char *const unit[] = {"KiB", "MiB", "GiB",
+					   "TiB", "PiB", "EiB"};
 	double v = (double)bytes / 1024;
 	size_t i = 0;
 
@@ -45,18 +46,29 @@ const char *ctl_text_bytes(char buf[CTL_TEXT_SHORT], int64_t bytes)
 		return buf;
 	}
 	/* 1023.95 would be printed as 1024.0 of the smaller unit. */
-	for (; fabs(v) >= 1023.95 && i < 3; i++)
+	for (; fabs(v) >= 1023.95 && i < 5; i++)
 		v /= 1024;
 	snprintf(buf, CTL_TEXT_SHORT, "%.1f %s", v, unit[i]);
 	return buf;
 }
 
+const char *ctl_text_count(char buf[CTL_TEXT_SHORT], int64_t n)
+{
+	if (n < INT64_C(1000000000000) && n > -INT64_C(1000000000000))
+		snprintf(buf, CTL_TEXT_SHORT, "%lld", (long long)n);
+	else
+		snprintf(buf, CTL_TEXT_SHORT, "%.2e", (double)n);
+	return buf;
+}
+
 const char *ctl_text_age(char buf[CTL_TEXT_SHORT], double seconds)
 {
-	uint64_t s = seconds > 0 && seconds < 1e15 ? (uint64_t)seconds : 0;
+	uint64_t s = seconds > 0 && seconds < 1e10 ? (uint64_t)seconds : 0;
 	unsigned small = (unsigned)(s % 60), mid = (unsigned)(s / 60 % 60);
 
-	if (s < 60)
+	if (seconds >= 1e10)
+		strcpy(buf, "ages");
+	else if (s < 60)
 		snprintf(buf, CTL_TEXT_SHORT, "%.1fs", seconds);
 	else if (s < 3600)
 		snprintf(buf, CTL_TEXT_SHORT, "%um %02us", mid, small);
@@ -214,8 +226,8 @@ void ctl_text_split(const int64_t *part, unsigned n, int64_t whole,
 	}
 }
 
-void ctl_text_bar(struct ctl *c, const int64_t part[CTL_N_PARTS],
-		  int64_t whole, unsigned columns)
+unsigned ctl_text_bar(struct ctl *c, const int64_t part[CTL_N_PARTS],
+		      int64_t whole, unsigned columns)
 {
 	const struct ctl_style *s = &c->style;
 	unsigned cells[CTL_N_PARTS], i, k, n = 0;
@@ -231,7 +243,7 @@ void ctl_text_bar(struct ctl *c, const int64_t part[CTL_N_PARTS],
 		fputs(ctl_text_off(s, parts[i].color), c->out);
 		n += cells[i];
 	}
-	fprintf(c->out, "%*s", (int)(columns - n), "");
+	return n;
 }
 
 void ctl_text_legend(struct ctl *c, int64_t whole)

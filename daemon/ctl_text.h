@@ -22,8 +22,10 @@ enum ctl_color {
 const char *ctl_text_on(const struct ctl_style *s, enum ctl_color color);
 const char *ctl_text_off(const struct ctl_style *s, enum ctl_color color);
 
-/* "0", "512 B", "1.5 KiB" ... "3.0 TiB" */
+/* "0", "512 B", "1.5 KiB" ... "8.0 EiB" */
 const char *ctl_text_bytes(char buf[CTL_TEXT_SHORT], int64_t bytes);
+/* "1234"; from 10^12 on "1.23e+12", so that no column bursts */
+const char *ctl_text_count(char buf[CTL_TEXT_SHORT], int64_t n);
 /* "3.2s", "5m 07s", "3h 20m", "12d 04h" */
 const char *ctl_text_age(char buf[CTL_TEXT_SHORT], double seconds);
 /* "12.5%" of part in whole, at most 100 %, "-" of nothing */
@@ -51,9 +53,9 @@ void ctl_text_split(const int64_t *part, unsigned n, int64_t whole,
 
 enum { CTL_USED, CTL_LENT, CTL_FREE, CTL_SPARE, CTL_N_PARTS };
 
-/* A bar of these parts, padded with blanks to its columns. */
-void ctl_text_bar(struct ctl *c, const int64_t part[CTL_N_PARTS],
-		  int64_t whole, unsigned columns);
+/* A bar of these parts; gives how many of the columns it took. */
+unsigned ctl_text_bar(struct ctl *c, const int64_t part[CTL_N_PARTS],
+		      int64_t whole, unsigned columns);
 void ctl_text_legend(struct ctl *c, int64_t whole);
 
 #endif
