@@ -15,6 +15,9 @@ libdaemon_la_SOURCES += daemon/cachetab.c daemon/cachetab.h
 libdaemon_la_SOURCES += daemon/growth.c daemon/growth.h
 libdaemon_la_SOURCES += daemon/ident.c daemon/ident.h
 libdaemon_la_SOURCES += daemon/census.c daemon/census.h
+libdaemon_la_SOURCES += daemon/listen.c daemon/listen.h
+libdaemon_la_SOURCES += daemon/hello.c daemon/peer.c daemon/peer.h
+libdaemon_la_SOURCES += daemon/server.c daemon/server.h
 
 # make install leaves a configuration that is there alone; make uninstall
 # takes it away only if nobody changed it.

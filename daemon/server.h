@@ -55,7 +55,7 @@ struct server {
 	struct admin *admin;
 	struct peer *peers;
 	unsigned n_peers;
-	int exit_status;
+	unsigned max_peers; /* clients of all pools, and some at the door */
 };
 
 /* Runs slabd until it is told to stop. The exit status. */

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* Unix sockets bound to paths. */
+#ifndef DAEMON_LISTEN_H
+#define DAEMON_LISTEN_H
+
+#include <sys/types.h>
+
+/*
+ * Binds and listens at path, non-blocking, close-on-exec. A socket that a dead
+ * slabd left is taken over; one that somebody answers at is not. gid -1: our
+ * own group. Makes the last folder of the path where it is missing. The
+ * descriptor, or -errno with the reason and the remedy logged: -EADDRINUSE a
+ * living slabd has it.
+ */
+int listen_at(const char *path, int type, mode_t mode, gid_t gid);
+
+#endif

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/server.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon/growth.h"
+#include "daemon/listen.h"
+#include "daemon/log.h"
+#include "daemon/peer.h"
+#include "daemon/service.h"
+
+#define RETRY_MS 50         /* denied lists are asked for anew */
+#define DOOR_PEERS 128      /* connections before their hello */
+#define ACCEPT_AGAIN_MS 200 /* after descriptors ran out */
+
+static const char *const drop_names[DROPS] = {
+        "garbage",     "short", "oversized", "version", "descriptors",
+        "flood",       "timeout", "refused", "limit",
+};
+
+const char *server_drop_name(enum drop drop)
+{
+	return drop_names[drop];
+}
+
+void server_count_drop(struct server *server, enum drop drop, int32_t pid,
+                       const char *text)
+{
+	server->dropped[drop]++;
+	log_warn("dropped the connection of pid %d (%s): %s", pid,
+	         drop_names[drop], text);
+}
+
+static void start_timer(struct event *timer, int ms)
+{
+	struct timeval tv = {.tv_sec = ms / 1000,
+	                     .tv_usec = ms % 1000 * 1000};
+	if (!evtimer_pending(timer, NULL))
+		evtimer_add(timer, &tv);
+}
+
+/* ---- pools -------------------------------------------------------------- */
+
+void server_trim(struct server *server, const struct pool *pool)
+{
+	struct wire_head trim = {.type = WIRE_TRIM, .bytes = sizeof(trim)};
+	for (struct peer *peer = server->peers; peer != NULL; peer = peer->next)
+		if (peer->pool == pool && peer->events >= 0 &&
+		    send(peer->events, &trim, sizeof(trim),
+		         MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+			log_debug("client %u takes no events: %s", peer->id,
+			          strerror(errno));
+}
+
+bool server_connected(const struct server *server, const struct pool *pool,
+                      uint32_t id)
+{
+	const struct peer *peer = server->peers;
+	while (peer != NULL && (peer->pool != pool || peer->id != id))
+		peer = peer->next;
+	return peer != NULL && peer->sock >= 0;
+}
+
+void server_serve_pool(struct server *server, struct pool *pool)
+{
+	enum growth_outcome outcome = growth_serve(pool);
+	if (outcome == GROWTH_NOTHING)
+		return;
+	start_timer(server->ahead, 0);
+	if (outcome != GROWTH_DENIED)
+		return;
+	pool->counts.trims++;
+	server_trim(server, pool);
+	start_timer(server->retry, RETRY_MS);
+}
+
+static void on_retry(evutil_socket_t fd, short what, void *arg)
+{
+	struct server *server = arg;
+	(void)fd;
+	(void)what;
+	for (unsigned i = 0; i < server->n_pools; i++)
+		growth_retry(&server->pools[i]);
+}
+
+static void on_ahead(evutil_socket_t fd, short what, void *arg)
+{
+	struct server *server = arg;
+	(void)fd;
+	(void)what;
+	for (unsigned i = 0; i < server->n_pools; i++)
+		if (growth_ahead(&server->pools[i]))
+			start_timer(server->ahead, 0);
+}
+
+static int open_pools(struct server *server)
+{
+	const struct config *config = server->config;
+	server->max_peers = DOOR_PEERS;
+	for (unsigned i = 0; i < config->n_pools; i++) {
+		int r = pool_create(&server->pools[i], &config->pools[i],
+		                    server->topo, config->reserve_hugepages, i);
+		if (r < 0)
+			return r;
+		server->n_pools++;
+		server->max_peers += config->pools[i].max_clients;
+	}
+	return 0;
+}
+
+/* ---- sockets ------------------------------------------------------------ */
+
+static void on_accept(evutil_socket_t fd, short what, void *arg)
+{
+	struct server *server = arg;
+	int sock = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	(void)what;
+	if (sock >= 0) {
+		peer_accept(server, sock);
+		return;
+	}
+	if (errno != EMFILE && errno != ENFILE && errno != ENOMEM &&
+	    errno != ENOBUFS)
+		return;
+	/* The connection stays in the backlog: look again a while later. */
+	log_error("can't accept a client: %s; raise LimitNOFILE",
+	          strerror(errno));
+	server->dropped[DROP_LIMIT]++;
+	event_del(server->accept);
+	start_timer(server->accept_again, ACCEPT_AGAIN_MS);
+}
+
+static void on_accept_again(evutil_socket_t fd, short what, void *arg)
+{
+	struct server *server = arg;
+	(void)fd;
+	(void)what;
+	event_add(server->accept, NULL);
+}
+
+static int open_sockets(struct server *server)
+{
+	const struct config *c = server->config;
+	struct service_sockets given;
+	gid_t gid = c->socket_group[0] ? c->socket_gid : (gid_t)-1;
+	int r = service_listen_fds(&given);
+	if (r < 0)
+		return r;
+	server->client_fd = given.client;
+	server->control_fd = given.control;
+	if (server->client_fd < 0) {
+		server->client_fd = listen_at(c->socket, SOCK_SEQPACKET,
+		                              c->socket_mode, gid);
+		server->own_client = server->client_fd >= 0;
+	}
+	if (server->client_fd >= 0 && server->control_fd < 0) {
+		server->control_fd = listen_at(c->control, SOCK_STREAM,
+		                               c->control_mode, (gid_t)-1);
+		server->own_control = server->control_fd >= 0;
+	}
+	return server->client_fd < 0 ? server->client_fd
+	       : server->control_fd < 0 ? server->control_fd : 0;
+}
+
+static void close_sockets(struct server *server)
+{
+	if (server->own_client)
+		unlink(server->config->socket);
+	if (server->own_control)
+		unlink(server->config->control);
+	if (server->client_fd >= 0)
+		close(server->client_fd);
+	if (server->control_fd >= 0)
+		close(server->control_fd);
+}
+
+/* ---- the loop ----------------------------------------------------------- */
+
+static void on_signal(evutil_socket_t signal, short what, void *arg)
+{
+	struct server *server = arg;
+	(void)what;
+	if (signal == SIGHUP) {
+		log_info("SIGHUP: the configuration is read at start alone; "
+		         "restart slabd to change it");
+		return;
+	}
+	log_info("%s: stopping", strsignal((int)signal));
+	event_base_loopbreak(server->base);
+}
+
+static void on_watchdog(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	service_alive();
+}
+
+static void on_log_sums(evutil_socket_t fd, short what, void *arg)
+{
+	struct server *server = arg;
+	int ms = log_flush();
+	(void)fd;
+	(void)what;
+	if (ms >= 0)
+		start_timer(server->log_sums, ms + 1);
+}
+
+static int open_events(struct server *server)
+{
+	static const int signals[3] = {SIGTERM, SIGINT, SIGHUP};
+	struct event_base *base = server->base;
+	server->accept = event_new(base, server->client_fd,
+	                           EV_READ | EV_PERSIST, on_accept, server);
+	server->accept_again = evtimer_new(base, on_accept_again, server);
+	server->retry = evtimer_new(base, on_retry, server);
+	server->ahead = evtimer_new(base, on_ahead, server);
+	server->log_sums = evtimer_new(base, on_log_sums, server);
+	if (!server->accept || !server->accept_again || !server->retry ||
+	    !server->ahead || !server->log_sums)
+		return -ENOMEM;
+	for (int i = 0; i < 3; i++) {
+		server->signals[i] =
+		        evsignal_new(base, signals[i], on_signal, server);
+		if (server->signals[i] == NULL ||
+		    evsignal_add(server->signals[i], NULL) < 0)
+			return -ENOMEM;
+	}
+	return event_add(server->accept, NULL) < 0 ? -ENOMEM : 0;
+}
+
+static int open_watchdog(struct server *server)
+{
+	uint64_t us = service_watchdog_us();
+	struct timeval tv = {.tv_sec = (time_t)(us / 1000000),
+	                     .tv_usec = (suseconds_t)(us % 1000000)};
+	if (us == 0)
+		return 0;
+	server->watchdog =
+	        event_new(server->base, -1, EV_PERSIST, on_watchdog, server);
+	if (server->watchdog == NULL || event_add(server->watchdog, &tv) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+static void free_event(struct event *event)
+{
+	if (event != NULL)
+		event_free(event);
+}
+
+static void close_events(struct server *server)
+{
+	admin_stop(server->admin);
+	peer_drop_all(server);
+	free_event(server->accept);
+	free_event(server->accept_again);
+	free_event(server->retry);
+	free_event(server->ahead);
+	free_event(server->log_sums);
+	free_event(server->watchdog);
+	for (int i = 0; i < 3; i++)
+		free_event(server->signals[i]);
+}
+
+static int start_admin(struct server *server)
+{
+	static struct admin_routes routes;
+	report_routes(server, &routes);
+	return admin_start(&server->admin, server->base, server->control_fd,
+	                   &routes);
+}
+
+static void say_ready(const struct server *server)
+{
+	uint64_t ready = 0;
+	for (unsigned i = 0; i < server->n_pools; i++)
+		for (uint32_t n = 0; n < server->topo->n_nodes; n++)
+			ready += pool_ready_units(&server->pools[i], n);
+	log_info("ready: %u pools on %u nodes, %llu MiB, clients at %s, "
+	         "slabctl at %s", server->n_pools, server->topo->n_nodes,
+	         (unsigned long long)(ready << UNIT_SHIFT >> 20),
+	         server->config->socket, server->config->control);
+	service_ready("%u pools on %u nodes, %llu MiB ready", server->n_pools,
+	              server->topo->n_nodes,
+	              (unsigned long long)(ready << UNIT_SHIFT >> 20));
+}
+
+/* Everything up to the loop. 0, or -errno with the reason logged. */
+static int start(struct server *server)
+{
+	int r = open_sockets(server);
+	if (r == 0)
+		r = open_pools(server);
+	if (r < 0)
+		return r;
+	r = open_events(server);
+	if (r == 0)
+		r = open_watchdog(server);
+	if (r == 0)
+		r = start_admin(server);
+	if (r < 0)
+		log_error("can't start the event loop: %s", strerror(-r));
+	return r;
+}
+
+int server_run(const struct config *config)
+{
+	static struct server server;
+	static struct topo topo;
+	struct timespec now;
+	int r = topo_load(&topo, config->topology[0] ? config->topology : NULL);
+	if (r < 0) {
+		log_error("topology: %s", topo.error);
+		return EXIT_FAILURE;
+	}
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	server.started_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+	server.config = config;
+	server.topo = &topo;
+	server.client_fd = server.control_fd = -1;
+	server.base = event_base_new();
+	r = server.base == NULL ? -ENOMEM : start(&server);
+	if (r == 0) {
+		say_ready(&server);
+		r = event_base_dispatch(server.base);
+		service_stopping();
+	}
+	close_events(&server);
+	close_sockets(&server);
+	for (unsigned i = 0; i < server.n_pools; i++)
+		pool_destroy(&server.pools[i]);
+	if (server.base != NULL)
+		event_base_free(server.base);
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
