@@ -15,6 +15,10 @@ libdaemon_la_SOURCES += daemon/cachetab.c daemon/cachetab.h
 libdaemon_la_SOURCES += daemon/growth.c daemon/growth.h
 libdaemon_la_SOURCES += daemon/ident.c daemon/ident.h
 libdaemon_la_SOURCES += daemon/census.c daemon/census.h
+libdaemon_la_SOURCES += daemon/report.c daemon/report.h \
+	daemon/report_audit.c daemon/report_caches.c \
+	daemon/report_clients.c daemon/report_nodes.c \
+	daemon/report_slabs.c daemon/report_status.c
 libdaemon_la_SOURCES += daemon/listen.c daemon/listen.h
 libdaemon_la_SOURCES += daemon/hello.c daemon/peer.c daemon/peer.h
 libdaemon_la_SOURCES += daemon/server.c daemon/server.h

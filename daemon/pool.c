@@ -144,6 +144,8 @@ static int open_data(struct pool *pool, bool may_reserve)
 		log_error("pool %s: %s", pool->name, pool->backing.error);
 		return r;
 	}
+	for (unsigned i = 0; i < pool->backing.n_nodes; i++)
+		pool->start_pages[i] = pool->backing.node[i].ready_pages;
 	log_steps(pool);
 	log_nodes(pool);
 	return 0;

@@ -46,6 +46,7 @@ struct pool {
 	int control_ro_fd; /* what clients get */
 	int shared_fd;
 	struct backing backing;
+	uint64_t start_pages[TOPO_NODES_MAX]; /* faulted in by pool_create */
 	struct runmap units; /* not ready, or part of a slab */
 	struct runmap lines; /* tag lines of slabs */
 	uint32_t *slabs;     /* by cache and home: (cache - 1) * n_nodes + node */

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The documents that slabctl and curl ask for, one file each:
+ *
+ *   report_status.c  report_nodes.c  report_caches.c
+ *   report_clients.c report_slabs.c  report_audit.c
+ *
+ * All counts come from the tags, taken anew for each request. What clients can
+ * write (tags, leases, lists, their own counts) is read and shown, and nothing
+ * is done because of it. Names come from clients too and need not be UTF-8.
+ */
+#ifndef DAEMON_REPORT_H
+#define DAEMON_REPORT_H
+
+#include "daemon/admin.h"
+#include "daemon/census.h"
+#include "daemon/server.h"
+
+/* The pools that a request is about. */
+struct report_pools {
+	struct server *server;
+	unsigned n;
+	struct pool *pool[CONFIG_POOLS_MAX];
+};
+
+/* What slabs at home on one node hold. */
+struct report_sums {
+	uint64_t carved_bytes;
+	uint64_t used_bytes;
+	uint64_t free_bytes;
+	uint64_t lent_bytes;     /* slabs on another node's list */
+	uint64_t borrowed_bytes; /* other homes' slabs on this node's list */
+	uint64_t slabs;
+	uint64_t partial;
+};
+
+/* "a, b, ..." for a remedy; all zero to begin with. */
+struct report_names {
+	char text[240];
+	size_t len;
+};
+
+/* Picks one pool if the query names one, else all. Unless *status is 200
+ * afterwards, what it gives (maybe NULL) is the answer. */
+json_t *report_pick(struct report_pools *pools, struct server *server,
+                    const struct admin_query *query, int *status);
+
+/* An array of what one() gives for each pool, or NULL. */
+json_t *report_list(const struct report_pools *pools,
+                    json_t *(*one)(struct server *server, struct pool *pool,
+                                   void *arg),
+                    void *arg);
+
+/* {"error": what "value", "remedy": remedy}. value may be any bytes. */
+json_t *report_error(const char *what, const char *value, const char *remedy);
+
+void report_names_add(struct report_names *names, const char *name);
+
+/* A string; what is not UTF-8 is escaped as in the log. */
+json_t *report_text(const char *text);
+
+/* A count as JSON can hold it: clients may have written anything. */
+json_int_t report_count(uint64_t count);
+
+/* Adds up all caches on a home node. */
+void report_sum(const struct pool *pool, const struct census *census,
+                uint32_t node, struct report_sums *sums);
+
+static inline uint64_t report_slab_bytes(const struct pool *pool,
+                                         uint32_t cache)
+{
+	return UNIT_BYTES << pool->view.caches[cache - 1].order;
+}
+
+/* CLOCK_MONOTONIC in ns. */
+int64_t report_now_ns(void);
+
+/* Builders of routes; arg is the server. */
+json_t *report_status(void *arg, const struct admin_query *query, int *status);
+json_t *report_nodes(void *arg, const struct admin_query *query, int *status);
+json_t *report_caches(void *arg, const struct admin_query *query, int *status);
+json_t *report_clients(void *arg, const struct admin_query *query,
+                       int *status);
+json_t *report_slabs(void *arg, const struct admin_query *query, int *status);
+json_t *report_audit(void *arg, const struct admin_query *query, int *status);
+
+#endif

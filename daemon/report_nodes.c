@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/report.h"
+
+#include <event2/http.h>
+
+static json_t *distances(const struct pool *pool, uint32_t node)
+{
+	json_t *row = json_array();
+	for (uint32_t to = 0; to < pool->view.geo.n_nodes; to++)
+		json_array_append_new(
+		        row, json_integer(pool->topo->node[node].distance[to]));
+	return row;
+}
+
+/* Gives object what slabs at home on a node hold. */
+static json_t *with_sums(json_t *object, const struct report_sums *sums)
+{
+	uint64_t filled = sums->used_bytes + sums->free_bytes;
+	json_t *more = json_pack(
+	        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "carved_bytes",
+	        report_count(sums->carved_bytes), "used_bytes",
+	        report_count(sums->used_bytes), "free_bytes",
+	        report_count(sums->free_bytes), "waste_bytes",
+	        report_count(sums->carved_bytes - filled), "lent_bytes",
+	        report_count(sums->lent_bytes), "borrowed_bytes",
+	        report_count(sums->borrowed_bytes), "slabs",
+	        report_count(sums->slabs), "partial",
+	        report_count(sums->partial));
+	int r = json_object_update(object, more);
+	json_decref(more);
+	if (r == 0)
+		return object;
+	json_decref(object);
+	return NULL;
+}
+
+static json_t *node_doc(const struct pool *pool, const struct census *census,
+                        uint32_t node)
+{
+	const struct layout_node *row = &pool->view.nodes[node];
+	const struct backing_node *backing = &pool->backing.node[node];
+	struct report_sums sums = {0};
+	json_t *doc;
+	report_sum(pool, census, node, &sums);
+	doc = json_pack(
+	        "{s:i, s:o, s:b, s:b, s:s, s:o, s:o, s:I, s:I, s:o}", "node",
+	        row->os_id, "cpus", report_text(pool->topo->node[node].cpus),
+	        "has_cpu", (row->flags & NODE_HAS_CPU) != 0, "simulated",
+	        (row->flags & NODE_SIMULATED) != 0, "backing",
+	        backing_kind_name(backing->kind), "reason",
+	        report_text(backing->reason), "remedy",
+	        report_text(backing->remedy), "max_bytes",
+	        report_count(row->n_units << UNIT_SHIFT), "ready_bytes",
+	        report_count(row->ready_pages << pool->view.geo.page_shift),
+	        "distance", distances(pool, node));
+	return with_sums(doc, &sums);
+}
+
+static json_t *pool_doc(struct server *server, struct pool *pool, void *arg)
+{
+	json_t *nodes = json_array();
+	struct census census;
+	int r = census_take(&census, pool);
+	(void)server;
+	(void)arg;
+	if (r == 0) {
+		for (uint32_t i = 0; r == 0 && i < pool->view.geo.n_nodes; i++)
+			r = json_array_append_new(nodes,
+			                          node_doc(pool, &census, i));
+		census_done(&census);
+	}
+	if (r < 0) {
+		json_decref(nodes);
+		return NULL;
+	}
+	return json_pack("{s:o, s:I, s:o}", "name", report_text(pool->name),
+	                 "page_bytes",
+	                 INT64_C(1) << pool->view.geo.page_shift, "nodes",
+	                 nodes);
+}
+
+json_t *report_nodes(void *arg, const struct admin_query *query, int *status)
+{
+	struct report_pools pools;
+	json_t *error = report_pick(&pools, arg, query, status);
+	if (*status != HTTP_OK)
+		return error;
+	return json_pack("{s:o}", "pools",
+	                 report_list(&pools, pool_doc, NULL));
+}
