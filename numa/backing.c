@@ -10,7 +10,7 @@
 
 const char *backing_kind_name(enum backing_kind kind)
 {
-	static const char *const names[] = { "1g", "2m", "thp", "4k" };
+	static const char *const names[] = {"1g", "2m", "thp", "4k"};
 	return names[kind];
 }
 
@@ -97,11 +97,11 @@ static int fill_admitted(struct backing *backing, unsigned ix,
 	return r < 0 ? r : -ENOMEM;
 }
 
-int backing_grow(struct backing *backing, unsigned node_ix,
-                 uint64_t first_page, uint64_t n_pages, uint64_t *got_pages)
+int backing_grow(struct backing *backing, unsigned node_ix, uint64_t first_page,
+                 uint64_t n_pages, uint64_t *got_pages)
 {
 	struct backing_node *node = &backing->node[node_ix];
-	struct backing_step why = { .node_ix = node_ix };
+	struct backing_step why = {.node_ix = node_ix};
 	struct datafile file;
 	uint64_t reserved;
 	uint64_t ready;

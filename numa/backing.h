@@ -88,8 +88,8 @@ int backing_open(struct backing *out, const struct backing_request *request);
  * else -EINVAL (range), -ENOSPC (no hugepages) or -ENOMEM (no memory), with
  * the node's reason and remedy set.
  */
-int backing_grow(struct backing *backing, unsigned node_ix,
-                 uint64_t first_page, uint64_t n_pages, uint64_t *got_pages);
+int backing_grow(struct backing *backing, unsigned node_ix, uint64_t first_page,
+                 uint64_t n_pages, uint64_t *got_pages);
 
 /*
  * Take the memory of n_pages from first_page on away, ready or not, and give

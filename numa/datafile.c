@@ -59,8 +59,8 @@ int datafile_create(const char *name, enum backing_kind kind, uint64_t bytes)
 	if (fd < 0)
 		return fd;
 	if (ftruncate(fd, (off_t)bytes) == 0 && fchmod(fd, 0600) == 0 &&
-	    fcntl(fd, F_ADD_SEALS,
-	          F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) ==
+	            0)
 		return fd;
 	r = -errno;
 	close(fd);
@@ -113,7 +113,7 @@ static bool node_mask(int os_node, unsigned long mask[MASK_WORDS])
 	if (os_node < 0 || os_node >= MASK_NODES - 1)
 		return false;
 	mask[(unsigned)os_node / MASK_WORD_BITS] |=
-	        1ul << (unsigned)os_node % MASK_WORD_BITS;
+		1ul << (unsigned)os_node % MASK_WORD_BITS;
 	return true;
 }
 
@@ -147,7 +147,7 @@ int datafile_bind(const struct datafile *file, uint64_t bytes)
  * hugetlb: so the thread's own policy says it for the time of the call. */
 static int allocate(const struct datafile *file, uint64_t off, uint64_t bytes)
 {
-	unsigned long saved[MASK_WORDS] = { 0 };
+	unsigned long saved[MASK_WORDS] = {0};
 	unsigned long mask[MASK_WORDS];
 	int mode = MPOL_DEFAULT;
 	bool bound = node_mask(file->os_node, mask) &&

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct pool {
@@ -18,7 +19,8 @@ struct pool {
 
 static int folder_is_there(const char *path)
 {
-	return access(path, F_OK) == 0 ? 0 : -errno;
+	struct stat st;
+	return stat(path, &st) == 0 ? 0 : -errno;
 }
 
 static int find_pool(const char *sysfs, unsigned os_node, unsigned page_shift,
@@ -96,8 +98,7 @@ static int count_pool(const struct pool *pool, struct huge_counts *out)
 {
 	int r;
 	memset(out, 0, sizeof(*out));
-	snprintf(out->file, sizeof(out->file), "%s/nr_hugepages",
-	         pool->folder);
+	snprintf(out->file, sizeof(out->file), "%s/nr_hugepages", pool->folder);
 	r = read_file(pool->folder, "nr_hugepages", &out->total_pages);
 	if (r == 0)
 		r = read_file(pool->folder, "free_hugepages", &out->free_pages);

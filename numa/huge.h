@@ -3,10 +3,10 @@
  * The kernel's hugepage pools: how many pages a node has, more, fewer.
  *
  * sysfs is where sysfs is mounted, 48 bytes at most, NULL for "/sys"; tests
- * give a tree of their own. os_node is the kernel's node id; HUGE_ANY_NODE, or a node that
- * has no folder, means the pool of the whole machine. page_shift is 21 or 30.
- * Changes are steps from the present count, under an flock of the count's
- * file, so that several slabd do not undo each other's.
+ * give a tree of their own. os_node is the kernel's node id; HUGE_ANY_NODE, or
+ * a node that has no folder, means the pool of the whole machine. page_shift
+ * is 21 or 30. Changes are steps from the present count, under an flock of the
+ * count's file, so that several slabd do not undo each other's.
  */
 #ifndef NUMA_HUGE_H
 #define NUMA_HUGE_H

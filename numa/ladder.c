@@ -65,7 +65,7 @@ static int make_file(struct job *job)
 	         backing->topo->node[job->ix].os_id);
 	node->file_bytes = round_up(job->request->file_bytes[job->ix], shift);
 	job->n_pages =
-	        round_up(job->request->start_bytes[job->ix], shift) >> shift;
+		round_up(job->request->start_bytes[job->ix], shift) >> shift;
 	r = datafile_create(name, node->kind, node->file_bytes);
 	if (r == -ENOTSUP) {
 		snprintf(job->why.reason, sizeof(job->why.reason),
@@ -93,19 +93,19 @@ static int prepare(struct job *job, enum backing_kind kind, uint64_t *claimed)
 	job->why.kind = kind;
 	node->kind = kind;
 	if (kind == BACKING_THP &&
-	    !room_thp(backing->sysfs, job->why.reason,
-	              sizeof(job->why.reason), job->why.remedy,
-	              sizeof(job->why.remedy)))
+	    !room_thp(backing->sysfs, job->why.reason, sizeof(job->why.reason),
+	              job->why.remedy, sizeof(job->why.remedy)))
 		return STOCK_E_LACK;
 	r = make_file(job);
 	if (r != 0 || job->n_pages == 0)
 		return r;
 	if (stock_is_hugetlb(kind))
 		r = stock_secure(backing, job->ix, job->n_pages, taken >> shift,
-		           &job->why);
+		                 &job->why);
 	else
 		r = stock_check_room(backing, job->ix,
-		               taken + (job->n_pages << shift), &job->why);
+		                     taken + (job->n_pages << shift),
+		                     &job->why);
 	if (r == 0)
 		*claimed += job->n_pages << shift;
 	return r;
@@ -159,7 +159,7 @@ static void *populate(void *arg)
 	node->populate_ms += now_ms() - began_ms;
 	if (job->result < 0 && !stock_out_of_files(job->result)) {
 		stock_explain(job->backing, job->ix, job->result, done,
-		               job->n_pages, &job->why);
+		              job->n_pages, &job->why);
 		job->result = STOCK_E_LACK;
 	}
 	return NULL;
@@ -293,8 +293,7 @@ static int climb(struct backing *backing, struct job *jobs,
 	}
 }
 
-int ladder_climb(struct backing *backing,
-                 const struct backing_request *request)
+int ladder_climb(struct backing *backing, const struct backing_request *request)
 {
 	struct job *jobs = calloc(backing->n_nodes, sizeof(*jobs));
 	int r;

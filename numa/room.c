@@ -39,13 +39,15 @@ static bool is_one_of(const char *word, const char *const *words)
 bool room_thp(const char *sysfs, char *reason, size_t reason_bytes,
               char *remedy, size_t remedy_bytes)
 {
-	static const char *const willing[] = { "always", "within_size",
-		                               "advise", NULL };
+	static const char *const willing[] = {"always", "within_size", "advise",
+	                                      NULL};
 	char whole[128];
 	char sized[128];
 	char word[32];
 	char sized_word[32];
 	const char *ruling = whole;
+	const char *cure = "advise";
+	bool inherits;
 	snprintf(whole, sizeof(whole),
 	         "%.64s/kernel/mm/transparent_hugepage/shmem_enabled",
 	         sysfs ? sysfs : "/sys");
@@ -57,22 +59,27 @@ bool room_thp(const char *sysfs, char *reason, size_t reason_bytes,
 	chosen_word(sized, sized_word, sizeof(sized_word));
 	*remedy = '\0';
 	if (!*word) {
-		snprintf(reason, reason_bytes, "this kernel has no transparent "
-		                               "hugepages for shared memory");
+		snprintf(reason, reason_bytes,
+		         "this kernel has no transparent "
+		         "hugepages for shared memory");
 		return false;
 	}
-	if (strcmp(word, "force") == 0)
-		return true;
-	/* deny rules over the file of one size, never does not. */
-	if (strcmp(word, "deny") != 0 && *sized_word &&
-	    strcmp(sized_word, "inherit") != 0) {
+	/* deny and force leave the size's own file no say but inherit; the
+	 * others, never among them, do not rule over it. */
+	inherits = !*sized_word || strcmp(sized_word, "inherit") == 0;
+	if (strcmp(word, "force") == 0) {
+		if (inherits)
+			return true;
+		cure = "inherit";
+	}
+	if (!inherits && strcmp(word, "deny") != 0) {
 		ruling = sized;
 		memcpy(word, sized_word, sizeof(word));
 	}
-	if (is_one_of(word, willing))
+	if (strcmp(cure, "inherit") != 0 && is_one_of(word, willing))
 		return true;
 	snprintf(reason, reason_bytes, "%s is %s", ruling, word);
-	snprintf(remedy, remedy_bytes, "echo advise > %s", ruling);
+	snprintf(remedy, remedy_bytes, "echo %s > %s", cure, ruling);
 	return false;
 }
 
@@ -101,20 +108,40 @@ static uint64_t sum_lines(FILE *file, const char *const *names)
 	return sum > MARGIN_BYTES ? sum - MARGIN_BYTES : 0;
 }
 
+/* On a machine with one node the whole machine's figure is the better one: it
+ * knows what can be reclaimed, and memory that the kernel has yet to set up. */
+static bool is_only_node(const char *sysfs)
+{
+	char path[128];
+	char text[64] = "";
+	FILE *file;
+	snprintf(path, sizeof(path), "%.64s/devices/system/node/has_memory",
+	         sysfs);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	if (!fgets(text, sizeof(text), file))
+		*text = '\0';
+	fclose(file);
+	return *text && !strpbrk(text, ",-");
+}
+
 uint64_t room_bytes(const char *sysfs, unsigned os_node)
 {
-	static const char *const node_names[] = { "MemFree", "Active(file)",
-		                                  "Inactive(file)",
-		                                  "SReclaimable", NULL };
-	static const char *const whole_names[] = { "MemAvailable", NULL };
+	static const char *const node_names[] = {"MemFree", "Active(file)",
+	                                         "Inactive(file)",
+	                                         "SReclaimable", NULL};
+	static const char *const whole_names[] = {"MemAvailable", NULL};
 	const char *const *names = node_names;
 	char path[128];
 	uint64_t sum;
 	FILE *file = NULL;
-	if (os_node != HUGE_ANY_NODE) {
+	if (!sysfs)
+		sysfs = "/sys";
+	if (os_node != HUGE_ANY_NODE && !is_only_node(sysfs)) {
 		snprintf(path, sizeof(path),
-		         "%.64s/devices/system/node/node%u/meminfo",
-		         sysfs ? sysfs : "/sys", os_node);
+		         "%.64s/devices/system/node/node%u/meminfo", sysfs,
+		         os_node);
 		file = fopen(path, "re");
 	}
 	if (!file) {

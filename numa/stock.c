@@ -47,8 +47,8 @@ struct datafile stock_file(const struct backing *backing, unsigned ix)
 		.fd = node->fd,
 		.kind = node->kind,
 		.page_shift = stock_page_shift(node->kind),
-		.os_node = node->bound ? (int)backing->topo->node[ix].os_id :
-		                         DATAFILE_UNBOUND,
+		.os_node = node->bound ? (int)backing->topo->node[ix].os_id
+	                               : DATAFILE_UNBOUND,
 	};
 	return file;
 }
@@ -70,10 +70,11 @@ static void say_pages_lack(const struct backing *backing, unsigned ix,
 	         "node %u has %" PRIu64 " free %s hugepages and %" PRIu64
 	         " are wanted%s",
 	         backing->topo->node[ix].os_id, spare, size, want, tail);
-	snprintf(why->remedy, sizeof(why->remedy), "%secho %" PRIu64 " > %.130s",
-	         backing->may_reserve && denied == 0 ?
-	                 "echo 1 > /proc/sys/vm/compact_memory; " :
-	                 "",
+	snprintf(why->remedy, sizeof(why->remedy),
+	         "%secho %" PRIu64 " > %.130s",
+	         backing->may_reserve && denied == 0
+	                 ? "echo 1 > /proc/sys/vm/compact_memory; "
+	                 : "",
 	         count->total_pages + want - spare, count->file);
 }
 
@@ -82,7 +83,7 @@ static void say_pages_lack(const struct backing *backing, unsigned ix,
  * STOCK_E_LACK with why filled in, or -EMFILE and the like.
  */
 int stock_secure(struct backing *backing, unsigned ix, uint64_t want,
-                  uint64_t claimed, struct backing_step *why)
+                 uint64_t claimed, struct backing_step *why)
 {
 	struct backing_node *node = &backing->node[ix];
 	unsigned os_node = stock_pool_node(backing, ix);
@@ -104,9 +105,9 @@ int stock_secure(struct backing *backing, unsigned ix, uint64_t want,
 		return 0;
 	claimed = claimed < before.spare_pages ? claimed : before.spare_pages;
 	if (backing->may_reserve)
-		denied = huge_reserve(backing->sysfs, os_node, shift,
-		                      claimed + want - before.spare_pages,
-		                      &got);
+		denied =
+			huge_reserve(backing->sysfs, os_node, shift,
+		                     claimed + want - before.spare_pages, &got);
 	node->reserved_pages += got;
 	if (stock_out_of_files(denied))
 		return denied;
@@ -147,14 +148,16 @@ void stock_drop(struct backing *backing, unsigned ix)
 	 * by whoever took it from us. */
 	if (node->reserved_pages > 0)
 		(void)huge_owe(backing->sysfs, stock_pool_node(backing, ix),
-		               stock_page_shift(node->kind), node->reserved_pages);
+		               stock_page_shift(node->kind),
+		               node->reserved_pages);
 	node->reserved_pages = 0;
 }
 
-int stock_check_room(const struct backing *backing, unsigned ix,
-                      uint64_t bytes, struct backing_step *why)
+int stock_check_room(const struct backing *backing, unsigned ix, uint64_t bytes,
+                     struct backing_step *why)
 {
-	uint64_t room = room_bytes(backing->sysfs, stock_pool_node(backing, ix));
+	uint64_t room =
+		room_bytes(backing->sysfs, stock_pool_node(backing, ix));
 	if (bytes <= room)
 		return 0;
 	snprintf(why->reason, sizeof(why->reason),
@@ -165,8 +168,7 @@ int stock_check_room(const struct backing *backing, unsigned ix,
 }
 
 void stock_explain(struct backing *backing, unsigned ix, int error,
-                           uint64_t done, uint64_t want,
-                           struct backing_step *why)
+                   uint64_t done, uint64_t want, struct backing_step *why)
 {
 	if (stock_is_hugetlb(why->kind) && error == -ENOSPC &&
 	    stock_secure(backing, ix, want - done, 0, why) == STOCK_E_LACK)
@@ -190,13 +192,12 @@ static void add_base(void *arg, uint64_t done_pages)
 		base->progress(base->arg, base->done_pages + done_pages);
 }
 
-int stock_fill(struct backing *backing, unsigned ix, uint64_t first,
-               uint64_t n, uint64_t *done, datafile_progress *progress,
-               void *arg)
+int stock_fill(struct backing *backing, unsigned ix, uint64_t first, uint64_t n,
+               uint64_t *done, datafile_progress *progress, void *arg)
 {
-	struct backing_step why = { .kind = backing->node[ix].kind };
+	struct backing_step why = {.kind = backing->node[ix].kind};
 	struct datafile file = stock_file(backing, ix);
-	struct base base = { .progress = progress, .arg = arg };
+	struct base base = {.progress = progress, .arg = arg};
 	int r = 0;
 	for (unsigned tries = 0; tries < FILL_TRIES; tries++) {
 		uint64_t more = 0;

@@ -33,17 +33,16 @@ int stock_secure(struct backing *backing, unsigned ix, uint64_t want,
                  uint64_t claimed, struct backing_step *why);
 
 /* The same for kinds that take plain memory. */
-int stock_check_room(const struct backing *backing, unsigned ix,
-                     uint64_t bytes, struct backing_step *why);
+int stock_check_room(const struct backing *backing, unsigned ix, uint64_t bytes,
+                     struct backing_step *why);
 
 /*
  * Fault in n pages from first on. Where others were faster to the pages that
  * we had counted on, reserves anew and goes on. *done is how many are whole.
  * Returns 0 or the last try's -errno.
  */
-int stock_fill(struct backing *backing, unsigned ix, uint64_t first,
-               uint64_t n, uint64_t *done, datafile_progress *progress,
-               void *arg);
+int stock_fill(struct backing *backing, unsigned ix, uint64_t first, uint64_t n,
+               uint64_t *done, datafile_progress *progress, void *arg);
 
 /* Put into words that stock_fill came only so far. */
 void stock_explain(struct backing *backing, unsigned ix, int error,

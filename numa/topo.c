@@ -65,7 +65,8 @@ static bool usable(const struct loader *load, hwloc_obj_t obj)
 		return false;
 	return !load->have_allowed ||
 	       (id < MASK_NODES &&
-	        (load->allowed[id / MASK_WORD_BITS] >> id % MASK_WORD_BITS & 1));
+	        (load->allowed[id / MASK_WORD_BITS] >> id % MASK_WORD_BITS &
+	         1));
 }
 
 static hwloc_obj_t any_node(const struct loader *load, unsigned i)
@@ -92,8 +93,9 @@ static int keep_nodes(struct loader *load)
 		if (!usable(load, obj))
 			continue;
 		if (out->n_nodes == TOPO_NODES_MAX)
-			return fail(out, -E2BIG,
-			            "more than 64 memory nodes on this machine");
+			return fail(
+				out, -E2BIG,
+				"more than 64 memory nodes on this machine");
 		keep_sorted(load, obj);
 	}
 	if (out->n_nodes == 0)
@@ -160,8 +162,8 @@ static void fill_distances(struct loader *load)
 	get_distances(load);
 	for (unsigned i = 0; i < out->n_nodes; i++) {
 		for (unsigned k = 0; k < out->n_nodes; k++)
-			out->node[i].distance[k] = distance_of(
-			        load, load->kept[i], load->kept[k]);
+			out->node[i].distance[k] =
+				distance_of(load, load->kept[i], load->kept[k]);
 		order_nearest(out, i);
 	}
 }
@@ -241,8 +243,7 @@ static void assign_by_tree(struct loader *load, unsigned cpu)
 static int fill_cpus(struct loader *load)
 {
 	struct topo *out = load->out;
-	hwloc_const_cpuset_t ours =
-	        hwloc_topology_get_allowed_cpuset(load->hw);
+	hwloc_const_cpuset_t ours = hwloc_topology_get_allowed_cpuset(load->hw);
 	int last = hwloc_bitmap_last(ours);
 	memset(out->cpu_node, TOPO_NODE_NONE, sizeof(out->cpu_node));
 	if (last < 0)
@@ -301,7 +302,7 @@ static int load_all(struct loader *load, const char *synthetic)
 
 int topo_load(struct topo *out, const char *synthetic)
 {
-	struct loader load = { .out = out };
+	struct loader load = {.out = out};
 	int r;
 	memset(out, 0, sizeof(*out));
 	if (hwloc_topology_init(&load.hw) != 0)

@@ -11,6 +11,16 @@ LDADD = libdaemon.la libnumatopo.la libshm.la $(daemon_libs) $(numa_libs) \
 client_test_libs = libclient.la libshm.la $(CRITERION_LIBS)
 
 unit_tests =
+unit_tests += tests/test_topo tests/test_huge tests/test_backing
+unit_tests += tests/test_backing_fault tests/test_sys_numa
+tests_test_huge_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pwrite
+backing_wraps = $(AM_LDFLAGS) \
+	-Wl,--wrap=memfd_create,--wrap=madvise,--wrap=mbind
+backing_bed = tests/backing_bed.c tests/backing_bed.h
+tests_test_backing_SOURCES = tests/test_backing.c $(backing_bed)
+tests_test_backing_LDFLAGS = $(backing_wraps)
+tests_test_backing_fault_SOURCES = tests/test_backing_fault.c $(backing_bed)
+tests_test_backing_fault_LDFLAGS = $(backing_wraps)
 unit_tests += tests/test_config tests/test_config_load tests/test_config_value
 unit_tests += tests/test_log tests/test_options tests/test_service
 
@@ -37,6 +47,8 @@ endif
 
 dist_check_SCRIPTS = $(tap_scripts) tests/no_unit_tests.sh tests/run_one.sh
 EXTRA_DIST += tests/lint.sh tests/install_user.c
+
+EXTRA_PROGRAMS += tests/bench/populate
 
 # Data that tests read: EXTRA_DIST += tests/x.conf
 

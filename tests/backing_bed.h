@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The bed of the backing tests: the real kernel where it gives hugepages, a
+ * tree of files that stands for sysfs where something is to lack, and calls to
+ * the kernel that can be made to fail (wrapped by the linker, see local.mk).
+ */
+#ifndef TESTS_BACKING_BED_H
+#define TESTS_BACKING_BED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "numa/backing.h"
+
+#define MIB(n) (UINT64_C(n) << 20)
+#define PAGE MIB(2)
+
+/* The n-th call from now on fails, 1 is the next one; 0 is never. */
+struct fault {
+	int nth;
+	int error;
+};
+extern struct fault memfd_fault;
+extern struct fault mbind_fault;
+extern struct fault populate_fault;
+extern bool old_kernel;      /* knows neither NOEXEC_SEAL nor POPULATE */
+extern uint64_t memory_left; /* populate does so much, then ENOMEM */
+
+extern struct topo topo;
+extern struct backing backing;
+extern uint64_t file_bytes[TOPO_NODES_MAX]; /* as open_it asked for */
+extern uint64_t start_bytes[TOPO_NODES_MAX];
+extern char root[40]; /* of the tree */
+
+void setup(void);
+void teardown(void);
+
+/* Write a file of the tree. */
+void put(const char *name, const char *text);
+
+/* A pool of the whole machine with some free pages that never get more. */
+void put_pool(unsigned kb, unsigned free_pages);
+
+int open_it(const char *synthetic, enum backing_kind first, bool may_reserve,
+            uint64_t file, uint64_t start, const char *sysfs);
+
+/* On this machine; skips the test if it has no hugepages. */
+void open_real_2m(uint64_t file, uint64_t start);
+
+uint64_t held_pages(int fd);
+unsigned open_files(void);
+bool is_in_file(const char *path, const char *text);
+void *map(int fd, uint64_t bytes);
+void check_file(const struct backing_node *node);
+
+/* The kernel's word on the page size and the node of the first 8 pages. */
+void check_pages(unsigned ix, const char *page_size);
+
+#endif

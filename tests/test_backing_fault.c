@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/* Every way in which the kernel can refuse, and old kernels. */
+#include "numa/backing.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <numaif.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "numa/huge.h"
+#include "tests/backing_bed.h"
+
+TestSuite(backing_fault, .init = setup, .fini = teardown);
+
+Test(backing_fault, kernel_has_fewer_than_wanted)
+{
+	put_pool(2048, 3);
+	cr_assert_eq(open_it("node:1 pu:1", BACKING_2M, true, MIB(64), MIB(64),
+	                     root),
+	             0);
+	cr_assert_eq(backing.node[0].kind, BACKING_4K);
+	cr_assert_eq(backing.node[0].reserved_pages, 0);
+	cr_assert(strstr(backing.node[0].reason, "the kernel found no more") !=
+	          NULL);
+	cr_assert(strstr(backing.node[0].remedy, "compact_memory") != NULL);
+	backing_close(&backing);
+	/* What it had raised the pool's number by is taken off again. */
+	char path[120];
+	snprintf(path, sizeof(path),
+	         "%s/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", root);
+	cr_assert(is_in_file(path, "3\n"));
+	cr_assert_not(is_in_file(path, "32"));
+}
+
+Test(backing_fault, runs_out_midway)
+{
+	/* The tree promises far more than the kernel has. */
+	put_pool(2048, 4000);
+	populate_fault = (struct fault){2, EFAULT};
+	struct huge_counts real;
+	uint64_t got = 0;
+	if (huge_count(NULL, 0, 21, &real) != 0 ||
+	    huge_reserve(NULL, 0, 21, 40, &got) != 0 || got < 40)
+		cr_skip("2 MiB hugepages can't be reserved here");
+	/* The first 64 MiB come, the second don't, nor do they by the page. */
+	int r = open_it("node:1 pu:1", BACKING_2M, false, MIB(256), MIB(160),
+	                root);
+	uint64_t gone;
+	cr_assert_eq(huge_release(NULL, 0, 21, got, &gone), 0);
+	cr_assert_eq(r, 0);
+	cr_assert_eq(backing.steps[0].kind, BACKING_2M);
+	cr_assert(strstr(backing.steps[0].reason, "of 80 pages") != NULL, "%s",
+	          backing.steps[0].reason);
+	cr_assert_eq(backing.node[0].kind, BACKING_4K);
+	cr_assert_eq(backing.node[0].ready_pages, 80);
+	backing_close(&backing);
+}
+
+Test(backing_fault, no_memory_at_all)
+{
+	put("devices/system/node/has_memory", "0-1\n");
+	put("devices/system/node/node0/meminfo",
+	    "Node 0 MemTotal:  999999 kB\nNode 0 MemFree:  65536 kB\n"
+	    "Node 0 Inactive(file):  1024 kB\n");
+	unsigned files = open_files();
+	unsetenv("HWLOC_SYNTHETIC");
+	int r = open_it(NULL, BACKING_4K, false, MIB(64), MIB(64), root);
+	cr_assert_eq(r, -ENOMEM);
+	cr_assert(strstr(backing.error, "33 MiB to give and 64 MiB") != NULL,
+	          "%s", backing.error);
+	cr_assert_eq(open_files(), files);
+}
+
+Test(backing_fault, grow_in_part)
+{
+	uint64_t got;
+	cr_assert_eq(
+		open_it("node:1 pu:1", BACKING_4K, false, MIB(512), PAGE, root),
+		0);
+	struct backing_node *node = &backing.node[0];
+	/* A chunk that fails is tried again page by page. */
+	populate_fault = (struct fault){2, ENOMEM};
+	int r = backing_grow(&backing, 0, 10, 40, &got);
+	cr_assert_eq(r, 0);
+	cr_assert_eq(got, 40);
+	/* A page that fails when it is there by half is a hole again. */
+	populate_fault.nth = 0;
+	memory_left = PAGE / 2;
+	r = backing_grow(&backing, 0, 100, 40, &got);
+	cr_assert_eq(r, -ENOMEM);
+	cr_assert_eq(got, 0);
+	cr_assert_eq(held_pages(node->fd), 41);
+	cr_assert_eq(node->ready_pages, 41);
+	cr_assert(strstr(node->reason, "gave only 0 of 40") != NULL, "%s",
+	          node->reason);
+	/* The next success has its reason forgotten. */
+	memory_left = UINT64_MAX;
+	cr_assert_eq(backing_grow(&backing, 0, 100, 1, &got), 0);
+	cr_assert_str_eq(node->reason, "");
+	backing_close(&backing);
+}
+
+Test(backing_fault, old_kernels)
+{
+	uint64_t got;
+	old_kernel = true;
+	unsetenv("HWLOC_SYNTHETIC");
+	cr_assert_eq(open_it(NULL, BACKING_4K, false, MIB(64), MIB(32), root),
+	             0);
+	check_file(&backing.node[0]);
+	check_pages(0, NULL);
+	cr_assert_eq(backing_grow(&backing, 0, 20, 2, &got), 0);
+	cr_assert_eq(backing.node[0].ready_pages, 18);
+	backing_close(&backing);
+	open_real_2m(MIB(64), MIB(32));
+	check_file(&backing.node[0]);
+	check_pages(0, "KernelPageSize:     2048 kB");
+	int mode;
+	cr_assert_eq(get_mempolicy(&mode, NULL, 0, NULL, 0), 0);
+	cr_assert_eq(mode, 0, "the thread's policy was not put back");
+	backing_close(&backing);
+}
+
+Test(backing_fault, mbind_is_not_to_be_had)
+{
+	static const int errors[] = {ENOSYS, EPERM};
+	for (unsigned i = 0; i < 2; i++) {
+		mbind_fault = (struct fault){1, errors[i]};
+		cr_assert_eq(
+			open_it(NULL, BACKING_4K, false, MIB(8), MIB(8), root),
+			0);
+		cr_assert_not(backing.node[0].bound);
+		cr_assert(strstr(backing.node[0].note, "mbind") != NULL);
+		backing_close(&backing);
+	}
+	mbind_fault = (struct fault){1, EINVAL};
+	unsigned files = open_files();
+	cr_assert_eq(open_it(NULL, BACKING_4K, false, MIB(8), MIB(8), root),
+	             -EINVAL);
+	cr_assert_eq(open_files(), files);
+	mbind_fault.nth = 0;
+}
+
+Test(backing_fault, each_memfd)
+{
+	unsigned files = open_files();
+	int r = -1;
+	int n = 0;
+	put_pool(2048, 0);
+	while (r != 0) {
+		memfd_fault = (struct fault){++n, ENFILE};
+		r = open_it("node:3 pu:1", BACKING_2M, false, PAGE, PAGE, root);
+		if (r == 0)
+			break;
+		cr_assert_eq(r, -ENFILE);
+		cr_assert_neq(*backing.error, '\0');
+		cr_assert_eq(open_files(), files);
+		cr_assert_lt(n, 20);
+	}
+	/* Three at 2 MiB and three at 4 KiB, then none failed. */
+	cr_assert_eq(n, 7);
+	memfd_fault.nth = 0;
+	backing_close(&backing);
+	cr_assert_eq(open_files(), files);
+}
+
+Test(backing_fault, out_of_descriptors)
+{
+	struct rlimit limit;
+	unsigned files = open_files();
+	int r = -EMFILE;
+	unsigned refused = 0;
+	put_pool(2048, 0);
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	cr_assert_eq(topo_load(&topo, "node:4 pu:1"), 0);
+	for (rlim_t n = files; r != 0; n++) {
+		struct rlimit low = {n, limit.rlim_max};
+		cr_assert_eq(setrlimit(RLIMIT_NOFILE, &low), 0);
+		struct backing_request request = {.topo = &topo,
+		                                  .name = "slabd-test",
+		                                  .first = BACKING_2M,
+		                                  .may_reserve = true,
+		                                  .file_bytes = file_bytes,
+		                                  .start_bytes = start_bytes,
+		                                  .sysfs = root};
+		for (unsigned i = 0; i < 4; i++)
+			file_bytes[i] = start_bytes[i] = PAGE;
+		r = backing_open(&backing, &request);
+		cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+		cr_assert(r == 0 || r == -EMFILE, "%d at %d", r, (int)n);
+		if (r != 0)
+			cr_assert_eq(open_files(), files);
+		refused += r != 0;
+		cr_assert_lt(n, files + 20);
+	}
+	cr_assert_geq(refused, 4);
+	backing_close(&backing);
+	cr_assert_eq(open_files(), files);
+}
