@@ -141,12 +141,11 @@ static int set_page(const struct config_key *key, struct config_input *in)
 	return -EINVAL;
 }
 
+/* Adds: the list may go on in a second line, and starts empty. */
 static int set_users(const struct config_key *key, struct config_input *in)
 {
 	struct config_pool *pool = in->base;
 
-	if (!in->go_on)
-		pool->n_users = 0;
 	return config_value_users(in->value, field(key, in), &pool->n_users,
 	                          CONFIG_LIST_MAX, in->why);
 }
@@ -155,8 +154,6 @@ static int set_groups(const struct config_key *key, struct config_input *in)
 {
 	struct config_pool *pool = in->base;
 
-	if (!in->go_on)
-		pool->n_groups = 0;
 	return config_value_groups(in->value, field(key, in), &pool->n_groups,
 	                           CONFIG_LIST_MAX, in->why);
 }

@@ -11,9 +11,8 @@
 
 /* What a setter works on; the key says which field of base. */
 struct config_input {
-	void *base;  /* struct config or struct config_pool */
+	void *base; /* struct config or struct config_pool */
 	const char *value;
-	bool go_on;  /* a second line of a list: add to it */
 	char why[CONFIG_WHY_BYTES]; /* out, on failure; "": not allowed */
 };
 

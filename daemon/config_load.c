@@ -166,8 +166,7 @@ static const struct config_key *find_key(const struct section *section,
 static void set_value(struct loader *ld, const struct config_key *key,
                       const char *value)
 {
-	struct config_input in = { .base = ld->section->base, .value = value,
-		                   .go_on = ld->go_on };
+	struct config_input in = { .base = ld->section->base, .value = value };
 	const char *title = ld->section->title;
 	int rc;
 

@@ -165,7 +165,7 @@ Test(config, one_path_for_both)
 
 Test(config, every_key_of_slabd)
 {
-	good("# head\n; other\n\n[slabd] ; the daemon\n"
+	good("# head\n; other\n\n[slabd]\r\n"
 	     "socket = /tmp/a b.sock ; ours\n  control=/tmp/c.sock\r\n"
 	     "socket_mode: 0666\ncontrol_mode = 600\n"
 	     "socket_group = root\nreserve_hugepages = No\n"
@@ -189,7 +189,7 @@ Test(config, every_key_of_a_pool)
 
 	good("\xef\xbb\xbf[pool a.b_c-9]\nmax = 4GiB\nstart = 1g\npage = 1g\n"
 	     "max_caches = 4096\nmax_clients = 16384\nusers = root, 7\t8,root\n"
-	     "groups = 0\n  5 6\n\t7,8\n[pool two]\nmax = 40%\npage=thp\n"
+	     "groups = 0\n  5 6\n\t7,8\n[pool two] ; 2\nmax = 40%\npage=thp\n"
 	     "[pool three]\npage = 4k\nmax = 4M\n");
 	cr_assert_eq(config.n_pools, 3);
 	cr_expect_str_eq(pool->name, "a.b_c-9");

@@ -123,6 +123,9 @@ Test(log, errno_stays)
 	log_info("%m");
 	cr_expect_eq(errno, ENOENT);
 	cr_expect_str_eq(written(), "slabd: info: No such file or directory\n");
+	close(2);
+	log_info("nowhere to go");
+	cr_expect_eq(errno, ENOENT);
 }
 
 Test(log, rate_of_a_site)
