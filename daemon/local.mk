@@ -22,6 +22,12 @@ libdaemon_la_SOURCES += daemon/report.c daemon/report.h \
 libdaemon_la_SOURCES += daemon/listen.c daemon/listen.h
 libdaemon_la_SOURCES += daemon/hello.c daemon/peer.c daemon/peer.h
 libdaemon_la_SOURCES += daemon/server.c daemon/server.h
+libdaemon_la_SOURCES += daemon/admin.c daemon/admin.h
+
+sbin_PROGRAMS += daemon/slabd
+daemon_slabd_SOURCES = daemon/slabd.c
+daemon_slabd_LDADD = libdaemon.la libnumatopo.la libshm.la $(daemon_libs) \
+	$(numa_libs)
 
 # make install leaves a configuration that is there alone; make uninstall
 # takes it away only if nobody changed it.
