@@ -58,7 +58,8 @@ int admin_start(struct admin **out, struct event_base *base, int listen_fd,
 
 /*
  * Stops listening and drops every connection at once, replies not yet taken
- * included. NULL is fine. Nothing of it is left on the event base.
+ * included. NULL is fine. What evhttp puts off runs in the loop's next round or
+ * when the base is freed; no event stays that would keep the loop running.
  */
 void admin_stop(struct admin *a);
 

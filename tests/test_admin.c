@@ -1,0 +1,499 @@
+/* SPDX-License-Identifier: MIT */
+/* A real server on a thread of its own, a temporary socket, real clients. */
+#include <criterion/criterion.h>
+#include <curl/curl.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon/admin.h"
+
+#define BIG ((size_t)8 << 20)
+
+static struct server {
+	char dir[64];
+	struct sockaddr_un addr;
+	int listen_fd, pipe[2];
+	struct event_base *base;
+	struct admin *admin;
+	struct event *quit;
+	pthread_t thread;
+} srv;
+
+static json_t *hello(void *arg, const struct admin_query *q, int *status)
+{
+	(void)q;
+	(void)status;
+	return json_pack("{s:s}", "hello", arg);
+}
+
+static json_t *echo(void *arg, const struct admin_query *q, int *status)
+{
+	const char *pool = admin_query_get(q, "pool");
+	uint64_t n = 7;
+	int r = admin_query_uint(q, "n", 100, &n);
+
+	(void)arg;
+	if (r == -EINVAL) {
+		*status = 400;
+		return admin_error_new("n is no number", "give 0 to 100");
+	}
+	return json_pack("{s:s?, s:I, s:i}", "pool", pool, "n", (json_int_t)n,
+			 "r", r);
+}
+
+static json_t *nothing(void *arg, const struct admin_query *q, int *status)
+{
+	(void)arg;
+	(void)q;
+	(void)status;
+	return NULL;
+}
+
+static json_t *big(void *arg, const struct admin_query *q, int *status)
+{
+	char *s = malloc(BIG + 1);
+	json_t *doc;
+
+	(void)arg;
+	(void)q;
+	(void)status;
+	memset(s, 'x', BIG);
+	s[BIG] = '\0';
+	doc = json_pack("{s:s}", "big", s);
+	free(s);
+	return doc;
+}
+
+static json_t *conns(void *arg, const struct admin_query *q, int *status)
+{
+	(void)arg;
+	(void)q;
+	(void)status;
+	return json_pack("{s:i}", "conns", (int)admin_n_conns(srv.admin));
+}
+
+static const struct admin_route route[] = {
+	{"/hello", hello, NULL}, {"/echo", echo, "pool n"},
+	{"/null", nothing, NULL}, {"/big", big, NULL},
+	{"/conns", conns, NULL},
+};
+
+static const struct admin_routes routes = {route, 5, "world"};
+
+static void quit(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	admin_stop(srv.admin);
+	event_free(srv.quit);
+}
+
+/* Ends by itself once nothing is left on the base. */
+static void *serve(void *arg)
+{
+	(void)arg;
+	event_base_dispatch(srv.base);
+	return NULL;
+}
+
+static void start(void)
+{
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+	strcpy(srv.dir, "/tmp/test_admin.XXXXXX");
+	cr_assert(mkdtemp(srv.dir));
+	srv.addr.sun_family = AF_UNIX;
+	snprintf(srv.addr.sun_path, sizeof(srv.addr.sun_path), "%s/sock",
+		 srv.dir);
+	srv.listen_fd = socket(
+		AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	cr_assert_eq(bind(srv.listen_fd, (struct sockaddr *)&srv.addr,
+			  sizeof(srv.addr)),
+		     0);
+	cr_assert_eq(listen(srv.listen_fd, 128), 0);
+	cr_assert_eq(pipe2(srv.pipe, O_CLOEXEC), 0);
+	srv.base = event_base_new();
+	srv.quit = event_new(srv.base, srv.pipe[0], EV_READ, quit, NULL);
+	event_add(srv.quit, NULL);
+	cr_assert_eq(admin_start(&srv.admin, srv.base, srv.listen_fd,
+				 &routes),
+		     0);
+	cr_assert_eq(pthread_create(&srv.thread, NULL, serve, NULL), 0);
+}
+
+static void stop(void)
+{
+	struct timespec limit;
+
+	cr_assert_eq(write(srv.pipe[1], "q", 1), 1);
+	clock_gettime(CLOCK_REALTIME, &limit);
+	limit.tv_sec += 5;
+	cr_assert_eq(pthread_timedjoin_np(srv.thread, NULL, &limit), 0,
+		     "the loop did not end");
+	cr_expect_geq(fcntl(srv.listen_fd, F_GETFD), 0);
+	event_base_free(srv.base);
+	close(srv.listen_fd);
+	close(srv.pipe[0]);
+	close(srv.pipe[1]);
+	unlink(srv.addr.sun_path);
+	rmdir(srv.dir);
+}
+
+TestSuite(admin, .init = start, .fini = stop, .timeout = 60);
+
+struct answer {
+	long status;
+	char body[1024], allow[32];
+	size_t size;
+};
+
+static size_t take_body(char *p, size_t one, size_t n, void *arg)
+{
+	struct answer *a = arg;
+	size_t room = sizeof(a->body) - 1 - a->size;
+
+	n *= one;
+	memcpy(a->body + a->size, p, n < room ? n : room);
+	a->size += n < room ? n : room;
+	return n;
+}
+
+static size_t take_head(char *p, size_t one, size_t n, void *arg)
+{
+	struct answer *a = arg;
+
+	if (n > 7 && strncasecmp(p, "Allow: ", 7) == 0)
+		snprintf(a->allow, sizeof(a->allow), "%.*s", (int)n - 9, p + 7);
+	return n * one;
+}
+
+static struct answer ask_as(const char *method, const char *path,
+			    struct curl_slist *head)
+{
+	struct answer a = {0};
+	CURL *c = curl_easy_init();
+	char url[512];
+	CURLcode code;
+
+	snprintf(url, sizeof(url), "http://localhost%s", path);
+	curl_easy_setopt(c, CURLOPT_UNIX_SOCKET_PATH, srv.addr.sun_path);
+	curl_easy_setopt(c, CURLOPT_URL, url);
+	curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, method);
+	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(c, CURLOPT_TIMEOUT, 5L);
+	curl_easy_setopt(c, CURLOPT_HTTPHEADER, head);
+	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take_body);
+	curl_easy_setopt(c, CURLOPT_WRITEDATA, &a);
+	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, take_head);
+	curl_easy_setopt(c, CURLOPT_HEADERDATA, &a);
+	code = curl_easy_perform(c);
+	cr_expect_eq(code, CURLE_OK, "%s %s: %s", method, path,
+		     curl_easy_strerror(code));
+	curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &a.status);
+	curl_easy_cleanup(c);
+	return a;
+}
+
+static struct answer ask(const char *path)
+{
+	return ask_as("GET", path, NULL);
+}
+
+static void expect(const char *path, long status, const char *body)
+{
+	struct answer a = ask(path);
+
+	cr_expect_eq(a.status, status, "%s: %ld", path, a.status);
+	cr_expect_str_eq(a.body, body);
+}
+
+/* A client by hand; reads give up after 15 s. */
+static int dial(const char *say)
+{
+	const struct timeval wait = {15, 0};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(connect(fd, (struct sockaddr *)&srv.addr,
+			     sizeof(srv.addr)),
+		     0);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
+	if (*say)
+		cr_assert_eq(send(fd, say, strlen(say), MSG_NOSIGNAL),
+			     (ssize_t)strlen(say));
+	return fd;
+}
+
+/* Bytes until the end or a pause of 15 s (then -1). */
+static ssize_t drain(int fd)
+{
+	static char buf[65536];
+	ssize_t n, sum = 0;
+
+	while ((n = recv(fd, buf, sizeof(buf), 0)) > 0)
+		sum += n;
+	return n == 0 || errno == ECONNRESET ? sum : -1;
+}
+
+Test(admin, get)
+{
+	expect("/hello", 200, "{\"hello\":\"world\"}\n");
+	expect("/", 200, "{\"paths\":[\"/hello\",\"/echo\",\"/null\","
+			 "\"/big\",\"/conns\"]}\n");
+}
+
+Test(admin, unknown_path)
+{
+	expect("/hell", 404,
+	       "{\"error\":\"no such path\",\"remedy\":\"GET one of the "
+	       "paths\",\"paths\":[\"/hello\",\"/echo\",\"/null\",\"/big\","
+	       "\"/conns\"]}\n");
+	cr_expect_eq(ask("/hello/").status, 404);
+}
+
+Test(admin, method)
+{
+	static const char *const method[] = {"POST", "PUT", "DELETE", "PATCH",
+					     "OPTIONS"};
+	struct answer a;
+	size_t i;
+
+	for (i = 0; i < 5; i++) {
+		a = ask_as(method[i], "/hello", NULL);
+		cr_expect_eq(a.status, 405, "%s: %ld", method[i], a.status);
+		cr_expect_str_eq(a.allow, "GET");
+		cr_expect_str_eq(a.body, "{\"error\":\"method not allowed\","
+					 "\"remedy\":\"use GET\"}\n");
+	}
+}
+
+Test(admin, query)
+{
+	expect("/echo", 200, "{\"pool\":null,\"n\":7,\"r\":-2}\n");
+	expect("/echo?pool=a%26b&n=100", 200,
+	       "{\"pool\":\"a&b\",\"n\":100,\"r\":0}\n");
+	expect("/echo?n=101", 400,
+	       "{\"error\":\"n is no number\",\"remedy\":\"give 0 to "
+	       "100\"}\n");
+	cr_expect_eq(ask("/echo?n=-1").status, 400);
+	cr_expect_eq(ask("/echo?n=99999999999999999999999").status, 400);
+	expect("/echo?poo=x", 400,
+	       "{\"error\":\"unknown parameter\",\"remedy\":\"parameters of "
+	       "/echo: pool n\"}\n");
+	expect("/hello?pool=x", 400,
+	       "{\"error\":\"unknown parameter\",\"remedy\":\"/hello takes no "
+	       "parameters\"}\n");
+	expect("/echo?pool", 400,
+	       "{\"error\":\"malformed query\",\"remedy\":\"parameters of "
+	       "/echo: pool n\"}\n");
+}
+
+Test(admin, a_route_that_fails)
+{
+	expect("/null", 500, "{\"error\":\"no answer could be made\","
+			     "\"remedy\":\"see the log of slabd\"}\n");
+}
+
+Test(admin, header_too_large)
+{
+	char *line = malloc(ADMIN_HEADERS_MAX + 64);
+	struct curl_slist *head;
+	long status;
+
+	memset(line, 'x', ADMIN_HEADERS_MAX + 63);
+	memcpy(line, "X: ", 3);
+	line[ADMIN_HEADERS_MAX + 63] = '\0';
+	head = curl_slist_append(NULL, line);
+	status = ask_as("GET", "/hello", head).status;
+	cr_expect(status == 400 || status == 413, "%ld", status);
+	curl_slist_free_all(head);
+	free(line);
+	cr_expect_eq(ask("/hello").status, 200);
+}
+
+Test(admin, body_too_large)
+{
+	int fd = dial("GET /hello HTTP/1.1\r\nContent-Length: 99999999\r\n"
+		      "\r\nxxxx");
+	char buf[16] = "";
+
+	cr_expect_gt(recv(fd, buf, 12, MSG_WAITALL), 0);
+	cr_expect_str_eq(buf, "HTTP/1.1 413");
+	cr_expect_geq(drain(fd), 0);
+	close(fd);
+	cr_expect_eq(ask("/hello").status, 200);
+}
+
+Test(admin, garbage)
+{
+	static const char *const said[] = {
+		"\r\n\r\n\r\n", "\x16\x03\x01\x02", "GET\r\n\r\n",
+		"GET /hello HTTP/9.9\r\n\r\n", "GET http://[ HTTP/1.1\r\n\r\n",
+		"CONNECT x:1 HTTP/1.1\r\n\r\n", "GET * HTTP/1.1\r\n\r\n",
+		"GET /%zz?%zz=% HTTP/1.1\r\n\r\n"};
+	size_t i;
+
+	for (i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
+		int fd = dial(said[i]);
+
+		shutdown(fd, SHUT_WR);
+		cr_expect_geq(drain(fd), 0, "%zu", i);
+		close(fd);
+		cr_expect_eq(ask("/hello").status, 200);
+	}
+}
+
+Test(admin, half_a_request_holds_up_nobody)
+{
+	int fd = dial("GET /he");
+	char buf[16] = "";
+
+	cr_expect_eq(ask("/hello").status, 200);
+	cr_assert_eq(send(fd, "llo HTTP/1.1\r\n\r\n", 16, 0), 16);
+	cr_expect_eq(recv(fd, buf, 12, MSG_WAITALL), 12);
+	cr_expect_str_eq(buf, "HTTP/1.1 200");
+	close(fd);
+}
+
+Test(admin, quiet_connections_end)
+{
+	int idle = dial(""), half = dial("GET /hello HTTP/1.1\r\nX");
+	time_t from = time(NULL);
+
+	cr_expect_geq(drain(idle), 0);
+	cr_expect_geq(drain(half), 0);
+	cr_expect_leq(time(NULL) - from, ADMIN_TIMEOUT_S + 3);
+	cr_expect_geq(time(NULL) - from, ADMIN_TIMEOUT_S - 2);
+	close(idle);
+	close(half);
+	expect("/conns", 200, "{\"conns\":1}\n");
+}
+
+Test(admin, idle_connections_make_room)
+{
+	int fd[3 * ADMIN_CONNS_MAX], open = 0, i;
+	struct pollfd p = {.events = POLLIN};
+
+	for (i = 0; i < 3 * ADMIN_CONNS_MAX; i++)
+		fd[i] = dial(i % 2 ? "GET /hel" : "");
+	expect("/conns", 200, "{\"conns\":32}\n");
+	for (i = 0; i < 3 * ADMIN_CONNS_MAX; i++) {
+		p.fd = fd[i];
+		open += poll(&p, 1, 0) == 0;
+		/* The oldest went, so the first are closed. */
+		cr_expect(i >= 2 * ADMIN_CONNS_MAX || poll(&p, 1, 0) == 1);
+		close(fd[i]);
+	}
+	cr_expect_eq(open, ADMIN_CONNS_MAX - 1);
+	usleep(200000);
+	expect("/conns", 200, "{\"conns\":1}\n");
+}
+
+Test(admin, a_slow_reader_holds_up_nobody)
+{
+	int fd = dial("GET /big HTTP/1.1\r\nConnection: close\r\n\r\n");
+	struct timespec a, b;
+
+	usleep(100000);
+	clock_gettime(CLOCK_MONOTONIC, &a);
+	cr_expect_eq(ask("/hello").status, 200);
+	clock_gettime(CLOCK_MONOTONIC, &b);
+	cr_expect_leq(b.tv_sec - a.tv_sec, 1);
+	cr_expect_gt(drain(fd), (ssize_t)BIG);
+	close(fd);
+}
+
+Test(admin, keep_alive)
+{
+	int fd = dial("GET /hello HTTP/1.1\r\n\r\nGET /hello HTTP/1.1\r\n"
+		      "Connection: close\r\n\r\n");
+
+	cr_expect_gt(drain(fd), 200);
+	close(fd);
+}
+
+/* stop(), run after the test, checks that the loop ends at once. */
+Test(admin, stop_while_connected)
+{
+	dial("");
+	dial("GET /hel");
+	dial("GET /hello HTTP/1.1\r\n\r\n");
+	dial("GET /big HTTP/1.1\r\n\r\n");
+	cr_expect_eq(ask("/hello").status, 200);
+}
+
+/* Nor does a connection that the loop has not seen yet. */
+Test(admin, stop_right_after_connect)
+{
+	int i;
+
+	for (i = 0; i < 40; i++)
+		dial("GET /hello HTTP/1.1\r\n\r\n");
+}
+
+static double cpu_s(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_SELF, &u);
+	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
+Test(admin, out_of_descriptors_neither_spins_nor_stays)
+{
+	struct rlimit old, low;
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0), spare = dup(fd);
+	double cpu;
+
+	getrlimit(RLIMIT_NOFILE, &old);
+	low = old;
+	low.rlim_cur = (rlim_t)spare; /* every lower number is taken */
+	close(spare);
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &low), 0);
+	cr_assert_eq(connect(fd, (struct sockaddr *)&srv.addr,
+			     sizeof(srv.addr)),
+		     0);
+	cpu = cpu_s();
+	usleep(400000);
+	cr_expect_lt(cpu_s() - cpu, 0.1);
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
+	cr_expect_eq(ask("/hello").status, 200);
+	close(fd);
+}
+
+/* A base may be freed right after admin_stop, without another round. */
+Test(admin, stop_without_a_loop)
+{
+	struct event_base *base = event_base_new();
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0), peer, i;
+	struct admin *admin;
+
+	snprintf(addr.sun_path + 1, sizeof(addr.sun_path) - 1, "%s", srv.dir);
+	cr_assert_eq(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	cr_assert_eq(listen(fd, 8), 0);
+	cr_assert_eq(admin_start(&admin, base, fd, &routes), 0);
+	peer = socket(AF_UNIX, SOCK_STREAM, 0);
+	cr_assert_eq(connect(peer, (struct sockaddr *)&addr, sizeof(addr)),
+		     0);
+	for (i = 0; i < 3; i++)
+		event_base_loop(base, EVLOOP_NONBLOCK);
+	cr_expect_eq(admin_n_conns(admin), 1);
+	admin_stop(admin);
+	event_base_free(base);
+	cr_expect_eq(drain(peer), 0);
+	cr_expect_geq(fcntl(fd, F_GETFD), 0);
+	close(fd);
+	close(peer);
+}
