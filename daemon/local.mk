@@ -29,6 +29,21 @@ daemon_slabd_SOURCES = daemon/slabd.c
 daemon_slabd_LDADD = libdaemon.la libnumatopo.la libshm.la $(daemon_libs) \
 	$(numa_libs)
 
+# libctl.la is all of slabctl but main(), for the tests to link too.
+noinst_LTLIBRARIES += libctl.la
+ctl_libs = $(CURL_LIBS) $(JANSSON_LIBS)
+libctl_la_SOURCES = daemon/ctl_args.c daemon/ctl_args.h \
+	daemon/ctl_audit.c daemon/ctl_caches.c daemon/ctl_clients.c \
+	daemon/ctl_doc.c daemon/ctl_doc.h daemon/ctl_http.c daemon/ctl_http.h \
+	daemon/ctl_nodes.c daemon/ctl_render.c daemon/ctl_render.h \
+	daemon/ctl_slabs.c daemon/ctl_status.c \
+	daemon/ctl_table.c daemon/ctl_table.h \
+	daemon/ctl_text.c daemon/ctl_text.h
+
+bin_PROGRAMS += daemon/slabctl
+daemon_slabctl_SOURCES = daemon/slabctl.c
+daemon_slabctl_LDADD = libctl.la $(ctl_libs)
+
 # make install leaves a configuration that is there alone; make uninstall
 # takes it away only if nobody changed it.
 confdir = $(sysconfdir)/slabd

@@ -2,3 +2,4 @@
 # One line a page: dist_man_MANS += man/slabd.8
 dist_man_MANS += man/slabd.8
 dist_man_MANS += man/slabd.conf.5
+dist_man_MANS += man/slabctl.1

@@ -23,6 +23,17 @@ tests_test_backing_fault_SOURCES = tests/test_backing_fault.c $(backing_bed)
 tests_test_backing_fault_LDFLAGS = $(backing_wraps)
 unit_tests += tests/test_config tests/test_config_load tests/test_config_value
 unit_tests += tests/test_log tests/test_options tests/test_service
+unit_tests += tests/test_admin
+tests_test_admin_LDADD = $(LDADD) $(CURL_LIBS)
+ctl_test_libs = libctl.la $(ctl_libs) $(CRITERION_LIBS)
+unit_tests += tests/test_ctl_args
+tests_test_ctl_args_LDADD = $(ctl_test_libs)
+unit_tests += tests/test_ctl_http
+tests_test_ctl_http_LDADD = $(ctl_test_libs)
+unit_tests += tests/test_ctl_render
+tests_test_ctl_render_LDADD = $(ctl_test_libs)
+unit_tests += tests/test_ctl_text
+tests_test_ctl_text_LDADD = $(ctl_test_libs)
 
 tap_programs =
 
@@ -54,6 +65,34 @@ EXTRA_DIST += tests/lint.sh tests/install_user.c
 EXTRA_PROGRAMS += tests/bench/populate
 
 # Data that tests read: EXTRA_DIST += tests/x.conf
+EXTRA_DIST += tests/ctl/four/audit.80.txt tests/ctl/four/audit.color.txt \
+	tests/ctl/four/audit.json tests/ctl/four/caches.120.txt \
+	tests/ctl/four/caches.80.txt tests/ctl/four/caches.json \
+	tests/ctl/four/clients.80.txt tests/ctl/four/clients.json \
+	tests/ctl/four/nodes.120.txt tests/ctl/four/nodes.80.txt \
+	tests/ctl/four/nodes.ascii.txt tests/ctl/four/nodes.color.txt \
+	tests/ctl/four/nodes.json tests/ctl/four/slabs.80.txt \
+	tests/ctl/four/slabs.json tests/ctl/four/status.80.txt \
+	tests/ctl/four/status.json tests/ctl/huge/audit.80.txt \
+	tests/ctl/huge/audit.json tests/ctl/huge/caches.80.txt \
+	tests/ctl/huge/caches.json tests/ctl/huge/clients.80.txt \
+	tests/ctl/huge/clients.json tests/ctl/huge/nodes.80.txt \
+	tests/ctl/huge/nodes.json tests/ctl/huge/slabs.80.txt \
+	tests/ctl/huge/slabs.json tests/ctl/huge/status.80.txt \
+	tests/ctl/huge/status.json tests/ctl/one/audit.80.txt \
+	tests/ctl/one/audit.json tests/ctl/one/caches.80.txt \
+	tests/ctl/one/caches.json tests/ctl/one/clients.120.txt \
+	tests/ctl/one/clients.80.txt tests/ctl/one/clients.ascii.txt \
+	tests/ctl/one/clients.color.txt tests/ctl/one/clients.json \
+	tests/ctl/one/nodes.80.txt tests/ctl/one/nodes.json \
+	tests/ctl/one/slabs.80.txt tests/ctl/one/slabs.json \
+	tests/ctl/one/status.80.txt tests/ctl/one/status.json \
+	tests/ctl/zero/audit.80.txt tests/ctl/zero/audit.json \
+	tests/ctl/zero/caches.80.txt tests/ctl/zero/caches.json \
+	tests/ctl/zero/clients.80.txt tests/ctl/zero/clients.json \
+	tests/ctl/zero/nodes.80.txt tests/ctl/zero/nodes.json \
+	tests/ctl/zero/slabs.80.txt tests/ctl/zero/slabs.json \
+	tests/ctl/zero/status.80.txt tests/ctl/zero/status.json
 
 TEST_EXTENSIONS = .sh
 tap_driver = env AM_TAP_AWK='$(AWK)' $(SHELL) \
