@@ -12,6 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define LOCK_TRIES 40
+#define LOCK_WAIT_US 5000
+
 struct pool {
 	char folder[140]; /* of this node and size */
 	char whole[140];  /* of the whole machine and size */
@@ -121,6 +124,18 @@ int huge_count(const char *sysfs, unsigned os_node, unsigned page_shift,
 	return r < 0 ? r : count_pool(&pool, out);
 }
 
+/* Anybody who may read the file may lock it: so nobody is waited for long. */
+static void lock_a_while(int fd)
+{
+	for (unsigned tries = 0; tries < LOCK_TRIES; tries++) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return;
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return;
+		usleep(LOCK_WAIT_US);
+	}
+}
+
 /* The pool, found and locked against others who count as we do. Returns the
  * descriptor of nr_hugepages, whose close ends the lock. */
 static int lock_pool(const char *sysfs, unsigned os_node, unsigned page_shift,
@@ -135,8 +150,7 @@ static int lock_pool(const char *sysfs, unsigned os_node, unsigned page_shift,
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return errno == EPERM || errno == EROFS ? -EACCES : -errno;
-	while (flock(fd, LOCK_EX) != 0 && errno == EINTR)
-		;
+	lock_a_while(fd);
 	r = count_pool(pool, now);
 	if (r < 0) {
 		close(fd);

@@ -46,8 +46,8 @@ bool room_thp(const char *sysfs, char *reason, size_t reason_bytes,
 	char word[32];
 	char sized_word[32];
 	const char *ruling = whole;
-	const char *cure = "advise";
 	bool inherits;
+	bool forced;
 	snprintf(whole, sizeof(whole),
 	         "%.64s/kernel/mm/transparent_hugepage/shmem_enabled",
 	         sysfs ? sysfs : "/sys");
@@ -64,22 +64,19 @@ bool room_thp(const char *sysfs, char *reason, size_t reason_bytes,
 		         "hugepages for shared memory");
 		return false;
 	}
-	/* deny and force leave the size's own file no say but inherit; the
-	 * others, never among them, do not rule over it. */
+	/* The size's own file rules unless it inherits or the whole is deny;
+	 * force takes inherit alone for a yes. */
 	inherits = !*sized_word || strcmp(sized_word, "inherit") == 0;
-	if (strcmp(word, "force") == 0) {
-		if (inherits)
-			return true;
-		cure = "inherit";
-	}
+	forced = strcmp(word, "force") == 0;
 	if (!inherits && strcmp(word, "deny") != 0) {
 		ruling = sized;
 		memcpy(word, sized_word, sizeof(word));
 	}
-	if (strcmp(cure, "inherit") != 0 && is_one_of(word, willing))
+	if (forced ? inherits : is_one_of(word, willing))
 		return true;
 	snprintf(reason, reason_bytes, "%s is %s", ruling, word);
-	snprintf(remedy, remedy_bytes, "echo %s > %s", cure, ruling);
+	snprintf(remedy, remedy_bytes, "echo %s > %s",
+	         forced ? "inherit" : "advise", ruling);
 	return false;
 }
 

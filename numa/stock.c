@@ -78,10 +78,18 @@ static void say_pages_lack(const struct backing *backing, unsigned ix,
 	         count->total_pages + want - spare, count->file);
 }
 
-/*
- * See to it that want pages are to be had beside the claimed ones. Returns 0,
- * STOCK_E_LACK with why filled in, or -EMFILE and the like.
- */
+static void say_no_pool(int error, struct backing_step *why)
+{
+	const char *size = stock_page_name(why->kind);
+	if (error == -ENOENT)
+		snprintf(why->reason, sizeof(why->reason),
+		         "this kernel has no %s hugepages", size);
+	else
+		snprintf(why->reason, sizeof(why->reason),
+		         "can't read how many %s hugepages there are: %s", size,
+		         strerrordesc_np(-error));
+}
+
 int stock_secure(struct backing *backing, unsigned ix, uint64_t want,
                  uint64_t claimed, struct backing_step *why)
 {
@@ -96,9 +104,7 @@ int stock_secure(struct backing *backing, unsigned ix, uint64_t want,
 	if (stock_out_of_files(r))
 		return r;
 	if (r < 0) {
-		snprintf(why->reason, sizeof(why->reason),
-		         "this kernel has no %s hugepages",
-		         stock_page_name(why->kind));
+		say_no_pool(r, why);
 		return STOCK_E_LACK;
 	}
 	if (before.spare_pages >= claimed + want)

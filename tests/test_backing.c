@@ -27,9 +27,11 @@ Test(backing, real_hugepages)
 	cr_assert_str_eq(node->reason, "");
 	cr_assert_not(is_in_file("/proc/self/maps", "slabd-test"),
 	              "the window stayed mapped");
-	check_file(node);
-	check_pages(0, "KernelPageSize:     2048 kB");
-	cr_assert(node->bound || *node->note);
+	for (unsigned i = 0; i < backing.n_nodes; i++) {
+		check_file(&backing.node[i]);
+		check_pages(i, "KernelPageSize:     2048 kB");
+		cr_assert(backing.node[i].bound || *backing.node[i].note);
+	}
 	backing_close(&backing);
 }
 

@@ -8,10 +8,12 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -270,6 +272,20 @@ Test(huge, not_permitted_to_open)
 	cr_assert_eq(seteuid(0), 0);
 	cr_assert_eq(count, 0);
 	cr_assert_eq(reserve, -EACCES);
+}
+
+Test(huge, a_lock_held_by_somebody_does_not_hang_us)
+{
+	struct huge_counts c;
+	uint64_t n;
+	cr_assert_eq(huge_count(fake.root, 3, 21, &c), 0);
+	int fd = open(c.file, O_RDONLY | O_CLOEXEC);
+	cr_assert_eq(flock(fd, LOCK_EX), 0);
+	alarm(5);
+	cr_assert_eq(huge_reserve(fake.root, 3, 21, 2, &n), 0);
+	alarm(0);
+	cr_assert_eq(n, 2);
+	close(fd);
 }
 
 Test(huge, garbage_in_a_file)
