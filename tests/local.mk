@@ -34,6 +34,15 @@ unit_tests += tests/test_ctl_render
 tests_test_ctl_render_LDADD = $(ctl_test_libs)
 unit_tests += tests/test_ctl_text
 tests_test_ctl_text_LDADD = $(ctl_test_libs)
+report_bed = tests/report_bed.c tests/report_bed.h
+report_libs = libctl.la $(LDADD) $(CURL_LIBS)
+unit_tests += tests/test_report tests/test_report_audit tests/test_report_slabs
+tests_test_report_SOURCES = tests/test_report.c $(report_bed)
+tests_test_report_LDADD = $(report_libs)
+tests_test_report_audit_SOURCES = tests/test_report_audit.c $(report_bed)
+tests_test_report_audit_LDADD = $(report_libs)
+tests_test_report_slabs_SOURCES = tests/test_report_slabs.c $(report_bed)
+tests_test_report_slabs_LDADD = $(report_libs)
 
 tap_programs =
 
@@ -65,6 +74,7 @@ EXTRA_DIST += tests/lint.sh tests/install_user.c
 EXTRA_PROGRAMS += tests/bench/populate
 
 # Data that tests read: EXTRA_DIST += tests/x.conf
+# Tests find $srcdir, $builddir and $SLABD_SANITIZER (empty: none) set.
 EXTRA_DIST += tests/ctl/four/audit.80.txt tests/ctl/four/audit.color.txt \
 	tests/ctl/four/audit.json tests/ctl/four/caches.120.txt \
 	tests/ctl/four/caches.80.txt tests/ctl/four/caches.json \
@@ -105,4 +115,5 @@ AM_TESTS_ENVIRONMENT = \
 	builddir='$(abs_top_builddir)'; export builddir; \
 	srcdir='$(abs_top_srcdir)'; export srcdir; \
 	SLABD_NM='$(NM)'; export SLABD_NM; \
+	SLABD_SANITIZER='$(SANITIZER)'; export SLABD_SANITIZER; \
 	SLABD_NO_UNIT_TESTS='$(NO_UNIT_TESTS)'; export SLABD_NO_UNIT_TESTS;
