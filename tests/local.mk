@@ -49,6 +49,7 @@ tap_programs =
 tap_scripts =
 
 include $(srcdir)/tests/replay/local.mk
+include $(srcdir)/tests/proc/local.mk
 tap_scripts += tests/check_layers.sh
 tap_scripts += tests/check_sizes.sh
 tap_scripts += tests/check_atomics.sh
@@ -71,7 +72,7 @@ endif
 dist_check_SCRIPTS = $(tap_scripts) tests/no_unit_tests.sh tests/run_one.sh
 EXTRA_DIST += tests/lint.sh tests/install_user.c
 
-EXTRA_PROGRAMS += tests/bench/populate
+include $(srcdir)/tests/bench/local.mk
 
 # Data that tests read: EXTRA_DIST += tests/x.conf
 # Tests find $srcdir, $builddir and $SLABD_SANITIZER (empty: none) set.

@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: MIT
+# Tests of several processes around a real slabd: tests/proc_*.c.
+proc_harness = tests/proc/harness.h tests/proc/tap.c tests/proc/bed.c
+proc_libs = client/libslabclient.la libshm.la $(JANSSON_LIBS)
+
+tap_programs += tests/proc_life
+tests_proc_life_SOURCES = tests/proc_life.c $(proc_harness)
+tests_proc_life_LDADD = $(proc_libs)
