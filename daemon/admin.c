@@ -52,8 +52,8 @@ const char *admin_query_get(const struct admin_query *q, const char *key)
 	return evhttp_find_header(&q->kv, key);
 }
 
-int admin_query_uint(const struct admin_query *q, const char *key,
-		     uint64_t max, uint64_t *value)
+int admin_query_uint(const struct admin_query *q, const char *key, uint64_t max,
+                     uint64_t *value)
 {
 	const char *s = admin_query_get(q, key);
 	uint64_t v = 0, digit;
@@ -85,7 +85,8 @@ static json_t *paths_new(const struct admin_routes *routes)
 	size_t i;
 
 	for (i = 0; paths && i < routes->n; i++)
-		json_array_append_new(paths, json_string(routes->route[i].path));
+		json_array_append_new(paths,
+		                      json_string(routes->route[i].path));
 	return paths;
 }
 
@@ -124,7 +125,7 @@ static json_t *bad_query_new(const char *what, const struct admin_route *route)
 
 	if (route->params)
 		remedy = json_sprintf("parameters of %s: %s", route->path,
-				      route->params);
+		                      route->params);
 	else
 		remedy = json_sprintf("%s takes no parameters", route->path);
 	err = admin_error_new(what, "");
@@ -136,7 +137,7 @@ static json_t *bad_query_new(const char *what, const struct admin_route *route)
 }
 
 static json_t *route_run(struct admin *a, const struct admin_route *route,
-			 const char *query, int *status)
+                         const char *query, int *status)
 {
 	struct admin_query q;
 	struct evkeyval *kv;
@@ -146,7 +147,7 @@ static json_t *route_run(struct admin *a, const struct admin_route *route,
 	*status = HTTP_BADREQUEST;
 	if (query && *query && evhttp_parse_query_str(query, &q.kv) < 0)
 		return bad_query_new("malformed query", route);
-	TAILQ_FOREACH(kv, &q.kv, next) {
+	for (kv = TAILQ_FIRST(&q.kv); kv; kv = TAILQ_NEXT(kv, next)) {
 		if (!takes_param(route, kv->key)) {
 			doc = bad_query_new("unknown parameter", route);
 			break;
@@ -168,7 +169,7 @@ static json_t *answer(struct admin *a, struct evhttp_request *req, int *status)
 
 	if (evhttp_request_get_command(req) != EVHTTP_REQ_GET) {
 		evhttp_add_header(evhttp_request_get_output_headers(req),
-				  "Allow", "GET");
+		                  "Allow", "GET");
 		*status = HTTP_BADMETHOD;
 		return admin_error_new("method not allowed", "use GET");
 	}
@@ -179,7 +180,7 @@ static json_t *answer(struct admin *a, struct evhttp_request *req, int *status)
 	for (i = 0; path && i < a->routes->n; i++)
 		if (strcmp(path, a->routes->route[i].path) == 0)
 			return route_run(a, &a->routes->route[i],
-					 evhttp_uri_get_query(uri), status);
+			                 evhttp_uri_get_query(uri), status);
 	*status = HTTP_NOTFOUND;
 	return no_path_new(a->routes);
 }
@@ -348,8 +349,8 @@ static int setup(struct admin *a, int listen_fd)
 	if (!a->adopt || !a->resume || !a->http)
 		return -ENOMEM;
 	http_setup(a);
-	a->listener = evconnlistener_new(
-		a->base, NULL, NULL, LEV_OPT_CLOSE_ON_EXEC, 0, listen_fd);
+	a->listener = evconnlistener_new(a->base, NULL, NULL,
+	                                 LEV_OPT_CLOSE_ON_EXEC, 0, listen_fd);
 	if (!a->listener)
 		return -EINVAL;
 	evconnlistener_set_error_cb(a->listener, accept_failed);
@@ -361,7 +362,7 @@ static int setup(struct admin *a, int listen_fd)
 }
 
 int admin_start(struct admin **out, struct event_base *base, int listen_fd,
-		const struct admin_routes *routes)
+                const struct admin_routes *routes)
 {
 	struct admin *a = calloc(1, sizeof(*a));
 	int r;

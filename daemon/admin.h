@@ -54,7 +54,7 @@ struct admin_routes {
  * array and its strings must live until admin_stop. 0, or negative errno.
  */
 int admin_start(struct admin **out, struct event_base *base, int listen_fd,
-		const struct admin_routes *routes);
+                const struct admin_routes *routes);
 
 /*
  * Stops listening and drops every connection at once, replies not yet taken
@@ -73,8 +73,8 @@ const char *admin_query_get(const struct admin_query *q, const char *key);
  * The parameter as a decimal number: 0 with *value set, -ENOENT if absent
  * (*value untouched), -EINVAL if it is not a number from 0 to max.
  */
-int admin_query_uint(const struct admin_query *q, const char *key,
-		     uint64_t max, uint64_t *value);
+int admin_query_uint(const struct admin_query *q, const char *key, uint64_t max,
+                     uint64_t *value);
 
 /* {"error": what, "remedy": remedy}; NULL when out of memory. */
 json_t *admin_error_new(const char *what, const char *remedy);

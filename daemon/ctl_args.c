@@ -99,7 +99,7 @@ static int set_watch(struct ctl_args *args, const char *seconds)
 static int set_option(struct ctl_args *args, int opt, char *fault, size_t size)
 {
 	const char **text[] = {&args->pool, &args->cache, &args->node,
-			       &args->limit};
+	                       &args->limit};
 
 	switch (opt) {
 	case OPT_CONTROL:
@@ -115,20 +115,20 @@ static int set_option(struct ctl_args *args, int opt, char *fault, size_t size)
 		if (set_color(args, optarg) == 0)
 			return 0;
 		snprintf(fault, size,
-			 "--color=%s: allowed are auto, always, never", optarg);
+		         "--color=%s: allowed are auto, always, never", optarg);
 		return -EINVAL;
 	case OPT_WATCH:
 		if (set_watch(args, optarg) == 0)
 			return 0;
 		snprintf(fault, size, "--watch: allowed are 1 to %d seconds",
-			 CTL_ARGS_WATCH_MAX_S);
+		         CTL_ARGS_WATCH_MAX_S);
 		return -EINVAL;
 	case OPT_NODE:
 	case OPT_LIMIT:
 		if (!is_number(optarg)) {
 			snprintf(fault, size, "%s %s: no number",
-				 opt == OPT_NODE ? "--node" : "--limit",
-				 optarg);
+			         opt == OPT_NODE ? "--node" : "--limit",
+			         optarg);
 			return -EINVAL;
 		}
 		break;
@@ -142,16 +142,15 @@ static int set_option(struct ctl_args *args, int opt, char *fault, size_t size)
 static int bad_option(int opt, char **argv, char *fault, size_t size)
 {
 	if (opt == ':')
-		snprintf(fault, size, "%s needs an argument",
-			 argv[optind - 1]);
+		snprintf(fault, size, "%s needs an argument", argv[optind - 1]);
 	else
 		snprintf(fault, size, "unknown option %s; see slabctl --help",
-			 argv[optind - 1]);
+		         argv[optind - 1]);
 	return -EINVAL;
 }
 
 static int set_verb(struct ctl_args *args, int argc, char **argv, char *fault,
-		    size_t size)
+                    size_t size)
 {
 	const char *what = argc ? "unknown verb " : "no verb";
 	const struct ctl_verb *v;
@@ -163,31 +162,33 @@ static int set_verb(struct ctl_args *args, int argc, char **argv, char *fault,
 	if (argc > 1)
 		what = "one verb at a time, not also ";
 	len = (size_t)snprintf(fault, size, "%s%.64s; verbs:", what,
-			       argc ? argv[argc - 1] : "");
+	                       argc ? argv[argc - 1] : "");
 	for (v = ctl_render_verbs; v->name && len < size; v++)
 		len += (size_t)snprintf(fault + len, size - len, " %s",
-					v->name);
+		                        v->name);
 	return -EINVAL;
 }
 
 static int check(const struct ctl_args *args, char *fault, size_t size)
 {
 	if (args->json && args->watch_s) {
-		snprintf(fault, size, "--json gives one document: "
-				      "it does not go with --watch");
+		snprintf(fault, size,
+		         "--json gives one document: "
+		         "it does not go with --watch");
 		return -EINVAL;
 	}
 	if (!args->verb->filters &&
 	    (args->pool || args->cache || args->node || args->limit)) {
-		snprintf(fault, size, "--pool, --cache, --node and --limit "
-				      "go with slabs alone");
+		snprintf(fault, size,
+		         "--pool, --cache, --node and --limit "
+		         "go with slabs alone");
 		return -EINVAL;
 	}
 	return 0;
 }
 
 int ctl_args_parse(struct ctl_args *args, int argc, char **argv, char *fault,
-		   size_t size)
+                   size_t size)
 {
 	int opt, r;
 

@@ -25,7 +25,7 @@ struct ctl_args {
 
 /* 0, or -EINVAL with what is wrong and what is allowed in fault. */
 int ctl_args_parse(struct ctl_args *args, int argc, char **argv, char *fault,
-		   size_t size);
+                   size_t size);
 void ctl_args_usage(FILE *out);
 
 /*

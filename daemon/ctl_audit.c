@@ -37,9 +37,9 @@ static void put_fault(struct ctl *c, const json_t *fault)
 	char detail[512], line[600];
 
 	ctl_text_escape(&c->style, detail, sizeof(detail),
-			ctl_doc_string(c, fault, "detail"));
+	                ctl_doc_string(c, fault, "detail"));
 	snprintf(line, sizeof(line), "slab 0x%llx: %s",
-		 (unsigned long long)ctl_doc_int(c, fault, "slab"), detail);
+	         (unsigned long long)ctl_doc_int(c, fault, "slab"), detail);
 	ctl_text_wrap(c, 4, line);
 }
 
@@ -56,7 +56,7 @@ static void put_clause(struct ctl *c, const json_t *faults, size_t at)
 	n = count_clause(faults, clause);
 	ctl_text_escape(s, name, sizeof(name), clause);
 	fprintf(c->out, "  %s%s%s: %zu fault%s\n", ctl_text_on(s, CTL_RED),
-		name, ctl_text_off(s, CTL_RED), n, n == 1 ? "" : "s");
+	        name, ctl_text_off(s, CTL_RED), n, n == 1 ? "" : "s");
 	for (i = at; i < json_array_size(faults); i++)
 		if (strcmp(clause_of(faults, i), clause) == 0)
 			put_fault(c, json_array_get(faults, i));
@@ -64,10 +64,9 @@ static void put_clause(struct ctl *c, const json_t *faults, size_t at)
 
 static void add_pool(struct ctl *c, struct ctl_table *t, const json_t *pool)
 {
-	static const char *const good[] = {"slabs", "objects", "owned",
-					   "free"};
+	static const char *const good[] = {"slabs", "objects", "owned", "free"};
 	static const char *const bad[] = {"lost", "twice", "orphans",
-					  "wrong_hints"};
+	                                  "wrong_hints"};
 	size_t i;
 
 	ctl_table_name(t, ctl_doc_string(c, pool, "name"));
@@ -118,8 +117,8 @@ void ctl_audit(struct ctl *c, const json_t *doc)
 	else if (!c->fault[0])
 		ctl_table_print(t, under_pool, (void *)(uintptr_t)it.array);
 	fprintf(c->out, "%s%s%s\n", ctl_text_on(&c->style, color),
-		agree ? "all agree" : "NOT all agree",
-		ctl_text_off(&c->style, color));
+	        agree ? "all agree" : "NOT all agree",
+	        ctl_text_off(&c->style, color));
 	ctl_table_free(t);
 }
 

@@ -32,7 +32,7 @@ static int64_t bytes_of(int64_t objects, int64_t stride)
 	int64_t bytes;
 
 	return __builtin_mul_overflow(objects, stride, &bytes) ? INT64_MAX
-							       : bytes;
+	                                                       : bytes;
 }
 
 static int by_used(const void *a, const void *b)
@@ -60,7 +60,7 @@ static struct line *sorted(struct ctl *c, const json_t *pool, size_t *n)
 		line[(*n)++] = (struct line){
 			cache,
 			bytes_of(ctl_doc_int(c, cache, "used"),
-				 ctl_doc_int(c, cache, "stride")),
+		                 ctl_doc_int(c, cache, "stride")),
 			ctl_doc_int(c, cache, "id"),
 		};
 	}
@@ -70,7 +70,7 @@ static struct line *sorted(struct ctl *c, const json_t *pool, size_t *n)
 }
 
 static void add_cache(struct ctl *c, struct ctl_table *t,
-		      const struct line *line)
+                      const struct line *line)
 {
 	const json_t *cache = line->cache;
 
@@ -93,15 +93,17 @@ static const json_t *on_node(const json_t *cache, int64_t node)
 	const json_t *array = json_object_get(cache, "nodes"), *item;
 	size_t i;
 
-	json_array_foreach(array, i, item)
+	for (i = 0; i < json_array_size(array); i++) {
+		item = json_array_get(array, i);
 		if (json_integer_value(json_object_get(item, "node")) == node)
 			return item;
+	}
 	return NULL;
 }
 
 static void add_by_node(struct ctl *c, struct ctl_table *t,
-			const struct line *line, const int64_t *node, size_t n,
-			bool lent)
+                        const struct line *line, const int64_t *node, size_t n,
+                        bool lent)
 {
 	int64_t stride = ctl_doc_int(c, line->cache, "stride");
 	int64_t slab = ctl_doc_int(c, line->cache, "slab_bytes");
@@ -118,19 +120,19 @@ static void add_by_node(struct ctl *c, struct ctl_table *t,
 				ctl_table_add(t, CTL_PLAIN, "-");
 			continue;
 		}
-		ctl_table_bytes(t, bytes_of(ctl_doc_int(c, at, "used"),
-					    stride));
-		ctl_table_bytes(t, bytes_of(ctl_doc_int(c, at, "free"),
-					    stride));
+		ctl_table_bytes(t,
+		                bytes_of(ctl_doc_int(c, at, "used"), stride));
+		ctl_table_bytes(t,
+		                bytes_of(ctl_doc_int(c, at, "free"), stride));
 		if (lent)
-			ctl_table_bytes(t, bytes_of(ctl_doc_int(c, at, "lent"),
-						    slab));
+			ctl_table_bytes(
+				t, bytes_of(ctl_doc_int(c, at, "lent"), slab));
 	}
 }
 
 /* All nodes that any cache names, in order; lent: whether a slab is lent. */
 static size_t node_ids(struct ctl *c, const struct line *line, size_t n_lines,
-		       int64_t *node, bool *lent)
+                       int64_t *node, bool *lent)
 {
 	struct ctl_iter it;
 	const json_t *at;
@@ -147,7 +149,7 @@ static size_t node_ids(struct ctl *c, const struct line *line, size_t n_lines,
 			if ((k > 0 && node[k - 1] == id) || n == NODES_MAX)
 				continue;
 			memmove(node + k + 1, node + k,
-				(n - k) * sizeof(*node));
+			        (n - k) * sizeof(*node));
 			node[k] = id;
 			n++;
 		}
@@ -156,7 +158,7 @@ static size_t node_ids(struct ctl *c, const struct line *line, size_t n_lines,
 }
 
 static void put_by_node(struct ctl *c, const struct line *line, size_t n_lines,
-			const int64_t *node, size_t n, bool lent)
+                        const int64_t *node, size_t n, bool lent)
 {
 	size_t per = lent ? 3 : 2, i;
 	struct ctl_col *col = calloc(1 + n * per, sizeof(*col));
@@ -171,7 +173,7 @@ static void put_by_node(struct ctl *c, const struct line *line, size_t n_lines,
 		struct ctl_col *k = &col[1 + i * per];
 
 		snprintf(k[0].title, CTL_TABLE_TITLE, "%lld used",
-			 (long long)node[i]);
+		         (long long)node[i]);
 		strcpy(k[1].title, "free");
 		if (lent)
 			strcpy(k[2].title, "lent");

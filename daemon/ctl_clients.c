@@ -68,27 +68,27 @@ static void add_state(struct ctl *c, struct ctl_table *t, const json_t *client)
 		ctl_table_name(t, state);
 	else
 		ctl_table_add(t, connected ? CTL_GREEN : CTL_YELLOW, "%s",
-			      connected ? "live" : "unlinked");
+		              connected ? "live" : "unlinked");
 }
 
 static void add_client(struct ctl *c, struct ctl_table *t,
-		       const struct line *line)
+                       const struct line *line)
 {
 	const json_t *cl = line->client;
 	char buf[CTL_TEXT_SHORT];
 	int64_t remote, moved;
 
 	remote = ctl_doc_sum(ctl_doc_int(c, cl, "remote_allocs"),
-			     ctl_doc_int(c, cl, "remote_frees"));
+	                     ctl_doc_int(c, cl, "remote_frees"));
 	moved = ctl_doc_sum(ctl_doc_int(c, cl, "refilled"),
-			    ctl_doc_int(c, cl, "flushed"));
+	                    ctl_doc_int(c, cl, "flushed"));
 	ctl_table_int(t, line->id);
 	ctl_table_int(t, ctl_doc_int(c, cl, "pid"));
 	ctl_table_name(t, ctl_doc_string(c, cl, "name"));
 	ctl_table_int(t, ctl_doc_int(c, cl, "uid"));
 	add_state(c, t, cl);
 	ctl_table_add(t, CTL_PLAIN, "%s",
-		      ctl_text_age(buf, ctl_doc_number(c, cl, "age_s")));
+	              ctl_text_age(buf, ctl_doc_number(c, cl, "age_s")));
 	ctl_table_int(t, ctl_doc_int(c, cl, "objects"));
 	ctl_table_bytes(t, line->bytes);
 	ctl_table_add(t, CTL_PLAIN, "%s", ctl_text_share(buf, remote, moved));
@@ -99,7 +99,7 @@ static void add_client(struct ctl *c, struct ctl_table *t,
 
 /* Columns of nothing but zeros are the first to go. */
 static void rank_zeros(struct ctl *c, struct ctl_col *col,
-		       const struct line *line, size_t n)
+                       const struct line *line, size_t n)
 {
 	bool failed = false, refused = false;
 	size_t i;

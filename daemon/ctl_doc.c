@@ -12,19 +12,19 @@ void ctl_doc_fail(struct ctl *c, const char *fmt, ...)
 	if (c->fault[0])
 		return;
 	for (i = 0; i < c->depth && len < sizeof(c->fault) / 2; i++)
-		len += (size_t)snprintf(
-			c->fault + len, sizeof(c->fault) - len, "%s%s[%zu]",
-			i ? "." : "", c->place[i].key, c->place[i].ix);
+		len += (size_t)snprintf(c->fault + len, sizeof(c->fault) - len,
+		                        "%s%s[%zu]", i ? "." : "",
+		                        c->place[i].key, c->place[i].ix);
 	if (len)
-		len += (size_t)snprintf(c->fault + len,
-					sizeof(c->fault) - len, ": ");
+		len += (size_t)snprintf(c->fault + len, sizeof(c->fault) - len,
+		                        ": ");
 	va_start(ap, fmt);
 	vsnprintf(c->fault + len, sizeof(c->fault) - len, fmt, ap);
 	va_end(ap);
 }
 
 static const json_t *field(struct ctl *c, const json_t *obj, const char *key,
-			   bool right, const char *what)
+                           bool right, const char *what)
 {
 	const json_t *v = json_object_get(obj, key);
 
@@ -78,7 +78,7 @@ const json_t *ctl_doc_array(struct ctl *c, const json_t *obj, const char *key)
 }
 
 void ctl_doc_begin(struct ctl_iter *it, struct ctl *c, const json_t *obj,
-		   const char *key)
+                   const char *key)
 {
 	it->c = c;
 	it->array = ctl_doc_array(c, obj, key);

@@ -46,13 +46,12 @@ int64_t ctl_doc_int(struct ctl *c, const json_t *obj, const char *key);
 double ctl_doc_number(struct ctl *c, const json_t *obj, const char *key);
 bool ctl_doc_bool(struct ctl *c, const json_t *obj, const char *key);
 const char *ctl_doc_string(struct ctl *c, const json_t *obj, const char *key);
-const json_t *ctl_doc_object(struct ctl *c, const json_t *obj,
-			     const char *key);
+const json_t *ctl_doc_object(struct ctl *c, const json_t *obj, const char *key);
 const json_t *ctl_doc_array(struct ctl *c, const json_t *obj, const char *key);
 
 /* Over the objects of an array: begin, then next until NULL, to the end. */
 void ctl_doc_begin(struct ctl_iter *it, struct ctl *c, const json_t *obj,
-		   const char *key);
+                   const char *key);
 const json_t *ctl_doc_next(struct ctl_iter *it);
 
 /* Sum that stops at the ends of its type. */

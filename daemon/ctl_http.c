@@ -53,21 +53,21 @@ static void say_denied(struct ctl_http_fault *f, const char *socket)
 	snprintf(f->what, sizeof(f->what), "permission denied at %s", socket);
 	if (stat(socket, &st) < 0) {
 		snprintf(f->remedy, sizeof(f->remedy),
-			 "its folder is closed to you: run as root, or join "
-			 "the group that may enter it");
+		         "its folder is closed to you: run as root, or join "
+		         "the group that may enter it");
 		return;
 	}
 	gr = getgrgid(st.st_gid);
 	pw = getpwuid(st.st_uid);
 	snprintf(f->remedy, sizeof(f->remedy),
-		 "the socket is of mode %04o, user %s, group %s: "
-		 "run as that user or join the group",
-		 (unsigned)st.st_mode & 07777, pw ? pw->pw_name : "unknown",
-		 gr ? gr->gr_name : "unknown");
+	         "the socket is of mode %04o, user %s, group %s: "
+	         "run as that user or join the group",
+	         (unsigned)st.st_mode & 07777, pw ? pw->pw_name : "unknown",
+	         gr ? gr->gr_name : "unknown");
 }
 
 static void say_unreachable(struct ctl_http_fault *f, const char *socket,
-			    int err)
+                            int err)
 {
 	static const char system[] = "/run/slabd/control.sock";
 
@@ -77,21 +77,21 @@ static void say_unreachable(struct ctl_http_fault *f, const char *socket,
 	}
 	if (err == ECONNREFUSED)
 		snprintf(f->what, sizeof(f->what),
-			 "nobody listens at %s: slabd is gone", socket);
+		         "nobody listens at %s: slabd is gone", socket);
 	else
 		snprintf(f->what, sizeof(f->what), "no slabd at %s: %s", socket,
-			 strerror(err ? err : ENOENT));
+		         strerror(err ? err : ENOENT));
 	if (strcmp(socket, system) != 0 && access(system, F_OK) == 0)
 		snprintf(f->remedy, sizeof(f->remedy),
-			 "the system's slabd is at --control %s", system);
+		         "the system's slabd is at --control %s", system);
 	else
 		snprintf(f->remedy, sizeof(f->remedy),
-			 "is slabd running: systemctl start slabd, or give "
-			 "its socket with --control PATH");
+		         "is slabd running: systemctl start slabd, or give "
+		         "its socket with --control PATH");
 }
 
 static void say_curl(struct ctl_http_fault *f, CURL *curl, CURLcode code,
-		     const char *socket, long timeout_s)
+                     const char *socket, long timeout_s)
 {
 	long err = 0;
 
@@ -101,19 +101,19 @@ static void say_curl(struct ctl_http_fault *f, CURL *curl, CURLcode code,
 		return;
 	}
 	snprintf(f->remedy, sizeof(f->remedy),
-		 "is it busy or stopped: see systemctl status slabd");
+	         "is it busy or stopped: see systemctl status slabd");
 	if (code == CURLE_OPERATION_TIMEDOUT)
 		snprintf(f->what, sizeof(f->what),
-			 "slabd at %s gave no answer in %ld s", socket,
-			 timeout_s);
+		         "slabd at %s gave no answer in %ld s", socket,
+		         timeout_s);
 	else
 		snprintf(f->what, sizeof(f->what),
-			 "no answer from slabd at %s: %s", socket,
-			 curl_easy_strerror(code));
+		         "no answer from slabd at %s: %s", socket,
+		         curl_easy_strerror(code));
 }
 
 static const char *string_of(const json_t *doc, const char *key,
-			     const char *otherwise)
+                             const char *otherwise)
 {
 	const char *s = json_string_value(json_object_get(doc, key));
 
@@ -122,7 +122,7 @@ static const char *string_of(const json_t *doc, const char *key,
 
 /* The document, where it is one and the status is 200. */
 static json_t *judge(struct ctl_http_fault *f, long status,
-		     const struct reply *reply)
+                     const struct reply *reply)
 {
 	json_error_t error;
 	json_t *doc = NULL;
@@ -135,21 +135,21 @@ static json_t *judge(struct ctl_http_fault *f, long status,
 		return doc;
 	if (status == 200) {
 		snprintf(f->what, sizeof(f->what), "the answer is no JSON: %s",
-			 reply->size ? error.text : "it is empty");
+		         reply->size ? error.text : "it is empty");
 		snprintf(f->remedy, sizeof(f->remedy),
-			 "is that slabd's admin socket, and of this version");
+		         "is that slabd's admin socket, and of this version");
 	} else {
 		snprintf(f->what, sizeof(f->what), "slabd refused: %s",
-			 string_of(doc, "error", http));
+		         string_of(doc, "error", http));
 		snprintf(f->remedy, sizeof(f->remedy), "%s",
-			 string_of(doc, "remedy", "see the log of slabd"));
+		         string_of(doc, "remedy", "see the log of slabd"));
 	}
 	json_decref(doc);
 	return NULL;
 }
 
-static char *url_of(CURL *curl, const char *path,
-		    const struct ctl_param *param, size_t n)
+static char *url_of(CURL *curl, const char *path, const struct ctl_param *param,
+                    size_t n)
 {
 	char *url = NULL, *value;
 	size_t size, i;
@@ -172,7 +172,7 @@ static char *url_of(CURL *curl, const char *path,
 }
 
 static json_t *transfer(CURL *curl, const char *socket, const char *url,
-			long timeout_s, struct ctl_http_fault *fault)
+                        long timeout_s, struct ctl_http_fault *fault)
 {
 	struct reply reply = {0};
 	json_t *doc = NULL;
@@ -198,8 +198,8 @@ static json_t *transfer(CURL *curl, const char *socket, const char *url,
 }
 
 json_t *ctl_http_get(const char *socket, const char *path,
-		     const struct ctl_param *param, size_t n, long timeout_s,
-		     struct ctl_http_fault *fault)
+                     const struct ctl_param *param, size_t n, long timeout_s,
+                     struct ctl_http_fault *fault)
 {
 	json_t *doc = NULL;
 	CURL *curl;
@@ -208,10 +208,10 @@ json_t *ctl_http_get(const char *socket, const char *path,
 	memset(fault, 0, sizeof(*fault));
 	if (strlen(socket) >= sizeof(((struct sockaddr_un *)0)->sun_path)) {
 		snprintf(fault->what, sizeof(fault->what),
-			 "the path of the socket is too long");
+		         "the path of the socket is too long");
 		snprintf(fault->remedy, sizeof(fault->remedy),
-			 "give one of fewer than %zu bytes",
-			 sizeof(((struct sockaddr_un *)0)->sun_path));
+		         "give one of fewer than %zu bytes",
+		         sizeof(((struct sockaddr_un *)0)->sun_path));
 		return NULL;
 	}
 	curl = curl_easy_init();

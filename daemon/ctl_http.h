@@ -21,7 +21,7 @@ struct ctl_http_fault {
  * timeout_s, answers with an error or not with JSON.
  */
 json_t *ctl_http_get(const char *socket, const char *path,
-		     const struct ctl_param *param, size_t n, long timeout_s,
-		     struct ctl_http_fault *fault);
+                     const struct ctl_param *param, size_t n, long timeout_s,
+                     struct ctl_http_fault *fault);
 
 #endif

@@ -24,7 +24,7 @@ static void add_node(struct ctl *c, struct ctl_table *t, const json_t *node)
 	ctl_table_int(t, ctl_doc_int(c, node, "node"));
 	ctl_table_name(t, ctl_doc_bool(c, node, "has_cpu") ? cpus : "none");
 	ctl_text_escape(&c->style, backing, sizeof(backing),
-			ctl_doc_string(c, node, "backing"));
+	                ctl_doc_string(c, node, "backing"));
 	ctl_table_add(t, *reason ? CTL_YELLOW : CTL_PLAIN, "%s", backing);
 	ctl_table_bytes(t, ctl_doc_int(c, node, "max_bytes"));
 	ctl_table_bytes(t, ctl_doc_int(c, node, "ready_bytes"));
@@ -43,7 +43,7 @@ static int64_t at_least_0(int64_t v)
 
 /* A lent slab's free objects count as lent, and waste counts as free. */
 static unsigned put_bar(struct ctl *c, const json_t *node, int64_t whole,
-			unsigned columns)
+                        unsigned columns)
 {
 	int64_t carved = at_least_0(ctl_doc_int(c, node, "carved_bytes"));
 	int64_t ready = at_least_0(ctl_doc_int(c, node, "ready_bytes"));
@@ -59,7 +59,7 @@ static unsigned put_bar(struct ctl *c, const json_t *node, int64_t whole,
 }
 
 static void put_told(struct ctl *c, const json_t *obj, const char *key,
-		     const char *intro)
+                     const char *intro)
 {
 	const char *said = ctl_doc_string(c, obj, key);
 	char text[512], full[600];
@@ -88,17 +88,17 @@ static void under_node(struct ctl *c, size_t row, void *arg)
 	columns -= put_bar(c, node, nodes->whole, columns);
 	if (several)
 		fprintf(c->out, "%*s  lent %s  borrowed %s", (int)columns, "",
-			ctl_text_bytes(lent,
-				       ctl_doc_int(c, node, "lent_bytes")),
-			ctl_text_bytes(borrowed, ctl_doc_int(c, node,
-							     "borrowed_bytes")));
+		        ctl_text_bytes(lent,
+		                       ctl_doc_int(c, node, "lent_bytes")),
+		        ctl_text_bytes(borrowed,
+		                       ctl_doc_int(c, node, "borrowed_bytes")));
 	fputc('\n', c->out);
 	put_told(c, node, "reason", "stepped down: ");
 	put_told(c, node, "remedy", "remedy: ");
 }
 
 static void add_distances(struct ctl *c, struct ctl_table *t,
-			  const json_t *node, size_t n)
+                          const json_t *node, size_t n)
 {
 	const json_t *array = ctl_doc_array(c, node, "distance"), *v;
 	size_t i;
@@ -106,7 +106,7 @@ static void add_distances(struct ctl *c, struct ctl_table *t,
 	ctl_table_int(t, ctl_doc_int(c, node, "node"));
 	if (json_array_size(array) != n)
 		ctl_doc_fail(c, "\"distance\" has %zu entries, not %zu",
-			     json_array_size(array), n);
+		             json_array_size(array), n);
 	for (i = 0; i < n; i++) {
 		v = json_array_get(array, i);
 		if (!json_is_integer(v))
@@ -130,7 +130,7 @@ static void put_distances(struct ctl *c, const json_t *pool, size_t n)
 	ctl_doc_begin(&it, c, pool, "nodes");
 	while ((node = ctl_doc_next(&it)))
 		snprintf(col[++i].title, CTL_TABLE_TITLE, "%lld",
-			 (long long)ctl_doc_int(c, node, "node"));
+		         (long long)ctl_doc_int(c, node, "node"));
 	t = ctl_table_new(c, col, n + 1);
 	ctl_doc_begin(&it, c, pool, "nodes");
 	while ((node = ctl_doc_next(&it)))
@@ -142,14 +142,14 @@ static void put_distances(struct ctl *c, const json_t *pool, size_t n)
 }
 
 static void put_head(struct ctl *c, const json_t *pool, bool first,
-		     bool simulated)
+                     bool simulated)
 {
 	char buf[CTL_TEXT_SHORT];
 
 	ctl_render_pool(c, pool, first);
 	fprintf(c->out, "  pages of %s%s\n",
-		ctl_text_bytes(buf, ctl_doc_int(c, pool, "page_bytes")),
-		simulated ? ", simulated nodes" : "");
+	        ctl_text_bytes(buf, ctl_doc_int(c, pool, "page_bytes")),
+	        simulated ? ", simulated nodes" : "");
 }
 
 static void put_pool(struct ctl *c, const json_t *pool, bool first)

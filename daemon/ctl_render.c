@@ -28,8 +28,8 @@ const struct ctl_verb *ctl_render_verb(const char *name)
 }
 
 int ctl_render(const struct ctl_verb *verb, const json_t *doc,
-	       const struct ctl_style *style, FILE *out, char *fault,
-	       size_t fault_size)
+               const struct ctl_style *style, FILE *out, char *fault,
+               size_t fault_size)
 {
 	struct ctl c = {.style = *style};
 	char *text = NULL;
@@ -59,8 +59,8 @@ void ctl_render_pool(struct ctl *c, const json_t *pool, bool first)
 	char name[256];
 
 	ctl_text_escape(&c->style, name, sizeof(name),
-			ctl_doc_string(c, pool, "name"));
+	                ctl_doc_string(c, pool, "name"));
 	fprintf(c->out, "%s%spool %s%s", first ? "" : "\n",
-		ctl_text_on(&c->style, CTL_BOLD), name,
-		ctl_text_off(&c->style, CTL_BOLD));
+	        ctl_text_on(&c->style, CTL_BOLD), name,
+	        ctl_text_off(&c->style, CTL_BOLD));
 }

@@ -28,8 +28,8 @@ const struct ctl_verb *ctl_render_verb(const char *name);
  * written, where the document is not what the verb's reply must be; -ENOMEM.
  */
 int ctl_render(const struct ctl_verb *verb, const json_t *doc,
-	       const struct ctl_style *style, FILE *out, char *fault,
-	       size_t fault_size);
+               const struct ctl_style *style, FILE *out, char *fault,
+               size_t fault_size);
 
 /* "pool NAME" as a headline, after an empty line unless it is the first. */
 void ctl_render_pool(struct ctl *c, const json_t *pool, bool first);

@@ -12,18 +12,18 @@ static void add_slab(struct ctl *c, struct ctl_table *t, const json_t *slab)
 	char buf[CTL_TEXT_SHORT];
 
 	ctl_table_add(t, CTL_PLAIN, "0x%llx",
-		      (unsigned long long)ctl_doc_int(c, slab, "offset"));
+	              (unsigned long long)ctl_doc_int(c, slab, "offset"));
 	ctl_table_name(t, ctl_doc_string(c, slab, "cache"));
 	ctl_table_int(t, node);
 	ctl_table_add(t, list == node ? CTL_PLAIN : CTL_MAGENTA, "%lld",
-		      (long long)list);
+	              (long long)list);
 	ctl_table_bytes(t, ctl_doc_int(c, slab, "bytes"));
 	ctl_table_int(t, objects);
 	ctl_table_int(t, used);
 	ctl_table_int(t, ctl_doc_int(c, slab, "free"));
 	ctl_table_add(t, CTL_PLAIN, "%s", ctl_text_share(buf, used, objects));
 	ctl_table_add(t, CTL_PLAIN, "%s",
-		      ctl_doc_bool(c, slab, "listed") ? "yes" : "no");
+	              ctl_doc_bool(c, slab, "listed") ? "yes" : "no");
 	if (lease)
 		ctl_table_int(t, lease);
 	else
@@ -60,8 +60,8 @@ static void put_pool(struct ctl *c, const json_t *pool, bool first)
 	else if (!c->fault[0])
 		ctl_table_print(t, NULL, NULL);
 	if (total > (int64_t)it.n)
-		fprintf(c->out, "%zu of %lld slabs; --limit shows more\n",
-			it.n, (long long)total);
+		fprintf(c->out, "%zu of %lld slabs; --limit shows more\n", it.n,
+		        (long long)total);
 	ctl_table_free(t);
 }
 

@@ -10,12 +10,12 @@ static void put_head(struct ctl *c, const json_t *doc)
 	char version[64], up[CTL_TEXT_SHORT];
 
 	ctl_text_escape(s, version, sizeof(version),
-			ctl_doc_string(c, doc, "version"));
+	                ctl_doc_string(c, doc, "version"));
 	ctl_text_age(up, ctl_doc_number(c, doc, "uptime_s"));
 	fprintf(c->out, "%sslabd %s%s  pid %lld, up %s, layout %lld\n",
-		ctl_text_on(s, CTL_BOLD), version, ctl_text_off(s, CTL_BOLD),
-		(long long)ctl_doc_int(c, doc, "pid"), up,
-		(long long)ctl_doc_int(c, doc, "layout_version"));
+	        ctl_text_on(s, CTL_BOLD), version, ctl_text_off(s, CTL_BOLD),
+	        (long long)ctl_doc_int(c, doc, "pid"), up,
+	        (long long)ctl_doc_int(c, doc, "layout_version"));
 }
 
 static void put_facts(struct ctl *c, const json_t *pool)
@@ -23,21 +23,21 @@ static void put_facts(struct ctl *c, const json_t *pool)
 	char text[400], page[CTL_TEXT_SHORT];
 
 	snprintf(text, sizeof(text),
-		 "nodes %lld, pages of %s, caches %lld, clients %lld",
-		 (long long)ctl_doc_int(c, pool, "nodes"),
-		 ctl_text_bytes(page, ctl_doc_int(c, pool, "page_bytes")),
-		 (long long)ctl_doc_int(c, pool, "caches"),
-		 (long long)ctl_doc_int(c, pool, "clients"));
+	         "nodes %lld, pages of %s, caches %lld, clients %lld",
+	         (long long)ctl_doc_int(c, pool, "nodes"),
+	         ctl_text_bytes(page, ctl_doc_int(c, pool, "page_bytes")),
+	         (long long)ctl_doc_int(c, pool, "caches"),
+	         (long long)ctl_doc_int(c, pool, "clients"));
 	ctl_text_wrap(c, INDENT, text);
 	snprintf(text, sizeof(text),
-		 "clients died %lld, objects swept %lld, rings %lld, "
-		 "slabs grown %lld, taken %lld, growth denied %lld",
-		 (long long)ctl_doc_int(c, pool, "deaths"),
-		 (long long)ctl_doc_int(c, pool, "swept_objects"),
-		 (long long)ctl_doc_int(c, pool, "rings"),
-		 (long long)ctl_doc_int(c, pool, "grown_slabs"),
-		 (long long)ctl_doc_int(c, pool, "taken_slabs"),
-		 (long long)ctl_doc_int(c, pool, "denied"));
+	         "clients died %lld, objects swept %lld, rings %lld, "
+	         "slabs grown %lld, taken %lld, growth denied %lld",
+	         (long long)ctl_doc_int(c, pool, "deaths"),
+	         (long long)ctl_doc_int(c, pool, "swept_objects"),
+	         (long long)ctl_doc_int(c, pool, "rings"),
+	         (long long)ctl_doc_int(c, pool, "grown_slabs"),
+	         (long long)ctl_doc_int(c, pool, "taken_slabs"),
+	         (long long)ctl_doc_int(c, pool, "denied"));
 	ctl_text_wrap(c, INDENT, text);
 }
 
@@ -81,7 +81,7 @@ static void put_pools(struct ctl *c, const json_t *doc)
 }
 
 static void put_told(struct ctl *c, const json_t *line, const char *key,
-		     const char *intro)
+                     const char *intro)
 {
 	const char *said = ctl_doc_string(c, line, key);
 	char text[512], full[600];
@@ -126,32 +126,36 @@ static void put_startup(struct ctl *c, const json_t *doc)
 	if (!it.n)
 		fputs("nothing was carved at startup\n", c->out);
 	else if (!c->fault[0])
-		ctl_table_print(t, under_startup,
-				(void *)(uintptr_t)it.array);
+		ctl_table_print(t, under_startup, (void *)(uintptr_t)it.array);
 	ctl_table_free(t);
 }
 
 static void put_dropped(struct ctl *c, const json_t *doc)
 {
-	const json_t *dropped = ctl_doc_object(c, doc, "dropped"), *v;
+	/* jansson's iterators want it writable, and leave it as it is. */
+	json_t *dropped =
+		(json_t *)(uintptr_t)ctl_doc_object(c, doc, "dropped");
 	char text[1024] = "", name[64];
-	const char *key;
 	size_t len = 0;
+	json_int_t n;
+	void *it;
 
-	json_object_foreach((json_t *)(uintptr_t)dropped, key, v) {
-		if (!json_is_integer(v))
+	for (it = json_object_iter(dropped); it;
+	     it = json_object_iter_next(dropped, it)) {
+		if (!json_is_integer(json_object_iter_value(it)))
 			ctl_doc_fail(c, "\"dropped\" holds no integers");
-		if (!json_integer_value(v) || len > sizeof(text) - 128)
+		n = json_integer_value(json_object_iter_value(it));
+		if (!n || len > sizeof(text) - 128)
 			continue;
-		ctl_text_escape(&c->style, name, sizeof(name), key);
+		ctl_text_escape(&c->style, name, sizeof(name),
+		                json_object_iter_key(it));
 		len += (size_t)snprintf(text + len, sizeof(text) - len,
-					"%s%s %lld", len ? ", " : "", name,
-					(long long)json_integer_value(v));
+		                        "%s%s %lld", len ? ", " : "", name,
+		                        (long long)n);
 	}
-	if (!len)
-		fputs("\nno connection was dropped\n", c->out);
-	else
-		fputs("\nconnections dropped:\n", c->out);
+	fputs(len ? "\nconnections dropped:\n"
+	          : "\nno connection was dropped\n",
+	      c->out);
 	ctl_text_wrap(c, INDENT, text);
 }
 

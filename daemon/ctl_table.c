@@ -29,7 +29,7 @@ static struct ctl_table *no_memory(struct ctl *c)
 }
 
 struct ctl_table *ctl_table_new(struct ctl *c, const struct ctl_col *col,
-				size_t n_cols)
+                                size_t n_cols)
 {
 	struct ctl_table *t = calloc(1, sizeof(*t));
 	size_t i;
@@ -74,7 +74,7 @@ static void append(struct ctl_table *t, enum ctl_color color, char *text)
 }
 
 void ctl_table_add(struct ctl_table *t, enum ctl_color color, const char *fmt,
-		   ...)
+                   ...)
 {
 	char *text;
 	va_list ap;
@@ -110,7 +110,7 @@ void ctl_table_bad(struct ctl_table *t, int64_t value)
 	char buf[CTL_TEXT_SHORT];
 
 	ctl_table_add(t, value ? CTL_RED : CTL_PLAIN, "%s",
-		      ctl_text_count(buf, value));
+	              ctl_text_count(buf, value));
 }
 
 void ctl_table_real(struct ctl_table *t, double value, const char *unit)
@@ -125,9 +125,9 @@ void ctl_table_name(struct ctl_table *t, const char *text)
 	char buf[512];
 
 	if (t)
-		ctl_table_add(t, CTL_PLAIN, "%s",
-			      ctl_text_escape(&t->c->style, buf, sizeof(buf),
-					      text));
+		ctl_table_add(
+			t, CTL_PLAIN, "%s",
+			ctl_text_escape(&t->c->style, buf, sizeof(buf), text));
 }
 
 /* Columns of output that the shown columns take. */
@@ -189,8 +189,8 @@ static void fit(struct ctl_table *t)
 		for (i = 0; i < t->n_cols; i++)
 			if (t->column[i].col.flex && t->column[i].shown &&
 			    t->column[i].width > CTL_TABLE_FLEX_MIN)
-				saved += t->column[i].width -
-					 CTL_TABLE_FLEX_MIN;
+				saved +=
+					t->column[i].width - CTL_TABLE_FLEX_MIN;
 		natural = total(t);
 		if (natural - saved <= t->c->style.width || !leave_out(t))
 			break;
@@ -199,7 +199,7 @@ static void fit(struct ctl_table *t)
 }
 
 static void put_cell(const struct ctl_table *t, const struct column *column,
-		     const char *text, enum ctl_color color, bool last)
+                     const char *text, enum ctl_color color, bool last)
 {
 	const struct ctl_style *s = &t->c->style;
 	unsigned n = ctl_text_columns(text), pad;
@@ -212,10 +212,10 @@ static void put_cell(const struct ctl_table *t, const struct column *column,
 		n++;
 	}
 	pad = n < column->width ? column->width - n : 0;
-	fprintf(t->c->out, "%*s%s%.*s%s%s%*s",
-		column->col.left ? 0 : (int)pad, "", ctl_text_on(s, color),
-		(int)len, text, more, ctl_text_off(s, color),
-		column->col.left && !last ? (int)pad : 0, "");
+	fprintf(t->c->out, "%*s%s%.*s%s%s%*s", column->col.left ? 0 : (int)pad,
+	        "", ctl_text_on(s, color), (int)len, text, more,
+	        ctl_text_off(s, color),
+	        column->col.left && !last ? (int)pad : 0, "");
 }
 
 /* Row r, or the titles where cell is NULL. */
@@ -235,7 +235,7 @@ static void put_row(const struct ctl_table *t, const struct cell *cell)
 		if (!first)
 			fprintf(t->c->out, "%*s", CTL_TABLE_GAP, "");
 		put_cell(t, column, cell ? cell[i].text : column->col.title,
-			 cell ? cell[i].color : CTL_BOLD, i == last);
+		         cell ? cell[i].color : CTL_BOLD, i == last);
 		first = false;
 	}
 	fputc('\n', t->c->out);
@@ -254,8 +254,8 @@ static void put_left_out(struct ctl_table *t)
 			f = open_memstream(&text, &size);
 		if (f)
 			fprintf(f, "%s%s",
-				ftell(f) ? ", " : "not shown at this width: ",
-				t->column[i].col.title);
+			        ftell(f) ? ", " : "not shown at this width: ",
+			        t->column[i].col.title);
 	}
 	if (!f)
 		return;
@@ -267,8 +267,8 @@ static void put_left_out(struct ctl_table *t)
 }
 
 void ctl_table_print(struct ctl_table *t,
-		     void (*under)(struct ctl *c, size_t row, void *arg),
-		     void *arg)
+                     void (*under)(struct ctl *c, size_t row, void *arg),
+                     void *arg)
 {
 	size_t row;
 

@@ -25,10 +25,10 @@ struct ctl_table;
 
 /* NULL when out of memory, and then the reply has a fault. */
 struct ctl_table *ctl_table_new(struct ctl *c, const struct ctl_col *col,
-				size_t n_cols);
+                                size_t n_cols);
 /* Appends the next cell, row by row. The text is taken as escaped. */
 void ctl_table_add(struct ctl_table *t, enum ctl_color color, const char *fmt,
-		   ...) __attribute__((format(printf, 3, 4)));
+                   ...) __attribute__((format(printf, 3, 4)));
 void ctl_table_bytes(struct ctl_table *t, int64_t bytes);
 void ctl_table_int(struct ctl_table *t, int64_t value);
 void ctl_table_real(struct ctl_table *t, double value, const char *unit);
@@ -38,8 +38,8 @@ void ctl_table_bad(struct ctl_table *t, int64_t value);
 void ctl_table_name(struct ctl_table *t, const char *text);
 /* Prints; under, where given, follows each row with lines of its own. */
 void ctl_table_print(struct ctl_table *t,
-		     void (*under)(struct ctl *c, size_t row, void *arg),
-		     void *arg);
+                     void (*under)(struct ctl *c, size_t row, void *arg),
+                     void *arg);
 /* The first column names the rows; groups of columns stay together. */
 void ctl_table_print_wrapped(struct ctl_table *t, size_t group);
 void ctl_table_free(struct ctl_table *t);

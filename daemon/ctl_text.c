@@ -18,10 +18,10 @@ static const struct {
 const char *ctl_text_on(const struct ctl_style *s, enum ctl_color color)
 {
 	static const char *const sgr[] = {
-		[CTL_PLAIN] = "",          [CTL_BOLD] = "\033[1m",
-		[CTL_DIM] = "\033[2m",     [CTL_RED] = "\033[31m",
-		[CTL_GREEN] = "\033[32m",  [CTL_YELLOW] = "\033[33m",
-		[CTL_BLUE] = "\033[34m",   [CTL_MAGENTA] = "\033[35m",
+		[CTL_PLAIN] = "",         [CTL_BOLD] = "\033[1m",
+		[CTL_DIM] = "\033[2m",    [CTL_RED] = "\033[31m",
+		[CTL_GREEN] = "\033[32m", [CTL_YELLOW] = "\033[33m",
+		[CTL_BLUE] = "\033[34m",  [CTL_MAGENTA] = "\033[35m",
 	};
 
 	return s->color ? sgr[color] : "";
@@ -35,7 +35,7 @@ const char *ctl_text_off(const struct ctl_style *s, enum ctl_color color)
 const char *ctl_text_bytes(char buf[CTL_TEXT_SHORT], int64_t bytes)
 {
 	static const char *const unit[] = {"KiB", "MiB", "GiB",
-					   "TiB", "PiB", "EiB"};
+	                                   "TiB", "PiB", "EiB"};
 	double v = (double)bytes / 1024;
 	size_t i = 0;
 
@@ -73,24 +73,24 @@ const char *ctl_text_age(char buf[CTL_TEXT_SHORT], double seconds)
 	else if (s < 3600)
 		snprintf(buf, CTL_TEXT_SHORT, "%um %02us", mid, small);
 	else if (s < 86400)
-		snprintf(buf, CTL_TEXT_SHORT, "%uh %02um",
-			 (unsigned)(s / 3600), mid);
+		snprintf(buf, CTL_TEXT_SHORT, "%uh %02um", (unsigned)(s / 3600),
+		         mid);
 	else
 		snprintf(buf, CTL_TEXT_SHORT, "%llud %02uh",
-			 (unsigned long long)(s / 86400),
-			 (unsigned)(s / 3600 % 24));
+		         (unsigned long long)(s / 86400),
+		         (unsigned)(s / 3600 % 24));
 	return buf;
 }
 
 const char *ctl_text_share(char buf[CTL_TEXT_SHORT], int64_t part,
-			   int64_t whole)
+                           int64_t whole)
 {
 	if (whole <= 0)
 		return strcpy(buf, "-");
 	if (part > whole)
 		part = whole;
 	snprintf(buf, CTL_TEXT_SHORT, "%.1f%%",
-		 100 * (double)part / (double)whole);
+	         100 * (double)part / (double)whole);
 	return buf;
 }
 
@@ -110,8 +110,7 @@ static unsigned decode(const char **text)
 static bool turns_direction(unsigned cp)
 {
 	return cp == 0x61c || (cp >= 0x200e && cp <= 0x200f) ||
-	       (cp >= 0x2028 && cp <= 0x202e) ||
-	       (cp >= 0x2066 && cp <= 0x2069);
+	       (cp >= 0x2028 && cp <= 0x202e) || (cp >= 0x2066 && cp <= 0x2069);
 }
 
 static bool shown_as_is(const struct ctl_style *s, unsigned cp)
@@ -122,7 +121,7 @@ static bool shown_as_is(const struct ctl_style *s, unsigned cp)
 }
 
 const char *ctl_text_escape(const struct ctl_style *s, char *buf, size_t size,
-			    const char *text)
+                            const char *text)
 {
 	char one[16];
 	size_t len = 0, n;
@@ -133,7 +132,7 @@ const char *ctl_text_escape(const struct ctl_style *s, char *buf, size_t size,
 
 		if (shown_as_is(s, cp))
 			snprintf(one, sizeof(one), "%.*s", (int)(text - from),
-				 from);
+			         from);
 		else if (cp == '\\')
 			strcpy(one, "\\\\");
 		else if (cp < 0x80)
@@ -184,9 +183,8 @@ size_t ctl_text_cut(const char *text, unsigned columns, unsigned *taken)
 
 void ctl_text_wrap(struct ctl *c, unsigned indent, const char *text)
 {
-	unsigned width = c->style.width > indent + 20
-				 ? c->style.width - indent
-				 : 20;
+	unsigned width =
+		c->style.width > indent + 20 ? c->style.width - indent : 20;
 	unsigned taken;
 	size_t n, word;
 
@@ -205,14 +203,14 @@ void ctl_text_wrap(struct ctl *c, unsigned indent, const char *text)
 }
 
 void ctl_text_split(const int64_t *part, unsigned n, int64_t whole,
-		    unsigned columns, unsigned *cells)
+                    unsigned columns, unsigned *cells)
 {
 	unsigned i, sum = 0, biggest = 0;
 
 	for (i = 0; i < n; i++) {
 		double x = whole > 0 && part[i] > 0
-				   ? (double)part[i] / (double)whole
-				   : 0;
+		                   ? (double)part[i] / (double)whole
+		                   : 0;
 
 		x = (x < 1 ? x : 1) * columns;
 		cells[i] = x > 0 && x < 1 ? 1 : (unsigned)(x + 0.5);
@@ -227,7 +225,7 @@ void ctl_text_split(const int64_t *part, unsigned n, int64_t whole,
 }
 
 unsigned ctl_text_bar(struct ctl *c, const int64_t part[CTL_N_PARTS],
-		      int64_t whole, unsigned columns)
+                      int64_t whole, unsigned columns)
 {
 	const struct ctl_style *s = &c->style;
 	unsigned cells[CTL_N_PARTS], i, k, n = 0;
@@ -254,9 +252,8 @@ void ctl_text_legend(struct ctl *c, int64_t whole)
 
 	fputs("bar:", c->out);
 	for (i = 0; i < CTL_N_PARTS; i++)
-		fprintf(c->out, " %s%s%s %s ",
-			ctl_text_on(s, parts[i].color),
-			s->utf8 ? parts[i].block : parts[i].ascii,
-			ctl_text_off(s, parts[i].color), parts[i].name);
+		fprintf(c->out, " %s%s%s %s ", ctl_text_on(s, parts[i].color),
+		        s->utf8 ? parts[i].block : parts[i].ascii,
+		        ctl_text_off(s, parts[i].color), parts[i].name);
 	fprintf(c->out, " full length %s\n", ctl_text_bytes(buf, whole));
 }

@@ -30,7 +30,7 @@ const char *ctl_text_count(char buf[CTL_TEXT_SHORT], int64_t n);
 const char *ctl_text_age(char buf[CTL_TEXT_SHORT], double seconds);
 /* "12.5%" of part in whole, at most 100 %, "-" of nothing */
 const char *ctl_text_share(char buf[CTL_TEXT_SHORT], int64_t part,
-			   int64_t whole);
+                           int64_t whole);
 
 /*
  * What may be shown of a text that a client chose: no control characters,
@@ -38,7 +38,7 @@ const char *ctl_text_share(char buf[CTL_TEXT_SHORT], int64_t part,
  * style nothing else beyond ASCII. Gives what it needs of buf, cut if need be.
  */
 const char *ctl_text_escape(const struct ctl_style *s, char *buf, size_t size,
-			    const char *text);
+                            const char *text);
 /* Columns that an escaped text takes. */
 unsigned ctl_text_columns(const char *text);
 /* The bytes of an escaped text's first columns, and how many they take. */
@@ -49,13 +49,13 @@ void ctl_text_wrap(struct ctl *c, unsigned indent, const char *text);
 
 /* Splits columns by the parts' share in whole; each part > 0 is seen. */
 void ctl_text_split(const int64_t *part, unsigned n, int64_t whole,
-		    unsigned columns, unsigned *cells);
+                    unsigned columns, unsigned *cells);
 
 enum { CTL_USED, CTL_LENT, CTL_FREE, CTL_SPARE, CTL_N_PARTS };
 
 /* A bar of these parts; gives how many of the columns it took. */
 unsigned ctl_text_bar(struct ctl *c, const int64_t part[CTL_N_PARTS],
-		      int64_t whole, unsigned columns);
+                      int64_t whole, unsigned columns);
 void ctl_text_legend(struct ctl *c, int64_t whole);
 
 #endif

@@ -56,10 +56,10 @@ static void complain(const char *what, const char *remedy)
 	char text[2048];
 
 	fprintf(stderr, "slabctl: %s\n",
-		ctl_text_escape(&plain, text, sizeof(text), what));
+	        ctl_text_escape(&plain, text, sizeof(text), what));
 	if (*remedy)
 		fprintf(stderr, "slabctl: %s\n",
-			ctl_text_escape(&plain, text, sizeof(text), remedy));
+		        ctl_text_escape(&plain, text, sizeof(text), remedy));
 }
 
 static json_t *fetch(const struct ctl_args *args, const char *socket)
@@ -76,7 +76,7 @@ static json_t *fetch(const struct ctl_args *args, const char *socket)
 
 	snprintf(path, sizeof(path), "/%s", args->verb->name);
 	doc = ctl_http_get(socket, path, param, 4, args->verb->timeout_s,
-			   &fault);
+	                   &fault);
 	if (!doc)
 		complain(fault.what, fault.remedy);
 	return doc;
@@ -89,14 +89,14 @@ static int show(const struct ctl_args *args, const json_t *doc)
 
 	if (args->json) {
 		if (json_dumpf(doc, stdout,
-			       JSON_INDENT(2) | JSON_REAL_PRECISION(15)))
+		               JSON_INDENT(2) | JSON_REAL_PRECISION(15)))
 			return -1;
 		putchar('\n');
 		return 0;
 	}
 	style_now(args, &style);
-	if (ctl_render(args->verb, doc, &style, stdout, fault,
-		       sizeof(fault)) == 0)
+	if (ctl_render(args->verb, doc, &style, stdout, fault, sizeof(fault)) ==
+	    0)
 		return 0;
 	complain("the answer of slabd can't be read", fault);
 	complain("are slabctl and slabd of the same version", "");
@@ -172,9 +172,9 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (ctl_args_control(args.control, geteuid() == 0, socket,
-			     sizeof(socket)) < 0) {
+	                     sizeof(socket)) < 0) {
 		complain("no XDG_RUNTIME_DIR to find slabd's socket in",
-			 "give it with --control PATH or SLABD_CONTROL");
+		         "give it with --control PATH or SLABD_CONTROL");
 		return EXIT_TROUBLE;
 	}
 	return args.watch_s ? watch(&args, socket) : once(&args, socket);

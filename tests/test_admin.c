@@ -48,7 +48,7 @@ static json_t *echo(void *arg, const struct admin_query *q, int *status)
 		return admin_error_new("n is no number", "give 0 to 100");
 	}
 	return json_pack("{s:s?, s:I, s:i}", "pool", pool, "n", (json_int_t)n,
-			 "r", r);
+	                 "r", r);
 }
 
 static json_t *nothing(void *arg, const struct admin_query *q, int *status)
@@ -83,7 +83,7 @@ static json_t *conns(void *arg, const struct admin_query *q, int *status)
 }
 
 static const struct admin_route route[] = {
-	{"/hello", hello, NULL}, {"/echo", echo, "pool n"},
+	{"/hello", hello, NULL},  {"/echo", echo, "pool n"},
 	{"/null", nothing, NULL}, {"/big", big, NULL},
 	{"/conns", conns, NULL},
 };
@@ -114,20 +114,19 @@ static void start(void)
 	cr_assert(mkdtemp(srv.dir));
 	srv.addr.sun_family = AF_UNIX;
 	snprintf(srv.addr.sun_path, sizeof(srv.addr.sun_path), "%s/sock",
-		 srv.dir);
-	srv.listen_fd = socket(
-		AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	         srv.dir);
+	srv.listen_fd =
+		socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	cr_assert_eq(bind(srv.listen_fd, (struct sockaddr *)&srv.addr,
-			  sizeof(srv.addr)),
-		     0);
+	                  sizeof(srv.addr)),
+	             0);
 	cr_assert_eq(listen(srv.listen_fd, 128), 0);
 	cr_assert_eq(pipe2(srv.pipe, O_CLOEXEC), 0);
 	srv.base = event_base_new();
 	srv.quit = event_new(srv.base, srv.pipe[0], EV_READ, quit, NULL);
 	event_add(srv.quit, NULL);
-	cr_assert_eq(admin_start(&srv.admin, srv.base, srv.listen_fd,
-				 &routes),
-		     0);
+	cr_assert_eq(admin_start(&srv.admin, srv.base, srv.listen_fd, &routes),
+	             0);
 	cr_assert_eq(pthread_create(&srv.thread, NULL, serve, NULL), 0);
 }
 
@@ -139,7 +138,7 @@ static void stop(void)
 	clock_gettime(CLOCK_REALTIME, &limit);
 	limit.tv_sec += 5;
 	cr_assert_eq(pthread_timedjoin_np(srv.thread, NULL, &limit), 0,
-		     "the loop did not end");
+	             "the loop did not end");
 	cr_expect_geq(fcntl(srv.listen_fd, F_GETFD), 0);
 	event_base_free(srv.base);
 	close(srv.listen_fd);
@@ -178,7 +177,7 @@ static size_t take_head(char *p, size_t one, size_t n, void *arg)
 }
 
 static struct answer ask_as(const char *method, const char *path,
-			    struct curl_slist *head)
+                            struct curl_slist *head)
 {
 	struct answer a = {0};
 	CURL *c = curl_easy_init();
@@ -198,7 +197,7 @@ static struct answer ask_as(const char *method, const char *path,
 	curl_easy_setopt(c, CURLOPT_HEADERDATA, &a);
 	code = curl_easy_perform(c);
 	cr_expect_eq(code, CURLE_OK, "%s %s: %s", method, path,
-		     curl_easy_strerror(code));
+	             curl_easy_strerror(code));
 	curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &a.status);
 	curl_easy_cleanup(c);
 	return a;
@@ -224,13 +223,12 @@ static int dial(const char *say)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	cr_assert_geq(fd, 0);
-	cr_assert_eq(connect(fd, (struct sockaddr *)&srv.addr,
-			     sizeof(srv.addr)),
-		     0);
+	cr_assert_eq(
+		connect(fd, (struct sockaddr *)&srv.addr, sizeof(srv.addr)), 0);
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
 	if (*say)
 		cr_assert_eq(send(fd, say, strlen(say), MSG_NOSIGNAL),
-			     (ssize_t)strlen(say));
+		             (ssize_t)strlen(say));
 	return fd;
 }
 
@@ -248,8 +246,9 @@ static ssize_t drain(int fd)
 Test(admin, get)
 {
 	expect("/hello", 200, "{\"hello\":\"world\"}\n");
-	expect("/", 200, "{\"paths\":[\"/hello\",\"/echo\",\"/null\","
-			 "\"/big\",\"/conns\"]}\n");
+	expect("/", 200,
+	       "{\"paths\":[\"/hello\",\"/echo\",\"/null\","
+	       "\"/big\",\"/conns\"]}\n");
 }
 
 Test(admin, unknown_path)
@@ -264,7 +263,7 @@ Test(admin, unknown_path)
 Test(admin, method)
 {
 	static const char *const method[] = {"POST", "PUT", "DELETE", "PATCH",
-					     "OPTIONS"};
+	                                     "OPTIONS"};
 	struct answer a;
 	size_t i;
 
@@ -273,7 +272,7 @@ Test(admin, method)
 		cr_expect_eq(a.status, 405, "%s: %ld", method[i], a.status);
 		cr_expect_str_eq(a.allow, "GET");
 		cr_expect_str_eq(a.body, "{\"error\":\"method not allowed\","
-					 "\"remedy\":\"use GET\"}\n");
+		                         "\"remedy\":\"use GET\"}\n");
 	}
 }
 
@@ -300,8 +299,9 @@ Test(admin, query)
 
 Test(admin, a_route_that_fails)
 {
-	expect("/null", 500, "{\"error\":\"no answer could be made\","
-			     "\"remedy\":\"see the log of slabd\"}\n");
+	expect("/null", 500,
+	       "{\"error\":\"no answer could be made\","
+	       "\"remedy\":\"see the log of slabd\"}\n");
 }
 
 Test(admin, header_too_large)
@@ -324,7 +324,7 @@ Test(admin, header_too_large)
 Test(admin, body_too_large)
 {
 	int fd = dial("GET /hello HTTP/1.1\r\nContent-Length: 99999999\r\n"
-		      "\r\nxxxx");
+	              "\r\nxxxx");
 	char buf[16] = "";
 
 	cr_expect_gt(recv(fd, buf, 12, MSG_WAITALL), 0);
@@ -336,11 +336,14 @@ Test(admin, body_too_large)
 
 Test(admin, garbage)
 {
-	static const char *const said[] = {
-		"\r\n\r\n\r\n", "\x16\x03\x01\x02", "GET\r\n\r\n",
-		"GET /hello HTTP/9.9\r\n\r\n", "GET http://[ HTTP/1.1\r\n\r\n",
-		"CONNECT x:1 HTTP/1.1\r\n\r\n", "GET * HTTP/1.1\r\n\r\n",
-		"GET /%zz?%zz=% HTTP/1.1\r\n\r\n"};
+	static const char *const said[] = {"\r\n\r\n\r\n",
+	                                   "\x16\x03\x01\x02",
+	                                   "GET\r\n\r\n",
+	                                   "GET /hello HTTP/9.9\r\n\r\n",
+	                                   "GET http://[ HTTP/1.1\r\n\r\n",
+	                                   "CONNECT x:1 HTTP/1.1\r\n\r\n",
+	                                   "GET * HTTP/1.1\r\n\r\n",
+	                                   "GET /%zz?%zz=% HTTP/1.1\r\n\r\n"};
 	size_t i;
 
 	for (i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
@@ -416,7 +419,7 @@ Test(admin, a_slow_reader_holds_up_nobody)
 Test(admin, keep_alive)
 {
 	int fd = dial("GET /hello HTTP/1.1\r\n\r\nGET /hello HTTP/1.1\r\n"
-		      "Connection: close\r\n\r\n");
+	              "Connection: close\r\n\r\n");
 
 	cr_expect_gt(drain(fd), 200);
 	close(fd);
@@ -461,9 +464,8 @@ Test(admin, out_of_descriptors_neither_spins_nor_stays)
 	low.rlim_cur = (rlim_t)spare; /* every lower number is taken */
 	close(spare);
 	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &low), 0);
-	cr_assert_eq(connect(fd, (struct sockaddr *)&srv.addr,
-			     sizeof(srv.addr)),
-		     0);
+	cr_assert_eq(
+		connect(fd, (struct sockaddr *)&srv.addr, sizeof(srv.addr)), 0);
 	cpu = cpu_s();
 	usleep(400000);
 	cr_expect_lt(cpu_s() - cpu, 0.1);
@@ -485,8 +487,7 @@ Test(admin, stop_without_a_loop)
 	cr_assert_eq(listen(fd, 8), 0);
 	cr_assert_eq(admin_start(&admin, base, fd, &routes), 0);
 	peer = socket(AF_UNIX, SOCK_STREAM, 0);
-	cr_assert_eq(connect(peer, (struct sockaddr *)&addr, sizeof(addr)),
-		     0);
+	cr_assert_eq(connect(peer, (struct sockaddr *)&addr, sizeof(addr)), 0);
 	for (i = 0; i < 3; i++)
 		event_base_loop(base, EVLOOP_NONBLOCK);
 	cr_expect_eq(admin_n_conns(admin), 1);

@@ -29,10 +29,11 @@ Test(ctl_args, good)
 	cr_expect_str_eq(args.verb->name, "status");
 	cr_expect(!args.control && !args.json && !args.watch_s);
 	cr_expect_eq(args.color, CTL_COLOR_AUTO);
-	cr_assert_eq(parse(&args, "slabs --pool p --cache=c --node 4 "
-				  "--limit 7 --json --control /x",
-			   fault),
-		     0);
+	cr_assert_eq(parse(&args,
+	                   "slabs --pool p --cache=c --node 4 "
+	                   "--limit 7 --json --control /x",
+	                   fault),
+	             0);
 	cr_expect_str_eq(args.pool, "p");
 	cr_expect_str_eq(args.cache, "c");
 	cr_expect_str_eq(args.node, "4");
@@ -61,26 +62,24 @@ Test(ctl_args, watch)
 	cr_assert_eq(parse(&args, "nodes --watch=7", fault), 0);
 	cr_expect_eq(args.watch_s, 7);
 	cr_expect_eq(parse(&args, "nodes --watch=0", fault), -EINVAL);
-	cr_expect_eq(parse(&args, "nodes --watch=99999999999", fault),
-		     -EINVAL);
+	cr_expect_eq(parse(&args, "nodes --watch=99999999999", fault), -EINVAL);
 }
 
 static const char *const bad[][2] = {
 	{"", "no verb; verbs: status nodes caches clients slabs audit"},
 	{"top", "unknown verb top; verbs: status nodes caches clients slabs "
-		"audit"},
+                "audit"},
 	{"status nodes", "one verb at a time, not also nodes; verbs: status "
-			 "nodes caches clients slabs audit"},
+                         "nodes caches clients slabs audit"},
 	{"--bogus status", "unknown option --bogus; see slabctl --help"},
 	{"status --control", "--control needs an argument"},
-	{"--color=red status",
-	 "--color=red: allowed are auto, always, never"},
+	{"--color=red status", "--color=red: allowed are auto, always, never"},
 	{"slabs --node x", "--node x: no number"},
 	{"slabs --limit -1", "--limit -1: no number"},
 	{"nodes --pool p",
-	 "--pool, --cache, --node and --limit go with slabs alone"},
+         "--pool, --cache, --node and --limit go with slabs alone"},
 	{"--json --watch status",
-	 "--json gives one document: it does not go with --watch"},
+         "--json gives one document: it does not go with --watch"},
 };
 
 Test(ctl_args, bad)
@@ -91,7 +90,7 @@ Test(ctl_args, bad)
 
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		cr_expect_eq(parse(&args, bad[i][0], fault), -EINVAL, "%s",
-			     bad[i][0]);
+		             bad[i][0]);
 		cr_expect_str_eq(fault, bad[i][1]);
 	}
 }
@@ -105,7 +104,7 @@ Test(ctl_args, control)
 	cr_expect_eq(ctl_args_control(NULL, true, path, sizeof(path)), 0);
 	cr_expect_str_eq(path, "/run/slabd/control.sock");
 	cr_expect_eq(ctl_args_control(NULL, false, path, sizeof(path)),
-		     -ENOENT);
+	             -ENOENT);
 	setenv("XDG_RUNTIME_DIR", "/run/user/1", 1);
 	cr_expect_eq(ctl_args_control(NULL, false, path, sizeof(path)), 0);
 	cr_expect_str_eq(path, "/run/user/1/slabd/control.sock");
@@ -114,6 +113,5 @@ Test(ctl_args, control)
 	cr_expect_str_eq(path, "/env");
 	cr_expect_eq(ctl_args_control("/given", true, path, sizeof(path)), 0);
 	cr_expect_str_eq(path, "/given");
-	cr_expect_eq(ctl_args_control("/given", true, path, 4),
-		     -ENAMETOOLONG);
+	cr_expect_eq(ctl_args_control("/given", true, path, 4), -ENAMETOOLONG);
 }

@@ -29,7 +29,7 @@ static void make(void)
 	strcpy(addr.sun_path, path);
 	listen_fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	cr_assert_eq(bind(listen_fd, (struct sockaddr *)&addr, sizeof(addr)),
-		     0);
+	             0);
 	cr_assert_eq(listen(listen_fd, 4), 0);
 }
 
@@ -55,7 +55,7 @@ static void *serve(void *arg)
 }
 
 static json_t *get_of(const char *say, const struct ctl_param *param, size_t n,
-		      struct ctl_http_fault *fault)
+                      struct ctl_http_fault *fault)
 {
 	pthread_t thread;
 	json_t *doc;
@@ -71,29 +71,29 @@ Test(ctl_http, document)
 	const struct ctl_param param[] = {
 		{"pool", "a&b c"}, {"node", NULL}, {"limit", "7"}};
 	struct ctl_http_fault fault;
-	json_t *doc = get_of("HTTP/1.1 200 OK\r\n\r\n{\"a\":[1,2]}\n", param,
-			     3, &fault);
+	json_t *doc = get_of("HTTP/1.1 200 OK\r\n\r\n{\"a\":[1,2]}\n", param, 3,
+	                     &fault);
 
 	cr_assert(doc, "%s", fault.what);
 	cr_expect_eq(json_array_size(json_object_get(doc, "a")), 2);
-	cr_expect_eq(strncmp(asked, "GET /status?pool=a%26b%20c&limit=7 HTTP/",
-			     40),
-		     0);
+	cr_expect_eq(
+		strncmp(asked, "GET /status?pool=a%26b%20c&limit=7 HTTP/", 40),
+		0);
 	json_decref(doc);
 }
 
 static const char *const refusals[][3] = {
 	{"HTTP/1.1 400 Bad\r\n\r\n{\"error\":\"no pool x\",\"remedy\":\"y\"}",
-	 "slabd refused: no pool x", "y"},
+         "slabd refused: no pool x", "y"},
 	{"HTTP/1.1 413 Too\r\n\r\n<html>", "slabd refused: HTTP status 413",
-	 "see the log of slabd"},
+         "see the log of slabd"},
 	{"HTTP/1.1 500 Oh\r\n\r\n{\"error\":7}",
-	 "slabd refused: HTTP status 500", "see the log of slabd"},
+         "slabd refused: HTTP status 500", "see the log of slabd"},
 	{"HTTP/1.1 200 OK\r\n\r\n", "the answer is no JSON: it is empty",
-	 "is that slabd's admin socket, and of this version"},
+         "is that slabd's admin socket, and of this version"},
 	{"HTTP/1.1 200 OK\r\n\r\n{\"a\":",
-	 "the answer is no JSON: unexpected token near end of file",
-	 "is that slabd's admin socket, and of this version"},
+         "the answer is no JSON: unexpected token near end of file",
+         "is that slabd's admin socket, and of this version"},
 };
 
 Test(ctl_http, refusals)
@@ -113,9 +113,9 @@ Test(ctl_http, cut_short)
 	struct ctl_http_fault fault;
 
 	cr_expect_null(get_of("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{",
-			      NULL, 0, &fault));
+	                      NULL, 0, &fault));
 	cr_expect(strstr(fault.what, "no answer from slabd at"), "%s",
-		  fault.what);
+	          fault.what);
 	cr_expect_null(get_of("SMTP\r\n", NULL, 0, &fault));
 	cr_expect_null(get_of("", NULL, 0, &fault));
 }
@@ -126,7 +126,7 @@ Test(ctl_http, silence_is_waited_for_no_longer_than_said)
 
 	cr_expect_null(ctl_http_get(path, "/audit", NULL, 0, 1, &fault));
 	cr_expect(strstr(fault.what, "gave no answer in 1 s"), "%s",
-		  fault.what);
+	          fault.what);
 	cr_expect(strstr(fault.remedy, "systemctl status slabd"));
 }
 
@@ -137,11 +137,11 @@ Test(ctl_http, nobody_listens)
 	close(listen_fd);
 	cr_expect_null(ctl_http_get(path, "/status", NULL, 0, 5, &fault));
 	cr_expect(strstr(fault.what, "nobody listens at /tmp/"), "%s",
-		  fault.what);
+	          fault.what);
 	cr_expect_null(
 		ctl_http_get("/tmp/no/sock", "/status", NULL, 0, 5, &fault));
 	cr_expect_str_eq(fault.what,
-			 "no slabd at /tmp/no/sock: No such file or directory");
+	                 "no slabd at /tmp/no/sock: No such file or directory");
 }
 
 Test(ctl_http, proxies_are_ignored)
@@ -170,10 +170,9 @@ Test(ctl_http, permission)
 	else
 		chmod(path, 0);
 	cr_expect_null(ctl_http_get(path, "/status", NULL, 0, 5, &fault));
-	cr_expect(strstr(fault.what, "permission denied at"), "%s",
-		  fault.what);
+	cr_expect(strstr(fault.what, "permission denied at"), "%s", fault.what);
 	cr_expect(strstr(fault.remedy, "the socket is of mode 0"), "%s",
-		  fault.remedy);
+	          fault.remedy);
 	if (getuid() == 0)
 		cr_assert_eq(seteuid(0), 0);
 }

@@ -22,13 +22,13 @@ static void use_utf8(void)
 
 TestSuite(ctl_render, .init = use_utf8);
 
-static void path_of(char *path, size_t size, const char *doc,
-		    const char *verb, const char *kind)
+static void path_of(char *path, size_t size, const char *doc, const char *verb,
+                    const char *kind)
 {
 	const char *src = getenv("srcdir");
 
-	snprintf(path, size, "%s/tests/ctl/%s/%s%s", src ? src : ".", doc,
-		 verb, kind);
+	snprintf(path, size, "%s/tests/ctl/%s/%s%s", src ? src : ".", doc, verb,
+	         kind);
 }
 
 static json_t *load(const char *doc, const char *verb)
@@ -45,7 +45,7 @@ static json_t *load(const char *doc, const char *verb)
 
 /* The text, to be freed, or NULL with fault. */
 static char *text_of(const struct ctl_verb *verb, const json_t *json,
-		     const struct ctl_style *style, char fault[256])
+                     const struct ctl_style *style, char fault[256])
 {
 	char *text = NULL;
 	size_t size;
@@ -79,7 +79,7 @@ static char *read_all(const char *path)
 }
 
 static void check_page(const char *doc, const char *verb, const char *kind,
-		       struct ctl_style style)
+                       struct ctl_style style)
 {
 	char path[512], fault[256], *text, *expected;
 	json_t *json = load(doc, verb);
@@ -95,7 +95,7 @@ static void check_page(const char *doc, const char *verb, const char *kind,
 	}
 	expected = read_all(path);
 	cr_assert(strcmp(text, expected) == 0, "%s:\n%s\nexpected:\n%s", path,
-		  text, expected);
+	          text, expected);
 	free(text);
 	free(expected);
 	json_decref(json);
@@ -159,15 +159,16 @@ Test(ctl_render, color)
 static const char *const empty[][3] = {
 	{"nodes", "{\"pools\":[]}", "no pools\n"},
 	{"caches", "{\"pools\":[{\"name\":\"p\",\"caches\":[]}]}",
-	 "pool p\nno caches\n"},
+         "pool p\nno caches\n"},
 	{"clients", "{\"pools\":[{\"name\":\"p\",\"clients\":[]}]}",
-	 "pool p\nno clients\n"},
+         "pool p\nno clients\n"},
 	{"slabs", "{\"pools\":[{\"name\":\"p\",\"total\":0,\"slabs\":[]}]}",
-	 "pool p\nno slabs\n"},
+         "pool p\nno slabs\n"},
 	{"audit", "{\"agree\":true,\"pools\":[]}", "no pools\nall agree\n"},
-	{"nodes", "{\"pools\":[{\"name\":\"p\",\"page_bytes\":4096,"
-		  "\"nodes\":[]}]}",
-	 "pool p  pages of 4.0 KiB\nno nodes\n"},
+	{"nodes",
+         "{\"pools\":[{\"name\":\"p\",\"page_bytes\":4096,"
+         "\"nodes\":[]}]}",
+         "pool p  pages of 4.0 KiB\nno nodes\n"},
 };
 
 Test(ctl_render, empty_lists_say_so)
@@ -181,7 +182,7 @@ Test(ctl_render, empty_lists_say_so)
 		json = json_loads(empty[i][1], 0, NULL);
 		cr_assert(json);
 		text = text_of(ctl_render_verb(empty[i][0]), json, &plain,
-			       fault);
+		               fault);
 		cr_assert(text, "%s: %s", empty[i][0], fault);
 		cr_assert_str_eq(text, empty[i][2]);
 		free(text);
@@ -195,11 +196,11 @@ static const char *const bad[][3] = {
 	{"nodes", "{\"pools\":7}", "\"pools\" is no array"},
 	{"clients", "{\"pools\":[7]}", "pools[0]: no object"},
 	{"clients", "{\"pools\":[{\"name\":1,\"clients\":[]}]}",
-	 "pools[0]: \"name\" is no string"},
+         "pools[0]: \"name\" is no string"},
 	{"clients", "{\"pools\":[{\"name\":\"p\",\"clients\":[{}]}]}",
-	 "pools[0].clients[0]: no \"bytes\" (integer)"},
+         "pools[0].clients[0]: no \"bytes\" (integer)"},
 	{"slabs", "{\"pools\":[{\"name\":\"p\",\"total\":1.5,\"slabs\":[]}]}",
-	 "pools[0]: \"total\" is no integer"},
+         "pools[0]: \"total\" is no integer"},
 	{"audit", "{\"agree\":1,\"pools\":[]}", "\"agree\" is no boolean"},
 };
 
@@ -213,8 +214,7 @@ Test(ctl_render, a_fault_names_its_place)
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		json = json_loads(bad[i][1], 0, NULL);
 		cr_assert(json);
-		text = text_of(ctl_render_verb(bad[i][0]), json, &plain,
-			       fault);
+		text = text_of(ctl_render_verb(bad[i][0]), json, &plain, fault);
 		cr_assert_null(text);
 		cr_assert_str_eq(fault, bad[i][2]);
 		json_decref(json);
@@ -246,11 +246,15 @@ static void spoil(struct spoil *s, json_t *at)
 	json_t *wrong = json_pack("{s:n}", "x");
 	json_t *whole = json_is_object(at) ? json_copy(at) : NULL, *item;
 	const char *key;
+	void *it;
 	size_t i;
 
-	json_array_foreach(at, i, item)
-		spoil(s, item);
-	json_object_foreach(whole, key, item) {
+	for (i = 0; i < json_array_size(at); i++)
+		spoil(s, json_array_get(at, i));
+	for (it = json_object_iter(whole); it;
+	     it = json_object_iter_next(whole, it)) {
+		key = json_object_iter_key(it);
+		item = json_object_iter_value(it);
 		spoil(s, item);
 		json_object_set(at, key, wrong);
 		see(s, key);
@@ -274,8 +278,8 @@ Test(ctl_render, every_field_missing_or_wrong_is_survived)
 
 			spoil(&s, json);
 			cr_expect_gt(s.n_faults, 2 * s.n_fine,
-				     "%s: %u faults, %u fine", v->name,
-				     s.n_faults, s.n_fine);
+			             "%s: %u faults, %u fine", v->name,
+			             s.n_faults, s.n_fine);
 			json_decref(json);
 		}
 	}
@@ -291,7 +295,7 @@ static void check_width(const char *page, unsigned width, const char *what)
 		cr_assert(end);
 		snprintf(line, sizeof(line), "%.*s", (int)(end - page), page);
 		cr_expect_leq(ctl_text_columns(line), width, "%s at %u: %s",
-			      what, width, line);
+		              what, width, line);
 	}
 }
 

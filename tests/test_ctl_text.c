@@ -37,7 +37,7 @@ Test(ctl_text, bytes)
 
 	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
 		cr_expect_str_eq(ctl_text_bytes(buf, sizes[i].bytes),
-				 sizes[i].text);
+		                 sizes[i].text);
 }
 
 Test(ctl_text, age)
@@ -82,12 +82,12 @@ Test(ctl_text, escape)
 	size_t i;
 
 	for (i = 0; i < sizeof(escapes) / sizeof(escapes[0]); i++) {
-		cr_expect_str_eq(ctl_text_escape(&utf8, buf, sizeof(buf),
-						 escapes[i][0]),
-				 escapes[i][1]);
+		cr_expect_str_eq(
+			ctl_text_escape(&utf8, buf, sizeof(buf), escapes[i][0]),
+			escapes[i][1]);
 		cr_expect_str_eq(ctl_text_escape(&ascii, buf, sizeof(buf),
-						 escapes[i][0]),
-				 escapes[i][2]);
+		                                 escapes[i][0]),
+		                 escapes[i][2]);
 	}
 	/* An escape that no longer fits is left out whole. */
 	cr_expect_str_eq(ctl_text_escape(&utf8, buf, 5, "ab\033"), "ab");
