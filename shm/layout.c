@@ -19,9 +19,10 @@ static uint64_t place(uint64_t *end, uint64_t bytes)
 
 static bool counts_fit(const struct layout_geometry *geo)
 {
-	uint64_t page_units = UINT64_C(1) << (geo->page_shift - UNIT_SHIFT);
+	uint64_t page_units;
 	if (geo->page_shift < PAGE_SHIFT_MIN || geo->page_shift > PAGE_SHIFT_MAX)
 		return false;
+	page_units = UINT64_C(1) << (geo->page_shift - UNIT_SHIFT);
 	if (geo->n_nodes == 0 || geo->n_nodes > NODES_MAX)
 		return false;
 	if (geo->n_cpus == 0 || geo->n_cpus > CPUS_MAX)
