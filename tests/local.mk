@@ -48,6 +48,7 @@ tap_programs =
 
 tap_scripts =
 
+include $(srcdir)/tests/units.mk
 include $(srcdir)/tests/replay/local.mk
 include $(srcdir)/tests/proc/local.mk
 tap_scripts += tests/check_layers.sh
