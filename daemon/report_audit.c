@@ -19,7 +19,9 @@ static const char *cache_name(const struct pool *pool,
 	const struct layout_cache *row;
 	uint32_t cache = fault->unit;
 	if (!of_cache(fault))
-		cache = WORD_CACHE(pool->view.words[fault->unit]);
+		cache = WORD_CACHE(fault->clause == AUDIT_UNIT_TWICE
+		                           ? fault->want
+		                           : pool->view.words[fault->unit]);
 	row = view_cache(&pool->view, cache);
 	return row != NULL ? row->name : "none";
 }
@@ -79,7 +81,7 @@ static json_t *fault_doc(const struct pool *pool,
 	char numbers[128];
 	char text[448];
 	char more[48] = "";
-	uint64_t off = of_cache(fault) ? 0 : (uint64_t)fault->unit << UNIT_SHIFT;
+	uint64_t unit = of_cache(fault) ? 0 : fault->unit;
 	put_numbers(pool, fault, numbers, sizeof(numbers));
 	if (n_more > 0)
 		snprintf(more, sizeof(more), "; %llu more faults in this pool",
@@ -89,7 +91,7 @@ static json_t *fault_doc(const struct pool *pool,
 	         numbers, more);
 	return json_pack("{s:s, s:I, s:o}", "clause",
 	                 audit_clause_name(fault->clause), "slab",
-	                 report_count(off), "detail", report_text(text));
+	                 report_count(unit << UNIT_SHIFT), "detail", report_text(text));
 }
 
 /* The last fault that is kept says how many were not. */

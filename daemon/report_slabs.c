@@ -123,13 +123,15 @@ static bool wanted(const struct filter *filter, uint32_t cache,
 static int list_slabs(json_t *list, const struct pool *pool,
                       const struct filter *filter, uint64_t *total)
 {
+	const struct layout_cache *rows = pool->view.caches;
 	uint32_t cache = 0;
 	struct census_slab slab;
 	uint32_t unit = 0;
+	*total = 0;
 	if (filter->cache != NULL)
 		cache = cachetab_find(pool, filter->cache);
-	for (*total = 0; census_next(pool, unit, &slab);
-	     unit = slab.head + (1u << pool->view.caches[slab.cache - 1].order)) {
+	for (; census_next(pool, unit, &slab);
+	     unit = slab.head + (1u << rows[slab.cache - 1].order)) {
 		if (!wanted(filter, cache, &slab) ||
 		    ++*total > filter->limit)
 			continue;
