@@ -2,3 +2,6 @@
 # Unit tests of shm/, of the client's depot and of the daemon's books.
 unit_tests += tests/test_layout
 tests_test_layout_SOURCES = tests/test_layout.c tests/dice.h
+unit_tests += tests/test_tags
+tests_test_tags_SOURCES = tests/test_tags.c tests/tags_reference.c \
+	tests/tags_reference.h tests/dice.h
