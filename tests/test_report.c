@@ -264,6 +264,24 @@ Test(report, clients_hold_what_carries_their_id)
 	server.peers = NULL;
 }
 
+Test(report, clients_count_for_themselves)
+{
+	static const char *const keys[] = {
+	        "refills",    "refilled",   "flushes",       "flushed",
+	        "depot_gets", "depot_puts", "remote_allocs", "remote_frees",
+	        "rings",      "waits",      "failures",      "refused",
+	};
+	uint32_t id = join("worker");
+	char path[64];
+	for (uint32_t i = 0; i < STATS_WORDS; i++)
+		view_count(&first->view, id, (enum stats_word)i, 100 + i);
+	get("/clients");
+	for (unsigned i = 0; i < 12; i++) {
+		snprintf(path, sizeof(path), "pools/0/clients/0/%s", keys[i]);
+		cr_expect_eq(num(path), 100 + i, "%s", keys[i]);
+	}
+}
+
 Test(report, clients_die_and_go)
 {
 	uint32_t a = join("worker");
