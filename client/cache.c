@@ -8,6 +8,9 @@
 #include "client/magazine.h"
 #include "client/pool.h"
 
+_Static_assert(SLABD_CACHE_STRICT == CACHE_STRICT, "flags of the layout");
+_Static_assert(SLABD_NAME_MAX + 1 == NAME_BYTES, "names of the layout");
+
 static int check_name(const char *name)
 {
 	if (name == NULL || name[0] == '\0')
@@ -26,7 +29,7 @@ static int ask(struct slabd_pool *pool, const char *name, size_t size,
 	                             .size = size,
 	                             .align = align,
 	                             .flags = flags};
-	struct thread *self = thread_self();
+	struct thread *self = process_self();
 	struct seat *seat = self != NULL ? thread_seat(self, pool) : NULL;
 	struct wire_reply reply;
 	int r;
@@ -69,7 +72,7 @@ static void fill_in(struct cache *cache, struct slabd_pool *pool, uint32_t id)
 	cache->row = &view->caches[id - 1];
 	cache->id = id;
 	cache->strict = pool->strict ||
-	                (cache->row->flags & SLABD_CACHE_STRICT) != 0;
+	                (cache->row->flags & CACHE_STRICT) != 0;
 	cache->cap_max = cap_of(pool, cache->row->stride);
 }
 
@@ -135,7 +138,7 @@ int slabd_cache_close(slabd_cache *head)
 	process_lock();
 	last = --cache->refs == 0;
 	if (last) {
-		for (struct thread *t = thread_first(); t != NULL; t = t->next)
+		for (struct thread *t = process_first_thread(); t != NULL; t = t->next)
 			magazine_drop(t, cache, false);
 		magazine_drain_depots(cache);
 		cache->pool->caches[cache->id - 1] = NULL;

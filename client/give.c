@@ -69,7 +69,7 @@ void *slabd_alloc_node(slabd_cache *head, int node)
 {
 	struct cache *cache = (struct cache *)head;
 	struct slabd_pool *pool = cache->pool;
-	struct thread *self = pool_alive(pool) ? thread_self() : NULL;
+	struct thread *self = pool_alive(pool) ? process_self() : NULL;
 	struct seat *seat = self != NULL ? thread_seat(self, pool) : NULL;
 	int ix = view_node_index(&pool->view, node);
 	void *object;

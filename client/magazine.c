@@ -238,7 +238,7 @@ void *slabd_alloc_slow_(slabd_cache *head)
 {
 	struct cache *cache = (struct cache *)head;
 	struct slabd_pool *pool = cache->pool;
-	struct thread *self = pool_alive(pool) ? thread_self() : NULL;
+	struct thread *self = pool_alive(pool) ? process_self() : NULL;
 	struct seat *seat = self != NULL ? thread_seat(self, pool) : NULL;
 	struct slabd_mag_ *mag;
 	if (seat == NULL)
@@ -311,7 +311,7 @@ void slabd_free_slow_(slabd_cache *head, void *object)
 	struct seat *seat;
 	if (object == NULL)
 		return;
-	self = word != 0 && pool_alive(pool) ? thread_self() : NULL;
+	self = word != 0 && pool_alive(pool) ? process_self() : NULL;
 	seat = self != NULL ? thread_seat(self, pool) : NULL;
 	if (seat == NULL) {
 		view_count(&pool->view, pool->user.id, STAT_REFUSED, 1);

@@ -14,7 +14,7 @@
 
 #define THREAD_BYTES (UINT64_C(2) << 20)
 #define PROCESS_BYTES (UINT64_C(256) << 20)
-#define WAIT_MS 200u
+#define WAIT_MS 1000u
 #define BACKING_THP_KIND 2u /* numa/backing.h, BACKING_THP */
 
 bool pool_alive(const struct slabd_pool *pool)
@@ -279,7 +279,7 @@ void pool_drain(struct slabd_pool *pool)
 static void leave_all(struct slabd_pool *pool)
 {
 	process_lock();
-	for (struct thread *t = thread_first(); t != NULL; t = t->next)
+	for (struct thread *t = process_first_thread(); t != NULL; t = t->next)
 		thread_leave(t, pool);
 	process_unlock();
 	pool_drain(pool);

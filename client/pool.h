@@ -107,13 +107,13 @@ void process_drop_slot(uint32_t slot);
 struct cache *process_cache_of(uint32_t slot);
 
 /* The calling thread, made at its first miss; NULL with errno ENOMEM. */
-struct thread *thread_self(void);
+struct thread *process_self(void);
 
 /* The thread's seat in a pool, made where missing; NULL with errno. */
 struct seat *thread_seat(struct thread *self, struct slabd_pool *pool);
 
 /* The first of all threads. Under the lock. */
-struct thread *thread_first(void);
+struct thread *process_first_thread(void);
 
 /* Sets the node that the thread counts as on; flushes when it moved. */
 void thread_settle(struct thread *self, struct seat *seat);

@@ -124,7 +124,7 @@ static void enlist(struct thread *self)
 	threads = self;
 }
 
-struct thread *thread_self(void)
+struct thread *process_self(void)
 {
 	if (self_ != NULL && self_->generation == generation)
 		return self_;
@@ -138,7 +138,7 @@ struct thread *thread_self(void)
 	return self_;
 }
 
-struct thread *thread_first(void)
+struct thread *process_first_thread(void)
 {
 	return threads;
 }

@@ -57,7 +57,7 @@ struct slabd_options {
 	size_t thread_bytes;  /* cap on a thread's magazines; 0: 2 MiB */
 	size_t process_bytes; /* cap on the depot; 0: 256 MiB. Never more than
 	                         a quarter of what the pool has */
-	unsigned wait_ms;     /* longest wait for growth; 0: 200 ms */
+	unsigned wait_ms;     /* longest wait for growth; 0: 1 s */
 	unsigned spare[5];    /* zero */
 };
 

@@ -99,7 +99,7 @@ int slabd_thread_node(slabd_pool *pool, int node)
 	if (ix < 0)
 		return error_set(EINVAL, "pool %s has no node %d",
 		                 pool->view.head->name, node);
-	self = thread_self();
+	self = process_self();
 	seat = self != NULL ? thread_seat(self, pool) : NULL;
 	if (seat == NULL)
 		return error_set(ENOMEM, "no memory for a thread's magazines");
@@ -114,7 +114,7 @@ int slabd_flush(slabd_pool *pool)
 	struct seat *seat;
 	if (!pool_alive(pool))
 		return -1;
-	self = thread_self();
+	self = process_self();
 	seat = self != NULL ? thread_seat(self, pool) : NULL;
 	if (seat == NULL)
 		return error_set(ENOMEM, "no memory for a thread's magazines");

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "client/slabclient.h"
 #include "daemon/log.h"
 
 uint32_t cachetab_find(const struct pool *pool, const char *name)
@@ -20,8 +19,8 @@ static int check_name(const char *name, char *text, size_t n)
 {
 	size_t len = strnlen(name, NAME_BYTES);
 	if (len == 0 || len == NAME_BYTES) {
-		snprintf(text, n, "a cache's name has 1 to %d bytes",
-		         SLABD_NAME_MAX);
+		snprintf(text, n, "a cache's name has 1 to %u bytes",
+		         NAME_BYTES - 1);
 		return -EINVAL;
 	}
 	for (size_t i = 0; i < len; i++) {
@@ -37,7 +36,7 @@ static int fit(const struct pool *pool, uint64_t size, uint64_t align,
                uint32_t flags, struct layout_cache *row, char *text, size_t n)
 {
 	uint32_t shift = pool->view.geo.page_shift;
-	if ((flags & ~SLABD_CACHE_STRICT) != 0) {
+	if ((flags & ~CACHE_STRICT) != 0) {
 		snprintf(text, n, "unknown cache flags 0x%x", flags);
 		return -EINVAL;
 	}

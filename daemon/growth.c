@@ -12,7 +12,7 @@
 #include "shm/slab.h"
 
 #define CARVE_BYTES_MAX (UINT64_C(8) << 20) /* at one time for one list */
-#define GROW_BYTES_MAX (UINT64_C(64) << 20) /* faulted in at one time */
+#define GROW_BYTES_MAX (UINT64_C(16) << 20) /* faulted in at one time */
 #define LOW_SLABS_MAX 16u
 
 void growth_announce(struct pool *pool)

@@ -29,20 +29,22 @@ const char *server_drop_name(enum drop drop)
 	return drop_names[drop];
 }
 
-void server_count_drop(struct server *server, enum drop drop, int32_t pid,
-                       const char *text)
-{
-	server->dropped[drop]++;
-	log_warn("dropped the connection of pid %d (%s): %s", pid,
-	         drop_names[drop], text);
-}
-
 static void start_timer(struct event *timer, int ms)
 {
 	struct timeval tv = {.tv_sec = ms / 1000,
 	                     .tv_usec = ms % 1000 * 1000};
 	if (!evtimer_pending(timer, NULL))
 		evtimer_add(timer, &tv);
+}
+
+void server_count_drop(struct server *server, enum drop drop, int32_t pid,
+                       const char *text)
+{
+	server->dropped[drop]++;
+	log_warn("dropped the connection of pid %d (%s): %s", pid,
+	         drop_names[drop], text);
+	/* A flood of them is summed up a second later. */
+	start_timer(server->log_sums, 1000);
 }
 
 /* ---- pools -------------------------------------------------------------- */

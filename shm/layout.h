@@ -72,13 +72,15 @@ struct layout_cache {
 	uint32_t n_objs;       /* (C) objects a slab */
 	uint64_t magic;        /* (C) ceil(2^64 / stride), see slab_index */
 	uint32_t order;        /* (C) slab = UNIT_BYTES << order */
-	uint32_t flags;        /* (C) SLABD_CACHE_* */
+	uint32_t flags;        /* (C) CACHE_* */
 	/* 0 -> 1 (slabd, cache create), never back. put by the pool's cache
 	 * create, paired with get in view_cache: the fields above are whole. A
 	 * kill of slabd before the store leaves an unused row. */
 	uint32_t state;    /* (A) */
 	uint32_t spare[7]; /* (X) */
 };
+
+#define CACHE_STRICT 1u /* local node or NULL */
 
 /* What slabd says of one cache on one node: low mark and refusal. 8 bytes. */
 struct layout_mark {

@@ -50,6 +50,7 @@ tap_scripts =
 
 include $(srcdir)/tests/units.mk
 include $(srcdir)/tests/replay/local.mk
+include $(srcdir)/tests/guest/local.mk
 include $(srcdir)/tests/proc/local.mk
 tap_scripts += tests/check_layers.sh
 tap_scripts += tests/check_sizes.sh
