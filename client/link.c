@@ -2,6 +2,7 @@
 #include "client/link.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,6 +14,18 @@
 #include "shm/atom.h"
 
 #define LIMIT_SECONDS 5
+
+int link_hold(void)
+{
+	int before;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+	return before;
+}
+
+void link_let_go(int before)
+{
+	pthread_setcancelstate(before, NULL);
+}
 
 static int fail(int err, const char *path, const char *what)
 {
@@ -183,14 +196,17 @@ int link_call(struct link *link, struct wire_head *msg, size_t bytes,
               struct wire_reply *reply)
 {
 	int r;
+	int held;
 	if (atom_peek(&link->gone))
 		return -ENOTCONN;
 	msg->bytes = (uint32_t)bytes;
 	msg->seq = ++link->seq;
+	held = link_hold();
 	if (send(link->sock, msg, bytes, MSG_NOSIGNAL) < 0)
 		r = read_errno(-1);
 	else
 		r = await_reply(link->sock, msg->seq, reply);
+	link_let_go(held);
 	if (r == -ENOTCONN)
 		atom_poke(&link->gone, 1u);
 	return r;
@@ -200,10 +216,12 @@ void link_ring(struct link *link)
 {
 	struct wire_head head = {.type = WIRE_RING, .bytes = sizeof(head)};
 	int saved = errno;
+	int held = link_hold();
 	if (send(link->events, &head, sizeof(head),
 	         MSG_NOSIGNAL | MSG_DONTWAIT) < 0 &&
 	    errno != EAGAIN)
 		atom_poke(&link->gone, 1u);
+	link_let_go(held);
 	errno = saved;
 }
 
@@ -211,11 +229,13 @@ bool link_poll(struct link *link)
 {
 	struct wire_head head;
 	ssize_t got;
+	int held = link_hold();
 	while ((got = recv(link->events, &head, sizeof(head), MSG_DONTWAIT)) > 0)
 		if ((size_t)got == sizeof(head) && head.type == WIRE_TRIM)
 			atom_add(&link->trims, 1u);
 	if (got == 0 || (errno != EAGAIN && errno != EINTR))
 		atom_poke(&link->gone, 1u);
+	link_let_go(held);
 	return atom_peek(&link->gone) == 0;
 }
 

@@ -30,6 +30,11 @@ struct link_welcome {
 	int data[NODES_MAX];
 };
 
+/* No call of this library is a cancellation point: a thread cancelled in the
+ * middle would keep locks and objects. hold gives what let_go puts back. */
+int link_hold(void);
+void link_let_go(int before);
+
 /* Connects and says hello. 0, or -errno with the thread's error line set. */
 int link_open(struct link *link, const char *path, const char *pool,
               struct link_welcome *welcome);

@@ -232,20 +232,11 @@ static int open_link(struct slabd_pool *pool, const char *name,
 	return link_open(&pool->link, path, name, welcome);
 }
 
-slabd_pool *slabd_open(const char *name, const struct slabd_options *options)
+static slabd_pool *open_pool(const char *name, const struct slabd_options *o)
 {
-	static const struct slabd_options defaults;
-	const struct slabd_options *o = options ? options : &defaults;
 	struct link_welcome welcome;
 	struct slabd_pool *pool;
 	int r = process_start();
-	if (name == NULL)
-		name = "default";
-	if (strlen(name) > SLABD_NAME_MAX)
-		return error_set(ENAMETOOLONG, "pool name over %d bytes",
-		                 SLABD_NAME_MAX), NULL;
-	if (check_options(o) < 0)
-		return NULL;
 	pool = r == 0 ? calloc(1, sizeof(*pool)) : NULL;
 	if (pool == NULL)
 		return error_set(ENOMEM, "no memory for a pool"), NULL;
@@ -263,6 +254,25 @@ slabd_pool *slabd_open(const char *name, const struct slabd_options *options)
 	free(pool);
 	errno = -r;
 	return NULL;
+}
+
+slabd_pool *slabd_open(const char *name, const struct slabd_options *options)
+{
+	static const struct slabd_options defaults;
+	const struct slabd_options *o = options ? options : &defaults;
+	slabd_pool *pool;
+	int held;
+	if (name == NULL)
+		name = "default";
+	if (strlen(name) > SLABD_NAME_MAX)
+		return error_set(ENAMETOOLONG, "pool name over %d bytes",
+		                 SLABD_NAME_MAX), NULL;
+	if (check_options(o) < 0)
+		return NULL;
+	held = link_hold();
+	pool = open_pool(name, o);
+	link_let_go(held);
+	return pool;
 }
 
 /* ---- close -------------------------------------------------------------- */
@@ -295,8 +305,10 @@ static void forget_caches(struct slabd_pool *pool)
 
 int slabd_close(slabd_pool *pool)
 {
+	int held;
 	if (pool == NULL)
 		return error_set(EINVAL, "slabd_close of no pool");
+	held = link_hold();
 	if (atom_peek(pool->alive) != 0) {
 		if (pool->has_helper)
 			helper_stop(pool);
@@ -307,6 +319,7 @@ int slabd_close(slabd_pool *pool)
 	link_close(&pool->link);
 	unmap_all(pool);
 	free(pool);
+	link_let_go(held);
 	return 0;
 }
 

@@ -13,7 +13,8 @@
  *
  * Functions that return int give 0, or -1 with errno. Functions that return a
  * pointer give NULL with errno. Any thread may call anything unless said
- * otherwise. Nothing here prints, exits or installs a handler.
+ * otherwise. Nothing here prints, exits or installs a handler, and nothing is
+ * a point where a thread can be cancelled.
  *
  * After fork the child is no client: alloc, free, give and take fail there
  * with ENOTCONN, reading objects works, and slabd_open makes it a client of
