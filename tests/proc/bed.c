@@ -34,6 +34,9 @@ static long read_hugepages(void)
 }
 
 static void make(struct bed *bed, const char *format, va_list args)
+        __attribute__((format(printf, 2, 0)));
+
+static void make(struct bed *bed, const char *format, va_list args)
 {
 	FILE *file;
 	memset(bed, 0, sizeof(*bed));

@@ -27,6 +27,9 @@ static struct counts {
 static unsigned limit;
 
 static void put_line(const char *head, const char *tail, const char *format,
+                     va_list args) __attribute__((format(printf, 3, 0)));
+
+static void put_line(const char *head, const char *tail, const char *format,
                      va_list args)
 {
 	char text[1024];
