@@ -19,7 +19,10 @@ bool census_next(const struct pool *pool, uint32_t unit,
 		uint64_t word = view->words[unit];
 		const struct layout_cache *row;
 		struct partial list;
-		if (word == 0 || WORD_BACK(word) != 0)
+		if (view_cache(view, WORD_CACHE(word)) == NULL ||
+		    WORD_BACK(word) != 0 ||
+		    WORD_HOME(word) >= view->geo.n_nodes ||
+		    WORD_LIST(word) >= view->geo.n_nodes)
 			continue;
 		row = &view->caches[WORD_CACHE(word) - 1];
 		list = partial_of(view, WORD_CACHE(word), WORD_LIST(word));
@@ -88,8 +91,10 @@ static void check_counts(struct pool *pool, struct audit *audit)
 	uint32_t unit = 0;
 	if (seen == NULL)
 		return;
+	/* Words out of shape are the audit's to report, not ours to follow. */
 	for (; census_next(pool, unit, &slab); unit = slab.head + 1)
-		seen[(slab.cache - 1) * n_nodes + slab.home]++;
+		if (slab.cache <= pool->n_caches && slab.home < n_nodes)
+			seen[(slab.cache - 1) * n_nodes + slab.home]++;
 	for (uint64_t i = 0; i < n; i++) {
 		if (seen[i] == pool->slabs[i])
 			continue;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 
 #define LOCAL_DISTANCE 10
 #define FAR_DISTANCE 20
@@ -85,6 +86,23 @@ static void keep_sorted(struct loader *load, hwloc_obj_t obj)
 	load->kept[i] = obj;
 }
 
+/* A kernel that sets memory up as it is first used tells of a node only what
+ * it has set up so far. Where the one node is the machine, the machine's total
+ * is the truth. */
+static void whole_machine(struct loader *load)
+{
+	struct topo_node *node = &load->out->node[0];
+	struct sysinfo info;
+	uint64_t bytes;
+	if (hwloc_bitmap_weight(hwloc_topology_get_complete_nodeset(load->hw)) !=
+	            1 ||
+	    sysinfo(&info) < 0)
+		return;
+	bytes = (uint64_t)info.totalram * info.mem_unit;
+	if (bytes > node->bytes)
+		node->bytes = bytes;
+}
+
 static int keep_nodes(struct loader *load)
 {
 	struct topo *out = load->out;
@@ -107,6 +125,8 @@ static int keep_nodes(struct loader *load)
 		if (node->bytes == 0)
 			node->bytes = SYNTHETIC_BYTES;
 	}
+	if (out->n_nodes == 1 && !out->simulated)
+		whole_machine(load);
 	return 0;
 }
 

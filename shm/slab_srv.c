@@ -71,22 +71,30 @@ static void relist(const struct view *view, uint32_t head, uint64_t word,
 	swept->bits++;
 }
 
+/* Sweeps the slab at head, if one starts there. Returns its units, or 1. */
+static uint32_t sweep_at(const struct view *view, uint32_t head, uint32_t id,
+                         struct slab_swept *swept)
+{
+	uint64_t word = atom_peek(&view->words[head]);
+	const struct layout_cache *row = view_cache(view, WORD_CACHE(word));
+	if (row == NULL || WORD_BACK(word) != 0)
+		return 1;
+	swept->objects += tags_sweep_srv(slab_tags(view, head), row->n_objs,
+	                                 (uint16_t)id);
+	atom_fence();
+	relist(view, head, word, row, swept);
+	swept->leases += lease_break_srv(&view->leases[head], id);
+	return 1u << row->order;
+}
+
 void slab_sweep_srv(const struct view *view, uint32_t id,
                     struct slab_swept *swept)
 {
-	uint32_t step;
-	for (uint32_t head = 0; head < view->geo.n_units; head += step) {
-		uint64_t word = atom_peek(&view->words[head]);
-		const struct layout_cache *row =
-		        view_cache(view, WORD_CACHE(word));
-		step = 1;
-		if (row == NULL || WORD_BACK(word) != 0)
-			continue;
-		step = 1u << row->order;
-		swept->objects += tags_sweep_srv(slab_tags(view, head),
-		                                 row->n_objs, (uint16_t)id);
-		atom_fence();
-		relist(view, head, word, row, swept);
-		swept->leases += lease_break_srv(&view->leases[head], id);
+	uint32_t shift = view->geo.page_shift - UNIT_SHIFT;
+	for (uint32_t node = 0; node < view->geo.n_nodes; node++) {
+		const struct layout_node *row = &view->nodes[node];
+		uint64_t end = row->first_unit + (row->ready_pages << shift);
+		for (uint64_t unit = row->first_unit; unit < end;)
+			unit += sweep_at(view, (uint32_t)unit, id, swept);
 	}
 }
