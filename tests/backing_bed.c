@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "numa/huge.h"
+
 int __real_memfd_create(const char *name, unsigned flags);
 int __wrap_memfd_create(const char *name, unsigned flags);
 int __real_madvise(void *at, size_t bytes, int advice);
@@ -27,6 +29,7 @@ struct backing backing;
 uint64_t file_bytes[TOPO_NODES_MAX];
 uint64_t start_bytes[TOPO_NODES_MAX];
 char root[40];
+uint64_t lent_pages;
 struct fault memfd_fault;
 struct fault mbind_fault;
 struct fault populate_fault;
@@ -39,7 +42,9 @@ static bool fails(struct fault *fault)
 {
 	bool now;
 	pthread_mutex_lock(&counting);
-	now = fault->nth > 0 && --fault->nth == 0;
+	now = fault->nth == 1;
+	if (fault->nth > 0 && !(now && fault->for_good))
+		fault->nth--;
 	pthread_mutex_unlock(&counting);
 	if (now)
 		errno = fault->error;
@@ -126,9 +131,14 @@ void setup(void)
 	    "always within_size advise [never] deny force\n");
 }
 
+/* Also after a failure: hugepages would stay reserved. */
 void teardown(void)
 {
 	char command[80];
+	uint64_t gone;
+	backing_close(&backing);
+	if (lent_pages > 0)
+		huge_release(NULL, HUGE_ANY_NODE, 21, lent_pages, &gone);
 	snprintf(command, sizeof(command), "rm -rf %s", root);
 	cr_assert_eq(system(command), 0);
 }

@@ -19,7 +19,9 @@
 struct fault {
 	int nth;
 	int error;
+	bool for_good; /* and so does every call after it */
 };
+extern uint64_t lent_pages; /* real ones that teardown gives back */
 extern struct fault memfd_fault;
 extern struct fault mbind_fault;
 extern struct fault populate_fault;
