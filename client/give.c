@@ -3,9 +3,7 @@
 #include <errno.h>
 
 #include "client/error.h"
-#include "client/magazine.h"
 #include "client/pool.h"
-#include "client/shortage.h"
 #include "shm/atom.h"
 #include "shm/tags.h"
 
@@ -35,21 +33,40 @@ void *slabd_pointer(slabd_pool *pool, slabd_handle handle)
 	return pool->user.data + handle;
 }
 
+static int no_receiver(const slabd_pool *pool, unsigned client_id)
+{
+	return error_set(ESRCH, "pool %s has no client %u",
+	                 pool->view.head->name, client_id);
+}
+
+/*
+ * A receiver may die between our look and our store. If it died long enough
+ * ago for both sweeps to be over, the second look sees it, and the object is
+ * taken back; if it is dying right now, the second sweep, half a second after
+ * the death, finds the tag. So no fence is needed between store and look.
+ */
 int slabd_give(slabd_pool *pool, void *object, unsigned client_id)
 {
 	uint16_t own = (uint16_t)pool->user.id;
-	struct slab_place place;
+	uint16_t other = (uint16_t)client_id;
 	uint64_t off = (uint64_t)((char *)object - pool->user.data);
+	struct slab_place place;
+	uint64_t word;
 	if (!pool_alive(pool) || locate(pool, off, &place) < 0)
 		return -1;
-	if (!view_client_live(&pool->view, client_id))
-		return error_set(ESRCH, "pool %s has no client %u",
-		                 pool->view.head->name, client_id);
-	if (tags_give_own(place.tag, own, (uint16_t)client_id))
-		return 0;
-	view_count(&pool->view, own, STAT_REFUSED, 1);
-	return error_set(EPERM, "object 0x%llx is not this client's to give",
-	                 (unsigned long long)off);
+	word = view_client_word(&pool->view, client_id);
+	if (word == 0)
+		return no_receiver(pool, client_id);
+	if (!tags_give_own(place.tag, own, other)) {
+		view_count(&pool->view, own, STAT_REFUSED, 1);
+		return error_set(EPERM,
+		                 "object 0x%llx is not this client's to give",
+		                 (unsigned long long)off);
+	}
+	if (view_client_word(&pool->view, client_id) != word &&
+	    tags_ungive_own(place.tag, own, other))
+		return no_receiver(pool, client_id);
+	return 0;
 }
 
 void *slabd_take(slabd_pool *pool, slabd_handle handle)
@@ -63,50 +80,4 @@ void *slabd_take(slabd_pool *pool, slabd_handle handle)
 	error_set(EPERM, "object 0x%llx was not given to this client",
 	          (unsigned long long)handle);
 	return NULL;
-}
-
-void *slabd_alloc_node(slabd_cache *head, int node)
-{
-	struct cache *cache = (struct cache *)head;
-	struct slabd_pool *pool = cache->pool;
-	struct thread *self = pool_alive(pool) ? process_self() : NULL;
-	struct seat *seat = self != NULL ? thread_seat(self, pool) : NULL;
-	int ix = view_node_index(&pool->view, node);
-	void *object;
-	if (seat == NULL)
-		return NULL;
-	if (ix < 0)
-		return error_set(EINVAL, "pool %s has no node %d",
-		                 pool->view.head->name, node), NULL;
-	thread_settle(self, seat);
-	if ((uint32_t)ix == seat->node && magazine_of(self, cache)->n > 0)
-		return slabd_alloc(head);
-	object = magazine_take_one(cache, (uint32_t)ix);
-	return object != NULL ? object : shortage_alloc_on(cache, (uint32_t)ix);
-}
-
-size_t slabd_alloc_bulk(slabd_cache *cache, size_t n, void **out)
-{
-	size_t got = 0;
-	while (got < n) {
-		struct slabd_mag_ *mag = slabd_mag_of_(cache);
-		size_t run = mag->n < n - got ? mag->n : n - got;
-		for (size_t i = 0; i < run; i++)
-			out[got + i] = mag->obj[mag->n - 1 - i];
-		mag->n -= (uint32_t)run;
-		got += run;
-		if (got == n)
-			break;
-		out[got] = slabd_alloc_slow_(cache);
-		if (out[got] == NULL)
-			break;
-		got++;
-	}
-	return got;
-}
-
-void slabd_free_bulk(slabd_cache *cache, size_t n, void *const *objects)
-{
-	for (size_t i = 0; i < n; i++)
-		slabd_free(cache, objects[i]);
 }

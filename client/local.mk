@@ -6,6 +6,7 @@ libclient_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden -include client/export.h
 
 libclient_la_SOURCES =
 libclient_la_SOURCES += client/export.h
+libclient_la_SOURCES += client/alloc.c
 libclient_la_SOURCES += client/cache.c
 libclient_la_SOURCES += client/depot.c client/depot.h
 libclient_la_SOURCES += client/error.c client/error.h

@@ -33,24 +33,6 @@ static void fill_in(struct pool *pool, uint32_t id, int32_t pid, uint32_t uid,
 		atom_poke(&pool->view.stats[id * STATS_WORDS + i], UINT64_C(0));
 }
 
-int ident_take(struct pool *pool, int32_t pid, uint32_t uid, const char *comm)
-{
-	uint32_t id = pool->last_id;
-	if (pool->n_clients >= pool->config->max_clients)
-		return -EAGAIN;
-	for (uint32_t i = 1; i < CLIENT_IDS; i++) {
-		id = id % (CLIENT_IDS - 1) + 1;
-		if (state_of(pool, id) != CLIENT_FREE)
-			continue;
-		fill_in(pool, id, pid, uid, comm);
-		ident_set(pool, id, ident_epoch(pool, id) + 1, CLIENT_LIVE);
-		pool->last_id = id;
-		pool->n_clients++;
-		return (int)id;
-	}
-	return -EAGAIN;
-}
-
 static void sweep(struct pool *pool, uint32_t id)
 {
 	struct slab_swept swept = {0};
@@ -64,6 +46,26 @@ static void sweep(struct pool *pool, uint32_t id)
 	pool->counts.mended_bits += swept.bits;
 	pool->counts.last_sweep_ms = (double)(b.tv_sec - a.tv_sec) * 1e3 +
 	                             (double)(b.tv_nsec - a.tv_nsec) / 1e6;
+}
+
+int ident_take(struct pool *pool, int32_t pid, uint32_t uid, const char *comm)
+{
+	uint32_t id = pool->last_id;
+	if (pool->n_clients >= pool->config->max_clients)
+		return -EAGAIN;
+	for (uint32_t i = 1; i < CLIENT_IDS; i++) {
+		id = id % (CLIENT_IDS - 1) + 1;
+		if (state_of(pool, id) != CLIENT_FREE)
+			continue;
+		if (ident_epoch(pool, id) > 0)
+			sweep(pool, id);
+		fill_in(pool, id, pid, uid, comm);
+		ident_set(pool, id, ident_epoch(pool, id) + 1, CLIENT_LIVE);
+		pool->last_id = id;
+		pool->n_clients++;
+		return (int)id;
+	}
+	return -EAGAIN;
 }
 
 void ident_bury(struct pool *pool, uint32_t id)

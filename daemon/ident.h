@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Client ids: FREE -> LIVE -> DEAD -> FREE. An id is swept when its process
- * is dead, and once more before it is FREE again: another client may have
- * been giving it an object while it died. The next id is always the one that
- * has been unused for longest.
+ * is dead, half a second later before it is FREE again, and a last time before
+ * it is LIVE again: another client may have been giving it an object while it
+ * died. The next id is always the one that has been unused for longest.
  */
 #ifndef DAEMON_IDENT_H
 #define DAEMON_IDENT_H

@@ -29,6 +29,11 @@ bool tags_give_own(uint16_t *tag, uint16_t own, uint16_t other)
 	return true;
 }
 
+bool tags_ungive_own(uint16_t *tag, uint16_t own, uint16_t other)
+{
+	return atom_cas(tag, &other, own);
+}
+
 void tags_tally_srv(const uint16_t *tags, uint32_t n, uint32_t stride,
                     struct tags_tally *tally)
 {

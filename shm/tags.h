@@ -5,8 +5,9 @@
  *
  *   who \ on        0 (free)                  own id           another's
  *   lease holder    0 -> own id (claim)       -                never writes
- *   any owner       never writes              own -> 0 (free)  never writes
- *                                             own -> other (give)
+ *   any owner       never writes              own -> 0 (free)  dead -> own
+ *                                             own -> other     (ungive, cas)
+ *                                             (give)
  *   slabd           -> 0xffff at carve        -                dead -> 0 (sweep)
  *
  * So a word of four tags that are all 0 has one possible writer, the lease
@@ -53,6 +54,10 @@ bool tags_free_own(uint16_t *tag, uint16_t own);
 
 /* own -> other. False, and nothing changed, when the tag is not own. */
 bool tags_give_own(uint16_t *tag, uint16_t own, uint16_t other);
+
+/* other -> own: takes a gift back whose receiver died meanwhile. False when
+ * the sweep was there first: the object is free, or somebody else's by now. */
+bool tags_ungive_own(uint16_t *tag, uint16_t own, uint16_t other);
 
 /* What each owner holds, by tag. */
 struct tags_tally {

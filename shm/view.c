@@ -33,12 +33,19 @@ const struct layout_cache *view_cache(const struct view *view, uint32_t cache)
 	return &view->caches[cache - 1];
 }
 
+uint64_t view_client_word(const struct view *view, uint32_t id)
+{
+	uint64_t word;
+	if (id == 0 || id >= CLIENT_IDS)
+		return 0;
+	/* pairs: ident_set; an id is live only once it was swept. */
+	word = atom_get(&view->clients[id].word);
+	return (word & 0xff) == CLIENT_LIVE ? word : 0;
+}
+
 bool view_client_live(const struct view *view, uint32_t id)
 {
-	if (id == 0 || id >= CLIENT_IDS)
-		return false;
-	/* pairs: ident_set; an id is live only once it was swept. */
-	return (atom_get(&view->clients[id].word) & 0xff) == CLIENT_LIVE;
+	return view_client_word(view, id) != 0;
 }
 
 uint32_t view_cpu_node(const struct view *view, uint32_t cpu)

@@ -51,6 +51,10 @@ const struct layout_cache *view_cache(const struct view *view, uint32_t cache);
 /* Whether an id is a live client's right now. */
 bool view_client_live(const struct view *view, uint32_t id);
 
+/* State and epoch of a live client's id; 0 when it is nobody's. Two equal
+ * words, and it was the same client all the while. */
+uint64_t view_client_word(const struct view *view, uint32_t id);
+
 /* The node index of a CPU; 0 for a CPU the pool does not know. */
 uint32_t view_cpu_node(const struct view *view, uint32_t cpu);
 
