@@ -110,7 +110,9 @@ static void bury(struct peer *peer)
 	drop_event(&peer->on_death);
 	close_fd(&peer->pidfd);
 	start_timer(peer, SECOND_SWEEP_MS);
-	/* It may have raised a want and died before it rang. */
+	/* What was refused so far may be to be had now; and it may have raised
+	 * a want and died before it rang. */
+	growth_retry(pool);
 	server_serve_pool(peer->server, pool);
 }
 
