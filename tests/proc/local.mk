@@ -12,3 +12,6 @@ tests_proc_give_LDADD = $(proc_libs)
 tap_programs += tests/proc_fork
 tests_proc_fork_SOURCES = tests/proc_fork.c $(proc_harness)
 tests_proc_fork_LDADD = $(proc_libs)
+tap_programs += tests/proc_exhaust
+tests_proc_exhaust_SOURCES = tests/proc_exhaust.c $(proc_harness)
+tests_proc_exhaust_LDADD = $(proc_libs)
