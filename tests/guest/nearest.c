@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * nearest MIB: from each CPU in turn, fills a pool of MIB a node to the end.
+ * The objects must come node after node, the nearest first.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/guest/bed.h"
+
+#define OBJECT_BYTES 32768u
+#define PER_MIB ((1u << 20) / OBJECT_BYTES)
+#define OBJECTS_MAX 16384
+
+static void *objects[OBJECTS_MAX];
+
+static size_t take_all(slabd_cache *cache)
+{
+	size_t n = 0;
+	while (n < OBJECTS_MAX && (objects[n] = slabd_alloc(cache)) != NULL)
+		n++;
+	return errno == ENOMEM ? n : 0;
+}
+
+static uint64_t remote_allocs(slabd_pool *pool)
+{
+	struct slabd_stats stats = {0};
+	slabd_get_stats(pool, &stats);
+	return stats.remote_allocs;
+}
+
+static void from_cpu(slabd_pool *pool, slabd_cache *cache, int cpu, size_t all)
+{
+	int nearest[BED_NODES];
+	uint64_t remote = remote_allocs(pool);
+	size_t n, astray = 0;
+	bed_pin(cpu);
+	bed_nearest(bed_node_here(), nearest);
+	n = take_all(cache);
+	for (size_t i = 0; i < n; i++)
+		astray += bed_node_of(objects[i], OBJECT_BYTES) !=
+		          nearest[i / all % BED_NODES];
+	remote = remote_allocs(pool) - remote;
+	bed_ok(n == all * BED_NODES, "CPU %d: %zu objects, %zu expected", cpu,
+	       n, all * BED_NODES);
+	bed_ok(astray == 0, "CPU %d: nodes %d %d %d %d in turn, %zu astray",
+	       cpu, nearest[0], nearest[1], nearest[2], nearest[3], astray);
+	bed_ok(remote == all * (BED_NODES - 1),
+	       "CPU %d: %llu of them are counted as remote", cpu,
+	       (unsigned long long)remote);
+	slabd_free_bulk(cache, n, objects);
+	slabd_flush(pool);
+}
+
+/* A strict cache stays at home, and gets what the other left empty. */
+static void strictly(slabd_pool *pool, int cpu, size_t all)
+{
+	slabd_cache *cache =
+		bed_cache(pool, "strict", OBJECT_BYTES, SLABD_CACHE_STRICT);
+	uint64_t remote = remote_allocs(pool);
+	size_t n, astray = 0;
+	bed_pin(cpu);
+	n = take_all(cache);
+	for (size_t i = 0; i < n; i++)
+		astray += bed_node_of(objects[i], OBJECT_BYTES) !=
+		          bed_node_here();
+	bed_ok(n == all, "strict: %zu objects, %zu expected", n, all);
+	bed_ok(astray == 0 && remote_allocs(pool) == remote,
+	       "strict: %zu from other nodes", astray);
+	slabd_free_bulk(cache, n, objects);
+}
+
+int main(int argc, char **argv)
+{
+	size_t all = argc > 1 ? strtoul(argv[1], NULL, 10) * PER_MIB : 0;
+	slabd_pool *pool = bed_open();
+	slabd_cache *cache = bed_cache(pool, "nearest", OBJECT_BYTES, 0);
+	if (!bed_ok(all > 0 && all * BED_NODES < OBJECTS_MAX, "a size given"))
+		return bed_status();
+	for (int cpu = 0; cpu < BED_NODES; cpu++)
+		from_cpu(pool, cache, cpu, all);
+	strictly(pool, 2, all);
+	bed_ok(slabd_close(pool) == 0, "close");
+	return bed_status();
+}

@@ -1,0 +1,9 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# A node that has nothing left: the nearest by distance comes next.
+. ./lib.sh
+start_slabd '[pool default]\nmax = 16M\nstart = 16M'
+program nearest 16
+audit "all freed"
+stop_slabd
+finish

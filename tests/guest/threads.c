@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Threads on each node get objects of that node; a thread that moves notices
+ * at its next miss; what another node's thread frees goes home.
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/guest/bed.h"
+
+#define OBJECT_BYTES 256u
+#define PRIME 6000
+#define EACH 2000
+#define ROUND 1000
+#define ROUNDS 50
+
+static slabd_pool *pool;
+static slabd_cache *cache;
+
+static uint64_t remote_allocs(void)
+{
+	struct slabd_stats stats = {0};
+	slabd_get_stats(pool, &stats);
+	return stats.remote_allocs;
+}
+
+static uint64_t remote_frees(void)
+{
+	struct slabd_stats stats = {0};
+	slabd_get_stats(pool, &stats);
+	return stats.remote_frees;
+}
+
+/* Before a node has slabs of the cache its threads may be given another's. */
+static void prime(void)
+{
+	static void *objects[PRIME];
+	for (int node = 0; node < BED_NODES; node++) {
+		size_t n = 0;
+		while (n < PRIME &&
+		       (objects[n] = slabd_alloc_node(cache, node)) != NULL)
+			n++;
+		bed_ok(n == PRIME, "node %d has slabs", node);
+		slabd_free_bulk(cache, n, objects);
+		slabd_flush(pool);
+	}
+}
+
+/* How many objects do not lie on node. */
+static size_t count_astray(void **objects, size_t n, int node)
+{
+	size_t astray = 0;
+	for (size_t i = 0; i < n; i++)
+		astray += objects[i] == NULL ||
+		          bed_node_of(objects[i], OBJECT_BYTES) != node;
+	return astray;
+}
+
+/* ---- pinned ------------------------------------------------------------- */
+
+struct worker {
+	pthread_t thread;
+	int cpu;
+	int node;
+	size_t astray;
+	void *objects[EACH];
+};
+static struct worker workers[BED_NODES];
+static pthread_barrier_t all_hold;
+
+static void *work(void *arg)
+{
+	struct worker *worker = arg;
+	bed_pin(worker->cpu);
+	worker->node = bed_node_here();
+	for (size_t i = 0; i < EACH; i++)
+		worker->objects[i] = slabd_alloc(cache);
+	worker->astray = count_astray(worker->objects, EACH, worker->node);
+	pthread_barrier_wait(&all_hold);
+	slabd_free_bulk(cache, EACH, worker->objects);
+	return NULL;
+}
+
+static void pinned(void)
+{
+	pthread_barrier_init(&all_hold, NULL, BED_NODES);
+	for (int i = 0; i < BED_NODES; i++) {
+		workers[i].cpu = i;
+		pthread_create(&workers[i].thread, NULL, work, &workers[i]);
+	}
+	for (int i = 0; i < BED_NODES; i++) {
+		pthread_join(workers[i].thread, NULL);
+		bed_ok(workers[i].node == i && workers[i].astray == 0,
+		       "a thread on CPU %d, node %d: %zu objects elsewhere", i,
+		       workers[i].node, workers[i].astray);
+	}
+	bed_ok(remote_allocs() == 0, "%llu remote allocations",
+	       (unsigned long long)remote_allocs());
+}
+
+/* ---- moved -------------------------------------------------------------- */
+
+/* Takes from node 0, moves to node 2 and goes on: what its magazine holds is
+ * node 0's still, and not one more. */
+static void *move(void *arg)
+{
+	static void *objects[EACH];
+	size_t first = 10, old = 0;
+	(void)arg;
+	bed_pin(0);
+	for (size_t i = 0; i < first; i++)
+		objects[i] = slabd_alloc(cache);
+	bed_ok(count_astray(objects, first, 0) == 0, "on node 0 at first");
+	bed_pin(2);
+	for (size_t i = first; i < EACH; i++)
+		objects[i] = slabd_alloc(cache);
+	while (first + old < EACH &&
+	       bed_node_of(objects[first + old], OBJECT_BYTES) == 0)
+		old++;
+	bed_ok(old <= SLABD_MAGAZINE_MAX,
+	       "moved to node 2: %zu from node 0, a magazine's at most", old);
+	bed_ok(count_astray(objects + first + old, EACH - first - old, 2) == 0,
+	       "and then node 2's alone");
+	slabd_free_bulk(cache, EACH, objects);
+	return NULL;
+}
+
+static void moved(void)
+{
+	pthread_t thread;
+	pthread_create(&thread, NULL, move, NULL);
+	pthread_join(thread, NULL);
+	bed_ok(remote_allocs() == 0, "none of them a remote allocation");
+}
+
+/* ---- home again --------------------------------------------------------- */
+
+static void *handed[ROUND];
+static pthread_barrier_t handed_over;
+
+/* Frees, on node 2, what node 0's thread took. */
+static void *consume(void *arg)
+{
+	(void)arg;
+	bed_pin(2);
+	for (int round = 0; round < ROUNDS; round++) {
+		pthread_barrier_wait(&handed_over);
+		for (size_t i = 0; i < ROUND; i++)
+			slabd_free(cache, handed[i]);
+		pthread_barrier_wait(&handed_over);
+	}
+	slabd_flush(pool);
+	return NULL;
+}
+
+/* One line: slabs, free objects and lent slabs of the cache, node by node. */
+static void read_nodes(char *line, int bytes)
+{
+	FILE *pipe = popen("slabctl --json caches | jq -c '.pools[0].caches[]"
+	                   " | select(.name == \"threads\") | [.nodes[]"
+	                   " | [.slabs, .free, .lent]]'",
+	                   "r");
+	if (pipe == NULL || fgets(line, bytes, pipe) == NULL)
+		line[0] = 0;
+	line[strcspn(line, "\n")] = 0;
+	if (pipe != NULL)
+		pclose(pipe);
+}
+
+static void home_again(void)
+{
+	char before[200], after[200];
+	uint64_t frees = remote_frees();
+	size_t astray = 0;
+	pthread_t thread;
+	slabd_flush(pool);
+	read_nodes(before, sizeof(before));
+	pthread_barrier_init(&handed_over, NULL, 2);
+	pthread_create(&thread, NULL, consume, NULL);
+	bed_pin(0);
+	for (int round = 0; round < ROUNDS; round++) {
+		for (size_t i = 0; i < ROUND; i++)
+			handed[i] = slabd_alloc(cache);
+		astray += count_astray(handed, ROUND, 0);
+		pthread_barrier_wait(&handed_over);
+		pthread_barrier_wait(&handed_over);
+	}
+	pthread_join(thread, NULL);
+	slabd_flush(pool);
+	read_nodes(after, sizeof(after));
+	bed_ok(astray == 0, "%d rounds to node 2: node 0 never lacks its own",
+	       ROUNDS);
+	bed_ok(remote_frees() - frees == ROUND * ROUNDS, "%llu remote frees",
+	       (unsigned long long)(remote_frees() - frees));
+	bed_ok(before[0] == '[' && strcmp(before, after) == 0,
+	       "no node drifts: %s, was %s", after, before);
+}
+
+int main(void)
+{
+	pool = bed_open();
+	cache = bed_cache(pool, "threads", OBJECT_BYTES, 0);
+	prime();
+	pinned();
+	moved();
+	home_again();
+	bed_ok(slabd_close(pool) == 0, "close");
+	return bed_status();
+}
