@@ -194,7 +194,7 @@ Test(tags, tally)
 /* ---- a claim beside frees ----------------------------------------------- */
 
 #define LANES 515u
-#define ROUNDS 1500u
+#define ROUNDS 500u
 #define CLAIMER 1u
 #define FREER 2u
 
@@ -205,6 +205,8 @@ struct duel {
 	uint32_t order[LANES]; /* the freer's lanes */
 	uint32_t n;
 	uint32_t refused;
+	uint32_t claiming; /* the claimer is at it */
+	uint32_t freed;    /* the freer has done its part */
 	bool over;
 };
 
@@ -215,9 +217,15 @@ static void *freer(void *arg)
 		pthread_barrier_wait(&d->gate);
 		if (d->over)
 			return NULL;
-		for (uint32_t i = 0; i < d->n; i++)
+		while (atom_peek(&d->claiming) == 0)
+			;
+		for (uint32_t i = 0; i < d->n; i++) {
 			d->refused += !tags_free_own(&d->tags[d->order[i]],
 			                             FREER);
+			for (uint32_t k = d->order[i] % 32; k > 0; k--)
+				(void)atom_peek(&d->claiming);
+		}
+		atom_set(&d->freed, 1u);
 		pthread_barrier_wait(&d->gate);
 	}
 }
@@ -226,6 +234,7 @@ static void *freer(void *arg)
 static void deal(struct duel *d)
 {
 	d->n = 0;
+	atom_poke(&d->freed, 0u);
 	for (uint32_t i = 0; i < LANES; i++) {
 		uint32_t at;
 		if (dice_below(&d->dice, 4) == 0)
@@ -243,7 +252,9 @@ static void claim_all(struct duel *d)
 	uint32_t out[64];
 	uint32_t got = 0;
 	bool seen[LANES] = {false};
+	atom_poke(&d->claiming, 1u);
 	while (got < d->n) {
+		uint32_t last = atom_clear(&d->freed, 0u);
 		uint32_t n = tags_claim_own(d->tags, LANES, CLAIMER,
 		                            1 + dice_below(&d->dice, 64), out);
 		for (uint32_t i = 0; i < n; i++) {
@@ -252,8 +263,10 @@ static void claim_all(struct duel *d)
 			seen[out[i]] = true;
 		}
 		got += n;
+		cr_assert(n > 0 || last == 0, "a freed lane is owned again");
 	}
 	cr_assert_eq(got, d->n);
+	atom_poke(&d->claiming, 0u);
 }
 
 Test(stress, claim_leaves_others_lanes_alone, .timeout = 60)
