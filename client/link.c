@@ -135,7 +135,8 @@ static int say_hello(struct link *link, const char *pool,
 	int r;
 	strncpy(hello.pool, pool, sizeof(hello.pool) - 1);
 	if (send(link->sock, &hello, sizeof(hello), MSG_NOSIGNAL) < 0)
-		return fail(errno == EAGAIN ? ETIMEDOUT : errno, pool, "hello");
+		return fail(-read_errno(-1), pool,
+		            "slabd did not take the hello");
 	r = receive(link->sock, msg, fds, &n);
 	if (r == -ENOTCONN || r == -ETIMEDOUT)
 		fail(-r, pool, "slabd did not answer the hello");

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "client/error.h"
@@ -41,10 +42,25 @@ static void default_socket(char *path, size_t bytes)
 
 /* ---- mappings ----------------------------------------------------------- */
 
-static void *map_file(int fd, uint64_t bytes, int prot)
+/* 0 if the file has what was promised: beyond its end lies SIGBUS. */
+static int check_size(int fd, uint64_t bytes)
 {
-	void *at = mmap(NULL, bytes, prot, MAP_SHARED, fd, 0);
-	return at == MAP_FAILED ? NULL : at;
+	struct stat st;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	return st.st_size > 0 && (uint64_t)st.st_size >= bytes ? 0 : -EPROTO;
+}
+
+static int map_file(int fd, uint64_t bytes, int prot, void **at)
+{
+	int r = check_size(fd, bytes);
+	if (r < 0)
+		return r;
+	*at = mmap(NULL, bytes, prot, MAP_SHARED, fd, 0);
+	if (*at != MAP_FAILED)
+		return 0;
+	*at = NULL;
+	return -errno;
 }
 
 /* Address space for the data: where slabd says if it is free there, else
@@ -77,6 +93,8 @@ static int map_node(struct slabd_pool *pool, uint32_t node, int fd)
 	uint64_t bytes = row->n_units << UNIT_SHIFT;
 	if (row->first_unit + row->n_units > pool->view.geo.n_units)
 		return -EPROTO;
+	if (check_size(fd, bytes) < 0)
+		return -EPROTO;
 	if (mmap(at, bytes, PROT_READ | PROT_WRITE,
 	         MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd, 0) == MAP_FAILED)
 		return -errno;
@@ -102,22 +120,22 @@ static int map_data(struct slabd_pool *pool, const int *fds)
 static int map_all(struct slabd_pool *pool, const struct link_welcome *welcome)
 {
 	struct layout_geometry geo;
-	void *shared;
+	void *shared = NULL;
 	int r;
 	pool->control_bytes = welcome->msg.control_bytes;
 	pool->shared_bytes = welcome->msg.shared_bytes;
-	pool->control =
-	        map_file(welcome->control, pool->control_bytes, PROT_READ);
-	if (pool->control == NULL)
-		return -errno;
+	r = map_file(welcome->control, pool->control_bytes, PROT_READ,
+	             &pool->control);
+	if (r < 0)
+		return r;
 	r = layout_check(pool->control, pool->control_bytes,
 	                 pool->shared_bytes, &geo);
 	if (r < 0)
 		return r;
-	shared = map_file(welcome->shared, pool->shared_bytes,
-	                  PROT_READ | PROT_WRITE);
-	if (shared == NULL)
-		return -errno;
+	r = map_file(welcome->shared, pool->shared_bytes,
+	             PROT_READ | PROT_WRITE, &shared);
+	if (r < 0)
+		return r;
 	view_init(&pool->view, &geo, pool->control, shared);
 	pool->user.view = &pool->view;
 	pool->user.id = welcome->msg.id;

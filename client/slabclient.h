@@ -87,8 +87,10 @@ struct slabd_stats {
  * Errors: ENOENT no such pool or no slabd at the socket, ECONNREFUSED slabd is
  * not running, EACCES the pool's access list leaves this user out, EPROTO
  * another ABI version or no slabd at the other end (slabd_last_error has both
- * versions), EAGAIN the pool has all the clients it may have, ENAMETOOLONG,
- * EINVAL options, ENOMEM, EMFILE, ETIMEDOUT. Blocks up to five seconds.
+ * versions), EAGAIN the pool has all the clients it may have, ENOTCONN slabd
+ * closed the connection (it is stopping, or too many are at its door),
+ * ENAMETOOLONG, EINVAL options, ENOMEM, EMFILE, ETIMEDOUT. Blocks up to five
+ * seconds.
  */
 slabd_pool *slabd_open(const char *pool, const struct slabd_options *options);
 
