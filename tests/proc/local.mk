@@ -15,3 +15,6 @@ tests_proc_fork_LDADD = $(proc_libs)
 tap_programs += tests/proc_exhaust
 tests_proc_exhaust_SOURCES = tests/proc_exhaust.c $(proc_harness)
 tests_proc_exhaust_LDADD = $(proc_libs)
+tap_programs += tests/proc_gone
+tests_proc_gone_SOURCES = tests/proc_gone.c $(proc_harness)
+tests_proc_gone_LDADD = $(proc_libs)

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: MIT */
+/* slabd stopped, killed, not there, or somebody else in its place. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "shm/wire.h"
+#include "tests/proc/harness.h"
+
+#define SMALL "[pool default]\npage = 4k\nstart = 2M\nmax = 64M\n"
+#define SIZE 1024
+#define WAIT_MS 100
+
+static struct bed bed;
+static void *all[1 << 16];
+
+static void fails(bool failed, int err, const char *what)
+{
+	int was = errno;
+	if (!tap_ok(failed && was == err && slabd_last_error()[0] != '\0',
+	            "%s: %s", what, strerror(err)))
+		tap_note("%s, errno %s, \"%s\"", failed ? "failed" : "did not",
+		         strerror(was), slabd_last_error());
+}
+
+static slabd_pool *open_pool(unsigned flags)
+{
+	struct slabd_options options = bed_options(&bed, flags);
+	slabd_pool *pool;
+	options.wait_ms = WAIT_MS;
+	pool = slabd_open(NULL, &options);
+	if (pool == NULL)
+		tap_bail("slabd_open: %s", slabd_last_error());
+	return pool;
+}
+
+/* ---- stopped ------------------------------------------------------------ */
+
+/* Takes all that is there; the first failure waits, the others do not. */
+static size_t use_up(slabd_cache *cache, const char *how)
+{
+	size_t n = 0;
+	double since;
+	double first;
+	do {
+		since = now_ms();
+		all[n] = slabd_alloc(cache);
+	} while (all[n] != NULL && ++n < sizeof(all) / sizeof(all[0]));
+	first = now_ms() - since;
+	fails(true, ENOMEM, how);
+	tap_ok(n > 0, "what is there is still given out");
+	tap_ok(first < WAIT_MS + 400, "and then an error in time");
+	tap_note("%zu objects, then %.1f ms: %s", n, first, slabd_last_error());
+	since = now_ms();
+	for (unsigned i = 0; i < 20; i++)
+		if (slabd_alloc(cache) != NULL)
+			tap_bail("an object out of nothing");
+	tap_ok(now_ms() - since < WAIT_MS, "20 more wait no more");
+	return n;
+}
+
+static void stopped(int fd, void *arg)
+{
+	slabd_pool *pool = open_pool(0);
+	slabd_cache *cache = bed_cache(pool, "one", SIZE);
+	size_t n;
+	double until;
+	(void)arg;
+	say(fd, 1);
+	hear(fd);
+	n = use_up(cache, "slabd stopped: nothing grows");
+	say(fd, 1);
+	hear(fd);
+	until = now_ms() + 2000;
+	while ((all[n] = slabd_alloc(cache)) == NULL && now_ms() < until)
+		sleep_ms(1);
+	tap_ok(all[n] != NULL, "slabd goes on: so does growth");
+	tap_note("after %.1f ms", now_ms() - until + 2000);
+	n++;
+	tap_ok(slabd_cache_create(pool, "two", SIZE, 0, 0) != NULL,
+	       "and a new cache can be had");
+	slabd_free_bulk(cache, n, all);
+	tap_is(slabd_close(pool), 0, "slabd_close");
+}
+
+static void test_stopped(void)
+{
+	struct child child;
+	bed_open(&bed, SMALL);
+	child_start(&child, stopped, NULL);
+	hear(child.fd);
+	bed_signal(&bed, SIGSTOP);
+	say(child.fd, 1);
+	hear(child.fd);
+	bed_signal(&bed, SIGCONT);
+	say(child.fd, 1);
+	child_end(&child, "slabd stopped and gone on");
+	bed_audit(&bed, "after the stop");
+	bed_close(&bed);
+}
+
+/* ---- killed ------------------------------------------------------------- */
+
+static void killed(int fd, void *arg)
+{
+	bool helper = *(bool *)arg;
+	slabd_pool *pool = open_pool(helper ? 0 : SLABD_NO_HELPER);
+	slabd_cache *cache = bed_cache(pool, "one", SIZE);
+	struct pollfd at = {.fd = slabd_descriptor(pool), .events = POLLIN};
+	void *object = slabd_alloc(cache);
+	size_t n;
+	memset(object, 0x77, SIZE);
+	say(fd, 1);
+	hear(fd);
+	tap_is(poll(&at, 1, 2000), 1, "slabd killed: the descriptor says so");
+	fails(slabd_poll(pool) < 0, ENOTCONN, "slabd_poll");
+	fails(slabd_descriptor(pool) < 0, ENOTCONN, "slabd_descriptor");
+	fails(slabd_cache_create(pool, "two", SIZE, 0, 0) == NULL, ENOTCONN,
+	      "slabd_cache_create");
+	n = use_up(cache, "nothing grows");
+	tap_is(((char *)object)[SIZE - 1], 0x77, "objects stay readable");
+	slabd_free_bulk(cache, n, all);
+	tap_is(slabd_flush(pool), 0, "slabd_flush works");
+	tap_is((long long)slabd_alloc_bulk(cache, n, all), (long long)n,
+	       "and what came home can be allocated again");
+	tap_is(slabd_give(pool, object, slabd_client_id(pool)), 0,
+	       "slabd_give works");
+	tap_is(slabd_cache_close(cache), 0, "slabd_cache_close works");
+	tap_is(slabd_close(pool), 0, "slabd_close works");
+}
+
+static void test_killed(bool helper)
+{
+	struct child child;
+	bed_open(&bed, SMALL);
+	child_start(&child, killed, &helper);
+	hear(child.fd);
+	bed_signal(&bed, SIGKILL);
+	bed_wait(&bed, 2000);
+	say(child.fd, 1);
+	child_end(&child, helper ? "slabd killed" : "slabd killed, no helper");
+	bed_remove(&bed);
+}
+
+/* ---- not there ---------------------------------------------------------- */
+
+static void opens(int fd, void *arg)
+{
+	struct slabd_options options = bed_options(&bed, 0);
+	(void)fd;
+	(void)arg;
+	fails(slabd_open(NULL, &options) == NULL, ECONNREFUSED,
+	      "a socket that slabd left");
+	tap_ok(strstr(slabd_last_error(), bed.socket) != NULL &&
+	               strstr(slabd_last_error(), "SLABD_SOCKET") != NULL,
+	       "which is named, with what to look at");
+	options.socket = "/nonexistent/slabd.sock";
+	fails(slabd_open(NULL, &options) == NULL, ENOENT, "no socket");
+	options.socket = "/a-path-that-is-longer-than-the-address-of-a-Unix-"
+	                 "socket-can-be-which-is-a-hundred-and-eight-bytes-"
+	                 "with-the-end/slabd.sock";
+	fails(slabd_open(NULL, &options) == NULL, ENAMETOOLONG, "a long path");
+	options.socket = bed.config;
+	fails(slabd_open(NULL, &options) == NULL, ECONNREFUSED,
+	      "a file that is no socket");
+}
+
+static void opens_wrong(int fd, void *arg)
+{
+	struct slabd_options options = bed_options(&bed, 0);
+	(void)fd;
+	(void)arg;
+	fails(slabd_open("nobody", &options) == NULL, ENOENT, "a wrong pool");
+	tap_ok(strstr(slabd_last_error(), "nobody") != NULL, "it is named");
+	fails(slabd_open("", &options) == NULL, ENOENT, "a pool without name");
+	fails(slabd_open("sixty-four-bytes-are-one-more-than-the-name-of-a-pool-"
+	                 "may-have-x", &options) == NULL, ENAMETOOLONG,
+	      "a name too long");
+	options.flags = 1u << 30;
+	fails(slabd_open(NULL, &options) == NULL, EINVAL, "unknown flags");
+	options.flags = 0;
+	options.spare[4] = 1;
+	fails(slabd_open(NULL, &options) == NULL, EINVAL, "spare that is set");
+	fails(slabd_close(NULL) < 0, EINVAL, "slabd_close of nothing");
+}
+
+static void run(void (*what)(int fd, void *arg), const char *name)
+{
+	struct child child;
+	child_start(&child, what, NULL);
+	child_end(&child, name);
+}
+
+/* ---- trim without a helper ---------------------------------------------- */
+
+/* Its depot holds what the other needs, and nobody but it can serve a trim. */
+static void trims(int fd, void *arg)
+{
+	slabd_pool *pool = open_pool(SLABD_NO_HELPER);
+	slabd_cache *cache = bed_cache(pool, "one", SIZE);
+	struct pollfd at = {.fd = slabd_descriptor(pool), .events = POLLIN};
+	size_t n = slabd_alloc_bulk(cache, 2048, all);
+	long long held;
+	(void)arg;
+	tap_is(slabd_poll(pool), 0, "slabd_poll has nothing to do");
+	slabd_free_bulk(cache, n, all);
+	held = bed_client(&bed, slabd_client_id(pool), "objects");
+	say(fd, 1);
+	tap_is(poll(&at, 1, 5000), 1, "slabd asks for a trim");
+	tap_is(slabd_poll(pool), 0, "slabd_poll serves it");
+	tap_ok(bed_client(&bed, slabd_client_id(pool), "objects") < held,
+	       "and less is held");
+	hear(fd);
+	slabd_close(pool);
+}
+
+static void needs(int fd, void *arg)
+{
+	slabd_pool *pool = open_pool(0);
+	slabd_cache *cache = bed_cache(pool, "one", SIZE);
+	double until = now_ms() + 5000;
+	size_t n = 0;
+	(void)fd;
+	(void)arg;
+	while (n < 1700 && now_ms() < until) {
+		all[n] = slabd_alloc(cache);
+		n += all[n] != NULL;
+	}
+	tap_is((long long)n, 1700, "so that another client gets on");
+	slabd_close(pool);
+}
+
+static void test_trim(void)
+{
+	struct child one;
+	bed_open(&bed, "[pool default]\npage = 4k\nmax = 2M\n");
+	child_start(&one, trims, NULL);
+	hear(one.fd);
+	run(needs, "who needs it ends well");
+	say(one.fd, 1);
+	child_end(&one, "who was asked ends well");
+	run(opens_wrong, "wrong names and options");
+	bed_close(&bed);
+}
+
+/* ---- somebody else ------------------------------------------------------ */
+
+enum garble { CLOSES, SILENT, NOISE, CUT, OTHER_ABI, NO_FDS, EMPTY_FDS, NOISY_FDS,
+              GARBLES };
+
+static const struct {
+	const char *name;
+	int error;
+} garbles[GARBLES] = {
+	{"one who closes at once", ENOTCONN},
+	{"one who never answers", ETIMEDOUT},
+	{"one who answers noise", EPROTO},
+	{"one who cuts the answer", EPROTO},
+	{"another ABI", EPROTO},
+	{"no descriptors", EPROTO},
+	{"descriptors of empty files", EPROTO},
+	{"descriptors of files full of noise", EPROTO},
+};
+
+static int noise_file(enum garble how)
+{
+	int fd = memfd_create("noise", MFD_CLOEXEC);
+	char noise[4096];
+	memset(noise, 0xa5, sizeof(noise));
+	if (fd >= 0 && how == NOISY_FDS &&
+	    write(fd, noise, sizeof(noise)) != sizeof(noise))
+		tap_bail("write: %s", strerror(errno));
+	return fd;
+}
+
+static void send_welcome(int sock, enum garble how)
+{
+	struct wire_welcome msg = {.magic = WIRE_MAGIC,
+	                           .abi = WIRE_ABI + (how == OTHER_ABI),
+	                           .type = WIRE_WELCOME,
+	                           .bytes = sizeof(msg),
+	                           .id = 1,
+	                           .n_nodes = 1,
+	                           .control_bytes = 1 << 20,
+	                           .shared_bytes = 1 << 20};
+	_Alignas(struct cmsghdr) char room[CMSG_SPACE(4 * sizeof(int))] = {0};
+	struct iovec iov = {.iov_base = &msg, .iov_len = sizeof(msg)};
+	struct msghdr hdr = {.msg_iov = &iov, .msg_iovlen = 1};
+	int fds[4];
+	if (how == NOISE)
+		memset(&msg, 0xa5, sizeof(msg));
+	if (how == CUT)
+		iov.iov_len = 40;
+	if (how >= EMPTY_FDS) {
+		struct cmsghdr *c = (struct cmsghdr *)(void *)room;
+		for (unsigned i = 0; i < 4; i++)
+			fds[i] = noise_file(how);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(fds));
+		memcpy(CMSG_DATA(c), fds, sizeof(fds));
+		hdr.msg_control = room;
+		hdr.msg_controllen = sizeof(room);
+	}
+	sendmsg(sock, &hdr, MSG_NOSIGNAL);
+}
+
+static void impostor(int fd, void *arg)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	enum garble how = *(enum garble *)arg;
+	char room[WIRE_BYTES_MAX];
+	int listening = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	int sock;
+	strncpy(at.sun_path, bed.socket, sizeof(at.sun_path) - 1);
+	unlink(bed.socket);
+	if (bind(listening, (void *)&at, sizeof(at)) < 0 ||
+	    listen(listening, 1) < 0)
+		tap_bail("bind: %s", strerror(errno));
+	say(fd, 1);
+	sock = accept(listening, NULL, NULL);
+	if (how != CLOSES)
+		recv(sock, room, sizeof(room), 0);
+	if (how > SILENT)
+		send_welcome(sock, how);
+	if (how != CLOSES)
+		recv(sock, room, sizeof(room), 0);
+	close(sock);
+	hear(fd);
+}
+
+static void opens_impostor(int fd, void *arg)
+{
+	struct slabd_options options = bed_options(&bed, 0);
+	enum garble how = *(enum garble *)arg;
+	double since = now_ms();
+	(void)fd;
+	fails(slabd_open(NULL, &options) == NULL, garbles[how].error,
+	      garbles[how].name);
+	tap_ok(now_ms() - since < 5500, "within the limit");
+	if (how == OTHER_ABI)
+		tap_ok(strstr(slabd_last_error(), "ABI 2") != NULL &&
+		               strstr(slabd_last_error(), "ABI 1") != NULL,
+		       "both versions are named");
+}
+
+static void test_impostors(void)
+{
+	struct child server;
+	struct child client;
+	bed_make(&bed, SMALL);
+	for (enum garble how = CLOSES; how < GARBLES; how++) {
+		child_start(&server, impostor, &how);
+		hear(server.fd);
+		child_start(&client, opens_impostor, &how);
+		child_end(&client, "the client ends well");
+		say(server.fd, 1);
+		child_end(&server, "and the other");
+	}
+	run(opens, "no slabd at all");
+	bed_remove(&bed);
+}
+
+int main(void)
+{
+	tap_start(90);
+	test_stopped();
+	test_killed(true);
+	test_killed(false);
+	test_trim();
+	test_impostors();
+	return tap_end();
+}
