@@ -11,7 +11,7 @@
 #include "numa/room.h"
 
 /* Others may take what we reserved before we fault it in. */
-#define FILL_TRIES 3
+#define STOCK_TRIES 3
 
 const char *stock_page_name(enum backing_kind kind)
 {
@@ -59,7 +59,8 @@ static void say_pages_lack(const struct backing *backing, unsigned ix,
                            struct backing_step *why)
 {
 	const char *size = stock_page_name(why->kind);
-	uint64_t spare = count->spare_pages - claimed;
+	uint64_t spare =
+		count->spare_pages > claimed ? count->spare_pages - claimed : 0;
 	char tail[64] = ", and we may not reserve more";
 	if (denied < 0 && backing->may_reserve)
 		snprintf(tail, sizeof(tail), ", and reserving more failed: %s",
@@ -93,37 +94,40 @@ static void say_no_pool(int error, struct backing_step *why)
 int stock_secure(struct backing *backing, unsigned ix, uint64_t want,
                  uint64_t claimed, struct backing_step *why)
 {
-	struct backing_node *node = &backing->node[ix];
 	unsigned os_node = stock_pool_node(backing, ix);
 	unsigned shift = stock_page_shift(why->kind);
-	struct huge_counts before;
-	struct huge_counts after;
-	uint64_t got = 0;
+	struct huge_counts first = {0};
+	struct huge_counts now;
 	int denied = 0;
-	int r = huge_count(backing->sysfs, os_node, shift, &before);
-	if (stock_out_of_files(r))
-		return r;
-	if (r < 0) {
-		say_no_pool(r, why);
-		return STOCK_E_LACK;
+	for (unsigned tries = 0;; tries++) {
+		uint64_t lack;
+		uint64_t got = 0;
+		int r = huge_count(backing->sysfs, os_node, shift, &now);
+		if (stock_out_of_files(r))
+			return r;
+		if (r < 0) {
+			say_no_pool(r, why);
+			return STOCK_E_LACK;
+		}
+		if (tries == 0)
+			first = now;
+		if (now.spare_pages >= claimed + want)
+			return 0;
+		if (!backing->may_reserve || tries == STOCK_TRIES)
+			break;
+		lack = claimed + want - now.spare_pages;
+		denied = huge_reserve(backing->sysfs, os_node, shift, lack,
+		                      &got);
+		backing->node[ix].reserved_pages += got;
+		if (stock_out_of_files(denied))
+			return denied;
+		/* If all came, somebody may yet have been faster to them. */
+		if (got < lack)
+			tries = STOCK_TRIES - 1;
 	}
-	if (before.spare_pages >= claimed + want)
+	if (now.spare_pages + now.loan_pages >= claimed + want)
 		return 0;
-	claimed = claimed < before.spare_pages ? claimed : before.spare_pages;
-	if (backing->may_reserve)
-		denied =
-			huge_reserve(backing->sysfs, os_node, shift,
-		                     claimed + want - before.spare_pages, &got);
-	node->reserved_pages += got;
-	if (stock_out_of_files(denied))
-		return denied;
-	after = before;
-	r = huge_count(backing->sysfs, os_node, shift, &after);
-	if (r < 0)
-		return r;
-	if (after.spare_pages + after.loan_pages >= claimed + want)
-		return 0;
-	say_pages_lack(backing, ix, &before, want, claimed, denied, why);
+	say_pages_lack(backing, ix, &first, want, claimed, denied, why);
 	return STOCK_E_LACK;
 }
 
@@ -205,7 +209,7 @@ int stock_fill(struct backing *backing, unsigned ix, uint64_t first, uint64_t n,
 	struct datafile file = stock_file(backing, ix);
 	struct base base = {.progress = progress, .arg = arg};
 	int r = 0;
-	for (unsigned tries = 0; tries < FILL_TRIES; tries++) {
+	for (unsigned tries = 0; tries < STOCK_TRIES; tries++) {
 		uint64_t more = 0;
 		r = datafile_fill(&file, first + base.done_pages,
 		                  n - base.done_pages, &more, add_base, &base);
