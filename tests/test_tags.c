@@ -8,6 +8,7 @@
 #include "shm/atom.h"
 #include "shm/layout.h"
 #include "tests/dice.h"
+#include "tests/gate.h"
 #include "tests/tags_reference.h"
 
 #define TAGS_MAX 4096u
@@ -200,7 +201,7 @@ Test(tags, tally)
 
 struct duel {
 	_Alignas(64) uint16_t tags[LANES + TAGS_WORD];
-	pthread_barrier_t gate;
+	struct gate gate;
 	struct dice dice;
 	uint32_t order[LANES]; /* the freer's lanes */
 	uint32_t n;
@@ -214,7 +215,7 @@ static void *freer(void *arg)
 {
 	struct duel *d = arg;
 	for (;;) {
-		pthread_barrier_wait(&d->gate);
+		gate_wait(&d->gate, 2);
 		if (d->over)
 			return NULL;
 		while (atom_peek(&d->claiming) == 0)
@@ -226,7 +227,7 @@ static void *freer(void *arg)
 				(void)atom_peek(&d->claiming);
 		}
 		atom_set(&d->freed, 1u);
-		pthread_barrier_wait(&d->gate);
+		gate_wait(&d->gate, 2);
 	}
 }
 
@@ -276,19 +277,18 @@ Test(stress, claim_leaves_others_lanes_alone, .timeout = 60)
 	d.dice = dice_start("claim_leaves_others_lanes_alone");
 	for (uint32_t i = 0; i < LANES + TAGS_WORD; i++)
 		d.tags[i] = i < LANES ? CLAIMER : TAG_NONE;
-	pthread_barrier_init(&d.gate, NULL, 2);
 	cr_assert_eq(pthread_create(&thread, NULL, freer, &d), 0);
 	for (uint32_t round = 0; round < ROUNDS; round++) {
 		deal(&d);
-		pthread_barrier_wait(&d.gate);
+		gate_wait(&d.gate, 2);
 		claim_all(&d);
-		pthread_barrier_wait(&d.gate);
+		gate_wait(&d.gate, 2);
 		cr_assert_eq(d.refused, 0, "a lane was written over");
 		for (uint32_t i = 0; i < LANES; i++)
 			cr_assert_eq(d.tags[i], CLAIMER, "lane %u", i);
 		cr_assert_eq(d.tags[LANES], TAG_NONE);
 	}
 	d.over = true;
-	pthread_barrier_wait(&d.gate);
+	gate_wait(&d.gate, 2);
 	pthread_join(thread, NULL);
 }

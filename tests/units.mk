@@ -4,4 +4,7 @@ unit_tests += tests/test_layout
 tests_test_layout_SOURCES = tests/test_layout.c tests/dice.h
 unit_tests += tests/test_tags
 tests_test_tags_SOURCES = tests/test_tags.c tests/tags_reference.c \
-	tests/tags_reference.h tests/dice.h
+	tests/tags_reference.h tests/dice.h tests/gate.h
+image = tests/image.c tests/image.h tests/dice.h tests/gate.h
+unit_tests += tests/test_partial
+tests_test_partial_SOURCES = tests/test_partial.c $(image)
