@@ -65,9 +65,7 @@ static uint32_t cap_of(const struct slabd_pool *pool, uint32_t stride)
 static void fill_in(struct cache *cache, struct slabd_pool *pool, uint32_t id)
 {
 	const struct view *view = &pool->view;
-	cache->head.data_ = pool->user.data;
-	cache->head.units_ = view->words;
-	cache->head.n_units_ = view->geo.n_units;
+	cache->head.map_ = process_map();
 	cache->pool = pool;
 	cache->row = &view->caches[id - 1];
 	cache->id = id;

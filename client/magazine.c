@@ -105,7 +105,7 @@ void magazine_drain_depots(struct cache *cache)
 static void set_cap(struct thread *thread, struct cache *cache,
                     struct slabd_mag_ *mag, uint32_t cap)
 {
-	thread->cap_bytes -= (size_t)mag->cap * cache->row->stride;
+	thread->cap_bytes -= mag->cap * cache->row->stride;
 	thread->cap_bytes += (size_t)cap * cache->row->stride;
 	mag->cap = cap;
 }
@@ -118,7 +118,7 @@ void magazine_drop(struct thread *thread, struct cache *cache, bool to_depot)
 	if ((thread->used[cache->slot / 64] & used) == 0)
 		return;
 	for (uint32_t n; mag->n > 0; mag->n -= n) {
-		n = mag->n < DEPOT_HALF ? mag->n : DEPOT_HALF;
+		n = mag->n < DEPOT_HALF ? (uint32_t)mag->n : DEPOT_HALF;
 		if (to_depot)
 			put_away(cache, node, n, mag->obj + mag->n - n);
 		else
@@ -135,7 +135,7 @@ void magazine_drop(struct thread *thread, struct cache *cache, bool to_depot)
 static void magazine_grow(struct thread *self, const struct seat *seat,
                           struct cache *cache, struct slabd_mag_ *mag)
 {
-	uint32_t cap = mag->cap == 0 ? CAP_FIRST : mag->cap * 2;
+	uint32_t cap = mag->cap == 0 ? CAP_FIRST : (uint32_t)mag->cap * 2;
 	size_t more;
 	if (mag->cap == 0) {
 		mag->key = cache->id | seat->node << 16;
@@ -153,7 +153,7 @@ static void magazine_grow(struct thread *self, const struct seat *seat,
 /* Puts the oldest half away, so that the newest stay at hand. */
 static void magazine_halve(struct cache *cache, struct slabd_mag_ *mag)
 {
-	uint32_t half = (mag->n + 1) / 2;
+	uint32_t half = (uint32_t)(mag->n + 1) / 2;
 	put_away(cache, WORD_HOME(mag->key), half, mag->obj);
 	mag->n -= half;
 	memmove(mag->obj, mag->obj + half, mag->n * sizeof(mag->obj[0]));
@@ -188,7 +188,7 @@ static void magazine_age(struct thread *self)
 	cache = process_cache_of(slot);
 	mag = magazine_of(self, cache);
 	if (mag->seen == 0 && mag->cap > CAP_IDLE) {
-		set_cap(self, cache, mag, mag->cap / 2);
+		set_cap(self, cache, mag, (uint32_t)mag->cap / 2);
 		while (mag->n > mag->cap)
 			magazine_halve(cache, mag);
 	}
@@ -210,7 +210,7 @@ static bool refill(struct seat *seat, struct cache *cache,
 		return true;
 	}
 	mag->n = slab_claim_any(&pool->user, cache->id, seat->node,
-	                        (mag->cap + 1) / 2, mag->obj, &ring);
+	                        (uint32_t)(mag->cap + 1) / 2, mag->obj, &ring);
 	if (ring)
 		shortage_tell(pool, cache->id, seat->node);
 	if (mag->n == 0)
@@ -294,8 +294,8 @@ static void free_local(struct thread *self, struct seat *seat,
 static uint64_t word_of(const struct cache *cache, const void *object)
 {
 	const struct view *view = &cache->pool->view;
-	uint64_t unit = (uint64_t)((const char *)object - cache->head.data_) >>
-	                UNIT_SHIFT;
+	uint64_t unit = (uint64_t)((const char *)object -
+	                           cache->pool->user.data) >> UNIT_SHIFT;
 	uint64_t word = unit < view->geo.n_units ? atom_peek(&view->words[unit])
 	                                         : 0;
 	return WORD_CACHE(word) == cache->id ? word : 0;

@@ -103,18 +103,22 @@ static int map_node(struct slabd_pool *pool, uint32_t node, int fd)
 	return 0;
 }
 
-static int map_data(struct slabd_pool *pool, const int *fds)
+static int map_data(struct slabd_pool *pool, const struct link_welcome *welcome)
 {
 	const struct layout_geometry *geo = &pool->view.geo;
+	uint64_t page = UINT64_C(1) << geo->page_shift;
 	int r = 0;
 	pool->data_bytes = geo->n_units << UNIT_SHIFT;
 	pool->user.data = reserve(pool->data_bytes, pool->view.head->data_hint,
-	                          UINT64_C(1) << geo->page_shift);
+	                          page > MAP_ALIGN ? page : MAP_ALIGN);
 	if (pool->user.data == NULL)
 		return -ENOMEM;
 	for (uint32_t node = 0; node < geo->n_nodes && r == 0; node++)
-		r = map_node(pool, node, fds[node]);
-	return r;
+		r = map_node(pool, node, welcome->data[node]);
+	if (r < 0)
+		return r;
+	return process_map_show(pool->user.data, geo->n_units,
+	                        welcome->control, geo->words_off);
 }
 
 static int map_all(struct slabd_pool *pool, const struct link_welcome *welcome)
@@ -140,13 +144,15 @@ static int map_all(struct slabd_pool *pool, const struct link_welcome *welcome)
 	pool->user.view = &pool->view;
 	pool->user.id = welcome->msg.id;
 	pool->user.epoch = welcome->msg.epoch;
-	return map_data(pool, welcome->data);
+	return map_data(pool, welcome);
 }
 
 static void unmap_all(struct slabd_pool *pool)
 {
-	if (pool->user.data != NULL)
+	if (pool->user.data != NULL) {
+		process_map_hide(pool->user.data, pool->view.geo.n_units);
 		munmap(pool->user.data, pool->data_bytes);
+	}
 	if (pool->view.wants != NULL)
 		munmap(pool->view.wants, pool->shared_bytes);
 	if (pool->control != NULL)

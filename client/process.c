@@ -23,6 +23,9 @@ static struct wiped {
 } *wiped;
 static int wiped_error;
 static pthread_once_t wiped_once = PTHREAD_ONCE_INIT;
+/* A word for each 64 KiB of 48 bits of address space. */
+#define MAP_WORDS (UINT64_C(1) << (48 - UNIT_SHIFT))
+static uint64_t *map;
 static struct cache *slots[SLABD_CACHES_MAX];
 static struct thread *threads;
 static uint64_t generation;
@@ -46,6 +49,18 @@ void process_unlock(void)
 	pthread_mutex_unlock(&wiped->lock);
 }
 
+/* Readable zeroes that take no memory until they are shown something else. */
+static int make_map(void)
+{
+	void *at = mmap(NULL, MAP_WORDS * sizeof(*map), PROT_READ,
+	                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (at == MAP_FAILED)
+		return errno;
+	madvise(at, MAP_WORDS * sizeof(*map), MADV_DONTDUMP);
+	map = at;
+	return 0;
+}
+
 static void make_wiped(void)
 {
 	void *page = mmap(NULL, sizeof(*wiped), PROT_READ | PROT_WRITE,
@@ -53,7 +68,8 @@ static void make_wiped(void)
 	if (page == MAP_FAILED ||
 	    madvise(page, sizeof(*wiped), MADV_WIPEONFORK) < 0)
 		wiped_error = errno;
-	else if ((wiped_error = pthread_key_create(&key, thread_exit)) == 0)
+	else if ((wiped_error = make_map()) == 0 &&
+	         (wiped_error = pthread_key_create(&key, thread_exit)) == 0)
 		wiped = page;
 }
 
@@ -72,6 +88,39 @@ int process_start(void)
 	pthread_mutex_unlock(&wiped->start);
 	return 0;
 }
+
+/* ---- the map of unit words ---------------------------------------------- */
+
+const uint64_t *process_map(void)
+{
+	return map;
+}
+
+static void *map_at(const char *data)
+{
+	return &map[(uintptr_t)data >> UNIT_SHIFT];
+}
+
+static size_t map_bytes(uint64_t n_units)
+{
+	return (n_units * sizeof(*map) + 4095) & ~(size_t)4095;
+}
+
+int process_map_show(const char *data, uint64_t n_units, int control_fd,
+                     uint64_t words_off)
+{
+	void *at = mmap(map_at(data), map_bytes(n_units), PROT_READ,
+	                MAP_SHARED | MAP_FIXED, control_fd, (off_t)words_off);
+	return at == MAP_FAILED ? -errno : 0;
+}
+
+void process_map_hide(const char *data, uint64_t n_units)
+{
+	mmap(map_at(data), map_bytes(n_units), PROT_READ,
+	     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+}
+
+/* ---- slots -------------------------------------------------------------- */
 
 int process_take_slot(struct cache *cache)
 {

@@ -191,19 +191,23 @@ const char *slabd_version(void);
 
 /* One thread's magazine of one cache: a stack, the newest object on top. */
 struct slabd_mag_ {
-	uint32_t n;   /* objects here */
-	uint32_t cap; /* objects allowed here */
-	uint32_t key; /* low half of a unit word: cache and home that fit */
-	uint32_t seen;
+	size_t n;      /* objects here */
+	size_t cap;    /* objects allowed here */
+	uint32_t key;  /* low half of a unit word: cache and home that fit */
+	uint32_t seen; /* missed since it was last looked at for idleness */
 	void *obj[SLABD_MAGAZINE_MAX];
-	uint64_t line_[6]; /* an odd count of cache lines: spreads the sets */
+	uint64_t line_[5]; /* an odd count of cache lines: spreads the sets */
 };
 
-/* The public head of a cache. Constant once the cache is open. */
+/*
+ * The public head of a cache. Constant once the cache is open.
+ *
+ * map_ has a word for each 64 KiB of the whole address space: the pool's slab
+ * table where its data lies, zero everywhere else. So any pointer may be
+ * looked up, and one that is no object of this cache fails the comparison.
+ */
 struct slabd_cache {
-	const char *data_;      /* first byte of the pool's data here */
-	const uint64_t *units_; /* the slab table, read-only */
-	uint64_t n_units_;
+	const uint64_t *map_;
 	size_t mag_; /* offset of the cache's magazine in a thread's table */
 };
 
@@ -231,10 +235,11 @@ static inline struct slabd_mag_ *slabd_mag_of_(const slabd_cache *cache)
 static inline void *slabd_alloc(slabd_cache *cache)
 {
 	struct slabd_mag_ *mag = slabd_mag_of_(cache);
-	uint32_t n = mag->n;
-	if (__builtin_expect(n != 0, 1))
-		return mag->obj[mag->n = n - 1];
-	return slabd_alloc_slow_(cache);
+	size_t n;
+	if (__builtin_expect(__builtin_sub_overflow(mag->n, 1, &n), 0))
+		return slabd_alloc_slow_(cache);
+	mag->n = n;
+	return mag->obj[n];
 }
 
 /*
@@ -248,16 +253,13 @@ static inline void *slabd_alloc(slabd_cache *cache)
 static inline void slabd_free(slabd_cache *cache, void *object)
 {
 	struct slabd_mag_ *mag = slabd_mag_of_(cache);
-	uint64_t unit = (uint64_t)((const char *)object - cache->data_) >> 16;
-	if (__builtin_expect(unit < cache->n_units_, 1)) {
-		uint32_t key = (uint32_t)__atomic_load_n(&cache->units_[unit],
-		                                         __ATOMIC_RELAXED);
-		uint32_t n = mag->n;
-		if (__builtin_expect(key == mag->key && n < mag->cap, 1)) {
-			mag->obj[n] = object;
-			mag->n = n + 1;
-			return;
-		}
+	uint32_t key = (uint32_t)__atomic_load_n(
+	        &cache->map_[(uintptr_t)object >> 16], __ATOMIC_RELAXED);
+	size_t n = mag->n;
+	if (__builtin_expect(key == mag->key && n < mag->cap, 1)) {
+		mag->obj[n] = object;
+		mag->n = n + 1;
+		return;
 	}
 	slabd_free_slow_(cache, object);
 }
