@@ -13,6 +13,10 @@
  * Holders are brief; nobody waits for one. A kill while held leaves claimed
  * tags under the dead id and perhaps a cleared list bit: the sweep frees the
  * former and sets the latter before it breaks the lease.
+ *
+ * The word belongs to the unit, not to the slab that began there: a client may
+ * take it just after the slab was emptied. So a carve leaves it to a living
+ * holder, who looks again, and the sweep goes over all units.
  */
 #ifndef SHM_LEASE_H
 #define SHM_LEASE_H

@@ -21,6 +21,16 @@ static void put_words(const struct view *view, uint32_t head, uint32_t n_units,
 	}
 }
 
+/* Breaks a lease that nobody alive holds. That of a client which lives stays:
+ * it took it when another slab began here, and will look again and drop it. */
+static void free_lease(const struct view *view, uint32_t head)
+{
+	uint32_t *lease = &view->leases[head];
+	uint32_t seen = atom_peek(lease);
+	if (seen != 0 && !view_client_live(view, LEASE_ID(seen)))
+		atom_cas(lease, &seen, 0u);
+}
+
 void slab_carve_srv(const struct view *view, uint32_t head, uint32_t cache,
                     uint32_t home, uint32_t list, uint32_t tag_line)
 {
@@ -29,7 +39,7 @@ void slab_carve_srv(const struct view *view, uint32_t head, uint32_t cache,
 	struct partial to = partial_of(view, cache, list);
 	atom_poke(&lines[head], tag_line);
 	tags_init_srv(slab_tags(view, head), row->n_objs, slab_lines(row));
-	atom_poke(&view->leases[head], 0u);
+	free_lease(view, head);
 	put_words(view, head, 1u << row->order,
 	          WORD_MAKE(cache, home, 0, list));
 	atom_fence();
@@ -83,7 +93,6 @@ static uint32_t sweep_at(const struct view *view, uint32_t head, uint32_t id,
 	                                 (uint16_t)id);
 	atom_fence();
 	relist(view, head, word, row, swept);
-	swept->leases += lease_break_srv(&view->leases[head], id);
 	return 1u << row->order;
 }
 
@@ -96,5 +105,9 @@ void slab_sweep_srv(const struct view *view, uint32_t id,
 		uint64_t end = row->first_unit + (row->ready_pages << shift);
 		for (uint64_t unit = row->first_unit; unit < end;)
 			unit += sweep_at(view, (uint32_t)unit, id, swept);
+		/* Of all units: it may have died where a slab was emptied. */
+		for (uint64_t unit = row->first_unit; unit < end; unit++)
+			swept->leases +=
+			        lease_break_srv(&view->leases[unit], id);
 	}
 }
