@@ -36,6 +36,7 @@ static void fill_in(struct image *image)
 		nodes[i].os_id = i;
 		nodes[i].n_units = geo->n_units / geo->n_nodes;
 		nodes[i].first_unit = i * nodes[i].n_units;
+		nodes[i].ready_pages = nodes[i].n_units >> 5;
 	}
 	memset((void *)(uintptr_t)image->view.pages, 1, geo->n_units >> 5);
 }

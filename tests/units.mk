@@ -8,3 +8,5 @@ tests_test_tags_SOURCES = tests/test_tags.c tests/tags_reference.c \
 image = tests/image.c tests/image.h tests/dice.h tests/gate.h
 unit_tests += tests/test_partial
 tests_test_partial_SOURCES = tests/test_partial.c $(image)
+unit_tests += tests/test_slab
+tests_test_slab_SOURCES = tests/test_slab.c $(image)
