@@ -253,8 +253,8 @@ static inline void *slabd_alloc(slabd_cache *cache)
 static inline void slabd_free(slabd_cache *cache, void *object)
 {
 	struct slabd_mag_ *mag = slabd_mag_of_(cache);
-	uint32_t key = (uint32_t)__atomic_load_n(
-	        &cache->map_[(uintptr_t)object >> 16], __ATOMIC_RELAXED);
+	const uint64_t *word = &cache->map_[(uintptr_t)object >> 16];
+	uint32_t key = (uint32_t)__atomic_load_n(word, __ATOMIC_RELAXED);
 	size_t n = mag->n;
 	if (__builtin_expect(key == mag->key && n < mag->cap, 1)) {
 		mag->obj[n] = object;
