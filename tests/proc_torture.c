@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Workers that are killed at random, and a pool that stays whole.
+ *
+ *   proc_torture [--seconds N] [--workers N] [--seed S]
+ *
+ * ./dev stress runs it for as long as you like.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/torture/torture.h"
+
+#define PAUSE_MS 40u /* between two deaths, at most */
+#define AUDITS 5u    /* in a row that may meet a client in mid-step */
+#define END_MS 20000
+
+static struct bed bed;
+static struct board *board;
+static struct child workers[WORKERS_MAX];
+static unsigned seconds = 10;
+static unsigned killed;
+static unsigned left;
+static unsigned n_audits;
+static unsigned bad_audits;
+static unsigned bad_ends;
+static uint64_t dice;
+
+static uint32_t below(uint32_t n)
+{
+	return (uint32_t)(random_next(&dice) >> 16) % n;
+}
+
+/* ---- arguments ---------------------------------------------------------- */
+
+static unsigned number(const char *text, unsigned least, unsigned most)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+	if (*text >= '0' && *text <= '9' && *end == '\0' && n >= least &&
+	    n <= most)
+		return (unsigned)n;
+	tap_note("\"%s\": a whole number, %u to %u", text, least, most);
+	exit(2);
+}
+
+static void read_arguments(int argc, char **argv)
+{
+	static const struct option table[] = {
+	        {"seconds", required_argument, NULL, 's'},
+	        {"workers", required_argument, NULL, 'w'},
+	        {"seed", required_argument, NULL, 'r'},
+	        {NULL, 0, NULL, 0},
+	};
+	const char *sanitizer = getenv("SLABD_SANITIZER");
+	int key;
+	board->n_places = sanitizer != NULL && sanitizer[0] != '\0' ? 4 : 10;
+	while ((key = getopt_long(argc, argv, "", table, NULL)) != -1) {
+		if (key == 's')
+			seconds = number(optarg, 1, 1000000);
+		else if (key == 'w')
+			board->n_places = number(optarg, 2, WORKERS_MAX);
+		else if (key == 'r')
+			setenv("SLABD_TEST_SEED", optarg, 1);
+		else
+			exit(2);
+	}
+}
+
+/* ---- workers ------------------------------------------------------------ */
+
+static void start(uint32_t i)
+{
+	struct torture_start arg = {.board = board,
+	                            .place = i,
+	                            .dice = random_next(&dice)};
+	atom_poke(&board->places[i].leave, 0u);
+	child_start(&workers[i], worker_main, &arg);
+}
+
+static void fault_of(uint32_t i, const char *what, int status)
+{
+	bad_ends++;
+	tap_note("worker %d %s: status 0x%x", workers[i].pid, what, status);
+}
+
+/* Nobody gives to the place any more. */
+static void vacate(uint32_t i)
+{
+	atom_poke(&board->places[i].who, UINT64_C(0));
+	if (workers[i].fd >= 0)
+		close(workers[i].fd);
+	workers[i].pid = 0;
+}
+
+static void kill_one(uint32_t i)
+{
+	int status = 0;
+	if (waitpid(workers[i].pid, &status, WNOHANG) != 0) {
+		fault_of(i, "ended by itself", status);
+	} else {
+		child_kill(&workers[i]);
+		workers[i].fd = -1;
+		killed++;
+	}
+	vacate(i);
+}
+
+/* Waits for a worker that was told to leave. */
+static void see_off(uint32_t i)
+{
+	double until = now_ms() + END_MS;
+	int status = -1;
+	pid_t got;
+	while ((got = waitpid(workers[i].pid, &status, WNOHANG)) == 0 &&
+	       now_ms() < until)
+		sleep_ms(1);
+	if (got == 0) {
+		fault_of(i, "does not leave", 0);
+		child_kill(&workers[i]);
+		workers[i].fd = -1;
+	} else if (status != 0) {
+		fault_of(i, "left badly", status);
+	}
+	left++;
+	vacate(i);
+}
+
+/* One dies or leaves; now and then half of them die at one time. */
+static void replace(void)
+{
+	uint32_t i = below(board->n_places);
+	uint32_t n = below(32) == 0 ? board->n_places / 2 : 1;
+	if (below(8) == 0) {
+		atom_poke(&board->places[i].leave, 1u);
+		see_off(i);
+		start(i);
+		return;
+	}
+	for (uint32_t k = 0; k < n; k++)
+		kill_one((i + k) % board->n_places);
+	for (uint32_t k = 0; k < n; k++)
+		start((i + k) % board->n_places);
+}
+
+/* ---- audits ------------------------------------------------------------- */
+
+/* Whether all that is wrong may be a client that the scheduler holds up
+ * between a free tag and its list bit. */
+static bool may_pass(json_t *doc)
+{
+	json_t *faults = json_at(doc, "pools.0.faults");
+	json_t *fault;
+	size_t i;
+	json_array_foreach(faults, i, fault) {
+		const char *clause =
+		        json_string_value(json_object_get(fault, "clause"));
+		if (clause == NULL || (strcmp(clause, "list-due") != 0 &&
+		                       strcmp(clause, "list-summary") != 0))
+			return false;
+	}
+	return json_array_size(faults) > 0;
+}
+
+/* slabd's own view, in a line. The answer is the caller's to drop. */
+static json_t *audit(unsigned *looks)
+{
+	json_t *doc = NULL;
+	for (*looks = 1; *looks <= AUDITS; ++*looks) {
+		json_decref(doc);
+		doc = bed_get(&bed, "/audit");
+		if (json_is_true(json_at(doc, "agree")) || !may_pass(doc))
+			break;
+		sleep_ms(50);
+	}
+	n_audits++;
+	if (!json_is_true(json_at(doc, "agree"))) {
+		char *text = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
+		tap_note("the audit does not agree: %.900s",
+		         text ? text : "no answer");
+		free(text);
+		bad_audits++;
+	}
+	return doc;
+}
+
+static void progress(double since)
+{
+	unsigned looks;
+	json_t *doc = audit(&looks);
+	tap_note("%3.0f s: %u killed, %u left, %llu forked; %llu allocations, "
+	         "%llu short, %llu given, %llu taken; %lld owned, %lld "
+	         "orphans%s", (now_ms() - since) / 1e3, killed, left,
+	         (unsigned long long)atom_peek(&board->forks),
+	         (unsigned long long)atom_peek(&board->allocs),
+	         (unsigned long long)atom_peek(&board->shortages),
+	         (unsigned long long)atom_peek(&board->given),
+	         (unsigned long long)atom_peek(&board->taken),
+	         (long long)json_integer_value(json_at(doc, "pools.0.owned")),
+	         (long long)json_integer_value(json_at(doc, "pools.0.orphans")),
+	         looks > 1 ? "; looked twice" : "");
+	json_decref(doc);
+}
+
+/* ---- the whole ---------------------------------------------------------- */
+
+static void rage(void)
+{
+	double since = now_ms();
+	double next = since + 1000;
+	for (uint32_t i = 0; i < board->n_places; i++)
+		start(i);
+	while (now_ms() < since + seconds * 1e3 &&
+	       atom_peek(&board->faults) + bad_audits + bad_ends == 0) {
+		sleep_ms(1 + below(PAUSE_MS));
+		replace();
+		if (now_ms() < next)
+			continue;
+		progress(since);
+		next += 1000;
+	}
+	for (uint32_t i = 0; i < board->n_places; i++)
+		atom_poke(&board->places[i].leave, 1u);
+	for (uint32_t i = 0; i < board->n_places; i++)
+		see_off(i);
+	progress(since);
+}
+
+static bool judge(void)
+{
+	bool good = tap_is((long long)atom_peek(&board->faults), 0,
+	                   "no object changed in other hands, no call failed");
+	good &= tap_is(bad_ends, 0, "no worker ended but as it was told");
+	good &= tap_is(bad_audits, 0, "each of %u audits agrees", n_audits);
+	good &= tap_ok(killed > 0 && left > 0, "workers were killed, and left");
+	good &= tap_ok(atom_peek(&board->taken) > 0 &&
+	               atom_peek(&board->forks) > 0 &&
+	               atom_peek(&board->shortages) > 0,
+	               "objects were given, the pool was full, workers forked");
+	good &= tap_ok(bed_until(&bed, "/audit", "pools.0.owned", 0, 5000) >= 0,
+	               "nothing is owned in the end");
+	good &= tap_is(bed_used(&bed), 0, "nor in use");
+	good &= tap_is(bed_number(&bed, "/audit", "pools.0.orphans"), 0,
+	               "nor orphaned");
+	return good & bed_audit(&bed, "at the end");
+}
+
+static void keep_log(void)
+{
+	const char *builddir = getenv("builddir");
+	char command[1024];
+	char path[512];
+	snprintf(path, sizeof(path), "%s/tests/proc_torture.slabd-log",
+	         builddir != NULL ? builddir : ".");
+	snprintf(command, sizeof(command), "cp '%s' '%s'", bed.log, path);
+	if (system(command) == 0)
+		tap_note("slabd's log is kept: %s", path);
+}
+
+int main(int argc, char **argv)
+{
+	board = shared_memory(sizeof(*board));
+	read_arguments(argc, argv);
+	tap_start(seconds + 90);
+	dice = random_seed();
+	bed_open(&bed, "[slabd]\ntopology = node:2 core:1 pu:1\n"
+	               "[pool default]\npage = 4k\nstart = 2M\nmax = 8M\n");
+	setenv("SLABD_SOCKET", bed.socket, 1);
+	rage();
+	if (!judge())
+		keep_log();
+	bed_close(&bed);
+	return tap_end();
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The torture test: a driver kills workers at random and starts others, and
+ * they leave nothing behind but what they counted on the board.
+ *
+ *   driver --fork, SIGKILL--> worker: 2 or 3 threads, now and then a child
+ *                             hand (a thread's objects) <-> bag (a process's)
+ *                             '-- slabd_give --> cells of another worker
+ *
+ * Every object is full of words that follow from its seed and its handle. Who
+ * holds it keeps the seed, and looks again before it lets go.
+ */
+#ifndef TESTS_TORTURE_H
+#define TESTS_TORTURE_H
+
+#include <pthread.h>
+
+#include "shm/atom.h"
+#include "tests/proc/harness.h"
+
+#define WORKERS_MAX 16u
+#define CELLS 16u
+#define CACHES 8u
+#define HAND 512u
+
+/* A place in which workers follow one another. */
+struct place {
+	uint64_t who; /* life << 16 | client id of the worker, 0: none */
+	uint32_t leave;
+	/* Gifts to the worker, written by others: 0 empty, 1 taken by a giver
+	 * that is about to write, else life << 40 | cache << 36 | handle. What
+	 * carries another life than the worker's was meant for a dead one. */
+	uint64_t cell[CELLS];
+};
+
+/* Shared by all; a worker that is killed leaves whole words. */
+struct board {
+	uint64_t lives; /* workers so far */
+	uint64_t faults;
+	uint64_t allocs;
+	uint64_t shortages; /* allocations that ended in ENOMEM */
+	uint64_t given;
+	uint64_t taken;
+	uint64_t stale;
+	uint64_t forks;
+	uint64_t threads;
+	uint32_t n_places;
+	struct place places[WORKERS_MAX];
+};
+
+/* An object and what it was filled from. */
+struct item {
+	void *obj;
+	uint64_t seed;
+	uint32_t cache;
+};
+
+struct worker {
+	struct board *board;
+	struct place *place;
+	uint64_t life;
+	uint64_t seeds; /* given out so far */
+	slabd_pool *pool;
+	slabd_cache *caches[CACHES];
+	unsigned id;
+	pthread_mutex_t lock; /* of the bag */
+	struct item bag[128];
+};
+
+/* One thread of a worker. */
+struct actor {
+	struct worker *worker;
+	uint64_t dice;
+	uint32_t target; /* how many it wants in its hand */
+	uint32_t n;
+	struct item hand[HAND];
+};
+
+struct torture_kind {
+	const char *name;
+	uint32_t size;
+	uint32_t align;
+};
+extern const struct torture_kind torture_kinds[CACHES];
+
+/* What no test may see: counted and printed. */
+void torture_fault(struct board *board, const char *format, ...)
+        __attribute__((format(printf, 2, 3)));
+
+/* Fills a new object, or one that changed hands, from a seed of this life. */
+void item_stamp(struct worker *worker, struct item *item);
+
+/* Whether each word of the object is what its seed says. Says so if not. */
+bool item_check(struct worker *worker, const struct item *item,
+                const char *when);
+
+/* The same without a word, for who has to look twice. */
+bool item_intact(struct worker *worker, const struct item *item);
+
+/* An object from its handle as its giver left it; restamped. */
+bool item_adopt(struct worker *worker, void *obj, uint32_t cache,
+                struct item *item);
+
+/* One random deed of a thread. */
+void actor_step(struct actor *actor);
+
+/* Frees what is in the hand, after a look at each. */
+void actor_let_go(struct actor *actor);
+
+/* Forks a child that looks at the hand and is a client of its own or none. */
+void actor_fork(struct actor *actor);
+
+/* Opens the default pool at $SLABD_SOCKET and all caches. */
+void worker_open(struct worker *worker, const struct slabd_options *options);
+
+/* A worker's whole life; arg is its struct torture_start. */
+struct torture_start {
+	struct board *board;
+	uint32_t place;
+	uint64_t dice;
+};
+void worker_main(int fd, void *arg);
+
+#endif
