@@ -9,7 +9,7 @@
 #include "shm/partial.h"
 #include "shm/slab.h"
 
-#define PATIENCE 200u /* of 100 us: a client may be between two CPUs */
+#define PATIENCE 1000u /* of 100 us: a client may be between two CPUs */
 
 bool census_next(const struct pool *pool, uint32_t unit,
                  struct census_slab *slab)

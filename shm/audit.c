@@ -46,10 +46,16 @@ void audit_fault(struct audit *audit, enum audit_clause clause, uint32_t unit,
 	        .clause = clause, .unit = unit, .got = got, .want = want};
 }
 
-static void pause_briefly(void)
+/* False once the run's patience is over: a client that writes noise must not
+ * hold slabd up slab by slab. */
+static bool pause_briefly(struct audit *audit)
 {
 	struct timespec ts = {.tv_nsec = 100000};
+	if (audit->patience == 0)
+		return false;
+	audit->patience--;
 	nanosleep(&ts, NULL);
+	return true;
 }
 
 /* Words of a slab as carve writes them. Returns its units, 1 when broken. */
@@ -146,13 +152,11 @@ static void check_listed(struct audit *audit, uint32_t head, uint64_t word,
 	const struct view *view = audit->view;
 	struct partial list =
 	        partial_of(view, WORD_CACHE(word), WORD_LIST(word));
-	for (uint32_t look = 0; look <= audit->patience; look++) {
-		if (look > 0)
-			pause_briefly();
+	do
 		if (partial_has(&list, head) ||
 		    !tags_any_free(slab_tags(view, head), row->n_objs))
 			return;
-	}
+	while (pause_briefly(audit));
 	audit->wrong_hints++;
 	audit_fault(audit, AUDIT_LIST_DUE, head, 0, 1);
 }
@@ -175,10 +179,9 @@ static void check_summaries(struct audit *audit)
 	for (uint32_t cache = 1; view_cache(view, cache) != NULL; cache++) {
 		for (uint32_t node = 0; node < view->geo.n_nodes; node++) {
 			struct partial list = partial_of(view, cache, node);
-			uint32_t look = 0;
 			while (partial_check(&list) != PARTIAL_NONE &&
-			       look++ < audit->patience)
-				pause_briefly();
+			       pause_briefly(audit))
+				continue;
 			if (partial_check(&list) == PARTIAL_NONE)
 				continue;
 			audit->wrong_hints++;

@@ -43,7 +43,9 @@ struct audit {
 	const struct view *view;
 	uint64_t *seen_lines;   /* bitmap of tag lines, zeroed by the caller */
 	uint64_t n_lines;       /* its size in lines */
-	uint32_t patience;      /* looks at a suspicious slab, 100 us apart */
+	/* Looks, 100 us apart, at what is suspicious; for the whole run, which
+	 * uses them up. */
+	uint32_t patience;
 	/* out; zeroed by the caller */
 	uint64_t slabs, objects, free, owned;
 	uint64_t orphans; /* owned by an id whose process died after the sweep
