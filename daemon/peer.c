@@ -190,7 +190,9 @@ static bool serve(struct peer *peer, const void *room, size_t n)
 	if (first && (hello->magic != WIRE_MAGIC || hello->type != WIRE_HELLO))
 		return peer_fault(peer, DROP_GARBAGE, "no hello"), false;
 	if (first && hello->abi == WIRE_ABI && n != sizeof(*hello))
-		return peer_fault(peer, DROP_SHORT, "cut hello"), false;
+		return peer_fault(peer, n < sizeof(*hello) ? DROP_SHORT
+		                                           : DROP_OVERSIZED,
+		                  "hello of another length"), false;
 	if (first) {
 		if (hello_answer(peer, hello) == 0)
 			return true;
