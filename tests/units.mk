@@ -10,3 +10,5 @@ unit_tests += tests/test_partial
 tests_test_partial_SOURCES = tests/test_partial.c $(image)
 unit_tests += tests/test_slab
 tests_test_slab_SOURCES = tests/test_slab.c $(image)
+unit_tests += tests/test_slab_race
+tests_test_slab_race_SOURCES = tests/test_slab_race.c $(image)
