@@ -122,10 +122,12 @@ built() {
 	echo "$dir/$name"
 }
 
-# add PROGRAM...: into /guest, and the libraries that they need into /lib.
+# add PROGRAM...: into /guest, and the libraries that they and the shell need
+# into /lib; a static one needs none.
 add() {
 	cp -L "$@" "$root/guest/" || return
-	LD_LIBRARY_PATH=$build/client/.libs ldd "$@" |
+	LD_LIBRARY_PATH=$build/client/.libs \
+		ldd "$@" "$(command -v busybox)" 2>/dev/null |
 		awk '/=> \// { print $3 }' | sort -u | xargs -r cp -Lt "$root/lib"
 }
 

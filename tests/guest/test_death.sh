@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Deaths are noticed by the process, not by its socket. This kernel has no
-# SO_PEERPIDFD, so slabd has its other way to a pidfd.
+# Deaths are noticed by the process, not by its socket. Linux 6.1, which this
+# is on Debian 12, has no SO_PEERPIDFD, so slabd has its other way to a pidfd.
 . ./lib.sh
 used() {
 	count caches '[.pools[].caches[].used] | add // 0'
