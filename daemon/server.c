@@ -215,9 +215,23 @@ static void on_log_sums(evutil_socket_t fd, short what, void *arg)
 		start_timer(server->log_sums, ms + 1);
 }
 
-static int open_events(struct server *server)
+/* Before there is anything to clean up: a signal that comes during the start
+ * is served once the loop runs, and leaves no socket and no hugepage. */
+static int open_signals(struct server *server)
 {
 	static const int signals[3] = {SIGTERM, SIGINT, SIGHUP};
+	for (int i = 0; i < 3; i++) {
+		server->signals[i] = evsignal_new(server->base, signals[i],
+		                                  on_signal, server);
+		if (server->signals[i] == NULL ||
+		    evsignal_add(server->signals[i], NULL) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int open_events(struct server *server)
+{
 	struct event_base *base = server->base;
 	server->accept = event_new(base, server->client_fd,
 	                           EV_READ | EV_PERSIST, on_accept, server);
@@ -228,13 +242,6 @@ static int open_events(struct server *server)
 	if (!server->accept || !server->accept_again || !server->retry ||
 	    !server->ahead || !server->log_sums)
 		return -ENOMEM;
-	for (int i = 0; i < 3; i++) {
-		server->signals[i] =
-		        evsignal_new(base, signals[i], on_signal, server);
-		if (server->signals[i] == NULL ||
-		    evsignal_add(server->signals[i], NULL) < 0)
-			return -ENOMEM;
-	}
 	return event_add(server->accept, NULL) < 0 ? -ENOMEM : 0;
 }
 
@@ -298,7 +305,9 @@ static void say_ready(const struct server *server)
 /* Everything up to the loop. 0, or -errno with the reason logged. */
 static int start(struct server *server)
 {
-	int r = open_sockets(server);
+	int r = open_signals(server);
+	if (r == 0)
+		r = open_sockets(server);
 	if (r == 0)
 		r = open_pools(server);
 	if (r < 0)
