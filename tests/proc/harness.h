@@ -84,10 +84,10 @@ void child_end(struct child *child, const char *name);
 
 struct bed {
 	char dir[64];
-	char config[80];
-	char socket[80];
-	char control[80];
-	char log[80];
+	char config[96];
+	char socket[96];
+	char control[96];
+	char log[96];
 	pid_t pid;       /* of slabd; 0: none runs */
 	long hugepages;  /* of the system, before the start */
 };

@@ -25,3 +25,6 @@ tests_proc_hostile_LDADD = $(proc_libs)
 tap_programs += tests/proc_scribble
 tests_proc_scribble_SOURCES = tests/proc_scribble.c $(proc_harness) $(proc_raw)
 tests_proc_scribble_LDADD = $(proc_libs)
+tap_programs += tests/proc_start
+tests_proc_start_SOURCES = tests/proc_start.c $(proc_harness)
+tests_proc_start_LDADD = $(proc_libs)
