@@ -58,7 +58,7 @@ static bool pause_briefly(struct audit *audit)
 	return true;
 }
 
-/* Words of a slab as carve writes them. Returns its units, 1 when broken. */
+/* Words of a slab as carve writes them. Returns how many are, from head on. */
 static uint32_t check_words(struct audit *audit, uint32_t head, uint64_t word,
                             const struct layout_cache *row)
 {
@@ -69,7 +69,7 @@ static uint32_t check_words(struct audit *audit, uint32_t head, uint64_t word,
 	    WORD_LIST(word) >= view->geo.n_nodes || word >> 56 != 0 ||
 	    (word >> 24 & 0xff) != 0 || head % n_units != 0) {
 		audit_fault(audit, AUDIT_WORD_SHAPE, head, word, 0);
-		return 1;
+		return 0;
 	}
 	for (uint32_t back = 1; back < n_units; back++) {
 		uint64_t want = word | (uint64_t)back << 32;
@@ -95,10 +95,10 @@ static bool check_run(struct audit *audit, uint32_t head,
 		audit_fault(audit, AUDIT_TAG_RUN, head, line, audit->n_lines);
 		return false;
 	}
-	for (uint64_t end = line + slab_lines(row); line < end; line++) {
-		uint64_t bit = UINT64_C(1) << (line % 64);
-		twice |= (audit->seen_lines[line / 64] & bit) != 0;
-		audit->seen_lines[line / 64] |= bit;
+	for (uint64_t i = line; i < line + slab_lines(row); i++) {
+		uint64_t bit = UINT64_C(1) << (i % 64);
+		twice |= (audit->seen_lines[i / 64] & bit) != 0;
+		audit->seen_lines[i / 64] |= bit;
 	}
 	if (twice) {
 		audit_fault(audit, AUDIT_TAG_RUN, head, line, 0);
@@ -134,7 +134,7 @@ static void check_tags(struct audit *audit, uint32_t head,
 			continue;
 		}
 		if (i >= row->n_objs)
-			break;
+			continue;
 		audit->objects++;
 		audit->free += tag == TAG_FREE;
 		audit->owned += tag != TAG_FREE;
@@ -195,7 +195,7 @@ static uint32_t check_slab(struct audit *audit, uint32_t head, uint64_t word,
 {
 	uint32_t n_units = check_words(audit, head, word, row);
 	if (n_units != 1u << row->order || !check_run(audit, head, row))
-		return n_units;
+		return n_units > 0 ? n_units : 1;
 	audit->slabs++;
 	check_tags(audit, head, row);
 	check_listed(audit, head, word, row);
