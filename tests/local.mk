@@ -59,6 +59,7 @@ tap_scripts += tests/check_atomics.sh
 tap_scripts += tests/check_comments.sh
 tap_scripts += tests/check_names.sh
 tap_scripts += tests/check_exports.sh
+tap_scripts += tests/check_man_example.sh
 tap_scripts += tests/check_insn.sh
 check_PROGRAMS += tests/insn_hit
 tests_insn_hit_LDADD = client/libslabclient.la
