@@ -16,6 +16,7 @@ int runmap_init(struct runmap *map, uint64_t n, bool taken)
 	if (taken) {
 		memset(map->taken, 0xff, words * sizeof(uint64_t));
 		map->n_taken = n;
+		map->end = n;
 	}
 	return 0;
 }
