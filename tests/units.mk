@@ -14,3 +14,5 @@ unit_tests += tests/test_slab_race
 tests_test_slab_race_SOURCES = tests/test_slab_race.c $(image)
 unit_tests += tests/test_audit
 tests_test_audit_SOURCES = tests/test_audit.c $(image)
+unit_tests += tests/test_runmap
+tests_test_runmap_SOURCES = tests/test_runmap.c tests/dice.h
