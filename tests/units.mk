@@ -16,3 +16,6 @@ unit_tests += tests/test_audit
 tests_test_audit_SOURCES = tests/test_audit.c $(image)
 unit_tests += tests/test_runmap
 tests_test_runmap_SOURCES = tests/test_runmap.c tests/dice.h
+unit_tests += tests/test_depot
+tests_test_depot_SOURCES = tests/test_depot.c tests/dice.h tests/gate.h
+tests_test_depot_LDADD = $(client_test_libs)
