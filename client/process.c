@@ -38,6 +38,7 @@ static __thread struct thread *self_;
 __thread struct slabd_mag_ *slabd_mags_ = none;
 
 static void thread_exit(void *arg);
+static void forget_self(void);
 
 void process_lock(void)
 {
@@ -81,8 +82,7 @@ int process_start(void)
 	pthread_mutex_lock(&wiped->start);
 	if (wiped->alive == 0) {
 		threads = NULL;
-		self_ = NULL;
-		slabd_mags_ = none;
+		forget_self();
 		wiped->alive = ++generation;
 	}
 	pthread_mutex_unlock(&wiped->start);
@@ -177,6 +177,7 @@ struct thread *process_self(void)
 {
 	if (self_ != NULL && self_->generation == generation)
 		return self_;
+	forget_self();
 	self_ = make_thread();
 	if (self_ == NULL)
 		return NULL;
@@ -192,14 +193,29 @@ struct thread *process_first_thread(void)
 	return threads;
 }
 
-/* A thread of the parent's time, met in a child, is memory to give back and
- * nothing more. */
 static void retire(struct thread *self)
 {
 	munmap(self->mags, sizeof(none));
 	free(self);
 	self_ = NULL;
 	slabd_mags_ = none;
+}
+
+/* The calling thread's memory of the parent's time, without a look at what it
+ * names: that is the parent's. */
+static void forget_self(void)
+{
+	struct seat *seat = self_ != NULL ? self_->seats : NULL;
+	if (self_ == NULL)
+		return;
+	while (seat != NULL) {
+		struct seat *next = seat->next;
+		free(seat->remote);
+		free(seat);
+		seat = next;
+	}
+	pthread_setspecific(key, NULL);
+	retire(self_);
 }
 
 static void unlist(struct thread *self)
