@@ -28,3 +28,6 @@ tests_proc_scribble_LDADD = $(proc_libs)
 tap_programs += tests/proc_start
 tests_proc_start_SOURCES = tests/proc_start.c $(proc_harness)
 tests_proc_start_LDADD = $(proc_libs)
+tap_programs += tests/proc_notify
+tests_proc_notify_SOURCES = tests/proc_notify.c $(proc_harness)
+tests_proc_notify_LDADD = $(proc_libs)
