@@ -220,7 +220,7 @@ static bool refill(struct seat *seat, struct cache *cache,
 	return true;
 }
 
-void *magazine_take_one(struct cache *cache, uint32_t node)
+void *magazine_take_one(struct cache *cache, uint32_t node, bool tell)
 {
 	struct slabd_pool *pool = cache->pool;
 	void *object = NULL;
@@ -229,7 +229,7 @@ void *magazine_take_one(struct cache *cache, uint32_t node)
 		view_count(&pool->view, pool->user.id, STAT_REFILLS, 1);
 		view_count(&pool->view, pool->user.id, STAT_REFILLED, 1);
 	}
-	if (ring)
+	if (ring && tell)
 		shortage_tell(pool, cache->id, node);
 	return object;
 }

@@ -26,7 +26,8 @@ void magazine_drain_depots(struct cache *cache);
 void magazine_send_home(struct slabd_pool *pool, uint32_t n,
                         void *const *objects);
 
-/* Takes one object straight from a node's list, or NULL. */
-void *magazine_take_one(struct cache *cache, uint32_t node);
+/* Takes one object straight from a node's list, or NULL. With tell, slabd is
+ * told when the list is low. */
+void *magazine_take_one(struct cache *cache, uint32_t node, bool tell);
 
 #endif

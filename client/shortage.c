@@ -39,6 +39,11 @@ static bool sleep_on(const uint32_t *seq, uint32_t seen, uint64_t ns)
 	       errno != ETIMEDOUT;
 }
 
+static bool is_denied(const struct cache *cache, uint32_t node)
+{
+	return atom_peek(&view_mark(&cache->pool->view, cache->id, node)->denied);
+}
+
 /* Tells slabd of the first of the nodes that it has not refused. False when
  * it has refused all. */
 static bool tell_first(const struct cache *cache, const uint8_t *nodes,
@@ -46,7 +51,7 @@ static bool tell_first(const struct cache *cache, const uint8_t *nodes,
 {
 	struct slabd_pool *pool = cache->pool;
 	for (uint32_t i = 0; i < n; i++) {
-		if (atom_peek(&view_mark(&pool->view, cache->id, nodes[i])->denied))
+		if (is_denied(cache, nodes[i]))
 			continue;
 		shortage_tell(pool, cache->id, nodes[i]);
 		return true;
@@ -94,6 +99,25 @@ static void *fail(struct cache *cache, bool refused)
 	return NULL;
 }
 
+/* One object of the first node that has any. A node is to grow only when all
+ * before it are denied: a look at the others must not have slabd spread over
+ * them what the thread's own node could give. */
+static void *take_first(struct cache *cache, const uint8_t *nodes, uint32_t n)
+{
+	struct slabd_pool *pool = cache->pool;
+	bool tell = true;
+	for (uint32_t i = 0; i < n; i++) {
+		void *object = magazine_take_one(cache, nodes[i], tell);
+		if (object != NULL) {
+			view_count(&pool->view, pool->user.id,
+			           STAT_REMOTE_ALLOCS, i != 0);
+			return object;
+		}
+		tell = tell && is_denied(cache, nodes[i]);
+	}
+	return NULL;
+}
+
 /* Tries the nodes in turn, waiting for growth in between. */
 static void *alloc_from(struct cache *cache, const uint8_t *nodes, uint32_t n)
 {
@@ -102,14 +126,9 @@ static void *alloc_from(struct cache *cache, const uint8_t *nodes, uint32_t n)
 	for (;;) {
 		/* pairs: growth_announce; what it grew is on the lists. */
 		uint32_t seq = atom_get(&pool->view.head->grow_seq);
-		for (uint32_t i = 0; i < n; i++) {
-			void *object = magazine_take_one(cache, nodes[i]);
-			if (object == NULL)
-				continue;
-			view_count(&pool->view, pool->user.id,
-			           STAT_REMOTE_ALLOCS, i != 0);
+		void *object = take_first(cache, nodes, n);
+		if (object != NULL)
 			return object;
-		}
 		if (!tell_first(cache, nodes, n))
 			return fail(cache, true);
 		if (!wait_a_while(pool, seq, &deadline))
