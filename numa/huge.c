@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <numaif.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,9 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define MASK_NODES 4096
+#define WORD_BITS (8 * sizeof(unsigned long))
 
 #define LOCK_TRIES 40
 #define LOCK_WAIT_US 5000
@@ -223,9 +227,64 @@ int huge_release(const char *sysfs, unsigned os_node, unsigned page_shift,
 	return lower(sysfs, os_node, page_shift, n, false, gone);
 }
 
+/* Writes what lasts on the whole machine, less n; the thread's memory policy
+ * holds the change to the node. */
+static int owe_whole(const struct pool *pool, unsigned os_node, uint64_t n)
+{
+	struct pool whole = *pool;
+	struct huge_counts now;
+	unsigned long mask[MASK_NODES / WORD_BITS] = {0};
+	char path[180];
+	int fd;
+	int r;
+	snprintf(path, sizeof(path), "%s/nr_hugepages_mempolicy", pool->whole);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	lock_a_while(fd);
+	memcpy(whole.folder, pool->whole, sizeof(whole.folder));
+	r = count_pool(&whole, &now);
+	mask[os_node / WORD_BITS] = 1ul << os_node % WORD_BITS;
+	if (r == 0 && set_mempolicy(MPOL_BIND, mask, os_node + 2ul) != 0)
+		r = -errno;
+	if (r == 0)
+		r = write_number(fd, lasting(&now) - less(n, lasting(&now)));
+	close(fd);
+	return r;
+}
+
+/*
+ * Before Linux 6.15 the kernel takes the surplus of all nodes into account
+ * when one node's count is written: once the first node owes pages, the others
+ * can owe none. What is written for the machine, under a memory policy, does
+ * what it says.
+ */
+static int owe_by_policy(const struct pool *pool, unsigned os_node, uint64_t n)
+{
+	unsigned long saved[MASK_NODES / WORD_BITS] = {0};
+	struct huge_counts now;
+	int mode;
+	int r = count_pool(pool, &now);
+	if (r < 0)
+		return r;
+	if (os_node >= MASK_NODES || strcmp(pool->folder, pool->whole) == 0)
+		return -ENOENT;
+	if (get_mempolicy(&mode, saved, MASK_NODES, NULL, 0) != 0)
+		return -errno;
+	r = owe_whole(pool, os_node, less(n, lasting(&now)));
+	(void)set_mempolicy(mode, saved, MASK_NODES);
+	return r;
+}
+
 int huge_owe(const char *sysfs, unsigned os_node, unsigned page_shift,
              uint64_t n)
 {
+	struct pool pool;
 	uint64_t gone;
+	int r = find_pool(sysfs, os_node, page_shift, &pool);
+	if (r == 0)
+		r = owe_by_policy(&pool, os_node, n);
+	if (r == 0)
+		return 0;
 	return lower(sysfs, os_node, page_shift, n, true, &gone);
 }
