@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Workloads of two sides. W3: two threads, each at W2. W4: side 0 allocates
+ * and writes, the ring carries groups of 32, side 1 checks and frees. W5: the
+ * same between two processes, where ownership is passed on as well.
+ */
+#include "tests/bench/duo.h"
+#include "tests/bench/who.h"
+
+#include "shm/atom.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define W3_LIVE 256u
+/* The ring, both sides' private stores and some more. */
+#define PASSED_MOST 8191u
+
+static struct duo *duo;
+static struct who_cache *cache;
+static const struct work_job *the_job;
+static pthread_t second;
+static duo_side running;
+
+/* ---- W3 ----------------------------------------------------------------- */
+
+static bool w3_side(struct duo *d, unsigned side, uint64_t n)
+{
+	void *live[W3_LIVE];
+	(void)side;
+	(void)d;
+	for (uint64_t i = 0; i < n / 2; i += W3_LIVE) {
+		for (unsigned k = 0; k < W3_LIVE; k++)
+			live[k] = who_alloc(cache);
+		for (unsigned k = 0; k < W3_LIVE; k++)
+			who_free(cache, live[k]);
+	}
+	return true;
+}
+
+/* ---- the ring ----------------------------------------------------------- */
+
+/* Waits until a group fits. False: the other side gave up. */
+static bool room(struct duo *d, uint64_t put, uint64_t *taken)
+{
+	while (put + DUO_GROUP - *taken > DUO_RING) {
+		if (atom_peek(&d->over) != 0)
+			return false;
+		duo_pause();
+		/* pairs: done_with */
+		*taken = atom_get(&d->taken);
+	}
+	return true;
+}
+
+static void publish(struct duo *d, uint64_t put)
+{
+	/* pairs: arrived */
+	atom_put(&d->put, put);
+}
+
+/* Waits until a group is there. False: the other side gave up. */
+static bool arrived(struct duo *d, uint64_t taken, uint64_t *put)
+{
+	while (*put < taken + DUO_GROUP) {
+		if (atom_peek(&d->over) != 0)
+			return false;
+		duo_pause();
+		/* pairs: publish */
+		*put = atom_get(&d->put);
+	}
+	return true;
+}
+
+static void done_with(struct duo *d, uint64_t taken)
+{
+	/* pairs: room */
+	atom_put(&d->taken, taken);
+}
+
+#ifdef WHO_RING_ALONE
+static inline void *next_object(void)
+{
+	return who_next(cache);
+}
+
+static inline void drop_object(void *object)
+{
+	(void)object;
+}
+#else
+static inline void *next_object(void)
+{
+	return who_alloc(cache);
+}
+
+static inline void drop_object(void *object)
+{
+	who_free(cache, object);
+}
+#endif
+
+/* ---- W4 ----------------------------------------------------------------- */
+
+static bool w4_put(struct duo *d, uint64_t n)
+{
+	uint64_t taken = 0;
+	for (uint64_t put = 0; put < n;) {
+		if (!room(d, put, &taken))
+			return false;
+		for (unsigned k = 0; k < DUO_GROUP; k++, put++) {
+			uint64_t *object = (uint64_t *)next_object();
+			if (object == NULL)
+				return work_fail("out of memory"), false;
+			*object = put;
+			d->ring[put % DUO_RING] = (uint64_t)(uintptr_t)object;
+		}
+		publish(d, put);
+	}
+	return true;
+}
+
+static bool w4_take(struct duo *d, uint64_t n)
+{
+	uint64_t put = 0;
+	for (uint64_t taken = 0; taken < n;) {
+		if (!arrived(d, taken, &put))
+			return false;
+		for (unsigned k = 0; k < DUO_GROUP; k++, taken++) {
+			uint64_t *object = (uint64_t *)(uintptr_t)
+			                           d->ring[taken % DUO_RING];
+			if (*object != taken)
+				return work_fail("not what was sent"), false;
+			drop_object(object);
+		}
+		done_with(d, taken);
+	}
+	return true;
+}
+
+static bool w4_side(struct duo *d, unsigned side, uint64_t n)
+{
+	return side == 0 ? w4_put(d, n) : w4_take(d, n);
+}
+
+/* ---- W5 ----------------------------------------------------------------- */
+
+#ifdef WHO_SHARED
+static bool w5_put(struct duo *d, uint64_t n)
+{
+	uint64_t taken = 0;
+	for (uint64_t put = 0; put < n;) {
+		if (!room(d, put, &taken))
+			return false;
+		for (unsigned k = 0; k < DUO_GROUP; k++, put++) {
+			uint64_t *object = (uint64_t *)next_object();
+			if (object == NULL)
+				return work_fail("out of memory"), false;
+			*object = put;
+			d->ring[put % DUO_RING] = who_give(cache, object);
+		}
+		publish(d, put);
+	}
+	return true;
+}
+
+static bool w5_take(struct duo *d, uint64_t n)
+{
+	uint64_t put = 0;
+	for (uint64_t taken = 0; taken < n;) {
+		if (!arrived(d, taken, &put))
+			return false;
+		for (unsigned k = 0; k < DUO_GROUP; k++, taken++) {
+			uint64_t *object = (uint64_t *)who_take(
+			        cache, d->ring[taken % DUO_RING]);
+			if (object == NULL || *object != taken)
+				return work_fail("not what was sent"), false;
+			drop_object(object);
+		}
+		done_with(d, taken);
+	}
+	return true;
+}
+
+static bool w5_side(struct duo *d, unsigned side, uint64_t n)
+{
+	return side == 0 ? w5_put(d, n) : w5_take(d, n);
+}
+#endif
+
+/* ---- around it ---------------------------------------------------------- */
+
+static int open_side(unsigned side)
+{
+	if (who_open(the_job, side) != 0)
+		return 1;
+	cache = who_make(the_job->bytes, PASSED_MOST);
+	return cache == NULL;
+}
+
+static void *second_thread(void *unused)
+{
+	(void)unused;
+	work_pin(the_job->cpu[1]);
+	if (who_thread(1) != 0)
+		exit(1);
+	duo_serve(duo, running);
+	return NULL;
+}
+
+static int start_threads(const struct work_job *job, duo_side side)
+{
+	the_job = job;
+	running = side;
+	duo = duo_make();
+	if (duo == NULL || who_early(job) != 0 || open_side(0) != 0)
+		return 1;
+	work_pin(job->cpu[0]);
+	if (who_thread(0) != 0)
+		return 1;
+	return pthread_create(&second, NULL, second_thread, NULL);
+}
+
+static void stop_threads(void)
+{
+	duo_end(duo);
+	pthread_join(second, NULL);
+	who_close();
+}
+
+static int start_w3(const struct work_job *job)
+{
+	return start_threads(job, w3_side);
+}
+
+static int start_w4(const struct work_job *job)
+{
+	return start_threads(job, w4_side);
+}
+
+#ifdef WHO_SHARED
+static pid_t child;
+
+/* The child comes to the barrier when it is open, and ends with its parent. */
+static void second_process(void)
+{
+	int status;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	pthread_barrier_wait(&duo->meet);
+	status = open_side(1);
+	if (status == 0) {
+		work_pin(the_job->cpu[1]);
+		status = who_thread(1);
+	}
+	duo->over = (uint64_t)status;
+	pthread_barrier_wait(&duo->meet);
+	if (status == 0)
+		duo_serve(duo, running);
+	who_close();
+	_exit(status);
+}
+
+static int start_w5(const struct work_job *job)
+{
+	the_job = job;
+	running = w5_side;
+	duo = duo_make();
+	if (duo == NULL || who_early(job) != 0)
+		return 1;
+	child = fork();
+	if (child < 0)
+		return work_fail("fork");
+	if (child == 0)
+		second_process();
+	if (open_side(0) != 0)
+		return 1;
+	pthread_barrier_wait(&duo->meet);
+	pthread_barrier_wait(&duo->meet);
+	work_pin(job->cpu[0]);
+	return duo->over != 0 || who_thread(0) != 0;
+}
+
+static void stop_w5(void)
+{
+	duo_end(duo);
+	waitpid(child, NULL, 0);
+	who_close();
+}
+#endif
+
+/* Both sides' loops go in whole turns of 256 or 32. */
+static int sample(const struct work_job *job, uint64_t n,
+                  struct work_result *result)
+{
+	(void)job;
+	n = (n + 2 * W3_LIVE - 1) / (2 * W3_LIVE) * (2 * W3_LIVE);
+	return duo_sample(duo, running, n, result);
+}
+
+const struct work_kind duo_kinds[] = {
+	{"W3", start_w3, sample, stop_threads},
+	{"W4", start_w4, sample, stop_threads},
+#ifdef WHO_SHARED
+	{"W5", start_w5, sample, stop_w5},
+#endif
+	{NULL, NULL, NULL, NULL},
+};
