@@ -269,7 +269,7 @@ static void test_sockets(void)
 		       "no other socket is made");
 		stop(names[i]);
 		tap_ok(access(bed.socket, F_OK) == 0 &&
-		       access(bed.control, F_OK) == 0,
+		               access(bed.control, F_OK) == 0,
 		       "the manager's sockets stay");
 	}
 	close(fds[0]);

@@ -53,10 +53,10 @@ static unsigned number(const char *text, unsigned least, unsigned most)
 static void read_arguments(int argc, char **argv)
 {
 	static const struct option table[] = {
-	        {"seconds", required_argument, NULL, 's'},
-	        {"workers", required_argument, NULL, 'w'},
-	        {"seed", required_argument, NULL, 'r'},
-	        {NULL, 0, NULL, 0},
+		{"seconds", required_argument, NULL, 's'},
+		{"workers", required_argument, NULL, 'w'},
+		{"seed", required_argument, NULL, 'r'},
+		{NULL, 0, NULL, 0},
 	};
 	const char *sanitizer = getenv("SLABD_SANITIZER");
 	int key;
@@ -77,9 +77,8 @@ static void read_arguments(int argc, char **argv)
 
 static void start(uint32_t i)
 {
-	struct torture_start arg = {.board = board,
-	                            .place = i,
-	                            .dice = random_next(&dice)};
+	struct torture_start arg = {
+		.board = board, .place = i, .dice = random_next(&dice)};
 	atom_poke(&board->places[i].leave, 0u);
 	child_start(&workers[i], worker_main, &arg);
 }
@@ -158,9 +157,10 @@ static bool may_pass(json_t *doc)
 	json_t *faults = json_at(doc, "pools.0.faults");
 	json_t *fault;
 	size_t i;
-	json_array_foreach(faults, i, fault) {
+	json_array_foreach(faults, i, fault)
+	{
 		const char *clause =
-		        json_string_value(json_object_get(fault, "clause"));
+			json_string_value(json_object_get(fault, "clause"));
 		if (clause == NULL || (strcmp(clause, "list-due") != 0 &&
 		                       strcmp(clause, "list-summary") != 0))
 			return false;
@@ -196,7 +196,8 @@ static void progress(double since)
 	json_t *doc = audit(&looks);
 	tap_note("%3.0f s: %u killed, %u left, %llu forked; %llu allocations, "
 	         "%llu short, %llu given, %llu taken; %lld owned, %lld "
-	         "orphans%s", (now_ms() - since) / 1e3, killed, left,
+	         "orphans%s",
+	         (now_ms() - since) / 1e3, killed, left,
 	         (unsigned long long)atom_peek(&board->forks),
 	         (unsigned long long)atom_peek(&board->allocs),
 	         (unsigned long long)atom_peek(&board->shortages),
@@ -240,8 +241,8 @@ static bool judge(void)
 	good &= tap_is(bad_audits, 0, "each of %u audits agrees", n_audits);
 	good &= tap_ok(killed > 0 && left > 0, "workers were killed, and left");
 	good &= tap_ok(atom_peek(&board->taken) > 0 &&
-	               atom_peek(&board->forks) > 0 &&
-	               atom_peek(&board->shortages) > 0,
+	                       atom_peek(&board->forks) > 0 &&
+	                       atom_peek(&board->shortages) > 0,
 	               "objects were given, the pool was full, workers forked");
 	good &= tap_ok(bed_until(&bed, "/audit", "pools.0.owned", 0, 5000) >= 0,
 	               "nothing is owned in the end");

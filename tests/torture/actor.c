@@ -55,7 +55,8 @@ static void alloc_bulk(struct actor *actor)
 	uint32_t cache = some_cache(actor);
 	uint32_t room = HAND - actor->n;
 	size_t want = below(actor, room < BULK ? room : BULK) + 1;
-	size_t n = slabd_alloc_bulk(actor->worker->caches[cache], want, objects);
+	size_t n =
+		slabd_alloc_bulk(actor->worker->caches[cache], want, objects);
 	if (n < want)
 		run_short(actor, "slabd_alloc_bulk");
 	for (size_t i = 0; i < n; i++)
@@ -124,8 +125,8 @@ static void work(struct actor *actor)
 static void look(struct actor *actor)
 {
 	if (actor->n > 0)
-		item_check(actor->worker,
-		           &actor->hand[below(actor, actor->n)], "a look");
+		item_check(actor->worker, &actor->hand[below(actor, actor->n)],
+		           "a look");
 }
 
 /* ---- from hand to hand -------------------------------------------------- */
@@ -216,8 +217,10 @@ static void reopen(struct actor *actor)
 	slabd_cache *again = slabd_cache_create(actor->worker->pool, kind->name,
 	                                        kind->size, kind->align, 0);
 	if (again != actor->worker->caches[cache])
-		torture_fault(actor->worker->board, "slabd_cache_create %s "
-		              "again: %s", kind->name,
+		torture_fault(actor->worker->board,
+		              "slabd_cache_create %s "
+		              "again: %s",
+		              kind->name,
 		              again ? "another cache" : slabd_last_error());
 	else
 		slabd_cache_close(again);

@@ -9,9 +9,9 @@
 #define STEP UINT64_C(0x9e3779b97f4a7c15)
 
 const struct torture_kind torture_kinds[CACHES] = {
-        {"tiny", 16, 0},     {"small", 48, 0},     {"line", 64, 64},
-        {"uneven", 200, 0},  {"kilo", 1000, 0},    {"page", 4096, 4096},
-        {"large", 20000, 0}, {"huge", 100000, 64},
+	{"tiny", 16, 0},     {"small", 48, 0},     {"line", 64, 64},
+	{"uneven", 200, 0},  {"kilo", 1000, 0},    {"page", 4096, 4096},
+	{"large", 20000, 0}, {"huge", 100000, 64},
 };
 
 void torture_fault(struct board *board, const char *format, ...)
@@ -63,8 +63,7 @@ static uint32_t first_wrong(const struct worker *worker,
 
 bool item_intact(struct worker *worker, const struct item *item)
 {
-	return first_wrong(worker, item) ==
-	       torture_kinds[item->cache].size / 8;
+	return first_wrong(worker, item) == torture_kinds[item->cache].size / 8;
 }
 
 bool item_check(struct worker *worker, const struct item *item,
@@ -75,17 +74,17 @@ bool item_check(struct worker *worker, const struct item *item,
 	uint64_t want = i == 0 ? item->seed : word_of(worker, item, i);
 	if (i == torture_kinds[item->cache].size / 8)
 		return true;
-	torture_fault(worker->board,
-	              "%s: word %u of an object of cache %s at 0x%llx, held by "
-	              "client %u of life %llu, is 0x%llx and should be 0x%llx; "
-	              "word 0 is 0x%llx (life %llu)",
-	              when, i, torture_kinds[item->cache].name,
-	              (unsigned long long)slabd_handle_of(worker->pool,
-	                                                  item->obj),
-	              worker->id, (unsigned long long)worker->life,
-	              (unsigned long long)words[i], (unsigned long long)want,
-	              (unsigned long long)words[0],
-	              (unsigned long long)words[0] >> 40);
+	torture_fault(
+		worker->board,
+		"%s: word %u of an object of cache %s at 0x%llx, held by "
+		"client %u of life %llu, is 0x%llx and should be 0x%llx; "
+		"word 0 is 0x%llx (life %llu)",
+		when, i, torture_kinds[item->cache].name,
+		(unsigned long long)slabd_handle_of(worker->pool, item->obj),
+		worker->id, (unsigned long long)worker->life,
+		(unsigned long long)words[i], (unsigned long long)want,
+		(unsigned long long)words[0],
+		(unsigned long long)words[0] >> 40);
 	return false;
 }
 
@@ -93,9 +92,8 @@ bool item_adopt(struct worker *worker, void *obj, uint32_t cache,
                 struct item *item)
 {
 	bool good;
-	*item = (struct item){.obj = obj,
-	                      .seed = *(uint64_t *)obj,
-	                      .cache = cache};
+	*item = (struct item){
+		.obj = obj, .seed = *(uint64_t *)obj, .cache = cache};
 	good = item_check(worker, item, "a gift");
 	item_stamp(worker, item);
 	return good;

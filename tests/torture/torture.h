@@ -85,7 +85,7 @@ extern const struct torture_kind torture_kinds[CACHES];
 
 /* What no test may see: counted and printed. */
 void torture_fault(struct board *board, const char *format, ...)
-        __attribute__((format(printf, 2, 3)));
+	__attribute__((format(printf, 2, 3)));
 
 /* Fills a new object, or one that changed hands, from a seed of this life. */
 void item_stamp(struct worker *worker, struct item *item);

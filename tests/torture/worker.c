@@ -27,9 +27,8 @@ void worker_open(struct worker *worker, const struct slabd_options *options)
 	open_pool(worker, options);
 	for (uint32_t i = 0; i < CACHES; i++) {
 		const struct torture_kind *kind = &torture_kinds[i];
-		worker->caches[i] =
-		        slabd_cache_create(worker->pool, kind->name,
-		                           kind->size, kind->align, 0);
+		worker->caches[i] = slabd_cache_create(
+			worker->pool, kind->name, kind->size, kind->align, 0);
 		if (worker->caches[i] == NULL)
 			tap_bail("slabd_cache_create: %s", slabd_last_error());
 	}
@@ -146,11 +145,12 @@ static void *extra_main(void *arg)
 static void tend(struct extra *extra, struct worker *worker, uint64_t dice)
 {
 	/* pairs: extra_main */
-	if (atom_get(&extra->done) == 1)
+	uint32_t done = atom_get(&extra->done);
+	if (done == 1)
 		return;
-	if (extra->done == 2)
+	if (done == 2)
 		pthread_join(extra->thread, NULL);
-	extra->done = 1;
+	atom_poke(&extra->done, 1u);
 	extra->steps = (uint32_t)dice % 4000;
 	extra->actor.worker = worker;
 	extra->actor.dice = dice | 1;
@@ -195,7 +195,7 @@ static void live(struct worker *worker, struct actor *self, unsigned n_extra)
 		actor_step(self);
 	}
 	for (unsigned k = 0; k < n_extra; k++)
-		if (extra[k].done != 0)
+		if (atom_peek(&extra[k].done) != 0)
 			pthread_join(extra[k].thread, NULL);
 	leave(worker, self);
 }
