@@ -19,3 +19,7 @@ tests_test_runmap_SOURCES = tests/test_runmap.c tests/dice.h
 unit_tests += tests/test_depot
 tests_test_depot_SOURCES = tests/test_depot.c tests/dice.h tests/gate.h
 tests_test_depot_LDADD = $(client_test_libs)
+pool_bed = tests/pool_bed.c tests/pool_bed.h
+unit_tests += tests/test_cachetab tests/test_ident
+tests_test_cachetab_SOURCES = tests/test_cachetab.c $(pool_bed)
+tests_test_ident_SOURCES = tests/test_ident.c $(pool_bed)

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/pool_bed.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "daemon/cachetab.h"
+#include "daemon/census.h"
+
+void pool_bed_start(struct pool_bed *bed, const char *synthetic,
+                    uint64_t start_mib, uint64_t max_mib)
+{
+	log_setup(LOG_LEVEL_ERROR, LOG_FORM_PLAIN);
+	cr_assert_eq(topo_load(&bed->topo, synthetic), 0);
+	config_default_pool(&bed->config, "bed");
+	bed->config.page = CONFIG_PAGE_4K;
+	bed->config.start_bytes = start_mib * BED_MIB;
+	bed->config.max_bytes = max_mib * BED_MIB;
+	bed->config.max_caches = 8;
+	bed->config.max_clients = 4;
+	cr_assert_eq(pool_create(&bed->pool, &bed->config, &bed->topo, false,
+	                         0), 0);
+	bed->data = (char *)(uintptr_t)bed->pool.head->data_hint;
+}
+
+void pool_bed_stop(struct pool_bed *bed)
+{
+	pool_destroy(&bed->pool);
+}
+
+int pool_bed_cache(struct pool_bed *bed, const char *name, uint64_t size,
+                   uint64_t align, uint32_t flags)
+{
+	char padded[NAME_BYTES] = "";
+	char text[300] = "";
+	int r;
+	memcpy(padded, name, strnlen(name, NAME_BYTES));
+	r = cachetab_create(&bed->pool, padded, size, align, flags, text,
+	                    sizeof(text));
+	/* Who is refused is told why. */
+	cr_assert_eq(r < 0, text[0] != '\0', "%d: %s", r, text);
+	return r;
+}
+
+void pool_bed_want(struct pool_bed *bed, uint32_t cache, uint32_t node)
+{
+	cr_assert(view_want_any(&bed->pool.view, cache, node));
+}
+
+uint64_t pool_bed_claim_all(struct pool_bed *bed, uint32_t id, uint32_t cache,
+                            uint32_t node)
+{
+	struct slab_user user = {.view = &bed->pool.view,
+	                         .data = bed->data,
+	                         .id = id,
+	                         .epoch = 1};
+	void *out[SLAB_RUN_MAX];
+	bool ring;
+	uint64_t sum = 0;
+	uint32_t n;
+	while ((n = slab_claim_any(&user, cache, node, SLAB_RUN_MAX, out,
+	                           &ring)) > 0)
+		sum += n;
+	return sum;
+}
+
+uint64_t pool_bed_free(const struct pool_bed *bed, uint32_t cache,
+                       uint32_t node)
+{
+	struct census census;
+	uint64_t n;
+	cr_assert_eq(census_take(&census, &bed->pool), 0);
+	n = census_cell(&census, cache, node)->free;
+	census_done(&census);
+	return n;
+}
+
+void pool_bed_agrees(struct pool_bed *bed)
+{
+	struct audit audit;
+	cr_assert_eq(census_audit(&bed->pool, &audit), 0);
+	cr_assert_eq(audit.n_faults, 0, "%s at %u",
+	             audit_clause_name(audit.faults[0].clause),
+	             audit.faults[0].unit);
+}
