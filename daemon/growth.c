@@ -23,9 +23,12 @@ void growth_announce(struct pool *pool)
 	syscall(SYS_futex, seq, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
+/* At least low, even where high is below it. */
 static uint32_t clamp(uint64_t value, uint64_t low, uint64_t high)
 {
-	return (uint32_t)(value < low ? low : value > high ? high : value);
+	if (value > high)
+		value = high;
+	return (uint32_t)(value < low ? low : value);
 }
 
 /* ---- pages -------------------------------------------------------------- */
@@ -44,7 +47,7 @@ static int add_pages(struct pool *pool, uint32_t node)
 	uint64_t ready = pool->view.nodes[node].ready_pages;
 	uint64_t left = pages_left(pool, node);
 	uint64_t most = GROW_BYTES_MAX >> shift;
-	uint64_t n = clamp(ready / 8, 1, most ? most : 1);
+	uint64_t n = clamp(ready / 8, 1, most);
 	uint64_t got = 0;
 	int r;
 	if (left == 0)
