@@ -23,3 +23,5 @@ pool_bed = tests/pool_bed.c tests/pool_bed.h
 unit_tests += tests/test_cachetab tests/test_ident
 tests_test_cachetab_SOURCES = tests/test_cachetab.c $(pool_bed)
 tests_test_ident_SOURCES = tests/test_ident.c $(pool_bed)
+unit_tests += tests/test_growth
+tests_test_growth_SOURCES = tests/test_growth.c $(pool_bed)
