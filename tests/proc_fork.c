@@ -48,6 +48,8 @@ static bool ended_well(pid_t pid)
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
 	}
+	if (status != 0)
+		tap_note("status of its end: 0x%x", status);
 	return got == pid && status == 0;
 }
 
@@ -133,11 +135,16 @@ static void forks(int fd, void *arg)
 {
 	struct slabd_stats before;
 	struct slabd_stats after;
+	/* One thread alone: the leak sanitizer's way through a forked child of
+	 * several is not safe. forks_busy has more. */
+	struct slabd_options options = bed_options(&bed, SLABD_NO_HELPER);
 	bool closes_first = *(bool *)arg;
 	void *spare[8];
 	pid_t pid;
 	(void)fd;
-	pool = bed_pool(&bed);
+	pool = slabd_open(NULL, &options);
+	if (pool == NULL)
+		tap_bail("slabd_open: %s", slabd_last_error());
 	cache = bed_cache(pool, "records", SIZE);
 	fill_live();
 	/* A magazine with something in it: the child must not use it. */
@@ -209,10 +216,11 @@ static void forked_once(void)
 	void *some[50];
 	alarm(10);
 	if (own == NULL)
-		_exit(2);
+		tap_bail("slabd_open: %s", slabd_last_error());
 	mine = slabd_cache_create(own, "records", SIZE, 0, 0);
 	if (mine == NULL || slabd_alloc_bulk(mine, 50, some) != 50)
-		_exit(3);
+		tap_bail("%s: %s", mine ? "no objects" : "no cache",
+		         slabd_last_error());
 	slabd_free_bulk(mine, 50, some);
 	_exit(slabd_close(own) == 0 && slabd_alloc(cache) == NULL ? 0 : 4);
 }
@@ -327,6 +335,16 @@ static void *churn_forever(void *arg)
 	return arg;
 }
 
+/* n objects; the helper may hold some for a moment, on their way home. */
+static size_t alloc_all(size_t n)
+{
+	double until = now_ms() + 1000;
+	size_t got = 0;
+	while (got < n && now_ms() < until)
+		got += slabd_alloc_bulk(cache, n - got, many + got);
+	return got;
+}
+
 /* The pool is as small as can be: what an ended thread kept would be missed. */
 static void threads_end(int fd, void *arg)
 {
@@ -345,7 +363,7 @@ static void threads_end(int fd, void *arg)
 		pthread_cancel(thread);
 	pthread_join(thread, NULL);
 	tap_ok(n > 1000, "a thread filled the pool and was %s", how);
-	tap_ok(slabd_alloc_bulk(cache, n, many) == n,
+	tap_is((long long)alloc_all(n), n,
 	       "another gets every object that it had");
 	slabd_free_bulk(cache, n, many);
 	slabd_flush(pool);

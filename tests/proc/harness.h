@@ -90,6 +90,7 @@ struct bed {
 	char log[96];
 	pid_t pid;       /* of slabd; 0: none runs */
 	long hugepages;  /* of the system, before the start */
+	bool huge;       /* its pages may be hugepages */
 };
 
 /* Makes the folder and the configuration, starts slabd and waits until it
@@ -116,7 +117,8 @@ void bed_signal(const struct bed *bed, int signal);
 /* Removes the folder; no slabd runs any more. */
 void bed_remove(struct bed *bed);
 
-/* SIGTERM, and results: exit status 0, sockets gone, hugepages as before. */
+/* SIGTERM, and results: exit status 0, sockets gone, hugepages as before where
+ * slabd may have reserved some. */
 void bed_close(struct bed *bed);
 
 /* Options for slabd_open at the bed's socket. */
