@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """./dev bench: runs the contestants, computes, prints, writes build/bench."""
 import argparse
+import glob
 import json
 import os
 import signal
@@ -15,6 +16,10 @@ import show
 SIZES = (64, 256, 1024)
 ONE_THREAD = ("W1", "W2", "W2bulk", "W2b", "W6")
 TWO_SIDES = ("W3", "W4", "W5")
+PRELOADED = {"mimalloc": "libmimalloc.so.2*", "jemalloc": "libjemalloc.so.2",
+             "tcmalloc": "libtcmalloc_minimal.so.4"}
+LIBRARIES = ("/usr/lib/*-linux-gnu", "/usr/lib64", "/usr/lib",
+             "/usr/local/lib")
 WORKLOADS = ("W1", "W2", "W2bulk", "W2b", "W3", "W4", "W5", "W6")
 
 
@@ -53,14 +58,38 @@ class Bench:
         starts = {}
         for name, (program, env) in self.peers().items():
             path = self.place.program(program)
-            if os.path.exists(path):
-                starts[name] = (lambda n=name, p=path, e=env: Worker(
-                    n, [p, *line], e))
+            starts[name] = (lambda n=name, p=path, e=env: Worker(
+                n, [p, *line], e))
         return starts
 
     def peers(self):
-        return {"slabd": ("work_slabd", {}), "floor": ("work_floor", {}),
-                "glibc": ("work_malloc", {})}
+        """name -> program, environment; those that are here."""
+        found = {"slabd": ("work_slabd", {}), "floor": ("work_floor", {})}
+        if os.path.exists(self.place.program("work_dpdk")):
+            huge = self.place.hugetlbfs()
+            found["dpdk"] = ("work_dpdk", {"BENCH_HUGE": huge} if huge else {})
+        found.update(self.mallocs())
+        if os.path.exists(self.place.program("work_boost")):
+            found["boost-node"] = found["boost-alloc"] = ("work_boost", {})
+        return found
+
+    @staticmethod
+    def mallocs():
+        found = {}
+        for name, library in PRELOADED.items():
+            paths = [p for folder in LIBRARIES
+                     for p in glob.glob(os.path.join(folder, library))]
+            if paths:
+                found[name] = ("work_malloc", {"LD_PRELOAD": paths[0]})
+        found["glibc"] = ("work_malloc", {})
+        return found
+
+    def missing(self):
+        """Contestants whose packages are not here, said once."""
+        here = self.peers()
+        for name in ("dpdk", *PRELOADED, "boost-node"):
+            if name not in here:
+                self.say(f"{name} is not installed: left out")
 
     def group(self, workload, size, **how):
         starts = self.contestants(workload, size)
@@ -90,6 +119,7 @@ class Bench:
 
     def run(self):
         try:
+            self.missing()
             self.workloads()
             self.results["targets"] = show.targets(self.groups)
         finally:

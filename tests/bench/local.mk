@@ -24,6 +24,31 @@ tests_bench_work_malloc_SOURCES = $(bench_work) tests/bench/who_malloc.c \
 tests_bench_work_malloc_CPPFLAGS = $(bench_who)'"tests/bench/who_malloc.h"'
 tests_bench_work_malloc_LDADD =
 
+# Peers, where their packages are: run.sh gives the flags. Not held to our own
+# warnings, as their headers are not.
+EXTRA_PROGRAMS += tests/bench/work_dpdk
+tests_bench_work_dpdk_SOURCES = $(bench_work) tests/bench/who_dpdk.c \
+	tests/bench/who_dpdk.h
+tests_bench_work_dpdk_CPPFLAGS = $(bench_who)'"tests/bench/who_dpdk.h"' \
+	$(BENCH_DPDK_CFLAGS)
+tests_bench_work_dpdk_CFLAGS = -std=gnu11 -pthread
+tests_bench_work_dpdk_LDADD = $(BENCH_DPDK_LIBS)
+
+# C++, so no program of automake: configure need not know of another compiler.
+BENCH_CXX = g++
+bench_boost = tests/bench/who_boost.cc tests/bench/who_boost.h
+tests/bench/work_boost: $(bench_work) $(bench_boost)
+	$(AM_V_at)$(MKDIR_P) tests/bench
+	$(AM_V_GEN)$(BENCH_CXX) -std=gnu++20 -O2 -pthread -w \
+		$(DEFS) -I$(top_srcdir) \
+		-DBENCH_WHO='"tests/bench/who_boost.h"' -o $@ \
+		-x c++ $(srcdir)/tests/bench/work.c \
+		$(srcdir)/tests/bench/single.c $(srcdir)/tests/bench/pair.c \
+		$(srcdir)/tests/bench/duo.c $(srcdir)/tests/bench/trace.c \
+		$(srcdir)/tests/bench/who_boost.cc -x none -lzstd -lrt
+CLEANFILES += tests/bench/work_boost
+EXTRA_DIST += $(bench_boost)
+
 EXTRA_DIST += tests/bench/run.sh tests/bench/README.md
 EXTRA_DIST += tests/bench/drive.py tests/bench/contest.py \
 	tests/bench/place.py tests/bench/show.py
