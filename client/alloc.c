@@ -35,7 +35,9 @@ size_t slabd_alloc_bulk(slabd_cache *cache, size_t n, void **out)
 		size_t run = mag->n < n - got ? mag->n : n - got;
 		for (size_t i = 0; i < run; i++)
 			out[got + i] = mag->obj[mag->n - 1 - i];
-		mag->n -= (uint32_t)run;
+		/* All threads share the table that they have at first. */
+		if (run > 0)
+			mag->n -= (uint32_t)run;
 		got += run;
 		if (got == n)
 			break;
