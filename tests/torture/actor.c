@@ -83,7 +83,7 @@ static void alloc_one(struct actor *actor)
 static void spoil(struct actor *actor, const struct item *item)
 {
 	item_check(actor->worker, item, "before a free");
-	memset(item->obj, 0xdd, 16);
+	item_spoil(item);
 }
 
 static void free_one(struct actor *actor)

@@ -101,6 +101,9 @@ bool item_intact(struct worker *worker, const struct item *item);
 bool item_adopt(struct worker *worker, void *obj, uint32_t cache,
                 struct item *item);
 
+/* Overwrites the beginning of what is about to be freed. */
+void item_spoil(const struct item *item);
+
 /* One random deed of a thread. */
 void actor_step(struct actor *actor);
 

@@ -215,6 +215,9 @@ void worker_main(int fd, void *arg)
 	self.dice = start->dice;
 	options.flags = start->dice & 0x100000 ? SLABD_NO_WAIT : 0;
 	options.wait_ms = waits_ms[start->dice >> 32 & 3];
+	/* Half of them keep next to nothing, so that most calls are a miss. */
+	options.thread_bytes = start->dice & 0x200000 ? 4096 : 0;
+	options.process_bytes = options.thread_bytes;
 	for (uint32_t i = 0; i < CELLS; i++)
 		atom_swap(&worker.place->cell[i], UINT64_C(0));
 	worker_open(&worker, &options);
