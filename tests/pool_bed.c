@@ -75,6 +75,23 @@ uint64_t pool_bed_free(const struct pool_bed *bed, uint32_t cache,
 	return n;
 }
 
+/* Units and tag lines of the slab table against slabd's maps of them. */
+static void check_maps(const struct pool *pool)
+{
+	const struct view *view = &pool->view;
+	struct census_slab slab;
+	uint64_t lines = 0;
+	uint64_t units = view->geo.n_units;
+	for (uint32_t node = 0; node < view->geo.n_nodes; node++)
+		units -= pool_ready_units(pool, node);
+	for (uint32_t at = 0; census_next(pool, at, &slab); at = slab.head + 1) {
+		units += 1u << view->caches[slab.cache - 1].order;
+		lines += slab_lines(&view->caches[slab.cache - 1]);
+	}
+	cr_assert_eq(pool->units.n_taken, units);
+	cr_assert_eq(pool->lines.n_taken, lines);
+}
+
 void pool_bed_agrees(struct pool_bed *bed)
 {
 	struct audit audit;
@@ -82,4 +99,5 @@ void pool_bed_agrees(struct pool_bed *bed)
 	cr_assert_eq(audit.n_faults, 0, "%s at %u",
 	             audit_clause_name(audit.faults[0].clause),
 	             audit.faults[0].unit);
+	check_maps(&bed->pool);
 }

@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
 
 #include "shm/atom.h"
@@ -24,7 +25,7 @@ static void finish(void)
 	depot_drop(depot);
 }
 
-TestSuite(depot, .init = start, .fini = finish);
+TestSuite(depot, .init = start, .fini = finish, .timeout = 60);
 
 /* Each half's objects are numbers made of its own. */
 static uint32_t size_of(uint64_t serial)
@@ -195,7 +196,7 @@ static void check_seen(void)
 			             i, who, seen[who][i]);
 }
 
-Test(depot, two_and_two_threads, .timeout = 60)
+Test(depot, two_and_two_threads)
 {
 	static struct worker workers[2 * PUTTERS];
 	int64_t sum = 0;

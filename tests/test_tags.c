@@ -219,7 +219,7 @@ static void *freer(void *arg)
 		if (d->over)
 			return NULL;
 		while (atom_peek(&d->claiming) == 0)
-			;
+			sched_yield();
 		for (uint32_t i = 0; i < d->n; i++) {
 			d->refused += !tags_free_own(&d->tags[d->order[i]],
 			                             FREER);
@@ -252,6 +252,7 @@ static void claim_all(struct duel *d)
 {
 	uint32_t out[64];
 	uint32_t got = 0;
+	uint32_t idle = 0;
 	bool seen[LANES] = {false};
 	atom_poke(&d->claiming, 1u);
 	while (got < d->n) {
@@ -265,6 +266,8 @@ static void claim_all(struct duel *d)
 		}
 		got += n;
 		cr_assert(n > 0 || last == 0, "a freed lane is owned again");
+		if (n == 0 && ++idle % 256 == 0)
+			sched_yield();
 	}
 	cr_assert_eq(got, d->n);
 	atom_poke(&d->claiming, 0u);
