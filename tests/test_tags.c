@@ -195,7 +195,7 @@ Test(tags, tally)
 /* ---- a claim beside frees ----------------------------------------------- */
 
 #define LANES 515u
-#define ROUNDS 500u
+#define ROUNDS 2000u
 #define CLAIMER 1u
 #define FREER 2u
 
@@ -218,8 +218,9 @@ static void *freer(void *arg)
 		gate_wait(&d->gate, 2);
 		if (d->over)
 			return NULL;
-		while (atom_peek(&d->claiming) == 0)
-			sched_yield();
+		for (uint32_t i = 1; atom_peek(&d->claiming) == 0; i++)
+			if (i % 4096 == 0)
+				sched_yield();
 		for (uint32_t i = 0; i < d->n; i++) {
 			d->refused += !tags_free_own(&d->tags[d->order[i]],
 			                             FREER);
@@ -266,7 +267,7 @@ static void claim_all(struct duel *d)
 		}
 		got += n;
 		cr_assert(n > 0 || last == 0, "a freed lane is owned again");
-		if (n == 0 && ++idle % 256 == 0)
+		if (n == 0 && ++idle % 4096 == 0)
 			sched_yield();
 	}
 	cr_assert_eq(got, d->n);
