@@ -9,7 +9,7 @@
  *   cas            compare-and-swap, acquire on success, relaxed on failure
  *   publish        compare-and-swap, acquire and release on success, acquire on
  *                  failure: what the loser sees is whole
- *   set / clear    bits, one full-fence operation; the old word comes back
+ *   set / clear    bits, and a full fence; the old word comes back
  *   swap           full-fence exchange
  *   add            relaxed count
  *   fence          full: orders an earlier store before a later load
@@ -30,8 +30,22 @@
 #define atom_publish(p, old, v)                                                \
 	__atomic_compare_exchange_n((p), (old), (v), false, __ATOMIC_ACQ_REL,  \
 	                            __ATOMIC_ACQUIRE)
-#define atom_set(p, bits) __atomic_fetch_or((p), (bits), __ATOMIC_SEQ_CST)
-#define atom_clear(p, bits) __atomic_fetch_and((p), ~(bits), __ATOMIC_SEQ_CST)
+/* An atomic operation alone does not keep a later relaxed load behind it on
+ * every processor: the fence does. */
+#define atom_set(p, bits)                                                      \
+	__extension__({                                                        \
+		__typeof__(*(p)) old_ =                                        \
+		        __atomic_fetch_or((p), (bits), __ATOMIC_SEQ_CST);      \
+		atom_fence();                                                  \
+		old_;                                                          \
+	})
+#define atom_clear(p, bits)                                                    \
+	__extension__({                                                        \
+		__typeof__(*(p)) old_ =                                        \
+		        __atomic_fetch_and((p), ~(bits), __ATOMIC_SEQ_CST);    \
+		atom_fence();                                                  \
+		old_;                                                          \
+	})
 #define atom_swap(p, v) __atomic_exchange_n((p), (v), __ATOMIC_SEQ_CST)
 #define atom_add(p, v) __atomic_fetch_add((p), (v), __ATOMIC_RELAXED)
 #define atom_fence() __atomic_thread_fence(__ATOMIC_SEQ_CST)
