@@ -14,6 +14,7 @@
 #define CARVE_BYTES_MAX (UINT64_C(8) << 20) /* at one time for one list */
 #define GROW_BYTES_MAX (UINT64_C(16) << 20) /* faulted in at one time */
 #define LOW_SLABS_MAX 16u
+#define LOOKS_MAX 256u /* at slabs of a list, of which many may be held */
 
 void growth_announce(struct pool *pool)
 {
@@ -177,6 +178,22 @@ static void set_low_mark(struct pool *pool, uint32_t cache, uint32_t node)
 	          clamp(slabs / 8, 1, LOW_SLABS_MAX));
 }
 
+/* Slabs of a list that can be claimed from, up to limit. One whose lease is
+ * held does not count: clients pass it over, and its holder may stand still. */
+static uint32_t count_idle(const struct view *view, const struct partial *list,
+                           uint32_t limit)
+{
+	uint32_t unit = partial_next(list, 0);
+	uint32_t idle = 0;
+	for (uint32_t looks = 0; looks < LOOKS_MAX && idle < limit; looks++) {
+		if (unit >= view->geo.n_units)
+			break;
+		idle += atom_peek(&view->leases[unit]) == 0;
+		unit = partial_next(list, unit + 1);
+	}
+	return idle;
+}
+
 int growth_relieve(struct pool *pool, uint32_t cache, uint32_t node)
 {
 	uint64_t slab_bytes = UNIT_BYTES << pool->view.caches[cache - 1].order;
@@ -185,7 +202,7 @@ int growth_relieve(struct pool *pool, uint32_t cache, uint32_t node)
 	uint32_t low = pool_mark(pool, cache, node)->low_slabs;
 	uint32_t want = clamp(have / 4, 1, CARVE_BYTES_MAX / slab_bytes);
 	uint32_t made = 0;
-	if (partial_count(&list, low) >= low)
+	if (count_idle(&pool->view, &list, low) >= low)
 		return 0;
 	while (made < want && carve_one(pool, cache, node) == 0)
 		made++;
@@ -195,7 +212,7 @@ int growth_relieve(struct pool *pool, uint32_t cache, uint32_t node)
 		made++;
 	set_low_mark(pool, cache, node);
 	/* Something is still free on a list that is only low. */
-	return made > 0 || partial_count(&list, 1) > 0 ? 0 : -ENOSPC;
+	return made > 0 || count_idle(&pool->view, &list, 1) > 0 ? 0 : -ENOSPC;
 }
 
 /* ---- wants -------------------------------------------------------------- */

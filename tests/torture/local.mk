@@ -8,3 +8,7 @@ tests_proc_torture_SOURCES = tests/proc_torture.c tests/torture/torture.h \
 tests_proc_torture_LDADD = $(proc_libs)
 EXTRA_DIST += tests/stress.sh
 CLEANFILES += tests/proc_torture.slabd-log
+
+tap_programs += tests/proc_lease
+tests_proc_lease_SOURCES = tests/proc_lease.c $(proc_harness)
+tests_proc_lease_LDADD = libclient.la libshm.la $(JANSSON_LIBS)

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* A client that stands still with a lease in its hand holds up nobody. */
+#include <errno.h>
+#include <string.h>
+
+#include "client/pool.h"
+#include "shm/lease.h"
+#include "shm/slab.h"
+#include "tests/proc/harness.h"
+
+#define SIZE 1000
+
+static struct bed bed;
+
+/* Takes the lease of the slab in which an object lies, as a client does that
+ * is stopped there. The slab. */
+static uint32_t stand_still(slabd_pool *pool, const void *object)
+{
+	struct slab_place place;
+	if (slab_locate(&pool->view, slabd_handle_of(pool, object), &place) < 0)
+		tap_bail("no object there");
+	while (!lease_take_any(&pool->view.leases[place.head], pool->user.id,
+	                       pool->user.epoch))
+		sleep_ms(1);
+	return place.head;
+}
+
+/* Of all that are open, whether slabd took none for a flood. */
+static void test_calm(slabd_pool *pool, const char *when)
+{
+	unsigned id = slabd_client_id(pool);
+	tap_is(bed_number(&bed, "/status", "dropped.flood"), 0,
+	       "%s: it is no flood", when);
+	tap_ok(bed_client(&bed, id, "connected") == 1, "%s: it is connected",
+	       when);
+	tap_ok(bed_client(&bed, id, "rings") < 600, "%s: it rang %lld times",
+	       when, bed_client(&bed, id, "rings"));
+}
+
+static void test_room(slabd_pool *still, slabd_pool *other)
+{
+	slabd_cache *cache = bed_cache(still, "held", SIZE);
+	slabd_cache *same = bed_cache(other, "held", SIZE);
+	void *object = slabd_alloc(cache);
+	uint32_t head;
+	double since;
+	slabd_flush(still);
+	head = stand_still(still, object);
+	since = now_ms();
+	object = slabd_alloc(same);
+	tap_ok(object != NULL && now_ms() < since + 500,
+	       "another client gets an object of another slab");
+	tap_note("%.1f ms", now_ms() - since);
+	slabd_free(same, object);
+	slabd_flush(other);
+	test_calm(other, "room");
+	lease_drop_own(&still->view.leases[head]);
+}
+
+/* The pool is full, but for the slab that is held. */
+static void test_full(slabd_pool *still, slabd_pool *other)
+{
+	slabd_cache *cache = bed_cache(still, "last", SIZE);
+	slabd_cache *same = bed_cache(other, "last", SIZE);
+	slabd_cache *fill = bed_cache(other, "fill", 60000);
+	void *object = slabd_alloc(cache);
+	uint32_t head = stand_still(still, object);
+	double since;
+	lease_drop_own(&still->view.leases[head]);
+	while (slabd_alloc(fill) != NULL)
+		continue;
+	while (slabd_alloc(cache) != NULL)
+		continue;
+	stand_still(still, object);
+	slabd_free(cache, object);
+	slabd_flush(still);
+	for (unsigned i = 0; i < 3; i++) {
+		since = now_ms();
+		errno = 0;
+		tap_ok(slabd_alloc(same) == NULL && errno == ENOMEM &&
+		       now_ms() < since + 3000,
+		       "where nothing else is free, it gets ENOMEM in time");
+		tap_note("%.1f ms", now_ms() - since);
+	}
+	test_calm(other, "full");
+	lease_drop_own(&still->view.leases[head]);
+	/* slabd asks for refused lists anew a while later. */
+	for (since = now_ms(); now_ms() < since + 3000; sleep_ms(5))
+		if ((object = slabd_alloc(same)) != NULL)
+			break;
+	tap_ok(object != NULL, "and the object, once the lease is free");
+}
+
+int main(void)
+{
+	slabd_pool *still;
+	slabd_pool *other;
+	tap_start(60);
+	bed_open(&bed, "[slabd]\ntopology = node:1 core:2 pu:1\n"
+	               "[pool default]\npage = 4k\nstart = 2M\nmax = 4M\n");
+	still = bed_pool(&bed);
+	other = bed_pool(&bed);
+	test_room(still, other);
+	test_full(still, other);
+	slabd_close(other);
+	slabd_close(still);
+	bed_close(&bed);
+	return tap_end();
+}
