@@ -46,12 +46,15 @@ class Worker:
         # What other libraries print to standard output is none of ours.
         return json.loads(line) if line.startswith(b"{") else self.answer()
 
-    def sample(self, count=None):
+    def ask(self, count):
         try:
-            self.process.stdin.write(b"%d\n" % (count or self.count))
+            self.process.stdin.write(b"%d\n" % count)
             self.process.stdin.flush()
         except BrokenPipeError:
-            pass
+            pass  # answer says why
+
+    def sample(self, count=None):
+        self.ask(count or self.count)
         return self.answer()
 
     def settle(self, ms):
@@ -98,7 +101,7 @@ class Group:
         self.rounds = []
         self.left_out = {}
 
-    def run(self, starts, rounds, ms, extra=0, settle=True):
+    def run(self, starts, rounds, ms, extra=0):
         """starts: name -> function that gives a Worker. In up to `extra` more
         rounds, waits for the CPUs to be near each other."""
         workers = []
@@ -110,7 +113,7 @@ class Group:
                     if worker.lacks:
                         workers.remove(worker)
                         worker.close()
-                    elif settle:
+                    else:
                         worker.settle(ms)
                 except Failure as failure:
                     self.drop(workers, name, failure)
@@ -139,6 +142,7 @@ class Group:
             except Failure as failure:
                 self.drop(workers, worker.name, failure)
                 continue
+            result["who"] = worker.name
             result["class"] = class_of(result)
             results[worker.name] = result
             self.log({**result, "round": number})

@@ -9,8 +9,11 @@ import signal
 import sys
 import time
 
-from contest import Group, Worker
+from contest import Failure, Group, Worker
 from place import Huge, Place, Slabd
+import picture
+import pool
+import scale
 import show
 
 SIZES = (64, 256, 1024)
@@ -20,6 +23,7 @@ PRELOADED = {"mimalloc": "libmimalloc.so.2*", "jemalloc": "libjemalloc.so.2",
              "tcmalloc": "libtcmalloc_minimal.so.4"}
 LIBRARIES = ("/usr/lib/*-linux-gnu", "/usr/lib64", "/usr/lib",
              "/usr/local/lib")
+TRACES = ("gateway", "sqlite", "nginx", "mariadb")
 WORKLOADS = ("W1", "W2", "W2bulk", "W2b", "W3", "W4", "W5", "W6")
 
 
@@ -50,17 +54,17 @@ class Bench:
 
     def contestants(self, workload, size, extra=()):
         """name -> what starts it."""
-        cpus = (self.cpus[0], self.cpus[-1])
-        if workload not in TWO_SIDES:
-            cpus = (cpus[1], cpus[0])
-        line = ["--workload", workload, "--bytes", str(size),
-                "--cpus", f"{cpus[0]},{cpus[1]}", *extra]
-        starts = {}
-        for name, (program, env) in self.peers().items():
-            path = self.place.program(program)
-            starts[name] = (lambda n=name, p=path, e=env: Worker(
-                n, [p, *line], e))
-        return starts
+        line = self.contestant_line(workload, size, extra)
+        return {name: (lambda n=name, p=program, e=env: Worker(n, line(p), e))
+                for name, (program, env) in self.peers().items()}
+
+    def contestant_line(self, workload, size, extra=()):
+        """program -> its command line. One thread runs where we do not."""
+        first, last = self.cpus[0], self.cpus[-1]
+        cpus = f"{first},{last}" if workload in TWO_SIDES else f"{last},{first}"
+        rest = ["--workload", workload, "--bytes", str(size), "--cpus", cpus,
+                *extra]
+        return lambda program: [self.place.program(program), *rest]
 
     def peers(self):
         """name -> program, environment; those that are here."""
@@ -91,18 +95,20 @@ class Bench:
             if name not in here:
                 self.say(f"{name} is not installed: left out")
 
-    def group(self, workload, size, **how):
+    def group(self, workload, size):
         starts = self.contestants(workload, size)
         two = workload in TWO_SIDES
         group = Group(workload, size, self.log)
         extra = (2 if self.options.quick else 4) * self.rounds if two else 0
-        group.run(starts, self.rounds, self.ms, extra, **how)
+        group.run(starts, self.rounds, self.ms, extra)
         self.groups[workload, size] = group
         self.results["groups"].append(group.report())
         for name, why in group.left_out.items():
             self.say(f"  {name} left out: {why}")
 
     def workloads(self):
+        if not self.options.only and (self.options.tail or self.options.scale):
+            return
         names = [w for w in WORKLOADS if self.wants(w)]
         if not names:
             return
@@ -115,32 +121,149 @@ class Bench:
                 for size in (96,) if name == "W6" else SIZES:
                     self.say(f"{name}, {size} bytes")
                     self.group(name, size)
-        show.workloads(self.groups)
+
+    def traces(self):
+        """Names and files; the cut ones of the tests if there are no others."""
+        folder = os.environ.get("SLABD_TRACES") or os.path.join(
+            self.options.source, "..", "shared", "traces")
+        full = {n: os.path.join(folder, n + ".trace.zst") for n in TRACES}
+        full = {n: p for n, p in full.items() if os.path.exists(p)}
+        if full:
+            return full
+        data = os.path.join(self.options.source, "tests", "data")
+        return {f"{n}-cut": os.path.join(data, f"{n}-cut.trace.zst")
+                for n in ("gateway", "mariadb")}
+
+    def some(self, workload, names, extra, size=64):
+        """Those contestants alone, with further arguments."""
+        starts = self.contestants(workload, size, extra)
+        return {n: starts[n] for n in names if n in starts}
+
+    def memory(self, name, start, slabd):
+        """Bytes of one contestant at the peak of its first replay."""
+        before = slabd.pool()
+        try:
+            worker = start()
+        except Failure as failure:
+            self.say(f"  {name} left out: {failure}")
+            return None
+        try:
+            result = worker.sample(1)
+            after = slabd.pool()
+        except Failure as failure:
+            self.say(f"  {name} left out: {failure}")
+            return None
+        finally:
+            worker.close()
+        own = result["rss_peak"] - result["rss_start"]
+        if name == "slabd":
+            # The metadata that it has touched is counted with the pool's.
+            own += (after["carved_bytes"] - before["carved_bytes"]
+                    + after["metadata_bytes"] - result["shmem"])
+        return {"who": name, "bytes": own, "asked": result["asked_peak"]}
+
+    def replay(self):
+        names = ("slabd", *self.mallocs())
+        memory = {}
+        for trace, path in self.traces().items():
+            self.say(f"replay of {trace}")
+            with Slabd(self.place, "16M", "2G") as slabd:
+                starts = self.some("trace", names, ["--trace", path])
+                found = [self.memory(n, s, slabd) for n, s in starts.items()]
+                memory[trace] = [m for m in found if m]
+                group = Group(trace, "trace", self.log)
+                group.run(starts, self.rounds, self.ms * 3)
+            self.groups[trace, "trace"] = group
+            self.results["groups"].append(group.report())
+        self.results["memory"] = memory
+        show.replay(self.groups, memory)
+        self.results["targets"] += show.replay_targets(self.groups, memory)
+
+    def chase(self):
+        sizes = (64, 512) if self.options.quick else (64, 512, 1536)
+        for mib in sizes:
+            self.say(f"W7, {mib} MiB")
+            extra = ["--live", str(mib << 14)]
+            with Slabd(self.place, f"{mib * 5 // 4 + 64}M"), \
+                    Huge(mib // 2 + 2):
+                starts = self.some("W7", ("slabd",), extra)
+                line = self.contestant_line("W7", 64, extra)("work_floor")
+                for name in ("hugetlb", "4k"):
+                    starts[name] = lambda n=name, l=line: Worker(
+                        n, l, {"BENCH_PAGES": n})
+                group = Group("W7", f"{mib}M", self.log)
+                group.run(starts, self.rounds, self.ms)
+            self.groups["W7", f"{mib}M"] = group
+            self.results["groups"].append(group.report())
+
+    def tail(self):
+        names = ("slabd", "dpdk", "mimalloc")
+        gateway = [p for n, p in self.traces().items() if "gateway" in n]
+        found = {}
+        with Slabd(self.place, "1G"), Huge(640):
+            for size in SIZES:
+                found[f"W2b, {size} B"] = self.some("tail-W2b", names, [], size)
+            for path in gateway[:1]:
+                found["gateway trace"] = self.some(
+                    "tail-trace", names, ["--trace", path])
+            for title, starts in found.items():
+                self.say(f"worst single operations: {title}")
+                group = Group("tail " + title, "tail", self.log)
+                group.run(starts, self.rounds, self.ms * 3)
+                self.results.setdefault("tail", {})[title] = show.tail(
+                    title, group)
 
     def run(self):
+        sections = (("workloads", self.workloads), ("W7", self.chase),
+                    ("replay", self.replay), ("tail", self.tail),
+                    ("scale", lambda: scale.run(self)),
+                    ("pool", lambda: pool.run(self)))
         try:
             self.missing()
-            self.workloads()
-            self.results["targets"] = show.targets(self.groups)
+            for name, section in sections:
+                if name == "workloads" or self.chosen(name):
+                    section()
+            show.workloads(self.groups)
+            rows = show.targets(self.groups) + self.results["targets"]
+            self.results["targets"] = rows
+            show.judged(rows)
         finally:
             self.results["seconds"] = round(time.monotonic() - self.began)
             self.samples.close()
             self.place.close()
-            path = os.path.join(self.options.out, "results.json")
-            with open(path, "w", encoding="utf-8") as file:
-                json.dump(self.results, file, indent=1)
-                file.write("\n")
-        self.say(f"written: {path}")
+            self.write()
+
+    def chosen(self, name):
+        """Whether a section runs: asked for, or part of such a run."""
+        wanted = {n for n in ("tail", "scale") if getattr(self.options, n)}
+        if self.options.only or wanted:
+            return name in wanted or name in (self.options.only or ())
+        return name in ("W7", "replay") or not self.options.quick
+
+    def write(self):
+        path = os.path.join(self.options.out, "results")
+        with open(path + ".json", "w", encoding="utf-8") as file:
+            json.dump(self.results, file, indent=1)
+            file.write("\n")
+        picture.write(path + ".svg", self.results)
+        self.say(f"written: {path}.json, {path}.svg")
 
 
 def parse(argv):
     parser = argparse.ArgumentParser(prog="./dev bench")
     parser.add_argument("--build", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--out", required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--source", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--quick", action="store_true",
                         help="about two minutes")
     parser.add_argument("--only", type=lambda text: text.split(","),
                         help="these workloads and sections alone")
+    parser.add_argument("--tail", action="store_true",
+                        help="the worst single operations alone")
+    parser.add_argument("--scale", action="store_true",
+                        help="processes, caches, pool size, objects alone")
+    parser.add_argument("--insn", action="store_true",
+                        help="instruction counts alone, by callgrind")
     parser.add_argument("--rounds", type=int, help="rounds of a group")
     parser.add_argument("--ms", type=float, help="length of a sample")
     return parser.parse_args(argv)

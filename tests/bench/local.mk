@@ -6,7 +6,9 @@ tests_bench_attach_LDADD = client/libslabclient.la
 # One workload source, a program for each contestant: see work.h, who.h.
 bench_work = tests/bench/work.c tests/bench/work.h tests/bench/who.h \
 	tests/bench/single.c tests/bench/pair.c tests/bench/duo.c \
-	tests/bench/duo.h tests/bench/trace.c
+	tests/bench/duo.h tests/bench/trace.c tests/bench/tail.c \
+	tests/bench/tail.h tests/replay/trace.c tests/replay/trace.h \
+	tests/replay/classes.c tests/replay/classes.h
 bench_who = $(AM_CPPFLAGS) -DBENCH_WHO=
 
 EXTRA_PROGRAMS += tests/bench/work_slabd tests/bench/work_floor \
@@ -14,15 +16,15 @@ EXTRA_PROGRAMS += tests/bench/work_slabd tests/bench/work_floor \
 tests_bench_work_slabd_SOURCES = $(bench_work) tests/bench/who_slabd.c \
 	tests/bench/who_slabd.h
 tests_bench_work_slabd_CPPFLAGS = $(bench_who)'"tests/bench/who_slabd.h"'
-tests_bench_work_slabd_LDADD = client/libslabclient.la
+tests_bench_work_slabd_LDADD = client/libslabclient.la $(ZSTD_LIBS)
 tests_bench_work_floor_SOURCES = $(bench_work) tests/bench/who_floor.c \
 	tests/bench/who_floor.h
 tests_bench_work_floor_CPPFLAGS = $(bench_who)'"tests/bench/who_floor.h"'
-tests_bench_work_floor_LDADD =
+tests_bench_work_floor_LDADD = $(ZSTD_LIBS)
 tests_bench_work_malloc_SOURCES = $(bench_work) tests/bench/who_malloc.c \
 	tests/bench/who_malloc.h
 tests_bench_work_malloc_CPPFLAGS = $(bench_who)'"tests/bench/who_malloc.h"'
-tests_bench_work_malloc_LDADD =
+tests_bench_work_malloc_LDADD = $(ZSTD_LIBS)
 
 # Peers, where their packages are: run.sh gives the flags. Not held to our own
 # warnings, as their headers are not.
@@ -32,11 +34,12 @@ tests_bench_work_dpdk_SOURCES = $(bench_work) tests/bench/who_dpdk.c \
 tests_bench_work_dpdk_CPPFLAGS = $(bench_who)'"tests/bench/who_dpdk.h"' \
 	$(BENCH_DPDK_CFLAGS)
 tests_bench_work_dpdk_CFLAGS = -std=gnu11 -pthread
-tests_bench_work_dpdk_LDADD = $(BENCH_DPDK_LIBS)
+tests_bench_work_dpdk_LDADD = $(BENCH_DPDK_LIBS) $(ZSTD_LIBS)
 
 # C++, so no program of automake: configure need not know of another compiler.
 BENCH_CXX = g++
-bench_boost = tests/bench/who_boost.cc tests/bench/who_boost.h
+bench_boost = tests/bench/who_boost.cc tests/bench/who_boost.h \
+	tests/bench/trace_none.cc
 tests/bench/work_boost: $(bench_work) $(bench_boost)
 	$(AM_V_at)$(MKDIR_P) tests/bench
 	$(AM_V_GEN)$(BENCH_CXX) -std=gnu++20 -O2 -pthread -w \
@@ -44,11 +47,13 @@ tests/bench/work_boost: $(bench_work) $(bench_boost)
 		-DBENCH_WHO='"tests/bench/who_boost.h"' -o $@ \
 		-x c++ $(srcdir)/tests/bench/work.c \
 		$(srcdir)/tests/bench/single.c $(srcdir)/tests/bench/pair.c \
-		$(srcdir)/tests/bench/duo.c $(srcdir)/tests/bench/trace.c \
-		$(srcdir)/tests/bench/who_boost.cc -x none -lzstd -lrt
+		$(srcdir)/tests/bench/duo.c \
+		$(srcdir)/tests/bench/trace_none.cc \
+		$(srcdir)/tests/bench/who_boost.cc -x none -lrt
 CLEANFILES += tests/bench/work_boost
 EXTRA_DIST += $(bench_boost)
 
 EXTRA_DIST += tests/bench/run.sh tests/bench/README.md
 EXTRA_DIST += tests/bench/drive.py tests/bench/contest.py \
-	tests/bench/place.py tests/bench/show.py
+	tests/bench/place.py tests/bench/show.py tests/bench/picture.py \
+	tests/bench/pool.py tests/bench/scale.py

@@ -9,7 +9,7 @@ here=$srcdir/tests/bench
 out=${SLABD_BENCH_OUT:-$builddir/../bench}
 case ${1:-} in
 --insn) exec sh "$srcdir/tests/check_insn.sh" ;;
--h | --help) exec python3 "$here/drive.py" --build . --out . --help ;;
+-h | --help) exec python3 "$here/drive.py" --build . --source . --out . --help ;;
 esac
 
 make -s -C "$builddir" tests/bench/attach tests/bench/populate \
@@ -37,4 +37,4 @@ fi
 peer boost
 
 export PYTHONDONTWRITEBYTECODE=1
-exec python3 "$here/drive.py" --build "$builddir" --out "$out" "$@"
+exec python3 "$here/drive.py" --build "$builddir" --source "$srcdir" --out "$out" "$@"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The tables on the terminal."""
+import statistics
 
 RATES = ("W3", "W4", "W5")
 TITLES = {
@@ -31,7 +32,7 @@ TARGETS = (
 
 def table(head, rows):
     """Columns as wide as they must be, the first to the left."""
-    lines = [head] + rows
+    lines = ([head] if any(head) else []) + rows
     widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
     for line in lines:
         cells = [cell.ljust(w) if i == 0 else cell.rjust(w)
@@ -54,7 +55,7 @@ def figure(group, name, kind):
 
 
 def workloads(groups):
-    for workload in dict.fromkeys(w for w, _ in groups):
+    for workload in dict.fromkeys(w for w, _ in groups if w in TITLES):
         mine = {s: g for (w, s), g in groups.items() if w == workload}
         kinds = list(dict.fromkeys(
             k for g in mine.values() for k in g.classes()))
@@ -65,7 +66,7 @@ def workloads(groups):
                   "(slabd's ratio to it)")
             names = list(dict.fromkeys(
                 n for g in mine.values() for n in g.names()))
-            table(["", *(f"{s} B" for s in mine)],
+            table(["", *(f"{s} B" if isinstance(s, int) else s for s in mine)],
                   [[n, *(figure(g, n, kind) for g in mine.values())]
                    for n in names])
 
@@ -103,17 +104,89 @@ def verdict(row):
 
 
 def targets(groups):
+    """Rows of the project's targets."""
     rows = []
     for workload, against, bound, beyond, sizes in TARGETS:
         for (name, size), group in groups.items():
             if name == workload and (sizes is None or size in sizes):
                 rows.append(judge(group, against, bound, beyond))
-    if rows:
-        print("\nTo reach, slabd's cost (W3 to W5: rate) to theirs")
-        table(["", "size", "against", "to reach", "beyond", "is", ""],
-              [[r["workload"], str(r["size"]), r["against"],
-                (">= " if r["rate"] else "<= ") + f"{r['bound']:.2f}",
-                "" if r["beyond"] is None else f"{r['beyond']:.2f}",
-                "-" if r["value"] is None else f"{r['value']:.2f}",
-                verdict(r)] for r in rows])
     return rows
+
+
+def judged(rows):
+    if not rows:
+        return
+    print("\nTo reach, slabd's cost (W3 to W5: rate) to theirs")
+    table(["", "size", "against", "to reach", "beyond", "is", ""],
+          [[r["workload"], str(r["size"]), r["against"],
+            (">= " if r["rate"] else "<= ") + f"{r['bound']:.2f}",
+            "" if r["beyond"] is None else f"{r['beyond']:.2f}",
+            "-" if r["value"] is None else f"{r['value']:.2f}",
+            verdict(r)] for r in rows])
+
+
+def replay(groups, memory):
+    for trace, rows in memory.items():
+        group = groups[trace, "trace"]
+        print(f"\nreplay of {trace}: ns an event (slabd's ratio to it), MiB "
+              "at the peak, times what was asked for")
+        bytes_of = {row["who"]: row for row in rows}
+        lines = []
+        for name in group.names():
+            row = bytes_of.get(name)
+            lines.append([name, figure(group, name, "one"),
+                          f"{row['bytes'] / 2**20:.1f}" if row else "-",
+                          f"{row['bytes'] / row['asked']:.2f}" if row else "-"])
+        table(["", "time", "MiB", "x asked"], lines)
+
+
+def replay_targets(groups, memory):
+    rows = []
+    for trace, found in memory.items():
+        group = groups[trace, "trace"]
+        for name in group.names():
+            if name != "slabd":
+                rows.append(judge(group, name, 1.0, None))
+        size = {row["who"]: row["bytes"] for row in found}
+        best = min(((b, w) for w, b in size.items() if w != "slabd"),
+                   default=None)
+        if best and "slabd" in size:
+            value = size["slabd"] / max(best[0], 1)
+            rows.append({"workload": trace, "size": "memory",
+                         "against": best[1], "rate": False, "bound": 1.25,
+                         "beyond": 1.0, "class": "one", "value": value,
+                         "met": value <= 1.25, "rounds": 1})
+    return rows
+
+
+def beyond_clock(ns, step):
+    return f"{ns:.0f}" if ns > step else f"<{max(step, 1):.0f}"
+
+
+def tail(title, group):
+    """Medians over the rounds of each percentile; the largest maximum."""
+    found = {}
+    for name in group.names():
+        for what in ("alloc", "free"):
+            rounds = [r[name][what] for r in group.rounds if name in r]
+            found.setdefault(name, {})[what] = {
+                "p50": statistics.median(r["p50"] for r in rounds),
+                "p99": statistics.median(r["p99"] for r in rounds),
+                "p999": statistics.median(r["p999"] for r in rounds),
+                "max": max(r["max"] for r in rounds),
+                "n": sum(r["n"] for r in rounds)}
+    step = min((r["step"] for results in group.rounds
+                for r in results.values()), default=0)
+    print(f"\nSingle operations, {title}: ns, less what the clock costs, "
+          f"which goes in steps of {step:.0f}")
+    table(["", "", "p50", "p99", "p99.9", "max"],
+          [[name if what == "alloc" else "", what,
+            *(beyond_clock(found[name][what][p], step)
+              for p in ("p50", "p99", "p999", "max"))]
+           for name in found for what in ("alloc", "free")])
+    return {"clock_step_ns": step, **found}
+
+
+def lines(title, head, rows):
+    print(f"\n{title}")
+    table(head, [[str(cell) for cell in row] for row in rows])

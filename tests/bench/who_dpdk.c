@@ -16,6 +16,7 @@
 
 #define CACHE 512u
 #define THREADS 2u
+#define LARGE 4096u
 
 static char prefix[64];
 static unsigned my_side;
@@ -62,8 +63,10 @@ int who_open(const struct work_job *job, unsigned side)
 
 struct who_cache *who_make(size_t bytes, uint64_t most)
 {
+	/* Large objects, of which a cache would hold back too many, have none. */
+	unsigned cache = bytes > LARGE ? 0 : CACHE;
 	/* What caches may hold back comes on top; 2^n - 1 fits its ring. */
-	uint64_t n = most + THREADS * (CACHE + CACHE / 2);
+	uint64_t n = most + THREADS * (cache + cache / 2);
 	struct rte_mempool *pool;
 	char name[32];
 	snprintf(name, sizeof(name), "bench-%zu", bytes);
@@ -72,7 +75,7 @@ struct who_cache *who_make(size_t bytes, uint64_t most)
 		pool = rte_mempool_lookup(name);
 	else
 		pool = rte_mempool_create(name, (unsigned)n, (unsigned)bytes,
-		                          CACHE, 0, NULL, NULL, NULL, NULL,
+		                          cache, 0, NULL, NULL, NULL, NULL,
 		                          SOCKET_ID_ANY, 0);
 	if (pool == NULL)
 		work_fail(rte_strerror(rte_errno));

@@ -19,6 +19,12 @@ static inline void *who_alloc(struct who_cache *cache)
 	return malloc(cache->bytes);
 }
 
+#define WHO_SIZED
+static inline void *who_alloc_sized(size_t bytes)
+{
+	return malloc(bytes);
+}
+
 static inline void who_free(struct who_cache *cache, void *object)
 {
 	(void)cache;

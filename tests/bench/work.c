@@ -54,7 +54,7 @@ static int usage(void)
 {
 	fprintf(stderr,
 	        "usage: work_CONTESTANT --workload NAME [--bytes N] [--live N]\n"
-	        "    [--caches N] [--cpus A,B] [--trace FILE] [--at EVENT]\n");
+	        "    [--caches N] [--cpus A,B] [--trace FILE]\n");
 	return 2;
 }
 
@@ -78,9 +78,6 @@ static bool take(struct work_job *job, int option, const char *text)
 	case 't':
 		job->trace = text;
 		return true;
-	case 'a':
-		job->at = strtoull(text, NULL, 10);
-		return true;
 	default:
 		return false;
 	}
@@ -95,7 +92,6 @@ static bool parse(struct work_job *job, int argc, char **argv)
 		{"caches", required_argument, NULL, 'c'},
 		{"cpus", required_argument, NULL, 'p'},
 		{"trace", required_argument, NULL, 't'},
-		{"at", required_argument, NULL, 'a'},
 		{NULL, 0, NULL, 0},
 	};
 	int option;

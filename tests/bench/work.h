@@ -24,7 +24,6 @@ struct work_job {
 	uint64_t live;           /* objects live at one time; 0: the usual */
 	uint64_t caches;         /* that a pair goes round; 0: one */
 	int cpu[WORK_SIDES];     /* where the sides run; -1: anywhere */
-	uint64_t at;             /* replay to the event before this; 0: all */
 };
 
 struct work_result {
