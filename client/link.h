@@ -20,6 +20,8 @@ struct link {
 	uint32_t gone;  /* (A) slabd was seen to be gone; relaxed, sticky */
 	uint32_t trims; /* (A) trims asked for so far; relaxed */
 	uint32_t seq;   /* of the last request; under the pool's lock */
+	uint64_t rung;  /* (A) second << 16 | rings in it; relaxed, a few may
+	                   be missed when threads ring at the same time */
 };
 
 /* What a welcome brought. The caller closes the descriptors. */
@@ -45,6 +47,11 @@ int link_open(struct link *link, const char *path, const char *pool,
  * at. */
 int link_call(struct link *link, struct wire_head *msg, size_t bytes,
               struct wire_reply *reply);
+
+/* Whether slabd wants to hear of this client again in this second. A list that
+ * runs bare, and is filled by others, again and again is no end of reasons to
+ * ring, and slabd takes too many rings for a fault. */
+bool link_may_ring(const struct link *link);
 
 /* Tells slabd to look at the wants. Never blocks. */
 void link_ring(struct link *link);

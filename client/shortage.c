@@ -15,7 +15,9 @@
 
 void shortage_tell(struct slabd_pool *pool, uint32_t cache, uint32_t node)
 {
+	/* A want that is set is rung for by who set it: first see if we may. */
 	if (atom_peek(&view_mark(&pool->view, cache, node)->denied) ||
+	    !link_may_ring(&pool->link) ||
 	    !view_want_any(&pool->view, cache, node))
 		return;
 	link_ring(&pool->link);
@@ -81,7 +83,8 @@ static bool wait_a_while(struct slabd_pool *pool, uint32_t seq,
 	left = *deadline - now;
 	/* A ring is lost when its sender is stopped or killed before it rang. */
 	if (!sleep_on(&pool->view.head->grow_seq, seq,
-	              left < SLICE_NS ? left : SLICE_NS))
+	              left < SLICE_NS ? left : SLICE_NS) &&
+	    link_may_ring(&pool->link))
 		link_ring(&pool->link);
 	return true;
 }

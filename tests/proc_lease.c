@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "client/pool.h"
+#include "client/shortage.h"
 #include "shm/lease.h"
 #include "shm/slab.h"
 #include "tests/proc/harness.h"
@@ -91,6 +92,23 @@ static void test_full(slabd_pool *still, slabd_pool *other)
 	tap_ok(object != NULL, "and the object, once the lease is free");
 }
 
+/* A list that is bare for this client each time that it looks, and not for
+ * slabd: the want is set as if it had looked, as often as can be. */
+static void test_eager(slabd_pool *pool)
+{
+	slabd_cache *cache = bed_cache(pool, "eager", SIZE);
+	uint32_t id = ((struct cache *)cache)->id;
+	double since = now_ms();
+	while (now_ms() < since + 1500)
+		shortage_tell(pool, id, 0);
+	tap_ok(bed_client(&bed, slabd_client_id(pool), "rings") > 500,
+	       "a client that rings for each want");
+	tap_is(bed_number(&bed, "/status", "dropped.flood"), 0,
+	       "is no flood either");
+	tap_ok(bed_client(&bed, slabd_client_id(pool), "connected") == 1,
+	       "and connected");
+}
+
 int main(void)
 {
 	slabd_pool *still;
@@ -103,6 +121,7 @@ int main(void)
 	test_room(still, other);
 	test_full(still, other);
 	slabd_close(other);
+	test_eager(still);
 	slabd_close(still);
 	bed_close(&bed);
 	return tap_end();
