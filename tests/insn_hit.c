@@ -1,15 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * N pairs of alloc and free that all hit, for callgrind to count: the
- * difference of two runs, divided by the difference of their N, is what one
- * pair costs, loop included. Usage: insn_hit N, with SLABD_SOCKET set.
+ * Patterns for callgrind to count, N times each: the difference of two runs,
+ * divided by the difference of their N, is what one costs, loop included.
+ *
+ *   insn_hit hit N    a pair of alloc and free that both hit
+ *   insn_hit miss N   1024 allocs, then 1024 frees: magazine and depot by turns
+ *   insn_hit home N   the same, then a flush: the next ones come from slabs
+ *
+ * Callgrind can count one function of a pattern alone, so "home" tells what a
+ * refill from slabs and what a flush costs. SLABD_SOCKET must be set.
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "client/slabclient.h"
 
-static void pairs(slabd_cache *cache, long n)
+#define LIVE 1024
+
+static slabd_pool *pool;
+static slabd_cache *cache;
+static void *live[LIVE];
+
+static void hit(long n)
 {
 	for (long i = 0; i < n; i++) {
 		void *object = slabd_alloc(cache);
@@ -19,22 +32,44 @@ static void pairs(slabd_cache *cache, long n)
 	}
 }
 
+static void miss(long n)
+{
+	for (long i = 0; i < n; i++) {
+		for (int k = 0; k < LIVE; k++)
+			live[k] = slabd_alloc(cache);
+		for (int k = 0; k < LIVE; k++)
+			slabd_free(cache, live[k]);
+	}
+}
+
+static void home(long n)
+{
+	for (long i = 0; i < n; i++) {
+		miss(1);
+		slabd_flush(pool);
+	}
+}
+
 int main(int argc, char **argv)
 {
-	long n = argc == 2 ? strtol(argv[1], NULL, 10) : 0;
-	slabd_pool *pool = slabd_open(NULL, NULL);
-	slabd_cache *cache = NULL;
-	if (n <= 0) {
-		fprintf(stderr, "usage: insn_hit N\n");
+	long n = argc == 3 ? strtol(argv[2], NULL, 10) : 0;
+	void (*pattern)(long) = n <= 0                           ? NULL
+	                        : strcmp(argv[1], "hit") == 0  ? hit
+	                        : strcmp(argv[1], "miss") == 0 ? miss
+	                        : strcmp(argv[1], "home") == 0 ? home
+	                                                       : NULL;
+	if (pattern == NULL) {
+		fprintf(stderr, "usage: insn_hit hit|miss|home N\n");
 		return 2;
 	}
+	pool = slabd_open(NULL, NULL);
 	if (pool != NULL)
 		cache = slabd_cache_create(pool, "insn", 64, 0, 0);
 	if (cache == NULL) {
 		fprintf(stderr, "insn_hit: %s\n", slabd_last_error());
 		return 1;
 	}
-	pairs(cache, 1);
-	pairs(cache, n);
+	pattern(10);
+	pattern(n);
 	return slabd_close(pool) == 0 ? 0 : 1;
 }
