@@ -49,7 +49,7 @@ static int put_numbers(const struct pool *pool,
 		return snprintf(text, n, "page ready %llu, expected %llu", got,
 		                want);
 	case AUDIT_TAG_RUN:
-		return snprintf(text, n, "tag lines before %llu%s", got,
+		return snprintf(text, n, "tag lines from %llu on%s", got,
 		                want ? ", out of range" : " are another's too");
 	case AUDIT_TAG_PAD:
 		return snprintf(text, n, "tag of object %llu is 0x%llx", want,

@@ -60,6 +60,8 @@ int slab_uncarve_srv(const struct view *view, uint32_t head)
 		lease_drop_own(lease);
 		return -EBUSY;
 	}
+	/* The last owners' writes to the objects come before the next use. */
+	atom_fence();
 	put_words(view, head, 1u << row->order, 0);
 	list = partial_of(view, WORD_CACHE(word), WORD_LIST(word));
 	partial_clear_any(&list, head);
