@@ -33,8 +33,8 @@ class Bench:
         self.place = Place(options.build)
         self.cpus = sorted(os.sched_getaffinity(0))
         self.began = time.monotonic()
-        self.rounds = options.rounds or (5 if options.quick else 9)
-        self.ms = options.ms or (12 if options.quick else 60)
+        self.rounds = options.rounds or (9 if options.quick else 13)
+        self.ms = options.ms or (20 if options.quick else 80)
         os.makedirs(options.out, exist_ok=True)
         self.samples = open(os.path.join(options.out, "samples.jsonl"), "w",
                             encoding="utf-8")
@@ -121,6 +121,8 @@ class Bench:
                 for size in (96,) if name == "W6" else SIZES:
                     self.say(f"{name}, {size} bytes")
                     self.group(name, size)
+        show.workloads({k: self.groups[k] for k in self.groups
+                        if k[0] in names})
 
     def traces(self):
         """Names and files; the cut ones of the tests if there are no others."""
@@ -195,6 +197,7 @@ class Bench:
                 group.run(starts, self.rounds, self.ms)
             self.groups["W7", f"{mib}M"] = group
             self.results["groups"].append(group.report())
+        show.workloads({k: g for k, g in self.groups.items() if k[0] == "W7"})
 
     def tail(self):
         names = ("slabd", "dpdk", "mimalloc")
@@ -223,7 +226,6 @@ class Bench:
             for name, section in sections:
                 if name == "workloads" or self.chosen(name):
                     section()
-            show.workloads(self.groups)
             rows = show.targets(self.groups) + self.results["targets"]
             self.results["targets"] = rows
             show.judged(rows)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """One picture: a panel for each workload, a bar for each contestant, as long
-as its time beside slabd's, on a log scale; shorter is faster."""
+as its time beside slabd's, on a log scale; shorter is better."""
 import math
 from xml.sax.saxutils import escape
 
@@ -16,6 +16,7 @@ COLOURS = {"slabd": "#d9480f", "floor": "#ced4da", "hugetlb": "#ced4da"}
 OTHER = "#748ca3"
 STYLE = ("text{font:13px system-ui,sans-serif;fill:#212529}"
          ".t{font-weight:600}.s{fill:#6c757d;font-size:12px}"
+         ".v{paint-order:stroke;stroke:#fff;stroke-width:4px}"
          ".h{font-size:20px;font-weight:600}.me{font-weight:700;fill:#d9480f}")
 
 
@@ -50,9 +51,8 @@ def collect(results):
         far = panel["kinds"] - {"one", "near"}
         note = ("slabd " + ", ".join(f"{ns:.3g}" for ns in panel["ns"]) + " ns"
                 + (" (CPUs " + ", ".join(sorted(far)) + ")" if far else ""))
-        made.append((title, note, sorted(
-            ((w, mean(v)) for w, v in panel["who"].items()),
-            key=lambda bar: bar[1])))
+        bars = [(w, mean(v)) for w, v in panel["who"].items()]
+        made.append((title, note, sorted(bars, key=lambda bar: bar[1])))
     for name, rows in results.get("memory", {}).items():
         mine = [r["bytes"] for r in rows if r["who"] == "slabd"]
         bars = [(r["who"], r["bytes"] / mine[0]) for r in rows
@@ -72,15 +72,16 @@ def draw_panel(panel, x, y, scale):
     one = x + NAME + scale(1)
     for i, (who, value) in enumerate(bars):
         at = top + i * BAR
-        mine = ' class="me"' if who == "slabd" else ""
+        mine = "me" if who == "slabd" else ""
+        times = f"{value:.2f}" if value < 10 else f"{value:.0f}"
         out.append(
-            f'<text{mine} x="{x + NAME - 6}" y="{at + 13}" '
+            f'<text class="{mine}" x="{x + NAME - 6}" y="{at + 13}" '
             f'text-anchor="end">{escape(who)}</text>'
             f'<rect x="{x + NAME}" y="{at + 2}" width="{scale(value):.1f}" '
             f'height="{BAR - 4}" fill="{COLOURS.get(who, OTHER)}"/>'
-            f'<text{mine} x="{x + NAME + scale(value) + 5:.1f}" '
-            f'y="{at + 13}">{value:.3g}×</text>')
-    out.append(f'<line x1="{one:.1f}" y1="{top}" x2="{one:.1f}" '
+            f'<text class="v {mine}" x="{x + NAME + scale(value) + 5:.1f}" '
+            f'y="{at + 13}">{times}×</text>')
+    out.insert(2, f'<line x1="{one:.1f}" y1="{top}" x2="{one:.1f}" '
                f'y2="{top + len(bars) * BAR}" stroke="#d9480f" '
                'stroke-dasharray="3 3"/>')
     return "\n".join(out)
@@ -112,5 +113,5 @@ def write(path, results):
             f'<text class="h" x="{GAP}" y="30">slabd beside other allocators'
             '</text>\n'
             f'<text class="s" x="{GAP}" y="50">time an operation takes, in '
-            'times of slabd\'s; shorter is faster; log scale; mean over '
-            'object sizes</text>\n' + "\n".join(drawn) + "\n</svg>\n")
+            'times of slabd\'s (at the end: memory): shorter is better; log '
+            'scale; mean over object sizes</text>\n' + "\n".join(drawn) + "\n</svg>\n")
