@@ -71,7 +71,10 @@ class Bench:
         found = {"slabd": ("work_slabd", {}), "floor": ("work_floor", {})}
         if os.path.exists(self.place.program("work_dpdk")):
             huge = self.place.hugetlbfs()
-            found["dpdk"] = ("work_dpdk", {"BENCH_HUGE": huge} if huge else {})
+            env = {"RUNTIME_DIRECTORY": self.place.folder}
+            if huge:
+                env["BENCH_HUGE"] = huge
+            found["dpdk"] = ("work_dpdk", env)
         found.update(self.mallocs())
         if os.path.exists(self.place.program("work_boost")):
             found["boost-node"] = found["boost-alloc"] = ("work_boost", {})
