@@ -12,7 +12,7 @@ case ${1:-} in
 -h | --help) exec python3 "$here/drive.py" --build . --source . --out . --help ;;
 esac
 
-make -s -C "$builddir" tests/bench/attach tests/bench/populate \
+make -s -C "$builddir" daemon/slabd tests/bench/attach tests/bench/populate \
 	tests/bench/work_slabd tests/bench/work_floor tests/bench/work_malloc
 
 # A peer whose package is not there is left out, and drive.py says so. DPDK is

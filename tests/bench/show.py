@@ -138,6 +138,12 @@ def replay(groups, memory):
                           f"{row['bytes'] / 2**20:.1f}" if row else "-",
                           f"{row['bytes'] / row['asked']:.2f}" if row else "-"])
         table(["", "time", "MiB", "x asked"], lines)
+        mine = bytes_of.get("slabd")
+        if mine:
+            print("  slabd's MiB: " + ", ".join(
+                f"{what} {mine[part] / 2**20:.1f}" for what, part in (
+                    ("slabs", "carved"), ("metadata", "metadata"),
+                    ("the process's own", "own"))))
 
 
 def replay_targets(groups, memory):

@@ -36,7 +36,7 @@ static struct shared {
 } *shared;
 static struct step *steps;
 static void **slots;
-static size_t n_steps;
+static size_t n_steps, n_large;
 static uint64_t asked_peak, rss_start, shmem_start;
 static struct tail allocs, frees;
 static double rate;
@@ -117,16 +117,19 @@ static struct step *add(uint32_t obj, uint32_t bytes, bool is_free)
 }
 
 /* The trace's events, and then the end of what it leaves live. */
-static void copy_steps(const struct trace *trace)
+static void copy_steps(const struct trace *trace, size_t largest)
 {
 	for (size_t i = 0; i < trace->n_events; i++) {
 		uint32_t obj = trace->events[i].obj;
-		add(obj, trace->objects[obj].bytes,
-		    trace->events[i].op == TRACE_FREE);
+		if (trace->objects[obj].bytes <= largest)
+			add(obj, trace->objects[obj].bytes,
+			    trace->events[i].op == TRACE_FREE);
 	}
-	for (uint32_t obj = 0; obj < trace->n_objects; obj++)
-		if (!trace->objects[obj].freed)
-			add(obj, trace->objects[obj].bytes, true);
+	for (uint32_t obj = 0; obj < trace->n_objects; obj++) {
+		const struct trace_object *object = &trace->objects[obj];
+		if (!object->freed && object->bytes <= largest)
+			add(obj, object->bytes, true);
+	}
 }
 
 /* Makes a cache for each class in use, as large as its peak. */
@@ -152,6 +155,7 @@ static int add_caches(void)
 	}
 	for (size_t i = 0; i < n_steps; i++) {
 		unsigned ix = classes_of(steps[i].bytes);
+		n_large += ix == CLASSES_N;
 		steps[i].cache = ix < CLASSES_N ? caches[ix] : NULL;
 	}
 	return 0;
@@ -193,7 +197,7 @@ static void *map(size_t bytes)
 }
 
 /* Leaves the steps in shared memory. */
-static int load(const char *path)
+static int load(const char *path, size_t largest)
 {
 	struct trace_fault fault;
 	struct trace trace;
@@ -203,7 +207,7 @@ static int load(const char *path)
 	}
 	if (trace.n_events + trace.n_objects > STEPS_MAX)
 		return work_fail("the trace is too long");
-	copy_steps(&trace);
+	copy_steps(&trace, largest > 0 ? largest : SIZE_MAX);
 	shared->n_steps = n_steps;
 	shared->n_objects = trace.n_objects;
 	return 0;
@@ -211,7 +215,7 @@ static int load(const char *path)
 
 /* Has a child load the trace, so that what loading leaves behind in malloc is
  * not there for the replay to live on. */
-static int load_apart(const char *path)
+static int load_apart(const char *path, size_t largest)
 {
 	int status;
 	pid_t child;
@@ -223,7 +227,7 @@ static int load_apart(const char *path)
 	if (child < 0)
 		return work_fail("fork");
 	if (child == 0)
-		_exit(load(path));
+		_exit(load(path, largest));
 	if (waitpid(child, &status, 0) != child || status != 0)
 		return 1;
 	n_steps = shared->n_steps;
@@ -237,7 +241,7 @@ static int load_apart(const char *path)
 
 static int start_trace(const struct work_job *job)
 {
-	if (load_apart(job->trace) != 0 || who_early(job) != 0 ||
+	if (load_apart(job->trace, job->largest) != 0 || who_early(job) != 0 ||
 	    who_open(job, 0) != 0 || add_caches() != 0)
 		return 1;
 	work_pin(job->cpu[0]);
@@ -252,10 +256,11 @@ static void tell_memory(struct work_result *result)
 {
 	snprintf(result->more, sizeof(result->more),
 	         ",\"asked_peak\":%llu,\"rss_start\":%llu,\"rss_peak\":%llu"
-	         ",\"shmem\":%llu",
+	         ",\"shmem\":%llu,\"large\":%zu",
 	         (unsigned long long)asked_peak, (unsigned long long)rss_start,
 	         (unsigned long long)status_bytes("VmHWM"),
-	         (unsigned long long)(status_bytes("RssShmem") - shmem_start));
+	         (unsigned long long)(status_bytes("RssShmem") - shmem_start),
+	         n_large);
 }
 
 static int sample_trace(const struct work_job *job, uint64_t n,

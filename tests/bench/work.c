@@ -54,7 +54,7 @@ static int usage(void)
 {
 	fprintf(stderr,
 	        "usage: work_CONTESTANT --workload NAME [--bytes N] [--live N]\n"
-	        "    [--caches N] [--cpus A,B] [--trace FILE]\n");
+	        "    [--caches N] [--cpus A,B] [--trace FILE] [--largest N]\n");
 	return 2;
 }
 
@@ -75,6 +75,9 @@ static bool take(struct work_job *job, int option, const char *text)
 		return job->caches > 0;
 	case 'p':
 		return sscanf(text, "%d,%d", &job->cpu[0], &job->cpu[1]) == 2;
+	case 'm':
+		job->largest = strtoul(text, NULL, 10);
+		return true;
 	case 't':
 		job->trace = text;
 		return true;
@@ -91,6 +94,7 @@ static bool parse(struct work_job *job, int argc, char **argv)
 		{"live", required_argument, NULL, 'l'},
 		{"caches", required_argument, NULL, 'c'},
 		{"cpus", required_argument, NULL, 'p'},
+		{"largest", required_argument, NULL, 'm'},
 		{"trace", required_argument, NULL, 't'},
 		{NULL, 0, NULL, 0},
 	};

@@ -20,6 +20,7 @@
 struct work_job {
 	const char *workload;
 	const char *trace;       /* replay: the file */
+	size_t largest;          /* replay: leave out what is larger; 0: nothing */
 	size_t bytes;            /* of one object */
 	uint64_t live;           /* objects live at one time; 0: the usual */
 	uint64_t caches;         /* that a pair goes round; 0: one */
