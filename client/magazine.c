@@ -197,6 +197,17 @@ static void magazine_age(struct thread *self)
 
 /* ---- alloc -------------------------------------------------------------- */
 
+/* The lowest on top, so that they go out, are written and come home in
+ * ascending order: hardware prefetches that, and home takes four at a time. */
+static void turn_over(struct slabd_mag_ *mag)
+{
+	for (size_t i = 0, k = mag->n; i + 1 < k; i++) {
+		void *swap = mag->obj[i];
+		mag->obj[i] = mag->obj[--k];
+		mag->obj[k] = swap;
+	}
+}
+
 /* Half a magazine from the depot, else from the node's list. */
 static bool refill(struct seat *seat, struct cache *cache,
                    struct slabd_mag_ *mag)
@@ -215,6 +226,7 @@ static bool refill(struct seat *seat, struct cache *cache,
 		shortage_tell(pool, cache->id, seat->node);
 	if (mag->n == 0)
 		return false;
+	turn_over(mag);
 	view_count(&pool->view, id, STAT_REFILLS, 1);
 	view_count(&pool->view, id, STAT_REFILLED, mag->n);
 	return true;

@@ -64,6 +64,7 @@ static void place_shared(struct layout_geometry *geo)
 	        64;
 	geo->wants_off = place(&end, geo->want_words * 8);
 	geo->leases_off = place(&end, geo->n_units * sizeof(uint32_t));
+	geo->starts_off = place(&end, geo->n_units * sizeof(uint16_t));
 	geo->stats_off = place(&end, (uint64_t)CLIENT_IDS * STATS_WORDS * 8);
 	geo->lists_off = place(&end, n_lists * geo->list_stride);
 	geo->tags_off = place(&end, geo->n_units * LINES_PER_UNIT * LINE_BYTES);

@@ -8,7 +8,7 @@
  *   +------+-------+------+--------+-------+-----------+-------+-------+---------+
  *   shared  written by clients; slabd trusts none of it
  *   +-------+--------+-------+-------+--------------------------------+
- *   | wants | leases | stats | lists (cache by node) | owner tags      |
+ *   | wants | leases, starts | stats | lists (cache by node) | tags    |
  *   +-------+--------+-------+-------+--------------------------------+
  *   data    one file a node, mapped one after the other: objects alone
  *
@@ -182,7 +182,8 @@ struct layout_geometry {
 	uint64_t nodes_off, cpus_off, caches_off, marks_off, words_off;
 	uint64_t lines_off, pages_off, clients_off, control_bytes;
 	/* shared */
-	uint64_t wants_off, leases_off, stats_off, lists_off, tags_off;
+	uint64_t wants_off, leases_off, starts_off, stats_off, lists_off;
+	uint64_t tags_off;
 	uint64_t shared_bytes;
 	uint64_t list_stride;    /* bytes a list */
 	uint64_t list_sum_words; /* words of its summary, which comes first */

@@ -20,10 +20,10 @@ uint32_t slab_lines(const struct layout_cache *cache)
 
 /* off / stride by a multiplication; exact for off < 2^32 (Lemire, Kaser and
  * Kurz, "Faster remainder by direct computation", 2019). */
-static uint32_t slab_index(const struct layout_cache *cache, uint64_t off)
+static uint64_t slab_index(uint64_t magic, uint64_t off)
 {
 	__extension__ typedef unsigned __int128 wide;
-	return (uint32_t)(((wide)off * cache->magic) >> 64);
+	return (uint64_t)(((wide)off * magic) >> 64);
 }
 
 int slab_locate(const struct view *view, uint64_t off,
@@ -39,7 +39,7 @@ int slab_locate(const struct view *view, uint64_t off,
 		return -EINVAL;
 	place->head = (uint32_t)unit - WORD_BACK(place->word);
 	off -= (uint64_t)place->head << UNIT_SHIFT;
-	place->ix = slab_index(place->cache, off);
+	place->ix = (uint32_t)slab_index(place->cache->magic, off);
 	if (place->ix >= place->cache->n_objs ||
 	    (uint64_t)place->ix * place->cache->stride != off)
 		return -EINVAL;
@@ -74,8 +74,13 @@ static uint32_t claim_leased(const struct slab_user *user,
                              uint32_t want, uint32_t *ix)
 {
 	uint16_t *tags = slab_tags(user->view, head);
-	uint32_t got = tags_claim_own(tags, cache->n_objs, (uint16_t)user->id,
-	                              want, ix);
+	uint16_t *start = &user->view->starts[head];
+	uint32_t from = atom_peek(start);
+	uint32_t got = tags_claim_own(tags, cache->n_objs,
+	                              from < cache->n_objs ? from : 0,
+	                              (uint16_t)user->id, want, ix);
+	if (got > 0)
+		atom_poke(start, (uint16_t)(ix[got - 1] + 1));
 	if (got < want) {
 		partial_clear_any(list, head);
 		if (tags_any_free(tags, cache->n_objs))
@@ -133,22 +138,81 @@ uint32_t slab_claim_any(const struct slab_user *user, uint32_t cache,
 	return got;
 }
 
-/* Stores the free tags; returns the distinct runs of slabs in heads. */
+/* The slab that a release is at: most objects lie where the last one did. */
+struct release {
+	uint64_t start; /* offset of its first byte */
+	uint64_t bytes; /* 0: none yet */
+	uint64_t magic;
+	uint64_t stride;
+	uint64_t n_objs;
+	uint16_t *tags;
+	uint32_t head;
+};
+
+static bool release_enter(struct release *at, const struct view *view,
+                          uint64_t off)
+{
+	struct slab_place place;
+	at->bytes = 0;
+	if (slab_locate(view, off, &place) < 0)
+		return false;
+	at->head = place.head;
+	at->start = (uint64_t)place.head << UNIT_SHIFT;
+	at->bytes = UNIT_BYTES << place.cache->order;
+	at->magic = place.cache->magic;
+	at->stride = place.cache->stride;
+	at->n_objs = place.cache->n_objs;
+	at->tags = place.tag - place.ix;
+	return true;
+}
+
+/* Whether the four objects from here on lie side by side. */
+static bool are_four(void *const *objects, uint32_t left, uint64_t stride)
+{
+	const char *first = objects[0];
+	return left >= TAGS_WORD && objects[1] == first + stride &&
+	       objects[2] == first + 2 * stride &&
+	       objects[3] == first + 3 * stride;
+}
+
+/* Frees the object at an offset within the slab, and where it can the three
+ * that follow it. Returns how many it dealt with. */
+static uint32_t release_one(const struct release *at, uint64_t in, uint16_t own,
+                            void *const *objects, uint32_t left,
+                            uint32_t *refused)
+{
+	uint64_t ix = slab_index(at->magic, in);
+	if (ix >= at->n_objs || ix * at->stride != in) {
+		++*refused;
+		return 1;
+	}
+	if (ix % TAGS_WORD == 0 && ix + TAGS_WORD <= at->n_objs &&
+	    are_four(objects, left, at->stride) &&
+	    tags_free_four_own(at->tags + ix, own))
+		return TAGS_WORD;
+	*refused += !tags_free_own(at->tags + ix, own);
+	return 1;
+}
+
+/* Stores the free tags; returns the slabs that were met in heads. */
 static uint32_t release_tags(const struct slab_user *user, uint32_t n,
                              void *const *objects, uint32_t *heads,
                              uint32_t *refused)
 {
+	struct release at = {.bytes = 0};
 	uint32_t n_heads = 0;
-	for (uint32_t i = 0; i < n; i++) {
+	for (uint32_t i = 0; i < n;) {
 		uint64_t off = (uint64_t)((char *)objects[i] - user->data);
-		struct slab_place place;
-		if (slab_locate(user->view, off, &place) < 0 ||
-		    !tags_free_own(place.tag, (uint16_t)user->id)) {
-			++*refused;
-			continue;
+		if (off - at.start >= at.bytes) {
+			if (!release_enter(&at, user->view, off)) {
+				++*refused;
+				i++;
+				continue;
+			}
+			heads[n_heads++] = at.head;
 		}
-		if (n_heads == 0 || heads[n_heads - 1] != place.head)
-			heads[n_heads++] = place.head;
+		i += release_one(&at, off - at.start, (uint16_t)user->id,
+		                 objects + i, n - i, refused);
 	}
 	return n_heads;
 }

@@ -32,12 +32,13 @@
 void tags_init_srv(uint16_t *tags, uint32_t n, uint32_t n_lines);
 
 /*
- * Turns up to want free tags into id, lowest first, and writes their indexes
- * to out. The caller holds the slab's lease. Returns how many; fewer than want
- * only when it saw no more free ones.
+ * Turns up to want free tags into id, in order from about index from on and
+ * round the end, and writes their indexes to out. The caller holds the slab's
+ * lease; from < n. Returns how many; fewer than want only when it saw no more
+ * free ones.
  */
-uint32_t tags_claim_own(uint16_t *tags, uint32_t n, uint16_t id, uint32_t want,
-                        uint32_t *out);
+uint32_t tags_claim_own(uint16_t *tags, uint32_t n, uint32_t from, uint16_t id,
+                        uint32_t want, uint32_t *out);
 
 /* Whether any of n tags is free right now. */
 bool tags_any_free(const uint16_t *tags, uint32_t n);
@@ -51,6 +52,10 @@ uint32_t tags_sweep_srv(uint16_t *tags, uint32_t n, uint16_t id);
 
 /* own -> 0. False, and nothing changed, when the tag is not own. */
 bool tags_free_own(uint16_t *tag, uint16_t own);
+
+/* own -> 0 for four tags that make up a word. False, and nothing changed,
+ * unless all four are own. */
+bool tags_free_four_own(uint16_t *tags, uint16_t own);
 
 /* own -> other. False, and nothing changed, when the tag is not own. */
 bool tags_give_own(uint16_t *tag, uint16_t own, uint16_t other);

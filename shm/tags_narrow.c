@@ -6,11 +6,13 @@
 #include "shm/atom.h"
 #include "shm/layout.h"
 
-uint32_t tags_claim_own(uint16_t *tags, uint32_t n, uint16_t id, uint32_t want,
-                        uint32_t *out)
+uint32_t tags_claim_own(uint16_t *tags, uint32_t n, uint32_t from, uint16_t id,
+                        uint32_t want, uint32_t *out)
 {
 	uint32_t got = 0;
-	for (uint32_t i = 0; i < n && got < want; i++) {
+	from -= from % TAGS_WORD;
+	for (uint32_t k = 0; k < n && got < want; k++) {
+		uint32_t i = from + k < n ? from + k : from + k - n;
 		/* pairs: tags_free_own; the last owner's writes come first. */
 		if (atom_get(&tags[i]) != TAG_FREE)
 			continue;
@@ -18,6 +20,17 @@ uint32_t tags_claim_own(uint16_t *tags, uint32_t n, uint16_t id, uint32_t want,
 		out[got++] = i;
 	}
 	return got;
+}
+
+bool tags_free_four_own(uint16_t *tags, uint16_t own)
+{
+	for (uint32_t i = 0; i < TAGS_WORD; i++)
+		if (atom_peek(&tags[i]) != own)
+			return false;
+	for (uint32_t i = 0; i < TAGS_WORD; i++)
+		/* pairs: tags_claim_own */
+		atom_put(&tags[i], (uint16_t)TAG_FREE);
+	return true;
 }
 
 bool tags_any_free(const uint16_t *tags, uint32_t n)

@@ -56,22 +56,43 @@ static uint32_t claim_word(tag_word *word, uint16_t id, uint32_t first,
 	return TAGS_WORD;
 }
 
-uint32_t tags_claim_own(uint16_t *tags, uint32_t n, uint16_t id, uint32_t want,
-                        uint32_t *out)
+/* Claims from the words first to end. */
+static uint32_t claim_span(uint16_t *tags, uint32_t first, uint32_t end,
+                           uint16_t id, uint32_t want, uint32_t *out)
 {
 	tag_word *words = (tag_word *)(void *)tags;
 	uint32_t got = 0;
-	for (uint32_t w = 0; w < n_words(n) && got < want; w++) {
+	for (uint32_t w = first; w < end && got < want; w++) {
 		/* pairs: tags_free_own; the last owner's writes come first. */
 		uint64_t seen = atom_get(&words[w]);
-		uint32_t first = w * TAGS_WORD;
+		uint32_t ix = w * TAGS_WORD;
 		if (seen == 0 && want - got >= TAGS_WORD)
-			got += claim_word(&words[w], id, first, out + got);
-		else
-			got += claim_lanes(tags, zero_lanes(seen), id, first,
+			got += claim_word(&words[w], id, ix, out + got);
+		else if (zero_lanes(seen) != 0)
+			got += claim_lanes(tags, zero_lanes(seen), id, ix,
 			                   want - got, out + got);
 	}
 	return got;
+}
+
+uint32_t tags_claim_own(uint16_t *tags, uint32_t n, uint32_t from, uint16_t id,
+                        uint32_t want, uint32_t *out)
+{
+	uint32_t first = from / TAGS_WORD;
+	uint32_t got = claim_span(tags, first, n_words(n), id, want, out);
+	if (got < want)
+		got += claim_span(tags, 0, first, id, want - got, out + got);
+	return got;
+}
+
+bool tags_free_four_own(uint16_t *tags, uint16_t own)
+{
+	tag_word *word = (tag_word *)(void *)tags;
+	if (atom_peek(word) != TAGS_EACH * own)
+		return false;
+	/* pairs: tags_claim_own; what the owner wrote comes before. */
+	atom_put(word, UINT64_C(0));
+	return true;
 }
 
 bool tags_any_free(const uint16_t *tags, uint32_t n)

@@ -18,19 +18,10 @@ void view_init(struct view *view, const struct layout_geometry *geo,
 	view->clients = (const void *)(c + geo->clients_off);
 	view->wants = (void *)(s + geo->wants_off);
 	view->leases = (void *)(s + geo->leases_off);
+	view->starts = (void *)(s + geo->starts_off);
 	view->stats = (void *)(s + geo->stats_off);
 	view->lists = s + geo->lists_off;
 	view->tags = (void *)(s + geo->tags_off);
-}
-
-const struct layout_cache *view_cache(const struct view *view, uint32_t cache)
-{
-	if (cache == 0 || cache > view->geo.n_caches)
-		return NULL;
-	/* pairs: cachetab_create; the row is whole once its state says so. */
-	if (atom_get(&view->caches[cache - 1].state) == 0)
-		return NULL;
-	return &view->caches[cache - 1];
 }
 
 uint64_t view_client_word(const struct view *view, uint32_t id)

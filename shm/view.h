@@ -35,6 +35,10 @@ struct view {
 	 */
 	uint64_t *wants;  /* (A) */
 	uint32_t *leases; /* (A) see lease.h */
+	/* Where the next claim in a slab begins to look, one a head unit. Any
+	 * value -> any (the lease holder, after a claim). Relaxed and never
+	 * trusted: a wrong one costs a longer look, as a kill may leave. */
+	uint16_t *starts; /* (A) */
 	uint64_t *stats;  /* (A) STATS_WORDS a client id, see layout.h */
 	char *lists;      /* see partial.h */
 	uint16_t *tags;   /* (A) see tags.h */
@@ -46,7 +50,15 @@ void view_init(struct view *view, const struct layout_geometry *geo,
                const void *control, void *shared);
 
 /* The row of a cache id, or NULL when there is no such cache (yet). */
-const struct layout_cache *view_cache(const struct view *view, uint32_t cache);
+static inline const struct layout_cache *view_cache(const struct view *view,
+                                                    uint32_t cache)
+{
+	const struct layout_cache *row = &view->caches[cache - 1];
+	if (cache - 1 >= view->geo.n_caches)
+		return NULL;
+	/* pairs: add, in the cache table; a row is whole once it says so. */
+	return atom_get(&row->state) == 0 ? NULL : row;
+}
 
 /* Whether an id is a live client's right now. */
 bool view_client_live(const struct view *view, uint32_t id);

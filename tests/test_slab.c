@@ -164,7 +164,7 @@ Test(slab, claims_lowest_first)
 	cr_expect_eq(claim(&one, MIDDLE, 0, 1), 0, "another cache");
 }
 
-/* Holes are filled from below, and the next slab helps out. */
+/* A claim goes on from the last one and round, and the next slab helps out. */
 Test(slab, claims_over_slabs)
 {
 	image_carve(&image, 1, MIDDLE, 0, 0);
@@ -173,12 +173,12 @@ Test(slab, claims_over_slabs)
 	cr_assert_eq(slab_release_any(&two, 1, &out[4]), 0);
 	/* 2 are free below and 10 above: a quarter of 8 is there at once. */
 	cr_expect_eq(claim(&one, MIDDLE, 0, 8), 2);
-	cr_expect_eq(out[0], image_object(&image, 1, 4));
-	cr_expect_eq(out[1], image_object(&image, 1, 9));
+	cr_expect_eq(out[0], image_object(&image, 1, 9));
+	cr_expect_eq(out[1], image_object(&image, 1, 4));
 	cr_expect_eq(slab_release_any(&one, 1, &out[1]), 0);
 	/* 1 below is too few: the rest comes from above. */
 	cr_expect_eq(claim(&one, MIDDLE, 0, 8), 8);
-	cr_expect_eq(out[0], image_object(&image, 1, 9));
+	cr_expect_eq(out[0], image_object(&image, 1, 4));
 	cr_expect_eq(out[1], image_object(&image, 2, 0));
 	cr_expect_eq(out[7], image_object(&image, 2, 6));
 }

@@ -52,17 +52,20 @@ static void check_alike(const struct twins *t)
 	cr_assert(memcmp(t->wide, t->narrow, sizeof(t->wide)) == 0);
 }
 
-static void compare_claim(struct twins *t, uint16_t id, uint32_t want)
+static void compare_claim(struct twins *t, uint32_t from, uint16_t id,
+                          uint32_t want)
 {
 	uint32_t a[256 + EDGE];
 	uint32_t b[256 + EDGE];
 	uint32_t got;
 	memset(a, 0xee, sizeof(a));
 	memset(b, 0xee, sizeof(b));
-	got = tags_claim_own(t->wide, t->n, id, want, a);
-	cr_assert_eq(got, tags_reference_claim(t->narrow, t->n, id, want, b));
+	got = tags_claim_own(t->wide, t->n, from, id, want, a);
+	cr_assert_eq(got, tags_reference_claim(t->narrow, t->n, from, id,
+	                                       want, b));
 	cr_assert_leq(got, want);
-	cr_assert(memcmp(a, b, sizeof(a)) == 0, "n %u want %u", t->n, want);
+	cr_assert(memcmp(a, b, sizeof(a)) == 0, "n %u from %u want %u",
+	          t->n, from, want);
 	check_alike(t);
 }
 
@@ -88,8 +91,9 @@ Test(wide, claims_as_narrow_for_every_want)
 	for (uint32_t want = 1; want <= 256; want++) {
 		for (uint32_t i = 0; i < 40; i++) {
 			fill(&t, &dice, 1 + dice_below(&dice, 1200));
-			compare_claim(&t, (uint16_t)(1 + i), want);
-			compare_claim(&t, (uint16_t)(1 + i), want);
+			compare_claim(&t, 0, (uint16_t)(1 + i), want);
+			compare_claim(&t, dice_below(&dice, t.n),
+			              (uint16_t)(1 + i), want);
 			compare_looks(&t);
 		}
 	}
@@ -103,8 +107,25 @@ Test(wide, claims_as_narrow_for_every_length)
 		for (uint32_t i = 0; i < 40; i++) {
 			fill(&t, &dice, n);
 			compare_looks(&t);
-			compare_claim(&t, 0x7fff, 1 + dice_below(&dice, 256));
+			compare_claim(&t, dice_below(&dice, n), 0x7fff,
+			              1 + dice_below(&dice, 256));
 		}
+	}
+}
+
+Test(wide, frees_four_as_narrow)
+{
+	static struct twins t;
+	struct dice dice = dice_start("frees_four_as_narrow");
+	for (uint32_t i = 0; i < 20000; i++) {
+		uint16_t own = (uint16_t)(1 + dice_below(&dice, 3));
+		fill(&t, &dice, TAGS_WORD);
+		for (uint32_t k = 0; k < TAGS_WORD; k++)
+			if (dice_below(&dice, 4) > 0)
+				t.narrow[k] = t.wide[k] = own;
+		cr_assert_eq(tags_free_four_own(t.wide, own),
+		             tags_reference_four(t.narrow, own));
+		check_alike(&t);
 	}
 }
 
@@ -132,7 +153,7 @@ Test(wide, every_value_of_a_lane)
 			memset(t.wide, 0, sizeof(t.wide));
 			t.wide[lane] = (uint16_t)value;
 			cr_assert_eq(tags_count_free(t.wide, 4), frees);
-			cr_assert_eq(tags_claim_own(t.wide, 4, 9, 4, ix), frees);
+			cr_assert_eq(tags_claim_own(t.wide, 4, 0, 9, 4, ix), frees);
 			cr_assert_eq(t.wide[lane], value ? value : 9);
 			memset(t.wide, 0xff, 8);
 			t.wide[lane] = (uint16_t)value;
@@ -258,7 +279,7 @@ static void claim_all(struct duel *d)
 	atom_poke(&d->claiming, 1u);
 	while (got < d->n) {
 		uint32_t last = atom_clear(&d->freed, 0u);
-		uint32_t n = tags_claim_own(d->tags, LANES, CLAIMER,
+		uint32_t n = tags_claim_own(d->tags, LANES, 0, CLAIMER,
 		                            1 + dice_below(&d->dice, 64), out);
 		for (uint32_t i = 0; i < n; i++) {
 			cr_assert_lt(out[i], LANES);
