@@ -7,7 +7,7 @@ import statistics
 import subprocess
 
 # Round trip of a cache line between the two CPUs, in ns: the host moves them.
-SIBLING_MAX = 72
+SIBLING_MAX = 66
 NEAR_MAX = 170
 
 

@@ -104,7 +104,7 @@ class Bench:
         starts = self.contestants(workload, size)
         two = workload in TWO_SIDES
         group = Group(workload, size, self.log)
-        extra = (2 if self.options.quick else 4) * self.rounds if two else 0
+        extra = (1 if self.options.quick else 3) * self.rounds if two else 0
         group.run(starts, self.rounds, self.ms, extra)
         self.groups[workload, size] = group
         self.results["groups"].append(group.report())

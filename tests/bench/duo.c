@@ -6,8 +6,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#define BATCHES 9
-#define TRIPS 400u
+#define TRIPS 250u
 
 struct duo *duo_make(void)
 {
@@ -36,16 +35,14 @@ static void start_line(struct duo *duo, uint64_t *round)
 }
 
 /* The ball is even for side 0 to hit, odd for side 1. */
-static void play(struct duo *duo, unsigned side, uint64_t *ball, uint64_t n)
+static void play(uint64_t *ball, unsigned side, uint64_t from, uint64_t n)
 {
-	for (uint64_t i = 0; i < n; i++) {
-		uint64_t due = *ball + side;
+	for (uint64_t i = from; i < from + n; i++) {
 		/* pairs: play */
-		while (atom_get(&duo->ball) != due)
+		while (atom_get(ball) != 2 * i + side)
 			continue;
 		/* pairs: play */
-		atom_put(&duo->ball, due + 1);
-		*ball += 2;
+		atom_put(ball, 2 * i + side + 1);
 	}
 }
 
@@ -55,34 +52,35 @@ static int by_value(const void *a, const void *b)
 	return (d > 0) - (d < 0);
 }
 
-/* The median of some batches: one that was preempted does not count. */
-static double probe(struct duo *duo, unsigned side, uint64_t *ball)
+/* The median over the balls: one that was preempted does not count. Each has
+ * been hit 2 * from times. */
+static double probe(struct duo *duo, unsigned side, uint64_t from)
 {
-	double batch[BATCHES];
-	play(duo, side, ball, TRIPS);
-	for (int i = 0; i < BATCHES; i++) {
-		double began = work_now_ns();
-		play(duo, side, ball, TRIPS);
-		batch[i] = (work_now_ns() - began) / TRIPS;
+	double ns[DUO_BALLS];
+	for (unsigned i = 0; i < DUO_BALLS; i++) {
+		double began;
+		play(&duo->ball[i].at, side, from, TRIPS / 5);
+		began = work_now_ns();
+		play(&duo->ball[i].at, side, from + TRIPS / 5, TRIPS);
+		ns[i] = (work_now_ns() - began) / TRIPS;
 	}
-	qsort(batch, BATCHES, sizeof(batch[0]), by_value);
-	return batch[BATCHES / 2];
+	qsort(ns, DUO_BALLS, sizeof(ns[0]), by_value);
+	return ns[DUO_BALLS / 2];
 }
 
 static void one_side(struct duo *duo, unsigned side, duo_side run)
 {
 	uint64_t round = 0;
-	uint64_t ball = 0;
 	double before, after;
 	start_line(duo, &round);
-	before = probe(duo, side, &ball);
+	before = probe(duo, side, 0);
 	start_line(duo, &round);
 	duo->began_ns[side] = work_now_ns();
 	if (!run(duo, side, duo->n))
 		atom_poke(&duo->over, (uint64_t)1);
 	duo->ended_ns[side] = work_now_ns();
 	start_line(duo, &round);
-	after = probe(duo, side, &ball);
+	after = probe(duo, side, TRIPS + TRIPS / 5);
 	if (side == 0) {
 		duo->probe_ns[0] = before;
 		duo->probe_ns[1] = after;
@@ -94,7 +92,9 @@ int duo_sample(struct duo *duo, duo_side run, uint64_t n,
 {
 	double began, ended;
 	duo->n = n;
-	duo->here = duo->ball = duo->put = duo->taken = 0;
+	duo->here = duo->put = duo->taken = 0;
+	for (unsigned i = 0; i < DUO_BALLS; i++)
+		duo->ball[i].at = 0;
 	pthread_barrier_wait(&duo->meet);
 	one_side(duo, 0, run);
 	pthread_barrier_wait(&duo->meet);

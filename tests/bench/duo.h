@@ -14,6 +14,7 @@
 
 #define DUO_RING 4096u
 #define DUO_GROUP 32u
+#define DUO_BALLS 15u
 #define DUO_LINES 128 /* two lines: what is fetched together */
 
 struct duo {
@@ -23,7 +24,12 @@ struct duo {
 	double probe_ns[2];
 	uint64_t over; /* a side failed: nobody waits for it */
 	uint64_t here __attribute__((aligned(DUO_LINES)));
-	uint64_t ball __attribute__((aligned(DUO_LINES)));
+	/* How far a line travels depends on its address too, so there are
+	 * many, an odd number of lines apart. */
+	struct {
+		uint64_t at;
+		char apart[9 * DUO_LINES - 8];
+	} ball[DUO_BALLS] __attribute__((aligned(DUO_LINES)));
 	/* Objects put so far, by side 0, and taken so far, by side 1. */
 	uint64_t put __attribute__((aligned(DUO_LINES)));
 	uint64_t taken __attribute__((aligned(DUO_LINES)));

@@ -7,7 +7,7 @@
 
 #define HUGE ((size_t)2 << 20)
 
-__thread struct floor_mag *floor_table[FLOOR_CACHES]
+__thread struct floor_mag **floor_table
         __attribute__((tls_model("initial-exec")));
 
 static struct who_cache *caches[FLOOR_CACHES];
@@ -77,6 +77,9 @@ static int fill(const struct who_cache *cache)
 int who_thread(unsigned ix)
 {
 	(void)ix;
+	floor_table = calloc(FLOOR_CACHES, sizeof(*floor_table));
+	if (floor_table == NULL)
+		return work_fail("no memory");
 	for (size_t i = 1; i < n_caches; i++)
 		if (fill(caches[i]) != 0)
 			return 1;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The floor: a hand-written magazine reached as table[cache->id], inline,
- * behind an initial-exec TLS table. It checks nothing and never refills, so
- * whatever keeps magazines can hardly be faster. Where objects go from thread
- * to thread it is the ring alone.
+ * behind an initial-exec TLS pointer to the table. It checks nothing and never
+ * refills, so whatever keeps magazines can hardly be faster. Where objects go
+ * from thread to thread it is the ring alone.
  */
 #ifndef BENCH_WHO_FLOOR_H
 #define BENCH_WHO_FLOOR_H
@@ -31,7 +31,7 @@ struct floor_mag {
 #ifdef __cplusplus
 #error "the floor is C"
 #endif
-extern __thread struct floor_mag *floor_table[FLOOR_CACHES]
+extern __thread struct floor_mag **floor_table
         __attribute__((tls_model("initial-exec")));
 
 static inline void *who_alloc(struct who_cache *cache)
