@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Allocation beyond the single hit: on a named node, and many at once. */
 #include <errno.h>
+#include <string.h>
 
 #include "client/error.h"
 #include "client/magazine.h"
 #include "client/pool.h"
 #include "client/shortage.h"
+#include "shm/atom.h"
+
+#define BULK_RUN 32u /* objects that are looked at together */
 
 void *slabd_alloc_node(slabd_cache *head, int node)
 {
@@ -30,27 +34,51 @@ void *slabd_alloc_node(slabd_cache *head, int node)
 size_t slabd_alloc_bulk(slabd_cache *cache, size_t n, void **out)
 {
 	size_t got = 0;
-	while (got < n) {
+	for (;;) {
 		struct slabd_mag_ *mag = slabd_mag_of_(cache);
 		size_t run = mag->n < n - got ? mag->n : n - got;
-		for (size_t i = 0; i < run; i++)
-			out[got + i] = mag->obj[mag->n - 1 - i];
+		memcpy(out + got, mag->obj + mag->n - run, run * sizeof(*out));
 		/* All threads share the table that they have at first. */
 		if (run > 0)
-			mag->n -= (uint32_t)run;
+			mag->n -= run;
 		got += run;
 		if (got == n)
-			break;
+			return got;
 		out[got] = slabd_alloc_slow_(cache);
 		if (out[got] == NULL)
-			break;
+			return got;
 		got++;
 	}
-	return got;
+}
+
+/* How many objects from the first on surely lie in its unit: all or one. */
+static size_t same_unit(size_t n, void *const *objects)
+{
+	uintptr_t first = (uintptr_t)objects[0];
+	uintptr_t apart = 0;
+	for (size_t i = 1; i < n; i++)
+		apart |= (uintptr_t)objects[i] ^ first;
+	return apart >> UNIT_SHIFT == 0 ? n : 1;
 }
 
 void slabd_free_bulk(slabd_cache *cache, size_t n, void *const *objects)
 {
-	for (size_t i = 0; i < n; i++)
-		slabd_free(cache, objects[i]);
+	while (n > 0) {
+		struct slabd_mag_ *mag = slabd_mag_of_(cache);
+		size_t few = n < BULK_RUN ? n : BULK_RUN;
+		size_t run = same_unit(few, objects);
+		uintptr_t unit = (uintptr_t)objects[0] >> UNIT_SHIFT;
+		uint32_t key = WORD_KEY(atom_peek(&cache->map_[unit]));
+		if (run > 1 && key == mag->key && mag->n + run <= mag->cap) {
+			memcpy(mag->obj + mag->n, objects,
+			       run * sizeof(*objects));
+			mag->n += run;
+		} else {
+			run = few;
+			for (size_t i = 0; i < run; i++)
+				slabd_free(cache, objects[i]);
+		}
+		objects += run;
+		n -= run;
+	}
 }

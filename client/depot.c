@@ -6,17 +6,23 @@
 
 #include "shm/atom.h"
 
+#define LOCK_TRIES 32
+
+enum cell_state { EMPTY, FILLING, READY, DRAINING };
+
 struct cell {
-	/* (A) whose turn: position p may be put when turn is p, and got when
-	 * it is p + 1; a get leaves p + DEPOT_CELLS for the next round. */
-	uint64_t turn;
+	/* (A) see the header; put by who fills or drains it, paired with get
+	 * by who takes it under the lock. */
+	uint32_t state;
 	uint32_t n;
+	const void *putter; /* the thread that filled it */
 	void *objects[DEPOT_HALF];
 };
 
 struct depot {
-	_Alignas(64) uint64_t tail; /* (A) next position to put */
-	_Alignas(64) uint64_t head; /* (A) next position to get */
+	_Alignas(64) uint32_t lock; /* (A) 0 free, 1 held */
+	uint64_t head; /* (A) written under the lock: oldest cell */
+	uint64_t tail; /* (A) written under the lock: one past the newest */
 	_Alignas(64) struct cell cells[DEPOT_CELLS];
 };
 
@@ -33,52 +39,104 @@ void depot_drop(struct depot *depot)
 	munmap(depot, sizeof(*depot));
 }
 
-/* A fresh cell's turn is 0 for every position of the first round, so that
- * making a depot touches nothing: turns are stored less their first value. */
-static uint64_t first_turn(uint64_t position)
+static bool try_lock(struct depot *depot)
 {
-	return position % DEPOT_CELLS;
+	for (int i = 0; i < LOCK_TRIES; i++) {
+		uint32_t none = 0;
+		if (atom_peek(&depot->lock) == 0 &&
+		    atom_cas(&depot->lock, &none, 1u))
+			return true;
+	}
+	return false;
 }
 
-/* Takes the cell at *at when its turn is *at + due. NULL when it is not. */
-static struct cell *take(struct depot *depot, uint64_t *at, uint64_t due)
+static void unlock(struct depot *depot)
 {
-	uint64_t position = atom_peek(at);
-	for (;;) {
-		struct cell *cell = &depot->cells[position % DEPOT_CELLS];
-		/* pairs: depot_put, depot_get; the cell is ours as left. */
-		uint64_t turn = atom_get(&cell->turn) + first_turn(position);
-		int64_t ahead = (int64_t)(turn - (position + due));
-		if (ahead < 0)
-			return NULL;
-		if (ahead > 0)
-			position = atom_peek(at);
-		else if (atom_cas(at, &position, position + 1))
-			return cell;
+	/* pairs: try_lock */
+	atom_put(&depot->lock, 0u);
+}
+
+/* What tells one thread from another: where its own variables lie. */
+static const void *own_mark(void)
+{
+	return &slabd_mags_;
+}
+
+/* Under the lock: the cell at a position if it is in that state, which it
+ * leaves for the next one. */
+static struct cell *take(struct depot *depot, uint64_t position,
+                         enum cell_state from, enum cell_state to)
+{
+	struct cell *cell = &depot->cells[position % DEPOT_CELLS];
+	/* pairs: depot_put, depot_get; the other's copy is done. */
+	if (atom_get(&cell->state) != (uint32_t)from)
+		return NULL;
+	atom_poke(&cell->state, (uint32_t)to);
+	return cell;
+}
+
+static struct cell *take_empty(struct depot *depot)
+{
+	struct cell *cell;
+	if (depot->tail - depot->head == DEPOT_CELLS)
+		return NULL;
+	cell = take(depot, depot->tail, EMPTY, FILLING);
+	if (cell == NULL)
+		return NULL;
+	cell->putter = own_mark();
+	atom_poke(&depot->tail, depot->tail + 1);
+	return cell;
+}
+
+static struct cell *take_full(struct depot *depot)
+{
+	struct cell *cell;
+	if (depot->tail == depot->head)
+		return NULL;
+	cell = &depot->cells[(depot->tail - 1) % DEPOT_CELLS];
+	if (cell->putter == own_mark()) {
+		cell = take(depot, depot->tail - 1, READY, DRAINING);
+		atom_poke(&depot->tail, depot->tail - (cell != NULL));
+	} else {
+		cell = take(depot, depot->head, READY, DRAINING);
+		atom_poke(&depot->head, depot->head + (cell != NULL));
 	}
+	return cell;
 }
 
 bool depot_put(struct depot *depot, uint32_t n, void *const *objects)
 {
-	struct cell *cell = take(depot, &depot->tail, 0);
+	struct cell *cell;
+	if (!try_lock(depot))
+		return false;
+	cell = take_empty(depot);
+	unlock(depot);
 	if (cell == NULL)
 		return false;
 	cell->n = n;
 	memcpy(cell->objects, objects, n * sizeof(*objects));
 	/* pairs: take, by depot_get */
-	atom_put(&cell->turn, atom_peek(&cell->turn) + 1);
+	atom_put(&cell->state, (uint32_t)READY);
 	return true;
 }
 
 uint32_t depot_get(struct depot *depot, void **objects)
 {
-	struct cell *cell = take(depot, &depot->head, 1);
+	struct cell *cell;
 	uint32_t n;
+	/* An empty depot is seen without the lock: nobody is kept busy by
+	 * threads that only allocate. */
+	if (atom_peek(&depot->tail) == atom_peek(&depot->head))
+		return 0;
+	if (!try_lock(depot))
+		return 0;
+	cell = take_full(depot);
+	unlock(depot);
 	if (cell == NULL)
 		return 0;
 	n = cell->n;
 	memcpy(objects, cell->objects, n * sizeof(*objects));
 	/* pairs: take, by depot_put */
-	atom_put(&cell->turn, atom_peek(&cell->turn) + DEPOT_CELLS - 1);
+	atom_put(&cell->state, (uint32_t)EMPTY);
 	return n;
 }

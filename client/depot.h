@@ -1,13 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The depot: a process's private store of half magazines of one cache whose
- * objects live on one node. Bounded, many producers, many consumers, oldest
- * first: by the time a half comes out, its lines have left the cache of the
- * core that put it in.
+ * objects live on one node.
  *
- * A ring of cells with a turn each, after D. Vyukov's bounded MPMC queue. A
- * put or get is one compare-and-swap; a thread stopped in the middle holds up
- * its own cell alone, and the others then see a full or an empty depot.
+ *   head                                    tail
+ *    | oldest | ...                | newest |  <- put
+ *   get, by another thread          get, by the thread that put it
+ *
+ * A thread takes back what it put last, as that is still in its core's cache.
+ * Between threads it is oldest first: by the time a half comes out, its lines
+ * have left the core that put it in.
+ *
+ * The two ends move under a lock that nobody waits for: who does not get it
+ * at once goes to the slabs. Objects are copied outside of it. A cell goes
+ *
+ *   EMPTY -> FILLING (put, under the lock) -> READY (the same thread)
+ *   READY -> DRAINING (get, under the lock) -> EMPTY (the same thread)
+ *
+ * so a thread that is stopped half way holds up its own cell alone.
  */
 #ifndef CLIENT_DEPOT_H
 #define CLIENT_DEPOT_H
@@ -26,10 +36,11 @@ struct depot;
 struct depot *depot_make(void);
 void depot_drop(struct depot *depot);
 
-/* Puts n (<= DEPOT_HALF) objects. False when it is full. */
+/* Puts n (<= DEPOT_HALF) objects. False when it is full or busy. */
 bool depot_put(struct depot *depot, uint32_t n, void *const *objects);
 
-/* Gets up to DEPOT_HALF objects; returns how many, 0 when it is empty. */
+/* Gets up to DEPOT_HALF objects; returns how many, 0 when it is empty or
+ * busy. */
 uint32_t depot_get(struct depot *depot, void **objects);
 
 #endif

@@ -16,20 +16,16 @@ slabd_handle slabd_handle_of(slabd_pool *pool, const void *object)
 	return SLABD_NO_HANDLE;
 }
 
-static int locate(slabd_pool *pool, slabd_handle handle,
-                  struct slab_place *place)
+static int no_object(const slabd_pool *pool, uint64_t off)
 {
-	if (slab_locate(&pool->view, handle, place) == 0)
-		return 0;
 	return error_set(EINVAL, "no object of pool %s starts at 0x%llx",
-	                 pool->view.head->name, (unsigned long long)handle);
+	                 pool->view.head->name, (unsigned long long)off);
 }
 
 void *slabd_pointer(slabd_pool *pool, slabd_handle handle)
 {
-	struct slab_place place;
-	if (locate(pool, handle, &place) < 0)
-		return NULL;
+	if (slab_tag_of(&pool->view, handle) == NULL)
+		return no_object(pool, handle), NULL;
 	return pool->user.data + handle;
 }
 
@@ -37,6 +33,13 @@ static int no_receiver(const slabd_pool *pool, unsigned client_id)
 {
 	return error_set(ESRCH, "pool %s has no client %u",
 	                 pool->view.head->name, client_id);
+}
+
+static int not_own(const slabd_pool *pool, uint64_t off)
+{
+	view_count(&pool->view, pool->user.id, STAT_REFUSED, 1);
+	return error_set(EPERM, "object 0x%llx is not this client's to give",
+	                 (unsigned long long)off);
 }
 
 /*
@@ -50,32 +53,34 @@ int slabd_give(slabd_pool *pool, void *object, unsigned client_id)
 	uint16_t own = (uint16_t)pool->user.id;
 	uint16_t other = (uint16_t)client_id;
 	uint64_t off = (uint64_t)((char *)object - pool->user.data);
-	struct slab_place place;
+	uint16_t *tag;
 	uint64_t word;
-	if (!pool_alive(pool) || locate(pool, off, &place) < 0)
+	if (!pool_alive(pool))
 		return -1;
+	tag = slab_tag_of(&pool->view, off);
+	if (tag == NULL)
+		return no_object(pool, off);
 	word = view_client_word(&pool->view, client_id);
 	if (word == 0)
 		return no_receiver(pool, client_id);
-	if (!tags_give_own(place.tag, own, other)) {
-		view_count(&pool->view, own, STAT_REFUSED, 1);
-		return error_set(EPERM,
-		                 "object 0x%llx is not this client's to give",
-		                 (unsigned long long)off);
-	}
+	if (!tags_give_own(tag, own, other))
+		return not_own(pool, off);
 	if (view_client_word(&pool->view, client_id) != word &&
-	    tags_ungive_own(place.tag, own, other))
+	    tags_ungive_own(tag, own, other))
 		return no_receiver(pool, client_id);
 	return 0;
 }
 
 void *slabd_take(slabd_pool *pool, slabd_handle handle)
 {
-	struct slab_place place;
-	if (!pool_alive(pool) || locate(pool, handle, &place) < 0)
+	uint16_t *tag;
+	if (!pool_alive(pool))
 		return NULL;
+	tag = slab_tag_of(&pool->view, handle);
+	if (tag == NULL)
+		return no_object(pool, handle), NULL;
 	/* pairs: tags_give_own; what the giver wrote is there. */
-	if (atom_get(place.tag) == pool->user.id)
+	if (atom_get(tag) == pool->user.id)
 		return pool->user.data + handle;
 	error_set(EPERM, "object 0x%llx was not given to this client",
 	          (unsigned long long)handle);

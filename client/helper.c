@@ -93,11 +93,23 @@ int slabd_descriptor(slabd_pool *pool)
 	return pool->link.events;
 }
 
+/* The caller's own magazines follow a trim at once, not at its next miss. */
+static void settle_caller(struct slabd_pool *pool)
+{
+	struct thread *self = process_self();
+	struct seat *seat = self != NULL ? thread_seat(self, pool) : NULL;
+	if (seat != NULL)
+		thread_settle(self, seat);
+}
+
 int slabd_poll(slabd_pool *pool)
 {
+	bool there;
 	if (!pool_alive(pool))
 		return -1;
-	if (serve(pool))
+	there = serve(pool);
+	settle_caller(pool);
+	if (there)
 		return 0;
 	return error_set(ENOTCONN, "slabd is gone: the pool works on with what "
 	                           "it has, and does not grow");

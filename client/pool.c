@@ -13,15 +13,13 @@
 #include "client/error.h"
 #include "client/magazine.h"
 
-#define THREAD_BYTES (UINT64_C(2) << 20)
+#define THREAD_BYTES (UINT64_C(4) << 20)
 #define PROCESS_BYTES (UINT64_C(256) << 20)
 #define WAIT_MS 1000u
 #define BACKING_THP_KIND 2u /* numa/backing.h, BACKING_THP */
 
-bool pool_alive(const struct slabd_pool *pool)
+bool pool_is_not(void)
 {
-	if (atom_peek(pool->alive) != 0)
-		return true;
 	error_set(ENOTCONN,
 	          "this process was forked from a client and is none itself: "
 	          "call slabd_open");

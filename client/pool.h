@@ -133,8 +133,14 @@ void thread_settle(struct thread *self, struct seat *seat);
 /* Drops a thread's seat in a pool. The caller has flushed it. */
 void thread_leave(struct thread *thread, struct slabd_pool *pool);
 
+/* Sets errno ENOTCONN and the error line; returns false. */
+bool pool_is_not(void);
+
 /* False, with errno ENOTCONN and the error line, in a forked child. */
-bool pool_alive(const struct slabd_pool *pool);
+static inline bool pool_alive(const struct slabd_pool *pool)
+{
+	return atom_peek(pool->alive) != 0 || pool_is_not();
+}
 
 /* Sends home what all depots of the pool hold. Any thread. */
 void pool_drain(struct slabd_pool *pool);

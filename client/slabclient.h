@@ -39,7 +39,7 @@ typedef uint64_t slabd_handle;
 /* Open caches a process may have at one time, over all pools. */
 #define SLABD_CACHES_MAX 1024
 /* Objects a magazine holds at most. */
-#define SLABD_MAGAZINE_MAX 256
+#define SLABD_MAGAZINE_MAX 512
 
 /* slabd_options.flags */
 #define SLABD_NO_HELPER 1u   /* no helper thread: poll slabd_descriptor() */
@@ -55,7 +55,7 @@ struct slabd_options {
 	const char *socket;   /* NULL: $SLABD_SOCKET, else the default path */
 	unsigned flags;       /* SLABD_NO_HELPER ... */
 	int node;             /* with SLABD_FORCE_NODE: the kernel's node id */
-	size_t thread_bytes;  /* cap on a thread's magazines; 0: 2 MiB */
+	size_t thread_bytes;  /* cap on a thread's magazines; 0: 4 MiB */
 	size_t process_bytes; /* cap on the depot; 0: 256 MiB. Never more than
 	                         a quarter of what the pool has */
 	unsigned wait_ms;     /* longest wait for growth; 0: 1 s */

@@ -18,14 +18,6 @@ uint32_t slab_lines(const struct layout_cache *cache)
 	return (cache->n_objs + TAGS_PER_LINE - 1) / TAGS_PER_LINE;
 }
 
-/* off / stride by a multiplication; exact for off < 2^32 (Lemire, Kaser and
- * Kurz, "Faster remainder by direct computation", 2019). */
-static uint64_t slab_index(uint64_t magic, uint64_t off)
-{
-	__extension__ typedef unsigned __int128 wide;
-	return (uint64_t)(((wide)off * magic) >> 64);
-}
-
 int slab_locate(const struct view *view, uint64_t off,
                 struct slab_place *place)
 {

@@ -44,6 +44,39 @@ struct slab_place {
 /* The tags of a slab by its head unit. */
 uint16_t *slab_tags(const struct view *view, uint32_t head);
 
+/* off / stride by a multiplication; exact for off < 2^32 (Lemire, Kaser and
+ * Kurz, "Faster remainder by direct computation", 2019). */
+static inline uint64_t slab_index(uint64_t magic, uint64_t off)
+{
+	__extension__ typedef unsigned __int128 wide;
+	return (uint64_t)(((wide)off * magic) >> 64);
+}
+
+/* The tag of the object that starts at an offset of the pool's data, or NULL.
+ * slab_locate for those who need no more than that, and often. */
+static inline uint16_t *slab_tag_of(const struct view *view, uint64_t off)
+{
+	const struct layout_cache *row;
+	uint64_t unit = off >> UNIT_SHIFT;
+	uint64_t head;
+	uint64_t word;
+	uint64_t ix;
+	if (unit >= view->geo.n_units)
+		return NULL;
+	/* pairs: put_words; the slab's tags and its cache are there. */
+	word = atom_get(&view->words[unit]);
+	if (WORD_CACHE(word) == 0)
+		return NULL;
+	row = &view->caches[WORD_CACHE(word) - 1];
+	head = unit - WORD_BACK(word);
+	off -= head << UNIT_SHIFT;
+	ix = slab_index(row->magic, off);
+	if (ix >= row->n_objs || ix * row->stride != off)
+		return NULL;
+	return view->tags +
+	       (uint64_t)atom_peek(&view->lines[head]) * TAGS_PER_LINE + ix;
+}
+
 /* Tag lines that a slab of a cache takes. */
 uint32_t slab_lines(const struct layout_cache *cache);
 

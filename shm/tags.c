@@ -11,24 +11,6 @@ void tags_init_srv(uint16_t *tags, uint32_t n, uint32_t n_lines)
 		atom_poke(&tags[i], (uint16_t)(i < n ? TAG_FREE : TAG_NONE));
 }
 
-bool tags_free_own(uint16_t *tag, uint16_t own)
-{
-	if (atom_peek(tag) != own)
-		return false;
-	/* pairs: tags_claim_own; what the owner wrote comes before. */
-	atom_put(tag, (uint16_t)TAG_FREE);
-	return true;
-}
-
-bool tags_give_own(uint16_t *tag, uint16_t own, uint16_t other)
-{
-	if (atom_peek(tag) != own)
-		return false;
-	/* pairs: slabd_take; the receiver sees what the giver wrote. */
-	atom_put(tag, other);
-	return true;
-}
-
 bool tags_ungive_own(uint16_t *tag, uint16_t own, uint16_t other)
 {
 	return atom_cas(tag, &other, own);

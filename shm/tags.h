@@ -23,6 +23,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "shm/atom.h"
+#include "shm/layout.h"
+
 /* Tags of a slab: n objects, rounded up to whole words by TAG_NONE. */
 #define TAGS_WORD 4u
 #define TAGS_EACH UINT64_C(0x0001000100010001)
@@ -51,14 +54,28 @@ uint32_t tags_count_free(const uint16_t *tags, uint32_t n);
 uint32_t tags_sweep_srv(uint16_t *tags, uint32_t n, uint16_t id);
 
 /* own -> 0. False, and nothing changed, when the tag is not own. */
-bool tags_free_own(uint16_t *tag, uint16_t own);
+static inline bool tags_free_own(uint16_t *tag, uint16_t own)
+{
+	if (atom_peek(tag) != own)
+		return false;
+	/* pairs: tags_claim_own; what the owner wrote comes before. */
+	atom_put(tag, (uint16_t)TAG_FREE);
+	return true;
+}
 
 /* own -> 0 for four tags that make up a word. False, and nothing changed,
  * unless all four are own. */
 bool tags_free_four_own(uint16_t *tags, uint16_t own);
 
 /* own -> other. False, and nothing changed, when the tag is not own. */
-bool tags_give_own(uint16_t *tag, uint16_t own, uint16_t other);
+static inline bool tags_give_own(uint16_t *tag, uint16_t own, uint16_t other)
+{
+	if (atom_peek(tag) != own)
+		return false;
+	/* pairs: slabd_take; the receiver sees what the giver wrote. */
+	atom_put(tag, other);
+	return true;
+}
 
 /* other -> own: takes a gift back whose receiver died meanwhile. False when
  * the sweep was there first: the object is free, or somebody else's by now. */

@@ -24,16 +24,6 @@ void view_init(struct view *view, const struct layout_geometry *geo,
 	view->tags = (void *)(s + geo->tags_off);
 }
 
-uint64_t view_client_word(const struct view *view, uint32_t id)
-{
-	uint64_t word;
-	if (id == 0 || id >= CLIENT_IDS)
-		return 0;
-	/* pairs: ident_set; an id is live only once it was swept. */
-	word = atom_get(&view->clients[id].word);
-	return (word & 0xff) == CLIENT_LIVE ? word : 0;
-}
-
 bool view_client_live(const struct view *view, uint32_t id)
 {
 	return view_client_word(view, id) != 0;

@@ -65,7 +65,15 @@ bool view_client_live(const struct view *view, uint32_t id);
 
 /* State and epoch of a live client's id; 0 when it is nobody's. Two equal
  * words, and it was the same client all the while. */
-uint64_t view_client_word(const struct view *view, uint32_t id);
+static inline uint64_t view_client_word(const struct view *view, uint32_t id)
+{
+	uint64_t word;
+	if (id - 1 >= CLIENT_IDS - 1)
+		return 0;
+	/* pairs: ident_set; an id is live only once it was swept. */
+	word = atom_get(&view->clients[id].word);
+	return (word & 0xff) == CLIENT_LIVE ? word : 0;
+}
 
 /* The node index of a CPU; 0 for a CPU the pool does not know. */
 uint32_t view_cpu_node(const struct view *view, uint32_t cpu);

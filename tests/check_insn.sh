@@ -20,7 +20,7 @@ paths() {
 	hit|hit|100000|1||2600|2600
 	miss|miss|100|1024||3692|3994
 	refill|home|100|1024|slabd_alloc_slow_|3800|4000
-	flush|home|100|1024|slabd_flush|3300|3500
+	flush|home|100|1024|slabd_flush|3600|3800
 	EOT
 }
 

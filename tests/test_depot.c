@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <string.h>
 
 #include "shm/atom.h"
@@ -14,14 +15,51 @@ static struct depot *depot;
 static void *in[DEPOT_HALF];
 static void *out[DEPOT_HALF + 1];
 
+/* Another thread, which gets when it is told to: what one thread puts and
+ * another gets comes oldest first. */
+static struct {
+	pthread_t thread;
+	sem_t go;
+	sem_t done;
+	bool stop;
+	uint32_t n;
+} other;
+
+static void *get_for_main(void *unused)
+{
+	(void)unused;
+	for (;;) {
+		while (sem_wait(&other.go) != 0)
+			continue;
+		if (other.stop)
+			return NULL;
+		other.n = depot_get(depot, out);
+		sem_post(&other.done);
+	}
+}
+
+static uint32_t get_elsewhere(void)
+{
+	sem_post(&other.go);
+	while (sem_wait(&other.done) != 0)
+		continue;
+	return other.n;
+}
+
 static void start(void)
 {
 	depot = depot_make();
 	cr_assert_not_null(depot);
+	sem_init(&other.go, 0, 0);
+	sem_init(&other.done, 0, 0);
+	pthread_create(&other.thread, NULL, get_for_main, NULL);
 }
 
 static void finish(void)
 {
+	other.stop = true;
+	sem_post(&other.go);
+	pthread_join(other.thread, NULL);
 	depot_drop(depot);
 }
 
@@ -40,12 +78,28 @@ static bool put(uint64_t serial)
 	return depot_put(depot, size_of(serial), in);
 }
 
-static void expect(uint64_t serial)
+static void expect_got(uint64_t serial, uint32_t n)
 {
-	uint32_t n = depot_get(depot, out);
 	cr_assert_eq(n, size_of(serial), "half %u", (unsigned)serial);
 	for (uint32_t i = 0; i < n; i++)
 		cr_assert_eq((uintptr_t)out[i], serial << 8 | i);
+}
+
+static void expect(uint64_t serial)
+{
+	expect_got(serial, get_elsewhere());
+}
+
+Test(depot, a_thread_takes_back_its_newest)
+{
+	for (uint64_t serial = 0; serial < 3 * DEPOT_CELLS / 4; serial++)
+		cr_assert(put(serial));
+	expect(0);
+	for (uint64_t serial = 3 * DEPOT_CELLS / 4; serial-- > 1;)
+		expect_got(serial, depot_get(depot, out));
+	cr_assert_eq(depot_get(depot, out), 0);
+	cr_assert(put(7));
+	expect(7);
 }
 
 Test(depot, empty)
@@ -105,9 +159,9 @@ Test(depot, random_order)
 	struct dice dice = dice_start("random_order");
 	uint64_t first = 0;
 	uint64_t last = 0;
-	for (uint32_t i = 0; i < 100000; i++) {
+	for (uint32_t i = 0; i < 20000; i++) {
 		/* Tends to full, then to empty. */
-		if (dice_below(&dice, 20) < (i / 10000 % 2 ? 8 : 12))
+		if (dice_below(&dice, 20) < (i / 5000 % 2 ? 8 : 12))
 			last += put(last);
 		else if (first < last)
 			expect(first++);
