@@ -189,14 +189,21 @@ const char *slabd_version(void);
 
 /* ---- the hit path: private to this header ------------------------------ */
 
-/* One thread's magazine of one cache: a stack, the newest object on top. */
+/*
+ * One thread's magazine of one cache: a stack, the newest object on top.
+ *
+ * n keeps clear of multiples of 16: a load whose low 12 address bits are those
+ * of an earlier store waits for it, and programs have just stored to objects,
+ * which start there.
+ */
 struct slabd_mag_ {
+	uint64_t clear_;
 	size_t n;      /* objects here */
 	size_t cap;    /* objects allowed here */
 	uint32_t key;  /* low half of a unit word: cache and home that fit */
 	uint32_t seen; /* missed since it was last looked at for idleness */
 	void *obj[SLABD_MAGAZINE_MAX];
-	uint64_t line_[5]; /* an odd count of cache lines: spreads the sets */
+	uint64_t line_[4]; /* an odd count of cache lines: spreads the sets */
 };
 
 /*
