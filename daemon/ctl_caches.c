@@ -213,12 +213,5 @@ static void put_pool(struct ctl *c, const json_t *pool, bool first)
 
 void ctl_caches(struct ctl *c, const json_t *doc)
 {
-	struct ctl_iter it;
-	const json_t *pool;
-
-	ctl_doc_begin(&it, c, doc, "pools");
-	if (!it.n)
-		fputs("no pools\n", c->out);
-	while ((pool = ctl_doc_next(&it)))
-		put_pool(c, pool, it.next == 1);
+	ctl_render_pools(c, doc, put_pool);
 }

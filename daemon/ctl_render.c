@@ -64,3 +64,17 @@ void ctl_render_pool(struct ctl *c, const json_t *pool, bool first)
 	        ctl_text_on(&c->style, CTL_BOLD), name,
 	        ctl_text_off(&c->style, CTL_BOLD));
 }
+
+void ctl_render_pools(struct ctl *c, const json_t *doc,
+                      void (*put)(struct ctl *c, const json_t *pool,
+                                  bool first))
+{
+	struct ctl_iter it;
+	const json_t *pool;
+
+	ctl_doc_begin(&it, c, doc, "pools");
+	if (!it.n)
+		fputs("no pools\n", c->out);
+	while ((pool = ctl_doc_next(&it)))
+		put(c, pool, it.next == 1);
+}

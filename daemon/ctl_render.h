@@ -34,6 +34,11 @@ int ctl_render(const struct ctl_verb *verb, const json_t *doc,
 /* "pool NAME" as a headline, after an empty line unless it is the first. */
 void ctl_render_pool(struct ctl *c, const json_t *pool, bool first);
 
+/* Calls put for each pool of the document, or says that there is none. */
+void ctl_render_pools(struct ctl *c, const json_t *doc,
+                      void (*put)(struct ctl *c, const json_t *pool,
+                                  bool first));
+
 void ctl_status(struct ctl *c, const json_t *doc);
 void ctl_nodes(struct ctl *c, const json_t *doc);
 void ctl_caches(struct ctl *c, const json_t *doc);

@@ -67,6 +67,27 @@ json_t *report_list(const struct report_pools *pools,
 
 /* ---- values ------------------------------------------------------------- */
 
+json_t *report_each(void *arg, const struct admin_query *query, int *status,
+                    json_t *(*one)(struct server *server, struct pool *pool,
+                                   void *arg))
+{
+	struct report_pools pools;
+	json_t *error = report_pick(&pools, arg, query, status);
+	if (*status != HTTP_OK)
+		return error;
+	return json_pack("{s:o}", "pools", report_list(&pools, one, NULL));
+}
+
+json_t *report_merge(json_t *object, json_t *more)
+{
+	int r = json_object_update(object, more);
+	json_decref(more);
+	if (r == 0)
+		return object;
+	json_decref(object);
+	return NULL;
+}
+
 json_t *report_error(const char *what, const char *value, const char *remedy)
 {
 	char shown[160];

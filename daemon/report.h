@@ -51,6 +51,15 @@ json_t *report_list(const struct report_pools *pools,
                                    void *arg),
                     void *arg);
 
+/* {"pools": [...]} of what one() gives for each pool that the query picks, or
+ * the error that answers it. */
+json_t *report_each(void *arg, const struct admin_query *query, int *status,
+                    json_t *(*one)(struct server *server, struct pool *pool,
+                                   void *arg));
+
+/* object with all that more has; takes both. NULL when out of memory. */
+json_t *report_merge(json_t *object, json_t *more);
+
 /* {"error": what "value", "remedy": remedy}. value may be any bytes. */
 json_t *report_error(const char *what, const char *value, const char *remedy);
 

@@ -95,10 +95,5 @@ static json_t *pool_doc(struct server *server, struct pool *pool, void *arg)
 
 json_t *report_clients(void *arg, const struct admin_query *query, int *status)
 {
-	struct report_pools pools;
-	json_t *error = report_pick(&pools, arg, query, status);
-	if (*status != HTTP_OK)
-		return error;
-	return json_pack("{s:o}", "pools",
-	                 report_list(&pools, pool_doc, NULL));
+	return report_each(arg, query, status, pool_doc);
 }

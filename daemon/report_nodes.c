@@ -26,12 +26,7 @@ static json_t *with_sums(json_t *object, const struct report_sums *sums)
 	        report_count(sums->borrowed_bytes), "slabs",
 	        report_count(sums->slabs), "partial",
 	        report_count(sums->partial));
-	int r = json_object_update(object, more);
-	json_decref(more);
-	if (r == 0)
-		return object;
-	json_decref(object);
-	return NULL;
+	return report_merge(object, more);
 }
 
 static json_t *node_doc(const struct pool *pool, const struct census *census,
@@ -81,10 +76,5 @@ static json_t *pool_doc(struct server *server, struct pool *pool, void *arg)
 
 json_t *report_nodes(void *arg, const struct admin_query *query, int *status)
 {
-	struct report_pools pools;
-	json_t *error = report_pick(&pools, arg, query, status);
-	if (*status != HTTP_OK)
-		return error;
-	return json_pack("{s:o}", "pools",
-	                 report_list(&pools, pool_doc, NULL));
+	return report_each(arg, query, status, pool_doc);
 }

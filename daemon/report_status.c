@@ -30,12 +30,7 @@ static json_t *with_counts(json_t *object, const struct pool_counts *counts)
 	        report_count(counts->grown_slabs), "taken_slabs",
 	        report_count(counts->taken_slabs), "denied",
 	        report_count(counts->denied));
-	int r = json_object_update(object, more);
-	json_decref(more);
-	if (r == 0)
-		return object;
-	json_decref(object);
-	return NULL;
+	return report_merge(object, more);
 }
 
 static json_t *pool_doc(struct server *server, struct pool *pool, void *arg)
