@@ -16,7 +16,7 @@ slabd_handle slabd_handle_of(slabd_pool *pool, const void *object)
 	return SLABD_NO_HANDLE;
 }
 
-static int no_object(const slabd_pool *pool, uint64_t off)
+__attribute__((cold, noinline)) static int no_object(const slabd_pool *pool, uint64_t off)
 {
 	return error_set(EINVAL, "no object of pool %s starts at 0x%llx",
 	                 pool->view.head->name, (unsigned long long)off);
@@ -29,13 +29,13 @@ void *slabd_pointer(slabd_pool *pool, slabd_handle handle)
 	return pool->user.data + handle;
 }
 
-static int no_receiver(const slabd_pool *pool, unsigned client_id)
+__attribute__((cold, noinline)) static int no_receiver(const slabd_pool *pool, unsigned client_id)
 {
 	return error_set(ESRCH, "pool %s has no client %u",
 	                 pool->view.head->name, client_id);
 }
 
-static int not_own(const slabd_pool *pool, uint64_t off)
+__attribute__((cold, noinline)) static int not_own(const slabd_pool *pool, uint64_t off)
 {
 	view_count(&pool->view, pool->user.id, STAT_REFUSED, 1);
 	return error_set(EPERM, "object 0x%llx is not this client's to give",
@@ -71,6 +71,12 @@ int slabd_give(slabd_pool *pool, void *object, unsigned client_id)
 	return 0;
 }
 
+__attribute__((cold, noinline)) static int not_given(uint64_t off)
+{
+	return error_set(EPERM, "object 0x%llx was not given to this client",
+	                 (unsigned long long)off);
+}
+
 void *slabd_take(slabd_pool *pool, slabd_handle handle)
 {
 	uint16_t *tag;
@@ -82,7 +88,5 @@ void *slabd_take(slabd_pool *pool, slabd_handle handle)
 	/* pairs: tags_give_own; what the giver wrote is there. */
 	if (atom_get(tag) == pool->user.id)
 		return pool->user.data + handle;
-	error_set(EPERM, "object 0x%llx was not given to this client",
-	          (unsigned long long)handle);
-	return NULL;
+	return not_given(handle), NULL;
 }

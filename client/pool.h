@@ -134,7 +134,7 @@ void thread_settle(struct thread *self, struct seat *seat);
 void thread_leave(struct thread *thread, struct slabd_pool *pool);
 
 /* Sets errno ENOTCONN and the error line; returns false. */
-bool pool_is_not(void);
+__attribute__((cold)) bool pool_is_not(void);
 
 /* False, with errno ENOTCONN and the error line, in a forked child. */
 static inline bool pool_alive(const struct slabd_pool *pool)
