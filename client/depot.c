@@ -88,13 +88,13 @@ static struct cell *take_empty(struct depot *depot)
 	return cell;
 }
 
-static struct cell *take_full(struct depot *depot)
+static struct cell *take_full(struct depot *depot, bool oldest)
 {
 	struct cell *cell;
 	if (depot->tail == depot->head)
 		return NULL;
 	cell = &depot->cells[(depot->tail - 1) % DEPOT_CELLS];
-	if (cell->putter == own_mark()) {
+	if (!oldest && cell->putter == own_mark()) {
 		cell = take(depot, depot->tail - 1, READY, DRAINING);
 		atom_poke(&depot->tail, depot->tail - (cell != NULL));
 	} else {
@@ -120,7 +120,7 @@ bool depot_put(struct depot *depot, uint32_t n, void *const *objects)
 	return true;
 }
 
-uint32_t depot_get(struct depot *depot, void **objects)
+static uint32_t get(struct depot *depot, void **objects, bool oldest)
 {
 	struct cell *cell;
 	uint32_t n;
@@ -130,7 +130,7 @@ uint32_t depot_get(struct depot *depot, void **objects)
 		return 0;
 	if (!try_lock(depot))
 		return 0;
-	cell = take_full(depot);
+	cell = take_full(depot, oldest);
 	unlock(depot);
 	if (cell == NULL)
 		return 0;
@@ -139,4 +139,14 @@ uint32_t depot_get(struct depot *depot, void **objects)
 	/* pairs: take, by depot_put */
 	atom_put(&cell->state, (uint32_t)EMPTY);
 	return n;
+}
+
+uint32_t depot_get(struct depot *depot, void **objects)
+{
+	return get(depot, objects, false);
+}
+
+uint32_t depot_get_oldest(struct depot *depot, void **objects)
+{
+	return get(depot, objects, true);
 }

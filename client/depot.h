@@ -43,4 +43,7 @@ bool depot_put(struct depot *depot, uint32_t n, void *const *objects);
  * busy. */
 uint32_t depot_get(struct depot *depot, void **objects);
 
+/* The same, but the oldest, whoever put them. */
+uint32_t depot_get_oldest(struct depot *depot, void **objects);
+
 #endif

@@ -60,21 +60,41 @@ static struct depot *depot_of(struct cache *cache, uint32_t node)
 	return none;
 }
 
-/* Puts objects that live on node into the depot, or sends them home. */
+/* Puts objects into the depot if they fit. */
+static bool put_in(struct cache *cache, struct depot *depot, uint32_t n,
+                   void *const *objects)
+{
+	struct slabd_pool *pool = cache->pool;
+	uint64_t bytes = (uint64_t)n * cache->row->stride;
+	if (atom_peek(&pool->depot_bytes) + bytes > depot_limit(pool) ||
+	    !depot_put(depot, n, objects))
+		return false;
+	atom_add(&pool->depot_bytes, bytes);
+	view_count(&pool->view, pool->user.id, STAT_DEPOT_PUTS, 1);
+	return true;
+}
+
+/* Puts objects that live on node into the depot. Where it is full its oldest
+ * go home in their stead: they have left this core's cache, so whoever claims
+ * them does not fetch them from there. */
 static void put_away(struct cache *cache, uint32_t node, uint32_t n,
                      void *const *objects)
 {
 	struct slabd_pool *pool = cache->pool;
-	uint64_t bytes = (uint64_t)n * cache->row->stride;
-	struct depot *depot = NULL;
-	if (atom_peek(&pool->depot_bytes) + bytes <= depot_limit(pool))
-		depot = depot_of(cache, node);
-	if (depot == NULL || !depot_put(depot, n, objects)) {
+	struct depot *depot = depot_of(cache, node);
+	void *oldest[DEPOT_HALF];
+	uint32_t n_oldest;
+	if (depot != NULL && put_in(cache, depot, n, objects))
+		return;
+	n_oldest = depot != NULL ? depot_get_oldest(depot, oldest) : 0;
+	if (n_oldest == 0) {
 		magazine_send_home(pool, n, objects);
 		return;
 	}
-	atom_add(&pool->depot_bytes, bytes);
-	view_count(&pool->view, pool->user.id, STAT_DEPOT_PUTS, 1);
+	atom_add(&pool->depot_bytes, -(uint64_t)n_oldest * cache->row->stride);
+	magazine_send_home(pool, n_oldest, oldest);
+	if (!put_in(cache, depot, n, objects))
+		magazine_send_home(pool, n, objects);
 }
 
 static uint32_t get_back(struct cache *cache, uint32_t node, void **objects)
