@@ -160,9 +160,9 @@ struct layout_head {
  *                                       '--- the key that the hit compares
  *
  * Transitions: 0 -> slab (carve), list -> list' (lend, return), slab -> 0
- * (uncarve); the last two under the slab's lease. put in slab_carve_srv and
- * slab_uncarve_srv, paired with get in slab_locate and slab_claim_own; the
- * inline hit peeks, as it only compares. A kill of slabd half way through a
+ * (uncarve); the last two under the slab's lease. put in put_words, paired
+ * with get in slab_locate, slab_tag_of and claim_from; the inline hit peeks, as
+ * it only compares. A kill of slabd half way through a
  * carve leaves units without their head's tag lines: none is on a list yet.
  */
 #define WORD_CACHE(w) ((uint32_t)(w) & 0xffffu)

@@ -31,3 +31,6 @@ tests_proc_start_LDADD = $(proc_libs)
 tap_programs += tests/proc_notify
 tests_proc_notify_SOURCES = tests/proc_notify.c $(proc_harness)
 tests_proc_notify_LDADD = $(proc_libs)
+tap_programs += tests/proc_magazine
+tests_proc_magazine_SOURCES = tests/proc_magazine.c $(proc_harness)
+tests_proc_magazine_LDADD = $(proc_libs)
