@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/cap.h"
 #include "client/depot.h"
 #include "client/error.h"
 #include "client/magazine.h"
@@ -53,15 +54,6 @@ static int ask(struct slabd_pool *pool, const char *name, size_t size,
 	return (int)reply.cache;
 }
 
-/* Objects a magazine may hold: an eighth of the thread's budget. */
-static uint32_t cap_of(const struct slabd_pool *pool, uint32_t stride)
-{
-	size_t cap = pool->thread_bytes / 8 / stride;
-	if (cap < 1)
-		cap = 1;
-	return cap > SLABD_MAGAZINE_MAX ? SLABD_MAGAZINE_MAX : (uint32_t)cap;
-}
-
 static void fill_in(struct cache *cache, struct slabd_pool *pool, uint32_t id)
 {
 	const struct view *view = &pool->view;
@@ -71,7 +63,7 @@ static void fill_in(struct cache *cache, struct slabd_pool *pool, uint32_t id)
 	cache->id = id;
 	cache->strict = pool->strict ||
 	                (cache->row->flags & CACHE_STRICT) != 0;
-	cache->cap_max = cap_of(pool, cache->row->stride);
+	cache->cap_max = cap_most(pool, cache->row->stride);
 }
 
 /* Under the lock: the open cache, or a new one. NULL with errno. */

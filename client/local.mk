@@ -8,6 +8,7 @@ libclient_la_SOURCES =
 libclient_la_SOURCES += client/export.h
 libclient_la_SOURCES += client/alloc.c
 libclient_la_SOURCES += client/cache.c
+libclient_la_SOURCES += client/cap.c client/cap.h
 libclient_la_SOURCES += client/depot.c client/depot.h
 libclient_la_SOURCES += client/error.c client/error.h
 libclient_la_SOURCES += client/give.c

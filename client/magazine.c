@@ -4,14 +4,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "client/cap.h"
 #include "client/depot.h"
 #include "client/error.h"
 #include "client/shortage.h"
 #include "shm/atom.h"
-
-#define CAP_FIRST 16u
-#define CAP_IDLE 4u
-#define CLOCK_STEP 32u
 
 /* ---- home and depot ----------------------------------------------------- */
 
@@ -122,14 +119,6 @@ void magazine_drain_depots(struct cache *cache)
 
 /* ---- one magazine ------------------------------------------------------- */
 
-static void set_cap(struct thread *thread, struct cache *cache,
-                    struct slabd_mag_ *mag, uint32_t cap)
-{
-	thread->cap_bytes -= mag->cap * cache->row->stride;
-	thread->cap_bytes += (size_t)cap * cache->row->stride;
-	mag->cap = cap;
-}
-
 void magazine_drop(struct thread *thread, struct cache *cache, bool to_depot)
 {
 	struct slabd_mag_ *mag = magazine_of(thread, cache);
@@ -145,74 +134,18 @@ void magazine_drop(struct thread *thread, struct cache *cache, bool to_depot)
 			magazine_send_home(cache->pool, n,
 			                   mag->obj + mag->n - n);
 	}
-	set_cap(thread, cache, mag, 0);
+	cap_set(thread, cache, mag, 0);
 	mag->key = 0;
 	thread->used[cache->slot / 64] &= ~used;
 }
 
-/* A miss is a sign that the magazine is too small: doubles it while the
- * thread's budget lasts. Gives an unused one its key. */
-static void magazine_grow(struct thread *self, const struct seat *seat,
-                          struct cache *cache, struct slabd_mag_ *mag)
-{
-	uint32_t cap = mag->cap == 0 ? CAP_FIRST : (uint32_t)mag->cap * 2;
-	size_t more;
-	if (mag->cap == 0) {
-		mag->key = cache->id | seat->node << 16;
-		self->used[cache->slot / 64] |= UINT64_C(1)
-		                                << (cache->slot % 64);
-		set_cap(self, cache, mag, 1);
-	}
-	mag->seen = 1;
-	cap = cap < cache->cap_max ? cap : cache->cap_max;
-	more = (size_t)(cap - mag->cap) * cache->row->stride;
-	if (self->cap_bytes + more <= cache->pool->thread_bytes)
-		set_cap(self, cache, mag, cap);
-}
-
-/* Puts the oldest half away, so that the newest stay at hand. */
-static void magazine_halve(struct cache *cache, struct slabd_mag_ *mag)
+/* The newest stay at hand. */
+void magazine_halve(struct cache *cache, struct slabd_mag_ *mag)
 {
 	uint32_t half = (uint32_t)(mag->n + 1) / 2;
 	put_away(cache, WORD_HOME(mag->key), half, mag->obj);
 	mag->n -= half;
 	memmove(mag->obj, mag->obj + half, mag->n * sizeof(mag->obj[0]));
-}
-
-/* The slot after this one that the thread uses, round and round. */
-static uint32_t next_used(const struct thread *self, uint32_t slot)
-{
-	for (uint32_t i = 0; i < SLABD_CACHES_MAX; i++) {
-		slot = (slot + 1) % SLABD_CACHES_MAX;
-		if (self->used[slot / 64] >> (slot % 64) & 1)
-			break;
-		if (self->used[slot / 64] == 0)
-			slot |= 63;
-	}
-	return slot;
-}
-
-/* Now and then looks whether another magazine has not missed since the last
- * look, and then halves it: what idles gives its budget to what works. */
-static void magazine_age(struct thread *self)
-{
-	uint32_t slot;
-	struct slabd_mag_ *mag;
-	struct cache *cache;
-	if (++self->clock % CLOCK_STEP != 0)
-		return;
-	slot = next_used(self, self->oldest);
-	self->oldest = slot;
-	if ((self->used[slot / 64] >> (slot % 64) & 1) == 0)
-		return;
-	cache = process_cache_of(slot);
-	mag = magazine_of(self, cache);
-	if (mag->seen == 0 && mag->cap > CAP_IDLE) {
-		set_cap(self, cache, mag, (uint32_t)mag->cap / 2);
-		while (mag->n > mag->cap)
-			magazine_halve(cache, mag);
-	}
-	mag->seen = 0;
 }
 
 /* ---- alloc -------------------------------------------------------------- */
@@ -266,6 +199,17 @@ void *magazine_take_one(struct cache *cache, uint32_t node, bool tell)
 	return object;
 }
 
+/* An object too large for magazines: the depot's last, or one of the list. */
+static void *take_large(struct cache *cache, uint32_t node)
+{
+	void *objects[DEPOT_HALF];
+	void *object;
+	if (get_back(cache, node, objects) == 1)
+		return objects[0];
+	object = magazine_take_one(cache, node, true);
+	return object != NULL ? object : shortage_alloc(cache, node);
+}
+
 void *slabd_alloc_slow_(slabd_cache *head)
 {
 	struct cache *cache = (struct cache *)head;
@@ -276,10 +220,11 @@ void *slabd_alloc_slow_(slabd_cache *head)
 	if (seat == NULL)
 		return NULL;
 	thread_settle(self, seat);
+	if (cache->cap_max == 0)
+		return take_large(cache, seat->node);
 	mag = magazine_of(self, cache);
 	if (mag->n == 0) {
-		magazine_grow(self, seat, cache, mag);
-		magazine_age(self);
+		cap_grow(self, seat, cache, mag);
 		if (!refill(seat, cache, mag))
 			return shortage_alloc(cache, seat->node);
 	}
@@ -313,10 +258,12 @@ static void free_local(struct thread *self, struct seat *seat,
                        struct cache *cache, void *object)
 {
 	struct slabd_mag_ *mag = magazine_of(self, cache);
-	if (mag->n >= mag->cap) {
-		magazine_grow(self, seat, cache, mag);
-		magazine_age(self);
+	if (cache->cap_max == 0) {
+		put_away(cache, seat->node, 1, &object);
+		return;
 	}
+	if (mag->n >= mag->cap)
+		cap_grow(self, seat, cache, mag);
 	if (mag->n >= mag->cap)
 		magazine_halve(cache, mag);
 	mag->obj[mag->n++] = object;

@@ -16,6 +16,9 @@ static inline struct slabd_mag_ *magazine_of(const struct thread *thread,
  * no other thread uses the cache. to_depot: keep what fits for the process. */
 void magazine_drop(struct thread *thread, struct cache *cache, bool to_depot);
 
+/* Puts the older half of a magazine into the depot, or sends it home. */
+void magazine_halve(struct cache *cache, struct slabd_mag_ *mag);
+
 /* Sends home all that a seat holds for other nodes. */
 void magazine_drop_remote(struct seat *seat);
 

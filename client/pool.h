@@ -32,7 +32,7 @@ struct cache {
 	uint32_t slot;                  /* (C) */
 	uint32_t refs;                  /* (L) */
 	bool strict;                    /* (C) */
-	uint32_t cap_max;               /* (C) objects a magazine may hold */
+	uint32_t cap_max;               /* (C) see cap_most */
 	/* (A) NULL -> depot (depot_of, the first put), back at close. */
 	struct depot *depots[NODES_MAX];
 };
@@ -62,6 +62,7 @@ struct thread {
 	size_t cap_bytes;        /* (O) sum of cap * stride */
 	uint32_t clock;          /* (O) misses so far */
 	uint32_t oldest;         /* (O) slot last looked at for idleness */
+	uint32_t richest;        /* (O) slot last looked at for its bytes */
 	uint64_t used[SLABD_CACHES_MAX / 64]; /* (O) slots with a magazine */
 };
 

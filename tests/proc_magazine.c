@@ -75,6 +75,38 @@ static void test_budget(void)
 	slabd_close(pool);
 }
 
+/* Each of eight large caches wants an eighth of the budget, and gets it before
+ * the small one comes. */
+static void test_fairness(slabd_pool *pool)
+{
+	slabd_cache *small = bed_cache(pool, "fair-small", 64);
+	slabd_cache *huge = bed_cache(pool, "fair-huge", 1 << 20);
+	long long large = 0;
+	slabd_cache *caches[8];
+	for (int i = 0; i < 8; i++) {
+		char name[16];
+		snprintf(name, sizeof(name), "fair-%d", i);
+		caches[i] = bed_cache(pool, name, 32 << 10);
+		for (int round = 0; round < 4; round++) {
+			size_t got = slabd_alloc_bulk(caches[i], 40, live);
+			if (got != 40)
+				tap_bail("%zu objects: %s", got, slabd_last_error());
+			slabd_free_bulk(caches[i], got, live);
+		}
+		large += cap_of(caches[i]);
+	}
+	tap_ok(large * (32 << 10) > 3 << 20,
+	       "large objects have most of the budget: %lld of them", large);
+	rounds(small, 10);
+	tap_is(cap_of(small), SLABD_MAGAZINE_MAX,
+	       "a small cache that misses takes its share back");
+	live[0] = slabd_alloc(huge);
+	slabd_free(huge, live[0]);
+	tap_is(cap_of(huge), 0, "an object of 1 MiB has no magazine");
+	tap_ok(slabd_alloc(huge) == live[0], "and comes back from the depot");
+	slabd_free(huge, live[0]);
+}
+
 int main(void)
 {
 	slabd_pool *pool;
@@ -83,6 +115,7 @@ int main(void)
 	               "[pool default]\npage = 4k\nstart = 2M\nmax = 64M\n");
 	pool = bed_pool(&bed);
 	test_growth(pool);
+	test_fairness(pool);
 	slabd_close(pool);
 	test_budget();
 	bed_close(&bed);

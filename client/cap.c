@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/cap.h"
+
+#include "client/magazine.h"
+
+#define CAP_FIRST 16u
+#define CAP_IDLE 4u
+#define AGE_STEP 32u /* misses from one look for idleness to the next */
+#define LOOKS_MAX 8  /* at other magazines for room */
+
+uint32_t cap_most(const struct slabd_pool *pool, uint32_t stride)
+{
+	size_t most = pool->thread_bytes / 8 / stride;
+	return most > SLABD_MAGAZINE_MAX ? SLABD_MAGAZINE_MAX : (uint32_t)most;
+}
+
+void cap_set(struct thread *thread, const struct cache *cache,
+             struct slabd_mag_ *mag, uint32_t cap)
+{
+	thread->cap_bytes -= mag->cap * cache->row->stride;
+	thread->cap_bytes += (size_t)cap * cache->row->stride;
+	mag->cap = cap;
+}
+
+/* The slot after this one that the thread uses, round and round. */
+static uint32_t next_used(const struct thread *self, uint32_t slot)
+{
+	for (uint32_t i = 0; i < SLABD_CACHES_MAX; i++) {
+		slot = (slot + 1) % SLABD_CACHES_MAX;
+		if (self->used[slot / 64] >> (slot % 64) & 1)
+			break;
+		if (self->used[slot / 64] == 0)
+			slot |= 63;
+	}
+	return slot;
+}
+
+static void halve(struct thread *self, struct cache *cache,
+                  struct slabd_mag_ *mag)
+{
+	cap_set(self, cache, mag, (uint32_t)mag->cap / 2);
+	while (mag->n > mag->cap)
+		magazine_halve(cache, mag);
+}
+
+/* Whether the budget has so many bytes more for a magazine that would then
+ * hold share bytes; takes them from those that hold more. */
+static bool make_room(struct thread *self, size_t budget, size_t more,
+                      size_t share)
+{
+	for (int i = 0; i < LOOKS_MAX; i++) {
+		struct cache *cache;
+		struct slabd_mag_ *mag;
+		if (self->cap_bytes + more <= budget)
+			return true;
+		self->richest = next_used(self, self->richest);
+		cache = process_cache_of(self->richest);
+		mag = magazine_of(self, cache);
+		if (mag->cap > 1 && mag->cap * cache->row->stride > share)
+			halve(self, cache, mag);
+	}
+	return false;
+}
+
+/* Now and then looks whether another magazine has not missed since the last
+ * look, and then halves it: what idles gives its budget to what works. */
+static void age(struct thread *self)
+{
+	struct slabd_mag_ *mag;
+	struct cache *cache;
+	if (++self->clock % AGE_STEP != 0)
+		return;
+	self->oldest = next_used(self, self->oldest);
+	cache = process_cache_of(self->oldest);
+	mag = magazine_of(self, cache);
+	if (mag->seen == 0 && mag->cap > CAP_IDLE)
+		halve(self, cache, mag);
+	mag->seen = 0;
+}
+
+void cap_grow(struct thread *self, const struct seat *seat,
+              const struct cache *cache, struct slabd_mag_ *mag)
+{
+	size_t stride = cache->row->stride;
+	uint32_t cap = mag->cap == 0 ? CAP_FIRST : (uint32_t)mag->cap * 2;
+	if (mag->cap == 0) {
+		mag->key = cache->id | seat->node << 16;
+		self->used[cache->slot / 64] |= UINT64_C(1)
+		                                << (cache->slot % 64);
+		cap_set(self, cache, mag, 1);
+	}
+	mag->seen = 1;
+	cap = cap < cache->cap_max ? cap : cache->cap_max;
+	if (cap > mag->cap &&
+	    make_room(self, cache->pool->thread_bytes,
+	              (cap - mag->cap) * stride, cap * stride))
+		cap_set(self, cache, mag, cap);
+	age(self);
+}

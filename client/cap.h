@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How many objects a magazine may hold.
+ *
+ *   0 -> CAP_FIRST   its first miss
+ *   c -> 2c          a miss, within the thread's budget
+ *   c -> c/2         no miss for a while, or another magazine that holds less
+ *                    misses and the budget is spent
+ *
+ * So under want of budget all that miss come to hold as many bytes, and what
+ * is large does not starve what is small. Objects over an eighth of the budget
+ * have no magazines.
+ */
+#ifndef CLIENT_CAP_H
+#define CLIENT_CAP_H
+
+#include "client/pool.h"
+
+/* What cache->cap_max is to be: objects a magazine may ever hold. */
+uint32_t cap_most(const struct slabd_pool *pool, uint32_t stride);
+
+void cap_set(struct thread *thread, const struct cache *cache,
+             struct slabd_mag_ *mag, uint32_t cap);
+
+/* After a miss, which is a sign that the magazine is too small. Gives an
+ * unused one its key. Now and then shrinks another that idles. */
+void cap_grow(struct thread *self, const struct seat *seat,
+              const struct cache *cache, struct slabd_mag_ *mag);
+
+#endif
