@@ -3,7 +3,8 @@
 
 #include "client/magazine.h"
 
-#define CAP_FIRST 16u
+#define FIRST_MOST 16u
+#define FIRST_BYTES ((size_t)16 << 10)
 #define CAP_IDLE 4u
 #define AGE_STEP 32u /* misses from one look for idleness to the next */
 #define LOOKS_MAX 8  /* at other magazines for room */
@@ -78,11 +79,20 @@ static void age(struct thread *self)
 	mag->seen = 0;
 }
 
+/* What a first miss gives: little of what is large, as it may be the last. */
+static uint32_t first_cap(size_t stride)
+{
+	size_t cap = FIRST_BYTES / stride;
+	if (cap < 1)
+		return 1;
+	return cap < FIRST_MOST ? (uint32_t)cap : FIRST_MOST;
+}
+
 void cap_grow(struct thread *self, const struct seat *seat,
               const struct cache *cache, struct slabd_mag_ *mag)
 {
 	size_t stride = cache->row->stride;
-	uint32_t cap = mag->cap == 0 ? CAP_FIRST : (uint32_t)mag->cap * 2;
+	uint32_t cap = mag->cap == 0 ? first_cap(stride) : (uint32_t)mag->cap * 2;
 	if (mag->cap == 0) {
 		mag->key = cache->id | seat->node << 16;
 		self->used[cache->slot / 64] |= UINT64_C(1)

@@ -2,10 +2,10 @@
 /*
  * How many objects a magazine may hold.
  *
- *   0 -> CAP_FIRST   its first miss
- *   c -> 2c          a miss, within the thread's budget
- *   c -> c/2         no miss for a while, or another magazine that holds less
- *                    misses and the budget is spent
+ *   0 -> 1..16   its first miss
+ *   c -> 2c      a miss, within the thread's budget
+ *   c -> c/2     no miss for a while, or another magazine that holds less
+ *                misses and the budget is spent
  *
  * So under want of budget all that miss come to hold as many bytes, and what
  * is large does not starve what is small. Objects over an eighth of the budget

@@ -200,7 +200,7 @@ int growth_relieve(struct pool *pool, uint32_t cache, uint32_t node)
 	struct partial list = partial_of(&pool->view, cache, node);
 	uint32_t have = *pool_slabs(pool, cache, node);
 	uint32_t low = pool_mark(pool, cache, node)->low_slabs;
-	uint32_t want = clamp(have / 4, 1, CARVE_BYTES_MAX / slab_bytes);
+	uint32_t want = clamp(have / 8, 1, CARVE_BYTES_MAX / slab_bytes);
 	uint32_t made = 0;
 	if (count_idle(&pool->view, &list, low) >= low)
 		return 0;

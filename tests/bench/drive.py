@@ -25,6 +25,7 @@ PRELOADED = {"mimalloc": "libmimalloc.so.2*", "jemalloc": "libjemalloc.so.2",
 LIBRARIES = ("/usr/lib/*-linux-gnu", "/usr/lib64", "/usr/lib",
              "/usr/local/lib")
 TRACES = ("gateway", "sqlite", "nginx", "mariadb")
+CROWD = 8  # processes that share a pool, in the table of memory
 WORKLOADS = ("W1", "W2", "W2bulk", "W2b", "W3", "W4", "W5", "W6")
 
 
@@ -70,7 +71,8 @@ class Bench:
 
     def peers(self):
         """name -> program, environment; those that are here."""
-        found = {"slabd": ("work_slabd", {}), "floor": ("work_floor", {})}
+        found = {"slabd": ("work_slabd", self.rest()),
+                 "floor": ("work_floor", {})}
         if os.path.exists(self.place.program("work_dpdk")):
             huge = self.place.hugetlbfs()
             env = {"RUNTIME_DIRECTORY": self.place.folder}
@@ -81,6 +83,10 @@ class Bench:
         if os.path.exists(self.place.program("work_boost")):
             found["boost-node"] = found["boost-alloc"] = ("work_boost", {})
         return found
+
+    def rest(self):
+        """What serves a program of ours where it calls malloc."""
+        return self.mallocs().get("tcmalloc", ("", {}))[1]
 
     @staticmethod
     def mallocs():
@@ -146,33 +152,43 @@ class Bench:
         starts = self.contestants(workload, size, extra)
         return {n: starts[n] for n in names if n in starts}
 
-    def memory(self, name, start, slabd):
-        """Bytes of one contestant at the peak of its first replay."""
+    def memory(self, name, start, slabd, n):
+        """Bytes of n processes of a contestant, all at the peak of their
+        first replay at once."""
         before = slabd.pool()
+        workers = []
         try:
-            worker = start()
-        except Failure as failure:
-            self.say(f"  {name} left out: {failure}")
-            return None
-        try:
-            result = worker.sample(1)
+            for _ in range(n):
+                workers.append(start())
+            for worker in workers:
+                worker.ask(1)
+            results = [worker.answer() for worker in workers]
             after = slabd.pool()
         except Failure as failure:
             self.say(f"  {name} left out: {failure}")
             return None
         finally:
-            worker.close()
-        row = {"who": name, "asked": result["asked_peak"],
-               "large": result["large"],
-               "own": result["rss_peak"] - result["rss_start"]}
+            for worker in workers:
+                worker.close()
+        row = {"who": name, "processes": n,
+               "asked": sum(r["asked_peak"] for r in results),
+               "large": results[0]["large"],
+               "own": sum(r["rss_peak"] - r["rss_start"] for r in results)}
         if name == "slabd":
             # The metadata that it has touched is counted with the pool's.
-            row["own"] -= result["shmem"]
+            row["own"] -= sum(r["shmem"] for r in results)
             row["carved"] = after["carved_bytes"] - before["carved_bytes"]
             row["metadata"] = after["metadata_bytes"]
         row["bytes"] = sum(row.get(part, 0)
                            for part in ("own", "carved", "metadata"))
         return row
+
+    def memories(self, starts, n):
+        """One row a contestant, from a slabd that has carved nothing yet."""
+        with Slabd(self.place, "16M", "2G") as slabd:
+            rows = [self.memory(name, start, slabd, n)
+                    for name, start in starts.items()]
+        return [row for row in rows if row]
 
     def replay(self):
         memory = {}
@@ -192,15 +208,15 @@ class Bench:
 
     def replay_one(self, title, extra):
         self.say(f"replay of {title}")
-        names = ("slabd", *self.mallocs())
-        with Slabd(self.place, "16M", "2G") as slabd:
-            starts = self.some("trace", names, extra)
-            found = [self.memory(n, s, slabd) for n, s in starts.items()]
+        mallocs = self.mallocs()
+        starts = self.some("trace", ("slabd", *mallocs), extra)
+        found = self.memories(starts, 1) + self.memories(starts, CROWD)
+        with Slabd(self.place, "16M", "2G"):
             group = Group(title, "trace", self.log)
             group.run(starts, self.rounds, self.ms * 3)
         self.groups[title, "trace"] = group
         self.results["groups"].append(group.report())
-        return [row for row in found if row]
+        return found
 
     def chase(self):
         sizes = (64, 512) if self.options.quick else (64, 512, 1536)

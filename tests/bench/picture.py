@@ -54,6 +54,7 @@ def collect(results):
         bars = [(w, mean(v)) for w, v in panel["who"].items()]
         made.append((title, note, sorted(bars, key=lambda bar: bar[1])))
     for name, rows in results.get("memory", {}).items():
+        rows = [r for r in rows if r["processes"] == 1]
         mine = [r["bytes"] for r in rows if r["who"] == "slabd"]
         bars = [(r["who"], r["bytes"] / mine[0]) for r in rows
                 if mine and mine[0] > 0 and r["bytes"] > 0]

@@ -125,25 +125,44 @@ def judged(rows):
             verdict(r)] for r in rows])
 
 
+def mib(row):
+    if row is None:
+        return ["-", "-"]
+    return [f"{row['bytes'] / 2**20:.1f}", f"{row['bytes'] / row['asked']:.2f}"]
+
+
 def replay(groups, memory):
     for trace, rows in memory.items():
         group = groups[trace, "trace"]
+        counts = sorted({row["processes"] for row in rows})
+        found = {(row["who"], row["processes"]): row for row in rows}
         print(f"\nreplay of {trace}: ns an event (slabd's ratio to it), MiB "
               "at the peak, times what was asked for")
-        bytes_of = {row["who"]: row for row in rows}
-        lines = []
-        for name in group.names():
-            row = bytes_of.get(name)
-            lines.append([name, figure(group, name, "one"),
-                          f"{row['bytes'] / 2**20:.1f}" if row else "-",
-                          f"{row['bytes'] / row['asked']:.2f}" if row else "-"])
-        table(["", "time", "MiB", "x asked"], lines)
-        mine = bytes_of.get("slabd")
-        if mine:
-            print("  slabd's MiB: " + ", ".join(
-                f"{what} {mine[part] / 2**20:.1f}" for what, part in (
-                    ("slabs", "carved"), ("metadata", "metadata"),
-                    ("the process's own", "own"))))
+        table(["", "time", *(t for n in counts for t in
+                             (f"MiB, {n} at once", "x asked"))],
+              [[name, figure(group, name, "one"),
+                *(t for n in counts for t in mib(found.get((name, n))))]
+               for name in group.names()])
+        for n in counts:
+            if ("slabd", n) in found:
+                print(f"  slabd's MiB, {n} at once: " + ", ".join(
+                    f"{what} {found['slabd', n][part] / 2**20:.1f}"
+                    for what, part in (
+                        ("slabs", "carved"), ("metadata", "metadata"),
+                        ("the processes' own", "own"))))
+
+
+def memory_target(trace, found):
+    """One row of the table of targets, or none."""
+    size = {row["who"]: row["bytes"] for row in found}
+    best = min(((b, w) for w, b in size.items() if w != "slabd"), default=None)
+    if not best or "slabd" not in size:
+        return []
+    value = size["slabd"] / max(best[0], 1)
+    return [{"workload": trace, "size": f"memory x{found[0]['processes']}",
+             "against": best[1], "rate": False, "bound": 1.25, "beyond": 1.0,
+             "class": "one", "value": value, "met": value <= 1.25,
+             "rounds": 1}]
 
 
 def replay_targets(groups, memory):
@@ -153,15 +172,9 @@ def replay_targets(groups, memory):
         for name in group.names():
             if name != "slabd":
                 rows.append(judge(group, name, 1.0, None))
-        size = {row["who"]: row["bytes"] for row in found}
-        best = min(((b, w) for w, b in size.items() if w != "slabd"),
-                   default=None)
-        if best and "slabd" in size:
-            value = size["slabd"] / max(best[0], 1)
-            rows.append({"workload": trace, "size": "memory",
-                         "against": best[1], "rate": False, "bound": 1.25,
-                         "beyond": 1.0, "class": "one", "value": value,
-                         "met": value <= 1.25, "rounds": 1})
+        for n in sorted({row["processes"] for row in found}):
+            rows += memory_target(
+                trace, [row for row in found if row["processes"] == n])
     return rows
 
 
