@@ -170,6 +170,8 @@ static bool refill(struct seat *seat, struct cache *cache,
 	bool ring = false;
 	mag->n = get_back(cache, seat->node, mag->obj);
 	if (mag->n > 0) {
+		for (size_t i = mag->n; i-- > 0;)
+			__builtin_prefetch(mag->obj[i], 1, 3);
 		view_count(&pool->view, id, STAT_DEPOT_GETS, 1);
 		return true;
 	}
