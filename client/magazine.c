@@ -161,6 +161,14 @@ static void turn_over(struct slabd_mag_ *mag)
 	}
 }
 
+/* Fetches the objects' first lines, all at once: one by one they would be
+ * waited for, as each is written when it is allocated. */
+static void fetch(const struct slabd_mag_ *mag)
+{
+	for (size_t i = mag->n; i-- > 0;)
+		atom_fetch_line(mag->obj[i]);
+}
+
 /* Half a magazine from the depot, else from the node's list. */
 static bool refill(struct seat *seat, struct cache *cache,
                    struct slabd_mag_ *mag)
@@ -170,8 +178,7 @@ static bool refill(struct seat *seat, struct cache *cache,
 	bool ring = false;
 	mag->n = get_back(cache, seat->node, mag->obj);
 	if (mag->n > 0) {
-		for (size_t i = mag->n; i-- > 0;)
-			__builtin_prefetch(mag->obj[i], 1, 3);
+		fetch(mag);
 		view_count(&pool->view, id, STAT_DEPOT_GETS, 1);
 		return true;
 	}

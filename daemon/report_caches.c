@@ -48,14 +48,15 @@ static json_t *cache_doc(const struct pool *pool, const struct census *census,
 	uint64_t bytes = report_slab_bytes(pool, cache);
 	struct census_cell all = {0};
 	json_t *nodes = nodes_doc(pool, census, cache, &all);
-	return json_pack("{s:i, s:o, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:I, "
-	                 "s:I, s:I, s:I, s:o}",
+	return json_pack("{s:i, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:I, "
+	                 "s:I, s:I, s:I, s:I, s:o}",
 	                 "id", cache, "name", report_text(row->name), "size",
 	                 report_count(row->size), "align",
 	                 report_count(row->align), "stride",
 	                 report_count(row->stride), "slab_bytes",
 	                 report_count(bytes), "objects_per_slab",
-	                 report_count(row->n_objs), "waste_pct",
+	                 report_count(row->n_objs), "colours",
+	                 report_count(row->colours), "waste_pct",
 	                 waste_pct(row, bytes), "flags",
 	                 report_count(row->flags), "slabs",
 	                 report_count(all.slabs), "objects",

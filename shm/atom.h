@@ -12,6 +12,7 @@
  *   set / clear    bits, and a full fence; the old word comes back
  *   swap           full-fence exchange
  *   add            relaxed count
+ *   fetch_line     a line that is to be written
  *   fence          full: orders an earlier store before a later load
  */
 #ifndef SHM_ATOM_H
@@ -49,5 +50,16 @@
 #define atom_swap(p, v) __atomic_exchange_n((p), (v), __ATOMIC_SEQ_CST)
 #define atom_add(p, v) __atomic_fetch_add((p), (v), __ATOMIC_RELAXED)
 #define atom_fence() __atomic_thread_fence(__ATOMIC_SEQ_CST)
+
+/* Not an operation but a hint: this line will be written. A prefetch to read
+ * would have the line twice, as a store wants it for itself. */
+static inline void atom_fetch_line(const void *at)
+{
+#if defined(__x86_64__)
+	__asm__ volatile("prefetchw %0" : : "m"(*(const char *)at));
+#else
+	__builtin_prefetch(at, 1);
+#endif
+}
 
 #endif

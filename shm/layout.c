@@ -4,6 +4,9 @@
 #include <errno.h>
 #include <stdbool.h>
 
+#define COLOUR_SPAN 4096u /* bytes after which a first-level cache repeats */
+#define COLOUR_COST 32u   /* an object for colours is at most this part */
+
 _Static_assert(sizeof(struct layout_node) == 128, "layout_node");
 _Static_assert(sizeof(struct layout_cache) == 128, "layout_cache");
 _Static_assert(sizeof(struct layout_client) == 48, "layout_client");
@@ -123,6 +126,31 @@ static uint32_t pick_order(uint32_t page_shift, uint64_t stride)
 	return best;
 }
 
+/* How many colours spread a stride over all sets: what its steps leave out. */
+static uint32_t colours_wanted(uint64_t stride, uint64_t step)
+{
+	uint64_t apart = stride & -stride;
+	apart = apart < COLOUR_SPAN ? apart : COLOUR_SPAN;
+	return apart > step ? (uint32_t)(apart / step) : 1;
+}
+
+static void pick_colours(struct layout_cache *row)
+{
+	uint64_t slab_bytes = UNIT_BYTES << row->order;
+	uint64_t step = row->align > LINE_BYTES ? row->align : LINE_BYTES;
+	uint32_t wanted = colours_wanted(row->stride, step);
+	uint64_t room = slab_bytes - (uint64_t)row->n_objs * row->stride;
+	if (room / step + 1 < wanted &&
+	    (uint64_t)row->stride * COLOUR_COST <= slab_bytes) {
+		row->n_objs--;
+		room += row->stride;
+	}
+	while (wanted > room / step + 1)
+		wanted /= 2;
+	row->colours = wanted;
+	row->colour_step = (uint32_t)step;
+}
+
 int layout_fit_cache(uint32_t page_shift, uint64_t size, uint64_t align,
                      struct layout_cache *out)
 {
@@ -143,5 +171,6 @@ int layout_fit_cache(uint32_t page_shift, uint64_t size, uint64_t align,
 	out->order = pick_order(page_shift, stride);
 	out->n_objs = (uint32_t)((UNIT_BYTES << out->order) / stride);
 	out->magic = UINT64_MAX / stride + 1;
+	pick_colours(out);
 	return 0;
 }

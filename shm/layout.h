@@ -26,7 +26,7 @@
 #include <stdint.h>
 
 #define LAYOUT_MAGIC UINT64_C(0x314c544344424c53) /* "SLBDCTL1" */
-#define LAYOUT_VERSION 1u
+#define LAYOUT_VERSION 2u
 
 #define UNIT_SHIFT 16
 #define UNIT_BYTES (UINT64_C(1) << UNIT_SHIFT)
@@ -76,8 +76,10 @@ struct layout_cache {
 	/* 0 -> 1 (slabd, cache create), never back. put by the pool's cache
 	 * create, paired with get in view_cache: the fields above are whole. A
 	 * kill of slabd before the store leaves an unused row. */
-	uint32_t state;    /* (A) */
-	uint32_t spare[7]; /* (X) */
+	uint32_t state;       /* (A) */
+	uint32_t colours;     /* (C) a power of two, see slab_colour */
+	uint32_t colour_step; /* (C) bytes from colour to colour */
+	uint32_t spare[5];    /* (X) */
 };
 
 #define CACHE_STRICT 1u /* local node or NULL */
@@ -201,10 +203,15 @@ int layout_check(const struct layout_head *head, uint64_t control_bytes,
                  uint64_t shared_bytes, struct layout_geometry *geo);
 
 /*
- * Picks stride, slab order and objects a slab of a cache. The slab is the
- * smallest whose waste is at most an eighth; where even a whole page wastes
+ * Picks stride, slab order, colours and objects a slab of a cache. The slab is
+ * the smallest whose waste is at most an eighth; where even a whole page wastes
  * more (objects over an eighth of a page), the order that wastes least.
- * 0, or -EINVAL.
+ *
+ * Objects of a power of two meet in few sets of the processor's caches. So
+ * slabs begin at offsets that differ by cache lines, their colours (Bonwick,
+ * "The slab allocator", 1994), as many as the stride leaves sets out. The room
+ * is what the objects leave over, or one object that is at most a 32nd of the
+ * slab. 0, or -EINVAL.
  */
 int layout_fit_cache(uint32_t page_shift, uint64_t size, uint64_t align,
                      struct layout_cache *out);

@@ -22,6 +22,7 @@ int slab_locate(const struct view *view, uint64_t off,
                 struct slab_place *place)
 {
 	uint64_t unit = off >> UNIT_SHIFT;
+	uint64_t ix;
 	if (unit >= view->geo.n_units)
 		return -EINVAL;
 	/* pairs: put_words; the slab's tags are there before its word. */
@@ -30,11 +31,13 @@ int slab_locate(const struct view *view, uint64_t off,
 	if (place->cache == NULL)
 		return -EINVAL;
 	place->head = (uint32_t)unit - WORD_BACK(place->word);
-	off -= (uint64_t)place->head << UNIT_SHIFT;
-	place->ix = (uint32_t)slab_index(place->cache->magic, off);
-	if (place->ix >= place->cache->n_objs ||
-	    (uint64_t)place->ix * place->cache->stride != off)
+	/* What lies before the first object comes out as a huge index. */
+	off -= ((uint64_t)place->head << UNIT_SHIFT) +
+	       slab_colour(place->cache, place->head);
+	ix = slab_index(place->cache->magic, off);
+	if (ix >= place->cache->n_objs || ix * place->cache->stride != off)
 		return -EINVAL;
+	place->ix = (uint32_t)ix;
 	place->tag = slab_tags(view, place->head) + place->ix;
 	return 0;
 }
@@ -101,7 +104,8 @@ static uint32_t claim_from(const struct slab_user *user,
 	/* pairs: put_words; slabd may have emptied the slab in between. */
 	if (stands_on(atom_get(&view->words[head]), cache, node)) {
 		const struct layout_cache *row = &view->caches[cache - 1];
-		char *base = user->data + ((uint64_t)head << UNIT_SHIFT);
+		char *base = user->data + ((uint64_t)head << UNIT_SHIFT) +
+		             slab_colour(row, head);
 		got = claim_leased(user, list, row, head, want, ix);
 		for (uint32_t i = 0; i < got; i++)
 			out[i] = base + (uint64_t)ix[i] * row->stride;
@@ -132,8 +136,8 @@ uint32_t slab_claim_any(const struct slab_user *user, uint32_t cache,
 
 /* The slab that a release is at: most objects lie where the last one did. */
 struct release {
-	uint64_t start; /* offset of its first byte */
-	uint64_t bytes; /* 0: none yet */
+	uint64_t start; /* offset of its first object */
+	uint64_t bytes; /* from there to its end; 0: none yet */
 	uint64_t magic;
 	uint64_t stride;
 	uint64_t n_objs;
@@ -149,8 +153,10 @@ static bool release_enter(struct release *at, const struct view *view,
 	if (slab_locate(view, off, &place) < 0)
 		return false;
 	at->head = place.head;
-	at->start = (uint64_t)place.head << UNIT_SHIFT;
-	at->bytes = UNIT_BYTES << place.cache->order;
+	at->start = ((uint64_t)place.head << UNIT_SHIFT) +
+	            slab_colour(place.cache, place.head);
+	at->bytes = (UNIT_BYTES << place.cache->order) -
+	            slab_colour(place.cache, place.head);
 	at->magic = place.cache->magic;
 	at->stride = place.cache->stride;
 	at->n_objs = place.cache->n_objs;
@@ -167,7 +173,7 @@ static bool are_four(void *const *objects, uint32_t left, uint64_t stride)
 	       objects[3] == first + 3 * stride;
 }
 
-/* Frees the object at an offset within the slab, and where it can the three
+/* Frees the object at an offset from the slab's first, and where it can the three
  * that follow it. Returns how many it dealt with. */
 static uint32_t release_one(const struct release *at, uint64_t in, uint16_t own,
                             void *const *objects, uint32_t left,

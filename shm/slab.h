@@ -44,12 +44,22 @@ struct slab_place {
 /* The tags of a slab by its head unit. */
 uint16_t *slab_tags(const struct view *view, uint32_t head);
 
-/* off / stride by a multiplication; exact for off < 2^32 (Lemire, Kaser and
+/* off / stride by a multiplication; exact for off < 2^32, at
+ * least 2^33 for a small negative one (Lemire, Kaser and
  * Kurz, "Faster remainder by direct computation", 2019). */
 static inline uint64_t slab_index(uint64_t magic, uint64_t off)
 {
 	__extension__ typedef unsigned __int128 wide;
 	return (uint64_t)(((wide)off * magic) >> 64);
+}
+
+/* Bytes of a slab before its first object. Multiplicative hashing (Knuth, The
+ * Art of Computer Programming, 6.4) gives neighbours, and every second or
+ * fourth, different colours. */
+static inline uint64_t slab_colour(const struct layout_cache *row, uint32_t head)
+{
+	uint32_t turn = (head >> row->order) * 2654435769u >> 16;
+	return (uint64_t)(turn & (row->colours - 1)) * row->colour_step;
 }
 
 /* The tag of the object that starts at an offset of the pool's data, or NULL.
@@ -58,7 +68,7 @@ static inline uint16_t *slab_tag_of(const struct view *view, uint64_t off)
 {
 	const struct layout_cache *row;
 	uint64_t unit = off >> UNIT_SHIFT;
-	uint64_t head;
+	uint32_t head;
 	uint64_t word;
 	uint64_t ix;
 	if (unit >= view->geo.n_units)
@@ -68,8 +78,9 @@ static inline uint16_t *slab_tag_of(const struct view *view, uint64_t off)
 	if (WORD_CACHE(word) == 0)
 		return NULL;
 	row = &view->caches[WORD_CACHE(word) - 1];
-	head = unit - WORD_BACK(word);
-	off -= head << UNIT_SHIFT;
+	head = (uint32_t)unit - WORD_BACK(word);
+	/* What lies before the first object comes out as a huge index. */
+	off -= ((uint64_t)head << UNIT_SHIFT) + slab_colour(row, head);
 	ix = slab_index(row->magic, off);
 	if (ix >= row->n_objs || ix * row->stride != off)
 		return NULL;

@@ -18,9 +18,9 @@ trap cleanup EXIT
 paths() {
 	cat <<-'EOT'
 	hit|hit|100000|1||2600|2600
-	miss|miss|100|1024||3692|3994
-	refill|home|100|1024|slabd_alloc_slow_|3800|4000
-	flush|home|100|1024|slabd_flush|3600|3800
+	miss|miss|100|1024||3802|4102
+	refill|home|100|1024|slabd_alloc_slow_|3826|3468
+	flush|home|100|1024|slabd_flush|3535|3790
 	EOT
 }
 

@@ -115,5 +115,5 @@ void *image_object(struct image *image, uint32_t head, uint32_t ix)
 	uint64_t word = image->view.words[head];
 	const struct layout_cache *row = image_row(image, WORD_CACHE(word));
 	return image->data + ((uint64_t)head << UNIT_SHIFT) +
-	       (uint64_t)ix * row->stride;
+	       slab_colour(row, head) + (uint64_t)ix * row->stride;
 }

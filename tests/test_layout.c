@@ -199,7 +199,7 @@ Test(check, healthy)
 DAMAGE(magic, 0, -EPROTO)
 DAMAGE(magic, 1, -EPROTO)
 DAMAGE(version, 0, -EPROTO)
-DAMAGE(version, 2, -EPROTO)
+DAMAGE(version, 3, -EPROTO)
 DAMAGE(n_nodes, 0, -EINVAL)
 DAMAGE(n_nodes, 64, -EINVAL)
 DAMAGE(n_nodes, 65, -EINVAL)
@@ -268,6 +268,31 @@ static void check_order(const struct layout_cache *c, uint32_t page_shift)
 	}
 }
 
+/* They fit, spread the stride where there is room, and keep alignment. */
+static void check_colours(const struct layout_cache *c, uint64_t slab)
+{
+	uint64_t objects = (uint64_t)c->n_objs * c->stride;
+	uint64_t room = slab - objects;
+	uint64_t low = c->stride & -c->stride;
+	cr_assert_leq(objects, slab);
+	cr_assert_eq(c->colours & (c->colours - 1), 0);
+	cr_assert_gt(c->colours, 0);
+	cr_assert_eq(c->colour_step % c->align, 0);
+	cr_assert_eq(c->colour_step % LINE_BYTES, 0);
+	cr_assert_leq((uint64_t)(c->colours - 1) * c->colour_step, room);
+	if (c->colours > 1)
+		cr_assert_leq((uint64_t)c->colours * c->colour_step, low);
+	if (room >= c->stride) {
+		cr_assert_leq((uint64_t)c->stride * 32, slab);
+		cr_assert_lt(room, 2 * c->stride);
+		cr_assert_gt(c->colours, 1, "size %u", c->size);
+	}
+	if ((uint64_t)c->stride * 32 <= slab && low < 4096)
+		cr_assert(low <= c->colour_step ||
+		                  (uint64_t)c->colours * c->colour_step == low,
+		          "size %u: %u colours", c->size, c->colours);
+}
+
 static void check_fit(uint32_t page_shift, uint64_t size, uint64_t align)
 {
 	struct layout_cache c = {0};
@@ -285,8 +310,7 @@ static void check_fit(uint32_t page_shift, uint64_t size, uint64_t align)
 	                                                    : STRIDE_MIN);
 	cr_assert_leq(slab, page);
 	cr_assert_geq(c.n_objs, 1);
-	cr_assert_leq((uint64_t)c.n_objs * c.stride, slab);
-	cr_assert_gt((uint64_t)(c.n_objs + 1) * c.stride, slab);
+	check_colours(&c, slab);
 	cr_assert_leq((c.n_objs + 31) / 32, LINES_PER_UNIT << c.order);
 	if (size <= page / 8)
 		cr_assert(!wastes_much(c.stride, c.order), "size %u", c.size);

@@ -196,7 +196,7 @@ Test(report, caches_hold_their_own)
 	claim(id, big, 1, 2);
 	get("/caches");
 	has_keys("pools/0/caches/0",
-	         " id name size align stride slab_bytes objects_per_slab "
+	         " id name size align stride slab_bytes objects_per_slab colours "
 	         "waste_pct flags slabs objects used free nodes ");
 	has_keys("pools/0/caches/0/nodes/0", " node slabs used free lent ");
 	cr_expect_eq(count("pools/0/caches"), 2);

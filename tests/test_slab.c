@@ -329,6 +329,25 @@ Test(slab, release_refuses)
 	cr_expect_eq(tags_count_free(slab_tags(&image.view, 8), 5), 5);
 }
 
+/* 1 KiB objects would share four of 64 sets: slabs side by side, and every
+ * second one, differ in colour. */
+Test(slab, colours_spread)
+{
+	uint32_t cache = image_cache(&image, 1024, 0);
+	const struct layout_cache *row = image_row(&image, cache);
+	uint32_t seen[2][16] = {{0}};
+	cr_assert_eq(row->n_objs, 63);
+	cr_assert_eq(row->colours, 16);
+	for (uint32_t head = 0; head < 160; head++)
+		seen[0][slab_colour(row, head) / row->colour_step]++;
+	for (uint32_t head = 0; head < 320; head += 2)
+		seen[1][slab_colour(row, head) / row->colour_step]++;
+	for (uint32_t i = 0; i < 32; i++)
+		cr_expect(seen[i / 16][i % 16] >= 7 && seen[i / 16][i % 16] <= 13,
+		          "colour %u of %u: %u of 160", i % 16, i / 16 + 1,
+		          seen[i / 16][i % 16]);
+}
+
 /* Each offset of a page: an object starts there or not. */
 Test(slab, locate_every_offset)
 {
@@ -340,10 +359,12 @@ Test(slab, locate_every_offset)
 		uint32_t unit = (uint32_t)(off >> UNIT_SHIFT);
 		uint32_t head = unit < 8 ? unit : 8;
 		uint32_t cache = unit < 2 ? unit + 1 : unit < 8 ? 0 : LARGE;
-		uint64_t in = off - head * UNIT_BYTES;
 		const struct layout_cache *row =
 		        cache ? image_row(&image, cache) : NULL;
-		bool is = row != NULL && in % row->stride == 0 &&
+		uint64_t first = head * UNIT_BYTES +
+		                 (row != NULL ? slab_colour(row, head) : 0);
+		uint64_t in = off - first;
+		bool is = row != NULL && off >= first && in % row->stride == 0 &&
 		          in / row->stride < row->n_objs;
 		cr_assert_eq(slab_locate(&image.view, off, &place),
 		             is ? 0 : -EINVAL, "offset %u", (unsigned)off);
