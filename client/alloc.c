@@ -51,30 +51,31 @@ size_t slabd_alloc_bulk(slabd_cache *cache, size_t n, void **out)
 	}
 }
 
-/* How many objects from the first on surely lie in its unit: all or one. */
-static size_t same_unit(size_t n, void *const *objects)
+/* Copies objects to the top of a magazine, to be kept only if each is of its
+ * cache and node: what the keys of any have other than its own, 0 for nothing. */
+static uint32_t copy_in(const slabd_cache *cache, struct slabd_mag_ *mag,
+                        size_t n, void *const *objects)
 {
-	uintptr_t first = (uintptr_t)objects[0];
-	uintptr_t apart = 0;
-	for (size_t i = 1; i < n; i++)
-		apart |= (uintptr_t)objects[i] ^ first;
-	return apart >> UNIT_SHIFT == 0 ? n : 1;
+	void **top = mag->obj + mag->n;
+	uint32_t key = mag->key;
+	uint32_t other = 0;
+	for (size_t i = 0; i < n; i++) {
+		uintptr_t unit = (uintptr_t)objects[i] >> UNIT_SHIFT;
+		other |= WORD_KEY(atom_peek(&cache->map_[unit])) ^ key;
+		top[i] = objects[i];
+	}
+	return other;
 }
 
 void slabd_free_bulk(slabd_cache *cache, size_t n, void *const *objects)
 {
 	while (n > 0) {
 		struct slabd_mag_ *mag = slabd_mag_of_(cache);
-		size_t few = n < BULK_RUN ? n : BULK_RUN;
-		size_t run = same_unit(few, objects);
-		uintptr_t unit = (uintptr_t)objects[0] >> UNIT_SHIFT;
-		uint32_t key = WORD_KEY(atom_peek(&cache->map_[unit]));
-		if (run > 1 && key == mag->key && mag->n + run <= mag->cap) {
-			memcpy(mag->obj + mag->n, objects,
-			       run * sizeof(*objects));
+		size_t run = n < BULK_RUN ? n : BULK_RUN;
+		if (mag->n + run <= mag->cap &&
+		    copy_in(cache, mag, run, objects) == 0) {
 			mag->n += run;
 		} else {
-			run = few;
 			for (size_t i = 0; i < run; i++)
 				slabd_free(cache, objects[i]);
 		}

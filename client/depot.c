@@ -21,17 +21,22 @@ struct cell {
 
 struct depot {
 	_Alignas(64) uint32_t lock; /* (A) 0 free, 1 held */
+	uint32_t keep; /* (C) cells that wait for their own thread */
 	uint64_t head; /* (A) written under the lock: oldest cell */
 	uint64_t tail; /* (A) written under the lock: one past the newest */
+	uint64_t puts; /* (A) written under the lock: since the last get */
 	_Alignas(64) struct cell cells[DEPOT_CELLS];
 };
 
-struct depot *depot_make(void)
+struct depot *depot_make(uint32_t keep)
 {
 	struct depot *depot = mmap(NULL, sizeof(*depot), PROT_READ | PROT_WRITE,
 	                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
 	                           -1, 0);
-	return depot == MAP_FAILED ? NULL : depot;
+	if (depot == MAP_FAILED)
+		return NULL;
+	depot->keep = keep;
+	return depot;
 }
 
 void depot_drop(struct depot *depot)
@@ -85,18 +90,22 @@ static struct cell *take_empty(struct depot *depot)
 		return NULL;
 	cell->putter = own_mark();
 	atom_poke(&depot->tail, depot->tail + 1);
+	atom_poke(&depot->puts, depot->puts + 1);
 	return cell;
 }
 
 static struct cell *take_full(struct depot *depot, bool oldest)
 {
 	struct cell *cell;
-	if (depot->tail == depot->head)
+	uint64_t count = depot->tail - depot->head;
+	if (count == 0)
 		return NULL;
 	cell = &depot->cells[(depot->tail - 1) % DEPOT_CELLS];
 	if (!oldest && cell->putter == own_mark()) {
 		cell = take(depot, depot->tail - 1, READY, DRAINING);
 		atom_poke(&depot->tail, depot->tail - (cell != NULL));
+	} else if (!oldest && count <= depot->keep) {
+		return NULL;
 	} else {
 		cell = take(depot, depot->head, READY, DRAINING);
 		atom_poke(&depot->head, depot->head + (cell != NULL));
@@ -120,6 +129,13 @@ bool depot_put(struct depot *depot, uint32_t n, void *const *objects)
 	return true;
 }
 
+bool depot_hoards(const struct depot *depot)
+{
+	return atom_peek(&depot->puts) > DEPOT_CELLS &&
+	       atom_peek(&depot->tail) - atom_peek(&depot->head) >
+	               (uint64_t)depot->keep * 4;
+}
+
 static uint32_t get(struct depot *depot, void **objects, bool oldest)
 {
 	struct cell *cell;
@@ -131,6 +147,8 @@ static uint32_t get(struct depot *depot, void **objects, bool oldest)
 	if (!try_lock(depot))
 		return 0;
 	cell = take_full(depot, oldest);
+	if (!oldest)
+		atom_poke(&depot->puts, UINT64_C(0));
 	unlock(depot);
 	if (cell == NULL)
 		return 0;

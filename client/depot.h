@@ -8,8 +8,10 @@
  *   get, by another thread          get, by the thread that put it
  *
  * A thread takes back what it put last, as that is still in its core's cache.
- * Between threads it is oldest first: by the time a half comes out, its lines
- * have left the core that put it in.
+ * Between threads it is oldest first, and as long as the slabs have something
+ * the newest few are kept back: by the time a half comes out, its lines have
+ * left the core that put it in. A process whose threads put more than a depot
+ * holds and get nothing back keeps four times as many, and the rest goes home.
  *
  * The two ends move under a lock that nobody waits for: who does not get it
  * at once goes to the slabs. Objects are copied outside of it. A cell goes
@@ -32,18 +34,22 @@
 
 struct depot;
 
-/* NULL with errno ENOMEM. Memory is taken as cells are used. */
-struct depot *depot_make(void);
+/* keep: cells that only the thread that put them is to get, while there are no
+ * more. NULL with errno ENOMEM. Memory is taken as cells are used. */
+struct depot *depot_make(uint32_t keep);
 void depot_drop(struct depot *depot);
 
 /* Puts n (<= DEPOT_HALF) objects. False when it is full or busy. */
 bool depot_put(struct depot *depot, uint32_t n, void *const *objects);
 
-/* Gets up to DEPOT_HALF objects; returns how many, 0 when it is empty or
- * busy. */
+/* Gets up to DEPOT_HALF objects; returns how many, 0 when it is empty, busy or
+ * has only what is kept. */
 uint32_t depot_get(struct depot *depot, void **objects);
 
-/* The same, but the oldest, whoever put them. */
+/* Whether threads only put, and have put more than hand-over needs. */
+bool depot_hoards(const struct depot *depot);
+
+/* Gets the oldest, whoever put them, kept or not. */
 uint32_t depot_get_oldest(struct depot *depot, void **objects);
 
 #endif

@@ -10,6 +10,9 @@
 #include "client/shortage.h"
 #include "shm/atom.h"
 
+#define KEEP_CELLS 64u
+#define KEEP_BYTES (8u << 20)
+
 /* ---- home and depot ----------------------------------------------------- */
 
 void magazine_send_home(struct slabd_pool *pool, uint32_t n,
@@ -39,6 +42,14 @@ static uint64_t depot_limit(const struct slabd_pool *pool)
 	return ready < pool->process_bytes ? ready : pool->process_bytes;
 }
 
+/* Cells that are kept back from other threads: 64, and no more than 8 MiB. The
+ * lines of 16,384 objects are as many as a core's second-level cache has. */
+static uint32_t cells_kept(uint32_t stride)
+{
+	uint32_t cells = KEEP_BYTES / DEPOT_HALF / stride;
+	return cells < KEEP_CELLS ? cells : KEEP_CELLS;
+}
+
 /* The depot of a cache on a node, made at the first put. */
 static struct depot *depot_of(struct cache *cache, uint32_t node)
 {
@@ -48,7 +59,7 @@ static struct depot *depot_of(struct cache *cache, uint32_t node)
 	struct depot *depot = atom_get(&cache->depots[node]);
 	if (depot != NULL)
 		return depot;
-	made = depot_make();
+	made = depot_make(cells_kept(cache->row->stride));
 	if (made == NULL)
 		return NULL;
 	if (atom_publish(&cache->depots[node], &none, made))
@@ -71,38 +82,54 @@ static bool put_in(struct cache *cache, struct depot *depot, uint32_t n,
 	return true;
 }
 
-/* Puts objects that live on node into the depot. Where it is full its oldest
- * go home in their stead: they have left this core's cache, so whoever claims
- * them does not fetch them from there. */
+/* Sends the depot's oldest home: they have left this core's cache, so whoever
+ * claims them does not fetch them from there. */
+static bool send_oldest(struct cache *cache, struct depot *depot)
+{
+	void *oldest[DEPOT_HALF];
+	uint32_t n = depot_get_oldest(depot, oldest);
+	atom_add(&cache->pool->depot_bytes, -(uint64_t)n * cache->row->stride);
+	magazine_send_home(cache->pool, n, oldest);
+	return n > 0;
+}
+
+/* Puts objects that live on node into the depot. Where it is full, or hoards,
+ * its oldest go home in their stead. */
 static void put_away(struct cache *cache, uint32_t node, uint32_t n,
                      void *const *objects)
 {
-	struct slabd_pool *pool = cache->pool;
 	struct depot *depot = depot_of(cache, node);
-	void *oldest[DEPOT_HALF];
-	uint32_t n_oldest;
-	if (depot != NULL && put_in(cache, depot, n, objects))
-		return;
-	n_oldest = depot != NULL ? depot_get_oldest(depot, oldest) : 0;
-	if (n_oldest == 0) {
-		magazine_send_home(pool, n, objects);
+	if (depot == NULL) {
+		magazine_send_home(cache->pool, n, objects);
 		return;
 	}
-	atom_add(&pool->depot_bytes, -(uint64_t)n_oldest * cache->row->stride);
-	magazine_send_home(pool, n_oldest, oldest);
-	if (!put_in(cache, depot, n, objects))
-		magazine_send_home(pool, n, objects);
+	if (depot_hoards(depot)) {
+		send_oldest(cache, depot);
+		if (depot_hoards(depot))
+			send_oldest(cache, depot);
+	}
+	if (put_in(cache, depot, n, objects))
+		return;
+	if (!send_oldest(cache, depot) || !put_in(cache, depot, n, objects))
+		magazine_send_home(cache->pool, n, objects);
 }
 
-static uint32_t get_back(struct cache *cache, uint32_t node, void **objects)
+/* Objects from the depot: what it would hand out, or of all the oldest. */
+static uint32_t get_back(struct cache *cache, uint32_t node, bool oldest,
+                         void **objects)
 {
 	struct slabd_pool *pool = cache->pool;
 	/* pairs: depot_of */
 	struct depot *depot = atom_get(&cache->depots[node]);
-	uint32_t n = depot == NULL ? 0 : depot_get(depot, objects);
+	uint32_t n;
+	if (depot == NULL)
+		return 0;
+	n = oldest ? depot_get_oldest(depot, objects)
+	           : depot_get(depot, objects);
 	if (n == 0)
 		return 0;
 	atom_add(&pool->depot_bytes, -(uint64_t)n * cache->row->stride);
+	view_count(&pool->view, pool->user.id, STAT_DEPOT_GETS, 1);
 	return n;
 }
 
@@ -112,7 +139,7 @@ void magazine_drain_depots(struct cache *cache)
 	uint32_t n_nodes = cache->pool->view.geo.n_nodes;
 	for (uint32_t node = 0; node < n_nodes; node++) {
 		uint32_t n;
-		while ((n = get_back(cache, node, objects)) > 0)
+		while ((n = get_back(cache, node, true, objects)) > 0)
 			magazine_send_home(cache->pool, n, objects);
 	}
 }
@@ -161,27 +188,23 @@ static void turn_over(struct slabd_mag_ *mag)
 	}
 }
 
-/* Fetches the objects' first lines, all at once: one by one they would be
- * waited for, as each is written when it is allocated. */
-static void fetch(const struct slabd_mag_ *mag)
+/* Fills from the depot. The objects' first lines are fetched all at once: one
+ * by one they would be waited for, as each is written when it is allocated. */
+static bool refill_back(struct seat *seat, struct cache *cache, bool oldest,
+                        struct slabd_mag_ *mag)
 {
+	mag->n = get_back(cache, seat->node, oldest, mag->obj);
 	for (size_t i = mag->n; i-- > 0;)
 		atom_fetch_line(mag->obj[i]);
+	return mag->n > 0;
 }
 
-/* Half a magazine from the depot, else from the node's list. */
-static bool refill(struct seat *seat, struct cache *cache,
-                   struct slabd_mag_ *mag)
+/* Fills half a magazine from the node's list. */
+static bool refill_claim(struct seat *seat, struct cache *cache,
+                         struct slabd_mag_ *mag)
 {
 	struct slabd_pool *pool = cache->pool;
-	uint32_t id = pool->user.id;
 	bool ring = false;
-	mag->n = get_back(cache, seat->node, mag->obj);
-	if (mag->n > 0) {
-		fetch(mag);
-		view_count(&pool->view, id, STAT_DEPOT_GETS, 1);
-		return true;
-	}
 	mag->n = slab_claim_any(&pool->user, cache->id, seat->node,
 	                        (uint32_t)(mag->cap + 1) / 2, mag->obj, &ring);
 	if (ring)
@@ -189,8 +212,8 @@ static bool refill(struct seat *seat, struct cache *cache,
 	if (mag->n == 0)
 		return false;
 	turn_over(mag);
-	view_count(&pool->view, id, STAT_REFILLS, 1);
-	view_count(&pool->view, id, STAT_REFILLED, mag->n);
+	view_count(&pool->view, pool->user.id, STAT_REFILLS, 1);
+	view_count(&pool->view, pool->user.id, STAT_REFILLED, mag->n);
 	return true;
 }
 
@@ -213,7 +236,7 @@ static void *take_large(struct cache *cache, uint32_t node)
 {
 	void *objects[DEPOT_HALF];
 	void *object;
-	if (get_back(cache, node, objects) == 1)
+	if (get_back(cache, node, true, objects) == 1)
 		return objects[0];
 	object = magazine_take_one(cache, node, true);
 	return object != NULL ? object : shortage_alloc(cache, node);
@@ -234,7 +257,9 @@ void *slabd_alloc_slow_(slabd_cache *head)
 	mag = magazine_of(self, cache);
 	if (mag->n == 0) {
 		cap_grow(self, seat, cache, mag);
-		if (!refill(seat, cache, mag))
+		if (!refill_back(seat, cache, false, mag) &&
+		    !refill_claim(seat, cache, mag) &&
+		    !refill_back(seat, cache, true, mag))
 			return shortage_alloc(cache, seat->node);
 	}
 	return mag->obj[--mag->n];

@@ -18,8 +18,8 @@ trap cleanup EXIT
 paths() {
 	cat <<-'EOT'
 	hit|hit|100000|1||2600|2600
-	miss|miss|100|1024||3802|4102
-	refill|home|100|1024|slabd_alloc_slow_|3826|3468
+	miss|miss|100|1024||4010|4106
+	refill|home|100|1024|slabd_alloc_slow_|3832|3468
 	flush|home|100|1024|slabd_flush|3535|3790
 	EOT
 }

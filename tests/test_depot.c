@@ -48,7 +48,7 @@ static uint32_t get_elsewhere(void)
 
 static void start(void)
 {
-	depot = depot_make();
+	depot = depot_make(0);
 	cr_assert_not_null(depot);
 	sem_init(&other.go, 0, 0);
 	sem_init(&other.done, 0, 0);
@@ -111,6 +111,51 @@ Test(depot, empty)
 	cr_assert(put(3));
 	expect(3);
 	cr_expect_eq(depot_get(depot, out), 0);
+}
+
+/* Others get what is over, oldest first, or all if they ask for the oldest. */
+Test(depot, what_is_kept)
+{
+	struct depot *none = depot;
+	depot = depot_make(3);
+	depot_drop(none);
+	for (uint64_t serial = 0; serial < 5; serial++)
+		cr_assert(put(serial));
+	expect(0);
+	expect(1);
+	cr_expect_eq(get_elsewhere(), 0);
+	expect_got(4, depot_get(depot, out));
+	expect_got(2, depot_get_oldest(depot, out));
+	cr_expect_eq(get_elsewhere(), 0);
+	expect_got(3, depot_get(depot, out));
+	cr_expect_eq(depot_get_oldest(depot, out), 0);
+}
+
+/* Puts alone, more than a depot holds: then it is to keep four times what it
+ * keeps at all, until somebody gets. */
+Test(depot, hoards)
+{
+	struct depot *none = depot;
+	depot = depot_make(3);
+	depot_drop(none);
+	for (uint64_t serial = 0; serial < DEPOT_CELLS; serial++) {
+		cr_assert(put(serial));
+		cr_assert_not(depot_hoards(depot));
+	}
+	expect_got(0, depot_get_oldest(depot, out));
+	cr_assert(put(DEPOT_CELLS));
+	cr_assert(depot_hoards(depot));
+	for (uint64_t serial = 1; depot_hoards(depot); serial++)
+		expect_got(serial, depot_get_oldest(depot, out));
+	cr_assert(put(1));
+	cr_assert(depot_hoards(depot));
+	expect_got(1, depot_get(depot, out));
+	cr_assert(put(2));
+	cr_assert_not(depot_hoards(depot));
+	for (uint32_t left = 12; left > 0; left--)
+		cr_assert_gt(depot_get_oldest(depot, out), 0);
+	cr_assert_gt(depot_get_oldest(depot, out), 0);
+	cr_expect_eq(depot_get_oldest(depot, out), 0);
 }
 
 Test(depot, every_size)
