@@ -107,7 +107,7 @@ struct layout_client {
 	uint32_t uid;   /* (D) */
 	int64_t since;  /* (D) seconds since 1970 */
 	char comm[16];  /* (D) the process's name, for people */
-	uint64_t spare; /* (X) */
+	uint64_t began; /* (D) when the process began, in the kernel's ticks */
 };
 enum client_state { CLIENT_FREE, CLIENT_LIVE, CLIENT_DEAD };
 
@@ -149,7 +149,8 @@ struct layout_head {
 	 * by client waits before they look at the lists. */
 	uint32_t grow_seq;  /* (A) */
 	uint32_t spare;     /* (X) */
-	uint64_t spare2[8]; /* (X) */
+	uint64_t instance;  /* (C) random: tells this pool from one made anew */
+	uint64_t spare2[7]; /* (X) */
 };
 
 /*

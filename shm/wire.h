@@ -10,6 +10,10 @@
  *     | bye --------------------------------->  |  all magazines are flushed
  *     |  <------------------------------ reply  |  after the sweep
  *
+ *   resume, when slabd is there again or the connection was lost:
+ *     | hello with instance, id, epoch ---->  |  the same process, by pidfd
+ *     |  <----------- welcome + events alone  |
+ *
  *   events, a second socket pair, on which neither side ever waits:
  *     | ring -------------------------------->  |  some want bit is set
  *     |  <------------------------------- trim  |  flush what you can
@@ -25,7 +29,7 @@
 
 #include "shm/layout.h"
 
-#define WIRE_ABI 1u
+#define WIRE_ABI 2u
 #define WIRE_MAGIC UINT32_C(0x64626c73) /* "slbd" */
 #define WIRE_TEXT 192u
 #define WIRE_BYTES_MAX 512u
@@ -47,7 +51,11 @@ struct wire_hello {
 	uint32_t type;
 	uint32_t bytes; /* of this message */
 	char pool[NAME_BYTES];
-	uint32_t spare[8];
+	/* A client that lost its slabd says who it is: see resume. 0: new. */
+	uint64_t instance; /* of the pool, from its head */
+	uint32_t id;
+	uint32_t epoch;
+	uint32_t spare[4];
 };
 
 struct wire_welcome {
