@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "daemon/log.h"
@@ -67,19 +68,24 @@ static int take_over(const struct sockaddr_un *at, int type)
 	return unlink(at->sun_path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
+static int let_in(const char *path, mode_t mode, gid_t gid)
+{
+	if (gid != (gid_t)-1 && chown(path, (uid_t)-1, gid) < 0)
+		return -errno;
+	return chmod(path, mode) < 0 ? -errno : 0;
+}
+
 static int bind_at(int fd, const struct sockaddr_un *at, mode_t mode, gid_t gid)
 {
 	/* Nobody gets in before the mode is right. */
 	mode_t old = umask(0777);
 	int r = bind(fd, (const void *)at, sizeof(*at)) < 0 ? -errno : 0;
 	umask(old);
-	if (r < 0)
-		return r;
-	if (gid != (gid_t)-1 && chown(at->sun_path, (uid_t)-1, gid) < 0)
-		return -errno;
-	if (chmod(at->sun_path, mode) < 0 || listen(fd, BACKLOG) < 0)
-		return -errno;
-	return 0;
+	if (r == 0)
+		r = let_in(at->sun_path, mode, gid);
+	if (r == 0 && listen(fd, BACKLOG) < 0)
+		r = -errno;
+	return r;
 }
 
 static int open_at(const struct sockaddr_un *at, int type, mode_t mode,
@@ -111,4 +117,12 @@ int listen_at(const char *path, int type, mode_t mode, gid_t gid)
 	if (r < 0 && r != -EADDRINUSE && r != -EEXIST)
 		log_error("can't listen at %s: %s", path, strerror(-r));
 	return r;
+}
+
+bool listen_still_at(int fd, const char *path, int type, mode_t mode, gid_t gid)
+{
+	struct stat st;
+	return sd_is_socket_unix(fd, type, 1, path, 0) > 0 &&
+	       lstat(path, &st) == 0 && S_ISSOCK(st.st_mode) &&
+	       let_in(path, mode, gid) == 0;
 }

@@ -3,6 +3,7 @@
 #ifndef DAEMON_LISTEN_H
 #define DAEMON_LISTEN_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /*
@@ -13,5 +14,11 @@
  * living slabd has it.
  */
 int listen_at(const char *path, int type, mode_t mode, gid_t gid);
+
+/* Whether fd, which outlived a slabd, is what clients of path reach: it has
+ * that type, listens and is bound there, and the file is there. Mode and group
+ * are then set as listen_at sets them. */
+bool listen_still_at(int fd, const char *path, int type, mode_t mode,
+                     gid_t gid);
 
 #endif

@@ -19,6 +19,7 @@ libdaemon_la_SOURCES += daemon/report.c daemon/report.h \
 	daemon/report_audit.c daemon/report_caches.c \
 	daemon/report_clients.c daemon/report_nodes.c \
 	daemon/report_slabs.c daemon/report_status.c
+libdaemon_la_SOURCES += daemon/vault.c daemon/vault.h
 libdaemon_la_SOURCES += daemon/listen.c daemon/listen.h
 libdaemon_la_SOURCES += daemon/hello.c daemon/peer.c daemon/peer.h
 libdaemon_la_SOURCES += daemon/server.c daemon/server.h

@@ -14,6 +14,7 @@
 #include "daemon/log.h"
 #include "daemon/peer.h"
 #include "daemon/service.h"
+#include "daemon/vault.h"
 
 #define RETRY_MS 50         /* denied lists are asked for anew */
 #define DOOR_PEERS 128      /* connections before their hello */
@@ -146,24 +147,50 @@ static void on_accept_again(evutil_socket_t fd, short what, void *arg)
 	event_add(server->accept, NULL);
 }
 
+/* The socket that a dead slabd listened at, with all who came since; or a new
+ * one. */
+static int open_socket(const char *name, const char *path, int type,
+                       mode_t mode, gid_t gid)
+{
+	int fd = vault_take(name);
+	if (fd >= 0 && listen_still_at(fd, path, type, mode, gid))
+		return fd;
+	if (fd >= 0) {
+		log_info("%s was kept and is not the socket at %s: that is "
+		         "made anew", name, path);
+		close(fd);
+		vault_drop(name);
+		/* As long as the manager has it, somebody seems to answer. */
+		vault_barrier();
+	}
+	fd = listen_at(path, type, mode, gid);
+	if (fd >= 0)
+		vault_put(name, fd);
+	return fd;
+}
+
 static int open_sockets(struct server *server)
 {
 	const struct config *c = server->config;
 	struct service_sockets given;
 	gid_t gid = c->socket_group[0] ? c->socket_gid : (gid_t)-1;
 	int r = service_listen_fds(&given);
+	if (r == 0)
+		r = vault_open();
 	if (r < 0)
 		return r;
 	server->client_fd = given.client;
 	server->control_fd = given.control;
 	if (server->client_fd < 0) {
-		server->client_fd = listen_at(c->socket, SOCK_SEQPACKET,
-		                              c->socket_mode, gid);
+		server->client_fd = open_socket(VAULT_CLIENT, c->socket,
+		                                SOCK_SEQPACKET, c->socket_mode,
+		                                gid);
 		server->own_client = server->client_fd >= 0;
 	}
 	if (server->client_fd >= 0 && server->control_fd < 0) {
-		server->control_fd = listen_at(c->control, SOCK_STREAM,
-		                               c->control_mode, (gid_t)-1);
+		server->control_fd = open_socket(VAULT_CONTROL, c->control,
+		                                 SOCK_STREAM, c->control_mode,
+		                                 (gid_t)-1);
 		server->own_control = server->control_fd >= 0;
 	}
 	return server->client_fd < 0 ? server->client_fd
@@ -172,10 +199,14 @@ static int open_sockets(struct server *server)
 
 static void close_sockets(struct server *server)
 {
-	if (server->own_client)
+	if (server->own_client) {
 		unlink(server->config->socket);
-	if (server->own_control)
+		vault_drop(VAULT_CLIENT);
+	}
+	if (server->own_control) {
 		unlink(server->config->control);
+		vault_drop(VAULT_CONTROL);
+	}
 	if (server->client_fd >= 0)
 		close(server->client_fd);
 	if (server->control_fd >= 0)

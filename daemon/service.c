@@ -19,6 +19,16 @@
 
 static bool have_manager = true;
 
+/* What the manager passed: [0] sockets, [1] what it kept for us. */
+static struct queue {
+	struct passed {
+		int fd;
+		char *name;
+	} *list;
+	unsigned n;
+	unsigned next; /* the first that nobody took */
+} queues[2];
+
 void service_setup(bool manager)
 {
 	have_manager = manager;
@@ -92,6 +102,20 @@ void service_alive(void)
 		sd_notify(0, "WATCHDOG=1");
 }
 
+int service_tell(const char *fields, const int *fds, unsigned n_fds)
+{
+	if (!have_manager)
+		return 0;
+	return sd_pid_notify_with_fds(0, 0, fields, fds, n_fds);
+}
+
+int service_barrier(uint64_t limit_us)
+{
+	int rc = have_manager ? sd_notify_barrier(0, limit_us) : 0;
+
+	return rc < 0 ? rc : 0;
+}
+
 /* Puts one passed descriptor in its place, or says why it has none. */
 static int take_one(struct service_sockets *sockets, int fd, const char *name)
 {
@@ -128,36 +152,87 @@ static int take_one(struct service_sockets *sockets, int fd, const char *name)
 	return 0;
 }
 
-static void close_all(int n_fds)
+/* Takes over what the environment names. It is there once: a second call
+ * finds nothing. */
+static int collect(void)
 {
-	for (int i = 0; i < n_fds; i++)
-		close(SD_LISTEN_FDS_START + i);
+	char **names = NULL;
+	int n = sd_listen_fds_with_names(1, &names);
+
+	if (n < 0) {
+		log_error("what the service manager passed in LISTEN_FDS can't "
+		          "be read: %s", strerror(-n));
+		return -EINVAL;
+	}
+	for (int i = 0; i < n; i++) {
+		int fd = SD_LISTEN_FDS_START + i;
+		bool kept = strncmp(names[i], SERVICE_KEPT,
+		                    strlen(SERVICE_KEPT)) == 0;
+		struct queue *queue = &queues[kept];
+		struct passed *more =
+		        realloc(queue->list,
+		                (queue->n + 1) * sizeof(struct passed));
+		if (more == NULL) {
+			log_error("no memory for what the service manager "
+			          "passed: \"%s\" is closed", names[i]);
+			close(fd);
+			free(names[i]);
+			continue;
+		}
+		queue->list = more;
+		more[queue->n++] = (struct passed){ fd, names[i] };
+	}
+	free(names);
+	return 0;
+}
+
+int service_passed(bool kept, char **name)
+{
+	struct queue *queue = &queues[kept];
+	int rc = have_manager ? collect() : -ENOENT;
+
+	if (rc < 0)
+		return rc;
+	if (queue->next == queue->n)
+		return -ENOENT;
+	*name = queue->list[queue->next].name;
+	return queue->list[queue->next++].fd;
+}
+
+/* After an error: closes what was taken and what is left. */
+static void close_sockets(struct service_sockets *sockets)
+{
+	char *name;
+	int fd;
+
+	if (sockets->client >= 0)
+		close(sockets->client);
+	if (sockets->control >= 0)
+		close(sockets->control);
+	while ((fd = service_passed(false, &name)) >= 0) {
+		close(fd);
+		free(name);
+	}
+	sockets->client = -1;
+	sockets->control = -1;
 }
 
 int service_listen_fds(struct service_sockets *sockets)
 {
-	char **fd_names = NULL;
+	char *name;
+	int fd = -ENOENT;
 	int rc = 0;
 
 	sockets->client = -1;
 	sockets->control = -1;
-	if (!have_manager)
+	while (rc == 0 && (fd = service_passed(false, &name)) >= 0) {
+		rc = take_one(sockets, fd, name);
+		if (rc < 0)
+			close(fd);
+		free(name);
+	}
+	if (rc == 0 && fd == -ENOENT)
 		return 0;
-	int n_fds = sd_listen_fds_with_names(1, &fd_names);
-	if (n_fds < 0) {
-		log_error("what the service manager passed in LISTEN_FDS can't "
-		          "be read: %s", strerror(-n_fds));
-		return -EINVAL;
-	}
-	for (int i = 0; i < n_fds && rc == 0; i++)
-		rc = take_one(sockets, SD_LISTEN_FDS_START + i, fd_names[i]);
-	for (int i = 0; i < n_fds; i++)
-		free(fd_names[i]);
-	free(fd_names);
-	if (rc < 0) {
-		close_all(n_fds);
-		sockets->client = -1;
-		sockets->control = -1;
-	}
-	return rc < 0 ? -EINVAL : 0;
+	close_sockets(sockets);
+	return -EINVAL;
 }

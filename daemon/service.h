@@ -12,6 +12,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* How the names of descriptors start that slabd has the manager keep (the
+ * vault's); all others that it passes are sockets. */
+#define SERVICE_KEPT "slabd."
+
 /* false: --foreground, ignore a manager that the environment names. Without a
  * call: true. */
 void service_setup(bool manager);
@@ -39,6 +43,22 @@ uint64_t service_watchdog_us(void);
 /* The event loop turns. */
 void service_alive(void);
 
+/* A notification of fields that we wrote, with descriptors of which the manager
+ * gets copies. 1 told, 0 there is no manager, -errno. */
+int service_tell(const char *fields, const int *fds, unsigned n_fds);
+
+/* Waits until the manager has read all that it was told. 0, or -errno:
+ * -ETIMEDOUT it has not in so many microseconds. */
+int service_barrier(uint64_t limit_us);
+
+/*
+ * The next descriptor that the manager passed, of those that it kept or of the
+ * others, in the order in which it named them. From then on the descriptor,
+ * which is close-on-exec, and the name belong to the caller. -ENOENT: no more;
+ * -EINVAL: what was passed can't be read, with the reason logged.
+ */
+int service_passed(bool kept, char **name);
+
 /* Bound, listening, non-blocking, close-on-exec; -1: bind it yourself. */
 struct service_sockets {
 	int client;  /* FileDescriptorName=slabd, ListenSequentialPacket= */
@@ -49,7 +69,7 @@ struct service_sockets {
  * Takes over the sockets of a slabd.socket unit; the caller then owns them, and
  * must not unlink their paths. Once per process. 0 with both -1 where the
  * manager passed none; -EINVAL (said in the log, all closed) for a descriptor
- * of another name or type.
+ * of another name or type. Those that the manager kept are left alone.
  */
 int service_listen_fds(struct service_sockets *sockets);
 

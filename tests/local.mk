@@ -23,6 +23,7 @@ tests_test_backing_fault_SOURCES = tests/test_backing_fault.c $(backing_bed)
 tests_test_backing_fault_LDFLAGS = $(backing_wraps)
 unit_tests += tests/test_config tests/test_config_load tests/test_config_value
 unit_tests += tests/test_log tests/test_options tests/test_service
+unit_tests += tests/test_vault
 unit_tests += tests/test_admin
 tests_test_admin_LDADD = $(LDADD) $(CURL_LIBS)
 ctl_test_libs = libctl.la $(ctl_libs) $(CRITERION_LIBS)
