@@ -20,6 +20,9 @@ libdaemon_la_SOURCES += daemon/report.c daemon/report.h \
 	daemon/report_clients.c daemon/report_nodes.c \
 	daemon/report_slabs.c daemon/report_status.c
 libdaemon_la_SOURCES += daemon/vault.c daemon/vault.h
+libdaemon_la_SOURCES += daemon/notice.c daemon/notice.h
+libdaemon_la_SOURCES += daemon/store.c daemon/store.h
+libdaemon_la_SOURCES += daemon/supervise.c daemon/supervise.h
 libdaemon_la_SOURCES += daemon/listen.c daemon/listen.h
 libdaemon_la_SOURCES += daemon/hello.c daemon/peer.c daemon/peer.h
 libdaemon_la_SOURCES += daemon/server.c daemon/server.h

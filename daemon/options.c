@@ -14,6 +14,8 @@ enum option_key {
 	OPT_FOREGROUND,
 	OPT_SOCKET,
 	OPT_CONTROL,
+	OPT_SUPERVISE,
+	OPT_SUPERVISED,
 	OPT_CHECK_CONFIG,
 	OPT_LOG_LEVEL,
 	OPT_HELP,
@@ -25,6 +27,8 @@ static const struct option table[] = {
 	{ "foreground", no_argument, NULL, OPT_FOREGROUND },
 	{ "socket", required_argument, NULL, OPT_SOCKET },
 	{ "control", required_argument, NULL, OPT_CONTROL },
+	{ "supervise", no_argument, NULL, OPT_SUPERVISE },
+	{ "supervised", no_argument, NULL, OPT_SUPERVISED },
 	{ "check-config", no_argument, NULL, OPT_CHECK_CONFIG },
 	{ "log-level", required_argument, NULL, OPT_LOG_LEVEL },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -55,6 +59,8 @@ static void print_help(void)
 	       "  --control PATH     socket for slabctl and curl\n"
 	       "  --foreground       log for a terminal, expect no service "
 	       "manager\n"
+	       "  --supervise        start slabd, and start it again when it "
+	       "dies\n"
 	       "  --log-level LEVEL  error, warn, info or debug\n"
 	       "  --help             print this and exit\n"
 	       "  --version          print the version and exit\n"
@@ -83,6 +89,12 @@ static int read_option(int key, struct given *given, struct options *opts)
 	case OPT_FOREGROUND:
 		opts->foreground = true;
 		return 0;
+	case OPT_SUPERVISE:
+		opts->supervise = true;
+		return 0;
+	case OPT_SUPERVISED:
+		opts->supervised = true;
+		return 0;
 	case OPT_CHECK_CONFIG:
 		opts->check_config = true;
 		return 0;
@@ -103,6 +115,7 @@ static int read_option(int key, struct given *given, struct options *opts)
 static int read_line(int argc, char **argv, struct given *given,
                      struct options *opts)
 {
+	static char supervised[] = "--supervised";
 	static char program[] = "slabd";
 	char *name = argv[0];
 	int rc = 0;
@@ -111,14 +124,23 @@ static int read_line(int argc, char **argv, struct given *given,
 	optind = 0; /* also forget where an earlier call stopped */
 	argv[0] = program;
 	while (rc == 0 && !given->done &&
-	       (key = getopt_long(argc, argv, "", table, NULL)) != -1)
+	       (key = getopt_long(argc, argv, "", table, NULL)) != -1) {
 		rc = read_option(key, given, opts);
+		if (key == OPT_SUPERVISE)
+			argv[optind - 1] = supervised;
+	}
 	argv[0] = name;
 	if (rc == 0 && !given->done && optind < argc) {
 		char text[256];
 		fprintf(stderr, "slabd: \"%s\" is not an option, and slabd "
 		        "takes no other arguments\n" TRY_HELP,
 		        log_escape(text, sizeof(text), argv[optind]));
+		return -EINVAL;
+	}
+	if (rc == 0 && !given->done && opts->supervise && opts->check_config) {
+		fputs("slabd: --check-config starts nothing that --supervise "
+		      "could look after; leave one of them out\n" TRY_HELP,
+		      stderr);
 		return -EINVAL;
 	}
 	return rc;

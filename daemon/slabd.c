@@ -7,6 +7,7 @@
 #include "daemon/options.h"
 #include "daemon/server.h"
 #include "daemon/service.h"
+#include "daemon/supervise.h"
 
 int main(int argc, char **argv)
 {
@@ -16,9 +17,10 @@ int main(int argc, char **argv)
 		return r > 0 ? EXIT_SUCCESS : 2;
 	log_setup(options.config.log_level,
 	          options.foreground ? LOG_FORM_TERMINAL : LOG_FORM_AUTO);
-	service_setup(!options.foreground);
+	service_setup(!options.foreground || options.supervised);
 	signal(SIGPIPE, SIG_IGN);
-	r = server_run(&options.config);
+	r = options.supervise ? supervise_run(argv)
+	                      : server_run(&options.config);
 	log_close();
 	return r;
 }

@@ -110,11 +110,35 @@ Test(options, all_override_the_file)
 	cr_expect_eq(opts.config.log_level, LOG_LEVEL_ERROR);
 }
 
+/* What slabd is started with is the line itself, but for one word. */
+Test(options, supervise)
+{
+	char *empty = file_of("");
+	char *line[] = { (char *)"slabd", (char *)"--log-level",
+		         (char *)"warn", (char *)"--supervise",
+		         (char *)"--config", empty, NULL };
+
+	cr_expect_eq(parse_words(line), 0);
+	cr_expect(opts.supervise);
+	cr_expect_not(opts.supervised);
+	cr_expect_eq(opts.config.log_level, LOG_LEVEL_WARN);
+	cr_expect_str_eq(line[0], "slabd");
+	cr_expect_str_eq(line[2], "warn");
+	cr_expect_str_eq(line[3], "--supervised");
+	cr_expect_str_eq(line[5], empty);
+	cr_expect_eq(parse_words(line), 0);
+	cr_expect(opts.supervised);
+	cr_expect_not(opts.supervise);
+	cr_expect_eq(parse("--config", empty, "--foreground", "--supervise"),
+	             0);
+	cr_expect(opts.foreground && opts.supervise);
+}
+
 Test(options, help_and_version)
 {
 	static const char *const named[] = { "--config", "--foreground",
-		"--socket", "--control", "--check-config", "--log-level",
-		"--help", "--version", SLABD_CONFIG_FILE };
+		"--socket", "--control", "--check-config", "--supervise",
+		"--log-level", "--help", "--version", SLABD_CONFIG_FILE };
 
 	cr_expect_eq(parse("--help"), 1);
 	for (size_t i = 0; i < sizeof(named) / sizeof(*named); i++)
@@ -138,7 +162,9 @@ Test(options, usage_errors)
 {
 	expect_usage(parse("--bogus"), "unrecognized option '--bogus'");
 	expect_usage(parse("--bogus"), "Try \"slabd --help\".");
-	expect_usage(parse("--supervise"), "'--supervise'");
+	expect_usage(parse("--super"), "'--super' is ambiguous");
+	expect_usage(parse("--check-config", "--supervise"),
+	             "leave one of them out");
 	expect_usage(parse("--config"), "'--config' requires an argument");
 	expect_usage(parse("--foreground=yes"), "doesn't allow an argument");
 	expect_usage(parse("-x"), "invalid option");

@@ -32,6 +32,14 @@ tap_programs += tests/proc_notify
 proc_manager = tests/proc/manager.h tests/proc/manager.c
 tests_proc_notify_SOURCES = tests/proc_notify.c $(proc_harness) $(proc_manager)
 tests_proc_notify_LDADD = $(proc_libs)
+tap_programs += tests/proc_supervise
+tests_proc_supervise_SOURCES = tests/proc_supervise.c $(proc_harness) \
+	$(proc_manager) tests/proc/super.h tests/proc/super.c
+tests_proc_supervise_LDADD = $(proc_libs)
+check_PROGRAMS += tests/proc_played
+tests_proc_played_SOURCES = tests/proc/played.c
+tests_proc_played_LDADD = libdaemon.la libnumatopo.la libshm.la \
+	$(daemon_libs) $(numa_libs)
 tap_programs += tests/proc_magazine
 tests_proc_magazine_SOURCES = tests/proc_magazine.c $(proc_harness)
 tests_proc_magazine_LDADD = $(proc_libs)
