@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The handshake: who may come in, and the descriptors that they get. */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -10,6 +11,7 @@
 #include "daemon/ident.h"
 #include "daemon/log.h"
 #include "daemon/peer.h"
+#include "daemon/vault.h"
 
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77
@@ -106,6 +108,8 @@ static int open_pidfd(const struct peer *peer)
 	char byte;
 	if (getsockopt(peer->sock, SOL_SOCKET, SO_PEERPIDFD, &fd, &bytes) == 0)
 		return fd;
+	if (errno != ENOPROTOOPT)
+		return -errno;
 	fd = (int)syscall(SYS_pidfd_open, peer->pid, 0);
 	if (fd < 0)
 		return -errno;
@@ -131,31 +135,53 @@ static void read_comm(struct peer *peer)
 
 /* ---- in ----------------------------------------------------------------- */
 
-static int open_events(struct peer *peer, int *theirs)
+static int open_events(int *ours, int *theirs)
 {
 	int pair[2];
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
 	               0, pair) < 0)
 		return -errno;
-	peer->events = pair[0];
+	*ours = pair[0];
 	*theirs = pair[1];
 	return 0;
+}
+
+static struct wire_welcome welcome_of(const struct peer *peer)
+{
+	const struct layout_geometry *geo = &peer->pool->view.geo;
+	struct wire_welcome msg = {
+	        .id = peer->id,
+	        .epoch = ident_epoch(peer->pool, peer->id),
+	        .n_nodes = geo->n_nodes,
+	        .control_bytes = geo->control_bytes,
+	        .shared_bytes = geo->shared_bytes,
+	};
+	return msg;
 }
 
 static void welcome(struct peer *peer, int theirs)
 {
 	struct pool *pool = peer->pool;
-	struct wire_welcome msg = {
-	        .id = peer->id,
-	        .epoch = ident_epoch(pool, peer->id),
-	        .n_nodes = pool->view.geo.n_nodes,
-	        .control_bytes = pool->view.geo.control_bytes,
-	        .shared_bytes = pool->view.geo.shared_bytes,
-	};
+	struct wire_welcome msg = welcome_of(peer);
 	int fds[WIRE_FDS_MAX] = {theirs, pool->control_ro_fd, pool->shared_fd};
 	for (unsigned node = 0; node < pool->backing.n_nodes; node++)
 		fds[3 + node] = pool->backing.node[node].fd;
 	answer(peer, &msg, fds, 3 + pool->backing.n_nodes);
+}
+
+static int refuse_fds(struct peer *peer, int error)
+{
+	return refuse(peer, DROP_LIMIT, error,
+	              "slabd has no descriptors left: raise its LimitNOFILE");
+}
+
+/* From the welcome on the client may own objects: the vault has its process
+ * before, and a slabd that is started again knows of its death. */
+static void keep(const struct peer *peer)
+{
+	char name[PEER_VAULT_NAME];
+	peer_vault_name(name, peer->pool, peer->id);
+	vault_put(name, peer->pidfd);
 }
 
 static int let_in(struct peer *peer, struct pool *pool)
@@ -163,11 +189,9 @@ static int let_in(struct peer *peer, struct pool *pool)
 	int theirs = -1;
 	int r = peer->pidfd = open_pidfd(peer);
 	if (r >= 0)
-		r = open_events(peer, &theirs);
+		r = open_events(&peer->events, &theirs);
 	if (r < 0)
-		return refuse(peer, DROP_LIMIT, -r,
-		              "slabd has no descriptors left: raise its "
-		              "LimitNOFILE");
+		return refuse_fds(peer, -r);
 	read_comm(peer);
 	r = ident_take(pool, peer->pid, peer->uid, peer->comm);
 	if (r < 0) {
@@ -180,6 +204,7 @@ static int let_in(struct peer *peer, struct pool *pool)
 	peer->id = (uint32_t)r;
 	r = peer_watch(peer);
 	if (r == 0) {
+		keep(peer);
 		welcome(peer, theirs);
 	} else {
 		ident_bury(pool, peer->id);
@@ -188,6 +213,95 @@ static int let_in(struct peer *peer, struct pool *pool)
 	}
 	close(theirs);
 	return r;
+}
+
+/* ---- back --------------------------------------------------------------- */
+
+static bool is_dead(int pidfd)
+{
+	struct pollfd at = {.fd = pidfd, .events = POLLIN};
+	return poll(&at, 1, 0) != 0;
+}
+
+/* Whether the process at the other end is the client's: 1 it is, 0 it is not,
+ * or -errno. Two processes that both live differ in their number. */
+static int is_same(const struct peer *peer, const struct peer *client)
+{
+	bool same;
+	int fd;
+	if (client->pidfd < 0 || peer->pid <= 0 || peer->pid != client->pid)
+		return 0;
+	fd = open_pidfd(peer);
+	if (fd < 0)
+		return fd == -ESRCH ? 0 : fd;
+	same = !is_dead(fd) && !is_dead(client->pidfd);
+	close(fd);
+	return same;
+}
+
+/* The client gave the try up: a later one of its own may have come before. */
+static bool is_closed(const struct peer *peer)
+{
+	char byte;
+	return recv(peer->sock, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+static bool is_of_pool(const struct pool *pool, const struct wire_hello *hello)
+{
+	return hello->instance == pool->head->instance &&
+	       view_client_live(&pool->view, hello->id) &&
+	       ident_epoch(pool, hello->id) == hello->epoch;
+}
+
+static int take_back(struct peer *client, struct peer *peer)
+{
+	struct wire_welcome msg = welcome_of(client);
+	struct server *server = peer->server;
+	int theirs = -1;
+	int ours = -1;
+	int r = open_events(&ours, &theirs);
+	if (r < 0)
+		return refuse_fds(peer, -r);
+	if (peer_resume(client, peer, ours) == 0) {
+		log_info("pool %s: client %u (%s, pid %d) is back",
+		         client->pool->name, client->id, client->comm,
+		         client->pid);
+		answer(client, &msg, &theirs, 1);
+		/* It may have raised a want while nobody heard it ring. */
+		server_serve_pool(server, client->pool);
+	}
+	close(theirs);
+	return HELLO_E_RESUMED;
+}
+
+/*
+ * A client that lost its connection. The access list is not asked: it has the
+ * pool's memory and keeps it, and may have given up its rights since it came.
+ */
+static int resume(struct peer *peer, struct pool *pool,
+                  const struct wire_hello *hello)
+{
+	struct peer *client;
+	int same;
+	if (is_closed(peer))
+		return -ENOTCONN;
+	if (!is_of_pool(pool, hello))
+		return refuse(peer, DROP_REFUSED, ESTALE,
+		              "slabd was started anew, or this client has "
+		              "ended: close the pool and open it again");
+	client = peer_find(peer->server, pool, hello->id);
+	same = client != NULL ? is_same(peer, client) : 0;
+	if (same < 0)
+		return refuse_fds(peer, -same);
+	if (same == 0)
+		return refuse(peer, DROP_REFUSED, EPERM,
+		              "this client is another process: close the "
+		              "pool and open it again");
+	if (client->barred)
+		return refuse(peer, DROP_REFUSED, EACCES,
+		              "slabd dropped this client for a fault, which "
+		              "its log names: close the pool and open it again");
+	return take_back(client, peer);
 }
 
 int hello_answer(struct peer *peer, const struct wire_hello *hello)
@@ -209,6 +323,8 @@ int hello_answer(struct peer *peer, const struct wire_hello *hello)
 		         "there is no pool %s: see slabctl status", name);
 		return refuse(peer, DROP_REFUSED, ENOENT, text);
 	}
+	if (hello->id != 0)
+		return resume(peer, pool, hello);
 	if (!is_allowed(peer, pool->config)) {
 		snprintf(text, sizeof(text),
 		         "user %u may not use pool %s: add it to users or "

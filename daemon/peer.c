@@ -13,6 +13,7 @@
 #include "daemon/growth.h"
 #include "daemon/ident.h"
 #include "daemon/log.h"
+#include "daemon/vault.h"
 
 #define HELLO_SECONDS 5
 #define SECOND_SWEEP_MS 500
@@ -73,6 +74,7 @@ static void mute(struct peer *peer)
 void peer_fault(struct peer *peer, enum drop drop, const char *text)
 {
 	server_count_drop(peer->server, drop, peer->pid, text);
+	peer->barred = true;
 	mute(peer);
 }
 
@@ -87,18 +89,21 @@ static void start_timer(struct peer *peer, int ms)
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct peer *peer = arg;
+	char name[PEER_VAULT_NAME];
 	(void)fd;
 	(void)what;
 	if (peer->id == 0) {
 		peer_fault(peer, DROP_TIMEOUT, "no hello in time");
 		return;
 	}
+	peer_vault_name(name, peer->pool, peer->id);
+	vault_drop(name);
 	ident_free(peer->pool, peer->id);
 	peer_free(peer);
 }
 
 /* Frees all that the client had; its id rests until the second sweep. */
-static void bury(struct peer *peer)
+static void sweep(struct peer *peer)
 {
 	struct pool *pool = peer->pool;
 	uint64_t before = pool->counts.swept_objects;
@@ -110,10 +115,15 @@ static void bury(struct peer *peer)
 	drop_event(&peer->on_death);
 	close_fd(&peer->pidfd);
 	start_timer(peer, SECOND_SWEEP_MS);
+}
+
+static void bury(struct peer *peer)
+{
+	sweep(peer);
 	/* What was refused so far may be to be had now; and it may have raised
 	 * a want and died before it rang. */
-	growth_retry(pool);
-	server_serve_pool(peer->server, pool);
+	growth_retry(peer->pool);
+	server_serve_pool(peer->server, peer->pool);
 }
 
 static void on_death(evutil_socket_t fd, short what, void *arg)
@@ -277,8 +287,6 @@ static void on_events(evutil_socket_t fd, short what, void *arg)
 		continue;
 }
 
-/* ---- start -------------------------------------------------------------- */
-
 static int watch(struct peer *peer, struct event **event, int fd,
                  event_callback_fn call)
 {
@@ -298,6 +306,47 @@ int peer_watch(struct peer *peer)
 		evtimer_del(peer->timer);
 	return r;
 }
+
+/* ---- back --------------------------------------------------------------- */
+
+struct peer *peer_find(const struct server *server, const struct pool *pool,
+                       uint32_t id)
+{
+	struct peer *peer = server->peers;
+	while (peer != NULL && (peer->pool != pool || peer->id != id))
+		peer = peer->next;
+	return peer;
+}
+
+/* The tokens are the client's: who comes back again and again has fewer. */
+int peer_resume(struct peer *client, struct peer *door, int events)
+{
+	int r;
+	drop_event(&door->on_sock);
+	disconnect(client);
+	client->sock = door->sock;
+	client->events = events;
+	door->sock = -1;
+	if (!has_token(client)) {
+		peer_fault(client, DROP_FLOOD, "comes back too often");
+		return -EACCES;
+	}
+	r = watch(client, &client->on_sock, client->sock, on_sock);
+	if (r == 0)
+		r = watch(client, &client->on_events, events, on_events);
+	if (r < 0)
+		disconnect(client);
+	return r;
+}
+
+void peer_vault_name(char name[PEER_VAULT_NAME], const struct pool *pool,
+                     uint32_t id)
+{
+	snprintf(name, PEER_VAULT_NAME, "slabd.pool.%s.client.%u.%u",
+	         pool->name, id, ident_epoch(pool, id));
+}
+
+/* ---- start -------------------------------------------------------------- */
 
 static void enlist(struct server *server, struct peer *peer)
 {
@@ -336,4 +385,50 @@ void peer_accept(struct server *server, int sock)
 		return;
 	}
 	start_timer(peer, HELLO_SECONDS * 1000);
+}
+
+/* A peer of a client by its row; NULL without memory. */
+static struct peer *adopt(struct server *server, struct pool *pool, uint32_t id)
+{
+	const struct layout_client *row = &pool->view.clients[id];
+	struct peer *peer = calloc(1, sizeof(*peer));
+	if (peer == NULL)
+		return NULL;
+	peer->sock = peer->events = peer->pidfd = -1;
+	enlist(server, peer);
+	peer->pool = pool;
+	peer->id = id;
+	peer->pid = row->pid;
+	peer->uid = row->uid;
+	memcpy(peer->comm, row->comm, sizeof(peer->comm));
+	peer->timer = evtimer_new(server->base, on_timer, peer);
+	if (peer->timer != NULL)
+		return peer;
+	peer_free(peer);
+	return NULL;
+}
+
+int peer_adopt(struct server *server, struct pool *pool, uint32_t id, int pidfd)
+{
+	struct peer *peer = adopt(server, pool, id);
+	if (peer == NULL) {
+		close(pidfd);
+		return -ENOMEM;
+	}
+	peer->pidfd = pidfd;
+	if (watch(peer, &peer->on_death, pidfd, on_death) == 0)
+		return 0;
+	peer_free(peer);
+	return -ENOMEM;
+}
+
+int peer_adopt_dead(struct server *server, struct pool *pool, uint32_t id)
+{
+	bool died = view_client_live(&pool->view, id);
+	struct peer *peer = adopt(server, pool, id);
+	if (peer == NULL)
+		return -ENOMEM;
+	pool->counts.deaths += died;
+	sweep(peer);
+	return 0;
 }

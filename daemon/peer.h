@@ -3,12 +3,15 @@
  * One client's connection, and the client itself until its process is dead.
  *
  *   accepted -- hello --> client -- goodbye ----------------> gone
- *      |                    |  '--- fault, closed socket --> mute --.
- *      '-- fault, time-out -'------- pidfd: process dead <----------'
+ *      |                  |  ^  '-- fault, closed socket --> mute --.
+ *      |                  |  '--------- resume ---------------'     |
+ *      '-- fault, time-out '-------- pidfd: process dead <----------'
  *                                         '--> sweep --> second sweep --> gone
  *
  * A mute client has no connection any more but may still run and allocate: its
- * objects stay its own until its pidfd says that the process is dead.
+ * objects stay its own until its pidfd says that the process is dead. It comes
+ * back over a new connection, unless it lost the old one by a fault. A slabd
+ * that was started again makes mute clients of those that it finds.
  */
 #ifndef DAEMON_PEER_H
 #define DAEMON_PEER_H
@@ -26,6 +29,7 @@ struct peer {
 	uint32_t uid;
 	uint32_t gid;
 	char comm[16];
+	bool barred; /* lost its connection by a fault */
 	int sock;   /* -1: mute */
 	int events; /* our end of the event pair, -1 */
 	int pidfd;  /* -1 before the hello */
@@ -46,11 +50,40 @@ void peer_drop_all(struct server *server);
 /* Drops the connection for a fault. The peer may be freed. */
 void peer_fault(struct peer *peer, enum drop drop, const char *text);
 
-/* Answers a hello: 0 the peer is a client now; else a negative errno was sent
- * and counted, and the connection is to be dropped. */
+/* Answers a hello: 0 the peer is a client now; HELLO_E_RESUMED its connection
+ * is another peer's, a client that is back; or -errno, which was sent and
+ * counted, and the connection is to be dropped. */
 int hello_answer(struct peer *peer, const struct wire_hello *hello);
+#define HELLO_E_RESUMED 1
 
 /* Starts listening to events and for the death of the process. 0 or -errno. */
 int peer_watch(struct peer *peer);
+
+/* The peer of a client, until its second sweep; NULL. */
+struct peer *peer_find(const struct server *server, const struct pool *pool,
+                       uint32_t id);
+
+/* Gives the connection of a peer at the door, and our end of a new event pair,
+ * to a client; what the client had of both is closed. 0; or -errno, and the
+ * client is mute. Takes events over in any case. */
+int peer_resume(struct peer *client, struct peer *door, int events);
+
+/*
+ * Makes a mute peer of a client that slabd finds in the control file after it
+ * was started again, and that the pool's n_clients counts. Takes over pidfd, a
+ * descriptor of its process: its death is served in the loop, as ever, even if
+ * it has died by now. 0, or -errno with pidfd closed.
+ */
+int peer_adopt(struct server *server, struct pool *pool, uint32_t id,
+               int pidfd);
+
+/* The same for a row that is DEAD, or LIVE without a process: sweeps it at
+ * once, and a second time in the loop. */
+int peer_adopt_dead(struct server *server, struct pool *pool, uint32_t id);
+
+/* The name under which the vault keeps a client's pidfd. */
+#define PEER_VAULT_NAME 128
+void peer_vault_name(char name[PEER_VAULT_NAME], const struct pool *pool,
+                     uint32_t id);
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -187,6 +188,7 @@ static void fill_head(struct pool *pool, uint64_t hint)
 	head->control_bytes = geo->control_bytes;
 	head->shared_bytes = geo->shared_bytes;
 	head->data_hint = hint;
+	getrandom(&head->instance, sizeof(head->instance), 0);
 	memcpy(head->name, pool->name, sizeof(head->name));
 	memcpy(cpus, pool->topo->cpu_node, geo->n_cpus);
 	fill_nodes(pool);

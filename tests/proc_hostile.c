@@ -212,6 +212,23 @@ static void test_names(void)
 	       "is harmless in the log");
 }
 
+/* Who claims to be a client that is back; tests/proc_resume.c has the rest. */
+static void test_resume(void)
+{
+	static const uint32_t ids[] = {1, 32767, 32768, 40000, UINT32_MAX};
+	struct wire_hello hello = raw_hello("default");
+	char what[64];
+	hello.epoch = 1;
+	for (unsigned i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+		hello.id = ids[i];
+		snprintf(what, sizeof(what), "a hello of client %u", ids[i]);
+		sends(raw_connect(&bed), &hello, sizeof(hello), "refused",
+		      what);
+	}
+	client_sends(&hello, sizeof(hello), "garbage",
+	             "a client that says it is another, back");
+}
+
 static void test_bye(void)
 {
 	struct wire_head bye = {.type = WIRE_BYE, .bytes = sizeof(bye)};
@@ -334,6 +351,7 @@ int main(void)
 	test_version();
 	test_descriptors();
 	test_client_messages();
+	test_resume();
 	test_bye();
 	test_flood();
 	test_connections();

@@ -80,6 +80,17 @@ static void serve_one(void)
 	child_end(&child, "and ends well");
 }
 
+/* While a client lives the manager has a descriptor of its process. */
+static void kept_process(void)
+{
+	static const char name[] = "FDNAME=slabd.pool.default.client.1.1";
+	unsigned between;
+	tap_ok(manager_await("FDSTORE=1", 1000, &between) == bed.pid &&
+	               manager_says(name), "the client's process is kept");
+	tap_ok(manager_await("FDSTOREREMOVE=1", 2000, &between) == bed.pid &&
+	               manager_says(name), "until a while after its end");
+}
+
 static void test_ready(void)
 {
 	unsigned progress;
@@ -91,6 +102,7 @@ static void test_ready(void)
 	tap_ok(bed_number(&bed, "/status", "pid") == bed.pid,
 	       "and slabctl is answered");
 	tap_ok(progress > 0, "%u messages of progress came before", progress);
+	kept_process();
 	tap_is(manager_next(300), 0, "nothing comes after it");
 	stop("on its own sockets");
 	tap_ok(access(bed.socket, F_OK) < 0 && access(bed.control, F_OK) < 0,

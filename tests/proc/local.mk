@@ -22,6 +22,10 @@ proc_raw = tests/proc/raw.h tests/proc/raw.c
 tap_programs += tests/proc_hostile
 tests_proc_hostile_SOURCES = tests/proc_hostile.c $(proc_harness) $(proc_raw)
 tests_proc_hostile_LDADD = $(proc_libs)
+tap_programs += tests/proc_resume_raw
+tests_proc_resume_raw_SOURCES = tests/proc_resume_raw.c $(proc_harness) \
+	$(proc_raw)
+tests_proc_resume_raw_LDADD = $(proc_libs)
 tap_programs += tests/proc_scribble
 tests_proc_scribble_SOURCES = tests/proc_scribble.c $(proc_harness) $(proc_raw)
 tests_proc_scribble_LDADD = $(proc_libs)

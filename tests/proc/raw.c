@@ -55,34 +55,66 @@ struct wire_hello raw_hello(const char *pool)
 	return hello;
 }
 
-void raw_open(struct raw *raw, const struct bed *bed, const char *pool)
+/* The welcome and what came with it: how many descriptors, -1 for none. */
+static int receive(int sock, struct wire_welcome *welcome, int *fds)
 {
-	struct wire_hello hello = raw_hello(pool);
 	_Alignas(struct cmsghdr) char room[CMSG_SPACE(WIRE_FDS_MAX *
 	                                              sizeof(int))];
-	struct iovec iov = {.iov_base = &raw->welcome,
-	                    .iov_len = sizeof(raw->welcome)};
+	struct iovec iov = {.iov_base = welcome, .iov_len = sizeof(*welcome)};
 	struct msghdr hdr = {.msg_iov = &iov,
 	                     .msg_iovlen = 1,
 	                     .msg_control = room,
 	                     .msg_controllen = sizeof(room)};
-	int fds[WIRE_FDS_MAX];
 	struct cmsghdr *c;
+	if (recvmsg(sock, &hdr, MSG_CMSG_CLOEXEC) != sizeof(*welcome))
+		return -1;
+	c = CMSG_FIRSTHDR(&hdr);
+	if (c == NULL)
+		return 0;
+	memcpy(fds, CMSG_DATA(c), c->cmsg_len - CMSG_LEN(0));
+	return (int)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+}
+
+void raw_open(struct raw *raw, const struct bed *bed, const char *pool)
+{
+	struct wire_hello hello = raw_hello(pool);
+	int fds[WIRE_FDS_MAX];
+	int n;
 	memset(raw, 0, sizeof(*raw));
 	raw->sock = raw_connect(bed);
-	if (raw_send(raw->sock, &hello, sizeof(hello), 0, -1) < 0 ||
-	    recvmsg(raw->sock, &hdr, MSG_CMSG_CLOEXEC) !=
-	            sizeof(raw->welcome) || raw->welcome.error != 0)
+	raw_send(raw->sock, &hello, sizeof(hello), 0, -1);
+	n = receive(raw->sock, &raw->welcome, fds);
+	if (n < 0 || raw->welcome.error != 0)
 		tap_bail("no welcome: %s", raw->welcome.text);
-	c = CMSG_FIRSTHDR(&hdr);
-	if (c == NULL ||
-	    c->cmsg_len != CMSG_LEN((3 + raw->welcome.n_nodes) * sizeof(int)))
+	if (n != 3 + (int)raw->welcome.n_nodes)
 		tap_bail("no descriptors with the welcome");
-	memcpy(fds, CMSG_DATA(c), c->cmsg_len - CMSG_LEN(0));
 	raw->events = fds[0];
 	raw->control = fds[1];
 	raw->shared = fds[2];
 	memcpy(raw->data, fds + 3, raw->welcome.n_nodes * sizeof(int));
+}
+
+int raw_answer(struct raw *raw)
+{
+	int fds[WIRE_FDS_MAX];
+	int n = receive(raw->sock, &raw->welcome, fds);
+	raw->events = n > 0 ? fds[0] : -1;
+	raw->control = raw->shared = -1;
+	raw->welcome.n_nodes = 0;
+	if (n < 0)
+		return -1;
+	if (raw->welcome.error == 0 && n != 1)
+		tap_bail("%d descriptors for one who comes back", n);
+	return raw->welcome.error;
+}
+
+int raw_resume(struct raw *raw, const struct bed *bed,
+               const struct wire_hello *hello)
+{
+	memset(raw, 0, sizeof(*raw));
+	raw->sock = raw_connect(bed);
+	raw_send(raw->sock, hello, sizeof(*hello), 0, -1);
+	return raw_answer(raw);
 }
 
 void raw_close(struct raw *raw)

@@ -29,6 +29,14 @@ struct wire_hello raw_hello(const char *pool);
 void raw_open(struct raw *raw, const struct bed *bed, const char *pool);
 void raw_close(struct raw *raw);
 
+/* The answer to a hello that resumes: its error, -1 where none came. On 0 the
+ * connection and its events are in raw, and nothing else. */
+int raw_answer(struct raw *raw);
+
+/* Connects, says such a hello and hears the answer. */
+int raw_resume(struct raw *raw, const struct bed *bed,
+               const struct wire_hello *hello);
+
 /* Asks for a cache: the reply, error -1 in it where none came. */
 struct wire_reply raw_create(int sock, const char name[NAME_BYTES],
                              uint64_t size);
