@@ -38,12 +38,10 @@ static int ask(struct slabd_pool *pool, const char *name, size_t size,
 		return error_set(ENOMEM, "no memory for a thread's magazines");
 	create.node = seat->node;
 	strcpy(create.name, name);
-	pthread_mutex_lock(&pool->calls);
 	r = link_call(&pool->link, &create.head, sizeof(create), &reply);
-	pthread_mutex_unlock(&pool->calls);
 	if (r < 0)
 		return error_set(-r, "cache %s: %s", name,
-		                 r == -ENOTCONN ? "slabd is gone"
+		                 r == -ENOTCONN ? link_why(&pool->link)
 		                                : strerror(-r));
 	if (reply.error != 0)
 		return error_set(reply.error > 0 ? reply.error : EPROTO, "%s",

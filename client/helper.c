@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The helper thread: asleep in poll until slabd sends an event or goes away.
- * Without it the program polls slabd_descriptor and calls slabd_poll.
+ * The helper thread: asleep in poll until slabd sends an event or goes away,
+ * and then until it is time to look for it again. Without it the program polls
+ * slabd_descriptor and calls slabd_poll.
  */
 #include <errno.h>
 #include <poll.h>
@@ -15,7 +16,7 @@
 
 #define STACK_BYTES (256u << 10)
 
-/* Does what slabd asked for. False once it is gone. */
+/* Does what slabd asked for, and looks for it. Whether it is there. */
 static bool serve(struct slabd_pool *pool)
 {
 	uint32_t before = atom_peek(&pool->link.trims);
@@ -30,7 +31,7 @@ static void *helper_main(void *arg)
 	struct slabd_pool *pool = arg;
 	struct pollfd fds[2] = {
 	        {.fd = pool->helper_stop, .events = POLLIN},
-	        {.fd = pool->link.events, .events = POLLIN},
+	        {.fd = pool->link.poller, .events = POLLIN},
 	};
 	for (;;) {
 		int n = poll(fds, 2, -1);
@@ -38,8 +39,8 @@ static void *helper_main(void *arg)
 			break;
 		if (n > 0 && fds[0].revents != 0)
 			break;
-		if (n > 0 && fds[1].revents != 0 && !serve(pool))
-			fds[1].fd = -1;
+		if (n > 0 && fds[1].revents != 0)
+			serve(pool);
 	}
 	return NULL;
 }
@@ -88,9 +89,9 @@ int slabd_descriptor(slabd_pool *pool)
 {
 	if (!pool_alive(pool))
 		return -1;
-	if (atom_peek(&pool->link.gone))
-		return error_set(ENOTCONN, "slabd is gone");
-	return pool->link.events;
+	if (link_is_lost(&pool->link))
+		return error_set(ENOTCONN, "%s", link_why(&pool->link));
+	return pool->link.poller;
 }
 
 /* The caller's own magazines follow a trim at once, not at its next miss. */
@@ -111,6 +112,5 @@ int slabd_poll(slabd_pool *pool)
 	settle_caller(pool);
 	if (there)
 		return 0;
-	return error_set(ENOTCONN, "slabd is gone: the pool works on with what "
-	                           "it has, and does not grow");
+	return error_set(ENOTCONN, "%s", link_why(&pool->link));
 }

@@ -12,11 +12,13 @@ libclient_la_SOURCES += client/cap.c client/cap.h
 libclient_la_SOURCES += client/depot.c client/depot.h
 libclient_la_SOURCES += client/error.c client/error.h
 libclient_la_SOURCES += client/give.c
+libclient_la_SOURCES += client/greet.c client/greet.h
 libclient_la_SOURCES += client/helper.c
 libclient_la_SOURCES += client/link.c client/link.h
 libclient_la_SOURCES += client/magazine.c client/magazine.h
 libclient_la_SOURCES += client/pool.c client/pool.h
 libclient_la_SOURCES += client/process.c
+libclient_la_SOURCES += client/resume.c client/resume.h
 libclient_la_SOURCES += client/shortage.c client/shortage.h
 libclient_la_SOURCES += client/thread.c
 

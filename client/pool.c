@@ -214,13 +214,6 @@ static void close_welcome(const struct link_welcome *welcome)
 		close(welcome->data[node]);
 }
 
-static void say_bye(struct slabd_pool *pool)
-{
-	struct wire_head bye = {.type = WIRE_BYE};
-	struct wire_reply reply;
-	link_call(&pool->link, &bye, sizeof(bye), &reply);
-}
-
 /* The part of open after the welcome: on failure the caller cleans up. */
 static int settle_in(struct slabd_pool *pool, const struct link_welcome *welcome,
                      const struct slabd_options *o)
@@ -233,6 +226,10 @@ static int settle_in(struct slabd_pool *pool, const struct link_welcome *welcome
 	r = apply_options(pool, o);
 	if (r < 0)
 		return r;
+	r = link_settle(&pool->link, &pool->view);
+	if (r < 0)
+		return error_set(-r, "can't wait for slabd: %s", strerror(-r)),
+		       r;
 	if ((o->flags & SLABD_NO_HELPER) == 0) {
 		r = helper_start(pool);
 		if (r < 0)
@@ -262,14 +259,13 @@ static slabd_pool *open_pool(const char *name, const struct slabd_options *o)
 	pool = r == 0 ? calloc(1, sizeof(*pool)) : NULL;
 	if (pool == NULL)
 		return error_set(ENOMEM, "no memory for a pool"), NULL;
-	pthread_mutex_init(&pool->calls, NULL);
 	r = open_link(pool, name, o, &welcome);
 	if (r == 0) {
 		r = settle_in(pool, &welcome, o);
 		close_welcome(&welcome);
 		if (r == 0)
 			return pool;
-		say_bye(pool);
+		link_bye(&pool->link);
 		link_close(&pool->link);
 		unmap_all(pool);
 	}
@@ -335,7 +331,7 @@ int slabd_close(slabd_pool *pool)
 		if (pool->has_helper)
 			helper_stop(pool);
 		leave_all(pool);
-		say_bye(pool);
+		link_bye(&pool->link);
 	}
 	forget_caches(pool);
 	link_close(&pool->link);

@@ -85,7 +85,6 @@ struct slabd_pool {
 	bool vain;             /* (A) */
 	uint64_t depot_bytes;  /* (A) in all depots; relaxed, a cap's measure */
 	struct link link;
-	pthread_mutex_t calls; /* one request at a time */
 	struct cache *caches[CACHES_MAX]; /* (L) by id - 1 */
 	bool has_helper;       /* (C) */
 	pthread_t helper;      /* (C) */

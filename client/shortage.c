@@ -24,13 +24,6 @@ void shortage_tell(struct slabd_pool *pool, uint32_t cache, uint32_t node)
 	view_count(&pool->view, pool->user.id, STAT_RINGS, 1);
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
-
 /* Sleeps until slabd has grown or refused something. False on time-out. The
  * word is in a mapping shared with slabd, so the futex is not private. */
 static bool sleep_on(const uint32_t *seq, uint32_t seen, uint64_t ns)
@@ -65,9 +58,9 @@ static bool tell_first(const struct cache *cache, const uint8_t *nodes,
 static bool wait_a_while(struct slabd_pool *pool, uint32_t seq,
                          uint64_t *deadline)
 {
-	uint64_t now = now_ns();
+	uint64_t now = link_now_ns();
 	uint64_t left;
-	if (atom_peek(&pool->link.gone) || pool->no_wait)
+	if (link_is_lost(&pool->link) || pool->no_wait)
 		return false;
 	if (atom_peek(&pool->vain) && atom_peek(&pool->vain_seq) == seq)
 		return false;
@@ -81,10 +74,14 @@ static bool wait_a_while(struct slabd_pool *pool, uint32_t seq,
 		return false;
 	}
 	left = *deadline - now;
-	/* A ring is lost when its sender is stopped or killed before it rang. */
-	if (!sleep_on(&pool->view.head->grow_seq, seq,
-	              left < SLICE_NS ? left : SLICE_NS) &&
-	    link_may_ring(&pool->link))
+	if (sleep_on(&pool->view.head->grow_seq, seq,
+	             left < SLICE_NS ? left : SLICE_NS))
+		return true;
+	/* A ring is lost when its sender is stopped or killed before it rang;
+	 * and a program without a helper polls nothing while it waits here. */
+	if (!link_is_up(&pool->link))
+		resume_step(&pool->link);
+	else if (link_may_ring(&pool->link))
 		link_ring(&pool->link);
 	return true;
 }
@@ -93,6 +90,8 @@ static void *fail(struct cache *cache, bool refused)
 {
 	struct slabd_pool *pool = cache->pool;
 	view_count(&pool->view, pool->user.id, STAT_FAILURES, 1);
+	if (link_is_lost(&pool->link))
+		return error_set(ENOMEM, "%s", link_why(&pool->link)), NULL;
 	error_set(ENOMEM,
 	          refused ? "pool %s is full for cache %s: see slabctl nodes, "
 	                    "raise max in slabd.conf or free objects"

@@ -76,14 +76,17 @@ struct slabd_stats {
 	uint64_t waits;         /* times an allocation waited for growth */
 	uint64_t failures;      /* allocations that ended in ENOMEM */
 	uint64_t refused;       /* frees and gives of what was not the caller's */
-	uint64_t spare[4];      /* zero */
+	uint64_t resumes;       /* times the connection to slabd came back */
+	uint64_t spare[3];      /* zero */
 };
 
 /*
  * Opens a pool and makes the process a client of it.
  *
  * pool NULL means "default"; options NULL means defaults. Returns the pool,
- * owned by the caller until slabd_close. Each call makes one more client.
+ * owned by the caller until slabd_close. Each call makes one more client. Should
+ * slabd go, the library looks for it, at growing intervals of up to a second,
+ * and goes on as the same client when it is there again with this pool.
  * Errors: ENOENT no such pool or no slabd at the socket, ECONNREFUSED slabd is
  * not running, EACCES the pool's access list leaves this user out, EPROTO
  * another ABI version or no slabd at the other end (slabd_last_error has both
@@ -99,7 +102,9 @@ slabd_pool *slabd_open(const char *pool, const struct slabd_options *options);
  * unmaps the pool.
  *
  * No other thread may be using the pool or its caches; pointers into it are
- * dead afterwards. In a forked child it only unmaps. Works without slabd.
+ * dead afterwards. In a forked child it only unmaps. Works without slabd, after
+ * a second's look for it; objects that were not freed then come back when the
+ * process ends.
  */
 int slabd_close(slabd_pool *pool);
 
@@ -111,8 +116,9 @@ int slabd_close(slabd_pool *pool);
  * times and gets the same pointer. Errors: EINVAL size, alignment, flags or an
  * empty name, ENAMETOOLONG, EEXIST the name is taken with another size,
  * alignment or flags, ENOSPC the pool has all its caches, EMFILE the process
- * has SLABD_CACHES_MAX open, ENOTCONN slabd is gone or this is a forked child,
- * ETIMEDOUT slabd does not answer. Talks to slabd; blocks up to five seconds.
+ * has SLABD_CACHES_MAX open, ENOTCONN slabd is gone and did not come back in
+ * time, or this is a forked child, ETIMEDOUT slabd does not answer. Talks to
+ * slabd; blocks up to five seconds.
  */
 slabd_cache *slabd_cache_create(slabd_pool *pool, const char *name, size_t size,
                                 size_t align, unsigned flags);
@@ -173,11 +179,16 @@ int slabd_flush(slabd_pool *pool);
 int slabd_get_stats(slabd_pool *pool, struct slabd_stats *stats);
 
 /* With SLABD_NO_HELPER: a descriptor that is readable when slabd_poll has
- * something to do. The pool owns it. -1 with ENOTCONN once slabd is gone. */
+ * something to do. The pool owns it; it stays the same until slabd_close,
+ * whether slabd comes or goes. Errors: ENOTCONN this is a forked child, or
+ * there is no way back to slabd (see slabd_poll). */
 int slabd_descriptor(slabd_pool *pool);
 
-/* Serves what slabd asked for; never blocks. Errors: ENOTCONN slabd is gone:
- * the pool works on with what it has, and does not grow. */
+/* Serves what slabd asked for, and looks for a slabd that is gone when that is
+ * due; never blocks. Errors: ENOTCONN slabd is gone: the pool works on with
+ * what it has, and grows when slabd is there again; or it never will, as slabd
+ * was started anew or dropped this client (slabd_last_error says which): close
+ * the pool and open it again. */
 int slabd_poll(slabd_pool *pool);
 
 /* What this thread's last failed call in this library met, in one line with

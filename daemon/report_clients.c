@@ -22,6 +22,7 @@ static const struct {
         {"waits", STAT_WAITS},
         {"failures", STAT_FAILURES},
         {"refused", STAT_REFUSED},
+        {"resumes", STAT_RESUMES},
 };
 
 /* The client's own word for it: any number may stand there. */

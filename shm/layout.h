@@ -128,6 +128,7 @@ enum stats_word {
 	STAT_WAITS,
 	STAT_FAILURES,
 	STAT_REFUSED,
+	STAT_RESUMES,
 };
 
 /* First bytes of control. */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "shm/wire.h"
+#include "tests/proc/cut.h"
 #include "tests/proc/harness.h"
 
 #define SMALL "[pool default]\npage = 4k\nstart = 2M\nmax = 64M\n"
@@ -28,11 +29,11 @@ static void fails(bool failed, int err, const char *what)
 		         strerror(was), slabd_last_error());
 }
 
-static slabd_pool *open_pool(unsigned flags)
+static slabd_pool *open_pool(unsigned flags, unsigned wait_ms)
 {
 	struct slabd_options options = bed_options(&bed, flags);
 	slabd_pool *pool;
-	options.wait_ms = WAIT_MS;
+	options.wait_ms = wait_ms;
 	pool = slabd_open(NULL, &options);
 	if (pool == NULL)
 		tap_bail("slabd_open: %s", slabd_last_error());
@@ -66,7 +67,7 @@ static size_t use_up(slabd_cache *cache, const char *how)
 
 static void stopped(int fd, void *arg)
 {
-	slabd_pool *pool = open_pool(0);
+	slabd_pool *pool = open_pool(0, WAIT_MS);
 	slabd_cache *cache = bed_cache(pool, "one", SIZE);
 	size_t n;
 	double until;
@@ -106,22 +107,42 @@ static void test_stopped(void)
 
 /* ---- killed ------------------------------------------------------------- */
 
+/* Without a helper the descriptor tells; with one, it comes by itself. */
+static void told(slabd_pool *pool, bool helper)
+{
+	struct pollfd at = {.fd = slabd_descriptor(pool), .events = POLLIN};
+	double until = now_ms() + 2000;
+	if (!helper)
+		tap_is(poll(&at, 1, 2000), 1,
+		       "slabd killed: the descriptor says so");
+	while (helper && slabd_poll(pool) == 0 && now_ms() < until)
+		sleep_ms(1);
+	fails(slabd_poll(pool) < 0, ENOTCONN, "slabd_poll");
+	tap_is(slabd_descriptor(pool), at.fd, "the descriptor stays");
+}
+
+static void asks(slabd_pool *pool)
+{
+	double since = now_ms();
+	fails(slabd_cache_create(pool, "two", SIZE, 0, 0) == NULL, ENOTCONN,
+	      "slabd_cache_create");
+	since = now_ms() - since;
+	tap_ok(since > 4500 && since < 5500, "after a look of five seconds");
+	tap_note("%.0f ms", since);
+}
+
 static void killed(int fd, void *arg)
 {
 	bool helper = *(bool *)arg;
-	slabd_pool *pool = open_pool(helper ? 0 : SLABD_NO_HELPER);
+	slabd_pool *pool = open_pool(helper ? 0 : SLABD_NO_HELPER, WAIT_MS);
 	slabd_cache *cache = bed_cache(pool, "one", SIZE);
-	struct pollfd at = {.fd = slabd_descriptor(pool), .events = POLLIN};
 	void *object = slabd_alloc(cache);
 	size_t n;
 	memset(object, 0x77, SIZE);
 	say(fd, 1);
 	hear(fd);
-	tap_is(poll(&at, 1, 2000), 1, "slabd killed: the descriptor says so");
-	fails(slabd_poll(pool) < 0, ENOTCONN, "slabd_poll");
-	fails(slabd_descriptor(pool) < 0, ENOTCONN, "slabd_descriptor");
-	fails(slabd_cache_create(pool, "two", SIZE, 0, 0) == NULL, ENOTCONN,
-	      "slabd_cache_create");
+	told(pool, helper);
+	asks(pool);
 	n = use_up(cache, "nothing grows");
 	tap_is(((char *)object)[SIZE - 1], 0x77, "objects stay readable");
 	slabd_free_bulk(cache, n, all);
@@ -145,6 +166,73 @@ static void test_killed(bool helper)
 	say(child.fd, 1);
 	child_end(&child, helper ? "slabd killed" : "slabd killed, no helper");
 	bed_remove(&bed);
+}
+
+/* ---- another slabd ------------------------------------------------------ */
+
+/* Fails as it must when there is no way back, and at once. */
+static void is_lost(slabd_pool *pool, slabd_cache *cache)
+{
+	double since = now_ms();
+	tap_ok(slabd_poll(pool) < 0 && errno == ENOTCONN &&
+	               strstr(slabd_last_error(), "started anew") != NULL,
+	       "slabd_poll says that there is no way back");
+	tap_note("%s", slabd_last_error());
+	tap_ok(slabd_descriptor(pool) < 0 && errno == ENOTCONN,
+	       "there is no descriptor any more");
+	tap_ok(slabd_cache_create(pool, "two", SIZE, 0, 0) == NULL &&
+	               errno == ENOTCONN, "slabd_cache_create fails");
+	while (slabd_alloc(cache) != NULL)
+		continue;
+	tap_ok(errno == ENOMEM &&
+	               strstr(slabd_last_error(), "started anew") != NULL,
+	       "slabd_alloc gives what is there");
+	tap_ok(now_ms() - since < 1000, "nothing of it waits");
+}
+
+static void meets_another(int fd, void *arg)
+{
+	bool helper = *(bool *)arg;
+	slabd_pool *pool = open_pool(helper ? 0 : SLABD_NO_HELPER, 5000);
+	slabd_cache *cache = bed_cache(pool, "one", SIZE);
+	struct pollfd at = {.fd = slabd_descriptor(pool), .events = POLLIN};
+	double until;
+	double cpu = cut_cpu_ms();
+	say(fd, 1);
+	hear(fd);
+	cpu = cut_cpu_ms() - cpu;
+	tap_ok(cpu < 200, "who looks for slabd sleeps in between");
+	tap_note("%.1f ms", cpu);
+	until = now_ms() + 4000;
+	while (slabd_descriptor(pool) >= 0 && now_ms() < until)
+		if (helper)
+			sleep_ms(1);
+		else if (poll(&at, 1, 2000) == 1)
+			slabd_poll(pool);
+	is_lost(pool, cache);
+	tap_is(poll(&at, 1, 100), 0, "the descriptor is at rest");
+	tap_is(slabd_close(pool), 0, "slabd_close works");
+	pool = open_pool(0, WAIT_MS);
+	tap_ok(slabd_alloc(bed_cache(pool, "one", SIZE)) != NULL,
+	       "the pool can be opened again");
+	tap_is(slabd_close(pool), 0, "and closed");
+}
+
+static void test_another(bool helper)
+{
+	struct child child;
+	bed_open(&bed, SMALL);
+	child_start(&child, meets_another, &helper);
+	hear(child.fd);
+	bed_signal(&bed, SIGKILL);
+	bed_wait(&bed, 2000);
+	sleep_ms(700);
+	if (!bed_start(&bed))
+		tap_bail("slabd does not start again");
+	say(child.fd, 1);
+	child_end(&child, "the client ends well");
+	bed_audit(&bed, "of the new slabd");
+	bed_close(&bed);
 }
 
 /* ---- not there ---------------------------------------------------------- */
@@ -201,7 +289,7 @@ static void run(void (*what)(int fd, void *arg), const char *name)
 /* Its depot holds what the other needs, and nobody but it can serve a trim. */
 static void trims(int fd, void *arg)
 {
-	slabd_pool *pool = open_pool(SLABD_NO_HELPER);
+	slabd_pool *pool = open_pool(SLABD_NO_HELPER, WAIT_MS);
 	slabd_cache *cache = bed_cache(pool, "one", SIZE);
 	struct pollfd at = {.fd = slabd_descriptor(pool), .events = POLLIN};
 	size_t n = slabd_alloc_bulk(cache, 2048, all);
@@ -221,7 +309,7 @@ static void trims(int fd, void *arg)
 
 static void needs(int fd, void *arg)
 {
-	slabd_pool *pool = open_pool(0);
+	slabd_pool *pool = open_pool(0, WAIT_MS);
 	slabd_cache *cache = bed_cache(pool, "one", SIZE);
 	double until = now_ms() + 5000;
 	size_t n = 0;
@@ -372,6 +460,8 @@ int main(void)
 	test_stopped();
 	test_killed(true);
 	test_killed(false);
+	test_another(true);
+	test_another(false);
 	test_trim();
 	test_impostors();
 	return tap_end();

@@ -243,7 +243,8 @@ Test(report, clients_hold_what_carries_their_id)
 	has_keys("pools/0/clients/0",
 	         " id epoch pid uid name state connected age_s objects bytes "
 	         "refills refilled flushes flushed depot_gets depot_puts "
-	         "remote_allocs remote_frees rings waits failures refused ");
+	         "remote_allocs remote_frees rings waits failures refused "
+	         "resumes ");
 	cr_expect_eq(count("pools/0/clients"), 2);
 	cr_expect_eq(num("pools/0/clients/0/id"), a);
 	cr_expect_eq(num("pools/0/clients/0/epoch"), 1);
@@ -270,13 +271,14 @@ Test(report, clients_count_for_themselves)
 	        "refills",    "refilled",   "flushes",       "flushed",
 	        "depot_gets", "depot_puts", "remote_allocs", "remote_frees",
 	        "rings",      "waits",      "failures",      "refused",
+	        "resumes",
 	};
 	uint32_t id = join("worker");
 	char path[64];
 	for (uint32_t i = 0; i < STATS_WORDS; i++)
 		view_count(&first->view, id, (enum stats_word)i, 100 + i);
 	get("/clients");
-	for (unsigned i = 0; i < 12; i++) {
+	for (unsigned i = 0; i < 13; i++) {
 		snprintf(path, sizeof(path), "pools/0/clients/0/%s", keys[i]);
 		cr_expect_eq(num(path), 100 + i, "%s", keys[i]);
 	}

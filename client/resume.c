@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/resume.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "client/greet.h"
+#include "client/link.h"
+
+#define FIRST_NS UINT64_C(10000000)
+#define MOST_NS UINT64_C(1000000000)
+#define STEADY_NS UINT64_C(2000000000)
+#define SLICE_MS 10
+
+static void set_timer(struct link *link, uint64_t at_ns)
+{
+	struct itimerspec at = {
+	        .it_value = {.tv_sec = (time_t)(at_ns / 1000000000),
+	                     .tv_nsec = (long)(at_ns % 1000000000)}};
+	timerfd_settime(link->timer, TFD_TIMER_ABSTIME, &at, NULL);
+}
+
+/* The n-th wait of a client: 10 ms doubling to a second, and half of it more
+ * or less. A thousand clients that see slabd go at the same time come back one
+ * after the other. */
+static uint64_t wait_of(uint32_t id, uint32_t n)
+{
+	uint64_t base = FIRST_NS << (n < 7 ? n : 7);
+	uint64_t mixed = (id + UINT64_C(40503) * n) *
+	                 UINT64_C(0x9e3779b97f4a7c15);
+	if (base > MOST_NS)
+		base = MOST_NS;
+	return base / 2 + (mixed >> 32) % base;
+}
+
+static void back_off(struct link *link, uint64_t now)
+{
+	struct resume *r = &link->resume;
+	r->due_ns = now + wait_of(r->hello.id, r->tries);
+	r->tries++;
+	set_timer(link, r->due_ns);
+}
+
+/* slabd was just seen to be gone. A connection that never stands for long is
+ * not tried for at the pace of the first. */
+static void begin(struct link *link, uint64_t now)
+{
+	link_unwatch(link, link->events);
+	if (now - link->resume.stands_ns > STEADY_NS)
+		link->resume.tries = 0;
+	back_off(link, now);
+}
+
+static void attempt(struct link *link, uint64_t now)
+{
+	struct resume *r = &link->resume;
+	int sock = greet_connect(&r->to, SOCK_NONBLOCK);
+	if (sock >= 0 && (greet_hello(sock, &r->hello) < 0 ||
+	                  link_watch(link, sock) < 0)) {
+		close(sock);
+		sock = -1;
+	}
+	if (sock < 0) {
+		back_off(link, now);
+		return;
+	}
+	r->trial = sock;
+	r->due_ns = now + GREET_SECONDS * UINT64_C(1000000000);
+	set_timer(link, r->due_ns);
+}
+
+/* Puts the new sockets in the place of the old ones, under their numbers:
+ * threads ring and ask without a lock. */
+static int install(struct link *link, const struct wire_welcome *msg,
+                   const int *fds, unsigned n)
+{
+	struct resume *r = &link->resume;
+	int done = 0;
+	if (n != 1 || msg->id != r->hello.id || msg->epoch != r->hello.epoch)
+		done = -EPROTO;
+	else if (dup3(fds[0], link->events, O_CLOEXEC) < 0 ||
+	         dup3(r->trial, link->sock, O_CLOEXEC) < 0)
+		done = -errno;
+	else
+		done = link_watch(link, link->events);
+	for (unsigned i = 0; i < n; i++)
+		close(fds[i]);
+	return done;
+}
+
+static void connected(struct link *link, uint64_t now)
+{
+	struct resume *r = &link->resume;
+	r->due_ns = 0;
+	r->stands_ns = now;
+	set_timer(link, 0);
+	view_count(r->view, r->hello.id, STAT_RESUMES, 1);
+	atom_poke(&link->up, atom_peek(&link->up) + 1);
+}
+
+/* The descriptor is readable once more, so that slabd_poll can tell. */
+static void give_up(struct link *link, int err, const char *why)
+{
+	snprintf(link->resume.why, sizeof(link->resume.why), "%s", why);
+	/* pairs: link_why */
+	atom_put(&link->lost, (uint32_t)err);
+	set_timer(link, 1);
+}
+
+/* What slabd answers so once it answers so for ever. */
+static bool is_final(int r)
+{
+	return r == -ESTALE || r == -EPERM || r == -EACCES || r == -EPROTO;
+}
+
+/* Looks whether the trial was answered. */
+static void look(struct link *link, uint64_t now)
+{
+	struct resume *r = &link->resume;
+	struct wire_welcome msg;
+	int fds[WIRE_FDS_MAX];
+	unsigned n = 0;
+	int sock = r->trial;
+	int done = greet_welcome(sock, &msg, fds, &n);
+	if (done == GREET_E_NONE && now < r->due_ns)
+		return;
+	link_unwatch(link, sock);
+	if (done == 0) {
+		strcpy(msg.text, "slabd took this client for another");
+		done = install(link, &msg, fds, n);
+	}
+	/* In this order: a child forked in between must not close a number
+	 * that is no socket of ours any more. */
+	r->trial = -1;
+	close(sock);
+	if (done == 0)
+		connected(link, now);
+	else if (is_final(done))
+		give_up(link, -done, msg.text);
+	else
+		back_off(link, now);
+}
+
+static void step(struct link *link)
+{
+	struct resume *r = &link->resume;
+	uint64_t now = link_now_ns();
+	if (link_is_up(link) || link_is_lost(link) || r->view == NULL)
+		return;
+	if (r->due_ns == 0)
+		begin(link, now);
+	else if (r->trial >= 0)
+		look(link, now);
+	else if (now >= r->due_ns)
+		attempt(link, now);
+}
+
+void resume_step(struct link *link)
+{
+	int held = link_hold();
+	int saved = errno;
+	pthread_mutex_lock(&link->resume.lock);
+	step(link);
+	pthread_mutex_unlock(&link->resume.lock);
+	errno = saved;
+	link_let_go(held);
+}
+
+/* Whether there is anything left to wait for. */
+static bool is_worth(const struct link *link, uint64_t until_ns)
+{
+	return !link_is_lost(link) && link->resume.view != NULL &&
+	       link_now_ns() < until_ns;
+}
+
+/* In slices: another thread may have taken the step that the poller told of,
+ * and then nothing in it tells of the connection. */
+static void nap(const struct link *link)
+{
+	struct pollfd at = {.fd = link->poller, .events = POLLIN};
+	int held = link_hold();
+	poll(&at, 1, SLICE_MS);
+	link_let_go(held);
+}
+
+int resume_wait(struct link *link, uint64_t until_ns)
+{
+	while (is_worth(link, until_ns)) {
+		resume_step(link);
+		if (link_is_up(link))
+			return 0;
+		nap(link);
+	}
+	return -ENOTCONN;
+}
+
+/* The number of the try that is under way, or of the next, made due. */
+static uint32_t hurry(struct link *link)
+{
+	struct resume *r = &link->resume;
+	uint32_t tries;
+	pthread_mutex_lock(&r->lock);
+	if (!link_is_up(link) && r->due_ns == 0)
+		begin(link, link_now_ns());
+	if (!link_is_up(link) && r->trial < 0)
+		r->due_ns = 1;
+	tries = r->tries;
+	pthread_mutex_unlock(&r->lock);
+	return tries;
+}
+
+int resume_once(struct link *link, uint64_t until_ns)
+{
+	struct resume *r = &link->resume;
+	uint32_t at = is_worth(link, until_ns) ? hurry(link) : 0;
+	bool same = true;
+	while (same && is_worth(link, until_ns)) {
+		resume_step(link);
+		if (link_is_up(link))
+			return 0;
+		nap(link);
+		pthread_mutex_lock(&r->lock);
+		same = r->tries == at;
+		pthread_mutex_unlock(&r->lock);
+	}
+	return -ENOTCONN;
+}
