@@ -379,9 +379,10 @@ static void test_played(void)
 	       "the program is the one that is at its path by then");
 	tap_ok(has_line(out, "life 2 of --supervised, no mask"),
 	       "status 75 has it started again");
-	tap_ok(bed_logged(&bed, "made way for its successor after 1.") &&
-	               bed_logged(&bed, "s: started again with "),
-	       "at once, since it had lived for more than a second");
+	tap_ok(bed_logged(&bed, "made way for its successor after ") &&
+	               bed_logged(&bed, "again in 100 ms") &&
+	               !bed_logged(&bed, "again in 200 ms"),
+	       "at once, which is no second death");
 	tap_ok(strstr(text, "299 as they were, ") != NULL,
 	       "what it kept was passed as it was, less what it dropped");
 	tap_ok(has_line(out, "life 3 of --supervised, no mask") &&

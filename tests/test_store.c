@@ -121,7 +121,12 @@ Test(store, is_as_long_as_a_variable_may_be)
 	name[100] = '\0';
 	while (store_add(&store, name, null_fd()) == 0)
 		n++;
-	name[STORE_LIST_BYTES - store.used - 2] = '\0';
+	/* Shorter than the others, or it is one of them. */
+	size_t left = STORE_LIST_BYTES - store.used - 2;
+	cr_assert(left > 0 && left < 100);
+	name[left + 1] = '\0';
+	cr_expect_eq(store_add(&store, name, null_fd()), -ENOSPC);
+	name[left] = '\0';
 	cr_expect_eq(store_add(&store, name, null_fd()), 0);
 	cr_expect_eq(store.used, STORE_LIST_BYTES - 1);
 	cr_expect_eq(store_add(&store, "n", null_fd()), -ENOSPC);
