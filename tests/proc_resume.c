@@ -168,6 +168,26 @@ static void waits(int fd, void *arg)
 	       "which says goodbye");
 }
 
+/* What it was short of while nobody heard it ring, it has when it is back. */
+static void unheard(int fd, void *arg)
+{
+	slabd_pool *pool = open_pool(SLABD_NO_HELPER | SLABD_NO_WAIT, 0);
+	slabd_cache *cache = bed_cache(pool, "one", SIZE);
+	double until;
+	unsigned n = 0;
+	(void)arg;
+	cut_sockets(CUT_BOTH, fd);
+	while ((all[n] = slabd_alloc(cache)) != NULL)
+		n++;
+	tap_ok(await_back(pool, false, 1) >= 0, "short of memory, it comes back");
+	until = now_ms() + 2000;
+	while ((all[n] = slabd_alloc(cache)) == NULL && now_ms() < until)
+		sleep_ms(1);
+	tap_ok(all[n] != NULL, "and has it without a ring");
+	slabd_free_bulk(cache, n + 1, all);
+	tap_is(slabd_close(pool), 0, "slabd_close");
+}
+
 /* What it holds free, another needs. */
 static void trims(int fd, void *arg)
 {
@@ -210,6 +230,8 @@ static void test_ways(void)
 	bed_open(&bed, "[pool default]\npage = 4k\nstart = 2M\nmax = 16M\n");
 	child_start(&one, waits, NULL);
 	child_end(&one, "who waits ends well");
+	child_start(&one, unheard, NULL);
+	child_end(&one, "who was not heard ends well");
 	bed_audit(&bed, "after the waits");
 	bed_close(&bed);
 	bed_open(&bed, "[pool default]\npage = 4k\nmax = 2M\n");

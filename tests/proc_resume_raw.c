@@ -58,8 +58,8 @@ static bool asks(int sock, const char *cache)
 	return raw_create(sock, name, 64).error == 0;
 }
 
-/* slabd's open descriptors, once they are as many as wanted or 2 s are over. */
-static unsigned count_fds(unsigned want)
+/* slabd's open descriptors, once they are so few or 2 s are over. */
+static unsigned count_fds(unsigned most)
 {
 	double until = now_ms() + 2000;
 	char path[64];
@@ -73,7 +73,7 @@ static unsigned count_fds(unsigned want)
 		for (n = 0; readdir(dir) != NULL; n++)
 			continue;
 		closedir(dir);
-	} while (want != 0 && n != want && now_ms() < until);
+	} while (n > most && now_ms() < until);
 	return n;
 }
 
@@ -90,7 +90,7 @@ static void test_let_in(void)
 	raw_open(&old, &bed, "default");
 	hello = hello_of(&old);
 	tap_ok(hello.instance != 0, "a pool has a number of its own");
-	fds = count_fds(0);
+	fds = count_fds(UINT32_MAX);
 	close(old.sock);
 	close(old.events);
 	tap_is(raw_resume(&raw, &bed, &hello), 0, "a closed connection: let in");
@@ -116,14 +116,14 @@ static void test_let_in(void)
 		close(old.sock);
 		close(old.events);
 	}
-	tap_is(count_fds(fds), fds, "100 times: no descriptor is left");
+	tap_ok(count_fds(fds) <= fds, "100 times: no descriptor is left");
 	tap_is(bed_number(&bed, "/status", "pools.0.clients"), 1,
 	       "and it is one client");
 	close(raw.sock);
 	close(raw.events);
 }
 
-/* One who gave up does not take the place of one who came later. */
+/* Those who gave up take nobody's place. */
 static void test_given_up(void)
 {
 	struct wire_hello hello;
@@ -133,9 +133,11 @@ static void test_given_up(void)
 	raw_open(&first, &bed, "default");
 	hello = hello_of(&first);
 	bed_signal(&bed, SIGSTOP);
-	for (unsigned i = 0; i < 4; i++)
+	for (unsigned i = 0; i < 4; i++) {
 		gone[i] = raw_connect(&bed);
-	raw.sock = raw_connect(&bed);
+		if (i == 1)
+			raw.sock = raw_connect(&bed);
+	}
 	raw_send(raw.sock, &hello, sizeof(hello), 0, -1);
 	for (unsigned i = 0; i < 4; i++) {
 		raw_send(gone[i], &hello, sizeof(hello), 0, -1);
