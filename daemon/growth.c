@@ -234,6 +234,16 @@ void growth_retry(struct pool *pool)
 	pool->denied_any = false;
 }
 
+void growth_adopt(struct pool *pool)
+{
+	for (uint32_t cache = 1; cache <= pool->n_caches; cache++)
+		for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
+			set_low_mark(pool, cache, node);
+	pool->denied_any = true;
+	growth_retry(pool);
+	growth_announce(pool);
+}
+
 /* One word of wants, which any client may have written to. */
 static enum growth_outcome serve_word(struct pool *pool, uint64_t word,
                                       uint64_t bits)

@@ -31,6 +31,10 @@ int growth_relieve(struct pool *pool, uint32_t cache, uint32_t node);
  * up. True if it did something, so that it is worth to be called again. */
 bool growth_ahead(struct pool *pool);
 
+/* Sets all marks of a pool that was taken over, and wakes who waits: a ring may
+ * have gone to the slabd before this one. */
+void growth_adopt(struct pool *pool);
+
 /* Takes every denied mark back. */
 void growth_retry(struct pool *pool);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "daemon/began.h"
 #include "shm/slab.h"
 
 static void ident_set(struct pool *pool, uint32_t id, uint32_t epoch,
@@ -15,7 +16,7 @@ static void ident_set(struct pool *pool, uint32_t id, uint32_t epoch,
 	         (uint64_t)epoch << 8 | (uint64_t)state);
 }
 
-static enum client_state state_of(const struct pool *pool, uint32_t id)
+enum client_state ident_state(const struct pool *pool, uint32_t id)
 {
 	return (enum client_state)(pool->view.clients[id].word & 0xff);
 }
@@ -27,6 +28,8 @@ static void fill_in(struct pool *pool, uint32_t id, int32_t pid, uint32_t uid,
 	row->pid = pid;
 	row->uid = uid;
 	row->since = (int64_t)time(NULL);
+	if (began_ticks(pid, &row->began) < 0)
+		row->began = 0;
 	memset(row->comm, 0, sizeof(row->comm));
 	strncpy(row->comm, comm, sizeof(row->comm) - 1);
 	for (uint32_t i = 0; i < STATS_WORDS; i++)
@@ -55,13 +58,14 @@ int ident_take(struct pool *pool, int32_t pid, uint32_t uid, const char *comm)
 		return -EAGAIN;
 	for (uint32_t i = 1; i < CLIENT_IDS; i++) {
 		id = id % (CLIENT_IDS - 1) + 1;
-		if (state_of(pool, id) != CLIENT_FREE)
+		if (ident_state(pool, id) != CLIENT_FREE)
 			continue;
 		if (ident_epoch(pool, id) > 0)
 			sweep(pool, id);
 		fill_in(pool, id, pid, uid, comm);
 		ident_set(pool, id, ident_epoch(pool, id) + 1, CLIENT_LIVE);
 		pool->last_id = id;
+		pool->ledger->last_id = id;
 		pool->n_clients++;
 		return (int)id;
 	}
@@ -70,8 +74,8 @@ int ident_take(struct pool *pool, int32_t pid, uint32_t uid, const char *comm)
 
 void ident_bury(struct pool *pool, uint32_t id)
 {
+	pool->n_clients -= ident_state(pool, id) == CLIENT_LIVE;
 	ident_set(pool, id, ident_epoch(pool, id), CLIENT_DEAD);
-	pool->n_clients--;
 	sweep(pool, id);
 }
 

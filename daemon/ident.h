@@ -21,6 +21,8 @@ void ident_bury(struct pool *pool, uint32_t id);
 /* The second sweep; the id may be used again. */
 void ident_free(struct pool *pool, uint32_t id);
 
+enum client_state ident_state(const struct pool *pool, uint32_t id);
+
 static inline uint32_t ident_epoch(const struct pool *pool, uint32_t id)
 {
 	return (uint32_t)(pool->view.clients[id].word >> 8);

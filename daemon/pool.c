@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "daemon/log.h"
 #include "daemon/service.h"
+#include "daemon/vault.h"
 #include "numa/datafile.h"
 
 /* Where clients try to map data: low, clear of programs, heaps and what the
@@ -132,6 +132,7 @@ static int open_data(struct pool *pool, bool may_reserve)
 	        .start_bytes = starts,
 	        .progress = say_progress,
 	        .progress_arg = &progress,
+	        .ledger = pool->ledger->pages,
 	};
 	int r;
 	for (unsigned i = 0; i < pool->topo->n_nodes; i++) {
@@ -147,6 +148,7 @@ static int open_data(struct pool *pool, bool may_reserve)
 	}
 	for (unsigned i = 0; i < pool->backing.n_nodes; i++)
 		pool->start_pages[i] = pool->backing.node[i].ready_pages;
+	ledger_note(pool->ledger, &pool->backing);
 	log_steps(pool);
 	log_nodes(pool);
 	return 0;
@@ -188,7 +190,7 @@ static void fill_head(struct pool *pool, uint64_t hint)
 	head->control_bytes = geo->control_bytes;
 	head->shared_bytes = geo->shared_bytes;
 	head->data_hint = hint;
-	getrandom(&head->instance, sizeof(head->instance), 0);
+	head->instance = pool->ledger->instance;
 	memcpy(head->name, pool->name, sizeof(head->name));
 	memcpy(cpus, pool->topo->cpu_node, geo->n_cpus);
 	fill_nodes(pool);
@@ -213,7 +215,7 @@ static int open_metafile(const char *pool, const char *what, uint64_t bytes,
 
 /* Clients get a descriptor that can't write, of a file that is ours alone, so
  * that other users can't open it again for writing. */
-static int open_read_only(int fd)
+int pool_open_read_only(int fd)
 {
 	char path[40];
 	int ro;
@@ -234,6 +236,17 @@ static int compute_geometry(struct pool *pool, struct layout_geometry *geo)
 	return layout_compute(geo);
 }
 
+int pool_make_books(struct pool *pool, const struct layout_geometry *geo)
+{
+	pool->slabs = calloc((uint64_t)geo->n_caches * geo->n_nodes,
+	                     sizeof(uint32_t));
+	if (pool->slabs == NULL)
+		return -ENOMEM;
+	if (runmap_init(&pool->units, geo->n_units, true) < 0)
+		return -ENOMEM;
+	return runmap_init(&pool->lines, geo->n_units * LINES_PER_UNIT, false);
+}
+
 static int open_meta(struct pool *pool, unsigned ordinal)
 {
 	struct layout_geometry geo;
@@ -251,39 +264,121 @@ static int open_meta(struct pool *pool, unsigned ordinal)
 		r = open_metafile(pool->name, "shared", geo.shared_bytes,
 		                  &pool->shared_fd, &pool->shared);
 	if (r == 0)
-		r = pool->control_ro_fd = open_read_only(pool->control_fd);
+		r = pool->control_ro_fd = pool_open_read_only(pool->control_fd);
 	if (r < 0)
 		return r;
 	view_init(&pool->view, &geo, pool->head, pool->shared);
-	pool->slabs = calloc((uint64_t)geo.n_caches * geo.n_nodes,
-	                     sizeof(uint32_t));
-	if (pool->slabs == NULL ||
-	    runmap_init(&pool->units, geo.n_units, true) < 0 ||
-	    runmap_init(&pool->lines, geo.n_units * LINES_PER_UNIT, false) < 0)
-		return -ENOMEM;
+	r = pool_make_books(pool, &geo);
+	if (r < 0)
+		return r;
 	fill_head(pool, DATA_HINT + ordinal * DATA_HINT_STEP);
 	return 0;
+}
+
+/* ---- the vault ---------------------------------------------------------- */
+
+void pool_vault_name(char name[POOL_VAULT_NAME], const char *pool,
+                     const char *what)
+{
+	snprintf(name, POOL_VAULT_NAME, "slabd.pool.%s.%s", pool, what);
+}
+
+void pool_vault_node(char name[POOL_VAULT_NAME], const char *pool,
+                     unsigned node)
+{
+	snprintf(name, POOL_VAULT_NAME, "slabd.pool.%s.node%u", pool, node);
+}
+
+static void keep(const struct pool *pool, const char *what, int fd)
+{
+	char name[POOL_VAULT_NAME];
+	pool_vault_name(name, pool->name, what);
+	if (fd >= 0)
+		vault_put(name, fd);
+	else
+		vault_drop(name);
+}
+
+/* The manager has all before the ledger says that the pool is whole. */
+void pool_keep(const struct pool *pool)
+{
+	char name[POOL_VAULT_NAME];
+	keep(pool, "control", pool->control_fd);
+	keep(pool, "shared", pool->shared_fd);
+	for (unsigned node = 0; node < pool->backing.n_nodes; node++) {
+		pool_vault_node(name, pool->name, node);
+		vault_put(name, pool->backing.node[node].fd);
+	}
+	vault_barrier();
+}
+
+void pool_forget(const struct pool *pool)
+{
+	char name[POOL_VAULT_NAME];
+	keep(pool, "control", -1);
+	keep(pool, "shared", -1);
+	for (unsigned node = 0; node < pool->topo->n_nodes; node++) {
+		pool_vault_node(name, pool->name, node);
+		vault_drop(name);
+	}
+	/* The last, as it says what else there may be. */
+	keep(pool, "ledger", -1);
+}
+
+/* ---- from nothing ------------------------------------------------------- */
+
+static int open_ledger(struct pool *pool)
+{
+	int fd = ledger_make(pool->name, &pool->ledger);
+	if (fd < 0)
+		return fd;
+	pool->ledger_fd = fd;
+	keep(pool, "ledger", fd);
+	vault_barrier();
+	return 0;
+}
+
+static int open_all(struct pool *pool, bool may_reserve, unsigned ordinal)
+{
+	int r = open_ledger(pool);
+	if (r == 0) {
+		r = open_data(pool, may_reserve);
+		if (r < 0)
+			return r;
+		r = open_meta(pool, ordinal);
+	}
+	if (r < 0)
+		log_error("pool %s: can't make its metadata: %s", pool->name,
+		          strerror(-r));
+	return r;
+}
+
+void pool_init(struct pool *pool, const struct config_pool *config,
+               const struct topo *topo)
+{
+	memset(pool, 0, sizeof(*pool));
+	pool->control_fd = pool->control_ro_fd = pool->shared_fd = -1;
+	pool->ledger_fd = -1;
+	pool->config = config;
+	pool->topo = topo;
+	memcpy(pool->name, config->name, sizeof(pool->name));
 }
 
 int pool_create(struct pool *pool, const struct config_pool *config,
                 const struct topo *topo, bool may_reserve, unsigned ordinal)
 {
 	int r;
-	memset(pool, 0, sizeof(*pool));
-	pool->control_fd = pool->control_ro_fd = pool->shared_fd = -1;
-	pool->config = config;
-	pool->topo = topo;
-	memcpy(pool->name, config->name, sizeof(pool->name));
-	r = open_data(pool, may_reserve);
-	if (r < 0)
-		return r;
-	r = open_meta(pool, ordinal);
+	pool_init(pool, config, topo);
+	r = open_all(pool, may_reserve, ordinal);
 	if (r < 0) {
-		log_error("pool %s: can't make its metadata: %s", pool->name,
-		          strerror(-r));
 		pool_destroy(pool);
+		pool_forget(pool);
+		return r;
 	}
-	return r;
+	pool_keep(pool);
+	/* pairs: adopt_pool, in the slabd that comes after this one. */
+	atom_put(&pool->ledger->state, (uint32_t)LEDGER_WHOLE);
+	return 0;
 }
 
 static void close_fd(int fd)
@@ -292,7 +387,7 @@ static void close_fd(int fd)
 		close(fd);
 }
 
-void pool_destroy(struct pool *pool)
+void pool_close(struct pool *pool)
 {
 	if (pool->head != NULL)
 		munmap(pool->head, pool->view.geo.control_bytes);
@@ -304,5 +399,14 @@ void pool_destroy(struct pool *pool)
 	runmap_done(&pool->units);
 	runmap_done(&pool->lines);
 	free(pool->slabs);
+	for (unsigned i = 0; i < pool->backing.n_nodes; i++)
+		close_fd(pool->backing.node[i].fd);
+	ledger_unmap(pool->ledger);
+	close_fd(pool->ledger_fd);
+}
+
+void pool_destroy(struct pool *pool)
+{
 	backing_close(&pool->backing);
+	pool_close(pool);
 }

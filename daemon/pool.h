@@ -5,6 +5,7 @@
  * control file and the tags.
  *
  *   pool.c      the files, from configuration to a mapped, sealed pool
+ *   adopt.c     the same, from what a slabd before this one left
  *   cachetab.c  caches made at run time
  *   growth.c    slabs carved where clients run short
  *   ident.c     client ids, and the sweep of the dead
@@ -16,6 +17,7 @@
 #define DAEMON_POOL_H
 
 #include "daemon/config.h"
+#include "daemon/ledger.h"
 #include "daemon/runmap.h"
 #include "numa/backing.h"
 #include "shm/view.h"
@@ -45,6 +47,8 @@ struct pool {
 	int control_fd;    /* read and write, ours alone */
 	int control_ro_fd; /* what clients get */
 	int shared_fd;
+	int ledger_fd;
+	struct ledger *ledger;
 	struct backing backing;
 	uint64_t start_pages[TOPO_NODES_MAX]; /* faulted in by pool_create */
 	struct runmap units; /* not ready, or part of a slab */
@@ -62,8 +66,30 @@ struct pool {
 int pool_create(struct pool *pool, const struct config_pool *config,
                 const struct topo *topo, bool may_reserve, unsigned ordinal);
 
-/* Unmaps and closes; hugepages go back to the system. */
+/* Unmaps and closes; hugepages go back to the system. Where the service manager
+ * keeps the files, the next slabd adopts them. */
 void pool_destroy(struct pool *pool);
+
+/* Has the service manager keep the pool's files, or no longer keep them. */
+void pool_keep(const struct pool *pool);
+void pool_forget(const struct pool *pool);
+
+/* The name in the vault of a pool's file: "ledger", "control", "shared", or
+ * "node" with its index. */
+#define POOL_VAULT_NAME 160
+void pool_vault_name(char name[POOL_VAULT_NAME], const char *pool,
+                     const char *what);
+void pool_vault_node(char name[POOL_VAULT_NAME], const char *pool,
+                     unsigned node);
+
+/* For adopt.c: an empty pool; unmapped and closed with no hugepage given back;
+ * a read-only descriptor of the control file, and maps and counts
+ * for a geometry. 0 or -errno. */
+void pool_init(struct pool *pool, const struct config_pool *config,
+               const struct topo *topo);
+void pool_close(struct pool *pool);
+int pool_open_read_only(int fd);
+int pool_make_books(struct pool *pool, const struct layout_geometry *geo);
 
 /* The writable rows of the control file. */
 struct layout_node *pool_node(struct pool *pool, uint32_t node);

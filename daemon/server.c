@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon/adopt.h"
 #include "daemon/growth.h"
 #include "daemon/listen.h"
 #include "daemon/log.h"
@@ -107,8 +108,12 @@ static int open_pools(struct server *server)
 	const struct config *config = server->config;
 	server->max_peers = DOOR_PEERS;
 	for (unsigned i = 0; i < config->n_pools; i++) {
-		int r = pool_create(&server->pools[i], &config->pools[i],
-		                    server->topo, config->reserve_hugepages, i);
+		int r = adopt_pool(&server->pools[i], &config->pools[i],
+		                   server->topo, config->reserve_hugepages);
+		if (r == ADOPT_E_NONE)
+			r = pool_create(&server->pools[i], &config->pools[i],
+			                server->topo,
+			                config->reserve_hugepages, i);
 		if (r < 0)
 			return r;
 		server->n_pools++;
@@ -333,6 +338,19 @@ static void say_ready(const struct server *server)
 	              (unsigned long long)(ready << UNIT_SHIFT >> 20));
 }
 
+/* Clients of pools that were taken over; and wants that nobody served. */
+static int take_up_clients(struct server *server)
+{
+	int r = 0;
+	for (unsigned i = 0; r == 0 && i < server->n_pools; i++) {
+		r = adopt_clients(server, &server->pools[i]);
+		server_serve_pool(server, &server->pools[i]);
+	}
+	if (r == 0)
+		vault_close_rest();
+	return r;
+}
+
 /* Everything up to the loop. 0, or -errno with the reason logged. */
 static int start(struct server *server)
 {
@@ -345,12 +363,25 @@ static int start(struct server *server)
 		return r;
 	r = open_events(server);
 	if (r == 0)
+		r = take_up_clients(server);
+	if (r == 0)
 		r = open_watchdog(server);
 	if (r == 0)
 		r = start_admin(server);
 	if (r < 0)
 		log_error("can't start the event loop: %s", strerror(-r));
 	return r;
+}
+
+/* A second SIGTERM must not kill slabd while it gives memory back. */
+static void hold_signals(void)
+{
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
 int server_run(const struct config *config)
@@ -373,6 +404,7 @@ int server_run(const struct config *config)
 	if (r == 0) {
 		say_ready(&server);
 		r = event_base_dispatch(server.base);
+		hold_signals();
 		service_stopping();
 	}
 	close_events(&server);

@@ -2,8 +2,11 @@
 #include "numa/backing.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "numa/ladder.h"
 #include "numa/stock.h"
@@ -42,6 +45,7 @@ int backing_open(struct backing *out, const struct backing_request *request)
 	out->topo = request->topo;
 	out->n_nodes = request->topo->n_nodes;
 	out->may_reserve = request->may_reserve;
+	out->ledger = request->ledger;
 	for (unsigned i = 0; i < TOPO_NODES_MAX; i++)
 		out->node[i].fd = -1;
 	r = check_request(out, request);
@@ -51,6 +55,79 @@ int backing_open(struct backing *out, const struct backing_request *request)
 		backing_close(out);
 	return r;
 }
+
+/* ---- taken over --------------------------------------------------------- */
+
+static int start_adoption(struct backing *out,
+                          const struct backing_adoption *from)
+{
+	const char *sysfs = from->sysfs ? from->sysfs : "/sys";
+	memset(out, 0, sizeof(*out));
+	for (unsigned i = 0; i < TOPO_NODES_MAX; i++)
+		out->node[i].fd = -1;
+	if (strlen(sysfs) > 48)
+		return -EINVAL;
+	memcpy(out->sysfs, sysfs, strlen(sysfs) + 1);
+	out->topo = from->topo;
+	out->may_reserve = from->may_reserve;
+	out->ledger = from->ledger;
+	out->n_nodes = from->topo->n_nodes;
+	return 0;
+}
+
+static int check_kept(struct backing *out, unsigned ix,
+                      const struct backing_kept *kept)
+{
+	int seals = fcntl(kept->fd, F_GET_SEALS);
+	struct stat st;
+	if (kept->fd >= 0 && fstat(kept->fd, &st) == 0 && seals >= 0 &&
+	    (uint64_t)st.st_size == kept->file_bytes &&
+	    (seals & (F_SEAL_SHRINK | F_SEAL_GROW)) ==
+	            (F_SEAL_SHRINK | F_SEAL_GROW) &&
+	    kept->kind <= BACKING_4K)
+		return 0;
+	snprintf(out->error, sizeof(out->error),
+	         "what was kept for node %u is no sealed file of %" PRIu64
+	         " bytes", out->topo->node[ix].os_id, kept->file_bytes);
+	return -EINVAL;
+}
+
+int backing_adopt(struct backing *out, const struct backing_adoption *from)
+{
+	int r = start_adoption(out, from);
+	for (unsigned i = 0; r == 0 && i < out->n_nodes; i++)
+		r = check_kept(out, i, &from->kept[i]);
+	for (unsigned i = 0; r == 0 && i < out->n_nodes; i++) {
+		const struct backing_kept *kept = &from->kept[i];
+		struct backing_node *node = &out->node[i];
+		struct datafile file;
+		node->fd = kept->fd;
+		node->kind = kept->kind;
+		node->bound = kept->bound;
+		node->file_bytes = kept->file_bytes;
+		snprintf(node->note, sizeof(node->note), "%s", kept->note);
+		node->reserved_pages = stock_recall(out, i);
+		file = stock_file(out, i);
+		node->ready_pages = datafile_ready(&file);
+	}
+	if (r == 0)
+		out->page_shift = stock_page_shift(out->node[0].kind);
+	return r;
+}
+
+void backing_abandon(const struct backing_adoption *from)
+{
+	struct backing gone;
+	if (start_adoption(&gone, from) < 0)
+		return;
+	for (unsigned i = 0; i < gone.n_nodes; i++) {
+		gone.node[i].kind = (enum backing_kind)gone.ledger[i].kind;
+		gone.node[i].reserved_pages = stock_recall(&gone, i);
+		stock_settle(&gone, i);
+	}
+}
+
+/* ---- more and less ------------------------------------------------------ */
 
 static int check_range(const struct backing *backing, unsigned node_ix,
                        uint64_t first_page, uint64_t n_pages)

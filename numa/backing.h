@@ -46,12 +46,28 @@ struct backing_node {
 	char note[200]; /* why it is not bound, or "" */
 };
 
+/*
+ * Hugepages of one node that we added to the system, in memory of the caller's
+ * that outlives this process. All zero at first. Written in this order, for who
+ * finds it after a kill.
+ */
+struct backing_ledger {
+	volatile uint64_t kind; /* of the pages below */
+	volatile uint64_t reserved_pages;
+	/* A change that may be under way: the system had base_pages, of which
+	 * before_pages were ours; by change_pages at most. 0: none. */
+	volatile uint64_t before_pages;
+	volatile uint64_t base_pages;
+	volatile uint64_t change_pages;
+};
+
 struct backing {
 	unsigned n_nodes;
 	unsigned page_shift;
 	bool may_reserve;
 	const struct topo *topo;
 	char sysfs[128];
+	struct backing_ledger *ledger; /* by node, or NULL */
 	struct backing_node node[TOPO_NODES_MAX];
 	unsigned n_steps;
 	struct backing_step steps[3 * TOPO_NODES_MAX];
@@ -71,6 +87,24 @@ struct backing_request {
 	                 uint64_t all_pages);
 	void *progress_arg;
 	const char *sysfs; /* NULL: "/sys" */
+	struct backing_ledger *ledger; /* by node; outlives the backing, or NULL */
+};
+
+/* One node's file as a slabd before us made it. */
+struct backing_kept {
+	int fd; /* -1: none was made */
+	enum backing_kind kind;
+	bool bound;
+	uint64_t file_bytes;
+	const char *note;
+};
+
+struct backing_adoption {
+	const struct topo *topo;
+	bool may_reserve;
+	const char *sysfs; /* NULL: "/sys" */
+	struct backing_ledger *ledger;
+	const struct backing_kept *kept; /* by node */
 };
 
 /*
@@ -80,6 +114,17 @@ struct backing_request {
  * successful one to backing_close.
  */
 int backing_open(struct backing *out, const struct backing_request *request);
+
+/*
+ * Take over what a process before us made and was killed with: the files, which
+ * are ours from now on, and the hugepages that it had added. Returns 0, or
+ * -EINVAL with out->error set and no file closed: a file is not of the size
+ * that was noted, or not sealed.
+ */
+int backing_adopt(struct backing *out, const struct backing_adoption *from);
+
+/* Give back the hugepages of one that was killed before it was done. */
+void backing_abandon(const struct backing_adoption *from);
 
 /*
  * Fault in n_pages from first_page on of one node, none of them ready yet;

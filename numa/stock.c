@@ -53,6 +53,61 @@ struct datafile stock_file(const struct backing *backing, unsigned ix)
 	return file;
 }
 
+/* ---- the ledger --------------------------------------------------------- */
+
+/* The count is about to move by n pages at most. */
+static void ledger_begin(struct backing *backing, unsigned ix,
+                         enum backing_kind kind, uint64_t n)
+{
+	struct backing_ledger *ledger = backing->ledger;
+	struct huge_counts now;
+	if (ledger == NULL ||
+	    huge_count(backing->sysfs, stock_pool_node(backing, ix),
+	               stock_page_shift(kind), &now) < 0)
+		return;
+	ledger[ix].kind = kind;
+	ledger[ix].before_pages = backing->node[ix].reserved_pages;
+	ledger[ix].base_pages = now.total_pages;
+	ledger[ix].change_pages = n;
+}
+
+static void ledger_end(struct backing *backing, unsigned ix)
+{
+	struct backing_ledger *ledger = backing->ledger;
+	if (ledger == NULL)
+		return;
+	ledger[ix].reserved_pages = backing->node[ix].reserved_pages;
+	ledger[ix].change_pages = 0;
+}
+
+/* What before_pages came to when the count went from base to total. */
+static uint64_t moved(uint64_t before, uint64_t base, uint64_t total,
+                      uint64_t most)
+{
+	uint64_t by = total > base ? total - base : base - total;
+	by = by < most ? by : most;
+	if (total > base)
+		return before + by;
+	return before > by ? before - by : 0;
+}
+
+uint64_t stock_recall(const struct backing *backing, unsigned ix)
+{
+	struct backing_ledger *ledger = &backing->ledger[ix];
+	enum backing_kind kind = (enum backing_kind)ledger->kind;
+	struct huge_counts now;
+	if (ledger->change_pages != 0 && stock_is_hugetlb(kind) &&
+	    huge_count(backing->sysfs, stock_pool_node(backing, ix),
+	               stock_page_shift(kind), &now) == 0)
+		ledger->reserved_pages =
+			moved(ledger->before_pages, ledger->base_pages,
+		              now.total_pages, ledger->change_pages);
+	ledger->change_pages = 0;
+	return ledger->reserved_pages;
+}
+
+/* ---- hugepages ---------------------------------------------------------- */
+
 static void say_pages_lack(const struct backing *backing, unsigned ix,
                            const struct huge_counts *count, uint64_t want,
                            uint64_t claimed, int denied,
@@ -116,9 +171,11 @@ int stock_secure(struct backing *backing, unsigned ix, uint64_t want,
 		if (!backing->may_reserve || tries == STOCK_TRIES)
 			break;
 		lack = claimed + want - now.spare_pages;
+		ledger_begin(backing, ix, why->kind, lack);
 		denied = huge_reserve(backing->sysfs, os_node, shift, lack,
 		                      &got);
 		backing->node[ix].reserved_pages += got;
+		ledger_end(backing, ix);
 		if (stock_out_of_files(denied))
 			return denied;
 		/* If all came, somebody may yet have been faster to them. */
@@ -140,9 +197,25 @@ void stock_give_back(struct backing *backing, unsigned ix, uint64_t n)
 		n = node->reserved_pages;
 	if (n == 0)
 		return;
+	ledger_begin(backing, ix, node->kind, n);
 	(void)huge_release(backing->sysfs, stock_pool_node(backing, ix),
 	                   stock_page_shift(node->kind), n, &gone);
 	node->reserved_pages -= gone;
+	ledger_end(backing, ix);
+}
+
+void stock_settle(struct backing *backing, unsigned ix)
+{
+	struct backing_node *node = &backing->node[ix];
+	stock_give_back(backing, ix, node->reserved_pages);
+	/* The rest is in use: by a client that has the file mapped still, or
+	 * by whoever took it from us. */
+	if (node->reserved_pages > 0)
+		(void)huge_owe(backing->sysfs, stock_pool_node(backing, ix),
+		               stock_page_shift(node->kind),
+		               node->reserved_pages);
+	node->reserved_pages = 0;
+	ledger_end(backing, ix);
 }
 
 void stock_drop(struct backing *backing, unsigned ix)
@@ -153,14 +226,7 @@ void stock_drop(struct backing *backing, unsigned ix)
 	close(node->fd);
 	node->fd = -1;
 	node->ready_pages = 0;
-	stock_give_back(backing, ix, node->reserved_pages);
-	/* The rest is in use: by a client that has the file mapped still, or
-	 * by whoever took it from us. */
-	if (node->reserved_pages > 0)
-		(void)huge_owe(backing->sysfs, stock_pool_node(backing, ix),
-		               stock_page_shift(node->kind),
-		               node->reserved_pages);
-	node->reserved_pages = 0;
+	stock_settle(backing, ix);
 }
 
 int stock_check_room(const struct backing *backing, unsigned ix, uint64_t bytes,

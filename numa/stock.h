@@ -51,6 +51,13 @@ void stock_explain(struct backing *backing, unsigned ix, int error,
 /* Give up to n of the hugepages that we added back, as far as they are free. */
 void stock_give_back(struct backing *backing, unsigned ix, uint64_t n);
 
+/* How many hugepages a killed process had added, a change under way included;
+ * the ledger then says so. */
+uint64_t stock_recall(const struct backing *backing, unsigned ix);
+
+/* Give back all that we added, what is in use as soon as it is free. */
+void stock_settle(struct backing *backing, unsigned ix);
+
 /* Close the file and give back all that we added for it. */
 void stock_drop(struct backing *backing, unsigned ix);
 

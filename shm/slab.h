@@ -123,6 +123,21 @@ void slab_carve_srv(const struct view *view, uint32_t head, uint32_t cache,
  * lease is held or something is owned. */
 int slab_uncarve_srv(const struct view *view, uint32_t head);
 
+/* What slab_mend_srv met. */
+enum slab_mend {
+	SLAB_MEND_NONE, /* no slab, or the rest of one: now there is none */
+	SLAB_MEND_SLAB, /* a slab, whole again where it was not */
+};
+
+/*
+ * Looks at a unit, in ascending order from the first on, after a slabd was
+ * killed: a carve or an uncarve may have been cut short, before or after its
+ * head word. Units without a head are cleared; a head is given all its units
+ * back, as its objects are free. end is one past the node's last ready unit.
+ * What was met, or -EINVAL for words that no carve and no uncarve leaves.
+ */
+int slab_mend_srv(const struct view *view, uint32_t unit, uint32_t end);
+
 /* What a sweep did. */
 struct slab_swept {
 	uint64_t objects;

@@ -69,6 +69,41 @@ int slab_uncarve_srv(const struct view *view, uint32_t head)
 	return 0;
 }
 
+static bool is_shaped(const struct view *view, uint32_t head, uint64_t word,
+                      uint32_t n_units, uint32_t end)
+{
+	return head % n_units == 0 && head + n_units <= end &&
+	       WORD_HOME(word) < view->geo.n_nodes &&
+	       WORD_LIST(word) < view->geo.n_nodes && word >> 56 == 0 &&
+	       (word >> 24 & 0xff) == 0;
+}
+
+int slab_mend_srv(const struct view *view, uint32_t unit, uint32_t end)
+{
+	uint64_t *words = (uint64_t *)(uintptr_t)view->words;
+	uint64_t word = words[unit];
+	const struct layout_cache *row = view_cache(view, WORD_CACHE(word));
+	if (word == 0)
+		return SLAB_MEND_NONE;
+	if (row == NULL)
+		return -EINVAL;
+	if (WORD_BACK(word) != 0) {
+		/* pairs: slab_locate */
+		atom_put(&words[unit], UINT64_C(0));
+		return SLAB_MEND_NONE;
+	}
+	if (!is_shaped(view, unit, word, 1u << row->order, end))
+		return -EINVAL;
+	for (uint32_t back = 1; back < 1u << row->order; back++) {
+		uint64_t due = word | (uint64_t)back << 32;
+		if (words[unit + back] != due && words[unit + back] != 0)
+			return -EINVAL;
+		/* pairs: slab_locate */
+		atom_put(&words[unit + back], due);
+	}
+	return SLAB_MEND_SLAB;
+}
+
 /* Sets the list bit that a slab is due. */
 static void relist(const struct view *view, uint32_t head, uint64_t word,
                    const struct layout_cache *row, struct slab_swept *swept)

@@ -50,3 +50,7 @@ tests_proc_played_LDADD = libdaemon.la libnumatopo.la libshm.la \
 tap_programs += tests/proc_magazine
 tests_proc_magazine_SOURCES = tests/proc_magazine.c $(proc_harness)
 tests_proc_magazine_LDADD = $(proc_libs)
+proc_keeper = tests/proc/keeper.h tests/proc/keeper.c
+tap_programs += tests/proc_adopt
+tests_proc_adopt_SOURCES = tests/proc_adopt.c $(proc_harness) $(proc_keeper)
+tests_proc_adopt_LDADD = $(proc_libs)
