@@ -54,3 +54,9 @@ proc_keeper = tests/proc/keeper.h tests/proc/keeper.c
 tap_programs += tests/proc_adopt
 tests_proc_adopt_SOURCES = tests/proc_adopt.c $(proc_harness) $(proc_keeper)
 tests_proc_adopt_LDADD = $(proc_libs)
+proc_deed = tests/proc/deed.h tests/proc/deed.c tests/proc/tamper.h \
+	tests/proc/tamper.c
+tap_programs += tests/step_slabd
+tests_step_slabd_SOURCES = tests/step_slabd.c $(proc_deed) $(proc_harness) \
+	$(proc_keeper)
+tests_step_slabd_LDADD = $(proc_libs)

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/proc/deed.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define KEPT 500
+#define SIZE 256
+#define LIMIT_MS 15000
+
+struct bed deed_bed;
+struct keeper deed_keeper;
+struct tamper deed_tamper;
+
+static unsigned serial; /* of the deed: each has a cache of its own */
+static struct child watcher;
+
+/* ---- clients ------------------------------------------------------------ */
+
+static slabd_pool *open_pool(unsigned wait_ms)
+{
+	struct slabd_options options = bed_options(&deed_bed, SLABD_NO_HELPER);
+	options.wait_ms = wait_ms;
+	return slabd_open(NULL, &options);
+}
+
+static void witness(int fd, void *arg)
+{
+	static uint64_t *kept[KEPT];
+	slabd_pool *pool = bed_pool(&deed_bed);
+	slabd_cache *cache = bed_cache(pool, "witness", SIZE);
+	(void)arg;
+	for (uint64_t i = 0; i < KEPT; i++) {
+		kept[i] = slabd_alloc(cache);
+		if (kept[i] == NULL)
+			tap_bail("slabd_alloc: %s", slabd_last_error());
+		*kept[i] = i * 77;
+	}
+	slabd_flush(pool);
+	say(fd, slabd_client_id(pool));
+	while (hear(fd) != 0) {
+		uint64_t wrong = 0;
+		for (uint64_t i = 0; i < KEPT; i++)
+			wrong += *kept[i] != i * 77;
+		say(fd, wrong);
+	}
+	slabd_close(pool);
+}
+
+static void newcomer(int fd, void *arg)
+{
+	slabd_pool *pool = open_pool(20);
+	(void)fd;
+	(void)arg;
+	if (pool != NULL)
+		slabd_close(pool);
+}
+
+static void creator(int fd, void *arg)
+{
+	slabd_pool *pool = open_pool(20);
+	char name[32];
+	(void)arg;
+	snprintf(name, sizeof(name), "made-%u", serial);
+	say(fd, pool != NULL);
+	hear(fd);
+	if (pool != NULL)
+		slabd_cache_create(pool, name, 5000, 0, 0);
+	_exit(0);
+}
+
+static void grower(int fd, void *arg)
+{
+	slabd_pool *pool = open_pool(3000);
+	slabd_cache *cache;
+	char name[32];
+	(void)arg;
+	snprintf(name, sizeof(name), "grown-%u", serial);
+	cache = pool == NULL ? NULL
+	                     : slabd_cache_create(pool, name, 30000, 0, 0);
+	say(fd, cache != NULL);
+	hear(fd);
+	for (int i = 0; cache != NULL && i < 40; i++)
+		if (slabd_alloc(cache) == NULL)
+			break;
+	_exit(0);
+}
+
+/* Says when it owns something, and is then killed. */
+static void victim(int fd, void *arg)
+{
+	slabd_pool *pool = open_pool(20);
+	slabd_cache *cache = pool == NULL ? NULL
+	                                  : slabd_cache_create(pool, "witness",
+	                                                       SIZE, 0, 0);
+	(void)arg;
+	for (int i = 0; cache != NULL && i < 50; i++)
+		slabd_alloc(cache);
+	say(fd, 1);
+	hear(fd);
+}
+
+const struct deed deeds[DEEDS] = {
+	{"start", NULL, false, false, true},
+	{"take over", NULL, false, false, false},
+	{"let in", newcomer, false, false, false},
+	{"make a cache", creator, true, false, false},
+	{"carve", grower, true, false, false},
+	{"bury", victim, true, true, false},
+};
+
+/* ---- once --------------------------------------------------------------- */
+
+static double began;
+static double quiet_since;
+static uint64_t quiet_stops;
+
+static bool ready(void *arg)
+{
+	(void)arg;
+	keeper_hear(&deed_keeper, 0);
+	return deed_keeper.ready || now_ms() - began > LIMIT_MS;
+}
+
+/* slabd sleeps in its loop when it has not stopped for a while; before it has
+ * done anything it may not have been told yet. */
+static bool idle(void *arg)
+{
+	double now = now_ms();
+	(void)arg;
+	while (keeper_hear(&deed_keeper, 0))
+		continue;
+	if (deed_tamper.stops != quiet_stops) {
+		quiet_stops = deed_tamper.stops;
+		quiet_since = now;
+	}
+	return now - quiet_since > (deed_tamper.seen == 0 ? 200 : 60) ||
+	       now - began > LIMIT_MS;
+}
+
+static void forget_pool(void)
+{
+	struct keeper next;
+	keeper_close(&deed_keeper);
+	keeper_open(&next, &deed_bed);
+	deed_keeper = next;
+}
+
+static enum tamper_end traced_start(const struct deed *deed)
+{
+	if (deed->fresh)
+		forget_pool();
+	keeper_spawn(&deed_keeper, &deed_bed, tamper_begin);
+	deed_tamper.pid = deed_bed.pid;
+	deed_tamper.done = ready;
+	tamper_take(&deed_tamper);
+	return tamper_run(&deed_tamper);
+}
+
+static enum tamper_end traced_deed(const struct deed *deed)
+{
+	enum tamper_end end;
+	struct child child;
+	if (deed->waits) {
+		child_start(&child, deed->client, NULL);
+		hear(child.fd);
+	}
+	deed_tamper.pid = deed_bed.pid;
+	deed_tamper.done = idle;
+	tamper_seize(&deed_tamper);
+	quiet_stops = 0;
+	quiet_since = now_ms();
+	if (!deed->waits)
+		child_start(&child, deed->client, NULL);
+	else if (deed->is_death)
+		kill(child.pid, SIGKILL);
+	else
+		say(child.fd, 1);
+	end = tamper_run(&deed_tamper);
+	child_kill(&child);
+	return end;
+}
+
+enum tamper_end deed_do(const struct deed *deed, uint64_t at)
+{
+	enum tamper_end end;
+	serial++;
+	began = now_ms();
+	deed_tamper.at = at;
+	deed_tamper.seen = deed_tamper.stops = 0;
+	deed_tamper.met = deed_tamper.watching = false;
+	end = deed->client == NULL ? traced_start(deed) : traced_deed(deed);
+	if (end != TAMPER_DONE)
+		deed_bed.pid = 0;
+	if (now_ms() - began > LIMIT_MS)
+		tap_bail("%s, point %llu: no end of it", deed->name,
+		         (unsigned long long)at);
+	keeper_catch_up(&deed_keeper);
+	return end;
+}
+
+/* ---- before and after --------------------------------------------------- */
+
+void deed_start_again(const char *what)
+{
+	int status = 0;
+	if (!keeper_start(&deed_keeper, &deed_bed, &status))
+		tap_bail("%s: slabd does not start again: status 0x%x", what,
+		         status);
+}
+
+void deed_stop(void)
+{
+	if (deed_bed.pid == 0)
+		return;
+	bed_signal(&deed_bed, SIGKILL);
+	bed_wait(&deed_bed, 5000);
+	keeper_catch_up(&deed_keeper);
+}
+
+bool deed_exact(const struct deed *deed, const char *what)
+{
+	bool good = bed_until(&deed_bed, "/audit", "pools.0.owned",
+	                      deed->fresh ? 0 : KEPT, 3000) >= 0;
+	json_t *doc = bed_get(&deed_bed, "/audit");
+	good = good && json_is_true(json_at(doc, "agree"));
+	if (good && !deed->fresh) {
+		say(watcher.fd, 1);
+		good = hear(watcher.fd) == 0;
+	}
+	if (!good) {
+		char *text = doc != NULL ? json_dumps(doc, 0) : NULL;
+		tap_note("%s: %s", what, text != NULL ? text : "no answer");
+		free(text);
+	}
+	json_decref(doc);
+	return good;
+}
+
+void deed_open(void)
+{
+	bed_make(&deed_bed, DEED_CONFIG);
+	keeper_open(&deed_keeper, &deed_bed);
+}
+
+void deed_close(void)
+{
+	keeper_close(&deed_keeper);
+	bed_remove(&deed_bed);
+}
+
+void deed_prepare(const struct deed *deed)
+{
+	if (deed->fresh)
+		return;
+	deed_start_again(deed->name);
+	child_start(&watcher, witness, NULL);
+	hear(watcher.fd);
+	if (deed->client == NULL)
+		deed_stop();
+}
+
+void deed_finish(const struct deed *deed)
+{
+	if (!deed->fresh) {
+		say(watcher.fd, 0);
+		child_end(&watcher, "the witness ends well");
+	}
+	deed_stop();
+	forget_pool();
+}
