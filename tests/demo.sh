@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # The main job, shown: slabd, four worker processes on recorded traces, one of
-# them killed, and the audit. Called by ./dev demo, with the build folder in
-# builddir.
+# them killed, slabd killed, and the audit. Called by ./dev demo, with the build
+# folder in builddir.
 set -u
 export LC_ALL=C
 
@@ -12,14 +12,15 @@ Usage: ./dev demo [--nodes N] [--seconds S]
 
 Starts slabd in a folder of its own, replays the recorded allocations of four
 real programs in four worker processes that share its memory, kills one of
-them midway, and audits the pool.
+them midway and then slabd itself, which comes back, and audits the pool.
 
   --nodes N    simulate a machine of N NUMA nodes, 1 to 16 (this machine's own)
   --seconds S  how long the workers shall take, roughly, 5 to 300 (15)
   --help       this text
 
 Needs no root. Exit status: 0 if slabctl audit agrees, no worker saw a byte
-change, and all that the killed worker held came back; else 1.
+change, all that the killed worker held came back, and so did slabd and the
+workers to it; else 1.
 EOF
 }
 
@@ -173,13 +174,14 @@ start_slabd() {
 		printf '[pool default]\nmax = 256M\n' >>"$config"
 	fi
 	from=$(now_ms)
-	"$slabd" --foreground --config "$config" --socket "$SLABD_SOCKET" \
-		--control "$control" >"$dir/slabd.log" 2>&1 &
+	"$slabd" --supervise --foreground --config "$config" \
+		--socket "$SLABD_SOCKET" --control "$control" \
+		>"$dir/slabd.log" 2>&1 &
 	slabd_pid=$!
 	within 200 slabd_settled || give_up "slabd did not answer within 20 s"
 	answers || give_up "slabd ended at its start:"
 	took=$(($(now_ms) - from))
-	title "slabd: pid $slabd_pid, answering after $took ms"
+	title "slabd --supervise: pid $slabd_pid, answering after $took ms"
 	ctl status
 }
 
@@ -383,6 +385,40 @@ restart_victim() {
 	echo
 }
 
+# ---- slabd is killed -------------------------------------------------------
+is_another() {
+	local pid
+	pid=$(count status .pid)
+	[[ -n $pid && $pid != "$1" ]]
+}
+
+all_back() {
+	[[ $(count status '[.pools[].clients] | add') = \
+		$(count clients '[.pools[].clients[] | select(.connected)] |
+			length') ]]
+}
+
+kill_slabd() {
+	local pid from took
+	pid=$(count status .pid)
+	title "kill -9 slabd itself (pid $pid), with its workers at work"
+	from=$(now_ms)
+	kill -KILL "$pid"
+	within 100 is_another "$pid" || {
+		fault "no other slabd answers"
+		return
+	}
+	took=$(($(now_ms) - from))
+	echo "  after    pid $(count status .pid) answers, seen from outside" \
+		"$took ms later"
+	within 50 all_back || fault "not all workers came back"
+	grep -E "killed by|taken over|live on|is back" "$dir/slabd.log" |
+		sed 's/^/  slabd    /'
+	echo
+	ctl audit || fault "the audit does not agree after slabd was killed"
+	echo
+}
+
 # ---- the end ---------------------------------------------------------------
 show_results() {
 	local i status
@@ -455,6 +491,8 @@ run_until 25
 show_inside
 run_until 50
 kill_one
+run_until 75
+kill_slabd
 run_until 101
 look
 shown_ms=0
