@@ -64,24 +64,31 @@ void bed_make(struct bed *bed, const char *format, ...)
 	va_end(args);
 }
 
-void bed_spawn(struct bed *bed, void (*setup)(void))
+bool bed_fork(struct bed *bed)
 {
-	const char *builddir = getenv("builddir");
-	char path[512];
 	int log;
-	snprintf(path, sizeof(path), "%s/daemon/slabd",
-	         builddir != NULL ? builddir : ".");
 	bed->pid = fork();
 	if (bed->pid < 0)
 		tap_bail("fork: %s", strerror(errno));
 	if (bed->pid > 0)
-		return;
+		return false;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	alarm(0);
 	log = open(bed->log, O_WRONLY | O_CREAT | O_APPEND, 0644);
 	dup2(log, STDOUT_FILENO);
 	dup2(log, STDERR_FILENO);
 	close(log);
+	return true;
+}
+
+void bed_spawn(struct bed *bed, void (*setup)(void))
+{
+	const char *builddir = getenv("builddir");
+	char path[512];
+	snprintf(path, sizeof(path), "%s/daemon/slabd",
+	         builddir != NULL ? builddir : ".");
+	if (!bed_fork(bed))
+		return;
 	if (setup != NULL)
 		setup();
 	execl(path, path, "--foreground", "--config", bed->config, "--socket",

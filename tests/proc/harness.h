@@ -103,6 +103,10 @@ void bed_make(struct bed *bed, const char *config, ...)
         __attribute__((format(printf, 2, 3)));
 bool bed_start(struct bed *bed);
 
+/* Forks the process that is to become slabd, with its output in the log. True
+ * in the new process, which the test's end ends. */
+bool bed_fork(struct bed *bed);
+
 /* Starts slabd without waiting for it, after setup in the new process. */
 void bed_spawn(struct bed *bed, void (*setup)(void));
 

@@ -182,22 +182,12 @@ void keeper_spawn(struct keeper *keeper, struct bed *bed, void (*setup)(void))
 {
 	const char *builddir = getenv("builddir");
 	char path[512];
-	int log;
 	snprintf(path, sizeof(path), "%s/daemon/slabd",
 	         builddir != NULL ? builddir : ".");
 	keeper_catch_up(keeper);
 	keeper->ready = false;
-	bed->pid = fork();
-	if (bed->pid < 0)
-		tap_bail("fork: %s", strerror(errno));
-	if (bed->pid > 0)
+	if (!bed_fork(bed))
 		return;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	alarm(0);
-	log = open(bed->log, O_WRONLY | O_CREAT | O_APPEND, 0644);
-	dup2(log, STDOUT_FILENO);
-	dup2(log, STDERR_FILENO);
-	close(log);
 	pass(keeper);
 	if (setup != NULL)
 		setup();

@@ -60,24 +60,14 @@ const char *super_program(const char *name)
 void super_spawn(struct bed *bed, const char *path,
                  const struct manager_given *given)
 {
-	int log;
 	if (served == NULL)
 		start_guard();
 	managed = given != NULL;
 	if (path == NULL)
 		path = super_program("daemon/slabd");
 	unlink(bed->log);
-	bed->pid = fork();
-	if (bed->pid < 0)
-		tap_bail("fork: %s", strerror(errno));
-	if (bed->pid > 0)
+	if (!bed_fork(bed))
 		return;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	alarm(0);
-	log = open(bed->log, O_WRONLY | O_CREAT | O_APPEND, 0644);
-	dup2(log, STDOUT_FILENO);
-	dup2(log, STDERR_FILENO);
-	close(log);
 	unsetenv("NOTIFY_SOCKET");
 	dup2(STDERR_FILENO, SUPER_INHERITED);
 	if (managed)
