@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: MIT */
+/* Clients that start other programs, become one, leave a child behind, or end a
+ * thread in the middle of a shortage. tests/proc_fork.c has the plain cases. */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "shm/atom.h"
+#include "tests/proc/harness.h"
+
+#define SIZE 96
+#define N 400
+#define THREADS 2
+#define SPAWNS 40
+#define EXECS 20
+#define CANCELS 20
+#define WAIT_MS 30
+
+extern char **environ;
+
+static struct bed bed;
+static slabd_pool *pool;
+static slabd_cache *cache;
+static uint64_t *live[N];
+static uint32_t stop;
+static uint32_t wrong;
+
+static void open_alone(unsigned wait_ms)
+{
+	struct slabd_options options = bed_options(&bed, SLABD_NO_HELPER);
+	options.wait_ms = wait_ms;
+	pool = slabd_open(NULL, &options);
+	if (pool == NULL)
+		tap_bail("slabd_open: %s", slabd_last_error());
+	cache = bed_cache(pool, "records", SIZE);
+}
+
+static void fill_live(void)
+{
+	for (unsigned i = 0; i < N; i++) {
+		live[i] = slabd_alloc(cache);
+		if (live[i] == NULL)
+			tap_bail("slabd_alloc: %s", slabd_last_error());
+		*live[i] = i * 31;
+	}
+}
+
+static unsigned count_live(void)
+{
+	unsigned good = 0;
+	for (unsigned i = 0; i < N; i++)
+		good += live[i] != NULL && *live[i] == i * 31;
+	return good;
+}
+
+static void *churn(void *arg)
+{
+	uint64_t me = (uint64_t)(uintptr_t)arg;
+	uint64_t *mine[200] = {NULL};
+	uint64_t state = me + 1;
+	while (!atom_peek(&stop)) {
+		unsigned i = (unsigned)(random_next(&state) % 200);
+		if (mine[i] == NULL) {
+			mine[i] = slabd_alloc(cache);
+			if (mine[i] != NULL)
+				*mine[i] = me << 32 | i;
+			continue;
+		}
+		if (*mine[i] != (me << 32 | i))
+			atom_add(&wrong, 1u);
+		slabd_free(cache, mine[i]);
+		mine[i] = NULL;
+		if (random_next(&state) % 64 == 0)
+			slabd_flush(pool);
+	}
+	slabd_free_bulk(cache, 200, (void **)mine);
+	return NULL;
+}
+
+static void start_threads(pthread_t *threads)
+{
+	for (uintptr_t i = 0; i < THREADS; i++)
+		if (pthread_create(&threads[i], NULL, churn,
+		                   (void *)(i + 1)) != 0)
+			tap_bail("no thread");
+}
+
+static void end_threads(const pthread_t *threads)
+{
+	atom_poke(&stop, 1u);
+	for (unsigned i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+}
+
+/* ---- other programs ----------------------------------------------------- */
+
+static int status_of(pid_t pid)
+{
+	int status = -1;
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		continue;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int spawn_true(void)
+{
+	char *const args[] = {"true", NULL};
+	pid_t pid;
+	if (posix_spawnp(&pid, "true", NULL, NULL, args, environ) != 0)
+		return -1;
+	return status_of(pid);
+}
+
+/* The child runs in the parent's memory, magazines and all, until its exec. */
+static int vfork_and(const char *path)
+{
+	pid_t pid = vfork();
+	if (pid == 0) {
+		execl(path, path, "-c", "exit 0", (char *)NULL);
+		_exit(127);
+	}
+	return status_of(pid);
+}
+
+static unsigned start_programs(void)
+{
+	unsigned good = 0;
+	good += spawn_true() == 0;
+	good += vfork_and("/bin/sh") == 0;
+	good += vfork_and("/nowhere/to/be/found") == 127;
+	good += system("exit 3") == 3 << 8;
+	return good;
+}
+
+/* With nothing else under way, each account is as it was, to the object. */
+static void spawns_quiet(int fd, void *arg)
+{
+	struct slabd_stats before;
+	struct slabd_stats after;
+	struct slabd_mag_ *mag;
+	unsigned id;
+	unsigned good = 0;
+	long long owned;
+	size_t n;
+	void *top;
+	(void)fd;
+	(void)arg;
+	open_alone(0);
+	fill_live();
+	id = slabd_client_id(pool);
+	mag = slabd_mag_of_(cache);
+	n = mag->n;
+	top = n > 0 ? mag->obj[n - 1] : NULL;
+	owned = bed_client(&bed, id, "objects");
+	slabd_get_stats(pool, &before);
+	for (unsigned i = 0; i < SPAWNS / 4; i++)
+		good += start_programs();
+	slabd_get_stats(pool, &after);
+	tap_is(good, SPAWNS, "programs started from a client");
+	tap_ok(n > 0 && mag->n == n && mag->obj[n - 1] == top,
+	       "its magazine is as it was");
+	tap_ok(memcmp(&before, &after, sizeof(before)) == 0,
+	       "its counts are as they were");
+	tap_is(bed_client(&bed, id, "objects"), owned, "so are its objects");
+	tap_is(bed_client(&bed, id, "connected"), 1, "it is connected");
+	tap_is(bed_number(&bed, "/status", "pools.0.clients"), 1,
+	       "and the only client");
+	tap_ok(slabd_alloc(cache) == top, "it goes on where it was");
+	tap_is(count_live(), N, "its records are whole");
+	tap_is(slabd_close(pool), 0, "it closes");
+}
+
+static void spawns_busy(int fd, void *arg)
+{
+	struct slabd_stats stats = {0};
+	pthread_t threads[THREADS];
+	unsigned good = 0;
+	(void)fd;
+	(void)arg;
+	open_alone(0);
+	fill_live();
+	start_threads(threads);
+	for (unsigned i = 0; i < SPAWNS / 4; i++)
+		good += start_programs();
+	end_threads(threads);
+	slabd_get_stats(pool, &stats);
+	tap_is(good, SPAWNS, "programs started beside %d busy threads", THREADS);
+	tap_is(atom_peek(&wrong), 0, "whose objects stay theirs");
+	tap_is((long long)stats.refused, 0, "and are freed as theirs");
+	tap_is(count_live(), N, "the records are whole");
+	slabd_flush(pool);
+	tap_is(bed_client(&bed, slabd_client_id(pool), "objects"), N,
+	       "the client owns what it holds");
+	tap_is(slabd_close(pool), 0, "it closes");
+}
+
+/* ---- exec with threads at work ------------------------------------------ */
+
+/* The kernel ends the threads wherever they are, leases and all. */
+static void becomes_shell(int fd, void *arg)
+{
+	char *const args[] = {"sh", "-c", "read line", NULL};
+	pthread_t threads[THREADS];
+	open_alone(0);
+	fill_live();
+	start_threads(threads);
+	say(fd, slabd_client_id(pool));
+	dup2(*(int *)arg, STDIN_FILENO);
+	alarm(0);
+	sleep_ms(1);
+	execv("/bin/sh", args);
+	tap_bail("/bin/sh: %s", strerror(errno));
+}
+
+static void exec_once(unsigned *kept, unsigned *back)
+{
+	struct child child;
+	int pipes[2];
+	unsigned id;
+	double until = now_ms() + 5000;
+	if (pipe2(pipes, O_CLOEXEC) < 0)
+		tap_bail("pipe: %s", strerror(errno));
+	child_start(&child, becomes_shell, &pipes[0]);
+	id = (unsigned)hear(child.fd);
+	while (bed_client(&bed, id, "connected") == 1 && now_ms() < until)
+		sleep_ms(1);
+	/* A thread's lease, or the list bit that it was about to set, waits for
+	 * the sweep; no object may be lost. */
+	*kept += bed_client(&bed, id, "objects") >= N &&
+	         bed_number(&bed, "/audit", "pools.0.lost") == 0 &&
+	         bed_number(&bed, "/audit", "pools.0.twice") == 0;
+	close(pipes[1]);
+	close(pipes[0]);
+	status_of(child.pid);
+	close(child.fd);
+	*back += bed_until(&bed, "/caches", "pools.0.caches.0.used", 0, 2000) >=
+	                 0 &&
+	         bed_number(&bed, "/audit", "agree") == 1;
+}
+
+static void test_execs(void)
+{
+	unsigned kept = 0;
+	unsigned back = 0;
+	for (unsigned i = 0; i < EXECS; i++)
+		exec_once(&kept, &back);
+	tap_is(kept, EXECS, "clients whose threads work become other programs "
+	       "and keep their objects");
+	tap_is(back, EXECS, "which come back when those end");
+}
+
+/* ---- a child that is left behind ---------------------------------------- */
+
+static void leave_child(int fd, void *arg)
+{
+	(void)arg;
+	open_alone(0);
+	fill_live();
+	if (fork() > 0) {
+		say(fd, slabd_client_id(pool));
+		pause();
+	}
+	/* The parent is dead once it is told to go on. */
+	alarm(20);
+	hear(fd);
+	tap_is(count_live(), N, "its forked child still sees the objects");
+	for (unsigned i = 0; i < N; i++)
+		slabd_free(cache, live[i]);
+	tap_ok(slabd_alloc(cache) == NULL && errno == ENOTCONN,
+	       "and can't allocate");
+	say(fd, 1);
+	hear(fd);
+	_exit(0);
+}
+
+/* What the child freed was free already, and is another's by now. */
+static void test_left_behind(void)
+{
+	static uint64_t *again[N];
+	struct child child;
+	unsigned id;
+	unsigned good = 0;
+	child_start(&child, leave_child, NULL);
+	id = (unsigned)hear(child.fd);
+	kill(child.pid, SIGKILL);
+	status_of(child.pid);
+	tap_ok(bed_until(&bed, "/caches", "pools.0.caches.0.used", 0, 2000) >= 0,
+	       "a client dies: its objects come back, though its child lives");
+	say(child.fd, 1);
+	hear(child.fd);
+	open_alone(0);
+	for (unsigned i = 0; i < N; i++) {
+		again[i] = slabd_alloc(cache);
+		if (again[i] != NULL)
+			*again[i] = i;
+	}
+	say(child.fd, 1);
+	for (unsigned i = 0; i < N; i++)
+		good += again[i] != NULL && *again[i] == i;
+	tap_is(good, N, "another client has them");
+	slabd_flush(pool);
+	tap_is(bed_client(&bed, slabd_client_id(pool), "objects"), N,
+	       "and owns them, whatever the child freed");
+	tap_ok(bed_client(&bed, id, "objects") <= 0, "the dead one none");
+	slabd_close(pool);
+	close(child.fd);
+}
+
+/* ---- cancelled in a shortage -------------------------------------------- */
+
+static slabd_cache *large;
+static uint32_t short_of;
+
+/* Its magazines are full when it runs into the wait. Nothing large on its
+ * stack: see churn_forever in proc_fork.c. */
+static void *run_short(void *arg)
+{
+	static void *some[100];
+	size_t n = slabd_alloc_bulk(cache, 100, some);
+	slabd_free_bulk(cache, n, some);
+	for (;;) {
+		atom_poke(&short_of, 1u);
+		if (slabd_alloc(large) != NULL || errno != ENOMEM)
+			atom_add(&wrong, 1u);
+		pthread_testcancel();
+	}
+	return arg;
+}
+
+static double cancel_one(void)
+{
+	pthread_t thread;
+	double since;
+	atom_poke(&short_of, 0u);
+	pthread_create(&thread, NULL, run_short, NULL);
+	while (atom_peek(&short_of) == 0)
+		sched_yield();
+	since = now_ms();
+	pthread_cancel(thread);
+	pthread_join(thread, NULL);
+	return now_ms() - since;
+}
+
+static void cancels(int fd, void *arg)
+{
+	double worst = 0;
+	void *some[100];
+	size_t n;
+	(void)fd;
+	(void)arg;
+	open_alone(WAIT_MS);
+	fill_live();
+	n = slabd_alloc_bulk(cache, 100, some);
+	slabd_free_bulk(cache, n, some);
+	large = bed_cache(pool, "large", 60000);
+	while (slabd_alloc(large) != NULL)
+		continue;
+	for (unsigned i = 0; i < CANCELS; i++) {
+		double ms = cancel_one();
+		worst = ms > worst ? ms : worst;
+	}
+	tap_is(atom_peek(&wrong), 0, "%d threads cancelled in a shortage met "
+	       "nothing but that", CANCELS);
+	tap_ok(worst < 1000, "each ended in time");
+	tap_note("the slowest within %.1f ms, the wait is %d ms", worst,
+	         WAIT_MS);
+	tap_is((long long)slabd_alloc_bulk(cache, n, some), (long long)n,
+	       "what they had can be allocated");
+	slabd_free_bulk(cache, n, some);
+	tap_is(count_live(), N, "the records are whole");
+	slabd_free_bulk(cache, N, (void **)live);
+	slabd_flush(pool);
+	tap_is(bed_number(&bed, "/caches", "pools.0.caches.0.used"), 0,
+	       "and they left nothing in a magazine");
+	tap_is(slabd_close(pool), 0, "it closes");
+}
+
+int main(void)
+{
+	struct child child;
+	tap_start(90);
+	bed_open(&bed, "[pool default]\npage = 4k\nstart = 2M\nmax = 4M\n");
+	child_start(&child, spawns_quiet, NULL);
+	child_end(&child, "programs from a quiet client");
+	child_start(&child, spawns_busy, NULL);
+	child_end(&child, "programs from a busy client");
+	test_execs();
+	test_left_behind();
+	child_start(&child, cancels, NULL);
+	child_end(&child, "threads cancelled in a shortage");
+	tap_is(bed_used(&bed), 0, "nothing is in use");
+	bed_audit(&bed, "after all that");
+	bed_close(&bed);
+	return tap_end();
+}
