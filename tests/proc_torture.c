@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Workers that are killed at random, and a pool that stays whole.
+ * Workers and slabd are killed at random, and the pool stays whole.
  *
- *   proc_torture [--seconds N] [--workers N] [--seed S]
+ *   proc_torture [--seconds N] [--workers N] [--seed S] [--keep-slabd]
  *
  * ./dev stress runs it for as long as you like.
  */
@@ -15,21 +15,27 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/proc/super.h"
 #include "tests/torture/torture.h"
 
 #define PAUSE_MS 40u /* between two deaths, at most */
 #define AUDITS 5u    /* in a row that may meet a client in mid-step */
 #define END_MS 20000
+#define ANSWER_MS 20000 /* for an audit, over slabd's deaths */
 
 static struct bed bed;
 static struct board *board;
 static struct child workers[WORKERS_MAX];
-static unsigned seconds = 10;
+static struct child slayer;
+static pid_t first; /* slabd */
+static unsigned seconds = 20;
+static bool keep_slabd;
 static unsigned killed;
 static unsigned left;
 static unsigned n_audits;
 static unsigned bad_audits;
 static unsigned second_looks;
+static unsigned asked_again;
 static unsigned bad_ends;
 static uint64_t dice;
 
@@ -57,11 +63,12 @@ static void read_arguments(int argc, char **argv)
 		{"seconds", required_argument, NULL, 's'},
 		{"workers", required_argument, NULL, 'w'},
 		{"seed", required_argument, NULL, 'r'},
+		{"keep-slabd", no_argument, NULL, 'k'},
 		{NULL, 0, NULL, 0},
 	};
 	const char *sanitizer = getenv("SLABD_SANITIZER");
 	int key;
-	board->n_places = sanitizer != NULL && sanitizer[0] != '\0' ? 4 : 10;
+	board->n_places = sanitizer != NULL && sanitizer[0] != '\0' ? 4 : 16;
 	while ((key = getopt_long(argc, argv, "", table, NULL)) != -1) {
 		if (key == 's')
 			seconds = number(optarg, 1, 1000000);
@@ -69,6 +76,8 @@ static void read_arguments(int argc, char **argv)
 			board->n_places = number(optarg, 2, WORKERS_MAX);
 		else if (key == 'r')
 			setenv("SLABD_TEST_SEED", optarg, 1);
+		else if (key == 'k')
+			keep_slabd = true;
 		else
 			exit(2);
 	}
@@ -169,13 +178,25 @@ static bool may_pass(json_t *doc)
 	return json_array_size(faults) > 0;
 }
 
+/* An audit that slabd did not live to answer is asked again. */
+static json_t *ask(void)
+{
+	double until = now_ms() + ANSWER_MS;
+	json_t *doc;
+	while ((doc = bed_get(&bed, "/audit")) == NULL && now_ms() < until) {
+		asked_again++;
+		sleep_ms(5);
+	}
+	return doc;
+}
+
 /* slabd's own view, in a line. The answer is the caller's to drop. */
 static json_t *audit(unsigned *looks)
 {
 	json_t *doc = NULL;
 	for (*looks = 1; *looks <= AUDITS; ++*looks) {
 		json_decref(doc);
-		doc = bed_get(&bed, "/audit");
+		doc = ask();
 		if (json_is_true(json_at(doc, "agree")) || !may_pass(doc))
 			break;
 		sleep_ms(50);
@@ -196,10 +217,11 @@ static void progress(double since)
 {
 	unsigned looks;
 	json_t *doc = audit(&looks);
-	tap_note("%3.0f s: %u killed, %u left, %llu forked; %llu allocations, "
-	         "%llu short, %llu given, %llu taken; %lld owned, %lld "
-	         "orphans%s",
-	         (now_ms() - since) / 1e3, killed, left,
+	tap_note("%3.0f s: life %llu of slabd; %u killed, %u left, %llu "
+	         "forked; %llu allocations, %llu short, %llu given, %llu "
+	         "taken; %lld owned, %lld orphans%s",
+	         (now_ms() - since) / 1e3,
+	         1 + (unsigned long long)atom_peek(&board->slain), killed, left,
 	         (unsigned long long)atom_peek(&board->forks),
 	         (unsigned long long)atom_peek(&board->allocs),
 	         (unsigned long long)atom_peek(&board->shortages),
@@ -211,6 +233,31 @@ static void progress(double since)
 	json_decref(doc);
 }
 
+/* ---- slabd -------------------------------------------------------------- */
+
+static void start_slayer(void)
+{
+	struct slayer_start arg = {.board = board,
+	                           .bed = &bed,
+	                           .dice = random_next(&dice),
+	                           .pid = first};
+	if (!keep_slabd)
+		child_start(&slayer, slayer_main, &arg);
+}
+
+static void end_slayer(void)
+{
+	atom_poke(&board->peace, 1u);
+	if (keep_slabd)
+		return;
+	child_end(&slayer, "slabd was there each time");
+	tap_ok(atom_peek(&board->slain) > 0, "slabd was killed");
+	tap_note("%llu times; none answered for %llu ms at most; %u audits "
+	         "were asked again",
+	         (unsigned long long)atom_peek(&board->slain),
+	         (unsigned long long)atom_peek(&board->away_ms), asked_again);
+}
+
 /* ---- the whole ---------------------------------------------------------- */
 
 static void rage(void)
@@ -219,20 +266,28 @@ static void rage(void)
 	double next = since + 1000;
 	for (uint32_t i = 0; i < board->n_places; i++)
 		start(i);
+	start_slayer();
 	while (now_ms() < since + seconds * 1e3 &&
 	       atom_peek(&board->faults) + bad_audits + bad_ends == 0) {
 		sleep_ms(1 + below(PAUSE_MS));
 		replace();
-		if (now_ms() < next)
+		/* Workers die while slabd is away, too. */
+		if (now_ms() < next || atom_peek(&board->away) != 0)
 			continue;
 		progress(since);
-		next += 1000;
+		next = now_ms() + 1000;
 	}
+	end_slayer();
 	for (uint32_t i = 0; i < board->n_places; i++)
 		atom_poke(&board->places[i].leave, 1u);
 	for (uint32_t i = 0; i < board->n_places; i++)
 		see_off(i);
 	progress(since);
+	tap_note("%llu threads, %llu moves to other CPUs; who left had come "
+	         "back to slabd %llu times",
+	         (unsigned long long)atom_peek(&board->threads),
+	         (unsigned long long)atom_peek(&board->moves),
+	         (unsigned long long)atom_peek(&board->resumes));
 }
 
 static bool judge(void)
@@ -274,12 +329,16 @@ int main(int argc, char **argv)
 	read_arguments(argc, argv);
 	tap_start(seconds + 90);
 	dice = random_seed();
-	bed_open(&bed, "[slabd]\ntopology = node:2 core:1 pu:1\n"
+	sched_getaffinity(0, sizeof(board->cpus), &board->cpus);
+	bed_make(&bed, "[slabd]\ntopology = node:2 core:1 pu:1\n"
 	               "[pool default]\npage = 4k\nstart = 2M\nmax = 8M\n");
+	first = super_start(&bed);
 	setenv("SLABD_SOCKET", bed.socket, 1);
 	rage();
 	if (!judge())
 		keep_log();
-	bed_close(&bed);
+	super_stop(&bed, super_next(&bed, 0), "in the end");
+	super_end();
+	bed_remove(&bed);
 	return tap_end();
 }

@@ -7,17 +7,20 @@ export LC_ALL=C
 
 help() {
 	cat <<'TEXT'
-Usage: ./dev stress [--seconds N] [--seed S] [--workers N]
+Usage: ./dev stress [--seconds N] [--seed S] [--workers N] [--keep-slabd]
 
-Starts slabd with a small pool, and worker processes of two or three threads
-that allocate, write, check, free, fork and give each other objects. Every few
-milliseconds one is killed with SIGKILL and another started; every second slabd
-audits the pool.
+Starts slabd with a small pool, and worker processes of two to four threads
+that allocate, write, check, free, fork, change CPUs and give each other objects.
+Every few milliseconds one is killed with SIGKILL and another started; slabd is
+killed up to six times in a row, started again by its supervisor, and left alone
+for ten seconds, after which the supervisor starts it without delay again. Every
+second slabd audits the pool.
 
-  --seconds N  for so long (60)
-  --seed S     the random choices of a run before; the seed is printed
-  --workers N  so many at a time, 2 to 16 (10)
-  --help       this text
+  --seconds N   for so long (60)
+  --seed S      the random choices of a run before; the seed is printed
+  --workers N   so many at a time, 2 to 64 (16)
+  --keep-slabd  slabd is not killed
+  --help        this text
 
 Exit status: 0 if no object changed in other hands, every audit agreed and
 nothing was in use in the end; 1 if not, and slabd's log is kept; 2 usage.
@@ -29,7 +32,8 @@ refuse() {
 	exit 2
 }
 
-seconds=60 workers=10 seed=
+seconds=60 workers=16 seed=
+options=()
 while (($#)); do
 	case $1 in
 	--help | -h) help && exit 0 ;;
@@ -39,11 +43,15 @@ while (($#)); do
 		declare "${1#--}=$2"
 		shift 2
 		;;
+	--keep-slabd)
+		options+=(--keep-slabd)
+		shift
+		;;
 	*) refuse "unknown argument \"$1\"" ;;
 	esac
 done
 ((seconds >= 1 && seconds <= 1000000)) || refuse "--seconds: 1 to 1000000"
-((workers >= 2 && workers <= 16)) || refuse "--workers: 2 to 16"
+((workers >= 2 && workers <= 64)) || refuse "--workers: 2 to 64"
 [[ -z $seed ]] || [[ ! $seed =~ ^0+$ ]] || refuse "--seed: not 0"
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -54,7 +62,7 @@ program=$builddir/tests/proc_torture
 	exit 1
 }
 [[ -z $seed ]] || export SLABD_TEST_SEED=$seed
-if "$program" --seconds "$seconds" --workers "$workers" |
+if "$program" --seconds "$seconds" --workers "$workers" "${options[@]}" |
 	sed -u -e 's/^# SLABD_TEST_SEED=/seed /' -e 's/^# //' -e '/^1\.\./d' \
 		-e 's/^ok - /  well: /' -e 's/^not ok - /  FAILED: /'; then
 	echo "stress: all well"

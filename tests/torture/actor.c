@@ -2,6 +2,7 @@
 /* What a thread does, deed by deed. */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
 
 #include "tests/torture/torture.h"
@@ -214,8 +215,13 @@ static void reopen(struct actor *actor)
 {
 	uint32_t cache = some_cache(actor);
 	const struct torture_kind *kind = &torture_kinds[cache];
-	slabd_cache *again = slabd_cache_create(actor->worker->pool, kind->name,
-	                                        kind->size, kind->align, 0);
+	slabd_cache *again;
+	double until_ms = 0;
+	while ((again = slabd_cache_create(actor->worker->pool, kind->name,
+	                                   kind->size, kind->align, 0)) ==
+	               NULL &&
+	       torture_again(actor->worker->board, &until_ms))
+		continue;
 	if (again != actor->worker->caches[cache])
 		torture_fault(actor->worker->board,
 		              "slabd_cache_create %s "
@@ -224,6 +230,19 @@ static void reopen(struct actor *actor)
 		              again ? "another cache" : slabd_last_error());
 	else
 		slabd_cache_close(again);
+}
+
+/* To one of the driver's CPUs, or to all of them. */
+static void move(struct actor *actor)
+{
+	cpu_set_t set = actor->worker->board->cpus;
+	int keep = (int)below(actor, (uint32_t)CPU_COUNT(&set) + 1);
+	int n = 0;
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &set) && ++n != keep && keep > 0)
+			CPU_CLR(cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set) == 0)
+		atom_add(&actor->worker->board->moves, 1u);
 }
 
 static void rare(struct actor *actor)
@@ -254,6 +273,10 @@ static void rare(struct actor *actor)
 			torture_fault(actor->worker->board,
 			              "%llu objects of ours were refused",
 			              (unsigned long long)stats.refused);
+		break;
+	case 9:
+	case 10:
+		move(actor);
 		break;
 	default:
 		break;

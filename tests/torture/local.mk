@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-# Workers that are killed at random: 10 seconds of it here, ./dev stress for
+# Workers and slabd killed at random: 20 seconds of it here, ./dev stress for
 # as long as you like.
 tap_programs += tests/proc_torture
 tests_proc_torture_SOURCES = tests/proc_torture.c tests/torture/torture.h \
-	tests/torture/actor.c tests/torture/item.c tests/torture/worker.c \
-	$(proc_harness)
+	tests/torture/actor.c tests/torture/item.c tests/torture/slayer.c \
+	tests/torture/worker.c tests/proc/super.h tests/proc/super.c \
+	$(proc_manager) $(proc_harness)
 tests_proc_torture_LDADD = $(proc_libs)
 EXTRA_DIST += tests/stress.sh
 CLEANFILES += tests/proc_torture.slabd-log

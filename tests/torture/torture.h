@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The torture test: a driver kills workers at random and starts others, and
- * they leave nothing behind but what they counted on the board.
+ * they leave nothing behind but what they counted on the board. A slayer kills
+ * slabd, which its supervisor starts again.
  *
- *   driver --fork, SIGKILL--> worker: 2 or 3 threads, now and then a child
+ *   slayer --SIGKILL--> slabd <--fork-- supervisor
+ *   driver --fork, SIGKILL--> worker: 2 to 4 threads, now and then a child
  *                             hand (a thread's objects) <-> bag (a process's)
  *                             '-- slabd_give --> cells of another worker
  *
@@ -14,11 +16,12 @@
 #define TESTS_TORTURE_H
 
 #include <pthread.h>
+#include <sched.h>
 
 #include "shm/atom.h"
 #include "tests/proc/harness.h"
 
-#define WORKERS_MAX 16u
+#define WORKERS_MAX 64u
 #define CELLS 16u
 #define CACHES 8u
 #define HAND 512u
@@ -44,7 +47,14 @@ struct board {
 	uint64_t stale;
 	uint64_t forks;
 	uint64_t threads;
+	uint64_t moves;   /* of a thread to other CPUs */
+	uint64_t resumes; /* of those that left */
+	uint64_t slain;   /* slabds killed */
+	uint64_t away_ms; /* the longest time that none answered */
+	uint32_t away;    /* slabd was killed and does not answer yet */
+	uint32_t peace;   /* the slayer is to end */
 	uint32_t n_places;
+	cpu_set_t cpus;   /* the driver's */
 	struct place places[WORKERS_MAX];
 };
 
@@ -103,6 +113,21 @@ bool item_adopt(struct worker *worker, void *obj, uint32_t cache,
 
 /* Overwrites the beginning of what is about to be freed. */
 void item_spoil(const struct item *item);
+
+/* Whether a call failed as slabd was killed meanwhile, and is to be made once
+ * more; for ten seconds, which *until_ms counts from the first failure. */
+bool torture_again(const struct board *board, double *until_ms);
+
+/* Kills slabd again and again; arg is its struct slayer_start. The supervisor
+ * waits longer after each quick death, and forgets it after ten seconds of
+ * life: so a few come in a row, and then there is a rest. */
+struct slayer_start {
+	struct board *board;
+	struct bed *bed;
+	uint64_t dice;
+	pid_t pid; /* of the first slabd */
+};
+void slayer_main(int fd, void *arg);
 
 /* One random deed of a thread. */
 void actor_step(struct actor *actor);

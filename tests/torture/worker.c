@@ -12,26 +12,48 @@
 #include "tests/torture/torture.h"
 
 #define STEPS_A_LOOK 50
+#define AGAIN_MS 10000
+#define EXTRAS 3u
+
+bool torture_again(const struct board *board, double *until_ms)
+{
+	int error = errno;
+	if (*until_ms == 0)
+		*until_ms = now_ms() + AGAIN_MS;
+	if (atom_peek(&board->slain) == 0 || now_ms() > *until_ms ||
+	    (error != ENOTCONN && error != ETIMEDOUT &&
+	     error != ECONNREFUSED && error != ENOENT))
+		return false;
+	sleep_ms(2);
+	return true;
+}
 
 static void open_pool(struct worker *worker,
                       const struct slabd_options *options)
 {
-	worker->pool = slabd_open(NULL, options);
-	if (worker->pool == NULL)
-		tap_bail("slabd_open: %s", slabd_last_error());
+	double until_ms = 0;
+	while ((worker->pool = slabd_open(NULL, options)) == NULL)
+		if (!torture_again(worker->board, &until_ms))
+			tap_bail("slabd_open: %s", slabd_last_error());
 	worker->id = slabd_client_id(worker->pool);
+}
+
+static void open_cache(struct worker *worker, uint32_t i)
+{
+	const struct torture_kind *kind = &torture_kinds[i];
+	double until_ms = 0;
+	while ((worker->caches[i] = slabd_cache_create(
+			worker->pool, kind->name, kind->size, kind->align,
+			0)) == NULL)
+		if (!torture_again(worker->board, &until_ms))
+			tap_bail("slabd_cache_create: %s", slabd_last_error());
 }
 
 void worker_open(struct worker *worker, const struct slabd_options *options)
 {
 	open_pool(worker, options);
-	for (uint32_t i = 0; i < CACHES; i++) {
-		const struct torture_kind *kind = &torture_kinds[i];
-		worker->caches[i] = slabd_cache_create(
-			worker->pool, kind->name, kind->size, kind->align, 0);
-		if (worker->caches[i] == NULL)
-			tap_bail("slabd_cache_create: %s", slabd_last_error());
-	}
+	for (uint32_t i = 0; i < CACHES; i++)
+		open_cache(worker, i);
 }
 
 /* ---- children ----------------------------------------------------------- */
@@ -173,6 +195,9 @@ static void empty_bag(struct worker *worker)
 /* Told to go. Every other one leaves what it holds to slabd. */
 static void leave(struct worker *worker, struct actor *self)
 {
+	struct slabd_stats stats;
+	if (slabd_get_stats(worker->pool, &stats) == 0)
+		atom_add(&worker->board->resumes, stats.resumes);
 	if (self->dice & 256) {
 		actor_let_go(self);
 		empty_bag(worker);
@@ -186,7 +211,7 @@ static void leave(struct worker *worker, struct actor *self)
 
 static void live(struct worker *worker, struct actor *self, unsigned n_extra)
 {
-	static struct extra extra[2];
+	static struct extra extra[EXTRAS];
 	for (uint32_t i = 0; !leaving(worker); i++) {
 		if (i % STEPS_A_LOOK == 0)
 			for (unsigned k = 0; k < n_extra; k++)
@@ -223,5 +248,5 @@ void worker_main(int fd, void *arg)
 	worker_open(&worker, &options);
 	/* pairs: give; who is named can be given to. */
 	atom_put(&worker.place->who, worker.life << 16 | worker.id);
-	live(&worker, &self, 1 + (unsigned)(start->dice >> 40 & 1));
+	live(&worker, &self, 1 + (unsigned)(start->dice >> 40) % EXTRAS);
 }
