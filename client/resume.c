@@ -18,6 +18,7 @@
 #define MOST_NS UINT64_C(1000000000)
 #define STEADY_NS UINT64_C(2000000000)
 #define SLICE_MS 10
+#define PRESS_TRIES 2 /* 20 to 60 ms */
 
 static void set_timer(struct link *link, uint64_t at_ns)
 {
@@ -171,6 +172,21 @@ void resume_step(struct link *link)
 	pthread_mutex_unlock(&link->resume.lock);
 	errno = saved;
 	link_let_go(held);
+}
+
+/* Connections that never stood for long make the waits long, and a pool that
+ * can't grow meanwhile would fail what waits for it. */
+void resume_press(struct link *link)
+{
+	struct resume *r = &link->resume;
+	uint64_t soon = link_now_ns() + wait_of(r->hello.id, PRESS_TRIES);
+	pthread_mutex_lock(&r->lock);
+	if (!link_is_up(link) && r->trial < 0 && r->due_ns > soon + FIRST_NS) {
+		r->due_ns = soon;
+		set_timer(link, soon);
+	}
+	pthread_mutex_unlock(&r->lock);
+	resume_step(link);
 }
 
 /* Whether there is anything left to wait for. */

@@ -7,6 +7,8 @@
  *       |                     |  '--- refused, ---'      |   |
  *       |                     |       cut, 5 s           |   |
  *       |                     '-- 10 ms, doubling to 1 s |   |
+ *       |                         (60 ms while a thread  |   |
+ *       |                         waits for memory)      |   |
  *       '--------- welcome: new sockets, old numbers ----'   |
  *   lost <------------------- slabd says never --------------'
  *
@@ -43,6 +45,10 @@ struct resume {
 
 /* Takes the next step if it is due. Never waits. */
 void resume_step(struct link *link);
+
+/* The same for an allocation that waits: a try that is not due for long is
+ * due in 20 to 60 ms. */
+void resume_press(struct link *link);
 
 /* Waits for the connection: 0; or -ENOTCONN at the time until_ns, or as soon
  * as there is no way back. */

@@ -80,7 +80,7 @@ static bool wait_a_while(struct slabd_pool *pool, uint32_t seq,
 	/* A ring is lost when its sender is stopped or killed before it rang;
 	 * and a program without a helper polls nothing while it waits here. */
 	if (!link_is_up(&pool->link))
-		resume_step(&pool->link);
+		resume_press(&pool->link);
 	else if (link_may_ring(&pool->link))
 		link_ring(&pool->link);
 	return true;
