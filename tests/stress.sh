@@ -8,6 +8,7 @@ export LC_ALL=C
 help() {
 	cat <<'TEXT'
 Usage: ./dev stress [--seconds N] [--seed S] [--workers N] [--keep-slabd]
+       ./dev stress --stopped N
 
 Starts slabd with a small pool, and worker processes of two to four threads
 that allocate, write, check, free, fork, change CPUs and give each other objects.
@@ -20,6 +21,8 @@ second slabd audits the pool.
   --seed S      the random choices of a run before; the seed is printed
   --workers N   so many at a time, 2 to 64 (16)
   --keep-slabd  slabd is not killed
+  --stopped N   another test: slabd is stopped with SIGSTOP for N seconds, twice,
+                and no client waits for it longer than it said
   --help        this text
 
 Exit status: 0 if no object changed in other hands, every audit agreed and
@@ -32,12 +35,14 @@ refuse() {
 	exit 2
 }
 
-seconds=60 workers=16 seed=
+seconds=60 workers=16
+seed=
+stopped=
 options=()
 while (($#)); do
 	case $1 in
 	--help | -h) help && exit 0 ;;
-	--seconds | --workers | --seed)
+	--seconds | --workers | --seed | --stopped)
 		(($# > 1)) || refuse "$1 takes a number"
 		[[ $2 =~ ^[0-9]{1,20}$ ]] || refuse "$1 \"$2\": a whole number"
 		declare "${1#--}=$2"
@@ -54,15 +59,23 @@ done
 ((workers >= 2 && workers <= 64)) || refuse "--workers: 2 to 64"
 [[ -z $seed ]] || [[ ! $seed =~ ^0+$ ]] || refuse "--seed: not 0"
 
+[[ -z $stopped ]] || ((stopped >= 1 && stopped <= 10000)) ||
+	refuse "--stopped: 1 to 10000"
+
 root=$(cd "$(dirname "$0")/.." && pwd)
 export builddir=${BUILD:-${builddir:-$root}}
 program=$builddir/tests/proc_torture
+arguments=(--seconds "$seconds" --workers "$workers" "${options[@]}")
+if [[ -n $stopped ]]; then
+	program=$builddir/tests/proc_upgrade
+	arguments=(--stopped "$stopped")
+fi
 [[ -x $program ]] || {
 	echo "stress: $program is missing: run ./dev stress, which builds it" >&2
 	exit 1
 }
 [[ -z $seed ]] || export SLABD_TEST_SEED=$seed
-if "$program" --seconds "$seconds" --workers "$workers" "${options[@]}" |
+if "$program" "${arguments[@]}" |
 	sed -u -e 's/^# SLABD_TEST_SEED=/seed /' -e 's/^# //' -e '/^1\.\./d' \
 		-e 's/^ok - /  well: /' -e 's/^not ok - /  FAILED: /'; then
 	echo "stress: all well"

@@ -54,6 +54,10 @@ proc_keeper = tests/proc/keeper.h tests/proc/keeper.c
 tap_programs += tests/proc_adopt
 tests_proc_adopt_SOURCES = tests/proc_adopt.c $(proc_harness) $(proc_keeper)
 tests_proc_adopt_LDADD = $(proc_libs)
+tap_programs += tests/proc_upgrade
+tests_proc_upgrade_SOURCES = tests/proc_upgrade.c $(proc_harness) \
+	$(proc_keeper)
+tests_proc_upgrade_LDADD = $(proc_libs)
 proc_deed = tests/proc/deed.h tests/proc/deed.c tests/proc/tamper.h \
 	tests/proc/tamper.c
 tap_programs += tests/step_slabd
