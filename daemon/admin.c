@@ -319,11 +319,13 @@ static void accept_failed(struct evconnlistener *listener, void *evhttp)
 
 static void accept_again(evutil_socket_t fd, short what, void *arg)
 {
+	const struct timeval pause = {0, ACCEPT_PAUSE_MS * 1000};
 	struct admin *a = arg;
 
 	(void)fd;
 	(void)what;
-	evconnlistener_enable(a->listener);
+	if (evconnlistener_enable(a->listener) < 0)
+		evtimer_add(a->resume, &pause);
 }
 
 static void http_setup(struct admin *a)
@@ -358,7 +360,8 @@ static int setup(struct admin *a, int listen_fd)
 		evconnlistener_free(a->listener);
 		return -ENOMEM;
 	}
-	return 0;
+	/* To bind enables it, and does not say whether that failed. */
+	return evconnlistener_enable(a->listener) < 0 ? -ENOMEM : 0;
 }
 
 int admin_start(struct admin **out, struct event_base *base, int listen_fd,
