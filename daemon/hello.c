@@ -17,7 +17,9 @@
 #define SO_PEERPIDFD 77
 #endif
 
-static void answer(struct peer *peer, struct wire_welcome *msg, int *fds,
+/* False when it was not taken. The client reads nothing else first: a full
+ * socket is its fault, and it sees the connection close. */
+static bool answer(struct peer *peer, struct wire_welcome *msg, int *fds,
                    unsigned n)
 {
 	_Alignas(struct cmsghdr) char room[CMSG_SPACE(WIRE_FDS_MAX *
@@ -40,11 +42,11 @@ static void answer(struct peer *peer, struct wire_welcome *msg, int *fds,
 		c->cmsg_len = CMSG_LEN(n * sizeof(int));
 		memcpy(CMSG_DATA(c), fds, n * sizeof(int));
 	}
-	/* The client reads nothing else first: a full socket is its fault, and
-	 * it then sees the connection close. */
-	if (sendmsg(peer->sock, &hdr, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-		log_debug("pid %d: the welcome was not taken: %s", peer->pid,
-		          strerror(errno));
+	if (sendmsg(peer->sock, &hdr, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
+		return true;
+	log_debug("pid %d: the welcome was not taken: %s", peer->pid,
+	          strerror(errno));
+	return false;
 }
 
 static int refuse(struct peer *peer, enum drop drop, int error,
@@ -159,14 +161,14 @@ static struct wire_welcome welcome_of(const struct peer *peer)
 	return msg;
 }
 
-static void welcome(struct peer *peer, int theirs)
+static bool welcome(struct peer *peer, int theirs)
 {
 	struct pool *pool = peer->pool;
 	struct wire_welcome msg = welcome_of(peer);
 	int fds[WIRE_FDS_MAX] = {theirs, pool->control_ro_fd, pool->shared_fd};
 	for (unsigned node = 0; node < pool->backing.n_nodes; node++)
 		fds[3 + node] = pool->backing.node[node].fd;
-	answer(peer, &msg, fds, 3 + pool->backing.n_nodes);
+	return answer(peer, &msg, fds, 3 + pool->backing.n_nodes);
 }
 
 static int refuse_fds(struct peer *peer, int error)
@@ -182,6 +184,17 @@ static void keep(const struct peer *peer)
 	char name[PEER_VAULT_NAME];
 	peer_vault_name(name, peer->pool, peer->id);
 	vault_put(name, peer->pidfd);
+}
+
+/* It never was in, and has no id to keep until its end. */
+static void undo(struct peer *peer)
+{
+	char name[PEER_VAULT_NAME];
+	peer_vault_name(name, peer->pool, peer->id);
+	vault_drop(name);
+	ident_bury(peer->pool, peer->id);
+	ident_free(peer->pool, peer->id);
+	peer->id = 0;
 }
 
 static int let_in(struct peer *peer, struct pool *pool)
@@ -205,12 +218,10 @@ static int let_in(struct peer *peer, struct pool *pool)
 	r = peer_watch(peer);
 	if (r == 0) {
 		keep(peer);
-		welcome(peer, theirs);
-	} else {
-		ident_bury(pool, peer->id);
-		ident_free(pool, peer->id);
-		peer->id = 0;
+		r = welcome(peer, theirs) ? 0 : -ENOTCONN;
 	}
+	if (r < 0)
+		undo(peer);
 	close(theirs);
 	return r;
 }
@@ -266,7 +277,8 @@ static int take_back(struct peer *client, struct peer *peer)
 		log_info("pool %s: client %u (%s, pid %d) is back",
 		         client->pool->name, client->id, client->comm,
 		         client->pid);
-		answer(client, &msg, &theirs, 1);
+		if (!answer(client, &msg, &theirs, 1))
+			shutdown(client->sock, SHUT_RDWR);
 		/* It may have raised a want while nobody heard it ring. */
 		server_serve_pool(server, client->pool);
 	}

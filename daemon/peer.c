@@ -155,12 +155,20 @@ static bool has_token(struct peer *peer)
 static void reply(struct peer *peer, const struct wire_head *to,
                   struct wire_reply *msg)
 {
+	int error;
 	msg->head.type = WIRE_REPLY;
 	msg->head.bytes = sizeof(*msg);
 	msg->head.seq = to->seq;
-	if (send(peer->sock, msg, sizeof(*msg), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-		log_debug("client %u: a reply was not taken: %s", peer->id,
-		          strerror(errno));
+	if (send(peer->sock, msg, sizeof(*msg), MSG_NOSIGNAL | MSG_DONTWAIT) >=
+	    0)
+		return;
+	error = errno;
+	log_debug("client %u: a reply was not taken: %s", peer->id,
+	          strerror(error));
+	/* Who does not read has no right to an answer; who does would wait for
+	 * it, and now sees the end, comes back and asks again. */
+	if (error != EAGAIN)
+		shutdown(peer->sock, SHUT_RDWR);
 }
 
 static void serve_create(struct peer *peer, const struct wire_create *msg)
