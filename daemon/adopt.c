@@ -320,6 +320,7 @@ int adopt_pool(struct pool *pool, const struct config_pool *config,
 			return give_up(pool);
 		r = adopt_all(pool, may_reserve);
 	}
+	pool->adopted = r == 0;
 	if (r < 0)
 		pool_close(pool);
 	else

@@ -119,10 +119,16 @@ int listen_at(const char *path, int type, mode_t mode, gid_t gid)
 	return r;
 }
 
-bool listen_still_at(int fd, const char *path, int type, mode_t mode, gid_t gid)
+int listen_still_at(int fd, const char *path, int type, mode_t mode, gid_t gid)
 {
 	struct stat st;
-	return sd_is_socket_unix(fd, type, 1, path, 0) > 0 &&
-	       lstat(path, &st) == 0 && S_ISSOCK(st.st_mode) &&
-	       let_in(path, mode, gid) == 0;
+	int r = sd_is_socket_unix(fd, type, 1, path, 0);
+	if (r > 0 && lstat(path, &st) < 0)
+		r = errno == ENOENT ? 0 : -errno;
+	else if (r > 0)
+		r = S_ISSOCK(st.st_mode) && let_in(path, mode, gid) == 0;
+	if (r < 0)
+		log_error("can't look at %s, which was kept: %s", path,
+		          strerror(-r));
+	return r;
 }

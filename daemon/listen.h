@@ -3,7 +3,6 @@
 #ifndef DAEMON_LISTEN_H
 #define DAEMON_LISTEN_H
 
-#include <stdbool.h>
 #include <sys/types.h>
 
 /*
@@ -17,8 +16,8 @@ int listen_at(const char *path, int type, mode_t mode, gid_t gid);
 
 /* Whether fd, which outlived a slabd, is what clients of path reach: it has
  * that type, listens and is bound there, and the file is there. Mode and group
- * are then set as listen_at sets them. */
-bool listen_still_at(int fd, const char *path, int type, mode_t mode,
-                     gid_t gid);
+ * are then set as listen_at sets them. 1 it is, 0 it is not, or -errno with the
+ * reason logged. */
+int listen_still_at(int fd, const char *path, int type, mode_t mode, gid_t gid);
 
 #endif

@@ -299,10 +299,31 @@ static void keep(const struct pool *pool, const char *what, int fd)
 		vault_drop(name);
 }
 
+static bool is_kept(const struct pool *pool, const char *what)
+{
+	char name[POOL_VAULT_NAME];
+	pool_vault_name(name, pool->name, what);
+	return vault_has(name);
+}
+
+static bool is_whole(const struct pool *pool)
+{
+	char name[POOL_VAULT_NAME];
+	for (unsigned node = 0; node < pool->backing.n_nodes; node++) {
+		pool_vault_node(name, pool->name, node);
+		if (!vault_has(name))
+			return false;
+	}
+	return is_kept(pool, "control") && is_kept(pool, "shared");
+}
+
 /* The manager has all before the ledger says that the pool is whole. */
 void pool_keep(const struct pool *pool)
 {
 	char name[POOL_VAULT_NAME];
+	/* Without it nobody takes up the rest. */
+	if (!is_kept(pool, "ledger"))
+		return;
 	keep(pool, "control", pool->control_fd);
 	keep(pool, "shared", pool->shared_fd);
 	for (unsigned node = 0; node < pool->backing.n_nodes; node++) {
@@ -310,6 +331,11 @@ void pool_keep(const struct pool *pool)
 		vault_put(name, pool->backing.node[node].fd);
 	}
 	vault_barrier();
+	if (is_whole(pool))
+		return;
+	log_warn("pool %s: not all of it is kept: it will not outlive slabd",
+	         pool->name);
+	pool_forget(pool);
 }
 
 void pool_forget(const struct pool *pool)
@@ -409,4 +435,16 @@ void pool_destroy(struct pool *pool)
 {
 	backing_close(&pool->backing);
 	pool_close(pool);
+}
+
+void pool_leave(struct pool *pool, bool has_clients)
+{
+	if (has_clients && is_kept(pool, "ledger")) {
+		pool_close(pool);
+		return;
+	}
+	/* pairs: adopt_pool, should this be cut short. */
+	atom_put(&pool->ledger->state, (uint32_t)LEDGER_MAKING);
+	pool_destroy(pool);
+	pool_forget(pool);
 }

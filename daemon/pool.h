@@ -58,6 +58,7 @@ struct pool {
 	uint32_t n_clients; /* live */
 	uint32_t last_id;   /* handed out most recently */
 	bool denied_any;    /* some mark says denied */
+	bool adopted;       /* clients may have it from the start */
 	struct pool_counts counts;
 };
 
@@ -69,6 +70,11 @@ int pool_create(struct pool *pool, const struct config_pool *config,
 /* Unmaps and closes; hugepages go back to the system. Where the service manager
  * keeps the files, the next slabd adopts them. */
 void pool_destroy(struct pool *pool);
+
+/* The end of a slabd that does not go on, and was not told to stop: a pool that
+ * clients may have is left to the next one, where it is kept; of another the
+ * manager keeps nothing. */
+void pool_leave(struct pool *pool, bool has_clients);
 
 /* Has the service manager keep the pool's files, or no longer keep them. */
 void pool_keep(const struct pool *pool);

@@ -20,6 +20,15 @@
 #define RETRY_MS 50         /* denied lists are asked for anew */
 #define DOOR_PEERS 128      /* connections before their hello */
 #define ACCEPT_AGAIN_MS 200 /* after descriptors ran out */
+#define READY_AGAIN_MS 500
+
+/* What an end without having been told to leaves to the next slabd: all that a
+ * client may have reached. */
+enum ending {
+	ENDING_TOLD,
+	ENDING_NO_START,
+	ENDING_BROKEN, /* the loop ended by itself */
+};
 
 static const char *const drop_names[DROPS] = {
         "garbage",     "short", "oversized", "version", "descriptors",
@@ -149,28 +158,36 @@ static void on_accept_again(evutil_socket_t fd, short what, void *arg)
 	struct server *server = arg;
 	(void)fd;
 	(void)what;
-	event_add(server->accept, NULL);
+	if (event_add(server->accept, NULL) < 0)
+		start_timer(server->accept_again, ACCEPT_AGAIN_MS);
 }
 
 /* The socket that a dead slabd listened at, with all who came since; or a new
  * one. */
 static int open_socket(const char *name, const char *path, int type,
-                       mode_t mode, gid_t gid)
+                       mode_t mode, gid_t gid, enum socket_origin *origin)
 {
 	int fd = vault_take(name);
-	if (fd >= 0 && listen_still_at(fd, path, type, mode, gid))
+	int still = fd < 0 ? 0 : listen_still_at(fd, path, type, mode, gid);
+	*origin = SOCKET_KEPT;
+	if (still > 0)
 		return fd;
+	if (fd >= 0)
+		close(fd);
+	if (still < 0)
+		return still;
 	if (fd >= 0) {
 		log_info("%s was kept and is not the socket at %s: that is "
 		         "made anew", name, path);
-		close(fd);
 		vault_drop(name);
 		/* As long as the manager has it, somebody seems to answer. */
 		vault_barrier();
 	}
 	fd = listen_at(path, type, mode, gid);
-	if (fd >= 0)
-		vault_put(name, fd);
+	if (fd < 0)
+		return fd;
+	*origin = SOCKET_MADE;
+	vault_put(name, fd);
 	return fd;
 }
 
@@ -189,33 +206,54 @@ static int open_sockets(struct server *server)
 	if (server->client_fd < 0) {
 		server->client_fd = open_socket(VAULT_CLIENT, c->socket,
 		                                SOCK_SEQPACKET, c->socket_mode,
-		                                gid);
-		server->own_client = server->client_fd >= 0;
+		                                gid, &server->client_origin);
 	}
 	if (server->client_fd >= 0 && server->control_fd < 0) {
 		server->control_fd = open_socket(VAULT_CONTROL, c->control,
 		                                 SOCK_STREAM, c->control_mode,
-		                                 (gid_t)-1);
-		server->own_control = server->control_fd >= 0;
+		                                 (gid_t)-1,
+		                                 &server->control_origin);
 	}
 	return server->client_fd < 0 ? server->client_fd
 	       : server->control_fd < 0 ? server->control_fd : 0;
 }
 
-static void close_sockets(struct server *server)
+static void close_socket(int fd, enum socket_origin origin, const char *name,
+                         const char *path, bool leave)
 {
-	if (server->own_client) {
-		unlink(server->config->socket);
-		vault_drop(VAULT_CLIENT);
+	if (fd < 0)
+		return;
+	close(fd);
+	if (origin == SOCKET_GIVEN || (leave && vault_has(name)))
+		return;
+	unlink(path);
+	vault_drop(name);
+}
+
+static void close_sockets(struct server *server, enum ending ending)
+{
+	enum socket_origin client = server->client_origin;
+	enum socket_origin control = server->control_origin;
+	bool broken = ending == ENDING_BROKEN;
+	bool leave = ending != ENDING_TOLD;
+	close_socket(server->client_fd, client, VAULT_CLIENT,
+	             server->config->socket,
+	             broken || (leave && client == SOCKET_KEPT));
+	close_socket(server->control_fd, control, VAULT_CONTROL,
+	             server->config->control,
+	             broken || (leave && control == SOCKET_KEPT));
+}
+
+static void close_pools(struct server *server, enum ending ending)
+{
+	for (unsigned i = 0; i < server->n_pools; i++) {
+		struct pool *pool = &server->pools[i];
+		if (ending == ENDING_TOLD)
+			pool_destroy(pool);
+		else
+			pool_leave(pool, ending == ENDING_BROKEN ||
+			                         pool->adopted);
 	}
-	if (server->own_control) {
-		unlink(server->config->control);
-		vault_drop(VAULT_CONTROL);
-	}
-	if (server->client_fd >= 0)
-		close(server->client_fd);
-	if (server->control_fd >= 0)
-		close(server->control_fd);
 }
 
 /* ---- the loop ----------------------------------------------------------- */
@@ -251,6 +289,35 @@ static void on_log_sums(evutil_socket_t fd, short what, void *arg)
 		start_timer(server->log_sums, ms + 1);
 }
 
+static void say_ready(struct server *server)
+{
+	uint64_t ready = 0;
+	int r;
+	for (unsigned i = 0; i < server->n_pools; i++)
+		for (uint32_t n = 0; n < server->topo->n_nodes; n++)
+			ready += pool_ready_units(&server->pools[i], n);
+	log_info("ready: %u pools on %u nodes, %llu MiB, clients at %s, "
+	         "slabctl at %s", server->n_pools, server->topo->n_nodes,
+	         (unsigned long long)(ready << UNIT_SHIFT >> 20),
+	         server->config->socket, server->config->control);
+	r = service_ready("%u pools on %u nodes, %llu MiB ready",
+	                  server->n_pools, server->topo->n_nodes,
+	                  (unsigned long long)(ready << UNIT_SHIFT >> 20));
+	if (r == 0)
+		return;
+	/* The manager would wait in vain, and end us. */
+	log_warn("the service manager can't be told that slabd is ready: %s; "
+	         "tried again in %d ms", strerror(-r), READY_AGAIN_MS);
+	start_timer(server->ready_again, READY_AGAIN_MS);
+}
+
+static void on_ready_again(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	say_ready(arg);
+}
+
 /* Before there is anything to clean up: a signal that comes during the start
  * is served once the loop runs, and leaves no socket and no hugepage. */
 static int open_signals(struct server *server)
@@ -275,8 +342,9 @@ static int open_events(struct server *server)
 	server->retry = evtimer_new(base, on_retry, server);
 	server->ahead = evtimer_new(base, on_ahead, server);
 	server->log_sums = evtimer_new(base, on_log_sums, server);
+	server->ready_again = evtimer_new(base, on_ready_again, server);
 	if (!server->accept || !server->accept_again || !server->retry ||
-	    !server->ahead || !server->log_sums)
+	    !server->ahead || !server->log_sums || !server->ready_again)
 		return -ENOMEM;
 	return event_add(server->accept, NULL) < 0 ? -ENOMEM : 0;
 }
@@ -310,6 +378,7 @@ static void close_events(struct server *server)
 	free_event(server->retry);
 	free_event(server->ahead);
 	free_event(server->log_sums);
+	free_event(server->ready_again);
 	free_event(server->watchdog);
 	for (int i = 0; i < 3; i++)
 		free_event(server->signals[i]);
@@ -321,21 +390,6 @@ static int start_admin(struct server *server)
 	report_routes(server, &routes);
 	return admin_start(&server->admin, server->base, server->control_fd,
 	                   &routes);
-}
-
-static void say_ready(const struct server *server)
-{
-	uint64_t ready = 0;
-	for (unsigned i = 0; i < server->n_pools; i++)
-		for (uint32_t n = 0; n < server->topo->n_nodes; n++)
-			ready += pool_ready_units(&server->pools[i], n);
-	log_info("ready: %u pools on %u nodes, %llu MiB, clients at %s, "
-	         "slabctl at %s", server->n_pools, server->topo->n_nodes,
-	         (unsigned long long)(ready << UNIT_SHIFT >> 20),
-	         server->config->socket, server->config->control);
-	service_ready("%u pools on %u nodes, %llu MiB ready", server->n_pools,
-	              server->topo->n_nodes,
-	              (unsigned long long)(ready << UNIT_SHIFT >> 20));
 }
 
 /* Clients of pools that were taken over; and wants that nobody served. */
@@ -389,6 +443,7 @@ int server_run(const struct config *config)
 	static struct server server;
 	static struct topo topo;
 	struct timespec now;
+	enum ending ending = ENDING_NO_START;
 	int r = topo_load(&topo, config->topology[0] ? config->topology : NULL);
 	if (r < 0) {
 		log_error("topology: %s", topo.error);
@@ -404,13 +459,15 @@ int server_run(const struct config *config)
 	if (r == 0) {
 		say_ready(&server);
 		r = event_base_dispatch(server.base);
+		ending = r < 0 ? ENDING_BROKEN : ENDING_TOLD;
+		if (r < 0)
+			log_error("the event loop can't go on");
 		hold_signals();
 		service_stopping();
 	}
 	close_events(&server);
-	close_sockets(&server);
-	for (unsigned i = 0; i < server.n_pools; i++)
-		pool_destroy(&server.pools[i]);
+	close_sockets(&server, ending);
+	close_pools(&server, ending);
 	if (server.base != NULL)
 		event_base_free(server.base);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -31,6 +31,13 @@ enum drop {
 	DROPS,
 };
 
+/* Where a listening socket comes from. */
+enum socket_origin {
+	SOCKET_GIVEN, /* the manager's own: not to be unlinked */
+	SOCKET_MADE,
+	SOCKET_KEPT,  /* made by a slabd before this one */
+};
+
 struct peer;
 
 struct server {
@@ -43,14 +50,15 @@ struct server {
 	int64_t started_ns; /* CLOCK_MONOTONIC */
 	int client_fd;      /* listening */
 	int control_fd;     /* listening */
-	bool own_client;    /* bound by us: to be unlinked */
-	bool own_control;
+	enum socket_origin client_origin;
+	enum socket_origin control_origin;
 	struct event *accept;
 	struct event *accept_again; /* after descriptors ran out */
 	struct event *retry;        /* denied lists are tried anew */
 	struct event *ahead;        /* faulting in ahead of need */
 	struct event *watchdog;
 	struct event *log_sums;
+	struct event *ready_again; /* the manager could not be told */
 	struct event *signals[3];
 	struct admin *admin;
 	struct peer *peers;

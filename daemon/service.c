@@ -15,6 +15,7 @@
 #include "daemon/log.h"
 
 #define TEXT_BYTES 256
+#define TRIES 5 /* to tell the manager, where the kernel lacks memory */
 #define EXTEND_US UINT64_C(30000000)
 
 static bool have_manager = true;
@@ -34,30 +35,52 @@ void service_setup(bool manager)
 	have_manager = manager;
 }
 
-/* A notification of fields that we wrote, closed by a status text. A failure
- * is no reason to stop serving clients. */
-static void __attribute__((format(printf, 2, 0)))
-notify(const char *fields, const char *format, va_list args)
+static bool is_passing(int error)
 {
-	char text[TEXT_BYTES], plain[TEXT_BYTES];
+	return error == -EAGAIN || error == -ENOBUFS || error == -ENOMEM ||
+	       error == -EINTR;
+}
+
+int service_tell(const char *fields, const int *fds, unsigned n_fds)
+{
+	int rc = -EAGAIN;
 
 	if (!have_manager)
-		return;
+		return 0;
+	for (int tries = 0; tries < TRIES && is_passing(rc); tries++)
+		rc = sd_pid_notify_with_fds(0, 0, fields, fds, n_fds);
+	return rc;
+}
+
+/* A notification of fields that we wrote, closed by a status text. A failure
+ * is no reason to stop serving clients. */
+static int __attribute__((format(printf, 2, 0)))
+notify(const char *fields, const char *format, va_list args)
+{
+	char text[TEXT_BYTES], plain[TEXT_BYTES], all[2 * TEXT_BYTES];
+	int rc;
+
+	if (!have_manager)
+		return 0;
 	vsnprintf(text, sizeof(text), format, args);
 	log_escape(plain, sizeof(plain), text);
-	int rc = sd_notifyf(0, "%sSTATUS=%s", fields, plain);
+	snprintf(all, sizeof(all), "%sSTATUS=%s", fields, plain);
+	rc = service_tell(all, NULL, 0);
 	if (rc < 0)
 		log_debug("the service manager can't be told: %s",
 		          strerror(-rc));
+	return rc;
 }
 
-void service_ready(const char *format, ...)
+int service_ready(const char *format, ...)
 {
 	va_list args;
+	int rc;
 
 	va_start(args, format);
-	notify("READY=1\n", format, args);
+	rc = notify("READY=1\n", format, args);
 	va_end(args);
+	return rc < 0 ? rc : 0;
 }
 
 void service_progress(const char *format, ...)
@@ -100,13 +123,6 @@ void service_alive(void)
 {
 	if (have_manager)
 		sd_notify(0, "WATCHDOG=1");
-}
-
-int service_tell(const char *fields, const int *fds, unsigned n_fds)
-{
-	if (!have_manager)
-		return 0;
-	return sd_pid_notify_with_fds(0, 0, fields, fds, n_fds);
 }
 
 int service_barrier(uint64_t limit_us)

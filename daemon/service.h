@@ -20,8 +20,9 @@
  * call: true. */
 void service_setup(bool manager);
 
-/* Sockets are bound and memory is ready; the text says what was carved. */
-void service_ready(const char *format, ...)
+/* Sockets are bound and memory is ready; the text says what was carved. 0, or
+ * -errno: the manager, where there is one, does not know it yet. */
+int service_ready(const char *format, ...)
         __attribute__((format(printf, 1, 2)));
 
 /* One line for "systemctl status"; also asks for 30 s more of start-up time,

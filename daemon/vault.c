@@ -94,10 +94,16 @@ static struct slot *add(const char *name, int fd)
 	return slot;
 }
 
-static void forget(struct slot *slot)
+static void close_passed(struct slot *slot)
 {
 	if (slot->fd >= 0)
 		close(slot->fd);
+	slot->fd = -1;
+}
+
+static void forget(struct slot *slot)
+{
+	close_passed(slot);
 	names_bytes -= strlen(slot->name) + 1;
 	free(slot->name);
 	slot->name = NULL;
@@ -128,7 +134,8 @@ void vault_put(const char *name, int fd)
 	int rc;
 
 	vault_drop(name);
-	slot = add(name, -1);
+	/* Of two by one name the next slabd would take the older. */
+	slot = find(name) == NULL ? add(name, -1) : NULL;
 	if (slot == NULL)
 		return;
 	snprintf(fields, sizeof(fields), "FDSTORE=1\nFDNAME=%s\nFDPOLL=0",
@@ -151,9 +158,12 @@ void vault_drop(const char *name)
 		return;
 	snprintf(fields, sizeof(fields), "FDSTOREREMOVE=1\nFDNAME=%s", name);
 	rc = service_tell(fields, NULL, 0);
-	if (rc < 0)
+	if (rc < 0) {
 		log_warn("the service manager still has %s, it can't be told: "
 		         "%s", name, strerror(-rc));
+		close_passed(slot);
+		return;
+	}
 	/* Last: the name may be the slot's own. */
 	forget(slot);
 }
@@ -168,6 +178,11 @@ int vault_take(const char *name)
 	fd = slot->fd;
 	slot->fd = -1;
 	return fd;
+}
+
+bool vault_has(const char *name)
+{
+	return find(name) != NULL;
 }
 
 const char *vault_next(unsigned *at)

@@ -41,6 +41,9 @@ void vault_drop(const char *name);
  * -ENOENT. The manager keeps its copy. */
 int vault_take(const char *name);
 
+/* Whether the manager keeps something of that name, as far as is known. */
+bool vault_has(const char *name);
+
 /* The names that were passed and not taken yet: *at is 0 at first. NULL at the
  * end. The name is valid until vault_drop; others may be put, taken and dropped
  * meanwhile. */
