@@ -118,8 +118,10 @@ static void on_syscall(struct tamper *tamper, pid_t tid)
 		return;
 	/* A process that is seized may be in the middle of a call. */
 	threads[i].inside = info.op == PTRACE_SYSCALL_INFO_ENTRY;
-	if (threads[i].inside)
+	if (threads[i].inside && (tamper->counting || tamper->after == 0))
 		tamper->seen++;
+	else if (threads[i].inside)
+		tamper->counting = (long)info.entry.nr == tamper->after;
 	if (tamper->seen != tamper->at && !threads[i].failing)
 		return;
 	if (ptrace(PTRACE_GETREGS, tid, NULL, &regs) < 0)

@@ -36,6 +36,7 @@ struct tamper {
 	pid_t pid;
 	enum tamper_act act;
 	uint64_t at; /* from 1 */
+	long after;  /* calls count after the first of this number; 0: all */
 	int (*choose)(long call); /* an error, or 0: let it be made */
 	const volatile void *watched; /* for stores: a mapping of the test's */
 	size_t watched_bytes;
@@ -50,6 +51,7 @@ struct tamper {
 	int status;    /* of an end, as waitpid tells */
 	bool met;
 	bool watching; /* the watched bytes were looked at once */
+	bool counting; /* the call named by after has been made */
 };
 
 /* In a new process, before exec: waits for the test, which then calls take. */
