@@ -10,6 +10,7 @@
 
 #define CAP 32u
 #define LARGE 8000u /* of which a slab has few */
+#define SCARCE 5u
 
 static struct ward ward;
 
@@ -90,6 +91,42 @@ static void open_strict(struct kill_victim *v)
 		tap_bail("slabd_cache_create: %s", slabd_last_error());
 }
 
+/* The last objects that the cache has on the node. */
+static void open_scarce(struct kill_victim *v)
+{
+	kill_open(v, false, CAP);
+	v->cache = bed_cache(v->pool, "scarce", WARD_SIZE);
+}
+
+static void take_scarce(struct kill_victim *v)
+{
+	open_scarce(v);
+	kill_take(v, SCARCE);
+	kill_drop(v, SCARCE);
+}
+
+static void flush(struct kill_victim *v)
+{
+	slabd_flush(v->pool);
+}
+
+/* All but a few objects of the cache are the warden's: a refill takes the slab
+ * off its list, and what comes home puts it there. */
+static void test_scarce(uint32_t scarce)
+{
+	static const struct kill_op ops[] = {
+		{.name = "refill that leaves a slab bare",
+		 .prepare = open_scarce,
+		 .act = alloc_one},
+		{.name = "the only free objects go home",
+		 .prepare = take_scarce,
+		 .act = flush},
+	};
+	ward_release_some(&ward, scarce, SCARCE);
+	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
+		kill_everywhere(&ward, &ops[i]);
+}
+
 static void test_full(void)
 {
 	static const struct kill_op ops[] = {
@@ -102,11 +139,14 @@ static void test_full(void)
 	};
 	uint32_t common = ward_cache(&ward, WARD_COMMON, WARD_SIZE, 0, 0);
 	uint32_t second = ward_cache(&ward, "second", 2 * WARD_SIZE, 0, 0);
+	uint32_t scarce = ward_cache(&ward, "scarce", WARD_SIZE, 0, 0);
+	ward_claim(&ward, scarce, 0, UINT32_MAX);
 	ward_halt(&ward);
 	ward_pin(&ward, common, 0);
 	ward_pin(&ward, second, 0);
 	ward_fill(&ward, "filler", WARD_FILLER, 0);
 	ward_go_on(&ward);
+	test_scarce(scarce);
 	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
 		kill_everywhere(&ward, &ops[i]);
 }

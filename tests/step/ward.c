@@ -167,6 +167,18 @@ void ward_release(struct ward *ward, uint32_t cache, uint32_t keep)
 	ward->n_held = n;
 }
 
+void ward_release_some(struct ward *ward, uint32_t cache, uint32_t n)
+{
+	for (uint32_t i = ward->n_held; i-- > 0 && n > 0;) {
+		uint64_t off = ward->held[i];
+		if (cache_of(ward, off) != cache)
+			continue;
+		ward_release_one(ward, off);
+		ward->held[i] = ward->held[--ward->n_held];
+		n--;
+	}
+}
+
 void ward_pin(struct ward *ward, uint32_t cache, uint32_t node)
 {
 	uint32_t first = ward->n_held;

@@ -60,6 +60,9 @@ void ward_fill(struct ward *ward, const char *name, size_t size, uint32_t node);
 /* Frees what the warden has of a cache, but for each keep-th; 0: all. */
 void ward_release(struct ward *ward, uint32_t cache, uint32_t keep);
 
+/* Frees n of what the warden has of a cache. */
+void ward_release_some(struct ward *ward, uint32_t cache, uint32_t n);
+
 /* Frees one object of the warden's by its offset. Whether it was its own. */
 bool ward_release_one(struct ward *ward, uint64_t off);
 
