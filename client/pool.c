@@ -89,10 +89,12 @@ static int map_node(struct slabd_pool *pool, uint32_t node, int fd)
 	const struct layout_node *row = &pool->view.nodes[node];
 	char *at = pool->user.data + (row->first_unit << UNIT_SHIFT);
 	uint64_t bytes = row->n_units << UNIT_SHIFT;
+	int r;
 	if (row->first_unit + row->n_units > pool->view.geo.n_units)
 		return -EPROTO;
-	if (check_size(fd, bytes) < 0)
-		return -EPROTO;
+	r = check_size(fd, bytes);
+	if (r < 0)
+		return r;
 	if (mmap(at, bytes, PROT_READ | PROT_WRITE,
 	         MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd, 0) == MAP_FAILED)
 		return -errno;

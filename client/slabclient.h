@@ -92,8 +92,8 @@ struct slabd_stats {
  * another ABI version or no slabd at the other end (slabd_last_error has both
  * versions), EAGAIN the pool has all the clients it may have, ENOTCONN slabd
  * closed the connection (it is stopping, or too many are at its door),
- * ENAMETOOLONG, EINVAL options, ENOMEM, EMFILE, ETIMEDOUT. Blocks up to five
- * seconds.
+ * ENAMETOOLONG, EINVAL options, ENOMEM, ENOBUFS, EMFILE, ENFILE, ENOSPC this
+ * user has no epoll watch left, ETIMEDOUT. Blocks up to five seconds.
  */
 slabd_pool *slabd_open(const char *pool, const struct slabd_options *options);
 
