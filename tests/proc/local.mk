@@ -71,3 +71,8 @@ tap_programs += tests/fault_slabd
 tests_fault_slabd_SOURCES = tests/fault_slabd.c $(proc_deed) $(proc_harness) \
 	$(proc_keeper)
 tests_fault_slabd_LDADD = $(proc_libs)
+proc_tamper = tests/proc/tamper.h tests/proc/tamper.c
+tap_programs += tests/fault_client
+tests_fault_client_SOURCES = tests/fault_client.c $(proc_tamper) \
+	$(proc_harness)
+tests_fault_client_LDADD = $(proc_libs)
