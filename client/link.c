@@ -112,6 +112,9 @@ static int say_hello(struct link *link, struct link_welcome *welcome)
 	r = greet_welcome(link->sock, msg, fds, &n);
 	if (r == GREET_E_NONE)
 		return fail(ETIMEDOUT, pool, "slabd did not answer the hello");
+	/* slabd has let it in, and would keep its id until its end. */
+	if (r == -EMFILE && msg->error == 0)
+		link_bye(link);
 	if (r < 0)
 		return error_set(-r, "%s", msg->text), r;
 	if (msg->n_nodes > NODES_MAX || n != 3 + msg->n_nodes) {
