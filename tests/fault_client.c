@@ -22,7 +22,7 @@
 #include "tests/proc/tamper.h"
 
 #define STRIDE 1
-#define SANITIZED 4 /* times as far apart where code is many times longer */
+#define SANITIZED 2 /* times as far apart where code is many times longer */
 #define ERRORS 3
 #define OBJECTS 2500u /* more than the pool has at the start */
 #define SIZE 4000u

@@ -76,3 +76,6 @@ tap_programs += tests/fault_client
 tests_fault_client_SOURCES = tests/fault_client.c $(proc_tamper) \
 	$(proc_harness)
 tests_fault_client_LDADD = $(proc_libs)
+tap_programs += tests/fault_limits
+tests_fault_limits_SOURCES = tests/fault_limits.c $(proc_harness) $(proc_keeper)
+tests_fault_limits_LDADD = $(proc_libs)
