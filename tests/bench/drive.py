@@ -13,13 +13,14 @@ from contest import Failure, Group, Worker
 from place import Huge, Place, Slabd
 import picture
 import pool
+import recovery
 import scale
 import show
 
 SIZES = (64, 256, 1024)
 ONE_THREAD = ("W1", "W2", "W2bulk", "W2b", "W6")
 TWO_SIDES = ("W3", "W4", "W5")
-SECTIONS = ("W7", "replay", "tail", "scale", "pool")
+SECTIONS = ("W7", "replay", "tail", "scale", "pool", "recovery")
 PRELOADED = {"mimalloc": "libmimalloc.so.2*", "jemalloc": "libjemalloc.so.2",
              "tcmalloc": "libtcmalloc_minimal.so.4"}
 LIBRARIES = ("/usr/lib/*-linux-gnu", "/usr/lib64", "/usr/lib",
@@ -257,7 +258,8 @@ class Bench:
         sections = (("workloads", self.workloads), ("W7", self.chase),
                     ("replay", self.replay), ("tail", self.tail),
                     ("scale", lambda: scale.run(self)),
-                    ("pool", lambda: pool.run(self)))
+                    ("pool", lambda: pool.run(self)),
+                    ("recovery", lambda: recovery.run(self)))
         try:
             self.missing()
             for name, section in sections:

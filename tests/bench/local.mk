@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # Built by tests/bench/run.sh alone.
-EXTRA_PROGRAMS += tests/bench/attach tests/bench/populate
+EXTRA_PROGRAMS += tests/bench/attach tests/bench/populate tests/bench/recovery
 tests_bench_attach_LDADD = client/libslabclient.la
+tests_bench_recovery_LDADD = client/libslabclient.la
 
 # One workload source, a program for each contestant: see work.h, who.h.
 bench_work = tests/bench/work.c tests/bench/work.h tests/bench/who.h \
@@ -56,4 +57,4 @@ EXTRA_DIST += $(bench_boost)
 EXTRA_DIST += tests/bench/run.sh tests/bench/README.md
 EXTRA_DIST += tests/bench/drive.py tests/bench/contest.py \
 	tests/bench/place.py tests/bench/show.py tests/bench/picture.py \
-	tests/bench/pool.py tests/bench/scale.py
+	tests/bench/pool.py tests/bench/recovery.py tests/bench/scale.py

@@ -83,29 +83,36 @@ class UnixHTTP(http.client.HTTPConnection):
 
 
 class Slabd:
-    """A slabd with one pool, ready when it is entered."""
+    """A slabd with one pool, ready when it is entered. head is more of its
+    configuration, options are more of its command line."""
 
-    def __init__(self, place, start, most=None, page="2m"):
+    def __init__(self, place, start, most=None, page="2m", head="",
+                 options=()):
         self.place = place
-        self.text = (f"[pool default]\npage = {page}\nstart = {start}\n"
+        self.text = (f"{head}[pool default]\npage = {page}\nstart = {start}\n"
                      f"max = {most or start}\n")
+        self.options = options
         self.process = None
         self.log = None
         self.ready_s = 0.0
         self.socket = os.path.join(place.folder, "s")
         self.control = os.path.join(place.folder, "c")
 
-    def __enter__(self):
+    def command(self):
+        """What starts it; its configuration and its log are there then."""
         conf = os.path.join(self.place.folder, "conf")
         with open(conf, "w", encoding="ascii") as file:
             file.write(self.text)
         self.log = open(os.path.join(self.place.folder, "log"), "w",
                         encoding="utf-8")
+        return [os.path.join(self.place.build, "daemon/slabd"), "--config",
+                conf, "--socket", self.socket, "--control", self.control,
+                *self.options]
+
+    def __enter__(self):
+        command = self.command()
         began = time.monotonic()
-        self.process = subprocess.Popen(
-            [os.path.join(self.place.build, "daemon/slabd"), "--config", conf,
-             "--socket", self.socket, "--control", self.control],
-            stderr=self.log)
+        self.process = subprocess.Popen(command, stderr=self.log)
         try:
             while not self.answers():
                 if (self.process.poll() is not None
