@@ -262,6 +262,12 @@ static bool receive(struct peer *peer, int fd, bool is_event)
 	const struct wire_head *head = (const void *)room;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
+	/* A goodbye may still be on its way by the other. */
+	if (n <= 0 && is_event) {
+		drop_event(&peer->on_events);
+		close_fd(&peer->events);
+		return false;
+	}
 	if (n <= 0)
 		return mute(peer), false;
 	if (close_extra(&hdr))
