@@ -19,7 +19,7 @@
 
 #include "client/slabclient.h"
 
-#define BATCH 4000u       /* objects: more than a magazine and the depot keep */
+#define BATCH 800u        /* objects: more than a magazine and the depot keep */
 #define SLICES_MAX 300000u
 #define BULK 500u
 
@@ -82,7 +82,7 @@ static int run(slabd_cache *cache)
 			counts[slice] += BATCH;
 	}
 	for (unsigned i = 0; i < slice && i < SLICES_MAX; i++)
-		printf("%.0f %u\n", began + i, counts[i]);
+		printf("%.3f %u\n", began + i, counts[i]);
 	return 0;
 }
 

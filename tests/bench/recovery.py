@@ -90,7 +90,7 @@ def speed_during(lines, killed, gone):
     slices = [tuple(map(float, line.split())) for line in lines]
     before = [n for at, n in slices if killed - 1000 <= at < killed - 2]
     during = [n for at, n in slices if killed <= at <= gone]
-    if not before or not during:
+    if sum(before) == 0 or not during:
         return None
     return statistics.mean(during) / statistics.mean(before)
 
