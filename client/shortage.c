@@ -133,8 +133,13 @@ static void *alloc_from(struct cache *cache, const uint8_t *nodes, uint32_t n)
 			return object;
 		if (!tell_first(cache, nodes, n))
 			return fail(cache, true);
-		if (!wait_a_while(pool, seq, &deadline))
-			return fail(cache, false);
+		if (wait_a_while(pool, seq, &deadline))
+			continue;
+		/* The want may be another's, who was stopped or cut off
+		 * before it rang. */
+		if (link_may_ring(&pool->link))
+			link_ring(&pool->link);
+		return fail(cache, false);
 	}
 }
 

@@ -36,13 +36,16 @@ static void fill_in(struct pool *pool, uint32_t id, int32_t pid, uint32_t uid,
 		atom_poke(&pool->view.stats[id * STATS_WORDS + i], UINT64_C(0));
 }
 
-static void sweep(struct pool *pool, uint32_t id)
+static void sweep(struct pool *pool, uint32_t id, bool strays)
 {
 	struct slab_swept swept = {0};
 	struct timespec a;
 	struct timespec b;
 	clock_gettime(CLOCK_MONOTONIC, &a);
-	slab_sweep_srv(&pool->view, id, &swept);
+	if (strays)
+		slab_sweep_strays_srv(&pool->view, id, &swept);
+	else
+		slab_sweep_srv(&pool->view, id, &swept);
 	clock_gettime(CLOCK_MONOTONIC, &b);
 	pool->counts.swept_objects += swept.objects;
 	pool->counts.swept_leases += swept.leases;
@@ -61,7 +64,7 @@ int ident_take(struct pool *pool, int32_t pid, uint32_t uid, const char *comm)
 		if (ident_state(pool, id) != CLIENT_FREE)
 			continue;
 		if (ident_epoch(pool, id) > 0)
-			sweep(pool, id);
+			sweep(pool, id, false);
 		fill_in(pool, id, pid, uid, comm);
 		ident_set(pool, id, ident_epoch(pool, id) + 1, CLIENT_LIVE);
 		pool->last_id = id;
@@ -76,13 +79,13 @@ void ident_bury(struct pool *pool, uint32_t id)
 {
 	pool->n_clients -= ident_state(pool, id) == CLIENT_LIVE;
 	ident_set(pool, id, ident_epoch(pool, id), CLIENT_DEAD);
-	sweep(pool, id);
+	sweep(pool, id, false);
 }
 
 void ident_free(struct pool *pool, uint32_t id)
 {
 	double first = pool->counts.last_sweep_ms;
-	sweep(pool, id);
+	sweep(pool, id, true);
 	pool->counts.last_sweep_ms = first;
 	ident_set(pool, id, ident_epoch(pool, id), CLIENT_FREE);
 }

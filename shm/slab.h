@@ -151,4 +151,9 @@ struct slab_swept {
 void slab_sweep_srv(const struct view *view, uint32_t id,
                     struct slab_swept *swept);
 
+/* The same, and frees what carries any id that no living client has: a giver
+ * that was killed half way may have left it under one that was swept before. */
+void slab_sweep_strays_srv(const struct view *view, uint32_t id,
+                           struct slab_swept *swept);
+
 #endif

@@ -118,7 +118,27 @@ static void relist(const struct view *view, uint32_t head, uint64_t word,
 	swept->bits++;
 }
 
-/* Sweeps the slab at head, if one starts there. Returns its units, or 1. */
+/* Frees what carries an id that no living client has. */
+static uint32_t sweep_strays(const struct view *view, uint16_t *tags,
+                             uint32_t n)
+{
+	uint16_t live = TAG_FREE;
+	uint32_t swept = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		uint16_t owner = atom_peek(&tags[i]);
+		if (owner == TAG_FREE || owner == live)
+			continue;
+		if (view_client_live(view, owner))
+			live = owner;
+		else
+			swept += atom_publish(&tags[i], &owner,
+			                      (uint16_t)TAG_FREE);
+	}
+	return swept;
+}
+
+/* Sweeps the slab at head, if one starts there; for all that is nobody's if id
+ * is 0. Returns its units, or 1. */
 static uint32_t sweep_at(const struct view *view, uint32_t head, uint32_t id,
                          struct slab_swept *swept)
 {
@@ -126,25 +146,39 @@ static uint32_t sweep_at(const struct view *view, uint32_t head, uint32_t id,
 	const struct layout_cache *row = view_cache(view, WORD_CACHE(word));
 	if (row == NULL || WORD_BACK(word) != 0)
 		return 1;
-	swept->objects += tags_sweep_srv(slab_tags(view, head), row->n_objs,
-	                                 (uint16_t)id);
+	swept->objects +=
+	        id != 0 ? tags_sweep_srv(slab_tags(view, head), row->n_objs,
+	                                 (uint16_t)id)
+	                : sweep_strays(view, slab_tags(view, head), row->n_objs);
 	atom_fence();
 	relist(view, head, word, row, swept);
 	return 1u << row->order;
 }
 
-void slab_sweep_srv(const struct view *view, uint32_t id,
-                    struct slab_swept *swept)
+static void sweep(const struct view *view, uint32_t tag, uint32_t id,
+                  struct slab_swept *swept)
 {
 	uint32_t shift = view->geo.page_shift - UNIT_SHIFT;
 	for (uint32_t node = 0; node < view->geo.n_nodes; node++) {
 		const struct layout_node *row = &view->nodes[node];
 		uint64_t end = row->first_unit + (row->ready_pages << shift);
 		for (uint64_t unit = row->first_unit; unit < end;)
-			unit += sweep_at(view, (uint32_t)unit, id, swept);
+			unit += sweep_at(view, (uint32_t)unit, tag, swept);
 		/* Of all units: it may have died where a slab was emptied. */
 		for (uint64_t unit = row->first_unit; unit < end; unit++)
 			swept->leases +=
 			        lease_break_srv(&view->leases[unit], id);
 	}
+}
+
+void slab_sweep_srv(const struct view *view, uint32_t id,
+                    struct slab_swept *swept)
+{
+	sweep(view, id, id, swept);
+}
+
+void slab_sweep_strays_srv(const struct view *view, uint32_t id,
+                           struct slab_swept *swept)
+{
+	sweep(view, 0, id, swept);
 }

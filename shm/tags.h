@@ -8,7 +8,8 @@
  *   any owner       never writes              own -> 0 (free)  dead -> own
  *                                             own -> other     (ungive, cas)
  *                                             (give)
- *   slabd           -> 0xffff at carve        -                dead -> 0 (sweep)
+ *   slabd           -> 0xffff at carve        -                dead -> 0 (sweep,
+ *                                                              cas)
  *
  * So a word of four tags that are all 0 has one possible writer, the lease
  * holder, and takes one wide store. A kill between any two stores leaves every
@@ -50,7 +51,7 @@ bool tags_any_free(const uint16_t *tags, uint32_t n);
 uint32_t tags_count_free(const uint16_t *tags, uint32_t n);
 
 /* Turns every tag that carries id into 0; returns how many. The owner is dead
- * or has said goodbye, so nobody else writes them. */
+ * or has said goodbye; a giver alone still writes them, with tags_ungive_own. */
 uint32_t tags_sweep_srv(uint16_t *tags, uint32_t n, uint16_t id);
 
 /* own -> 0. False, and nothing changed, when the tag is not own. */

@@ -53,11 +53,11 @@ uint32_t tags_sweep_srv(uint16_t *tags, uint32_t n, uint16_t id)
 {
 	uint32_t swept = 0;
 	for (uint32_t i = 0; i < n; i++) {
+		uint16_t seen = id;
 		if (atom_peek(&tags[i]) != id)
 			continue;
-		/* pairs: tags_claim_own; the dead owner's writes are over. */
-		atom_put(&tags[i], (uint16_t)TAG_FREE);
-		swept++;
+		/* A giver may take it back at the same time. */
+		swept += atom_publish(&tags[i], &seen, (uint16_t)TAG_FREE);
 	}
 	return swept;
 }

@@ -115,12 +115,19 @@ uint32_t tags_count_free(const uint16_t *tags, uint32_t n)
 	return count;
 }
 
-static uint32_t sweep_word(uint16_t *tags, uint64_t lanes)
+/* By cas: a giver may take back what it gave to the dead at the same time. */
+static uint32_t sweep_word(uint16_t *tags, uint64_t lanes, uint16_t id)
 {
+	tag_word whole = TAGS_EACH * id;
 	uint32_t swept = 0;
-	for (; lanes != 0; lanes &= lanes - 1, swept++)
-		/* pairs: tags_claim_own; the dead owner's writes are over. */
-		atom_put(&tags[lane_of(lanes)], (uint16_t)TAG_FREE);
+	if (lanes == TAGS_EACH << 15 &&
+	    atom_publish((tag_word *)(void *)tags, &whole, (tag_word)0))
+		return TAGS_WORD;
+	for (; lanes != 0; lanes &= lanes - 1) {
+		uint16_t seen = id;
+		swept += atom_publish(&tags[lane_of(lanes)], &seen,
+		                      (uint16_t)TAG_FREE);
+	}
 	return swept;
 }
 
@@ -132,7 +139,7 @@ uint32_t tags_sweep_srv(uint16_t *tags, uint32_t n, uint16_t id)
 		uint64_t lanes =
 		        zero_lanes(atom_peek(&words[w]) ^ (TAGS_EACH * id));
 		if (lanes != 0)
-			swept += sweep_word(tags + w * TAGS_WORD, lanes);
+			swept += sweep_word(tags + w * TAGS_WORD, lanes, id);
 	}
 	return swept;
 }

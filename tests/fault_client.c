@@ -160,10 +160,13 @@ static void client(int fd, void *arg)
 {
 	const unsigned *flags = arg;
 	(void)fd;
+	/* pairs: once */
 	atom_put(&told->waits, 1u);
+	/* pairs: once */
 	while (atom_get(&told->go) == 0)
 		continue;
 	live(*flags);
+	/* pairs: well */
 	atom_put(&told->ended, 1u);
 	_exit(0);
 }
@@ -246,6 +249,7 @@ static bool well(const struct tamper *tamper, enum tamper_end end,
 		kill(tamper->pid, SIGKILL);
 		waitpid(tamper->pid, NULL, 0);
 		tap_note("%s: it hangs", what);
+		/* pairs: client */
 	} else if (tamper->status != 0 || atom_get(&told->ended) == 0) {
 		tap_note("%s: it ends with status 0x%x", what, tamper->status);
 	} else if (told->wrong > 0) {
@@ -268,11 +272,13 @@ static bool once(unsigned flags, uint64_t at)
 	char what[80];
 	memset(told, 0, sizeof(*told));
 	child_start(&child, client, &flags);
+	/* pairs: client */
 	while (atom_get(&told->waits) == 0)
 		sleep_ms(1);
 	began = now_ms();
 	tamper.pid = child.pid;
 	tamper_seize(&tamper);
+	/* pairs: client */
 	atom_put(&told->go, 1u);
 	end = tamper_run(&tamper);
 	close(child.fd);

@@ -54,6 +54,7 @@ include $(srcdir)/tests/replay/local.mk
 include $(srcdir)/tests/guest/local.mk
 include $(srcdir)/tests/proc/local.mk
 include $(srcdir)/tests/torture/local.mk
+include $(srcdir)/tests/model/local.mk
 include $(srcdir)/tests/step/local.mk
 tap_scripts += tests/check_layers.sh
 tap_scripts += tests/check_sizes.sh

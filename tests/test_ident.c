@@ -181,6 +181,28 @@ Test(ident, give_to_the_dead_is_swept)
 	cr_expect_eq(pool_bed_claim_all(&bed, giver, cache, 0), 1);
 }
 
+/* A giver killed half way may leave an object under an id that was freed
+ * before: its own death brings it back. */
+Test(ident, stray_comes_back_with_its_giver)
+{
+	uint32_t cache = two_slabs();
+	uint32_t giver = take("giver");
+	uint32_t other = take("lives");
+	uint32_t dead = take("dead");
+	uint16_t *tags = slab_tags(&bed.pool.view, 0);
+	cr_assert_eq(pool_bed_claim_all(&bed, giver, cache, 0), 20);
+	cr_assert(tags_give_own(&tags[2], (uint16_t)giver, (uint16_t)other));
+	bury_and_free(dead);
+	cr_assert(tags_give_own(&tags[9], (uint16_t)giver, (uint16_t)dead));
+	ident_bury(&bed.pool, giver);
+	cr_expect_eq(tags[9], dead, "the first sweep is for one id");
+	ident_free(&bed.pool, giver);
+	cr_expect_eq(tags[9], TAG_FREE);
+	cr_expect_eq(tags[2], other);
+	cr_expect_eq(pool_bed_free(&bed, cache, 0), 19);
+	pool_bed_agrees(&bed);
+}
+
 /* Slower still: the give lands after the id was freed. */
 Test(ident, later_give_is_swept_before_reuse)
 {

@@ -5,6 +5,8 @@
 
 #include <criterion/criterion.h>
 #include <pthread.h>
+#include <sched.h>
+#include <string.h>
 
 #include "shm/lease.h"
 #include "shm/partial.h"
@@ -224,4 +226,58 @@ Test(slab_race, last_object_comes_back, .timeout = 60)
 	cr_assert_eq(a->taken + a->spoilt + a->refused, 0);
 	cr_assert_eq(b->taken + b->spoilt + b->refused, 0);
 	image_drop(&image);
+}
+
+/* ---- a gift taken back while its dead receiver is swept ------------------ */
+
+#define GIFTS 200000u
+#define GIFT (TAGS_WORD - 1)
+#define GIVER 1
+#define DEAD 2
+
+static struct gift {
+	_Alignas(64) uint16_t tags[TAGS_PER_LINE];
+	_Alignas(64) uint32_t given; /* (A) round that may be swept */
+	_Alignas(64) uint32_t swept; /* (A) round that was */
+	uint32_t kept;               /* gifts that came back */
+	uint32_t lost;               /* of these, swept all the same */
+} gift;
+
+static void *take_back(void *arg)
+{
+	struct dice *dice = arg;
+	for (uint32_t round = 1; round <= GIFTS; round++) {
+		bool kept;
+		/* The last of four, so that a sweep takes its time over it. */
+		for (uint32_t i = 0; i <= GIFT; i++)
+			atom_poke(&gift.tags[i], (uint16_t)DEAD);
+		/* pairs: slab_race */
+		atom_put(&gift.given, round);
+		idle(dice_below(dice, 60));
+		kept = tags_ungive_own(&gift.tags[GIFT], GIVER, DEAD);
+		while (atom_get(&gift.swept) != round) /* pairs: slab_race */
+			sched_yield();
+		gift.kept += kept;
+		gift.lost += kept && atom_peek(&gift.tags[GIFT]) != GIVER;
+	}
+	return NULL;
+}
+
+Test(slab_race, gift_comes_back_or_is_swept, .timeout = 60)
+{
+	struct dice dice = dice_start("gift_comes_back");
+	pthread_t thread;
+	uint32_t swept = 0;
+	memset(&gift, 0, sizeof(gift));
+	cr_assert_eq(pthread_create(&thread, NULL, take_back, &dice), 0);
+	for (uint32_t round = 1; round <= GIFTS; round++) {
+		while (atom_get(&gift.given) != round) /* pairs: take_back */
+			sched_yield();
+		swept += tags_sweep_srv(gift.tags, TAGS_PER_LINE, DEAD);
+		atom_put(&gift.swept, round); /* pairs: take_back */
+	}
+	pthread_join(thread, NULL);
+	cr_expect_eq(gift.lost, 0, "%u gifts were swept from their giver",
+	             gift.lost);
+	cr_expect_eq(gift.kept + swept, TAGS_WORD * GIFTS);
 }

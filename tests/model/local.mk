@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: MIT
+# The protocol's models, explored by spin: once, in gcc's build.
+if !SANITIZED
+tap_scripts += tests/model/run.sh
+endif
+EXTRA_DIST += tests/model/README.md tests/model/run.sh tests/model/base.pml \
+	tests/model/tags_lease.pml tests/model/ident.pml \
+	tests/model/carve.pml tests/model/want.pml
