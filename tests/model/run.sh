@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Explores the models of the protocol: each property in full, each mutant (a
-# model with one guard of the protocol taken out) until a property fails. With
-# --all in larger bounds too, which take half an hour and 8 GB.
+# model with one guard of the protocol taken out) until its property fails. With
+# --all in larger bounds too, which takes ten minutes and 4 GB.
 # README.md says what is modelled.
 set -u
 top=${srcdir:-$(dirname "$0")/../..}
