@@ -9,7 +9,7 @@
 
 #define KEPT 500
 #define SIZE 256
-#define LIMIT_MS 15000
+#define LIMIT_MS 40000
 #define SOME_MS 3000 /* a client that waits for more than there is, waits on */
 
 struct bed deed_bed;
@@ -89,7 +89,7 @@ static void grower(int fd, void *arg)
 	                     : slabd_cache_create(pool, name, 30000, 0, 0);
 	say(fd, cache != NULL);
 	hear(fd);
-	for (int i = 0; cache != NULL && i < 40; i++)
+	for (int i = 0; cache != NULL && i < 12; i++)
 		if (slabd_alloc(cache) == NULL)
 			break;
 	_exit(0);
