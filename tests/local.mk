@@ -76,6 +76,11 @@ else
 TESTS += tests/no_unit_tests.sh
 endif
 
+# For ./dev check, which leaves out of some builds what takes long.
+print-tests:
+	@echo $(TESTS)
+.PHONY: print-tests
+
 dist_check_SCRIPTS = $(tap_scripts) tests/no_unit_tests.sh tests/run_one.sh
 EXTRA_DIST += tests/lint.sh tests/install_user.c
 
