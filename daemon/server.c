@@ -427,15 +427,16 @@ static int start(struct server *server)
 	return r;
 }
 
-/* A second SIGTERM must not kill slabd while it gives memory back. */
-static void hold_signals(void)
+/* SIG_BLOCK or SIG_UNBLOCK: they wait while slabd starts, until its loop can
+ * serve them; and a second SIGTERM must not kill it while it gives memory back. */
+static void hold_signals(int how)
 {
 	sigset_t set;
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
+	sigprocmask(how, &set, NULL);
 }
 
 int server_run(const struct config *config)
@@ -454,15 +455,17 @@ int server_run(const struct config *config)
 	server.config = config;
 	server.topo = &topo;
 	server.client_fd = server.control_fd = -1;
+	hold_signals(SIG_BLOCK);
 	server.base = event_base_new();
 	r = server.base == NULL ? -ENOMEM : start(&server);
 	if (r == 0) {
 		say_ready(&server);
+		hold_signals(SIG_UNBLOCK);
 		r = event_base_dispatch(server.base);
 		ending = r < 0 ? ENDING_BROKEN : ENDING_TOLD;
 		if (r < 0)
 			log_error("the event loop can't go on");
-		hold_signals();
+		hold_signals(SIG_BLOCK);
 		service_stopping();
 	}
 	close_events(&server);
