@@ -53,10 +53,16 @@ Test(backing, real_grow_and_shrink)
 	cr_assert_eq(held_pages(node->fd), 10);
 	if (reserved >= 8)
 		cr_assert_lt(node->reserved_pages, reserved);
-	/* A page that is ready already takes no hugepage more. */
-	reserved = node->reserved_pages;
-	cr_assert_eq(backing_grow(&backing, 0, 0, 4, &got), 0);
-	cr_assert_eq(got, 4);
+	/* A page that is ready already takes no hugepage more. Others may
+	 * reserve at the same time: once in five undisturbed. */
+	for (unsigned i = 0; i < 5; i++) {
+		reserved = node->reserved_pages;
+		cr_assert_eq(backing_grow(&backing, 0, 0, 4, &got), 0);
+		cr_assert_eq(got, 4);
+		if (node->reserved_pages == reserved)
+			break;
+		usleep(300000);
+	}
 	cr_assert_eq(node->reserved_pages, reserved);
 	backing_close(&backing);
 }
