@@ -54,7 +54,7 @@ static int add_pages(struct pool *pool, uint32_t node)
 	if (left == 0)
 		return -ENOSPC;
 	n = n < left ? n : left;
-	r = backing_grow(&pool->backing, node, ready, n, &got);
+	r = backing_grow(&pool->backing, node, ready, n, node, &got);
 	if (got > 0)
 		pool_add_ready(pool, node, got);
 	if (r < 0)

@@ -92,27 +92,49 @@ static int check_kept(struct backing *out, unsigned ix,
 	return -EINVAL;
 }
 
+static int take_kept(struct backing *out, unsigned ix,
+                     const struct backing_kept *kept)
+{
+	struct backing_node *node = &out->node[ix];
+	struct datafile file;
+	int r;
+	node->kind = kept->kind;
+	node->bound = kept->bound;
+	node->file_bytes = kept->file_bytes;
+	snprintf(node->note, sizeof(node->note), "%s", kept->note);
+	node->fd = kept->fd;
+	file = stock_file(out, ix, ix);
+	r = datafile_ready(&file, &node->ready_pages);
+	if (r < 0)
+		snprintf(out->error, sizeof(out->error),
+		         "what was kept for node %u can't be looked at: %s",
+		         out->topo->node[ix].os_id, strerrordesc_np(-r));
+	node->here_pages = node->ready_pages;
+	return r;
+}
+
 int backing_adopt(struct backing *out, const struct backing_adoption *from)
 {
 	int r = start_adoption(out, from);
 	for (unsigned i = 0; r == 0 && i < out->n_nodes; i++)
 		r = check_kept(out, i, &from->kept[i]);
-	for (unsigned i = 0; r == 0 && i < out->n_nodes; i++) {
-		const struct backing_kept *kept = &from->kept[i];
-		struct backing_node *node = &out->node[i];
-		struct datafile file;
-		node->fd = kept->fd;
-		node->kind = kept->kind;
-		node->bound = kept->bound;
-		node->file_bytes = kept->file_bytes;
-		snprintf(node->note, sizeof(node->note), "%s", kept->note);
-		node->reserved_pages = stock_recall(out, i);
-		file = stock_file(out, i);
-		node->ready_pages = datafile_ready(&file);
-	}
-	if (r == 0)
-		out->page_shift = stock_page_shift(out->node[0].kind);
-	return r;
+	for (unsigned i = 0; r == 0 && i < out->n_nodes; i++)
+		r = take_kept(out, i, &from->kept[i]);
+	/* Files are the caller's and hugepages the ledger's until all is well. */
+	for (unsigned i = 0; r < 0 && i < out->n_nodes; i++)
+		out->node[i].fd = -1;
+	if (r < 0)
+		return r;
+	for (unsigned i = 0; i < out->n_nodes; i++)
+		out->node[i].reserved_pages = stock_recall(out, i);
+	out->page_shift = stock_page_shift(out->node[0].kind);
+	return 0;
+}
+
+void backing_set_here(struct backing *backing, unsigned node_ix,
+                      uint64_t here_pages)
+{
+	backing->node[node_ix].here_pages = here_pages;
 }
 
 void backing_abandon(const struct backing_adoption *from)
@@ -129,13 +151,14 @@ void backing_abandon(const struct backing_adoption *from)
 
 /* ---- more and less ------------------------------------------------------ */
 
-static int check_range(const struct backing *backing, unsigned node_ix,
-                       uint64_t first_page, uint64_t n_pages)
+static int check_range(const struct backing *backing, unsigned file_ix,
+                       uint64_t first_page, uint64_t n_pages, unsigned lies_ix)
 {
 	uint64_t all;
-	if (node_ix >= backing->n_nodes || backing->node[node_ix].fd < 0)
+	if (file_ix >= backing->n_nodes || lies_ix >= backing->n_nodes ||
+	    backing->node[file_ix].fd < 0)
 		return -EINVAL;
-	all = backing->node[node_ix].file_bytes >> backing->page_shift;
+	all = backing->node[file_ix].file_bytes >> backing->page_shift;
 	return first_page <= all && n_pages <= all - first_page ? 0 : -EINVAL;
 }
 
@@ -157,72 +180,97 @@ static int admit(struct backing *backing, unsigned ix, uint64_t n,
 	return STOCK_E_LACK;
 }
 
-static int fill_admitted(struct backing *backing, unsigned ix,
-                         uint64_t first_page, uint64_t n_pages, uint64_t *got,
+static int fill_admitted(struct backing *backing,
+                         const struct stock_order *order, uint64_t *got,
                          struct backing_step *why)
 {
-	uint64_t admitted = 0;
-	int lack = admit(backing, ix, n_pages, &admitted, why);
+	struct stock_order admitted = *order;
+	int lack = admit(backing, order->lies_ix, order->n_pages,
+	                 &admitted.n_pages, why);
 	int r;
 	if (lack < 0)
 		return lack;
-	r = stock_fill(backing, ix, first_page, admitted, got, NULL, NULL);
-	if (*got == n_pages)
+	r = stock_fill(backing, &admitted, got);
+	if (*got == order->n_pages)
 		return 0;
 	if (lack == 0)
-		stock_explain(backing, ix, r, *got, n_pages, why);
+		stock_explain(backing, order->lies_ix, r, *got, order->n_pages,
+		              why);
 	return r < 0 ? r : -ENOMEM;
 }
 
-int backing_grow(struct backing *backing, unsigned node_ix, uint64_t first_page,
-                 uint64_t n_pages, uint64_t *got_pages)
+/* Sets a node's reason to that of a failed growth, or to its steps' again. */
+static void tell(struct backing *backing, unsigned ix, int error,
+                 const struct backing_step *why)
 {
-	struct backing_node *node = &backing->node[node_ix];
-	struct backing_step why = {.node_ix = node_ix};
+	struct backing_node *node = &backing->node[ix];
+	ladder_sum_up(backing, ix);
+	if (error == 0 || !*why->reason)
+		return;
+	memcpy(node->reason, why->reason, sizeof(node->reason));
+	memcpy(node->remedy, why->remedy, sizeof(node->remedy));
+}
+
+int backing_grow(struct backing *backing, unsigned file_ix, uint64_t first_page,
+                 uint64_t n_pages, unsigned lies_ix, uint64_t *got_pages)
+{
+	struct stock_order order = {.file_ix = file_ix,
+	                            .lies_ix = lies_ix,
+	                            .first = first_page,
+	                            .n_pages = n_pages};
+	struct backing_node *node = &backing->node[lies_ix];
+	struct backing_step why = {.node_ix = lies_ix};
 	struct datafile file;
 	uint64_t reserved;
-	uint64_t ready;
-	int r = check_range(backing, node_ix, first_page, n_pages);
+	uint64_t before;
+	uint64_t after;
+	int r = check_range(backing, file_ix, first_page, n_pages, lies_ix);
 	*got_pages = 0;
 	if (r < 0)
 		return r;
-	why.kind = node->kind;
+	file = stock_file(backing, file_ix, lies_ix);
+	r = datafile_ready(&file, &before);
+	if (r < 0)
+		return r;
+	why.kind = file.kind;
 	reserved = node->reserved_pages;
-	ready = node->ready_pages;
-	r = fill_admitted(backing, node_ix, first_page, n_pages, got_pages,
-	                  &why);
-	file = stock_file(backing, node_ix);
-	node->ready_pages = datafile_ready(&file);
+	r = fill_admitted(backing, &order, got_pages, &why);
+	/* Pages that were there already came for nothing. */
+	if (datafile_ready(&file, &after) < 0)
+		after = before + *got_pages;
+	backing->node[file_ix].ready_pages = after;
+	after = after > before ? after - before : 0;
+	node->here_pages += after;
 	/* Pages that came, yet not as many as it took. */
 	reserved = node->reserved_pages - reserved;
-	ready = node->ready_pages > ready ? node->ready_pages - ready : 0;
-	if (reserved > ready)
-		stock_give_back(backing, node_ix, reserved - ready);
-	ladder_sum_up(backing, node_ix);
-	if (r < 0 && *why.reason) {
-		memcpy(node->reason, why.reason, sizeof(node->reason));
-		memcpy(node->remedy, why.remedy, sizeof(node->remedy));
-	}
+	if (reserved > after)
+		stock_give_back(backing, lies_ix, reserved - after);
+	tell(backing, lies_ix, r, &why);
 	return r;
 }
 
-int backing_shrink(struct backing *backing, unsigned node_ix,
-                   uint64_t first_page, uint64_t n_pages)
+int backing_shrink(struct backing *backing, unsigned file_ix,
+                   uint64_t first_page, uint64_t n_pages, unsigned lies_ix)
 {
-	struct backing_node *node = &backing->node[node_ix];
+	struct backing_node *node = &backing->node[lies_ix];
 	struct datafile file;
-	uint64_t ready;
-	int r = check_range(backing, node_ix, first_page, n_pages);
+	uint64_t before;
+	uint64_t after;
+	int r = check_range(backing, file_ix, first_page, n_pages, lies_ix);
 	if (r < 0 || n_pages == 0)
 		return r;
-	ready = node->ready_pages;
-	file = stock_file(backing, node_ix);
-	r = datafile_punch(&file, first_page, n_pages);
+	file = stock_file(backing, file_ix, lies_ix);
+	r = datafile_ready(&file, &before);
+	if (r == 0)
+		r = datafile_punch(&file, first_page, n_pages);
 	if (r < 0)
 		return r;
-	node->ready_pages = datafile_ready(&file);
-	if (ready > node->ready_pages)
-		stock_give_back(backing, node_ix, ready - node->ready_pages);
+	if (datafile_ready(&file, &after) < 0)
+		after = before > n_pages ? before - n_pages : 0;
+	backing->node[file_ix].ready_pages = after;
+	after = before > after ? before - after : 0;
+	node->here_pages -= after < node->here_pages ? after : node->here_pages;
+	stock_give_back(backing, lies_ix, after);
 	return 0;
 }
 

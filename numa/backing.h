@@ -13,6 +13,9 @@
  * as long as our window, so every page must be faulted in by open or grow and
  * never by a client.
  *
+ * A page is in the file of one node and lies on a node, at first the same. What
+ * it lies on is the node whose memory, hugepages and counts it takes.
+ *
  * One thread at a time may work on a struct backing.
  */
 #ifndef NUMA_BACKING_H
@@ -38,8 +41,9 @@ struct backing_node {
 	enum backing_kind kind;
 	bool bound;              /* pages come from this node alone */
 	uint64_t file_bytes;     /* whole pages */
-	uint64_t reserved_pages; /* hugepages that we added to the system */
-	uint64_t ready_pages;    /* faulted in */
+	uint64_t reserved_pages; /* hugepages that we added to this node */
+	uint64_t ready_pages;    /* of this file, wherever they lie */
+	uint64_t here_pages;     /* lying on this node, of whatever file */
 	double populate_ms;      /* reserving and faulting in, at open */
 	char reason[200]; /* why nothing better, or what the last grow lacked */
 	char remedy[200];
@@ -117,32 +121,39 @@ int backing_open(struct backing *out, const struct backing_request *request);
 
 /*
  * Take over what a process before us made and was killed with: the files, which
- * are ours from now on, and the hugepages that it had added. Returns 0, or
- * -EINVAL with out->error set and no file closed: a file is not of the size
- * that was noted, or not sealed.
+ * are ours from now on, and the hugepages that it had added. All pages count as
+ * lying on their file's node until backing_set_here says otherwise. Returns 0,
+ * or with out->error set and no file closed: -EINVAL, a file is not of the size
+ * that was noted, or not sealed; or -errno, one can't be looked at.
  */
 int backing_adopt(struct backing *out, const struct backing_adoption *from);
+
+/* After an adoption, for each node: how many pages lie on it. */
+void backing_set_here(struct backing *backing, unsigned node_ix,
+                      uint64_t here_pages);
 
 /* Give back the hugepages of one that was killed before it was done. */
 void backing_abandon(const struct backing_adoption *from);
 
 /*
- * Fault in n_pages from first_page on of one node, none of them ready yet;
- * more hugepages are reserved where that is allowed. *got_pages is how many,
- * from first_page on, are ready now; the rest stays a hole. Returns 0 if all,
- * else -EINVAL (range), -ENOSPC (no hugepages) or -ENOMEM (no memory), with
- * the node's reason and remedy set.
+ * Fault in n_pages from first_page on of one node's file, none of them ready
+ * yet, with memory of the node lies_ix; more hugepages are reserved there where
+ * that is allowed. *got_pages is how many, from first_page on, are ready now;
+ * the rest stays a hole. Returns 0 if all, else -EINVAL (range), -ENOSPC (no
+ * hugepages) or -ENOMEM (no memory), with the reason and remedy of lies_ix set,
+ * or another -errno (the file can't be looked at) with nothing done.
  */
-int backing_grow(struct backing *backing, unsigned node_ix, uint64_t first_page,
-                 uint64_t n_pages, uint64_t *got_pages);
+int backing_grow(struct backing *backing, unsigned file_ix, uint64_t first_page,
+                 uint64_t n_pages, unsigned lies_ix, uint64_t *got_pages);
 
 /*
- * Take the memory of n_pages from first_page on away, ready or not, and give
- * hugepages that we added back to the system. Who touches them afterwards
- * may take SIGBUS. Returns 0, -EINVAL (range) or -errno.
+ * Take the memory of n_pages from first_page on away, ready or not, all of
+ * those ready lying on lies_ix, and give hugepages that we added there back to
+ * the system. Who touches them afterwards may take SIGBUS. Returns 0, -EINVAL
+ * (range) or -errno, with nothing done.
  */
-int backing_shrink(struct backing *backing, unsigned node_ix,
-                   uint64_t first_page, uint64_t n_pages);
+int backing_shrink(struct backing *backing, unsigned file_ix,
+                   uint64_t first_page, uint64_t n_pages, unsigned lies_ix);
 
 /* Close all files and give back what we reserved: at once where pages are
  * free, and by the kernel as they fall free where clients still map them. */

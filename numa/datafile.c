@@ -246,10 +246,11 @@ int datafile_punch(const struct datafile *file, uint64_t first_page,
 	return r == 0 ? 0 : -errno;
 }
 
-uint64_t datafile_ready(const struct datafile *file)
+int datafile_ready(const struct datafile *file, uint64_t *ready_pages)
 {
 	struct stat st;
 	if (fstat(file->fd, &st) != 0)
-		return 0;
-	return (uint64_t)st.st_blocks * 512 >> file->page_shift;
+		return -errno;
+	*ready_pages = (uint64_t)st.st_blocks * 512 >> file->page_shift;
+	return 0;
 }

@@ -44,7 +44,8 @@ int datafile_fill(const struct datafile *file, uint64_t first_page,
 int datafile_punch(const struct datafile *file, uint64_t first_page,
                    uint64_t n_pages);
 
-/* Pages that the kernel holds for the file. */
-uint64_t datafile_ready(const struct datafile *file);
+/* How many pages the kernel holds for the file. Returns 0, or -errno with
+ * *ready_pages untouched. */
+int datafile_ready(const struct datafile *file, uint64_t *ready_pages);
 
 #endif

@@ -43,7 +43,7 @@ static int bind_file(struct backing *backing, unsigned ix)
 		return 0;
 	}
 	node->bound = true;
-	file = stock_file(backing, ix);
+	file = stock_file(backing, ix, ix);
 	r = datafile_bind(&file, node->file_bytes);
 	if (r != -ENOSYS && r != -EPERM)
 		return r;
@@ -150,12 +150,19 @@ static void *populate(void *arg)
 	struct job *job = arg;
 	struct backing_node *node = &job->backing->node[job->ix];
 	double began_ms = now_ms();
+	struct stock_order order = {
+		.file_ix = job->ix,
+		.lies_ix = job->ix,
+		.n_pages = job->n_pages,
+		.progress = pass_progress,
+		.arg = job,
+	};
 	uint64_t done = 0;
 	if (job->threaded)
 		go_to_node(job->backing->topo, job->ix);
-	job->result = stock_fill(job->backing, job->ix, 0, job->n_pages, &done,
-	                         pass_progress, job);
+	job->result = stock_fill(job->backing, &order, &done);
 	node->ready_pages = done;
+	node->here_pages = done;
 	node->populate_ms += now_ms() - began_ms;
 	if (job->result < 0 && !stock_out_of_files(job->result)) {
 		stock_explain(job->backing, job->ix, job->result, done,

@@ -40,14 +40,15 @@ unsigned stock_pool_node(const struct backing *backing, unsigned ix)
 	return topo->simulated ? HUGE_ANY_NODE : topo->node[ix].os_id;
 }
 
-struct datafile stock_file(const struct backing *backing, unsigned ix)
+struct datafile stock_file(const struct backing *backing, unsigned file_ix,
+                           unsigned lies_ix)
 {
-	const struct backing_node *node = &backing->node[ix];
+	const struct backing_node *node = &backing->node[file_ix];
 	struct datafile file = {
 		.fd = node->fd,
 		.kind = node->kind,
 		.page_shift = stock_page_shift(node->kind),
-		.os_node = node->bound ? (int)backing->topo->node[ix].os_id
+		.os_node = node->bound ? (int)backing->topo->node[lies_ix].os_id
 	                               : DATAFILE_UNBOUND,
 	};
 	return file;
@@ -188,7 +189,12 @@ int stock_secure(struct backing *backing, unsigned ix, uint64_t want,
 	return STOCK_E_LACK;
 }
 
-/* Give up to n of the hugepages that we added back, as far as they are free. */
+/* The hugepages of a node whose own file has none may be under another's. */
+static enum backing_kind huge_kind(const struct backing_node *node)
+{
+	return node->kind == BACKING_1G ? BACKING_1G : BACKING_2M;
+}
+
 void stock_give_back(struct backing *backing, unsigned ix, uint64_t n)
 {
 	struct backing_node *node = &backing->node[ix];
@@ -197,7 +203,7 @@ void stock_give_back(struct backing *backing, unsigned ix, uint64_t n)
 		n = node->reserved_pages;
 	if (n == 0)
 		return;
-	ledger_begin(backing, ix, node->kind, n);
+	ledger_begin(backing, ix, huge_kind(node), n);
 	(void)huge_release(backing->sysfs, stock_pool_node(backing, ix),
 	                   stock_page_shift(node->kind), n, &gone);
 	node->reserved_pages -= gone;
@@ -226,6 +232,7 @@ void stock_drop(struct backing *backing, unsigned ix)
 	close(node->fd);
 	node->fd = -1;
 	node->ready_pages = 0;
+	node->here_pages = 0;
 	stock_settle(backing, ix);
 }
 
@@ -256,34 +263,36 @@ void stock_explain(struct backing *backing, unsigned ix, int error,
 }
 
 struct base {
-	datafile_progress *progress;
-	void *arg;
+	const struct stock_order *order;
 	uint64_t done_pages; /* by the tries before */
 };
 
 static void add_base(void *arg, uint64_t done_pages)
 {
 	struct base *base = arg;
-	if (base->progress)
-		base->progress(base->arg, base->done_pages + done_pages);
+	const struct stock_order *order = base->order;
+	if (order->progress)
+		order->progress(order->arg, base->done_pages + done_pages);
 }
 
-int stock_fill(struct backing *backing, unsigned ix, uint64_t first, uint64_t n,
-               uint64_t *done, datafile_progress *progress, void *arg)
+int stock_fill(struct backing *backing, const struct stock_order *order,
+               uint64_t *done)
 {
-	struct backing_step why = {.kind = backing->node[ix].kind};
-	struct datafile file = stock_file(backing, ix);
-	struct base base = {.progress = progress, .arg = arg};
+	struct datafile file =
+		stock_file(backing, order->file_ix, order->lies_ix);
+	struct backing_step why = {.kind = file.kind};
+	struct base base = {.order = order};
 	int r = 0;
 	for (unsigned tries = 0; tries < STOCK_TRIES; tries++) {
+		uint64_t left = order->n_pages - base.done_pages;
 		uint64_t more = 0;
-		r = datafile_fill(&file, first + base.done_pages,
-		                  n - base.done_pages, &more, add_base, &base);
+		r = datafile_fill(&file, order->first + base.done_pages, left,
+		                  &more, add_base, &base);
 		base.done_pages += more;
 		if (r != -ENOSPC || !backing->may_reserve)
 			break;
-		if (stock_secure(backing, ix, n - base.done_pages, 0, &why) !=
-		    0)
+		if (stock_secure(backing, order->lies_ix, left - more, 0,
+		                 &why) != 0)
 			break;
 	}
 	*done = base.done_pages;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One node's file together with the hugepages that it lives on: get them, fill
- * the file, give them back. Shared by backing.c and ladder.c.
+ * the file, give them back. Shared by backing.c and ladder.c. ix is the node
+ * whose memory and hugepages are meant; the file may be another node's.
  */
 #ifndef NUMA_STOCK_H
 #define NUMA_STOCK_H
@@ -20,7 +21,9 @@ const char *stock_page_name(enum backing_kind kind); /* "2 MiB" */
  * simulated topology, whose nodes the kernel does not know. */
 unsigned stock_pool_node(const struct backing *backing, unsigned ix);
 
-struct datafile stock_file(const struct backing *backing, unsigned ix);
+/* A node's file, for pages that lie, or are to lie, on lies_ix. */
+struct datafile stock_file(const struct backing *backing, unsigned file_ix,
+                           unsigned lies_ix);
 
 /* Descriptors ran out: no reason to try a lesser rung. */
 bool stock_out_of_files(int error);
@@ -36,13 +39,23 @@ int stock_secure(struct backing *backing, unsigned ix, uint64_t want,
 int stock_check_room(const struct backing *backing, unsigned ix, uint64_t bytes,
                      struct backing_step *why);
 
+/* What to fault in, and whom to tell of it. */
+struct stock_order {
+	unsigned file_ix;
+	unsigned lies_ix;
+	uint64_t first;
+	uint64_t n_pages;
+	datafile_progress *progress; /* or NULL */
+	void *arg;
+};
+
 /*
- * Fault in n pages from first on. Where others were faster to the pages that
- * we had counted on, reserves anew and goes on. *done is how many are whole.
- * Returns 0 or the last try's -errno.
+ * Fault pages in. Where others were faster to the hugepages that we had counted
+ * on, reserves anew and goes on. *done is how many are whole. Returns 0 or the
+ * last try's -errno.
  */
-int stock_fill(struct backing *backing, unsigned ix, uint64_t first, uint64_t n,
-               uint64_t *done, datafile_progress *progress, void *arg);
+int stock_fill(struct backing *backing, const struct stock_order *order,
+               uint64_t *done);
 
 /* Put into words that stock_fill came only so far. */
 void stock_explain(struct backing *backing, unsigned ix, int error,

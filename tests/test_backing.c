@@ -41,14 +41,14 @@ Test(backing, real_grow_and_shrink)
 	open_real_2m(MIB(512), MIB(16));
 	struct backing_node *node = &backing.node[0];
 	uint64_t reserved = node->reserved_pages;
-	int r = backing_grow(&backing, 0, 100, 10, &got);
+	int r = backing_grow(&backing, 0, 100, 10, 0, &got);
 	cr_assert(r == 0, "%s", node->reason);
 	cr_assert_eq(got, 10);
 	cr_assert_eq(node->ready_pages, 18);
 	cr_assert_eq(held_pages(node->fd), 18);
 	cr_assert_leq(node->reserved_pages, reserved + 10);
 	reserved = node->reserved_pages;
-	cr_assert_eq(backing_shrink(&backing, 0, 4, 100), 0);
+	cr_assert_eq(backing_shrink(&backing, 0, 4, 100, 0), 0);
 	cr_assert_eq(node->ready_pages, 10);
 	cr_assert_eq(held_pages(node->fd), 10);
 	if (reserved >= 8)
@@ -57,7 +57,7 @@ Test(backing, real_grow_and_shrink)
 	 * reserve at the same time: once in five undisturbed. */
 	for (unsigned i = 0; i < 5; i++) {
 		reserved = node->reserved_pages;
-		cr_assert_eq(backing_grow(&backing, 0, 0, 4, &got), 0);
+		cr_assert_eq(backing_grow(&backing, 0, 0, 4, 0, &got), 0);
 		cr_assert_eq(got, 4);
 		if (node->reserved_pages == reserved)
 			break;
@@ -291,13 +291,13 @@ Test(backing, bad_ranges)
 	cr_assert_eq(
 		open_it("node:1 pu:1", BACKING_4K, false, 8 * PAGE, 0, root),
 		0);
-	cr_assert_eq(backing_grow(&backing, 0, 8, 1, &got), -EINVAL);
-	cr_assert_eq(backing_grow(&backing, 0, 1, UINT64_MAX, &got), -EINVAL);
-	cr_assert_eq(backing_grow(&backing, 0, UINT64_MAX, 2, &got), -EINVAL);
-	cr_assert_eq(backing_grow(&backing, 1, 0, 1, &got), -EINVAL);
-	cr_assert_eq(backing_shrink(&backing, 0, 7, 2), -EINVAL);
-	cr_assert_eq(backing_shrink(&backing, 9, 0, 1), -EINVAL);
-	cr_assert_eq(backing_grow(&backing, 0, 7, 1, &got), 0);
+	cr_assert_eq(backing_grow(&backing, 0, 8, 1, 0, &got), -EINVAL);
+	cr_assert_eq(backing_grow(&backing, 0, 1, UINT64_MAX, 0, &got), -EINVAL);
+	cr_assert_eq(backing_grow(&backing, 0, UINT64_MAX, 2, 0, &got), -EINVAL);
+	cr_assert_eq(backing_grow(&backing, 1, 0, 1, 1, &got), -EINVAL);
+	cr_assert_eq(backing_shrink(&backing, 0, 7, 2, 0), -EINVAL);
+	cr_assert_eq(backing_shrink(&backing, 9, 0, 1, 9), -EINVAL);
+	cr_assert_eq(backing_grow(&backing, 0, 7, 1, 0, &got), 0);
 	backing_close(&backing);
 }
 
@@ -308,7 +308,7 @@ Test(backing, real_grow_beyond_what_there_is)
 	struct backing_node *node = &backing.node[0];
 	backing.may_reserve = false;
 	/* Others may leave some free: the answer is the same. */
-	int r = backing_grow(&backing, 0, 4, 252, &got);
+	int r = backing_grow(&backing, 0, 4, 252, 0, &got);
 	if (r == 0) {
 		backing_close(&backing);
 		cr_skip("somebody has 252 free hugepages here");

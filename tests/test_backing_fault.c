@@ -79,13 +79,13 @@ Test(backing_fault, grow_in_part)
 	struct backing_node *node = &backing.node[0];
 	/* A chunk that fails is tried again page by page. */
 	populate_fault = (struct fault){2, ENOMEM, false};
-	int r = backing_grow(&backing, 0, 10, 40, &got);
+	int r = backing_grow(&backing, 0, 10, 40, 0, &got);
 	cr_assert_eq(r, 0);
 	cr_assert_eq(got, 40);
 	/* A page that fails when it is there by half is a hole again. */
 	populate_fault.nth = 0;
 	memory_left = PAGE / 2;
-	r = backing_grow(&backing, 0, 100, 40, &got);
+	r = backing_grow(&backing, 0, 100, 40, 0, &got);
 	cr_assert_eq(r, -ENOMEM);
 	cr_assert_eq(got, 0);
 	cr_assert_eq(held_pages(node->fd), 41);
@@ -94,7 +94,7 @@ Test(backing_fault, grow_in_part)
 	          node->reason);
 	/* The next success has its reason forgotten. */
 	memory_left = UINT64_MAX;
-	cr_assert_eq(backing_grow(&backing, 0, 100, 1, &got), 0);
+	cr_assert_eq(backing_grow(&backing, 0, 100, 1, 0, &got), 0);
 	cr_assert_str_eq(node->reason, "");
 	backing_close(&backing);
 }
@@ -108,7 +108,7 @@ Test(backing_fault, old_kernels)
 	             0);
 	check_file(&backing.node[0]);
 	check_pages(0, NULL);
-	cr_assert_eq(backing_grow(&backing, 0, 20, 2, &got), 0);
+	cr_assert_eq(backing_grow(&backing, 0, 20, 2, 0, &got), 0);
 	cr_assert_eq(backing.node[0].ready_pages, 18);
 	backing_close(&backing);
 	open_real_2m(MIB(64), MIB(32));
