@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/policy.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "daemon/policy_work.h"
+
+bool policy_step(struct policy_work *w, const struct policy_step *step)
+{
+	struct policy_plan *plan = w->plan;
+	if (plan->n_steps == POLICY_STEPS_MAX) {
+		plan->more_steps++;
+		return false;
+	}
+	plan->steps[plan->n_steps++] = *step;
+	return true;
+}
+
+void policy_refuse(struct policy_work *w, enum policy_kind kind,
+                   enum policy_reason reason, uint32_t cache, uint32_t node)
+{
+	struct policy_plan *plan = w->plan;
+	if (plan->n_refusals == POLICY_STEPS_MAX) {
+		plan->more_refusals++;
+		return;
+	}
+	plan->refusals[plan->n_refusals++] = (struct policy_refusal){
+		.kind = kind, .reason = reason, .cache = cache, .node = node};
+}
+
+/* ---- scratch memory ----------------------------------------------------- */
+
+static uint64_t place(uint64_t *at, uint64_t bytes)
+{
+	uint64_t here = *at;
+	*at = (here + bytes + 15) & ~UINT64_C(15);
+	return here;
+}
+
+/* Lays the parts out, one after the other; their sum. */
+static uint64_t lay(const struct policy_snapshot *snap, struct policy_work *w,
+                    char *base)
+{
+	uint64_t n_cells = (uint64_t)snap->n_caches * snap->n_nodes;
+	uint64_t at = 0;
+	uint64_t nodes, cells, needy, plenty, turns;
+	place(&at, sizeof(*w));
+	nodes = place(&at, sizeof(*w->nodes) * snap->n_nodes);
+	cells = place(&at, sizeof(*w->cells) * n_cells);
+	needy = place(&at, sizeof(*w->needy) * snap->n_caches);
+	plenty = place(&at, sizeof(*w->plenty) * snap->n_caches);
+	turns = place(&at, sizeof(*w->turns) * n_cells);
+	if (w != NULL) {
+		w->nodes = (void *)(base + nodes);
+		w->cells = (void *)(base + cells);
+		w->needy = (void *)(base + needy);
+		w->plenty = (void *)(base + plenty);
+		w->turns = (void *)(base + turns);
+	}
+	return at;
+}
+
+uint64_t policy_work_bytes(const struct policy_snapshot *snap)
+{
+	return lay(snap, NULL, NULL);
+}
+
+/* ---- the plan ----------------------------------------------------------- */
+
+/* Notes who is needy. Those that have nothing at all come first. */
+static void list_needy(struct policy_work *w)
+{
+	uint32_t n_nodes = w->snap->n_nodes;
+	uint32_t n_cells = w->snap->n_caches * n_nodes;
+	uint32_t n_bare = 0;
+	uint32_t n_low = 0;
+	for (uint32_t at = 0; at < n_cells; at++) {
+		const struct policy_cell *cell = &w->snap->cells[at];
+		uint32_t cache, node;
+		w->cells[at] = (struct policy_wcell){.left = cell->want};
+		if (cell->want == 0)
+			continue;
+		cache = at / n_nodes;
+		node = at % n_nodes;
+		w->needy[cache] |= UINT64_C(1) << node;
+		w->nodes[node].want_units +=
+			(uint64_t)cell->want
+			<< policy_order(w->snap->caches[cache].slab_units);
+		if (cell->listed == 0)
+			w->turns[n_bare++] = at;
+		else
+			w->turns[n_cells - ++n_low] = at;
+	}
+	w->n_turns = n_bare + n_low;
+	for (uint32_t i = 0; i < n_low; i++) {
+		/* Backwards from the end: into order, behind the others. */
+		uint32_t from = n_cells - 1 - i;
+		uint32_t to = n_bare + i;
+		uint32_t at = w->turns[from];
+		if (to >= from)
+			break;
+		w->turns[from] = w->turns[to];
+		w->turns[to] = at;
+	}
+}
+
+static void begin(struct policy_work *w)
+{
+	const struct policy_snapshot *snap = w->snap;
+	assert(snap->n_nodes > 0 && snap->n_nodes <= POLICY_NODES_MAX);
+	memset(w->nodes, 0, sizeof(*w->nodes) * snap->n_nodes);
+	memset(w->needy, 0, sizeof(*w->needy) * snap->n_caches);
+	w->page_order = policy_order(snap->page_units);
+	w->fresh = 0;
+	w->migrate_bytes = w->config->migrate_bytes;
+	assert(w->page_order < POLICY_ORDERS);
+	policy_units_begin(w);
+	list_needy(w);
+}
+
+void policy_make(struct policy_plan *plan, const struct policy_snapshot *snap,
+                 const struct policy_config *config, void *work)
+{
+	struct policy_work *w = work;
+	lay(snap, w, work);
+	w->plan = plan;
+	w->snap = snap;
+	w->config = config;
+	plan->n_steps = plan->n_refusals = 0;
+	plan->more_steps = plan->more_refusals = 0;
+	begin(w);
+	for (uint32_t i = 0; i < w->n_turns; i++)
+		policy_carve_cell(w, w->turns[i], true);
+}

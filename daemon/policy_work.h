@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A plan while it is being made: running balances, so that each step counts on
+ * what the steps before it have left.
+ *
+ *   policy.c        the order of things
+ *   policy_units.c  units and pages of a node: what can be carved, and carving
+ *   policy_short.c  reassign, and what is refused in the end
+ *   policy_lend.c   lend
+ *   policy_back.c   return, trim, uncarve, shrink
+ *   policy_page.c   migrate, drain
+ */
+#ifndef DAEMON_POLICY_WORK_H
+#define DAEMON_POLICY_WORK_H
+
+#include "daemon/policy.h"
+
+#define POLICY_BUCKETS 8u /* of givers, by the logarithm of what they have */
+
+struct policy_wnode {
+	uint64_t runs[POLICY_ORDERS]; /* as in the snapshot */
+	uint64_t free_units;          /* their sum */
+	uint64_t pages;
+	uint64_t room;        /* pages that may still come, by all bounds */
+	uint64_t want_units;  /* of cells whose turn to carve is to come */
+	uint64_t unmet_units; /* wanted, and not to be had here or lent */
+	uint32_t refused;     /* reasons, as bits: pages that stay here ... */
+	uint32_t refused_in;  /* ... or do not come here; each said once */
+	enum policy_reason push; /* why no page makes way; POLICY_REASONS */
+	bool leaving;            /* draining, or gone */
+	bool kept;               /* there are empty slabs, but they are kept */
+	/* Cells with empty slabs to give: heads of lists by order and bucket,
+	 * and which are not empty. */
+	uint16_t orders;
+	uint8_t buckets[POLICY_ORDERS];
+	uint32_t givers[POLICY_ORDERS][POLICY_BUCKETS];
+	uint8_t order[POLICY_NODES_MAX]; /* whom to borrow from, best first */
+};
+
+struct policy_wcell {
+	uint32_t left; /* wanted, and not planned yet */
+	uint32_t out;  /* slabs that the plan takes off this list */
+	uint32_t next; /* giver, or POLICY_NONE */
+	bool capped;   /* lent as much as one plan may */
+	bool back;     /* loans come home */
+	bool held;     /* a loan would have, but is held */
+	bool page_in;  /* a page comes */
+	bool page_out; /* a page leaves */
+	bool page_far; /* a page that is used from here lies elsewhere */
+};
+
+struct policy_work {
+	struct policy_plan *plan;
+	const struct policy_snapshot *snap;
+	const struct policy_config *config;
+	struct policy_wnode *nodes;
+	struct policy_wcell *cells;
+	uint64_t *needy;  /* by cache: nodes, as bits */
+	uint64_t *plenty; /* by cache: nodes with slabs to lend */
+	uint32_t *turns;  /* needy cells: who have nothing at all first */
+	uint32_t n_turns;
+	uint32_t page_order;
+	uint64_t fresh;         /* nodes that could carve for others, as bits */
+	uint64_t migrate_bytes; /* that may still be moved */
+};
+
+static inline uint64_t policy_less(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : 0;
+}
+
+static inline uint64_t policy_min(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static inline uint32_t policy_order(uint64_t units)
+{
+	return units > 1 ? 64 - (uint32_t)__builtin_clzll(units - 1) : 0;
+}
+
+static inline uint32_t policy_cell_at(const struct policy_work *w,
+                                      uint32_t cache, uint32_t node)
+{
+	return cache * w->snap->n_nodes + node;
+}
+
+/* Adds a step; false, counting it, when the plan is full. */
+bool policy_step(struct policy_work *w, const struct policy_step *step);
+
+void policy_refuse(struct policy_work *w, enum policy_kind kind,
+                   enum policy_reason reason, uint32_t cache, uint32_t node);
+
+/* policy_units.c */
+void policy_units_begin(struct policy_work *w);
+uint64_t policy_units_room(const struct policy_work *w, uint32_t node,
+                           uint32_t order);
+void policy_units_take(struct policy_work *w, uint32_t node, uint32_t order,
+                       uint64_t n);
+void policy_units_give(struct policy_work *w, uint32_t node, uint32_t order,
+                       uint64_t n);
+uint64_t policy_units_fresh(const struct policy_work *w, uint32_t node,
+                            uint32_t order);
+/* As many as the cell wants; or, where all share, as many as are fair. */
+void policy_carve_cell(struct policy_work *w, uint32_t at, bool share);
+
+#endif
