@@ -37,7 +37,7 @@ static uint64_t depot_limit(const struct slabd_pool *pool)
 	const struct view *view = &pool->view;
 	uint64_t ready = 0;
 	for (uint32_t node = 0; node < view->geo.n_nodes; node++)
-		ready += atom_peek(&view->nodes[node].ready_pages);
+		ready += atom_peek(&view->nodes[node].here_pages);
 	ready = (ready << view->geo.page_shift) / 4;
 	return ready < pool->process_bytes ? ready : pool->process_bytes;
 }

@@ -142,11 +142,33 @@ static int check_ready(const struct pool *pool)
 		    pool->backing.page_shift != geo->page_shift)
 			return refuse(pool, -EINVAL,
 			              "its table of nodes is damaged");
-		if (row->ready_pages > node->ready_pages)
+		first += row->n_units;
+	}
+	return first == geo->n_units
+	               ? 0
+	               : refuse(pool, -EINVAL, "its table of nodes is damaged");
+}
+
+/* The pages against the files that hold them. */
+static int check_pages(const struct pool *pool)
+{
+	const struct layout_geometry *geo = &pool->view.geo;
+	uint32_t shift = geo->page_shift - UNIT_SHIFT;
+	for (uint32_t i = 0; i < geo->n_nodes; i++) {
+		const struct layout_node *row = &pool->view.nodes[i];
+		uint64_t page = row->first_unit >> shift;
+		uint64_t end = page + (row->n_units >> shift);
+		uint64_t ready = 0;
+		for (; page < end; page++) {
+			if (pool->view.pages[page] > geo->n_nodes)
+				return refuse(pool, -EINVAL,
+				              "its table of pages is damaged");
+			ready += pool->view.pages[page] != 0;
+		}
+		if (ready > pool->backing.node[i].ready_pages)
 			return refuse(pool, -EINVAL,
 			              "node %u lacks pages that were ready",
 			              row->os_id);
-		first += row->n_units;
 	}
 	return 0;
 }
@@ -199,24 +221,49 @@ static int note_slab(struct pool *pool, uint32_t head)
 	uint64_t n_lines = slab_lines(row);
 	uint64_t n_units = UINT64_C(1) << row->order;
 	uint64_t out;
+	uint32_t lies;
 	if (line + n_lines > pool->lines.n ||
 	    runmap_take(&pool->lines, line, line + n_lines, n_lines, 1, &out) <
 	            0 ||
-	    runmap_take(&pool->units, head, head + n_units, n_units, 1, &out) <
-	            0)
+	    pagebook_claim(pool, head, (uint32_t)n_units) < 0)
 		return -EINVAL;
-	++*pool_slabs(pool, WORD_CACHE(word), WORD_HOME(word));
+	lies = pagebook_lies(pool, head / pool->pages.page_units);
+	if (lies != WORD_HOME(word))
+		slab_rehome_srv(&pool->view, head, lies);
+	else
+		slab_relist_any(&pool->view, head);
+	++*pool_slabs(pool, WORD_CACHE(word), lies);
 	lease_break_srv(&pool->view.leases[head], LEASE_SRV);
-	slab_relist_any(&pool->view, head);
 	return (int)n_units;
 }
 
-static int note_node(struct pool *pool, uint32_t node)
+/* The pages of a node's file, as the control file has them; what was faulted in
+ * and not noted, or noted as gone and not given back yet, is given back. */
+static void note_pages(struct pool *pool, uint32_t node)
+{
+	uint64_t first = pagebook_first(pool, node);
+	uint64_t n = pagebook_size(pool, node);
+	uint64_t ready = 0;
+	pool_node(pool, node)->top_pages = 0;
+	for (uint64_t page = first; page < first + n; page++) {
+		uint32_t lies = pagebook_lies(pool, page);
+		if (lies == NODE_NONE)
+			continue;
+		pagebook_add(pool, page, 1, lies);
+		ready++;
+	}
+	if (ready == pool->backing.node[node].ready_pages)
+		return;
+	for (uint64_t page = first; page < first + n; page++)
+		if (pagebook_lies(pool, page) == NODE_NONE)
+			backing_shrink(&pool->backing, node, page - first, 1,
+			               node);
+}
+
+static int note_slabs(struct pool *pool, uint32_t node)
 {
 	uint32_t unit = (uint32_t)pool->view.nodes[node].first_unit;
-	uint32_t end = unit + (uint32_t)pool_ready_units(pool, node);
-	if (end > unit)
-		runmap_give(&pool->units, unit, end - unit);
+	uint32_t end = (uint32_t)pool_end_unit(pool, node);
 	while (unit < end) {
 		int met = slab_mend_srv(&pool->view, unit, end);
 		int n = met == SLAB_MEND_SLAB ? note_slab(pool, unit) : 1;
@@ -238,7 +285,12 @@ static int make_books(struct pool *pool)
 	if (r < 0)
 		return refuse(pool, r, "%s", strerror(-r));
 	for (uint32_t node = 0; r == 0 && node < geo.n_nodes; node++)
-		r = note_node(pool, node);
+		note_pages(pool, node);
+	for (uint32_t node = 0; r == 0 && node < geo.n_nodes; node++)
+		backing_set_here(&pool->backing, node,
+		                 pool->pages.node[node].pages);
+	for (uint32_t node = 0; r == 0 && node < geo.n_nodes; node++)
+		r = note_slabs(pool, node);
 	for (uint32_t cache = 1; r == 0 && cache <= pool->n_caches; cache++) {
 		for (uint32_t node = 0; node < geo.n_nodes; node++) {
 			struct partial list =
@@ -279,6 +331,8 @@ static int adopt_all(struct pool *pool, bool may_reserve)
 		r = take_data(pool, may_reserve);
 	if (r == 0)
 		r = check_ready(pool);
+	if (r == 0)
+		r = check_pages(pool);
 	return r == 0 ? make_books(pool) : r;
 }
 

@@ -34,53 +34,47 @@ static uint32_t clamp(uint64_t value, uint64_t low, uint64_t high)
 
 /* ---- pages -------------------------------------------------------------- */
 
-static uint64_t pages_left(const struct pool *pool, uint32_t node)
+/* Says why a node does not grow. */
+static void say_lack(const struct pool *pool, uint32_t node)
 {
-	const struct layout_node *row = &pool->view.nodes[node];
-	uint32_t shift = pool->view.geo.page_shift - UNIT_SHIFT;
-	return (row->n_units >> shift) - row->ready_pages;
+	const struct backing_node *row = &pool->backing.node[node];
+	uint64_t bytes = pool->pages.node[node].pages
+	                 << pool->view.geo.page_shift;
+	log_warn("pool %s: node %u does not grow beyond %llu MiB: %s%s%s",
+	         pool->name, pool->view.nodes[node].os_id,
+	         (unsigned long long)(bytes >> 20), row->reason,
+	         row->remedy[0] ? "; to mend it: " : "", row->remedy);
 }
 
 /* Faults in an eighth more than there is, within bounds. */
 static int add_pages(struct pool *pool, uint32_t node)
 {
-	uint32_t shift = pool->view.geo.page_shift;
-	uint64_t ready = pool->view.nodes[node].ready_pages;
-	uint64_t left = pages_left(pool, node);
-	uint64_t most = GROW_BYTES_MAX >> shift;
-	uint64_t n = clamp(ready / 8, 1, most);
+	uint64_t most = GROW_BYTES_MAX >> pool->view.geo.page_shift;
+	uint64_t n = clamp(pool->pages.node[node].pages / 8, 1, most);
+	uint64_t page = pagebook_hole(pool, node, &n);
 	uint64_t got = 0;
-	int r;
-	if (left == 0)
+	uint32_t file;
+	if (page == PAGEBOOK_NONE || pool->view.nodes[node].drain != 0)
 		return -ENOSPC;
-	n = n < left ? n : left;
-	r = backing_grow(&pool->backing, node, ready, n, node, &got);
+	file = pagebook_file(pool, page);
+	if (backing_grow(&pool->backing, file,
+	                 page - pagebook_first(pool, file), n, node, &got) < 0)
+		say_lack(pool, node);
 	if (got > 0)
-		pool_add_ready(pool, node, got);
-	if (r < 0)
-		log_warn("pool %s: node %u does not grow beyond %llu MiB: %s%s%s",
-		         pool->name, pool->view.nodes[node].os_id,
-		         (unsigned long long)((ready + got) << shift >> 20),
-		         pool->backing.node[node].reason,
-		         pool->backing.node[node].remedy[0] ? "; to mend it: "
-		                                            : "",
-		         pool->backing.node[node].remedy);
+		pagebook_add(pool, page, got, node);
 	return got > 0 ? 0 : -ENOSPC;
 }
 
 bool growth_ahead(struct pool *pool)
 {
-	uint64_t page_units = UINT64_C(1)
-	                      << (pool->view.geo.page_shift - UNIT_SHIFT);
 	bool more = false;
 	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++) {
-		uint64_t first = pool->view.nodes[node].first_unit;
 		uint64_t ready = pool_ready_units(pool, node);
-		uint64_t want = ready / 16 > page_units ? ready / 16 : page_units;
-		if (pages_left(pool, node) == 0 ||
-		    runmap_free(&pool->units, first, first + ready) >= want)
-			continue;
-		more |= add_pages(pool, node) == 0;
+		uint64_t want = ready / 16 > pool->pages.page_units
+		                        ? ready / 16
+		                        : pool->pages.page_units;
+		if (pagebook_free_units(pool, node) < want)
+			more |= add_pages(pool, node) == 0;
 	}
 	return more;
 }
@@ -90,15 +84,12 @@ bool growth_ahead(struct pool *pool)
 static int take_units(struct pool *pool, uint32_t node, uint32_t n_units,
                       uint64_t *unit)
 {
-	uint64_t first = pool->view.nodes[node].first_unit;
-	for (;;) {
-		uint64_t end = first + pool_ready_units(pool, node);
-		if (runmap_take(&pool->units, first, end, n_units, n_units,
-		                unit) == 0)
-			return 0;
+	if (pool->view.nodes[node].drain != 0)
+		return -ENOSPC;
+	while (pagebook_take(pool, node, n_units, unit) < 0)
 		if (add_pages(pool, node) < 0)
 			return -ENOSPC;
-	}
+	return 0;
 }
 
 static int carve_one(struct pool *pool, uint32_t cache, uint32_t node)
@@ -114,7 +105,7 @@ static int carve_one(struct pool *pool, uint32_t cache, uint32_t node)
 	r = runmap_take(&pool->lines, 0, pool->lines.n, slab_lines(row), 1,
 	                &line);
 	if (r < 0) {
-		runmap_give(&pool->units, unit, 1u << row->order);
+		pagebook_give(pool, unit, 1u << row->order);
 		return r;
 	}
 	slab_carve_srv(&pool->view, (uint32_t)unit, cache, node, node,
@@ -135,7 +126,7 @@ static int take_empty(struct pool *pool, uint32_t head)
 	if (r < 0)
 		return r;
 	runmap_give(&pool->lines, line, slab_lines(row));
-	runmap_give(&pool->units, head, 1u << row->order);
+	pagebook_give(pool, head, 1u << row->order);
 	--*pool_slabs(pool, WORD_CACHE(word), WORD_HOME(word));
 	pool->counts.taken_slabs++;
 	return 0;

@@ -10,6 +10,7 @@ libdaemon_la_SOURCES += daemon/config.c daemon/config.h \
 	daemon/log.c daemon/log.h daemon/options.c daemon/options.h \
 	daemon/service.c daemon/service.h
 libdaemon_la_SOURCES += daemon/runmap.c daemon/runmap.h
+libdaemon_la_SOURCES += daemon/pagebook.c daemon/pagebook.h
 libdaemon_la_SOURCES += daemon/adopt.c daemon/adopt_clients.c daemon/adopt.h
 libdaemon_la_SOURCES += daemon/began.c daemon/began.h
 libdaemon_la_SOURCES += daemon/ledger.c daemon/ledger.h

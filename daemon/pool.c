@@ -38,26 +38,19 @@ struct layout_client *pool_client(struct pool *pool, uint32_t id)
 
 uint64_t pool_ready_units(const struct pool *pool, uint32_t node)
 {
-	return pool->view.nodes[node].ready_pages
-	       << (pool->view.geo.page_shift - UNIT_SHIFT);
+	return pool->pages.node[node].pages * pool->pages.page_units;
+}
+
+uint64_t pool_end_unit(const struct pool *pool, uint32_t node)
+{
+	const struct layout_node *row = &pool->view.nodes[node];
+	return row->first_unit + row->top_pages * pool->pages.page_units;
 }
 
 uint32_t *pool_slabs(const struct pool *pool, uint32_t cache, uint32_t home)
 {
 	return &pool->slabs[(uint64_t)(cache - 1) * pool->view.geo.n_nodes +
 	                    home];
-}
-
-void pool_add_ready(struct pool *pool, uint32_t node, uint64_t n_pages)
-{
-	struct layout_node *row = pool_node(pool, node);
-	uint8_t *pages = (uint8_t *)(uintptr_t)pool->view.pages;
-	uint32_t shift = pool->view.geo.page_shift - UNIT_SHIFT;
-	uint64_t first = row->first_unit + (row->ready_pages << shift);
-	for (uint64_t i = 0; i < n_pages; i++)
-		atom_poke(&pages[(first >> shift) + i], (uint8_t)1);
-	runmap_give(&pool->units, first, n_pages << shift);
-	atom_poke(&row->ready_pages, row->ready_pages + n_pages);
 }
 
 /* ---- data --------------------------------------------------------------- */
@@ -171,8 +164,14 @@ static void fill_nodes(struct pool *pool)
 		row->backing = b->kind;
 		memcpy(row->nearest, t->nearest, sizeof(row->nearest));
 		first += row->n_units;
-		pool_add_ready(pool, i, b->ready_pages);
 	}
+}
+
+static void add_pages(struct pool *pool)
+{
+	for (uint32_t i = 0; i < pool->view.geo.n_nodes; i++)
+		pagebook_add(pool, pagebook_first(pool, i),
+		             pool->backing.node[i].ready_pages, i);
 }
 
 static void fill_head(struct pool *pool, uint64_t hint)
@@ -193,7 +192,7 @@ static void fill_head(struct pool *pool, uint64_t hint)
 	head->instance = pool->ledger->instance;
 	memcpy(head->name, pool->name, sizeof(head->name));
 	memcpy(cpus, pool->topo->cpu_node, geo->n_cpus);
-	fill_nodes(pool);
+	add_pages(pool);
 	/* pairs: layout_check, by way of the socket that passes the file. */
 	atom_put(&head->magic, LAYOUT_MAGIC);
 }
@@ -244,7 +243,9 @@ int pool_make_books(struct pool *pool, const struct layout_geometry *geo)
 		return -ENOMEM;
 	if (runmap_init(&pool->units, geo->n_units, true) < 0)
 		return -ENOMEM;
-	return runmap_init(&pool->lines, geo->n_units * LINES_PER_UNIT, false);
+	if (runmap_init(&pool->lines, geo->n_units * LINES_PER_UNIT, false) < 0)
+		return -ENOMEM;
+	return pagebook_make(pool);
 }
 
 static int open_meta(struct pool *pool, unsigned ordinal)
@@ -268,6 +269,7 @@ static int open_meta(struct pool *pool, unsigned ordinal)
 	if (r < 0)
 		return r;
 	view_init(&pool->view, &geo, pool->head, pool->shared);
+	fill_nodes(pool);
 	r = pool_make_books(pool, &geo);
 	if (r < 0)
 		return r;
@@ -424,6 +426,7 @@ void pool_close(struct pool *pool)
 	close_fd(pool->shared_fd);
 	runmap_done(&pool->units);
 	runmap_done(&pool->lines);
+	pagebook_done(&pool->pages);
 	free(pool->slabs);
 	for (unsigned i = 0; i < pool->backing.n_nodes; i++)
 		close_fd(pool->backing.node[i].fd);

@@ -8,6 +8,7 @@
  *   adopt.c     the same, from what a slabd before this one left
  *   cachetab.c  caches made at run time
  *   growth.c    slabs carved where clients run short
+ *   pagebook.c  which page lies where, and what of it is slabs
  *   ident.c     client ids, and the sweep of the dead
  *   census.c    who holds how much, counted from the tags
  *
@@ -18,6 +19,7 @@
 
 #include "daemon/config.h"
 #include "daemon/ledger.h"
+#include "daemon/pagebook.h"
 #include "daemon/runmap.h"
 #include "numa/backing.h"
 #include "shm/view.h"
@@ -51,7 +53,8 @@ struct pool {
 	struct ledger *ledger;
 	struct backing backing;
 	uint64_t start_pages[TOPO_NODES_MAX]; /* faulted in by pool_create */
-	struct runmap units; /* not ready, or part of a slab */
+	struct runmap units; /* not ready, or part of a slab; see pages */
+	struct pagebook pages;
 	struct runmap lines; /* tag lines of slabs */
 	uint32_t *slabs;     /* by cache and home: (cache - 1) * n_nodes + node */
 	uint32_t n_caches;
@@ -102,11 +105,11 @@ struct layout_node *pool_node(struct pool *pool, uint32_t node);
 struct layout_mark *pool_mark(struct pool *pool, uint32_t cache, uint32_t node);
 struct layout_client *pool_client(struct pool *pool, uint32_t id);
 
-/* Units of a node that are faulted in, from its first on. */
+/* Units of the pages that lie on a node. */
 uint64_t pool_ready_units(const struct pool *pool, uint32_t node);
 
-/* Notes that n more pages of a node, after the ready ones, are faulted in. */
-void pool_add_ready(struct pool *pool, uint32_t node, uint64_t n_pages);
+/* One past the last unit of a node's own that may be ready. */
+uint64_t pool_end_unit(const struct pool *pool, uint32_t node);
 
 /* The slab count of (cache, home). */
 uint32_t *pool_slabs(const struct pool *pool, uint32_t cache, uint32_t home);

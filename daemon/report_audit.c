@@ -48,6 +48,10 @@ static int put_numbers(const struct pool *pool,
 	case AUDIT_PAGE_READY:
 		return snprintf(text, n, "page ready %llu, expected %llu", got,
 		                want);
+	case AUDIT_PAGE_HOME:
+		return snprintf(text, n, "home is node %u, the page lies on "
+		                "node %u", node_id(pool, got),
+		                node_id(pool, want));
 	case AUDIT_TAG_RUN:
 		return snprintf(text, n, "tag lines from %llu on%s", got,
 		                want ? ", out of range" : " are another's too");

@@ -46,7 +46,7 @@ static json_t *node_doc(const struct pool *pool, const struct census *census,
 	        report_text(backing->reason), "remedy",
 	        report_text(backing->remedy), "max_bytes",
 	        report_count(row->n_units << UNIT_SHIFT), "ready_bytes",
-	        report_count(row->ready_pages << pool->view.geo.page_shift),
+	        report_count(row->here_pages << pool->view.geo.page_shift),
 	        "distance", distances(pool, node));
 	return with_sums(doc, &sums);
 }

@@ -15,7 +15,7 @@ static uint64_t ready_bytes(const struct pool *pool)
 {
 	uint64_t pages = 0;
 	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
-		pages += pool->view.nodes[node].ready_pages;
+		pages += pool->view.nodes[node].here_pages;
 	return pages << pool->view.geo.page_shift;
 }
 

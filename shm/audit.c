@@ -9,7 +9,7 @@
 #include "shm/tags.h"
 
 static const char *const names[AUDIT_CLAUSES] = {
-        "word-shape", "unit-twice",   "page-ready",   "tag-run",
+        "word-shape", "unit-twice",   "page-ready",   "page-home",   "tag-run",
         "tag-pad",    "tag-owner",    "list-due",     "list-summary",
         "lease-holder", "cache-count",
 };
@@ -18,6 +18,7 @@ static const char *const texts[AUDIT_CLAUSES] = {
         "the slab table has a word that no carve writes: restart slabd",
         "two slabs lie over the same unit: restart slabd",
         "a slab lies on memory that is not faulted in: restart slabd",
+        "a slab's home is not the node on which its page lies: restart slabd",
         "two slabs share tag lines, or a run is out of range: restart slabd",
         "a client wrote over a slab's tags: see who may join the pool",
         "an object is owned by no living client: it is lost until a restart",
@@ -65,6 +66,7 @@ static uint32_t check_words(struct audit *audit, uint32_t head, uint64_t word,
 	const struct view *view = audit->view;
 	uint32_t n_units = 1u << row->order;
 	uint32_t page_units = 1u << (view->geo.page_shift - UNIT_SHIFT);
+	uint32_t page;
 	if (WORD_HOME(word) >= view->geo.n_nodes ||
 	    WORD_LIST(word) >= view->geo.n_nodes || word >> 56 != 0 ||
 	    (word >> 24 & 0xff) != 0 || head % n_units != 0) {
@@ -80,8 +82,12 @@ static uint32_t check_words(struct audit *audit, uint32_t head, uint64_t word,
 		audit->twice += row->n_objs;
 		return back;
 	}
-	if (atom_peek(&view->pages[head / page_units]) == 0)
+	page = atom_peek(&view->pages[head / page_units]);
+	if (page == 0)
 		audit_fault(audit, AUDIT_PAGE_READY, head, 0, 1);
+	else if (page != 1 + WORD_HOME(word))
+		audit_fault(audit, AUDIT_PAGE_HOME, head, WORD_HOME(word),
+		            page - 1u);
 	return n_units;
 }
 

@@ -19,6 +19,7 @@ enum audit_clause {
 	AUDIT_WORD_SHAPE,    /* a unit word that no carve writes */
 	AUDIT_UNIT_TWICE,    /* a slab over units of another */
 	AUDIT_PAGE_READY,    /* a slab on memory that is not faulted in */
+	AUDIT_PAGE_HOME,     /* a slab that is not at home where its page lies */
 	AUDIT_TAG_RUN,       /* tag lines out of range or of two slabs */
 	AUDIT_TAG_PAD,       /* TAG_NONE on an object, or missing after them */
 	AUDIT_TAG_OWNER,     /* an owner that is nobody */

@@ -16,6 +16,9 @@
  * start at its head unit, aligned to its size, inside one page. Units are
  * numbered through the whole pool: unit = offset >> UNIT_SHIFT.
  *
+ * A page's state is a byte in control: 0 not faulted in, else 1 + the index of
+ * the node on which it lies, which is its file's unless it was moved.
+ *
  * Letters: (C) constant once the pool is up, (A) atomic, (D) slabd only,
  * (X) must be zero.
  */
@@ -26,7 +29,7 @@
 #include <stdint.h>
 
 #define LAYOUT_MAGIC UINT64_C(0x314c544344424c53) /* "SLBDCTL1" */
-#define LAYOUT_VERSION 2u
+#define LAYOUT_VERSION 3u
 
 #define UNIT_SHIFT 16
 #define UNIT_BYTES (UINT64_C(1) << UNIT_SHIFT)
@@ -53,12 +56,20 @@ struct layout_node {
 	uint32_t flags;            /* (C) NODE_* */
 	uint64_t first_unit;       /* (C) */
 	uint64_t n_units;          /* (C) what its file can hold */
-	uint64_t ready_pages;      /* (A) faulted in; slabd writes, relaxed */
-	uint32_t backing;          /* (C) enum backing_kind of numa/ */
-	uint32_t spare;            /* (X) */
+	/* Pages of its own units, from the first on, of which some may be faulted
+	 * in: none is beyond. Grows alone. slabd writes, relaxed: nobody looks
+	 * past it. Adoption makes it anew from the pages. */
+	uint64_t top_pages; /* (A) */
+	uint32_t backing;   /* (C) enum backing_kind of numa/ */
+	/* 1: the node is being emptied. 0 <-> 1 (slabd, when told to). Relaxed:
+	 * slabd alone reads it, the next slabd too. */
+	uint32_t drain;             /* (A) */
 	uint8_t nearest[NODES_MAX]; /* (C) node indexes, nearest first, itself
 	                               first of all; n_nodes of them */
-	uint64_t spare2[3];        /* (X) */
+	/* Pages that lie on the node, of whatever units. slabd writes, clients
+	 * peek for what share of it they may hoard. Made anew by adoption. */
+	uint64_t here_pages; /* (A) */
+	uint64_t spare2[2];  /* (X) */
 };
 #define NODE_HAS_CPU 1u
 #define NODE_SIMULATED 2u
@@ -163,11 +174,13 @@ struct layout_head {
  *   +---------+---------+---------------+--------+---------+--------------+
  *                                       '--- the key that the hit compares
  *
- * Transitions: 0 -> slab (carve), list -> list' (lend, return), slab -> 0
- * (uncarve); the last two under the slab's lease. put in put_words, paired
- * with get in slab_locate, slab_tag_of and claim_from; the inline hit peeks, as
- * it only compares. A kill of slabd half way through a
- * carve leaves units without their head's tag lines: none is on a list yet.
+ * Transitions: 0 -> slab (carve), list -> list' (lend, return), home -> home'
+ * (a page that moved), slab -> 0 (uncarve). Lend, return and uncarve are done
+ * under the slab's lease. put in put_words, paired with get in slab_locate,
+ * slab_tag_of and claim_from; the inline hit peeks, as it only compares. A kill
+ * of slabd half way through a carve leaves units without their head's tag
+ * lines: none is on a list yet; half way through the others units that differ
+ * from their head in list or home, which the next slabd puts right.
  */
 #define WORD_CACHE(w) ((uint32_t)(w) & 0xffffu)
 #define WORD_HOME(w) ((uint32_t)((w) >> 16) & 0xffu)

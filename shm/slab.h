@@ -8,6 +8,8 @@
  *   release   owned -> free  the owner, without a lease
  *   sweep     dead -> free   slabd, told by a pidfd
  *   uncarve   slab -> 0      slabd, under the lease, all tags free
+ *   lend      list -> list'  slabd, under the lease; tags stay as they are
+ *   rehome    home -> home'  slabd, when the slab's page was moved
  *
  *              | claim          release          sweep         uncarve
  *   claim      | lease          disjoint tags    disjoint      lease
@@ -122,6 +124,19 @@ void slab_carve_srv(const struct view *view, uint32_t head, uint32_t cache,
 /* Empties the units of a slab whose objects are all free. 0, -EBUSY when its
  * lease is held or something is owned. */
 int slab_uncarve_srv(const struct view *view, uint32_t head);
+
+/* Has a slab stand on another node's list, its home's among them: it is lent, or
+ * returned. 0; -EINVAL no slab begins here; -EBUSY its lease is held. */
+int slab_lend_srv(const struct view *view, uint32_t head, uint32_t list);
+
+/*
+ * Gives a slab, whose page was moved, another home; it goes on the new home's
+ * list unless it is lent. Takes no lease, since a client may stand still with
+ * it: who claims under it at the same time takes free tags as ever, and may
+ * set a bit on the list that it came from, which is put right by who finds it.
+ * 0, or -EINVAL: no slab begins here.
+ */
+int slab_rehome_srv(const struct view *view, uint32_t head, uint32_t home);
 
 /* What slab_mend_srv met. */
 enum slab_mend {

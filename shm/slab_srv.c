@@ -69,6 +69,45 @@ int slab_uncarve_srv(const struct view *view, uint32_t head)
 	return 0;
 }
 
+/* Puts a slab on a list, at home on a node, and sets the bit that it is due
+ * there. Whoever frees an object either sees the new word or has stored its tag
+ * before the fence, so that the look at the tags sees it. */
+static void place(const struct view *view, uint32_t head, uint64_t word,
+                  uint32_t home, uint32_t list)
+{
+	uint32_t cache = WORD_CACHE(word);
+	struct partial old = partial_of(view, cache, WORD_LIST(word));
+	put_words(view, head, 1u << view->caches[cache - 1].order,
+	          WORD_MAKE(cache, home, 0, list));
+	atom_fence();
+	if (list != WORD_LIST(word))
+		partial_clear_any(&old, head);
+	slab_relist_any(view, head);
+}
+
+int slab_lend_srv(const struct view *view, uint32_t head, uint32_t list)
+{
+	uint64_t word = atom_peek(&view->words[head]);
+	uint32_t *lease = &view->leases[head];
+	if (view_cache(view, WORD_CACHE(word)) == NULL || WORD_BACK(word) != 0)
+		return -EINVAL;
+	if (!lease_take_any(lease, LEASE_SRV, 0))
+		return -EBUSY;
+	place(view, head, word, WORD_HOME(word), list);
+	lease_drop_own(lease);
+	return 0;
+}
+
+int slab_rehome_srv(const struct view *view, uint32_t head, uint32_t home)
+{
+	uint64_t word = atom_peek(&view->words[head]);
+	if (view_cache(view, WORD_CACHE(word)) == NULL || WORD_BACK(word) != 0)
+		return -EINVAL;
+	place(view, head, word, home,
+	      WORD_LIST(word) == WORD_HOME(word) ? home : WORD_LIST(word));
+	return 0;
+}
+
 static bool is_shaped(const struct view *view, uint32_t head, uint64_t word,
                       uint32_t n_units, uint32_t end)
 {
@@ -96,7 +135,10 @@ int slab_mend_srv(const struct view *view, uint32_t unit, uint32_t end)
 		return -EINVAL;
 	for (uint32_t back = 1; back < 1u << row->order; back++) {
 		uint64_t due = word | (uint64_t)back << 32;
-		if (words[unit + back] != due && words[unit + back] != 0)
+		uint64_t is = words[unit + back];
+		/* Home and list may be those of before, or of what was meant. */
+		if (is != 0 && (WORD_CACHE(is) != WORD_CACHE(word) ||
+		                WORD_BACK(is) != back))
 			return -EINVAL;
 		/* pairs: slab_locate */
 		atom_put(&words[unit + back], due);
@@ -161,7 +203,7 @@ static void sweep(const struct view *view, uint32_t tag, uint32_t id,
 	uint32_t shift = view->geo.page_shift - UNIT_SHIFT;
 	for (uint32_t node = 0; node < view->geo.n_nodes; node++) {
 		const struct layout_node *row = &view->nodes[node];
-		uint64_t end = row->first_unit + (row->ready_pages << shift);
+		uint64_t end = row->first_unit + (row->top_pages << shift);
 		for (uint64_t unit = row->first_unit; unit < end;)
 			unit += sweep_at(view, (uint32_t)unit, tag, swept);
 		/* Of all units: it may have died where a slab was emptied. */

@@ -24,7 +24,7 @@ struct view {
 	const struct layout_mark *marks;
 	const uint64_t *words;
 	const uint32_t *lines; /* head unit -> first tag line */
-	const uint8_t *pages;  /* 1: faulted in (D) */
+	const uint8_t *pages;  /* 1 + node where it lies, 0: not faulted in (D) */
 	const struct layout_client *clients;
 	/*
 	 * Wants, in the shared file: bit (cache - 1) * n_nodes + node.

@@ -36,9 +36,12 @@ static void fill_in(struct image *image)
 		nodes[i].os_id = i;
 		nodes[i].n_units = geo->n_units / geo->n_nodes;
 		nodes[i].first_unit = i * nodes[i].n_units;
-		nodes[i].ready_pages = nodes[i].n_units >> 5;
+		nodes[i].top_pages = nodes[i].n_units >> 5;
+		nodes[i].here_pages = nodes[i].n_units >> 5;
 	}
-	memset((void *)(uintptr_t)image->view.pages, 1, geo->n_units >> 5);
+	for (uint64_t page = 0; page < geo->n_units >> 5; page++)
+		((uint8_t *)(uintptr_t)image->view.pages)[page] = (uint8_t)(
+		        1 + page / (geo->n_units / geo->n_nodes >> 5));
 }
 
 void image_make(struct image *image, uint32_t n_nodes, uint64_t n_units)

@@ -342,8 +342,8 @@ static void bad_cache(void)
 
 static void bad_ready(void)
 {
-	struct layout_node *row = WRITABLE(&view.nodes[0]);
-	row->ready_pages ^= 8;
+	uint8_t *pages = WRITABLE(view.pages);
+	pages[0] ^= 0x80;
 }
 
 static void bad_word(void)
@@ -398,7 +398,7 @@ static const struct {
 	{bad_instance, "control file is damaged", false},
 	{bad_counts, "control file is damaged", false},
 	{bad_cache, "row 1 of its cache table is damaged", false},
-	{bad_ready, "lacks pages that were ready", false},
+	{bad_ready, "table of pages is damaged", false},
 	{bad_word, "slab table is damaged at unit", false},
 	{bad_ledger, "the ledger that was kept has version", true},
 	{bad_ledger_magic, "the ledger that was kept does not begin", false},

@@ -230,14 +230,10 @@ void refused(const char *path, int want, const char *error,
 uint32_t carve(uint32_t cache, uint32_t home, uint32_t list)
 {
 	const struct layout_cache *row = &first->view.caches[cache - 1];
-	const struct layout_node *node = &first->view.nodes[home];
 	uint32_t n_units = 1u << row->order;
 	uint64_t unit;
 	uint64_t line;
-	cr_assert_eq(runmap_take(&first->units, node->first_unit,
-	                         node->first_unit + node->n_units, n_units,
-	                         n_units, &unit),
-	             0);
+	cr_assert_eq(pagebook_take(first, home, n_units, &unit), 0);
 	cr_assert_eq(runmap_take(&first->lines, 0, first->lines.n,
 	                         slab_lines(row), 1, &line),
 	             0);

@@ -159,6 +159,15 @@ Test(audit, page_ready)
 	expect_sums(0, 0, 0, 0);
 }
 
+Test(audit, page_home)
+{
+	((uint8_t *)(uintptr_t)image.view.pages)[1] = 1;
+	expect_one("page-home", 40);
+	cr_expect_eq(audit.faults[0].got, 1);
+	cr_expect_eq(audit.faults[0].want, 0);
+	expect_sums(0, 0, 0, 0);
+}
+
 static void set_line(uint32_t head, uint32_t line)
 {
 	((uint32_t *)(uintptr_t)image.view.lines)[head] = line;

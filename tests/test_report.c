@@ -99,7 +99,7 @@ Test(report, startup_is_what_the_start_gave)
 	b->steps[2] = (struct backing_step){1, BACKING_THP, "no thp", ""};
 	b->node[0].populate_ms = 12.5;
 	strcpy(b->node[0].reason, "the last growth lacked memory");
-	pool_add_ready(first, 0, 1);
+	pagebook_add(first, first->pages.node[0].pages, 1, 0);
 	get("/status");
 	cr_expect_eq(count("startup"), 2);
 	cr_expect_str_eq(str("startup/0/pool"), "default");

@@ -116,6 +116,13 @@ Test(report_audit, finds_page_ready)
 	finds("page-ready", head, "page ready 0, expected 1");
 }
 
+Test(report_audit, finds_page_home)
+{
+	uint32_t head = carve(orders, 0, 0);
+	*(uint8_t *)(uintptr_t)first->view.pages = 2;
+	finds("page-home", head, "home is node 0, the page lies on node 1");
+}
+
 Test(report_audit, finds_tag_run)
 {
 	uint32_t a = carve(orders, 0, 0);
