@@ -91,12 +91,31 @@ static const char *socket_of_environment(void)
 	return value != NULL && value[0] != '\0' ? value : NULL;
 }
 
+void config_default_balance(struct config_balance *balance)
+{
+	*balance = (struct config_balance){
+		.enabled = true,
+		.migrate = true,
+		.hold_ms = 1000,
+		.hold_max_ms = 60000,
+		.lend_keep = 4,
+		.lend_max = 32,
+		.keep_slabs = 1,
+		.migrate_cost = 100,
+		.migrate_rate = 64 * MIB,
+		.idle_s = 60,
+		.pressure_ms = 100,
+	};
+}
+
 void config_default_pool(struct config_pool *pool, const char *name)
 {
 	memset(pool, 0, sizeof(*pool));
 	snprintf(pool->name, sizeof(pool->name), "%s", name);
 	pool->max_percent = 25;
 	pool->start_bytes = 16 * MIB;
+	pool->floor_bytes = UINT64_MAX;
+	config_default_balance(&pool->balance);
 	pool->page = CONFIG_PAGE_2M;
 	pool->max_caches = 1024;
 	pool->max_clients = 1024;
@@ -117,6 +136,7 @@ void config_defaults(struct config *config)
 	config->control_mode = mode;
 	config->reserve_hugepages = true;
 	config->log_level = LOG_LEVEL_INFO;
+	config_default_balance(&config->balance);
 	config->n_pools = 1;
 	config_default_pool(&config->pools[0], "default");
 }

@@ -32,6 +32,25 @@ enum config_page {
 	CONFIG_PAGE_4K,
 };
 
+/* [balance]: how memory is evened out between the nodes; the same for every
+ * pool, until slabctl sets one of them otherwise. */
+struct config_balance {
+	bool enabled;          /* lend, migrate, return */
+	bool migrate;          /* pages may be moved, if we have the right */
+	bool far_is_tier;      /* nodes without CPUs are like others */
+	unsigned hold_ms;      /* no way back for so long, 10..3600000 */
+	unsigned hold_max_ms;  /* the same after many reversals */
+	unsigned lend_keep;    /* slabs that a lender keeps, 1..65536 */
+	unsigned lend_max;     /* slabs lent to a list at one time, 1..65536 */
+	unsigned keep_slabs;   /* that no cache must give, 0..65536 */
+	unsigned migrate_cost; /* percent of a use from afar, 1..100000 */
+	uint64_t migrate_rate; /* bytes a second, 1M or more */
+	unsigned idle_s;       /* empty pages go back after it; 0: never */
+	/* Stall in a second, by all who want memory, at which clients are
+	 * asked to trim; 0: pressure is not watched. */
+	unsigned pressure_ms;
+};
+
 /* One [pool NAME]. */
 struct config_pool {
 	char name[64];
@@ -42,6 +61,10 @@ struct config_pool {
 	/* Faulted in on each node at start, before the first client; at most
 	 * max_bytes if that is set. To be rounded up to whole pages. */
 	uint64_t start_bytes;
+	/* What idleness and pressure leave ready on each node; UINT64_MAX:
+	 * start_bytes. */
+	uint64_t floor_bytes;
+	struct config_balance balance; /* a copy of the section's */
 	enum config_page page;
 	unsigned max_caches;  /* 1..4096 */
 	unsigned max_clients; /* 1..16384 */
@@ -61,6 +84,7 @@ struct config {
 	char socket_group[64]; /* group of the client socket; "": our own */
 	gid_t socket_gid;      /* its id, if socket_group is not "" */
 	bool reserve_hugepages;
+	struct config_balance balance;
 	char topology[256]; /* hwloc synthetic description; "": the machine */
 	enum log_level log_level;
 	unsigned n_pools; /* 1..CONFIG_POOLS_MAX once checked */
@@ -82,6 +106,9 @@ struct config_error {
  * as root and under $XDG_RUNTIME_DIR/slabd else, $SLABD_SOCKET before both.
  * A socket that the environment does not give stays "", for config_check. */
 void config_defaults(struct config *config);
+
+/* Fills in the defaults of [balance]. */
+void config_default_balance(struct config_balance *balance);
 
 /* Fills in the defaults of one pool. */
 void config_default_pool(struct config_pool *pool, const char *name);
