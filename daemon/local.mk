@@ -20,7 +20,8 @@ libdaemon_la_SOURCES += daemon/growth.c daemon/growth.h
 libdaemon_la_SOURCES += daemon/ident.c daemon/ident.h
 libdaemon_la_SOURCES += daemon/census.c daemon/census.h
 libdaemon_la_SOURCES += daemon/policy.c daemon/policy.h \
-	daemon/policy_names.c daemon/policy_snapshot.h \
+	daemon/policy_back.c daemon/policy_lend.c daemon/policy_names.c \
+	daemon/policy_page.c daemon/policy_short.c daemon/policy_snapshot.h \
 	daemon/policy_units.c daemon/policy_work.h
 libdaemon_la_SOURCES += daemon/report.c daemon/report.h \
 	daemon/report_audit.c daemon/report_caches.c \

@@ -6,7 +6,7 @@
 
 #include "daemon/policy_work.h"
 
-bool policy_step(struct policy_work *w, const struct policy_step *step)
+bool policy_add(struct policy_work *w, const struct policy_step *step)
 {
 	struct policy_plan *plan = w->plan;
 	if (plan->n_steps == POLICY_STEPS_MAX) {
@@ -44,18 +44,20 @@ static uint64_t lay(const struct policy_snapshot *snap, struct policy_work *w,
 {
 	uint64_t n_cells = (uint64_t)snap->n_caches * snap->n_nodes;
 	uint64_t at = 0;
-	uint64_t nodes, cells, needy, plenty, turns;
+	uint64_t nodes, cells, needy, plenty, held, turns;
 	place(&at, sizeof(*w));
 	nodes = place(&at, sizeof(*w->nodes) * snap->n_nodes);
 	cells = place(&at, sizeof(*w->cells) * n_cells);
 	needy = place(&at, sizeof(*w->needy) * snap->n_caches);
 	plenty = place(&at, sizeof(*w->plenty) * snap->n_caches);
+	held = place(&at, sizeof(*w->held) * snap->n_caches);
 	turns = place(&at, sizeof(*w->turns) * n_cells);
 	if (w != NULL) {
 		w->nodes = (void *)(base + nodes);
 		w->cells = (void *)(base + cells);
 		w->needy = (void *)(base + needy);
 		w->plenty = (void *)(base + plenty);
+		w->held = (void *)(base + held);
 		w->turns = (void *)(base + turns);
 	}
 	return at;
@@ -112,11 +114,53 @@ static void begin(struct policy_work *w)
 	memset(w->nodes, 0, sizeof(*w->nodes) * snap->n_nodes);
 	memset(w->needy, 0, sizeof(*w->needy) * snap->n_caches);
 	w->page_order = policy_order(snap->page_units);
-	w->fresh = 0;
+	w->fresh = w->short_nodes = 0;
 	w->migrate_bytes = w->config->migrate_bytes;
 	assert(w->page_order < POLICY_ORDERS);
 	policy_units_begin(w);
+	policy_lend_order(w);
 	list_needy(w);
+}
+
+/* Each cell that lacks something, as far as there are steps left. */
+static void carve(struct policy_work *w, bool share)
+{
+	for (uint32_t i = 0; i < w->n_turns && !policy_is_full(w); i++)
+		if (w->cells[w->turns[i]].left > 0)
+			policy_carve_cell(w, w->turns[i], share);
+}
+
+static void relieve(struct policy_work *w)
+{
+	carve(w, true);
+	policy_note_helpers(w);
+	if (w->short_nodes == 0)
+		return;
+	policy_reassign(w);
+	policy_return_short(w);
+	policy_lend(w);
+	/* What shares left over. */
+	carve(w, false);
+}
+
+static void even_out(struct policy_work *w)
+{
+	policy_count_unmet(w);
+	policy_page_push(w);
+	policy_page_mark(w);
+	policy_return_over(w);
+	policy_give_back(w);
+	policy_page_drain(w);
+	policy_page_follow(w);
+	policy_refuse_unmet(w);
+}
+
+/* A plan full of shortages: the rest has to wait for the next. */
+static void count_more(struct policy_work *w)
+{
+	w->plan->more_steps++;
+	for (uint32_t i = 0; i < w->n_turns; i++)
+		w->plan->more_steps += w->cells[w->turns[i]].left > 0;
 }
 
 void policy_make(struct policy_plan *plan, const struct policy_snapshot *snap,
@@ -130,6 +174,9 @@ void policy_make(struct policy_plan *plan, const struct policy_snapshot *snap,
 	plan->n_steps = plan->n_refusals = 0;
 	plan->more_steps = plan->more_refusals = 0;
 	begin(w);
-	for (uint32_t i = 0; i < w->n_turns; i++)
-		policy_carve_cell(w, w->turns[i], true);
+	relieve(w);
+	if (policy_is_full(w))
+		count_more(w);
+	else
+		even_out(w);
 }

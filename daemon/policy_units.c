@@ -168,8 +168,8 @@ void policy_carve_cell(struct policy_work *w, uint32_t at, bool share)
 		w->nodes[node].want_units -= want << order;
 	n = policy_min(n, policy_units_room(w, node, order));
 	step.n = (uint32_t)n;
-	if (n == 0 || !policy_step(w, &step))
+	if (n == 0 || !policy_add(w, &step))
 		return;
 	policy_units_take(w, node, order, n);
-	w->cells[at].left -= step.n;
+	policy_met(w, at, step.n);
 }

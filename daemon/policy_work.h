@@ -27,7 +27,9 @@ struct policy_wnode {
 	uint32_t refused;     /* reasons, as bits: pages that stay here ... */
 	uint32_t refused_in;  /* ... or do not come here; each said once */
 	enum policy_reason push; /* why no page makes way; POLICY_REASONS */
+	uint64_t made_way;       /* pages that do */
 	bool leaving;            /* draining, or gone */
+	bool gives;              /* slabs or pages are given up */
 	bool kept;               /* there are empty slabs, but they are kept */
 	/* Cells with empty slabs to give: heads of lists by order and bucket,
 	 * and which are not empty. */
@@ -56,10 +58,12 @@ struct policy_work {
 	struct policy_wnode *nodes;
 	struct policy_wcell *cells;
 	uint64_t *needy;  /* by cache: nodes, as bits */
-	uint64_t *plenty; /* by cache: nodes with slabs to lend */
+	uint64_t *plenty; /* by cache: nodes with slabs to lend ... */
+	uint64_t *held;   /* ... that took some too lately */
 	uint32_t *turns;  /* needy cells: who have nothing at all first */
 	uint32_t n_turns;
 	uint32_t page_order;
+	uint64_t short_nodes;   /* with needy cells, as bits */
 	uint64_t fresh;         /* nodes that could carve for others, as bits */
 	uint64_t migrate_bytes; /* that may still be moved */
 };
@@ -85,23 +89,68 @@ static inline uint32_t policy_cell_at(const struct policy_work *w,
 	return cache * w->snap->n_nodes + node;
 }
 
+static inline bool policy_is_full(const struct policy_work *w)
+{
+	return w->plan->n_steps == POLICY_STEPS_MAX;
+}
+
+/* So many slabs that a cell wants are planned. */
+static inline void policy_met(struct policy_work *w, uint32_t at, uint32_t n)
+{
+	w->cells[at].left -= n;
+	if (w->cells[at].left == 0)
+		w->needy[at / w->snap->n_nodes] &=
+			~(UINT64_C(1) << at % w->snap->n_nodes);
+}
+
 /* Adds a step; false, counting it, when the plan is full. */
-bool policy_step(struct policy_work *w, const struct policy_step *step);
+bool policy_add(struct policy_work *w, const struct policy_step *step);
 
 void policy_refuse(struct policy_work *w, enum policy_kind kind,
                    enum policy_reason reason, uint32_t cache, uint32_t node);
 
-/* policy_units.c */
+/*
+ * policy_units.c. Slabs of an order that a node could carve, for itself and for
+ * others; take and give note what is no longer, or newly, free.
+ */
 void policy_units_begin(struct policy_work *w);
 uint64_t policy_units_room(const struct policy_work *w, uint32_t node,
                            uint32_t order);
+uint64_t policy_units_fresh(const struct policy_work *w, uint32_t node,
+                            uint32_t order);
 void policy_units_take(struct policy_work *w, uint32_t node, uint32_t order,
                        uint64_t n);
 void policy_units_give(struct policy_work *w, uint32_t node, uint32_t order,
                        uint64_t n);
-uint64_t policy_units_fresh(const struct policy_work *w, uint32_t node,
-                            uint32_t order);
 /* As many as the cell wants; or, where all share, as many as are fair. */
 void policy_carve_cell(struct policy_work *w, uint32_t at, bool share);
+
+/* policy_short.c. Slabs that a cell can give up: `keep` stay on the node, and
+ * `leave` on the list. */
+uint32_t policy_spare_empty(const struct policy_work *w, uint32_t at,
+                            uint32_t keep, uint32_t leave);
+void policy_note_helpers(struct policy_work *w);
+void policy_reassign(struct policy_work *w);
+void policy_count_unmet(struct policy_work *w);
+void policy_refuse_unmet(struct policy_work *w);
+
+/* policy_lend.c. For how long what was moved stays, after so many flips; whether
+ * a cell took too lately to give; what it could lend. */
+uint64_t policy_hold_ms(const struct policy_work *w, uint32_t flips);
+bool policy_is_held(const struct policy_work *w, uint32_t at);
+uint32_t policy_lendable(const struct policy_work *w, uint32_t at);
+void policy_lend_order(struct policy_work *w);
+void policy_lend(struct policy_work *w);
+
+/* policy_back.c */
+void policy_return_short(struct policy_work *w);
+void policy_return_over(struct policy_work *w);
+void policy_give_back(struct policy_work *w);
+
+/* policy_page.c. mark notes what pages could move, for the others to see. */
+void policy_page_mark(struct policy_work *w);
+void policy_page_push(struct policy_work *w);
+void policy_page_drain(struct policy_work *w);
+void policy_page_follow(struct policy_work *w);
 
 #endif

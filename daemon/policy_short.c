@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+/* Who could help where slabs are short, slabs of other caches on the node, and
+ * what is refused in the end. */
+#include "daemon/policy_work.h"
+
+/* ---- who could help ----------------------------------------------------- */
+
+uint32_t policy_spare_empty(const struct policy_work *w, uint32_t at,
+                            uint32_t keep, uint32_t leave)
+{
+	const struct policy_cell *cell = &w->snap->cells[at];
+	uint32_t out = w->cells[at].out;
+	uint64_t n = policy_less(cell->empty, out);
+	n = policy_min(n, policy_less(cell->slabs, (uint64_t)out + keep));
+	n = policy_min(n, policy_less(cell->listed, (uint64_t)out + leave));
+	return (uint32_t)n;
+}
+
+/* Puts a cell first in the list of those on its node that have as much. */
+static void push_giver(struct policy_work *w, uint32_t at, uint32_t spare)
+{
+	struct policy_wnode *node = &w->nodes[at % w->snap->n_nodes];
+	uint32_t cache = at / w->snap->n_nodes;
+	uint32_t order = policy_order(w->snap->caches[cache].slab_units);
+	uint32_t bucket = 31 - (uint32_t)__builtin_clz(spare);
+	if (bucket >= POLICY_BUCKETS)
+		bucket = POLICY_BUCKETS - 1;
+	w->cells[at].next = node->buckets[order] >> bucket & 1
+	                            ? node->givers[order][bucket]
+	                            : POLICY_NONE;
+	node->givers[order][bucket] = at;
+	node->buckets[order] |= (uint8_t)(1u << bucket);
+	node->orders |= (uint16_t)(1u << order);
+}
+
+static void pop_giver(struct policy_wnode *node, uint32_t order,
+                      uint32_t bucket, uint32_t next)
+{
+	node->givers[order][bucket] = next;
+	if (next != POLICY_NONE)
+		return;
+	node->buckets[order] &= (uint8_t) ~(1u << bucket);
+	if (node->buckets[order] == 0)
+		node->orders &= (uint16_t) ~(1u << order);
+}
+
+static void note_cell(struct policy_work *w, uint32_t cache, uint32_t node)
+{
+	uint32_t at = policy_cell_at(w, cache, node);
+	const struct policy_cell *cell = &w->snap->cells[at];
+	uint64_t bit = UINT64_C(1) << node;
+	uint32_t spare;
+	if (cell->want > 0)
+		return;
+	if (cell->empty > 0 && (w->short_nodes & bit) != 0) {
+		spare = policy_spare_empty(w, at, w->config->keep_slabs,
+		                           cell->low);
+		if (spare > 0)
+			push_giver(w, at, spare);
+		else
+			w->nodes[node].kept = true;
+	}
+	if (w->needy[cache] == 0 || policy_lendable(w, at) == 0)
+		return;
+	if (policy_is_held(w, at))
+		w->held[cache] |= bit;
+	else
+		w->plenty[cache] |= bit;
+}
+
+void policy_note_helpers(struct policy_work *w)
+{
+	w->short_nodes = 0;
+	for (uint32_t cache = 0; cache < w->snap->n_caches; cache++) {
+		w->plenty[cache] = w->held[cache] = 0;
+		w->short_nodes |= w->needy[cache];
+	}
+	if (w->short_nodes == 0)
+		return;
+	for (uint32_t cache = 0; cache < w->snap->n_caches; cache++)
+		for (uint32_t node = 0; node < w->snap->n_nodes; node++)
+			note_cell(w, cache, node);
+}
+
+/* ---- reassign ----------------------------------------------------------- */
+
+/* The giver with most, of slabs as large as needed or little larger; of smaller
+ * ones only if there are none. */
+static uint32_t best_giver(const struct policy_wnode *node, uint32_t order,
+                           uint32_t *from, uint32_t *bucket)
+{
+	uint32_t at_least = node->orders >> order << order;
+	if (at_least != 0)
+		*from = (uint32_t)__builtin_ctz(at_least);
+	else if (node->orders != 0)
+		*from = 31 - (uint32_t)__builtin_clz(node->orders);
+	else
+		return POLICY_NONE;
+	*bucket = 31 - (uint32_t)__builtin_clz(node->buckets[*from]);
+	return node->givers[*from][*bucket];
+}
+
+/* Slabs of one cache that so many of another make, and the other way round. */
+static uint64_t into(uint64_t n, uint32_t from, uint32_t to)
+{
+	return from >= to ? n << (from - to) : n >> (to - from);
+}
+
+static uint64_t out_of(uint64_t n, uint32_t from, uint32_t to)
+{
+	return from >= to
+	               ? (n + (UINT64_C(1) << (from - to)) - 1) >> (from - to)
+	               : n << (to - from);
+}
+
+/* Takes of one giver what it has, as far as wanted. Slabs that are smaller than
+ * what they are to become must lie side by side, which only slabd can see. */
+static bool reassign_one(struct policy_work *w, uint32_t at, uint32_t giver,
+                         uint32_t from, uint32_t order, uint32_t spare)
+{
+	uint32_t n_nodes = w->snap->n_nodes;
+	uint32_t node = at % n_nodes;
+	struct policy_wcell *cell = &w->cells[at];
+	uint64_t n = policy_min(cell->left, into(spare, from, order));
+	uint64_t given = out_of(n, from, order);
+	struct policy_step step = {
+		.kind = POLICY_REASSIGN,
+		.reason = POLICY_SHORT,
+		.cache = at / n_nodes,
+		.from = node,
+		.to = node,
+		.n = (uint32_t)n,
+		.donor = giver / n_nodes,
+		.n_given = (uint32_t)given,
+		.distance = w->snap->nodes[node].distance[node],
+	};
+	if (n == 0 || !policy_add(w, &step))
+		return false;
+	w->cells[giver].out += step.n_given;
+	if (from > order) {
+		policy_units_give(w, node, from, given);
+		policy_units_take(w, node, order, n);
+	}
+	policy_met(w, at, step.n);
+	return true;
+}
+
+static void reassign_cell(struct policy_work *w, uint32_t at)
+{
+	struct policy_wnode *node = &w->nodes[at % w->snap->n_nodes];
+	uint32_t cache = at / w->snap->n_nodes;
+	uint32_t order = policy_order(w->snap->caches[cache].slab_units);
+	uint32_t keep = w->config->keep_slabs;
+	while (w->cells[at].left > 0) {
+		uint32_t from, bucket, low, spare;
+		uint32_t giver = best_giver(node, order, &from, &bucket);
+		if (giver == POLICY_NONE)
+			return;
+		low = w->snap->cells[giver].low;
+		spare = policy_spare_empty(w, giver, keep, low);
+		if (!reassign_one(w, at, giver, from, order, spare))
+			return;
+		pop_giver(node, from, bucket, w->cells[giver].next);
+		spare = policy_spare_empty(w, giver, keep, low);
+		if (spare > 0)
+			push_giver(w, giver, spare);
+	}
+}
+
+void policy_reassign(struct policy_work *w)
+{
+	for (uint32_t i = 0; i < w->n_turns && !policy_is_full(w); i++)
+		if (w->cells[w->turns[i]].left > 0 &&
+		    !w->nodes[w->turns[i] % w->snap->n_nodes].leaving)
+			reassign_cell(w, w->turns[i]);
+}
+
+/* ---- what is refused ---------------------------------------------------- */
+
+static enum policy_reason why_not_carved(const struct policy_work *w,
+                                         uint32_t ix)
+{
+	const struct policy_node *row = &w->snap->nodes[ix];
+	const struct policy_wnode *node = &w->nodes[ix];
+	if (node->leaving)
+		return POLICY_DRAINED;
+	if (node->pages >= row->pages_max)
+		return POLICY_AT_LIMIT;
+	if (row->pressure == POLICY_FULL && row->room_pages > 0)
+		return POLICY_PRESSED;
+	return POLICY_NO_UNITS;
+}
+
+static enum policy_reason why_not_reassigned(const struct policy_wnode *node)
+{
+	if (node->leaving)
+		return POLICY_DRAINED;
+	return node->kept ? POLICY_SMALL_KEPT : POLICY_NO_EMPTY;
+}
+
+static enum policy_reason why_not_lent(const struct policy_work *w,
+                                       uint32_t cache, uint32_t at)
+{
+	if (w->snap->caches[cache].strict)
+		return POLICY_STRICT;
+	if (w->cells[at].capped)
+		return POLICY_RATE;
+	return w->held[cache] != 0 ? POLICY_HELD : POLICY_NONE_PLENTY;
+}
+
+/* POLICY_REASONS: no page that is moved would help. */
+static enum policy_reason why_not_migrated(const struct policy_work *w,
+                                           uint32_t node, uint32_t at)
+{
+	if (w->nodes[node].made_way > 0)
+		return POLICY_REASONS;
+	if (w->nodes[node].push != POLICY_REASONS || !w->cells[at].page_far)
+		return w->nodes[node].push;
+	return w->config->may_migrate ? POLICY_NO_ROOM : POLICY_NO_RIGHT;
+}
+
+static void refuse_cell(struct policy_work *w, uint32_t at)
+{
+	uint32_t cache = at / w->snap->n_nodes;
+	uint32_t node = at % w->snap->n_nodes;
+	enum policy_reason why = why_not_migrated(w, node, at);
+	policy_refuse(w, POLICY_CARVE, why_not_carved(w, node), cache, node);
+	policy_refuse(w, POLICY_REASSIGN, why_not_reassigned(&w->nodes[node]),
+	              cache, node);
+	if (w->cells[at].held)
+		policy_refuse(w, POLICY_RETURN, POLICY_HELD, cache, node);
+	if (w->snap->n_nodes > 1)
+		policy_refuse(w, POLICY_LEND, why_not_lent(w, cache, at), cache,
+		              node);
+	if (why != POLICY_REASONS)
+		policy_refuse(w, POLICY_MIGRATE, why, cache, node);
+}
+
+void policy_count_unmet(struct policy_work *w)
+{
+	for (uint32_t i = 0; i < w->n_turns; i++) {
+		uint32_t at = w->turns[i];
+		uint32_t cache = at / w->snap->n_nodes;
+		uint32_t units = w->snap->caches[cache].slab_units;
+		w->nodes[at % w->snap->n_nodes].unmet_units +=
+			(uint64_t)w->cells[at].left * units;
+	}
+}
+
+void policy_refuse_unmet(struct policy_work *w)
+{
+	for (uint32_t i = 0; i < w->n_turns; i++)
+		if (w->cells[w->turns[i]].left > 0)
+			refuse_cell(w, w->turns[i]);
+}
