@@ -14,7 +14,7 @@ bool policy_is_held(const struct policy_work *w, uint32_t at)
 	return cell->came && cell->held_ms < policy_hold_ms(w, cell->flips);
 }
 
-/* What is borrowed is not lent on. */
+/* Beyond what it keeps; and what is borrowed is not lent on. */
 uint32_t policy_lendable(const struct policy_work *w, uint32_t at)
 {
 	const struct policy_cell *cell = &w->snap->cells[at];
@@ -24,9 +24,8 @@ uint32_t policy_lendable(const struct policy_work *w, uint32_t at)
 		return 0;
 	if (keep < 2 * (uint64_t)cell->low)
 		keep = 2 * (uint64_t)cell->low;
-	if (keep < cell->borrowed)
-		keep = cell->borrowed;
-	return (uint32_t)policy_less(cell->listed, out + keep);
+	return (uint32_t)policy_less(cell->listed,
+	                             out + keep + cell->borrowed);
 }
 
 /* Notes whom each node borrows from, best first: nearest, but nodes without
