@@ -7,9 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "numa/huge.h"
 #include "numa/ladder.h"
+#include "numa/room.h"
 #include "numa/stock.h"
+#include "numa/transit.h"
 
 const char *backing_kind_name(enum backing_kind kind)
 {
@@ -135,6 +139,7 @@ void backing_set_here(struct backing *backing, unsigned node_ix,
                       uint64_t here_pages)
 {
 	backing->node[node_ix].here_pages = here_pages;
+	stock_trim(backing, node_ix);
 }
 
 void backing_abandon(const struct backing_adoption *from)
@@ -272,6 +277,61 @@ int backing_shrink(struct backing *backing, unsigned file_ix,
 	node->here_pages -= after < node->here_pages ? after : node->here_pages;
 	stock_give_back(backing, lies_ix, after);
 	return 0;
+}
+
+/* ---- moved, and asked --------------------------------------------------- */
+
+int backing_move(struct backing *backing, unsigned file_ix, uint64_t page,
+                 unsigned from_ix, unsigned to_ix, struct backing_moved *how)
+{
+	return transit_page(backing, file_ix, page, from_ix, to_ix, how);
+}
+
+bool backing_may_move(char *reason, size_t reason_bytes, char *remedy,
+                      size_t remedy_bytes)
+{
+	return transit_permitted(reason, reason_bytes, remedy, remedy_bytes);
+}
+
+int backing_where(const struct backing *backing, unsigned file_ix,
+                  uint64_t page, unsigned *node_ix)
+{
+	struct datafile file;
+	int os_node;
+	int ix;
+	int r;
+	if (file_ix >= backing->n_nodes || backing->node[file_ix].fd < 0 ||
+	    page >= backing->node[file_ix].file_bytes >> backing->page_shift)
+		return -EINVAL;
+	if (!backing->node[file_ix].bound)
+		return -EOPNOTSUPP;
+	file = stock_file(backing, file_ix, file_ix);
+	r = datafile_where(&file, page, &os_node);
+	if (r < 0)
+		return r;
+	ix = topo_index_of(backing->topo, (unsigned)os_node);
+	if (ix < 0)
+		return -ENODEV;
+	*node_ix = (unsigned)ix;
+	return 0;
+}
+
+uint64_t backing_room_pages(const struct backing *backing, unsigned node_ix)
+{
+	enum backing_kind kind = backing->node[node_ix].kind;
+	unsigned os_node = stock_pool_node(backing, node_ix);
+	uint64_t bytes = room_bytes(backing->sysfs, os_node);
+	uint64_t pages = bytes >> stock_page_shift(kind);
+	struct huge_counts now;
+	if (stock_is_hugetlb(kind)) {
+		if (huge_count(backing->sysfs, os_node, stock_page_shift(kind),
+		               &now) < 0)
+			return 0;
+		if (!backing->may_reserve || access(now.file, W_OK) != 0)
+			return now.spare_pages + now.loan_pages;
+		pages += now.spare_pages;
+	}
+	return bytes == UINT64_MAX ? bytes : pages;
 }
 
 void backing_close(struct backing *backing)

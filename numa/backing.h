@@ -22,6 +22,7 @@
 #define NUMA_BACKING_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "numa/topo.h"
@@ -128,7 +129,8 @@ int backing_open(struct backing *out, const struct backing_request *request);
  */
 int backing_adopt(struct backing *out, const struct backing_adoption *from);
 
-/* After an adoption, for each node: how many pages lie on it. */
+/* After an adoption, for each node: how many pages lie on it. Hugepages that we
+ * added beyond those are given back. */
 void backing_set_here(struct backing *backing, unsigned node_ix,
                       uint64_t here_pages);
 
@@ -154,6 +156,39 @@ int backing_grow(struct backing *backing, unsigned file_ix, uint64_t first_page,
  */
 int backing_shrink(struct backing *backing, unsigned file_ix,
                    uint64_t first_page, uint64_t n_pages, unsigned lies_ix);
+
+/* What a move took, or why there was none. */
+struct backing_moved {
+	uint64_t ns;      /* in the kernel, where clients may wait for it */
+	char reason[200]; /* "" after a success */
+	char remedy[200]; /* "" if nothing helps */
+};
+
+/*
+ * Move a page that is ready from one node to another while clients use it: who
+ * touches it meanwhile waits. In a simulated topology it moves in the books
+ * alone. Returns 0, or a reason and with everything as before: -EPERM (we lack
+ * CAP_SYS_NICE), -ENOSPC (no free hugepage on to_ix), -ENOMEM, -EBUSY (pinned,
+ * or so hot that a fault gets in the way each time: worth another try later),
+ * -EOPNOTSUPP (not bound, or of 1 GiB), -EINVAL (range) or another -errno.
+ */
+int backing_move(struct backing *backing, unsigned file_ix, uint64_t page,
+                 unsigned from_ix, unsigned to_ix, struct backing_moved *how);
+
+/* True if this process may move what others have mapped; else why not, and
+ * what changes it. */
+bool backing_may_move(char *reason, size_t reason_bytes, char *remedy,
+                      size_t remedy_bytes);
+
+/* Where the kernel says that a page that is ready lies, for who finds a move
+ * half done. 0, or -errno: -EOPNOTSUPP not bound, -ENODEV on none of ours. */
+int backing_where(const struct backing *backing, unsigned file_ix,
+                  uint64_t page, unsigned *node_ix);
+
+/* How many pages of the node's kind the kernel could give there now: hugepages
+ * that are free or that we might reserve, or memory. An estimate from above;
+ * UINT64_MAX if the kernel does not say. */
+uint64_t backing_room_pages(const struct backing *backing, unsigned node_ix);
 
 /* Close all files and give back what we reserved: at once where pages are
  * free, and by the kernel as they fall free where clients still map them. */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Younger than the C library's headers that we build with. */
@@ -20,6 +21,8 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
+#define SMALL_BYTES 4096u /* pages of what is not hugetlb, at the least */
+#define SMALL_PAGES 512u  /* of them in a page */
 #define CHUNK_BYTES (UINT64_C(64) << 20) /* between two progress calls */
 #define MASK_NODES 4096
 #define MASK_WORD_BITS (8 * sizeof(unsigned long))
@@ -76,8 +79,8 @@ struct window {
 
 /* Huge pages of shmem need an aligned address, which plain mmap need not
  * give: so the file goes over an aligned part of a larger empty range. */
-static int window_open(const struct datafile *file, uint64_t off,
-                       uint64_t bytes, struct window *win)
+static int window_map(const struct datafile *file, uint64_t off, uint64_t bytes,
+                      int prot, int flags, struct window *win)
 {
 	uint64_t align = UINT64_C(1) << file->page_shift;
 	void *at;
@@ -88,8 +91,9 @@ static int window_open(const struct datafile *file, uint64_t off,
 	if (win->base == MAP_FAILED)
 		return -errno;
 	win->at = win->base + (-(uint64_t)(uintptr_t)win->base & (align - 1));
-	at = mmap(win->at, bytes, PROT_READ | PROT_WRITE,
-	          MAP_SHARED | MAP_NORESERVE | MAP_FIXED, file->fd, (off_t)off);
+	at = mmap(win->at, bytes, prot,
+	          MAP_SHARED | MAP_NORESERVE | MAP_FIXED | flags, file->fd,
+	          (off_t)off);
 	if (at == MAP_FAILED) {
 		int r = -errno;
 		munmap(win->base, win->bytes);
@@ -99,6 +103,12 @@ static int window_open(const struct datafile *file, uint64_t off,
 	if (file->kind == BACKING_THP)
 		(void)madvise(win->at, bytes, MADV_HUGEPAGE);
 	return 0;
+}
+
+static int window_open(const struct datafile *file, uint64_t off,
+                       uint64_t bytes, struct window *win)
+{
+	return window_map(file, off, bytes, PROT_READ | PROT_WRITE, 0, win);
 }
 
 static void window_close(struct window *win)
@@ -117,14 +127,14 @@ static bool node_mask(int os_node, unsigned long mask[MASK_WORDS])
 	return true;
 }
 
-static int window_bind(const struct datafile *file, struct window *win)
+static int window_bind(const struct window *win, int os_node, unsigned flags)
 {
 	unsigned long mask[MASK_WORDS];
-	if (!node_mask(file->os_node, mask))
-		return file->os_node < 0 ? 0 : -EINVAL;
+	if (!node_mask(os_node, mask))
+		return os_node < 0 ? 0 : -EINVAL;
 	/* The kernel counts one bit less than it is told. */
 	if (mbind(win->at, win->at_bytes, MPOL_BIND, mask,
-	          (unsigned long)file->os_node + 2, 0) != 0)
+	          (unsigned long)os_node + 2, flags) != 0)
 		return -errno;
 	return 0;
 }
@@ -138,7 +148,7 @@ int datafile_bind(const struct datafile *file, uint64_t bytes)
 	r = window_open(file, 0, bytes, &win);
 	if (r < 0)
 		return r;
-	r = window_bind(file, &win);
+	r = window_bind(&win, file->os_node, 0);
 	window_close(&win);
 	return r;
 }
@@ -221,7 +231,7 @@ int datafile_fill(const struct datafile *file, uint64_t first_page,
 	r = window_open(file, off, n_pages << file->page_shift, &win);
 	if (r < 0)
 		return r;
-	r = window_bind(file, &win);
+	r = window_bind(&win, file->os_node, 0);
 	if (r == 0)
 		r = fill_window(file, &win, off, &done, progress, arg);
 	window_close(&win);
@@ -230,6 +240,126 @@ int datafile_fill(const struct datafile *file, uint64_t first_page,
 	 * touched. */
 	if (*done_pages < n_pages)
 		(void)datafile_punch(file, first_page + *done_pages, 1);
+	return r;
+}
+
+/* ---- moved -------------------------------------------------------------- */
+
+/* The small pages of a page, as move_pages wants them. */
+struct parts {
+	unsigned n;
+	void *at[SMALL_PAGES];
+	int to[SMALL_PAGES];
+	int status[SMALL_PAGES];
+};
+
+static void parts_of(const struct datafile *file, const struct window *win,
+                     struct parts *parts)
+{
+	uint64_t bytes = is_hugetlb(file->kind) ? win->at_bytes : SMALL_BYTES;
+	parts->n = (unsigned)(win->at_bytes / bytes);
+	for (unsigned i = 0; i < parts->n; i++) {
+		parts->at[i] = win->at + i * bytes;
+		parts->to[i] = file->os_node;
+		parts->status[i] = -EBUSY;
+	}
+}
+
+/* Maps one page and what the kernel holds of it, so that it can be asked for:
+ * reading alone, since a hole that is written to would be none afterwards. */
+static int show_page(const struct datafile *file, uint64_t page,
+                     struct window *win)
+{
+	return window_map(file, page << file->page_shift,
+	                  UINT64_C(1) << file->page_shift, PROT_READ,
+	                  MAP_POPULATE, win);
+}
+
+static int where(const struct datafile *file, const struct window *win,
+                 int *os_node)
+{
+	struct parts parts;
+	parts_of(file, win, &parts);
+	if (move_pages(0, parts.n, parts.at, NULL, parts.status, 0) < 0)
+		return -errno;
+	for (unsigned i = 0; i < parts.n; i++) {
+		if (parts.status[i] < 0)
+			return parts.status[i];
+		if (parts.status[i] != parts.status[0])
+			return -EXDEV;
+	}
+	*os_node = parts.status[0];
+	return 0;
+}
+
+int datafile_where(const struct datafile *file, uint64_t page, int *os_node)
+{
+	struct window win;
+	int r = show_page(file, page, &win);
+	if (r < 0)
+		return r;
+	r = where(file, &win, os_node);
+	window_close(&win);
+	return r;
+}
+
+/* mbind has one error for all that can't be moved: move_pages tries once more
+ * and tells. 0 if that did it. */
+static int insist(const struct datafile *file, const struct window *win)
+{
+	struct parts parts;
+	int at = DATAFILE_UNBOUND;
+	int r;
+	parts_of(file, win, &parts);
+	if (move_pages(0, parts.n, parts.at, parts.to, parts.status,
+	               MPOL_MF_MOVE_ALL) < 0)
+		return -errno;
+	r = where(file, win, &at);
+	if (r == 0 && at == file->os_node)
+		return 0;
+	for (unsigned i = 0; i < parts.n; i++)
+		if (parts.status[i] < 0 && parts.status[i] != -EBUSY)
+			return parts.status[i];
+	return -EBUSY;
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * UINT64_C(1000000000) +
+	       (uint64_t)ts.tv_nsec;
+}
+
+static int move_window(const struct datafile *file, const struct window *win,
+                       uint64_t *ns)
+{
+	uint64_t began_ns = now_ns();
+	int at = DATAFILE_UNBOUND;
+	int r = window_bind(win, file->os_node,
+	                    MPOL_MF_MOVE_ALL | MPOL_MF_STRICT);
+	if (r == -EIO)
+		r = insist(file, win);
+	*ns = now_ns() - began_ns;
+	if (r < 0)
+		return r;
+	r = where(file, win, &at);
+	return r == -EXDEV || (r == 0 && at != file->os_node) ? -EBUSY : r;
+}
+
+int datafile_move(const struct datafile *file, uint64_t page, int from_os_node,
+                  uint64_t *ns)
+{
+	struct window win;
+	int r = show_page(file, page, &win);
+	*ns = 0;
+	if (r < 0)
+		return r;
+	r = move_window(file, &win, ns);
+	/* The binding of shmem, and the part of it that did move. */
+	if (r < 0)
+		(void)window_bind(&win, from_os_node, MPOL_MF_MOVE_ALL);
+	window_close(&win);
 	return r;
 }
 

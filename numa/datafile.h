@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One memfd of a pool's data: made, bound, filled, punched. For backing.c
+ * One memfd of a pool's data: made, bound, filled, moved, punched. For backing.c
  * alone, which decides what to try; here is how the kernel does it.
  */
 #ifndef NUMA_DATAFILE_H
@@ -40,6 +40,19 @@ int datafile_bind(const struct datafile *file, uint64_t bytes);
 int datafile_fill(const struct datafile *file, uint64_t first_page,
                   uint64_t n_pages, uint64_t *done_pages,
                   datafile_progress *progress, void *arg);
+
+/* The kernel's id of the node on which a page that is ready lies. Returns 0,
+ * -ENOENT (not there, or in part), -EXDEV (on several nodes) or -errno. */
+int datafile_where(const struct datafile *file, uint64_t page, int *os_node);
+
+/*
+ * Move a page that is ready to file->os_node while others have it mapped, who
+ * wait where they touch it meanwhile. *ns is the time that the kernel took.
+ * Returns 0 if it lies there now; -EBUSY (the kernel can't, now), -ENOMEM, -EPERM
+ * or another -errno if it is all on from_os_node again, as far as that can be.
+ */
+int datafile_move(const struct datafile *file, uint64_t page, int from_os_node,
+                  uint64_t *ns);
 
 int datafile_punch(const struct datafile *file, uint64_t first_page,
                    uint64_t n_pages);

@@ -10,4 +10,5 @@ libnumatopo_la_SOURCES = \
 	numa/ladder.c numa/ladder.h \
 	numa/room.c numa/room.h \
 	numa/stock.c numa/stock.h \
-	numa/topo.c numa/topo.h
+	numa/topo.c numa/topo.h \
+	numa/transit.c numa/transit.h

@@ -147,8 +147,8 @@ static void say_no_pool(int error, struct backing_step *why)
 		         strerrordesc_np(-error));
 }
 
-int stock_secure(struct backing *backing, unsigned ix, uint64_t want,
-                 uint64_t claimed, struct backing_step *why)
+static int secure(struct backing *backing, unsigned ix, uint64_t want,
+                  uint64_t claimed, bool loans, struct backing_step *why)
 {
 	unsigned os_node = stock_pool_node(backing, ix);
 	unsigned shift = stock_page_shift(why->kind);
@@ -183,10 +183,25 @@ int stock_secure(struct backing *backing, unsigned ix, uint64_t want,
 		if (got < lack)
 			tries = STOCK_TRIES - 1;
 	}
-	if (now.spare_pages + now.loan_pages >= claimed + want)
+	if (loans && now.spare_pages + now.loan_pages >= claimed + want)
 		return 0;
 	say_pages_lack(backing, ix, &first, want, claimed, denied, why);
 	return STOCK_E_LACK;
+}
+
+int stock_secure(struct backing *backing, unsigned ix, uint64_t want,
+                 uint64_t claimed, struct backing_step *why)
+{
+	return secure(backing, ix, want, claimed, true, why);
+}
+
+int stock_secure_move(struct backing *backing, unsigned ix,
+                      struct backing_step *why)
+{
+	if (stock_is_hugetlb(why->kind))
+		return secure(backing, ix, 1, 0, false, why);
+	return stock_check_room(backing, ix, UINT64_C(1) << backing->page_shift,
+	                        why);
 }
 
 /* The hugepages of a node whose own file has none may be under another's. */
@@ -208,6 +223,35 @@ void stock_give_back(struct backing *backing, unsigned ix, uint64_t n)
 	                   stock_page_shift(node->kind), n, &gone);
 	node->reserved_pages -= gone;
 	ledger_end(backing, ix);
+}
+
+void stock_trim(struct backing *backing, unsigned ix)
+{
+	const struct backing_node *node = &backing->node[ix];
+	if (node->reserved_pages > node->here_pages)
+		stock_give_back(backing, ix,
+		                node->reserved_pages - node->here_pages);
+}
+
+void stock_shift(struct backing *backing, unsigned from, unsigned to)
+{
+	if (backing->node[from].reserved_pages == 0)
+		return;
+	backing->node[from].reserved_pages--;
+	ledger_end(backing, from);
+	backing->node[to].reserved_pages++;
+	ledger_end(backing, to);
+}
+
+uint64_t stock_lasting(const struct backing *backing, unsigned ix,
+                       enum backing_kind kind)
+{
+	struct huge_counts now;
+	if (!stock_is_hugetlb(kind) ||
+	    huge_count(backing->sysfs, stock_pool_node(backing, ix),
+	               stock_page_shift(kind), &now) < 0)
+		return 0;
+	return now.total_pages - now.surplus_pages;
 }
 
 void stock_settle(struct backing *backing, unsigned ix)

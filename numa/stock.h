@@ -35,6 +35,11 @@ bool stock_out_of_files(int error);
 int stock_secure(struct backing *backing, unsigned ix, uint64_t want,
                  uint64_t claimed, struct backing_step *why);
 
+/* The same for one page that is to be moved there, of the kind of its file: it
+ * takes a hugepage that is free, for the kernel lends none that stays. */
+int stock_secure_move(struct backing *backing, unsigned ix,
+                      struct backing_step *why);
+
 /* The same for kinds that take plain memory. */
 int stock_check_room(const struct backing *backing, unsigned ix, uint64_t bytes,
                      struct backing_step *why);
@@ -64,7 +69,17 @@ void stock_explain(struct backing *backing, unsigned ix, int error,
 /* Give up to n of the hugepages that we added back, as far as they are free. */
 void stock_give_back(struct backing *backing, unsigned ix, uint64_t n);
 
-/* How many hugepages a killed process had added, a change under way included;
+/* Give back what we added to a node beyond the pages that lie there. */
+void stock_trim(struct backing *backing, unsigned ix);
+
+/* One of the hugepages that we added on from is one that we added on to. */
+void stock_shift(struct backing *backing, unsigned from, unsigned to);
+
+/* How many hugepages of this kind last on a node, 0 if that can't be known. */
+uint64_t stock_lasting(const struct backing *backing, unsigned ix,
+                       enum backing_kind kind);
+
+/* How many a killed process had added, a change under way included;
  * the ledger then says so. */
 uint64_t stock_recall(const struct backing *backing, unsigned ix);
 
