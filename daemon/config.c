@@ -208,11 +208,25 @@ static void print_pool(const struct config_pool *pool, FILE *out)
 		fprintf(out, "max = %u%%\n", pool->max_percent);
 	fprintf(out, "start = %s\n",
 	        config_value_put_size(size, pool->start_bytes));
+	if (pool->floor_bytes != UINT64_MAX)
+		fprintf(out, "floor = %s\n",
+		        config_value_put_size(size, pool->floor_bytes));
 	fprintf(out, "page = %s\n", config_page_name(pool->page));
 	fprintf(out, "max_caches = %u\n", pool->max_caches);
 	fprintf(out, "max_clients = %u\n", pool->max_clients);
 	print_ids(out, "users", pool->users, pool->n_users);
 	print_ids(out, "groups", pool->groups, pool->n_groups);
+}
+
+static void print_balance(const struct config_balance *balance, FILE *out)
+{
+	char value[CONFIG_BALANCE_VALUE];
+
+	fprintf(out, "\n[balance]\n");
+	for (unsigned i = 0; config_balance_key(i) != NULL; i++)
+		fprintf(out, "%s = %s\n", config_balance_key(i),
+		        config_balance_get(balance, config_balance_key(i),
+		                           value));
 }
 
 void config_print(const struct config *config, FILE *out)
@@ -229,6 +243,7 @@ void config_print(const struct config *config, FILE *out)
 	if (config->topology[0] != '\0')
 		fprintf(out, "topology = %s\n", config->topology);
 	fprintf(out, "log_level = %s\n", log_level_name(config->log_level));
+	print_balance(&config->balance, out);
 	for (unsigned i = 0; i < config->n_pools; i++)
 		print_pool(&config->pools[i], out);
 }

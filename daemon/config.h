@@ -110,6 +110,21 @@ void config_defaults(struct config *config);
 /* Fills in the defaults of [balance]. */
 void config_default_balance(struct config_balance *balance);
 
+/* Room for the value of a key of [balance], and for what is wrong with one. */
+#define CONFIG_BALANCE_VALUE 24
+#define CONFIG_BALANCE_WHY 384
+
+/* Gives a key of [balance] a value, as the file does, for slabctl set. 0; or
+ * -EINVAL with balance as it was, and what is wrong and allowed in why. */
+int config_balance_set(struct config_balance *balance, const char *key,
+                       const char *value, char why[CONFIG_BALANCE_WHY]);
+
+/* The name of the i-th key, NULL after the last; and its value as the file
+ * would have it, or "". */
+const char *config_balance_key(unsigned i);
+char *config_balance_get(const struct config_balance *balance, const char *key,
+                         char out[CONFIG_BALANCE_VALUE]);
+
 /* Fills in the defaults of one pool. */
 void config_default_pool(struct config_pool *pool, const char *name);
 

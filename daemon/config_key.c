@@ -11,16 +11,38 @@
 #define TIB (UINT64_C(1) << 40)
 
 _Static_assert(CONFIG_SLABD_KEYS <= CONFIG_KEYS_MAX &&
-               CONFIG_POOL_KEYS <= CONFIG_KEYS_MAX, "lines of a section");
+               CONFIG_POOL_KEYS <= CONFIG_KEYS_MAX &&
+               CONFIG_BALANCE_KEYS <= CONFIG_KEYS_MAX, "lines of a section");
+
+const struct config_key *config_key_find(const struct config_key *keys,
+                                         unsigned n, const char *name)
+{
+	for (unsigned i = 0; i < n; i++) {
+		if (strcmp(keys[i].name, name) == 0)
+			return &keys[i];
+	}
+	return NULL;
+}
+
+char *config_key_names(const struct config_key *keys, unsigned n, char *out,
+                       size_t size)
+{
+	size_t at = 0;
+
+	out[0] = '\0';
+	for (unsigned i = 0; i < n && at < size; i++)
+		at += (size_t)snprintf(out + at, size - at, "%s%s",
+		                       i > 0 ? ", " : "", keys[i].name);
+	return out;
+}
 
 static void *field(const struct config_key *key, struct config_input *in)
 {
 	return (char *)in->base + key->off;
 }
 
-/* Stores a number that was read with rc, if it is within the key's bounds. */
-static int store_count(const struct config_key *key, struct config_input *in,
-                       int rc, uint64_t n)
+int config_key_store(const struct config_key *key, struct config_input *in,
+                     int rc, uint64_t n)
 {
 	if (rc == 0 && (n < key->min || n > key->max))
 		rc = -ERANGE;
@@ -44,15 +66,15 @@ static int set_mode(const struct config_key *key, struct config_input *in)
 	uint64_t n = 0;
 	int rc = config_value_mode(in->value, &n);
 
-	return store_count(key, in, rc, n);
+	return config_key_store(key, in, rc, n);
 }
 
-static int set_count(const struct config_key *key, struct config_input *in)
+int config_key_set_count(const struct config_key *key, struct config_input *in)
 {
 	uint64_t n = 0;
 	int rc = config_value_number(in->value, &n);
 
-	return store_count(key, in, rc, n);
+	return config_key_store(key, in, rc, n);
 }
 
 static int set_socket_group(const struct config_key *key,
@@ -70,7 +92,7 @@ static int set_socket_group(const struct config_key *key,
 	return rc;
 }
 
-static int set_bool(const struct config_key *key, struct config_input *in)
+int config_key_set_bool(const struct config_key *key, struct config_input *in)
 {
 	return config_value_bool(in->value, field(key, in));
 }
@@ -108,15 +130,10 @@ static int set_max(const struct config_key *key, struct config_input *in)
 		pool->max_percent = (unsigned)n;
 		return 0;
 	}
-	rc = config_value_size(in->value, &n);
-	if (rc == 0 && (n < key->min || n > key->max))
-		return -ERANGE;
-	if (rc == 0)
-		*(uint64_t *)field(key, in) = n;
-	return rc;
+	return config_key_set_size(key, in);
 }
 
-static int set_size(const struct config_key *key, struct config_input *in)
+int config_key_set_size(const struct config_key *key, struct config_input *in)
 {
 	uint64_t n;
 	int rc = config_value_size(in->value, &n);
@@ -182,8 +199,8 @@ const struct config_key config_slabd_keys[CONFIG_SLABD_KEYS] = {
 		.allowed = "a group that exists, or its id",
 		.off = offsetof(struct config, socket_group) },
 	[CONFIG_KEY_RESERVE_HUGEPAGES] = {
-		.name = "reserve_hugepages", .set = set_bool,
-		.allowed = "yes, no, true, false, on, off, 1 or 0",
+		.name = "reserve_hugepages", .set = config_key_set_bool,
+		.allowed = CONFIG_ALLOWED_BOOL,
 		.off = offsetof(struct config, reserve_hugepages) },
 	[CONFIG_KEY_TOPOLOGY] = {
 		.name = "topology", .set = set_topology,
@@ -204,21 +221,26 @@ const struct config_key config_pool_keys[CONFIG_POOL_KEYS] = {
 		.off = offsetof(struct config_pool, max_bytes),
 		.min = 2 * MIB, .max = 2 * TIB },
 	[CONFIG_KEY_START] = {
-		.name = "start", .set = set_size,
+		.name = "start", .set = config_key_set_size,
 		.allowed = "a size from 2M to 2T, such as 16M or 1GiB",
 		.off = offsetof(struct config_pool, start_bytes),
 		.min = 2 * MIB, .max = 2 * TIB },
+	[CONFIG_KEY_FLOOR] = {
+		.name = "floor", .set = config_key_set_size,
+		.allowed = "a size up to 2T, such as 0, 16M or 1GiB",
+		.off = offsetof(struct config_pool, floor_bytes),
+		.max = 2 * TIB },
 	[CONFIG_KEY_PAGE] = {
 		.name = "page", .set = set_page,
 		.allowed = "1g, 2m, thp or 4k",
 		.off = offsetof(struct config_pool, page) },
 	[CONFIG_KEY_MAX_CACHES] = {
-		.name = "max_caches", .set = set_count,
+		.name = "max_caches", .set = config_key_set_count,
 		.allowed = "a number from 1 to 4096",
 		.off = offsetof(struct config_pool, max_caches),
 		.min = 1, .max = 4096 },
 	[CONFIG_KEY_MAX_CLIENTS] = {
-		.name = "max_clients", .set = set_count,
+		.name = "max_clients", .set = config_key_set_count,
 		.allowed = "a number from 1 to 16384",
 		.off = offsetof(struct config_pool, max_clients),
 		.min = 1, .max = 16384 },

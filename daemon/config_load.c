@@ -16,6 +16,7 @@
 
 #define FILE_BYTES_MAX (1u << 20) /* nobody configures that much */
 #define LINE_BYTES_MAX 198        /* what inih's buffer takes */
+#define SECTIONS "[slabd], [balance] or [pool NAME]"
 #define SHOWN_PATH_BYTES 200u     /* of the file's name in a fault */
 
 /* One section of the file, and the line of each key: 0, not given. */
@@ -43,6 +44,7 @@ struct loader {
 	bool skipping; /* one fault stands for the keys that have no place */
 	const struct config_key *key; /* of the last line, NULL: none */
 	struct section slabd;
+	struct section balance;
 	struct section pools[CONFIG_POOLS_MAX];
 	unsigned n_pools;
 };
@@ -62,15 +64,16 @@ static bool is_name(const char *name, size_t len)
 	                    "0123456789._-") >= len;
 }
 
-static void open_slabd(struct loader *ld)
+/* [slabd] or [balance]. */
+static void open_single(struct loader *ld, struct section *section)
 {
-	if (ld->slabd.line != 0) {
-		fault(ld, "section [slabd] is there twice, first in line %u; "
-		      "allowed: once", ld->slabd.line);
+	if (section->line != 0) {
+		fault(ld, "section %s is there twice, first in line %u; "
+		      "allowed: once", section->title, section->line);
 		return;
 	}
-	ld->slabd.line = ld->line;
-	ld->section = &ld->slabd;
+	section->line = ld->line;
+	ld->section = section;
 }
 
 static void open_pool(struct loader *ld, const char *name)
@@ -116,8 +119,7 @@ static void open_section(struct loader *ld, char *text)
 	ld->key = NULL;
 	ld->skipping = true;
 	if (end == NULL) {
-		fault(ld, "\"%.100s\" lacks its ']'; allowed: [slabd] or "
-		      "[pool NAME]", text);
+		fault(ld, "\"%.100s\" lacks its ']'; allowed: " SECTIONS, text);
 		return;
 	}
 	rest = end + 1 + strspn(end + 1, " \t");
@@ -129,12 +131,13 @@ static void open_section(struct loader *ld, char *text)
 	*end = '\0';
 	text++;
 	if (strcmp(text, "slabd") == 0)
-		open_slabd(ld);
+		open_single(ld, &ld->slabd);
+	else if (strcmp(text, "balance") == 0)
+		open_single(ld, &ld->balance);
 	else if (strncmp(text, "pool ", 5) == 0)
 		open_pool(ld, text + 5 + strspn(text + 5, " \t"));
 	else
-		fault(ld, "section [%.100s] is unknown; allowed: [slabd] or "
-		      "[pool NAME]", text);
+		fault(ld, "section [%.100s] is unknown; allowed: " SECTIONS, text);
 }
 
 /* ---- keys --------------------------------------------------------------- */
@@ -142,25 +145,12 @@ static void open_section(struct loader *ld, char *text)
 static void fault_unknown(struct loader *ld, const char *name)
 {
 	const struct section *section = ld->section;
-	char names[256] = "";
-	size_t at = 0;
+	char names[256];
 
-	for (unsigned i = 0; i < section->n_keys; i++)
-		at += (size_t)snprintf(names + at, sizeof(names) - at, "%s%s",
-		                       i > 0 ? ", " : "",
-		                       section->keys[i].name);
 	fault(ld, "key \"%.100s\" in %s is unknown; allowed: %s", name,
-	      section->title, names);
-}
-
-static const struct config_key *find_key(const struct section *section,
-                                         const char *name)
-{
-	for (unsigned i = 0; i < section->n_keys; i++) {
-		if (strcmp(section->keys[i].name, name) == 0)
-			return &section->keys[i];
-	}
-	return NULL;
+	      section->title,
+	      config_key_names(section->keys, section->n_keys, names,
+	                       sizeof(names)));
 }
 
 static void set_value(struct loader *ld, const struct config_key *key,
@@ -193,7 +183,7 @@ static void on_new_key(struct loader *ld, const char *name, const char *value)
 	struct section *section = ld->section;
 	unsigned *line;
 
-	ld->key = find_key(section, name);
+	ld->key = config_key_find(section->keys, section->n_keys, name);
 	if (ld->key == NULL) {
 		fault_unknown(ld, name);
 		return;
@@ -221,7 +211,7 @@ static int on_key(void *user, const char *section, const char *name,
 	if (ld->section == NULL) {
 		if (!ld->skipping)
 			fault(ld, "key \"%.100s\" stands before any section; "
-			      "allowed: [slabd] or [pool NAME] above it",
+			      "allowed: " SECTIONS " above it",
 			      name);
 		ld->skipping = true;
 	} else if (!ld->go_on) {
@@ -277,7 +267,7 @@ static void judge_pending(struct loader *ld)
 {
 	if (ld->pending)
 		fault(ld, "\"%.100s\" is neither a section nor key = value; "
-		      "allowed: [slabd], [pool NAME], key = value, and "
+		      "allowed: [slabd], [balance], [pool NAME], key = value, and "
 		      "comments after '#' or ';'", ld->raw);
 	ld->pending = false;
 }
@@ -351,6 +341,43 @@ static void check_paths(struct loader *ld)
 	      where(section, CONFIG_KEY_SOCKET, b), ld->config->socket);
 }
 
+/* A default gives way to the other key. */
+static void check_balance(struct loader *ld)
+{
+	const struct section *section = &ld->balance;
+	struct config_balance *balance = section->base;
+	char a[32], b[32], hold[CONFIG_DURATION_BYTES];
+
+	if (balance->hold_max_ms >= balance->hold_ms)
+		return;
+	if (section->key_lines[CONFIG_KEY_HOLD_MAX] == 0) {
+		balance->hold_max_ms = balance->hold_ms;
+		return;
+	}
+	ld->line = later(section, CONFIG_KEY_HOLD, CONFIG_KEY_HOLD_MAX);
+	fault(ld, "key \"hold_max\" (%s) contradicts key \"hold\" (%s) in "
+	      "%s: hold_max is under %s; allowed: at least hold",
+	      where(section, CONFIG_KEY_HOLD_MAX, a),
+	      where(section, CONFIG_KEY_HOLD, b), section->title,
+	      config_value_put_duration(hold, balance->hold_ms));
+}
+
+static void check_floor(struct loader *ld, const struct section *section)
+{
+	const struct config_pool *pool = section->base;
+	char a[32], b[32], size[CONFIG_SIZE_BYTES];
+
+	if (section->key_lines[CONFIG_KEY_FLOOR] == 0 ||
+	    pool->floor_bytes <= pool->max_bytes)
+		return;
+	ld->line = later(section, CONFIG_KEY_FLOOR, CONFIG_KEY_MAX);
+	fault(ld, "key \"floor\" (%s) contradicts key \"max\" (%s) in %s: "
+	      "floor is over %s; allowed: at most max",
+	      where(section, CONFIG_KEY_FLOOR, a),
+	      where(section, CONFIG_KEY_MAX, b), section->title,
+	      config_value_put_size(size, pool->max_bytes));
+}
+
 static void check_pool(struct loader *ld, const struct section *section)
 {
 	struct config_pool *pool = section->base;
@@ -368,6 +395,7 @@ static void check_pool(struct loader *ld, const struct section *section)
 		      where(section, CONFIG_KEY_PAGE, b), section->title, size,
 		      config_value_put_size(page_size, page));
 	}
+	check_floor(ld, section);
 	if (pool->start_bytes <= pool->max_bytes)
 		return;
 	if (section->key_lines[CONFIG_KEY_START] == 0) {
@@ -397,8 +425,11 @@ static void load_stream(struct loader *ld)
 	if (ld->n_pools > 0)
 		ld->config->n_pools = ld->n_pools;
 	check_paths(ld);
+	check_balance(ld);
 	for (unsigned i = 0; i < ld->n_pools; i++)
 		check_pool(ld, &ld->pools[i]);
+	for (unsigned i = 0; i < ld->config->n_pools; i++)
+		ld->config->pools[i].balance = ld->config->balance;
 }
 
 int config_load(struct config *config, const char *path,
@@ -410,6 +441,10 @@ int config_load(struct config *config, const char *path,
 		.path = path,
 		.slabd = { .title = "[slabd]", .keys = config_slabd_keys,
 		           .n_keys = CONFIG_SLABD_KEYS, .base = config },
+		.balance = { .title = "[balance]",
+		             .keys = config_balance_keys,
+		             .n_keys = CONFIG_BALANCE_KEYS,
+		             .base = &config->balance },
 	};
 	unsigned before = err->n + err->n_more;
 

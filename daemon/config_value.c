@@ -93,6 +93,46 @@ int config_value_bool(const char *text, bool *out)
 	return -EINVAL;
 }
 
+static const struct {
+	const char *name;
+	uint64_t ms;
+} time_units[] = {
+	{ "ms", 1 },     { "s", 1000 },    { "m", 60000 },
+	{ "h", 3600000 }, { "min", 60000 },
+};
+#define TIME_UNITS_PRINTED 4
+
+int config_value_duration(const char *text, uint64_t *out_ms)
+{
+	const char *end;
+	uint64_t n;
+	int rc = digits(text, 10, &n, &end);
+
+	if (rc < 0)
+		return rc;
+	*out_ms = 0;
+	if (n == 0 && *end == '\0')
+		return 0;
+	for (unsigned i = 0; i < sizeof(time_units) / sizeof(*time_units);
+	     i++) {
+		if (strcasecmp(end, time_units[i].name) == 0)
+			return __builtin_mul_overflow(n, time_units[i].ms,
+			                              out_ms) ? -ERANGE : 0;
+	}
+	return -EINVAL;
+}
+
+char *config_value_put_duration(char out[CONFIG_DURATION_BYTES], uint64_t ms)
+{
+	unsigned i = ms == 0 ? 0 : TIME_UNITS_PRINTED - 1;
+
+	while (ms % time_units[i].ms != 0)
+		i--;
+	snprintf(out, CONFIG_DURATION_BYTES, "%" PRIu64 "%s",
+	         ms / time_units[i].ms, ms == 0 ? "" : time_units[i].name);
+	return out;
+}
+
 char *config_value_put_size(char out[CONFIG_SIZE_BYTES], uint64_t bytes)
 {
 	static const char *const units[] = { "", "K", "M", "G", "T" };

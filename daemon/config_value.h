@@ -15,7 +15,8 @@
 #include <sys/types.h>
 
 #define CONFIG_WHY_BYTES 128
-#define CONFIG_SIZE_BYTES 24 /* of config_value_put_size */
+#define CONFIG_SIZE_BYTES 24     /* of config_value_put_size */
+#define CONFIG_DURATION_BYTES 24 /* of config_value_put_duration */
 
 /* Digits alone. */
 int config_value_number(const char *text, uint64_t *out);
@@ -32,8 +33,13 @@ int config_value_percent(const char *text, uint64_t *out);
 /* yes no true false on off 1 0. */
 int config_value_bool(const char *text, bool *out);
 
-/* The shortest text that config_value_size reads to the same. Returns out. */
+/* "500ms", "1s", "5m" or "5min", "2h", to milliseconds; "0" needs no unit. */
+int config_value_duration(const char *text, uint64_t *out_ms);
+
+/* The shortest text that config_value_size, config_value_duration read to the
+ * same. Both return out. */
 char *config_value_put_size(char out[CONFIG_SIZE_BYTES], uint64_t bytes);
+char *config_value_put_duration(char out[CONFIG_DURATION_BYTES], uint64_t ms);
 
 /* One group's id by name, or by number. */
 int config_value_group(const char *text, gid_t *out,

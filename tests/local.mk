@@ -22,6 +22,7 @@ tests_test_backing_LDFLAGS = $(backing_wraps)
 tests_test_backing_fault_SOURCES = tests/test_backing_fault.c $(backing_bed)
 tests_test_backing_fault_LDFLAGS = $(backing_wraps)
 unit_tests += tests/test_config tests/test_config_load tests/test_config_value
+unit_tests += tests/test_config_balance
 unit_tests += tests/test_log tests/test_options tests/test_service
 unit_tests += tests/test_vault tests/test_store tests/test_notice
 unit_tests += tests/test_admin

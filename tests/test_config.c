@@ -91,6 +91,7 @@ Test(config, defaults_of_root)
 	cr_expect_eq(pool->max_caches, 1024);
 	cr_expect_eq(pool->max_clients, 1024);
 	cr_expect_eq(pool->n_users + pool->n_groups, 0);
+	cr_expect_eq(pool->floor_bytes, UINT64_MAX);
 	cr_expect_eq(config_check(&config, &err), 0);
 }
 
@@ -188,14 +189,17 @@ Test(config, every_key_of_a_pool)
 	const struct config_pool *pool = config.pools;
 
 	good("\xef\xbb\xbf[pool a.b_c-9]\nmax = 4GiB\nstart = 1g\npage = 1g\n"
-	     "max_caches = 4096\nmax_clients = 16384\nusers = root, 7\t8,root\n"
+	     "floor = 0\nmax_caches = 4096\nmax_clients = 16384\nusers = root, 7\t8,root\n"
 	     "groups = 0\n  5 6\n\t7,8\n[pool two] ; 2\nmax = 40%\npage=thp\n"
-	     "[pool three]\npage = 4k\nmax = 4M\n");
+	     "[pool three]\npage = 4k\nmax = 4M\nfloor = 4M\n");
 	cr_assert_eq(config.n_pools, 3);
 	cr_expect_str_eq(pool->name, "a.b_c-9");
 	cr_expect_eq(pool->max_bytes, 4 * GIB);
 	cr_expect_eq(pool->start_bytes, GIB);
 	cr_expect_eq(pool->page, CONFIG_PAGE_1G);
+	cr_expect_eq(pool->floor_bytes, 0);
+	cr_expect_eq(pool[1].floor_bytes, UINT64_MAX);
+	cr_expect_eq(pool[2].floor_bytes, 4 * MIB);
 	cr_expect_eq(pool->max_caches, 4096);
 	cr_expect_eq(pool->max_clients, 16384);
 	cr_assert_eq(pool->n_users, 3);
@@ -219,17 +223,17 @@ Test(config, unknown)
 	    "socket_group, reserve_hugepages, topology, log_level");
 	bad("\n\n[pool p]\nsocket = /a\n", 4,
 	    "key \"socket\" in [pool p] is unknown",
-	    "allowed: max, start, page, max_caches, max_clients, users, "
-	    "groups");
+	    "allowed: max, start, floor, page, max_caches, max_clients, "
+	    "users, groups");
 	bad("[other]\nmax = 1\nx = 2\n", 1, "section [other] is unknown",
-	    "allowed: [slabd] or [pool NAME]");
+	    "allowed: [slabd], [balance] or [pool NAME]");
 	bad("[pool]\n", 1, "[pool] is unknown", "[pool NAME]");
 	bad("[slabd", 1, "lacks its ']'", "allowed: [slabd]");
 	bad("[slabd] x", 1, "\"x\" follows", "allowed:");
 	bad("max = 1\nmin = 2\n[slabd]\n", 1, "key \"max\" stands before any "
 	    "section", "allowed: [slabd]");
 	bad("[slabd]\nhello\n", 2, "\"hello\" is neither",
-	    "allowed: [slabd], [pool NAME], key = value");
+	    "allowed: [slabd], [balance], [pool NAME], key = value");
 	bad("[slabd]\n= 3\n", 2, "key \"\"", "unknown");
 }
 
@@ -275,6 +279,8 @@ Test(config, values)
 	bad("[pool p]\nmax = 1.5G\n", 2, "not a valid value");
 	bad("[pool p]\nstart = 25%\n", 2, "start", "allowed: a size");
 	bad("[pool p]\nstart = 0\n", 2, "out of range");
+	bad("[pool p]\nfloor = 3T\n", 2, "floor", "out of range",
+	    "a size up to 2T");
 	bad("[pool p]\npage = 2M\n", 2, "\"2M\"", "1g, 2m, thp or 4k");
 	bad("[pool p]\nmax_caches = 0\n", 2, "max_caches", "1 to 4096");
 	bad("[pool p]\nmax_caches = 4097\n", 2, "out of range");
@@ -343,7 +349,10 @@ Test(config, contradictions)
 	    "1536M is not whole pages", "allowed: a multiple of 1G");
 	bad("[pool p]\nmax = 5M\n", 2, "\"max\" (line 2)",
 	    "\"page\" (the default)", "a multiple of 2M");
-	good("[pool p]\nmax = 10M\nstart = 10M\n");
+	good("[pool p]\nmax = 10M\nstart = 10M\nfloor = 10M\n");
+	bad("[pool p]\nmax = 10M\n\nfloor = 12M\n", 4,
+	    "\"floor\" (line 4) contradicts key \"max\" (line 2) in [pool p]",
+	    "over 10M", "allowed: at most max");
 	setenv("SLABD_SOCKET", "/tmp/one", 1);
 	bad("[slabd]\ncontrol=/tmp/one\n", 2, "\"control\" (line 2)",
 	    "\"socket\" (the default)");

@@ -71,6 +71,11 @@ Test(config_load, prints_and_reads_everything)
 	config.log_level = LOG_LEVEL_ERROR;
 	strcpy(config.socket_group, "root");
 	strcpy(config.topology, "node:4 core:2 pu:1");
+	config.balance = (struct config_balance){
+		.far_is_tier = true, .hold_ms = 1500, .hold_max_ms = 3600000,
+		.lend_keep = 65536, .lend_max = 1, .migrate_cost = 1,
+		.migrate_rate = UINT64_C(1) << 40, .idle_s = 86461,
+	};
 	config.n_pools = CONFIG_POOLS_MAX;
 	for (unsigned i = 0; i < CONFIG_POOLS_MAX; i++) {
 		pool = &config.pools[i];
@@ -78,11 +83,13 @@ Test(config_load, prints_and_reads_everything)
 		pool->name[1] = (char)('a' + i);
 		pool->page = i % 4;
 		pool->max_percent = i + 1;
+		pool->balance = config.balance;
 	}
 	pool = &config.pools[1];
 	pool->max_bytes = UINT64_C(5) << 30;
 	pool->max_percent = 25; /* a size leaves the share at its default */
 	pool->start_bytes = (16 << 20) + 1;
+	pool->floor_bytes = 0;
 	pool->max_clients = 16384;
 	pool->n_users = CONFIG_LIST_MAX;
 	pool->n_groups = 9;
@@ -121,9 +128,9 @@ static size_t make_garbage(char *out, size_t size)
 	static const char *const pieces[] = {
 		"[slabd]", "[pool ", "a", "]", "[", "\n", "\r\n", "=", " = ",
 		":", "socket", "control", "max", "start", "page", "users",
-		"groups", "max_caches", "/tmp/x", "1g", "64M", "99999999999",
+		"groups", "max_caches", "floor", "hold", "idle", "never", "5s", "/tmp/x", "1g", "64M", "99999999999",
 		"%", "25%", ",", " ", "\t", ";", " ; ", "#", "root", "-",
-		"\xef\xbb\xbf", "\n ", "\n[pool b]\n", "\n[slabd]\n", "topology",
+		"\xef\xbb\xbf", "\n ", "\n[pool b]\n", "\n[slabd]\n", "\n[balance]\n", "topology",
 		"%s%n", "\\", "\"", "nonexistent-user-name",
 	};
 	size_t len = 0;

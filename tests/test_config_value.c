@@ -52,6 +52,35 @@ Test(config_value, size)
 		{ "1,000", -EINVAL, 0 }, { "16777216Tx", -EINVAL, 0 }, { 0 } });
 }
 
+Test(config_value, duration)
+{
+	static const uint64_t ms[] = {0, 1, 999, 1000, 60000, 90000, 3600000,
+	                              86400000, 61001, UINT64_MAX};
+	char text[CONFIG_DURATION_BYTES];
+	uint64_t again;
+
+	expect_rows(config_value_duration, (struct row[]){
+		{ "0", 0, 0 }, { "0s", 0, 0 }, { "1ms", 0, 1 },
+		{ "500MS", 0, 500 }, { "1s", 0, 1000 }, { "2m", 0, 120000 },
+		{ "2min", 0, 120000 }, { "1h", 0, 3600000 },
+		{ "1", -EINVAL, 0 }, { "s", -EINVAL, 0 }, { "", -EINVAL, 0 },
+		{ "1 s", -EINVAL, 0 }, { "1.5s", -EINVAL, 0 },
+		{ "-1s", -EINVAL, 0 }, { "1d", -EINVAL, 0 },
+		{ "1sx", -EINVAL, 0 }, { "1us", -EINVAL, 0 },
+		{ "18446744073709551615ms", 0, UINT64_MAX },
+		{ "18446744073709551615s", -ERANGE, 0 },
+		{ "18446744073709551616ms", -ERANGE, 0 }, { 0 } });
+	for (unsigned i = 0; i < sizeof(ms) / sizeof(*ms); i++) {
+		config_value_put_duration(text, ms[i]);
+		cr_expect_eq(config_value_duration(text, &again), 0, "%s",
+		             text);
+		cr_expect_eq(again, ms[i], "%s", text);
+	}
+	cr_expect_str_eq(config_value_put_duration(text, 90000), "90s");
+	cr_expect_str_eq(config_value_put_duration(text, 7200000), "2h");
+	cr_expect_str_eq(config_value_put_duration(text, 0), "0");
+}
+
 Test(config_value, percent)
 {
 	expect_rows(config_value_percent, (struct row[]){
