@@ -134,7 +134,7 @@ static bool once(const struct deed *deed, uint64_t at)
 	char what[100];
 	enum tamper_end end;
 	bool reached;
-	deed_tamper.after = deed->client == NULL ? LOADER_LAST : 0;
+	deed_tamper.after = deed->is_start ? LOADER_LAST : 0;
 	end = deed_do(deed, at);
 	reached = deed_tamper.seen >= at;
 	snprintf(what, sizeof(what), "%s, call %llu (number %ld), error %u",
@@ -143,9 +143,9 @@ static bool once(const struct deed *deed, uint64_t at)
 		tap_bail("%s: slabd ends by itself: status 0x%x", what,
 		         deed_tamper.status);
 	look(deed, end, what);
-	if (deed->client == NULL || deed_bed.pid == 0)
+	if (deed->is_start || deed_bed.pid == 0)
 		deed_stop();
-	if (deed->client != NULL && deed_bed.pid == 0)
+	if (!deed->is_start && deed_bed.pid == 0)
 		deed_start_again(what);
 	return reached;
 }
@@ -159,7 +159,7 @@ static void fail_each(const struct deed *deed)
 
 static void fail_some(const struct deed *deed, uint64_t *state)
 {
-	uint64_t stride = deed->client == NULL ? STRIDE_START : STRIDE;
+	uint64_t stride = deed->is_start ? STRIDE_START : STRIDE;
 	uint64_t at;
 	stride *= sanitized ? SANITIZED : 1;
 	at = 1 + random_next(state) % stride;

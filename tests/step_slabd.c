@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * slabd killed before and after every system call, and after every store to
- * the control file: while it starts, takes over, lets a client in, makes a
- * cache, carves, buries. Each time another takes over what the manager keeps,
+ * the control file, the shared one and the ledger: while it starts, takes over,
+ * lets a client in, makes a cache, carves, empties slabs, buries. Another takes over what the
+ * manager keeps, every second time after one that was killed itself on the way,
  * and the accounts are exact.
  *
  * $SLABD_STEP=all does every point; else a stride with a random first.
@@ -10,24 +11,35 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 
-#include "shm/layout.h"
 #include "tests/proc/deed.h"
 
-#define STRIDE_START 11 /* a start has hundreds of system calls */
-#define STRIDE 3
-#define STRIDE_STORE 5
-#define PATIENCE_MS 4000 /* for one run of single steps: later ones are longer */
-#define SANITIZED 5 /* times as far apart where code is many times longer */
+#define KILLS 12          /* of a deed, in each of three ways */
+#define KILLS_SANITIZED 6 /* whose code is many times longer */
+#define CUTS_WITHIN 16    /* stores of a take-over, about */
+#define NEVER UINT64_MAX
 
 static uint64_t state;
 static bool every;
-static bool sanitized;
+static unsigned kills_max = KILLS;
+
+static struct tally {
+	uint64_t seen; /* points, the last time */
+	unsigned kills;
+	unsigned twice; /* the next one was killed too */
+	unsigned bad;
+} tally;
+
+static void start_again(const char *what)
+{
+	if (random_next(&state) % 2 == 0 &&
+	    deed_start_cut(1 + random_next(&state) % CUTS_WITHIN))
+		tally.twice++;
+	deed_start_again(what);
+}
 
 /* One kill and one restart. False when the deed was over before the point. */
-static bool once(const struct deed *deed, uint64_t at, unsigned *bad)
+static bool once(const struct deed *deed, uint64_t at)
 {
 	char what[80];
 	enum tamper_end end = deed_do(deed, at);
@@ -36,76 +48,47 @@ static bool once(const struct deed *deed, uint64_t at, unsigned *bad)
 	if (end == TAMPER_ENDED)
 		tap_bail("%s: slabd ends by itself: status 0x%x", what,
 		         deed_tamper.status);
-	if (end == TAMPER_MET) {
-		deed_start_again(what);
-		*bad += !deed_exact(deed, what);
+	tally.seen = deed_tamper.seen;
+	if (deed_bed.pid == 0) {
+		start_again(what);
+		tally.bad += !deed_exact(deed, what);
 	}
-	if (deed->client == NULL)
+	if (deed->is_start)
 		deed_stop();
 	return end == TAMPER_MET;
 }
 
-static void all_points(const struct deed *deed, enum tamper_act act,
-                       uint64_t stride)
+static void all_points(const struct deed *deed, enum tamper_act act)
 {
 	static const char *const names[] = {
 		[TAMPER_KILL_BEFORE] = "before system calls",
 		[TAMPER_KILL_AFTER] = "after system calls",
-		[TAMPER_KILL_STORE] = "after stores to the control file",
+		[TAMPER_KILL_STORE] = "after stores",
 	};
 	double since = now_ms();
-	unsigned bad = 0;
-	unsigned kills = 0;
-	uint64_t at = 1 + random_next(&state) % stride;
+	uint64_t points;
+	uint64_t stride;
+	uint64_t at;
 	deed_tamper.act = act;
-	for (double last = since; once(deed, at, &bad); at += stride) {
-		double now = now_ms();
-		kills++;
-		if (!every && now - last > PATIENCE_MS)
-			break;
-		last = now;
-	}
-	tap_ok(bad == 0 && (kills > 0 || stride > 1),
-	       "%s: %u kills %s up to %llu: %u not exact, %.1f s", deed->name,
-	       kills, names[act], (unsigned long long)at - 1, bad,
-	       (now_ms() - since) / 1e3);
-}
-
-/* Up to the first rows of the clients' table, which comes last and is large. */
-static void watch_control(void)
-{
-	int control = keeper_find(&deed_keeper, "slabd.pool.default.control");
-	int shared = keeper_find(&deed_keeper, "slabd.pool.default.shared");
-	struct layout_geometry geo;
-	struct stat st[2];
-	void *at;
-	if (control < 0 || fstat(control, &st[0]) < 0 || shared < 0 ||
-	    fstat(shared, &st[1]) < 0)
-		tap_bail("the pool's files are not kept");
-	at = mmap(NULL, (size_t)st[0].st_size, PROT_READ, MAP_SHARED, control,
-	          0);
-	if (at == MAP_FAILED ||
-	    layout_check(at, (uint64_t)st[0].st_size, (uint64_t)st[1].st_size,
-	                 &geo) != 0)
-		tap_bail("what is kept is no pool");
-	deed_tamper.watched = at;
-	deed_tamper.watched_bytes =
-	        geo.clients_off + 512 * sizeof(struct layout_client);
+	tally = (struct tally){0};
+	once(deed, NEVER);
+	points = tally.seen;
+	stride = every || points < kills_max ? 1 : points / kills_max;
+	tally = (struct tally){0};
+	for (at = 1 + random_next(&state) % stride; once(deed, at); at += stride)
+		tally.kills++;
+	tap_ok(tally.bad == 0 && tally.kills > 0,
+	       "%s: %u kills %s, of %llu, %u twice: %u not exact, %.1f s",
+	       deed->name, tally.kills, names[act], (unsigned long long)points,
+	       tally.twice, tally.bad, (now_ms() - since) / 1e3);
 }
 
 static void kill_all_over(const struct deed *deed)
 {
-	uint64_t stride = deed->client == NULL ? STRIDE_START : STRIDE;
-	stride = every ? 1 : sanitized ? stride * SANITIZED : stride;
 	deed_prepare(deed);
-	all_points(deed, TAMPER_KILL_BEFORE, stride);
-	all_points(deed, TAMPER_KILL_AFTER, stride);
-	/* Single-stepping a whole start takes seconds each time. */
-	if (!deed->fresh && !sanitized && (every || deed->client != NULL)) {
-		keeper_catch_up(&deed_keeper);
-		watch_control();
-		all_points(deed, TAMPER_KILL_STORE, every ? 1 : STRIDE_STORE);
-	}
+	all_points(deed, TAMPER_KILL_BEFORE);
+	all_points(deed, TAMPER_KILL_AFTER);
+	all_points(deed, TAMPER_KILL_STORE);
 	deed_finish(deed);
 }
 
@@ -114,7 +97,8 @@ int main(void)
 	const char *step = getenv("SLABD_STEP");
 	const char *sanitizer = getenv("SLABD_SANITIZER");
 	const char *lacks = tamper_lacks();
-	sanitized = sanitizer != NULL && *sanitizer != '\0';
+	if (sanitizer != NULL && *sanitizer != '\0')
+		kills_max = KILLS_SANITIZED;
 	every = step != NULL && strcmp(step, "all") == 0;
 	tap_start(every ? 3000 : 300);
 	if (lacks != NULL) {

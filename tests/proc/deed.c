@@ -9,7 +9,9 @@
 
 #define KEPT 500
 #define SIZE 256
+#define FILL_MAX 2000
 #define LIMIT_MS 40000
+#define DEAD_MAX 4 /* each adoption sweeps them all, and has more to store */
 #define SOME_MS 3000 /* a client that waits for more than there is, waits on */
 
 struct bed deed_bed;
@@ -95,6 +97,41 @@ static void grower(int fd, void *arg)
 	_exit(0);
 }
 
+static slabd_cache *sized(slabd_pool *pool, const char *what, unsigned n,
+                          bool large)
+{
+	char name[32];
+	snprintf(name, sizeof(name), "%s-%u", what, n);
+	if (pool == NULL)
+		return NULL;
+	return slabd_cache_create(pool, name, large ? 200000 : 30000, 0, 0);
+}
+
+/* All memory is slabs of one cache, and empty; another one needs some. Now the
+ * one has slabs of several units, now the other. */
+static void taker(int fd, void *arg)
+{
+	static void *all[FILL_MAX];
+	slabd_pool *pool = open_pool(20);
+	bool large = serial % 2 == 0;
+	slabd_cache *cache = sized(pool, "filler", large, large);
+	size_t n = 0;
+	(void)arg;
+	while (cache != NULL && n < FILL_MAX &&
+	       (all[n] = slabd_alloc(cache)) != NULL)
+		n++;
+	if (cache == NULL || n == FILL_MAX)
+		tap_bail("the filler fills %zu", n);
+	slabd_free_bulk(cache, n, all);
+	slabd_flush(pool);
+	say(fd, 1);
+	hear(fd);
+	cache = sized(pool, "taken", serial, !large);
+	for (int i = 0; cache != NULL && i < 2; i++)
+		slabd_alloc(cache);
+	_exit(0);
+}
+
 /* Says when it owns something, and is then killed. */
 static void victim(int fd, void *arg)
 {
@@ -110,12 +147,14 @@ static void victim(int fd, void *arg)
 }
 
 const struct deed deeds[DEEDS] = {
-	{"start", NULL, false, false, true},
-	{"take over", NULL, false, false, false},
-	{"let in", newcomer, false, false, false},
-	{"make a cache", creator, true, false, false},
-	{"carve", grower, true, false, false},
-	{"bury", victim, true, true, false},
+	{.name = "start", .is_start = true, .fresh = true},
+	{.name = "take over", .is_start = true},
+	{.name = "take over from the dead", victim, .is_start = true},
+	{.name = "let in", newcomer},
+	{.name = "make a cache", creator, .waits = true},
+	{.name = "carve", grower, .waits = true},
+	{.name = "empty slabs", taker, .waits = true},
+	{.name = "bury", victim, .waits = true, .is_death = true},
 };
 
 /* ---- once --------------------------------------------------------------- */
@@ -140,8 +179,9 @@ static bool has_ended(pid_t pid)
 	       info.si_pid == pid;
 }
 
-/* The client has done its part, where slabd is not slow, and slabd, which sleeps in its loop, has not
- * stopped for a while; of a death it may not have been told yet. */
+/* The client has done its part, where slabd is not slow, and slabd, which sleeps
+ * in its loop, has not stopped for a while; of a death it may not have been told
+ * yet. */
 static bool idle(void *arg)
 {
 	double now = now_ms();
@@ -158,6 +198,12 @@ static bool idle(void *arg)
 	         now - began > SOME_MS));
 }
 
+/* It has started, and has seen to whoever died meanwhile. */
+static bool settled(void *arg)
+{
+	return idle(arg) && ready(arg);
+}
+
 static void forget_pool(void)
 {
 	struct keeper next;
@@ -166,15 +212,45 @@ static void forget_pool(void)
 	deed_keeper = next;
 }
 
-static enum tamper_end traced_start(const struct deed *deed)
+static enum tamper_end start_traced(void)
 {
-	if (deed->fresh)
-		forget_pool();
 	keeper_spawn(&deed_keeper, &deed_bed, tamper_begin);
 	deed_tamper.pid = deed_bed.pid;
-	deed_tamper.done = ready;
 	tamper_take(&deed_tamper);
+	quiet_stops = 0;
+	quiet_since = now_ms();
 	return tamper_run(&deed_tamper);
+}
+
+/* Until the dead of earlier deeds have had their second sweep. */
+static void bury_all(void)
+{
+	double until = now_ms() + 5000;
+	size_t n;
+	do {
+		json_t *doc = bed_get(&deed_bed, "/clients");
+		n = json_array_size(json_at(doc, "pools.0.clients"));
+		json_decref(doc);
+		sleep_ms(5);
+	} while (n != 1 && now_ms() < until);
+}
+
+static enum tamper_end traced_start(const struct deed *deed)
+{
+	struct child child;
+	if (deed->fresh)
+		forget_pool();
+	if (deed->client != NULL) {
+		deed_start_again(deed->name);
+		if (serial % DEAD_MAX == 0)
+			bury_all();
+		child_start(&child, deed->client, NULL);
+		hear(child.fd);
+		deed_stop();
+		child_kill(&child);
+	}
+	deed_tamper.done = deed->client != NULL ? settled : ready;
+	return start_traced();
 }
 
 static enum tamper_end traced_deed(const struct deed *deed)
@@ -202,17 +278,21 @@ static enum tamper_end traced_deed(const struct deed *deed)
 	return end;
 }
 
+static void reset(uint64_t at)
+{
+	began = now_ms();
+	deed_tamper.at = at;
+	deed_tamper.seen = deed_tamper.stops = 0;
+	deed_tamper.met = deed_tamper.counting = false;
+}
+
 enum tamper_end deed_do(const struct deed *deed, uint64_t at)
 {
 	enum tamper_end end;
 	serial++;
-	began = now_ms();
-	deed_tamper.at = at;
-	deed_tamper.seen = deed_tamper.stops = 0;
-	deed_tamper.met = deed_tamper.watching = false;
-	deed_tamper.counting = false;
-	end = deed->client == NULL ? traced_start(deed) : traced_deed(deed);
-	if (end != TAMPER_DONE)
+	reset(at);
+	end = deed->is_start ? traced_start(deed) : traced_deed(deed);
+	if (end != TAMPER_DONE || deed_tamper.act == TAMPER_KILL_STORE)
 		deed_bed.pid = 0;
 	if (now_ms() - began > LIMIT_MS)
 		tap_bail("%s, point %llu (call %ld): no end of it", deed->name,
@@ -222,6 +302,23 @@ enum tamper_end deed_do(const struct deed *deed, uint64_t at)
 }
 
 /* ---- before and after --------------------------------------------------- */
+
+bool deed_start_cut(uint64_t at)
+{
+	enum tamper_act act = deed_tamper.act;
+	enum tamper_end end;
+	reset(at);
+	deed_tamper.act = TAMPER_KILL_STORE;
+	deed_tamper.done = ready;
+	end = start_traced();
+	deed_bed.pid = 0;
+	if (end == TAMPER_ENDED)
+		tap_bail("slabd does not take over: status 0x%x",
+		         deed_tamper.status);
+	keeper_catch_up(&deed_keeper);
+	deed_tamper.act = act;
+	return end == TAMPER_MET;
+}
 
 void deed_start_again(const char *what)
 {
@@ -278,7 +375,7 @@ void deed_prepare(const struct deed *deed)
 	deed_start_again(deed->name);
 	child_start(&watcher, witness, NULL);
 	hear(watcher.fd);
-	if (deed->client == NULL)
+	if (deed->is_start)
 		deed_stop();
 }
 

@@ -19,13 +19,14 @@
 
 struct deed {
 	const char *name;
-	void (*client)(int fd, void *arg); /* NULL: the start itself */
+	void (*client)(int fd, void *arg); /* or NULL */
+	bool is_start; /* slabd starts; the client has died before */
 	bool waits;    /* the client says when it is where it should be */
 	bool is_death; /* the client is killed for it */
 	bool fresh;    /* nothing is kept: the first start */
 };
 
-#define DEEDS 6
+#define DEEDS 8
 extern const struct deed deeds[DEEDS];
 
 extern struct bed deed_bed;
@@ -43,6 +44,10 @@ void deed_finish(const struct deed *deed);
 
 /* Does it once, with the tamper's point at the at-th call or store. */
 enum tamper_end deed_do(const struct deed *deed, uint64_t at);
+
+/* One that takes over what is kept is killed after its at-th store. False when
+ * it had no such, and was killed later. */
+bool deed_start_cut(uint64_t at);
 
 /* Starts slabd on what is kept; bails out where it does not come. */
 void deed_start_again(const char *what);

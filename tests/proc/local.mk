@@ -58,8 +58,9 @@ tap_programs += tests/proc_upgrade
 tests_proc_upgrade_SOURCES = tests/proc_upgrade.c $(proc_harness) \
 	$(proc_keeper)
 tests_proc_upgrade_LDADD = $(proc_libs)
-proc_deed = tests/proc/deed.h tests/proc/deed.c tests/proc/tamper.h \
-	tests/proc/tamper.c
+proc_tamper = tests/proc/tamper.h tests/proc/tamper.c tests/proc/stores.h \
+	tests/proc/stores.c
+proc_deed = tests/proc/deed.h tests/proc/deed.c $(proc_tamper)
 tap_programs += tests/step_slabd
 tests_step_slabd_SOURCES = tests/step_slabd.c $(proc_deed) $(proc_harness) \
 	$(proc_keeper)
@@ -71,7 +72,6 @@ tap_programs += tests/fault_slabd
 tests_fault_slabd_SOURCES = tests/fault_slabd.c $(proc_deed) $(proc_harness) \
 	$(proc_keeper)
 tests_fault_slabd_LDADD = $(proc_libs)
-proc_tamper = tests/proc/tamper.h tests/proc/tamper.c
 tap_programs += tests/fault_client
 tests_fault_client_SOURCES = tests/fault_client.c $(proc_tamper) \
 	$(proc_harness)

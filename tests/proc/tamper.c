@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "tests/proc/harness.h"
+#include "tests/proc/stores.h"
 
 #define OPTIONS                                                             \
 	(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_EXITKILL)
@@ -78,6 +79,7 @@ void tamper_seize(struct tamper *tamper)
 	struct dirent *entry;
 	DIR *tasks;
 	n_threads = 0;
+	stores_reset();
 	snprintf(path, sizeof(path), "/proc/%d/task", tamper->pid);
 	tasks = opendir(path);
 	if (tasks == NULL)
@@ -92,13 +94,6 @@ void tamper_seize(struct tamper *tamper)
 		thread_ix(tid);
 	}
 	closedir(tasks);
-}
-
-static void let_go_on(const struct tamper *tamper, pid_t tid, int signal)
-{
-	long how = tamper->act == TAMPER_KILL_STORE ? PTRACE_SINGLESTEP
-	                                            : PTRACE_SYSCALL;
-	ptrace((enum __ptrace_request)how, tid, NULL, (void *)(intptr_t)signal);
 }
 
 static void kill_it(struct tamper *tamper)
@@ -118,6 +113,12 @@ static void on_syscall(struct tamper *tamper, pid_t tid)
 		return;
 	/* A process that is seized may be in the middle of a call. */
 	threads[i].inside = info.op == PTRACE_SYSCALL_INFO_ENTRY;
+	if (tamper->act == TAMPER_KILL_STORE) {
+		if (!threads[i].inside &&
+		    ptrace(PTRACE_GETREGS, tid, NULL, &regs) == 0)
+			stores_look(tamper->pid, tid, &regs);
+		return;
+	}
 	if (threads[i].inside && (tamper->counting || tamper->after == 0))
 		tamper->seen++;
 	else if (threads[i].inside)
@@ -154,19 +155,13 @@ static void on_syscall(struct tamper *tamper, pid_t tid)
 }
 #endif
 
-static void on_step(struct tamper *tamper)
+static bool is_store(struct tamper *tamper, pid_t tid)
 {
-	static unsigned char before[4 << 20];
-	const void *now = (const void *)(uintptr_t)tamper->watched;
-	if (tamper->watched_bytes > sizeof(before))
-		tap_bail("too much to watch");
-	if (tamper->watching &&
-	    memcmp(before, now, tamper->watched_bytes) == 0)
-		return;
-	memcpy(before, now, tamper->watched_bytes);
-	if (tamper->watching && ++tamper->seen == tamper->at)
+	if (tamper->act != TAMPER_KILL_STORE || !stores_let_through(tid))
+		return false;
+	if (++tamper->seen == tamper->at)
 		kill_it(tamper);
-	tamper->watching = true;
+	return true;
 }
 
 /* One stop of a thread. The signal to go on with. */
@@ -184,12 +179,9 @@ static int on_stop(struct tamper *tamper, pid_t tid, int status)
 	}
 	if (status >> 16 != 0)
 		return 0;
-	if (signal == SIGTRAP) {
-		if (tamper->act == TAMPER_KILL_STORE)
-			on_step(tamper);
+	if (signal == SIGTRAP || signal == SIGSTOP || signal == SIGCONT)
 		return 0;
-	}
-	return signal == SIGSTOP || signal == SIGCONT ? 0 : signal;
+	return signal == SIGSEGV && is_store(tamper, tid) ? 0 : signal;
 }
 
 /* In whatever stop the interruption ends, it can be let go. */
@@ -230,19 +222,26 @@ static void forget(pid_t tid)
 
 enum tamper_end tamper_run(struct tamper *tamper)
 {
+	bool done = false;
 	for (;;) {
 		int status;
 		pid_t tid;
 		if (!next_stop(tamper, &tid, &status)) {
-			if (!tamper->done(tamper->arg))
+			if (!done && !(done = tamper->done(tamper->arg)))
 				continue;
+			if (tamper->act == TAMPER_KILL_STORE) {
+				kill(tamper->pid, SIGKILL);
+				continue;
+			}
 			let_run();
 			n_threads = 0;
 			return TAMPER_DONE;
 		}
 		tamper->stops++;
 		if (WIFSTOPPED(status)) {
-			let_go_on(tamper, tid, on_stop(tamper, tid, status));
+			int signal = on_stop(tamper, tid, status);
+			ptrace(PTRACE_SYSCALL, tid, NULL,
+			       (void *)(intptr_t)signal);
 			continue;
 		}
 		forget(tid);
@@ -250,6 +249,8 @@ enum tamper_end tamper_run(struct tamper *tamper)
 			continue;
 		tamper->status = status;
 		n_threads = 0;
-		return tamper->met ? TAMPER_MET : TAMPER_ENDED;
+		return tamper->met ? TAMPER_MET
+		       : done      ? TAMPER_DONE
+		                   : TAMPER_ENDED;
 	}
 }

@@ -2,7 +2,7 @@
 /*
  * Another process run under trace, to be killed or failed at a point that is
  * counted: the n-th system call, before or after it, or the n-th store to a
- * file that both have mapped.
+ * file of a pool, see stores.h.
  *
  *   child: tamper_begin() and exec; test: tamper_take(), or of a process that
  *   runs tamper_seize()
@@ -23,12 +23,13 @@ enum tamper_act {
 	TAMPER_KILL_BEFORE, /* SIGKILL before the n-th call is made */
 	TAMPER_KILL_AFTER,  /* and when it has been made */
 	TAMPER_FAIL,        /* it is not made, and returns what choose says */
-	TAMPER_KILL_STORE,  /* SIGKILL after the n-th store to the watched bytes */
+	TAMPER_KILL_STORE,  /* SIGKILL after the n-th store to a pool's files */
 };
 
 enum tamper_end {
 	TAMPER_MET,   /* it ended, at or after the point */
-	TAMPER_DONE,  /* done() said so; the process runs on, untraced */
+	TAMPER_DONE,  /* done() said so; the process runs on, untraced, or where
+	                 stores are counted was killed */
 	TAMPER_ENDED, /* it ended before the point */
 };
 
@@ -38,8 +39,6 @@ struct tamper {
 	uint64_t at; /* from 1 */
 	long after;  /* calls count after the first of this number; 0: all */
 	int (*choose)(long call); /* an error, or 0: let it be made */
-	const volatile void *watched; /* for stores: a mapping of the test's */
-	size_t watched_bytes;
 	/* Called again and again: serves whoever the process waits for, and
 	 * says whether it is where the test wants it. */
 	bool (*done)(void *arg);
@@ -50,7 +49,6 @@ struct tamper {
 	long call;     /* the system call at the point */
 	int status;    /* of an end, as waitpid tells */
 	bool met;
-	bool watching; /* the watched bytes were looked at once */
 	bool counting; /* the call named by after has been made */
 };
 
