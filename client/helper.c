@@ -82,6 +82,11 @@ void helper_stop(struct slabd_pool *pool)
 	while (write(pool->helper_stop, &one, sizeof(one)) < 0 && errno == EINTR)
 		continue;
 	pthread_join(pool->helper, NULL);
+	helper_forget(pool);
+}
+
+void helper_forget(struct slabd_pool *pool)
+{
 	close(pool->helper_stop);
 }
 

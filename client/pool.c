@@ -334,6 +334,8 @@ int slabd_close(slabd_pool *pool)
 			helper_stop(pool);
 		leave_all(pool);
 		link_bye(&pool->link);
+	} else if (pool->has_helper) {
+		helper_forget(pool);
 	}
 	forget_caches(pool);
 	link_close(&pool->link);

@@ -145,9 +145,11 @@ static inline bool pool_alive(const struct slabd_pool *pool)
 /* Sends home what all depots of the pool hold. Any thread. */
 void pool_drain(struct slabd_pool *pool);
 
-/* Starts and stops the thread that serves events. 0 or -errno. */
+/* Starts and stops the thread that serves events. 0 or -errno. In a forked
+ * child, where no such thread runs, forget gives back what it has of it. */
 int helper_start(struct slabd_pool *pool);
 void helper_stop(struct slabd_pool *pool);
+void helper_forget(struct slabd_pool *pool);
 
 /* Empties and forgets a cache. The caller took it out of pool->caches. */
 void cache_destroy(struct cache *cache);

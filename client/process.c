@@ -16,20 +16,29 @@
 
 /* Wiped at fork: in the child no generation lives and no lock is held (all
  * zero is an unlocked mutex in the C libraries of Linux). */
-static struct wiped {
+struct wiped {
 	uint64_t alive; /* the generation, 0 in a forked child */
 	pthread_mutex_t start;
 	pthread_mutex_t lock;
-} *wiped;
-static int wiped_error;
-static pthread_once_t wiped_once = PTHREAD_ONCE_INIT;
+};
 /* A word for each 64 KiB of 48 bits of address space. */
 #define MAP_WORDS (UINT64_C(1) << (48 - UNIT_SHIFT))
-static uint64_t *map;
+#define MAP_BYTES (MAP_WORDS * sizeof(uint64_t))
+
+/* What is made once, by the first slabd_open that has the memory for it. */
+struct base {
+	struct wiped *wiped;
+	uint64_t *map;
+	pthread_key_t key;
+};
+/* (A) NULL -> base (publish_base: who comes first), never back. Published, so
+ * that what it names is whole. Who has a pool, a thread or a cache may read it
+ * plainly: it was there before. */
+static struct base *base;
+
 static struct cache *slots[SLABD_CACHES_MAX];
 static struct thread *threads;
 static uint64_t generation;
-static pthread_key_t key;
 /* Where a thread's table points before its first miss: every magazine is
  * empty and takes nothing. Never written. */
 static struct slabd_mag_ none[SLABD_CACHES_MAX];
@@ -42,50 +51,87 @@ static void forget_self(void);
 
 void process_lock(void)
 {
-	pthread_mutex_lock(&wiped->lock);
+	pthread_mutex_lock(&base->wiped->lock);
 }
 
 void process_unlock(void)
 {
-	pthread_mutex_unlock(&wiped->lock);
+	pthread_mutex_unlock(&base->wiped->lock);
 }
 
 /* Readable zeroes that take no memory until they are shown something else. */
-static int make_map(void)
+static void *make_map(void)
 {
-	void *at = mmap(NULL, MAP_WORDS * sizeof(*map), PROT_READ,
+	void *at = mmap(NULL, MAP_BYTES, PROT_READ,
 	                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (at == MAP_FAILED)
-		return errno;
-	madvise(at, MAP_WORDS * sizeof(*map), MADV_DONTDUMP);
-	map = at;
-	return 0;
+		return NULL;
+	madvise(at, MAP_BYTES, MADV_DONTDUMP);
+	return at;
 }
 
-static void make_wiped(void)
+static void *make_wiped(void)
 {
-	void *page = mmap(NULL, sizeof(*wiped), PROT_READ | PROT_WRITE,
+	void *page = mmap(NULL, sizeof(struct wiped), PROT_READ | PROT_WRITE,
 	                  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (page == MAP_FAILED ||
-	    madvise(page, sizeof(*wiped), MADV_WIPEONFORK) < 0)
-		wiped_error = errno;
-	else if ((wiped_error = make_map()) == 0 &&
-	         (wiped_error = pthread_key_create(&key, thread_exit)) == 0)
-		wiped = page;
+	if (page == MAP_FAILED)
+		return NULL;
+	if (madvise(page, sizeof(struct wiped), MADV_WIPEONFORK) == 0)
+		return page;
+	munmap(page, sizeof(struct wiped));
+	return NULL;
+}
+
+static void drop_base(struct base *own)
+{
+	if (own->wiped != NULL)
+		munmap(own->wiped, sizeof(struct wiped));
+	if (own->map != NULL)
+		munmap(own->map, MAP_BYTES);
+	free(own);
+}
+
+/* Of several threads that make one, the first has it. No lock is held, which a
+ * child that is forked meanwhile would find held for ever. */
+static struct base *publish_base(struct base *own)
+{
+	struct base *first = NULL;
+	/* pairs: publish_base, in another thread, and process_start. */
+	if (atom_publish(&base, &first, own))
+		return own;
+	pthread_key_delete(own->key);
+	drop_base(own);
+	return first;
+}
+
+static struct base *make_base(void)
+{
+	struct base *own = calloc(1, sizeof(*own));
+	if (own == NULL)
+		return NULL;
+	own->wiped = make_wiped();
+	own->map = own->wiped != NULL ? make_map() : NULL;
+	if (own->map != NULL && pthread_key_create(&own->key, thread_exit) == 0)
+		return publish_base(own);
+	drop_base(own);
+	return NULL;
 }
 
 int process_start(void)
 {
-	pthread_once(&wiped_once, make_wiped);
-	if (wiped == NULL)
-		return -wiped_error;
-	pthread_mutex_lock(&wiped->start);
-	if (wiped->alive == 0) {
+	/* pairs: publish_base */
+	struct base *at = atom_get(&base);
+	if (at == NULL)
+		at = make_base();
+	if (at == NULL)
+		return -ENOMEM;
+	pthread_mutex_lock(&at->wiped->start);
+	if (at->wiped->alive == 0) {
 		threads = NULL;
 		forget_self();
-		wiped->alive = ++generation;
+		at->wiped->alive = ++generation;
 	}
-	pthread_mutex_unlock(&wiped->start);
+	pthread_mutex_unlock(&at->wiped->start);
 	return 0;
 }
 
@@ -93,17 +139,17 @@ int process_start(void)
 
 const uint64_t *process_map(void)
 {
-	return map;
+	return base->map;
 }
 
 static void *map_at(const char *data)
 {
-	return &map[(uintptr_t)data >> UNIT_SHIFT];
+	return &base->map[(uintptr_t)data >> UNIT_SHIFT];
 }
 
 static size_t map_bytes(uint64_t n_units)
 {
-	return (n_units * sizeof(*map) + 4095) & ~(size_t)4095;
+	return (n_units * sizeof(uint64_t) + 4095) & ~(size_t)4095;
 }
 
 int process_map_show(const char *data, uint64_t n_units, int control_fd,
@@ -153,7 +199,7 @@ static struct thread *make_thread(void)
 		return NULL;
 	self = calloc(1, sizeof(*self));
 	if (self == NULL || madvise(table, bytes, MADV_WIPEONFORK) < 0 ||
-	    pthread_setspecific(key, self) != 0) {
+	    pthread_setspecific(base->key, self) != 0) {
 		free(self);
 		munmap(table, bytes);
 		errno = ENOMEM;
@@ -214,7 +260,7 @@ static void forget_self(void)
 		free(seat);
 		seat = next;
 	}
-	pthread_setspecific(key, NULL);
+	pthread_setspecific(base->key, NULL);
 	retire(self_);
 }
 
@@ -229,7 +275,7 @@ static void unlist(struct thread *self)
 static void thread_exit(void *arg)
 {
 	struct thread *self = arg;
-	if (wiped->alive == 0 || self->generation != generation)
+	if (base->wiped->alive == 0 || self->generation != generation)
 		return;
 	process_lock();
 	while (self->seats != NULL)

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Descriptors run out: in slabd, in a client that opens a pool, and in one that
- * looks for slabd again. Who is refused hears why, who is inside works on, and
+ * looks for slabd again; address space does, at the first slabd_open. Who is refused hears why, who is inside works on, and
  * all goes well again once there are descriptors.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -140,6 +141,38 @@ static void test_open(void)
 	bed_audit(&bed, "the accounts are exact");
 }
 
+/* What the first of all makes for the process needs 32 GiB of addresses. */
+static void lacks_room(int fd, void *arg)
+{
+	struct slabd_options options = bed_options(&bed, 0);
+	struct rlimit old;
+	struct rlimit low = {UINT64_C(1) << 30, RLIM_INFINITY};
+	slabd_pool *pool;
+	(void)fd;
+	(void)arg;
+	if (getrlimit(RLIMIT_AS, &old) < 0 || setrlimit(RLIMIT_AS, &low) < 0)
+		tap_bail("setrlimit: %s", strerror(errno));
+	for (int i = 0; i < 2; i++)
+		tap_ok(slabd_open(NULL, &options) == NULL && errno == ENOMEM,
+		       "no room for addresses: ENOMEM, %s", slabd_last_error());
+	setrlimit(RLIMIT_AS, &old);
+	pool = slabd_open(NULL, &options);
+	if (tap_ok(pool != NULL, "with room it opens the pool"))
+		slabd_close(pool);
+}
+
+static void test_room(void)
+{
+	const char *sanitizer = getenv("SLABD_SANITIZER");
+	struct child child;
+	if (sanitizer != NULL && *sanitizer != '\0') {
+		tap_skip("a sanitizer needs the addresses", "no room");
+		return;
+	}
+	child_start(&child, lacks_room, NULL);
+	child_end(&child, "it ends well");
+}
+
 /* ---- slabd comes back ----------------------------------------------------- */
 
 static void comes_back(int fd, void *arg)
@@ -202,6 +235,7 @@ int main(void)
 	bed_open(&bed, CONFIG);
 	test_slabd();
 	test_open();
+	test_room();
 	test_resume();
 	bed_close(&bed);
 	return tap_end();

@@ -280,6 +280,34 @@ static void leave_child(int fd, void *arg)
 	_exit(0);
 }
 
+static unsigned count_open(void)
+{
+	unsigned n = 0;
+	for (int fd = 0; fd < 1024; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+/* The library's own helper thread runs in the parent alone. */
+static void closes_parents(int fd, void *arg)
+{
+	unsigned before = count_open();
+	unsigned opened;
+	pid_t pid;
+	(void)fd;
+	(void)arg;
+	pool = bed_pool(&bed);
+	opened = count_open();
+	pid = fork();
+	if (pid == 0)
+		_exit(slabd_close(pool) == 0 && count_open() == before ? 0 : 4);
+	tap_is(status_of(pid), 0, "a forked child that closes the parent's "
+	       "pool has none of its %u descriptors", opened - before);
+	tap_ok(count_open() == opened, "the parent has all of them");
+	slabd_close(pool);
+	tap_ok(count_open() == before, "until it closes");
+}
+
 /* What the child freed was free already, and is another's by now. */
 static void test_left_behind(void)
 {
@@ -393,6 +421,8 @@ int main(void)
 	child_end(&child, "programs from a busy client");
 	test_execs();
 	test_left_behind();
+	child_start(&child, closes_parents, NULL);
+	child_end(&child, "the parent of a child that closes");
 	child_start(&child, cancels, NULL);
 	child_end(&child, "threads cancelled in a shortage");
 	tap_is(bed_used(&bed), 0, "nothing is in use");
