@@ -309,7 +309,7 @@ static int resume(struct peer *peer, struct pool *pool,
 		return refuse(peer, DROP_REFUSED, EPERM,
 		              "this client is another process: close the "
 		              "pool and open it again");
-	if (client->barred)
+	if (ident_barred(pool, hello->id))
 		return refuse(peer, DROP_REFUSED, EACCES,
 		              "slabd dropped this client for a fault, which "
 		              "its log names: close the pool and open it again");

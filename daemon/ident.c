@@ -21,6 +21,18 @@ enum client_state ident_state(const struct pool *pool, uint32_t id)
 	return (enum client_state)(pool->view.clients[id].word & 0xff);
 }
 
+void ident_bar(struct pool *pool, uint32_t id)
+{
+	struct layout_client *row = pool_client(pool, id);
+	/* Its state and epoch are as they were: nobody waits to see this. */
+	atom_poke(&row->word, row->word | CLIENT_BARRED);
+}
+
+bool ident_barred(const struct pool *pool, uint32_t id)
+{
+	return (pool->view.clients[id].word & CLIENT_BARRED) != 0;
+}
+
 static void fill_in(struct pool *pool, uint32_t id, int32_t pid, uint32_t uid,
                     const char *comm)
 {

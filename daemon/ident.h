@@ -21,6 +21,11 @@ void ident_bury(struct pool *pool, uint32_t id);
 /* The second sweep; the id may be used again. */
 void ident_free(struct pool *pool, uint32_t id);
 
+/* A live client that lost its connection by a fault: a slabd that is started
+ * again knows it too. */
+void ident_bar(struct pool *pool, uint32_t id);
+bool ident_barred(const struct pool *pool, uint32_t id);
+
 enum client_state ident_state(const struct pool *pool, uint32_t id);
 
 static inline uint32_t ident_epoch(const struct pool *pool, uint32_t id)

@@ -74,7 +74,8 @@ static void mute(struct peer *peer)
 void peer_fault(struct peer *peer, enum drop drop, const char *text)
 {
 	server_count_drop(peer->server, drop, peer->pid, text);
-	peer->barred = true;
+	if (peer->id != 0)
+		ident_bar(peer->pool, peer->id);
 	mute(peer);
 }
 

@@ -10,8 +10,9 @@
  *
  * A mute client has no connection any more but may still run and allocate: its
  * objects stay its own until its pidfd says that the process is dead. It comes
- * back over a new connection, unless it lost the old one by a fault. A slabd
- * that was started again makes mute clients of those that it finds.
+ * back over a new connection, unless it lost the old one by a fault: then it is
+ * barred, by its row. A slabd that was started again makes mute clients of those
+ * that it finds.
  */
 #ifndef DAEMON_PEER_H
 #define DAEMON_PEER_H
@@ -29,7 +30,6 @@ struct peer {
 	uint32_t uid;
 	uint32_t gid;
 	char comm[16];
-	bool barred; /* lost its connection by a fault */
 	int sock;   /* -1: mute */
 	int events; /* our end of the event pair, -1 */
 	int pidfd;  /* -1 before the hello */

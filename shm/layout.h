@@ -108,11 +108,13 @@ struct layout_mark {
 
 /* One client id. 48 bytes. */
 struct layout_client {
-	/* state in bits 0-7, epoch in 8-39. FREE -> LIVE (slabd, attach),
+	/* state in bits 0-7, epoch in 8-39, CLIENT_BARRED. FREE -> LIVE (slabd,
+	 * attach), LIVE -> LIVE and barred (slabd, a fault of the client's),
 	 * LIVE -> DEAD (slabd, pidfd or goodbye, before the sweep), DEAD ->
 	 * FREE (slabd, after the second sweep). put by slabd at each, paired
-	 * with get in view_client_live: a giver that saw LIVE may still race
-	 * with the death, which the second sweep mends. */
+	 * with get in view_client_word: a giver that saw LIVE may still race
+	 * with the death, which the second sweep mends. Barring is relaxed, as
+	 * slabd alone reads that bit; a kill before it forgets the fault. */
 	uint64_t word;  /* (A) */
 	int32_t pid;    /* (D) for people; never a key */
 	uint32_t uid;   /* (D) */
@@ -120,6 +122,7 @@ struct layout_client {
 	char comm[16];  /* (D) the process's name, for people */
 	uint64_t began; /* (D) when the process began, in the kernel's ticks */
 };
+#define CLIENT_BARRED (UINT64_C(1) << 40) /* has no way back to slabd */
 enum client_state { CLIENT_FREE, CLIENT_LIVE, CLIENT_DEAD };
 
 /* Counts of one client id, in the shared file; see struct slabd_stats. All are

@@ -72,7 +72,7 @@ static inline uint64_t view_client_word(const struct view *view, uint32_t id)
 		return 0;
 	/* pairs: ident_set; an id is live only once it was swept. */
 	word = atom_get(&view->clients[id].word);
-	return (word & 0xff) == CLIENT_LIVE ? word : 0;
+	return (word & 0xff) == CLIENT_LIVE ? word & ~CLIENT_BARRED : 0;
 }
 
 /* The node index of a CPU; 0 for a CPU the pool does not know. */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "tests/proc/harness.h"
+#include "tests/proc/keeper.h"
 #include "tests/proc/raw.h"
 
 static struct bed bed;
@@ -282,6 +283,53 @@ static void test_rights(void)
 	child_end(&child, "it ends well");
 }
 
+/* ---- after a restart ----------------------------------------------------- */
+
+static void start_kept(struct keeper *keeper)
+{
+	int status = 0;
+	if (!keeper_start(keeper, &bed, &status))
+		tap_bail("slabd does not start: status 0x%x", status);
+}
+
+static void kill_slabd(void)
+{
+	bed_signal(&bed, SIGKILL);
+	bed_wait(&bed, 5000);
+}
+
+static void test_restart(void)
+{
+	struct wire_hello hello;
+	struct keeper keeper;
+	struct raw raw;
+	struct raw back;
+	bed_make(&bed, "[pool default]\npage = 4k\nstart = 2M\nmax = 4M\n");
+	keeper_open(&keeper, &bed);
+	start_kept(&keeper);
+	raw_open(&raw, &bed, "default");
+	hello = hello_of(&raw);
+	kill_slabd();
+	start_kept(&keeper);
+	tap_is(raw_resume(&back, &bed, &hello), 0,
+	       "slabd is started again: a client comes back");
+	raw_send(back.sock, "noise", 5, 0, -1);
+	tap_ok(raw_closed(back.sock), "a fault costs the connection");
+	kill_slabd();
+	start_kept(&keeper);
+	refused(hello, EACCES, "slabd is started again: who was dropped");
+	bed_audit(&bed, "after two restarts");
+	close(back.sock);
+	close(back.events);
+	raw_close(&raw);
+	raw_open(&raw, &bed, "default");
+	tap_ok(raw.welcome.id != hello.id, "it may come as another client");
+	raw_close(&raw);
+	kill_slabd();
+	keeper_close(&keeper);
+	bed_remove(&bed);
+}
+
 int main(void)
 {
 	tap_start(60);
@@ -298,5 +346,6 @@ int main(void)
 	test_rights();
 	bed_audit(&bed, "after all that");
 	bed_close(&bed);
+	test_restart();
 	return tap_end();
 }

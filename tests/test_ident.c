@@ -218,3 +218,22 @@ Test(ident, later_give_is_swept_before_reuse)
 	cr_expect_eq(tags[9], TAG_FREE, "it is not the next one's");
 	pool_bed_agrees(&bed);
 }
+
+/* For givers it is the client that it was; the next to have the id is free. */
+Test(ident, barred_until_its_end)
+{
+	const struct view *view = &bed.pool.view;
+	uint32_t id = take("bad");
+	uint64_t word = view_client_word(view, id);
+	uint32_t epoch = ident_epoch(&bed.pool, id);
+	cr_expect_not(ident_barred(&bed.pool, id));
+	ident_bar(&bed.pool, id);
+	cr_expect(ident_barred(&bed.pool, id));
+	cr_expect_eq(view_client_word(view, id), word);
+	cr_expect_eq(ident_epoch(&bed.pool, id), epoch);
+	bury_and_free(id);
+	bed.pool.last_id = id - 1;
+	cr_assert_eq(take("next"), id);
+	cr_expect_not(ident_barred(&bed.pool, id));
+	cr_expect_eq(ident_epoch(&bed.pool, id), epoch + 1);
+}

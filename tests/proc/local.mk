@@ -27,7 +27,7 @@ tap_programs += tests/proc_resume tests/proc_resume_raw
 tests_proc_resume_SOURCES = tests/proc_resume.c $(proc_harness) $(proc_cut)
 tests_proc_resume_LDADD = $(proc_libs)
 tests_proc_resume_raw_SOURCES = tests/proc_resume_raw.c $(proc_harness) \
-	$(proc_raw)
+	$(proc_raw) $(proc_keeper)
 tests_proc_resume_raw_LDADD = $(proc_libs)
 tap_programs += tests/proc_scribble
 tests_proc_scribble_SOURCES = tests/proc_scribble.c $(proc_harness) $(proc_raw)
