@@ -6,11 +6,11 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/http.h>
-#include <event2/keyvalq_struct.h>
 #include <event2/listener.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
+
+#include "daemon/admin_query.h"
 
 /* How long to leave the backlog alone after accept failed (EMFILE). */
 #define ACCEPT_PAUSE_MS 500
@@ -43,146 +43,87 @@ struct admin {
  */
 static struct admin *servers;
 
-struct admin_query {
-	struct evkeyvalq kv;
-};
-
-const char *admin_query_get(const struct admin_query *q, const char *key)
-{
-	return evhttp_find_header(&q->kv, key);
-}
-
-int admin_query_uint(const struct admin_query *q, const char *key, uint64_t max,
-                     uint64_t *value)
-{
-	const char *s = admin_query_get(q, key);
-	uint64_t v = 0, digit;
-
-	if (!s)
-		return -ENOENT;
-	if (!*s)
-		return -EINVAL;
-	for (; *s; s++) {
-		if (*s < '0' || *s > '9')
-			return -EINVAL;
-		digit = (uint64_t)(*s - '0');
-		if (digit > max || v > (max - digit) / 10)
-			return -EINVAL;
-		v = v * 10 + digit;
-	}
-	*value = v;
-	return 0;
-}
-
-json_t *admin_error_new(const char *what, const char *remedy)
-{
-	return json_pack("{s:s, s:s}", "error", what, "remedy", remedy);
-}
-
-static json_t *paths_new(const struct admin_routes *routes)
+static json_t *paths_new(const struct admin_routes *routes, bool changes)
 {
 	json_t *paths = json_array();
 	size_t i;
 
 	for (i = 0; paths && i < routes->n; i++)
-		json_array_append_new(paths,
-		                      json_string(routes->route[i].path));
+		if (routes->route[i].changes == changes)
+			json_array_append_new(
+				paths, json_string(routes->route[i].path));
 	return paths;
 }
 
+/* Paths to GET, and paths to POST to. */
 static json_t *root_new(const struct admin_routes *routes)
 {
-	return json_pack("{s:o}", "paths", paths_new(routes));
+	return json_pack("{s:o, s:o}", "paths", paths_new(routes, false),
+	                 "post", paths_new(routes, true));
 }
 
 static json_t *no_path_new(const struct admin_routes *routes)
 {
-	json_t *err = admin_error_new("no such path", "GET one of the paths");
+	json_t *err = admin_error_new("no such path", "GET one of the paths, "
+	                              "or POST to one of the others");
 
-	if (err)
-		json_object_set_new(err, "paths", paths_new(routes));
-	return err;
-}
-
-static int takes_param(const struct admin_route *route, const char *key)
-{
-	const char *p = route->params;
-	size_t len = strlen(key), n;
-
-	while (p && *p) {
-		n = strcspn(p, " ");
-		if (n == len && memcmp(p, key, n) == 0)
-			return 1;
-		p += n;
-		p += strspn(p, " ");
+	if (err) {
+		json_object_set_new(err, "paths", paths_new(routes, false));
+		json_object_set_new(err, "post", paths_new(routes, true));
 	}
-	return 0;
+	return err;
 }
 
-static json_t *bad_query_new(const char *what, const struct admin_route *route)
+static json_t *bad_method_new(struct evhttp_request *req, bool changes,
+                              int *status)
 {
-	json_t *err, *remedy;
-
-	if (route->params)
-		remedy = json_sprintf("parameters of %s: %s", route->path,
-		                      route->params);
-	else
-		remedy = json_sprintf("%s takes no parameters", route->path);
-	err = admin_error_new(what, "");
-	if (err)
-		json_object_set_new(err, "remedy", remedy);
-	else
-		json_decref(remedy);
-	return err;
+	evhttp_add_header(evhttp_request_get_output_headers(req), "Allow",
+	                  changes ? "POST" : "GET");
+	*status = HTTP_BADMETHOD;
+	return admin_error_new("method not allowed",
+	                       changes ? "use POST: it changes something"
+	                               : "use GET");
 }
 
 static json_t *route_run(struct admin *a, const struct admin_route *route,
-                         const char *query, int *status)
+                         struct evhttp_request *req, int *status)
 {
 	struct admin_query q;
-	struct evkeyval *kv;
-	json_t *doc = NULL;
+	json_t *doc = admin_query_read(&q, route, req, status);
 
-	TAILQ_INIT(&q.kv);
-	*status = HTTP_BADREQUEST;
-	if (query && *query && evhttp_parse_query_str(query, &q.kv) < 0)
-		return bad_query_new("malformed query", route);
-	for (kv = TAILQ_FIRST(&q.kv); kv; kv = TAILQ_NEXT(kv, next)) {
-		if (!takes_param(route, kv->key)) {
-			doc = bad_query_new("unknown parameter", route);
-			break;
-		}
-	}
-	if (!kv) {
-		*status = HTTP_OK;
+	if (*status == HTTP_OK)
 		doc = route->build(a->routes->arg, &q, status);
-	}
-	evhttp_clear_headers(&q.kv);
+	admin_query_done(&q);
 	return doc;
+}
+
+static const struct admin_route *route_of(const struct admin_routes *routes,
+                                          const char *path)
+{
+	size_t i;
+
+	for (i = 0; path && i < routes->n; i++)
+		if (strcmp(path, routes->route[i].path) == 0)
+			return &routes->route[i];
+	return NULL;
 }
 
 static json_t *answer(struct admin *a, struct evhttp_request *req, int *status)
 {
 	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
 	const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
-	size_t i;
+	bool root = path && (!*path || strcmp(path, "/") == 0);
+	const struct admin_route *route = route_of(a->routes, path);
+	bool changes = route && route->changes;
 
-	if (evhttp_request_get_command(req) != EVHTTP_REQ_GET) {
-		evhttp_add_header(evhttp_request_get_output_headers(req),
-		                  "Allow", "GET");
-		*status = HTTP_BADMETHOD;
-		return admin_error_new("method not allowed", "use GET");
+	if (!route && !root) {
+		*status = HTTP_NOTFOUND;
+		return no_path_new(a->routes);
 	}
-	if (path && (!*path || strcmp(path, "/") == 0)) {
-		*status = HTTP_OK;
-		return root_new(a->routes);
-	}
-	for (i = 0; path && i < a->routes->n; i++)
-		if (strcmp(path, a->routes->route[i].path) == 0)
-			return route_run(a, &a->routes->route[i],
-			                 evhttp_uri_get_query(uri), status);
-	*status = HTTP_NOTFOUND;
-	return no_path_new(a->routes);
+	if (evhttp_request_get_command(req) !=
+	    (changes ? EVHTTP_REQ_POST : EVHTTP_REQ_GET))
+		return bad_method_new(req, changes, status);
+	return root ? root_new(a->routes) : route_run(a, route, req, status);
 }
 
 static int dump_part(const char *part, size_t len, void *arg)

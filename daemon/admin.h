@@ -8,7 +8,12 @@
  * reply waits in memory until its reader takes it. Bounds: ADMIN_CONNS_MAX
  * connections, of which the one whose last request is longest ago makes room
  * for a newcomer; ADMIN_TIMEOUT_S without a byte moved; ADMIN_HEADERS_MAX and
- * ADMIN_BODY_MAX bytes of a request. Only GET is served.
+ * ADMIN_BODY_MAX bytes of a request.
+ *
+ * What looks is asked for by GET, what changes something by POST: a link or a
+ * tool that reads ahead changes nothing. Parameters are in the query, those of
+ * a POST also in a body of application/x-www-form-urlencoded. Who may is who
+ * the socket's permissions let in.
  *
  * Every answer that a route, or the lack of one, gives is one JSON document;
  * errors are {"error": what, "remedy": what to do}. Requests that are not
@@ -18,6 +23,7 @@
 #define DAEMON_ADMIN_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,8 +44,10 @@ struct admin_route {
 	 * the call only. It must not call admin_stop.
 	 */
 	json_t *(*build)(void *arg, const struct admin_query *q, int *status);
-	/* Parameters it takes, "pool cache node"; NULL: none. Others: 400. */
+	/* Parameters it takes, each once, "pool cache node"; NULL: none.
+	 * Others: 400. */
 	const char *params;
+	bool changes; /* POST alone; else GET alone. Others: 405 */
 };
 
 struct admin_routes {
@@ -75,6 +83,11 @@ const char *admin_query_get(const struct admin_query *q, const char *key);
  */
 int admin_query_uint(const struct admin_query *q, const char *key, uint64_t max,
                      uint64_t *value);
+
+/* Who asks: the process that connected, as the kernel knows it; -1 where it
+ * does not. */
+int32_t admin_query_pid(const struct admin_query *q);
+int64_t admin_query_uid(const struct admin_query *q);
 
 /* {"error": what, "remedy": remedy}; NULL when out of memory. */
 json_t *admin_error_new(const char *what, const char *remedy);

@@ -34,7 +34,8 @@ libdaemon_la_SOURCES += daemon/supervise.c daemon/supervise.h
 libdaemon_la_SOURCES += daemon/listen.c daemon/listen.h
 libdaemon_la_SOURCES += daemon/hello.c daemon/peer.c daemon/peer.h
 libdaemon_la_SOURCES += daemon/server.c daemon/server.h
-libdaemon_la_SOURCES += daemon/admin.c daemon/admin.h
+libdaemon_la_SOURCES += daemon/admin.c daemon/admin.h daemon/admin_query.c \
+	daemon/admin_query.h
 
 sbin_PROGRAMS += daemon/slabd
 daemon_slabd_SOURCES = daemon/slabd.c

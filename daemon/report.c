@@ -7,12 +7,12 @@
 #include <time.h>
 
 static const struct admin_route routes_all[] = {
-        {"/status", report_status, "pool"},
-        {"/nodes", report_nodes, "pool"},
-        {"/caches", report_caches, "pool"},
-        {"/clients", report_clients, "pool"},
-        {"/slabs", report_slabs, "pool cache node limit"},
-        {"/audit", report_audit, "pool"},
+        {"/status", report_status, "pool", false},
+        {"/nodes", report_nodes, "pool", false},
+        {"/caches", report_caches, "pool", false},
+        {"/clients", report_clients, "pool", false},
+        {"/slabs", report_slabs, "pool cache node limit", false},
+        {"/audit", report_audit, "pool", false},
 };
 
 void report_routes(struct server *server, struct admin_routes *routes)

@@ -1,263 +1,38 @@
 /* SPDX-License-Identifier: MIT */
-/* A real server on a thread of its own, a temporary socket, real clients. */
+/* Requests that look, good and bad; connections, and their end. */
 #include <criterion/criterion.h>
 #include <curl/curl.h>
-#include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "daemon/admin.h"
-
-#define BIG ((size_t)8 << 20)
-
-static struct server {
-	char dir[64];
-	struct sockaddr_un addr;
-	int listen_fd, pipe[2];
-	struct event_base *base;
-	struct admin *admin;
-	struct event *quit;
-	pthread_t thread;
-} srv;
-
-static json_t *hello(void *arg, const struct admin_query *q, int *status)
-{
-	(void)q;
-	(void)status;
-	return json_pack("{s:s}", "hello", arg);
-}
-
-static json_t *echo(void *arg, const struct admin_query *q, int *status)
-{
-	const char *pool = admin_query_get(q, "pool");
-	uint64_t n = 7;
-	int r = admin_query_uint(q, "n", 100, &n);
-
-	(void)arg;
-	if (r == -EINVAL) {
-		*status = 400;
-		return admin_error_new("n is no number", "give 0 to 100");
-	}
-	return json_pack("{s:s?, s:I, s:i}", "pool", pool, "n", (json_int_t)n,
-	                 "r", r);
-}
-
-static json_t *nothing(void *arg, const struct admin_query *q, int *status)
-{
-	(void)arg;
-	(void)q;
-	(void)status;
-	return NULL;
-}
-
-static json_t *big(void *arg, const struct admin_query *q, int *status)
-{
-	char *s = malloc(BIG + 1);
-	json_t *doc;
-
-	(void)arg;
-	(void)q;
-	(void)status;
-	memset(s, 'x', BIG);
-	s[BIG] = '\0';
-	doc = json_pack("{s:s}", "big", s);
-	free(s);
-	return doc;
-}
-
-static json_t *conns(void *arg, const struct admin_query *q, int *status)
-{
-	(void)arg;
-	(void)q;
-	(void)status;
-	return json_pack("{s:i}", "conns", (int)admin_n_conns(srv.admin));
-}
-
-static const struct admin_route route[] = {
-	{"/hello", hello, NULL},  {"/echo", echo, "pool n"},
-	{"/null", nothing, NULL}, {"/big", big, NULL},
-	{"/conns", conns, NULL},
-};
-
-static const struct admin_routes routes = {route, 5, "world"};
-
-static void quit(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	(void)arg;
-	admin_stop(srv.admin);
-	event_free(srv.quit);
-}
-
-/* Ends by itself once nothing is left on the base. */
-static void *serve(void *arg)
-{
-	(void)arg;
-	event_base_dispatch(srv.base);
-	return NULL;
-}
-
-static void start(void)
-{
-	curl_global_init(CURL_GLOBAL_DEFAULT);
-	strcpy(srv.dir, "/tmp/test_admin.XXXXXX");
-	cr_assert(mkdtemp(srv.dir));
-	srv.addr.sun_family = AF_UNIX;
-	snprintf(srv.addr.sun_path, sizeof(srv.addr.sun_path), "%s/sock",
-	         srv.dir);
-	srv.listen_fd =
-		socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	cr_assert_eq(bind(srv.listen_fd, (struct sockaddr *)&srv.addr,
-	                  sizeof(srv.addr)),
-	             0);
-	cr_assert_eq(listen(srv.listen_fd, 128), 0);
-	cr_assert_eq(pipe2(srv.pipe, O_CLOEXEC), 0);
-	srv.base = event_base_new();
-	srv.quit = event_new(srv.base, srv.pipe[0], EV_READ, quit, NULL);
-	event_add(srv.quit, NULL);
-	cr_assert_eq(admin_start(&srv.admin, srv.base, srv.listen_fd, &routes),
-	             0);
-	cr_assert_eq(pthread_create(&srv.thread, NULL, serve, NULL), 0);
-}
-
-static void stop(void)
-{
-	struct timespec limit;
-
-	cr_assert_eq(write(srv.pipe[1], "q", 1), 1);
-	clock_gettime(CLOCK_REALTIME, &limit);
-	limit.tv_sec += 5;
-	cr_assert_eq(pthread_timedjoin_np(srv.thread, NULL, &limit), 0,
-	             "the loop did not end");
-	cr_expect_geq(fcntl(srv.listen_fd, F_GETFD), 0);
-	event_base_free(srv.base);
-	close(srv.listen_fd);
-	close(srv.pipe[0]);
-	close(srv.pipe[1]);
-	unlink(srv.addr.sun_path);
-	rmdir(srv.dir);
-}
+#include "tests/admin_bed.h"
 
 TestSuite(admin, .init = start, .fini = stop, .timeout = 60);
-
-struct answer {
-	long status;
-	char body[1024], allow[32];
-	size_t size;
-};
-
-static size_t take_body(char *p, size_t one, size_t n, void *arg)
-{
-	struct answer *a = arg;
-	size_t room = sizeof(a->body) - 1 - a->size;
-
-	n *= one;
-	memcpy(a->body + a->size, p, n < room ? n : room);
-	a->size += n < room ? n : room;
-	return n;
-}
-
-static size_t take_head(char *p, size_t one, size_t n, void *arg)
-{
-	struct answer *a = arg;
-
-	if (n > 7 && strncasecmp(p, "Allow: ", 7) == 0)
-		snprintf(a->allow, sizeof(a->allow), "%.*s", (int)n - 9, p + 7);
-	return n * one;
-}
-
-static struct answer ask_as(const char *method, const char *path,
-                            struct curl_slist *head)
-{
-	struct answer a = {0};
-	CURL *c = curl_easy_init();
-	char url[512];
-	CURLcode code;
-
-	snprintf(url, sizeof(url), "http://localhost%s", path);
-	curl_easy_setopt(c, CURLOPT_UNIX_SOCKET_PATH, srv.addr.sun_path);
-	curl_easy_setopt(c, CURLOPT_URL, url);
-	curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, method);
-	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(c, CURLOPT_TIMEOUT, 5L);
-	curl_easy_setopt(c, CURLOPT_HTTPHEADER, head);
-	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take_body);
-	curl_easy_setopt(c, CURLOPT_WRITEDATA, &a);
-	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, take_head);
-	curl_easy_setopt(c, CURLOPT_HEADERDATA, &a);
-	code = curl_easy_perform(c);
-	cr_expect_eq(code, CURLE_OK, "%s %s: %s", method, path,
-	             curl_easy_strerror(code));
-	curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &a.status);
-	curl_easy_cleanup(c);
-	return a;
-}
-
-static struct answer ask(const char *path)
-{
-	return ask_as("GET", path, NULL);
-}
-
-static void expect(const char *path, long status, const char *body)
-{
-	struct answer a = ask(path);
-
-	cr_expect_eq(a.status, status, "%s: %ld", path, a.status);
-	cr_expect_str_eq(a.body, body);
-}
-
-/* A client by hand; reads give up after 15 s. */
-static int dial(const char *say)
-{
-	const struct timeval wait = {15, 0};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	cr_assert_geq(fd, 0);
-	cr_assert_eq(
-		connect(fd, (struct sockaddr *)&srv.addr, sizeof(srv.addr)), 0);
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
-	if (*say)
-		cr_assert_eq(send(fd, say, strlen(say), MSG_NOSIGNAL),
-		             (ssize_t)strlen(say));
-	return fd;
-}
-
-/* Bytes until the end or a pause of 15 s (then -1). */
-static ssize_t drain(int fd)
-{
-	static char buf[65536];
-	ssize_t n, sum = 0;
-
-	while ((n = recv(fd, buf, sizeof(buf), 0)) > 0)
-		sum += n;
-	return n == 0 || errno == ECONNRESET ? sum : -1;
-}
 
 Test(admin, get)
 {
 	expect("/hello", 200, "{\"hello\":\"world\"}\n");
 	expect("/", 200,
 	       "{\"paths\":[\"/hello\",\"/echo\",\"/null\","
-	       "\"/big\",\"/conns\"]}\n");
+	       "\"/big\",\"/conns\"],\"post\":[\"/change\"]}\n");
 }
 
 Test(admin, unknown_path)
 {
 	expect("/hell", 404,
 	       "{\"error\":\"no such path\",\"remedy\":\"GET one of the "
-	       "paths\",\"paths\":[\"/hello\",\"/echo\",\"/null\",\"/big\","
-	       "\"/conns\"]}\n");
+	       "paths, or POST to one of the others\",\"paths\":[\"/hello\","
+	       "\"/echo\",\"/null\",\"/big\",\"/conns\"],\"post\":"
+	       "[\"/change\"]}\n");
 	cr_expect_eq(ask("/hello/").status, 404);
+	cr_expect_eq(ask_as("POST", "/hell", NULL).status, 404);
 }
 
 Test(admin, method)
@@ -292,6 +67,9 @@ Test(admin, query)
 	expect("/hello?pool=x", 400,
 	       "{\"error\":\"unknown parameter\",\"remedy\":\"/hello takes no "
 	       "parameters\"}\n");
+	expect("/echo?n=1&n=1", 400,
+	       "{\"error\":\"a parameter is given twice\",\"remedy\":"
+	       "\"parameters of /echo: pool n\"}\n");
 	expect("/echo?pool", 400,
 	       "{\"error\":\"malformed query\",\"remedy\":\"parameters of "
 	       "/echo: pool n\"}\n");
