@@ -138,7 +138,7 @@ make_root() {
 		return
 	for name in daemon/slabd daemon/slabctl tests/replay/replay \
 		tests/guest/homes tests/guest/threads tests/guest/nearest \
-		tests/guest/orphan; do
+		tests/guest/orphan tests/guest/migrate; do
 		path=$(built "$name") || {
 			echo "$build/$name is not built"
 			return 1
