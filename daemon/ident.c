@@ -8,6 +8,9 @@
 #include "daemon/began.h"
 #include "shm/slab.h"
 
+#define RELIST_MS 50    /* from one look to the next, at least */
+#define RELIST_SHARE 20 /* and as many times as long as it took */
+
 static void ident_set(struct pool *pool, uint32_t id, uint32_t epoch,
                       enum client_state state)
 {
@@ -92,6 +95,27 @@ void ident_bury(struct pool *pool, uint32_t id)
 	pool->n_clients -= ident_state(pool, id) == CLIENT_LIVE;
 	ident_set(pool, id, ident_epoch(pool, id), CLIENT_DEAD);
 	sweep(pool, id, false);
+}
+
+bool ident_relist(struct pool *pool)
+{
+	const struct view *view = &pool->view;
+	struct timespec now;
+	double began;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	began = (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+	if (began < pool->relist_ms)
+		return false;
+	for (uint32_t node = 0; node < view->geo.n_nodes; node++) {
+		uint64_t unit = view->nodes[node].first_unit;
+		uint64_t end = unit + pool_ready_units(pool, node);
+		for (; unit < end; unit++)
+			slab_relist_any(view, (uint32_t)unit);
+	}
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	pool->relist_ms = (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+	pool->relist_ms += RELIST_MS + RELIST_SHARE * (pool->relist_ms - began);
+	return true;
 }
 
 void ident_free(struct pool *pool, uint32_t id)

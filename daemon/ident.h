@@ -21,6 +21,11 @@ void ident_bury(struct pool *pool, uint32_t id);
 /* The second sweep; the id may be used again. */
 void ident_free(struct pool *pool, uint32_t id);
 
+/* Sets every list bit that is due, without a sweep, if enough time has passed
+ * since the last such look; false if not. A client that became another program
+ * lives, and its threads ended wherever they were. */
+bool ident_relist(struct pool *pool);
+
 /* A live client that lost its connection by a fault: a slabd that is started
  * again knows it too. */
 void ident_bar(struct pool *pool, uint32_t id);

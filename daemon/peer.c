@@ -17,6 +17,7 @@
 
 #define HELLO_SECONDS 5
 #define SECOND_SWEEP_MS 500
+#define RELIST_MS 100        /* after a hang-up, should no death follow it */
 #define TOKENS_A_SECOND 4096u /* a client that opens 1,000 caches needs 1,000 */
 #define MESSAGES_A_TURN 32    /* then other peers have theirs */
 
@@ -86,7 +87,17 @@ static void start_timer(struct peer *peer, int ms)
 	evtimer_add(peer->timer, &tv);
 }
 
-/* The hello did not come, or the second sweep is due. */
+/* It hung up and lives on: it may have become another program, which sets no bit
+ * that one of its threads was about to set, and sends no ring. */
+static void look_after(struct peer *peer)
+{
+	if (!ident_relist(peer->pool))
+		start_timer(peer, RELIST_MS);
+	else
+		server_serve_pool(peer->server, peer->pool);
+}
+
+/* The hello did not come, a client hung up, or the second sweep is due. */
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct peer *peer = arg;
@@ -95,6 +106,10 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (peer->id == 0) {
 		peer_fault(peer, DROP_TIMEOUT, "no hello in time");
+		return;
+	}
+	if (view_client_live(&peer->pool->view, peer->id)) {
+		look_after(peer);
 		return;
 	}
 	peer_vault_name(name, peer->pool, peer->id);
@@ -249,6 +264,13 @@ static bool close_extra(struct msghdr *hdr)
 	return any;
 }
 
+static void hung_up(struct peer *peer)
+{
+	if (peer->id != 0)
+		start_timer(peer, RELIST_MS);
+	mute(peer);
+}
+
 /* Receives one message. True when the caller may go on to the next. */
 static bool receive(struct peer *peer, int fd, bool is_event)
 {
@@ -270,7 +292,7 @@ static bool receive(struct peer *peer, int fd, bool is_event)
 		return false;
 	}
 	if (n <= 0)
-		return mute(peer), false;
+		return hung_up(peer), false;
 	if (close_extra(&hdr))
 		return peer_fault(peer, DROP_DESCRIPTORS, "uninvited "
 		                  "descriptors"), false;

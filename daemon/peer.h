@@ -9,7 +9,10 @@
  *                                         '--> sweep --> second sweep --> gone
  *
  * A mute client has no connection any more but may still run and allocate: its
- * objects stay its own until its pidfd says that the process is dead. It comes
+ * objects stay its own until its pidfd says that the process is dead. It may have
+ * become another program: a hang-up tells of an exec or of closed descriptors,
+ * and nothing tells which, so that a lease that an ended thread held stays, and
+ * the list bits that are due are set a while later. It comes
  * back over a new connection, unless it lost the old one by a fault: then it is
  * barred, by its row. A slabd that was started again makes mute clients of those
  * that it finds.
@@ -36,7 +39,7 @@ struct peer {
 	struct event *on_sock;
 	struct event *on_events;
 	struct event *on_death;
-	struct event *timer; /* for the hello, then for the second sweep */
+	struct event *timer; /* for the hello, a hang-up, the second sweep */
 	uint32_t tokens;     /* messages it may still send in this second */
 	int64_t second;      /* when they were last filled up */
 };

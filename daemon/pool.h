@@ -62,6 +62,7 @@ struct pool {
 	uint32_t last_id;   /* handed out most recently */
 	bool denied_any;    /* some mark says denied */
 	bool adopted;       /* clients may have it from the start */
+	double relist_ms;   /* ident_relist may run from then on, monotonic */
 	struct pool_counts counts;
 };
 

@@ -9,11 +9,14 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "shm/atom.h"
+#include "shm/partial.h"
 #include "tests/proc/harness.h"
+#include "tests/proc/raw.h"
 
 #define SIZE 96
 #define N 400
@@ -231,8 +234,7 @@ static void exec_once(unsigned *kept, unsigned *back)
 	id = (unsigned)hear(child.fd);
 	while (bed_client(&bed, id, "connected") == 1 && now_ms() < until)
 		sleep_ms(1);
-	/* A thread's lease, or the list bit that it was about to set, waits for
-	 * the sweep; no object may be lost. */
+	/* A thread's lease waits for the sweep; no object may be lost. */
 	*kept += bed_client(&bed, id, "objects") >= N &&
 	         bed_number(&bed, "/audit", "pools.0.lost") == 0 &&
 	         bed_number(&bed, "/audit", "pools.0.twice") == 0;
@@ -254,6 +256,71 @@ static void test_execs(void)
 	tap_is(kept, EXECS, "clients whose threads work become other programs "
 	       "and keep their objects");
 	tap_is(back, EXECS, "which come back when those end");
+}
+
+static void *map_file(int fd, uint64_t bytes, int prot)
+{
+	void *at = mmap(NULL, bytes, prot, MAP_SHARED, fd, 0);
+	if (at == MAP_FAILED)
+		tap_bail("mmap: %s", strerror(errno));
+	return at;
+}
+
+/* Takes a slab off its list as a claim does, and comes no further. */
+static void loses_bit(int fd, void *arg)
+{
+	char *const args[] = {"sh", "-c", "read line", NULL};
+	char name[NAME_BYTES] = "lost";
+	struct layout_geometry geo;
+	struct partial list;
+	struct view view;
+	struct raw raw;
+	void *control;
+	uint32_t lost;
+	uint32_t unit;
+	raw_open(&raw, &bed, "default");
+	lost = raw_create(raw.sock, name, 64).cache;
+	control = map_file(raw.control, raw.welcome.control_bytes, PROT_READ);
+	if (layout_check(control, raw.welcome.control_bytes,
+	                 raw.welcome.shared_bytes, &geo) < 0)
+		tap_bail("a layout that is not right");
+	view_init(&view, &geo, control,
+	          map_file(raw.shared, raw.welcome.shared_bytes,
+	                   PROT_READ | PROT_WRITE));
+	list = partial_of(&view, lost, 0);
+	unit = partial_next(&list, 0);
+	if (unit != PARTIAL_NONE)
+		partial_clear_any(&list, unit);
+	say(fd, raw.welcome.id);
+	hear(fd);
+	dup2(*(int *)arg, STDIN_FILENO);
+	alarm(0);
+	execv("/bin/sh", args);
+	tap_bail("/bin/sh: %s", strerror(errno));
+}
+
+static void test_bit(void)
+{
+	struct child child;
+	int pipes[2];
+	unsigned id;
+	/* The sweeps of the dead would set it. */
+	if (pipe2(pipes, O_CLOEXEC) < 0 ||
+	    bed_until(&bed, "/clients", "pools.0.clients.0.id", INT64_MIN,
+	              5000) < 0)
+		tap_bail("no pipe, or the dead are not buried");
+	child_start(&child, loses_bit, &pipes[0]);
+	id = (unsigned)hear(child.fd);
+	tap_is(bed_number(&bed, "/audit", "agree"), 0,
+	       "a thread has taken a slab off its list");
+	say(child.fd, 1);
+	tap_ok(bed_until(&bed, "/audit", "agree", 1, 5000) >= 0,
+	       "its process becomes another program: it is on the list again");
+	tap_is(bed_client(&bed, id, "connected"), 0, "and that runs");
+	close(pipes[1]);
+	close(pipes[0]);
+	status_of(child.pid);
+	close(child.fd);
 }
 
 /* ---- a child that is left behind ---------------------------------------- */
@@ -420,6 +487,7 @@ int main(void)
 	child_start(&child, spawns_busy, NULL);
 	child_end(&child, "programs from a busy client");
 	test_execs();
+	test_bit();
 	test_left_behind();
 	child_start(&child, closes_parents, NULL);
 	child_end(&child, "the parent of a child that closes");

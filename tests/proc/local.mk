@@ -66,7 +66,7 @@ tests_step_slabd_SOURCES = tests/step_slabd.c $(proc_deed) $(proc_harness) \
 	$(proc_keeper)
 tests_step_slabd_LDADD = $(proc_libs)
 tap_programs += tests/proc_spawn
-tests_proc_spawn_SOURCES = tests/proc_spawn.c $(proc_harness)
+tests_proc_spawn_SOURCES = tests/proc_spawn.c $(proc_harness) $(proc_raw)
 tests_proc_spawn_LDADD = $(proc_libs)
 tap_programs += tests/fault_slabd
 tests_fault_slabd_SOURCES = tests/fault_slabd.c $(proc_deed) $(proc_harness) \
