@@ -79,3 +79,6 @@ tests_fault_client_LDADD = $(proc_libs)
 tap_programs += tests/fault_limits
 tests_fault_limits_SOURCES = tests/fault_limits.c $(proc_harness) $(proc_keeper)
 tests_fault_limits_LDADD = $(proc_libs)
+tap_programs += tests/proc_drift
+tests_proc_drift_SOURCES = tests/proc_drift.c $(proc_harness)
+tests_proc_drift_LDADD = $(proc_libs)
