@@ -11,6 +11,7 @@ import time
 
 from contest import Failure, Group, Worker
 from place import Huge, Place, Slabd
+import drift
 import picture
 import pool
 import recovery
@@ -20,7 +21,7 @@ import show
 SIZES = (64, 256, 1024)
 ONE_THREAD = ("W1", "W2", "W2bulk", "W2b", "W6")
 TWO_SIDES = ("W3", "W4", "W5")
-SECTIONS = ("W7", "replay", "tail", "scale", "pool", "recovery")
+SECTIONS = ("W7", "replay", "tail", "scale", "pool", "recovery", "drift")
 PRELOADED = {"mimalloc": "libmimalloc.so.2*", "jemalloc": "libjemalloc.so.2",
              "tcmalloc": "libtcmalloc_minimal.so.4"}
 LIBRARIES = ("/usr/lib/*-linux-gnu", "/usr/lib64", "/usr/lib",
@@ -259,7 +260,8 @@ class Bench:
                     ("replay", self.replay), ("tail", self.tail),
                     ("scale", lambda: scale.run(self)),
                     ("pool", lambda: pool.run(self)),
-                    ("recovery", lambda: recovery.run(self)))
+                    ("recovery", lambda: recovery.run(self)),
+                    ("drift", lambda: drift.run(self)))
         try:
             self.missing()
             for name, section in sections:

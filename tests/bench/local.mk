@@ -4,6 +4,14 @@ EXTRA_PROGRAMS += tests/bench/attach tests/bench/populate tests/bench/recovery
 tests_bench_attach_LDADD = client/libslabclient.la
 tests_bench_recovery_LDADD = client/libslabclient.la
 
+# The library's own code, so that one function of it can be wrapped.
+EXTRA_PROGRAMS += tests/bench/drift
+tests_bench_drift_SOURCES = tests/bench/drift.c tests/bench/drift.h \
+	tests/bench/drift_work.c tests/bench/drift_lists.c \
+	tests/bench/drift_policy.c tests/bench/drift_cost.c
+tests_bench_drift_LDADD = libclient.la libshm.la
+tests_bench_drift_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=slab_release_any
+
 # One workload source, a program for each contestant: see work.h, who.h.
 bench_work = tests/bench/work.c tests/bench/work.h tests/bench/who.h \
 	tests/bench/single.c tests/bench/pair.c tests/bench/duo.c \
@@ -57,4 +65,5 @@ EXTRA_DIST += $(bench_boost)
 EXTRA_DIST += tests/bench/run.sh tests/bench/README.md
 EXTRA_DIST += tests/bench/drive.py tests/bench/contest.py \
 	tests/bench/place.py tests/bench/show.py tests/bench/picture.py \
-	tests/bench/pool.py tests/bench/recovery.py tests/bench/scale.py
+	tests/bench/pool.py tests/bench/recovery.py tests/bench/scale.py \
+	tests/bench/drift.py tests/bench/drift_picture.py
