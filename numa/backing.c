@@ -250,6 +250,7 @@ int backing_grow(struct backing *backing, unsigned file_ix, uint64_t first_page,
 	reserved = node->reserved_pages - reserved;
 	if (reserved > after)
 		stock_give_back(backing, lies_ix, reserved - after);
+	stock_trim(backing, lies_ix);
 	tell(backing, lies_ix, r, &why);
 	return r;
 }
@@ -276,6 +277,7 @@ int backing_shrink(struct backing *backing, unsigned file_ix,
 	after = before > after ? before - after : 0;
 	node->here_pages -= after < node->here_pages ? after : node->here_pages;
 	stock_give_back(backing, lies_ix, after);
+	stock_trim(backing, lies_ix);
 	return 0;
 }
 

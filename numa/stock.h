@@ -69,7 +69,8 @@ void stock_explain(struct backing *backing, unsigned ix, int error,
 /* Give up to n of the hugepages that we added back, as far as they are free. */
 void stock_give_back(struct backing *backing, unsigned ix, uint64_t n);
 
-/* Give back what we added to a node beyond the pages that lie there. */
+/* Give back what we added to a node beyond the pages that lie there, such as
+ * what others had in use when it was to go. */
 void stock_trim(struct backing *backing, unsigned ix);
 
 /* One of the hugepages that we added on from is one that we added on to. */

@@ -252,5 +252,7 @@ int transit_page(struct backing *backing, unsigned file_ix, uint64_t page,
 	if (r < 0)
 		stock_give_back(backing, to_ix,
 		                backing->node[to_ix].reserved_pages - reserved);
+	stock_trim(backing, from_ix);
+	stock_trim(backing, to_ix);
 	return r;
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "numa/huge.h"
+#include "numa/stock.h"
 
 int __real_memfd_create(const char *name, unsigned flags);
 int __wrap_memfd_create(const char *name, unsigned flags);
@@ -24,6 +25,13 @@ long __real_mbind(void *at, unsigned long bytes, int mode,
 long __wrap_mbind(void *at, unsigned long bytes, int mode,
                   const unsigned long *mask, unsigned long max, unsigned flags);
 
+int __real_fstat(int fd, struct stat *st);
+int __wrap_fstat(int fd, struct stat *st);
+long __real_move_pages(int pid, unsigned long n, void **pages, const int *nodes,
+                       int *status, int flags);
+long __wrap_move_pages(int pid, unsigned long n, void **pages, const int *nodes,
+                       int *status, int flags);
+
 struct topo topo;
 struct backing backing;
 uint64_t file_bytes[TOPO_NODES_MAX];
@@ -33,6 +41,8 @@ uint64_t lent_pages;
 struct fault memfd_fault;
 struct fault mbind_fault;
 struct fault populate_fault;
+struct fault fstat_fault;
+struct fake fake;
 bool old_kernel;
 uint64_t memory_left = UINT64_MAX;
 
@@ -81,11 +91,68 @@ int __wrap_madvise(void *at, size_t bytes, int advice)
 	return __real_madvise(at, bytes, advice);
 }
 
+int __wrap_fstat(int fd, struct stat *st)
+{
+	return fails(&fstat_fault) ? -1 : __real_fstat(fd, st);
+}
+
+/* A page takes a free hugepage and leaves one behind, or a new one is made and
+ * the old one is gone. */
+static void fake_pools(unsigned from, unsigned to)
+{
+	unsigned by = fake.temporary ? 1 : 0;
+	unsigned from_free = pool_pages(from, "free");
+	unsigned to_free = pool_pages(to, "free");
+	put_node_pool(from, pool_pages(from, "nr") - by, from_free + 1 - by);
+	put_node_pool(to, pool_pages(to, "nr") + by, to_free - 1 + by);
+}
+
+static void fake_move(int to)
+{
+	if (fake.lies)
+		return;
+	if (fake.at != to && stock_is_hugetlb(backing.node[0].kind))
+		fake_pools((unsigned)fake.at, (unsigned)to);
+	fake.at = fake.half_at = to;
+}
+
+static long fake_mbind(int to, unsigned flags)
+{
+	if ((flags & MPOL_MF_MOVE_ALL) == 0)
+		return 0;
+	fake.asks++;
+	if (fails(&fake.move_fault))
+		return -1;
+	fake_move(to);
+	return 0;
+}
+
+long __wrap_move_pages(int pid, unsigned long n, void **pages, const int *nodes,
+                       int *status, int flags)
+{
+	if (!fake.on)
+		return __real_move_pages(pid, n, pages, nodes, status, flags);
+	if (nodes != NULL && fake.insist_error != 0) {
+		errno = fake.insist_error;
+		return -1;
+	}
+	if (nodes != NULL && fake.insisted)
+		fake_move(nodes[0]);
+	for (unsigned long i = 0; i < n; i++) {
+		status[i] = i < (n + 1) / 2 ? fake.at : fake.half_at;
+		if (nodes != NULL && fake.insist_status != 0)
+			status[i] = fake.insist_status;
+	}
+	return 0;
+}
+
 long __wrap_mbind(void *at, unsigned long bytes, int mode,
                   const unsigned long *mask, unsigned long max, unsigned flags)
 {
 	if (fails(&mbind_fault))
 		return -1;
+	if (fake.on)
+		return fake_mbind((int)(mask[0] >> 1), flags);
 	return __real_mbind(at, bytes, mode, mask, max, flags);
 }
 
@@ -121,6 +188,42 @@ void put_pool(unsigned kb, unsigned free_pages)
 	snprintf(name, sizeof(name),
 	         "kernel/mm/hugepages/hugepages-%ukB/surplus_hugepages", kb);
 	put(name, "0\n");
+}
+
+static void pool_file(char *name, size_t bytes, unsigned node, const char *what)
+{
+	snprintf(name, bytes,
+	         "devices/system/node/node%u/hugepages/hugepages-2048kB/"
+	         "%s_hugepages",
+	         node, what);
+}
+
+void put_node_pool(unsigned node, unsigned pages, unsigned free_pages)
+{
+	const struct {
+		const char *what;
+		unsigned n;
+	} counts[] = {{"nr", pages}, {"free", free_pages}, {"surplus", 0}};
+	char name[100];
+	char text[16];
+	for (unsigned i = 0; i < 3; i++) {
+		pool_file(name, sizeof(name), node, counts[i].what);
+		snprintf(text, sizeof(text), "%u\n", counts[i].n);
+		put(name, text);
+	}
+}
+
+unsigned pool_pages(unsigned node, const char *what)
+{
+	char name[100];
+	char path[160];
+	unsigned n = 9999;
+	pool_file(name, sizeof(name), node, what);
+	snprintf(path, sizeof(path), "%s/%s", root, name);
+	FILE *file = fopen(path, "re");
+	cr_assert(file != NULL && fscanf(file, "%u", &n) == 1, "%s", path);
+	fclose(file);
+	return n;
 }
 
 void setup(void)
@@ -162,6 +265,25 @@ int open_it(const char *synthetic, enum backing_kind first, bool may_reserve,
 		start_bytes[i] = start;
 	}
 	return backing_open(&backing, &request);
+}
+
+void open_fake(enum backing_kind kind, uint64_t file)
+{
+	struct backing_request request = {.topo = &topo,
+	                                  .name = "slabd-test",
+	                                  .first = kind,
+	                                  .file_bytes = file_bytes,
+	                                  .start_bytes = start_bytes,
+	                                  .sysfs = root};
+	cr_assert_eq(topo_load(&topo, "node:2 pu:1"), 0);
+	topo.simulated = false;
+	fake = (struct fake){.on = true};
+	file_bytes[0] = file_bytes[1] = file;
+	put("devices/system/node/has_memory", "0-1\n");
+	put_node_pool(0, 0, 0);
+	put_node_pool(1, 0, 0);
+	cr_assert_eq(backing_open(&backing, &request), 0, "%s", backing.error);
+	cr_assert_eq(backing.node[0].kind, kind);
 }
 
 void open_real_2m(uint64_t file, uint64_t start)

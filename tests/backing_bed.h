@@ -25,8 +25,27 @@ extern uint64_t lent_pages; /* real ones that teardown gives back */
 extern struct fault memfd_fault;
 extern struct fault mbind_fault;
 extern struct fault populate_fault;
+extern struct fault fstat_fault;
 extern bool old_kernel;      /* knows neither NOEXEC_SEAL nor POPULATE */
 extern uint64_t memory_left; /* populate does so much, then ENOMEM */
+
+/*
+ * A kernel of two nodes, 0 and 1, that a machine with one can't have: mbind
+ * and move_pages know where the page lies, and the tree has a pool a node.
+ */
+struct fake {
+	bool on;
+	int at;        /* the node of the page */
+	int half_at;   /* of its second half */
+	unsigned asks; /* for a move */
+	struct fault move_fault; /* of mbind */
+	bool lies;               /* says that it moved and did not */
+	bool temporary;          /* makes a hugepage of its own for it */
+	bool insisted;           /* move_pages moves what mbind did not */
+	int insist_error;        /* or fails so, */
+	int insist_status;       /* or says so of each page */
+};
+extern struct fake fake;
 
 extern struct topo topo;
 extern struct backing backing;
@@ -42,6 +61,13 @@ void put(const char *name, const char *text);
 
 /* A pool of the whole machine with some free pages that never get more. */
 void put_pool(unsigned kb, unsigned free_pages);
+
+/* The same of a node of the fake kernel, and what is said of it now. */
+void put_node_pool(unsigned node, unsigned pages, unsigned free_pages);
+unsigned pool_pages(unsigned node, const char *what);
+
+/* Two nodes of the fake kernel, with files of which no page is there. */
+void open_fake(enum backing_kind kind, uint64_t file);
 
 int open_it(const char *synthetic, enum backing_kind first, bool may_reserve,
             uint64_t file, uint64_t start, const char *sysfs);

@@ -12,15 +12,19 @@ client_test_libs = libclient.la libshm.la $(CRITERION_LIBS)
 
 unit_tests =
 unit_tests += tests/test_topo tests/test_huge tests/test_backing
-unit_tests += tests/test_backing_fault tests/test_sys_numa
+unit_tests += tests/test_backing_fault tests/test_backing_move
+unit_tests += tests/test_sys_numa
 tests_test_huge_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pwrite
 backing_wraps = $(AM_LDFLAGS) \
-	-Wl,--wrap=memfd_create,--wrap=madvise,--wrap=mbind
+	-Wl,--wrap=memfd_create,--wrap=madvise,--wrap=mbind \
+	-Wl,--wrap=fstat,--wrap=move_pages
 backing_bed = tests/backing_bed.c tests/backing_bed.h
 tests_test_backing_SOURCES = tests/test_backing.c $(backing_bed)
 tests_test_backing_LDFLAGS = $(backing_wraps)
 tests_test_backing_fault_SOURCES = tests/test_backing_fault.c $(backing_bed)
 tests_test_backing_fault_LDFLAGS = $(backing_wraps)
+tests_test_backing_move_SOURCES = tests/test_backing_move.c $(backing_bed)
+tests_test_backing_move_LDFLAGS = $(backing_wraps)
 unit_tests += tests/test_config tests/test_config_load tests/test_config_value
 unit_tests += tests/test_config_balance
 unit_tests += tests/test_log tests/test_options tests/test_service
