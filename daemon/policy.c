@@ -146,9 +146,9 @@ static void relieve(struct policy_work *w)
 static void even_out(struct policy_work *w)
 {
 	policy_count_unmet(w);
-	policy_page_push(w);
 	policy_page_mark(w);
 	policy_return_over(w);
+	policy_page_push(w);
 	policy_give_back(w);
 	policy_page_drain(w);
 	policy_page_follow(w);

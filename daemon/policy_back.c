@@ -70,7 +70,7 @@ static uint64_t unneeded(const struct policy_work *w,
 	uint64_t out = w->cells[at].out;
 	if (cell->want > 0)
 		return 0;
-	if (cell->listed >= enough + cell->borrowed &&
+	if (cell->listed >= enough + cell->borrowed + out &&
 	    policy_units_room(w, loan->list, policy_order(units)) > 0)
 		return loan->slabs;
 	return policy_min(loan->empty, policy_less(cell->listed, enough + out));
@@ -82,8 +82,14 @@ void policy_return_over(struct policy_work *w)
 		const struct policy_loan *loan = &w->snap->loans[i];
 		uint32_t home = policy_cell_at(w, loan->cache, loan->home);
 		uint32_t list = policy_cell_at(w, loan->cache, loan->list);
-		if (w->snap->cells[home].want > 0 ||
-		    w->nodes[loan->home].leaving || is_young(w, loan))
+		if (w->snap->cells[home].want > 0)
+			continue;
+		if (w->nodes[loan->home].leaving) {
+			/* There they can be emptied. */
+			send_home(w, loan, POLICY_DRAINED, loan->empty);
+			continue;
+		}
+		if (is_young(w, loan))
 			continue;
 		if (w->cells[home].page_out && w->cells[list].page_in)
 			continue;

@@ -24,8 +24,7 @@ uint32_t policy_lendable(const struct policy_work *w, uint32_t at)
 		return 0;
 	if (keep < 2 * (uint64_t)cell->low)
 		keep = 2 * (uint64_t)cell->low;
-	return (uint32_t)policy_less(cell->listed,
-	                             out + keep + cell->borrowed);
+	return (uint32_t)policy_less(cell->listed, out + keep + cell->borrowed);
 }
 
 /* Notes whom each node borrows from, best first: nearest, but nodes without

@@ -69,7 +69,7 @@ struct policy_cache {
 struct policy_cell {
 	uint32_t slabs;    /* at home here */
 	uint32_t listed;   /* stand on this list with something free */
-	uint32_t empty;    /* at home here and known to be free as a whole */
+	uint32_t empty;    /* at home and listed here, free as a whole */
 	uint32_t idle;     /* of these, for idle_ms and longer */
 	uint32_t lent;     /* at home here, on another node's list */
 	uint32_t borrowed; /* at home elsewhere, on this list */

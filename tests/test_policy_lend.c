@@ -302,6 +302,38 @@ Test(policy_lend, a_loan_whose_users_are_there_is_not_returned)
 	bed_free(bed);
 }
 
+/* ---- drain, refused ----------------------------------------------------- */
+
+static void not_drained(struct policy_bed *bed, enum policy_reason reason)
+{
+	bed->nodes[0].draining = bed->nodes[0].trimmed = true;
+	bed_page(bed, 0, 0, 0, 5);
+	bed_page(bed, 0, 0, 0, 5);
+	bed->pages[0].stuck = bed->pages[1].stuck = reason == POLICY_STUCK;
+	bed_plan(bed);
+	bed_no_more(bed);
+	cr_assert(bed_refused(bed, POLICY_DRAIN, reason, 0, 0));
+	cr_assert_eq(bed->plan.n_refusals, 1, "said once");
+	bed_free(bed);
+}
+
+Test(policy_lend, drain_is_refused_by_name)
+{
+	struct policy_bed *bed = bed_new(2, 1);
+	not_drained(bed, POLICY_NO_ROOM);
+	bed = bed_new(2, 1);
+	bed->nodes[1].room_pages = 9;
+	bed->config.may_migrate = false;
+	not_drained(bed, POLICY_NO_RIGHT);
+	bed = bed_new(2, 1);
+	bed->nodes[1].room_pages = 9;
+	bed->config.migrate_bytes = 0;
+	not_drained(bed, POLICY_RATE);
+	bed = bed_new(2, 1);
+	bed->nodes[1].room_pages = 9;
+	not_drained(bed, POLICY_STUCK);
+}
+
 /* ---- bounds ------------------------------------------------------------- */
 
 Test(policy_lend, what_does_not_fit_is_counted)
