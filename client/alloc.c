@@ -27,7 +27,7 @@ void *slabd_alloc_node(slabd_cache *head, int node)
 	thread_settle(self, seat);
 	if ((uint32_t)ix == seat->node && magazine_of(self, cache)->n > 0)
 		return slabd_alloc(head);
-	object = magazine_take_one(cache, (uint32_t)ix, true);
+	object = magazine_take_one(cache, (uint32_t)ix, true, true);
 	return object != NULL ? object : shortage_alloc_on(cache, (uint32_t)ix);
 }
 

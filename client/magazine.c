@@ -217,12 +217,15 @@ static bool refill_claim(struct seat *seat, struct cache *cache,
 	return true;
 }
 
-void *magazine_take_one(struct cache *cache, uint32_t node, bool tell)
+void *magazine_take_one(struct cache *cache, uint32_t node, bool home_only,
+                        bool tell)
 {
 	struct slabd_pool *pool = cache->pool;
+	struct slab_user user = pool->user;
 	void *object = NULL;
 	bool ring = false;
-	if (slab_claim_any(&pool->user, cache->id, node, 1, &object, &ring) > 0) {
+	user.home_only |= home_only;
+	if (slab_claim_any(&user, cache->id, node, 1, &object, &ring) > 0) {
 		view_count(&pool->view, pool->user.id, STAT_REFILLS, 1);
 		view_count(&pool->view, pool->user.id, STAT_REFILLED, 1);
 	}
@@ -238,7 +241,7 @@ static void *take_large(struct cache *cache, uint32_t node)
 	void *object;
 	if (get_back(cache, node, true, objects) == 1)
 		return objects[0];
-	object = magazine_take_one(cache, node, true);
+	object = magazine_take_one(cache, node, false, true);
 	return object != NULL ? object : shortage_alloc(cache, node);
 }
 

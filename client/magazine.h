@@ -29,8 +29,9 @@ void magazine_drain_depots(struct cache *cache);
 void magazine_send_home(struct slabd_pool *pool, uint32_t n,
                         void *const *objects);
 
-/* Takes one object straight from a node's list, or NULL. With tell, slabd is
- * told when the list is low. */
-void *magazine_take_one(struct cache *cache, uint32_t node, bool tell);
+/* Takes one object straight from a node's list, or NULL; with home_only, one
+ * that lies on the node. With tell, slabd is told when the list is low. */
+void *magazine_take_one(struct cache *cache, uint32_t node, bool home_only,
+                        bool tell);
 
 #endif

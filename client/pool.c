@@ -200,6 +200,7 @@ static int apply_options(struct slabd_pool *pool, const struct slabd_options *o)
 		       -EINVAL;
 	pool->forced = (uint32_t)node;
 	pool->strict = (o->flags & SLABD_STRICT_NODE) != 0;
+	pool->user.home_only = pool->strict;
 	pool->no_wait = (o->flags & SLABD_NO_WAIT) != 0;
 	pool->thread_bytes = o->thread_bytes ? o->thread_bytes : THREAD_BYTES;
 	pool->process_bytes =

@@ -104,12 +104,14 @@ static void *fail(struct cache *cache, bool refused)
 /* One object of the first node that has any. A node is to grow only when all
  * before it are denied: a look at the others must not have slabd spread over
  * them what the thread's own node could give. */
-static void *take_first(struct cache *cache, const uint8_t *nodes, uint32_t n)
+static void *take_first(struct cache *cache, const uint8_t *nodes, uint32_t n,
+                        bool home_only)
 {
 	struct slabd_pool *pool = cache->pool;
 	bool tell = true;
 	for (uint32_t i = 0; i < n; i++) {
-		void *object = magazine_take_one(cache, nodes[i], tell);
+		void *object = magazine_take_one(cache, nodes[i], home_only,
+		                                 tell);
 		if (object != NULL) {
 			view_count(&pool->view, pool->user.id,
 			           STAT_REMOTE_ALLOCS, i != 0);
@@ -121,14 +123,15 @@ static void *take_first(struct cache *cache, const uint8_t *nodes, uint32_t n)
 }
 
 /* Tries the nodes in turn, waiting for growth in between. */
-static void *alloc_from(struct cache *cache, const uint8_t *nodes, uint32_t n)
+static void *alloc_from(struct cache *cache, const uint8_t *nodes, uint32_t n,
+                        bool home_only)
 {
 	struct slabd_pool *pool = cache->pool;
 	uint64_t deadline = 0;
 	for (;;) {
 		/* pairs: growth_announce; what it grew is on the lists. */
 		uint32_t seq = atom_get(&pool->view.head->grow_seq);
-		void *object = take_first(cache, nodes, n);
+		void *object = take_first(cache, nodes, n, home_only);
 		if (object != NULL)
 			return object;
 		if (!tell_first(cache, nodes, n))
@@ -147,11 +150,11 @@ void *shortage_alloc(struct cache *cache, uint32_t node)
 {
 	const struct view *view = &cache->pool->view;
 	return alloc_from(cache, view->nodes[node].nearest,
-	                  cache->strict ? 1 : view->geo.n_nodes);
+	                  cache->strict ? 1 : view->geo.n_nodes, false);
 }
 
 void *shortage_alloc_on(struct cache *cache, uint32_t node)
 {
 	uint8_t one = (uint8_t)node;
-	return alloc_from(cache, &one, 1);
+	return alloc_from(cache, &one, 1, true);
 }

@@ -13,6 +13,7 @@
 
 #include "daemon/growth.h"
 #include "daemon/log.h"
+#include "daemon/mover.h"
 #include "daemon/vault.h"
 #include "shm/lease.h"
 #include "shm/partial.h"
@@ -233,6 +234,8 @@ static int note_slab(struct pool *pool, uint32_t head)
 	else
 		slab_relist_any(&pool->view, head);
 	++*pool_slabs(pool, WORD_CACHE(word), lies);
+	if (WORD_LIST(pool->view.words[head]) != lies)
+		loans_add(&pool->loans, head, mover_now_ms());
 	lease_break_srv(&pool->view.leases[head], LEASE_SRV);
 	return (int)n_units;
 }

@@ -70,14 +70,19 @@ void balance_done(struct balance *balance);
 const struct config_balance *balance_config(const struct pool *pool);
 void balance_configure(struct pool *pool, const struct config_balance *config);
 
+/* Notes that clients rang for a list: it is in use. */
+void balance_rung(struct pool *pool, uint32_t cache, uint32_t node);
+
 /* Notes that clients lack n slabs; for the next balance_short. */
 void balance_want(struct pool *pool, uint32_t cache, uint32_t node, uint32_t n);
 
-/* Plans for the wants that were noted, and applies it. *unmet is how many
- * cells still have nothing: balance_is_unmet tells which. True if
- * clients ought to be asked to trim. */
-bool balance_short(struct pool *pool, uint32_t *unmet);
-bool balance_is_unmet(const struct pool *pool, uint32_t cache, uint32_t node);
+/* Plans for the wants that were noted, and applies it. Whether they are met
+ * the lists say. */
+void balance_short(struct pool *pool);
+
+/* The i-th want of the last balance_short; false: there are no more. */
+bool balance_wanted(const struct pool *pool, uint32_t i, uint32_t *cache,
+                    uint32_t *node);
 
 /* What is due without a shortage: returns, shrinking, draining. The
  * milliseconds until it should be called again, -1: only after something
@@ -121,7 +126,7 @@ int balance_drain(struct pool *pool, uint32_t node, bool drain,
 
 /* Who holds what on a node: by objects, most first. Returns how many. */
 struct balance_holdup {
-	uint32_t client; /* 0: nobody, free objects in slabs */
+	uint32_t client; /* id */
 	uint32_t cache;
 	uint64_t objects;
 	uint64_t bytes;

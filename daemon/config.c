@@ -100,7 +100,7 @@ void config_default_balance(struct config_balance *balance)
 		.hold_max_ms = 60000,
 		.lend_keep = 4,
 		.lend_max = 32,
-		.keep_slabs = 1,
+		.keep_slabs = 0,
 		.migrate_cost = 100,
 		.migrate_rate = 64 * MIB,
 		.idle_s = 60,

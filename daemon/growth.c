@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "daemon/balance.h"
 #include "daemon/log.h"
 #include "shm/partial.h"
 #include "shm/slab.h"
@@ -92,12 +93,13 @@ static int take_units(struct pool *pool, uint32_t node, uint32_t n_units,
 	return 0;
 }
 
-static int carve_one(struct pool *pool, uint32_t cache, uint32_t node)
+int growth_carve(struct pool *pool, uint32_t cache, uint32_t home,
+                 uint32_t list, uint32_t *head)
 {
 	const struct layout_cache *row = &pool->view.caches[cache - 1];
 	uint64_t unit;
 	uint64_t line;
-	int r = take_units(pool, node, 1u << row->order, &unit);
+	int r = take_units(pool, home, 1u << row->order, &unit);
 	if (r < 0)
 		return r;
 	/* There are lines enough for every unit at the smallest objects, but
@@ -108,58 +110,12 @@ static int carve_one(struct pool *pool, uint32_t cache, uint32_t node)
 		pagebook_give(pool, unit, 1u << row->order);
 		return r;
 	}
-	slab_carve_srv(&pool->view, (uint32_t)unit, cache, node, node,
+	slab_carve_srv(&pool->view, (uint32_t)unit, cache, home, list,
 	               (uint32_t)line);
-	++*pool_slabs(pool, cache, node);
+	++*pool_slabs(pool, cache, home);
 	pool->counts.grown_slabs++;
+	*head = (uint32_t)unit;
 	return 0;
-}
-
-/* Empties one slab, all of whose objects are free; its units are free again. */
-static int take_empty(struct pool *pool, uint32_t head)
-{
-	uint64_t word = pool->view.words[head];
-	const struct layout_cache *row =
-	        &pool->view.caches[WORD_CACHE(word) - 1];
-	uint32_t line = pool->view.lines[head];
-	int r = slab_uncarve_srv(&pool->view, head);
-	if (r < 0)
-		return r;
-	runmap_give(&pool->lines, line, slab_lines(row));
-	pagebook_give(pool, head, 1u << row->order);
-	--*pool_slabs(pool, WORD_CACHE(word), WORD_HOME(word));
-	pool->counts.taken_slabs++;
-	return 0;
-}
-
-/* Empties slabs of other caches on the node until a run of n_units aligned
- * units could have come free. Highest address first: the lists fill low slabs
- * first, so the high ones are the likelier to be empty. */
-static bool reclaim(struct pool *pool, uint32_t cache, uint32_t node,
-                    uint32_t n_units)
-{
-	const struct layout_node *row = &pool->view.nodes[node];
-	uint64_t end = row->first_unit + pool_ready_units(pool, node);
-	uint32_t freed = 0;
-	uint64_t run = UINT64_MAX;
-	for (uint64_t unit = end; unit-- > row->first_unit;) {
-		uint64_t word = pool->view.words[unit];
-		if (unit / n_units != run) {
-			if (freed >= n_units)
-				return true;
-			run = unit / n_units;
-			freed = 0;
-		}
-		if (word == 0)
-			freed++;
-		if (word == 0 || WORD_BACK(word) != 0 ||
-		    WORD_CACHE(word) == cache)
-			continue;
-		if (take_empty(pool, (uint32_t)unit) == 0)
-			freed += 1u << pool->view.caches[WORD_CACHE(word) - 1]
-			                       .order;
-	}
-	return freed >= n_units;
 }
 
 static void set_low_mark(struct pool *pool, uint32_t cache, uint32_t node)
@@ -185,25 +141,51 @@ static uint32_t count_idle(const struct view *view, const struct partial *list,
 	return idle;
 }
 
-int growth_relieve(struct pool *pool, uint32_t cache, uint32_t node)
+/* How many slabs a list that is below its mark is to get: an eighth more than
+ * there are. 0 when it is not. */
+static uint32_t lack(const struct pool *pool, uint32_t cache, uint32_t node)
 {
 	uint64_t slab_bytes = UNIT_BYTES << pool->view.caches[cache - 1].order;
 	struct partial list = partial_of(&pool->view, cache, node);
 	uint32_t have = *pool_slabs(pool, cache, node);
-	uint32_t low = pool_mark(pool, cache, node)->low_slabs;
-	uint32_t want = clamp(have / 8, 1, CARVE_BYTES_MAX / slab_bytes);
-	uint32_t made = 0;
+	uint32_t low = view_mark(&pool->view, cache, node)->low_slabs;
 	if (count_idle(&pool->view, &list, low) >= low)
 		return 0;
-	while (made < want && carve_one(pool, cache, node) == 0)
-		made++;
-	if (made == 0 &&
-	    reclaim(pool, cache, node, (uint32_t)(slab_bytes / UNIT_BYTES)) &&
-	    carve_one(pool, cache, node) == 0)
+	return clamp(have / 8, 1, CARVE_BYTES_MAX / slab_bytes);
+}
+
+/* What the policy would do first: no look at anything else is needed for it.
+ * True if nothing is lacking then. */
+static bool carve_some(struct pool *pool, uint32_t cache, uint32_t node)
+{
+	uint32_t want = lack(pool, cache, node);
+	uint32_t made = 0;
+	uint32_t head;
+	balance_rung(pool, cache, node);
+	while (made < want && growth_carve(pool, cache, node, node, &head) == 0)
 		made++;
 	set_low_mark(pool, cache, node);
-	/* Something is still free on a list that is only low. */
-	return made > 0 || count_idle(&pool->view, &list, 1) > 0 ? 0 : -ENOSPC;
+	if (made > 0 || want == 0)
+		return true;
+	balance_want(pool, cache, node, want);
+	return false;
+}
+
+/* Something is still free on a list that is only low. */
+static bool has_some(const struct pool *pool, uint32_t cache, uint32_t node)
+{
+	struct partial list = partial_of(&pool->view, cache, node);
+	return count_idle(&pool->view, &list, 1) > 0;
+}
+
+int growth_relieve(struct pool *pool, uint32_t cache, uint32_t node)
+{
+	if (!carve_some(pool, cache, node))
+		balance_short(pool);
+	set_low_mark(pool, cache, node);
+	return lack(pool, cache, node) == 0 || has_some(pool, cache, node)
+	               ? 0
+	               : -ENOSPC;
 }
 
 /* ---- wants -------------------------------------------------------------- */
@@ -235,8 +217,9 @@ void growth_adopt(struct pool *pool)
 	growth_announce(pool);
 }
 
-/* One word of wants, which any client may have written to. */
-static enum growth_outcome serve_word(struct pool *pool, uint64_t word,
+/* Carves for the wants of a word, which any client may have written to. What
+ * that does not relieve is noted for the balance. */
+static enum growth_outcome carve_word(struct pool *pool, uint64_t word,
                                       uint64_t bits)
 {
 	enum growth_outcome outcome = GROWTH_NOTHING;
@@ -244,17 +227,30 @@ static enum growth_outcome serve_word(struct pool *pool, uint64_t word,
 	for (; bits != 0; bits &= bits - 1) {
 		uint64_t ix = word * 64 + (uint64_t)__builtin_ctzll(bits);
 		uint32_t cache = (uint32_t)(ix / n_nodes) + 1;
-		uint32_t node = (uint32_t)(ix % n_nodes);
 		if (cache > pool->n_caches)
 			continue;
-		if (outcome == GROWTH_NOTHING)
+		if (!carve_some(pool, cache, (uint32_t)(ix % n_nodes)))
+			outcome = GROWTH_DENIED;
+		else if (outcome == GROWTH_NOTHING)
 			outcome = GROWTH_DONE;
-		if (growth_relieve(pool, cache, node) == 0)
-			continue;
-		deny(pool, cache, node);
-		outcome = GROWTH_DENIED;
 	}
 	return outcome;
+}
+
+/* Marks what nothing helped. True if there is any. */
+static bool deny_unmet(struct pool *pool)
+{
+	uint32_t cache;
+	uint32_t node;
+	bool any = false;
+	for (uint32_t i = 0; balance_wanted(pool, i, &cache, &node); i++) {
+		set_low_mark(pool, cache, node);
+		if (has_some(pool, cache, node))
+			continue;
+		deny(pool, cache, node);
+		any = true;
+	}
+	return any;
 }
 
 enum growth_outcome growth_serve(struct pool *pool)
@@ -265,8 +261,12 @@ enum growth_outcome growth_serve(struct pool *pool)
 		enum growth_outcome one;
 		if (atom_peek(want) == 0)
 			continue;
-		one = serve_word(pool, w, atom_swap(want, UINT64_C(0)));
+		one = carve_word(pool, w, atom_swap(want, UINT64_C(0)));
 		all = one > all ? one : all;
+	}
+	if (all == GROWTH_DENIED) {
+		balance_short(pool);
+		all = deny_unmet(pool) ? GROWTH_DENIED : GROWTH_DONE;
 	}
 	if (all != GROWTH_NOTHING)
 		growth_announce(pool);

@@ -3,8 +3,8 @@
  * Slabs carved where clients run short, ahead of need.
  *
  *   client: list below its low mark -> want bit -> ring
- *   slabd:  ready units -> more pages -> an empty slab of another cache ->
- *           clients asked to trim, and "denied" until the next retry
+ *   slabd:  ready units -> more pages -> what the balance can do (balance.h)
+ *           -> clients asked to trim, and "denied" until the next retry
  *
  * A denied mark tells clients not to wait. It is taken back by growth_retry,
  * so that they ask anew: freed memory is not announced by anybody.
@@ -22,6 +22,11 @@ enum growth_outcome {
 
 /* Serves every want bit that is set, and wakes who waits. */
 enum growth_outcome growth_serve(struct pool *pool);
+
+/* Makes one slab at home on a node, to stand on the list of another or the
+ * same. 0 with its head unit, or -ENOSPC. */
+int growth_carve(struct pool *pool, uint32_t cache, uint32_t home,
+                 uint32_t list, uint32_t *head);
 
 /* Brings (cache, node) to its low mark at least. Both are valid. 0, or
  * -ENOSPC. Wakes nobody. */

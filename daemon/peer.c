@@ -140,6 +140,7 @@ static void bury(struct peer *peer)
 	 * a want and died before it rang. */
 	growth_retry(peer->pool);
 	server_serve_pool(peer->server, peer->pool);
+	server_balance_soon(peer->server, SERVER_BALANCE_MS);
 }
 
 static void on_death(evutil_socket_t fd, short what, void *arg)

@@ -54,7 +54,7 @@ static void note_cell(struct policy_work *w, uint32_t cache, uint32_t node)
 		return;
 	if (cell->empty > 0 && (w->short_nodes & bit) != 0) {
 		spare = policy_spare_empty(w, at, w->config->keep_slabs,
-		                           cell->low);
+		                           cell->low > 0);
 		if (spare > 0)
 			push_giver(w, at, spare);
 		else
@@ -152,16 +152,17 @@ static void reassign_cell(struct policy_work *w, uint32_t at)
 	uint32_t order = policy_order(w->snap->caches[cache].slab_units);
 	uint32_t keep = w->config->keep_slabs;
 	while (w->cells[at].left > 0) {
-		uint32_t from, bucket, low, spare;
+		uint32_t from, bucket, spare;
+		bool leave; /* one: it is in use */
 		uint32_t giver = best_giver(node, order, &from, &bucket);
 		if (giver == POLICY_NONE)
 			return;
-		low = w->snap->cells[giver].low;
-		spare = policy_spare_empty(w, giver, keep, low);
+		leave = w->snap->cells[giver].low > 0;
+		spare = policy_spare_empty(w, giver, keep, leave);
 		if (!reassign_one(w, at, giver, from, order, spare))
 			return;
 		pop_giver(node, from, bucket, w->cells[giver].next);
-		spare = policy_spare_empty(w, giver, keep, low);
+		spare = policy_spare_empty(w, giver, keep, leave);
 		if (spare > 0)
 			push_giver(w, giver, spare);
 	}

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon/balance.h"
 #include "daemon/log.h"
 #include "daemon/service.h"
 #include "daemon/vault.h"
@@ -20,6 +21,7 @@
  * the client maps it elsewhere. */
 #define DATA_HINT (UINT64_C(1) << 37)
 #define DATA_HINT_STEP (UINT64_C(1) << 34)
+#define LOANS_MAX 65536u
 
 struct layout_node *pool_node(struct pool *pool, uint32_t node)
 {
@@ -245,7 +247,12 @@ int pool_make_books(struct pool *pool, const struct layout_geometry *geo)
 		return -ENOMEM;
 	if (runmap_init(&pool->lines, geo->n_units * LINES_PER_UNIT, false) < 0)
 		return -ENOMEM;
-	return pagebook_make(pool);
+	if (loans_make(&pool->loans,
+	               geo->n_units < LOANS_MAX ? (uint32_t)geo->n_units
+	                                        : LOANS_MAX) < 0 ||
+	    pagebook_make(pool) < 0)
+		return -ENOMEM;
+	return balance_make(pool);
 }
 
 static int open_meta(struct pool *pool, unsigned ordinal)
@@ -427,6 +434,8 @@ void pool_close(struct pool *pool)
 	runmap_done(&pool->units);
 	runmap_done(&pool->lines);
 	pagebook_done(&pool->pages);
+	loans_done(&pool->loans);
+	balance_done(pool->balance);
 	free(pool->slabs);
 	for (unsigned i = 0; i < pool->backing.n_nodes; i++)
 		close_fd(pool->backing.node[i].fd);

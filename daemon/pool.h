@@ -9,6 +9,7 @@
  *   cachetab.c  caches made at run time
  *   growth.c    slabs carved where clients run short
  *   pagebook.c  which page lies where, and what of it is slabs
+ *   balance.c   memory evened out between nodes
  *   ident.c     client ids, and the sweep of the dead
  *   census.c    who holds how much, counted from the tags
  *
@@ -19,6 +20,7 @@
 
 #include "daemon/config.h"
 #include "daemon/ledger.h"
+#include "daemon/loans.h"
 #include "daemon/pagebook.h"
 #include "daemon/runmap.h"
 #include "numa/backing.h"
@@ -55,6 +57,8 @@ struct pool {
 	uint64_t start_pages[TOPO_NODES_MAX]; /* faulted in by pool_create */
 	struct runmap units; /* not ready, or part of a slab; see pages */
 	struct pagebook pages;
+	struct loans loans;
+	struct balance *balance;
 	struct runmap lines; /* tag lines of slabs */
 	uint32_t *slabs;     /* by cache and home: (cache - 1) * n_nodes + node */
 	uint32_t n_caches;

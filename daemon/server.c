@@ -86,6 +86,7 @@ void server_serve_pool(struct server *server, struct pool *pool)
 	if (outcome == GROWTH_NOTHING)
 		return;
 	start_timer(server->ahead, 0);
+	server_balance_soon(server, SERVER_BALANCE_MS);
 	if (outcome != GROWTH_DENIED)
 		return;
 	pool->counts.trims++;
@@ -346,7 +347,9 @@ static int open_events(struct server *server)
 	if (!server->accept || !server->accept_again || !server->retry ||
 	    !server->ahead || !server->log_sums || !server->ready_again)
 		return -ENOMEM;
-	return event_add(server->accept, NULL) < 0 ? -ENOMEM : 0;
+	if (event_add(server->accept, NULL) < 0)
+		return -ENOMEM;
+	return server_balance_open(server);
 }
 
 static int open_watchdog(struct server *server)
@@ -377,6 +380,7 @@ static void close_events(struct server *server)
 	free_event(server->accept_again);
 	free_event(server->retry);
 	free_event(server->ahead);
+	free_event(server->balance);
 	free_event(server->log_sums);
 	free_event(server->ready_again);
 	free_event(server->watchdog);
@@ -402,6 +406,8 @@ static int take_up_clients(struct server *server)
 	}
 	if (r == 0)
 		vault_close_rest();
+	/* Loans that were taken over, and nodes that were being emptied. */
+	server_balance_soon(server, SERVER_BALANCE_MS);
 	return r;
 }
 

@@ -56,6 +56,7 @@ struct server {
 	struct event *accept_again; /* after descriptors ran out */
 	struct event *retry;        /* denied lists are tried anew */
 	struct event *ahead;        /* faulting in ahead of need */
+	struct event *balance;      /* the nodes are looked at */
 	struct event *watchdog;
 	struct event *log_sums;
 	struct event *ready_again; /* the manager could not be told */
@@ -65,6 +66,13 @@ struct server {
 	unsigned n_peers;
 	unsigned max_peers; /* clients of all pools, and some at the door */
 };
+
+/* Makes the timer. 0 or -ENOMEM. */
+int server_balance_open(struct server *server);
+
+/* Has the nodes looked at in so many milliseconds, or before. */
+void server_balance_soon(struct server *server, int ms);
+#define SERVER_BALANCE_MS 1000 /* after something happened */
 
 /* Runs slabd until it is told to stop. The exit status. */
 int server_run(const struct config *config);

@@ -92,14 +92,17 @@ static uint32_t claim_from(const struct slab_user *user,
 {
 	const struct view *view = user->view;
 	uint32_t *lease = &view->leases[head];
+	uint64_t word = atom_peek(&view->words[head]);
+	bool lent = WORD_HOME(word) != node;
 	uint32_t ix[SLAB_RUN_MAX];
 	uint32_t got = 0;
-	if (!stands_on(atom_peek(&view->words[head]), cache, node)) {
+	if (!stands_on(word, cache, node)) {
 		partial_clear_any(list, head);
 		slab_relist_any(view, head);
 		return 0;
 	}
-	if (!lease_take_any(lease, user->id, user->epoch))
+	if ((lent && user->home_only) ||
+	    !lease_take_any(lease, user->id, user->epoch))
 		return 0;
 	/* pairs: put_words; slabd may have emptied the slab in between. */
 	if (stands_on(atom_get(&view->words[head]), cache, node)) {
@@ -111,6 +114,8 @@ static uint32_t claim_from(const struct slab_user *user,
 			out[i] = base + (uint64_t)ix[i] * row->stride;
 	}
 	lease_drop_own(lease);
+	if (lent)
+		view_count(view, user->id, STAT_REMOTE_ALLOCS, got);
 	return got;
 }
 

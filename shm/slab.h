@@ -32,6 +32,7 @@ struct slab_user {
 	char *data;     /* where the pool's data is mapped here */
 	uint32_t id;    /* 1..32767 */
 	uint32_t epoch; /* low 16 bits go into leases */
+	bool home_only; /* claims nothing that is lent to a list */
 };
 
 /* Where an object lies. */

@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 
+#include "daemon/balance.h"
 #include "shm/partial.h"
 #include "tests/pool_bed.h"
 
@@ -12,10 +13,15 @@
 static struct pool_bed bed;
 static struct pool *const pool = &bed.pool;
 
-/* On each node 2 MiB to begin with. */
+/* On each node 2 MiB to begin with; nothing is lent. */
 static void start(uint64_t max_mib)
 {
+	struct config_balance alone;
 	pool_bed_start(&bed, TWO_NODES, 2, max_mib);
+	alone = *balance_config(pool);
+	alone.enabled = false;
+	alone.keep_slabs = 0;
+	balance_configure(pool, &alone);
 }
 
 static void finish(void)
@@ -248,10 +254,11 @@ Test(growth, takes_a_larger_one_for_small_ones)
 	use_up(a, 0);
 	cr_assert_eq(slabs(a, 0), 4);
 	end_client_1();
-	cr_expect_eq(use_up(b, 0), 2 * BED_MIB / 64);
-	cr_expect_eq(slabs(a, 0), 0);
-	cr_expect_eq(slabs(b, 0), 32);
-	cr_expect_eq(pool->counts.taken_slabs, 4);
+	/* The last one stays, as long as clients asked for it lately. */
+	cr_expect_eq(use_up(b, 0), 24 * 1024);
+	cr_expect_eq(slabs(a, 0), 1);
+	cr_expect_eq(slabs(b, 0), 24);
+	cr_expect_eq(pool->counts.taken_slabs, 3);
 	pool_bed_agrees(&bed);
 }
 

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* When the nodes are looked at: a while after something happened, and again as
+ * long as there is something to do. Never in a pool where nothing happens. */
+#include <errno.h>
+#include <sys/time.h>
+
+#include "daemon/balance.h"
+#include "daemon/server.h"
+
+static bool is_due_by(const struct event *timer, int ms)
+{
+	struct timeval at;
+	struct timeval now;
+	if (!evtimer_pending(timer, &at))
+		return false;
+	gettimeofday(&now, NULL);
+	return (at.tv_sec - now.tv_sec) * 1000 +
+	               (at.tv_usec - now.tv_usec) / 1000 <= ms;
+}
+
+void server_balance_soon(struct server *server, int ms)
+{
+	struct timeval tv = {.tv_sec = ms / 1000,
+	                     .tv_usec = ms % 1000 * 1000};
+	if (is_due_by(server->balance, ms))
+		return;
+	evtimer_add(server->balance, &tv);
+}
+
+static void on_balance(evutil_socket_t fd, short what, void *arg)
+{
+	struct server *server = arg;
+	(void)fd;
+	(void)what;
+	for (unsigned i = 0; i < server->n_pools; i++) {
+		struct pool *pool = &server->pools[i];
+		bool trim = false;
+		int ms = balance_tick(pool, BALANCE_TIMER, &trim);
+		if (trim)
+			server_trim(server, pool);
+		if (ms >= 0)
+			server_balance_soon(server, ms);
+	}
+}
+
+int server_balance_open(struct server *server)
+{
+	server->balance = evtimer_new(server->base, on_balance, server);
+	return server->balance == NULL ? -ENOMEM : 0;
+}
