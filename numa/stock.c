@@ -251,7 +251,10 @@ uint64_t stock_lasting(const struct backing *backing, unsigned ix,
 	    huge_count(backing->sysfs, stock_pool_node(backing, ix),
 	               stock_page_shift(kind), &now) < 0)
 		return 0;
-	return now.total_pages - now.surplus_pages;
+	/* Read one after the other, while others change them. */
+	return now.total_pages > now.surplus_pages
+	               ? now.total_pages - now.surplus_pages
+	               : 0;
 }
 
 void stock_settle(struct backing *backing, unsigned ix)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <hwloc.h>
+#include <linux/capability.h>
 #include <numaif.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "numa/huge.h"
@@ -111,6 +113,89 @@ Test(sys_numa, mbind_counts_one_bit_less)
 	cr_assert_eq(mbind(at, PAGE, MPOL_BIND, mask, id + 1, 0), -1);
 	cr_assert_eq(errno, EINVAL);
 	cr_assert_eq(mbind(at, PAGE, MPOL_BIND, mask, id + 2, 0), 0);
+}
+
+/* Maps a file of one written page for reading, as show_page does. */
+static char *show(int fd)
+{
+	char *at = map(fd, PAGE);
+	*at = 1;
+	munmap(at, PAGE);
+	at = mmap(NULL, PAGE, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
+	cr_assert(at != MAP_FAILED);
+	return at;
+}
+
+static void where_it_lies(unsigned flags)
+{
+	unsigned long mask[64];
+	unsigned id;
+	int fd = memfd(flags, PAGE);
+	int node = -1;
+	struct stat st;
+	first_node(mask, &id);
+	void *at = show(fd);
+	cr_assert_eq(move_pages(0, 1, &at, NULL, &node, 0), 0);
+	cr_assert_geq(node, 0, "%s", strerror(-node));
+	cr_assert_eq(fstat(fd, &st), 0);
+	if (flags != 0)
+		cr_assert_eq((uint64_t)st.st_blocks * 512, PAGE);
+	munmap(at, PAGE);
+	/* What this process has not touched is not to be found. */
+	at = map(fd, PAGE);
+	cr_assert_eq(move_pages(0, 1, &at, NULL, &node, 0), 0);
+	cr_assert_eq(node, -ENOENT);
+	munmap(at, PAGE);
+	close(fd);
+}
+
+/* where: a page is asked for in a window that was read into being. */
+Test(sys_numa, move_pages_says_where_it_lies)
+{
+	where_it_lies(0);
+}
+
+Test(sys_numa, move_pages_says_where_hugetlb_lies)
+{
+	want_hugepages(1);
+	where_it_lies(HUGE_2M);
+}
+
+/* is_there, move_window: a page that is where it is to go is no failure, and a
+ * node that there is not is one. */
+Test(sys_numa, mbind_moves_to_nodes_that_there_are)
+{
+	unsigned long mask[64];
+	unsigned id;
+	unsigned flags = MPOL_MF_MOVE_ALL | MPOL_MF_STRICT;
+	first_node(mask, &id);
+	char *at = show(memfd(0, PAGE));
+	if (mbind(at, PAGE, MPOL_BIND, mask, id + 2, flags) != 0) {
+		cr_assert_eq(errno, EPERM);
+		cr_skip("needs CAP_SYS_NICE");
+	}
+	memset(mask, 0, sizeof(mask));
+	mask[15] = 1ul << 63;
+	cr_assert_eq(mbind(at, PAGE, MPOL_BIND, mask, 1025, flags), -1);
+	cr_assert_eq(errno, EINVAL);
+}
+
+/* backing_may_move: what the capability is asked for. */
+Test(sys_numa, moving_for_all_needs_a_capability)
+{
+	struct __user_cap_header_struct head = {
+		.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2];
+	unsigned long mask[64];
+	unsigned id;
+	first_node(mask, &id);
+	char *at = show(memfd(0, PAGE));
+	cr_assert_eq(syscall(SYS_capget, &head, data), 0);
+	data[0].effective &= ~(1u << CAP_SYS_NICE);
+	cr_assert_eq(syscall(SYS_capset, &head, data), 0);
+	cr_assert_eq(mbind(at, PAGE, MPOL_BIND, mask, id + 2, MPOL_MF_MOVE_ALL),
+	             -1);
+	cr_assert_eq(errno, EPERM);
 }
 
 /* populate: a shortage is an error, not a signal. The test would die of it. */
