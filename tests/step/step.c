@@ -64,13 +64,25 @@ static bool resume(struct step *step, enum __ptrace_request how, int signal)
 	return stopped(step);
 }
 
+/* A stop of a traced child is reported too, and left for stopped. */
+static bool has_ended(pid_t pid)
+{
+	siginfo_t info = {.si_pid = 0};
+	if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
+		return errno != EINTR;
+	if (info.si_pid == 0 || info.si_code == CLD_TRAPPED)
+		return false;
+	waitpid(pid, NULL, 0);
+	return true;
+}
+
 /* Until the child has said which of its threads it is. */
 static bool await_thread(struct step *step)
 {
 	struct timespec slice = {.tv_nsec = 2000000};
 	/* pairs: step_arm */
 	while ((step->tid = (pid_t)atom_get(&step->mark->tid)) == 0) {
-		if (waitpid(step->pid, NULL, WNOHANG) != 0)
+		if (has_ended(step->pid))
 			return false;
 		syscall(SYS_futex, &step->mark->tid, FUTEX_WAIT, 0, &slice,
 		        NULL, 0);
