@@ -252,7 +252,7 @@ int main(int argc, char **argv)
 	const char *why;
 	all = (argc > 1 && strcmp(argv[1], "--all") == 0) ||
 	      (which != NULL && strcmp(which, "all") == 0);
-	tap_start(all ? 3600 : 100);
+	tap_start(all ? 3600 : 300);
 	why = step_unable();
 	if (why != NULL) {
 		tap_skip(why, "a signal at every instruction");

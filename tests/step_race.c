@@ -312,7 +312,7 @@ int main(int argc, char **argv)
 	struct step_track track = {.n = 0};
 	const char *why;
 	size_t store;
-	tap_start(every ? 3600 : 100);
+	tap_start(every ? 3600 : 300);
 	why = step_unable();
 	if (why != NULL) {
 		tap_skip(why, "a give and a death, stepped");
