@@ -65,7 +65,7 @@ include $(srcdir)/tests/proc/local.mk
 include $(srcdir)/tests/torture/local.mk
 include $(srcdir)/tests/model/local.mk
 include $(srcdir)/tests/step/local.mk
-tap_scripts += tests/check_layers.sh
+tap_scripts += tests/check_layers.sh tests/test_plan.sh
 tap_scripts += tests/check_sizes.sh
 tap_scripts += tests/check_atomics.sh
 tap_scripts += tests/check_comments.sh
@@ -91,7 +91,13 @@ print-tests:
 .PHONY: print-tests
 
 dist_check_SCRIPTS = $(tap_scripts) tests/no_unit_tests.sh tests/run_one.sh
-EXTRA_DIST += tests/lint.sh tests/install_user.c
+EXTRA_DIST += tests/lint.sh tests/plan.sh tests/install_user.c
+
+# Those that reserve hugepages: run_one.sh runs one of them at a time.
+hugepage_tests = tests/test_huge tests/test_backing tests/test_backing_fault \
+	tests/test_backing_move tests/test_sys_numa tests/proc_life \
+	tests/proc_start tests/test_replay.sh
+CLEANFILES += tests/hugepages.lock
 
 include $(srcdir)/tests/bench/local.mk
 
@@ -137,5 +143,7 @@ AM_TESTS_ENVIRONMENT = \
 	builddir='$(abs_top_builddir)'; export builddir; \
 	srcdir='$(abs_top_srcdir)'; export srcdir; \
 	SLABD_NM='$(NM)'; export SLABD_NM; \
+	SLABD_HUGEPAGE_TESTS='$(hugepage_tests)'; \
+	export SLABD_HUGEPAGE_TESTS; \
 	SLABD_SANITIZER='$(SANITIZER)'; export SLABD_SANITIZER; \
 	SLABD_NO_UNIT_TESTS='$(NO_UNIT_TESTS)'; export SLABD_NO_UNIT_TESTS;

@@ -3,16 +3,26 @@
 # Runs one test under a time limit, so that a hang is a failure with a name.
 # Unit tests write TAP to the descriptor that make reads, and all else that
 # they and their children print goes to the log.
-limit=${SLABD_TEST_SECONDS:-120}
+# Those that reserve hugepages run one after the other: the machine's counts are
+# no test's own.
+limit=${SLABD_TEST_SECONDS:-400}
 prog=$1
 shift
-case ${prog##*/} in
-*.sh) timeout -k 5 "$limit" "$prog" "$@" ;;
-test_*) timeout -k 5 "$limit" "$prog" --tap=/dev/fd/3 "$@" 3>&1 1>&2 ;;
-*) timeout -k 5 "$limit" "$prog" "$@" ;;
+stem=${prog##*/}
+case " ${SLABD_HUGEPAGE_TESTS:-} " in
+*" tests/$stem "*)
+	if command -v flock >/dev/null 2>&1; then
+		exec 9>"${builddir:-.}/tests/hugepages.lock" && flock 9
+	fi
+	;;
+esac
+case $stem in
+*.sh) timeout -k 5 "$limit" "$prog" "$@" 9>&- ;;
+test_*) timeout -k 5 "$limit" "$prog" --tap=/dev/fd/3 "$@" 3>&1 1>&2 9>&- ;;
+*) timeout -k 5 "$limit" "$prog" "$@" 9>&- ;;
 esac
 status=$?
 if [ "$status" -eq 124 ] || [ "$status" -eq 137 ]; then
-	echo "Bail out! ${prog##*/} was still running after $limit s"
+	echo "Bail out! $stem was still running after $limit s"
 fi
 exit "$status"
