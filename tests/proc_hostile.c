@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Messages that no library sends: each costs its connection, with a count. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -19,26 +18,6 @@ static long long dropped(const char *name)
 	char at[64];
 	snprintf(at, sizeof(at), "dropped.%s", name);
 	return bed_number(&bed, "/status", at);
-}
-
-/* slabd's open descriptors, once they are as many as wanted or 2 s are over;
- * 0 wants no number. */
-static unsigned count_fds(unsigned want)
-{
-	double until = now_ms() + 2000;
-	char path[64];
-	unsigned n = 0;
-	snprintf(path, sizeof(path), "/proc/%d/fd", bed.pid);
-	do {
-		DIR *dir = opendir(path);
-		sleep_ms(n > 0);
-		if (dir == NULL)
-			return 0;
-		for (n = 0; readdir(dir) != NULL; n++)
-			continue;
-		closedir(dir);
-	} while (want != 0 && n != want && now_ms() < until);
-	return n;
 }
 
 static void sends(int sock, const void *bytes, size_t n, const char *drop,
@@ -137,18 +116,18 @@ static void sends_fds(int sock, const void *bytes, size_t n, unsigned n_fds,
 static void test_descriptors(void)
 {
 	struct wire_hello hello = raw_hello("default");
-	unsigned before = count_fds(0);
+	unsigned before = count_fds(bed.pid, 0);
 	struct raw raw;
 	sends_fds(raw_connect(&bed), &hello, sizeof(hello), 1, "a hello");
 	sends_fds(raw_connect(&bed), &hello, sizeof(hello), 16, "a hello");
 	sends_fds(raw_connect(&bed), &hello, sizeof(hello), 253, "a hello");
 	sends_fds(raw_connect(&bed), "x", 1, 5, "a byte");
-	tap_is(count_fds(before), before, "none of them is left in slabd");
+	tap_is(count_fds(bed.pid, before), before, "none of them is left in slabd");
 	raw_open(&raw, &bed, "default");
-	before = count_fds(0);
+	before = count_fds(bed.pid, 0);
 	sends_fds(raw.sock, "x", 1, 5, "a client's message");
 	raw.sock = -1;
-	tap_is(count_fds(before - 2), before - 2,
+	tap_is(count_fds(bed.pid, before - 2), before - 2,
 	       "two less: the client's sockets");
 	raw_close(&raw);
 }
@@ -309,7 +288,7 @@ static void client_at_work(int fd, void *arg)
 static void test_connections(void)
 {
 	static int socks[400];
-	unsigned before = count_fds(0);
+	unsigned before = count_fds(bed.pid, 0);
 	long long limit = dropped("limit");
 	struct child child;
 	double since = now_ms();
@@ -332,7 +311,7 @@ static void test_connections(void)
 	tap_ok(dropped("limit") > limit, "those over the limit are dropped");
 	for (n = 0; n < 400; n++)
 		close(socks[n]);
-	tap_is(count_fds(before), before, "no descriptor is left of them");
+	tap_is(count_fds(bed.pid, before), before, "no descriptor is left of them");
 }
 
 int main(void)

@@ -109,7 +109,7 @@ static void comes_back(int fd, void *arg)
 	slabd_cache *cache = bed_cache(pool, "one", SIZE);
 	unsigned id = slabd_client_id(pool);
 	int descriptor = slabd_descriptor(pool);
-	unsigned fds = cut_count_fds(0);
+	unsigned fds = count_fds(getpid(), 0);
 	double ms;
 	fill(0, HELD, cache);
 	cut_sockets(how->loss, fd);
@@ -122,7 +122,7 @@ static void comes_back(int fd, void *arg)
 	tap_note("after %.1f ms", ms);
 	tap_is(slabd_client_id(pool), id, "as the same client");
 	tap_is(slabd_descriptor(pool), descriptor, "its descriptor stays");
-	tap_is(cut_count_fds(fds), fds, "and no other is left");
+	tap_is(count_fds(getpid(), fds), fds, "and no other is left");
 	served(pool, cache);
 	slabd_free_bulk(cache, HELD + MORE, all);
 	tap_is(slabd_close(pool), 0, "slabd_close");
@@ -300,7 +300,7 @@ static void many(int fd, void *arg)
 	uint64_t back;
 	unsigned fds;
 	shared_pool = open_pool(helper ? 0 : SLABD_NO_HELPER, 0);
-	fds = cut_count_fds(0);
+	fds = count_fds(getpid(), 0);
 	for (uintptr_t i = 0; i < THREADS; i++)
 		pthread_create(&threads[i], NULL,
 		               i % 2 ? allocates_all_along : creates_all_along,
@@ -322,7 +322,7 @@ static void many(int fd, void *arg)
 	tap_note("%u caches opened, %u times back", creates,
 	         (unsigned)resumes(shared_pool));
 	bed_cache(shared_pool, "last", SIZE);
-	tap_is(cut_count_fds(fds), fds, "no descriptor is left");
+	tap_is(count_fds(getpid(), fds), fds, "no descriptor is left");
 	tap_is(slabd_close(shared_pool), 0, "slabd_close");
 }
 

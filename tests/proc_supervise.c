@@ -33,11 +33,9 @@ static struct bed bed;
 /* Connections that were just answered take a moment to be closed. */
 static bool settles_at(pid_t pid, unsigned want)
 {
-	double until = now_ms() + 2000;
-	while (super_count_fds(pid) != want && now_ms() < until)
-		sleep_ms(5);
-	tap_note("%u descriptors in %d", super_count_fds(pid), pid);
-	return super_count_fds(pid) == want;
+	unsigned n = count_fds(pid, want);
+	tap_note("%u descriptors in %d", n, pid);
+	return n == want;
 }
 
 static ino_t socket_ino(void)
@@ -141,8 +139,8 @@ static void test_leaks(void)
 	unsigned mine, its;
 	pid_t pid = super_kill(&bed, super_start(&bed));
 	sleep_ms(50);
-	mine = super_count_fds(bed.pid);
-	its = super_count_fds(pid);
+	mine = count_fds(bed.pid, 0);
+	its = count_fds(pid, 0);
 	for (int i = 0; i < 3; i++)
 		pid = super_kill(&bed, pid);
 	tap_ok(settles_at(bed.pid, mine), "the supervisor has no more "
@@ -183,7 +181,7 @@ static void test_stranger(void)
 	char address[64], mine[64];
 	pid_t pid = super_start(&bed);
 	ino_t ino = socket_ino();
-	unsigned before = super_count_fds(bed.pid);
+	unsigned before = count_fds(bed.pid, 0);
 	snprintf(address, sizeof(address), "%s",
 	         super_variable(pid, "NOTIFY_SOCKET"));
 	tap_ok(address[0] == '@', "slabd is told where its supervisor is");

@@ -39,22 +39,6 @@ void cut_sockets(enum loss what, int fd)
 	closedir(dir);
 }
 
-unsigned cut_count_fds(unsigned want)
-{
-	double until = now_ms() + 2000;
-	unsigned n = 0;
-	do {
-		DIR *dir = opendir("/proc/self/fd");
-		sleep_ms(n > 0);
-		if (dir == NULL)
-			return 0;
-		for (n = 0; readdir(dir) != NULL; n++)
-			continue;
-		closedir(dir);
-	} while (want != 0 && n != want && now_ms() < until);
-	return n;
-}
-
 double cut_cpu_ms(void)
 {
 	struct timespec ts;

@@ -9,10 +9,6 @@ enum loss { CUT_BOTH, CUT_REQUESTS, CUT_EVENTS, LOSSES };
  * them. Bails out where there is none. */
 void cut_sockets(enum loss what, int fd);
 
-/* This process's open descriptors, once they are as many as wanted or 2 s are
- * over; 0 wants no number. */
-unsigned cut_count_fds(unsigned want);
-
 /* The processor time that this process has used. */
 double cut_cpu_ms(void);
 

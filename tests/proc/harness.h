@@ -80,6 +80,10 @@ void child_kill(struct child *child);
 /* Waits for the end; one result: it came by itself with status 0. */
 void child_end(struct child *child, const char *name);
 
+/* A process's open descriptors, once they are as many as wanted or 2 s are
+ * over; 0 wants no number. */
+unsigned count_fds(pid_t pid, unsigned want);
+
 /* ---- slabd -------------------------------------------------------------- */
 
 struct bed {

@@ -191,11 +191,3 @@ bool super_has_fd(pid_t pid, int fd)
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid, fd);
 	return lstat(path, &st) == 0;
 }
-
-unsigned super_count_fds(pid_t pid)
-{
-	unsigned n = 0;
-	for (int fd = 0; fd < 1000; fd++)
-		n += super_has_fd(pid, fd);
-	return n;
-}

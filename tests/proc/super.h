@@ -55,6 +55,5 @@ const char *super_status(pid_t pid, const char *key);
 const char *super_variable(pid_t pid, const char *name);
 
 bool super_has_fd(pid_t pid, int fd);
-unsigned super_count_fds(pid_t pid);
 
 #endif

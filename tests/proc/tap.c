@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* TAP from many processes, and the children themselves. */
+#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -247,4 +248,28 @@ void child_end(struct child *child, const char *name)
 		                  : "status of its end: 0x%x", status);
 	close(child->fd);
 	child->pid = 0;
+}
+
+static unsigned look_at_fds(const char *path)
+{
+	DIR *dir = opendir(path);
+	const struct dirent *entry;
+	unsigned n = 0;
+	while (dir != NULL && (entry = readdir(dir)) != NULL)
+		n += entry->d_name[0] != '.';
+	if (dir != NULL)
+		closedir(dir);
+	return n;
+}
+
+unsigned count_fds(pid_t pid, unsigned want)
+{
+	double until = now_ms() + 2000;
+	char path[64];
+	unsigned n;
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	while ((n = look_at_fds(path)) != want && want != 0 &&
+	       now_ms() < until)
+		sleep_ms(1);
+	return n;
 }
