@@ -93,8 +93,9 @@ static void *fail(struct cache *cache, bool refused)
 	if (link_is_lost(&pool->link))
 		return error_set(ENOMEM, "%s", link_why(&pool->link)), NULL;
 	error_set(ENOMEM,
-	          refused ? "pool %s is full for cache %s: see slabctl nodes, "
-	                    "raise max in slabd.conf or free objects"
+	          refused ? "pool %s is full for cache %s: slabctl nodes says "
+	                    "why; raise max in slabd.conf, add hugepages or "
+	                    "free objects"
 	                  : "pool %s did not grow in time for cache %s: is "
 	                    "slabd running (slabctl status)",
 	          pool->view.head->name, cache->row->name);

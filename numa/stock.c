@@ -297,6 +297,20 @@ int stock_check_room(const struct backing *backing, unsigned ix, uint64_t bytes,
 	return STOCK_E_LACK;
 }
 
+/* The system has them, and we do not get them. */
+static void explain_limit(const struct backing *backing, unsigned ix,
+                          uint64_t done, uint64_t want,
+                          struct backing_step *why)
+{
+	const char *size = why->kind == BACKING_1G ? "1GB" : "2MB";
+	snprintf(why->reason, sizeof(why->reason),
+	         "node %u gave only %" PRIu64 " of %" PRIu64 " pages though it "
+	         "has free hugepages: slabd's control group is at its limit",
+	         backing->topo->node[ix].os_id, done, want);
+	snprintf(why->remedy, sizeof(why->remedy),
+	         "echo max > /sys/fs/cgroup/GROUP/hugetlb.%s.max", size);
+}
+
 void stock_explain(struct backing *backing, unsigned ix, int error,
                    uint64_t done, uint64_t want, struct backing_step *why)
 {
@@ -307,6 +321,8 @@ void stock_explain(struct backing *backing, unsigned ix, int error,
 	         "node %u gave only %" PRIu64 " of %" PRIu64 " pages: %s",
 	         backing->topo->node[ix].os_id, done, want,
 	         strerrordesc_np(-error));
+	if (stock_is_hugetlb(why->kind) && error == -ENOSPC)
+		explain_limit(backing, ix, done, want, why);
 }
 
 struct base {

@@ -85,3 +85,7 @@ tests_fault_limits_LDADD = $(proc_libs)
 tap_programs += tests/proc_drift
 tests_proc_drift_SOURCES = tests/proc_drift.c $(proc_harness)
 tests_proc_drift_LDADD = $(proc_libs)
+tap_programs += tests/proc_scarce
+tests_proc_scarce_SOURCES = tests/proc_scarce.c $(proc_harness)
+tests_proc_scarce_LDADD = client/libslabclient.la libnumatopo.la libshm.la \
+	$(numa_libs) $(JANSSON_LIBS)
