@@ -70,40 +70,51 @@ uint64_t policy_work_bytes(const struct policy_snapshot *snap)
 
 /* ---- the plan ----------------------------------------------------------- */
 
+/* Who has nothing at all is listed from the front, others from the back. */
+static void note_needy(struct policy_work *w, uint32_t at, uint32_t *n_bare,
+                       uint32_t *n_low)
+{
+	const struct policy_cell *cell = &w->snap->cells[at];
+	uint32_t cache = w->cells[at].cache;
+	uint32_t node = w->cells[at].node;
+	uint32_t units = w->snap->caches[cache].slab_units;
+	w->needy[cache] |= UINT64_C(1) << node;
+	w->nodes[node].want_units += (uint64_t)cell->want
+	                             << policy_order(units);
+	if (cell->listed == 0)
+		w->turns[(*n_bare)++] = at;
+	else
+		w->turns[w->snap->n_caches * w->snap->n_nodes - ++*n_low] = at;
+}
+
 /* Notes who is needy. Those that have nothing at all come first. */
 static void list_needy(struct policy_work *w)
 {
-	uint32_t n_nodes = w->snap->n_nodes;
-	uint32_t n_cells = w->snap->n_caches * n_nodes;
+	uint32_t n_cells = w->snap->n_caches * w->snap->n_nodes;
 	uint32_t n_bare = 0;
 	uint32_t n_low = 0;
-	for (uint32_t at = 0; at < n_cells; at++) {
-		const struct policy_cell *cell = &w->snap->cells[at];
-		uint32_t cache, node;
-		w->cells[at] = (struct policy_wcell){.left = cell->want};
-		if (cell->want == 0)
-			continue;
-		cache = at / n_nodes;
-		node = at % n_nodes;
-		w->needy[cache] |= UINT64_C(1) << node;
-		w->nodes[node].want_units +=
-			(uint64_t)cell->want
-			<< policy_order(w->snap->caches[cache].slab_units);
-		if (cell->listed == 0)
-			w->turns[n_bare++] = at;
-		else
-			w->turns[n_cells - ++n_low] = at;
+	uint32_t at = 0;
+	for (uint32_t cache = 0; cache < w->snap->n_caches; cache++) {
+		for (uint32_t node = 0; node < w->snap->n_nodes; node++, at++) {
+			uint32_t want = w->snap->cells[at].want;
+			w->cells[at] =
+				(struct policy_wcell){.left = want,
+			                              .cache = (uint16_t)cache,
+			                              .node = (uint8_t)node};
+			if (want > 0)
+				note_needy(w, at, &n_bare, &n_low);
+		}
 	}
 	w->n_turns = n_bare + n_low;
+	/* From the back into order, behind the others. */
 	for (uint32_t i = 0; i < n_low; i++) {
-		/* Backwards from the end: into order, behind the others. */
 		uint32_t from = n_cells - 1 - i;
 		uint32_t to = n_bare + i;
-		uint32_t at = w->turns[from];
+		uint32_t there = w->turns[from];
 		if (to >= from)
 			break;
 		w->turns[from] = w->turns[to];
-		w->turns[to] = at;
+		w->turns[to] = there;
 	}
 }
 
@@ -111,6 +122,7 @@ static void begin(struct policy_work *w)
 {
 	const struct policy_snapshot *snap = w->snap;
 	assert(snap->n_nodes > 0 && snap->n_nodes <= POLICY_NODES_MAX);
+	assert(snap->n_caches <= UINT16_MAX);
 	memset(w->nodes, 0, sizeof(*w->nodes) * snap->n_nodes);
 	memset(w->needy, 0, sizeof(*w->needy) * snap->n_caches);
 	w->page_order = policy_order(snap->page_units);
@@ -125,9 +137,13 @@ static void begin(struct policy_work *w)
 /* Each cell that lacks something, as far as there are steps left. */
 static void carve(struct policy_work *w, bool share)
 {
-	for (uint32_t i = 0; i < w->n_turns && !policy_is_full(w); i++)
-		if (w->cells[w->turns[i]].left > 0)
+	for (uint32_t i = 0; i < w->n_turns && !policy_is_full(w); i++) {
+		const struct policy_wcell *cell = &w->cells[w->turns[i]];
+		const struct policy_wnode *node = &w->nodes[cell->node];
+		if (cell->left > 0 && !node->leaving &&
+		    (node->free_units > 0 || node->room > 0))
 			policy_carve_cell(w, w->turns[i], share);
+	}
 }
 
 static void relieve(struct policy_work *w)

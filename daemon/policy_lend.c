@@ -20,7 +20,7 @@ uint32_t policy_lendable(const struct policy_work *w, uint32_t at)
 	const struct policy_cell *cell = &w->snap->cells[at];
 	uint32_t out = w->cells[at].out;
 	uint64_t keep = w->config->lend_keep_slabs;
-	if (w->snap->nodes[at % w->snap->n_nodes].offline)
+	if (w->snap->nodes[w->cells[at].node].offline)
 		return 0;
 	if (keep < 2 * (uint64_t)cell->low)
 		keep = 2 * (uint64_t)cell->low;
@@ -50,8 +50,8 @@ void policy_lend_order(struct policy_work *w)
 static uint32_t lend(struct policy_work *w, uint32_t at, uint32_t from,
                      uint64_t n, bool fresh)
 {
-	uint32_t cache = at / w->snap->n_nodes;
-	uint32_t node = at % w->snap->n_nodes;
+	uint32_t cache = w->cells[at].cache;
+	uint32_t node = w->cells[at].node;
 	struct policy_step step = {
 		.kind = POLICY_LEND,
 		.reason = POLICY_SHORT,
@@ -72,7 +72,7 @@ static uint32_t lend(struct policy_work *w, uint32_t at, uint32_t from,
 static uint32_t lend_partial(struct policy_work *w, uint32_t at, uint32_t from,
                              uint64_t most)
 {
-	uint32_t cache = at / w->snap->n_nodes;
+	uint32_t cache = w->cells[at].cache;
 	uint32_t giver = policy_cell_at(w, cache, from);
 	uint32_t n;
 	if ((w->plenty[cache] >> from & 1) == 0)
@@ -88,7 +88,7 @@ static uint32_t lend_partial(struct policy_work *w, uint32_t at, uint32_t from,
 static uint32_t lend_fresh(struct policy_work *w, uint32_t at, uint32_t from,
                            uint64_t most)
 {
-	uint32_t cache = at / w->snap->n_nodes;
+	uint32_t cache = w->cells[at].cache;
 	uint32_t order = policy_order(w->snap->caches[cache].slab_units);
 	uint32_t n;
 	if ((w->fresh >> from & 1) == 0)
@@ -104,8 +104,8 @@ static uint32_t lend_fresh(struct policy_work *w, uint32_t at, uint32_t from,
  * how many of those it got. */
 static uint64_t lend_cell(struct policy_work *w, uint32_t at, uint64_t share)
 {
-	uint32_t node = at % w->snap->n_nodes;
-	uint32_t cache = at / w->snap->n_nodes;
+	uint32_t node = w->cells[at].node;
+	uint32_t cache = w->cells[at].cache;
 	uint64_t most =
 		policy_min(w->cells[at].left, w->config->lend_slabs_max);
 	uint64_t got = 0;

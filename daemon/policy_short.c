@@ -19,8 +19,8 @@ uint32_t policy_spare_empty(const struct policy_work *w, uint32_t at,
 /* Puts a cell first in the list of those on its node that have as much. */
 static void push_giver(struct policy_work *w, uint32_t at, uint32_t spare)
 {
-	struct policy_wnode *node = &w->nodes[at % w->snap->n_nodes];
-	uint32_t cache = at / w->snap->n_nodes;
+	struct policy_wnode *node = &w->nodes[w->cells[at].node];
+	uint32_t cache = w->cells[at].cache;
 	uint32_t order = policy_order(w->snap->caches[cache].slab_units);
 	uint32_t bucket = 31 - (uint32_t)__builtin_clz(spare);
 	if (bucket >= POLICY_BUCKETS)
@@ -118,19 +118,18 @@ static uint64_t out_of(uint64_t n, uint32_t from, uint32_t to)
 static bool reassign_one(struct policy_work *w, uint32_t at, uint32_t giver,
                          uint32_t from, uint32_t order, uint32_t spare)
 {
-	uint32_t n_nodes = w->snap->n_nodes;
-	uint32_t node = at % n_nodes;
+	uint32_t node = w->cells[at].node;
 	struct policy_wcell *cell = &w->cells[at];
 	uint64_t n = policy_min(cell->left, into(spare, from, order));
 	uint64_t given = out_of(n, from, order);
 	struct policy_step step = {
 		.kind = POLICY_REASSIGN,
 		.reason = POLICY_SHORT,
-		.cache = at / n_nodes,
+		.cache = w->cells[at].cache,
 		.from = node,
 		.to = node,
 		.n = (uint32_t)n,
-		.donor = giver / n_nodes,
+		.donor = w->cells[giver].cache,
 		.n_given = (uint32_t)given,
 		.distance = w->snap->nodes[node].distance[node],
 	};
@@ -147,8 +146,8 @@ static bool reassign_one(struct policy_work *w, uint32_t at, uint32_t giver,
 
 static void reassign_cell(struct policy_work *w, uint32_t at)
 {
-	struct policy_wnode *node = &w->nodes[at % w->snap->n_nodes];
-	uint32_t cache = at / w->snap->n_nodes;
+	struct policy_wnode *node = &w->nodes[w->cells[at].node];
+	uint32_t cache = w->cells[at].cache;
 	uint32_t order = policy_order(w->snap->caches[cache].slab_units);
 	uint32_t keep = w->config->keep_slabs;
 	while (w->cells[at].left > 0) {
@@ -170,10 +169,12 @@ static void reassign_cell(struct policy_work *w, uint32_t at)
 
 void policy_reassign(struct policy_work *w)
 {
-	for (uint32_t i = 0; i < w->n_turns && !policy_is_full(w); i++)
-		if (w->cells[w->turns[i]].left > 0 &&
-		    !w->nodes[w->turns[i] % w->snap->n_nodes].leaving)
+	for (uint32_t i = 0; i < w->n_turns && !policy_is_full(w); i++) {
+		const struct policy_wcell *cell = &w->cells[w->turns[i]];
+		const struct policy_wnode *node = &w->nodes[cell->node];
+		if (cell->left > 0 && !node->leaving && node->orders != 0)
 			reassign_cell(w, w->turns[i]);
+	}
 }
 
 /* ---- what is refused ---------------------------------------------------- */
@@ -222,8 +223,8 @@ static enum policy_reason why_not_migrated(const struct policy_work *w,
 
 static void refuse_cell(struct policy_work *w, uint32_t at)
 {
-	uint32_t cache = at / w->snap->n_nodes;
-	uint32_t node = at % w->snap->n_nodes;
+	uint32_t cache = w->cells[at].cache;
+	uint32_t node = w->cells[at].node;
 	enum policy_reason why = why_not_migrated(w, node, at);
 	policy_refuse(w, POLICY_CARVE, why_not_carved(w, node), cache, node);
 	policy_refuse(w, POLICY_REASSIGN, why_not_reassigned(&w->nodes[node]),
@@ -241,9 +242,9 @@ void policy_count_unmet(struct policy_work *w)
 {
 	for (uint32_t i = 0; i < w->n_turns; i++) {
 		uint32_t at = w->turns[i];
-		uint32_t cache = at / w->snap->n_nodes;
+		uint32_t cache = w->cells[at].cache;
 		uint32_t units = w->snap->caches[cache].slab_units;
-		w->nodes[at % w->snap->n_nodes].unmet_units +=
+		w->nodes[w->cells[at].node].unmet_units +=
 			(uint64_t)w->cells[at].left * units;
 	}
 }

@@ -150,8 +150,8 @@ static uint64_t fair(const struct policy_work *w, uint32_t node, uint64_t want)
 
 void policy_carve_cell(struct policy_work *w, uint32_t at, bool share)
 {
-	uint32_t cache = at / w->snap->n_nodes;
-	uint32_t node = at % w->snap->n_nodes;
+	uint32_t cache = w->cells[at].cache;
+	uint32_t node = w->cells[at].node;
 	uint32_t order = policy_order(w->snap->caches[cache].slab_units);
 	uint64_t want = w->cells[at].left;
 	uint64_t n = share ? fair(w, node, want) : want;

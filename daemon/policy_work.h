@@ -43,6 +43,8 @@ struct policy_wcell {
 	uint32_t left; /* wanted, and not planned yet */
 	uint32_t out;  /* slabs that the plan takes off this list */
 	uint32_t next; /* giver, or POLICY_NONE */
+	uint16_t cache;
+	uint8_t node;
 	bool capped;   /* lent as much as one plan may */
 	bool back;     /* loans come home */
 	bool held;     /* a loan would have, but is held */
@@ -99,8 +101,8 @@ static inline void policy_met(struct policy_work *w, uint32_t at, uint32_t n)
 {
 	w->cells[at].left -= n;
 	if (w->cells[at].left == 0)
-		w->needy[at / w->snap->n_nodes] &=
-			~(UINT64_C(1) << at % w->snap->n_nodes);
+		w->needy[w->cells[at].cache] &=
+			~(UINT64_C(1) << w->cells[at].node);
 }
 
 /* Adds a step; false, counting it, when the plan is full. */

@@ -13,6 +13,7 @@ from contest import Failure, Group, Worker
 from place import Huge, Place, Slabd
 import drift
 import picture
+import plan
 import pool
 import recovery
 import scale
@@ -21,7 +22,8 @@ import show
 SIZES = (64, 256, 1024)
 ONE_THREAD = ("W1", "W2", "W2bulk", "W2b", "W6")
 TWO_SIDES = ("W3", "W4", "W5")
-SECTIONS = ("W7", "replay", "tail", "scale", "pool", "recovery", "drift")
+SECTIONS = ("W7", "replay", "tail", "scale", "pool", "recovery", "drift",
+            "plan")
 PRELOADED = {"mimalloc": "libmimalloc.so.2*", "jemalloc": "libjemalloc.so.2",
              "tcmalloc": "libtcmalloc_minimal.so.4"}
 LIBRARIES = ("/usr/lib/*-linux-gnu", "/usr/lib64", "/usr/lib",
@@ -261,6 +263,7 @@ class Bench:
                     ("scale", lambda: scale.run(self)),
                     ("pool", lambda: pool.run(self)),
                     ("recovery", lambda: recovery.run(self)),
+                    ("plan", lambda: plan.run(self)),
                     ("drift", lambda: drift.run(self)))
         try:
             self.missing()

@@ -3,6 +3,9 @@
 EXTRA_PROGRAMS += tests/bench/attach tests/bench/populate tests/bench/recovery
 tests_bench_attach_LDADD = client/libslabclient.la
 tests_bench_recovery_LDADD = client/libslabclient.la
+EXTRA_PROGRAMS += tests/bench/plan
+tests_bench_plan_SOURCES = tests/bench/plan.c tests/dice.h
+tests_bench_plan_LDADD = libdaemon.la
 
 # The library's own code, so that one function of it can be wrapped.
 EXTRA_PROGRAMS += tests/bench/drift
@@ -65,5 +68,5 @@ EXTRA_DIST += $(bench_boost)
 EXTRA_DIST += tests/bench/run.sh tests/bench/README.md
 EXTRA_DIST += tests/bench/drive.py tests/bench/contest.py \
 	tests/bench/place.py tests/bench/show.py tests/bench/picture.py \
-	tests/bench/pool.py tests/bench/recovery.py tests/bench/scale.py \
+	tests/bench/plan.py tests/bench/pool.py tests/bench/recovery.py tests/bench/scale.py \
 	tests/bench/drift.py tests/bench/drift_picture.py
