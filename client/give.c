@@ -47,6 +47,12 @@ __attribute__((cold, noinline)) static int not_own(const slabd_pool *pool, uint6
  * ago for both sweeps to be over, the second look sees it, and the object is
  * taken back; if it is dying right now, the second sweep, half a second after
  * the death, finds the tag. So no fence is needed between store and look.
+ *
+ * If we stood still for so long that its id is another client's, the tag may be
+ * ours from before or that one's from after a claim of the object: we leave it,
+ * and it is free at the latest when that client ends. A standstill as long just
+ * before the cas is the one that would take another's object: ARCHITECTURE.md
+ * has the bound.
  */
 int slabd_give(slabd_pool *pool, void *object, unsigned client_id)
 {
@@ -54,18 +60,16 @@ int slabd_give(slabd_pool *pool, void *object, unsigned client_id)
 	uint16_t other = (uint16_t)client_id;
 	uint64_t off = (uint64_t)((char *)object - pool->user.data);
 	uint16_t *tag;
-	uint64_t word;
 	if (!pool_alive(pool))
 		return -1;
 	tag = slab_tag_of(&pool->view, off);
 	if (tag == NULL)
 		return no_object(pool, off);
-	word = view_client_word(&pool->view, client_id);
-	if (word == 0)
+	if (!view_client_live(&pool->view, client_id))
 		return no_receiver(pool, client_id);
 	if (!tags_give_own(tag, own, other))
 		return not_own(pool, off);
-	if (view_client_word(&pool->view, client_id) != word &&
+	if (!view_client_live(&pool->view, client_id) &&
 	    tags_ungive_own(tag, own, other))
 		return no_receiver(pool, client_id);
 	return 0;

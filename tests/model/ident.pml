@@ -290,7 +290,11 @@ inline give() {
 	STEP(store_gift());
 	if
 	:: !stale[me] || MUTANT_no_second_look -> STEP(tell(); end_give())
-	:: stale[me] && !MUTANT_no_second_look -> STEP(ungive(); end_give())
+	:: stale[me] && row[to_id[me]] != LIVE && !MUTANT_no_second_look ->
+		STEP(ungive(); end_give())
+	/* The id is another's: the tag is left to that one's sweep. */
+	:: stale[me] && row[to_id[me]] == LIVE && !MUTANT_no_second_look ->
+		STEP(end_give())
 	OR_DIE
 	fi
 }
