@@ -24,12 +24,14 @@ runs() {
 	tags_lease='one_owner living_unswept not_lost listed lease_exact'
 	ident='one_owner living_unswept not_lost'
 	carve='one_owner not_lost listed lease_exact adoption'
+	lend='one_owner living_unswept not_lost listed lease_exact'
 	want=shortage_relieved
 	cat <<-EOT
 	tags_lease|$tags_lease|CLIENTS=2 SLABS=2 OBJS=2|-m1000000
 	ident|$ident|PROCS=3 IDS=3 OBJS=1|-m500000
 	carve|$carve|CLIENTS=1 UNITS=2|-m500000
 	carve|$carve|CLIENTS=2 UNITS=1|-m500000
+	lend|$lend|CLIENTS=2 OBJS=1|-m1000000
 	want|$want|WAITS=1 RESTARTS=1|-a -f -m50000
 	want|$want|WAITS=0 RESTARTS=1|-a -f -m50000
 	EOT
@@ -40,6 +42,7 @@ runs() {
 	ident|$ident|PROCS=2 IDS=4 OBJS=1|-m5000000
 	ident|$ident|PROCS=3 IDS=4 OBJS=1|-w27 -m10000000
 	carve|$carve|CLIENTS=2 UNITS=2|-w27 -m10000000
+	lend|$lend|CLIENTS=2 OBJS=2|-w26 -m5000000
 	want|$want|WAITS=1 RESTARTS=2|-a -f -m500000
 	want|$want|WAITS=0 RESTARTS=2|-a -f -m500000
 	want|$want|WAITS=0 STOPS=0 RESTARTS=0 MUTANT_no_last_ring|-a -f -m500000
@@ -81,6 +84,16 @@ mutants() {
 	carve|adopt_no_tail|adoption|CLIENTS=1 UNITS=2
 	carve|adopt_no_clear|adoption|CLIENTS=1 UNITS=2
 	carve|adopt_lease_first|adoption|CLIENTS=1 UNITS=2
+	lend|no_lease|one_owner|CLIENTS=2 OBJS=1
+	lend|steal|living_unswept|CLIENTS=2 OBJS=1
+	lend|no_tag_sweep|not_lost|CLIENTS=2 OBJS=1
+	lend|no_look|listed|CLIENTS=2 OBJS=1
+	lend|no_switch_fence|listed|CLIENTS=2 OBJS=1
+	lend|no_release_fence|listed|CLIENTS=2 OBJS=1
+	lend|early_word|listed|CLIENTS=2 OBJS=1
+	lend|no_put_right|listed|CLIENTS=2 OBJS=1
+	lend|adopt_no_bits|listed|CLIENTS=2 OBJS=1
+	lend|adopt_no_break|lease_exact|CLIENTS=2 OBJS=1
 	want|no_retry|shortage_relieved|WAITS=0
 	want|no_last_ring|shortage_relieved|WAITS=0
 	want|no_slice_ring|shortage_relieved|WAITS=1
