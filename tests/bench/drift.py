@@ -82,6 +82,10 @@ def measure(bench, policy, frees):
         if "phase" not in line:
             continue
         last = since[-1]
+        half = next(look for look in since
+                    if look["at"] >= last["at"] - line["frees"] / 2)
+        line["late_frees"] = last["at"] - half["at"]
+        line["late_afar"] = last["afar"] - half["afar"]
         line["start"], line["end"] = since[0]["listed"], last["listed"]
         line["most"], _ = most(since, "listed")
         _, line["astray"] = most(since, "foreign")
@@ -122,14 +126,9 @@ def within(run):
 def grown(run):
     """Per cent of allocations that were local in the second half of each
     phase: the lists have grown to what the work needs by then."""
-    at, remote, total = 0, 0, 0
-    for phase in run["phases"]:
-        half, end = at + phase["frees"] / 2, at + phase["frees"]
-        inside = [k for k in run["looks"] if half <= k["at"] <= end]
-        remote += inside[-1]["afar"] - inside[0]["afar"]
-        total += inside[-1]["at"] - inside[0]["at"]
-        at = end
-    return 100 * (1 - remote / total)
+    frees, afar = (sum(p[name] for p in run["phases"])
+                   for name in ("late_frees", "late_afar"))
+    return 100 * (1 - afar / frees)
 
 
 def share(run):
