@@ -52,12 +52,12 @@ struct backing_node {
 };
 
 /*
- * Hugepages of one node that we added to the system, in memory of the caller's
- * that outlives this process. All zero at first. Written in this order, for who
- * finds it after a kill.
+ * Hugepages of one node that we added to the system, for who finds it after a
+ * kill: memory of the caller's that outlives this process, all zero at first.
  */
 struct backing_ledger {
-	volatile uint64_t kind; /* of the pages below */
+	volatile uint32_t kind;   /* of the pages below */
+	volatile uint32_t moving; /* see transit_last; 0: none */
 	volatile uint64_t reserved_pages;
 	/* A change that may be under way: the system had base_pages, of which
 	 * before_pages were ours; by change_pages at most. 0: none. */
@@ -180,8 +180,8 @@ int backing_move(struct backing *backing, unsigned file_ix, uint64_t page,
 bool backing_may_move(char *reason, size_t reason_bytes, char *remedy,
                       size_t remedy_bytes);
 
-/* Where the kernel says that a page that is ready lies, for who finds a move
- * half done. 0, or -errno: -EOPNOTSUPP not bound, -ENODEV on none of ours. */
+/* Where the kernel has a page that is ready, for who finds a move half done:
+ * 0, -EOPNOTSUPP (not bound), -ENODEV (on none of ours) or -errno. */
 int backing_where(const struct backing *backing, unsigned file_ix,
                   uint64_t page, unsigned *node_ix);
 

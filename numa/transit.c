@@ -135,6 +135,32 @@ static void say_failed(struct move *move, int error)
 		         "(vmsplice, io_uring buffers, RDMA)");
 }
 
+/* ---- noted -------------------------------------------------------------- */
+
+#define MOVING_PAGE_BITS 26u /* 1 + the page; above it the file */
+
+static void note_moving(const struct move *move)
+{
+	struct backing_ledger *ledger = move->backing->ledger;
+	if (ledger == NULL || (move->page + 1) >> MOVING_PAGE_BITS != 0)
+		return;
+	ledger[move->to_ix].moving = move->file_ix << MOVING_PAGE_BITS |
+	                             (uint32_t)(move->page + 1);
+}
+
+bool transit_last(const struct backing *backing, unsigned to_ix,
+                  unsigned *file_ix, uint64_t *page)
+{
+	uint32_t moving = 0;
+	if (backing->ledger != NULL && to_ix < backing->n_nodes)
+		moving = backing->ledger[to_ix].moving;
+	*file_ix = moving >> MOVING_PAGE_BITS;
+	*page = (moving & ((1u << MOVING_PAGE_BITS) - 1)) - UINT64_C(1);
+	return moving != 0 && *file_ix < backing->n_nodes &&
+	       *page < backing->node[*file_ix].file_bytes >>
+	                       backing->page_shift;
+}
+
 /* ---- moved -------------------------------------------------------------- */
 
 static void move_books(struct move *move)
@@ -187,8 +213,10 @@ static int move_it(struct move *move, uint64_t added)
 	enum backing_kind kind = move->file.kind;
 	uint64_t from_lasting = stock_lasting(backing, move->from_ix, kind);
 	uint64_t to_lasting = stock_lasting(backing, move->to_ix, kind);
-	int r = datafile_move(&move->file, move->page,
-	                      (int)os_id(move, move->from_ix), &move->how->ns);
+	int r;
+	note_moving(move);
+	r = datafile_move(&move->file, move->page,
+	                  (int)os_id(move, move->from_ix), &move->how->ns);
 	if (r == 0) {
 		settle(move, from_lasting, to_lasting, added);
 		move_books(move);

@@ -207,3 +207,61 @@ Test(backing_fault, out_of_descriptors)
 	backing_close(&backing);
 	cr_assert_eq(open_files(), files);
 }
+
+/* ---- a file that can't be looked at ----------------------------------------- */
+
+Test(backing_fault, a_count_that_fails)
+{
+	uint64_t got = 7;
+	cr_assert_eq(open_it("node:2 pu:1", BACKING_4K, false, MIB(32), MIB(4),
+	                     root),
+	             0);
+	struct backing_node *node = &backing.node[0];
+	fstat_fault = (struct fault){1, EIO, false};
+	cr_expect_eq(backing_grow(&backing, 0, 2, 2, 1, &got), -EIO);
+	cr_expect_eq(got, 0);
+	fstat_fault.nth = 1;
+	cr_expect_eq(backing_shrink(&backing, 0, 0, 1, 0), -EIO);
+	check_file(node);
+	cr_expect_eq(node->ready_pages, 2);
+	/* Afterwards it is taken to be what it must be. */
+	fstat_fault.nth = 2;
+	cr_expect_eq(backing_grow(&backing, 0, 2, 2, 1, &got), 0);
+	cr_expect_eq(got, 2);
+	fstat_fault.nth = 2;
+	cr_expect_eq(backing_shrink(&backing, 0, 0, 1, 0), 0);
+	cr_expect_eq(node->ready_pages, 3);
+	cr_expect_eq(node->here_pages, 1);
+	cr_expect_eq(backing.node[1].here_pages, 4);
+	check_file(node);
+}
+
+Test(backing_fault, a_count_that_fails_at_an_adoption)
+{
+	struct backing_ledger ledger[2] = {{0}};
+	struct backing_kept kept[2];
+	struct backing_adoption from = {.topo = &topo,
+	                                .sysfs = root,
+	                                .ledger = ledger,
+	                                .kept = kept};
+	struct backing taken;
+	cr_assert_eq(open_it("node:2 pu:1", BACKING_4K, false, MIB(32), MIB(4),
+	                     root),
+	             0);
+	for (unsigned i = 0; i < 2; i++)
+		kept[i] = (struct backing_kept){
+			.fd = backing.node[i].fd,
+			.kind = BACKING_4K,
+			.file_bytes = MIB(32),
+			.note = ""};
+	/* Each file is looked at once to check it and once to count. */
+	fstat_fault = (struct fault){4, EIO, false};
+	cr_expect_eq(backing_adopt(&taken, &from), -EIO);
+	cr_expect(strstr(taken.error, "node 1 can't be looked at: Input/output "
+	                              "error") != NULL,
+	          "%s", taken.error);
+	backing_close(&taken);
+	check_file(&backing.node[0]);
+	cr_expect_eq(backing_adopt(&taken, &from), 0, "%s", taken.error);
+	cr_expect_eq(taken.node[1].here_pages, 2);
+}

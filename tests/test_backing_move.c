@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "numa/backing.h"
-#include "numa/huge.h"
+#include "numa/transit.h"
 #include "tests/backing_bed.h"
 
 TestSuite(backing_move, .init = setup, .fini = teardown);
@@ -188,6 +188,8 @@ static void expect_unmoved(void)
 
 Test(backing_move, ours_goes_back_where_another_is_free)
 {
+	unsigned file;
+	uint64_t page;
 	two_nodes(3);
 	cr_assert_eq(backing_move(&backing, 0, 1, 0, 1, &how), 0, "%s",
 	             how.reason);
@@ -200,6 +202,16 @@ Test(backing_move, ours_goes_back_where_another_is_free)
 	cr_expect_eq(pool_pages(0, "nr"), 1, "one is given back");
 	cr_expect_eq(pool_pages(1, "nr"), 3);
 	cr_expect_eq(backing.ledger[0].reserved_pages, 1);
+	/* Who comes after us can know which page that was. */
+	cr_expect(transit_last(&backing, 1, &file, &page));
+	cr_expect_eq(file, 0);
+	cr_expect_eq(page, 1);
+	cr_expect_not(transit_last(&backing, 0, &file, &page));
+	cr_expect_not(transit_last(&backing, 2, &file, &page));
+	backing.ledger[0].moving = UINT32_MAX;
+	cr_expect_not(transit_last(&backing, 0, &file, &page));
+	backing.ledger = NULL;
+	cr_expect_not(transit_last(&backing, 1, &file, &page));
 }
 
 Test(backing_move, no_free_hugepage)
@@ -434,62 +446,4 @@ Test(backing_move, room)
 	cr_expect_eq(backing_room_pages(&backing, 1), 10);
 	backing.node[1].kind = BACKING_1G;
 	cr_expect_eq(backing_room_pages(&backing, 1), 0, "no such pool");
-}
-
-/* ---- a file that can't be looked at ----------------------------------------- */
-
-Test(backing_move, a_count_that_fails)
-{
-	uint64_t got = 7;
-	cr_assert_eq(open_it("node:2 pu:1", BACKING_4K, false, MIB(32), MIB(4),
-	                     root),
-	             0);
-	struct backing_node *node = &backing.node[0];
-	fstat_fault = (struct fault){1, EIO, false};
-	cr_expect_eq(backing_grow(&backing, 0, 2, 2, 1, &got), -EIO);
-	cr_expect_eq(got, 0);
-	fstat_fault.nth = 1;
-	cr_expect_eq(backing_shrink(&backing, 0, 0, 1, 0), -EIO);
-	check_file(node);
-	cr_expect_eq(node->ready_pages, 2);
-	/* Afterwards it is taken to be what it must be. */
-	fstat_fault.nth = 2;
-	cr_expect_eq(backing_grow(&backing, 0, 2, 2, 1, &got), 0);
-	cr_expect_eq(got, 2);
-	fstat_fault.nth = 2;
-	cr_expect_eq(backing_shrink(&backing, 0, 0, 1, 0), 0);
-	cr_expect_eq(node->ready_pages, 3);
-	cr_expect_eq(node->here_pages, 1);
-	cr_expect_eq(backing.node[1].here_pages, 4);
-	check_file(node);
-}
-
-Test(backing_move, a_count_that_fails_at_an_adoption)
-{
-	struct backing_ledger ledger[2] = {{0}};
-	struct backing_kept kept[2];
-	struct backing_adoption from = {.topo = &topo,
-	                                .sysfs = root,
-	                                .ledger = ledger,
-	                                .kept = kept};
-	struct backing taken;
-	cr_assert_eq(open_it("node:2 pu:1", BACKING_4K, false, MIB(32), MIB(4),
-	                     root),
-	             0);
-	for (unsigned i = 0; i < 2; i++)
-		kept[i] = (struct backing_kept){
-			.fd = backing.node[i].fd,
-			.kind = BACKING_4K,
-			.file_bytes = MIB(32),
-			.note = ""};
-	/* Each file is looked at once to check it and once to count. */
-	fstat_fault = (struct fault){4, EIO, false};
-	cr_expect_eq(backing_adopt(&taken, &from), -EIO);
-	cr_expect(strstr(taken.error, "node 1 can't be looked at: Input/output "
-	                              "error") != NULL,
-	          "%s", taken.error);
-	backing_close(&taken);
-	check_file(&backing.node[0]);
-	cr_expect_eq(backing_adopt(&taken, &from), 0, "%s", taken.error);
-	cr_expect_eq(taken.node[1].here_pages, 2);
 }

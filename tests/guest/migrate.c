@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "numa/transit.h"
 #include "tests/guest/moved_bed.h"
 
 #define ROUNDS 3u
@@ -277,6 +278,8 @@ static bool killed_at(void (**hook)(void), unsigned i, unsigned to)
 	                                .kept = kept};
 	struct backing_moved how;
 	unsigned at = 99;
+	unsigned file = 99;
+	uint64_t page = 99;
 	pid_t pid = fork();
 	if (pid == 0) {
 		*hook = die_here;
@@ -292,7 +295,8 @@ static bool killed_at(void (**hook)(void), unsigned i, unsigned to)
 		        .file_bytes = backing.node[node].file_bytes,
 		        .note = ""};
 	if (backing_adopt(&backing, &from) != 0 ||
-	    backing_where(&backing, i / EACH, i % EACH, &at) != 0)
+	    !transit_last(&backing, to, &file, &page) || file != i / EACH ||
+	    page != i % EACH || backing_where(&backing, file, page, &at) != 0)
 		return false;
 	lies[i] = at;
 	for (unsigned node = 0; node < BED_NODES; node++) {
