@@ -317,12 +317,10 @@ static void fail_all_over(unsigned flags, uint64_t *state, const char *name)
 
 int main(void)
 {
-	const char *step = getenv("SLABD_STEP");
-	const char *sanitizer = getenv("SLABD_SANITIZER");
 	const char *lacks = tamper_lacks();
 	uint64_t state;
-	sanitized = sanitizer != NULL && *sanitizer != '\0';
-	every = step != NULL && strcmp(step, "all") == 0;
+	sanitized = is_sanitized();
+	every = wants_all();
 	tap_start(every ? 3000 : 300);
 	if (lacks != NULL) {
 		tap_skip(lacks, "a client's system calls fail");

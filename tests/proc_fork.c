@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "shm/atom.h"
-#include "tests/proc/harness.h"
+#include "tests/proc/churn.h"
 
 #define SIZE 96
 #define N 400
@@ -181,33 +181,6 @@ static void test_fork(bool closes_first)
 #define FORKS 60
 #define THREADS 3
 
-static uint32_t stop;
-static uint32_t wrong;
-
-static void *churn(void *arg)
-{
-	uint64_t me = (uint64_t)(uintptr_t)arg;
-	uint64_t *mine[200] = {NULL};
-	uint64_t state = me + 1;
-	while (!atom_peek(&stop)) {
-		unsigned i = (unsigned)(random_next(&state) % 200);
-		if (mine[i] == NULL) {
-			mine[i] = slabd_alloc(cache);
-			if (mine[i] != NULL)
-				*mine[i] = me << 32 | i;
-			continue;
-		}
-		if (*mine[i] != (me << 32 | i))
-			atom_add(&wrong, 1u);
-		slabd_free(cache, mine[i]);
-		mine[i] = NULL;
-		if (random_next(&state) % 64 == 0)
-			slabd_flush(pool);
-	}
-	slabd_free_bulk(cache, 200, (void **)mine);
-	return NULL;
-}
-
 /* No thread is started here: the thread sanitizer can't follow that. */
 static void forked_once(void)
 {
@@ -228,23 +201,21 @@ static void forked_once(void)
 
 static void forks_busy(int fd, void *arg)
 {
-	pthread_t threads[THREADS];
+	struct churn churn;
 	unsigned good = 0;
+	uint32_t wrong;
 	(void)fd;
 	(void)arg;
 	pool = bed_pool(&bed);
 	cache = bed_cache(pool, "records", SIZE);
-	for (uintptr_t i = 0; i < THREADS; i++)
-		pthread_create(&threads[i], NULL, churn, (void *)(i + 1));
+	churn_start(&churn, pool, cache, THREADS);
 	for (unsigned i = 0; i < FORKS; i++) {
 		pid_t pid = fork();
 		if (pid == 0)
 			forked_once();
 		good += ended_well(pid);
 	}
-	atom_poke(&stop, 1u);
-	for (unsigned i = 0; i < THREADS; i++)
-		pthread_join(threads[i], NULL);
+	wrong = churn_end(&churn);
 	tap_is(good, FORKS, "%d forks beside %d busy threads, each a client",
 	       FORKS, THREADS);
 	tap_is(wrong, 0, "whose objects stay theirs");

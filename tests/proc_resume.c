@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "shm/atom.h"
+#include "tests/proc/churn.h"
 #include "tests/proc/cut.h"
-#include "tests/proc/harness.h"
 
 #define SIZE 1024
 #define HELD 300
@@ -210,16 +210,10 @@ static void trims(int fd, void *arg)
 static void needs(int fd, void *arg)
 {
 	slabd_pool *pool = open_pool(0, 100);
-	slabd_cache *cache = bed_cache(pool, "one", SIZE);
-	double until = now_ms() + 5000;
-	size_t n = 0;
 	(void)fd;
 	(void)arg;
-	while (n < 1700 && now_ms() < until) {
-		all[n] = slabd_alloc(cache);
-		n += all[n] != NULL;
-	}
-	tap_is((long long)n, 1700, "so that another client gets on");
+	tap_is((long long)bed_take(bed_cache(pool, "one", SIZE), 1700, all),
+	       1700, "so that another client gets on");
 	slabd_close(pool);
 }
 
@@ -246,7 +240,9 @@ static void test_ways(void)
 
 /* ---- many threads ------------------------------------------------------- */
 
-#define THREADS 6
+#define CREATORS 3
+#define CHURNERS 3
+#define ASKERS 6
 #define CUTS 100
 
 static slabd_pool *shared_pool;
@@ -270,55 +266,32 @@ static void *creates_all_along(void *arg)
 	return NULL;
 }
 
-static void *allocates_all_along(void *arg)
-{
-	slabd_cache *cache = arg;
-	uint64_t *mine[200] = {NULL};
-	uint64_t state = (uint64_t)(uintptr_t)mine | 1;
-	while (!atom_peek(&stop)) {
-		unsigned i = (unsigned)(random_next(&state) % 200);
-		if (mine[i] == NULL) {
-			mine[i] = slabd_alloc(cache);
-			if (mine[i] != NULL)
-				*mine[i] = (uintptr_t)&mine[i];
-			continue;
-		}
-		if (*mine[i] != (uintptr_t)&mine[i])
-			atom_add(&wrong, 1u);
-		slabd_free(cache, mine[i]);
-		mine[i] = NULL;
-	}
-	for (unsigned i = 0; i < 200; i++)
-		slabd_free(cache, mine[i]);
-	return NULL;
-}
-
 static void many(int fd, void *arg)
 {
 	bool helper = *(bool *)arg;
-	pthread_t threads[THREADS];
+	pthread_t threads[CREATORS];
+	struct churn churn;
 	uint64_t back;
 	unsigned fds;
 	shared_pool = open_pool(helper ? 0 : SLABD_NO_HELPER, 0);
 	fds = count_fds(getpid(), 0);
-	for (uintptr_t i = 0; i < THREADS; i++)
-		pthread_create(&threads[i], NULL,
-		               i % 2 ? allocates_all_along : creates_all_along,
-		               i % 2 ? (void *)bed_cache(shared_pool, "x", SIZE)
-		                     : (void *)i);
+	churn_start(&churn, shared_pool, bed_cache(shared_pool, "x", SIZE),
+	            CHURNERS);
+	for (uintptr_t i = 0; i < CREATORS; i++)
+		pthread_create(&threads[i], NULL, creates_all_along, (void *)i);
 	for (unsigned i = 0; i < CUTS; i++) {
 		cut_sockets((enum loss)(i % LOSSES), fd);
 		sleep_ms(i % 25);
 	}
 	back = resumes(shared_pool);
 	tap_ok(back >= 3, "%d times cut under %d threads, %s: it comes back",
-	       CUTS, THREADS, helper ? "a helper" : "no helper");
+	       CUTS, CREATORS + CHURNERS, helper ? "a helper" : "no helper");
 	cut_sockets(CUT_BOTH, fd);
 	tap_ok(await_back(shared_pool, true, back + 1) >= 0, "and once more");
 	atom_poke(&stop, 1u);
-	for (unsigned i = 0; i < THREADS; i++)
+	for (unsigned i = 0; i < CREATORS; i++)
 		pthread_join(threads[i], NULL);
-	tap_is(wrong, 0, "no request failed and no object changed");
+	tap_is(churn_end(&churn) + wrong, 0, "no request failed and no object changed");
 	tap_note("%u caches opened, %u times back", creates,
 	         (unsigned)resumes(shared_pool));
 	bed_cache(shared_pool, "last", SIZE);
@@ -382,21 +355,21 @@ static void *creates_once(void *arg)
  * than one does. */
 static void asks_in_vain(int fd, void *arg)
 {
-	pthread_t threads[THREADS];
-	double ms[THREADS] = {0};
+	pthread_t threads[ASKERS];
+	double ms[ASKERS] = {0};
 	unsigned good = 0;
 	(void)arg;
 	shared_pool = open_pool(0, 100);
 	say(fd, 1);
 	hear(fd);
-	for (unsigned i = 0; i < THREADS; i++)
+	for (unsigned i = 0; i < ASKERS; i++)
 		pthread_create(&threads[i], NULL, creates_once, &ms[i]);
-	for (unsigned i = 0; i < THREADS; i++) {
+	for (unsigned i = 0; i < ASKERS; i++) {
 		pthread_join(threads[i], NULL);
 		good += ms[i] > 4500 && ms[i] < 6000;
 		tap_note("%.0f ms", ms[i]);
 	}
-	tap_is(good, THREADS, "slabd stopped: requests end after five seconds");
+	tap_is(good, ASKERS, "slabd stopped: requests end after five seconds");
 	say(fd, 1);
 	tap_ok(slabd_cache_create(shared_pool, "late", SIZE, 0, 0) != NULL,
 	       "it goes on: so do requests");

@@ -15,7 +15,7 @@
 
 #include "shm/atom.h"
 #include "shm/partial.h"
-#include "tests/proc/harness.h"
+#include "tests/proc/churn.h"
 #include "tests/proc/raw.h"
 
 #define SIZE 96
@@ -32,8 +32,6 @@ static struct bed bed;
 static slabd_pool *pool;
 static slabd_cache *cache;
 static uint64_t *live[N];
-static uint32_t stop;
-static uint32_t wrong;
 
 static void open_alone(unsigned wait_ms)
 {
@@ -61,45 +59,6 @@ static unsigned count_live(void)
 	for (unsigned i = 0; i < N; i++)
 		good += live[i] != NULL && *live[i] == i * 31;
 	return good;
-}
-
-static void *churn(void *arg)
-{
-	uint64_t me = (uint64_t)(uintptr_t)arg;
-	uint64_t *mine[200] = {NULL};
-	uint64_t state = me + 1;
-	while (!atom_peek(&stop)) {
-		unsigned i = (unsigned)(random_next(&state) % 200);
-		if (mine[i] == NULL) {
-			mine[i] = slabd_alloc(cache);
-			if (mine[i] != NULL)
-				*mine[i] = me << 32 | i;
-			continue;
-		}
-		if (*mine[i] != (me << 32 | i))
-			atom_add(&wrong, 1u);
-		slabd_free(cache, mine[i]);
-		mine[i] = NULL;
-		if (random_next(&state) % 64 == 0)
-			slabd_flush(pool);
-	}
-	slabd_free_bulk(cache, 200, (void **)mine);
-	return NULL;
-}
-
-static void start_threads(pthread_t *threads)
-{
-	for (uintptr_t i = 0; i < THREADS; i++)
-		if (pthread_create(&threads[i], NULL, churn,
-		                   (void *)(i + 1)) != 0)
-			tap_bail("no thread");
-}
-
-static void end_threads(const pthread_t *threads)
-{
-	atom_poke(&stop, 1u);
-	for (unsigned i = 0; i < THREADS; i++)
-		pthread_join(threads[i], NULL);
 }
 
 /* ---- other programs ----------------------------------------------------- */
@@ -183,19 +142,20 @@ static void spawns_quiet(int fd, void *arg)
 static void spawns_busy(int fd, void *arg)
 {
 	struct slabd_stats stats = {0};
-	pthread_t threads[THREADS];
+	struct churn churn;
 	unsigned good = 0;
+	uint32_t changed;
 	(void)fd;
 	(void)arg;
 	open_alone(0);
 	fill_live();
-	start_threads(threads);
+	churn_start(&churn, pool, cache, THREADS);
 	for (unsigned i = 0; i < SPAWNS / 4; i++)
 		good += start_programs();
-	end_threads(threads);
+	changed = churn_end(&churn);
 	slabd_get_stats(pool, &stats);
 	tap_is(good, SPAWNS, "programs started beside %d busy threads", THREADS);
-	tap_is(atom_peek(&wrong), 0, "whose objects stay theirs");
+	tap_is(changed, 0, "whose objects stay theirs");
 	tap_is((long long)stats.refused, 0, "and are freed as theirs");
 	tap_is(count_live(), N, "the records are whole");
 	slabd_flush(pool);
@@ -210,10 +170,10 @@ static void spawns_busy(int fd, void *arg)
 static void becomes_shell(int fd, void *arg)
 {
 	char *const args[] = {"sh", "-c", "read line", NULL};
-	pthread_t threads[THREADS];
+	struct churn churn;
 	open_alone(0);
 	fill_live();
-	start_threads(threads);
+	churn_start(&churn, pool, cache, THREADS);
 	say(fd, slabd_client_id(pool));
 	dup2(*(int *)arg, STDIN_FILENO);
 	alarm(0);
@@ -412,6 +372,7 @@ static void test_left_behind(void)
 
 static slabd_cache *large;
 static uint32_t short_of;
+static uint32_t wrong;
 
 /* Its magazines are full when it runs into the wait. Nothing large on its
  * stack: see churn_forever in proc_fork.c. */

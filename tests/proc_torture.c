@@ -66,9 +66,8 @@ static void read_arguments(int argc, char **argv)
 		{"keep-slabd", no_argument, NULL, 'k'},
 		{NULL, 0, NULL, 0},
 	};
-	const char *sanitizer = getenv("SLABD_SANITIZER");
 	int key;
-	board->n_places = sanitizer != NULL && sanitizer[0] != '\0' ? 4 : 16;
+	board->n_places = is_sanitized() ? 4 : 16;
 	while ((key = getopt_long(argc, argv, "", table, NULL)) != -1) {
 		if (key == 's')
 			seconds = number(optarg, 1, 1000000);

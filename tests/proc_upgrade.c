@@ -440,13 +440,12 @@ static void test_stops(unsigned seconds)
 
 int main(int argc, char **argv)
 {
-	const char *sanitizer = getenv("SLABD_SANITIZER");
 	unsigned seconds = 3;
 	int status = 0;
 	bool alone = argc == 3 && strcmp(argv[1], "--stopped") == 0;
 	if (alone)
 		seconds = (unsigned)strtoul(argv[2], NULL, 10);
-	if (sanitizer != NULL && sanitizer[0] != '\0') {
+	if (is_sanitized()) {
 		late_ms = LATE_SANITIZED_MS;
 		step_bytes /= 8;
 	}

@@ -247,18 +247,15 @@ static void test_act(const struct act *act)
 
 int main(int argc, char **argv)
 {
-	const char *sanitizer = getenv("SLABD_SANITIZER");
-	const char *which = getenv("SLABD_STEP");
 	const char *why;
-	all = (argc > 1 && strcmp(argv[1], "--all") == 0) ||
-	      (which != NULL && strcmp(which, "all") == 0);
+	all = (argc > 1 && strcmp(argv[1], "--all") == 0) || wants_all();
 	tap_start(all ? 3600 : 300);
 	why = step_unable();
 	if (why != NULL) {
 		tap_skip(why, "a signal at every instruction");
 		return tap_end();
 	}
-	if (sanitizer != NULL && sanitizer[0] != '\0')
+	if (is_sanitized())
 		n_places = PLACES_SLOW;
 	seed = random_seed();
 	board = shared_memory(sizeof(*board));

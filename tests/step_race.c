@@ -306,8 +306,7 @@ static void test_all(const struct step_track *track, size_t store,
 
 int main(int argc, char **argv)
 {
-	const char *sanitizer = getenv("SLABD_SANITIZER");
-	bool slow = sanitizer != NULL && sanitizer[0] != '\0';
+	bool slow = is_sanitized();
 	bool every = argc > 1 && strcmp(argv[1], "--all") == 0;
 	struct step_track track = {.n = 0};
 	const char *why;

@@ -94,12 +94,10 @@ static void kill_all_over(const struct deed *deed)
 
 int main(void)
 {
-	const char *step = getenv("SLABD_STEP");
-	const char *sanitizer = getenv("SLABD_SANITIZER");
 	const char *lacks = tamper_lacks();
-	if (sanitizer != NULL && *sanitizer != '\0')
+	if (is_sanitized())
 		kills_max = KILLS_SANITIZED;
-	every = step != NULL && strcmp(step, "all") == 0;
+	every = wants_all();
 	tap_start(every ? 3000 : 300);
 	if (lacks != NULL) {
 		tap_skip(lacks, "slabd killed at each system call");

@@ -205,12 +205,11 @@ static void start(void)
 
 int main(void)
 {
-	const char *sanitizer = getenv("SLABD_SANITIZER");
 	int cpus[2] = {nth_cpu(0), nth_cpu(1)};
 	pthread_t thread;
 	uint32_t rounds;
 	tap_start(100);
-	if (cpus[1] < 0 || (sanitizer != NULL && sanitizer[0] != '\0')) {
+	if (cpus[1] < 0 || is_sanitized()) {
 		tap_skip(cpus[1] < 0 ? "there is one CPU alone"
 		                     : "a sanitizer's own locked operations "
 		                       "empty the store buffer",

@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* The service manager, played by a datagram socket and by the environment. */
-#include <criterion/criterion.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "daemon/log.h"
 #include "daemon/service.h"
+#include "tests/in_child.h"
 
 static char got[1024];
 static int manager = -1;
@@ -134,34 +132,6 @@ static void pass(const char *n_fds, const char *names)
 	log_setup(LOG_LEVEL_ERROR, LOG_FORM_PLAIN);
 }
 
-/* Criterion's own pipes may be at 3 and 4: the tests below run in a child. */
-static void in_child(void (*body)(void))
-{
-	pid_t child = fork();
-	int status = -1;
-
-	cr_assert(child >= 0);
-	if (child == 0) {
-		body();
-		_exit(9);
-	}
-	cr_assert_eq(waitpid(child, &status, 0), child);
-	cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "step %d",
-	          WEXITSTATUS(status));
-}
-
-/* Ends the child with the number of the first step that is not so. */
-#define step(n, so)                                                            \
-	do {                                                                   \
-		if (!(so))                                                     \
-			_exit(n);                                              \
-	} while (0)
-
-static bool is_open(int fd)
-{
-	return fcntl(fd, F_GETFD) >= 0;
-}
-
 static void both_sockets(void)
 {
 	struct service_sockets sockets;
@@ -174,7 +144,6 @@ static void both_sockets(void)
 	step(3, (fcntl(4, F_GETFL) & O_NONBLOCK) != 0);
 	step(4, (fcntl(3, F_GETFD) & FD_CLOEXEC) != 0);
 	step(5, service_listen_fds(&sockets) == 0 && sockets.client == -1);
-	_exit(0);
 }
 
 static void one_socket(void)
@@ -185,7 +154,6 @@ static void one_socket(void)
 	pass("1", "slabd");
 	step(1, service_listen_fds(&sockets) == 0);
 	step(2, sockets.client == 3 && sockets.control == -1);
-	_exit(0);
 }
 
 static void refuse(int step_of, const char *n_fds, const char *names)
@@ -215,7 +183,6 @@ static void wrong_sockets(void)
 	put_socket(3, SOCK_SEQPACKET, true);
 	put_socket(4, SOCK_SEQPACKET, true);
 	refuse(5, "2", "slabd:slabd");
-	_exit(0);
 }
 
 Test(service, takes_both_sockets)

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The vault, with a manager played by a datagram socket and the environment. */
-#include <criterion/criterion.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,12 +9,12 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "daemon/log.h"
 #include "daemon/service.h"
 #include "daemon/vault.h"
+#include "tests/in_child.h"
 
 #define N_PASSED 5
 
@@ -203,34 +201,6 @@ Test(vault, waits_for_the_manager)
 	vault_barrier();
 	cr_expect(answered);
 	pthread_join(thread, NULL);
-}
-
-/* Criterion's own pipes may be at 3 and on: the tests below run in a child,
- * which ends with the number of the first step that is not so. */
-#define step(n, so)                                                            \
-	do {                                                                   \
-		if (!(so))                                                     \
-			_exit(n);                                              \
-	} while (0)
-
-static void in_child(void (*body)(void))
-{
-	pid_t child = fork();
-	int status = -1;
-
-	cr_assert(child >= 0);
-	if (child == 0) {
-		body();
-		_exit(0);
-	}
-	cr_assert_eq(waitpid(child, &status, 0), child);
-	cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "step %d",
-	          WEXITSTATUS(status));
-}
-
-static bool is_open(int fd)
-{
-	return fcntl(fd, F_GETFD) >= 0;
 }
 
 /* Five memfds at 3 to 7, which are inherited, passed under these names. */

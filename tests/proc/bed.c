@@ -229,6 +229,17 @@ slabd_cache *bed_cache(slabd_pool *pool, const char *name, size_t size)
 	return cache;
 }
 
+size_t bed_take(slabd_cache *cache, size_t n, void **to)
+{
+	double until = now_ms() + 5000;
+	size_t got = 0;
+	while (got < n && now_ms() < until) {
+		to[got] = slabd_alloc(cache);
+		got += to[got] != NULL;
+	}
+	return got;
+}
+
 /* ---- questions ---------------------------------------------------------- */
 
 static int connect_to(const char *path)

@@ -44,6 +44,12 @@ _Noreturn void tap_bail(const char *format, ...)
 /* Prints the plan; the program's exit status. */
 int tap_end(void);
 
+/* Whether a sanitizer is built in: its code is many times as long. */
+bool is_sanitized(void);
+
+/* Whether SLABD_STEP=all asks for every place there is. */
+bool wants_all(void);
+
 /* ---- time and memory ---------------------------------------------------- */
 
 double now_ms(void);
@@ -137,6 +143,9 @@ slabd_pool *bed_pool(const struct bed *bed);
 
 /* A cache that is opened or made; bails out where that fails. */
 slabd_cache *bed_cache(slabd_pool *pool, const char *name, size_t size);
+
+/* Allocates n objects, or as many as come in five seconds; how many. */
+size_t bed_take(slabd_cache *cache, size_t n, void **to);
 
 /* GET path of the control socket: the document, or NULL. The caller drops it. */
 json_t *bed_get(const struct bed *bed, const char *path);

@@ -10,7 +10,8 @@ tap_programs += tests/proc_give
 tests_proc_give_SOURCES = tests/proc_give.c $(proc_harness)
 tests_proc_give_LDADD = $(proc_libs)
 tap_programs += tests/proc_fork
-tests_proc_fork_SOURCES = tests/proc_fork.c $(proc_harness)
+proc_churn = tests/proc/churn.h tests/proc/churn.c
+tests_proc_fork_SOURCES = tests/proc_fork.c $(proc_harness) $(proc_churn)
 tests_proc_fork_LDADD = $(proc_libs)
 tap_programs += tests/proc_exhaust
 tests_proc_exhaust_SOURCES = tests/proc_exhaust.c $(proc_harness)
@@ -27,7 +28,8 @@ tap_programs += tests/proc_half
 tests_proc_half_SOURCES = tests/proc_half.c $(proc_harness) $(proc_raw)
 tests_proc_half_LDADD = $(proc_libs)
 tap_programs += tests/proc_resume tests/proc_resume_raw
-tests_proc_resume_SOURCES = tests/proc_resume.c $(proc_harness) $(proc_cut)
+tests_proc_resume_SOURCES = tests/proc_resume.c $(proc_harness) $(proc_cut) \
+	$(proc_churn)
 tests_proc_resume_LDADD = $(proc_libs)
 tests_proc_resume_raw_SOURCES = tests/proc_resume_raw.c $(proc_harness) \
 	$(proc_raw) $(proc_keeper)
@@ -69,7 +71,8 @@ tests_step_slabd_SOURCES = tests/step_slabd.c $(proc_deed) $(proc_harness) \
 	$(proc_keeper)
 tests_step_slabd_LDADD = $(proc_libs)
 tap_programs += tests/proc_spawn
-tests_proc_spawn_SOURCES = tests/proc_spawn.c $(proc_harness) $(proc_raw)
+tests_proc_spawn_SOURCES = tests/proc_spawn.c $(proc_harness) $(proc_raw) \
+	$(proc_churn)
 tests_proc_spawn_LDADD = $(proc_libs)
 tap_programs += tests/fault_slabd
 tests_fault_slabd_SOURCES = tests/fault_slabd.c $(proc_deed) $(proc_harness) \

@@ -132,6 +132,18 @@ int tap_end(void)
 	return atom_peek(&counts->bad) != 0;
 }
 
+bool is_sanitized(void)
+{
+	const char *sanitizer = getenv("SLABD_SANITIZER");
+	return sanitizer != NULL && *sanitizer != '\0';
+}
+
+bool wants_all(void)
+{
+	const char *step = getenv("SLABD_STEP");
+	return step != NULL && strcmp(step, "all") == 0;
+}
+
 /* ---- time and memory ---------------------------------------------------- */
 
 double now_ms(void)

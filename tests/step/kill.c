@@ -30,18 +30,15 @@ struct score {
 
 void kill_start(int argc, char **argv, unsigned seconds)
 {
-	const char *sanitizer = getenv("SLABD_SANITIZER");
-	const char *which = getenv("SLABD_STEP");
 	const char *why;
-	all = (argc > 1 && strcmp(argv[1], "--all") == 0) ||
-	      (which != NULL && strcmp(which, "all") == 0);
+	all = (argc > 1 && strcmp(argv[1], "--all") == 0) || wants_all();
 	tap_start(all ? 3600 : seconds);
 	why = step_unable();
 	if (why != NULL) {
 		tap_skip(why, "killed at every instruction");
 		exit(tap_end());
 	}
-	if (sanitizer != NULL && sanitizer[0] != '\0')
+	if (is_sanitized())
 		kills_max = KILLS_SLOW;
 	seed = random_seed();
 	tap_note("%s", all ? "every place (--all)"
