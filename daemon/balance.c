@@ -54,6 +54,7 @@ int balance_make(struct pool *pool)
 	                 backing_may_move(reason, sizeof(reason), remedy,
 	                                  sizeof(remedy));
 	b->tokens_ms = mover_now_ms();
+	b->tokens = UINT64_MAX; /* a whole second's worth */
 	pool->balance = b;
 	return 0;
 }

@@ -174,10 +174,10 @@ static uint64_t give_back(struct pool *pool, const struct policy_step *step,
 	uint32_t cache = step->cache + 1;
 	uint64_t done = mover_return(pool, cache, step->to, step->from, step->n,
 	                             error);
-	if (done > 0) {
+	if (done > 0 && step->from != POLICY_NONE)
 		balance_note_flow(pool, cache, step->from, false);
+	if (done > 0)
 		balance_note_flow(pool, cache, step->to, true);
-	}
 	return done;
 }
 

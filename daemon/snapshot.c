@@ -23,6 +23,7 @@ static void fill_tokens(struct pool *pool)
 	uint32_t now = mover_now_ms();
 	uint64_t ms = now - b->tokens_ms;
 	ms = ms < 60000 ? ms : 60000;
+	b->tokens = b->tokens < most ? b->tokens : most;
 	b->tokens += b->config.migrate_rate / 1000 * ms;
 	b->tokens = b->tokens < most ? b->tokens : most;
 	b->tokens_ms = now;
