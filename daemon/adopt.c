@@ -15,6 +15,7 @@
 #include "daemon/log.h"
 #include "daemon/mover.h"
 #include "daemon/vault.h"
+#include "numa/transit.h"
 #include "shm/lease.h"
 #include "shm/partial.h"
 #include "shm/slab.h"
@@ -263,6 +264,24 @@ static void note_pages(struct pool *pool, uint32_t node)
 			               node);
 }
 
+/* Where a page lies now that was on its way to a node when slabd was killed. */
+static void note_moved(struct pool *pool, uint32_t to)
+{
+	uint8_t *pages = (uint8_t *)(uintptr_t)pool->view.pages;
+	unsigned file;
+	unsigned at;
+	uint64_t page;
+	if (!transit_last(&pool->backing, to, &file, &page) ||
+	    file >= pool->view.geo.n_nodes || page >= pagebook_size(pool, file))
+		return;
+	/* Asking for a hole would fault it in. */
+	if (pagebook_lies(pool, pagebook_first(pool, file) + page) ==
+	            NODE_NONE ||
+	    backing_where(&pool->backing, file, page, &at) < 0)
+		return;
+	atom_poke(&pages[pagebook_first(pool, file) + page], (uint8_t)(1 + at));
+}
+
 static int note_slabs(struct pool *pool, uint32_t node)
 {
 	uint32_t unit = (uint32_t)pool->view.nodes[node].first_unit;
@@ -287,6 +306,8 @@ static int make_books(struct pool *pool)
 	int r = pool_make_books(pool, &geo);
 	if (r < 0)
 		return refuse(pool, r, "%s", strerror(-r));
+	for (uint32_t node = 0; r == 0 && node < geo.n_nodes; node++)
+		note_moved(pool, node);
 	for (uint32_t node = 0; r == 0 && node < geo.n_nodes; node++)
 		note_pages(pool, node);
 	for (uint32_t node = 0; r == 0 && node < geo.n_nodes; node++)
