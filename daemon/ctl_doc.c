@@ -41,6 +41,21 @@ int64_t ctl_doc_int(struct ctl *c, const json_t *obj, const char *key)
 	return json_integer_value(field(c, obj, key, right, "integer"));
 }
 
+int64_t ctl_doc_int_or_null(struct ctl *c, const json_t *obj, const char *key)
+{
+	if (json_is_null(json_object_get(obj, key)))
+		return -1;
+	return ctl_doc_int(c, obj, key);
+}
+
+const char *ctl_doc_string_or_null(struct ctl *c, const json_t *obj,
+                                   const char *key)
+{
+	if (json_is_null(json_object_get(obj, key)))
+		return NULL;
+	return ctl_doc_string(c, obj, key);
+}
+
 double ctl_doc_number(struct ctl *c, const json_t *obj, const char *key)
 {
 	bool right = json_is_number(json_object_get(obj, key));

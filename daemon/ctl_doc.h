@@ -43,6 +43,10 @@ struct ctl_iter {
 void ctl_doc_fail(struct ctl *c, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 int64_t ctl_doc_int(struct ctl *c, const json_t *obj, const char *key);
+/* -1 and NULL where null stands. */
+int64_t ctl_doc_int_or_null(struct ctl *c, const json_t *obj, const char *key);
+const char *ctl_doc_string_or_null(struct ctl *c, const json_t *obj,
+                                   const char *key);
 double ctl_doc_number(struct ctl *c, const json_t *obj, const char *key);
 bool ctl_doc_bool(struct ctl *c, const json_t *obj, const char *key);
 const char *ctl_doc_string(struct ctl *c, const json_t *obj, const char *key);

@@ -148,31 +148,48 @@ static json_t *judge(struct ctl_http_fault *f, long status,
 	return NULL;
 }
 
-static char *url_of(CURL *curl, const char *path, const struct ctl_param *param,
-                    size_t n)
+/* "a=1&b=2", to be freed; NULL: no memory. */
+static char *form_of(CURL *curl, const struct ctl_param *param, size_t n)
 {
-	char *url = NULL, *value;
+	char *form = NULL, *value;
 	size_t size, i;
-	FILE *f = open_memstream(&url, &size);
-	char sep = '?';
+	FILE *f = open_memstream(&form, &size);
+	const char *sep = "";
 
 	if (!f)
 		return NULL;
-	fprintf(f, "http://localhost%s", path);
 	for (i = 0; i < n; i++) {
 		if (!param[i].value)
 			continue;
 		value = curl_easy_escape(curl, param[i].value, 0);
-		fprintf(f, "%c%s=%s", sep, param[i].key, value ? value : "");
+		fprintf(f, "%s%s=%s", sep, param[i].key, value ? value : "");
 		curl_free(value);
-		sep = '&';
+		sep = "&";
 	}
 	fclose(f);
-	return url;
+	return form;
 }
 
-static json_t *transfer(CURL *curl, const char *socket, const char *url,
-                        long timeout_s, struct ctl_http_fault *fault)
+/* The form goes into the body of a POST, and else behind the path. */
+static bool set_request(CURL *curl, const char *path, const char *form,
+                        bool post)
+{
+	size_t size = strlen(path) + strlen(form) + 32;
+	char *url = malloc(size);
+
+	if (!url)
+		return false;
+	snprintf(url, size, "http://localhost%s%s%s", path,
+	         !post && *form ? "?" : "", post ? "" : form);
+	curl_easy_setopt(curl, CURLOPT_URL, url);
+	if (post)
+		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, form);
+	free(url);
+	return true;
+}
+
+static json_t *transfer(CURL *curl, const char *socket, long timeout_s,
+                        struct ctl_http_fault *fault)
 {
 	struct reply reply = {0};
 	json_t *doc = NULL;
@@ -180,7 +197,6 @@ static json_t *transfer(CURL *curl, const char *socket, const char *url,
 	CURLcode code;
 
 	curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket);
-	curl_easy_setopt(curl, CURLOPT_URL, url);
 	curl_easy_setopt(curl, CURLOPT_PROXY, "");
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(curl, CURLOPT_TIMEOUT, timeout_s);
@@ -197,13 +213,13 @@ static json_t *transfer(CURL *curl, const char *socket, const char *url,
 	return doc;
 }
 
-json_t *ctl_http_get(const char *socket, const char *path,
-                     const struct ctl_param *param, size_t n, long timeout_s,
-                     struct ctl_http_fault *fault)
+static json_t *ask(const char *socket, const char *path, bool post,
+                   const struct ctl_param *param, size_t n, long timeout_s,
+                   struct ctl_http_fault *fault)
 {
 	json_t *doc = NULL;
 	CURL *curl;
-	char *url;
+	char *form;
 
 	memset(fault, 0, sizeof(*fault));
 	if (strlen(socket) >= sizeof(((struct sockaddr_un *)0)->sun_path)) {
@@ -215,12 +231,26 @@ json_t *ctl_http_get(const char *socket, const char *path,
 		return NULL;
 	}
 	curl = curl_easy_init();
-	url = curl ? url_of(curl, path, param, n) : NULL;
-	if (url)
-		doc = transfer(curl, socket, url, timeout_s, fault);
+	form = curl ? form_of(curl, param, n) : NULL;
+	if (form && set_request(curl, path, form, post))
+		doc = transfer(curl, socket, timeout_s, fault);
 	else
 		snprintf(fault->what, sizeof(fault->what), "out of memory");
-	free(url);
 	curl_easy_cleanup(curl);
+	free(form);
 	return doc;
+}
+
+json_t *ctl_http_get(const char *socket, const char *path,
+                     const struct ctl_param *param, size_t n, long timeout_s,
+                     struct ctl_http_fault *fault)
+{
+	return ask(socket, path, false, param, n, timeout_s, fault);
+}
+
+json_t *ctl_http_post(const char *socket, const char *path,
+                      const struct ctl_param *param, size_t n, long timeout_s,
+                      struct ctl_http_fault *fault)
+{
+	return ask(socket, path, true, param, n, timeout_s, fault);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One GET from slabd's admin socket. */
+/* One request to slabd's admin socket. */
 #ifndef DAEMON_CTL_HTTP_H
 #define DAEMON_CTL_HTTP_H
 
@@ -23,5 +23,10 @@ struct ctl_http_fault {
 json_t *ctl_http_get(const char *socket, const char *path,
                      const struct ctl_param *param, size_t n, long timeout_s,
                      struct ctl_http_fault *fault);
+
+/* The same by POST, with the parameters as a form: it changes something. */
+json_t *ctl_http_post(const char *socket, const char *path,
+                      const struct ctl_param *param, size_t n, long timeout_s,
+                      struct ctl_http_fault *fault);
 
 #endif

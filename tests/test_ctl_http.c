@@ -82,6 +82,26 @@ Test(ctl_http, document)
 	json_decref(doc);
 }
 
+Test(ctl_http, post)
+{
+	const struct ctl_param param[] = {
+		{"cache", "a&b c"}, {"n", NULL}, {"to", "7"}};
+	const char say[] = "HTTP/1.1 200 OK\r\n\r\n{}\n";
+	struct ctl_http_fault fault;
+	pthread_t thread;
+	json_t *doc;
+
+	pthread_create(&thread, NULL, serve, (void *)(uintptr_t)say);
+	doc = ctl_http_post(path, "/lend", param, 3, 5, &fault);
+	pthread_join(thread, NULL);
+	cr_assert(doc, "%s", fault.what);
+	cr_expect_eq(strncmp(asked, "POST /lend HTTP/", 16), 0, "%s", asked);
+	cr_expect(strstr(asked, "Content-Type: "
+	                        "application/x-www-form-urlencoded\r\n"));
+	cr_expect(strstr(asked, "\r\n\r\ncache=a%26b%20c&to=7"), "%s", asked);
+	json_decref(doc);
+}
+
 static const char *const refusals[][3] = {
 	{"HTTP/1.1 400 Bad\r\n\r\n{\"error\":\"no pool x\",\"remedy\":\"y\"}",
          "slabd refused: no pool x", "y"},
