@@ -74,15 +74,28 @@ static json_t *no_path_new(const struct admin_routes *routes)
 	return err;
 }
 
-static json_t *bad_method_new(struct evhttp_request *req, bool changes,
-                              int *status)
+/* Whether a path is there to look at, or to change something; and as which
+ * route. */
+static const struct admin_route *route_of(const struct admin_routes *routes,
+                                          const char *path, bool changes)
+{
+	size_t i;
+
+	for (i = 0; path && i < routes->n; i++)
+		if (routes->route[i].changes == changes &&
+		    strcmp(path, routes->route[i].path) == 0)
+			return &routes->route[i];
+	return NULL;
+}
+
+static json_t *bad_method_new(struct evhttp_request *req, bool get, bool post)
 {
 	evhttp_add_header(evhttp_request_get_output_headers(req), "Allow",
-	                  changes ? "POST" : "GET");
-	*status = HTTP_BADMETHOD;
+	                  get && post ? "GET, POST" : get ? "GET" : "POST");
 	return admin_error_new("method not allowed",
-	                       changes ? "use POST: it changes something"
-	                               : "use GET");
+	                       get && post ? "use GET to look, POST to change"
+	                       : get       ? "use GET"
+	                             : "use POST: it changes something");
 }
 
 static json_t *route_run(struct admin *a, const struct admin_route *route,
@@ -97,33 +110,25 @@ static json_t *route_run(struct admin *a, const struct admin_route *route,
 	return doc;
 }
 
-static const struct admin_route *route_of(const struct admin_routes *routes,
-                                          const char *path)
-{
-	size_t i;
-
-	for (i = 0; path && i < routes->n; i++)
-		if (strcmp(path, routes->route[i].path) == 0)
-			return &routes->route[i];
-	return NULL;
-}
-
 static json_t *answer(struct admin *a, struct evhttp_request *req, int *status)
 {
 	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
 	const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
 	bool root = path && (!*path || strcmp(path, "/") == 0);
-	const struct admin_route *route = route_of(a->routes, path);
-	bool changes = route && route->changes;
+	const struct admin_route *get = route_of(a->routes, path, false);
+	const struct admin_route *post = route_of(a->routes, path, true);
+	enum evhttp_cmd_type method = evhttp_request_get_command(req);
 
-	if (!route && !root) {
-		*status = HTTP_NOTFOUND;
-		return no_path_new(a->routes);
-	}
-	if (evhttp_request_get_command(req) !=
-	    (changes ? EVHTTP_REQ_POST : EVHTTP_REQ_GET))
-		return bad_method_new(req, changes, status);
-	return root ? root_new(a->routes) : route_run(a, route, req, status);
+	if (root && method == EVHTTP_REQ_GET)
+		return root_new(a->routes);
+	if (get && method == EVHTTP_REQ_GET)
+		return route_run(a, get, req, status);
+	if (post && method == EVHTTP_REQ_POST)
+		return route_run(a, post, req, status);
+	*status = root || get || post ? HTTP_BADMETHOD : HTTP_NOTFOUND;
+	return *status == HTTP_NOTFOUND
+	               ? no_path_new(a->routes)
+	               : bad_method_new(req, root || get, post != NULL);
 }
 
 static int dump_part(const char *part, size_t len, void *arg)

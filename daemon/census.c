@@ -49,6 +49,7 @@ static void count_slab(struct census *census, const struct pool *pool,
 	cell->partial += slab->free > 0;
 	if (slab->list != slab->home) {
 		cell->lent++;
+		cell->lent_used += row->n_objs - slab->free;
 		census_cell(census, slab->cache, slab->list)->lent_to++;
 	}
 	tags_tally_srv(slab_tags(&pool->view, slab->head), row->n_objs,

@@ -14,6 +14,7 @@ struct census_cell {
 	uint64_t free;
 	uint64_t partial; /* slabs with something free */
 	uint64_t lent;    /* slabs that stand on another node's list */
+	uint64_t lent_used; /* objects in use in those */
 	uint64_t lent_to; /* slabs of other homes that stand on this list */
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
-#include "daemon/ctl_render.h"
+#include "daemon/ctl_drain.h"
 #include "daemon/ctl_table.h"
 
 #define INDENT 6
@@ -41,20 +41,22 @@ static int64_t at_least_0(int64_t v)
 	return v > 0 ? v : 0;
 }
 
-/* A lent slab's free objects count as lent, and waste counts as free. */
+/* Lent slabs are shown whole, as lent; waste counts as free. */
 static unsigned put_bar(struct ctl *c, const json_t *node, int64_t whole,
                         unsigned columns)
 {
 	int64_t carved = at_least_0(ctl_doc_int(c, node, "carved_bytes"));
 	int64_t ready = at_least_0(ctl_doc_int(c, node, "ready_bytes"));
 	int64_t lent = at_least_0(ctl_doc_int(c, node, "lent_bytes"));
+	int64_t used = ctl_doc_int(c, node, "used_bytes") -
+	               ctl_doc_int(c, node, "lent_used_bytes");
 	int64_t part[CTL_N_PARTS];
 
-	part[CTL_USED] = at_least_0(ctl_doc_int(c, node, "used_bytes"));
-	part[CTL_FREE] = at_least_0(carved - part[CTL_USED]);
-	part[CTL_LENT] = lent < part[CTL_FREE] ? lent : part[CTL_FREE];
-	part[CTL_FREE] -= part[CTL_LENT];
-	part[CTL_SPARE] = at_least_0(ready - carved);
+	part[CTL_USED] = at_least_0(used);
+	part[CTL_LENT] = lent < carved ? lent : carved;
+	part[CTL_FREE] = at_least_0(carved - part[CTL_LENT] - part[CTL_USED]);
+	part[CTL_EMPTY] = at_least_0(ready - carved);
+	part[CTL_BORROWED] = at_least_0(ctl_doc_int(c, node, "borrowed_bytes"));
 	return ctl_text_bar(c, part, whole, columns);
 }
 
@@ -69,6 +71,28 @@ static void put_told(struct ctl *c, const json_t *obj, const char *key,
 	ctl_text_escape(&c->style, text, sizeof(text), said);
 	snprintf(full, sizeof(full), "%s%s", intro, text);
 	ctl_text_wrap(c, INDENT, full);
+}
+
+/* What is out of the ordinary about a node. */
+static void put_state(struct ctl *c, const json_t *node)
+{
+	const char *pressure = ctl_doc_string(c, node, "pressure");
+	char line[200], bytes[CTL_TEXT_SHORT];
+
+	if (ctl_doc_bool(c, node, "draining")) {
+		snprintf(line, sizeof(line),
+		         "being drained: %s in %lld pages to go",
+		         ctl_text_bytes(bytes,
+		                        ctl_doc_int(c, node, "here_bytes")),
+		         (long long)ctl_doc_int(c, node, "here_pages"));
+		ctl_text_wrap(c, INDENT, line);
+	}
+	ctl_drain_holdups(c, node);
+	if (strcmp(pressure, "calm") == 0)
+		return;
+	ctl_text_wrap(c, INDENT, strcmp(pressure, "full") == 0
+	                                 ? "the kernel is very short of memory"
+	                                 : "the kernel is short of memory");
 }
 
 static void under_node(struct ctl *c, size_t row, void *arg)
@@ -95,6 +119,7 @@ static void under_node(struct ctl *c, size_t row, void *arg)
 	fputc('\n', c->out);
 	put_told(c, node, "reason", "stepped down: ");
 	put_told(c, node, "remedy", "remedy: ");
+	put_state(c, node);
 }
 
 static void add_distances(struct ctl *c, struct ctl_table *t,
@@ -173,15 +198,16 @@ static void put_pool(struct ctl *c, const json_t *pool, bool first)
 	bool simulated = false;
 	struct ctl_iter it;
 	const json_t *node;
-	int64_t ready;
+	int64_t bar;
 
 	ctl_doc_begin(&it, c, pool, "nodes");
 	while ((node = ctl_doc_next(&it))) {
 		add_node(c, t, node);
 		simulated |= ctl_doc_bool(c, node, "simulated");
-		ready = ctl_doc_int(c, node, "ready_bytes");
-		if (ready > nodes.whole)
-			nodes.whole = ready;
+		bar = ctl_doc_sum(ctl_doc_int(c, node, "ready_bytes"),
+		                  ctl_doc_int(c, node, "borrowed_bytes"));
+		if (bar > nodes.whole)
+			nodes.whole = bar;
 	}
 	put_head(c, pool, first, simulated);
 	if (!n)

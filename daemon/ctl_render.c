@@ -7,14 +7,34 @@
 
 #include "daemon/ctl_text.h"
 
+#define LOOKS(verb, takes)                                                     \
+	.name = verb, .options = takes, .timeout_s = 10, .watched = true
+#define DOES(verb, takes)                                                      \
+	.name = verb, .options = takes, .timeout_s = 30, .changes = true
+
 const struct ctl_verb ctl_render_verbs[] = {
-	{"status", 10, false, ctl_status, NULL},
-	{"nodes", 10, false, ctl_nodes, NULL},
-	{"caches", 10, false, ctl_caches, NULL},
-	{"clients", 10, false, ctl_clients, NULL},
-	{"slabs", 10, true, ctl_slabs, NULL},
-	{"audit", 120, false, ctl_audit, ctl_audit_verdict},
-	{NULL, 0, false, NULL, NULL},
+	{ LOOKS("status", "pool"), .render = ctl_status },
+	{ LOOKS("nodes", "pool"), .render = ctl_nodes },
+	{ LOOKS("caches", "pool"), .render = ctl_caches },
+	{ LOOKS("clients", "pool"), .render = ctl_clients },
+	{ LOOKS("slabs", "pool cache node limit"), .render = ctl_slabs },
+	{ .name = "audit", .options = "pool", .timeout_s = 120,
+	  .watched = true, .render = ctl_audit, .verdict = ctl_audit_verdict },
+	{ LOOKS("plan", "pool"), .render = ctl_plan },
+	{ LOOKS("log", "pool limit"), .render = ctl_log },
+	{ DOES("lend", "pool"), .render = ctl_lend,
+	  .word = { "cache", "from", "to", "n" }, .n_must = 3,
+	  .usage = "CACHE FROM TO [N]" },
+	{ DOES("migrate", "pool cache"), .render = ctl_migrate,
+	  .word = { "from", "to", "n" }, .n_must = 2,
+	  .usage = "FROM TO [N]" },
+	{ DOES("drain", "pool undo"), .watched = true, .render = ctl_drain,
+	  .word = { "node" }, .n_must = 1, .usage = "NODE [--undo]" },
+	{ DOES("trim", "pool"), .render = ctl_trim, .word = { "node" },
+	  .usage = "[NODE]" },
+	{ DOES("set", "pool"), .looks_without = true, .render = ctl_set,
+	  .word = { "key", "value" }, .usage = "[KEY VALUE]" },
+	{ .name = NULL },
 };
 
 const struct ctl_verb *ctl_render_verb(const char *name)
@@ -63,6 +83,21 @@ void ctl_render_pool(struct ctl *c, const json_t *pool, bool first)
 	fprintf(c->out, "%s%spool %s%s", first ? "" : "\n",
 	        ctl_text_on(&c->style, CTL_BOLD), name,
 	        ctl_text_off(&c->style, CTL_BOLD));
+}
+
+void ctl_render_say(struct ctl *c, const json_t *obj, const char *key,
+                    const char *fmt, ...)
+{
+	char name[256], text[1024], line[1400];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	ctl_text_escape(&c->style, name, sizeof(name),
+	                ctl_doc_string(c, obj, key));
+	snprintf(line, sizeof(line), "pool %s: %s", name, text);
+	ctl_text_wrap(c, 0, line);
 }
 
 void ctl_render_pools(struct ctl *c, const json_t *doc,

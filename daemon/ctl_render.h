@@ -9,10 +9,20 @@
 
 #include "daemon/ctl_doc.h"
 
+#define CTL_WORDS 4
+
 struct ctl_verb {
 	const char *name; /* "/name" is the path */
+	/* Parameters that are words after the verb, in order, and how many of
+	 * them there must be; and those that are options. */
+	const char *usage; /* of the words, for people */
+	const char *word[CTL_WORDS];
+	int n_must;
+	const char *options;
 	long timeout_s;
-	bool filters; /* takes --pool, --cache, --node, --limit */
+	bool changes; /* by POST */
+	bool looks_without; /* words */
+	bool watched; /* goes with --watch */
 	void (*render)(struct ctl *c, const json_t *doc);
 	/* Exit status by the document; NULL: always 0. */
 	int (*verdict)(const json_t *doc);
@@ -34,6 +44,11 @@ int ctl_render(const struct ctl_verb *verb, const json_t *doc,
 /* "pool NAME" as a headline, after an empty line unless it is the first. */
 void ctl_render_pool(struct ctl *c, const json_t *pool, bool first);
 
+/* "pool NAME: " and a sentence, escaped. key holds the name. */
+void ctl_render_say(struct ctl *c, const json_t *obj, const char *key,
+                    const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
 /* Calls put for each pool of the document, or says that there is none. */
 void ctl_render_pools(struct ctl *c, const json_t *doc,
                       void (*put)(struct ctl *c, const json_t *pool,
@@ -46,5 +61,17 @@ void ctl_clients(struct ctl *c, const json_t *doc);
 void ctl_slabs(struct ctl *c, const json_t *doc);
 void ctl_audit(struct ctl *c, const json_t *doc);
 int ctl_audit_verdict(const json_t *doc);
+void ctl_plan(struct ctl *c, const json_t *doc);
+void ctl_log(struct ctl *c, const json_t *doc);
+void ctl_lend(struct ctl *c, const json_t *doc);
+void ctl_migrate(struct ctl *c, const json_t *doc);
+void ctl_drain(struct ctl *c, const json_t *doc);
+void ctl_trim(struct ctl *c, const json_t *doc);
+void ctl_set(struct ctl *c, const json_t *doc);
+
+/* Of a reply of trim: whether a client was asked; and adds what a second one
+ * gave back. */
+bool ctl_trim_asked(const json_t *doc);
+void ctl_trim_add(json_t *doc, const json_t *more);
 
 #endif

@@ -10,9 +10,10 @@ static const struct {
 	enum ctl_color color;
 } parts[CTL_N_PARTS] = {
 	[CTL_USED] = {"\u2588", "#", "used", CTL_BLUE},
-	[CTL_LENT] = {"\u259a", ">", "lent", CTL_MAGENTA},
 	[CTL_FREE] = {"\u2592", "-", "free", CTL_GREEN},
-	[CTL_SPARE] = {"\u2591", ".", "spare", CTL_DIM},
+	[CTL_LENT] = {"\u259a", ">", "lent", CTL_MAGENTA},
+	[CTL_EMPTY] = {"\u2591", ".", "empty", CTL_DIM},
+	[CTL_BORROWED] = {"\u259e", "<", "borrowed", CTL_YELLOW},
 };
 
 const char *ctl_text_on(const struct ctl_style *s, enum ctl_color color)
@@ -181,14 +182,17 @@ size_t ctl_text_cut(const char *text, unsigned columns, unsigned *taken)
 	return (size_t)(end - text);
 }
 
-void ctl_text_wrap(struct ctl *c, unsigned indent, const char *text)
+/* The first line of text begins at a column already. */
+static void wrap_from(struct ctl *c, unsigned indent, unsigned at,
+                      const char *text)
 {
-	unsigned width =
-		c->style.width > indent + 20 ? c->style.width - indent : 20;
-	unsigned taken;
+	unsigned width, taken;
 	size_t n, word;
 
-	while (*text) {
+	for (; *text; at = 0) {
+		unsigned used = at > indent ? at : indent;
+
+		width = c->style.width > used + 20 ? c->style.width - used : 20;
 		n = ctl_text_cut(text, width, &taken);
 		word = n;
 		if (text[n])
@@ -196,10 +200,32 @@ void ctl_text_wrap(struct ctl *c, unsigned indent, const char *text)
 				word--;
 		if (word)
 			n = word;
-		fprintf(c->out, "%*s%.*s\n", (int)indent, "", (int)n, text);
+		fprintf(c->out, "%*s%.*s\n",
+		        at < indent ? (int)(indent - at) : 0, "", (int)n, text);
 		text += n;
 		text += strspn(text, " ");
 	}
+}
+
+void ctl_text_wrap(struct ctl *c, unsigned indent, const char *text)
+{
+	wrap_from(c, indent, 0, text);
+}
+
+void ctl_text_hang(struct ctl *c, const char *head, unsigned indent,
+                   const char *text)
+{
+	unsigned at = ctl_text_columns(head);
+
+	fputs(head, c->out);
+	if (at >= indent) {
+		fputc(' ', c->out);
+		at++;
+	}
+	if (*text)
+		wrap_from(c, indent, at, text);
+	else
+		fputc('\n', c->out);
 }
 
 void ctl_text_split(const int64_t *part, unsigned n, int64_t whole,

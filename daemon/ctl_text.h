@@ -46,12 +46,17 @@ size_t ctl_text_cut(const char *text, unsigned columns, unsigned *taken);
 
 /* Writes an escaped text as paragraphs of whole words, indented. */
 void ctl_text_wrap(struct ctl *c, unsigned indent, const char *text);
+/* The same, with head, escaped, in the first line's indent; followed by as
+ * many blanks as it lacks, one at least. */
+void ctl_text_hang(struct ctl *c, const char *head, unsigned indent,
+                   const char *text);
 
 /* Splits columns by the parts' share in whole; each part > 0 is seen. */
 void ctl_text_split(const int64_t *part, unsigned n, int64_t whole,
                     unsigned columns, unsigned *cells);
 
-enum { CTL_USED, CTL_LENT, CTL_FREE, CTL_SPARE, CTL_N_PARTS };
+/* A node's own, then what of others stands on its lists. */
+enum { CTL_USED, CTL_FREE, CTL_LENT, CTL_EMPTY, CTL_BORROWED, CTL_N_PARTS };
 
 /* A bar of these parts; gives how many of the columns it took. */
 unsigned ctl_text_bar(struct ctl *c, const int64_t part[CTL_N_PARTS],

@@ -30,7 +30,9 @@ libdaemon_la_SOURCES += daemon/policy.c daemon/policy.h \
 	daemon/policy_units.c daemon/policy_work.h
 libdaemon_la_SOURCES += daemon/report.c daemon/report.h \
 	daemon/report_audit.c daemon/report_caches.c \
-	daemon/report_clients.c daemon/report_nodes.c \
+	daemon/report_clients.c daemon/report_do.c daemon/report_log.c \
+	daemon/report_nodes.c daemon/report_param.c daemon/report_plan.c \
+	daemon/report_set.c \
 	daemon/report_slabs.c daemon/report_status.c
 libdaemon_la_SOURCES += daemon/vault.c daemon/vault.h
 libdaemon_la_SOURCES += daemon/notice.c daemon/notice.h
@@ -52,9 +54,12 @@ noinst_LTLIBRARIES += libctl.la
 ctl_libs = $(CURL_LIBS) $(JANSSON_LIBS)
 libctl_la_SOURCES = daemon/ctl_args.c daemon/ctl_args.h \
 	daemon/ctl_audit.c daemon/ctl_caches.c daemon/ctl_clients.c \
-	daemon/ctl_doc.c daemon/ctl_doc.h daemon/ctl_http.c daemon/ctl_http.h \
-	daemon/ctl_nodes.c daemon/ctl_render.c daemon/ctl_render.h \
+	daemon/ctl_do.c daemon/ctl_doc.c daemon/ctl_doc.h daemon/ctl_drain.c \
+	daemon/ctl_drain.h daemon/ctl_http.c daemon/ctl_http.h \
+	daemon/ctl_log.c daemon/ctl_nodes.c daemon/ctl_plan.c \
+	daemon/ctl_render.c daemon/ctl_render.h \
 	daemon/ctl_slabs.c daemon/ctl_status.c \
+	daemon/ctl_step.c daemon/ctl_step.h \
 	daemon/ctl_table.c daemon/ctl_table.h \
 	daemon/ctl_text.c daemon/ctl_text.h
 

@@ -13,6 +13,15 @@ static const struct admin_route routes_all[] = {
         {"/clients", report_clients, "pool", false},
         {"/slabs", report_slabs, "pool cache node limit", false},
         {"/audit", report_audit, "pool", false},
+        {"/plan", report_plan, "pool", false},
+        {"/log", report_log, "pool limit", false},
+        {"/set", report_settings, "pool", false},
+        {"/set", report_set, "pool key value", true},
+        {"/lend", report_lend, "pool cache from to n", true},
+        {"/migrate", report_migrate, "pool cache from to n", true},
+        {"/drain", report_drain, "pool node", true},
+        {"/undrain", report_undrain, "pool node", true},
+        {"/trim", report_trim, "pool node ask", true},
 };
 
 void report_routes(struct server *server, struct admin_routes *routes)
@@ -150,6 +159,7 @@ void report_sum(const struct pool *pool, const struct census *census,
 		sums->used_bytes += (cell->objects - cell->free) * stride;
 		sums->free_bytes += cell->free * stride;
 		sums->lent_bytes += cell->lent * bytes;
+		sums->lent_used_bytes += cell->lent_used * stride;
 		sums->borrowed_bytes += cell->lent_to * bytes;
 		sums->slabs += cell->slabs;
 		sums->partial += cell->partial;

@@ -4,6 +4,8 @@
  *
  *   report_status.c  report_nodes.c  report_caches.c
  *   report_clients.c report_slabs.c  report_audit.c
+ *   report_plan.c    report_log.c    what balance would do, and what it did
+ *   report_do.c      report_set.c    what changes something, by POST
  *
  * All counts come from the tags, taken anew for each request. What clients can
  * write (tags, leases, lists, their own counts) is read and shown, and nothing
@@ -13,6 +15,7 @@
 #define DAEMON_REPORT_H
 
 #include "daemon/admin.h"
+#include "daemon/balance.h"
 #include "daemon/census.h"
 #include "daemon/server.h"
 
@@ -29,6 +32,7 @@ struct report_sums {
 	uint64_t used_bytes;
 	uint64_t free_bytes;
 	uint64_t lent_bytes;     /* slabs on another node's list */
+	uint64_t lent_used_bytes; /* of objects in those */
 	uint64_t borrowed_bytes; /* other homes' slabs on this node's list */
 	uint64_t slabs;
 	uint64_t partial;
@@ -44,6 +48,23 @@ struct report_names {
  * afterwards, what it gives (maybe NULL) is the answer. */
 json_t *report_pick(struct report_pools *pools, struct server *server,
                     const struct admin_query *query, int *status);
+
+/* The same, but one pool alone: the only one if the query names none. */
+json_t *report_param_pool(struct report_pools *pools, struct server *server,
+                          const struct admin_query *query, int *status);
+
+/* Parameters. Unless *status is 200 afterwards, what they give is the answer.
+ * must: it is an error if it is not there. node: an index, or POLICY_NONE; all
+ * pools lie on the same nodes. value: what it is if it is not there. */
+json_t *report_param_cache(const struct report_pools *pools,
+                           const struct admin_query *query, bool must,
+                           int *status);
+json_t *report_param_node(const struct pool *pool,
+                          const struct admin_query *query, const char *key,
+                          bool must, uint32_t *node, int *status);
+json_t *report_param_count(const struct admin_query *query, const char *key,
+                           uint64_t min, uint64_t max, uint64_t *value,
+                           int *status);
 
 /* An array of what one() gives for each pool, or NULL. */
 json_t *report_list(const struct report_pools *pools,
@@ -67,6 +88,15 @@ void report_names_add(struct report_names *names, const char *name);
 
 /* A string; what is not UTF-8 is escaped as in the log. */
 json_t *report_text(const char *text);
+
+/* The kernel's id of a node, and a cache's name, by the indexes of policy.h;
+ * null for POLICY_NONE. */
+json_t *report_node_id(const struct pool *pool, uint32_t node);
+json_t *report_cache_name(const struct pool *pool, uint32_t cache);
+
+/* A step, or what would have helped (refused): kind, reason and its sentence,
+ * cache, nodes, and how much. */
+json_t *report_step(const struct pool *pool, const struct policy_step *step);
 
 /* A count as JSON can hold it: clients may have written anything. */
 json_int_t report_count(uint64_t count);
@@ -92,5 +122,17 @@ json_t *report_clients(void *arg, const struct admin_query *query,
                        int *status);
 json_t *report_slabs(void *arg, const struct admin_query *query, int *status);
 json_t *report_audit(void *arg, const struct admin_query *query, int *status);
+json_t *report_plan(void *arg, const struct admin_query *query, int *status);
+json_t *report_log(void *arg, const struct admin_query *query, int *status);
+json_t *report_lend(void *arg, const struct admin_query *query, int *status);
+json_t *report_migrate(void *arg, const struct admin_query *query,
+                       int *status);
+json_t *report_drain(void *arg, const struct admin_query *query, int *status);
+json_t *report_undrain(void *arg, const struct admin_query *query,
+                       int *status);
+json_t *report_trim(void *arg, const struct admin_query *query, int *status);
+json_t *report_settings(void *arg, const struct admin_query *query,
+                        int *status);
+json_t *report_set(void *arg, const struct admin_query *query, int *status);
 
 #endif

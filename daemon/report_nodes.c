@@ -12,17 +12,69 @@ static json_t *distances(const struct pool *pool, uint32_t node)
 	return row;
 }
 
+#define HOLDUPS_MAX 16u
+
+static const char *const pressures[] = {
+	[POLICY_CALM] = "calm", [POLICY_SOME] = "some", [POLICY_FULL] = "full",
+};
+
+static json_t *holdup_doc(const struct pool *pool,
+                          const struct balance_holdup *holdup)
+{
+	const struct layout_client *row = &pool->view.clients[holdup->client];
+	return json_pack("{s:I, s:i, s:o, s:o, s:I, s:I}", "client",
+	                 report_count(holdup->client), "pid", row->pid, "name",
+	                 report_text(row->comm), "cache",
+	                 report_cache_name(pool, holdup->cache - 1), "objects",
+	                 report_count(holdup->objects), "bytes",
+	                 report_count(holdup->bytes));
+}
+
+/* Who keeps a node that is to be emptied from being so; most first. */
+static json_t *holdups_doc(const struct pool *pool, uint32_t node)
+{
+	struct balance_holdup holdup[HOLDUPS_MAX];
+	json_t *list = json_array();
+	uint32_t n = 0;
+	if (pool->view.nodes[node].drain != 0)
+		n = balance_holdups(pool, node, holdup, HOLDUPS_MAX);
+	for (uint32_t i = 0; list != NULL && i < n; i++) {
+		if (json_array_append_new(list,
+		                          holdup_doc(pool, &holdup[i])) == 0)
+			continue;
+		json_decref(list);
+		return NULL;
+	}
+	return list;
+}
+
+/* Gives object how the node stands among the others. */
+static json_t *with_balance(json_t *object, const struct pool *pool,
+                            uint32_t node)
+{
+	const struct layout_node *row = &pool->view.nodes[node];
+	enum policy_pressure pressure = balance_pressure(pool, node);
+	json_t *more = json_pack(
+	        "{s:I, s:I, s:b, s:s, s:o}", "here_pages",
+	        report_count(row->here_pages), "here_bytes",
+	        report_count(row->here_pages << pool->view.geo.page_shift),
+	        "draining", row->drain != 0, "pressure", pressures[pressure],
+	        "holdups", holdups_doc(pool, node));
+	return report_merge(object, more);
+}
+
 /* Gives object what slabs at home on a node hold. */
 static json_t *with_sums(json_t *object, const struct report_sums *sums)
 {
 	uint64_t filled = sums->used_bytes + sums->free_bytes;
 	json_t *more = json_pack(
-	        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "carved_bytes",
+	        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "carved_bytes",
 	        report_count(sums->carved_bytes), "used_bytes",
 	        report_count(sums->used_bytes), "free_bytes",
 	        report_count(sums->free_bytes), "waste_bytes",
 	        report_count(sums->carved_bytes - filled), "lent_bytes",
-	        report_count(sums->lent_bytes), "borrowed_bytes",
+	        report_count(sums->lent_bytes), "lent_used_bytes",
+	        report_count(sums->lent_used_bytes), "borrowed_bytes",
 	        report_count(sums->borrowed_bytes), "slabs",
 	        report_count(sums->slabs), "partial",
 	        report_count(sums->partial));
@@ -48,7 +100,7 @@ static json_t *node_doc(const struct pool *pool, const struct census *census,
 	        report_count(row->n_units << UNIT_SHIFT), "ready_bytes",
 	        report_count(row->here_pages << pool->view.geo.page_shift),
 	        "distance", distances(pool, node));
-	return with_sums(doc, &sums);
+	return with_balance(with_sums(doc, &sums), pool, node);
 }
 
 static json_t *pool_doc(struct server *server, struct pool *pool, void *arg)

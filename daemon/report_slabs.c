@@ -18,79 +18,26 @@ struct filter {
 
 /* ---- parameters --------------------------------------------------------- */
 
-static json_t *bad_cache(const struct report_pools *pools, const char *name)
-{
-	struct report_names names = {.len = 0};
-	char remedy[sizeof(names.text) + 16];
-	for (unsigned i = 0; i < pools->n; i++) {
-		const struct pool *pool = pools->pool[i];
-		for (uint32_t cache = 0; cache < pool->n_caches; cache++)
-			report_names_add(&names, pool->view.caches[cache].name);
-	}
-	snprintf(remedy, sizeof(remedy), "caches: %s",
-	         names.len ? names.text : "none yet");
-	return report_error("no cache", name, remedy);
-}
-
-static bool any_has(const struct report_pools *pools, const char *cache)
-{
-	for (unsigned i = 0; i < pools->n; i++)
-		if (cachetab_find(pools->pool[i], cache) != 0)
-			return true;
-	return false;
-}
-
-static json_t *bad_node(const struct view *view, const char *value)
-{
-	struct report_names names = {.len = 0};
-	char remedy[sizeof(names.text) + 16];
-	for (uint32_t node = 0; node < view->geo.n_nodes; node++) {
-		char id[16];
-		snprintf(id, sizeof(id), "%u", view->nodes[node].os_id);
-		report_names_add(&names, id);
-	}
-	snprintf(remedy, sizeof(remedy), "nodes: %s", names.text);
-	return report_error("no node", value, remedy);
-}
-
-/* All pools lie on the same nodes. */
-static int parse_node(const struct view *view, const struct admin_query *query,
-                      int *node)
-{
-	uint64_t id;
-	int r = admin_query_uint(query, "node", INT32_MAX, &id);
-	*node = -1;
-	if (r == -ENOENT)
-		return 0;
-	if (r == 0)
-		*node = view_node_index(view, (int)id);
-	return *node < 0 ? -EINVAL : 0;
-}
-
 /* NULL with *status 200 if the query makes sense. */
 static json_t *parse(const struct report_pools *pools,
                      const struct admin_query *query, struct filter *filter,
                      int *status)
 {
-	char remedy[80];
+	uint32_t node;
+	json_t *error;
 	filter->cache = admin_query_get(query, "cache");
 	filter->limit = LIMIT_DEFAULT;
-	*status = HTTP_BADREQUEST;
-	if (filter->cache != NULL && !any_has(pools, filter->cache))
-		return bad_cache(pools, filter->cache);
-	if (parse_node(&pools->pool[0]->view, query, &filter->node) < 0)
-		return bad_node(&pools->pool[0]->view,
-		                admin_query_get(query, "node"));
-	if (admin_query_uint(query, "limit", LIMIT_MAX, &filter->limit) ==
-	    -EINVAL) {
-		snprintf(remedy, sizeof(remedy),
-		         "limit is 0 to %u, %u if it is not given", LIMIT_MAX,
-		         LIMIT_DEFAULT);
-		return report_error("bad limit",
-		                    admin_query_get(query, "limit"), remedy);
-	}
-	*status = HTTP_OK;
-	return NULL;
+	filter->node = -1;
+	error = report_param_cache(pools, query, false, status);
+	if (*status == HTTP_OK)
+		error = report_param_node(pools->pool[0], query, "node", false,
+		                          &node, status);
+	if (*status == HTTP_OK)
+		error = report_param_count(query, "limit", 0, LIMIT_MAX,
+		                           &filter->limit, status);
+	if (*status == HTTP_OK && node != POLICY_NONE)
+		filter->node = (int)node;
+	return error;
 }
 
 /* ---- the list ----------------------------------------------------------- */

@@ -60,15 +60,22 @@ void server_count_drop(struct server *server, enum drop drop, int32_t pid,
 
 /* ---- pools -------------------------------------------------------------- */
 
-void server_trim(struct server *server, const struct pool *pool)
+unsigned server_trim(struct server *server, const struct pool *pool)
 {
 	struct wire_head trim = {.type = WIRE_TRIM, .bytes = sizeof(trim)};
-	for (struct peer *peer = server->peers; peer != NULL; peer = peer->next)
-		if (peer->pool == pool && peer->events >= 0 &&
-		    send(peer->events, &trim, sizeof(trim),
-		         MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+	unsigned asked = 0;
+	for (struct peer *peer = server->peers; peer != NULL;
+	     peer = peer->next) {
+		if (peer->pool != pool || peer->events < 0)
+			continue;
+		if (send(peer->events, &trim, sizeof(trim),
+		         MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+			asked++;
+		else
 			log_debug("client %u takes no events: %s", peer->id,
 			          strerror(errno));
+	}
+	return asked;
 }
 
 bool server_connected(const struct server *server, const struct pool *pool,

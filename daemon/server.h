@@ -86,8 +86,8 @@ void server_count_drop(struct server *server, enum drop drop, int32_t pid,
 /* Serves the wants of a pool, and sets timers for what is left to do. */
 void server_serve_pool(struct server *server, struct pool *pool);
 
-/* Asks every client of a pool to send home what it can. */
-void server_trim(struct server *server, const struct pool *pool);
+/* Asks every client of a pool to send home what it can. How many were. */
+unsigned server_trim(struct server *server, const struct pool *pool);
 
 /* Whether a live client of the pool is connected right now. */
 bool server_connected(const struct server *server, const struct pool *pool,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* slabctl: shows what slabd's admin server says. */
+/* slabctl: asks slabd's admin server, and shows what it says. */
 #include <langinfo.h>
 #include <locale.h>
 #include <stdlib.h>
@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "daemon/ctl_args.h"
+#include "daemon/ctl_drain.h"
 #include "daemon/ctl_http.h"
 #include "daemon/ctl_text.h"
 
@@ -16,6 +17,7 @@
 #define EXIT_USAGE 2
 #define WIDTH_DEFAULT 80
 #define WIDTH_MIN 40
+#define TRIM_WAIT_MS 250
 
 static unsigned width(void)
 {
@@ -62,27 +64,60 @@ static void complain(const char *what, const char *remedy)
 		        ctl_text_escape(&plain, text, sizeof(text), remedy));
 }
 
-static json_t *fetch(const struct ctl_args *args, const char *socket)
+/* One request for a verb; complaints are made. */
+static json_t *ask(const struct ctl_verb *verb, const char *path, bool post,
+                   const struct ctl_param *param, size_t n, const char *socket)
 {
-	const struct ctl_param param[] = {
-		{"pool", args->pool},
-		{"cache", args->cache},
-		{"node", args->node},
-		{"limit", args->limit},
-	};
 	struct ctl_http_fault fault;
-	char path[64];
 	json_t *doc;
 
-	snprintf(path, sizeof(path), "/%s", args->verb->name);
-	doc = ctl_http_get(socket, path, param, 4, args->verb->timeout_s,
-	                   &fault);
+	if (post)
+		doc = ctl_http_post(socket, path, param, n, verb->timeout_s,
+		                    &fault);
+	else
+		doc = ctl_http_get(socket, path, param, n, verb->timeout_s,
+		                   &fault);
 	if (!doc)
 		complain(fault.what, fault.remedy);
 	return doc;
 }
 
-static int show(const struct ctl_args *args, const json_t *doc)
+/* Clients send home what they have a little after they were asked. */
+static void trim_again(const struct ctl_args *args, const char *socket,
+                       json_t *doc)
+{
+	const struct timespec pause = {0, TRIM_WAIT_MS * 1000000};
+	struct ctl_param param[] = {
+		{"pool", ctl_args_get(args, "pool")},
+		{"node", ctl_args_get(args, "node")},
+		{"ask", "0"},
+	};
+	json_t *more;
+
+	if (!ctl_trim_asked(doc))
+		return;
+	nanosleep(&pause, NULL);
+	more = ask(args->verb, "/trim", true, param, 3, socket);
+	ctl_trim_add(doc, more);
+	json_decref(more);
+}
+
+static json_t *fetch(const struct ctl_args *args, const char *socket)
+{
+	char path[64];
+	json_t *doc;
+
+	snprintf(path, sizeof(path), "/%s%s", args->undo ? "un" : "",
+	         args->verb->name);
+	doc = ask(args->verb, path, args->changes, args->param, args->n_params,
+	          socket);
+	if (doc && strcmp(args->verb->name, "trim") == 0)
+		trim_again(args, socket, doc);
+	return doc;
+}
+
+static int show(const struct ctl_args *args, const struct ctl_verb *verb,
+                const json_t *doc)
 {
 	struct ctl_style style;
 	char fault[256];
@@ -95,12 +130,20 @@ static int show(const struct ctl_args *args, const json_t *doc)
 		return 0;
 	}
 	style_now(args, &style);
-	if (ctl_render(args->verb, doc, &style, stdout, fault, sizeof(fault)) ==
+	if (ctl_render(verb, doc, &style, stdout, fault, sizeof(fault)) ==
 	    0)
 		return 0;
 	complain("the answer of slabd can't be read", fault);
 	complain("are slabctl and slabd of the same version", "");
 	return -1;
+}
+
+static bool flushed(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return true;
+	complain("can't write the output", "");
+	return false;
 }
 
 static int once(const struct ctl_args *args, const char *socket)
@@ -110,14 +153,10 @@ static int once(const struct ctl_args *args, const char *socket)
 
 	if (!doc)
 		return EXIT_TROUBLE;
-	if (show(args, doc) == 0)
+	if (show(args, args->verb, doc) == 0)
 		status = args->verb->verdict ? args->verb->verdict(doc) : 0;
 	json_decref(doc);
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		complain("can't write the output", "");
-		status = EXIT_TROUBLE;
-	}
-	return status;
+	return flushed() ? status : EXIT_TROUBLE;
 }
 
 static void watch_head(const struct ctl_args *args)
@@ -153,6 +192,58 @@ static int watch(const struct ctl_args *args, const char *socket)
 	}
 }
 
+/* One look at a node that is being drained: the bytes left, -1: nobody drains
+ * it, INT64_MAX: slabd does not say. */
+static int64_t look_drain(const struct ctl_args *args, const char *socket,
+                          json_t *began)
+{
+	struct ctl_param pool = {"pool", ctl_args_get(args, "pool")};
+	int64_t node = strtoll(ctl_args_get(args, "node"), NULL, 10);
+	json_t *doc = ask(&ctl_drain_progress, "/nodes", false, &pool, 1,
+	                  socket);
+	int64_t left = INT64_MAX;
+
+	if (!doc)
+		return left;
+	left = ctl_drain_left(doc, node, began);
+	watch_head(args);
+	show(args, &ctl_drain_progress, doc);
+	json_decref(doc);
+	return left;
+}
+
+/* Until nothing is left, or nobody drains the node any more; a restart of slabd
+ * is seen through. */
+static int watch_drain(const struct ctl_args *args, const char *socket)
+{
+	const struct timespec pause = {args->watch_s, 0};
+	json_t *began = json_object();
+	int64_t left = look_drain(args, socket, began);
+
+	while (left > 0 && flushed()) {
+		nanosleep(&pause, NULL);
+		left = look_drain(args, socket, began);
+	}
+	json_decref(began);
+	if (left < 0)
+		complain("the node is no longer drained",
+		         "somebody ended it: see the log of slabd");
+	return flushed() && left == 0 ? 0 : EXIT_TROUBLE;
+}
+
+static int run(const struct ctl_args *args, const char *socket)
+{
+	bool drain = strcmp(args->verb->name, "drain") == 0;
+	int status;
+
+	if (!args->watch_s)
+		return once(args, socket);
+	if (!drain)
+		return watch(args, socket);
+	status = once(args, socket);
+	return status == 0 ? watch_drain(args, socket) : status;
+}
+
 int main(int argc, char **argv)
 {
 	struct ctl_args args;
@@ -177,5 +268,5 @@ int main(int argc, char **argv)
 		         "give it with --control PATH or SLABD_CONTROL");
 		return EXIT_TROUBLE;
 	}
-	return args.watch_s ? watch(&args, socket) : once(&args, socket);
+	return run(&args, socket);
 }

@@ -83,9 +83,10 @@ static const struct admin_route route[] = {
 	{"/hello", hello, NULL, false},  {"/echo", echo, "pool n", false},
 	{"/null", nothing, NULL, false}, {"/big", big, NULL, false},
 	{"/conns", conns, NULL, false},  {"/change", change, "pool n", true},
+	{"/both", hello, NULL, false},   {"/both", change, "n", true},
 };
 
-const struct admin_routes routes = {route, 6, "world"};
+const struct admin_routes routes = {route, 8, "world"};
 
 static void quit(evutil_socket_t fd, short what, void *arg)
 {

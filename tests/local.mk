@@ -54,6 +54,12 @@ tests_test_report_audit_LDADD = $(report_libs)
 tests_test_report_slabs_SOURCES = tests/test_report_slabs.c $(report_bed)
 tests_test_report_slabs_LDADD = $(report_libs)
 
+unit_tests += tests/test_report_do tests/test_report_plan
+tests_test_report_do_SOURCES = tests/test_report_do.c $(report_bed)
+tests_test_report_do_LDADD = $(report_libs)
+tests_test_report_plan_SOURCES = tests/test_report_plan.c $(report_bed)
+tests_test_report_plan_LDADD = $(report_libs)
+
 tap_programs =
 
 tap_scripts =
@@ -131,6 +137,36 @@ EXTRA_DIST += tests/ctl/four/audit.80.txt tests/ctl/four/audit.color.txt \
 	tests/ctl/zero/nodes.80.txt tests/ctl/zero/nodes.json \
 	tests/ctl/zero/slabs.80.txt tests/ctl/zero/slabs.json \
 	tests/ctl/zero/status.80.txt tests/ctl/zero/status.json
+EXTRA_DIST += tests/ctl/four/plan.json tests/ctl/four/plan.80.txt \
+	tests/ctl/four/log.json tests/ctl/four/log.80.txt \
+	tests/ctl/four/lend.json tests/ctl/four/lend.80.txt \
+	tests/ctl/four/migrate.json tests/ctl/four/migrate.80.txt \
+	tests/ctl/four/drain.json tests/ctl/four/drain.80.txt \
+	tests/ctl/four/trim.json tests/ctl/four/trim.80.txt \
+	tests/ctl/four/set.json tests/ctl/four/set.80.txt \
+	tests/ctl/one/plan.json tests/ctl/one/plan.80.txt \
+	tests/ctl/one/log.json tests/ctl/one/log.80.txt \
+	tests/ctl/one/lend.json tests/ctl/one/lend.80.txt \
+	tests/ctl/one/migrate.json tests/ctl/one/migrate.80.txt \
+	tests/ctl/one/drain.json tests/ctl/one/drain.80.txt \
+	tests/ctl/one/trim.json tests/ctl/one/trim.80.txt \
+	tests/ctl/one/set.json tests/ctl/one/set.80.txt \
+	tests/ctl/zero/plan.json tests/ctl/zero/plan.80.txt \
+	tests/ctl/zero/log.json tests/ctl/zero/log.80.txt \
+	tests/ctl/zero/lend.json tests/ctl/zero/lend.80.txt \
+	tests/ctl/zero/migrate.json tests/ctl/zero/migrate.80.txt \
+	tests/ctl/zero/drain.json tests/ctl/zero/drain.80.txt \
+	tests/ctl/zero/trim.json tests/ctl/zero/trim.80.txt \
+	tests/ctl/zero/set.json tests/ctl/zero/set.80.txt \
+	tests/ctl/huge/plan.json tests/ctl/huge/plan.80.txt \
+	tests/ctl/huge/log.json tests/ctl/huge/log.80.txt \
+	tests/ctl/huge/lend.json tests/ctl/huge/lend.80.txt \
+	tests/ctl/huge/migrate.json tests/ctl/huge/migrate.80.txt \
+	tests/ctl/huge/drain.json tests/ctl/huge/drain.80.txt \
+	tests/ctl/huge/trim.json tests/ctl/huge/trim.80.txt \
+	tests/ctl/huge/set.json tests/ctl/huge/set.80.txt \
+	tests/ctl/four/plan.ascii.txt tests/ctl/four/log.color.txt \
+	tests/ctl/four/draining.json tests/ctl/four/draining.80.txt
 
 TEST_EXTENSIONS = .sh
 tap_driver = env AM_TAP_AWK='$(AWK)' $(SHELL) \

@@ -46,6 +46,7 @@ static void set_up_http(void)
 {
 	struct sockaddr_un any = {.sun_family = AF_UNIX};
 	server.base = event_base_new();
+	cr_assert_eq(server_balance_open(&server), 0);
 	server.control_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	cr_assert(server.control_fd >= 0);
 	/* No path: the kernel picks an abstract address. */
@@ -90,6 +91,7 @@ void tear_down(void)
 	json_decref(doc);
 	admin_stop(server.admin);
 	close(server.control_fd);
+	event_free(server.balance);
 	event_base_free(server.base);
 	while (server.n_pools > 0)
 		pool_destroy(&server.pools[--server.n_pools]);
@@ -123,14 +125,15 @@ static void render(const char *path)
 	char verb[20];
 	char fault[256];
 	FILE *out = fopen("/dev/null", "w");
-	sscanf(path, "/%19[a-z]", verb);
+	sscanf(strncmp(path, "/un", 3) == 0 ? path + 2 : path, "%*1s%19[a-z]",
+	       verb);
 	cr_expect_eq(ctl_render(ctl_render_verb(verb), doc, &style, out, fault,
 	                        sizeof(fault)),
 	             0, "%s: %s", path, fault);
 	fclose(out);
 }
 
-void get(const char *path)
+static void ask(const char *request, const char *path)
 {
 	char *reply = NULL;
 	size_t size;
@@ -139,7 +142,7 @@ void get(const char *path)
 	const char *body;
 	json_error_t error;
 	cr_assert_eq(connect(fd, (void *)&addr, addr_len), 0);
-	dprintf(fd, "GET %s HTTP/1.0\r\n\r\n", path);
+	dprintf(fd, "%s", request);
 	read_reply(fd, out);
 	close(fd);
 	fclose(out);
@@ -152,6 +155,23 @@ void get(const char *path)
 	free(reply);
 	if (status == 200)
 		render(path);
+}
+
+void get(const char *path)
+{
+	char request[400];
+	snprintf(request, sizeof(request), "GET %s HTTP/1.0\r\n\r\n", path);
+	ask(request, path);
+}
+
+void post(const char *path, const char *form)
+{
+	char request[800];
+	snprintf(request, sizeof(request),
+	         "POST %s HTTP/1.0\r\nContent-Type: "
+	         "application/x-www-form-urlencoded\r\nContent-Length: "
+	         "%zu\r\n\r\n%s", path, strlen(form), form);
+	ask(request, path);
 }
 
 /* What stands at "pools/0/nodes/1/slabs" of the last reply. */
@@ -215,14 +235,27 @@ void has_keys(const char *path, const char *keys)
 	cr_expect_eq(n, strlen(keys), "%s has not all of%s", path, keys);
 }
 
-void refused(const char *path, int want, const char *error,
-                    const char *remedy)
+static void is_refusal(const char *path, int want, const char *error,
+                       const char *remedy)
 {
-	get(path);
 	cr_expect_eq(status, want, "%s: %d", path, status);
 	has_keys("", " error remedy ");
 	cr_expect_str_eq(str("error"), error, "%s", path);
 	cr_expect_str_eq(str("remedy"), remedy, "%s", path);
+}
+
+void refused(const char *path, int want, const char *error,
+             const char *remedy)
+{
+	get(path);
+	is_refusal(path, want, error, remedy);
+}
+
+void post_refused(const char *path, const char *form, int want,
+                  const char *error, const char *remedy)
+{
+	post(path, form);
+	is_refusal(form, want, error, remedy);
 }
 
 /* ---- doings ------------------------------------------------------------- */

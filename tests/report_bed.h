@@ -35,6 +35,7 @@ void claim(uint32_t id, uint32_t cache, uint32_t node, uint32_t n);
 /* Gets a document. Then what stands at "pools/0/nodes/1/slabs" in it, which
  * must be there and of that type. */
 void get(const char *path);
+void post(const char *path, const char *form);
 long long num(const char *path);
 double real(const char *path);
 const char *str(const char *path);
@@ -47,5 +48,8 @@ void has_keys(const char *path, const char *keys);
 /* Gets a document, and expects this error instead. */
 void refused(const char *path, int want, const char *error,
              const char *remedy);
+
+void post_refused(const char *path, const char *form, int want,
+                  const char *error, const char *remedy);
 
 #endif

@@ -21,7 +21,7 @@ Test(admin, get)
 	expect("/hello", 200, "{\"hello\":\"world\"}\n");
 	expect("/", 200,
 	       "{\"paths\":[\"/hello\",\"/echo\",\"/null\","
-	       "\"/big\",\"/conns\"],\"post\":[\"/change\"]}\n");
+	       "\"/big\",\"/conns\",\"/both\"],\"post\":[\"/change\",\"/both\"]}\n");
 }
 
 Test(admin, unknown_path)
@@ -29,8 +29,8 @@ Test(admin, unknown_path)
 	expect("/hell", 404,
 	       "{\"error\":\"no such path\",\"remedy\":\"GET one of the "
 	       "paths, or POST to one of the others\",\"paths\":[\"/hello\","
-	       "\"/echo\",\"/null\",\"/big\",\"/conns\"],\"post\":"
-	       "[\"/change\"]}\n");
+	       "\"/echo\",\"/null\",\"/big\",\"/conns\",\"/both\"],"
+	       "\"post\":[\"/change\",\"/both\"]}\n");
 	cr_expect_eq(ask("/hello/").status, 404);
 	cr_expect_eq(ask_as("POST", "/hell", NULL).status, 404);
 }

@@ -99,3 +99,14 @@ Test(admin_post, get_of_what_changes)
 	cr_expect_str_eq(ask_as("PUT", "/change", NULL).allow, "POST");
 	cr_expect_str_eq(ask_as("POST", "/", NULL).allow, "GET");
 }
+
+Test(admin_post, one_path_for_both)
+{
+	struct answer a = ask_as("PUT", "/both", NULL);
+
+	cr_expect_eq(a.status, 405);
+	cr_expect_str_eq(a.allow, "GET, POST");
+	expect("/both", 200, "{\"hello\":\"world\"}\n");
+	cr_expect_eq(ask_as("POST", "/both?n=3", NULL).status, 200);
+	cr_expect_eq(ask("/both?n=3").status, 400);
+}

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/ctl_render.h"
+#include "daemon/ctl_drain.h"
 #include "daemon/ctl_text.h"
 
 static const char *const docs[] = {"one", "four", "zero", "huge"};
@@ -144,6 +144,7 @@ Test(ctl_render, ascii)
 	const struct ctl_style ascii = {false, false, 80};
 
 	check_page("four", "nodes", ".ascii.txt", ascii);
+	check_page("four", "plan", ".ascii.txt", ascii);
 	check_page("one", "clients", ".ascii.txt", ascii);
 }
 
@@ -153,6 +154,7 @@ Test(ctl_render, color)
 
 	check_page("four", "nodes", ".color.txt", color);
 	check_page("four", "audit", ".color.txt", color);
+	check_page("four", "log", ".color.txt", color);
 	check_page("one", "clients", ".color.txt", color);
 }
 
@@ -320,6 +322,49 @@ Test(ctl_render, no_line_is_wider_than_the_terminal)
 			json_decref(json);
 		}
 	}
+}
+
+/* A node of two that drain is empty; the watch began at 4 GiB. */
+Test(ctl_render, draining)
+{
+	const struct ctl_style plain = {false, true, 80};
+	char path[512], fault[256], *text, *expected;
+	json_t *json = load("four", "draining"), *began = json_object();
+
+	text = text_of(&ctl_drain_progress, json, &plain, fault);
+	cr_assert(text, "%s", fault);
+	path_of(path, sizeof(path), "four", "draining", ".80.txt");
+	if (getenv("CTL_RENDER_WRITE")) {
+		FILE *f = fopen(path, "w");
+
+		fputs(text, f);
+		fclose(f);
+	}
+	expected = read_all(path);
+	cr_assert_str_eq(text, expected);
+	cr_expect_eq(ctl_drain_left(json, 4, began), INT64_C(1) << 30);
+	cr_expect_eq(ctl_drain_left(json, 0, began), -1);
+	cr_expect_eq(json_object_size(began), 2);
+	free(text);
+	free(expected);
+	json_decref(began);
+	json_decref(json);
+}
+
+Test(ctl_render, trims_add_up)
+{
+	json_t *a = load("four", "trim"), *b = load("four", "trim");
+
+	cr_expect(ctl_trim_asked(a));
+	ctl_trim_add(a, b);
+	ctl_trim_add(a, NULL);
+	cr_expect_eq(json_integer_value(json_object_get(
+			     json_array_get(json_object_get(a, "pools"), 0),
+			     "pages")),
+	             8);
+	cr_expect_not(ctl_trim_asked(NULL));
+	json_decref(a);
+	json_decref(b);
 }
 
 Test(ctl_render, audit_verdict)

@@ -129,7 +129,8 @@ Test(report, nodes_hold_what_is_at_home)
 	has_keys("pools/0/nodes/0",
 	         " node cpus has_cpu simulated backing reason remedy "
 	         "max_bytes ready_bytes carved_bytes used_bytes free_bytes "
-	         "waste_bytes lent_bytes borrowed_bytes slabs partial "
+	         "waste_bytes lent_bytes lent_used_bytes borrowed_bytes slabs "
+	         "partial here_pages here_bytes draining pressure holdups "
 	         "distance ");
 	cr_expect_eq(num("pools/0/page_bytes"), 2 * MIB);
 	cr_expect_eq(count("pools/0/nodes"), 2);
@@ -149,9 +150,19 @@ Test(report, nodes_hold_what_is_at_home)
 	cr_expect_eq(num("pools/0/nodes/0/partial"), 2);
 	cr_expect_eq(num("pools/0/nodes/0/lent_bytes"), UNIT_BYTES);
 	cr_expect_eq(num("pools/0/nodes/0/borrowed_bytes"), 0);
+	cr_expect_eq(num("pools/0/nodes/0/lent_used_bytes"), 0);
+	cr_expect_str_eq(str("pools/0/nodes/0/pressure"), "calm");
 	cr_expect_eq(num("pools/0/nodes/1/carved_bytes"), UNIT_BYTES);
 	cr_expect_eq(num("pools/0/nodes/1/lent_bytes"), 0);
 	cr_expect_eq(num("pools/0/nodes/1/borrowed_bytes"), UNIT_BYTES);
+	/* The lent one is the lowest of that list. */
+	claim(id, orders, 1, 9);
+	get("/nodes");
+	cr_expect_eq(num("pools/0/nodes/0/lent_used_bytes"), 9 * STRIDE);
+	balance_press(first, 1, POLICY_FULL);
+	get("/nodes");
+	cr_expect_str_eq(str("pools/0/nodes/0/pressure"), "calm");
+	cr_expect_str_eq(str("pools/0/nodes/1/pressure"), "full");
 	cr_expect_eq(num("pools/0/nodes/0/distance/0"), 10);
 	cr_expect_eq(num("pools/0/nodes/0/distance/1"), 20);
 	cr_expect_eq(count("pools/0/nodes/1/distance"), 2);
