@@ -34,8 +34,8 @@ static void put_outcome(struct ctl *c, const json_t *event, char *out,
 static void put_times(struct ctl *c, const json_t *event, char *out,
                       size_t size)
 {
-	double span = (double)(ctl_doc_int(c, event, "last_ms") -
-	                       ctl_doc_int(c, event, "at_ms")) / 1000;
+	double span = ((double)ctl_doc_int(c, event, "last_ms") -
+	               (double)ctl_doc_int(c, event, "at_ms")) / 1000;
 	int64_t times = ctl_doc_int(c, event, "times");
 	char age[CTL_TEXT_SHORT];
 
@@ -62,7 +62,7 @@ static void put_event(struct ctl *c, const json_t *event, int64_t now_ms)
 	ctl_doc_int(c, event, "seq");
 	ctl_text_escape(&c->style, cause, sizeof(cause),
 	                ctl_doc_string(c, event, "cause"));
-	ctl_text_age(age, (double)(now_ms - last) / 1000);
+	ctl_text_age(age, ((double)now_ms - (double)last) / 1000);
 	snprintf(head, sizeof(head), "%*s  %s", CAUSE - 2, age, cause);
 	snprintf(text, sizeof(text), "%s%s%s", what, outcome, times);
 	ctl_text_hang(c, head, INDENT, text);

@@ -62,17 +62,21 @@ static int put_reassign(char *out, size_t size, const struct step *s)
 	                s->slabs, s->cache);
 }
 
+/* The log sums up moves of several pages. */
 static int put_page(char *out, size_t size, const struct step *s)
 {
 	char bytes[CTL_TEXT_SHORT], page[32] = "a page";
 
-	if (s->page >= 0)
+	if (s->n > 1)
+		snprintf(page, sizeof(page), "%lld pages", (long long)s->n);
+	else if (s->page >= 0)
 		snprintf(page, sizeof(page), "page %lld", (long long)s->page);
 	return snprintf(out, size,
-	                "move %s%s%s (%s): node %lld -> node %lld (distance "
+	                "move %s%s%s (%s%s): node %lld -> node %lld (distance "
 	                "%lld)", page, s->has_cache ? ", mostly " : "", s->cache,
-	                ctl_text_bytes(bytes, s->bytes), (long long)s->from,
-	                (long long)s->to, (long long)s->distance);
+	                ctl_text_bytes(bytes, s->bytes), s->n > 1 ? " each" : "",
+	                (long long)s->from, (long long)s->to,
+	                (long long)s->distance);
 }
 
 /* Whoever has them: that is not said where they are looked for. */

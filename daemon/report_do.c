@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <event2/http.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "daemon/cachetab.h"
 #include "daemon/log.h"
@@ -32,13 +33,22 @@ static void log_asked(const struct admin_query *query, const char *what)
 	         admin_query_pid(query), (long long)admin_query_uid(query));
 }
 
-/* Why balance.h did not do it. */
+/* Why balance.h did not do it. What it says behind the last semicolon is what
+ * to do about it; remedy, where it says none. */
 static json_t *refuse(const char *text, const char *remedy, int *status)
 {
 	char printable[2 * BALANCE_TEXT];
+	char *behind = NULL;
+	char *next = log_escape(printable, sizeof(printable), text);
 	*status = CONFLICT;
-	return admin_error_new(log_escape(printable, sizeof(printable), text),
-	                       remedy);
+	while ((next = strstr(next, "; ")) != NULL) {
+		behind = next;
+		next += 2;
+	}
+	if (behind == NULL)
+		return admin_error_new(printable, remedy);
+	*behind = '\0';
+	return admin_error_new(printable, behind + 2);
 }
 
 /* ---- lend, migrate ------------------------------------------------------ */

@@ -92,3 +92,6 @@ tap_programs += tests/proc_scarce
 tests_proc_scarce_SOURCES = tests/proc_scarce.c $(proc_harness)
 tests_proc_scarce_LDADD = client/libslabclient.la libnumatopo.la libshm.la \
 	$(numa_libs) $(JANSSON_LIBS)
+tap_programs += tests/proc_ctl
+tests_proc_ctl_SOURCES = tests/proc_ctl.c $(proc_harness)
+tests_proc_ctl_LDADD = $(proc_libs)
