@@ -10,6 +10,7 @@
 #define KEPT 500
 #define SIZE 256
 #define FILL_MAX 2000
+#define LENT 40 /* two a slab */
 #define LIMIT_MS 40000
 #define DEAD_MAX 4 /* each adoption sweeps them all, and has more to store */
 #define SOME_MS 3000 /* a client that waits for more than there is, waits on */
@@ -121,13 +122,51 @@ static void taker(int fd, void *arg)
 	       (all[n] = slabd_alloc(cache)) != NULL)
 		n++;
 	if (cache == NULL || n == FILL_MAX)
-		tap_bail("the filler fills %zu", n);
+		tap_bail("the filler fills %zu: %s", n, slabd_last_error());
 	slabd_free_bulk(cache, n, all);
 	slabd_flush(pool);
 	say(fd, 1);
 	hear(fd);
 	cache = sized(pool, "taken", serial, !large);
 	for (int i = 0; cache != NULL && i < 2; i++)
+		slabd_alloc(cache);
+	_exit(0);
+}
+
+/* Takes all that the thread's node has, in as few objects as can be. */
+static void fill_up(slabd_pool *pool)
+{
+	static const size_t sizes[] = {2000000, 200000, 30000};
+	for (int i = 0; i < 3; i++) {
+		char name[32];
+		slabd_cache *cache;
+		snprintf(name, sizeof(name), "ballast-%d", i);
+		cache = slabd_cache_create(pool, name, sizes[i], 0,
+		                           SLABD_CACHE_STRICT);
+		while (cache != NULL && slabd_alloc(cache) != NULL)
+			continue;
+	}
+}
+
+/* Its node has no memory left, and the other slabs with room in them. */
+static void borrower(int fd, void *arg)
+{
+	static void *all[FILL_MAX];
+	slabd_pool *pool = open_pool(20);
+	slabd_cache *cache = sized(pool, "lent", serial, false);
+	size_t n = 0;
+	(void)arg;
+	if (cache == NULL)
+		tap_bail("no cache: %s", slabd_last_error());
+	slabd_thread_node(pool, 0);
+	n = slabd_alloc_bulk(cache, LENT, all);
+	slabd_free_bulk(cache, n, all);
+	slabd_flush(pool);
+	slabd_thread_node(pool, 1);
+	fill_up(pool);
+	say(fd, n);
+	hear(fd);
+	for (int i = 0; i < 6; i++)
 		slabd_alloc(cache);
 	_exit(0);
 }
@@ -154,6 +193,7 @@ const struct deed deeds[DEEDS] = {
 	{.name = "make a cache", creator, .waits = true},
 	{.name = "carve", grower, .waits = true},
 	{.name = "empty slabs", taker, .waits = true},
+	{.name = "lend", borrower, .waits = true},
 	{.name = "bury", victim, .waits = true, .is_death = true},
 };
 

@@ -15,7 +15,7 @@
 #define DEED_CONFIG                                                        \
 	"[slabd]\ntopology = node:2 core:1 pu:1\n"                         \
 	"[pool default]\npage = 4k\nstart = 2M\nmax = 16M\n"               \
-	"max_caches = 1000\n"
+	"max_caches = 1000\n[balance]\nkeep_slabs = 0\nhold = 10ms\n"
 
 struct deed {
 	const char *name;
@@ -26,7 +26,7 @@ struct deed {
 	bool fresh;    /* nothing is kept: the first start */
 };
 
-#define DEEDS 8
+#define DEEDS 9
 extern const struct deed deeds[DEEDS];
 
 extern struct bed deed_bed;

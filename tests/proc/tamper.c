@@ -157,9 +157,11 @@ static void on_syscall(struct tamper *tamper, pid_t tid)
 
 static bool is_store(struct tamper *tamper, pid_t tid)
 {
-	if (tamper->act != TAMPER_KILL_STORE || !stores_let_through(tid))
+	uint64_t before = tamper->seen;
+	if (tamper->act != TAMPER_KILL_STORE ||
+	    !stores_let_through(tid, &tamper->seen))
 		return false;
-	if (++tamper->seen == tamper->at)
+	if (tamper->seen > before && tamper->seen == tamper->at)
 		kill_it(tamper);
 	return true;
 }
