@@ -2,6 +2,7 @@
 #include "daemon/balance.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -211,11 +212,14 @@ static bool is_above_floor(const struct pool *pool, uint32_t node)
 static int next_look(struct pool *pool)
 {
 	struct balance *b = pool->balance;
+	uint64_t idle = UINT64_C(1000) * b->config.idle_s << b->quiet;
 	int hold = (int)b->config.hold_ms;
 	int next = -1;
 	if (b->config.idle_s > 0 && any_node(pool, is_above_floor) &&
-	    b->quiet < QUIET_LOOKS)
-		next = (int)(b->config.idle_s * 1000u) << b->quiet++;
+	    b->quiet < QUIET_LOOKS) {
+		next = idle < INT_MAX ? (int)idle : INT_MAX;
+		b->quiet++;
+	}
 	if (pool->loans.n > 0 && (next < 0 || next > hold))
 		next = hold;
 	if (any_node(pool, is_pressed) && (next < 0 || next > PRESSED_MS))

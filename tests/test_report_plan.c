@@ -144,6 +144,18 @@ Test(report_plan, settings_are_checked_as_those_of_the_file)
 	cr_expect_eq(balance_config(first)->hold_ms, 1000);
 }
 
+/* The longest that can be set: the next look is later, not never. */
+Test(report_plan, a_long_idle_time_is_waited_for)
+{
+	bool trim;
+	post("/migrate", "from=0&to=1");
+	post("/set", "key=idle&value=720h");
+	cr_assert_eq(status, 200);
+	/* While a page is above the floor; after a few looks it waits for
+	 * something to happen. */
+	cr_expect_gt(balance_tick(first, BALANCE_TIMER, &trim), 0);
+}
+
 Test(report_plan, set_in_one_pool_or_all)
 {
 	set_up_pool(1, "trade");
