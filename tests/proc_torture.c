@@ -20,13 +20,14 @@
 
 #define PAUSE_MS 40u /* between two deaths, at most */
 #define AUDITS 5u    /* in a row that may meet a client in mid-step */
-#define END_MS 20000
+#define END_MS 60000
 #define ANSWER_MS 20000 /* for an audit, over slabd's deaths */
 
 static struct bed bed;
 static struct board *board;
 static struct child workers[WORKERS_MAX];
 static struct child slayer;
+static struct child meddler;
 static pid_t first; /* slabd */
 static unsigned seconds = 20;
 static bool keep_slabd;
@@ -121,6 +122,19 @@ static void kill_one(uint32_t i)
 }
 
 /* Waits for a worker that was told to leave. */
+/* Its threads as the kernel sees them: what they wait for, and their time. */
+static void show_threads(pid_t pid)
+{
+	char command[160];
+	snprintf(command, sizeof(command),
+	         "cd /proc/%d/task && for t in *; do echo \"  $t $(cut -d' ' "
+	         "-f3,14,15 $t/stat) $(cat $t/wchan)\"; done", (int)pid);
+	fflush(stdout);
+	if (system(command) != 0)
+		printf("  its threads can't be seen\n");
+}
+
+/* Waits for a worker that was told to leave. */
 static void see_off(uint32_t i)
 {
 	double until = now_ms() + END_MS;
@@ -130,6 +144,7 @@ static void see_off(uint32_t i)
 	       now_ms() < until)
 		sleep_ms(1);
 	if (got == 0) {
+		show_threads(workers[i].pid);
 		fault_of(i, "does not leave", 0);
 		child_kill(&workers[i]);
 		workers[i].fd = -1;
@@ -244,9 +259,19 @@ static void start_slayer(void)
 		child_start(&slayer, slayer_main, &arg);
 }
 
+static void start_meddler(void)
+{
+	struct meddler_start arg = {
+		.board = board, .bed = &bed, .dice = random_next(&dice)};
+	child_start(&meddler, meddler_main, &arg);
+}
+
 static void end_slayer(void)
 {
 	atom_poke(&board->peace, 1u);
+	child_end(&meddler, "lent, moved and drained all the while");
+	tap_ok(atom_peek(&board->meddled) > 0, "slabd did as it was told");
+	tap_note("%llu times", (unsigned long long)atom_peek(&board->meddled));
 	if (keep_slabd)
 		return;
 	child_end(&slayer, "slabd was there each time");
@@ -266,6 +291,7 @@ static void rage(void)
 	for (uint32_t i = 0; i < board->n_places; i++)
 		start(i);
 	start_slayer();
+	start_meddler();
 	while (now_ms() < since + seconds * 1e3 &&
 	       atom_peek(&board->faults) + bad_audits + bad_ends == 0) {
 		sleep_ms(1 + below(PAUSE_MS));

@@ -4,7 +4,7 @@
 tap_programs += tests/proc_torture
 tests_proc_torture_SOURCES = tests/proc_torture.c tests/torture/torture.h \
 	tests/torture/actor.c tests/torture/item.c tests/torture/slayer.c \
-	tests/torture/worker.c tests/proc/super.h tests/proc/super.c \
+	tests/torture/meddler.c tests/torture/worker.c tests/proc/super.h tests/proc/super.c \
 	$(proc_manager) $(proc_harness)
 tests_proc_torture_LDADD = $(proc_libs)
 EXTRA_DIST += tests/stress.sh

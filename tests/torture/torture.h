@@ -49,6 +49,7 @@ struct board {
 	uint64_t threads;
 	uint64_t moves;   /* of a thread to other CPUs */
 	uint64_t resumes; /* of those that left */
+	uint64_t meddled; /* orders that slabd carried out */
 	uint64_t slain;   /* slabds killed */
 	uint64_t away_ms; /* the longest time that none answered */
 	uint32_t away;    /* slabd was killed and does not answer yet */
@@ -128,6 +129,14 @@ struct slayer_start {
 	pid_t pid; /* of the first slabd */
 };
 void slayer_main(int fd, void *arg);
+
+/* Has slabd lend, move, drain and trim; arg is its struct meddler_start. */
+struct meddler_start {
+	struct board *board;
+	struct bed *bed;
+	uint64_t dice;
+};
+void meddler_main(int fd, void *arg);
 
 /* One random deed of a thread. */
 void actor_step(struct actor *actor);
