@@ -77,10 +77,9 @@ static void note_needy(struct policy_work *w, uint32_t at, uint32_t *n_bare,
 	const struct policy_cell *cell = &w->snap->cells[at];
 	uint32_t cache = w->cells[at].cache;
 	uint32_t node = w->cells[at].node;
-	uint32_t units = w->snap->caches[cache].slab_units;
 	w->needy[cache] |= UINT64_C(1) << node;
 	w->nodes[node].want_units += (uint64_t)cell->want
-	                             << policy_order(units);
+	                             << policy_cache_order(w, cache);
 	if (cell->listed == 0)
 		w->turns[(*n_bare)++] = at;
 	else

@@ -10,18 +10,23 @@
  *
  *   carve     from the node's own free units, or pages it may still take
  *   reassign  an empty slab of another cache on the node
- *   lend      a partial slab of the nearest node that has plenty
- *   migrate   a page, live, to the needy node
+ *   return    what the node has lent
+ *   lend      a partial slab of the nearest node that has plenty, or a fresh one
+ *   migrate   a page, live, to its users, so that another can come
+ *   trim      clients are asked to flush what they hoard
  *
  * and when it is over, or memory is asked back:
  *
  *   return    a slab that was lent goes back to its home's list
- *   trim      clients are asked to flush what they hoard
+ *   migrate   a page to where its users are
+ *   reassign  an empty slab to nobody, so that its page comes free
  *   shrink    empty pages go back to the kernel
  *   drain     a page leaves a node that is being emptied
  *
- * One thread at a time for one struct policy_plan; nothing is allocated after
- * policy_plan_init. Bounded: POLICY_STEPS_MAX steps and as many refusals.
+ * ARCHITECTURE.md, "Balance", has the rules. Steps are to be applied in order;
+ * one may turn out impossible, and the others still make sense. Nothing is
+ * allocated, and a plan is bounded: POLICY_STEPS_MAX steps and as many refusals.
+ * Numbers that make no sense give a plan that makes none, and no worse.
  */
 #ifndef DAEMON_POLICY_H
 #define DAEMON_POLICY_H

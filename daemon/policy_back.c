@@ -65,13 +65,13 @@ static uint64_t unneeded(const struct policy_work *w,
 {
 	uint32_t at = policy_cell_at(w, loan->cache, loan->list);
 	const struct policy_cell *cell = &w->snap->cells[at];
-	uint32_t units = w->snap->caches[loan->cache].slab_units;
+	uint32_t order = policy_cache_order(w, loan->cache);
 	uint64_t enough = 2 * (uint64_t)cell->low + 1;
 	uint64_t out = w->cells[at].out;
 	if (cell->want > 0)
 		return 0;
 	if (cell->listed >= enough + cell->borrowed + out &&
-	    policy_units_room(w, loan->list, policy_order(units)) > 0)
+	    policy_units_room(w, loan->list, order) > 0)
 		return loan->slabs;
 	return policy_min(loan->empty, policy_less(cell->listed, enough + out));
 }
@@ -218,8 +218,8 @@ static uint32_t cell_given(const struct policy_work *w, uint32_t at,
 	if (give->reason == POLICY_PRESSED)
 		return policy_spare_empty(w, at, give->keep, cell->low);
 	return (uint32_t)policy_min(
-		cell->idle,
-		policy_spare_empty(w, at, give->keep, 2 * cell->low + 1));
+		cell->idle, policy_spare_empty(w, at, give->keep,
+	                                       2 * (uint64_t)cell->low + 1));
 }
 
 static void uncarve(struct policy_work *w, uint32_t cache, uint32_t ix,

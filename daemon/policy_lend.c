@@ -89,7 +89,7 @@ static uint32_t lend_fresh(struct policy_work *w, uint32_t at, uint32_t from,
                            uint64_t most)
 {
 	uint32_t cache = w->cells[at].cache;
-	uint32_t order = policy_order(w->snap->caches[cache].slab_units);
+	uint32_t order = policy_cache_order(w, cache);
 	uint32_t n;
 	if ((w->fresh >> from & 1) == 0)
 		return 0;

@@ -6,42 +6,64 @@
 /* ---- who could help ----------------------------------------------------- */
 
 uint32_t policy_spare_empty(const struct policy_work *w, uint32_t at,
-                            uint32_t keep, uint32_t leave)
+                            uint64_t keep, uint64_t leave)
 {
 	const struct policy_cell *cell = &w->snap->cells[at];
 	uint32_t out = w->cells[at].out;
 	uint64_t n = policy_less(cell->empty, out);
-	n = policy_min(n, policy_less(cell->slabs, (uint64_t)out + keep));
-	n = policy_min(n, policy_less(cell->listed, (uint64_t)out + leave));
+	n = policy_min(n, policy_less(cell->slabs, out + keep));
+	n = policy_min(n, policy_less(cell->listed, out + leave));
 	return (uint32_t)n;
 }
 
-/* Puts a cell first in the list of those on its node that have as much. */
-static void push_giver(struct policy_work *w, uint32_t at, uint32_t spare)
+/* What a cell gives to who has something already: down to its low mark. */
+static uint32_t spare_plenty(const struct policy_work *w, uint32_t at)
 {
-	struct policy_wnode *node = &w->nodes[w->cells[at].node];
-	uint32_t cache = w->cells[at].cache;
-	uint32_t order = policy_order(w->snap->caches[cache].slab_units);
-	uint32_t bucket = 31 - (uint32_t)__builtin_clz(spare);
-	if (bucket >= POLICY_BUCKETS)
-		bucket = POLICY_BUCKETS - 1;
-	w->cells[at].next = node->buckets[order] >> bucket & 1
-	                            ? node->givers[order][bucket]
-	                            : POLICY_NONE;
-	node->givers[order][bucket] = at;
-	node->buckets[order] |= (uint8_t)(1u << bucket);
-	node->orders |= (uint16_t)(1u << order);
+	return policy_spare_empty(w, at, w->config->keep_slabs,
+	                          w->snap->cells[at].low);
 }
 
-static void pop_giver(struct policy_wnode *node, uint32_t order,
+/* And to who has nothing: all but one, if it is in use. */
+static uint32_t spare_last(const struct policy_work *w, uint32_t at)
+{
+	return policy_spare_empty(w, at, w->config->keep_slabs,
+	                          w->snap->cells[at].low > 0);
+}
+
+/* Puts a cell first in the list of those on its node that have as much; false
+ * if it has nothing to give. */
+static bool push_giver(struct policy_work *w, uint32_t at)
+{
+	struct policy_wnode *node = &w->nodes[w->cells[at].node];
+	uint32_t order = policy_cache_order(w, w->cells[at].cache);
+	uint32_t spare = spare_plenty(w, at);
+	struct policy_givers *givers = spare > 0 ? &node->plenty : &node->last;
+	uint32_t bucket;
+	if (spare == 0)
+		spare = spare_last(w, at);
+	if (spare == 0)
+		return false;
+	bucket = 31 - (uint32_t)__builtin_clz(spare);
+	if (bucket >= POLICY_BUCKETS)
+		bucket = POLICY_BUCKETS - 1;
+	w->cells[at].next = givers->buckets[order] >> bucket & 1
+	                            ? givers->first[order][bucket]
+	                            : POLICY_NONE;
+	givers->first[order][bucket] = at;
+	givers->buckets[order] |= (uint8_t)(1u << bucket);
+	givers->orders |= (uint16_t)(1u << order);
+	return true;
+}
+
+static void pop_giver(struct policy_givers *givers, uint32_t order,
                       uint32_t bucket, uint32_t next)
 {
-	node->givers[order][bucket] = next;
+	givers->first[order][bucket] = next;
 	if (next != POLICY_NONE)
 		return;
-	node->buckets[order] &= (uint8_t) ~(1u << bucket);
-	if (node->buckets[order] == 0)
-		node->orders &= (uint16_t) ~(1u << order);
+	givers->buckets[order] &= (uint8_t) ~(1u << bucket);
+	if (givers->buckets[order] == 0)
+		givers->orders &= (uint16_t) ~(1u << order);
 }
 
 static void note_cell(struct policy_work *w, uint32_t cache, uint32_t node)
@@ -49,17 +71,11 @@ static void note_cell(struct policy_work *w, uint32_t cache, uint32_t node)
 	uint32_t at = policy_cell_at(w, cache, node);
 	const struct policy_cell *cell = &w->snap->cells[at];
 	uint64_t bit = UINT64_C(1) << node;
-	uint32_t spare;
 	if (cell->want > 0)
 		return;
-	if (cell->empty > 0 && (w->short_nodes & bit) != 0) {
-		spare = policy_spare_empty(w, at, w->config->keep_slabs,
-		                           cell->low > 0);
-		if (spare > 0)
-			push_giver(w, at, spare);
-		else
-			w->nodes[node].kept = true;
-	}
+	if (cell->empty > 0 && (w->short_nodes & bit) != 0 &&
+	    !push_giver(w, at))
+		w->nodes[node].kept = true;
 	if (w->needy[cache] == 0 || policy_lendable(w, at) == 0)
 		return;
 	if (policy_is_held(w, at))
@@ -86,18 +102,18 @@ void policy_note_helpers(struct policy_work *w)
 
 /* The giver with most, of slabs as large as needed or little larger; of smaller
  * ones only if there are none. */
-static uint32_t best_giver(const struct policy_wnode *node, uint32_t order,
+static uint32_t best_giver(const struct policy_givers *givers, uint32_t order,
                            uint32_t *from, uint32_t *bucket)
 {
-	uint32_t at_least = node->orders >> order << order;
+	uint32_t at_least = (uint32_t)givers->orders >> order << order;
 	if (at_least != 0)
 		*from = (uint32_t)__builtin_ctz(at_least);
-	else if (node->orders != 0)
-		*from = 31 - (uint32_t)__builtin_clz(node->orders);
+	else if (givers->orders != 0)
+		*from = 31 - (uint32_t)__builtin_clz(givers->orders);
 	else
 		return POLICY_NONE;
-	*bucket = 31 - (uint32_t)__builtin_clz(node->buckets[*from]);
-	return node->givers[*from][*bucket];
+	*bucket = 31 - (uint32_t)__builtin_clz(givers->buckets[*from]);
+	return givers->first[*from][*bucket];
 }
 
 /* Slabs of one cache that so many of another make, and the other way round. */
@@ -113,14 +129,15 @@ static uint64_t out_of(uint64_t n, uint32_t from, uint32_t to)
 	               : n << (to - from);
 }
 
-/* Takes of one giver what it has, as far as wanted. Slabs that are smaller than
- * what they are to become must lie side by side, which only slabd can see. */
-static bool reassign_one(struct policy_work *w, uint32_t at, uint32_t giver,
-                         uint32_t from, uint32_t order, uint32_t spare)
+/* Takes of one giver up to most slabs. Such as are smaller than what they are to
+ * become must lie side by side, which only slabd can see. */
+static uint32_t reassign_one(struct policy_work *w, uint32_t at, uint32_t giver,
+                             uint32_t spare, uint32_t most)
 {
 	uint32_t node = w->cells[at].node;
-	struct policy_wcell *cell = &w->cells[at];
-	uint64_t n = policy_min(cell->left, into(spare, from, order));
+	uint32_t order = policy_cache_order(w, w->cells[at].cache);
+	uint32_t from = policy_cache_order(w, w->cells[giver].cache);
+	uint64_t n = policy_min(most, into(spare, from, order));
 	uint64_t given = out_of(n, from, order);
 	struct policy_step step = {
 		.kind = POLICY_REASSIGN,
@@ -134,37 +151,51 @@ static bool reassign_one(struct policy_work *w, uint32_t at, uint32_t giver,
 		.distance = w->snap->nodes[node].distance[node],
 	};
 	if (n == 0 || !policy_add(w, &step))
-		return false;
+		return 0;
 	w->cells[giver].out += step.n_given;
 	if (from > order) {
 		policy_units_give(w, node, from, given);
 		policy_units_take(w, node, order, n);
 	}
 	policy_met(w, at, step.n);
-	return true;
+	return step.n;
 }
 
+/* Takes up to most slabs of one kind of givers. */
+static uint32_t reassign_from(struct policy_work *w, uint32_t at,
+                              struct policy_givers *givers, uint32_t most)
+{
+	bool last = givers == &w->nodes[w->cells[at].node].last;
+	uint32_t order = policy_cache_order(w, w->cells[at].cache);
+	uint32_t got = 0;
+	while (got < most) {
+		uint32_t from, bucket, n;
+		uint32_t giver = best_giver(givers, order, &from, &bucket);
+		if (giver == POLICY_NONE)
+			break;
+		n = reassign_one(w, at, giver,
+		                 last ? spare_last(w, giver)
+		                      : spare_plenty(w, giver),
+		                 most - got);
+		if (n == 0)
+			break;
+		got += n;
+		pop_giver(givers, from, bucket, w->cells[giver].next);
+		push_giver(w, giver);
+	}
+	return got;
+}
+
+/* A list gets as much as it lacks of those that have more than their low mark.
+ * If there is nothing on it, it gets one slab of those that have not: more would
+ * have them ring for it, and take it back. */
 static void reassign_cell(struct policy_work *w, uint32_t at)
 {
 	struct policy_wnode *node = &w->nodes[w->cells[at].node];
-	uint32_t cache = w->cells[at].cache;
-	uint32_t order = policy_order(w->snap->caches[cache].slab_units);
-	uint32_t keep = w->config->keep_slabs;
-	while (w->cells[at].left > 0) {
-		uint32_t from, bucket, spare;
-		bool leave; /* one: it is in use */
-		uint32_t giver = best_giver(node, order, &from, &bucket);
-		if (giver == POLICY_NONE)
-			return;
-		leave = w->snap->cells[giver].low > 0;
-		spare = policy_spare_empty(w, giver, keep, leave);
-		if (!reassign_one(w, at, giver, from, order, spare))
-			return;
-		pop_giver(node, from, bucket, w->cells[giver].next);
-		spare = policy_spare_empty(w, giver, keep, leave);
-		if (spare > 0)
-			push_giver(w, giver, spare);
-	}
+	const struct policy_cell *cell = &w->snap->cells[at];
+	reassign_from(w, at, &node->plenty, w->cells[at].left);
+	if (cell->listed == 0 && w->cells[at].left == cell->want)
+		reassign_from(w, at, &node->last, 1);
 }
 
 void policy_reassign(struct policy_work *w)
@@ -172,7 +203,8 @@ void policy_reassign(struct policy_work *w)
 	for (uint32_t i = 0; i < w->n_turns && !policy_is_full(w); i++) {
 		const struct policy_wcell *cell = &w->cells[w->turns[i]];
 		const struct policy_wnode *node = &w->nodes[cell->node];
-		if (cell->left > 0 && !node->leaving && node->orders != 0)
+		if (cell->left > 0 && !node->leaving &&
+		    (node->plenty.orders | node->last.orders) != 0)
 			reassign_cell(w, w->turns[i]);
 	}
 }
@@ -197,7 +229,8 @@ static enum policy_reason why_not_reassigned(const struct policy_wnode *node)
 {
 	if (node->leaving)
 		return POLICY_DRAINED;
-	return node->kept ? POLICY_SMALL_KEPT : POLICY_NO_EMPTY;
+	return node->kept || node->last.orders != 0 ? POLICY_SMALL_KEPT
+	                                            : POLICY_NO_EMPTY;
 }
 
 static enum policy_reason why_not_lent(const struct policy_work *w,

@@ -53,7 +53,7 @@ struct policy_node {
 	uint64_t empty_pages;     /* ready, without a slab */
 	uint64_t idle_pages;      /* of these, empty for idle_ms and longer */
 	/* Of the free units, by order: aligned runs that are part of no larger
-	 * one, POLICY_ORDERS numbers; NULL: free_units lie together. */
+	 * one, POLICY_ORDERS numbers; NULL: as large as the above allows. */
 	const uint32_t *runs;
 	enum policy_pressure pressure;
 	bool trimmed; /* clients were asked to of late: not again */

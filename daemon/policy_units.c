@@ -152,7 +152,7 @@ void policy_carve_cell(struct policy_work *w, uint32_t at, bool share)
 {
 	uint32_t cache = w->cells[at].cache;
 	uint32_t node = w->cells[at].node;
-	uint32_t order = policy_order(w->snap->caches[cache].slab_units);
+	uint32_t order = policy_cache_order(w, cache);
 	uint64_t want = w->cells[at].left;
 	uint64_t n = share ? fair(w, node, want) : want;
 	struct policy_step step = {

@@ -17,6 +17,14 @@
 
 #define POLICY_BUCKETS 8u /* of givers, by the logarithm of what they have */
 
+/* Cells with empty slabs to give: heads of lists by order and bucket, and which
+ * of them are not empty. */
+struct policy_givers {
+	uint16_t orders;
+	uint8_t buckets[POLICY_ORDERS];
+	uint32_t first[POLICY_ORDERS][POLICY_BUCKETS];
+};
+
 struct policy_wnode {
 	uint64_t runs[POLICY_ORDERS]; /* as in the snapshot */
 	uint64_t free_units;          /* their sum */
@@ -31,11 +39,8 @@ struct policy_wnode {
 	bool leaving;            /* draining, or gone */
 	bool gives;              /* slabs or pages are given up */
 	bool kept;               /* there are empty slabs, but they are kept */
-	/* Cells with empty slabs to give: heads of lists by order and bucket,
-	 * and which are not empty. */
-	uint16_t orders;
-	uint8_t buckets[POLICY_ORDERS];
-	uint32_t givers[POLICY_ORDERS][POLICY_BUCKETS];
+	struct policy_givers plenty;     /* with more than their low mark */
+	struct policy_givers last;       /* for who has nothing at all */
 	uint8_t order[POLICY_NODES_MAX]; /* whom to borrow from, best first */
 };
 
@@ -85,6 +90,14 @@ static inline uint32_t policy_order(uint64_t units)
 	return units > 1 ? 64 - (uint32_t)__builtin_clzll(units - 1) : 0;
 }
 
+/* Of a cache's slabs. */
+static inline uint32_t policy_cache_order(const struct policy_work *w,
+                                          uint32_t cache)
+{
+	uint32_t order = policy_order(w->snap->caches[cache].slab_units);
+	return order < w->page_order ? order : w->page_order;
+}
+
 static inline uint32_t policy_cell_at(const struct policy_work *w,
                                       uint32_t cache, uint32_t node)
 {
@@ -130,7 +143,7 @@ void policy_carve_cell(struct policy_work *w, uint32_t at, bool share);
 /* policy_short.c. Slabs that a cell can give up: `keep` stay on the node, and
  * `leave` on the list. */
 uint32_t policy_spare_empty(const struct policy_work *w, uint32_t at,
-                            uint32_t keep, uint32_t leave);
+                            uint64_t keep, uint64_t leave);
 void policy_note_helpers(struct policy_work *w);
 void policy_reassign(struct policy_work *w);
 void policy_count_unmet(struct policy_work *w);

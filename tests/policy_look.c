@@ -34,7 +34,7 @@ static void count_slab(struct model *model, const struct model_slab *slab)
 	rows[home].idle += is_idle(model, slab->empty_since);
 }
 
-/* Clients keep a list at an eighth of its slabs. */
+/* Clients keep a list at a share of its slabs. */
 static void look_cells(struct model *model)
 {
 	memset(model->counted, 0, sizeof(model->counted));
@@ -45,7 +45,7 @@ static void look_cells(struct model *model)
 		const struct model_cell *cell =
 			&model->cells[at / model->n_nodes][at % model->n_nodes];
 		struct policy_cell *row = &model->counted[at];
-		row->low = row->slabs / 8;
+		row->low = row->slabs / model->low_share;
 		row->low = row->low < 1 ? 1 : row->low > 16 ? 16 : row->low;
 		if (cell->active && row->listed < row->low)
 			row->want = row->low - row->listed;

@@ -199,6 +199,7 @@ void model_start(struct model *model, uint64_t seed)
 	model->n_nodes = 1 + dice_below(dice, MODEL_NODES);
 	model->n_caches = 1 + dice_below(dice, MODEL_CACHES);
 	model->page_order = dice_below(dice, 5);
+	model->low_share = 2u << dice_below(dice, 3);
 	start_config(model);
 	memset(model->pages, 0xff, sizeof(model->pages));
 	for (uint32_t cache = 0; cache < model->n_caches; cache++) {

@@ -61,6 +61,7 @@ struct model {
 	uint32_t n_nodes;
 	uint32_t n_caches;
 	uint32_t page_order;
+	uint32_t low_share; /* of its slabs a list is to have, 1 by this */
 	int64_t now;
 	uint64_t bucket; /* bytes that may be moved */
 	bool scattered;  /* in this plan, free units are not where thought */

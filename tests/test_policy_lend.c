@@ -4,6 +4,7 @@
 
 #include <criterion/criterion.h>
 
+#include "tests/dice.h"
 #include "tests/policy_bed.h"
 
 /* What a cell gets by one kind of step. */
@@ -115,6 +116,33 @@ Test(policy_lend, the_cache_with_most_gives)
 	cr_assert_eq(step->cache, 0);
 	cr_assert_eq(step->n, 3);
 	cr_assert_eq(step->n_given, 3);
+	bed_free(bed);
+}
+
+Test(policy_lend, who_has_nothing_gets_one_of_those_who_have_few)
+{
+	struct policy_bed *bed = bed_new(1, 2);
+	bed->nodes[0].trimmed = true;
+	bed_cell(bed, 0, 0)->want = 3;
+	bed_cell(bed, 0, 0)->listed = 1;
+	bed_cell(bed, 1, 0)->listed = 3;
+	bed_cell(bed, 1, 0)->empty = 3;
+	bed_plan(bed);
+	cr_assert_eq(bed_step(bed, POLICY_REASSIGN)->n, 1, "to the low mark");
+	bed_cell(bed, 1, 0)->listed = 2;
+	bed_plan(bed);
+	bed_no_more(bed);
+	cr_assert(bed_refused(bed, POLICY_REASSIGN, POLICY_SMALL_KEPT, 0, 0));
+	bed_cell(bed, 0, 0)->listed = 0;
+	bed_plan(bed);
+	cr_assert_eq(bed_step(bed, POLICY_REASSIGN)->n, 1);
+	bed_cell(bed, 1, 0)->listed = 1;
+	bed_plan(bed);
+	bed_no_more(bed);
+	bed_cell(bed, 1, 0)->low = 0;
+	bed_plan(bed);
+	cr_assert_eq(bed_step(bed, POLICY_REASSIGN)->n, 1,
+	             "of a list that nobody uses, the last");
 	bed_free(bed);
 }
 
@@ -358,5 +386,66 @@ Test(policy_lend, what_does_not_fit_is_counted)
 	cr_assert_eq(bed->plan.n_steps, 1, "trim");
 	cr_assert_eq(bed->plan.n_refusals, POLICY_STEPS_MAX);
 	cr_assert_eq(bed->plan.more_refusals, CACHES * 2 - POLICY_STEPS_MAX);
+	bed_free(bed);
+}
+
+/* A number that may be anything, and often is at an end. */
+static uint32_t any(struct dice *dice)
+{
+	uint32_t bits = dice_below(dice, 33);
+	uint64_t n = dice_next(dice) & ((UINT64_C(1) << bits) - 1);
+	return dice_below(dice, 8) == 0 ? UINT32_MAX : (uint32_t)n;
+}
+
+static void draw_nonsense(struct policy_bed *bed, struct dice *dice)
+{
+	for (uint32_t i = 0; i < bed->snap.n_nodes; i++) {
+		struct policy_node *node = &bed->nodes[i];
+		node->pages = any(dice);
+		node->pages_max = any(dice);
+		node->room_pages = any(dice);
+		node->free_units = any(dice);
+		node->empty_pages = any(dice);
+		node->idle_pages = any(dice);
+		node->floor_pages = any(dice);
+		node->pressure = dice_below(dice, 3);
+		node->draining = dice_below(dice, 4) == 0;
+	}
+	for (uint32_t i = 0; i < bed->snap.n_caches; i++)
+		bed->caches[i].slab_units = any(dice);
+	for (uint32_t i = 0; i < bed->snap.n_caches * bed->snap.n_nodes; i++)
+		bed->cells[i] = (struct policy_cell){.slabs = any(dice),
+		                                     .listed = any(dice),
+		                                     .empty = any(dice),
+		                                     .idle = any(dice),
+		                                     .lent = any(dice),
+		                                     .borrowed = any(dice),
+		                                     .low = any(dice),
+		                                     .want = any(dice),
+		                                     .held_ms = any(dice),
+		                                     .flips = any(dice)};
+	for (uint32_t i = 0; i < bed->snap.n_loans; i++) {
+		bed->loans[i].slabs = any(dice);
+		bed->loans[i].bare = any(dice);
+		bed->loans[i].empty = any(dice);
+		bed->loans[i].age_ms = any(dice);
+	}
+}
+
+Test(policy_lend, numbers_that_make_no_sense_do_no_harm)
+{
+	struct policy_bed *bed = bed_new(BED_NODES, BED_CACHES);
+	struct dice dice = dice_start("test_policy_lend");
+	bed->config.idle_ms = 1;
+	for (uint32_t i = 0; i < BED_ROWS; i++) {
+		bed_lend(bed, i % BED_CACHES, i % 5, 5, 1);
+		bed_page(bed, i % BED_CACHES, i % 5, 5, UINT64_MAX);
+	}
+	for (uint32_t i = 0; i < 20000; i++) {
+		draw_nonsense(bed, &dice);
+		bed_plan(bed);
+		cr_assert_leq(bed->plan.n_steps, POLICY_STEPS_MAX);
+		cr_assert_leq(bed->plan.n_refusals, POLICY_STEPS_MAX);
+	}
 	bed_free(bed);
 }

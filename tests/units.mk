@@ -35,7 +35,8 @@ policy_bed = tests/policy_bed.c tests/policy_bed.h
 unit_tests += tests/test_policy
 tests_test_policy_SOURCES = tests/test_policy.c $(policy_bed)
 unit_tests += tests/test_policy_lend
-tests_test_policy_lend_SOURCES = tests/test_policy_lend.c $(policy_bed)
+tests_test_policy_lend_SOURCES = tests/test_policy_lend.c tests/dice.h \
+	$(policy_bed)
 unit_tests += tests/test_policy_random
 tests_test_policy_random_SOURCES = tests/test_policy_random.c \
 	tests/policy_apply.c tests/policy_look.c tests/policy_model.c \
