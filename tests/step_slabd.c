@@ -2,9 +2,9 @@
 /*
  * slabd killed before and after every system call, and after every store to
  * the control file, the shared one and the ledger: while it starts, takes over,
- * lets a client in, makes a cache, carves, empties slabs, lends, buries. Another
- * takes over what the manager keeps, every second time after one that was killed
- * itself on the way, and the accounts are exact.
+ * lets a client in, makes a cache, carves, empties slabs, lends, gives pages
+ * back, buries. Another takes over what the manager keeps, every second time
+ * after one that was killed itself on the way, and the accounts are exact.
  *
  * $SLABD_STEP=all does every point; else a stride with a random first.
  */

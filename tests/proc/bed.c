@@ -297,6 +297,27 @@ json_t *bed_get(const struct bed *bed, const char *path)
 	return doc;
 }
 
+bool bed_post(const struct bed *bed, const char *path, const char *form)
+{
+	char request[512];
+	char *text;
+	bool done;
+	int fd = connect_to(bed->control);
+	int n = snprintf(request, sizeof(request),
+	                 "POST %s HTTP/1.1\r\nHost: slabd\r\n"
+	                 "Connection: close\r\nContent-Length: %zu\r\n"
+	                 "Content-Type: application/x-www-form-urlencoded\r\n"
+	                 "\r\n%s", path, strlen(form), form);
+	if (fd < 0)
+		return false;
+	send(fd, request, (size_t)n, MSG_NOSIGNAL);
+	text = read_all(fd);
+	close(fd);
+	done = text != NULL && strncmp(text, "HTTP/1.1 200", 12) == 0;
+	free(text);
+	return done;
+}
+
 json_t *json_at(json_t *doc, const char *path)
 {
 	char key[64];

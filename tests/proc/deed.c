@@ -133,19 +133,30 @@ static void taker(int fd, void *arg)
 	_exit(0);
 }
 
-/* Takes all that the thread's node has, in as few objects as can be. */
-static void fill_up(slabd_pool *pool)
+/* Takes all that the thread's node has, in as few objects as can be; and gives
+ * it back. */
+static void fill_up(slabd_pool *pool, bool empties)
 {
 	static const size_t sizes[] = {2000000, 200000, 30000};
 	for (int i = 0; i < 3; i++) {
 		char name[32];
+		void *object = NULL;
+		void **last = NULL;
 		slabd_cache *cache;
 		snprintf(name, sizeof(name), "ballast-%d", i);
 		cache = slabd_cache_create(pool, name, sizes[i], 0,
 		                           SLABD_CACHE_STRICT);
-		while (cache != NULL && slabd_alloc(cache) != NULL)
-			continue;
+		/* Each holds the one before. */
+		while (cache != NULL && (object = slabd_alloc(cache)) != NULL) {
+			*(void **)object = last;
+			last = object;
+		}
+		for (; empties && last != NULL; last = object) {
+			object = *last;
+			slabd_free(cache, last);
+		}
 	}
+	slabd_flush(pool);
 }
 
 /* Its node has no memory left, and the other slabs with room in them. */
@@ -163,11 +174,28 @@ static void borrower(int fd, void *arg)
 	slabd_free_bulk(cache, n, all);
 	slabd_flush(pool);
 	slabd_thread_node(pool, 1);
-	fill_up(pool);
+	fill_up(pool, false);
 	say(fd, n);
 	hear(fd);
 	for (int i = 0; i < 6; i++)
 		slabd_alloc(cache);
+	_exit(0);
+}
+
+/* A node with pages that nobody uses is to be emptied: its slabs go, and its
+ * pages back to the kernel. */
+static void drainer(int fd, void *arg)
+{
+	slabd_pool *pool = open_pool(20);
+	(void)arg;
+	bed_post(&deed_bed, "/undrain", "node=1");
+	if (pool == NULL)
+		tap_bail("no pool: %s", slabd_last_error());
+	slabd_thread_node(pool, 1);
+	fill_up(pool, true);
+	say(fd, 1);
+	hear(fd);
+	bed_post(&deed_bed, "/drain", "node=1");
 	_exit(0);
 }
 
@@ -194,6 +222,7 @@ const struct deed deeds[DEEDS] = {
 	{.name = "carve", grower, .waits = true},
 	{.name = "empty slabs", taker, .waits = true},
 	{.name = "lend", borrower, .waits = true},
+	{.name = "drain", drainer, .waits = true},
 	{.name = "bury", victim, .waits = true, .is_death = true},
 };
 

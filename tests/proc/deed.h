@@ -26,7 +26,7 @@ struct deed {
 	bool fresh;    /* nothing is kept: the first start */
 };
 
-#define DEEDS 9
+#define DEEDS 10
 extern const struct deed deeds[DEEDS];
 
 extern struct bed deed_bed;

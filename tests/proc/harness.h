@@ -150,6 +150,10 @@ size_t bed_take(slabd_cache *cache, size_t n, void **to);
 /* GET path of the control socket: the document, or NULL. The caller drops it. */
 json_t *bed_get(const struct bed *bed, const char *path);
 
+/* POST to a path of the control socket, with a form such as "node=1". Whether
+ * it was done. */
+bool bed_post(const struct bed *bed, const char *path, const char *form);
+
 /* A part of a document, such as "pools.0.used_bytes"; borrowed, or NULL. */
 json_t *json_at(json_t *doc, const char *path);
 
