@@ -100,6 +100,7 @@ void ident_bury(struct pool *pool, uint32_t id)
 bool ident_relist(struct pool *pool)
 {
 	const struct view *view = &pool->view;
+	uint32_t shift = view->geo.page_shift - UNIT_SHIFT;
 	struct timespec now;
 	double began;
 	clock_gettime(CLOCK_MONOTONIC, &now);
@@ -107,8 +108,9 @@ bool ident_relist(struct pool *pool)
 	if (began < pool->relist_ms)
 		return false;
 	for (uint32_t node = 0; node < view->geo.n_nodes; node++) {
-		uint64_t unit = view->nodes[node].first_unit;
-		uint64_t end = unit + pool_ready_units(pool, node);
+		const struct layout_node *row = &view->nodes[node];
+		uint64_t unit = row->first_unit;
+		uint64_t end = unit + (row->top_pages << shift);
 		for (; unit < end; unit++)
 			slab_relist_any(view, (uint32_t)unit);
 	}

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "daemon/growth.h"
+#include "daemon/mover.h"
 #include "shm/lease.h"
 #include "shm/partial.h"
 #include "shm/tags.h"
@@ -236,4 +237,29 @@ Test(ident, barred_until_its_end)
 	cr_assert_eq(take("next"), id);
 	cr_expect_not(ident_barred(&bed.pool, id));
 	cr_expect_eq(ident_epoch(&bed.pool, id), epoch + 1);
+}
+
+/* The slab lies above pages that went back to the kernel. */
+Test(ident, sets_bits_that_are_due)
+{
+	uint32_t large, small, head;
+	struct partial list;
+	pool_bed_stop(&bed);
+	pool_bed_start(&bed, "node:1 core:1 pu:1", 6, 6);
+	large = (uint32_t)pool_bed_cache(&bed, "pages", 2000000, 8, 0);
+	small = (uint32_t)pool_bed_cache(&bed, "objects", 6000, 8, 0);
+	cr_assert_eq(growth_carve(&bed.pool, large, 0, 0, &head), 0);
+	cr_assert_eq(growth_carve(&bed.pool, large, 0, 0, &head), 0);
+	cr_assert_eq(growth_carve(&bed.pool, small, 0, 0, &head), 0);
+	cr_assert_eq(head, 64);
+	for (uint32_t page = 0; page < 2; page++) {
+		cr_assert_eq(mover_empty_slab(&bed.pool, page * 32), 0);
+		pagebook_drop(&bed.pool, page);
+	}
+	list = partial_of(&bed.pool.view, small, 0);
+	partial_clear_any(&list, head);
+	cr_assert(ident_relist(&bed.pool));
+	cr_expect(partial_has(&list, head));
+	cr_expect_not(ident_relist(&bed.pool), "that was a moment ago");
+	pool_bed_agrees(&bed);
 }
