@@ -71,6 +71,7 @@ include $(srcdir)/tests/proc/local.mk
 include $(srcdir)/tests/torture/local.mk
 include $(srcdir)/tests/model/local.mk
 include $(srcdir)/tests/step/local.mk
+include $(srcdir)/tests/sim/local.mk
 tap_scripts += tests/check_layers.sh tests/test_plan.sh
 tap_scripts += tests/check_sizes.sh
 tap_scripts += tests/check_atomics.sh

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: MIT
+# slabd's policy on machines that are not there: ./dev sim, and as a test.
+sim_world = tests/sim/world.h tests/sim/heap.h tests/dice.h \
+	tests/sim/machine.c tests/sim/machine.h \
+	tests/sim/slabs.c tests/sim/slabs.h \
+	tests/sim/client.c tests/sim/daemon.c tests/sim/picture.c \
+	tests/sim/apply.c tests/sim/verify.c \
+	tests/sim/scenario.c tests/sim/scenario.h tests/sim/people.c \
+	tests/sim/rivals.c tests/sim/rivals.h tests/sim/curve.h \
+	tests/sim/run.c tests/sim/run.h
+sim_libs = libdaemon.la libshm.la -lm
+EXTRA_DIST += tests/sim/curve.c tests/sim/curve_none.c
+if HAVE_ZSTD
+sim_curve = tests/sim/curve.c
+sim_libs += tests/libreplay.la
+else
+sim_curve = tests/sim/curve_none.c
+endif
+
+EXTRA_PROGRAMS += tests/sim/sim
+tests_sim_sim_SOURCES = tests/sim/sim.c $(sim_world) $(sim_curve)
+tests_sim_sim_LDADD = $(sim_libs)
+
+tap_programs += tests/sim/check
+tests_sim_check_SOURCES = tests/sim/check.c tests/sim/check_break.c \
+	tests/sim/check_break.h $(sim_world) $(sim_curve)
+tests_sim_check_LDADD = $(sim_libs)
+
+EXTRA_DIST += tests/sim/README.md tests/sim/run.sh tests/sim/draw.py
