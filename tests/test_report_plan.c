@@ -153,7 +153,8 @@ Test(report_plan, a_long_idle_time_is_waited_for)
 	cr_assert_eq(status, 200);
 	/* While a page is above the floor; after a few looks it waits for
 	 * something to happen. */
-	cr_expect_gt(balance_tick(first, BALANCE_TIMER, &trim), 0);
+	for (int i = 0; i < 3; i++)
+		cr_expect_gt(balance_tick(first, BALANCE_TIMER, &trim), 0);
 }
 
 Test(report_plan, set_in_one_pool_or_all)
