@@ -39,29 +39,52 @@ void ctl_drain(struct ctl *c, const json_t *doc)
 
 /* ---- how far it is ------------------------------------------------------ */
 
+static void put_obstacles(struct ctl *c, const json_t *node)
+{
+	char text[200], remedy[200], line[440];
+	struct ctl_iter it;
+	const json_t *obstacle;
+
+	ctl_doc_begin(&it, c, node, "obstacles");
+	while ((obstacle = ctl_doc_next(&it))) {
+		ctl_doc_string(c, obstacle, "reason");
+		ctl_text_escape(&c->style, text, sizeof(text),
+		                ctl_doc_string(c, obstacle, "text"));
+		ctl_text_escape(&c->style, remedy, sizeof(remedy),
+		                ctl_doc_string(c, obstacle, "remedy"));
+		snprintf(line, sizeof(line), "not emptied: %s%s%s", text,
+		         *remedy ? "; what helps: " : "", remedy);
+		ctl_text_wrap(c, INDENT, line);
+	}
+}
+
+static void put_holdup(struct ctl *c, const json_t *holdup)
+{
+	const char *of = ctl_doc_string_or_null(c, holdup, "cache");
+	int64_t objects = ctl_doc_int(c, holdup, "objects");
+	char name[64], cache[128], line[400], bytes[CTL_TEXT_SHORT];
+
+	ctl_text_escape(&c->style, name, sizeof(name),
+	                ctl_doc_string(c, holdup, "name"));
+	ctl_text_escape(&c->style, cache, sizeof(cache), of ? of : "?");
+	snprintf(line, sizeof(line),
+	         "held up by %s (pid %lld, client %lld): %lld object%s of %s, "
+	         "%s", name, (long long)ctl_doc_int(c, holdup, "pid"),
+	         (long long)ctl_doc_int(c, holdup, "client"),
+	         (long long)objects, objects == 1 ? "" : "s", cache,
+	         ctl_text_bytes(bytes, ctl_doc_int(c, holdup, "bytes")));
+	ctl_text_wrap(c, INDENT, line);
+}
+
 void ctl_drain_holdups(struct ctl *c, const json_t *node)
 {
-	char name[64], cache[128], line[400], bytes[CTL_TEXT_SHORT];
-	const char *of;
 	struct ctl_iter it;
 	const json_t *holdup;
 
+	put_obstacles(c, node);
 	ctl_doc_begin(&it, c, node, "holdups");
-	while ((holdup = ctl_doc_next(&it))) {
-		of = ctl_doc_string_or_null(c, holdup, "cache");
-		ctl_text_escape(&c->style, name, sizeof(name),
-		                ctl_doc_string(c, holdup, "name"));
-		ctl_text_escape(&c->style, cache, sizeof(cache), of ? of : "?");
-		snprintf(line, sizeof(line),
-		         "held up by %s (pid %lld, client %lld): %lld objects "
-		         "of %s, %s", name,
-		         (long long)ctl_doc_int(c, holdup, "pid"),
-		         (long long)ctl_doc_int(c, holdup, "client"),
-		         (long long)ctl_doc_int(c, holdup, "objects"), cache,
-		         ctl_text_bytes(bytes,
-		                        ctl_doc_int(c, holdup, "bytes")));
-		ctl_text_wrap(c, INDENT, line);
-	}
+	while ((holdup = ctl_doc_next(&it)))
+		put_holdup(c, holdup);
 }
 
 /* The bar is what lay there when the watch began; what is left is filled. */

@@ -5,7 +5,8 @@
 
 #include "daemon/ctl_render.h"
 
-/* Who holds a node up, from /nodes; a line each. */
+/* What is in the way of a node's being emptied, and who, from /nodes; a line
+ * each. */
 void ctl_drain_holdups(struct ctl *c, const json_t *node);
 
 /* Shows of /nodes what is being emptied. */

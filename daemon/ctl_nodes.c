@@ -80,11 +80,13 @@ static void put_state(struct ctl *c, const json_t *node)
 	char line[200], bytes[CTL_TEXT_SHORT];
 
 	if (ctl_doc_bool(c, node, "draining")) {
+		int64_t pages = ctl_doc_int(c, node, "here_pages");
+
 		snprintf(line, sizeof(line),
-		         "being drained: %s in %lld pages to go",
+		         "being drained: %s in %lld page%s to go",
 		         ctl_text_bytes(bytes,
 		                        ctl_doc_int(c, node, "here_bytes")),
-		         (long long)ctl_doc_int(c, node, "here_pages"));
+		         (long long)pages, pages == 1 ? "" : "s");
 		ctl_text_wrap(c, INDENT, line);
 	}
 	ctl_drain_holdups(c, node);

@@ -98,6 +98,9 @@ json_t *report_cache_name(const struct pool *pool, uint32_t cache);
  * cache, nodes, and how much. */
 json_t *report_step(const struct pool *pool, const struct policy_step *step);
 
+/* What to do about a refusal, or "". */
+const char *report_remedy(enum policy_reason reason);
+
 /* A count as JSON can hold it: clients may have written anything. */
 json_int_t report_count(uint64_t count);
 

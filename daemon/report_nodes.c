@@ -2,6 +2,7 @@
 #include "daemon/report.h"
 
 #include <event2/http.h>
+#include <string.h>
 
 static json_t *distances(const struct pool *pool, uint32_t node)
 {
@@ -48,18 +49,51 @@ static json_t *holdups_doc(const struct pool *pool, uint32_t node)
 	return list;
 }
 
+static bool is_told(json_t *list, const char *reason)
+{
+	size_t i;
+	json_t *told;
+	json_array_foreach(list, i, told)
+		if (strcmp(json_string_value(json_object_get(told, "reason")),
+		           reason) == 0)
+			return true;
+	return false;
+}
+
+/* Why pages of a node that is to be emptied stay, each reason once. */
+static json_t *obstacles_doc(struct pool *pool, uint32_t node)
+{
+	const struct policy_plan *plan = NULL;
+	json_t *list = json_array();
+	if (pool->view.nodes[node].drain != 0)
+		plan = balance_plan(pool);
+	for (uint32_t i = 0; plan != NULL && i < plan->n_refusals; i++) {
+		const struct policy_refusal *refusal = &plan->refusals[i];
+		const char *reason = policy_reason_name(refusal->reason);
+		if (refusal->kind != POLICY_DRAIN || refusal->node != node ||
+		    is_told(list, reason))
+			continue;
+		json_array_append_new(
+		        list,
+		        json_pack("{s:s, s:s, s:s}", "reason", reason, "text",
+		                  policy_reason_text(refusal->reason), "remedy",
+		                  report_remedy(refusal->reason)));
+	}
+	return list;
+}
+
 /* Gives object how the node stands among the others. */
-static json_t *with_balance(json_t *object, const struct pool *pool,
-                            uint32_t node)
+static json_t *with_balance(json_t *object, struct pool *pool, uint32_t node)
 {
 	const struct layout_node *row = &pool->view.nodes[node];
 	enum policy_pressure pressure = balance_pressure(pool, node);
 	json_t *more = json_pack(
-	        "{s:I, s:I, s:b, s:s, s:o}", "here_pages",
+	        "{s:I, s:I, s:b, s:s, s:o, s:o}", "here_pages",
 	        report_count(row->here_pages), "here_bytes",
 	        report_count(row->here_pages << pool->view.geo.page_shift),
 	        "draining", row->drain != 0, "pressure", pressures[pressure],
-	        "holdups", holdups_doc(pool, node));
+	        "holdups", holdups_doc(pool, node), "obstacles",
+	        obstacles_doc(pool, node));
 	return report_merge(object, more);
 }
 
@@ -81,7 +115,7 @@ static json_t *with_sums(json_t *object, const struct report_sums *sums)
 	return report_merge(object, more);
 }
 
-static json_t *node_doc(const struct pool *pool, const struct census *census,
+static json_t *node_doc(struct pool *pool, const struct census *census,
                         uint32_t node)
 {
 	const struct layout_node *row = &pool->view.nodes[node];

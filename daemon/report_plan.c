@@ -59,13 +59,45 @@ static json_t *steps_doc(const struct pool *pool,
 	return list;
 }
 
+const char *report_remedy(enum policy_reason reason)
+{
+	static const char *const remedies[POLICY_REASONS] = {
+		[POLICY_NO_UNITS] = "slabctl nodes says what memory lacks; or "
+		                    "raise the pool's max in slabd.conf",
+		[POLICY_AT_LIMIT] = "raise the pool's max in slabd.conf",
+		[POLICY_NO_EMPTY] = "slabctl trim has clients send home what "
+		                    "they hoard",
+		[POLICY_SMALL_KEPT] = "slabctl set keep_slabs to less",
+		[POLICY_STRICT] = "make the cache without "
+		                  "SLABD_CACHE_STRICT, or raise the pool's max",
+		[POLICY_NONE_PLENTY] = "slabctl trim, slabctl set lend_keep to "
+		                       "less, or raise the pool's max",
+		[POLICY_HELD] = "wait, or slabctl set hold to less",
+		[POLICY_NO_RIGHT] = "run slabd under its unit, or with "
+		                    "CAP_SYS_NICE",
+		[POLICY_NO_ROOM] = "slabctl trim, raise the pool's max, or "
+		                   "make room on another node",
+		[POLICY_RATE] = "wait, or slabctl set migrate_rate to more",
+		[POLICY_TOO_DEAR] = "slabctl set migrate_cost to less, or "
+		                    "slabctl migrate by hand",
+		[POLICY_STUCK] = "slabctl log has the kernel's reason; it is "
+		                 "tried again later",
+		[POLICY_AT_FLOOR] = "lower the pool's floor in slabd.conf",
+		[POLICY_PRESSED] = "free memory on the node",
+		[POLICY_DRAINED] = "slabctl drain NODE --undo",
+	};
+	const char *remedy = reason < POLICY_REASONS ? remedies[reason] : NULL;
+	return remedy != NULL ? remedy : "";
+}
+
 static json_t *refusal_doc(const struct pool *pool,
                            const struct policy_refusal *refusal)
 {
-	return json_pack("{s:s, s:s, s:s, s:o, s:o}", "kind",
+	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o}", "kind",
 	                 policy_kind_name(refusal->kind), "reason",
 	                 policy_reason_name(refusal->reason), "text",
-	                 policy_reason_text(refusal->reason), "cache",
+	                 policy_reason_text(refusal->reason), "remedy",
+	                 report_remedy(refusal->reason), "cache",
 	                 report_cache_name(pool, refusal->cache), "node",
 	                 report_node_id(pool, refusal->node));
 }

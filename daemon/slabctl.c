@@ -209,6 +209,8 @@ static int64_t look_drain(const struct ctl_args *args, const char *socket,
 	watch_head(args);
 	show(args, &ctl_drain_progress, doc);
 	json_decref(doc);
+	if (!isatty(STDOUT_FILENO))
+		putchar('\n');
 	return left;
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "daemon/balance.h"
+#include "daemon/growth.h"
 
 TestSuite(report_do, .init = set_up, .fini = tear_down);
 
@@ -238,6 +239,32 @@ Test(report_do, drains_in_all_pools_or_none)
 	cr_expect_eq(status, 200);
 	cr_expect(yes("pools/0/draining"));
 	cr_expect(yes("pools/1/draining"));
+}
+
+/* Pages that nobody can take. */
+Test(report_do, says_why_a_node_is_not_emptied)
+{
+	char text[BALANCE_TEXT];
+	uint32_t head;
+	carve(orders, 1, 1);
+	claim(join("worker"), orders, 1, 7);
+	cr_assert_eq(balance_drain(first, 1, true, text), 0);
+	get("/nodes");
+	cr_expect_eq(count("pools/0/nodes/1/obstacles"), 0);
+	while (growth_carve(first, orders, 0, 0, &head) == 0)
+		continue;
+	get("/nodes");
+	cr_expect_eq(num("pools/0/nodes/0/here_bytes"), 8 * MIB);
+	cr_assert_eq(count("pools/0/nodes/1/obstacles"), 1);
+	has_keys("pools/0/nodes/1/obstacles/0", " reason text remedy ");
+	cr_expect_str_eq(str("pools/0/nodes/1/obstacles/0/reason"), "no-room");
+	cr_expect_eq(count("pools/0/nodes/0/obstacles"), 0);
+	get("/plan");
+	cr_assert_geq(count("pools/0/refusals"), 1);
+	has_keys("pools/0/refusals/0", " kind reason text remedy cache node ");
+	cr_expect_str_eq(str("pools/0/refusals/0/kind"), "drain");
+	cr_expect_eq(num("pools/0/refusals/0/node"), 1);
+	cr_expect(strstr(str("pools/0/refusals/0/remedy"), "slabctl trim"));
 }
 
 /* ---- trim --------------------------------------------------------------- */
