@@ -87,7 +87,8 @@ static json_t *bad_query_new(const char *what, const struct admin_route *route)
 	return err;
 }
 
-/* Moves what text says to q. False where it is no form. */
+/* Moves what text says to q. False where it is no form, or has a zero byte, at
+ * which a value would end. */
 static bool add_pairs(struct admin_query *q, const char *text)
 {
 	struct evkeyvalq more;
@@ -95,7 +96,7 @@ static bool add_pairs(struct admin_query *q, const char *text)
 	bool good;
 
 	TAILQ_INIT(&more);
-	good = evhttp_parse_query_str(text, &more) == 0;
+	good = evhttp_parse_query_str(text, &more) == 0 && !strstr(text, "%00");
 	while ((kv = TAILQ_FIRST(&more))) {
 		TAILQ_REMOVE(&more, kv, next);
 		TAILQ_INSERT_TAIL(&q->kv, kv, next);

@@ -2,6 +2,7 @@
 /* Requests that change something: who asks, what they give, and how. */
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -73,6 +74,8 @@ Test(admin_post, post_is_strict)
 	posts("", FORM, "n", 400, "malformed body");
 	posts("", FORM, "n=101", 400, "give 0 to 100");
 	posts("?n", FORM, "", 400, "malformed query");
+	posts("?pool=x%00y", FORM, "", 400, "malformed query");
+	posts("", FORM, "pool=x%00", 400, "malformed body");
 	cr_expect_eq(post("", FORM, "n=1\0&pool=x", 11).status, 400);
 	cr_expect_eq(ask("/change?n=1").status, 405);
 }
@@ -109,4 +112,39 @@ Test(admin_post, one_path_for_both)
 	expect("/both", 200, "{\"hello\":\"world\"}\n");
 	cr_expect_eq(ask_as("POST", "/both?n=3", NULL).status, 200);
 	cr_expect_eq(ask("/both?n=3").status, 400);
+}
+
+/* Forms of pieces that mean something, and of bytes that do not. */
+Test(admin_post, garbage)
+{
+	static const char *const pieces[] = {
+		"n", "=", "&", "pool", "7", "%", "%00", "%zz", "+", "%26",
+		"n=1", "pool=x", "\r\n", " ", "\"", "==", "&&", "\x01",
+	};
+	const char *given = getenv("SLABD_TEST_SEED");
+	uint64_t state = given ? strtoull(given, NULL, 0) | 1 : 20261122;
+	unsigned fine = 0, bad = 0;
+	int i;
+
+	cr_log_info("SLABD_TEST_SEED=%llu", (unsigned long long)state);
+	for (i = 0; i < 400; i++) {
+		char body[200] = "";
+		struct answer a;
+		json_t *doc;
+
+		do {
+			state = state * 6364136223846793005u + 1442695040888963407u;
+			strcat(body, pieces[(state >> 33) %
+			                    (sizeof(pieces) / sizeof(*pieces))]);
+		} while ((state >> 20) % 4 && strlen(body) < 180);
+		a = post("", FORM, body, strlen(body));
+		fine += a.status == 200;
+		bad += a.status == 400;
+		cr_assert(a.status == 200 || a.status == 400, "%s: %ld", body,
+		          a.status);
+		doc = json_loads(a.body, 0, NULL);
+		cr_assert(doc, "%s: %s", body, a.body);
+		json_decref(doc);
+	}
+	cr_expect(fine > 0 && bad > fine, "%u fine, %u bad", fine, bad);
 }
