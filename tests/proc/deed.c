@@ -12,6 +12,7 @@
 #define FILL_MAX 2000
 #define LENT 40 /* two a slab */
 #define LIMIT_MS 40000
+#define SURELY_MS 15000
 #define DEAD_MAX 4 /* each adoption sweeps them all, and has more to store */
 #define SOME_MS 3000 /* a client that waits for more than there is, waits on */
 
@@ -29,6 +30,19 @@ static slabd_pool *open_pool(unsigned wait_ms)
 	struct slabd_options options = bed_options(&deed_bed, SLABD_NO_HELPER);
 	options.wait_ms = wait_ms;
 	return slabd_open(NULL, &options);
+}
+
+/* slabd is well and alone with it; the machine may have other work. */
+static slabd_pool *open_surely(unsigned wait_ms)
+{
+	double until = now_ms() + SURELY_MS;
+	slabd_pool *pool;
+	do
+		pool = open_pool(wait_ms);
+	while (pool == NULL && now_ms() < until);
+	if (pool == NULL)
+		tap_bail("slabd_open: %s", slabd_last_error());
+	return pool;
 }
 
 static void witness(int fd, void *arg)
@@ -103,9 +117,20 @@ static slabd_cache *sized(slabd_pool *pool, const char *what, unsigned n,
 {
 	char name[32];
 	snprintf(name, sizeof(name), "%s-%u", what, n);
-	if (pool == NULL)
-		return NULL;
 	return slabd_cache_create(pool, name, large ? 200000 : 30000, 0, 0);
+}
+
+static slabd_cache *sized_surely(slabd_pool *pool, const char *what, unsigned n,
+                                 bool large)
+{
+	double until = now_ms() + SURELY_MS;
+	slabd_cache *cache;
+	do
+		cache = sized(pool, what, n, large);
+	while (cache == NULL && now_ms() < until);
+	if (cache == NULL)
+		tap_bail("no cache: %s", slabd_last_error());
+	return cache;
 }
 
 /* All memory is slabs of one cache, and empty; another one needs some. Now the
@@ -113,16 +138,15 @@ static slabd_cache *sized(slabd_pool *pool, const char *what, unsigned n,
 static void taker(int fd, void *arg)
 {
 	static void *all[FILL_MAX];
-	slabd_pool *pool = open_pool(20);
+	slabd_pool *pool = open_surely(20);
 	bool large = serial % 2 == 0;
-	slabd_cache *cache = sized(pool, "filler", large, large);
+	slabd_cache *cache = sized_surely(pool, "filler", large, large);
 	size_t n = 0;
 	(void)arg;
-	while (cache != NULL && n < FILL_MAX &&
-	       (all[n] = slabd_alloc(cache)) != NULL)
+	while (n < FILL_MAX && (all[n] = slabd_alloc(cache)) != NULL)
 		n++;
-	if (cache == NULL || n == FILL_MAX)
-		tap_bail("the filler fills %zu: %s", n, slabd_last_error());
+	if (n == FILL_MAX)
+		tap_bail("the filler never ends");
 	slabd_free_bulk(cache, n, all);
 	slabd_flush(pool);
 	say(fd, 1);
@@ -163,12 +187,10 @@ static void fill_up(slabd_pool *pool, bool empties)
 static void borrower(int fd, void *arg)
 {
 	static void *all[FILL_MAX];
-	slabd_pool *pool = open_pool(20);
-	slabd_cache *cache = sized(pool, "lent", serial, false);
+	slabd_pool *pool = open_surely(20);
+	slabd_cache *cache = sized_surely(pool, "lent", serial, false);
 	size_t n = 0;
 	(void)arg;
-	if (cache == NULL)
-		tap_bail("no cache: %s", slabd_last_error());
 	slabd_thread_node(pool, 0);
 	n = slabd_alloc_bulk(cache, LENT, all);
 	slabd_free_bulk(cache, n, all);
@@ -186,11 +208,9 @@ static void borrower(int fd, void *arg)
  * pages back to the kernel. */
 static void drainer(int fd, void *arg)
 {
-	slabd_pool *pool = open_pool(20);
+	slabd_pool *pool = open_surely(20);
 	(void)arg;
 	bed_post(&deed_bed, "/undrain", "node=1");
-	if (pool == NULL)
-		tap_bail("no pool: %s", slabd_last_error());
 	slabd_thread_node(pool, 1);
 	fill_up(pool, true);
 	say(fd, 1);
