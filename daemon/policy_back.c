@@ -199,9 +199,6 @@ static void shrink(struct policy_work *w, uint32_t ix,
 	if (give->reason == POLICY_REASONS || give->pages == 0 ||
 	    !policy_add(w, &step))
 		return;
-	w->nodes[ix].runs[w->page_order] -= give->pages;
-	w->nodes[ix].free_units -= give->pages << w->page_order;
-	w->nodes[ix].pages -= give->pages;
 	w->nodes[ix].gives = true;
 }
 

@@ -192,7 +192,8 @@ Test(policy, drained_is_emptied)
 	bed->nodes[0].free_units = 64;
 	bed->nodes[0].empty_pages = 2;
 	bed->nodes[0].floor_pages = 64;
-	bed->nodes[1].room_pages = bed->nodes[2].room_pages = 1;
+	bed->nodes[1].room_pages = 5;
+	bed->nodes[2].room_pages = 1;
 	bed_cell(bed, 0, 0)->empty = 3;
 	bed_page(bed, 0, 0, 2, 5);
 	bed_page(bed, 0, 0, 0, 5);
@@ -214,6 +215,21 @@ Test(policy, drained_is_emptied)
 	cr_assert_eq(step->bytes, PAGE_BYTES);
 	cr_assert_eq(step[1].page, 102);
 	cr_assert_eq(step[1].to, 1, "the nearest");
+	bed_cell(bed, 0, 0)->empty = 0;
+	bed->nodes[0].empty_pages = 0;
+	bed_plan(bed);
+	cr_assert_eq(bed->plan.n_steps, 4, "with nothing to give up, the last");
+	bed_free(bed);
+}
+
+Test(policy, drained_leaves_what_clients_lack)
+{
+	struct policy_bed *bed = bed_new(1, 1);
+	bed->nodes[0].draining = bed->nodes[0].trimmed = true;
+	bed_cell(bed, 0, 0)->empty = 3;
+	bed_cell(bed, 0, 0)->want = 1;
+	bed_plan(bed);
+	bed_no_more(bed);
 	bed_free(bed);
 }
 
