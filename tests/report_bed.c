@@ -276,6 +276,14 @@ uint32_t carve(uint32_t cache, uint32_t home, uint32_t list)
 	return (uint32_t)unit;
 }
 
+void hold_still(void)
+{
+	struct config_balance still = *balance_config(first);
+	still.enabled = false;
+	still.hold_ms = still.hold_max_ms = 3600000;
+	balance_configure(first, &still);
+}
+
 uint32_t join(const char *comm)
 {
 	int id = ident_take(first, 4242, 1000, comm);

@@ -25,6 +25,10 @@ void tear_down(void);
 void set_up_pool(unsigned i, const char *name);
 uint32_t make_cache(struct pool *of, const char *name, uint64_t size);
 
+/* slabd does nothing by itself that is not asked for: neither lends nor, for an
+ * hour, returns. */
+void hold_still(void);
+
 /* A slab at home on one node and on the list of another. Its head unit. */
 uint32_t carve(uint32_t cache, uint32_t home, uint32_t list);
 

@@ -23,6 +23,7 @@ Test(report_do, lends_and_has_back)
 {
 	uint32_t a = carve(orders, 0, 0);
 	uint32_t b = carve(orders, 0, 0);
+	hold_still();
 	post("/lend", "cache=orders&from=0&to=1");
 	cr_assert_eq(status, 200);
 	has_keys("", " pool cache from to n done bytes text ");
@@ -101,6 +102,7 @@ Test(report_do, one_pool_or_a_name)
 	lots = make_cache(&server.pools[1], "lots", 64);
 	cr_expect_eq(lots, 1);
 	carve(orders, 0, 0);
+	hold_still();
 	post_refused("/lend", "cache=orders&from=0&to=1", 400,
 	             "there are several pools",
 	             "give pool, one of: default, trade");
@@ -117,6 +119,7 @@ Test(report_do, one_pool_or_a_name)
 Test(report_do, moves_pages)
 {
 	uint32_t a = carve(orders, 0, 0);
+	hold_still();
 	post("/migrate", "from=0&to=1");
 	cr_assert_eq(status, 200);
 	has_keys("", " pool cache from to n done bytes text ");

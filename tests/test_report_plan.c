@@ -60,6 +60,7 @@ Test(report_plan, says_what_it_would_do)
 Test(report_plan, log_has_what_was_done)
 {
 	carve(orders, 0, 0);
+	hold_still();
 	post("/lend", "cache=orders&from=0&to=1&n=2");
 	post("/lend", "cache=orders&from=0&to=0");
 	get("/log");
