@@ -76,7 +76,7 @@ void child_start(struct child *child, void (*main)(int fd, void *arg),
                  void *arg);
 
 /* One word to or from the other end of fd. hear bails out when the other is
- * gone or silent for 20 seconds. */
+ * gone or silent for a minute. */
 void say(int fd, uint64_t word);
 uint64_t hear(int fd);
 
