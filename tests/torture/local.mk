@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# Workers and slabd killed at random: 20 seconds of it here, ./dev stress for
-# as long as you like.
+# Workers and slabd killed at random: 20 seconds of it here, two minutes in
+# ./dev check, ./dev stress for as long as you like.
 tap_programs += tests/proc_torture
 tests_proc_torture_SOURCES = tests/proc_torture.c tests/torture/torture.h \
 	tests/torture/actor.c tests/torture/item.c tests/torture/slayer.c \
