@@ -74,7 +74,8 @@ bool growth_ahead(struct pool *pool)
 		uint64_t want = ready / 16 > pool->pages.page_units
 		                        ? ready / 16
 		                        : pool->pages.page_units;
-		if (pagebook_free_units(pool, node) < want)
+		if (balance_pressure(pool, node) == POLICY_CALM &&
+		    pagebook_free_units(pool, node) < want)
 			more |= add_pages(pool, node) == 0;
 	}
 	return more;

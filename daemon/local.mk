@@ -16,6 +16,7 @@ libdaemon_la_SOURCES += daemon/mover.c daemon/mover.h
 libdaemon_la_SOURCES += daemon/balance.c daemon/balance.h daemon/balance_own.h \
 	daemon/balance_hand.c daemon/balance_step.c \
 	daemon/snapshot.c daemon/snapshot_pages.c
+libdaemon_la_SOURCES += daemon/pressure.c daemon/pressure.h
 libdaemon_la_SOURCES += daemon/adopt.c daemon/adopt_clients.c daemon/adopt.h
 libdaemon_la_SOURCES += daemon/began.c daemon/began.h
 libdaemon_la_SOURCES += daemon/ledger.c daemon/ledger.h
@@ -40,7 +41,7 @@ libdaemon_la_SOURCES += daemon/store.c daemon/store.h
 libdaemon_la_SOURCES += daemon/supervise.c daemon/supervise.h
 libdaemon_la_SOURCES += daemon/listen.c daemon/listen.h
 libdaemon_la_SOURCES += daemon/hello.c daemon/peer.c daemon/peer.h
-libdaemon_la_SOURCES += daemon/server.c daemon/server.h daemon/server_balance.c
+libdaemon_la_SOURCES += daemon/server.c daemon/server.h daemon/server_balance.c daemon/server_watch.c
 libdaemon_la_SOURCES += daemon/admin.c daemon/admin.h daemon/admin_query.c \
 	daemon/admin_query.h
 

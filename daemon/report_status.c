@@ -116,6 +116,16 @@ static json_t *dropped_doc(const struct server *server)
 	return dropped;
 }
 
+/* Whether the kernel's shortage of memory is known. */
+static json_t *pressure_doc(const struct server *server)
+{
+	const char *reason;
+	const char *remedy;
+	bool watched = server_watch_state(server, &reason, &remedy);
+	return json_pack("{s:b, s:o, s:o}", "watched", watched, "reason",
+	                 report_text(reason), "remedy", report_text(remedy));
+}
+
 json_t *report_status(void *arg, const struct admin_query *query, int *status)
 {
 	struct server *server = arg;
@@ -124,10 +134,11 @@ json_t *report_status(void *arg, const struct admin_query *query, int *status)
 	double uptime = (double)(report_now_ns() - server->started_ns) / 1e9;
 	if (*status != HTTP_OK)
 		return error;
-	return json_pack("{s:s, s:i, s:i, s:f, s:o, s:o, s:o}", "version",
+	return json_pack("{s:s, s:i, s:i, s:f, s:o, s:o, s:o, s:o}", "version",
 	                 PACKAGE_VERSION, "layout_version", LAYOUT_VERSION,
 	                 "pid", getpid(), "uptime_s", uptime, "dropped",
-	                 dropped_doc(server), "pools",
+	                 dropped_doc(server), "pressure",
+	                 pressure_doc(server), "pools",
 	                 report_list(&pools, pool_doc, NULL), "startup",
 	                 startup_doc(&pools));
 }

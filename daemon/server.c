@@ -98,6 +98,7 @@ void server_serve_pool(struct server *server, struct pool *pool)
 		return;
 	pool->counts.trims++;
 	server_trim(server, pool);
+	server_watch_denied(server, pool);
 	start_timer(server->retry, RETRY_MS);
 }
 
@@ -344,6 +345,7 @@ static int open_signals(struct server *server)
 static int open_events(struct server *server)
 {
 	struct event_base *base = server->base;
+	int r;
 	server->accept = event_new(base, server->client_fd,
 	                           EV_READ | EV_PERSIST, on_accept, server);
 	server->accept_again = evtimer_new(base, on_accept_again, server);
@@ -356,7 +358,8 @@ static int open_events(struct server *server)
 		return -ENOMEM;
 	if (event_add(server->accept, NULL) < 0)
 		return -ENOMEM;
-	return server_balance_open(server);
+	r = server_balance_open(server);
+	return r < 0 ? r : server_watch_open(server);
 }
 
 static int open_watchdog(struct server *server)
@@ -383,6 +386,7 @@ static void close_events(struct server *server)
 {
 	admin_stop(server->admin);
 	peer_drop_all(server);
+	server_watch_close(server);
 	free_event(server->accept);
 	free_event(server->accept_again);
 	free_event(server->retry);

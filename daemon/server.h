@@ -57,6 +57,7 @@ struct server {
 	struct event *retry;        /* denied lists are tried anew */
 	struct event *ahead;        /* faulting in ahead of need */
 	struct event *balance;      /* the nodes are looked at */
+	struct watched *watched;    /* pressure, and what is shared */
 	struct event *watchdog;
 	struct event *log_sums;
 	struct event *ready_again; /* the manager could not be told */
@@ -73,6 +74,21 @@ int server_balance_open(struct server *server);
 /* Has the nodes looked at in so many milliseconds, or before. */
 void server_balance_soon(struct server *server, int ms);
 #define SERVER_BALANCE_MS 1000 /* after something happened */
+
+/* Watches the kernel's memory. 0 or -errno. */
+int server_watch_open(struct server *server);
+void server_watch_close(struct server *server);
+
+/* The settings of a pool are others: what is watched follows. */
+void server_watch_configure(struct server *server);
+
+/* A pool was denied slabs: other pools are to give up what they can do without
+ * on the nodes where it had no more pages to get. */
+void server_watch_denied(struct server *server, const struct pool *pool);
+
+/* Whether, and why not, memory pressure is watched; "" where it is. */
+bool server_watch_state(const struct server *server, const char **reason,
+                        const char **remedy);
 
 /* Runs slabd until it is told to stop. The exit status. */
 int server_run(const struct config *config);

@@ -27,6 +27,14 @@ void server_balance_soon(struct server *server, int ms)
 	evtimer_add(server->balance, &tv);
 }
 
+static enum balance_cause cause_now(const struct pool *pool)
+{
+	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
+		if (balance_pressure(pool, node) != POLICY_CALM)
+			return BALANCE_PRESSURE;
+	return BALANCE_TIMER;
+}
+
 static void on_balance(evutil_socket_t fd, short what, void *arg)
 {
 	struct server *server = arg;
@@ -35,7 +43,7 @@ static void on_balance(evutil_socket_t fd, short what, void *arg)
 	for (unsigned i = 0; i < server->n_pools; i++) {
 		struct pool *pool = &server->pools[i];
 		bool trim = false;
-		int ms = balance_tick(pool, BALANCE_TIMER, &trim);
+		int ms = balance_tick(pool, cause_now(pool), &trim);
 		if (trim)
 			server_trim(server, pool);
 		if (ms >= 0)

@@ -28,6 +28,7 @@ tests_test_backing_move_LDFLAGS = $(backing_wraps)
 unit_tests += tests/test_config tests/test_config_load tests/test_config_value
 unit_tests += tests/test_config_balance
 unit_tests += tests/test_log tests/test_options tests/test_service
+unit_tests += tests/test_pressure
 unit_tests += tests/test_vault tests/test_store tests/test_notice
 admin_bed = tests/admin_bed.c tests/admin_bed.h
 unit_tests += tests/test_admin tests/test_admin_post

@@ -21,7 +21,7 @@ Test(report, status_of_an_empty_pool)
 {
 	get("/status");
 	cr_assert_eq(status, 200);
-	has_keys("", " version layout_version pid uptime_s dropped pools "
+	has_keys("", " version layout_version pid uptime_s dropped pressure pools "
 	             "startup ");
 	has_keys("pools/0",
 	         " name nodes page_bytes max_bytes ready_bytes carved_bytes "
@@ -56,6 +56,7 @@ Test(report, status_counts_what_was_done)
 	get("/status");
 	cr_expect_eq(num("dropped/flood"), 3);
 	cr_expect_eq(num("dropped/garbage"), 0);
+	has_keys("pressure", " watched reason remedy ");
 	cr_expect_eq(num("pools/0/carved_bytes"), 2 * UNIT_BYTES);
 	cr_expect_eq(num("pools/0/used_bytes"), 30 * STRIDE);
 	cr_expect_eq(num("pools/0/free_bytes"), (2 * PER_SLAB - 30) * STRIDE);

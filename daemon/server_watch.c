@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/* Who is short of memory besides a pool's own clients: everybody, as the kernel
+ * tells (pressure.h), or another pool of ours. The pools are pressed while that
+ * lasts; the balance does the rest. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "daemon/balance.h"
+#include "daemon/log.h"
+#include "daemon/pressure.h"
+#include "daemon/server.h"
+
+struct watched {
+	struct pressure *pressure; /* NULL: no pool wants it */
+	unsigned stall_ms;         /* it was opened with */
+	struct event *over;        /* a shortage between pools is */
+	/* Another pool lacks pages of a node. */
+	struct pressure_state scarce[CONFIG_POOLS_MAX][NODES_MAX];
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* ---- pressing ----------------------------------------------------------- */
+
+static const char *const names[] = {
+	[POLICY_CALM] = "calm", [POLICY_SOME] = "some", [POLICY_FULL] = "full",
+};
+
+/* The level that holds for a node of a pool; when it ends by itself in left. */
+static enum policy_pressure level_of(const struct server *server, unsigned ix,
+                                     uint32_t node, int *left)
+{
+	const struct watched *w = server->watched;
+	enum policy_pressure scarce =
+		pressure_at(&w->scarce[ix][node], now_ms(), left);
+	enum policy_pressure all = POLICY_CALM;
+	if (w->pressure != NULL &&
+	    balance_config(&server->pools[ix])->pressure_ms > 0)
+		all = pressure_level(w->pressure);
+	return scarce > all ? scarce : all;
+}
+
+/* Tells the balance; whether anything got worse. */
+static bool press_node(struct server *server, unsigned ix, uint32_t node,
+                       int *next)
+{
+	struct pool *pool = &server->pools[ix];
+	enum policy_pressure was = balance_pressure(pool, node);
+	int left;
+	enum policy_pressure is = level_of(server, ix, node, &left);
+	if (left >= 0 && (*next < 0 || left < *next))
+		*next = left;
+	if (is != was)
+		balance_press(pool, node, is);
+	return is > was;
+}
+
+static void press(struct server *server)
+{
+	struct timeval tv;
+	bool worse = false;
+	int next = -1;
+	for (unsigned i = 0; i < server->n_pools; i++)
+		for (uint32_t node = 0; node < server->topo->n_nodes; node++)
+			worse |= press_node(server, i, node, &next);
+	if (next >= 0) {
+		tv = (struct timeval){.tv_sec = next / 1000,
+		                      .tv_usec = next % 1000 * 1000};
+		evtimer_add(server->watched->over, &tv);
+	}
+	if (worse)
+		server_balance_soon(server, 0);
+}
+
+static void on_pressure(void *arg, enum policy_pressure level)
+{
+	log_info("memory pressure: %s", names[level]);
+	press(arg);
+}
+
+static void on_over(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	press(arg);
+}
+
+/* ---- between pools ------------------------------------------------------ */
+
+/* It could have had more pages of the node, had there been any. */
+static bool lacks_pages(const struct pool *pool, uint32_t node)
+{
+	return pool->view.nodes[node].drain == 0 &&
+	       pool->pages.node[node].pages < pagebook_size(pool, node);
+}
+
+void server_watch_denied(struct server *server, const struct pool *pool)
+{
+	int64_t until = now_ms() + PRESSURE_STAYS_MS;
+	uint32_t cache;
+	uint32_t node;
+	if (server->n_pools < 2)
+		return;
+	for (uint32_t i = 0; balance_wanted(pool, i, &cache, &node); i++) {
+		if (view_mark(&pool->view, cache, node)->denied == 0 ||
+		    !lacks_pages(pool, node))
+			continue;
+		for (unsigned k = 0; k < server->n_pools; k++)
+			if (&server->pools[k] != pool)
+				pressure_note(
+				        &server->watched->scarce[k][node],
+				        POLICY_SOME, until);
+	}
+	press(server);
+}
+
+/* ---- settings ----------------------------------------------------------- */
+
+/* The triggers go off for the pool that wants to know earliest. */
+static unsigned least_stall(const struct server *server)
+{
+	unsigned least = 0;
+	for (unsigned i = 0; i < server->n_pools; i++) {
+		unsigned ms = balance_config(&server->pools[i])->pressure_ms;
+		if (ms > 0 && (least == 0 || ms < least))
+			least = ms;
+	}
+	return least;
+}
+
+static int watch_pressure(struct server *server)
+{
+	struct watched *w = server->watched;
+	struct pressure_places places;
+	struct pressure_request want = {.base = server->base,
+	                                .places = &places,
+	                                .stall_ms = least_stall(server),
+	                                .changed = on_pressure,
+	                                .arg = server};
+	if (want.stall_ms == w->stall_ms)
+		return 0;
+	pressure_close(w->pressure);
+	w->pressure = NULL;
+	w->stall_ms = want.stall_ms;
+	if (want.stall_ms == 0)
+		return 0;
+	pressure_find(&places);
+	return pressure_open(&w->pressure, &want);
+}
+
+void server_watch_configure(struct server *server)
+{
+	int r;
+	if (server->watched == NULL)
+		return;
+	r = watch_pressure(server);
+	if (r < 0)
+		log_error("memory pressure is not watched any longer: %s; "
+		          "restart slabd once there is more",
+		          strerrordesc_np(-r));
+	press(server);
+}
+
+bool server_watch_state(const struct server *server, const char **reason,
+                        const char **remedy)
+{
+	const struct watched *w = server->watched;
+	*reason = *remedy = "";
+	if (w == NULL || w->pressure == NULL)
+		return false;
+	*reason = pressure_reason(w->pressure);
+	*remedy = pressure_remedy(w->pressure);
+	return true;
+}
+
+int server_watch_open(struct server *server)
+{
+	struct watched *w = calloc(1, sizeof(*w));
+	if (w == NULL)
+		return -ENOMEM;
+	server->watched = w;
+	w->over = evtimer_new(server->base, on_over, server);
+	return w->over == NULL ? -ENOMEM : watch_pressure(server);
+}
+
+void server_watch_close(struct server *server)
+{
+	struct watched *w = server->watched;
+	if (w == NULL)
+		return;
+	pressure_close(w->pressure);
+	if (w->over != NULL)
+		event_free(w->over);
+	free(w);
+	server->watched = NULL;
+}
