@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -260,6 +261,24 @@ static bool ready(void *arg)
 	return deed_keeper.ready || now_ms() - began > LIMIT_MS;
 }
 
+/* Whether a process sleeps or has ended; one that has no processor to run on
+ * does not. */
+static bool is_still(pid_t pid)
+{
+	char path[40];
+	char line[128] = "";
+	const char *at = NULL;
+	FILE *file;
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	file = fopen(path, "re");
+	if (file == NULL)
+		return true;
+	if (fgets(line, sizeof(line), file) != NULL)
+		at = strrchr(line, ')');
+	fclose(file);
+	return at != NULL && (at[2] == 'S' || at[2] == 'Z');
+}
+
 static bool has_ended(pid_t pid)
 {
 	siginfo_t info = {.si_pid = 0};
@@ -283,6 +302,7 @@ static bool idle(void *arg)
 	}
 	return now - began > LIMIT_MS ||
 	       (now - quiet_since > (deed_tamper.seen == 0 ? 200 : 60) &&
+	        is_still(deed_tamper.pid) && (doer == 0 || is_still(doer)) &&
 	        (deed_tamper.act != TAMPER_FAIL || has_ended(doer) ||
 	         now - began > SOME_MS));
 }
@@ -327,6 +347,7 @@ static void bury_all(void)
 static enum tamper_end traced_start(const struct deed *deed)
 {
 	struct child child;
+	doer = 0;
 	if (deed->fresh)
 		forget_pool();
 	if (deed->client != NULL) {
