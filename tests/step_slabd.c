@@ -6,7 +6,8 @@
  * back, buries. Another takes over what the manager keeps, every second time
  * after one that was killed itself on the way, and the accounts are exact.
  *
- * $SLABD_STEP=all does every point; else a stride with a random first.
+ * $SLABD_STEP=all does every point; else a stride with a random first. An argument
+ * names a deed to be done alone.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,7 +96,7 @@ static void kill_all_over(const struct deed *deed)
 	deed_finish(deed);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const char *lacks = tamper_lacks();
 	if (is_sanitized())
@@ -109,7 +110,8 @@ int main(void)
 	state = random_seed();
 	deed_open();
 	for (unsigned i = 0; i < DEEDS; i++)
-		kill_all_over(&deeds[i]);
+		if (argc < 2 || strcmp(argv[1], deeds[i].name) == 0)
+			kill_all_over(&deeds[i]);
 	deed_close();
 	return tap_end();
 }

@@ -229,6 +229,9 @@ enum tamper_end tamper_run(struct tamper *tamper)
 		int status;
 		pid_t tid;
 		if (!next_stop(tamper, &tid, &status)) {
+			/* What is killed may take a while to end. */
+			if (tamper->met && tamper->act != TAMPER_FAIL)
+				continue;
 			if (!done && !(done = tamper->done(tamper->arg)))
 				continue;
 			if (tamper->act == TAMPER_KILL_STORE) {
