@@ -20,6 +20,7 @@
 
 static uint32_t n_done;
 static uint32_t n_bad;
+static uint64_t seed = 1; /* SLABD_SEED gives another */
 static const struct check_break *broken; /* for the whole program, or NULL */
 
 __attribute__((format(printf, 2, 3))) static bool ok(bool good,
@@ -205,7 +206,7 @@ static void check_shapes(void)
 	for (uint32_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
 		for (uint32_t s = 0; s < scenarios_n; s++) {
 			struct shape shape = shapes[i].shape;
-			shape.seed = 1;
+			shape.seed = seed;
 			if (!scenarios[s].is_recorded)
 				check_one(&scenarios[s], &shape,
 				          shapes[i].what);
@@ -261,6 +262,10 @@ int main(int argc, char **argv)
 			broken = &check_breaks[i];
 	if (argc != 1 && broken == NULL)
 		return usage(stderr);
+	if (getenv("SLABD_SEED") != NULL)
+		seed = strtoull(getenv("SLABD_SEED"), NULL, 0);
+	shape.seed = seed;
+	printf("# SLABD_SEED=%llu\n", (unsigned long long)seed);
 	check_shapes();
 	check_recorded(&shape);
 	check_rivals(scenario_find("steady"), &shape);
