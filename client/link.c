@@ -133,6 +133,21 @@ static int say_hello(struct link *link, struct link_welcome *welcome)
 	return 0;
 }
 
+/* A slabd that ends with this client at its door may be about to be started
+ * anew: so it is tried once more, where its successor's queue is. */
+static int enter(struct link *link, const char *path,
+                 struct link_welcome *welcome)
+{
+	int r = connect_to(link, path);
+	if (r == 0)
+		r = say_hello(link, welcome);
+	if (r != -ENOTCONN)
+		return r;
+	close(link->sock);
+	r = connect_to(link, path);
+	return r == 0 ? say_hello(link, welcome) : r;
+}
+
 int link_open(struct link *link, const char *path, const char *pool,
               struct link_welcome *welcome)
 {
@@ -145,9 +160,7 @@ int link_open(struct link *link, const char *path, const char *pool,
 	if (r < 0)
 		fail(-r, path, "no descriptors for the connection");
 	if (r == 0)
-		r = connect_to(link, path);
-	if (r == 0)
-		r = say_hello(link, welcome);
+		r = enter(link, path, welcome);
 	if (r < 0)
 		link_close(link);
 	return r;

@@ -93,7 +93,8 @@ struct slabd_stats {
  * versions), EAGAIN the pool has all the clients it may have, ENOTCONN slabd
  * closed the connection (it is stopping, or too many are at its door),
  * ENAMETOOLONG, EINVAL options, ENOMEM, ENOBUFS, EMFILE, ENFILE, ENOSPC this
- * user has no epoll watch left, ETIMEDOUT. Blocks up to five seconds.
+ * user has no epoll watch left, ETIMEDOUT. Waits for a slabd that is being
+ * started anew. Blocks up to five seconds, twice where slabd ends meanwhile.
  */
 slabd_pool *slabd_open(const char *pool, const struct slabd_options *options);
 
