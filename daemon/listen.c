@@ -6,7 +6,6 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -117,6 +116,25 @@ int listen_at(const char *path, int type, mode_t mode, gid_t gid)
 	if (r < 0 && r != -EADDRINUSE && r != -EEXIST)
 		log_error("can't listen at %s: %s", path, strerror(-r));
 	return r;
+}
+
+void listen_address(int fd, struct sockaddr_un *at)
+{
+	socklen_t len = sizeof(*at);
+	memset(at, 0, sizeof(*at));
+	/* A path, in full: no abstract name. */
+	if (getsockname(fd, (void *)at, &len) < 0 ||
+	    at->sun_family != AF_UNIX || at->sun_path[0] != '/' ||
+	    at->sun_path[sizeof(at->sun_path) - 1] != '\0')
+		at->sun_family = AF_UNSPEC;
+}
+
+void listen_remove(const struct sockaddr_un *at, int type)
+{
+	struct stat st;
+	if (at->sun_family == AF_UNIX && lstat(at->sun_path, &st) == 0 &&
+	    S_ISSOCK(st.st_mode) && is_alive(at, type) == 0)
+		unlink(at->sun_path);
 }
 
 int listen_still_at(int fd, const char *path, int type, mode_t mode, gid_t gid)

@@ -4,6 +4,7 @@
 #define DAEMON_LISTEN_H
 
 #include <sys/types.h>
+#include <sys/un.h>
 
 /*
  * Binds and listens at path, non-blocking, close-on-exec. A socket that a dead
@@ -19,5 +20,11 @@ int listen_at(const char *path, int type, mode_t mode, gid_t gid);
  * are then set as listen_at sets them. 1 it is, 0 it is not, or -errno with the
  * reason logged. */
 int listen_still_at(int fd, const char *path, int type, mode_t mode, gid_t gid);
+
+/* Where fd is bound; AF_UNSPEC: at no path. */
+void listen_address(int fd, struct sockaddr_un *at);
+
+/* Removes a socket's file, unless somebody answers there. */
+void listen_remove(const struct sockaddr_un *at, int type);
 
 #endif

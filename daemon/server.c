@@ -22,8 +22,8 @@
 #define ACCEPT_AGAIN_MS 200 /* after descriptors ran out */
 #define READY_AGAIN_MS 500
 
-/* What an end without having been told to leaves to the next slabd: all that a
- * client may have reached. */
+/* What an end leaves to the next slabd: the sockets, as being told may be the
+ * first half of a restart; else all that a client may have reached. */
 enum ending {
 	ENDING_TOLD,
 	ENDING_NO_START,
@@ -178,11 +178,14 @@ static int open_socket(const char *name, const char *path, int type,
 {
 	int fd = vault_take(name);
 	int still = fd < 0 ? 0 : listen_still_at(fd, path, type, mode, gid);
+	struct sockaddr_un old = {.sun_family = AF_UNSPEC};
 	*origin = SOCKET_KEPT;
 	if (still > 0)
 		return fd;
-	if (fd >= 0)
+	if (fd >= 0) {
+		listen_address(fd, &old);
 		close(fd);
+	}
 	if (still < 0)
 		return still;
 	if (fd >= 0) {
@@ -191,6 +194,7 @@ static int open_socket(const char *name, const char *path, int type,
 		vault_drop(name);
 		/* As long as the manager has it, somebody seems to answer. */
 		vault_barrier();
+		listen_remove(&old, type);
 	}
 	fd = listen_at(path, type, mode, gid);
 	if (fd < 0)
@@ -243,14 +247,15 @@ static void close_sockets(struct server *server, enum ending ending)
 {
 	enum socket_origin client = server->client_origin;
 	enum socket_origin control = server->control_origin;
-	bool broken = ending == ENDING_BROKEN;
-	bool leave = ending != ENDING_TOLD;
+	bool all = ending == ENDING_BROKEN ||
+	           (ending == ENDING_TOLD && !server->supervised);
+	bool kept = ending == ENDING_NO_START;
 	close_socket(server->client_fd, client, VAULT_CLIENT,
 	             server->config->socket,
-	             broken || (leave && client == SOCKET_KEPT));
+	             all || (kept && client == SOCKET_KEPT));
 	close_socket(server->control_fd, control, VAULT_CONTROL,
 	             server->config->control,
-	             broken || (leave && control == SOCKET_KEPT));
+	             all || (kept && control == SOCKET_KEPT));
 }
 
 static void close_pools(struct server *server, enum ending ending)
@@ -456,7 +461,7 @@ static void hold_signals(int how)
 	sigprocmask(how, &set, NULL);
 }
 
-int server_run(const struct config *config)
+int server_run(const struct config *config, bool supervised)
 {
 	static struct server server;
 	static struct topo topo;
@@ -470,6 +475,7 @@ int server_run(const struct config *config)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	server.started_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 	server.config = config;
+	server.supervised = supervised;
 	server.topo = &topo;
 	server.client_fd = server.control_fd = -1;
 	hold_signals(SIG_BLOCK);

@@ -42,6 +42,7 @@ struct peer;
 
 struct server {
 	const struct config *config;
+	bool supervised; /* whoever keeps the sockets ends with slabd */
 	const struct topo *topo;
 	struct event_base *base;
 	struct pool pools[CONFIG_POOLS_MAX];
@@ -90,8 +91,10 @@ void server_watch_denied(struct server *server, const struct pool *pool);
 bool server_watch_state(const struct server *server, const char **reason,
                         const char **remedy);
 
-/* Runs slabd until it is told to stop. The exit status. */
-int server_run(const struct config *config);
+/* Runs slabd until it is told to stop. supervised: by "slabd --supervise",
+ * which then ends too; another manager may mean to start slabd anew. The exit
+ * status. */
+int server_run(const struct config *config, bool supervised);
 
 const char *server_drop_name(enum drop drop);
 

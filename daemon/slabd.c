@@ -20,7 +20,7 @@ int main(int argc, char **argv)
 	service_setup(!options.foreground || options.supervised);
 	signal(SIGPIPE, SIG_IGN);
 	r = options.supervise ? supervise_run(argv)
-	                      : server_run(&options.config);
+	                      : server_run(&options.config, options.supervised);
 	log_close();
 	return r;
 }
