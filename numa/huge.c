@@ -178,6 +178,74 @@ static uint64_t lasting(const struct huge_counts *now)
 	return now->total_pages - less(now->surplus_pages, now->total_pages);
 }
 
+/* Moves what lasts on the whole machine by some pages; the thread's memory
+ * policy holds the change to the node. */
+static int change_whole(const struct pool *pool, unsigned os_node, int64_t by)
+{
+	struct pool whole = *pool;
+	struct huge_counts now;
+	unsigned long mask[MASK_NODES / WORD_BITS] = {0};
+	char path[180];
+	uint64_t down = by < 0 ? (uint64_t)-by : 0;
+	int fd;
+	int r;
+	snprintf(path, sizeof(path), "%s/nr_hugepages_mempolicy", pool->whole);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	lock_a_while(fd);
+	memcpy(whole.folder, pool->whole, sizeof(whole.folder));
+	r = count_pool(&whole, &now);
+	mask[os_node / WORD_BITS] = 1ul << os_node % WORD_BITS;
+	if (r == 0 && set_mempolicy(MPOL_BIND, mask, os_node + 2ul) != 0)
+		r = -errno;
+	if (r == 0)
+		r = write_number(fd, by < 0 ? lasting(&now) -
+		                                      less(down, lasting(&now))
+		                            : lasting(&now) + (uint64_t)by);
+	close(fd);
+	return r;
+}
+
+/*
+ * Before Linux 6.15 the kernel takes the surplus of all nodes into account
+ * when one node's count is written: once another node owes pages, this one
+ * gets as many too much, and can owe none. What is written for the machine,
+ * under a memory policy, does what it says.
+ */
+static int change_by_policy(const struct pool *pool, unsigned os_node,
+                            int64_t by)
+{
+	unsigned long saved[MASK_NODES / WORD_BITS] = {0};
+	int mode;
+	int r;
+	if (os_node >= MASK_NODES || strcmp(pool->folder, pool->whole) == 0)
+		return -ENOENT;
+	if (get_mempolicy(&mode, saved, MASK_NODES, NULL, 0) != 0)
+		return -errno;
+	r = change_whole(pool, os_node, by);
+	(void)set_mempolicy(mode, saved, MASK_NODES);
+	return r;
+}
+
+static bool others_owe(const struct pool *pool, const struct huge_counts *now)
+{
+	uint64_t surplus = 0;
+	return read_file(pool->whole, "surplus_hugepages", &surplus) == 0 &&
+	       surplus > now->surplus_pages;
+}
+
+/* Has that many pages of the node last. fd is its nr_hugepages, locked. */
+static int set_lasting(const struct pool *pool, int fd, unsigned os_node,
+                       const struct huge_counts *now, uint64_t want)
+{
+	if (others_owe(pool, now) &&
+	    change_by_policy(pool, os_node,
+	                     (int64_t)(want - lasting(now))) == 0)
+		return 0;
+	return write_number(fd, want);
+}
+
 int huge_reserve(const char *sysfs, unsigned os_node, unsigned page_shift,
                  uint64_t n, uint64_t *got)
 {
@@ -189,9 +257,8 @@ int huge_reserve(const char *sysfs, unsigned os_node, unsigned page_shift,
 	*got = 0;
 	if (fd < 0)
 		return fd;
-	/* The number written is that of lasting pages; surplus ones are made
-	 * lasting before any new one is added. */
-	r = write_number(fd, now.total_pages + n);
+	/* Surplus pages are made lasting before any new one is added. */
+	r = set_lasting(&pool, fd, os_node, &now, now.total_pages + n);
 	if (r == 0)
 		r = count_pool(&pool, &after);
 	if (r == 0 && lasting(&after) > lasting(&now))
@@ -214,7 +281,7 @@ static int lower(const char *sysfs, unsigned os_node, unsigned page_shift,
 	n = less(n, in_use_too ? lasting(&now) : now.spare_pages);
 	n = less(n, lasting(&now));
 	if (n > 0)
-		r = write_number(fd, lasting(&now) - n);
+		r = set_lasting(&pool, fd, os_node, &now, lasting(&now) - n);
 	if (r == 0)
 		*gone = n;
 	close(fd);
@@ -227,63 +294,18 @@ int huge_release(const char *sysfs, unsigned os_node, unsigned page_shift,
 	return lower(sysfs, os_node, page_shift, n, false, gone);
 }
 
-/* Writes what lasts on the whole machine, less n; the thread's memory policy
- * holds the change to the node. */
-static int owe_whole(const struct pool *pool, unsigned os_node, uint64_t n)
-{
-	struct pool whole = *pool;
-	struct huge_counts now;
-	unsigned long mask[MASK_NODES / WORD_BITS] = {0};
-	char path[180];
-	int fd;
-	int r;
-	snprintf(path, sizeof(path), "%s/nr_hugepages_mempolicy", pool->whole);
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	lock_a_while(fd);
-	memcpy(whole.folder, pool->whole, sizeof(whole.folder));
-	r = count_pool(&whole, &now);
-	mask[os_node / WORD_BITS] = 1ul << os_node % WORD_BITS;
-	if (r == 0 && set_mempolicy(MPOL_BIND, mask, os_node + 2ul) != 0)
-		r = -errno;
-	if (r == 0)
-		r = write_number(fd, lasting(&now) - less(n, lasting(&now)));
-	close(fd);
-	return r;
-}
-
-/*
- * Before Linux 6.15 the kernel takes the surplus of all nodes into account
- * when one node's count is written: once the first node owes pages, the others
- * can owe none. What is written for the machine, under a memory policy, does
- * what it says.
- */
-static int owe_by_policy(const struct pool *pool, unsigned os_node, uint64_t n)
-{
-	unsigned long saved[MASK_NODES / WORD_BITS] = {0};
-	struct huge_counts now;
-	int mode;
-	int r = count_pool(pool, &now);
-	if (r < 0)
-		return r;
-	if (os_node >= MASK_NODES || strcmp(pool->folder, pool->whole) == 0)
-		return -ENOENT;
-	if (get_mempolicy(&mode, saved, MASK_NODES, NULL, 0) != 0)
-		return -errno;
-	r = owe_whole(pool, os_node, less(n, lasting(&now)));
-	(void)set_mempolicy(mode, saved, MASK_NODES);
-	return r;
-}
-
 int huge_owe(const char *sysfs, unsigned os_node, unsigned page_shift,
              uint64_t n)
 {
 	struct pool pool;
+	struct huge_counts now;
 	uint64_t gone;
 	int r = find_pool(sysfs, os_node, page_shift, &pool);
 	if (r == 0)
-		r = owe_by_policy(&pool, os_node, n);
+		r = count_pool(&pool, &now);
+	if (r == 0)
+		r = change_by_policy(&pool, os_node,
+		                     -(int64_t)less(n, lasting(&now)));
 	if (r == 0)
 		return 0;
 	return lower(sysfs, os_node, page_shift, n, true, &gone);
