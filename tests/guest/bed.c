@@ -66,32 +66,82 @@ int bed_node_of(void *object, size_t bytes)
 	return status[0] == status[1] ? status[0] : -1;
 }
 
-static void read_distances(int node, int distance[BED_NODES])
+/* Reads a list such as "0-2,4" from a file of the kernel's. */
+static unsigned read_list(const char *path, int *list, unsigned max)
 {
+	FILE *file = fopen(path, "r");
+	unsigned n = 0;
+	int first, last;
+	while (file != NULL && fscanf(file, "%d", &first) == 1) {
+		int next = fgetc(file);
+		last = first;
+		if (next == '-' && fscanf(file, "%d", &last) == 1)
+			next = fgetc(file);
+		for (; first <= last && n < max; first++)
+			list[n++] = first;
+		if (next != ',')
+			break;
+	}
+	if (n == 0)
+		die(path, "no list");
+	fclose(file);
+	return n;
+}
+
+unsigned bed_nodes(int nodes[BED_NODES_MAX])
+{
+	return read_list("/sys/devices/system/node/has_memory", nodes,
+	                 BED_NODES_MAX);
+}
+
+unsigned bed_cpus(int cpus[BED_CPUS_MAX])
+{
+	return read_list("/sys/devices/system/cpu/online", cpus, BED_CPUS_MAX);
+}
+
+/* By node id; the kernel's line is of the nodes that are online. */
+static void read_distances(int node, int distance[BED_NODES_MAX])
+{
+	int online[BED_NODES_MAX], here;
+	unsigned n = read_list("/sys/devices/system/node/online", online,
+	                       BED_NODES_MAX);
 	char path[80];
 	FILE *file;
-	int n = 0;
+	unsigned got = 0;
 	snprintf(path, sizeof(path), "/sys/devices/system/node/node%d/distance",
 	         node);
 	file = fopen(path, "r");
-	while (file != NULL && n < BED_NODES &&
-	       fscanf(file, "%d", &distance[n]) == 1)
-		n++;
-	if (n < BED_NODES)
-		die(path, "not four distances");
+	while (file != NULL && got < n && fscanf(file, "%d", &here) == 1) {
+		if (online[got] < BED_NODES_MAX)
+			distance[online[got]] = here;
+		got++;
+	}
+	if (got < n)
+		die(path, "not a distance for each node");
 	fclose(file);
 }
 
-void bed_nearest(int node, int nearest[BED_NODES])
+unsigned bed_nearest(int node, int nearest[BED_NODES_MAX])
 {
-	int distance[BED_NODES];
+	int distance[BED_NODES_MAX], nodes[BED_NODES_MAX];
+	unsigned n = bed_nodes(nodes);
 	read_distances(node, distance);
-	for (int i = 0; i < BED_NODES; i++) {
-		int at = i;
-		for (; at > 0 && distance[nearest[at - 1]] > distance[i]; at--)
+	for (unsigned i = 0; i < n; i++) {
+		unsigned at = i;
+		for (; at > 0 &&
+		       distance[nearest[at - 1]] > distance[nodes[i]];
+		     at--)
 			nearest[at] = nearest[at - 1];
-		nearest[at] = i;
+		nearest[at] = nodes[i];
 	}
+	return n;
+}
+
+int bed_home(void)
+{
+	int nearest[BED_NODES_MAX];
+	bed_nearest(bed_node_here(), nearest);
+	return nearest[0];
 }
 
 slabd_pool *bed_open(void)

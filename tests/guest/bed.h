@@ -11,7 +11,9 @@
 
 #include "client/slabclient.h"
 
-#define BED_NODES 4
+#define BED_NODES 4 /* of the shape four, for what is made for it alone */
+#define BED_NODES_MAX 16
+#define BED_CPUS_MAX 16
 
 /* Prints "ok NAME" or "not ok NAME"; test_*.sh gives the numbers. */
 __attribute__((format(printf, 2, 3))) bool bed_ok(bool ok, const char *name,
@@ -30,8 +32,18 @@ int bed_node_here(void);
  * both pages: the node, or -1 if they differ or it does not say. */
 int bed_node_of(void *object, size_t bytes);
 
-/* The kernel's nodes by distance from one, itself first. */
-void bed_nearest(int node, int nearest[BED_NODES]);
+/* The kernel's nodes that have memory, and its CPUs that are online, by their
+ * ids, in order: how many. */
+unsigned bed_nodes(int nodes[BED_NODES_MAX]);
+unsigned bed_cpus(int cpus[BED_CPUS_MAX]);
+
+/* The nodes with memory by distance from one, itself first if it has some: how
+ * many. */
+unsigned bed_nearest(int node, int nearest[BED_NODES_MAX]);
+
+/* The node that the calling thread should get memory of: its own, or where
+ * that has none, the nearest. */
+int bed_home(void);
 
 /* The default pool, with growth waited for as long as emulation may take, and
  * a cache in it; ends the program where that fails. */

@@ -5,7 +5,9 @@ n=0
 dir=$(mktemp -d)
 sys=/sys/devices/system/node
 slabd_pid=
-nodes='0 1 2 3'
+# online, nodes (those with memory), cpus, cpus_of, distances: of this machine.
+# shellcheck source=/dev/null
+. ./facts
 
 # result STATUS NAME [FILE]: one line of TAP; FILE is shown where it failed.
 result() {
@@ -79,9 +81,29 @@ count() {
 	slabctl --json "$1" | jq -c "$2"
 }
 
-# The hugepages of all nodes, in order: "0 0 0 0".
+# but NODE A B: A for that node, B for each other one with memory, in order:
+# "0 3 0 0".
+but() {
+	for i in $nodes; do
+		[ "$i" = "$1" ] && echo "$2" || echo "$3"
+	done | xargs
+}
+
+# all N: the same for each.
+all() {
+	but none '' "$1"
+}
+
+# reserve NODE N
+reserve() {
+	echo "$2" >"$sys/node$1/hugepages/hugepages-2048kB/nr_hugepages"
+}
+
+# The hugepages of the nodes with memory, in order.
 hugepages() {
-	cat $sys/node*/hugepages/hugepages-2048kB/nr_hugepages | xargs
+	for i in $nodes; do
+		cat "$sys/node$i/hugepages/hugepages-2048kB/nr_hugepages"
+	done | xargs
 }
 
 hugepages_are() {

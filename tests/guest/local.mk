@@ -2,7 +2,8 @@
 # Tests in a virtual machine of several NUMA nodes: ./dev guest. The programs
 # are built with the other tests and run in the machine alone.
 guest_programs = tests/guest/homes tests/guest/threads tests/guest/nearest \
-	tests/guest/orphan tests/guest/migrate
+	tests/guest/orphan tests/guest/worker tests/guest/knock \
+	tests/guest/powers tests/guest/migrate
 check_PROGRAMS += $(guest_programs)
 guest_bed = tests/guest/bed.c tests/guest/bed.h
 tests_guest_homes_SOURCES = tests/guest/homes.c $(guest_bed)
@@ -18,10 +19,22 @@ tests_guest_migrate_SOURCES = tests/guest/migrate.c $(guest_bed) \
 	tests/guest/witness.c tests/guest/witness.h
 tests_guest_migrate_LDADD = libnumatopo.la client/libslabclient.la $(numa_libs)
 tests_guest_migrate_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mbind
-EXTRA_DIST += tests/guest/run.sh tests/guest/init tests/guest/tests.sh \
-	tests/guest/lib.sh tests/guest/test_death.sh \
-	tests/guest/test_homes.sh tests/guest/test_hugepages.sh \
-	tests/guest/test_ladder.sh tests/guest/test_migrate.sh \
+tests_guest_worker_SOURCES = tests/guest/worker.c $(guest_bed)
+tests_guest_worker_LDADD = client/libslabclient.la
+tests_guest_knock_SOURCES = tests/guest/knock.c $(guest_bed)
+tests_guest_knock_LDADD = client/libslabclient.la
+tests_guest_powers_SOURCES = tests/guest/powers.c $(guest_bed)
+tests_guest_powers_LDADD = client/libslabclient.la
+EXTRA_DIST += tests/guest/README.md tests/guest/run.sh tests/guest/init \
+	tests/guest/tests.sh tests/guest/lib.sh tests/guest/unit.sh \
+	tests/guest/debian.sh \
+	tests/guest/shape_four.sh tests/guest/shape_four.facts \
+	tests/guest/shape_six.sh tests/guest/shape_six.facts \
+	tests/guest/shape_systemd.sh tests/guest/shape_systemd.facts \
+	tests/guest/test_death.sh tests/guest/test_homes.sh \
+	tests/guest/test_hugepages.sh tests/guest/test_ladder.sh \
+	tests/guest/test_migrate.sh tests/guest/test_nearest.sh \
+	tests/guest/test_offline.sh tests/guest/test_replay.sh \
 	tests/guest/test_threads.sh \
-	tests/guest/test_nearest.sh tests/guest/test_replay.sh \
-	tests/guest/test_topology.sh
+	tests/guest/test_topology.sh tests/guest/test_unit.sh \
+	tests/guest/test_unit_powers.sh tests/guest/test_unit_restart.sh

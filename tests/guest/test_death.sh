@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
+# shapes: four
 # Deaths are noticed by the process, not by its socket. Linux 6.1, which this
 # is on Debian 12, has no SO_PEERPIDFD, so slabd has its other way to a pidfd.
 . ./lib.sh

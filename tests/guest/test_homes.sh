@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
+# shapes: four six
 # Each node's objects lie on that node, from the first page to the last.
 . ./lib.sh
 start_slabd '[pool default]\nmax = 32M\nstart = 16M'

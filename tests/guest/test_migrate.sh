@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
+# shapes: four
 # Pages move between nodes while processes use them.
 . ./lib.sh
 echo advise >/sys/kernel/mm/transparent_hugepage/shmem_enabled

@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
+# shapes: four six
 # A node that has nothing left: the nearest by distance comes next.
 . ./lib.sh
 start_slabd '[pool default]\nmax = 16M\nstart = 16M'

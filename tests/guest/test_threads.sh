@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
+# shapes: four six
 # Threads get objects of the node that they run on; objects go home.
 . ./lib.sh
 start_slabd '[pool default]\nmax = 64M\nstart = 32M'

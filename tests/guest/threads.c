@@ -36,7 +36,10 @@ static uint64_t remote_frees(void)
 static void prime(void)
 {
 	static void *objects[PRIME];
-	for (int node = 0; node < BED_NODES; node++) {
+	int nodes[BED_NODES_MAX];
+	unsigned n_nodes = bed_nodes(nodes);
+	for (unsigned ix = 0; ix < n_nodes; ix++) {
+		int node = nodes[ix];
 		size_t n = 0;
 		while (n < PRIME &&
 		       (objects[n] = slabd_alloc_node(cache, node)) != NULL)
@@ -63,10 +66,11 @@ struct worker {
 	pthread_t thread;
 	int cpu;
 	int node;
+	int home; /* where its memory should lie */
 	size_t astray;
 	void *objects[EACH];
 };
-static struct worker workers[BED_NODES];
+static struct worker workers[BED_CPUS_MAX];
 static pthread_barrier_t all_hold;
 
 static void *work(void *arg)
@@ -74,9 +78,10 @@ static void *work(void *arg)
 	struct worker *worker = arg;
 	bed_pin(worker->cpu);
 	worker->node = bed_node_here();
+	worker->home = bed_home();
 	for (size_t i = 0; i < EACH; i++)
 		worker->objects[i] = slabd_alloc(cache);
-	worker->astray = count_astray(worker->objects, EACH, worker->node);
+	worker->astray = count_astray(worker->objects, EACH, worker->home);
 	pthread_barrier_wait(&all_hold);
 	slabd_free_bulk(cache, EACH, worker->objects);
 	return NULL;
@@ -84,16 +89,19 @@ static void *work(void *arg)
 
 static void pinned(void)
 {
-	pthread_barrier_init(&all_hold, NULL, BED_NODES);
-	for (int i = 0; i < BED_NODES; i++) {
-		workers[i].cpu = i;
+	int cpus[BED_CPUS_MAX];
+	unsigned n = bed_cpus(cpus);
+	pthread_barrier_init(&all_hold, NULL, n);
+	for (unsigned i = 0; i < n; i++) {
+		workers[i].cpu = cpus[i];
 		pthread_create(&workers[i].thread, NULL, work, &workers[i]);
 	}
-	for (int i = 0; i < BED_NODES; i++) {
+	for (unsigned i = 0; i < n; i++) {
 		pthread_join(workers[i].thread, NULL);
-		bed_ok(workers[i].node == i && workers[i].astray == 0,
-		       "a thread on CPU %d, node %d: %zu objects elsewhere", i,
-		       workers[i].node, workers[i].astray);
+		bed_ok(workers[i].astray == 0,
+		       "a thread on CPU %d, node %d: %zu objects not of node "
+		       "%d", workers[i].cpu, workers[i].node,
+		       workers[i].astray, workers[i].home);
 	}
 	bed_ok(remote_allocs() == 0, "%llu remote allocations",
 	       (unsigned long long)remote_allocs());
@@ -101,27 +109,32 @@ static void pinned(void)
 
 /* ---- moved -------------------------------------------------------------- */
 
-/* Takes from node 0, moves to node 2 and goes on: what its magazine holds is
- * node 0's still, and not one more. */
+/* Takes on CPU 0, moves to CPU 2, which is another node's, and goes on: what
+ * its magazine holds is the first node's still, and not one more. */
 static void *move(void *arg)
 {
 	static void *objects[EACH];
 	size_t first = 10, old = 0;
+	int from, to;
 	(void)arg;
 	bed_pin(0);
+	from = bed_home();
 	for (size_t i = 0; i < first; i++)
 		objects[i] = slabd_alloc(cache);
-	bed_ok(count_astray(objects, first, 0) == 0, "on node 0 at first");
+	bed_ok(count_astray(objects, first, from) == 0, "on node %d at first",
+	       from);
 	bed_pin(2);
+	to = bed_home();
 	for (size_t i = first; i < EACH; i++)
 		objects[i] = slabd_alloc(cache);
 	while (first + old < EACH &&
-	       bed_node_of(objects[first + old], OBJECT_BYTES) == 0)
+	       bed_node_of(objects[first + old], OBJECT_BYTES) == from)
 		old++;
-	bed_ok(old <= SLABD_MAGAZINE_MAX,
-	       "moved to node 2: %zu from node 0, a magazine's at most", old);
-	bed_ok(count_astray(objects + first + old, EACH - first - old, 2) == 0,
-	       "and then node 2's alone");
+	bed_ok(to != from && old <= SLABD_MAGAZINE_MAX,
+	       "moved to node %d: %zu from node %d, a magazine's at most", to,
+	       old, from);
+	bed_ok(count_astray(objects + first + old, EACH - first - old, to) == 0,
+	       "and then node %d's alone", to);
 	slabd_free_bulk(cache, EACH, objects);
 	return NULL;
 }
@@ -139,7 +152,7 @@ static void moved(void)
 static void *handed[ROUND];
 static pthread_barrier_t handed_over;
 
-/* Frees, on node 2, what node 0's thread took. */
+/* Frees, on CPU 2, what CPU 0's thread took. */
 static void *consume(void *arg)
 {
 	(void)arg;
@@ -173,24 +186,26 @@ static void home_again(void)
 	char before[200], after[200];
 	uint64_t frees = remote_frees();
 	size_t astray = 0;
+	int home;
 	pthread_t thread;
 	slabd_flush(pool);
 	read_nodes(before, sizeof(before));
 	pthread_barrier_init(&handed_over, NULL, 2);
 	pthread_create(&thread, NULL, consume, NULL);
 	bed_pin(0);
+	home = bed_home();
 	for (int round = 0; round < ROUNDS; round++) {
 		for (size_t i = 0; i < ROUND; i++)
 			handed[i] = slabd_alloc(cache);
-		astray += count_astray(handed, ROUND, 0);
+		astray += count_astray(handed, ROUND, home);
 		pthread_barrier_wait(&handed_over);
 		pthread_barrier_wait(&handed_over);
 	}
 	pthread_join(thread, NULL);
 	slabd_flush(pool);
 	read_nodes(after, sizeof(after));
-	bed_ok(astray == 0, "%d rounds to node 2: node 0 never lacks its own",
-	       ROUNDS);
+	bed_ok(astray == 0, "%d rounds to CPU 2: node %d never lacks its own",
+	       ROUNDS, home);
 	bed_ok(remote_frees() - frees == ROUND * ROUNDS, "%llu remote frees",
 	       (unsigned long long)(remote_frees() - frees));
 	bed_ok(before[0] == '[' && strcmp(before, after) == 0,

@@ -1,0 +1,108 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# shapes: six
+# A CPU and a node's memory go offline while slabd and its clients run: nothing
+# is lost, and they come back.
+. ./lib.sh
+memory=/sys/devices/system/memory
+gone=2   # a CPU, node 2's only one
+far=6    # a node of memory without a CPU
+
+# online FILE 0|1
+online() {
+	echo "$2" >"$1/online" 2>>"$dir/online"
+}
+
+# The blocks of memory of a node.
+blocks_of() {
+	for i in $memory/memory[0-9]*; do
+		[ ! -d "$i/node$1" ] || echo "$i"
+	done
+}
+
+# The blocks are a node's no more once they are offline.
+blocks=$(blocks_of $far)
+free_of() {
+	cat "$sys/node$1/hugepages/hugepages-2048kB/free_hugepages"
+}
+
+working() {
+	[ "$(grep -c '^working' "$dir/worker")" -ge "$1" ]
+}
+
+grow() {
+	rounds=$((rounds + 1))
+	kill -USR1 "$worker"
+	within 300 working $rounds
+	result $? "$1: a client gets more" "$dir/worker"
+}
+
+start_slabd '[pool default]\nmax = 64M\nstart = 16M'
+worker >"$dir/worker" 2>&1 &
+worker=$!
+rounds=1
+within 300 working $rounds
+result $? "a client at work" "$dir/worker"
+
+online /sys/devices/system/cpu/cpu$gone 0
+result $? "CPU $gone goes offline" "$dir/online"
+grow "without CPU $gone"
+audit "without CPU $gone"
+online /sys/devices/system/cpu/cpu$gone 1
+result $? "CPU $gone comes back" "$dir/online"
+grow "with CPU $gone"
+program threads
+stop_worker() {
+	kill -TERM "$worker"
+	wait "$worker"
+	result $? "the client ends, nothing failed, nothing lost" "$dir/worker"
+}
+stop_worker
+within 100 nothing_used
+result $? "nothing is left in use"
+stop_slabd
+equal "hugepages are given back" "$(all 0)" "$(hugepages)"
+
+# All of a node's memory, in use by a client that checks its objects: the
+# kernel moves the pages to where there is room.
+start_slabd '[pool default]\nmax = 16M\nstart = 16M'
+for i in $nodes; do
+	[ "$i" = $far ] || reserve "$i" 16
+done
+homes 16 --hold >"$dir/hold" 2>&1 &
+client=$!
+within 100 grep -q holding "$dir/hold"
+result $? "a client holds all there is" "$dir/hold"
+owned=$(count clients '[.pools[0].clients[].objects] | add')
+equal "eight hugepages of it lie on node $far" '8 0' \
+	"$(cat $sys/node$far/hugepages/hugepages-2048kB/nr_hugepages) \
+$(free_of $far)"
+off=0
+for block in $blocks; do
+	online "$block" 0 && off=$((off + 1))
+done
+echo "# $off of $(echo "$blocks" | wc -w) blocks of node $far are offline"
+[ $off -gt 0 ]
+result $? "memory of node $far goes offline" "$dir/online"
+sed 's/^/# /' "$dir/online"
+equal "no hugepage is left there" 0 \
+	"$(cat $sys/node$far/hugepages/hugepages-2048kB/nr_hugepages)"
+equal "the client has all its objects" "$owned" \
+	"$(count clients '[.pools[0].clients[].objects] | add')"
+audit "without the memory of node $far"
+kill -TERM $client
+wait $client
+result $? "it ends: they are as they were" "$dir/hold"
+within 100 nothing_used
+result $? "nothing is left in use"
+worker >"$dir/worker" 2>&1 &
+worker=$!
+within 300 working 1
+result $? "the pool serves another client" "$dir/worker"
+stop_worker
+for block in $blocks; do
+	online "$block" 1 || online "$block" online_movable
+done
+audit "with the memory back"
+stop_slabd
+finish
