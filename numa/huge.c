@@ -268,6 +268,89 @@ int huge_reserve(const char *sysfs, unsigned os_node, unsigned page_shift,
 	return r;
 }
 
+/* ---- free pages beside surplus ones ------------------------------------- */
+
+#define OWING_MAX 64u /* nodes with surplus pages that are looked after */
+
+struct owing {
+	unsigned n;
+	unsigned os_node[OWING_MAX];
+	uint64_t surplus[OWING_MAX];
+};
+
+static void find_owing(const char *sysfs, unsigned page_shift,
+                       struct owing *owing)
+{
+	owing->n = 0;
+	for (unsigned i = 0; i < MASK_NODES && owing->n < OWING_MAX; i++) {
+		struct huge_counts now;
+		struct pool pool;
+		if (find_pool(sysfs, i, page_shift, &pool) < 0 ||
+		    strcmp(pool.folder, pool.whole) == 0 ||
+		    count_pool(&pool, &now) < 0 || now.surplus_pages == 0)
+			continue;
+		owing->os_node[owing->n] = i;
+		owing->surplus[owing->n++] = now.surplus_pages;
+	}
+}
+
+/* Has all surplus pages last that there are; none is added. */
+static int keep_surplus(const struct pool *pool)
+{
+	struct pool whole = *pool;
+	struct huge_counts now;
+	char path[180];
+	int fd;
+	int r;
+	snprintf(path, sizeof(path), "%s/nr_hugepages", pool->whole);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	lock_a_while(fd);
+	memcpy(whole.folder, pool->whole, sizeof(whole.folder));
+	r = count_pool(&whole, &now);
+	if (r == 0)
+		r = write_number(fd, now.total_pages);
+	close(fd);
+	return r;
+}
+
+/*
+ * The kernel takes no free page away while more pages are in use than last,
+ * wherever they are: so all are made to last while n free ones go, and what
+ * others owe they owe again. Cut short, that much stays in the pool.
+ */
+static int free_beside_surplus(const char *sysfs, const struct pool *pool,
+                               unsigned os_node, unsigned page_shift,
+                               uint64_t n)
+{
+	struct owing owing;
+	int r;
+	find_owing(sysfs, page_shift, &owing);
+	r = keep_surplus(pool);
+	if (r < 0)
+		return r;
+	r = change_by_policy(pool, os_node, -(int64_t)n);
+	for (unsigned i = 0; i < owing.n; i++) {
+		struct pool other;
+		if (find_pool(sysfs, owing.os_node[i], page_shift, &other) == 0)
+			(void)change_by_policy(&other, owing.os_node[i],
+			                       -(int64_t)owing.surplus[i]);
+	}
+	return r;
+}
+
+static bool has_surplus(const struct pool *pool)
+{
+	uint64_t surplus = 0;
+	char path[180];
+	snprintf(path, sizeof(path), "%s/nr_hugepages_mempolicy", pool->whole);
+	return strcmp(pool->folder, pool->whole) != 0 &&
+	       access(path, W_OK) == 0 &&
+	       read_file(pool->whole, "surplus_hugepages", &surplus) == 0 &&
+	       surplus > 0;
+}
+
 static int lower(const char *sysfs, unsigned os_node, unsigned page_shift,
                  uint64_t n, bool in_use_too, uint64_t *gone)
 {
@@ -280,7 +363,9 @@ static int lower(const char *sysfs, unsigned os_node, unsigned page_shift,
 		return fd;
 	n = less(n, in_use_too ? lasting(&now) : now.spare_pages);
 	n = less(n, lasting(&now));
-	if (n > 0)
+	if (n > 0 && !in_use_too && has_surplus(&pool))
+		r = free_beside_surplus(sysfs, &pool, os_node, page_shift, n);
+	else if (n > 0)
 		r = set_lasting(&pool, fd, os_node, &now, lasting(&now) - n);
 	if (r == 0)
 		*gone = n;
