@@ -167,7 +167,7 @@ static void print_phase(const struct phase *phase, uint64_t n,
 	fflush(stdout);
 }
 
-static uint64_t set_phase(const struct phase *phase, uint64_t frees, bool last)
+static uint64_t set_phase(const struct phase *phase, uint64_t frees)
 {
 	bool all = phase->from < 0;
 	uint64_t pairs = all ? DRIFT_NODES * (DRIFT_NODES - 1) : 1;
@@ -177,17 +177,16 @@ static uint64_t set_phase(const struct phase *phase, uint64_t frees, bool last)
 			                         : i == phase->from &&
 			                                   k == phase->to;
 	drift->quota = (frees + pairs - 1) / pairs;
-	drift->flush = last;
 	drift->done = 0;
 	return drift->quota * pairs;
 }
 
-static void run_phase(const struct phase *phase, uint64_t frees, bool last)
+static void run_phase(const struct phase *phase, uint64_t frees)
 {
 	struct drift_side was = sums();
 	struct drift_lists lists;
 	struct timespec pause = {.tv_nsec = LOOK_NS};
-	uint64_t n = set_phase(phase, frees, last);
+	uint64_t n = set_phase(phase, frees);
 	pthread_barrier_wait(&drift->meet);
 	/* pairs: drift_work */
 	while (atom_get(&drift->done) < DRIFT_NODES) {
@@ -218,7 +217,7 @@ static int run(const char *name, const char *frees, const char *control)
 		return drift_fail("slabd", "it has not four nodes");
 	look(&lists, "start");
 	for (size_t i = 0; i < PHASES; i++)
-		run_phase(&phases[i], each, i + 1 == PHASES);
+		run_phase(&phases[i], each);
 	end_workers();
 	look(&lists, "end");
 	return slabd_close(pool) == 0 ? 0 : 1;

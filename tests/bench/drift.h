@@ -71,7 +71,6 @@ struct drift {
 	const char *control; /* path of slabd's control file, or NULL */
 	pthread_barrier_t meet;
 	uint64_t quota; /* objects from each sender to each receiver; 0: end */
-	bool flush;     /* at the end of the phase */
 	bool sends[DRIFT_NODES][DRIFT_NODES];
 	uint32_t done; /* workers through with the phase */
 	struct drift_side side[DRIFT_NODES];

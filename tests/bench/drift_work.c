@@ -219,7 +219,7 @@ static void phase(struct worker *me)
 	free_kept(me);
 	atom_poke(&me->side->freed, me->side->freed + last);
 	me->side->ended_ns = drift_now_ns();
-	if (drift->flush && slabd_flush(me->pool) < 0)
+	if (slabd_flush(me->pool) < 0)
 		exit(drift_fail("flush", slabd_last_error()));
 	slabd_get_stats(me->pool, &me->side->stats);
 }
