@@ -20,6 +20,13 @@ static void warm_up(struct world *world, const struct scenario *scenario,
 			client_warm(world, seat,
 			            (uint32_t)(target * round / WARM_ROUNDS));
 		}
+	/* Ahead of need, as slabd has it when nothing was asked for long. */
+	for (uint32_t i = 0; i < world->m.n_nodes; i++) {
+		struct node *node = &world->m.node[i];
+		while (node->free_units < node->pages * PAGE_UNITS / 16 &&
+		       machine_grow(&world->m, i))
+			continue;
+	}
 }
 
 static void begin_tally(struct world *world)
