@@ -43,7 +43,9 @@ static void start_again(const char *what)
 static bool once(const struct deed *deed, uint64_t at)
 {
 	char what[80];
-	enum tamper_end end = deed_do(deed, at);
+	enum tamper_end end;
+	deed_renew(deed);
+	end = deed_do(deed, at);
 	snprintf(what, sizeof(what), "%s, point %llu", deed->name,
 	         (unsigned long long)at);
 	if (end == TAMPER_ENDED)

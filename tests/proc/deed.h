@@ -24,6 +24,7 @@ struct deed {
 	bool waits;    /* the client says when it is where it should be */
 	bool is_death; /* the client is killed for it */
 	bool fresh;    /* nothing is kept: the first start */
+	bool anew;     /* in a pool that has not grown yet */
 };
 
 #define DEEDS 10
@@ -38,6 +39,9 @@ void deed_close(void);
 
 /* Starts the witness, and slabd where the deed wants it running. */
 void deed_prepare(const struct deed *deed);
+
+/* Before each time but the first: a pool made anew, where the deed wants it. */
+void deed_renew(const struct deed *deed);
 
 /* One result for the witness; nothing is kept afterwards. */
 void deed_finish(const struct deed *deed);

@@ -68,7 +68,8 @@ tests_proc_upgrade_SOURCES = tests/proc_upgrade.c $(proc_harness) \
 tests_proc_upgrade_LDADD = $(proc_libs)
 proc_tamper = tests/proc/tamper.h tests/proc/tamper.c tests/proc/stores.h \
 	tests/proc/stores.c
-proc_deed = tests/proc/deed.h tests/proc/deed.c $(proc_tamper)
+proc_deed = tests/proc/deed.h tests/proc/deed.c tests/proc/doer.h \
+	tests/proc/doer.c $(proc_tamper)
 tap_programs += tests/step_slabd
 tests_step_slabd_SOURCES = tests/step_slabd.c $(proc_deed) $(proc_harness) \
 	$(proc_keeper)
