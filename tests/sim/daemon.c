@@ -161,7 +161,7 @@ static void begin_step(struct world *world, uint64_t now_ns)
 	}
 	d->busy = true;
 	d->ready_ns = now_ns;
-	if (!d->maker->is_slub && !world->no_time)
+	if (!d->maker->is_slub)
 		d->ready_ns += apply_cost_ns(world, &d->plan.steps[d->next]);
 }
 

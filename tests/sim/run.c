@@ -228,8 +228,6 @@ static void go(struct world *world, struct result *result,
 			begin_tally(world);
 		if (ms > WARM_MS && ms % every == 0)
 			take_sample(world, result, ms, &last);
-		if (options->progress != NULL && ms % 1000 == 0)
-			options->progress(result, ms);
 	}
 	verify_all(world);
 }

@@ -36,7 +36,7 @@ struct result {
 	uint64_t settle_steps; /* of balancing, in that time */
 	double far_part;       /* mean of live bytes far from their owners */
 	double spread;         /* partial lists, the longest by the shortest */
-	uint64_t drained_pages, left_pages; /* of nodes that are drained */
+	uint64_t left_pages; /* of nodes that are drained */
 	uint64_t plans, cpu_ns, cpu_max_ns;
 	uint32_t n_samples;
 	struct sample sample[SAMPLES_MAX];
@@ -46,8 +46,6 @@ struct result {
 struct run_options {
 	/* Recounts everything every so many ticks; 0: at the end. */
 	uint32_t recount_ticks;
-	/* Called every simulated second, or NULL. */
-	void (*progress)(const struct result *result, uint32_t ms);
 	/* Changes the world before time begins, or NULL. */
 	void (*tamper)(struct world *world);
 	/* And in each tick, or NULL. */

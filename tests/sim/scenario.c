@@ -73,7 +73,6 @@ static void lay_skew(struct world *world, const struct shape *shape,
 /* What clients of even nodes allocate is freed on the next. */
 static void seat_cross(struct world *world, const struct shape *shape)
 {
-	uint32_t n = world->n_clients;
 	(void)shape;
 	for (uint32_t i = 0; i < world->n_seats; i++) {
 		struct seat *seat = &world->seats[i];
@@ -89,7 +88,6 @@ static void seat_cross(struct world *world, const struct shape *shape)
 		if (to != i)
 			seat->gives_to = to;
 	}
-	(void)n;
 }
 
 static double want_drain(const struct world *world, const struct shape *shape,

@@ -100,7 +100,7 @@ struct daemon {
 	uint64_t failed_steps; /* what the plan said could not be done */
 	uint64_t last_ns;      /* when it last did more than carve */
 	uint64_t quiet_steps, quiet_plans; /* since demand stopped changing */
-	uint64_t cpu_ns, cpu_max_ns, cpu_most_needy;
+	uint64_t cpu_ns, cpu_max_ns;
 };
 
 struct world {
@@ -116,7 +116,6 @@ struct world {
 	uint64_t quiet_ns;  /* demand has not changed since; NEVER: it does */
 	uint64_t relief_ns; /* the longest shortage of a list */
 	uint64_t tried_ns[SIM_CACHES_MAX][SIM_NODES_MAX];
-	bool no_time;  /* warming up: steps cost nothing */
 	char bad[256]; /* the first thing that does not add up */
 };
 
