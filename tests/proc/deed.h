@@ -15,7 +15,7 @@
 #define DEED_CONFIG                                                        \
 	"[slabd]\ntopology = node:2 core:1 pu:1\n"                         \
 	"[pool default]\npage = 4k\nstart = 2M\nmax = 16M\n"               \
-	"max_caches = 1000\n[balance]\nkeep_slabs = 0\nhold = 10ms\n"
+	"max_caches = 1000\n[balance]\nkeep_slabs = 0\nhold = 100ms\n"
 
 struct deed {
 	const char *name;
