@@ -16,7 +16,8 @@
 void shortage_tell(struct slabd_pool *pool, uint32_t cache, uint32_t node)
 {
 	/* A want that is set is rung for by who set it: first see if we may. */
-	if (atom_peek(&view_mark(&pool->view, cache, node)->denied) ||
+	if ((atom_peek(&view_mark(&pool->view, cache, node)->denied) &
+	     MARK_DENIED) ||
 	    !link_may_ring(&pool->link) ||
 	    !view_want_any(&pool->view, cache, node))
 		return;
@@ -34,19 +35,25 @@ static bool sleep_on(const uint32_t *seq, uint32_t seen, uint64_t ns)
 	       errno != ETIMEDOUT;
 }
 
-static bool is_denied(const struct cache *cache, uint32_t node)
+/* home_only: who takes nothing that is lent to the node. */
+static bool is_denied(const struct cache *cache, uint32_t node, bool home_only)
 {
-	return atom_peek(&view_mark(&cache->pool->view, cache->id, node)->denied);
+	const struct slabd_pool *pool = cache->pool;
+	uint32_t bits = MARK_DENIED;
+	if (home_only || pool->user.home_only)
+		bits |= MARK_NO_OWN;
+	return (atom_peek(&view_mark(&pool->view, cache->id, node)->denied) &
+	        bits) != 0;
 }
 
 /* Tells slabd of the first of the nodes that it has not refused. False when
  * it has refused all. */
 static bool tell_first(const struct cache *cache, const uint8_t *nodes,
-                       uint32_t n)
+                       uint32_t n, bool home_only)
 {
 	struct slabd_pool *pool = cache->pool;
 	for (uint32_t i = 0; i < n; i++) {
-		if (is_denied(cache, nodes[i]))
+		if (is_denied(cache, nodes[i], home_only))
 			continue;
 		shortage_tell(pool, cache->id, nodes[i]);
 		return true;
@@ -111,14 +118,15 @@ static void *take_first(struct cache *cache, const uint8_t *nodes, uint32_t n,
 	struct slabd_pool *pool = cache->pool;
 	bool tell = true;
 	for (uint32_t i = 0; i < n; i++) {
+		bool denied = is_denied(cache, nodes[i], home_only);
 		void *object = magazine_take_one(cache, nodes[i], home_only,
-		                                 tell);
+		                                 tell && !denied);
 		if (object != NULL) {
 			view_count(&pool->view, pool->user.id,
 			           STAT_REMOTE_ALLOCS, i != 0);
 			return object;
 		}
-		tell = tell && is_denied(cache, nodes[i]);
+		tell = tell && denied;
 	}
 	return NULL;
 }
@@ -135,7 +143,7 @@ static void *alloc_from(struct cache *cache, const uint8_t *nodes, uint32_t n,
 		void *object = take_first(cache, nodes, n, home_only);
 		if (object != NULL)
 			return object;
-		if (!tell_first(cache, nodes, n))
+		if (!tell_first(cache, nodes, n, home_only))
 			return fail(cache, true);
 		if (wait_a_while(pool, seq, &deadline))
 			continue;

@@ -155,6 +155,32 @@ static uint32_t lack(const struct pool *pool, uint32_t cache, uint32_t node)
 	return clamp(have / 8, 1, CARVE_BYTES_MAX / slab_bytes);
 }
 
+/* Something is idle that is at home on the node: of the rest of its list who
+ * takes nothing that is lent has no use. */
+static bool has_own(const struct pool *pool, uint32_t cache, uint32_t node)
+{
+	const struct view *view = &pool->view;
+	struct partial list = partial_of(view, cache, node);
+	uint32_t unit = partial_next(&list, 0);
+	for (uint32_t looks = 0; looks < LOOKS_MAX; looks++) {
+		if (unit >= view->geo.n_units)
+			break;
+		if (WORD_HOME(atom_peek(&view->words[unit])) == node &&
+		    atom_peek(&view->leases[unit]) == 0)
+			return true;
+		unit = partial_next(&list, unit + 1);
+	}
+	return false;
+}
+
+static void mark_denied(struct pool *pool, uint32_t cache, uint32_t node,
+                        uint32_t bits)
+{
+	uint32_t *denied = &pool_mark(pool, cache, node)->denied;
+	atom_poke(denied, atom_peek(denied) | bits);
+	pool->denied_any = true;
+}
+
 /* What the policy would do first: no look at anything else is needed for it.
  * True if nothing is lacking then. */
 static bool carve_some(struct pool *pool, uint32_t cache, uint32_t node)
@@ -165,6 +191,12 @@ static bool carve_some(struct pool *pool, uint32_t cache, uint32_t node)
 	balance_rung(pool, cache, node);
 	while (made < want && growth_carve(pool, cache, node, node, &head) == 0)
 		made++;
+	if (want == 0 && !has_own(pool, cache, node)) {
+		if (growth_carve(pool, cache, node, node, &head) == 0)
+			made++;
+		else
+			mark_denied(pool, cache, node, MARK_NO_OWN);
+	}
 	set_low_mark(pool, cache, node);
 	if (made > 0 || want == 0)
 		return true;
@@ -193,8 +225,7 @@ int growth_relieve(struct pool *pool, uint32_t cache, uint32_t node)
 
 static void deny(struct pool *pool, uint32_t cache, uint32_t node)
 {
-	atom_poke(&pool_mark(pool, cache, node)->denied, 1u);
-	pool->denied_any = true;
+	mark_denied(pool, cache, node, MARK_DENIED);
 	pool->counts.denied++;
 }
 
@@ -246,6 +277,8 @@ static bool deny_unmet(struct pool *pool)
 	bool any = false;
 	for (uint32_t i = 0; balance_wanted(pool, i, &cache, &node); i++) {
 		set_low_mark(pool, cache, node);
+		if (!has_own(pool, cache, node))
+			mark_denied(pool, cache, node, MARK_NO_OWN);
 		if (has_some(pool, cache, node))
 			continue;
 		deny(pool, cache, node);

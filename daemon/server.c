@@ -22,8 +22,8 @@
 #define ACCEPT_AGAIN_MS 200 /* after descriptors ran out */
 #define READY_AGAIN_MS 500
 
-/* What an end leaves to the next slabd: the sockets, as being told may be the
- * first half of a restart; else all that a client may have reached. */
+/* What it leaves: told, the sockets, as a restart may follow; else all that a
+ * client may have reached. */
 enum ending {
 	ENDING_TOLD,
 	ENDING_NO_START,
@@ -94,12 +94,13 @@ void server_serve_pool(struct server *server, struct pool *pool)
 		return;
 	start_timer(server->ahead, 0);
 	server_balance_soon(server, SERVER_BALANCE_MS);
-	if (outcome != GROWTH_DENIED)
-		return;
-	pool->counts.trims++;
-	server_trim(server, pool);
-	server_watch_denied(server, pool);
-	start_timer(server->retry, RETRY_MS);
+	if (pool->denied_any)
+		start_timer(server->retry, RETRY_MS);
+	if (outcome == GROWTH_DENIED) {
+		pool->counts.trims++;
+		server_trim(server, pool);
+		server_watch_denied(server, pool);
+	}
 }
 
 static void on_retry(evutil_socket_t fd, short what, void *arg)
@@ -247,9 +248,8 @@ static void close_sockets(struct server *server, enum ending ending)
 {
 	enum socket_origin client = server->client_origin;
 	enum socket_origin control = server->control_origin;
-	bool all = ending == ENDING_BROKEN ||
-	           (ending == ENDING_TOLD && !server->supervised);
 	bool kept = ending == ENDING_NO_START;
+	bool all = !kept && (ending == ENDING_BROKEN || !server->supervised);
 	close_socket(server->client_fd, client, VAULT_CLIENT,
 	             server->config->socket,
 	             all || (kept && client == SOCKET_KEPT));

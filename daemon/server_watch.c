@@ -109,7 +109,8 @@ void server_watch_denied(struct server *server, const struct pool *pool)
 	if (server->n_pools < 2)
 		return;
 	for (uint32_t i = 0; balance_wanted(pool, i, &cache, &node); i++) {
-		if (view_mark(&pool->view, cache, node)->denied == 0 ||
+		if (!(view_mark(&pool->view, cache, node)->denied &
+		      MARK_DENIED) ||
 		    !lacks_pages(pool, node))
 			continue;
 		for (unsigned k = 0; k < server->n_pools; k++)

@@ -100,11 +100,14 @@ struct layout_mark {
 	/* Ring slabd when fewer slabs than this are on the list. slabd writes,
 	 * clients peek: a stale value rings late or once too often. */
 	uint32_t low_slabs; /* (A) */
-	/* 1: slabd could not grow this list: do not wait for it. 0 -> 1 (slabd
-	 * refuses a want), 1 -> 0 (slabd, when memory is to be had again or
-	 * asking anew makes sense). Relaxed: grow_seq orders it. */
+	/* MARK_*: what slabd could not give, and is not to be waited for. Bits
+	 * are set (slabd, as it serves a want) and all cleared (slabd, when
+	 * memory is to be had again or asking anew makes sense). Relaxed:
+	 * grow_seq orders it. */
 	uint32_t denied; /* (A) */
 };
+#define MARK_DENIED 1u /* anything for this list */
+#define MARK_NO_OWN 2u /* slabs at home here: only lent ones are on the list */
 
 /* One client id. 48 bytes. */
 struct layout_client {
