@@ -4,7 +4,7 @@
 # A node without hugepages takes lesser pages of its own, says why, and what
 # it says to do about it helps.
 . ./lib.sh
-config='[slabd]\nreserve_hugepages = no\n[pool default]\nmax = 16M\nstart = 16M'
+config='[slabd]\nreserve_hugepages = no\n[balance]\nenabled = no\n[pool default]\nmax = 16M\nstart = 16M'
 bare=${nodes##* }
 of_bare=".pools[0].nodes[] | select(.node == $bare)"
 for i in $nodes; do

@@ -37,7 +37,7 @@ grow() {
 	result $? "$1: a client gets more" "$dir/worker"
 }
 
-start_slabd '[pool default]\nmax = 64M\nstart = 16M'
+start_slabd '[balance]\nenabled = no\n[pool default]\nmax = 64M\nstart = 16M'
 worker >"$dir/worker" 2>&1 &
 worker=$!
 rounds=1
@@ -65,7 +65,7 @@ equal "hugepages are given back" "$(all 0)" "$(hugepages)"
 
 # All of a node's memory, in use by a client that checks its objects: the
 # kernel moves the pages to where there is room.
-start_slabd '[pool default]\nmax = 16M\nstart = 16M'
+start_slabd '[balance]\nenabled = no\n[pool default]\nmax = 16M\nstart = 16M'
 for i in $nodes; do
 	[ "$i" = $far ] || reserve "$i" 16
 done

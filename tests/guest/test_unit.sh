@@ -15,7 +15,7 @@ echo "# systemd-analyze security: $exposure of 10"
 result $? "exposure below 3"
 
 equal "no hugepages at first" "$(all 0)" "$(hugepages)"
-configure '[slabd]\nsocket_group = orders\n[pool default]\nmax = 64M\nstart = 16M'
+configure '[slabd]\nsocket_group = orders\n[balance]\nenabled = no\n[pool default]\nmax = 64M\nstart = 16M'
 systemctl enable --now slabd.service >"$dir/start" 2>&1
 status=$?
 # At once: active means that it is ready.
@@ -70,7 +70,7 @@ equal "nothing is kept" 0 "$(show NFileDescriptorStore)"
 within 50 hugepages_are "$(all 0)"
 result $? "hugepages are given back"
 
-configure '[slabd]\nsocket_mode = 9\n[pool default]\nmax = much'
+configure '[slabd]\nsocket_mode = 9\n[balance]\nenabled = no\n[pool default]\nmax = much'
 systemctl start slabd.service >"$dir/start" 2>&1
 [ $? -ne 0 ]
 result $? "a wrong configuration: the start fails" "$dir/start"
@@ -83,6 +83,6 @@ for key in socket_mode max; do
 done
 sleep 1
 equal "and it is left at that" 'failed 0' "$(show ActiveState) $(show NRestarts)"
-configure '[pool default]\nmax = 64M\nstart = 16M'
+configure '[balance]\nenabled = no\n[pool default]\nmax = 64M\nstart = 16M'
 start_unit
 finish_unit
