@@ -31,6 +31,7 @@ EXTRA_DIST += tests/guest/README.md tests/guest/run.sh tests/guest/init \
 	tests/guest/shape_four.sh tests/guest/shape_four.facts \
 	tests/guest/shape_six.sh tests/guest/shape_six.facts \
 	tests/guest/shape_systemd.sh tests/guest/shape_systemd.facts \
+	tests/guest/test_balance.sh \
 	tests/guest/test_death.sh tests/guest/test_homes.sh \
 	tests/guest/test_hugepages.sh tests/guest/test_ladder.sh \
 	tests/guest/test_migrate.sh tests/guest/test_nearest.sh \
