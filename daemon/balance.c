@@ -98,6 +98,16 @@ enum policy_pressure balance_pressure(const struct pool *pool, uint32_t node)
 	return pool->balance->pressure[node];
 }
 
+void balance_set_offline(struct pool *pool, uint32_t node, bool offline)
+{
+	pool->balance->offline[node] = offline;
+}
+
+bool balance_offline(const struct pool *pool, uint32_t node)
+{
+	return pool->balance->offline[node];
+}
+
 /* ---- plans -------------------------------------------------------------- */
 
 static void plan(struct pool *pool, enum snapshot_scope scope)

@@ -95,6 +95,10 @@ void balance_press(struct pool *pool, uint32_t node,
                    enum policy_pressure pressure);
 enum policy_pressure balance_pressure(const struct pool *pool, uint32_t node);
 
+/* Whether the kernel has taken a node's memory away. */
+void balance_set_offline(struct pool *pool, uint32_t node, bool offline);
+bool balance_offline(const struct pool *pool, uint32_t node);
+
 /* What balance_tick would do now, with every cache looked at; applies nothing.
  * Valid until the next call of anything here. */
 const struct policy_plan *balance_plan(struct pool *pool);

@@ -59,6 +59,7 @@ struct balance {
 	uint32_t n_wants;
 	bool served; /* of the wants above, so that new ones begin anew */
 	enum policy_pressure pressure[NODES_MAX];
+	bool offline[NODES_MAX];
 	bool trimmed;
 	uint32_t trimmed_ms;
 	uint64_t tokens; /* bytes that may be moved */

@@ -55,7 +55,8 @@ static int add_pages(struct pool *pool, uint32_t node)
 	uint64_t page = pagebook_hole(pool, node, &n);
 	uint64_t got = 0;
 	uint32_t file;
-	if (page == PAGEBOOK_NONE || pool->view.nodes[node].drain != 0)
+	if (page == PAGEBOOK_NONE || pool->view.nodes[node].drain != 0 ||
+	    balance_offline(pool, node))
 		return -ENOSPC;
 	file = pagebook_file(pool, page);
 	if (backing_grow(&pool->backing, file,
@@ -300,7 +301,7 @@ enum growth_outcome growth_serve(struct pool *pool)
 	}
 	if (all == GROWTH_DENIED) {
 		balance_short(pool);
-		all = deny_unmet(pool) ? GROWTH_DENIED : GROWTH_DONE;
+		all = deny_unmet(pool) ? GROWTH_DENIED : GROWTH_EVENED;
 	}
 	if (all != GROWTH_NOTHING)
 		growth_announce(pool);

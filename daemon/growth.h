@@ -17,6 +17,7 @@
 enum growth_outcome {
 	GROWTH_NOTHING, /* no want was set */
 	GROWTH_DONE,    /* every want was relieved */
+	GROWTH_EVENED,  /* the same, some of it from elsewhere in the pool */
 	GROWTH_DENIED,  /* some were not: ask for trims, retry later */
 };
 

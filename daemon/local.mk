@@ -16,6 +16,7 @@ libdaemon_la_SOURCES += daemon/mover.c daemon/mover.h
 libdaemon_la_SOURCES += daemon/balance.c daemon/balance.h daemon/balance_own.h \
 	daemon/balance_hand.c daemon/balance_step.c \
 	daemon/snapshot.c daemon/snapshot_pages.c
+libdaemon_la_SOURCES += daemon/hotplug.c daemon/hotplug.h daemon/hotplug_follow.c
 libdaemon_la_SOURCES += daemon/pressure.c daemon/pressure.h
 libdaemon_la_SOURCES += daemon/adopt.c daemon/adopt_clients.c daemon/adopt.h
 libdaemon_la_SOURCES += daemon/began.c daemon/began.h

@@ -96,10 +96,11 @@ void server_serve_pool(struct server *server, struct pool *pool)
 	server_balance_soon(server, SERVER_BALANCE_MS);
 	if (pool->denied_any)
 		start_timer(server->retry, RETRY_MS);
+	if (outcome >= GROWTH_EVENED)
+		server_watch_denied(server, pool);
 	if (outcome == GROWTH_DENIED) {
 		pool->counts.trims++;
 		server_trim(server, pool);
-		server_watch_denied(server, pool);
 	}
 }
 
@@ -350,7 +351,6 @@ static int open_signals(struct server *server)
 static int open_events(struct server *server)
 {
 	struct event_base *base = server->base;
-	int r;
 	server->accept = event_new(base, server->client_fd,
 	                           EV_READ | EV_PERSIST, on_accept, server);
 	server->accept_again = evtimer_new(base, on_accept_again, server);
@@ -363,8 +363,8 @@ static int open_events(struct server *server)
 		return -ENOMEM;
 	if (event_add(server->accept, NULL) < 0)
 		return -ENOMEM;
-	r = server_balance_open(server);
-	return r < 0 ? r : server_watch_open(server);
+	return server_balance_open(server) < 0 ? -ENOMEM
+	                                       : server_watch_open(server);
 }
 
 static int open_watchdog(struct server *server)

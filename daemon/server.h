@@ -83,8 +83,8 @@ void server_watch_close(struct server *server);
 /* The settings of a pool are others: what is watched follows. */
 void server_watch_configure(struct server *server);
 
-/* A pool was denied slabs: other pools are to give up what they can do without
- * on the nodes where it had no more pages to get. */
+/* A node's own pages did not do for a pool's clients: other pools are to give up
+ * what they can do without on the nodes where it had no more to get. */
 void server_watch_denied(struct server *server, const struct pool *pool);
 
 /* Whether, and why not, memory pressure is watched; "" where it is. */

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* Who is short of memory besides a pool's own clients: everybody, as the kernel
  * tells (pressure.h), or another pool of ours. The pools are pressed while that
- * lasts; the balance does the rest. */
+ * lasts; the balance does the rest. And what the machine gains and loses while
+ * slabd runs (hotplug.h). */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "daemon/balance.h"
+#include "daemon/hotplug.h"
 #include "daemon/log.h"
 #include "daemon/pressure.h"
 #include "daemon/server.h"
+
+#define LOOK_PAGES 64u /* at one time, for those that the kernel moved */
 
 struct watched {
 	struct pressure *pressure; /* NULL: no pool wants it */
@@ -18,6 +22,11 @@ struct watched {
 	struct event *over;        /* a shortage between pools is */
 	/* Another pool lacks pages of a node. */
 	struct pressure_state scarce[CONFIG_POOLS_MAX][NODES_MAX];
+	struct hotplug *hotplug; /* NULL: simulated nodes, or no right */
+	struct event *look;      /* there are more pages to look at */
+	unsigned pool;           /* in which, and from where on */
+	uint64_t page;
+	struct topo was, now;
 };
 
 static int64_t now_ms(void)
@@ -109,9 +118,7 @@ void server_watch_denied(struct server *server, const struct pool *pool)
 	if (server->n_pools < 2)
 		return;
 	for (uint32_t i = 0; balance_wanted(pool, i, &cache, &node); i++) {
-		if (!(view_mark(&pool->view, cache, node)->denied &
-		      MARK_DENIED) ||
-		    !lacks_pages(pool, node))
+		if (!lacks_pages(pool, node))
 			continue;
 		for (unsigned k = 0; k < server->n_pools; k++)
 			if (&server->pools[k] != pool)
@@ -181,6 +188,86 @@ bool server_watch_state(const struct server *server, const char **reason,
 	return true;
 }
 
+/* ---- hotplug ------------------------------------------------------------ */
+
+static void on_look(evutil_socket_t fd, short what, void *arg)
+{
+	struct server *server = arg;
+	struct watched *w = server->watched;
+	struct timeval soon = {.tv_usec = 1000};
+	(void)fd;
+	(void)what;
+	if (w->pool < server->n_pools &&
+	    !hotplug_follow_pages(&server->pools[w->pool], &w->page,
+	                          LOOK_PAGES)) {
+		w->pool++;
+		w->page = 0;
+	}
+	if (w->pool < server->n_pools)
+		evtimer_add(w->look, &soon);
+	else
+		server_balance_soon(server, 0);
+}
+
+static void say_gone(const struct topo *was, const struct topo *now)
+{
+	for (unsigned cpu = 0; cpu < was->n_cpus; cpu++)
+		if (was->cpu_node[cpu] != TOPO_NODE_NONE &&
+		    (cpu >= now->n_cpus ||
+		     now->cpu_node[cpu] == TOPO_NODE_NONE))
+			log_info("CPU %u is gone: its threads go on elsewhere",
+			         cpu);
+}
+
+/* What is there now is looked up: messages may be lost, and tell of parts. */
+static void on_hotplug(void *arg, unsigned what)
+{
+	struct server *server = arg;
+	struct watched *w = server->watched;
+	int r = topo_load(&w->now, NULL);
+	if (r < 0) {
+		log_error("the machine has changed, and how can't be read: %s",
+		          w->now.error);
+		return;
+	}
+	log_debug("the machine has changed: %s%s",
+	          what & HOTPLUG_CPUS ? "CPUs " : "",
+	          what & HOTPLUG_MEMORY ? "memory" : "");
+	say_gone(&w->was, &w->now);
+	w->was = w->now;
+	for (unsigned i = 0; i < server->n_pools; i++)
+		hotplug_follow(&server->pools[i], &w->now);
+	if ((what & HOTPLUG_MEMORY) == 0)
+		return;
+	w->pool = 0;
+	w->page = 0;
+	event_active(w->look, EV_TIMEOUT, 0);
+}
+
+static int watch_machine(struct server *server)
+{
+	struct watched *w = server->watched;
+	struct hotplug_request want = {
+		.base = server->base, .changed = on_hotplug, .arg = server};
+	int r;
+	/* A pool that was taken over may have been made with other CPUs. */
+	for (unsigned i = 0; i < server->n_pools; i++)
+		hotplug_follow(&server->pools[i], server->topo);
+	if (server->topo->simulated)
+		return 0;
+	w->was = *server->topo;
+	w->look = evtimer_new(server->base, on_look, server);
+	if (w->look == NULL)
+		return -ENOMEM;
+	r = hotplug_open(&w->hotplug, &want);
+	if (r < 0)
+		log_info("CPUs and memory that come or go are not followed: no "
+		         "netlink socket: %s; to mend it: let AF_NETLINK be "
+		         "among RestrictAddressFamilies= of slabd.service",
+		         strerrordesc_np(-r));
+	return 0;
+}
+
 int server_watch_open(struct server *server)
 {
 	struct watched *w = calloc(1, sizeof(*w));
@@ -188,7 +275,9 @@ int server_watch_open(struct server *server)
 		return -ENOMEM;
 	server->watched = w;
 	w->over = evtimer_new(server->base, on_over, server);
-	return w->over == NULL ? -ENOMEM : watch_pressure(server);
+	if (w->over == NULL)
+		return -ENOMEM;
+	return watch_machine(server) < 0 ? -ENOMEM : watch_pressure(server);
 }
 
 void server_watch_close(struct server *server)
@@ -197,6 +286,9 @@ void server_watch_close(struct server *server)
 	if (w == NULL)
 		return;
 	pressure_close(w->pressure);
+	hotplug_close(w->hotplug);
+	if (w->look != NULL)
+		event_free(w->look);
 	if (w->over != NULL)
 		event_free(w->over);
 	free(w);

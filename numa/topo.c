@@ -265,11 +265,16 @@ static int fill_cpus(struct loader *load)
 	struct topo *out = load->out;
 	hwloc_const_cpuset_t ours = hwloc_topology_get_allowed_cpuset(load->hw);
 	int last = hwloc_bitmap_last(ours);
+	int any = hwloc_bitmap_last(
+		hwloc_topology_get_complete_cpuset(load->hw));
 	memset(out->cpu_node, TOPO_NODE_NONE, sizeof(out->cpu_node));
 	if (last < 0)
 		return fail(out, -ENODEV, "no CPU that we may use");
 	if ((unsigned)last >= TOPO_CPUS_MAX)
 		return fail(out, -E2BIG, "more than 8192 CPUs on this machine");
+	/* Room for those that may yet come online. */
+	if (any > last && (unsigned)any < TOPO_CPUS_MAX)
+		last = any;
 	out->n_cpus = (unsigned)last + 1;
 	for (unsigned i = 0; i < out->n_nodes && !out->simulated; i++)
 		assign_by_kernel(load, i, ours);

@@ -29,7 +29,7 @@ struct topo_node {
 
 struct topo {
 	unsigned n_nodes;
-	unsigned n_cpus; /* highest allowed CPU id of the kernel, plus 1 */
+	unsigned n_cpus; /* highest CPU id of the kernel, plus 1; offline too */
 	bool simulated;  /* describes some other machine: bind nothing */
 	uint8_t cpu_node[TOPO_CPUS_MAX]; /* index or TOPO_NODE_NONE */
 	struct topo_node node[TOPO_NODES_MAX];

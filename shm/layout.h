@@ -19,6 +19,10 @@
  * A page's state is a byte in control: 0 not faulted in, else 1 + the index of
  * the node on which it lies, which is its file's unless it was moved.
  *
+ * A CPU's byte is the index of the node that it counts for, or NODE_NONE. slabd
+ * pokes it when a CPU comes online (A); clients peek: a stale one costs memory
+ * from afar until the next look, and so does a kill before the store.
+ *
  * Letters: (C) constant once the pool is up, (A) atomic, (D) slabd only,
  * (X) must be zero.
  */

@@ -31,9 +31,11 @@ bool view_client_live(const struct view *view, uint32_t id)
 
 uint32_t view_cpu_node(const struct view *view, uint32_t cpu)
 {
-	if (cpu >= view->geo.n_cpus || view->cpus[cpu] >= view->geo.n_nodes)
+	uint32_t node;
+	if (cpu >= view->geo.n_cpus)
 		return 0;
-	return view->cpus[cpu];
+	node = atom_peek(&view->cpus[cpu]);
+	return node < view->geo.n_nodes ? node : 0;
 }
 
 int view_node_index(const struct view *view, int os_id)

@@ -3,7 +3,7 @@
 # are built with the other tests and run in the machine alone.
 guest_programs = tests/guest/homes tests/guest/threads tests/guest/nearest \
 	tests/guest/orphan tests/guest/worker tests/guest/knock \
-	tests/guest/powers tests/guest/migrate
+	tests/guest/powers tests/guest/migrate tests/guest/burst
 check_PROGRAMS += $(guest_programs)
 guest_bed = tests/guest/bed.c tests/guest/bed.h
 tests_guest_homes_SOURCES = tests/guest/homes.c $(guest_bed)
@@ -12,6 +12,8 @@ tests_guest_threads_SOURCES = tests/guest/threads.c $(guest_bed)
 tests_guest_threads_LDADD = client/libslabclient.la
 tests_guest_nearest_SOURCES = tests/guest/nearest.c $(guest_bed)
 tests_guest_nearest_LDADD = client/libslabclient.la
+tests_guest_burst_SOURCES = tests/guest/burst.c $(guest_bed)
+tests_guest_burst_LDADD = client/libslabclient.la
 tests_guest_orphan_SOURCES = tests/guest/orphan.c $(guest_bed)
 tests_guest_orphan_LDADD = client/libslabclient.la
 tests_guest_migrate_SOURCES = tests/guest/migrate.c $(guest_bed) \
@@ -33,6 +35,8 @@ EXTRA_DIST += tests/guest/README.md tests/guest/run.sh tests/guest/init \
 	tests/guest/shape_systemd.sh tests/guest/shape_systemd.facts \
 	tests/guest/test_balance.sh \
 	tests/guest/test_death.sh tests/guest/test_homes.sh \
+	tests/guest/test_hotplug.sh tests/guest/test_pools.sh \
+	tests/guest/test_pressure.sh \
 	tests/guest/test_hugepages.sh tests/guest/test_ladder.sh \
 	tests/guest/test_migrate.sh tests/guest/test_nearest.sh \
 	tests/guest/test_offline.sh tests/guest/test_replay.sh \

@@ -191,12 +191,12 @@ make_small_root() {
 
 # ---- machine ---------------------------------------------------------------
 guest_files=()
-guest_programs=(homes threads nearest orphan migrate)
+guest_programs=(homes threads nearest orphan migrate burst)
 needed=(qemu-system-x86_64 busybox cpio jq dpkg-deb)
 # The processor lacks what makes emulation slow.
 machine=(-cpu "qemu64,+rdrand" -machine pc -nodefaults -display none -no-reboot
 	-kernel "$kernel" -initrd "$dir/initramfs")
-kernel_args='console=ttyS0 panic=-1 quiet mitigations=off'
+kernel_args='console=ttyS0 panic=-1 quiet mitigations=off psi=1'
 
 # with_memory ID SIZE: memory for a node or a module, as m<ID>.
 with_memory() {

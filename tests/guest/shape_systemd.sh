@@ -90,6 +90,6 @@ describe_machine() {
 		with_memory "$i" 768M
 		machine+=(-numa "node,nodeid=$i,cpus=$i,memdev=m$i")
 	done
-	kernel_args+=' psi=1 systemd.show_status=no'
+	kernel_args+=' systemd.show_status=no'
 	kernel_args+=' systemd.journald.forward_to_console=1'
 }

@@ -26,6 +26,11 @@ free_of() {
 	cat "$sys/node$1/hugepages/hugepages-2048kB/free_hugepages"
 }
 
+none_lies_there() {
+	[ "$(count nodes "[.pools[].nodes[] | select(.node == $far).here_pages] |
+		add")" = 0 ]
+}
+
 working() {
 	[ "$(grep -c '^working' "$dir/worker")" -ge "$1" ]
 }
@@ -87,6 +92,10 @@ result $? "memory of node $far goes offline" "$dir/online"
 sed 's/^/# /' "$dir/online"
 equal "no hugepage is left there" 0 \
 	"$(cat $sys/node$far/hugepages/hugepages-2048kB/nr_hugepages)"
+within 100 grep -q "memory of node $far was taken offline" "$dir/log"
+result $? "slabd knows" "$dir/log"
+within 100 none_lies_there
+result $? "and has found the pages where they are now" "$dir/log"
 equal "the client has all its objects" "$owned" \
 	"$(count clients '[.pools[0].clients[].objects] | add')"
 audit "without the memory of node $far"
@@ -103,6 +112,8 @@ stop_worker
 for block in $blocks; do
 	online "$block" 1 || online "$block" online_movable
 done
+within 100 grep -q "memory of node $far is back" "$dir/log"
+result $? "slabd knows that it is back" "$dir/log"
 audit "with the memory back"
 stop_slabd
 finish
