@@ -160,10 +160,11 @@ static uint64_t lend(struct pool *pool, const struct policy_step *step,
 	                                           step->to, step->n, error)
 	                        : mover_lend(pool, cache, step->from, step->to,
 	                                     step->n, error);
-	if (done > 0) {
+	/* What was made for it never was on the lender's list. */
+	if (done > 0 && !step->fresh)
 		balance_note_flow(pool, cache, step->from, false);
+	if (done > 0)
 		balance_note_flow(pool, cache, step->to, true);
-	}
 	return done;
 }
 

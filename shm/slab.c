@@ -119,23 +119,40 @@ static uint32_t claim_from(const struct slab_user *user,
 	return got;
 }
 
+/* Walks a list from a unit to before another one. */
+static uint32_t claim_between(const struct slab_user *user,
+                              const struct partial *list, uint32_t cache,
+                              uint32_t node, uint32_t from, uint32_t to,
+                              uint32_t want, void **out, bool *bared)
+{
+	uint32_t enough = (want + 3) / 4;
+	uint32_t got = 0;
+	uint32_t unit = partial_next(list, from);
+	while (unit < to && got < enough) {
+		got += claim_from(user, list, cache, node, unit, want - got,
+		                  out + got);
+		*bared |= got < want;
+		unit = partial_next(list, unit + 1);
+	}
+	return got;
+}
+
+/* Slabs of the node's own file come first: what is lent to it is farther. */
 uint32_t slab_claim_any(const struct slab_user *user, uint32_t cache,
                         uint32_t node, uint32_t want, void **out, bool *ring)
 {
 	const struct view *view = user->view;
 	struct partial list = partial_of(view, cache, node);
-	uint32_t enough = (want + 3) / 4;
 	uint32_t low = atom_peek(&view_mark(view, cache, node)->low_slabs);
-	uint32_t got = 0;
-	uint32_t bared = 0;
-	uint32_t unit = partial_next(&list, 0);
-	while (unit < view->geo.n_units && got < enough) {
-		got += claim_from(user, &list, cache, node, unit, want - got,
-		                  out + got);
-		bared += got < want;
-		unit = partial_next(&list, unit + 1);
-	}
-	*ring = (got == 0 || bared != 0) && partial_count(&list, low) < low;
+	uint32_t first = (uint32_t)view->nodes[node].first_unit;
+	bool bared = false;
+	uint32_t got = claim_between(user, &list, cache, node, first,
+	                             (uint32_t)view->geo.n_units, want, out,
+	                             &bared);
+	if (got == 0 && first > 0)
+		got = claim_between(user, &list, cache, node, 0, first, want,
+		                    out, &bared);
+	*ring = (got == 0 || bared) && partial_count(&list, low) < low;
 	return got;
 }
 

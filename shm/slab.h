@@ -101,7 +101,8 @@ int slab_locate(const struct view *view, uint64_t off,
 
 /*
  * Claims up to want (<= SLAB_RUN_MAX) objects of a cache from a node's list
- * into out: lowest slab first, and within a slab on from the last claim. Returns how many: 0 when the list has
+ * into out: the node's own slabs first, lowest first, then those that are lent
+ * to it, and within a slab on from the last claim. Returns how many: 0 when the list has
  * nothing to claim right now. Stops at a quarter of want rather than walk
  * many slabs. *ring is set when slabd ought to be told that the list is low.
  * Lock-free: slabs whose lease is held are passed over.

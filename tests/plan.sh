@@ -138,8 +138,21 @@ stop_plan() {
 	exit 130
 }
 
+# next_end: step and status of one that ended; false after five seconds without.
+# A line that the time-out cuts is read on the next time.
+next_end() {
+	local more got
+	read -r -t 5 more <&"$ends"
+	got=$?
+	half+=$more
+	[ $got = 0 ] || return 1
+	read -r step status <<<"$half"
+	half=
+	[ -n "${kind_of[${step:-none}]-}" ]
+}
+
 run_plan() {
-	local step status ends
+	local step status ends half=
 	rm -f "$logs/ends" && mkfifo "$logs/ends" || return
 	exec {ends}<>"$logs/ends"
 	# Each step leads a group of processes, which can be ended as a whole.
@@ -147,7 +160,7 @@ run_plan() {
 	trap stop_plan INT TERM HUP
 	while begin_steps; do
 		show
-		if read -r -t 5 step status <&"$ends"; then
+		if next_end; then
 			end_step "$step" "$status"
 		else
 			end_killed

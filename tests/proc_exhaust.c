@@ -342,6 +342,31 @@ static void named_nodes(int fd, void *arg)
 	tap_is(bed_used(&bed), 0, "no more is in use");
 }
 
+/* Each node to the last by name: what is lent to it is not taken, and does not
+ * keep slabd from saying that there is no more. */
+static void fills_by_node(int fd, void *arg)
+{
+	slabd_pool *pool = bed_pool(&bed);
+	slabd_cache *cache = bed_cache(pool, "named", SIZE);
+	double since = now_ms();
+	(void)fd;
+	(void)arg;
+	for (int node = 0; node < 2; node++) {
+		size_t n = 0;
+		size_t own = 0;
+		void *object;
+		while ((object = slabd_alloc_node(cache, node)) != NULL) {
+			own += node_of(pool, object) == (unsigned)node;
+			n++;
+		}
+		expect_enomem(true, "a node that was filled by its name");
+		tap_ok(n >= FULL / 2 && own == n, "it gave only its own");
+		tap_note("%zu objects, %zu of node %d", n, own, node);
+	}
+	tap_ok(now_ms() - since < 10000, "without waiting for each");
+	slabd_close(pool);
+}
+
 /* ---- the order ---------------------------------------------------------- */
 
 static void run(void (*what)(int fd, void *arg), const char *name)
@@ -373,6 +398,7 @@ int main(void)
 	               "[pool default]\npage = 4k\nmax = 2M\n");
 	run(strict_or_not, "strict or not");
 	run(named_nodes, "nodes by name");
+	run(fills_by_node, "all of nodes by name");
 	bed_audit(&bed, "two nodes");
 	bed_close(&bed);
 	return tap_end();
