@@ -156,7 +156,10 @@ Test(report, nodes_hold_what_is_at_home)
 	cr_expect_eq(num("pools/0/nodes/1/carved_bytes"), UNIT_BYTES);
 	cr_expect_eq(num("pools/0/nodes/1/lent_bytes"), 0);
 	cr_expect_eq(num("pools/0/nodes/1/borrowed_bytes"), UNIT_BYTES);
-	/* The lent one is the lowest of that list. */
+	/* The lent one's turn comes when the node's own has nothing left. */
+	claim(id, orders, 1, 256);
+	claim(id, orders, 1, 256);
+	claim(id, orders, 1, PER_SLAB - 512);
 	claim(id, orders, 1, 9);
 	get("/nodes");
 	cr_expect_eq(num("pools/0/nodes/0/lent_used_bytes"), 9 * STRIDE);
