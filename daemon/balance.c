@@ -247,12 +247,12 @@ int balance_tick(struct pool *pool, enum balance_cause cause, bool *trim)
 	for (uint32_t kind = 0; kind < POLICY_KINDS; kind++)
 		before += b->counts.done[kind];
 	b->n_wants = 0;
+	b->newly_empty = false;
 	plan(pool, SNAPSHOT_LOOK);
 	*trim = balance_apply(pool, cause);
 	for (uint32_t kind = 0; kind < POLICY_KINDS; kind++)
 		steps += b->counts.done[kind];
-	if (steps == before)
-		return next_look(pool);
-	b->quiet = 0;
-	return AGAIN_MS;
+	if (steps != before || b->newly_empty)
+		b->quiet = 0;
+	return steps == before ? next_look(pool) : AGAIN_MS;
 }

@@ -34,6 +34,7 @@ static void look_at(struct pool *pool, uint32_t head, bool idle)
 	if (!idle)
 		return;
 	cell->idle += empty && (b->empty[head / 64] & bit) != 0;
+	b->newly_empty |= empty && (b->empty[head / 64] & bit) == 0;
 	if (empty)
 		b->empty[head / 64] |= bit;
 	else

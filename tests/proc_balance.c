@@ -338,7 +338,7 @@ static void test_hoard(void)
 	tap_ok(of_node(0, "ready_bytes") > 6 << 20, "a burst takes memory");
 	say(child.fd, 1);
 	hear(child.fd);
-	tap_ok(within(15000, is_at_floor),
+	tap_ok(within(30000, is_at_floor),
 	       "what it left goes back to the kernel, down to the floor");
 	bed_audit(&bed, "after the burst");
 	say(child.fd, 1);
