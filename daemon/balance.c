@@ -139,7 +139,8 @@ bool balance_apply(struct pool *pool, enum balance_cause cause)
 	if (trim) {
 		b->trimmed = true;
 		b->trimmed_ms = mover_now_ms();
-		pool->counts.trims++;
+		/* Of a shortage the server counts. */
+		pool->counts.trims += cause != BALANCE_SHORT;
 	}
 	return trim;
 }
@@ -171,12 +172,14 @@ void balance_want(struct pool *pool, uint32_t cache, uint32_t node, uint32_t n)
 		b->wants[b->n_wants++] = (struct balance_want){cache, node, n};
 }
 
-void balance_short(struct pool *pool)
+bool balance_short(struct pool *pool)
 {
+	bool trim;
 	pool->balance->quiet = 0;
 	plan(pool, SNAPSHOT_SHORT);
-	balance_apply(pool, BALANCE_SHORT);
+	trim = balance_apply(pool, BALANCE_SHORT);
 	pool->balance->served = true;
+	return trim;
 }
 
 bool balance_wanted(const struct pool *pool, uint32_t i, uint32_t *cache,

@@ -77,8 +77,8 @@ void balance_rung(struct pool *pool, uint32_t cache, uint32_t node);
 void balance_want(struct pool *pool, uint32_t cache, uint32_t node, uint32_t n);
 
 /* Plans for the wants that were noted, and applies it. Whether they are met
- * the lists say. */
-void balance_short(struct pool *pool);
+ * the lists say. True if clients are to be asked to trim. */
+bool balance_short(struct pool *pool);
 
 /* The i-th want of the last balance_short; false: there are no more. */
 bool balance_wanted(const struct pool *pool, uint32_t i, uint32_t *cache,

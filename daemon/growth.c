@@ -300,8 +300,8 @@ enum growth_outcome growth_serve(struct pool *pool)
 		all = one > all ? one : all;
 	}
 	if (all == GROWTH_DENIED) {
-		balance_short(pool);
-		all = deny_unmet(pool) ? GROWTH_DENIED : GROWTH_EVENED;
+		bool trim = balance_short(pool);
+		all = deny_unmet(pool) || trim ? GROWTH_DENIED : GROWTH_EVENED;
 	}
 	if (all != GROWTH_NOTHING)
 		growth_announce(pool);
