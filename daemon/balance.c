@@ -29,12 +29,13 @@ static int make_arrays(struct pool *pool, struct balance *b)
 	b->held = calloc(n_cells, sizeof(*b->held));
 	b->looked = calloc(geo->n_caches, sizeof(*b->looked));
 	b->loans = calloc(BALANCE_GROUPS, sizeof(*b->loans));
+	b->first = calloc(n_cells, sizeof(*b->first));
 	b->pages = calloc(BALANCE_PAGES, sizeof(*b->pages));
 	b->empty = calloc(geo->n_units / 64 + 1, sizeof(*b->empty));
 	b->work = malloc(policy_work_bytes(&most));
 	if (b->caches == NULL || b->cells == NULL || b->held == NULL ||
-	    b->looked == NULL || b->loans == NULL || b->pages == NULL ||
-	    b->empty == NULL || b->work == NULL)
+	    b->looked == NULL || b->loans == NULL || b->first == NULL ||
+	    b->pages == NULL || b->empty == NULL || b->work == NULL)
 		return -ENOMEM;
 	return 0;
 }
@@ -69,6 +70,7 @@ void balance_done(struct balance *b)
 	free(b->held);
 	free(b->looked);
 	free(b->loans);
+	free(b->first);
 	free(b->pages);
 	free(b->empty);
 	free(b->work);

@@ -4,42 +4,58 @@
 #include <errno.h>
 #include <stdlib.h>
 
-int loans_make(struct loans *loans, uint32_t max)
+#define UNUSED_MS 10000u
+
+int loans_make(struct loans *loans, uint64_t n_units, uint32_t max)
 {
 	loans->loan = calloc(max, sizeof(*loans->loan));
+	loans->place = calloc(n_units, sizeof(*loans->place));
 	loans->n = 0;
 	loans->max = max;
-	return loans->loan == NULL ? -ENOMEM : 0;
+	return loans->loan == NULL || loans->place == NULL ? -ENOMEM : 0;
 }
 
 void loans_done(struct loans *loans)
 {
 	free(loans->loan);
+	free(loans->place);
 	loans->loan = NULL;
+	loans->place = NULL;
 	loans->n = loans->max = 0;
-}
-
-static uint32_t find(const struct loans *loans, uint32_t head)
-{
-	uint32_t i = 0;
-	while (i < loans->n && loans->loan[i].head != head)
-		i++;
-	return i;
 }
 
 bool loans_add(struct loans *loans, uint32_t head, uint32_t now_ms)
 {
-	if (find(loans, head) < loans->n)
+	if (loans->place[head] != 0)
 		return true;
 	if (loans->n == loans->max)
 		return false;
-	loans->loan[loans->n++] = (struct loan){head, now_ms};
+	loans->loan[loans->n++] = (struct loan){
+		.head = head, .since_ms = now_ms, .taken_ms = now_ms};
+	loans->place[head] = loans->n;
 	return true;
 }
 
 void loans_drop(struct loans *loans, uint32_t head)
 {
-	uint32_t i = find(loans, head);
-	if (i < loans->n)
-		loans->loan[i] = loans->loan[--loans->n];
+	uint32_t place = loans->place[head];
+	struct loan last;
+	if (place == 0)
+		return;
+	last = loans->loan[--loans->n];
+	loans->loan[place - 1] = last;
+	loans->place[last.head] = place;
+	loans->place[head] = 0;
+}
+
+void loans_look(struct loan *loan, uint32_t free, uint32_t now_ms)
+{
+	if (free < loan->free)
+		loan->taken_ms = now_ms;
+	loan->free = free;
+}
+
+bool loans_is_unused(const struct loan *loan, uint32_t now_ms)
+{
+	return now_ms - loan->taken_ms >= UNUSED_MS;
 }

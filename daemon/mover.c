@@ -123,19 +123,28 @@ uint32_t mover_lend_fresh(struct pool *pool, uint32_t cache, uint32_t from,
 	return done;
 }
 
-/* Returns up to n that have at least so much free. */
+/* Which loans are returned. */
+struct which {
+	uint32_t free; /* with at least so many objects free */
+	bool unused;   /* and that nobody takes from */
+};
+
+/* Returns up to n. */
 static uint32_t return_some(struct pool *pool, uint32_t cache, uint32_t home,
-                            uint32_t list, uint32_t n, uint32_t free,
-                            int *error)
+                            uint32_t list, uint32_t n,
+                            const struct which *which, int *error)
 {
+	uint32_t now = mover_now_ms();
 	uint32_t done = 0;
 	for (uint32_t i = pool->loans.n; i-- > 0 && done < n;) {
-		uint32_t head = pool->loans.loan[i].head;
+		const struct loan *loan = &pool->loans.loan[i];
+		uint32_t head = loan->head;
 		uint64_t word = pool->view.words[head];
 		if (WORD_CACHE(word) != cache || WORD_HOME(word) != home ||
 		    (list != POLICY_NONE && WORD_LIST(word) != list) ||
+		    (which->unused && !loans_is_unused(loan, now)) ||
 		    tags_count_free(slab_tags(&pool->view, head),
-		                    row_of(pool, cache)->n_objs) < free)
+		                    row_of(pool, cache)->n_objs) < which->free)
 			continue;
 		if (slab_lend_srv(&pool->view, head, home) < 0) {
 			*error = -EBUSY;
@@ -148,16 +157,22 @@ static uint32_t return_some(struct pool *pool, uint32_t cache, uint32_t home,
 	return done;
 }
 
-/* Those that nobody has anything of first, then those with something free. */
+/* Those that nobody has anything of first, then those with something free that
+ * nobody takes, then those with something free. */
 uint32_t mover_return(struct pool *pool, uint32_t cache, uint32_t home,
                       uint32_t list, uint32_t n, int *error)
 {
-	const uint32_t free[3] = {row_of(pool, cache)->n_objs, 1, 0};
+	const struct which which[4] = {
+		{.free = row_of(pool, cache)->n_objs},
+		{.free = 1, .unused = true},
+		{.free = 1},
+		{.free = 0},
+	};
 	uint32_t done = 0;
 	*error = 0;
-	for (uint32_t pass = 0; pass < 3 && done < n; pass++)
+	for (uint32_t pass = 0; pass < 4 && done < n; pass++)
 		done += return_some(pool, cache, home, list, n - done,
-		                    free[pass], error);
+		                    &which[pass], error);
 	if (done < n && *error == 0)
 		*error = -ENOENT;
 	return done;

@@ -54,7 +54,7 @@ enum policy_reason {
 	POLICY_SHORT,        /* clients lack slabs here */
 	POLICY_USED_THERE,   /* the page's users are at the other node */
 	POLICY_LENDER_SHORT, /* the home needs it back */
-	POLICY_LOAN_OVER,    /* the borrower has enough of its own */
+	POLICY_LOAN_OVER,    /* the borrower can do without */
 	POLICY_PRESSED,      /* the kernel is short of memory here */
 	POLICY_IDLE,         /* empty for long */
 	POLICY_DRAINED,      /* the node is to be emptied */

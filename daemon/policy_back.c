@@ -59,7 +59,8 @@ void policy_return_short(struct policy_work *w)
 }
 
 /* Slabs of a loan that the borrower can do without: all, if it has enough of
- * its own and could carve more; else those in which nobody has anything. */
+ * its own and could carve more; else those in which nobody has anything, beyond
+ * what it keeps, and those that nobody takes from, if nobody rings there. */
 static uint64_t unneeded(const struct policy_work *w,
                          const struct policy_loan *loan)
 {
@@ -68,12 +69,16 @@ static uint64_t unneeded(const struct policy_work *w,
 	uint32_t order = policy_cache_order(w, loan->cache);
 	uint64_t enough = 2 * (uint64_t)cell->low + 1;
 	uint64_t out = w->cells[at].out;
+	uint64_t empty = policy_min(loan->empty,
+	                            policy_less(cell->listed, enough + out));
 	if (cell->want > 0)
 		return 0;
 	if (cell->listed >= enough + cell->borrowed + out &&
 	    policy_units_room(w, loan->list, order) > 0)
 		return loan->slabs;
-	return policy_min(loan->empty, policy_less(cell->listed, enough + out));
+	if (cell->low == 0 && empty < loan->unused)
+		return loan->unused;
+	return empty;
 }
 
 void policy_return_over(struct policy_work *w)

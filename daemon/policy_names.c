@@ -17,7 +17,7 @@ static const struct {
                                "the page's users are at the other node"},
 	[POLICY_LENDER_SHORT] = {"lender-short", "the home needs it back"},
 	[POLICY_LOAN_OVER] = {"loan-over",
-                              "the borrower has enough of its own"},
+                              "the borrower can do without"},
 	[POLICY_PRESSED] = {"pressed", "the kernel is short of memory here"},
 	[POLICY_IDLE] = {"idle", "empty for long"},
 	[POLICY_DRAINED] = {"drained", "the node is to be emptied"},

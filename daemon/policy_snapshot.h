@@ -90,6 +90,7 @@ struct policy_loan {
 	uint32_t slabs;
 	uint32_t bare;   /* of these, with nothing free */
 	uint32_t empty;  /* of these, free as a whole */
+	uint32_t unused; /* of these, with something free for long */
 	uint32_t age_ms; /* of the newest */
 };
 

@@ -247,7 +247,7 @@ int pool_make_books(struct pool *pool, const struct layout_geometry *geo)
 		return -ENOMEM;
 	if (runmap_init(&pool->lines, geo->n_units * LINES_PER_UNIT, false) < 0)
 		return -ENOMEM;
-	if (loans_make(&pool->loans,
+	if (loans_make(&pool->loans, geo->n_units,
 	               geo->n_units < LOANS_MAX ? (uint32_t)geo->n_units
 	                                        : LOANS_MAX) < 0 ||
 	    pagebook_make(pool) < 0)

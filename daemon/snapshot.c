@@ -215,20 +215,21 @@ static void fill_wants(struct pool *pool)
 
 /* ---- loans -------------------------------------------------------------- */
 
-static struct policy_loan *group_of(struct balance *b, uint64_t word)
+/* The groups of a list are chained. */
+static struct policy_loan *group_of(struct pool *pool, uint64_t word)
 {
-	struct policy_snapshot *snap = &b->snap;
+	struct balance *b = pool->balance;
+	uint16_t *first = &b->first[balance_cell(pool, WORD_CACHE(word),
+	                                         WORD_LIST(word))];
 	struct policy_loan *group;
-	for (uint32_t i = 0; i < snap->n_loans; i++) {
-		group = &b->loans[i];
-		if (group->cache == WORD_CACHE(word) - 1 &&
-		    group->home == WORD_HOME(word) &&
-		    group->list == WORD_LIST(word))
-			return group;
-	}
-	if (snap->n_loans == BALANCE_GROUPS)
+	for (uint32_t i = *first; i != 0; i = b->next[i - 1])
+		if (b->loans[i - 1].home == WORD_HOME(word))
+			return &b->loans[i - 1];
+	if (b->snap.n_loans == BALANCE_GROUPS)
 		return NULL;
-	group = &b->loans[snap->n_loans++];
+	b->next[b->snap.n_loans] = *first;
+	group = &b->loans[b->snap.n_loans++];
+	*first = (uint16_t)b->snap.n_loans;
 	*group = (struct policy_loan){.cache = WORD_CACHE(word) - 1,
 	                              .home = WORD_HOME(word),
 	                              .list = WORD_LIST(word),
@@ -236,14 +237,15 @@ static struct policy_loan *group_of(struct balance *b, uint64_t word)
 	return group;
 }
 
-static void add_loan(struct pool *pool, const struct loan *loan, bool look)
+static void add_loan(struct pool *pool, struct loan *loan, bool look)
 {
 	struct balance *b = pool->balance;
 	uint64_t word = pool->view.words[loan->head];
 	const struct layout_cache *row =
 	        &pool->view.caches[WORD_CACHE(word) - 1];
-	struct policy_loan *group = group_of(b, word);
-	uint32_t age = mover_now_ms() - loan->since_ms;
+	struct policy_loan *group = group_of(pool, word);
+	uint32_t now = mover_now_ms();
+	uint32_t age = now - loan->since_ms;
 	uint32_t free;
 	b->cells[balance_cell(pool, WORD_CACHE(word), WORD_HOME(word))].lent++;
 	b->cells[balance_cell(pool, WORD_CACHE(word), WORD_LIST(word))]
@@ -255,12 +257,17 @@ static void add_loan(struct pool *pool, const struct loan *loan, bool look)
 	if (!look)
 		return;
 	free = tags_count_free(slab_tags(&pool->view, loan->head), row->n_objs);
+	loans_look(loan, free, now);
 	group->bare += free == 0;
 	group->empty += free == row->n_objs;
+	group->unused += free > 0 && loans_is_unused(loan, now);
 }
 
 static void fill_loans(struct pool *pool)
 {
+	uint64_t n_cells = (uint64_t)pool->n_caches * pool->view.geo.n_nodes;
+	memset(pool->balance->first, 0,
+	       n_cells * sizeof(*pool->balance->first));
 	pool->balance->snap.n_loans = 0;
 	for (uint32_t i = 0; i < pool->loans.n; i++)
 		add_loan(pool, &pool->loans.loan[i], i < LOOKED_LOANS);

@@ -159,6 +159,32 @@ Test(balance, what_is_over_goes_back)
 	cr_expect_eq(last(POLICY_RETURN, false)->step.reason, POLICY_LOAN_OVER);
 }
 
+/* An object of the lender is in it, and the borrower has nothing else. */
+Test(balance, what_nobody_takes_from_goes_back)
+{
+	struct slab_user user = {
+		.view = &pool->view, .id = 1, .epoch = 1};
+	void *out;
+	bool ring;
+	uint32_t a;
+	start("node:2 core:1 pu:1", 8);
+	user.data = bed.data;
+	a = cache_of("a", 64, 0);
+	config.lend_keep = 0;
+	balance_configure(pool, &config);
+	cr_assert_eq(growth_relieve(pool, a, 0), 0);
+	cr_assert_eq(slab_claim_any(&user, a, 0, 1, &out, &ring), 1);
+	cr_assert_eq(balance_lend(pool, a, 0, 1, 1, &done, text), 0);
+	cr_assert_eq(standing(a, 0, 1), 1);
+	pause_ms(30);
+	settle();
+	cr_expect_eq(standing(a, 0, 1), 1, "it was lent just now");
+	pool->loans.loan[0].taken_ms -= 60000;
+	settle();
+	cr_expect_eq(standing(a, 0, 1), 0);
+	cr_expect_eq(last(POLICY_RETURN, false)->step.reason, POLICY_LOAN_OVER);
+}
+
 Test(balance, strict_caches_borrow_nothing)
 {
 	uint32_t a;

@@ -362,6 +362,26 @@ Test(policy_lend, drain_is_refused_by_name)
 	not_drained(bed, POLICY_STUCK);
 }
 
+Test(policy_lend, loan_that_nobody_takes_from_goes_home)
+{
+	struct policy_bed *bed = bed_new(2, 1);
+	struct policy_loan *loan = bed_lend(bed, 0, 0, 1, 3);
+	struct policy_cell *cell = bed_cell(bed, 0, 1);
+	cell->slabs = 0;
+	cell->listed = loan->slabs;
+	cell->low = 0;
+	bed_plan(bed);
+	bed_no_more(bed);
+	loan->unused = 2;
+	bed_plan(bed);
+	cr_assert_eq(bed_step(bed, POLICY_RETURN)->n, 2);
+	bed_no_more(bed);
+	cell->low = 1;
+	bed_plan(bed);
+	bed_no_more(bed);
+	bed_free(bed);
+}
+
 /* ---- bounds ------------------------------------------------------------- */
 
 Test(policy_lend, what_does_not_fit_is_counted)
@@ -428,6 +448,7 @@ static void draw_nonsense(struct policy_bed *bed, struct dice *dice)
 		bed->loans[i].slabs = any(dice);
 		bed->loans[i].bare = any(dice);
 		bed->loans[i].empty = any(dice);
+		bed->loans[i].unused = any(dice);
 		bed->loans[i].age_ms = any(dice);
 	}
 }

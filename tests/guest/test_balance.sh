@@ -64,7 +64,7 @@ moves() {
 	[ $moved -ge 3 ]
 }
 
-start_slabd '[balance]\nhold = 500ms\n[pool default]\nmax = 48M\nstart = 8M'
+start_slabd '[balance]\nhold = 500ms\nhold_max = 2s\n[pool default]\nmax = 48M\nstart = 8M'
 start_worker 0
 start_worker 1
 moves
@@ -94,7 +94,9 @@ order lend worker-96 0 2 1
 equal "slabs of node 0 stand on the list of node 2" true \
 	"$(count nodes '.pools[0].nodes[0].lent_bytes > 0')"
 within 300 nothing_lent
-result $? "and go back by themselves"
+went=$?
+{ slabctl nodes; slabctl plan; slabctl log; } >"$dir/lent" 2>&1
+result $went "and go back by themselves" "$dir/lent"
 end_worker 0
 end_worker 1
 within 50 nothing_used

@@ -35,6 +35,7 @@ struct slab {
 	uint8_t in_lends, in_bare;
 	bool flipped;      /* its last move was a way back within hold */
 	uint32_t moved_ms; /* when the list changed, + 1; 0: never */
+	uint32_t taken_ms; /* when somebody last took of it, or it was lent */
 };
 
 struct page {

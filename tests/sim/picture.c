@@ -8,6 +8,7 @@
 #define LOW_SLABS_MAX 16u
 #define TRIM_AGAIN_MS 1000u
 #define RECENT_MS 10000u /* without a ring a list has no low mark */
+#define UNUSED_MS 10000u /* without anybody taking of a loan */
 #define LOOKS_MAX 16384u /* at pages of nodes that are drained, in a plan */
 
 static struct picture {
@@ -93,6 +94,24 @@ static void take_cell(struct world *world, uint32_t c, uint32_t i)
 	};
 }
 
+/* Slabs of a loan from which nobody has taken anything for long. */
+static uint32_t count_unused(const struct machine *m, uint32_t c, uint32_t home,
+                             uint32_t list)
+{
+	const struct loan *loan = &m->loan[c][home][list];
+	const struct heap *lends = &m->cell[c][list].lends;
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < lends->n; i++) {
+		const struct slab *slab = &m->slabs[lends->at[i]];
+		n += slab->cache == c + 1 && slab->list == list &&
+		     slab_home(m, lends->at[i]) == home &&
+		     slab->live < m->cache[c].n_objs &&
+		     now_ms(m) - slab->taken_ms >= UNUSED_MS;
+	}
+	/* A slab that came back may be noted twice. */
+	return n < loan->slabs - loan->bare ? n : loan->slabs - loan->bare;
+}
+
 static void take_loans(struct world *world, uint32_t c, uint32_t home)
 {
 	const struct machine *m = &world->m;
@@ -109,6 +128,7 @@ static void take_loans(struct world *world, uint32_t c, uint32_t home)
 			.slabs = loan->slabs,
 			.bare = loan->bare,
 			.empty = loan->empty,
+			.unused = count_unused(m, c, home, list),
 			.age_ms = ms_since(world, loan->newest_ns),
 		};
 	}

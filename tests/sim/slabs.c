@@ -118,6 +118,7 @@ uint32_t slabs_claim(struct machine *m, uint32_t unit, uint32_t node,
 	uint32_t left = row->n_objs - slab->live;
 	n = n < left ? n : left;
 	count(m, unit, -1);
+	slab->taken_ms = now_ms(m);
 	slab->live = (uint16_t)(slab->live + n);
 	count(m, unit, 1);
 	add_use(m, unit, node, (int64_t)n * row->stride);
@@ -194,6 +195,7 @@ void slabs_relist(struct machine *m, uint32_t unit, uint32_t list)
 	slab->flipped = flip;
 	slab->was = slab->list;
 	slab->list = (uint8_t)list;
+	slab->taken_ms = now_ms(m);
 	slab->moved_ms = now_ms(m) + 1;
 	count(m, unit, 1);
 	if (slab->live < m->cache[cache].n_objs)
