@@ -58,23 +58,38 @@ void policy_return_short(struct policy_work *w)
 	}
 }
 
-/* Slabs of a loan that the borrower can do without: all, if it has enough of
- * its own and could carve more; else those in which nobody has anything, beyond
- * what it keeps, and those that nobody takes from, if nobody rings there. */
-static uint64_t unneeded(const struct policy_work *w,
-                         const struct policy_loan *loan)
+/* Whether a borrower has enough of its own, with what it could carve: that is
+ * no other's then. */
+static bool has_enough(struct policy_work *w, const struct policy_loan *loan,
+                       uint64_t enough)
+{
+	const struct policy_cell *cell =
+		&w->snap->cells[policy_cell_at(w, loan->cache, loan->list)];
+	struct policy_wnode *node = &w->nodes[loan->list];
+	uint32_t order = policy_cache_order(w, loan->cache);
+	uint64_t room = policy_less(policy_units_room(w, loan->list, order),
+	                            node->promised >> order);
+	uint64_t lack = policy_less(enough + cell->borrowed, cell->listed);
+	if (room == 0 || room < lack)
+		return false;
+	node->promised += lack << order;
+	return true;
+}
+
+/* Slabs of a loan that the borrower can do without: all, if it has enough; else
+ * those in which nobody has anything, beyond what it keeps, and those that
+ * nobody takes from, if nobody rings there. */
+static uint64_t unneeded(struct policy_work *w, const struct policy_loan *loan)
 {
 	uint32_t at = policy_cell_at(w, loan->cache, loan->list);
 	const struct policy_cell *cell = &w->snap->cells[at];
-	uint32_t order = policy_cache_order(w, loan->cache);
 	uint64_t enough = 2 * (uint64_t)cell->low + 1;
 	uint64_t out = w->cells[at].out;
 	uint64_t empty = policy_min(loan->empty,
 	                            policy_less(cell->listed, enough + out));
 	if (cell->want > 0)
 		return 0;
-	if (cell->listed >= enough + cell->borrowed + out &&
-	    policy_units_room(w, loan->list, order) > 0)
+	if (has_enough(w, loan, enough + out))
 		return loan->slabs;
 	if (cell->low == 0 && empty < loan->unused)
 		return loan->unused;

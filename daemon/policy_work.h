@@ -30,6 +30,7 @@ struct policy_wnode {
 	uint64_t free_units;          /* their sum */
 	uint64_t pages;
 	uint64_t room;        /* pages that may still come, by all bounds */
+	uint64_t promised;    /* units, to lists that give up loans */
 	uint64_t want_units;  /* of cells whose turn to carve is to come */
 	uint64_t unmet_units; /* wanted, and not to be had here or lent */
 	uint32_t refused;     /* reasons, as bits: pages that stay here ... */

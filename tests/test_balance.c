@@ -159,7 +159,8 @@ Test(balance, what_is_over_goes_back)
 	cr_expect_eq(last(POLICY_RETURN, false)->step.reason, POLICY_LOAN_OVER);
 }
 
-/* An object of the lender is in it, and the borrower has nothing else. */
+/* An object of the lender is in it, and the borrower has nothing else, and no
+ * memory for more. */
 Test(balance, what_nobody_takes_from_goes_back)
 {
 	struct slab_user user = {
@@ -167,9 +168,10 @@ Test(balance, what_nobody_takes_from_goes_back)
 	void *out;
 	bool ring;
 	uint32_t a;
-	start("node:2 core:1 pu:1", 8);
+	start("node:2 core:1 pu:1", 2);
 	user.data = bed.data;
 	a = cache_of("a", 64, 0);
+	use_up(cache_of("b", 64, CACHE_STRICT), 1);
 	config.lend_keep = 0;
 	balance_configure(pool, &config);
 	cr_assert_eq(growth_relieve(pool, a, 0), 0);

@@ -78,7 +78,7 @@ Test(policy, loan_over_goes_home)
 	const struct policy_step *step;
 	struct policy_loan *loan = bed_lend(bed, 0, 0, 1, 3);
 	bed->nodes[1].free_units = 1;
-	bed_cell(bed, 0, 1)->listed = 3 + 2 * 2;
+	bed_cell(bed, 0, 1)->listed = 3 + 2 * 2 - 1;
 	bed_plan(bed);
 	bed_no_more(bed);
 	bed_cell(bed, 0, 1)->listed++;
