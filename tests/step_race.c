@@ -22,7 +22,7 @@
 #include "tests/step/ward.h"
 
 #define FREE_MS 5000 /* the second sweep comes after half a second */
-#define TRIES 10u
+#define TRIES 200u
 #define PLACES 120u
 #define PLACES_SLOW 10u
 
