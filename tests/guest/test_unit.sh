@@ -36,6 +36,9 @@ result $? "its status says what is ready"
 equal "the sandbox lets it reserve hugepages" "$(all 8)" "$(hugepages)"
 equal "and bind them" '["2m"]' \
 	"$(count nodes '[.pools[0].nodes[].backing] | unique')"
+equal "and be told of memory pressure, its own too" \
+	'{"watched":true,"reason":"","remedy":""}' \
+	"$(slabctl --json status | jq -c .pressure)"
 equal "the socket is the group's" 'root:orders 660' \
 	"$(stat -c '%U:%G %a' /run/slabd/slabd.sock)"
 (as_orders env SLABD_SOCKET=/run/slabd/slabd.sock homes 64) >"$dir/homes" 2>&1
