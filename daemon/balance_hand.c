@@ -68,6 +68,7 @@ int balance_lend(struct pool *pool, uint32_t cache, uint32_t from, uint32_t to,
 	                           .n = n,
 	                           .donor = POLICY_NONE,
 	                           .distance = distance(pool, from, to)};
+	uint32_t before = pool->loans.n;
 	*done = 0;
 	if (from == to)
 		return call_back(pool, cache, from, n, done, text);
@@ -80,6 +81,7 @@ int balance_lend(struct pool *pool, uint32_t cache, uint32_t from, uint32_t to,
 		              "drain %u --undo ends that", id_of(pool, to),
 		              id_of(pool, to));
 	*done = balance_step(pool, BALANCE_HAND, &step);
+	loans_by_hand(&pool->loans, before);
 	if (*done > 0)
 		return 0;
 	return refuse(text, -ENOENT, "node %u has no slab of %s with anything "

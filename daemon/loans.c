@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #define UNUSED_MS 10000u
+#define HAND_MS 10000u
 
 int loans_make(struct loans *loans, uint64_t n_units, uint32_t max)
 {
@@ -46,6 +47,18 @@ void loans_drop(struct loans *loans, uint32_t head)
 	loans->loan[place - 1] = last;
 	loans->place[last.head] = place;
 	loans->place[head] = 0;
+}
+
+void loans_by_hand(struct loans *loans, uint32_t first)
+{
+	for (uint32_t i = first; i < loans->n; i++)
+		loans->loan[i].by_hand = true;
+}
+
+uint32_t loans_age_ms(const struct loan *loan, uint32_t now_ms)
+{
+	uint32_t age = now_ms - loan->since_ms;
+	return loan->by_hand && age < HAND_MS ? 0 : age;
 }
 
 void loans_look(struct loan *loan, uint32_t free, uint32_t now_ms)

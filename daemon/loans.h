@@ -15,6 +15,7 @@ struct loan {
 	uint32_t since_ms;
 	uint32_t taken_ms; /* somebody last took of it, as far as was seen */
 	uint32_t free;     /* objects, when it was last looked at */
+	bool by_hand;      /* an operator had it lent */
 };
 
 struct loans {
@@ -33,6 +34,12 @@ void loans_done(struct loans *loans);
 bool loans_add(struct loans *loans, uint32_t head, uint32_t now_ms);
 
 void loans_drop(struct loans *loans, uint32_t head);
+
+/* Those from index first on were lent by hand. */
+void loans_by_hand(struct loans *loans, uint32_t first);
+
+/* How long ago it was lent; for what was lent by hand, 0 for a while. */
+uint32_t loans_age_ms(const struct loan *loan, uint32_t now_ms);
 
 /* Notes that a lent slab has so many objects free: fewer than at the last look
  * means that somebody took some. */

@@ -245,7 +245,7 @@ static void add_loan(struct pool *pool, struct loan *loan, bool look)
 	        &pool->view.caches[WORD_CACHE(word) - 1];
 	struct policy_loan *group = group_of(pool, word);
 	uint32_t now = mover_now_ms();
-	uint32_t age = now - loan->since_ms;
+	uint32_t age = loans_age_ms(loan, now);
 	uint32_t free;
 	b->cells[balance_cell(pool, WORD_CACHE(word), WORD_HOME(word))].lent++;
 	b->cells[balance_cell(pool, WORD_CACHE(word), WORD_LIST(word))]

@@ -181,6 +181,9 @@ Test(balance, what_nobody_takes_from_goes_back)
 	pause_ms(30);
 	settle();
 	cr_expect_eq(standing(a, 0, 1), 1, "it was lent just now");
+	pool->loans.loan[0].since_ms -= 60000;
+	settle();
+	cr_expect_eq(standing(a, 0, 1), 1, "somebody took of it lately");
 	pool->loans.loan[0].taken_ms -= 60000;
 	settle();
 	cr_expect_eq(standing(a, 0, 1), 0);
@@ -214,6 +217,22 @@ Test(balance, lends_by_hand_and_calls_back)
 	cr_expect_eq(standing(a, 0, 0), 1);
 	cr_expect_eq(balance_lend(pool, a, 1, 0, 1, &done, text), -ENOENT);
 	cr_expect_eq(balance_lend(pool, a, 1, 1, 1, &done, text), -ENOENT);
+}
+
+/* Though the borrower has memory of its own. */
+Test(balance, what_was_lent_by_hand_stays_a_while)
+{
+	uint32_t a;
+	start("node:2 core:1 pu:1", 4);
+	a = cache_of("a", 64, 0);
+	cr_assert_eq(growth_relieve(pool, a, 0), 0);
+	cr_assert_eq(balance_lend(pool, a, 0, 1, 1, &done, text), 0);
+	pause_ms(30);
+	settle();
+	cr_expect_eq(standing(a, 0, 1), 1);
+	pool->loans.loan[0].since_ms -= 60000;
+	settle();
+	cr_expect_eq(standing(a, 0, 1), 0);
 }
 
 /* ---- pages -------------------------------------------------------------- */

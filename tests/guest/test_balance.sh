@@ -93,7 +93,7 @@ audit "taken back"
 order lend worker-96 0 2 1
 equal "slabs of node 0 stand on the list of node 2" true \
 	"$(count nodes '.pools[0].nodes[0].lent_bytes > 0')"
-within 300 nothing_lent
+within 600 nothing_lent
 went=$?
 { slabctl nodes; slabctl plan; slabctl log; } >"$dir/lent" 2>&1
 result $went "and go back by themselves" "$dir/lent"
