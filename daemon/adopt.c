@@ -234,8 +234,9 @@ static int note_slab(struct pool *pool, uint32_t head)
 		slab_rehome_srv(&pool->view, head, lies);
 	else
 		slab_relist_any(&pool->view, head);
-	++*pool_slabs(pool, WORD_CACHE(word), lies);
-	if (WORD_LIST(pool->view.words[head]) != lies)
+	word = pool->view.words[head];
+	pool_count(pool, word, 1);
+	if (WORD_LIST(word) != lies)
 		loans_add(&pool->loans, head, mover_now_ms());
 	lease_break_srv(&pool->view.leases[head], LEASE_SRV);
 	return (int)n_units;

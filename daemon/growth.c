@@ -114,7 +114,7 @@ int growth_carve(struct pool *pool, uint32_t cache, uint32_t home,
 	}
 	slab_carve_srv(&pool->view, (uint32_t)unit, cache, home, list,
 	               (uint32_t)line);
-	++*pool_slabs(pool, cache, home);
+	pool_count(pool, pool->view.words[unit], 1);
 	pool->counts.grown_slabs++;
 	*head = (uint32_t)unit;
 	return 0;
@@ -122,7 +122,7 @@ int growth_carve(struct pool *pool, uint32_t cache, uint32_t home,
 
 static void set_low_mark(struct pool *pool, uint32_t cache, uint32_t node)
 {
-	uint32_t slabs = *pool_slabs(pool, cache, node);
+	uint32_t slabs = pool_standing(pool, cache, node);
 	atom_poke(&pool_mark(pool, cache, node)->low_slabs,
 	          clamp(slabs / 8, 1, LOW_SLABS_MAX));
 }
@@ -149,7 +149,7 @@ static uint32_t lack(const struct pool *pool, uint32_t cache, uint32_t node)
 {
 	uint64_t slab_bytes = UNIT_BYTES << pool->view.caches[cache - 1].order;
 	struct partial list = partial_of(&pool->view, cache, node);
-	uint32_t have = *pool_slabs(pool, cache, node);
+	uint32_t have = pool_standing(pool, cache, node);
 	uint32_t low = view_mark(&pool->view, cache, node)->low_slabs;
 	if (count_idle(&pool->view, &list, low) >= low)
 		return 0;

@@ -73,12 +73,22 @@ static uint32_t pick_partial(const struct pool *pool, uint32_t cache,
 	return found;
 }
 
+/* Puts a slab on another list. 0 or as slab_lend_srv. */
+static int relist(struct pool *pool, uint32_t head, uint32_t to)
+{
+	uint64_t before = pool->view.words[head];
+	int r = slab_lend_srv(&pool->view, head, to);
+	pool_count(pool, before, -1);
+	pool_count(pool, pool->view.words[head], 1);
+	return r;
+}
+
 /* False when it can't be lent just now. */
 static bool lend_slab(struct pool *pool, uint32_t head, uint32_t to)
 {
 	if (!loans_add(&pool->loans, head, mover_now_ms()))
 		return false;
-	if (slab_lend_srv(&pool->view, head, to) == 0)
+	if (relist(pool, head, to) == 0)
 		return true;
 	loans_drop(&pool->loans, head);
 	return false;
@@ -146,7 +156,7 @@ static uint32_t return_some(struct pool *pool, uint32_t cache, uint32_t home,
 		    tags_count_free(slab_tags(&pool->view, head),
 		                    row_of(pool, cache)->n_objs) < which->free)
 			continue;
-		if (slab_lend_srv(&pool->view, head, home) < 0) {
+		if (relist(pool, head, home) < 0) {
 			*error = -EBUSY;
 			continue;
 		}
@@ -191,7 +201,7 @@ int mover_empty_slab(struct pool *pool, uint32_t head)
 	row = row_of(pool, WORD_CACHE(word));
 	runmap_give(&pool->lines, line, slab_lines(row));
 	pagebook_give(pool, head, 1u << row->order);
-	--*pool_slabs(pool, WORD_CACHE(word), WORD_HOME(word));
+	pool_count(pool, word, -1);
 	if (WORD_LIST(word) != WORD_HOME(word))
 		loans_drop(&pool->loans, head);
 	pool->counts.taken_slabs++;
@@ -281,12 +291,10 @@ uint32_t mover_clear_runs(struct pool *pool, uint32_t cache, uint32_t node,
 
 static void rehome_slab(struct pool *pool, uint32_t head, uint32_t to)
 {
-	uint64_t word = pool->view.words[head];
-	uint32_t cache = WORD_CACHE(word);
+	pool_count(pool, pool->view.words[head], -1);
 	slab_rehome_srv(&pool->view, head, to);
-	--*pool_slabs(pool, cache, WORD_HOME(word));
-	++*pool_slabs(pool, cache, to);
-	if (WORD_LIST(word) == to)
+	pool_count(pool, pool->view.words[head], 1);
+	if (WORD_LIST(pool->view.words[head]) == to)
 		loans_drop(&pool->loans, head);
 }
 

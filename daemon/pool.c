@@ -55,6 +55,23 @@ uint32_t *pool_slabs(const struct pool *pool, uint32_t cache, uint32_t home)
 	                    home];
 }
 
+static uint32_t *standing(const struct pool *pool, uint32_t cache,
+                          uint32_t node)
+{
+	return &pool->standing[pool_slabs(pool, cache, node) - pool->slabs];
+}
+
+uint32_t pool_standing(const struct pool *pool, uint32_t cache, uint32_t node)
+{
+	return *standing(pool, cache, node);
+}
+
+void pool_count(struct pool *pool, uint64_t word, int by)
+{
+	*pool_slabs(pool, WORD_CACHE(word), WORD_HOME(word)) += (uint32_t)by;
+	*standing(pool, WORD_CACHE(word), WORD_LIST(word)) += (uint32_t)by;
+}
+
 /* ---- data --------------------------------------------------------------- */
 
 struct progress {
@@ -239,9 +256,10 @@ static int compute_geometry(struct pool *pool, struct layout_geometry *geo)
 
 int pool_make_books(struct pool *pool, const struct layout_geometry *geo)
 {
-	pool->slabs = calloc((uint64_t)geo->n_caches * geo->n_nodes,
-	                     sizeof(uint32_t));
-	if (pool->slabs == NULL)
+	uint64_t n_cells = (uint64_t)geo->n_caches * geo->n_nodes;
+	pool->slabs = calloc(n_cells, sizeof(*pool->slabs));
+	pool->standing = calloc(n_cells, sizeof(*pool->standing));
+	if (pool->slabs == NULL || pool->standing == NULL)
 		return -ENOMEM;
 	if (runmap_init(&pool->units, geo->n_units, true) < 0)
 		return -ENOMEM;
@@ -437,6 +455,7 @@ void pool_close(struct pool *pool)
 	loans_done(&pool->loans);
 	balance_done(pool->balance);
 	free(pool->slabs);
+	free(pool->standing);
 	for (unsigned i = 0; i < pool->backing.n_nodes; i++)
 		close_fd(pool->backing.node[i].fd);
 	ledger_unmap(pool->ledger);

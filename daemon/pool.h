@@ -60,7 +60,10 @@ struct pool {
 	struct loans loans;
 	struct balance *balance;
 	struct runmap lines; /* tag lines of slabs */
-	uint32_t *slabs;     /* by cache and home: (cache - 1) * n_nodes + node */
+	/* By cache and node, (cache - 1) * n_nodes + node: slabs at home there,
+	 * and slabs that stand on the list there. */
+	uint32_t *slabs;
+	uint32_t *standing;
 	uint32_t n_caches;
 	uint32_t n_clients; /* live */
 	uint32_t last_id;   /* handed out most recently */
@@ -118,5 +121,11 @@ uint64_t pool_end_unit(const struct pool *pool, uint32_t node);
 
 /* The slab count of (cache, home). */
 uint32_t *pool_slabs(const struct pool *pool, uint32_t cache, uint32_t home);
+
+/* The slabs of a cache that stand on a node's list, or are claimed from it. */
+uint32_t pool_standing(const struct pool *pool, uint32_t cache, uint32_t node);
+
+/* Counts a slab by its unit word, or (by -1) takes it out. */
+void pool_count(struct pool *pool, uint64_t word, int by);
 
 #endif

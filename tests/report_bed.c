@@ -272,7 +272,7 @@ uint32_t carve(uint32_t cache, uint32_t home, uint32_t list)
 	             0);
 	slab_carve_srv(&first->view, (uint32_t)unit, cache, home, list,
 	               (uint32_t)line);
-	++*pool_slabs(first, cache, home);
+	pool_count(first, first->view.words[unit], 1);
 	return (uint32_t)unit;
 }
 

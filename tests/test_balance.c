@@ -31,8 +31,32 @@ static void start(const char *nodes, uint64_t max_mib)
 	pool_client(pool, 1)->word = UINT64_C(1) << 8 | CLIENT_LIVE;
 }
 
+static uint32_t standing(uint32_t cache, uint32_t home, uint32_t list)
+{
+	uint32_t n = 0;
+	for (uint32_t unit = 0; unit < pool->view.geo.n_units; unit++)
+		n += pool->view.words[unit] == WORD_MAKE(cache, home, 0, list);
+	return n;
+}
+
+/* The books of slabs are what the unit words say. */
+static void check_counts(uint32_t cache, uint32_t node)
+{
+	uint32_t at_home = 0;
+	uint32_t listed = 0;
+	for (uint32_t other = 0; other < pool->view.geo.n_nodes; other++) {
+		at_home += standing(cache, node, other);
+		listed += standing(cache, other, node);
+	}
+	cr_expect_eq(*pool_slabs(pool, cache, node), at_home);
+	cr_expect_eq(pool_standing(pool, cache, node), listed);
+}
+
 static void finish(void)
 {
+	for (uint32_t cache = 1; cache <= pool->n_caches; cache++)
+		for (uint32_t i = 0; i < pool->view.geo.n_nodes; i++)
+			check_counts(cache, i);
 	pool_bed_agrees(&bed);
 	pool_bed_stop(&bed);
 }
@@ -72,14 +96,6 @@ static void free_all(void)
 {
 	struct slab_swept swept = {0};
 	slab_sweep_srv(&pool->view, 1, &swept);
-}
-
-static uint32_t standing(uint32_t cache, uint32_t home, uint32_t list)
-{
-	uint32_t n = 0;
-	for (uint32_t unit = 0; unit < pool->view.geo.n_units; unit++)
-		n += pool->view.words[unit] == WORD_MAKE(cache, home, 0, list);
-	return n;
 }
 
 static void pause_ms(unsigned ms)

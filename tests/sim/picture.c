@@ -60,7 +60,7 @@ static void take_node(struct world *world, uint32_t i)
 	};
 }
 
-/* As growth_relieve: an eighth more than there is, and a low mark as large. */
+/* As growth_relieve: an eighth more than stand there, and a low mark as large. */
 static void take_cell(struct world *world, uint32_t c, uint32_t i)
 {
 	struct machine *m = &world->m;
@@ -68,11 +68,12 @@ static void take_cell(struct world *world, uint32_t c, uint32_t i)
 	uint64_t bytes = UNIT_BYTES << m->cache[c].order;
 	uint32_t idle = cell->fewest < cell->fewest_was ? cell->fewest
 	                                                : cell->fewest_was;
-	uint32_t want = clamp(cell->slabs / 8, 1, CARVE_BYTES_MAX / bytes);
+	uint32_t have = cell->slabs - cell->lent + cell->borrowed;
+	uint32_t want = clamp(have / 8, 1, CARVE_BYTES_MAX / bytes);
 	uint32_t held = ms_since(world, cell->moved_ns);
 	cell->asked = cell->want;
 	cell->want = false;
-	cell->low = clamp(cell->slabs / 8, 1, LOW_SLABS_MAX);
+	cell->low = clamp(have / 8, 1, LOW_SLABS_MAX);
 	if (held > world->d.config.hold_max_ms)
 		cell->flips = 0;
 	made.cells[c * m->n_nodes + i] = (struct policy_cell){
