@@ -223,7 +223,13 @@ static bool is_above_floor(const struct pool *pool, uint32_t node)
 	       pool->balance->nodes[node].floor_pages;
 }
 
-/* Whether a look gave nothing: then the next may be later. */
+void balance_stir(struct pool *pool)
+{
+	pool->balance->quiet = 0;
+}
+
+/* A look gave nothing: then the next may be later. One that had another reason,
+ * such as a loan, is not one of those that come ever later. */
 static int next_look(struct pool *pool)
 {
 	struct balance *b = pool->balance;
@@ -233,7 +239,7 @@ static int next_look(struct pool *pool)
 	if (b->config.idle_s > 0 && any_node(pool, is_above_floor) &&
 	    b->quiet < QUIET_LOOKS) {
 		next = idle < INT_MAX ? (int)idle : INT_MAX;
-		b->quiet++;
+		b->quiet += b->idle_look;
 	}
 	if (pool->loans.n > 0 && (next < 0 || next > hold))
 		next = hold;

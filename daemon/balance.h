@@ -84,6 +84,9 @@ bool balance_short(struct pool *pool);
 bool balance_wanted(const struct pool *pool, uint32_t i, uint32_t *cache,
                     uint32_t *node);
 
+/* Something happened: looks that had come ever later, or ended, begin anew. */
+void balance_stir(struct pool *pool);
+
 /* What is due without a shortage: returns, shrinking, draining. The
  * milliseconds until it should be called again, -1: only after something
  * happened. *trim as above. */

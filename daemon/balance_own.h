@@ -70,8 +70,9 @@ struct balance {
 	uint32_t n_past;
 	uint64_t *empty; /* by unit: a slab that was empty at the last look */
 	uint32_t empty_ms;
-	bool newly_empty; /* the last look found such a slab */
-	uint32_t quiet; /* looks since something happened */
+	bool idle_look;   /* the last look was at which slabs are empty */
+	bool newly_empty; /* it found one that was not */
+	uint32_t quiet; /* such looks since something happened */
 	uint8_t client_node[CLIENT_IDS];
 	struct balance_holdup holds[BALANCE_HOLDS];
 

@@ -72,7 +72,8 @@ struct server {
 /* Makes the timer. 0 or -ENOMEM. */
 int server_balance_open(struct server *server);
 
-/* Has the nodes looked at in so many milliseconds, or before. */
+/* Something happened: has the nodes looked at in so many milliseconds, or
+ * before. */
 void server_balance_soon(struct server *server, int ms);
 #define SERVER_BALANCE_MS 1000 /* after something happened */
 

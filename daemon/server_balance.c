@@ -18,13 +18,20 @@ static bool is_due_by(const struct event *timer, int ms)
 	               (at.tv_usec - now.tv_usec) / 1000 <= ms;
 }
 
-void server_balance_soon(struct server *server, int ms)
+static void look_in(struct server *server, int ms)
 {
 	struct timeval tv = {.tv_sec = ms / 1000,
 	                     .tv_usec = ms % 1000 * 1000};
 	if (is_due_by(server->balance, ms))
 		return;
 	evtimer_add(server->balance, &tv);
+}
+
+void server_balance_soon(struct server *server, int ms)
+{
+	for (unsigned i = 0; i < server->n_pools; i++)
+		balance_stir(&server->pools[i]);
+	look_in(server, ms);
 }
 
 static enum balance_cause cause_now(const struct pool *pool)
@@ -47,7 +54,7 @@ static void on_balance(evutil_socket_t fd, short what, void *arg)
 		if (trim)
 			server_trim(server, pool);
 		if (ms >= 0)
-			server_balance_soon(server, ms);
+			look_in(server, ms);
 	}
 }
 

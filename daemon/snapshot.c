@@ -301,7 +301,7 @@ void snapshot_take(struct pool *pool, enum snapshot_scope scope)
 {
 	struct balance *b = pool->balance;
 	uint32_t n_nodes = pool->view.geo.n_nodes;
-	bool idle;
+	bool idle = is_look_due(b, scope);
 	fill_policy(pool);
 	b->snap = (struct policy_snapshot){
 		.n_nodes = n_nodes,
@@ -320,7 +320,7 @@ void snapshot_take(struct pool *pool, enum snapshot_scope scope)
 	if (scope == SNAPSHOT_SHORT)
 		fill_wants(pool);
 	fill_loans(pool);
-	idle = is_look_due(b, scope);
+	b->idle_look = idle;
 	for (uint32_t node = 0; node < n_nodes; node++)
 		if (wants_empties(pool, node, scope))
 			snapshot_empties(pool, node, idle);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "daemon/balance_own.h"
 #include "daemon/growth.h"
 #include "daemon/mover.h"
 #include "shm/partial.h"
@@ -314,6 +315,64 @@ Test(balance, gives_pages_back_down_to_the_floor_and_grows_again)
 	balance_press(pool, 0, POLICY_CALM);
 	cr_expect_gt(use_up(a, 0), 4 * 31 * 1024);
 	cr_expect_eq(pool->pages.node[0].pages, 4);
+}
+
+/* ---- when to look again ------------------------------------------------- */
+
+static int tick(void)
+{
+	bool trim;
+	return balance_tick(pool, BALANCE_TIMER, &trim);
+}
+
+/* A look at which slabs are empty that is due. */
+static int tick_due(void)
+{
+	pool->balance->empty_ms -= 60000;
+	return tick();
+}
+
+static void look_until_the_end(void)
+{
+	int looks = 0;
+	while (tick_due() >= 0)
+		cr_assert_lt(++looks, 100);
+	cr_expect_eq(looks, 6);
+}
+
+/* What comes in between, for a loan or since clients rang, is no such look. */
+Test(balance, looks_that_find_nothing_end_after_their_time)
+{
+	uint32_t a;
+	start("node:2 core:1 pu:1", 8);
+	config.idle_s = 60;
+	balance_configure(pool, &config);
+	a = cache_of("a", 64, CACHE_STRICT);
+	use_up(a, 0);
+	for (int i = 0; i < 20; i++)
+		cr_expect_gt(tick(), 0);
+	free_all();
+	for (int i = 0; tick_due() >= 0; i++)
+		cr_assert_lt(i, 100);
+	cr_expect_eq(last(POLICY_REASSIGN, false)->step.reason, POLICY_IDLE);
+}
+
+/* A client ended soon after the last of them, before another one is due. */
+Test(balance, what_happens_has_the_looks_begin_anew)
+{
+	uint32_t a;
+	start("node:2 core:1 pu:1", 8);
+	config.idle_s = 60;
+	balance_configure(pool, &config);
+	a = cache_of("a", 64, CACHE_STRICT);
+	use_up(a, 0);
+	look_until_the_end();
+	free_all();
+	balance_stir(pool);
+	cr_expect_eq(tick(), 60000);
+	while (tick_due() >= 0)
+		continue;
+	cr_expect_eq(last(POLICY_REASSIGN, false)->step.reason, POLICY_IDLE);
 }
 
 /* ---- drain -------------------------------------------------------------- */
