@@ -18,7 +18,8 @@
 
 /* ---- empty slabs -------------------------------------------------------- */
 
-/* Notes whether a slab is empty now, and was at the last look. */
+/* Notes whether a slab is empty now, and was at the last look. One whose lease
+ * is held is none that could be taken: its holder may stand still. */
 static void look_at(struct pool *pool, uint32_t head, bool idle)
 {
 	struct balance *b = pool->balance;
@@ -28,7 +29,8 @@ static void look_at(struct pool *pool, uint32_t head, bool idle)
 	struct policy_cell *cell = &b->cells[balance_cell(
 	        pool, WORD_CACHE(word), WORD_HOME(word))];
 	uint64_t bit = UINT64_C(1) << (head % 64);
-	bool empty = tags_count_free(slab_tags(&pool->view, head),
+	bool empty = atom_peek(&pool->view.leases[head]) == 0 &&
+	             tags_count_free(slab_tags(&pool->view, head),
 	                             row->n_objs) == row->n_objs;
 	cell->empty += empty;
 	if (!idle)

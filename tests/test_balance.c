@@ -11,6 +11,7 @@
 #include "daemon/balance_own.h"
 #include "daemon/growth.h"
 #include "daemon/mover.h"
+#include "shm/lease.h"
 #include "shm/partial.h"
 #include "tests/pool_bed.h"
 
@@ -402,6 +403,23 @@ Test(balance, drains_a_node_and_takes_it_back)
 	cr_assert_eq(balance_drain(pool, 1, false, text), 0);
 	cr_expect_gt(use_up(a, 1), 0);
 	cr_expect_gt(pool->pages.node[1].pages, 0);
+}
+
+/* Slabs that a client has the lease of, and stands still, can't be emptied:
+ * their page moves with them. */
+Test(balance, a_drain_does_not_wait_for_who_holds_an_empty_slab)
+{
+	uint32_t a;
+	start("node:2 core:1 pu:1", 8);
+	a = cache_of("a", 64, 0);
+	cr_assert_eq(growth_relieve(pool, a, 1), 0);
+	for (uint32_t unit = 0; unit < pool->view.geo.n_units; unit++)
+		if (pool->view.words[unit] == WORD_MAKE(a, 1, 0, 1))
+			cr_assert(lease_take_any(&pool->view.leases[unit], 1, 1));
+	cr_assert_eq(balance_drain(pool, 1, true, text), 0);
+	settle();
+	cr_expect_eq(pool->pages.node[1].pages, 0);
+	cr_expect_eq(last(POLICY_DRAIN, false)->step.reason, POLICY_DRAINED);
 }
 
 /* Where nothing fits, it says so and goes on when there is room. */
