@@ -265,5 +265,5 @@ int balance_tick(struct pool *pool, enum balance_cause cause, bool *trim)
 		steps += b->counts.done[kind];
 	if (steps != before || b->newly_empty)
 		b->quiet = 0;
-	return steps == before ? next_look(pool) : AGAIN_MS;
+	return steps != before || b->in_round ? AGAIN_MS : next_look(pool);
 }

@@ -69,10 +69,13 @@ struct balance {
 	struct balance_past past[BALANCE_PAST];
 	uint32_t n_past;
 	uint64_t *empty; /* by unit: a slab that was empty at the last look */
-	uint32_t empty_ms;
-	bool idle_look;   /* the last look was at which slabs are empty */
-	bool newly_empty; /* it found one that was not */
-	uint32_t quiet; /* such looks since something happened */
+	uint32_t empty_ms; /* when such a round of looks ended */
+	uint64_t idle_left[NODES_MAX];  /* pages that are yet to be seen in it */
+	uint64_t empties_at[NODES_MAX]; /* page where other looks go on */
+	bool in_round;    /* the last look was of one, and there is more */
+	bool idle_look;   /* the last look ended one */
+	bool newly_empty; /* the last look found one that was not */
+	uint32_t quiet; /* rounds since something happened */
 	uint8_t client_node[CLIENT_IDS];
 	struct balance_holdup holds[BALANCE_HOLDS];
 

@@ -297,11 +297,37 @@ static bool wants_empties(const struct pool *pool, uint32_t node,
 	return false;
 }
 
-void snapshot_take(struct pool *pool, enum snapshot_scope scope)
+static bool is_in_round(const struct pool *pool)
+{
+	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
+		if (pool->balance->idle_left[node] > 0)
+			return true;
+	return false;
+}
+
+/* Which slabs are empty. A round of idle looks goes on at the next one where a
+ * node has more slabs than one look takes. */
+static void fill_empties(struct pool *pool, enum snapshot_scope scope)
 {
 	struct balance *b = pool->balance;
 	uint32_t n_nodes = pool->view.geo.n_nodes;
 	bool idle = is_look_due(b, scope);
+	bool begin = idle && !is_in_round(pool);
+	for (uint32_t node = 0; begin && node < n_nodes; node++)
+		b->idle_left[node] = pool->pages.n_pages;
+	for (uint32_t node = 0; node < n_nodes; node++)
+		if (wants_empties(pool, node, scope))
+			snapshot_empties(pool, node, idle);
+	b->in_round = idle && is_in_round(pool);
+	b->idle_look = idle && !b->in_round;
+	if (b->idle_look)
+		b->empty_ms = mover_now_ms();
+}
+
+void snapshot_take(struct pool *pool, enum snapshot_scope scope)
+{
+	struct balance *b = pool->balance;
+	uint32_t n_nodes = pool->view.geo.n_nodes;
 	fill_policy(pool);
 	b->snap = (struct policy_snapshot){
 		.n_nodes = n_nodes,
@@ -320,11 +346,6 @@ void snapshot_take(struct pool *pool, enum snapshot_scope scope)
 	if (scope == SNAPSHOT_SHORT)
 		fill_wants(pool);
 	fill_loans(pool);
-	b->idle_look = idle;
-	for (uint32_t node = 0; node < n_nodes; node++)
-		if (wants_empties(pool, node, scope))
-			snapshot_empties(pool, node, idle);
-	if (idle)
-		b->empty_ms = mover_now_ms();
+	fill_empties(pool, scope);
 	snapshot_pages(pool, scope);
 }

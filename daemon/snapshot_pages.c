@@ -58,24 +58,35 @@ static void count_givers(struct pool *pool, uint32_t node)
 	}
 }
 
-/* Highest pages first: lists are filled from below. */
+/* How many slabs a page has. */
+static uint32_t look_into(struct pool *pool, uint64_t page, bool idle)
+{
+	uint32_t unit = (uint32_t)(page * pool->pages.page_units);
+	uint32_t end = unit + pool->pages.page_units;
+	uint32_t looks = 0;
+	for (; unit < end; unit++) {
+		uint64_t word = pool->view.words[unit];
+		if (WORD_CACHE(word) == 0 || WORD_BACK(word) != 0)
+			continue;
+		look_at(pool, unit, idle);
+		looks++;
+	}
+	return looks;
+}
+
+/* Highest pages first: lists are filled from below. Each look begins where the
+ * last one ended; of a round of idle looks none begins anew. */
 void snapshot_empties(struct pool *pool, uint32_t node, bool idle)
 {
+	struct balance *b = pool->balance;
+	uint64_t *at = idle ? &b->idle_left[node] : &b->empties_at[node];
+	uint64_t left = idle ? *at : pool->pages.n_pages;
 	uint32_t looks = 0;
-	for (uint64_t page = pool->pages.n_pages;
-	     page-- > 0 && looks < EMPTIES_LOOKS;) {
-		uint32_t unit = (uint32_t)(page * pool->pages.page_units);
-		uint32_t end = unit + pool->pages.page_units;
-		if (pool->pages.used[page] == 0 ||
-		    pagebook_lies(pool, page) != node)
-			continue;
-		for (; unit < end; unit++) {
-			uint64_t word = pool->view.words[unit];
-			if (WORD_CACHE(word) == 0 || WORD_BACK(word) != 0)
-				continue;
-			look_at(pool, unit, idle);
-			looks++;
-		}
+	for (; left > 0 && looks < EMPTIES_LOOKS; left--) {
+		*at = (*at > 0 ? *at : pool->pages.n_pages) - 1;
+		if (pool->pages.used[*at] > 0 &&
+		    pagebook_lies(pool, *at) == node)
+			looks += look_into(pool, *at, idle);
 	}
 	count_givers(pool, node);
 }

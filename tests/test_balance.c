@@ -376,6 +376,53 @@ Test(balance, what_happens_has_the_looks_begin_anew)
 	cr_expect_eq(last(POLICY_REASSIGN, false)->step.reason, POLICY_IDLE);
 }
 
+/* ---- more than one look takes ------------------------------------------- */
+
+/* All of a node of so many MiB is one cache's and in use. */
+static uint32_t start_large(const char *nodes, uint64_t max_mib)
+{
+	uint32_t a;
+	start(nodes, max_mib);
+	config.idle_s = 60;
+	balance_configure(pool, &config);
+	a = cache_of("a", 60000, CACHE_STRICT);
+	cr_assert_eq(use_up(a, 0), max_mib * 16);
+	return a;
+}
+
+/* The first slabs of the pool are free, where a look comes last. */
+static void free_lowest(uint32_t n)
+{
+	for (uint32_t head = 0; head < n; head++) {
+		atom_poke(&slab_tags(&pool->view, head)[0], TAG_FREE);
+		slab_relist_any(&pool->view, head);
+	}
+}
+
+Test(balance, who_is_short_gets_a_slab_that_is_far_down)
+{
+	uint32_t b;
+	start_large("node:1 core:1 pu:1", 640);
+	free_lowest(64);
+	b = cache_of("b", 60000, CACHE_STRICT);
+	for (int i = 0; i < 3 && *pool_slabs(pool, b, 0) == 0; i++)
+		growth_relieve(pool, b, 0);
+	cr_expect_gt(*pool_slabs(pool, b, 0), 0);
+}
+
+Test(balance, slabs_that_are_far_down_are_seen_to_be_idle)
+{
+	uint32_t a = start_large("node:1 core:1 pu:1", 640);
+	free_lowest(64);
+	cr_expect_eq(tick_due(), 10, "there is more to look at");
+	cr_expect_eq(tick(), 60000);
+	cr_expect_eq(*pool_slabs(pool, a, 0), 640 * 16, "empty, but not for long");
+	while (tick_due() >= 0)
+		continue;
+	cr_expect_lt(*pool_slabs(pool, a, 0), 640 * 16);
+	cr_expect_eq(last(POLICY_REASSIGN, false)->step.reason, POLICY_IDLE);
+}
+
 /* ---- drain -------------------------------------------------------------- */
 
 Test(balance, drains_a_node_and_takes_it_back)
