@@ -51,6 +51,7 @@ struct balance {
 	struct policy_loan *loans;
 	uint16_t *first; /* by cell: 1 + index of a loan to its list; 0: none */
 	uint16_t next[BALANCE_GROUPS]; /* by loan: the same of another one */
+	uint32_t loans_at; /* which of the pool's is looked at first */
 	struct policy_page *pages;
 	uint8_t *looked; /* by cache: its lists are counted */
 	struct policy_plan plan;

@@ -263,14 +263,19 @@ static void add_loan(struct pool *pool, struct loan *loan, bool look)
 	group->unused += free > 0 && loans_is_unused(loan, now);
 }
 
+/* Of more loans than one look takes the next one begins behind those. */
 static void fill_loans(struct pool *pool)
 {
+	struct balance *b = pool->balance;
 	uint64_t n_cells = (uint64_t)pool->n_caches * pool->view.geo.n_nodes;
-	memset(pool->balance->first, 0,
-	       n_cells * sizeof(*pool->balance->first));
-	pool->balance->snap.n_loans = 0;
-	for (uint32_t i = 0; i < pool->loans.n; i++)
-		add_loan(pool, &pool->loans.loan[i], i < LOOKED_LOANS);
+	uint32_t n = pool->loans.n;
+	uint32_t looks = n < LOOKED_LOANS ? n : LOOKED_LOANS;
+	memset(b->first, 0, n_cells * sizeof(*b->first));
+	b->snap.n_loans = 0;
+	for (uint32_t i = 0; i < n; i++)
+		add_loan(pool, &pool->loans.loan[(b->loans_at + i) % n],
+		         i < looks);
+	b->loans_at = n > 0 ? (b->loans_at + looks) % n : 0;
 }
 
 /* ---- all of it ---------------------------------------------------------- */

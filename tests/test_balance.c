@@ -423,6 +423,29 @@ Test(balance, slabs_that_are_far_down_are_seen_to_be_idle)
 	cr_expect_eq(last(POLICY_REASSIGN, false)->step.reason, POLICY_IDLE);
 }
 
+/* Those before it are in use as a whole, and stay. */
+Test(balance, the_last_of_many_loans_goes_home)
+{
+	const uint32_t n = 4500;
+	uint32_t a;
+	uint32_t head;
+	int error;
+	start("node:2 core:1 pu:1", 320);
+	a = cache_of("a", 60000, 0);
+	cr_assert_eq(mover_lend_fresh(pool, a, 0, 1, n, &error), n);
+	cr_assert_eq(pool_bed_claim_all(&bed, 1, a, 1), n);
+	head = pool->loans.loan[n - 1].head;
+	atom_poke(&slab_tags(&pool->view, head)[0], TAG_FREE);
+	slab_relist_any(&pool->view, head);
+	for (uint32_t i = 0; i < n; i++)
+		pool->loans.loan[i].taken_ms -= 60000;
+	pause_ms(30);
+	for (int i = 0; i < 10; i++)
+		tick();
+	cr_expect_eq(pool->loans.n, n - 1);
+	cr_expect_eq(pool->view.words[head], WORD_MAKE(a, 0, 0, 0));
+}
+
 /* ---- drain -------------------------------------------------------------- */
 
 Test(balance, drains_a_node_and_takes_it_back)
