@@ -53,6 +53,7 @@ struct balance {
 	uint16_t next[BALANCE_GROUPS]; /* by loan: the same of another one */
 	uint32_t loans_at; /* which of the pool's is looked at first */
 	struct policy_page *pages;
+	uint64_t drain_at; /* page from which on those that leave are looked at */
 	uint8_t *looked; /* by cache: its lists are counted */
 	struct policy_plan plan;
 	void *work;

@@ -206,6 +206,23 @@ static void add_page(struct pool *pool, uint64_t number, uint32_t most)
 	recall_past(b, &b->pages[b->snap.n_pages++]);
 }
 
+/* Pages of nodes that are to be emptied. Of more than one look takes, the next
+ * one begins behind those: they may all be pinned. */
+static void add_draining(struct pool *pool, uint32_t most)
+{
+	struct balance *b = pool->balance;
+	uint64_t n = pool->pages.n_pages;
+	uint64_t from = b->drain_at;
+	for (uint64_t i = 0; i < n && b->snap.n_pages < most; i++) {
+		uint64_t page = (from + i) % n;
+		if (pool->pages.used[page] == 0 ||
+		    !b->nodes[pagebook_lies(pool, page)].draining)
+			continue;
+		add_page(pool, page, most);
+		b->drain_at = page + 1;
+	}
+}
+
 void snapshot_pages(struct pool *pool, enum snapshot_scope scope)
 {
 	struct balance *b = pool->balance;
@@ -213,10 +230,7 @@ void snapshot_pages(struct pool *pool, enum snapshot_scope scope)
 	b->snap.n_pages = 0;
 	memset(b->client_node, UNASKED, sizeof(b->client_node));
 	if (scope != SNAPSHOT_SHORT)
-		for (uint64_t page = 0; page < pool->pages.n_pages; page++)
-			if (pool->pages.used[page] > 0 &&
-			    b->nodes[pagebook_lies(pool, page)].draining)
-				add_page(pool, page, most);
+		add_draining(pool, most);
 	for (uint32_t i = 0; i < pool->loans.n; i++)
 		add_page(pool, pool->loans.loan[i].head /
 		                       pool->pages.page_units, most);

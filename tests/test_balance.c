@@ -492,6 +492,28 @@ Test(balance, a_drain_does_not_wait_for_who_holds_an_empty_slab)
 	cr_expect_eq(last(POLICY_DRAIN, false)->step.reason, POLICY_DRAINED);
 }
 
+/* As a client can make them, by what it has pinned. */
+static void pin_first(uint64_t n)
+{
+	struct balance *b = pool->balance;
+	for (uint64_t page = 0; page < n; page++)
+		b->past[b->n_past++ % BALANCE_PAST] = (struct balance_past){
+			.page = page, .at_ms = mover_now_ms(), .stuck = true};
+}
+
+Test(balance, a_drain_goes_on_behind_pages_that_are_pinned)
+{
+	start_large("node:2 core:1 pu:1", 640);
+	config.hold_ms = config.hold_max_ms = 3600000;
+	config.migrate_rate = UINT64_C(1) << 40;
+	balance_configure(pool, &config);
+	pin_first(BALANCE_PAGES);
+	cr_assert_eq(balance_drain(pool, 0, true, text), 0);
+	for (int i = 0; i < 3; i++)
+		tick();
+	cr_expect_leq(pool->pages.node[0].pages, BALANCE_PAGES);
+}
+
 /* Where nothing fits, it says so and goes on when there is room. */
 Test(balance, a_drain_that_can_not_go_on_says_why)
 {
