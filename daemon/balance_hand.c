@@ -124,6 +124,13 @@ static int check_move(const struct pool *pool, uint32_t from, uint32_t to,
 	return 0;
 }
 
+/* What keeps a page from being moved there keeps all: to ask for memory that is
+ * not there takes the kernel long. */
+static bool is_for_all(int error)
+{
+	return error == -ENOSPC || error == -ENOMEM || error == -EPERM;
+}
+
 int balance_migrate(struct pool *pool, uint32_t cache, uint32_t from,
                     uint32_t to, uint64_t n, uint64_t *done,
                     char text[BALANCE_TEXT])
@@ -147,10 +154,13 @@ int balance_migrate(struct pool *pool, uint32_t cache, uint32_t from,
 			continue;
 		step.page = page;
 		step.bytes = UINT64_C(1) << pool->view.geo.page_shift;
-		if (balance_step(pool, BALANCE_HAND, &step) > 0)
+		if (balance_step(pool, BALANCE_HAND, &step) > 0) {
 			++*done;
-		else
-			why = balance_event(pool, 0)->text;
+			continue;
+		}
+		why = pool->balance->noted->text;
+		if (is_for_all(pool->balance->noted->error))
+			break;
 	}
 	if (r == 0 && *done == 0)
 		r = refuse(text, -EBUSY, "no page of node %u was moved: %s",

@@ -83,6 +83,7 @@ struct balance {
 
 	struct balance_event log[BALANCE_LOG];
 	uint64_t n_events;
+	const struct balance_event *noted; /* last, which may be an old one */
 	struct balance_counts counts;
 };
 

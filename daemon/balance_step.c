@@ -54,13 +54,14 @@ void balance_note(struct balance *b, const struct balance_event *event)
 {
 	struct balance_event *to = find_same(b, event);
 	if (to == NULL) {
-		to = &b->log[b->n_events++ % BALANCE_LOG];
+		b->noted = to = &b->log[b->n_events++ % BALANCE_LOG];
 		*to = *event;
 		to->seq = b->n_events;
 		to->at_ms = to->last_ms = wall_ms();
 		to->times = 1;
 		return;
 	}
+	b->noted = to;
 	to->last_ms = wall_ms();
 	to->times++;
 	to->done += event->done;

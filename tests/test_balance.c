@@ -5,6 +5,8 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -283,6 +285,50 @@ Test(balance, no_page_goes_to_a_full_node)
 	start("node:2 core:1 pu:1", 2);
 	cr_expect_eq(balance_migrate(pool, 0, 0, 1, 1, &done, text), -ENOSPC);
 	cr_expect(strstr(text, "raise max") != NULL);
+}
+
+/* A machine of two nodes, the second of which has no memory left. */
+static void fill_second_node(void)
+{
+	char *sysfs = pool->backing.sysfs;
+	strcpy(sysfs, "/tmp/slabd-test-XXXXXX");
+	cr_assert_not_null(mkdtemp(sysfs));
+	setenv("SYSFS", sysfs, 1);
+	cr_assert_eq(system("mkdir -p $SYSFS/devices/system/node/node1 && "
+	                    "cd $SYSFS/devices/system/node && "
+	                    "echo 0-1 >has_memory && "
+	                    "echo Node 1 MemFree: 0 kB >node1/meminfo"), 0);
+	bed.topo.simulated = false;
+	pool->backing.node[0].bound = true;
+}
+
+static void empty_second_node(void)
+{
+	cr_expect_eq(system("rm -r $SYSFS"), 0);
+	strcpy(pool->backing.sysfs, "/sys");
+	bed.topo.simulated = true;
+	pool->backing.node[0].bound = false;
+}
+
+/* What holds for one page holds for all, and is said each time. */
+Test(balance, pages_that_no_node_has_memory_for_are_not_tried_one_by_one)
+{
+	char reason[200];
+	char remedy[200];
+	uint32_t a;
+	start("node:2 core:1 pu:1", 8);
+	if (!backing_may_move(reason, sizeof(reason), remedy, sizeof(remedy)))
+		cr_skip("no right to move pages");
+	a = cache_of("a", 64, CACHE_STRICT);
+	use_up(a, 0);
+	fill_second_node();
+	cr_expect_eq(balance_migrate(pool, 0, 0, 1, 4, &done, text), -EBUSY);
+	cr_expect(strstr(text, "MiB to give") != NULL, "%s", text);
+	cr_expect_eq(balance_counts(pool)->failed[POLICY_MIGRATE], 1);
+	growth_relieve(pool, cache_of("b", 64, CACHE_STRICT), 0);
+	cr_expect_eq(balance_migrate(pool, 0, 0, 1, 4, &done, text), -EBUSY);
+	cr_expect(strstr(text, "MiB to give") != NULL, "%s", text);
+	empty_second_node();
 }
 
 /* A loan ends where the page comes to the borrower. */
