@@ -406,3 +406,64 @@ int adopt_pool(struct pool *pool, const struct config_pool *config,
 		say_adopted(pool, &began);
 	return r;
 }
+
+/* ---- pools that are no longer configured --------------------------------- */
+
+/* The pool whose ledger has that name in the vault; false: it is no ledger's. */
+static bool is_ledger(const char *name, char pool[NAME_BYTES])
+{
+	static const char head[] = "slabd.pool.";
+	static const char tail[] = ".ledger";
+	size_t len = strlen(name);
+	size_t around = strlen(head) + strlen(tail);
+	if (len <= around || len - around >= NAME_BYTES ||
+	    strncmp(name, head, strlen(head)) != 0 ||
+	    strcmp(name + len - strlen(tail), tail) != 0)
+		return false;
+	memcpy(pool, name + strlen(head), len - around);
+	pool[len - around] = '\0';
+	return true;
+}
+
+static bool is_of_nodes(const struct ledger *ledger, const struct topo *topo)
+{
+	bool same = ledger->n_nodes == topo->n_nodes;
+	for (unsigned i = 0; same && i < ledger->n_nodes; i++)
+		same = ledger->node[i].os_id == topo->node[i].os_id;
+	/* None are named in one of a pool that was never whole. */
+	return same || ledger->n_nodes == 0;
+}
+
+static void give_back(const struct topo *topo, const char *name, int fd)
+{
+	struct backing_adoption from = {.topo = topo};
+	struct ledger *ledger;
+	char text[160];
+	if (ledger_map(fd, name, &ledger, text, sizeof(text)) < 0) {
+		log_warn("pool %s: hugepages that were added for it stay: %s",
+		         name, text);
+		return;
+	}
+	from.ledger = ledger->pages;
+	if (is_of_nodes(ledger, topo))
+		backing_abandon(&from);
+	ledger_unmap(ledger);
+}
+
+void adopt_rest(const struct topo *topo)
+{
+	char pool[NAME_BYTES];
+	const char *name;
+	unsigned at = 0;
+	while ((name = vault_next(&at)) != NULL) {
+		int fd = is_ledger(name, pool) ? vault_take(name) : -1;
+		if (fd < 0)
+			continue;
+		log_info("pool %s was kept and is not configured any longer: "
+		         "hugepages that were added for it go back", pool);
+		give_back(topo, pool, fd);
+		close(fd);
+		vault_drop(name);
+	}
+	vault_close_rest();
+}

@@ -31,4 +31,8 @@ int adopt_pool(struct pool *pool, const struct config_pool *config,
  * watched. Finds no client in a pool that was made by this slabd. */
 int adopt_clients(struct server *server, struct pool *pool);
 
+/* Closes what no pool of the configuration has taken. Hugepages that a slabd
+ * which was killed had added for such a pool go back to the system. */
+void adopt_rest(const struct topo *topo);
+
 #endif

@@ -421,7 +421,7 @@ static int take_up_clients(struct server *server)
 		server_serve_pool(server, &server->pools[i]);
 	}
 	if (r == 0)
-		vault_close_rest();
+		adopt_rest(server->topo);
 	/* Loans that were taken over, and nodes that were being emptied. */
 	server_balance_soon(server, SERVER_BALANCE_MS);
 	return r;

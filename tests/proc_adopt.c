@@ -372,11 +372,10 @@ static void bad_node(void)
 	foreign = keeper_swap(&keeper, NODE0, foreign);
 }
 
-static void write_config(const char *topology)
+static void write_config(const char *config)
 {
 	FILE *file = fopen(bed.config, "we");
-	if (file == NULL || fputs(topology, file) < 0 ||
-	    fputs(POOL, file) < 0 || fclose(file) != 0)
+	if (file == NULL || fputs(config, file) < 0 || fclose(file) != 0)
 		tap_bail("%s: %s", bed.config, strerror(errno));
 }
 
@@ -384,7 +383,7 @@ static void bad_topology(void)
 {
 	static bool two;
 	two = !two;
-	write_config(two ? TWO_NODES : ONE_NODE);
+	write_config(two ? TWO_NODES POOL : ONE_NODE POOL);
 }
 
 /* Each undoes itself when it is done once more. */
@@ -464,6 +463,18 @@ static void test_refusals(void)
 	check_client("with all mended");
 }
 
+/* A change that was under way. */
+static void test_dropped(void)
+{
+	kill_slabd();
+	open_view();
+	ledger->pages[0].change_pages = 7;
+	write_config(ONE_NODE "[pool other]\npage = 4k\nmax = 32M\n");
+	restart("another pool is configured");
+	tap_is((long long)ledger->pages[0].change_pages, 0, "it is settled");
+	close_view();
+}
+
 int main(void)
 {
 	tap_start(180);
@@ -480,6 +491,7 @@ int main(void)
 	test_refusals();
 	say(client.fd, 0);
 	child_end(&client, "the client ends well");
+	test_dropped();
 	bed_signal(&bed, SIGTERM);
 	tap_is(bed_wait(&bed, 10000), 0, "slabd ends");
 	keeper_close(&keeper);
