@@ -199,6 +199,9 @@ static void serve_create(struct peer *peer, const struct wire_create *msg)
 		out.cache = (uint32_t)r;
 		if (msg->node < peer->pool->view.geo.n_nodes)
 			growth_relieve(peer->pool, out.cache, msg->node);
+		/* It may have borrowed, or been denied something. */
+		server_balance_soon(peer->server, SERVER_BALANCE_MS);
+		server_serve_pool(peer->server, peer->pool);
 	}
 	reply(peer, &msg->head, &out);
 }

@@ -90,12 +90,12 @@ bool server_connected(const struct server *server, const struct pool *pool,
 void server_serve_pool(struct server *server, struct pool *pool)
 {
 	enum growth_outcome outcome = growth_serve(pool);
+	if (pool->denied_any)
+		start_timer(server->retry, RETRY_MS);
 	if (outcome == GROWTH_NOTHING)
 		return;
 	start_timer(server->ahead, 0);
 	server_balance_soon(server, SERVER_BALANCE_MS);
-	if (pool->denied_any)
-		start_timer(server->retry, RETRY_MS);
 	if (outcome >= GROWTH_EVENED)
 		server_watch_denied(server, pool);
 	if (outcome == GROWTH_DENIED) {

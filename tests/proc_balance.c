@@ -345,6 +345,50 @@ static void test_hoard(void)
 	child_end(&child, "the burst ends");
 }
 
+/* Fills a node, then opens a cache that has to borrow there. */
+static void late(int fd, void *arg)
+{
+	slabd_pool *pool = open_on(1);
+	slabd_cache *full = slabd_cache_create(pool, "full", SIZE, 0,
+	                                       SLABD_CACHE_STRICT);
+	double longest;
+	(void)arg;
+	fill(full, MOST, &longest);
+	say(fd, 1);
+	hear(fd);
+	bed_cache(pool, "late", SIZE);
+	say(fd, 1);
+	hear(fd);
+	slabd_close(pool);
+}
+
+static long long plans(void)
+{
+	return bed_number(&bed, "/log", "pools.0.counts.plans");
+}
+
+/* Nobody rings, and yet there is a loan to look after. */
+static void test_late(void)
+{
+	struct child child;
+	long long before;
+	child_start(&child, late, NULL);
+	hear(child.fd);
+	sleep_ms(2500);
+	before = plans();
+	sleep_ms(1500);
+	tap_is(plans(), before, "nothing to do");
+	say(child.fd, 1);
+	hear(child.fd);
+	tap_ok(lent() > 0, "a cache that is made borrows");
+	before = plans();
+	sleep_ms(2000);
+	tap_ok(plans() > before, "and what it borrowed is looked after");
+	say(child.fd, 1);
+	child_end(&child, "the borrower ends");
+	bed_audit(&bed, "after the loan");
+}
+
 /* ---- refused ------------------------------------------------------------ */
 
 static void test_refused(void)
@@ -379,6 +423,9 @@ int main(void)
 	bed_open(&bed, FOUR, "0", "32M");
 	test_pages();
 	test_refused();
+	bed_close(&bed);
+	bed_open(&bed, FOUR, "0", "8M");
+	test_late();
 	bed_close(&bed);
 	bed_open(&bed, FOUR, "1s", "8M");
 	test_hoard();
