@@ -10,7 +10,7 @@
 #include "shm/slab.h"
 #include "shm/tags.h"
 
-#define LOOKS_MAX 256u /* at slabs of a list, for those with most free */
+#define LOOKS_MAX 256u /* at a node's slabs, for those with most free */
 #define PICK_MAX 32u   /* of them at one time */
 
 uint32_t mover_now_ms(void)
@@ -52,10 +52,13 @@ static uint32_t pick_partial(const struct pool *pool, uint32_t cache,
 	const struct view *view = &pool->view;
 	struct partial list = partial_of(view, cache, node);
 	uint32_t unit = partial_next(&list, 0);
+	uint32_t left = LOOKS_MAX + pool->loans.n;
+	uint32_t looks = 0;
 	uint32_t found = 0;
 	for (uint32_t i = 0; i < n; i++)
 		best[i] = (struct pick){0, 0};
-	for (uint32_t looks = 0; looks < LOOKS_MAX; looks++) {
+	/* What is borrowed is passed over, and may be all that comes first. */
+	for (; looks < LOOKS_MAX && left > 0; left--) {
 		struct pick one = {.head = unit};
 		uint64_t word;
 		if (unit >= view->geo.n_units)
@@ -65,6 +68,7 @@ static uint32_t pick_partial(const struct pool *pool, uint32_t cache,
 			one.free = tags_count_free(slab_tags(view, unit),
 			                           row_of(pool, cache)->n_objs);
 			keep_best(best, n, one);
+			looks++;
 		}
 		unit = partial_next(&list, unit + 1);
 	}

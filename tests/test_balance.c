@@ -254,6 +254,20 @@ Test(balance, what_was_lent_by_hand_stays_a_while)
 	cr_expect_eq(standing(a, 0, 1), 0);
 }
 
+/* The lender's own slabs stand behind many that it has borrowed. */
+Test(balance, lends_its_own_behind_what_it_has_borrowed)
+{
+	uint32_t a;
+	int error;
+	start("node:3 core:1 pu:1", 64);
+	a = cache_of("a", 64, 0);
+	cr_assert_eq(mover_lend_fresh(pool, a, 0, 1, 300, &error), 300);
+	cr_assert_eq(mover_lend_fresh(pool, a, 1, 2, 2, &error), 2);
+	cr_assert_eq(mover_return(pool, a, 1, 2, 2, &error), 2);
+	cr_expect_eq(mover_lend(pool, a, 1, 2, 2, &error), 2);
+	cr_expect_eq(standing(a, 1, 2), 2);
+}
+
 /* ---- pages -------------------------------------------------------------- */
 
 Test(balance, moves_a_page_with_its_slabs)
