@@ -55,7 +55,7 @@ static int ask(struct slabd_pool *pool, const char *name, size_t size,
 static void fill_in(struct cache *cache, struct slabd_pool *pool, uint32_t id)
 {
 	const struct view *view = &pool->view;
-	cache->head.map_ = process_map();
+	cache->head.map_ = pool->map;
 	cache->pool = pool;
 	cache->row = &view->caches[id - 1];
 	cache->id = id;

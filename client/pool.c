@@ -17,6 +17,10 @@
 #define PROCESS_BYTES (UINT64_C(256) << 20)
 #define WAIT_MS 1000u
 #define BACKING_THP_KIND 2u /* numa/backing.h, BACKING_THP */
+/* A word for each 64 KiB of 48 bits of address space. */
+#define MAP_WORDS (UINT64_C(1) << (48 - UNIT_SHIFT))
+#define MAP_BYTES (MAP_WORDS * sizeof(uint64_t))
+#define MAP_ALIGN (UINT64_C(32) << 20) /* of data: a page of the map */
 
 bool pool_is_not(void)
 {
@@ -103,6 +107,28 @@ static int map_node(struct slabd_pool *pool, uint32_t node, int fd)
 	return 0;
 }
 
+/*
+ * The pool's map of unit words, one for each 64 KiB of address space: the slab
+ * table where the pool's data lies, and zeroes everywhere else, other pools
+ * among it, which take no memory.
+ */
+static int make_map(struct slabd_pool *pool, int control)
+{
+	const struct layout_geometry *geo = &pool->view.geo;
+	size_t bytes = (geo->n_units * sizeof(uint64_t) + 4095) & ~(size_t)4095;
+	uint64_t *map = mmap(NULL, MAP_BYTES, PROT_READ,
+	                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (map == MAP_FAILED)
+		return -errno;
+	pool->map = map;
+	madvise(map, MAP_BYTES, MADV_DONTDUMP);
+	if (mmap(&map[(uintptr_t)pool->user.data >> UNIT_SHIFT], bytes,
+	         PROT_READ, MAP_SHARED | MAP_FIXED, control,
+	         (off_t)geo->words_off) == MAP_FAILED)
+		return -errno;
+	return 0;
+}
+
 static int map_data(struct slabd_pool *pool, const struct link_welcome *welcome)
 {
 	const struct layout_geometry *geo = &pool->view.geo;
@@ -115,10 +141,7 @@ static int map_data(struct slabd_pool *pool, const struct link_welcome *welcome)
 		return -ENOMEM;
 	for (uint32_t node = 0; node < geo->n_nodes && r == 0; node++)
 		r = map_node(pool, node, welcome->data[node]);
-	if (r < 0)
-		return r;
-	return process_map_show(pool->user.data, geo->n_units,
-	                        welcome->control, geo->words_off);
+	return r < 0 ? r : make_map(pool, welcome->control);
 }
 
 static int map_all(struct slabd_pool *pool, const struct link_welcome *welcome)
@@ -149,10 +172,10 @@ static int map_all(struct slabd_pool *pool, const struct link_welcome *welcome)
 
 static void unmap_all(struct slabd_pool *pool)
 {
-	if (pool->user.data != NULL) {
-		process_map_hide(pool->user.data, pool->view.geo.n_units);
+	if (pool->map != NULL)
+		munmap(pool->map, MAP_BYTES);
+	if (pool->user.data != NULL)
 		munmap(pool->user.data, pool->data_bytes);
-	}
 	if (pool->view.wants != NULL)
 		munmap(pool->view.wants, pool->shared_bytes);
 	if (pool->control != NULL)

@@ -70,6 +70,7 @@ struct slabd_pool {
 	struct slab_user user; /* (C) */
 	struct view view;      /* (C) */
 	const uint64_t *alive; /* (C) a word that reads 0 in a forked child */
+	uint64_t *map;         /* (C) see make_map */
 	void *control;         /* (C) */
 	uint64_t control_bytes;
 	uint64_t shared_bytes;
@@ -98,18 +99,6 @@ void process_unlock(void);
 
 /* Starts the process's books, anew in a forked child. 0 or -errno. */
 int process_start(void);
-
-/*
- * The process's map of unit words, one for each 64 KiB of address space: zero,
- * but for the slab tables of the pools that are open. Show lays n_units words
- * of a control file over the place of data, which is aligned to MAP_ALIGN;
- * hide takes them away. 0 or -errno.
- */
-#define MAP_ALIGN (UINT64_C(32) << 20)
-const uint64_t *process_map(void);
-int process_map_show(const char *data, uint64_t n_units, int control_fd,
-                     uint64_t words_off);
-void process_map_hide(const char *data, uint64_t n_units);
 
 /* A slot for a cache, or -EMFILE. Under the lock. */
 int process_take_slot(struct cache *cache);

@@ -21,14 +21,10 @@ struct wiped {
 	pthread_mutex_t start;
 	pthread_mutex_t lock;
 };
-/* A word for each 64 KiB of 48 bits of address space. */
-#define MAP_WORDS (UINT64_C(1) << (48 - UNIT_SHIFT))
-#define MAP_BYTES (MAP_WORDS * sizeof(uint64_t))
 
 /* What is made once, by the first slabd_open that has the memory for it. */
 struct base {
 	struct wiped *wiped;
-	uint64_t *map;
 	pthread_key_t key;
 };
 /* (A) NULL -> base (publish_base: who comes first), never back. Published, so
@@ -59,17 +55,6 @@ void process_unlock(void)
 	pthread_mutex_unlock(&base->wiped->lock);
 }
 
-/* Readable zeroes that take no memory until they are shown something else. */
-static void *make_map(void)
-{
-	void *at = mmap(NULL, MAP_BYTES, PROT_READ,
-	                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (at == MAP_FAILED)
-		return NULL;
-	madvise(at, MAP_BYTES, MADV_DONTDUMP);
-	return at;
-}
-
 static void *make_wiped(void)
 {
 	void *page = mmap(NULL, sizeof(struct wiped), PROT_READ | PROT_WRITE,
@@ -86,8 +71,6 @@ static void drop_base(struct base *own)
 {
 	if (own->wiped != NULL)
 		munmap(own->wiped, sizeof(struct wiped));
-	if (own->map != NULL)
-		munmap(own->map, MAP_BYTES);
 	free(own);
 }
 
@@ -110,8 +93,7 @@ static struct base *make_base(void)
 	if (own == NULL)
 		return NULL;
 	own->wiped = make_wiped();
-	own->map = own->wiped != NULL ? make_map() : NULL;
-	if (own->map != NULL && pthread_key_create(&own->key, thread_exit) == 0)
+	if (own->wiped != NULL && pthread_key_create(&own->key, thread_exit) == 0)
 		return publish_base(own);
 	drop_base(own);
 	return NULL;
@@ -133,37 +115,6 @@ int process_start(void)
 	}
 	pthread_mutex_unlock(&at->wiped->start);
 	return 0;
-}
-
-/* ---- the map of unit words ---------------------------------------------- */
-
-const uint64_t *process_map(void)
-{
-	return base->map;
-}
-
-static void *map_at(const char *data)
-{
-	return &base->map[(uintptr_t)data >> UNIT_SHIFT];
-}
-
-static size_t map_bytes(uint64_t n_units)
-{
-	return (n_units * sizeof(uint64_t) + 4095) & ~(size_t)4095;
-}
-
-int process_map_show(const char *data, uint64_t n_units, int control_fd,
-                     uint64_t words_off)
-{
-	void *at = mmap(map_at(data), map_bytes(n_units), PROT_READ,
-	                MAP_SHARED | MAP_FIXED, control_fd, (off_t)words_off);
-	return at == MAP_FAILED ? -errno : 0;
-}
-
-void process_map_hide(const char *data, uint64_t n_units)
-{
-	mmap(map_at(data), map_bytes(n_units), PROT_READ,
-	     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
 }
 
 /* ---- slots -------------------------------------------------------------- */

@@ -141,7 +141,7 @@ static void test_open(void)
 	bed_audit(&bed, "the accounts are exact");
 }
 
-/* What the first of all makes for the process needs 32 GiB of addresses. */
+/* The map of a pool needs 32 GiB of addresses. */
 static void lacks_room(int fd, void *arg)
 {
 	struct slabd_options options = bed_options(&bed, 0);
