@@ -115,6 +115,16 @@ void cache_destroy(struct cache *cache)
 	free(cache);
 }
 
+/* Of all threads. */
+static void drop_magazines(struct cache *cache)
+{
+	for (struct thread *t = process_first_thread(); t != NULL; t = t->next) {
+		pthread_mutex_lock(&t->lock);
+		magazine_drop(t, cache, false);
+		pthread_mutex_unlock(&t->lock);
+	}
+}
+
 int slabd_cache_close(slabd_cache *head)
 {
 	struct cache *cache = (struct cache *)head;
@@ -126,8 +136,7 @@ int slabd_cache_close(slabd_cache *head)
 	process_lock();
 	last = --cache->refs == 0;
 	if (last) {
-		for (struct thread *t = process_first_thread(); t != NULL; t = t->next)
-			magazine_drop(t, cache, false);
+		drop_magazines(cache);
 		magazine_drain_depots(cache);
 		cache->pool->caches[cache->id - 1] = NULL;
 		cache_destroy(cache);

@@ -2,6 +2,7 @@
 #include "client/cap.h"
 
 #include "client/magazine.h"
+#include "shm/atom.h"
 
 #define FIRST_MOST 16u
 #define FIRST_BYTES ((size_t)16 << 10)
@@ -18,8 +19,7 @@ uint32_t cap_most(const struct slabd_pool *pool, uint32_t stride)
 void cap_set(struct thread *thread, const struct cache *cache,
              struct slabd_mag_ *mag, uint32_t cap)
 {
-	thread->cap_bytes -= mag->cap * cache->row->stride;
-	thread->cap_bytes += (size_t)cap * cache->row->stride;
+	atom_add(&thread->cap_bytes, (cap - mag->cap) * cache->row->stride);
 	mag->cap = cap;
 }
 
@@ -27,10 +27,12 @@ void cap_set(struct thread *thread, const struct cache *cache,
 static uint32_t next_used(const struct thread *self, uint32_t slot)
 {
 	for (uint32_t i = 0; i < SLABD_CACHES_MAX; i++) {
+		uint64_t used;
 		slot = (slot + 1) % SLABD_CACHES_MAX;
-		if (self->used[slot / 64] >> (slot % 64) & 1)
+		used = atom_peek(&self->used[slot / 64]);
+		if (used >> (slot % 64) & 1)
 			break;
-		if (self->used[slot / 64] == 0)
+		if (used == 0)
 			slot |= 63;
 	}
 	return slot;
@@ -44,15 +46,19 @@ static void halve(struct thread *self, struct cache *cache,
 		magazine_halve(cache, mag);
 }
 
-/* Whether the budget has so many bytes more for a magazine that would then
- * hold share bytes; takes them from those that hold more. */
-static bool make_room(struct thread *self, size_t budget, size_t more,
+static bool has_room(const struct thread *self, size_t budget, size_t more)
+{
+	return atom_peek(&self->cap_bytes) + more <= budget;
+}
+
+/* Under the lock: takes bytes from magazines that hold more than share. */
+static bool take_room(struct thread *self, size_t budget, size_t more,
                       size_t share)
 {
 	for (int i = 0; i < LOOKS_MAX; i++) {
 		struct cache *cache;
 		struct slabd_mag_ *mag;
-		if (self->cap_bytes + more <= budget)
+		if (has_room(self, budget, more))
 			return true;
 		self->richest = next_used(self, self->richest);
 		cache = process_cache_of(self->richest);
@@ -63,6 +69,20 @@ static bool make_room(struct thread *self, size_t budget, size_t more,
 	return false;
 }
 
+/* Whether the budget has so many bytes more for a magazine that would then
+ * hold share bytes; takes them from those that hold more. */
+static bool make_room(struct thread *self, size_t budget, size_t more,
+                      size_t share)
+{
+	bool made;
+	if (has_room(self, budget, more))
+		return true;
+	pthread_mutex_lock(&self->lock);
+	made = take_room(self, budget, more, share);
+	pthread_mutex_unlock(&self->lock);
+	return made;
+}
+
 /* Now and then looks whether another magazine has not missed since the last
  * look, and then halves it: what idles gives its budget to what works. */
 static void age(struct thread *self)
@@ -71,12 +91,14 @@ static void age(struct thread *self)
 	struct cache *cache;
 	if (++self->clock % AGE_STEP != 0)
 		return;
+	pthread_mutex_lock(&self->lock);
 	self->oldest = next_used(self, self->oldest);
 	cache = process_cache_of(self->oldest);
 	mag = magazine_of(self, cache);
 	if (mag->seen == 0 && mag->cap > CAP_IDLE)
 		halve(self, cache, mag);
 	mag->seen = 0;
+	pthread_mutex_unlock(&self->lock);
 }
 
 /* What a first miss gives: little of what is large, as it may be the last. */
@@ -95,8 +117,8 @@ void cap_grow(struct thread *self, const struct seat *seat,
 	uint32_t cap = mag->cap == 0 ? first_cap(stride) : (uint32_t)mag->cap * 2;
 	if (mag->cap == 0) {
 		mag->key = cache->id | seat->node << 16;
-		self->used[cache->slot / 64] |= UINT64_C(1)
-		                                << (cache->slot % 64);
+		atom_set(&self->used[cache->slot / 64],
+		         UINT64_C(1) << (cache->slot % 64));
 		cap_set(self, cache, mag, 1);
 	}
 	mag->seen = 1;

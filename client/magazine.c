@@ -151,7 +151,7 @@ void magazine_drop(struct thread *thread, struct cache *cache, bool to_depot)
 	struct slabd_mag_ *mag = magazine_of(thread, cache);
 	uint64_t used = UINT64_C(1) << (cache->slot % 64);
 	uint32_t node = WORD_HOME(mag->key);
-	if ((thread->used[cache->slot / 64] & used) == 0)
+	if ((atom_peek(&thread->used[cache->slot / 64]) & used) == 0)
 		return;
 	for (uint32_t n; mag->n > 0; mag->n -= n) {
 		n = mag->n < DEPOT_HALF ? (uint32_t)mag->n : DEPOT_HALF;
@@ -163,7 +163,7 @@ void magazine_drop(struct thread *thread, struct cache *cache, bool to_depot)
 	}
 	cap_set(thread, cache, mag, 0);
 	mag->key = 0;
-	thread->used[cache->slot / 64] &= ~used;
+	atom_clear(&thread->used[cache->slot / 64], used);
 }
 
 /* The newest stay at hand. */

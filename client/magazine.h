@@ -13,7 +13,8 @@ static inline struct slabd_mag_ *magazine_of(const struct thread *thread,
 }
 
 /* Empties a magazine and gives up its capacity. The owner, or anybody once
- * no other thread uses the cache. to_depot: keep what fits for the process. */
+ * no other thread uses the cache; under the thread's lock. to_depot: keep what
+ * fits for the process. */
 void magazine_drop(struct thread *thread, struct cache *cache, bool to_depot);
 
 /* Puts the older half of a magazine into the depot, or sends it home. */

@@ -342,9 +342,11 @@ static void leave_all(struct slabd_pool *pool)
 /* In a forked child the books are the parent's: only the memory goes. */
 static void forget_caches(struct slabd_pool *pool)
 {
+	process_lock();
 	for (uint32_t id = 0; id < pool->view.geo.n_caches; id++)
 		if (pool->caches[id] != NULL)
 			cache_destroy(pool->caches[id]);
+	process_unlock();
 }
 
 int slabd_close(slabd_pool *pool)

@@ -45,25 +45,35 @@ struct remote {
 
 /* One thread in one pool. */
 struct seat {
-	struct seat *next;       /* (O) of the same thread */
-	struct slabd_pool *pool; /* (C) */
+	struct seat *next; /* (C) of the same thread */
+	/* (A) pool -> NULL (who closes it, thread_leave), NULL -> pool (the
+	 * owner, who sits there anew): put after all else, and got before. */
+	struct slabd_pool *pool;
 	uint32_t node;           /* (O) index; where its magazines belong */
 	uint32_t forced;         /* (O) index, or SEAT_FOLLOW */
 	uint32_t trims;          /* (O) trims it has followed */
 	struct remote *remote;   /* (O) n_nodes of them */
 };
 
+/*
+ * A pool or a cache closes while threads that have used it are at work with
+ * others. So the lock is held by who empties or halves a magazine that the owner
+ * is not at: under it a slot that is marked as used has its cache. The owner's
+ * own business with a magazine needs none.
+ */
 struct thread {
 	struct slabd_mag_ *mags; /* (O) the table; wiped in a forked child */
-	struct seat *seats;      /* (O) */
+	struct seat *seats;      /* (A) only grows, at its head; the owner's put */
 	struct thread *next;     /* (L) */
 	struct thread **link;    /* (L) what points at this one */
 	uint64_t generation;     /* (C) of the process that made it */
-	size_t cap_bytes;        /* (O) sum of cap * stride */
+	pthread_mutex_t lock;    /* taken after process_lock */
+	size_t cap_bytes;        /* (A) sum of cap * stride; relaxed */
 	uint32_t clock;          /* (O) misses so far */
 	uint32_t oldest;         /* (O) slot last looked at for idleness */
 	uint32_t richest;        /* (O) slot last looked at for its bytes */
-	uint64_t used[SLABD_CACHES_MAX / 64]; /* (O) slots with a magazine */
+	/* (A) Slots with a magazine; cleared under lock. */
+	uint64_t used[SLABD_CACHES_MAX / 64];
 };
 
 struct slabd_pool {
@@ -119,7 +129,8 @@ struct thread *process_first_thread(void);
 /* Sets the node that the thread counts as on; flushes when it moved. */
 void thread_settle(struct thread *self, struct seat *seat);
 
-/* Drops a thread's seat in a pool. The caller has flushed it. */
+/* Empties a thread's magazines of a pool and vacates its seat there. Under the
+ * lock. */
 void thread_leave(struct thread *thread, struct slabd_pool *pool);
 
 /* Sets errno ENOTCONN and the error line; returns false. */

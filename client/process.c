@@ -158,6 +158,7 @@ static struct thread *make_thread(void)
 	}
 	self->mags = table;
 	self->generation = generation;
+	pthread_mutex_init(&self->lock, NULL);
 	return self;
 }
 
@@ -192,6 +193,12 @@ struct thread *process_first_thread(void)
 
 static void retire(struct thread *self)
 {
+	while (self->seats != NULL) {
+		struct seat *seat = self->seats;
+		self->seats = seat->next;
+		free(seat->remote);
+		free(seat);
+	}
 	munmap(self->mags, sizeof(none));
 	free(self);
 	self_ = NULL;
@@ -202,15 +209,8 @@ static void retire(struct thread *self)
  * names: that is the parent's. */
 static void forget_self(void)
 {
-	struct seat *seat = self_ != NULL ? self_->seats : NULL;
 	if (self_ == NULL)
 		return;
-	while (seat != NULL) {
-		struct seat *next = seat->next;
-		free(seat->remote);
-		free(seat);
-		seat = next;
-	}
 	pthread_setspecific(base->key, NULL);
 	retire(self_);
 }
@@ -229,8 +229,9 @@ static void thread_exit(void *arg)
 	if (base->wiped->alive == 0 || self->generation != generation)
 		return;
 	process_lock();
-	while (self->seats != NULL)
-		thread_leave(self, self->seats->pool);
+	for (struct seat *seat = self->seats; seat != NULL; seat = seat->next)
+		if (atom_peek(&seat->pool) != NULL)
+			thread_leave(self, seat->pool);
 	unlist(self);
 	process_unlock();
 	retire(self);

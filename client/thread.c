@@ -18,36 +18,61 @@ static uint32_t node_now(const struct slabd_pool *pool, const struct seat *seat)
 	return view_cpu_node(&pool->view, cpu < 0 ? 0 : (uint32_t)cpu);
 }
 
-struct seat *thread_seat(struct thread *self, struct slabd_pool *pool)
+static struct seat *find_seat(struct thread *thread,
+                              const struct slabd_pool *pool)
 {
-	struct seat *seat = self->seats;
-	while (seat != NULL && seat->pool != pool)
+	/* pairs: new_seat */
+	struct seat *seat = atom_get(&thread->seats);
+	/* pairs: sit_down, thread_leave */
+	while (seat != NULL && atom_get(&seat->pool) != pool)
 		seat = seat->next;
-	if (seat != NULL)
-		return seat;
-	seat = calloc(1, sizeof(*seat));
+	return seat;
+}
+
+/* A vacant seat: others may be looking through the list. */
+static struct seat *new_seat(struct thread *self)
+{
+	struct seat *seat = calloc(1, sizeof(*seat));
+	if (seat == NULL)
+		return NULL;
+	seat->next = self->seats;
+	/* pairs: find_seat */
+	atom_put(&self->seats, seat);
+	return seat;
+}
+
+__attribute__((cold, noinline)) static struct seat *
+sit_down(struct thread *self, struct slabd_pool *pool)
+{
+	struct seat *seat = find_seat(self, NULL);
+	if (seat == NULL)
+		seat = new_seat(self);
 	if (seat == NULL)
 		return NULL;
 	seat->remote = calloc(pool->view.geo.n_nodes, sizeof(*seat->remote));
-	if (seat->remote == NULL) {
-		free(seat);
+	if (seat->remote == NULL)
 		return NULL;
-	}
-	seat->pool = pool;
 	seat->forced = pool->forced;
 	seat->trims = atom_peek(&pool->link.trims);
 	seat->node = node_now(pool, seat);
-	seat->next = self->seats;
-	self->seats = seat;
+	/* pairs: find_seat */
+	atom_put(&seat->pool, pool);
 	return seat;
+}
+
+struct seat *thread_seat(struct thread *self, struct slabd_pool *pool)
+{
+	struct seat *seat = find_seat(self, pool);
+	return seat != NULL ? seat : sit_down(self, pool);
 }
 
 /* Empties the thread's magazines of one pool. */
 static void drop_all(struct thread *thread, const struct slabd_pool *pool,
                      bool to_depot)
 {
+	pthread_mutex_lock(&thread->lock);
 	for (uint32_t word = 0; word < SLABD_CACHES_MAX / 64; word++) {
-		uint64_t bits = thread->used[word];
+		uint64_t bits = atom_peek(&thread->used[word]);
 		for (; bits != 0; bits &= bits - 1) {
 			uint32_t slot = word * 64 +
 			                (uint32_t)__builtin_ctzll(bits);
@@ -56,6 +81,7 @@ static void drop_all(struct thread *thread, const struct slabd_pool *pool,
 				magazine_drop(thread, cache, to_depot);
 		}
 	}
+	pthread_mutex_unlock(&thread->lock);
 }
 
 void thread_settle(struct thread *self, struct seat *seat)
@@ -74,18 +100,18 @@ void thread_settle(struct thread *self, struct seat *seat)
 
 void thread_leave(struct thread *thread, struct slabd_pool *pool)
 {
-	struct seat **at = &thread->seats;
-	struct seat *seat;
-	while (*at != NULL && (*at)->pool != pool)
-		at = &(*at)->next;
-	seat = *at;
+	struct seat *seat = find_seat(thread, pool);
+	struct remote *remote;
 	if (seat == NULL)
 		return;
-	*at = seat->next;
 	drop_all(thread, pool, true);
 	magazine_drop_remote(seat);
-	free(seat->remote);
-	free(seat);
+	/* In this order: a child forked in between frees what the seat has. */
+	remote = seat->remote;
+	atom_put(&seat->remote, (struct remote *)NULL); /* pairs: retire */
+	free(remote);
+	/* pairs: find_seat, when the owner looks for a vacant one. */
+	atom_put(&seat->pool, (struct slabd_pool *)NULL);
 }
 
 int slabd_thread_node(slabd_pool *pool, int node)

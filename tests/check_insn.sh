@@ -21,7 +21,7 @@ paths() {
 	hit|hit|100000|1||2602|2602
 	miss|miss|100|1024||4010|4106
 	refill|home|100|1024|slabd_alloc_slow_|3878|3520
-	flush|home|100|1024|slabd_flush|3535|3790
+	flush|home|100|1024|slabd_flush|3545|3795
 	EOT
 }
 

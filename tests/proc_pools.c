@@ -1,8 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Several pools in one process: none takes what is another's. */
+/* Several pools in one process: none takes what is another's, and one closes,
+ * or closes a cache, while threads that have used it are at work elsewhere. */
+#include <pthread.h>
+#include <stdio.h>
+
+#include "shm/atom.h"
 #include "tests/proc/harness.h"
 
 #define SIZE 64
+#define THREADS 3u
+#define CACHES 6u
+#define OBJECTS 40u /* of a worker: more than its magazine holds */
+#define ROUNDS 400u
 
 static struct bed bed;
 
@@ -50,12 +59,116 @@ static void test_wrong_pool(void)
 	slabd_close(pools[1]);
 }
 
+/* ---- closing beside threads that work ----------------------------------- */
+
+static struct {
+	slabd_cache *work;
+	slabd_cache *touched[CACHES]; /* by each worker, once a round */
+	uint32_t round;
+	uint32_t seen[THREADS]; /* the round whose caches it has touched */
+	uint32_t stop;
+	uint32_t wrong;
+} beside;
+
+static void touch_all(void)
+{
+	for (unsigned i = 0; i < CACHES; i++)
+		slabd_free(beside.touched[i], slabd_alloc(beside.touched[i]));
+}
+
+static void work(uint64_t me)
+{
+	uint64_t *mine[OBJECTS];
+	for (unsigned i = 0; i < OBJECTS; i++) {
+		mine[i] = slabd_alloc(beside.work);
+		if (mine[i] != NULL)
+			*mine[i] = me;
+	}
+	for (unsigned i = 0; i < OBJECTS; i++) {
+		if (mine[i] == NULL || *mine[i] != me)
+			atom_add(&beside.wrong, 1u);
+		slabd_free(beside.work, mine[i]);
+	}
+}
+
+static void *worker(void *arg)
+{
+	uint32_t *seen = arg;
+	while (!atom_peek(&beside.stop)) {
+		/* pairs: play_round */
+		uint32_t round = atom_get(&beside.round);
+		if (round != *seen)
+			touch_all();
+		/* pairs: play_round */
+		atom_put(seen, round);
+		work((uint64_t)(seen - beside.seen) + 1);
+	}
+	return NULL;
+}
+
+/* The workers use the caches of a pool once; then it closes beside them. */
+static void play_round(uint32_t round)
+{
+	slabd_pool *pool = bed_pool(&bed);
+	for (unsigned i = 0; i < CACHES; i++) {
+		char name[16];
+		snprintf(name, sizeof(name), "touched-%u", i);
+		beside.touched[i] = bed_cache(pool, name, SIZE);
+	}
+	/* pairs: worker */
+	atom_put(&beside.round, round);
+	for (unsigned i = 0; i < THREADS; i++)
+		/* pairs: worker */
+		while (atom_get(&beside.seen[i]) != round)
+			sleep_ms(0);
+	for (unsigned i = 0; i < CACHES / 2; i++)
+		slabd_cache_close(beside.touched[i]);
+	slabd_close(pool);
+}
+
+static void closer(int fd, void *arg)
+{
+	struct slabd_options options = bed_options(&bed, 0);
+	pthread_t threads[THREADS];
+	slabd_pool *pool;
+	(void)fd;
+	(void)arg;
+	/* So little that magazines are halved all the time. */
+	options.thread_bytes = 16 * OBJECTS * SIZE / 8;
+	pool = slabd_open(NULL, &options);
+	if (pool == NULL)
+		tap_bail("slabd_open: %s", slabd_last_error());
+	beside.work = bed_cache(pool, "work", SIZE);
+	for (unsigned i = 0; i < THREADS; i++)
+		if (pthread_create(&threads[i], NULL, worker, &beside.seen[i]))
+			tap_bail("no thread");
+	for (uint32_t round = 1; round <= ROUNDS; round++)
+		play_round(round);
+	atom_poke(&beside.stop, 1u);
+	for (unsigned i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	tap_is(beside.wrong, 0, "no object has two owners meanwhile");
+	tap_is((long long)refused(pool), 0, "and none is freed twice");
+	slabd_flush(pool);
+	tap_is(bed_owned(&bed), 0, "all of them are home when threads end");
+	slabd_close(pool);
+}
+
+static void test_close_beside(void)
+{
+	struct child child;
+	child_start(&child, closer, NULL);
+	child_end(&child, "pools and caches close beside threads that work");
+	bed_audit(&bed, "after that");
+}
+
 int main(void)
 {
 	tap_start(60);
 	bed_open(&bed, "[slabd]\ntopology = node:1 core:4 pu:1\n"
 	               "[pool default]\npage = 4k\nstart = 2M\nmax = 16M\n");
 	test_wrong_pool();
+	test_close_beside();
 	bed_close(&bed);
 	return tap_end();
 }
