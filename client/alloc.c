@@ -11,6 +11,23 @@
 
 #define BULK_RUN 32u /* objects that are looked at together */
 
+/* The newest object of a magazine that is at home on a node: among them may be
+ * some of slabs that are lent to it, or whose page was moved. NULL: none. */
+static void *take_home(struct cache *cache, struct slabd_mag_ *mag,
+                       uint32_t node)
+{
+	const uint64_t *map = cache->head.map_;
+	for (size_t i = mag->n; i-- > 0;) {
+		void *object = mag->obj[i];
+		uint64_t word = atom_peek(&map[(uintptr_t)object >> UNIT_SHIFT]);
+		if (WORD_HOME(word) != node)
+			continue;
+		mag->obj[i] = mag->obj[--mag->n];
+		return object;
+	}
+	return NULL;
+}
+
 void *slabd_alloc_node(slabd_cache *head, int node)
 {
 	struct cache *cache = (struct cache *)head;
@@ -18,16 +35,17 @@ void *slabd_alloc_node(slabd_cache *head, int node)
 	struct thread *self = pool_alive(pool) ? process_self() : NULL;
 	struct seat *seat = self != NULL ? thread_seat(self, pool) : NULL;
 	int ix = view_node_index(&pool->view, node);
-	void *object;
+	void *object = NULL;
 	if (seat == NULL)
 		return NULL;
 	if (ix < 0)
 		return error_set(EINVAL, "pool %s has no node %d",
 		                 pool->view.head->name, node), NULL;
 	thread_settle(self, seat);
-	if ((uint32_t)ix == seat->node && magazine_of(self, cache)->n > 0)
-		return slabd_alloc(head);
-	object = magazine_take_one(cache, (uint32_t)ix, true, true);
+	if ((uint32_t)ix == seat->node)
+		object = take_home(cache, magazine_of(self, cache), seat->node);
+	if (object == NULL)
+		object = magazine_take_one(cache, (uint32_t)ix, true, true);
 	return object != NULL ? object : shortage_alloc_on(cache, (uint32_t)ix);
 }
 

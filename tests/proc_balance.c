@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "shm/atom.h"
+#include "shm/layout.h"
 #include "tests/proc/harness.h"
 
 #define SIZE 1000
@@ -117,6 +118,11 @@ static size_t fill(slabd_cache *cache, size_t n, double *longest)
 	return got;
 }
 
+static uint32_t home_of(const slabd_cache *cache, const void *object)
+{
+	return WORD_HOME(cache->map_[(uintptr_t)object >> UNIT_SHIFT]);
+}
+
 static void drop(slabd_pool *pool, slabd_cache *cache, size_t n)
 {
 	size_t wrong = 0;
@@ -127,6 +133,26 @@ static void drop(slabd_pool *pool, slabd_cache *cache, size_t n)
 	share->wrong += wrong;
 	slabd_free_bulk(cache, n, (void *const *)all);
 	slabd_flush(pool);
+}
+
+/* The magazine has objects that were claimed from lent slabs. */
+static void name_node(slabd_cache *cache, size_t n)
+{
+	size_t lent = 0;
+	size_t more = 0;
+	while (slabd_mag_of_(cache)->n == 0 && n + more < MOST) {
+		all[n + more] = slabd_alloc(cache);
+		more += all[n + more] != NULL;
+	}
+	while (more < 100) {
+		all[n + more] = slabd_alloc_node(cache, 1);
+		if (all[n + more] == NULL)
+			break;
+		lent += home_of(cache, all[n + more++]) != 1;
+	}
+	tap_is((long long)lent, 0,
+	       "who names a node gets nothing that is lent to it");
+	slabd_free_bulk(cache, more, (void *const *)(all + n));
 }
 
 static void borrower(int fd, void *arg)
@@ -143,6 +169,7 @@ static void borrower(int fd, void *arg)
 	slabd_get_stats(pool, &stats);
 	tap_ok(stats.remote_allocs >= n / 3,
 	       "what is not its node's counts as remote");
+	name_node(cache, n);
 	say(fd, 1);
 	hear(fd);
 	drop(pool, cache, n);
