@@ -9,16 +9,45 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "client/link.h"
+
+/* The end of a wait that begins now. */
+static uint64_t end_of_wait(void)
+{
+	return link_now_ns() + GREET_SECONDS * UINT64_C(1000000000);
+}
+
+/* Has the socket wait until then and no longer: a call that a signal ended would
+ * begin its wait anew. False, with errno EAGAIN, when it is over. */
+static bool may_wait(int sock, uint64_t until_ns)
+{
+	uint64_t now = link_now_ns();
+	uint64_t us = now < until_ns ? (until_ns - now + 999) / 1000 : 0;
+	struct timeval rest = {.tv_sec = (time_t)(us / 1000000),
+	                       .tv_usec = (suseconds_t)(us % 1000000)};
+	if (us == 0) {
+		errno = EAGAIN;
+		return false;
+	}
+	setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &rest, sizeof(rest));
+	setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &rest, sizeof(rest));
+	return true;
+}
+
 int greet_connect(const struct sockaddr_un *to, int flags)
 {
-	struct timeval limit = {.tv_sec = GREET_SECONDS};
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0);
+	uint64_t until_ns = end_of_wait();
 	int err;
+	int r;
 	if (fd < 0)
 		return -errno;
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-	if (connect(fd, (const void *)to, sizeof(*to)) == 0)
+	do
+		r = may_wait(fd, until_ns)
+		            ? connect(fd, (const void *)to, sizeof(*to))
+		            : -1;
+	while (r < 0 && errno == EINTR);
+	if (r == 0)
 		return fd;
 	err = errno;
 	close(fd);
@@ -27,9 +56,12 @@ int greet_connect(const struct sockaddr_un *to, int flags)
 
 int greet_hello(int sock, const struct wire_hello *hello)
 {
+	uint64_t until_ns = end_of_wait();
 	ssize_t n;
 	do
-		n = send(sock, hello, sizeof(*hello), MSG_NOSIGNAL);
+		n = may_wait(sock, until_ns)
+		            ? send(sock, hello, sizeof(*hello), MSG_NOSIGNAL)
+		            : -1;
 	while (n < 0 && errno == EINTR);
 	if (n < 0 && (errno == EPIPE || errno == ECONNRESET))
 		return -ENOTCONN;
@@ -101,10 +133,13 @@ int greet_welcome(int sock, struct wire_welcome *msg, int fds[WIRE_FDS_MAX],
 	                     .msg_iovlen = 1,
 	                     .msg_control = room,
 	                     .msg_controllen = sizeof(room)};
+	uint64_t until_ns = end_of_wait();
 	ssize_t got;
 	int r;
 	do
-		got = recvmsg(sock, &hdr, MSG_CMSG_CLOEXEC);
+		got = may_wait(sock, until_ns)
+		              ? recvmsg(sock, &hdr, MSG_CMSG_CLOEXEC)
+		              : -1;
 	while (got < 0 && errno == EINTR);
 	if (got < 0 && errno == EAGAIN)
 		return GREET_E_NONE;

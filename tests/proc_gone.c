@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -332,8 +333,8 @@ static void test_trim(void)
 
 /* ---- somebody else ------------------------------------------------------ */
 
-enum garble { CLOSES, SILENT, NOISE, CUT, OTHER_ABI, NO_FDS, EMPTY_FDS, NOISY_FDS,
-              GARBLES };
+enum garble { CLOSES, SILENT, FULL, NOISE, CUT, OTHER_ABI, NO_FDS, EMPTY_FDS,
+              NOISY_FDS, GARBLES };
 
 static const struct {
 	const char *name;
@@ -341,6 +342,7 @@ static const struct {
 } garbles[GARBLES] = {
 	{"one who closes at once", ENOTCONN},
 	{"one who never answers", ETIMEDOUT},
+	{"one who lets nobody in", ETIMEDOUT},
 	{"one who answers noise", EPROTO},
 	{"one who cuts the answer", EPROTO},
 	{"another ABI", EPROTO},
@@ -392,6 +394,17 @@ static void send_welcome(int sock, enum garble how)
 	sendmsg(sock, &hdr, MSG_NOSIGNAL);
 }
 
+/* Until whoever comes next has to wait at the door. */
+static void fill_queue(const struct sockaddr_un *at)
+{
+	int sock;
+	do
+		sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0);
+	while (connect(sock, (const void *)at, sizeof(*at)) == 0);
+	if (errno != EAGAIN)
+		tap_bail("connect: %s", strerror(errno));
+}
+
 static void impostor(int fd, void *arg)
 {
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
@@ -404,7 +417,13 @@ static void impostor(int fd, void *arg)
 	if (bind(listening, (void *)&at, sizeof(at)) < 0 ||
 	    listen(listening, 1) < 0)
 		tap_bail("bind: %s", strerror(errno));
+	if (how == FULL)
+		fill_queue(&at);
 	say(fd, 1);
+	if (how == FULL) {
+		hear(fd);
+		return;
+	}
 	sock = accept(listening, NULL, NULL);
 	if (how == CLOSES) {
 		/* It may be restarting: one more try is made. */
@@ -421,12 +440,21 @@ static void impostor(int fd, void *arg)
 	hear(fd);
 }
 
+static void on_tick(int signal)
+{
+	(void)signal;
+}
+
+/* Under a profiler, say, whose signals come all the time. */
 static void opens_impostor(int fd, void *arg)
 {
 	struct slabd_options options = bed_options(&bed, 0);
+	struct itimerval tick = {{0, 20000}, {0, 20000}};
 	enum garble how = *(enum garble *)arg;
 	double since = now_ms();
 	(void)fd;
+	signal(SIGALRM, on_tick);
+	setitimer(ITIMER_REAL, &tick, NULL);
 	fails(slabd_open(NULL, &options) == NULL, garbles[how].error,
 	      garbles[how].name);
 	tap_ok(now_ms() - since < 5500, "within the limit");
