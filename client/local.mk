@@ -28,6 +28,8 @@ client_libslabclient_la_SOURCES =
 client_libslabclient_la_LIBADD = libclient.la libshm.la
 client_libslabclient_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -Wl,--gc-sections \
 	-Wl,--version-script=$(srcdir)/client/libslabclient.map
+# A thread's end calls back into it, after the last dlclose too.
+client_libslabclient_la_LDFLAGS += -Wl,-z,nodelete
 if !SANITIZED
 client_libslabclient_la_LDFLAGS += -Wl,-z,defs
 endif

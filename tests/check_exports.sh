@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # libslabclient.so shows what client/slabclient.h declares and nothing else,
-# and needs libc alone.
+# needs libc alone, and stays in the process when its last user is unloaded.
 . "$(dirname "$0")/lint.sh"
 : "${SLABD_NM:=nm}" "${builddir:=$PWD}"
 so=$builddir/client/.libs/libslabclient.so
@@ -29,6 +29,8 @@ look() {
 	needed | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' |
 		grep -v -e '^libc\.so\.' -e '^ld-linux' |
 		sed 's/^/needs more than libc: /'
+	needed | grep -q '(FLAGS_1).*NODELETE' ||
+		echo "may be unloaded before a thread that used it ends"
 }
 
 header='slabd_pool *slabd_open(const char *pool);
@@ -39,8 +41,11 @@ exports() {
 	printf '%s\n' '0 A SLABCLIENT_0' '0 T slabd_open@@SLABCLIENT_0' \
 		'0 B slabd_mags_@@SLABCLIENT_0' $more
 }
-needed() { echo " 0x1 (NEEDED)  Shared library: [$lib]"; }
-more='' lib=libc.so.6
+needed() {
+	echo " 0x1 (NEEDED)  Shared library: [$lib]"
+	echo " 0x6ffffffb (FLAGS_1)  Flags: $flags"
+}
+more='' lib=libc.so.6 flags=NODELETE
 echo "$header" | sample client/slabclient.h
 passes "a library that shows what the header declares"
 more=depot_get
@@ -54,6 +59,8 @@ names "a function that is not there" 'header declares: slabd_flush$'
 echo "$header" | sample client/slabclient.h
 lib=libnuma.so.1
 names "another library" 'more than libc: libnuma.so.1$'
+lib=libc.so.6 flags=NOW
+names "a library that can be unloaded" '^may be unloaded'
 
 if [ ! -f "$so" ]; then
 	skip "the library's symbols" "no shared library in this build"
@@ -64,4 +71,4 @@ exports() { $SLABD_NM -D --defined-only "$so"; }
 needed() { readelf -d "$so"; }
 needed | grep -q NEEDED
 result $? "the library is there to be looked at"
-finish "the library shows its header's symbols and needs libc alone"
+finish "the library shows its header's symbols, needs libc alone and stays"
