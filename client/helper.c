@@ -57,6 +57,9 @@ static int spawn(struct slabd_pool *pool)
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	r = pthread_create(&pool->helper, &attr, helper_main, pool);
+	/* The program's own thread-local variables may be larger than that. */
+	if (r == EINVAL)
+		r = pthread_create(&pool->helper, NULL, helper_main, pool);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);
 	return -r;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Several pools in one process: none takes what is another's, and one closes,
- * or closes a cache, while threads that have used it are at work elsewhere. */
+/* Several pools in one process, whose threads have large variables of their own:
+ * none takes what is another's, and one closes, or closes a cache, while threads
+ * that have used it are at work elsewhere. */
 #include <pthread.h>
 #include <stdio.h>
 
@@ -14,12 +15,24 @@
 #define ROUNDS 400u
 
 static struct bed bed;
+static __thread volatile char large[512 << 10];
 
 static uint64_t refused(slabd_pool *pool)
 {
 	struct slabd_stats stats;
 	slabd_get_stats(pool, &stats);
 	return stats.refused;
+}
+
+/* Each thread has them on its stack, the library's helper thread too. */
+static void test_large(void)
+{
+	struct slabd_options options = bed_options(&bed, 0);
+	slabd_pool *pool = slabd_open(NULL, &options);
+	large[0] = 1;
+	if (!tap_ok(pool != NULL, "a pool opens beside large variables"))
+		tap_bail("slabd_open: %s", slabd_last_error());
+	slabd_close(pool);
 }
 
 /* ---- an object in another pool's cache ---------------------------------- */
@@ -167,6 +180,7 @@ int main(void)
 	tap_start(60);
 	bed_open(&bed, "[slabd]\ntopology = node:1 core:4 pu:1\n"
 	               "[pool default]\npage = 4k\nstart = 2M\nmax = 16M\n");
+	test_large();
 	test_wrong_pool();
 	test_close_beside();
 	bed_close(&bed);
