@@ -317,26 +317,34 @@ static uint64_t word_of(const struct cache *cache, const void *object)
 	return WORD_CACHE(word) == cache->id ? word : 0;
 }
 
+/* Where there is no memory for a magazine the object goes home at once. */
+static void free_here(struct cache *cache, uint64_t word, void *object)
+{
+	struct slabd_pool *pool = cache->pool;
+	struct thread *self = process_self();
+	struct seat *seat = self != NULL ? thread_seat(self, pool) : NULL;
+	if (seat == NULL) {
+		magazine_send_home(pool, 1, &object);
+		return;
+	}
+	thread_settle(self, seat);
+	if (WORD_HOME(word) == seat->node)
+		free_local(self, seat, cache, object);
+	else
+		free_remote(seat, WORD_HOME(word), object);
+}
+
 void slabd_free_slow_(slabd_cache *head, void *object)
 {
 	struct cache *cache = (struct cache *)head;
 	struct slabd_pool *pool = cache->pool;
 	int saved = errno;
 	uint64_t word = object == NULL ? 0 : word_of(cache, object);
-	struct thread *self;
-	struct seat *seat;
 	if (object == NULL)
 		return;
-	self = word != 0 && pool_alive(pool) ? process_self() : NULL;
-	seat = self != NULL ? thread_seat(self, pool) : NULL;
-	if (seat == NULL) {
+	if (word != 0 && pool_alive(pool))
+		free_here(cache, word, object);
+	else
 		view_count(&pool->view, pool->user.id, STAT_REFUSED, 1);
-	} else {
-		thread_settle(self, seat);
-		if (WORD_HOME(word) == seat->node)
-			free_local(self, seat, cache, object);
-		else
-			free_remote(seat, WORD_HOME(word), object);
-	}
 	errno = saved;
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Descriptors run out: in slabd, in a client that opens a pool, and in one that
- * looks for slabd again; address space does, at the first slabd_open. Who is refused hears why, who is inside works on, and
+ * looks for slabd again; address space does, at the first slabd_open and at a
+ * thread's first call. Who is refused hears why, who is inside works on, and
  * all goes well again once there are descriptors.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +23,7 @@
 	"[pool default]\npage = 4k\nstart = 2M\nmax = 16M\n"
 #define OBJECTS 1500 /* 6 MB: more than there is at the start */
 #define LIMITS 64    /* a client needs fewer descriptors than this */
+#define FREED 100
 
 static struct bed bed;
 
@@ -161,6 +164,49 @@ static void lacks_room(int fd, void *arg)
 		slabd_close(pool);
 }
 
+static struct {
+	slabd_cache *cache;
+	void *objects[FREED];
+	pthread_barrier_t limited;
+} freed;
+
+static void *frees(void *arg)
+{
+	pthread_barrier_wait(&freed.limited);
+	for (unsigned i = 0; i < FREED; i++)
+		slabd_free(freed.cache, freed.objects[i]);
+	return arg;
+}
+
+/* A thread's first call of the library makes its magazines: not this one. */
+static void frees_without_room(int fd, void *arg)
+{
+	slabd_pool *pool = bed_pool(&bed);
+	struct rlimit old;
+	struct rlimit low = {1 << 20, RLIM_INFINITY};
+	struct slabd_stats stats;
+	pthread_t thread;
+	(void)fd;
+	(void)arg;
+	freed.cache = bed_cache(pool, "freed", 64);
+	slabd_alloc_bulk(freed.cache, FREED, freed.objects);
+	slabd_flush(pool);
+	pthread_barrier_init(&freed.limited, NULL, 2);
+	if (getrlimit(RLIMIT_AS, &old) < 0 ||
+	    pthread_create(&thread, NULL, frees, NULL) != 0)
+		tap_bail("getrlimit: %s", strerror(errno));
+	setrlimit(RLIMIT_AS, &low);
+	pthread_barrier_wait(&freed.limited);
+	pthread_join(thread, NULL);
+	setrlimit(RLIMIT_AS, &old);
+	slabd_get_stats(pool, &stats);
+	tap_is((long long)stats.refused, 0,
+	       "a thread without room for magazines frees its objects");
+	tap_is(bed_client(&bed, slabd_client_id(pool), "objects"), 0,
+	       "and they are home at once");
+	slabd_close(pool);
+}
+
 static void test_room(void)
 {
 	const char *sanitizer = getenv("SLABD_SANITIZER");
@@ -171,6 +217,8 @@ static void test_room(void)
 	}
 	child_start(&child, lacks_room, NULL);
 	child_end(&child, "it ends well");
+	child_start(&child, frees_without_room, NULL);
+	child_end(&child, "so does the other");
 }
 
 /* ---- slabd comes back ----------------------------------------------------- */
