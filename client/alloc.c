@@ -32,12 +32,17 @@ void *slabd_alloc_node(slabd_cache *head, int node)
 {
 	struct cache *cache = (struct cache *)head;
 	struct slabd_pool *pool = cache->pool;
-	struct thread *self = pool_alive(pool) ? process_self() : NULL;
-	struct seat *seat = self != NULL ? thread_seat(self, pool) : NULL;
 	int ix = view_node_index(&pool->view, node);
 	void *object = NULL;
-	if (seat == NULL)
+	struct thread *self;
+	struct seat *seat;
+	if (!pool_alive(pool))
 		return NULL;
+	self = process_self();
+	seat = self != NULL ? thread_seat(self, pool) : NULL;
+	if (seat == NULL)
+		return error_set(ENOMEM, "no memory for a thread's magazines"),
+		       NULL;
 	if (ix < 0)
 		return error_set(EINVAL, "pool %s has no node %d",
 		                 pool->view.head->name, node), NULL;

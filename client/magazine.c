@@ -249,11 +249,16 @@ void *slabd_alloc_slow_(slabd_cache *head)
 {
 	struct cache *cache = (struct cache *)head;
 	struct slabd_pool *pool = cache->pool;
-	struct thread *self = pool_alive(pool) ? process_self() : NULL;
-	struct seat *seat = self != NULL ? thread_seat(self, pool) : NULL;
 	struct slabd_mag_ *mag;
-	if (seat == NULL)
+	struct thread *self;
+	struct seat *seat;
+	if (!pool_alive(pool))
 		return NULL;
+	self = process_self();
+	seat = self != NULL ? thread_seat(self, pool) : NULL;
+	if (seat == NULL)
+		return error_set(ENOMEM, "no memory for a thread's magazines"),
+		       NULL;
 	thread_settle(self, seat);
 	if (cache->cap_max == 0)
 		return take_large(cache, seat->node);

@@ -168,6 +168,7 @@ static struct {
 	slabd_cache *cache;
 	void *objects[FREED];
 	pthread_barrier_t limited;
+	int said; /* allocations that failed well */
 } freed;
 
 static void *frees(void *arg)
@@ -175,6 +176,10 @@ static void *frees(void *arg)
 	pthread_barrier_wait(&freed.limited);
 	for (unsigned i = 0; i < FREED; i++)
 		slabd_free(freed.cache, freed.objects[i]);
+	freed.said = (slabd_alloc(freed.cache) == NULL && errno == ENOMEM &&
+	              slabd_last_error()[0] != '\0') +
+	             (slabd_alloc_node(freed.cache, 0) == NULL &&
+	              errno == ENOMEM && slabd_last_error()[0] != '\0');
 	return arg;
 }
 
@@ -204,6 +209,7 @@ static void frees_without_room(int fd, void *arg)
 	       "a thread without room for magazines frees its objects");
 	tap_is(bed_client(&bed, slabd_client_id(pool), "objects"), 0,
 	       "and they are home at once");
+	tap_is(freed.said, 2, "it can't allocate: ENOMEM, and hears why");
 	slabd_close(pool);
 }
 
