@@ -51,7 +51,8 @@ void *slabd_alloc_node(slabd_cache *head, int node)
 		object = take_home(cache, magazine_of(self, cache), seat->node);
 	if (object == NULL)
 		object = magazine_take_one(cache, (uint32_t)ix, true, true);
-	return object != NULL ? object : shortage_alloc_on(cache, (uint32_t)ix);
+	return object != NULL ? object
+	                      : shortage_alloc_on(cache, seat, (uint32_t)ix);
 }
 
 size_t slabd_alloc_bulk(slabd_cache *cache, size_t n, void **out)

@@ -133,6 +133,13 @@ static uint32_t get_back(struct cache *cache, uint32_t node, bool oldest,
 	return n;
 }
 
+bool magazine_send_oldest(struct cache *cache, uint32_t node)
+{
+	/* pairs: depot_of */
+	struct depot *depot = atom_get(&cache->depots[node]);
+	return depot != NULL && send_oldest(cache, depot);
+}
+
 void magazine_drain_depots(struct cache *cache)
 {
 	void *objects[DEPOT_HALF];
@@ -235,14 +242,14 @@ void *magazine_take_one(struct cache *cache, uint32_t node, bool home_only,
 }
 
 /* An object too large for magazines: the depot's last, or one of the list. */
-static void *take_large(struct cache *cache, uint32_t node)
+static void *take_large(struct cache *cache, struct seat *seat)
 {
 	void *objects[DEPOT_HALF];
 	void *object;
-	if (get_back(cache, node, true, objects) == 1)
+	if (get_back(cache, seat->node, true, objects) == 1)
 		return objects[0];
-	object = magazine_take_one(cache, node, false, true);
-	return object != NULL ? object : shortage_alloc(cache, node);
+	object = magazine_take_one(cache, seat->node, false, true);
+	return object != NULL ? object : shortage_alloc(cache, seat);
 }
 
 void *slabd_alloc_slow_(slabd_cache *head)
@@ -261,27 +268,30 @@ void *slabd_alloc_slow_(slabd_cache *head)
 		       NULL;
 	thread_settle(self, seat);
 	if (cache->cap_max == 0)
-		return take_large(cache, seat->node);
+		return take_large(cache, seat);
 	mag = magazine_of(self, cache);
 	if (mag->n == 0) {
 		cap_grow(self, seat, cache, mag);
 		if (!refill_back(seat, cache, false, mag) &&
 		    !refill_claim(seat, cache, mag) &&
 		    !refill_back(seat, cache, true, mag))
-			return shortage_alloc(cache, seat->node);
+			return shortage_alloc(cache, seat);
 	}
 	return mag->obj[--mag->n];
 }
 
 /* ---- free --------------------------------------------------------------- */
 
-void magazine_drop_remote(struct seat *seat)
+bool magazine_drop_remote(struct seat *seat)
 {
+	bool any = false;
 	for (uint32_t node = 0; node < seat->pool->view.geo.n_nodes; node++) {
 		struct remote *remote = &seat->remote[node];
+		any |= remote->n > 0;
 		magazine_send_home(seat->pool, remote->n, remote->obj);
 		remote->n = 0;
 	}
+	return any;
 }
 
 static void free_remote(struct seat *seat, uint32_t node, void *object)

@@ -20,8 +20,12 @@ void magazine_drop(struct thread *thread, struct cache *cache, bool to_depot);
 /* Puts the older half of a magazine into the depot, or sends it home. */
 void magazine_halve(struct cache *cache, struct slabd_mag_ *mag);
 
-/* Sends home all that a seat holds for other nodes. */
-void magazine_drop_remote(struct seat *seat);
+/* Sends home all that a seat holds for other nodes. Whether it held any. */
+bool magazine_drop_remote(struct seat *seat);
+
+/* Sends home the oldest that a cache's depot of a node holds. Whether it had
+ * any. Any thread. */
+bool magazine_send_oldest(struct cache *cache, uint32_t node);
 
 /* Sends home all that a cache's depots hold. Any thread. */
 void magazine_drain_depots(struct cache *cache);

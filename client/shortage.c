@@ -109,6 +109,16 @@ static void *fail(struct cache *cache, bool refused)
 	return NULL;
 }
 
+/* One object of a node's list, on which is put what the depot keeps there. */
+static void *take_of(struct cache *cache, uint32_t node, bool home_only,
+                     bool tell)
+{
+	void *object = magazine_take_one(cache, node, home_only, tell);
+	while (object == NULL && magazine_send_oldest(cache, node))
+		object = magazine_take_one(cache, node, home_only, false);
+	return object;
+}
+
 /* One object of the first node that has any. A node is to grow only when all
  * before it are denied: a look at the others must not have slabd spread over
  * them what the thread's own node could give. */
@@ -119,8 +129,8 @@ static void *take_first(struct cache *cache, const uint8_t *nodes, uint32_t n,
 	bool tell = true;
 	for (uint32_t i = 0; i < n; i++) {
 		bool denied = is_denied(cache, nodes[i], home_only);
-		void *object = magazine_take_one(cache, nodes[i], home_only,
-		                                 tell && !denied);
+		void *object = take_of(cache, nodes[i], home_only,
+		                       tell && !denied);
 		if (object != NULL) {
 			view_count(&pool->view, pool->user.id,
 			           STAT_REMOTE_ALLOCS, i != 0);
@@ -132,8 +142,8 @@ static void *take_first(struct cache *cache, const uint8_t *nodes, uint32_t n,
 }
 
 /* Tries the nodes in turn, waiting for growth in between. */
-static void *alloc_from(struct cache *cache, const uint8_t *nodes, uint32_t n,
-                        bool home_only)
+static void *alloc_from(struct cache *cache, struct seat *seat,
+                        const uint8_t *nodes, uint32_t n, bool home_only)
 {
 	struct slabd_pool *pool = cache->pool;
 	uint64_t deadline = 0;
@@ -143,6 +153,8 @@ static void *alloc_from(struct cache *cache, const uint8_t *nodes, uint32_t n,
 		void *object = take_first(cache, nodes, n, home_only);
 		if (object != NULL)
 			return object;
+		if (magazine_drop_remote(seat))
+			continue;
 		if (!tell_first(cache, nodes, n, home_only))
 			return fail(cache, true);
 		if (wait_a_while(pool, seq, &deadline))
@@ -155,15 +167,15 @@ static void *alloc_from(struct cache *cache, const uint8_t *nodes, uint32_t n,
 	}
 }
 
-void *shortage_alloc(struct cache *cache, uint32_t node)
+void *shortage_alloc(struct cache *cache, struct seat *seat)
 {
 	const struct view *view = &cache->pool->view;
-	return alloc_from(cache, view->nodes[node].nearest,
+	return alloc_from(cache, seat, view->nodes[seat->node].nearest,
 	                  cache->strict ? 1 : view->geo.n_nodes, false);
 }
 
-void *shortage_alloc_on(struct cache *cache, uint32_t node)
+void *shortage_alloc_on(struct cache *cache, struct seat *seat, uint32_t node)
 {
 	uint8_t one = (uint8_t)node;
-	return alloc_from(cache, &one, 1, true);
+	return alloc_from(cache, seat, &one, 1, true);
 }

@@ -11,11 +11,11 @@
 /* Raises the want of (cache, node index) and rings slabd once. */
 void shortage_tell(struct slabd_pool *pool, uint32_t cache, uint32_t node);
 
-/* One object after node had none: from the nearest that has, or from growth.
- * NULL with errno ENOMEM. */
-void *shortage_alloc(struct cache *cache, uint32_t node);
+/* One object after the seat's node had none: from the nearest that has, what the
+ * process keeps there included, or from growth. NULL with errno ENOMEM. */
+void *shortage_alloc(struct cache *cache, struct seat *seat);
 
 /* The same from one node alone. */
-void *shortage_alloc_on(struct cache *cache, uint32_t node);
+void *shortage_alloc_on(struct cache *cache, struct seat *seat, uint32_t node);
 
 #endif

@@ -342,27 +342,45 @@ static void named_nodes(int fd, void *arg)
 	tap_is(bed_used(&bed), 0, "no more is in use");
 }
 
+/* All of a node by its name, from where to points on; how many. */
+static size_t fill_node(slabd_pool *pool, slabd_cache *cache, int node,
+                        void **to)
+{
+	size_t n = 0;
+	size_t own = 0;
+	while ((to[n] = slabd_alloc_node(cache, node)) != NULL)
+		own += node_of(pool, to[n++]) == (unsigned)node;
+	expect_enomem(true, "a node that was filled by its name");
+	tap_ok(n > 0 && own == n, "it gave only its own");
+	tap_note("%zu objects, %zu of node %d", n, own, node);
+	return n;
+}
+
 /* Each node to the last by name: what is lent to it is not taken, and does not
- * keep slabd from saying that there is no more. */
+ * keep slabd from saying that there is no more; what the process keeps free is
+ * found, whichever of its threads is on which node. */
 static void fills_by_node(int fd, void *arg)
 {
 	slabd_pool *pool = bed_pool(&bed);
 	slabd_cache *cache = bed_cache(pool, "named", SIZE);
 	double since = now_ms();
+	size_t n = fill_node(pool, cache, 0, all);
+	size_t both = n + fill_node(pool, cache, 1, all + n);
 	(void)fd;
 	(void)arg;
-	for (int node = 0; node < 2; node++) {
-		size_t n = 0;
-		size_t own = 0;
-		void *object;
-		while ((object = slabd_alloc_node(cache, node)) != NULL) {
-			own += node_of(pool, object) == (unsigned)node;
-			n++;
-		}
-		expect_enomem(true, "a node that was filled by its name");
-		tap_ok(n >= FULL / 2 && own == n, "it gave only its own");
-		tap_note("%zu objects, %zu of node %d", n, own, node);
-	}
+	tap_ok(n >= FULL / 2 && both >= FULL, "they are full");
+	slabd_thread_node(pool, 1);
+	slabd_free_bulk(cache, both, all);
+	slabd_thread_node(pool, 0);
+	tap_is((long long)fill_node(pool, cache, 0, all), (long long)n,
+	       "what was freed on another node can all be had again");
+	tap_is((long long)(n + fill_node(pool, cache, 1, all + n)),
+	       (long long)both, "and what another node's threads keep");
+	slabd_free_bulk(cache, both, all);
+	slabd_thread_node(pool, 1);
+	slabd_free(cache, slabd_alloc(cache));
+	tap_is((long long)fill(cache, all), (long long)both,
+	       "without a name too");
 	tap_ok(now_ms() - since < 10000, "without waiting for each");
 	slabd_close(pool);
 }
