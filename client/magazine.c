@@ -294,16 +294,18 @@ bool magazine_drop_remote(struct seat *seat)
 	return any;
 }
 
-static void free_remote(struct seat *seat, uint32_t node, void *object)
+/* Batches of no more than a magazine may hold: the larger, the fewer. */
+static void free_remote(struct seat *seat, const struct cache *cache,
+                        uint32_t node, void *object)
 {
 	struct remote *remote = &seat->remote[node];
 	struct slabd_pool *pool = seat->pool;
-	if (remote->n == REMOTE_MAX) {
+	remote->obj[remote->n++] = object;
+	view_count(&pool->view, pool->user.id, STAT_REMOTE_FREES, 1);
+	if (remote->n == REMOTE_MAX || remote->n >= cache->cap_max) {
 		magazine_send_home(pool, remote->n, remote->obj);
 		remote->n = 0;
 	}
-	remote->obj[remote->n++] = object;
-	view_count(&pool->view, pool->user.id, STAT_REMOTE_FREES, 1);
 }
 
 static void free_local(struct thread *self, struct seat *seat,
@@ -346,7 +348,7 @@ static void free_here(struct cache *cache, uint64_t word, void *object)
 	if (WORD_HOME(word) == seat->node)
 		free_local(self, seat, cache, object);
 	else
-		free_remote(seat, WORD_HOME(word), object);
+		free_remote(seat, cache, WORD_HOME(word), object);
 }
 
 void slabd_free_slow_(slabd_cache *head, void *object)

@@ -254,6 +254,31 @@ static void keeps_budget(int fd, void *arg)
 	slabd_close(pool);
 }
 
+/* Of large objects, which live on the other node: each is freed there. */
+static void keeps_few_remote(int fd, void *arg)
+{
+	struct slabd_options options = bed_options(&bed, SLABD_FORCE_NODE);
+	static void *some[FULL];
+	slabd_pool *pool;
+	slabd_cache *cache;
+	long long kept;
+	size_t n = 0;
+	(void)fd;
+	(void)arg;
+	options.thread_bytes = 64 << 10;
+	options.process_bytes = 1;
+	pool = slabd_open(NULL, &options);
+	cache = bed_cache(pool, "remote", 20000);
+	while (n < FULL && (some[n] = slabd_alloc_node(cache, 1)) != NULL)
+		n++;
+	slabd_free_bulk(cache, n, some);
+	kept = bed_client(&bed, slabd_client_id(pool), "bytes");
+	tap_ok(n > 10 && kept <= 64 << 10,
+	       "what lives on another node is kept up to the thread's budget");
+	tap_note("%lld bytes of %zu objects kept", kept, n);
+	slabd_close(pool);
+}
+
 /* ---- two nodes ---------------------------------------------------------- */
 
 static unsigned node_of(slabd_pool *pool, const void *object)
@@ -416,6 +441,7 @@ int main(void)
 	               "[pool default]\npage = 4k\nmax = 2M\n");
 	run(strict_or_not, "strict or not");
 	run(named_nodes, "nodes by name");
+	run(keeps_few_remote, "budgets of remote objects");
 	run(fills_by_node, "all of nodes by name");
 	bed_audit(&bed, "two nodes");
 	bed_close(&bed);
