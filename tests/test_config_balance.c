@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -91,6 +92,67 @@ Test(config_balance, defaults_and_words_for_nothing)
 	cr_assert_eq(load("[balance]\nhold = 2m\n"), 0);
 	cr_expect_eq(config.balance.hold_max_ms, 120000,
 	             "a default follows a long hold");
+}
+
+/* The text of a file of the source tree. */
+static const char *text_of(const char *file)
+{
+	static char text[1 << 16];
+	const char *folder = getenv("srcdir");
+	char path[512];
+	size_t n;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", folder ? folder : ".", file);
+	f = fopen(path, "r");
+	cr_assert_not_null(f, "%s", path);
+	n = fread(text, 1, sizeof(text) - 1, f);
+	fclose(f);
+	text[n] = '\0';
+	return text;
+}
+
+/* The file as installed shows each key in a comment, with its default. */
+Test(config_balance, file_shows_defaults)
+{
+	const char *file = text_of("daemon/slabd.conf");
+	char line[64], value[CONFIG_BALANCE_VALUE];
+	struct config_balance defaults;
+	const char *key;
+
+	config_default_balance(&defaults);
+	for (unsigned i = 0; (key = config_balance_key(i)) != NULL; i++) {
+		snprintf(line, sizeof(line), "\n#%s = %s\n", key,
+		         config_balance_get(&defaults, key, value));
+		cr_expect_not_null(strstr(file, line), "no line \"#%s = %s\"",
+		                   key, value);
+	}
+}
+
+/* slabd.conf(5) says them as "The default is 4." or in bold before a stop. */
+Test(config_balance, page_says_defaults)
+{
+	const char *page = text_of("man/slabd.conf.5");
+	char item[64], value[CONFIG_BALANCE_VALUE];
+	struct config_balance defaults;
+	const char *key, *at;
+
+	config_default_balance(&defaults);
+	for (unsigned i = 0; (key = config_balance_key(i)) != NULL; i++) {
+		snprintf(item, sizeof(item), "\n.It Cm %s ", key);
+		at = strstr(page, item);
+		cr_assert_not_null(at, "%s", key);
+		at = strstr(at, "The default is");
+		cr_assert_not_null(at, "%s", key);
+		at += strlen("The default is");
+		at += strspn(at, " \n");
+		at += strncmp(at, ".Li ", 4) == 0 || strncmp(at, ".Cm ", 4) == 0
+		              ? 4 : 0;
+		config_balance_get(&defaults, key, value);
+		cr_expect(strncmp(at, value, strlen(value)) == 0 &&
+		          strchr(" .,\n", at[strlen(value)]) != NULL,
+		          "%s is %s, the page says %.8s", key, value, at);
+	}
 }
 
 static const char *const bad[][4] = {
