@@ -83,7 +83,9 @@ static json_t *parse(struct transfer *transfer, struct server *server,
 	return error;
 }
 
-static json_t *transfer_doc(const struct transfer *transfer)
+/* unit_bytes: of one slab, or page. */
+static json_t *transfer_doc(const struct transfer *transfer,
+                            uint64_t unit_bytes)
 {
 	const struct pool *pool = transfer->pool;
 	return json_pack(
@@ -94,8 +96,8 @@ static json_t *transfer_doc(const struct transfer *transfer)
 	        report_node_id(pool, transfer->to), "n",
 	        report_count(transfer->n), "done",
 	        report_count(transfer->done), "bytes",
-	        report_count(transfer->done << pool->view.geo.page_shift),
-	        "text", report_text(transfer->text));
+	        report_count(transfer->done * unit_bytes), "text",
+	        report_text(transfer->text));
 }
 
 static void log_transfer(const struct admin_query *query,
@@ -127,7 +129,8 @@ json_t *report_lend(void *arg, const struct admin_query *query, int *status)
 	if (r < 0)
 		return refuse(transfer.text, "slabctl slabs and slabctl nodes "
 		              "show what there is to lend", status);
-	return transfer_doc(&transfer);
+	return transfer_doc(&transfer, report_slab_bytes(transfer.pool,
+	                                                 transfer.cache));
 }
 
 json_t *report_migrate(void *arg, const struct admin_query *query, int *status)
@@ -145,7 +148,8 @@ json_t *report_migrate(void *arg, const struct admin_query *query, int *status)
 	if (r < 0)
 		return refuse(transfer.text, "slabctl nodes shows what each "
 		              "node has and may have", status);
-	return transfer_doc(&transfer);
+	return transfer_doc(&transfer, UINT64_C(1) <<
+	                               transfer.pool->view.geo.page_shift);
 }
 
 /* ---- drain -------------------------------------------------------------- */

@@ -33,6 +33,7 @@ Test(report_do, lends_and_has_back)
 	cr_expect_eq(num("to"), 1);
 	cr_expect_eq(num("n"), 1);
 	cr_expect_eq(num("done"), 1);
+	cr_expect_eq(num("bytes"), UNIT_BYTES);
 	cr_expect_eq(list_of(a) + list_of(b), 1);
 	post("/lend", "cache=orders&from=0&to=1&n=9");
 	cr_expect_eq(num("n"), 9);
@@ -43,6 +44,7 @@ Test(report_do, lends_and_has_back)
 	cr_expect_eq(num("pools/0/nodes/1/borrowed_bytes"), 2 * UNIT_BYTES);
 	post("/lend?cache=orders&from=0", "to=0&n=9");
 	cr_expect_eq(num("done"), 2);
+	cr_expect_eq(num("bytes"), 2 * UNIT_BYTES);
 	cr_expect_eq(list_of(a) + list_of(b), 0);
 	get("/audit");
 	cr_expect(yes("agree"));
