@@ -367,7 +367,8 @@ static void check_floor(struct loader *ld, const struct section *section)
 	const struct config_pool *pool = section->base;
 	char a[32], b[32], size[CONFIG_SIZE_BYTES];
 
-	if (section->key_lines[CONFIG_KEY_FLOOR] == 0 ||
+	/* Not given, or given as what is no size, which was said. */
+	if (pool->floor_bytes == UINT64_MAX ||
 	    pool->floor_bytes <= pool->max_bytes)
 		return;
 	ld->line = later(section, CONFIG_KEY_FLOOR, CONFIG_KEY_MAX);

@@ -353,6 +353,8 @@ Test(config, contradictions)
 	bad("[pool p]\nmax = 10M\n\nfloor = 12M\n", 4,
 	    "\"floor\" (line 4) contradicts key \"max\" (line 2) in [pool p]",
 	    "over 10M", "allowed: at most max");
+	bad("[pool p]\nmax = 10M\nfloor = -1\n", 3, "\"floor\"",
+	    "\"-1\" is not a valid value");
 	setenv("SLABD_SOCKET", "/tmp/one", 1);
 	bad("[slabd]\ncontrol=/tmp/one\n", 2, "\"control\" (line 2)",
 	    "\"socket\" (the default)");
