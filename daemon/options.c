@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "numa/topo.h"
+
 #define TRY_HELP "Try \"slabd --help\".\n"
 
 enum option_key {
@@ -167,6 +169,22 @@ static void override(struct config *config, const struct given *given,
 		                 given->log_level);
 }
 
+/* hwloc alone knows what a description is. What is wrong with the machine's own
+ * topology is no fault of the configuration. */
+static void check_topology(const struct config *config, const char *file,
+                           struct config_error *err)
+{
+	static struct topo topo;
+
+	if (config->topology[0] == '\0' ||
+	    topo_load(&topo, config->topology) >= 0)
+		return;
+	config_error_add(err, "%.200s: key \"topology\" in [slabd]: %s; "
+	                 "allowed: a description such as node:2 core:4 pu:1, "
+	                 "of at most %u nodes", file, topo.error,
+	                 TOPO_NODES_MAX);
+}
+
 static void print_errors(const struct config_error *err)
 {
 	for (unsigned i = 0; i < err->n; i++)
@@ -203,6 +221,8 @@ int options_parse(int argc, char **argv, struct options *opts)
 	override(&opts->config, &given, &err);
 	if (err.n == 0)
 		config_check(&opts->config, &err);
+	if (err.n == 0)
+		check_topology(&opts->config, opts->file, &err);
 	if (err.n > 0) {
 		print_errors(&err);
 		return -EINVAL;

@@ -193,6 +193,23 @@ Test(options, file_and_line_errors_come_together)
 	expect_usage(parse("--config", file, "--check-config"), ":2: ");
 }
 
+/* Before slabd starts, and when it only looks. */
+Test(options, topology)
+{
+	char *good = file_of("[slabd]\ntopology = node:2 core:4 pu:1\n");
+
+	cr_expect_eq(parse("--config", good), 0, "%s", errors);
+	expect_usage(parse("--config",
+	                   file_of("[slabd]\ntopology = nonsense\n"),
+	                   "--check-config"),
+	             ": key \"topology\" in [slabd]: not an hwloc synthetic "
+	             "topology: nonsense; allowed: a description such as "
+	             "node:2 core:4 pu:1");
+	expect_usage(parse("--config", file_of("[slabd]\ntopology = node:65 "
+	                                       "core:1 pu:1\n")),
+	             "more than 64 memory nodes");
+}
+
 Test(options, more_errors_than_fit)
 {
 	char text[1000] = "[slabd]\n";
