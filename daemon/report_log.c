@@ -19,6 +19,7 @@ static json_t *event_doc(const struct pool *pool,
                          const struct balance_event *event)
 {
 	const char *error = event->error < 0 ? strerror(-event->error) : "";
+	json_t *step = report_step(pool, &event->step);
 	json_t *more = json_pack(
 	        "{s:I, s:I, s:I, s:s, s:b, s:I, s:I, s:s, s:I, s:o}", "seq",
 	        report_count(event->seq), "at_ms", (json_int_t)event->at_ms,
@@ -27,7 +28,12 @@ static json_t *event_doc(const struct pool *pool,
 	        "times", report_count(event->times), "done",
 	        report_count(event->done), "error", error, "us",
 	        report_count(event->us), "told", report_text(event->text));
-	return report_merge(report_step(pool, &event->step), more);
+	/* The policy's reason is the next best: none of them is why. */
+	if (event->cause == BALANCE_HAND && !event->refused)
+		step = report_merge(step, json_pack("{s:s, s:s}", "reason",
+		                                    "asked", "text",
+		                                    "slabctl asked for it"));
+	return report_merge(step, more);
 }
 
 static json_t *events_doc(const struct pool *pool, uint64_t limit)

@@ -74,6 +74,8 @@ Test(report_plan, log_has_what_was_done)
 	cr_expect_str_eq(str("pools/0/events/1/kind"), "lend");
 	cr_expect_str_eq(str("pools/0/events/1/cause"),
 	                 balance_cause_name(BALANCE_HAND));
+	cr_expect_str_eq(str("pools/0/events/1/reason"), "asked");
+	cr_expect_str_eq(str("pools/0/events/1/text"), "slabctl asked for it");
 	cr_expect_eq(num("pools/0/events/1/n"), 2);
 	cr_expect_eq(num("pools/0/events/1/done"), 1);
 	cr_expect_eq(num("pools/0/events/1/times"), 1);
