@@ -156,7 +156,11 @@ static int set_option(struct ctl_args *args, int opt, char *fault, size_t size)
 	switch (opt) {
 	case OPT_CONTROL:
 		args->control = optarg;
-		return 0;
+		if (*optarg)
+			return 0;
+		snprintf(fault, size,
+		         "--control is empty: give slabd's admin socket");
+		return -EINVAL;
 	case OPT_JSON:
 		args->json = true;
 		return 0;
@@ -186,10 +190,18 @@ static int set_option(struct ctl_args *args, int opt, char *fault, size_t size)
 	return add_param(args, name, what, optarg, fault, size);
 }
 
+/* getopt leaves an option that takes no value in optopt, or the letter that it
+ * does not know, the word of which it may not have left yet. */
 static int bad_option(int opt, char **argv, char *fault, size_t size)
 {
 	if (opt == ':')
 		snprintf(fault, size, "%s needs an argument", argv[optind - 1]);
+	else if (optopt >= OPT_CONTROL || optopt == 'h' || optopt == 'V')
+		snprintf(fault, size, "%s: the option takes no value; see "
+		         "slabctl --help", argv[optind - 1]);
+	else if (optopt)
+		snprintf(fault, size, "unknown option -%c; see slabctl --help",
+		         optopt);
 	else
 		snprintf(fault, size, "unknown option %s; see slabctl --help",
 		         argv[optind - 1]);
