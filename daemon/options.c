@@ -204,6 +204,15 @@ static const char *pick_file(const struct given *given)
 	return errno == ENOENT || errno == ENOTDIR ? NULL : SLABD_CONFIG_FILE;
 }
 
+/* 1: what was asked for is done. */
+static int end_output(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return 1;
+	fprintf(stderr, "slabd: standard output: %s\n", strerror(errno));
+	return -EINVAL;
+}
+
 int options_parse(int argc, char **argv, struct options *opts)
 {
 	struct config_error err = { 0 };
@@ -213,7 +222,7 @@ int options_parse(int argc, char **argv, struct options *opts)
 	memset(opts, 0, sizeof(*opts));
 	rc = read_line(argc, argv, &given, opts);
 	if (rc < 0 || given.done)
-		return rc < 0 ? rc : 1;
+		return rc < 0 ? rc : end_output();
 	config_defaults(&opts->config);
 	opts->file = pick_file(&given);
 	if (opts->file != NULL)
@@ -230,10 +239,5 @@ int options_parse(int argc, char **argv, struct options *opts)
 	if (!opts->check_config)
 		return 0;
 	config_print(&opts->config, stdout);
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		fprintf(stderr, "slabd: standard output: %s\n",
-		        strerror(errno));
-		return -EINVAL;
-	}
-	return 1;
+	return end_output();
 }

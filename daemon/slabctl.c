@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* slabctl: asks slabd's admin server, and shows what it says. */
+#include <errno.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <stdlib.h>
@@ -250,6 +251,7 @@ int main(int argc, char **argv)
 {
 	struct ctl_args args;
 	char fault[512], socket[512];
+	int r;
 
 	setlocale(LC_ALL, "");
 	if (ctl_args_parse(&args, argc, argv, fault, sizeof(fault)) < 0) {
@@ -258,15 +260,18 @@ int main(int argc, char **argv)
 	}
 	if (args.help) {
 		ctl_args_usage(stdout);
-		return 0;
+		return flushed() ? 0 : EXIT_TROUBLE;
 	}
 	if (args.version) {
 		puts("slabctl " PACKAGE_VERSION);
-		return 0;
+		return flushed() ? 0 : EXIT_TROUBLE;
 	}
-	if (ctl_args_control(args.control, geteuid() == 0, socket,
-	                     sizeof(socket)) < 0) {
-		complain("no XDG_RUNTIME_DIR to find slabd's socket in",
+	r = ctl_args_control(args.control, geteuid() == 0, socket,
+	                     sizeof(socket));
+	if (r < 0) {
+		complain(r == -ENAMETOOLONG
+		                 ? "the path of the socket is too long"
+		                 : "no XDG_RUNTIME_DIR to find slabd's socket in",
 		         "give it with --control PATH or SLABD_CONTROL");
 		return EXIT_TROUBLE;
 	}

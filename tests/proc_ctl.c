@@ -40,7 +40,7 @@ static int run(const char *words)
 	size_t n;
 	int status;
 	snprintf(command, sizeof(command),
-	         "COLUMNS=200 '%s/daemon/slabctl' --control %s %s 2>&1",
+	         "{ COLUMNS=200 '%s/daemon/slabctl' --control %s %s; } 2>&1",
 	         build != NULL ? build : ".", bed.control, words);
 	out = popen(command, "r");
 	if (out == NULL)
@@ -226,6 +226,18 @@ static void test_trim(void)
 	refuses("trim 5", "no node \"5\"", "nodes: 0, 1, 2");
 }
 
+/* What goes wrong before slabd is asked, and after it has answered. */
+static void test_edges(void)
+{
+	char words[640];
+	snprintf(words, sizeof(words), "--control /%0600d status", 0);
+	refuses(words, "the path of the socket is too long", "--control PATH");
+	ctl("--control '' status", 2, "--control is empty");
+	ctl("status 2>&1 >/dev/full", 1, "can't write the output");
+	ctl("--help 2>&1 >/dev/full", 1, "can't write the output");
+	ctl("--version 2>&1 >/dev/full", 1, "can't write the output");
+}
+
 static void test_views(void)
 {
 	static const char *const verbs[] = {"plan", "log", "set", "nodes",
@@ -265,6 +277,7 @@ int main(void)
 	test_set();
 	test_trim();
 	test_views();
+	test_edges();
 	for (unsigned i = 0; i < OBJECTS; i++)
 		slabd_free(orders, object[i]);
 	slabd_close(pool);

@@ -2,6 +2,7 @@
 /* The command line: what it says, on which stream, and how it overrides. */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,6 +148,21 @@ Test(options, help_and_version)
 	cr_expect_eq(parse("--version", "--nonsense"), 1);
 	cr_expect_str_eq(out, "slabd " PACKAGE_VERSION "\n");
 	cr_expect_str_empty(errors);
+}
+
+/* A full disk, behind a redirection. */
+Test(options, output_that_is_lost)
+{
+	char *line[] = { (char *)"slabd", (char *)"--version", NULL };
+	int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+	int old = dup(1);
+	int rc;
+
+	fflush(NULL);
+	cr_assert(full >= 0 && old >= 0 && dup2(full, 1) == 1);
+	rc = options_parse(2, line, &opts);
+	dup2(old, 1);
+	cr_expect_eq(rc, -EINVAL);
 }
 
 static void expect_usage(int rc, const char *what)
