@@ -116,8 +116,8 @@ void thread_leave(struct thread *thread, struct slabd_pool *pool)
 
 int slabd_thread_node(slabd_pool *pool, int node)
 {
-	int ix = node < 0 ? (int)SEAT_FOLLOW
-	                  : view_node_index(&pool->view, node);
+	int ix = node == -1 ? (int)SEAT_FOLLOW
+	                    : view_node_index(&pool->view, node);
 	struct thread *self;
 	struct seat *seat;
 	if (!pool_alive(pool))

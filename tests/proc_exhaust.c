@@ -359,6 +359,8 @@ static void named_nodes(int fd, void *arg)
 	       "and on node -1");
 	tap_ok(slabd_thread_node(pool, 7) < 0 && errno == EINVAL,
 	       "slabd_thread_node of an unknown node: EINVAL");
+	tap_ok(slabd_thread_node(pool, -2) < 0 && errno == EINVAL,
+	       "and of node -2");
 	tap_is(slabd_thread_node(pool, -1), 0, "slabd_thread_node -1");
 	slabd_close(pool);
 	options.node = 5;
