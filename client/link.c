@@ -93,6 +93,13 @@ static int connect_to(struct link *link, const char *path)
 		return 0;
 	if (r == -EMFILE || r == -ENFILE || r == -ENOMEM)
 		return fail(-r, path, "socket");
+	if (r == -EACCES)
+		return fail(EACCES, path, "this user may not connect: see "
+		                          "socket_mode and socket_group in "
+		                          "slabd.conf");
+	if (r == -EPROTOTYPE)
+		return fail(EPROTO, path, "a socket, but not the one that "
+		                          "slabd has for clients");
 	return fail(r == -EAGAIN ? ETIMEDOUT : -r, path,
 	            "no slabd answers there; is it running, and is "
 	            "SLABD_SOCKET right");
@@ -148,13 +155,29 @@ static int enter(struct link *link, const char *path,
 	return r == 0 ? say_hello(link, welcome) : r;
 }
 
+/* An empty one would be a name outside the file system, which anybody can
+ * take. */
+static int check_path(const char *path)
+{
+	const size_t most = sizeof(((struct sockaddr_un *)0)->sun_path) - 1;
+	if (path[0] == '\0')
+		return error_set(ENOENT, "the path of slabd's socket is empty"),
+		       -ENOENT;
+	if (strlen(path) > most)
+		return error_set(ENAMETOOLONG, "the path of slabd's socket is "
+		                 "over %zu bytes: %.100s", most, path),
+		       -ENAMETOOLONG;
+	return 0;
+}
+
 int link_open(struct link *link, const char *path, const char *pool,
               struct link_welcome *welcome)
 {
 	int r;
 	memset(welcome, 0, sizeof(*welcome));
-	if (strlen(path) >= sizeof(link->resume.to.sun_path))
-		return fail(ENAMETOOLONG, path, "socket path");
+	r = check_path(path);
+	if (r < 0)
+		return r;
 	init(link, path, pool);
 	r = open_poller(link);
 	if (r < 0)

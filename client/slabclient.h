@@ -114,12 +114,12 @@ int slabd_close(slabd_pool *pool);
  *
  * size in bytes, 1 to the pool's page (2 MiB as a rule); align 0 or a power of
  * two up to 4096; flags SLABD_CACHE_*. One process may open a cache many
- * times and gets the same pointer. Errors: EINVAL size, alignment, flags or an
- * empty name, ENAMETOOLONG, EEXIST the name is taken with another size,
- * alignment or flags, ENOSPC the pool has all its caches, EMFILE the process
- * has SLABD_CACHES_MAX open, ENOTCONN slabd is gone and did not come back in
- * time, or this is a forked child, ETIMEDOUT slabd does not answer. Talks to
- * slabd; blocks up to five seconds.
+ * times and gets the same pointer. Errors: EINVAL size, alignment, flags, an
+ * empty name or control characters in it, ENAMETOOLONG, EEXIST the name is
+ * taken with another size, alignment or flags, ENOSPC the pool has all its
+ * caches, EMFILE the process has SLABD_CACHES_MAX open, ENOTCONN slabd is gone
+ * and did not come back in time, or this is a forked child, ETIMEDOUT slabd
+ * does not answer. Talks to slabd; blocks up to five seconds.
  */
 slabd_cache *slabd_cache_create(slabd_pool *pool, const char *name, size_t size,
                                 size_t align, unsigned flags);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -254,6 +255,10 @@ static void opens(int fd, void *arg)
 	                 "socket-can-be-which-is-a-hundred-and-eight-bytes-"
 	                 "with-the-end/slabd.sock";
 	fails(slabd_open(NULL, &options) == NULL, ENAMETOOLONG, "a long path");
+	tap_ok(strstr(slabd_last_error(), "over 107 bytes") != NULL,
+	       "which is why it is refused");
+	options.socket = "";
+	fails(slabd_open(NULL, &options) == NULL, ENOENT, "an empty path");
 	options.socket = bed.config;
 	fails(slabd_open(NULL, &options) == NULL, ECONNREFUSED,
 	      "a file that is no socket");
@@ -270,6 +275,18 @@ static void opens_wrong(int fd, void *arg)
 	fails(slabd_open("sixty-four-bytes-are-one-more-than-the-name-of-a-pool-"
 	                 "may-have-x", &options) == NULL, ENAMETOOLONG,
 	      "a name too long");
+	options.socket = bed.control;
+	fails(slabd_open(NULL, &options) == NULL, EPROTO,
+	      "the socket of slabctl");
+	options.socket = bed.socket;
+	if (chmod(bed.socket, 0600) == 0 && seteuid(65534) == 0) {
+		fails(slabd_open(NULL, &options) == NULL, EACCES,
+		      "a socket of root's alone");
+		tap_ok(strstr(slabd_last_error(), "socket_mode") != NULL,
+		       "with what to look at");
+		if (seteuid(0) < 0)
+			tap_bail("can't be root again");
+	}
 	options.flags = 1u << 30;
 	fails(slabd_open(NULL, &options) == NULL, EINVAL, "unknown flags");
 	options.flags = 0;
