@@ -77,8 +77,8 @@ static struct cache *open_locked(struct slabd_pool *pool, uint32_t id)
 	slot = process_take_slot(cache);
 	if (slot < 0) {
 		free(cache);
-		error_set(EMFILE, "this process has %d caches open already",
-		          SLABD_CACHES_MAX);
+		error_set(EMFILE, "this process has %d caches open already: "
+		          "close one", SLABD_CACHES_MAX);
 		return NULL;
 	}
 	fill_in(cache, pool, id);
