@@ -46,6 +46,7 @@ static void test_config(void)
 		{"[pool default]\nstart = 8M\nmax = 4M\n", "start"},
 		{"[pool default]\nmax = 3M\n", "conf:2: "},
 		{"[pool default]\nmax = 4M\nmax = 8M\n", "conf:3: "},
+		{"[slabd]\ntopology = nonsense\n", "not an hwloc"},
 	};
 	for (unsigned i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
 		bed_make(&bed, "%s", faults[i].text);
@@ -247,6 +248,31 @@ static void test_user(void)
 	bed_remove(&bed);
 }
 
+/* ---- closed streams ----------------------------------------------------- */
+
+static void close_streams(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		close(fd);
+}
+
+/* What it opens must not take their place: it logs there. */
+static void test_streams(void)
+{
+	bed_make(&bed, SMALL);
+	bed_spawn(&bed, close_streams);
+	tap_ok(bed_ready(&bed), "slabd starts without standard streams");
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		char link[64];
+		char to[64] = "";
+		snprintf(link, sizeof(link), "/proc/%d/fd/%d", bed.pid, fd);
+		tap_ok(readlink(link, to, sizeof(to) - 1) > 0 &&
+		               strcmp(to, "/dev/null") == 0,
+		       "its descriptor %d is %s", fd, to);
+	}
+	bed_close(&bed);
+}
+
 /* ---- caches ------------------------------------------------------------- */
 
 static void no_cache(slabd_pool *pool, const char *name, size_t size,
@@ -347,6 +373,7 @@ int main(void)
 	test_early_end(20, "4k");
 	test_early_end(10, "2m");
 	test_user();
+	test_streams();
 	test_caches();
 	return tap_end();
 }
