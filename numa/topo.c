@@ -34,16 +34,19 @@ static int describe(struct loader *load, const char *synthetic)
 {
 	char text[160];
 	const char *env = getenv("HWLOC_SYNTHETIC");
+	const char *from = "";
 	/* hwloc passes a bad HWLOC_SYNTHETIC over in silence, and would show
 	 * the real machine to somebody who asked for another. */
-	if (!synthetic && env && *env && !getenv("HWLOC_XMLFILE"))
+	if (!synthetic && env && *env && !getenv("HWLOC_XMLFILE")) {
 		synthetic = env;
+		from = "HWLOC_SYNTHETIC is ";
+	}
 	if (!synthetic)
 		return 0;
 	if (hwloc_topology_set_synthetic(load->hw, synthetic) == 0)
 		return 0;
-	snprintf(text, sizeof(text), "not an hwloc synthetic topology: %.100s",
-	         synthetic);
+	snprintf(text, sizeof(text), "%snot an hwloc synthetic topology: "
+	         "%.100s", from, synthetic);
 	return fail(load->out, -EINVAL, text);
 }
 

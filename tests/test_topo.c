@@ -149,6 +149,8 @@ Test(topo, environment)
 	cr_assert_eq(topo.n_nodes, 2);
 	setenv("HWLOC_SYNTHETIC", "nde:3", 1);
 	cr_assert_eq(topo_load(&topo, NULL), -EINVAL);
+	cr_expect_str_eq(topo.error, "HWLOC_SYNTHETIC is not an hwloc "
+	                             "synthetic topology: nde:3");
 }
 
 /* Writes node:3 with distances as XML and has topo_load read it. */
