@@ -272,6 +272,17 @@ static void judge_pending(struct loader *ld)
 	ld->pending = false;
 }
 
+/* inih leaves a comment in a line that goes on with a list. */
+static void cut_comment(char *text)
+{
+	for (char *at = text + 1; (at = strchr(at, ';')) != NULL; at++) {
+		if (strchr(" \t\r\v\f", at[-1]) == NULL)
+			continue;
+		*at = '\0';
+		return;
+	}
+}
+
 /* inih's reader, as fgets: the next line that is for inih, or an empty one. */
 static char *next_line(char *out, int size, void *stream)
 {
@@ -296,6 +307,7 @@ static char *next_line(char *out, int size, void *stream)
 		open_section(ld, text);
 	} else if (*text != '\0' && *text != '#' && *text != ';') {
 		ld->pending = true;
+		cut_comment(text);
 		ld->go_on = text > indented && ld->key != NULL &&
 		            strpbrk(text, "=:") == NULL;
 		snprintf(out, (size_t)size, "%s%s", ld->go_on ? " " : "", text);

@@ -190,7 +190,7 @@ Test(config, every_key_of_a_pool)
 
 	good("\xef\xbb\xbf[pool a.b_c-9]\nmax = 4GiB\nstart = 1g\npage = 1g\n"
 	     "floor = 0\nmax_caches = 4096\nmax_clients = 16384\nusers = root, 7\t8,root\n"
-	     "groups = 0\n  5 6\n\t7,8\n[pool two] ; 2\nmax = 40%\npage=thp\n"
+	     "groups = 0\n  5 6 ; six: a = b\n\t7,8\n[pool two] ; 2\nmax = 40%\npage=thp\n"
 	     "[pool three]\npage = 4k\nmax = 4M\nfloor = 4M\n");
 	cr_assert_eq(config.n_pools, 3);
 	cr_expect_str_eq(pool->name, "a.b_c-9");
