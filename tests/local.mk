@@ -105,7 +105,6 @@ EXTRA_DIST += tests/lint.sh tests/plan.sh tests/install_user.c tests/in_child.h
 hugepage_tests = tests/test_huge tests/test_backing tests/test_backing_fault \
 	tests/test_backing_move tests/test_sys_numa tests/proc_life \
 	tests/proc_start tests/proc_scarce tests/test_replay.sh
-CLEANFILES += tests/hugepages.lock
 
 include $(srcdir)/tests/bench/local.mk
 
