@@ -16,20 +16,23 @@
 
 #include "tests/proc/harness.h"
 
-#define READY_MS 10000
-#define ANSWER_SECONDS 5
+#define ANSWER_SECONDS 30
+#define GROWTH_MS 10000
 
 /* ---- start and end ------------------------------------------------------ */
 
-static long read_hugepages(void)
+/* A line of /proc/meminfo, or -1. */
+static long read_memory(const char *name)
 {
-	FILE *file = fopen("/proc/sys/vm/nr_hugepages", "re");
+	FILE *file = fopen("/proc/meminfo", "re");
+	size_t len = strlen(name);
+	char line[128];
 	long n = -1;
-	if (file == NULL)
-		return -1;
-	if (fscanf(file, "%ld", &n) != 1)
-		n = -1;
-	fclose(file);
+	while (file != NULL && n < 0 && fgets(line, sizeof(line), file) != NULL)
+		if (strncmp(line, name, len) == 0 && line[len] == ':')
+			n = strtol(line + len + 1, NULL, 10);
+	if (file != NULL)
+		fclose(file);
 	return n;
 }
 
@@ -40,7 +43,8 @@ static void make(struct bed *bed, const char *format, va_list args)
 {
 	FILE *file;
 	memset(bed, 0, sizeof(*bed));
-	bed->hugepages = read_hugepages();
+	bed->hugepages = read_memory("HugePages_Total");
+	bed->spare = read_memory("HugePages_Free");
 	strcpy(bed->dir, "/tmp/slabd-proc-XXXXXX");
 	if (mkdtemp(bed->dir) == NULL)
 		tap_bail("%s: %s", bed->dir, strerror(errno));
@@ -99,7 +103,7 @@ void bed_spawn(struct bed *bed, void (*setup)(void))
 
 bool bed_ready(struct bed *bed)
 {
-	double until = now_ms() + READY_MS;
+	double until = now_ms() + SURELY_MS;
 	while (now_ms() < until) {
 		json_t *doc = bed_get(bed, "/status");
 		json_decref(doc);
@@ -176,13 +180,18 @@ void bed_remove(struct bed *bed)
 		tap_note("%s: %s", bed->dir, strerror(errno));
 }
 
-/* Others reserve hugepages too: the number may take a while to settle. */
+/* Others reserve hugepages too, and use them: what slabd had left behind would
+ * stay, and stay free. */
 static bool hugepages_back(const struct bed *bed)
 {
-	double until = now_ms() + 20000;
-	while (read_hugepages() > bed->hugepages && now_ms() < until)
-		sleep_ms(50);
-	return read_hugepages() <= bed->hugepages;
+	double until = now_ms() + SURELY_MS;
+	bool back = false;
+	while (!back && now_ms() < until) {
+		back = read_memory("HugePages_Total") <= bed->hugepages ||
+		       read_memory("HugePages_Free") <= bed->spare;
+		sleep_ms(back ? 0 : 50);
+	}
+	return back;
 }
 
 void bed_close(struct bed *bed)
@@ -190,7 +199,7 @@ void bed_close(struct bed *bed)
 	int status;
 	double since = now_ms();
 	bed_signal(bed, SIGTERM);
-	status = bed_wait(bed, 10000);
+	status = bed_wait(bed, SURELY_MS);
 	if (!tap_ok(status == 0, "slabd ends with status 0 on SIGTERM")) {
 		tap_note("status 0x%x after %.0f ms", status,
 		         now_ms() - since);
@@ -209,13 +218,18 @@ void bed_close(struct bed *bed)
 struct slabd_options bed_options(const struct bed *bed, unsigned flags)
 {
 	struct slabd_options options = {.socket = bed->socket, .flags = flags};
+	options.wait_ms = GROWTH_MS;
 	return options;
 }
 
 slabd_pool *bed_pool(const struct bed *bed)
 {
 	struct slabd_options options = bed_options(bed, 0);
-	slabd_pool *pool = slabd_open(NULL, &options);
+	double until = now_ms() + SURELY_MS;
+	slabd_pool *pool;
+	do
+		pool = slabd_open(NULL, &options);
+	while (pool == NULL && errno == ETIMEDOUT && now_ms() < until);
 	if (pool == NULL)
 		tap_bail("slabd_open: %s", slabd_last_error());
 	return pool;
@@ -223,7 +237,11 @@ slabd_pool *bed_pool(const struct bed *bed)
 
 slabd_cache *bed_cache(slabd_pool *pool, const char *name, size_t size)
 {
-	slabd_cache *cache = slabd_cache_create(pool, name, size, 0, 0);
+	double until = now_ms() + SURELY_MS;
+	slabd_cache *cache;
+	do
+		cache = slabd_cache_create(pool, name, size, 0, 0);
+	while (cache == NULL && errno == ETIMEDOUT && now_ms() < until);
 	if (cache == NULL)
 		tap_bail("slabd_cache_create %s: %s", name, slabd_last_error());
 	return cache;
@@ -231,7 +249,7 @@ slabd_cache *bed_cache(slabd_pool *pool, const char *name, size_t size)
 
 size_t bed_take(slabd_cache *cache, size_t n, void **to)
 {
-	double until = now_ms() + 5000;
+	double until = now_ms() + SURELY_MS;
 	size_t got = 0;
 	while (got < n && now_ms() < until) {
 		to[got] = slabd_alloc(cache);

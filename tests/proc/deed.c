@@ -10,7 +10,7 @@
 
 #include "tests/proc/doer.h"
 
-#define LIMIT_MS 40000
+#define LIMIT_MS 100000
 #define DEAD_MAX 4 /* each adoption sweeps them all, and has more to store */
 #define SOME_MS 3000 /* a client that waits for more than there is, waits on */
 
@@ -107,7 +107,7 @@ static enum tamper_end start_traced(void)
 /* Until the dead of earlier deeds have had their second sweep. */
 static void bury_all(void)
 {
-	double until = now_ms() + 5000;
+	double until = now_ms() + SURELY_MS;
 	size_t n;
 	do {
 		json_t *doc = bed_get(&deed_bed, "/clients");
@@ -216,14 +216,14 @@ void deed_stop(void)
 	if (deed_bed.pid == 0)
 		return;
 	bed_signal(&deed_bed, SIGKILL);
-	bed_wait(&deed_bed, 5000);
+	bed_wait(&deed_bed, SURELY_MS);
 	keeper_catch_up(&deed_keeper);
 }
 
 bool deed_exact(const struct deed *deed, const char *what)
 {
 	bool good = bed_until(&deed_bed, "/audit", "pools.0.owned",
-	                      deed->fresh ? 0 : DOER_KEPT, 3000) >= 0;
+	                      deed->fresh ? 0 : DOER_KEPT, SURELY_MS) >= 0;
 	json_t *doc = bed_get(&deed_bed, "/audit");
 	good = good && json_is_true(json_at(doc, "agree"));
 	if (good && !deed->fresh) {

@@ -12,7 +12,6 @@
 #define SIZE 256
 #define FILL_MAX 2000
 #define LENT 40 /* two a slab */
-#define SURELY_MS 15000
 
 unsigned doer_serial;
 

@@ -20,6 +20,10 @@
 
 #include "client/slabclient.h"
 
+/* The limit of a wait that asks again and again for what has to come: the machine
+ * may have other work. */
+#define SURELY_MS 60000u
+
 /* ---- TAP ---------------------------------------------------------------- */
 
 /* First of all: the program ends with "Bail out!" after so many seconds. */
@@ -76,7 +80,7 @@ void child_start(struct child *child, void (*main)(int fd, void *arg),
                  void *arg);
 
 /* One word to or from the other end of fd. hear bails out when the other is
- * gone or silent for a minute. */
+ * gone or silent for two minutes. */
 void say(int fd, uint64_t word);
 uint64_t hear(int fd);
 
@@ -86,8 +90,8 @@ void child_kill(struct child *child);
 /* Waits for the end; one result: it came by itself with status 0. */
 void child_end(struct child *child, const char *name);
 
-/* A process's open descriptors, once they are as many as wanted or 2 s are
- * over; 0 wants no number. */
+/* A process's open descriptors, once they are as many as wanted, or it is too
+ * late for that; 0 wants no number: those that it has when it is at rest. */
 unsigned count_fds(pid_t pid, unsigned want);
 
 /* ---- slabd -------------------------------------------------------------- */
@@ -100,6 +104,7 @@ struct bed {
 	char log[96];
 	pid_t pid;       /* of slabd; 0: none runs */
 	long hugepages;  /* of the system, before the start */
+	long spare;      /* of these, free */
 	bool huge;       /* its pages may be hugepages */
 };
 
@@ -120,7 +125,7 @@ bool bed_fork(struct bed *bed);
 /* Starts slabd without waiting for it, after setup in the new process. */
 void bed_spawn(struct bed *bed, void (*setup)(void));
 
-/* Until slabd answers, or false when it does not in ten seconds. */
+/* Until slabd answers, or false when it does not in a minute. */
 bool bed_ready(struct bed *bed);
 
 /* Waits for slabd's end: its status as waitpid tells, -1 after ms. */
@@ -135,7 +140,8 @@ void bed_remove(struct bed *bed);
  * slabd may have reserved some. */
 void bed_close(struct bed *bed);
 
-/* Options for slabd_open at the bed's socket. */
+/* Options for slabd_open at the bed's socket; who waits for growth waits longer
+ * than by default, as slabd may have to wait for a processor. */
 struct slabd_options bed_options(const struct bed *bed, unsigned flags);
 
 /* slabd_open of the default pool, which bails out where it fails. */
@@ -144,7 +150,7 @@ slabd_pool *bed_pool(const struct bed *bed);
 /* A cache that is opened or made; bails out where that fails. */
 slabd_cache *bed_cache(slabd_pool *pool, const char *name, size_t size);
 
-/* Allocates n objects, or as many as come in five seconds; how many. */
+/* Allocates n objects, or as many as come in a minute; how many. */
 size_t bed_take(slabd_cache *cache, size_t n, void **to);
 
 /* GET path of the control socket: the document, or NULL. The caller drops it. */

@@ -14,7 +14,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define READY_MS 20000
 #define FIRST_FD 3
 #define HIGH_FD 512 /* clear of where passed descriptors go */
 
@@ -198,7 +197,7 @@ void keeper_spawn(struct keeper *keeper, struct bed *bed, void (*setup)(void))
 
 bool keeper_start(struct keeper *keeper, struct bed *bed, int *status)
 {
-	double until = now_ms() + READY_MS;
+	double until = now_ms() + SURELY_MS;
 	keeper_spawn(keeper, bed, NULL);
 	while (!keeper->ready && now_ms() < until) {
 		if (keeper_hear(keeper, 20))

@@ -14,7 +14,7 @@
 int raw_connect(const struct bed *bed)
 {
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
-	struct timeval limit = {.tv_sec = 5};
+	struct timeval limit = {.tv_sec = 30};
 	int sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	strncpy(to.sun_path, bed->socket, sizeof(to.sun_path) - 1);
 	setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
@@ -145,7 +145,7 @@ bool raw_closed(int sock)
 {
 	char room[WIRE_BYTES_MAX];
 	struct pollfd at = {.fd = sock, .events = POLLIN};
-	double until = now_ms() + 2000;
+	double until = now_ms() + SURELY_MS;
 	while (now_ms() < until) {
 		ssize_t n;
 		if (poll(&at, 1, 100) == 0)

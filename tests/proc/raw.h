@@ -16,7 +16,7 @@ struct raw {
 	struct wire_welcome welcome;
 };
 
-/* Connects; a receive waits five seconds at the most. -1 if it can't. */
+/* Connects; a receive waits half a minute at the most. -1 if it can't. */
 int raw_connect(const struct bed *bed);
 
 /* Sends bytes and n copies of descriptor fd along. 0, or -errno. */
@@ -41,7 +41,7 @@ int raw_resume(struct raw *raw, const struct bed *bed,
 struct wire_reply raw_create(int sock, const char name[NAME_BYTES],
                              uint64_t size);
 
-/* Whether the other end closes within two seconds; what comes first is
+/* Whether the other end closes within a minute; what comes first is
  * thrown away. */
 bool raw_closed(int sock);
 

@@ -12,8 +12,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define READY_MS 10000
-
 static struct child guard;
 static pid_t *served; /* the last slabd seen */
 static bool managed;
@@ -80,7 +78,7 @@ void super_spawn(struct bed *bed, const char *path,
 
 pid_t super_next(struct bed *bed, pid_t before)
 {
-	double until = now_ms() + READY_MS;
+	double until = now_ms() + SURELY_MS;
 	while (now_ms() < until) {
 		long long pid = bed_number(bed, "/status", "pid");
 		if (pid > 0 && pid != before) {
@@ -116,7 +114,7 @@ pid_t super_kill(struct bed *bed, pid_t pid)
 void super_stop(struct bed *bed, pid_t pid, const char *name)
 {
 	bed_signal(bed, SIGTERM);
-	tap_ok(super_ended(bed_wait(bed, READY_MS), 0),
+	tap_ok(super_ended(bed_wait(bed, SURELY_MS), 0),
 	       "%s: SIGTERM ends the supervisor with 0", name);
 	tap_ok(super_is_gone(pid, 0), "and slabd before it");
 	tap_ok(access(bed->socket, F_OK) < 0 && access(bed->control, F_OK) < 0,

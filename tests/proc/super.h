@@ -23,8 +23,8 @@ const char *super_program(const char *name);
 void super_spawn(struct bed *bed, const char *path,
                  const struct manager_given *given);
 
-/* The slabd that answers and is another one than before; 0: none does in ten
- * seconds. Reads what a played manager is told. */
+/* The slabd that answers and is another one than before; 0: none does in a
+ * minute. Reads what a played manager is told. */
 pid_t super_next(struct bed *bed, pid_t before);
 
 /* Both, without a manager. Bails out where no slabd answers. */

@@ -11,7 +11,6 @@
 
 #define LIVE 96u /* objects in hand, at most */
 #define CACHES 2u
-#define HALT_MS 10000
 #define WORDS (WARD_SIZE / sizeof(uint64_t))
 
 struct actor {
@@ -192,7 +191,7 @@ void living_end(struct ward *ward)
 bool ward_halt(struct ward *ward)
 {
 	struct ward_stage *stage = ward->stage;
-	double until = now_ms() + HALT_MS;
+	double until = now_ms() + SURELY_MS;
 	uint32_t number = atom_peek(&stage->halt) + 1;
 	if (!ward->at_work)
 		return true;

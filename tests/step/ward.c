@@ -13,7 +13,6 @@
 #include "tests/step/living.h"
 
 #define HELD_MAX (1u << 18)
-#define DEATH_MS 10000
 
 /* ---- the warden --------------------------------------------------------- */
 
@@ -80,7 +79,7 @@ void ward_close(struct ward *ward)
 	munmap((void *)(uintptr_t)ward->view.head,
 	       ward->view.geo.control_bytes);
 	munmap(ward->view.wants, ward->view.geo.shared_bytes);
-	tap_ok(bed_until(&ward->bed, "/audit", "pools.0.owned", 0, 5000) >= 0,
+	tap_ok(bed_until(&ward->bed, "/audit", "pools.0.owned", 0, SURELY_MS) >= 0,
 	       "nothing is owned in the end");
 	bed_audit(&ward->bed, "in the end");
 	bed_close(&ward->bed);
@@ -226,7 +225,7 @@ void ward_barrier(const struct ward *ward)
 /* slabd says DEAD before it sweeps, and answers nobody until it has. */
 void ward_await_death(const struct ward *ward, uint32_t id)
 {
-	double until = now_ms() + DEATH_MS;
+	double until = now_ms() + SURELY_MS;
 	while (view_client_word(&ward->view, id) != 0) {
 		if (now_ms() > until)
 			tap_bail("slabd does not notice that client %u is dead",
