@@ -99,7 +99,8 @@ print-tests:
 .PHONY: print-tests
 
 dist_check_SCRIPTS = $(tap_scripts) tests/no_unit_tests.sh tests/run_one.sh
-EXTRA_DIST += tests/lint.sh tests/plan.sh tests/install_user.c tests/in_child.h
+EXTRA_DIST += tests/lint.sh tests/plan.sh tests/install_user.c tests/in_child.h \
+	tests/lag.h
 
 # Those that reserve hugepages: run_one.sh runs one of them at a time.
 hugepage_tests = tests/test_huge tests/test_backing tests/test_backing_fault \
