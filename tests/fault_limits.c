@@ -84,9 +84,11 @@ static void test_slabd(void)
 	struct child one;
 	struct child two;
 	struct rlimit old;
+	double until;
 	child_start(&one, inside, NULL);
 	hear(one.fd);
 	/* It is let in at the door, and no further. */
+	count_fds(bed.pid, 0);
 	old = limit_to(bed.pid, free_number(bed.pid) + 1);
 	child_start(&two, newcomer, NULL);
 	tap_is((long long)hear(two.fd), EMFILE, "slabd has no descriptor left");
@@ -94,9 +96,13 @@ static void test_slabd(void)
 	child_end(&two, "who was refused ends well");
 	say(one.fd, 1);
 	tap_is((long long)hear(one.fd), OBJECTS, "who is inside is grown for");
+	count_fds(bed.pid, 0);
 	limit_to(bed.pid, free_number(bed.pid));
 	child_start(&two, newcomer, NULL);
 	sleep_ms(400);
+	until = now_ms() + SURELY_MS;
+	while (!bed_logged(&bed, "raise LimitNOFILE") && now_ms() < until)
+		sleep_ms(10);
 	tap_ok(bed_logged(&bed, "raise LimitNOFILE"), "slabd's log says so");
 	limit_to(bed.pid, old.rlim_cur);
 	tap_is((long long)hear(two.fd), 0, "who waited at the door comes in");
@@ -137,7 +143,7 @@ static void test_open(void)
 	struct child child;
 	child_start(&child, opens, NULL);
 	hear(child.fd);
-	tap_ok(bed_until(&bed, "/status", "pools.0.clients", 1, 2000) >= 0,
+	tap_ok(bed_until(&bed, "/status", "pools.0.clients", 1, SURELY_MS) >= 0,
 	       "each failure gave its client id back");
 	say(child.fd, 1);
 	child_end(&child, "it ends well");
@@ -249,7 +255,7 @@ static void comes_back(int fd, void *arg)
 	}
 	tap_ok(r < 0 && errno == ENOTCONN, "no descriptor, no way back");
 	limit_to(getpid(), old.rlim_cur);
-	until = now_ms() + 5000;
+	until = now_ms() + SURELY_MS;
 	while ((r = slabd_poll(pool)) < 0 && now_ms() < until)
 		sleep_ms(5);
 	tap_is(r, 0, "with descriptors it is back");
@@ -270,14 +276,14 @@ static void test_resume(void)
 	child_start(&child, comes_back, NULL);
 	hear(child.fd);
 	bed_signal(&bed, SIGKILL);
-	bed_wait(&bed, 5000);
+	bed_wait(&bed, SURELY_MS);
 	keeper_catch_up(&keeper);
 	if (!keeper_start(&keeper, &bed, &status))
 		tap_bail("slabd does not start again");
 	say(child.fd, 1);
 	child_end(&child, "it ends well");
 	bed_signal(&bed, SIGKILL);
-	bed_wait(&bed, 5000);
+	bed_wait(&bed, SURELY_MS);
 	keeper_close(&keeper);
 	bed_remove(&bed);
 	bed = first;
@@ -285,7 +291,7 @@ static void test_resume(void)
 
 int main(void)
 {
-	tap_start(100);
+	tap_start(300);
 	bed_open(&bed, CONFIG);
 	test_slabd();
 	test_open();
