@@ -116,7 +116,7 @@ bool item_adopt(struct worker *worker, void *obj, uint32_t cache,
 void item_spoil(const struct item *item);
 
 /* Whether a call failed as slabd was killed meanwhile, and is to be made once
- * more; for ten seconds, which *until_ms counts from the first failure. */
+ * more; for a minute, which *until_ms counts from the first failure. */
 bool torture_again(const struct board *board, double *until_ms);
 
 /* Kills slabd again and again; arg is its struct slayer_start. The supervisor

@@ -12,7 +12,7 @@
 #include "tests/torture/torture.h"
 
 #define STEPS_A_LOOK 50
-#define AGAIN_MS 10000
+#define AGAIN_MS 60000
 #define EXTRAS 3u
 
 bool torture_again(const struct board *board, double *until_ms)
