@@ -192,7 +192,7 @@ int main(void)
 	uint64_t state;
 	sanitized = is_sanitized();
 	every = wants_all();
-	tap_start(every ? 3000 : 300);
+	tap_start(every ? 3000 : 800);
 	if (lacks != NULL) {
 		tap_skip(lacks, "slabd's system calls fail");
 		return tap_end();

@@ -104,7 +104,7 @@ static void check_client(const char *when)
 static void kill_slabd(void)
 {
 	bed_signal(&bed, SIGKILL);
-	bed_wait(&bed, 5000);
+	bed_wait(&bed, SURELY_MS);
 	keeper_catch_up(&keeper);
 }
 
@@ -208,7 +208,7 @@ static void test_lives_on(void)
 	kill_slabd();
 	child_kill(&second);
 	restart("after a client was killed in its absence");
-	tap_ok(bed_until(&bed, "/status", "pools.0.clients", 1, 2000) >= 0,
+	tap_ok(bed_until(&bed, "/status", "pools.0.clients", 1, SURELY_MS) >= 0,
 	       "one client is left");
 	bed_audit(&bed, "one client buried");
 	tap_is(bed_owned(&bed), owned / 2, "and its objects came back");
@@ -224,7 +224,7 @@ static void test_lives_on(void)
 static void test_restarted(void)
 {
 	bed_signal(&bed, SIGTERM);
-	tap_is(bed_wait(&bed, 10000), 0, "SIGTERM: status 0");
+	tap_is(bed_wait(&bed, SURELY_MS), 0, "SIGTERM: status 0");
 	keeper_catch_up(&keeper);
 	tap_ok(keeper_find(&keeper, CONTROL) >= 0,
 	       "the files stay with the manager");
@@ -477,7 +477,7 @@ static void test_dropped(void)
 
 int main(void)
 {
-	tap_start(180);
+	tap_start(300);
 	bed_make(&bed, ONE_NODE POOL);
 	keeper_open(&keeper, &bed);
 	test_lives_on();
@@ -493,7 +493,7 @@ int main(void)
 	child_end(&client, "the client ends well");
 	test_dropped();
 	bed_signal(&bed, SIGTERM);
-	tap_is(bed_wait(&bed, 10000), 0, "slabd ends");
+	tap_is(bed_wait(&bed, SURELY_MS), 0, "slabd ends");
 	keeper_close(&keeper);
 	bed_remove(&bed);
 	return tap_end();

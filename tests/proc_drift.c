@@ -261,7 +261,7 @@ int main(void)
 	struct worker workers[NODES];
 	struct lists twice = {0};
 	struct lists last;
-	tap_start(100);
+	tap_start(300);
 	bed_open(&bed, "[slabd]\ntopology = node:2 core:1 pu:1\n"
 	               "[pool default]\npage = 4k\nstart = 4M\nmax = %dM\n",
 	         NODE_MIB);

@@ -40,7 +40,7 @@ static void fails(bool failed, const char *what)
 /* Waits for a forked process; false if it did not end with status 0. */
 static bool ended_well(pid_t pid)
 {
-	double until = now_ms() + 10000;
+	double until = now_ms() + SURELY_MS;
 	int status = -1;
 	pid_t got;
 	while ((got = waitpid(pid, &status, WNOHANG)) == 0 && now_ms() < until)
@@ -188,7 +188,7 @@ static void forked_once(void)
 	slabd_pool *own = slabd_open(NULL, &options);
 	slabd_cache *mine;
 	void *some[50];
-	alarm(10);
+	alarm(60);
 	if (own == NULL)
 		tap_bail("slabd_open: %s", slabd_last_error());
 	mine = slabd_cache_create(own, "records", SIZE, 0, 0);
@@ -269,7 +269,8 @@ static void test_exec(void)
 	if (write(pipes[1], "\n", 1) != 1)
 		tap_bail("write: %s", strerror(errno));
 	child_end(&child, "which got none of its descriptors");
-	tap_ok(bed_until(&bed, "/caches", "pools.0.caches.0.used", 0, 2000) >= 0,
+	tap_ok(bed_until(&bed, "/caches", "pools.0.caches.0.used", 0,
+	                 SURELY_MS) >= 0,
 	       "and they come back when that ends");
 	close(pipes[0]);
 	close(pipes[1]);
@@ -320,7 +321,7 @@ static void *churn_forever(void *arg)
 /* n objects; the helper may hold some for a moment, on their way home. */
 static size_t alloc_all(size_t n)
 {
-	double until = now_ms() + 1000;
+	double until = now_ms() + SURELY_MS;
 	size_t got = 0;
 	while (got < n && now_ms() < until)
 		got += slabd_alloc_bulk(cache, n - got, many + got);
@@ -433,7 +434,7 @@ static void test_threads(void)
 int main(void)
 {
 	struct child child;
-	tap_start(90);
+	tap_start(300);
 	bed_open(&bed, "[pool default]\npage = 4k\nstart = 2M\nmax = 8M\n");
 	test_fork(false);
 	test_fork(true);

@@ -211,7 +211,7 @@ static void receiver_dies(struct child *from, struct child *to,
 	long long kept = bed_client(&bed, giver_id, "objects");
 	child_kill(to);
 	tap_ok(bed_until(&bed, "/caches", "pools.0.caches.0.used", kept,
-	                 2000) >= 0,
+	                 SURELY_MS) >= 0,
 	       "the receiver dies before it takes: the objects are free");
 	say(from->fd, 0);
 	child_end(from, "the giver ends");
@@ -238,7 +238,7 @@ static void test_pass(enum ending ending)
 		long long deaths = bed_number(&bed, "/status", "pools.0.deaths");
 		child_kill(&from);
 		tap_ok(bed_until(&bed, "/status", "pools.0.deaths", deaths + 1,
-		                 2000) >= 0, "the giver dies");
+		                 SURELY_MS) >= 0, "the giver dies");
 		tap_ok(bed_client(&bed, id, "objects") >= N,
 		       "the objects live on with the receiver");
 	}
@@ -304,7 +304,7 @@ static void test_races(uint64_t seed)
 	tap_ok(given > RACES, "gives met the deaths of %d receivers", RACES);
 	tap_note("%llu objects given", (unsigned long long)given);
 	tap_ok(bed_until(&bed, "/clients", "pools.0.clients.1.id", INT64_MIN,
-	                 5000) >= 0, "the dead are forgotten");
+	                 SURELY_MS) >= 0, "the dead are forgotten");
 	tap_is(bed_client(&bed, id, "objects"), bed_used(&bed),
 	       "all that is in use is the giver's");
 	tap_is(bed_number(&bed, "/audit", "pools.0.orphans"), 0, "no orphans");
@@ -315,7 +315,7 @@ static void test_races(uint64_t seed)
 int main(void)
 {
 	struct child child;
-	tap_start(60);
+	tap_start(300);
 	bed_open(&bed, "[pool default]\npage = 4k\nstart = 4M\nmax = 64M\n");
 	child_start(&child, refusals, NULL);
 	child_end(&child, "what is refused");
@@ -326,7 +326,8 @@ int main(void)
 	tap_is(bed_used(&bed), 0, "nothing is in use");
 	bed_audit(&bed, "after all that");
 	test_races(random_seed());
-	tap_ok(bed_until(&bed, "/caches", "pools.0.caches.0.used", 0, 2000) >= 0,
+	tap_ok(bed_until(&bed, "/caches", "pools.0.caches.0.used", 0,
+	                 SURELY_MS) >= 0,
 	       "nothing is in use");
 	bed_close(&bed);
 	return tap_end();

@@ -110,7 +110,7 @@ static void test_fairness(slabd_pool *pool)
 int main(void)
 {
 	slabd_pool *pool;
-	tap_start(60);
+	tap_start(300);
 	bed_open(&bed, "[slabd]\ntopology = node:1 core:2 pu:1\n"
 	               "[pool default]\npage = 4k\nstart = 2M\nmax = 64M\n");
 	pool = bed_pool(&bed);

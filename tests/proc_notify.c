@@ -54,9 +54,9 @@ static void stop(const char *when)
 	pid_t pid = bed.pid;
 	unsigned before;
 	bed_signal(&bed, SIGTERM);
-	tap_is(manager_await("STOPPING=1", 10000, &before), pid,
+	tap_is(manager_await("STOPPING=1", SURELY_MS, &before), pid,
 	       "%s: STOPPING=1 at SIGTERM", when);
-	tap_is(manager_wait(&bed, 10000), 0, "%s: and then status 0", when);
+	tap_is(manager_wait(&bed, SURELY_MS), 0, "%s: and then status 0", when);
 }
 
 /* ---- tests -------------------------------------------------------------- */
@@ -85,9 +85,9 @@ static void kept_process(void)
 {
 	static const char name[] = "FDNAME=slabd.pool.default.client.1.1";
 	unsigned between;
-	tap_ok(manager_await("FDSTORE=1", 1000, &between) == bed.pid &&
+	tap_ok(manager_await("FDSTORE=1", SURELY_MS, &between) == bed.pid &&
 	               manager_says(name), "the client's process is kept");
-	tap_ok(manager_await("FDSTOREREMOVE=1", 2000, &between) == bed.pid &&
+	tap_ok(manager_await("FDSTOREREMOVE=1", SURELY_MS, &between) == bed.pid &&
 	               manager_says(name), "until a while after its end");
 }
 
@@ -95,7 +95,7 @@ static void test_ready(void)
 {
 	unsigned progress;
 	spawn(bed.socket, bed.control);
-	tap_is(manager_await("READY=1", 20000, &progress), bed.pid,
+	tap_is(manager_await("READY=1", SURELY_MS, &progress), bed.pid,
 	       "READY=1 comes from slabd itself");
 	/* No second try: what was ready has to be there. */
 	serve_one();
@@ -115,7 +115,7 @@ static void test_status(void)
 	const char *status;
 	unsigned before;
 	spawn(bed.socket, bed.control);
-	manager_await("READY=1", 20000, &before);
+	manager_await("READY=1", SURELY_MS, &before);
 	status = strstr(manager_text(), "STATUS=");
 	tap_ok(manager_says("STATUS=1 pools on ") &&
 	               strstr(status, " MiB ready") != NULL,
@@ -131,8 +131,8 @@ static void test_watchdog(void)
 	given.watchdog_ms = WATCHDOG_MS;
 	spawn(bed.socket, bed.control);
 	given.watchdog_ms = 0;
-	manager_await("READY=1", 20000, &between);
-	while (beats < 3 && manager_await("WATCHDOG=1", 5000, &between) != 0)
+	manager_await("READY=1", SURELY_MS, &between);
+	while (beats < 3 && manager_await("WATCHDOG=1", SURELY_MS, &between) != 0)
 		beats++;
 	tap_is(beats, 3, "the watchdog hears of slabd");
 	bed_signal(&bed, SIGSTOP);
@@ -141,7 +141,7 @@ static void test_watchdog(void)
 	tap_is(manager_next(2 * WATCHDOG_MS), 0,
 	       "but not while slabd stands still");
 	bed_signal(&bed, SIGCONT);
-	tap_ok(manager_await("WATCHDOG=1", 5000, &between) != 0,
+	tap_ok(manager_await("WATCHDOG=1", SURELY_MS, &between) != 0,
 	       "and then it does");
 	stop("with a watchdog");
 }
@@ -169,7 +169,7 @@ static void test_sockets(void)
 		given.fds[0] = fds[i];
 		given.fds[1] = fds[1 - i];
 		spawn(other[0], other[1]);
-		tap_is(manager_await("READY=1", 20000, &before), bed.pid,
+		tap_is(manager_await("READY=1", SURELY_MS, &before), bed.pid,
 		       "READY=1 on sockets %s", names[i]);
 		child_end(&early, "who connected before slabd ran is served");
 		serve_one();
@@ -199,7 +199,7 @@ static void test_refused(int type, const char *names, const char *remedy)
 	given.n_fds = 1;
 	given.names = names;
 	spawn(bed.socket, bed.control);
-	status = bed_wait(&bed, 20000);
+	status = bed_wait(&bed, SURELY_MS);
 	tap_ok(status >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == 1,
 	       "a socket \"%s\" of type %d ends slabd with 1", names, type);
 	tap_ok(bed_logged(&bed, remedy), "the log says: %s", remedy);
@@ -211,7 +211,7 @@ static void test_refused(int type, const char *names, const char *remedy)
 
 int main(void)
 {
-	tap_start(90);
+	tap_start(300);
 	bed_make(&bed, CONFIG);
 	manager_open(&bed);
 	test_ready();

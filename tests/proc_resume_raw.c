@@ -80,7 +80,7 @@ static void test_let_in(void)
 	tap_ok(asks(raw.sock, "back"), "its requests are served");
 	rings = bed_number(&bed, "/status", "pools.0.rings");
 	raw_send(raw.events, &ring, sizeof(ring), 0, -1);
-	tap_ok(bed_until(&bed, "/status", "pools.0.rings", rings + 1, 2000) >= 0,
+	tap_ok(bed_until(&bed, "/status", "pools.0.rings", rings + 1, SURELY_MS) >= 0,
 	       "so are its events");
 	old = raw;
 	tap_is(raw_resume(&raw, &bed, &hello), 0,
@@ -161,7 +161,7 @@ static void test_others(void)
 	child_end(&child, "it ends");
 	refused(*hello, ESTALE, "a client that is dead");
 	tap_ok(bed_until(&bed, "/clients", "pools.0.clients.1.id", INT64_MIN,
-	                 3000) >= 0, "its second sweep is over");
+	                 SURELY_MS) >= 0, "its second sweep is over");
 	refused(*hello, ESTALE, "a client that was");
 }
 
@@ -275,7 +275,7 @@ static void start_kept(struct keeper *keeper)
 static void kill_slabd(void)
 {
 	bed_signal(&bed, SIGKILL);
-	bed_wait(&bed, 5000);
+	bed_wait(&bed, SURELY_MS);
 }
 
 static void test_restart(void)
@@ -312,7 +312,7 @@ static void test_restart(void)
 
 int main(void)
 {
-	tap_start(60);
+	tap_start(300);
 	bed_open(&bed, "[slabd]\nsocket_mode = 0666\n"
 	               "[pool default]\npage = 4k\nstart = 2M\nmax = 4M\n"
 	               "[pool other]\npage = 4k\nstart = 2M\nmax = 4M\n"

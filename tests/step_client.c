@@ -153,7 +153,7 @@ int main(int argc, char **argv)
 		 .thread = true},
 	};
 	uint32_t common;
-	kill_start(argc, argv, 300);
+	kill_start(argc, argv, 800);
 	ward_open(&ward, 4);
 	common = ward_cache(&ward, WARD_COMMON, WARD_SIZE, 0, 0);
 	ward_cache(&ward, "fresh", WARD_SIZE, 0, 0);

@@ -249,7 +249,7 @@ int main(int argc, char **argv)
 {
 	const char *why;
 	all = (argc > 1 && strcmp(argv[1], "--all") == 0) || wants_all();
-	tap_start(all ? 3600 : 300);
+	tap_start(all ? 3600 : 800);
 	why = step_unable();
 	if (why != NULL) {
 		tap_skip(why, "a signal at every instruction");

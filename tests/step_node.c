@@ -161,7 +161,7 @@ int main(int argc, char **argv)
 		 .prepare = fill_remote,
 		 .act = free_one},
 	};
-	kill_start(argc, argv, 300);
+	kill_start(argc, argv, 800);
 	ward_open(&ward, 4);
 	ward_cache(&ward, "far", WARD_SIZE, 1, 0);
 	ward_wake(&ward);

@@ -142,7 +142,7 @@ int main(int argc, char **argv)
 		 .act = take,
 		 .before = give_it},
 	};
-	kill_start(argc, argv, 300);
+	kill_start(argc, argv, 800);
 	ward_open(&ward, 8);
 	common = ward_cache(&ward, WARD_COMMON, WARD_SIZE, 0, 0);
 	ward_wake(&ward);

@@ -104,7 +104,7 @@ int main(int argc, char **argv)
 	if (is_sanitized())
 		kills_max = KILLS_SANITIZED;
 	every = wants_all();
-	tap_start(every ? 3000 : 300);
+	tap_start(every ? 3000 : 800);
 	if (lacks != NULL) {
 		tap_skip(lacks, "slabd killed at each system call");
 		return tap_end();
