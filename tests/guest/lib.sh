@@ -41,13 +41,22 @@ program() {
 	equal "$1 ends with status 0" 0 $status
 }
 
-# within TENTHS COMMAND...: runs it until it succeeds.
+# Seconds since the machine was started.
+seconds() {
+	read -r up _ </proc/uptime
+	echo "${up%%.*}"
+}
+
+# within TRIES COMMAND...: runs it until it succeeds, so often and for two minutes
+# at the least: an emulated machine is as slow as its host is busy, and its clock
+# goes on while it stands still.
 within() {
-	tenths=$1
+	tries=$1
+	limit=$(($(seconds) + 120))
 	shift
 	while ! "$@"; do
-		tenths=$((tenths - 1))
-		[ $tenths -gt 0 ] || return 1
+		tries=$((tries - 1))
+		[ $tries -gt 0 ] || [ "$(seconds)" -lt $limit ] || return 1
 		sleep 0.1
 	done
 }

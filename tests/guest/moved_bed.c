@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #define FILE_PAGES 16u
-#define TRIES 100u
+#define TRIES 1000u
 
 struct topo topo;
 struct backing backing;

@@ -20,7 +20,7 @@ Boots a virtual machine and runs the tests that fit it (tests/guest/test_*.sh).
                    memory can be taken away
   --shape systemd  two nodes and a small Debian, in which systemd runs slabd
                    as it is installed
-  --seconds S      the machine's time limit, 30 to 3600 (900)
+  --seconds S      the machine's time limit, 30 to 7200 (2400)
   --shell          a shell in the machine, its programs in /guest, instead of
                    the tests; Ctrl-A X ends it
   --help           this text
@@ -35,7 +35,7 @@ refuse() {
 	exit 2
 }
 
-seconds=900 shell='' only=() shape=four
+seconds=2400 shell='' only=() shape=four
 while (($#)); do
 	case $1 in
 	--help | -h) help && exit 0 ;;
@@ -47,9 +47,9 @@ while (($#)); do
 		shift
 		;;
 	--seconds)
-		if ! [[ ${2-} =~ ^[0-9]{2,4}$ ]] || ((10#$2 < 30 || 10#$2 > 3600))
+		if ! [[ ${2-} =~ ^[0-9]{2,4}$ ]] || ((10#$2 < 30 || 10#$2 > 7200))
 		then
-			refuse "--seconds \"${2-}\": a whole number, 30 to 3600"
+			refuse "--seconds \"${2-}\": a whole number, 30 to 7200"
 		fi
 		seconds=$((10#$2))
 		shift

@@ -32,7 +32,7 @@ for file in test_*.sh; do
 		continue
 	fi
 	read -r from _ </proc/uptime
-	timeout 600 sh "./$file" 2>&1 | merge "$name"
+	timeout 1200 sh "./$file" 2>&1 | merge "$name"
 	read -r to _ </proc/uptime
 	echo "# $name: $from to $to s"
 	# What a test left behind, where no systemd looks after it.

@@ -146,7 +146,7 @@ unsigned witness_start(int cpu, const struct witness_page *pages, size_t n)
 static void await_access(unsigned ix)
 {
 	uint64_t seen = atom_peek(&accounts[ix].accesses);
-	for (unsigned i = 0; i < 10000; i++) {
+	for (unsigned i = 0; i < 60000; i++) {
 		if (atom_peek(&accounts[ix].accesses) > seen + 1)
 			return;
 		usleep(1000);
