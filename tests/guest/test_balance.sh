@@ -55,7 +55,6 @@ nothing_lent() {
 
 # Pages to and fro, some of which the kernel may not move just then.
 moves() {
-	done_before=$(count log '.pools[0].counts.done.migrate')
 	for _ in 1 2 3; do
 		slabctl migrate 0 1 2 >>"$dir/moves" 2>&1
 		slabctl migrate 1 0 2 >>"$dir/moves" 2>&1
@@ -67,11 +66,13 @@ moves() {
 start_slabd '[balance]\nhold = 500ms\nhold_max = 2s\n[pool default]\nmax = 48M\nstart = 8M'
 start_worker 0
 start_worker 1
-moves
+done_before=$(count log '.pools[0].counts.done.migrate')
+within 3 moves
 result $? "pages go to and fro between nodes 0 and 1" "$dir/moves"
 echo "# $moved pages moved; the longest took" \
 	"$(count log '.pools[0].counts.move_ns_max / 1e6 | floor') ms"
-pages_agree
+# Workers may have slabd take one just then.
+within 20 pages_agree
 result $? "the kernel has the pages where slabd says"
 audit "moved"
 
@@ -79,7 +80,7 @@ order drain 1
 within 600 is_bare
 result $? "node 1 is bare" "$dir/log"
 slabctl nodes >"$dir/nodes" 2>&1
-pages_agree
+within 20 pages_agree
 result $? "for the kernel, too"
 equal "and no hugepage is left reserved on it" 0 \
 	"$(cat $sys/node1/hugepages/hugepages-2048kB/nr_hugepages)"
@@ -90,9 +91,14 @@ within 300 has_pages
 result $? "node 1 is used again"
 audit "taken back"
 
+# Held until that was seen, however slow the machine is.
+order set hold_max 1h
+order set hold 1h
 order lend worker-96 0 2 1
 equal "slabs of node 0 stand on the list of node 2" true \
 	"$(count nodes '.pools[0].nodes[0].lent_bytes > 0')"
+order set hold 500ms
+order set hold_max 2s
 within 600 nothing_lent
 went=$?
 { slabctl nodes; slabctl plan; slabctl log; } >"$dir/lent" 2>&1
