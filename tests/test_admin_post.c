@@ -9,7 +9,7 @@
 
 #include "tests/admin_bed.h"
 
-TestSuite(admin_post, .init = start, .fini = stop, .timeout = 60);
+TestSuite(admin_post, .init = start, .fini = stop, .timeout = 300);
 
 static struct answer post(const char *query, const char *type,
                           const char *body, size_t size)

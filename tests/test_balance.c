@@ -64,7 +64,7 @@ static void finish(void)
 	pool_bed_stop(&bed);
 }
 
-TestSuite(balance, .fini = finish, .timeout = 60);
+TestSuite(balance, .fini = finish, .timeout = 300);
 
 /* What happened so far, for who reads a failure. */
 static void show_log(void)

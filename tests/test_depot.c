@@ -63,7 +63,7 @@ static void finish(void)
 	depot_drop(depot);
 }
 
-TestSuite(depot, .init = start, .fini = finish, .timeout = 60);
+TestSuite(depot, .init = start, .fini = finish, .timeout = 300);
 
 /* Each half's objects are numbers made of its own. */
 static uint32_t size_of(uint64_t serial)

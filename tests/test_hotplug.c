@@ -68,7 +68,7 @@ static void on_change(void *arg, unsigned what)
 }
 
 /* What others send to the group is no message of the kernel's. */
-Test(hotplug, only_the_kernel_is_heard, .timeout = 60)
+Test(hotplug, only_the_kernel_is_heard, .timeout = 300)
 {
 	static const char text[] = "online@/x\0ACTION=online\0SUBSYSTEM=cpu";
 	struct sockaddr_nl to = {.nl_family = AF_NETLINK, .nl_groups = 1};
@@ -108,7 +108,7 @@ static void finish(void)
 	pool_bed_stop(&bed);
 }
 
-TestSuite(hotplug_follow, .init = start, .fini = finish, .timeout = 60);
+TestSuite(hotplug_follow, .init = start, .fini = finish, .timeout = 300);
 
 static uint8_t *cpu_byte(uint32_t cpu)
 {

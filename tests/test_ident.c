@@ -77,7 +77,7 @@ Test(ident, nobody_is_not_live)
 }
 
 /* An id comes again only after every other had its turn. */
-Test(ident, reused_as_late_as_possible, .timeout = 60)
+Test(ident, reused_as_late_as_possible, .timeout = 300)
 {
 	static bool seen[CLIENT_IDS];
 	uint32_t stays = take("stays");

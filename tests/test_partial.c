@@ -226,7 +226,7 @@ static void *racer(void *arg)
 	}
 }
 
-Test(partial, summary_is_whole_at_rest, .timeout = 60)
+Test(partial, summary_is_whole_at_rest, .timeout = 300)
 {
 	struct race race = {0};
 	struct dice dice = dice_start("summary_is_whole_at_rest");

@@ -43,7 +43,7 @@ static void end(void)
 	rmdir(folder);
 }
 
-TestSuite(pressure, .init = begin, .fini = end, .timeout = 60);
+TestSuite(pressure, .init = begin, .fini = end, .timeout = 300);
 
 static void start(int stays_ms)
 {

@@ -106,7 +106,7 @@ static void make_trace(void)
 	trace.n_threads = THREADS;
 }
 
-TestSuite(run, .init = make_trace, .timeout = 30);
+TestSuite(run, .init = make_trace, .timeout = 300);
 
 static struct run run;
 static struct run_count count;

@@ -131,7 +131,7 @@ static void start(void)
 	}
 }
 
-Test(slab_race, four_clients_on_three_slabs, .timeout = 60)
+Test(slab_race, four_clients_on_three_slabs, .timeout = 300)
 {
 	start();
 	for (uint32_t round = 0; round < ROUNDS; round++) {
@@ -204,7 +204,7 @@ static void start_duel(void)
 	release(&clients[1], 2);
 }
 
-Test(slab_race, last_object_comes_back, .timeout = 60)
+Test(slab_race, last_object_comes_back, .timeout = 300)
 {
 	struct client *a = &clients[0];
 	struct client *b = &clients[1];
@@ -263,7 +263,7 @@ static void *take_back(void *arg)
 	return NULL;
 }
 
-Test(slab_race, gift_comes_back_or_is_swept, .timeout = 60)
+Test(slab_race, gift_comes_back_or_is_swept, .timeout = 300)
 {
 	struct dice dice = dice_start("gift_comes_back");
 	pthread_t thread;

@@ -295,7 +295,7 @@ static void claim_all(struct duel *d)
 	atom_poke(&d->claiming, 0u);
 }
 
-Test(stress, claim_leaves_others_lanes_alone, .timeout = 60)
+Test(stress, claim_leaves_others_lanes_alone, .timeout = 300)
 {
 	static struct duel d;
 	pthread_t thread;
