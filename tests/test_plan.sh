@@ -22,7 +22,7 @@ shows() {
 note() { echo "$1" >>"$dir/order"; }
 wait_for() {
 	local i
-	for ((i = 0; i < 300; i++)); do
+	for ((i = 0; i < 1200; i++)); do
 		! grep -qx "$1" "$dir/order" || return 0
 		sleep 0.1
 	done
@@ -100,18 +100,19 @@ shows '^0 passed, 2 failed, 1 skipped$' "a step that a signal ended has failed"
 
 # Told to end, it ends what runs.
 forever() { echo $BASHPID >"$dir/pid" && note began && sleep 100; }
+# Not emptied later: it may have begun by then.
+: >"$dir/order"
 (
 	plan f lane - step "for ever" forever
 	run
 ) &
-: >"$dir/order"
 wait_for began && kill -TERM $!
 wait $!
 [ $? = 130 ] && wait_gone=1
-for ((i = 0; i < 100; i++)); do
+for ((i = 0; i < 600; i++)); do
 	kill -0 "$(cat "$dir/pid")" 2>/dev/null || break
 	sleep 0.1
 done
-[ "${wait_gone-}" = 1 ] && [ $i -lt 100 ]
+[ "${wait_gone-}" = 1 ] && [ $i -lt 600 ]
 result $? "on SIGTERM it ends with 130, and so do its steps"
 echo "1..$n"
