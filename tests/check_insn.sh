@@ -46,7 +46,7 @@ EOT
 	--control "$here/c" >"$here/log" 2>&1 &
 pid=$!
 tries=0
-until [ -S "$here/c" ] || [ $tries -ge 100 ]; do
+until [ -S "$here/c" ] || [ $tries -ge 600 ]; do
 	sleep 0.1
 	tries=$((tries + 1))
 done

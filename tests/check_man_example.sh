@@ -110,12 +110,12 @@ run_example() {
 		>"$work/log" 2>&1 &
 	slabd=$!
 	tries=0
-	while ! grep -q ': ready' "$work/log" && [ $tries -lt 100 ]; do
+	while ! grep -q ': ready' "$work/log" && [ $tries -lt 600 ]; do
 		sleep 0.1
 		tries=$((tries + 1))
 	done
 	SLABD_SOCKET=$work/sock LD_LIBRARY_PATH=$lib \
-		timeout 20 "$work/program" >"$work/out" 2>&1
+		timeout 120 "$work/program" >"$work/out" 2>&1
 	status=$?
 	kill "$slabd" && wait "$slabd"
 	slabd=

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define WAIT_MS 20000
+
 /* Negative errno after a failed call, and never 0. */
 static int failed(void)
 {
@@ -13,7 +15,8 @@ static int failed(void)
 
 int backend_open(struct backend *backend, const char *pool, int node)
 {
-	struct slabd_options options = {0};
+	/* Memory may come slowly where hugepages are hard to find. */
+	struct slabd_options options = {.wait_ms = WAIT_MS};
 
 	if (node >= 0) {
 		options.flags = SLABD_FORCE_NODE;
