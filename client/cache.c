@@ -64,6 +64,26 @@ static void fill_in(struct cache *cache, struct slabd_pool *pool, uint32_t id)
 	cache->cap_max = cap_most(pool, cache->row->stride);
 }
 
+static int too_many(void)
+{
+	return error_set(EMFILE, "this process has %d caches open already: "
+	                 "close one", SLABD_CACHES_MAX);
+}
+
+/* Before slabd is asked, which keeps what it makes for good: room for one more,
+ * or a cache that is open. */
+static int check_room(struct slabd_pool *pool, const char *name)
+{
+	bool room;
+	process_lock();
+	room = process_has_slot();
+	for (uint32_t id = 0; !room && id < pool->view.geo.n_caches; id++)
+		room = pool->caches[id] != NULL &&
+		       strcmp(pool->caches[id]->row->name, name) == 0;
+	process_unlock();
+	return room ? 0 : too_many();
+}
+
 /* Under the lock: the open cache, or a new one. NULL with errno. */
 static struct cache *open_locked(struct slabd_pool *pool, uint32_t id)
 {
@@ -77,9 +97,7 @@ static struct cache *open_locked(struct slabd_pool *pool, uint32_t id)
 	slot = process_take_slot(cache);
 	if (slot < 0) {
 		free(cache);
-		error_set(EMFILE, "this process has %d caches open already: "
-		          "close one", SLABD_CACHES_MAX);
-		return NULL;
+		return too_many(), NULL;
 	}
 	fill_in(cache, pool, id);
 	cache->slot = (uint32_t)slot;
@@ -93,7 +111,8 @@ slabd_cache *slabd_cache_create(slabd_pool *pool, const char *name, size_t size,
 {
 	struct cache *cache;
 	int id;
-	if (!pool_alive(pool) || check_name(name) < 0)
+	if (!pool_alive(pool) || check_name(name) < 0 ||
+	    check_room(pool, name) < 0)
 		return NULL;
 	id = ask(pool, name, size, align, flags);
 	if (id < 0)

@@ -110,8 +110,9 @@ void process_unlock(void);
 /* Starts the process's books, anew in a forked child. 0 or -errno. */
 int process_start(void);
 
-/* A slot for a cache, or -EMFILE. Under the lock. */
+/* A slot for a cache, or -EMFILE; whether there is one. Under the lock. */
 int process_take_slot(struct cache *cache);
+bool process_has_slot(void);
 void process_drop_slot(uint32_t slot);
 
 /* The cache of a slot. Lock-free. */

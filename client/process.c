@@ -130,6 +130,14 @@ int process_take_slot(struct cache *cache)
 	return -EMFILE;
 }
 
+bool process_has_slot(void)
+{
+	for (uint32_t slot = 0; slot < SLABD_CACHES_MAX; slot++)
+		if (slots[slot] == NULL)
+			return true;
+	return false;
+}
+
 void process_drop_slot(uint32_t slot)
 {
 	slots[slot] = NULL;

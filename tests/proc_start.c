@@ -342,6 +342,20 @@ static void cache_errors(int fd, void *arg)
 	slabd_close(pool);
 }
 
+/* slabd would keep for good what was made for nobody. */
+static void has_no_cache(const char *name)
+{
+	json_t *doc = bed_get(&bed, "/caches");
+	json_t *list = json_at(doc, "pools.0.caches");
+	bool there = json_array_size(list) == 0;
+	for (size_t i = 0; i < json_array_size(list); i++)
+		there |= strcmp(json_string_value(json_object_get(
+		                        json_array_get(list, i), "name")),
+		                name) == 0;
+	json_decref(doc);
+	tap_ok(!there, "and slabd has no cache %s", name);
+}
+
 static void too_many_caches(int fd, void *arg)
 {
 	static slabd_cache *caches[SLABD_CACHES_MAX];
@@ -357,6 +371,9 @@ static void too_many_caches(int fd, void *arg)
 			tap_bail("%s: %s", name, slabd_last_error());
 	}
 	no_cache(pool, "one more", 64, 0, 0, EMFILE);
+	has_no_cache("one more");
+	tap_ok(slabd_cache_create(pool, "cache-9", 64, 0, 0) == caches[9],
+	       "one that is open can be opened again");
 	tap_is(slabd_cache_close(caches[7]), 0, "one is closed");
 	tap_ok(slabd_cache_create(pool, "one more", 64, 0, 0) != NULL,
 	       "then there is room for another");
