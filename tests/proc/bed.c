@@ -222,6 +222,15 @@ struct slabd_options bed_options(const struct bed *bed, unsigned flags)
 	return options;
 }
 
+void bed_fails(bool failed, int err, const char *what)
+{
+	int was = errno;
+	if (!tap_ok(failed && was == err && slabd_last_error()[0] != '\0',
+	            "%s: %s", what, strerror(err)))
+		tap_note("%s, errno %s, \"%s\"", failed ? "failed" : "did not",
+		         strerror(was), slabd_last_error());
+}
+
 slabd_pool *bed_pool(const struct bed *bed)
 {
 	struct slabd_options options = bed_options(bed, 0);

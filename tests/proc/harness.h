@@ -144,6 +144,9 @@ void bed_close(struct bed *bed);
  * than by default, as slabd may have to wait for a processor. */
 struct slabd_options bed_options(const struct bed *bed, unsigned flags);
 
+/* One result: a call of the library failed with that errno, and says why. */
+void bed_fails(bool failed, int err, const char *what);
+
 /* slabd_open of the default pool, which bails out where it fails. */
 slabd_pool *bed_pool(const struct bed *bed);
 
