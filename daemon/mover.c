@@ -57,14 +57,16 @@ static uint32_t pick_partial(const struct pool *pool, uint32_t cache,
 	uint32_t found = 0;
 	for (uint32_t i = 0; i < n; i++)
 		best[i] = (struct pick){0, 0};
-	/* What is borrowed is passed over, and may be all that comes first. */
+	/* What is borrowed is passed over, and may be all that comes first; so
+	 * is what somebody holds, for good perhaps. */
 	for (; looks < LOOKS_MAX && left > 0; left--) {
 		struct pick one = {.head = unit};
 		uint64_t word;
 		if (unit >= view->geo.n_units)
 			break;
 		word = view->words[unit];
-		if (word == WORD_MAKE(cache, node, 0, node)) {
+		if (word == WORD_MAKE(cache, node, 0, node) &&
+		    atom_peek(&view->leases[unit]) == 0) {
 			one.free = tags_count_free(slab_tags(view, unit),
 			                           row_of(pool, cache)->n_objs);
 			keep_best(best, n, one);

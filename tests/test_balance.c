@@ -268,6 +268,24 @@ Test(balance, lends_its_own_behind_what_it_has_borrowed)
 	cr_expect_eq(standing(a, 1, 2), 2);
 }
 
+/* Who has the lease of the slab with most free, and stands still, keeps that
+ * one alone. */
+Test(balance, lends_another_where_the_best_is_held)
+{
+	uint32_t a;
+	uint32_t head;
+	int error;
+	start("node:2 core:1 pu:1", 8);
+	a = cache_of("a", 64, 0);
+	cr_assert_eq(growth_carve(pool, a, 0, 0, &head), 0);
+	pool_bed_claim_all(&bed, 1, a, 0);
+	atom_poke(&slab_tags(&pool->view, head)[0], TAG_FREE);
+	slab_relist_any(&pool->view, head);
+	cr_assert_eq(growth_carve(pool, a, 0, 0, &head), 0);
+	cr_assert(lease_take_any(&pool->view.leases[head], 1, 1));
+	cr_expect_eq(mover_lend(pool, a, 0, 1, 1, &error), 1);
+}
+
 /* ---- pages -------------------------------------------------------------- */
 
 Test(balance, moves_a_page_with_its_slabs)
