@@ -256,7 +256,11 @@ static void add_loan(struct pool *pool, struct loan *loan, bool look)
 	group->age_ms = age < group->age_ms ? age : group->age_ms;
 	if (!look)
 		return;
-	free = tags_count_free(slab_tags(&pool->view, loan->head), row->n_objs);
+	/* One whose lease is held can't be returned, for good perhaps. */
+	free = atom_peek(&pool->view.leases[loan->head]) != 0
+	               ? 0
+	               : tags_count_free(slab_tags(&pool->view, loan->head),
+	                                 row->n_objs);
 	loans_look(loan, free, now);
 	group->bare += free == 0;
 	group->empty += free == row->n_objs;

@@ -209,6 +209,28 @@ Test(balance, what_nobody_takes_from_goes_back)
 	cr_expect_eq(last(POLICY_RETURN, false)->step.reason, POLICY_LOAN_OVER);
 }
 
+/* A slab whose lease is held can't go: no other goes in its place. */
+Test(balance, what_is_in_use_stays_beside_what_is_held)
+{
+	uint32_t a;
+	int error;
+	start("node:2 core:1 pu:1", 8);
+	a = cache_of("a", 64, 0);
+	cr_assert_eq(mover_lend_fresh(pool, a, 0, 1, 2, &error), 2);
+	pool_bed_claim_all(&bed, 1, a, 1);
+	for (int i = 0; i < 2; i++) {
+		uint32_t head = pool->loans.loan[i].head;
+		atom_poke(&slab_tags(&pool->view, head)[0], TAG_FREE);
+		slab_relist_any(&pool->view, head);
+	}
+	pool->loans.loan[0].taken_ms -= 60000;
+	cr_assert(lease_take_any(
+		&pool->view.leases[pool->loans.loan[0].head], 1, 1));
+	pause_ms(30);
+	settle();
+	cr_expect_eq(standing(a, 0, 1), 2);
+}
+
 Test(balance, strict_caches_borrow_nothing)
 {
 	uint32_t a;
