@@ -5,7 +5,6 @@
  *
  *   step_node [--all]
  */
-#include "client/pool.h"
 #include "tests/step/kill.h"
 
 #define CAP 32u
@@ -37,9 +36,9 @@ static void alloc_far(struct kill_victim *v)
 static void fill_remote(struct kill_victim *v)
 {
 	open_far(v);
-	for (unsigned i = 0; i <= REMOTE_MAX; i++)
+	for (unsigned i = 0; i < CAP; i++)
 		alloc_far(v);
-	kill_drop(v, REMOTE_MAX);
+	kill_drop(v, CAP - 1);
 }
 
 static void free_one(struct kill_victim *v)
