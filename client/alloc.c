@@ -58,7 +58,7 @@ void *slabd_alloc_node(slabd_cache *head, int node)
 size_t slabd_alloc_bulk(slabd_cache *cache, size_t n, void **out)
 {
 	size_t got = 0;
-	for (;;) {
+	while (got < n) {
 		struct slabd_mag_ *mag = slabd_mag_of_(cache);
 		size_t run = mag->n < n - got ? mag->n : n - got;
 		memcpy(out + got, mag->obj + mag->n - run, run * sizeof(*out));
@@ -67,12 +67,13 @@ size_t slabd_alloc_bulk(slabd_cache *cache, size_t n, void **out)
 			mag->n -= run;
 		got += run;
 		if (got == n)
-			return got;
+			break;
 		out[got] = slabd_alloc_slow_(cache);
 		if (out[got] == NULL)
-			return got;
+			break;
 		got++;
 	}
+	return got;
 }
 
 /* Copies objects to the top of a magazine, to be kept only if each is of its

@@ -49,6 +49,8 @@ static void fills(int fd, void *arg)
 	(void)fd;
 	(void)arg;
 	expect_enomem(true, "a client that took all");
+	tap_is((long long)slabd_alloc_bulk(cache, 0, NULL), 0,
+	       "of none it takes none");
 	tap_ok(n >= FULL * 7 / 8, "it got most of the pool");
 	tap_note("%zu of %d objects", n, FULL);
 	tap_ok(strstr(slabd_last_error(), "full") != NULL &&
