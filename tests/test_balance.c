@@ -216,6 +216,7 @@ Test(balance, what_is_in_use_stays_beside_what_is_held)
 	int error;
 	start("node:2 core:1 pu:1", 8);
 	a = cache_of("a", 64, 0);
+	use_up(cache_of("b", 64, CACHE_STRICT), 1);
 	cr_assert_eq(mover_lend_fresh(pool, a, 0, 1, 2, &error), 2);
 	pool_bed_claim_all(&bed, 1, a, 1);
 	for (int i = 0; i < 2; i++) {

@@ -166,7 +166,8 @@ Test(balance_look, slabs_that_are_far_down_are_seen_to_be_idle)
 	cr_expect(uncarved_idle());
 }
 
-/* Those before it are in use as a whole, and stay. */
+/* Those before it are in use as a whole, and stay, as the borrower has no memory
+ * of its own. */
 Test(balance_look, the_last_of_many_loans_goes_home)
 {
 	const uint32_t n = 4500;
@@ -175,6 +176,7 @@ Test(balance_look, the_last_of_many_loans_goes_home)
 	int error;
 	start("node:2 core:1 pu:1", 320);
 	a = cache_of("a", 60000, 0);
+	use_up(cache_of("b", 60000, CACHE_STRICT), 1);
 	cr_assert_eq(mover_lend_fresh(pool, a, 0, 1, n, &error), n);
 	cr_assert_eq(pool_bed_claim_all(&bed, 1, a, 1), n);
 	head = pool->loans.loan[n - 1].head;
