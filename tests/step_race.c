@@ -21,7 +21,6 @@
 #include "tests/step/step.h"
 #include "tests/step/ward.h"
 
-#define FREE_MS 5000 /* the second sweep comes after half a second */
 #define TRIES 200u
 #define PLACES 120u
 #define PLACES_SLOW 10u
@@ -113,7 +112,7 @@ static void kill_giver(struct step *step)
 /* What slabd_give returned; the giver is left to its sleep. */
 static int let_finish(struct step *step)
 {
-	double until = now_ms() + FREE_MS;
+	double until = now_ms() + SURELY_MS;
 	step_go(step, 0);
 	step_leave(step);
 	while (atom_peek(&board->done) < 0 && now_ms() < until)
@@ -129,7 +128,7 @@ static bool is_second_sweep_over(void)
 
 static void await_second_sweep(void)
 {
-	double until = now_ms() + FREE_MS;
+	double until = now_ms() + SURELY_MS;
 	while (!is_second_sweep_over() && now_ms() < until)
 		sleep_ms(1);
 	ward_barrier(&ward);
@@ -311,7 +310,7 @@ int main(int argc, char **argv)
 	struct step_track track = {.n = 0};
 	const char *why;
 	size_t store;
-	tap_start(every ? 3600 : 300);
+	tap_start(every ? 3600 : 800);
 	why = step_unable();
 	if (why != NULL) {
 		tap_skip(why, "a give and a death, stepped");
