@@ -6,6 +6,7 @@
 
 #include "daemon/cachetab.h"
 #include "daemon/census.h"
+#include "daemon/growth.h"
 
 void pool_bed_start(struct pool_bed *bed, const char *synthetic,
                     uint64_t start_mib, uint64_t max_mib)
@@ -62,6 +63,30 @@ uint64_t pool_bed_claim_all(struct pool_bed *bed, uint32_t id, uint32_t cache,
 	                           &ring)) > 0)
 		sum += n;
 	return sum;
+}
+
+uint64_t pool_bed_use_up(struct pool_bed *bed, uint32_t cache, uint32_t node)
+{
+	uint64_t sum = 0;
+	while (growth_relieve(&bed->pool, cache, node) == 0)
+		sum += pool_bed_claim_all(bed, 1, cache, node);
+	return sum;
+}
+
+void pool_bed_free_all(struct pool_bed *bed)
+{
+	struct slab_swept swept = {0};
+	slab_sweep_srv(&bed->pool.view, 1, &swept);
+}
+
+uint32_t pool_bed_standing(const struct pool_bed *bed, uint32_t cache,
+                           uint32_t home, uint32_t list)
+{
+	const struct view *view = &bed->pool.view;
+	uint32_t n = 0;
+	for (uint32_t unit = 0; unit < view->geo.n_units; unit++)
+		n += view->words[unit] == WORD_MAKE(cache, home, 0, list);
+	return n;
 }
 
 uint64_t pool_bed_free(const struct pool_bed *bed, uint32_t cache,

@@ -32,6 +32,15 @@ void pool_bed_want(struct pool_bed *bed, uint32_t cache, uint32_t node);
 uint64_t pool_bed_claim_all(struct pool_bed *bed, uint32_t id, uint32_t cache,
                             uint32_t node);
 
+/* Claims for client 1 all that is to be had of a node, growth included; how
+ * many. Frees all that it has. */
+uint64_t pool_bed_use_up(struct pool_bed *bed, uint32_t cache, uint32_t node);
+void pool_bed_free_all(struct pool_bed *bed);
+
+/* Slabs of a cache at home on one node that stand on the list of another. */
+uint32_t pool_bed_standing(const struct pool_bed *bed, uint32_t cache,
+                           uint32_t home, uint32_t list);
+
 /* Free objects of a cache on all slabs that are at home on a node. */
 uint64_t pool_bed_free(const struct pool_bed *bed, uint32_t cache,
                        uint32_t node);

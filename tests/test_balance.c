@@ -34,22 +34,14 @@ static void start(const char *nodes, uint64_t max_mib)
 	pool_client(pool, 1)->word = UINT64_C(1) << 8 | CLIENT_LIVE;
 }
 
-static uint32_t standing(uint32_t cache, uint32_t home, uint32_t list)
-{
-	uint32_t n = 0;
-	for (uint32_t unit = 0; unit < pool->view.geo.n_units; unit++)
-		n += pool->view.words[unit] == WORD_MAKE(cache, home, 0, list);
-	return n;
-}
-
 /* The books of slabs are what the unit words say. */
 static void check_counts(uint32_t cache, uint32_t node)
 {
 	uint32_t at_home = 0;
 	uint32_t listed = 0;
 	for (uint32_t other = 0; other < pool->view.geo.n_nodes; other++) {
-		at_home += standing(cache, node, other);
-		listed += standing(cache, other, node);
+		at_home += pool_bed_standing(&bed, cache, node, other);
+		listed += pool_bed_standing(&bed, cache, other, node);
 	}
 	cr_expect_eq(*pool_slabs(pool, cache, node), at_home);
 	cr_expect_eq(pool_standing(pool, cache, node), listed);
@@ -84,21 +76,6 @@ static uint32_t cache_of(const char *name, uint64_t size, uint32_t flags)
 	int cache = pool_bed_cache(&bed, name, size, 8, flags);
 	cr_assert_gt(cache, 0);
 	return (uint32_t)cache;
-}
-
-/* Claims for client 1 all that is to be had of a node, growth included. */
-static uint64_t use_up(uint32_t cache, uint32_t node)
-{
-	uint64_t sum = 0;
-	while (growth_relieve(pool, cache, node) == 0)
-		sum += pool_bed_claim_all(&bed, 1, cache, node);
-	return sum;
-}
-
-static void free_all(void)
-{
-	struct slab_swept swept = {0};
-	slab_sweep_srv(&pool->view, 1, &swept);
 }
 
 static void pause_ms(unsigned ms)
@@ -139,9 +116,9 @@ Test(balance, lends_where_a_node_is_full)
 	start("node:2 core:1 pu:1", 8);
 	a = cache_of("a", 64, 0);
 	/* The whole of both nodes but for a page, which a lender keeps. */
-	cr_expect_eq(use_up(a, 1), (128 + 96) * 1024);
-	cr_expect_eq(standing(a, 0, 1), 96);
-	cr_expect_eq(standing(a, 0, 1), pool->loans.n);
+	cr_expect_eq(pool_bed_use_up(&bed, a, 1), (128 + 96) * 1024);
+	cr_expect_eq(pool_bed_standing(&bed, a, 0, 1), 96);
+	cr_expect_eq(pool_bed_standing(&bed, a, 0, 1), pool->loans.n);
 	cr_expect_eq(last(POLICY_LEND, false)->step.reason, POLICY_SHORT);
 	cr_expect_eq(last(POLICY_LEND, false)->step.from, 0);
 	cr_expect_eq(last(POLICY_LEND, false)->step.to, 1);
@@ -159,7 +136,7 @@ Test(balance, nearest_lends_first)
 		if (growth_relieve(pool, a, 2) == 0)
 			pool_bed_claim_all(&bed, 1, a, 2);
 	cr_expect_gt(pool->loans.n, 0);
-	cr_expect_eq(standing(a, bed.topo.node[2].nearest[1], 2),
+	cr_expect_eq(pool_bed_standing(&bed, a, bed.topo.node[2].nearest[1], 2),
 	             pool->loans.n);
 }
 
@@ -168,13 +145,13 @@ Test(balance, what_is_over_goes_back)
 	uint32_t a;
 	start("node:2 core:1 pu:1", 8);
 	a = cache_of("a", 64, 0);
-	use_up(a, 1);
-	free_all();
+	pool_bed_use_up(&bed, a, 1);
+	pool_bed_free_all(&bed);
 	cr_assert_gt(pool->loans.n, 0);
 	pause_ms(30);
 	settle();
 	cr_expect_eq(pool->loans.n, 0);
-	cr_expect_eq(standing(a, 0, 1), 0);
+	cr_expect_eq(pool_bed_standing(&bed, a, 0, 1), 0);
 	cr_expect_eq(last(POLICY_RETURN, false)->step.reason, POLICY_LOAN_OVER);
 }
 
@@ -190,22 +167,22 @@ Test(balance, what_nobody_takes_from_goes_back)
 	start("node:2 core:1 pu:1", 2);
 	user.data = bed.data;
 	a = cache_of("a", 64, 0);
-	use_up(cache_of("b", 64, CACHE_STRICT), 1);
+	pool_bed_use_up(&bed, cache_of("b", 64, CACHE_STRICT), 1);
 	config.lend_keep = 0;
 	balance_configure(pool, &config);
 	cr_assert_eq(growth_relieve(pool, a, 0), 0);
 	cr_assert_eq(slab_claim_any(&user, a, 0, 1, &out, &ring), 1);
 	cr_assert_eq(balance_lend(pool, a, 0, 1, 1, &done, text), 0);
-	cr_assert_eq(standing(a, 0, 1), 1);
+	cr_assert_eq(pool_bed_standing(&bed, a, 0, 1), 1);
 	pause_ms(30);
 	settle();
-	cr_expect_eq(standing(a, 0, 1), 1, "it was lent just now");
+	cr_expect_eq(pool_bed_standing(&bed, a, 0, 1), 1, "it was lent just now");
 	pool->loans.loan[0].since_ms -= 60000;
 	settle();
-	cr_expect_eq(standing(a, 0, 1), 1, "somebody took of it lately");
+	cr_expect_eq(pool_bed_standing(&bed, a, 0, 1), 1, "somebody took of it lately");
 	pool->loans.loan[0].taken_ms -= 60000;
 	settle();
-	cr_expect_eq(standing(a, 0, 1), 0);
+	cr_expect_eq(pool_bed_standing(&bed, a, 0, 1), 0);
 	cr_expect_eq(last(POLICY_RETURN, false)->step.reason, POLICY_LOAN_OVER);
 }
 
@@ -216,7 +193,7 @@ Test(balance, what_is_in_use_stays_beside_what_is_held)
 	int error;
 	start("node:2 core:1 pu:1", 8);
 	a = cache_of("a", 64, 0);
-	use_up(cache_of("b", 64, CACHE_STRICT), 1);
+	pool_bed_use_up(&bed, cache_of("b", 64, CACHE_STRICT), 1);
 	cr_assert_eq(mover_lend_fresh(pool, a, 0, 1, 2, &error), 2);
 	pool_bed_claim_all(&bed, 1, a, 1);
 	for (int i = 0; i < 2; i++) {
@@ -229,7 +206,7 @@ Test(balance, what_is_in_use_stays_beside_what_is_held)
 		&pool->view.leases[pool->loans.loan[0].head], 1, 1));
 	pause_ms(30);
 	settle();
-	cr_expect_eq(standing(a, 0, 1), 2);
+	cr_expect_eq(pool_bed_standing(&bed, a, 0, 1), 2);
 }
 
 Test(balance, strict_caches_borrow_nothing)
@@ -237,7 +214,7 @@ Test(balance, strict_caches_borrow_nothing)
 	uint32_t a;
 	start("node:2 core:1 pu:1", 2);
 	a = cache_of("a", 64, CACHE_STRICT);
-	cr_expect_eq(use_up(a, 1), 32 * 1024);
+	cr_expect_eq(pool_bed_use_up(&bed, a, 1), 32 * 1024);
 	cr_expect_eq(pool->loans.n, 0);
 	cr_expect_eq(last(POLICY_LEND, true)->step.reason, POLICY_STRICT);
 	cr_expect_eq(balance_lend(pool, a, 0, 1, 1, &done, text), -EPERM);
@@ -252,11 +229,11 @@ Test(balance, lends_by_hand_and_calls_back)
 	cr_assert_eq(growth_relieve(pool, a, 0), 0);
 	cr_assert_eq(balance_lend(pool, a, 0, 1, 1, &done, text), 0);
 	cr_expect_eq(done, 1);
-	cr_expect_eq(standing(a, 0, 1), 1);
+	cr_expect_eq(pool_bed_standing(&bed, a, 0, 1), 1);
 	cr_expect_eq(last(POLICY_LEND, false)->cause, BALANCE_HAND);
 	cr_expect_eq(balance_lend(pool, a, 0, 0, 9, &done, text), 0);
 	cr_expect_eq(done, 1);
-	cr_expect_eq(standing(a, 0, 0), 1);
+	cr_expect_eq(pool_bed_standing(&bed, a, 0, 0), 1);
 	cr_expect_eq(balance_lend(pool, a, 1, 0, 1, &done, text), -ENOENT);
 	cr_expect_eq(balance_lend(pool, a, 1, 1, 1, &done, text), -ENOENT);
 }
@@ -271,10 +248,10 @@ Test(balance, what_was_lent_by_hand_stays_a_while)
 	cr_assert_eq(balance_lend(pool, a, 0, 1, 1, &done, text), 0);
 	pause_ms(30);
 	settle();
-	cr_expect_eq(standing(a, 0, 1), 1);
+	cr_expect_eq(pool_bed_standing(&bed, a, 0, 1), 1);
 	pool->loans.loan[0].since_ms -= 60000;
 	settle();
-	cr_expect_eq(standing(a, 0, 1), 0);
+	cr_expect_eq(pool_bed_standing(&bed, a, 0, 1), 0);
 }
 
 /* The lender's own slabs stand behind many that it has borrowed. */
@@ -288,7 +265,7 @@ Test(balance, lends_its_own_behind_what_it_has_borrowed)
 	cr_assert_eq(mover_lend_fresh(pool, a, 1, 2, 2, &error), 2);
 	cr_assert_eq(mover_return(pool, a, 1, 2, 2, &error), 2);
 	cr_expect_eq(mover_lend(pool, a, 1, 2, 2, &error), 2);
-	cr_expect_eq(standing(a, 1, 2), 2);
+	cr_expect_eq(pool_bed_standing(&bed, a, 1, 2), 2);
 }
 
 /* Who has the lease of the slab with most free, and stands still, keeps that
@@ -325,9 +302,10 @@ Test(balance, moves_a_page_with_its_slabs)
 	             text);
 	cr_expect_eq(done, 1);
 	cr_expect_eq(pagebook_lies(pool, 0), 1);
-	cr_expect_eq(standing(a, 0, 0) + standing(b, 0, 0), 0);
-	cr_expect_eq(*pool_slabs(pool, a, 1), standing(a, 1, 1));
-	cr_expect_eq(*pool_slabs(pool, b, 1), standing(b, 1, 1));
+	cr_expect_eq(pool_bed_standing(&bed, a, 0, 0) +
+	                     pool_bed_standing(&bed, b, 0, 0), 0);
+	cr_expect_eq(*pool_slabs(pool, a, 1), pool_bed_standing(&bed, a, 1, 1));
+	cr_expect_eq(*pool_slabs(pool, b, 1), pool_bed_standing(&bed, b, 1, 1));
 	cr_expect_gt(pool_bed_claim_all(&bed, 1, b, 1), 0);
 	pool_bed_agrees(&bed);
 	cr_expect_eq(balance_migrate(pool, 0, 1, 1, 1, &done, text), -EINVAL);
@@ -374,7 +352,7 @@ Test(balance, pages_that_no_node_has_memory_for_are_not_tried_one_by_one)
 	if (!backing_may_move(reason, sizeof(reason), remedy, sizeof(remedy)))
 		cr_skip("no right to move pages");
 	a = cache_of("a", 64, CACHE_STRICT);
-	use_up(a, 0);
+	pool_bed_use_up(&bed, a, 0);
 	fill_second_node();
 	cr_expect_eq(balance_migrate(pool, 0, 0, 1, 4, &done, text), -EBUSY);
 	cr_expect(strstr(text, "MiB to give") != NULL, "%s", text);
@@ -395,7 +373,7 @@ Test(balance, a_lent_slab_whose_page_comes_is_lent_no_more)
 	cr_assert_eq(balance_lend(pool, a, 0, 1, 1, &done, text), 0);
 	cr_assert_eq(balance_migrate(pool, a, 0, 1, 1, &done, text), 0);
 	cr_expect_eq(pool->loans.n, 0);
-	cr_expect_eq(standing(a, 1, 1), 1);
+	cr_expect_eq(pool_bed_standing(&bed, a, 1, 1), 1);
 }
 
 Test(balance, gives_pages_back_down_to_the_floor_and_grows_again)
@@ -403,9 +381,9 @@ Test(balance, gives_pages_back_down_to_the_floor_and_grows_again)
 	uint32_t a;
 	start("node:2 core:1 pu:1", 8);
 	a = cache_of("a", 64, 0);
-	use_up(a, 0);
+	pool_bed_use_up(&bed, a, 0);
 	cr_assert_eq(pool->pages.node[0].pages, 4);
-	free_all();
+	pool_bed_free_all(&bed);
 	balance_press(pool, 0, POLICY_FULL);
 	pause_ms(30);
 	settle();
@@ -414,7 +392,7 @@ Test(balance, gives_pages_back_down_to_the_floor_and_grows_again)
 	cr_expect_eq(pool->backing.node[0].ready_pages, 1);
 	pool_bed_agrees(&bed);
 	balance_press(pool, 0, POLICY_CALM);
-	cr_expect_gt(use_up(a, 0), 4 * 31 * 1024);
+	cr_expect_gt(pool_bed_use_up(&bed, a, 0), 4 * 31 * 1024);
 	cr_expect_eq(pool->pages.node[0].pages, 4);
 }
 
@@ -440,10 +418,10 @@ Test(balance, drains_a_node_and_takes_it_back)
 	cr_expect_eq(last(POLICY_DRAIN, false)->step.reason, POLICY_DRAINED);
 	pool_bed_agrees(&bed);
 	/* Its clients are served from elsewhere; it gets nothing anew. */
-	cr_expect_gt(use_up(a, 1), 0);
+	cr_expect_gt(pool_bed_use_up(&bed, a, 1), 0);
 	cr_expect_eq(pool->pages.node[1].pages, 0);
 	cr_assert_eq(balance_drain(pool, 1, false, text), 0);
-	cr_expect_gt(use_up(a, 1), 0);
+	cr_expect_gt(pool_bed_use_up(&bed, a, 1), 0);
 	cr_expect_gt(pool->pages.node[1].pages, 0);
 }
 
@@ -470,13 +448,13 @@ Test(balance, a_drain_that_can_not_go_on_says_why)
 	uint32_t a;
 	start("node:2 core:1 pu:1", 2);
 	a = cache_of("a", 64, 0);
-	use_up(a, 0);
-	use_up(a, 1);
+	pool_bed_use_up(&bed, a, 0);
+	pool_bed_use_up(&bed, a, 1);
 	cr_assert_eq(balance_drain(pool, 1, true, text), 0);
 	cr_expect_geq(settle(), 100);
 	cr_expect_eq(pool->pages.node[1].pages, 1);
 	cr_expect_eq(last(POLICY_DRAIN, true)->step.reason, POLICY_NO_ROOM);
-	free_all();
+	pool_bed_free_all(&bed);
 	settle();
 	cr_expect_eq(pool->pages.node[1].pages, 0);
 }
@@ -502,7 +480,7 @@ Test(balance, the_same_again_is_one_event)
 	uint32_t a;
 	start("node:2 core:1 pu:1", 2);
 	a = cache_of("a", 64, CACHE_STRICT);
-	use_up(a, 0);
+	pool_bed_use_up(&bed, a, 0);
 	for (int i = 0; i < 50; i++)
 		growth_relieve(pool, a, 0);
 	cr_expect_geq(last(POLICY_LEND, true)->times, 50);

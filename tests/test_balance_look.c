@@ -42,21 +42,6 @@ static uint32_t cache_of(const char *name, uint64_t size, uint32_t flags)
 	return (uint32_t)cache;
 }
 
-/* Claims for client 1 all that is to be had of a node, growth included. */
-static uint64_t use_up(uint32_t cache, uint32_t node)
-{
-	uint64_t sum = 0;
-	while (growth_relieve(pool, cache, node) == 0)
-		sum += pool_bed_claim_all(&bed, 1, cache, node);
-	return sum;
-}
-
-static void free_all(void)
-{
-	struct slab_swept swept = {0};
-	slab_sweep_srv(&pool->view, 1, &swept);
-}
-
 static bool uncarved_idle(void)
 {
 	const struct balance_event *event;
@@ -96,10 +81,10 @@ Test(balance_look, looks_that_find_nothing_end_after_their_time)
 	uint32_t a;
 	start("node:2 core:1 pu:1", 8);
 	a = cache_of("a", 64, CACHE_STRICT);
-	use_up(a, 0);
+	pool_bed_use_up(&bed, a, 0);
 	for (int i = 0; i < 20; i++)
 		cr_expect_gt(tick(), 0);
-	free_all();
+	pool_bed_free_all(&bed);
 	for (int i = 0; tick_due() >= 0; i++)
 		cr_assert_lt(i, 100);
 	cr_expect(uncarved_idle());
@@ -111,9 +96,9 @@ Test(balance_look, what_happens_has_the_looks_begin_anew)
 	uint32_t a;
 	start("node:2 core:1 pu:1", 8);
 	a = cache_of("a", 64, CACHE_STRICT);
-	use_up(a, 0);
+	pool_bed_use_up(&bed, a, 0);
 	look_until_the_end();
-	free_all();
+	pool_bed_free_all(&bed);
 	balance_stir(pool);
 	cr_expect_eq(tick(), 60000);
 	while (tick_due() >= 0)
@@ -129,7 +114,7 @@ static uint32_t start_large(const char *nodes, uint64_t max_mib)
 	uint32_t a;
 	start(nodes, max_mib);
 	a = cache_of("a", 60000, CACHE_STRICT);
-	cr_assert_eq(use_up(a, 0), max_mib * 16);
+	cr_assert_eq(pool_bed_use_up(&bed, a, 0), max_mib * 16);
 	return a;
 }
 
@@ -176,7 +161,7 @@ Test(balance_look, the_last_of_many_loans_goes_home)
 	int error;
 	start("node:2 core:1 pu:1", 320);
 	a = cache_of("a", 60000, 0);
-	use_up(cache_of("b", 60000, CACHE_STRICT), 1);
+	pool_bed_use_up(&bed, cache_of("b", 60000, CACHE_STRICT), 1);
 	cr_assert_eq(mover_lend_fresh(pool, a, 0, 1, n, &error), n);
 	cr_assert_eq(pool_bed_claim_all(&bed, 1, a, 1), n);
 	head = pool->loans.loan[n - 1].head;
