@@ -46,6 +46,7 @@ struct backing_node {
 	uint64_t ready_pages;    /* of this file, wherever they lie */
 	uint64_t here_pages;     /* lying on this node, of whatever file */
 	double populate_ms;      /* reserving and faulting in, at open */
+	int64_t rest_until_ns;   /* the kernel is asked for no more until then */
 	char reason[200]; /* why nothing better, or what the last grow lacked */
 	char remedy[200];
 	char note[200]; /* why it is not bound, or "" */
@@ -129,8 +130,7 @@ int backing_open(struct backing *out, const struct backing_request *request);
  */
 int backing_adopt(struct backing *out, const struct backing_adoption *from);
 
-/* After an adoption, for each node: how many pages lie on it. Hugepages that we
- * added beyond those are given back. */
+/* After an adoption: the pages that lie on a node. Hugepages beyond go back. */
 void backing_set_here(struct backing *backing, unsigned node_ix,
                       uint64_t here_pages);
 

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "numa/huge.h"
@@ -12,6 +13,7 @@
 
 /* Others may take what we reserved before we fault it in. */
 #define STOCK_TRIES 3
+#define REST_FACTOR 10
 
 const char *stock_page_name(enum backing_kind kind)
 {
@@ -147,6 +149,36 @@ static void say_no_pool(int error, struct backing_step *why)
 		         strerrordesc_np(-error));
 }
 
+static int64_t now_ns(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+/* Asks the kernel for n more. Where memory is in pieces it may search long, and
+ * in vain: then it is left alone for REST_FACTOR times as long. */
+static int reserve(struct backing *backing, unsigned ix, enum backing_kind kind,
+                   uint64_t n, uint64_t *got)
+{
+	struct backing_node *node = &backing->node[ix];
+	int64_t began = now_ns();
+	int r;
+	*got = 0;
+	if (began < node->rest_until_ns)
+		return 0;
+	ledger_begin(backing, ix, kind, n);
+	r = huge_reserve(backing->sysfs, stock_pool_node(backing, ix),
+	                 stock_page_shift(kind), n, got);
+	node->reserved_pages += *got;
+	ledger_end(backing, ix);
+	if (*got < n) {
+		int64_t now = now_ns();
+		node->rest_until_ns = now + (now - began) * REST_FACTOR;
+	}
+	return r;
+}
+
 static int secure(struct backing *backing, unsigned ix, uint64_t want,
                   uint64_t claimed, bool loans, struct backing_step *why)
 {
@@ -172,11 +204,7 @@ static int secure(struct backing *backing, unsigned ix, uint64_t want,
 		if (!backing->may_reserve || tries == STOCK_TRIES)
 			break;
 		lack = claimed + want - now.spare_pages;
-		ledger_begin(backing, ix, why->kind, lack);
-		denied = huge_reserve(backing->sysfs, os_node, shift, lack,
-		                      &got);
-		backing->node[ix].reserved_pages += got;
-		ledger_end(backing, ix);
+		denied = reserve(backing, ix, why->kind, lack, &got);
 		if (stock_out_of_files(denied))
 			return denied;
 		/* If all came, somebody may yet have been faster to them. */

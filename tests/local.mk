@@ -14,6 +14,9 @@ unit_tests =
 unit_tests += tests/test_topo tests/test_huge tests/test_backing
 unit_tests += tests/test_backing_fault tests/test_backing_move
 unit_tests += tests/test_sys_numa
+unit_tests += tests/test_stock
+tests_test_stock_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=huge_count \
+	-Wl,--wrap=huge_reserve
 tests_test_huge_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pwrite
 backing_wraps = $(AM_LDFLAGS) \
 	-Wl,--wrap=memfd_create,--wrap=madvise,--wrap=mbind \
