@@ -37,6 +37,7 @@ libdaemon_la_SOURCES += daemon/report.c daemon/report.h \
 	daemon/report_set.c \
 	daemon/report_slabs.c daemon/report_status.c
 libdaemon_la_SOURCES += daemon/vault.c daemon/vault.h
+libdaemon_la_SOURCES += daemon/lastconf.c daemon/lastconf.h
 libdaemon_la_SOURCES += daemon/notice.c daemon/notice.h
 libdaemon_la_SOURCES += daemon/store.c daemon/store.h
 libdaemon_la_SOURCES += daemon/supervise.c daemon/supervise.h

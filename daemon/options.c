@@ -234,6 +234,7 @@ int options_parse(int argc, char **argv, struct options *opts)
 		check_topology(&opts->config, opts->file, &err);
 	if (err.n > 0) {
 		print_errors(&err);
+		opts->bad_config = !opts->check_config && !opts->supervise;
 		return -EINVAL;
 	}
 	if (!opts->check_config)

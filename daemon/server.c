@@ -11,6 +11,7 @@
 
 #include "daemon/adopt.h"
 #include "daemon/growth.h"
+#include "daemon/lastconf.h"
 #include "daemon/listen.h"
 #include "daemon/log.h"
 #include "daemon/peer.h"
@@ -42,8 +43,7 @@ const char *server_drop_name(enum drop drop)
 
 static void start_timer(struct event *timer, int ms)
 {
-	struct timeval tv = {.tv_sec = ms / 1000,
-	                     .tv_usec = ms % 1000 * 1000};
+	struct timeval tv = {ms / 1000, ms % 1000 * 1000};
 	if (!evtimer_pending(timer, NULL))
 		evtimer_add(timer, &tv);
 }
@@ -212,8 +212,6 @@ static int open_sockets(struct server *server)
 	struct service_sockets given;
 	gid_t gid = c->socket_group[0] ? c->socket_gid : (gid_t)-1;
 	int r = service_listen_fds(&given);
-	if (r == 0)
-		r = vault_open();
 	if (r < 0)
 		return r;
 	server->client_fd = given.client;
@@ -315,9 +313,10 @@ static void say_ready(struct server *server)
 	         "slabctl at %s", server->n_pools, server->topo->n_nodes,
 	         (unsigned long long)(ready << UNIT_SHIFT >> 20),
 	         server->config->socket, server->config->control);
-	r = service_ready("%u pools on %u nodes, %llu MiB ready",
+	r = service_ready("%u pools on %u nodes, %llu MiB ready%s",
 	                  server->n_pools, server->topo->n_nodes,
-	                  (unsigned long long)(ready << UNIT_SHIFT >> 20));
+	                  (unsigned long long)(ready << UNIT_SHIFT >> 20),
+	                  lastconf_note());
 	if (r == 0)
 		return;
 	/* The manager would wait in vain, and end us. */
@@ -482,6 +481,7 @@ int server_run(const struct config *config, bool supervised)
 	server.base = event_base_new();
 	r = server.base == NULL ? -ENOMEM : start(&server);
 	if (r == 0) {
+		lastconf_keep(config);
 		say_ready(&server);
 		hold_signals(SIG_UNBLOCK);
 		r = event_base_dispatch(server.base);

@@ -5,11 +5,18 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "daemon/lastconf.h"
 #include "daemon/log.h"
 #include "daemon/options.h"
 #include "daemon/server.h"
 #include "daemon/service.h"
 #include "daemon/supervise.h"
+#include "daemon/vault.h"
+
+static enum log_form log_form(const struct options *options)
+{
+	return options->foreground ? LOG_FORM_TERMINAL : LOG_FORM_AUTO;
+}
 
 /* In place of a standard stream that is closed slabd would open some file of
  * its own, a pool's even, and write its log into it. */
@@ -20,19 +27,42 @@ static void fill_streams(void)
 			return;
 }
 
+/* To end now would have all that is kept dropped, which clients still use. */
+static int run_with_last(struct options *options)
+{
+	if (lastconf_recall(&options->config) < 0)
+		return -EINVAL;
+	log_setup(options->config.log_level, log_form(options));
+	log_error("%s is not used, see above: slabd goes on with the "
+	          "configuration that it ran with before; mend the file and "
+	          "restart slabd", options->file);
+	return 0;
+}
+
+static int serve(struct options *options)
+{
+	if (vault_open() < 0)
+		return EXIT_FAILURE;
+	lastconf_open();
+	if (options->bad_config && run_with_last(options) < 0)
+		return 2;
+	return server_run(&options->config, options->supervised);
+}
+
 int main(int argc, char **argv)
 {
 	static struct options options;
 	int r = options_parse(argc, argv, &options);
-	if (r != 0)
-		return r > 0 ? EXIT_SUCCESS : 2;
+	if (r > 0)
+		return EXIT_SUCCESS;
+	if (r < 0 && !options.bad_config)
+		return 2;
 	fill_streams();
-	log_setup(options.config.log_level,
-	          options.foreground ? LOG_FORM_TERMINAL : LOG_FORM_AUTO);
+	log_setup(r < 0 ? LOG_LEVEL_INFO : options.config.log_level,
+	          log_form(&options));
 	service_setup(!options.foreground || options.supervised);
 	signal(SIGPIPE, SIG_IGN);
-	r = options.supervise ? supervise_run(argv)
-	                      : server_run(&options.config, options.supervised);
+	r = options.supervise ? supervise_run(argv) : serve(&options);
 	log_close();
 	return r;
 }

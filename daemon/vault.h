@@ -21,9 +21,10 @@
  * less its name and those of the sockets. */
 #define VAULT_NAMES_BYTES ((128u << 10) - 64u)
 
-/* Listening sockets; the other names are pool.h's. */
+/* Listening sockets, and the configuration; the other names are pool.h's. */
 #define VAULT_CLIENT "slabd.listen.client"
 #define VAULT_CONTROL "slabd.listen.control"
+#define VAULT_CONFIG "slabd.config"
 
 /* Once at the start: collects what was passed and has a name of ours; the
  * rest is left to service_listen_fds. 0, or -EINVAL with the reason logged. */

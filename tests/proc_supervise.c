@@ -265,11 +265,11 @@ static void test_usage(void)
 	write_config(CONFIG);
 	pid = super_start(&bed);
 	write_config("[pool default]\nbogus = 1\n");
-	kill(pid, SIGKILL);
-	tap_ok(super_ended(bed_wait(&bed, SURELY_MS), 2),
-	       "and so does one that slabd finds as it is started again");
-	tap_ok(bed_logged(&bed, "ended with status 2: not started again"),
-	       "the log says so");
+	pid = super_kill(&bed, pid);
+	tap_ok(bed_logged(&bed, "bogus") &&
+	               bed_logged(&bed, "that it ran with before"),
+	       "one that slabd finds as it is started again is not used");
+	super_stop(&bed, pid, "with the configuration of before");
 	write_config(CONFIG);
 }
 

@@ -45,7 +45,8 @@ same() {
 	grow "$1"
 }
 
-configure '[slabd]\nsocket_group = orders\n[pool default]\nmax = 256M\nstart = 16M'
+good='[slabd]\nsocket_group = orders\n[pool default]\nmax = 256M\nstart = 16M'
+configure "$good"
 start_unit
 for i in 1 2; do
 	as_orders worker >"$dir/worker$i" 2>&1 &
@@ -76,6 +77,24 @@ sed 's/^/# /' "$dir/knock"
 result $status "who opened the pool meanwhile waited, and got in" "$dir/knock"
 same "restarted"
 equal "restarted: by systemd alone" 0 "$(show NRestarts)"
+
+configure "$good\nmaximum = 1G"
+systemctl restart slabd.service >"$dir/restart" 2>&1
+result $? "restart with a mistyped configuration" "$dir/restart"
+case $(show StatusText) in
+*"slabd.conf has errors and is not used"*) true ;;
+*) false ;;
+esac
+result $? "the unit's status says so"
+same "mistyped"
+configure "$good"
+systemctl restart slabd.service >"$dir/restart" 2>&1
+result $? "restart with it mended" "$dir/restart"
+case $(show StatusText) in
+*errors*) false ;;
+esac
+result $? "and the status says no more of it"
+same "mended"
 
 is_another() {
 	[ "$(show MainPID)" != "$main" ] && is ActiveState active

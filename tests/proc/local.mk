@@ -65,6 +65,10 @@ tap_programs += tests/proc_pools
 tests_proc_pools_SOURCES = tests/proc_pools.c $(proc_harness)
 tests_proc_pools_LDADD = $(proc_libs)
 proc_keeper = tests/proc/keeper.h tests/proc/keeper.c
+tap_programs += tests/proc_lastconf
+tests_proc_lastconf_SOURCES = tests/proc_lastconf.c $(proc_harness) \
+	$(proc_keeper)
+tests_proc_lastconf_LDADD = $(proc_libs)
 tap_programs += tests/proc_adopt
 tests_proc_adopt_SOURCES = tests/proc_adopt.c $(proc_harness) $(proc_keeper)
 tests_proc_adopt_LDADD = $(proc_libs)
