@@ -7,6 +7,7 @@
 # on a machine, as the machine's counts are no test's own: its file of them is
 # what they lock. slabd locks another.
 limit=${SLABD_TEST_SECONDS:-900}
+jobs=
 prog=$1
 shift
 stem=${prog##*/}
@@ -15,12 +16,13 @@ case " ${SLABD_HUGEPAGE_TESTS:-} " in
 	if command -v flock >/dev/null 2>&1; then
 		counts=/proc/sys/vm/nr_hugepages
 		[ ! -r $counts ] || { exec 9<$counts && flock 9; }
+		jobs=--jobs=1
 	fi
 	;;
 esac
 case $stem in
 *.sh) timeout -k 5 "$limit" "$prog" "$@" 9>&- ;;
-test_*) timeout -k 5 "$limit" "$prog" --tap=/dev/fd/3 "$@" 3>&1 1>&2 9>&- ;;
+test_*) timeout -k 5 "$limit" "$prog" --tap=/dev/fd/3 $jobs "$@" 3>&1 1>&2 9>&- ;;
 *) timeout -k 5 "$limit" "$prog" "$@" 9>&- ;;
 esac
 status=$?
