@@ -77,6 +77,7 @@ include $(srcdir)/tests/model/local.mk
 include $(srcdir)/tests/step/local.mk
 include $(srcdir)/tests/sim/local.mk
 tap_scripts += tests/check_layers.sh tests/test_plan.sh
+tap_scripts += tests/test_again.sh
 tap_scripts += tests/check_sizes.sh
 tap_scripts += tests/check_atomics.sh
 tap_scripts += tests/check_comments.sh
@@ -102,7 +103,8 @@ print-tests:
 .PHONY: print-tests
 
 dist_check_SCRIPTS = $(tap_scripts) tests/no_unit_tests.sh tests/run_one.sh
-EXTRA_DIST += tests/lint.sh tests/plan.sh tests/install_user.c tests/in_child.h \
+EXTRA_DIST += tests/lint.sh tests/plan.sh tests/again.sh \
+	tests/install_user.c tests/in_child.h \
 	tests/lag.h
 
 # Those that reserve hugepages: run_one.sh runs one of them at a time.

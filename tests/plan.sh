@@ -194,6 +194,7 @@ judge_tap() {
 	now_passed=$(($(grep -c '^ok ' "$log") - now_skipped))
 	now_failed=$(grep -c '^not ok ' "$log")
 	tell "$(sed -n "s|^ok .*# SKIP |        skipped: $1: |p" "$log")"
+	tell "$(sed -n 's|^# again: |        again: |p' "$log")"
 	# What ends badly with no test that failed is a failure too.
 	if [ "$now_failed" = 0 ] &&
 		{ [ "$2" != 0 ] || [ $((now_passed + now_skipped)) = 0 ]; }; then
