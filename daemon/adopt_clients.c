@@ -50,6 +50,9 @@ int adopt_clients(struct server *server, struct pool *pool)
 {
 	uint32_t living = 0;
 	uint32_t ended = 0;
+	/* A look at each row of a new pool would have all of them take memory. */
+	if (!pool->adopted)
+		return 0;
 	/* Counted first: a burial counts one less. */
 	pool->n_clients = 0;
 	for (uint32_t id = 1; id < CLIENT_IDS; id++)

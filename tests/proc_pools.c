@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Several pools in one process, whose threads have large variables of their own:
  * none takes what is another's, and one closes, or closes a cache, while threads
- * that have used it are at work elsewhere. */
+ * that have used it are at work elsewhere. And what a pool takes to begin with. */
 #include <pthread.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "shm/atom.h"
 #include "tests/proc/harness.h"
@@ -175,11 +178,44 @@ static void test_close_beside(void)
 	bed_audit(&bed, "after that");
 }
 
+/* ---- what a new pool takes ----------------------------------------------- */
+
+/* Of a file that slabd has open, what is there in memory; all of it as *bytes.
+ * 0: there is none of that name. */
+static long long file_memory(const char *name, long long *bytes)
+{
+	long long taken = 0;
+	char path[64];
+	char link[128];
+	for (int fd = 3; fd < 64 && taken == 0; fd++) {
+		struct stat st;
+		ssize_t n;
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)bed.pid, fd);
+		n = readlink(path, link, sizeof(link) - 1);
+		link[n > 0 ? n : 0] = '\0';
+		if (strstr(link, name) == NULL || stat(path, &st) < 0)
+			continue;
+		taken = (long long)st.st_blocks * 512;
+		*bytes = (long long)st.st_size;
+	}
+	return taken;
+}
+
+static void test_tables(void)
+{
+	long long bytes = 0;
+	long long taken = file_memory("-control", &bytes);
+	tap_ok(taken > 0 && taken < bytes / 8,
+	       "of a new pool's tables an eighth is there at most");
+	tap_note("%lld of %lld bytes", taken, bytes);
+}
+
 int main(void)
 {
 	tap_start(60);
 	bed_open(&bed, "[slabd]\ntopology = node:1 core:4 pu:1\n"
 	               "[pool default]\npage = 4k\nstart = 2M\nmax = 16M\n");
+	test_tables();
 	test_large();
 	test_wrong_pool();
 	test_close_beside();
