@@ -55,6 +55,15 @@ again_tests x again
 [ $? -ne 0 ]
 result $? "one that fails again stays failed"
 
+rm "$out/x/tests/bad."*
+trs lossy FAIL
+echo 'not ok 3 - after the kill: the audit agrees' >"$out/x/tests/lossy.log"
+: >"$out/said"
+again_tests x again
+[ $? -ne 0 ] && [ ! -s "$out/said" ]
+result $? "where the audit disagrees nothing is run again"
+rm "$out/x/tests/lossy."*
+
 for name in a b c d; do
 	trs $name FAIL
 done
@@ -87,6 +96,11 @@ fate='not ok'
 again_guest x machine four >"$out/said"
 [ $? -ne 0 ] && [ "$(grep -c '^not ok' "$out/said")" = 1 ]
 result $? "and where it fails again it has failed"
+
+loses() { echo 'not ok 1 - death: 3 objects lost' && return 1; }
+again_guest x loses four >"$out/said"
+[ $? -ne 0 ] && ! grep -q again: "$out/said"
+result $? "nor a machine in which an object is lost"
 
 dies() { echo 'ok 1 - homes: a' && return 7; }
 again_guest x dies four >"$out/said"
