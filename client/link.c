@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "client/error.h"
-#include "client/greet.h"
+#include "client/handshake.h"
 
 #define SECOND_NS UINT64_C(1000000000)
 #define LIMIT_NS (GREET_SECONDS * SECOND_NS)

@@ -11,7 +11,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "client/greet.h"
+#include "client/handshake.h"
 #include "client/link.h"
 
 #define FIRST_NS UINT64_C(10000000)

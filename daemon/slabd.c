@@ -5,13 +5,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "daemon/lastconf.h"
-#include "daemon/log.h"
-#include "daemon/options.h"
-#include "daemon/server.h"
-#include "daemon/service.h"
-#include "daemon/supervise.h"
-#include "daemon/vault.h"
+#include "daemon/manager/lastconf.h"
+#include "daemon/base/log.h"
+#include "daemon/conf/options.h"
+#include "daemon/serve/server.h"
+#include "daemon/manager/notify.h"
+#include "daemon/manager/supervise.h"
+#include "daemon/manager/fdstore.h"
 
 static enum log_form log_form(const struct options *options)
 {

@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 #include "numa/huge.h"
-#include "numa/ladder.h"
-#include "numa/room.h"
-#include "numa/stock.h"
-#include "numa/transit.h"
+#include "numa/fallback.h"
+#include "numa/meminfo.h"
+#include "numa/reserve.h"
+#include "numa/migrate.h"
 
 const char *backing_kind_name(enum backing_kind kind)
 {

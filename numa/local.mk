@@ -4,11 +4,19 @@ noinst_LTLIBRARIES += libnumatopo.la
 numa_libs = $(HWLOC_LIBS) $(NUMA_LIBS)
 
 libnumatopo_la_SOURCES = \
-	numa/backing.c numa/backing.h \
-	numa/datafile.c numa/datafile.h \
-	numa/huge.c numa/huge.h \
-	numa/ladder.c numa/ladder.h \
-	numa/room.c numa/room.h \
-	numa/stock.c numa/stock.h \
-	numa/topo.c numa/topo.h \
-	numa/transit.c numa/transit.h
+	numa/backing.c \
+	numa/backing.h \
+	numa/fallback.c \
+	numa/fallback.h \
+	numa/huge.c \
+	numa/huge.h \
+	numa/memfile.c \
+	numa/memfile.h \
+	numa/meminfo.c \
+	numa/meminfo.h \
+	numa/migrate.c \
+	numa/migrate.h \
+	numa/reserve.c \
+	numa/reserve.h \
+	numa/topo.c \
+	numa/topo.h

@@ -4,7 +4,7 @@ EXTRA_PROGRAMS += tests/bench/attach tests/bench/populate tests/bench/recovery
 tests_bench_attach_LDADD = client/libslabclient.la
 tests_bench_recovery_LDADD = client/libslabclient.la
 EXTRA_PROGRAMS += tests/bench/plan
-tests_bench_plan_SOURCES = tests/bench/plan.c tests/dice.h
+tests_bench_plan_SOURCES = tests/bench/plan.c tests/lib/rng.h
 tests_bench_plan_LDADD = libdaemon.la
 
 # The library's own code, so that one function of it can be wrapped.
@@ -17,8 +17,8 @@ tests_bench_drift_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=slab_release_any
 
 # One workload source, a program for each contestant: see work.h, who.h.
 bench_work = tests/bench/work.c tests/bench/work.h tests/bench/who.h \
-	tests/bench/single.c tests/bench/pair.c tests/bench/duo.c \
-	tests/bench/duo.h tests/bench/trace.c tests/bench/tail.c \
+	tests/bench/single.c tests/bench/pair.c tests/bench/two_processes.c \
+	tests/bench/two_processes.h tests/bench/trace.c tests/bench/tail.c \
 	tests/bench/tail.h tests/replay/trace.c tests/replay/trace.h \
 	tests/replay/classes.c tests/replay/classes.h
 bench_who = $(AM_CPPFLAGS) -DBENCH_WHO=

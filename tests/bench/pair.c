@@ -4,7 +4,7 @@
  * and writes, the ring carries groups of 32, side 1 checks and frees. W5: the
  * same between two processes, where ownership is passed on as well.
  */
-#include "tests/bench/duo.h"
+#include "tests/bench/two_processes.h"
 #include "tests/bench/who.h"
 
 #include "shm/atom.h"

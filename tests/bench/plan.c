@@ -10,8 +10,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "daemon/policy.h"
-#include "tests/dice.h"
+#include "daemon/plan/plan.h"
+#include "tests/lib/rng.h"
 
 #define TIMES_MAX 100000u
 #define PAGES 200u /* that could be moved, of a node */

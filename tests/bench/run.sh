@@ -8,7 +8,7 @@ srcdir=${srcdir:-$(dirname "$0")/../..}
 here=$srcdir/tests/bench
 out=${SLABD_BENCH_OUT:-$builddir/../bench}
 case ${1:-} in
---insn) exec sh "$srcdir/tests/check_insn.sh" ;;
+--insn) exec sh "$srcdir/tests/lint/check_insn.sh" ;;
 -h | --help) exec python3 "$here/drive.py" --build . --source . --out . --help ;;
 esac
 

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/guest/bed.h"
+#include "tests/guest/fixture.h"
 
 #define OBJECT 4096u
 #define WAIT_MS 20000

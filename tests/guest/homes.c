@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tests/guest/bed.h"
+#include "tests/guest/fixture.h"
 
 #define OBJECT_BYTES 32768u
 #define PER_MIB ((1u << 20) / OBJECT_BYTES)

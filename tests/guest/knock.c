@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tests/guest/bed.h"
+#include "tests/guest/fixture.h"
 
 #define PAUSE_US 3000
 

@@ -5,27 +5,27 @@ guest_programs = tests/guest/homes tests/guest/threads tests/guest/nearest \
 	tests/guest/orphan tests/guest/worker tests/guest/knock \
 	tests/guest/powers tests/guest/migrate tests/guest/burst
 check_PROGRAMS += $(guest_programs)
-guest_bed = tests/guest/bed.c tests/guest/bed.h
-tests_guest_homes_SOURCES = tests/guest/homes.c $(guest_bed)
+guest_fixture = tests/guest/fixture.c tests/guest/fixture.h
+tests_guest_homes_SOURCES = tests/guest/homes.c $(guest_fixture)
 tests_guest_homes_LDADD = client/libslabclient.la
-tests_guest_threads_SOURCES = tests/guest/threads.c $(guest_bed)
+tests_guest_threads_SOURCES = tests/guest/threads.c $(guest_fixture)
 tests_guest_threads_LDADD = client/libslabclient.la
-tests_guest_nearest_SOURCES = tests/guest/nearest.c $(guest_bed)
+tests_guest_nearest_SOURCES = tests/guest/nearest.c $(guest_fixture)
 tests_guest_nearest_LDADD = client/libslabclient.la
-tests_guest_burst_SOURCES = tests/guest/burst.c $(guest_bed)
+tests_guest_burst_SOURCES = tests/guest/burst.c $(guest_fixture)
 tests_guest_burst_LDADD = client/libslabclient.la
-tests_guest_orphan_SOURCES = tests/guest/orphan.c $(guest_bed)
+tests_guest_orphan_SOURCES = tests/guest/orphan.c $(guest_fixture)
 tests_guest_orphan_LDADD = client/libslabclient.la
-tests_guest_migrate_SOURCES = tests/guest/migrate.c $(guest_bed) \
-	tests/guest/moved_bed.c tests/guest/moved_bed.h \
+tests_guest_migrate_SOURCES = tests/guest/migrate.c $(guest_fixture) \
+	tests/guest/moved_fixture.c tests/guest/moved_fixture.h \
 	tests/guest/witness.c tests/guest/witness.h
 tests_guest_migrate_LDADD = libnumatopo.la client/libslabclient.la $(numa_libs)
 tests_guest_migrate_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mbind
-tests_guest_worker_SOURCES = tests/guest/worker.c $(guest_bed)
+tests_guest_worker_SOURCES = tests/guest/worker.c $(guest_fixture)
 tests_guest_worker_LDADD = client/libslabclient.la
-tests_guest_knock_SOURCES = tests/guest/knock.c $(guest_bed)
+tests_guest_knock_SOURCES = tests/guest/knock.c $(guest_fixture)
 tests_guest_knock_LDADD = client/libslabclient.la
-tests_guest_powers_SOURCES = tests/guest/powers.c $(guest_bed)
+tests_guest_powers_SOURCES = tests/guest/powers.c $(guest_fixture)
 tests_guest_powers_LDADD = client/libslabclient.la
 EXTRA_DIST += tests/guest/README.md tests/guest/run.sh tests/guest/init \
 	tests/guest/tests.sh tests/guest/lib.sh tests/guest/unit.sh \

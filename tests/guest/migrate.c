@@ -17,8 +17,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "numa/transit.h"
-#include "tests/guest/moved_bed.h"
+#include "numa/migrate.h"
+#include "tests/guest/moved_fixture.h"
 
 #define ROUNDS 3u
 

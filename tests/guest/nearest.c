@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/guest/bed.h"
+#include "tests/guest/fixture.h"
 
 #define OBJECT_BYTES 32768u
 #define PER_MIB ((1u << 20) / OBJECT_BYTES)

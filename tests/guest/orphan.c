@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "tests/guest/bed.h"
+#include "tests/guest/fixture.h"
 
 #define OBJECTS 1000
 

@@ -3,11 +3,11 @@
  * powers: run in the sandbox of slabd's unit, does what slabd has to be able to
  * do, and tries some of what it must not.
  *
- *   daemon/growth.c, numa/   hugepage counts, mbind and move_pages of pages
+ *   daemon/balance/wants.c, numa/   hugepage counts, mbind and move_pages of pages
  *                            that others have mapped (SYS_NICE)
  *   memory pressure          a trigger in /proc/pressure (SYS_RESOURCE), the
  *                            unit's own memory.events
- *   daemon/listen.c          a file given to a group (CHOWN)
+ *   daemon/serve/listen.c          a file given to a group (CHOWN)
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/guest/bed.h"
+#include "tests/guest/fixture.h"
 
 #define PAGE (2ul << 20)
 #define GROUP 1500

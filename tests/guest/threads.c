@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/guest/bed.h"
+#include "tests/guest/fixture.h"
 
 #define OBJECT_BYTES 256u
 #define PRIME 6000

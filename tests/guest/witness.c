@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "shm/atom.h"
-#include "tests/guest/bed.h"
+#include "tests/guest/fixture.h"
 
 #define PAGES_MAX 64
 #define STAY 1024u /* accesses before the next page */

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "shm/atom.h"
-#include "tests/guest/bed.h"
+#include "tests/guest/fixture.h"
 
 #define THREADS 2
 #define CACHES 3

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The replay worker of the tests, the demo and the benchmarks: tests/replay.
 if HAVE_ZSTD
-check_LTLIBRARIES = tests/libreplay.la
+check_LTLIBRARIES += tests/libreplay.la
 tests_libreplay_la_SOURCES = tests/replay/classes.c tests/replay/classes.h \
 	tests/replay/pattern.c tests/replay/pattern.h \
 	tests/replay/trace.c tests/replay/trace.h \
@@ -15,14 +15,10 @@ tests_replay_replay_SOURCES = tests/replay/replay.c tests/replay/backend.c \
 tests_replay_replay_LDADD = tests/libreplay.la client/libslabclient.la
 
 replay_test_libs = tests/libreplay.la $(CRITERION_LIBS)
-unit_tests += tests/test_classes tests/test_pattern tests/test_trace \
-	tests/test_run
-tests_test_classes_LDADD = $(replay_test_libs)
-tests_test_pattern_LDADD = $(replay_test_libs)
-tests_test_trace_LDADD = $(replay_test_libs) $(ZSTD_LIBS)
-tests_test_run_LDADD = $(replay_test_libs)
+unit_tests += tests/unit/replay/test_classes tests/unit/replay/test_pattern \
+	tests/unit/replay/test_trace tests/unit/replay/test_run
+tests_unit_replay_test_classes_LDADD = $(replay_test_libs)
+tests_unit_replay_test_pattern_LDADD = $(replay_test_libs)
+tests_unit_replay_test_trace_LDADD = $(replay_test_libs) $(ZSTD_LIBS)
+tests_unit_replay_test_run_LDADD = $(replay_test_libs)
 endif
-
-tap_scripts += tests/test_replay.sh
-EXTRA_DIST += tests/demo.sh tests/data/gateway-cut.trace.zst \
-	tests/data/mariadb-cut.trace.zst

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "tests/sim/check_break.h"
-#include "tests/sim/rivals.h"
+#include "tests/sim/other_policies.h"
 #include "tests/sim/run.h"
 
 /* Balancing steps that may follow for each list after demand has stopped to

@@ -13,7 +13,7 @@
 #define PLAN_NS UINT64_C(20000)
 #define TIMER_MS 50u   /* growth ahead of need, asking anew after a refusal */
 #define AHEAD_PAGES 8u /* faulted in at one time */
-/* When slabd looks what is due without a shortage: balance.c. */
+/* When slabd looks what is due without a shortage: balance/balance.c. */
 #define AGAIN_MS 10u
 #define DRAIN_MS 200u
 #define PRESSED_MS 1000u

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
 # slabd's policy on machines that are not there: ./dev sim, and as a test.
-sim_world = tests/sim/world.h tests/sim/heap.h tests/dice.h \
+sim_world = tests/sim/world.h tests/sim/heap.h tests/lib/rng.h \
 	tests/sim/machine.c tests/sim/machine.h \
 	tests/sim/slabs.c tests/sim/slabs.h \
 	tests/sim/client.c tests/sim/daemon.c tests/sim/picture.c \
 	tests/sim/apply.c tests/sim/verify.c \
-	tests/sim/scenario.c tests/sim/scenario.h tests/sim/people.c \
-	tests/sim/rivals.c tests/sim/rivals.h tests/sim/curve.h \
+	tests/sim/scenario.c tests/sim/scenario.h tests/sim/workload.c \
+	tests/sim/other_policies.c tests/sim/other_policies.h tests/sim/curve.h \
 	tests/sim/run.c tests/sim/run.h
 sim_libs = libdaemon.la libshm.la -lm
 EXTRA_DIST += tests/sim/curve.c tests/sim/curve_none.c

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "tests/sim/rivals.h"
+#include "tests/sim/other_policies.h"
 
 #define WARM_ROUNDS 8u
 #define WARM_MS 300u /* before anything is counted */

@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/sim/rivals.h"
+#include "tests/sim/other_policies.h"
 #include "tests/sim/run.h"
 
 #define RUNS_MAX 64u

@@ -9,8 +9,8 @@
 #ifndef SIM_WORLD_H
 #define SIM_WORLD_H
 
-#include "daemon/policy.h"
-#include "tests/dice.h"
+#include "daemon/plan/plan.h"
+#include "tests/lib/rng.h"
 #include "tests/sim/machine.h"
 #include "tests/sim/slabs.h"
 

@@ -19,7 +19,7 @@
 #include <sched.h>
 
 #include "shm/atom.h"
-#include "tests/proc/harness.h"
+#include "tests/lib/harness.h"
 
 #define WORKERS_MAX 64u
 #define CELLS 16u

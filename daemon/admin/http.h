@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The admin server: HTTP/1.1 over a Unix stream socket, JSON replies.
+ *
+ *      slabctl, curl --> listen_fd --> evhttp --> route->build() --> JSON
+ *
+ * It runs on the caller's event base and thread and never blocks there: a
+ * reply waits in memory until its reader takes it. Bounds: ADMIN_CONNS_MAX
+ * connections, of which the one whose last request is longest ago makes room
+ * for a newcomer; ADMIN_TIMEOUT_S without a byte moved; ADMIN_HEADERS_MAX and
+ * ADMIN_BODY_MAX bytes of a request.
+ *
+ * What looks is asked for by GET, what changes something by POST: a link or a
+ * tool that reads ahead changes nothing. Parameters are in the query, those of
+ * a POST also in a body of application/x-www-form-urlencoded. Who may is who
+ * the socket's permissions let in.
+ *
+ * Every answer that a route, or the lack of one, gives is one JSON document;
+ * errors are {"error": what, "remedy": what to do}. Requests that are not
+ * HTTP get evhttp's own HTML error or a closed connection.
+ */
+#ifndef DAEMON_ADMIN_HTTP_H
+#define DAEMON_ADMIN_HTTP_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ADMIN_CONNS_MAX 32
+#define ADMIN_TIMEOUT_S 10
+#define ADMIN_HEADERS_MAX 8192
+#define ADMIN_BODY_MAX 4096
+
+struct admin;
+struct admin_query;
+struct event_base;
+
+struct admin_route {
+	const char *path; /* "/slabs": the whole path, matched exactly */
+	/*
+	 * Gives a new reference, or NULL for 500. *status is 200 beforehand;
+	 * for an error set it and give admin_error_new(). The query lives for
+	 * the call only. It must not call admin_stop.
+	 */
+	json_t *(*build)(void *arg, const struct admin_query *q, int *status);
+	/* Parameters it takes, each once, "pool cache node"; NULL: none.
+	 * Others: 400. */
+	const char *params;
+	bool changes; /* POST alone; else GET alone. Others: 405 */
+};
+
+struct admin_routes {
+	const struct admin_route *route;
+	size_t n;
+	void *arg; /* handed to every build */
+};
+
+/*
+ * Serves routes on listen_fd, a bound, listening, non-blocking Unix stream
+ * socket that stays the caller's: admin_stop does not close it. The routes
+ * array and its strings must live until admin_stop. 0, or negative errno.
+ */
+int admin_start(struct admin **out, struct event_base *base, int listen_fd,
+                const struct admin_routes *routes);
+
+/*
+ * Stops listening and drops every connection at once, replies not yet taken
+ * included. NULL is fine. What evhttp puts off runs in the loop's next round or
+ * when the base is freed; no event stays that would keep the loop running.
+ */
+void admin_stop(struct admin *a);
+
+/* Open connections, for reports and tests. */
+unsigned admin_n_conns(const struct admin *a);
+
+/* The decoded value of a parameter, or NULL. */
+const char *admin_query_get(const struct admin_query *q, const char *key);
+
+/*
+ * The parameter as a decimal number: 0 with *value set, -ENOENT if absent
+ * (*value untouched), -EINVAL if it is not a number from 0 to max.
+ */
+int admin_query_uint(const struct admin_query *q, const char *key, uint64_t max,
+                     uint64_t *value);
+
+/* Who asks: the process that connected, as the kernel knows it; -1 where it
+ * does not. */
+int32_t admin_query_pid(const struct admin_query *q);
+int64_t admin_query_uid(const struct admin_query *q);
+
+/* {"error": what, "remedy": remedy}; NULL when out of memory. */
+json_t *admin_error_new(const char *what, const char *remedy);
+
+#endif

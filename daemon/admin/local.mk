@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: MIT
+# The admin socket: HTTP, documents, what slabctl may change.
+libdaemon_la_SOURCES += \
+	daemon/admin/http.c \
+	daemon/admin/http.h \
+	daemon/admin/query.c \
+	daemon/admin/query.h \
+	daemon/admin/report.c \
+	daemon/admin/report.h \
+	daemon/admin/report_act.c \
+	daemon/admin/report_audit.c \
+	daemon/admin/report_caches.c \
+	daemon/admin/report_clients.c \
+	daemon/admin/report_log.c \
+	daemon/admin/report_nodes.c \
+	daemon/admin/report_param.c \
+	daemon/admin/report_plan.c \
+	daemon/admin/report_set.c \
+	daemon/admin/report_slabs.c \
+	daemon/admin/report_status.c

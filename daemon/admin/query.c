@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/admin/query.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/http.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+#define FORM "application/x-www-form-urlencoded"
+#define UNSUPPORTED 415 /* media type */
+
+const char *admin_query_get(const struct admin_query *q, const char *key)
+{
+	return evhttp_find_header(&q->kv, key);
+}
+
+int admin_query_uint(const struct admin_query *q, const char *key, uint64_t max,
+                     uint64_t *value)
+{
+	const char *s = admin_query_get(q, key);
+	uint64_t v = 0, digit;
+
+	if (!s)
+		return -ENOENT;
+	if (!*s)
+		return -EINVAL;
+	for (; *s; s++) {
+		if (*s < '0' || *s > '9')
+			return -EINVAL;
+		digit = (uint64_t)(*s - '0');
+		if (digit > max || v > (max - digit) / 10)
+			return -EINVAL;
+		v = v * 10 + digit;
+	}
+	*value = v;
+	return 0;
+}
+
+int32_t admin_query_pid(const struct admin_query *q)
+{
+	return q->pid;
+}
+
+int64_t admin_query_uid(const struct admin_query *q)
+{
+	return q->uid;
+}
+
+json_t *admin_error_new(const char *what, const char *remedy)
+{
+	return json_pack("{s:s, s:s}", "error", what, "remedy", remedy);
+}
+
+static bool takes_param(const struct admin_route *route, const char *key)
+{
+	const char *p = route->params;
+	size_t len = strlen(key), n;
+
+	while (p && *p) {
+		n = strcspn(p, " ");
+		if (n == len && memcmp(p, key, n) == 0)
+			return true;
+		p += n;
+		p += strspn(p, " ");
+	}
+	return false;
+}
+
+static json_t *bad_query_new(const char *what, const struct admin_route *route)
+{
+	json_t *err, *remedy;
+
+	if (route->params)
+		remedy = json_sprintf("parameters of %s: %s", route->path,
+		                      route->params);
+	else
+		remedy = json_sprintf("%s takes no parameters", route->path);
+	err = admin_error_new(what, "");
+	if (err)
+		json_object_set_new(err, "remedy", remedy);
+	else
+		json_decref(remedy);
+	return err;
+}
+
+/* Moves what text says to q. False where it is no form, or has a zero byte, at
+ * which a value would end. */
+static bool add_pairs(struct admin_query *q, const char *text)
+{
+	struct evkeyvalq more;
+	struct evkeyval *kv;
+	bool good;
+
+	TAILQ_INIT(&more);
+	good = evhttp_parse_query_str(text, &more) == 0 && !strstr(text, "%00");
+	while ((kv = TAILQ_FIRST(&more))) {
+		TAILQ_REMOVE(&more, kv, next);
+		TAILQ_INSERT_TAIL(&q->kv, kv, next);
+	}
+	return good;
+}
+
+/* Without its parameters: "; charset=UTF-8". */
+static bool is_form(struct evhttp_request *req)
+{
+	const char *type = evhttp_find_header(
+		evhttp_request_get_input_headers(req), "Content-Type");
+
+	return type && strcspn(type, "; ") == strlen(FORM) &&
+	       strncasecmp(type, FORM, strlen(FORM)) == 0;
+}
+
+/* *what is set where the body can't be read. */
+static int read_body(struct admin_query *q, struct evhttp_request *req,
+                     const char **what)
+{
+	struct evbuffer *body = evhttp_request_get_input_buffer(req);
+	size_t n = evbuffer_get_length(body);
+	char text[ADMIN_BODY_MAX + 1];
+
+	if (n == 0)
+		return HTTP_OK;
+	if (n > ADMIN_BODY_MAX) {
+		*what = "the body is too large";
+		return HTTP_ENTITYTOOLARGE;
+	}
+	if (!is_form(req)) {
+		*what = "the body is not " FORM;
+		return UNSUPPORTED;
+	}
+	evbuffer_copyout(body, text, n);
+	text[n] = '\0';
+	if (memchr(text, 0, n) || !add_pairs(q, text)) {
+		*what = "malformed body";
+		return HTTP_BADREQUEST;
+	}
+	return HTTP_OK;
+}
+
+static int read_pairs(struct admin_query *q, struct evhttp_request *req,
+                      bool changes, const char **what)
+{
+	const char *query =
+		evhttp_uri_get_query(evhttp_request_get_evhttp_uri(req));
+
+	if (query && *query && !add_pairs(q, query)) {
+		*what = "malformed query";
+		return HTTP_BADREQUEST;
+	}
+	return changes ? read_body(q, req, what) : HTTP_OK;
+}
+
+/* Each parameter known, and there once. */
+static const char *judge(const struct admin_query *q,
+                         const struct admin_route *route)
+{
+	const struct evkeyval *kv, *other;
+
+	for (kv = TAILQ_FIRST(&q->kv); kv; kv = TAILQ_NEXT(kv, next)) {
+		if (!takes_param(route, kv->key))
+			return "unknown parameter";
+		for (other = TAILQ_NEXT(kv, next); other;
+		     other = TAILQ_NEXT(other, next))
+			if (strcmp(kv->key, other->key) == 0)
+				return "a parameter is given twice";
+	}
+	return NULL;
+}
+
+static void read_caller(struct admin_query *q, struct evhttp_request *req)
+{
+	struct evhttp_connection *evcon = evhttp_request_get_connection(req);
+	struct bufferevent *bev =
+		evcon ? evhttp_connection_get_bufferevent(evcon) : NULL;
+	struct ucred cred;
+	socklen_t size = sizeof(cred);
+
+	q->pid = -1;
+	q->uid = -1;
+	if (!bev || getsockopt(bufferevent_getfd(bev), SOL_SOCKET, SO_PEERCRED,
+	                       &cred, &size) < 0)
+		return;
+	q->pid = cred.pid;
+	q->uid = cred.uid;
+}
+
+json_t *admin_query_read(struct admin_query *q, const struct admin_route *route,
+                         struct evhttp_request *req, int *status)
+{
+	const char *what = NULL;
+
+	TAILQ_INIT(&q->kv);
+	read_caller(q, req);
+	*status = read_pairs(q, req, route->changes, &what);
+	if (!what && (what = judge(q, route)))
+		*status = HTTP_BADREQUEST;
+	return what ? bad_query_new(what, route) : NULL;
+}
+
+void admin_query_done(struct admin_query *q)
+{
+	evhttp_clear_headers(&q->kv);
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/admin/report.h"
+
+#include <event2/http.h>
+#include <stdio.h>
+
+#include "shm/lease.h"
+
+/* Faults of a whole cache carry its id where others carry a unit. */
+static bool of_cache(const struct audit_fault *fault)
+{
+	return fault->clause == AUDIT_LIST_SUMMARY ||
+	       fault->clause == AUDIT_CACHE_COUNT;
+}
+
+static const char *cache_name(const struct pool *pool,
+                              const struct audit_fault *fault)
+{
+	const struct layout_cache *row;
+	uint32_t cache = fault->unit;
+	if (!of_cache(fault))
+		cache = WORD_CACHE(fault->clause == AUDIT_UNIT_TWICE
+		                           ? fault->want
+		                           : pool->view.words[fault->unit]);
+	row = view_cache(&pool->view, cache);
+	return row != NULL ? row->name : "none";
+}
+
+static unsigned node_id(const struct pool *pool, uint64_t node)
+{
+	return node < pool->view.geo.n_nodes ? pool->view.nodes[node].os_id
+	                                     : (unsigned)node;
+}
+
+/* The numbers of a fault in words. Returns as snprintf. */
+static int put_numbers(const struct pool *pool,
+                       const struct audit_fault *fault, char *text, size_t n)
+{
+	unsigned long long got = fault->got;
+	unsigned long long want = fault->want;
+	uint64_t word = of_cache(fault) ? 0 : pool->view.words[fault->unit];
+	switch (fault->clause) {
+	case AUDIT_WORD_SHAPE:
+		return snprintf(text, n, "word 0x%llx", got);
+	case AUDIT_UNIT_TWICE:
+		return snprintf(text, n, "word 0x%llx, expected 0x%llx", got,
+		                want);
+	case AUDIT_PAGE_READY:
+		return snprintf(text, n, "page ready %llu, expected %llu", got,
+		                want);
+	case AUDIT_PAGE_HOME:
+		return snprintf(text, n, "home is node %u, the page lies on "
+		                "node %u", node_id(pool, got),
+		                node_id(pool, want));
+	case AUDIT_TAG_RUN:
+		return snprintf(text, n, "tag lines from %llu on%s", got,
+		                want ? ", out of range" : " are another's too");
+	case AUDIT_TAG_PAD:
+		return snprintf(text, n, "tag of object %llu is 0x%llx", want,
+		                got);
+	case AUDIT_TAG_OWNER:
+		return snprintf(text, n, "owner %llu", got);
+	case AUDIT_LIST_DUE:
+		return snprintf(text, n, "bit %llu, expected %llu, list of "
+		                "node %u", got, want,
+		                node_id(pool, WORD_LIST(word)));
+	case AUDIT_LIST_SUMMARY:
+		return snprintf(text, n, "list of node %u",
+		                node_id(pool, got));
+	case AUDIT_LEASE_HOLDER:
+		return snprintf(text, n, "holder %u, epoch %llu",
+		                (unsigned)LEASE_ID(fault->got), got >> 16);
+	case AUDIT_CACHE_COUNT:
+		return snprintf(text, n, "counted %llu, the table has %llu",
+		                got, want);
+	case AUDIT_CLAUSES:
+		break;
+	}
+	return snprintf(text, n, "got %llu, expected %llu", got, want);
+}
+
+static json_t *fault_doc(const struct pool *pool,
+                         const struct audit_fault *fault, uint64_t n_more)
+{
+	char numbers[128];
+	char text[448];
+	char more[48] = "";
+	uint64_t unit = of_cache(fault) ? 0 : fault->unit;
+	put_numbers(pool, fault, numbers, sizeof(numbers));
+	if (n_more > 0)
+		snprintf(more, sizeof(more), "; %llu more faults in this pool",
+		         (unsigned long long)n_more);
+	snprintf(text, sizeof(text), "%s; cache %s: %s%s",
+	         audit_clause_text(fault->clause), cache_name(pool, fault),
+	         numbers, more);
+	return json_pack("{s:s, s:I, s:o}", "clause",
+	                 audit_clause_name(fault->clause), "slab",
+	                 report_count(unit << UNIT_SHIFT), "detail", report_text(text));
+}
+
+/* The last fault that is kept says how many were not. */
+static json_t *faults_doc(const struct pool *pool, const struct audit *audit)
+{
+	uint64_t kept = audit->n_faults < AUDIT_FAULTS_MAX ? audit->n_faults
+	                                                   : AUDIT_FAULTS_MAX;
+	json_t *list = json_array();
+	for (uint64_t i = 0; i < kept; i++) {
+		uint64_t n_more = i + 1 == kept ? audit->n_faults - kept : 0;
+		if (json_array_append_new(list,
+		                          fault_doc(pool, &audit->faults[i],
+		                                    n_more)) == 0)
+			continue;
+		json_decref(list);
+		return NULL;
+	}
+	return list;
+}
+
+static json_t *pool_doc(struct server *server, struct pool *pool, void *arg)
+{
+	int64_t began = report_now_ns();
+	bool *agree = arg;
+	struct audit audit;
+	double ms;
+	(void)server;
+	if (census_audit(pool, &audit) < 0)
+		return NULL;
+	ms = (double)(report_now_ns() - began) / 1e6;
+	*agree &= audit.n_faults == 0;
+	return json_pack(
+	        "{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:o}",
+	        "name", report_text(pool->name), "slabs",
+	        report_count(audit.slabs), "objects",
+	        report_count(audit.objects), "free", report_count(audit.free),
+	        "owned", report_count(audit.owned), "lost",
+	        report_count(audit.lost), "twice", report_count(audit.twice),
+	        "orphans", report_count(audit.orphans), "wrong_hints",
+	        report_count(audit.wrong_hints), "ms", ms, "faults",
+	        faults_doc(pool, &audit));
+}
+
+json_t *report_audit(void *arg, const struct admin_query *query, int *status)
+{
+	struct report_pools pools;
+	bool agree = true;
+	json_t *error = report_pick(&pools, arg, query, status);
+	json_t *list;
+	if (*status != HTTP_OK)
+		return error;
+	list = report_list(&pools, pool_doc, &agree);
+	return json_pack("{s:b, s:o}", "agree", agree, "pools", list);
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/admin/report.h"
+
+#include <event2/http.h>
+
+static json_t *node_doc(const struct pool *pool,
+                        const struct census_cell *cell, uint32_t node)
+{
+	return json_pack("{s:i, s:I, s:I, s:I, s:I}", "node",
+	                 pool->view.nodes[node].os_id, "slabs",
+	                 report_count(cell->slabs), "used",
+	                 report_count(cell->objects - cell->free), "free",
+	                 report_count(cell->free), "lent",
+	                 report_count(cell->lent));
+}
+
+/* The cache's cells, node by node, and their sum in *all. NULL: no memory. */
+static json_t *nodes_doc(const struct pool *pool, const struct census *census,
+                         uint32_t cache, struct census_cell *all)
+{
+	json_t *nodes = json_array();
+	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++) {
+		const struct census_cell *cell =
+		        census_cell(census, cache, node);
+		all->slabs += cell->slabs;
+		all->objects += cell->objects;
+		all->free += cell->free;
+		if (json_array_append_new(nodes, node_doc(pool, cell, node)) ==
+		    0)
+			continue;
+		json_decref(nodes);
+		return NULL;
+	}
+	return nodes;
+}
+
+/* What objects leave over at the end of a slab. */
+static double waste_pct(const struct layout_cache *row, uint64_t slab_bytes)
+{
+	uint64_t filled = (uint64_t)row->n_objs * row->stride;
+	return (double)(slab_bytes - filled) * 100 / (double)slab_bytes;
+}
+
+static json_t *cache_doc(const struct pool *pool, const struct census *census,
+                         uint32_t cache)
+{
+	const struct layout_cache *row = &pool->view.caches[cache - 1];
+	uint64_t bytes = report_slab_bytes(pool, cache);
+	struct census_cell all = {0};
+	json_t *nodes = nodes_doc(pool, census, cache, &all);
+	return json_pack("{s:i, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:I, "
+	                 "s:I, s:I, s:I, s:I, s:o}",
+	                 "id", cache, "name", report_text(row->name), "size",
+	                 report_count(row->size), "align",
+	                 report_count(row->align), "stride",
+	                 report_count(row->stride), "slab_bytes",
+	                 report_count(bytes), "objects_per_slab",
+	                 report_count(row->n_objs), "colours",
+	                 report_count(row->colours), "waste_pct",
+	                 waste_pct(row, bytes), "flags",
+	                 report_count(row->flags), "slabs",
+	                 report_count(all.slabs), "objects",
+	                 report_count(all.objects), "used",
+	                 report_count(all.objects - all.free), "free",
+	                 report_count(all.free), "nodes", nodes);
+}
+
+static json_t *pool_doc(struct server *server, struct pool *pool, void *arg)
+{
+	json_t *caches = json_array();
+	struct census census;
+	int r = census_take(&census, pool);
+	(void)server;
+	(void)arg;
+	if (r == 0) {
+		for (uint32_t i = 1; r == 0 && i <= pool->n_caches; i++)
+			r = json_array_append_new(caches,
+			                          cache_doc(pool, &census, i));
+		census_done(&census);
+	}
+	if (r < 0) {
+		json_decref(caches);
+		return NULL;
+	}
+	return json_pack("{s:o, s:o}", "name", report_text(pool->name),
+	                 "caches", caches);
+}
+
+json_t *report_caches(void *arg, const struct admin_query *query, int *status)
+{
+	return report_each(arg, query, status, pool_doc);
+}

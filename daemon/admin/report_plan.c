@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/* What slabd would do now to even memory out, and what it would not, and why. */
+#include "daemon/admin/report.h"
+
+#include <event2/http.h>
+
+json_t *report_node_id(const struct pool *pool, uint32_t node)
+{
+	if (node >= pool->view.geo.n_nodes)
+		return json_null();
+	return json_integer(pool->view.nodes[node].os_id);
+}
+
+json_t *report_cache_name(const struct pool *pool, uint32_t cache)
+{
+	if (cache >= pool->n_caches)
+		return json_null();
+	return report_text(pool->view.caches[cache].name);
+}
+
+static bool moves_page(enum policy_kind kind)
+{
+	return kind == POLICY_MIGRATE || kind == POLICY_DRAIN;
+}
+
+json_t *report_step(const struct pool *pool, const struct policy_step *step)
+{
+	bool donates = step->kind == POLICY_REASSIGN;
+	return json_pack(
+	        "{s:s, s:s, s:s, s:o, s:o, s:o, s:I, s:o, s:I, s:o, s:I, s:I, "
+	        "s:b}",
+	        "kind", policy_kind_name(step->kind), "reason",
+	        policy_reason_name(step->reason), "text",
+	        policy_reason_text(step->reason), "cache",
+	        report_cache_name(pool, step->cache), "from",
+	        report_node_id(pool, step->from), "to",
+	        report_node_id(pool, step->to), "n", report_count(step->n),
+	        "donor",
+	        report_cache_name(pool, donates ? step->donor : POLICY_NONE),
+	        "n_given", report_count(donates ? step->n_given : 0), "page",
+	        moves_page(step->kind) ? json_integer(report_count(step->page))
+	                               : json_null(),
+	        "distance", report_count(step->distance), "bytes",
+	        report_count(step->bytes), "fresh", step->fresh);
+}
+
+static json_t *steps_doc(const struct pool *pool,
+                         const struct policy_plan *plan)
+{
+	json_t *list = json_array();
+	for (uint32_t i = 0; list != NULL && i < plan->n_steps; i++) {
+		if (json_array_append_new(list,
+		                          report_step(pool, &plan->steps[i])) ==
+		    0)
+			continue;
+		json_decref(list);
+		return NULL;
+	}
+	return list;
+}
+
+const char *report_remedy(enum policy_reason reason)
+{
+	static const char *const remedies[POLICY_REASONS] = {
+		[POLICY_NO_UNITS] = "slabctl nodes says what memory lacks; or "
+		                    "raise the pool's max in slabd.conf",
+		[POLICY_AT_LIMIT] = "raise the pool's max in slabd.conf",
+		[POLICY_NO_EMPTY] = "slabctl trim has clients send home what "
+		                    "they hoard",
+		[POLICY_SMALL_KEPT] = "slabctl set keep_slabs to less",
+		[POLICY_STRICT] = "make the cache without "
+		                  "SLABD_CACHE_STRICT, or raise the pool's max",
+		[POLICY_NONE_PLENTY] = "slabctl trim, slabctl set lend_keep to "
+		                       "less, or raise the pool's max",
+		[POLICY_HELD] = "wait, or slabctl set hold to less",
+		[POLICY_NO_RIGHT] = "run slabd under its unit, or with "
+		                    "CAP_SYS_NICE",
+		[POLICY_NO_ROOM] = "slabctl trim, raise the pool's max, or "
+		                   "make room on another node",
+		[POLICY_RATE] = "wait, or slabctl set migrate_rate to more",
+		[POLICY_TOO_DEAR] = "slabctl set migrate_cost to less, or "
+		                    "slabctl migrate by hand",
+		[POLICY_STUCK] = "slabctl log has the kernel's reason; it is "
+		                 "tried again later",
+		[POLICY_AT_FLOOR] = "lower the pool's floor in slabd.conf",
+		[POLICY_PRESSED] = "free memory on the node",
+		[POLICY_DRAINED] = "slabctl drain NODE --undo",
+	};
+	const char *remedy = reason < POLICY_REASONS ? remedies[reason] : NULL;
+	return remedy != NULL ? remedy : "";
+}
+
+static json_t *refusal_doc(const struct pool *pool,
+                           const struct policy_refusal *refusal)
+{
+	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o}", "kind",
+	                 policy_kind_name(refusal->kind), "reason",
+	                 policy_reason_name(refusal->reason), "text",
+	                 policy_reason_text(refusal->reason), "remedy",
+	                 report_remedy(refusal->reason), "cache",
+	                 report_cache_name(pool, refusal->cache), "node",
+	                 report_node_id(pool, refusal->node));
+}
+
+static json_t *refusals_doc(const struct pool *pool,
+                            const struct policy_plan *plan)
+{
+	json_t *list = json_array();
+	for (uint32_t i = 0; list != NULL && i < plan->n_refusals; i++) {
+		if (json_array_append_new(
+		            list, refusal_doc(pool, &plan->refusals[i])) == 0)
+			continue;
+		json_decref(list);
+		return NULL;
+	}
+	return list;
+}
+
+static json_t *pool_doc(struct server *server, struct pool *pool, void *arg)
+{
+	const struct policy_plan *plan = balance_plan(pool);
+	(void)server;
+	(void)arg;
+	return json_pack("{s:o, s:b, s:o, s:o, s:I, s:I}", "name",
+	                 report_text(pool->name), "enabled",
+	                 balance_config(pool)->enabled, "steps",
+	                 steps_doc(pool, plan), "refusals",
+	                 refusals_doc(pool, plan), "more_steps",
+	                 report_count(plan->more_steps), "more_refusals",
+	                 report_count(plan->more_refusals));
+}
+
+json_t *report_plan(void *arg, const struct admin_query *query, int *status)
+{
+	return report_each(arg, query, status, pool_doc);
+}

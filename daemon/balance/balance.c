@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/balance/balance.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/balance/own.h"
+#include "daemon/balance/move.h"
+
+#define AGAIN_MS 10        /* there is more of the same to do */
+#define DRAIN_MS 200       /* a node is being emptied, and waits for others */
+#define PRESSED_MS 1000
+#define QUIET_LOOKS 6u     /* each twice as late as the one before */
+
+/* ---- memory ------------------------------------------------------------- */
+
+static int make_arrays(struct pool *pool, struct balance *b)
+{
+	const struct layout_geometry *geo = &pool->view.geo;
+	uint64_t n_cells = (uint64_t)geo->n_caches * geo->n_nodes;
+	struct policy_snapshot most = {.n_nodes = geo->n_nodes,
+	                               .n_caches = geo->n_caches,
+	                               .n_loans = BALANCE_GROUPS,
+	                               .n_pages = BALANCE_PAGES};
+	b->caches = calloc(geo->n_caches, sizeof(*b->caches));
+	b->cells = calloc(n_cells, sizeof(*b->cells));
+	b->held = calloc(n_cells, sizeof(*b->held));
+	b->looked = calloc(geo->n_caches, sizeof(*b->looked));
+	b->loans = calloc(BALANCE_GROUPS, sizeof(*b->loans));
+	b->first = calloc(n_cells, sizeof(*b->first));
+	b->pages = calloc(BALANCE_PAGES, sizeof(*b->pages));
+	b->empty = calloc(geo->n_units / 64 + 1, sizeof(*b->empty));
+	b->work = malloc(policy_work_bytes(&most));
+	if (b->caches == NULL || b->cells == NULL || b->held == NULL ||
+	    b->looked == NULL || b->loans == NULL || b->first == NULL ||
+	    b->pages == NULL || b->empty == NULL || b->work == NULL)
+		return -ENOMEM;
+	return 0;
+}
+
+int balance_make(struct pool *pool)
+{
+	struct balance *b = calloc(1, sizeof(*b));
+	char reason[200];
+	char remedy[200];
+	if (b == NULL)
+		return -ENOMEM;
+	if (make_arrays(pool, b) < 0) {
+		balance_done(b);
+		return -ENOMEM;
+	}
+	b->config = pool->config->balance;
+	b->may_migrate = pool->topo->simulated ||
+	                 backing_may_move(reason, sizeof(reason), remedy,
+	                                  sizeof(remedy));
+	b->tokens_ms = mover_now_ms();
+	b->tokens = UINT64_MAX; /* a whole second's worth */
+	pool->balance = b;
+	return 0;
+}
+
+void balance_done(struct balance *b)
+{
+	if (b == NULL)
+		return;
+	free(b->caches);
+	free(b->cells);
+	free(b->held);
+	free(b->looked);
+	free(b->loans);
+	free(b->first);
+	free(b->pages);
+	free(b->empty);
+	free(b->work);
+	free(b);
+}
+
+const struct config_balance *balance_config(const struct pool *pool)
+{
+	return &pool->balance->config;
+}
+
+void balance_configure(struct pool *pool, const struct config_balance *config)
+{
+	pool->balance->config = *config;
+}
+
+void balance_press(struct pool *pool, uint32_t node,
+                   enum policy_pressure pressure)
+{
+	for (uint32_t i = 0; i < pool->view.geo.n_nodes; i++)
+		if (node == POLICY_NONE || node == i)
+			pool->balance->pressure[i] = pressure;
+}
+
+enum policy_pressure balance_pressure(const struct pool *pool, uint32_t node)
+{
+	return pool->balance->pressure[node];
+}
+
+void balance_set_offline(struct pool *pool, uint32_t node, bool offline)
+{
+	pool->balance->offline[node] = offline;
+}
+
+bool balance_offline(const struct pool *pool, uint32_t node)
+{
+	return pool->balance->offline[node];
+}
+
+/* ---- plans -------------------------------------------------------------- */
+
+static void plan(struct pool *pool, enum snapshot_scope scope)
+{
+	struct balance *b = pool->balance;
+	uint64_t began = (uint64_t)balance_now_ns();
+	uint64_t taken;
+	uint64_t done;
+	snapshot_take(pool, scope);
+	taken = (uint64_t)balance_now_ns();
+	policy_make(&b->plan, &b->snap, &b->policy, b->work);
+	done = (uint64_t)balance_now_ns();
+	b->counts.plans++;
+	if (taken - began > b->counts.snapshot_ns_max)
+		b->counts.snapshot_ns_max = taken - began;
+	if (done - taken > b->counts.plan_ns_max)
+		b->counts.plan_ns_max = done - taken;
+}
+
+bool balance_apply(struct pool *pool, enum balance_cause cause)
+{
+	struct balance *b = pool->balance;
+	bool trim = false;
+	for (uint32_t i = 0; i < b->plan.n_steps; i++) {
+		balance_step(pool, cause, &b->plan.steps[i]);
+		trim |= b->plan.steps[i].kind == POLICY_TRIM;
+	}
+	balance_note_refusals(pool, cause);
+	if (trim) {
+		b->trimmed = true;
+		b->trimmed_ms = mover_now_ms();
+		/* Of a shortage the server counts. */
+		pool->counts.trims += cause != BALANCE_SHORT;
+	}
+	return trim;
+}
+
+const struct policy_plan *balance_plan(struct pool *pool)
+{
+	plan(pool, SNAPSHOT_ALL);
+	return &pool->balance->plan;
+}
+
+/* ---- shortage ----------------------------------------------------------- */
+
+void balance_rung(struct pool *pool, uint32_t cache, uint32_t node)
+{
+	struct balance_held *held =
+		&pool->balance->held[balance_cell(pool, cache, node)];
+	held->wanted = true;
+	held->wanted_ms = mover_now_ms();
+}
+
+void balance_want(struct pool *pool, uint32_t cache, uint32_t node, uint32_t n)
+{
+	struct balance *b = pool->balance;
+	if (b->served)
+		b->n_wants = 0;
+	b->served = false;
+	/* Those beyond ring again: a want that is not served comes back. */
+	if (b->n_wants < BALANCE_WANTS)
+		b->wants[b->n_wants++] = (struct balance_want){cache, node, n};
+}
+
+bool balance_short(struct pool *pool)
+{
+	bool trim;
+	pool->balance->quiet = 0;
+	plan(pool, SNAPSHOT_SHORT);
+	trim = balance_apply(pool, BALANCE_SHORT);
+	pool->balance->served = true;
+	return trim;
+}
+
+bool balance_wanted(const struct pool *pool, uint32_t i, uint32_t *cache,
+                    uint32_t *node)
+{
+	const struct balance *b = pool->balance;
+	if (i >= b->n_wants)
+		return false;
+	*cache = b->wants[i].cache;
+	*node = b->wants[i].node;
+	return true;
+}
+
+/* ---- what is due by itself ---------------------------------------------- */
+
+static bool any_node(const struct pool *pool, bool (*has)(const struct pool *,
+                                                          uint32_t))
+{
+	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
+		if (has(pool, node))
+			return true;
+	return false;
+}
+
+static bool is_draining(const struct pool *pool, uint32_t node)
+{
+	return pool->view.nodes[node].drain != 0 &&
+	       pool->pages.node[node].pages > 0;
+}
+
+static bool is_pressed(const struct pool *pool, uint32_t node)
+{
+	return pool->balance->pressure[node] != POLICY_CALM;
+}
+
+static bool is_above_floor(const struct pool *pool, uint32_t node)
+{
+	return pool->pages.node[node].pages >
+	       pool->balance->nodes[node].floor_pages;
+}
+
+void balance_stir(struct pool *pool)
+{
+	pool->balance->quiet = 0;
+}
+
+/* A look gave nothing: then the next may be later. One that had another reason,
+ * such as a loan, is not one of those that come ever later. */
+static int next_look(struct pool *pool)
+{
+	struct balance *b = pool->balance;
+	uint64_t idle = UINT64_C(1000) * b->config.idle_s << b->quiet;
+	int hold = (int)b->config.hold_ms;
+	int next = -1;
+	if (b->config.idle_s > 0 && any_node(pool, is_above_floor) &&
+	    b->quiet < QUIET_LOOKS) {
+		next = idle < INT_MAX ? (int)idle : INT_MAX;
+		b->quiet += b->idle_look;
+	}
+	if (pool->loans.n > 0 && (next < 0 || next > hold))
+		next = hold;
+	if (any_node(pool, is_pressed) && (next < 0 || next > PRESSED_MS))
+		next = PRESSED_MS;
+	if (any_node(pool, is_draining) && (next < 0 || next > DRAIN_MS))
+		next = DRAIN_MS;
+	return next;
+}
+
+int balance_tick(struct pool *pool, enum balance_cause cause, bool *trim)
+{
+	struct balance *b = pool->balance;
+	uint64_t steps = 0;
+	uint64_t before = 0;
+	for (uint32_t kind = 0; kind < POLICY_KINDS; kind++)
+		before += b->counts.done[kind];
+	b->n_wants = 0;
+	b->newly_empty = false;
+	plan(pool, SNAPSHOT_LOOK);
+	*trim = balance_apply(pool, cause);
+	for (uint32_t kind = 0; kind < POLICY_KINDS; kind++)
+		steps += b->counts.done[kind];
+	if (steps != before || b->newly_empty)
+		b->quiet = 0;
+	return steps != before || b->in_round ? AGAIN_MS : next_look(pool);
+}

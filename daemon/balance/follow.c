@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/* What came and what went, entered in a pool. */
+#include "daemon/balance/balance.h"
+#include "daemon/watch/uevent.h"
+#include "daemon/base/log.h"
+#include "daemon/balance/move.h"
+
+/* Our index of the node that a CPU counts for now, NODE_NONE: it is not there,
+ * or its node is none of the pool's. */
+static uint32_t node_now(const struct pool *pool, const struct topo *now,
+                         uint32_t cpu)
+{
+	int ix;
+	if (cpu >= now->n_cpus || now->cpu_node[cpu] >= now->n_nodes)
+		return NODE_NONE;
+	ix = topo_index_of(pool->topo, now->node[now->cpu_node[cpu]].os_id);
+	return ix < 0 ? NODE_NONE : (uint32_t)ix;
+}
+
+static bool follow_cpu(struct pool *pool, const struct topo *now, uint32_t cpu)
+{
+	uint8_t *byte = (uint8_t *)(uintptr_t)&pool->view.cpus[cpu];
+	uint32_t node = node_now(pool, now, cpu);
+	if (node == NODE_NONE || node == *byte)
+		return false;
+	log_info("pool %s: CPU %u counts for node %u from now on", pool->name,
+	         cpu, pool->view.nodes[node].os_id);
+	atom_poke(byte, (uint8_t)node);
+	return true;
+}
+
+static bool follow_node(struct pool *pool, const struct topo *now,
+                        uint32_t node)
+{
+	uint32_t os_id = pool->view.nodes[node].os_id;
+	bool offline = topo_index_of(now, os_id) < 0;
+	if (offline == balance_offline(pool, node))
+		return false;
+	balance_set_offline(pool, node, offline);
+	if (offline)
+		log_warn("pool %s: the memory of node %u was taken offline: "
+		         "nothing is made there until it is back", pool->name,
+		         os_id);
+	else
+		log_info("pool %s: the memory of node %u is back", pool->name,
+		         os_id);
+	return true;
+}
+
+unsigned hotplug_follow(struct pool *pool, const struct topo *now)
+{
+	unsigned what = HOTPLUG_NOTHING;
+	for (uint32_t cpu = 0; cpu < pool->view.geo.n_cpus; cpu++)
+		if (follow_cpu(pool, now, cpu))
+			what |= HOTPLUG_CPUS;
+	for (uint32_t cpu = pool->view.geo.n_cpus; cpu < now->n_cpus; cpu++)
+		if (node_now(pool, now, cpu) != NODE_NONE)
+			log_warn("pool %s: CPU %u came, and the pool's table "
+			         "ends before it: threads there take node %u "
+			         "as theirs until the pool is made anew",
+			         pool->name, cpu, pool->view.nodes[0].os_id);
+	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
+		if (follow_node(pool, now, node))
+			what |= HOTPLUG_MEMORY;
+	return what;
+}
+
+/* ---- pages -------------------------------------------------------------- */
+
+static void follow_page(struct pool *pool, uint64_t page)
+{
+	uint32_t from = pagebook_lies(pool, page);
+	uint32_t file = pagebook_file(pool, page);
+	struct backing_moved how;
+	unsigned to;
+	int error;
+	if (from == NODE_NONE ||
+	    backing_where(&pool->backing, file,
+	                  page - pagebook_first(pool, file), &to) < 0 ||
+	    to == from)
+		return;
+	/* It is there already: the books alone move. */
+	if (mover_migrate(pool, page, to, &how, &error) == 1)
+		log_info("pool %s: the kernel moved page %llu from node %u to "
+		         "%u", pool->name, (unsigned long long)page,
+		         pool->view.nodes[from].os_id,
+		         pool->view.nodes[to].os_id);
+	else
+		log_warn("pool %s: the kernel moved page %llu to node %u, and "
+		         "the books can't follow: %s", pool->name,
+		         (unsigned long long)page, pool->view.nodes[to].os_id,
+		         how.reason);
+}
+
+bool hotplug_follow_pages(struct pool *pool, uint64_t *page, uint64_t n)
+{
+	for (; n > 0 && *page < pool->pages.n_pages; n--)
+		follow_page(pool, (*page)++);
+	return *page < pool->pages.n_pages;
+}

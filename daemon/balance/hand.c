@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+/* What slabctl asks for: one step of its own, nodes emptied, and who is in the
+ * way. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/balance/own.h"
+#include "daemon/balance/move.h"
+#include "shm/slab.h"
+
+__attribute__((format(printf, 3, 4))) static int
+refuse(char text[BALANCE_TEXT], int error, const char *why, ...)
+{
+	va_list args;
+	va_start(args, why);
+	vsnprintf(text, BALANCE_TEXT, why, args);
+	va_end(args);
+	return error;
+}
+
+static unsigned id_of(const struct pool *pool, uint32_t node)
+{
+	return pool->view.nodes[node].os_id;
+}
+
+static const char *name_of(const struct pool *pool, uint32_t cache)
+{
+	return pool->view.caches[cache - 1].name;
+}
+
+static uint32_t distance(const struct pool *pool, uint32_t from, uint32_t to)
+{
+	return pool->topo->node[to].distance[from];
+}
+
+/* ---- lend, return ------------------------------------------------------- */
+
+/* All that stand elsewhere come back. */
+static int call_back(struct pool *pool, uint32_t cache, uint32_t home,
+                     uint32_t n, uint64_t *done, char text[BALANCE_TEXT])
+{
+	struct policy_step step = {.kind = POLICY_RETURN,
+	                           .reason = POLICY_LOAN_OVER,
+	                           .cache = cache - 1,
+	                           .from = POLICY_NONE,
+	                           .to = home,
+	                           .n = n,
+	                           .donor = POLICY_NONE,
+	                           .distance = 10};
+	*done = balance_step(pool, BALANCE_HAND, &step);
+	if (*done > 0)
+		return 0;
+	return refuse(text, -ENOENT, "node %u has lent no slabs of %s; see "
+	              "slabctl caches", id_of(pool, home), name_of(pool, cache));
+}
+
+int balance_lend(struct pool *pool, uint32_t cache, uint32_t from, uint32_t to,
+                 uint32_t n, uint64_t *done, char text[BALANCE_TEXT])
+{
+	struct policy_step step = {.kind = POLICY_LEND,
+	                           .reason = POLICY_SHORT,
+	                           .cache = cache - 1,
+	                           .from = from,
+	                           .to = to,
+	                           .n = n,
+	                           .donor = POLICY_NONE,
+	                           .distance = distance(pool, from, to)};
+	uint32_t before = pool->loans.n;
+	*done = 0;
+	if (from == to)
+		return call_back(pool, cache, from, n, done, text);
+	if (pool->view.caches[cache - 1].flags & CACHE_STRICT)
+		return refuse(text, -EPERM, "cache %s is strict: it takes the "
+		              "local node or none, so nothing is lent",
+		              name_of(pool, cache));
+	if (pool->view.nodes[to].drain != 0)
+		return refuse(text, -EBUSY, "node %u is being drained; slabctl "
+		              "drain %u --undo ends that", id_of(pool, to),
+		              id_of(pool, to));
+	*done = balance_step(pool, BALANCE_HAND, &step);
+	loans_by_hand(&pool->loans, before);
+	if (*done > 0)
+		return 0;
+	return refuse(text, -ENOENT, "node %u has no slab of %s with anything "
+	              "free that could be lent; see slabctl slabs",
+	              id_of(pool, from), name_of(pool, cache));
+}
+
+/* ---- migrate ------------------------------------------------------------ */
+
+static bool has_slab_of(const struct pool *pool, uint64_t page, uint32_t cache)
+{
+	uint64_t unit = page * pool->pages.page_units;
+	for (uint64_t end = unit + pool->pages.page_units; unit < end; unit++)
+		if (WORD_CACHE(pool->view.words[unit]) == cache)
+			return true;
+	return false;
+}
+
+static int check_move(const struct pool *pool, uint32_t from, uint32_t to,
+                      char text[BALANCE_TEXT])
+{
+	char reason[200];
+	char remedy[200];
+	if (from == to)
+		return refuse(text, -EINVAL, "from and to are both node %u: "
+		              "name two nodes", id_of(pool, from));
+	if (pool->view.nodes[to].drain != 0)
+		return refuse(text, -EBUSY, "node %u is being drained; slabctl "
+		              "drain %u --undo ends that", id_of(pool, to),
+		              id_of(pool, to));
+	if (pool->pages.node[to].pages >= pagebook_size(pool, to))
+		return refuse(text, -ENOSPC, "node %u has all the pages that "
+		              "pool %s may have there; raise max in its "
+		              "section of slabd.conf", id_of(pool, to),
+		              pool->name);
+	if (!pool->topo->simulated &&
+	    !backing_may_move(reason, sizeof(reason), remedy, sizeof(remedy)))
+		return refuse(text, -EPERM, "%s; to mend it: %s", reason,
+		              remedy);
+	return 0;
+}
+
+/* What keeps a page from being moved there keeps all: to ask for memory that is
+ * not there takes the kernel long. */
+static bool is_for_all(int error)
+{
+	return error == -ENOSPC || error == -ENOMEM || error == -EPERM;
+}
+
+int balance_migrate(struct pool *pool, uint32_t cache, uint32_t from,
+                    uint32_t to, uint64_t n, uint64_t *done,
+                    char text[BALANCE_TEXT])
+{
+	struct policy_step step = {.kind = POLICY_MIGRATE,
+	                           .reason = POLICY_USED_THERE,
+	                           .cache = cache - 1, /* 0: POLICY_NONE */
+	                           .from = from,
+	                           .to = to,
+	                           .n = 1,
+	                           .donor = POLICY_NONE,
+	                           .distance = distance(pool, from, to)};
+	const char *why = "no page there has what was asked for";
+	int r = check_move(pool, from, to, text);
+	*done = 0;
+	for (uint64_t page = 0; r == 0 && page < pool->pages.n_pages; page++) {
+		if (*done == n)
+			break;
+		if (pagebook_lies(pool, page) != from ||
+		    (cache != 0 && !has_slab_of(pool, page, cache)))
+			continue;
+		step.page = page;
+		step.bytes = UINT64_C(1) << pool->view.geo.page_shift;
+		if (balance_step(pool, BALANCE_HAND, &step) > 0) {
+			++*done;
+			continue;
+		}
+		why = pool->balance->noted->text;
+		if (is_for_all(pool->balance->noted->error))
+			break;
+	}
+	if (r == 0 && *done == 0)
+		r = refuse(text, -EBUSY, "no page of node %u was moved: %s",
+		           id_of(pool, from), why);
+	return r;
+}
+
+/* ---- shrink ------------------------------------------------------------- */
+
+int balance_shrink(struct pool *pool, uint32_t node, uint64_t *done,
+                   char text[BALANCE_TEXT])
+{
+	*done = 0;
+	snapshot_take(pool, SNAPSHOT_LOOK);
+	for (uint32_t i = 0; i < pool->view.geo.n_nodes; i++) {
+		const struct policy_node *row = &pool->balance->nodes[i];
+		struct policy_step step = {.kind = POLICY_SHRINK,
+		                           .reason = POLICY_PRESSED,
+		                           .cache = POLICY_NONE,
+		                           .from = POLICY_NONE,
+		                           .to = i,
+		                           .donor = POLICY_NONE,
+		                           .distance = 10};
+		uint64_t floor = row->draining ? 0 : row->floor_pages;
+		uint64_t above = row->pages > floor ? row->pages - floor : 0;
+		if (node != POLICY_NONE && node != i)
+			continue;
+		if (above > row->empty_pages)
+			above = row->empty_pages;
+		step.n = (uint32_t)above;
+		if (above > 0)
+			*done += balance_step(pool, BALANCE_HAND, &step);
+	}
+	if (*done == 0)
+		refuse(text, 0, "no page is empty beyond the floor");
+	return 0;
+}
+
+/* ---- drain -------------------------------------------------------------- */
+
+/* Whether another node may take what one has. */
+static bool has_other(const struct pool *pool, uint32_t node)
+{
+	for (uint32_t i = 0; i < pool->view.geo.n_nodes; i++)
+		if (i != node && pool->view.nodes[i].drain == 0)
+			return true;
+	return false;
+}
+
+int balance_drain(struct pool *pool, uint32_t node, bool drain,
+                  char text[BALANCE_TEXT])
+{
+	uint32_t *flag = &pool_node(pool, node)->drain;
+	if (drain && !has_other(pool, node))
+		return refuse(text, -EBUSY, "node %u is the last that is not "
+		              "drained: its memory has nowhere to go",
+		              id_of(pool, node));
+	atom_poke(flag, drain ? 1u : 0u);
+	pool->balance->quiet = 0;
+	return 0;
+}
+
+static struct balance_holdup *hold_of(struct balance *b, uint32_t client,
+                                      uint32_t cache)
+{
+	uint32_t at = (client * 31 + cache) % BALANCE_HOLDS;
+	for (uint32_t i = 0; i < BALANCE_HOLDS; i++) {
+		struct balance_holdup *hold =
+			&b->holds[(at + i) % BALANCE_HOLDS];
+		if (hold->objects == 0)
+			*hold = (struct balance_holdup){client, cache, 0, 0};
+		if (hold->client == client && hold->cache == cache)
+			return hold;
+	}
+	return NULL;
+}
+
+static void add_holders(const struct pool *pool, uint32_t head)
+{
+	uint32_t cache = WORD_CACHE(pool->view.words[head]);
+	const struct layout_cache *row = &pool->view.caches[cache - 1];
+	const uint16_t *tags = slab_tags(&pool->view, head);
+	for (uint32_t i = 0; i < row->n_objs; i++) {
+		uint16_t tag = atom_peek(&tags[i]);
+		struct balance_holdup *hold;
+		if (tag == TAG_FREE || tag >= CLIENT_IDS)
+			continue;
+		hold = hold_of(pool->balance, tag, cache);
+		if (hold == NULL)
+			continue;
+		hold->objects++;
+		hold->bytes += row->stride;
+	}
+}
+
+static int by_objects(const void *a, const void *b)
+{
+	uint64_t x = ((const struct balance_holdup *)a)->objects;
+	uint64_t y = ((const struct balance_holdup *)b)->objects;
+	return x < y ? 1 : x > y ? -1 : 0;
+}
+
+uint32_t balance_holdups(const struct pool *pool, uint32_t node,
+                         struct balance_holdup *out, uint32_t n)
+{
+	struct balance *b = pool->balance;
+	uint32_t found = 0;
+	memset(b->holds, 0, sizeof(b->holds));
+	for (uint64_t page = 0; page < pool->pages.n_pages; page++) {
+		uint64_t unit = page * pool->pages.page_units;
+		uint64_t end = unit + pool->pages.page_units;
+		if (pool->pages.used[page] == 0 ||
+		    pagebook_lies(pool, page) != node)
+			continue;
+		for (; unit < end; unit++) {
+			uint64_t word = pool->view.words[unit];
+			if (WORD_CACHE(word) != 0 && WORD_BACK(word) == 0)
+				add_holders(pool, (uint32_t)unit);
+		}
+	}
+	qsort(b->holds, BALANCE_HOLDS, sizeof(b->holds[0]), by_objects);
+	while (found < n && found < BALANCE_HOLDS &&
+	       b->holds[found].objects > 0) {
+		out[found] = b->holds[found];
+		found++;
+	}
+	return found;
+}

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: MIT
+# When the nodes are looked at, what is seen, and the steps that are taken.
+libdaemon_la_SOURCES += \
+	daemon/balance/balance.c \
+	daemon/balance/balance.h \
+	daemon/balance/follow.c \
+	daemon/balance/hand.c \
+	daemon/balance/move.c \
+	daemon/balance/move.h \
+	daemon/balance/own.h \
+	daemon/balance/snapshot.c \
+	daemon/balance/snapshot_slabs.c \
+	daemon/balance/step.c \
+	daemon/balance/wants.c \
+	daemon/balance/wants.h

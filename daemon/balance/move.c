@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/balance/move.h"
+
+#include <errno.h>
+#include <time.h>
+
+#include "daemon/balance/wants.h"
+#include "daemon/plan/plan.h"
+#include "shm/partial.h"
+#include "shm/slab.h"
+#include "shm/tags.h"
+
+#define LOOKS_MAX 256u /* at a node's slabs, for those with most free */
+#define PICK_MAX 32u   /* of them at one time */
+
+uint32_t mover_now_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (uint32_t)now.tv_sec * 1000u + (uint32_t)(now.tv_nsec / 1000000);
+}
+
+static const struct layout_cache *row_of(const struct pool *pool,
+                                         uint32_t cache)
+{
+	return &pool->view.caches[cache - 1];
+}
+
+/* ---- lend and return ---------------------------------------------------- */
+
+struct pick {
+	uint32_t head;
+	uint32_t free;
+};
+
+/* Keeps the n best in descending order; the last one falls out. */
+static void keep_best(struct pick *best, uint32_t n, struct pick one)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		struct pick was = best[i];
+		if (one.free <= was.free)
+			continue;
+		best[i] = one;
+		one = was;
+	}
+}
+
+/* The listed slabs of a cache at home on a node with most free. How many. */
+static uint32_t pick_partial(const struct pool *pool, uint32_t cache,
+                             uint32_t node, uint32_t n, struct pick *best)
+{
+	const struct view *view = &pool->view;
+	struct partial list = partial_of(view, cache, node);
+	uint32_t unit = partial_next(&list, 0);
+	uint32_t left = LOOKS_MAX + pool->loans.n;
+	uint32_t looks = 0;
+	uint32_t found = 0;
+	for (uint32_t i = 0; i < n; i++)
+		best[i] = (struct pick){0, 0};
+	/* What is borrowed is passed over, and may be all that comes first; so
+	 * is what somebody holds, for good perhaps. */
+	for (; looks < LOOKS_MAX && left > 0; left--) {
+		struct pick one = {.head = unit};
+		uint64_t word;
+		if (unit >= view->geo.n_units)
+			break;
+		word = view->words[unit];
+		if (word == WORD_MAKE(cache, node, 0, node) &&
+		    atom_peek(&view->leases[unit]) == 0) {
+			one.free = tags_count_free(slab_tags(view, unit),
+			                           row_of(pool, cache)->n_objs);
+			keep_best(best, n, one);
+			looks++;
+		}
+		unit = partial_next(&list, unit + 1);
+	}
+	while (found < n && best[found].free > 0)
+		found++;
+	return found;
+}
+
+/* Puts a slab on another list. 0 or as slab_lend_srv. */
+static int relist(struct pool *pool, uint32_t head, uint32_t to)
+{
+	uint64_t before = pool->view.words[head];
+	int r = slab_lend_srv(&pool->view, head, to);
+	pool_count(pool, before, -1);
+	pool_count(pool, pool->view.words[head], 1);
+	return r;
+}
+
+/* False when it can't be lent just now. */
+static bool lend_slab(struct pool *pool, uint32_t head, uint32_t to)
+{
+	if (!loans_add(&pool->loans, head, mover_now_ms()))
+		return false;
+	if (relist(pool, head, to) == 0)
+		return true;
+	loans_drop(&pool->loans, head);
+	return false;
+}
+
+uint32_t mover_lend(struct pool *pool, uint32_t cache, uint32_t from,
+                    uint32_t to, uint32_t n, int *error)
+{
+	struct pick best[PICK_MAX];
+	uint32_t done = 0;
+	*error = 0;
+	while (done < n) {
+		uint32_t want = n - done < PICK_MAX ? n - done : PICK_MAX;
+		uint32_t found = pick_partial(pool, cache, from, want, best);
+		uint32_t before = done;
+		for (uint32_t i = 0; i < found; i++)
+			done += lend_slab(pool, best[i].head, to);
+		if (done == before) {
+			*error = found > 0 ? -EBUSY : -ENOENT;
+			break;
+		}
+	}
+	return done;
+}
+
+uint32_t mover_lend_fresh(struct pool *pool, uint32_t cache, uint32_t from,
+                          uint32_t to, uint32_t n, int *error)
+{
+	uint32_t done = 0;
+	*error = 0;
+	while (done < n && *error == 0) {
+		uint32_t head;
+		if (pool->loans.n == pool->loans.max)
+			*error = -ENOSPC;
+		else
+			*error = growth_carve(pool, cache, from, to, &head);
+		if (*error < 0)
+			break;
+		loans_add(&pool->loans, head, mover_now_ms());
+		done++;
+	}
+	return done;
+}
+
+/* Which loans are returned. */
+struct which {
+	uint32_t free; /* with at least so many objects free */
+	bool unused;   /* and that nobody takes from */
+};
+
+/* Returns up to n. */
+static uint32_t return_some(struct pool *pool, uint32_t cache, uint32_t home,
+                            uint32_t list, uint32_t n,
+                            const struct which *which, int *error)
+{
+	uint32_t now = mover_now_ms();
+	uint32_t done = 0;
+	for (uint32_t i = pool->loans.n; i-- > 0 && done < n;) {
+		const struct loan *loan = &pool->loans.loan[i];
+		uint32_t head = loan->head;
+		uint64_t word = pool->view.words[head];
+		if (WORD_CACHE(word) != cache || WORD_HOME(word) != home ||
+		    (list != POLICY_NONE && WORD_LIST(word) != list) ||
+		    (which->unused && !loans_is_unused(loan, now)) ||
+		    tags_count_free(slab_tags(&pool->view, head),
+		                    row_of(pool, cache)->n_objs) < which->free)
+			continue;
+		if (relist(pool, head, home) < 0) {
+			*error = -EBUSY;
+			continue;
+		}
+		/* The last takes its place: it was looked at before. */
+		loans_drop(&pool->loans, head);
+		done++;
+	}
+	return done;
+}
+
+/* Those that nobody has anything of first, then those with something free that
+ * nobody takes, then those with something free. */
+uint32_t mover_return(struct pool *pool, uint32_t cache, uint32_t home,
+                      uint32_t list, uint32_t n, int *error)
+{
+	const struct which which[4] = {
+		{.free = row_of(pool, cache)->n_objs},
+		{.free = 1, .unused = true},
+		{.free = 1},
+		{.free = 0},
+	};
+	uint32_t done = 0;
+	*error = 0;
+	for (uint32_t pass = 0; pass < 4 && done < n; pass++)
+		done += return_some(pool, cache, home, list, n - done,
+		                    &which[pass], error);
+	if (done < n && *error == 0)
+		*error = -ENOENT;
+	return done;
+}
+
+/* ---- slabs emptied ------------------------------------------------------ */
+
+int mover_empty_slab(struct pool *pool, uint32_t head)
+{
+	uint64_t word = pool->view.words[head];
+	const struct layout_cache *row;
+	uint32_t line = pool->view.lines[head];
+	int r = slab_uncarve_srv(&pool->view, head);
+	if (r < 0)
+		return r;
+	row = row_of(pool, WORD_CACHE(word));
+	runmap_give(&pool->lines, line, slab_lines(row));
+	pagebook_give(pool, head, 1u << row->order);
+	pool_count(pool, word, -1);
+	if (WORD_LIST(word) != WORD_HOME(word))
+		loans_drop(&pool->loans, head);
+	pool->counts.taken_slabs++;
+	return 0;
+}
+
+/* Empties what it can of a cache in a page, up to n. */
+static uint32_t empty_page(struct pool *pool, uint64_t page, uint32_t cache,
+                           uint32_t n)
+{
+	uint32_t first = (uint32_t)(page * pool->pages.page_units);
+	uint32_t done = 0;
+	for (uint32_t unit = first + pool->pages.page_units;
+	     unit-- > first && done < n;) {
+		uint64_t word = pool->view.words[unit];
+		if (WORD_CACHE(word) == cache && WORD_BACK(word) == 0)
+			done += mover_empty_slab(pool, unit) == 0;
+	}
+	return done;
+}
+
+uint32_t mover_empty(struct pool *pool, uint32_t cache, uint32_t node,
+                     uint32_t n, int *error)
+{
+	uint32_t done = 0;
+	for (uint64_t page = pool->pages.n_pages; page-- > 0 && done < n;)
+		if (pagebook_lies(pool, page) == node &&
+		    pool->pages.used[page] > 0)
+			done += empty_page(pool, page, cache, n - done);
+	*error = done < n ? -ENOENT : 0;
+	return done;
+}
+
+/* Whether every unit of a run is free, or of a slab within it that another cache
+ * does not use. */
+static bool may_clear(const struct pool *pool, uint32_t first, uint32_t n_units,
+                      uint32_t cache)
+{
+	for (uint32_t unit = first; unit < first + n_units;) {
+		uint64_t word = pool->view.words[unit];
+		const struct layout_cache *row;
+		if (word == 0) {
+			unit++;
+			continue;
+		}
+		row = row_of(pool, WORD_CACHE(word));
+		if (WORD_BACK(word) != 0 || WORD_CACHE(word) == cache ||
+		    unit + (1u << row->order) > first + n_units ||
+		    tags_count_free(slab_tags(&pool->view, unit),
+		                    row->n_objs) != row->n_objs)
+			return false;
+		unit += 1u << row->order;
+	}
+	return true;
+}
+
+/* False when a client was faster to one of them. */
+static bool clear_run(struct pool *pool, uint32_t first, uint32_t n_units)
+{
+	bool all = true;
+	for (uint32_t unit = first; unit < first + n_units; unit++)
+		if (pool->view.words[unit] != 0)
+			all &= mover_empty_slab(pool, unit) == 0;
+	return all;
+}
+
+uint32_t mover_clear_runs(struct pool *pool, uint32_t cache, uint32_t node,
+                          uint32_t n_units, uint32_t n, int *error)
+{
+	uint32_t done = 0;
+	for (uint64_t page = pool->pages.n_pages; page-- > 0 && done < n;) {
+		uint32_t first = (uint32_t)(page * pool->pages.page_units);
+		uint32_t unit = first + pool->pages.page_units;
+		if (pagebook_lies(pool, page) != node)
+			continue;
+		while (unit > first && done < n) {
+			unit -= n_units;
+			if (may_clear(pool, unit, n_units, cache))
+				done += clear_run(pool, unit, n_units);
+		}
+	}
+	*error = done < n ? -ENOENT : 0;
+	return done;
+}
+
+/* ---- pages -------------------------------------------------------------- */
+
+static void rehome_slab(struct pool *pool, uint32_t head, uint32_t to)
+{
+	pool_count(pool, pool->view.words[head], -1);
+	slab_rehome_srv(&pool->view, head, to);
+	pool_count(pool, pool->view.words[head], 1);
+	if (WORD_LIST(pool->view.words[head]) == to)
+		loans_drop(&pool->loans, head);
+}
+
+uint32_t mover_migrate(struct pool *pool, uint64_t page, uint32_t to,
+                       struct backing_moved *how, int *error)
+{
+	uint32_t file = pagebook_file(pool, page);
+	uint32_t from = pagebook_lies(pool, page);
+	uint32_t unit = (uint32_t)(page * pool->pages.page_units);
+	uint32_t end = unit + pool->pages.page_units;
+	*how = (struct backing_moved){.ns = 0};
+	*error = -EINVAL;
+	if (from == NODE_NONE || from == to)
+		return 0;
+	*error = backing_move(&pool->backing, file,
+	                      page - pagebook_first(pool, file), from, to, how);
+	if (*error < 0)
+		return 0;
+	/* First where it lies: the next slabd gives the slabs their home. */
+	pagebook_move(pool, page, to);
+	for (; unit < end; unit++) {
+		uint64_t word = pool->view.words[unit];
+		if (WORD_CACHE(word) != 0 && WORD_BACK(word) == 0)
+			rehome_slab(pool, unit, to);
+	}
+	return 1;
+}
+
+/* How many idle pages of the same file lie in a row, downwards from a page. */
+static uint32_t idle_run(const struct pool *pool, uint32_t node, uint64_t page,
+                         uint32_t n, uint32_t seconds)
+{
+	uint64_t first = pagebook_first(pool, pagebook_file(pool, page));
+	uint32_t run = 1;
+	while (run < n && page - run + 1 > first &&
+	       pagebook_idle(pool, node, page - run + 1, seconds) ==
+	               page - run)
+		run++;
+	return run;
+}
+
+uint32_t mover_shrink(struct pool *pool, uint32_t node, uint32_t n,
+                      uint32_t seconds, int *error)
+{
+	uint32_t done = 0;
+	uint64_t below = UINT64_MAX;
+	*error = 0;
+	while (done < n && *error == 0) {
+		uint64_t page = pagebook_idle(pool, node, below, seconds);
+		uint32_t file;
+		uint32_t run;
+		if (page == PAGEBOOK_NONE) {
+			*error = -ENOENT;
+			break;
+		}
+		file = pagebook_file(pool, page);
+		run = idle_run(pool, node, page, n - done, seconds);
+		below = page - run + 1;
+		for (uint64_t i = below; i <= page; i++)
+			pagebook_drop(pool, i);
+		*error = backing_shrink(&pool->backing, file,
+		                        below - pagebook_first(pool, file), run,
+		                        node);
+		done += run;
+	}
+	return done;
+}

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT */
+/* The picture of a pool that a plan is made from. */
+#include <string.h>
+
+#include "daemon/balance/own.h"
+#include "daemon/balance/move.h"
+#include "shm/partial.h"
+#include "shm/slab.h"
+#include "shm/tags.h"
+
+#define LOOKED_LOANS 4096u
+#define TRIMMED_MS 1000u
+
+/* ---- configuration ------------------------------------------------------ */
+
+/* Bytes that may be moved: a second's worth at most, and a page at least. */
+static void fill_tokens(struct pool *pool)
+{
+	struct balance *b = pool->balance;
+	uint64_t page = UINT64_C(1) << pool->view.geo.page_shift;
+	uint64_t most = b->config.migrate_rate > page ? b->config.migrate_rate
+	                                              : page;
+	uint32_t now = mover_now_ms();
+	uint64_t ms = now - b->tokens_ms;
+	ms = ms < 60000 ? ms : 60000;
+	b->tokens = b->tokens < most ? b->tokens : most;
+	b->tokens += b->config.migrate_rate / 1000 * ms;
+	b->tokens = b->tokens < most ? b->tokens : most;
+	b->tokens_ms = now;
+}
+
+static void fill_policy(struct pool *pool)
+{
+	struct balance *b = pool->balance;
+	const struct config_balance *c = &b->config;
+	fill_tokens(pool);
+	policy_defaults(&b->policy);
+	b->policy.lend_keep_slabs = c->lend_keep;
+	b->policy.lend_slabs_max = c->enabled ? c->lend_max : 0;
+	b->policy.hold_ms = c->hold_ms;
+	b->policy.hold_max_ms = c->hold_max_ms;
+	b->policy.migrate_bytes = b->tokens;
+	b->policy.migrate_cost = c->migrate_cost;
+	b->policy.may_migrate = c->enabled && c->migrate && b->may_migrate;
+	b->policy.far_is_tier = c->far_is_tier;
+	b->policy.keep_slabs = c->keep_slabs;
+	b->policy.idle_ms = c->idle_s * 1000u;
+}
+
+/* ---- nodes -------------------------------------------------------------- */
+
+static uint64_t count_idle(const struct pool *pool, uint32_t node,
+                           uint32_t seconds)
+{
+	uint64_t n = 0;
+	uint64_t page = PAGEBOOK_NONE;
+	while ((page = pagebook_idle(pool, node, page, seconds)) !=
+	       PAGEBOOK_NONE)
+		n++;
+	return n;
+}
+
+/* Aligned runs of free units, each part of no larger one, of one page. */
+static void count_runs(const struct pool *pool, uint64_t page, uint32_t *runs)
+{
+	uint64_t first = page * pool->pages.page_units;
+	uint64_t end = first + pool->pages.page_units;
+	for (uint64_t at = first; at < end;) {
+		uint32_t order = 0;
+		if (runmap_free(&pool->units, at, at + 1) == 0) {
+			at++;
+			continue;
+		}
+		while (at + (UINT64_C(2) << order) <= end &&
+		       at % (UINT64_C(2) << order) == 0 &&
+		       runmap_free(&pool->units, at,
+		                   at + (UINT64_C(2) << order)) ==
+		               UINT64_C(2) << order)
+			order++;
+		runs[order]++;
+		at += UINT64_C(1) << order;
+	}
+}
+
+/* Whole pages count as such without a look at their units. */
+static const uint32_t *fill_runs(struct pool *pool, uint32_t node)
+{
+	struct balance *b = pool->balance;
+	uint32_t *runs = b->runs[node];
+	uint32_t order = pool->view.geo.page_shift - UNIT_SHIFT;
+	uint64_t left = pagebook_free_units(pool, node) -
+	                pool->pages.node[node].empty * pool->pages.page_units;
+	memset(runs, 0, sizeof(b->runs[node]));
+	runs[order] = (uint32_t)pool->pages.node[node].empty;
+	for (uint64_t page = pool->pages.node[node].first_free;
+	     left > 0 && page < pool->pages.n_pages; page++) {
+		uint32_t used = pool->pages.used[page];
+		if (used == 0 || used == pool->pages.page_units ||
+		    pagebook_lies(pool, page) != node)
+			continue;
+		count_runs(pool, page, runs);
+		left -= pool->pages.page_units - used;
+	}
+	return runs;
+}
+
+static uint64_t floor_pages(const struct pool *pool, uint32_t node)
+{
+	uint64_t bytes = pool->config->floor_bytes;
+	uint64_t page = UINT64_C(1) << pool->view.geo.page_shift;
+	if (bytes == UINT64_MAX)
+		return pool->start_pages[node];
+	return (bytes + page - 1) / page;
+}
+
+static void fill_node(struct pool *pool, uint32_t node,
+                      enum snapshot_scope scope)
+{
+	struct balance *b = pool->balance;
+	const struct topo_node *t = &pool->topo->node[node];
+	const struct layout_node *row = &pool->view.nodes[node];
+	struct policy_node *out = &b->nodes[node];
+	uint32_t now = mover_now_ms();
+	*out = (struct policy_node){
+		.os_id = row->os_id,
+		.has_cpu = t->has_cpu,
+		.draining = row->drain != 0,
+		.offline = b->offline[node],
+		.distance = t->distance,
+		.nearest = t->nearest,
+		.pages = pool->pages.node[node].pages,
+		.pages_max = pagebook_size(pool, node),
+		.floor_pages = floor_pages(pool, node),
+		.free_units = pagebook_free_units(pool, node),
+		.empty_pages = pool->pages.node[node].empty,
+		.pressure = b->pressure[node],
+		.trimmed = b->trimmed && now - b->trimmed_ms < TRIMMED_MS,
+	};
+	if (out->free_units > 0)
+		out->runs = fill_runs(pool, node);
+	if (out->pages < out->pages_max && !out->draining)
+		out->room_pages = backing_room_pages(&pool->backing, node);
+	if (scope != SNAPSHOT_SHORT && out->empty_pages > 0 &&
+	    b->config.idle_s > 0)
+		out->idle_pages = count_idle(pool, node, b->config.idle_s);
+}
+
+/* ---- caches ------------------------------------------------------------- */
+
+static void fill_cell(struct pool *pool, uint32_t cache, uint32_t node)
+{
+	struct balance *b = pool->balance;
+	uint32_t at = balance_cell(pool, cache, node);
+	struct policy_cell *cell = &b->cells[at];
+	struct balance_held *held = &b->held[at];
+	uint32_t now = mover_now_ms();
+	uint32_t since = now - held->at_ms;
+	bool recent = held->wanted &&
+	              now - held->wanted_ms < BALANCE_RECENT_MS;
+	*cell = (struct policy_cell){
+		.slabs = *pool_slabs(pool, cache, node),
+		.low = recent ? view_mark(&pool->view, cache, node)->low_slabs
+	                      : 0,
+		.held_ms = held->any ? since : UINT32_MAX,
+		.came = held->came,
+	};
+	if (held->any && since > b->config.hold_max_ms)
+		held->flips = 0;
+	cell->flips = held->flips;
+	if (b->looked[cache - 1]) {
+		struct partial list = partial_of(&pool->view, cache, node);
+		cell->listed = partial_count(&list, BALANCE_LISTED_MAX);
+	}
+}
+
+static void fill_caches(struct pool *pool)
+{
+	struct balance *b = pool->balance;
+	for (uint32_t cache = 1; cache <= pool->n_caches; cache++) {
+		const struct layout_cache *row = &pool->view.caches[cache - 1];
+		b->caches[cache - 1] = (struct policy_cache){
+			.slab_units = 1u << row->order,
+			.n_objs = row->n_objs,
+			.strict = (row->flags & CACHE_STRICT) != 0,
+		};
+		for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
+			fill_cell(pool, cache, node);
+	}
+}
+
+/* Which caches' lists are counted: those that are short or have lent slabs. */
+static void choose_caches(struct pool *pool, enum snapshot_scope scope)
+{
+	struct balance *b = pool->balance;
+	memset(b->looked, scope == SNAPSHOT_ALL, pool->n_caches);
+	for (uint32_t i = 0; scope == SNAPSHOT_SHORT && i < b->n_wants; i++)
+		b->looked[b->wants[i].cache - 1] = 1;
+	for (uint32_t i = 0; i < pool->loans.n; i++) {
+		uint64_t word = pool->view.words[pool->loans.loan[i].head];
+		b->looked[WORD_CACHE(word) - 1] = 1;
+	}
+}
+
+/* A node that carving did not help has no room: that was tried. */
+static void fill_wants(struct pool *pool)
+{
+	struct balance *b = pool->balance;
+	for (uint32_t i = 0; i < b->n_wants; i++) {
+		const struct balance_want *want = &b->wants[i];
+		uint32_t at = balance_cell(pool, want->cache, want->node);
+		b->cells[at].want = want->n;
+		b->nodes[want->node].room_pages = 0;
+	}
+}
+
+/* ---- loans -------------------------------------------------------------- */
+
+/* The groups of a list are chained. */
+static struct policy_loan *group_of(struct pool *pool, uint64_t word)
+{
+	struct balance *b = pool->balance;
+	uint16_t *first = &b->first[balance_cell(pool, WORD_CACHE(word),
+	                                         WORD_LIST(word))];
+	struct policy_loan *group;
+	for (uint32_t i = *first; i != 0; i = b->next[i - 1])
+		if (b->loans[i - 1].home == WORD_HOME(word))
+			return &b->loans[i - 1];
+	if (b->snap.n_loans == BALANCE_GROUPS)
+		return NULL;
+	b->next[b->snap.n_loans] = *first;
+	group = &b->loans[b->snap.n_loans++];
+	*first = (uint16_t)b->snap.n_loans;
+	*group = (struct policy_loan){.cache = WORD_CACHE(word) - 1,
+	                              .home = WORD_HOME(word),
+	                              .list = WORD_LIST(word),
+	                              .age_ms = UINT32_MAX};
+	return group;
+}
+
+static void add_loan(struct pool *pool, struct loan *loan, bool look)
+{
+	struct balance *b = pool->balance;
+	uint64_t word = pool->view.words[loan->head];
+	const struct layout_cache *row =
+	        &pool->view.caches[WORD_CACHE(word) - 1];
+	struct policy_loan *group = group_of(pool, word);
+	uint32_t now = mover_now_ms();
+	uint32_t age = loans_age_ms(loan, now);
+	uint32_t free;
+	b->cells[balance_cell(pool, WORD_CACHE(word), WORD_HOME(word))].lent++;
+	b->cells[balance_cell(pool, WORD_CACHE(word), WORD_LIST(word))]
+	        .borrowed++;
+	if (group == NULL)
+		return;
+	group->slabs++;
+	group->age_ms = age < group->age_ms ? age : group->age_ms;
+	if (!look)
+		return;
+	/* One whose lease is held can't be returned, for good perhaps. */
+	free = atom_peek(&pool->view.leases[loan->head]) != 0
+	               ? 0
+	               : tags_count_free(slab_tags(&pool->view, loan->head),
+	                                 row->n_objs);
+	loans_look(loan, free, now);
+	group->bare += free == 0;
+	group->empty += free == row->n_objs;
+	group->unused += free > 0 && loans_is_unused(loan, now);
+}
+
+/* Of more loans than one look takes the next one begins behind those. */
+static void fill_loans(struct pool *pool)
+{
+	struct balance *b = pool->balance;
+	uint64_t n_cells = (uint64_t)pool->n_caches * pool->view.geo.n_nodes;
+	uint32_t n = pool->loans.n;
+	uint32_t looks = n < LOOKED_LOANS ? n : LOOKED_LOANS;
+	memset(b->first, 0, n_cells * sizeof(*b->first));
+	b->snap.n_loans = 0;
+	for (uint32_t i = 0; i < n; i++)
+		add_loan(pool, &pool->loans.loan[(b->loans_at + i) % n],
+		         i < looks);
+	b->loans_at = n > 0 ? (b->loans_at + looks) % n : 0;
+}
+
+/* ---- all of it ---------------------------------------------------------- */
+
+/* A slab is idle that was empty at two looks, an idle time apart. */
+static bool is_look_due(const struct balance *b, enum snapshot_scope scope)
+{
+	return scope == SNAPSHOT_LOOK && b->config.idle_s > 0 &&
+	       mover_now_ms() - b->empty_ms >= b->config.idle_s * 1000u;
+}
+
+/* Whether it is worth to know which slabs of a node are empty: somebody is
+ * short there, or memory is to be given back. */
+static bool wants_empties(const struct pool *pool, uint32_t node,
+                          enum snapshot_scope scope)
+{
+	const struct balance *b = pool->balance;
+	if (scope == SNAPSHOT_ALL || is_look_due(b, scope) ||
+	    b->nodes[node].draining || b->nodes[node].pressure != POLICY_CALM)
+		return true;
+	for (uint32_t i = 0; scope == SNAPSHOT_SHORT && i < b->n_wants; i++)
+		if (b->wants[i].node == node)
+			return true;
+	return false;
+}
+
+static bool is_in_round(const struct pool *pool)
+{
+	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
+		if (pool->balance->idle_left[node] > 0)
+			return true;
+	return false;
+}
+
+/* Which slabs are empty. A round of idle looks goes on at the next one where a
+ * node has more slabs than one look takes. */
+static void fill_empties(struct pool *pool, enum snapshot_scope scope)
+{
+	struct balance *b = pool->balance;
+	uint32_t n_nodes = pool->view.geo.n_nodes;
+	bool idle = is_look_due(b, scope);
+	bool begin = idle && !is_in_round(pool);
+	for (uint32_t node = 0; begin && node < n_nodes; node++)
+		b->idle_left[node] = pool->pages.n_pages;
+	for (uint32_t node = 0; node < n_nodes; node++)
+		if (wants_empties(pool, node, scope))
+			snapshot_empties(pool, node, idle);
+	b->in_round = idle && is_in_round(pool);
+	b->idle_look = idle && !b->in_round;
+	if (b->idle_look)
+		b->empty_ms = mover_now_ms();
+}
+
+void snapshot_take(struct pool *pool, enum snapshot_scope scope)
+{
+	struct balance *b = pool->balance;
+	uint32_t n_nodes = pool->view.geo.n_nodes;
+	fill_policy(pool);
+	b->snap = (struct policy_snapshot){
+		.n_nodes = n_nodes,
+		.n_caches = pool->n_caches,
+		.page_units = pool->pages.page_units,
+		.nodes = b->nodes,
+		.caches = b->caches,
+		.cells = b->cells,
+		.loans = b->loans,
+		.pages = b->pages,
+	};
+	choose_caches(pool, scope);
+	for (uint32_t node = 0; node < n_nodes; node++)
+		fill_node(pool, node, scope);
+	fill_caches(pool);
+	if (scope == SNAPSHOT_SHORT)
+		fill_wants(pool);
+	fill_loans(pool);
+	fill_empties(pool, scope);
+	snapshot_pages(pool, scope);
+}

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+/* What of a snapshot needs a look into slabs: which are empty, and which pages
+ * might be moved and whose objects they hold. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/balance/own.h"
+#include "daemon/balance/move.h"
+#include "shm/partial.h"
+#include "shm/slab.h"
+#include "shm/tags.h"
+
+#define EMPTIES_LOOKS 8192u /* slabs of a node at one time */
+#define SHORT_PAGES 32u     /* looked at while clients wait */
+#define CPU_FIELDS 37       /* of proc_pid_stat(5), between state and CPU */
+
+/* ---- empty slabs -------------------------------------------------------- */
+
+/* Notes whether a slab is empty now, and was at the last look. One whose lease
+ * is held is none that could be taken: its holder may stand still. */
+static void look_at(struct pool *pool, uint32_t head, bool idle)
+{
+	struct balance *b = pool->balance;
+	uint64_t word = pool->view.words[head];
+	const struct layout_cache *row =
+	        &pool->view.caches[WORD_CACHE(word) - 1];
+	struct policy_cell *cell = &b->cells[balance_cell(
+	        pool, WORD_CACHE(word), WORD_HOME(word))];
+	uint64_t bit = UINT64_C(1) << (head % 64);
+	bool empty = atom_peek(&pool->view.leases[head]) == 0 &&
+	             tags_count_free(slab_tags(&pool->view, head),
+	                             row->n_objs) == row->n_objs;
+	cell->empty += empty;
+	if (!idle)
+		return;
+	cell->idle += empty && (b->empty[head / 64] & bit) != 0;
+	b->newly_empty |= empty && (b->empty[head / 64] & bit) == 0;
+	if (empty)
+		b->empty[head / 64] |= bit;
+	else
+		b->empty[head / 64] &= ~bit;
+}
+
+/* How much those have listed that could give: they must not run short. */
+static void count_givers(struct pool *pool, uint32_t node)
+{
+	struct balance *b = pool->balance;
+	for (uint32_t cache = 1; cache <= pool->n_caches; cache++) {
+		struct policy_cell *cell =
+			&b->cells[balance_cell(pool, cache, node)];
+		struct partial list;
+		if (cell->empty == 0 || b->looked[cache - 1])
+			continue;
+		list = partial_of(&pool->view, cache, node);
+		cell->listed = partial_count(&list, BALANCE_LISTED_MAX);
+	}
+}
+
+/* How many slabs a page has. */
+static uint32_t look_into(struct pool *pool, uint64_t page, bool idle)
+{
+	uint32_t unit = (uint32_t)(page * pool->pages.page_units);
+	uint32_t end = unit + pool->pages.page_units;
+	uint32_t looks = 0;
+	for (; unit < end; unit++) {
+		uint64_t word = pool->view.words[unit];
+		if (WORD_CACHE(word) == 0 || WORD_BACK(word) != 0)
+			continue;
+		look_at(pool, unit, idle);
+		looks++;
+	}
+	return looks;
+}
+
+/* Highest pages first: lists are filled from below. Each look begins where the
+ * last one ended; of a round of idle looks none begins anew. */
+void snapshot_empties(struct pool *pool, uint32_t node, bool idle)
+{
+	struct balance *b = pool->balance;
+	uint64_t *at = idle ? &b->idle_left[node] : &b->empties_at[node];
+	uint64_t left = idle ? *at : pool->pages.n_pages;
+	uint32_t looks = 0;
+	for (; left > 0 && looks < EMPTIES_LOOKS; left--) {
+		*at = (*at > 0 ? *at : pool->pages.n_pages) - 1;
+		if (pool->pages.used[*at] > 0 &&
+		    pagebook_lies(pool, *at) == node)
+			looks += look_into(pool, *at, idle);
+	}
+	count_givers(pool, node);
+}
+
+/* ---- who uses a page ---------------------------------------------------- */
+
+/* The node of the CPU on which a process last ran, NODE_NONE if unknown. */
+static uint8_t node_of_process(const struct pool *pool, int32_t pid)
+{
+	char text[1024];
+	char path[40];
+	char *at;
+	ssize_t n;
+	unsigned cpu;
+	int fd;
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return NODE_NONE;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (n <= 0)
+		return NODE_NONE;
+	text[n] = '\0';
+	/* The name before it may hold anything, brackets and spaces too. */
+	at = strrchr(text, ')');
+	for (int i = 0; at != NULL && i < CPU_FIELDS; i++)
+		at = strchr(at + 1, ' ');
+	if (at == NULL || sscanf(at, " %u", &cpu) != 1)
+		return NODE_NONE;
+	return (uint8_t)view_cpu_node(&pool->view, cpu);
+}
+
+#define UNASKED 0xfeu
+
+/* Asked once a snapshot for each client. */
+static uint32_t node_of_client(struct pool *pool, uint32_t id)
+{
+	struct balance *b = pool->balance;
+	if (b->client_node[id] == UNASKED)
+		b->client_node[id] = node_of_process(
+		        pool, pool->view.clients[id].pid);
+	return b->client_node[id];
+}
+
+/* Bytes of a slab's owned objects, by the node of their owners. */
+static void add_users(struct pool *pool, uint32_t head, uint64_t *bytes)
+{
+	uint64_t word = pool->view.words[head];
+	const struct layout_cache *row =
+	        &pool->view.caches[WORD_CACHE(word) - 1];
+	const uint16_t *tags = slab_tags(&pool->view, head);
+	for (uint32_t i = 0; i < row->n_objs; i++) {
+		uint16_t tag = atom_peek(&tags[i]);
+		uint32_t node;
+		if (tag == TAG_FREE || tag >= CLIENT_IDS)
+			continue;
+		node = node_of_client(pool, tag);
+		bytes[node < NODES_MAX ? node : NODES_MAX] += row->stride;
+	}
+}
+
+static void describe_page(struct pool *pool, uint64_t number,
+                          struct policy_page *page)
+{
+	uint64_t bytes[NODES_MAX + 1] = {0};
+	uint32_t unit = (uint32_t)(number * pool->pages.page_units);
+	uint32_t end = unit + pool->pages.page_units;
+	uint32_t most = 0;
+	*page = (struct policy_page){.page = number,
+	                             .lies = pagebook_lies(pool, number)};
+	for (; unit < end; unit++) {
+		uint64_t word = pool->view.words[unit];
+		uint32_t units;
+		if (WORD_CACHE(word) == 0 || WORD_BACK(word) != 0)
+			continue;
+		units = 1u << pool->view.caches[WORD_CACHE(word) - 1].order;
+		if (units > most) {
+			most = units;
+			page->cache = WORD_CACHE(word) - 1;
+		}
+		add_users(pool, unit, bytes);
+	}
+	page->target = page->lies;
+	for (uint32_t node = 0; node <= NODES_MAX; node++) {
+		page->live_bytes += bytes[node];
+		if (node < NODES_MAX && bytes[node] > bytes[page->target])
+			page->target = node;
+	}
+	page->target_bytes = bytes[page->target];
+	page->lies_bytes = bytes[page->lies];
+}
+
+static void recall_past(const struct balance *b, struct policy_page *page)
+{
+	uint32_t n = b->n_past < BALANCE_PAST ? b->n_past : BALANCE_PAST;
+	uint32_t now = mover_now_ms();
+	for (uint32_t i = 0; i < n; i++) {
+		const struct balance_past *past = &b->past[i];
+		if (past->page != page->page ||
+		    now - past->at_ms >= b->config.hold_ms)
+			continue;
+		page->stuck |= past->stuck;
+		page->moved |= !past->stuck;
+	}
+}
+
+static void add_page(struct pool *pool, uint64_t number, uint32_t most)
+{
+	struct balance *b = pool->balance;
+	for (uint32_t i = 0; i < b->snap.n_pages; i++)
+		if (b->pages[i].page == number)
+			return;
+	if (b->snap.n_pages >= most)
+		return;
+	describe_page(pool, number, &b->pages[b->snap.n_pages]);
+	recall_past(b, &b->pages[b->snap.n_pages++]);
+}
+
+/* Pages of nodes that are to be emptied. Of more than one look takes, the next
+ * one begins behind those: they may all be pinned. */
+static void add_draining(struct pool *pool, uint32_t most)
+{
+	struct balance *b = pool->balance;
+	uint64_t n = pool->pages.n_pages;
+	uint64_t from = b->drain_at;
+	for (uint64_t i = 0; i < n && b->snap.n_pages < most; i++) {
+		uint64_t page = (from + i) % n;
+		if (pool->pages.used[page] == 0 ||
+		    !b->nodes[pagebook_lies(pool, page)].draining)
+			continue;
+		add_page(pool, page, most);
+		b->drain_at = page + 1;
+	}
+}
+
+void snapshot_pages(struct pool *pool, enum snapshot_scope scope)
+{
+	struct balance *b = pool->balance;
+	uint32_t most = scope == SNAPSHOT_SHORT ? SHORT_PAGES : BALANCE_PAGES;
+	b->snap.n_pages = 0;
+	memset(b->client_node, UNASKED, sizeof(b->client_node));
+	if (scope != SNAPSHOT_SHORT)
+		add_draining(pool, most);
+	for (uint32_t i = 0; i < pool->loans.n; i++)
+		add_page(pool, pool->loans.loan[i].head /
+		                       pool->pages.page_units, most);
+}

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: MIT
+# What every room may use: log, processes, time.
+libdaemon_la_SOURCES += \
+	daemon/base/log.c \
+	daemon/base/log.h \
+	daemon/base/proc.c \
+	daemon/base/proc.h

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/base/log.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SECOND_NS INT64_C(1000000000)
+
+/* Guards everything below, and every log_site. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static enum log_level max_level = LOG_LEVEL_INFO;
+static enum log_form chosen = LOG_FORM_AUTO;
+static struct log_site *owing;
+
+static const char *const names[] = { "error", "warn", "info", "debug" };
+static const int syslog_levels[] = { 3, 4, 6, 7 };
+
+const char *log_level_name(enum log_level level)
+{
+	return names[level];
+}
+
+int log_level_parse(const char *name, enum log_level *level)
+{
+	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		if (strcmp(name, names[i]) == 0) {
+			*level = (enum log_level)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+char *log_escape(char *out, size_t size, const char *text)
+{
+	static const char hex[] = "0123456789abcdef";
+	size_t at = 0;
+
+	for (; *text != '\0'; text++) {
+		unsigned char c = (unsigned char)*text;
+		bool plain = c >= 0x20 && c < 0x7f;
+		if (at + (plain ? 1 : 4) >= size)
+			break;
+		if (plain) {
+			out[at++] = (char)c;
+			continue;
+		}
+		out[at++] = '\\';
+		out[at++] = 'x';
+		out[at++] = hex[c >> 4];
+		out[at++] = hex[c & 15];
+	}
+	out[at] = '\0';
+	return out;
+}
+
+/* True if standard error is the very stream that the journal opened for this
+ * service: a child whose output was redirected inherits the variable too. */
+static bool is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long dev, ino;
+	struct stat st;
+
+	if (stream == NULL || sscanf(stream, "%llu:%llu", &dev, &ino) != 2)
+		return false;
+	return fstat(STDERR_FILENO, &st) == 0 && st.st_dev == dev &&
+	       st.st_ino == ino;
+}
+
+static enum log_form form_of_stderr(void)
+{
+	if (is_journal())
+		return LOG_FORM_JOURNAL;
+	return isatty(STDERR_FILENO) ? LOG_FORM_TERMINAL : LOG_FORM_PLAIN;
+}
+
+void log_setup(enum log_level level, enum log_form form)
+{
+	pthread_mutex_lock(&lock);
+	max_level = level;
+	chosen = form == LOG_FORM_AUTO ? form_of_stderr() : form;
+	pthread_mutex_unlock(&lock);
+}
+
+static int64_t now_ns(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return (int64_t)ts.tv_sec * SECOND_NS + ts.tv_nsec;
+}
+
+/* Writes what goes before the text; returns its length. */
+static size_t put_prefix(char *out, size_t size, enum log_level level)
+{
+	char clock[32] = "";
+	int n;
+
+	if (chosen == LOG_FORM_JOURNAL) {
+		n = snprintf(out, size, "<%d>", syslog_levels[level]);
+		return (size_t)n;
+	}
+	if (chosen == LOG_FORM_TERMINAL) {
+		int64_t ns = now_ns(CLOCK_REALTIME);
+		time_t seconds = (time_t)(ns / SECOND_NS);
+		struct tm tm;
+		localtime_r(&seconds, &tm);
+		size_t len = strftime(clock, sizeof(clock), "%H:%M:%S", &tm);
+		snprintf(clock + len, sizeof(clock) - len, ".%03d ",
+		         (int)(ns % SECOND_NS / 1000000));
+	}
+	n = snprintf(out, size, "%sslabd: %s: ", clock, names[level]);
+	return (size_t)n;
+}
+
+/* One write per line, so that lines of several processes never mix. */
+static void emit(enum log_level level, const char *text)
+{
+	char line[LOG_LINE_BYTES + 64];
+	size_t len;
+
+	if (chosen == LOG_FORM_AUTO)
+		chosen = form_of_stderr();
+	len = put_prefix(line, sizeof(line), level);
+	log_escape(line + len, sizeof(line) - len - 1, text);
+	len = strlen(line);
+	line[len++] = '\n';
+	/* A log that can't be written has nowhere to say so. */
+	if (write(STDERR_FILENO, line, len) < 0)
+		return;
+}
+
+static void emit_sum(struct log_site *site)
+{
+	char text[sizeof(site->last) + 64];
+
+	snprintf(text, sizeof(text), "%u more like this, the last: %s",
+	         site->n_held, site->last);
+	emit(site->level, text);
+	site->n_held = 0;
+}
+
+/* Says the sums whose second is over and takes their sites off the list.
+ * Returns the milliseconds until the next is due, -1 for none. */
+static int flush_due(int64_t now)
+{
+	struct log_site **link = &owing;
+	int64_t wait = -1;
+
+	while (*link != NULL) {
+		struct log_site *site = *link;
+		int64_t left = site->since_ns + SECOND_NS - now;
+		if (left <= 0) {
+			emit_sum(site);
+			*link = site->next;
+			continue;
+		}
+		if (wait < 0 || left < wait)
+			wait = left;
+		link = &site->next;
+	}
+	return wait < 0 ? -1 : (int)(wait / 1000000) + 1;
+}
+
+/* Counts a line against its site's rate; true if it may be said. */
+static bool admit(struct log_site *site, int64_t now)
+{
+	if (site->n_said == 0 || now - site->since_ns >= SECOND_NS) {
+		site->since_ns = now;
+		site->n_said = 0;
+	}
+	if (site->n_said < LOG_BURST) {
+		site->n_said++;
+		return true;
+	}
+	if (site->n_held++ == 0) {
+		site->next = owing;
+		owing = site;
+	}
+	return false;
+}
+
+void log_write(struct log_site *site, enum log_level level, const char *format,
+               ...)
+{
+	int saved = errno;
+	char text[LOG_LINE_BYTES];
+	va_list args;
+
+	pthread_mutex_lock(&lock);
+	if (level <= max_level) {
+		int64_t now = now_ns(CLOCK_MONOTONIC);
+		errno = saved; /* for a %m in the format */
+		va_start(args, format);
+		vsnprintf(text, sizeof(text), format, args);
+		va_end(args);
+		flush_due(now);
+		if (admit(site, now)) {
+			emit(level, text);
+		} else {
+			site->level = level;
+			snprintf(site->last, sizeof(site->last), "%.*s",
+			         (int)sizeof(site->last) - 1, text);
+		}
+	}
+	pthread_mutex_unlock(&lock);
+	errno = saved;
+}
+
+int log_flush(void)
+{
+	int wait_ms;
+
+	pthread_mutex_lock(&lock);
+	wait_ms = flush_due(now_ns(CLOCK_MONOTONIC));
+	pthread_mutex_unlock(&lock);
+	return wait_ms;
+}
+
+void log_close(void)
+{
+	pthread_mutex_lock(&lock);
+	flush_due(INT64_MAX);
+	pthread_mutex_unlock(&lock);
+}

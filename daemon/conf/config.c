@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/conf/config.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/conf/value.h"
+
+#define MIB (UINT64_C(1) << 20)
+#define GIB (UINT64_C(1) << 30)
+
+static const char *const page_names[] = { "1g", "2m", "thp", "4k" };
+
+const char *config_page_name(enum config_page page)
+{
+	return page_names[page];
+}
+
+uint64_t config_page_bytes(enum config_page page)
+{
+	return page == CONFIG_PAGE_1G ? GIB : 2 * MIB;
+}
+
+void config_error_add(struct config_error *err, const char *format, ...)
+{
+	char text[CONFIG_ERROR_BYTES];
+	va_list args;
+
+	if (err->n == CONFIG_ERRORS_MAX) {
+		err->n_more++;
+		return;
+	}
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	log_escape(err->text[err->n++], CONFIG_ERROR_BYTES, text);
+}
+
+/* A ';' after a blank would start a comment in the file that config_print
+ * writes, and a blank at the end be lost there: both are refused. */
+int config_set_path(char path[CONFIG_PATH_BYTES], const char *value)
+{
+	size_t len = strlen(value);
+
+	if (value[0] != '/' || value[len - 1] == ' ')
+		return -EINVAL;
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)value[i];
+		if (c < 0x20 || c == 0x7f || c == ';')
+			return -EINVAL;
+	}
+	if (len >= CONFIG_PATH_BYTES)
+		return -ENAMETOOLONG;
+	memcpy(path, value, len + 1);
+	return 0;
+}
+
+/* The directory of both sockets by default; NULL if there is none. */
+static const char *runtime_dir(void)
+{
+	const char *dir;
+
+	if (geteuid() == 0)
+		return "/run";
+	dir = getenv("XDG_RUNTIME_DIR");
+	return dir != NULL && dir[0] != '\0' ? dir : NULL;
+}
+
+static void default_path(char path[CONFIG_PATH_BYTES], const char *name)
+{
+	char text[CONFIG_PATH_BYTES + 1];
+	const char *dir = runtime_dir();
+	int n;
+
+	if (dir == NULL)
+		return;
+	n = snprintf(text, sizeof(text), "%s/slabd/%s", dir, name);
+	if (n < (int)sizeof(text))
+		config_set_path(path, text);
+}
+
+/* SLABD_SOCKET, if it is set to something. */
+static const char *socket_of_environment(void)
+{
+	const char *value = getenv("SLABD_SOCKET");
+
+	return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+void config_default_balance(struct config_balance *balance)
+{
+	*balance = (struct config_balance){
+		.enabled = true,
+		.migrate = true,
+		.hold_ms = 1000,
+		.hold_max_ms = 60000,
+		.lend_keep = 4,
+		.lend_max = 32,
+		.keep_slabs = 0,
+		.migrate_cost = 100,
+		.migrate_rate = 64 * MIB,
+		.idle_s = 60,
+		.pressure_ms = 100,
+	};
+}
+
+void config_default_pool(struct config_pool *pool, const char *name)
+{
+	memset(pool, 0, sizeof(*pool));
+	snprintf(pool->name, sizeof(pool->name), "%s", name);
+	pool->max_percent = 25;
+	pool->start_bytes = 16 * MIB;
+	pool->floor_bytes = UINT64_MAX;
+	config_default_balance(&pool->balance);
+	pool->page = CONFIG_PAGE_2M;
+	pool->max_caches = 1024;
+	pool->max_clients = 1024;
+}
+
+void config_defaults(struct config *config)
+{
+	const char *named = socket_of_environment();
+	unsigned mode = geteuid() == 0 ? 0660 : 0600;
+
+	memset(config, 0, sizeof(*config));
+	if (named != NULL)
+		config_set_path(config->socket, named);
+	else
+		default_path(config->socket, "slabd.sock");
+	default_path(config->control, "control.sock");
+	config->socket_mode = mode;
+	config->control_mode = mode;
+	config->reserve_hugepages = true;
+	config->log_level = LOG_LEVEL_INFO;
+	config_default_balance(&config->balance);
+	config->n_pools = 1;
+	config_default_pool(&config->pools[0], "default");
+}
+
+/* Says why the environment gave no path. */
+static void explain_no_path(struct config_error *err, const char *what,
+                            const char *key)
+{
+	static const char form[] = "an absolute path of at most 107 bytes, "
+	                           "without ';'";
+	const char *named = socket_of_environment();
+
+	if (strcmp(key, "socket") == 0 && named != NULL)
+		config_error_add(err,
+		                 "SLABD_SOCKET=\"%.200s\" can't be used; "
+		                 "allowed: %s", named, form);
+	else if (runtime_dir() == NULL)
+		config_error_add(err,
+		                 "no path for the %s socket: set "
+		                 "XDG_RUNTIME_DIR, or give --%s PATH or key "
+		                 "\"%s\" in [slabd]; allowed: %s",
+		                 what, key, key, form);
+	else
+		config_error_add(err,
+		                 "XDG_RUNTIME_DIR=\"%.200s\" gives no path for "
+		                 "the %s socket; allowed: %s, with the name "
+		                 "after it", runtime_dir(), what, form);
+}
+
+int config_check(const struct config *config, struct config_error *err)
+{
+	unsigned before = err->n + err->n_more;
+
+	if (config->socket[0] == '\0')
+		explain_no_path(err, "client", "socket");
+	if (config->control[0] == '\0')
+		explain_no_path(err, "control", "control");
+	if (config->socket[0] != '\0' &&
+	    strcmp(config->socket, config->control) == 0)
+		config_error_add(err,
+		                 "the client socket and the control socket "
+		                 "are both \"%s\"; allowed: two paths, see "
+		                 "--socket and --control", config->socket);
+	return err->n + err->n_more > before ? -EINVAL : 0;
+}
+
+/* Eight a line: inih takes lines of 198 bytes. */
+static void print_ids(FILE *out, const char *key, const uint32_t *ids,
+                      unsigned n)
+{
+	if (n == 0)
+		return;
+	fprintf(out, "%s =", key);
+	for (unsigned i = 0; i < n; i++)
+		fprintf(out, "%s%" PRIu32, i > 0 && i % 8 == 0 ? "\n\t" : " ",
+		        ids[i]);
+	fputc('\n', out);
+}
+
+static void print_pool(const struct config_pool *pool, FILE *out)
+{
+	char size[CONFIG_SIZE_BYTES];
+
+	fprintf(out, "\n[pool %s]\n", pool->name);
+	if (pool->max_bytes != 0)
+		fprintf(out, "max = %s\n",
+		        config_value_put_size(size, pool->max_bytes));
+	else
+		fprintf(out, "max = %u%%\n", pool->max_percent);
+	fprintf(out, "start = %s\n",
+	        config_value_put_size(size, pool->start_bytes));
+	if (pool->floor_bytes != UINT64_MAX)
+		fprintf(out, "floor = %s\n",
+		        config_value_put_size(size, pool->floor_bytes));
+	fprintf(out, "page = %s\n", config_page_name(pool->page));
+	fprintf(out, "max_caches = %u\n", pool->max_caches);
+	fprintf(out, "max_clients = %u\n", pool->max_clients);
+	print_ids(out, "users", pool->users, pool->n_users);
+	print_ids(out, "groups", pool->groups, pool->n_groups);
+}
+
+static void print_balance(const struct config_balance *balance, FILE *out)
+{
+	char value[CONFIG_BALANCE_VALUE];
+
+	fprintf(out, "\n[balance]\n");
+	for (unsigned i = 0; config_balance_key(i) != NULL; i++)
+		fprintf(out, "%s = %s\n", config_balance_key(i),
+		        config_balance_get(balance, config_balance_key(i),
+		                           value));
+}
+
+void config_print(const struct config *config, FILE *out)
+{
+	fprintf(out, "[slabd]\n");
+	fprintf(out, "socket = %s\n", config->socket);
+	fprintf(out, "control = %s\n", config->control);
+	fprintf(out, "socket_mode = %04o\n", config->socket_mode);
+	fprintf(out, "control_mode = %04o\n", config->control_mode);
+	if (config->socket_group[0] != '\0')
+		fprintf(out, "socket_group = %s\n", config->socket_group);
+	fprintf(out, "reserve_hugepages = %s\n",
+	        config->reserve_hugepages ? "yes" : "no");
+	if (config->topology[0] != '\0')
+		fprintf(out, "topology = %s\n", config->topology);
+	fprintf(out, "log_level = %s\n", log_level_name(config->log_level));
+	print_balance(&config->balance, out);
+	for (unsigned i = 0; i < config->n_pools; i++)
+		print_pool(&config->pools[i], out);
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What slabd is told: defaults, the INI file, and what contradicts what.
+ *
+ *   config_defaults ──► config_load (a file) ──► overrides of the command line
+ *        └─────────────────────────────────────────────► config_check
+ *
+ * options_parse does all of it; the rest of slabd reads a struct config that
+ * has been checked. No global state, nothing here is thread-bound. Both
+ * structures are flat: copy them as you like, nothing is to be freed.
+ */
+#ifndef DAEMON_CONF_CONFIG_H
+#define DAEMON_CONF_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "daemon/base/log.h"
+
+#define CONFIG_POOLS_MAX 16u
+#define CONFIG_LIST_MAX 64u /* users or groups of one pool */
+#define CONFIG_PATH_BYTES 108u /* what a Unix socket's address holds */
+
+/* First rung of the ladder: what a pool's memory is made of if it is to be
+ * had. The pool's unit of growth is 1 GiB for the first, 2 MiB for the rest. */
+enum config_page {
+	CONFIG_PAGE_1G,
+	CONFIG_PAGE_2M,
+	CONFIG_PAGE_THP,
+	CONFIG_PAGE_4K,
+};
+
+/* [balance]: how memory is evened out between the nodes; the same for every
+ * pool, until slabctl sets one of them otherwise. */
+struct config_balance {
+	bool enabled;          /* lend, migrate, return */
+	bool migrate;          /* pages may be moved, if we have the right */
+	bool far_is_tier;      /* nodes without CPUs are like others */
+	unsigned hold_ms;      /* no way back for so long, 10..3600000 */
+	unsigned hold_max_ms;  /* the same after many reversals */
+	unsigned lend_keep;    /* slabs that a lender keeps, 1..65536 */
+	unsigned lend_max;     /* slabs lent to a list at one time, 1..65536 */
+	unsigned keep_slabs;   /* that no cache must give, 0..65536 */
+	unsigned migrate_cost; /* percent of a use from afar, 1..100000 */
+	uint64_t migrate_rate; /* bytes a second, 1M or more */
+	unsigned idle_s;       /* empty pages go back after it; 0: never */
+	/* Stall in a second, by all who want memory, at which clients are
+	 * asked to trim; 0: pressure is not watched. */
+	unsigned pressure_ms;
+};
+
+/* One [pool NAME]. */
+struct config_pool {
+	char name[64];
+	/* Most that the pool takes of each node. Bytes, a multiple of the page
+	 * (see config_page_bytes); 0: max_percent of the node's memory. */
+	uint64_t max_bytes;
+	unsigned max_percent; /* 1..100 */
+	/* Faulted in on each node at start, before the first client; at most
+	 * max_bytes if that is set. To be rounded up to whole pages. */
+	uint64_t start_bytes;
+	/* What idleness and pressure leave ready on each node; UINT64_MAX:
+	 * start_bytes. */
+	uint64_t floor_bytes;
+	struct config_balance balance; /* a copy of the section's */
+	enum config_page page;
+	unsigned max_caches;  /* 1..4096 */
+	unsigned max_clients; /* 1..16384 */
+	/* Who may open it. Both empty: everyone who reaches the socket. Else
+	 * a client whose uid is among users or whose gid is among groups. */
+	unsigned n_users;
+	unsigned n_groups;
+	uid_t users[CONFIG_LIST_MAX];
+	gid_t groups[CONFIG_LIST_MAX];
+};
+
+struct config {
+	char socket[CONFIG_PATH_BYTES];  /* clients; absolute */
+	char control[CONFIG_PATH_BYTES]; /* slabctl, curl; absolute */
+	unsigned socket_mode;            /* permission bits */
+	unsigned control_mode;
+	char socket_group[64]; /* group of the client socket; "": our own */
+	gid_t socket_gid;      /* its id, if socket_group is not "" */
+	bool reserve_hugepages;
+	struct config_balance balance;
+	char topology[256]; /* hwloc synthetic description; "": the machine */
+	enum log_level log_level;
+	unsigned n_pools; /* 1..CONFIG_POOLS_MAX once checked */
+	struct config_pool pools[CONFIG_POOLS_MAX];
+};
+
+#define CONFIG_ERRORS_MAX 16u
+#define CONFIG_ERROR_BYTES 640u
+
+/* What is wrong, one line of text each, without control characters. All zero
+ * to begin with. */
+struct config_error {
+	unsigned n;      /* texts here */
+	unsigned n_more; /* further ones that did not fit */
+	char text[CONFIG_ERRORS_MAX][CONFIG_ERROR_BYTES];
+};
+
+/* Fills in the embedded default: one pool "default", sockets under /run/slabd
+ * as root and under $XDG_RUNTIME_DIR/slabd else, $SLABD_SOCKET before both.
+ * A socket that the environment does not give stays "", for config_check. */
+void config_defaults(struct config *config);
+
+/* Fills in the defaults of [balance]. */
+void config_default_balance(struct config_balance *balance);
+
+/* Room for the value of a key of [balance], and for what is wrong with one. */
+#define CONFIG_BALANCE_VALUE 24
+#define CONFIG_BALANCE_WHY 384
+
+/* Gives a key of [balance] a value, as the file does, for slabctl set. 0; or
+ * -EINVAL with balance as it was, and what is wrong and allowed in why. */
+int config_balance_set(struct config_balance *balance, const char *key,
+                       const char *value, char why[CONFIG_BALANCE_WHY]);
+
+/* The name of the i-th key, NULL after the last; and its value as the file
+ * would have it, or "". */
+const char *config_balance_key(unsigned i);
+char *config_balance_get(const struct config_balance *balance, const char *key,
+                         char out[CONFIG_BALANCE_VALUE]);
+
+/* Fills in the defaults of one pool. */
+void config_default_pool(struct config_pool *pool, const char *name);
+
+/*
+ * Reads a file on top of config, which holds the defaults.
+ *
+ * A file with pool sections replaces the default pool by them. Adds every
+ * fault to err, so that the operator can mend all in one go. 0, or -EINVAL with
+ * err->n > 0; config is then to be thrown away.
+ */
+int config_load(struct config *config, const char *path,
+                struct config_error *err);
+
+/* The last look once file and command line are in: sockets there, absolute and
+ * two. 0, or -EINVAL with err->n > 0. */
+int config_check(const struct config *config, struct config_error *err);
+
+/* Takes a path for *socket or *control of a config. 0, -EINVAL not absolute or
+ * with control characters, -ENAMETOOLONG. */
+int config_set_path(char path[CONFIG_PATH_BYTES], const char *value);
+
+/* Writes config as a file that config_load reads to the same config. */
+void config_print(const struct config *config, FILE *out);
+
+/* "1g" "2m" "thp" "4k". */
+const char *config_page_name(enum config_page page);
+
+/* Unit of growth: 1 GiB for CONFIG_PAGE_1G, else 2 MiB. */
+uint64_t config_page_bytes(enum config_page page);
+
+/* Adds one line to err; values that came from outside are made printable. */
+void config_error_add(struct config_error *err, const char *format, ...)
+        __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* The command line of slabd, and the configuration that comes of it. */
+#ifndef DAEMON_CONF_OPTIONS_H
+#define DAEMON_CONF_OPTIONS_H
+
+#include <stdbool.h>
+
+#include "daemon/conf/config.h"
+
+/* What to run with. config is loaded, overridden and checked. */
+struct options {
+	bool foreground;      /* log for a terminal, expect no manager */
+	bool supervise;       /* start slabd, and start it again */
+	bool supervised;      /* the manager is such a one, foreground or not */
+	bool check_config;    /* options_parse has then returned 1 */
+	/* The fault is the configuration's: a slabd that has something kept may
+	 * run with what it ran with before. config is to be thrown away. */
+	bool bad_config;
+	const char *file;     /* the file read; NULL: embedded default */
+	struct config config;
+};
+
+/*
+ * Parses the command line, reads the file and checks the outcome.
+ *
+ * Without --config it is SLABD_CONFIG_FILE (set by the build) if that exists,
+ * else the embedded default. Does not call log_setup or service_setup: the
+ * caller does, with config.log_level, foreground and supervised. Returns 0 run;
+ * 1 done, exit with 0 (help, version, --check-config of a good file); -EINVAL
+ * exit with 2, everything is said on standard error with the remedy. opts->file
+ * points into argv. With supervise, argv is changed into the line that slabd is
+ * to be started with.
+ */
+int options_parse(int argc, char **argv, struct options *opts);
+
+#endif

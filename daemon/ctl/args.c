@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/ctl/args.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	OPT_CONTROL = 256,
+	OPT_JSON,
+	OPT_COLOR,
+	OPT_NO_COLOR,
+	OPT_WATCH,
+	OPT_UNDO,
+	OPT_POOL,
+	OPT_CACHE,
+	OPT_NODE,
+	OPT_LIMIT,
+};
+
+static const struct option options[] = {
+	{"control", required_argument, NULL, OPT_CONTROL},
+	{"json", no_argument, NULL, OPT_JSON},
+	{"color", required_argument, NULL, OPT_COLOR},
+	{"no-color", no_argument, NULL, OPT_NO_COLOR},
+	{"watch", optional_argument, NULL, OPT_WATCH},
+	{"undo", no_argument, NULL, OPT_UNDO},
+	{"pool", required_argument, NULL, OPT_POOL},
+	{"cache", required_argument, NULL, OPT_CACHE},
+	{"node", required_argument, NULL, OPT_NODE},
+	{"limit", required_argument, NULL, OPT_LIMIT},
+	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, 'V'},
+	{NULL, 0, NULL, 0},
+};
+
+static const char *const option_names[] = {"pool", "cache", "node", "limit"};
+
+void ctl_args_usage(FILE *out)
+{
+	fputs("usage: slabctl [options] VERB\n"
+	      "\n"
+	      "verbs that look:\n"
+	      "  status    the daemon, its pools, what startup got, drops\n"
+	      "  nodes     memory of each NUMA node, with bars\n"
+	      "  caches    object types, most bytes in use first\n"
+	      "  clients   processes and what they hold\n"
+	      "  slabs     single slabs\n"
+	      "  audit     recount every object; exit 0 only if all agree\n"
+	      "  plan      what would be done now between nodes, what not, "
+	      "and why\n"
+	      "  log       what was done between nodes, newest first\n"
+	      "  set       the settings of balance\n"
+	      "verbs that change something:\n"
+	      "  lend CACHE FROM TO [N]  put N slabs of node FROM on the list "
+	      "of TO;\n"
+	      "                          FROM = TO: have lent ones back\n"
+	      "  migrate FROM TO [N]     move N pages (--cache: with slabs "
+	      "of it)\n"
+	      "  drain NODE [--undo]     empty a node, or no longer\n"
+	      "  trim [NODE]             have clients send home what they "
+	      "hoard, and give\n"
+	      "                          empty pages back\n"
+	      "  set KEY VALUE           change a setting until slabd ends\n"
+	      "\n"
+	      "options:\n"
+	      "  --control PATH    slabd's admin socket\n"
+	      "  --json            print the reply itself\n"
+	      "  --watch[=SECONDS] again and again, every 2 s; drain: until "
+	      "it is empty\n"
+	      "  --pool NAME       this pool alone\n"
+	      "  --color=WHEN      auto, always or never; --no-color: never\n"
+	      "  --help, --version\n"
+	      "options of slabs: --cache NAME, --node ID, --limit N "
+	      "(a pool); of log: --limit N\n",
+	      out);
+}
+
+static bool is_number(const char *s)
+{
+	return *s && strspn(s, "0123456789") == strlen(s);
+}
+
+static int set_color(struct ctl_args *args, const char *when)
+{
+	static const char *const name[] = {
+		[CTL_COLOR_AUTO] = "auto",
+		[CTL_COLOR_ALWAYS] = "always",
+		[CTL_COLOR_NEVER] = "never",
+	};
+	unsigned i;
+
+	for (i = 0; i < 3; i++) {
+		if (strcmp(when, name[i]) == 0) {
+			args->color = (enum ctl_args_color)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+static int set_watch(struct ctl_args *args, const char *seconds)
+{
+	unsigned long s = CTL_ARGS_WATCH_S;
+
+	if (seconds) {
+		if (!is_number(seconds))
+			return -EINVAL;
+		s = strtoul(seconds, NULL, 10);
+	}
+	if (s < 1 || s > CTL_ARGS_WATCH_MAX_S)
+		return -EINVAL;
+	args->watch_s = (unsigned)s;
+	return 0;
+}
+
+const char *ctl_args_get(const struct ctl_args *args, const char *key)
+{
+	size_t i;
+
+	for (i = 0; i < args->n_params; i++)
+		if (strcmp(args->param[i].key, key) == 0)
+			return args->param[i].value;
+	return NULL;
+}
+
+/* Counts and nodes are numbers. what is the word or option, for people. */
+static int add_param(struct ctl_args *args, const char *key, const char *what,
+                     const char *value, char *fault, size_t size)
+{
+	static const char numbers[] = " node limit from to n ";
+	char padded[16];
+	size_t i = args->n_params;
+
+	snprintf(padded, sizeof(padded), " %s ", key);
+	if (strstr(numbers, padded) && !is_number(value)) {
+		snprintf(fault, size, "%s %s: no number", what, value);
+		return -EINVAL;
+	}
+	if (ctl_args_get(args, key) || i == CTL_ARGS_PARAMS) {
+		snprintf(fault, size, "%s is given twice", what);
+		return -EINVAL;
+	}
+	args->param[i] = (struct ctl_param){key, value};
+	args->n_params++;
+	return 0;
+}
+
+/* A getopt result into args; -EINVAL with fault. */
+static int set_option(struct ctl_args *args, int opt, char *fault, size_t size)
+{
+	const char *name;
+	char what[16];
+
+	switch (opt) {
+	case OPT_CONTROL:
+		args->control = optarg;
+		if (*optarg)
+			return 0;
+		snprintf(fault, size,
+		         "--control is empty: give slabd's admin socket");
+		return -EINVAL;
+	case OPT_JSON:
+		args->json = true;
+		return 0;
+	case OPT_UNDO:
+		args->undo = true;
+		return 0;
+	case OPT_NO_COLOR:
+		args->color = CTL_COLOR_NEVER;
+		return 0;
+	case OPT_COLOR:
+		if (set_color(args, optarg) == 0)
+			return 0;
+		snprintf(fault, size,
+		         "--color=%s: allowed are auto, always, never", optarg);
+		return -EINVAL;
+	case OPT_WATCH:
+		if (set_watch(args, optarg) == 0)
+			return 0;
+		snprintf(fault, size, "--watch: allowed are 1 to %d seconds",
+		         CTL_ARGS_WATCH_MAX_S);
+		return -EINVAL;
+	default:
+		break;
+	}
+	name = option_names[opt - OPT_POOL];
+	snprintf(what, sizeof(what), "--%s", name);
+	return add_param(args, name, what, optarg, fault, size);
+}
+
+/* getopt leaves an option that takes no value in optopt, or the letter that it
+ * does not know, the word of which it may not have left yet. */
+static int bad_option(int opt, char **argv, char *fault, size_t size)
+{
+	if (opt == ':')
+		snprintf(fault, size, "%s needs an argument", argv[optind - 1]);
+	else if (optopt >= OPT_CONTROL || optopt == 'h' || optopt == 'V')
+		snprintf(fault, size, "%s: the option takes no value; see "
+		         "slabctl --help", argv[optind - 1]);
+	else if (optopt)
+		snprintf(fault, size, "unknown option -%c; see slabctl --help",
+		         optopt);
+	else
+		snprintf(fault, size, "unknown option %s; see slabctl --help",
+		         argv[optind - 1]);
+	return -EINVAL;
+}
+
+static int no_verb(const char *what, const char *name, char *fault, size_t size)
+{
+	const struct ctl_verb *v;
+	size_t len = (size_t)snprintf(fault, size, "%s%.64s; verbs:", what,
+	                              name);
+
+	for (v = ctl_render_verbs; v->name && len < size; v++)
+		len += (size_t)snprintf(fault + len, size - len, " %s",
+		                        v->name);
+	return -EINVAL;
+}
+
+/* The words after the verb, each to its parameter; those that may be left out
+ * come together. */
+static int set_words(struct ctl_args *args, int n, char **word, char *fault,
+                     size_t size)
+{
+	const struct ctl_verb *v = args->verb;
+	char what[40];
+	int i, all = 0, r = 0;
+
+	while (all < CTL_WORDS && v->word[all])
+		all++;
+	if (n != all && n != v->n_must) {
+		snprintf(fault, size, "usage: slabctl %s %s", v->name,
+		         v->usage);
+		return -EINVAL;
+	}
+	for (i = 0; i < n && r == 0; i++) {
+		snprintf(what, sizeof(what), "%s: %s", v->name, v->word[i]);
+		r = add_param(args, v->word[i], what, word[i], fault, size);
+	}
+	args->changes = v->changes && (n > 0 || !v->looks_without);
+	return r;
+}
+
+static int set_verb(struct ctl_args *args, int argc, char **argv, char *fault,
+                    size_t size)
+{
+	if (argc == 0)
+		return no_verb("no verb", "", fault, size);
+	args->verb = ctl_render_verb(argv[0]);
+	if (!args->verb)
+		return no_verb("unknown verb ", argv[0], fault, size);
+	if (argc > 1 && !args->verb->word[0])
+		return no_verb("one verb at a time, not also ", argv[argc - 1],
+		               fault, size);
+	return set_words(args, argc - 1, argv + 1, fault, size);
+}
+
+static bool takes(const struct ctl_verb *verb, const char *option)
+{
+	const char *p = verb->options;
+	size_t n;
+
+	for (; *p; p += n + (p[n] == ' ')) {
+		n = strcspn(p, " ");
+		if (n == strlen(option) && memcmp(p, option, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int check(const struct ctl_args *args, bool *given, char *fault,
+                 size_t size)
+{
+	const char *wrong = args->undo && !takes(args->verb, "undo") ? "undo"
+	                                                             : NULL;
+	size_t i;
+
+	if (args->json && args->watch_s) {
+		snprintf(fault, size,
+		         "--json gives one document: "
+		         "it does not go with --watch");
+		return -EINVAL;
+	}
+	if (args->watch_s && (!args->verb->watched || args->undo))
+		wrong = "watch";
+	for (i = 0; i < sizeof(option_names) / sizeof(option_names[0]); i++)
+		if (given[i] && !takes(args->verb, option_names[i]))
+			wrong = option_names[i];
+	if (!wrong)
+		return 0;
+	snprintf(fault, size, "--%s does not go with %s%s; see slabctl --help",
+	         wrong, args->verb->name,
+	         args->undo && strcmp(wrong, "watch") == 0 ? " --undo" : "");
+	return -EINVAL;
+}
+
+int ctl_args_parse(struct ctl_args *args, int argc, char **argv, char *fault,
+                   size_t size)
+{
+	bool given[sizeof(option_names) / sizeof(option_names[0])] = {false};
+	int opt, r;
+
+	memset(args, 0, sizeof(*args));
+	fault[0] = '\0';
+	optind = 0;
+	opterr = 0;
+	while ((opt = getopt_long(argc, argv, ":hV", options, NULL)) != -1) {
+		if (opt == 'h' || opt == 'V') {
+			args->help |= opt == 'h';
+			args->version |= opt == 'V';
+			continue;
+		}
+		if (opt < OPT_CONTROL)
+			return bad_option(opt, argv, fault, size);
+		/* "--watch 5": getopt wants an optional argument glued on. */
+		if (opt == OPT_WATCH && !optarg && optind < argc &&
+		    is_number(argv[optind]))
+			optarg = argv[optind++];
+		r = set_option(args, opt, fault, size);
+		if (r < 0)
+			return r;
+		if (opt >= OPT_POOL)
+			given[opt - OPT_POOL] = true;
+	}
+	if (args->help || args->version)
+		return 0;
+	r = set_verb(args, argc - optind, argv + optind, fault, size);
+	return r < 0 ? r : check(args, given, fault, size);
+}
+
+int ctl_args_control(const char *given, bool root, char *path, size_t size)
+{
+	const char *env = secure_getenv("SLABD_CONTROL");
+	const char *runtime = secure_getenv("XDG_RUNTIME_DIR");
+	int n;
+
+	if (!given && env && *env)
+		given = env;
+	if (given)
+		n = snprintf(path, size, "%s", given);
+	else if (root)
+		n = snprintf(path, size, "/run/slabd/control.sock");
+	else if (runtime && *runtime)
+		n = snprintf(path, size, "%s/slabd/control.sock", runtime);
+	else
+		return -ENOENT;
+	return (size_t)n < size ? 0 : -ENAMETOOLONG;
+}

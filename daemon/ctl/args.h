@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* slabctl's command line. */
+#ifndef DAEMON_CTL_ARGS_H
+#define DAEMON_CTL_ARGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "daemon/ctl/http.h"
+#include "daemon/ctl/render.h"
+
+#define CTL_ARGS_WATCH_S 2 /* of --watch without a number */
+#define CTL_ARGS_WATCH_MAX_S 86400
+#define CTL_ARGS_PARAMS 8
+
+enum ctl_args_color { CTL_COLOR_AUTO, CTL_COLOR_ALWAYS, CTL_COLOR_NEVER };
+
+struct ctl_args {
+	const char *control; /* NULL: the default */
+	bool json, help, version;
+	enum ctl_args_color color;
+	bool undo;
+	unsigned watch_s; /* 0: once */
+	/* Of the request, from words and options; NULL values are left out. */
+	struct ctl_param param[CTL_ARGS_PARAMS];
+	size_t n_params;
+	bool changes; /* by POST */
+	const struct ctl_verb *verb; /* NULL only with help or version */
+};
+
+/* 0, or -EINVAL with what is wrong and what is allowed in fault. */
+int ctl_args_parse(struct ctl_args *args, int argc, char **argv, char *fault,
+                   size_t size);
+void ctl_args_usage(FILE *out);
+
+/* A parameter's value, or NULL. */
+const char *ctl_args_get(const struct ctl_args *args, const char *key);
+
+/*
+ * The socket to use: given, else $SLABD_CONTROL, else slabd's default for
+ * this user. -ENOENT if a user has no runtime folder, -ENAMETOOLONG.
+ */
+int ctl_args_control(const char *given, bool root, char *path, size_t size);
+
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/ctl/doc.h"
+
+#include <string.h>
+
+void ctl_doc_fail(struct ctl *c, const char *fmt, ...)
+{
+	size_t len = 0;
+	unsigned i;
+	va_list ap;
+
+	if (c->fault[0])
+		return;
+	for (i = 0; i < c->depth && len < sizeof(c->fault) / 2; i++)
+		len += (size_t)snprintf(c->fault + len, sizeof(c->fault) - len,
+		                        "%s%s[%zu]", i ? "." : "",
+		                        c->place[i].key, c->place[i].ix);
+	if (len)
+		len += (size_t)snprintf(c->fault + len, sizeof(c->fault) - len,
+		                        ": ");
+	va_start(ap, fmt);
+	vsnprintf(c->fault + len, sizeof(c->fault) - len, fmt, ap);
+	va_end(ap);
+}
+
+static const json_t *field(struct ctl *c, const json_t *obj, const char *key,
+                           bool right, const char *what)
+{
+	const json_t *v = json_object_get(obj, key);
+
+	if (v && right)
+		return v;
+	ctl_doc_fail(c, v ? "\"%s\" is no %s" : "no \"%s\" (%s)", key, what);
+	return NULL;
+}
+
+int64_t ctl_doc_int(struct ctl *c, const json_t *obj, const char *key)
+{
+	bool right = json_is_integer(json_object_get(obj, key));
+
+	return json_integer_value(field(c, obj, key, right, "integer"));
+}
+
+int64_t ctl_doc_int_or_null(struct ctl *c, const json_t *obj, const char *key)
+{
+	if (json_is_null(json_object_get(obj, key)))
+		return -1;
+	return ctl_doc_int(c, obj, key);
+}
+
+const char *ctl_doc_string_or_null(struct ctl *c, const json_t *obj,
+                                   const char *key)
+{
+	if (json_is_null(json_object_get(obj, key)))
+		return NULL;
+	return ctl_doc_string(c, obj, key);
+}
+
+double ctl_doc_number(struct ctl *c, const json_t *obj, const char *key)
+{
+	bool right = json_is_number(json_object_get(obj, key));
+
+	return json_number_value(field(c, obj, key, right, "number"));
+}
+
+bool ctl_doc_bool(struct ctl *c, const json_t *obj, const char *key)
+{
+	bool right = json_is_boolean(json_object_get(obj, key));
+
+	return json_is_true(field(c, obj, key, right, "boolean"));
+}
+
+const char *ctl_doc_string(struct ctl *c, const json_t *obj, const char *key)
+{
+	bool right = json_is_string(json_object_get(obj, key));
+	const json_t *v = field(c, obj, key, right, "string");
+
+	return v ? json_string_value(v) : "";
+}
+
+const json_t *ctl_doc_object(struct ctl *c, const json_t *obj, const char *key)
+{
+	bool right = json_is_object(json_object_get(obj, key));
+
+	return field(c, obj, key, right, "object");
+}
+
+const json_t *ctl_doc_array(struct ctl *c, const json_t *obj, const char *key)
+{
+	bool right = json_is_array(json_object_get(obj, key));
+
+	return field(c, obj, key, right, "array");
+}
+
+void ctl_doc_begin(struct ctl_iter *it, struct ctl *c, const json_t *obj,
+                   const char *key)
+{
+	it->c = c;
+	it->array = ctl_doc_array(c, obj, key);
+	it->n = json_array_size(it->array);
+	it->next = 0;
+	if (c->depth == CTL_DOC_DEPTH)
+		ctl_doc_fail(c, "\"%s\" lies too deep", key);
+	else
+		c->place[c->depth++].key = key;
+}
+
+const json_t *ctl_doc_next(struct ctl_iter *it)
+{
+	struct ctl *c = it->c;
+	const json_t *item;
+
+	if (it->next == it->n || c->fault[0]) {
+		if (c->depth)
+			c->depth--;
+		return NULL;
+	}
+	c->place[c->depth - 1].ix = it->next;
+	item = json_array_get(it->array, it->next++);
+	if (json_is_object(item))
+		return item;
+	ctl_doc_fail(c, "no object");
+	return ctl_doc_next(it);
+}
+
+int64_t ctl_doc_sum(int64_t a, int64_t b)
+{
+	int64_t sum;
+
+	if (__builtin_add_overflow(a, b, &sum))
+		return a < 0 ? INT64_MIN : INT64_MAX;
+	return sum;
+}

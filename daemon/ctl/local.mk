@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: MIT
+# slabctl: a client of the admin socket.
+libctl_la_SOURCES += \
+	daemon/ctl/act.c \
+	daemon/ctl/args.c \
+	daemon/ctl/args.h \
+	daemon/ctl/audit.c \
+	daemon/ctl/caches.c \
+	daemon/ctl/clients.c \
+	daemon/ctl/doc.c \
+	daemon/ctl/doc.h \
+	daemon/ctl/drain.c \
+	daemon/ctl/drain.h \
+	daemon/ctl/http.c \
+	daemon/ctl/http.h \
+	daemon/ctl/log.c \
+	daemon/ctl/nodes.c \
+	daemon/ctl/plan.c \
+	daemon/ctl/render.c \
+	daemon/ctl/render.h \
+	daemon/ctl/slabs.c \
+	daemon/ctl/status.c \
+	daemon/ctl/step.c \
+	daemon/ctl/step.h \
+	daemon/ctl/table.c \
+	daemon/ctl/table.h \
+	daemon/ctl/text.c \
+	daemon/ctl/text.h
+
+bin_PROGRAMS += daemon/slabctl
+daemon_slabctl_SOURCES = daemon/ctl/slabctl.c
+daemon_slabctl_LDADD = libctl.la $(ctl_libs)

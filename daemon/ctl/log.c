@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "daemon/ctl/render.h"
+#include "daemon/ctl/step.h"
+#include "daemon/ctl/table.h"
+
+#define CAUSE 9   /* column of the cause */
+#define INDENT 19 /* column of the sentence */
+#define SENTENCE (2 * CTL_STEP_TEXT)
+
+/* What came of a step: "", or how much less than was planned, and why. */
+static void put_outcome(struct ctl *c, const json_t *event, char *out,
+                        size_t size)
+{
+	int64_t n = ctl_doc_int(c, event, "n");
+	int64_t done = ctl_doc_int(c, event, "done");
+	const char *error = ctl_doc_string(c, event, "error");
+	const char *told = ctl_doc_string(c, event, "told");
+	char why[256];
+
+	ctl_text_escape(&c->style, why, sizeof(why), *told ? told : error);
+	ctl_doc_int(c, event, "us");
+	out[0] = '\0';
+	if (strcmp(ctl_doc_string(c, event, "kind"), "trim") == 0)
+		snprintf(out, size, "; %lld asked", (long long)done);
+	else if (done == 0)
+		snprintf(out, size, "; failed%s%s", *why ? ": " : "", why);
+	else if (done < n)
+		snprintf(out, size, "; %lld done%s%s", (long long)done,
+		         *why ? ": " : "", why);
+}
+
+static void put_times(struct ctl *c, const json_t *event, char *out,
+                      size_t size)
+{
+	double span = ((double)ctl_doc_int(c, event, "last_ms") -
+	               (double)ctl_doc_int(c, event, "at_ms")) / 1000;
+	int64_t times = ctl_doc_int(c, event, "times");
+	char age[CTL_TEXT_SHORT];
+
+	out[0] = '\0';
+	if (times > 1)
+		snprintf(out, size, " (%lld times in %s)", (long long)times,
+		         ctl_text_age(age, span));
+}
+
+static void put_event(struct ctl *c, const json_t *event, int64_t now_ms)
+{
+	char what[CTL_STEP_TEXT], outcome[320], times[80], head[128];
+	char text[SENTENCE], cause[32], age[CTL_TEXT_SHORT];
+	int64_t last = ctl_doc_int(c, event, "last_ms");
+
+	outcome[0] = '\0';
+	if (ctl_doc_bool(c, event, "refused"))
+		ctl_step_refused(c, event, "to", what);
+	else
+		ctl_step_say(c, event, what);
+	if (!ctl_doc_bool(c, event, "refused"))
+		put_outcome(c, event, outcome, sizeof(outcome));
+	put_times(c, event, times, sizeof(times));
+	ctl_doc_int(c, event, "seq");
+	ctl_text_escape(&c->style, cause, sizeof(cause),
+	                ctl_doc_string(c, event, "cause"));
+	ctl_text_age(age, ((double)now_ms - (double)last) / 1000);
+	snprintf(head, sizeof(head), "%*s  %s", CAUSE - 2, age, cause);
+	snprintf(text, sizeof(text), "%s%s%s", what, outcome, times);
+	ctl_text_hang(c, head, INDENT, text);
+}
+
+/* jansson's iterators want it writable, and leave it as it is. */
+static json_t *numbers_of(struct ctl *c, const json_t *counts, const char *key)
+{
+	return (json_t *)(uintptr_t)ctl_doc_object(c, counts, key);
+}
+
+/* Kinds of steps that were taken at all. */
+static void put_kinds(struct ctl *c, const json_t *counts)
+{
+	static const struct ctl_col col[] = {
+		{.title = "steps", .left = true}, {.title = "taken"},
+		{.title = "did"}, {.title = "failed"},
+	};
+	struct ctl_table *t = ctl_table_new(c, col, 4);
+	json_t *steps = numbers_of(c, counts, "steps");
+	const json_t *done = ctl_doc_object(c, counts, "done");
+	const json_t *failed = ctl_doc_object(c, counts, "failed");
+	bool any = false;
+	void *it;
+
+	for (it = json_object_iter(steps); it && !c->fault[0];
+	     it = json_object_iter_next(steps, it)) {
+		const char *kind = json_object_iter_key(it);
+		int64_t taken = ctl_doc_int(c, steps, kind);
+
+		if (!taken)
+			continue;
+		any = true;
+		ctl_table_name(t, kind);
+		ctl_table_int(t, taken);
+		ctl_table_int(t, ctl_doc_int(c, done, kind));
+		ctl_table_bad(t, ctl_doc_int(c, failed, kind));
+	}
+	if (any && !c->fault[0]) {
+		fputc('\n', c->out);
+		ctl_table_print(t, NULL, NULL);
+	}
+	ctl_table_free(t);
+}
+
+static void put_refused(struct ctl *c, const json_t *counts)
+{
+	json_t *refused = numbers_of(c, counts, "refused");
+	char text[1024] = "", name[64];
+	size_t len = 0;
+	int64_t n;
+	void *it;
+
+	for (it = json_object_iter(refused);
+	     it && !c->fault[0] && len < sizeof(text) - 128;
+	     it = json_object_iter_next(refused, it)) {
+		n = ctl_doc_int(c, refused, json_object_iter_key(it));
+		ctl_text_escape(&c->style, name, sizeof(name),
+		                json_object_iter_key(it));
+		if (n)
+			len += (size_t)snprintf(text + len, sizeof(text) - len,
+			                        "%s%s %lld", len ? ", " : "",
+			                        name, (long long)n);
+	}
+	if (len)
+		ctl_text_hang(c, "refused:", 9, text);
+}
+
+static void put_counts(struct ctl *c, const json_t *counts)
+{
+	char moved[CTL_TEXT_SHORT], text[300];
+
+	put_kinds(c, counts);
+	put_refused(c, counts);
+	snprintf(text, sizeof(text),
+	         "%lld plans, %s moved; at most %.1f us to look, %.1f us to "
+	         "plan, %.2f ms to move a page",
+	         (long long)ctl_doc_int(c, counts, "plans"),
+	         ctl_text_bytes(moved, ctl_doc_int(c, counts, "moved_bytes")),
+	         (double)ctl_doc_int(c, counts, "snapshot_ns_max") / 1e3,
+	         (double)ctl_doc_int(c, counts, "plan_ns_max") / 1e3,
+	         (double)ctl_doc_int(c, counts, "move_ns_max") / 1e6);
+	ctl_text_wrap(c, 0, text);
+}
+
+static void put_pool(struct ctl *c, const json_t *pool, bool first)
+{
+	int64_t now = ctl_doc_int(c, pool, "now_ms");
+	struct ctl_iter it;
+	const json_t *event;
+
+	ctl_render_pool(c, pool, first);
+	fputc('\n', c->out);
+	ctl_doc_begin(&it, c, pool, "events");
+	if (!it.n)
+		fputs("nothing has been done\n", c->out);
+	while ((event = ctl_doc_next(&it)))
+		put_event(c, event, now);
+	put_counts(c, ctl_doc_object(c, pool, "counts"));
+}
+
+void ctl_log(struct ctl *c, const json_t *doc)
+{
+	ctl_render_pools(c, doc, put_pool);
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "daemon/ctl/render.h"
+#include "daemon/ctl/step.h"
+#include "daemon/ctl/text.h"
+
+#define INDENT 4
+
+static void put_more(struct ctl *c, const json_t *pool, const char *key)
+{
+	int64_t more = ctl_doc_int(c, pool, key);
+
+	if (more)
+		fprintf(c->out, "%*sand %lld more\n", INDENT, "",
+		        (long long)more);
+}
+
+static void put_steps(struct ctl *c, const json_t *pool)
+{
+	char text[CTL_STEP_TEXT], head[32];
+	struct ctl_iter it;
+	const json_t *step;
+
+	ctl_doc_begin(&it, c, pool, "steps");
+	fputs(it.n ? "\nwould do:\n" : "\nnothing to do\n", c->out);
+	while ((step = ctl_doc_next(&it))) {
+		snprintf(head, sizeof(head), "%3zu", it.next);
+		ctl_text_hang(c, head, INDENT, ctl_step_say(c, step, text));
+	}
+	put_more(c, pool, "more_steps");
+}
+
+static void put_refusals(struct ctl *c, const json_t *pool)
+{
+	char text[CTL_STEP_TEXT];
+	struct ctl_iter it;
+	const json_t *refusal;
+
+	ctl_doc_begin(&it, c, pool, "refusals");
+	if (it.n)
+		fputs("would not:\n", c->out);
+	while ((refusal = ctl_doc_next(&it)))
+		ctl_text_hang(c, "  -", INDENT,
+		              ctl_step_refused(c, refusal, "node", text));
+	put_more(c, pool, "more_refusals");
+}
+
+static const char *reason_at(const json_t *refusals, size_t i)
+{
+	return json_string_value(json_object_get(json_array_get(refusals, i),
+	                                         "reason"));
+}
+
+static bool seen_before(const json_t *refusals, size_t at)
+{
+	size_t i;
+
+	for (i = 0; i < at; i++)
+		if (strcmp(reason_at(refusals, i), reason_at(refusals, at)) ==
+		    0)
+			return true;
+	return false;
+}
+
+/* A remedy for each reason. */
+static void put_remedies(struct ctl *c, const json_t *pool)
+{
+	char text[128], remedy[256], line[400];
+	struct ctl_iter it;
+	const json_t *refusal;
+	bool any = false;
+
+	ctl_doc_begin(&it, c, pool, "refusals");
+	while ((refusal = ctl_doc_next(&it))) {
+		const char *said = ctl_doc_string(c, refusal, "remedy");
+
+		if (!*said || seen_before(it.array, it.next - 1))
+			continue;
+		ctl_text_escape(&c->style, text, sizeof(text),
+		                ctl_doc_string(c, refusal, "text"));
+		ctl_text_escape(&c->style, remedy, sizeof(remedy), said);
+		snprintf(line, sizeof(line), "%s: %s", text, remedy);
+		fputs(any ? "" : "what helps:\n", c->out);
+		ctl_text_hang(c, "  -", INDENT, line);
+		any = true;
+	}
+}
+
+static void put_pool(struct ctl *c, const json_t *pool, bool first)
+{
+	ctl_render_pool(c, pool, first);
+	if (!ctl_doc_bool(c, pool, "enabled"))
+		fputs("\nbalance is off; slabctl set enabled yes", c->out);
+	put_steps(c, pool);
+	put_refusals(c, pool);
+	if (!c->fault[0])
+		put_remedies(c, pool);
+}
+
+void ctl_plan(struct ctl *c, const json_t *doc)
+{
+	ctl_render_pools(c, doc, put_pool);
+}

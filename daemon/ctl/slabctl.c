@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+/* slabctl: asks slabd's admin server, and shows what it says. */
+#include <errno.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon/ctl/args.h"
+#include "daemon/ctl/drain.h"
+#include "daemon/ctl/http.h"
+#include "daemon/ctl/text.h"
+
+#define EXIT_TROUBLE 1
+#define EXIT_USAGE 2
+#define WIDTH_DEFAULT 80
+#define WIDTH_MIN 40
+#define TRIM_WAIT_MS 250
+
+static unsigned width(void)
+{
+	const char *columns = getenv("COLUMNS");
+	struct winsize ws;
+	unsigned long w = 0;
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == 0)
+		w = ws.ws_col;
+	else if (columns)
+		w = strtoul(columns, NULL, 10);
+	if (w == 0 || w > 10000)
+		w = WIDTH_DEFAULT;
+	return w < WIDTH_MIN ? WIDTH_MIN : (unsigned)w;
+}
+
+static bool colored(enum ctl_args_color when)
+{
+	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	if (when != CTL_COLOR_AUTO)
+		return when == CTL_COLOR_ALWAYS;
+	return isatty(STDOUT_FILENO) && !(no && *no) &&
+	       !(term && strcmp(term, "dumb") == 0);
+}
+
+static void style_now(const struct ctl_args *args, struct ctl_style *style)
+{
+	style->color = colored(args->color);
+	style->utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+	style->width = width();
+}
+
+/* What slabd says may hold names that clients chose. */
+static void complain(const char *what, const char *remedy)
+{
+	const struct ctl_style plain = {0};
+	char text[2048];
+
+	fprintf(stderr, "slabctl: %s\n",
+	        ctl_text_escape(&plain, text, sizeof(text), what));
+	if (*remedy)
+		fprintf(stderr, "slabctl: %s\n",
+		        ctl_text_escape(&plain, text, sizeof(text), remedy));
+}
+
+/* One request for a verb; complaints are made. */
+static json_t *ask(const struct ctl_verb *verb, const char *path, bool post,
+                   const struct ctl_param *param, size_t n, const char *socket)
+{
+	struct ctl_http_fault fault;
+	json_t *doc;
+
+	if (post)
+		doc = ctl_http_post(socket, path, param, n, verb->timeout_s,
+		                    &fault);
+	else
+		doc = ctl_http_get(socket, path, param, n, verb->timeout_s,
+		                   &fault);
+	if (!doc)
+		complain(fault.what, fault.remedy);
+	return doc;
+}
+
+/* Clients send home what they have a little after they were asked. */
+static void trim_again(const struct ctl_args *args, const char *socket,
+                       json_t *doc)
+{
+	const struct timespec pause = {0, TRIM_WAIT_MS * 1000000};
+	struct ctl_param param[] = {
+		{"pool", ctl_args_get(args, "pool")},
+		{"node", ctl_args_get(args, "node")},
+		{"ask", "0"},
+	};
+	json_t *more;
+
+	if (!ctl_trim_asked(doc))
+		return;
+	nanosleep(&pause, NULL);
+	more = ask(args->verb, "/trim", true, param, 3, socket);
+	ctl_trim_add(doc, more);
+	json_decref(more);
+}
+
+static json_t *fetch(const struct ctl_args *args, const char *socket)
+{
+	char path[64];
+	json_t *doc;
+
+	snprintf(path, sizeof(path), "/%s%s", args->undo ? "un" : "",
+	         args->verb->name);
+	doc = ask(args->verb, path, args->changes, args->param, args->n_params,
+	          socket);
+	if (doc && strcmp(args->verb->name, "trim") == 0)
+		trim_again(args, socket, doc);
+	return doc;
+}
+
+static int show(const struct ctl_args *args, const struct ctl_verb *verb,
+                const json_t *doc)
+{
+	struct ctl_style style;
+	char fault[256];
+
+	if (args->json) {
+		if (json_dumpf(doc, stdout,
+		               JSON_INDENT(2) | JSON_REAL_PRECISION(15)))
+			return -1;
+		putchar('\n');
+		return 0;
+	}
+	style_now(args, &style);
+	if (ctl_render(verb, doc, &style, stdout, fault, sizeof(fault)) ==
+	    0)
+		return 0;
+	complain("the answer of slabd can't be read", fault);
+	complain("are slabctl and slabd of the same version", "");
+	return -1;
+}
+
+static bool flushed(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return true;
+	complain("can't write the output", "");
+	return false;
+}
+
+static int once(const struct ctl_args *args, const char *socket)
+{
+	json_t *doc = fetch(args, socket);
+	int status = EXIT_TROUBLE;
+
+	if (!doc)
+		return EXIT_TROUBLE;
+	if (show(args, args->verb, doc) == 0)
+		status = args->verb->verdict ? args->verb->verdict(doc) : 0;
+	json_decref(doc);
+	return flushed() ? status : EXIT_TROUBLE;
+}
+
+static void watch_head(const struct ctl_args *args)
+{
+	time_t now = time(NULL);
+	struct tm tm;
+	char clock[16];
+
+	if (!isatty(STDOUT_FILENO))
+		return;
+	localtime_r(&now, &tm);
+	strftime(clock, sizeof(clock), "%H:%M:%S", &tm);
+	printf("\033[H\033[Jslabctl %s  %s, every %u s\n\n", args->verb->name,
+	       clock, args->watch_s);
+}
+
+/* A restart of slabd is seen through; that it was never there is not. */
+static int watch(const struct ctl_args *args, const char *socket)
+{
+	const struct timespec pause = {args->watch_s, 0};
+	bool seen = false;
+
+	setvbuf(stdout, NULL, _IOFBF, 1 << 16);
+	for (;;) {
+		watch_head(args);
+		if (once(args, socket) == 0 || args->verb->verdict)
+			seen = true;
+		else if (!seen || ferror(stdout))
+			return EXIT_TROUBLE;
+		if (!isatty(STDOUT_FILENO))
+			putchar('\n');
+		nanosleep(&pause, NULL);
+	}
+}
+
+/* One look at a node that is being drained: the bytes left, -1: nobody drains
+ * it, INT64_MAX: slabd does not say. */
+static int64_t look_drain(const struct ctl_args *args, const char *socket,
+                          json_t *began)
+{
+	struct ctl_param pool = {"pool", ctl_args_get(args, "pool")};
+	int64_t node = strtoll(ctl_args_get(args, "node"), NULL, 10);
+	json_t *doc = ask(&ctl_drain_progress, "/nodes", false, &pool, 1,
+	                  socket);
+	int64_t left = INT64_MAX;
+
+	if (!doc)
+		return left;
+	left = ctl_drain_left(doc, node, began);
+	watch_head(args);
+	show(args, &ctl_drain_progress, doc);
+	json_decref(doc);
+	if (!isatty(STDOUT_FILENO))
+		putchar('\n');
+	return left;
+}
+
+/* Until nothing is left, or nobody drains the node any more; a restart of slabd
+ * is seen through. */
+static int watch_drain(const struct ctl_args *args, const char *socket)
+{
+	const struct timespec pause = {args->watch_s, 0};
+	json_t *began = json_object();
+	int64_t left = look_drain(args, socket, began);
+
+	while (left > 0 && flushed()) {
+		nanosleep(&pause, NULL);
+		left = look_drain(args, socket, began);
+	}
+	json_decref(began);
+	if (left < 0)
+		complain("the node is no longer drained",
+		         "somebody ended it: see the log of slabd");
+	return flushed() && left == 0 ? 0 : EXIT_TROUBLE;
+}
+
+static int run(const struct ctl_args *args, const char *socket)
+{
+	bool drain = strcmp(args->verb->name, "drain") == 0;
+	int status;
+
+	if (!args->watch_s)
+		return once(args, socket);
+	if (!drain)
+		return watch(args, socket);
+	status = once(args, socket);
+	return status == 0 ? watch_drain(args, socket) : status;
+}
+
+int main(int argc, char **argv)
+{
+	struct ctl_args args;
+	char fault[512], socket[512];
+	int r;
+
+	setlocale(LC_ALL, "");
+	if (ctl_args_parse(&args, argc, argv, fault, sizeof(fault)) < 0) {
+		complain(fault, "");
+		return EXIT_USAGE;
+	}
+	if (args.help) {
+		ctl_args_usage(stdout);
+		return flushed() ? 0 : EXIT_TROUBLE;
+	}
+	if (args.version) {
+		puts("slabctl " PACKAGE_VERSION);
+		return flushed() ? 0 : EXIT_TROUBLE;
+	}
+	r = ctl_args_control(args.control, geteuid() == 0, socket,
+	                     sizeof(socket));
+	if (r < 0) {
+		complain(r == -ENAMETOOLONG
+		                 ? "the path of the socket is too long"
+		                 : "no XDG_RUNTIME_DIR to find slabd's socket in",
+		         "give it with --control PATH or SLABD_CONTROL");
+		return EXIT_TROUBLE;
+	}
+	return run(&args, socket);
+}

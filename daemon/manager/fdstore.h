@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Descriptors that outlive slabd, kept by the service manager (its descriptor
+ * store) or by "slabd --supervise", which speaks the same protocol.
+ *
+ *   put ------------> manager's store -- slabd dies, is started again --> take
+ *   drop ----------->        '-- all dropped when the service is stopped
+ *
+ * Names are [A-Za-z0-9._-], start with "slabd.", have at most 255 bytes and are
+ * unique. All of them are passed in one variable of the environment, which the
+ * kernel bounds: what no longer fits is not kept. A manager keeps an open file
+ * once, under its first name. Where there is no manager every call does
+ * nothing. One thread calls these.
+ */
+#ifndef DAEMON_MANAGER_FDSTORE_H
+#define DAEMON_MANAGER_FDSTORE_H
+
+#include <stdbool.h>
+
+/* All names together, each with a byte more: 128 KiB that a variable may have,
+ * less its name and those of the sockets. */
+#define VAULT_NAMES_BYTES ((128u << 10) - 64u)
+
+/* Listening sockets, and the configuration; the other names are pool/pool.h's. */
+#define VAULT_CLIENT "slabd.listen.client"
+#define VAULT_CONTROL "slabd.listen.control"
+#define VAULT_CONFIG "slabd.config"
+
+/* Once at the start: collects what was passed and has a name of ours; the
+ * rest is left to service_listen_fds. 0, or -EINVAL with the reason logged. */
+int vault_open(void);
+
+/* Has the manager keep a copy of fd, in place of what it has by that name. A
+ * failure is logged and is no reason to stop: slabd then can't come back with
+ * this one. */
+void vault_put(const char *name, int fd);
+
+/* Has the manager close its copy, and closes what was passed and not taken. */
+void vault_drop(const char *name);
+
+/* A descriptor that was passed at the start, from now on the caller's;
+ * -ENOENT. The manager keeps its copy. */
+int vault_take(const char *name);
+
+/* Whether the manager keeps something of that name, as far as is known. */
+bool vault_has(const char *name);
+
+/* The names that were passed and not taken yet: *at is 0 at first. NULL at the
+ * end. The name is valid until vault_drop; others may be put, taken and dropped
+ * meanwhile. */
+const char *vault_next(unsigned *at);
+
+/* Once all that can be taken is: drops the rest, each named in the log. */
+void vault_close_rest(void);
+
+/* Waits, at most five seconds, until the manager has all that was put. */
+void vault_barrier(void);
+
+#endif

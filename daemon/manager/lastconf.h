@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The configuration that slabd last ran with, kept by whoever keeps its
+ * descriptors (manager/fdstore.h). A file that was mistyped must not cost clients their
+ * memory: the slabd that ends for it would have all that is kept dropped.
+ */
+#ifndef DAEMON_MANAGER_LASTCONF_H
+#define DAEMON_MANAGER_LASTCONF_H
+
+#include "daemon/conf/config.h"
+
+/* Once at the start, after vault_open: takes what was kept, if anything. */
+void lastconf_open(void);
+
+/* Fills config with what was kept. 0, or -ENOENT: nothing was, or it can't be
+ * read, which the log says then. */
+int lastconf_recall(struct config *config);
+
+/* For the status of the service: "", or that it was recalled. */
+const char *lastconf_note(void);
+
+/* Has config kept for the next slabd, once this one serves. A failure is logged
+ * and no reason to stop. */
+void lastconf_keep(const struct config *config);
+
+#endif

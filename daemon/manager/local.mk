@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: MIT
+# What lies between slabd and its service manager: knows no pool.
+libdaemon_la_SOURCES += \
+	daemon/manager/fdstore.c \
+	daemon/manager/fdstore.h \
+	daemon/manager/lastconf.c \
+	daemon/manager/lastconf.h \
+	daemon/manager/notify.c \
+	daemon/manager/notify.h \
+	daemon/manager/supervise.c \
+	daemon/manager/supervise.h \
+	daemon/manager/supervise_fds.c \
+	daemon/manager/supervise_fds.h \
+	daemon/manager/supervise_msg.c \
+	daemon/manager/supervise_msg.h

@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/manager/supervise.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon/base/log.h"
+#include "daemon/manager/supervise_msg.h"
+#include "daemon/manager/notify.h"
+#include "daemon/manager/supervise_fds.h"
+
+#define USAGE 2          /* status of a slabd that would fail again */
+#define DELAY_MS 100     /* before the second start; doubles */
+#define DELAY_MAX_MS 5000
+#define STEADY_MS 10000  /* of life, and the delay is forgotten */
+#define AGAIN_MS 1000    /* of life, and SUPERVISE_AGAIN is no crash */
+#define OWN_FDS 64       /* that the store must leave, at the least */
+#define HEAR_MAX 4096    /* messages at one go: more than a queue has */
+#define NEVER INT64_MAX
+
+static struct supervisor {
+	char **argv;
+	char path[PATH_MAX];  /* of the program */
+	char address[64];     /* for NOTIFY_SOCKET */
+	int notify;
+	int signals;
+	pid_t pid;            /* of slabd; 0: none runs */
+	int64_t began_ms;     /* when it was started */
+	int64_t due_ms;       /* when it is started again, or NEVER */
+	int64_t beat_ms;      /* the manager's watchdog is told by then */
+	int64_t beats_ms;     /* how often; NEVER */
+	unsigned delay_ms;    /* before the start after the next */
+	bool stopping;
+	bool ended;
+	int status;           /* then, to exit with */
+	struct notice notice;
+	struct store store;
+} super;
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* ---- slabd -------------------------------------------------------------- */
+
+static void set_number(const char *name, long number)
+{
+	char digits[24];
+
+	snprintf(digits, sizeof(digits), "%ld", number);
+	setenv(name, digits, 1);
+}
+
+/* In the new process. */
+static void set_environment(struct supervisor *s)
+{
+	/* The supervisor is what the manager's watchdog looks at. */
+	unsetenv("WATCHDOG_PID");
+	unsetenv("WATCHDOG_USEC");
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_FDS");
+	putenv(s->store.list);
+	if (s->store.n > 0) {
+		set_number("LISTEN_PID", getpid());
+		set_number("LISTEN_FDS", s->store.n);
+	}
+	setenv("NOTIFY_SOCKET", s->address, 1);
+}
+
+static _Noreturn void become_slabd(struct supervisor *s)
+{
+	sigset_t none;
+	int rc;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	set_environment(s);
+	rc = store_place(&s->store);
+	if (rc == 0) {
+		execv(s->path, s->argv);
+		rc = -errno;
+	}
+	log_error("can't start %s: %s", s->path, strerror(-rc));
+	_exit(127);
+}
+
+/* The delay before the next start of one that lived so long. */
+static unsigned next_delay(struct supervisor *s, int64_t lived_ms)
+{
+	unsigned delay = s->delay_ms;
+
+	if (lived_ms >= STEADY_MS)
+		delay = 0;
+	s->delay_ms = delay == 0 ? DELAY_MS : 2 * delay;
+	if (s->delay_ms > DELAY_MAX_MS)
+		s->delay_ms = DELAY_MAX_MS;
+	return delay;
+}
+
+static void start_slabd(struct supervisor *s)
+{
+	s->due_ms = NEVER;
+	s->began_ms = now_ms();
+	s->pid = fork();
+	if (s->pid == 0)
+		become_slabd(s);
+	if (s->pid > 0)
+		return;
+	s->pid = 0;
+	log_error("can't start slabd: fork: %s", strerror(errno));
+	s->due_ms = s->began_ms + next_delay(s, 0) + DELAY_MS;
+}
+
+static void describe(char *out, size_t size, int status)
+{
+	const char *signal;
+
+	if (WIFEXITED(status) && WEXITSTATUS(status) == SUPERVISE_AGAIN)
+		snprintf(out, size, "made way for its successor");
+	else if (WIFEXITED(status))
+		snprintf(out, size, "ended with status %d",
+		         WEXITSTATUS(status));
+	else if ((signal = sigabbrev_np(WTERMSIG(status))) != NULL)
+		snprintf(out, size, "was killed by SIG%s", signal);
+	else
+		snprintf(out, size, "was killed by signal %d",
+		         WTERMSIG(status));
+}
+
+/* Says what became of slabd, and when there is another one. */
+static void plan_start(struct supervisor *s, pid_t pid, int status)
+{
+	int64_t lived_ms = now_ms() - s->began_ms;
+	bool again = WIFEXITED(status) &&
+	             WEXITSTATUS(status) == SUPERVISE_AGAIN &&
+	             lived_ms >= AGAIN_MS;
+	unsigned delay = again ? 0 : next_delay(s, lived_ms);
+	char when[64] = "";
+	char how[64];
+
+	describe(how, sizeof(how), status);
+	if (delay > 0)
+		snprintf(when, sizeof(when), " in %u ms", delay);
+	log_at(again ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
+	       "slabd (pid %d) %s after %" PRId64 ".%" PRId64 " s: started "
+	       "again%s with %u descriptors kept", pid, how, lived_ms / 1000,
+	       lived_ms % 1000 / 100, when, s->store.n);
+	s->due_ms = now_ms() + delay;
+}
+
+static void on_end(struct supervisor *s, int status)
+{
+	pid_t pid = s->pid;
+	char how[64];
+
+	s->pid = 0;
+	if (!s->stopping &&
+	    !(WIFEXITED(status) && (WEXITSTATUS(status) == EXIT_SUCCESS ||
+	                            WEXITSTATUS(status) == USAGE))) {
+		plan_start(s, pid, status);
+		return;
+	}
+	s->ended = true;
+	s->status = WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE;
+	if (s->status == EXIT_SUCCESS)
+		return;
+	describe(how, sizeof(how), status);
+	log_error("slabd (pid %d) %s: not started again", pid, how);
+}
+
+/* ---- what slabd says ---------------------------------------------------- */
+
+static void keep(struct supervisor *s, struct notice *notice)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; i < notice->n_fds; i++) {
+		int r = store_add(&s->store, notice->name, notice->fds[i]);
+		rc = r < 0 ? r : rc;
+	}
+	notice->n_fds = 0;
+	if (rc == -ENOSPC)
+		log_warn("a descriptor named %s is not kept: there are %u, and "
+		         "more can't be passed on", notice->name, s->store.n);
+	else if (rc < 0)
+		log_warn("a descriptor named %s is not kept: a name has 1 to "
+		         "%u printable characters but \":\"", notice->name,
+		         STORE_NAME_BYTES);
+}
+
+static void hear_one(struct supervisor *s, struct notice *notice)
+{
+	if (s->pid == 0 || notice->sender != s->pid) {
+		log_warn("a notification of pid %d is ignored: it is not the "
+		         "slabd that was started here", notice->sender);
+		return;
+	}
+	if (notice->store)
+		keep(s, notice);
+	else if (notice->remove)
+		store_remove(&s->store, notice->name);
+	if (notice->fields[0] != '\0')
+		service_tell(notice->fields, NULL, 0);
+}
+
+/* Reads what there is. A barrier is passed as its descriptor is closed. */
+static void hear(struct supervisor *s)
+{
+	for (unsigned i = 0; i < HEAR_MAX; i++) {
+		int rc = notice_receive(s->notify, &s->notice);
+		if (rc < 0)
+			return;
+		if (rc == 0)
+			hear_one(s, &s->notice);
+		else
+			log_warn("a notification is ignored: it was cut, or is "
+			         "no text");
+		notice_close(&s->notice);
+	}
+}
+
+/* ---- signals ------------------------------------------------------------ */
+
+/* What slabd said before its end is heard first: it is queued by now. */
+static void reap(struct supervisor *s)
+{
+	int status;
+
+	hear(s);
+	if (s->pid != 0 && waitpid(s->pid, &status, WNOHANG) == s->pid)
+		on_end(s, status);
+}
+
+static void forward(struct supervisor *s, const struct signalfd_siginfo *info)
+{
+	int signal = (int)info->ssi_signo;
+
+	if (signal == SIGTERM || signal == SIGINT)
+		s->stopping = true;
+	if (s->pid == 0 && s->stopping) {
+		s->ended = true;
+		s->status = EXIT_SUCCESS;
+	}
+	/* A terminal has sent it to slabd as well. */
+	if (s->pid != 0 && info->ssi_code != SI_KERNEL)
+		kill(s->pid, signal);
+}
+
+static void read_signals(struct supervisor *s)
+{
+	struct signalfd_siginfo info;
+
+	while (read(s->signals, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGCHLD)
+			reap(s);
+		else
+			forward(s, &info);
+	}
+}
+
+/* ---- the loop ----------------------------------------------------------- */
+
+static int64_t least(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Milliseconds until something is due; -1: nothing is. */
+static int wait_ms(const struct supervisor *s)
+{
+	int64_t now = now_ms();
+	int64_t at = least(s->due_ms, s->beat_ms);
+	int log_ms = log_flush();
+
+	if (log_ms >= 0)
+		at = least(at, now + log_ms + 1);
+	if (at == NEVER)
+		return -1;
+	return at <= now ? 0 : (int)least(at - now, 60000);
+}
+
+static void turn(struct supervisor *s)
+{
+	struct pollfd at[2] = {
+	        {.fd = s->signals, .events = POLLIN},
+	        {.fd = s->notify, .events = POLLIN},
+	};
+
+	if (poll(at, 2, wait_ms(s)) > 0) {
+		if (at[0].revents != 0)
+			read_signals(s);
+		if (at[1].revents != 0)
+			hear(s);
+	}
+	if (!s->ended && s->due_ms <= now_ms())
+		start_slabd(s);
+	if (s->beat_ms <= now_ms()) {
+		service_alive();
+		s->beat_ms = now_ms() + s->beats_ms;
+	}
+}
+
+/* ---- start -------------------------------------------------------------- */
+
+/* An upgrade puts another file in the place of this one: it is the path that
+ * is started, whatever is there by then. */
+static int find_program(struct supervisor *s)
+{
+	static const char gone[] = " (deleted)";
+	ssize_t n = readlink("/proc/self/exe", s->path, sizeof(s->path) - 1);
+	char *end;
+
+	if (n < 0)
+		return -errno;
+	s->path[n] = '\0';
+	end = s->path + n - (n > 10 ? 10 : n);
+	if (strcmp(end, gone) == 0)
+		*end = '\0';
+	return 0;
+}
+
+/* An abstract address of the kernel's choice, which nobody can take first. */
+static int open_notify(struct supervisor *s)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	socklen_t len = sizeof(at);
+	int one = 1;
+
+	s->notify = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+	                   0);
+	if (s->notify < 0 ||
+	    setsockopt(s->notify, SOL_SOCKET, SO_PASSCRED, &one, sizeof(one)) <
+	            0 ||
+	    bind(s->notify, (void *)&at, sizeof(sa_family_t)) < 0 ||
+	    getsockname(s->notify, (void *)&at, &len) < 0)
+		return -errno;
+	snprintf(s->address, sizeof(s->address), "@%.*s",
+	         (int)(len - sizeof(sa_family_t) - 1), at.sun_path + 1);
+	return 0;
+}
+
+static int open_signals(struct supervisor *s)
+{
+	static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (unsigned i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		sigaddset(&set, signals[i]);
+	/* One that is ignored since before would not be seen. */
+	signal(SIGCHLD, SIG_DFL);
+	signal(SIGPIPE, SIG_IGN);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+	s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return s->signals < 0 ? -errno : 0;
+}
+
+/* Room for the descriptors, half of it to sort them in store_place. Those that
+ * a manager passed to this process are slabd's from the first start on. */
+static int open_store(struct supervisor *s)
+{
+	struct rlimit limit;
+	char *name;
+	int fd;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return -errno;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return -errno;
+	if (limit.rlim_cur < 2 * OWN_FDS)
+		return -EMFILE;
+	if (limit.rlim_cur > 2 * STORE_MAX + OWN_FDS)
+		limit.rlim_cur = 2 * STORE_MAX + OWN_FDS;
+	store_init(&s->store, (unsigned)(limit.rlim_cur - OWN_FDS) / 2);
+	for (int kept = 0; kept < 2; kept++) {
+		while ((fd = service_passed(kept, &name)) >= 0) {
+			store_add(&s->store, name, fd);
+			free(name);
+		}
+		if (fd != -ENOENT)
+			return fd;
+	}
+	return 0;
+}
+
+static int open_all(struct supervisor *s)
+{
+	uint64_t beat_us = service_watchdog_us();
+	int rc = find_program(s);
+
+	s->beats_ms = beat_us > 0 ? (int64_t)(beat_us / 1000) : NEVER;
+	s->beat_ms = beat_us > 0 ? now_ms() : NEVER;
+	if (rc == 0)
+		rc = open_notify(s);
+	if (rc == 0)
+		rc = open_signals(s);
+	if (rc == 0)
+		rc = open_store(s);
+	return rc;
+}
+
+int supervise_run(char **argv)
+{
+	struct supervisor *s = &super;
+	int rc;
+
+	s->argv = argv;
+	rc = open_all(s);
+	if (rc < 0) {
+		log_error("can't supervise: %s", strerror(-rc));
+		return EXIT_FAILURE;
+	}
+	start_slabd(s);
+	while (!s->ended)
+		turn(s);
+	return s->status;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * "slabd --supervise": starts slabd, keeps descriptors for it and starts it
+ * again when it dies.
+ *
+ *   manager <-- READY, STATUS -- supervisor <-- sd_notify -- slabd
+ *                                    '------- descriptors ---> next slabd
+ *
+ * To the slabd that it starts it is a service manager (manager/notify.h, manager/fdstore.h). It
+ * maps no pool, allocates nothing once it runs, reads nothing from a client,
+ * and hears of nobody but that slabd. Should it die itself, slabd goes on, but
+ * what was kept is lost with it, and slabd is not started again.
+ */
+#ifndef DAEMON_MANAGER_SUPERVISE_H
+#define DAEMON_MANAGER_SUPERVISE_H
+
+#define SUPERVISE_AGAIN 75 /* status of a slabd that wants to be started anew,
+                            * from the file that its program is by then */
+
+/*
+ * Runs until slabd ends with status 0 or 2, or on a signal to stop. argv is
+ * what slabd is started with. The exit status: slabd's own; 1 where it was
+ * killed when it should stop, or nothing could be started.
+ */
+int supervise_run(char **argv);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What "slabd --supervise" keeps for the slabd that it started: descriptors by
+ * name, as systemd keeps them. A name may be there twice.
+ *
+ *   fds    7   9   8
+ *   list   LISTEN_FDNAMES=slabd.a:slabd.b:slabd.a
+ *
+ * The names are kept as the variable in which they are passed, so that what
+ * fits is what can be passed. Nothing is allocated.
+ */
+#ifndef DAEMON_MANAGER_SUPERVISE_FDS_H
+#define DAEMON_MANAGER_SUPERVISE_FDS_H
+
+#include <stddef.h>
+
+#define STORE_MAX 65536u
+#define STORE_NAME_BYTES 255u         /* of one, as systemd has it */
+#define STORE_LIST_BYTES (128u << 10) /* of one variable, as Linux has it */
+
+struct store {
+	unsigned n;
+	unsigned max;
+	size_t used;                 /* of list, without the zero at its end */
+	int fds[STORE_MAX];          /* close-on-exec */
+	char list[STORE_LIST_BYTES]; /* for putenv; with no name it unsets */
+};
+
+/* At most so many descriptors, and no more than STORE_MAX. */
+void store_init(struct store *store, unsigned max);
+
+/* fd is the store's from now on, and closed where this fails. 0; -EINVAL the
+ * name is empty, too long, or has a colon or what is not printable ASCII;
+ * -ENOSPC the store is full. */
+int store_add(struct store *store, const char *name, int fd);
+
+/* Closes all of that name. How many there were. */
+unsigned store_remove(struct store *store, const char *name);
+
+/*
+ * In a process that is about to start another program: puts the descriptors at
+ * 3 and the following numbers, to be inherited, and closes all others from 3
+ * on. The store is then good for nothing but its list. 0 or -errno.
+ */
+int store_place(struct store *store);
+
+#endif

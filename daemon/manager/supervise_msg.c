@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/manager/supervise_msg.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* What is the manager's business; what is kept for slabd is not. */
+static const char *const above[] = {
+        "READY=", "STATUS=", "STOPPING=", "EXTEND_TIMEOUT_USEC=",
+};
+
+static bool starts(const char *field, const char *key)
+{
+	return strncmp(field, key, strlen(key)) == 0;
+}
+
+static void read_field(struct notice *notice, const char *field)
+{
+	if (strcmp(field, "FDSTORE=1") == 0)
+		notice->store = true;
+	else if (strcmp(field, "FDSTOREREMOVE=1") == 0)
+		notice->remove = true;
+	else if (strcmp(field, "BARRIER=1") == 0)
+		notice->barrier = true;
+	else if (starts(field, "FDNAME="))
+		notice->name = field + strlen("FDNAME=");
+	for (unsigned i = 0; i < sizeof(above) / sizeof(above[0]); i++)
+		if (starts(field, above[i])) {
+			/* No longer than text, of which it is a part. */
+			if (notice->fields[0] != '\0')
+				strcat(notice->fields, "\n");
+			strcat(notice->fields, field);
+		}
+}
+
+static void take_fds(struct notice *notice, const struct cmsghdr *c)
+{
+	size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+	for (size_t i = 0; i < n; i++) {
+		int fd;
+		memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
+		if (notice->n_fds < NOTICE_FDS_MAX)
+			notice->fds[notice->n_fds++] = fd;
+		else
+			close(fd);
+	}
+}
+
+static void take_control(struct notice *notice, struct msghdr *msg)
+{
+	struct ucred from;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c != NULL;
+	     c = CMSG_NXTHDR(msg, c)) {
+		if (c->cmsg_level != SOL_SOCKET)
+			continue;
+		if (c->cmsg_type == SCM_RIGHTS)
+			take_fds(notice, c);
+		if (c->cmsg_type == SCM_CREDENTIALS &&
+		    c->cmsg_len == CMSG_LEN(sizeof(from))) {
+			memcpy(&from, CMSG_DATA(c), sizeof(from));
+			notice->sender = from.pid;
+		}
+	}
+}
+
+void notice_close(struct notice *notice)
+{
+	while (notice->n_fds > 0)
+		close(notice->fds[--notice->n_fds]);
+}
+
+int notice_receive(int sock, struct notice *notice)
+{
+	_Alignas(struct cmsghdr) char room[CMSG_SPACE(sizeof(struct ucred)) +
+	                                   CMSG_SPACE(sizeof(notice->fds))];
+	struct iovec iov = {.iov_base = notice->text, .iov_len = NOTICE_BYTES};
+	struct msghdr msg = {.msg_iov = &iov,
+	                     .msg_iovlen = 1,
+	                     .msg_control = room,
+	                     .msg_controllen = sizeof(room)};
+	ssize_t n = recvmsg(sock, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	char *rest = notice->text;
+	char *field;
+
+	memset(notice, 0, offsetof(struct notice, fds));
+	notice->fields[0] = '\0';
+	if (n < 0)
+		return errno == EINTR ? -EAGAIN : -errno;
+	notice->text[n] = '\0';
+	notice->name = "stored";
+	take_control(notice, &msg);
+	/* Cut control data: descriptors of it were lost. */
+	if ((msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 ||
+	    strlen(notice->text) != (size_t)n) {
+		notice_close(notice);
+		return NOTICE_E_BAD;
+	}
+	while ((field = strsep(&rest, "\n")) != NULL)
+		read_field(notice, field);
+	return 0;
+}

@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/pool/adopt.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon/balance/wants.h"
+#include "daemon/base/log.h"
+#include "daemon/balance/move.h"
+#include "daemon/manager/fdstore.h"
+#include "numa/migrate.h"
+#include "shm/lease.h"
+#include "shm/partial.h"
+#include "shm/slab.h"
+
+/* ---- checks, which touch nothing ---------------------------------------- */
+
+__attribute__((format(printf, 3, 4))) static int
+refuse(const struct pool *pool, int error, const char *why, ...)
+{
+	char text[300];
+	va_list args;
+	va_start(args, why);
+	vsnprintf(text, sizeof(text), why, args);
+	va_end(args);
+	log_error("pool %s: can't take over the memory that was kept: %s; "
+	          "nothing was touched. To go on with it start the slabd that "
+	          "made it; to start clean stop its clients, then stop slabd "
+	          "and start it anew", pool->name, text);
+	return error;
+}
+
+static int take(const struct pool *pool, const char *what)
+{
+	char name[POOL_VAULT_NAME];
+	pool_vault_name(name, pool->name, what);
+	return vault_take(name);
+}
+
+static int check_nodes(const struct pool *pool)
+{
+	const struct ledger *ledger = pool->ledger;
+	if (ledger->n_nodes != pool->topo->n_nodes)
+		return refuse(pool, -EINVAL,
+		              "it lies on %u nodes, and there are %u now",
+		              ledger->n_nodes, pool->topo->n_nodes);
+	for (unsigned i = 0; i < ledger->n_nodes; i++)
+		if (ledger->node[i].os_id != pool->topo->node[i].os_id)
+			return refuse(pool, -EINVAL,
+			              "it lies on node %u, which is not there",
+			              ledger->node[i].os_id);
+	return 0;
+}
+
+/* Maps a sealed file of ours as a whole. */
+static int map_kept(const struct pool *pool, const char *what, int *fd,
+                    void **at, uint64_t *bytes)
+{
+	const int seals = F_SEAL_SHRINK | F_SEAL_GROW;
+	struct stat st;
+	*fd = take(pool, what);
+	if (*fd < 0 || fstat(*fd, &st) < 0 ||
+	    (fcntl(*fd, F_GET_SEALS) & seals) != seals || st.st_size < 4096)
+		return refuse(pool, -EINVAL, "there is no sealed %s file", what);
+	*bytes = (uint64_t)st.st_size;
+	*at = mmap(NULL, *bytes, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
+	if (*at != MAP_FAILED)
+		return 0;
+	*at = NULL;
+	return refuse(pool, -errno, "its %s file: %s", what, strerror(errno));
+}
+
+static int map_meta(struct pool *pool)
+{
+	struct layout_geometry geo;
+	void *control = NULL;
+	uint64_t control_bytes;
+	uint64_t shared_bytes;
+	int r = map_kept(pool, "control", &pool->control_fd, &control,
+	                 &control_bytes);
+	if (r < 0)
+		return r;
+	pool->head = control;
+	pool->view.geo.control_bytes = control_bytes;
+	if (pool->head->magic == LAYOUT_MAGIC &&
+	    pool->head->version != LAYOUT_VERSION)
+		return refuse(pool, -EPROTO, "its layout is version %u, and "
+		              "this slabd knows version %u",
+		              pool->head->version, LAYOUT_VERSION);
+	r = map_kept(pool, "shared", &pool->shared_fd, &pool->shared,
+	             &shared_bytes);
+	if (r < 0)
+		return r;
+	pool->view.geo.shared_bytes = shared_bytes;
+	r = layout_check(pool->head, control_bytes, shared_bytes, &geo);
+	if (r < 0 || geo.n_nodes != pool->topo->n_nodes ||
+	    pool->head->instance != pool->ledger->instance)
+		return refuse(pool, -EINVAL, "the head of its control file is "
+		              "damaged, or another pool's");
+	view_init(&pool->view, &geo, pool->head, pool->shared);
+	r = pool->control_ro_fd = pool_open_read_only(pool->control_fd);
+	return r < 0 ? refuse(pool, r, "%s", strerror(-r)) : 0;
+}
+
+static int check_caches(struct pool *pool)
+{
+	const struct layout_geometry *geo = &pool->view.geo;
+	uint32_t n = 0;
+	for (; n < geo->n_caches && pool->view.caches[n].state != 0; n++) {
+		const struct layout_cache *row = &pool->view.caches[n];
+		uint64_t objects = (uint64_t)row->n_objs * row->stride;
+		uint64_t spread = (uint64_t)row->colours * row->colour_step;
+		if (row->stride < STRIDE_MIN || row->n_objs == 0 ||
+		    row->order > geo->page_shift - UNIT_SHIFT ||
+		    row->magic != UINT64_MAX / row->stride + 1 ||
+		    row->colours == 0 || row->colour_step < LINE_BYTES ||
+		    objects + spread - row->colour_step >
+		            UNIT_BYTES << row->order ||
+		    memchr(row->name, '\0', NAME_BYTES) == NULL)
+			return refuse(pool, -EINVAL,
+			              "row %u of its cache table is damaged",
+			              n + 1);
+	}
+	pool->n_caches = n;
+	return 0;
+}
+
+static int check_ready(const struct pool *pool)
+{
+	const struct layout_geometry *geo = &pool->view.geo;
+	uint64_t first = 0;
+	for (uint32_t i = 0; i < geo->n_nodes; i++) {
+		const struct layout_node *row = &pool->view.nodes[i];
+		const struct backing_node *node = &pool->backing.node[i];
+		if (row->first_unit != first ||
+		    row->n_units != node->file_bytes >> UNIT_SHIFT ||
+		    pool->backing.page_shift != geo->page_shift)
+			return refuse(pool, -EINVAL,
+			              "its table of nodes is damaged");
+		first += row->n_units;
+	}
+	return first == geo->n_units
+	               ? 0
+	               : refuse(pool, -EINVAL, "its table of nodes is damaged");
+}
+
+/* The pages against the files that hold them. */
+static int check_pages(const struct pool *pool)
+{
+	const struct layout_geometry *geo = &pool->view.geo;
+	uint32_t shift = geo->page_shift - UNIT_SHIFT;
+	for (uint32_t i = 0; i < geo->n_nodes; i++) {
+		const struct layout_node *row = &pool->view.nodes[i];
+		uint64_t page = row->first_unit >> shift;
+		uint64_t end = page + (row->n_units >> shift);
+		uint64_t ready = 0;
+		for (; page < end; page++) {
+			if (pool->view.pages[page] > geo->n_nodes)
+				return refuse(pool, -EINVAL,
+				              "its table of pages is damaged");
+			ready += pool->view.pages[page] != 0;
+		}
+		if (ready > pool->backing.node[i].ready_pages)
+			return refuse(pool, -EINVAL,
+			              "node %u lacks pages that were ready",
+			              row->os_id);
+	}
+	return 0;
+}
+
+static int take_data(struct pool *pool, bool may_reserve)
+{
+	struct backing_kept kept[TOPO_NODES_MAX];
+	struct backing_adoption from = {.topo = pool->topo,
+	                                .may_reserve = may_reserve,
+	                                .ledger = pool->ledger->pages,
+	                                .kept = kept};
+	char name[POOL_VAULT_NAME];
+	int r;
+	for (unsigned i = 0; i < pool->topo->n_nodes; i++) {
+		const struct ledger_node *node = &pool->ledger->node[i];
+		pool_vault_node(name, pool->name, i);
+		kept[i] = (struct backing_kept){
+		        .fd = vault_take(name),
+		        .kind = (enum backing_kind)node->kind,
+		        .bound = node->bound != 0,
+		        .file_bytes = node->file_bytes,
+		        .note = node->note};
+		pool->start_pages[i] = node->start_pages;
+	}
+	r = backing_adopt(&pool->backing, &from);
+	if (r < 0) {
+		for (unsigned i = 0; i < pool->topo->n_nodes; i++)
+			if (kept[i].fd >= 0)
+				close(kept[i].fd);
+		return refuse(pool, r, "%s", pool->backing.error);
+	}
+	for (unsigned i = 0; i < pool->backing.n_nodes; i++) {
+		const struct ledger_node *from_node = &pool->ledger->node[i];
+		struct backing_node *node = &pool->backing.node[i];
+		memcpy(node->reason, from_node->reason, LEDGER_TEXT);
+		memcpy(node->remedy, from_node->remedy, LEDGER_TEXT);
+	}
+	return 0;
+}
+
+/* ---- books --------------------------------------------------------------- */
+
+/* Notes a whole slab. Its units, or -EINVAL: two lie over one another. */
+static int note_slab(struct pool *pool, uint32_t head)
+{
+	uint64_t word = pool->view.words[head];
+	const struct layout_cache *row =
+	        &pool->view.caches[WORD_CACHE(word) - 1];
+	uint64_t line = pool->view.lines[head];
+	uint64_t n_lines = slab_lines(row);
+	uint64_t n_units = UINT64_C(1) << row->order;
+	uint64_t out;
+	uint32_t lies;
+	if (line + n_lines > pool->lines.n ||
+	    runmap_take(&pool->lines, line, line + n_lines, n_lines, 1, &out) <
+	            0 ||
+	    pagebook_claim(pool, head, (uint32_t)n_units) < 0)
+		return -EINVAL;
+	lies = pagebook_lies(pool, head / pool->pages.page_units);
+	if (lies != WORD_HOME(word))
+		slab_rehome_srv(&pool->view, head, lies);
+	else
+		slab_relist_any(&pool->view, head);
+	word = pool->view.words[head];
+	pool_count(pool, word, 1);
+	if (WORD_LIST(word) != lies)
+		loans_add(&pool->loans, head, mover_now_ms());
+	lease_break_srv(&pool->view.leases[head], LEASE_SRV);
+	return (int)n_units;
+}
+
+/* The pages of a node's file, as the control file has them; what was faulted in
+ * and not noted, or noted as gone and not given back yet, is given back. */
+static void note_pages(struct pool *pool, uint32_t node)
+{
+	uint64_t first = pagebook_first(pool, node);
+	uint64_t n = pagebook_size(pool, node);
+	uint64_t ready = 0;
+	pool_node(pool, node)->top_pages = 0;
+	for (uint64_t page = first; page < first + n; page++) {
+		uint32_t lies = pagebook_lies(pool, page);
+		if (lies == NODE_NONE)
+			continue;
+		pagebook_add(pool, page, 1, lies);
+		ready++;
+	}
+	if (ready == pool->backing.node[node].ready_pages)
+		return;
+	for (uint64_t page = first; page < first + n; page++)
+		if (pagebook_lies(pool, page) == NODE_NONE)
+			backing_shrink(&pool->backing, node, page - first, 1,
+			               node);
+}
+
+/* Where a page lies now that was on its way to a node when slabd was killed. */
+static void note_moved(struct pool *pool, uint32_t to)
+{
+	uint8_t *pages = (uint8_t *)(uintptr_t)pool->view.pages;
+	unsigned file;
+	unsigned at;
+	uint64_t page;
+	if (!transit_last(&pool->backing, to, &file, &page) ||
+	    file >= pool->view.geo.n_nodes || page >= pagebook_size(pool, file))
+		return;
+	/* Asking for a hole would fault it in. */
+	if (pagebook_lies(pool, pagebook_first(pool, file) + page) ==
+	            NODE_NONE ||
+	    backing_where(&pool->backing, file, page, &at) < 0)
+		return;
+	atom_poke(&pages[pagebook_first(pool, file) + page], (uint8_t)(1 + at));
+}
+
+static int note_slabs(struct pool *pool, uint32_t node)
+{
+	uint32_t unit = (uint32_t)pool->view.nodes[node].first_unit;
+	uint32_t end = (uint32_t)pool_end_unit(pool, node);
+	while (unit < end) {
+		int met = slab_mend_srv(&pool->view, unit, end);
+		int n = met == SLAB_MEND_SLAB ? note_slab(pool, unit) : 1;
+		if (met == SLAB_MEND_NONE)
+			lease_break_srv(&pool->view.leases[unit], LEASE_SRV);
+		if (met < 0 || n < 0)
+			return refuse(pool, -EINVAL,
+			              "its slab table is damaged at unit %u",
+			              unit);
+		unit += (uint32_t)n;
+	}
+	return 0;
+}
+
+static int make_books(struct pool *pool)
+{
+	const struct layout_geometry geo = pool->view.geo;
+	int r = pool_make_books(pool, &geo);
+	if (r < 0)
+		return refuse(pool, r, "%s", strerror(-r));
+	for (uint32_t node = 0; r == 0 && node < geo.n_nodes; node++)
+		note_moved(pool, node);
+	for (uint32_t node = 0; r == 0 && node < geo.n_nodes; node++)
+		note_pages(pool, node);
+	for (uint32_t node = 0; r == 0 && node < geo.n_nodes; node++)
+		backing_set_here(&pool->backing, node,
+		                 pool->pages.node[node].pages);
+	for (uint32_t node = 0; r == 0 && node < geo.n_nodes; node++)
+		r = note_slabs(pool, node);
+	for (uint32_t cache = 1; r == 0 && cache <= pool->n_caches; cache++) {
+		for (uint32_t node = 0; node < geo.n_nodes; node++) {
+			struct partial list =
+			        partial_of(&pool->view, cache, node);
+			partial_repair_any(&list);
+		}
+	}
+	if (r < 0)
+		return r;
+	pool->last_id = pool->ledger->last_id % CLIENT_IDS;
+	growth_adopt(pool);
+	return 0;
+}
+
+/* ---- as a whole ---------------------------------------------------------- */
+
+/* What a slabd left that was killed before the pool was whole. */
+static int give_up(struct pool *pool)
+{
+	struct backing_adoption from = {.topo = pool->topo,
+	                                .ledger = pool->ledger->pages};
+	log_info("pool %s: slabd was killed while it made this pool: it is "
+	         "made anew", pool->name);
+	backing_abandon(&from);
+	pool_forget(pool);
+	pool_destroy(pool);
+	return ADOPT_E_NONE;
+}
+
+static int adopt_all(struct pool *pool, bool may_reserve)
+{
+	int r = check_nodes(pool);
+	if (r == 0)
+		r = map_meta(pool);
+	if (r == 0)
+		r = check_caches(pool);
+	if (r == 0)
+		r = take_data(pool, may_reserve);
+	if (r == 0)
+		r = check_ready(pool);
+	if (r == 0)
+		r = check_pages(pool);
+	return r == 0 ? make_books(pool) : r;
+}
+
+static void say_adopted(const struct pool *pool, const struct timespec *began)
+{
+	struct timespec now;
+	uint64_t ready = 0;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
+		ready += pool_ready_units(pool, node);
+	log_info("pool %s: taken over as it was: %llu MiB, %u caches, %llu of "
+	         "%llu units in slabs, %.1f ms", pool->name,
+	         (unsigned long long)(ready << UNIT_SHIFT >> 20), pool->n_caches,
+	         (unsigned long long)(ready + pool->units.n_taken -
+	                              pool->units.n),
+	         (unsigned long long)ready,
+	         (double)(now.tv_sec - began->tv_sec) * 1e3 +
+	                 (double)(now.tv_nsec - began->tv_nsec) / 1e6);
+}
+
+int adopt_pool(struct pool *pool, const struct config_pool *config,
+               const struct topo *topo, bool may_reserve)
+{
+	struct timespec began;
+	char text[160];
+	int r;
+	clock_gettime(CLOCK_MONOTONIC, &began);
+	pool_init(pool, config, topo);
+	pool->ledger_fd = take(pool, "ledger");
+	if (pool->ledger_fd < 0)
+		return ADOPT_E_NONE;
+	r = ledger_map(pool->ledger_fd, pool->name, &pool->ledger, text,
+	               sizeof(text));
+	if (r < 0) {
+		refuse(pool, r, "%s", text);
+	} else {
+		/* pairs: pool_create, in the slabd before this one. */
+		if (atom_get(&pool->ledger->state) == LEDGER_MAKING)
+			return give_up(pool);
+		r = adopt_all(pool, may_reserve);
+	}
+	pool->adopted = r == 0;
+	if (r < 0)
+		pool_close(pool);
+	else
+		say_adopted(pool, &began);
+	return r;
+}
+
+/* ---- pools that are no longer configured --------------------------------- */
+
+/* The pool whose ledger has that name in the vault; false: it is no ledger's. */
+static bool is_ledger(const char *name, char pool[NAME_BYTES])
+{
+	static const char head[] = "slabd.pool.";
+	static const char tail[] = ".ledger";
+	size_t len = strlen(name);
+	size_t around = strlen(head) + strlen(tail);
+	if (len <= around || len - around >= NAME_BYTES ||
+	    strncmp(name, head, strlen(head)) != 0 ||
+	    strcmp(name + len - strlen(tail), tail) != 0)
+		return false;
+	memcpy(pool, name + strlen(head), len - around);
+	pool[len - around] = '\0';
+	return true;
+}
+
+static bool is_of_nodes(const struct ledger *ledger, const struct topo *topo)
+{
+	bool same = ledger->n_nodes == topo->n_nodes;
+	for (unsigned i = 0; same && i < ledger->n_nodes; i++)
+		same = ledger->node[i].os_id == topo->node[i].os_id;
+	/* None are named in one of a pool that was never whole. */
+	return same || ledger->n_nodes == 0;
+}
+
+static void give_back(const struct topo *topo, const char *name, int fd)
+{
+	struct backing_adoption from = {.topo = topo};
+	struct ledger *ledger;
+	char text[160];
+	if (ledger_map(fd, name, &ledger, text, sizeof(text)) < 0) {
+		log_warn("pool %s: hugepages that were added for it stay: %s",
+		         name, text);
+		return;
+	}
+	from.ledger = ledger->pages;
+	if (is_of_nodes(ledger, topo))
+		backing_abandon(&from);
+	ledger_unmap(ledger);
+}
+
+void adopt_rest(const struct topo *topo)
+{
+	char pool[NAME_BYTES];
+	const char *name;
+	unsigned at = 0;
+	while ((name = vault_next(&at)) != NULL) {
+		int fd = is_ledger(name, pool) ? vault_take(name) : -1;
+		if (fd < 0)
+			continue;
+		log_info("pool %s was kept and is not configured any longer: "
+		         "hugepages that were added for it go back", pool);
+		give_back(topo, pool, fd);
+		close(fd);
+		vault_drop(name);
+	}
+	vault_close_rest();
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/pool/caches.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/base/log.h"
+
+uint32_t cachetab_find(const struct pool *pool, const char *name)
+{
+	for (uint32_t cache = 1; cache <= pool->n_caches; cache++)
+		if (strcmp(pool->view.caches[cache - 1].name, name) == 0)
+			return cache;
+	return 0;
+}
+
+static int check_name(const char *name, char *text, size_t n)
+{
+	size_t len = strnlen(name, NAME_BYTES);
+	if (len == 0 || len == NAME_BYTES) {
+		snprintf(text, n, "a cache's name has 1 to %u bytes",
+		         NAME_BYTES - 1);
+		return -EINVAL;
+	}
+	for (size_t i = 0; i < len; i++) {
+		if ((unsigned char)name[i] >= ' ' && name[i] != 0x7f)
+			continue;
+		snprintf(text, n, "a cache's name has no control characters");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int fit(const struct pool *pool, uint64_t size, uint64_t align,
+               uint32_t flags, struct layout_cache *row, char *text, size_t n)
+{
+	uint32_t shift = pool->view.geo.page_shift;
+	if ((flags & ~CACHE_STRICT) != 0) {
+		snprintf(text, n, "unknown cache flags 0x%x", flags);
+		return -EINVAL;
+	}
+	if (layout_fit_cache(shift, size, align, row) == 0)
+		return 0;
+	snprintf(text, n,
+	         "size %llu, alignment %llu: the size is 1 to %llu bytes, the "
+	         "alignment 0 or a power of two up to %u",
+	         (unsigned long long)size, (unsigned long long)align,
+	         1ull << shift, ALIGN_MAX);
+	return -EINVAL;
+}
+
+static int reopen(const struct pool *pool, uint32_t cache,
+                  const struct layout_cache *want, char *text, size_t n)
+{
+	const struct layout_cache *have = &pool->view.caches[cache - 1];
+	if (have->size == want->size && have->align == want->align &&
+	    have->flags == want->flags)
+		return (int)cache;
+	snprintf(text, n,
+	         "cache %s exists with size %u, alignment %u, flags %u: open "
+	         "it so, or choose another name",
+	         have->name, have->size, have->align, have->flags);
+	return -EEXIST;
+}
+
+static int add(struct pool *pool, const struct layout_cache *want, char *text,
+               size_t n)
+{
+	struct layout_cache *row =
+	        (struct layout_cache *)(uintptr_t)
+	                &pool->view.caches[pool->n_caches];
+	if (pool->n_caches == pool->view.geo.n_caches) {
+		snprintf(text, n,
+		         "pool %s has all of its %u caches: raise max_caches "
+		         "in slabd.conf", pool->name, pool->n_caches);
+		return -ENOSPC;
+	}
+	*row = *want;
+	pool->n_caches++;
+	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
+		atom_poke(&pool_mark(pool, pool->n_caches, node)->low_slabs, 1u);
+	/* pairs: view_cache */
+	atom_put(&row->state, 1u);
+	log_info("pool %s: cache %s: size %u, stride %u, %u objects in a slab "
+	         "of %u KiB", pool->name, row->name, row->size, row->stride,
+	         row->n_objs, 64u << row->order);
+	return (int)pool->n_caches;
+}
+
+int cachetab_create(struct pool *pool, const char name[NAME_BYTES],
+                    uint64_t size, uint64_t align, uint32_t flags, char *text,
+                    size_t text_bytes)
+{
+	struct layout_cache want = {.flags = flags};
+	uint32_t cache;
+	int r = check_name(name, text, text_bytes);
+	if (r == 0)
+		r = fit(pool, size, align, flags, &want, text, text_bytes);
+	if (r < 0)
+		return r;
+	strcpy(want.name, name);
+	cache = cachetab_find(pool, name);
+	if (cache != 0)
+		return reopen(pool, cache, &want, text, text_bytes);
+	return add(pool, &want, text, text_bytes);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/pool/extent.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+int runmap_init(struct runmap *map, uint64_t n, bool taken)
+{
+	uint64_t words = (n + 63) / 64;
+	memset(map, 0, sizeof(*map));
+	map->taken = calloc(words, sizeof(uint64_t));
+	if (map->taken == NULL)
+		return -ENOMEM;
+	map->n = n;
+	if (taken) {
+		memset(map->taken, 0xff, words * sizeof(uint64_t));
+		map->n_taken = n;
+		map->end = n;
+	}
+	return 0;
+}
+
+void runmap_done(struct runmap *map)
+{
+	free(map->taken);
+	map->taken = NULL;
+}
+
+static bool is_taken(const struct runmap *map, uint64_t ix)
+{
+	return (map->taken[ix / 64] >> (ix % 64) & 1) != 0;
+}
+
+/* The first free place in [from, end), or end. */
+static uint64_t next_free(const struct runmap *map, uint64_t from, uint64_t end)
+{
+	while (from < end) {
+		uint64_t word = ~map->taken[from / 64] >> (from % 64);
+		if (word != 0) {
+			from += (uint64_t)__builtin_ctzll(word);
+			return from < end ? from : end;
+		}
+		from = (from / 64 + 1) * 64;
+	}
+	return end;
+}
+
+/* The last taken place in [first, first + count), or first - 1. */
+static uint64_t last_taken(const struct runmap *map, uint64_t first,
+                           uint64_t count)
+{
+	uint64_t ix = first + count;
+	while (ix > first && !is_taken(map, ix - 1))
+		ix--;
+	return ix - 1;
+}
+
+int runmap_take(struct runmap *map, uint64_t first, uint64_t end,
+                uint64_t count, uint64_t align, uint64_t *out)
+{
+	uint64_t at = first;
+	while ((at = next_free(map, at, end)) < end) {
+		uint64_t last;
+		at = (at + align - 1) / align * align;
+		if (at + count > end)
+			break;
+		last = last_taken(map, at, count);
+		if (last + 1 == at) {
+			for (uint64_t i = at; i < at + count; i++)
+				map->taken[i / 64] |= UINT64_C(1) << (i % 64);
+			map->n_taken += count;
+			if (at + count > map->end)
+				map->end = at + count;
+			*out = at;
+			return 0;
+		}
+		at = last + 1;
+	}
+	return -ENOSPC;
+}
+
+void runmap_give(struct runmap *map, uint64_t first, uint64_t count)
+{
+	for (uint64_t i = first; i < first + count; i++)
+		map->taken[i / 64] &= ~(UINT64_C(1) << (i % 64));
+	map->n_taken -= count;
+}
+
+uint64_t runmap_free(const struct runmap *map, uint64_t first, uint64_t end)
+{
+	uint64_t n = 0;
+	uint64_t at = first;
+	while ((at = next_free(map, at, end)) < end) {
+		n++;
+		at++;
+	}
+	return n;
+}

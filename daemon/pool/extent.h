@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A map of numbered places, each taken or not, that hands out aligned runs,
+ * lowest first. slabd has one of a pool's units and one of its tag lines.
+ * Private to slabd and rebuilt from the slab table, so it is never shared.
+ */
+#ifndef DAEMON_POOL_EXTENT_H
+#define DAEMON_POOL_EXTENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct runmap {
+	uint64_t n;
+	uint64_t *taken; /* bitmap */
+	uint64_t n_taken;
+	uint64_t end; /* one past the highest place ever taken */
+};
+
+/* All n places taken or all of them free. 0 or -ENOMEM. */
+int runmap_init(struct runmap *map, uint64_t n, bool taken);
+void runmap_done(struct runmap *map);
+
+/* Takes the lowest run of count places within [first, end) that starts at a
+ * multiple of align. 0, or -ENOSPC. */
+int runmap_take(struct runmap *map, uint64_t first, uint64_t end,
+                uint64_t count, uint64_t align, uint64_t *out);
+
+/* Makes a run free again, all of which was taken. */
+void runmap_give(struct runmap *map, uint64_t first, uint64_t count);
+
+/* Free places within [first, end). */
+uint64_t runmap_free(const struct runmap *map, uint64_t first, uint64_t end);
+
+#endif

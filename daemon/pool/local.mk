@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: MIT
+# A pool's files and slabd's books of them: no loop, no plan.
+libdaemon_la_SOURCES += \
+	daemon/pool/adopt.c \
+	daemon/pool/adopt.h \
+	daemon/pool/caches.c \
+	daemon/pool/caches.h \
+	daemon/pool/clients.c \
+	daemon/pool/clients.h \
+	daemon/pool/extent.c \
+	daemon/pool/extent.h \
+	daemon/pool/journal.c \
+	daemon/pool/journal.h \
+	daemon/pool/loans.c \
+	daemon/pool/loans.h \
+	daemon/pool/pages.c \
+	daemon/pool/pages.h \
+	daemon/pool/pool.c \
+	daemon/pool/pool.h \
+	daemon/pool/usage.c \
+	daemon/pool/usage.h

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A pool's pages: which are faulted in, on which node each lies, and how much
+ * of it is slabs. What must outlive slabd is a byte a page in the control file
+ * (shm/layout.h); the rest is private and made again from it.
+ *
+ *   hole -> ready on a node (add) -> ready on another (move) -> hole (drop)
+ *
+ * A page lies on the node whose file it is in, until it is moved. So a node's
+ * units are those of the pages that lie on it, wherever their numbers are.
+ *
+ * One thread, the event loop's, calls all of this.
+ */
+#ifndef DAEMON_POOL_PAGES_H
+#define DAEMON_POOL_PAGES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shm/layout.h"
+
+struct pool;
+
+/* Of the pages that lie on one node. */
+struct pagebook_node {
+	uint64_t pages;
+	uint64_t used_units; /* in slabs */
+	uint64_t empty;      /* pages without a slab */
+	uint64_t first_free; /* no page below this one has a free unit */
+	uint64_t first_hole; /* of the node's own file: none is below */
+};
+
+struct pagebook {
+	uint64_t n_pages;
+	uint32_t page_units;
+	uint16_t *used;  /* units in slabs, by page */
+	uint32_t *since; /* second at which it became empty, by page */
+	struct pagebook_node node[NODES_MAX];
+};
+
+#define PAGEBOOK_NONE UINT64_MAX
+
+/* For a pool whose table of nodes is filled in. 0 or -ENOMEM. */
+int pagebook_make(struct pool *pool);
+void pagebook_done(struct pagebook *book);
+
+/* The node on which a page lies, NODE_NONE for a hole. */
+uint32_t pagebook_lies(const struct pool *pool, uint64_t page);
+
+/* The node in whose file a page is. */
+uint32_t pagebook_file(const struct pool *pool, uint64_t page);
+
+/* The first page of a node's file, and how many the file has. */
+uint64_t pagebook_first(const struct pool *pool, uint32_t file);
+uint64_t pagebook_size(const struct pool *pool, uint32_t file);
+
+/* n pages from page on, of one file, are ready and lie on a node. */
+void pagebook_add(struct pool *pool, uint64_t page, uint64_t n, uint32_t lies);
+
+/* A page without a slab is a hole from now on. */
+void pagebook_drop(struct pool *pool, uint64_t page);
+
+/* A page lies on another node from now on. */
+void pagebook_move(struct pool *pool, uint64_t page, uint32_t to);
+
+/* Takes the lowest aligned run of units on a node. 0 or -ENOSPC. */
+int pagebook_take(struct pool *pool, uint32_t node, uint32_t n_units,
+                  uint64_t *unit);
+
+/* Takes just these, for the books of a pool that was taken over. 0, or
+ * -EINVAL: not all of them are free. */
+int pagebook_claim(struct pool *pool, uint64_t unit, uint32_t n_units);
+
+void pagebook_give(struct pool *pool, uint64_t unit, uint32_t n_units);
+
+/* Units that no slab has, of the pages on a node. */
+uint64_t pagebook_free_units(const struct pool *pool, uint32_t node);
+
+/* Up to n holes in a row that pages on a node may go to: of its own file if
+ * that has any, else of another. The first one and *n, or PAGEBOOK_NONE: the
+ * pool has as much of the node as it may. */
+uint64_t pagebook_hole(struct pool *pool, uint32_t node, uint64_t *n);
+
+/* The highest page on a node that has been without a slab for so many seconds,
+ * below a page; or PAGEBOOK_NONE. */
+uint64_t pagebook_idle(const struct pool *pool, uint32_t node, uint64_t below,
+                       uint32_t seconds);
+
+#endif

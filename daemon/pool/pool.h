@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A pool as slabd keeps it: its files, and the books that say what of them is
+ * whose. The books are private; everything in them can be made again from the
+ * control file and the tags.
+ *
+ *   pool/pool.c      the files, from configuration to a mapped, sealed pool
+ *   pool/adopt.c     the same, from what a slabd before this one left
+ *   pool/caches.c  caches made at run time
+ *   balance/wants.c    slabs carved where clients run short
+ *   pool/pages.c  which page lies where, and what of it is slabs
+ *   balance/balance.c   memory evened out between nodes
+ *   pool/clients.c     client ids, and the sweep of the dead
+ *   pool/usage.c    who holds how much, counted from the tags
+ *
+ * One thread, the event loop's, calls all of this.
+ */
+#ifndef DAEMON_POOL_POOL_H
+#define DAEMON_POOL_POOL_H
+
+#include "daemon/conf/config.h"
+#include "daemon/pool/journal.h"
+#include "daemon/pool/loans.h"
+#include "daemon/pool/pages.h"
+#include "daemon/pool/extent.h"
+#include "numa/backing.h"
+#include "shm/view.h"
+
+/* What happened since the start. */
+struct pool_counts {
+	uint64_t deaths;        /* clients that ended without goodbye */
+	uint64_t goodbyes;      /* clients that closed */
+	uint64_t swept_objects; /* freed by sweeps */
+	uint64_t swept_leases;
+	uint64_t mended_bits;  /* list bits that a sweep found missing */
+	uint64_t rings;        /* shortages that clients told of */
+	uint64_t grown_slabs;  /* carved */
+	uint64_t taken_slabs;  /* emptied for another cache */
+	uint64_t denied;       /* shortages that could not be relieved */
+	uint64_t trims;        /* times clients were asked to trim */
+	double last_sweep_ms;
+};
+
+struct pool {
+	char name[NAME_BYTES];
+	const struct config_pool *config;
+	const struct topo *topo;
+	struct view view;
+	struct layout_head *head; /* the writable mapping of control */
+	void *shared;
+	int control_fd;    /* read and write, ours alone */
+	int control_ro_fd; /* what clients get */
+	int shared_fd;
+	int ledger_fd;
+	struct ledger *ledger;
+	struct backing backing;
+	uint64_t start_pages[TOPO_NODES_MAX]; /* faulted in by pool_create */
+	struct runmap units; /* not ready, or part of a slab; see pages */
+	struct pagebook pages;
+	struct loans loans;
+	struct balance *balance;
+	struct runmap lines; /* tag lines of slabs */
+	/* By cache and node, (cache - 1) * n_nodes + node: slabs at home there,
+	 * and slabs that stand on the list there. */
+	uint32_t *slabs;
+	uint32_t *standing;
+	uint32_t n_caches;
+	uint32_t n_clients; /* live */
+	uint32_t last_id;   /* handed out most recently */
+	bool denied_any;    /* some mark says denied */
+	bool adopted;       /* clients may have it from the start */
+	double relist_ms;   /* ident_relist may run from then on, monotonic */
+	struct pool_counts counts;
+};
+
+/* Makes a pool's files and faults its start pages in, with progress in the log
+ * and the service status. 0, or -errno with the reason logged. */
+int pool_create(struct pool *pool, const struct config_pool *config,
+                const struct topo *topo, bool may_reserve, unsigned ordinal);
+
+/* Unmaps and closes; hugepages go back to the system. Where the service manager
+ * keeps the files, the next slabd adopts them. */
+void pool_destroy(struct pool *pool);
+
+/* The end of a slabd that does not go on, and was not told to stop: a pool that
+ * clients may have is left to the next one, where it is kept; of another the
+ * manager keeps nothing. */
+void pool_leave(struct pool *pool, bool has_clients);
+
+/* Has the service manager keep the pool's files, or no longer keep them. */
+void pool_keep(const struct pool *pool);
+void pool_forget(const struct pool *pool);
+
+/* The name in the vault of a pool's file: "ledger", "control", "shared", or
+ * "node" with its index. */
+#define POOL_VAULT_NAME 160
+void pool_vault_name(char name[POOL_VAULT_NAME], const char *pool,
+                     const char *what);
+void pool_vault_node(char name[POOL_VAULT_NAME], const char *pool,
+                     unsigned node);
+
+/* For pool/adopt.c: an empty pool; unmapped and closed with no hugepage given back;
+ * a read-only descriptor of the control file, and maps and counts
+ * for a geometry. 0 or -errno. */
+void pool_init(struct pool *pool, const struct config_pool *config,
+               const struct topo *topo);
+void pool_close(struct pool *pool);
+int pool_open_read_only(int fd);
+int pool_make_books(struct pool *pool, const struct layout_geometry *geo);
+
+/* The writable rows of the control file. */
+struct layout_node *pool_node(struct pool *pool, uint32_t node);
+struct layout_mark *pool_mark(struct pool *pool, uint32_t cache, uint32_t node);
+struct layout_client *pool_client(struct pool *pool, uint32_t id);
+
+/* Units of the pages that lie on a node. */
+uint64_t pool_ready_units(const struct pool *pool, uint32_t node);
+
+/* One past the last unit of a node's own that may be ready. */
+uint64_t pool_end_unit(const struct pool *pool, uint32_t node);
+
+/* The slab count of (cache, home). */
+uint32_t *pool_slabs(const struct pool *pool, uint32_t cache, uint32_t home);
+
+/* The slabs of a cache that stand on a node's list, or are claimed from it. */
+uint32_t pool_standing(const struct pool *pool, uint32_t cache, uint32_t node);
+
+/* Counts a slab by its unit word, or (by -1) takes it out. */
+void pool_count(struct pool *pool, uint64_t word, int by);
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/pool/usage.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shm/lease.h"
+#include "shm/partial.h"
+#include "shm/slab.h"
+
+#define PATIENCE 1000u /* of 100 us: a client may be between two CPUs */
+
+bool census_next(const struct pool *pool, uint32_t unit,
+                 struct census_slab *slab)
+{
+	const struct view *view = &pool->view;
+	for (; unit < view->geo.n_units; unit++) {
+		uint64_t word = view->words[unit];
+		const struct layout_cache *row;
+		struct partial list;
+		if (view_cache(view, WORD_CACHE(word)) == NULL ||
+		    WORD_BACK(word) != 0 ||
+		    WORD_HOME(word) >= view->geo.n_nodes ||
+		    WORD_LIST(word) >= view->geo.n_nodes)
+			continue;
+		row = &view->caches[WORD_CACHE(word) - 1];
+		list = partial_of(view, WORD_CACHE(word), WORD_LIST(word));
+		slab->head = unit;
+		slab->cache = WORD_CACHE(word);
+		slab->home = WORD_HOME(word);
+		slab->list = WORD_LIST(word);
+		slab->free = tags_count_free(slab_tags(view, unit), row->n_objs);
+		slab->lease = LEASE_ID(atom_peek(&view->leases[unit]));
+		slab->listed = partial_has(&list, unit);
+		return true;
+	}
+	return false;
+}
+
+static void count_slab(struct census *census, const struct pool *pool,
+                       const struct census_slab *slab)
+{
+	const struct layout_cache *row = &pool->view.caches[slab->cache - 1];
+	struct census_cell *cell = census_cell(census, slab->cache, slab->home);
+	cell->slabs++;
+	cell->objects += row->n_objs;
+	cell->free += slab->free;
+	cell->partial += slab->free > 0;
+	if (slab->list != slab->home) {
+		cell->lent++;
+		cell->lent_used += row->n_objs - slab->free;
+		census_cell(census, slab->cache, slab->list)->lent_to++;
+	}
+	tags_tally_srv(slab_tags(&pool->view, slab->head), row->n_objs,
+	               row->stride, census->owners);
+}
+
+int census_take(struct census *census, const struct pool *pool)
+{
+	struct census_slab slab;
+	uint32_t unit = 0;
+	uint64_t cells = (uint64_t)(pool->n_caches + 1) * pool->view.geo.n_nodes;
+	census->n_nodes = pool->view.geo.n_nodes;
+	census->cells = calloc(cells, sizeof(*census->cells));
+	census->owners = calloc(1, sizeof(*census->owners));
+	if (census->cells == NULL || census->owners == NULL) {
+		census_done(census);
+		return -ENOMEM;
+	}
+	while (census_next(pool, unit, &slab)) {
+		count_slab(census, pool, &slab);
+		unit = slab.head +
+		       (1u << pool->view.caches[slab.cache - 1].order);
+	}
+	return 0;
+}
+
+void census_done(struct census *census)
+{
+	free(census->cells);
+	free(census->owners);
+}
+
+/* The slab table against the counts that growth keeps. */
+static void check_counts(struct pool *pool, struct audit *audit)
+{
+	struct census_slab slab;
+	uint32_t n_nodes = pool->view.geo.n_nodes;
+	uint64_t n = (uint64_t)pool->n_caches * n_nodes;
+	uint32_t *seen = calloc(n + 1, sizeof(*seen));
+	uint32_t unit = 0;
+	if (seen == NULL)
+		return;
+	/* Words out of shape are the audit's to report, not ours to follow. */
+	for (; census_next(pool, unit, &slab); unit = slab.head + 1)
+		if (slab.cache <= pool->n_caches && slab.home < n_nodes)
+			seen[(slab.cache - 1) * n_nodes + slab.home]++;
+	for (uint64_t i = 0; i < n; i++) {
+		if (seen[i] == pool->slabs[i])
+			continue;
+		audit->wrong_hints++;
+		audit_fault(audit, AUDIT_CACHE_COUNT,
+		            (uint32_t)(i / n_nodes) + 1, pool->slabs[i],
+		            seen[i]);
+	}
+	free(seen);
+}
+
+int census_audit(struct pool *pool, struct audit *audit)
+{
+	memset(audit, 0, sizeof(*audit));
+	audit->view = &pool->view;
+	audit->n_lines = pool->lines.end;
+	audit->patience = PATIENCE;
+	audit->seen_lines = calloc(audit->n_lines / 64 + 1, sizeof(uint64_t));
+	if (audit->seen_lines == NULL)
+		return -ENOMEM;
+	audit_run_srv(audit);
+	free(audit->seen_lines);
+	audit->seen_lines = NULL;
+	check_counts(pool, audit);
+	return 0;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* Who holds how much of a pool, counted from the tags. */
+#ifndef DAEMON_POOL_USAGE_H
+#define DAEMON_POOL_USAGE_H
+
+#include "daemon/pool/pool.h"
+#include "shm/audit.h"
+#include "shm/tags.h"
+
+/* Of one cache on one home node. */
+struct census_cell {
+	uint64_t slabs;
+	uint64_t objects;
+	uint64_t free;
+	uint64_t partial; /* slabs with something free */
+	uint64_t lent;    /* slabs that stand on another node's list */
+	uint64_t lent_used; /* objects in use in those */
+	uint64_t lent_to; /* slabs of other homes that stand on this list */
+};
+
+struct census {
+	uint32_t n_nodes;
+	struct census_cell *cells; /* (cache - 1) * n_nodes + node */
+	struct tags_tally *owners;
+};
+
+/* Counts the pool. 0 or -ENOMEM. Give it to census_done. */
+int census_take(struct census *census, const struct pool *pool);
+void census_done(struct census *census);
+
+static inline struct census_cell *census_cell(const struct census *census,
+                                              uint32_t cache, uint32_t node)
+{
+	return &census->cells[(uint64_t)(cache - 1) * census->n_nodes + node];
+}
+
+/* One slab, for the list of them. */
+struct census_slab {
+	uint32_t head;
+	uint32_t cache;
+	uint32_t home;
+	uint32_t list;
+	uint32_t free;
+	uint32_t lease; /* the holder's id, 0: nobody */
+	bool listed;
+};
+
+/* The first slab whose head is at or above unit, or false. */
+bool census_next(const struct pool *pool, uint32_t unit,
+                 struct census_slab *slab);
+
+/* Audits the pool: shm/audit and slabd's own books. 0 or -ENOMEM. */
+int census_audit(struct pool *pool, struct audit *audit);
+
+#endif

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: MIT */
+/* The handshake: who may come in, and the descriptors that they get. */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "daemon/pool/clients.h"
+#include "daemon/base/log.h"
+#include "daemon/serve/peer.h"
+#include "daemon/manager/fdstore.h"
+
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77
+#endif
+
+/* False when it was not taken. The client reads nothing else first: a full
+ * socket is its fault, and it sees the connection close. */
+static bool answer(struct peer *peer, struct wire_welcome *msg, int *fds,
+                   unsigned n)
+{
+	_Alignas(struct cmsghdr) char room[CMSG_SPACE(WIRE_FDS_MAX *
+	                                              sizeof(int))];
+	struct iovec iov = {.iov_base = msg, .iov_len = sizeof(*msg)};
+	struct msghdr hdr = {.msg_iov = &iov, .msg_iovlen = 1};
+	msg->magic = WIRE_MAGIC;
+	msg->abi = WIRE_ABI;
+	msg->type = WIRE_WELCOME;
+	msg->bytes = sizeof(*msg);
+	msg->layout_version = LAYOUT_VERSION;
+	if (n > 0) {
+		struct cmsghdr *c;
+		memset(room, 0, sizeof(room));
+		hdr.msg_control = room;
+		hdr.msg_controllen = CMSG_SPACE(n * sizeof(int));
+		c = CMSG_FIRSTHDR(&hdr);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(n * sizeof(int));
+		memcpy(CMSG_DATA(c), fds, n * sizeof(int));
+	}
+	if (sendmsg(peer->sock, &hdr, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
+		return true;
+	log_debug("pid %d: the welcome was not taken: %s", peer->pid,
+	          strerror(errno));
+	return false;
+}
+
+static int refuse(struct peer *peer, enum drop drop, int error,
+                  const char *text)
+{
+	struct wire_welcome msg = {.error = error};
+	snprintf(msg.text, sizeof(msg.text), "%s", text);
+	answer(peer, &msg, NULL, 0);
+	server_count_drop(peer->server, drop, peer->pid, text);
+	return -error;
+}
+
+/* ---- who may come in ---------------------------------------------------- */
+
+static bool in_groups(const struct peer *peer, gid_t gid)
+{
+	gid_t groups[1024];
+	socklen_t bytes = sizeof(groups);
+	if (peer->gid == gid)
+		return true;
+	if (getsockopt(peer->sock, SOL_SOCKET, SO_PEERGROUPS, groups, &bytes) < 0)
+		return false;
+	for (socklen_t i = 0; i < bytes / sizeof(gid_t); i++)
+		if (groups[i] == gid)
+			return true;
+	return false;
+}
+
+static bool is_allowed(const struct peer *peer, const struct config_pool *c)
+{
+	if (c->n_users == 0 && c->n_groups == 0)
+		return true;
+	for (unsigned i = 0; i < c->n_users; i++)
+		if (c->users[i] == peer->uid)
+			return true;
+	for (unsigned i = 0; i < c->n_groups; i++)
+		if (in_groups(peer, c->groups[i]))
+			return true;
+	return false;
+}
+
+static struct pool *find_pool(struct server *server, const char *name)
+{
+	for (unsigned i = 0; i < server->n_pools; i++)
+		if (strcmp(server->pools[i].name, name) == 0)
+			return &server->pools[i];
+	return NULL;
+}
+
+/* ---- the process -------------------------------------------------------- */
+
+/*
+ * A descriptor of the process at the other end. Older kernels know it by
+ * number only, which may have passed on: if the connection still stands after
+ * the descriptor was made, the number was the right one.
+ */
+static int open_pidfd(const struct peer *peer)
+{
+	int fd = -1;
+	socklen_t bytes = sizeof(fd);
+	char byte;
+	if (getsockopt(peer->sock, SOL_SOCKET, SO_PEERPIDFD, &fd, &bytes) == 0)
+		return fd;
+	if (errno != ENOPROTOOPT)
+		return -errno;
+	fd = (int)syscall(SYS_pidfd_open, peer->pid, 0);
+	if (fd < 0)
+		return -errno;
+	if (recv(peer->sock, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0) {
+		close(fd);
+		return -ESRCH;
+	}
+	return fd;
+}
+
+static void read_comm(struct peer *peer)
+{
+	char path[40];
+	FILE *file;
+	snprintf(path, sizeof(path), "/proc/%d/comm", peer->pid);
+	file = fopen(path, "re");
+	if (file == NULL)
+		return;
+	if (fgets(peer->comm, sizeof(peer->comm), file) != NULL)
+		peer->comm[strcspn(peer->comm, "\n")] = '\0';
+	fclose(file);
+}
+
+/* ---- in ----------------------------------------------------------------- */
+
+static int open_events(int *ours, int *theirs)
+{
+	int pair[2];
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
+	               0, pair) < 0)
+		return -errno;
+	*ours = pair[0];
+	*theirs = pair[1];
+	return 0;
+}
+
+static struct wire_welcome welcome_of(const struct peer *peer)
+{
+	const struct layout_geometry *geo = &peer->pool->view.geo;
+	struct wire_welcome msg = {
+	        .id = peer->id,
+	        .epoch = ident_epoch(peer->pool, peer->id),
+	        .n_nodes = geo->n_nodes,
+	        .control_bytes = geo->control_bytes,
+	        .shared_bytes = geo->shared_bytes,
+	};
+	return msg;
+}
+
+static bool welcome(struct peer *peer, int theirs)
+{
+	struct pool *pool = peer->pool;
+	struct wire_welcome msg = welcome_of(peer);
+	int fds[WIRE_FDS_MAX] = {theirs, pool->control_ro_fd, pool->shared_fd};
+	for (unsigned node = 0; node < pool->backing.n_nodes; node++)
+		fds[3 + node] = pool->backing.node[node].fd;
+	return answer(peer, &msg, fds, 3 + pool->backing.n_nodes);
+}
+
+static int refuse_fds(struct peer *peer, int error)
+{
+	return refuse(peer, DROP_LIMIT, error,
+	              "slabd has no descriptors left: raise its LimitNOFILE");
+}
+
+/* From the welcome on the client may own objects: the vault has its process
+ * before, and a slabd that is started again knows of its death. */
+static void keep(const struct peer *peer)
+{
+	char name[PEER_VAULT_NAME];
+	peer_vault_name(name, peer->pool, peer->id);
+	vault_put(name, peer->pidfd);
+}
+
+/* It never was in, and has no id to keep until its end. */
+static void undo(struct peer *peer)
+{
+	char name[PEER_VAULT_NAME];
+	peer_vault_name(name, peer->pool, peer->id);
+	vault_drop(name);
+	ident_bury(peer->pool, peer->id);
+	ident_free(peer->pool, peer->id);
+	peer->id = 0;
+}
+
+static int let_in(struct peer *peer, struct pool *pool)
+{
+	int theirs = -1;
+	int r = peer->pidfd = open_pidfd(peer);
+	if (r >= 0)
+		r = open_events(&peer->events, &theirs);
+	if (r < 0)
+		return refuse_fds(peer, -r);
+	read_comm(peer);
+	r = ident_take(pool, peer->pid, peer->uid, peer->comm);
+	if (r < 0) {
+		close(theirs);
+		return refuse(peer, DROP_LIMIT, EAGAIN,
+		              "the pool has all the clients it may have: "
+		              "raise max_clients in slabd.conf");
+	}
+	peer->pool = pool;
+	peer->id = (uint32_t)r;
+	r = peer_watch(peer);
+	if (r == 0) {
+		keep(peer);
+		r = welcome(peer, theirs) ? 0 : -ENOTCONN;
+	}
+	if (r < 0)
+		undo(peer);
+	close(theirs);
+	return r;
+}
+
+/* ---- back --------------------------------------------------------------- */
+
+static bool is_dead(int pidfd)
+{
+	struct pollfd at = {.fd = pidfd, .events = POLLIN};
+	return poll(&at, 1, 0) != 0;
+}
+
+/* Whether the process at the other end is the client's: 1 it is, 0 it is not,
+ * or -errno. Two processes that both live differ in their number. */
+static int is_same(const struct peer *peer, const struct peer *client)
+{
+	bool same;
+	int fd;
+	if (client->pidfd < 0 || peer->pid <= 0 || peer->pid != client->pid)
+		return 0;
+	fd = open_pidfd(peer);
+	if (fd < 0)
+		return fd == -ESRCH ? 0 : fd;
+	same = !is_dead(fd) && !is_dead(client->pidfd);
+	close(fd);
+	return same;
+}
+
+/* The client gave the try up: a later one of its own may have come before. */
+static bool is_closed(const struct peer *peer)
+{
+	char byte;
+	return recv(peer->sock, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+static bool is_of_pool(const struct pool *pool, const struct wire_hello *hello)
+{
+	return hello->instance == pool->head->instance &&
+	       view_client_live(&pool->view, hello->id) &&
+	       ident_epoch(pool, hello->id) == hello->epoch;
+}
+
+static int take_back(struct peer *client, struct peer *peer)
+{
+	struct wire_welcome msg = welcome_of(client);
+	struct server *server = peer->server;
+	int theirs = -1;
+	int ours = -1;
+	int r = open_events(&ours, &theirs);
+	if (r < 0)
+		return refuse_fds(peer, -r);
+	if (peer_resume(client, peer, ours) == 0) {
+		log_info("pool %s: client %u (%s, pid %d) is back",
+		         client->pool->name, client->id, client->comm,
+		         client->pid);
+		if (!answer(client, &msg, &theirs, 1))
+			shutdown(client->sock, SHUT_RDWR);
+		/* It may have raised a want while nobody heard it ring. */
+		server_serve_pool(server, client->pool);
+	}
+	close(theirs);
+	return HELLO_E_RESUMED;
+}
+
+/*
+ * A client that lost its connection. The access list is not asked: it has the
+ * pool's memory and keeps it, and may have given up its rights since it came.
+ */
+static int resume(struct peer *peer, struct pool *pool,
+                  const struct wire_hello *hello)
+{
+	struct peer *client;
+	int same;
+	if (is_closed(peer))
+		return -ENOTCONN;
+	if (!is_of_pool(pool, hello))
+		return refuse(peer, DROP_REFUSED, ESTALE,
+		              "slabd was started anew, or this client has "
+		              "ended: close the pool and open it again");
+	client = peer_find(peer->server, pool, hello->id);
+	same = client != NULL ? is_same(peer, client) : 0;
+	if (same < 0)
+		return refuse_fds(peer, -same);
+	if (same == 0)
+		return refuse(peer, DROP_REFUSED, EPERM,
+		              "this client is another process: close the "
+		              "pool and open it again");
+	if (ident_barred(pool, hello->id))
+		return refuse(peer, DROP_REFUSED, EACCES,
+		              "slabd dropped this client for a fault, which "
+		              "its log names: close the pool and open it again");
+	return take_back(client, peer);
+}
+
+int hello_answer(struct peer *peer, const struct wire_hello *hello)
+{
+	char name[NAME_BYTES];
+	char text[WIRE_TEXT];
+	struct pool *pool;
+	if (hello->abi != WIRE_ABI) {
+		snprintf(text, sizeof(text),
+		         "slabd speaks ABI %u, the client's library ABI %u: "
+		         "install the same version of both", WIRE_ABI, hello->abi);
+		return refuse(peer, DROP_VERSION, EPROTO, text);
+	}
+	memcpy(name, hello->pool, sizeof(name));
+	name[sizeof(name) - 1] = '\0';
+	pool = find_pool(peer->server, name);
+	if (pool == NULL) {
+		snprintf(text, sizeof(text),
+		         "there is no pool %s: see slabctl status", name);
+		return refuse(peer, DROP_REFUSED, ENOENT, text);
+	}
+	if (hello->id != 0)
+		return resume(peer, pool, hello);
+	if (!is_allowed(peer, pool->config)) {
+		snprintf(text, sizeof(text),
+		         "user %u may not use pool %s: add it to users or "
+		         "groups in slabd.conf", peer->uid, name);
+		return refuse(peer, DROP_REFUSED, EACCES, text);
+	}
+	return let_in(peer, pool);
+}

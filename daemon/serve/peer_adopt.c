@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/* The clients of a pool that was taken over. */
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/pool/adopt.h"
+#include "daemon/base/proc.h"
+#include "daemon/pool/clients.h"
+#include "daemon/base/log.h"
+#include "daemon/serve/peer.h"
+#include "daemon/manager/fdstore.h"
+
+/* A descriptor of the client's process: the one that was kept, or where the
+ * slabd before was killed before it had handed it over, one by number and the
+ * time at which the process began. -ESRCH when it is gone. */
+static int find_process(const struct pool *pool, uint32_t id)
+{
+	const struct layout_client *row = &pool->view.clients[id];
+	char name[PEER_VAULT_NAME];
+	int fd;
+	peer_vault_name(name, pool, id);
+	fd = vault_take(name);
+	if (fd >= 0)
+		return fd;
+	fd = began_open(row->pid, row->began);
+	if (fd >= 0)
+		vault_put(name, fd);
+	return fd;
+}
+
+/* 1 it lives on, 0 it has ended, or -errno. */
+static int adopt_client(struct server *server, struct pool *pool, uint32_t id)
+{
+	int fd = -ESRCH;
+	int r;
+	if (ident_state(pool, id) == CLIENT_LIVE)
+		fd = find_process(pool, id);
+	if (fd == -ESRCH)
+		r = peer_adopt_dead(server, pool, id);
+	else
+		r = fd < 0 ? fd : peer_adopt(server, pool, id, fd);
+	if (r < 0)
+		log_error("pool %s: client %u (pid %d): %s: it may be alive "
+		          "and can't be watched", pool->name, id,
+		          pool->view.clients[id].pid, strerror(-r));
+	return r < 0 ? r : fd >= 0;
+}
+
+int adopt_clients(struct server *server, struct pool *pool)
+{
+	uint32_t living = 0;
+	uint32_t ended = 0;
+	/* A look at each row of a new pool would have all of them take memory. */
+	if (!pool->adopted)
+		return 0;
+	/* Counted first: a burial counts one less. */
+	pool->n_clients = 0;
+	for (uint32_t id = 1; id < CLIENT_IDS; id++)
+		pool->n_clients += ident_state(pool, id) == CLIENT_LIVE;
+	for (uint32_t id = 1; id < CLIENT_IDS; id++) {
+		int r;
+		if (ident_state(pool, id) == CLIENT_FREE)
+			continue;
+		r = adopt_client(server, pool, id);
+		if (r < 0)
+			return r;
+		living += r == 1;
+		ended += r == 0;
+	}
+	if (living + ended > 0)
+		log_info("pool %s: %u clients live on, %u ended meanwhile",
+		         pool->name, living, ended);
+	return 0;
+}

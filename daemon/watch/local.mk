@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: MIT
+# What the kernel tells of memory and nodes: knows no pool.
+libdaemon_la_SOURCES += \
+	daemon/watch/psi.c \
+	daemon/watch/psi.h \
+	daemon/watch/uevent.c \
+	daemon/watch/uevent.h

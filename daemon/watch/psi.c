@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/watch/psi.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/inotify.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon/base/log.h"
+
+#define WATCHES 8u
+#define WINDOW_US 1000000u
+#define LONG_WINDOW_US 2000000u /* what the unprivileged may have */
+
+struct watch {
+	struct pressure *pressure;
+	enum policy_pressure level;
+	int fd;
+	int epoll; /* of fd alone */
+	struct event *event;
+};
+
+struct pressure {
+	struct pressure_request want;
+	struct pressure_state state;
+	enum policy_pressure level; /* that was told last */
+	struct event *calm;
+	struct watch watch[WATCHES];
+	unsigned n_watches;
+	int notify; /* inotify of memory.events */
+	struct event *events;
+	char events_path[PRESSURE_PATH + 32];
+	uint64_t counts[POLICY_FULL + 1];
+	char reason[256];
+	char remedy[128];
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* ---- where -------------------------------------------------------------- */
+
+static bool read_text(const char *path, char *text, size_t bytes)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, bytes - 1);
+	if (fd >= 0)
+		close(fd);
+	text[n < 0 ? 0 : n] = '\0';
+	return n >= 0;
+}
+
+void pressure_cgroup(char folder[PRESSURE_PATH], const char *text,
+                     const char *mount)
+{
+	const char *line = text;
+	int len;
+	folder[0] = '\0';
+	while (line != NULL && strncmp(line, "0::/", 4) != 0) {
+		line = strchr(line, '\n');
+		line += line != NULL;
+	}
+	if (line == NULL)
+		return;
+	line += 3;
+	len = (int)strcspn(line, "\n");
+	/* Outside of our namespace: the folder is not to be seen. */
+	if (strncmp(line, "/..", 3) == 0 ||
+	    snprintf(folder, PRESSURE_PATH, "%s%.*s", mount, len, line) >=
+	            PRESSURE_PATH)
+		folder[0] = '\0';
+}
+
+void pressure_find(struct pressure_places *places)
+{
+	static const char *const mounts[] = {"/sys/fs/cgroup",
+	                                     "/sys/fs/cgroup/unified"};
+	char text[4096];
+	char path[PRESSURE_PATH + 32];
+	snprintf(places->psi, sizeof(places->psi), "/proc/pressure/memory");
+	places->cgroup[0] = '\0';
+	read_text("/proc/self/cgroup", text, sizeof(text));
+	for (unsigned i = 0; i < 2 && places->cgroup[0] == '\0'; i++) {
+		pressure_cgroup(places->cgroup, text, mounts[i]);
+		snprintf(path, sizeof(path), "%s/cgroup.procs",
+		         places->cgroup);
+		if (access(path, F_OK) < 0)
+			places->cgroup[0] = '\0';
+	}
+}
+
+/* ---- levels ------------------------------------------------------------- */
+
+void pressure_note(struct pressure_state *state, enum policy_pressure level,
+                   int64_t until_ms)
+{
+	if (state->until_ms[level] < until_ms)
+		state->until_ms[level] = until_ms;
+}
+
+enum policy_pressure pressure_at(const struct pressure_state *state,
+                                 int64_t now, int *left_ms)
+{
+	enum policy_pressure level = POLICY_FULL;
+	while (level > POLICY_CALM && state->until_ms[level] <= now)
+		level--;
+	*left_ms = level == POLICY_CALM
+	                   ? -1
+	                   : (int)(state->until_ms[level] - now);
+	return level;
+}
+
+/* Tells of another level, and has the end of it looked at. */
+static void settle(struct pressure *p)
+{
+	int left;
+	enum policy_pressure level = pressure_at(&p->state, now_ms(), &left);
+	struct timeval tv = {.tv_sec = left / 1000,
+	                     .tv_usec = left % 1000 * 1000};
+	if (left >= 0 && !evtimer_pending(p->calm, NULL))
+		evtimer_add(p->calm, &tv);
+	if (level == p->level)
+		return;
+	p->level = level;
+	p->want.changed(p->want.arg, level);
+}
+
+static void meet(struct pressure *p, enum policy_pressure level)
+{
+	pressure_note(&p->state, level, now_ms() + p->want.stays_ms);
+	settle(p);
+}
+
+static void on_calm(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	settle(arg);
+}
+
+enum policy_pressure pressure_level(const struct pressure *p)
+{
+	return p->level;
+}
+
+/* ---- stalls ------------------------------------------------------------- */
+
+static void drop(struct watch *watch)
+{
+	if (watch->event != NULL)
+		event_free(watch->event);
+	if (watch->epoll >= 0)
+		close(watch->epoll);
+	if (watch->fd >= 0)
+		close(watch->fd);
+	*watch = (struct watch){.fd = -1, .epoll = -1};
+}
+
+/* To be asked whether it happened is enough for the kernel to forget it, and the
+ * loop has asked through our descriptor: being woken is the event. */
+static void on_stall(evutil_socket_t fd, short what, void *arg)
+{
+	struct watch *watch = arg;
+	struct pressure *p = watch->pressure;
+	struct pollfd poll_fd = {.fd = watch->fd, .events = POLLPRI};
+	enum policy_pressure level = watch->level;
+	(void)fd;
+	(void)what;
+	if (poll(&poll_fd, 1, 0) > 0 && poll_fd.revents & (POLLERR | POLLHUP)) {
+		log_info("a trigger of memory pressure is gone: its cgroup was "
+		         "removed");
+		drop(watch);
+		return;
+	}
+	meet(p, level);
+}
+
+/* libevent does not offer POLLPRI: a descriptor of epoll that waits for it
+ * becomes readable. */
+static int add_events(struct watch *watch, struct event_base *base)
+{
+	struct epoll_event event = {.events = EPOLLPRI};
+	watch->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (watch->epoll < 0 ||
+	    epoll_ctl(watch->epoll, EPOLL_CTL_ADD, watch->fd, &event) < 0)
+		return -errno;
+	watch->event = event_new(base, watch->epoll, EV_READ | EV_PERSIST,
+	                         on_stall, watch);
+	if (watch->event == NULL || event_add(watch->event, NULL) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+int pressure_add(struct pressure *p, int fd, enum policy_pressure level)
+{
+	struct watch *watch = &p->watch[p->n_watches];
+	int r = -ENOSPC;
+	if (p->n_watches == WATCHES) {
+		close(fd);
+		return r;
+	}
+	*watch = (struct watch){
+		.pressure = p, .level = level, .fd = fd, .epoll = -1};
+	r = add_events(watch, p->want.base);
+	if (r < 0)
+		drop(watch);
+	else
+		p->n_watches++;
+	return r;
+}
+
+/* The kernel takes text with its terminating zero, and windows of less than two
+ * seconds from the privileged alone. */
+static int write_trigger(int fd, const char *kind, unsigned stall_us)
+{
+	for (unsigned times = 1; times <= LONG_WINDOW_US / WINDOW_US; times++) {
+		char text[64];
+		int len = snprintf(text, sizeof(text), "%s %u %u", kind,
+		                   times * stall_us, times * WINDOW_US);
+		if (write(fd, text, (size_t)len + 1) >= 0) {
+			log_debug("memory pressure: trigger \"%s\"", text);
+			return 0;
+		}
+		if (errno != EINVAL && errno != EPERM)
+			break;
+	}
+	return -errno;
+}
+
+static int watch_stall(struct pressure *p, const char *path, const char *kind,
+                       unsigned stall_us, enum policy_pressure level)
+{
+	int fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	int r;
+	if (fd < 0)
+		return -errno;
+	r = write_trigger(fd, kind, stall_us);
+	if (r == 0)
+		return pressure_add(p, fd, level);
+	close(fd);
+	return r;
+}
+
+static int watch_stalls(struct pressure *p, const char *path)
+{
+	unsigned us = p->want.stall_ms * 1000;
+	int r = watch_stall(p, path, "some", us, POLICY_SOME);
+	if (r == 0)
+		r = watch_stall(p, path, "full", us / 2, POLICY_FULL);
+	return r;
+}
+
+/* ---- limits ------------------------------------------------------------- */
+
+void pressure_counts(const char *text, uint64_t counts[POLICY_FULL + 1])
+{
+	static const struct {
+		const char *key;
+		enum policy_pressure level;
+	} keys[] = {{"high ", POLICY_SOME},
+	            {"max ", POLICY_SOME},
+	            {"oom ", POLICY_FULL},
+	            {"oom_kill ", POLICY_FULL}};
+	memset(counts, 0, (POLICY_FULL + 1) * sizeof(*counts));
+	for (const char *line = text; *line != '\0';) {
+		for (unsigned i = 0; i < sizeof(keys) / sizeof(*keys); i++)
+			if (strncmp(line, keys[i].key, strlen(keys[i].key)) ==
+			    0)
+				counts[keys[i].level] += strtoull(
+				        line + strlen(keys[i].key), NULL, 10);
+		line += strcspn(line, "\n");
+		line += *line == '\n';
+	}
+}
+
+static void look_at_events(struct pressure *p, uint64_t *counts)
+{
+	char text[1024];
+	read_text(p->events_path, text, sizeof(text));
+	pressure_counts(text, counts);
+}
+
+static void on_events(evutil_socket_t fd, short what, void *arg)
+{
+	struct pressure *p = arg;
+	uint64_t counts[POLICY_FULL + 1];
+	char buffer[4096];
+	(void)what;
+	if (read(fd, buffer, sizeof(buffer)) < 0)
+		return;
+	look_at_events(p, counts);
+	for (unsigned level = POLICY_SOME; level <= POLICY_FULL; level++)
+		if (counts[level] > p->counts[level])
+			meet(p, (enum policy_pressure)level);
+	memcpy(p->counts, counts, sizeof(counts));
+}
+
+/* It holds what memory.events.local does, and more. */
+static int watch_events(struct pressure *p)
+{
+	snprintf(p->events_path, sizeof(p->events_path), "%s/memory.events",
+	         p->want.places->cgroup);
+	p->notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (p->notify < 0 ||
+	    inotify_add_watch(p->notify, p->events_path, IN_MODIFY) < 0)
+		return -errno;
+	p->events = event_new(p->want.base, p->notify, EV_READ | EV_PERSIST,
+	                      on_events, p);
+	if (p->events == NULL || event_add(p->events, NULL) < 0)
+		return -ENOMEM;
+	look_at_events(p, p->counts);
+	return 0;
+}
+
+/* ---- all of it ---------------------------------------------------------- */
+
+static const char *remedy_for(int error)
+{
+	switch (error) {
+	case -ENOENT:
+	case -EOPNOTSUPP:
+		return "boot the kernel with psi=1 (and cgroup v2)";
+	case -EROFS:
+		return "leave ProtectControlGroups= of slabd.service off";
+	default:
+		return "give slabd CAP_SYS_RESOURCE and the right to write "
+		       "to the file";
+	}
+}
+
+/* The first thing that fails is what status tells. */
+static void say_lack(struct pressure *p, const char *whose, const char *path,
+                     int error)
+{
+	char reason[sizeof(p->reason)];
+	snprintf(reason, sizeof(reason), "that of %s: %.120s: %s", whose, path,
+	         strerror(-error));
+	log_info("memory pressure is not watched, %s; to mend it: %s", reason,
+	         remedy_for(error));
+	if (p->reason[0] != '\0')
+		return;
+	memcpy(p->reason, reason, sizeof(p->reason));
+	snprintf(p->remedy, sizeof(p->remedy), "%s", remedy_for(error));
+}
+
+static bool is_ours(int error)
+{
+	return error == -ENOMEM || error == -EMFILE || error == -ENFILE;
+}
+
+static int watch_machine(struct pressure *p)
+{
+	int r = watch_stalls(p, p->want.places->psi);
+	if (r < 0 && !is_ours(r))
+		say_lack(p, "the machine", p->want.places->psi, r);
+	return is_ours(r) ? r : 0;
+}
+
+static int watch_cgroup(struct pressure *p)
+{
+	char path[PRESSURE_PATH + 32];
+	int r;
+	int events;
+	if (p->want.places->cgroup[0] == '\0') {
+		say_lack(p, "slabd's cgroup", "no cgroup of version 2", -ENOENT);
+		return 0;
+	}
+	snprintf(path, sizeof(path), "%s/memory.pressure",
+	         p->want.places->cgroup);
+	r = watch_stalls(p, path);
+	events = is_ours(r) ? r : watch_events(p);
+	if (is_ours(events))
+		return events;
+	if (r < 0)
+		say_lack(p, "slabd's cgroup", path, r);
+	else if (events < 0 && events != -ENOENT) /* the root has no limits */
+		say_lack(p, "slabd's cgroup", p->events_path, events);
+	return 0;
+}
+
+int pressure_open(struct pressure **out, const struct pressure_request *want)
+{
+	struct pressure *p = calloc(1, sizeof(*p));
+	int r = -ENOMEM;
+	*out = NULL;
+	if (p == NULL)
+		return r;
+	p->want = *want;
+	p->notify = -1;
+	if (p->want.stays_ms == 0)
+		p->want.stays_ms = PRESSURE_STAYS_MS;
+	p->calm = evtimer_new(want->base, on_calm, p);
+	if (p->calm != NULL)
+		r = watch_machine(p);
+	if (r == 0)
+		r = watch_cgroup(p);
+	p->want.places = NULL;
+	if (r < 0) {
+		pressure_close(p);
+		return r;
+	}
+	*out = p;
+	return 0;
+}
+
+void pressure_close(struct pressure *p)
+{
+	if (p == NULL)
+		return;
+	for (unsigned i = 0; i < p->n_watches; i++)
+		drop(&p->watch[i]);
+	if (p->events != NULL)
+		event_free(p->events);
+	if (p->notify >= 0)
+		close(p->notify);
+	if (p->calm != NULL)
+		event_free(p->calm);
+	free(p);
+}
+
+const char *pressure_reason(const struct pressure *p)
+{
+	return p->reason;
+}
+
+const char *pressure_remedy(const struct pressure *p)
+{
+	return p->remedy;
+}

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT */
+#include "numa/fallback.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "numa/meminfo.h"
+#include "numa/reserve.h"
+
+struct job {
+	struct backing *backing;
+	const struct backing_request *request;
+	unsigned ix;
+	bool wanted; /* takes part in this rung */
+	bool threaded;
+	int result;
+	uint64_t n_pages;
+	pthread_t thread;
+	pthread_mutex_t *one_caller; /* of the progress callback */
+	struct backing_step why;
+};
+
+static uint64_t round_up(uint64_t bytes, unsigned shift)
+{
+	uint64_t page = UINT64_C(1) << shift;
+	return (bytes + page - 1) & ~(page - 1);
+}
+
+static int bind_file(struct backing *backing, unsigned ix)
+{
+	struct backing_node *node = &backing->node[ix];
+	struct datafile file;
+	int r;
+	if (backing->topo->simulated) {
+		snprintf(node->note, sizeof(node->note),
+		         "not bound: the topology is simulated");
+		return 0;
+	}
+	node->bound = true;
+	file = stock_file(backing, ix, ix);
+	r = datafile_bind(&file, node->file_bytes);
+	if (r != -ENOSYS && r != -EPERM)
+		return r;
+	node->bound = false;
+	snprintf(node->note, sizeof(node->note),
+	         "not bound: mbind is not to be had here (%s)",
+	         strerrordesc_np(-r));
+	return 0;
+}
+
+static int make_file(struct job *job)
+{
+	struct backing *backing = job->backing;
+	struct backing_node *node = &backing->node[job->ix];
+	unsigned shift = stock_page_shift(node->kind);
+	char name[240];
+	int r;
+	snprintf(name, sizeof(name), "%.200s-node%u", job->request->name,
+	         backing->topo->node[job->ix].os_id);
+	node->file_bytes = round_up(job->request->file_bytes[job->ix], shift);
+	job->n_pages =
+		round_up(job->request->start_bytes[job->ix], shift) >> shift;
+	r = datafile_create(name, node->kind, node->file_bytes);
+	if (r == -ENOTSUP) {
+		snprintf(job->why.reason, sizeof(job->why.reason),
+		         "this kernel has no %s hugepages",
+		         stock_page_name(node->kind));
+		return STOCK_E_LACK;
+	}
+	if (r < 0)
+		return r;
+	node->fd = r;
+	return bind_file(backing, job->ix);
+}
+
+/* claimed: what nodes before this one are about to take from a pool that all
+ * share, in bytes. */
+static int prepare(struct job *job, enum backing_kind kind, uint64_t *claimed)
+{
+	struct backing *backing = job->backing;
+	struct backing_node *node = &backing->node[job->ix];
+	uint64_t taken = backing->topo->simulated ? *claimed : 0;
+	unsigned shift = stock_page_shift(kind);
+	int r;
+	memset(&job->why, 0, sizeof(job->why));
+	job->why.node_ix = job->ix;
+	job->why.kind = kind;
+	node->kind = kind;
+	if (kind == BACKING_THP &&
+	    !room_thp(backing->sysfs, job->why.reason, sizeof(job->why.reason),
+	              job->why.remedy, sizeof(job->why.remedy)))
+		return STOCK_E_LACK;
+	r = make_file(job);
+	if (r != 0 || job->n_pages == 0)
+		return r;
+	if (stock_is_hugetlb(kind))
+		r = stock_secure(backing, job->ix, job->n_pages, taken >> shift,
+		                 &job->why);
+	else
+		r = stock_check_room(backing, job->ix,
+		                     taken + (job->n_pages << shift),
+		                     &job->why);
+	if (r == 0)
+		*claimed += job->n_pages << shift;
+	return r;
+}
+
+static void pass_progress(void *arg, uint64_t done_pages)
+{
+	struct job *job = arg;
+	if (!job->request->progress)
+		return;
+	pthread_mutex_lock(job->one_caller);
+	job->request->progress(job->request->progress_arg, job->ix, done_pages,
+	                       job->n_pages);
+	pthread_mutex_unlock(job->one_caller);
+}
+
+/* Memory is cleared by the CPU that faults it in: let it be a near one. */
+static void go_to_node(const struct topo *topo, unsigned ix)
+{
+	size_t bytes = CPU_ALLOC_SIZE(TOPO_CPUS_MAX);
+	cpu_set_t *set = CPU_ALLOC(TOPO_CPUS_MAX);
+	if (!set)
+		return;
+	CPU_ZERO_S(bytes, set);
+	for (unsigned cpu = 0; cpu < topo->n_cpus; cpu++)
+		if (topo->cpu_node[cpu] == ix)
+			CPU_SET_S(cpu, bytes, set);
+	if (!topo->simulated && topo->node[ix].has_cpu)
+		(void)pthread_setaffinity_np(pthread_self(), bytes, set);
+	CPU_FREE(set);
+}
+
+static double now_ms(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
+}
+
+static void *populate(void *arg)
+{
+	struct job *job = arg;
+	struct backing_node *node = &job->backing->node[job->ix];
+	double began_ms = now_ms();
+	struct stock_order order = {
+		.file_ix = job->ix,
+		.lies_ix = job->ix,
+		.n_pages = job->n_pages,
+		.progress = pass_progress,
+		.arg = job,
+	};
+	uint64_t done = 0;
+	if (job->threaded)
+		go_to_node(job->backing->topo, job->ix);
+	job->result = stock_fill(job->backing, &order, &done);
+	node->ready_pages = done;
+	node->here_pages = done;
+	node->populate_ms += now_ms() - began_ms;
+	if (job->result < 0 && !stock_out_of_files(job->result)) {
+		stock_explain(job->backing, job->ix, job->result, done,
+		              job->n_pages, &job->why);
+		job->result = STOCK_E_LACK;
+	}
+	return NULL;
+}
+
+/* Signals are the caller's: its threads must not get them. */
+static void populate_all(struct job *jobs, unsigned n)
+{
+	pthread_mutex_t one_caller = PTHREAD_MUTEX_INITIALIZER;
+	sigset_t all;
+	sigset_t saved;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &saved);
+	for (unsigned i = 0; i < n; i++) {
+		struct job *job = &jobs[i];
+		job->threaded = false;
+		if (!job->wanted || job->result != 0)
+			continue;
+		job->one_caller = &one_caller;
+		job->threaded = true;
+		if (pthread_create(&job->thread, NULL, populate, job) == 0)
+			continue;
+		job->threaded = false;
+		populate(job);
+	}
+	pthread_sigmask(SIG_SETMASK, &saved, NULL);
+	for (unsigned i = 0; i < n; i++)
+		if (jobs[i].threaded)
+			pthread_join(jobs[i].thread, NULL);
+	pthread_mutex_destroy(&one_caller);
+}
+
+static void add_step(struct job *job)
+{
+	struct backing *backing = job->backing;
+	stock_drop(backing, job->ix);
+	backing->steps[backing->n_steps++] = job->why;
+}
+
+/* The others of a rung that is for all or none. */
+static void step_down_together(struct job *jobs, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		if (jobs[i].result == STOCK_E_LACK)
+			continue;
+		jobs[i].result = STOCK_E_LACK;
+		snprintf(jobs[i].why.reason, sizeof(jobs[i].why.reason),
+		         "another node has no 1 GiB hugepages to offer, and "
+		         "all nodes of a pool share one page size");
+	}
+}
+
+static int prepare_all(struct job *jobs, unsigned n, enum backing_kind kind)
+{
+	uint64_t claimed = 0;
+	for (unsigned i = 0; i < n; i++) {
+		struct job *job = &jobs[i];
+		double began_ms = now_ms();
+		if (!job->wanted)
+			continue;
+		job->result = prepare(job, kind, &claimed);
+		job->backing->node[i].populate_ms = now_ms() - began_ms;
+		if (job->result < 0)
+			return job->result;
+	}
+	return 0;
+}
+
+static unsigned count_lacking(const struct job *jobs, unsigned n)
+{
+	unsigned lacking = 0;
+	for (unsigned i = 0; i < n; i++)
+		lacking += jobs[i].wanted && jobs[i].result == STOCK_E_LACK;
+	return lacking;
+}
+
+/* Returns 0, STOCK_E_LACK if nodes are left for the next rung, or -errno. */
+static int try_rung(struct job *jobs, unsigned n, enum backing_kind kind)
+{
+	int r = prepare_all(jobs, n, kind);
+	if (r < 0)
+		return r;
+	if (kind != BACKING_1G || count_lacking(jobs, n) == 0)
+		populate_all(jobs, n);
+	for (unsigned i = 0; i < n; i++)
+		if (jobs[i].wanted && jobs[i].result < 0)
+			return jobs[i].result;
+	if (kind == BACKING_1G && count_lacking(jobs, n) > 0)
+		step_down_together(jobs, n);
+	for (unsigned i = 0; i < n; i++) {
+		jobs[i].wanted &= jobs[i].result == STOCK_E_LACK;
+		if (jobs[i].wanted)
+			add_step(&jobs[i]);
+	}
+	return count_lacking(jobs, n) > 0 ? STOCK_E_LACK : 0;
+}
+
+void ladder_sum_up(struct backing *backing, unsigned ix)
+{
+	struct backing_node *node = &backing->node[ix];
+	*node->reason = '\0';
+	*node->remedy = '\0';
+	for (unsigned i = 0; i < backing->n_steps; i++) {
+		const struct backing_step *step = &backing->steps[i];
+		/* What hinders 2 MiB pages is of most use to an operator. */
+		if (step->node_ix != ix ||
+		    (*node->reason && step->kind != BACKING_2M))
+			continue;
+		memcpy(node->reason, step->reason, sizeof(node->reason));
+		memcpy(node->remedy, step->remedy, sizeof(node->remedy));
+	}
+}
+
+static int climb(struct backing *backing, struct job *jobs,
+                 enum backing_kind kind)
+{
+	for (;; kind++) {
+		int r = try_rung(jobs, backing->n_nodes, kind);
+		if (r < 0)
+			snprintf(backing->error, sizeof(backing->error),
+			         "%s pages: %s", backing_kind_name(kind),
+			         strerrordesc_np(-r));
+		if (r <= 0)
+			return r;
+		if (kind != BACKING_4K)
+			continue;
+		memcpy(backing->error,
+		       backing->steps[backing->n_steps - 1].reason,
+		       sizeof(backing->error));
+		return -ENOMEM;
+	}
+}
+
+int ladder_climb(struct backing *backing, const struct backing_request *request)
+{
+	struct job *jobs = calloc(backing->n_nodes, sizeof(*jobs));
+	int r;
+	if (!jobs)
+		return -ENOMEM;
+	for (unsigned i = 0; i < backing->n_nodes; i++) {
+		jobs[i].backing = backing;
+		jobs[i].request = request;
+		jobs[i].ix = i;
+		jobs[i].wanted = true;
+	}
+	r = climb(backing, jobs, request->first);
+	free(jobs);
+	if (r < 0)
+		return r;
+	backing->page_shift = stock_page_shift(backing->node[0].kind);
+	for (unsigned i = 0; i < backing->n_nodes; i++)
+		ladder_sum_up(backing, i);
+	return 0;
+}

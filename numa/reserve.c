@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: MIT */
+#include "numa/reserve.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "numa/huge.h"
+#include "numa/meminfo.h"
+
+/* Others may take what we reserved before we fault it in. */
+#define STOCK_TRIES 3
+#define REST_FACTOR 10
+
+const char *stock_page_name(enum backing_kind kind)
+{
+	return kind == BACKING_1G ? "1 GiB" : "2 MiB";
+}
+
+bool stock_is_hugetlb(enum backing_kind kind)
+{
+	return kind == BACKING_1G || kind == BACKING_2M;
+}
+
+unsigned stock_page_shift(enum backing_kind kind)
+{
+	return kind == BACKING_1G ? 30 : 21;
+}
+
+bool stock_out_of_files(int error)
+{
+	return error == -EMFILE || error == -ENFILE;
+}
+
+/* Nodes of a simulated topology are none of the kernel's. */
+unsigned stock_pool_node(const struct backing *backing, unsigned ix)
+{
+	const struct topo *topo = backing->topo;
+	return topo->simulated ? HUGE_ANY_NODE : topo->node[ix].os_id;
+}
+
+struct datafile stock_file(const struct backing *backing, unsigned file_ix,
+                           unsigned lies_ix)
+{
+	const struct backing_node *node = &backing->node[file_ix];
+	struct datafile file = {
+		.fd = node->fd,
+		.kind = node->kind,
+		.page_shift = stock_page_shift(node->kind),
+		.os_node = node->bound ? (int)backing->topo->node[lies_ix].os_id
+	                               : DATAFILE_UNBOUND,
+	};
+	return file;
+}
+
+/* ---- the ledger --------------------------------------------------------- */
+
+/* The count is about to move by n pages at most. */
+static void ledger_begin(struct backing *backing, unsigned ix,
+                         enum backing_kind kind, uint64_t n)
+{
+	struct backing_ledger *ledger = backing->ledger;
+	struct huge_counts now;
+	if (ledger == NULL ||
+	    huge_count(backing->sysfs, stock_pool_node(backing, ix),
+	               stock_page_shift(kind), &now) < 0)
+		return;
+	ledger[ix].kind = kind;
+	ledger[ix].before_pages = backing->node[ix].reserved_pages;
+	ledger[ix].base_pages = now.total_pages;
+	ledger[ix].change_pages = n;
+}
+
+static void ledger_end(struct backing *backing, unsigned ix)
+{
+	struct backing_ledger *ledger = backing->ledger;
+	if (ledger == NULL)
+		return;
+	ledger[ix].reserved_pages = backing->node[ix].reserved_pages;
+	ledger[ix].change_pages = 0;
+}
+
+/* What before_pages came to when the count went from base to total. */
+static uint64_t moved(uint64_t before, uint64_t base, uint64_t total,
+                      uint64_t most)
+{
+	uint64_t by = total > base ? total - base : base - total;
+	by = by < most ? by : most;
+	if (total > base)
+		return before + by;
+	return before > by ? before - by : 0;
+}
+
+uint64_t stock_recall(const struct backing *backing, unsigned ix)
+{
+	struct backing_ledger *ledger = &backing->ledger[ix];
+	enum backing_kind kind = (enum backing_kind)ledger->kind;
+	struct huge_counts now;
+	if (ledger->change_pages != 0 && stock_is_hugetlb(kind) &&
+	    huge_count(backing->sysfs, stock_pool_node(backing, ix),
+	               stock_page_shift(kind), &now) == 0)
+		ledger->reserved_pages =
+			moved(ledger->before_pages, ledger->base_pages,
+		              now.total_pages, ledger->change_pages);
+	ledger->change_pages = 0;
+	return ledger->reserved_pages;
+}
+
+/* ---- hugepages ---------------------------------------------------------- */
+
+static void say_pages_lack(const struct backing *backing, unsigned ix,
+                           const struct huge_counts *count, uint64_t want,
+                           uint64_t claimed, int denied,
+                           struct backing_step *why)
+{
+	const char *size = stock_page_name(why->kind);
+	uint64_t spare =
+		count->spare_pages > claimed ? count->spare_pages - claimed : 0;
+	char tail[64] = ", and we may not reserve more";
+	if (denied < 0 && backing->may_reserve)
+		snprintf(tail, sizeof(tail), ", and reserving more failed: %s",
+		         strerrordesc_np(-denied));
+	else if (backing->may_reserve)
+		snprintf(tail, sizeof(tail), ", and the kernel found no more");
+	snprintf(why->reason, sizeof(why->reason),
+	         "node %u has %" PRIu64 " free %s hugepages and %" PRIu64
+	         " are wanted%s",
+	         backing->topo->node[ix].os_id, spare, size, want, tail);
+	snprintf(why->remedy, sizeof(why->remedy),
+	         "%secho %" PRIu64 " > %.130s",
+	         backing->may_reserve && denied == 0
+	                 ? "echo 1 > /proc/sys/vm/compact_memory; "
+	                 : "",
+	         count->total_pages + want - spare, count->file);
+}
+
+static void say_no_pool(int error, struct backing_step *why)
+{
+	const char *size = stock_page_name(why->kind);
+	if (error == -ENOENT)
+		snprintf(why->reason, sizeof(why->reason),
+		         "this kernel has no %s hugepages", size);
+	else
+		snprintf(why->reason, sizeof(why->reason),
+		         "can't read how many %s hugepages there are: %s", size,
+		         strerrordesc_np(-error));
+}
+
+static int64_t now_ns(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+/* Asks the kernel for n more. Where memory is in pieces it may search long, and
+ * in vain: then it is left alone for REST_FACTOR times as long. */
+static int reserve(struct backing *backing, unsigned ix, enum backing_kind kind,
+                   uint64_t n, uint64_t *got)
+{
+	struct backing_node *node = &backing->node[ix];
+	int64_t began = now_ns();
+	int r;
+	*got = 0;
+	if (began < node->rest_until_ns)
+		return 0;
+	ledger_begin(backing, ix, kind, n);
+	r = huge_reserve(backing->sysfs, stock_pool_node(backing, ix),
+	                 stock_page_shift(kind), n, got);
+	node->reserved_pages += *got;
+	ledger_end(backing, ix);
+	if (*got < n) {
+		int64_t now = now_ns();
+		node->rest_until_ns = now + (now - began) * REST_FACTOR;
+	}
+	return r;
+}
+
+static int secure(struct backing *backing, unsigned ix, uint64_t want,
+                  uint64_t claimed, bool loans, struct backing_step *why)
+{
+	unsigned os_node = stock_pool_node(backing, ix);
+	unsigned shift = stock_page_shift(why->kind);
+	struct huge_counts first = {0};
+	struct huge_counts now;
+	int denied = 0;
+	for (unsigned tries = 0;; tries++) {
+		uint64_t lack;
+		uint64_t got = 0;
+		int r = huge_count(backing->sysfs, os_node, shift, &now);
+		if (stock_out_of_files(r))
+			return r;
+		if (r < 0) {
+			say_no_pool(r, why);
+			return STOCK_E_LACK;
+		}
+		if (tries == 0)
+			first = now;
+		if (now.spare_pages >= claimed + want)
+			return 0;
+		if (!backing->may_reserve || tries == STOCK_TRIES)
+			break;
+		lack = claimed + want - now.spare_pages;
+		denied = reserve(backing, ix, why->kind, lack, &got);
+		if (stock_out_of_files(denied))
+			return denied;
+		/* If all came, somebody may yet have been faster to them. */
+		if (got < lack)
+			tries = STOCK_TRIES - 1;
+	}
+	if (loans && now.spare_pages + now.loan_pages >= claimed + want)
+		return 0;
+	say_pages_lack(backing, ix, &first, want, claimed, denied, why);
+	return STOCK_E_LACK;
+}
+
+int stock_secure(struct backing *backing, unsigned ix, uint64_t want,
+                 uint64_t claimed, struct backing_step *why)
+{
+	return secure(backing, ix, want, claimed, true, why);
+}
+
+int stock_secure_move(struct backing *backing, unsigned ix,
+                      struct backing_step *why)
+{
+	if (stock_is_hugetlb(why->kind))
+		return secure(backing, ix, 1, 0, false, why);
+	return stock_check_room(backing, ix, UINT64_C(1) << backing->page_shift,
+	                        why);
+}
+
+/* The hugepages of a node whose own file has none may be under another's. */
+static enum backing_kind huge_kind(const struct backing_node *node)
+{
+	return node->kind == BACKING_1G ? BACKING_1G : BACKING_2M;
+}
+
+void stock_give_back(struct backing *backing, unsigned ix, uint64_t n)
+{
+	struct backing_node *node = &backing->node[ix];
+	uint64_t gone = 0;
+	if (n > node->reserved_pages)
+		n = node->reserved_pages;
+	if (n == 0)
+		return;
+	ledger_begin(backing, ix, huge_kind(node), n);
+	(void)huge_release(backing->sysfs, stock_pool_node(backing, ix),
+	                   stock_page_shift(node->kind), n, &gone);
+	node->reserved_pages -= gone;
+	ledger_end(backing, ix);
+}
+
+void stock_trim(struct backing *backing, unsigned ix)
+{
+	const struct backing_node *node = &backing->node[ix];
+	if (node->reserved_pages > node->here_pages)
+		stock_give_back(backing, ix,
+		                node->reserved_pages - node->here_pages);
+}
+
+void stock_shift(struct backing *backing, unsigned from, unsigned to)
+{
+	if (backing->node[from].reserved_pages == 0)
+		return;
+	backing->node[from].reserved_pages--;
+	ledger_end(backing, from);
+	backing->node[to].reserved_pages++;
+	ledger_end(backing, to);
+}
+
+uint64_t stock_lasting(const struct backing *backing, unsigned ix,
+                       enum backing_kind kind)
+{
+	struct huge_counts now;
+	if (!stock_is_hugetlb(kind) ||
+	    huge_count(backing->sysfs, stock_pool_node(backing, ix),
+	               stock_page_shift(kind), &now) < 0)
+		return 0;
+	/* Read one after the other, while others change them. */
+	return now.total_pages > now.surplus_pages
+	               ? now.total_pages - now.surplus_pages
+	               : 0;
+}
+
+void stock_settle(struct backing *backing, unsigned ix)
+{
+	struct backing_node *node = &backing->node[ix];
+	stock_give_back(backing, ix, node->reserved_pages);
+	/* The rest is in use: by a client that has the file mapped still, or
+	 * by whoever took it from us. */
+	if (node->reserved_pages > 0)
+		(void)huge_owe(backing->sysfs, stock_pool_node(backing, ix),
+		               stock_page_shift(node->kind),
+		               node->reserved_pages);
+	node->reserved_pages = 0;
+	ledger_end(backing, ix);
+}
+
+void stock_drop(struct backing *backing, unsigned ix)
+{
+	struct backing_node *node = &backing->node[ix];
+	if (node->fd < 0)
+		return;
+	close(node->fd);
+	node->fd = -1;
+	node->ready_pages = 0;
+	node->here_pages = 0;
+	stock_settle(backing, ix);
+}
+
+int stock_check_room(const struct backing *backing, unsigned ix, uint64_t bytes,
+                     struct backing_step *why)
+{
+	uint64_t room =
+		room_bytes(backing->sysfs, stock_pool_node(backing, ix));
+	if (bytes <= room)
+		return 0;
+	snprintf(why->reason, sizeof(why->reason),
+	         "node %u has %" PRIu64 " MiB to give and %" PRIu64
+	         " MiB are wanted",
+	         backing->topo->node[ix].os_id, room >> 20, bytes >> 20);
+	return STOCK_E_LACK;
+}
+
+/* The system has them, and we do not get them. */
+static void explain_limit(const struct backing *backing, unsigned ix,
+                          uint64_t done, uint64_t want,
+                          struct backing_step *why)
+{
+	const char *size = why->kind == BACKING_1G ? "1GB" : "2MB";
+	snprintf(why->reason, sizeof(why->reason),
+	         "node %u gave only %" PRIu64 " of %" PRIu64 " pages though it "
+	         "has free hugepages: slabd's control group is at its limit",
+	         backing->topo->node[ix].os_id, done, want);
+	snprintf(why->remedy, sizeof(why->remedy),
+	         "echo max > /sys/fs/cgroup/GROUP/hugetlb.%s.max", size);
+}
+
+void stock_explain(struct backing *backing, unsigned ix, int error,
+                   uint64_t done, uint64_t want, struct backing_step *why)
+{
+	if (stock_is_hugetlb(why->kind) && error == -ENOSPC &&
+	    stock_secure(backing, ix, want - done, 0, why) == STOCK_E_LACK)
+		return;
+	snprintf(why->reason, sizeof(why->reason),
+	         "node %u gave only %" PRIu64 " of %" PRIu64 " pages: %s",
+	         backing->topo->node[ix].os_id, done, want,
+	         strerrordesc_np(-error));
+	if (stock_is_hugetlb(why->kind) && error == -ENOSPC)
+		explain_limit(backing, ix, done, want, why);
+}
+
+struct base {
+	const struct stock_order *order;
+	uint64_t done_pages; /* by the tries before */
+};
+
+static void add_base(void *arg, uint64_t done_pages)
+{
+	struct base *base = arg;
+	const struct stock_order *order = base->order;
+	if (order->progress)
+		order->progress(order->arg, base->done_pages + done_pages);
+}
+
+int stock_fill(struct backing *backing, const struct stock_order *order,
+               uint64_t *done)
+{
+	struct datafile file =
+		stock_file(backing, order->file_ix, order->lies_ix);
+	struct backing_step why = {.kind = file.kind};
+	struct base base = {.order = order};
+	int r = 0;
+	for (unsigned tries = 0; tries < STOCK_TRIES; tries++) {
+		uint64_t left = order->n_pages - base.done_pages;
+		uint64_t more = 0;
+		r = datafile_fill(&file, order->first + base.done_pages, left,
+		                  &more, add_base, &base);
+		base.done_pages += more;
+		if (r != -ENOSPC || !backing->may_reserve)
+			break;
+		if (stock_secure(backing, order->lies_ix, left - more, 0,
+		                 &why) != 0)
+			break;
+	}
+	*done = base.done_pages;
+	return r;
+}

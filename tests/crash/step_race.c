@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A give that meets the receiver's death, stepped:
+ *
+ *   giver:     sees the receiver live | store: the object is the receiver's |
+ *              sees it live still, or takes the object back
+ *   receiver:  dies, is swept; half a second later swept again
+ *
+ * The receiver dies at each place of the give. Where the giver dies in its turn
+ * just after the store, the object is left with a dead client that was swept
+ * already: the second sweep alone finds it.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "shm/tags.h"
+#include "tests/lib/step.h"
+#include "tests/lib/traced_pool.h"
+
+#define TRIES 200u
+#define PLACES 120u
+#define PLACES_SLOW 10u
+
+static struct board {
+	struct step_mark mark;
+	uint32_t id;  /* of the giver */
+	int32_t done; /* what slabd_give returned, plus 1 */
+	int32_t err;
+	uint64_t handle;
+} *board;
+
+static struct ward ward;
+static uint32_t cache;
+static struct child receiver;
+static uint32_t receiver_id;
+
+/* ---- giver and receiver ------------------------------------------------- */
+
+static slabd_pool *open_alone(void)
+{
+	struct slabd_options options =
+	        bed_options(&ward.bed, SLABD_NO_HELPER | SLABD_FORCE_NODE);
+	slabd_pool *pool = slabd_open(NULL, &options);
+	if (pool == NULL)
+		tap_bail("slabd_open: %s", slabd_last_error());
+	return pool;
+}
+
+static void receive(int fd, void *arg)
+{
+	(void)arg;
+	say(fd, slabd_client_id(open_alone()));
+	hear(fd);
+}
+
+static _Noreturn void give(void)
+{
+	slabd_pool *pool;
+	void *object;
+	int r;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	pool = open_alone();
+	object = slabd_alloc(bed_cache(pool, "gifts", WARD_SIZE));
+	board->id = slabd_client_id(pool);
+	board->handle = slabd_handle_of(pool, object);
+	step_enter(&board->mark);
+	r = slabd_give(pool, object, receiver_id);
+	step_over(&board->mark);
+	board->err = errno;
+	atom_poke(&board->done, r + 1);
+	pause();
+	_exit(0);
+}
+
+static uint32_t owner(void)
+{
+	return atom_peek(slab_tag_of(&ward.view, board->handle));
+}
+
+static void start_both(struct step *step)
+{
+	pid_t pid;
+	child_start(&receiver, receive, NULL);
+	receiver_id = (uint32_t)hear(receiver.fd);
+	memset(board, 0, sizeof(*board));
+	board->done = -1;
+	pid = fork();
+	if (pid == 0)
+		give();
+	if (pid < 0 || !step_wait(step, pid, &board->mark))
+		tap_bail("the giver does not get there");
+}
+
+static void kill_receiver(void)
+{
+	child_kill(&receiver);
+	ward_await_death(&ward, receiver_id);
+	ward_barrier(&ward);
+}
+
+static void kill_giver(struct step *step)
+{
+	step_kill(step);
+	ward_await_death(&ward, board->id);
+	ward_barrier(&ward);
+}
+
+/* What slabd_give returned; the giver is left to its sleep. */
+static int let_finish(struct step *step)
+{
+	double until = now_ms() + SURELY_MS;
+	step_go(step, 0);
+	step_leave(step);
+	while (atom_peek(&board->done) < 0 && now_ms() < until)
+		sleep_ms(1);
+	return atom_peek(&board->done) - 1;
+}
+
+static bool is_second_sweep_over(void)
+{
+	const uint64_t *word = &ward.view.clients[receiver_id].word;
+	return (atom_peek(word) & 0xff) == CLIENT_FREE;
+}
+
+static void await_second_sweep(void)
+{
+	double until = now_ms() + SURELY_MS;
+	while (!is_second_sweep_over() && now_ms() < until)
+		sleep_ms(1);
+	ward_barrier(&ward);
+}
+
+/* ---- the store ---------------------------------------------------------- */
+
+/* Whether the store is over at a place. */
+static bool has_stored(const struct step_place *place)
+{
+	struct step step;
+	bool stored;
+	start_both(&step);
+	step_to(&step, place);
+	stored = owner() == receiver_id;
+	kill_giver(&step);
+	kill_receiver();
+	return stored;
+}
+
+/* The first place after it. */
+static size_t find_store(struct step_track *track)
+{
+	struct step step;
+	size_t low = 0;
+	size_t high;
+	start_both(&step);
+	step_record(&step, track);
+	kill_giver(&step);
+	kill_receiver();
+	high = track->n - 1;
+	while (high - low > 1) {
+		size_t middle = low + (high - low) / 2;
+		if (has_stored(&track->places[middle]))
+			high = middle;
+		else
+			low = middle;
+	}
+	tap_ok(low > 0 && high + 1 < track->n,
+	       "a give has %zu instructions, and stores with number %zu",
+	       track->n - 1, high);
+	return high;
+}
+
+struct late {
+	uint32_t before; /* whose the object is, before the store */
+	uint32_t after;
+	uint32_t left; /* and where the giver then died */
+	long long orphans;
+};
+
+static struct late store_once(struct step *step,
+                              const struct step_place *before, bool dies)
+{
+	struct late late;
+	start_both(step);
+	step_to(step, before);
+	late.before = owner();
+	kill_receiver();
+	step_once(step);
+	late.after = owner();
+	late.orphans = bed_number(&ward.bed, "/audit", "pools.0.orphans");
+	if (dies)
+		kill_giver(step);
+	late.left = owner();
+	return late;
+}
+
+/* Giver before its store, receiver dead and swept; then the store, and the
+ * giver's death where it dies. Tried again where the second sweep was quicker. */
+static void store_late(struct step *step, const struct step_place *before,
+                       bool dies)
+{
+	struct late late = store_once(step, before, dies);
+	for (unsigned i = 1; i < TRIES && is_second_sweep_over(); i++) {
+		if (!dies)
+			kill_giver(step);
+		late = store_once(step, before, dies);
+	}
+	tap_is(late.before, board->id, "the giver saw the receiver live");
+	tap_is(late.after, receiver_id, "and gives to it after its sweep");
+	tap_is(late.orphans, 1, "slabd knows of one orphan");
+	if (dies)
+		tap_is(late.left, receiver_id,
+		       "the giver dies: the object is a dead client's");
+}
+
+static void expect_clean(const char *when)
+{
+	tap_is(bed_number(&ward.bed, "/audit", "pools.0.orphans") +
+	               bed_number(&ward.bed, "/audit", "pools.0.lost"),
+	       0, "%s: no orphan, nothing lost", when);
+	bed_audit(&ward.bed, when);
+}
+
+static void test_giver_dies(const struct step_place *before)
+{
+	struct step step;
+	store_late(&step, before, true);
+	await_second_sweep();
+	tap_is(owner(), TAG_FREE, "the second sweep frees it");
+	expect_clean("giver and receiver dead");
+}
+
+static void test_giver_lives(const struct step_place *before)
+{
+	struct step step;
+	store_late(&step, before, false);
+	tap_is(let_finish(&step), -1, "the giver goes on: the give fails");
+	tap_is(board->err, ESRCH, "with ESRCH");
+	tap_is(owner(), board->id, "and the object is its own again");
+	await_second_sweep();
+	tap_is(owner(), board->id, "so that the second sweep leaves it");
+	kill_giver(&step);
+	expect_clean("the receiver dead");
+}
+
+static void test_giver_stands(const struct step_place *before)
+{
+	struct step step;
+	store_late(&step, before, false);
+	await_second_sweep();
+	tap_is(owner(), TAG_FREE,
+	       "the giver stands still: the second sweep frees the object");
+	ward_claim(&ward, cache, 0, UINT32_MAX);
+	tap_is(owner(), ward.user.id, "and another client gets it");
+	tap_is(let_finish(&step), 0, "the giver goes on: it was given");
+	tap_is(owner(), ward.user.id, "and stays the other client's");
+	kill_giver(&step);
+	ward_release(&ward, cache, 0);
+	expect_clean("a giver that stood still");
+}
+
+/* ---- at each place ------------------------------------------------------ */
+
+/* Where the object may be when the receiver died at a place of the give. */
+static bool is_right(bool stored, int r)
+{
+	if (r == 0)
+		return stored && owner() == TAG_FREE;
+	return r == -1 && board->err == ESRCH && owner() == board->id;
+}
+
+static void test_all(const struct step_track *track, size_t store,
+                     uint64_t seed, bool every, size_t places)
+{
+	size_t stride = every ? 1 : track->n / places + 1;
+	unsigned wrong = 0;
+	unsigned n = 0;
+	for (size_t i = random_next(&seed) % stride; i < track->n; i += stride) {
+		struct step step;
+		int r;
+		start_both(&step);
+		step_to(&step, &track->places[i]);
+		kill_receiver();
+		r = let_finish(&step);
+		n++;
+		if (!is_right(i >= store, r)) {
+			wrong++;
+			tap_note("at %zu: give returned %d, %s; owner %u, "
+			         "giver %u, receiver %u", i, r,
+			         strerror(board->err), owner(), board->id,
+			         receiver_id);
+		}
+		kill_giver(&step);
+	}
+	tap_is(wrong, 0, "the receiver dies at %u places of a give: the giver "
+	       "has the object, or nobody", n);
+	await_second_sweep();
+	expect_clean("after all that");
+	tap_is((long long)ward_count(&ward, ward.user.id), ward.n_held,
+	       "the warden has what it had");
+}
+
+int main(int argc, char **argv)
+{
+	bool slow = is_sanitized();
+	bool every = argc > 1 && strcmp(argv[1], "--all") == 0;
+	struct step_track track = {.n = 0};
+	const char *why;
+	size_t store;
+	tap_start(every ? 3600 : 800);
+	why = step_unable();
+	if (why != NULL) {
+		tap_skip(why, "a give and a death, stepped");
+		return tap_end();
+	}
+	board = shared_memory(sizeof(*board));
+	ward_open(&ward, 2);
+	cache = ward_cache(&ward, "gifts", WARD_SIZE, 0, 0);
+	store = find_store(&track);
+	test_giver_dies(&track.places[store - 1]);
+	test_giver_lives(&track.places[store - 1]);
+	test_giver_stands(&track.places[store - 1]);
+	test_all(&track, store, random_seed(), every,
+	         slow ? PLACES_SLOW : PLACES);
+	step_forget(&track);
+	ward_close(&ward);
+	return tap_end();
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * slabd killed before and after every system call, and after every store to
+ * the control file, the shared one and the ledger: while it starts, takes over,
+ * lets a client in, makes a cache, carves, empties slabs, lends, gives pages
+ * back, buries. Another takes over what the manager keeps, every second time
+ * after one that was killed itself on the way, and the accounts are exact.
+ *
+ * $SLABD_STEP=all does every point; else a stride with a random first. An argument
+ * names a deed to be done alone.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/lib/scenario.h"
+
+#define KILLS 12          /* of a deed, in each of three ways */
+#define KILLS_SANITIZED 6 /* whose code is many times longer */
+#define CUTS_WITHIN 16    /* stores of a take-over, about */
+#define NEVER UINT64_MAX
+
+static uint64_t state;
+static bool every;
+static unsigned kills_max = KILLS;
+
+static struct tally {
+	uint64_t seen; /* points, the last time */
+	unsigned kills;
+	unsigned twice; /* the next one was killed too */
+	unsigned bad;
+} tally;
+
+static void start_again(const char *what)
+{
+	if (random_next(&state) % 2 == 0 &&
+	    deed_start_cut(1 + random_next(&state) % CUTS_WITHIN))
+		tally.twice++;
+	deed_start_again(what);
+}
+
+/* One kill and one restart. False when the deed was over before the point. */
+static bool once(const struct deed *deed, uint64_t at)
+{
+	char what[80];
+	enum tamper_end end;
+	deed_renew(deed);
+	end = deed_do(deed, at);
+	snprintf(what, sizeof(what), "%s, point %llu", deed->name,
+	         (unsigned long long)at);
+	if (end == TAMPER_ENDED)
+		tap_bail("%s: slabd ends by itself: status 0x%x", what,
+		         deed_tamper.status);
+	tally.seen = deed_tamper.seen;
+	tally.kills += end == TAMPER_MET;
+	if (deed_bed.pid == 0) {
+		start_again(what);
+		tally.bad += !deed_exact(deed, what);
+	}
+	if (deed->is_start)
+		deed_stop();
+	return end == TAMPER_MET;
+}
+
+static void all_points(const struct deed *deed, enum tamper_act act)
+{
+	static const char *const names[] = {
+		[TAMPER_KILL_BEFORE] = "before system calls",
+		[TAMPER_KILL_AFTER] = "after system calls",
+		[TAMPER_KILL_STORE] = "after stores",
+	};
+	double since = now_ms();
+	uint64_t points;
+	uint64_t stride;
+	uint64_t at;
+	deed_tamper.act = act;
+	tally = (struct tally){0};
+	once(deed, NEVER);
+	points = tally.seen;
+	stride = every || points < kills_max ? 1 : points / kills_max;
+	tally = (struct tally){0};
+	/* Not every run has as many points as the first. */
+	for (at = 1 + random_next(&state) % stride;
+	     once(deed, at) || at <= points; at += stride)
+		continue;
+	tap_ok(tally.bad == 0 && tally.kills > 0,
+	       "%s: %u kills %s, of %llu, %u twice: %u not exact, %.1f s",
+	       deed->name, tally.kills, names[act], (unsigned long long)points,
+	       tally.twice, tally.bad, (now_ms() - since) / 1e3);
+}
+
+static void kill_all_over(const struct deed *deed)
+{
+	deed_prepare(deed);
+	all_points(deed, TAMPER_KILL_BEFORE);
+	all_points(deed, TAMPER_KILL_AFTER);
+	all_points(deed, TAMPER_KILL_STORE);
+	deed_finish(deed);
+}
+
+int main(int argc, char **argv)
+{
+	const char *lacks = tamper_lacks();
+	if (is_sanitized())
+		kills_max = KILLS_SANITIZED;
+	every = wants_all();
+	tap_start(every ? 3000 : 800);
+	if (lacks != NULL) {
+		tap_skip(lacks, "slabd killed at each system call");
+		return tap_end();
+	}
+	state = random_seed();
+	deed_open();
+	for (unsigned i = 0; i < DEEDS; i++)
+		if (argc < 2 || strcmp(argv[1], deeds[i].name) == 0)
+			kill_all_over(&deeds[i]);
+	deed_close();
+	return tap_end();
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* A real server on a thread of its own, a temporary socket, real clients. */
+#ifndef TESTS_LIB_ADMIN_FIXTURE_H
+#define TESTS_LIB_ADMIN_FIXTURE_H
+
+#include <pthread.h>
+#include <sys/types.h>
+#include <sys/un.h>
+
+#include "daemon/admin/http.h"
+
+#define BIG ((size_t)8 << 20) /* of /big's answer */
+
+struct curl_slist;
+struct event_base;
+
+extern struct bed {
+	char dir[64];
+	struct sockaddr_un addr;
+	int listen_fd, pipe[2];
+	struct event_base *base;
+	struct admin *admin;
+	struct event *quit;
+	pthread_t thread;
+} srv;
+
+extern const struct admin_routes routes;
+
+void start(void);
+/* The loop must end by itself once nothing is left on the base. */
+void stop(void);
+
+struct answer {
+	long status;
+	char body[1024], allow[32];
+	size_t size;
+};
+
+struct answer ask_as(const char *method, const char *path,
+                     struct curl_slist *head);
+struct answer ask(const char *path);
+void expect(const char *path, long status, const char *body);
+
+/* A client by hand; reads give up after 15 s. */
+int dial(const char *say);
+
+/* Bytes until the end or a pause of 15 s (then -1). */
+ssize_t drain(int fd);
+
+#endif

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/lib/background_clients.h"
+
+#include <linux/futex.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "shm/atom.h"
+
+#define LIVE 96u /* objects in hand, at most */
+#define CACHES 2u
+#define WORDS (WARD_SIZE / sizeof(uint64_t))
+
+struct actor {
+	struct ward *ward;
+	struct place *place;
+	slabd_pool *pool;
+	slabd_cache *caches[CACHES];
+	uint64_t *live[LIVE];
+	uint64_t stamps[LIVE];
+	uint64_t dice;
+	uint64_t serial;
+};
+
+/* One of the living, as the others see it. */
+struct place {
+	uint32_t id;
+	uint32_t halted; /* (A) a futex: the last halt that it came to */
+	uint32_t held;   /* (A) at that halt; relaxed, halted orders it */
+	uint32_t bad;    /* (A) objects that carried another's pattern */
+	uint64_t steps;
+};
+
+struct ward_stage {
+	uint32_t halt; /* (A) a futex: odd, stand still; each is a new one */
+	uint32_t stop; /* (A) */
+	struct place places[WARD_LIVING];
+};
+
+static void wait_while(const uint32_t *word, uint32_t value, uint32_t ms)
+{
+	struct timespec slice = {.tv_nsec = (long)ms * 1000000};
+	syscall(SYS_futex, word, FUTEX_WAIT, value, &slice, NULL, 0);
+}
+
+static void wake(const uint32_t *word)
+{
+	syscall(SYS_futex, word, FUTEX_WAKE, 64, NULL, NULL, 0);
+}
+
+struct ward_stage *living_stage(void)
+{
+	return shared_memory(sizeof(struct ward_stage));
+}
+
+/* ---- at work ------------------------------------------------------------ */
+
+static void write_pattern(uint64_t *object, uint64_t stamp)
+{
+	for (unsigned i = 0; i < WORDS; i++)
+		object[i] = stamp + i;
+}
+
+static bool is_intact(const uint64_t *object, uint64_t stamp)
+{
+	for (unsigned i = 0; i < WORDS; i++)
+		if (object[i] != stamp + i)
+			return false;
+	return true;
+}
+
+static void look(struct actor *self, unsigned slot)
+{
+	if (!is_intact(self->live[slot], self->stamps[slot]))
+		atom_add(&self->place->bad, 1u);
+}
+
+static void let_go(struct actor *self, unsigned slot)
+{
+	look(self, slot);
+	write_pattern(self->live[slot], 0);
+	slabd_free(self->caches[slot % CACHES], self->live[slot]);
+	self->live[slot] = NULL;
+}
+
+static void turn(struct actor *self)
+{
+	unsigned slot = (unsigned)(random_next(&self->dice) >> 20) % LIVE;
+	if (self->live[slot] != NULL) {
+		let_go(self, slot);
+		return;
+	}
+	self->live[slot] = slabd_alloc(self->caches[slot % CACHES]);
+	if (self->live[slot] == NULL)
+		return;
+	self->stamps[slot] = (uint64_t)self->place->id << 48 |
+	                     ++self->serial << 8;
+	write_pattern(self->live[slot], self->stamps[slot]);
+}
+
+static void halt(struct actor *self, uint32_t number)
+{
+	struct ward_stage *stage = self->ward->stage;
+	uint32_t held = 0;
+	slabd_flush(self->pool);
+	for (unsigned slot = 0; slot < LIVE; slot++) {
+		if (self->live[slot] == NULL)
+			continue;
+		look(self, slot);
+		held++;
+	}
+	atom_poke(&self->place->held, held);
+	/* pairs: ward_halt */
+	atom_put(&self->place->halted, number);
+	wake(&self->place->halted);
+	while (atom_peek(&stage->halt) == number)
+		wait_while(&stage->halt, number, 100);
+}
+
+static void work(struct actor *self)
+{
+	struct ward_stage *stage = self->ward->stage;
+	while (!atom_peek(&stage->stop)) {
+		uint32_t number = atom_peek(&stage->halt);
+		for (unsigned i = 0; i < 16; i++)
+			turn(self);
+		if (++self->place->steps % 16 == 0)
+			slabd_flush(self->pool);
+		if (number % 2 != 0)
+			halt(self, number);
+	}
+	for (unsigned slot = 0; slot < LIVE; slot++)
+		if (self->live[slot] != NULL)
+			let_go(self, slot);
+}
+
+struct start {
+	struct ward *ward;
+	unsigned ix;
+};
+
+static void life(int fd, void *arg)
+{
+	const struct start *start = arg;
+	struct slabd_options options = bed_options(
+	        &start->ward->bed,
+	        SLABD_NO_HELPER | SLABD_NO_WAIT | SLABD_FORCE_NODE);
+	struct actor self = {.ward = start->ward,
+	                     .place = &start->ward->stage->places[start->ix],
+	                     .dice = start->ix + 1};
+	/* Who steps and who sweeps come first. */
+	setpriority(PRIO_PROCESS, 0, 10);
+	self.pool = slabd_open(NULL, &options);
+	if (self.pool == NULL)
+		tap_bail("slabd_open: %s", slabd_last_error());
+	self.caches[0] = bed_cache(self.pool, WARD_COMMON, WARD_SIZE);
+	self.caches[1] = bed_cache(self.pool, "second", 2 * WARD_SIZE);
+	self.place->id = slabd_client_id(self.pool);
+	say(fd, 1);
+	work(&self);
+	slabd_close(self.pool);
+}
+
+void ward_wake(struct ward *ward)
+{
+	for (unsigned i = 0; i < WARD_LIVING; i++) {
+		struct start start = {.ward = ward, .ix = i};
+		child_start(&ward->living[i], life, &start);
+		hear(ward->living[i].fd);
+		ward->last_id = ward->stage->places[i].id;
+	}
+	ward->at_work = true;
+}
+
+void living_end(struct ward *ward)
+{
+	uint64_t steps = 0;
+	atom_poke(&ward->stage->stop, 1u);
+	for (unsigned i = 0; i < WARD_LIVING; i++) {
+		child_end(&ward->living[i], "one of the living ends");
+		steps += ward->stage->places[i].steps;
+	}
+	tap_ok(steps > 0, "the living worked: %llu steps",
+	       (unsigned long long)steps * 16);
+}
+
+/* ---- at a halt ---------------------------------------------------------- */
+
+bool ward_halt(struct ward *ward)
+{
+	struct ward_stage *stage = ward->stage;
+	double until = now_ms() + SURELY_MS;
+	uint32_t number = atom_peek(&stage->halt) + 1;
+	if (!ward->at_work)
+		return true;
+	atom_poke(&stage->halt, number);
+	for (unsigned i = 0; i < WARD_LIVING; i++) {
+		const uint32_t *halted = &stage->places[i].halted;
+		uint32_t seen;
+		/* pairs: halt */
+		while ((seen = atom_get(halted)) != number) {
+			if (now_ms() > until)
+				return false;
+			wait_while(halted, seen, 1);
+		}
+	}
+	return true;
+}
+
+void ward_go_on(struct ward *ward)
+{
+	if (!ward->at_work)
+		return;
+	atom_add(&ward->stage->halt, 1u);
+	wake(&ward->stage->halt);
+}
+
+uint64_t living_owned(const struct ward *ward)
+{
+	uint64_t sum = 0;
+	for (unsigned i = 0; ward->at_work && i < WARD_LIVING; i++)
+		sum += atom_peek(&ward->stage->places[i].held);
+	return sum;
+}
+
+bool ward_living_agree(const struct ward *ward)
+{
+	bool good = true;
+	for (unsigned i = 0; ward->at_work && i < WARD_LIVING; i++) {
+		const struct place *place = &ward->stage->places[i];
+		const uint64_t *stats =
+		        ward->view.stats + place->id * STATS_WORDS;
+		uint64_t owned = ward_count(ward, place->id);
+		if (owned == atom_peek(&place->held) &&
+		    atom_peek(&place->bad) == 0 &&
+		    atom_peek(&stats[STAT_REFUSED]) == 0)
+			continue;
+		good = false;
+		tap_note("client %u owns %llu, holds %u; %u with another's "
+		         "pattern, %llu refused", place->id,
+		         (unsigned long long)owned, atom_peek(&place->held),
+		         atom_peek(&place->bad),
+		         (unsigned long long)atom_peek(&stats[STAT_REFUSED]));
+	}
+	return good;
+}

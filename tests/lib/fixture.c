@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: MIT */
+/* A real slabd in a folder of its own, and what it answers. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/lib/harness.h"
+
+#define ANSWER_SECONDS 30
+#define GROWTH_MS 10000
+
+/* ---- start and end ------------------------------------------------------ */
+
+/* A line of /proc/meminfo, or -1. */
+static long read_memory(const char *name)
+{
+	FILE *file = fopen("/proc/meminfo", "re");
+	size_t len = strlen(name);
+	char line[128];
+	long n = -1;
+	while (file != NULL && n < 0 && fgets(line, sizeof(line), file) != NULL)
+		if (strncmp(line, name, len) == 0 && line[len] == ':')
+			n = strtol(line + len + 1, NULL, 10);
+	if (file != NULL)
+		fclose(file);
+	return n;
+}
+
+static void make(struct bed *bed, const char *format, va_list args)
+        __attribute__((format(printf, 2, 0)));
+
+static void make(struct bed *bed, const char *format, va_list args)
+{
+	FILE *file;
+	memset(bed, 0, sizeof(*bed));
+	bed->hugepages = read_memory("HugePages_Total");
+	bed->spare = read_memory("HugePages_Free");
+	strcpy(bed->dir, "/tmp/slabd-proc-XXXXXX");
+	if (mkdtemp(bed->dir) == NULL)
+		tap_bail("%s: %s", bed->dir, strerror(errno));
+	chmod(bed->dir, 0755);
+	snprintf(bed->config, sizeof(bed->config), "%s/conf", bed->dir);
+	snprintf(bed->socket, sizeof(bed->socket), "%s/sock", bed->dir);
+	snprintf(bed->control, sizeof(bed->control), "%s/ctl", bed->dir);
+	snprintf(bed->log, sizeof(bed->log), "%s/log", bed->dir);
+	file = fopen(bed->config, "we");
+	bed->huge = strstr(format, "page = 4k") == NULL;
+	if (file == NULL || vfprintf(file, format, args) < 0 ||
+	    fclose(file) != 0)
+		tap_bail("%s: %s", bed->config, strerror(errno));
+}
+
+void bed_make(struct bed *bed, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	make(bed, format, args);
+	va_end(args);
+}
+
+bool bed_fork(struct bed *bed)
+{
+	int log;
+	bed->pid = fork();
+	if (bed->pid < 0)
+		tap_bail("fork: %s", strerror(errno));
+	if (bed->pid > 0)
+		return false;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	alarm(0);
+	log = open(bed->log, O_WRONLY | O_CREAT | O_APPEND, 0644);
+	dup2(log, STDOUT_FILENO);
+	dup2(log, STDERR_FILENO);
+	close(log);
+	return true;
+}
+
+void bed_spawn(struct bed *bed, void (*setup)(void))
+{
+	const char *builddir = getenv("builddir");
+	char path[512];
+	snprintf(path, sizeof(path), "%s/daemon/slabd",
+	         builddir != NULL ? builddir : ".");
+	if (!bed_fork(bed))
+		return;
+	if (setup != NULL)
+		setup();
+	execl(path, path, "--foreground", "--config", bed->config, "--socket",
+	      bed->socket, "--control", bed->control, (char *)NULL);
+	dprintf(STDERR_FILENO, "%s: %s\n", path, strerror(errno));
+	_exit(127);
+}
+
+bool bed_ready(struct bed *bed)
+{
+	double until = now_ms() + SURELY_MS;
+	while (now_ms() < until) {
+		json_t *doc = bed_get(bed, "/status");
+		json_decref(doc);
+		if (doc != NULL)
+			return true;
+		if (waitpid(bed->pid, NULL, WNOHANG) != 0) {
+			bed->pid = 0;
+			return false;
+		}
+		sleep_ms(2);
+	}
+	return false;
+}
+
+static void show_log(const struct bed *bed)
+{
+	char line[512];
+	FILE *file = fopen(bed->log, "re");
+	if (file == NULL)
+		return;
+	while (fgets(line, sizeof(line), file) != NULL) {
+		line[strcspn(line, "\n")] = '\0';
+		tap_note("slabd's log: %s", line);
+	}
+	fclose(file);
+}
+
+bool bed_start(struct bed *bed)
+{
+	bed_spawn(bed, NULL);
+	if (bed_ready(bed))
+		return true;
+	show_log(bed);
+	return false;
+}
+
+void bed_open(struct bed *bed, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	make(bed, format, args);
+	va_end(args);
+	if (!bed_start(bed))
+		tap_bail("slabd does not start");
+}
+
+int bed_wait(struct bed *bed, unsigned ms)
+{
+	double until = now_ms() + ms;
+	int status = -1;
+	pid_t got;
+	while ((got = waitpid(bed->pid, &status, WNOHANG)) == 0 &&
+	       now_ms() < until)
+		sleep_ms(1);
+	if (got != bed->pid)
+		return -1;
+	bed->pid = 0;
+	return status;
+}
+
+void bed_signal(const struct bed *bed, int signal)
+{
+	if (bed->pid > 0)
+		kill(bed->pid, signal);
+}
+
+void bed_remove(struct bed *bed)
+{
+	unlink(bed->config);
+	unlink(bed->socket);
+	unlink(bed->control);
+	unlink(bed->log);
+	if (rmdir(bed->dir) < 0)
+		tap_note("%s: %s", bed->dir, strerror(errno));
+}
+
+/* Others reserve hugepages too, and use them: what slabd had left behind would
+ * stay, and stay free. */
+static bool hugepages_back(const struct bed *bed)
+{
+	double until = now_ms() + SURELY_MS;
+	bool back = false;
+	while (!back && now_ms() < until) {
+		back = read_memory("HugePages_Total") <= bed->hugepages ||
+		       read_memory("HugePages_Free") <= bed->spare;
+		sleep_ms(back ? 0 : 50);
+	}
+	return back;
+}
+
+void bed_close(struct bed *bed)
+{
+	int status;
+	double since = now_ms();
+	bed_signal(bed, SIGTERM);
+	status = bed_wait(bed, SURELY_MS);
+	if (!tap_ok(status == 0, "slabd ends with status 0 on SIGTERM")) {
+		tap_note("status 0x%x after %.0f ms", status,
+		         now_ms() - since);
+		show_log(bed);
+		bed_signal(bed, SIGKILL);
+	}
+	tap_ok(access(bed->socket, F_OK) < 0 && access(bed->control, F_OK) < 0,
+	       "and leaves no socket");
+	if (bed->huge)
+		tap_ok(hugepages_back(bed), "nor more hugepages than before");
+	bed_remove(bed);
+}
+
+/* ---- clients ------------------------------------------------------------ */
+
+struct slabd_options bed_options(const struct bed *bed, unsigned flags)
+{
+	struct slabd_options options = {.socket = bed->socket, .flags = flags};
+	options.wait_ms = GROWTH_MS;
+	return options;
+}
+
+void bed_fails(bool failed, int err, const char *what)
+{
+	int was = errno;
+	if (!tap_ok(failed && was == err && slabd_last_error()[0] != '\0',
+	            "%s: %s", what, strerror(err)))
+		tap_note("%s, errno %s, \"%s\"", failed ? "failed" : "did not",
+		         strerror(was), slabd_last_error());
+}
+
+slabd_pool *bed_pool(const struct bed *bed)
+{
+	struct slabd_options options = bed_options(bed, 0);
+	double until = now_ms() + SURELY_MS;
+	slabd_pool *pool;
+	do
+		pool = slabd_open(NULL, &options);
+	while (pool == NULL && errno == ETIMEDOUT && now_ms() < until);
+	if (pool == NULL)
+		tap_bail("slabd_open: %s", slabd_last_error());
+	return pool;
+}
+
+slabd_cache *bed_cache(slabd_pool *pool, const char *name, size_t size)
+{
+	double until = now_ms() + SURELY_MS;
+	slabd_cache *cache;
+	do
+		cache = slabd_cache_create(pool, name, size, 0, 0);
+	while (cache == NULL && errno == ETIMEDOUT && now_ms() < until);
+	if (cache == NULL)
+		tap_bail("slabd_cache_create %s: %s", name, slabd_last_error());
+	return cache;
+}
+
+size_t bed_take(slabd_cache *cache, size_t n, void **to)
+{
+	double until = now_ms() + SURELY_MS;
+	size_t got = 0;
+	while (got < n && now_ms() < until) {
+		to[got] = slabd_alloc(cache);
+		got += to[got] != NULL;
+	}
+	return got;
+}
+
+/* ---- questions ---------------------------------------------------------- */
+
+static int connect_to(const char *path)
+{
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	struct timeval limit = {.tv_sec = ANSWER_SECONDS};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	strncpy(to.sun_path, path, sizeof(to.sun_path) - 1);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	if (connect(fd, (void *)&to, sizeof(to)) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* Reads to the end; the text, which the caller frees, or NULL. */
+static char *read_all(int fd)
+{
+	size_t room = 1 << 16;
+	size_t n = 0;
+	char *text = malloc(room + 1);
+	ssize_t got = -1;
+	while (text != NULL && (got = recv(fd, text + n, room - n, 0)) > 0) {
+		n += (size_t)got;
+		if (n == room)
+			text = realloc(text, (room *= 2) + 1);
+	}
+	if (text == NULL || got < 0) {
+		free(text);
+		return NULL;
+	}
+	text[n] = '\0';
+	return text;
+}
+
+json_t *bed_get(const struct bed *bed, const char *path)
+{
+	char request[256];
+	char *text;
+	char *body;
+	json_t *doc = NULL;
+	int fd = connect_to(bed->control);
+	int n = snprintf(request, sizeof(request),
+	                 "GET %s HTTP/1.1\r\nHost: slabd\r\n"
+	                 "Connection: close\r\n\r\n", path);
+	if (fd < 0)
+		return NULL;
+	send(fd, request, (size_t)n, MSG_NOSIGNAL);
+	text = read_all(fd);
+	close(fd);
+	body = text != NULL ? strstr(text, "\r\n\r\n") : NULL;
+	if (body != NULL && strncmp(text, "HTTP/1.1 200", 12) == 0)
+		doc = json_loads(body + 4, 0, NULL);
+	free(text);
+	return doc;
+}
+
+bool bed_post(const struct bed *bed, const char *path, const char *form)
+{
+	char request[512];
+	char *text;
+	bool done;
+	int fd = connect_to(bed->control);
+	int n = snprintf(request, sizeof(request),
+	                 "POST %s HTTP/1.1\r\nHost: slabd\r\n"
+	                 "Connection: close\r\nContent-Length: %zu\r\n"
+	                 "Content-Type: application/x-www-form-urlencoded\r\n"
+	                 "\r\n%s", path, strlen(form), form);
+	if (fd < 0)
+		return false;
+	send(fd, request, (size_t)n, MSG_NOSIGNAL);
+	text = read_all(fd);
+	close(fd);
+	done = text != NULL && strncmp(text, "HTTP/1.1 200", 12) == 0;
+	free(text);
+	return done;
+}
+
+json_t *json_at(json_t *doc, const char *path)
+{
+	char key[64];
+	while (doc != NULL && *path != '\0') {
+		size_t n = strcspn(path, ".");
+		snprintf(key, sizeof(key), "%.*s", (int)n, path);
+		doc = json_is_array(doc) ? json_array_get(doc, (size_t)atoi(key))
+		                         : json_object_get(doc, key);
+		path += path[n] == '.' ? n + 1 : n;
+	}
+	return doc;
+}
+
+long long bed_number(const struct bed *bed, const char *path, const char *at)
+{
+	json_t *doc = bed_get(bed, path);
+	json_t *part = json_at(doc, at);
+	long long value = json_is_integer(part)   ? json_integer_value(part)
+	                  : json_is_boolean(part) ? json_is_true(part)
+	                                          : INT64_MIN;
+	json_decref(doc);
+	return value;
+}
+
+long long bed_client(const struct bed *bed, unsigned id, const char *at)
+{
+	json_t *doc = bed_get(bed, "/clients");
+	json_t *clients = json_at(doc, "pools.0.clients");
+	long long value = INT64_MIN;
+	json_t *row;
+	size_t i;
+	json_array_foreach(clients, i, row) {
+		json_t *part = json_object_get(row, at);
+		if (json_integer_value(json_object_get(row, "id")) != id)
+			continue;
+		value = json_is_boolean(part) ? json_is_true(part)
+		                              : json_integer_value(part);
+	}
+	json_decref(doc);
+	return value;
+}
+
+double bed_until(const struct bed *bed, const char *path, const char *at,
+                 long long want, unsigned limit_ms)
+{
+	double since = now_ms();
+	while (bed_number(bed, path, at) != want) {
+		if (now_ms() > since + limit_ms)
+			return -1;
+		sleep_ms(1);
+	}
+	return now_ms() - since;
+}
+
+bool bed_audit(const struct bed *bed, const char *name)
+{
+	json_t *doc = bed_get(bed, "/audit");
+	bool agree = json_is_true(json_at(doc, "agree"));
+	tap_ok(agree, "%s: the audit agrees", name);
+	if (!agree) {
+		char *text = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
+		tap_note("%.900s", text != NULL ? text : "no answer");
+		free(text);
+	}
+	json_decref(doc);
+	return agree;
+}
+
+static long long sum(const struct bed *bed, const char *path, const char *list,
+                     const char *key)
+{
+	json_t *doc = bed_get(bed, path);
+	json_t *rows = json_at(doc, list);
+	long long all = doc != NULL ? 0 : INT64_MIN;
+	json_t *row;
+	size_t i;
+	json_array_foreach(rows, i, row)
+		all += json_integer_value(json_object_get(row, key));
+	json_decref(doc);
+	return all;
+}
+
+long long bed_used(const struct bed *bed)
+{
+	return sum(bed, "/caches", "pools.0.caches", "used");
+}
+
+long long bed_owned(const struct bed *bed)
+{
+	return sum(bed, "/clients", "pools.0.clients", "objects");
+}
+
+bool bed_logged(const struct bed *bed, const char *text)
+{
+	char line[1100];
+	bool found = false;
+	FILE *file = fopen(bed->log, "re");
+	if (file == NULL)
+		return false;
+	while (!found && fgets(line, sizeof(line), file) != NULL)
+		found = strstr(line, text) != NULL;
+	fclose(file);
+	return found;
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/lib/keeper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define FIRST_FD 3
+#define HIGH_FD 512 /* clear of where passed descriptors go */
+
+void keeper_open(struct keeper *keeper, const struct bed *bed)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	memset(keeper, 0, sizeof(*keeper));
+	snprintf(keeper->path, sizeof(keeper->path), "%s/notify", bed->dir);
+	snprintf(at.sun_path, sizeof(at.sun_path), "%s", keeper->path);
+	keeper->sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (keeper->sock < 0 ||
+	    bind(keeper->sock, (void *)&at, sizeof(at)) < 0)
+		tap_bail("%s: %s", keeper->path, strerror(errno));
+}
+
+void keeper_close(struct keeper *keeper)
+{
+	while (keeper->n > 0)
+		close(keeper->kept[--keeper->n].fd);
+	close(keeper->sock);
+	unlink(keeper->path);
+}
+
+/* ---- hearing ------------------------------------------------------------ */
+
+static struct kept *find(const struct keeper *keeper, const char *name)
+{
+	for (unsigned i = 0; i < keeper->n; i++)
+		if (strcmp(keeper->kept[i].name, name) == 0)
+			return (struct kept *)(uintptr_t)&keeper->kept[i];
+	return NULL;
+}
+
+int keeper_find(const struct keeper *keeper, const char *name)
+{
+	const struct kept *kept = find(keeper, name);
+	return kept != NULL ? kept->fd : -1;
+}
+
+int keeper_swap(struct keeper *keeper, const char *name, int fd)
+{
+	struct kept *kept = find(keeper, name);
+	int old;
+	if (kept == NULL)
+		tap_bail("nothing is kept as %s", name);
+	old = kept->fd;
+	kept->fd = fd;
+	return old;
+}
+
+static void drop(struct keeper *keeper, const char *name)
+{
+	struct kept *kept = find(keeper, name);
+	if (kept == NULL)
+		return;
+	close(kept->fd);
+	*kept = keeper->kept[--keeper->n];
+}
+
+static void keep(struct keeper *keeper, const char *name, int fd)
+{
+	if (keeper->n == KEEPER_MAX || find(keeper, name) != NULL)
+		tap_bail("%s is kept twice, or one too many", name);
+	snprintf(keeper->kept[keeper->n].name, KEEPER_NAME, "%s", name);
+	keeper->kept[keeper->n++].fd = fd;
+}
+
+/* The value of a field of a message, or NULL. */
+static const char *field(const char *text, const char *name, char *room,
+                         size_t bytes)
+{
+	size_t n = strlen(name);
+	for (const char *at = text; at != NULL; at = strchr(at, '\n')) {
+		at += *at == '\n';
+		if (strncmp(at, name, n) != 0 || at[n] != '=')
+			continue;
+		snprintf(room, bytes, "%.*s", (int)strcspn(at + n + 1, "\n"),
+		         at + n + 1);
+		return room;
+	}
+	return NULL;
+}
+
+static void obey(struct keeper *keeper, const char *text, int fd)
+{
+	char name[KEEPER_NAME];
+	char word[16];
+	keeper->messages++;
+	if (field(text, "READY", word, sizeof(word)) != NULL)
+		keeper->ready = true;
+	if (field(text, "FDNAME", name, sizeof(name)) == NULL) {
+		/* A barrier: closed, it says that all before was heard. */
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	if (field(text, "FDSTOREREMOVE", word, sizeof(word)) != NULL)
+		drop(keeper, name);
+	else if (fd >= 0)
+		keep(keeper, name, fd);
+}
+
+bool keeper_hear(struct keeper *keeper, int ms)
+{
+	_Alignas(struct cmsghdr) char room[CMSG_SPACE(sizeof(int))];
+	char text[1024];
+	struct iovec iov = {.iov_base = text, .iov_len = sizeof(text) - 1};
+	struct msghdr hdr = {.msg_iov = &iov,
+	                     .msg_iovlen = 1,
+	                     .msg_control = room,
+	                     .msg_controllen = sizeof(room)};
+	struct pollfd at = {.fd = keeper->sock, .events = POLLIN};
+	struct cmsghdr *c;
+	int fd = -1;
+	ssize_t n;
+	if (poll(&at, 1, ms) <= 0)
+		return false;
+	n = recvmsg(keeper->sock, &hdr, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (n < 0)
+		return false;
+	text[n] = '\0';
+	c = CMSG_FIRSTHDR(&hdr);
+	if (c != NULL && c->cmsg_type == SCM_RIGHTS)
+		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	obey(keeper, text, fd);
+	return true;
+}
+
+void keeper_catch_up(struct keeper *keeper)
+{
+	while (keeper_hear(keeper, 0))
+		continue;
+}
+
+/* ---- starting ----------------------------------------------------------- */
+
+static void put_number(const char *name, long number)
+{
+	char digits[24];
+	snprintf(digits, sizeof(digits), "%ld", number);
+	setenv(name, digits, 1);
+}
+
+/* In the new process. */
+static void pass(const struct keeper *keeper)
+{
+	static char names[KEEPER_MAX * KEEPER_NAME];
+	int high[KEEPER_MAX];
+	setenv("NOTIFY_SOCKET", keeper->path, 1);
+	if (keeper->n == 0)
+		return;
+	for (unsigned i = 0; i < keeper->n; i++) {
+		high[i] = fcntl(keeper->kept[i].fd, F_DUPFD_CLOEXEC, HIGH_FD);
+		strcat(names, i > 0 ? ":" : "");
+		strcat(names, keeper->kept[i].name);
+	}
+	for (unsigned i = 0; i < keeper->n; i++)
+		dup2(high[i], FIRST_FD + (int)i);
+	put_number("LISTEN_FDS", keeper->n);
+	put_number("LISTEN_PID", getpid());
+	setenv("LISTEN_FDNAMES", names, 1);
+}
+
+void keeper_spawn(struct keeper *keeper, struct bed *bed, void (*setup)(void))
+{
+	const char *builddir = getenv("builddir");
+	char path[512];
+	snprintf(path, sizeof(path), "%s/daemon/slabd",
+	         builddir != NULL ? builddir : ".");
+	keeper_catch_up(keeper);
+	keeper->ready = false;
+	if (!bed_fork(bed))
+		return;
+	pass(keeper);
+	if (setup != NULL)
+		setup();
+	execl(path, path, "--config", bed->config, "--socket", bed->socket,
+	      "--control", bed->control, (char *)NULL);
+	_exit(127);
+}
+
+bool keeper_start(struct keeper *keeper, struct bed *bed, int *status)
+{
+	double until = now_ms() + SURELY_MS;
+	keeper_spawn(keeper, bed, NULL);
+	while (!keeper->ready && now_ms() < until) {
+		if (keeper_hear(keeper, 20))
+			continue;
+		if (waitpid(bed->pid, status, WNOHANG) == bed->pid) {
+			bed->pid = 0;
+			return false;
+		}
+	}
+	return keeper->ready;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* Random numbers of a test: the seed is printed, and SLABD_SEED gives it. */
+#ifndef TESTS_LIB_RNG_H
+#define TESTS_LIB_RNG_H
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+struct dice {
+	uint64_t state;
+};
+
+static inline uint64_t dice_next(struct dice *dice)
+{
+	uint64_t z = dice->state += UINT64_C(0x9e3779b97f4a7c15);
+	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+	return z ^ z >> 31;
+}
+
+/* 0 to n - 1. */
+static inline uint32_t dice_below(struct dice *dice, uint64_t n)
+{
+	return (uint32_t)(dice_next(dice) % n);
+}
+
+static inline struct dice dice_start(const char *what)
+{
+	const char *given = getenv("SLABD_SEED");
+	uint64_t seed = (uint64_t)time(NULL) * 1000003 + (uint64_t)getpid();
+	if (given != NULL)
+		seed = strtoull(given, NULL, 0);
+	fprintf(stderr, "%s: SLABD_SEED=%llu\n", what,
+	        (unsigned long long)seed);
+	return (struct dice){.state = seed};
+}
+
+/* Dice for a thread of the same test. */
+static inline struct dice dice_split(struct dice *dice)
+{
+	return (struct dice){.state = dice_next(dice)};
+}
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* A barrier of spinning threads: all leave it within nanoseconds of each
+ * other, so that what follows really runs at once. */
+#ifndef TESTS_LIB_SPIN_BARRIER_H
+#define TESTS_LIB_SPIN_BARRIER_H
+
+#include <sched.h>
+#include <stdint.h>
+
+#include "shm/atom.h"
+
+struct gate {
+	uint32_t arrived; /* counts on for ever */
+};
+
+static inline void gate_wait(struct gate *gate, uint32_t n)
+{
+	uint32_t mine = atom_set(&gate->arrived, 0u);
+	while (!atom_publish(&gate->arrived, &mine, mine + 1))
+		;
+	mine = (mine / n + 1) * n;
+	/* pairs: gate_wait; what the others did before it is seen. */
+	for (uint32_t i = 1; (int32_t)(atom_get(&gate->arrived) - mine) < 0; i++)
+		if (i % 4096 == 0)
+			sched_yield();
+}
+
+#endif

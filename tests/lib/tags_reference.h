@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* The tag at a time operations of shm/tags_narrow.c under other names, beside
+ * those that the build has chosen. */
+#ifndef TESTS_LIB_TAGS_REFERENCE_H
+#define TESTS_LIB_TAGS_REFERENCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+uint32_t tags_reference_claim(uint16_t *tags, uint32_t n, uint32_t from,
+                              uint16_t id, uint32_t want, uint32_t *out);
+bool tags_reference_four(uint16_t *tags, uint16_t own);
+bool tags_reference_any(const uint16_t *tags, uint32_t n);
+uint32_t tags_reference_count(const uint16_t *tags, uint32_t n);
+uint32_t tags_reference_sweep(uint16_t *tags, uint32_t n, uint16_t id);
+
+#endif

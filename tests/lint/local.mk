@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: MIT
+# What is held to by looking at the sources, symbols and instructions.
+tap_scripts += tests/lint/check_atomics.sh
+tap_scripts += tests/lint/check_comments.sh
+tap_scripts += tests/lint/check_exports.sh
+tap_scripts += tests/lint/check_insn.sh
+tap_scripts += tests/lint/check_layers.sh
+tap_scripts += tests/lint/check_man_example.sh
+tap_scripts += tests/lint/check_names.sh
+tap_scripts += tests/lint/check_sizes.sh
+EXTRA_DIST += tests/lint/lint.sh
+check_PROGRAMS += tests/lint/insn_hit
+tests_lint_insn_hit_LDADD = client/libslabclient.la

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* The policies that are compared, ours first. */
+#ifndef TESTS_SIM_OTHER_POLICIES_H
+#define TESTS_SIM_OTHER_POLICIES_H
+
+#include "tests/sim/world.h"
+
+#define RIVALS 4u
+
+extern const struct maker rivals[RIVALS];
+
+/* NULL: there is none of that name. */
+const struct maker *rivals_find(const char *name);
+/* SLUB's own numbers, if it is SLUB. */
+void rivals_prepare(struct world *world, const struct maker *maker);
+
+#endif

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/* slabd stopped, killed, or another one in its place. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/lib/lag.h"
+#include "tests/lib/cut.h"
+#include "tests/lib/harness.h"
+
+#define SMALL "[pool default]\npage = 4k\nstart = 2M\nmax = 64M\n"
+#define SIZE 1024
+#define WAIT_MS 100
+
+static struct bed bed;
+static void *all[1 << 16];
+
+static slabd_pool *open_pool(unsigned flags, unsigned wait_ms)
+{
+	struct slabd_options options = bed_options(&bed, flags);
+	slabd_pool *pool;
+	options.wait_ms = wait_ms;
+	pool = slabd_open(NULL, &options);
+	if (pool == NULL)
+		tap_bail("slabd_open: %s", slabd_last_error());
+	return pool;
+}
+
+/* ---- stopped ------------------------------------------------------------ */
+
+/* Takes all that is there; the first failure waits, the others do not. */
+static size_t use_up(slabd_cache *cache, const char *how)
+{
+	size_t n = 0;
+	struct lag lag;
+	double first;
+	do {
+		lag = lag_begin(0, 0);
+		all[n] = slabd_alloc(cache);
+	} while (all[n] != NULL && ++n < sizeof(all) / sizeof(all[0]));
+	first = lag_ms(&lag);
+	bed_fails(true, ENOMEM, how);
+	tap_ok(n > 0, "what is there is still given out");
+	tap_ok(first < WAIT_MS + 400, "and then an error in time");
+	tap_note("%zu objects, then %.1f ms: %s", n, first, slabd_last_error());
+	lag = lag_begin(0, 0);
+	for (unsigned i = 0; i < 20; i++)
+		if (slabd_alloc(cache) != NULL)
+			tap_bail("an object out of nothing");
+	tap_ok(lag_ms(&lag) < WAIT_MS, "20 more wait no more");
+	return n;
+}
+
+static void stopped(int fd, void *arg)
+{
+	slabd_pool *pool = open_pool(0, WAIT_MS);
+	slabd_cache *cache = bed_cache(pool, "one", SIZE);
+	size_t n;
+	double since;
+	(void)arg;
+	say(fd, 1);
+	hear(fd);
+	n = use_up(cache, "slabd stopped: nothing grows");
+	say(fd, 1);
+	hear(fd);
+	since = now_ms();
+	while ((all[n] = slabd_alloc(cache)) == NULL &&
+	       now_ms() < since + SURELY_MS)
+		sleep_ms(1);
+	tap_ok(all[n] != NULL, "slabd goes on: so does growth");
+	tap_note("after %.1f ms", now_ms() - since);
+	n++;
+	tap_ok(slabd_cache_create(pool, "two", SIZE, 0, 0) != NULL,
+	       "and a new cache can be had");
+	slabd_free_bulk(cache, n, all);
+	tap_is(slabd_close(pool), 0, "slabd_close");
+}
+
+static void test_stopped(void)
+{
+	struct child child;
+	bed_open(&bed, SMALL);
+	child_start(&child, stopped, NULL);
+	hear(child.fd);
+	bed_signal(&bed, SIGSTOP);
+	say(child.fd, 1);
+	hear(child.fd);
+	bed_signal(&bed, SIGCONT);
+	say(child.fd, 1);
+	child_end(&child, "slabd stopped and gone on");
+	bed_audit(&bed, "after the stop");
+	bed_close(&bed);
+}
+
+/* ---- killed ------------------------------------------------------------- */
+
+/* Without a helper the descriptor tells; with one, it comes by itself. */
+static void told(slabd_pool *pool, bool helper)
+{
+	struct pollfd at = {.fd = slabd_descriptor(pool), .events = POLLIN};
+	double until = now_ms() + SURELY_MS;
+	if (!helper)
+		tap_is(poll(&at, 1, (int)SURELY_MS), 1,
+		       "slabd killed: the descriptor says so");
+	while (helper && slabd_poll(pool) == 0 && now_ms() < until)
+		sleep_ms(1);
+	bed_fails(slabd_poll(pool) < 0, ENOTCONN, "slabd_poll");
+	tap_is(slabd_descriptor(pool), at.fd, "the descriptor stays");
+}
+
+static void asks(slabd_pool *pool)
+{
+	struct lag lag = lag_begin(0, 0);
+	double since = now_ms();
+	bed_fails(slabd_cache_create(pool, "two", SIZE, 0, 0) == NULL, ENOTCONN,
+	      "slabd_cache_create");
+	since = now_ms() - since;
+	tap_ok(since > 4500 && lag_ms(&lag) < 5500, "after a look of five seconds");
+	tap_note("%.0f ms", since);
+}
+
+static void killed(int fd, void *arg)
+{
+	bool helper = *(bool *)arg;
+	slabd_pool *pool = open_pool(helper ? 0 : SLABD_NO_HELPER, WAIT_MS);
+	slabd_cache *cache = bed_cache(pool, "one", SIZE);
+	void *object = slabd_alloc(cache);
+	size_t n;
+	memset(object, 0x77, SIZE);
+	say(fd, 1);
+	hear(fd);
+	told(pool, helper);
+	asks(pool);
+	n = use_up(cache, "nothing grows");
+	tap_is(((char *)object)[SIZE - 1], 0x77, "objects stay readable");
+	slabd_free_bulk(cache, n, all);
+	tap_is(slabd_flush(pool), 0, "slabd_flush works");
+	tap_is((long long)slabd_alloc_bulk(cache, n, all), (long long)n,
+	       "and what came home can be allocated again");
+	tap_is(slabd_give(pool, object, slabd_client_id(pool)), 0,
+	       "slabd_give works");
+	tap_is(slabd_cache_close(cache), 0, "slabd_cache_close works");
+	tap_is(slabd_close(pool), 0, "slabd_close works");
+}
+
+static void test_killed(bool helper)
+{
+	struct child child;
+	bed_open(&bed, SMALL);
+	child_start(&child, killed, &helper);
+	hear(child.fd);
+	bed_signal(&bed, SIGKILL);
+	bed_wait(&bed, SURELY_MS);
+	say(child.fd, 1);
+	child_end(&child, helper ? "slabd killed" : "slabd killed, no helper");
+	bed_remove(&bed);
+}
+
+/* ---- another slabd ------------------------------------------------------ */
+
+/* Fails as it must when there is no way back, and at once. */
+static void is_lost(slabd_pool *pool, slabd_cache *cache)
+{
+	struct lag lag = lag_begin(0, 0);
+	tap_ok(slabd_poll(pool) < 0 && errno == ENOTCONN &&
+	               strstr(slabd_last_error(), "started anew") != NULL,
+	       "slabd_poll says that there is no way back");
+	tap_note("%s", slabd_last_error());
+	tap_ok(slabd_descriptor(pool) < 0 && errno == ENOTCONN,
+	       "there is no descriptor any more");
+	tap_ok(slabd_cache_create(pool, "two", SIZE, 0, 0) == NULL &&
+	               errno == ENOTCONN, "slabd_cache_create fails");
+	while (slabd_alloc(cache) != NULL)
+		continue;
+	tap_ok(errno == ENOMEM &&
+	               strstr(slabd_last_error(), "started anew") != NULL,
+	       "slabd_alloc gives what is there");
+	tap_ok(lag_ms(&lag) < 1000, "nothing of it waits");
+}
+
+static void meets_another(int fd, void *arg)
+{
+	bool helper = *(bool *)arg;
+	slabd_pool *pool = open_pool(helper ? 0 : SLABD_NO_HELPER, 5000);
+	slabd_cache *cache = bed_cache(pool, "one", SIZE);
+	struct pollfd at = {.fd = slabd_descriptor(pool), .events = POLLIN};
+	double until;
+	double cpu = cut_cpu_ms();
+	double since = now_ms();
+	say(fd, 1);
+	hear(fd);
+	cpu = cut_cpu_ms() - cpu;
+	/* The next slabd may take its time. */
+	since = now_ms() - since;
+	tap_ok(cpu < (since > 1000 ? since / 5 : 200), "who looks for slabd sleeps in between");
+	tap_note("%.1f ms of %.0f", cpu, since);
+	until = now_ms() + SURELY_MS;
+	while (slabd_descriptor(pool) >= 0 && now_ms() < until)
+		if (helper)
+			sleep_ms(1);
+		else if (poll(&at, 1, 2000) == 1)
+			slabd_poll(pool);
+	is_lost(pool, cache);
+	tap_is(poll(&at, 1, 100), 0, "the descriptor is at rest");
+	tap_is(slabd_close(pool), 0, "slabd_close works");
+	pool = open_pool(0, WAIT_MS);
+	tap_ok(slabd_alloc(bed_cache(pool, "one", SIZE)) != NULL,
+	       "the pool can be opened again");
+	tap_is(slabd_close(pool), 0, "and closed");
+}
+
+static void test_another(bool helper)
+{
+	struct child child;
+	bed_open(&bed, SMALL);
+	child_start(&child, meets_another, &helper);
+	hear(child.fd);
+	bed_signal(&bed, SIGKILL);
+	bed_wait(&bed, SURELY_MS);
+	sleep_ms(700);
+	if (!bed_start(&bed))
+		tap_bail("slabd does not start again");
+	say(child.fd, 1);
+	child_end(&child, "the client ends well");
+	bed_audit(&bed, "of the new slabd");
+	bed_close(&bed);
+}
+
+/* ---- trim without a helper ---------------------------------------------- */
+
+/* Its depot holds what the other needs, and nobody but it can serve a trim. */
+static void trims(int fd, void *arg)
+{
+	slabd_pool *pool = open_pool(SLABD_NO_HELPER, WAIT_MS);
+	slabd_cache *cache = bed_cache(pool, "one", SIZE);
+	struct pollfd at = {.fd = slabd_descriptor(pool), .events = POLLIN};
+	size_t n = slabd_alloc_bulk(cache, 2048, all);
+	long long held;
+	(void)arg;
+	tap_is(slabd_poll(pool), 0, "slabd_poll has nothing to do");
+	slabd_free_bulk(cache, n, all);
+	held = bed_client(&bed, slabd_client_id(pool), "objects");
+	say(fd, 1);
+	tap_is(poll(&at, 1, (int)SURELY_MS), 1, "slabd asks for a trim");
+	tap_is(slabd_poll(pool), 0, "slabd_poll serves it");
+	tap_ok(bed_client(&bed, slabd_client_id(pool), "objects") < held,
+	       "and less is held");
+	hear(fd);
+	slabd_close(pool);
+}
+
+static void needs(int fd, void *arg)
+{
+	slabd_pool *pool = open_pool(0, WAIT_MS);
+	(void)fd;
+	(void)arg;
+	tap_is((long long)bed_take(bed_cache(pool, "one", SIZE), 1700, all),
+	       1700, "so that another client gets on");
+	slabd_close(pool);
+}
+
+static void test_trim(void)
+{
+	struct child one;
+	struct child two;
+	bed_open(&bed, "[pool default]\npage = 4k\nmax = 2M\n");
+	child_start(&one, trims, NULL);
+	hear(one.fd);
+	child_start(&two, needs, NULL);
+	child_end(&two, "who needs it ends well");
+	say(one.fd, 1);
+	child_end(&one, "who was asked ends well");
+	bed_close(&bed);
+}
+
+int main(void)
+{
+	tap_start(300);
+	test_stopped();
+	test_killed(true);
+	test_killed(false);
+	test_another(true);
+	test_another(false);
+	test_trim();
+	return tap_end();
+}

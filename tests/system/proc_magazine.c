@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* Magazines grow where they miss, shrink where they idle, and stay within the
+ * thread's budget. */
+#include <stdio.h>
+
+#include "client/slabclient.h"
+#include "tests/lib/harness.h"
+
+#define LIVE 1500 /* more than a magazine holds: each round misses */
+#define BUDGET (256 << 10)
+#define CACHES 16
+#define SIZE 256
+
+static struct bed bed;
+static void *live[LIVE];
+
+static void rounds(slabd_cache *cache, int n)
+{
+	for (int i = 0; i < n; i++) {
+		size_t got = slabd_alloc_bulk(cache, LIVE, live);
+		if (got != LIVE)
+			tap_bail("%zu objects: %s", got, slabd_last_error());
+		slabd_free_bulk(cache, got, live);
+	}
+}
+
+static long long cap_of(const slabd_cache *cache)
+{
+	return (long long)slabd_mag_of_(cache)->cap;
+}
+
+static void test_growth(slabd_pool *pool)
+{
+	slabd_cache *busy = bed_cache(pool, "busy", 64);
+	slabd_cache *idle = bed_cache(pool, "idle", 64);
+	slabd_free(idle, slabd_alloc(idle));
+	tap_ok(cap_of(idle) > 0 && cap_of(idle) <= 16,
+	       "a magazine starts small: %lld", cap_of(idle));
+	rounds(idle, 10);
+	tap_is(cap_of(idle), SLABD_MAGAZINE_MAX, "it grows where it misses");
+	rounds(busy, 300);
+	tap_is(cap_of(busy), SLABD_MAGAZINE_MAX, "so does another");
+	tap_ok(cap_of(idle) <= 16, "and the first shrinks where it idles: %lld",
+	       cap_of(idle));
+	tap_ok((long long)slabd_mag_of_(idle)->n <= cap_of(idle),
+	       "to what it may hold");
+	rounds(idle, 10);
+	tap_is(cap_of(idle), SLABD_MAGAZINE_MAX, "until it is needed again");
+}
+
+static void test_budget(void)
+{
+	struct slabd_options options = bed_options(&bed, 0);
+	slabd_cache *caches[CACHES];
+	slabd_pool *pool;
+	long long bytes = 0;
+	options.thread_bytes = BUDGET;
+	pool = slabd_open(NULL, &options);
+	if (pool == NULL)
+		tap_bail("slabd_open: %s", slabd_last_error());
+	for (int i = 0; i < CACHES; i++) {
+		char name[16];
+		snprintf(name, sizeof(name), "budget-%d", i);
+		caches[i] = bed_cache(pool, name, SIZE);
+	}
+	/* By turns, so that none idles: each wants an eighth of the budget. */
+	for (int round = 0; round < 20; round++)
+		for (int i = 0; i < CACHES; i++)
+			rounds(caches[i], 1);
+	for (int i = 0; i < CACHES; i++)
+		bytes += cap_of(caches[i]) * SIZE;
+	/* One object of each cache is there beyond the budget. */
+	tap_ok(bytes > BUDGET / 2 && bytes <= BUDGET + CACHES * SIZE,
+	       "a thread's magazines may hold %lld bytes of %d", bytes, BUDGET);
+	slabd_close(pool);
+}
+
+/* Each of eight large caches wants an eighth of the budget, and gets it before
+ * the small one comes. */
+static void test_fairness(slabd_pool *pool)
+{
+	slabd_cache *small = bed_cache(pool, "fair-small", 64);
+	slabd_cache *huge = bed_cache(pool, "fair-huge", 1 << 20);
+	long long large = 0;
+	slabd_cache *caches[8];
+	for (int i = 0; i < 8; i++) {
+		char name[16];
+		snprintf(name, sizeof(name), "fair-%d", i);
+		caches[i] = bed_cache(pool, name, 32 << 10);
+		for (int round = 0; round < 4; round++) {
+			size_t got = slabd_alloc_bulk(caches[i], 40, live);
+			if (got != 40)
+				tap_bail("%zu objects: %s", got, slabd_last_error());
+			slabd_free_bulk(caches[i], got, live);
+		}
+		large += cap_of(caches[i]);
+	}
+	tap_ok(large * (32 << 10) > 3 << 20,
+	       "large objects have most of the budget: %lld of them", large);
+	rounds(small, 10);
+	tap_is(cap_of(small), SLABD_MAGAZINE_MAX,
+	       "a small cache that misses takes its share back");
+	live[0] = slabd_alloc(huge);
+	slabd_free(huge, live[0]);
+	tap_is(cap_of(huge), 0, "an object of 1 MiB has no magazine");
+	tap_ok(slabd_alloc(huge) == live[0], "and comes back from the depot");
+	slabd_free(huge, live[0]);
+}
+
+int main(void)
+{
+	slabd_pool *pool;
+	tap_start(300);
+	bed_open(&bed, "[slabd]\ntopology = node:1 core:2 pu:1\n"
+	               "[pool default]\npage = 4k\nstart = 2M\nmax = 64M\n");
+	pool = bed_pool(&bed);
+	test_growth(pool);
+	test_fairness(pool);
+	slabd_close(pool);
+	test_budget();
+	bed_close(&bed);
+	return tap_end();
+}

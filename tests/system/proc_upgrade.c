@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * slabd restarted and killed under full load: no allocation fails, clients
+ * keep their ids and their objects, and the accounts are exact. And stopped:
+ * nobody waits for it longer than it said.
+ *
+ *   proc_upgrade [--stopped SECONDS]     that part alone, for so long
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "shm/atom.h"
+#include "tests/lib/lag.h"
+#include "tests/lib/keeper.h"
+
+#define PROCESSES 4u
+#define EACH 2u /* threads of a process */
+#define THREADS (PROCESSES * EACH)
+#define RESTARTS 10u /* of each kind */
+#define ROUNDS (2 * RESTARTS + 1)
+#define CACHES 8u
+#define HAND (1u << 15)
+#define STEP_BYTES (256u << 10) /* more in each hand, each round */
+#define WAIT_MS 200u  /* of who waits for a stopped slabd */
+#define LATE_MS 1000.0 /* what a busy machine may add to a call */
+#define LATE_SANITIZED_MS 2000.0
+#define LOAD_WAIT_MS 30000u /* of who works on: a busy machine, again */
+
+/* A thread's, which alone writes it. */
+struct line {
+	uint64_t allocs;
+	uint64_t held;
+	uint64_t worst_ns[ROUNDS];
+};
+
+static struct board {
+	uint32_t round;
+	uint32_t pause;
+	uint32_t parked;
+	uint32_t stop;
+	uint64_t failed;  /* allocations */
+	uint64_t changed; /* objects */
+	struct line lines[THREADS];
+} *board;
+
+static const size_t sizes[CACHES] = {64, 256, 1024, 96, 4096, 512, 192, 2048};
+static struct bed bed;
+static struct keeper keeper;
+static uint64_t dice;
+static double late_ms = LATE_MS;
+static uint32_t step_bytes = STEP_BYTES;
+
+/* ---- a client at full speed --------------------------------------------- */
+
+struct object {
+	uint64_t *at;
+	uint32_t cache;
+};
+
+struct thread {
+	pthread_t thread;
+	slabd_pool *pool;
+	slabd_cache **caches;
+	struct line *line;
+	uint64_t dice;
+	uint64_t bytes; /* of the hand */
+	uint32_t n;
+	struct object hand[HAND];
+};
+
+static uint64_t mark(const struct thread *t, const void *obj)
+{
+	return (uint64_t)(uintptr_t)obj ^ (uint64_t)(uintptr_t)t << 7;
+}
+
+static bool alloc_one(struct thread *t, uint32_t round)
+{
+	uint32_t cache = round % CACHES;
+	double since = now_ms();
+	uint64_t *obj = slabd_alloc(t->caches[cache]);
+	uint64_t ns = (uint64_t)((now_ms() - since) * 1e6);
+	if (ns > t->line->worst_ns[round])
+		atom_poke(&t->line->worst_ns[round], ns);
+	if (obj == NULL) {
+		if (atom_add(&board->failed, 1u) < 5)
+			tap_note("after %.1f ms: %s", (double)ns / 1e6,
+			         slabd_last_error());
+		return false;
+	}
+	obj[0] = obj[sizes[cache] / 8 - 1] = mark(t, obj);
+	t->hand[t->n++] = (struct object){.at = obj, .cache = cache};
+	t->bytes += sizes[cache];
+	atom_poke(&t->line->allocs, t->line->allocs + 1);
+	return true;
+}
+
+static void free_one(struct thread *t)
+{
+	uint32_t i = (uint32_t)(random_next(&t->dice) >> 16) % t->n;
+	struct object obj = t->hand[i];
+	size_t size = sizes[obj.cache];
+	if (obj.at[0] != mark(t, obj.at) || obj.at[size / 8 - 1] != obj.at[0])
+		atom_add(&board->changed, 1u);
+	obj.at[0] = obj.at[size / 8 - 1] = 0;
+	slabd_free(t->caches[obj.cache], obj.at);
+	t->hand[i] = t->hand[--t->n];
+	t->bytes -= size;
+}
+
+/* With nothing but the hand, so that it can be counted. */
+static void park(struct thread *t)
+{
+	slabd_flush(t->pool);
+	atom_poke(&t->line->held, (uint64_t)t->n);
+	atom_add(&board->parked, 1u);
+	while (atom_peek(&board->pause) != 0)
+		sleep_ms(1);
+	atom_add(&board->parked, -1u);
+}
+
+/* Fills the hand up and frees a half of it, again and again. */
+static void *churn(void *arg)
+{
+	struct thread *t = arg;
+	while (atom_peek(&board->stop) == 0) {
+		uint32_t round = atom_peek(&board->round);
+		uint64_t most = (uint64_t)step_bytes * (round + 1);
+		if (atom_peek(&board->pause) != 0)
+			park(t);
+		while (t->bytes < most && t->n < HAND &&
+		       alloc_one(t, round) && atom_peek(&board->pause) == 0)
+			continue;
+		for (uint32_t n = t->n / 2; n > 0; n--)
+			free_one(t);
+	}
+	while (t->n > 0)
+		free_one(t);
+	return NULL;
+}
+
+/* Counts only grow, nothing failed, and the client came back so often. */
+static bool is_sane(slabd_pool *pool, uint64_t restarts)
+{
+	static struct slabd_stats before;
+	double until = now_ms() + SURELY_MS;
+	struct slabd_stats now;
+	bool good;
+	while (slabd_get_stats(pool, &now) == 0 && now.resumes < restarts &&
+	       now_ms() < until)
+		sleep_ms(1);
+	good = now.resumes == restarts && now.failures == 0 &&
+	       now.refused == 0 && now.refilled >= before.refilled &&
+	       now.flushed >= before.flushed && now.refills <= now.refilled;
+	if (!good)
+		tap_note("%llu resumes, %llu failures, %llu refused",
+		         (unsigned long long)now.resumes,
+		         (unsigned long long)now.failures,
+		         (unsigned long long)now.refused);
+	before = now;
+	return good;
+}
+
+static void client_main(int fd, void *arg)
+{
+	static struct thread threads[EACH];
+	struct slabd_options options = bed_options(&bed, 0);
+	slabd_cache *caches[CACHES];
+	slabd_pool *pool;
+	uint64_t word;
+	unsigned id;
+	options.wait_ms = LOAD_WAIT_MS;
+	pool = slabd_open(NULL, &options);
+	if (pool == NULL)
+		tap_bail("slabd_open: %s", slabd_last_error());
+	id = slabd_client_id(pool);
+	for (uint32_t i = 0; i < CACHES; i++) {
+		char name[16];
+		snprintf(name, sizeof(name), "of-%zu", sizes[i]);
+		caches[i] = bed_cache(pool, name, sizes[i]);
+	}
+	for (uint32_t i = 0; i < EACH; i++) {
+		struct thread *t = &threads[i];
+		t->pool = pool;
+		t->caches = caches;
+		t->line = (struct line *)arg + i;
+		t->dice = 1 + (uint64_t)(uintptr_t)t->line;
+		pthread_create(&t->thread, NULL, churn, t);
+	}
+	say(fd, id);
+	while ((word = hear(fd)) != 0)
+		say(fd, is_sane(pool, word - 1) && slabd_client_id(pool) == id);
+	for (uint32_t i = 0; i < EACH; i++)
+		pthread_join(threads[i].thread, NULL);
+	slabd_close(pool);
+}
+
+/* ---- restarts ----------------------------------------------------------- */
+
+static struct child clients[PROCESSES];
+static unsigned ids[PROCESSES];
+static double restart_ms[ROUNDS];
+
+/* Sleeps, and hears slabd, which waits for its manager now and then. */
+static void pass(unsigned ms)
+{
+	double until = now_ms() + ms;
+	do
+		keeper_hear(&keeper, 1);
+	while (now_ms() < until);
+}
+
+static bool pause_all(void)
+{
+	double until = now_ms() + SURELY_MS;
+	atom_poke(&board->pause, 1u);
+	while (atom_peek(&board->parked) < THREADS && now_ms() < until)
+		pass(1);
+	return atom_peek(&board->parked) == THREADS;
+}
+
+static void resume_all(void)
+{
+	atom_poke(&board->pause, 0u);
+	while (atom_peek(&board->parked) > 0)
+		pass(1);
+}
+
+static void restart(uint32_t round, int signal)
+{
+	double since;
+	int status = 0;
+	atom_poke(&board->round, round);
+	pass((unsigned)(random_next(&dice) >> 16) % 40);
+	since = now_ms();
+	bed_signal(&bed, signal);
+	if (bed_wait(&bed, SURELY_MS) < 0)
+		tap_bail("slabd does not end");
+	if (!keeper_start(&keeper, &bed, &status))
+		tap_bail("slabd does not start again: 0x%x", status);
+	restart_ms[round] = now_ms() - since;
+	pass(100);
+}
+
+static bool all_sane(uint32_t restarts)
+{
+	bool good = true;
+	for (unsigned i = 0; i < PROCESSES; i++) {
+		say(clients[i].fd, restarts + 1);
+		good &= hear(clients[i].fd) == 1;
+		good &= bed_client(&bed, ids[i], "pid") == clients[i].pid;
+	}
+	return good;
+}
+
+/* All stand still: what slabd counts is what they hold, to the object. */
+static bool is_exact(void)
+{
+	long long held = 0;
+	bool agree;
+	json_t *doc;
+	if (!pause_all())
+		tap_bail("the clients do not pause");
+	for (unsigned i = 0; i < THREADS; i++)
+		held += (long long)atom_peek(&board->lines[i].held);
+	doc = bed_get(&bed, "/audit");
+	agree = json_is_true(json_at(doc, "agree"));
+	json_decref(doc);
+	if (bed_owned(&bed) != held || !agree)
+		tap_note("%lld objects are held, slabd has %lld; the audit "
+		         "%s", held, bed_owned(&bed),
+		         agree ? "agrees" : "does not agree");
+	agree &= bed_owned(&bed) == held;
+	resume_all();
+	return agree;
+}
+
+static int by_size(const void *a, const void *b)
+{
+	double d = *(const double *)a - *(const double *)b;
+	return (d > 0) - (d < 0);
+}
+
+/* The middle one and the largest of the rounds of one kind. */
+static void report(const char *what, uint32_t first)
+{
+	double waits[RESTARTS];
+	double starts[RESTARTS];
+	for (uint32_t r = 0; r < RESTARTS; r++) {
+		uint64_t worst = 0;
+		for (unsigned i = 0; i < THREADS; i++) {
+			uint64_t ns = board->lines[i].worst_ns[first + r];
+			worst = ns > worst ? ns : worst;
+		}
+		waits[r] = (double)worst / 1e6;
+		starts[r] = restart_ms[first + r];
+	}
+	qsort(waits, RESTARTS, sizeof(waits[0]), by_size);
+	qsort(starts, RESTARTS, sizeof(starts[0]), by_size);
+	tap_note("%s: the longest allocation of each took p50 %.1f ms, max "
+	         "%.1f ms; signal to READY p50 %.1f ms, max %.1f ms", what,
+	         waits[RESTARTS / 2], waits[RESTARTS - 1],
+	         starts[RESTARTS / 2], starts[RESTARTS - 1]);
+}
+
+static void test_restarts(const char *what, int signal, uint32_t first)
+{
+	unsigned insane = 0;
+	unsigned inexact = 0;
+	long long ready = bed_number(&bed, "/status", "pools.0.ready_bytes");
+	for (uint32_t r = first; r < first + RESTARTS; r++) {
+		restart(r, signal);
+		insane += !all_sane(r);
+		inexact += !is_exact();
+	}
+	tap_is((long long)atom_peek(&board->failed), 0,
+	       "%s, %u times: no allocation fails", what, RESTARTS);
+	tap_is((long long)atom_peek(&board->changed), 0,
+	       "no object is another's");
+	tap_is(insane, 0, "clients keep their ids and come back, once each "
+	       "time, and their counts are sane");
+	tap_is(inexact, 0, "the audit agrees each time, and slabd counts what "
+	       "they hold");
+	tap_ok(bed_number(&bed, "/status", "pools.0.ready_bytes") > ready,
+	       "and the pool has grown");
+	report(what, first);
+}
+
+static void test_load(void)
+{
+	uint64_t allocs = 0;
+	for (unsigned i = 0; i < PROCESSES; i++) {
+		child_start(&clients[i], client_main, &board->lines[i * EACH]);
+		while (!keeper_hear(&keeper, 10))
+			continue;
+		keeper_catch_up(&keeper);
+		ids[i] = (unsigned)hear(clients[i].fd);
+	}
+	test_restarts("restarted with SIGTERM", SIGTERM, 1);
+	test_restarts("killed", SIGKILL, 1 + RESTARTS);
+	atom_poke(&board->stop, 1u);
+	for (unsigned i = 0; i < PROCESSES; i++) {
+		say(clients[i].fd, 0);
+		child_end(&clients[i], "a client ends well");
+	}
+	for (unsigned i = 0; i < THREADS; i++)
+		allocs += board->lines[i].allocs;
+	tap_note("%llu allocations", (unsigned long long)allocs);
+	tap_is(bed_used(&bed), 0, "nothing is in use in the end");
+}
+
+/* ---- stopped ------------------------------------------------------------ */
+
+struct patience {
+	unsigned flags;
+	uint32_t ready;  /* it has its cache */
+	uint32_t done;   /* slabd runs again, and so it is to */
+	uint64_t none;   /* allocations that got nothing */
+	uint64_t worst_ns;
+	uint64_t odd;    /* that failed with anything but ENOMEM */
+};
+
+static void patient_main(int fd, void *arg)
+{
+	struct patience *p = *(struct patience **)arg;
+	struct slabd_options options = bed_options(&bed, p->flags);
+	slabd_pool *pool;
+	slabd_cache *cache;
+	(void)fd;
+	options.wait_ms = p->flags & SLABD_NO_WAIT ? 0 : WAIT_MS;
+	pool = slabd_open(NULL, &options);
+	if (pool == NULL)
+		tap_bail("slabd_open: %s", slabd_last_error());
+	cache = bed_cache(pool, p->flags ? "hasty" : "patient", 4096);
+	atom_poke(&p->ready, 1u);
+	while (atom_peek(&p->done) == 0) {
+		struct lag lag = lag_begin(0, 0);
+		void *obj = slabd_alloc(cache);
+		uint64_t ns = (uint64_t)(lag_ms(&lag) * 1e6);
+		if (ns > p->worst_ns)
+			atom_poke(&p->worst_ns, ns);
+		if (obj != NULL)
+			continue;
+		atom_add(&p->odd, errno != ENOMEM);
+		atom_add(&p->none, 1u);
+		sleep_ms(1);
+	}
+	for (int i = 0; i < 2000 && slabd_alloc(cache) == NULL; i++)
+		sleep_ms(1);
+	if (slabd_alloc(cache) == NULL)
+		tap_bail("no growth after the stop: %s", slabd_last_error());
+	slabd_close(pool);
+}
+
+static void wait_stopped(const struct patience *who, unsigned seconds)
+{
+	double until = now_ms() + seconds * 1e3;
+	uint64_t before;
+	bed_signal(&bed, SIGSTOP);
+	/* What is ready is used up soon. */
+	pass(seconds * 500);
+	before = atom_peek(&who->none);
+	while (now_ms() < until)
+		pass(10);
+	until += SURELY_MS;
+	while (atom_peek(&who->none) <= before && now_ms() < until)
+		pass(10);
+	tap_ok(atom_peek(&who->none) > before, "it goes on trying");
+	bed_signal(&bed, SIGCONT);
+}
+
+static void test_stopped(unsigned flags, unsigned seconds, double limit_ms,
+                         const char *what)
+{
+	struct patience *who = shared_memory(sizeof(*who));
+	struct child child;
+	who->flags = flags;
+	child_start(&child, patient_main, &who);
+	while (atom_peek(&who->ready) == 0)
+		pass(1);
+	wait_stopped(who, seconds);
+	atom_poke(&who->done, 1u);
+	tap_ok(who->none > 0 && who->odd == 0,
+	       "%s: slabd stopped for %u s, ENOMEM", what, seconds);
+	tap_ok((double)who->worst_ns / 1e6 <= limit_ms + late_ms,
+	       "and no allocation took longer than it may");
+	tap_note("%s: the longest took %.2f ms of %.0f ms", what,
+	         (double)who->worst_ns / 1e6, limit_ms);
+	child_end(&child, "slabd runs again, and the pool grows");
+}
+
+static void test_stops(unsigned seconds)
+{
+	test_stopped(0, seconds, WAIT_MS, "a client that waits");
+	test_stopped(SLABD_NO_WAIT, seconds, 0, "one that does not");
+	bed_audit(&bed, "after the stops");
+}
+
+int main(int argc, char **argv)
+{
+	unsigned seconds = 3;
+	int status = 0;
+	bool alone = argc == 3 && strcmp(argv[1], "--stopped") == 0;
+	if (alone)
+		seconds = (unsigned)strtoul(argv[2], NULL, 10);
+	if (is_sanitized()) {
+		late_ms = LATE_SANITIZED_MS;
+		step_bytes /= 8;
+	}
+	tap_start(2 * seconds + 240);
+	board = shared_memory(sizeof(*board));
+	dice = random_seed();
+	bed_make(&bed, "[slabd]\ntopology = node:2 core:1 pu:1\n"
+	               "[pool default]\npage = 4k\nstart = 2M\nmax = 512M\n");
+	keeper_open(&keeper, &bed);
+	if (!keeper_start(&keeper, &bed, &status) || !bed_ready(&bed))
+		tap_bail("slabd does not start: 0x%x", status);
+	if (!alone)
+		test_load();
+	test_stops(seconds);
+	bed_signal(&bed, SIGTERM);
+	tap_is(bed_wait(&bed, SURELY_MS), 0, "slabd ends");
+	keeper_close(&keeper);
+	bed_remove(&bed);
+	return tap_end();
+}

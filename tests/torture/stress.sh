@@ -1,0 +1,85 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The torture test for as long as you like. Called by ./dev stress, with the
+# build folder in builddir.
+set -u -o pipefail
+export LC_ALL=C
+
+help() {
+	cat <<'TEXT'
+Usage: ./dev stress [--seconds N] [--seed S] [--workers N] [--keep-slabd]
+       ./dev stress --stopped N
+
+Starts slabd with a small pool, and worker processes of two to four threads
+that allocate, write, check, free, fork, change CPUs and give each other objects.
+Every few milliseconds one is killed with SIGKILL and another started; slabd is
+killed up to six times in a row, started again by its supervisor, and left alone
+for ten seconds, after which the supervisor starts it without delay again. Every
+second slabd audits the pool.
+
+  --seconds N   for so long (60)
+  --seed S      the random choices of a run before; the seed is printed
+  --workers N   so many at a time, 2 to 64 (16)
+  --keep-slabd  slabd is not killed
+  --stopped N   another test: slabd is stopped with SIGSTOP for N seconds, twice,
+                and no client waits for it longer than it said
+  --help        this text
+
+Exit status: 0 if no object changed in other hands, every audit agreed and
+nothing was in use in the end; 1 if not, and slabd's log is kept; 2 usage.
+TEXT
+}
+
+refuse() {
+	echo "stress: $1; see --help" >&2
+	exit 2
+}
+
+seconds=60 workers=16
+seed=
+stopped=
+options=()
+while (($#)); do
+	case $1 in
+	--help | -h) help && exit 0 ;;
+	--seconds | --workers | --seed | --stopped)
+		(($# > 1)) || refuse "$1 takes a number"
+		[[ $2 =~ ^[0-9]{1,20}$ ]] || refuse "$1 \"$2\": a whole number"
+		declare "${1#--}=$2"
+		shift 2
+		;;
+	--keep-slabd)
+		options+=(--keep-slabd)
+		shift
+		;;
+	*) refuse "unknown argument \"$1\"" ;;
+	esac
+done
+((seconds >= 1 && seconds <= 1000000)) || refuse "--seconds: 1 to 1000000"
+((workers >= 2 && workers <= 64)) || refuse "--workers: 2 to 64"
+[[ -z $seed ]] || [[ ! $seed =~ ^0+$ ]] || refuse "--seed: not 0"
+
+[[ -z $stopped ]] || ((stopped >= 1 && stopped <= 10000)) ||
+	refuse "--stopped: 1 to 10000"
+
+root=$(cd "$(dirname "$0")/../.." && pwd)
+export builddir=${BUILD:-${builddir:-$root}}
+program=$builddir/tests/torture/proc_torture
+arguments=(--seconds "$seconds" --workers "$workers" "${options[@]}")
+if [[ -n $stopped ]]; then
+	program=$builddir/tests/system/proc_upgrade
+	arguments=(--stopped "$stopped")
+fi
+[[ -x $program ]] || {
+	echo "stress: $program is missing: run ./dev stress, which builds it" >&2
+	exit 1
+}
+[[ -z $seed ]] || export SLABD_TEST_SEED=$seed
+if "$program" "${arguments[@]}" |
+	sed -u -e 's/^# SLABD_TEST_SEED=/seed /' -e 's/^# //' -e '/^1\.\./d' \
+		-e 's/^ok - /  well: /' -e 's/^not ok - /  FAILED: /'; then
+	echo "stress: all well"
+else
+	echo "stress: failed" >&2
+	exit 1
+fi

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/pool/caches.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <string.h>
+
+#include "client/slabclient.h"
+#include "tests/lib/pool_fixture.h"
+
+static struct pool_bed bed;
+
+static void start(void)
+{
+	pool_bed_start(&bed, "node:2 core:1 pu:1", 2, 2);
+}
+
+static void finish(void)
+{
+	pool_bed_stop(&bed);
+}
+
+TestSuite(cachetab, .init = start, .fini = finish);
+
+static int make(const char *name, uint64_t size, uint64_t align)
+{
+	return pool_bed_cache(&bed, name, size, align, 0);
+}
+
+Test(cachetab, makes_and_finds)
+{
+	const struct layout_cache *row;
+	cr_expect_null(view_cache(&bed.pool.view, 1));
+	cr_assert_eq(make("orders", 100, 0), 1);
+	cr_assert_eq(make("fills", 40, 64), 2);
+	cr_expect_eq(cachetab_find(&bed.pool, "orders"), 1);
+	cr_expect_eq(cachetab_find(&bed.pool, "fills"), 2);
+	cr_expect_eq(cachetab_find(&bed.pool, "order"), 0);
+	cr_expect_eq(cachetab_find(&bed.pool, "orders2"), 0);
+	cr_expect_eq(cachetab_find(&bed.pool, ""), 0);
+	row = view_cache(&bed.pool.view, 2);
+	cr_assert_not_null(row);
+	cr_expect_str_eq(row->name, "fills");
+	cr_expect_eq(row->size, 40);
+	cr_expect_eq(row->stride, 64);
+	cr_expect_null(view_cache(&bed.pool.view, 3));
+	/* The first client that finds nothing rings. */
+	for (uint32_t node = 0; node < 2; node++)
+		cr_expect_geq(view_mark(&bed.pool.view, 2, node)->low_slabs, 1);
+}
+
+Test(cachetab, reopens_what_is_alike)
+{
+	cr_assert_eq(make("a", 100, 0), 1);
+	cr_expect_eq(make("a", 100, 0), 1);
+	cr_expect_eq(make("a", 100, 16), 1, "16 is what 0 means");
+	cr_expect_eq(make("a", 101, 0), -EEXIST);
+	cr_expect_eq(make("a", 100, 32), -EEXIST);
+	cr_expect_eq(make("a", 100, 8), -EEXIST);
+	cr_expect_eq(pool_bed_cache(&bed, "a", 100, 0, SLABD_CACHE_STRICT),
+	             -EEXIST);
+	cr_expect_eq(bed.pool.n_caches, 1);
+	cr_expect_eq(make("b", 100, 0), 2);
+}
+
+Test(cachetab, sizes_and_flags)
+{
+	cr_expect_eq(make("a", 0, 0), -EINVAL);
+	cr_expect_eq(make("a", 2 * BED_MIB + 1, 0), -EINVAL);
+	cr_expect_eq(make("a", UINT64_MAX, 0), -EINVAL);
+	cr_expect_eq(make("a", 64, 3), -EINVAL);
+	cr_expect_eq(make("a", 64, 8192), -EINVAL);
+	cr_expect_eq(pool_bed_cache(&bed, "a", 64, 0, 2), -EINVAL);
+	cr_expect_eq(pool_bed_cache(&bed, "a", 64, 0, 1u << 31), -EINVAL);
+	cr_expect_eq(bed.pool.n_caches, 0);
+	cr_expect_eq(make("a", 2 * BED_MIB, 0), 1);
+	cr_expect_eq(pool_bed_cache(&bed, "b", 64, 0, SLABD_CACHE_STRICT), 2);
+	cr_expect_eq(bed.pool.view.caches[1].flags, SLABD_CACHE_STRICT);
+}
+
+Test(cachetab, names)
+{
+	char name[NAME_BYTES + 1];
+	cr_expect_eq(make("", 64, 0), -EINVAL);
+	cr_expect_eq(make("a\nb", 64, 0), -EINVAL);
+	cr_expect_eq(make("\x7f", 64, 0), -EINVAL);
+	cr_expect_eq(make("\x1b[31m", 64, 0), -EINVAL);
+	memset(name, 'x', sizeof(name));
+	cr_expect_eq(make(name, 64, 0), -EINVAL, "64 bytes without an end");
+	name[SLABD_NAME_MAX] = '\0';
+	cr_expect_eq(make(name, 64, 0), 1);
+	cr_expect_eq(cachetab_find(&bed.pool, name), 1);
+	cr_expect_eq(make("gr\xc3\xbc\xc3\x9f", 64, 0), 2);
+}
+
+Test(cachetab, full)
+{
+	char name[] = "c0";
+	for (int i = 1; i <= 8; i++, name[1]++)
+		cr_assert_eq(make(name, 64, 0), i);
+	cr_expect_eq(make("more", 64, 0), -ENOSPC);
+	cr_expect_eq(make("c3", 64, 0), 4, "what is there opens");
+	cr_expect_eq(bed.pool.n_caches, 8);
+	cr_expect_eq(bed.pool.view.words[0], 0, "the next table is whole");
+}

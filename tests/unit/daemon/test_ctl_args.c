@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/ctl/args.h"
+
+/* The words of a command line after the program's name. */
+static int parse(struct ctl_args *args, const char *line, char fault[512])
+{
+	static char words[256]; /* args points into it */
+	char *argv[16] = {"slabctl"}, *save = NULL, *word;
+	int argc = 1;
+
+	snprintf(words, sizeof(words), "%s", line);
+	for (word = strtok_r(words, " ", &save); word;
+	     word = strtok_r(NULL, " ", &save))
+		argv[argc++] = word;
+	return ctl_args_parse(args, argc, argv, fault, 512);
+}
+
+Test(ctl_args, good)
+{
+	struct ctl_args args;
+	char fault[512];
+
+	cr_assert_eq(parse(&args, "status", fault), 0);
+	cr_expect_str_eq(args.verb->name, "status");
+	cr_expect(!args.control && !args.json && !args.watch_s);
+	cr_expect_eq(args.color, CTL_COLOR_AUTO);
+	cr_assert_eq(parse(&args,
+	                   "slabs --pool p --cache=c --node 4 "
+	                   "--limit 7 --json --control /x",
+	                   fault),
+	             0);
+	cr_expect_str_eq(ctl_args_get(&args, "pool"), "p");
+	cr_expect_str_eq(ctl_args_get(&args, "cache"), "c");
+	cr_expect_str_eq(ctl_args_get(&args, "node"), "4");
+	cr_expect_str_eq(ctl_args_get(&args, "limit"), "7");
+	cr_expect_not(args.changes);
+	cr_expect_str_eq(args.control, "/x");
+	cr_expect(args.json);
+	cr_assert_eq(parse(&args, "--color=always nodes", fault), 0);
+	cr_expect_eq(args.color, CTL_COLOR_ALWAYS);
+	cr_assert_eq(parse(&args, "--no-color nodes", fault), 0);
+	cr_expect_eq(args.color, CTL_COLOR_NEVER);
+	cr_assert_eq(parse(&args, "--help", fault), 0);
+	cr_expect(args.help && !args.verb);
+	cr_assert_eq(parse(&args, "--version", fault), 0);
+	cr_expect(args.version);
+}
+
+Test(ctl_args, watch)
+{
+	struct ctl_args args;
+	char fault[512];
+
+	cr_assert_eq(parse(&args, "--watch nodes", fault), 0);
+	cr_expect_eq(args.watch_s, CTL_ARGS_WATCH_S);
+	cr_assert_eq(parse(&args, "--watch 5 nodes", fault), 0);
+	cr_expect_eq(args.watch_s, 5);
+	cr_assert_eq(parse(&args, "nodes --watch=7", fault), 0);
+	cr_expect_eq(args.watch_s, 7);
+	cr_expect_eq(parse(&args, "nodes --watch=0", fault), -EINVAL);
+	cr_expect_eq(parse(&args, "nodes --watch=99999999999", fault), -EINVAL);
+}
+
+Test(ctl_args, words)
+{
+	struct ctl_args args;
+	char fault[512];
+
+	cr_assert_eq(parse(&args, "lend orders 0 2 --pool p 4", fault), 0);
+	cr_expect_str_eq(ctl_args_get(&args, "cache"), "orders");
+	cr_expect_str_eq(ctl_args_get(&args, "from"), "0");
+	cr_expect_str_eq(ctl_args_get(&args, "to"), "2");
+	cr_expect_str_eq(ctl_args_get(&args, "n"), "4");
+	cr_expect_str_eq(ctl_args_get(&args, "pool"), "p");
+	cr_expect(args.changes && !args.undo);
+	cr_assert_eq(parse(&args, "migrate 0 2 --cache c", fault), 0);
+	cr_expect_str_eq(ctl_args_get(&args, "cache"), "c");
+	cr_expect_null(ctl_args_get(&args, "n"));
+	cr_assert_eq(parse(&args, "drain --undo 3", fault), 0);
+	cr_expect(args.undo && args.changes);
+	cr_expect_str_eq(ctl_args_get(&args, "node"), "3");
+	cr_assert_eq(parse(&args, "drain 3 --watch", fault), 0);
+	cr_expect_eq(args.watch_s, CTL_ARGS_WATCH_S);
+	cr_assert_eq(parse(&args, "trim", fault), 0);
+	cr_expect(args.changes);
+	cr_expect_eq(args.n_params, 0);
+	cr_assert_eq(parse(&args, "set", fault), 0);
+	cr_expect_not(args.changes);
+	cr_assert_eq(parse(&args, "set hold 2s", fault), 0);
+	cr_expect(args.changes);
+	cr_expect_str_eq(ctl_args_get(&args, "value"), "2s");
+	cr_assert_eq(parse(&args, "log --limit 3 --pool p", fault), 0);
+	cr_expect_not(args.changes);
+}
+
+#define VERBS                                                                  \
+	"status nodes caches clients slabs audit plan log lend migrate drain " \
+	"trim set"
+
+static const char *const bad[][2] = {
+	{"", "no verb; verbs: " VERBS},
+	{"topp", "unknown verb topp; verbs: " VERBS},
+	{"status nodes", "one verb at a time, not also nodes; verbs: " VERBS},
+	{"--bogus status", "unknown option --bogus; see slabctl --help"},
+	{"-xh status", "unknown option -x; see slabctl --help"},
+	{"status -h4", "unknown option -4; see slabctl --help"},
+	{"--json=1 status",
+         "--json=1: the option takes no value; see slabctl --help"},
+	{"--help=me", "--help=me: the option takes no value; see slabctl --help"},
+	{"--control= status",
+         "--control is empty: give slabd's admin socket"},
+	{"status --control", "--control needs an argument"},
+	{"--color=red status", "--color=red: allowed are auto, always, never"},
+	{"slabs --node x", "--node x: no number"},
+	{"slabs --limit -1", "--limit -1: no number"},
+	{"nodes --cache c",
+         "--cache does not go with nodes; see slabctl --help"},
+	{"log --node 1", "--node does not go with log; see slabctl --help"},
+	{"slabs --pool a --pool b", "--pool is given twice"},
+	{"status --undo", "--undo does not go with status; see slabctl --help"},
+	{"lend", "usage: slabctl lend CACHE FROM TO [N]"},
+	{"lend orders 0", "usage: slabctl lend CACHE FROM TO [N]"},
+	{"lend orders 0 1 2 3", "usage: slabctl lend CACHE FROM TO [N]"},
+	{"lend orders 0 x", "lend: to x: no number"},
+	{"lend orders 0 1 -4", "unknown option -4; see slabctl --help"},
+	{"lend orders 0 1 4k", "lend: n 4k: no number"},
+	{"lend orders 0 1 --cache x", "lend: cache is given twice"},
+	{"migrate 0", "usage: slabctl migrate FROM TO [N]"},
+	{"migrate a 1", "migrate: from a: no number"},
+	{"drain", "usage: slabctl drain NODE [--undo]"},
+	{"drain 1 --undo --watch",
+         "--watch does not go with drain --undo; see slabctl --help"},
+	{"lend --watch o 0 1",
+         "--watch does not go with lend; see slabctl --help"},
+	{"trim 1 2", "usage: slabctl trim [NODE]"},
+	{"set hold", "usage: slabctl set [KEY VALUE]"},
+	{"--json --watch status",
+         "--json gives one document: it does not go with --watch"},
+};
+
+Test(ctl_args, bad)
+{
+	struct ctl_args args;
+	char fault[512];
+	size_t i;
+
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		cr_expect_eq(parse(&args, bad[i][0], fault), -EINVAL, "%s",
+		             bad[i][0]);
+		cr_expect_str_eq(fault, bad[i][1]);
+	}
+}
+
+Test(ctl_args, control)
+{
+	char path[64];
+
+	unsetenv("SLABD_CONTROL");
+	unsetenv("XDG_RUNTIME_DIR");
+	cr_expect_eq(ctl_args_control(NULL, true, path, sizeof(path)), 0);
+	cr_expect_str_eq(path, "/run/slabd/control.sock");
+	cr_expect_eq(ctl_args_control(NULL, false, path, sizeof(path)),
+	             -ENOENT);
+	setenv("XDG_RUNTIME_DIR", "/run/user/1", 1);
+	cr_expect_eq(ctl_args_control(NULL, false, path, sizeof(path)), 0);
+	cr_expect_str_eq(path, "/run/user/1/slabd/control.sock");
+	setenv("SLABD_CONTROL", "/env", 1);
+	cr_expect_eq(ctl_args_control(NULL, true, path, sizeof(path)), 0);
+	cr_expect_str_eq(path, "/env");
+	cr_expect_eq(ctl_args_control("/given", true, path, sizeof(path)), 0);
+	cr_expect_str_eq(path, "/given");
+	cr_expect_eq(ctl_args_control("/given", true, path, 4), -ENAMETOOLONG);
+}

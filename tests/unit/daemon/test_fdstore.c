@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT */
+/* The vault, with a manager played by a datagram socket and the environment. */
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "daemon/base/log.h"
+#include "daemon/manager/notify.h"
+#include "daemon/manager/fdstore.h"
+#include "tests/lib/in_child.h"
+
+#define N_PASSED 5
+
+static char got[1024];
+static int got_fd = -1;
+static int manager = -1;
+
+static void start_manager(void)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	char name[64];
+	int len = snprintf(name, sizeof(name), "@slabd-vault-%d", getpid());
+
+	memcpy(addr.sun_path + 1, name + 1, (size_t)len - 1);
+	manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	cr_assert_eq(bind(manager, (struct sockaddr *)&addr,
+	                  (socklen_t)(sizeof(sa_family_t) + (size_t)len)), 0);
+	setenv("NOTIFY_SOCKET", name, 1);
+	log_setup(LOG_LEVEL_ERROR, LOG_FORM_PLAIN);
+}
+
+/* The next message, and in got_fd the descriptor that came with it, or -1. */
+static const char *receive(int flags)
+{
+	_Alignas(struct cmsghdr) char room[256];
+	struct iovec iov = { got, sizeof(got) - 1 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
+		              .msg_control = room,
+		              .msg_controllen = sizeof(room) };
+	ssize_t len = recvmsg(manager, &msg, flags);
+
+	got[len > 0 ? len : 0] = '\0';
+	got_fd = -1;
+	if (len < 0)
+		return got;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c != NULL;
+	     c = CMSG_NXTHDR(&msg, c))
+		if (c->cmsg_type == SCM_RIGHTS)
+			memcpy(&got_fd, CMSG_DATA(c), sizeof(got_fd));
+	return got;
+}
+
+static const char *received(void)
+{
+	return receive(MSG_DONTWAIT);
+}
+
+static bool same_file(int a, int b)
+{
+	struct stat one, two;
+
+	return fstat(a, &one) == 0 && fstat(b, &two) == 0 &&
+	       one.st_ino == two.st_ino && one.st_dev == two.st_dev;
+}
+
+Test(vault, puts_and_drops)
+{
+	int fd = memfd_create("kept", MFD_CLOEXEC);
+
+	start_manager();
+	vault_put("slabd.pool.p.ledger", fd);
+	cr_expect_str_eq(received(), "FDSTORE=1\nFDNAME=slabd.pool.p.ledger\n"
+	                             "FDPOLL=0");
+	cr_expect(same_file(fd, got_fd));
+	vault_drop("slabd.pool.p.ledger");
+	cr_expect_str_eq(received(), "FDSTOREREMOVE=1\n"
+	                             "FDNAME=slabd.pool.p.ledger");
+	cr_expect_eq(got_fd, -1);
+	vault_drop("slabd.pool.p.ledger");
+	cr_expect_str_empty(received(), "it is not there any more");
+	cr_expect(fcntl(fd, F_GETFD) >= 0, "the caller's own stays open");
+}
+
+Test(vault, one_of_a_name)
+{
+	int fds[2] = { memfd_create("a", 0), memfd_create("b", 0) };
+
+	start_manager();
+	vault_put("slabd.x", fds[0]);
+	received();
+	vault_put("slabd.x", fds[1]);
+	cr_expect_str_eq(received(), "FDSTOREREMOVE=1\nFDNAME=slabd.x");
+	cr_expect_str_eq(received(), "FDSTORE=1\nFDNAME=slabd.x\nFDPOLL=0");
+	cr_expect(same_file(fds[1], got_fd));
+}
+
+Test(vault, refuses_other_names)
+{
+	static const char *const names[] = { "x", "slabd", "slabdx", "",
+		"slabd.a:b", "slabd.a b", "slabd.a\nFDNAME=b", "slabd.\xc3" };
+	char name[300] = "slabd.";
+
+	start_manager();
+	freopen("/dev/null", "w", stderr);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		vault_put(names[i], 0);
+		cr_expect_str_empty(received(), "%zu", i);
+	}
+	memset(name + 6, 'n', 250);
+	vault_put(name, 0);
+	cr_expect_str_empty(received(), "256 bytes");
+	name[255] = '\0';
+	vault_put(name, 0);
+	cr_expect_eq(strncmp(received(), "FDSTORE=1\n", 10), 0, "255 bytes");
+}
+
+static const char *sized(char *name, size_t len)
+{
+	memset(name + 6, 'x', len - 6);
+	name[len] = '\0';
+	return name;
+}
+
+/* What does not fit into the variable would keep slabd from being started. */
+Test(vault, names_are_bounded)
+{
+	char name[64];
+	unsigned n = 0;
+	size_t bytes = 0;
+
+	start_manager();
+	freopen("/dev/null", "w", stderr);
+	do {
+		int len = snprintf(name, sizeof(name), "slabd.client.%u", n);
+		vault_put(name, 0);
+		if (*received() == '\0')
+			break;
+		close(got_fd);
+		bytes += (size_t)len + 1;
+		n++;
+	} while (n < 100000);
+	cr_expect(bytes <= VAULT_NAMES_BYTES && bytes > VAULT_NAMES_BYTES - 32,
+	          "%zu bytes of %u names", bytes, n);
+	vault_drop("slabd.client.7");
+	received();
+	bytes -= strlen("slabd.client.7") + 1;
+	strcpy(name, "slabd.");
+	vault_put(sized(name, VAULT_NAMES_BYTES - bytes), 0);
+	cr_expect_str_empty(received(), "one byte too many");
+	vault_put(sized(name, VAULT_NAMES_BYTES - bytes - 1), 0);
+	cr_expect_eq(strncmp(received(), "FDSTORE=1\n", 10), 0);
+}
+
+Test(vault, nothing_without_a_manager)
+{
+	unsigned at = 0;
+
+	start_manager();
+	service_setup(false);
+	cr_expect_eq(vault_open(), 0);
+	vault_put("slabd.x", 0);
+	vault_drop("slabd.x");
+	vault_barrier();
+	cr_expect_eq(vault_take("slabd.x"), -ENOENT);
+	cr_expect_null(vault_next(&at));
+	vault_close_rest();
+	cr_expect_str_empty(received());
+	service_setup(true);
+	unsetenv("NOTIFY_SOCKET");
+	cr_expect_eq(vault_open(), 0);
+	vault_put("slabd.x", 0);
+	vault_drop("slabd.x");
+	vault_barrier();
+	cr_expect_eq(vault_take("slabd.x"), -ENOENT);
+}
+
+static void *answer(void *arg)
+{
+	const char *text = receive(0);
+
+	usleep(50000);
+	*(bool *)arg = strcmp(text, "BARRIER=1") == 0;
+	close(got_fd);
+	return NULL;
+}
+
+Test(vault, waits_for_the_manager)
+{
+	pthread_t thread;
+	bool answered = false;
+
+	start_manager();
+	cr_assert_eq(pthread_create(&thread, NULL, answer, &answered), 0);
+	vault_barrier();
+	cr_expect(answered);
+	pthread_join(thread, NULL);
+}
+
+/* Five memfds at 3 to 7, which are inherited, passed under these names. */
+static void pass(const char *names)
+{
+	int high = fcntl(manager, F_DUPFD_CLOEXEC, 3 + N_PASSED);
+	char pid[32];
+
+	manager = high;
+	for (int i = 0; i < N_PASSED; i++) {
+		int fd = memfd_create("passed", 0);
+		int up = fcntl(fd, F_DUPFD, 3 + N_PASSED);
+		close(fd);
+		step(90, dup2(up, 3 + i) == 3 + i);
+		close(up);
+	}
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	setenv("LISTEN_PID", pid, 1);
+	setenv("LISTEN_FDS", "5", 1);
+	setenv("LISTEN_FDNAMES", names, 1);
+	freopen("/dev/null", "w", stderr);
+}
+
+static void passed(void)
+{
+	unsigned at = 0;
+
+	start_manager();
+	pass("slabd.a:slabd.b:slabd.c:slabd.a:slabd.bad name");
+	step(1, vault_open() == 0);
+	step(2, !is_open(6) && !is_open(7));
+	step(3, fcntl(3, F_GETFD) == FD_CLOEXEC);
+	step(4, vault_take("slabd.d") == -ENOENT);
+	step(5, vault_take("slabd.b") == 4);
+	step(6, vault_take("slabd.b") == -ENOENT && is_open(4));
+	step(7, strcmp(vault_next(&at), "slabd.a") == 0);
+	step(8, vault_take("slabd.a") == 3);
+	step(9, strcmp(vault_next(&at), "slabd.c") == 0);
+	step(10, vault_next(&at) == NULL);
+	step(11, *received() == '\0');
+	vault_drop("slabd.a");
+	step(12, strcmp(received(), "FDSTOREREMOVE=1\nFDNAME=slabd.a") == 0);
+	step(13, is_open(3));
+	vault_close_rest();
+	step(14, strcmp(received(), "FDSTOREREMOVE=1\nFDNAME=slabd.c") == 0);
+	step(15, *received() == '\0' && !is_open(5) && is_open(4));
+	step(16, vault_open() == 0 && vault_next(&at) == NULL);
+}
+
+Test(vault, collects_what_was_passed)
+{
+	in_child(passed);
+}
+
+/* A walk over what was passed, which drops one in passing and puts another. */
+static void walk(void)
+{
+	static const char *const want[] = { "slabd.a", "slabd.b", "slabd.c",
+		"slabd.d", "slabd.e" };
+	const char *name;
+	unsigned at = 0;
+	unsigned n = 0;
+
+	start_manager();
+	pass("slabd.a:slabd.b:slabd.c:slabd.d:slabd.e");
+	step(1, vault_open() == 0);
+	while ((name = vault_next(&at)) != NULL) {
+		step(2, n < N_PASSED && strcmp(name, want[n]) == 0);
+		n++;
+		vault_drop(name);
+		vault_put("slabd.new", manager);
+		/* A full queue would hold us up. */
+		while (*received() != '\0')
+			close(got_fd);
+	}
+	step(3, n == N_PASSED);
+	for (int i = 0; i < N_PASSED; i++)
+		step(4, !is_open(3 + i));
+}
+
+Test(vault, is_walked_while_it_changes)
+{
+	in_child(walk);
+}
+
+/* Sockets and what was kept come in one list, in any order. */
+static void both(void)
+{
+	struct service_sockets sockets;
+	int fd;
+
+	start_manager();
+	pass("slabd.a:x:slabd:slabd.b:control");
+	step(1, vault_open() == 0);
+	step(2, is_open(4) && is_open(5) && is_open(7));
+	step(3, service_listen_fds(&sockets) == -EINVAL);
+	step(4, !is_open(4) && !is_open(5) && !is_open(7));
+	step(5, vault_take("slabd.a") == 3 && vault_take("slabd.b") == 6);
+	for (int i = 3; i < 3 + N_PASSED; i++)
+		close(i);
+	pass("slabd.a:slabd.b:slabd:slabd.d:slabd.e");
+	fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+	step(6, bind(fd, &(struct sockaddr){ .sa_family = AF_UNIX },
+	             sizeof(sa_family_t)) == 0 && listen(fd, 1) == 0);
+	step(7, dup2(fd, 5) == 5);
+	step(8, service_listen_fds(&sockets) == 0 && sockets.client == 5);
+	step(9, is_open(3) && is_open(4) && is_open(6) && is_open(7));
+	step(10, vault_open() == 0 && vault_take("slabd.e") == 7);
+}
+
+Test(vault, leaves_sockets_to_the_service)
+{
+	in_child(both);
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/* The log: forms, levels, escapes, and the rate of one call site. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/base/log.h"
+
+static char text[1 << 16];
+static int fd;
+
+/* Standard error is a file from here on. */
+static void set_up(void)
+{
+	fd = memfd_create("log", MFD_CLOEXEC);
+	cr_assert(fd >= 0 && dup2(fd, 2) == 2);
+	log_setup(LOG_LEVEL_DEBUG, LOG_FORM_PLAIN);
+}
+
+static const char *written(void)
+{
+	ssize_t len = pread(fd, text, sizeof(text) - 1, 0);
+
+	text[len > 0 ? len : 0] = '\0';
+	return text;
+}
+
+static unsigned count_of(const char *part)
+{
+	unsigned n = 0;
+
+	for (const char *at = written(); (at = strstr(at, part)); at++)
+		n++;
+	return n;
+}
+
+TestSuite(log, .init = set_up);
+
+Test(log, forms)
+{
+	log_error("one %d", 1);
+	log_setup(LOG_LEVEL_DEBUG, LOG_FORM_JOURNAL);
+	log_error("e");
+	log_warn("w");
+	log_info("i");
+	log_debug("d");
+	cr_expect_str_eq(written(), "slabd: error: one 1\n"
+	                            "<3>e\n<4>w\n<6>i\n<7>d\n");
+	cr_assert_eq(ftruncate(fd, 0), 0);
+	lseek(fd, 0, SEEK_SET);
+	log_setup(LOG_LEVEL_DEBUG, LOG_FORM_TERMINAL);
+	log_warn("w");
+	cr_expect_eq(strlen(written()), strlen("00:00:00.000 slabd: warn: w\n"));
+	cr_expect_eq(text[2], ':');
+	cr_expect_eq(text[8], '.');
+	cr_expect_str_eq(text + 12, " slabd: warn: w\n");
+}
+
+Test(log, levels)
+{
+	log_setup(LOG_LEVEL_WARN, LOG_FORM_PLAIN);
+	log_debug("d");
+	log_info("i");
+	log_warn("w");
+	log_error("e");
+	cr_expect_str_eq(written(), "slabd: warn: w\nslabd: error: e\n");
+}
+
+Test(log, journal_only_if_it_is_the_stream)
+{
+	struct stat st;
+	char stream[64];
+
+	cr_assert_eq(fstat(2, &st), 0);
+	snprintf(stream, sizeof(stream), "%lu:%lu", st.st_dev, st.st_ino);
+	setenv("JOURNAL_STREAM", stream, 1);
+	log_setup(LOG_LEVEL_INFO, LOG_FORM_AUTO);
+	log_info("a");
+	setenv("JOURNAL_STREAM", "1:2", 1);
+	log_setup(LOG_LEVEL_INFO, LOG_FORM_AUTO);
+	log_info("b");
+	setenv("JOURNAL_STREAM", "junk", 1);
+	log_setup(LOG_LEVEL_INFO, LOG_FORM_AUTO);
+	log_info("c");
+	cr_expect_str_eq(written(), "<6>a\nslabd: info: b\nslabd: info: c\n");
+}
+
+Test(log, escapes)
+{
+	char out[16];
+
+	log_info("name %s", "x\n<0>forged\033[2J\x7f\xe2\x80\xae");
+	cr_expect_str_eq(written(), "slabd: info: name x\\x0a<0>forged"
+	                            "\\x1b[2J\\x7f\\xe2\\x80\\xae\n");
+	cr_expect_str_eq(log_escape(out, sizeof(out), "a\tb"), "a\\x09b");
+	cr_expect_str_eq(log_escape(out, 5, "abcdef"), "abcd");
+	cr_expect_str_eq(log_escape(out, 5, "ab\n"), "ab", "no half escape");
+	cr_expect_str_eq(log_escape(out, 1, "ab"), "");
+}
+
+Test(log, long_lines_are_cut)
+{
+	static char name[5000];
+
+	memset(name, '\n', sizeof(name) - 1);
+	log_info("%s", name);
+	memset(name, 'y', sizeof(name) - 1);
+	log_info("%s", name);
+	cr_expect_eq(count_of("\n"), 2);
+	cr_expect(strlen(text) < 2 * (LOG_LINE_BYTES + 64));
+	cr_expect(strlen(text) > LOG_LINE_BYTES);
+}
+
+Test(log, errno_stays)
+{
+	errno = ENOENT;
+	log_info("%m");
+	cr_expect_eq(errno, ENOENT);
+	cr_expect_str_eq(written(), "slabd: info: No such file or directory\n");
+	close(2);
+	log_info("nowhere to go");
+	cr_expect_eq(errno, ENOENT);
+}
+
+Test(log, rate_of_a_site)
+{
+	for (int i = 0; i < 100; i++)
+		log_info("client %d", i);
+	log_info("another site");
+	cr_expect_eq(count_of("client"), LOG_BURST);
+	cr_expect_eq(count_of("another site"), 1);
+	int wait_ms = log_flush();
+	cr_expect(wait_ms > 0 && wait_ms <= 1001, "%d", wait_ms);
+	cr_expect_eq(count_of("more like this"), 0);
+	usleep((unsigned)wait_ms * 1000);
+	cr_expect_eq(log_flush(), -1);
+	cr_expect_eq(count_of("slabd: info: 90 more like this, the last: "
+	                      "client 99\n"), 1);
+	cr_expect_eq(log_flush(), -1);
+	cr_expect_eq(count_of("more like this"), 1);
+}
+
+/* One site, whoever calls. */
+static void say(const char *what)
+{
+	log_warn("%s", what);
+}
+
+Test(log, site_speaks_again_after_a_second)
+{
+	for (int i = 0; i < 12; i++)
+		say("x");
+	usleep(1010000);
+	say("y");
+	cr_expect_eq(count_of("warn: 2 more like this, the last: x\n"), 1);
+	cr_expect_eq(count_of("warn: y\n"), 1);
+	cr_expect_lt(strstr(text, "2 more"), strstr(text, "warn: y"));
+	cr_expect_eq(log_flush(), -1);
+}
+
+Test(log, close_says_what_is_owed)
+{
+	log_close();
+	cr_expect_str_empty(written());
+	for (int i = 0; i < 11; i++)
+		say("x");
+	for (int i = 0; i < 13; i++)
+		log_error("z");
+	log_close();
+	cr_expect_eq(count_of("warn: 1 more like this, the last: x\n"), 1);
+	cr_expect_eq(count_of("error: 3 more like this, the last: z\n"), 1);
+	cr_expect_eq(log_flush(), -1);
+}
+
+static void *say_many(void *arg)
+{
+	for (int i = 0; i < 1000; i++)
+		say(arg);
+	return NULL;
+}
+
+Test(log, threads)
+{
+	pthread_t threads[4];
+	char what[] = "t";
+	unsigned held = 0;
+
+	for (int i = 0; i < 4; i++)
+		pthread_create(&threads[i], NULL, say_many, what);
+	for (int i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+	log_close();
+	unsigned said = count_of("slabd: warn: t\n");
+	for (const char *at = text; (at = strstr(at, "slabd: warn: ")); at++) {
+		unsigned n;
+		if (sscanf(at, "slabd: warn: %u more", &n) == 1)
+			held += n;
+	}
+	cr_expect_eq(said + held, 4000, "%u said, %u held", said, held);
+}
+
+Test(log, names)
+{
+	enum log_level level;
+
+	for (int i = LOG_LEVEL_ERROR; i <= LOG_LEVEL_DEBUG; i++) {
+		const char *name = log_level_name((enum log_level)i);
+		cr_expect_eq(log_level_parse(name, &level), 0);
+		cr_expect_eq((int)level, i);
+	}
+	cr_expect_eq(log_level_parse("Info", &level), -EINVAL);
+	cr_expect_eq(log_level_parse("", &level), -EINVAL);
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Plans for machines of any shape, carried out on a model of them. Each step
+ * can be done, nothing is lost, nothing is moved back too early, no cache is
+ * robbed of what it keeps (policy_apply.c); the same picture gives the same
+ * plan; each shortage is met or refused; and where nobody does anything more,
+ * the plans come to an end.
+ */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/lib/plan_model.h"
+
+#define MACHINES 1500u
+#define EPOCHS 4u
+#define ROUNDS_MAX 150u
+
+static struct model model;
+static struct policy_plan plan;
+static struct policy_plan again;
+static void *work;
+
+static uint32_t seen[POLICY_KINDS][POLICY_REASONS];
+
+static bool is_same(const struct policy_step *a, const struct policy_step *b)
+{
+	return a->kind == b->kind && a->reason == b->reason &&
+	       a->cache == b->cache && a->from == b->from && a->to == b->to &&
+	       a->n == b->n && a->donor == b->donor &&
+	       a->n_given == b->n_given && a->page == b->page &&
+	       a->distance == b->distance && a->bytes == b->bytes &&
+	       a->fresh == b->fresh;
+}
+
+/* Twice, on scratch memory that is not the same. */
+static void make(void)
+{
+	uint64_t bytes;
+	model_look(&model);
+	bytes = policy_work_bytes(&model.snap);
+	memset(work, 0x5a, bytes);
+	policy_make(&plan, &model.snap, &model.config, work);
+	memset(work, 0xff, bytes);
+	policy_make(&again, &model.snap, &model.config, work);
+	cr_assert_eq(plan.n_steps, again.n_steps);
+	cr_assert_eq(plan.n_refusals, again.n_refusals);
+	for (uint32_t i = 0; i < plan.n_steps; i++)
+		cr_assert(is_same(&plan.steps[i], &again.steps[i]));
+	for (uint32_t i = 0; i < plan.n_refusals; i++)
+		cr_assert(memcmp(&plan.refusals[i], &again.refusals[i],
+		                 sizeof(plan.refusals[i])) == 0);
+}
+
+static void count(void)
+{
+	for (uint32_t i = 0; i < plan.n_steps; i++)
+		seen[plan.steps[i].kind][plan.steps[i].reason]++;
+	for (uint32_t i = 0; i < plan.n_refusals; i++)
+		seen[plan.refusals[i].kind][plan.refusals[i].reason]++;
+}
+
+/* A run that met only some of what there is would prove little. */
+static void check_seen(void)
+{
+	for (unsigned reason = 0; reason < POLICY_REASONS; reason++) {
+		uint32_t n = 0;
+		for (unsigned kind = 0; kind < POLICY_KINDS; kind++) {
+			n += seen[kind][reason];
+			if (seen[kind][reason] > 0)
+				fprintf(stderr, "%8u %s, %s\n",
+				        seen[kind][reason],
+				        policy_kind_name(kind),
+				        policy_reason_name(reason));
+		}
+		cr_assert_gt(n, 0, "%s was never met",
+		             policy_reason_name(reason));
+	}
+}
+
+/* ---- each shortage is met or refused ------------------------------------ */
+
+static uint32_t planned(uint32_t cache, uint32_t node)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < plan.n_steps; i++) {
+		const struct policy_step *step = &plan.steps[i];
+		if (step->cache == cache && step->to == node &&
+		    (step->reason == POLICY_SHORT ||
+		     step->reason == POLICY_LENDER_SHORT) &&
+		    step->kind != POLICY_MIGRATE)
+			n += step->n;
+	}
+	return n;
+}
+
+static bool is_refused(enum policy_kind kind, uint32_t cache, uint32_t node)
+{
+	for (uint32_t i = 0; i < plan.n_refusals; i++)
+		if (plan.refusals[i].kind == kind &&
+		    plan.refusals[i].cache == cache &&
+		    plan.refusals[i].node == node)
+			return true;
+	return false;
+}
+
+static void check_shortages(void)
+{
+	for (uint32_t cache = 0; cache < model.n_caches; cache++) {
+		for (uint32_t node = 0; node < model.n_nodes; node++) {
+			uint32_t want =
+				model.counted[cache * model.n_nodes + node]
+					.want;
+			uint32_t got = planned(cache, node);
+			bool met = got == want;
+			cr_assert_leq(got, want);
+			cr_assert_neq(met,
+			              is_refused(POLICY_CARVE, cache, node));
+			cr_assert_neq(met,
+			              is_refused(POLICY_REASSIGN, cache, node));
+			if (model.n_nodes > 1)
+				cr_assert_neq(met, is_refused(POLICY_LEND,
+				                              cache, node));
+		}
+	}
+}
+
+/* ---- and comes to an end ------------------------------------------------ */
+
+static void show(void)
+{
+	for (uint32_t i = 0; i < plan.n_steps; i++) {
+		const struct policy_step *step = &plan.steps[i];
+		fprintf(stderr, "  %s %s cache %d, %d to %d: %u of %d\n",
+		        policy_kind_name(step->kind),
+		        policy_reason_name(step->reason), (int)step->cache,
+		        (int)step->from, (int)step->to, step->n,
+		        (int)step->donor);
+	}
+}
+
+/* Rounds until there is nothing more to do, also after a long time. */
+static uint32_t settle(uint64_t seed)
+{
+	uint32_t rounds = 0;
+	uint32_t quiet = 0;
+	while (quiet < 4) {
+		make();
+		count();
+		cr_assert_eq(plan.more_steps, 0);
+		check_shortages();
+		model_apply(&model, &plan);
+		quiet = plan.n_steps == 0 ? quiet + 1 : 0;
+		model_wait(&model, quiet == 0 ? model.config.hold_ms / 3
+		                              : 2 * model.config.hold_max_ms);
+		if (++rounds < ROUNDS_MAX)
+			continue;
+		show();
+		cr_assert_fail("machine %llu does not settle",
+		               (unsigned long long)seed);
+	}
+	return rounds;
+}
+
+static uint32_t live_machine(uint64_t seed)
+{
+	uint32_t most = 0;
+	model_start(&model, seed);
+	for (uint32_t epoch = 0; epoch < EPOCHS; epoch++) {
+		uint32_t rounds;
+		model_stir(&model);
+		rounds = settle(seed);
+		most = rounds > most ? rounds : most;
+	}
+	return most;
+}
+
+Test(policy_random, plans_are_sound_and_come_to_an_end, .timeout = 0)
+{
+	struct dice dice = dice_start("test_policy_random");
+	const char *n = getenv("SLABD_MACHINES");
+	uint64_t machines = n != NULL ? strtoull(n, NULL, 0) : MACHINES;
+	uint32_t most = 0;
+	struct policy_snapshot largest = {.n_nodes = MODEL_NODES,
+	                                  .n_caches = MODEL_CACHES};
+	work = malloc(policy_work_bytes(&largest));
+	cr_assert_not_null(work);
+	for (uint64_t i = 0; i < machines; i++) {
+		uint64_t seed = dice_next(&dice);
+		uint32_t rounds = live_machine(seed);
+		most = rounds > most ? rounds : most;
+	}
+	fprintf(stderr, "at most %u rounds\n", most);
+	if (machines >= MACHINES)
+		check_seen();
+	free(work);
+}

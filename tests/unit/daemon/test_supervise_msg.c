@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/* Notifications as the supervisor reads them: what they say, from whom, and
+ * that no descriptor that came with one is left open. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "daemon/manager/supervise_msg.h"
+
+static struct notice notice;
+static int ends[2]; /* it is read at 0 */
+
+static void set_up(void)
+{
+	int one = 1;
+
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends),
+	             0);
+	cr_assert_eq(setsockopt(ends[0], SOL_SOCKET, SO_PASSCRED, &one,
+	                        sizeof(one)), 0);
+}
+
+TestSuite(notice, .init = set_up);
+
+/* With n copies of a descriptor. */
+static void send_bytes(const char *bytes, size_t n_bytes, unsigned n)
+{
+	_Alignas(struct cmsghdr) static char
+	        room[CMSG_SPACE(NOTICE_FDS_MAX * sizeof(int))];
+	struct iovec iov = { (void *)bytes, n_bytes };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	int copies[NOTICE_FDS_MAX];
+
+	for (unsigned i = 0; i < n; i++)
+		copies[i] = STDERR_FILENO;
+	if (n > 0) {
+		msg.msg_control = room;
+		msg.msg_controllen = CMSG_SPACE(n * sizeof(int));
+		struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(n * sizeof(int));
+		memcpy(CMSG_DATA(c), copies, n * sizeof(int));
+	}
+	cr_assert_eq(sendmsg(ends[1], &msg, 0), (ssize_t)n_bytes);
+}
+
+static int hear(const char *text, unsigned n_fds)
+{
+	send_bytes(text, strlen(text), n_fds);
+	return notice_receive(ends[0], &notice);
+}
+
+static unsigned count_open(void)
+{
+	unsigned n = 0;
+
+	for (int fd = 0; fd < 1000; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+Test(notice, what_is_to_be_kept)
+{
+	unsigned before = count_open();
+
+	cr_expect_eq(hear("FDSTORE=1\nFDNAME=slabd.a\nFDPOLL=0", 2), 0);
+	cr_expect(notice.store && !notice.remove && !notice.barrier);
+	cr_expect_str_eq(notice.name, "slabd.a");
+	cr_expect_str_empty(notice.fields);
+	cr_expect_eq(notice.sender, getpid());
+	cr_expect_eq(notice.n_fds, 2);
+	cr_expect_eq(fcntl(notice.fds[1], F_GETFD), FD_CLOEXEC);
+	cr_expect_eq(count_open(), before + 2);
+	notice_close(&notice);
+	cr_expect_eq(count_open(), before);
+	cr_expect_eq(hear("FDSTORE=1", 1), 0);
+	cr_expect_str_eq(notice.name, "stored");
+	notice_close(&notice);
+}
+
+Test(notice, what_is_to_be_closed)
+{
+	cr_expect_eq(hear("FDNAME=slabd.a\nFDSTOREREMOVE=1\n", 0), 0);
+	cr_expect(notice.remove && !notice.store);
+	cr_expect_str_eq(notice.name, "slabd.a");
+	cr_expect_eq(notice.n_fds, 0);
+	cr_expect_eq(hear("BARRIER=1", 1), 0);
+	cr_expect(notice.barrier && !notice.remove);
+	notice_close(&notice);
+}
+
+Test(notice, what_is_passed_on)
+{
+	cr_expect_eq(hear("READY=1\nSTATUS=x y\nMAINPID=1\nWATCHDOG=1\n"
+	                  "FDNAME=a\nXREADY=1\nEXTEND_TIMEOUT_USEC=5", 0), 0);
+	cr_expect_str_eq(notice.fields, "READY=1\nSTATUS=x y\n"
+	                                "EXTEND_TIMEOUT_USEC=5");
+	cr_expect_eq(hear("STOPPING=1", 0), 0);
+	cr_expect_str_eq(notice.fields, "STOPPING=1");
+	cr_expect_eq(hear("FDSTORE=10", 0), 0);
+	cr_expect(!notice.store);
+	cr_expect_str_empty(notice.fields);
+}
+
+Test(notice, refuses_and_closes)
+{
+	static char huge[NOTICE_BYTES + 1];
+	unsigned before = count_open();
+
+	send_bytes("FDSTORE=1\0FDNAME=a", 18, 3);
+	cr_expect_eq(notice_receive(ends[0], &notice), NOTICE_E_BAD);
+	memset(huge, 'S', sizeof(huge));
+	send_bytes(huge, sizeof(huge), 1);
+	cr_expect_eq(notice_receive(ends[0], &notice), NOTICE_E_BAD);
+	cr_expect_eq(notice.n_fds, 0);
+	cr_expect_eq(count_open(), before);
+	memcpy(huge, "STATUS=", 7);
+	send_bytes(huge, NOTICE_BYTES, NOTICE_FDS_MAX);
+	cr_expect_eq(notice_receive(ends[0], &notice), 0);
+	cr_expect_eq(strlen(notice.fields), NOTICE_BYTES);
+	cr_expect_eq(notice.n_fds, NOTICE_FDS_MAX);
+	notice_close(&notice);
+	cr_expect_eq(count_open(), before);
+	send_bytes("", 0, 0);
+	cr_expect_eq(notice_receive(ends[0], &notice), 0);
+	cr_expect_eq(notice_receive(ends[0], &notice), -EAGAIN);
+}
+
+/* Without SO_PASSCRED nobody is known, and nobody is number 0. */
+Test(notice, nobody_vouches)
+{
+	int zero = 0;
+
+	cr_expect_eq(hear("READY=1", 0), 0);
+	setsockopt(ends[0], SOL_SOCKET, SO_PASSCRED, &zero, sizeof(zero));
+	cr_expect_eq(hear("READY=1", 0), 0);
+	cr_expect_eq(notice.sender, 0);
+}

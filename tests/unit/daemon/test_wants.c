@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/balance/wants.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+
+#include "daemon/balance/balance.h"
+#include "shm/partial.h"
+#include "tests/lib/pool_fixture.h"
+
+#define TWO_NODES "node:2 core:1 pu:1"
+
+static struct pool_bed bed;
+static struct pool *const pool = &bed.pool;
+
+/* On each node 2 MiB to begin with; nothing is lent. */
+static void start(uint64_t max_mib)
+{
+	struct config_balance alone;
+	pool_bed_start(&bed, TWO_NODES, 2, max_mib);
+	alone = *balance_config(pool);
+	alone.enabled = false;
+	alone.keep_slabs = 0;
+	balance_configure(pool, &alone);
+}
+
+static void finish(void)
+{
+	pool_bed_stop(&bed);
+}
+
+TestSuite(growth, .fini = finish);
+
+static uint32_t cache_of(const char *name, uint64_t size)
+{
+	int cache = pool_bed_cache(&bed, name, size, 8, 0);
+	cr_assert_gt(cache, 0);
+	return (uint32_t)cache;
+}
+
+static uint32_t slabs(uint32_t cache, uint32_t node)
+{
+	return *pool_slabs(pool, cache, node);
+}
+
+static uint32_t low_mark(uint32_t cache, uint32_t node)
+{
+	return pool_mark(pool, cache, node)->low_slabs;
+}
+
+static bool denied(uint32_t cache, uint32_t node)
+{
+	return pool_mark(pool, cache, node)->denied != 0;
+}
+
+static uint64_t ready_mib(uint32_t node)
+{
+	return pool_ready_units(pool, node) * UNIT_BYTES / BED_MIB;
+}
+
+static uint32_t listed(uint32_t cache, uint32_t node)
+{
+	struct partial list = partial_of(&pool->view, cache, node);
+	return partial_count(&list, UINT32_MAX);
+}
+
+/* Grows and claims for client 1 until nothing more is to be had. */
+static uint64_t use_up(uint32_t cache, uint32_t node)
+{
+	uint64_t sum = 0;
+	while (growth_relieve(pool, cache, node) == 0)
+		sum += pool_bed_claim_all(&bed, 1, cache, node);
+	return sum;
+}
+
+static void end_client_1(void)
+{
+	struct slab_swept swept = {0};
+	slab_sweep_srv(&pool->view, 1, &swept);
+}
+
+/* So that the audit knows the owner of what tests claim. */
+static void live_client_1(void)
+{
+	pool_client(pool, 1)->word = UINT64_C(1) << 8 | CLIENT_LIVE;
+}
+
+/* ---- slabs where they are short ----------------------------------------- */
+
+Test(growth, carves_on_the_node_that_wants)
+{
+	uint32_t cache;
+	start(4);
+	cache = cache_of("a", 64);
+	cr_assert_eq(growth_relieve(pool, cache, 1), 0);
+	cr_expect_eq(slabs(cache, 0), 0);
+	cr_expect_geq(slabs(cache, 1), 1);
+	cr_expect_eq(listed(cache, 1), slabs(cache, 1));
+	cr_expect_eq(listed(cache, 0), 0);
+	cr_expect_eq(pool_bed_free(&bed, cache, 1), slabs(cache, 1) * 1024);
+	cr_expect_eq(pool->counts.grown_slabs, slabs(cache, 1));
+	pool_bed_agrees(&bed);
+}
+
+/* At the low mark nothing is carved, below it something is. */
+Test(growth, carves_below_the_low_mark_alone)
+{
+	uint32_t cache;
+	uint32_t before;
+	start(4);
+	cache = cache_of("a", 6000);
+	cr_assert_eq(growth_relieve(pool, cache, 0), 0);
+	before = slabs(cache, 0);
+	cr_assert_eq(growth_relieve(pool, cache, 0), 0);
+	cr_expect_eq(slabs(cache, 0), before);
+	pool_bed_claim_all(&bed, 1, cache, 0);
+	cr_assert_eq(growth_relieve(pool, cache, 0), 0);
+	cr_expect_gt(slabs(cache, 0), before);
+}
+
+/* The more slabs a cache has, the earlier its clients ring. */
+Test(growth, low_mark_follows_the_count)
+{
+	uint32_t cache;
+	uint32_t last = 1;
+	start(16);
+	cache = cache_of("a", 64);
+	while (growth_relieve(pool, cache, 0) == 0) {
+		cr_assert_geq(low_mark(cache, 0), last);
+		cr_assert_leq(low_mark(cache, 0), 16);
+		last = low_mark(cache, 0);
+		pool_bed_claim_all(&bed, 1, cache, 0);
+	}
+	cr_expect_eq(slabs(cache, 0), 256);
+	cr_expect_eq(last, 16);
+	cr_expect_eq(low_mark(cache, 1), 1);
+}
+
+Test(growth, up_to_max_then_no_more)
+{
+	uint32_t cache;
+	start(6);
+	cache = cache_of("a", 64);
+	live_client_1();
+	cr_expect_eq(use_up(cache, 0), 6 * BED_MIB / 64);
+	cr_expect_eq(growth_relieve(pool, cache, 0), -ENOSPC);
+	cr_expect_eq(ready_mib(0), 6);
+	cr_expect_eq(ready_mib(1), 2, "the other node is left alone");
+	cr_expect_eq(slabs(cache, 0), 6 * 16);
+	cr_expect_eq(pool_bed_free(&bed, cache, 0), 0);
+	cr_expect_eq(growth_relieve(pool, cache, 1), 0);
+	pool_bed_agrees(&bed);
+}
+
+/* Something is left on the list: low, but no shortage. */
+Test(growth, low_is_not_empty)
+{
+	uint32_t cache;
+	struct partial list;
+	start(2);
+	cache = cache_of("a", 6000);
+	use_up(cache, 0);
+	list = partial_of(&pool->view, cache, 0);
+	slab_tags(&pool->view, 5)[0] = TAG_FREE;
+	partial_set_any(&list, 5);
+	cr_assert_gt(low_mark(cache, 0), 1);
+	cr_expect_eq(growth_relieve(pool, cache, 0), 0);
+	cr_expect_eq(pool_bed_claim_all(&bed, 1, cache, 0), 1);
+	cr_expect_eq(growth_relieve(pool, cache, 0), -ENOSPC);
+}
+
+Test(growth, whole_pages_as_slabs)
+{
+	uint32_t cache;
+	start(4);
+	cache = cache_of("page", 2 * BED_MIB);
+	cr_expect_eq(use_up(cache, 1), 2);
+	cr_expect_eq(pool->view.words[64] & 0xffff, cache, "node 1 begins");
+	cr_expect_eq(slabs(cache, 1), 2);
+}
+
+/* ---- from another cache ------------------------------------------------- */
+
+Test(growth, takes_an_empty_slab)
+{
+	uint32_t a;
+	uint32_t b;
+	start(2);
+	a = cache_of("a", 64);
+	b = cache_of("b", 6000);
+	live_client_1();
+	use_up(a, 0);
+	cr_assert_eq(growth_relieve(pool, b, 0), -ENOSPC, "none is empty");
+	cr_expect_eq(slabs(a, 0), 32);
+	end_client_1();
+	cr_expect_eq(growth_relieve(pool, b, 0), 0);
+	cr_expect_geq(slabs(b, 0), 1);
+	cr_expect_eq(slabs(a, 0) + slabs(b, 0), 32);
+	cr_expect_eq(pool->counts.taken_slabs, slabs(b, 0));
+	cr_expect_eq(pool_bed_claim_all(&bed, 1, b, 0), slabs(b, 0) * 10);
+	cr_expect_eq(pool_bed_claim_all(&bed, 1, a, 0), slabs(a, 0) * 1024);
+	pool_bed_agrees(&bed);
+}
+
+/* One object in use keeps a slab. */
+Test(growth, never_takes_one_in_use)
+{
+	uint32_t a;
+	uint32_t b;
+	start(2);
+	a = cache_of("a", 64);
+	b = cache_of("b", 6000);
+	live_client_1();
+	use_up(a, 0);
+	end_client_1();
+	for (uint32_t head = 0; head < 32; head++)
+		slab_tags(&pool->view, head)[head * 32] = 1;
+	cr_expect_eq(growth_relieve(pool, b, 0), -ENOSPC);
+	cr_expect_eq(slabs(a, 0), 32);
+	slab_tags(&pool->view, 7)[7 * 32] = TAG_FREE;
+	cr_expect_eq(growth_relieve(pool, b, 0), 0);
+	cr_expect_eq(slabs(a, 0), 31);
+	cr_expect_eq(WORD_CACHE(pool->view.words[7]), b);
+	pool_bed_agrees(&bed);
+}
+
+Test(growth, takes_several_for_a_larger_one)
+{
+	uint32_t a;
+	uint32_t b;
+	start(2);
+	a = cache_of("a", 64);
+	b = cache_of("b", 100000); /* 8 units */
+	live_client_1();
+	use_up(a, 0);
+	end_client_1();
+	/* Units 8 to 15 alone are wholly free. */
+	for (uint32_t head = 0; head < 32; head += head == 6 ? 10 : 2)
+		slab_tags(&pool->view, head)[0] = 1;
+	cr_expect_eq(growth_relieve(pool, b, 0), 0);
+	cr_expect_eq(slabs(b, 0), 1);
+	cr_expect_eq(WORD_CACHE(pool->view.words[8]), b);
+	pool_bed_agrees(&bed);
+}
+
+Test(growth, takes_a_larger_one_for_small_ones)
+{
+	uint32_t a;
+	uint32_t b;
+	start(2);
+	a = cache_of("a", 100000);
+	b = cache_of("b", 64);
+	live_client_1();
+	use_up(a, 0);
+	cr_assert_eq(slabs(a, 0), 4);
+	end_client_1();
+	/* The last one stays, as long as clients asked for it lately. */
+	cr_expect_eq(use_up(b, 0), 24 * 1024);
+	cr_expect_eq(slabs(a, 0), 1);
+	cr_expect_eq(slabs(b, 0), 24);
+	cr_expect_eq(pool->counts.taken_slabs, 3);
+	pool_bed_agrees(&bed);
+}
+
+Test(growth, takes_nothing_of_other_nodes)
+{
+	uint32_t a;
+	uint32_t b;
+	start(2);
+	a = cache_of("a", 64);
+	b = cache_of("b", 6000);
+	live_client_1();
+	use_up(a, 1);
+	end_client_1();
+	use_up(a, 0);
+	cr_expect_eq(growth_relieve(pool, b, 0), -ENOSPC);
+	cr_expect_eq(slabs(a, 1), 32);
+}
+
+/* ---- wants -------------------------------------------------------------- */
+
+Test(growth, serves_wants)
+{
+	uint32_t a;
+	uint32_t b;
+	uint32_t seq;
+	start(4);
+	a = cache_of("a", 64);
+	b = cache_of("b", 128);
+	seq = pool->head->grow_seq;
+	cr_expect_eq(growth_serve(pool), GROWTH_NOTHING);
+	cr_expect_eq(pool->head->grow_seq, seq, "nobody is woken");
+	pool_bed_want(&bed, a, 1);
+	pool_bed_want(&bed, b, 0);
+	cr_expect_not(view_want_any(&pool->view, b, 0), "once is enough");
+	cr_expect_eq(growth_serve(pool), GROWTH_DONE);
+	cr_expect_neq(pool->head->grow_seq, seq);
+	cr_expect_geq(slabs(a, 1), 1);
+	cr_expect_geq(slabs(b, 0), 1);
+	cr_expect_eq(slabs(a, 0) + slabs(b, 1), 0);
+	cr_expect_eq(growth_serve(pool), GROWTH_NOTHING);
+	pool_bed_want(&bed, b, 0);
+}
+
+Test(growth, denied_until_retried)
+{
+	uint32_t a;
+	uint32_t seq;
+	start(2);
+	a = cache_of("a", 64);
+	live_client_1();
+	use_up(a, 0);
+	seq = pool->head->grow_seq;
+	pool_bed_want(&bed, a, 0);
+	pool_bed_want(&bed, a, 1);
+	cr_expect_eq(growth_serve(pool), GROWTH_DENIED);
+	cr_expect(denied(a, 0));
+	cr_expect_not(denied(a, 1));
+	cr_expect_neq(pool->head->grow_seq, seq, "who waits is told");
+	cr_expect_eq(pool->counts.denied, 1);
+	growth_retry(pool);
+	cr_expect_not(denied(a, 0));
+	end_client_1();
+	pool_bed_want(&bed, a, 0);
+	cr_expect_eq(growth_serve(pool), GROWTH_DONE);
+	cr_expect_not(denied(a, 0));
+}
+
+/* A bad client raised wants for caches that are not. */
+Test(growth, garbage_wants_are_ignored)
+{
+	uint32_t a;
+	uint32_t seq;
+	start(2);
+	a = cache_of("a", 64);
+	seq = pool->head->grow_seq;
+	for (uint64_t w = 0; w < pool->view.geo.want_words; w++)
+		pool->view.wants[w] = ~UINT64_C(3);
+	cr_expect_eq(growth_serve(pool), GROWTH_NOTHING);
+	cr_expect_eq(pool->head->grow_seq, seq);
+	cr_expect_eq(pool->counts.denied, 0);
+	cr_expect_eq(pool->view.words[0], 0);
+	for (uint64_t w = 0; w < pool->view.geo.want_words; w++)
+		cr_expect_eq(pool->view.wants[w], 0);
+	pool->view.wants[0] = ~UINT64_C(0);
+	cr_expect_eq(growth_serve(pool), GROWTH_DONE);
+	cr_expect_geq(slabs(a, 0), 1);
+	cr_expect_geq(slabs(a, 1), 1);
+	pool_bed_agrees(&bed);
+}
+
+/* ---- ahead of need ------------------------------------------------------ */
+
+Test(growth, ahead_of_need)
+{
+	uint32_t a;
+	start(6);
+	a = cache_of("a", 64);
+	live_client_1();
+	cr_expect_not(growth_ahead(pool), "a page is free on each node");
+	cr_assert_eq(growth_relieve(pool, a, 1), 0);
+	cr_expect(growth_ahead(pool));
+	cr_expect_eq(ready_mib(0), 2);
+	cr_expect_eq(ready_mib(1), 4);
+	cr_expect_not(growth_ahead(pool), "enough for now");
+	use_up(a, 1);
+	cr_expect_eq(ready_mib(1), 6);
+	cr_expect_not(growth_ahead(pool), "there is no more");
+	pool_bed_agrees(&bed);
+}

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+# One module each, in one process; by folder of the module.
+unit_tests += tests/unit/shm/test_audit
+unit_tests += tests/unit/shm/test_layout
+unit_tests += tests/unit/shm/test_partial
+unit_tests += tests/unit/shm/test_slab
+unit_tests += tests/unit/shm/test_slab_lend
+unit_tests += tests/unit/shm/test_slab_race
+unit_tests += tests/unit/shm/test_tags
+unit_tests += tests/unit/numa/sys_numa
+unit_tests += tests/unit/numa/test_backing
+unit_tests += tests/unit/numa/test_backing_fault
+unit_tests += tests/unit/numa/test_backing_move
+unit_tests += tests/unit/numa/test_huge
+unit_tests += tests/unit/numa/test_reserve
+unit_tests += tests/unit/numa/test_topo
+unit_tests += tests/unit/client/test_depot
+unit_tests += tests/unit/daemon/test_balance
+unit_tests += tests/unit/daemon/test_balance_look
+unit_tests += tests/unit/daemon/test_caches
+unit_tests += tests/unit/daemon/test_clients
+unit_tests += tests/unit/daemon/test_config
+unit_tests += tests/unit/daemon/test_config_balance
+unit_tests += tests/unit/daemon/test_config_load
+unit_tests += tests/unit/daemon/test_config_value
+unit_tests += tests/unit/daemon/test_ctl_args
+unit_tests += tests/unit/daemon/test_ctl_http
+unit_tests += tests/unit/daemon/test_ctl_render
+unit_tests += tests/unit/daemon/test_ctl_text
+unit_tests += tests/unit/daemon/test_extent
+unit_tests += tests/unit/daemon/test_fdstore
+unit_tests += tests/unit/daemon/test_http
+unit_tests += tests/unit/daemon/test_http_post
+unit_tests += tests/unit/daemon/test_log
+unit_tests += tests/unit/daemon/test_notify
+unit_tests += tests/unit/daemon/test_options
+unit_tests += tests/unit/daemon/test_pages
+unit_tests += tests/unit/daemon/test_plan
+unit_tests += tests/unit/daemon/test_plan_lend
+unit_tests += tests/unit/daemon/test_plan_random
+unit_tests += tests/unit/daemon/test_psi
+unit_tests += tests/unit/daemon/test_report
+unit_tests += tests/unit/daemon/test_report_act
+unit_tests += tests/unit/daemon/test_report_audit
+unit_tests += tests/unit/daemon/test_report_plan
+unit_tests += tests/unit/daemon/test_report_slabs
+unit_tests += tests/unit/daemon/test_supervise_fds
+unit_tests += tests/unit/daemon/test_supervise_msg
+unit_tests += tests/unit/daemon/test_uevent
+unit_tests += tests/unit/daemon/test_wants
+tap_programs += tests/unit/shm/stress_fence
+tap_scripts += tests/unit/test_steps.sh
+
+# What the kernel answers is the test's to say.
+backing_wraps = $(AM_LDFLAGS) \
+	-Wl,--wrap=memfd_create,--wrap=madvise,--wrap=mbind \
+	-Wl,--wrap=fstat,--wrap=move_pages
+tests_unit_numa_test_backing_LDFLAGS = $(backing_wraps)
+tests_unit_numa_test_backing_fault_LDFLAGS = $(backing_wraps)
+tests_unit_numa_test_backing_move_LDFLAGS = $(backing_wraps)
+tests_unit_numa_test_huge_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pwrite
+tests_unit_numa_test_reserve_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=huge_count \
+	-Wl,--wrap=huge_reserve

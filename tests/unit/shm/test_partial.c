@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+#include "shm/partial.h"
+
+#include <criterion/criterion.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "shm/atom.h"
+#include "tests/lib/rng.h"
+#include "tests/lib/spin_barrier.h"
+#include "tests/lib/image.h"
+
+/* 65.5 words of bits, so 2 words of summary; half of the last word is over. */
+#define UNITS 4192u
+static const uint32_t edges[] = {0, 1, 63, 64, 127, 128, 4095, 4096, 4159,
+                                 4160, UNITS - 1};
+#define N_EDGES (sizeof(edges) / sizeof(*edges))
+
+static struct image image;
+static struct partial list;
+
+static void start(void)
+{
+	image_make(&image, 2, UNITS);
+	list = partial_of(&image.view, 2, 1);
+	cr_assert_eq(list.n_bits, 66);
+	cr_assert_eq(list.n_sum, 2);
+}
+
+static void finish(void)
+{
+	image_drop(&image);
+}
+
+TestSuite(partial, .init = start, .fini = finish);
+
+/* ---- one thread --------------------------------------------------------- */
+
+Test(partial, empty)
+{
+	cr_expect_eq(partial_next(&list, 0), PARTIAL_NONE);
+	cr_expect_eq(partial_next(&list, UNITS - 1), PARTIAL_NONE);
+	cr_expect_eq(partial_count(&list, UINT32_MAX), 0);
+	cr_expect_eq(partial_check(&list), PARTIAL_NONE);
+	for (uint32_t i = 0; i < N_EDGES; i++)
+		cr_expect_not(partial_has(&list, edges[i]));
+}
+
+Test(partial, each_edge_alone)
+{
+	for (uint32_t i = 0; i < N_EDGES; i++) {
+		uint32_t unit = edges[i];
+		partial_set_any(&list, unit);
+		cr_expect(partial_has(&list, unit));
+		cr_expect_eq(partial_next(&list, 0), unit);
+		cr_expect_eq(partial_next(&list, unit), unit);
+		cr_expect_eq(partial_next(&list, unit + 1), PARTIAL_NONE);
+		cr_expect_eq(partial_count(&list, UINT32_MAX), 1);
+		partial_set_any(&list, unit);
+		cr_expect_eq(partial_count(&list, UINT32_MAX), 1, "set twice");
+		partial_clear_any(&list, unit);
+		cr_expect_not(partial_has(&list, unit));
+		cr_expect_eq(partial_next(&list, 0), PARTIAL_NONE);
+		partial_clear_any(&list, unit);
+		cr_expect_eq(partial_count(&list, UINT32_MAX), 0);
+	}
+	cr_expect_eq(list.sum[0] | list.sum[1], 0, "the summary is cleared");
+}
+
+/* From past the end nothing is found and nothing is read out of bounds. */
+Test(partial, from_past_the_end)
+{
+	for (uint32_t i = 0; i < UNITS; i++)
+		partial_set_any(&list, i);
+	cr_expect_eq(partial_next(&list, UNITS), PARTIAL_NONE);
+	cr_expect_eq(partial_next(&list, 66 * 64), PARTIAL_NONE);
+	cr_expect_eq(partial_next(&list, 128 * 64), PARTIAL_NONE);
+	cr_expect_eq(partial_next(&list, UINT32_MAX), PARTIAL_NONE);
+}
+
+Test(partial, count_stops_near_the_limit)
+{
+	for (uint32_t i = 0; i < UNITS; i += 64)
+		partial_set_any(&list, i);
+	cr_expect_eq(partial_count(&list, 0), 0);
+	cr_expect_eq(partial_count(&list, 10), 10);
+	cr_expect_eq(partial_count(&list, UINT32_MAX), 66);
+}
+
+Test(partial, lists_are_apart)
+{
+	for (uint32_t unit = 0; unit < UNITS; unit++)
+		partial_set_any(&list, unit);
+	for (uint32_t cache = 1; cache <= IMAGE_CACHES; cache++) {
+		for (uint32_t node = 0; node < 2; node++) {
+			struct partial other =
+			        partial_of(&image.view, cache, node);
+			bool same = cache == 2 && node == 1;
+			cr_expect_eq(partial_count(&other, UINT32_MAX),
+			             same ? UNITS : 0);
+		}
+	}
+	cr_expect_eq(image.view.tags[0], 0);
+}
+
+/* Against plain bytes. */
+Test(partial, random_against_bytes)
+{
+	static bool want[UNITS];
+	struct dice dice = dice_start("random_against_bytes");
+	for (uint32_t i = 0; i < 20000; i++) {
+		uint32_t unit = dice_below(&dice, UNITS);
+		uint32_t from = dice_below(&dice, UNITS);
+		uint32_t n = 0;
+		uint32_t next = from;
+		/* Many, then few. */
+		want[unit] = dice_below(&dice, 20) < (i / 2000 % 2 ? 1 : 15);
+		if (want[unit])
+			partial_set_any(&list, unit);
+		else
+			partial_clear_any(&list, unit);
+		while (next < UNITS && !want[next])
+			next++;
+		cr_assert_eq(partial_next(&list, from),
+		             next < UNITS ? next : PARTIAL_NONE);
+		if (i % 64 != 0)
+			continue;
+		for (uint32_t k = 0; k < UNITS; k++)
+			n += want[k];
+		cr_assert_eq(partial_count(&list, UINT32_MAX), n);
+		cr_assert_eq(partial_check(&list), PARTIAL_NONE);
+	}
+}
+
+/* Bits of a word without a summary bit are found and mended, for each word. */
+Test(partial, check_and_repair)
+{
+	for (uint32_t i = 0; i < N_EDGES; i++)
+		partial_set_any(&list, edges[i]);
+	for (uint32_t w = 0; w < list.n_bits; w++) {
+		uint64_t before = list.sum[w / 64];
+		if (list.bits[w] == 0)
+			continue;
+		list.sum[w / 64] &= ~(UINT64_C(1) << (w % 64));
+		cr_expect_eq(partial_check(&list), w);
+		cr_expect_not(partial_has(
+		        &list, w * 64 + __builtin_ctzll(list.bits[w])));
+		cr_expect_eq(partial_repair_any(&list), 1);
+		cr_expect_eq(list.sum[w / 64], before);
+		cr_expect_eq(partial_check(&list), PARTIAL_NONE);
+		cr_expect_eq(partial_repair_any(&list), 0);
+	}
+	list.sum[0] = list.sum[1] = 0;
+	cr_expect_eq(partial_next(&list, 0), PARTIAL_NONE);
+	cr_expect_eq(partial_repair_any(&list), 6);
+	for (uint32_t i = 0; i < N_EDGES; i++)
+		cr_expect(partial_has(&list, edges[i]));
+}
+
+/* A set where the bit is there and the summary's is not mends the summary. */
+Test(partial, set_mends_the_summary)
+{
+	partial_set_any(&list, 4096);
+	list.sum[1] = 0;
+	partial_set_any(&list, 4096);
+	cr_expect(partial_has(&list, 4096));
+	cr_expect_eq(partial_check(&list), PARTIAL_NONE);
+}
+
+/* What a bad client wrote beyond the last unit or into the summary neither
+ * hides a real unit nor leads out of the list. */
+Test(partial, garbage_beyond_the_end)
+{
+	list.sum[0] = list.sum[1] = ~UINT64_C(0);
+	cr_expect_eq(partial_next(&list, 0), PARTIAL_NONE);
+	cr_expect_eq(partial_count(&list, UINT32_MAX), 0);
+	partial_set_any(&list, UNITS - 1);
+	list.bits[65] |= ~UINT64_C(0) << (UNITS % 64);
+	cr_expect_eq(partial_next(&list, 0), UNITS - 1);
+	cr_expect_geq(partial_next(&list, UNITS), UNITS);
+	partial_clear_any(&list, UNITS - 1);
+	cr_expect_geq(partial_next(&list, 0), UNITS);
+	cr_expect_eq(partial_check(&list), PARTIAL_NONE);
+}
+
+/* ---- two threads -------------------------------------------------------- */
+
+struct race {
+	struct gate gate;
+	struct dice dice[2];
+	bool over;
+};
+
+#define ROUNDS 3000u
+#define STEPS 40u
+
+/* A few units, so that both often meet at the edge of an empty word. */
+static uint32_t race_unit(struct dice *dice)
+{
+	static const uint32_t units[] = {4095, 4095, 4095, 4032, 64};
+	return units[dice_below(dice, 5)];
+}
+
+static void race_steps(struct dice *dice)
+{
+	for (uint32_t i = 0; i < STEPS; i++) {
+		uint64_t roll = dice_next(dice);
+		if (roll % 2 == 0)
+			partial_set_any(&list, race_unit(dice));
+		else
+			partial_clear_any(&list, race_unit(dice));
+		for (roll = roll >> 8 & 31; roll > 0; roll--)
+			(void)atom_peek(&list.bits[1]);
+	}
+}
+
+static void *racer(void *arg)
+{
+	struct race *race = arg;
+	for (;;) {
+		gate_wait(&race->gate, 2);
+		if (race->over)
+			return NULL;
+		race_steps(&race->dice[1]);
+		gate_wait(&race->gate, 2);
+	}
+}
+
+Test(partial, summary_is_whole_at_rest, .timeout = 300)
+{
+	struct race race = {0};
+	struct dice dice = dice_start("summary_is_whole_at_rest");
+	pthread_t thread;
+	race.dice[0] = dice_split(&dice);
+	race.dice[1] = dice_split(&dice);
+	cr_assert_eq(pthread_create(&thread, NULL, racer, &race), 0);
+	for (uint32_t round = 0; round < ROUNDS; round++) {
+		gate_wait(&race.gate, 2);
+		race_steps(&race.dice[0]);
+		gate_wait(&race.gate, 2);
+		cr_assert_eq(partial_check(&list), PARTIAL_NONE, "round %u",
+		             round);
+	}
+	race.over = true;
+	gate_wait(&race.gate, 2);
+	pthread_join(thread, NULL);
+}

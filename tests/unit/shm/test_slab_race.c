@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/* Threads as clients of their own, on the same slabs: no object ever has two
+ * owners, none is lost, and every hint that is due is there at the end. */
+#include "shm/slab.h"
+
+#include <criterion/criterion.h>
+#include <pthread.h>
+#include <sched.h>
+#include <string.h>
+
+#include "shm/lease.h"
+#include "shm/partial.h"
+#include "shm/tags.h"
+#include "tests/lib/rng.h"
+#include "tests/lib/spin_barrier.h"
+#include "tests/lib/image.h"
+
+#define CLIENTS 4u
+#define SLABS 3u
+#define HELD_MAX 90u
+#define WANT_MAX 40u
+#define STEPS 1500u
+#define ROUNDS 60u
+
+static struct image image;
+static struct gate gate;
+static uint32_t cache;
+
+struct client {
+	struct slab_user user;
+	struct dice dice;
+	pthread_t thread;
+	uint64_t *held[HELD_MAX + WANT_MAX];
+	uint32_t n;
+	uint64_t claimed;
+	uint32_t taken;   /* objects that carried somebody's mark */
+	uint32_t spoilt;  /* objects of ours with another mark */
+	uint32_t refused; /* releases that were refused */
+};
+
+static struct client clients[CLIENTS];
+
+static void claim(struct client *c)
+{
+	bool ring;
+	void **out = (void **)&c->held[c->n];
+	uint32_t want = 1 + dice_below(&c->dice, WANT_MAX);
+	uint32_t got = slab_claim_any(&c->user, cache, 0, want, out, &ring);
+	for (uint32_t i = c->n; i < c->n + got; i++) {
+		c->taken += *c->held[i] != 0;
+		*c->held[i] = c->user.id;
+	}
+	c->n += got;
+	c->claimed += got;
+}
+
+static void release(struct client *c, uint32_t n)
+{
+	void *gone[HELD_MAX + WANT_MAX];
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t at = dice_below(&c->dice, c->n);
+		c->spoilt += *c->held[at] != c->user.id;
+		*c->held[at] = 0;
+		gone[i] = c->held[at];
+		c->held[at] = c->held[--c->n];
+	}
+	c->refused += slab_release_any(&c->user, n, gone);
+}
+
+static void *work(void *arg)
+{
+	struct client *c = arg;
+	for (uint32_t round = 0; round < ROUNDS; round++) {
+		gate_wait(&gate, CLIENTS + 1);
+		for (uint32_t i = 0; i < STEPS; i++) {
+			if (c->n < HELD_MAX && dice_below(&c->dice, 2) == 0)
+				claim(c);
+			else if (c->n > 0)
+				release(c, 1 + dice_below(&c->dice, c->n));
+		}
+		if (round == ROUNDS - 1)
+			release(c, c->n);
+		gate_wait(&gate, CLIENTS + 1);
+		/* The main thread looks at the pool at rest. */
+		gate_wait(&gate, CLIENTS + 1);
+	}
+	return NULL;
+}
+
+static void check_client(const struct client *c)
+{
+	cr_assert_eq(c->taken, 0, "%u had two owners", c->taken);
+	cr_assert_eq(c->spoilt, 0, "%u were written by another", c->spoilt);
+	cr_assert_eq(c->refused, 0, "%u lost their tag", c->refused);
+	cr_assert_gt(c->claimed, 0, "client %u got nothing", c->user.id);
+}
+
+/* Every object is somebody's or free, and what has free ones is listed. */
+static void check_rest(void)
+{
+	struct partial list = partial_of(&image.view, cache, 0);
+	uint32_t n_objs = image_row(&image, cache)->n_objs;
+	uint32_t sum = 0;
+	for (uint32_t i = 0; i < CLIENTS; i++) {
+		check_client(&clients[i]);
+		sum += clients[i].n;
+	}
+	for (uint32_t head = 0; head < SLABS; head++) {
+		const uint16_t *tags = slab_tags(&image.view, head);
+		sum += tags_count_free(tags, n_objs);
+		if (tags_any_free(tags, n_objs))
+			cr_assert(partial_has(&list, head), "slab %u", head);
+		cr_assert_eq(image.view.leases[head], 0);
+	}
+	cr_assert_eq(sum, SLABS * n_objs);
+}
+
+static void start(void)
+{
+	struct dice dice = dice_start("slab_race");
+	image_make(&image, 1, 32);
+	cache = image_cache(&image, 640, 0); /* 102 a slab, not whole words */
+	for (uint32_t head = 0; head < SLABS; head++)
+		image_carve(&image, head, cache, 0, 0);
+	for (uint32_t i = 0; i < CLIENTS; i++) {
+		image_client(&image, i + 1, CLIENT_LIVE);
+		clients[i] = (struct client){.user = image_user(&image, i + 1),
+		                             .dice = dice_split(&dice)};
+		cr_assert_eq(pthread_create(&clients[i].thread, NULL, work,
+		                            &clients[i]), 0);
+	}
+}
+
+Test(slab_race, four_clients_on_three_slabs, .timeout = 300)
+{
+	start();
+	for (uint32_t round = 0; round < ROUNDS; round++) {
+		gate_wait(&gate, CLIENTS + 1);
+		gate_wait(&gate, CLIENTS + 1);
+		check_rest();
+		gate_wait(&gate, CLIENTS + 1);
+	}
+	for (uint32_t i = 0; i < CLIENTS; i++) {
+		pthread_join(clients[i].thread, NULL);
+		cr_assert_eq(clients[i].n, 0);
+	}
+	image_drop(&image);
+}
+
+/* ---- a slab that falls bare while its last objects come back ------------ */
+
+#define DUELS 60000u
+
+static void idle(uint64_t turns)
+{
+	for (; turns > 0; turns--)
+		(void)atom_peek(&gate.arrived);
+}
+
+static void *give_back(void *arg)
+{
+	struct client *c = arg;
+	for (uint32_t round = 0; round < DUELS; round++) {
+		gate_wait(&gate, 2);
+		idle(dice_below(&c->dice, 2000));
+		while (c->n > 0)
+			release(c, 1);
+		gate_wait(&gate, 2);
+		gate_wait(&gate, 2);
+	}
+	return NULL;
+}
+
+/* The two lowest of 4096 objects are b's, all others the hog's: a look for
+ * free ones is long, and comes by those of b at once. */
+static void deal(struct client *a, struct client *b)
+{
+	bool ring;
+	release(a, a->n);
+	b->n = slab_claim_any(&b->user, cache, 0, 2, (void **)b->held, &ring);
+	cr_assert_eq(b->n, 2);
+	*b->held[0] = b->user.id;
+	*b->held[1] = b->user.id;
+}
+
+static void start_duel(void)
+{
+	struct dice dice = dice_start("last_object_comes_back");
+	void *hogged[SLAB_RUN_MAX];
+	struct slab_user hog;
+	bool ring;
+	image_make(&image, 1, 32);
+	cache = image_cache(&image, 16, 0);
+	image_carve(&image, 0, cache, 0, 0);
+	for (uint32_t i = 0; i < 3; i++) {
+		image_client(&image, i + 1, CLIENT_LIVE);
+		clients[i] = (struct client){.user = image_user(&image, i + 1),
+		                             .dice = dice_split(&dice)};
+	}
+	deal(&clients[0], &clients[1]);
+	hog = clients[2].user;
+	while (slab_claim_any(&hog, cache, 0, SLAB_RUN_MAX, hogged, &ring) > 0)
+		;
+	release(&clients[1], 2);
+}
+
+Test(slab_race, last_object_comes_back, .timeout = 300)
+{
+	struct client *a = &clients[0];
+	struct client *b = &clients[1];
+	struct partial list;
+	start_duel();
+	list = partial_of(&image.view, cache, 0);
+	pthread_create(&b->thread, NULL, give_back, b);
+	for (uint32_t round = 0; round < DUELS; round++) {
+		deal(a, b);
+		gate_wait(&gate, 2);
+		idle(dice_below(&a->dice, 64));
+		claim(a);
+		gate_wait(&gate, 2);
+		if (tags_any_free(slab_tags(&image.view, 0), 4096))
+			cr_assert(partial_has(&list, 0), "round %u", round);
+		gate_wait(&gate, 2);
+	}
+	pthread_join(b->thread, NULL);
+	cr_assert_eq(a->taken + a->spoilt + a->refused, 0);
+	cr_assert_eq(b->taken + b->spoilt + b->refused, 0);
+	image_drop(&image);
+}
+
+/* ---- a gift taken back while its dead receiver is swept ------------------ */
+
+#define GIFTS 200000u
+#define GIFT (TAGS_WORD - 1)
+#define GIVER 1
+#define DEAD 2
+
+static struct gift {
+	_Alignas(64) uint16_t tags[TAGS_PER_LINE];
+	_Alignas(64) uint32_t given; /* (A) round that may be swept */
+	_Alignas(64) uint32_t swept; /* (A) round that was */
+	uint32_t kept;               /* gifts that came back */
+	uint32_t lost;               /* of these, swept all the same */
+} gift;
+
+static void *take_back(void *arg)
+{
+	struct dice *dice = arg;
+	for (uint32_t round = 1; round <= GIFTS; round++) {
+		bool kept;
+		/* The last of four, so that a sweep takes its time over it. */
+		for (uint32_t i = 0; i <= GIFT; i++)
+			atom_poke(&gift.tags[i], (uint16_t)DEAD);
+		/* pairs: slab_race */
+		atom_put(&gift.given, round);
+		idle(dice_below(dice, 60));
+		kept = tags_ungive_own(&gift.tags[GIFT], GIVER, DEAD);
+		while (atom_get(&gift.swept) != round) /* pairs: slab_race */
+			sched_yield();
+		gift.kept += kept;
+		gift.lost += kept && atom_peek(&gift.tags[GIFT]) != GIVER;
+	}
+	return NULL;
+}
+
+Test(slab_race, gift_comes_back_or_is_swept, .timeout = 300)
+{
+	struct dice dice = dice_start("gift_comes_back");
+	pthread_t thread;
+	uint32_t swept = 0;
+	memset(&gift, 0, sizeof(gift));
+	cr_assert_eq(pthread_create(&thread, NULL, take_back, &dice), 0);
+	for (uint32_t round = 1; round <= GIFTS; round++) {
+		while (atom_get(&gift.given) != round) /* pairs: take_back */
+			sched_yield();
+		swept += tags_sweep_srv(gift.tags, TAGS_PER_LINE, DEAD);
+		atom_put(&gift.swept, round); /* pairs: take_back */
+	}
+	pthread_join(thread, NULL);
+	cr_expect_eq(gift.lost, 0, "%u gifts were swept from their giver",
+	             gift.lost);
+	cr_expect_eq(gift.kept + swept, TAGS_WORD * GIFTS);
+}

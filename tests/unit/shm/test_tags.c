@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT */
+#include "shm/tags.h"
+
+#include <criterion/criterion.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "shm/atom.h"
+#include "shm/layout.h"
+#include "tests/lib/rng.h"
+#include "tests/lib/spin_barrier.h"
+#include "tests/lib/tags_reference.h"
+
+#define TAGS_MAX 4096u
+#define EDGE 8u /* tags before and after the run that nobody may touch */
+
+/* Two runs of tags that are alike, with untouchable edges. */
+struct twins {
+	_Alignas(64) uint16_t wide[TAGS_MAX + 64];
+	_Alignas(64) uint16_t narrow[TAGS_MAX + 64];
+	uint32_t n;
+};
+
+static uint16_t any_tag(struct dice *dice, uint32_t zeros)
+{
+	static const uint16_t likely[] = {1, 2, 3, 0x00ff, 0x0100, 0x7fff,
+	                                  0x8000, 0x8001, 0xfffe, 0x0101};
+	if (dice_below(dice, 100) < zeros)
+		return TAG_FREE;
+	if (dice_below(dice, 4) == 0)
+		return (uint16_t)(1 + dice_below(dice, 0xfffe));
+	return likely[dice_below(dice, 10)];
+}
+
+/* n tags, then TAG_NONE to the end of the word, then free lanes: who reads
+ * too far finds them. */
+static void fill(struct twins *t, struct dice *dice, uint32_t n)
+{
+	uint32_t zeros = dice_below(dice, 5) * 25;
+	uint32_t at = 0;
+	t->n = n;
+	memset(t->wide, 0, sizeof(t->wide));
+	for (; at < n; at++)
+		t->wide[at] = any_tag(dice, zeros);
+	for (; at % TAGS_WORD != 0; at++)
+		t->wide[at] = TAG_NONE;
+	memcpy(t->narrow, t->wide, sizeof(t->wide));
+}
+
+static void check_alike(const struct twins *t)
+{
+	cr_assert(memcmp(t->wide, t->narrow, sizeof(t->wide)) == 0);
+}
+
+static void compare_claim(struct twins *t, uint32_t from, uint16_t id,
+                          uint32_t want)
+{
+	uint32_t a[256 + EDGE];
+	uint32_t b[256 + EDGE];
+	uint32_t got;
+	memset(a, 0xee, sizeof(a));
+	memset(b, 0xee, sizeof(b));
+	got = tags_claim_own(t->wide, t->n, from, id, want, a);
+	cr_assert_eq(got, tags_reference_claim(t->narrow, t->n, from, id,
+	                                       want, b));
+	cr_assert_leq(got, want);
+	cr_assert(memcmp(a, b, sizeof(a)) == 0, "n %u from %u want %u",
+	          t->n, from, want);
+	check_alike(t);
+}
+
+static void compare_looks(const struct twins *t)
+{
+	cr_assert_eq(tags_any_free(t->wide, t->n),
+	             tags_reference_any(t->narrow, t->n));
+	cr_assert_eq(tags_count_free(t->wide, t->n),
+	             tags_reference_count(t->narrow, t->n));
+}
+
+static void compare_sweep(struct twins *t, uint16_t id)
+{
+	cr_assert_eq(tags_sweep_srv(t->wide, t->n, id),
+	             tags_reference_sweep(t->narrow, t->n, id));
+	check_alike(t);
+}
+
+Test(wide, claims_as_narrow_for_every_want)
+{
+	static struct twins t;
+	struct dice dice = dice_start("claims_as_narrow_for_every_want");
+	for (uint32_t want = 1; want <= 256; want++) {
+		for (uint32_t i = 0; i < 40; i++) {
+			fill(&t, &dice, 1 + dice_below(&dice, 1200));
+			compare_claim(&t, 0, (uint16_t)(1 + i), want);
+			compare_claim(&t, dice_below(&dice, t.n),
+			              (uint16_t)(1 + i), want);
+			compare_looks(&t);
+		}
+	}
+}
+
+Test(wide, claims_as_narrow_for_every_length)
+{
+	static struct twins t;
+	struct dice dice = dice_start("claims_as_narrow_for_every_length");
+	for (uint32_t n = 1; n <= 300; n++) {
+		for (uint32_t i = 0; i < 40; i++) {
+			fill(&t, &dice, n);
+			compare_looks(&t);
+			compare_claim(&t, dice_below(&dice, n), 0x7fff,
+			              1 + dice_below(&dice, 256));
+		}
+	}
+}
+
+Test(wide, frees_four_as_narrow)
+{
+	static struct twins t;
+	struct dice dice = dice_start("frees_four_as_narrow");
+	for (uint32_t i = 0; i < 20000; i++) {
+		uint16_t own = (uint16_t)(1 + dice_below(&dice, 3));
+		fill(&t, &dice, TAGS_WORD);
+		for (uint32_t k = 0; k < TAGS_WORD; k++)
+			if (dice_below(&dice, 4) > 0)
+				t.narrow[k] = t.wide[k] = own;
+		cr_assert_eq(tags_free_four_own(t.wide, own),
+		             tags_reference_four(t.narrow, own));
+		check_alike(&t);
+	}
+}
+
+Test(wide, sweeps_as_narrow)
+{
+	static struct twins t;
+	struct dice dice = dice_start("sweeps_as_narrow");
+	static const uint16_t ids[] = {1, 2, 3, 0xff, 0x100, 0x101, 0x7fff};
+	for (uint32_t i = 0; i < 3000; i++) {
+		fill(&t, &dice, 1 + dice_below(&dice, TAGS_MAX));
+		compare_sweep(&t, ids[i % 7]);
+		compare_looks(&t);
+		compare_sweep(&t, ids[i % 7]);
+	}
+}
+
+/* A lane is told from its neighbours exactly: each value beside zeros. */
+Test(wide, every_value_of_a_lane)
+{
+	static struct twins t;
+	uint32_t ix[4];
+	for (uint32_t value = 0; value < 0xffff; value++) {
+		for (uint32_t lane = 0; lane < 4; lane++) {
+			uint32_t frees = value == 0 ? 4 : 3;
+			memset(t.wide, 0, sizeof(t.wide));
+			t.wide[lane] = (uint16_t)value;
+			cr_assert_eq(tags_count_free(t.wide, 4), frees);
+			cr_assert_eq(tags_claim_own(t.wide, 4, 0, 9, 4, ix), frees);
+			cr_assert_eq(t.wide[lane], value ? value : 9);
+			memset(t.wide, 0xff, 8);
+			t.wide[lane] = (uint16_t)value;
+			cr_assert_eq(tags_any_free(t.wide, 4), value == 0);
+		}
+	}
+}
+
+/* ---- single tags -------------------------------------------------------- */
+
+Test(tags, init_rounds_up_with_none)
+{
+	for (uint32_t n = 1; n <= 130; n++) {
+		uint16_t tags[6 * TAGS_PER_LINE];
+		uint32_t lines = (n + TAGS_PER_LINE - 1) / TAGS_PER_LINE;
+		memset(tags, 0x55, sizeof(tags));
+		tags_init_srv(tags, n, lines);
+		for (uint32_t i = 0; i < 6 * TAGS_PER_LINE; i++)
+			cr_assert_eq(tags[i], i < n ? TAG_FREE
+			             : i < lines * TAGS_PER_LINE ? TAG_NONE
+			                                         : 0x5555);
+		cr_assert_eq(tags_count_free(tags, n), n);
+	}
+}
+
+Test(tags, free_and_give_are_for_the_owner)
+{
+	uint16_t tag = 7;
+	cr_expect_not(tags_free_own(&tag, 8));
+	cr_expect_not(tags_give_own(&tag, 8, 9));
+	cr_expect_eq(tag, 7);
+	cr_expect(tags_give_own(&tag, 7, 8));
+	cr_expect_eq(tag, 8);
+	cr_expect_not(tags_free_own(&tag, 7));
+	cr_expect(tags_free_own(&tag, 8));
+	cr_expect_eq(tag, TAG_FREE);
+	cr_expect_not(tags_free_own(&tag, 8), "freed twice");
+	cr_expect_not(tags_give_own(&tag, 8, 9), "given after the free");
+	cr_expect_eq(tag, TAG_FREE);
+	tag = TAG_NONE;
+	cr_expect_not(tags_free_own(&tag, 8));
+	cr_expect_eq(tag, TAG_NONE);
+}
+
+Test(tags, tally)
+{
+	static struct tags_tally tally;
+	const uint16_t tags[] = {0, 0, 1, 1, 1, 0, 2, 1, 0x7fff};
+	tags_tally_srv(tags, 9, 48, &tally);
+	tags_tally_srv(tags, 2, 16, &tally);
+	cr_expect_eq(tally.objects[0], 5);
+	cr_expect_eq(tally.bytes[0], 3 * 48 + 2 * 16);
+	cr_expect_eq(tally.objects[1], 4);
+	cr_expect_eq(tally.bytes[1], 4 * 48);
+	cr_expect_eq(tally.objects[2], 1);
+	cr_expect_eq(tally.objects[0x7fff], 1);
+	cr_expect_eq(tally.objects[3], 0);
+}
+
+/* ---- a claim beside frees ----------------------------------------------- */
+
+#define LANES 515u
+#define ROUNDS 2000u
+#define CLAIMER 1u
+#define FREER 2u
+
+struct duel {
+	_Alignas(64) uint16_t tags[LANES + TAGS_WORD];
+	struct gate gate;
+	struct dice dice;
+	uint32_t order[LANES]; /* the freer's lanes */
+	uint32_t n;
+	uint32_t refused;
+	uint32_t claiming; /* the claimer is at it */
+	uint32_t freed;    /* the freer has done its part */
+	bool over;
+};
+
+static void *freer(void *arg)
+{
+	struct duel *d = arg;
+	for (;;) {
+		gate_wait(&d->gate, 2);
+		if (d->over)
+			return NULL;
+		for (uint32_t i = 1; atom_peek(&d->claiming) == 0; i++)
+			if (i % 4096 == 0)
+				sched_yield();
+		for (uint32_t i = 0; i < d->n; i++) {
+			d->refused += !tags_free_own(&d->tags[d->order[i]],
+			                             FREER);
+			for (uint32_t k = d->order[i] % 32; k > 0; k--)
+				(void)atom_peek(&d->claiming);
+		}
+		atom_set(&d->freed, 1u);
+		gate_wait(&d->gate, 2);
+	}
+}
+
+/* Hands a random part of the lanes, in a random order, to the freer. */
+static void deal(struct duel *d)
+{
+	d->n = 0;
+	atom_poke(&d->freed, 0u);
+	for (uint32_t i = 0; i < LANES; i++) {
+		uint32_t at;
+		if (dice_below(&d->dice, 4) == 0)
+			continue;
+		d->tags[i] = FREER;
+		at = dice_below(&d->dice, ++d->n);
+		d->order[d->n - 1] = d->order[at];
+		d->order[at] = i;
+	}
+}
+
+/* Claims all that the other frees meanwhile; each lane comes once. */
+static void claim_all(struct duel *d)
+{
+	uint32_t out[64];
+	uint32_t got = 0;
+	uint32_t idle = 0;
+	bool seen[LANES] = {false};
+	atom_poke(&d->claiming, 1u);
+	while (got < d->n) {
+		uint32_t last = atom_clear(&d->freed, 0u);
+		uint32_t n = tags_claim_own(d->tags, LANES, 0, CLAIMER,
+		                            1 + dice_below(&d->dice, 64), out);
+		for (uint32_t i = 0; i < n; i++) {
+			cr_assert_lt(out[i], LANES);
+			cr_assert_not(seen[out[i]], "lane %u twice", out[i]);
+			seen[out[i]] = true;
+		}
+		got += n;
+		cr_assert(n > 0 || last == 0, "a freed lane is owned again");
+		if (n == 0 && ++idle % 4096 == 0)
+			sched_yield();
+	}
+	cr_assert_eq(got, d->n);
+	atom_poke(&d->claiming, 0u);
+}
+
+Test(stress, claim_leaves_others_lanes_alone, .timeout = 300)
+{
+	static struct duel d;
+	pthread_t thread;
+	d.dice = dice_start("claim_leaves_others_lanes_alone");
+	for (uint32_t i = 0; i < LANES + TAGS_WORD; i++)
+		d.tags[i] = i < LANES ? CLAIMER : TAG_NONE;
+	cr_assert_eq(pthread_create(&thread, NULL, freer, &d), 0);
+	for (uint32_t round = 0; round < ROUNDS; round++) {
+		deal(&d);
+		gate_wait(&d.gate, 2);
+		claim_all(&d);
+		gate_wait(&d.gate, 2);
+		cr_assert_eq(d.refused, 0, "a lane was written over");
+		for (uint32_t i = 0; i < LANES; i++)
+			cr_assert_eq(d.tags[i], CLAIMER, "lane %u", i);
+		cr_assert_eq(d.tags[LANES], TAG_NONE);
+	}
+	d.over = true;
+	gate_wait(&d.gate, 2);
+	pthread_join(thread, NULL);
+}
