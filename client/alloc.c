@@ -19,7 +19,8 @@ static void *take_home(struct cache *cache, struct slabd_mag_ *mag,
 	const uint64_t *map = cache->head.map_;
 	for (size_t i = mag->n; i-- > 0;) {
 		void *object = mag->obj[i];
-		uint64_t word = atom_peek(&map[(uintptr_t)object >> UNIT_SHIFT]);
+		uint64_t word =
+			atom_load(&map[(uintptr_t)object >> UNIT_SHIFT]);
 		if (WORD_HOME(word) != node)
 			continue;
 		mag->obj[i] = mag->obj[--mag->n];
@@ -77,7 +78,8 @@ size_t slabd_alloc_bulk(slabd_cache *cache, size_t n, void **out)
 }
 
 /* Copies objects to the top of a magazine, to be kept only if each is of its
- * cache and node: what the keys of any have other than its own, 0 for nothing. */
+ * cache and node: what the keys of any have other than its own, 0 for
+ * nothing. */
 static uint32_t copy_in(const slabd_cache *cache, struct slabd_mag_ *mag,
                         size_t n, void *const *objects)
 {
@@ -86,7 +88,7 @@ static uint32_t copy_in(const slabd_cache *cache, struct slabd_mag_ *mag,
 	uint32_t other = 0;
 	for (size_t i = 0; i < n; i++) {
 		uintptr_t unit = (uintptr_t)objects[i] >> UNIT_SHIFT;
-		other |= WORD_KEY(atom_peek(&cache->map_[unit])) ^ key;
+		other |= WORD_KEY(atom_load(&cache->map_[unit])) ^ key;
 		top[i] = objects[i];
 	}
 	return other;

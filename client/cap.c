@@ -29,7 +29,7 @@ static uint32_t next_used(const struct thread *self, uint32_t slot)
 	for (uint32_t i = 0; i < SLABD_CACHES_MAX; i++) {
 		uint64_t used;
 		slot = (slot + 1) % SLABD_CACHES_MAX;
-		used = atom_peek(&self->used[slot / 64]);
+		used = atom_load(&self->used[slot / 64]);
 		if (used >> (slot % 64) & 1)
 			break;
 		if (used == 0)
@@ -48,7 +48,7 @@ static void halve(struct thread *self, struct cache *cache,
 
 static bool has_room(const struct thread *self, size_t budget, size_t more)
 {
-	return atom_peek(&self->cap_bytes) + more <= budget;
+	return atom_load(&self->cap_bytes) + more <= budget;
 }
 
 /* Under the lock: takes bytes from magazines that hold more than share. */
@@ -114,7 +114,8 @@ void cap_grow(struct thread *self, const struct seat *seat,
               const struct cache *cache, struct slabd_mag_ *mag)
 {
 	size_t stride = cache->row->stride;
-	uint32_t cap = mag->cap == 0 ? first_cap(stride) : (uint32_t)mag->cap * 2;
+	uint32_t cap =
+		mag->cap == 0 ? first_cap(stride) : (uint32_t)mag->cap * 2;
 	if (mag->cap == 0) {
 		mag->key = cache->id | seat->node << 16;
 		atom_set(&self->used[cache->slot / 64],

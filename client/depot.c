@@ -48,7 +48,7 @@ static bool try_lock(struct depot *depot)
 {
 	for (int i = 0; i < LOCK_TRIES; i++) {
 		uint32_t none = 0;
-		if (atom_peek(&depot->lock) == 0 &&
+		if (atom_load(&depot->lock) == 0 &&
 		    atom_cas(&depot->lock, &none, 1u))
 			return true;
 	}
@@ -58,7 +58,7 @@ static bool try_lock(struct depot *depot)
 static void unlock(struct depot *depot)
 {
 	/* pairs: try_lock */
-	atom_put(&depot->lock, 0u);
+	atom_store_release(&depot->lock, 0u);
 }
 
 /* What tells one thread from another: where its own variables lie. */
@@ -74,9 +74,9 @@ static struct cell *take(struct depot *depot, uint64_t position,
 {
 	struct cell *cell = &depot->cells[position % DEPOT_CELLS];
 	/* pairs: depot_put, depot_get; the other's copy is done. */
-	if (atom_get(&cell->state) != (uint32_t)from)
+	if (atom_load_acquire(&cell->state) != (uint32_t)from)
 		return NULL;
-	atom_poke(&cell->state, (uint32_t)to);
+	atom_store(&cell->state, (uint32_t)to);
 	return cell;
 }
 
@@ -89,8 +89,8 @@ static struct cell *take_empty(struct depot *depot)
 	if (cell == NULL)
 		return NULL;
 	cell->putter = own_mark();
-	atom_poke(&depot->tail, depot->tail + 1);
-	atom_poke(&depot->puts, depot->puts + 1);
+	atom_store(&depot->tail, depot->tail + 1);
+	atom_store(&depot->puts, depot->puts + 1);
 	return cell;
 }
 
@@ -103,12 +103,12 @@ static struct cell *take_full(struct depot *depot, bool oldest)
 	cell = &depot->cells[(depot->tail - 1) % DEPOT_CELLS];
 	if (!oldest && cell->putter == own_mark()) {
 		cell = take(depot, depot->tail - 1, READY, DRAINING);
-		atom_poke(&depot->tail, depot->tail - (cell != NULL));
+		atom_store(&depot->tail, depot->tail - (cell != NULL));
 	} else if (!oldest && count <= depot->keep) {
 		return NULL;
 	} else {
 		cell = take(depot, depot->head, READY, DRAINING);
-		atom_poke(&depot->head, depot->head + (cell != NULL));
+		atom_store(&depot->head, depot->head + (cell != NULL));
 	}
 	return cell;
 }
@@ -125,14 +125,14 @@ bool depot_put(struct depot *depot, uint32_t n, void *const *objects)
 	cell->n = n;
 	memcpy(cell->objects, objects, n * sizeof(*objects));
 	/* pairs: take, by depot_get */
-	atom_put(&cell->state, (uint32_t)READY);
+	atom_store_release(&cell->state, (uint32_t)READY);
 	return true;
 }
 
 bool depot_hoards(const struct depot *depot)
 {
-	return atom_peek(&depot->puts) > DEPOT_CELLS &&
-	       atom_peek(&depot->tail) - atom_peek(&depot->head) >
+	return atom_load(&depot->puts) > DEPOT_CELLS &&
+	       atom_load(&depot->tail) - atom_load(&depot->head) >
 	               (uint64_t)depot->keep * 4;
 }
 
@@ -142,20 +142,20 @@ static uint32_t get(struct depot *depot, void **objects, bool oldest)
 	uint32_t n;
 	/* An empty depot is seen without the lock: nobody is kept busy by
 	 * threads that only allocate. */
-	if (atom_peek(&depot->tail) == atom_peek(&depot->head))
+	if (atom_load(&depot->tail) == atom_load(&depot->head))
 		return 0;
 	if (!try_lock(depot))
 		return 0;
 	cell = take_full(depot, oldest);
 	if (!oldest)
-		atom_poke(&depot->puts, UINT64_C(0));
+		atom_store(&depot->puts, UINT64_C(0));
 	unlock(depot);
 	if (cell == NULL)
 		return 0;
 	n = cell->n;
 	memcpy(objects, cell->objects, n * sizeof(*objects));
 	/* pairs: take, by depot_put */
-	atom_put(&cell->state, (uint32_t)EMPTY);
+	atom_store_release(&cell->state, (uint32_t)EMPTY);
 	return n;
 }
 

@@ -12,11 +12,13 @@ slabd_handle slabd_handle_of(slabd_pool *pool, const void *object)
 	uint64_t off = (uint64_t)((const char *)object - pool->user.data);
 	if (off < pool->data_bytes)
 		return off;
-	error_set(EINVAL, "%p is not in pool %s", object, pool->view.head->name);
+	error_set(EINVAL, "%p is not in pool %s", object,
+	          pool->view.head->name);
 	return SLABD_NO_HANDLE;
 }
 
-__attribute__((cold, noinline)) static int no_object(const slabd_pool *pool, uint64_t off)
+__attribute__((cold, noinline)) static int no_object(const slabd_pool *pool,
+                                                     uint64_t off)
 {
 	return error_set(EINVAL, "no object of pool %s starts at 0x%llx",
 	                 pool->view.head->name, (unsigned long long)off);
@@ -29,13 +31,15 @@ void *slabd_pointer(slabd_pool *pool, slabd_handle handle)
 	return pool->user.data + handle;
 }
 
-__attribute__((cold, noinline)) static int no_receiver(const slabd_pool *pool, unsigned client_id)
+__attribute__((cold, noinline)) static int no_receiver(const slabd_pool *pool,
+                                                       unsigned client_id)
 {
 	return error_set(ESRCH, "pool %s has no client %u",
 	                 pool->view.head->name, client_id);
 }
 
-__attribute__((cold, noinline)) static int not_own(const slabd_pool *pool, uint64_t off)
+__attribute__((cold, noinline)) static int not_own(const slabd_pool *pool,
+                                                   uint64_t off)
 {
 	view_count(&pool->view, pool->user.id, STAT_REFUSED, 1);
 	return error_set(EPERM, "object 0x%llx is not this client's to give",
@@ -90,7 +94,7 @@ void *slabd_take(slabd_pool *pool, slabd_handle handle)
 	if (tag == NULL)
 		return no_object(pool, handle), NULL;
 	/* pairs: tags_give_own; what the giver wrote is there. */
-	if (atom_get(tag) == pool->user.id)
+	if (atom_load_acquire(tag) == pool->user.id)
 		return pool->user.data + handle;
 	return not_given(handle), NULL;
 }

@@ -14,11 +14,11 @@
 /* The end of a wait that begins now. */
 static uint64_t end_of_wait(void)
 {
-	return link_now_ns() + GREET_SECONDS * UINT64_C(1000000000);
+	return link_now_ns() + HANDSHAKE_SECONDS * UINT64_C(1000000000);
 }
 
-/* Has the socket wait until then and no longer: a call that a signal ended would
- * begin its wait anew. False, with errno EAGAIN, when it is over. */
+/* Has the socket wait until then and no longer: a call that a signal ended
+ * would begin its wait anew. False, with errno EAGAIN, when it is over. */
 static bool may_wait(int sock, uint64_t until_ns)
 {
 	uint64_t now = link_now_ns();
@@ -34,7 +34,7 @@ static bool may_wait(int sock, uint64_t until_ns)
 	return true;
 }
 
-int greet_connect(const struct sockaddr_un *to, int flags)
+int handshake_connect(const struct sockaddr_un *to, int flags)
 {
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0);
 	uint64_t until_ns = end_of_wait();
@@ -54,7 +54,7 @@ int greet_connect(const struct sockaddr_un *to, int flags)
 	return -err;
 }
 
-int greet_hello(int sock, const struct wire_hello *hello)
+int handshake_hello(int sock, const struct wire_hello *hello)
 {
 	uint64_t until_ns = end_of_wait();
 	ssize_t n;
@@ -123,7 +123,7 @@ static int check(struct wire_welcome *msg, size_t bytes, int flags)
 	return 0;
 }
 
-int greet_welcome(int sock, struct wire_welcome *msg, int fds[WIRE_FDS_MAX],
+int handshake_welcome(int sock, struct wire_welcome *msg, int fds[WIRE_FDS_MAX],
                   unsigned *n)
 {
 	_Alignas(struct cmsghdr) char room[CMSG_SPACE(WIRE_FDS_MAX *
@@ -142,7 +142,7 @@ int greet_welcome(int sock, struct wire_welcome *msg, int fds[WIRE_FDS_MAX],
 		              : -1;
 	while (got < 0 && errno == EINTR);
 	if (got < 0 && errno == EAGAIN)
-		return GREET_E_NONE;
+		return HANDSHAKE_E_NONE;
 	if (got == 0 || (got < 0 && (errno == ECONNRESET || errno == EPIPE)))
 		return say(msg, ENOTCONN, "slabd did not answer the hello: it "
 		                          "closed the connection");

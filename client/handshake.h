@@ -7,25 +7,25 @@
 
 #include "shm/wire.h"
 
-#define GREET_SECONDS 5 /* longest wait of a socket that blocks */
+#define HANDSHAKE_SECONDS 5 /* longest wait of a socket that blocks */
 
 /* No welcome has come so far. */
-#define GREET_E_NONE 1
+#define HANDSHAKE_E_NONE 1
 
 /* Connects. flags is 0 or SOCK_NONBLOCK. The socket, or -errno; -EAGAIN the
  * queue at slabd's door is full. */
-int greet_connect(const struct sockaddr_un *to, int flags);
+int handshake_connect(const struct sockaddr_un *to, int flags);
 
 /* Sends the hello: 0, or -errno. */
-int greet_hello(int sock, const struct wire_hello *hello);
+int handshake_hello(int sock, const struct wire_hello *hello);
 
 /*
  * Receives the welcome and the descriptors that came with it, which are then
- * the caller's. 0; GREET_E_NONE; or -errno, and msg->text says in one line
+ * the caller's. 0; HANDSHAKE_E_NONE; or -errno, and msg->text says in one line
  * why: -ENOTCONN the other end closed, -EPROTO it is no slabd of this ABI,
  * -EMFILE no room for the descriptors, else slabd's own refusal.
  */
-int greet_welcome(int sock, struct wire_welcome *msg, int fds[WIRE_FDS_MAX],
+int handshake_welcome(int sock, struct wire_welcome *msg, int fds[WIRE_FDS_MAX],
                   unsigned *n);
 
 #endif

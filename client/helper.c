@@ -19,9 +19,9 @@
 /* Does what slabd asked for, and looks for it. Whether it is there. */
 static bool serve(struct slabd_pool *pool)
 {
-	uint32_t before = atom_peek(&pool->link.trims);
+	uint32_t before = atom_load(&pool->link.trims);
 	bool there = link_poll(&pool->link);
-	if (atom_peek(&pool->link.trims) != before)
+	if (atom_load(&pool->link.trims) != before)
 		pool_drain(pool);
 	return there;
 }
@@ -82,7 +82,8 @@ int helper_start(struct slabd_pool *pool)
 void helper_stop(struct slabd_pool *pool)
 {
 	uint64_t one = 1;
-	while (write(pool->helper_stop, &one, sizeof(one)) < 0 && errno == EINTR)
+	while (write(pool->helper_stop, &one, sizeof(one)) < 0 &&
+	       errno == EINTR)
 		continue;
 	pthread_join(pool->helper, NULL);
 	helper_forget(pool);

@@ -15,7 +15,7 @@
 #include "client/handshake.h"
 
 #define SECOND_NS UINT64_C(1000000000)
-#define LIMIT_NS (GREET_SECONDS * SECOND_NS)
+#define LIMIT_NS (HANDSHAKE_SECONDS * SECOND_NS)
 #define SLICE_MS 100
 #define RINGS_A_SECOND 1024u /* slabd bears four times as many messages */
 
@@ -88,7 +88,7 @@ static int open_poller(struct link *link)
 
 static int connect_to(struct link *link, const char *path)
 {
-	int r = link->sock = greet_connect(&link->resume.to, 0);
+	int r = link->sock = handshake_connect(&link->resume.to, 0);
 	if (r >= 0)
 		return 0;
 	if (r == -EMFILE || r == -ENFILE || r == -ENOMEM)
@@ -112,12 +112,12 @@ static int say_hello(struct link *link, struct link_welcome *welcome)
 	const char *pool = link->resume.hello.pool;
 	int fds[WIRE_FDS_MAX];
 	unsigned n = 0;
-	int r = greet_hello(link->sock, &link->resume.hello);
+	int r = handshake_hello(link->sock, &link->resume.hello);
 	if (r < 0)
 		return fail(r == -EAGAIN ? ETIMEDOUT : -r, pool,
 		            "slabd did not take the hello");
-	r = greet_welcome(link->sock, msg, fds, &n);
-	if (r == GREET_E_NONE)
+	r = handshake_welcome(link->sock, msg, fds, &n);
+	if (r == HANDSHAKE_E_NONE)
 		return fail(ETIMEDOUT, pool, "slabd did not answer the hello");
 	/* slabd has let it in, and would keep its id until its end. */
 	if (r == -EMFILE && msg->error == 0)
@@ -240,7 +240,7 @@ static int wait_ready(const struct link *link, ssize_t got, short what,
 	if (errno != EAGAIN && errno != EINTR)
 		return -errno;
 	poll(&at, 1, SLICE_MS);
-	if (atom_peek(&link->up) != up)
+	if (atom_load(&link->up) != up)
 		return -ENOTCONN;
 	return link_now_ns() < until_ns ? 0 : -ETIMEDOUT;
 }
@@ -302,7 +302,7 @@ static int exchange(struct link *link, struct wire_head *msg, size_t bytes,
 	int r = lock_calls(link, until_ns);
 	if (r < 0)
 		return r;
-	up = atom_peek(&link->up);
+	up = atom_load(&link->up);
 	msg->bytes = (uint32_t)bytes;
 	msg->seq = ++link->seq;
 	r = (up & 1) != 0 ? send_request(link, msg, up, until_ns) : -ENOTCONN;
@@ -351,22 +351,22 @@ static uint64_t second_now(void)
 
 bool link_may_ring(const struct link *link)
 {
-	uint64_t seen = atom_peek(&link->rung);
+	uint64_t seen = atom_load(&link->rung);
 	return (seen & 0xffff) < RINGS_A_SECOND || seen >> 16 != second_now();
 }
 
 static void count_ring(struct link *link)
 {
 	uint64_t second = second_now();
-	if (atom_peek(&link->rung) >> 16 != second)
-		atom_poke(&link->rung, second << 16);
+	if (atom_load(&link->rung) >> 16 != second)
+		atom_store(&link->rung, second << 16);
 	atom_add(&link->rung, UINT64_C(1));
 }
 
 void link_ring(struct link *link)
 {
 	struct wire_head head = {.type = WIRE_RING, .bytes = sizeof(head)};
-	uint32_t up = atom_peek(&link->up);
+	uint32_t up = atom_load(&link->up);
 	int saved = errno;
 	int held = link_hold();
 	count_ring(link);
@@ -380,10 +380,11 @@ void link_ring(struct link *link)
 
 static void read_events(struct link *link)
 {
-	uint32_t up = atom_peek(&link->up);
+	uint32_t up = atom_load(&link->up);
 	struct wire_head head;
 	ssize_t got;
-	while ((got = recv(link->events, &head, sizeof(head), MSG_DONTWAIT)) > 0)
+	while ((got = recv(link->events, &head, sizeof(head), MSG_DONTWAIT)) >
+	       0)
 		if ((size_t)got == sizeof(head) && head.type == WIRE_TRIM)
 			atom_add(&link->trims, 1u);
 	if (is_cut(got))
@@ -414,7 +415,7 @@ bool link_poll(struct link *link)
 const char *link_why(const struct link *link)
 {
 	/* pairs: give_up */
-	if (atom_get(&link->lost) != 0)
+	if (atom_load_acquire(&link->lost) != 0)
 		return link->resume.why;
 	return "slabd is gone: the pool works on with what it has, and grows "
 	       "when slabd is there again";

@@ -47,12 +47,12 @@ struct link_welcome {
 
 static inline bool link_is_up(const struct link *link)
 {
-	return (atom_peek(&link->up) & 1) != 0;
+	return (atom_load(&link->up) & 1) != 0;
 }
 
 static inline bool link_is_lost(const struct link *link)
 {
-	return atom_peek(&link->lost) != 0;
+	return atom_load(&link->lost) != 0;
 }
 
 /* No call of this library is a cancellation point: a thread cancelled in the

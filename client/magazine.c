@@ -37,7 +37,7 @@ static uint64_t depot_limit(const struct slabd_pool *pool)
 	const struct view *view = &pool->view;
 	uint64_t ready = 0;
 	for (uint32_t node = 0; node < view->geo.n_nodes; node++)
-		ready += atom_peek(&view->nodes[node].here_pages);
+		ready += atom_load(&view->nodes[node].resident_pages);
 	ready = (ready << view->geo.page_shift) / 4;
 	return ready < pool->process_bytes ? ready : pool->process_bytes;
 }
@@ -56,7 +56,7 @@ static struct depot *depot_of(struct cache *cache, uint32_t node)
 	struct depot *none = NULL;
 	struct depot *made;
 	/* pairs: atom_publish below; the depot is zeroed. */
-	struct depot *depot = atom_get(&cache->depots[node]);
+	struct depot *depot = atom_load_acquire(&cache->depots[node]);
 	if (depot != NULL)
 		return depot;
 	made = depot_make(cells_kept(cache->row->stride));
@@ -74,7 +74,7 @@ static bool put_in(struct cache *cache, struct depot *depot, uint32_t n,
 {
 	struct slabd_pool *pool = cache->pool;
 	uint64_t bytes = (uint64_t)n * cache->row->stride;
-	if (atom_peek(&pool->depot_bytes) + bytes > depot_limit(pool) ||
+	if (atom_load(&pool->depot_bytes) + bytes > depot_limit(pool) ||
 	    !depot_put(depot, n, objects))
 		return false;
 	atom_add(&pool->depot_bytes, bytes);
@@ -120,7 +120,7 @@ static uint32_t get_back(struct cache *cache, uint32_t node, bool oldest,
 {
 	struct slabd_pool *pool = cache->pool;
 	/* pairs: depot_of */
-	struct depot *depot = atom_get(&cache->depots[node]);
+	struct depot *depot = atom_load_acquire(&cache->depots[node]);
 	uint32_t n;
 	if (depot == NULL)
 		return 0;
@@ -136,7 +136,7 @@ static uint32_t get_back(struct cache *cache, uint32_t node, bool oldest,
 bool magazine_send_oldest(struct cache *cache, uint32_t node)
 {
 	/* pairs: depot_of */
-	struct depot *depot = atom_get(&cache->depots[node]);
+	struct depot *depot = atom_load_acquire(&cache->depots[node]);
 	return depot != NULL && send_oldest(cache, depot);
 }
 
@@ -158,7 +158,7 @@ void magazine_drop(struct thread *thread, struct cache *cache, bool to_depot)
 	struct slabd_mag_ *mag = magazine_of(thread, cache);
 	uint64_t used = UINT64_C(1) << (cache->slot % 64);
 	uint32_t node = WORD_HOME(mag->key);
-	if ((atom_peek(&thread->used[cache->slot / 64]) & used) == 0)
+	if ((atom_load(&thread->used[cache->slot / 64]) & used) == 0)
 		return;
 	for (uint32_t n; mag->n > 0; mag->n -= n) {
 		n = mag->n < DEPOT_HALF ? (uint32_t)mag->n : DEPOT_HALF;
@@ -329,7 +329,7 @@ static uint64_t word_of(const struct cache *cache, const void *object)
 	const struct view *view = &cache->pool->view;
 	uint64_t unit = (uint64_t)((const char *)object -
 	                           cache->pool->user.data) >> UNIT_SHIFT;
-	uint64_t word = unit < view->geo.n_units ? atom_peek(&view->words[unit])
+	uint64_t word = unit < view->geo.n_units ? atom_load(&view->words[unit])
 	                                         : 0;
 	return WORD_CACHE(word) == cache->id ? word : 0;
 }

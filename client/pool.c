@@ -116,8 +116,9 @@ static int make_map(struct slabd_pool *pool, int control)
 {
 	const struct layout_geometry *geo = &pool->view.geo;
 	size_t bytes = (geo->n_units * sizeof(uint64_t) + 4095) & ~(size_t)4095;
-	uint64_t *map = mmap(NULL, MAP_BYTES, PROT_READ,
-	                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	uint64_t *map =
+		mmap(NULL, MAP_BYTES, PROT_READ,
+	             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (map == MAP_FAILED)
 		return -errno;
 	pool->map = map;
@@ -241,7 +242,8 @@ static void close_welcome(const struct link_welcome *welcome)
 }
 
 /* The part of open after the welcome: on failure the caller cleans up. */
-static int settle_in(struct slabd_pool *pool, const struct link_welcome *welcome,
+static int settle_in(struct slabd_pool *pool,
+                     const struct link_welcome *welcome,
                      const struct slabd_options *o)
 {
 	int r = make_alive(pool);
@@ -355,7 +357,7 @@ int slabd_close(slabd_pool *pool)
 	if (pool == NULL)
 		return error_set(EINVAL, "slabd_close of no pool");
 	held = link_hold();
-	if (atom_peek(pool->alive) != 0) {
+	if (atom_load(pool->alive) != 0) {
 		if (pool->has_helper)
 			helper_stop(pool);
 		leave_all(pool);
@@ -384,7 +386,7 @@ int slabd_get_stats(slabd_pool *pool, struct slabd_stats *stats)
 	if (!pool_alive(pool))
 		return -1;
 	for (unsigned i = 0; i < STATS_WORDS; i++)
-		words[i] = atom_peek(&row[i]);
+		words[i] = atom_load(&row[i]);
 	memcpy(stats, words, sizeof(words));
 	return 0;
 }

@@ -57,13 +57,13 @@ struct seat {
 
 /*
  * A pool or a cache closes while threads that have used it are at work with
- * others. So the lock is held by who empties or halves a magazine that the owner
- * is not at: under it a slot that is marked as used has its cache. The owner's
- * own business with a magazine needs none.
+ * others. So the lock is held by who empties or halves a magazine that the
+ * owner is not at: under it a slot that is marked as used has its cache. The
+ * owner's own business with a magazine needs none.
  */
 struct thread {
 	struct slabd_mag_ *mags; /* (O) the table; wiped in a forked child */
-	struct seat *seats;      /* (A) only grows, at its head; the owner's put */
+	struct seat *seats; /* (A) only grows, at its head; the owner's put */
 	struct thread *next;     /* (L) */
 	struct thread **link;    /* (L) what points at this one */
 	uint64_t generation;     /* (C) of the process that made it */
@@ -140,7 +140,7 @@ __attribute__((cold)) bool pool_is_not(void);
 /* False, with errno ENOTCONN and the error line, in a forked child. */
 static inline bool pool_alive(const struct slabd_pool *pool)
 {
-	return atom_peek(pool->alive) != 0 || pool_is_not();
+	return atom_load(pool->alive) != 0 || pool_is_not();
 }
 
 /* Sends home what all depots of the pool hold. Any thread. */

@@ -93,7 +93,8 @@ static struct base *make_base(void)
 	if (own == NULL)
 		return NULL;
 	own->wiped = make_wiped();
-	if (own->wiped != NULL && pthread_key_create(&own->key, thread_exit) == 0)
+	if (own->wiped != NULL &&
+	    pthread_key_create(&own->key, thread_exit) == 0)
 		return publish_base(own);
 	drop_base(own);
 	return NULL;
@@ -102,7 +103,7 @@ static struct base *make_base(void)
 int process_start(void)
 {
 	/* pairs: publish_base */
-	struct base *at = atom_get(&base);
+	struct base *at = atom_load_acquire(&base);
 	if (at == NULL)
 		at = make_base();
 	if (at == NULL)
@@ -238,7 +239,7 @@ static void thread_exit(void *arg)
 		return;
 	process_lock();
 	for (struct seat *seat = self->seats; seat != NULL; seat = seat->next)
-		if (atom_peek(&seat->pool) != NULL)
+		if (atom_load(&seat->pool) != NULL)
 			thread_leave(self, seat->pool);
 	unlist(self);
 	process_unlock();

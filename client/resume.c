@@ -62,8 +62,8 @@ static void begin(struct link *link, uint64_t now)
 static void attempt(struct link *link, uint64_t now)
 {
 	struct resume *r = &link->resume;
-	int sock = greet_connect(&r->to, SOCK_NONBLOCK);
-	if (sock >= 0 && (greet_hello(sock, &r->hello) < 0 ||
+	int sock = handshake_connect(&r->to, SOCK_NONBLOCK);
+	if (sock >= 0 && (handshake_hello(sock, &r->hello) < 0 ||
 	                  link_watch(link, sock) < 0)) {
 		close(sock);
 		sock = -1;
@@ -73,7 +73,7 @@ static void attempt(struct link *link, uint64_t now)
 		return;
 	}
 	r->trial = sock;
-	r->due_ns = now + GREET_SECONDS * UINT64_C(1000000000);
+	r->due_ns = now + HANDSHAKE_SECONDS * UINT64_C(1000000000);
 	set_timer(link, r->due_ns);
 }
 
@@ -103,7 +103,7 @@ static void connected(struct link *link, uint64_t now)
 	r->stands_ns = now;
 	set_timer(link, 0);
 	view_count(r->view, r->hello.id, STAT_RESUMES, 1);
-	atom_poke(&link->up, atom_peek(&link->up) + 1);
+	atom_store(&link->up, atom_load(&link->up) + 1);
 }
 
 /* The descriptor is readable once more, so that slabd_poll can tell. */
@@ -111,7 +111,7 @@ static void give_up(struct link *link, int err, const char *why)
 {
 	snprintf(link->resume.why, sizeof(link->resume.why), "%s", why);
 	/* pairs: link_why */
-	atom_put(&link->lost, (uint32_t)err);
+	atom_store_release(&link->lost, (uint32_t)err);
 	set_timer(link, 1);
 }
 
@@ -129,8 +129,8 @@ static void look(struct link *link, uint64_t now)
 	int fds[WIRE_FDS_MAX];
 	unsigned n = 0;
 	int sock = r->trial;
-	int done = greet_welcome(sock, &msg, fds, &n);
-	if (done == GREET_E_NONE && now < r->due_ns)
+	int done = handshake_welcome(sock, &msg, fds, &n);
+	if (done == HANDSHAKE_E_NONE && now < r->due_ns)
 		return;
 	link_unwatch(link, sock);
 	if (done == 0) {

@@ -16,7 +16,7 @@
 void shortage_tell(struct slabd_pool *pool, uint32_t cache, uint32_t node)
 {
 	/* A want that is set is rung for by who set it: first see if we may. */
-	if ((atom_peek(&view_mark(&pool->view, cache, node)->denied) &
+	if ((atom_load(&view_mark(&pool->view, cache, node)->denied) &
 	     MARK_DENIED) ||
 	    !link_may_ring(&pool->link) ||
 	    !view_want_any(&pool->view, cache, node))
@@ -42,7 +42,7 @@ static bool is_denied(const struct cache *cache, uint32_t node, bool home_only)
 	uint32_t bits = MARK_DENIED;
 	if (home_only || pool->user.home_only)
 		bits |= MARK_NO_OWN;
-	return (atom_peek(&view_mark(&pool->view, cache->id, node)->denied) &
+	return (atom_load(&view_mark(&pool->view, cache->id, node)->denied) &
 	        bits) != 0;
 }
 
@@ -69,15 +69,15 @@ static bool wait_a_while(struct slabd_pool *pool, uint32_t seq,
 	uint64_t left;
 	if (link_is_lost(&pool->link) || pool->no_wait)
 		return false;
-	if (atom_peek(&pool->vain) && atom_peek(&pool->vain_seq) == seq)
+	if (atom_load(&pool->vain) && atom_load(&pool->vain_seq) == seq)
 		return false;
 	if (*deadline == 0) {
 		*deadline = now + pool->wait_ns;
 		view_count(&pool->view, pool->user.id, STAT_WAITS, 1);
 	}
 	if (now >= *deadline) {
-		atom_poke(&pool->vain_seq, seq);
-		atom_poke(&pool->vain, true);
+		atom_store(&pool->vain_seq, seq);
+		atom_store(&pool->vain, true);
 		return false;
 	}
 	left = *deadline - now;
@@ -148,8 +148,8 @@ static void *alloc_from(struct cache *cache, struct seat *seat,
 	struct slabd_pool *pool = cache->pool;
 	uint64_t deadline = 0;
 	for (;;) {
-		/* pairs: growth_announce; what it grew is on the lists. */
-		uint32_t seq = atom_get(&pool->view.head->grow_seq);
+		/* pairs: wants_announce; what it grew is on the lists. */
+		uint32_t seq = atom_load_acquire(&pool->view.head->grow_seq);
 		void *object = take_first(cache, nodes, n, home_only);
 		if (object != NULL)
 			return object;

@@ -11,8 +11,8 @@
 /* Raises the want of (cache, node index) and rings slabd once. */
 void shortage_tell(struct slabd_pool *pool, uint32_t cache, uint32_t node);
 
-/* One object after the seat's node had none: from the nearest that has, what the
- * process keeps there included, or from growth. NULL with errno ENOMEM. */
+/* One object after the seat's node had none: from the nearest that has, what
+ * the process keeps there included, or from growth. NULL with errno ENOMEM. */
 void *shortage_alloc(struct cache *cache, struct seat *seat);
 
 /* The same from one node alone. */

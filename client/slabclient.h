@@ -84,9 +84,9 @@ struct slabd_stats {
  * Opens a pool and makes the process a client of it.
  *
  * pool NULL means "default"; options NULL means defaults. Returns the pool,
- * owned by the caller until slabd_close. Each call makes one more client. Should
- * slabd go, the library looks for it, at growing intervals of up to a second,
- * and goes on as the same client when it is there again with this pool.
+ * owned by the caller until slabd_close. Each call makes one more client.
+ * Should slabd go, the library looks for it, at growing intervals of up to a
+ * second, and goes on as the same client when it is there again with this pool.
  * Errors: ENOENT no such pool or no slabd at the socket, ECONNREFUSED slabd is
  * not running, EACCES the pool's access list leaves this user out, EPROTO
  * another ABI version or no slabd at the other end (slabd_last_error has both

@@ -22,9 +22,9 @@ static struct seat *find_seat(struct thread *thread,
                               const struct slabd_pool *pool)
 {
 	/* pairs: new_seat */
-	struct seat *seat = atom_get(&thread->seats);
+	struct seat *seat = atom_load_acquire(&thread->seats);
 	/* pairs: sit_down, thread_leave */
-	while (seat != NULL && atom_get(&seat->pool) != pool)
+	while (seat != NULL && atom_load_acquire(&seat->pool) != pool)
 		seat = seat->next;
 	return seat;
 }
@@ -37,7 +37,7 @@ static struct seat *new_seat(struct thread *self)
 		return NULL;
 	seat->next = self->seats;
 	/* pairs: find_seat */
-	atom_put(&self->seats, seat);
+	atom_store_release(&self->seats, seat);
 	return seat;
 }
 
@@ -53,10 +53,10 @@ sit_down(struct thread *self, struct slabd_pool *pool)
 	if (seat->remote == NULL)
 		return NULL;
 	seat->forced = pool->forced;
-	seat->trims = atom_peek(&pool->link.trims);
+	seat->trims = atom_load(&pool->link.trims);
 	seat->node = node_now(pool, seat);
 	/* pairs: find_seat */
-	atom_put(&seat->pool, pool);
+	atom_store_release(&seat->pool, pool);
 	return seat;
 }
 
@@ -72,7 +72,7 @@ static void drop_all(struct thread *thread, const struct slabd_pool *pool,
 {
 	pthread_mutex_lock(&thread->lock);
 	for (uint32_t word = 0; word < SLABD_CACHES_MAX / 64; word++) {
-		uint64_t bits = atom_peek(&thread->used[word]);
+		uint64_t bits = atom_load(&thread->used[word]);
 		for (; bits != 0; bits &= bits - 1) {
 			uint32_t slot = word * 64 +
 			                (uint32_t)__builtin_ctzll(bits);
@@ -88,7 +88,7 @@ void thread_settle(struct thread *self, struct seat *seat)
 {
 	struct slabd_pool *pool = seat->pool;
 	uint32_t node = node_now(pool, seat);
-	uint32_t trims = atom_peek(&pool->link.trims);
+	uint32_t trims = atom_load(&pool->link.trims);
 	if (node == seat->node && trims == seat->trims)
 		return;
 	drop_all(self, pool, trims == seat->trims);
@@ -108,10 +108,11 @@ void thread_leave(struct thread *thread, struct slabd_pool *pool)
 	magazine_drop_remote(seat);
 	/* In this order: a child forked in between frees what the seat has. */
 	remote = seat->remote;
-	atom_put(&seat->remote, (struct remote *)NULL); /* pairs: retire */
+	/* pairs: retire */
+	atom_store_release(&seat->remote, (struct remote *)NULL);
 	free(remote);
 	/* pairs: find_seat, when the owner looks for a vacant one. */
-	atom_put(&seat->pool, (struct slabd_pool *)NULL);
+	atom_store_release(&seat->pool, (struct slabd_pool *)NULL);
 }
 
 int slabd_thread_node(slabd_pool *pool, int node)

@@ -34,14 +34,14 @@ static int run_with_last(struct options *options)
 		return -EINVAL;
 	log_setup(options->config.log_level, log_form(options));
 	log_error("%s is not used, see above: slabd goes on with the "
-	          "configuration that it ran with before; mend the file and "
+	          "configuration that it ran with before; repair the file and "
 	          "restart slabd", options->file);
 	return 0;
 }
 
 static int serve(struct options *options)
 {
-	if (vault_open() < 0)
+	if (fdstore_open() < 0)
 		return EXIT_FAILURE;
 	lastconf_open();
 	if (options->bad_config && run_with_last(options) < 0)
@@ -60,7 +60,7 @@ int main(int argc, char **argv)
 	fill_streams();
 	log_setup(r < 0 ? LOG_LEVEL_INFO : options.config.log_level,
 	          log_form(&options));
-	service_setup(!options.foreground || options.supervised);
+	notify_setup(!options.foreground || options.supervised);
 	signal(SIGPIPE, SIG_IGN);
 	r = options.supervise ? supervise_run(argv) : serve(&options);
 	log_close();

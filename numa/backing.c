@@ -49,12 +49,12 @@ int backing_open(struct backing *out, const struct backing_request *request)
 	out->topo = request->topo;
 	out->n_nodes = request->topo->n_nodes;
 	out->may_reserve = request->may_reserve;
-	out->ledger = request->ledger;
+	out->journal = request->journal;
 	for (unsigned i = 0; i < TOPO_NODES_MAX; i++)
 		out->node[i].fd = -1;
 	r = check_request(out, request);
 	if (r == 0)
-		r = ladder_climb(out, request);
+		r = fallback_climb(out, request);
 	if (r < 0)
 		backing_close(out);
 	return r;
@@ -74,7 +74,7 @@ static int start_adoption(struct backing *out,
 	memcpy(out->sysfs, sysfs, strlen(sysfs) + 1);
 	out->topo = from->topo;
 	out->may_reserve = from->may_reserve;
-	out->ledger = from->ledger;
+	out->journal = from->journal;
 	out->n_nodes = from->topo->n_nodes;
 	return 0;
 }
@@ -100,20 +100,20 @@ static int take_kept(struct backing *out, unsigned ix,
                      const struct backing_kept *kept)
 {
 	struct backing_node *node = &out->node[ix];
-	struct datafile file;
+	struct memfile file;
 	int r;
 	node->kind = kept->kind;
 	node->bound = kept->bound;
 	node->file_bytes = kept->file_bytes;
 	snprintf(node->note, sizeof(node->note), "%s", kept->note);
 	node->fd = kept->fd;
-	file = stock_file(out, ix, ix);
-	r = datafile_ready(&file, &node->ready_pages);
+	file = reserve_file(out, ix, ix);
+	r = memfile_ready(&file, &node->ready_pages);
 	if (r < 0)
 		snprintf(out->error, sizeof(out->error),
 		         "what was kept for node %u can't be looked at: %s",
 		         out->topo->node[ix].os_id, strerrordesc_np(-r));
-	node->here_pages = node->ready_pages;
+	node->resident_pages = node->ready_pages;
 	return r;
 }
 
@@ -124,22 +124,23 @@ int backing_adopt(struct backing *out, const struct backing_adoption *from)
 		r = check_kept(out, i, &from->kept[i]);
 	for (unsigned i = 0; r == 0 && i < out->n_nodes; i++)
 		r = take_kept(out, i, &from->kept[i]);
-	/* Files are the caller's and hugepages the ledger's until all is well. */
+	/* Files are the caller's and hugepages the journal's until all is
+	 * well. */
 	for (unsigned i = 0; r < 0 && i < out->n_nodes; i++)
 		out->node[i].fd = -1;
 	if (r < 0)
 		return r;
 	for (unsigned i = 0; i < out->n_nodes; i++)
-		out->node[i].reserved_pages = stock_recall(out, i);
-	out->page_shift = stock_page_shift(out->node[0].kind);
+		out->node[i].reserved_pages = reserve_recall(out, i);
+	out->page_shift = reserve_page_shift(out->node[0].kind);
 	return 0;
 }
 
 void backing_set_here(struct backing *backing, unsigned node_ix,
-                      uint64_t here_pages)
+                      uint64_t resident_pages)
 {
-	backing->node[node_ix].here_pages = here_pages;
-	stock_trim(backing, node_ix);
+	backing->node[node_ix].resident_pages = resident_pages;
+	reserve_trim(backing, node_ix);
 }
 
 void backing_abandon(const struct backing_adoption *from)
@@ -148,19 +149,20 @@ void backing_abandon(const struct backing_adoption *from)
 	if (start_adoption(&gone, from) < 0)
 		return;
 	for (unsigned i = 0; i < gone.n_nodes; i++) {
-		gone.node[i].kind = (enum backing_kind)gone.ledger[i].kind;
-		gone.node[i].reserved_pages = stock_recall(&gone, i);
-		stock_settle(&gone, i);
+		gone.node[i].kind = (enum backing_kind)gone.journal[i].kind;
+		gone.node[i].reserved_pages = reserve_recall(&gone, i);
+		reserve_settle(&gone, i);
 	}
 }
 
 /* ---- more and less ------------------------------------------------------ */
 
 static int check_range(const struct backing *backing, unsigned file_ix,
-                       uint64_t first_page, uint64_t n_pages, unsigned lies_ix)
+                       uint64_t first_page, uint64_t n_pages,
+                       unsigned node_ix)
 {
 	uint64_t all;
-	if (file_ix >= backing->n_nodes || lies_ix >= backing->n_nodes ||
+	if (file_ix >= backing->n_nodes || node_ix >= backing->n_nodes ||
 	    backing->node[file_ix].fd < 0)
 		return -EINVAL;
 	all = backing->node[file_ix].file_bytes >> backing->page_shift;
@@ -175,32 +177,32 @@ static int admit(struct backing *backing, unsigned ix, uint64_t n,
 	*admitted = n;
 	if (n == 0)
 		return 0;
-	if (stock_is_hugetlb(why->kind))
-		return stock_secure(backing, ix, n, 0, why);
+	if (reserve_is_hugetlb(why->kind))
+		return reserve_secure(backing, ix, n, 0, why);
 	/* Half of it might still fit, but near the end of a node's memory a
 	 * few pages are not worth the kernel killing somebody. */
-	if (stock_check_room(backing, ix, bytes, why) == 0)
+	if (reserve_check_room(backing, ix, bytes, why) == 0)
 		return 0;
 	*admitted = 0;
-	return STOCK_E_LACK;
+	return RESERVE_E_LACK;
 }
 
 static int fill_admitted(struct backing *backing,
-                         const struct stock_order *order, uint64_t *got,
+                         const struct reserve_order *order, uint64_t *got,
                          struct backing_step *why)
 {
-	struct stock_order admitted = *order;
-	int lack = admit(backing, order->lies_ix, order->n_pages,
+	struct reserve_order admitted = *order;
+	int lack = admit(backing, order->node_ix, order->n_pages,
 	                 &admitted.n_pages, why);
 	int r;
 	if (lack < 0)
 		return lack;
-	r = stock_fill(backing, &admitted, got);
+	r = reserve_fill(backing, &admitted, got);
 	if (*got == order->n_pages)
 		return 0;
 	if (lack == 0)
-		stock_explain(backing, order->lies_ix, r, *got, order->n_pages,
-		              why);
+		reserve_explain(backing, order->node_ix, r, *got,
+		                order->n_pages, why);
 	return r < 0 ? r : -ENOMEM;
 }
 
@@ -209,7 +211,7 @@ static void tell(struct backing *backing, unsigned ix, int error,
                  const struct backing_step *why)
 {
 	struct backing_node *node = &backing->node[ix];
-	ladder_sum_up(backing, ix);
+	fallback_sum_up(backing, ix);
 	if (error == 0 || !*why->reason)
 		return;
 	memcpy(node->reason, why->reason, sizeof(node->reason));
@@ -217,67 +219,70 @@ static void tell(struct backing *backing, unsigned ix, int error,
 }
 
 int backing_grow(struct backing *backing, unsigned file_ix, uint64_t first_page,
-                 uint64_t n_pages, unsigned lies_ix, uint64_t *got_pages)
+                 uint64_t n_pages, unsigned node_ix, uint64_t *got_pages)
 {
-	struct stock_order order = {.file_ix = file_ix,
-	                            .lies_ix = lies_ix,
+	struct reserve_order order = {.file_ix = file_ix,
+	                            .node_ix = node_ix,
 	                            .first = first_page,
 	                            .n_pages = n_pages};
-	struct backing_node *node = &backing->node[lies_ix];
-	struct backing_step why = {.node_ix = lies_ix};
-	struct datafile file;
+	struct backing_node *node = &backing->node[node_ix];
+	struct backing_step why = {.node_ix = node_ix};
+	struct memfile file;
 	uint64_t reserved;
 	uint64_t before;
 	uint64_t after;
-	int r = check_range(backing, file_ix, first_page, n_pages, lies_ix);
+	int r = check_range(backing, file_ix, first_page, n_pages,
+	                    node_ix);
 	*got_pages = 0;
 	if (r < 0)
 		return r;
-	file = stock_file(backing, file_ix, lies_ix);
-	r = datafile_ready(&file, &before);
+	file = reserve_file(backing, file_ix, node_ix);
+	r = memfile_ready(&file, &before);
 	if (r < 0)
 		return r;
 	why.kind = file.kind;
 	reserved = node->reserved_pages;
 	r = fill_admitted(backing, &order, got_pages, &why);
 	/* Pages that were there already came for nothing. */
-	if (datafile_ready(&file, &after) < 0)
+	if (memfile_ready(&file, &after) < 0)
 		after = before + *got_pages;
 	backing->node[file_ix].ready_pages = after;
 	after = after > before ? after - before : 0;
-	node->here_pages += after;
+	node->resident_pages += after;
 	/* Pages that came, yet not as many as it took. */
 	reserved = node->reserved_pages - reserved;
 	if (reserved > after)
-		stock_give_back(backing, lies_ix, reserved - after);
-	stock_trim(backing, lies_ix);
-	tell(backing, lies_ix, r, &why);
+		reserve_give_back(backing, node_ix, reserved - after);
+	reserve_trim(backing, node_ix);
+	tell(backing, node_ix, r, &why);
 	return r;
 }
 
 int backing_shrink(struct backing *backing, unsigned file_ix,
-                   uint64_t first_page, uint64_t n_pages, unsigned lies_ix)
+                   uint64_t first_page, uint64_t n_pages, unsigned node_ix)
 {
-	struct backing_node *node = &backing->node[lies_ix];
-	struct datafile file;
+	struct backing_node *node = &backing->node[node_ix];
+	struct memfile file;
 	uint64_t before;
 	uint64_t after;
-	int r = check_range(backing, file_ix, first_page, n_pages, lies_ix);
+	int r = check_range(backing, file_ix, first_page, n_pages,
+	                    node_ix);
 	if (r < 0 || n_pages == 0)
 		return r;
-	file = stock_file(backing, file_ix, lies_ix);
-	r = datafile_ready(&file, &before);
+	file = reserve_file(backing, file_ix, node_ix);
+	r = memfile_ready(&file, &before);
 	if (r == 0)
-		r = datafile_punch(&file, first_page, n_pages);
+		r = memfile_punch(&file, first_page, n_pages);
 	if (r < 0)
 		return r;
-	if (datafile_ready(&file, &after) < 0)
+	if (memfile_ready(&file, &after) < 0)
 		after = before > n_pages ? before - n_pages : 0;
 	backing->node[file_ix].ready_pages = after;
 	after = before > after ? before - after : 0;
-	node->here_pages -= after < node->here_pages ? after : node->here_pages;
-	stock_give_back(backing, lies_ix, after);
-	stock_trim(backing, lies_ix);
+	node->resident_pages -=
+		after < node->resident_pages ? after : node->resident_pages;
+	reserve_give_back(backing, node_ix, after);
+	reserve_trim(backing, node_ix);
 	return 0;
 }
 
@@ -286,19 +291,19 @@ int backing_shrink(struct backing *backing, unsigned file_ix,
 int backing_move(struct backing *backing, unsigned file_ix, uint64_t page,
                  unsigned from_ix, unsigned to_ix, struct backing_moved *how)
 {
-	return transit_page(backing, file_ix, page, from_ix, to_ix, how);
+	return migrate_page(backing, file_ix, page, from_ix, to_ix, how);
 }
 
 bool backing_may_move(char *reason, size_t reason_bytes, char *remedy,
                       size_t remedy_bytes)
 {
-	return transit_permitted(reason, reason_bytes, remedy, remedy_bytes);
+	return migrate_permitted(reason, reason_bytes, remedy, remedy_bytes);
 }
 
 int backing_where(const struct backing *backing, unsigned file_ix,
                   uint64_t page, unsigned *node_ix)
 {
-	struct datafile file;
+	struct memfile file;
 	int os_node;
 	int ix;
 	int r;
@@ -307,8 +312,8 @@ int backing_where(const struct backing *backing, unsigned file_ix,
 		return -EINVAL;
 	if (!backing->node[file_ix].bound)
 		return -EOPNOTSUPP;
-	file = stock_file(backing, file_ix, file_ix);
-	r = datafile_where(&file, page, &os_node);
+	file = reserve_file(backing, file_ix, file_ix);
+	r = memfile_where(&file, page, &os_node);
 	if (r < 0)
 		return r;
 	ix = topo_index_of(backing->topo, (unsigned)os_node);
@@ -321,13 +326,13 @@ int backing_where(const struct backing *backing, unsigned file_ix,
 uint64_t backing_room_pages(const struct backing *backing, unsigned node_ix)
 {
 	enum backing_kind kind = backing->node[node_ix].kind;
-	unsigned os_node = stock_pool_node(backing, node_ix);
-	uint64_t bytes = room_bytes(backing->sysfs, os_node);
-	uint64_t pages = bytes >> stock_page_shift(kind);
+	unsigned os_node = reserve_pool_node(backing, node_ix);
+	uint64_t bytes = meminfo_bytes(backing->sysfs, os_node);
+	uint64_t pages = bytes >> reserve_page_shift(kind);
 	struct huge_counts now;
-	if (stock_is_hugetlb(kind)) {
-		if (huge_count(backing->sysfs, os_node, stock_page_shift(kind),
-		               &now) < 0)
+	if (reserve_is_hugetlb(kind)) {
+		if (huge_count(backing->sysfs, os_node,
+		               reserve_page_shift(kind), &now) < 0)
 			return 0;
 		if (!backing->may_reserve || access(now.file, W_OK) != 0)
 			return now.spare_pages + now.loan_pages;
@@ -339,6 +344,6 @@ uint64_t backing_room_pages(const struct backing *backing, unsigned node_ix)
 void backing_close(struct backing *backing)
 {
 	for (unsigned i = 0; i < backing->n_nodes; i++)
-		stock_drop(backing, i);
+		reserve_drop(backing, i);
 	backing->n_nodes = 0;
 }

@@ -44,9 +44,9 @@ struct backing_node {
 	uint64_t file_bytes;     /* whole pages */
 	uint64_t reserved_pages; /* hugepages that we added to this node */
 	uint64_t ready_pages;    /* of this file, wherever they lie */
-	uint64_t here_pages;     /* lying on this node, of whatever file */
+	uint64_t resident_pages;     /* lying on this node, of whatever file */
 	double populate_ms;      /* reserving and faulting in, at open */
-	int64_t rest_until_ns;   /* the kernel is asked for no more until then */
+	int64_t rest_until_ns; /* the kernel is asked for no more until then */
 	char reason[200]; /* why nothing better, or what the last grow lacked */
 	char remedy[200];
 	char note[200]; /* why it is not bound, or "" */
@@ -56,9 +56,9 @@ struct backing_node {
  * Hugepages of one node that we added to the system, for who finds it after a
  * kill: memory of the caller's that outlives this process, all zero at first.
  */
-struct backing_ledger {
+struct backing_journal {
 	volatile uint32_t kind;   /* of the pages below */
-	volatile uint32_t moving; /* see transit_last; 0: none */
+	volatile uint32_t moving; /* see migrate_last; 0: none */
 	volatile uint64_t reserved_pages;
 	/* A change that may be under way: the system had base_pages, of which
 	 * before_pages were ours; by change_pages at most. 0: none. */
@@ -73,7 +73,7 @@ struct backing {
 	bool may_reserve;
 	const struct topo *topo;
 	char sysfs[128];
-	struct backing_ledger *ledger; /* by node, or NULL */
+	struct backing_journal *journal; /* by node, or NULL */
 	struct backing_node node[TOPO_NODES_MAX];
 	unsigned n_steps;
 	struct backing_step steps[3 * TOPO_NODES_MAX];
@@ -93,7 +93,7 @@ struct backing_request {
 	                 uint64_t all_pages);
 	void *progress_arg;
 	const char *sysfs; /* NULL: "/sys" */
-	struct backing_ledger *ledger; /* by node; outlives the backing, or NULL */
+	struct backing_journal *journal; /* by node; outlives it, or NULL */
 };
 
 /* One node's file as a slabd before us made it. */
@@ -109,7 +109,7 @@ struct backing_adoption {
 	const struct topo *topo;
 	bool may_reserve;
 	const char *sysfs; /* NULL: "/sys" */
-	struct backing_ledger *ledger;
+	struct backing_journal *journal;
 	const struct backing_kept *kept; /* by node */
 };
 
@@ -132,30 +132,31 @@ int backing_adopt(struct backing *out, const struct backing_adoption *from);
 
 /* After an adoption: the pages that lie on a node. Hugepages beyond go back. */
 void backing_set_here(struct backing *backing, unsigned node_ix,
-                      uint64_t here_pages);
+                      uint64_t resident_pages);
 
 /* Give back the hugepages of one that was killed before it was done. */
 void backing_abandon(const struct backing_adoption *from);
 
 /*
  * Fault in n_pages from first_page on of one node's file, none of them ready
- * yet, with memory of the node lies_ix; more hugepages are reserved there where
- * that is allowed. *got_pages is how many, from first_page on, are ready now;
- * the rest stays a hole. Returns 0 if all, else -EINVAL (range), -ENOSPC (no
- * hugepages) or -ENOMEM (no memory), with the reason and remedy of lies_ix set,
- * or another -errno (the file can't be looked at) with nothing done.
+ * yet, with memory of the node node_ix; more hugepages are reserved there
+ * where that is allowed. *got_pages is how many, from first_page on, are ready
+ * now; the rest stays a hole. Returns 0 if all, else -EINVAL (range), -ENOSPC
+ * (no hugepages) or -ENOMEM (no memory), with the reason and remedy of
+ * node_ix set, or another -errno (the file can't be looked at) with
+ * nothing done.
  */
 int backing_grow(struct backing *backing, unsigned file_ix, uint64_t first_page,
-                 uint64_t n_pages, unsigned lies_ix, uint64_t *got_pages);
+                 uint64_t n_pages, unsigned node_ix, uint64_t *got_pages);
 
 /*
  * Take the memory of n_pages from first_page on away, ready or not, all of
- * those ready lying on lies_ix, and give hugepages that we added there back to
- * the system. Who touches them afterwards may take SIGBUS. Returns 0, -EINVAL
- * (range) or -errno, with nothing done.
+ * those ready lying on node_ix, and give hugepages that we added there
+ * back to the system. Who touches them afterwards may take SIGBUS. Returns 0,
+ * -EINVAL (range) or -errno, with nothing done.
  */
 int backing_shrink(struct backing *backing, unsigned file_ix,
-                   uint64_t first_page, uint64_t n_pages, unsigned lies_ix);
+                   uint64_t first_page, uint64_t n_pages, unsigned node_ix);
 
 /* What a move took, or why there was none. */
 struct backing_moved {

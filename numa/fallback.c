@@ -35,7 +35,7 @@ static uint64_t round_up(uint64_t bytes, unsigned shift)
 static int bind_file(struct backing *backing, unsigned ix)
 {
 	struct backing_node *node = &backing->node[ix];
-	struct datafile file;
+	struct memfile file;
 	int r;
 	if (backing->topo->simulated) {
 		snprintf(node->note, sizeof(node->note),
@@ -43,8 +43,8 @@ static int bind_file(struct backing *backing, unsigned ix)
 		return 0;
 	}
 	node->bound = true;
-	file = stock_file(backing, ix, ix);
-	r = datafile_bind(&file, node->file_bytes);
+	file = reserve_file(backing, ix, ix);
+	r = memfile_bind(&file, node->file_bytes);
 	if (r != -ENOSYS && r != -EPERM)
 		return r;
 	node->bound = false;
@@ -58,7 +58,7 @@ static int make_file(struct job *job)
 {
 	struct backing *backing = job->backing;
 	struct backing_node *node = &backing->node[job->ix];
-	unsigned shift = stock_page_shift(node->kind);
+	unsigned shift = reserve_page_shift(node->kind);
 	char name[240];
 	int r;
 	snprintf(name, sizeof(name), "%.200s-node%u", job->request->name,
@@ -66,12 +66,12 @@ static int make_file(struct job *job)
 	node->file_bytes = round_up(job->request->file_bytes[job->ix], shift);
 	job->n_pages =
 		round_up(job->request->start_bytes[job->ix], shift) >> shift;
-	r = datafile_create(name, node->kind, node->file_bytes);
+	r = memfile_create(name, node->kind, node->file_bytes);
 	if (r == -ENOTSUP) {
 		snprintf(job->why.reason, sizeof(job->why.reason),
 		         "this kernel has no %s hugepages",
-		         stock_page_name(node->kind));
-		return STOCK_E_LACK;
+		         reserve_page_name(node->kind));
+		return RESERVE_E_LACK;
 	}
 	if (r < 0)
 		return r;
@@ -86,24 +86,25 @@ static int prepare(struct job *job, enum backing_kind kind, uint64_t *claimed)
 	struct backing *backing = job->backing;
 	struct backing_node *node = &backing->node[job->ix];
 	uint64_t taken = backing->topo->simulated ? *claimed : 0;
-	unsigned shift = stock_page_shift(kind);
+	unsigned shift = reserve_page_shift(kind);
 	int r;
 	memset(&job->why, 0, sizeof(job->why));
 	job->why.node_ix = job->ix;
 	job->why.kind = kind;
 	node->kind = kind;
 	if (kind == BACKING_THP &&
-	    !room_thp(backing->sysfs, job->why.reason, sizeof(job->why.reason),
-	              job->why.remedy, sizeof(job->why.remedy)))
-		return STOCK_E_LACK;
+	    !meminfo_thp(backing->sysfs, job->why.reason,
+	                 sizeof(job->why.reason), job->why.remedy,
+	                 sizeof(job->why.remedy)))
+		return RESERVE_E_LACK;
 	r = make_file(job);
 	if (r != 0 || job->n_pages == 0)
 		return r;
-	if (stock_is_hugetlb(kind))
-		r = stock_secure(backing, job->ix, job->n_pages, taken >> shift,
-		                 &job->why);
+	if (reserve_is_hugetlb(kind))
+		r = reserve_secure(backing, job->ix, job->n_pages,
+		                   taken >> shift, &job->why);
 	else
-		r = stock_check_room(backing, job->ix,
+		r = reserve_check_room(backing, job->ix,
 		                     taken + (job->n_pages << shift),
 		                     &job->why);
 	if (r == 0)
@@ -150,9 +151,9 @@ static void *populate(void *arg)
 	struct job *job = arg;
 	struct backing_node *node = &job->backing->node[job->ix];
 	double began_ms = now_ms();
-	struct stock_order order = {
+	struct reserve_order order = {
 		.file_ix = job->ix,
-		.lies_ix = job->ix,
+		.node_ix = job->ix,
 		.n_pages = job->n_pages,
 		.progress = pass_progress,
 		.arg = job,
@@ -160,14 +161,14 @@ static void *populate(void *arg)
 	uint64_t done = 0;
 	if (job->threaded)
 		go_to_node(job->backing->topo, job->ix);
-	job->result = stock_fill(job->backing, &order, &done);
+	job->result = reserve_fill(job->backing, &order, &done);
 	node->ready_pages = done;
-	node->here_pages = done;
+	node->resident_pages = done;
 	node->populate_ms += now_ms() - began_ms;
-	if (job->result < 0 && !stock_out_of_files(job->result)) {
-		stock_explain(job->backing, job->ix, job->result, done,
+	if (job->result < 0 && !reserve_out_of_files(job->result)) {
+		reserve_explain(job->backing, job->ix, job->result, done,
 		              job->n_pages, &job->why);
-		job->result = STOCK_E_LACK;
+		job->result = RESERVE_E_LACK;
 	}
 	return NULL;
 }
@@ -202,7 +203,7 @@ static void populate_all(struct job *jobs, unsigned n)
 static void add_step(struct job *job)
 {
 	struct backing *backing = job->backing;
-	stock_drop(backing, job->ix);
+	reserve_drop(backing, job->ix);
 	backing->steps[backing->n_steps++] = job->why;
 }
 
@@ -210,9 +211,9 @@ static void add_step(struct job *job)
 static void step_down_together(struct job *jobs, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
-		if (jobs[i].result == STOCK_E_LACK)
+		if (jobs[i].result == RESERVE_E_LACK)
 			continue;
-		jobs[i].result = STOCK_E_LACK;
+		jobs[i].result = RESERVE_E_LACK;
 		snprintf(jobs[i].why.reason, sizeof(jobs[i].why.reason),
 		         "another node has no 1 GiB hugepages to offer, and "
 		         "all nodes of a pool share one page size");
@@ -239,11 +240,11 @@ static unsigned count_lacking(const struct job *jobs, unsigned n)
 {
 	unsigned lacking = 0;
 	for (unsigned i = 0; i < n; i++)
-		lacking += jobs[i].wanted && jobs[i].result == STOCK_E_LACK;
+		lacking += jobs[i].wanted && jobs[i].result == RESERVE_E_LACK;
 	return lacking;
 }
 
-/* Returns 0, STOCK_E_LACK if nodes are left for the next rung, or -errno. */
+/* Returns 0, RESERVE_E_LACK if nodes are left for the next rung, or -errno. */
 static int try_rung(struct job *jobs, unsigned n, enum backing_kind kind)
 {
 	int r = prepare_all(jobs, n, kind);
@@ -257,14 +258,14 @@ static int try_rung(struct job *jobs, unsigned n, enum backing_kind kind)
 	if (kind == BACKING_1G && count_lacking(jobs, n) > 0)
 		step_down_together(jobs, n);
 	for (unsigned i = 0; i < n; i++) {
-		jobs[i].wanted &= jobs[i].result == STOCK_E_LACK;
+		jobs[i].wanted &= jobs[i].result == RESERVE_E_LACK;
 		if (jobs[i].wanted)
 			add_step(&jobs[i]);
 	}
-	return count_lacking(jobs, n) > 0 ? STOCK_E_LACK : 0;
+	return count_lacking(jobs, n) > 0 ? RESERVE_E_LACK : 0;
 }
 
-void ladder_sum_up(struct backing *backing, unsigned ix)
+void fallback_sum_up(struct backing *backing, unsigned ix)
 {
 	struct backing_node *node = &backing->node[ix];
 	*node->reason = '\0';
@@ -300,7 +301,8 @@ static int climb(struct backing *backing, struct job *jobs,
 	}
 }
 
-int ladder_climb(struct backing *backing, const struct backing_request *request)
+int fallback_climb(struct backing *backing,
+                   const struct backing_request *request)
 {
 	struct job *jobs = calloc(backing->n_nodes, sizeof(*jobs));
 	int r;
@@ -316,8 +318,8 @@ int ladder_climb(struct backing *backing, const struct backing_request *request)
 	free(jobs);
 	if (r < 0)
 		return r;
-	backing->page_shift = stock_page_shift(backing->node[0].kind);
+	backing->page_shift = reserve_page_shift(backing->node[0].kind);
 	for (unsigned i = 0; i < backing->n_nodes; i++)
-		ladder_sum_up(backing, i);
+		fallback_sum_up(backing, i);
 	return 0;
 }

@@ -14,10 +14,10 @@
 
 /* Makes and fills every node's file. Returns 0 or -errno, with backing->error
  * set and files left for the caller to drop. */
-int ladder_climb(struct backing *backing,
+int fallback_climb(struct backing *backing,
                  const struct backing_request *request);
 
 /* Set a node's reason and remedy to those of its steps, "" if it took none. */
-void ladder_sum_up(struct backing *backing, unsigned ix);
+void fallback_sum_up(struct backing *backing, unsigned ix);
 
 #endif

@@ -55,7 +55,7 @@ static int make_memfd(const char *name, enum backing_kind kind)
 	return -errno;
 }
 
-int datafile_create(const char *name, enum backing_kind kind, uint64_t bytes)
+int memfile_create(const char *name, enum backing_kind kind, uint64_t bytes)
 {
 	int fd = make_memfd(name, kind);
 	int r;
@@ -79,7 +79,7 @@ struct window {
 
 /* Huge pages of shmem need an aligned address, which plain mmap need not
  * give: so the file goes over an aligned part of a larger empty range. */
-static int window_map(const struct datafile *file, uint64_t off, uint64_t bytes,
+static int window_map(const struct memfile *file, uint64_t off, uint64_t bytes,
                       int prot, int flags, struct window *win)
 {
 	uint64_t align = UINT64_C(1) << file->page_shift;
@@ -105,7 +105,7 @@ static int window_map(const struct datafile *file, uint64_t off, uint64_t bytes,
 	return 0;
 }
 
-static int window_open(const struct datafile *file, uint64_t off,
+static int window_open(const struct memfile *file, uint64_t off,
                        uint64_t bytes, struct window *win)
 {
 	return window_map(file, off, bytes, PROT_READ | PROT_WRITE, 0, win);
@@ -139,7 +139,7 @@ static int window_bind(const struct window *win, int os_node, unsigned flags)
 	return 0;
 }
 
-int datafile_bind(const struct datafile *file, uint64_t bytes)
+int memfile_bind(const struct memfile *file, uint64_t bytes)
 {
 	struct window win;
 	int r;
@@ -155,7 +155,7 @@ int datafile_bind(const struct datafile *file, uint64_t bytes)
 
 /* For Linux before 5.14. The binding of our window is not asked here, for
  * hugetlb: so the thread's own policy says it for the time of the call. */
-static int allocate(const struct datafile *file, uint64_t off, uint64_t bytes)
+static int allocate(const struct memfile *file, uint64_t off, uint64_t bytes)
 {
 	unsigned long saved[MASK_WORDS] = {0};
 	unsigned long mask[MASK_WORDS];
@@ -174,7 +174,7 @@ static int allocate(const struct datafile *file, uint64_t off, uint64_t bytes)
 	return r;
 }
 
-static int populate(const struct datafile *file, const struct window *win,
+static int populate(const struct memfile *file, const struct window *win,
                     uint64_t off, uint64_t at, uint64_t bytes)
 {
 	int r;
@@ -191,9 +191,9 @@ static int populate(const struct datafile *file, const struct window *win,
 }
 
 /* Chunk by chunk; once one fails, page by page to see how far it goes. */
-static int fill_window(const struct datafile *file, const struct window *win,
+static int fill_window(const struct memfile *file, const struct window *win,
                        uint64_t off, uint64_t *done_bytes,
-                       datafile_progress *progress, void *arg)
+                       memfile_progress *progress, void *arg)
 {
 	uint64_t page = UINT64_C(1) << file->page_shift;
 	uint64_t chunk = CHUNK_BYTES > page ? CHUNK_BYTES : page;
@@ -217,9 +217,9 @@ static int fill_window(const struct datafile *file, const struct window *win,
 	return r;
 }
 
-int datafile_fill(const struct datafile *file, uint64_t first_page,
+int memfile_fill(const struct memfile *file, uint64_t first_page,
                   uint64_t n_pages, uint64_t *done_pages,
-                  datafile_progress *progress, void *arg)
+                  memfile_progress *progress, void *arg)
 {
 	uint64_t off = first_page << file->page_shift;
 	uint64_t done = 0;
@@ -239,7 +239,7 @@ int datafile_fill(const struct datafile *file, uint64_t first_page,
 	/* The page that failed may be there in part; those after it were not
 	 * touched. */
 	if (*done_pages < n_pages)
-		(void)datafile_punch(file, first_page + *done_pages, 1);
+		(void)memfile_punch(file, first_page + *done_pages, 1);
 	return r;
 }
 
@@ -253,7 +253,7 @@ struct parts {
 	int status[SMALL_PAGES];
 };
 
-static void parts_of(const struct datafile *file, const struct window *win,
+static void parts_of(const struct memfile *file, const struct window *win,
                      struct parts *parts)
 {
 	uint64_t bytes = is_hugetlb(file->kind) ? win->at_bytes : SMALL_BYTES;
@@ -267,7 +267,7 @@ static void parts_of(const struct datafile *file, const struct window *win,
 
 /* Maps one page and what the kernel holds of it, so that it can be asked for:
  * reading alone, since a hole that is written to would be none afterwards. */
-static int show_page(const struct datafile *file, uint64_t page,
+static int show_page(const struct memfile *file, uint64_t page,
                      struct window *win)
 {
 	return window_map(file, page << file->page_shift,
@@ -275,7 +275,7 @@ static int show_page(const struct datafile *file, uint64_t page,
 	                  MAP_POPULATE, win);
 }
 
-static int where(const struct datafile *file, const struct window *win,
+static int where(const struct memfile *file, const struct window *win,
                  int *os_node)
 {
 	struct parts parts;
@@ -292,7 +292,7 @@ static int where(const struct datafile *file, const struct window *win,
 	return 0;
 }
 
-int datafile_where(const struct datafile *file, uint64_t page, int *os_node)
+int memfile_where(const struct memfile *file, uint64_t page, int *os_node)
 {
 	struct window win;
 	int r = show_page(file, page, &win);
@@ -305,10 +305,10 @@ int datafile_where(const struct datafile *file, uint64_t page, int *os_node)
 
 /* mbind has one error for all that can't be moved: move_pages tries once more
  * and tells. 0 if that did it. */
-static int insist(const struct datafile *file, const struct window *win)
+static int insist(const struct memfile *file, const struct window *win)
 {
 	struct parts parts;
-	int at = DATAFILE_UNBOUND;
+	int at = MEMFILE_UNBOUND;
 	int r;
 	parts_of(file, win, &parts);
 	if (move_pages(0, parts.n, parts.at, parts.to, parts.status,
@@ -331,11 +331,11 @@ static uint64_t now_ns(void)
 	       (uint64_t)ts.tv_nsec;
 }
 
-static int move_window(const struct datafile *file, const struct window *win,
+static int move_window(const struct memfile *file, const struct window *win,
                        uint64_t *ns)
 {
 	uint64_t began_ns = now_ns();
-	int at = DATAFILE_UNBOUND;
+	int at = MEMFILE_UNBOUND;
 	int r = window_bind(win, file->os_node,
 	                    MPOL_MF_MOVE_ALL | MPOL_MF_STRICT);
 	if (r == -EIO)
@@ -347,7 +347,7 @@ static int move_window(const struct datafile *file, const struct window *win,
 	return r == -EXDEV || (r == 0 && at != file->os_node) ? -EBUSY : r;
 }
 
-int datafile_move(const struct datafile *file, uint64_t page, int from_os_node,
+int memfile_move(const struct memfile *file, uint64_t page, int from_os_node,
                   uint64_t *ns)
 {
 	struct window win;
@@ -363,7 +363,7 @@ int datafile_move(const struct datafile *file, uint64_t page, int from_os_node,
 	return r;
 }
 
-int datafile_punch(const struct datafile *file, uint64_t first_page,
+int memfile_punch(const struct memfile *file, uint64_t first_page,
                    uint64_t n_pages)
 {
 	int r;
@@ -376,7 +376,7 @@ int datafile_punch(const struct datafile *file, uint64_t first_page,
 	return r == 0 ? 0 : -errno;
 }
 
-int datafile_ready(const struct datafile *file, uint64_t *ready_pages)
+int memfile_ready(const struct memfile *file, uint64_t *ready_pages)
 {
 	struct stat st;
 	if (fstat(file->fd, &st) != 0)

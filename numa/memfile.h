@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One memfd of a pool's data: made, bound, filled, moved, punched. For backing.c
- * alone, which decides what to try; here is how the kernel does it.
+ * One memfd of a pool's data: made, bound, filled, moved, punched. For
+ * backing.c alone, which decides what to try; here is how the kernel does it.
  */
 #ifndef NUMA_MEMFILE_H
 #define NUMA_MEMFILE_H
@@ -10,55 +10,56 @@
 
 #include "numa/backing.h"
 
-#define DATAFILE_UNBOUND (-1)
+#define MEMFILE_UNBOUND (-1)
 
-struct datafile {
+struct memfile {
 	int fd;
 	enum backing_kind kind;
 	unsigned page_shift; /* of all page numbers below */
-	int os_node;         /* or DATAFILE_UNBOUND */
+	int os_node;         /* or MEMFILE_UNBOUND */
 };
 
 /* Called after each chunk with the pages done so far. */
-typedef void datafile_progress(void *arg, uint64_t done_pages);
+typedef void memfile_progress(void *arg, uint64_t done_pages);
 
 /* A sealed sparse memfd, readable and writable by its owner alone. Returns
  * the descriptor; -ENOTSUP (no pages of this kind) or -errno. */
-int datafile_create(const char *name, enum backing_kind kind, uint64_t bytes);
+int memfile_create(const char *name, enum backing_kind kind, uint64_t bytes);
 
 /* Have the kernel take the file's pages from file->os_node. For shmem this
- * stays with the file; datafile_fill does it again for hugetlb, where only a
+ * stays with the file; memfile_fill does it again for hugetlb, where only a
  * mapping can be bound. Returns 0 or -errno: ENOSYS and EPERM mean that this
  * kernel or sandbox does not bind. */
-int datafile_bind(const struct datafile *file, uint64_t bytes);
+int memfile_bind(const struct memfile *file, uint64_t bytes);
 
 /*
  * Fault pages in, in order. *done_pages is how many are whole; the one after
  * is a hole again. Returns 0 if all, -ENOSPC (out of hugepages), -ENOMEM or
  * another -errno. Never raises SIGBUS.
  */
-int datafile_fill(const struct datafile *file, uint64_t first_page,
+int memfile_fill(const struct memfile *file, uint64_t first_page,
                   uint64_t n_pages, uint64_t *done_pages,
-                  datafile_progress *progress, void *arg);
+                  memfile_progress *progress, void *arg);
 
 /* The kernel's id of the node on which a page that is ready lies. Returns 0,
  * -ENOENT (not there, or in part), -EXDEV (on several nodes) or -errno. */
-int datafile_where(const struct datafile *file, uint64_t page, int *os_node);
+int memfile_where(const struct memfile *file, uint64_t page, int *os_node);
 
 /*
  * Move a page that is ready to file->os_node while others have it mapped, who
  * wait where they touch it meanwhile. *ns is the time that the kernel took.
- * Returns 0 if it lies there now; -EBUSY (the kernel can't, now), -ENOMEM, -EPERM
- * or another -errno if it is all on from_os_node again, as far as that can be.
+ * Returns 0 if it lies there now; -EBUSY (the kernel can't, now), -ENOMEM,
+ * -EPERM or another -errno if it is all on from_os_node again, as far as that
+ * can be.
  */
-int datafile_move(const struct datafile *file, uint64_t page, int from_os_node,
+int memfile_move(const struct memfile *file, uint64_t page, int from_os_node,
                   uint64_t *ns);
 
-int datafile_punch(const struct datafile *file, uint64_t first_page,
+int memfile_punch(const struct memfile *file, uint64_t first_page,
                    uint64_t n_pages);
 
 /* How many pages the kernel holds for the file. Returns 0, or -errno with
  * *ready_pages untouched. */
-int datafile_ready(const struct datafile *file, uint64_t *ready_pages);
+int memfile_ready(const struct memfile *file, uint64_t *ready_pages);
 
 #endif

@@ -36,7 +36,7 @@ static bool is_one_of(const char *word, const char *const *words)
 	return false;
 }
 
-bool room_thp(const char *sysfs, char *reason, size_t reason_bytes,
+bool meminfo_thp(const char *sysfs, char *reason, size_t reason_bytes,
               char *remedy, size_t remedy_bytes)
 {
 	static const char *const willing[] = {"always", "within_size", "advise",
@@ -123,7 +123,7 @@ static bool is_only_node(const char *sysfs)
 	return *text && !strpbrk(text, ",-");
 }
 
-uint64_t room_bytes(const char *sysfs, unsigned os_node)
+uint64_t meminfo_bytes(const char *sysfs, unsigned os_node)
 {
 	static const char *const node_names[] = {"MemFree", "Active(file)",
 	                                         "Inactive(file)",

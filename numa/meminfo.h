@@ -13,11 +13,11 @@
 
 /* True if memory advised so gets transparent hugepages; else why not, and the
  * command that changes it ("" if none does). */
-bool room_thp(const char *sysfs, char *reason, size_t reason_bytes,
+bool meminfo_thp(const char *sysfs, char *reason, size_t reason_bytes,
               char *remedy, size_t remedy_bytes);
 
 /* Memory that can be filled without the kernel killing anybody for it: free
  * and page cache, less a margin. UINT64_MAX if the kernel does not say. */
-uint64_t room_bytes(const char *sysfs, unsigned os_node);
+uint64_t meminfo_bytes(const char *sysfs, unsigned os_node);
 
 #endif

@@ -14,7 +14,7 @@
 struct move {
 	struct backing *backing;
 	struct backing_moved *how;
-	struct datafile file; /* as it lies afterwards */
+	struct memfile file; /* as it lies afterwards */
 	unsigned file_ix;
 	unsigned from_ix;
 	unsigned to_ix;
@@ -38,7 +38,7 @@ static bool has_capability(unsigned capability)
 	return data[capability / 32].effective >> capability % 32 & 1;
 }
 
-bool transit_permitted(char *reason, size_t reason_bytes, char *remedy,
+bool migrate_permitted(char *reason, size_t reason_bytes, char *remedy,
                        size_t remedy_bytes)
 {
 	*reason = '\0';
@@ -97,7 +97,7 @@ static void say_lack(struct move *move, const struct backing_step *why)
 
 static void say_denied(struct backing_moved *how)
 {
-	if (!transit_permitted(how->reason, sizeof(how->reason), how->remedy,
+	if (!migrate_permitted(how->reason, sizeof(how->reason), how->remedy,
 	                       sizeof(how->remedy)))
 		return;
 	snprintf(how->reason, sizeof(how->reason),
@@ -141,19 +141,19 @@ static void say_failed(struct move *move, int error)
 
 static void note_moving(const struct move *move)
 {
-	struct backing_ledger *ledger = move->backing->ledger;
-	if (ledger == NULL || (move->page + 1) >> MOVING_PAGE_BITS != 0)
+	struct backing_journal *journal = move->backing->journal;
+	if (journal == NULL || (move->page + 1) >> MOVING_PAGE_BITS != 0)
 		return;
-	ledger[move->to_ix].moving = move->file_ix << MOVING_PAGE_BITS |
+	journal[move->to_ix].moving = move->file_ix << MOVING_PAGE_BITS |
 	                             (uint32_t)(move->page + 1);
 }
 
-bool transit_last(const struct backing *backing, unsigned to_ix,
+bool migrate_last(const struct backing *backing, unsigned to_ix,
                   unsigned *file_ix, uint64_t *page)
 {
 	uint32_t moving = 0;
-	if (backing->ledger != NULL && to_ix < backing->n_nodes)
-		moving = backing->ledger[to_ix].moving;
+	if (backing->journal != NULL && to_ix < backing->n_nodes)
+		moving = backing->journal[to_ix].moving;
 	*file_ix = moving >> MOVING_PAGE_BITS;
 	*page = (moving & ((1u << MOVING_PAGE_BITS) - 1)) - UINT64_C(1);
 	return moving != 0 && *file_ix < backing->n_nodes &&
@@ -166,37 +166,37 @@ bool transit_last(const struct backing *backing, unsigned to_ix,
 static void move_books(struct move *move)
 {
 	struct backing_node *from = &move->backing->node[move->from_ix];
-	from->here_pages -= from->here_pages > 0;
-	move->backing->node[move->to_ix].here_pages++;
+	from->resident_pages -= from->resident_pages > 0;
+	move->backing->node[move->to_ix].resident_pages++;
 }
 
 /*
  * The page took a free hugepage of to and left one on from, which goes back if
  * it was ours. Where somebody was faster to the free one, the kernel made a new
- * one and took that on from away: then the pools have moved already, and what we
- * added beforehand is one too many.
+ * one and took that on from away: then the pools have moved already, and what
+ * we added beforehand is one too many.
  */
 static void settle(struct move *move, uint64_t from_lasting,
                    uint64_t to_lasting, uint64_t added)
 {
 	struct backing *backing = move->backing;
 	enum backing_kind kind = move->file.kind;
-	if (!stock_is_hugetlb(kind))
+	if (!reserve_is_hugetlb(kind))
 		return;
-	if (stock_lasting(backing, move->from_ix, kind) < from_lasting &&
-	    stock_lasting(backing, move->to_ix, kind) > to_lasting) {
-		stock_shift(backing, move->from_ix, move->to_ix);
-		stock_give_back(backing, move->to_ix, added);
+	if (reserve_lasting(backing, move->from_ix, kind) < from_lasting &&
+	    reserve_lasting(backing, move->to_ix, kind) > to_lasting) {
+		reserve_shift(backing, move->from_ix, move->to_ix);
+		reserve_give_back(backing, move->to_ix, added);
 		return;
 	}
-	stock_give_back(backing, move->from_ix, 1);
+	reserve_give_back(backing, move->from_ix, 1);
 }
 
 static int secure_room(struct move *move)
 {
 	struct backing_step why = {.node_ix = move->to_ix,
 	                           .kind = move->file.kind};
-	int r = stock_secure_move(move->backing, move->to_ix, &why);
+	int r = reserve_secure_move(move->backing, move->to_ix, &why);
 	if (r == 0)
 		return 0;
 	if (r < 0) {
@@ -204,18 +204,18 @@ static int secure_room(struct move *move)
 		return r;
 	}
 	say_lack(move, &why);
-	return stock_is_hugetlb(why.kind) ? -ENOSPC : -ENOMEM;
+	return reserve_is_hugetlb(why.kind) ? -ENOSPC : -ENOMEM;
 }
 
 static int move_it(struct move *move, uint64_t added)
 {
 	struct backing *backing = move->backing;
 	enum backing_kind kind = move->file.kind;
-	uint64_t from_lasting = stock_lasting(backing, move->from_ix, kind);
-	uint64_t to_lasting = stock_lasting(backing, move->to_ix, kind);
+	uint64_t from_lasting = reserve_lasting(backing, move->from_ix, kind);
+	uint64_t to_lasting = reserve_lasting(backing, move->to_ix, kind);
 	int r;
 	note_moving(move);
-	r = datafile_move(&move->file, move->page,
+	r = memfile_move(&move->file, move->page,
 	                  (int)os_id(move, move->from_ix), &move->how->ns);
 	if (r == 0) {
 		settle(move, from_lasting, to_lasting, added);
@@ -223,7 +223,7 @@ static int move_it(struct move *move, uint64_t added)
 		return 0;
 	}
 	/* The one that we had secured went to somebody else. */
-	if (r == -ENOMEM && stock_is_hugetlb(kind))
+	if (r == -ENOMEM && reserve_is_hugetlb(kind))
 		r = -ENOSPC;
 	if (r == -EPERM)
 		say_denied(move->how);
@@ -233,11 +233,11 @@ static int move_it(struct move *move, uint64_t added)
 }
 
 /* Found where it is to go: somebody before us was killed in between, with what
- * it took on the target in the ledger already. */
+ * it took on the target in the journal already. */
 static bool is_there(const struct move *move)
 {
 	int at;
-	return datafile_where(&move->file, move->page, &at) == 0 &&
+	return memfile_where(&move->file, move->page, &at) == 0 &&
 	       at == move->file.os_node;
 }
 
@@ -246,15 +246,15 @@ static int note_moved(struct move *move)
 	struct backing *backing = move->backing;
 	move_books(move);
 	if (backing->topo->simulated) {
-		stock_shift(backing, move->from_ix, move->to_ix);
+		reserve_shift(backing, move->from_ix, move->to_ix);
 		return 0;
 	}
-	stock_give_back(backing, move->from_ix, 1);
-	stock_trim(backing, move->to_ix);
+	reserve_give_back(backing, move->from_ix, 1);
+	reserve_trim(backing, move->to_ix);
 	return 0;
 }
 
-int transit_page(struct backing *backing, unsigned file_ix, uint64_t page,
+int migrate_page(struct backing *backing, unsigned file_ix, uint64_t page,
                  unsigned from_ix, unsigned to_ix, struct backing_moved *how)
 {
 	struct move move = {.backing = backing,
@@ -269,7 +269,7 @@ int transit_page(struct backing *backing, unsigned file_ix, uint64_t page,
 	r = check_move(&move);
 	if (r < 0)
 		return r;
-	move.file = stock_file(backing, file_ix, to_ix);
+	move.file = reserve_file(backing, file_ix, to_ix);
 	if (backing->topo->simulated || is_there(&move))
 		return note_moved(&move);
 	reserved = backing->node[to_ix].reserved_pages;
@@ -278,9 +278,9 @@ int transit_page(struct backing *backing, unsigned file_ix, uint64_t page,
 		r = move_it(&move,
 		            backing->node[to_ix].reserved_pages - reserved);
 	if (r < 0)
-		stock_give_back(backing, to_ix,
+		reserve_give_back(backing, to_ix,
 		                backing->node[to_ix].reserved_pages - reserved);
-	stock_trim(backing, from_ix);
-	stock_trim(backing, to_ix);
+	reserve_trim(backing, from_ix);
+	reserve_trim(backing, to_ix);
 	return r;
 }

@@ -12,75 +12,77 @@
 #include "numa/meminfo.h"
 
 /* Others may take what we reserved before we fault it in. */
-#define STOCK_TRIES 3
+#define RESERVE_TRIES 3
 #define REST_FACTOR 10
 
-const char *stock_page_name(enum backing_kind kind)
+const char *reserve_page_name(enum backing_kind kind)
 {
 	return kind == BACKING_1G ? "1 GiB" : "2 MiB";
 }
 
-bool stock_is_hugetlb(enum backing_kind kind)
+bool reserve_is_hugetlb(enum backing_kind kind)
 {
 	return kind == BACKING_1G || kind == BACKING_2M;
 }
 
-unsigned stock_page_shift(enum backing_kind kind)
+unsigned reserve_page_shift(enum backing_kind kind)
 {
 	return kind == BACKING_1G ? 30 : 21;
 }
 
-bool stock_out_of_files(int error)
+bool reserve_out_of_files(int error)
 {
 	return error == -EMFILE || error == -ENFILE;
 }
 
 /* Nodes of a simulated topology are none of the kernel's. */
-unsigned stock_pool_node(const struct backing *backing, unsigned ix)
+unsigned reserve_pool_node(const struct backing *backing, unsigned ix)
 {
 	const struct topo *topo = backing->topo;
 	return topo->simulated ? HUGE_ANY_NODE : topo->node[ix].os_id;
 }
 
-struct datafile stock_file(const struct backing *backing, unsigned file_ix,
-                           unsigned lies_ix)
+struct memfile reserve_file(const struct backing *backing, unsigned file_ix,
+                           unsigned node_ix)
 {
 	const struct backing_node *node = &backing->node[file_ix];
-	struct datafile file = {
+	struct memfile file = {
 		.fd = node->fd,
 		.kind = node->kind,
-		.page_shift = stock_page_shift(node->kind),
-		.os_node = node->bound ? (int)backing->topo->node[lies_ix].os_id
-	                               : DATAFILE_UNBOUND,
+		.page_shift = reserve_page_shift(node->kind),
+		.os_node =
+			node->bound
+				? (int)backing->topo->node[node_ix].os_id
+				: MEMFILE_UNBOUND,
 	};
 	return file;
 }
 
-/* ---- the ledger --------------------------------------------------------- */
+/* ---- the journal --------------------------------------------------------- */
 
 /* The count is about to move by n pages at most. */
-static void ledger_begin(struct backing *backing, unsigned ix,
+static void journal_begin(struct backing *backing, unsigned ix,
                          enum backing_kind kind, uint64_t n)
 {
-	struct backing_ledger *ledger = backing->ledger;
+	struct backing_journal *journal = backing->journal;
 	struct huge_counts now;
-	if (ledger == NULL ||
-	    huge_count(backing->sysfs, stock_pool_node(backing, ix),
-	               stock_page_shift(kind), &now) < 0)
+	if (journal == NULL ||
+	    huge_count(backing->sysfs, reserve_pool_node(backing, ix),
+	               reserve_page_shift(kind), &now) < 0)
 		return;
-	ledger[ix].kind = kind;
-	ledger[ix].before_pages = backing->node[ix].reserved_pages;
-	ledger[ix].base_pages = now.total_pages;
-	ledger[ix].change_pages = n;
+	journal[ix].kind = kind;
+	journal[ix].before_pages = backing->node[ix].reserved_pages;
+	journal[ix].base_pages = now.total_pages;
+	journal[ix].change_pages = n;
 }
 
-static void ledger_end(struct backing *backing, unsigned ix)
+static void journal_end(struct backing *backing, unsigned ix)
 {
-	struct backing_ledger *ledger = backing->ledger;
-	if (ledger == NULL)
+	struct backing_journal *journal = backing->journal;
+	if (journal == NULL)
 		return;
-	ledger[ix].reserved_pages = backing->node[ix].reserved_pages;
-	ledger[ix].change_pages = 0;
+	journal[ix].reserved_pages = backing->node[ix].reserved_pages;
+	journal[ix].change_pages = 0;
 }
 
 /* What before_pages came to when the count went from base to total. */
@@ -94,19 +96,19 @@ static uint64_t moved(uint64_t before, uint64_t base, uint64_t total,
 	return before > by ? before - by : 0;
 }
 
-uint64_t stock_recall(const struct backing *backing, unsigned ix)
+uint64_t reserve_recall(const struct backing *backing, unsigned ix)
 {
-	struct backing_ledger *ledger = &backing->ledger[ix];
-	enum backing_kind kind = (enum backing_kind)ledger->kind;
+	struct backing_journal *journal = &backing->journal[ix];
+	enum backing_kind kind = (enum backing_kind)journal->kind;
 	struct huge_counts now;
-	if (ledger->change_pages != 0 && stock_is_hugetlb(kind) &&
-	    huge_count(backing->sysfs, stock_pool_node(backing, ix),
-	               stock_page_shift(kind), &now) == 0)
-		ledger->reserved_pages =
-			moved(ledger->before_pages, ledger->base_pages,
-		              now.total_pages, ledger->change_pages);
-	ledger->change_pages = 0;
-	return ledger->reserved_pages;
+	if (journal->change_pages != 0 && reserve_is_hugetlb(kind) &&
+	    huge_count(backing->sysfs, reserve_pool_node(backing, ix),
+	               reserve_page_shift(kind), &now) == 0)
+		journal->reserved_pages =
+			moved(journal->before_pages, journal->base_pages,
+		              now.total_pages, journal->change_pages);
+	journal->change_pages = 0;
+	return journal->reserved_pages;
 }
 
 /* ---- hugepages ---------------------------------------------------------- */
@@ -116,7 +118,7 @@ static void say_pages_lack(const struct backing *backing, unsigned ix,
                            uint64_t claimed, int denied,
                            struct backing_step *why)
 {
-	const char *size = stock_page_name(why->kind);
+	const char *size = reserve_page_name(why->kind);
 	uint64_t spare =
 		count->spare_pages > claimed ? count->spare_pages - claimed : 0;
 	char tail[64] = ", and we may not reserve more";
@@ -139,7 +141,7 @@ static void say_pages_lack(const struct backing *backing, unsigned ix,
 
 static void say_no_pool(int error, struct backing_step *why)
 {
-	const char *size = stock_page_name(why->kind);
+	const char *size = reserve_page_name(why->kind);
 	if (error == -ENOENT)
 		snprintf(why->reason, sizeof(why->reason),
 		         "this kernel has no %s hugepages", size);
@@ -167,11 +169,11 @@ static int reserve(struct backing *backing, unsigned ix, enum backing_kind kind,
 	*got = 0;
 	if (began < node->rest_until_ns)
 		return 0;
-	ledger_begin(backing, ix, kind, n);
-	r = huge_reserve(backing->sysfs, stock_pool_node(backing, ix),
-	                 stock_page_shift(kind), n, got);
+	journal_begin(backing, ix, kind, n);
+	r = huge_reserve(backing->sysfs, reserve_pool_node(backing, ix),
+	                 reserve_page_shift(kind), n, got);
 	node->reserved_pages += *got;
-	ledger_end(backing, ix);
+	journal_end(backing, ix);
 	if (*got < n) {
 		int64_t now = now_ns();
 		node->rest_until_ns = now + (now - began) * REST_FACTOR;
@@ -182,8 +184,8 @@ static int reserve(struct backing *backing, unsigned ix, enum backing_kind kind,
 static int secure(struct backing *backing, unsigned ix, uint64_t want,
                   uint64_t claimed, bool loans, struct backing_step *why)
 {
-	unsigned os_node = stock_pool_node(backing, ix);
-	unsigned shift = stock_page_shift(why->kind);
+	unsigned os_node = reserve_pool_node(backing, ix);
+	unsigned shift = reserve_page_shift(why->kind);
 	struct huge_counts first = {0};
 	struct huge_counts now;
 	int denied = 0;
@@ -191,45 +193,45 @@ static int secure(struct backing *backing, unsigned ix, uint64_t want,
 		uint64_t lack;
 		uint64_t got = 0;
 		int r = huge_count(backing->sysfs, os_node, shift, &now);
-		if (stock_out_of_files(r))
+		if (reserve_out_of_files(r))
 			return r;
 		if (r < 0) {
 			say_no_pool(r, why);
-			return STOCK_E_LACK;
+			return RESERVE_E_LACK;
 		}
 		if (tries == 0)
 			first = now;
 		if (now.spare_pages >= claimed + want)
 			return 0;
-		if (!backing->may_reserve || tries == STOCK_TRIES)
+		if (!backing->may_reserve || tries == RESERVE_TRIES)
 			break;
 		lack = claimed + want - now.spare_pages;
 		denied = reserve(backing, ix, why->kind, lack, &got);
-		if (stock_out_of_files(denied))
+		if (reserve_out_of_files(denied))
 			return denied;
 		/* If all came, somebody may yet have been faster to them. */
 		if (got < lack)
-			tries = STOCK_TRIES - 1;
+			tries = RESERVE_TRIES - 1;
 	}
 	if (loans && now.spare_pages + now.loan_pages >= claimed + want)
 		return 0;
 	say_pages_lack(backing, ix, &first, want, claimed, denied, why);
-	return STOCK_E_LACK;
+	return RESERVE_E_LACK;
 }
 
-int stock_secure(struct backing *backing, unsigned ix, uint64_t want,
+int reserve_secure(struct backing *backing, unsigned ix, uint64_t want,
                  uint64_t claimed, struct backing_step *why)
 {
 	return secure(backing, ix, want, claimed, true, why);
 }
 
-int stock_secure_move(struct backing *backing, unsigned ix,
+int reserve_secure_move(struct backing *backing, unsigned ix,
                       struct backing_step *why)
 {
-	if (stock_is_hugetlb(why->kind))
+	if (reserve_is_hugetlb(why->kind))
 		return secure(backing, ix, 1, 0, false, why);
-	return stock_check_room(backing, ix, UINT64_C(1) << backing->page_shift,
-	                        why);
+	return reserve_check_room(backing, ix,
+	                          UINT64_C(1) << backing->page_shift, why);
 }
 
 /* The hugepages of a node whose own file has none may be under another's. */
@@ -238,7 +240,7 @@ static enum backing_kind huge_kind(const struct backing_node *node)
 	return node->kind == BACKING_1G ? BACKING_1G : BACKING_2M;
 }
 
-void stock_give_back(struct backing *backing, unsigned ix, uint64_t n)
+void reserve_give_back(struct backing *backing, unsigned ix, uint64_t n)
 {
 	struct backing_node *node = &backing->node[ix];
 	uint64_t gone = 0;
@@ -246,38 +248,38 @@ void stock_give_back(struct backing *backing, unsigned ix, uint64_t n)
 		n = node->reserved_pages;
 	if (n == 0)
 		return;
-	ledger_begin(backing, ix, huge_kind(node), n);
-	(void)huge_release(backing->sysfs, stock_pool_node(backing, ix),
-	                   stock_page_shift(node->kind), n, &gone);
+	journal_begin(backing, ix, huge_kind(node), n);
+	(void)huge_release(backing->sysfs, reserve_pool_node(backing, ix),
+	                   reserve_page_shift(node->kind), n, &gone);
 	node->reserved_pages -= gone;
-	ledger_end(backing, ix);
+	journal_end(backing, ix);
 }
 
-void stock_trim(struct backing *backing, unsigned ix)
+void reserve_trim(struct backing *backing, unsigned ix)
 {
 	const struct backing_node *node = &backing->node[ix];
-	if (node->reserved_pages > node->here_pages)
-		stock_give_back(backing, ix,
-		                node->reserved_pages - node->here_pages);
+	if (node->reserved_pages > node->resident_pages)
+		reserve_give_back(backing, ix,
+		                node->reserved_pages - node->resident_pages);
 }
 
-void stock_shift(struct backing *backing, unsigned from, unsigned to)
+void reserve_shift(struct backing *backing, unsigned from, unsigned to)
 {
 	if (backing->node[from].reserved_pages == 0)
 		return;
 	backing->node[from].reserved_pages--;
-	ledger_end(backing, from);
+	journal_end(backing, from);
 	backing->node[to].reserved_pages++;
-	ledger_end(backing, to);
+	journal_end(backing, to);
 }
 
-uint64_t stock_lasting(const struct backing *backing, unsigned ix,
+uint64_t reserve_lasting(const struct backing *backing, unsigned ix,
                        enum backing_kind kind)
 {
 	struct huge_counts now;
-	if (!stock_is_hugetlb(kind) ||
-	    huge_count(backing->sysfs, stock_pool_node(backing, ix),
-	               stock_page_shift(kind), &now) < 0)
+	if (!reserve_is_hugetlb(kind) ||
+	    huge_count(backing->sysfs, reserve_pool_node(backing, ix),
+	               reserve_page_shift(kind), &now) < 0)
 		return 0;
 	/* Read one after the other, while others change them. */
 	return now.total_pages > now.surplus_pages
@@ -285,21 +287,21 @@ uint64_t stock_lasting(const struct backing *backing, unsigned ix,
 	               : 0;
 }
 
-void stock_settle(struct backing *backing, unsigned ix)
+void reserve_settle(struct backing *backing, unsigned ix)
 {
 	struct backing_node *node = &backing->node[ix];
-	stock_give_back(backing, ix, node->reserved_pages);
+	reserve_give_back(backing, ix, node->reserved_pages);
 	/* The rest is in use: by a client that has the file mapped still, or
 	 * by whoever took it from us. */
 	if (node->reserved_pages > 0)
-		(void)huge_owe(backing->sysfs, stock_pool_node(backing, ix),
-		               stock_page_shift(node->kind),
+		(void)huge_owe(backing->sysfs, reserve_pool_node(backing, ix),
+		               reserve_page_shift(node->kind),
 		               node->reserved_pages);
 	node->reserved_pages = 0;
-	ledger_end(backing, ix);
+	journal_end(backing, ix);
 }
 
-void stock_drop(struct backing *backing, unsigned ix)
+void reserve_drop(struct backing *backing, unsigned ix)
 {
 	struct backing_node *node = &backing->node[ix];
 	if (node->fd < 0)
@@ -307,22 +309,22 @@ void stock_drop(struct backing *backing, unsigned ix)
 	close(node->fd);
 	node->fd = -1;
 	node->ready_pages = 0;
-	node->here_pages = 0;
-	stock_settle(backing, ix);
+	node->resident_pages = 0;
+	reserve_settle(backing, ix);
 }
 
-int stock_check_room(const struct backing *backing, unsigned ix, uint64_t bytes,
-                     struct backing_step *why)
+int reserve_check_room(const struct backing *backing, unsigned ix,
+                       uint64_t bytes, struct backing_step *why)
 {
 	uint64_t room =
-		room_bytes(backing->sysfs, stock_pool_node(backing, ix));
+		meminfo_bytes(backing->sysfs, reserve_pool_node(backing, ix));
 	if (bytes <= room)
 		return 0;
 	snprintf(why->reason, sizeof(why->reason),
 	         "node %u has %" PRIu64 " MiB to give and %" PRIu64
 	         " MiB are wanted",
 	         backing->topo->node[ix].os_id, room >> 20, bytes >> 20);
-	return STOCK_E_LACK;
+	return RESERVE_E_LACK;
 }
 
 /* The system has them, and we do not get them. */
@@ -339,50 +341,50 @@ static void explain_limit(const struct backing *backing, unsigned ix,
 	         "echo max > /sys/fs/cgroup/GROUP/hugetlb.%s.max", size);
 }
 
-void stock_explain(struct backing *backing, unsigned ix, int error,
+void reserve_explain(struct backing *backing, unsigned ix, int error,
                    uint64_t done, uint64_t want, struct backing_step *why)
 {
-	if (stock_is_hugetlb(why->kind) && error == -ENOSPC &&
-	    stock_secure(backing, ix, want - done, 0, why) == STOCK_E_LACK)
+	if (reserve_is_hugetlb(why->kind) && error == -ENOSPC &&
+	    reserve_secure(backing, ix, want - done, 0, why) == RESERVE_E_LACK)
 		return;
 	snprintf(why->reason, sizeof(why->reason),
 	         "node %u gave only %" PRIu64 " of %" PRIu64 " pages: %s",
 	         backing->topo->node[ix].os_id, done, want,
 	         strerrordesc_np(-error));
-	if (stock_is_hugetlb(why->kind) && error == -ENOSPC)
+	if (reserve_is_hugetlb(why->kind) && error == -ENOSPC)
 		explain_limit(backing, ix, done, want, why);
 }
 
 struct base {
-	const struct stock_order *order;
+	const struct reserve_order *order;
 	uint64_t done_pages; /* by the tries before */
 };
 
 static void add_base(void *arg, uint64_t done_pages)
 {
 	struct base *base = arg;
-	const struct stock_order *order = base->order;
+	const struct reserve_order *order = base->order;
 	if (order->progress)
 		order->progress(order->arg, base->done_pages + done_pages);
 }
 
-int stock_fill(struct backing *backing, const struct stock_order *order,
+int reserve_fill(struct backing *backing, const struct reserve_order *order,
                uint64_t *done)
 {
-	struct datafile file =
-		stock_file(backing, order->file_ix, order->lies_ix);
+	struct memfile file =
+		reserve_file(backing, order->file_ix, order->node_ix);
 	struct backing_step why = {.kind = file.kind};
 	struct base base = {.order = order};
 	int r = 0;
-	for (unsigned tries = 0; tries < STOCK_TRIES; tries++) {
+	for (unsigned tries = 0; tries < RESERVE_TRIES; tries++) {
 		uint64_t left = order->n_pages - base.done_pages;
 		uint64_t more = 0;
-		r = datafile_fill(&file, order->first + base.done_pages, left,
+		r = memfile_fill(&file, order->first + base.done_pages, left,
 		                  &more, add_base, &base);
 		base.done_pages += more;
 		if (r != -ENOSPC || !backing->may_reserve)
 			break;
-		if (stock_secure(backing, order->lies_ix, left - more, 0,
+		if (reserve_secure(backing, order->node_ix, left - more, 0,
 		                 &why) != 0)
 			break;
 	}

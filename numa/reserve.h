@@ -11,46 +11,46 @@
 #include "numa/memfile.h"
 
 /* Not to be had: why says what lacks and what would help. */
-#define STOCK_E_LACK 1
+#define RESERVE_E_LACK 1
 
-bool stock_is_hugetlb(enum backing_kind kind);
-unsigned stock_page_shift(enum backing_kind kind);
-const char *stock_page_name(enum backing_kind kind); /* "2 MiB" */
+bool reserve_is_hugetlb(enum backing_kind kind);
+unsigned reserve_page_shift(enum backing_kind kind);
+const char *reserve_page_name(enum backing_kind kind); /* "2 MiB" */
 
 /* Where sysfs has the node's hugepages and memory; HUGE_ANY_NODE in a
  * simulated topology, whose nodes the kernel does not know. */
-unsigned stock_pool_node(const struct backing *backing, unsigned ix);
+unsigned reserve_pool_node(const struct backing *backing, unsigned ix);
 
-/* A node's file, for pages that lie, or are to lie, on lies_ix. */
-struct datafile stock_file(const struct backing *backing, unsigned file_ix,
-                           unsigned lies_ix);
+/* A node's file, for pages that lie, or are to lie, on node_ix. */
+struct memfile reserve_file(const struct backing *backing, unsigned file_ix,
+                           unsigned node_ix);
 
 /* Descriptors ran out: no reason to try a lesser rung. */
-bool stock_out_of_files(int error);
+bool reserve_out_of_files(int error);
 
 /*
  * See to it that want hugepages of why->kind are to be had beside the claimed
- * ones, reserving if that is allowed. Returns 0, STOCK_E_LACK or -errno.
+ * ones, reserving if that is allowed. Returns 0, RESERVE_E_LACK or -errno.
  */
-int stock_secure(struct backing *backing, unsigned ix, uint64_t want,
+int reserve_secure(struct backing *backing, unsigned ix, uint64_t want,
                  uint64_t claimed, struct backing_step *why);
 
 /* The same for one page that is to be moved there, of the kind of its file: it
  * takes a hugepage that is free, for the kernel lends none that stays. */
-int stock_secure_move(struct backing *backing, unsigned ix,
+int reserve_secure_move(struct backing *backing, unsigned ix,
                       struct backing_step *why);
 
 /* The same for kinds that take plain memory. */
-int stock_check_room(const struct backing *backing, unsigned ix, uint64_t bytes,
-                     struct backing_step *why);
+int reserve_check_room(const struct backing *backing, unsigned ix,
+                       uint64_t bytes, struct backing_step *why);
 
 /* What to fault in, and whom to tell of it. */
-struct stock_order {
+struct reserve_order {
 	unsigned file_ix;
-	unsigned lies_ix;
+	unsigned node_ix;
 	uint64_t first;
 	uint64_t n_pages;
-	datafile_progress *progress; /* or NULL */
+	memfile_progress *progress; /* or NULL */
 	void *arg;
 };
 
@@ -59,35 +59,35 @@ struct stock_order {
  * on, reserves anew and goes on. *done is how many are whole. Returns 0 or the
  * last try's -errno.
  */
-int stock_fill(struct backing *backing, const struct stock_order *order,
+int reserve_fill(struct backing *backing, const struct reserve_order *order,
                uint64_t *done);
 
-/* Put into words that stock_fill came only so far. */
-void stock_explain(struct backing *backing, unsigned ix, int error,
+/* Put into words that reserve_fill came only so far. */
+void reserve_explain(struct backing *backing, unsigned ix, int error,
                    uint64_t done, uint64_t want, struct backing_step *why);
 
 /* Give up to n of the hugepages that we added back, as far as they are free. */
-void stock_give_back(struct backing *backing, unsigned ix, uint64_t n);
+void reserve_give_back(struct backing *backing, unsigned ix, uint64_t n);
 
 /* Give back what we added to a node beyond the pages that lie there, such as
  * what others had in use when it was to go. */
-void stock_trim(struct backing *backing, unsigned ix);
+void reserve_trim(struct backing *backing, unsigned ix);
 
 /* One of the hugepages that we added on from is one that we added on to. */
-void stock_shift(struct backing *backing, unsigned from, unsigned to);
+void reserve_shift(struct backing *backing, unsigned from, unsigned to);
 
 /* How many hugepages of this kind last on a node, 0 if that can't be known. */
-uint64_t stock_lasting(const struct backing *backing, unsigned ix,
+uint64_t reserve_lasting(const struct backing *backing, unsigned ix,
                        enum backing_kind kind);
 
 /* How many a killed process had added, a change under way included;
- * the ledger then says so. */
-uint64_t stock_recall(const struct backing *backing, unsigned ix);
+ * the journal then says so. */
+uint64_t reserve_recall(const struct backing *backing, unsigned ix);
 
 /* Give back all that we added, what is in use as soon as it is free. */
-void stock_settle(struct backing *backing, unsigned ix);
+void reserve_settle(struct backing *backing, unsigned ix);
 
 /* Close the file and give back all that we added for it. */
-void stock_drop(struct backing *backing, unsigned ix);
+void reserve_drop(struct backing *backing, unsigned ix);
 
 #endif

@@ -21,10 +21,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define atom_peek(p) __atomic_load_n((p), __ATOMIC_RELAXED)
-#define atom_poke(p, v) __atomic_store_n((p), (v), __ATOMIC_RELAXED)
-#define atom_get(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
-#define atom_put(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
+#define atom_load(p) __atomic_load_n((p), __ATOMIC_RELAXED)
+#define atom_store(p, v) __atomic_store_n((p), (v), __ATOMIC_RELAXED)
+#define atom_load_acquire(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
+#define atom_store_release(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
 #define atom_cas(p, old, v)                                                    \
 	__atomic_compare_exchange_n((p), (old), (v), false, __ATOMIC_ACQUIRE,  \
 	                            __ATOMIC_RELAXED)

@@ -75,14 +75,14 @@ static uint32_t check_words(struct audit *audit, uint32_t head, uint64_t word,
 	}
 	for (uint32_t back = 1; back < n_units; back++) {
 		uint64_t want = word | (uint64_t)back << 32;
-		uint64_t got = atom_peek(&view->words[head + back]);
+		uint64_t got = atom_load(&view->words[head + back]);
 		if (got == want)
 			continue;
 		audit_fault(audit, AUDIT_UNIT_TWICE, head + back, got, want);
 		audit->twice += row->n_objs;
 		return back;
 	}
-	page = atom_peek(&view->pages[head / page_units]);
+	page = atom_load(&view->pages[head / page_units]);
 	if (page == 0)
 		audit_fault(audit, AUDIT_PAGE_READY, head, 0, 1);
 	else if (page != 1 + WORD_HOME(word))
@@ -95,7 +95,7 @@ static uint32_t check_words(struct audit *audit, uint32_t head, uint64_t word,
 static bool check_run(struct audit *audit, uint32_t head,
                       const struct layout_cache *row)
 {
-	uint64_t line = atom_peek(&audit->view->lines[head]);
+	uint64_t line = atom_load(&audit->view->lines[head]);
 	bool twice = false;
 	if (line + slab_lines(row) > audit->n_lines) {
 		audit_fault(audit, AUDIT_TAG_RUN, head, line, audit->n_lines);
@@ -117,7 +117,7 @@ static void check_owner(struct audit *audit, uint32_t head, uint32_t owner)
 {
 	const struct view *view = audit->view;
 	if (owner < CLIENT_IDS &&
-	    (atom_peek(&view->clients[owner].word) & 0xff) == CLIENT_DEAD) {
+	    (atom_load(&view->clients[owner].word) & 0xff) == CLIENT_DEAD) {
 		audit->orphans++;
 		return;
 	}
@@ -133,7 +133,7 @@ static void check_tags(struct audit *audit, uint32_t head,
 	const uint16_t *tags = slab_tags(audit->view, head);
 	uint32_t all = slab_lines(row) * TAGS_PER_LINE;
 	for (uint32_t i = 0; i < all; i++) {
-		uint16_t tag = atom_peek(&tags[i]);
+		uint16_t tag = atom_load(&tags[i]);
 		if ((i < row->n_objs) == (tag == TAG_NONE)) {
 			audit_fault(audit, AUDIT_TAG_PAD, head, tag, i);
 			audit->lost += i < row->n_objs;
@@ -145,7 +145,7 @@ static void check_tags(struct audit *audit, uint32_t head,
 		audit->free += tag == TAG_FREE;
 		audit->owned += tag != TAG_FREE;
 		if (tag != TAG_FREE && !view_client_live(audit->view, tag) &&
-		    atom_peek(&tags[i]) == tag)
+		    atom_load(&tags[i]) == tag)
 			check_owner(audit, head, tag);
 	}
 }
@@ -170,10 +170,10 @@ static void check_listed(struct audit *audit, uint32_t head, uint64_t word,
 static void check_lease(struct audit *audit, uint32_t head)
 {
 	const uint32_t *lease = &audit->view->leases[head];
-	uint32_t seen = atom_peek(lease);
+	uint32_t seen = atom_load(lease);
 	if (seen == 0 || view_client_live(audit->view, LEASE_ID(seen)))
 		return;
-	if (atom_peek(lease) != seen)
+	if (atom_load(lease) != seen)
 		return;
 	audit->wrong_hints++;
 	audit_fault(audit, AUDIT_LEASE_HOLDER, head, seen, 0);
@@ -213,7 +213,7 @@ void audit_run_srv(struct audit *audit)
 {
 	const struct view *view = audit->view;
 	for (uint32_t unit = 0; unit < view->geo.n_units;) {
-		uint64_t word = atom_peek(&view->words[unit]);
+		uint64_t word = atom_load(&view->words[unit]);
 		const struct layout_cache *row =
 		        view_cache(view, WORD_CACHE(word));
 		if (word == 0) {

@@ -60,10 +60,10 @@ struct layout_node {
 	uint32_t flags;            /* (C) NODE_* */
 	uint64_t first_unit;       /* (C) */
 	uint64_t n_units;          /* (C) what its file can hold */
-	/* Pages of its own units, from the first on, of which some may be faulted
-	 * in: none is beyond. Grows alone. slabd writes, relaxed: nobody looks
-	 * past it. Adoption makes it anew from the pages. */
-	uint64_t top_pages; /* (A) */
+	/* Pages of its own units, from the first on, of which some may be
+	 * faulted in: none is beyond. Grows alone. slabd writes, relaxed:
+	 * nobody looks past it. Adoption makes it anew from the pages. */
+	uint64_t high_page; /* (A) */
 	uint32_t backing;   /* (C) enum backing_kind of numa/ */
 	/* 1: the node is being emptied. 0 <-> 1 (slabd, when told to). Relaxed:
 	 * slabd alone reads it, the next slabd too. */
@@ -72,7 +72,7 @@ struct layout_node {
 	                               first of all; n_nodes of them */
 	/* Pages that lie on the node, of whatever units. slabd writes, clients
 	 * peek for what share of it they may hoard. Made anew by adoption. */
-	uint64_t here_pages; /* (A) */
+	uint64_t resident_pages; /* (A) */
 	uint64_t spare2[2];  /* (X) */
 };
 #define NODE_HAS_CPU 1u
@@ -120,8 +120,8 @@ struct layout_client {
 	 * LIVE -> DEAD (slabd, pidfd or goodbye, before the sweep), DEAD ->
 	 * FREE (slabd, after the second sweep). put by slabd at each, paired
 	 * with get in view_client_word: a giver that saw LIVE may still race
-	 * with the death, which the second sweep mends. Barring is relaxed, as
-	 * slabd alone reads that bit; a kill before it forgets the fault. */
+	 * with the death, which the second sweep repairs. Barring is relaxed,
+	 * as slabd alone reads that bit; a kill before it forgets the fault. */
 	uint64_t word;  /* (A) */
 	int32_t pid;    /* (D) for people; never a key */
 	uint32_t uid;   /* (D) */
@@ -185,7 +185,7 @@ struct layout_head {
  *                                       '--- the key that the hit compares
  *
  * Transitions: 0 -> slab (carve), list -> list' (lend, return), home -> home'
- * (a page that moved), slab -> 0 (uncarve). Lend, return and uncarve are done
+ * (a page that moved), slab -> 0 (reclaim). Lend, return and reclaim are done
  * under the slab's lease. put in put_words, paired with get in slab_locate,
  * slab_tag_of and claim_from; the inline hit peeks, as it only compares. A kill
  * of slabd half way through a carve leaves units without their head's tag

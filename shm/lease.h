@@ -32,7 +32,7 @@
 static inline bool lease_take_any(uint32_t *lease, uint32_t id, uint32_t epoch)
 {
 	uint32_t none = 0;
-	if (atom_peek(lease) != 0)
+	if (atom_load(lease) != 0)
 		return false;
 	return atom_cas(lease, &none, id | epoch << 16);
 }
@@ -40,13 +40,13 @@ static inline bool lease_take_any(uint32_t *lease, uint32_t id, uint32_t epoch)
 static inline void lease_drop_own(uint32_t *lease)
 {
 	/* pairs: lease_take_any; the next holder sees every claimed tag. */
-	atom_put(lease, 0u);
+	atom_store_release(lease, 0u);
 }
 
 /* Breaks a lease that a dead client held. True if it was held. */
 static inline bool lease_break_srv(uint32_t *lease, uint32_t id)
 {
-	uint32_t seen = atom_peek(lease);
+	uint32_t seen = atom_load(lease);
 	if (seen == 0 || LEASE_ID(seen) != id)
 		return false;
 	return atom_cas(lease, &seen, 0u);

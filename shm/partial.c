@@ -24,7 +24,7 @@ static uint64_t find_bit(const uint64_t *words, uint64_t n, uint64_t from)
 {
 	uint64_t mask = ~UINT64_C(0) << (from % 64);
 	for (uint64_t w = from / 64; w < n; w++, mask = ~UINT64_C(0)) {
-		uint64_t seen = atom_peek(&words[w]) & mask;
+		uint64_t seen = atom_load(&words[w]) & mask;
 		if (seen != 0)
 			return w * 64 + (uint64_t)__builtin_ctzll(seen);
 	}
@@ -36,7 +36,7 @@ uint32_t partial_next(const struct partial *list, uint32_t from)
 	uint64_t w = from / 64;
 	uint64_t mask = ~UINT64_C(0) << (from % 64);
 	while ((w = find_bit(list->sum, list->n_sum, w)) < list->n_bits) {
-		uint64_t seen = atom_peek(&list->bits[w]);
+		uint64_t seen = atom_load(&list->bits[w]);
 		if (w == from / 64)
 			seen &= mask;
 		if (seen != 0)
@@ -49,7 +49,7 @@ uint32_t partial_next(const struct partial *list, uint32_t from)
 
 static void set_bit(uint64_t *words, uint64_t ix)
 {
-	if ((atom_peek(&words[ix / 64]) & bit_of(ix)) == 0)
+	if ((atom_load(&words[ix / 64]) & bit_of(ix)) == 0)
 		atom_set(&words[ix / 64], bit_of(ix));
 }
 
@@ -65,15 +65,15 @@ void partial_clear_any(const struct partial *list, uint32_t unit)
 	if ((atom_clear(&list->bits[w], bit_of(unit)) & ~bit_of(unit)) != 0)
 		return;
 	atom_clear(&list->sum[w / 64], bit_of(w));
-	if (atom_peek(&list->bits[w]) != 0)
+	if (atom_load(&list->bits[w]) != 0)
 		atom_set(&list->sum[w / 64], bit_of(w));
 }
 
 bool partial_has(const struct partial *list, uint32_t unit)
 {
 	uint64_t w = unit / 64;
-	return (atom_peek(&list->bits[w]) & bit_of(unit)) != 0 &&
-	       (atom_peek(&list->sum[w / 64]) & bit_of(w)) != 0;
+	return (atom_load(&list->bits[w]) & bit_of(unit)) != 0 &&
+	       (atom_load(&list->sum[w / 64]) & bit_of(w)) != 0;
 }
 
 uint32_t partial_count(const struct partial *list, uint32_t limit)
@@ -82,7 +82,7 @@ uint32_t partial_count(const struct partial *list, uint32_t limit)
 	uint64_t w = 0;
 	while (count < limit &&
 	       (w = find_bit(list->sum, list->n_sum, w)) < list->n_bits) {
-		uint64_t seen = atom_peek(&list->bits[w++]);
+		uint64_t seen = atom_load(&list->bits[w++]);
 		count += (uint32_t)__builtin_popcountll(seen);
 	}
 	return count;
@@ -91,8 +91,8 @@ uint32_t partial_count(const struct partial *list, uint32_t limit)
 uint32_t partial_check(const struct partial *list)
 {
 	for (uint64_t w = 0; w < list->n_bits; w++)
-		if (atom_peek(&list->bits[w]) != 0 &&
-		    (atom_peek(&list->sum[w / 64]) & bit_of(w)) == 0)
+		if (atom_load(&list->bits[w]) != 0 &&
+		    (atom_load(&list->sum[w / 64]) & bit_of(w)) == 0)
 			return (uint32_t)w;
 	return PARTIAL_NONE;
 }
@@ -101,7 +101,7 @@ uint32_t partial_repair_any(const struct partial *list)
 {
 	uint32_t missing = 0;
 	for (uint64_t w = 0; w < list->n_bits; w++) {
-		if (atom_peek(&list->bits[w]) == 0)
+		if (atom_load(&list->bits[w]) == 0)
 			continue;
 		missing += (atom_set(&list->sum[w / 64], bit_of(w)) &
 		            bit_of(w)) == 0;

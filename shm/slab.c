@@ -9,7 +9,7 @@
 
 uint16_t *slab_tags(const struct view *view, uint32_t head)
 {
-	uint64_t line = atom_peek(&view->lines[head]);
+	uint64_t line = atom_load(&view->lines[head]);
 	return view->tags + line * TAGS_PER_LINE;
 }
 
@@ -26,7 +26,7 @@ int slab_locate(const struct view *view, uint64_t off,
 	if (unit >= view->geo.n_units)
 		return -EINVAL;
 	/* pairs: put_words; the slab's tags are there before its word. */
-	place->word = atom_get(&view->words[unit]);
+	place->word = atom_load_acquire(&view->words[unit]);
 	place->cache = view_cache(view, WORD_CACHE(place->word));
 	if (place->cache == NULL)
 		return -EINVAL;
@@ -51,7 +51,7 @@ static bool stands_on(uint64_t word, uint32_t cache, uint32_t node)
 void slab_relist_any(const struct view *view, uint32_t head)
 {
 	/* pairs: put_words; a lent or emptied slab is seen as it is now. */
-	uint64_t word = atom_get(&view->words[head]);
+	uint64_t word = atom_load_acquire(&view->words[head]);
 	const struct layout_cache *cache = view_cache(view, WORD_CACHE(word));
 	struct partial list;
 	if (cache == NULL || WORD_BACK(word) != 0)
@@ -70,12 +70,12 @@ static uint32_t claim_leased(const struct slab_user *user,
 {
 	uint16_t *tags = slab_tags(user->view, head);
 	uint16_t *start = &user->view->starts[head];
-	uint32_t from = atom_peek(start);
+	uint32_t from = atom_load(start);
 	uint32_t got = tags_claim_own(tags, cache->n_objs,
 	                              from < cache->n_objs ? from : 0,
 	                              (uint16_t)user->id, want, ix);
 	if (got > 0)
-		atom_poke(start, (uint16_t)(ix[got - 1] + 1));
+		atom_store(start, (uint16_t)(ix[got - 1] + 1));
 	if (got < want) {
 		partial_clear_any(list, head);
 		if (tags_any_free(tags, cache->n_objs))
@@ -92,7 +92,7 @@ static uint32_t claim_from(const struct slab_user *user,
 {
 	const struct view *view = user->view;
 	uint32_t *lease = &view->leases[head];
-	uint64_t word = atom_peek(&view->words[head]);
+	uint64_t word = atom_load(&view->words[head]);
 	bool lent = WORD_HOME(word) != node;
 	uint32_t ix[SLAB_RUN_MAX];
 	uint32_t got = 0;
@@ -105,7 +105,7 @@ static uint32_t claim_from(const struct slab_user *user,
 	    !lease_take_any(lease, user->id, user->epoch))
 		return 0;
 	/* pairs: put_words; slabd may have emptied the slab in between. */
-	if (stands_on(atom_get(&view->words[head]), cache, node)) {
+	if (stands_on(atom_load_acquire(&view->words[head]), cache, node)) {
 		const struct layout_cache *row = &view->caches[cache - 1];
 		char *base = user->data + ((uint64_t)head << UNIT_SHIFT) +
 		             slab_colour(row, head);
@@ -143,7 +143,7 @@ uint32_t slab_claim_any(const struct slab_user *user, uint32_t cache,
 {
 	const struct view *view = user->view;
 	struct partial list = partial_of(view, cache, node);
-	uint32_t low = atom_peek(&view_mark(view, cache, node)->low_slabs);
+	uint32_t low = atom_load(&view_mark(view, cache, node)->low_slabs);
 	uint32_t first = (uint32_t)view->nodes[node].first_unit;
 	bool bared = false;
 	uint32_t got = claim_between(user, &list, cache, node, first,
@@ -195,8 +195,8 @@ static bool are_four(void *const *objects, uint32_t left, uint64_t stride)
 	       objects[3] == first + 3 * stride;
 }
 
-/* Frees the object at an offset from the slab's first, and where it can the three
- * that follow it. Returns how many it dealt with. */
+/* Frees the object at an offset from the slab's first, and where it can the
+ * three that follow it. Returns how many it dealt with. */
 static uint32_t release_one(const struct release *at, uint64_t in, uint16_t own,
                             void *const *objects, uint32_t left,
                             uint32_t *refused)
@@ -247,7 +247,7 @@ uint32_t slab_release_any(const struct slab_user *user, uint32_t n,
 	atom_fence();
 	for (uint32_t i = 0; i < n_heads; i++) {
 		/* pairs: put_words; where the slab stands now. */
-		uint64_t word = atom_get(&view->words[heads[i]]);
+		uint64_t word = atom_load_acquire(&view->words[heads[i]]);
 		struct partial list;
 		if (WORD_CACHE(word) == 0 || WORD_BACK(word) != 0)
 			continue;

@@ -7,11 +7,11 @@
  *   claim     free -> owned  a client, under the slab's lease
  *   release   owned -> free  the owner, without a lease
  *   sweep     dead -> free   slabd, told by a pidfd
- *   uncarve   slab -> 0      slabd, under the lease, all tags free
+ *   reclaim   slab -> 0      slabd, under the lease, all tags free
  *   lend      list -> list'  slabd, under the lease; tags stay as they are
  *   rehome    home -> home'  slabd, when the slab's page was moved
  *
- *              | claim          release          sweep         uncarve
+ *              | claim          release          sweep         reclaim
  *   claim      | lease          disjoint tags    disjoint      lease
  *   release    |                disjoint tags    disjoint      an owned tag
  *              |                                               forbids it
@@ -59,7 +59,8 @@ static inline uint64_t slab_index(uint64_t magic, uint64_t off)
 /* Bytes of a slab before its first object. Multiplicative hashing (Knuth, The
  * Art of Computer Programming, 6.4) gives neighbours, and every second or
  * fourth, different colours. */
-static inline uint64_t slab_colour(const struct layout_cache *row, uint32_t head)
+static inline uint64_t slab_colour(const struct layout_cache *row,
+                                   uint32_t head)
 {
 	uint32_t turn = (head >> row->order) * 2654435769u >> 16;
 	return (uint64_t)(turn & (row->colours - 1)) * row->colour_step;
@@ -77,7 +78,7 @@ static inline uint16_t *slab_tag_of(const struct view *view, uint64_t off)
 	if (unit >= view->geo.n_units)
 		return NULL;
 	/* pairs: put_words; the slab's tags and its cache are there. */
-	word = atom_get(&view->words[unit]);
+	word = atom_load_acquire(&view->words[unit]);
 	if (WORD_CACHE(word) == 0)
 		return NULL;
 	row = &view->caches[WORD_CACHE(word) - 1];
@@ -88,7 +89,7 @@ static inline uint16_t *slab_tag_of(const struct view *view, uint64_t off)
 	if (ix >= row->n_objs || ix * row->stride != off)
 		return NULL;
 	return view->tags +
-	       (uint64_t)atom_peek(&view->lines[head]) * TAGS_PER_LINE + ix;
+	       (uint64_t)atom_load(&view->lines[head]) * TAGS_PER_LINE + ix;
 }
 
 /* Tag lines that a slab of a cache takes. */
@@ -102,10 +103,10 @@ int slab_locate(const struct view *view, uint64_t off,
 /*
  * Claims up to want (<= SLAB_RUN_MAX) objects of a cache from a node's list
  * into out: the node's own slabs first, lowest first, then those that are lent
- * to it, and within a slab on from the last claim. Returns how many: 0 when the list has
- * nothing to claim right now. Stops at a quarter of want rather than walk
- * many slabs. *ring is set when slabd ought to be told that the list is low.
- * Lock-free: slabs whose lease is held are passed over.
+ * to it, and within a slab on from the last claim. Returns how many: 0 when the
+ * list has nothing to claim right now. Stops at a quarter of want rather than
+ * walk many slabs. *ring is set when slabd ought to be told that the list is
+ * low. Lock-free: slabs whose lease is held are passed over.
  */
 uint32_t slab_claim_any(const struct slab_user *user, uint32_t cache,
                         uint32_t node, uint32_t want, void **out, bool *ring);
@@ -125,10 +126,10 @@ void slab_carve_srv(const struct view *view, uint32_t head, uint32_t cache,
 
 /* Empties the units of a slab whose objects are all free. 0, -EBUSY when its
  * lease is held or something is owned. */
-int slab_uncarve_srv(const struct view *view, uint32_t head);
+int slab_reclaim_srv(const struct view *view, uint32_t head);
 
-/* Has a slab stand on another node's list, its home's among them: it is lent, or
- * returned. 0; -EINVAL no slab begins here; -EBUSY its lease is held. */
+/* Has a slab stand on another node's list, its home's among them: it is lent,
+ * or returned. 0; -EINVAL no slab begins here; -EBUSY its lease is held. */
 int slab_lend_srv(const struct view *view, uint32_t head, uint32_t list);
 
 /*
@@ -140,20 +141,20 @@ int slab_lend_srv(const struct view *view, uint32_t head, uint32_t list);
  */
 int slab_rehome_srv(const struct view *view, uint32_t head, uint32_t home);
 
-/* What slab_mend_srv met. */
-enum slab_mend {
+/* What slab_repair_srv met. */
+enum slab_repair {
 	SLAB_MEND_NONE, /* no slab, or the rest of one: now there is none */
 	SLAB_MEND_SLAB, /* a slab, whole again where it was not */
 };
 
 /*
  * Looks at a unit, in ascending order from the first on, after a slabd was
- * killed: a carve or an uncarve may have been cut short, before or after its
+ * killed: a carve or an reclaim may have been cut short, before or after its
  * head word. Units without a head are cleared; a head is given all its units
  * back, as its objects are free. end is one past the node's last ready unit.
- * What was met, or -EINVAL for words that no carve and no uncarve leaves.
+ * What was met, or -EINVAL for words that no carve and no reclaim leaves.
  */
-int slab_mend_srv(const struct view *view, uint32_t unit, uint32_t end);
+int slab_repair_srv(const struct view *view, uint32_t unit, uint32_t end);
 
 /* What a sweep did. */
 struct slab_swept {
@@ -170,7 +171,7 @@ void slab_sweep_srv(const struct view *view, uint32_t id,
 
 /* The same, and frees what carries any id that no living client has: a giver
  * that was killed half way may have left it under one that was swept before. */
-void slab_sweep_strays_srv(const struct view *view, uint32_t id,
+void slab_sweep_orphans_srv(const struct view *view, uint32_t id,
                            struct slab_swept *swept);
 
 #endif

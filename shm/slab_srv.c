@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What slabd alone does to slabs: carve, uncarve, sweep. */
+/* What slabd alone does to slabs: carve, reclaim, sweep. */
 #include <errno.h>
 
 #include "shm/lease.h"
@@ -17,7 +17,7 @@ static void put_words(const struct view *view, uint32_t head, uint32_t n_units,
 		if (word != 0)
 			unit_word |= (uint64_t)back << 32;
 		/* pairs: slab_locate */
-		atom_put(&words[head + back], unit_word);
+		atom_store_release(&words[head + back], unit_word);
 	}
 }
 
@@ -26,7 +26,7 @@ static void put_words(const struct view *view, uint32_t head, uint32_t n_units,
 static void free_lease(const struct view *view, uint32_t head)
 {
 	uint32_t *lease = &view->leases[head];
-	uint32_t seen = atom_peek(lease);
+	uint32_t seen = atom_load(lease);
 	if (seen != 0 && !view_client_live(view, LEASE_ID(seen)))
 		atom_cas(lease, &seen, 0u);
 }
@@ -37,7 +37,7 @@ void slab_carve_srv(const struct view *view, uint32_t head, uint32_t cache,
 	const struct layout_cache *row = &view->caches[cache - 1];
 	uint32_t *lines = (uint32_t *)(uintptr_t)view->lines;
 	struct partial to = partial_of(view, cache, list);
-	atom_poke(&lines[head], tag_line);
+	atom_store(&lines[head], tag_line);
 	tags_init_srv(slab_tags(view, head), row->n_objs, slab_lines(row));
 	free_lease(view, head);
 	put_words(view, head, 1u << row->order,
@@ -46,9 +46,9 @@ void slab_carve_srv(const struct view *view, uint32_t head, uint32_t cache,
 	partial_set_any(&to, head);
 }
 
-int slab_uncarve_srv(const struct view *view, uint32_t head)
+int slab_reclaim_srv(const struct view *view, uint32_t head)
 {
-	uint64_t word = atom_peek(&view->words[head]);
+	uint64_t word = atom_load(&view->words[head]);
 	const struct layout_cache *row = view_cache(view, WORD_CACHE(word));
 	uint32_t *lease = &view->leases[head];
 	struct partial list;
@@ -56,7 +56,8 @@ int slab_uncarve_srv(const struct view *view, uint32_t head)
 		return -EINVAL;
 	if (!lease_take_any(lease, LEASE_SRV, 0))
 		return -EBUSY;
-	if (tags_count_free(slab_tags(view, head), row->n_objs) != row->n_objs) {
+	if (tags_count_free(slab_tags(view, head), row->n_objs) !=
+	    row->n_objs) {
 		lease_drop_own(lease);
 		return -EBUSY;
 	}
@@ -87,7 +88,7 @@ static void place(const struct view *view, uint32_t head, uint64_t word,
 
 int slab_lend_srv(const struct view *view, uint32_t head, uint32_t list)
 {
-	uint64_t word = atom_peek(&view->words[head]);
+	uint64_t word = atom_load(&view->words[head]);
 	uint32_t *lease = &view->leases[head];
 	if (view_cache(view, WORD_CACHE(word)) == NULL || WORD_BACK(word) != 0)
 		return -EINVAL;
@@ -100,7 +101,7 @@ int slab_lend_srv(const struct view *view, uint32_t head, uint32_t list)
 
 int slab_rehome_srv(const struct view *view, uint32_t head, uint32_t home)
 {
-	uint64_t word = atom_peek(&view->words[head]);
+	uint64_t word = atom_load(&view->words[head]);
 	if (view_cache(view, WORD_CACHE(word)) == NULL || WORD_BACK(word) != 0)
 		return -EINVAL;
 	place(view, head, word, home,
@@ -117,7 +118,7 @@ static bool is_shaped(const struct view *view, uint32_t head, uint64_t word,
 	       (word >> 24 & 0xff) == 0;
 }
 
-int slab_mend_srv(const struct view *view, uint32_t unit, uint32_t end)
+int slab_repair_srv(const struct view *view, uint32_t unit, uint32_t end)
 {
 	uint64_t *words = (uint64_t *)(uintptr_t)view->words;
 	uint64_t word = words[unit];
@@ -128,7 +129,7 @@ int slab_mend_srv(const struct view *view, uint32_t unit, uint32_t end)
 		return -EINVAL;
 	if (WORD_BACK(word) != 0) {
 		/* pairs: slab_locate */
-		atom_put(&words[unit], UINT64_C(0));
+		atom_store_release(&words[unit], UINT64_C(0));
 		return SLAB_MEND_NONE;
 	}
 	if (!is_shaped(view, unit, word, 1u << row->order, end))
@@ -136,12 +137,13 @@ int slab_mend_srv(const struct view *view, uint32_t unit, uint32_t end)
 	for (uint32_t back = 1; back < 1u << row->order; back++) {
 		uint64_t due = word | (uint64_t)back << 32;
 		uint64_t is = words[unit + back];
-		/* Home and list may be those of before, or of what was meant. */
+		/* Home and list may be those of before, or of what was
+		 * meant. */
 		if (is != 0 && (WORD_CACHE(is) != WORD_CACHE(word) ||
 		                WORD_BACK(is) != back))
 			return -EINVAL;
 		/* pairs: slab_locate */
-		atom_put(&words[unit + back], due);
+		atom_store_release(&words[unit + back], due);
 	}
 	return SLAB_MEND_SLAB;
 }
@@ -161,13 +163,13 @@ static void relist(const struct view *view, uint32_t head, uint64_t word,
 }
 
 /* Frees what carries an id that no living client has. */
-static uint32_t sweep_strays(const struct view *view, uint16_t *tags,
+static uint32_t sweep_orphans(const struct view *view, uint16_t *tags,
                              uint32_t n)
 {
 	uint16_t live = TAG_FREE;
 	uint32_t swept = 0;
 	for (uint32_t i = 0; i < n; i++) {
-		uint16_t owner = atom_peek(&tags[i]);
+		uint16_t owner = atom_load(&tags[i]);
 		if (owner == TAG_FREE || owner == live)
 			continue;
 		if (view_client_live(view, owner))
@@ -184,14 +186,14 @@ static uint32_t sweep_strays(const struct view *view, uint16_t *tags,
 static uint32_t sweep_at(const struct view *view, uint32_t head, uint32_t id,
                          struct slab_swept *swept)
 {
-	uint64_t word = atom_peek(&view->words[head]);
+	uint64_t word = atom_load(&view->words[head]);
 	const struct layout_cache *row = view_cache(view, WORD_CACHE(word));
 	if (row == NULL || WORD_BACK(word) != 0)
 		return 1;
-	swept->objects +=
-	        id != 0 ? tags_sweep_srv(slab_tags(view, head), row->n_objs,
-	                                 (uint16_t)id)
-	                : sweep_strays(view, slab_tags(view, head), row->n_objs);
+	swept->objects += id != 0 ? tags_sweep_srv(slab_tags(view, head),
+	                                           row->n_objs, (uint16_t)id)
+	                          : sweep_orphans(view, slab_tags(view, head),
+	                                          row->n_objs);
 	atom_fence();
 	relist(view, head, word, row, swept);
 	return 1u << row->order;
@@ -203,7 +205,7 @@ static void sweep(const struct view *view, uint32_t tag, uint32_t id,
 	uint32_t shift = view->geo.page_shift - UNIT_SHIFT;
 	for (uint32_t node = 0; node < view->geo.n_nodes; node++) {
 		const struct layout_node *row = &view->nodes[node];
-		uint64_t end = row->first_unit + (row->top_pages << shift);
+		uint64_t end = row->first_unit + (row->high_page << shift);
 		for (uint64_t unit = row->first_unit; unit < end;)
 			unit += sweep_at(view, (uint32_t)unit, tag, swept);
 		/* Of all units: it may have died where a slab was emptied. */
@@ -219,7 +221,7 @@ void slab_sweep_srv(const struct view *view, uint32_t id,
 	sweep(view, id, id, swept);
 }
 
-void slab_sweep_strays_srv(const struct view *view, uint32_t id,
+void slab_sweep_orphans_srv(const struct view *view, uint32_t id,
                            struct slab_swept *swept)
 {
 	sweep(view, 0, id, swept);

@@ -8,7 +8,7 @@
 void tags_init_srv(uint16_t *tags, uint32_t n, uint32_t n_lines)
 {
 	for (uint32_t i = 0; i < n_lines * TAGS_PER_LINE; i++)
-		atom_poke(&tags[i], (uint16_t)(i < n ? TAG_FREE : TAG_NONE));
+		atom_store(&tags[i], (uint16_t)(i < n ? TAG_FREE : TAG_NONE));
 }
 
 bool tags_ungive_own(uint16_t *tag, uint16_t own, uint16_t other)
@@ -21,9 +21,9 @@ void tags_tally_srv(const uint16_t *tags, uint32_t n, uint32_t stride,
 {
 	/* Runs of one owner are the rule: count each before adding it. */
 	for (uint32_t i = 0; i < n;) {
-		uint16_t owner = atom_peek(&tags[i]);
+		uint16_t owner = atom_load(&tags[i]);
 		uint32_t first = i++;
-		while (i < n && atom_peek(&tags[i]) == owner)
+		while (i < n && atom_load(&tags[i]) == owner)
 			i++;
 		tally->objects[owner] += i - first;
 		tally->bytes[owner] += (uint64_t)(i - first) * stride;

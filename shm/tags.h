@@ -51,16 +51,17 @@ bool tags_any_free(const uint16_t *tags, uint32_t n);
 uint32_t tags_count_free(const uint16_t *tags, uint32_t n);
 
 /* Turns every tag that carries id into 0; returns how many. The owner is dead
- * or has said goodbye; a giver alone still writes them, with tags_ungive_own. */
+ * or has said goodbye; a giver alone still writes them, with
+ * tags_ungive_own. */
 uint32_t tags_sweep_srv(uint16_t *tags, uint32_t n, uint16_t id);
 
 /* own -> 0. False, and nothing changed, when the tag is not own. */
 static inline bool tags_free_own(uint16_t *tag, uint16_t own)
 {
-	if (atom_peek(tag) != own)
+	if (atom_load(tag) != own)
 		return false;
 	/* pairs: tags_claim_own; what the owner wrote comes before. */
-	atom_put(tag, (uint16_t)TAG_FREE);
+	atom_store_release(tag, (uint16_t)TAG_FREE);
 	return true;
 }
 
@@ -71,10 +72,10 @@ bool tags_free_four_own(uint16_t *tags, uint16_t own);
 /* own -> other. False, and nothing changed, when the tag is not own. */
 static inline bool tags_give_own(uint16_t *tag, uint16_t own, uint16_t other)
 {
-	if (atom_peek(tag) != own)
+	if (atom_load(tag) != own)
 		return false;
 	/* pairs: slabd_take; the receiver sees what the giver wrote. */
-	atom_put(tag, other);
+	atom_store_release(tag, other);
 	return true;
 }
 

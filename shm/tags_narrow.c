@@ -14,9 +14,9 @@ uint32_t tags_claim_own(uint16_t *tags, uint32_t n, uint32_t from, uint16_t id,
 	for (uint32_t k = 0; k < n && got < want; k++) {
 		uint32_t i = from + k < n ? from + k : from + k - n;
 		/* pairs: tags_free_own; the last owner's writes come first. */
-		if (atom_get(&tags[i]) != TAG_FREE)
+		if (atom_load_acquire(&tags[i]) != TAG_FREE)
 			continue;
-		atom_poke(&tags[i], id);
+		atom_store(&tags[i], id);
 		out[got++] = i;
 	}
 	return got;
@@ -25,18 +25,18 @@ uint32_t tags_claim_own(uint16_t *tags, uint32_t n, uint32_t from, uint16_t id,
 bool tags_free_four_own(uint16_t *tags, uint16_t own)
 {
 	for (uint32_t i = 0; i < TAGS_WORD; i++)
-		if (atom_peek(&tags[i]) != own)
+		if (atom_load(&tags[i]) != own)
 			return false;
 	for (uint32_t i = 0; i < TAGS_WORD; i++)
 		/* pairs: tags_claim_own */
-		atom_put(&tags[i], (uint16_t)TAG_FREE);
+		atom_store_release(&tags[i], (uint16_t)TAG_FREE);
 	return true;
 }
 
 bool tags_any_free(const uint16_t *tags, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++)
-		if (atom_peek(&tags[i]) == TAG_FREE)
+		if (atom_load(&tags[i]) == TAG_FREE)
 			return true;
 	return false;
 }
@@ -45,7 +45,7 @@ uint32_t tags_count_free(const uint16_t *tags, uint32_t n)
 {
 	uint32_t count = 0;
 	for (uint32_t i = 0; i < n; i++)
-		count += atom_peek(&tags[i]) == TAG_FREE;
+		count += atom_load(&tags[i]) == TAG_FREE;
 	return count;
 }
 
@@ -54,7 +54,7 @@ uint32_t tags_sweep_srv(uint16_t *tags, uint32_t n, uint16_t id)
 	uint32_t swept = 0;
 	for (uint32_t i = 0; i < n; i++) {
 		uint16_t seen = id;
-		if (atom_peek(&tags[i]) != id)
+		if (atom_load(&tags[i]) != id)
 			continue;
 		/* A giver may take it back at the same time. */
 		swept += atom_publish(&tags[i], &seen, (uint16_t)TAG_FREE);

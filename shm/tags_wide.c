@@ -41,7 +41,7 @@ static uint32_t claim_lanes(uint16_t *tags, uint64_t lanes, uint16_t id,
 	uint32_t got = 0;
 	for (; lanes != 0 && got < want; lanes &= lanes - 1) {
 		uint32_t ix = first + lane_of(lanes);
-		atom_poke(&tags[ix], id);
+		atom_store(&tags[ix], id);
 		out[got++] = ix;
 	}
 	return got;
@@ -50,7 +50,7 @@ static uint32_t claim_lanes(uint16_t *tags, uint64_t lanes, uint16_t id,
 static uint32_t claim_word(tag_word *word, uint16_t id, uint32_t first,
                            uint32_t *out)
 {
-	atom_poke(word, TAGS_EACH * id);
+	atom_store(word, TAGS_EACH * id);
 	for (uint32_t lane = 0; lane < TAGS_WORD; lane++)
 		out[lane] = first + lane;
 	return TAGS_WORD;
@@ -64,7 +64,7 @@ static uint32_t claim_span(uint16_t *tags, uint32_t first, uint32_t end,
 	uint32_t got = 0;
 	for (uint32_t w = first; w < end && got < want; w++) {
 		/* pairs: tags_free_own; the last owner's writes come first. */
-		uint64_t seen = atom_get(&words[w]);
+		uint64_t seen = atom_load_acquire(&words[w]);
 		uint32_t ix = w * TAGS_WORD;
 		if (seen == 0 && want - got >= TAGS_WORD)
 			got += claim_word(&words[w], id, ix, out + got);
@@ -88,10 +88,10 @@ uint32_t tags_claim_own(uint16_t *tags, uint32_t n, uint32_t from, uint16_t id,
 bool tags_free_four_own(uint16_t *tags, uint16_t own)
 {
 	tag_word *word = (tag_word *)(void *)tags;
-	if (atom_peek(word) != TAGS_EACH * own)
+	if (atom_load(word) != TAGS_EACH * own)
 		return false;
 	/* pairs: tags_claim_own; what the owner wrote comes before. */
-	atom_put(word, UINT64_C(0));
+	atom_store_release(word, UINT64_C(0));
 	return true;
 }
 
@@ -99,7 +99,7 @@ bool tags_any_free(const uint16_t *tags, uint32_t n)
 {
 	const tag_word *words = words_of(tags);
 	for (uint32_t w = 0; w < n_words(n); w++)
-		if (zero_lanes(atom_peek(&words[w])) != 0)
+		if (zero_lanes(atom_load(&words[w])) != 0)
 			return true;
 	return false;
 }
@@ -109,7 +109,7 @@ uint32_t tags_count_free(const uint16_t *tags, uint32_t n)
 	const tag_word *words = words_of(tags);
 	uint32_t count = 0;
 	for (uint32_t w = 0; w < n_words(n); w++) {
-		uint64_t lanes = zero_lanes(atom_peek(&words[w]));
+		uint64_t lanes = zero_lanes(atom_load(&words[w]));
 		count += (uint32_t)__builtin_popcountll(lanes);
 	}
 	return count;
@@ -137,7 +137,7 @@ uint32_t tags_sweep_srv(uint16_t *tags, uint32_t n, uint16_t id)
 	uint32_t swept = 0;
 	for (uint32_t w = 0; w < n_words(n); w++) {
 		uint64_t lanes =
-		        zero_lanes(atom_peek(&words[w]) ^ (TAGS_EACH * id));
+		        zero_lanes(atom_load(&words[w]) ^ (TAGS_EACH * id));
 		if (lanes != 0)
 			swept += sweep_word(tags + w * TAGS_WORD, lanes, id);
 	}

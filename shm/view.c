@@ -34,7 +34,7 @@ uint32_t view_cpu_node(const struct view *view, uint32_t cpu)
 	uint32_t node;
 	if (cpu >= view->geo.n_cpus)
 		return 0;
-	node = atom_peek(&view->cpus[cpu]);
+	node = atom_load(&view->cpus[cpu]);
 	return node < view->geo.n_nodes ? node : 0;
 }
 
@@ -50,7 +50,7 @@ bool view_want_any(const struct view *view, uint32_t cache, uint32_t node)
 {
 	uint64_t ix = (uint64_t)(cache - 1) * view->geo.n_nodes + node;
 	uint64_t bit = UINT64_C(1) << (ix % 64);
-	if (atom_peek(&view->wants[ix / 64]) & bit)
+	if (atom_load(&view->wants[ix / 64]) & bit)
 		return false;
 	return (atom_set(&view->wants[ix / 64], bit) & bit) == 0;
 }

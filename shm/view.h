@@ -24,7 +24,8 @@ struct view {
 	const struct layout_mark *marks;
 	const uint64_t *words;
 	const uint32_t *lines; /* head unit -> first tag line */
-	const uint8_t *pages;  /* 1 + node where it lies, 0: not faulted in (D) */
+	const uint8_t
+		*pages; /* 1 + node where it lies, 0: not faulted in (D) */
 	const struct layout_client *clients;
 	/*
 	 * Wants, in the shared file: bit (cache - 1) * n_nodes + node.
@@ -57,7 +58,7 @@ static inline const struct layout_cache *view_cache(const struct view *view,
 	if (cache - 1 >= view->geo.n_caches)
 		return NULL;
 	/* pairs: add, in the cache table; a row is whole once it says so. */
-	return atom_get(&row->state) == 0 ? NULL : row;
+	return atom_load_acquire(&row->state) == 0 ? NULL : row;
 }
 
 /* Whether an id is a live client's right now. */
@@ -70,8 +71,8 @@ static inline uint64_t view_client_word(const struct view *view, uint32_t id)
 	uint64_t word;
 	if (id - 1 >= CLIENT_IDS - 1)
 		return 0;
-	/* pairs: ident_set; an id is live only once it was swept. */
-	word = atom_get(&view->clients[id].word);
+	/* pairs: clients_set; an id is live only once it was swept. */
+	word = atom_load_acquire(&view->clients[id].word);
 	return (word & 0xff) == CLIENT_LIVE ? word & ~CLIENT_BARRED : 0;
 }
 

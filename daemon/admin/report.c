@@ -147,12 +147,12 @@ int64_t report_now_ns(void)
 	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-void report_sum(const struct pool *pool, const struct census *census,
+void report_sum(const struct pool *pool, const struct usage *census,
                 uint32_t node, struct report_sums *sums)
 {
 	for (uint32_t cache = 1; cache <= pool->n_caches; cache++) {
-		const struct census_cell *cell =
-		        census_cell(census, cache, node);
+		const struct usage_cell *cell =
+		        usage_cell(census, cache, node);
 		uint64_t stride = pool->view.caches[cache - 1].stride;
 		uint64_t bytes = report_slab_bytes(pool, cache);
 		sums->carved_bytes += cell->slabs * bytes;

@@ -54,7 +54,7 @@ json_t *report_param_pool(struct report_pools *pools, struct server *server,
                           const struct admin_query *query, int *status);
 
 /* Parameters. Unless *status is 200 afterwards, what they give is the answer.
- * must: it is an error if it is not there. node: an index, or POLICY_NONE; all
+ * must: it is an error if it is not there. node: an index, or PLAN_NONE; all
  * pools lie on the same nodes. value: what it is if it is not there. */
 json_t *report_param_cache(const struct report_pools *pools,
                            const struct admin_query *query, bool must,
@@ -90,22 +90,22 @@ void report_names_add(struct report_names *names, const char *name);
 json_t *report_text(const char *text);
 
 /* The kernel's id of a node, and a cache's name, by the indexes of plan/plan.h;
- * null for POLICY_NONE. */
+ * null for PLAN_NONE. */
 json_t *report_node_id(const struct pool *pool, uint32_t node);
 json_t *report_cache_name(const struct pool *pool, uint32_t cache);
 
 /* A step, or what would have helped (refused): kind, reason and its sentence,
  * cache, nodes, and how much. */
-json_t *report_step(const struct pool *pool, const struct policy_step *step);
+json_t *report_step(const struct pool *pool, const struct plan_step *step);
 
 /* What to do about a refusal, or "". */
-const char *report_remedy(enum policy_reason reason);
+const char *report_remedy(enum plan_reason reason);
 
 /* A count as JSON can hold it: clients may have written anything. */
 json_int_t report_count(uint64_t count);
 
 /* Adds up all caches on a home node. */
-void report_sum(const struct pool *pool, const struct census *census,
+void report_sum(const struct pool *pool, const struct usage *census,
                 uint32_t node, struct report_sums *sums);
 
 static inline uint64_t report_slab_bytes(const struct pool *pool,

@@ -33,8 +33,8 @@ static void log_asked(const struct admin_query *query, const char *what)
 	         admin_query_pid(query), (long long)admin_query_uid(query));
 }
 
-/* Why balance/balance.h did not do it. What it says behind the last semicolon is what
- * to do about it; remedy, where it says none. */
+/* Why balance/balance.h did not do it. What it says behind the last semicolon
+ * is what to do about it; remedy, where it says none. */
 static json_t *refuse(const char *text, const char *remedy, int *status)
 {
 	char printable[2 * BALANCE_TEXT];
@@ -69,7 +69,7 @@ static json_t *parse(struct transfer *transfer, struct server *server,
 		max = 1;
 	error = report_param_cache(&pools, query, lend, status);
 	if (*status == HTTP_OK && admin_query_get(query, "cache") != NULL)
-		transfer->cache = cachetab_find(
+		transfer->cache = caches_find(
 		        transfer->pool, admin_query_get(query, "cache"));
 	if (*status == HTTP_OK)
 		error = report_param_node(transfer->pool, query, "from", true,
@@ -124,7 +124,7 @@ json_t *report_lend(void *arg, const struct admin_query *query, int *status)
 	r = balance_lend(transfer.pool, transfer.cache, transfer.from,
 	                 transfer.to, (uint32_t)transfer.n, &transfer.done,
 	                 transfer.text);
-	server_balance_soon(arg, 0);
+	duty_soon(arg, 0);
 	log_transfer(query, &transfer, "slabs lent");
 	if (r < 0)
 		return refuse(transfer.text, "slabctl slabs and slabctl nodes "
@@ -143,7 +143,7 @@ json_t *report_migrate(void *arg, const struct admin_query *query, int *status)
 	r = balance_migrate(transfer.pool, transfer.cache, transfer.from,
 	                    transfer.to, transfer.n, &transfer.done,
 	                    transfer.text);
-	server_balance_soon(arg, 0);
+	duty_soon(arg, 0);
 	log_transfer(query, &transfer, "pages moved");
 	if (r < 0)
 		return refuse(transfer.text, "slabctl nodes shows what each "
@@ -172,7 +172,7 @@ static json_t *drained_doc(struct server *server, struct pool *pool, void *arg)
 	return json_pack(
 	        "{s:o, s:i, s:b, s:I}", "name", report_text(pool->name), "node",
 	        row->os_id, "draining", row->drain != 0, "bytes",
-	        report_count(row->here_pages << pool->view.geo.page_shift));
+	        report_count(row->resident_pages << pool->view.geo.page_shift));
 }
 
 /* All pools or none: a node is emptied to be taken away. */
@@ -203,14 +203,14 @@ static json_t *set_drain(struct server *server, const struct admin_query *query,
                          bool drain, int *status)
 {
 	struct report_pools pools;
-	uint32_t node = POLICY_NONE;
+	uint32_t node = PLAN_NONE;
 	json_t *error = report_pick(&pools, server, query, status);
 	if (*status == HTTP_OK)
 		error = report_param_node(pools.pool[0], query, "node", true,
 		                          &node, status);
 	if (*status == HTTP_OK)
 		error = drain_all(&pools, query, node, drain, status);
-	server_balance_soon(server, 0);
+	duty_soon(server, 0);
 	if (*status != HTTP_OK)
 		return error;
 	return json_pack("{s:o}", "pools",
@@ -231,7 +231,7 @@ json_t *report_undrain(void *arg, const struct admin_query *query, int *status)
 
 struct trim {
 	const struct admin_query *query;
-	uint32_t node; /* POLICY_NONE: all */
+	uint32_t node; /* PLAN_NONE: all */
 	bool ask;      /* clients, too */
 };
 
@@ -262,7 +262,7 @@ static json_t *trim_doc(struct server *server, struct pool *pool, void *arg)
 json_t *report_trim(void *arg, const struct admin_query *query, int *status)
 {
 	struct report_pools pools;
-	struct trim trim = {.query = query, .node = POLICY_NONE};
+	struct trim trim = {.query = query, .node = PLAN_NONE};
 	uint64_t ask = 1;
 	json_t *error = report_pick(&pools, arg, query, status);
 	if (*status == HTTP_OK)
@@ -275,6 +275,6 @@ json_t *report_trim(void *arg, const struct admin_query *query, int *status)
 	trim.ask = ask == 1;
 	error = json_pack("{s:o}", "pools",
 	                  report_list(&pools, trim_doc, &trim));
-	server_balance_soon(arg, 0);
+	duty_soon(arg, 0);
 	return error;
 }

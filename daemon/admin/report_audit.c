@@ -95,7 +95,8 @@ static json_t *fault_doc(const struct pool *pool,
 	         numbers, more);
 	return json_pack("{s:s, s:I, s:o}", "clause",
 	                 audit_clause_name(fault->clause), "slab",
-	                 report_count(unit << UNIT_SHIFT), "detail", report_text(text));
+	                 report_count(unit << UNIT_SHIFT), "detail",
+	                 report_text(text));
 }
 
 /* The last fault that is kept says how many were not. */
@@ -123,7 +124,7 @@ static json_t *pool_doc(struct server *server, struct pool *pool, void *arg)
 	struct audit audit;
 	double ms;
 	(void)server;
-	if (census_audit(pool, &audit) < 0)
+	if (usage_audit(pool, &audit) < 0)
 		return NULL;
 	ms = (double)(report_now_ns() - began) / 1e6;
 	*agree &= audit.n_faults == 0;

@@ -4,7 +4,7 @@
 #include <event2/http.h>
 
 static json_t *node_doc(const struct pool *pool,
-                        const struct census_cell *cell, uint32_t node)
+                        const struct usage_cell *cell, uint32_t node)
 {
 	return json_pack("{s:i, s:I, s:I, s:I, s:I}", "node",
 	                 pool->view.nodes[node].os_id, "slabs",
@@ -15,13 +15,13 @@ static json_t *node_doc(const struct pool *pool,
 }
 
 /* The cache's cells, node by node, and their sum in *all. NULL: no memory. */
-static json_t *nodes_doc(const struct pool *pool, const struct census *census,
-                         uint32_t cache, struct census_cell *all)
+static json_t *nodes_doc(const struct pool *pool, const struct usage *census,
+                         uint32_t cache, struct usage_cell *all)
 {
 	json_t *nodes = json_array();
 	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++) {
-		const struct census_cell *cell =
-		        census_cell(census, cache, node);
+		const struct usage_cell *cell =
+		        usage_cell(census, cache, node);
 		all->slabs += cell->slabs;
 		all->objects += cell->objects;
 		all->free += cell->free;
@@ -41,12 +41,12 @@ static double waste_pct(const struct layout_cache *row, uint64_t slab_bytes)
 	return (double)(slab_bytes - filled) * 100 / (double)slab_bytes;
 }
 
-static json_t *cache_doc(const struct pool *pool, const struct census *census,
+static json_t *cache_doc(const struct pool *pool, const struct usage *census,
                          uint32_t cache)
 {
 	const struct layout_cache *row = &pool->view.caches[cache - 1];
 	uint64_t bytes = report_slab_bytes(pool, cache);
-	struct census_cell all = {0};
+	struct usage_cell all = {0};
 	json_t *nodes = nodes_doc(pool, census, cache, &all);
 	return json_pack("{s:i, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:I, "
 	                 "s:I, s:I, s:I, s:I, s:o}",
@@ -68,15 +68,15 @@ static json_t *cache_doc(const struct pool *pool, const struct census *census,
 static json_t *pool_doc(struct server *server, struct pool *pool, void *arg)
 {
 	json_t *caches = json_array();
-	struct census census;
-	int r = census_take(&census, pool);
+	struct usage census;
+	int r = usage_take(&census, pool);
 	(void)server;
 	(void)arg;
 	if (r == 0) {
 		for (uint32_t i = 1; r == 0 && i <= pool->n_caches; i++)
 			r = json_array_append_new(caches,
 			                          cache_doc(pool, &census, i));
-		census_done(&census);
+		usage_done(&census);
 	}
 	if (r < 0) {
 		json_decref(caches);

@@ -31,7 +31,7 @@ static int add_counts(json_t *doc, const struct pool *pool, uint32_t id)
 	const uint64_t *stats = &pool->view.stats[(uint64_t)id * STATS_WORDS];
 	int r = 0;
 	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
-		uint64_t count = atom_peek(&stats[counts[i].word]);
+		uint64_t count = atom_load(&stats[counts[i].word]);
 		r |= json_object_set_new(doc, counts[i].key,
 		                         json_integer(report_count(count)));
 	}
@@ -48,14 +48,14 @@ static double age_of(const struct layout_client *row)
 }
 
 static json_t *client_doc(const struct server *server, const struct pool *pool,
-                          const struct census *census, uint32_t id)
+                          const struct usage *census, uint32_t id)
 {
 	const struct layout_client *row = &pool->view.clients[id];
 	bool live = view_client_live(&pool->view, id);
 	bool connected = live && server_connected(server, pool, id);
 	json_t *doc = json_pack(
 	        "{s:i, s:I, s:i, s:I, s:o, s:s, s:b, s:f, s:I, s:I}", "id", id,
-	        "epoch", report_count(ident_epoch(pool, id)), "pid", row->pid,
+	        "epoch", report_count(clients_epoch(pool, id)), "pid", row->pid,
 	        "uid", report_count(row->uid), "name", report_text(row->comm),
 	        "state", live ? "live" : "dead", "connected", connected,
 	        "age_s", age_of(row), "objects",
@@ -69,14 +69,14 @@ static json_t *client_doc(const struct server *server, const struct pool *pool,
 
 static bool is_free(const struct pool *pool, uint32_t id)
 {
-	return (atom_peek(&pool->view.clients[id].word) & 0xff) == CLIENT_FREE;
+	return (atom_load(&pool->view.clients[id].word) & 0xff) == CLIENT_FREE;
 }
 
 static json_t *pool_doc(struct server *server, struct pool *pool, void *arg)
 {
 	json_t *clients = json_array();
-	struct census census;
-	int r = census_take(&census, pool);
+	struct usage census;
+	int r = usage_take(&census, pool);
 	(void)arg;
 	if (r == 0) {
 		for (uint32_t id = 1; r == 0 && id < CLIENT_IDS; id++)
@@ -84,7 +84,7 @@ static json_t *pool_doc(struct server *server, struct pool *pool, void *arg)
 				r = json_array_append_new(
 				        clients,
 				        client_doc(server, pool, &census, id));
-		census_done(&census);
+		usage_done(&census);
 	}
 	if (r < 0) {
 		json_decref(clients);

@@ -65,12 +65,12 @@ static json_t *numbers(const uint64_t *number, unsigned n,
 
 static const char *kind_name(unsigned i)
 {
-	return policy_kind_name((enum policy_kind)i);
+	return plan_kind_name((enum plan_kind)i);
 }
 
 static const char *reason_name(unsigned i)
 {
-	return policy_reason_name((enum policy_reason)i);
+	return plan_reason_name((enum plan_reason)i);
 }
 
 static json_t *counts_doc(const struct balance_counts *counts)
@@ -78,10 +78,10 @@ static json_t *counts_doc(const struct balance_counts *counts)
 	return json_pack(
 	        "{s:I, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I}", "plans",
 	        report_count(counts->plans), "steps",
-	        numbers(counts->steps, POLICY_KINDS, kind_name), "done",
-	        numbers(counts->done, POLICY_KINDS, kind_name), "failed",
-	        numbers(counts->failed, POLICY_KINDS, kind_name), "refused",
-	        numbers(counts->refused, POLICY_REASONS, reason_name),
+	        numbers(counts->steps, PLAN_KINDS, kind_name), "done",
+	        numbers(counts->done, PLAN_KINDS, kind_name), "failed",
+	        numbers(counts->failed, PLAN_KINDS, kind_name), "refused",
+	        numbers(counts->refused, PLAN_NO_REASON, reason_name),
 	        "moved_bytes", report_count(counts->moved_bytes),
 	        "plan_ns_max", report_count(counts->plan_ns_max),
 	        "snapshot_ns_max", report_count(counts->snapshot_ns_max),

@@ -16,32 +16,32 @@ static json_t *distances(const struct pool *pool, uint32_t node)
 #define HOLDUPS_MAX 16u
 
 static const char *const pressures[] = {
-	[POLICY_CALM] = "calm", [POLICY_SOME] = "some", [POLICY_FULL] = "full",
+	[PLAN_CALM] = "calm", [PLAN_SOME] = "some", [PLAN_FULL] = "full",
 };
 
-static json_t *holdup_doc(const struct pool *pool,
-                          const struct balance_holdup *holdup)
+static json_t *holder_doc(const struct pool *pool,
+                          const struct balance_holder *holder)
 {
-	const struct layout_client *row = &pool->view.clients[holdup->client];
+	const struct layout_client *row = &pool->view.clients[holder->client];
 	return json_pack("{s:I, s:i, s:o, s:o, s:I, s:I}", "client",
-	                 report_count(holdup->client), "pid", row->pid, "name",
+	                 report_count(holder->client), "pid", row->pid, "name",
 	                 report_text(row->comm), "cache",
-	                 report_cache_name(pool, holdup->cache - 1), "objects",
-	                 report_count(holdup->objects), "bytes",
-	                 report_count(holdup->bytes));
+	                 report_cache_name(pool, holder->cache - 1), "objects",
+	                 report_count(holder->objects), "bytes",
+	                 report_count(holder->bytes));
 }
 
 /* Who keeps a node that is to be emptied from being so; most first. */
-static json_t *holdups_doc(const struct pool *pool, uint32_t node)
+static json_t *holders_doc(const struct pool *pool, uint32_t node)
 {
-	struct balance_holdup holdup[HOLDUPS_MAX];
+	struct balance_holder holder[HOLDUPS_MAX];
 	json_t *list = json_array();
 	uint32_t n = 0;
 	if (pool->view.nodes[node].drain != 0)
-		n = balance_holdups(pool, node, holdup, HOLDUPS_MAX);
+		n = balance_holders(pool, node, holder, HOLDUPS_MAX);
 	for (uint32_t i = 0; list != NULL && i < n; i++) {
 		if (json_array_append_new(list,
-		                          holdup_doc(pool, &holdup[i])) == 0)
+		                          holder_doc(pool, &holder[i])) == 0)
 			continue;
 		json_decref(list);
 		return NULL;
@@ -61,22 +61,22 @@ static bool is_told(json_t *list, const char *reason)
 }
 
 /* Why pages of a node that is to be emptied stay, each reason once. */
-static json_t *obstacles_doc(struct pool *pool, uint32_t node)
+static json_t *refusals_doc(struct pool *pool, uint32_t node)
 {
-	const struct policy_plan *plan = NULL;
+	const struct plan *plan = NULL;
 	json_t *list = json_array();
 	if (pool->view.nodes[node].drain != 0)
 		plan = balance_plan(pool);
 	for (uint32_t i = 0; plan != NULL && i < plan->n_refusals; i++) {
-		const struct policy_refusal *refusal = &plan->refusals[i];
-		const char *reason = policy_reason_name(refusal->reason);
-		if (refusal->kind != POLICY_DRAIN || refusal->node != node ||
+		const struct plan_refusal *refusal = &plan->refusals[i];
+		const char *reason = plan_reason_name(refusal->reason);
+		if (refusal->kind != PLAN_DRAIN || refusal->node != node ||
 		    is_told(list, reason))
 			continue;
 		json_array_append_new(
 		        list,
 		        json_pack("{s:s, s:s, s:s}", "reason", reason, "text",
-		                  policy_reason_text(refusal->reason), "remedy",
+		                  plan_reason_text(refusal->reason), "remedy",
 		                  report_remedy(refusal->reason)));
 	}
 	return list;
@@ -86,14 +86,14 @@ static json_t *obstacles_doc(struct pool *pool, uint32_t node)
 static json_t *with_balance(json_t *object, struct pool *pool, uint32_t node)
 {
 	const struct layout_node *row = &pool->view.nodes[node];
-	enum policy_pressure pressure = balance_pressure(pool, node);
+	enum plan_pressure pressure = balance_pressure(pool, node);
 	json_t *more = json_pack(
 	        "{s:I, s:I, s:b, s:s, s:o, s:o}", "here_pages",
-	        report_count(row->here_pages), "here_bytes",
-	        report_count(row->here_pages << pool->view.geo.page_shift),
+	        report_count(row->resident_pages), "here_bytes",
+	        report_count(row->resident_pages << pool->view.geo.page_shift),
 	        "draining", row->drain != 0, "pressure", pressures[pressure],
-	        "holdups", holdups_doc(pool, node), "obstacles",
-	        obstacles_doc(pool, node));
+	        "holdups", holders_doc(pool, node), "obstacles",
+	        refusals_doc(pool, node));
 	return report_merge(object, more);
 }
 
@@ -115,7 +115,7 @@ static json_t *with_sums(json_t *object, const struct report_sums *sums)
 	return report_merge(object, more);
 }
 
-static json_t *node_doc(struct pool *pool, const struct census *census,
+static json_t *node_doc(struct pool *pool, const struct usage *census,
                         uint32_t node)
 {
 	const struct layout_node *row = &pool->view.nodes[node];
@@ -132,7 +132,7 @@ static json_t *node_doc(struct pool *pool, const struct census *census,
 	        report_text(backing->reason), "remedy",
 	        report_text(backing->remedy), "max_bytes",
 	        report_count(row->n_units << UNIT_SHIFT), "ready_bytes",
-	        report_count(row->here_pages << pool->view.geo.page_shift),
+	        report_count(row->resident_pages << pool->view.geo.page_shift),
 	        "distance", distances(pool, node));
 	return with_balance(with_sums(doc, &sums), pool, node);
 }
@@ -140,15 +140,15 @@ static json_t *node_doc(struct pool *pool, const struct census *census,
 static json_t *pool_doc(struct server *server, struct pool *pool, void *arg)
 {
 	json_t *nodes = json_array();
-	struct census census;
-	int r = census_take(&census, pool);
+	struct usage census;
+	int r = usage_take(&census, pool);
 	(void)server;
 	(void)arg;
 	if (r == 0) {
 		for (uint32_t i = 0; r == 0 && i < pool->view.geo.n_nodes; i++)
 			r = json_array_append_new(nodes,
 			                          node_doc(pool, &census, i));
-		census_done(&census);
+		usage_done(&census);
 	}
 	if (r < 0) {
 		json_decref(nodes);

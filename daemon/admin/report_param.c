@@ -34,7 +34,7 @@ json_t *report_param_cache(const struct report_pools *pools,
 	if (name == NULL && !must)
 		return NULL;
 	for (unsigned i = 0; name != NULL && i < pools->n; i++)
-		if (cachetab_find(pools->pool[i], name) != 0)
+		if (caches_find(pools->pool[i], name) != 0)
 			return NULL;
 	*status = HTTP_BADREQUEST;
 	return bad_cache(pools, name);
@@ -68,7 +68,7 @@ json_t *report_param_node(const struct pool *pool,
 	uint64_t id;
 	int index = -1;
 	int r = admin_query_uint(query, key, INT32_MAX, &id);
-	*node = POLICY_NONE;
+	*node = PLAN_NONE;
 	if (r == -ENOENT && !must)
 		return NULL;
 	if (r == 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What slabd would do now to even memory out, and what it would not, and why. */
+/* What slabd would do now to even memory out, and what it would not, and
+ * why. */
 #include "daemon/admin/report.h"
 
 #include <event2/http.h>
@@ -18,25 +19,25 @@ json_t *report_cache_name(const struct pool *pool, uint32_t cache)
 	return report_text(pool->view.caches[cache].name);
 }
 
-static bool moves_page(enum policy_kind kind)
+static bool moves_page(enum plan_kind kind)
 {
-	return kind == POLICY_MIGRATE || kind == POLICY_DRAIN;
+	return kind == PLAN_MIGRATE || kind == PLAN_DRAIN;
 }
 
-json_t *report_step(const struct pool *pool, const struct policy_step *step)
+json_t *report_step(const struct pool *pool, const struct plan_step *step)
 {
-	bool donates = step->kind == POLICY_REASSIGN;
+	bool donates = step->kind == PLAN_REASSIGN;
 	return json_pack(
 	        "{s:s, s:s, s:s, s:o, s:o, s:o, s:I, s:o, s:I, s:o, s:I, s:I, "
 	        "s:b}",
-	        "kind", policy_kind_name(step->kind), "reason",
-	        policy_reason_name(step->reason), "text",
-	        policy_reason_text(step->reason), "cache",
+	        "kind", plan_kind_name(step->kind), "reason",
+	        plan_reason_name(step->reason), "text",
+	        plan_reason_text(step->reason), "cache",
 	        report_cache_name(pool, step->cache), "from",
 	        report_node_id(pool, step->from), "to",
 	        report_node_id(pool, step->to), "n", report_count(step->n),
 	        "donor",
-	        report_cache_name(pool, donates ? step->donor : POLICY_NONE),
+	        report_cache_name(pool, donates ? step->donor : PLAN_NONE),
 	        "n_given", report_count(donates ? step->n_given : 0), "page",
 	        moves_page(step->kind) ? json_integer(report_count(step->page))
 	                               : json_null(),
@@ -45,7 +46,7 @@ json_t *report_step(const struct pool *pool, const struct policy_step *step)
 }
 
 static json_t *steps_doc(const struct pool *pool,
-                         const struct policy_plan *plan)
+                         const struct plan *plan)
 {
 	json_t *list = json_array();
 	for (uint32_t i = 0; list != NULL && i < plan->n_steps; i++) {
@@ -59,51 +60,51 @@ static json_t *steps_doc(const struct pool *pool,
 	return list;
 }
 
-const char *report_remedy(enum policy_reason reason)
+const char *report_remedy(enum plan_reason reason)
 {
-	static const char *const remedies[POLICY_REASONS] = {
-		[POLICY_NO_UNITS] = "slabctl nodes says what memory lacks; or "
+	static const char *const remedies[PLAN_NO_REASON] = {
+		[PLAN_NO_UNITS] = "slabctl nodes says what memory lacks; or "
 		                    "raise the pool's max in slabd.conf",
-		[POLICY_AT_LIMIT] = "raise the pool's max in slabd.conf",
-		[POLICY_NO_EMPTY] = "slabctl trim has clients send home what "
+		[PLAN_AT_LIMIT] = "raise the pool's max in slabd.conf",
+		[PLAN_NO_EMPTY] = "slabctl trim has clients send home what "
 		                    "they hoard",
-		[POLICY_SMALL_KEPT] = "slabctl set keep_slabs to less",
-		[POLICY_STRICT] = "make the cache without "
+		[PLAN_SMALL_KEPT] = "slabctl set keep_slabs to less",
+		[PLAN_STRICT] = "make the cache without "
 		                  "SLABD_CACHE_STRICT, or raise the pool's max",
-		[POLICY_NONE_PLENTY] = "slabctl trim, slabctl set lend_keep to "
+		[PLAN_NONE_PLENTY] = "slabctl trim, slabctl set lend_keep to "
 		                       "less, or raise the pool's max",
-		[POLICY_HELD] = "wait, or slabctl set hold to less",
-		[POLICY_NO_RIGHT] = "run slabd under its unit, or with "
+		[PLAN_HELD] = "wait, or slabctl set hold to less",
+		[PLAN_NO_RIGHT] = "run slabd under its unit, or with "
 		                    "CAP_SYS_NICE",
-		[POLICY_NO_ROOM] = "slabctl trim, raise the pool's max, or "
+		[PLAN_NO_ROOM] = "slabctl trim, raise the pool's max, or "
 		                   "make room on another node",
-		[POLICY_RATE] = "wait, or slabctl set migrate_rate to more",
-		[POLICY_TOO_DEAR] = "slabctl set migrate_cost to less, or "
+		[PLAN_RATE] = "wait, or slabctl set migrate_rate to more",
+		[PLAN_TOO_DEAR] = "slabctl set migrate_cost to less, or "
 		                    "slabctl migrate by hand",
-		[POLICY_STUCK] = "slabctl log has the kernel's reason; it is "
+		[PLAN_STUCK] = "slabctl log has the kernel's reason; it is "
 		                 "tried again later",
-		[POLICY_AT_FLOOR] = "lower the pool's floor in slabd.conf",
-		[POLICY_PRESSED] = "free memory on the node",
-		[POLICY_DRAINED] = "slabctl drain NODE --undo",
+		[PLAN_AT_FLOOR] = "lower the pool's floor in slabd.conf",
+		[PLAN_PRESSED] = "free memory on the node",
+		[PLAN_DRAINED] = "slabctl drain NODE --undo",
 	};
-	const char *remedy = reason < POLICY_REASONS ? remedies[reason] : NULL;
+	const char *remedy = reason < PLAN_NO_REASON ? remedies[reason] : NULL;
 	return remedy != NULL ? remedy : "";
 }
 
 static json_t *refusal_doc(const struct pool *pool,
-                           const struct policy_refusal *refusal)
+                           const struct plan_refusal *refusal)
 {
 	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o}", "kind",
-	                 policy_kind_name(refusal->kind), "reason",
-	                 policy_reason_name(refusal->reason), "text",
-	                 policy_reason_text(refusal->reason), "remedy",
+	                 plan_kind_name(refusal->kind), "reason",
+	                 plan_reason_name(refusal->reason), "text",
+	                 plan_reason_text(refusal->reason), "remedy",
 	                 report_remedy(refusal->reason), "cache",
 	                 report_cache_name(pool, refusal->cache), "node",
 	                 report_node_id(pool, refusal->node));
 }
 
 static json_t *refusals_doc(const struct pool *pool,
-                            const struct policy_plan *plan)
+                            const struct plan *plan)
 {
 	json_t *list = json_array();
 	for (uint32_t i = 0; list != NULL && i < plan->n_refusals; i++) {
@@ -118,7 +119,7 @@ static json_t *refusals_doc(const struct pool *pool,
 
 static json_t *pool_doc(struct server *server, struct pool *pool, void *arg)
 {
-	const struct policy_plan *plan = balance_plan(pool);
+	const struct plan *plan = balance_plan(pool);
 	(void)server;
 	(void)arg;
 	return json_pack("{s:o, s:b, s:o, s:o, s:I, s:I}", "name",

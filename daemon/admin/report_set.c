@@ -59,8 +59,8 @@ static json_t *set_doc(struct server *server, struct pool *pool, void *arg)
 		return NULL;
 	config_balance_get(&now, setting->key, new);
 	balance_configure(pool, &now);
-	server_watch_configure(server);
-	server_balance_soon(server, 0);
+	machine_configure(server);
+	duty_soon(server, 0);
 	log_info("pool %s: %s set from %s to %s by pid %d, user %lld",
 	         pool->name, setting->key, old, new,
 	         admin_query_pid(setting->query),

@@ -35,14 +35,14 @@ static json_t *parse(const struct report_pools *pools,
 	if (*status == HTTP_OK)
 		error = report_param_count(query, "limit", 0, LIMIT_MAX,
 		                           &filter->limit, status);
-	if (*status == HTTP_OK && node != POLICY_NONE)
+	if (*status == HTTP_OK && node != PLAN_NONE)
 		filter->node = (int)node;
 	return error;
 }
 
 /* ---- the list ----------------------------------------------------------- */
 
-static json_t *slab_doc(const struct pool *pool, const struct census_slab *slab)
+static json_t *slab_doc(const struct pool *pool, const struct usage_slab *slab)
 {
 	const struct layout_cache *row = &pool->view.caches[slab->cache - 1];
 	uint64_t bytes = report_slab_bytes(pool, slab->cache);
@@ -59,7 +59,7 @@ static json_t *slab_doc(const struct pool *pool, const struct census_slab *slab)
 }
 
 static bool wanted(const struct filter *filter, uint32_t cache,
-                   const struct census_slab *slab)
+                   const struct usage_slab *slab)
 {
 	if (filter->cache != NULL && slab->cache != cache)
 		return false;
@@ -72,12 +72,12 @@ static int list_slabs(json_t *list, const struct pool *pool,
 {
 	const struct layout_cache *rows = pool->view.caches;
 	uint32_t cache = 0;
-	struct census_slab slab;
+	struct usage_slab slab;
 	uint32_t unit = 0;
 	*total = 0;
 	if (filter->cache != NULL)
-		cache = cachetab_find(pool, filter->cache);
-	for (; census_next(pool, unit, &slab);
+		cache = caches_find(pool, filter->cache);
+	for (; usage_next(pool, unit, &slab);
 	     unit = slab.head + (1u << rows[slab.cache - 1].order)) {
 		if (!wanted(filter, cache, &slab) ||
 		    ++*total > filter->limit)

@@ -15,7 +15,7 @@ static uint64_t ready_bytes(const struct pool *pool)
 {
 	uint64_t pages = 0;
 	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
-		pages += pool->view.nodes[node].here_pages;
+		pages += pool->view.nodes[node].resident_pages;
 	return pages << pool->view.geo.page_shift;
 }
 
@@ -37,15 +37,15 @@ static json_t *pool_doc(struct server *server, struct pool *pool, void *arg)
 {
 	const struct layout_geometry *geo = &pool->view.geo;
 	struct report_sums sums = {0};
-	struct census census;
+	struct usage census;
 	json_t *doc;
 	(void)server;
 	(void)arg;
-	if (census_take(&census, pool) < 0)
+	if (usage_take(&census, pool) < 0)
 		return NULL;
 	for (uint32_t node = 0; node < geo->n_nodes; node++)
 		report_sum(pool, &census, node, &sums);
-	census_done(&census);
+	usage_done(&census);
 	doc = json_pack(
 	        "{s:o, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:i}",
 	        "name", report_text(pool->name), "nodes", geo->n_nodes,
@@ -121,7 +121,7 @@ static json_t *pressure_doc(const struct server *server)
 {
 	const char *reason;
 	const char *remedy;
-	bool watched = server_watch_state(server, &reason, &remedy);
+	bool watched = machine_state(server, &reason, &remedy);
 	return json_pack("{s:b, s:o, s:o}", "watched", watched, "reason",
 	                 report_text(reason), "remedy", report_text(remedy));
 }

@@ -20,7 +20,7 @@ static int make_arrays(struct pool *pool, struct balance *b)
 {
 	const struct layout_geometry *geo = &pool->view.geo;
 	uint64_t n_cells = (uint64_t)geo->n_caches * geo->n_nodes;
-	struct policy_snapshot most = {.n_nodes = geo->n_nodes,
+	struct snapshot most = {.n_nodes = geo->n_nodes,
 	                               .n_caches = geo->n_caches,
 	                               .n_loans = BALANCE_GROUPS,
 	                               .n_pages = BALANCE_PAGES};
@@ -32,7 +32,7 @@ static int make_arrays(struct pool *pool, struct balance *b)
 	b->first = calloc(n_cells, sizeof(*b->first));
 	b->pages = calloc(BALANCE_PAGES, sizeof(*b->pages));
 	b->empty = calloc(geo->n_units / 64 + 1, sizeof(*b->empty));
-	b->work = malloc(policy_work_bytes(&most));
+	b->work = malloc(plan_work_bytes(&most));
 	if (b->caches == NULL || b->cells == NULL || b->held == NULL ||
 	    b->looked == NULL || b->loans == NULL || b->first == NULL ||
 	    b->pages == NULL || b->empty == NULL || b->work == NULL)
@@ -55,7 +55,7 @@ int balance_make(struct pool *pool)
 	b->may_migrate = pool->topo->simulated ||
 	                 backing_may_move(reason, sizeof(reason), remedy,
 	                                  sizeof(remedy));
-	b->tokens_ms = mover_now_ms();
+	b->tokens_ms = move_now_ms();
 	b->tokens = UINT64_MAX; /* a whole second's worth */
 	pool->balance = b;
 	return 0;
@@ -88,14 +88,14 @@ void balance_configure(struct pool *pool, const struct config_balance *config)
 }
 
 void balance_press(struct pool *pool, uint32_t node,
-                   enum policy_pressure pressure)
+                   enum plan_pressure pressure)
 {
 	for (uint32_t i = 0; i < pool->view.geo.n_nodes; i++)
-		if (node == POLICY_NONE || node == i)
+		if (node == PLAN_NONE || node == i)
 			pool->balance->pressure[i] = pressure;
 }
 
-enum policy_pressure balance_pressure(const struct pool *pool, uint32_t node)
+enum plan_pressure balance_pressure(const struct pool *pool, uint32_t node)
 {
 	return pool->balance->pressure[node];
 }
@@ -120,7 +120,7 @@ static void plan(struct pool *pool, enum snapshot_scope scope)
 	uint64_t done;
 	snapshot_take(pool, scope);
 	taken = (uint64_t)balance_now_ns();
-	policy_make(&b->plan, &b->snap, &b->policy, b->work);
+	plan_make(&b->plan, &b->snap, &b->policy, b->work);
 	done = (uint64_t)balance_now_ns();
 	b->counts.plans++;
 	if (taken - began > b->counts.snapshot_ns_max)
@@ -135,19 +135,19 @@ bool balance_apply(struct pool *pool, enum balance_cause cause)
 	bool trim = false;
 	for (uint32_t i = 0; i < b->plan.n_steps; i++) {
 		balance_step(pool, cause, &b->plan.steps[i]);
-		trim |= b->plan.steps[i].kind == POLICY_TRIM;
+		trim |= b->plan.steps[i].kind == PLAN_TRIM;
 	}
 	balance_note_refusals(pool, cause);
 	if (trim) {
 		b->trimmed = true;
-		b->trimmed_ms = mover_now_ms();
+		b->trimmed_ms = move_now_ms();
 		/* Of a shortage the server counts. */
 		pool->counts.trims += cause != BALANCE_SHORT;
 	}
 	return trim;
 }
 
-const struct policy_plan *balance_plan(struct pool *pool)
+const struct plan *balance_plan(struct pool *pool)
 {
 	plan(pool, SNAPSHOT_ALL);
 	return &pool->balance->plan;
@@ -160,7 +160,7 @@ void balance_rung(struct pool *pool, uint32_t cache, uint32_t node)
 	struct balance_held *held =
 		&pool->balance->held[balance_cell(pool, cache, node)];
 	held->wanted = true;
-	held->wanted_ms = mover_now_ms();
+	held->wanted_ms = move_now_ms();
 }
 
 void balance_want(struct pool *pool, uint32_t cache, uint32_t node, uint32_t n)
@@ -177,7 +177,7 @@ void balance_want(struct pool *pool, uint32_t cache, uint32_t node, uint32_t n)
 bool balance_short(struct pool *pool)
 {
 	bool trim;
-	pool->balance->quiet = 0;
+	pool->balance->idle_rounds = 0;
 	plan(pool, SNAPSHOT_SHORT);
 	trim = balance_apply(pool, BALANCE_SHORT);
 	pool->balance->served = true;
@@ -214,7 +214,7 @@ static bool is_draining(const struct pool *pool, uint32_t node)
 
 static bool is_pressed(const struct pool *pool, uint32_t node)
 {
-	return pool->balance->pressure[node] != POLICY_CALM;
+	return pool->balance->pressure[node] != PLAN_CALM;
 }
 
 static bool is_above_floor(const struct pool *pool, uint32_t node)
@@ -225,7 +225,7 @@ static bool is_above_floor(const struct pool *pool, uint32_t node)
 
 void balance_stir(struct pool *pool)
 {
-	pool->balance->quiet = 0;
+	pool->balance->idle_rounds = 0;
 }
 
 /* A look gave nothing: then the next may be later. One that had another reason,
@@ -233,13 +233,13 @@ void balance_stir(struct pool *pool)
 static int next_look(struct pool *pool)
 {
 	struct balance *b = pool->balance;
-	uint64_t idle = UINT64_C(1000) * b->config.idle_s << b->quiet;
+	uint64_t idle = UINT64_C(1000) * b->config.idle_s << b->idle_rounds;
 	int hold = (int)b->config.hold_ms;
 	int next = -1;
 	if (b->config.idle_s > 0 && any_node(pool, is_above_floor) &&
-	    b->quiet < QUIET_LOOKS) {
+	    b->idle_rounds < QUIET_LOOKS) {
 		next = idle < INT_MAX ? (int)idle : INT_MAX;
-		b->quiet += b->idle_look;
+		b->idle_rounds += b->idle_look;
 	}
 	if (pool->loans.n > 0 && (next < 0 || next > hold))
 		next = hold;
@@ -255,15 +255,15 @@ int balance_tick(struct pool *pool, enum balance_cause cause, bool *trim)
 	struct balance *b = pool->balance;
 	uint64_t steps = 0;
 	uint64_t before = 0;
-	for (uint32_t kind = 0; kind < POLICY_KINDS; kind++)
+	for (uint32_t kind = 0; kind < PLAN_KINDS; kind++)
 		before += b->counts.done[kind];
 	b->n_wants = 0;
 	b->newly_empty = false;
 	plan(pool, SNAPSHOT_LOOK);
 	*trim = balance_apply(pool, cause);
-	for (uint32_t kind = 0; kind < POLICY_KINDS; kind++)
+	for (uint32_t kind = 0; kind < PLAN_KINDS; kind++)
 		steps += b->counts.done[kind];
 	if (steps != before || b->newly_empty)
-		b->quiet = 0;
+		b->idle_rounds = 0;
 	return steps != before || b->in_round ? AGAIN_MS : next_look(pool);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory evened out between a pool's nodes: the plan of plan/plan.h is made from
- * what the pool looks like, applied step by step, and each step and refusal is
- * noted with its reason and effect.
+ * Memory evened out between a pool's nodes: the plan of plan/plan.h is made
+ * from what the pool looks like, applied step by step, and each step and
+ * refusal is noted with its reason and effect.
  *
  *   shortage, timer, pressure, slabctl
  *      --> snapshot.h --> plan/plan.h --> balance/move.h --> log, counts
@@ -40,7 +40,7 @@ struct balance_event {
 	enum balance_cause cause;
 	bool refused;
 	/* Of a refusal: kind, reason, cache, and `to` its node. */
-	struct policy_step step;
+	struct plan_step step;
 	uint32_t times;
 	uint64_t done; /* slabs or pages; trim: clients asked */
 	int error;     /* 0, or the mechanism's -errno */
@@ -53,10 +53,10 @@ struct balance_event {
 /* Sums since the pool was made or taken over. */
 struct balance_counts {
 	uint64_t plans;
-	uint64_t steps[POLICY_KINDS];     /* taken */
-	uint64_t done[POLICY_KINDS];      /* slabs or pages of them */
-	uint64_t failed[POLICY_KINDS];    /* steps that did nothing */
-	uint64_t refused[POLICY_REASONS];
+	uint64_t steps[PLAN_KINDS];     /* taken */
+	uint64_t done[PLAN_KINDS];      /* slabs or pages of them */
+	uint64_t failed[PLAN_KINDS];    /* steps that did nothing */
+	uint64_t refused[PLAN_NO_REASON];
 	uint64_t moved_bytes;
 	uint64_t plan_ns_max, snapshot_ns_max;
 	uint64_t move_ns_max; /* of one page, in the kernel */
@@ -92,11 +92,11 @@ void balance_stir(struct pool *pool);
  * happened. *trim as above. */
 int balance_tick(struct pool *pool, enum balance_cause cause, bool *trim);
 
-/* How short the kernel is of memory, on a node or on all (POLICY_NONE); the
+/* How short the kernel is of memory, on a node or on all (PLAN_NONE); the
  * next balance_tick sees it. */
 void balance_press(struct pool *pool, uint32_t node,
-                   enum policy_pressure pressure);
-enum policy_pressure balance_pressure(const struct pool *pool, uint32_t node);
+                   enum plan_pressure pressure);
+enum plan_pressure balance_pressure(const struct pool *pool, uint32_t node);
 
 /* Whether the kernel has taken a node's memory away. */
 void balance_set_offline(struct pool *pool, uint32_t node, bool offline);
@@ -104,7 +104,7 @@ bool balance_offline(const struct pool *pool, uint32_t node);
 
 /* What balance_tick would do now, with every cache looked at; applies nothing.
  * Valid until the next call of anything here. */
-const struct policy_plan *balance_plan(struct pool *pool);
+const struct plan *balance_plan(struct pool *pool);
 
 /*
  * By hand. 0, or -errno with the reason and the remedy in text; *done is how
@@ -114,7 +114,7 @@ const struct policy_plan *balance_plan(struct pool *pool);
  *            that stand elsewhere come back
  *   migrate  pages that lie on `from` are moved to `to`; cache 0: any page,
  *            else those with slabs of it
- *   shrink   empty pages of a node, or of all (POLICY_NONE), go back to the
+ *   shrink   empty pages of a node, or of all (PLAN_NONE), go back to the
  *            kernel, down to the floor
  */
 #define BALANCE_TEXT 300u
@@ -132,14 +132,14 @@ int balance_drain(struct pool *pool, uint32_t node, bool drain,
                   char text[BALANCE_TEXT]);
 
 /* Who holds what on a node: by objects, most first. Returns how many. */
-struct balance_holdup {
+struct balance_holder {
 	uint32_t client; /* id */
 	uint32_t cache;
 	uint64_t objects;
 	uint64_t bytes;
 };
-uint32_t balance_holdups(const struct pool *pool, uint32_t node,
-                         struct balance_holdup *out, uint32_t n);
+uint32_t balance_holders(const struct pool *pool, uint32_t node,
+                         struct balance_holder *out, uint32_t n);
 
 /* The log, newest first: the i-th event, or NULL. */
 const struct balance_event *balance_event(const struct pool *pool, uint32_t i);

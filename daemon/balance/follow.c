@@ -25,7 +25,7 @@ static bool follow_cpu(struct pool *pool, const struct topo *now, uint32_t cpu)
 		return false;
 	log_info("pool %s: CPU %u counts for node %u from now on", pool->name,
 	         cpu, pool->view.nodes[node].os_id);
-	atom_poke(byte, (uint8_t)node);
+	atom_store(byte, (uint8_t)node);
 	return true;
 }
 
@@ -47,12 +47,12 @@ static bool follow_node(struct pool *pool, const struct topo *now,
 	return true;
 }
 
-unsigned hotplug_follow(struct pool *pool, const struct topo *now)
+unsigned follow_nodes(struct pool *pool, const struct topo *now)
 {
-	unsigned what = HOTPLUG_NOTHING;
+	unsigned what = UEVENT_NOTHING;
 	for (uint32_t cpu = 0; cpu < pool->view.geo.n_cpus; cpu++)
 		if (follow_cpu(pool, now, cpu))
-			what |= HOTPLUG_CPUS;
+			what |= UEVENT_CPUS;
 	for (uint32_t cpu = pool->view.geo.n_cpus; cpu < now->n_cpus; cpu++)
 		if (node_now(pool, now, cpu) != NODE_NONE)
 			log_warn("pool %s: CPU %u came, and the pool's table "
@@ -61,7 +61,7 @@ unsigned hotplug_follow(struct pool *pool, const struct topo *now)
 			         pool->name, cpu, pool->view.nodes[0].os_id);
 	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
 		if (follow_node(pool, now, node))
-			what |= HOTPLUG_MEMORY;
+			what |= UEVENT_MEMORY;
 	return what;
 }
 
@@ -69,18 +69,18 @@ unsigned hotplug_follow(struct pool *pool, const struct topo *now)
 
 static void follow_page(struct pool *pool, uint64_t page)
 {
-	uint32_t from = pagebook_lies(pool, page);
-	uint32_t file = pagebook_file(pool, page);
+	uint32_t from = pages_node_of(pool, page);
+	uint32_t file = pages_file(pool, page);
 	struct backing_moved how;
 	unsigned to;
 	int error;
 	if (from == NODE_NONE ||
 	    backing_where(&pool->backing, file,
-	                  page - pagebook_first(pool, file), &to) < 0 ||
+	                  page - pages_first(pool, file), &to) < 0 ||
 	    to == from)
 		return;
 	/* It is there already: the books alone move. */
-	if (mover_migrate(pool, page, to, &how, &error) == 1)
+	if (move_migrate(pool, page, to, &how, &error) == 1)
 		log_info("pool %s: the kernel moved page %llu from node %u to "
 		         "%u", pool->name, (unsigned long long)page,
 		         pool->view.nodes[from].os_id,
@@ -92,7 +92,7 @@ static void follow_page(struct pool *pool, uint64_t page)
 		         how.reason);
 }
 
-bool hotplug_follow_pages(struct pool *pool, uint64_t *page, uint64_t n)
+bool follow_pages(struct pool *pool, uint64_t *page, uint64_t n)
 {
 	for (; n > 0 && *page < pool->pages.n_pages; n--)
 		follow_page(pool, (*page)++);

@@ -42,31 +42,33 @@ static uint32_t distance(const struct pool *pool, uint32_t from, uint32_t to)
 static int call_back(struct pool *pool, uint32_t cache, uint32_t home,
                      uint32_t n, uint64_t *done, char text[BALANCE_TEXT])
 {
-	struct policy_step step = {.kind = POLICY_RETURN,
-	                           .reason = POLICY_LOAN_OVER,
+	struct plan_step step = {.kind = PLAN_RETURN,
+	                           .reason = PLAN_LOAN_OVER,
 	                           .cache = cache - 1,
-	                           .from = POLICY_NONE,
+	                           .from = PLAN_NONE,
 	                           .to = home,
 	                           .n = n,
-	                           .donor = POLICY_NONE,
+	                           .donor = PLAN_NONE,
 	                           .distance = 10};
 	*done = balance_step(pool, BALANCE_HAND, &step);
 	if (*done > 0)
 		return 0;
-	return refuse(text, -ENOENT, "node %u has lent no slabs of %s; see "
-	              "slabctl caches", id_of(pool, home), name_of(pool, cache));
+	return refuse(text, -ENOENT,
+	              "node %u has lent no slabs of %s; see "
+	              "slabctl caches",
+	              id_of(pool, home), name_of(pool, cache));
 }
 
 int balance_lend(struct pool *pool, uint32_t cache, uint32_t from, uint32_t to,
                  uint32_t n, uint64_t *done, char text[BALANCE_TEXT])
 {
-	struct policy_step step = {.kind = POLICY_LEND,
-	                           .reason = POLICY_SHORT,
+	struct plan_step step = {.kind = PLAN_LEND,
+	                           .reason = PLAN_SHORT,
 	                           .cache = cache - 1,
 	                           .from = from,
 	                           .to = to,
 	                           .n = n,
-	                           .donor = POLICY_NONE,
+	                           .donor = PLAN_NONE,
 	                           .distance = distance(pool, from, to)};
 	uint32_t before = pool->loans.n;
 	*done = 0;
@@ -112,14 +114,14 @@ static int check_move(const struct pool *pool, uint32_t from, uint32_t to,
 		return refuse(text, -EBUSY, "node %u is being drained; slabctl "
 		              "drain %u --undo ends that", id_of(pool, to),
 		              id_of(pool, to));
-	if (pool->pages.node[to].pages >= pagebook_size(pool, to))
+	if (pool->pages.node[to].pages >= pages_size(pool, to))
 		return refuse(text, -ENOSPC, "node %u has all the pages that "
 		              "pool %s may have there; raise max in its "
 		              "section of slabd.conf", id_of(pool, to),
 		              pool->name);
 	if (!pool->topo->simulated &&
 	    !backing_may_move(reason, sizeof(reason), remedy, sizeof(remedy)))
-		return refuse(text, -EPERM, "%s; to mend it: %s", reason,
+		return refuse(text, -EPERM, "%s; to repair it: %s", reason,
 		              remedy);
 	return 0;
 }
@@ -135,13 +137,13 @@ int balance_migrate(struct pool *pool, uint32_t cache, uint32_t from,
                     uint32_t to, uint64_t n, uint64_t *done,
                     char text[BALANCE_TEXT])
 {
-	struct policy_step step = {.kind = POLICY_MIGRATE,
-	                           .reason = POLICY_USED_THERE,
-	                           .cache = cache - 1, /* 0: POLICY_NONE */
+	struct plan_step step = {.kind = PLAN_MIGRATE,
+	                           .reason = PLAN_USED_THERE,
+	                           .cache = cache - 1, /* 0: PLAN_NONE */
 	                           .from = from,
 	                           .to = to,
 	                           .n = 1,
-	                           .donor = POLICY_NONE,
+	                           .donor = PLAN_NONE,
 	                           .distance = distance(pool, from, to)};
 	const char *why = "no page there has what was asked for";
 	int r = check_move(pool, from, to, text);
@@ -149,7 +151,7 @@ int balance_migrate(struct pool *pool, uint32_t cache, uint32_t from,
 	for (uint64_t page = 0; r == 0 && page < pool->pages.n_pages; page++) {
 		if (*done == n)
 			break;
-		if (pagebook_lies(pool, page) != from ||
+		if (pages_node_of(pool, page) != from ||
 		    (cache != 0 && !has_slab_of(pool, page, cache)))
 			continue;
 		step.page = page;
@@ -176,17 +178,17 @@ int balance_shrink(struct pool *pool, uint32_t node, uint64_t *done,
 	*done = 0;
 	snapshot_take(pool, SNAPSHOT_LOOK);
 	for (uint32_t i = 0; i < pool->view.geo.n_nodes; i++) {
-		const struct policy_node *row = &pool->balance->nodes[i];
-		struct policy_step step = {.kind = POLICY_SHRINK,
-		                           .reason = POLICY_PRESSED,
-		                           .cache = POLICY_NONE,
-		                           .from = POLICY_NONE,
+		const struct snapshot_node *row = &pool->balance->nodes[i];
+		struct plan_step step = {.kind = PLAN_SHRINK,
+		                           .reason = PLAN_PRESSED,
+		                           .cache = PLAN_NONE,
+		                           .from = PLAN_NONE,
 		                           .to = i,
-		                           .donor = POLICY_NONE,
+		                           .donor = PLAN_NONE,
 		                           .distance = 10};
 		uint64_t floor = row->draining ? 0 : row->floor_pages;
 		uint64_t above = row->pages > floor ? row->pages - floor : 0;
-		if (node != POLICY_NONE && node != i)
+		if (node != PLAN_NONE && node != i)
 			continue;
 		if (above > row->empty_pages)
 			above = row->empty_pages;
@@ -218,20 +220,20 @@ int balance_drain(struct pool *pool, uint32_t node, bool drain,
 		return refuse(text, -EBUSY, "node %u is the last that is not "
 		              "drained: its memory has nowhere to go",
 		              id_of(pool, node));
-	atom_poke(flag, drain ? 1u : 0u);
-	pool->balance->quiet = 0;
+	atom_store(flag, drain ? 1u : 0u);
+	pool->balance->idle_rounds = 0;
 	return 0;
 }
 
-static struct balance_holdup *hold_of(struct balance *b, uint32_t client,
+static struct balance_holder *hold_of(struct balance *b, uint32_t client,
                                       uint32_t cache)
 {
 	uint32_t at = (client * 31 + cache) % BALANCE_HOLDS;
 	for (uint32_t i = 0; i < BALANCE_HOLDS; i++) {
-		struct balance_holdup *hold =
+		struct balance_holder *hold =
 			&b->holds[(at + i) % BALANCE_HOLDS];
 		if (hold->objects == 0)
-			*hold = (struct balance_holdup){client, cache, 0, 0};
+			*hold = (struct balance_holder){client, cache, 0, 0};
 		if (hold->client == client && hold->cache == cache)
 			return hold;
 	}
@@ -244,8 +246,8 @@ static void add_holders(const struct pool *pool, uint32_t head)
 	const struct layout_cache *row = &pool->view.caches[cache - 1];
 	const uint16_t *tags = slab_tags(&pool->view, head);
 	for (uint32_t i = 0; i < row->n_objs; i++) {
-		uint16_t tag = atom_peek(&tags[i]);
-		struct balance_holdup *hold;
+		uint16_t tag = atom_load(&tags[i]);
+		struct balance_holder *hold;
 		if (tag == TAG_FREE || tag >= CLIENT_IDS)
 			continue;
 		hold = hold_of(pool->balance, tag, cache);
@@ -258,13 +260,13 @@ static void add_holders(const struct pool *pool, uint32_t head)
 
 static int by_objects(const void *a, const void *b)
 {
-	uint64_t x = ((const struct balance_holdup *)a)->objects;
-	uint64_t y = ((const struct balance_holdup *)b)->objects;
+	uint64_t x = ((const struct balance_holder *)a)->objects;
+	uint64_t y = ((const struct balance_holder *)b)->objects;
 	return x < y ? 1 : x > y ? -1 : 0;
 }
 
-uint32_t balance_holdups(const struct pool *pool, uint32_t node,
-                         struct balance_holdup *out, uint32_t n)
+uint32_t balance_holders(const struct pool *pool, uint32_t node,
+                         struct balance_holder *out, uint32_t n)
 {
 	struct balance *b = pool->balance;
 	uint32_t found = 0;
@@ -273,7 +275,7 @@ uint32_t balance_holdups(const struct pool *pool, uint32_t node,
 		uint64_t unit = page * pool->pages.page_units;
 		uint64_t end = unit + pool->pages.page_units;
 		if (pool->pages.used[page] == 0 ||
-		    pagebook_lies(pool, page) != node)
+		    pages_node_of(pool, page) != node)
 			continue;
 		for (; unit < end; unit++) {
 			uint64_t word = pool->view.words[unit];

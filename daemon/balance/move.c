@@ -13,7 +13,7 @@
 #define LOOKS_MAX 256u /* at a node's slabs, for those with most free */
 #define PICK_MAX 32u   /* of them at one time */
 
-uint32_t mover_now_ms(void)
+uint32_t move_now_ms(void)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
@@ -66,7 +66,7 @@ static uint32_t pick_partial(const struct pool *pool, uint32_t cache,
 			break;
 		word = view->words[unit];
 		if (word == WORD_MAKE(cache, node, 0, node) &&
-		    atom_peek(&view->leases[unit]) == 0) {
+		    atom_load(&view->leases[unit]) == 0) {
 			one.free = tags_count_free(slab_tags(view, unit),
 			                           row_of(pool, cache)->n_objs);
 			keep_best(best, n, one);
@@ -92,7 +92,7 @@ static int relist(struct pool *pool, uint32_t head, uint32_t to)
 /* False when it can't be lent just now. */
 static bool lend_slab(struct pool *pool, uint32_t head, uint32_t to)
 {
-	if (!loans_add(&pool->loans, head, mover_now_ms()))
+	if (!loans_add(&pool->loans, head, move_now_ms()))
 		return false;
 	if (relist(pool, head, to) == 0)
 		return true;
@@ -100,7 +100,7 @@ static bool lend_slab(struct pool *pool, uint32_t head, uint32_t to)
 	return false;
 }
 
-uint32_t mover_lend(struct pool *pool, uint32_t cache, uint32_t from,
+uint32_t move_lend(struct pool *pool, uint32_t cache, uint32_t from,
                     uint32_t to, uint32_t n, int *error)
 {
 	struct pick best[PICK_MAX];
@@ -120,7 +120,7 @@ uint32_t mover_lend(struct pool *pool, uint32_t cache, uint32_t from,
 	return done;
 }
 
-uint32_t mover_lend_fresh(struct pool *pool, uint32_t cache, uint32_t from,
+uint32_t move_lend_fresh(struct pool *pool, uint32_t cache, uint32_t from,
                           uint32_t to, uint32_t n, int *error)
 {
 	uint32_t done = 0;
@@ -130,10 +130,10 @@ uint32_t mover_lend_fresh(struct pool *pool, uint32_t cache, uint32_t from,
 		if (pool->loans.n == pool->loans.max)
 			*error = -ENOSPC;
 		else
-			*error = growth_carve(pool, cache, from, to, &head);
+			*error = wants_carve(pool, cache, from, to, &head);
 		if (*error < 0)
 			break;
-		loans_add(&pool->loans, head, mover_now_ms());
+		loans_add(&pool->loans, head, move_now_ms());
 		done++;
 	}
 	return done;
@@ -150,14 +150,14 @@ static uint32_t return_some(struct pool *pool, uint32_t cache, uint32_t home,
                             uint32_t list, uint32_t n,
                             const struct which *which, int *error)
 {
-	uint32_t now = mover_now_ms();
+	uint32_t now = move_now_ms();
 	uint32_t done = 0;
 	for (uint32_t i = pool->loans.n; i-- > 0 && done < n;) {
 		const struct loan *loan = &pool->loans.loan[i];
 		uint32_t head = loan->head;
 		uint64_t word = pool->view.words[head];
 		if (WORD_CACHE(word) != cache || WORD_HOME(word) != home ||
-		    (list != POLICY_NONE && WORD_LIST(word) != list) ||
+		    (list != PLAN_NONE && WORD_LIST(word) != list) ||
 		    (which->unused && !loans_is_unused(loan, now)) ||
 		    tags_count_free(slab_tags(&pool->view, head),
 		                    row_of(pool, cache)->n_objs) < which->free)
@@ -175,7 +175,7 @@ static uint32_t return_some(struct pool *pool, uint32_t cache, uint32_t home,
 
 /* Those that nobody has anything of first, then those with something free that
  * nobody takes, then those with something free. */
-uint32_t mover_return(struct pool *pool, uint32_t cache, uint32_t home,
+uint32_t move_return(struct pool *pool, uint32_t cache, uint32_t home,
                       uint32_t list, uint32_t n, int *error)
 {
 	const struct which which[4] = {
@@ -196,17 +196,17 @@ uint32_t mover_return(struct pool *pool, uint32_t cache, uint32_t home,
 
 /* ---- slabs emptied ------------------------------------------------------ */
 
-int mover_empty_slab(struct pool *pool, uint32_t head)
+int move_reclaim_slab(struct pool *pool, uint32_t head)
 {
 	uint64_t word = pool->view.words[head];
 	const struct layout_cache *row;
 	uint32_t line = pool->view.lines[head];
-	int r = slab_uncarve_srv(&pool->view, head);
+	int r = slab_reclaim_srv(&pool->view, head);
 	if (r < 0)
 		return r;
 	row = row_of(pool, WORD_CACHE(word));
-	runmap_give(&pool->lines, line, slab_lines(row));
-	pagebook_give(pool, head, 1u << row->order);
+	extent_give(&pool->lines, line, slab_lines(row));
+	pages_give(pool, head, 1u << row->order);
 	pool_count(pool, word, -1);
 	if (WORD_LIST(word) != WORD_HOME(word))
 		loans_drop(&pool->loans, head);
@@ -224,25 +224,25 @@ static uint32_t empty_page(struct pool *pool, uint64_t page, uint32_t cache,
 	     unit-- > first && done < n;) {
 		uint64_t word = pool->view.words[unit];
 		if (WORD_CACHE(word) == cache && WORD_BACK(word) == 0)
-			done += mover_empty_slab(pool, unit) == 0;
+			done += move_reclaim_slab(pool, unit) == 0;
 	}
 	return done;
 }
 
-uint32_t mover_empty(struct pool *pool, uint32_t cache, uint32_t node,
+uint32_t move_reclaim(struct pool *pool, uint32_t cache, uint32_t node,
                      uint32_t n, int *error)
 {
 	uint32_t done = 0;
 	for (uint64_t page = pool->pages.n_pages; page-- > 0 && done < n;)
-		if (pagebook_lies(pool, page) == node &&
+		if (pages_node_of(pool, page) == node &&
 		    pool->pages.used[page] > 0)
 			done += empty_page(pool, page, cache, n - done);
 	*error = done < n ? -ENOENT : 0;
 	return done;
 }
 
-/* Whether every unit of a run is free, or of a slab within it that another cache
- * does not use. */
+/* Whether every unit of a run is free, or of a slab within it that another
+ * cache does not use. */
 static bool may_clear(const struct pool *pool, uint32_t first, uint32_t n_units,
                       uint32_t cache)
 {
@@ -270,18 +270,18 @@ static bool clear_run(struct pool *pool, uint32_t first, uint32_t n_units)
 	bool all = true;
 	for (uint32_t unit = first; unit < first + n_units; unit++)
 		if (pool->view.words[unit] != 0)
-			all &= mover_empty_slab(pool, unit) == 0;
+			all &= move_reclaim_slab(pool, unit) == 0;
 	return all;
 }
 
-uint32_t mover_clear_runs(struct pool *pool, uint32_t cache, uint32_t node,
+uint32_t move_clear_runs(struct pool *pool, uint32_t cache, uint32_t node,
                           uint32_t n_units, uint32_t n, int *error)
 {
 	uint32_t done = 0;
 	for (uint64_t page = pool->pages.n_pages; page-- > 0 && done < n;) {
 		uint32_t first = (uint32_t)(page * pool->pages.page_units);
 		uint32_t unit = first + pool->pages.page_units;
-		if (pagebook_lies(pool, page) != node)
+		if (pages_node_of(pool, page) != node)
 			continue;
 		while (unit > first && done < n) {
 			unit -= n_units;
@@ -304,11 +304,11 @@ static void rehome_slab(struct pool *pool, uint32_t head, uint32_t to)
 		loans_drop(&pool->loans, head);
 }
 
-uint32_t mover_migrate(struct pool *pool, uint64_t page, uint32_t to,
+uint32_t move_migrate(struct pool *pool, uint64_t page, uint32_t to,
                        struct backing_moved *how, int *error)
 {
-	uint32_t file = pagebook_file(pool, page);
-	uint32_t from = pagebook_lies(pool, page);
+	uint32_t file = pages_file(pool, page);
+	uint32_t from = pages_node_of(pool, page);
 	uint32_t unit = (uint32_t)(page * pool->pages.page_units);
 	uint32_t end = unit + pool->pages.page_units;
 	*how = (struct backing_moved){.ns = 0};
@@ -316,11 +316,11 @@ uint32_t mover_migrate(struct pool *pool, uint64_t page, uint32_t to,
 	if (from == NODE_NONE || from == to)
 		return 0;
 	*error = backing_move(&pool->backing, file,
-	                      page - pagebook_first(pool, file), from, to, how);
+	                      page - pages_first(pool, file), from, to, how);
 	if (*error < 0)
 		return 0;
 	/* First where it lies: the next slabd gives the slabs their home. */
-	pagebook_move(pool, page, to);
+	pages_move(pool, page, to);
 	for (; unit < end; unit++) {
 		uint64_t word = pool->view.words[unit];
 		if (WORD_CACHE(word) != 0 && WORD_BACK(word) == 0)
@@ -333,36 +333,36 @@ uint32_t mover_migrate(struct pool *pool, uint64_t page, uint32_t to,
 static uint32_t idle_run(const struct pool *pool, uint32_t node, uint64_t page,
                          uint32_t n, uint32_t seconds)
 {
-	uint64_t first = pagebook_first(pool, pagebook_file(pool, page));
+	uint64_t first = pages_first(pool, pages_file(pool, page));
 	uint32_t run = 1;
 	while (run < n && page - run + 1 > first &&
-	       pagebook_idle(pool, node, page - run + 1, seconds) ==
+	       pages_idle(pool, node, page - run + 1, seconds) ==
 	               page - run)
 		run++;
 	return run;
 }
 
-uint32_t mover_shrink(struct pool *pool, uint32_t node, uint32_t n,
+uint32_t move_shrink(struct pool *pool, uint32_t node, uint32_t n,
                       uint32_t seconds, int *error)
 {
 	uint32_t done = 0;
 	uint64_t below = UINT64_MAX;
 	*error = 0;
 	while (done < n && *error == 0) {
-		uint64_t page = pagebook_idle(pool, node, below, seconds);
+		uint64_t page = pages_idle(pool, node, below, seconds);
 		uint32_t file;
 		uint32_t run;
-		if (page == PAGEBOOK_NONE) {
+		if (page == PAGES_NONE) {
 			*error = -ENOENT;
 			break;
 		}
-		file = pagebook_file(pool, page);
+		file = pages_file(pool, page);
 		run = idle_run(pool, node, page, n - done, seconds);
 		below = page - run + 1;
 		for (uint64_t i = below; i <= page; i++)
-			pagebook_drop(pool, i);
+			pages_drop(pool, i);
 		*error = backing_shrink(&pool->backing, file,
-		                        below - pagebook_first(pool, file), run,
+		                        below - pages_first(pool, file), run,
 		                        node);
 		done += run;
 	}

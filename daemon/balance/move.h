@@ -6,7 +6,7 @@
  *
  * Nodes by index, caches from 1 on. Each returns how much it did; *error is 0,
  * or the -errno that kept it from doing all. Killed at any point, the next
- * slabd finds nothing that it can't mend (shm/slab.h, daemon/pool/pages.h).
+ * slabd finds nothing that it can't repair (shm/slab.h, daemon/pool/pages.h).
  *
  * One thread, the event loop's, calls all of this. Nothing is allocated.
  */
@@ -17,43 +17,43 @@
 
 /* Puts up to n slabs at home on `from` and listed there on the list of `to`:
  * those with most free. -ENOENT: no more are listed. */
-uint32_t mover_lend(struct pool *pool, uint32_t cache, uint32_t from,
+uint32_t move_lend(struct pool *pool, uint32_t cache, uint32_t from,
                     uint32_t to, uint32_t n, int *error);
 
 /* Makes slabs on `from` that stand on the list of `to`. -ENOSPC. */
-uint32_t mover_lend_fresh(struct pool *pool, uint32_t cache, uint32_t from,
+uint32_t move_lend_fresh(struct pool *pool, uint32_t cache, uint32_t from,
                           uint32_t to, uint32_t n, int *error);
 
-/* Puts up to n slabs at home on `home` and standing on `list`, POLICY_NONE for
+/* Puts up to n slabs at home on `home` and standing on `list`, PLAN_NONE for
  * any, back on their home's list. -ENOENT: there are no more. */
-uint32_t mover_return(struct pool *pool, uint32_t cache, uint32_t home,
+uint32_t move_return(struct pool *pool, uint32_t cache, uint32_t home,
                       uint32_t list, uint32_t n, int *error);
 
 /* Empties up to n slabs of a cache on a node, all of whose objects are free,
  * highest first: their units are free. -ENOENT: there are no more. */
-uint32_t mover_empty(struct pool *pool, uint32_t cache, uint32_t node,
+uint32_t move_reclaim(struct pool *pool, uint32_t cache, uint32_t node,
                      uint32_t n, int *error);
 
 /* Empties slabs of other caches on a node, all of whose objects are free, where
  * that makes an aligned run of free units; up to n runs. -ENOENT. */
-uint32_t mover_clear_runs(struct pool *pool, uint32_t cache, uint32_t node,
+uint32_t move_clear_runs(struct pool *pool, uint32_t cache, uint32_t node,
                           uint32_t n_units, uint32_t n, int *error);
 
 /* Moves a page with all its slabs, live, to another node. 1, or 0 with *error
  * as backing_move gives it, and why in how. */
-uint32_t mover_migrate(struct pool *pool, uint64_t page, uint32_t to,
+uint32_t move_migrate(struct pool *pool, uint64_t page, uint32_t to,
                        struct backing_moved *how, int *error);
 
 /* Gives up to n pages of a node that have been without a slab for so many
  * seconds back to the kernel, highest first. */
-uint32_t mover_shrink(struct pool *pool, uint32_t node, uint32_t n,
+uint32_t move_shrink(struct pool *pool, uint32_t node, uint32_t n,
                       uint32_t seconds, int *error);
 
 /* Empties one slab, if all its objects are free; its units are free again. 0,
  * -EBUSY or -EINVAL. */
-int mover_empty_slab(struct pool *pool, uint32_t head);
+int move_reclaim_slab(struct pool *pool, uint32_t head);
 
 /* Milliseconds that wrap, for the ages of loans. */
-uint32_t mover_now_ms(void);
+uint32_t move_now_ms(void);
 
 #endif

@@ -19,8 +19,8 @@ struct balance_held {
 	uint32_t wanted_ms; /* clients last rang for it */
 	bool wanted;        /* they ever did */
 	bool any;           /* it ever gave or took */
-	bool came;
-	uint8_t flips;
+	bool gained;
+	uint8_t reversals;
 };
 
 /* A list that nobody rang for in so long has no need of a low mark. */
@@ -40,29 +40,30 @@ struct balance_past {
 
 struct balance {
 	struct config_balance config;
-	struct policy_config policy;
+	struct plan_config policy;
 	bool may_migrate; /* we have the right */
 
-	struct policy_snapshot snap;
-	struct policy_node nodes[NODES_MAX];
-	uint32_t runs[NODES_MAX][POLICY_ORDERS];
-	struct policy_cache *caches;
-	struct policy_cell *cells;
-	struct policy_loan *loans;
+	struct snapshot snap;
+	struct snapshot_node nodes[NODES_MAX];
+	uint32_t runs[NODES_MAX][SNAPSHOT_ORDERS];
+	struct snapshot_cache *caches;
+	struct snapshot_cell *cells;
+	struct snapshot_loan *loans;
 	uint16_t *first; /* by cell: 1 + index of a loan to its list; 0: none */
 	uint16_t next[BALANCE_GROUPS]; /* by loan: the same of another one */
 	uint32_t loans_at; /* which of the pool's is looked at first */
-	struct policy_page *pages;
-	uint64_t drain_at; /* page from which on those that leave are looked at */
+	struct snapshot_page *pages;
+	uint64_t
+		drain_at; /* page from which on those that leave are looked at */
 	uint8_t *looked; /* by cache: its lists are counted */
-	struct policy_plan plan;
+	struct plan plan;
 	void *work;
 
 	struct balance_held *held; /* by cell */
 	struct balance_want wants[BALANCE_WANTS];
 	uint32_t n_wants;
 	bool served; /* of the wants above, so that new ones begin anew */
-	enum policy_pressure pressure[NODES_MAX];
+	enum plan_pressure pressure[NODES_MAX];
 	bool offline[NODES_MAX];
 	bool trimmed;
 	uint32_t trimmed_ms;
@@ -72,14 +73,14 @@ struct balance {
 	uint32_t n_past;
 	uint64_t *empty; /* by unit: a slab that was empty at the last look */
 	uint32_t empty_ms; /* when such a round of looks ended */
-	uint64_t idle_left[NODES_MAX];  /* pages that are yet to be seen in it */
+	uint64_t idle_left[NODES_MAX]; /* pages that are yet to be seen in it */
 	uint64_t empties_at[NODES_MAX]; /* page where other looks go on */
 	bool in_round;    /* the last look was of one, and there is more */
 	bool idle_look;   /* the last look ended one */
 	bool newly_empty; /* the last look found one that was not */
-	uint32_t quiet; /* rounds since something happened */
+	uint32_t idle_rounds; /* rounds since something happened */
 	uint8_t client_node[CLIENT_IDS];
-	struct balance_holdup holds[BALANCE_HOLDS];
+	struct balance_holder holds[BALANCE_HOLDS];
 
 	struct balance_event log[BALANCE_LOG];
 	uint64_t n_events;
@@ -108,14 +109,14 @@ static inline uint32_t balance_cell(const struct pool *pool, uint32_t cache,
 
 /* Notes that slabs came to a list or left it. */
 void balance_note_flow(struct pool *pool, uint32_t cache, uint32_t node,
-                       bool came);
+                       bool gained);
 
 /* Applies the plan; whether clients are to be asked to trim. */
 bool balance_apply(struct pool *pool, enum balance_cause cause);
 
 /* Takes one step and notes it. What it did. */
 uint64_t balance_step(struct pool *pool, enum balance_cause cause,
-                      const struct policy_step *step);
+                      const struct plan_step *step);
 
 int64_t balance_now_ns(void);
 

@@ -20,7 +20,7 @@ static void fill_tokens(struct pool *pool)
 	uint64_t page = UINT64_C(1) << pool->view.geo.page_shift;
 	uint64_t most = b->config.migrate_rate > page ? b->config.migrate_rate
 	                                              : page;
-	uint32_t now = mover_now_ms();
+	uint32_t now = move_now_ms();
 	uint64_t ms = now - b->tokens_ms;
 	ms = ms < 60000 ? ms : 60000;
 	b->tokens = b->tokens < most ? b->tokens : most;
@@ -34,7 +34,7 @@ static void fill_policy(struct pool *pool)
 	struct balance *b = pool->balance;
 	const struct config_balance *c = &b->config;
 	fill_tokens(pool);
-	policy_defaults(&b->policy);
+	plan_defaults(&b->policy);
 	b->policy.lend_keep_slabs = c->lend_keep;
 	b->policy.lend_slabs_max = c->enabled ? c->lend_max : 0;
 	b->policy.hold_ms = c->hold_ms;
@@ -53,9 +53,9 @@ static uint64_t count_idle(const struct pool *pool, uint32_t node,
                            uint32_t seconds)
 {
 	uint64_t n = 0;
-	uint64_t page = PAGEBOOK_NONE;
-	while ((page = pagebook_idle(pool, node, page, seconds)) !=
-	       PAGEBOOK_NONE)
+	uint64_t page = PAGES_NONE;
+	while ((page = pages_idle(pool, node, page, seconds)) !=
+	       PAGES_NONE)
 		n++;
 	return n;
 }
@@ -67,13 +67,13 @@ static void count_runs(const struct pool *pool, uint64_t page, uint32_t *runs)
 	uint64_t end = first + pool->pages.page_units;
 	for (uint64_t at = first; at < end;) {
 		uint32_t order = 0;
-		if (runmap_free(&pool->units, at, at + 1) == 0) {
+		if (extent_free(&pool->units, at, at + 1) == 0) {
 			at++;
 			continue;
 		}
 		while (at + (UINT64_C(2) << order) <= end &&
 		       at % (UINT64_C(2) << order) == 0 &&
-		       runmap_free(&pool->units, at,
+		       extent_free(&pool->units, at,
 		                   at + (UINT64_C(2) << order)) ==
 		               UINT64_C(2) << order)
 			order++;
@@ -88,7 +88,7 @@ static const uint32_t *fill_runs(struct pool *pool, uint32_t node)
 	struct balance *b = pool->balance;
 	uint32_t *runs = b->runs[node];
 	uint32_t order = pool->view.geo.page_shift - UNIT_SHIFT;
-	uint64_t left = pagebook_free_units(pool, node) -
+	uint64_t left = pages_free_units(pool, node) -
 	                pool->pages.node[node].empty * pool->pages.page_units;
 	memset(runs, 0, sizeof(b->runs[node]));
 	runs[order] = (uint32_t)pool->pages.node[node].empty;
@@ -96,7 +96,7 @@ static const uint32_t *fill_runs(struct pool *pool, uint32_t node)
 	     left > 0 && page < pool->pages.n_pages; page++) {
 		uint32_t used = pool->pages.used[page];
 		if (used == 0 || used == pool->pages.page_units ||
-		    pagebook_lies(pool, page) != node)
+		    pages_node_of(pool, page) != node)
 			continue;
 		count_runs(pool, page, runs);
 		left -= pool->pages.page_units - used;
@@ -119,9 +119,9 @@ static void fill_node(struct pool *pool, uint32_t node,
 	struct balance *b = pool->balance;
 	const struct topo_node *t = &pool->topo->node[node];
 	const struct layout_node *row = &pool->view.nodes[node];
-	struct policy_node *out = &b->nodes[node];
-	uint32_t now = mover_now_ms();
-	*out = (struct policy_node){
+	struct snapshot_node *out = &b->nodes[node];
+	uint32_t now = move_now_ms();
+	*out = (struct snapshot_node){
 		.os_id = row->os_id,
 		.has_cpu = t->has_cpu,
 		.draining = row->drain != 0,
@@ -129,9 +129,9 @@ static void fill_node(struct pool *pool, uint32_t node,
 		.distance = t->distance,
 		.nearest = t->nearest,
 		.pages = pool->pages.node[node].pages,
-		.pages_max = pagebook_size(pool, node),
+		.pages_max = pages_size(pool, node),
 		.floor_pages = floor_pages(pool, node),
-		.free_units = pagebook_free_units(pool, node),
+		.free_units = pages_free_units(pool, node),
 		.empty_pages = pool->pages.node[node].empty,
 		.pressure = b->pressure[node],
 		.trimmed = b->trimmed && now - b->trimmed_ms < TRIMMED_MS,
@@ -151,22 +151,22 @@ static void fill_cell(struct pool *pool, uint32_t cache, uint32_t node)
 {
 	struct balance *b = pool->balance;
 	uint32_t at = balance_cell(pool, cache, node);
-	struct policy_cell *cell = &b->cells[at];
+	struct snapshot_cell *cell = &b->cells[at];
 	struct balance_held *held = &b->held[at];
-	uint32_t now = mover_now_ms();
+	uint32_t now = move_now_ms();
 	uint32_t since = now - held->at_ms;
 	bool recent = held->wanted &&
 	              now - held->wanted_ms < BALANCE_RECENT_MS;
-	*cell = (struct policy_cell){
+	*cell = (struct snapshot_cell){
 		.slabs = *pool_slabs(pool, cache, node),
 		.low = recent ? view_mark(&pool->view, cache, node)->low_slabs
 	                      : 0,
 		.held_ms = held->any ? since : UINT32_MAX,
-		.came = held->came,
+		.gained = held->gained,
 	};
 	if (held->any && since > b->config.hold_max_ms)
-		held->flips = 0;
-	cell->flips = held->flips;
+		held->reversals = 0;
+	cell->reversals = held->reversals;
 	if (b->looked[cache - 1]) {
 		struct partial list = partial_of(&pool->view, cache, node);
 		cell->listed = partial_count(&list, BALANCE_LISTED_MAX);
@@ -178,7 +178,7 @@ static void fill_caches(struct pool *pool)
 	struct balance *b = pool->balance;
 	for (uint32_t cache = 1; cache <= pool->n_caches; cache++) {
 		const struct layout_cache *row = &pool->view.caches[cache - 1];
-		b->caches[cache - 1] = (struct policy_cache){
+		b->caches[cache - 1] = (struct snapshot_cache){
 			.slab_units = 1u << row->order,
 			.n_objs = row->n_objs,
 			.strict = (row->flags & CACHE_STRICT) != 0,
@@ -216,12 +216,12 @@ static void fill_wants(struct pool *pool)
 /* ---- loans -------------------------------------------------------------- */
 
 /* The groups of a list are chained. */
-static struct policy_loan *group_of(struct pool *pool, uint64_t word)
+static struct snapshot_loan *group_of(struct pool *pool, uint64_t word)
 {
 	struct balance *b = pool->balance;
 	uint16_t *first = &b->first[balance_cell(pool, WORD_CACHE(word),
 	                                         WORD_LIST(word))];
-	struct policy_loan *group;
+	struct snapshot_loan *group;
 	for (uint32_t i = *first; i != 0; i = b->next[i - 1])
 		if (b->loans[i - 1].home == WORD_HOME(word))
 			return &b->loans[i - 1];
@@ -230,7 +230,7 @@ static struct policy_loan *group_of(struct pool *pool, uint64_t word)
 	b->next[b->snap.n_loans] = *first;
 	group = &b->loans[b->snap.n_loans++];
 	*first = (uint16_t)b->snap.n_loans;
-	*group = (struct policy_loan){.cache = WORD_CACHE(word) - 1,
+	*group = (struct snapshot_loan){.cache = WORD_CACHE(word) - 1,
 	                              .home = WORD_HOME(word),
 	                              .list = WORD_LIST(word),
 	                              .age_ms = UINT32_MAX};
@@ -243,8 +243,8 @@ static void add_loan(struct pool *pool, struct loan *loan, bool look)
 	uint64_t word = pool->view.words[loan->head];
 	const struct layout_cache *row =
 	        &pool->view.caches[WORD_CACHE(word) - 1];
-	struct policy_loan *group = group_of(pool, word);
-	uint32_t now = mover_now_ms();
+	struct snapshot_loan *group = group_of(pool, word);
+	uint32_t now = move_now_ms();
 	uint32_t age = loans_age_ms(loan, now);
 	uint32_t free;
 	b->cells[balance_cell(pool, WORD_CACHE(word), WORD_HOME(word))].lent++;
@@ -257,7 +257,7 @@ static void add_loan(struct pool *pool, struct loan *loan, bool look)
 	if (!look)
 		return;
 	/* One whose lease is held can't be returned, for good perhaps. */
-	free = atom_peek(&pool->view.leases[loan->head]) != 0
+	free = atom_load(&pool->view.leases[loan->head]) != 0
 	               ? 0
 	               : tags_count_free(slab_tags(&pool->view, loan->head),
 	                                 row->n_objs);
@@ -288,7 +288,7 @@ static void fill_loans(struct pool *pool)
 static bool is_look_due(const struct balance *b, enum snapshot_scope scope)
 {
 	return scope == SNAPSHOT_LOOK && b->config.idle_s > 0 &&
-	       mover_now_ms() - b->empty_ms >= b->config.idle_s * 1000u;
+	       move_now_ms() - b->empty_ms >= b->config.idle_s * 1000u;
 }
 
 /* Whether it is worth to know which slabs of a node are empty: somebody is
@@ -298,7 +298,7 @@ static bool wants_empties(const struct pool *pool, uint32_t node,
 {
 	const struct balance *b = pool->balance;
 	if (scope == SNAPSHOT_ALL || is_look_due(b, scope) ||
-	    b->nodes[node].draining || b->nodes[node].pressure != POLICY_CALM)
+	    b->nodes[node].draining || b->nodes[node].pressure != PLAN_CALM)
 		return true;
 	for (uint32_t i = 0; scope == SNAPSHOT_SHORT && i < b->n_wants; i++)
 		if (b->wants[i].node == node)
@@ -330,7 +330,7 @@ static void fill_empties(struct pool *pool, enum snapshot_scope scope)
 	b->in_round = idle && is_in_round(pool);
 	b->idle_look = idle && !b->in_round;
 	if (b->idle_look)
-		b->empty_ms = mover_now_ms();
+		b->empty_ms = move_now_ms();
 }
 
 void snapshot_take(struct pool *pool, enum snapshot_scope scope)
@@ -338,7 +338,7 @@ void snapshot_take(struct pool *pool, enum snapshot_scope scope)
 	struct balance *b = pool->balance;
 	uint32_t n_nodes = pool->view.geo.n_nodes;
 	fill_policy(pool);
-	b->snap = (struct policy_snapshot){
+	b->snap = (struct snapshot){
 		.n_nodes = n_nodes,
 		.n_caches = pool->n_caches,
 		.page_units = pool->pages.page_units,

@@ -26,10 +26,10 @@ static void look_at(struct pool *pool, uint32_t head, bool idle)
 	uint64_t word = pool->view.words[head];
 	const struct layout_cache *row =
 	        &pool->view.caches[WORD_CACHE(word) - 1];
-	struct policy_cell *cell = &b->cells[balance_cell(
+	struct snapshot_cell *cell = &b->cells[balance_cell(
 	        pool, WORD_CACHE(word), WORD_HOME(word))];
 	uint64_t bit = UINT64_C(1) << (head % 64);
-	bool empty = atom_peek(&pool->view.leases[head]) == 0 &&
+	bool empty = atom_load(&pool->view.leases[head]) == 0 &&
 	             tags_count_free(slab_tags(&pool->view, head),
 	                             row->n_objs) == row->n_objs;
 	cell->empty += empty;
@@ -48,7 +48,7 @@ static void count_givers(struct pool *pool, uint32_t node)
 {
 	struct balance *b = pool->balance;
 	for (uint32_t cache = 1; cache <= pool->n_caches; cache++) {
-		struct policy_cell *cell =
+		struct snapshot_cell *cell =
 			&b->cells[balance_cell(pool, cache, node)];
 		struct partial list;
 		if (cell->empty == 0 || b->looked[cache - 1])
@@ -85,7 +85,7 @@ void snapshot_empties(struct pool *pool, uint32_t node, bool idle)
 	for (; left > 0 && looks < EMPTIES_LOOKS; left--) {
 		*at = (*at > 0 ? *at : pool->pages.n_pages) - 1;
 		if (pool->pages.used[*at] > 0 &&
-		    pagebook_lies(pool, *at) == node)
+		    pages_node_of(pool, *at) == node)
 			looks += look_into(pool, *at, idle);
 	}
 	count_givers(pool, node);
@@ -140,7 +140,7 @@ static void add_users(struct pool *pool, uint32_t head, uint64_t *bytes)
 	        &pool->view.caches[WORD_CACHE(word) - 1];
 	const uint16_t *tags = slab_tags(&pool->view, head);
 	for (uint32_t i = 0; i < row->n_objs; i++) {
-		uint16_t tag = atom_peek(&tags[i]);
+		uint16_t tag = atom_load(&tags[i]);
 		uint32_t node;
 		if (tag == TAG_FREE || tag >= CLIENT_IDS)
 			continue;
@@ -150,14 +150,14 @@ static void add_users(struct pool *pool, uint32_t head, uint64_t *bytes)
 }
 
 static void describe_page(struct pool *pool, uint64_t number,
-                          struct policy_page *page)
+                          struct snapshot_page *page)
 {
 	uint64_t bytes[NODES_MAX + 1] = {0};
 	uint32_t unit = (uint32_t)(number * pool->pages.page_units);
 	uint32_t end = unit + pool->pages.page_units;
 	uint32_t most = 0;
-	*page = (struct policy_page){.page = number,
-	                             .lies = pagebook_lies(pool, number)};
+	*page = (struct snapshot_page){.page = number,
+	                             .lies = pages_node_of(pool, number)};
 	for (; unit < end; unit++) {
 		uint64_t word = pool->view.words[unit];
 		uint32_t units;
@@ -177,13 +177,13 @@ static void describe_page(struct pool *pool, uint64_t number,
 			page->target = node;
 	}
 	page->target_bytes = bytes[page->target];
-	page->lies_bytes = bytes[page->lies];
+	page->here_bytes = bytes[page->lies];
 }
 
-static void recall_past(const struct balance *b, struct policy_page *page)
+static void recall_past(const struct balance *b, struct snapshot_page *page)
 {
 	uint32_t n = b->n_past < BALANCE_PAST ? b->n_past : BALANCE_PAST;
-	uint32_t now = mover_now_ms();
+	uint32_t now = move_now_ms();
 	for (uint32_t i = 0; i < n; i++) {
 		const struct balance_past *past = &b->past[i];
 		if (past->page != page->page ||
@@ -216,7 +216,7 @@ static void add_draining(struct pool *pool, uint32_t most)
 	for (uint64_t i = 0; i < n && b->snap.n_pages < most; i++) {
 		uint64_t page = (from + i) % n;
 		if (pool->pages.used[page] == 0 ||
-		    !b->nodes[pagebook_lies(pool, page)].draining)
+		    !b->nodes[pages_node_of(pool, page)].draining)
 			continue;
 		add_page(pool, page, most);
 		b->drain_at = page + 1;

@@ -74,12 +74,12 @@ void balance_note_refusals(struct pool *pool, enum balance_cause cause)
 {
 	struct balance *b = pool->balance;
 	for (uint32_t i = 0; i < b->plan.n_refusals; i++) {
-		const struct policy_refusal *r = &b->plan.refusals[i];
+		const struct plan_refusal *r = &b->plan.refusals[i];
 		struct balance_event event = {
 			.cause = cause,
 			.refused = true,
 			.step = {.kind = r->kind, .reason = r->reason,
-			         .cache = r->cache, .from = POLICY_NONE,
+			         .cache = r->cache, .from = PLAN_NONE,
 			         .to = r->node},
 		};
 		b->counts.refused[r->reason]++;
@@ -110,56 +110,56 @@ const char *balance_cause_name(enum balance_cause cause)
 /* ---- steps -------------------------------------------------------------- */
 
 void balance_note_flow(struct pool *pool, uint32_t cache, uint32_t node,
-                       bool came)
+                       bool gained)
 {
 	struct balance_held *held =
 		&pool->balance->held[balance_cell(pool, cache, node)];
-	if (held->any && held->came != came && held->flips < UINT8_MAX)
-		held->flips++;
+	if (held->any && held->gained != gained && held->reversals < UINT8_MAX)
+		held->reversals++;
 	held->any = true;
-	held->came = came;
-	held->at_ms = mover_now_ms();
+	held->gained = gained;
+	held->at_ms = move_now_ms();
 }
 
-static uint64_t carve(struct pool *pool, const struct policy_step *step,
+static uint64_t carve(struct pool *pool, const struct plan_step *step,
                       uint32_t n, int *error)
 {
 	uint64_t done = 0;
 	uint32_t head;
 	*error = 0;
-	while (done < n && (*error = growth_carve(pool, step->cache + 1,
+	while (done < n && (*error = wants_carve(pool, step->cache + 1,
 	                                          step->to, step->to,
 	                                          &head)) == 0)
 		done++;
 	return done;
 }
 
-static uint64_t reassign(struct pool *pool, const struct policy_step *step,
+static uint64_t reassign(struct pool *pool, const struct plan_step *step,
                          int *error)
 {
 	const struct layout_cache *rows = pool->view.caches;
 	uint32_t units = 1u << rows[step->cache].order;
 	if (step->donor == step->cache)
-		return mover_empty(pool, step->donor + 1, step->to,
+		return move_reclaim(pool, step->donor + 1, step->to,
 		                   step->n_given, error);
 	/* Slabs that are smaller must lie side by side. */
 	if (rows[step->donor].order < rows[step->cache].order)
-		mover_clear_runs(pool, step->cache + 1, step->to, units,
+		move_clear_runs(pool, step->cache + 1, step->to, units,
 		                 step->n, error);
 	else
-		mover_empty(pool, step->donor + 1, step->to, step->n_given,
+		move_reclaim(pool, step->donor + 1, step->to, step->n_given,
 		            error);
 	return carve(pool, step, step->n, error);
 }
 
-static uint64_t lend(struct pool *pool, const struct policy_step *step,
+static uint64_t lend(struct pool *pool, const struct plan_step *step,
                      int *error)
 {
 	uint32_t cache = step->cache + 1;
 	uint64_t done = step->fresh
-	                        ? mover_lend_fresh(pool, cache, step->from,
+	                        ? move_lend_fresh(pool, cache, step->from,
 	                                           step->to, step->n, error)
-	                        : mover_lend(pool, cache, step->from, step->to,
+	                        : move_lend(pool, cache, step->from, step->to,
 	                                     step->n, error);
 	/* What was made for it never was on the lender's list. */
 	if (done > 0 && !step->fresh)
@@ -170,28 +170,28 @@ static uint64_t lend(struct pool *pool, const struct policy_step *step,
 }
 
 /* The policy's `to` is the home, which gets its own back. */
-static uint64_t give_back(struct pool *pool, const struct policy_step *step,
+static uint64_t give_back(struct pool *pool, const struct plan_step *step,
                           int *error)
 {
 	uint32_t cache = step->cache + 1;
-	uint64_t done = mover_return(pool, cache, step->to, step->from, step->n,
+	uint64_t done = move_return(pool, cache, step->to, step->from, step->n,
 	                             error);
-	if (done > 0 && step->from != POLICY_NONE)
+	if (done > 0 && step->from != PLAN_NONE)
 		balance_note_flow(pool, cache, step->from, false);
 	if (done > 0)
 		balance_note_flow(pool, cache, step->to, true);
 	return done;
 }
 
-static uint64_t migrate(struct pool *pool, const struct policy_step *step,
+static uint64_t migrate(struct pool *pool, const struct plan_step *step,
                         char *text, size_t bytes, int *error)
 {
 	struct balance *b = pool->balance;
 	uint64_t page = UINT64_C(1) << pool->view.geo.page_shift;
 	struct backing_moved how;
-	uint64_t done = mover_migrate(pool, step->page, step->to, &how, error);
+	uint64_t done = move_migrate(pool, step->page, step->to, &how, error);
 	b->past[b->n_past++ % BALANCE_PAST] = (struct balance_past){
-		.page = step->page, .at_ms = mover_now_ms(), .stuck = done == 0};
+		.page = step->page, .at_ms = move_now_ms(), .stuck = done == 0};
 	if (done == 0) {
 		snprintf(text, bytes, "%s", how.reason);
 		return 0;
@@ -203,44 +203,44 @@ static uint64_t migrate(struct pool *pool, const struct policy_step *step,
 	return done;
 }
 
-static uint64_t shrink(struct pool *pool, const struct policy_step *step,
+static uint64_t shrink(struct pool *pool, const struct plan_step *step,
                        int *error)
 {
-	uint32_t seconds = step->reason == POLICY_IDLE
+	uint32_t seconds = step->reason == PLAN_IDLE
 	                           ? pool->balance->config.idle_s
 	                           : 0;
 	uint32_t n = step->n < SHRINK_MAX ? step->n : SHRINK_MAX;
-	return mover_shrink(pool, step->to, n, seconds, error);
+	return move_shrink(pool, step->to, n, seconds, error);
 }
 
 static uint64_t take(struct pool *pool, struct balance_event *event)
 {
-	const struct policy_step *step = &event->step;
+	const struct plan_step *step = &event->step;
 	switch (step->kind) {
-	case POLICY_CARVE:
+	case PLAN_CARVE:
 		return carve(pool, step, step->n, &event->error);
-	case POLICY_REASSIGN:
+	case PLAN_REASSIGN:
 		return reassign(pool, step, &event->error);
-	case POLICY_LEND:
+	case PLAN_LEND:
 		return lend(pool, step, &event->error);
-	case POLICY_RETURN:
+	case PLAN_RETURN:
 		return give_back(pool, step, &event->error);
-	case POLICY_MIGRATE:
-	case POLICY_DRAIN:
+	case PLAN_MIGRATE:
+	case PLAN_DRAIN:
 		return migrate(pool, step, event->text, sizeof(event->text),
 		               &event->error);
-	case POLICY_SHRINK:
+	case PLAN_SHRINK:
 		return shrink(pool, step, &event->error);
-	case POLICY_TRIM:
+	case PLAN_TRIM:
 		return pool->n_clients;
-	case POLICY_KINDS:
+	case PLAN_KINDS:
 		break;
 	}
 	return 0;
 }
 
 uint64_t balance_step(struct pool *pool, enum balance_cause cause,
-                      const struct policy_step *step)
+                      const struct plan_step *step)
 {
 	struct balance *b = pool->balance;
 	struct balance_event event = {.cause = cause, .step = *step};
@@ -253,7 +253,7 @@ uint64_t balance_step(struct pool *pool, enum balance_cause cause,
 	b->counts.steps[step->kind]++;
 	b->counts.failed[step->kind] += event.done == 0;
 	/* A trim does nothing of its own: it must not look like progress. */
-	if (step->kind != POLICY_TRIM)
+	if (step->kind != PLAN_TRIM)
 		b->counts.done[step->kind] += event.done;
 	balance_note(b, &event);
 	return event.done;

@@ -17,11 +17,11 @@
 #define LOW_SLABS_MAX 16u
 #define LOOKS_MAX 256u /* at slabs of a list, of which many may be held */
 
-void growth_announce(struct pool *pool)
+void wants_announce(struct pool *pool)
 {
 	uint32_t *seq = &pool->head->grow_seq;
 	/* pairs: alloc_from; who sees the count sees the slabs. */
-	atom_put(seq, atom_peek(seq) + 1);
+	atom_store_release(seq, atom_load(seq) + 1);
 	syscall(SYS_futex, seq, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
@@ -44,7 +44,7 @@ static void say_lack(const struct pool *pool, uint32_t node)
 	log_warn("pool %s: node %u does not grow beyond %llu MiB: %s%s%s",
 	         pool->name, pool->view.nodes[node].os_id,
 	         (unsigned long long)(bytes >> 20), row->reason,
-	         row->remedy[0] ? "; to mend it: " : "", row->remedy);
+	         row->remedy[0] ? "; to repair it: " : "", row->remedy);
 }
 
 /* Faults in an eighth more than there is, within bounds. */
@@ -52,22 +52,22 @@ static int add_pages(struct pool *pool, uint32_t node)
 {
 	uint64_t most = GROW_BYTES_MAX >> pool->view.geo.page_shift;
 	uint64_t n = clamp(pool->pages.node[node].pages / 8, 1, most);
-	uint64_t page = pagebook_hole(pool, node, &n);
+	uint64_t page = pages_hole(pool, node, &n);
 	uint64_t got = 0;
 	uint32_t file;
-	if (page == PAGEBOOK_NONE || pool->view.nodes[node].drain != 0 ||
+	if (page == PAGES_NONE || pool->view.nodes[node].drain != 0 ||
 	    balance_offline(pool, node))
 		return -ENOSPC;
-	file = pagebook_file(pool, page);
+	file = pages_file(pool, page);
 	if (backing_grow(&pool->backing, file,
-	                 page - pagebook_first(pool, file), n, node, &got) < 0)
+	                 page - pages_first(pool, file), n, node, &got) < 0)
 		say_lack(pool, node);
 	if (got > 0)
-		pagebook_add(pool, page, got, node);
+		pages_add(pool, page, got, node);
 	return got > 0 ? 0 : -ENOSPC;
 }
 
-bool growth_ahead(struct pool *pool)
+bool wants_ahead(struct pool *pool)
 {
 	bool more = false;
 	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++) {
@@ -75,8 +75,8 @@ bool growth_ahead(struct pool *pool)
 		uint64_t want = ready / 16 > pool->pages.page_units
 		                        ? ready / 16
 		                        : pool->pages.page_units;
-		if (balance_pressure(pool, node) == POLICY_CALM &&
-		    pagebook_free_units(pool, node) < want)
+		if (balance_pressure(pool, node) == PLAN_CALM &&
+		    pages_free_units(pool, node) < want)
 			more |= add_pages(pool, node) == 0;
 	}
 	return more;
@@ -89,13 +89,13 @@ static int take_units(struct pool *pool, uint32_t node, uint32_t n_units,
 {
 	if (pool->view.nodes[node].drain != 0)
 		return -ENOSPC;
-	while (pagebook_take(pool, node, n_units, unit) < 0)
+	while (pages_take(pool, node, n_units, unit) < 0)
 		if (add_pages(pool, node) < 0)
 			return -ENOSPC;
 	return 0;
 }
 
-int growth_carve(struct pool *pool, uint32_t cache, uint32_t home,
+int wants_carve(struct pool *pool, uint32_t cache, uint32_t home,
                  uint32_t list, uint32_t *head)
 {
 	const struct layout_cache *row = &pool->view.caches[cache - 1];
@@ -106,10 +106,10 @@ int growth_carve(struct pool *pool, uint32_t cache, uint32_t home,
 		return r;
 	/* There are lines enough for every unit at the smallest objects, but
 	 * they may be scattered when large and small runs alternate. */
-	r = runmap_take(&pool->lines, 0, pool->lines.n, slab_lines(row), 1,
+	r = extent_take(&pool->lines, 0, pool->lines.n, slab_lines(row), 1,
 	                &line);
 	if (r < 0) {
-		pagebook_give(pool, unit, 1u << row->order);
+		pages_give(pool, unit, 1u << row->order);
 		return r;
 	}
 	slab_carve_srv(&pool->view, (uint32_t)unit, cache, home, list,
@@ -123,7 +123,7 @@ int growth_carve(struct pool *pool, uint32_t cache, uint32_t home,
 static void set_low_mark(struct pool *pool, uint32_t cache, uint32_t node)
 {
 	uint32_t slabs = pool_standing(pool, cache, node);
-	atom_poke(&pool_mark(pool, cache, node)->low_slabs,
+	atom_store(&pool_mark(pool, cache, node)->low_slabs,
 	          clamp(slabs / 8, 1, LOW_SLABS_MAX));
 }
 
@@ -137,7 +137,7 @@ static uint32_t count_idle(const struct view *view, const struct partial *list,
 	for (uint32_t looks = 0; looks < LOOKS_MAX && idle < limit; looks++) {
 		if (unit >= view->geo.n_units)
 			break;
-		idle += atom_peek(&view->leases[unit]) == 0;
+		idle += atom_load(&view->leases[unit]) == 0;
 		unit = partial_next(list, unit + 1);
 	}
 	return idle;
@@ -166,8 +166,8 @@ static bool has_own(const struct pool *pool, uint32_t cache, uint32_t node)
 	for (uint32_t looks = 0; looks < LOOKS_MAX; looks++) {
 		if (unit >= view->geo.n_units)
 			break;
-		if (WORD_HOME(atom_peek(&view->words[unit])) == node &&
-		    atom_peek(&view->leases[unit]) == 0)
+		if (WORD_HOME(atom_load(&view->words[unit])) == node &&
+		    atom_load(&view->leases[unit]) == 0)
 			return true;
 		unit = partial_next(&list, unit + 1);
 	}
@@ -178,7 +178,7 @@ static void mark_denied(struct pool *pool, uint32_t cache, uint32_t node,
                         uint32_t bits)
 {
 	uint32_t *denied = &pool_mark(pool, cache, node)->denied;
-	atom_poke(denied, atom_peek(denied) | bits);
+	atom_store(denied, atom_load(denied) | bits);
 	pool->denied_any = true;
 }
 
@@ -190,10 +190,10 @@ static bool carve_some(struct pool *pool, uint32_t cache, uint32_t node)
 	uint32_t made = 0;
 	uint32_t head;
 	balance_rung(pool, cache, node);
-	while (made < want && growth_carve(pool, cache, node, node, &head) == 0)
+	while (made < want && wants_carve(pool, cache, node, node, &head) == 0)
 		made++;
 	if (want == 0 && !has_own(pool, cache, node)) {
-		if (growth_carve(pool, cache, node, node, &head) == 0)
+		if (wants_carve(pool, cache, node, node, &head) == 0)
 			made++;
 		else
 			mark_denied(pool, cache, node, MARK_NO_OWN);
@@ -212,7 +212,7 @@ static bool has_some(const struct pool *pool, uint32_t cache, uint32_t node)
 	return count_idle(&pool->view, &list, 1) > 0;
 }
 
-int growth_relieve(struct pool *pool, uint32_t cache, uint32_t node)
+int wants_relieve(struct pool *pool, uint32_t cache, uint32_t node)
 {
 	if (!carve_some(pool, cache, node))
 		balance_short(pool);
@@ -230,32 +230,32 @@ static void deny(struct pool *pool, uint32_t cache, uint32_t node)
 	pool->counts.denied++;
 }
 
-void growth_retry(struct pool *pool)
+void wants_retry(struct pool *pool)
 {
 	if (!pool->denied_any)
 		return;
 	for (uint32_t cache = 1; cache <= pool->n_caches; cache++)
 		for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
-			atom_poke(&pool_mark(pool, cache, node)->denied, 0u);
+			atom_store(&pool_mark(pool, cache, node)->denied, 0u);
 	pool->denied_any = false;
 }
 
-void growth_adopt(struct pool *pool)
+void wants_adopt(struct pool *pool)
 {
 	for (uint32_t cache = 1; cache <= pool->n_caches; cache++)
 		for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
 			set_low_mark(pool, cache, node);
 	pool->denied_any = true;
-	growth_retry(pool);
-	growth_announce(pool);
+	wants_retry(pool);
+	wants_announce(pool);
 }
 
 /* Carves for the wants of a word, which any client may have written to. What
  * that does not relieve is noted for the balance. */
-static enum growth_outcome carve_word(struct pool *pool, uint64_t word,
+static enum wants_outcome carve_word(struct pool *pool, uint64_t word,
                                       uint64_t bits)
 {
-	enum growth_outcome outcome = GROWTH_NOTHING;
+	enum wants_outcome outcome = WANTS_NOTHING;
 	uint32_t n_nodes = pool->view.geo.n_nodes;
 	for (; bits != 0; bits &= bits - 1) {
 		uint64_t ix = word * 64 + (uint64_t)__builtin_ctzll(bits);
@@ -263,9 +263,9 @@ static enum growth_outcome carve_word(struct pool *pool, uint64_t word,
 		if (cache > pool->n_caches)
 			continue;
 		if (!carve_some(pool, cache, (uint32_t)(ix % n_nodes)))
-			outcome = GROWTH_DENIED;
-		else if (outcome == GROWTH_NOTHING)
-			outcome = GROWTH_DONE;
+			outcome = WANTS_DENIED;
+		else if (outcome == WANTS_NOTHING)
+			outcome = WANTS_DONE;
 	}
 	return outcome;
 }
@@ -288,22 +288,22 @@ static bool deny_unmet(struct pool *pool)
 	return any;
 }
 
-enum growth_outcome growth_serve(struct pool *pool)
+enum wants_outcome wants_serve(struct pool *pool)
 {
-	enum growth_outcome all = GROWTH_NOTHING;
+	enum wants_outcome all = WANTS_NOTHING;
 	for (uint64_t w = 0; w < pool->view.geo.want_words; w++) {
 		uint64_t *want = &pool->view.wants[w];
-		enum growth_outcome one;
-		if (atom_peek(want) == 0)
+		enum wants_outcome one;
+		if (atom_load(want) == 0)
 			continue;
 		one = carve_word(pool, w, atom_swap(want, UINT64_C(0)));
 		all = one > all ? one : all;
 	}
-	if (all == GROWTH_DENIED) {
+	if (all == WANTS_DENIED) {
 		bool trim = balance_short(pool);
-		all = deny_unmet(pool) || trim ? GROWTH_DENIED : GROWTH_EVENED;
+		all = deny_unmet(pool) || trim ? WANTS_DENIED : WANTS_EVENED;
 	}
-	if (all != GROWTH_NOTHING)
-		growth_announce(pool);
+	if (all != WANTS_NOTHING)
+		wants_announce(pool);
 	return all;
 }

@@ -11,7 +11,7 @@
 
 #define FIELDS_BEFORE 20 /* of proc_pid_stat(5), from the state on */
 
-int began_ticks(int32_t pid, uint64_t *ticks)
+int proc_ticks(int32_t pid, uint64_t *ticks)
 {
 	char line[1024];
 	char path[40];
@@ -35,7 +35,7 @@ int began_ticks(int32_t pid, uint64_t *ticks)
 	return at != NULL && sscanf(at, " %" SCNu64, ticks) == 1 ? 0 : -EIO;
 }
 
-int began_open(int32_t pid, uint64_t ticks)
+int proc_open(int32_t pid, uint64_t ticks)
 {
 	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	uint64_t now;
@@ -46,7 +46,7 @@ int began_open(int32_t pid, uint64_t ticks)
 		return fd;
 	/* The number was this process's when the descriptor was made, if it
 	 * is now: another could only have come after its end. */
-	r = began_ticks(pid, &now);
+	r = proc_ticks(pid, &now);
 	if (r == 0 && now == ticks)
 		return fd;
 	close(fd);

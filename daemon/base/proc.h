@@ -7,10 +7,10 @@
 
 /* In the kernel's ticks since the machine began. 0, -ESRCH there is no such
  * process, or -errno: it can't be seen from here. */
-int began_ticks(int32_t pid, uint64_t *ticks);
+int proc_ticks(int32_t pid, uint64_t *ticks);
 
 /* A descriptor of the process of that number that began then, or at any time
  * if ticks is 0. -ESRCH: it is surely gone; another -errno: can't say. */
-int began_open(int32_t pid, uint64_t ticks);
+int proc_open(int32_t pid, uint64_t ticks);
 
 #endif

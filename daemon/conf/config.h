@@ -132,8 +132,8 @@ void config_default_pool(struct config_pool *pool, const char *name);
  * Reads a file on top of config, which holds the defaults.
  *
  * A file with pool sections replaces the default pool by them. Adds every
- * fault to err, so that the operator can mend all in one go. 0, or -EINVAL with
- * err->n > 0; config is then to be thrown away.
+ * fault to err, so that the operator can repair all in one go. 0, or -EINVAL
+ * with err->n > 0; config is then to be thrown away.
  */
 int config_load(struct config *config, const char *path,
                 struct config_error *err);

@@ -24,7 +24,7 @@ struct options {
  * Parses the command line, reads the file and checks the outcome.
  *
  * Without --config it is SLABD_CONFIG_FILE (set by the build) if that exists,
- * else the embedded default. Does not call log_setup or service_setup: the
+ * else the embedded default. Does not call log_setup or notify_setup: the
  * caller does, with config.log_level, foreground and supervised. Returns 0 run;
  * 1 done, exit with 0 (help, version, --check-config of a good file); -EINVAL
  * exit with 2, everything is said on standard error with the remedy. opts->file

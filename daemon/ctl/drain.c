@@ -15,8 +15,8 @@ static void put_drained(struct ctl *c, const json_t *pool, bool first)
 
 	(void)first;
 	if (!ctl_doc_bool(c, pool, "draining")) {
-		ctl_render_say(c, pool, "name", "node %lld is no longer drained",
-		               node);
+		ctl_render_say(c, pool, "name",
+		               "node %lld is no longer drained", node);
 		return;
 	}
 	if (bytes == 0) {
@@ -39,7 +39,7 @@ void ctl_drain(struct ctl *c, const json_t *doc)
 
 /* ---- how far it is ------------------------------------------------------ */
 
-static void put_obstacles(struct ctl *c, const json_t *node)
+static void put_refusals(struct ctl *c, const json_t *node)
 {
 	char text[200], remedy[200], line[440];
 	struct ctl_iter it;
@@ -58,33 +58,33 @@ static void put_obstacles(struct ctl *c, const json_t *node)
 	}
 }
 
-static void put_holdup(struct ctl *c, const json_t *holdup)
+static void put_holder(struct ctl *c, const json_t *holder)
 {
-	const char *of = ctl_doc_string_or_null(c, holdup, "cache");
-	int64_t objects = ctl_doc_int(c, holdup, "objects");
+	const char *of = ctl_doc_string_or_null(c, holder, "cache");
+	int64_t objects = ctl_doc_int(c, holder, "objects");
 	char name[64], cache[128], line[400], bytes[CTL_TEXT_SHORT];
 
 	ctl_text_escape(&c->style, name, sizeof(name),
-	                ctl_doc_string(c, holdup, "name"));
+	                ctl_doc_string(c, holder, "name"));
 	ctl_text_escape(&c->style, cache, sizeof(cache), of ? of : "?");
 	snprintf(line, sizeof(line),
 	         "held up by %s (pid %lld, client %lld): %lld object%s of %s, "
-	         "%s", name, (long long)ctl_doc_int(c, holdup, "pid"),
-	         (long long)ctl_doc_int(c, holdup, "client"),
+	         "%s", name, (long long)ctl_doc_int(c, holder, "pid"),
+	         (long long)ctl_doc_int(c, holder, "client"),
 	         (long long)objects, objects == 1 ? "" : "s", cache,
-	         ctl_text_bytes(bytes, ctl_doc_int(c, holdup, "bytes")));
+	         ctl_text_bytes(bytes, ctl_doc_int(c, holder, "bytes")));
 	ctl_text_wrap(c, INDENT, line);
 }
 
-void ctl_drain_holdups(struct ctl *c, const json_t *node)
+void ctl_drain_holders(struct ctl *c, const json_t *node)
 {
 	struct ctl_iter it;
-	const json_t *holdup;
+	const json_t *holder;
 
-	put_obstacles(c, node);
+	put_refusals(c, node);
 	ctl_doc_begin(&it, c, node, "holdups");
-	while ((holdup = ctl_doc_next(&it)))
-		put_holdup(c, holdup);
+	while ((holder = ctl_doc_next(&it)))
+		put_holder(c, holder);
 }
 
 /* The bar is what lay there when the watch began; what is left is filled. */
@@ -115,13 +115,13 @@ static void put_draining(struct ctl *c, const json_t *pool, bool first)
 	while ((node = ctl_doc_next(&it))) {
 		if (!ctl_doc_bool(c, node, "draining"))
 			continue;
-		ctl_render_say(c, pool, "name", "node %lld%s",
-		               (long long)ctl_doc_int(c, node, "node"),
-		               ctl_doc_int(c, node, "here_bytes") ? ""
-		                                                  : " is empty");
+		ctl_render_say(
+			c, pool, "name", "node %lld%s",
+			(long long)ctl_doc_int(c, node, "node"),
+			ctl_doc_int(c, node, "here_bytes") ? "" : " is empty");
 		if (ctl_doc_int(c, node, "here_bytes"))
 			put_left(c, node);
-		ctl_drain_holdups(c, node);
+		ctl_drain_holders(c, node);
 	}
 }
 

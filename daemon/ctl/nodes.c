@@ -89,7 +89,7 @@ static void put_state(struct ctl *c, const json_t *node)
 		         (long long)pages, pages == 1 ? "" : "s");
 		ctl_text_wrap(c, INDENT, line);
 	}
-	ctl_drain_holdups(c, node);
+	ctl_drain_holders(c, node);
 	if (strcmp(pressure, "calm") == 0)
 		return;
 	ctl_text_wrap(c, INDENT, strcmp(pressure, "full") == 0

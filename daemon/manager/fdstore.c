@@ -35,7 +35,7 @@ static uint32_t hash_of(const char *name)
 
 static bool is_valid(const char *name)
 {
-	return strncmp(name, SERVICE_KEPT, strlen(SERVICE_KEPT)) == 0 &&
+	return strncmp(name, NOTIFY_KEPT, strlen(NOTIFY_KEPT)) == 0 &&
 	       strlen(name) <= NAME_MAX_BYTES &&
 	       name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	                   "abcdefghijklmnopqrstuvwxyz0123456789._-")] == '\0';
@@ -78,9 +78,9 @@ static struct slot *add(const char *name, int fd)
 		log_error("\"%s\" is no name for a descriptor of slabd", name);
 		return NULL;
 	}
-	if (names_bytes + strlen(name) + 1 > VAULT_NAMES_BYTES) {
+	if (names_bytes + strlen(name) + 1 > FDSTORE_NAMES_BYTES) {
 		log_warn("%s will not outlive slabd: the names of what does "
-		         "have %u bytes at most", name, VAULT_NAMES_BYTES);
+		         "have %u bytes at most", name, FDSTORE_NAMES_BYTES);
 		return NULL;
 	}
 	slot = free_slot();
@@ -109,12 +109,12 @@ static void forget(struct slot *slot)
 	slot->name = NULL;
 }
 
-int vault_open(void)
+int fdstore_open(void)
 {
 	char *name;
 	int fd;
 
-	while ((fd = service_passed(true, &name)) >= 0) {
+	while ((fd = notify_passed(true, &name)) >= 0) {
 		if (find(name) != NULL) {
 			log_warn("the service manager passed two descriptors "
 			         "named %s: the later one is closed", name);
@@ -127,20 +127,20 @@ int vault_open(void)
 	return fd == -ENOENT ? 0 : fd;
 }
 
-void vault_put(const char *name, int fd)
+void fdstore_put(const char *name, int fd)
 {
 	char fields[NAME_MAX_BYTES + 64];
 	struct slot *slot;
 	int rc;
 
-	vault_drop(name);
+	fdstore_drop(name);
 	/* Of two by one name the next slabd would take the older. */
 	slot = find(name) == NULL ? add(name, -1) : NULL;
 	if (slot == NULL)
 		return;
 	snprintf(fields, sizeof(fields), "FDSTORE=1\nFDNAME=%s\nFDPOLL=0",
 	         name);
-	rc = service_tell(fields, &fd, 1);
+	rc = notify_tell(fields, &fd, 1);
 	if (rc < 0)
 		log_warn("%s will not outlive slabd, the service manager can't "
 		         "be told: %s", name, strerror(-rc));
@@ -148,7 +148,7 @@ void vault_put(const char *name, int fd)
 		forget(slot);
 }
 
-void vault_drop(const char *name)
+void fdstore_drop(const char *name)
 {
 	char fields[NAME_MAX_BYTES + 64];
 	struct slot *slot = find(name);
@@ -157,7 +157,7 @@ void vault_drop(const char *name)
 	if (slot == NULL)
 		return;
 	snprintf(fields, sizeof(fields), "FDSTOREREMOVE=1\nFDNAME=%s", name);
-	rc = service_tell(fields, NULL, 0);
+	rc = notify_tell(fields, NULL, 0);
 	if (rc < 0) {
 		log_warn("the service manager still has %s, it can't be told: "
 		         "%s", name, strerror(-rc));
@@ -168,7 +168,7 @@ void vault_drop(const char *name)
 	forget(slot);
 }
 
-int vault_take(const char *name)
+int fdstore_take(const char *name)
 {
 	struct slot *slot = find(name);
 	int fd;
@@ -180,12 +180,12 @@ int vault_take(const char *name)
 	return fd;
 }
 
-bool vault_has(const char *name)
+bool fdstore_has(const char *name)
 {
 	return find(name) != NULL;
 }
 
-const char *vault_next(unsigned *at)
+const char *fdstore_next(unsigned *at)
 {
 	for (; *at < n_slots; (*at)++)
 		if (slots[*at].name != NULL && slots[*at].fd >= 0)
@@ -193,20 +193,20 @@ const char *vault_next(unsigned *at)
 	return NULL;
 }
 
-void vault_close_rest(void)
+void fdstore_close_rest(void)
 {
 	unsigned at = 0;
 	const char *name;
 
-	while ((name = vault_next(&at)) != NULL) {
+	while ((name = fdstore_next(&at)) != NULL) {
 		log_info("%s was kept and is of no use now: closed", name);
-		vault_drop(name);
+		fdstore_drop(name);
 	}
 }
 
-void vault_barrier(void)
+void fdstore_barrier(void)
 {
-	int rc = service_barrier(BARRIER_US);
+	int rc = notify_barrier(BARRIER_US);
 
 	if (rc < 0)
 		log_warn("the service manager has not confirmed what it keeps: "

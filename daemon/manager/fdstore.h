@@ -19,41 +19,42 @@
 
 /* All names together, each with a byte more: 128 KiB that a variable may have,
  * less its name and those of the sockets. */
-#define VAULT_NAMES_BYTES ((128u << 10) - 64u)
+#define FDSTORE_NAMES_BYTES ((128u << 10) - 64u)
 
-/* Listening sockets, and the configuration; the other names are pool/pool.h's. */
-#define VAULT_CLIENT "slabd.listen.client"
-#define VAULT_CONTROL "slabd.listen.control"
-#define VAULT_CONFIG "slabd.config"
+/* Listening sockets, and the configuration; the other names are
+ * pool/pool.h's. */
+#define FDSTORE_CLIENT "slabd.listen.client"
+#define FDSTORE_CONTROL "slabd.listen.control"
+#define FDSTORE_CONFIG "slabd.config"
 
 /* Once at the start: collects what was passed and has a name of ours; the
- * rest is left to service_listen_fds. 0, or -EINVAL with the reason logged. */
-int vault_open(void);
+ * rest is left to notify_listen_fds. 0, or -EINVAL with the reason logged. */
+int fdstore_open(void);
 
 /* Has the manager keep a copy of fd, in place of what it has by that name. A
  * failure is logged and is no reason to stop: slabd then can't come back with
  * this one. */
-void vault_put(const char *name, int fd);
+void fdstore_put(const char *name, int fd);
 
 /* Has the manager close its copy, and closes what was passed and not taken. */
-void vault_drop(const char *name);
+void fdstore_drop(const char *name);
 
 /* A descriptor that was passed at the start, from now on the caller's;
  * -ENOENT. The manager keeps its copy. */
-int vault_take(const char *name);
+int fdstore_take(const char *name);
 
 /* Whether the manager keeps something of that name, as far as is known. */
-bool vault_has(const char *name);
+bool fdstore_has(const char *name);
 
 /* The names that were passed and not taken yet: *at is 0 at first. NULL at the
- * end. The name is valid until vault_drop; others may be put, taken and dropped
- * meanwhile. */
-const char *vault_next(unsigned *at);
+ * end. The name is valid until fdstore_drop; others may be put, taken and
+ * dropped meanwhile. */
+const char *fdstore_next(unsigned *at);
 
 /* Once all that can be taken is: drops the rest, each named in the log. */
-void vault_close_rest(void);
+void fdstore_close_rest(void);
 
 /* Waits, at most five seconds, until the manager has all that was put. */
-void vault_barrier(void);
+void fdstore_barrier(void);
 
 #endif

@@ -16,7 +16,7 @@ static bool recalled;
 
 void lastconf_open(void)
 {
-	kept = vault_take(VAULT_CONFIG);
+	kept = fdstore_take(FDSTORE_CONFIG);
 }
 
 int lastconf_recall(struct config *config)
@@ -74,6 +74,6 @@ void lastconf_keep(const struct config *config)
 		log_warn("the configuration is not kept: %s", strerror(errno));
 		return;
 	}
-	vault_put(VAULT_CONFIG, fd);
+	fdstore_put(FDSTORE_CONFIG, fd);
 	close(fd);
 }

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The configuration that slabd last ran with, kept by whoever keeps its
- * descriptors (manager/fdstore.h). A file that was mistyped must not cost clients their
- * memory: the slabd that ends for it would have all that is kept dropped.
+ * descriptors (manager/fdstore.h). A file that was mistyped must not cost
+ * clients their memory: the slabd that ends for it would have all that is kept
+ * dropped.
  */
 #ifndef DAEMON_MANAGER_LASTCONF_H
 #define DAEMON_MANAGER_LASTCONF_H
 
 #include "daemon/conf/config.h"
 
-/* Once at the start, after vault_open: takes what was kept, if anything. */
+/* Once at the start, after fdstore_open: takes what was kept, if anything. */
 void lastconf_open(void);
 
 /* Fills config with what was kept. 0, or -ENOENT: nothing was, or it can't be

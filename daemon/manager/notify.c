@@ -30,7 +30,7 @@ static struct queue {
 	unsigned next; /* the first that nobody took */
 } queues[2];
 
-void service_setup(bool manager)
+void notify_setup(bool manager)
 {
 	have_manager = manager;
 }
@@ -41,7 +41,7 @@ static bool is_passing(int error)
 	       error == -EINTR;
 }
 
-int service_tell(const char *fields, const int *fds, unsigned n_fds)
+int notify_tell(const char *fields, const int *fds, unsigned n_fds)
 {
 	int rc = -EAGAIN;
 
@@ -65,14 +65,14 @@ notify(const char *fields, const char *format, va_list args)
 	vsnprintf(text, sizeof(text), format, args);
 	log_escape(plain, sizeof(plain), text);
 	snprintf(all, sizeof(all), "%sSTATUS=%s", fields, plain);
-	rc = service_tell(all, NULL, 0);
+	rc = notify_tell(all, NULL, 0);
 	if (rc < 0)
 		log_debug("the service manager can't be told: %s",
 		          strerror(-rc));
 	return rc;
 }
 
-int service_ready(const char *format, ...)
+int notify_ready(const char *format, ...)
 {
 	va_list args;
 	int rc;
@@ -83,7 +83,7 @@ int service_ready(const char *format, ...)
 	return rc < 0 ? rc : 0;
 }
 
-void service_progress(const char *format, ...)
+void notify_progress(const char *format, ...)
 {
 	char fields[64];
 	va_list args;
@@ -95,7 +95,7 @@ void service_progress(const char *format, ...)
 	va_end(args);
 }
 
-void service_status(const char *format, ...)
+void notify_status(const char *format, ...)
 {
 	va_list args;
 
@@ -104,13 +104,13 @@ void service_status(const char *format, ...)
 	va_end(args);
 }
 
-void service_stopping(void)
+void notify_stopping(void)
 {
 	if (have_manager)
 		sd_notify(0, "STOPPING=1\nSTATUS=giving memory back");
 }
 
-uint64_t service_watchdog_us(void)
+uint64_t notify_watchdog_us(void)
 {
 	uint64_t limit_us = 0;
 
@@ -119,13 +119,13 @@ uint64_t service_watchdog_us(void)
 	return limit_us / 2;
 }
 
-void service_alive(void)
+void notify_alive(void)
 {
 	if (have_manager)
 		sd_notify(0, "WATCHDOG=1");
 }
 
-int service_barrier(uint64_t limit_us)
+int notify_barrier(uint64_t limit_us)
 {
 	int rc = have_manager ? sd_notify_barrier(0, limit_us) : 0;
 
@@ -133,7 +133,7 @@ int service_barrier(uint64_t limit_us)
 }
 
 /* Puts one passed descriptor in its place, or says why it has none. */
-static int take_one(struct service_sockets *sockets, int fd, const char *name)
+static int take_one(struct notify_sockets *sockets, int fd, const char *name)
 {
 	int *slot;
 	int type, flags;
@@ -182,8 +182,8 @@ static int collect(void)
 	}
 	for (int i = 0; i < n; i++) {
 		int fd = SD_LISTEN_FDS_START + i;
-		bool kept = strncmp(names[i], SERVICE_KEPT,
-		                    strlen(SERVICE_KEPT)) == 0;
+		bool kept = strncmp(names[i], NOTIFY_KEPT,
+		                    strlen(NOTIFY_KEPT)) == 0;
 		struct queue *queue = &queues[kept];
 		struct passed *more =
 		        realloc(queue->list,
@@ -202,7 +202,7 @@ static int collect(void)
 	return 0;
 }
 
-int service_passed(bool kept, char **name)
+int notify_passed(bool kept, char **name)
 {
 	struct queue *queue = &queues[kept];
 	int rc = have_manager ? collect() : -ENOENT;
@@ -216,7 +216,7 @@ int service_passed(bool kept, char **name)
 }
 
 /* After an error: closes what was taken and what is left. */
-static void close_sockets(struct service_sockets *sockets)
+static void close_sockets(struct notify_sockets *sockets)
 {
 	char *name;
 	int fd;
@@ -225,7 +225,7 @@ static void close_sockets(struct service_sockets *sockets)
 		close(sockets->client);
 	if (sockets->control >= 0)
 		close(sockets->control);
-	while ((fd = service_passed(false, &name)) >= 0) {
+	while ((fd = notify_passed(false, &name)) >= 0) {
 		close(fd);
 		free(name);
 	}
@@ -233,7 +233,7 @@ static void close_sockets(struct service_sockets *sockets)
 	sockets->control = -1;
 }
 
-int service_listen_fds(struct service_sockets *sockets)
+int notify_listen_fds(struct notify_sockets *sockets)
 {
 	char *name;
 	int fd = -ENOENT;
@@ -241,7 +241,7 @@ int service_listen_fds(struct service_sockets *sockets)
 
 	sockets->client = -1;
 	sockets->control = -1;
-	while (rc == 0 && (fd = service_passed(false, &name)) >= 0) {
+	while (rc == 0 && (fd = notify_passed(false, &name)) >= 0) {
 		rc = take_one(sockets, fd, name);
 		if (rc < 0)
 			close(fd);

@@ -2,7 +2,7 @@
 /*
  * The service manager: readiness, status, watchdog, sockets it opened for us.
  *
- * Where there is none, or after service_setup(false), every call does nothing
+ * Where there is none, or after notify_setup(false), every call does nothing
  * in silence. One thread calls these. Texts are made printable and cut at 256
  * bytes, so that none can add a field to a notification.
  */
@@ -13,44 +13,44 @@
 #include <stdint.h>
 
 /* How the names of descriptors start that slabd has the manager keep (the
- * vault's); all others that it passes are sockets. */
-#define SERVICE_KEPT "slabd."
+ * fdstore's); all others that it passes are sockets. */
+#define NOTIFY_KEPT "slabd."
 
 /* false: --foreground, ignore a manager that the environment names. Without a
  * call: true. */
-void service_setup(bool manager);
+void notify_setup(bool manager);
 
 /* Sockets are bound and memory is ready; the text says what was carved. 0, or
  * -errno: the manager, where there is one, does not know it yet. */
-int service_ready(const char *format, ...)
+int notify_ready(const char *format, ...)
         __attribute__((format(printf, 1, 2)));
 
 /* One line for "systemctl status"; also asks for 30 s more of start-up time,
  * so that a long fault-in with progress is not taken for a hang. */
-void service_progress(const char *format, ...)
+void notify_progress(const char *format, ...)
         __attribute__((format(printf, 1, 2)));
 
 /* One line for "systemctl status". */
-void service_status(const char *format, ...)
+void notify_status(const char *format, ...)
         __attribute__((format(printf, 1, 2)));
 
 /* On SIGTERM, before giving memory back. */
-void service_stopping(void);
+void notify_stopping(void);
 
-/* Microseconds between two calls of service_alive that the manager's watchdog
+/* Microseconds between two calls of notify_alive that the manager's watchdog
  * needs (half its limit); 0: no watchdog, set up no timer. */
-uint64_t service_watchdog_us(void);
+uint64_t notify_watchdog_us(void);
 
 /* The event loop turns. */
-void service_alive(void);
+void notify_alive(void);
 
 /* A notification of fields that we wrote, with descriptors of which the manager
  * gets copies. 1 told, 0 there is no manager, -errno. */
-int service_tell(const char *fields, const int *fds, unsigned n_fds);
+int notify_tell(const char *fields, const int *fds, unsigned n_fds);
 
 /* Waits until the manager has read all that it was told. 0, or -errno:
  * -ETIMEDOUT it has not in so many microseconds. */
-int service_barrier(uint64_t limit_us);
+int notify_barrier(uint64_t limit_us);
 
 /*
  * The next descriptor that the manager passed, of those that it kept or of the
@@ -58,10 +58,10 @@ int service_barrier(uint64_t limit_us);
  * which is close-on-exec, and the name belong to the caller. -ENOENT: no more;
  * -EINVAL: what was passed can't be read, with the reason logged.
  */
-int service_passed(bool kept, char **name);
+int notify_passed(bool kept, char **name);
 
 /* Bound, listening, non-blocking, close-on-exec; -1: bind it yourself. */
-struct service_sockets {
+struct notify_sockets {
 	int client;  /* FileDescriptorName=slabd, ListenSequentialPacket= */
 	int control; /* FileDescriptorName=control, ListenStream= */
 };
@@ -72,6 +72,6 @@ struct service_sockets {
  * manager passed none; -EINVAL (said in the log, all closed) for a descriptor
  * of another name or type. Those that the manager kept are left alone.
  */
-int service_listen_fds(struct service_sockets *sockets);
+int notify_listen_fds(struct notify_sockets *sockets);
 
 #endif

@@ -47,8 +47,8 @@ static struct supervisor {
 	bool stopping;
 	bool ended;
 	int status;           /* then, to exit with */
-	struct notice notice;
-	struct store store;
+	struct supervise_msg notice;
+	struct supervise_fds store;
 } super;
 
 static int64_t now_ms(void)
@@ -94,7 +94,7 @@ static _Noreturn void become_slabd(struct supervisor *s)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
 	set_environment(s);
-	rc = store_place(&s->store);
+	rc = supervise_fds_place(&s->store);
 	if (rc == 0) {
 		execv(s->path, s->argv);
 		rc = -errno;
@@ -189,12 +189,13 @@ static void on_end(struct supervisor *s, int status)
 
 /* ---- what slabd says ---------------------------------------------------- */
 
-static void keep(struct supervisor *s, struct notice *notice)
+static void keep(struct supervisor *s, struct supervise_msg *notice)
 {
 	int rc = 0;
 
 	for (unsigned i = 0; i < notice->n_fds; i++) {
-		int r = store_add(&s->store, notice->name, notice->fds[i]);
+		int r = supervise_fds_add(&s->store, notice->name,
+		                          notice->fds[i]);
 		rc = r < 0 ? r : rc;
 	}
 	notice->n_fds = 0;
@@ -204,10 +205,10 @@ static void keep(struct supervisor *s, struct notice *notice)
 	else if (rc < 0)
 		log_warn("a descriptor named %s is not kept: a name has 1 to "
 		         "%u printable characters but \":\"", notice->name,
-		         STORE_NAME_BYTES);
+		         SUPERVISE_FDS_NAME_BYTES);
 }
 
-static void hear_one(struct supervisor *s, struct notice *notice)
+static void hear_one(struct supervisor *s, struct supervise_msg *notice)
 {
 	if (s->pid == 0 || notice->sender != s->pid) {
 		log_warn("a notification of pid %d is ignored: it is not the "
@@ -217,16 +218,16 @@ static void hear_one(struct supervisor *s, struct notice *notice)
 	if (notice->store)
 		keep(s, notice);
 	else if (notice->remove)
-		store_remove(&s->store, notice->name);
+		supervise_fds_remove(&s->store, notice->name);
 	if (notice->fields[0] != '\0')
-		service_tell(notice->fields, NULL, 0);
+		notify_tell(notice->fields, NULL, 0);
 }
 
 /* Reads what there is. A barrier is passed as its descriptor is closed. */
 static void hear(struct supervisor *s)
 {
 	for (unsigned i = 0; i < HEAR_MAX; i++) {
-		int rc = notice_receive(s->notify, &s->notice);
+		int rc = supervise_msg_receive(s->notify, &s->notice);
 		if (rc < 0)
 			return;
 		if (rc == 0)
@@ -234,7 +235,7 @@ static void hear(struct supervisor *s)
 		else
 			log_warn("a notification is ignored: it was cut, or is "
 			         "no text");
-		notice_close(&s->notice);
+		supervise_msg_close(&s->notice);
 	}
 }
 
@@ -314,7 +315,7 @@ static void turn(struct supervisor *s)
 	if (!s->ended && s->due_ms <= now_ms())
 		start_slabd(s);
 	if (s->beat_ms <= now_ms()) {
-		service_alive();
+		notify_alive();
 		s->beat_ms = now_ms() + s->beats_ms;
 	}
 }
@@ -375,8 +376,9 @@ static int open_signals(struct supervisor *s)
 	return s->signals < 0 ? -errno : 0;
 }
 
-/* Room for the descriptors, half of it to sort them in store_place. Those that
- * a manager passed to this process are slabd's from the first start on. */
+/* Room for the descriptors, half of it to sort them in supervise_fds_place.
+ * Those that a manager passed to this process are slabd's from the first start
+ * on. */
 static int open_store(struct supervisor *s)
 {
 	struct rlimit limit;
@@ -390,12 +392,12 @@ static int open_store(struct supervisor *s)
 		return -errno;
 	if (limit.rlim_cur < 2 * OWN_FDS)
 		return -EMFILE;
-	if (limit.rlim_cur > 2 * STORE_MAX + OWN_FDS)
-		limit.rlim_cur = 2 * STORE_MAX + OWN_FDS;
-	store_init(&s->store, (unsigned)(limit.rlim_cur - OWN_FDS) / 2);
+	if (limit.rlim_cur > 2 * SUPERVISE_FDS_MAX + OWN_FDS)
+		limit.rlim_cur = 2 * SUPERVISE_FDS_MAX + OWN_FDS;
+	supervise_fds_init(&s->store, (unsigned)(limit.rlim_cur - OWN_FDS) / 2);
 	for (int kept = 0; kept < 2; kept++) {
-		while ((fd = service_passed(kept, &name)) >= 0) {
-			store_add(&s->store, name, fd);
+		while ((fd = notify_passed(kept, &name)) >= 0) {
+			supervise_fds_add(&s->store, name, fd);
 			free(name);
 		}
 		if (fd != -ENOENT)
@@ -406,7 +408,7 @@ static int open_store(struct supervisor *s)
 
 static int open_all(struct supervisor *s)
 {
-	uint64_t beat_us = service_watchdog_us();
+	uint64_t beat_us = notify_watchdog_us();
 	int rc = find_program(s);
 
 	s->beats_ms = beat_us > 0 ? (int64_t)(beat_us / 1000) : NEVER;

@@ -6,10 +6,11 @@
  *   manager <-- READY, STATUS -- supervisor <-- sd_notify -- slabd
  *                                    '------- descriptors ---> next slabd
  *
- * To the slabd that it starts it is a service manager (manager/notify.h, manager/fdstore.h). It
- * maps no pool, allocates nothing once it runs, reads nothing from a client,
- * and hears of nobody but that slabd. Should it die itself, slabd goes on, but
- * what was kept is lost with it, and slabd is not started again.
+ * To the slabd that it starts it is a service manager (manager/notify.h,
+ * manager/fdstore.h). It maps no pool, allocates nothing once it runs, reads
+ * nothing from a client, and hears of nobody but that slabd. Should it die
+ * itself, slabd goes on, but what was kept is lost with it, and slabd is not
+ * started again.
  */
 #ifndef DAEMON_MANAGER_SUPERVISE_H
 #define DAEMON_MANAGER_SUPERVISE_H

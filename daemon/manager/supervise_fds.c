@@ -12,10 +12,10 @@
 #define HEAD_BYTES (sizeof(HEAD) - 1)
 #define FIRST_FD 3 /* that a program is passed */
 
-void store_init(struct store *store, unsigned max)
+void supervise_fds_init(struct supervise_fds *store, unsigned max)
 {
 	store->n = 0;
-	store->max = max < STORE_MAX ? max : STORE_MAX;
+	store->max = max < SUPERVISE_FDS_MAX ? max : SUPERVISE_FDS_MAX;
 	store->used = HEAD_BYTES;
 	memcpy(store->list, HEAD, sizeof(HEAD));
 }
@@ -27,10 +27,10 @@ static bool is_valid(const char *name)
 	for (size_t i = 0; i < len; i++)
 		if (name[i] < ' ' || name[i] > '~' || name[i] == ':')
 			return false;
-	return len > 0 && len <= STORE_NAME_BYTES;
+	return len > 0 && len <= SUPERVISE_FDS_NAME_BYTES;
 }
 
-int store_add(struct store *store, const char *name, int fd)
+int supervise_fds_add(struct supervise_fds *store, const char *name, int fd)
 {
 	size_t len = strlen(name);
 	int r = 0;
@@ -38,7 +38,7 @@ int store_add(struct store *store, const char *name, int fd)
 	if (!is_valid(name))
 		r = -EINVAL;
 	else if (store->n == store->max ||
-	         store->used + 1 + len + 1 > STORE_LIST_BYTES)
+	         store->used + 1 + len + 1 > SUPERVISE_FDS_LIST_BYTES)
 		r = -ENOSPC;
 	if (r < 0) {
 		close(fd);
@@ -52,7 +52,8 @@ int store_add(struct store *store, const char *name, int fd)
 }
 
 /* Number i, whose name has len bytes after the sign at "at". */
-static void remove_one(struct store *store, unsigned i, char *at, size_t len)
+static void remove_one(struct supervise_fds *store, unsigned i, char *at,
+                       size_t len)
 {
 	char *end = store->list + store->used + 1;
 
@@ -64,7 +65,7 @@ static void remove_one(struct store *store, unsigned i, char *at, size_t len)
 	store->n--;
 }
 
-unsigned store_remove(struct store *store, const char *name)
+unsigned supervise_fds_remove(struct supervise_fds *store, const char *name)
 {
 	char *at = store->list + HEAD_BYTES;
 	size_t len = strlen(name);
@@ -86,7 +87,7 @@ unsigned store_remove(struct store *store, const char *name)
 	return removed;
 }
 
-int store_place(struct store *store)
+int supervise_fds_place(struct supervise_fds *store)
 {
 	int end = FIRST_FD + (int)store->n;
 

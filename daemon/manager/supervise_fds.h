@@ -14,34 +14,36 @@
 
 #include <stddef.h>
 
-#define STORE_MAX 65536u
-#define STORE_NAME_BYTES 255u         /* of one, as systemd has it */
-#define STORE_LIST_BYTES (128u << 10) /* of one variable, as Linux has it */
+#define SUPERVISE_FDS_MAX 65536u
+#define SUPERVISE_FDS_NAME_BYTES 255u         /* of one, as systemd has it */
+#define SUPERVISE_FDS_LIST_BYTES                                               \
+	(128u << 10) /* of one variable, as Linux has it */
 
-struct store {
+struct supervise_fds {
 	unsigned n;
 	unsigned max;
 	size_t used;                 /* of list, without the zero at its end */
-	int fds[STORE_MAX];          /* close-on-exec */
-	char list[STORE_LIST_BYTES]; /* for putenv; with no name it unsets */
+	int fds[SUPERVISE_FDS_MAX];          /* close-on-exec */
+	char list
+		[SUPERVISE_FDS_LIST_BYTES]; /* for putenv; with no name it unsets */
 };
 
-/* At most so many descriptors, and no more than STORE_MAX. */
-void store_init(struct store *store, unsigned max);
+/* At most so many descriptors, and no more than SUPERVISE_FDS_MAX. */
+void supervise_fds_init(struct supervise_fds *store, unsigned max);
 
 /* fd is the store's from now on, and closed where this fails. 0; -EINVAL the
  * name is empty, too long, or has a colon or what is not printable ASCII;
  * -ENOSPC the store is full. */
-int store_add(struct store *store, const char *name, int fd);
+int supervise_fds_add(struct supervise_fds *store, const char *name, int fd);
 
 /* Closes all of that name. How many there were. */
-unsigned store_remove(struct store *store, const char *name);
+unsigned supervise_fds_remove(struct supervise_fds *store, const char *name);
 
 /*
  * In a process that is about to start another program: puts the descriptors at
  * 3 and the following numbers, to be inherited, and closes all others from 3
  * on. The store is then good for nothing but its list. 0 or -errno.
  */
-int store_place(struct store *store);
+int supervise_fds_place(struct supervise_fds *store);
 
 #endif

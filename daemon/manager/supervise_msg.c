@@ -17,7 +17,7 @@ static bool starts(const char *field, const char *key)
 	return strncmp(field, key, strlen(key)) == 0;
 }
 
-static void read_field(struct notice *notice, const char *field)
+static void read_field(struct supervise_msg *notice, const char *field)
 {
 	if (strcmp(field, "FDSTORE=1") == 0)
 		notice->store = true;
@@ -36,21 +36,21 @@ static void read_field(struct notice *notice, const char *field)
 		}
 }
 
-static void take_fds(struct notice *notice, const struct cmsghdr *c)
+static void take_fds(struct supervise_msg *notice, const struct cmsghdr *c)
 {
 	size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 
 	for (size_t i = 0; i < n; i++) {
 		int fd;
 		memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
-		if (notice->n_fds < NOTICE_FDS_MAX)
+		if (notice->n_fds < SUPERVISE_MSG_FDS_MAX)
 			notice->fds[notice->n_fds++] = fd;
 		else
 			close(fd);
 	}
 }
 
-static void take_control(struct notice *notice, struct msghdr *msg)
+static void take_control(struct supervise_msg *notice, struct msghdr *msg)
 {
 	struct ucred from;
 
@@ -68,17 +68,18 @@ static void take_control(struct notice *notice, struct msghdr *msg)
 	}
 }
 
-void notice_close(struct notice *notice)
+void supervise_msg_close(struct supervise_msg *notice)
 {
 	while (notice->n_fds > 0)
 		close(notice->fds[--notice->n_fds]);
 }
 
-int notice_receive(int sock, struct notice *notice)
+int supervise_msg_receive(int sock, struct supervise_msg *notice)
 {
 	_Alignas(struct cmsghdr) char room[CMSG_SPACE(sizeof(struct ucred)) +
 	                                   CMSG_SPACE(sizeof(notice->fds))];
-	struct iovec iov = {.iov_base = notice->text, .iov_len = NOTICE_BYTES};
+	struct iovec iov = {.iov_base = notice->text,
+	                    .iov_len = SUPERVISE_MSG_BYTES};
 	struct msghdr msg = {.msg_iov = &iov,
 	                     .msg_iovlen = 1,
 	                     .msg_control = room,
@@ -87,7 +88,7 @@ int notice_receive(int sock, struct notice *notice)
 	char *rest = notice->text;
 	char *field;
 
-	memset(notice, 0, offsetof(struct notice, fds));
+	memset(notice, 0, offsetof(struct supervise_msg, fds));
 	notice->fields[0] = '\0';
 	if (n < 0)
 		return errno == EINTR ? -EAGAIN : -errno;
@@ -97,8 +98,8 @@ int notice_receive(int sock, struct notice *notice)
 	/* Cut control data: descriptors of it were lost. */
 	if ((msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 ||
 	    strlen(notice->text) != (size_t)n) {
-		notice_close(notice);
-		return NOTICE_E_BAD;
+		supervise_msg_close(notice);
+		return SUPERVISE_MSG_E_BAD;
 	}
 	while ((field = strsep(&rest, "\n")) != NULL)
 		read_field(notice, field);

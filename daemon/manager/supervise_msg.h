@@ -6,31 +6,31 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#define NOTICE_FDS_MAX 253u /* that Linux passes in one message */
-#define NOTICE_BYTES 4096u
+#define SUPERVISE_MSG_FDS_MAX 253u /* that Linux passes in one message */
+#define SUPERVISE_MSG_BYTES 4096u
 
-#define NOTICE_E_BAD 1 /* cut, or no text */
+#define SUPERVISE_MSG_E_BAD 1 /* cut, or no text */
 
-struct notice {
+struct supervise_msg {
 	pid_t sender; /* that the kernel vouches for; 0: it does not */
 	bool store;   /* FDSTORE=1: keep fds as name */
 	bool remove;  /* FDSTOREREMOVE=1: close what is kept as name */
 	bool barrier; /* BARRIER=1: the sender waits until fds are closed */
 	const char *name; /* FDNAME=, "stored" by default */
 	unsigned n_fds;
-	int fds[NOTICE_FDS_MAX];         /* close-on-exec */
-	char fields[NOTICE_BYTES + 1];   /* that the manager above reads */
-	char text[NOTICE_BYTES + 1];     /* where name is */
+	int fds[SUPERVISE_MSG_FDS_MAX];         /* close-on-exec */
+	char fields[SUPERVISE_MSG_BYTES + 1]; /* that the manager above reads */
+	char text[SUPERVISE_MSG_BYTES + 1];     /* where name is */
 };
 
 /*
  * Reads one from a socket with SO_PASSCRED. Its descriptors are the caller's:
- * notice_close. 0; NOTICE_E_BAD, and they are closed; -EAGAIN there is none;
- * -errno.
+ * supervise_msg_close. 0; SUPERVISE_MSG_E_BAD, and they are closed; -EAGAIN
+ * there is none; -errno.
  */
-int notice_receive(int sock, struct notice *notice);
+int supervise_msg_receive(int sock, struct supervise_msg *notice);
 
 /* Closes the descriptors. */
-void notice_close(struct notice *notice);
+void supervise_msg_close(struct supervise_msg *notice);
 
 #endif

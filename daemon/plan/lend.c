@@ -2,34 +2,35 @@
 /* Slabs of one node that stand on another node's list for a while. */
 #include "daemon/plan/work.h"
 
-uint64_t policy_hold_ms(const struct policy_work *w, uint32_t flips)
+uint64_t plan_hold_ms(const struct plan_work *w, uint32_t reversals)
 {
-	uint64_t ms = (uint64_t)w->config->hold_ms << (flips < 31 ? flips : 31);
-	return policy_min(ms, w->config->hold_max_ms);
+	uint64_t ms = (uint64_t)w->config->hold_ms
+	              << (reversals < 31 ? reversals : 31);
+	return plan_min(ms, w->config->hold_max_ms);
 }
 
-bool policy_is_held(const struct policy_work *w, uint32_t at)
+bool plan_is_held(const struct plan_work *w, uint32_t at)
 {
-	const struct policy_cell *cell = &w->snap->cells[at];
-	return cell->came && cell->held_ms < policy_hold_ms(w, cell->flips);
+	const struct snapshot_cell *cell = &w->snap->cells[at];
+	return cell->gained && cell->held_ms < plan_hold_ms(w, cell->reversals);
 }
 
 /* Beyond what it keeps; and what is borrowed is not lent on. */
-uint32_t policy_lendable(const struct policy_work *w, uint32_t at)
+uint32_t plan_lendable(const struct plan_work *w, uint32_t at)
 {
-	const struct policy_cell *cell = &w->snap->cells[at];
+	const struct snapshot_cell *cell = &w->snap->cells[at];
 	uint32_t out = w->cells[at].out;
 	uint64_t keep = w->config->lend_keep_slabs;
 	if (w->snap->nodes[w->cells[at].node].offline)
 		return 0;
 	if (keep < 2 * (uint64_t)cell->low)
 		keep = 2 * (uint64_t)cell->low;
-	return (uint32_t)policy_less(cell->listed, out + keep + cell->borrowed);
+	return (uint32_t)plan_less(cell->listed, out + keep + cell->borrowed);
 }
 
 /* Notes whom each node borrows from, best first: nearest, but nodes without
  * CPUs last, if they are not a tier like others. */
-void policy_lend_order(struct policy_work *w)
+void plan_lend_order(struct plan_work *w)
 {
 	uint32_t n_nodes = w->snap->n_nodes;
 	bool alike = w->config->far_is_tier;
@@ -47,67 +48,67 @@ void policy_lend_order(struct policy_work *w)
 }
 
 /* Plans n slabs of `from` for a cell; how many it gets. */
-static uint32_t lend(struct policy_work *w, uint32_t at, uint32_t from,
+static uint32_t lend(struct plan_work *w, uint32_t at, uint32_t from,
                      uint64_t n, bool fresh)
 {
 	uint32_t cache = w->cells[at].cache;
 	uint32_t node = w->cells[at].node;
-	struct policy_step step = {
-		.kind = POLICY_LEND,
-		.reason = POLICY_SHORT,
+	struct plan_step step = {
+		.kind = PLAN_LEND,
+		.reason = PLAN_SHORT,
 		.cache = cache,
 		.from = from,
 		.to = node,
 		.n = (uint32_t)n,
-		.donor = POLICY_NONE,
+		.donor = PLAN_NONE,
 		.distance = w->snap->nodes[node].distance[from],
 		.fresh = fresh,
 	};
-	if (n == 0 || !policy_add(w, &step))
+	if (n == 0 || !plan_add(w, &step))
 		return 0;
-	policy_met(w, at, step.n);
+	plan_met(w, at, step.n);
 	return step.n;
 }
 
-static uint32_t lend_partial(struct policy_work *w, uint32_t at, uint32_t from,
+static uint32_t lend_partial(struct plan_work *w, uint32_t at, uint32_t from,
                              uint64_t most)
 {
 	uint32_t cache = w->cells[at].cache;
-	uint32_t giver = policy_cell_at(w, cache, from);
+	uint32_t giver = plan_cell_at(w, cache, from);
 	uint32_t n;
 	if ((w->plenty[cache] >> from & 1) == 0)
 		return 0;
-	n = lend(w, at, from, policy_min(most, policy_lendable(w, giver)),
+	n = lend(w, at, from, plan_min(most, plan_lendable(w, giver)),
 	         false);
 	w->cells[giver].out += n;
-	if (policy_lendable(w, giver) == 0)
+	if (plan_lendable(w, giver) == 0)
 		w->plenty[cache] &= ~(UINT64_C(1) << from);
 	return n;
 }
 
-static uint32_t lend_fresh(struct policy_work *w, uint32_t at, uint32_t from,
+static uint32_t lend_fresh(struct plan_work *w, uint32_t at, uint32_t from,
                            uint64_t most)
 {
 	uint32_t cache = w->cells[at].cache;
-	uint32_t order = policy_cache_order(w, cache);
+	uint32_t order = plan_cache_order(w, cache);
 	uint32_t n;
 	if ((w->fresh >> from & 1) == 0)
 		return 0;
 	n = lend(w, at, from,
-	         policy_min(most, policy_units_fresh(w, from, order)), true);
+	         plan_min(most, plan_units_fresh(w, from, order)), true);
 	if (n > 0)
-		policy_units_take(w, from, order, n);
+		plan_units_take(w, from, order, n);
 	return n;
 }
 
 /* Lends a cell what it wants, of partial slabs no more than its share; returns
  * how many of those it got. */
-static uint64_t lend_cell(struct policy_work *w, uint32_t at, uint64_t share)
+static uint64_t lend_cell(struct plan_work *w, uint32_t at, uint64_t share)
 {
 	uint32_t node = w->cells[at].node;
 	uint32_t cache = w->cells[at].cache;
 	uint64_t most =
-		policy_min(w->cells[at].left, w->config->lend_slabs_max);
+		plan_min(w->cells[at].left, w->config->lend_slabs_max);
 	uint64_t got = 0;
 	for (uint32_t i = 0; i < w->snap->n_nodes && most > 0; i++) {
 		uint32_t from = w->nodes[node].order[i];
@@ -115,7 +116,7 @@ static uint64_t lend_cell(struct policy_work *w, uint32_t at, uint64_t share)
 		if (((w->plenty[cache] | w->fresh) >> from & 1) == 0 ||
 		    from == node)
 			continue;
-		n = lend_partial(w, at, from, policy_min(most, share - got));
+		n = lend_partial(w, at, from, plan_min(most, share - got));
 		got += n;
 		most -= n;
 		most -= lend_fresh(w, at, from, most);
@@ -126,13 +127,13 @@ static uint64_t lend_cell(struct policy_work *w, uint32_t at, uint64_t share)
 
 /* Lends slabs of one cache to all who want some: each gets of what there is as
  * it wants of what is wanted. */
-static void lend_cache(struct policy_work *w, uint32_t cache)
+static void lend_cache(struct plan_work *w, uint32_t cache)
 {
-	uint32_t first = policy_cell_at(w, cache, 0);
+	uint32_t first = plan_cell_at(w, cache, 0);
 	uint64_t have = 0;
 	uint64_t wanted = 0;
 	for (uint64_t left = w->plenty[cache]; left != 0; left &= left - 1)
-		have += policy_lendable(
+		have += plan_lendable(
 			w, first + (uint32_t)__builtin_ctzll(left));
 	for (uint64_t left = w->needy[cache]; left != 0; left &= left - 1)
 		wanted +=
@@ -148,10 +149,10 @@ static void lend_cache(struct policy_work *w, uint32_t cache)
 	}
 }
 
-void policy_lend(struct policy_work *w)
+void plan_lend(struct plan_work *w)
 {
 	for (uint32_t cache = 0; cache < w->snap->n_caches; cache++)
 		if (w->needy[cache] != 0 && !w->snap->caches[cache].strict &&
-		    (w->plenty[cache] | w->fresh) != 0 && !policy_is_full(w))
+		    (w->plenty[cache] | w->fresh) != 0 && !plan_is_full(w))
 			lend_cache(w, cache);
 }

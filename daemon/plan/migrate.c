@@ -3,12 +3,12 @@
 #include "daemon/plan/work.h"
 #include "shm/layout.h"
 
-static uint64_t page_bytes(const struct policy_work *w)
+static uint64_t page_bytes(const struct plan_work *w)
 {
 	return w->snap->page_units << UNIT_SHIFT;
 }
 
-static uint32_t distance(const struct policy_work *w, uint32_t from,
+static uint32_t distance(const struct plan_work *w, uint32_t from,
                          uint32_t to)
 {
 	return w->snap->nodes[to].distance[from];
@@ -16,87 +16,87 @@ static uint32_t distance(const struct policy_work *w, uint32_t from,
 
 /* All of a page is copied; what its users at one node gain, those at the other
  * lose. */
-static bool is_dear(const struct policy_work *w, const struct policy_page *page)
+static bool is_dear(const struct plan_work *w, const struct snapshot_page *page)
 {
-	uint64_t more = policy_less(page->target_bytes, page->lies_bytes);
-	uint64_t far = policy_less(distance(w, page->lies, page->target), 10);
+	uint64_t more = plan_less(page->target_bytes, page->here_bytes);
+	uint64_t far = plan_less(distance(w, page->lies, page->target), 10);
 	return more * far * 10 <= page_bytes(w) * w->config->migrate_cost;
 }
 
-static bool has_room(const struct policy_work *w, uint32_t node)
+static bool has_room(const struct plan_work *w, uint32_t node)
 {
 	return w->nodes[node].room > 0;
 }
 
-/* Why a page is not moved to where it is used; POLICY_REASONS: it can be. */
-static enum policy_reason why_not(const struct policy_work *w,
-                                  const struct policy_page *page)
+/* Why a page is not moved to where it is used; PLAN_NO_REASON: it can be. */
+static enum plan_reason why_not(const struct plan_work *w,
+                                  const struct snapshot_page *page)
 {
 	if (!w->config->may_migrate)
-		return POLICY_NO_RIGHT;
+		return PLAN_NO_RIGHT;
 	if (page->stuck)
-		return POLICY_STUCK;
+		return PLAN_STUCK;
 	if (page->moved)
-		return POLICY_HELD;
+		return PLAN_HELD;
 	if (is_dear(w, page))
-		return POLICY_TOO_DEAR;
+		return PLAN_TOO_DEAR;
 	if (!has_room(w, page->target) ||
-	    w->snap->nodes[page->target].pressure != POLICY_CALM)
-		return POLICY_NO_ROOM;
-	return POLICY_REASONS;
+	    w->snap->nodes[page->target].pressure != PLAN_CALM)
+		return PLAN_NO_ROOM;
+	return PLAN_NO_REASON;
 }
 
-/* Plans it; POLICY_RATE when enough moves already. */
-static enum policy_reason move(struct policy_work *w, enum policy_kind kind,
-                               enum policy_reason reason,
-                               const struct policy_page *page, uint32_t to)
+/* Plans it; PLAN_RATE when enough moves already. */
+static enum plan_reason move(struct plan_work *w, enum plan_kind kind,
+                               enum plan_reason reason,
+                               const struct snapshot_page *page, uint32_t to)
 {
-	struct policy_step step = {
+	struct plan_step step = {
 		.kind = kind,
 		.reason = reason,
 		.cache = page->cache,
 		.from = page->lies,
 		.to = to,
 		.n = 1,
-		.donor = POLICY_NONE,
+		.donor = PLAN_NONE,
 		.page = page->page,
 		.distance = distance(w, page->lies, to),
 		.bytes = page_bytes(w),
 	};
 	if (w->migrate_bytes < step.bytes)
-		return POLICY_RATE;
-	if (!policy_add(w, &step))
-		return POLICY_REASONS;
+		return PLAN_RATE;
+	if (!plan_add(w, &step))
+		return PLAN_NO_REASON;
 	w->migrate_bytes -= step.bytes;
 	w->nodes[to].room--;
 	w->nodes[to].pages++;
 	w->nodes[page->lies].pages--;
-	return POLICY_REASONS;
+	return PLAN_NO_REASON;
 }
 
 /* A page that its users are far from; home is not short of what is in it. */
-static bool is_astray(const struct policy_work *w,
-                      const struct policy_page *page)
+static bool is_astray(const struct plan_work *w,
+                      const struct snapshot_page *page)
 {
 	uint32_t home;
 	if (page->target == page->lies || page->cache >= w->snap->n_caches ||
 	    w->nodes[page->lies].leaving)
 		return false;
-	home = policy_cell_at(w, page->cache, page->lies);
+	home = plan_cell_at(w, page->cache, page->lies);
 	return w->snap->cells[home].want == 0 && !w->cells[home].back;
 }
 
-void policy_page_mark(struct policy_work *w)
+void plan_page_mark(struct plan_work *w)
 {
 	for (uint32_t i = 0; i < w->snap->n_pages; i++) {
-		const struct policy_page *page = &w->snap->pages[i];
+		const struct snapshot_page *page = &w->snap->pages[i];
 		uint32_t home, there;
 		if (!is_astray(w, page))
 			continue;
-		home = policy_cell_at(w, page->cache, page->lies);
-		there = policy_cell_at(w, page->cache, page->target);
-		w->cells[there].page_far = true;
-		if (why_not(w, page) != POLICY_REASONS)
+		home = plan_cell_at(w, page->cache, page->lies);
+		there = plan_cell_at(w, page->cache, page->target);
+		w->cells[there].wanted_elsewhere = true;
+		if (why_not(w, page) != PLAN_NO_REASON)
 			continue;
 		w->cells[home].page_out = true;
 		w->cells[there].page_in = true;
@@ -105,62 +105,63 @@ void policy_page_mark(struct policy_work *w)
 
 /* A node that is short and may have no further page: one whose users are
  * elsewhere makes way for another. */
-void policy_page_push(struct policy_work *w)
+void plan_page_push(struct plan_work *w)
 {
 	for (uint32_t i = 0; i < w->snap->n_pages; i++) {
-		const struct policy_page *page = &w->snap->pages[i];
-		struct policy_wnode *node = &w->nodes[page->lies];
-		enum policy_reason why;
+		const struct snapshot_page *page = &w->snap->pages[i];
+		struct plan_node *node = &w->nodes[page->lies];
+		enum plan_reason why;
 		if (node->unmet_units == 0 || node->leaving ||
-		    page->target == page->lies || policy_is_full(w) ||
-		    w->snap->nodes[page->lies].pressure == POLICY_FULL ||
-		    node->made_way * w->snap->page_units >= node->unmet_units)
+		    page->target == page->lies || plan_is_full(w) ||
+		    w->snap->nodes[page->lies].pressure == PLAN_FULL ||
+		    node->pages_leaving * w->snap->page_units >=
+		            node->unmet_units)
 			continue;
 		why = why_not(w, page);
-		if (why == POLICY_REASONS)
-			why = move(w, POLICY_MIGRATE, POLICY_SHORT, page,
+		if (why == PLAN_NO_REASON)
+			why = move(w, PLAN_MIGRATE, PLAN_SHORT, page,
 			           page->target);
-		if (why == POLICY_REASONS)
-			node->made_way++;
+		if (why == PLAN_NO_REASON)
+			node->pages_leaving++;
 		else
-			node->push = why;
+			node->push_reason = why;
 	}
 }
 
-static void refuse_once(struct policy_work *w, enum policy_kind kind,
-                        enum policy_reason reason,
-                        const struct policy_page *page, uint32_t node)
+static void refuse_once(struct plan_work *w, enum plan_kind kind,
+                        enum plan_reason reason,
+                        const struct snapshot_page *page, uint32_t node)
 {
-	uint32_t *said = kind == POLICY_DRAIN ? &w->nodes[node].refused
+	uint32_t *said = kind == PLAN_DRAIN ? &w->nodes[node].refused
 	                                      : &w->nodes[node].refused_in;
 	if (*said >> reason & 1)
 		return;
 	*said |= 1u << reason;
-	policy_refuse(w, kind, reason, page->cache, node);
+	plan_refuse(w, kind, reason, page->cache, node);
 }
 
 /* Pages to where their users are, as far as the rate goes. */
-void policy_page_follow(struct policy_work *w)
+void plan_page_follow(struct plan_work *w)
 {
 	for (uint32_t i = 0; i < w->snap->n_pages; i++) {
-		const struct policy_page *page = &w->snap->pages[i];
-		enum policy_reason why;
+		const struct snapshot_page *page = &w->snap->pages[i];
+		enum plan_reason why;
 		if (!is_astray(w, page) || w->nodes[page->lies].unmet_units > 0)
 			continue;
 		why = why_not(w, page);
-		if (why == POLICY_REASONS)
-			why = move(w, POLICY_MIGRATE, POLICY_USED_THERE, page,
+		if (why == PLAN_NO_REASON)
+			why = move(w, PLAN_MIGRATE, PLAN_USED_THERE, page,
 			           page->target);
-		if (why != POLICY_REASONS)
-			refuse_once(w, POLICY_MIGRATE, why, page, page->target);
+		if (why != PLAN_NO_REASON)
+			refuse_once(w, PLAN_MIGRATE, why, page, page->target);
 	}
 }
 
 /* ---- drain -------------------------------------------------------------- */
 
-/* Where its users are, or the nearest node with room; POLICY_NONE. */
-static uint32_t shelter(const struct policy_work *w,
-                        const struct policy_page *page)
+/* Where its users are, or the nearest node with room; PLAN_NONE. */
+static uint32_t shelter(const struct plan_work *w,
+                        const struct snapshot_page *page)
 {
 	const uint8_t *order = w->nodes[page->lies].order;
 	if (has_room(w, page->target))
@@ -168,35 +169,35 @@ static uint32_t shelter(const struct policy_work *w,
 	for (uint32_t i = 0; i < w->snap->n_nodes; i++)
 		if (has_room(w, order[i]))
 			return order[i];
-	return POLICY_NONE;
+	return PLAN_NONE;
 }
 
-static enum policy_reason drain(struct policy_work *w,
-                                const struct policy_page *page)
+static enum plan_reason drain(struct plan_work *w,
+                                const struct snapshot_page *page)
 {
 	uint32_t to;
 	if (!w->config->may_migrate)
-		return POLICY_NO_RIGHT;
+		return PLAN_NO_RIGHT;
 	if (page->stuck)
-		return POLICY_STUCK;
+		return PLAN_STUCK;
 	to = shelter(w, page);
-	if (to == POLICY_NONE)
-		return POLICY_NO_ROOM;
-	return move(w, POLICY_DRAIN, POLICY_DRAINED, page, to);
+	if (to == PLAN_NONE)
+		return PLAN_NO_ROOM;
+	return move(w, PLAN_DRAIN, PLAN_DRAINED, page, to);
 }
 
 /* Pages of nodes that are to be emptied. One in which nobody has anything can
  * wait, as long as empty slabs and pages are given up anyway. */
-void policy_page_drain(struct policy_work *w)
+void plan_page_drain(struct plan_work *w)
 {
 	for (uint32_t i = 0; i < w->snap->n_pages; i++) {
-		const struct policy_page *page = &w->snap->pages[i];
-		const struct policy_wnode *node = &w->nodes[page->lies];
-		enum policy_reason why;
+		const struct snapshot_page *page = &w->snap->pages[i];
+		const struct plan_node *node = &w->nodes[page->lies];
+		enum plan_reason why;
 		if (!node->leaving || (page->live_bytes == 0 && node->gives))
 			continue;
 		why = drain(w, page);
-		if (why != POLICY_REASONS)
-			refuse_once(w, POLICY_DRAIN, why, page, page->lies);
+		if (why != PLAN_NO_REASON)
+			refuse_once(w, PLAN_DRAIN, why, page, page->lies);
 	}
 }

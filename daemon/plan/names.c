@@ -1,66 +1,66 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/plan/plan.h"
 
-static const char *const kinds[POLICY_KINDS] = {
-	[POLICY_CARVE] = "carve",   [POLICY_REASSIGN] = "reassign",
-	[POLICY_LEND] = "lend",     [POLICY_MIGRATE] = "migrate",
-	[POLICY_RETURN] = "return", [POLICY_TRIM] = "trim",
-	[POLICY_SHRINK] = "shrink", [POLICY_DRAIN] = "drain",
+static const char *const kinds[PLAN_KINDS] = {
+	[PLAN_CARVE] = "carve",   [PLAN_REASSIGN] = "reassign",
+	[PLAN_LEND] = "lend",     [PLAN_MIGRATE] = "migrate",
+	[PLAN_RETURN] = "return", [PLAN_TRIM] = "trim",
+	[PLAN_SHRINK] = "shrink", [PLAN_DRAIN] = "drain",
 };
 
 static const struct {
 	const char *name;
 	const char *text;
-} reasons[POLICY_REASONS] = {
-	[POLICY_SHORT] = {"short", "clients lack slabs here"},
-	[POLICY_USED_THERE] = {"used-there",
+} reasons[PLAN_NO_REASON] = {
+	[PLAN_SHORT] = {"short", "clients lack slabs here"},
+	[PLAN_USED_THERE] = {"used-there",
                                "the page's users are at the other node"},
-	[POLICY_LENDER_SHORT] = {"lender-short", "the home needs it back"},
-	[POLICY_LOAN_OVER] = {"loan-over",
+	[PLAN_LENDER_SHORT] = {"lender-short", "the home needs it back"},
+	[PLAN_LOAN_OVER] = {"loan-over",
                               "the borrower can do without"},
-	[POLICY_PRESSED] = {"pressed", "the kernel is short of memory here"},
-	[POLICY_IDLE] = {"idle", "empty for long"},
-	[POLICY_DRAINED] = {"drained", "the node is to be emptied"},
-	[POLICY_NO_UNITS] = {"no-units",
+	[PLAN_PRESSED] = {"pressed", "the kernel is short of memory here"},
+	[PLAN_IDLE] = {"idle", "empty for long"},
+	[PLAN_DRAINED] = {"drained", "the node is to be emptied"},
+	[PLAN_NO_UNITS] = {"no-units",
                              "no free units, and no page to be had"},
-	[POLICY_AT_LIMIT] = {"at-limit",
+	[PLAN_AT_LIMIT] = {"at-limit",
                              "the pool may have no more pages here"},
-	[POLICY_NO_EMPTY] = {"no-empty", "no empty slab of another cache"},
-	[POLICY_SMALL_KEPT] = {"small-kept",
+	[PLAN_NO_EMPTY] = {"no-empty", "no empty slab of another cache"},
+	[PLAN_SMALL_KEPT] = {"small-kept",
                                "only slabs that other caches keep"},
-	[POLICY_STRICT] = {"strict", "the cache takes the local node alone"},
-	[POLICY_NONE_PLENTY] = {"none-plenty",
+	[PLAN_STRICT] = {"strict", "the cache takes the local node alone"},
+	[PLAN_NONE_PLENTY] = {"none-plenty",
                                 "no node has plenty of the cache"},
-	[POLICY_HELD] = {"held", "moved too recently, the other way"},
-	[POLICY_NO_RIGHT] = {"no-right", "CAP_SYS_NICE is missing"},
-	[POLICY_NO_ROOM] = {"no-room", "no node has room for the page"},
-	[POLICY_RATE] = {"rate", "enough moved for now"},
-	[POLICY_TOO_DEAR] = {"too-dear", "costs more than it saves"},
-	[POLICY_STUCK] = {"stuck", "the kernel refused the page lately"},
-	[POLICY_AT_FLOOR] = {"at-floor",
+	[PLAN_HELD] = {"held", "moved too recently, the other way"},
+	[PLAN_NO_RIGHT] = {"no-right", "CAP_SYS_NICE is missing"},
+	[PLAN_NO_ROOM] = {"no-room", "no node has room for the page"},
+	[PLAN_RATE] = {"rate", "enough moved for now"},
+	[PLAN_TOO_DEAR] = {"too-dear", "costs more than it saves"},
+	[PLAN_STUCK] = {"stuck", "the kernel refused the page lately"},
+	[PLAN_AT_FLOOR] = {"at-floor",
                              "what is left is the configured floor"},
 };
 
-const char *policy_kind_name(enum policy_kind kind)
+const char *plan_kind_name(enum plan_kind kind)
 {
-	return (unsigned)kind < POLICY_KINDS ? kinds[kind] : "unknown";
+	return (unsigned)kind < PLAN_KINDS ? kinds[kind] : "unknown";
 }
 
-const char *policy_reason_name(enum policy_reason reason)
+const char *plan_reason_name(enum plan_reason reason)
 {
-	return (unsigned)reason < POLICY_REASONS ? reasons[reason].name
+	return (unsigned)reason < PLAN_NO_REASON ? reasons[reason].name
 	                                         : "unknown";
 }
 
-const char *policy_reason_text(enum policy_reason reason)
+const char *plan_reason_text(enum plan_reason reason)
 {
-	return (unsigned)reason < POLICY_REASONS ? reasons[reason].text
+	return (unsigned)reason < PLAN_NO_REASON ? reasons[reason].text
 	                                         : "unknown";
 }
 
-void policy_defaults(struct policy_config *config)
+void plan_defaults(struct plan_config *config)
 {
-	*config = (struct policy_config){
+	*config = (struct plan_config){
 		.lend_keep_slabs = 4,
 		.lend_slabs_max = 8,
 		.hold_ms = 2000,

@@ -6,10 +6,10 @@
 
 #include "daemon/plan/work.h"
 
-bool policy_add(struct policy_work *w, const struct policy_step *step)
+bool plan_add(struct plan_work *w, const struct plan_step *step)
 {
-	struct policy_plan *plan = w->plan;
-	if (plan->n_steps == POLICY_STEPS_MAX) {
+	struct plan *plan = w->plan;
+	if (plan->n_steps == PLAN_STEPS_MAX) {
 		plan->more_steps++;
 		return false;
 	}
@@ -17,15 +17,15 @@ bool policy_add(struct policy_work *w, const struct policy_step *step)
 	return true;
 }
 
-void policy_refuse(struct policy_work *w, enum policy_kind kind,
-                   enum policy_reason reason, uint32_t cache, uint32_t node)
+void plan_refuse(struct plan_work *w, enum plan_kind kind,
+                   enum plan_reason reason, uint32_t cache, uint32_t node)
 {
-	struct policy_plan *plan = w->plan;
-	if (plan->n_refusals == POLICY_STEPS_MAX) {
+	struct plan *plan = w->plan;
+	if (plan->n_refusals == PLAN_STEPS_MAX) {
 		plan->more_refusals++;
 		return;
 	}
-	plan->refusals[plan->n_refusals++] = (struct policy_refusal){
+	plan->refusals[plan->n_refusals++] = (struct plan_refusal){
 		.kind = kind, .reason = reason, .cache = cache, .node = node};
 }
 
@@ -39,31 +39,31 @@ static uint64_t place(uint64_t *at, uint64_t bytes)
 }
 
 /* Lays the parts out, one after the other; their sum. */
-static uint64_t lay(const struct policy_snapshot *snap, struct policy_work *w,
+static uint64_t lay(const struct snapshot *snap, struct plan_work *w,
                     char *base)
 {
 	uint64_t n_cells = (uint64_t)snap->n_caches * snap->n_nodes;
 	uint64_t at = 0;
-	uint64_t nodes, cells, needy, plenty, held, turns;
+	uint64_t nodes, cells, needy, plenty, held, order_of_cells;
 	place(&at, sizeof(*w));
 	nodes = place(&at, sizeof(*w->nodes) * snap->n_nodes);
 	cells = place(&at, sizeof(*w->cells) * n_cells);
 	needy = place(&at, sizeof(*w->needy) * snap->n_caches);
 	plenty = place(&at, sizeof(*w->plenty) * snap->n_caches);
 	held = place(&at, sizeof(*w->held) * snap->n_caches);
-	turns = place(&at, sizeof(*w->turns) * n_cells);
+	order_of_cells = place(&at, sizeof(*w->order_of_cells) * n_cells);
 	if (w != NULL) {
 		w->nodes = (void *)(base + nodes);
 		w->cells = (void *)(base + cells);
 		w->needy = (void *)(base + needy);
 		w->plenty = (void *)(base + plenty);
 		w->held = (void *)(base + held);
-		w->turns = (void *)(base + turns);
+		w->order_of_cells = (void *)(base + order_of_cells);
 	}
 	return at;
 }
 
-uint64_t policy_work_bytes(const struct policy_snapshot *snap)
+uint64_t plan_work_bytes(const struct snapshot *snap)
 {
 	return lay(snap, NULL, NULL);
 }
@@ -71,23 +71,24 @@ uint64_t policy_work_bytes(const struct policy_snapshot *snap)
 /* ---- the plan ----------------------------------------------------------- */
 
 /* Who has nothing at all is listed from the front, others from the back. */
-static void note_needy(struct policy_work *w, uint32_t at, uint32_t *n_bare,
+static void note_needy(struct plan_work *w, uint32_t at, uint32_t *n_bare,
                        uint32_t *n_low)
 {
-	const struct policy_cell *cell = &w->snap->cells[at];
+	const struct snapshot_cell *cell = &w->snap->cells[at];
 	uint32_t cache = w->cells[at].cache;
 	uint32_t node = w->cells[at].node;
 	w->needy[cache] |= UINT64_C(1) << node;
 	w->nodes[node].want_units += (uint64_t)cell->want
-	                             << policy_cache_order(w, cache);
+	                             << plan_cache_order(w, cache);
 	if (cell->listed == 0)
-		w->turns[(*n_bare)++] = at;
+		w->order_of_cells[(*n_bare)++] = at;
 	else
-		w->turns[w->snap->n_caches * w->snap->n_nodes - ++*n_low] = at;
+		w->order_of_cells[w->snap->n_caches * w->snap->n_nodes -
+		                  ++*n_low] = at;
 }
 
 /* Notes who is needy. Those that have nothing at all come first. */
-static void list_needy(struct policy_work *w)
+static void list_needy(struct plan_work *w)
 {
 	uint32_t n_cells = w->snap->n_caches * w->snap->n_nodes;
 	uint32_t n_bare = 0;
@@ -97,91 +98,91 @@ static void list_needy(struct policy_work *w)
 		for (uint32_t node = 0; node < w->snap->n_nodes; node++, at++) {
 			uint32_t want = w->snap->cells[at].want;
 			w->cells[at] =
-				(struct policy_wcell){.left = want,
+				(struct plan_cell){.left = want,
 			                              .cache = (uint16_t)cache,
 			                              .node = (uint8_t)node};
 			if (want > 0)
 				note_needy(w, at, &n_bare, &n_low);
 		}
 	}
-	w->n_turns = n_bare + n_low;
+	w->n_order = n_bare + n_low;
 	/* From the back into order, behind the others. */
 	for (uint32_t i = 0; i < n_low; i++) {
 		uint32_t from = n_cells - 1 - i;
 		uint32_t to = n_bare + i;
-		uint32_t there = w->turns[from];
+		uint32_t there = w->order_of_cells[from];
 		if (to >= from)
 			break;
-		w->turns[from] = w->turns[to];
-		w->turns[to] = there;
+		w->order_of_cells[from] = w->order_of_cells[to];
+		w->order_of_cells[to] = there;
 	}
 }
 
-static void begin(struct policy_work *w)
+static void begin(struct plan_work *w)
 {
-	const struct policy_snapshot *snap = w->snap;
-	assert(snap->n_nodes > 0 && snap->n_nodes <= POLICY_NODES_MAX);
+	const struct snapshot *snap = w->snap;
+	assert(snap->n_nodes > 0 && snap->n_nodes <= SNAPSHOT_NODES_MAX);
 	assert(snap->n_caches <= UINT16_MAX);
 	memset(w->nodes, 0, sizeof(*w->nodes) * snap->n_nodes);
 	memset(w->needy, 0, sizeof(*w->needy) * snap->n_caches);
-	w->page_order = policy_order(snap->page_units);
+	w->page_order = plan_order(snap->page_units);
 	w->fresh = w->short_nodes = 0;
 	w->migrate_bytes = w->config->migrate_bytes;
-	assert(w->page_order < POLICY_ORDERS);
-	policy_units_begin(w);
-	policy_lend_order(w);
+	assert(w->page_order < SNAPSHOT_ORDERS);
+	plan_units_begin(w);
+	plan_lend_order(w);
 	list_needy(w);
 }
 
 /* Each cell that lacks something, as far as there are steps left. */
-static void carve(struct policy_work *w, bool share)
+static void carve(struct plan_work *w, bool share)
 {
-	for (uint32_t i = 0; i < w->n_turns && !policy_is_full(w); i++) {
-		const struct policy_wcell *cell = &w->cells[w->turns[i]];
-		const struct policy_wnode *node = &w->nodes[cell->node];
+	for (uint32_t i = 0; i < w->n_order && !plan_is_full(w); i++) {
+		const struct plan_cell *cell = &w->cells[w->order_of_cells[i]];
+		const struct plan_node *node = &w->nodes[cell->node];
 		if (cell->left > 0 && !node->leaving &&
 		    (node->free_units > 0 || node->room > 0))
-			policy_carve_cell(w, w->turns[i], share);
+			plan_carve_cell(w, w->order_of_cells[i], share);
 	}
 }
 
-static void relieve(struct policy_work *w)
+static void relieve(struct plan_work *w)
 {
 	carve(w, true);
-	policy_note_helpers(w);
+	plan_note_helpers(w);
 	if (w->short_nodes == 0)
 		return;
-	policy_reassign(w);
-	policy_return_short(w);
-	policy_lend(w);
+	plan_reassign(w);
+	plan_return_short(w);
+	plan_lend(w);
 	/* What shares left over. */
 	carve(w, false);
 }
 
-static void even_out(struct policy_work *w)
+static void even_out(struct plan_work *w)
 {
-	policy_count_unmet(w);
-	policy_page_mark(w);
-	policy_return_over(w);
-	policy_page_push(w);
-	policy_give_back(w);
-	policy_page_drain(w);
-	policy_page_follow(w);
-	policy_refuse_unmet(w);
+	plan_count_unmet(w);
+	plan_page_mark(w);
+	plan_return_over(w);
+	plan_page_push(w);
+	plan_give_back(w);
+	plan_page_drain(w);
+	plan_page_follow(w);
+	plan_refuse_unmet(w);
 }
 
 /* A plan full of shortages: the rest has to wait for the next. */
-static void count_more(struct policy_work *w)
+static void count_more(struct plan_work *w)
 {
 	w->plan->more_steps++;
-	for (uint32_t i = 0; i < w->n_turns; i++)
-		w->plan->more_steps += w->cells[w->turns[i]].left > 0;
+	for (uint32_t i = 0; i < w->n_order; i++)
+		w->plan->more_steps += w->cells[w->order_of_cells[i]].left > 0;
 }
 
-void policy_make(struct policy_plan *plan, const struct policy_snapshot *snap,
-                 const struct policy_config *config, void *work)
+void plan_make(struct plan *plan, const struct snapshot *snap,
+                 const struct plan_config *config, void *work)
 {
-	struct policy_work *w = work;
+	struct plan_work *w = work;
 	lay(snap, w, work);
 	w->plan = plan;
 	w->snap = snap;
@@ -190,7 +191,7 @@ void policy_make(struct policy_plan *plan, const struct policy_snapshot *snap,
 	plan->more_steps = plan->more_refusals = 0;
 	begin(w);
 	relieve(w);
-	if (policy_is_full(w))
+	if (plan_is_full(w))
 		count_more(w);
 	else
 		even_out(w);

@@ -10,10 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define POLICY_NODES_MAX 64u
-#define POLICY_ORDERS 16u /* of runs of units: 1, 2, 4 ... */
+#define SNAPSHOT_NODES_MAX 64u
+#define SNAPSHOT_ORDERS 16u /* of runs of units: 1, 2, 4 ... */
 
-struct policy_config {
+struct plan_config {
 	/* A lender keeps so many partial slabs, and its low mark twice over. */
 	uint32_t lend_keep_slabs;
 	uint32_t lend_slabs_max; /* for one list in one plan */
@@ -36,9 +36,9 @@ struct policy_config {
 	uint32_t idle_ms;
 };
 
-enum policy_pressure { POLICY_CALM, POLICY_SOME, POLICY_FULL };
+enum plan_pressure { PLAN_CALM, PLAN_SOME, PLAN_FULL };
 
-struct policy_node {
+struct snapshot_node {
 	uint32_t os_id;
 	bool has_cpu;
 	bool draining;
@@ -53,20 +53,20 @@ struct policy_node {
 	uint64_t empty_pages;     /* ready, without a slab */
 	uint64_t idle_pages;      /* of these, empty for idle_ms and longer */
 	/* Of the free units, by order: aligned runs that are part of no larger
-	 * one, POLICY_ORDERS numbers; NULL: as large as the above allows. */
+	 * one, SNAPSHOT_ORDERS numbers; NULL: as large as the above allows. */
 	const uint32_t *runs;
-	enum policy_pressure pressure;
+	enum plan_pressure pressure;
 	bool trimmed; /* clients were asked to of late: not again */
 };
 
-struct policy_cache {
+struct snapshot_cache {
 	uint32_t slab_units;
 	uint32_t n_objs; /* of a slab */
 	bool strict;     /* the local node or none: nothing is lent */
 };
 
 /* One cache on one node. */
-struct policy_cell {
+struct snapshot_cell {
 	uint32_t slabs;    /* at home here */
 	uint32_t listed;   /* stand on this list with something free */
 	uint32_t empty;    /* at home and listed here, free as a whole */
@@ -78,12 +78,12 @@ struct policy_cell {
 	/* Since slabs last came to or left this list by lend or return; which
 	 * of the two it was; and reversals of late: came, left, came ... */
 	uint32_t held_ms;
-	bool came;
-	uint32_t flips;
+	bool gained;
+	uint32_t reversals;
 };
 
 /* Slabs of one cache from one home that stand on one list. */
-struct policy_loan {
+struct snapshot_loan {
 	uint32_t cache; /* index */
 	uint32_t home;
 	uint32_t list;
@@ -96,29 +96,29 @@ struct policy_loan {
 
 /* A page that might be moved: one with slabs that are lent, or that lies on a
  * node that is to be emptied. */
-struct policy_page {
+struct snapshot_page {
 	uint64_t page;         /* number in the pool */
 	uint32_t lies;         /* node */
 	uint32_t target;       /* node whose clients use most of it, or lies */
 	uint64_t live_bytes;   /* owned objects */
 	uint64_t target_bytes; /* of these, owned by clients at target */
-	uint64_t lies_bytes;   /* and by clients where it lies */
+	uint64_t here_bytes;   /* and by clients where it lies */
 	uint32_t cache;        /* index of the cache with most in it */
 	bool stuck;            /* the kernel refused it lately */
 	bool moved;            /* within hold_ms */
 };
 
-struct policy_snapshot {
+struct snapshot {
 	uint32_t n_nodes;
 	uint32_t n_caches;
 	uint64_t page_units;
-	const struct policy_node *nodes;
-	const struct policy_cache *caches;
-	const struct policy_cell *cells; /* cache * n_nodes + node */
+	const struct snapshot_node *nodes;
+	const struct snapshot_cache *caches;
+	const struct snapshot_cell *cells; /* cache * n_nodes + node */
 	uint32_t n_loans;
-	const struct policy_loan *loans;
+	const struct snapshot_loan *loans;
 	uint32_t n_pages;
-	const struct policy_page *pages;
+	const struct snapshot_page *pages;
 };
 
 #endif

@@ -7,7 +7,7 @@
  *   plan/carve.c  units and pages of a node: what can be carved, and carving
  *   plan/reassign.c  reassign, and what is refused in the end
  *   plan/lend.c   lend
- *   plan/return.c   return, trim, uncarve, shrink
+ *   plan/return.c   return, trim, reclaim, shrink
  *   plan/migrate.c   migrate, drain
  */
 #ifndef DAEMON_PLAN_WORK_H
@@ -15,18 +15,18 @@
 
 #include "daemon/plan/plan.h"
 
-#define POLICY_BUCKETS 8u /* of givers, by the logarithm of what they have */
+#define PLAN_BUCKETS 8u /* of givers, by the logarithm of what they have */
 
 /* Cells with empty slabs to give: heads of lists by order and bucket, and which
  * of them are not empty. */
-struct policy_givers {
+struct plan_givers {
 	uint16_t orders;
-	uint8_t buckets[POLICY_ORDERS];
-	uint32_t first[POLICY_ORDERS][POLICY_BUCKETS];
+	uint8_t buckets[SNAPSHOT_ORDERS];
+	uint32_t first[SNAPSHOT_ORDERS][PLAN_BUCKETS];
 };
 
-struct policy_wnode {
-	uint64_t runs[POLICY_ORDERS]; /* as in the snapshot */
+struct plan_node {
+	uint64_t runs[SNAPSHOT_ORDERS]; /* as in the snapshot */
 	uint64_t free_units;          /* their sum */
 	uint64_t pages;
 	uint64_t room;        /* pages that may still come, by all bounds */
@@ -35,20 +35,21 @@ struct policy_wnode {
 	uint64_t unmet_units; /* wanted, and not to be had here or lent */
 	uint32_t refused;     /* reasons, as bits: pages that stay here ... */
 	uint32_t refused_in;  /* ... or do not come here; each said once */
-	enum policy_reason push; /* why no page makes way; POLICY_REASONS */
-	uint64_t made_way;       /* pages that do */
+	enum plan_reason
+		push_reason; /* why no page makes way; PLAN_NO_REASON */
+	uint64_t pages_leaving;       /* pages that do */
 	bool leaving;            /* draining, or gone */
 	bool gives;              /* slabs or pages are given up */
 	bool kept;               /* there are empty slabs, but they are kept */
-	struct policy_givers plenty;     /* with more than their low mark */
-	struct policy_givers last;       /* for who has nothing at all */
-	uint8_t order[POLICY_NODES_MAX]; /* whom to borrow from, best first */
+	struct plan_givers plenty;     /* with more than their low mark */
+	struct plan_givers last;       /* for who has nothing at all */
+	uint8_t order[SNAPSHOT_NODES_MAX]; /* whom to borrow from, best first */
 };
 
-struct policy_wcell {
+struct plan_cell {
 	uint32_t left; /* wanted, and not planned yet */
 	uint32_t out;  /* slabs that the plan takes off this list */
-	uint32_t next; /* giver, or POLICY_NONE */
+	uint32_t next; /* giver, or PLAN_NONE */
 	uint16_t cache;
 	uint8_t node;
 	bool capped;   /* lent as much as one plan may */
@@ -56,62 +57,63 @@ struct policy_wcell {
 	bool held;     /* a loan would have, but is held */
 	bool page_in;  /* a page comes */
 	bool page_out; /* a page leaves */
-	bool page_far; /* a page that is used from here lies elsewhere */
+	bool wanted_elsewhere; /* a page that is used from here lies elsewhere */
 };
 
-struct policy_work {
-	struct policy_plan *plan;
-	const struct policy_snapshot *snap;
-	const struct policy_config *config;
-	struct policy_wnode *nodes;
-	struct policy_wcell *cells;
+struct plan_work {
+	struct plan *plan;
+	const struct snapshot *snap;
+	const struct plan_config *config;
+	struct plan_node *nodes;
+	struct plan_cell *cells;
 	uint64_t *needy;  /* by cache: nodes, as bits */
 	uint64_t *plenty; /* by cache: nodes with slabs to lend ... */
 	uint64_t *held;   /* ... that took some too lately */
-	uint32_t *turns;  /* needy cells: who have nothing at all first */
-	uint32_t n_turns;
+	uint32_t *
+		order_of_cells; /* needy cells: who have nothing at all first */
+	uint32_t n_order;
 	uint32_t page_order;
 	uint64_t short_nodes;   /* with needy cells, as bits */
 	uint64_t fresh;         /* nodes that could carve for others, as bits */
 	uint64_t migrate_bytes; /* that may still be moved */
 };
 
-static inline uint64_t policy_less(uint64_t a, uint64_t b)
+static inline uint64_t plan_less(uint64_t a, uint64_t b)
 {
 	return a > b ? a - b : 0;
 }
 
-static inline uint64_t policy_min(uint64_t a, uint64_t b)
+static inline uint64_t plan_min(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
 }
 
-static inline uint32_t policy_order(uint64_t units)
+static inline uint32_t plan_order(uint64_t units)
 {
 	return units > 1 ? 64 - (uint32_t)__builtin_clzll(units - 1) : 0;
 }
 
 /* Of a cache's slabs. */
-static inline uint32_t policy_cache_order(const struct policy_work *w,
+static inline uint32_t plan_cache_order(const struct plan_work *w,
                                           uint32_t cache)
 {
-	uint32_t order = policy_order(w->snap->caches[cache].slab_units);
+	uint32_t order = plan_order(w->snap->caches[cache].slab_units);
 	return order < w->page_order ? order : w->page_order;
 }
 
-static inline uint32_t policy_cell_at(const struct policy_work *w,
+static inline uint32_t plan_cell_at(const struct plan_work *w,
                                       uint32_t cache, uint32_t node)
 {
 	return cache * w->snap->n_nodes + node;
 }
 
-static inline bool policy_is_full(const struct policy_work *w)
+static inline bool plan_is_full(const struct plan_work *w)
 {
-	return w->plan->n_steps == POLICY_STEPS_MAX;
+	return w->plan->n_steps == PLAN_STEPS_MAX;
 }
 
 /* So many slabs that a cell wants are planned. */
-static inline void policy_met(struct policy_work *w, uint32_t at, uint32_t n)
+static inline void plan_met(struct plan_work *w, uint32_t at, uint32_t n)
 {
 	w->cells[at].left -= n;
 	if (w->cells[at].left == 0)
@@ -120,53 +122,53 @@ static inline void policy_met(struct policy_work *w, uint32_t at, uint32_t n)
 }
 
 /* Adds a step; false, counting it, when the plan is full. */
-bool policy_add(struct policy_work *w, const struct policy_step *step);
+bool plan_add(struct plan_work *w, const struct plan_step *step);
 
-void policy_refuse(struct policy_work *w, enum policy_kind kind,
-                   enum policy_reason reason, uint32_t cache, uint32_t node);
+void plan_refuse(struct plan_work *w, enum plan_kind kind,
+                   enum plan_reason reason, uint32_t cache, uint32_t node);
 
 /*
  * plan/carve.c. Slabs of an order that a node could carve, for itself and for
  * others; take and give note what is no longer, or newly, free.
  */
-void policy_units_begin(struct policy_work *w);
-uint64_t policy_units_room(const struct policy_work *w, uint32_t node,
+void plan_units_begin(struct plan_work *w);
+uint64_t plan_units_room(const struct plan_work *w, uint32_t node,
                            uint32_t order);
-uint64_t policy_units_fresh(const struct policy_work *w, uint32_t node,
+uint64_t plan_units_fresh(const struct plan_work *w, uint32_t node,
                             uint32_t order);
-void policy_units_take(struct policy_work *w, uint32_t node, uint32_t order,
+void plan_units_take(struct plan_work *w, uint32_t node, uint32_t order,
                        uint64_t n);
-void policy_units_give(struct policy_work *w, uint32_t node, uint32_t order,
+void plan_units_give(struct plan_work *w, uint32_t node, uint32_t order,
                        uint64_t n);
 /* As many as the cell wants; or, where all share, as many as are fair. */
-void policy_carve_cell(struct policy_work *w, uint32_t at, bool share);
+void plan_carve_cell(struct plan_work *w, uint32_t at, bool share);
 
 /* plan/reassign.c. Slabs that a cell can give up: `keep` stay on the node, and
  * `leave` on the list. */
-uint32_t policy_spare_empty(const struct policy_work *w, uint32_t at,
+uint32_t plan_spare_empty(const struct plan_work *w, uint32_t at,
                             uint64_t keep, uint64_t leave);
-void policy_note_helpers(struct policy_work *w);
-void policy_reassign(struct policy_work *w);
-void policy_count_unmet(struct policy_work *w);
-void policy_refuse_unmet(struct policy_work *w);
+void plan_note_helpers(struct plan_work *w);
+void plan_reassign(struct plan_work *w);
+void plan_count_unmet(struct plan_work *w);
+void plan_refuse_unmet(struct plan_work *w);
 
-/* plan/lend.c. For how long what was moved stays, after so many flips; whether
- * a cell took too lately to give; what it could lend. */
-uint64_t policy_hold_ms(const struct policy_work *w, uint32_t flips);
-bool policy_is_held(const struct policy_work *w, uint32_t at);
-uint32_t policy_lendable(const struct policy_work *w, uint32_t at);
-void policy_lend_order(struct policy_work *w);
-void policy_lend(struct policy_work *w);
+/* plan/lend.c. For how long what was moved stays, after so many reversals;
+ * whether a cell took too lately to give; what it could lend. */
+uint64_t plan_hold_ms(const struct plan_work *w, uint32_t reversals);
+bool plan_is_held(const struct plan_work *w, uint32_t at);
+uint32_t plan_lendable(const struct plan_work *w, uint32_t at);
+void plan_lend_order(struct plan_work *w);
+void plan_lend(struct plan_work *w);
 
 /* plan/return.c */
-void policy_return_short(struct policy_work *w);
-void policy_return_over(struct policy_work *w);
-void policy_give_back(struct policy_work *w);
+void plan_return_short(struct plan_work *w);
+void plan_return_over(struct plan_work *w);
+void plan_give_back(struct plan_work *w);
 
 /* plan/migrate.c. mark notes what pages could move, for the others to see. */
-void policy_page_mark(struct policy_work *w);
-void policy_page_push(struct policy_work *w);
-void policy_page_drain(struct policy_work *w);
-void policy_page_follow(struct policy_work *w);
+void plan_page_mark(struct plan_work *w);
+void plan_page_push(struct plan_work *w);
+void plan_page_drain(struct plan_work *w);
+void plan_page_follow(struct plan_work *w);
 
 #endif

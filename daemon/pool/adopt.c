@@ -39,23 +39,23 @@ refuse(const struct pool *pool, int error, const char *why, ...)
 
 static int take(const struct pool *pool, const char *what)
 {
-	char name[POOL_VAULT_NAME];
-	pool_vault_name(name, pool->name, what);
-	return vault_take(name);
+	char name[POOL_FDSTORE_NAME];
+	pool_fdstore_name(name, pool->name, what);
+	return fdstore_take(name);
 }
 
 static int check_nodes(const struct pool *pool)
 {
-	const struct ledger *ledger = pool->ledger;
-	if (ledger->n_nodes != pool->topo->n_nodes)
+	const struct journal *journal = pool->journal;
+	if (journal->n_nodes != pool->topo->n_nodes)
 		return refuse(pool, -EINVAL,
 		              "it lies on %u nodes, and there are %u now",
-		              ledger->n_nodes, pool->topo->n_nodes);
-	for (unsigned i = 0; i < ledger->n_nodes; i++)
-		if (ledger->node[i].os_id != pool->topo->node[i].os_id)
+		              journal->n_nodes, pool->topo->n_nodes);
+	for (unsigned i = 0; i < journal->n_nodes; i++)
+		if (journal->node[i].os_id != pool->topo->node[i].os_id)
 			return refuse(pool, -EINVAL,
 			              "it lies on node %u, which is not there",
-			              ledger->node[i].os_id);
+			              journal->node[i].os_id);
 	return 0;
 }
 
@@ -68,7 +68,8 @@ static int map_kept(const struct pool *pool, const char *what, int *fd,
 	*fd = take(pool, what);
 	if (*fd < 0 || fstat(*fd, &st) < 0 ||
 	    (fcntl(*fd, F_GET_SEALS) & seals) != seals || st.st_size < 4096)
-		return refuse(pool, -EINVAL, "there is no sealed %s file", what);
+		return refuse(pool, -EINVAL, "there is no sealed %s file",
+		              what);
 	*bytes = (uint64_t)st.st_size;
 	*at = mmap(NULL, *bytes, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
 	if (*at != MAP_FAILED)
@@ -101,7 +102,7 @@ static int map_meta(struct pool *pool)
 	pool->view.geo.shared_bytes = shared_bytes;
 	r = layout_check(pool->head, control_bytes, shared_bytes, &geo);
 	if (r < 0 || geo.n_nodes != pool->topo->n_nodes ||
-	    pool->head->instance != pool->ledger->instance)
+	    pool->head->instance != pool->journal->instance)
 		return refuse(pool, -EINVAL, "the head of its control file is "
 		              "damaged, or another pool's");
 	view_init(&pool->view, &geo, pool->head, pool->shared);
@@ -180,15 +181,15 @@ static int take_data(struct pool *pool, bool may_reserve)
 	struct backing_kept kept[TOPO_NODES_MAX];
 	struct backing_adoption from = {.topo = pool->topo,
 	                                .may_reserve = may_reserve,
-	                                .ledger = pool->ledger->pages,
+	                                .journal = pool->journal->pages,
 	                                .kept = kept};
-	char name[POOL_VAULT_NAME];
+	char name[POOL_FDSTORE_NAME];
 	int r;
 	for (unsigned i = 0; i < pool->topo->n_nodes; i++) {
-		const struct ledger_node *node = &pool->ledger->node[i];
-		pool_vault_node(name, pool->name, i);
+		const struct journal_node *node = &pool->journal->node[i];
+		pool_fdstore_node(name, pool->name, i);
 		kept[i] = (struct backing_kept){
-		        .fd = vault_take(name),
+		        .fd = fdstore_take(name),
 		        .kind = (enum backing_kind)node->kind,
 		        .bound = node->bound != 0,
 		        .file_bytes = node->file_bytes,
@@ -203,10 +204,10 @@ static int take_data(struct pool *pool, bool may_reserve)
 		return refuse(pool, r, "%s", pool->backing.error);
 	}
 	for (unsigned i = 0; i < pool->backing.n_nodes; i++) {
-		const struct ledger_node *from_node = &pool->ledger->node[i];
+		const struct journal_node *from_node = &pool->journal->node[i];
 		struct backing_node *node = &pool->backing.node[i];
-		memcpy(node->reason, from_node->reason, LEDGER_TEXT);
-		memcpy(node->remedy, from_node->remedy, LEDGER_TEXT);
+		memcpy(node->reason, from_node->reason, JOURNAL_TEXT);
+		memcpy(node->remedy, from_node->remedy, JOURNAL_TEXT);
 	}
 	return 0;
 }
@@ -225,11 +226,11 @@ static int note_slab(struct pool *pool, uint32_t head)
 	uint64_t out;
 	uint32_t lies;
 	if (line + n_lines > pool->lines.n ||
-	    runmap_take(&pool->lines, line, line + n_lines, n_lines, 1, &out) <
+	    extent_take(&pool->lines, line, line + n_lines, n_lines, 1, &out) <
 	            0 ||
-	    pagebook_claim(pool, head, (uint32_t)n_units) < 0)
+	    pages_claim(pool, head, (uint32_t)n_units) < 0)
 		return -EINVAL;
-	lies = pagebook_lies(pool, head / pool->pages.page_units);
+	lies = pages_node_of(pool, head / pool->pages.page_units);
 	if (lies != WORD_HOME(word))
 		slab_rehome_srv(&pool->view, head, lies);
 	else
@@ -237,7 +238,7 @@ static int note_slab(struct pool *pool, uint32_t head)
 	word = pool->view.words[head];
 	pool_count(pool, word, 1);
 	if (WORD_LIST(word) != lies)
-		loans_add(&pool->loans, head, mover_now_ms());
+		loans_add(&pool->loans, head, move_now_ms());
 	lease_break_srv(&pool->view.leases[head], LEASE_SRV);
 	return (int)n_units;
 }
@@ -246,21 +247,21 @@ static int note_slab(struct pool *pool, uint32_t head)
  * and not noted, or noted as gone and not given back yet, is given back. */
 static void note_pages(struct pool *pool, uint32_t node)
 {
-	uint64_t first = pagebook_first(pool, node);
-	uint64_t n = pagebook_size(pool, node);
+	uint64_t first = pages_first(pool, node);
+	uint64_t n = pages_size(pool, node);
 	uint64_t ready = 0;
-	pool_node(pool, node)->top_pages = 0;
+	pool_node(pool, node)->high_page = 0;
 	for (uint64_t page = first; page < first + n; page++) {
-		uint32_t lies = pagebook_lies(pool, page);
+		uint32_t lies = pages_node_of(pool, page);
 		if (lies == NODE_NONE)
 			continue;
-		pagebook_add(pool, page, 1, lies);
+		pages_add(pool, page, 1, lies);
 		ready++;
 	}
 	if (ready == pool->backing.node[node].ready_pages)
 		return;
 	for (uint64_t page = first; page < first + n; page++)
-		if (pagebook_lies(pool, page) == NODE_NONE)
+		if (pages_node_of(pool, page) == NODE_NONE)
 			backing_shrink(&pool->backing, node, page - first, 1,
 			               node);
 }
@@ -272,15 +273,15 @@ static void note_moved(struct pool *pool, uint32_t to)
 	unsigned file;
 	unsigned at;
 	uint64_t page;
-	if (!transit_last(&pool->backing, to, &file, &page) ||
-	    file >= pool->view.geo.n_nodes || page >= pagebook_size(pool, file))
+	if (!migrate_last(&pool->backing, to, &file, &page) ||
+	    file >= pool->view.geo.n_nodes || page >= pages_size(pool, file))
 		return;
 	/* Asking for a hole would fault it in. */
-	if (pagebook_lies(pool, pagebook_first(pool, file) + page) ==
+	if (pages_node_of(pool, pages_first(pool, file) + page) ==
 	            NODE_NONE ||
 	    backing_where(&pool->backing, file, page, &at) < 0)
 		return;
-	atom_poke(&pages[pagebook_first(pool, file) + page], (uint8_t)(1 + at));
+	atom_store(&pages[pages_first(pool, file) + page], (uint8_t)(1 + at));
 }
 
 static int note_slabs(struct pool *pool, uint32_t node)
@@ -288,7 +289,7 @@ static int note_slabs(struct pool *pool, uint32_t node)
 	uint32_t unit = (uint32_t)pool->view.nodes[node].first_unit;
 	uint32_t end = (uint32_t)pool_end_unit(pool, node);
 	while (unit < end) {
-		int met = slab_mend_srv(&pool->view, unit, end);
+		int met = slab_repair_srv(&pool->view, unit, end);
 		int n = met == SLAB_MEND_SLAB ? note_slab(pool, unit) : 1;
 		if (met == SLAB_MEND_NONE)
 			lease_break_srv(&pool->view.leases[unit], LEASE_SRV);
@@ -325,8 +326,8 @@ static int make_books(struct pool *pool)
 	}
 	if (r < 0)
 		return r;
-	pool->last_id = pool->ledger->last_id % CLIENT_IDS;
-	growth_adopt(pool);
+	pool->last_id = pool->journal->last_id % CLIENT_IDS;
+	wants_adopt(pool);
 	return 0;
 }
 
@@ -336,7 +337,7 @@ static int make_books(struct pool *pool)
 static int give_up(struct pool *pool)
 {
 	struct backing_adoption from = {.topo = pool->topo,
-	                                .ledger = pool->ledger->pages};
+	                                .journal = pool->journal->pages};
 	log_info("pool %s: slabd was killed while it made this pool: it is "
 	         "made anew", pool->name);
 	backing_abandon(&from);
@@ -369,8 +370,9 @@ static void say_adopted(const struct pool *pool, const struct timespec *began)
 	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
 		ready += pool_ready_units(pool, node);
 	log_info("pool %s: taken over as it was: %llu MiB, %u caches, %llu of "
-	         "%llu units in slabs, %.1f ms", pool->name,
-	         (unsigned long long)(ready << UNIT_SHIFT >> 20), pool->n_caches,
+	         "%llu units in slabs, %.1f ms",
+	         pool->name, (unsigned long long)(ready << UNIT_SHIFT >> 20),
+	         pool->n_caches,
 	         (unsigned long long)(ready + pool->units.n_taken -
 	                              pool->units.n),
 	         (unsigned long long)ready,
@@ -386,16 +388,16 @@ int adopt_pool(struct pool *pool, const struct config_pool *config,
 	int r;
 	clock_gettime(CLOCK_MONOTONIC, &began);
 	pool_init(pool, config, topo);
-	pool->ledger_fd = take(pool, "ledger");
-	if (pool->ledger_fd < 0)
+	pool->journal_fd = take(pool, "ledger");
+	if (pool->journal_fd < 0)
 		return ADOPT_E_NONE;
-	r = ledger_map(pool->ledger_fd, pool->name, &pool->ledger, text,
+	r = journal_map(pool->journal_fd, pool->name, &pool->journal, text,
 	               sizeof(text));
 	if (r < 0) {
 		refuse(pool, r, "%s", text);
 	} else {
 		/* pairs: pool_create, in the slabd before this one. */
-		if (atom_get(&pool->ledger->state) == LEDGER_MAKING)
+		if (atom_load_acquire(&pool->journal->state) == JOURNAL_MAKING)
 			return give_up(pool);
 		r = adopt_all(pool, may_reserve);
 	}
@@ -409,8 +411,9 @@ int adopt_pool(struct pool *pool, const struct config_pool *config,
 
 /* ---- pools that are no longer configured --------------------------------- */
 
-/* The pool whose ledger has that name in the vault; false: it is no ledger's. */
-static bool is_ledger(const char *name, char pool[NAME_BYTES])
+/* The pool whose journal has that name in the descriptor store; false: it is no
+ * journal's. */
+static bool is_journal(const char *name, char pool[NAME_BYTES])
 {
 	static const char head[] = "slabd.pool.";
 	static const char tail[] = ".ledger";
@@ -425,29 +428,29 @@ static bool is_ledger(const char *name, char pool[NAME_BYTES])
 	return true;
 }
 
-static bool is_of_nodes(const struct ledger *ledger, const struct topo *topo)
+static bool is_of_nodes(const struct journal *journal, const struct topo *topo)
 {
-	bool same = ledger->n_nodes == topo->n_nodes;
-	for (unsigned i = 0; same && i < ledger->n_nodes; i++)
-		same = ledger->node[i].os_id == topo->node[i].os_id;
+	bool same = journal->n_nodes == topo->n_nodes;
+	for (unsigned i = 0; same && i < journal->n_nodes; i++)
+		same = journal->node[i].os_id == topo->node[i].os_id;
 	/* None are named in one of a pool that was never whole. */
-	return same || ledger->n_nodes == 0;
+	return same || journal->n_nodes == 0;
 }
 
 static void give_back(const struct topo *topo, const char *name, int fd)
 {
 	struct backing_adoption from = {.topo = topo};
-	struct ledger *ledger;
+	struct journal *journal;
 	char text[160];
-	if (ledger_map(fd, name, &ledger, text, sizeof(text)) < 0) {
+	if (journal_map(fd, name, &journal, text, sizeof(text)) < 0) {
 		log_warn("pool %s: hugepages that were added for it stay: %s",
 		         name, text);
 		return;
 	}
-	from.ledger = ledger->pages;
-	if (is_of_nodes(ledger, topo))
+	from.journal = journal->pages;
+	if (is_of_nodes(journal, topo))
 		backing_abandon(&from);
-	ledger_unmap(ledger);
+	journal_unmap(journal);
 }
 
 void adopt_rest(const struct topo *topo)
@@ -455,15 +458,15 @@ void adopt_rest(const struct topo *topo)
 	char pool[NAME_BYTES];
 	const char *name;
 	unsigned at = 0;
-	while ((name = vault_next(&at)) != NULL) {
-		int fd = is_ledger(name, pool) ? vault_take(name) : -1;
+	while ((name = fdstore_next(&at)) != NULL) {
+		int fd = is_journal(name, pool) ? fdstore_take(name) : -1;
 		if (fd < 0)
 			continue;
 		log_info("pool %s was kept and is not configured any longer: "
 		         "hugepages that were added for it go back", pool);
 		give_back(topo, pool, fd);
 		close(fd);
-		vault_drop(name);
+		fdstore_drop(name);
 	}
-	vault_close_rest();
+	fdstore_close_rest();
 }

@@ -2,14 +2,14 @@
 /*
  * A pool taken over from a slabd that was killed, or made way for this one.
  *
- *   vault --> ledger, control, shared, data
+ *   fdstore --> journal, control, shared, data
  *     all checked before anything is written: sizes, seals, versions, tables
- *     --> books from the slab table, half-done carves mended, leases of the
+ *     --> books from the slab table, half-done carves repaired, leases of the
  *         dead slabd broken, every list bit set that is due
- *     --> clients: those that ended meanwhile are buried, the others watched
+ *     --> clients: those that ended meanwhile are reaped, the others watched
  *
  * All of it may be cut short and done again. What it finds half done is what
- * carve, uncarve, cache create, ident_take and a sweep leave when they are
+ * carve, reclaim, cache create, clients_take and a sweep leave when they are
  * killed between two stores.
  */
 #ifndef DAEMON_POOL_ADOPT_H
@@ -26,10 +26,10 @@
 int adopt_pool(struct pool *pool, const struct config_pool *config,
                const struct topo *topo, bool may_reserve);
 
-/* Watches the pool's living clients and buries the others, once the event loop
+/* Watches the pool's living clients and reaps the others, once the event loop
  * is there. 0, or -errno with the reason logged: one may be alive and can't be
  * watched. Finds no client in a pool that was made by this slabd. */
-int adopt_clients(struct server *server, struct pool *pool);
+int peer_adopt_clients(struct server *server, struct pool *pool);
 
 /* Closes what no pool of the configuration has taken. Hugepages that a slabd
  * which was killed had added for such a pool go back to the system. */

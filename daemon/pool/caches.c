@@ -7,7 +7,7 @@
 
 #include "daemon/base/log.h"
 
-uint32_t cachetab_find(const struct pool *pool, const char *name)
+uint32_t caches_find(const struct pool *pool, const char *name)
 {
 	for (uint32_t cache = 1; cache <= pool->n_caches; cache++)
 		if (strcmp(pool->view.caches[cache - 1].name, name) == 0)
@@ -79,16 +79,17 @@ static int add(struct pool *pool, const struct layout_cache *want, char *text,
 	*row = *want;
 	pool->n_caches++;
 	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
-		atom_poke(&pool_mark(pool, pool->n_caches, node)->low_slabs, 1u);
+		atom_store(&pool_mark(pool, pool->n_caches, node)->low_slabs,
+		           1u);
 	/* pairs: view_cache */
-	atom_put(&row->state, 1u);
+	atom_store_release(&row->state, 1u);
 	log_info("pool %s: cache %s: size %u, stride %u, %u objects in a slab "
 	         "of %u KiB", pool->name, row->name, row->size, row->stride,
 	         row->n_objs, 64u << row->order);
 	return (int)pool->n_caches;
 }
 
-int cachetab_create(struct pool *pool, const char name[NAME_BYTES],
+int caches_create(struct pool *pool, const char name[NAME_BYTES],
                     uint64_t size, uint64_t align, uint32_t flags, char *text,
                     size_t text_bytes)
 {
@@ -100,7 +101,7 @@ int cachetab_create(struct pool *pool, const char name[NAME_BYTES],
 	if (r < 0)
 		return r;
 	strcpy(want.name, name);
-	cache = cachetab_find(pool, name);
+	cache = caches_find(pool, name);
 	if (cache != 0)
 		return reopen(pool, cache, &want, text, text_bytes);
 	return add(pool, &want, text, text_bytes);

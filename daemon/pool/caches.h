@@ -9,11 +9,11 @@
 
 /* Finds the cache, or makes it. Its id, or -errno with the reason and the
  * remedy in text: EINVAL, EEXIST, ENOSPC. name need not end in zero. */
-int cachetab_create(struct pool *pool, const char name[NAME_BYTES],
+int caches_create(struct pool *pool, const char name[NAME_BYTES],
                     uint64_t size, uint64_t align, uint32_t flags, char *text,
                     size_t text_bytes);
 
 /* The id of a cache by name, or 0. */
-uint32_t cachetab_find(const struct pool *pool, const char *name);
+uint32_t caches_find(const struct pool *pool, const char *name);
 
 #endif

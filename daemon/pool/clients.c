@@ -11,27 +11,27 @@
 #define RELIST_MS 50    /* from one look to the next, at least */
 #define RELIST_SHARE 20 /* and as many times as long as it took */
 
-static void ident_set(struct pool *pool, uint32_t id, uint32_t epoch,
+static void clients_set(struct pool *pool, uint32_t id, uint32_t epoch,
                       enum client_state state)
 {
 	/* pairs: view_client_live */
-	atom_put(&pool_client(pool, id)->word,
+	atom_store_release(&pool_client(pool, id)->word,
 	         (uint64_t)epoch << 8 | (uint64_t)state);
 }
 
-enum client_state ident_state(const struct pool *pool, uint32_t id)
+enum client_state clients_state(const struct pool *pool, uint32_t id)
 {
 	return (enum client_state)(pool->view.clients[id].word & 0xff);
 }
 
-void ident_bar(struct pool *pool, uint32_t id)
+void clients_ban(struct pool *pool, uint32_t id)
 {
 	struct layout_client *row = pool_client(pool, id);
 	/* Its state and epoch are as they were: nobody waits to see this. */
-	atom_poke(&row->word, row->word | CLIENT_BARRED);
+	atom_store(&row->word, row->word | CLIENT_BARRED);
 }
 
-bool ident_barred(const struct pool *pool, uint32_t id)
+bool clients_is_banned(const struct pool *pool, uint32_t id)
 {
 	return (pool->view.clients[id].word & CLIENT_BARRED) != 0;
 }
@@ -43,61 +43,62 @@ static void fill_in(struct pool *pool, uint32_t id, int32_t pid, uint32_t uid,
 	row->pid = pid;
 	row->uid = uid;
 	row->since = (int64_t)time(NULL);
-	if (began_ticks(pid, &row->began) < 0)
+	if (proc_ticks(pid, &row->began) < 0)
 		row->began = 0;
 	memset(row->comm, 0, sizeof(row->comm));
 	strncpy(row->comm, comm, sizeof(row->comm) - 1);
 	for (uint32_t i = 0; i < STATS_WORDS; i++)
-		atom_poke(&pool->view.stats[id * STATS_WORDS + i], UINT64_C(0));
+		atom_store(&pool->view.stats[id * STATS_WORDS + i],
+		           UINT64_C(0));
 }
 
-static void sweep(struct pool *pool, uint32_t id, bool strays)
+static void sweep(struct pool *pool, uint32_t id, bool orphans)
 {
 	struct slab_swept swept = {0};
 	struct timespec a;
 	struct timespec b;
 	clock_gettime(CLOCK_MONOTONIC, &a);
-	if (strays)
-		slab_sweep_strays_srv(&pool->view, id, &swept);
+	if (orphans)
+		slab_sweep_orphans_srv(&pool->view, id, &swept);
 	else
 		slab_sweep_srv(&pool->view, id, &swept);
 	clock_gettime(CLOCK_MONOTONIC, &b);
 	pool->counts.swept_objects += swept.objects;
 	pool->counts.swept_leases += swept.leases;
-	pool->counts.mended_bits += swept.bits;
+	pool->counts.repaired_bits += swept.bits;
 	pool->counts.last_sweep_ms = (double)(b.tv_sec - a.tv_sec) * 1e3 +
 	                             (double)(b.tv_nsec - a.tv_nsec) / 1e6;
 }
 
-int ident_take(struct pool *pool, int32_t pid, uint32_t uid, const char *comm)
+int clients_take(struct pool *pool, int32_t pid, uint32_t uid, const char *comm)
 {
 	uint32_t id = pool->last_id;
 	if (pool->n_clients >= pool->config->max_clients)
 		return -EAGAIN;
 	for (uint32_t i = 1; i < CLIENT_IDS; i++) {
 		id = id % (CLIENT_IDS - 1) + 1;
-		if (ident_state(pool, id) != CLIENT_FREE)
+		if (clients_state(pool, id) != CLIENT_FREE)
 			continue;
-		if (ident_epoch(pool, id) > 0)
+		if (clients_epoch(pool, id) > 0)
 			sweep(pool, id, false);
 		fill_in(pool, id, pid, uid, comm);
-		ident_set(pool, id, ident_epoch(pool, id) + 1, CLIENT_LIVE);
+		clients_set(pool, id, clients_epoch(pool, id) + 1, CLIENT_LIVE);
 		pool->last_id = id;
-		pool->ledger->last_id = id;
+		pool->journal->last_id = id;
 		pool->n_clients++;
 		return (int)id;
 	}
 	return -EAGAIN;
 }
 
-void ident_bury(struct pool *pool, uint32_t id)
+void clients_reap(struct pool *pool, uint32_t id)
 {
-	pool->n_clients -= ident_state(pool, id) == CLIENT_LIVE;
-	ident_set(pool, id, ident_epoch(pool, id), CLIENT_DEAD);
+	pool->n_clients -= clients_state(pool, id) == CLIENT_LIVE;
+	clients_set(pool, id, clients_epoch(pool, id), CLIENT_DEAD);
 	sweep(pool, id, false);
 }
 
-bool ident_relist(struct pool *pool)
+bool clients_relist(struct pool *pool)
 {
 	const struct view *view = &pool->view;
 	uint32_t shift = view->geo.page_shift - UNIT_SHIFT;
@@ -110,7 +111,7 @@ bool ident_relist(struct pool *pool)
 	for (uint32_t node = 0; node < view->geo.n_nodes; node++) {
 		const struct layout_node *row = &view->nodes[node];
 		uint64_t unit = row->first_unit;
-		uint64_t end = unit + (row->top_pages << shift);
+		uint64_t end = unit + (row->high_page << shift);
 		for (; unit < end; unit++)
 			slab_relist_any(view, (uint32_t)unit);
 	}
@@ -120,10 +121,10 @@ bool ident_relist(struct pool *pool)
 	return true;
 }
 
-void ident_free(struct pool *pool, uint32_t id)
+void clients_free(struct pool *pool, uint32_t id)
 {
 	double first = pool->counts.last_sweep_ms;
 	sweep(pool, id, true);
 	pool->counts.last_sweep_ms = first;
-	ident_set(pool, id, ident_epoch(pool, id), CLIENT_FREE);
+	clients_set(pool, id, clients_epoch(pool, id), CLIENT_FREE);
 }

@@ -12,28 +12,29 @@
 
 /* Makes an id live for a process. The id, or -EAGAIN when the pool has all the
  * clients it may have. */
-int ident_take(struct pool *pool, int32_t pid, uint32_t uid, const char *comm);
+int clients_take(struct pool *pool, int32_t pid, uint32_t uid,
+                 const char *comm);
 
 /* The process is dead (or said goodbye): frees all that carries the id. Call
- * ident_free a while later. */
-void ident_bury(struct pool *pool, uint32_t id);
+ * clients_free a while later. */
+void clients_reap(struct pool *pool, uint32_t id);
 
 /* The second sweep; the id may be used again. */
-void ident_free(struct pool *pool, uint32_t id);
+void clients_free(struct pool *pool, uint32_t id);
 
 /* Sets every list bit that is due, without a sweep, if enough time has passed
  * since the last such look; false if not. A client that became another program
  * lives, and its threads ended wherever they were. */
-bool ident_relist(struct pool *pool);
+bool clients_relist(struct pool *pool);
 
 /* A live client that lost its connection by a fault: a slabd that is started
  * again knows it too. */
-void ident_bar(struct pool *pool, uint32_t id);
-bool ident_barred(const struct pool *pool, uint32_t id);
+void clients_ban(struct pool *pool, uint32_t id);
+bool clients_is_banned(const struct pool *pool, uint32_t id);
 
-enum client_state ident_state(const struct pool *pool, uint32_t id);
+enum client_state clients_state(const struct pool *pool, uint32_t id);
 
-static inline uint32_t ident_epoch(const struct pool *pool, uint32_t id)
+static inline uint32_t clients_epoch(const struct pool *pool, uint32_t id)
 {
 	return (uint32_t)(pool->view.clients[id].word >> 8);
 }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-int runmap_init(struct runmap *map, uint64_t n, bool taken)
+int extent_init(struct extent *map, uint64_t n, bool taken)
 {
 	uint64_t words = (n + 63) / 64;
 	memset(map, 0, sizeof(*map));
@@ -21,19 +21,19 @@ int runmap_init(struct runmap *map, uint64_t n, bool taken)
 	return 0;
 }
 
-void runmap_done(struct runmap *map)
+void extent_done(struct extent *map)
 {
 	free(map->taken);
 	map->taken = NULL;
 }
 
-static bool is_taken(const struct runmap *map, uint64_t ix)
+static bool is_taken(const struct extent *map, uint64_t ix)
 {
 	return (map->taken[ix / 64] >> (ix % 64) & 1) != 0;
 }
 
 /* The first free place in [from, end), or end. */
-static uint64_t next_free(const struct runmap *map, uint64_t from, uint64_t end)
+static uint64_t next_free(const struct extent *map, uint64_t from, uint64_t end)
 {
 	while (from < end) {
 		uint64_t word = ~map->taken[from / 64] >> (from % 64);
@@ -47,7 +47,7 @@ static uint64_t next_free(const struct runmap *map, uint64_t from, uint64_t end)
 }
 
 /* The last taken place in [first, first + count), or first - 1. */
-static uint64_t last_taken(const struct runmap *map, uint64_t first,
+static uint64_t last_taken(const struct extent *map, uint64_t first,
                            uint64_t count)
 {
 	uint64_t ix = first + count;
@@ -56,7 +56,7 @@ static uint64_t last_taken(const struct runmap *map, uint64_t first,
 	return ix - 1;
 }
 
-int runmap_take(struct runmap *map, uint64_t first, uint64_t end,
+int extent_take(struct extent *map, uint64_t first, uint64_t end,
                 uint64_t count, uint64_t align, uint64_t *out)
 {
 	uint64_t at = first;
@@ -80,14 +80,14 @@ int runmap_take(struct runmap *map, uint64_t first, uint64_t end,
 	return -ENOSPC;
 }
 
-void runmap_give(struct runmap *map, uint64_t first, uint64_t count)
+void extent_give(struct extent *map, uint64_t first, uint64_t count)
 {
 	for (uint64_t i = first; i < first + count; i++)
 		map->taken[i / 64] &= ~(UINT64_C(1) << (i % 64));
 	map->n_taken -= count;
 }
 
-uint64_t runmap_free(const struct runmap *map, uint64_t first, uint64_t end)
+uint64_t extent_free(const struct extent *map, uint64_t first, uint64_t end)
 {
 	uint64_t n = 0;
 	uint64_t at = first;

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct runmap {
+struct extent {
 	uint64_t n;
 	uint64_t *taken; /* bitmap */
 	uint64_t n_taken;
@@ -18,18 +18,18 @@ struct runmap {
 };
 
 /* All n places taken or all of them free. 0 or -ENOMEM. */
-int runmap_init(struct runmap *map, uint64_t n, bool taken);
-void runmap_done(struct runmap *map);
+int extent_init(struct extent *map, uint64_t n, bool taken);
+void extent_done(struct extent *map);
 
 /* Takes the lowest run of count places within [first, end) that starts at a
  * multiple of align. 0, or -ENOSPC. */
-int runmap_take(struct runmap *map, uint64_t first, uint64_t end,
+int extent_take(struct extent *map, uint64_t first, uint64_t end,
                 uint64_t count, uint64_t align, uint64_t *out);
 
 /* Makes a run free again, all of which was taken. */
-void runmap_give(struct runmap *map, uint64_t first, uint64_t count);
+void extent_give(struct extent *map, uint64_t first, uint64_t count);
 
 /* Free places within [first, end). */
-uint64_t runmap_free(const struct runmap *map, uint64_t first, uint64_t end);
+uint64_t extent_free(const struct extent *map, uint64_t first, uint64_t end);
 
 #endif

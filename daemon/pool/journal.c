@@ -13,7 +13,7 @@
 #include "numa/memfile.h"
 #include "shm/atom.h"
 
-static int map(int fd, struct ledger **out)
+static int map(int fd, struct journal **out)
 {
 	void *at = mmap(NULL, sizeof(**out), PROT_READ | PROT_WRITE, MAP_SHARED,
 	                fd, 0);
@@ -23,26 +23,26 @@ static int map(int fd, struct ledger **out)
 	return 0;
 }
 
-static int fill_in(struct ledger *ledger, const char *pool)
+static int fill_in(struct journal *journal, const char *pool)
 {
 	uint64_t random;
 	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
 		return -errno;
-	ledger->instance = random;
-	ledger->version = LEDGER_VERSION;
-	snprintf(ledger->name, sizeof(ledger->name), "%s", pool);
-	/* pairs: ledger_map, in a slabd that comes after this one. */
-	atom_put(&ledger->magic, LEDGER_MAGIC);
+	journal->instance = random;
+	journal->version = JOURNAL_VERSION;
+	snprintf(journal->name, sizeof(journal->name), "%s", pool);
+	/* pairs: journal_map, in a slabd that comes after this one. */
+	atom_store_release(&journal->magic, JOURNAL_MAGIC);
 	return 0;
 }
 
-int ledger_make(const char *pool, struct ledger **out)
+int journal_make(const char *pool, struct journal **out)
 {
 	char name[160];
 	int fd;
 	int r;
 	snprintf(name, sizeof(name), "slabd-%s-ledger", pool);
-	fd = datafile_create(name, BACKING_4K, sizeof(**out));
+	fd = memfile_create(name, BACKING_4K, sizeof(**out));
 	if (fd < 0)
 		return fd;
 	r = map(fd, out);
@@ -50,7 +50,7 @@ int ledger_make(const char *pool, struct ledger **out)
 		r = fill_in(*out, pool);
 		if (r == 0)
 			return fd;
-		ledger_unmap(*out);
+		journal_unmap(*out);
 		*out = NULL;
 	}
 	close(fd);
@@ -63,10 +63,10 @@ static int fault(int error, const char *why, char *text, size_t text_bytes)
 	return error;
 }
 
-int ledger_map(int fd, const char *pool, struct ledger **out, char *text,
+int journal_map(int fd, const char *pool, struct journal **out, char *text,
                size_t text_bytes)
 {
-	struct ledger *ledger = NULL;
+	struct journal *journal = NULL;
 	struct stat st;
 	char why[80];
 	int r = fstat(fd, &st) < 0 ? -errno : 0;
@@ -75,41 +75,42 @@ int ledger_map(int fd, const char *pool, struct ledger **out, char *text,
 	if (r == 0 && (uint64_t)st.st_size < 2 * sizeof(uint64_t))
 		r = -EINVAL;
 	if (r == 0)
-		r = map(fd, &ledger);
+		r = map(fd, &journal);
 	if (r < 0)
-		return fault(-EINVAL, "is no sealed memory file", text, text_bytes);
+		return fault(-EINVAL, "is no sealed memory file", text,
+		             text_bytes);
 	/* pairs: fill_in */
-	if (atom_get(&ledger->magic) != LEDGER_MAGIC)
+	if (atom_load_acquire(&journal->magic) != JOURNAL_MAGIC)
 		r = fault(-EINVAL, "does not begin as one", text, text_bytes);
-	else if (ledger->version != LEDGER_VERSION) {
+	else if (journal->version != JOURNAL_VERSION) {
 		snprintf(why, sizeof(why), "has version %u and this slabd "
-		         "knows version %u", ledger->version, LEDGER_VERSION);
+		         "knows version %u", journal->version, JOURNAL_VERSION);
 		r = fault(-EPROTO, why, text, text_bytes);
-	} else if ((uint64_t)st.st_size != sizeof(*ledger) ||
-	           strncmp(ledger->name, pool, sizeof(ledger->name)) != 0 ||
-	           ledger->n_nodes > TOPO_NODES_MAX ||
-	           ledger->state > LEDGER_WHOLE)
+	} else if ((uint64_t)st.st_size != sizeof(*journal) ||
+	           strncmp(journal->name, pool, sizeof(journal->name)) != 0 ||
+	           journal->n_nodes > TOPO_NODES_MAX ||
+	           journal->state > JOURNAL_WHOLE)
 		r = fault(-EINVAL, "is damaged, or another pool's", text,
 		          text_bytes);
 	if (r < 0)
-		ledger_unmap(ledger);
+		journal_unmap(journal);
 	else
-		*out = ledger;
+		*out = journal;
 	return r;
 }
 
-void ledger_unmap(struct ledger *ledger)
+void journal_unmap(struct journal *journal)
 {
-	if (ledger != NULL)
-		munmap(ledger, sizeof(*ledger));
+	if (journal != NULL)
+		munmap(journal, sizeof(*journal));
 }
 
-void ledger_note(struct ledger *ledger, const struct backing *backing)
+void journal_note(struct journal *journal, const struct backing *backing)
 {
-	ledger->n_nodes = backing->n_nodes;
+	journal->n_nodes = backing->n_nodes;
 	for (unsigned i = 0; i < backing->n_nodes; i++) {
 		const struct backing_node *from = &backing->node[i];
-		struct ledger_node *to = &ledger->node[i];
+		struct journal_node *to = &journal->node[i];
 		to->os_id = backing->topo->node[i].os_id;
 		to->kind = from->kind;
 		to->bound = from->bound;

@@ -19,9 +19,9 @@ static uint32_t now_s(void)
 	return (uint32_t)now.tv_sec;
 }
 
-int pagebook_make(struct pool *pool)
+int pages_make(struct pool *pool)
 {
-	struct pagebook *book = &pool->pages;
+	struct pages *book = &pool->pages;
 	uint32_t shift = pool->view.geo.page_shift - UNIT_SHIFT;
 	book->page_units = 1u << shift;
 	book->n_pages = pool->view.geo.n_units >> shift;
@@ -31,12 +31,12 @@ int pagebook_make(struct pool *pool)
 		return -ENOMEM;
 	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++) {
 		book->node[node].first_free = book->n_pages;
-		book->node[node].first_hole = pagebook_first(pool, node);
+		book->node[node].first_hole = pages_first(pool, node);
 	}
 	return 0;
 }
 
-void pagebook_done(struct pagebook *book)
+void pages_done(struct pages *book)
 {
 	free(book->used);
 	free(book->since);
@@ -44,26 +44,26 @@ void pagebook_done(struct pagebook *book)
 	book->since = NULL;
 }
 
-uint32_t pagebook_lies(const struct pool *pool, uint64_t page)
+uint32_t pages_node_of(const struct pool *pool, uint64_t page)
 {
-	uint32_t byte = atom_peek(&pool->view.pages[page]);
+	uint32_t byte = atom_load(&pool->view.pages[page]);
 	return byte == 0 ? NODE_NONE : byte - 1;
 }
 
-uint64_t pagebook_first(const struct pool *pool, uint32_t file)
+uint64_t pages_first(const struct pool *pool, uint32_t file)
 {
 	return pool->view.nodes[file].first_unit / pool->pages.page_units;
 }
 
-uint64_t pagebook_size(const struct pool *pool, uint32_t file)
+uint64_t pages_size(const struct pool *pool, uint32_t file)
 {
 	return pool->view.nodes[file].n_units / pool->pages.page_units;
 }
 
-uint32_t pagebook_file(const struct pool *pool, uint64_t page)
+uint32_t pages_file(const struct pool *pool, uint64_t page)
 {
 	uint32_t file = pool->view.geo.n_nodes - 1;
-	while (file > 0 && page < pagebook_first(pool, file))
+	while (file > 0 && page < pages_first(pool, file))
 		file--;
 	return file;
 }
@@ -72,26 +72,26 @@ uint32_t pagebook_file(const struct pool *pool, uint64_t page)
 
 static void count_here(struct pool *pool, uint32_t node, int64_t by)
 {
-	struct pagebook_node *row = &pool->pages.node[node];
+	struct pages_node *row = &pool->pages.node[node];
 	row->pages += (uint64_t)by;
-	atom_poke(&pool_node(pool, node)->here_pages, row->pages);
+	atom_store(&pool_node(pool, node)->resident_pages, row->pages);
 }
 
-void pagebook_add(struct pool *pool, uint64_t page, uint64_t n, uint32_t lies)
+void pages_add(struct pool *pool, uint64_t page, uint64_t n, uint32_t lies)
 {
-	struct pagebook *book = &pool->pages;
-	uint32_t file = pagebook_file(pool, page);
+	struct pages *book = &pool->pages;
+	uint32_t file = pages_file(pool, page);
 	struct layout_node *row = pool_node(pool, file);
-	uint64_t top = page + n - pagebook_first(pool, file);
+	uint64_t top = page + n - pages_first(pool, file);
 	uint32_t now = now_s();
 	/* First how far to look, then what is there to be seen. */
-	if (row->top_pages < top)
-		atom_poke(&row->top_pages, top);
+	if (row->high_page < top)
+		atom_store(&row->high_page, top);
 	for (uint64_t i = page; i < page + n; i++) {
-		atom_poke(&page_bytes(pool)[i], (uint8_t)(1 + lies));
+		atom_store(&page_bytes(pool)[i], (uint8_t)(1 + lies));
 		book->since[i] = now;
 	}
-	runmap_give(&pool->units, page * book->page_units,
+	extent_give(&pool->units, page * book->page_units,
 	            n * book->page_units);
 	book->node[lies].empty += n;
 	if (page < book->node[lies].first_free)
@@ -99,28 +99,28 @@ void pagebook_add(struct pool *pool, uint64_t page, uint64_t n, uint32_t lies)
 	count_here(pool, lies, (int64_t)n);
 }
 
-void pagebook_drop(struct pool *pool, uint64_t page)
+void pages_drop(struct pool *pool, uint64_t page)
 {
-	struct pagebook *book = &pool->pages;
-	uint32_t lies = pagebook_lies(pool, page);
-	uint32_t file = pagebook_file(pool, page);
+	struct pages *book = &pool->pages;
+	uint32_t lies = pages_node_of(pool, page);
+	uint32_t file = pages_file(pool, page);
 	uint64_t first = page * book->page_units;
 	uint64_t out;
-	runmap_take(&pool->units, first, first + book->page_units,
+	extent_take(&pool->units, first, first + book->page_units,
 	            book->page_units, book->page_units, &out);
-	atom_poke(&page_bytes(pool)[page], (uint8_t)0);
+	atom_store(&page_bytes(pool)[page], (uint8_t)0);
 	book->node[lies].empty--;
 	count_here(pool, lies, -1);
 	if (page < book->node[file].first_hole)
 		book->node[file].first_hole = page;
 }
 
-void pagebook_move(struct pool *pool, uint64_t page, uint32_t to)
+void pages_move(struct pool *pool, uint64_t page, uint32_t to)
 {
-	struct pagebook *book = &pool->pages;
-	uint32_t from = pagebook_lies(pool, page);
+	struct pages *book = &pool->pages;
+	uint32_t from = pages_node_of(pool, page);
 	uint32_t used = book->used[page];
-	atom_poke(&page_bytes(pool)[page], (uint8_t)(1 + to));
+	atom_store(&page_bytes(pool)[page], (uint8_t)(1 + to));
 	book->node[from].used_units -= used;
 	book->node[to].used_units += used;
 	book->node[from].empty -= used == 0;
@@ -134,82 +134,82 @@ void pagebook_move(struct pool *pool, uint64_t page, uint32_t to)
 /* The first hole of a file, and how many up to n follow each other. */
 static uint64_t hole_in(struct pool *pool, uint32_t file, uint64_t *n)
 {
-	struct pagebook_node *row = &pool->pages.node[file];
-	uint64_t end = pagebook_first(pool, file) + pagebook_size(pool, file);
+	struct pages_node *row = &pool->pages.node[file];
+	uint64_t end = pages_first(pool, file) + pages_size(pool, file);
 	uint64_t run = 1;
 	while (row->first_hole < end &&
-	       pagebook_lies(pool, row->first_hole) != NODE_NONE)
+	       pages_node_of(pool, row->first_hole) != NODE_NONE)
 		row->first_hole++;
 	if (row->first_hole == end)
-		return PAGEBOOK_NONE;
+		return PAGES_NONE;
 	while (run < *n && row->first_hole + run < end &&
-	       pagebook_lies(pool, row->first_hole + run) == NODE_NONE)
+	       pages_node_of(pool, row->first_hole + run) == NODE_NONE)
 		run++;
 	*n = run;
 	return row->first_hole;
 }
 
-uint64_t pagebook_hole(struct pool *pool, uint32_t node, uint64_t *n)
+uint64_t pages_hole(struct pool *pool, uint32_t node, uint64_t *n)
 {
-	uint64_t may = pagebook_size(pool, node);
+	uint64_t may = pages_size(pool, node);
 	uint64_t is = pool->pages.node[node].pages;
 	uint64_t hole;
 	if (is >= may)
-		return PAGEBOOK_NONE;
+		return PAGES_NONE;
 	*n = *n < may - is ? *n : may - is;
 	hole = hole_in(pool, node, n);
 	for (uint32_t file = 0;
-	     hole == PAGEBOOK_NONE && file < pool->view.geo.n_nodes; file++)
+	     hole == PAGES_NONE && file < pool->view.geo.n_nodes; file++)
 		hole = hole_in(pool, file, n);
 	return hole;
 }
 
-uint64_t pagebook_idle(const struct pool *pool, uint32_t node, uint64_t below,
+uint64_t pages_idle(const struct pool *pool, uint32_t node, uint64_t below,
                        uint32_t seconds)
 {
-	const struct pagebook *book = &pool->pages;
+	const struct pages *book = &pool->pages;
 	uint32_t now = now_s();
 	if (book->node[node].empty == 0)
-		return PAGEBOOK_NONE;
+		return PAGES_NONE;
 	below = below < book->n_pages ? below : book->n_pages;
 	for (uint64_t page = below; page-- > 0;)
 		if (book->used[page] == 0 &&
-		    pagebook_lies(pool, page) == node &&
+		    pages_node_of(pool, page) == node &&
 		    now - book->since[page] >= seconds)
 			return page;
-	return PAGEBOOK_NONE;
+	return PAGES_NONE;
 }
 
 /* ---- units -------------------------------------------------------------- */
 
 static void count_used(struct pool *pool, uint64_t unit, uint32_t n_units)
 {
-	struct pagebook *book = &pool->pages;
+	struct pages *book = &pool->pages;
 	uint64_t page = unit / book->page_units;
-	struct pagebook_node *row = &book->node[pagebook_lies(pool, page)];
+	struct pages_node *row = &book->node[pages_node_of(pool, page)];
 	row->empty -= book->used[page] == 0;
 	book->used[page] = (uint16_t)(book->used[page] + n_units);
 	row->used_units += n_units;
 }
 
-int pagebook_take(struct pool *pool, uint32_t node, uint32_t n_units,
+int pages_take(struct pool *pool, uint32_t node, uint32_t n_units,
                   uint64_t *unit)
 {
-	struct pagebook *book = &pool->pages;
-	struct pagebook_node *row = &book->node[node];
+	struct pages *book = &pool->pages;
+	struct pages_node *row = &book->node[node];
 	bool full = true; /* all pages so far are */
-	if (pagebook_free_units(pool, node) < n_units)
+	if (pages_free_units(pool, node) < n_units)
 		return -ENOSPC;
 	for (uint64_t page = row->first_free; page < book->n_pages; page++) {
 		uint64_t first = page * book->page_units;
-		if (pagebook_lies(pool, page) != node ||
+		if (pages_node_of(pool, page) != node ||
 		    book->used[page] == book->page_units)
 			continue;
 		if (full)
 			row->first_free = page;
 		full = false;
 		if (book->used[page] + n_units > book->page_units ||
-		    runmap_take(&pool->units, first, first + book->page_units,
+		    extent_take(&pool->units, first, first + book->page_units,
 		                n_units, n_units, unit) < 0)
 			continue;
 		count_used(pool, *unit, n_units);
@@ -218,23 +218,23 @@ int pagebook_take(struct pool *pool, uint32_t node, uint32_t n_units,
 	return -ENOSPC;
 }
 
-int pagebook_claim(struct pool *pool, uint64_t unit, uint32_t n_units)
+int pages_claim(struct pool *pool, uint64_t unit, uint32_t n_units)
 {
 	uint64_t out;
-	if (pagebook_lies(pool, unit / pool->pages.page_units) == NODE_NONE ||
-	    runmap_take(&pool->units, unit, unit + n_units, n_units, 1, &out) <
+	if (pages_node_of(pool, unit / pool->pages.page_units) == NODE_NONE ||
+	    extent_take(&pool->units, unit, unit + n_units, n_units, 1, &out) <
 	            0)
 		return -EINVAL;
 	count_used(pool, unit, n_units);
 	return 0;
 }
 
-void pagebook_give(struct pool *pool, uint64_t unit, uint32_t n_units)
+void pages_give(struct pool *pool, uint64_t unit, uint32_t n_units)
 {
-	struct pagebook *book = &pool->pages;
+	struct pages *book = &pool->pages;
 	uint64_t page = unit / book->page_units;
-	struct pagebook_node *row = &book->node[pagebook_lies(pool, page)];
-	runmap_give(&pool->units, unit, n_units);
+	struct pages_node *row = &book->node[pages_node_of(pool, page)];
+	extent_give(&pool->units, unit, n_units);
 	book->used[page] = (uint16_t)(book->used[page] - n_units);
 	row->used_units -= n_units;
 	if (page < row->first_free)
@@ -245,8 +245,8 @@ void pagebook_give(struct pool *pool, uint64_t unit, uint32_t n_units)
 	book->since[page] = now_s();
 }
 
-uint64_t pagebook_free_units(const struct pool *pool, uint32_t node)
+uint64_t pages_free_units(const struct pool *pool, uint32_t node)
 {
-	const struct pagebook_node *row = &pool->pages.node[node];
+	const struct pages_node *row = &pool->pages.node[node];
 	return row->pages * pool->pages.page_units - row->used_units;
 }

@@ -22,7 +22,7 @@
 struct pool;
 
 /* Of the pages that lie on one node. */
-struct pagebook_node {
+struct pages_node {
 	uint64_t pages;
 	uint64_t used_units; /* in slabs */
 	uint64_t empty;      /* pages without a slab */
@@ -30,60 +30,60 @@ struct pagebook_node {
 	uint64_t first_hole; /* of the node's own file: none is below */
 };
 
-struct pagebook {
+struct pages {
 	uint64_t n_pages;
 	uint32_t page_units;
 	uint16_t *used;  /* units in slabs, by page */
 	uint32_t *since; /* second at which it became empty, by page */
-	struct pagebook_node node[NODES_MAX];
+	struct pages_node node[NODES_MAX];
 };
 
-#define PAGEBOOK_NONE UINT64_MAX
+#define PAGES_NONE UINT64_MAX
 
 /* For a pool whose table of nodes is filled in. 0 or -ENOMEM. */
-int pagebook_make(struct pool *pool);
-void pagebook_done(struct pagebook *book);
+int pages_make(struct pool *pool);
+void pages_done(struct pages *book);
 
 /* The node on which a page lies, NODE_NONE for a hole. */
-uint32_t pagebook_lies(const struct pool *pool, uint64_t page);
+uint32_t pages_node_of(const struct pool *pool, uint64_t page);
 
 /* The node in whose file a page is. */
-uint32_t pagebook_file(const struct pool *pool, uint64_t page);
+uint32_t pages_file(const struct pool *pool, uint64_t page);
 
 /* The first page of a node's file, and how many the file has. */
-uint64_t pagebook_first(const struct pool *pool, uint32_t file);
-uint64_t pagebook_size(const struct pool *pool, uint32_t file);
+uint64_t pages_first(const struct pool *pool, uint32_t file);
+uint64_t pages_size(const struct pool *pool, uint32_t file);
 
 /* n pages from page on, of one file, are ready and lie on a node. */
-void pagebook_add(struct pool *pool, uint64_t page, uint64_t n, uint32_t lies);
+void pages_add(struct pool *pool, uint64_t page, uint64_t n, uint32_t lies);
 
 /* A page without a slab is a hole from now on. */
-void pagebook_drop(struct pool *pool, uint64_t page);
+void pages_drop(struct pool *pool, uint64_t page);
 
 /* A page lies on another node from now on. */
-void pagebook_move(struct pool *pool, uint64_t page, uint32_t to);
+void pages_move(struct pool *pool, uint64_t page, uint32_t to);
 
 /* Takes the lowest aligned run of units on a node. 0 or -ENOSPC. */
-int pagebook_take(struct pool *pool, uint32_t node, uint32_t n_units,
+int pages_take(struct pool *pool, uint32_t node, uint32_t n_units,
                   uint64_t *unit);
 
 /* Takes just these, for the books of a pool that was taken over. 0, or
  * -EINVAL: not all of them are free. */
-int pagebook_claim(struct pool *pool, uint64_t unit, uint32_t n_units);
+int pages_claim(struct pool *pool, uint64_t unit, uint32_t n_units);
 
-void pagebook_give(struct pool *pool, uint64_t unit, uint32_t n_units);
+void pages_give(struct pool *pool, uint64_t unit, uint32_t n_units);
 
 /* Units that no slab has, of the pages on a node. */
-uint64_t pagebook_free_units(const struct pool *pool, uint32_t node);
+uint64_t pages_free_units(const struct pool *pool, uint32_t node);
 
 /* Up to n holes in a row that pages on a node may go to: of its own file if
- * that has any, else of another. The first one and *n, or PAGEBOOK_NONE: the
+ * that has any, else of another. The first one and *n, or PAGES_NONE: the
  * pool has as much of the node as it may. */
-uint64_t pagebook_hole(struct pool *pool, uint32_t node, uint64_t *n);
+uint64_t pages_hole(struct pool *pool, uint32_t node, uint64_t *n);
 
 /* The highest page on a node that has been without a slab for so many seconds,
- * below a page; or PAGEBOOK_NONE. */
-uint64_t pagebook_idle(const struct pool *pool, uint32_t node, uint64_t below,
+ * below a page; or PAGES_NONE. */
+uint64_t pages_idle(const struct pool *pool, uint32_t node, uint64_t below,
                        uint32_t seconds);
 
 #endif

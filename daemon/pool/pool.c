@@ -46,7 +46,7 @@ uint64_t pool_ready_units(const struct pool *pool, uint32_t node)
 uint64_t pool_end_unit(const struct pool *pool, uint32_t node)
 {
 	const struct layout_node *row = &pool->view.nodes[node];
-	return row->first_unit + row->top_pages * pool->pages.page_units;
+	return row->first_unit + row->high_page * pool->pages.page_units;
 }
 
 uint32_t *pool_slabs(const struct pool *pool, uint32_t cache, uint32_t home)
@@ -89,7 +89,7 @@ static void say_progress(void *arg, unsigned node, uint64_t done, uint64_t all)
 	log_info("pool %s: node %u: %d %% of %llu pages faulted in",
 	         p->pool->name, p->pool->topo->node[node].os_id, tenth * 10,
 	         (unsigned long long)all);
-	service_progress("pool %s: node %u: %d %% faulted in", p->pool->name,
+	notify_progress("pool %s: node %u: %d %% faulted in", p->pool->name,
 	                 p->pool->topo->node[node].os_id, tenth * 10);
 }
 
@@ -119,7 +119,8 @@ static void log_nodes(const struct pool *pool)
 {
 	for (unsigned i = 0; i < pool->backing.n_nodes; i++) {
 		const struct backing_node *n = &pool->backing.node[i];
-		uint64_t mib = (n->ready_pages << pool->backing.page_shift) >> 20;
+		uint64_t mib =
+			(n->ready_pages << pool->backing.page_shift) >> 20;
 		log_info("pool %s: node %u: %llu MiB of %llu MiB ready in %s "
 		         "pages, %.1f ms%s%s",
 		         pool->name, pool->topo->node[i].os_id,
@@ -144,7 +145,7 @@ static int open_data(struct pool *pool, bool may_reserve)
 	        .start_bytes = starts,
 	        .progress = say_progress,
 	        .progress_arg = &progress,
-	        .ledger = pool->ledger->pages,
+	        .journal = pool->journal->pages,
 	};
 	int r;
 	for (unsigned i = 0; i < pool->topo->n_nodes; i++) {
@@ -160,7 +161,7 @@ static int open_data(struct pool *pool, bool may_reserve)
 	}
 	for (unsigned i = 0; i < pool->backing.n_nodes; i++)
 		pool->start_pages[i] = pool->backing.node[i].ready_pages;
-	ledger_note(pool->ledger, &pool->backing);
+	journal_note(pool->journal, &pool->backing);
 	log_steps(pool);
 	log_nodes(pool);
 	return 0;
@@ -189,7 +190,7 @@ static void fill_nodes(struct pool *pool)
 static void add_pages(struct pool *pool)
 {
 	for (uint32_t i = 0; i < pool->view.geo.n_nodes; i++)
-		pagebook_add(pool, pagebook_first(pool, i),
+		pages_add(pool, pages_first(pool, i),
 		             pool->backing.node[i].ready_pages, i);
 }
 
@@ -208,12 +209,12 @@ static void fill_head(struct pool *pool, uint64_t hint)
 	head->control_bytes = geo->control_bytes;
 	head->shared_bytes = geo->shared_bytes;
 	head->data_hint = hint;
-	head->instance = pool->ledger->instance;
+	head->instance = pool->journal->instance;
 	memcpy(head->name, pool->name, sizeof(head->name));
 	memcpy(cpus, pool->topo->cpu_node, geo->n_cpus);
 	add_pages(pool);
 	/* pairs: layout_check, by way of the socket that passes the file. */
-	atom_put(&head->magic, LAYOUT_MAGIC);
+	atom_store_release(&head->magic, LAYOUT_MAGIC);
 }
 
 static int open_metafile(const char *pool, const char *what, uint64_t bytes,
@@ -221,7 +222,7 @@ static int open_metafile(const char *pool, const char *what, uint64_t bytes,
 {
 	char name[160];
 	snprintf(name, sizeof(name), "slabd-%s-%s", pool, what);
-	*fd = datafile_create(name, BACKING_4K, bytes);
+	*fd = memfile_create(name, BACKING_4K, bytes);
 	if (*fd < 0)
 		return *fd;
 	*at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
@@ -261,14 +262,14 @@ int pool_make_books(struct pool *pool, const struct layout_geometry *geo)
 	pool->standing = calloc(n_cells, sizeof(*pool->standing));
 	if (pool->slabs == NULL || pool->standing == NULL)
 		return -ENOMEM;
-	if (runmap_init(&pool->units, geo->n_units, true) < 0)
+	if (extent_init(&pool->units, geo->n_units, true) < 0)
 		return -ENOMEM;
-	if (runmap_init(&pool->lines, geo->n_units * LINES_PER_UNIT, false) < 0)
+	if (extent_init(&pool->lines, geo->n_units * LINES_PER_UNIT, false) < 0)
 		return -ENOMEM;
 	if (loans_make(&pool->loans, geo->n_units,
 	               geo->n_units < LOANS_MAX ? (uint32_t)geo->n_units
 	                                        : LOANS_MAX) < 0 ||
-	    pagebook_make(pool) < 0)
+	    pages_make(pool) < 0)
 		return -ENOMEM;
 	return balance_make(pool);
 }
@@ -302,62 +303,63 @@ static int open_meta(struct pool *pool, unsigned ordinal)
 	return 0;
 }
 
-/* ---- the vault ---------------------------------------------------------- */
+/* ---- the descriptor store
+ * ---------------------------------------------------------- */
 
-void pool_vault_name(char name[POOL_VAULT_NAME], const char *pool,
+void pool_fdstore_name(char name[POOL_FDSTORE_NAME], const char *pool,
                      const char *what)
 {
-	snprintf(name, POOL_VAULT_NAME, "slabd.pool.%s.%s", pool, what);
+	snprintf(name, POOL_FDSTORE_NAME, "slabd.pool.%s.%s", pool, what);
 }
 
-void pool_vault_node(char name[POOL_VAULT_NAME], const char *pool,
+void pool_fdstore_node(char name[POOL_FDSTORE_NAME], const char *pool,
                      unsigned node)
 {
-	snprintf(name, POOL_VAULT_NAME, "slabd.pool.%s.node%u", pool, node);
+	snprintf(name, POOL_FDSTORE_NAME, "slabd.pool.%s.node%u", pool, node);
 }
 
 static void keep(const struct pool *pool, const char *what, int fd)
 {
-	char name[POOL_VAULT_NAME];
-	pool_vault_name(name, pool->name, what);
+	char name[POOL_FDSTORE_NAME];
+	pool_fdstore_name(name, pool->name, what);
 	if (fd >= 0)
-		vault_put(name, fd);
+		fdstore_put(name, fd);
 	else
-		vault_drop(name);
+		fdstore_drop(name);
 }
 
 static bool is_kept(const struct pool *pool, const char *what)
 {
-	char name[POOL_VAULT_NAME];
-	pool_vault_name(name, pool->name, what);
-	return vault_has(name);
+	char name[POOL_FDSTORE_NAME];
+	pool_fdstore_name(name, pool->name, what);
+	return fdstore_has(name);
 }
 
 static bool is_whole(const struct pool *pool)
 {
-	char name[POOL_VAULT_NAME];
+	char name[POOL_FDSTORE_NAME];
 	for (unsigned node = 0; node < pool->backing.n_nodes; node++) {
-		pool_vault_node(name, pool->name, node);
-		if (!vault_has(name))
+		pool_fdstore_node(name, pool->name, node);
+		if (!fdstore_has(name))
 			return false;
 	}
 	return is_kept(pool, "control") && is_kept(pool, "shared");
 }
 
-/* The manager has all before the ledger says that the pool is whole. */
+/* The manager has all before the journal says that the pool is whole. */
 void pool_keep(const struct pool *pool)
 {
-	char name[POOL_VAULT_NAME];
+	char name[POOL_FDSTORE_NAME];
 	/* Without it nobody takes up the rest. */
 	if (!is_kept(pool, "ledger"))
 		return;
 	keep(pool, "control", pool->control_fd);
 	keep(pool, "shared", pool->shared_fd);
 	for (unsigned node = 0; node < pool->backing.n_nodes; node++) {
-		pool_vault_node(name, pool->name, node);
-		vault_put(name, pool->backing.node[node].fd);
+		pool_fdstore_node(name, pool->name, node);
+		fdstore_put(name, pool->backing.node[node].fd);
 	}
-	vault_barrier();
+	fdstore_barrier();
 	if (is_whole(pool))
 		return;
 	log_warn("pool %s: not all of it is kept: it will not outlive slabd",
@@ -367,12 +369,12 @@ void pool_keep(const struct pool *pool)
 
 void pool_forget(const struct pool *pool)
 {
-	char name[POOL_VAULT_NAME];
+	char name[POOL_FDSTORE_NAME];
 	keep(pool, "control", -1);
 	keep(pool, "shared", -1);
 	for (unsigned node = 0; node < pool->topo->n_nodes; node++) {
-		pool_vault_node(name, pool->name, node);
-		vault_drop(name);
+		pool_fdstore_node(name, pool->name, node);
+		fdstore_drop(name);
 	}
 	/* The last, as it says what else there may be. */
 	keep(pool, "ledger", -1);
@@ -380,20 +382,20 @@ void pool_forget(const struct pool *pool)
 
 /* ---- from nothing ------------------------------------------------------- */
 
-static int open_ledger(struct pool *pool)
+static int open_journal(struct pool *pool)
 {
-	int fd = ledger_make(pool->name, &pool->ledger);
+	int fd = journal_make(pool->name, &pool->journal);
 	if (fd < 0)
 		return fd;
-	pool->ledger_fd = fd;
+	pool->journal_fd = fd;
 	keep(pool, "ledger", fd);
-	vault_barrier();
+	fdstore_barrier();
 	return 0;
 }
 
 static int open_all(struct pool *pool, bool may_reserve, unsigned ordinal)
 {
-	int r = open_ledger(pool);
+	int r = open_journal(pool);
 	if (r == 0) {
 		r = open_data(pool, may_reserve);
 		if (r < 0)
@@ -411,7 +413,7 @@ void pool_init(struct pool *pool, const struct config_pool *config,
 {
 	memset(pool, 0, sizeof(*pool));
 	pool->control_fd = pool->control_ro_fd = pool->shared_fd = -1;
-	pool->ledger_fd = -1;
+	pool->journal_fd = -1;
 	pool->config = config;
 	pool->topo = topo;
 	memcpy(pool->name, config->name, sizeof(pool->name));
@@ -430,7 +432,7 @@ int pool_create(struct pool *pool, const struct config_pool *config,
 	}
 	pool_keep(pool);
 	/* pairs: adopt_pool, in the slabd that comes after this one. */
-	atom_put(&pool->ledger->state, (uint32_t)LEDGER_WHOLE);
+	atom_store_release(&pool->journal->state, (uint32_t)JOURNAL_WHOLE);
 	return 0;
 }
 
@@ -449,17 +451,17 @@ void pool_close(struct pool *pool)
 	close_fd(pool->control_fd);
 	close_fd(pool->control_ro_fd);
 	close_fd(pool->shared_fd);
-	runmap_done(&pool->units);
-	runmap_done(&pool->lines);
-	pagebook_done(&pool->pages);
+	extent_done(&pool->units);
+	extent_done(&pool->lines);
+	pages_done(&pool->pages);
 	loans_done(&pool->loans);
 	balance_done(pool->balance);
 	free(pool->slabs);
 	free(pool->standing);
 	for (unsigned i = 0; i < pool->backing.n_nodes; i++)
 		close_fd(pool->backing.node[i].fd);
-	ledger_unmap(pool->ledger);
-	close_fd(pool->ledger_fd);
+	journal_unmap(pool->journal);
+	close_fd(pool->journal_fd);
 }
 
 void pool_destroy(struct pool *pool)
@@ -475,7 +477,7 @@ void pool_leave(struct pool *pool, bool has_clients)
 		return;
 	}
 	/* pairs: adopt_pool, should this be cut short. */
-	atom_put(&pool->ledger->state, (uint32_t)LEDGER_MAKING);
+	atom_store_release(&pool->journal->state, (uint32_t)JOURNAL_MAKING);
 	pool_destroy(pool);
 	pool_forget(pool);
 }

@@ -32,7 +32,7 @@ struct pool_counts {
 	uint64_t goodbyes;      /* clients that closed */
 	uint64_t swept_objects; /* freed by sweeps */
 	uint64_t swept_leases;
-	uint64_t mended_bits;  /* list bits that a sweep found missing */
+	uint64_t repaired_bits;  /* list bits that a sweep found missing */
 	uint64_t rings;        /* shortages that clients told of */
 	uint64_t grown_slabs;  /* carved */
 	uint64_t taken_slabs;  /* emptied for another cache */
@@ -51,15 +51,15 @@ struct pool {
 	int control_fd;    /* read and write, ours alone */
 	int control_ro_fd; /* what clients get */
 	int shared_fd;
-	int ledger_fd;
-	struct ledger *ledger;
+	int journal_fd;
+	struct journal *journal;
 	struct backing backing;
 	uint64_t start_pages[TOPO_NODES_MAX]; /* faulted in by pool_create */
-	struct runmap units; /* not ready, or part of a slab; see pages */
-	struct pagebook pages;
+	struct extent units; /* not ready, or part of a slab; see pages */
+	struct pages pages;
 	struct loans loans;
 	struct balance *balance;
-	struct runmap lines; /* tag lines of slabs */
+	struct extent lines; /* tag lines of slabs */
 	/* By cache and node, (cache - 1) * n_nodes + node: slabs at home there,
 	 * and slabs that stand on the list there. */
 	uint32_t *slabs;
@@ -69,7 +69,7 @@ struct pool {
 	uint32_t last_id;   /* handed out most recently */
 	bool denied_any;    /* some mark says denied */
 	bool adopted;       /* clients may have it from the start */
-	double relist_ms;   /* ident_relist may run from then on, monotonic */
+	double relist_ms;   /* clients_relist may run from then on, monotonic */
 	struct pool_counts counts;
 };
 
@@ -91,16 +91,16 @@ void pool_leave(struct pool *pool, bool has_clients);
 void pool_keep(const struct pool *pool);
 void pool_forget(const struct pool *pool);
 
-/* The name in the vault of a pool's file: "ledger", "control", "shared", or
- * "node" with its index. */
-#define POOL_VAULT_NAME 160
-void pool_vault_name(char name[POOL_VAULT_NAME], const char *pool,
+/* The name in the descriptor store of a pool's file: "ledger", "control",
+ * "shared", or "node" with its index. */
+#define POOL_FDSTORE_NAME 160
+void pool_fdstore_name(char name[POOL_FDSTORE_NAME], const char *pool,
                      const char *what);
-void pool_vault_node(char name[POOL_VAULT_NAME], const char *pool,
+void pool_fdstore_node(char name[POOL_FDSTORE_NAME], const char *pool,
                      unsigned node);
 
-/* For pool/adopt.c: an empty pool; unmapped and closed with no hugepage given back;
- * a read-only descriptor of the control file, and maps and counts
+/* For pool/adopt.c: an empty pool; unmapped and closed with no hugepage given
+ * back; a read-only descriptor of the control file, and maps and counts
  * for a geometry. 0 or -errno. */
 void pool_init(struct pool *pool, const struct config_pool *config,
                const struct topo *topo);

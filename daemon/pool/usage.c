@@ -11,8 +11,8 @@
 
 #define PATIENCE 1000u /* of 100 us: a client may be between two CPUs */
 
-bool census_next(const struct pool *pool, uint32_t unit,
-                 struct census_slab *slab)
+bool usage_next(const struct pool *pool, uint32_t unit,
+                 struct usage_slab *slab)
 {
 	const struct view *view = &pool->view;
 	for (; unit < view->geo.n_units; unit++) {
@@ -30,19 +30,20 @@ bool census_next(const struct pool *pool, uint32_t unit,
 		slab->cache = WORD_CACHE(word);
 		slab->home = WORD_HOME(word);
 		slab->list = WORD_LIST(word);
-		slab->free = tags_count_free(slab_tags(view, unit), row->n_objs);
-		slab->lease = LEASE_ID(atom_peek(&view->leases[unit]));
+		slab->free =
+			tags_count_free(slab_tags(view, unit), row->n_objs);
+		slab->lease = LEASE_ID(atom_load(&view->leases[unit]));
 		slab->listed = partial_has(&list, unit);
 		return true;
 	}
 	return false;
 }
 
-static void count_slab(struct census *census, const struct pool *pool,
-                       const struct census_slab *slab)
+static void count_slab(struct usage *census, const struct pool *pool,
+                       const struct usage_slab *slab)
 {
 	const struct layout_cache *row = &pool->view.caches[slab->cache - 1];
-	struct census_cell *cell = census_cell(census, slab->cache, slab->home);
+	struct usage_cell *cell = usage_cell(census, slab->cache, slab->home);
 	cell->slabs++;
 	cell->objects += row->n_objs;
 	cell->free += slab->free;
@@ -50,25 +51,26 @@ static void count_slab(struct census *census, const struct pool *pool,
 	if (slab->list != slab->home) {
 		cell->lent++;
 		cell->lent_used += row->n_objs - slab->free;
-		census_cell(census, slab->cache, slab->list)->lent_to++;
+		usage_cell(census, slab->cache, slab->list)->lent_to++;
 	}
 	tags_tally_srv(slab_tags(&pool->view, slab->head), row->n_objs,
 	               row->stride, census->owners);
 }
 
-int census_take(struct census *census, const struct pool *pool)
+int usage_take(struct usage *census, const struct pool *pool)
 {
-	struct census_slab slab;
+	struct usage_slab slab;
 	uint32_t unit = 0;
-	uint64_t cells = (uint64_t)(pool->n_caches + 1) * pool->view.geo.n_nodes;
+	uint64_t cells =
+		(uint64_t)(pool->n_caches + 1) * pool->view.geo.n_nodes;
 	census->n_nodes = pool->view.geo.n_nodes;
 	census->cells = calloc(cells, sizeof(*census->cells));
 	census->owners = calloc(1, sizeof(*census->owners));
 	if (census->cells == NULL || census->owners == NULL) {
-		census_done(census);
+		usage_done(census);
 		return -ENOMEM;
 	}
-	while (census_next(pool, unit, &slab)) {
+	while (usage_next(pool, unit, &slab)) {
 		count_slab(census, pool, &slab);
 		unit = slab.head +
 		       (1u << pool->view.caches[slab.cache - 1].order);
@@ -76,7 +78,7 @@ int census_take(struct census *census, const struct pool *pool)
 	return 0;
 }
 
-void census_done(struct census *census)
+void usage_done(struct usage *census)
 {
 	free(census->cells);
 	free(census->owners);
@@ -85,7 +87,7 @@ void census_done(struct census *census)
 /* The slab table against the counts that growth keeps. */
 static void check_counts(struct pool *pool, struct audit *audit)
 {
-	struct census_slab slab;
+	struct usage_slab slab;
 	uint32_t n_nodes = pool->view.geo.n_nodes;
 	uint64_t n = (uint64_t)pool->n_caches * n_nodes;
 	uint32_t *seen = calloc(n + 1, sizeof(*seen));
@@ -93,7 +95,7 @@ static void check_counts(struct pool *pool, struct audit *audit)
 	if (seen == NULL)
 		return;
 	/* Words out of shape are the audit's to report, not ours to follow. */
-	for (; census_next(pool, unit, &slab); unit = slab.head + 1)
+	for (; usage_next(pool, unit, &slab); unit = slab.head + 1)
 		if (slab.cache <= pool->n_caches && slab.home < n_nodes)
 			seen[(slab.cache - 1) * n_nodes + slab.home]++;
 	for (uint64_t i = 0; i < n; i++) {
@@ -107,7 +109,7 @@ static void check_counts(struct pool *pool, struct audit *audit)
 	free(seen);
 }
 
-int census_audit(struct pool *pool, struct audit *audit)
+int usage_audit(struct pool *pool, struct audit *audit)
 {
 	memset(audit, 0, sizeof(*audit));
 	audit->view = &pool->view;

@@ -8,7 +8,7 @@
 #include "shm/tags.h"
 
 /* Of one cache on one home node. */
-struct census_cell {
+struct usage_cell {
 	uint64_t slabs;
 	uint64_t objects;
 	uint64_t free;
@@ -18,24 +18,24 @@ struct census_cell {
 	uint64_t lent_to; /* slabs of other homes that stand on this list */
 };
 
-struct census {
+struct usage {
 	uint32_t n_nodes;
-	struct census_cell *cells; /* (cache - 1) * n_nodes + node */
+	struct usage_cell *cells; /* (cache - 1) * n_nodes + node */
 	struct tags_tally *owners;
 };
 
-/* Counts the pool. 0 or -ENOMEM. Give it to census_done. */
-int census_take(struct census *census, const struct pool *pool);
-void census_done(struct census *census);
+/* Counts the pool. 0 or -ENOMEM. Give it to usage_done. */
+int usage_take(struct usage *census, const struct pool *pool);
+void usage_done(struct usage *census);
 
-static inline struct census_cell *census_cell(const struct census *census,
+static inline struct usage_cell *usage_cell(const struct usage *census,
                                               uint32_t cache, uint32_t node)
 {
 	return &census->cells[(uint64_t)(cache - 1) * census->n_nodes + node];
 }
 
 /* One slab, for the list of them. */
-struct census_slab {
+struct usage_slab {
 	uint32_t head;
 	uint32_t cache;
 	uint32_t home;
@@ -46,10 +46,10 @@ struct census_slab {
 };
 
 /* The first slab whose head is at or above unit, or false. */
-bool census_next(const struct pool *pool, uint32_t unit,
-                 struct census_slab *slab);
+bool usage_next(const struct pool *pool, uint32_t unit,
+                 struct usage_slab *slab);
 
 /* Audits the pool: shm/audit and slabd's own books. 0 or -ENOMEM. */
-int census_audit(struct pool *pool, struct audit *audit);
+int usage_audit(struct pool *pool, struct audit *audit);
 
 #endif

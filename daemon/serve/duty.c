@@ -27,7 +27,7 @@ static void look_in(struct server *server, int ms)
 	evtimer_add(server->balance, &tv);
 }
 
-void server_balance_soon(struct server *server, int ms)
+void duty_soon(struct server *server, int ms)
 {
 	for (unsigned i = 0; i < server->n_pools; i++)
 		balance_stir(&server->pools[i]);
@@ -37,7 +37,7 @@ void server_balance_soon(struct server *server, int ms)
 static enum balance_cause cause_now(const struct pool *pool)
 {
 	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
-		if (balance_pressure(pool, node) != POLICY_CALM)
+		if (balance_pressure(pool, node) != PLAN_CALM)
 			return BALANCE_PRESSURE;
 	return BALANCE_TIMER;
 }
@@ -58,7 +58,7 @@ static void on_balance(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-int server_balance_open(struct server *server)
+int duty_open(struct server *server)
 {
 	server->balance = evtimer_new(server->base, on_balance, server);
 	return server->balance == NULL ? -ENOMEM : 0;

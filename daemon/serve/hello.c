@@ -67,7 +67,8 @@ static bool in_groups(const struct peer *peer, gid_t gid)
 	socklen_t bytes = sizeof(groups);
 	if (peer->gid == gid)
 		return true;
-	if (getsockopt(peer->sock, SOL_SOCKET, SO_PEERGROUPS, groups, &bytes) < 0)
+	if (getsockopt(peer->sock, SOL_SOCKET, SO_PEERGROUPS, groups, &bytes) <
+	    0)
 		return false;
 	for (socklen_t i = 0; i < bytes / sizeof(gid_t); i++)
 		if (groups[i] == gid)
@@ -153,7 +154,7 @@ static struct wire_welcome welcome_of(const struct peer *peer)
 	const struct layout_geometry *geo = &peer->pool->view.geo;
 	struct wire_welcome msg = {
 	        .id = peer->id,
-	        .epoch = ident_epoch(peer->pool, peer->id),
+	        .epoch = clients_epoch(peer->pool, peer->id),
 	        .n_nodes = geo->n_nodes,
 	        .control_bytes = geo->control_bytes,
 	        .shared_bytes = geo->shared_bytes,
@@ -177,23 +178,23 @@ static int refuse_fds(struct peer *peer, int error)
 	              "slabd has no descriptors left: raise its LimitNOFILE");
 }
 
-/* From the welcome on the client may own objects: the vault has its process
- * before, and a slabd that is started again knows of its death. */
+/* From the welcome on the client may own objects: the descriptor store has its
+ * process before, and a slabd that is started again knows of its death. */
 static void keep(const struct peer *peer)
 {
-	char name[PEER_VAULT_NAME];
-	peer_vault_name(name, peer->pool, peer->id);
-	vault_put(name, peer->pidfd);
+	char name[PEER_FDSTORE_NAME];
+	peer_fdstore_name(name, peer->pool, peer->id);
+	fdstore_put(name, peer->pidfd);
 }
 
 /* It never was in, and has no id to keep until its end. */
 static void undo(struct peer *peer)
 {
-	char name[PEER_VAULT_NAME];
-	peer_vault_name(name, peer->pool, peer->id);
-	vault_drop(name);
-	ident_bury(peer->pool, peer->id);
-	ident_free(peer->pool, peer->id);
+	char name[PEER_FDSTORE_NAME];
+	peer_fdstore_name(name, peer->pool, peer->id);
+	fdstore_drop(name);
+	clients_reap(peer->pool, peer->id);
+	clients_free(peer->pool, peer->id);
 	peer->id = 0;
 }
 
@@ -206,7 +207,7 @@ static int let_in(struct peer *peer, struct pool *pool)
 	if (r < 0)
 		return refuse_fds(peer, -r);
 	read_comm(peer);
-	r = ident_take(pool, peer->pid, peer->uid, peer->comm);
+	r = clients_take(pool, peer->pid, peer->uid, peer->comm);
 	if (r < 0) {
 		close(theirs);
 		return refuse(peer, DROP_LIMIT, EAGAIN,
@@ -261,7 +262,7 @@ static bool is_of_pool(const struct pool *pool, const struct wire_hello *hello)
 {
 	return hello->instance == pool->head->instance &&
 	       view_client_live(&pool->view, hello->id) &&
-	       ident_epoch(pool, hello->id) == hello->epoch;
+	       clients_epoch(pool, hello->id) == hello->epoch;
 }
 
 static int take_back(struct peer *client, struct peer *peer)
@@ -309,10 +310,11 @@ static int resume(struct peer *peer, struct pool *pool,
 		return refuse(peer, DROP_REFUSED, EPERM,
 		              "this client is another process: close the "
 		              "pool and open it again");
-	if (ident_barred(pool, hello->id))
-		return refuse(peer, DROP_REFUSED, EACCES,
-		              "slabd dropped this client for a fault, which "
-		              "its log names: close the pool and open it again");
+	if (clients_is_banned(pool, hello->id))
+		return refuse(
+			peer, DROP_REFUSED, EACCES,
+			"slabd dropped this client for a fault, which "
+			"its log names: close the pool and open it again");
 	return take_back(client, peer);
 }
 
@@ -324,7 +326,8 @@ int hello_answer(struct peer *peer, const struct wire_hello *hello)
 	if (hello->abi != WIRE_ABI) {
 		snprintf(text, sizeof(text),
 		         "slabd speaks ABI %u, the client's library ABI %u: "
-		         "install the same version of both", WIRE_ABI, hello->abi);
+		         "install the same version of both",
+		         WIRE_ABI, hello->abi);
 		return refuse(peer, DROP_VERSION, EPROTO, text);
 	}
 	memcpy(name, hello->pool, sizeof(name));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Who is short of memory besides a pool's own clients: everybody, as the kernel
- * tells (watch/psi.h), or another pool of ours. The pools are pressed while that
- * lasts; the balance does the rest. And what the machine gains and loses while
- * slabd runs (watch/uevent.h). */
+ * tells (watch/psi.h), or another pool of ours. The pools are pressed while
+ * that lasts; the balance does the rest. And what the machine gains and loses
+ * while slabd runs (watch/uevent.h). */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,12 +17,12 @@
 #define LOOK_PAGES 64u /* at one time, for those that the kernel moved */
 
 struct watched {
-	struct pressure *pressure; /* NULL: no pool wants it */
+	struct psi *pressure; /* NULL: no pool wants it */
 	unsigned stall_ms;         /* it was opened with */
 	struct event *over;        /* a shortage between pools is */
 	/* Another pool lacks pages of a node. */
-	struct pressure_state scarce[CONFIG_POOLS_MAX][NODES_MAX];
-	struct hotplug *hotplug; /* NULL: simulated nodes, or no right */
+	struct psi_state scarce[CONFIG_POOLS_MAX][NODES_MAX];
+	struct uevent *hotplug; /* NULL: simulated nodes, or no right */
 	struct event *look;      /* there are more pages to look at */
 	unsigned pool;           /* in which, and from where on */
 	uint64_t page;
@@ -39,20 +39,20 @@ static int64_t now_ms(void)
 /* ---- pressing ----------------------------------------------------------- */
 
 static const char *const names[] = {
-	[POLICY_CALM] = "calm", [POLICY_SOME] = "some", [POLICY_FULL] = "full",
+	[PLAN_CALM] = "calm", [PLAN_SOME] = "some", [PLAN_FULL] = "full",
 };
 
 /* The level that holds for a node of a pool; when it ends by itself in left. */
-static enum policy_pressure level_of(const struct server *server, unsigned ix,
+static enum plan_pressure level_of(const struct server *server, unsigned ix,
                                      uint32_t node, int *left)
 {
 	const struct watched *w = server->watched;
-	enum policy_pressure scarce =
-		pressure_at(&w->scarce[ix][node], now_ms(), left);
-	enum policy_pressure all = POLICY_CALM;
+	enum plan_pressure scarce =
+		psi_at(&w->scarce[ix][node], now_ms(), left);
+	enum plan_pressure all = PLAN_CALM;
 	if (w->pressure != NULL &&
 	    balance_config(&server->pools[ix])->pressure_ms > 0)
-		all = pressure_level(w->pressure);
+		all = psi_level(w->pressure);
 	return scarce > all ? scarce : all;
 }
 
@@ -61,9 +61,9 @@ static bool press_node(struct server *server, unsigned ix, uint32_t node,
                        int *next)
 {
 	struct pool *pool = &server->pools[ix];
-	enum policy_pressure was = balance_pressure(pool, node);
+	enum plan_pressure was = balance_pressure(pool, node);
 	int left;
-	enum policy_pressure is = level_of(server, ix, node, &left);
+	enum plan_pressure is = level_of(server, ix, node, &left);
 	if (left >= 0 && (*next < 0 || left < *next))
 		*next = left;
 	if (is != was)
@@ -85,10 +85,10 @@ static void press(struct server *server)
 		evtimer_add(server->watched->over, &tv);
 	}
 	if (worse)
-		server_balance_soon(server, 0);
+		duty_soon(server, 0);
 }
 
-static void on_pressure(void *arg, enum policy_pressure level)
+static void on_pressure(void *arg, enum plan_pressure level)
 {
 	log_info("memory pressure: %s", names[level]);
 	press(arg);
@@ -107,12 +107,12 @@ static void on_over(evutil_socket_t fd, short what, void *arg)
 static bool lacks_pages(const struct pool *pool, uint32_t node)
 {
 	return pool->view.nodes[node].drain == 0 &&
-	       pool->pages.node[node].pages < pagebook_size(pool, node);
+	       pool->pages.node[node].pages < pages_size(pool, node);
 }
 
-void server_watch_denied(struct server *server, const struct pool *pool)
+void machine_denied(struct server *server, const struct pool *pool)
 {
-	int64_t until = now_ms() + PRESSURE_STAYS_MS;
+	int64_t until = now_ms() + PSI_STAYS_MS;
 	uint32_t cache;
 	uint32_t node;
 	if (server->n_pools < 2)
@@ -122,9 +122,9 @@ void server_watch_denied(struct server *server, const struct pool *pool)
 			continue;
 		for (unsigned k = 0; k < server->n_pools; k++)
 			if (&server->pools[k] != pool)
-				pressure_note(
+				psi_note(
 				        &server->watched->scarce[k][node],
-				        POLICY_SOME, until);
+				        PLAN_SOME, until);
 	}
 	press(server);
 }
@@ -146,24 +146,24 @@ static unsigned least_stall(const struct server *server)
 static int watch_pressure(struct server *server)
 {
 	struct watched *w = server->watched;
-	struct pressure_places places;
-	struct pressure_request want = {.base = server->base,
+	struct psi_places places;
+	struct psi_request want = {.base = server->base,
 	                                .places = &places,
 	                                .stall_ms = least_stall(server),
 	                                .changed = on_pressure,
 	                                .arg = server};
 	if (want.stall_ms == w->stall_ms)
 		return 0;
-	pressure_close(w->pressure);
+	psi_close(w->pressure);
 	w->pressure = NULL;
 	w->stall_ms = want.stall_ms;
 	if (want.stall_ms == 0)
 		return 0;
-	pressure_find(&places);
-	return pressure_open(&w->pressure, &want);
+	psi_find(&places);
+	return psi_open(&w->pressure, &want);
 }
 
-void server_watch_configure(struct server *server)
+void machine_configure(struct server *server)
 {
 	int r;
 	if (server->watched == NULL)
@@ -176,15 +176,15 @@ void server_watch_configure(struct server *server)
 	press(server);
 }
 
-bool server_watch_state(const struct server *server, const char **reason,
+bool machine_state(const struct server *server, const char **reason,
                         const char **remedy)
 {
 	const struct watched *w = server->watched;
 	*reason = *remedy = "";
 	if (w == NULL || w->pressure == NULL)
 		return false;
-	*reason = pressure_reason(w->pressure);
-	*remedy = pressure_remedy(w->pressure);
+	*reason = psi_reason(w->pressure);
+	*remedy = psi_remedy(w->pressure);
 	return true;
 }
 
@@ -198,7 +198,7 @@ static void on_look(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (w->pool < server->n_pools &&
-	    !hotplug_follow_pages(&server->pools[w->pool], &w->page,
+	    !follow_pages(&server->pools[w->pool], &w->page,
 	                          LOOK_PAGES)) {
 		w->pool++;
 		w->page = 0;
@@ -206,7 +206,7 @@ static void on_look(evutil_socket_t fd, short what, void *arg)
 	if (w->pool < server->n_pools)
 		evtimer_add(w->look, &soon);
 	else
-		server_balance_soon(server, 0);
+		duty_soon(server, 0);
 }
 
 static void say_gone(const struct topo *was, const struct topo *now)
@@ -231,13 +231,13 @@ static void on_hotplug(void *arg, unsigned what)
 		return;
 	}
 	log_debug("the machine has changed: %s%s",
-	          what & HOTPLUG_CPUS ? "CPUs " : "",
-	          what & HOTPLUG_MEMORY ? "memory" : "");
+	          what & UEVENT_CPUS ? "CPUs " : "",
+	          what & UEVENT_MEMORY ? "memory" : "");
 	say_gone(&w->was, &w->now);
 	w->was = w->now;
 	for (unsigned i = 0; i < server->n_pools; i++)
-		hotplug_follow(&server->pools[i], &w->now);
-	if ((what & HOTPLUG_MEMORY) == 0)
+		follow_nodes(&server->pools[i], &w->now);
+	if ((what & UEVENT_MEMORY) == 0)
 		return;
 	w->pool = 0;
 	w->page = 0;
@@ -247,28 +247,28 @@ static void on_hotplug(void *arg, unsigned what)
 static int watch_machine(struct server *server)
 {
 	struct watched *w = server->watched;
-	struct hotplug_request want = {
+	struct uevent_request want = {
 		.base = server->base, .changed = on_hotplug, .arg = server};
 	int r;
 	/* A pool that was taken over may have been made with other CPUs. */
 	for (unsigned i = 0; i < server->n_pools; i++)
-		hotplug_follow(&server->pools[i], server->topo);
+		follow_nodes(&server->pools[i], server->topo);
 	if (server->topo->simulated)
 		return 0;
 	w->was = *server->topo;
 	w->look = evtimer_new(server->base, on_look, server);
 	if (w->look == NULL)
 		return -ENOMEM;
-	r = hotplug_open(&w->hotplug, &want);
+	r = uevent_open(&w->hotplug, &want);
 	if (r < 0)
 		log_info("CPUs and memory that come or go are not followed: no "
-		         "netlink socket: %s; to mend it: let AF_NETLINK be "
+		         "netlink socket: %s; to repair it: let AF_NETLINK be "
 		         "among RestrictAddressFamilies= of slabd.service",
 		         strerrordesc_np(-r));
 	return 0;
 }
 
-int server_watch_open(struct server *server)
+int machine_open(struct server *server)
 {
 	struct watched *w = calloc(1, sizeof(*w));
 	if (w == NULL)
@@ -280,13 +280,13 @@ int server_watch_open(struct server *server)
 	return watch_machine(server) < 0 ? -ENOMEM : watch_pressure(server);
 }
 
-void server_watch_close(struct server *server)
+void machine_close(struct server *server)
 {
 	struct watched *w = server->watched;
 	if (w == NULL)
 		return;
-	pressure_close(w->pressure);
-	hotplug_close(w->hotplug);
+	psi_close(w->pressure);
+	uevent_close(w->hotplug);
 	if (w->look != NULL)
 		event_free(w->look);
 	if (w->over != NULL)

@@ -76,7 +76,7 @@ void peer_fault(struct peer *peer, enum drop drop, const char *text)
 {
 	server_count_drop(peer->server, drop, peer->pid, text);
 	if (peer->id != 0)
-		ident_bar(peer->pool, peer->id);
+		clients_ban(peer->pool, peer->id);
 	mute(peer);
 }
 
@@ -87,11 +87,11 @@ static void start_timer(struct peer *peer, int ms)
 	evtimer_add(peer->timer, &tv);
 }
 
-/* It hung up and lives on: it may have become another program, which sets no bit
- * that one of its threads was about to set, and sends no ring. */
+/* It hung up and lives on: it may have become another program, which sets no
+ * bit that one of its threads was about to set, and sends no ring. */
 static void look_after(struct peer *peer)
 {
-	if (!ident_relist(peer->pool))
+	if (!clients_relist(peer->pool))
 		start_timer(peer, RELIST_MS);
 	else
 		server_serve_pool(peer->server, peer->pool);
@@ -101,7 +101,7 @@ static void look_after(struct peer *peer)
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct peer *peer = arg;
-	char name[PEER_VAULT_NAME];
+	char name[PEER_FDSTORE_NAME];
 	(void)fd;
 	(void)what;
 	if (peer->id == 0) {
@@ -112,9 +112,9 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 		look_after(peer);
 		return;
 	}
-	peer_vault_name(name, peer->pool, peer->id);
-	vault_drop(name);
-	ident_free(peer->pool, peer->id);
+	peer_fdstore_name(name, peer->pool, peer->id);
+	fdstore_drop(name);
+	clients_free(peer->pool, peer->id);
 	peer_free(peer);
 }
 
@@ -123,7 +123,7 @@ static void sweep(struct peer *peer)
 {
 	struct pool *pool = peer->pool;
 	uint64_t before = pool->counts.swept_objects;
-	ident_bury(pool, peer->id);
+	clients_reap(pool, peer->id);
 	log_info("pool %s: client %u (%s, pid %d) ended: %llu objects came "
 	         "back, %.2f ms", pool->name, peer->id, peer->comm, peer->pid,
 	         (unsigned long long)(pool->counts.swept_objects - before),
@@ -133,14 +133,14 @@ static void sweep(struct peer *peer)
 	start_timer(peer, SECOND_SWEEP_MS);
 }
 
-static void bury(struct peer *peer)
+static void reap(struct peer *peer)
 {
 	sweep(peer);
 	/* What was refused so far may be to be had now; and it may have raised
 	 * a want and died before it rang. */
-	growth_retry(peer->pool);
+	wants_retry(peer->pool);
 	server_serve_pool(peer->server, peer->pool);
-	server_balance_soon(peer->server, SERVER_BALANCE_MS);
+	duty_soon(peer->server, SERVER_BALANCE_MS);
 }
 
 static void on_death(evutil_socket_t fd, short what, void *arg)
@@ -150,7 +150,7 @@ static void on_death(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	disconnect(peer);
 	peer->pool->counts.deaths++;
-	bury(peer);
+	reap(peer);
 }
 
 /* ---- messages ----------------------------------------------------------- */
@@ -191,16 +191,16 @@ static void reply(struct peer *peer, const struct wire_head *to,
 static void serve_create(struct peer *peer, const struct wire_create *msg)
 {
 	struct wire_reply out = {.error = 0};
-	int r = cachetab_create(peer->pool, msg->name, msg->size, msg->align,
+	int r = caches_create(peer->pool, msg->name, msg->size, msg->align,
 	                        msg->flags, out.text, sizeof(out.text));
 	if (r < 0) {
 		out.error = -r;
 	} else {
 		out.cache = (uint32_t)r;
 		if (msg->node < peer->pool->view.geo.n_nodes)
-			growth_relieve(peer->pool, out.cache, msg->node);
+			wants_relieve(peer->pool, out.cache, msg->node);
 		/* It may have borrowed, or been denied something. */
-		server_balance_soon(peer->server, SERVER_BALANCE_MS);
+		duty_soon(peer->server, SERVER_BALANCE_MS);
 		server_serve_pool(peer->server, peer->pool);
 	}
 	reply(peer, &msg->head, &out);
@@ -210,7 +210,7 @@ static void serve_bye(struct peer *peer, const struct wire_head *msg)
 {
 	struct wire_reply out = {.error = 0};
 	peer->pool->counts.goodbyes++;
-	bury(peer);
+	reap(peer);
 	reply(peer, msg, &out);
 	disconnect(peer);
 }
@@ -301,7 +301,8 @@ static bool receive(struct peer *peer, int fd, bool is_event)
 		return peer_fault(peer, DROP_DESCRIPTORS, "uninvited "
 		                  "descriptors"), false;
 	if (hdr.msg_flags & MSG_TRUNC)
-		return peer_fault(peer, DROP_OVERSIZED, "over 512 bytes"), false;
+		return peer_fault(peer, DROP_OVERSIZED, "over 512 bytes"),
+		       false;
 	if (!has_token(peer))
 		return peer_fault(peer, DROP_FLOOD, "over 4096 messages in a "
 		                  "second"), false;
@@ -380,11 +381,11 @@ int peer_resume(struct peer *client, struct peer *door, int events)
 	return r;
 }
 
-void peer_vault_name(char name[PEER_VAULT_NAME], const struct pool *pool,
+void peer_fdstore_name(char name[PEER_FDSTORE_NAME], const struct pool *pool,
                      uint32_t id)
 {
-	snprintf(name, PEER_VAULT_NAME, "slabd.pool.%s.client.%u.%u",
-	         pool->name, id, ident_epoch(pool, id));
+	snprintf(name, PEER_FDSTORE_NAME, "slabd.pool.%s.client.%u.%u",
+	         pool->name, id, clients_epoch(pool, id));
 }
 
 /* ---- start -------------------------------------------------------------- */
@@ -421,7 +422,8 @@ void peer_accept(struct server *server, int sock)
 		return;
 	}
 	peer->timer = evtimer_new(server->base, on_timer, peer);
-	if (peer->timer == NULL || watch(peer, &peer->on_sock, sock, on_sock) < 0) {
+	if (peer->timer == NULL ||
+	    watch(peer, &peer->on_sock, sock, on_sock) < 0) {
 		peer_free(peer);
 		return;
 	}

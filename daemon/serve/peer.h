@@ -9,13 +9,13 @@
  *                                         '--> sweep --> second sweep --> gone
  *
  * A mute client has no connection any more but may still run and allocate: its
- * objects stay its own until its pidfd says that the process is dead. It may have
- * become another program: a hang-up tells of an exec or of closed descriptors,
- * and nothing tells which, so that a lease that an ended thread held stays, and
- * the list bits that are due are set a while later. It comes
+ * objects stay its own until its pidfd says that the process is dead. It may
+ * have become another program: a hang-up tells of an exec or of closed
+ * descriptors, and nothing tells which, so that a lease that an ended thread
+ * held stays, and the list bits that are due are set a while later. It comes
  * back over a new connection, unless it lost the old one by a fault: then it is
- * barred, by its row. A slabd that was started again makes mute clients of those
- * that it finds.
+ * barred, by its row. A slabd that was started again makes mute clients of
+ * those that it finds.
  */
 #ifndef DAEMON_SERVE_PEER_H
 #define DAEMON_SERVE_PEER_H
@@ -84,9 +84,9 @@ int peer_adopt(struct server *server, struct pool *pool, uint32_t id,
  * once, and a second time in the loop. */
 int peer_adopt_dead(struct server *server, struct pool *pool, uint32_t id);
 
-/* The name under which the vault keeps a client's pidfd. */
-#define PEER_VAULT_NAME 128
-void peer_vault_name(char name[PEER_VAULT_NAME], const struct pool *pool,
+/* The name under which the descriptor store keeps a client's pidfd. */
+#define PEER_FDSTORE_NAME 128
+void peer_fdstore_name(char name[PEER_FDSTORE_NAME], const struct pool *pool,
                      uint32_t id);
 
 #endif

@@ -16,15 +16,15 @@
 static int find_process(const struct pool *pool, uint32_t id)
 {
 	const struct layout_client *row = &pool->view.clients[id];
-	char name[PEER_VAULT_NAME];
+	char name[PEER_FDSTORE_NAME];
 	int fd;
-	peer_vault_name(name, pool, id);
-	fd = vault_take(name);
+	peer_fdstore_name(name, pool, id);
+	fd = fdstore_take(name);
 	if (fd >= 0)
 		return fd;
-	fd = began_open(row->pid, row->began);
+	fd = proc_open(row->pid, row->began);
 	if (fd >= 0)
-		vault_put(name, fd);
+		fdstore_put(name, fd);
 	return fd;
 }
 
@@ -33,7 +33,7 @@ static int adopt_client(struct server *server, struct pool *pool, uint32_t id)
 {
 	int fd = -ESRCH;
 	int r;
-	if (ident_state(pool, id) == CLIENT_LIVE)
+	if (clients_state(pool, id) == CLIENT_LIVE)
 		fd = find_process(pool, id);
 	if (fd == -ESRCH)
 		r = peer_adopt_dead(server, pool, id);
@@ -46,20 +46,21 @@ static int adopt_client(struct server *server, struct pool *pool, uint32_t id)
 	return r < 0 ? r : fd >= 0;
 }
 
-int adopt_clients(struct server *server, struct pool *pool)
+int peer_adopt_clients(struct server *server, struct pool *pool)
 {
 	uint32_t living = 0;
 	uint32_t ended = 0;
-	/* A look at each row of a new pool would have all of them take memory. */
+	/* A look at each row of a new pool would have all of them take
+	 * memory. */
 	if (!pool->adopted)
 		return 0;
-	/* Counted first: a burial counts one less. */
+	/* Counted first: a reaping counts one less. */
 	pool->n_clients = 0;
 	for (uint32_t id = 1; id < CLIENT_IDS; id++)
-		pool->n_clients += ident_state(pool, id) == CLIENT_LIVE;
+		pool->n_clients += clients_state(pool, id) == CLIENT_LIVE;
 	for (uint32_t id = 1; id < CLIENT_IDS; id++) {
 		int r;
-		if (ident_state(pool, id) == CLIENT_FREE)
+		if (clients_state(pool, id) == CLIENT_FREE)
 			continue;
 		r = adopt_client(server, pool, id);
 		if (r < 0)

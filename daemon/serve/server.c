@@ -89,16 +89,16 @@ bool server_connected(const struct server *server, const struct pool *pool,
 
 void server_serve_pool(struct server *server, struct pool *pool)
 {
-	enum growth_outcome outcome = growth_serve(pool);
+	enum wants_outcome outcome = wants_serve(pool);
 	if (pool->denied_any)
 		start_timer(server->retry, RETRY_MS);
-	if (outcome == GROWTH_NOTHING)
+	if (outcome == WANTS_NOTHING)
 		return;
 	start_timer(server->ahead, 0);
-	server_balance_soon(server, SERVER_BALANCE_MS);
-	if (outcome >= GROWTH_EVENED)
-		server_watch_denied(server, pool);
-	if (outcome == GROWTH_DENIED) {
+	duty_soon(server, SERVER_BALANCE_MS);
+	if (outcome >= WANTS_EVENED)
+		machine_denied(server, pool);
+	if (outcome == WANTS_DENIED) {
 		pool->counts.trims++;
 		server_trim(server, pool);
 	}
@@ -110,7 +110,7 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	for (unsigned i = 0; i < server->n_pools; i++)
-		growth_retry(&server->pools[i]);
+		wants_retry(&server->pools[i]);
 }
 
 static void on_ahead(evutil_socket_t fd, short what, void *arg)
@@ -119,7 +119,7 @@ static void on_ahead(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	for (unsigned i = 0; i < server->n_pools; i++)
-		if (growth_ahead(&server->pools[i]))
+		if (wants_ahead(&server->pools[i]))
 			start_timer(server->ahead, 0);
 }
 
@@ -178,7 +178,7 @@ static void on_accept_again(evutil_socket_t fd, short what, void *arg)
 static int open_socket(const char *name, const char *path, int type,
                        mode_t mode, gid_t gid, enum socket_origin *origin)
 {
-	int fd = vault_take(name);
+	int fd = fdstore_take(name);
 	int still = fd < 0 ? 0 : listen_still_at(fd, path, type, mode, gid);
 	struct sockaddr_un old = {.sun_family = AF_UNSPEC};
 	*origin = SOCKET_KEPT;
@@ -193,36 +193,36 @@ static int open_socket(const char *name, const char *path, int type,
 	if (fd >= 0) {
 		log_info("%s was kept and is not the socket at %s: that is "
 		         "made anew", name, path);
-		vault_drop(name);
+		fdstore_drop(name);
 		/* As long as the manager has it, somebody seems to answer. */
-		vault_barrier();
+		fdstore_barrier();
 		listen_remove(&old, type);
 	}
 	fd = listen_at(path, type, mode, gid);
 	if (fd < 0)
 		return fd;
 	*origin = SOCKET_MADE;
-	vault_put(name, fd);
+	fdstore_put(name, fd);
 	return fd;
 }
 
 static int open_sockets(struct server *server)
 {
 	const struct config *c = server->config;
-	struct service_sockets given;
+	struct notify_sockets given;
 	gid_t gid = c->socket_group[0] ? c->socket_gid : (gid_t)-1;
-	int r = service_listen_fds(&given);
+	int r = notify_listen_fds(&given);
 	if (r < 0)
 		return r;
 	server->client_fd = given.client;
 	server->control_fd = given.control;
 	if (server->client_fd < 0) {
-		server->client_fd = open_socket(VAULT_CLIENT, c->socket,
+		server->client_fd = open_socket(FDSTORE_CLIENT, c->socket,
 		                                SOCK_SEQPACKET, c->socket_mode,
 		                                gid, &server->client_origin);
 	}
 	if (server->client_fd >= 0 && server->control_fd < 0) {
-		server->control_fd = open_socket(VAULT_CONTROL, c->control,
+		server->control_fd = open_socket(FDSTORE_CONTROL, c->control,
 		                                 SOCK_STREAM, c->control_mode,
 		                                 (gid_t)-1,
 		                                 &server->control_origin);
@@ -237,10 +237,10 @@ static void close_socket(int fd, enum socket_origin origin, const char *name,
 	if (fd < 0)
 		return;
 	close(fd);
-	if (origin == SOCKET_GIVEN || (leave && vault_has(name)))
+	if (origin == SOCKET_GIVEN || (leave && fdstore_has(name)))
 		return;
 	unlink(path);
-	vault_drop(name);
+	fdstore_drop(name);
 }
 
 static void close_sockets(struct server *server, enum ending ending)
@@ -249,10 +249,10 @@ static void close_sockets(struct server *server, enum ending ending)
 	enum socket_origin control = server->control_origin;
 	bool kept = ending == ENDING_NO_START;
 	bool all = !kept && (ending == ENDING_BROKEN || !server->supervised);
-	close_socket(server->client_fd, client, VAULT_CLIENT,
+	close_socket(server->client_fd, client, FDSTORE_CLIENT,
 	             server->config->socket,
 	             all || (kept && client == SOCKET_KEPT));
-	close_socket(server->control_fd, control, VAULT_CONTROL,
+	close_socket(server->control_fd, control, FDSTORE_CONTROL,
 	             server->config->control,
 	             all || (kept && control == SOCKET_KEPT));
 }
@@ -289,7 +289,7 @@ static void on_watchdog(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	(void)arg;
-	service_alive();
+	notify_alive();
 }
 
 static void on_log_sums(evutil_socket_t fd, short what, void *arg)
@@ -313,7 +313,7 @@ static void say_ready(struct server *server)
 	         "slabctl at %s", server->n_pools, server->topo->n_nodes,
 	         (unsigned long long)(ready << UNIT_SHIFT >> 20),
 	         server->config->socket, server->config->control);
-	r = service_ready("%u pools on %u nodes, %llu MiB ready%s",
+	r = notify_ready("%u pools on %u nodes, %llu MiB ready%s",
 	                  server->n_pools, server->topo->n_nodes,
 	                  (unsigned long long)(ready << UNIT_SHIFT >> 20),
 	                  lastconf_note());
@@ -362,13 +362,13 @@ static int open_events(struct server *server)
 		return -ENOMEM;
 	if (event_add(server->accept, NULL) < 0)
 		return -ENOMEM;
-	return server_balance_open(server) < 0 ? -ENOMEM
-	                                       : server_watch_open(server);
+	return duty_open(server) < 0 ? -ENOMEM
+	                                       : machine_open(server);
 }
 
 static int open_watchdog(struct server *server)
 {
-	uint64_t us = service_watchdog_us();
+	uint64_t us = notify_watchdog_us();
 	struct timeval tv = {.tv_sec = (time_t)(us / 1000000),
 	                     .tv_usec = (suseconds_t)(us % 1000000)};
 	if (us == 0)
@@ -390,7 +390,7 @@ static void close_events(struct server *server)
 {
 	admin_stop(server->admin);
 	peer_drop_all(server);
-	server_watch_close(server);
+	machine_close(server);
 	free_event(server->accept);
 	free_event(server->accept_again);
 	free_event(server->retry);
@@ -416,13 +416,13 @@ static int take_up_clients(struct server *server)
 {
 	int r = 0;
 	for (unsigned i = 0; r == 0 && i < server->n_pools; i++) {
-		r = adopt_clients(server, &server->pools[i]);
+		r = peer_adopt_clients(server, &server->pools[i]);
 		server_serve_pool(server, &server->pools[i]);
 	}
 	if (r == 0)
 		adopt_rest(server->topo);
 	/* Loans that were taken over, and nodes that were being emptied. */
-	server_balance_soon(server, SERVER_BALANCE_MS);
+	duty_soon(server, SERVER_BALANCE_MS);
 	return r;
 }
 
@@ -449,7 +449,7 @@ static int start(struct server *server)
 }
 
 /* SIG_BLOCK or SIG_UNBLOCK: they wait while slabd starts, until its loop can
- * serve them; and a second SIGTERM must not kill it while it gives memory back. */
+ * serve them; and a second SIGTERM must not kill it meanwhile. */
 static void hold_signals(int how)
 {
 	sigset_t set;
@@ -489,7 +489,7 @@ int server_run(const struct config *config, bool supervised)
 		if (r < 0)
 			log_error("the event loop can't go on");
 		hold_signals(SIG_BLOCK);
-		service_stopping();
+		notify_stopping();
 	}
 	close_events(&server);
 	close_sockets(&server, ending);

@@ -70,26 +70,26 @@ struct server {
 };
 
 /* Makes the timer. 0 or -ENOMEM. */
-int server_balance_open(struct server *server);
+int duty_open(struct server *server);
 
 /* Something happened: has the nodes looked at in so many milliseconds, or
  * before. */
-void server_balance_soon(struct server *server, int ms);
+void duty_soon(struct server *server, int ms);
 #define SERVER_BALANCE_MS 1000 /* after something happened */
 
 /* Watches the kernel's memory. 0 or -errno. */
-int server_watch_open(struct server *server);
-void server_watch_close(struct server *server);
+int machine_open(struct server *server);
+void machine_close(struct server *server);
 
 /* The settings of a pool are others: what is watched follows. */
-void server_watch_configure(struct server *server);
+void machine_configure(struct server *server);
 
-/* A node's own pages did not do for a pool's clients: other pools are to give up
- * what they can do without on the nodes where it had no more to get. */
-void server_watch_denied(struct server *server, const struct pool *pool);
+/* A node's own pages did not do for a pool's clients: other pools are to give
+ * up what they can do without on the nodes where it had no more to get. */
+void machine_denied(struct server *server, const struct pool *pool);
 
 /* Whether, and why not, memory pressure is watched; "" where it is. */
-bool server_watch_state(const struct server *server, const char **reason,
+bool machine_state(const struct server *server, const char **reason,
                         const char **remedy);
 
 /* Runs slabd until it is told to stop. supervised: by "slabd --supervise",

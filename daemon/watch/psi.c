@@ -19,24 +19,24 @@
 #define LONG_WINDOW_US 2000000u /* what the unprivileged may have */
 
 struct watch {
-	struct pressure *pressure;
-	enum policy_pressure level;
+	struct psi *pressure;
+	enum plan_pressure level;
 	int fd;
 	int epoll; /* of fd alone */
 	struct event *event;
 };
 
-struct pressure {
-	struct pressure_request want;
-	struct pressure_state state;
-	enum policy_pressure level; /* that was told last */
+struct psi {
+	struct psi_request want;
+	struct psi_state state;
+	enum plan_pressure level; /* that was told last */
 	struct event *calm;
 	struct watch watch[WATCHES];
 	unsigned n_watches;
 	int notify; /* inotify of memory.events */
 	struct event *events;
-	char events_path[PRESSURE_PATH + 32];
-	uint64_t counts[POLICY_FULL + 1];
+	char events_path[PSI_PATH + 32];
+	uint64_t counts[PLAN_FULL + 1];
 	char reason[256];
 	char remedy[128];
 };
@@ -60,7 +60,7 @@ static bool read_text(const char *path, char *text, size_t bytes)
 	return n >= 0;
 }
 
-void pressure_cgroup(char folder[PRESSURE_PATH], const char *text,
+void psi_cgroup(char folder[PSI_PATH], const char *text,
                      const char *mount)
 {
 	const char *line = text;
@@ -76,22 +76,22 @@ void pressure_cgroup(char folder[PRESSURE_PATH], const char *text,
 	len = (int)strcspn(line, "\n");
 	/* Outside of our namespace: the folder is not to be seen. */
 	if (strncmp(line, "/..", 3) == 0 ||
-	    snprintf(folder, PRESSURE_PATH, "%s%.*s", mount, len, line) >=
-	            PRESSURE_PATH)
+	    snprintf(folder, PSI_PATH, "%s%.*s", mount, len, line) >=
+	            PSI_PATH)
 		folder[0] = '\0';
 }
 
-void pressure_find(struct pressure_places *places)
+void psi_find(struct psi_places *places)
 {
 	static const char *const mounts[] = {"/sys/fs/cgroup",
 	                                     "/sys/fs/cgroup/unified"};
 	char text[4096];
-	char path[PRESSURE_PATH + 32];
+	char path[PSI_PATH + 32];
 	snprintf(places->psi, sizeof(places->psi), "/proc/pressure/memory");
 	places->cgroup[0] = '\0';
 	read_text("/proc/self/cgroup", text, sizeof(text));
 	for (unsigned i = 0; i < 2 && places->cgroup[0] == '\0'; i++) {
-		pressure_cgroup(places->cgroup, text, mounts[i]);
+		psi_cgroup(places->cgroup, text, mounts[i]);
 		snprintf(path, sizeof(path), "%s/cgroup.procs",
 		         places->cgroup);
 		if (access(path, F_OK) < 0)
@@ -101,30 +101,30 @@ void pressure_find(struct pressure_places *places)
 
 /* ---- levels ------------------------------------------------------------- */
 
-void pressure_note(struct pressure_state *state, enum policy_pressure level,
+void psi_note(struct psi_state *state, enum plan_pressure level,
                    int64_t until_ms)
 {
 	if (state->until_ms[level] < until_ms)
 		state->until_ms[level] = until_ms;
 }
 
-enum policy_pressure pressure_at(const struct pressure_state *state,
+enum plan_pressure psi_at(const struct psi_state *state,
                                  int64_t now, int *left_ms)
 {
-	enum policy_pressure level = POLICY_FULL;
-	while (level > POLICY_CALM && state->until_ms[level] <= now)
+	enum plan_pressure level = PLAN_FULL;
+	while (level > PLAN_CALM && state->until_ms[level] <= now)
 		level--;
-	*left_ms = level == POLICY_CALM
+	*left_ms = level == PLAN_CALM
 	                   ? -1
 	                   : (int)(state->until_ms[level] - now);
 	return level;
 }
 
 /* Tells of another level, and has the end of it looked at. */
-static void settle(struct pressure *p)
+static void settle(struct psi *p)
 {
 	int left;
-	enum policy_pressure level = pressure_at(&p->state, now_ms(), &left);
+	enum plan_pressure level = psi_at(&p->state, now_ms(), &left);
 	struct timeval tv = {.tv_sec = left / 1000,
 	                     .tv_usec = left % 1000 * 1000};
 	if (left >= 0 && !evtimer_pending(p->calm, NULL))
@@ -135,9 +135,9 @@ static void settle(struct pressure *p)
 	p->want.changed(p->want.arg, level);
 }
 
-static void meet(struct pressure *p, enum policy_pressure level)
+static void meet(struct psi *p, enum plan_pressure level)
 {
-	pressure_note(&p->state, level, now_ms() + p->want.stays_ms);
+	psi_note(&p->state, level, now_ms() + p->want.stays_ms);
 	settle(p);
 }
 
@@ -148,7 +148,7 @@ static void on_calm(evutil_socket_t fd, short what, void *arg)
 	settle(arg);
 }
 
-enum policy_pressure pressure_level(const struct pressure *p)
+enum plan_pressure psi_level(const struct psi *p)
 {
 	return p->level;
 }
@@ -166,14 +166,14 @@ static void drop(struct watch *watch)
 	*watch = (struct watch){.fd = -1, .epoll = -1};
 }
 
-/* To be asked whether it happened is enough for the kernel to forget it, and the
- * loop has asked through our descriptor: being woken is the event. */
+/* To be asked whether it happened is enough for the kernel to forget it, and
+ * the loop has asked through our descriptor: being woken is the event. */
 static void on_stall(evutil_socket_t fd, short what, void *arg)
 {
 	struct watch *watch = arg;
-	struct pressure *p = watch->pressure;
+	struct psi *p = watch->pressure;
 	struct pollfd poll_fd = {.fd = watch->fd, .events = POLLPRI};
-	enum policy_pressure level = watch->level;
+	enum plan_pressure level = watch->level;
 	(void)fd;
 	(void)what;
 	if (poll(&poll_fd, 1, 0) > 0 && poll_fd.revents & (POLLERR | POLLHUP)) {
@@ -201,7 +201,7 @@ static int add_events(struct watch *watch, struct event_base *base)
 	return 0;
 }
 
-int pressure_add(struct pressure *p, int fd, enum policy_pressure level)
+int psi_add(struct psi *p, int fd, enum plan_pressure level)
 {
 	struct watch *watch = &p->watch[p->n_watches];
 	int r = -ENOSPC;
@@ -237,8 +237,8 @@ static int write_trigger(int fd, const char *kind, unsigned stall_us)
 	return -errno;
 }
 
-static int watch_stall(struct pressure *p, const char *path, const char *kind,
-                       unsigned stall_us, enum policy_pressure level)
+static int watch_stall(struct psi *p, const char *path, const char *kind,
+                       unsigned stall_us, enum plan_pressure level)
 {
 	int fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	int r;
@@ -246,32 +246,32 @@ static int watch_stall(struct pressure *p, const char *path, const char *kind,
 		return -errno;
 	r = write_trigger(fd, kind, stall_us);
 	if (r == 0)
-		return pressure_add(p, fd, level);
+		return psi_add(p, fd, level);
 	close(fd);
 	return r;
 }
 
-static int watch_stalls(struct pressure *p, const char *path)
+static int watch_stalls(struct psi *p, const char *path)
 {
 	unsigned us = p->want.stall_ms * 1000;
-	int r = watch_stall(p, path, "some", us, POLICY_SOME);
+	int r = watch_stall(p, path, "some", us, PLAN_SOME);
 	if (r == 0)
-		r = watch_stall(p, path, "full", us / 2, POLICY_FULL);
+		r = watch_stall(p, path, "full", us / 2, PLAN_FULL);
 	return r;
 }
 
 /* ---- limits ------------------------------------------------------------- */
 
-void pressure_counts(const char *text, uint64_t counts[POLICY_FULL + 1])
+void psi_counts(const char *text, uint64_t counts[PLAN_FULL + 1])
 {
 	static const struct {
 		const char *key;
-		enum policy_pressure level;
-	} keys[] = {{"high ", POLICY_SOME},
-	            {"max ", POLICY_SOME},
-	            {"oom ", POLICY_FULL},
-	            {"oom_kill ", POLICY_FULL}};
-	memset(counts, 0, (POLICY_FULL + 1) * sizeof(*counts));
+		enum plan_pressure level;
+	} keys[] = {{"high ", PLAN_SOME},
+	            {"max ", PLAN_SOME},
+	            {"oom ", PLAN_FULL},
+	            {"oom_kill ", PLAN_FULL}};
+	memset(counts, 0, (PLAN_FULL + 1) * sizeof(*counts));
 	for (const char *line = text; *line != '\0';) {
 		for (unsigned i = 0; i < sizeof(keys) / sizeof(*keys); i++)
 			if (strncmp(line, keys[i].key, strlen(keys[i].key)) ==
@@ -283,30 +283,30 @@ void pressure_counts(const char *text, uint64_t counts[POLICY_FULL + 1])
 	}
 }
 
-static void look_at_events(struct pressure *p, uint64_t *counts)
+static void look_at_events(struct psi *p, uint64_t *counts)
 {
 	char text[1024];
 	read_text(p->events_path, text, sizeof(text));
-	pressure_counts(text, counts);
+	psi_counts(text, counts);
 }
 
 static void on_events(evutil_socket_t fd, short what, void *arg)
 {
-	struct pressure *p = arg;
-	uint64_t counts[POLICY_FULL + 1];
+	struct psi *p = arg;
+	uint64_t counts[PLAN_FULL + 1];
 	char buffer[4096];
 	(void)what;
 	if (read(fd, buffer, sizeof(buffer)) < 0)
 		return;
 	look_at_events(p, counts);
-	for (unsigned level = POLICY_SOME; level <= POLICY_FULL; level++)
+	for (unsigned level = PLAN_SOME; level <= PLAN_FULL; level++)
 		if (counts[level] > p->counts[level])
-			meet(p, (enum policy_pressure)level);
+			meet(p, (enum plan_pressure)level);
 	memcpy(p->counts, counts, sizeof(counts));
 }
 
 /* It holds what memory.events.local does, and more. */
-static int watch_events(struct pressure *p)
+static int watch_events(struct psi *p)
 {
 	snprintf(p->events_path, sizeof(p->events_path), "%s/memory.events",
 	         p->want.places->cgroup);
@@ -339,13 +339,13 @@ static const char *remedy_for(int error)
 }
 
 /* The first thing that fails is what status tells. */
-static void say_lack(struct pressure *p, const char *whose, const char *path,
+static void say_lack(struct psi *p, const char *whose, const char *path,
                      int error)
 {
 	char reason[sizeof(p->reason)];
 	snprintf(reason, sizeof(reason), "that of %s: %.120s: %s", whose, path,
 	         strerror(-error));
-	log_info("memory pressure is not watched, %s; to mend it: %s", reason,
+	log_info("memory pressure is not watched, %s; to repair it: %s", reason,
 	         remedy_for(error));
 	if (p->reason[0] != '\0')
 		return;
@@ -358,7 +358,7 @@ static bool is_ours(int error)
 	return error == -ENOMEM || error == -EMFILE || error == -ENFILE;
 }
 
-static int watch_machine(struct pressure *p)
+static int watch_machine(struct psi *p)
 {
 	int r = watch_stalls(p, p->want.places->psi);
 	if (r < 0 && !is_ours(r))
@@ -366,13 +366,14 @@ static int watch_machine(struct pressure *p)
 	return is_ours(r) ? r : 0;
 }
 
-static int watch_cgroup(struct pressure *p)
+static int watch_cgroup(struct psi *p)
 {
-	char path[PRESSURE_PATH + 32];
+	char path[PSI_PATH + 32];
 	int r;
 	int events;
 	if (p->want.places->cgroup[0] == '\0') {
-		say_lack(p, "slabd's cgroup", "no cgroup of version 2", -ENOENT);
+		say_lack(p, "slabd's cgroup", "no cgroup of version 2",
+		         -ENOENT);
 		return 0;
 	}
 	snprintf(path, sizeof(path), "%s/memory.pressure",
@@ -388,9 +389,9 @@ static int watch_cgroup(struct pressure *p)
 	return 0;
 }
 
-int pressure_open(struct pressure **out, const struct pressure_request *want)
+int psi_open(struct psi **out, const struct psi_request *want)
 {
-	struct pressure *p = calloc(1, sizeof(*p));
+	struct psi *p = calloc(1, sizeof(*p));
 	int r = -ENOMEM;
 	*out = NULL;
 	if (p == NULL)
@@ -398,7 +399,7 @@ int pressure_open(struct pressure **out, const struct pressure_request *want)
 	p->want = *want;
 	p->notify = -1;
 	if (p->want.stays_ms == 0)
-		p->want.stays_ms = PRESSURE_STAYS_MS;
+		p->want.stays_ms = PSI_STAYS_MS;
 	p->calm = evtimer_new(want->base, on_calm, p);
 	if (p->calm != NULL)
 		r = watch_machine(p);
@@ -406,14 +407,14 @@ int pressure_open(struct pressure **out, const struct pressure_request *want)
 		r = watch_cgroup(p);
 	p->want.places = NULL;
 	if (r < 0) {
-		pressure_close(p);
+		psi_close(p);
 		return r;
 	}
 	*out = p;
 	return 0;
 }
 
-void pressure_close(struct pressure *p)
+void psi_close(struct psi *p)
 {
 	if (p == NULL)
 		return;
@@ -428,12 +429,12 @@ void pressure_close(struct pressure *p)
 	free(p);
 }
 
-const char *pressure_reason(const struct pressure *p)
+const char *psi_reason(const struct psi *p)
 {
 	return p->reason;
 }
 
-const char *pressure_remedy(const struct pressure *p)
+const char *psi_remedy(const struct psi *p)
 {
 	return p->remedy;
 }

@@ -12,8 +12,8 @@
 #define READS_MAX 64u    /* at one time */
 #define MESSAGE_MAX 8192 /* the kernel's own limit is below that */
 
-struct hotplug {
-	struct hotplug_request want;
+struct uevent {
+	struct uevent_request want;
 	int fd;
 	struct event *readable;
 	struct event *burst;
@@ -42,22 +42,22 @@ static bool is_news(const char *action)
 	return false;
 }
 
-enum hotplug_what hotplug_parse(const char *message, size_t bytes)
+enum uevent_what uevent_parse(const char *message, size_t bytes)
 {
 	const char *action;
 	const char *subsystem;
 	if (bytes == 0 || message[bytes - 1] != '\0' ||
 	    strchr(message, '@') == NULL)
-		return HOTPLUG_NOTHING;
+		return UEVENT_NOTHING;
 	action = value_of(message, bytes, "ACTION=");
 	subsystem = value_of(message, bytes, "SUBSYSTEM=");
 	if (action == NULL || subsystem == NULL || !is_news(action))
-		return HOTPLUG_NOTHING;
+		return UEVENT_NOTHING;
 	if (strcmp(subsystem, "cpu") == 0)
-		return HOTPLUG_CPUS;
+		return UEVENT_CPUS;
 	if (strcmp(subsystem, "memory") == 0 || strcmp(subsystem, "node") == 0)
-		return HOTPLUG_MEMORY;
-	return HOTPLUG_NOTHING;
+		return UEVENT_MEMORY;
+	return UEVENT_NOTHING;
 }
 
 /* One message, or -1. Another process may send, too: that is garbage. A message
@@ -73,19 +73,19 @@ static int read_one(int fd)
 	                     .msg_iovlen = 1};
 	ssize_t n = recvmsg(fd, &msg, MSG_DONTWAIT);
 	if (n < 0)
-		return errno == ENOBUFS ? HOTPLUG_CPUS | HOTPLUG_MEMORY : -1;
+		return errno == ENOBUFS ? UEVENT_CPUS | UEVENT_MEMORY : -1;
 	if (from.nl_pid != 0)
-		return HOTPLUG_NOTHING;
+		return UEVENT_NOTHING;
 	if (msg.msg_flags & MSG_TRUNC)
-		return HOTPLUG_CPUS | HOTPLUG_MEMORY;
-	return (int)hotplug_parse(text, (size_t)n);
+		return UEVENT_CPUS | UEVENT_MEMORY;
+	return (int)uevent_parse(text, (size_t)n);
 }
 
 /* ---- the loop ----------------------------------------------------------- */
 
 static void on_message(evutil_socket_t fd, short event, void *arg)
 {
-	struct hotplug *h = arg;
+	struct uevent *h = arg;
 	struct timeval tv = {.tv_usec = BURST_MS * 1000};
 	(void)event;
 	for (unsigned i = 0; i < READS_MAX; i++) {
@@ -94,17 +94,17 @@ static void on_message(evutil_socket_t fd, short event, void *arg)
 			break;
 		h->what |= (unsigned)what;
 	}
-	if (h->what != HOTPLUG_NOTHING && !evtimer_pending(h->burst, NULL))
+	if (h->what != UEVENT_NOTHING && !evtimer_pending(h->burst, NULL))
 		evtimer_add(h->burst, &tv);
 }
 
 static void on_burst(evutil_socket_t fd, short event, void *arg)
 {
-	struct hotplug *h = arg;
+	struct uevent *h = arg;
 	unsigned what = h->what;
 	(void)fd;
 	(void)event;
-	h->what = HOTPLUG_NOTHING;
+	h->what = UEVENT_NOTHING;
 	h->want.changed(h->want.arg, what);
 }
 
@@ -123,9 +123,9 @@ static int listen_to_kernel(void)
 	return r;
 }
 
-int hotplug_open(struct hotplug **out, const struct hotplug_request *want)
+int uevent_open(struct uevent **out, const struct uevent_request *want)
 {
-	struct hotplug *h = calloc(1, sizeof(*h));
+	struct uevent *h = calloc(1, sizeof(*h));
 	int r;
 	*out = NULL;
 	if (h == NULL)
@@ -142,14 +142,14 @@ int hotplug_open(struct hotplug **out, const struct hotplug_request *want)
 		            : 0;
 	}
 	if (r < 0) {
-		hotplug_close(h);
+		uevent_close(h);
 		return r;
 	}
 	*out = h;
 	return 0;
 }
 
-void hotplug_close(struct hotplug *h)
+void uevent_close(struct uevent *h)
 {
 	if (h == NULL)
 		return;

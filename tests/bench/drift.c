@@ -100,8 +100,8 @@ static void look(struct drift_lists *lists, const char *name)
 	unsigned long long freed = 0;
 	unsigned long long afar = 0;
 	for (int i = 0; i < DRIFT_NODES; i++) {
-		freed += atom_peek(&drift->side[i].freed);
-		afar += atom_peek(&drift->side[i].afar);
+		freed += atom_load(&drift->side[i].freed);
+		afar += atom_load(&drift->side[i].afar);
 	}
 	drift_lists_read(lists, &pool->view, cache_id);
 	printf("{\"look\":\"%s\",\"at\":%llu,\"afar\":%llu", name, freed,
@@ -189,7 +189,7 @@ static void run_phase(const struct phase *phase, uint64_t frees)
 	uint64_t n = set_phase(phase, frees);
 	pthread_barrier_wait(&drift->meet);
 	/* pairs: drift_work */
-	while (atom_get(&drift->done) < DRIFT_NODES) {
+	while (atom_load_acquire(&drift->done) < DRIFT_NODES) {
 		nanosleep(&pause, NULL);
 		look(&lists, "");
 		check_workers();
@@ -229,6 +229,7 @@ int main(int argc, char **argv)
 		return drift_cost();
 	if ((argc == 4 || argc == 5) && strcmp(argv[1], "run") == 0)
 		return run(argv[2], argv[3], argv[4]);
-	fprintf(stderr, "usage: drift run POLICY FREES [CONTROL] | drift cost\n");
+	fprintf(stderr,
+	        "usage: drift run POLICY FREES [CONTROL] | drift cost\n");
 	return 2;
 }

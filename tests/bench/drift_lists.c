@@ -13,7 +13,7 @@ void drift_lists_read(struct drift_lists *lists, const struct view *view,
 	for (uint32_t node = 0; node < DRIFT_NODES; node++)
 		list[node] = partial_of(view, cache, node);
 	for (uint32_t unit = 0; unit < view->geo.n_units; unit++) {
-		uint64_t word = atom_peek(&view->words[unit]);
+		uint64_t word = atom_load(&view->words[unit]);
 		uint32_t on = WORD_LIST(word);
 		if (WORD_CACHE(word) != cache || WORD_BACK(word) != 0)
 			continue;

@@ -55,7 +55,7 @@ static void stand_on(const struct view *view, uint32_t head, uint64_t word,
 	                                 WORD_LIST(word));
 	for (uint32_t back = 1u << row->order; back-- > 0;)
 		/* pairs: slab_locate, claim_from */
-		atom_put(&words[head + back],
+		atom_store_release(&words[head + back],
 		         WORD_MAKE(WORD_CACHE(word), WORD_HOME(word), back,
 		                   node));
 	partial_clear_any(&from, head);
@@ -72,7 +72,7 @@ static bool move(const struct slab_user *user, uint32_t head, uint32_t to)
 	bool moved;
 	if (!lease_take_any(lease, user->id, user->epoch))
 		return false;
-	word = atom_peek(&words[head]);
+	word = atom_load(&words[head]);
 	moved = WORD_CACHE(word) != 0 && WORD_BACK(word) == 0 &&
 	        WORD_LIST(word) != to;
 	if (moved)
@@ -85,7 +85,7 @@ static bool move(const struct slab_user *user, uint32_t head, uint32_t to)
  * does. */
 static bool send_home(const struct slab_user *user, uint32_t head)
 {
-	uint64_t word = atom_peek(&words[head]);
+	uint64_t word = atom_load(&words[head]);
 	if (WORD_CACHE(word) == 0 || WORD_LIST(word) != here ||
 	    WORD_HOME(word) == here)
 		return true;
@@ -119,7 +119,7 @@ static bool is_empty(const struct view *view, uint32_t head,
 {
 	const uint16_t *tags = slab_tags(view, head);
 	for (uint32_t i = 0; i < row->n_objs; i++)
-		if (atom_peek(&tags[i]) != TAG_FREE)
+		if (atom_load(&tags[i]) != TAG_FREE)
 			return false;
 	return true;
 }
@@ -130,7 +130,7 @@ static uint32_t head_of(const struct slab_user *user, const void *object,
 {
 	uint64_t off = (uint64_t)((const char *)object - user->data);
 	uint32_t unit = (uint32_t)(off >> UNIT_SHIFT);
-	*word = atom_peek(&user->view->words[unit]);
+	*word = atom_load(&user->view->words[unit]);
 	return WORD_CACHE(*word) == 0 ? PARTIAL_NONE : unit - WORD_BACK(*word);
 }
 

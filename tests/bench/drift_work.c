@@ -103,7 +103,7 @@ static bool send_some(struct worker *me, uint32_t to)
 	uint32_t n = left < DRIFT_GROUP ? (uint32_t)left : DRIFT_GROUP;
 	uint32_t i;
 	/* pairs: receive_some */
-	if (n == 0 || put + n - atom_get(&ring->taken) > DRIFT_RING)
+	if (n == 0 || put + n - atom_load_acquire(&ring->taken) > DRIFT_RING)
 		return false;
 	for (i = 0; i < n; i++) {
 		uint64_t *object = next_object(me);
@@ -116,7 +116,7 @@ static bool send_some(struct worker *me, uint32_t to)
 			exit(drift_fail("give", slabd_last_error()));
 	}
 	/* pairs: receive_some */
-	atom_put(&ring->put, put + i);
+	atom_store_release(&ring->put, put + i);
 	me->sent[to] += i;
 	return i > 0;
 }
@@ -145,18 +145,18 @@ static void receive_one(struct worker *me, uint32_t from, slabd_handle handle,
 {
 	const struct view *view = &me->pool->view;
 	uint64_t *object = slabd_take(me->pool, handle);
-	uint64_t word = atom_peek(&view->words[handle >> UNIT_SHIFT]);
+	uint64_t word = atom_load(&view->words[handle >> UNIT_SHIFT]);
 	void *old;
 	if (object == NULL)
 		exit(drift_fail("take", slabd_last_error()));
 	if (*object != serial)
 		exit(drift_fail("take", "not what was sent"));
 	if (WORD_HOME(word) != from)
-		atom_poke(&me->side->afar, me->side->afar + 1);
+		atom_store(&me->side->afar, me->side->afar + 1);
 	old = exchange(me, object);
 	if (old != NULL) {
 		slabd_free(me->cache, old);
-		atom_poke(&me->side->freed, me->side->freed + 1);
+		atom_store(&me->side->freed, me->side->freed + 1);
 	}
 }
 
@@ -165,14 +165,14 @@ static bool receive_some(struct worker *me, uint32_t from)
 	struct drift_ring *ring = &me->drift->ring[from][me->node];
 	uint64_t taken = ring->taken;
 	/* pairs: send_some */
-	uint64_t n = atom_get(&ring->put) - taken;
+	uint64_t n = atom_load_acquire(&ring->put) - taken;
 	if (n == 0)
 		return false;
 	n = n < DRIFT_GROUP ? n : DRIFT_GROUP;
 	for (uint64_t i = taken; i < taken + n; i++)
 		receive_one(me, from, ring->slot[i % DRIFT_RING], i);
 	/* pairs: send_some */
-	atom_put(&ring->taken, taken + n);
+	atom_store_release(&ring->taken, taken + n);
 	me->got[from] += n;
 	return true;
 }
@@ -217,7 +217,7 @@ static void phase(struct worker *me)
 	}
 	last = me->n_kept;
 	free_kept(me);
-	atom_poke(&me->side->freed, me->side->freed + last);
+	atom_store(&me->side->freed, me->side->freed + last);
 	me->side->ended_ns = drift_now_ns();
 	if (slabd_flush(me->pool) < 0)
 		exit(drift_fail("flush", slabd_last_error()));
@@ -254,7 +254,8 @@ _Noreturn void drift_work(struct drift *drift, uint32_t node)
 		if (drift->quota == 0)
 			break;
 		phase(me);
-		/* What this side counted comes before its end: see run_phase. */
+		/* What this side counted comes before its end: see
+		 * run_phase. */
 		atom_fence();
 		atom_add(&drift->done, 1u);
 	}

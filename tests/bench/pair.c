@@ -20,15 +20,15 @@
 /* The ring, a group on either side of it, and some more. */
 #define PASSED_MOST 4352u
 
-static struct duo *duo;
+static struct two_processes *two;
 static struct who_cache *cache;
 static const struct work_job *the_job;
 static pthread_t second;
-static duo_side running;
+static two_processes_side running;
 
 /* ---- W3 ----------------------------------------------------------------- */
 
-static bool w3_side(struct duo *d, unsigned side, uint64_t n)
+static bool w3_side(struct two_processes *d, unsigned side, uint64_t n)
 {
 	void *live[W3_LIVE];
 	(void)side;
@@ -45,41 +45,41 @@ static bool w3_side(struct duo *d, unsigned side, uint64_t n)
 /* ---- the ring ----------------------------------------------------------- */
 
 /* Waits until a group fits. False: the other side gave up. */
-static bool room(struct duo *d, uint64_t put, uint64_t *taken)
+static bool room(struct two_processes *d, uint64_t put, uint64_t *taken)
 {
-	while (put + DUO_GROUP - *taken > DUO_RING) {
-		if (atom_peek(&d->over) != 0)
+	while (put + TWO_PROCESSES_GROUP - *taken > TWO_PROCESSES_RING) {
+		if (atom_load(&d->over) != 0)
 			return false;
-		duo_pause();
+		two_processes_pause();
 		/* pairs: done_with */
-		*taken = atom_get(&d->taken);
+		*taken = atom_load_acquire(&d->taken);
 	}
 	return true;
 }
 
-static void publish(struct duo *d, uint64_t put)
+static void publish(struct two_processes *d, uint64_t put)
 {
 	/* pairs: arrived */
-	atom_put(&d->put, put);
+	atom_store_release(&d->put, put);
 }
 
 /* Waits until a group is there. False: the other side gave up. */
-static bool arrived(struct duo *d, uint64_t taken, uint64_t *put)
+static bool arrived(struct two_processes *d, uint64_t taken, uint64_t *put)
 {
-	while (*put < taken + DUO_GROUP) {
-		if (atom_peek(&d->over) != 0)
+	while (*put < taken + TWO_PROCESSES_GROUP) {
+		if (atom_load(&d->over) != 0)
 			return false;
-		duo_pause();
+		two_processes_pause();
 		/* pairs: publish */
-		*put = atom_get(&d->put);
+		*put = atom_load_acquire(&d->put);
 	}
 	return true;
 }
 
-static void done_with(struct duo *d, uint64_t taken)
+static void done_with(struct two_processes *d, uint64_t taken)
 {
 	/* pairs: room */
-	atom_put(&d->taken, taken);
+	atom_store_release(&d->taken, taken);
 }
 
 #ifdef WHO_RING_ALONE
@@ -106,33 +106,35 @@ static inline void drop_object(void *object)
 
 /* ---- W4 ----------------------------------------------------------------- */
 
-static bool w4_put(struct duo *d, uint64_t n)
+static bool w4_put(struct two_processes *d, uint64_t n)
 {
 	uint64_t taken = 0;
 	for (uint64_t put = 0; put < n;) {
 		if (!room(d, put, &taken))
 			return false;
-		for (unsigned k = 0; k < DUO_GROUP; k++, put++) {
+		for (unsigned k = 0; k < TWO_PROCESSES_GROUP; k++, put++) {
 			uint64_t *object = (uint64_t *)next_object();
 			if (object == NULL)
 				return work_fail("out of memory"), false;
 			*object = put;
-			d->ring[put % DUO_RING] = (uint64_t)(uintptr_t)object;
+			d->ring[put % TWO_PROCESSES_RING] =
+				(uint64_t)(uintptr_t)object;
 		}
 		publish(d, put);
 	}
 	return true;
 }
 
-static bool w4_take(struct duo *d, uint64_t n)
+static bool w4_take(struct two_processes *d, uint64_t n)
 {
 	uint64_t put = 0;
 	for (uint64_t taken = 0; taken < n;) {
 		if (!arrived(d, taken, &put))
 			return false;
-		for (unsigned k = 0; k < DUO_GROUP; k++, taken++) {
-			uint64_t *object = (uint64_t *)(uintptr_t)
-			                           d->ring[taken % DUO_RING];
+		for (unsigned k = 0; k < TWO_PROCESSES_GROUP; k++, taken++) {
+			uint64_t *object =
+				(uint64_t *)(uintptr_t)
+					d->ring[taken % TWO_PROCESSES_RING];
 			if (*object != taken)
 				return work_fail("not what was sent"), false;
 			drop_object(object);
@@ -142,7 +144,7 @@ static bool w4_take(struct duo *d, uint64_t n)
 	return true;
 }
 
-static bool w4_side(struct duo *d, unsigned side, uint64_t n)
+static bool w4_side(struct two_processes *d, unsigned side, uint64_t n)
 {
 	return side == 0 ? w4_put(d, n) : w4_take(d, n);
 }
@@ -150,33 +152,34 @@ static bool w4_side(struct duo *d, unsigned side, uint64_t n)
 /* ---- W5 ----------------------------------------------------------------- */
 
 #ifdef WHO_SHARED
-static bool w5_put(struct duo *d, uint64_t n)
+static bool w5_put(struct two_processes *d, uint64_t n)
 {
 	uint64_t taken = 0;
 	for (uint64_t put = 0; put < n;) {
 		if (!room(d, put, &taken))
 			return false;
-		for (unsigned k = 0; k < DUO_GROUP; k++, put++) {
+		for (unsigned k = 0; k < TWO_PROCESSES_GROUP; k++, put++) {
 			uint64_t *object = (uint64_t *)next_object();
 			if (object == NULL)
 				return work_fail("out of memory"), false;
 			*object = put;
-			d->ring[put % DUO_RING] = who_give(cache, object);
+			d->ring[put % TWO_PROCESSES_RING] =
+				who_give(cache, object);
 		}
 		publish(d, put);
 	}
 	return true;
 }
 
-static bool w5_take(struct duo *d, uint64_t n)
+static bool w5_take(struct two_processes *d, uint64_t n)
 {
 	uint64_t put = 0;
 	for (uint64_t taken = 0; taken < n;) {
 		if (!arrived(d, taken, &put))
 			return false;
-		for (unsigned k = 0; k < DUO_GROUP; k++, taken++) {
+		for (unsigned k = 0; k < TWO_PROCESSES_GROUP; k++, taken++) {
 			uint64_t *object = (uint64_t *)who_take(
-			        cache, d->ring[taken % DUO_RING]);
+			        cache, d->ring[taken % TWO_PROCESSES_RING]);
 			if (object == NULL || *object != taken)
 				return work_fail("not what was sent"), false;
 			drop_object(object);
@@ -186,7 +189,7 @@ static bool w5_take(struct duo *d, uint64_t n)
 	return true;
 }
 
-static bool w5_side(struct duo *d, unsigned side, uint64_t n)
+static bool w5_side(struct two_processes *d, unsigned side, uint64_t n)
 {
 	return side == 0 ? w5_put(d, n) : w5_take(d, n);
 }
@@ -208,16 +211,16 @@ static void *second_thread(void *unused)
 	work_pin(the_job->cpu[1]);
 	if (who_thread(1) != 0)
 		exit(1);
-	duo_serve(duo, running);
+	two_processes_serve(two, running);
 	return NULL;
 }
 
-static int start_threads(const struct work_job *job, duo_side side)
+static int start_threads(const struct work_job *job, two_processes_side side)
 {
 	the_job = job;
 	running = side;
-	duo = duo_make();
-	if (duo == NULL || who_early(job) != 0 || open_side(0) != 0)
+	two = two_processes_make();
+	if (two == NULL || who_early(job) != 0 || open_side(0) != 0)
 		return 1;
 	work_pin(job->cpu[0]);
 	if (who_thread(0) != 0)
@@ -227,7 +230,7 @@ static int start_threads(const struct work_job *job, duo_side side)
 
 static void stop_threads(void)
 {
-	duo_end(duo);
+	two_processes_end(two);
 	pthread_join(second, NULL);
 	who_close();
 }
@@ -250,16 +253,16 @@ static void second_process(void)
 {
 	int status;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	pthread_barrier_wait(&duo->meet);
+	pthread_barrier_wait(&two->meet);
 	status = open_side(1);
 	if (status == 0) {
 		work_pin(the_job->cpu[1]);
 		status = who_thread(1);
 	}
-	duo->over = (uint64_t)status;
-	pthread_barrier_wait(&duo->meet);
+	two->over = (uint64_t)status;
+	pthread_barrier_wait(&two->meet);
 	if (status == 0)
-		duo_serve(duo, running);
+		two_processes_serve(two, running);
 	who_close();
 	_exit(status);
 }
@@ -268,8 +271,8 @@ static int start_w5(const struct work_job *job)
 {
 	the_job = job;
 	running = w5_side;
-	duo = duo_make();
-	if (duo == NULL || who_early(job) != 0)
+	two = two_processes_make();
+	if (two == NULL || who_early(job) != 0)
 		return 1;
 	child = fork();
 	if (child < 0)
@@ -278,15 +281,15 @@ static int start_w5(const struct work_job *job)
 		second_process();
 	if (open_side(0) != 0)
 		return 1;
-	pthread_barrier_wait(&duo->meet);
-	pthread_barrier_wait(&duo->meet);
+	pthread_barrier_wait(&two->meet);
+	pthread_barrier_wait(&two->meet);
 	work_pin(job->cpu[0]);
-	return duo->over != 0 || who_thread(0) != 0;
+	return two->over != 0 || who_thread(0) != 0;
 }
 
 static void stop_w5(void)
 {
-	duo_end(duo);
+	two_processes_end(two);
 	waitpid(child, NULL, 0);
 	who_close();
 }
@@ -298,10 +301,10 @@ static int sample(const struct work_job *job, uint64_t n,
 {
 	(void)job;
 	n = (n + 2 * W3_LIVE - 1) / (2 * W3_LIVE) * (2 * W3_LIVE);
-	return duo_sample(duo, running, n, result);
+	return two_processes_sample(two, running, n, result);
 }
 
-const struct work_kind duo_kinds[] = {
+const struct work_kind two_processes_kinds[] = {
 	{"W3", start_w3, sample, stop_threads},
 	{"W4", start_w4, sample, stop_threads},
 #ifdef WHO_SHARED

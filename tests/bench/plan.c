@@ -32,19 +32,19 @@ static const struct mixture {
 };
 
 struct picture {
-	struct policy_snapshot snap;
-	struct policy_config config;
-	struct policy_node nodes[POLICY_NODES_MAX];
-	uint16_t distance[POLICY_NODES_MAX][POLICY_NODES_MAX];
-	uint8_t nearest[POLICY_NODES_MAX][POLICY_NODES_MAX];
-	struct policy_cache *caches;
-	struct policy_cell *cells;
-	struct policy_loan *loans;
-	struct policy_page *pages;
+	struct snapshot snap;
+	struct plan_config config;
+	struct snapshot_node nodes[SNAPSHOT_NODES_MAX];
+	uint16_t distance[SNAPSHOT_NODES_MAX][SNAPSHOT_NODES_MAX];
+	uint8_t nearest[SNAPSHOT_NODES_MAX][SNAPSHOT_NODES_MAX];
+	struct snapshot_cache *caches;
+	struct snapshot_cell *cells;
+	struct snapshot_loan *loans;
+	struct snapshot_page *pages;
 };
 
 static struct picture picture;
-static struct policy_plan plan;
+static struct plan plan;
 static double took[TIMES_MAX];
 
 static void *get(size_t n, size_t bytes)
@@ -56,80 +56,80 @@ static void *get(size_t n, size_t bytes)
 	exit(1);
 }
 
-static void draw_nodes(struct dice *dice, const struct mixture *mix)
+static void draw_nodes(struct rng *rng, const struct mixture *mix)
 {
 	uint32_t n = picture.snap.n_nodes;
 	for (uint32_t a = 0; a < n; a++) {
-		struct policy_node *node = &picture.nodes[a];
-		bool bad = mix->trouble && dice_below(dice, 4) == 0;
+		struct snapshot_node *node = &picture.nodes[a];
+		bool bad = mix->trouble && rng_below(rng, 4) == 0;
 		for (uint32_t i = 0; i < n; i++) {
 			uint32_t b = (a + i) % n;
 			picture.nearest[a][i] = (uint8_t)b;
 			picture.distance[a][b] = (uint16_t)(10 + i);
 		}
-		*node = (struct policy_node){
-			.has_cpu = a == 0 || dice_below(dice, 8) > 0,
-			.draining = bad && dice_below(dice, 2),
+		*node = (struct snapshot_node){
+			.has_cpu = a == 0 || rng_below(rng, 8) > 0,
+			.draining = bad && rng_below(rng, 2),
 			.distance = picture.distance[a],
 			.nearest = picture.nearest[a],
 			.pages = 10000,
 			.pages_max = 12000,
 			.room_pages = bad ? 8 : 0,
-			.free_units = dice_below(dice, mix->free_units + 1),
-			.pressure = bad ? POLICY_SOME : POLICY_CALM,
+			.free_units = rng_below(rng, mix->free_units + 1),
+			.pressure = bad ? PLAN_SOME : PLAN_CALM,
 		};
 		node->empty_pages = node->free_units / 64;
 	}
 }
 
-static void draw_cells(struct dice *dice, const struct mixture *mix)
+static void draw_cells(struct rng *rng, const struct mixture *mix)
 {
 	uint32_t n = picture.snap.n_caches * picture.snap.n_nodes;
 	for (uint32_t cache = 0; cache < picture.snap.n_caches; cache++)
-		picture.caches[cache] = (struct policy_cache){
-			.slab_units = 1u << dice_below(dice, 6),
+		picture.caches[cache] = (struct snapshot_cache){
+			.slab_units = 1u << rng_below(rng, 6),
 			.n_objs = 100,
-			.strict = dice_below(dice, 10) == 0};
+			.strict = rng_below(rng, 10) == 0};
 	for (uint32_t at = 0; at < n; at++) {
-		struct policy_cell *cell = &picture.cells[at];
-		uint32_t kind = dice_below(dice, 100);
-		*cell = (struct policy_cell){.slabs =
-		                                     20 + dice_below(dice, 100),
+		struct snapshot_cell *cell = &picture.cells[at];
+		uint32_t kind = rng_below(rng, 100);
+		*cell = (struct snapshot_cell){.slabs =
+		                                     20 + rng_below(rng, 100),
 		                             .low = 2,
-		                             .held_ms = dice_below(dice, 20000),
-		                             .came = dice_below(dice, 2),
-		                             .flips = dice_below(dice, 3)};
+		                             .held_ms = rng_below(rng, 20000),
+		                             .gained = rng_below(rng, 2),
+		                             .reversals = rng_below(rng, 3)};
 		if (kind < mix->needy) {
-			cell->want = 1 + dice_below(dice, 4);
-			cell->listed = dice_below(dice, 2);
+			cell->want = 1 + rng_below(rng, 4);
+			cell->listed = rng_below(rng, 2);
 		} else if (kind < mix->needy + mix->plenty) {
-			cell->listed = dice_below(dice, 20);
-			cell->empty = dice_below(dice, cell->listed + 1);
+			cell->listed = rng_below(rng, 20);
+			cell->empty = rng_below(rng, cell->listed + 1);
 		}
 	}
 }
 
-static void draw_rest(struct dice *dice, const struct mixture *mix)
+static void draw_rest(struct rng *rng, const struct mixture *mix)
 {
-	struct policy_snapshot *snap = &picture.snap;
+	struct snapshot *snap = &picture.snap;
 	snap->n_loans = snap->n_caches * snap->n_nodes / 10;
 	for (uint32_t i = 0; i < snap->n_loans; i++)
-		picture.loans[i] = (struct policy_loan){
-			.cache = dice_below(dice, snap->n_caches),
-			.home = dice_below(dice, snap->n_nodes),
-			.list = dice_below(dice, snap->n_nodes),
+		picture.loans[i] = (struct snapshot_loan){
+			.cache = rng_below(rng, snap->n_caches),
+			.home = rng_below(rng, snap->n_nodes),
+			.list = rng_below(rng, snap->n_nodes),
 			.slabs = 3,
 			.bare = 3,
-			.age_ms = dice_below(dice, 9000)};
+			.age_ms = rng_below(rng, 9000)};
 	snap->n_pages = mix->trouble ? PAGES * snap->n_nodes : 0;
 	for (uint32_t i = 0; i < snap->n_pages; i++)
-		picture.pages[i] = (struct policy_page){
+		picture.pages[i] = (struct snapshot_page){
 			.page = i,
-			.lies = dice_below(dice, snap->n_nodes),
-			.target = dice_below(dice, snap->n_nodes),
+			.lies = rng_below(rng, snap->n_nodes),
+			.target = rng_below(rng, snap->n_nodes),
 			.live_bytes = 2 << 20,
-			.target_bytes = dice_below(dice, 2 << 20),
-			.cache = dice_below(dice, snap->n_caches)};
+			.target_bytes = rng_below(rng, 2 << 20),
+			.cache = rng_below(rng, snap->n_caches)};
 }
 
 static double now_us(void)
@@ -146,17 +146,17 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void measure(struct dice *dice, const struct mixture *mix,
+static void measure(struct rng *rng, const struct mixture *mix,
                     uint32_t times)
 {
-	void *work = get(1, policy_work_bytes(&picture.snap));
+	void *work = get(1, plan_work_bytes(&picture.snap));
 	for (uint32_t i = 0; i < times; i++) {
 		double began;
-		draw_nodes(dice, mix);
-		draw_cells(dice, mix);
-		draw_rest(dice, mix);
+		draw_nodes(rng, mix);
+		draw_cells(rng, mix);
+		draw_rest(rng, mix);
 		began = now_us();
-		policy_make(&plan, &picture.snap, &picture.config, work);
+		plan_make(&plan, &picture.snap, &picture.config, work);
 		took[i] = now_us() - began;
 	}
 	qsort(took, times, sizeof(took[0]), by_value);
@@ -170,7 +170,7 @@ static void measure(struct dice *dice, const struct mixture *mix,
 	free(work);
 }
 
-static void measure_size(struct dice *dice, uint32_t n_nodes, uint32_t n_caches,
+static void measure_size(struct rng *rng, uint32_t n_nodes, uint32_t n_caches,
                          uint32_t times)
 {
 	uint64_t n_cells = (uint64_t)n_nodes * n_caches;
@@ -178,7 +178,7 @@ static void measure_size(struct dice *dice, uint32_t n_nodes, uint32_t n_caches,
 	picture.cells = get(n_cells, sizeof(*picture.cells));
 	picture.loans = get(n_cells, sizeof(*picture.loans));
 	picture.pages = get((size_t)n_nodes * PAGES, sizeof(*picture.pages));
-	picture.snap = (struct policy_snapshot){.n_nodes = n_nodes,
+	picture.snap = (struct snapshot){.n_nodes = n_nodes,
 	                                        .n_caches = n_caches,
 	                                        .page_units = 32,
 	                                        .nodes = picture.nodes,
@@ -187,7 +187,7 @@ static void measure_size(struct dice *dice, uint32_t n_nodes, uint32_t n_caches,
 	                                        .loans = picture.loans,
 	                                        .pages = picture.pages};
 	for (size_t i = 0; i < sizeof(mixtures) / sizeof(mixtures[0]); i++)
-		measure(dice, &mixtures[i], times);
+		measure(rng, &mixtures[i], times);
 	free(picture.caches);
 	free(picture.cells);
 	free(picture.loans);
@@ -199,16 +199,16 @@ int main(int argc, char **argv)
 	static const uint32_t nodes[] = {4, 16, 64};
 	static const uint32_t caches[] = {100, 1000, 4000};
 	unsigned long times = argc == 2 ? strtoul(argv[1], NULL, 10) : 0;
-	struct dice dice = dice_start("plan");
+	struct rng rng = rng_start("plan");
 	if (times == 0 || times > TIMES_MAX) {
 		fprintf(stderr, "usage: plan TIMES (1 to %u)\n", TIMES_MAX);
 		return 2;
 	}
-	policy_defaults(&picture.config);
+	plan_defaults(&picture.config);
 	picture.config.may_migrate = true;
 	for (uint32_t n = 0; n < 3; n++)
 		for (uint32_t c = 0; c < 3; c++)
-			measure_size(&dice, nodes[n], caches[c],
+			measure_size(&rng, nodes[n], caches[c],
 			             (uint32_t)times);
 	return 0;
 }

@@ -63,7 +63,8 @@ int who_open(const struct work_job *job, unsigned side)
 
 struct who_cache *who_make(size_t bytes, uint64_t most)
 {
-	/* Large objects, of which a cache would hold back too many, have none. */
+	/* Large objects, of which a cache would hold back too many, have
+	 * none. */
 	unsigned cache = bytes > LARGE ? 0 : CACHE;
 	/* What caches may hold back comes on top; 2^n - 1 fits its ring. */
 	uint64_t n = most + THREADS * (cache + cache / 2);

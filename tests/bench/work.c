@@ -53,7 +53,8 @@ uint32_t *work_shuffled(uint32_t n, bool one_cycle)
 static int usage(void)
 {
 	fprintf(stderr,
-	        "usage: work_CONTESTANT --workload NAME [--bytes N] [--live N]\n"
+	        "usage: work_CONTESTANT --workload NAME [--bytes N] [--live "
+	        "N]\n"
 	        "    [--caches N] [--cpus A,B] [--trace FILE] [--largest N]\n");
 	return 2;
 }
@@ -110,8 +111,8 @@ static bool parse(struct work_job *job, int argc, char **argv)
 
 static const struct work_kind *find(const char *name)
 {
-	static const struct work_kind *const all[] = {single_kinds, duo_kinds,
-	                                              trace_kinds};
+	static const struct work_kind *const all[] = {
+		single_kinds, two_processes_kinds, trace_kinds};
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		for (const struct work_kind *kind = all[i]; kind->name; kind++)
 			if (strcmp(kind->name, name) == 0)

@@ -20,7 +20,7 @@
 struct work_job {
 	const char *workload;
 	const char *trace;       /* replay: the file */
-	size_t largest;          /* replay: leave out what is larger; 0: nothing */
+	size_t largest; /* replay: leave out what is larger; 0: nothing */
 	size_t bytes;            /* of one object */
 	uint64_t live;           /* objects live at one time; 0: the usual */
 	uint64_t caches;         /* that a pair goes round; 0: one */
@@ -45,7 +45,7 @@ struct work_kind {
 };
 
 extern const struct work_kind single_kinds[];
-extern const struct work_kind duo_kinds[];
+extern const struct work_kind two_processes_kinds[];
 extern const struct work_kind trace_kinds[];
 
 /* Pins the calling thread; -1 leaves it. */

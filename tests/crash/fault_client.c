@@ -2,8 +2,9 @@
 /*
  * The n-th system call of a client fails, for each n and each error that it may
  * well meet there: every call of the library works or says why not, with an
- * errno that its header names; what was allocated stays what it was; the process
- * ends by itself; and slabd's accounts are exact, with nothing of it left.
+ * errno that its header names; what was allocated stays what it was; the
+ * process ends by itself; and slabd's accounts are exact, with nothing of it
+ * left.
  *
  * $SLABD_STEP=all does every call with every error; else one of the errors by
  * chance, and where code is sanitized a stride with a random first.
@@ -38,7 +39,7 @@ static struct told {
 	char text[300]; /* of the first that was wrong */
 } *told;
 
-static struct bed bed;
+static struct fixture fixture;
 static bool sanitized;
 
 /* ---- the client --------------------------------------------------------- */
@@ -142,7 +143,7 @@ static void use(slabd_pool *pool, slabd_cache *cache)
 
 static void live(unsigned flags)
 {
-	struct slabd_options options = bed_options(&bed, flags);
+	struct slabd_options options = fixture_options(&fixture, flags);
 	slabd_pool *pool = slabd_open(NULL, &options);
 	slabd_cache *cache;
 	if (pool == NULL) {
@@ -165,13 +166,13 @@ static void client(int fd, void *arg)
 	const unsigned *flags = arg;
 	(void)fd;
 	/* pairs: once */
-	atom_put(&told->waits, 1u);
+	atom_store_release(&told->waits, 1u);
 	/* pairs: once */
-	while (atom_get(&told->go) == 0)
+	while (atom_load_acquire(&told->go) == 0)
 		continue;
 	live(*flags);
 	/* pairs: well */
-	atom_put(&told->ended, 1u);
+	atom_store_release(&told->ended, 1u);
 	_exit(0);
 }
 
@@ -212,7 +213,8 @@ static bool every;
 
 static int choose(long call)
 {
-	for (unsigned i = 0; i < sizeof(plausible) / sizeof(plausible[0]); i++) {
+	for (unsigned i = 0; i < sizeof(plausible) / sizeof(plausible[0]);
+	     i++) {
 		const int *errors = plausible[i].errors;
 		if (plausible[i].call != call)
 			continue;
@@ -239,24 +241,24 @@ static bool is_late(void *arg)
 
 static bool exact(void)
 {
-	bool none = bed_until(&bed, "/audit", "pools.0.owned", 0,
+	bool none = fixture_until(&fixture, "/audit", "pools.0.owned", 0,
 	                      SURELY_MS) >= 0;
-	json_t *doc = bed_get(&bed, "/audit");
+	json_t *doc = fixture_get(&fixture, "/audit");
 	bool agree = json_is_true(json_at(doc, "agree"));
 	json_decref(doc);
 	return none && agree;
 }
 
-static bool well(const struct tamper *tamper, enum tamper_end end,
+static bool well(const struct ptrace_fault *fault, enum ptrace_fault_end end,
                  const char *what)
 {
-	if (end == TAMPER_DONE) {
-		kill(tamper->pid, SIGKILL);
-		waitpid(tamper->pid, NULL, 0);
+	if (end == PTRACE_FAULT_DONE) {
+		kill(fault->pid, SIGKILL);
+		waitpid(fault->pid, NULL, 0);
 		tap_note("%s: it hangs", what);
 		/* pairs: client */
-	} else if (tamper->status != 0 || atom_get(&told->ended) == 0) {
-		tap_note("%s: it ends with status 0x%x", what, tamper->status);
+	} else if (fault->status != 0 || atom_load_acquire(&told->ended) == 0) {
+		tap_note("%s: it ends with status 0x%x", what, fault->status);
 	} else if (told->wrong > 0) {
 		tap_note("%s: %s", what, told->text);
 	} else if (!exact()) {
@@ -270,29 +272,29 @@ static bool well(const struct tamper *tamper, enum tamper_end end,
 /* False when the client was at its end before the point. */
 static bool once(unsigned flags, uint64_t at)
 {
-	struct tamper tamper = {.act = TAMPER_FAIL, .at = at,
+	struct ptrace_fault fault = {.act = PTRACE_FAULT_FAIL, .at = at,
 	                        .choose = choose, .done = is_late};
-	enum tamper_end end;
+	enum ptrace_fault_end end;
 	struct child child;
 	char what[80];
 	memset(told, 0, sizeof(*told));
 	child_start(&child, client, &flags);
 	/* pairs: client */
-	while (atom_get(&told->waits) == 0)
+	while (atom_load_acquire(&told->waits) == 0)
 		sleep_ms(1);
 	began = now_ms();
-	tamper.pid = child.pid;
-	tamper_seize(&tamper);
+	fault.pid = child.pid;
+	ptrace_fault_seize(&fault);
 	/* pairs: client */
-	atom_put(&told->go, 1u);
-	end = tamper_run(&tamper);
+	atom_store_release(&told->go, 1u);
+	end = ptrace_fault_run(&fault);
 	close(child.fd);
 	snprintf(what, sizeof(what), "call %llu (number %ld), error %u",
-	         (unsigned long long)at, tamper.call, which);
-	tally.failed += tamper.met;
+	         (unsigned long long)at, fault.call, which);
+	tally.failed += fault.met;
 	tally.failures += told->failures;
-	tally.bad += !well(&tamper, end, what);
-	return tamper.seen >= at;
+	tally.bad += !well(&fault, end, what);
+	return fault.seen >= at;
 }
 
 static void fail_some(unsigned flags, uint64_t *state)
@@ -322,7 +324,7 @@ static void fail_all_over(unsigned flags, uint64_t *state, const char *name)
 
 int main(void)
 {
-	const char *lacks = tamper_lacks();
+	const char *lacks = ptrace_fault_lacks();
 	uint64_t state;
 	sanitized = is_sanitized();
 	every = wants_all();
@@ -333,10 +335,10 @@ int main(void)
 	}
 	state = random_seed();
 	told = shared_memory(sizeof(*told));
-	bed_open(&bed, "[slabd]\ntopology = node:2 core:1 pu:1\n"
+	fixture_open(&fixture, "[slabd]\ntopology = node:2 core:1 pu:1\n"
 	               "[pool default]\npage = 4k\nstart = 2M\nmax = 16M\n");
 	fail_all_over(0, &state, "with a helper thread");
 	fail_all_over(SLABD_NO_HELPER, &state, "without");
-	bed_close(&bed);
+	fixture_close(&fixture);
 	return tap_end();
 }

@@ -25,7 +25,7 @@
 #define LIMITS 64    /* a client needs fewer descriptors than this */
 #define FREED 100
 
-static struct bed bed;
+static struct fixture fixture;
 
 /* The lowest number that is free in a process. */
 static rlim_t free_number(pid_t pid)
@@ -56,8 +56,8 @@ static struct rlimit limit_to(pid_t pid, rlim_t n)
 static void inside(int fd, void *arg)
 {
 	static void *objects[OBJECTS];
-	slabd_pool *pool = bed_pool(&bed);
-	slabd_cache *cache = bed_cache(pool, "inside", 4000);
+	slabd_pool *pool = fixture_pool(&fixture);
+	slabd_cache *cache = fixture_cache(pool, "inside", 4000);
 	(void)arg;
 	say(fd, 1);
 	hear(fd);
@@ -69,7 +69,7 @@ static void inside(int fd, void *arg)
 
 static void newcomer(int fd, void *arg)
 {
-	struct slabd_options options = bed_options(&bed, 0);
+	struct slabd_options options = fixture_options(&fixture, 0);
 	slabd_pool *pool = slabd_open(NULL, &options);
 	(void)arg;
 	say(fd, pool != NULL ? 0 : (uint64_t)errno);
@@ -88,35 +88,38 @@ static void test_slabd(void)
 	child_start(&one, inside, NULL);
 	hear(one.fd);
 	/* It is let in at the door, and no further. */
-	count_fds(bed.pid, 0);
-	old = limit_to(bed.pid, free_number(bed.pid) + 1);
+	count_fds(fixture.pid, 0);
+	old = limit_to(fixture.pid, free_number(fixture.pid) + 1);
 	child_start(&two, newcomer, NULL);
 	tap_is((long long)hear(two.fd), EMFILE, "slabd has no descriptor left");
 	tap_ok(hear(two.fd) == 1, "and the reason names its limit");
 	child_end(&two, "who was refused ends well");
 	say(one.fd, 1);
 	tap_is((long long)hear(one.fd), OBJECTS, "who is inside is grown for");
-	count_fds(bed.pid, 0);
-	limit_to(bed.pid, free_number(bed.pid));
+	count_fds(fixture.pid, 0);
+	limit_to(fixture.pid, free_number(fixture.pid));
 	child_start(&two, newcomer, NULL);
 	sleep_ms(400);
 	until = now_ms() + SURELY_MS;
-	while (!bed_logged(&bed, "raise LimitNOFILE") && now_ms() < until)
+	while (!fixture_logged(&fixture, "raise LimitNOFILE") &&
+	       now_ms() < until)
 		sleep_ms(10);
-	tap_ok(bed_logged(&bed, "raise LimitNOFILE"), "slabd's log says so");
-	limit_to(bed.pid, old.rlim_cur);
+	tap_ok(fixture_logged(&fixture, "raise LimitNOFILE"),
+	       "slabd's log says so");
+	limit_to(fixture.pid, old.rlim_cur);
 	tap_is((long long)hear(two.fd), 0, "who waited at the door comes in");
 	child_end(&two, "and ends well");
 	say(one.fd, 1);
 	child_end(&one, "who was inside ends well");
-	bed_audit(&bed, "the accounts are exact");
+	fixture_audit(&fixture, "the accounts are exact");
 }
 
-/* ---- a client has none ---------------------------------------------------- */
+/* ---- a client has none
+ * ---------------------------------------------------- */
 
 static void opens(int fd, void *arg)
 {
-	struct slabd_options options = bed_options(&bed, 0);
+	struct slabd_options options = fixture_options(&fixture, 0);
 	rlim_t first = free_number(getpid());
 	slabd_pool *pool = NULL;
 	unsigned wrong = 0;
@@ -143,17 +146,18 @@ static void test_open(void)
 	struct child child;
 	child_start(&child, opens, NULL);
 	hear(child.fd);
-	tap_ok(bed_until(&bed, "/status", "pools.0.clients", 1, SURELY_MS) >= 0,
+	tap_ok(fixture_until(&fixture, "/status", "pools.0.clients", 1,
+	                     SURELY_MS) >= 0,
 	       "each failure gave its client id back");
 	say(child.fd, 1);
 	child_end(&child, "it ends well");
-	bed_audit(&bed, "the accounts are exact");
+	fixture_audit(&fixture, "the accounts are exact");
 }
 
 /* The map of a pool needs 32 GiB of addresses. */
 static void lacks_room(int fd, void *arg)
 {
-	struct slabd_options options = bed_options(&bed, 0);
+	struct slabd_options options = fixture_options(&fixture, 0);
 	struct rlimit old;
 	struct rlimit low = {UINT64_C(1) << 30, RLIM_INFINITY};
 	slabd_pool *pool;
@@ -192,14 +196,14 @@ static void *frees(void *arg)
 /* A thread's first call of the library makes its magazines: not this one. */
 static void frees_without_room(int fd, void *arg)
 {
-	slabd_pool *pool = bed_pool(&bed);
+	slabd_pool *pool = fixture_pool(&fixture);
 	struct rlimit old;
 	struct rlimit low = {1 << 20, RLIM_INFINITY};
 	struct slabd_stats stats;
 	pthread_t thread;
 	(void)fd;
 	(void)arg;
-	freed.cache = bed_cache(pool, "freed", 64);
+	freed.cache = fixture_cache(pool, "freed", 64);
 	slabd_alloc_bulk(freed.cache, FREED, freed.objects);
 	slabd_flush(pool);
 	pthread_barrier_init(&freed.limited, NULL, 2);
@@ -213,7 +217,7 @@ static void frees_without_room(int fd, void *arg)
 	slabd_get_stats(pool, &stats);
 	tap_is((long long)stats.refused, 0,
 	       "a thread without room for magazines frees its objects");
-	tap_is(bed_client(&bed, slabd_client_id(pool), "objects"), 0,
+	tap_is(fixture_client(&fixture, slabd_client_id(pool), "objects"), 0,
 	       "and they are home at once");
 	tap_is(freed.said, 2, "it can't allocate: ENOMEM, and hears why");
 	slabd_close(pool);
@@ -233,12 +237,14 @@ static void test_room(void)
 	child_end(&child, "so does the other");
 }
 
-/* ---- slabd comes back ----------------------------------------------------- */
+/* ---- slabd comes back
+ * ----------------------------------------------------- */
 
 static void comes_back(int fd, void *arg)
 {
 	slabd_pool *pool;
-	struct slabd_options options = bed_options(&bed, SLABD_NO_HELPER);
+	struct slabd_options options =
+		fixture_options(&fixture, SLABD_NO_HELPER);
 	struct rlimit old;
 	double until;
 	int r = -1;
@@ -259,44 +265,44 @@ static void comes_back(int fd, void *arg)
 	while ((r = slabd_poll(pool)) < 0 && now_ms() < until)
 		sleep_ms(5);
 	tap_is(r, 0, "with descriptors it is back");
-	tap_ok(bed_cache(pool, "back", 64) != NULL, "and is served");
+	tap_ok(fixture_cache(pool, "back", 64) != NULL, "and is served");
 	slabd_close(pool);
 }
 
 static void test_resume(void)
 {
-	struct bed first = bed;
+	struct fixture first = fixture;
 	struct keeper keeper;
 	struct child child;
 	int status = 0;
-	bed_make(&bed, CONFIG);
-	keeper_open(&keeper, &bed);
-	if (!keeper_start(&keeper, &bed, &status))
+	fixture_make(&fixture, CONFIG);
+	keeper_open(&keeper, &fixture);
+	if (!keeper_start(&keeper, &fixture, &status))
 		tap_bail("slabd does not start");
 	child_start(&child, comes_back, NULL);
 	hear(child.fd);
-	bed_signal(&bed, SIGKILL);
-	bed_wait(&bed, SURELY_MS);
+	fixture_signal(&fixture, SIGKILL);
+	fixture_wait(&fixture, SURELY_MS);
 	keeper_catch_up(&keeper);
-	if (!keeper_start(&keeper, &bed, &status))
+	if (!keeper_start(&keeper, &fixture, &status))
 		tap_bail("slabd does not start again");
 	say(child.fd, 1);
 	child_end(&child, "it ends well");
-	bed_signal(&bed, SIGKILL);
-	bed_wait(&bed, SURELY_MS);
+	fixture_signal(&fixture, SIGKILL);
+	fixture_wait(&fixture, SURELY_MS);
 	keeper_close(&keeper);
-	bed_remove(&bed);
-	bed = first;
+	fixture_remove(&fixture);
+	fixture = first;
 }
 
 int main(void)
 {
 	tap_start(300);
-	bed_open(&bed, CONFIG);
+	fixture_open(&fixture, CONFIG);
 	test_slabd();
 	test_open();
 	test_room();
 	test_resume();
-	bed_close(&bed);
+	fixture_close(&fixture);
 	return tap_end();
 }

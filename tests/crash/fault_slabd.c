@@ -82,7 +82,8 @@ static int choose(long call)
 {
 	if (sanitized && is_sanitizers(call))
 		return 0;
-	for (unsigned i = 0; i < sizeof(plausible) / sizeof(plausible[0]); i++) {
+	for (unsigned i = 0; i < sizeof(plausible) / sizeof(plausible[0]);
+	     i++) {
 		const int *errors = plausible[i].errors;
 		if (plausible[i].call == call)
 			return every || errors[which] ? errors[which]
@@ -104,91 +105,93 @@ static bool ended_well(int status)
 	       (WEXITSTATUS(status) == 1 || WEXITSTATUS(status) == 2);
 }
 
-static void look(const struct deed *deed, enum tamper_end end,
+static void look(const struct scenario *scenario, enum ptrace_fault_end end,
                  const char *what)
 {
-	if (!deed_tamper.met)
+	if (!scenario_fault.met)
 		return;
 	tally.failed++;
-	if (end == TAMPER_DONE) {
+	if (end == PTRACE_FAULT_DONE) {
 		tally.went_on++;
 		/* What it had handed over is good for the next. */
-		if (deed->fresh) {
-			deed_stop();
-			deed_start_again(what);
+		if (scenario->fresh) {
+			scenario_stop();
+			scenario_start_again(what);
 		}
 	} else {
 		tally.ended++;
-		if (!ended_well(deed_tamper.status)) {
+		if (!ended_well(scenario_fault.status)) {
 			tally.bad++;
-			tap_note("%s: status 0x%x", what, deed_tamper.status);
+			tap_note("%s: status 0x%x", what,
+			         scenario_fault.status);
 		}
-		deed_start_again(what);
+		scenario_start_again(what);
 	}
-	tally.bad += !deed_exact(deed, what);
+	tally.bad += !scenario_exact(scenario, what);
 }
 
-/* False when the deed was over before the point. */
-static bool once(const struct deed *deed, uint64_t at)
+/* False when the scenario was over before the point. */
+static bool once(const struct scenario *scenario, uint64_t at)
 {
 	char what[100];
-	enum tamper_end end;
+	enum ptrace_fault_end end;
 	bool reached;
-	deed_tamper.after = deed->is_start ? LOADER_LAST : 0;
-	end = deed_do(deed, at);
-	reached = deed_tamper.seen >= at;
+	scenario_fault.after = scenario->is_start ? LOADER_LAST : 0;
+	end = scenario_do(scenario, at);
+	reached = scenario_fault.seen >= at;
 	snprintf(what, sizeof(what), "%s, call %llu (number %ld), error %u",
-	         deed->name, (unsigned long long)at, deed_tamper.call, which);
-	if (end != TAMPER_DONE && !deed_tamper.met)
+	         scenario->name, (unsigned long long)at, scenario_fault.call,
+	         which);
+	if (end != PTRACE_FAULT_DONE && !scenario_fault.met)
 		tap_bail("%s: slabd ends by itself: status 0x%x", what,
-		         deed_tamper.status);
-	look(deed, end, what);
-	if (deed->is_start || deed_bed.pid == 0)
-		deed_stop();
-	if (!deed->is_start && deed_bed.pid == 0)
-		deed_start_again(what);
+		         scenario_fault.status);
+	look(scenario, end, what);
+	if (scenario->is_start || scenario_fixture.pid == 0)
+		scenario_stop();
+	if (!scenario->is_start && scenario_fixture.pid == 0)
+		scenario_start_again(what);
 	return reached;
 }
 
-static void fail_each(const struct deed *deed)
+static void fail_each(const struct scenario *scenario)
 {
 	for (which = 0; which < ERRORS; which++)
-		for (uint64_t at = 1; once(deed, at); at++)
+		for (uint64_t at = 1; once(scenario, at); at++)
 			continue;
 }
 
-static void fail_some(const struct deed *deed, uint64_t *state)
+static void fail_some(const struct scenario *scenario, uint64_t *state)
 {
-	uint64_t stride = deed->is_start ? STRIDE_START : STRIDE;
+	uint64_t stride = scenario->is_start ? STRIDE_START : STRIDE;
 	uint64_t at;
 	stride *= sanitized ? SANITIZED : 1;
 	at = 1 + random_next(state) % stride;
 	do {
 		which = (unsigned)(random_next(state) % ERRORS);
 		at += stride;
-	} while (once(deed, at - stride));
+	} while (once(scenario, at - stride));
 }
 
-static void fail_all_over(const struct deed *deed, uint64_t *state)
+static void fail_all_over(const struct scenario *scenario, uint64_t *state)
 {
 	double since = now_ms();
 	tally = (struct tally){0};
-	deed_prepare(deed);
+	scenario_prepare(scenario);
 	if (every)
-		fail_each(deed);
+		fail_each(scenario);
 	else
-		fail_some(deed, state);
-	deed_finish(deed);
+		fail_some(scenario, state);
+	scenario_finish(scenario);
 	tap_ok(tally.bad == 0 && (tally.failed > 0 || sanitized),
 	       "%s: %u calls failed: slabd went on %u times, ended %u times, "
-	       "%u not well or not exact, %.1f s", deed->name, tally.failed,
+	       "%u not well or not exact, %.1f s", scenario->name, tally.failed,
 	       tally.went_on, tally.ended, tally.bad,
 	       (now_ms() - since) / 1e3);
 }
 
 int main(void)
 {
-	const char *lacks = tamper_lacks();
+	const char *lacks = ptrace_fault_lacks();
 	uint64_t state;
 	sanitized = is_sanitized();
 	every = wants_all();
@@ -198,11 +201,11 @@ int main(void)
 		return tap_end();
 	}
 	state = random_seed();
-	deed_tamper.act = TAMPER_FAIL;
-	deed_tamper.choose = choose;
-	deed_open();
+	scenario_fault.act = PTRACE_FAULT_FAIL;
+	scenario_fault.choose = choose;
+	scenario_open();
 	for (unsigned i = 0; i < DEEDS; i++)
-		fail_all_over(&deeds[i], &state);
-	deed_close();
+		fail_all_over(&scenarios[i], &state);
+	scenario_close();
 	return tap_end();
 }

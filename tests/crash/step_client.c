@@ -11,7 +11,7 @@
 
 #define CAP 32u /* what a magazine may hold */
 
-static struct ward ward;
+static struct traced_pool traced;
 
 static size_t in_magazine(const struct kill_victim *v)
 {
@@ -21,7 +21,7 @@ static size_t in_magazine(const struct kill_victim *v)
 static void open_common(struct kill_victim *v)
 {
 	kill_open(v, false, CAP);
-	v->cache = bed_cache(v->pool, WARD_COMMON, WARD_SIZE);
+	v->cache = fixture_cache(v->pool, TRACED_POOL_COMMON, TRACED_POOL_SIZE);
 }
 
 /* ---- refills ------------------------------------------------------------ */
@@ -30,7 +30,7 @@ static void open_common(struct kill_victim *v)
 static void open_fresh(struct kill_victim *v)
 {
 	kill_open(v, false, CAP);
-	v->cache = bed_cache(v->pool, "fresh", WARD_SIZE);
+	v->cache = fixture_cache(v->pool, "fresh", TRACED_POOL_SIZE);
 }
 
 static void alloc_one(struct kill_victim *v)
@@ -100,7 +100,7 @@ static void free_many(struct kill_victim *v)
 static void fill_little(struct kill_victim *v)
 {
 	kill_open(v, false, CAP / 4);
-	v->cache = bed_cache(v->pool, WARD_COMMON, WARD_SIZE);
+	v->cache = fixture_cache(v->pool, TRACED_POOL_COMMON, TRACED_POOL_SIZE);
 	kill_take(v, 60);
 	kill_drop(v, 40);
 }
@@ -113,7 +113,7 @@ static void flush(struct kill_victim *v)
 static void open_for_thread(struct kill_victim *v)
 {
 	open_common(v);
-	v->other = bed_cache(v->pool, "second", 2 * WARD_SIZE);
+	v->other = fixture_cache(v->pool, "second", 2 * TRACED_POOL_SIZE);
 }
 
 /* The thread has magazines of two caches when it ends. */
@@ -154,14 +154,15 @@ int main(int argc, char **argv)
 	};
 	uint32_t common;
 	kill_start(argc, argv, 800);
-	ward_open(&ward, 4);
-	common = ward_cache(&ward, WARD_COMMON, WARD_SIZE, 0, 0);
-	ward_cache(&ward, "fresh", WARD_SIZE, 0, 0);
-	ward_claim(&ward, common, 0, 3000);
-	ward_release(&ward, common, 3);
-	ward_wake(&ward);
+	traced_pool_open(&traced, 4);
+	common = traced_pool_cache(&traced, TRACED_POOL_COMMON,
+	                           TRACED_POOL_SIZE, 0, 0);
+	traced_pool_cache(&traced, "fresh", TRACED_POOL_SIZE, 0, 0);
+	traced_pool_claim(&traced, common, 0, 3000);
+	traced_pool_release(&traced, common, 3);
+	traced_pool_wake(&traced);
 	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
-		kill_everywhere(&ward, &ops[i]);
-	ward_close(&ward);
+		kill_everywhere(&traced, &ops[i]);
+	traced_pool_close(&traced);
 	return tap_end();
 }

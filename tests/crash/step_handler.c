@@ -33,11 +33,11 @@ static struct board {
 	struct step_mark mark;
 	uint32_t done;    /* the tracer has seen enough */
 	uint32_t handled; /* signals */
-	uint32_t wrong;   /* objects or results that are not what they must be */
+	uint32_t wrong; /* objects or results that are not what they must be */
 	uint32_t id;
 } *board;
 
-static struct bed bed;
+static struct fixture fixture;
 static slabd_pool *pool;
 static slabd_cache *cache;
 static uint64_t *kept[KEPT];
@@ -141,9 +141,9 @@ static void rounds(const struct act *act)
 	for (;;) {
 		act->prepare();
 		look_at_all();
-		atom_poke(&board->mark.over, 0u);
+		atom_store(&board->mark.over, 0u);
 		STEP_STAND();
-		if (atom_peek(&board->done))
+		if (atom_load(&board->done))
 			return;
 		act->run();
 		step_over(&board->mark);
@@ -156,14 +156,15 @@ static void finish(void)
 	slabd_flush(pool);
 	slabd_get_stats(pool, &stats);
 	check(stats.refused == 0);
-	check(bed_client(&bed, board->id, "objects") == KEPT);
+	check(fixture_client(&fixture, board->id, "objects") == KEPT);
 	slabd_free_bulk(cache, KEPT, (void **)kept);
 	check(slabd_close(pool) == 0);
 }
 
 static _Noreturn void interrupted(const struct act *act)
 {
-	struct slabd_options options = bed_options(&bed, SLABD_NO_HELPER);
+	struct slabd_options options =
+		fixture_options(&fixture, SLABD_NO_HELPER);
 	struct sigaction action = {.sa_handler = on_signal};
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	sigaction(SIGUSR1, &action, NULL);
@@ -171,7 +172,7 @@ static _Noreturn void interrupted(const struct act *act)
 	if (pool == NULL)
 		tap_bail("slabd_open: %s", slabd_last_error());
 	board->id = slabd_client_id(pool);
-	cache = bed_cache(pool, "records", SIZE);
+	cache = fixture_cache(pool, "records", SIZE);
 	keep_some();
 	step_arm(&board->mark);
 	rounds(act);
@@ -193,7 +194,8 @@ static unsigned interrupt(struct step *step, const struct step_track *track,
 	size_t stride = all ? 1 : track->n / n_places + 1;
 	size_t i = random_next(&seed) % stride;
 	unsigned sent = 0;
-	for (; i + 1 < track->n && !step->gone && step->fault == 0; i += stride) {
+	for (; i + 1 < track->n && !step->gone && step->fault == 0;
+	     i += stride) {
 		++*due;
 		if (step_to(step, &track->places[i])) {
 			sent++;
@@ -228,20 +230,20 @@ static void test_act(const struct act *act)
 	step_record(&step, &track);
 	step_again(&step);
 	sent = interrupt(&step, &track, &due);
-	atom_poke(&board->done, 1u);
+	atom_store(&board->done, 1u);
 	step_go(&step, 0);
 	tap_ok(step.gone && step.fault == 0 && sent > 0 && sent >= due / 2 &&
-	               atom_peek(&board->wrong) == 0,
+	               atom_load(&board->wrong) == 0,
 	       "%s: %zu instructions, a signal at %u of them, %u wrong",
-	       act->name, track.n - 1, sent, atom_peek(&board->wrong));
-	tap_ok(atom_peek(&board->handled) > 0 &&
-	               atom_peek(&board->handled) <= sent,
+	       act->name, track.n - 1, sent, atom_load(&board->wrong));
+	tap_ok(atom_load(&board->handled) > 0 &&
+	               atom_load(&board->handled) <= sent,
 	       "%s: %u signals were handled", act->name,
-	       atom_peek(&board->handled));
+	       atom_load(&board->handled));
 	if (!step.gone)
 		step_kill(&step);
-	tap_is(bed_used(&bed), 0, "%s: nothing is in use", act->name);
-	bed_audit(&bed, act->name);
+	tap_is(fixture_used(&fixture), 0, "%s: nothing is in use", act->name);
+	fixture_audit(&fixture, act->name);
 	step_forget(&track);
 }
 
@@ -259,9 +261,10 @@ int main(int argc, char **argv)
 		n_places = PLACES_SLOW;
 	seed = random_seed();
 	board = shared_memory(sizeof(*board));
-	bed_open(&bed, "[pool default]\npage = 4k\nstart = 2M\nmax = 4M\n");
+	fixture_open(&fixture,
+	             "[pool default]\npage = 4k\nstart = 2M\nmax = 4M\n");
 	for (size_t i = 0; i < sizeof(acts) / sizeof(acts[0]); i++)
 		test_act(&acts[i]);
-	bed_close(&bed);
+	fixture_close(&fixture);
 	return tap_end();
 }

@@ -11,7 +11,7 @@
 #define LARGE 8000u /* of which a slab has few */
 #define SCARCE 5u
 
-static struct ward ward;
+static struct traced_pool traced;
 
 static void alloc_one(struct kill_victim *v)
 {
@@ -24,7 +24,7 @@ static void alloc_one(struct kill_victim *v)
 static void open_far(struct kill_victim *v)
 {
 	kill_open(v, false, CAP);
-	v->cache = bed_cache(v->pool, "far", WARD_SIZE);
+	v->cache = fixture_cache(v->pool, "far", TRACED_POOL_SIZE);
 }
 
 static void alloc_far(struct kill_victim *v)
@@ -54,16 +54,16 @@ static uint32_t pair_ids[2];
 static void open_pair(struct kill_victim *v)
 {
 	kill_open(v, false, CAP);
-	v->cache = bed_cache(v->pool, pair[v->board->turn % 2], LARGE);
+	v->cache = fixture_cache(v->pool, pair[v->board->turn % 2], LARGE);
 }
 
 /* One cache has nothing free, and the other nothing but free objects: slabd
  * carves, and once the node is full it empties the other's slabs for that. */
-static void run_short(struct ward *w, struct kill_board *board)
+static void run_short(struct traced_pool *w, struct kill_board *board)
 {
 	unsigned odd = board->turn % 2;
-	ward_release(w, pair_ids[!odd], 0);
-	ward_claim(w, pair_ids[odd], 0, UINT32_MAX);
+	traced_pool_release(w, pair_ids[!odd], 0);
+	traced_pool_claim(w, pair_ids[odd], 0, UINT32_MAX);
 }
 
 static void test_growth(void)
@@ -73,10 +73,10 @@ static void test_growth(void)
 	                                    .act = alloc_one,
 	                                    .before = run_short};
 	for (int i = 0; i < 2; i++)
-		pair_ids[i] = ward_cache(&ward, pair[i], LARGE, 0, 0);
-	kill_everywhere(&ward, &grow);
+		pair_ids[i] = traced_pool_cache(&traced, pair[i], LARGE, 0, 0);
+	kill_everywhere(&traced, &grow);
 	for (int i = 0; i < 2; i++)
-		ward_release(&ward, pair_ids[i], 0);
+		traced_pool_release(&traced, pair_ids[i], 0);
 }
 
 /* ---- node 0 is full ----------------------------------------------------- */
@@ -84,7 +84,7 @@ static void test_growth(void)
 static void open_strict(struct kill_victim *v)
 {
 	kill_open(v, false, CAP);
-	v->cache = slabd_cache_create(v->pool, "strict", WARD_SIZE, 0,
+	v->cache = slabd_cache_create(v->pool, "strict", TRACED_POOL_SIZE, 0,
 	                              SLABD_CACHE_STRICT);
 	if (v->cache == NULL)
 		tap_bail("slabd_cache_create: %s", slabd_last_error());
@@ -94,7 +94,7 @@ static void open_strict(struct kill_victim *v)
 static void open_scarce(struct kill_victim *v)
 {
 	kill_open(v, false, CAP);
-	v->cache = bed_cache(v->pool, "scarce", WARD_SIZE);
+	v->cache = fixture_cache(v->pool, "scarce", TRACED_POOL_SIZE);
 }
 
 static void take_scarce(struct kill_victim *v)
@@ -121,9 +121,9 @@ static void test_scarce(uint32_t scarce)
 		 .prepare = take_scarce,
 		 .act = flush},
 	};
-	ward_release_some(&ward, scarce, SCARCE);
+	traced_pool_release_some(&traced, scarce, SCARCE);
 	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
-		kill_everywhere(&ward, &ops[i]);
+		kill_everywhere(&traced, &ops[i]);
 }
 
 static void test_full(void)
@@ -136,18 +136,21 @@ static void test_full(void)
 		 .prepare = open_strict,
 		 .act = alloc_one},
 	};
-	uint32_t common = ward_cache(&ward, WARD_COMMON, WARD_SIZE, 0, 0);
-	uint32_t second = ward_cache(&ward, "second", 2 * WARD_SIZE, 0, 0);
-	uint32_t scarce = ward_cache(&ward, "scarce", WARD_SIZE, 0, 0);
-	ward_claim(&ward, scarce, 0, UINT32_MAX);
-	ward_halt(&ward);
-	ward_pin(&ward, common, 0);
-	ward_pin(&ward, second, 0);
-	ward_fill(&ward, "filler", WARD_FILLER, 0);
-	ward_go_on(&ward);
+	uint32_t common = traced_pool_cache(&traced, TRACED_POOL_COMMON,
+	                                    TRACED_POOL_SIZE, 0, 0);
+	uint32_t second = traced_pool_cache(&traced, "second",
+	                                    2 * TRACED_POOL_SIZE, 0, 0);
+	uint32_t scarce =
+		traced_pool_cache(&traced, "scarce", TRACED_POOL_SIZE, 0, 0);
+	traced_pool_claim(&traced, scarce, 0, UINT32_MAX);
+	traced_pool_halt(&traced);
+	traced_pool_pin(&traced, common, 0);
+	traced_pool_pin(&traced, second, 0);
+	traced_pool_fill(&traced, "filler", TRACED_POOL_FILLER, 0);
+	traced_pool_go_on(&traced);
 	test_scarce(scarce);
 	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
-		kill_everywhere(&ward, &ops[i]);
+		kill_everywhere(&traced, &ops[i]);
 }
 
 int main(int argc, char **argv)
@@ -161,13 +164,13 @@ int main(int argc, char **argv)
 		 .act = free_one},
 	};
 	kill_start(argc, argv, 800);
-	ward_open(&ward, 4);
-	ward_cache(&ward, "far", WARD_SIZE, 1, 0);
-	ward_wake(&ward);
+	traced_pool_open(&traced, 4);
+	traced_pool_cache(&traced, "far", TRACED_POOL_SIZE, 1, 0);
+	traced_pool_wake(&traced);
 	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
-		kill_everywhere(&ward, &ops[i]);
+		kill_everywhere(&traced, &ops[i]);
 	test_growth();
 	test_full();
-	ward_close(&ward);
+	traced_pool_close(&traced);
 	return tap_end();
 }

@@ -13,7 +13,7 @@
 #define CAP 32u
 #define NAMES 16u /* caches that are made by the way */
 
-static struct ward ward;
+static struct traced_pool traced;
 static uint32_t common;
 static unsigned n_given;
 static unsigned n_kept;
@@ -21,7 +21,7 @@ static unsigned n_kept;
 static void open_common(struct kill_victim *v)
 {
 	kill_open(v, false, CAP);
-	v->cache = bed_cache(v->pool, WARD_COMMON, WARD_SIZE);
+	v->cache = fixture_cache(v->pool, TRACED_POOL_COMMON, TRACED_POOL_SIZE);
 }
 
 /* ---- coming and going --------------------------------------------------- */
@@ -34,7 +34,7 @@ static void nothing(struct kill_victim *v)
 /* With its helper thread, as programs have it. */
 static void open_pool(struct kill_victim *v)
 {
-	struct slabd_options options = bed_options(&v->ward->bed, 0);
+	struct slabd_options options = fixture_options(&v->traced->fixture, 0);
 	v->pool = slabd_open(NULL, &options);
 }
 
@@ -42,7 +42,7 @@ static void open_pool(struct kill_victim *v)
 static void open_and_work(struct kill_victim *v)
 {
 	kill_open(v, true, CAP / 4);
-	v->cache = bed_cache(v->pool, WARD_COMMON, WARD_SIZE);
+	v->cache = fixture_cache(v->pool, TRACED_POOL_COMMON, TRACED_POOL_SIZE);
 	kill_take(v, 60);
 	kill_drop(v, 40);
 }
@@ -83,25 +83,25 @@ static void open_and_take(struct kill_victim *v)
 
 static void give(struct kill_victim *v)
 {
-	slabd_give(v->pool, v->objects[4], v->ward->user.id);
+	slabd_give(v->pool, v->objects[4], v->traced->user.id);
 }
 
 /* Either it came back, and may be another's by now, or it is the warden's. */
-static void see_gift(struct ward *w, struct kill_board *board)
+static void see_gift(struct traced_pool *w, struct kill_board *board)
 {
 	const uint16_t *tag = slab_tag_of(&w->view, board->handle);
-	if (atom_peek(tag) != w->user.id) {
+	if (atom_load(tag) != w->user.id) {
 		n_kept++;
 		return;
 	}
 	n_given++;
-	ward_release_one(w, board->handle);
+	traced_pool_release_one(w, board->handle);
 }
 
 /* The warden gives the victim an object. */
-static void give_it(struct ward *w, struct kill_board *board)
+static void give_it(struct traced_pool *w, struct kill_board *board)
 {
-	if (ward_claim(w, common, 0, 1) != 1)
+	if (traced_pool_claim(w, common, 0, 1) != 1)
 		tap_bail("no object for the victim");
 	board->handle = w->held[--w->n_held];
 	tags_give_own(slab_tag_of(&w->view, board->handle),
@@ -143,13 +143,14 @@ int main(int argc, char **argv)
 		 .before = give_it},
 	};
 	kill_start(argc, argv, 800);
-	ward_open(&ward, 8);
-	common = ward_cache(&ward, WARD_COMMON, WARD_SIZE, 0, 0);
-	ward_wake(&ward);
+	traced_pool_open(&traced, 8);
+	common = traced_pool_cache(&traced, TRACED_POOL_COMMON,
+	                           TRACED_POOL_SIZE, 0, 0);
+	traced_pool_wake(&traced);
 	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
-		kill_everywhere(&ward, &ops[i]);
+		kill_everywhere(&traced, &ops[i]);
 	tap_ok(n_given > 0 && n_kept > 0,
 	       "of the gifts %u came to pass and %u did not", n_given, n_kept);
-	ward_close(&ward);
+	traced_pool_close(&traced);
 	return tap_end();
 }

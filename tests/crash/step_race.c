@@ -33,7 +33,7 @@ static struct board {
 	uint64_t handle;
 } *board;
 
-static struct ward ward;
+static struct traced_pool traced;
 static uint32_t cache;
 static struct child receiver;
 static uint32_t receiver_id;
@@ -42,8 +42,8 @@ static uint32_t receiver_id;
 
 static slabd_pool *open_alone(void)
 {
-	struct slabd_options options =
-	        bed_options(&ward.bed, SLABD_NO_HELPER | SLABD_FORCE_NODE);
+	struct slabd_options options = fixture_options(
+		&traced.fixture, SLABD_NO_HELPER | SLABD_FORCE_NODE);
 	slabd_pool *pool = slabd_open(NULL, &options);
 	if (pool == NULL)
 		tap_bail("slabd_open: %s", slabd_last_error());
@@ -64,21 +64,21 @@ static _Noreturn void give(void)
 	int r;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	pool = open_alone();
-	object = slabd_alloc(bed_cache(pool, "gifts", WARD_SIZE));
+	object = slabd_alloc(fixture_cache(pool, "gifts", TRACED_POOL_SIZE));
 	board->id = slabd_client_id(pool);
 	board->handle = slabd_handle_of(pool, object);
 	step_enter(&board->mark);
 	r = slabd_give(pool, object, receiver_id);
 	step_over(&board->mark);
 	board->err = errno;
-	atom_poke(&board->done, r + 1);
+	atom_store(&board->done, r + 1);
 	pause();
 	_exit(0);
 }
 
 static uint32_t owner(void)
 {
-	return atom_peek(slab_tag_of(&ward.view, board->handle));
+	return atom_load(slab_tag_of(&traced.view, board->handle));
 }
 
 static void start_both(struct step *step)
@@ -98,15 +98,15 @@ static void start_both(struct step *step)
 static void kill_receiver(void)
 {
 	child_kill(&receiver);
-	ward_await_death(&ward, receiver_id);
-	ward_barrier(&ward);
+	traced_pool_await_death(&traced, receiver_id);
+	traced_pool_barrier(&traced);
 }
 
 static void kill_giver(struct step *step)
 {
 	step_kill(step);
-	ward_await_death(&ward, board->id);
-	ward_barrier(&ward);
+	traced_pool_await_death(&traced, board->id);
+	traced_pool_barrier(&traced);
 }
 
 /* What slabd_give returned; the giver is left to its sleep. */
@@ -115,15 +115,15 @@ static int let_finish(struct step *step)
 	double until = now_ms() + SURELY_MS;
 	step_go(step, 0);
 	step_leave(step);
-	while (atom_peek(&board->done) < 0 && now_ms() < until)
+	while (atom_load(&board->done) < 0 && now_ms() < until)
 		sleep_ms(1);
-	return atom_peek(&board->done) - 1;
+	return atom_load(&board->done) - 1;
 }
 
 static bool is_second_sweep_over(void)
 {
-	const uint64_t *word = &ward.view.clients[receiver_id].word;
-	return (atom_peek(word) & 0xff) == CLIENT_FREE;
+	const uint64_t *word = &traced.view.clients[receiver_id].word;
+	return (atom_load(word) & 0xff) == CLIENT_FREE;
 }
 
 static void await_second_sweep(void)
@@ -131,7 +131,7 @@ static void await_second_sweep(void)
 	double until = now_ms() + SURELY_MS;
 	while (!is_second_sweep_over() && now_ms() < until)
 		sleep_ms(1);
-	ward_barrier(&ward);
+	traced_pool_barrier(&traced);
 }
 
 /* ---- the store ---------------------------------------------------------- */
@@ -190,7 +190,8 @@ static struct late store_once(struct step *step,
 	kill_receiver();
 	step_once(step);
 	late.after = owner();
-	late.orphans = bed_number(&ward.bed, "/audit", "pools.0.orphans");
+	late.orphans =
+		fixture_number(&traced.fixture, "/audit", "pools.0.orphans");
 	if (dies)
 		kill_giver(step);
 	late.left = owner();
@@ -198,7 +199,8 @@ static struct late store_once(struct step *step,
 }
 
 /* Giver before its store, receiver dead and swept; then the store, and the
- * giver's death where it dies. Tried again where the second sweep was quicker. */
+ * giver's death where it dies. Tried again where the second sweep was
+ * quicker. */
 static void store_late(struct step *step, const struct step_place *before,
                        bool dies)
 {
@@ -218,10 +220,11 @@ static void store_late(struct step *step, const struct step_place *before,
 
 static void expect_clean(const char *when)
 {
-	tap_is(bed_number(&ward.bed, "/audit", "pools.0.orphans") +
-	               bed_number(&ward.bed, "/audit", "pools.0.lost"),
+	tap_is(fixture_number(&traced.fixture, "/audit", "pools.0.orphans") +
+	               fixture_number(&traced.fixture, "/audit",
+	                              "pools.0.lost"),
 	       0, "%s: no orphan, nothing lost", when);
-	bed_audit(&ward.bed, when);
+	fixture_audit(&traced.fixture, when);
 }
 
 static void test_giver_dies(const struct step_place *before)
@@ -253,12 +256,12 @@ static void test_giver_stands(const struct step_place *before)
 	await_second_sweep();
 	tap_is(owner(), TAG_FREE,
 	       "the giver stands still: the second sweep frees the object");
-	ward_claim(&ward, cache, 0, UINT32_MAX);
-	tap_is(owner(), ward.user.id, "and another client gets it");
+	traced_pool_claim(&traced, cache, 0, UINT32_MAX);
+	tap_is(owner(), traced.user.id, "and another client gets it");
 	tap_is(let_finish(&step), 0, "the giver goes on: it was given");
-	tap_is(owner(), ward.user.id, "and stays the other client's");
+	tap_is(owner(), traced.user.id, "and stays the other client's");
 	kill_giver(&step);
-	ward_release(&ward, cache, 0);
+	traced_pool_release(&traced, cache, 0);
 	expect_clean("a giver that stood still");
 }
 
@@ -278,7 +281,8 @@ static void test_all(const struct step_track *track, size_t store,
 	size_t stride = every ? 1 : track->n / places + 1;
 	unsigned wrong = 0;
 	unsigned n = 0;
-	for (size_t i = random_next(&seed) % stride; i < track->n; i += stride) {
+	for (size_t i = random_next(&seed) % stride; i < track->n;
+	     i += stride) {
 		struct step step;
 		int r;
 		start_both(&step);
@@ -299,8 +303,8 @@ static void test_all(const struct step_track *track, size_t store,
 	       "has the object, or nobody", n);
 	await_second_sweep();
 	expect_clean("after all that");
-	tap_is((long long)ward_count(&ward, ward.user.id), ward.n_held,
-	       "the warden has what it had");
+	tap_is((long long)traced_pool_count(&traced, traced.user.id),
+	       traced.n_held, "the warden has what it had");
 }
 
 int main(int argc, char **argv)
@@ -317,8 +321,8 @@ int main(int argc, char **argv)
 		return tap_end();
 	}
 	board = shared_memory(sizeof(*board));
-	ward_open(&ward, 2);
-	cache = ward_cache(&ward, "gifts", WARD_SIZE, 0, 0);
+	traced_pool_open(&traced, 2);
+	cache = traced_pool_cache(&traced, "gifts", TRACED_POOL_SIZE, 0, 0);
 	store = find_store(&track);
 	test_giver_dies(&track.places[store - 1]);
 	test_giver_lives(&track.places[store - 1]);
@@ -326,6 +330,6 @@ int main(int argc, char **argv)
 	test_all(&track, store, random_seed(), every,
 	         slow ? PLACES_SLOW : PLACES);
 	step_forget(&track);
-	ward_close(&ward);
+	traced_pool_close(&traced);
 	return tap_end();
 }

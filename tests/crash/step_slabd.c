@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * slabd killed before and after every system call, and after every store to
- * the control file, the shared one and the ledger: while it starts, takes over,
- * lets a client in, makes a cache, carves, empties slabs, lends, gives pages
- * back, buries. Another takes over what the manager keeps, every second time
- * after one that was killed itself on the way, and the accounts are exact.
+ * the control file, the shared one and the journal: while it starts, takes
+ * over, lets a client in, makes a cache, carves, empties slabs, lends, gives
+ * pages back, reaps. Another takes over what the manager keeps, every second
+ * time after one that was killed itself on the way, and the accounts are exact.
  *
- * $SLABD_STEP=all does every point; else a stride with a random first. An argument
- * names a deed to be done alone.
+ * $SLABD_STEP=all does every point; else a stride with a random first. An
+ * argument names a scenario to be done alone.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 
 #include "tests/lib/scenario.h"
 
-#define KILLS 12          /* of a deed, in each of three ways */
+#define KILLS 12          /* of a scenario, in each of three ways */
 #define KILLS_SANITIZED 6 /* whose code is many times longer */
 #define CUTS_WITHIN 16    /* stores of a take-over, about */
 #define NEVER UINT64_MAX
@@ -34,73 +34,76 @@ static struct tally {
 static void start_again(const char *what)
 {
 	if (random_next(&state) % 2 == 0 &&
-	    deed_start_cut(1 + random_next(&state) % CUTS_WITHIN))
+	    scenario_start_cut(1 + random_next(&state) % CUTS_WITHIN))
 		tally.twice++;
-	deed_start_again(what);
+	scenario_start_again(what);
 }
 
-/* One kill and one restart. False when the deed was over before the point. */
-static bool once(const struct deed *deed, uint64_t at)
+/* One kill and one restart. False when the scenario was over before the
+ * point. */
+static bool once(const struct scenario *scenario, uint64_t at)
 {
 	char what[80];
-	enum tamper_end end;
-	deed_renew(deed);
-	end = deed_do(deed, at);
-	snprintf(what, sizeof(what), "%s, point %llu", deed->name,
+	enum ptrace_fault_end end;
+	scenario_renew(scenario);
+	end = scenario_do(scenario, at);
+	snprintf(what, sizeof(what), "%s, point %llu", scenario->name,
 	         (unsigned long long)at);
-	if (end == TAMPER_ENDED)
+	if (end == PTRACE_FAULT_ENDED)
 		tap_bail("%s: slabd ends by itself: status 0x%x", what,
-		         deed_tamper.status);
-	tally.seen = deed_tamper.seen;
-	tally.kills += end == TAMPER_MET;
-	if (deed_bed.pid == 0) {
+		         scenario_fault.status);
+	tally.seen = scenario_fault.seen;
+	tally.kills += end == PTRACE_FAULT_MET;
+	if (scenario_fixture.pid == 0) {
 		start_again(what);
-		tally.bad += !deed_exact(deed, what);
+		tally.bad += !scenario_exact(scenario, what);
 	}
-	if (deed->is_start)
-		deed_stop();
-	return end == TAMPER_MET;
+	if (scenario->is_start)
+		scenario_stop();
+	return end == PTRACE_FAULT_MET;
 }
 
-static void all_points(const struct deed *deed, enum tamper_act act)
+static void all_points(const struct scenario *scenario,
+                       enum ptrace_fault_act act)
 {
 	static const char *const names[] = {
-		[TAMPER_KILL_BEFORE] = "before system calls",
-		[TAMPER_KILL_AFTER] = "after system calls",
-		[TAMPER_KILL_STORE] = "after stores",
+		[PTRACE_FAULT_KILL_BEFORE] = "before system calls",
+		[PTRACE_FAULT_KILL_AFTER] = "after system calls",
+		[PTRACE_FAULT_KILL_STORE] = "after stores",
 	};
 	double since = now_ms();
 	uint64_t points;
 	uint64_t stride;
 	uint64_t at;
-	deed_tamper.act = act;
+	scenario_fault.act = act;
 	tally = (struct tally){0};
-	once(deed, NEVER);
+	once(scenario, NEVER);
 	points = tally.seen;
 	stride = every || points < kills_max ? 1 : points / kills_max;
 	tally = (struct tally){0};
 	/* Not every run has as many points as the first. */
 	for (at = 1 + random_next(&state) % stride;
-	     once(deed, at) || at <= points; at += stride)
+	     once(scenario, at) || at <= points; at += stride)
 		continue;
 	tap_ok(tally.bad == 0 && tally.kills > 0,
 	       "%s: %u kills %s, of %llu, %u twice: %u not exact, %.1f s",
-	       deed->name, tally.kills, names[act], (unsigned long long)points,
-	       tally.twice, tally.bad, (now_ms() - since) / 1e3);
+	       scenario->name, tally.kills, names[act],
+	       (unsigned long long)points, tally.twice, tally.bad,
+	       (now_ms() - since) / 1e3);
 }
 
-static void kill_all_over(const struct deed *deed)
+static void kill_all_over(const struct scenario *scenario)
 {
-	deed_prepare(deed);
-	all_points(deed, TAMPER_KILL_BEFORE);
-	all_points(deed, TAMPER_KILL_AFTER);
-	all_points(deed, TAMPER_KILL_STORE);
-	deed_finish(deed);
+	scenario_prepare(scenario);
+	all_points(scenario, PTRACE_FAULT_KILL_BEFORE);
+	all_points(scenario, PTRACE_FAULT_KILL_AFTER);
+	all_points(scenario, PTRACE_FAULT_KILL_STORE);
+	scenario_finish(scenario);
 }
 
 int main(int argc, char **argv)
 {
-	const char *lacks = tamper_lacks();
+	const char *lacks = ptrace_fault_lacks();
 	if (is_sanitized())
 		kills_max = KILLS_SANITIZED;
 	every = wants_all();
@@ -110,10 +113,10 @@ int main(int argc, char **argv)
 		return tap_end();
 	}
 	state = random_seed();
-	deed_open();
+	scenario_open();
 	for (unsigned i = 0; i < DEEDS; i++)
-		if (argc < 2 || strcmp(argv[1], deeds[i].name) == 0)
-			kill_all_over(&deeds[i]);
-	deed_close();
+		if (argc < 2 || strcmp(argv[1], scenarios[i].name) == 0)
+			kill_all_over(&scenarios[i]);
+	scenario_close();
 	return tap_end();
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * burst POOL MIB NODES: as soon as a line comes on standard input, takes so many
- * MiB on the CPU of each of the first nodes, writes them, says "had MIB", frees
- * them, says "freed", and waits for the next line.
+ * burst POOL MIB NODES: as soon as a line comes on standard input, takes so
+ * many MiB on the CPU of each of the first nodes, writes them, says "had MIB",
+ * frees them, says "freed", and waits for the next line.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -47,7 +47,7 @@ static void burst(slabd_cache *cache, int nodes)
 	size_t had = 0;
 	size_t each = n / (size_t)nodes;
 	for (int node = 0; node < nodes; node++) {
-		bed_pin(node);
+		fixture_pin(node);
 		had = take(cache, node, had, had + each);
 	}
 	printf("had %zu\n", whole(had) * OBJECT >> 20);
@@ -61,14 +61,14 @@ int main(int argc, char **argv)
 {
 	struct slabd_options options = {.wait_ms = WAIT_MS};
 	slabd_pool *pool = slabd_open(argc > 1 ? argv[1] : NULL, &options);
-	int nodes = argc > 3 ? atoi(argv[3]) : BED_NODES;
+	int nodes = argc > 3 ? atoi(argv[3]) : FIXTURE_NODES;
 	char line[16];
 	slabd_cache *cache;
-	if (pool == NULL || argc < 3 || nodes < 1 || nodes > BED_NODES)
+	if (pool == NULL || argc < 3 || nodes < 1 || nodes > FIXTURE_NODES)
 		return 1;
 	n = (size_t)atoi(argv[2]) * (size_t)nodes * ((1u << 20) / OBJECT);
 	objects = calloc(n, sizeof(*objects));
-	cache = bed_cache(pool, "burst", OBJECT, 0);
+	cache = fixture_cache(pool, "burst", OBJECT, 0);
 	if (objects == NULL || cache == NULL)
 		return 1;
 	while (fgets(line, sizeof(line), stdin) != NULL)

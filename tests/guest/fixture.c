@@ -12,7 +12,7 @@
 
 static int failed;
 
-bool bed_ok(bool ok, const char *name, ...)
+bool fixture_ok(bool ok, const char *name, ...)
 {
 	va_list args;
 	va_start(args, name);
@@ -25,7 +25,7 @@ bool bed_ok(bool ok, const char *name, ...)
 	return ok;
 }
 
-int bed_status(void)
+int fixture_status(void)
 {
 	return failed;
 }
@@ -36,7 +36,7 @@ static void die(const char *what, const char *why)
 	exit(1);
 }
 
-void bed_pin(int cpu)
+void fixture_pin(int cpu)
 {
 	cpu_set_t set;
 	CPU_ZERO(&set);
@@ -45,7 +45,7 @@ void bed_pin(int cpu)
 		die("pin a thread", "sched_setaffinity failed");
 }
 
-int bed_node_here(void)
+int fixture_node_here(void)
 {
 	unsigned cpu, node;
 	if (syscall(SYS_getcpu, &cpu, &node, NULL) != 0)
@@ -53,7 +53,7 @@ int bed_node_here(void)
 	return (int)node;
 }
 
-int bed_node_of(void *object, size_t bytes)
+int fixture_node_of(void *object, size_t bytes)
 {
 	char *first = object;
 	void *pages[2] = {first, first + bytes - 1};
@@ -88,23 +88,24 @@ static unsigned read_list(const char *path, int *list, unsigned max)
 	return n;
 }
 
-unsigned bed_nodes(int nodes[BED_NODES_MAX])
+unsigned fixture_nodes(int nodes[FIXTURE_NODES_MAX])
 {
 	return read_list("/sys/devices/system/node/has_memory", nodes,
-	                 BED_NODES_MAX);
+	                 FIXTURE_NODES_MAX);
 }
 
-unsigned bed_cpus(int cpus[BED_CPUS_MAX])
+unsigned fixture_cpus(int cpus[FIXTURE_CPUS_MAX])
 {
-	return read_list("/sys/devices/system/cpu/online", cpus, BED_CPUS_MAX);
+	return read_list("/sys/devices/system/cpu/online", cpus,
+	                 FIXTURE_CPUS_MAX);
 }
 
 /* By node id; the kernel's line is of the nodes that are online. */
-static void read_distances(int node, int distance[BED_NODES_MAX])
+static void read_distances(int node, int distance[FIXTURE_NODES_MAX])
 {
-	int online[BED_NODES_MAX], here;
+	int online[FIXTURE_NODES_MAX], here;
 	unsigned n = read_list("/sys/devices/system/node/online", online,
-	                       BED_NODES_MAX);
+	                       FIXTURE_NODES_MAX);
 	char path[80];
 	FILE *file;
 	unsigned got = 0;
@@ -112,7 +113,7 @@ static void read_distances(int node, int distance[BED_NODES_MAX])
 	         node);
 	file = fopen(path, "r");
 	while (file != NULL && got < n && fscanf(file, "%d", &here) == 1) {
-		if (online[got] < BED_NODES_MAX)
+		if (online[got] < FIXTURE_NODES_MAX)
 			distance[online[got]] = here;
 		got++;
 	}
@@ -121,10 +122,10 @@ static void read_distances(int node, int distance[BED_NODES_MAX])
 	fclose(file);
 }
 
-unsigned bed_nearest(int node, int nearest[BED_NODES_MAX])
+unsigned fixture_nearest(int node, int nearest[FIXTURE_NODES_MAX])
 {
-	int distance[BED_NODES_MAX], nodes[BED_NODES_MAX];
-	unsigned n = bed_nodes(nodes);
+	int distance[FIXTURE_NODES_MAX], nodes[FIXTURE_NODES_MAX];
+	unsigned n = fixture_nodes(nodes);
 	read_distances(node, distance);
 	for (unsigned i = 0; i < n; i++) {
 		unsigned at = i;
@@ -137,14 +138,14 @@ unsigned bed_nearest(int node, int nearest[BED_NODES_MAX])
 	return n;
 }
 
-int bed_home(void)
+int fixture_home(void)
 {
-	int nearest[BED_NODES_MAX];
-	bed_nearest(bed_node_here(), nearest);
+	int nearest[FIXTURE_NODES_MAX];
+	fixture_nearest(fixture_node_here(), nearest);
 	return nearest[0];
 }
 
-slabd_pool *bed_open(void)
+slabd_pool *fixture_open(void)
 {
 	struct slabd_options options = {.wait_ms = WAIT_MS};
 	slabd_pool *pool = slabd_open(NULL, &options);
@@ -153,7 +154,7 @@ slabd_pool *bed_open(void)
 	return pool;
 }
 
-slabd_cache *bed_cache(slabd_pool *pool, const char *name, size_t bytes,
+slabd_cache *fixture_cache(slabd_pool *pool, const char *name, size_t bytes,
                        unsigned flags)
 {
 	slabd_cache *cache = slabd_cache_create(pool, name, bytes, 0, flags);

@@ -17,10 +17,10 @@
 #define PER_MIB ((1u << 20) / OBJECT_BYTES)
 #define OBJECTS_MAX 4096
 
-static int nodes[BED_NODES_MAX];
+static int nodes[FIXTURE_NODES_MAX];
 static unsigned n_nodes;
-static void *objects[BED_NODES_MAX][OBJECTS_MAX];
-static size_t filled[BED_NODES_MAX];
+static void *objects[FIXTURE_NODES_MAX][OBJECTS_MAX];
+static size_t filled[FIXTURE_NODES_MAX];
 
 /* Objects are a power of two and slabs hold nothing else: they fill a node to
  * its last byte. */
@@ -32,15 +32,16 @@ static void fill(slabd_cache *cache, unsigned ix, size_t all)
 	int error;
 	while (n < OBJECTS_MAX &&
 	       (object = slabd_alloc_node(cache, node)) != NULL) {
-		astray += bed_node_of(object, OBJECT_BYTES) != node;
+		astray += fixture_node_of(object, OBJECT_BYTES) != node;
 		objects[ix][n++] = object;
 	}
 	error = errno;
 	filled[ix] = n;
-	bed_ok(n == all && error == ENOMEM,
+	fixture_ok(n == all && error == ENOMEM,
 	       "node %d: %zu objects, %zu expected, then %s", node, n, all,
 	       strerror(error));
-	bed_ok(astray == 0, "node %d: %zu of them lie elsewhere", node, astray);
+	fixture_ok(astray == 0, "node %d: %zu of them lie elsewhere", node,
+	           astray);
 }
 
 /* Numbers in a gap, above the last, and of nodes that have no memory. */
@@ -56,11 +57,12 @@ static void refused(slabd_cache *cache)
 		wrong += slabd_alloc_node(cache, node) != NULL ||
 		         errno != EINVAL;
 	}
-	bed_ok(wrong == 0, "%u numbers that are no node with memory: %u taken",
-	       tried, wrong);
+	fixture_ok(wrong == 0,
+	           "%u numbers that are no node with memory: %u taken", tried,
+	           wrong);
 }
 
-/* In the middle of an object, as its ends are written by bed_node_of. */
+/* In the middle of an object, as its ends are written by fixture_node_of. */
 static uint64_t *mark_of(unsigned ix, size_t i)
 {
 	return (uint64_t *)objects[ix][i] + OBJECT_BYTES / 16;
@@ -84,16 +86,16 @@ static void hold(void)
 	for (unsigned ix = 0; ix < n_nodes; ix++)
 		for (size_t i = 0; i < filled[ix]; i++)
 			changed += *mark_of(ix, i) != (uintptr_t)objects[ix][i];
-	bed_ok(changed == 0, "%zu objects not as they were left", changed);
+	fixture_ok(changed == 0, "%zu objects not as they were left", changed);
 }
 
 int main(int argc, char **argv)
 {
 	size_t all = argc > 1 ? strtoul(argv[1], NULL, 10) * PER_MIB : 0;
-	slabd_pool *pool = bed_open();
-	slabd_cache *cache = bed_cache(pool, "homes", OBJECT_BYTES, 0);
+	slabd_pool *pool = fixture_open();
+	slabd_cache *cache = fixture_cache(pool, "homes", OBJECT_BYTES, 0);
 	struct slabd_stats stats;
-	n_nodes = bed_nodes(nodes);
+	n_nodes = fixture_nodes(nodes);
 	for (unsigned ix = 0; ix < n_nodes; ix++)
 		fill(cache, ix, all);
 	refused(cache);
@@ -101,9 +103,10 @@ int main(int argc, char **argv)
 		hold();
 	for (unsigned ix = 0; ix < n_nodes; ix++)
 		slabd_free_bulk(cache, filled[ix], objects[ix]);
-	bed_ok(slabd_flush(pool) == 0 && slabd_get_stats(pool, &stats) == 0 &&
-	               stats.refused == 0,
-	       "every free is taken");
-	bed_ok(slabd_close(pool) == 0, "close");
-	return bed_status();
+	fixture_ok(slabd_flush(pool) == 0 &&
+	                   slabd_get_stats(pool, &stats) == 0 &&
+	                   stats.refused == 0,
+	           "every free is taken");
+	fixture_ok(slabd_close(pool) == 0, "close");
+	return fixture_status();
 }

@@ -60,8 +60,8 @@ int main(void)
 		knock();
 		usleep(PAUSE_US);
 	}
-	bed_ok(opens > late && failed == 0,
+	fixture_ok(opens > late && failed == 0,
 	       "%lu opens, %lu failed%s; %lu timed out, %.0f ms the longest",
 	       opens, failed, why, late, longest_ms);
-	return bed_status();
+	return fixture_status();
 }

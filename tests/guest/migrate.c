@@ -83,7 +83,7 @@ static void back_and_forth(void)
 	for (unsigned round = 0; round < ROUNDS; round++) {
 		for (unsigned i = 0; i < PAGES; i++) {
 			unsigned to = (lies[i] + 1 + (i + round) % 3) %
-			              BED_NODES;
+			              FIXTURE_NODES;
 			if (move_hot(i, to, &how) != 0) {
 				failed++;
 				printf("%s\n", how.reason);
@@ -96,11 +96,12 @@ static void back_and_forth(void)
 		astray += !lie_as_believed();
 		inexact += !pools_are_exact();
 	}
-	bed_ok(failed == 0 && n == ROUNDS * PAGES,
+	fixture_ok(failed == 0 && n == ROUNDS * PAGES,
 	       "%zu moves in %u tries, %zu failed", n, n_tries, failed);
-	bed_ok(astray == 0, "the kernel has each page where it was moved to");
-	bed_ok(inexact == 0, "each node has its hugepages, in all %u rounds",
-	       ROUNDS);
+	fixture_ok(astray == 0,
+	           "the kernel has each page where it was moved to");
+	fixture_ok(inexact == 0,
+	           "each node has its hugepages, in all %u rounds", ROUNDS);
 	show_gaps("around a move", gaps, n);
 	qsort(took, n, sizeof(*took), by_size);
 	printf("the kernel's call: median %.2f ms, max %.2f ms (emulated)\n",
@@ -108,7 +109,7 @@ static void back_and_forth(void)
 	for (unsigned i = 0; i < PAGES; i++)
 		if (lies[i] != i / EACH)
 			failed += move_hot(i, i / EACH, &how) != 0;
-	bed_ok(failed == 0 && pools_are_exact() && lie_as_believed(),
+	fixture_ok(failed == 0 && pools_are_exact() && lie_as_believed(),
 	       "and all go home");
 }
 
@@ -119,10 +120,11 @@ static void contents(void)
 	witness_stop(&accesses, &wrong);
 	for (unsigned i = 0; i < PAGES; i++)
 		spoilt += witness_spoilt(&pages[i], i * 7919u);
-	bed_ok(wrong == 0 && accesses > 10000,
+	fixture_ok(wrong == 0 && accesses > 10000,
 	       "two clients made %llu accesses meanwhile, %llu wrong",
 	       (unsigned long long)accesses, (unsigned long long)wrong);
-	bed_ok(spoilt == 0, "%zu words that nobody writes are changed", spoilt);
+	fixture_ok(spoilt == 0, "%zu words that nobody writes are changed",
+	           spoilt);
 }
 
 /* ---- what is refused ----------------------------------------------------- */
@@ -142,24 +144,24 @@ static void no_hugepages(void)
 	int r;
 	backing.may_reserve = false;
 	r = move(1, 3, &how);
-	bed_ok(unmoved(-ENOSPC, r, 1, "node 3 has 0 free 2 MiB", &how),
+	fixture_ok(unmoved(-ENOSPC, r, 1, "node 3 has 0 free 2 MiB", &how),
 	       "a target without free hugepages: ENOSPC");
 	/* What somebody else has free there is used, and ours go back. */
 	set_pool(3, EACH + 1);
 	r = move(1, 3, &how);
-	bed_ok(r == 0 && pool_of(0, "nr") == EACH - 1 &&
+	fixture_ok(r == 0 && pool_of(0, "nr") == EACH - 1 &&
 	               pool_of(3, "nr") == EACH + 1 &&
 	               backing.node[0].reserved_pages == EACH - 1 &&
 	               backing.node[3].reserved_pages == EACH,
 	       "one that somebody else has free there is taken");
 	backing.may_reserve = true;
 	r = move(1, 0, &how);
-	bed_ok(r == 0 && backing.node[3].reserved_pages == EACH - 1 &&
+	fixture_ok(r == 0 && backing.node[3].reserved_pages == EACH - 1 &&
 	               pool_of(0, "nr") == EACH && pool_of(3, "nr") == EACH,
 	       "and given up again");
 	/* The other's one is now under a page of ours: call it ours. */
 	backing.node[3].reserved_pages = EACH;
-	ledger[3].reserved_pages = EACH;
+	journal[3].reserved_pages = EACH;
 }
 
 static void drop_capability(unsigned capability)
@@ -181,7 +183,7 @@ static void no_capability(void)
 	char remedy[200];
 	int status = -1;
 	pid_t pid;
-	bed_ok(backing_may_move(reason, sizeof(reason), remedy,
+	fixture_ok(backing_may_move(reason, sizeof(reason), remedy,
 	                        sizeof(remedy)) &&
 	               *reason == '\0' && *remedy == '\0',
 	       "root may move");
@@ -199,7 +201,7 @@ static void no_capability(void)
 		_exit(ok ? 0 : 1);
 	}
 	waitpid(pid, &status, 0);
-	bed_ok(pid > 0 && status == 0, "without CAP_SYS_NICE: EPERM");
+	fixture_ok(pid > 0 && status == 0, "without CAP_SYS_NICE: EPERM");
 }
 
 static void pinned(void)
@@ -209,19 +211,20 @@ static void pinned(void)
 	int ends[2];
 	int r;
 	if (pipe(ends) != 0 || vmsplice(ends[1], &part, 1, 0) != 4096) {
-		bed_ok(false, "pin a page: %s", strerror(errno));
+		fixture_ok(false, "pin a page: %s", strerror(errno));
 		return;
 	}
 	r = move(5, 2, &how);
-	bed_ok(unmoved(-EBUSY, r, 5, "pinned", &how), "a pinned page: EBUSY");
+	fixture_ok(unmoved(-EBUSY, r, 5, "pinned", &how),
+	           "a pinned page: EBUSY");
 	r = move(6, 2, &how);
-	bed_ok(r == 0 && node_of(&pages[6]) == 2, "while others go on");
+	fixture_ok(r == 0 && node_of(&pages[6]) == 2, "while others go on");
 	close(ends[0]);
 	close(ends[1]);
 	r = move(5, 2, &how);
-	bed_ok(r == 0 && node_of(&pages[5]) == 2 && pools_are_exact(),
+	fixture_ok(r == 0 && node_of(&pages[5]) == 2 && pools_are_exact(),
 	       "and it, when it is let go");
-	bed_ok(move(5, 1, &how) == 0 && move(6, 1, &how) == 0,
+	fixture_ok(move(5, 1, &how) == 0 && move(6, 1, &how) == 0,
 	       "both go home");
 }
 
@@ -250,17 +253,17 @@ static void somebody_is_faster(void)
 	int r;
 	before_move = steal;
 	r = move(1, 2, &how);
-	bed_ok(stolen != NULL && r == 0 && node_of(&pages[1]) == 2,
+	fixture_ok(stolen != NULL && r == 0 && node_of(&pages[1]) == 2,
 	       "somebody takes the hugepage first: the kernel makes one");
-	bed_ok(pool_of(0, "nr") == EACH - 1 &&
+	fixture_ok(pool_of(0, "nr") == EACH - 1 &&
 	               pool_of(2, "nr") == EACH + 2 &&
 	               backing.node[0].reserved_pages == EACH - 1 &&
 	               backing.node[2].reserved_pages == EACH + 2,
 	       "what was added for it stays ours, under the other's page");
 	munmap(stolen, WITNESS_PAGE);
-	backing_set_here(&backing, 2, backing.node[2].here_pages);
-	bed_ok(pools_are_exact(), "and goes back when that is free");
-	bed_ok(move(1, 0, &how) == 0, "home again");
+	backing_set_here(&backing, 2, backing.node[2].resident_pages);
+	fixture_ok(pools_are_exact(), "and goes back when that is free");
+	fixture_ok(move(1, 0, &how) == 0, "home again");
 }
 
 static void die_here(void)
@@ -271,10 +274,10 @@ static void die_here(void)
 /* Takes over from one that was killed in the middle of moving page i. */
 static bool killed_at(void (**hook)(void), unsigned i, unsigned to)
 {
-	struct backing_kept kept[BED_NODES];
+	struct backing_kept kept[FIXTURE_NODES];
 	struct backing_adoption from = {.topo = &topo,
 	                                .may_reserve = true,
-	                                .ledger = ledger,
+	                                .journal = journal,
 	                                .kept = kept};
 	struct backing_moved how;
 	unsigned at = 99;
@@ -287,7 +290,7 @@ static bool killed_at(void (**hook)(void), unsigned i, unsigned to)
 		_exit(1);
 	}
 	waitpid(pid, NULL, 0);
-	for (unsigned node = 0; node < BED_NODES; node++)
+	for (unsigned node = 0; node < FIXTURE_NODES; node++)
 		kept[node] = (struct backing_kept){
 		        .fd = backing.node[node].fd,
 		        .kind = BACKING_2M,
@@ -295,11 +298,11 @@ static bool killed_at(void (**hook)(void), unsigned i, unsigned to)
 		        .file_bytes = backing.node[node].file_bytes,
 		        .note = ""};
 	if (backing_adopt(&backing, &from) != 0 ||
-	    !transit_last(&backing, to, &file, &page) || file != i / EACH ||
+	    !migrate_last(&backing, to, &file, &page) || file != i / EACH ||
 	    page != i % EACH || backing_where(&backing, file, page, &at) != 0)
 		return false;
 	lies[i] = at;
-	for (unsigned node = 0; node < BED_NODES; node++) {
+	for (unsigned node = 0; node < FIXTURE_NODES; node++) {
 		uint64_t here = 0;
 		for (unsigned k = 0; k < PAGES; k++)
 			here += lies[k] == node;
@@ -311,17 +314,17 @@ static bool killed_at(void (**hook)(void), unsigned i, unsigned to)
 static void deaths(void)
 {
 	struct backing_moved how;
-	bed_ok(killed_at(&before_move, 12, 1) && lies[12] == 3,
+	fixture_ok(killed_at(&before_move, 12, 1) && lies[12] == 3,
 	       "killed before the kernel moves: taken over exactly");
-	bed_ok(killed_at(&after_move, 12, 1) && lies[12] == 1,
+	fixture_ok(killed_at(&after_move, 12, 1) && lies[12] == 1,
 	       "killed after it: the page is found where it is");
 	/* One who does not ask where it lies moves it once more. */
 	lies[12] = 3;
-	backing.node[3].here_pages++;
-	backing.node[1].here_pages--;
-	bed_ok(move(12, 1, &how) == 0 && how.ns == 0 && pools_are_exact(),
+	backing.node[3].resident_pages++;
+	backing.node[1].resident_pages--;
+	fixture_ok(move(12, 1, &how) == 0 && how.ns == 0 && pools_are_exact(),
 	       "moved to where it is already: the books follow");
-	bed_ok(move(12, 3, &how) == 0 && pools_are_exact(), "home again");
+	fixture_ok(move(12, 3, &how) == 0 && pools_are_exact(), "home again");
 }
 
 /* ---- other kinds --------------------------------------------------------- */
@@ -332,14 +335,14 @@ static void grow_elsewhere(void)
 	struct witness_page page = {backing.node[0].fd, EACH, NULL};
 	int r = backing_grow(&backing, 0, EACH, 2, 3, &got);
 	witness_map(&page, 1);
-	bed_ok(r == 0 && got == 2 && node_of(&page) == 3 &&
+	fixture_ok(r == 0 && got == 2 && node_of(&page) == 3 &&
 	               pool_of(0, "nr") == EACH &&
 	               pool_of(3, "nr") == EACH + 2 &&
-	               backing.node[3].here_pages == EACH + 2 &&
+	               backing.node[3].resident_pages == EACH + 2 &&
 	               backing.node[0].ready_pages == EACH + 2,
 	       "node 0's file grows with memory of node 3");
 	munmap(page.at, WITNESS_PAGE);
-	bed_ok(backing_shrink(&backing, 0, EACH, 2, 3) == 0 &&
+	fixture_ok(backing_shrink(&backing, 0, EACH, 2, 3) == 0 &&
 	               pools_are_exact(),
 	       "and shrinks again");
 }
@@ -360,7 +363,7 @@ static bool lies_whole(char *at, int node)
 /* Pages of shared memory: 512 small ones, or one transparent huge one. */
 static void shared_memory(enum backing_kind kind)
 {
-	uint64_t bytes[BED_NODES] = {WITNESS_PAGE * 4, WITNESS_PAGE * 4,
+	uint64_t bytes[FIXTURE_NODES] = {WITNESS_PAGE * 4, WITNESS_PAGE * 4,
 	                             WITNESS_PAGE * 4, WITNESS_PAGE * 4};
 	struct backing_request request = {.topo = &topo,
 	                                  .name = "small",
@@ -374,23 +377,23 @@ static void shared_memory(enum backing_kind kind)
 	uint64_t got = 0;
 	int r = backing_open(&small, &request);
 	page.fd = small.node[0].fd;
-	if (!bed_ok(r == 0 && small.node[0].kind == kind, "%s pages", name))
+	if (!fixture_ok(r == 0 && small.node[0].kind == kind, "%s pages", name))
 		return;
 	witness_map(&page, 1);
 	witness_fill(&page, 11);
 	r = backing_move(&small, 0, 2, 0, 3, &how);
-	bed_ok(r == 0 && lies_whole(page.at, 3) &&
+	fixture_ok(r == 0 && lies_whole(page.at, 3) &&
 	               witness_spoilt(&page, 11) == 0,
 	       "a page of %s moves to node 3", name);
 	printf("the kernel's call took %.2f ms (emulated) %s\n",
 	       (double)how.ns / 1e6, how.reason);
 	r = backing_move(&small, 0, 2, 3, 1, &how);
-	bed_ok(r == 0 && lies_whole(page.at, 1), "and on to node 1");
-	bed_ok(backing_shrink(&small, 0, 2, 1, 1) == 0 &&
+	fixture_ok(r == 0 && lies_whole(page.at, 1), "and on to node 1");
+	fixture_ok(backing_shrink(&small, 0, 2, 1, 1) == 0 &&
 	               backing_grow(&small, 0, 2, 1, 0, &got) == 0 &&
 	               lies_whole(page.at, 0) &&
-	               small.node[0].here_pages == 4 &&
-	               small.node[1].here_pages == 4,
+	               small.node[0].resident_pages == 4 &&
+	               small.node[1].resident_pages == 4,
 	       "a new one in its place is node 0's again");
 	munmap(page.at, WITNESS_PAGE);
 	backing_close(&small);
@@ -399,7 +402,7 @@ static void shared_memory(enum backing_kind kind)
 static void show_room(void)
 {
 	bool ok = true;
-	for (unsigned node = 0; node < BED_NODES; node++) {
+	for (unsigned node = 0; node < FIXTURE_NODES; node++) {
 		uint64_t may = backing_room_pages(&backing, node);
 		uint64_t free_now;
 		backing.may_reserve = false;
@@ -407,7 +410,7 @@ static void show_room(void)
 		backing.may_reserve = true;
 		ok &= free_now == 0 && may > 10 && may < 256;
 	}
-	bed_ok(ok, "room: none is free, memory for some");
+	fixture_ok(ok, "room: none is free, memory for some");
 }
 
 /* ---- as a whole ---------------------------------------------------------- */
@@ -416,8 +419,9 @@ int main(void)
 {
 	unsigned left = 0;
 	open_it();
-	bed_ok(pools_are_exact() && lie_as_believed(), "four pages on each node");
-	bed_pin(0);
+	fixture_ok(pools_are_exact() && lie_as_believed(),
+	           "four pages on each node");
+	fixture_pin(0);
 	witness_start(1, pages, PAGES);
 	witness_start(3, pages, PAGES);
 	idle_gaps();
@@ -438,8 +442,8 @@ int main(void)
 	for (unsigned i = 0; i < PAGES; i++)
 		munmap(pages[i].at, WITNESS_PAGE);
 	backing_close(&backing);
-	for (unsigned node = 0; node < BED_NODES; node++)
+	for (unsigned node = 0; node < FIXTURE_NODES; node++)
 		left += pool_of(node, "nr");
-	bed_ok(left == 0, "%u hugepages are left in the end", left);
-	return bed_status();
+	fixture_ok(left == 0, "%u hugepages are left in the end", left);
+	return fixture_status();
 }

@@ -13,7 +13,7 @@
 
 struct topo topo;
 struct backing backing;
-struct backing_ledger *ledger;
+struct backing_journal *journal;
 struct witness_page pages[PAGES];
 unsigned lies[PAGES];
 unsigned n_tries;
@@ -72,21 +72,22 @@ bool lie_as_believed(void)
 bool pools_are_exact(void)
 {
 	bool exact = true;
-	for (unsigned node = 0; node < BED_NODES; node++) {
+	for (unsigned node = 0; node < FIXTURE_NODES; node++) {
 		const struct backing_node *row = &backing.node[node];
 		uint64_t here = 0;
 		for (unsigned i = 0; i < PAGES; i++)
 			here += lies[i] == node;
-		if (here == row->here_pages && here == row->reserved_pages &&
-		    here == ledger[node].reserved_pages &&
-		    ledger[node].change_pages == 0 &&
+		if (here == row->resident_pages &&
+		    here == row->reserved_pages &&
+		    here == journal[node].reserved_pages &&
+		    journal[node].change_pages == 0 &&
 		    here == pool_of(node, "nr") && pool_of(node, "free") == 0 &&
 		    pool_of(node, "surplus") == 0)
 			continue;
 		printf("node %u: %llu lie there, here %llu, reserved %llu, "
 		       "pool %u, free %u, surplus %u\n",
 		       node, (unsigned long long)here,
-		       (unsigned long long)row->here_pages,
+		       (unsigned long long)row->resident_pages,
 		       (unsigned long long)row->reserved_pages,
 		       pool_of(node, "nr"), pool_of(node, "free"),
 		       pool_of(node, "surplus"));
@@ -116,18 +117,19 @@ int move_hot(unsigned i, unsigned to, struct backing_moved *how)
 
 void open_it(void)
 {
-	static uint64_t files[BED_NODES];
-	static uint64_t starts[BED_NODES];
+	static uint64_t files[FIXTURE_NODES];
+	static uint64_t starts[FIXTURE_NODES];
 	struct backing_request request = {.topo = &topo,
 	                                  .name = "migrate",
 	                                  .first = BACKING_2M,
 	                                  .may_reserve = true,
 	                                  .file_bytes = files,
 	                                  .start_bytes = starts};
-	ledger = mmap(NULL, BED_NODES * sizeof(*ledger), PROT_READ | PROT_WRITE,
-	              MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	request.ledger = ledger;
-	for (unsigned i = 0; i < BED_NODES; i++) {
+	journal =
+		mmap(NULL, FIXTURE_NODES * sizeof(*journal),
+	             PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	request.journal = journal;
+	for (unsigned i = 0; i < FIXTURE_NODES; i++) {
 		files[i] = FILE_PAGES * WITNESS_PAGE;
 		starts[i] = EACH * WITNESS_PAGE;
 	}

@@ -11,11 +11,11 @@
 #include "tests/guest/witness.h"
 
 #define EACH 4u /* pages of each node's file */
-#define PAGES (BED_NODES * EACH)
+#define PAGES (FIXTURE_NODES * EACH)
 
 extern struct topo topo;
 extern struct backing backing;
-extern struct backing_ledger *ledger; /* shared: outlives who is killed */
+extern struct backing_journal *journal; /* shared: outlives who is killed */
 extern struct witness_page pages[PAGES];
 extern unsigned lies[PAGES]; /* the node of each, as we believe */
 extern unsigned n_tries;     /* of moves */

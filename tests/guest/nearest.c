@@ -38,7 +38,7 @@ static void show_runs(size_t n)
 {
 	int node = -1;
 	for (size_t i = 0, from = 0; i < n; i++) {
-		int here = bed_node_of(objects[i], OBJECT_BYTES);
+		int here = fixture_node_of(objects[i], OBJECT_BYTES);
 		if (here != node && i > 0) {
 			printf("%zu of node %d\n", i - from, node);
 			from = i;
@@ -49,22 +49,23 @@ static void show_runs(size_t n)
 
 static void from_cpu(slabd_pool *pool, slabd_cache *cache, int cpu, size_t all)
 {
-	int nearest[BED_NODES_MAX];
+	int nearest[FIXTURE_NODES_MAX];
 	uint64_t remote = remote_allocs(pool);
 	size_t n, n_nodes, astray = 0;
-	bed_pin(cpu);
-	n_nodes = bed_nearest(bed_home(), nearest);
+	fixture_pin(cpu);
+	n_nodes = fixture_nearest(fixture_home(), nearest);
 	n = take_all(cache);
 	for (size_t i = 0; i < n; i++)
-		astray += bed_node_of(objects[i], OBJECT_BYTES) !=
+		astray += fixture_node_of(objects[i], OBJECT_BYTES) !=
 		          nearest[i / all % n_nodes];
 	remote = remote_allocs(pool) - remote;
-	bed_ok(n == all * n_nodes, "CPU %d: %zu objects, %zu expected", cpu, n,
-	       all * n_nodes);
-	if (!bed_ok(astray == 0, "CPU %d: from node %d on to %d, %zu astray",
-	            cpu, nearest[0], nearest[n_nodes - 1], astray))
+	fixture_ok(n == all * n_nodes, "CPU %d: %zu objects, %zu expected", cpu,
+	           n, all * n_nodes);
+	if (!fixture_ok(astray == 0,
+	                "CPU %d: from node %d on to %d, %zu astray", cpu,
+	                nearest[0], nearest[n_nodes - 1], astray))
 		show_runs(n);
-	bed_ok(remote == all * (n_nodes - 1),
+	fixture_ok(remote == all * (n_nodes - 1),
 	       "CPU %d: %llu of them are counted as remote", cpu,
 	       (unsigned long long)remote);
 	slabd_free_bulk(cache, n, objects);
@@ -75,16 +76,17 @@ static void from_cpu(slabd_pool *pool, slabd_cache *cache, int cpu, size_t all)
 static void strictly(slabd_pool *pool, int cpu, size_t all)
 {
 	slabd_cache *cache =
-		bed_cache(pool, "strict", OBJECT_BYTES, SLABD_CACHE_STRICT);
+		fixture_cache(pool, "strict", OBJECT_BYTES, SLABD_CACHE_STRICT);
 	uint64_t remote = remote_allocs(pool);
 	size_t n, astray = 0;
-	bed_pin(cpu);
+	fixture_pin(cpu);
 	n = take_all(cache);
 	for (size_t i = 0; i < n; i++)
-		astray += bed_node_of(objects[i], OBJECT_BYTES) != bed_home();
-	bed_ok(n <= all && n + KEPT >= all,
+		astray += fixture_node_of(objects[i], OBJECT_BYTES) !=
+		          fixture_home();
+	fixture_ok(n <= all && n + KEPT >= all,
 	       "strict: %zu objects, %zu expected but for %d", n, all, KEPT);
-	bed_ok(astray == 0 && remote_allocs(pool) == remote,
+	fixture_ok(astray == 0 && remote_allocs(pool) == remote,
 	       "strict: %zu from other nodes", astray);
 	slabd_free_bulk(cache, n, objects);
 }
@@ -92,19 +94,19 @@ static void strictly(slabd_pool *pool, int cpu, size_t all)
 int main(int argc, char **argv)
 {
 	size_t all = argc > 1 ? strtoul(argv[1], NULL, 10) * PER_MIB : 0;
-	slabd_pool *pool = bed_open();
+	slabd_pool *pool = fixture_open();
 	slabd_cache *cache;
-	int cpus[BED_CPUS_MAX];
-	unsigned n_cpus = bed_cpus(cpus);
+	int cpus[FIXTURE_CPUS_MAX];
+	unsigned n_cpus = fixture_cpus(cpus);
 	/* A cache gets its first slab where its maker runs. */
-	bed_pin(0);
-	cache = bed_cache(pool, "nearest", OBJECT_BYTES, 0);
-	if (!bed_ok(all > 0 && all * BED_NODES_MAX < OBJECTS_MAX,
+	fixture_pin(0);
+	cache = fixture_cache(pool, "nearest", OBJECT_BYTES, 0);
+	if (!fixture_ok(all > 0 && all * FIXTURE_NODES_MAX < OBJECTS_MAX,
 	            "a size given"))
-		return bed_status();
+		return fixture_status();
 	for (unsigned i = 0; i < n_cpus; i++)
 		from_cpu(pool, cache, cpus[i], all);
 	strictly(pool, 2, all);
-	bed_ok(slabd_close(pool) == 0, "close");
-	return bed_status();
+	fixture_ok(slabd_close(pool) == 0, "close");
+	return fixture_status();
 }

@@ -12,7 +12,7 @@
 
 int main(void)
 {
-	slabd_cache *cache = bed_cache(bed_open(), "orphan", 256, 0);
+	slabd_cache *cache = fixture_cache(fixture_open(), "orphan", 256, 0);
 	pid_t child;
 	for (int i = 0; i < OBJECTS; i++) {
 		if (slabd_alloc(cache) == NULL)

@@ -29,7 +29,7 @@
 static void report(long r, const char *what)
 {
 	int error = r < 0 ? errno : 0;
-	bed_ok(r >= 0, "%s: %s", what, strerror(error));
+	fixture_ok(r >= 0, "%s: %s", what, strerror(error));
 }
 
 /* 0 or -1 with errno. */
@@ -86,15 +86,16 @@ static void move_shared(char *page)
 	int node = 0, status = -1;
 	pid_t other;
 	report(bind_to(page, 0, 0), "mbind to node 0");
-	bed_ok(bed_node_of(page, 1) == 0, "the page lies on node 0");
+	fixture_ok(fixture_node_of(page, 1) == 0, "the page lies on node 0");
 	other = share(page);
 	report(other, "another process has it mapped");
 	report(bind_to(page, 1, MPOL_MF_MOVE_ALL), "mbind moves it to node 1");
-	bed_ok(bed_node_of(page, 1) == 1, "it lies on node 1");
+	fixture_ok(fixture_node_of(page, 1) == 1, "it lies on node 1");
 	report(syscall(SYS_move_pages, 0, 1ul, pages, &node, &status,
 	               MPOL_MF_MOVE_ALL),
 	       "move_pages moves it back");
-	bed_ok(status == 0 && bed_node_of(page, 1) == 0, "it lies on node 0");
+	fixture_ok(status == 0 && fixture_node_of(page, 1) == 0,
+	           "it lies on node 0");
 	if (other > 0) {
 		kill(other, SIGKILL);
 		waitpid(other, NULL, 0);
@@ -109,7 +110,7 @@ static void memory(void)
 	report(reserve(1, 1), "a hugepage reserved on node 1");
 	report(fd < 0 ? -1 : ftruncate(fd, (off_t)PAGE), "a hugetlb memfd");
 	page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (bed_ok(page != MAP_FAILED, "mapped"))
+	if (fixture_ok(page != MAP_FAILED, "mapped"))
 		move_shared(page);
 	close(fd);
 	if (page != MAP_FAILED)
@@ -157,7 +158,7 @@ static void files(void)
 static void not_allowed(long r, const char *what)
 {
 	int error = errno;
-	bed_ok(r < 0, "refused: %s: %s", what, strerror(error));
+	fixture_ok(r < 0, "refused: %s: %s", what, strerror(error));
 }
 
 static void refused(void)
@@ -178,5 +179,5 @@ int main(void)
 	pressure();
 	files();
 	refused();
-	return bed_status();
+	return fixture_status();
 }

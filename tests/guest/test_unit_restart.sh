@@ -89,12 +89,12 @@ result $? "the unit's status says so"
 same "mistyped"
 configure "$good"
 systemctl restart slabd.service >"$dir/restart" 2>&1
-result $? "restart with it mended" "$dir/restart"
+result $? "restart with it repaired" "$dir/restart"
 case $(show StatusText) in
 *errors*) false ;;
 esac
 result $? "and the status says no more of it"
-same "mended"
+same "repaired"
 
 is_another() {
 	[ "$(show MainPID)" != "$main" ] && is ActiveState active

@@ -36,15 +36,15 @@ static uint64_t remote_frees(void)
 static void prime(void)
 {
 	static void *objects[PRIME];
-	int nodes[BED_NODES_MAX];
-	unsigned n_nodes = bed_nodes(nodes);
+	int nodes[FIXTURE_NODES_MAX];
+	unsigned n_nodes = fixture_nodes(nodes);
 	for (unsigned ix = 0; ix < n_nodes; ix++) {
 		int node = nodes[ix];
 		size_t n = 0;
 		while (n < PRIME &&
 		       (objects[n] = slabd_alloc_node(cache, node)) != NULL)
 			n++;
-		bed_ok(n == PRIME, "node %d has slabs", node);
+		fixture_ok(n == PRIME, "node %d has slabs", node);
 		slabd_free_bulk(cache, n, objects);
 		slabd_flush(pool);
 	}
@@ -56,7 +56,7 @@ static size_t count_astray(void **objects, size_t n, int node)
 	size_t astray = 0;
 	for (size_t i = 0; i < n; i++)
 		astray += objects[i] == NULL ||
-		          bed_node_of(objects[i], OBJECT_BYTES) != node;
+		          fixture_node_of(objects[i], OBJECT_BYTES) != node;
 	return astray;
 }
 
@@ -70,15 +70,15 @@ struct worker {
 	size_t astray;
 	void *objects[EACH];
 };
-static struct worker workers[BED_CPUS_MAX];
+static struct worker workers[FIXTURE_CPUS_MAX];
 static pthread_barrier_t all_hold;
 
 static void *work(void *arg)
 {
 	struct worker *worker = arg;
-	bed_pin(worker->cpu);
-	worker->node = bed_node_here();
-	worker->home = bed_home();
+	fixture_pin(worker->cpu);
+	worker->node = fixture_node_here();
+	worker->home = fixture_home();
 	for (size_t i = 0; i < EACH; i++)
 		worker->objects[i] = slabd_alloc(cache);
 	worker->astray = count_astray(worker->objects, EACH, worker->home);
@@ -89,8 +89,8 @@ static void *work(void *arg)
 
 static void pinned(void)
 {
-	int cpus[BED_CPUS_MAX];
-	unsigned n = bed_cpus(cpus);
+	int cpus[FIXTURE_CPUS_MAX];
+	unsigned n = fixture_cpus(cpus);
 	pthread_barrier_init(&all_hold, NULL, n);
 	for (unsigned i = 0; i < n; i++) {
 		workers[i].cpu = cpus[i];
@@ -98,12 +98,12 @@ static void pinned(void)
 	}
 	for (unsigned i = 0; i < n; i++) {
 		pthread_join(workers[i].thread, NULL);
-		bed_ok(workers[i].astray == 0,
+		fixture_ok(workers[i].astray == 0,
 		       "a thread on CPU %d, node %d: %zu objects not of node "
 		       "%d", workers[i].cpu, workers[i].node,
 		       workers[i].astray, workers[i].home);
 	}
-	bed_ok(remote_allocs() == 0, "%llu remote allocations",
+	fixture_ok(remote_allocs() == 0, "%llu remote allocations",
 	       (unsigned long long)remote_allocs());
 }
 
@@ -117,24 +117,25 @@ static void *move(void *arg)
 	size_t first = 10, old = 0;
 	int from, to;
 	(void)arg;
-	bed_pin(0);
-	from = bed_home();
+	fixture_pin(0);
+	from = fixture_home();
 	for (size_t i = 0; i < first; i++)
 		objects[i] = slabd_alloc(cache);
-	bed_ok(count_astray(objects, first, from) == 0, "on node %d at first",
-	       from);
-	bed_pin(2);
-	to = bed_home();
+	fixture_ok(count_astray(objects, first, from) == 0,
+	           "on node %d at first", from);
+	fixture_pin(2);
+	to = fixture_home();
 	for (size_t i = first; i < EACH; i++)
 		objects[i] = slabd_alloc(cache);
 	while (first + old < EACH &&
-	       bed_node_of(objects[first + old], OBJECT_BYTES) == from)
+	       fixture_node_of(objects[first + old], OBJECT_BYTES) == from)
 		old++;
-	bed_ok(to != from && old <= SLABD_MAGAZINE_MAX,
+	fixture_ok(to != from && old <= SLABD_MAGAZINE_MAX,
 	       "moved to node %d: %zu from node %d, a magazine's at most", to,
 	       old, from);
-	bed_ok(count_astray(objects + first + old, EACH - first - old, to) == 0,
-	       "and then node %d's alone", to);
+	fixture_ok(count_astray(objects + first + old, EACH - first - old,
+	                        to) == 0,
+	           "and then node %d's alone", to);
 	slabd_free_bulk(cache, EACH, objects);
 	return NULL;
 }
@@ -144,7 +145,7 @@ static void moved(void)
 	pthread_t thread;
 	pthread_create(&thread, NULL, move, NULL);
 	pthread_join(thread, NULL);
-	bed_ok(remote_allocs() == 0, "none of them a remote allocation");
+	fixture_ok(remote_allocs() == 0, "none of them a remote allocation");
 }
 
 /* ---- home again --------------------------------------------------------- */
@@ -156,7 +157,7 @@ static pthread_barrier_t handed_over;
 static void *consume(void *arg)
 {
 	(void)arg;
-	bed_pin(2);
+	fixture_pin(2);
 	for (int round = 0; round < ROUNDS; round++) {
 		pthread_barrier_wait(&handed_over);
 		for (size_t i = 0; i < ROUND; i++)
@@ -192,8 +193,8 @@ static void home_again(void)
 	read_nodes(before, sizeof(before));
 	pthread_barrier_init(&handed_over, NULL, 2);
 	pthread_create(&thread, NULL, consume, NULL);
-	bed_pin(0);
-	home = bed_home();
+	fixture_pin(0);
+	home = fixture_home();
 	for (int round = 0; round < ROUNDS; round++) {
 		for (size_t i = 0; i < ROUND; i++)
 			handed[i] = slabd_alloc(cache);
@@ -204,22 +205,24 @@ static void home_again(void)
 	pthread_join(thread, NULL);
 	slabd_flush(pool);
 	read_nodes(after, sizeof(after));
-	bed_ok(astray == 0, "%d rounds to CPU 2: node %d never lacks its own",
-	       ROUNDS, home);
-	bed_ok(remote_frees() - frees == ROUND * ROUNDS, "%llu remote frees",
-	       (unsigned long long)(remote_frees() - frees));
-	bed_ok(before[0] == '[' && strcmp(before, after) == 0,
+	fixture_ok(astray == 0,
+	           "%d rounds to CPU 2: node %d never lacks its own", ROUNDS,
+	           home);
+	fixture_ok(remote_frees() - frees == ROUND * ROUNDS,
+	           "%llu remote frees",
+	           (unsigned long long)(remote_frees() - frees));
+	fixture_ok(before[0] == '[' && strcmp(before, after) == 0,
 	       "no node drifts: %s, was %s", after, before);
 }
 
 int main(void)
 {
-	pool = bed_open();
-	cache = bed_cache(pool, "threads", OBJECT_BYTES, 0);
+	pool = fixture_open();
+	cache = fixture_cache(pool, "threads", OBJECT_BYTES, 0);
 	prime();
 	pinned();
 	moved();
 	home_again();
-	bed_ok(slabd_close(pool) == 0, "close");
-	return bed_status();
+	fixture_ok(slabd_close(pool) == 0, "close");
+	return fixture_status();
 }

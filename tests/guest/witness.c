@@ -95,28 +95,28 @@ static void watch(unsigned self, const struct witness_page *pages, size_t n)
 {
 	struct account *account = &accounts[self];
 	uint64_t before = now_ns();
-	for (uint64_t i = 0; atom_peek(&account->stop) == 0; i++) {
+	for (uint64_t i = 0; atom_load(&account->stop) == 0; i++) {
 		size_t page = i / STAY % n;
 		size_t part = mix(i) % WITNESS_WORDS;
 		uint64_t *word = (uint64_t *)(void *)(pages[page].at +
 		                                      part * PART_BYTES) +
 		                 self;
 		uint64_t now;
-		while (atom_peek(&account->pause) != 0) {
-			atom_poke(&account->rests, 1u);
+		while (atom_load(&account->pause) != 0) {
+			atom_store(&account->rests, 1u);
 			usleep(1000);
 			before = now_ns();
 		}
-		atom_poke(&account->rests, 0u);
-		if (atom_peek(word) != last[page][part])
+		atom_store(&account->rests, 0u);
+		if (atom_load(word) != last[page][part])
 			atom_add(&account->wrong, 1);
 		last[page][part] = mix(i + self);
-		atom_poke(word, last[page][part]);
+		atom_store(word, last[page][part]);
 		now = now_ns();
-		if (now - before > atom_peek(&account->longest_ns))
-			atom_poke(&account->longest_ns, now - before);
+		if (now - before > atom_load(&account->longest_ns))
+			atom_store(&account->longest_ns, now - before);
 		before = now;
-		atom_poke(&account->accesses, i + 1);
+		atom_store(&account->accesses, i + 1);
 	}
 }
 
@@ -133,11 +133,11 @@ unsigned witness_start(int cpu, const struct witness_page *pages, size_t n)
 	if (pids[self] < 0)
 		die("fork a witness");
 	if (pids[self] == 0) {
-		bed_pin(cpu);
+		fixture_pin(cpu);
 		watch(self, pages, n);
 		_exit(0);
 	}
-	while (atom_peek(&accounts[self].accesses) == 0)
+	while (atom_load(&accounts[self].accesses) == 0)
 		usleep(1000);
 	return self;
 }
@@ -145,9 +145,9 @@ unsigned witness_start(int cpu, const struct witness_page *pages, size_t n)
 /* Until it has gone on: a gap that is under way is noted at its end. */
 static void await_access(unsigned ix)
 {
-	uint64_t seen = atom_peek(&accounts[ix].accesses);
+	uint64_t seen = atom_load(&accounts[ix].accesses);
 	for (unsigned i = 0; i < 60000; i++) {
-		if (atom_peek(&accounts[ix].accesses) > seen + 1)
+		if (atom_load(&accounts[ix].accesses) > seen + 1)
 			return;
 		usleep(1000);
 	}
@@ -169,8 +169,8 @@ uint64_t witness_gap(void)
 void witness_pause(bool pause)
 {
 	for (unsigned i = 0; i < n_started; i++) {
-		atom_poke(&accounts[i].pause, (uint32_t)pause);
-		while (atom_peek(&accounts[i].rests) != (uint32_t)pause)
+		atom_store(&accounts[i].pause, (uint32_t)pause);
+		while (atom_load(&accounts[i].rests) != (uint32_t)pause)
 			usleep(1000);
 	}
 }
@@ -181,7 +181,7 @@ void witness_stop(uint64_t *accesses, uint64_t *wrong)
 	*wrong = 0;
 	for (unsigned i = 0; i < n_started; i++) {
 		int status = 1;
-		atom_poke(&accounts[i].stop, 1u);
+		atom_store(&accounts[i].stop, 1u);
 		waitpid(pids[i], &status, 0);
 		*accesses += accounts[i].accesses;
 		*wrong += accounts[i].wrong + (status != 0);

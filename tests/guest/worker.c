@@ -76,8 +76,8 @@ static void give(struct thread *t)
 static void *work(void *arg)
 {
 	struct thread *t = arg;
-	while (!atom_peek(&stop)) {
-		uint32_t most = atom_peek(&want);
+	while (!atom_load(&stop)) {
+		uint32_t most = atom_load(&want);
 		for (unsigned i = 0; i < BATCH; i++) {
 			if (t->n < most)
 				take(t);
@@ -106,13 +106,14 @@ static void report(unsigned id)
 	}
 	slabd_flush(pool);
 	slabd_get_stats(pool, &stats);
-	bed_ok(allocs > 0 && failed == 0, "%llu allocations, %llu failed: %s",
-	       (unsigned long long)allocs, (unsigned long long)failed,
-	       failed > 0 ? slabd_last_error() : "none");
-	bed_ok(changed == 0, "%llu objects not as they were left",
+	fixture_ok(allocs > 0 && failed == 0,
+	           "%llu allocations, %llu failed: %s",
+	           (unsigned long long)allocs, (unsigned long long)failed,
+	           failed > 0 ? slabd_last_error() : "none");
+	fixture_ok(changed == 0, "%llu objects not as they were left",
 	       (unsigned long long)changed);
-	bed_ok(stats.refused == 0, "every free is taken");
-	bed_ok(slabd_client_id(pool) == id, "client %u throughout", id);
+	fixture_ok(stats.refused == 0, "every free is taken");
+	fixture_ok(slabd_client_id(pool) == id, "client %u throughout", id);
 	printf("# came back %llu times\n", (unsigned long long)stats.resumes);
 }
 
@@ -124,12 +125,12 @@ static void serve(const sigset_t *signals, unsigned id)
 	int signal;
 	while ((signal = sigtimedwait(signals, NULL, &tick)) != SIGTERM) {
 		if (signal == SIGUSR1 &&
-		    atom_peek(&want) + STEP <= HAND_MAX)
+		    atom_load(&want) + STEP <= HAND_MAX)
 			atom_add(&want, (uint32_t)STEP);
-		if (atom_peek(&n_full) / THREADS <= told)
+		if (atom_load(&n_full) / THREADS <= told)
 			continue;
 		told++;
-		printf("working %u, hands of %u\n", id, atom_peek(&want));
+		printf("working %u, hands of %u\n", id, atom_load(&want));
 		fflush(stdout);
 	}
 }
@@ -142,22 +143,22 @@ int main(void)
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
-	pool = bed_open();
+	pool = fixture_open();
 	id = slabd_client_id(pool);
 	for (unsigned i = 0; i < CACHES; i++) {
 		char name[16];
 		snprintf(name, sizeof(name), "worker-%zu", sizes[i]);
-		caches[i] = bed_cache(pool, name, sizes[i], 0);
+		caches[i] = fixture_cache(pool, name, sizes[i], 0);
 	}
 	for (unsigned i = 0; i < THREADS; i++) {
 		threads[i].seed = (unsigned)getpid() * THREADS + i;
 		pthread_create(&threads[i].id, NULL, work, &threads[i]);
 	}
 	serve(&signals, id);
-	atom_poke(&stop, 1u);
+	atom_store(&stop, 1u);
 	for (unsigned i = 0; i < THREADS; i++)
 		pthread_join(threads[i].id, NULL);
 	report(id);
-	bed_ok(slabd_close(pool) == 0, "close");
-	return bed_status();
+	fixture_ok(slabd_close(pool) == 0, "close");
+	return fixture_status();
 }

@@ -18,7 +18,7 @@
 
 #include "tests/lib/lag.h"
 
-struct bed srv;
+struct fixture srv;
 
 static json_t *hello(void *arg, const struct admin_query *q, int *status)
 {

@@ -14,7 +14,7 @@
 struct curl_slist;
 struct event_base;
 
-extern struct bed {
+extern struct fixture {
 	char dir[64];
 	struct sockaddr_un addr;
 	int listen_fd, pipe[2];

@@ -11,16 +11,16 @@
 
 #define LIVE 96u /* objects in hand, at most */
 #define CACHES 2u
-#define WORDS (WARD_SIZE / sizeof(uint64_t))
+#define WORDS (TRACED_POOL_SIZE / sizeof(uint64_t))
 
 struct actor {
-	struct ward *ward;
+	struct traced_pool *traced;
 	struct place *place;
 	slabd_pool *pool;
 	slabd_cache *caches[CACHES];
 	uint64_t *live[LIVE];
 	uint64_t stamps[LIVE];
-	uint64_t dice;
+	uint64_t rng;
 	uint64_t serial;
 };
 
@@ -33,10 +33,10 @@ struct place {
 	uint64_t steps;
 };
 
-struct ward_stage {
+struct traced_pool_stage {
 	uint32_t halt; /* (A) a futex: odd, stand still; each is a new one */
 	uint32_t stop; /* (A) */
-	struct place places[WARD_LIVING];
+	struct place places[TRACED_POOL_LIVING];
 };
 
 static void wait_while(const uint32_t *word, uint32_t value, uint32_t ms)
@@ -50,9 +50,9 @@ static void wake(const uint32_t *word)
 	syscall(SYS_futex, word, FUTEX_WAKE, 64, NULL, NULL, 0);
 }
 
-struct ward_stage *living_stage(void)
+struct traced_pool_stage *background_stage(void)
 {
-	return shared_memory(sizeof(struct ward_stage));
+	return shared_memory(sizeof(struct traced_pool_stage));
 }
 
 /* ---- at work ------------------------------------------------------------ */
@@ -87,7 +87,7 @@ static void let_go(struct actor *self, unsigned slot)
 
 static void turn(struct actor *self)
 {
-	unsigned slot = (unsigned)(random_next(&self->dice) >> 20) % LIVE;
+	unsigned slot = (unsigned)(random_next(&self->rng) >> 20) % LIVE;
 	if (self->live[slot] != NULL) {
 		let_go(self, slot);
 		return;
@@ -102,7 +102,7 @@ static void turn(struct actor *self)
 
 static void halt(struct actor *self, uint32_t number)
 {
-	struct ward_stage *stage = self->ward->stage;
+	struct traced_pool_stage *stage = self->traced->stage;
 	uint32_t held = 0;
 	slabd_flush(self->pool);
 	for (unsigned slot = 0; slot < LIVE; slot++) {
@@ -111,19 +111,19 @@ static void halt(struct actor *self, uint32_t number)
 		look(self, slot);
 		held++;
 	}
-	atom_poke(&self->place->held, held);
-	/* pairs: ward_halt */
-	atom_put(&self->place->halted, number);
+	atom_store(&self->place->held, held);
+	/* pairs: traced_pool_halt */
+	atom_store_release(&self->place->halted, number);
 	wake(&self->place->halted);
-	while (atom_peek(&stage->halt) == number)
+	while (atom_load(&stage->halt) == number)
 		wait_while(&stage->halt, number, 100);
 }
 
 static void work(struct actor *self)
 {
-	struct ward_stage *stage = self->ward->stage;
-	while (!atom_peek(&stage->stop)) {
-		uint32_t number = atom_peek(&stage->halt);
+	struct traced_pool_stage *stage = self->traced->stage;
+	while (!atom_load(&stage->stop)) {
+		uint32_t number = atom_load(&stage->halt);
 		for (unsigned i = 0; i < 16; i++)
 			turn(self);
 		if (++self->place->steps % 16 == 0)
@@ -137,50 +137,52 @@ static void work(struct actor *self)
 }
 
 struct start {
-	struct ward *ward;
+	struct traced_pool *traced;
 	unsigned ix;
 };
 
 static void life(int fd, void *arg)
 {
 	const struct start *start = arg;
-	struct slabd_options options = bed_options(
-	        &start->ward->bed,
+	struct slabd_options options = fixture_options(
+	        &start->traced->fixture,
 	        SLABD_NO_HELPER | SLABD_NO_WAIT | SLABD_FORCE_NODE);
-	struct actor self = {.ward = start->ward,
-	                     .place = &start->ward->stage->places[start->ix],
-	                     .dice = start->ix + 1};
+	struct actor self = {.traced = start->traced,
+	                     .place = &start->traced->stage->places[start->ix],
+	                     .rng = start->ix + 1};
 	/* Who steps and who sweeps come first. */
 	setpriority(PRIO_PROCESS, 0, 10);
 	self.pool = slabd_open(NULL, &options);
 	if (self.pool == NULL)
 		tap_bail("slabd_open: %s", slabd_last_error());
-	self.caches[0] = bed_cache(self.pool, WARD_COMMON, WARD_SIZE);
-	self.caches[1] = bed_cache(self.pool, "second", 2 * WARD_SIZE);
+	self.caches[0] =
+		fixture_cache(self.pool, TRACED_POOL_COMMON, TRACED_POOL_SIZE);
+	self.caches[1] =
+		fixture_cache(self.pool, "second", 2 * TRACED_POOL_SIZE);
 	self.place->id = slabd_client_id(self.pool);
 	say(fd, 1);
 	work(&self);
 	slabd_close(self.pool);
 }
 
-void ward_wake(struct ward *ward)
+void traced_pool_wake(struct traced_pool *traced)
 {
-	for (unsigned i = 0; i < WARD_LIVING; i++) {
-		struct start start = {.ward = ward, .ix = i};
-		child_start(&ward->living[i], life, &start);
-		hear(ward->living[i].fd);
-		ward->last_id = ward->stage->places[i].id;
+	for (unsigned i = 0; i < TRACED_POOL_LIVING; i++) {
+		struct start start = {.traced = traced, .ix = i};
+		child_start(&traced->living[i], life, &start);
+		hear(traced->living[i].fd);
+		traced->last_id = traced->stage->places[i].id;
 	}
-	ward->at_work = true;
+	traced->at_work = true;
 }
 
-void living_end(struct ward *ward)
+void background_end(struct traced_pool *traced)
 {
 	uint64_t steps = 0;
-	atom_poke(&ward->stage->stop, 1u);
-	for (unsigned i = 0; i < WARD_LIVING; i++) {
-		child_end(&ward->living[i], "one of the living ends");
-		steps += ward->stage->places[i].steps;
+	atom_store(&traced->stage->stop, 1u);
+	for (unsigned i = 0; i < TRACED_POOL_LIVING; i++) {
+		child_end(&traced->living[i], "one of the living ends");
+		steps += traced->stage->places[i].steps;
 	}
 	tap_ok(steps > 0, "the living worked: %llu steps",
 	       (unsigned long long)steps * 16);
@@ -188,19 +190,19 @@ void living_end(struct ward *ward)
 
 /* ---- at a halt ---------------------------------------------------------- */
 
-bool ward_halt(struct ward *ward)
+bool traced_pool_halt(struct traced_pool *traced)
 {
-	struct ward_stage *stage = ward->stage;
+	struct traced_pool_stage *stage = traced->stage;
 	double until = now_ms() + SURELY_MS;
-	uint32_t number = atom_peek(&stage->halt) + 1;
-	if (!ward->at_work)
+	uint32_t number = atom_load(&stage->halt) + 1;
+	if (!traced->at_work)
 		return true;
-	atom_poke(&stage->halt, number);
-	for (unsigned i = 0; i < WARD_LIVING; i++) {
+	atom_store(&stage->halt, number);
+	for (unsigned i = 0; i < TRACED_POOL_LIVING; i++) {
 		const uint32_t *halted = &stage->places[i].halted;
 		uint32_t seen;
 		/* pairs: halt */
-		while ((seen = atom_get(halted)) != number) {
+		while ((seen = atom_load_acquire(halted)) != number) {
 			if (now_ms() > until)
 				return false;
 			wait_while(halted, seen, 1);
@@ -209,40 +211,40 @@ bool ward_halt(struct ward *ward)
 	return true;
 }
 
-void ward_go_on(struct ward *ward)
+void traced_pool_go_on(struct traced_pool *traced)
 {
-	if (!ward->at_work)
+	if (!traced->at_work)
 		return;
-	atom_add(&ward->stage->halt, 1u);
-	wake(&ward->stage->halt);
+	atom_add(&traced->stage->halt, 1u);
+	wake(&traced->stage->halt);
 }
 
-uint64_t living_owned(const struct ward *ward)
+uint64_t background_owned(const struct traced_pool *traced)
 {
 	uint64_t sum = 0;
-	for (unsigned i = 0; ward->at_work && i < WARD_LIVING; i++)
-		sum += atom_peek(&ward->stage->places[i].held);
+	for (unsigned i = 0; traced->at_work && i < TRACED_POOL_LIVING; i++)
+		sum += atom_load(&traced->stage->places[i].held);
 	return sum;
 }
 
-bool ward_living_agree(const struct ward *ward)
+bool traced_pool_background_agree(const struct traced_pool *traced)
 {
 	bool good = true;
-	for (unsigned i = 0; ward->at_work && i < WARD_LIVING; i++) {
-		const struct place *place = &ward->stage->places[i];
+	for (unsigned i = 0; traced->at_work && i < TRACED_POOL_LIVING; i++) {
+		const struct place *place = &traced->stage->places[i];
 		const uint64_t *stats =
-		        ward->view.stats + place->id * STATS_WORDS;
-		uint64_t owned = ward_count(ward, place->id);
-		if (owned == atom_peek(&place->held) &&
-		    atom_peek(&place->bad) == 0 &&
-		    atom_peek(&stats[STAT_REFUSED]) == 0)
+		        traced->view.stats + place->id * STATS_WORDS;
+		uint64_t owned = traced_pool_count(traced, place->id);
+		if (owned == atom_load(&place->held) &&
+		    atom_load(&place->bad) == 0 &&
+		    atom_load(&stats[STAT_REFUSED]) == 0)
 			continue;
 		good = false;
 		tap_note("client %u owns %llu, holds %u; %u with another's "
 		         "pattern, %llu refused", place->id,
-		         (unsigned long long)owned, atom_peek(&place->held),
-		         atom_peek(&place->bad),
-		         (unsigned long long)atom_peek(&stats[STAT_REFUSED]));
+		         (unsigned long long)owned, atom_load(&place->held),
+		         atom_load(&place->bad),
+		         (unsigned long long)atom_load(&stats[STAT_REFUSED]));
 	}
 	return good;
 }

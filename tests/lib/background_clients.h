@@ -5,8 +5,8 @@
 
 #include "tests/lib/traced_pool.h"
 
-struct ward_stage *living_stage(void);
-void living_end(struct ward *ward);
-uint64_t living_owned(const struct ward *ward);
+struct traced_pool_stage *background_stage(void);
+void background_end(struct traced_pool *traced);
+uint64_t background_owned(const struct traced_pool *traced);
 
 #endif

@@ -111,7 +111,7 @@ static void fake_move(int to)
 {
 	if (fake.lies)
 		return;
-	if (fake.at != to && stock_is_hugetlb(backing.node[0].kind))
+	if (fake.at != to && reserve_is_hugetlb(backing.node[0].kind))
 		fake_pools((unsigned)fake.at, (unsigned)to);
 	fake.at = fake.half_at = to;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The bed of the backing tests: the real kernel where it gives hugepages, a
+ * The fixture of the backing tests: the real kernel where it gives hugepages, a
  * tree of files that stands for sysfs where something is to lack, and calls to
  * the kernel that can be made to fail (wrapped by the linker, see local.mk).
  */

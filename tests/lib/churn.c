@@ -11,7 +11,7 @@ static void *run(void *arg)
 	uint64_t me = atom_add(&churn->next, 1u) + 1;
 	uint64_t *mine[OBJECTS] = {NULL};
 	uint64_t state = me + 1;
-	while (!atom_peek(&churn->stop)) {
+	while (!atom_load(&churn->stop)) {
 		unsigned i = (unsigned)(random_next(&state) % OBJECTS);
 		if (mine[i] == NULL) {
 			mine[i] = slabd_alloc(churn->cache);
@@ -41,8 +41,8 @@ void churn_start(struct churn *churn, slabd_pool *pool, slabd_cache *cache,
 
 uint32_t churn_end(struct churn *churn)
 {
-	atom_poke(&churn->stop, 1u);
+	atom_store(&churn->stop, 1u);
 	for (unsigned i = 0; i < churn->n; i++)
 		pthread_join(churn->threads[i], NULL);
-	return atom_peek(&churn->wrong);
+	return atom_load(&churn->wrong);
 }

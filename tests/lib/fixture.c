@@ -17,7 +17,7 @@
 #include "tests/lib/harness.h"
 
 #define ANSWER_SECONDS 30
-#define GROWTH_MS 10000
+#define WANTS_MS 10000
 
 /* ---- start and end ------------------------------------------------------ */
 
@@ -36,81 +36,85 @@ static long read_memory(const char *name)
 	return n;
 }
 
-static void make(struct bed *bed, const char *format, va_list args)
+static void make(struct fixture *fixture, const char *format, va_list args)
         __attribute__((format(printf, 2, 0)));
 
-static void make(struct bed *bed, const char *format, va_list args)
+static void make(struct fixture *fixture, const char *format, va_list args)
 {
 	FILE *file;
-	memset(bed, 0, sizeof(*bed));
-	bed->hugepages = read_memory("HugePages_Total");
-	bed->spare = read_memory("HugePages_Free");
-	strcpy(bed->dir, "/tmp/slabd-proc-XXXXXX");
-	if (mkdtemp(bed->dir) == NULL)
-		tap_bail("%s: %s", bed->dir, strerror(errno));
-	chmod(bed->dir, 0755);
-	snprintf(bed->config, sizeof(bed->config), "%s/conf", bed->dir);
-	snprintf(bed->socket, sizeof(bed->socket), "%s/sock", bed->dir);
-	snprintf(bed->control, sizeof(bed->control), "%s/ctl", bed->dir);
-	snprintf(bed->log, sizeof(bed->log), "%s/log", bed->dir);
-	file = fopen(bed->config, "we");
-	bed->huge = strstr(format, "page = 4k") == NULL;
+	memset(fixture, 0, sizeof(*fixture));
+	fixture->hugepages = read_memory("HugePages_Total");
+	fixture->spare = read_memory("HugePages_Free");
+	strcpy(fixture->dir, "/tmp/slabd-proc-XXXXXX");
+	if (mkdtemp(fixture->dir) == NULL)
+		tap_bail("%s: %s", fixture->dir, strerror(errno));
+	chmod(fixture->dir, 0755);
+	snprintf(fixture->config, sizeof(fixture->config), "%s/conf",
+	         fixture->dir);
+	snprintf(fixture->socket, sizeof(fixture->socket), "%s/sock",
+	         fixture->dir);
+	snprintf(fixture->control, sizeof(fixture->control), "%s/ctl",
+	         fixture->dir);
+	snprintf(fixture->log, sizeof(fixture->log), "%s/log", fixture->dir);
+	file = fopen(fixture->config, "we");
+	fixture->huge = strstr(format, "page = 4k") == NULL;
 	if (file == NULL || vfprintf(file, format, args) < 0 ||
 	    fclose(file) != 0)
-		tap_bail("%s: %s", bed->config, strerror(errno));
+		tap_bail("%s: %s", fixture->config, strerror(errno));
 }
 
-void bed_make(struct bed *bed, const char *format, ...)
+void fixture_make(struct fixture *fixture, const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
-	make(bed, format, args);
+	make(fixture, format, args);
 	va_end(args);
 }
 
-bool bed_fork(struct bed *bed)
+bool fixture_fork(struct fixture *fixture)
 {
 	int log;
-	bed->pid = fork();
-	if (bed->pid < 0)
+	fixture->pid = fork();
+	if (fixture->pid < 0)
 		tap_bail("fork: %s", strerror(errno));
-	if (bed->pid > 0)
+	if (fixture->pid > 0)
 		return false;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	alarm(0);
-	log = open(bed->log, O_WRONLY | O_CREAT | O_APPEND, 0644);
+	log = open(fixture->log, O_WRONLY | O_CREAT | O_APPEND, 0644);
 	dup2(log, STDOUT_FILENO);
 	dup2(log, STDERR_FILENO);
 	close(log);
 	return true;
 }
 
-void bed_spawn(struct bed *bed, void (*setup)(void))
+void fixture_spawn(struct fixture *fixture, void (*setup)(void))
 {
 	const char *builddir = getenv("builddir");
 	char path[512];
 	snprintf(path, sizeof(path), "%s/daemon/slabd",
 	         builddir != NULL ? builddir : ".");
-	if (!bed_fork(bed))
+	if (!fixture_fork(fixture))
 		return;
 	if (setup != NULL)
 		setup();
-	execl(path, path, "--foreground", "--config", bed->config, "--socket",
-	      bed->socket, "--control", bed->control, (char *)NULL);
+	execl(path, path, "--foreground", "--config", fixture->config,
+	      "--socket", fixture->socket, "--control", fixture->control,
+	      (char *)NULL);
 	dprintf(STDERR_FILENO, "%s: %s\n", path, strerror(errno));
 	_exit(127);
 }
 
-bool bed_ready(struct bed *bed)
+bool fixture_ready(struct fixture *fixture)
 {
 	double until = now_ms() + SURELY_MS;
 	while (now_ms() < until) {
-		json_t *doc = bed_get(bed, "/status");
+		json_t *doc = fixture_get(fixture, "/status");
 		json_decref(doc);
 		if (doc != NULL)
 			return true;
-		if (waitpid(bed->pid, NULL, WNOHANG) != 0) {
-			bed->pid = 0;
+		if (waitpid(fixture->pid, NULL, WNOHANG) != 0) {
+			fixture->pid = 0;
 			return false;
 		}
 		sleep_ms(2);
@@ -118,10 +122,10 @@ bool bed_ready(struct bed *bed)
 	return false;
 }
 
-static void show_log(const struct bed *bed)
+static void show_log(const struct fixture *fixture)
 {
 	char line[512];
-	FILE *file = fopen(bed->log, "re");
+	FILE *file = fopen(fixture->log, "re");
 	if (file == NULL)
 		return;
 	while (fgets(line, sizeof(line), file) != NULL) {
@@ -131,98 +135,102 @@ static void show_log(const struct bed *bed)
 	fclose(file);
 }
 
-bool bed_start(struct bed *bed)
+bool fixture_start(struct fixture *fixture)
 {
-	bed_spawn(bed, NULL);
-	if (bed_ready(bed))
+	fixture_spawn(fixture, NULL);
+	if (fixture_ready(fixture))
 		return true;
-	show_log(bed);
+	show_log(fixture);
 	return false;
 }
 
-void bed_open(struct bed *bed, const char *format, ...)
+void fixture_open(struct fixture *fixture, const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
-	make(bed, format, args);
+	make(fixture, format, args);
 	va_end(args);
-	if (!bed_start(bed))
+	if (!fixture_start(fixture))
 		tap_bail("slabd does not start");
 }
 
-int bed_wait(struct bed *bed, unsigned ms)
+int fixture_wait(struct fixture *fixture, unsigned ms)
 {
 	double until = now_ms() + ms;
 	int status = -1;
 	pid_t got;
-	while ((got = waitpid(bed->pid, &status, WNOHANG)) == 0 &&
+	while ((got = waitpid(fixture->pid, &status, WNOHANG)) == 0 &&
 	       now_ms() < until)
 		sleep_ms(1);
-	if (got != bed->pid)
+	if (got != fixture->pid)
 		return -1;
-	bed->pid = 0;
+	fixture->pid = 0;
 	return status;
 }
 
-void bed_signal(const struct bed *bed, int signal)
+void fixture_signal(const struct fixture *fixture, int signal)
 {
-	if (bed->pid > 0)
-		kill(bed->pid, signal);
+	if (fixture->pid > 0)
+		kill(fixture->pid, signal);
 }
 
-void bed_remove(struct bed *bed)
+void fixture_remove(struct fixture *fixture)
 {
-	unlink(bed->config);
-	unlink(bed->socket);
-	unlink(bed->control);
-	unlink(bed->log);
-	if (rmdir(bed->dir) < 0)
-		tap_note("%s: %s", bed->dir, strerror(errno));
+	unlink(fixture->config);
+	unlink(fixture->socket);
+	unlink(fixture->control);
+	unlink(fixture->log);
+	if (rmdir(fixture->dir) < 0)
+		tap_note("%s: %s", fixture->dir, strerror(errno));
 }
 
 /* Others reserve hugepages too, and use them: what slabd had left behind would
  * stay, and stay free. */
-static bool hugepages_back(const struct bed *bed)
+static bool hugepages_back(const struct fixture *fixture)
 {
 	double until = now_ms() + SURELY_MS;
 	bool back = false;
 	while (!back && now_ms() < until) {
-		back = read_memory("HugePages_Total") <= bed->hugepages ||
-		       read_memory("HugePages_Free") <= bed->spare;
+		back = read_memory("HugePages_Total") <= fixture->hugepages ||
+		       read_memory("HugePages_Free") <= fixture->spare;
 		sleep_ms(back ? 0 : 50);
 	}
 	return back;
 }
 
-void bed_close(struct bed *bed)
+void fixture_close(struct fixture *fixture)
 {
 	int status;
 	double since = now_ms();
-	bed_signal(bed, SIGTERM);
-	status = bed_wait(bed, SURELY_MS);
+	fixture_signal(fixture, SIGTERM);
+	status = fixture_wait(fixture, SURELY_MS);
 	if (!tap_ok(status == 0, "slabd ends with status 0 on SIGTERM")) {
 		tap_note("status 0x%x after %.0f ms", status,
 		         now_ms() - since);
-		show_log(bed);
-		bed_signal(bed, SIGKILL);
+		show_log(fixture);
+		fixture_signal(fixture, SIGKILL);
 	}
-	tap_ok(access(bed->socket, F_OK) < 0 && access(bed->control, F_OK) < 0,
+	tap_ok(access(fixture->socket, F_OK) < 0 &&
+	               access(fixture->control, F_OK) < 0,
 	       "and leaves no socket");
-	if (bed->huge)
-		tap_ok(hugepages_back(bed), "nor more hugepages than before");
-	bed_remove(bed);
+	if (fixture->huge)
+		tap_ok(hugepages_back(fixture),
+		       "nor more hugepages than before");
+	fixture_remove(fixture);
 }
 
 /* ---- clients ------------------------------------------------------------ */
 
-struct slabd_options bed_options(const struct bed *bed, unsigned flags)
+struct slabd_options fixture_options(const struct fixture *fixture,
+                                     unsigned flags)
 {
-	struct slabd_options options = {.socket = bed->socket, .flags = flags};
-	options.wait_ms = GROWTH_MS;
+	struct slabd_options options = {.socket = fixture->socket,
+	                                .flags = flags};
+	options.wait_ms = WANTS_MS;
 	return options;
 }
 
-void bed_fails(bool failed, int err, const char *what)
+void fixture_fails(bool failed, int err, const char *what)
 {
 	int was = errno;
 	if (!tap_ok(failed && was == err && slabd_last_error()[0] != '\0',
@@ -231,9 +239,9 @@ void bed_fails(bool failed, int err, const char *what)
 		         strerror(was), slabd_last_error());
 }
 
-slabd_pool *bed_pool(const struct bed *bed)
+slabd_pool *fixture_pool(const struct fixture *fixture)
 {
-	struct slabd_options options = bed_options(bed, 0);
+	struct slabd_options options = fixture_options(fixture, 0);
 	double until = now_ms() + SURELY_MS;
 	slabd_pool *pool;
 	do
@@ -244,7 +252,7 @@ slabd_pool *bed_pool(const struct bed *bed)
 	return pool;
 }
 
-slabd_cache *bed_cache(slabd_pool *pool, const char *name, size_t size)
+slabd_cache *fixture_cache(slabd_pool *pool, const char *name, size_t size)
 {
 	double until = now_ms() + SURELY_MS;
 	slabd_cache *cache;
@@ -256,7 +264,7 @@ slabd_cache *bed_cache(slabd_pool *pool, const char *name, size_t size)
 	return cache;
 }
 
-size_t bed_take(slabd_cache *cache, size_t n, void **to)
+size_t fixture_take(slabd_cache *cache, size_t n, void **to)
 {
 	double until = now_ms() + SURELY_MS;
 	size_t got = 0;
@@ -302,13 +310,13 @@ static char *read_all(int fd)
 	return text;
 }
 
-json_t *bed_get(const struct bed *bed, const char *path)
+json_t *fixture_get(const struct fixture *fixture, const char *path)
 {
 	char request[256];
 	char *text;
 	char *body;
 	json_t *doc = NULL;
-	int fd = connect_to(bed->control);
+	int fd = connect_to(fixture->control);
 	int n = snprintf(request, sizeof(request),
 	                 "GET %s HTTP/1.1\r\nHost: slabd\r\n"
 	                 "Connection: close\r\n\r\n", path);
@@ -324,12 +332,13 @@ json_t *bed_get(const struct bed *bed, const char *path)
 	return doc;
 }
 
-bool bed_post(const struct bed *bed, const char *path, const char *form)
+bool fixture_post(const struct fixture *fixture, const char *path,
+                  const char *form)
 {
 	char request[512];
 	char *text;
 	bool done;
-	int fd = connect_to(bed->control);
+	int fd = connect_to(fixture->control);
 	int n = snprintf(request, sizeof(request),
 	                 "POST %s HTTP/1.1\r\nHost: slabd\r\n"
 	                 "Connection: close\r\nContent-Length: %zu\r\n"
@@ -351,16 +360,18 @@ json_t *json_at(json_t *doc, const char *path)
 	while (doc != NULL && *path != '\0') {
 		size_t n = strcspn(path, ".");
 		snprintf(key, sizeof(key), "%.*s", (int)n, path);
-		doc = json_is_array(doc) ? json_array_get(doc, (size_t)atoi(key))
-		                         : json_object_get(doc, key);
+		doc = json_is_array(doc)
+		              ? json_array_get(doc, (size_t)atoi(key))
+		              : json_object_get(doc, key);
 		path += path[n] == '.' ? n + 1 : n;
 	}
 	return doc;
 }
 
-long long bed_number(const struct bed *bed, const char *path, const char *at)
+long long fixture_number(const struct fixture *fixture, const char *path,
+                         const char *at)
 {
-	json_t *doc = bed_get(bed, path);
+	json_t *doc = fixture_get(fixture, path);
 	json_t *part = json_at(doc, at);
 	long long value = json_is_integer(part)   ? json_integer_value(part)
 	                  : json_is_boolean(part) ? json_is_true(part)
@@ -369,9 +380,10 @@ long long bed_number(const struct bed *bed, const char *path, const char *at)
 	return value;
 }
 
-long long bed_client(const struct bed *bed, unsigned id, const char *at)
+long long fixture_client(const struct fixture *fixture, unsigned id,
+                         const char *at)
 {
-	json_t *doc = bed_get(bed, "/clients");
+	json_t *doc = fixture_get(fixture, "/clients");
 	json_t *clients = json_at(doc, "pools.0.clients");
 	long long value = INT64_MIN;
 	json_t *row;
@@ -387,11 +399,11 @@ long long bed_client(const struct bed *bed, unsigned id, const char *at)
 	return value;
 }
 
-double bed_until(const struct bed *bed, const char *path, const char *at,
-                 long long want, unsigned limit_ms)
+double fixture_until(const struct fixture *fixture, const char *path,
+                     const char *at, long long want, unsigned limit_ms)
 {
 	double since = now_ms();
-	while (bed_number(bed, path, at) != want) {
+	while (fixture_number(fixture, path, at) != want) {
 		if (now_ms() > since + limit_ms)
 			return -1;
 		sleep_ms(1);
@@ -399,9 +411,9 @@ double bed_until(const struct bed *bed, const char *path, const char *at,
 	return now_ms() - since;
 }
 
-bool bed_audit(const struct bed *bed, const char *name)
+bool fixture_audit(const struct fixture *fixture, const char *name)
 {
-	json_t *doc = bed_get(bed, "/audit");
+	json_t *doc = fixture_get(fixture, "/audit");
 	bool agree = json_is_true(json_at(doc, "agree"));
 	tap_ok(agree, "%s: the audit agrees", name);
 	if (!agree) {
@@ -413,10 +425,10 @@ bool bed_audit(const struct bed *bed, const char *name)
 	return agree;
 }
 
-static long long sum(const struct bed *bed, const char *path, const char *list,
-                     const char *key)
+static long long sum(const struct fixture *fixture, const char *path,
+                     const char *list, const char *key)
 {
-	json_t *doc = bed_get(bed, path);
+	json_t *doc = fixture_get(fixture, path);
 	json_t *rows = json_at(doc, list);
 	long long all = doc != NULL ? 0 : INT64_MIN;
 	json_t *row;
@@ -427,21 +439,21 @@ static long long sum(const struct bed *bed, const char *path, const char *list,
 	return all;
 }
 
-long long bed_used(const struct bed *bed)
+long long fixture_used(const struct fixture *fixture)
 {
-	return sum(bed, "/caches", "pools.0.caches", "used");
+	return sum(fixture, "/caches", "pools.0.caches", "used");
 }
 
-long long bed_owned(const struct bed *bed)
+long long fixture_owned(const struct fixture *fixture)
 {
-	return sum(bed, "/clients", "pools.0.clients", "objects");
+	return sum(fixture, "/clients", "pools.0.clients", "objects");
 }
 
-bool bed_logged(const struct bed *bed, const char *text)
+bool fixture_logged(const struct fixture *fixture, const char *text)
 {
 	char line[1100];
 	bool found = false;
-	FILE *file = fopen(bed->log, "re");
+	FILE *file = fopen(fixture->log, "re");
 	if (file == NULL)
 		return false;
 	while (!found && fgets(line, sizeof(line), file) != NULL)

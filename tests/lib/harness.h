@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the tests of several processes share: TAP, forked children, and a real
- * slabd in a folder of its own (a bed).
+ * slabd in a folder of its own (a fixture).
  *
  *   test program ---- fork ----> children, each a client or several
  *        '----------- exec ----> slabd --config F --socket S --control C
@@ -20,8 +20,8 @@
 
 #include "client/slabclient.h"
 
-/* The limit of a wait that asks again and again for what has to come: the machine
- * may have other work. */
+/* The limit of a wait that asks again and again for what has to come: the
+ * machine may have other work. */
 #define SURELY_MS 60000u
 
 /* ---- TAP ---------------------------------------------------------------- */
@@ -96,7 +96,7 @@ unsigned count_fds(pid_t pid, unsigned want);
 
 /* ---- slabd -------------------------------------------------------------- */
 
-struct bed {
+struct fixture {
 	char dir[64];
 	char config[96];
 	char socket[96];
@@ -110,80 +110,85 @@ struct bed {
 
 /* Makes the folder and the configuration, starts slabd and waits until it
  * answers. Bails out if it does not. */
-void bed_open(struct bed *bed, const char *config, ...)
+void fixture_open(struct fixture *fixture, const char *config, ...)
         __attribute__((format(printf, 2, 3)));
 
 /* The same without starting it. */
-void bed_make(struct bed *bed, const char *config, ...)
+void fixture_make(struct fixture *fixture, const char *config, ...)
         __attribute__((format(printf, 2, 3)));
-bool bed_start(struct bed *bed);
+bool fixture_start(struct fixture *fixture);
 
 /* Forks the process that is to become slabd, with its output in the log. True
  * in the new process, which the test's end ends. */
-bool bed_fork(struct bed *bed);
+bool fixture_fork(struct fixture *fixture);
 
 /* Starts slabd without waiting for it, after setup in the new process. */
-void bed_spawn(struct bed *bed, void (*setup)(void));
+void fixture_spawn(struct fixture *fixture, void (*setup)(void));
 
 /* Until slabd answers, or false when it does not in a minute. */
-bool bed_ready(struct bed *bed);
+bool fixture_ready(struct fixture *fixture);
 
 /* Waits for slabd's end: its status as waitpid tells, -1 after ms. */
-int bed_wait(struct bed *bed, unsigned ms);
+int fixture_wait(struct fixture *fixture, unsigned ms);
 
-void bed_signal(const struct bed *bed, int signal);
+void fixture_signal(const struct fixture *fixture, int signal);
 
 /* Removes the folder; no slabd runs any more. */
-void bed_remove(struct bed *bed);
+void fixture_remove(struct fixture *fixture);
 
 /* SIGTERM, and results: exit status 0, sockets gone, hugepages as before where
  * slabd may have reserved some. */
-void bed_close(struct bed *bed);
+void fixture_close(struct fixture *fixture);
 
-/* Options for slabd_open at the bed's socket; who waits for growth waits longer
- * than by default, as slabd may have to wait for a processor. */
-struct slabd_options bed_options(const struct bed *bed, unsigned flags);
+/* Options for slabd_open at the fixture's socket; who waits for growth waits
+ * longer than by default, as slabd may have to wait for a processor. */
+struct slabd_options fixture_options(const struct fixture *fixture,
+                                     unsigned flags);
 
 /* One result: a call of the library failed with that errno, and says why. */
-void bed_fails(bool failed, int err, const char *what);
+void fixture_fails(bool failed, int err, const char *what);
 
 /* slabd_open of the default pool, which bails out where it fails. */
-slabd_pool *bed_pool(const struct bed *bed);
+slabd_pool *fixture_pool(const struct fixture *fixture);
 
 /* A cache that is opened or made; bails out where that fails. */
-slabd_cache *bed_cache(slabd_pool *pool, const char *name, size_t size);
+slabd_cache *fixture_cache(slabd_pool *pool, const char *name, size_t size);
 
 /* Allocates n objects, or as many as come in a minute; how many. */
-size_t bed_take(slabd_cache *cache, size_t n, void **to);
+size_t fixture_take(slabd_cache *cache, size_t n, void **to);
 
-/* GET path of the control socket: the document, or NULL. The caller drops it. */
-json_t *bed_get(const struct bed *bed, const char *path);
+/* GET path of the control socket: the document, or NULL. The caller drops
+ * it. */
+json_t *fixture_get(const struct fixture *fixture, const char *path);
 
 /* POST to a path of the control socket, with a form such as "node=1". Whether
  * it was done. */
-bool bed_post(const struct bed *bed, const char *path, const char *form);
+bool fixture_post(const struct fixture *fixture, const char *path,
+                  const char *form);
 
 /* A part of a document, such as "pools.0.used_bytes"; borrowed, or NULL. */
 json_t *json_at(json_t *doc, const char *path);
 
 /* A number of a GET; INT64_MIN where it is not there. */
-long long bed_number(const struct bed *bed, const char *path, const char *at);
+long long fixture_number(const struct fixture *fixture, const char *path,
+                         const char *at);
 
 /* The same of one client of the first pool, from /clients. */
-long long bed_client(const struct bed *bed, unsigned id, const char *at);
+long long fixture_client(const struct fixture *fixture, unsigned id,
+                         const char *at);
 
 /* Waits until the number is as wanted: the ms it took, or -1 after limit_ms. */
-double bed_until(const struct bed *bed, const char *path, const char *at,
-                 long long want, unsigned limit_ms);
+double fixture_until(const struct fixture *fixture, const char *path,
+                     const char *at, long long want, unsigned limit_ms);
 
 /* One result: slabd's audit agrees. Faults are shown. */
-bool bed_audit(const struct bed *bed, const char *name);
+bool fixture_audit(const struct fixture *fixture, const char *name);
 
 /* Objects in use in the caches of the first pool, and with the clients. */
-long long bed_used(const struct bed *bed);
-long long bed_owned(const struct bed *bed);
+long long fixture_used(const struct fixture *fixture);
+long long fixture_owned(const struct fixture *fixture);
 
 /* Whether slabd's log has the text. */
-bool bed_logged(const struct bed *bed, const char *text);
+bool fixture_logged(const struct fixture *fixture, const char *text);
 
 #endif

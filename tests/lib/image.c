@@ -36,8 +36,8 @@ static void fill_in(struct image *image)
 		nodes[i].os_id = i;
 		nodes[i].n_units = geo->n_units / geo->n_nodes;
 		nodes[i].first_unit = i * nodes[i].n_units;
-		nodes[i].top_pages = nodes[i].n_units >> 5;
-		nodes[i].here_pages = nodes[i].n_units >> 5;
+		nodes[i].high_page = nodes[i].n_units >> 5;
+		nodes[i].resident_pages = nodes[i].n_units >> 5;
 	}
 	for (uint64_t page = 0; page < geo->n_units >> 5; page++)
 		((uint8_t *)(uintptr_t)image->view.pages)[page] = (uint8_t)(
@@ -102,7 +102,7 @@ void image_word(struct image *image, uint32_t unit, uint64_t word)
 void image_client(struct image *image, uint32_t id, enum client_state state)
 {
 	struct layout_client *rows = (void *)(uintptr_t)image->view.clients;
-	atom_poke(&rows[id].word, UINT64_C(1) << 8 | (uint64_t)state);
+	atom_store(&rows[id].word, UINT64_C(1) << 8 | (uint64_t)state);
 }
 
 struct slab_user image_user(struct image *image, uint32_t id)

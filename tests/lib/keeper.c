@@ -17,11 +17,11 @@
 #define FIRST_FD 3
 #define HIGH_FD 512 /* clear of where passed descriptors go */
 
-void keeper_open(struct keeper *keeper, const struct bed *bed)
+void keeper_open(struct keeper *keeper, const struct fixture *fixture)
 {
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	memset(keeper, 0, sizeof(*keeper));
-	snprintf(keeper->path, sizeof(keeper->path), "%s/notify", bed->dir);
+	snprintf(keeper->path, sizeof(keeper->path), "%s/notify", fixture->dir);
 	snprintf(at.sun_path, sizeof(at.sun_path), "%s", keeper->path);
 	keeper->sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (keeper->sock < 0 ||
@@ -177,7 +177,8 @@ static void pass(const struct keeper *keeper)
 	setenv("LISTEN_FDNAMES", names, 1);
 }
 
-void keeper_spawn(struct keeper *keeper, struct bed *bed, void (*setup)(void))
+void keeper_spawn(struct keeper *keeper, struct fixture *fixture,
+                  void (*setup)(void))
 {
 	const char *builddir = getenv("builddir");
 	char path[512];
@@ -185,25 +186,25 @@ void keeper_spawn(struct keeper *keeper, struct bed *bed, void (*setup)(void))
 	         builddir != NULL ? builddir : ".");
 	keeper_catch_up(keeper);
 	keeper->ready = false;
-	if (!bed_fork(bed))
+	if (!fixture_fork(fixture))
 		return;
 	pass(keeper);
 	if (setup != NULL)
 		setup();
-	execl(path, path, "--config", bed->config, "--socket", bed->socket,
-	      "--control", bed->control, (char *)NULL);
+	execl(path, path, "--config", fixture->config, "--socket",
+	      fixture->socket, "--control", fixture->control, (char *)NULL);
 	_exit(127);
 }
 
-bool keeper_start(struct keeper *keeper, struct bed *bed, int *status)
+bool keeper_start(struct keeper *keeper, struct fixture *fixture, int *status)
 {
 	double until = now_ms() + SURELY_MS;
-	keeper_spawn(keeper, bed, NULL);
+	keeper_spawn(keeper, fixture, NULL);
 	while (!keeper->ready && now_ms() < until) {
 		if (keeper_hear(keeper, 20))
 			continue;
-		if (waitpid(bed->pid, status, WNOHANG) == bed->pid) {
-			bed->pid = 0;
+		if (waitpid(fixture->pid, status, WNOHANG) == fixture->pid) {
+			fixture->pid = 0;
 			return false;
 		}
 	}

@@ -29,13 +29,14 @@ struct keeper {
 	unsigned messages;
 };
 
-void keeper_open(struct keeper *keeper, const struct bed *bed);
+void keeper_open(struct keeper *keeper, const struct fixture *fixture);
 
 /* Closes all that is kept. */
 void keeper_close(struct keeper *keeper);
 
 /* Starts slabd with all that is kept; setup runs in the new process. */
-void keeper_spawn(struct keeper *keeper, struct bed *bed, void (*setup)(void));
+void keeper_spawn(struct keeper *keeper, struct fixture *fixture,
+                  void (*setup)(void));
 
 /* One message if it comes within ms; false: none did. */
 bool keeper_hear(struct keeper *keeper, int ms);
@@ -45,7 +46,7 @@ void keeper_catch_up(struct keeper *keeper);
 
 /* Spawns and hears until READY=1: true. False when slabd ends before; then
  * *status is how. */
-bool keeper_start(struct keeper *keeper, struct bed *bed, int *status);
+bool keeper_start(struct keeper *keeper, struct fixture *fixture, int *status);
 
 /* What is kept under a name, or -1. The keeper's. */
 int keeper_find(const struct keeper *keeper, const char *name);

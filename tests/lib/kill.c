@@ -50,9 +50,9 @@ void kill_start(int argc, char **argv, unsigned seconds)
 void kill_open(struct kill_victim *victim, bool helper, unsigned cap)
 {
 	struct slabd_options options =
-	        bed_options(&victim->ward->bed,
+	        fixture_options(&victim->traced->fixture,
 	                    SLABD_FORCE_NODE | (helper ? 0 : SLABD_NO_HELPER));
-	options.thread_bytes = (size_t)cap * WARD_SIZE * 8;
+	options.thread_bytes = (size_t)cap * TRACED_POOL_SIZE * 8;
 	victim->pool = slabd_open(NULL, &options);
 	if (victim->pool == NULL)
 		tap_bail("slabd_open: %s", slabd_last_error());
@@ -65,7 +65,7 @@ void kill_take(struct kill_victim *victim, size_t n)
 		void *object = slabd_alloc(victim->cache);
 		if (object == NULL || victim->n == KILL_OBJECTS)
 			tap_bail("slabd_alloc: %s", slabd_last_error());
-		memset(object, 0xee, WARD_SIZE);
+		memset(object, 0xee, TRACED_POOL_SIZE);
 		victim->objects[victim->n++] = object;
 	}
 }
@@ -92,14 +92,14 @@ static void *thread_main(void *arg)
 /* No helper and no other thread where none is asked for: then nothing in the
  * process moves but what is stepped. */
 static _Noreturn void victim_main(const struct kill_op *op,
-                                  const struct ward *ward,
+                                  const struct traced_pool *traced,
                                   struct kill_board *board)
 {
 	static struct kill_victim victim;
 	struct doomed doomed = {.op = op, .victim = &victim};
 	pthread_t thread;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	victim = (struct kill_victim){.ward = ward, .board = board};
+	victim = (struct kill_victim){.traced = traced, .board = board};
 	op->prepare(&victim);
 	if (op->thread) {
 		pthread_create(&thread, NULL, thread_main, &doomed);
@@ -112,7 +112,7 @@ static _Noreturn void victim_main(const struct kill_op *op,
 	_exit(0);
 }
 
-static void victim_start(struct ward *ward, const struct kill_op *op,
+static void victim_start(struct traced_pool *traced, const struct kill_op *op,
                          struct kill_board *board, struct step *step)
 {
 	pid_t pid;
@@ -121,12 +121,12 @@ static void victim_start(struct ward *ward, const struct kill_op *op,
 	board->turn = turn;
 	pid = fork();
 	if (pid == 0)
-		victim_main(op, ward, board);
+		victim_main(op, traced, board);
 	if (pid < 0 || !step_wait(step, pid, &board->mark))
 		tap_bail("%s: the victim does not get to the operation",
 		         op->name);
 	if (op->before != NULL)
-		op->before(ward, board);
+		op->before(traced, board);
 }
 
 /* ---- after the death ---------------------------------------------------- */
@@ -141,10 +141,10 @@ static void failed(struct score *score, const struct kill_op *op,
 }
 
 /* The audit with the living at a halt. */
-static void check_audit(struct ward *ward, const struct kill_op *op,
+static void check_audit(struct traced_pool *traced, const struct kill_op *op,
                         const struct step_place *place, struct score *score)
 {
-	json_t *doc = bed_get(&ward->bed, "/audit");
+	json_t *doc = fixture_get(&traced->fixture, "/audit");
 	json_t *pool = json_at(doc, "pools.0");
 	long long owned = json_integer_value(json_at(pool, "owned"));
 	long long lost = json_integer_value(json_at(pool, "lost"));
@@ -160,58 +160,60 @@ static void check_audit(struct ward *ward, const struct kill_op *op,
 	if (lost + twice + orphans != 0)
 		failed(score, op, place, "lost, twice and orphans",
 		       lost + twice + orphans, 0);
-	if (owned != (long long)ward_owned(ward))
+	if (owned != (long long)traced_pool_owned(traced))
 		failed(score, op, place, "owned by the living", owned,
-		       (long long)ward_owned(ward));
+		       (long long)traced_pool_owned(traced));
 	json_decref(doc);
 }
 
-static void check_rest(struct ward *ward, const struct kill_op *op,
+static void check_rest(struct traced_pool *traced, const struct kill_op *op,
                        const struct step_place *place, uint32_t id,
                        struct score *score)
 {
-	long long mine = (long long)ward_count(ward, ward->user.id);
-	if (!ward_halt(ward))
+	long long mine = (long long)traced_pool_count(traced, traced->user.id);
+	if (!traced_pool_halt(traced))
 		tap_bail("the living do not come to a halt");
-	if (!ward_living_agree(ward))
+	if (!traced_pool_background_agree(traced))
 		failed(score, op, place, "the living are wronged", 1, 0);
-	if (mine != ward->n_held)
+	if (mine != traced->n_held)
 		failed(score, op, place, "owned by the warden", mine,
-		       ward->n_held);
-	if (id != 0 && ward_count(ward, id) != 0)
+		       traced->n_held);
+	if (id != 0 && traced_pool_count(traced, id) != 0)
 		failed(score, op, place, "left with the dead client",
-		       (long long)ward_count(ward, id), 0);
-	check_audit(ward, op, place, score);
-	ward_go_on(ward);
+		       (long long)traced_pool_count(traced, id), 0);
+	check_audit(traced, op, place, score);
+	traced_pool_go_on(traced);
 }
 
 /* What slabd freed, against what carried the id before the kill. */
-static void check_swept(struct ward *ward, const struct kill_op *op,
+static void check_swept(struct traced_pool *traced, const struct kill_op *op,
                         const struct step_place *place, long long held,
                         struct score *score)
 {
-	json_t *doc = bed_get(&ward->bed, "/status");
+	json_t *doc = fixture_get(&traced->fixture, "/status");
 	json_t *pool = json_at(doc, "pools.0");
 	long long swept = json_integer_value(json_at(pool, "swept_objects"));
 	long long clients = json_integer_value(json_at(pool, "clients"));
 	if (swept - score->swept != held)
 		failed(score, op, place, "objects that came back",
 		       swept - score->swept, held);
-	if (clients != 1 + (ward->at_work ? (int)WARD_LIVING : 0))
-		failed(score, op, place, "clients", clients, 1 + WARD_LIVING);
+	if (clients != 1 + (traced->at_work ? (int)TRACED_POOL_LIVING : 0))
+		failed(score, op, place, "clients", clients,
+		       1 + TRACED_POOL_LIVING);
 	score->swept = swept;
 	json_decref(doc);
 }
 
 /* ---- one death ---------------------------------------------------------- */
 
-static long long swept_now(const struct ward *ward)
+static long long swept_now(const struct traced_pool *traced)
 {
-	return bed_number(&ward->bed, "/status", "pools.0.swept_objects");
+	return fixture_number(&traced->fixture, "/status",
+	                      "pools.0.swept_objects");
 }
 
 /* The victim stands at a place. */
-static void kill_here(struct ward *ward, const struct kill_op *op,
+static void kill_here(struct traced_pool *traced, const struct kill_op *op,
                       struct kill_board *board, struct step *step,
                       const struct step_place *place, struct score *score)
 {
@@ -220,36 +222,36 @@ static void kill_here(struct ward *ward, const struct kill_op *op,
 	if (step->fault != 0)
 		failed(score, op, place, "a signal", step->fault, 0);
 	if (op->leaves) {
-		ward_barrier(ward);
-		score->swept = swept_now(ward);
+		traced_pool_barrier(traced);
+		score->swept = swept_now(traced);
 	}
 	if (id != 0)
-		held = (long long)ward_count(ward, id);
+		held = (long long)traced_pool_count(traced, id);
 	step_kill(step);
 	if (op->opens) {
-		ward_barrier(ward);
-		id = ward_find(ward, step->pid);
+		traced_pool_barrier(traced);
+		id = traced_pool_find(traced, step->pid);
 	}
 	if (id != 0) {
-		ward_await_death(ward, id);
-		ward->last_id = id;
+		traced_pool_await_death(traced, id);
+		traced->last_id = id;
 	}
-	check_swept(ward, op, place, held, score);
+	check_swept(traced, op, place, held, score);
 	if (op->after != NULL)
-		op->after(ward, board);
-	check_rest(ward, op, place, id, score);
+		op->after(traced, board);
+	check_rest(traced, op, place, id, score);
 	score->kills++;
 }
 
-static void kill_at(struct ward *ward, const struct kill_op *op,
+static void kill_at(struct traced_pool *traced, const struct kill_op *op,
                     struct kill_board *board, const struct step_place *place,
                     struct score *score)
 {
 	struct step step;
-	victim_start(ward, op, board, &step);
+	victim_start(traced, op, board, &step);
 	if (step_to(&step, place))
 		score->exact += step_is_at(&step, place);
-	kill_here(ward, op, board, &step, place, score);
+	kill_here(traced, op, board, &step, place, score);
 }
 
 /* ---- all places --------------------------------------------------------- */
@@ -290,31 +292,33 @@ static bool is_due(struct strides *strides, enum step_kind kind)
 }
 
 /* The first victim goes through the whole, and dies at the end of it. */
-static void explore(struct ward *ward, const struct kill_op *op,
+static void explore(struct traced_pool *traced, const struct kill_op *op,
                     struct kill_board *board, struct step_track *track,
                     struct score *score)
 {
 	struct step step;
-	victim_start(ward, op, board, &step);
+	victim_start(traced, op, board, &step);
 	step_record(&step, track);
-	kill_here(ward, op, board, &step, &track->places[track->n - 1], score);
+	kill_here(traced, op, board, &step, &track->places[track->n - 1],
+	          score);
 }
 
-void kill_everywhere(struct ward *ward, const struct kill_op *op)
+void kill_everywhere(struct traced_pool *traced, const struct kill_op *op)
 {
 	struct kill_board *board = shared_memory(sizeof(*board));
 	struct step_track track = {.n = 0};
-	struct score score = {.swept = swept_now(ward)};
+	struct score score = {.swept = swept_now(traced)};
 	double since = now_ms();
 	struct strides strides;
-	explore(ward, op, board, &track, &score);
+	explore(traced, op, board, &track, &score);
 	strides = plan(&track);
-	for (size_t i = 0; i + 1 < track.n && score.failures < FAILURES_MAX; i++)
+	for (size_t i = 0; i + 1 < track.n && score.failures < FAILURES_MAX;
+	     i++)
 		if (is_due(&strides, track.places[i].kind))
-			kill_at(ward, op, board, &track.places[i], &score);
+			kill_at(traced, op, board, &track.places[i], &score);
 	tap_ok(score.failures == 0,
-	       "%s: %zu instructions, %u kills, %lld lost, %lld twice", op->name,
-	       track.n - 1, score.kills, score.lost, score.twice);
+	       "%s: %zu instructions, %u kills, %lld lost, %lld twice",
+	       op->name, track.n - 1, score.kills, score.lost, score.twice);
 	tap_note("%u system calls; %u at the very instruction; %.1f s, %.2f ms "
 	         "a kill", track.places[track.n - 1].calls, score.exact,
 	         (now_ms() - since) / 1e3, (now_ms() - since) / score.kills);

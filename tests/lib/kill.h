@@ -32,7 +32,7 @@ struct kill_board {
 
 /* A client that is about to die. */
 struct kill_victim {
-	const struct ward *ward;
+	const struct traced_pool *traced;
 	struct kill_board *board;
 	slabd_pool *pool;
 	slabd_cache *cache;
@@ -48,8 +48,8 @@ struct kill_op {
 	void (*act)(struct kill_victim *victim);
 	/* In the tracer, or NULL: before the operation begins, and once the
 	 * victim was swept. */
-	void (*before)(struct ward *ward, struct kill_board *board);
-	void (*after)(struct ward *ward, struct kill_board *board);
+	void (*before)(struct traced_pool *traced, struct kill_board *board);
+	void (*after)(struct traced_pool *traced, struct kill_board *board);
 	bool opens;  /* it becomes a client in the operation */
 	bool leaves; /* it may stop being one */
 	bool thread; /* the operation is the end of a thread */
@@ -60,10 +60,10 @@ struct kill_op {
 void kill_start(int argc, char **argv, unsigned seconds);
 
 /* Runs it in full: one result. */
-void kill_everywhere(struct ward *ward, const struct kill_op *op);
+void kill_everywhere(struct traced_pool *traced, const struct kill_op *op);
 
 /* For prepare: opens the pool with a helper thread or without, as on node 0;
- * magazines of up to cap objects of WARD_SIZE; 0: the default. */
+ * magazines of up to cap objects of TRACED_POOL_SIZE; 0: the default. */
 void kill_open(struct kill_victim *victim, bool helper, unsigned cap);
 
 /* Allocates n objects more from victim->cache, and writes to them. */

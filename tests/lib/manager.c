@@ -27,10 +27,10 @@ int manager_bind(const char *path, int type)
 	return fd;
 }
 
-void manager_open(const struct bed *bed)
+void manager_open(const struct fixture *fixture)
 {
 	int one = 1;
-	snprintf(notify_path, sizeof(notify_path), "%s/notify", bed->dir);
+	snprintf(notify_path, sizeof(notify_path), "%s/notify", fixture->dir);
 	manager = manager_bind(notify_path, SOCK_DGRAM);
 	setsockopt(manager, SOL_SOCKET, SO_PASSCRED, &one, sizeof(one));
 }
@@ -115,13 +115,13 @@ pid_t manager_await(const char *field, unsigned ms, unsigned *before)
 	return 0;
 }
 
-int manager_wait(struct bed *bed, unsigned ms)
+int manager_wait(struct fixture *fixture, unsigned ms)
 {
 	double until = now_ms() + ms;
 	int status = -1;
-	while (bed->pid != 0 && now_ms() < until) {
+	while (fixture->pid != 0 && now_ms() < until) {
 		manager_next(1);
-		status = bed_wait(bed, 0);
+		status = fixture_wait(fixture, 0);
 	}
 	return status;
 }

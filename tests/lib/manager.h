@@ -16,8 +16,8 @@ struct manager_given {
 	unsigned watchdog_ms; /* 0: none */
 };
 
-/* Its socket is in the bed's folder. */
-void manager_open(const struct bed *bed);
+/* Its socket is in the fixture's folder. */
+void manager_open(const struct fixture *fixture);
 void manager_close(void);
 
 /* In a new process, before it becomes slabd. */
@@ -37,7 +37,7 @@ bool manager_says(const char *field);
  * is how many others there were. */
 pid_t manager_await(const char *field, unsigned ms, unsigned *before);
 
-/* bed_wait that reads on, so that slabd does not wait for the manager. */
-int manager_wait(struct bed *bed, unsigned ms);
+/* fixture_wait that reads on, so that slabd does not wait for the manager. */
+int manager_wait(struct fixture *fixture, unsigned ms);
 
 #endif

@@ -7,15 +7,15 @@
 
 /* ---- what must hold ----------------------------------------------------- */
 
-static int64_t hold_of(const struct model *model, uint32_t flips)
+static int64_t hold_of(const struct model *model, uint32_t reversals)
 {
 	int64_t ms = (int64_t)model->config.hold_ms
-	             << (flips < 20 ? flips : 20);
+	             << (reversals < 20 ? reversals : 20);
 	return ms < model->config.hold_max_ms ? ms : model->config.hold_max_ms;
 }
 
 static struct model_cell *cell_of(struct model *model,
-                                  const struct policy_step *step, uint32_t node)
+                                  const struct plan_step *step, uint32_t node)
 {
 	return &model->cells[step->cache][node];
 }
@@ -58,49 +58,49 @@ static void check_room(const struct model *model, uint32_t node)
 
 /* A cache gave empty slabs: what it keeps. */
 static void check_kept(const struct model *model,
-                       const struct policy_step *step)
+                       const struct plan_step *step)
 {
 	uint32_t leave = low_of(model, step->donor, step->from);
-	if (step->reason == POLICY_DRAINED)
+	if (step->reason == PLAN_DRAINED)
 		return;
 	/* Who has nothing at all gets one. */
-	if (step->reason == POLICY_SHORT && step->n == 1 &&
+	if (step->reason == PLAN_SHORT && step->n == 1 &&
 	    model->counted[step->cache * model->n_nodes + step->to].listed == 0)
 		leave = leave > 0;
-	if (step->reason == POLICY_IDLE)
+	if (step->reason == PLAN_IDLE)
 		leave = 2 * leave + 1;
 	cr_assert_geq(slabs_at(model, step->donor, step->from),
 	              model->config.keep_slabs);
 	cr_assert_geq(listed(model, step->donor, step->from, false), leave,
 	              "%s, %s: fewer left than %u",
-	              policy_kind_name(step->kind),
-	              policy_reason_name(step->reason), leave);
+	              plan_kind_name(step->kind),
+	              plan_reason_name(step->reason), leave);
 }
 
 /* ---- slabs -------------------------------------------------------------- */
 
-static void note_move(struct model *model, struct model_cell *cell, bool came)
+static void note_move(struct model *model, struct model_cell *cell, bool gained)
 {
 	if (model->now - cell->moved_at >= model->config.hold_max_ms)
-		cell->flips = 0;
-	else if (cell->came != came)
-		cell->flips++;
-	cell->came = came;
+		cell->reversals = 0;
+	else if (cell->gained != gained)
+		cell->reversals++;
+	cell->gained = gained;
 	cell->moved_at = model->now;
 }
 
-static void relieve(struct model *model, const struct policy_step *step)
+static void relieve(struct model *model, const struct plan_step *step)
 {
 	struct model_cell *cell = cell_of(model, step, step->to);
 	cell->extra = cell->extra > step->n ? cell->extra - step->n : 0;
 }
 
-static void carve(struct model *model, const struct policy_step *step)
+static void carve(struct model *model, const struct plan_step *step)
 {
 	uint32_t home = step->from;
 	for (uint32_t i = 0; i < step->n; i++)
 		if (model_carve(model, step->cache, home, step->to) ==
-		    POLICY_NONE)
+		    PLAN_NONE)
 			cr_assert(model->scattered,
 			          "no room for what was planned");
 	check_room(model, home);
@@ -118,28 +118,28 @@ static uint32_t find_empty(const struct model *model, uint32_t cache,
 		    model_used(model, slab) == 0)
 			return i;
 	}
-	return POLICY_NONE;
+	return PLAN_NONE;
 }
 
-static void reassign(struct model *model, const struct policy_step *step)
+static void reassign(struct model *model, const struct plan_step *step)
 {
 	bool larger = model->order[step->donor] >= model->order[step->cache];
 	uint32_t made = 0;
 	cr_assert_eq(step->from, step->to);
 	for (uint32_t i = 0; i < step->n_given; i++) {
 		uint32_t ix = find_empty(model, step->donor, step->from);
-		cr_assert_neq(ix, POLICY_NONE, "no empty slab to give");
-		model_uncarve(model, ix);
+		cr_assert_neq(ix, PLAN_NONE, "no empty slab to give");
+		model_reclaim(model, ix);
 	}
 	check_kept(model, step);
 	if (step->donor == step->cache)
 		return;
-	cr_assert_eq(step->reason, POLICY_SHORT);
+	cr_assert_eq(step->reason, PLAN_SHORT);
 	cr_assert(!model->nodes[step->to].draining);
 	while (made < step->n && model_carve(model, step->cache, step->to,
-	                                     step->to) != POLICY_NONE)
+	                                     step->to) != PLAN_NONE)
 		made++;
-	/* Small slabs need not lie side by side: what came of them, or others
+	/* Small slabs need not lie side by side: what gained of them, or others
 	 * count on, may be missing. */
 	cr_assert(made == step->n || !larger || model->scattered);
 	model->scattered |= !larger;
@@ -149,7 +149,7 @@ static void reassign(struct model *model, const struct policy_step *step)
 }
 
 /* Moves n slabs from list to list; those that a predicate likes. */
-static void relist(struct model *model, const struct policy_step *step,
+static void relist(struct model *model, const struct plan_step *step,
                    uint32_t home, uint32_t most_used)
 {
 	uint32_t n = 0;
@@ -164,11 +164,11 @@ static void relist(struct model *model, const struct policy_step *step,
 		n++;
 	}
 	cr_assert_eq(n, step->n, "%s, %s: %u slabs of %u",
-	             policy_kind_name(step->kind),
-	             policy_reason_name(step->reason), n, step->n);
+	             plan_kind_name(step->kind),
+	             plan_reason_name(step->reason), n, step->n);
 }
 
-static void lend(struct model *model, const struct policy_step *step)
+static void lend(struct model *model, const struct plan_step *step)
 {
 	struct model_cell *from = cell_of(model, step, step->from);
 	uint32_t keep = 2 * low_of(model, step->cache, step->from);
@@ -181,8 +181,8 @@ static void lend(struct model *model, const struct policy_step *step)
 		note_move(model, cell_of(model, step, step->to), true);
 		return;
 	}
-	cr_assert(!from->came || model->now - from->moved_at >=
-	                                 hold_of(model, from->flips),
+	cr_assert(!from->gained || model->now - from->moved_at >=
+	                                 hold_of(model, from->reversals),
 	          "who took gives too early");
 	relist(model, step, step->from, MODEL_OBJS - 1);
 	if (keep < model->config.lend_keep_slabs)
@@ -197,15 +197,16 @@ static void lend(struct model *model, const struct policy_step *step)
 static uint32_t flips_of(const struct model *model, uint32_t cache, uint32_t a,
                          uint32_t b)
 {
-	const struct policy_cell *rows =
+	const struct snapshot_cell *rows =
 		&model->counted[cache * model->n_nodes];
-	return rows[a].flips > rows[b].flips ? rows[a].flips : rows[b].flips;
+	return rows[a].reversals > rows[b].reversals ? rows[a].reversals
+	                                             : rows[b].reversals;
 }
 
 /* Slabs for which the node that gives up loans has units free or pages to come,
  * side by side or not. */
 static uint64_t could_carve(const struct model *model,
-                            const struct policy_step *step)
+                            const struct plan_step *step)
 {
 	const struct model_node *node = &model->nodes[step->from];
 	uint64_t pages = node->cap < node->pages_max ? node->cap
@@ -218,29 +219,29 @@ static uint64_t could_carve(const struct model *model,
 	return units >> model->order[step->cache];
 }
 
-static void give_back(struct model *model, const struct policy_step *step)
+static void give_back(struct model *model, const struct plan_step *step)
 {
 	struct model_cell *home = cell_of(model, step, step->to);
 	struct model_cell *list = cell_of(model, step, step->from);
 	int64_t age =
 		model->now - model->lent_at[step->cache][step->to][step->from];
-	uint32_t flips = flips_of(model, step->cache, step->to, step->from);
+	uint32_t reversals = flips_of(model, step->cache, step->to, step->from);
 	uint32_t loan = 0;
 	for (uint32_t i = 0; i < model->snap.n_loans; i++)
 		if (model->loans[i].cache == step->cache &&
 		    model->loans[i].home == step->to &&
 		    model->loans[i].list == step->from)
 			loan = model->loans[i].slabs;
-	if (step->reason == POLICY_LENDER_SHORT) {
-		cr_assert(flips == 0 || age >= hold_of(model, flips));
+	if (step->reason == PLAN_LENDER_SHORT) {
+		cr_assert(reversals == 0 || age >= hold_of(model, reversals));
 		relist(model, step, step->to, MODEL_OBJS - 1);
 		relieve(model, step);
-	} else if (step->reason == POLICY_DRAINED) {
+	} else if (step->reason == PLAN_DRAINED) {
 		cr_assert(model->nodes[step->to].draining);
 		relist(model, step, step->to, 0);
 	} else {
-		cr_assert_eq(step->reason, POLICY_LOAN_OVER);
-		cr_assert_geq(age, hold_of(model, flips));
+		cr_assert_eq(step->reason, PLAN_LOAN_OVER);
+		cr_assert_geq(age, hold_of(model, reversals));
 		relist(model, step, step->to, step->n == loan ? MODEL_OBJS : 0);
 		cr_assert_geq(listed(model, step->cache, step->from, false) +
 		                      could_carve(model, step),
@@ -252,7 +253,7 @@ static void give_back(struct model *model, const struct policy_step *step)
 
 /* ---- pages -------------------------------------------------------------- */
 
-static void move(struct model *model, const struct policy_step *step)
+static void move(struct model *model, const struct plan_step *step)
 {
 	struct model_page *page = &model->pages[step->page];
 	uint64_t bytes = UINT64_C(65536) << model->page_order;
@@ -260,17 +261,17 @@ static void move(struct model *model, const struct policy_step *step)
 	cr_assert_eq(page->lies, step->from);
 	cr_assert_eq(step->bytes, bytes);
 	cr_assert_leq(bytes, model->bucket);
-	cr_assert(step->kind == POLICY_DRAIN ||
+	cr_assert(step->kind == PLAN_DRAIN ||
 	          model->now - page->moved_at >= model->config.hold_ms);
 	cr_assert_eq(model->nodes[step->from].draining,
-	             step->kind == POLICY_DRAIN);
+	             step->kind == PLAN_DRAIN);
 	model->bucket -= bytes;
 	page->lies = step->to;
 	page->moved_at = model->now;
 	check_room(model, step->to);
 	for (uint32_t u = 0; u < 1u << model->page_order; u++) {
 		const struct model_slab *slab;
-		if (page->slab[u] == POLICY_NONE)
+		if (page->slab[u] == PLAN_NONE)
 			continue;
 		slab = &model->slabs[page->slab[u]];
 		if (slab->list != step->to)
@@ -279,31 +280,31 @@ static void move(struct model *model, const struct policy_step *step)
 	}
 }
 
-static void shrink(struct model *model, const struct policy_step *step)
+static void shrink(struct model *model, const struct plan_step *step)
 {
 	uint32_t n = 0;
 	for (uint32_t i = 0; i < MODEL_PAGES && n < step->n; i++) {
 		struct model_page *page = &model->pages[i];
 		if (page->lies != step->to || !model_is_bare(model, page))
 			continue;
-		page->lies = POLICY_NONE;
+		page->lies = PLAN_NONE;
 		n++;
 	}
 	cr_assert(n == step->n || model->scattered,
 	          "fewer empty pages than planned");
-	if (step->reason != POLICY_DRAINED)
+	if (step->reason != PLAN_DRAINED)
 		cr_assert_geq(model_ready(model, step->to),
 		              model->nodes[step->to].floor);
 }
 
 /* Clients give up some of what they hold there. */
-static void trim(struct model *model, const struct policy_step *step)
+static void trim(struct model *model, const struct plan_step *step)
 {
 	cr_assert(!model->nodes[step->to].trimmed);
 	model->nodes[step->to].trimmed = true;
 	for (uint32_t i = 0; i < MODEL_SLABS; i++) {
 		struct model_slab *slab = &model->slabs[i];
-		uint32_t node = dice_below(&model->dice, model->n_nodes);
+		uint32_t node = rng_below(&model->rng, model->n_nodes);
 		if (!slab->live || model_home(model, slab) != step->to)
 			continue;
 		slab->used[node] = 0;
@@ -314,35 +315,35 @@ static void trim(struct model *model, const struct policy_step *step)
 
 /* ---- all ---------------------------------------------------------------- */
 
-static void apply_step(struct model *model, const struct policy_step *step)
+static void apply_step(struct model *model, const struct plan_step *step)
 {
-	cr_assert(step->kind == POLICY_TRIM || step->n > 0);
-	if (step->from != POLICY_NONE)
+	cr_assert(step->kind == PLAN_TRIM || step->n > 0);
+	if (step->from != PLAN_NONE)
 		cr_assert(step->distance == 0 ||
 		          step->distance ==
 		                  model->distance[step->from][step->to]);
 	switch (step->kind) {
-	case POLICY_CARVE:
+	case PLAN_CARVE:
 		cr_assert_eq(step->from, step->to);
 		carve(model, step);
 		break;
-	case POLICY_REASSIGN:
+	case PLAN_REASSIGN:
 		reassign(model, step);
 		break;
-	case POLICY_LEND:
+	case PLAN_LEND:
 		lend(model, step);
 		break;
-	case POLICY_RETURN:
+	case PLAN_RETURN:
 		give_back(model, step);
 		break;
-	case POLICY_TRIM:
+	case PLAN_TRIM:
 		trim(model, step);
 		break;
-	case POLICY_SHRINK:
+	case PLAN_SHRINK:
 		shrink(model, step);
 		break;
-	case POLICY_MIGRATE:
-	case POLICY_DRAIN:
+	case PLAN_MIGRATE:
+	case PLAN_DRAIN:
 		move(model, step);
 		break;
 	default:
@@ -350,7 +351,7 @@ static void apply_step(struct model *model, const struct policy_step *step)
 	}
 }
 
-void model_apply(struct model *model, const struct policy_plan *plan)
+void model_apply(struct model *model, const struct plan *plan)
 {
 	model->scattered = false;
 	for (uint32_t i = 0; i < plan->n_steps; i++)

@@ -6,92 +6,92 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void add_node(struct policy_bed *bed, uint32_t ix, uint32_t n_nodes)
+static void add_node(struct plan_bed *fixture, uint32_t ix, uint32_t n_nodes)
 {
-	uint8_t *nearest = bed->nearest[ix];
+	uint8_t *nearest = fixture->nearest[ix];
 	for (uint32_t to = 0; to < n_nodes; to++) {
 		uint32_t steps = to > ix ? to - ix : ix - to;
 		uint32_t at = to;
-		bed->distance[ix][to] = (uint16_t)(10 + 10 * steps);
-		for (; at > 0 && bed->distance[ix][nearest[at - 1]] >
-		                         bed->distance[ix][to];
+		fixture->distance[ix][to] = (uint16_t)(10 + 10 * steps);
+		for (; at > 0 && fixture->distance[ix][nearest[at - 1]] >
+		                         fixture->distance[ix][to];
 		     at--)
 			nearest[at] = nearest[at - 1];
 		nearest[at] = (uint8_t)to;
 	}
-	bed->nodes[ix] = (struct policy_node){
+	fixture->nodes[ix] = (struct snapshot_node){
 		.os_id = ix,
 		.has_cpu = true,
-		.distance = bed->distance[ix],
+		.distance = fixture->distance[ix],
 		.nearest = nearest,
 		.pages = 64,
 		.pages_max = 128,
 	};
 }
 
-struct policy_bed *bed_new(uint32_t n_nodes, uint32_t n_caches)
+struct plan_bed *fixture_new(uint32_t n_nodes, uint32_t n_caches)
 {
-	struct policy_bed *bed = calloc(1, sizeof(*bed));
-	cr_assert(bed != NULL && n_nodes <= BED_NODES &&
-	          n_caches <= BED_CACHES);
-	policy_defaults(&bed->config);
-	bed->config.may_migrate = true;
+	struct plan_bed *fixture = calloc(1, sizeof(*fixture));
+	cr_assert(fixture != NULL && n_nodes <= FIXTURE_NODES &&
+	          n_caches <= FIXTURE_CACHES);
+	plan_defaults(&fixture->config);
+	fixture->config.may_migrate = true;
 	for (uint32_t ix = 0; ix < n_nodes; ix++)
-		add_node(bed, ix, n_nodes);
+		add_node(fixture, ix, n_nodes);
 	for (uint32_t ix = 0; ix < n_caches; ix++)
-		bed->caches[ix] =
-			(struct policy_cache){.slab_units = 1, .n_objs = 100};
+		fixture->caches[ix] =
+			(struct snapshot_cache){.slab_units = 1, .n_objs = 100};
 	for (uint32_t at = 0; at < n_caches * n_nodes; at++)
-		bed->cells[at] = (struct policy_cell){.slabs = 20,
+		fixture->cells[at] = (struct snapshot_cell){.slabs = 20,
 		                                      .listed = 4,
 		                                      .low = 2,
 		                                      .held_ms = UINT32_MAX};
-	bed->snap = (struct policy_snapshot){
+	fixture->snap = (struct snapshot){
 		.n_nodes = n_nodes,
 		.n_caches = n_caches,
 		.page_units = 32,
-		.nodes = bed->nodes,
-		.caches = bed->caches,
-		.cells = bed->cells,
-		.loans = bed->loans,
-		.pages = bed->pages,
+		.nodes = fixture->nodes,
+		.caches = fixture->caches,
+		.cells = fixture->cells,
+		.loans = fixture->loans,
+		.pages = fixture->pages,
 	};
-	return bed;
+	return fixture;
 }
 
-void bed_free(struct policy_bed *bed)
+void fixture_free(struct plan_bed *fixture)
 {
-	free(bed);
+	free(fixture);
 }
 
-struct policy_cell *bed_cell(struct policy_bed *bed, uint32_t cache,
+struct snapshot_cell *fixture_cell(struct plan_bed *fixture, uint32_t cache,
                              uint32_t node)
 {
-	return &bed->cells[cache * bed->snap.n_nodes + node];
+	return &fixture->cells[cache * fixture->snap.n_nodes + node];
 }
 
-struct policy_loan *bed_lend(struct policy_bed *bed, uint32_t cache,
+struct snapshot_loan *fixture_lend(struct plan_bed *fixture, uint32_t cache,
                              uint32_t home, uint32_t list, uint32_t slabs)
 {
-	struct policy_loan *loan = &bed->loans[bed->snap.n_loans++];
-	cr_assert(bed->snap.n_loans <= BED_ROWS);
-	*loan = (struct policy_loan){.cache = cache,
+	struct snapshot_loan *loan = &fixture->loans[fixture->snap.n_loans++];
+	cr_assert(fixture->snap.n_loans <= FIXTURE_ROWS);
+	*loan = (struct snapshot_loan){.cache = cache,
 	                             .home = home,
 	                             .list = list,
 	                             .slabs = slabs,
 	                             .age_ms = UINT32_MAX};
-	bed_cell(bed, cache, home)->lent += slabs;
-	bed_cell(bed, cache, list)->borrowed += slabs;
-	bed_cell(bed, cache, list)->listed += slabs;
+	fixture_cell(fixture, cache, home)->lent += slabs;
+	fixture_cell(fixture, cache, list)->borrowed += slabs;
+	fixture_cell(fixture, cache, list)->listed += slabs;
 	return loan;
 }
 
-struct policy_page *bed_page(struct policy_bed *bed, uint32_t cache,
+struct snapshot_page *fixture_page(struct plan_bed *fixture, uint32_t cache,
                              uint32_t lies, uint32_t target, uint64_t bytes)
 {
-	struct policy_page *page = &bed->pages[bed->snap.n_pages++];
-	cr_assert(bed->snap.n_pages <= BED_ROWS);
-	*page = (struct policy_page){.page = 100 + bed->snap.n_pages,
+	struct snapshot_page *page = &fixture->pages[fixture->snap.n_pages++];
+	cr_assert(fixture->snap.n_pages <= FIXTURE_ROWS);
+	*page = (struct snapshot_page){.page = 100 + fixture->snap.n_pages,
 	                             .lies = lies,
 	                             .target = target,
 	                             .live_bytes = bytes,
@@ -100,49 +100,49 @@ struct policy_page *bed_page(struct policy_bed *bed, uint32_t cache,
 	return page;
 }
 
-void bed_plan(struct policy_bed *bed)
+void fixture_plan(struct plan_bed *fixture)
 {
-	void *work = malloc(policy_work_bytes(&bed->snap));
+	void *work = malloc(plan_work_bytes(&fixture->snap));
 	cr_assert(work != NULL);
 	/* What was there before must not matter. */
-	memset(work, 0xa5, policy_work_bytes(&bed->snap));
-	policy_make(&bed->plan, &bed->snap, &bed->config, work);
-	bed->seen = 0;
+	memset(work, 0xa5, plan_work_bytes(&fixture->snap));
+	plan_make(&fixture->plan, &fixture->snap, &fixture->config, work);
+	fixture->seen = 0;
 	free(work);
 }
 
-const struct policy_step *bed_step(struct policy_bed *bed,
-                                   enum policy_kind kind)
+const struct plan_step *fixture_step(struct plan_bed *fixture,
+                                   enum plan_kind kind)
 {
-	const struct policy_step *found = NULL;
-	for (uint32_t i = 0; i < bed->plan.n_steps; i++) {
-		if (bed->plan.steps[i].kind != kind)
+	const struct plan_step *found = NULL;
+	for (uint32_t i = 0; i < fixture->plan.n_steps; i++) {
+		if (fixture->plan.steps[i].kind != kind)
 			continue;
 		cr_assert(found == NULL, "two steps to %s",
-		          policy_kind_name(kind));
-		found = &bed->plan.steps[i];
+		          plan_kind_name(kind));
+		found = &fixture->plan.steps[i];
 	}
-	cr_assert(found != NULL, "no step to %s", policy_kind_name(kind));
-	bed->seen++;
+	cr_assert(found != NULL, "no step to %s", plan_kind_name(kind));
+	fixture->seen++;
 	return found;
 }
 
-void bed_no_more(struct policy_bed *bed)
+void fixture_no_more(struct plan_bed *fixture)
 {
-	for (uint32_t i = 0; i < bed->plan.n_steps; i++)
+	for (uint32_t i = 0; i < fixture->plan.n_steps; i++)
 		fprintf(stderr, "step: %s, %s\n",
-		        policy_kind_name(bed->plan.steps[i].kind),
-		        policy_reason_name(bed->plan.steps[i].reason));
-	cr_assert_eq(bed->plan.n_steps, bed->seen);
-	cr_assert_eq(bed->plan.more_steps, 0);
+		        plan_kind_name(fixture->plan.steps[i].kind),
+		        plan_reason_name(fixture->plan.steps[i].reason));
+	cr_assert_eq(fixture->plan.n_steps, fixture->seen);
+	cr_assert_eq(fixture->plan.more_steps, 0);
 }
 
-bool bed_refused(const struct policy_bed *bed, enum policy_kind kind,
-                 enum policy_reason reason, uint32_t cache, uint32_t node)
+bool fixture_refused(const struct plan_bed *fixture, enum plan_kind kind,
+                 enum plan_reason reason, uint32_t cache, uint32_t node)
 {
 	bool found = false;
-	for (uint32_t i = 0; i < bed->plan.n_refusals; i++) {
-		const struct policy_refusal *one = &bed->plan.refusals[i];
+	for (uint32_t i = 0; i < fixture->plan.n_refusals; i++) {
+		const struct plan_refusal *one = &fixture->plan.refusals[i];
 		if (one->kind != kind || one->node != node ||
 		    one->cache != cache)
 			continue;
@@ -150,8 +150,8 @@ bool bed_refused(const struct policy_bed *bed, enum policy_kind kind,
 			found = true;
 		else
 			fprintf(stderr, "refused: %s, %s\n",
-			        policy_kind_name(kind),
-			        policy_reason_name(one->reason));
+			        plan_kind_name(kind),
+			        plan_reason_name(one->reason));
 	}
 	return found;
 }

@@ -5,46 +5,46 @@
 
 #include "daemon/plan/plan.h"
 
-#define BED_NODES 6u
-#define BED_CACHES 12u
-#define BED_ROWS 16u
+#define FIXTURE_NODES 6u
+#define FIXTURE_CACHES 12u
+#define FIXTURE_ROWS 16u
 
-struct policy_bed {
-	struct policy_config config;
-	struct policy_snapshot snap;
-	uint16_t distance[BED_NODES][BED_NODES];
-	uint8_t nearest[BED_NODES][BED_NODES];
-	struct policy_node nodes[BED_NODES];
-	struct policy_cache caches[BED_CACHES];
-	struct policy_cell cells[BED_CACHES * BED_NODES];
-	struct policy_loan loans[BED_ROWS];
-	struct policy_page pages[BED_ROWS];
-	struct policy_plan plan;
+struct plan_bed {
+	struct plan_config config;
+	struct snapshot snap;
+	uint16_t distance[FIXTURE_NODES][FIXTURE_NODES];
+	uint8_t nearest[FIXTURE_NODES][FIXTURE_NODES];
+	struct snapshot_node nodes[FIXTURE_NODES];
+	struct snapshot_cache caches[FIXTURE_CACHES];
+	struct snapshot_cell cells[FIXTURE_CACHES * FIXTURE_NODES];
+	struct snapshot_loan loans[FIXTURE_ROWS];
+	struct snapshot_page pages[FIXTURE_ROWS];
+	struct plan plan;
 	uint32_t seen; /* steps that were asked for */
 };
 
 /* Nodes in a row, each 10 further than the one before; full, with no page to be
  * had; of each cache 20 slabs, of which 4 are listed and none is empty. */
-struct policy_bed *bed_new(uint32_t n_nodes, uint32_t n_caches);
-void bed_free(struct policy_bed *bed);
+struct plan_bed *fixture_new(uint32_t n_nodes, uint32_t n_caches);
+void fixture_free(struct plan_bed *fixture);
 
-struct policy_cell *bed_cell(struct policy_bed *bed, uint32_t cache,
+struct snapshot_cell *fixture_cell(struct plan_bed *fixture, uint32_t cache,
                              uint32_t node);
 /* Adds a loan, with the cells' own counts; a page. */
-struct policy_loan *bed_lend(struct policy_bed *bed, uint32_t cache,
+struct snapshot_loan *fixture_lend(struct plan_bed *fixture, uint32_t cache,
                              uint32_t home, uint32_t list, uint32_t slabs);
-struct policy_page *bed_page(struct policy_bed *bed, uint32_t cache,
+struct snapshot_page *fixture_page(struct plan_bed *fixture, uint32_t cache,
                              uint32_t lies, uint32_t target, uint64_t bytes);
 
-void bed_plan(struct policy_bed *bed);
+void fixture_plan(struct plan_bed *fixture);
 
 /* The one step of that kind; fails the test if there is none, or are two. */
-const struct policy_step *bed_step(struct policy_bed *bed,
-                                   enum policy_kind kind);
-/* No steps but those that were asked for since bed_plan. */
-void bed_no_more(struct policy_bed *bed);
+const struct plan_step *fixture_step(struct plan_bed *fixture,
+                                   enum plan_kind kind);
+/* No steps but those that were asked for since fixture_plan. */
+void fixture_no_more(struct plan_bed *fixture);
 /* Whether the step was refused to (cache, node) for that reason. */
-bool bed_refused(const struct policy_bed *bed, enum policy_kind kind,
-                 enum policy_reason reason, uint32_t cache, uint32_t node);
+bool fixture_refused(const struct plan_bed *fixture, enum plan_kind kind,
+                 enum plan_reason reason, uint32_t cache, uint32_t node);
 
 #endif

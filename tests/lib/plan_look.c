@@ -21,7 +21,7 @@ static void count_slab(struct model *model, const struct model_slab *slab)
 {
 	uint32_t home = model_home(model, slab);
 	uint32_t used = model_used(model, slab);
-	struct policy_cell *rows =
+	struct snapshot_cell *rows =
 		&model->counted[slab->cache * model->n_nodes];
 	rows[home].slabs++;
 	rows[slab->list].listed += used < MODEL_OBJS;
@@ -44,7 +44,7 @@ static void look_cells(struct model *model)
 	for (uint32_t at = 0; at < model->n_caches * model->n_nodes; at++) {
 		const struct model_cell *cell =
 			&model->cells[at / model->n_nodes][at % model->n_nodes];
-		struct policy_cell *row = &model->counted[at];
+		struct snapshot_cell *row = &model->counted[at];
 		row->low = row->slabs / model->low_share;
 		row->low = row->low < 1 ? 1 : row->low > 16 ? 16 : row->low;
 		if (cell->active && row->listed < row->low)
@@ -52,8 +52,8 @@ static void look_cells(struct model *model)
 		if (cell->extra > row->want)
 			row->want = cell->extra;
 		row->held_ms = since(model, cell->moved_at);
-		row->came = cell->came;
-		row->flips = cell->flips;
+		row->gained = cell->gained;
+		row->reversals = cell->reversals;
 	}
 }
 
@@ -65,14 +65,14 @@ static void look_loans(struct model *model)
 	for (uint32_t i = 0; i < MODEL_SLABS; i++) {
 		const struct model_slab *slab = &model->slabs[i];
 		uint32_t home = model_home(model, slab);
-		struct policy_loan *loan;
+		struct snapshot_loan *loan;
 		uint32_t *ix;
 		if (!slab->live || slab->list == home)
 			continue;
 		ix = &at[slab->cache][home][slab->list];
-		if (*ix == POLICY_NONE) {
+		if (*ix == PLAN_NONE) {
 			*ix = model->snap.n_loans++;
-			model->loans[*ix] = (struct policy_loan){
+			model->loans[*ix] = (struct snapshot_loan){
 				.cache = slab->cache,
 				.home = home,
 				.list = slab->list,
@@ -93,13 +93,13 @@ static void look_loans(struct model *model)
 static void look_page(struct model *model, uint32_t ix)
 {
 	const struct model_page *page = &model->pages[ix];
-	struct policy_page *row = &model->movable[model->snap.n_pages];
+	struct snapshot_page *row = &model->movable[model->snap.n_pages];
 	uint64_t used[MODEL_NODES] = {0};
 	bool lent = false;
-	*row = (struct policy_page){.page = ix,
+	*row = (struct snapshot_page){.page = ix,
 	                            .lies = page->lies,
 	                            .target = page->lies,
-	                            .cache = POLICY_NONE,
+	                            .cache = PLAN_NONE,
 	                            .stuck = page->stuck};
 	row->moved = since(model, page->moved_at) < model->config.hold_ms;
 	for (uint32_t i = 0; i < MODEL_SLABS; i++) {
@@ -120,8 +120,8 @@ static void look_page(struct model *model, uint32_t ix)
 			row->target = node;
 	}
 	row->target_bytes = used[row->target];
-	row->lies_bytes = used[page->lies];
-	if (row->cache != POLICY_NONE &&
+	row->here_bytes = used[page->lies];
+	if (row->cache != PLAN_NONE &&
 	    (lent || model->nodes[page->lies].draining))
 		model->snap.n_pages++;
 }
@@ -129,10 +129,10 @@ static void look_page(struct model *model, uint32_t ix)
 static void look_node(struct model *model, uint32_t ix)
 {
 	const struct model_node *node = &model->nodes[ix];
-	struct policy_node *row = &model->rows[ix];
+	struct snapshot_node *row = &model->rows[ix];
 	uint32_t *runs = model->runs[ix];
 	memset(runs, 0, sizeof(model->runs[ix]));
-	*row = (struct policy_node){.os_id = 3 * ix,
+	*row = (struct snapshot_node){.os_id = 3 * ix,
 	                            .has_cpu = node->has_cpu,
 	                            .draining = node->draining,
 	                            .distance = model->distance[ix],
@@ -150,9 +150,9 @@ static void look_node(struct model *model, uint32_t ix)
 		if (page->lies != ix)
 			continue;
 		for (uint32_t at = 0; at < 1u << model->page_order;
-		     at += run < POLICY_ORDERS ? 1u << run : 1) {
+		     at += run < SNAPSHOT_ORDERS ? 1u << run : 1) {
 			run = model_run(model, page, at);
-			if (run == POLICY_ORDERS)
+			if (run == SNAPSHOT_ORDERS)
 				continue;
 			runs[run]++;
 			row->free_units += 1u << run;
@@ -166,8 +166,8 @@ static void look_node(struct model *model, uint32_t ix)
 
 void model_look(struct model *model)
 {
-	struct policy_snapshot *snap = &model->snap;
-	*snap = (struct policy_snapshot){.n_nodes = model->n_nodes,
+	struct snapshot *snap = &model->snap;
+	*snap = (struct snapshot){.n_nodes = model->n_nodes,
 	                                 .n_caches = model->n_caches,
 	                                 .page_units = UINT64_C(1)
 	                                               << model->page_order,
@@ -178,14 +178,14 @@ void model_look(struct model *model)
 	                                 .pages = model->movable};
 	model->config.migrate_bytes = model->bucket;
 	for (uint32_t cache = 0; cache < model->n_caches; cache++)
-		model->caches[cache] = (struct policy_cache){
+		model->caches[cache] = (struct snapshot_cache){
 			.slab_units = 1u << model->order[cache],
 			.n_objs = MODEL_OBJS,
 			.strict = model->strict[cache]};
 	look_cells(model);
 	look_loans(model);
 	for (uint32_t ix = 0; ix < MODEL_PAGES; ix++)
-		if (model->pages[ix].lies != POLICY_NONE)
+		if (model->pages[ix].lies != PLAN_NONE)
 			look_page(model, ix);
 	for (uint32_t ix = 0; ix < model->n_nodes; ix++)
 		look_node(model, ix);

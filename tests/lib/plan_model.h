@@ -30,11 +30,11 @@ struct model_slab {
 };
 
 struct model_page {
-	uint32_t lies; /* node, or POLICY_NONE: not faulted in */
+	uint32_t lies; /* node, or PLAN_NONE: not faulted in */
 	bool stuck;
 	int64_t moved_at;
 	int64_t empty_since;
-	uint32_t slab[MODEL_UNITS]; /* or POLICY_NONE */
+	uint32_t slab[MODEL_UNITS]; /* or PLAN_NONE */
 };
 
 struct model_node {
@@ -44,7 +44,7 @@ struct model_node {
 	bool has_cpu;
 	bool draining;
 	bool trimmed;
-	enum policy_pressure pressure;
+	enum plan_pressure pressure;
 };
 
 struct model_cell {
@@ -52,12 +52,12 @@ struct model_cell {
 	bool failed;    /* its empty slabs did not lie side by side */
 	uint32_t extra; /* slabs that clients lack, once */
 	int64_t moved_at;
-	bool came;
-	uint32_t flips;
+	bool gained;
+	uint32_t reversals;
 };
 
 struct model {
-	struct dice dice;
+	struct rng rng;
 	uint32_t n_nodes;
 	uint32_t n_caches;
 	uint32_t page_order;
@@ -74,16 +74,16 @@ struct model {
 	int64_t lent_at[MODEL_CACHES][MODEL_NODES][MODEL_NODES];
 
 	/* The picture. */
-	struct policy_config config;
-	struct policy_snapshot snap;
+	struct plan_config config;
+	struct snapshot snap;
 	uint16_t distance[MODEL_NODES][MODEL_NODES];
 	uint8_t nearest[MODEL_NODES][MODEL_NODES];
-	uint32_t runs[MODEL_NODES][POLICY_ORDERS];
-	struct policy_node rows[MODEL_NODES];
-	struct policy_cache caches[MODEL_CACHES];
-	struct policy_cell counted[MODEL_CACHES * MODEL_NODES];
-	struct policy_loan loans[MODEL_LOANS];
-	struct policy_page movable[MODEL_PAGES];
+	uint32_t runs[MODEL_NODES][SNAPSHOT_ORDERS];
+	struct snapshot_node rows[MODEL_NODES];
+	struct snapshot_cache caches[MODEL_CACHES];
+	struct snapshot_cell counted[MODEL_CACHES * MODEL_NODES];
+	struct snapshot_loan loans[MODEL_LOANS];
+	struct snapshot_page movable[MODEL_PAGES];
 };
 
 /* A machine of any shape, with slabs that are used at random. */
@@ -97,7 +97,7 @@ void model_wait(struct model *model, int64_t ms);
 void model_look(struct model *model);
 
 /* Carries a plan out. What is not as it should be fails the test. */
-void model_apply(struct model *model, const struct policy_plan *plan);
+void model_apply(struct model *model, const struct plan *plan);
 
 /* For model_look and model_apply. */
 uint32_t model_home(const struct model *model, const struct model_slab *slab);
@@ -106,7 +106,7 @@ uint32_t model_run(const struct model *model, const struct model_page *page,
                    uint32_t at);
 uint32_t model_carve(struct model *model, uint32_t cache, uint32_t node,
                      uint32_t list);
-void model_uncarve(struct model *model, uint32_t slab);
+void model_reclaim(struct model *model, uint32_t slab);
 uint32_t model_ready(const struct model *model, uint32_t node);
 bool model_is_bare(const struct model *model, const struct model_page *page);
 

@@ -8,51 +8,53 @@
 #include "daemon/pool/usage.h"
 #include "daemon/balance/wants.h"
 
-void pool_bed_start(struct pool_bed *bed, const char *synthetic,
+void pool_fixture_start(struct pool_fixture *fixture, const char *synthetic,
                     uint64_t start_mib, uint64_t max_mib)
 {
 	log_setup(LOG_LEVEL_ERROR, LOG_FORM_PLAIN);
-	cr_assert_eq(topo_load(&bed->topo, synthetic), 0);
-	config_default_pool(&bed->config, "bed");
-	bed->config.page = CONFIG_PAGE_4K;
-	bed->config.start_bytes = start_mib * BED_MIB;
-	bed->config.max_bytes = max_mib * BED_MIB;
-	bed->config.max_caches = 8;
-	bed->config.max_clients = 4;
-	cr_assert_eq(pool_create(&bed->pool, &bed->config, &bed->topo, false,
-	                         0), 0);
-	bed->data = (char *)(uintptr_t)bed->pool.head->data_hint;
+	cr_assert_eq(topo_load(&fixture->topo, synthetic), 0);
+	config_default_pool(&fixture->config, "fixture");
+	fixture->config.page = CONFIG_PAGE_4K;
+	fixture->config.start_bytes = start_mib * FIXTURE_MIB;
+	fixture->config.max_bytes = max_mib * FIXTURE_MIB;
+	fixture->config.max_caches = 8;
+	fixture->config.max_clients = 4;
+	cr_assert_eq(pool_create(&fixture->pool, &fixture->config,
+	                         &fixture->topo, false, 0),
+	             0);
+	fixture->data = (char *)(uintptr_t)fixture->pool.head->data_hint;
 }
 
-void pool_bed_stop(struct pool_bed *bed)
+void pool_fixture_stop(struct pool_fixture *fixture)
 {
-	pool_destroy(&bed->pool);
+	pool_destroy(&fixture->pool);
 }
 
-int pool_bed_cache(struct pool_bed *bed, const char *name, uint64_t size,
-                   uint64_t align, uint32_t flags)
+int pool_fixture_cache(struct pool_fixture *fixture, const char *name,
+                       uint64_t size, uint64_t align, uint32_t flags)
 {
 	char padded[NAME_BYTES] = "";
 	char text[300] = "";
 	int r;
 	memcpy(padded, name, strnlen(name, NAME_BYTES));
-	r = cachetab_create(&bed->pool, padded, size, align, flags, text,
+	r = caches_create(&fixture->pool, padded, size, align, flags, text,
 	                    sizeof(text));
 	/* Who is refused is told why. */
 	cr_assert_eq(r < 0, text[0] != '\0', "%d: %s", r, text);
 	return r;
 }
 
-void pool_bed_want(struct pool_bed *bed, uint32_t cache, uint32_t node)
+void pool_fixture_want(struct pool_fixture *fixture, uint32_t cache,
+                       uint32_t node)
 {
-	cr_assert(view_want_any(&bed->pool.view, cache, node));
+	cr_assert(view_want_any(&fixture->pool.view, cache, node));
 }
 
-uint64_t pool_bed_claim_all(struct pool_bed *bed, uint32_t id, uint32_t cache,
-                            uint32_t node)
+uint64_t pool_fixture_claim_all(struct pool_fixture *fixture, uint32_t id,
+                                uint32_t cache, uint32_t node)
 {
-	struct slab_user user = {.view = &bed->pool.view,
-	                         .data = bed->data,
+	struct slab_user user = {.view = &fixture->pool.view,
+	                         .data = fixture->data,
 	                         .id = id,
 	                         .epoch = 1};
 	void *out[SLAB_RUN_MAX];
@@ -65,38 +67,39 @@ uint64_t pool_bed_claim_all(struct pool_bed *bed, uint32_t id, uint32_t cache,
 	return sum;
 }
 
-uint64_t pool_bed_use_up(struct pool_bed *bed, uint32_t cache, uint32_t node)
+uint64_t pool_fixture_use_up(struct pool_fixture *fixture, uint32_t cache,
+                             uint32_t node)
 {
 	uint64_t sum = 0;
-	while (growth_relieve(&bed->pool, cache, node) == 0)
-		sum += pool_bed_claim_all(bed, 1, cache, node);
+	while (wants_relieve(&fixture->pool, cache, node) == 0)
+		sum += pool_fixture_claim_all(fixture, 1, cache, node);
 	return sum;
 }
 
-void pool_bed_free_all(struct pool_bed *bed)
+void pool_fixture_free_all(struct pool_fixture *fixture)
 {
 	struct slab_swept swept = {0};
-	slab_sweep_srv(&bed->pool.view, 1, &swept);
+	slab_sweep_srv(&fixture->pool.view, 1, &swept);
 }
 
-uint32_t pool_bed_standing(const struct pool_bed *bed, uint32_t cache,
-                           uint32_t home, uint32_t list)
+uint32_t pool_fixture_standing(const struct pool_fixture *fixture,
+                               uint32_t cache, uint32_t home, uint32_t list)
 {
-	const struct view *view = &bed->pool.view;
+	const struct view *view = &fixture->pool.view;
 	uint32_t n = 0;
 	for (uint32_t unit = 0; unit < view->geo.n_units; unit++)
 		n += view->words[unit] == WORD_MAKE(cache, home, 0, list);
 	return n;
 }
 
-uint64_t pool_bed_free(const struct pool_bed *bed, uint32_t cache,
+uint64_t pool_fixture_free(const struct pool_fixture *fixture, uint32_t cache,
                        uint32_t node)
 {
-	struct census census;
+	struct usage census;
 	uint64_t n;
-	cr_assert_eq(census_take(&census, &bed->pool), 0);
-	n = census_cell(&census, cache, node)->free;
-	census_done(&census);
+	cr_assert_eq(usage_take(&census, &fixture->pool), 0);
+	n = usage_cell(&census, cache, node)->free;
+	usage_done(&census);
 	return n;
 }
 
@@ -104,12 +107,12 @@ uint64_t pool_bed_free(const struct pool_bed *bed, uint32_t cache,
 static void check_maps(const struct pool *pool)
 {
 	const struct view *view = &pool->view;
-	struct census_slab slab;
+	struct usage_slab slab;
 	uint64_t lines = 0;
 	uint64_t units = view->geo.n_units;
 	for (uint32_t node = 0; node < view->geo.n_nodes; node++)
 		units -= pool_ready_units(pool, node);
-	for (uint32_t at = 0; census_next(pool, at, &slab); at = slab.head + 1) {
+	for (uint32_t at = 0; usage_next(pool, at, &slab); at = slab.head + 1) {
 		units += 1u << view->caches[slab.cache - 1].order;
 		lines += slab_lines(&view->caches[slab.cache - 1]);
 	}
@@ -117,12 +120,12 @@ static void check_maps(const struct pool *pool)
 	cr_assert_eq(pool->lines.n_taken, lines);
 }
 
-void pool_bed_agrees(struct pool_bed *bed)
+void pool_fixture_agrees(struct pool_fixture *fixture)
 {
 	struct audit audit;
-	cr_assert_eq(census_audit(&bed->pool, &audit), 0);
+	cr_assert_eq(usage_audit(&fixture->pool, &audit), 0);
 	cr_assert_eq(audit.n_faults, 0, "%s at %u",
 	             audit_clause_name(audit.faults[0].clause),
 	             audit.faults[0].unit);
-	check_maps(&bed->pool);
+	check_maps(&fixture->pool);
 }

@@ -43,7 +43,7 @@ static unsigned thread_ix(pid_t tid)
 	return i;
 }
 
-const char *tamper_lacks(void)
+const char *ptrace_fault_lacks(void)
 {
 #if defined(__x86_64__)
 	pid_t pid = fork();
@@ -58,29 +58,29 @@ const char *tamper_lacks(void)
 #endif
 }
 
-void tamper_begin(void)
+void ptrace_fault_begin(void)
 {
 	raise(SIGSTOP);
 }
 
-void tamper_take(struct tamper *tamper)
+void ptrace_fault_take(struct ptrace_fault *fault)
 {
 	int status;
-	if (waitpid(tamper->pid, &status, WUNTRACED) != tamper->pid ||
+	if (waitpid(fault->pid, &status, WUNTRACED) != fault->pid ||
 	    !WIFSTOPPED(status))
 		tap_bail("the new process does not wait");
-	tamper_seize(tamper);
-	kill(tamper->pid, SIGCONT);
+	ptrace_fault_seize(fault);
+	kill(fault->pid, SIGCONT);
 }
 
-void tamper_seize(struct tamper *tamper)
+void ptrace_fault_seize(struct ptrace_fault *fault)
 {
 	char path[40];
 	struct dirent *entry;
 	DIR *tasks;
 	n_threads = 0;
 	stores_reset();
-	snprintf(path, sizeof(path), "/proc/%d/task", tamper->pid);
+	snprintf(path, sizeof(path), "/proc/%d/task", fault->pid);
 	tasks = opendir(path);
 	if (tasks == NULL)
 		tap_bail("%s: %s", path, strerror(errno));
@@ -96,14 +96,14 @@ void tamper_seize(struct tamper *tamper)
 	closedir(tasks);
 }
 
-static void kill_it(struct tamper *tamper)
+static void kill_it(struct ptrace_fault *fault)
 {
-	tamper->met = true;
-	kill(tamper->pid, SIGKILL);
+	fault->met = true;
+	kill(fault->pid, SIGKILL);
 }
 
 #if defined(__x86_64__)
-static void on_syscall(struct tamper *tamper, pid_t tid)
+static void on_syscall(struct ptrace_fault *fault, pid_t tid)
 {
 	unsigned i = thread_ix(tid);
 	struct __ptrace_syscall_info info;
@@ -113,33 +113,33 @@ static void on_syscall(struct tamper *tamper, pid_t tid)
 		return;
 	/* A process that is seized may be in the middle of a call. */
 	threads[i].inside = info.op == PTRACE_SYSCALL_INFO_ENTRY;
-	if (tamper->act == TAMPER_KILL_STORE) {
+	if (fault->act == PTRACE_FAULT_KILL_STORE) {
 		if (!threads[i].inside &&
 		    ptrace(PTRACE_GETREGS, tid, NULL, &regs) == 0)
-			stores_look(tamper->pid, tid, &regs);
+			stores_look(fault->pid, tid, &regs);
 		return;
 	}
-	if (threads[i].inside && (tamper->counting || tamper->after == 0))
-		tamper->seen++;
+	if (threads[i].inside && (fault->counting || fault->after == 0))
+		fault->seen++;
 	else if (threads[i].inside)
-		tamper->counting = (long)info.entry.nr == tamper->after;
-	if (tamper->seen != tamper->at && !threads[i].failing)
+		fault->counting = (long)info.entry.nr == fault->after;
+	if (fault->seen != fault->at && !threads[i].failing)
 		return;
 	if (ptrace(PTRACE_GETREGS, tid, NULL, &regs) < 0)
 		return;
-	if (tamper->seen == tamper->at && threads[i].inside)
-		tamper->call = (long)regs.orig_rax;
-	if (tamper->act == TAMPER_KILL_BEFORE && threads[i].inside)
-		kill_it(tamper);
-	if (tamper->act == TAMPER_KILL_AFTER && !threads[i].inside)
-		kill_it(tamper);
-	if (tamper->act != TAMPER_FAIL)
+	if (fault->seen == fault->at && threads[i].inside)
+		fault->call = (long)regs.orig_rax;
+	if (fault->act == PTRACE_FAULT_KILL_BEFORE && threads[i].inside)
+		kill_it(fault);
+	if (fault->act == PTRACE_FAULT_KILL_AFTER && !threads[i].inside)
+		kill_it(fault);
+	if (fault->act != PTRACE_FAULT_FAIL)
 		return;
 	/* A call that does not exist is made in its stead. */
-	if (threads[i].inside && !tamper->met) {
-		threads[i].failing = tamper->choose(tamper->call);
-		tamper->met = threads[i].failing != 0;
-		if (tamper->met)
+	if (threads[i].inside && !fault->met) {
+		threads[i].failing = fault->choose(fault->call);
+		fault->met = threads[i].failing != 0;
+		if (fault->met)
 			regs.orig_rax = (unsigned long long)-1;
 	} else if (!threads[i].inside && threads[i].failing) {
 		regs.rax = (unsigned long long)-(long long)threads[i].failing;
@@ -148,30 +148,30 @@ static void on_syscall(struct tamper *tamper, pid_t tid)
 	ptrace(PTRACE_SETREGS, tid, NULL, &regs);
 }
 #else
-static void on_syscall(struct tamper *tamper, pid_t tid)
+static void on_syscall(struct ptrace_fault *fault, pid_t tid)
 {
-	(void)tamper;
+	(void)fault;
 	(void)tid;
 }
 #endif
 
-static bool is_store(struct tamper *tamper, pid_t tid)
+static bool is_store(struct ptrace_fault *fault, pid_t tid)
 {
-	uint64_t before = tamper->seen;
-	if (tamper->act != TAMPER_KILL_STORE ||
-	    !stores_let_through(tid, &tamper->seen))
+	uint64_t before = fault->seen;
+	if (fault->act != PTRACE_FAULT_KILL_STORE ||
+	    !stores_let_through(tid, &fault->seen))
 		return false;
-	if (tamper->seen > before && tamper->seen == tamper->at)
-		kill_it(tamper);
+	if (fault->seen > before && fault->seen == fault->at)
+		kill_it(fault);
 	return true;
 }
 
 /* One stop of a thread. The signal to go on with. */
-static int on_stop(struct tamper *tamper, pid_t tid, int status)
+static int on_stop(struct ptrace_fault *fault, pid_t tid, int status)
 {
 	int signal = WSTOPSIG(status);
 	if (signal == SYSCALL_STOP) {
-		on_syscall(tamper, tid);
+		on_syscall(fault, tid);
 		return 0;
 	}
 	if (status >> 16 == PTRACE_EVENT_CLONE) {
@@ -183,7 +183,7 @@ static int on_stop(struct tamper *tamper, pid_t tid, int status)
 		return 0;
 	if (signal == SIGTRAP || signal == SIGSTOP || signal == SIGCONT)
 		return 0;
-	return signal == SIGSEGV && is_store(tamper, tid) ? 0 : signal;
+	return signal == SIGSEGV && is_store(fault, tid) ? 0 : signal;
 }
 
 /* In whatever stop the interruption ends, it can be let go. */
@@ -204,10 +204,10 @@ static void let_run(void)
 }
 
 /* A stop or an end of any thread: false when there is none right now. */
-static bool next_stop(struct tamper *tamper, pid_t *tid, int *status)
+static bool next_stop(struct ptrace_fault *fault, pid_t *tid, int *status)
 {
 	if (n_threads == 0)
-		thread_ix(tamper->pid);
+		thread_ix(fault->pid);
 	for (unsigned i = 0; i < n_threads; i++) {
 		*tid = threads[i].tid;
 		if (waitpid(*tid, status, __WALL | WNOHANG) == *tid)
@@ -222,40 +222,40 @@ static void forget(pid_t tid)
 	threads[i] = threads[--n_threads];
 }
 
-enum tamper_end tamper_run(struct tamper *tamper)
+enum ptrace_fault_end ptrace_fault_run(struct ptrace_fault *fault)
 {
 	bool done = false;
 	for (;;) {
 		int status;
 		pid_t tid;
-		if (!next_stop(tamper, &tid, &status)) {
+		if (!next_stop(fault, &tid, &status)) {
 			/* What is killed may take a while to end. */
-			if (tamper->met && tamper->act != TAMPER_FAIL)
+			if (fault->met && fault->act != PTRACE_FAULT_FAIL)
 				continue;
-			if (!done && !(done = tamper->done(tamper->arg)))
+			if (!done && !(done = fault->done(fault->arg)))
 				continue;
-			if (tamper->act == TAMPER_KILL_STORE) {
-				kill(tamper->pid, SIGKILL);
+			if (fault->act == PTRACE_FAULT_KILL_STORE) {
+				kill(fault->pid, SIGKILL);
 				continue;
 			}
 			let_run();
 			n_threads = 0;
-			return TAMPER_DONE;
+			return PTRACE_FAULT_DONE;
 		}
-		tamper->stops++;
+		fault->stops++;
 		if (WIFSTOPPED(status)) {
-			int signal = on_stop(tamper, tid, status);
+			int signal = on_stop(fault, tid, status);
 			ptrace(PTRACE_SYSCALL, tid, NULL,
 			       (void *)(intptr_t)signal);
 			continue;
 		}
 		forget(tid);
-		if (tid != tamper->pid)
+		if (tid != fault->pid)
 			continue;
-		tamper->status = status;
+		fault->status = status;
 		n_threads = 0;
-		return tamper->met ? TAMPER_MET
-		       : done      ? TAMPER_DONE
-		                   : TAMPER_ENDED;
+		return fault->met ? PTRACE_FAULT_MET
+		       : done      ? PTRACE_FAULT_DONE
+		                   : PTRACE_FAULT_ENDED;
 	}
 }

@@ -4,9 +4,9 @@
  * counted: the n-th system call, before or after it, or the n-th store to a
  * file of a pool, see stores.h.
  *
- *   child: tamper_begin() and exec; test: tamper_take(), or of a process that
- *   runs tamper_seize()
- *   test:  tamper_run(), until the point is met, the process ends, or done()
+ *   child: ptrace_fault_begin() and exec; test: ptrace_fault_take(), or of a process that
+ *   runs ptrace_fault_seize()
+ *   test:  ptrace_fault_run(), until the point is met, the process ends, or done()
  *
  * All threads are traced; their system calls count as they come.
  */
@@ -18,24 +18,24 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum tamper_act {
-	TAMPER_COUNT,       /* only count */
-	TAMPER_KILL_BEFORE, /* SIGKILL before the n-th call is made */
-	TAMPER_KILL_AFTER,  /* and when it has been made */
-	TAMPER_FAIL,        /* it is not made, and returns what choose says */
-	TAMPER_KILL_STORE,  /* SIGKILL after the n-th store to a pool's files */
+enum ptrace_fault_act {
+	PTRACE_FAULT_COUNT,       /* only count */
+	PTRACE_FAULT_KILL_BEFORE, /* SIGKILL before the n-th call is made */
+	PTRACE_FAULT_KILL_AFTER,  /* and when it has been made */
+	PTRACE_FAULT_FAIL, /* it is not made, and returns what choose says */
+	PTRACE_FAULT_KILL_STORE, /* SIGKILL after the n-th store to a pool's files */
 };
 
-enum tamper_end {
-	TAMPER_MET,   /* it ended, at or after the point */
-	TAMPER_DONE,  /* done() said so; the process runs on, untraced, or where
+enum ptrace_fault_end {
+	PTRACE_FAULT_MET, /* it ended, at or after the point */
+	PTRACE_FAULT_DONE, /* done() said so; the process runs on, untraced, or where
 	                 stores are counted was killed */
-	TAMPER_ENDED, /* it ended before the point */
+	PTRACE_FAULT_ENDED, /* it ended before the point */
 };
 
-struct tamper {
+struct ptrace_fault {
 	pid_t pid;
-	enum tamper_act act;
+	enum ptrace_fault_act act;
 	uint64_t at; /* from 1 */
 	long after;  /* calls count after the first of this number; 0: all */
 	int (*choose)(long call); /* an error, or 0: let it be made */
@@ -53,15 +53,15 @@ struct tamper {
 };
 
 /* In a new process, before exec: waits for the test, which then calls take. */
-void tamper_begin(void);
-void tamper_take(struct tamper *tamper);
+void ptrace_fault_begin(void);
+void ptrace_fault_take(struct ptrace_fault *fault);
 
 /* Takes hold of a running process and its threads. */
-void tamper_seize(struct tamper *tamper);
+void ptrace_fault_seize(struct ptrace_fault *fault);
 
-enum tamper_end tamper_run(struct tamper *tamper);
+enum ptrace_fault_end ptrace_fault_run(struct ptrace_fault *fault);
 
 /* Whether processes can be traced here; why not, for a skip. */
-const char *tamper_lacks(void);
+const char *ptrace_fault_lacks(void);
 
 #endif

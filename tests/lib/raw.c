@@ -11,12 +11,12 @@
 
 #define FDS_MAX 253u /* what the kernel passes at one time */
 
-int raw_connect(const struct bed *bed)
+int raw_connect(const struct fixture *fixture)
 {
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
 	struct timeval limit = {.tv_sec = 30};
 	int sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	strncpy(to.sun_path, bed->socket, sizeof(to.sun_path) - 1);
+	strncpy(to.sun_path, fixture->socket, sizeof(to.sun_path) - 1);
 	setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 	if (connect(sock, (void *)&to, sizeof(to)) == 0)
@@ -75,13 +75,13 @@ static int receive(int sock, struct wire_welcome *welcome, int *fds)
 	return (int)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
 }
 
-void raw_open(struct raw *raw, const struct bed *bed, const char *pool)
+void raw_open(struct raw *raw, const struct fixture *fixture, const char *pool)
 {
 	struct wire_hello hello = raw_hello(pool);
 	int fds[WIRE_FDS_MAX];
 	int n;
 	memset(raw, 0, sizeof(*raw));
-	raw->sock = raw_connect(bed);
+	raw->sock = raw_connect(fixture);
 	raw_send(raw->sock, &hello, sizeof(hello), 0, -1);
 	n = receive(raw->sock, &raw->welcome, fds);
 	if (n < 0 || raw->welcome.error != 0)
@@ -108,11 +108,11 @@ int raw_answer(struct raw *raw)
 	return raw->welcome.error;
 }
 
-int raw_resume(struct raw *raw, const struct bed *bed,
+int raw_resume(struct raw *raw, const struct fixture *fixture,
                const struct wire_hello *hello)
 {
 	memset(raw, 0, sizeof(*raw));
-	raw->sock = raw_connect(bed);
+	raw->sock = raw_connect(fixture);
 	raw_send(raw->sock, hello, sizeof(*hello), 0, -1);
 	return raw_answer(raw);
 }

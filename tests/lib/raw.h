@@ -17,7 +17,7 @@ struct raw {
 };
 
 /* Connects; a receive waits half a minute at the most. -1 if it can't. */
-int raw_connect(const struct bed *bed);
+int raw_connect(const struct fixture *fixture);
 
 /* Sends bytes and n copies of descriptor fd along. 0, or -errno. */
 int raw_send(int sock, const void *bytes, size_t n_bytes, unsigned n, int fd);
@@ -26,7 +26,7 @@ int raw_send(int sock, const void *bytes, size_t n_bytes, unsigned n, int fd);
 struct wire_hello raw_hello(const char *pool);
 
 /* Connects and says hello. Bails out where slabd does not welcome it. */
-void raw_open(struct raw *raw, const struct bed *bed, const char *pool);
+void raw_open(struct raw *raw, const struct fixture *fixture, const char *pool);
 void raw_close(struct raw *raw);
 
 /* The answer to a hello that resumes: its error, -1 where none came. On 0 the
@@ -34,7 +34,7 @@ void raw_close(struct raw *raw);
 int raw_answer(struct raw *raw);
 
 /* Connects, says such a hello and hears the answer. */
-int raw_resume(struct raw *raw, const struct bed *bed,
+int raw_resume(struct raw *raw, const struct fixture *fixture,
                const struct wire_hello *hello);
 
 /* Asks for a cache: the reply, error -1 in it where none came. */

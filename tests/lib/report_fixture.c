@@ -46,7 +46,7 @@ static void set_up_http(void)
 {
 	struct sockaddr_un any = {.sun_family = AF_UNIX};
 	server.base = event_base_new();
-	cr_assert_eq(server_balance_open(&server), 0);
+	cr_assert_eq(duty_open(&server), 0);
 	server.control_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	cr_assert(server.control_fd >= 0);
 	/* No path: the kernel picks an abstract address. */
@@ -69,7 +69,7 @@ uint32_t make_cache(struct pool *of, const char *name, uint64_t size)
 	char text[200];
 	int id;
 	strcpy(padded, name);
-	id = cachetab_create(of, padded, size, 0, 0, text, sizeof(text));
+	id = caches_create(of, padded, size, 0, 0, text, sizeof(text));
 	cr_assert_gt(id, 0, "%s", text);
 	return (uint32_t)id;
 }
@@ -266,8 +266,8 @@ uint32_t carve(uint32_t cache, uint32_t home, uint32_t list)
 	uint32_t n_units = 1u << row->order;
 	uint64_t unit;
 	uint64_t line;
-	cr_assert_eq(pagebook_take(first, home, n_units, &unit), 0);
-	cr_assert_eq(runmap_take(&first->lines, 0, first->lines.n,
+	cr_assert_eq(pages_take(first, home, n_units, &unit), 0);
+	cr_assert_eq(extent_take(&first->lines, 0, first->lines.n,
 	                         slab_lines(row), 1, &line),
 	             0);
 	slab_carve_srv(&first->view, (uint32_t)unit, cache, home, list,
@@ -286,7 +286,7 @@ void hold_still(void)
 
 uint32_t join(const char *comm)
 {
-	int id = ident_take(first, 4242, 1000, comm);
+	int id = clients_take(first, 4242, 1000, comm);
 	cr_assert_gt(id, 0);
 	return (uint32_t)id;
 }
@@ -298,7 +298,7 @@ static struct slab_user user_of(uint32_t id)
 	        .view = &first->view,
 	        .data = (char *)(UINT64_C(1) << 40),
 	        .id = id,
-	        .epoch = ident_epoch(first, id),
+	        .epoch = clients_epoch(first, id),
 	};
 }
 

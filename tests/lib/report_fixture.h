@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The bed of the report tests: a server with a small real pool on two pretended
- * nodes, made by hand, and asked over HTTP as slabctl asks it. Every good
- * reply is also shown as slabctl would.
+ * The fixture of the report tests: a server with a small real pool on two
+ * pretended nodes, made by hand, and asked over HTTP as slabctl asks it. Every
+ * good reply is also shown as slabctl would.
  */
 #ifndef TESTS_LIB_REPORT_FIXTURE_H
 #define TESTS_LIB_REPORT_FIXTURE_H

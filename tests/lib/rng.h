@@ -9,25 +9,25 @@
 #include <time.h>
 #include <unistd.h>
 
-struct dice {
+struct rng {
 	uint64_t state;
 };
 
-static inline uint64_t dice_next(struct dice *dice)
+static inline uint64_t rng_next(struct rng *rng)
 {
-	uint64_t z = dice->state += UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t z = rng->state += UINT64_C(0x9e3779b97f4a7c15);
 	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
 	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
 	return z ^ z >> 31;
 }
 
 /* 0 to n - 1. */
-static inline uint32_t dice_below(struct dice *dice, uint64_t n)
+static inline uint32_t rng_below(struct rng *rng, uint64_t n)
 {
-	return (uint32_t)(dice_next(dice) % n);
+	return (uint32_t)(rng_next(rng) % n);
 }
 
-static inline struct dice dice_start(const char *what)
+static inline struct rng rng_start(const char *what)
 {
 	const char *given = getenv("SLABD_SEED");
 	uint64_t seed = (uint64_t)time(NULL) * 1000003 + (uint64_t)getpid();
@@ -35,13 +35,13 @@ static inline struct dice dice_start(const char *what)
 		seed = strtoull(given, NULL, 0);
 	fprintf(stderr, "%s: SLABD_SEED=%llu\n", what,
 	        (unsigned long long)seed);
-	return (struct dice){.state = seed};
+	return (struct rng){.state = seed};
 }
 
 /* Dice for a thread of the same test. */
-static inline struct dice dice_split(struct dice *dice)
+static inline struct rng rng_split(struct rng *rng)
 {
-	return (struct dice){.state = dice_next(dice)};
+	return (struct rng){.state = rng_next(rng)};
 }
 
 #endif

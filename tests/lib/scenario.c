@@ -14,9 +14,9 @@
 #define DEAD_MAX 4 /* each adoption sweeps them all, and has more to store */
 #define SOME_MS 3000 /* a client that waits for more than there is, waits on */
 
-struct bed deed_bed;
-struct keeper deed_keeper;
-struct tamper deed_tamper;
+struct fixture scenario_fixture;
+struct keeper scenario_keeper;
+struct ptrace_fault scenario_fault;
 
 static struct child watcher;
 
@@ -25,13 +25,13 @@ static struct child watcher;
 static double began;
 static double quiet_since;
 static uint64_t quiet_stops;
-static pid_t doer;
+static pid_t actor;
 
 static bool ready(void *arg)
 {
 	(void)arg;
-	keeper_hear(&deed_keeper, 0);
-	return deed_keeper.ready || now_ms() - began > LIMIT_MS;
+	keeper_hear(&scenario_keeper, 0);
+	return scenario_keeper.ready || now_ms() - began > LIMIT_MS;
 }
 
 /* Whether a process sleeps or has ended; one that has no processor to run on
@@ -60,23 +60,24 @@ static bool has_ended(pid_t pid)
 	       info.si_pid == pid;
 }
 
-/* The client has done its part, where slabd is not slow, and slabd, which sleeps
- * in its loop, has not stopped for a while; of a death it may not have been told
- * yet. */
+/* The client has done its part, where slabd is not slow, and slabd, which
+ * sleeps in its loop, has not stopped for a while; of a death it may not have
+ * been told yet. */
 static bool idle(void *arg)
 {
 	double now = now_ms();
 	(void)arg;
-	while (keeper_hear(&deed_keeper, 0))
+	while (keeper_hear(&scenario_keeper, 0))
 		continue;
-	if (deed_tamper.stops != quiet_stops) {
-		quiet_stops = deed_tamper.stops;
+	if (scenario_fault.stops != quiet_stops) {
+		quiet_stops = scenario_fault.stops;
 		quiet_since = now;
 	}
 	return now - began > LIMIT_MS ||
-	       (now - quiet_since > (deed_tamper.seen == 0 ? 200 : 60) &&
-	        is_still(deed_tamper.pid) && (doer == 0 || is_still(doer)) &&
-	        (deed_tamper.act != TAMPER_FAIL || has_ended(doer) ||
+	       (now - quiet_since > (scenario_fault.seen == 0 ? 200 : 60) &&
+	        is_still(scenario_fault.pid) &&
+	        (actor == 0 || is_still(actor)) &&
+	        (scenario_fault.act != PTRACE_FAULT_FAIL || has_ended(actor) ||
 	         now - began > SOME_MS));
 }
 
@@ -89,74 +90,74 @@ static bool settled(void *arg)
 static void forget_pool(void)
 {
 	struct keeper next;
-	keeper_close(&deed_keeper);
-	keeper_open(&next, &deed_bed);
-	deed_keeper = next;
+	keeper_close(&scenario_keeper);
+	keeper_open(&next, &scenario_fixture);
+	scenario_keeper = next;
 }
 
-static enum tamper_end start_traced(void)
+static enum ptrace_fault_end start_traced(void)
 {
-	keeper_spawn(&deed_keeper, &deed_bed, tamper_begin);
-	deed_tamper.pid = deed_bed.pid;
-	tamper_take(&deed_tamper);
+	keeper_spawn(&scenario_keeper, &scenario_fixture, ptrace_fault_begin);
+	scenario_fault.pid = scenario_fixture.pid;
+	ptrace_fault_take(&scenario_fault);
 	quiet_stops = 0;
 	quiet_since = now_ms();
-	return tamper_run(&deed_tamper);
+	return ptrace_fault_run(&scenario_fault);
 }
 
-/* Until the dead of earlier deeds have had their second sweep. */
-static void bury_all(void)
+/* Until the dead of earlier scenarios have had their second sweep. */
+static void reap_all(void)
 {
 	double until = now_ms() + SURELY_MS;
 	size_t n;
 	do {
-		json_t *doc = bed_get(&deed_bed, "/clients");
+		json_t *doc = fixture_get(&scenario_fixture, "/clients");
 		n = json_array_size(json_at(doc, "pools.0.clients"));
 		json_decref(doc);
 		sleep_ms(5);
 	} while (n != 1 && now_ms() < until);
 }
 
-static enum tamper_end traced_start(const struct deed *deed)
+static enum ptrace_fault_end traced_start(const struct scenario *scenario)
 {
 	struct child child;
-	doer = 0;
-	if (deed->fresh)
+	actor = 0;
+	if (scenario->fresh)
 		forget_pool();
-	if (deed->client != NULL) {
-		deed_start_again(deed->name);
-		if (doer_serial % DEAD_MAX == 0)
-			bury_all();
-		child_start(&child, deed->client, NULL);
+	if (scenario->client != NULL) {
+		scenario_start_again(scenario->name);
+		if (actor_serial % DEAD_MAX == 0)
+			reap_all();
+		child_start(&child, scenario->client, NULL);
 		hear(child.fd);
-		deed_stop();
+		scenario_stop();
 		child_kill(&child);
 	}
-	deed_tamper.done = deed->client != NULL ? settled : ready;
+	scenario_fault.done = scenario->client != NULL ? settled : ready;
 	return start_traced();
 }
 
-static enum tamper_end traced_deed(const struct deed *deed)
+static enum ptrace_fault_end traced_scenario(const struct scenario *scenario)
 {
-	enum tamper_end end;
+	enum ptrace_fault_end end;
 	struct child child;
-	if (deed->waits) {
-		child_start(&child, deed->client, NULL);
+	if (scenario->waits) {
+		child_start(&child, scenario->client, NULL);
 		hear(child.fd);
 	}
-	deed_tamper.pid = deed_bed.pid;
-	deed_tamper.done = idle;
-	tamper_seize(&deed_tamper);
+	scenario_fault.pid = scenario_fixture.pid;
+	scenario_fault.done = idle;
+	ptrace_fault_seize(&scenario_fault);
 	quiet_stops = 0;
 	quiet_since = now_ms();
-	if (!deed->waits)
-		child_start(&child, deed->client, NULL);
-	else if (deed->is_death)
+	if (!scenario->waits)
+		child_start(&child, scenario->client, NULL);
+	else if (scenario->is_death)
 		kill(child.pid, SIGKILL);
 	else
 		say(child.fd, 1);
-	doer = child.pid;
-	end = tamper_run(&deed_tamper);
+	actor = child.pid;
+	end = ptrace_fault_run(&scenario_fault);
 	child_kill(&child);
 	return end;
 }
@@ -164,69 +165,72 @@ static enum tamper_end traced_deed(const struct deed *deed)
 static void reset(uint64_t at)
 {
 	began = now_ms();
-	deed_tamper.at = at;
-	deed_tamper.seen = deed_tamper.stops = 0;
-	deed_tamper.met = deed_tamper.counting = false;
+	scenario_fault.at = at;
+	scenario_fault.seen = scenario_fault.stops = 0;
+	scenario_fault.met = scenario_fault.counting = false;
 }
 
-enum tamper_end deed_do(const struct deed *deed, uint64_t at)
+enum ptrace_fault_end scenario_do(const struct scenario *scenario, uint64_t at)
 {
-	enum tamper_end end;
-	doer_serial++;
+	enum ptrace_fault_end end;
+	actor_serial++;
 	reset(at);
-	end = deed->is_start ? traced_start(deed) : traced_deed(deed);
-	if (end != TAMPER_DONE || deed_tamper.act == TAMPER_KILL_STORE)
-		deed_bed.pid = 0;
+	end = scenario->is_start ? traced_start(scenario)
+	                         : traced_scenario(scenario);
+	if (end != PTRACE_FAULT_DONE ||
+	    scenario_fault.act == PTRACE_FAULT_KILL_STORE)
+		scenario_fixture.pid = 0;
 	if (now_ms() - began > LIMIT_MS)
-		tap_bail("%s, point %llu (call %ld): no end of it", deed->name,
-		         (unsigned long long)at, deed_tamper.call);
-	keeper_catch_up(&deed_keeper);
+		tap_bail("%s, point %llu (call %ld): no end of it",
+		         scenario->name, (unsigned long long)at,
+		         scenario_fault.call);
+	keeper_catch_up(&scenario_keeper);
 	return end;
 }
 
 /* ---- before and after --------------------------------------------------- */
 
-bool deed_start_cut(uint64_t at)
+bool scenario_start_cut(uint64_t at)
 {
-	enum tamper_act act = deed_tamper.act;
-	enum tamper_end end;
+	enum ptrace_fault_act act = scenario_fault.act;
+	enum ptrace_fault_end end;
 	reset(at);
-	deed_tamper.act = TAMPER_KILL_STORE;
-	deed_tamper.done = ready;
+	scenario_fault.act = PTRACE_FAULT_KILL_STORE;
+	scenario_fault.done = ready;
 	end = start_traced();
-	deed_bed.pid = 0;
-	if (end == TAMPER_ENDED)
+	scenario_fixture.pid = 0;
+	if (end == PTRACE_FAULT_ENDED)
 		tap_bail("slabd does not take over: status 0x%x",
-		         deed_tamper.status);
-	keeper_catch_up(&deed_keeper);
-	deed_tamper.act = act;
-	return end == TAMPER_MET;
+		         scenario_fault.status);
+	keeper_catch_up(&scenario_keeper);
+	scenario_fault.act = act;
+	return end == PTRACE_FAULT_MET;
 }
 
-void deed_start_again(const char *what)
+void scenario_start_again(const char *what)
 {
 	int status = 0;
-	if (!keeper_start(&deed_keeper, &deed_bed, &status))
+	if (!keeper_start(&scenario_keeper, &scenario_fixture, &status))
 		tap_bail("%s: slabd does not start again: status 0x%x", what,
 		         status);
 }
 
-void deed_stop(void)
+void scenario_stop(void)
 {
-	if (deed_bed.pid == 0)
+	if (scenario_fixture.pid == 0)
 		return;
-	bed_signal(&deed_bed, SIGKILL);
-	bed_wait(&deed_bed, SURELY_MS);
-	keeper_catch_up(&deed_keeper);
+	fixture_signal(&scenario_fixture, SIGKILL);
+	fixture_wait(&scenario_fixture, SURELY_MS);
+	keeper_catch_up(&scenario_keeper);
 }
 
-bool deed_exact(const struct deed *deed, const char *what)
+bool scenario_exact(const struct scenario *scenario, const char *what)
 {
-	bool good = bed_until(&deed_bed, "/audit", "pools.0.owned",
-	                      deed->fresh ? 0 : DOER_KEPT, SURELY_MS) >= 0;
-	json_t *doc = bed_get(&deed_bed, "/audit");
+	bool good = fixture_until(&scenario_fixture, "/audit", "pools.0.owned",
+	                      scenario->fresh ? 0 : ACTOR_KEPT, SURELY_MS) >= 0;
+	json_t *doc = fixture_get(&scenario_fixture, "/audit");
 	good = good && json_is_true(json_at(doc, "agree"));
-	if (good && !deed->fresh) {
+	if (good && !scenario->fresh) {
 		say(watcher.fd, 1);
 		good = hear(watcher.fd) == 0;
 	}
@@ -239,45 +243,45 @@ bool deed_exact(const struct deed *deed, const char *what)
 	return good;
 }
 
-void deed_open(void)
+void scenario_open(void)
 {
-	bed_make(&deed_bed, DEED_CONFIG);
-	keeper_open(&deed_keeper, &deed_bed);
+	fixture_make(&scenario_fixture, SCENARIO_CONFIG);
+	keeper_open(&scenario_keeper, &scenario_fixture);
 }
 
-void deed_close(void)
+void scenario_close(void)
 {
-	keeper_close(&deed_keeper);
-	bed_remove(&deed_bed);
+	keeper_close(&scenario_keeper);
+	fixture_remove(&scenario_fixture);
 }
 
-void deed_prepare(const struct deed *deed)
+void scenario_prepare(const struct scenario *scenario)
 {
-	if (deed->fresh)
+	if (scenario->fresh)
 		return;
-	deed_start_again(deed->name);
-	child_start(&watcher, doer_witness, NULL);
+	scenario_start_again(scenario->name);
+	child_start(&watcher, actor_witness, NULL);
 	hear(watcher.fd);
-	if (deed->is_start)
-		deed_stop();
+	if (scenario->is_start)
+		scenario_stop();
 }
 
-void deed_renew(const struct deed *deed)
+void scenario_renew(const struct scenario *scenario)
 {
-	if (!deed->anew)
+	if (!scenario->anew)
 		return;
-	deed_stop();
+	scenario_stop();
 	child_kill(&watcher);
 	forget_pool();
-	deed_prepare(deed);
+	scenario_prepare(scenario);
 }
 
-void deed_finish(const struct deed *deed)
+void scenario_finish(const struct scenario *scenario)
 {
-	if (!deed->fresh) {
+	if (!scenario->fresh) {
 		say(watcher.fd, 0);
 		child_end(&watcher, "the witness ends well");
 	}
-	deed_stop();
+	scenario_stop();
 	forget_pool();
 }

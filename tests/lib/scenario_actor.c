@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The clients of deeds, and what they have slabd do. */
+/* The clients of scenarios, and what they have slabd do. */
 #include "tests/lib/scenario_actor.h"
 
 #include <signal.h>
@@ -13,11 +13,12 @@
 #define FILL_MAX 2000
 #define LENT 40 /* two a slab */
 
-unsigned doer_serial;
+unsigned actor_serial;
 
 static slabd_pool *open_pool(unsigned wait_ms)
 {
-	struct slabd_options options = bed_options(&deed_bed, SLABD_NO_HELPER);
+	struct slabd_options options =
+		fixture_options(&scenario_fixture, SLABD_NO_HELPER);
 	options.wait_ms = wait_ms;
 	return slabd_open(NULL, &options);
 }
@@ -35,18 +36,18 @@ static slabd_pool *open_surely(unsigned wait_ms)
 	return pool;
 }
 
-void doer_witness(int fd, void *arg)
+void actor_witness(int fd, void *arg)
 {
-	static uint64_t *kept[DOER_KEPT];
+	static uint64_t *kept[ACTOR_KEPT];
 	slabd_pool *pool;
 	slabd_cache *cache;
 	(void)arg;
 	/* What the manager drops is to be gone, and not be held here still. */
-	for (unsigned i = 0; i < deed_keeper.n; i++)
-		close(deed_keeper.kept[i].fd);
-	pool = bed_pool(&deed_bed);
-	cache = bed_cache(pool, "witness", SIZE);
-	for (uint64_t i = 0; i < DOER_KEPT; i++) {
+	for (unsigned i = 0; i < scenario_keeper.n; i++)
+		close(scenario_keeper.kept[i].fd);
+	pool = fixture_pool(&scenario_fixture);
+	cache = fixture_cache(pool, "witness", SIZE);
+	for (uint64_t i = 0; i < ACTOR_KEPT; i++) {
 		kept[i] = slabd_alloc(cache);
 		if (kept[i] == NULL)
 			tap_bail("slabd_alloc: %s", slabd_last_error());
@@ -56,7 +57,7 @@ void doer_witness(int fd, void *arg)
 	say(fd, slabd_client_id(pool));
 	while (hear(fd) != 0) {
 		uint64_t wrong = 0;
-		for (uint64_t i = 0; i < DOER_KEPT; i++)
+		for (uint64_t i = 0; i < ACTOR_KEPT; i++)
 			wrong += *kept[i] != i * 77;
 		say(fd, wrong);
 	}
@@ -77,7 +78,7 @@ static void creator(int fd, void *arg)
 	slabd_pool *pool = open_pool(20);
 	char name[32];
 	(void)arg;
-	snprintf(name, sizeof(name), "made-%u", doer_serial);
+	snprintf(name, sizeof(name), "made-%u", actor_serial);
 	say(fd, pool != NULL);
 	hear(fd);
 	if (pool != NULL)
@@ -91,7 +92,7 @@ static void grower(int fd, void *arg)
 	slabd_cache *cache;
 	char name[32];
 	(void)arg;
-	snprintf(name, sizeof(name), "grown-%u", doer_serial);
+	snprintf(name, sizeof(name), "grown-%u", actor_serial);
 	cache = pool == NULL ? NULL
 	                     : slabd_cache_create(pool, name, 200000, 0, 0);
 	say(fd, cache != NULL);
@@ -129,7 +130,7 @@ static void taker(int fd, void *arg)
 {
 	static void *all[FILL_MAX];
 	slabd_pool *pool = open_surely(20);
-	bool large = doer_serial % 2 == 0;
+	bool large = actor_serial % 2 == 0;
 	slabd_cache *cache = sized_surely(pool, "filler", large, large);
 	size_t n = 0;
 	(void)arg;
@@ -141,7 +142,7 @@ static void taker(int fd, void *arg)
 	slabd_flush(pool);
 	say(fd, 1);
 	hear(fd);
-	cache = sized(pool, "taken", doer_serial, !large);
+	cache = sized(pool, "taken", actor_serial, !large);
 	for (int i = 0; cache != NULL && i < 2; i++)
 		slabd_alloc(cache);
 	_exit(0);
@@ -178,7 +179,7 @@ static void borrower(int fd, void *arg)
 {
 	static void *all[FILL_MAX];
 	slabd_pool *pool = open_surely(20);
-	slabd_cache *cache = sized_surely(pool, "lent", doer_serial, false);
+	slabd_cache *cache = sized_surely(pool, "lent", actor_serial, false);
 	size_t n = 0;
 	(void)arg;
 	slabd_thread_node(pool, 0);
@@ -200,12 +201,12 @@ static void drainer(int fd, void *arg)
 {
 	slabd_pool *pool = open_surely(20);
 	(void)arg;
-	bed_post(&deed_bed, "/undrain", "node=1");
+	fixture_post(&scenario_fixture, "/undrain", "node=1");
 	slabd_thread_node(pool, 1);
 	fill_up(pool, true);
 	say(fd, 1);
 	hear(fd);
-	bed_post(&deed_bed, "/drain", "node=1");
+	fixture_post(&scenario_fixture, "/drain", "node=1");
 	_exit(0);
 }
 
@@ -223,7 +224,7 @@ static void victim(int fd, void *arg)
 	hear(fd);
 }
 
-const struct deed deeds[DEEDS] = {
+const struct scenario scenarios[DEEDS] = {
 	{.name = "start", .is_start = true, .fresh = true},
 	{.name = "take over", .is_start = true},
 	{.name = "take over from the dead", victim, .is_start = true},
@@ -233,5 +234,5 @@ const struct deed deeds[DEEDS] = {
 	{.name = "empty slabs", taker, .waits = true},
 	{.name = "lend", borrower, .waits = true},
 	{.name = "drain", drainer, .waits = true},
-	{.name = "bury", victim, .waits = true, .is_death = true},
+	{.name = "reap", victim, .waits = true, .is_death = true},
 };

@@ -9,18 +9,19 @@
 
 #include "shm/atom.h"
 
-struct gate {
+struct spin_barrier {
 	uint32_t arrived; /* counts on for ever */
 };
 
-static inline void gate_wait(struct gate *gate, uint32_t n)
+static inline void spin_barrier_wait(struct spin_barrier *barrier, uint32_t n)
 {
-	uint32_t mine = atom_set(&gate->arrived, 0u);
-	while (!atom_publish(&gate->arrived, &mine, mine + 1))
+	uint32_t mine = atom_set(&barrier->arrived, 0u);
+	while (!atom_publish(&barrier->arrived, &mine, mine + 1))
 		;
 	mine = (mine / n + 1) * n;
-	/* pairs: gate_wait; what the others did before it is seen. */
-	for (uint32_t i = 1; (int32_t)(atom_get(&gate->arrived) - mine) < 0; i++)
+	/* pairs: spin_barrier_wait; what the others did before it is seen. */
+	for (uint32_t i = 1;
+	     (int32_t)(atom_load_acquire(&barrier->arrived) - mine) < 0; i++)
 		if (i % 4096 == 0)
 			sched_yield();
 }

@@ -28,7 +28,7 @@ void step_arm(struct step_mark *mark)
 		_exit(98);
 	}
 	/* pairs: step_wait */
-	atom_put(&mark->tid, (uint32_t)syscall(SYS_gettid));
+	atom_store_release(&mark->tid, (uint32_t)syscall(SYS_gettid));
 	syscall(SYS_futex, &mark->tid, FUTEX_WAKE, 1, NULL, NULL, 0);
 }
 
@@ -50,7 +50,7 @@ static bool stopped(struct step *step)
 		step->fault = WSTOPSIG(status);
 		return false;
 	}
-	return atom_peek(&step->mark->over) == 0;
+	return atom_load(&step->mark->over) == 0;
 }
 
 static bool resume(struct step *step, enum __ptrace_request how, int signal)
@@ -81,7 +81,7 @@ static bool await_thread(struct step *step)
 {
 	struct timespec slice = {.tv_nsec = 2000000};
 	/* pairs: step_arm */
-	while ((step->tid = (pid_t)atom_get(&step->mark->tid)) == 0) {
+	while ((step->tid = (pid_t)atom_load_acquire(&step->mark->tid)) == 0) {
 		if (has_ended(step->pid))
 			return false;
 		syscall(SYS_futex, &step->mark->tid, FUTEX_WAIT, 0, &slice,

@@ -91,7 +91,7 @@ step_enter(struct step_mark *mark)
 static inline __attribute__((always_inline)) void
 step_over(struct step_mark *mark)
 {
-	atom_poke(&mark->over, 1u);
+	atom_store(&mark->over, 1u);
 	STEP_STAND();
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every store of a traced process to a pool's control, shared and ledger file.
+ * Every store of a traced process to a pool's control, shared and journal file.
  *
  * They are write-protected in it, by calls of mprotect that it is made to make:
  * a store faults, is let through by a single step, and the page is protected

@@ -55,7 +55,7 @@ const char *super_program(const char *name)
 	return path;
 }
 
-void super_spawn(struct bed *bed, const char *path,
+void super_spawn(struct fixture *fixture, const char *path,
                  const struct manager_given *given)
 {
 	if (served == NULL)
@@ -63,24 +63,24 @@ void super_spawn(struct bed *bed, const char *path,
 	managed = given != NULL;
 	if (path == NULL)
 		path = super_program("daemon/slabd");
-	unlink(bed->log);
-	if (!bed_fork(bed))
+	unlink(fixture->log);
+	if (!fixture_fork(fixture))
 		return;
 	unsetenv("NOTIFY_SOCKET");
 	dup2(STDERR_FILENO, SUPER_INHERITED);
 	if (managed)
 		manager_environment(given);
-	execl(path, path, "--supervise", "--config", bed->config, "--socket",
-	      bed->socket, "--control", bed->control,
+	execl(path, path, "--supervise", "--config", fixture->config,
+	      "--socket", fixture->socket, "--control", fixture->control,
 	      managed ? NULL : "--foreground", (char *)NULL);
 	_exit(127);
 }
 
-pid_t super_next(struct bed *bed, pid_t before)
+pid_t super_next(struct fixture *fixture, pid_t before)
 {
 	double until = now_ms() + SURELY_MS;
 	while (now_ms() < until) {
-		long long pid = bed_number(bed, "/status", "pid");
+		long long pid = fixture_number(fixture, "/status", "pid");
 		if (pid > 0 && pid != before) {
 			*served = (pid_t)pid;
 			return (pid_t)pid;
@@ -92,32 +92,33 @@ pid_t super_next(struct bed *bed, pid_t before)
 	return 0;
 }
 
-pid_t super_start(struct bed *bed)
+pid_t super_start(struct fixture *fixture)
 {
 	pid_t pid;
-	super_spawn(bed, NULL, NULL);
-	pid = super_next(bed, 0);
+	super_spawn(fixture, NULL, NULL);
+	pid = super_next(fixture, 0);
 	if (pid == 0)
 		tap_bail("no slabd answers");
 	return pid;
 }
 
-pid_t super_kill(struct bed *bed, pid_t pid)
+pid_t super_kill(struct fixture *fixture, pid_t pid)
 {
 	kill(pid, SIGKILL);
-	pid = super_next(bed, pid);
+	pid = super_next(fixture, pid);
 	if (pid == 0)
 		tap_bail("no slabd answers after it was killed");
 	return pid;
 }
 
-void super_stop(struct bed *bed, pid_t pid, const char *name)
+void super_stop(struct fixture *fixture, pid_t pid, const char *name)
 {
-	bed_signal(bed, SIGTERM);
-	tap_ok(super_ended(bed_wait(bed, SURELY_MS), 0),
+	fixture_signal(fixture, SIGTERM);
+	tap_ok(super_ended(fixture_wait(fixture, SURELY_MS), 0),
 	       "%s: SIGTERM ends the supervisor with 0", name);
 	tap_ok(super_is_gone(pid, 0), "and slabd before it");
-	tap_ok(access(bed->socket, F_OK) < 0 && access(bed->control, F_OK) < 0,
+	tap_ok(access(fixture->socket, F_OK) < 0 &&
+	               access(fixture->control, F_OK) < 0,
 	       "and no socket is left");
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A real slabd under "slabd --supervise", in a bed whose pid is the
+ * A real slabd under "slabd --supervise", in a fixture whose pid is the
  * supervisor's.
  *
- *   test program --> supervisor (bed.pid) --> slabd
+ *   test program --> supervisor (fixture.pid) --> slabd
  *        '---- guard: kills the last slabd that was seen, should this end
  */
 #ifndef TESTS_LIB_SUPER_H
@@ -20,27 +20,27 @@ const char *super_program(const char *name);
 
 /* Starts a supervisor, whose log is then new, with --foreground or under a
  * played manager. path NULL: the slabd of the build. */
-void super_spawn(struct bed *bed, const char *path,
+void super_spawn(struct fixture *fixture, const char *path,
                  const struct manager_given *given);
 
 /* The slabd that answers and is another one than before; 0: none does in a
  * minute. Reads what a played manager is told. */
-pid_t super_next(struct bed *bed, pid_t before);
+pid_t super_next(struct fixture *fixture, pid_t before);
 
 /* Both, without a manager. Bails out where no slabd answers. */
-pid_t super_start(struct bed *bed);
+pid_t super_start(struct fixture *fixture);
 
 /* SIGKILL to slabd, and the next one. Bails out where none answers. */
-pid_t super_kill(struct bed *bed, pid_t pid);
+pid_t super_kill(struct fixture *fixture, pid_t pid);
 
 /* SIGTERM to the supervisor, and results: status 0, slabd and its sockets
  * gone. */
-void super_stop(struct bed *bed, pid_t pid, const char *name);
+void super_stop(struct fixture *fixture, pid_t pid, const char *name);
 
 /* At the end of the program: no slabd runs any more. */
 void super_end(void);
 
-/* Whether a status of bed_wait is an exit with the code. */
+/* Whether a status of fixture_wait is an exit with the code. */
 bool super_ended(int status, int code);
 
 /* Whether a process that is no child of this one ends within so many ms. */

@@ -126,10 +126,10 @@ int tap_end(void)
 {
 	char line[32];
 	int n = snprintf(line, sizeof(line), "1..%u\n",
-	                 atom_peek(&counts->done));
+	                 atom_load(&counts->done));
 	if (write(STDOUT_FILENO, line, (size_t)n) < 0)
 		return 99;
-	return atom_peek(&counts->bad) != 0;
+	return atom_load(&counts->bad) != 0;
 }
 
 bool is_sanitized(void)
@@ -274,7 +274,8 @@ static unsigned look_at_fds(const char *path)
 	return n;
 }
 
-/* What others sent or closed wakes it at once: one that sleeps has seen it all. */
+/* What others sent or closed wakes it at once: one that sleeps has seen it
+ * all. */
 static bool is_at_rest(pid_t pid)
 {
 	char path[40];

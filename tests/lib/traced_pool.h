@@ -15,20 +15,20 @@
 #include "tests/lib/harness.h"
 #include "tests/lib/raw.h"
 
-#define WARD_LIVING 2u
-#define WARD_COMMON "common" /* a cache that the living use */
-#define WARD_SIZE 64u        /* of its objects */
-#define WARD_FILLER 60000u   /* a size of which a unit holds one */
+#define TRACED_POOL_LIVING 2u
+#define TRACED_POOL_COMMON "common" /* a cache that the living use */
+#define TRACED_POOL_SIZE 64u        /* of its objects */
+#define TRACED_POOL_FILLER 60000u   /* a size of which a unit holds one */
 
-struct ward_stage;
+struct traced_pool_stage;
 
-struct ward {
-	struct bed bed;
+struct traced_pool {
+	struct fixture fixture;
 	struct raw raw;
 	struct view view;
 	struct slab_user user; /* data NULL: addresses are offsets */
-	struct child living[WARD_LIVING];
-	struct ward_stage *stage;
+	struct child living[TRACED_POOL_LIVING];
+	struct traced_pool_stage *stage;
 	uint64_t *held; /* offsets of what the warden has */
 	uint32_t n_held;
 	uint32_t seq;
@@ -37,62 +37,65 @@ struct ward {
 };
 
 /* Starts slabd with two simulated nodes of max MiB each, and joins it. */
-void ward_open(struct ward *ward, unsigned max_mib);
+void traced_pool_open(struct traced_pool *traced, unsigned max_mib);
 
 /* Starts the living, on node 0. */
-void ward_wake(struct ward *ward);
+void traced_pool_wake(struct traced_pool *traced);
 
 /* Ends the living and slabd, with results. */
-void ward_close(struct ward *ward);
+void traced_pool_close(struct traced_pool *traced);
 
 /* Opens or makes a cache and has slabd see to it that the node has slabs of
  * it; its id. */
-uint32_t ward_cache(struct ward *ward, const char *name, size_t size,
-                    uint32_t node, unsigned flags);
+uint32_t traced_pool_cache(struct traced_pool *traced, const char *name,
+                           size_t size, uint32_t node, unsigned flags);
 
 /* Claims n objects from a node's list. How many it got. */
-uint32_t ward_claim(struct ward *ward, uint32_t cache, uint32_t node,
-                    uint32_t n);
+uint32_t traced_pool_claim(struct traced_pool *traced, uint32_t cache,
+                           uint32_t node, uint32_t n);
 
 /* Claims all that slabd can make of the node. */
-void ward_fill(struct ward *ward, const char *name, size_t size, uint32_t node);
+void traced_pool_fill(struct traced_pool *traced, const char *name, size_t size,
+                      uint32_t node);
 
 /* Frees what the warden has of a cache, but for each keep-th; 0: all. */
-void ward_release(struct ward *ward, uint32_t cache, uint32_t keep);
+void traced_pool_release(struct traced_pool *traced, uint32_t cache,
+                         uint32_t keep);
 
 /* Frees n of what the warden has of a cache. */
-void ward_release_some(struct ward *ward, uint32_t cache, uint32_t n);
+void traced_pool_release_some(struct traced_pool *traced, uint32_t cache,
+                              uint32_t n);
 
 /* Frees one object of the warden's by its offset. Whether it was its own. */
-bool ward_release_one(struct ward *ward, uint64_t off);
+bool traced_pool_release_one(struct traced_pool *traced, uint64_t off);
 
 /* Has one object in each slab of a cache, so that none is emptied. */
-void ward_pin(struct ward *ward, uint32_t cache, uint32_t node);
+void traced_pool_pin(struct traced_pool *traced, uint32_t cache, uint32_t node);
 
 /* Objects whose tag is id. */
-uint64_t ward_count(const struct ward *ward, uint32_t id);
+uint64_t traced_pool_count(const struct traced_pool *traced, uint32_t id);
 
 /* Two requests of the control socket, one after the other: whatever clients
  * sent before, slabd has served. */
-void ward_barrier(const struct ward *ward);
+void traced_pool_barrier(const struct traced_pool *traced);
 
 /* Waits until an id's client is dead and swept. */
-void ward_await_death(const struct ward *ward, uint32_t id);
+void traced_pool_await_death(const struct traced_pool *traced, uint32_t id);
 
 /* The id that a process was given, dead or alive, if it is one of the next
  * after last_id; else 0. */
-uint32_t ward_find(const struct ward *ward, pid_t pid);
+uint32_t traced_pool_find(const struct traced_pool *traced, pid_t pid);
 
 /* The living stand still, have flushed, and looked at what they hold; or go on.
  * False when one does not come. */
-bool ward_halt(struct ward *ward);
-void ward_go_on(struct ward *ward);
+bool traced_pool_halt(struct traced_pool *traced);
+void traced_pool_go_on(struct traced_pool *traced);
 
 /* With the living at a halt: what they own, what they hold, and what they saw
  * that must not be. True if nothing is wrong; else it is noted. */
-bool ward_living_agree(const struct ward *ward);
+bool traced_pool_background_agree(const struct traced_pool *traced);
 
 /* Objects that the warden and the living own. */
-uint64_t ward_owned(const struct ward *ward);
+uint64_t traced_pool_owned(const struct traced_pool *traced);
 
 #endif

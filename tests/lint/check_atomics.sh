@@ -32,7 +32,7 @@ look() {
 		    (code ~ /__atomic_load_n/ && ++peeks > 1))
 			found("bare atomic: use an operation of shm/atom.h")
 	}
-	FILENAME != "shm/atom.h" && code ~ /(^|[^a-z_])atom_(get|put)[ \t]*[(]/ {
+	FILENAME != "shm/atom.h" && code ~ /(^|[^a-z_])atom_(load_acquire|store_release)[ \t]*[(]/ {
 		text = note2 " " note1 " " note
 		if (!match(text, /pairs:[ \t]*/)) {
 			found("acquire or release that names no partner")
@@ -56,24 +56,24 @@ shm/a.c	atomic_load_explicit(p, memory_order_acquire);
 client/a.h #include <stdatomic.h>
 tests/a.c	__sync_synchronize();
 client/slabclient.h	__atomic_store_n(p, 1, __ATOMIC_RELEASE);
-shm/a.c	w = atom_get(p);
-shm/a.c	atom_put(p, 1); /* pairs: */
-shm/a.c	atom_put(p, 1); /* pairs: nobody_of_this_name */
+shm/a.c	w = atom_load_acquire(p);
+shm/a.c	atom_store_release(p, 1); /* pairs: */
+shm/a.c	atom_store_release(p, 1); /* pairs: nobody_of_this_name */
 EOT
 printf 'a = __atomic_load_n(p,\n\t__ATOMIC_RELAXED);\n%s\n' \
 	'b = __atomic_load_n(q, __ATOMIC_RELAXED);' | sample client/slabclient.h
 names "a second peek in the public header" '^client/slabclient.h:3: '
-printf '/* pairs: a_put */\n\n\nw = atom_get(p);\nint a_put(void);\n' |
+printf '/* pairs: a_put */\n\n\nw = atom_load_acquire(p);\nint a_put(void);\n' |
 	sample shm/a.c
 names "a partner named three lines above" '^shm/a.c:4: '
 
 printf 'a = __atomic_load_n(p,\n\t__ATOMIC_RELAXED);\n' |
 	sample client/slabclient.h
 passes "the one peek in the public header"
-printf '/* pairs: a_put */\nif (x)\n\tw = atom_get(p);\nint a_put(void);\n' |
+printf '/* pairs: a_put */\nif (x)\n\tw = atom_load_acquire(p);\nint a_put(void);\n' |
 	sample shm/a.c
 passes "a partner named two lines above"
-echo '#define atom_get(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)' |
+echo '#define atom_load_acquire(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)' |
 	sample shm/atom.h
 passes "shm/atom.h"
 finish "every atomic access is a named operation and every pair is named"

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Symbols: none of ours starts like those of POSIX, libnuma, systemd, libevent
-# or hwloc; each global of stem.c or stem_part.c starts with "stem_", but for
+# or hwloc; each global of stem.c or stem_part.c starts with "stem_", or with what
+# its room has in common (config_, plan_, balance_, admin_, report_, ctl_), but for
 # the library's slabd_ and main. No type of ours ends in _t, POSIX's ending.
 . "$(dirname "$0")/lint.sh"
 : "${SLABD_NM:=nm}"
@@ -22,11 +23,16 @@ look() {
 	}
 	in_typedef && code ~ /;[ \t]*$/ && code !~ /^[ \t]/ { in_typedef = 0 }'
 	nm_text | awk '
-	# archive:folder_la-stem.o:address letter symbol
+	# folder/stem.o: address letter symbol
+	BEGIN {
+		room["conf"] = "config"; room["plan"] = "plan"
+		room["balance"] = "balance"; room["admin"] = "report"
+		room["ctl"] = "ctl"
+	}
 	{
-		member = $1; sub(/:[^:]*$/, "", member); sub(/.*:/, "", member)
-		stem = member
-		sub(/^.*_la-/, "", stem); sub(/[.]o$/, "", stem)
+		folder = $1; sub(/\/[^\/]*$/, "", folder); sub(/.*\//, "", folder)
+		stem = $1; sub(/.*\//, "", stem); sub(/[.]o:?$/, "", stem)
+		sub(/^.*_la-/, "", stem)
 		first = stem; sub(/_.*/, "", first)
 		symbol = $NF
 	}
@@ -36,8 +42,12 @@ look() {
 	}
 	# The sanitizers and the compiler add their own.
 	symbol ~ /^(__|_GLOBAL_|main$|slabd_)/ { next }
-	index(symbol, stem) != 1 && index(symbol, first "_") != 1 {
-		print stem ".c:0: " symbol " does not start with " first "_"
+	index(symbol, stem) == 1 || index(symbol, first "_") == 1 { next }
+	folder in room && index(symbol, room[folder] "_") == 1 { next }
+	folder == "admin" && index(symbol, "admin_") == 1 { next }
+	{
+		print stem ".c:0: " symbol " starts neither with " first \
+			"_ nor with its room"
 	}'
 }
 
@@ -54,25 +64,27 @@ EOT
 printf 'typedef struct {\n\tint a;\n} row_t;\n' | sample shm/a.h
 names "a typedef over several lines" '^shm/a.h:3: '
 while read -r symbol member; do
-	echo "lib.a:$member:0000 T $symbol" | sample nm.txt
+	echo "$member: 0000 T $symbol" | sample nm.txt
 	names "$symbol in $member" "$symbol"
 done <<'EOT'
-shm_open libshm_la-shm.o
-numa_bind backing.o
-evict_all evict.o
-sd_tell service.o
-hwloc_of topo.o
-helper libclient_la-depot.o
-pool_make libclient_la-depot.o
+shm_open shm/libshm_la-shm.o
+numa_bind numa/backing.o
+evict_all daemon/pool/evict.o
+sd_tell daemon/manager/notify.o
+hwloc_of numa/topo.o
+helper client/libclient_la-depot.o
+pool_make client/libclient_la-depot.o
+plan_make daemon/pool/slabs.o
 EOT
 while read -r symbol member; do
-	echo "lib.a:$member:0000 T $symbol" | sample nm.txt
+	echo "$member: 0000 T $symbol" | sample nm.txt
 	passes "$symbol in $member"
 done <<'EOT'
-slab_carve_srv libshm_la-slab_srv.o
-slabd_open libclient_la-pool.o
-ctl_nodes ctl_nodes.o
-main slabd.o
+slab_carve_srv shm/libshm_la-slab_srv.o
+slabd_open client/libclient_la-pool.o
+ctl_nodes daemon/ctl/nodes.o
+plan_lend daemon/plan/lend.o
+main daemon/slabd.o
 EOT
 printf 'typedef struct row {\n\tuint64_t a;\n} row;\n' | sample shm/a.h
 passes "a member of a standard type"
@@ -80,10 +92,11 @@ passes "a member of a standard type"
 # The build's own objects; their paths are relative to where make stands.
 : "${builddir:=$PWD}"
 nm_text() {
-	for lib in libshm libnumatopo libclient libdaemon; do
-		$SLABD_NM -A -g --defined-only "$builddir/.libs/$lib.a" \
-			2>/dev/null
-	done | grep ' [A-Z] ' | sed "s|^$builddir/||"
+	(cd "$builddir" && find shm numa client daemon -name '*.o' \
+		-not -path '*/.libs/*' | while read -r object; do
+		$SLABD_NM -g --defined-only "$object" 2>/dev/null |
+			sed -n "s|^[0-9a-f]* [A-Z] |$object: 0 T |p"
+	done)
 }
 nm_text | grep -q ' T layout_compute$'
 result $? "the build's symbols are there to be looked at"

@@ -25,10 +25,10 @@
 #ifndef MUTANT_no_second_look     /* a claim trusts what it saw before the lease */
 #define MUTANT_no_second_look 0
 #endif
-#ifndef MUTANT_no_uncarve_lease   /* uncarve does without the lease */
-#define MUTANT_no_uncarve_lease 0
+#ifndef MUTANT_no_reclaim_lease   /* reclaim does without the lease */
+#define MUTANT_no_reclaim_lease 0
 #endif
-#ifndef MUTANT_no_all_free        /* uncarve does not look at the tags */
+#ifndef MUTANT_no_all_free        /* reclaim does not look at the tags */
 #define MUTANT_no_all_free 0
 #endif
 #ifndef MUTANT_head_first         /* carve writes the head before the tail */
@@ -46,14 +46,14 @@
 #ifndef MUTANT_adopt_no_clear     /* adoption leaves a tail without its head */
 #define MUTANT_adopt_no_clear 0
 #endif
-#ifndef MUTANT_adopt_lease_first  /* adoption breaks leases before it mends */
+#ifndef MUTANT_adopt_lease_first  /* adoption breaks leases before it repairs */
 #define MUTANT_adopt_lease_first 0
 #endif
 #ifndef MUTANT_adopt_no_break     /* adoption leaves slabd's own leases */
 #define MUTANT_adopt_no_break 0
 #endif
-#ifndef MUTANT_adopt_no_burial    /* adoption forgets who died meanwhile */
-#define MUTANT_adopt_no_burial 0
+#ifndef MUTANT_adopt_no_reap    /* adoption forgets who died meanwhile */
+#define MUTANT_adopt_no_reap 0
 #endif
 #ifndef MUTANT_adopt_no_bits      /* adoption sets no bits */
 #define MUTANT_adopt_no_bits 0
@@ -351,7 +351,7 @@ inline carve() {
 }
 
 /* Under the lease, all free: the words go, then the bit. */
-inline uncarve_words() {
+inline reclaim_words() {
 	if
 	:: WIDE(c) -> STEP(
 		lease_exact = BELIEVED(1) == 0 && BELIEVED(0) == 0;
@@ -367,18 +367,18 @@ inline uncarve_words() {
 	STEP(
 		taken = taken & ~(WIDE(c) -> 3 : BIT_OF(u));
 		if
-		:: MUTANT_no_uncarve_lease
+		:: MUTANT_no_reclaim_lease
 		:: else -> lease[u] = 0
 		fi)
 }
 
-/* slab_uncarve_srv of the slab of cache c at u */
-inline uncarve() {
+/* slab_reclaim_srv of the slab of cache c at u */
+inline reclaim() {
 	if
-	:: lease[u] != 0 && !MUTANT_no_uncarve_lease
-	:: d_step { lease[u] == 0 || MUTANT_no_uncarve_lease ->
+	:: lease[u] != 0 && !MUTANT_no_reclaim_lease
+	:: d_step { lease[u] == 0 || MUTANT_no_reclaim_lease ->
 		if
-		:: MUTANT_no_uncarve_lease
+		:: MUTANT_no_reclaim_lease
 		:: else -> lease[u] = SRV
 		fi }
 		if
@@ -388,7 +388,7 @@ inline uncarve() {
 			:: WIDE(c) && tag[1] != FREE && !MUTANT_no_all_free ->
 				STEP(lease[u] = 0)
 			:: !WIDE(c) || tag[1] == FREE || MUTANT_no_all_free ->
-				uncarve_words()
+				reclaim_words()
 			OR_DIE
 			fi
 		OR_DIE
@@ -418,8 +418,8 @@ inline break_srv() {
 		fi)
 }
 
-/* slab_mend_srv of unit u */
-inline mend() {
+/* slab_repair_srv of unit u */
+inline repair() {
 	if
 	:: u == 0 && WIDE(word[0]) && !MUTANT_adopt_no_tail -> STEP(word[1] = B_TAIL)
 	:: u == 1 && word[1] == B_TAIL && !MUTANT_adopt_no_clear ->
@@ -434,8 +434,8 @@ inline adopt() {
 	do
 	:: u < UNITS ->
 		if
-		:: MUTANT_adopt_lease_first -> break_srv(); mend()
-		:: !MUTANT_adopt_lease_first -> mend(); break_srv()
+		:: MUTANT_adopt_lease_first -> break_srv(); repair()
+		:: !MUTANT_adopt_lease_first -> repair(); break_srv()
 		fi;
 		if
 		:: MUTANT_adopt_no_bits
@@ -451,7 +451,7 @@ inline adopt() {
 		u = 0;
 		taken = (word[0] != NONE -> 1 : 0) | (word[1] != NONE -> 2 : 0);
 		if
-		:: MUTANT_adopt_no_burial -> busy = busy & ~dead_now; dead_now = 0
+		:: MUTANT_adopt_no_reap -> busy = busy & ~dead_now; dead_now = 0
 		:: else
 		fi;
 		rest(0))
@@ -492,7 +492,7 @@ dead:
 		fi;
 		busy = busy | 1
 	   }
-		uncarve();
+		reclaim();
 		STEP(u = 0; c = 0; rest(0))
 	OR_DIE
 	od

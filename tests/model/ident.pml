@@ -46,8 +46,8 @@
 #ifndef MUTANT_late_vault       /* the pidfd is stored after the welcome */
 #define MUTANT_late_vault 0
 #endif
-#ifndef MUTANT_no_burial        /* a restarted slabd leaves who died */
-#define MUTANT_no_burial 0
+#ifndef MUTANT_no_reap        /* a restarted slabd leaves who died */
+#define MUTANT_no_reap 0
 #endif
 #ifndef ASSUME_late_reuse       /* an id rests while somebody gives to it */
 #define ASSUME_late_reuse 1
@@ -197,7 +197,7 @@ inline crash() {
 		:: vault[x] && row[x] == NOBODY -> vault[x] = 0; pid_of[x] = 0
 		:: else ->
 			if
-			:: MUTANT_no_burial && row[x] == LIVE && pid_of[x] == 0 ->
+			:: MUTANT_no_reap && row[x] == LIVE && pid_of[x] == 0 ->
 				row[x] = NOBODY
 			:: else
 			fi
@@ -422,8 +422,8 @@ inline mark_dead() {
 	x = 0
 }
 
-/* ident_bury */
-inline bury() {
+/* clients_reap */
+inline reap() {
 	if
 	:: row[i] == LIVE -> SRV_STEP(mark_dead())
 	:: row[i] != LIVE
@@ -494,7 +494,7 @@ dead:
 		fi;
 		busy = busy | 1
 	   }
-		bury()
+		reap()
 	:: atomic {
 		if
 		:: NOT_DUE && MAY_FREE(1) -> i = 1

@@ -70,14 +70,14 @@ mutants() {
 	ident|no_third_sweep|not_lost|PROCS=2 IDS=3
 	ident|no_second_look|not_lost|PROCS=2 IDS=3
 	ident|late_vault|not_lost|PROCS=2 IDS=3
-	ident|no_burial|not_lost|PROCS=2 IDS=3
+	ident|no_reap|not_lost|PROCS=2 IDS=3
 	carve|no_claim_lease|one_owner|CLIENTS=2 UNITS=1
-	carve|adopt_no_burial|not_lost|CLIENTS=1 UNITS=2
+	carve|adopt_no_reap|not_lost|CLIENTS=1 UNITS=2
 	carve|no_carve_fence|listed|CLIENTS=1 UNITS=2
 	carve|adopt_no_bits|listed|CLIENTS=1 UNITS=2
 	carve|no_second_look|lease_exact|CLIENTS=2 UNITS=1
 	carve|break_living|lease_exact|CLIENTS=2 UNITS=1
-	carve|no_uncarve_lease|lease_exact|CLIENTS=1 UNITS=2
+	carve|no_reclaim_lease|lease_exact|CLIENTS=1 UNITS=2
 	carve|no_all_free|lease_exact|CLIENTS=1 UNITS=2
 	carve|adopt_no_break|lease_exact|CLIENTS=1 UNITS=2
 	carve|head_first|adoption|CLIENTS=1 UNITS=2
@@ -99,7 +99,7 @@ mutants() {
 	want|no_slice_ring|shortage_relieved|WAITS=1
 	want|adopt_keeps_denied|shortage_relieved|WAITS=0
 	want|no_last_ring|shortage_relieved|WAITS=0 STOPS=0
-	want|no_burial_serve|shortage_relieved|WAITS=0 STOPS=0 RESTARTS=0 MUTANT_no_last_ring
+	want|no_reap_serve|shortage_relieved|WAITS=0 STOPS=0 RESTARTS=0 MUTANT_no_last_ring
 	EOT
 }
 

@@ -19,8 +19,8 @@
 #ifndef MUTANT_no_slice_ring       /* nor who waits */
 #define MUTANT_no_slice_ring 0
 #endif
-#ifndef MUTANT_no_burial_serve     /* a burial does not look at the wants */
-#define MUTANT_no_burial_serve 0
+#ifndef MUTANT_no_reap_serve     /* a reaping does not look at the wants */
+#define MUTANT_no_reap_serve 0
 #endif
 #ifndef MUTANT_no_announce         /* slabd does not count what it did */
 #define MUTANT_no_announce 0
@@ -264,8 +264,8 @@ dead:
 			fi };
 			SRV_STEP(denied = 0);
 			if
-			:: MUTANT_no_burial_serve
-			:: !MUTANT_no_burial_serve -> serve()
+			:: MUTANT_no_reap_serve
+			:: !MUTANT_no_reap_serve -> serve()
 			fi;
 			SRV_STEP(dead_now = 0)
 		:: !dead_now

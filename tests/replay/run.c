@@ -43,7 +43,7 @@ static void note_live(struct run_worker *worker, int64_t bytes)
 		return;
 	live = atom_add(&run->live_bytes, worker->live_due) + worker->live_due;
 	worker->live_due = 0;
-	peak = atom_peek(&run->peak_bytes);
+	peak = atom_load(&run->peak_bytes);
 	while (live > peak && !atom_cas(&run->peak_bytes, &peak, live))
 		continue;
 }
@@ -64,7 +64,7 @@ static void report_mismatch(struct run_worker *worker, uint32_t obj,
 	struct run *run = worker->run;
 	const struct trace_object *object = &run->plan.trace->objects[obj];
 
-	atom_poke(&worker->mismatches, worker->mismatches + 1);
+	atom_store(&worker->mismatches, worker->mismatches + 1);
 	if (atom_add(&run->told, 1) >= TOLD_MAX)
 		return;
 	pthread_mutex_lock(&run->report);
@@ -84,7 +84,7 @@ static void report_refusal(struct run_worker *worker, uint32_t obj, int error)
 	struct run *run = worker->run;
 	const char *why = backend_why(run->plan.backend);
 
-	atom_poke(&worker->refused, worker->refused + 1);
+	atom_store(&worker->refused, worker->refused + 1);
 	pthread_mutex_lock(&run->report);
 	if (!run->failure[0])
 		snprintf(run->failure, sizeof(run->failure),
@@ -106,7 +106,7 @@ static void play_alloc(struct run_worker *worker, uint32_t obj)
 		at = backend_alloc(plan->backend, class_ix, bytes);
 	} else {
 		at = malloc(bytes);
-		atom_poke(&worker->large, worker->large + 1);
+		atom_store(&worker->large, worker->large + 1);
 	}
 	if (!at) {
 		report_refusal(worker, obj, errno);
@@ -116,7 +116,7 @@ static void play_alloc(struct run_worker *worker, uint32_t obj)
 		pattern_fill(at, bytes, seed_of(worker, obj));
 	note_live(worker, (int64_t)bytes);
 	/* pairs: play_free */
-	atom_put(&worker->crew->slots[obj], at);
+	atom_store_release(&worker->crew->slots[obj], at);
 }
 
 /* Checks and frees the object in a slot that this thread may empty. */
@@ -130,7 +130,7 @@ static void end_object(struct run_worker *worker, uint32_t obj, void *at)
 	if (plan->check &&
 	    pattern_check(at, bytes, seed_of(worker, obj), &fault))
 		report_mismatch(worker, obj, &fault);
-	atom_poke(&worker->crew->slots[obj], NULL);
+	atom_store(&worker->crew->slots[obj], NULL);
 	note_live(worker, -(int64_t)bytes);
 	if (class_ix < CLASSES_N)
 		backend_free(plan->backend, class_ix, at);
@@ -144,8 +144,8 @@ static void play_free(struct run_worker *worker, uint32_t obj)
 	void *at;
 
 	/* pairs: play_alloc */
-	for (unsigned i = 0; !(at = atom_get(slot)); i++) {
-		if (atom_peek(&worker->run->enough))
+	for (unsigned i = 0; !(at = atom_load_acquire(slot)); i++) {
+		if (atom_load(&worker->run->enough))
 			return;
 		if (i < YIELDS_MAX)
 			sched_yield();
@@ -163,13 +163,13 @@ static void play_loop(struct run_worker *worker)
 	for (size_t i = 0; i < worker->n_events; i++) {
 		const struct trace_event *event = &worker->events[i];
 
-		if (atom_peek(enough))
+		if (atom_load(enough))
 			break;
 		if (event->op == TRACE_ALLOC)
 			play_alloc(worker, event->obj);
 		else
 			play_free(worker, event->obj);
-		atom_poke(&worker->done, ++done);
+		atom_store(&worker->done, ++done);
 	}
 }
 
@@ -179,7 +179,7 @@ static void end_leftovers(struct run_worker *worker)
 {
 	for (size_t i = 0; i < worker->n_events; i++) {
 		const struct trace_event *event = &worker->events[i];
-		void *at = atom_peek(&worker->crew->slots[event->obj]);
+		void *at = atom_load(&worker->crew->slots[event->obj]);
 
 		if (event->op == TRACE_ALLOC && at)
 			end_object(worker, event->obj, at);
@@ -192,7 +192,7 @@ static void decide(struct run_worker *worker)
 	const struct run *run = worker->run;
 	uint64_t loops = run->plan.loops;
 
-	worker->crew->over = atom_peek(&run->enough) ||
+	worker->crew->over = atom_load(&run->enough) ||
 	                     (loops && worker->crew->loop + 1 >= loops);
 }
 
@@ -202,7 +202,7 @@ static double hold(const struct run_worker *worker)
 	double start = now_s();
 
 	atom_add(&worker->run->n_holding, 1u);
-	while (!atom_peek(&worker->run->quit))
+	while (!atom_load(&worker->run->quit))
 		nap(20 * 1000 * 1000);
 	return now_s() - start;
 }
@@ -238,7 +238,7 @@ static void *worker_main(void *arg)
 		if (pthread_barrier_wait(&crew->meet))
 			crew->loop++;
 		pthread_barrier_wait(&crew->meet);
-		atom_poke(&worker->loops_done, worker->loops_done + 1);
+		atom_store(&worker->loops_done, worker->loops_done + 1);
 	} while (!over);
 	worker->busy_s = now_s() - run->start_s - held_s;
 	tell_end(run);
@@ -370,30 +370,30 @@ int run_start(struct run *run, const struct run_plan *plan)
 
 void run_enough(struct run *run)
 {
-	atom_poke(&run->enough, 1u);
+	atom_store(&run->enough, 1u);
 }
 
 void run_quit(struct run *run)
 {
-	atom_poke(&run->quit, 1u);
+	atom_store(&run->quit, 1u);
 	run_enough(run);
 }
 
 void run_counts(const struct run *run, struct run_count *count)
 {
 	*count = (struct run_count){
-		.live_bytes = atom_peek(&run->live_bytes),
-		.peak_bytes = atom_peek(&run->peak_bytes),
-		.n_running = atom_peek(&run->n_running),
-		.n_holding = atom_peek(&run->n_holding),
+		.live_bytes = atom_load(&run->live_bytes),
+		.peak_bytes = atom_load(&run->peak_bytes),
+		.n_running = atom_load(&run->n_running),
+		.n_holding = atom_load(&run->n_holding),
 	};
 	for (unsigned i = 0; i < run->n_workers; i++) {
 		const struct run_worker *worker = &run->workers[i];
 
-		count->done += atom_peek(&worker->done);
-		count->large += atom_peek(&worker->large);
-		count->mismatches += atom_peek(&worker->mismatches);
-		count->refused += atom_peek(&worker->refused);
+		count->done += atom_load(&worker->done);
+		count->large += atom_load(&worker->large);
+		count->mismatches += atom_load(&worker->mismatches);
+		count->refused += atom_load(&worker->refused);
 	}
 }
 

@@ -13,7 +13,7 @@
 #define TRIM_NS UINT64_C(1000000) /* a message to each client */
 
 static uint64_t carve_cost_ns(const struct world *world,
-                              const struct policy_step *step)
+                              const struct plan_step *step)
 {
 	const struct node *node = &world->m.node[step->from];
 	uint32_t order = world->m.cache[step->cache].order;
@@ -28,37 +28,37 @@ static uint64_t carve_cost_ns(const struct world *world,
 }
 
 uint64_t apply_cost_ns(const struct world *world,
-                       const struct policy_step *step)
+                       const struct plan_step *step)
 {
 	switch (step->kind) {
-	case POLICY_CARVE:
+	case PLAN_CARVE:
 		return carve_cost_ns(world, step);
-	case POLICY_LEND:
+	case PLAN_LEND:
 		return step->fresh ? carve_cost_ns(world, step)
 		                   : step->n * SLAB_NS;
-	case POLICY_REASSIGN:
+	case PLAN_REASSIGN:
 		return (step->n + step->n_given) * SLAB_NS;
-	case POLICY_RETURN:
+	case PLAN_RETURN:
 		return step->n * SLAB_NS;
-	case POLICY_MIGRATE:
-	case POLICY_DRAIN:
+	case PLAN_MIGRATE:
+	case PLAN_DRAIN:
 		return MOVE_NS;
-	case POLICY_SHRINK:
+	case PLAN_SHRINK:
 		return step->n * SHRINK_NS;
-	case POLICY_TRIM:
+	case PLAN_TRIM:
 	default:
 		return TRIM_NS;
 	}
 }
 
-/* Slabs came to or left a list by lend or return. */
+/* Slabs gained to or left a list by lend or return. */
 static void note_way(struct world *world, uint32_t cache, uint32_t node,
-                     bool came)
+                     bool gained)
 {
 	struct cell *cell = &world->m.cell[cache][node];
-	if (cell->moved_ns != NEVER && cell->came != came)
-		cell->flips++;
-	cell->came = came;
+	if (cell->moved_ns != NEVER && cell->gained != gained)
+		cell->reversals++;
+	cell->gained = gained;
 	cell->moved_ns = world->m.now_ns;
 }
 
@@ -79,7 +79,7 @@ static uint32_t carve(struct world *world, uint32_t cache, uint32_t from,
 }
 
 /* Empty slabs of the donor become free units, and slabs of the cache. */
-static bool reassign(struct world *world, const struct policy_step *step)
+static bool reassign(struct world *world, const struct plan_step *step)
 {
 	struct machine *m = &world->m;
 	uint32_t given = 0;
@@ -87,7 +87,7 @@ static bool reassign(struct world *world, const struct policy_step *step)
 		uint32_t unit = slabs_find_empty(m, step->donor, step->to);
 		if (unit == HEAP_NONE)
 			break;
-		slabs_uncarve(m, unit);
+		slabs_reclaim(m, unit);
 		given++;
 	}
 	if (step->donor == step->cache)
@@ -96,7 +96,7 @@ static bool reassign(struct world *world, const struct policy_step *step)
 	       step->n;
 }
 
-static bool lend(struct world *world, const struct policy_step *step)
+static bool lend(struct world *world, const struct plan_step *step)
 {
 	uint32_t n = step->fresh ? carve(world, step->cache, step->from,
 	                                 step->to, step->n)
@@ -113,13 +113,13 @@ static bool lend(struct world *world, const struct policy_step *step)
 	return n == step->n;
 }
 
-static bool go_home(struct world *world, const struct policy_step *step)
+static bool go_home(struct world *world, const struct plan_step *step)
 {
-	uint64_t flips = world->m.total.slab_flips;
+	uint64_t reversals = world->m.total.slab_flips;
 	uint32_t n = slabs_return(&world->m, step->cache, step->to, step->from,
 	                          step->n);
-	if (step->reason == POLICY_LENDER_SHORT)
-		world->d.recalled += world->m.total.slab_flips - flips;
+	if (step->reason == PLAN_LENDER_SHORT)
+		world->d.recalled += world->m.total.slab_flips - reversals;
 	world->d.slabs_returned += n;
 	if (n == 0)
 		return false;
@@ -129,7 +129,7 @@ static bool go_home(struct world *world, const struct policy_step *step)
 	return n == step->n;
 }
 
-static bool move(struct world *world, const struct policy_step *step)
+static bool move(struct world *world, const struct plan_step *step)
 {
 	struct machine *m = &world->m;
 	uint32_t page = (uint32_t)step->page;
@@ -144,7 +144,7 @@ static bool move(struct world *world, const struct policy_step *step)
 	return true;
 }
 
-static bool shrink(struct world *world, const struct policy_step *step)
+static bool shrink(struct world *world, const struct plan_step *step)
 {
 	for (uint32_t i = 0; i < step->n; i++) {
 		uint32_t page = machine_empty_page(&world->m, step->to);
@@ -155,24 +155,24 @@ static bool shrink(struct world *world, const struct policy_step *step)
 	return true;
 }
 
-bool apply_step(struct world *world, const struct policy_step *step)
+bool apply_step(struct world *world, const struct plan_step *step)
 {
 	switch (step->kind) {
-	case POLICY_CARVE:
+	case PLAN_CARVE:
 		return carve(world, step->cache, step->from, step->to,
 		             step->n) == step->n;
-	case POLICY_REASSIGN:
+	case PLAN_REASSIGN:
 		return reassign(world, step);
-	case POLICY_LEND:
+	case PLAN_LEND:
 		return lend(world, step);
-	case POLICY_RETURN:
+	case PLAN_RETURN:
 		return go_home(world, step);
-	case POLICY_MIGRATE:
-	case POLICY_DRAIN:
+	case PLAN_MIGRATE:
+	case PLAN_DRAIN:
 		return move(world, step);
-	case POLICY_SHRINK:
+	case PLAN_SHRINK:
 		return shrink(world, step);
-	case POLICY_TRIM:
+	case PLAN_TRIM:
 	default:
 		world->d.trims++;
 		world->d.trimmed_ns = world->m.now_ns;

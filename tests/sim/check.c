@@ -48,7 +48,7 @@ static void run(struct result *result, const struct scenario *scenario,
 	if (how != NULL && how->make != NULL)
 		own.make = how->make;
 	if (how != NULL) {
-		options.tamper = how->tamper;
+		options.fault = how->fault;
 		options.meddle = how->meddle;
 	}
 	run_one(result, scenario, &own, shape, &options);
@@ -64,7 +64,7 @@ static bool adds_up(const struct result *result)
 
 static bool holds(const struct result *result)
 {
-	return result->flips == result->recalled && result->again == 0;
+	return result->reversals == result->recalled && result->again == 0;
 }
 
 static bool settles(const struct result *result)
@@ -95,7 +95,7 @@ static void check_one(const struct scenario *scenario,
 	ok(holds(&result),
 	   "%s, %s: %llu moved back within hold, %llu as their home was short, "
 	   "%llu to and fro",
-	   scenario->name, what, (unsigned long long)result.flips,
+	   scenario->name, what, (unsigned long long)result.reversals,
 	   (unsigned long long)result.recalled,
 	   (unsigned long long)result.again);
 	if (!scenario->is_restless)
@@ -118,7 +118,7 @@ static void check_one(const struct scenario *scenario,
 }
 
 /* Where memory is enough nobody is more local than ours. */
-static void check_rivals(const struct scenario *scenario,
+static void check_other_policies(const struct scenario *scenario,
                          const struct shape *shape)
 {
 	static struct result ours;
@@ -268,8 +268,8 @@ int main(int argc, char **argv)
 	printf("# SLABD_SEED=%llu\n", (unsigned long long)seed);
 	check_shapes();
 	check_recorded(&shape);
-	check_rivals(scenario_find("steady"), &shape);
-	check_rivals(scenario_find("cross"), &shape);
+	check_other_policies(scenario_find("steady"), &shape);
+	check_other_policies(scenario_find("cross"), &shape);
 	check_same(&shape);
 	check_found(&shape);
 	printf("1..%u\n", n_done);

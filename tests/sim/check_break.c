@@ -4,71 +4,71 @@
 /* ---- policies ----------------------------------------------------------- */
 
 /* Ours, made to forget what it did, and in no need to wait. */
-static void no_hold(struct world *world, struct policy_plan *plan,
-                    const struct policy_snapshot *snap,
-                    const struct policy_config *config, void *work)
+static void no_hold(struct world *world, struct plan *plan,
+                    const struct snapshot *snap,
+                    const struct plan_config *config, void *work)
 {
 	/* The picture is the simulator's own, made anew for each plan. */
-	struct policy_cell *cells =
-		(struct policy_cell *)(uintptr_t)snap->cells;
-	struct policy_loan *loans =
-		(struct policy_loan *)(uintptr_t)snap->loans;
-	struct policy_config hasty = *config;
+	struct snapshot_cell *cells =
+		(struct snapshot_cell *)(uintptr_t)snap->cells;
+	struct snapshot_loan *loans =
+		(struct snapshot_loan *)(uintptr_t)snap->loans;
+	struct plan_config hasty = *config;
 	(void)world;
 	for (uint32_t i = 0; i < snap->n_caches * snap->n_nodes; i++) {
 		cells[i].held_ms = UINT32_MAX;
-		cells[i].flips = 0;
+		cells[i].reversals = 0;
 	}
 	for (uint32_t i = 0; i < snap->n_loans; i++)
 		loans[i].age_ms = UINT32_MAX;
 	hasty.hold_ms = hasty.hold_max_ms = 1;
-	policy_make(plan, snap, &hasty, work);
+	plan_make(plan, snap, &hasty, work);
 }
 
 /* Every plan ends with a slab that is lent, or comes back. */
-static void restless(struct world *world, struct policy_plan *plan,
-                     const struct policy_snapshot *snap,
-                     const struct policy_config *config, void *work)
+static void restless(struct world *world, struct plan *plan,
+                     const struct snapshot *snap,
+                     const struct plan_config *config, void *work)
 {
 	(void)world;
-	policy_make(plan, snap, config, work);
+	plan_make(plan, snap, config, work);
 	for (uint32_t c = 0; c < snap->n_caches; c++) {
-		const struct policy_cell *cells =
+		const struct snapshot_cell *cells =
 			&snap->cells[c * snap->n_nodes];
-		struct policy_step step = {.reason = POLICY_SHORT,
+		struct plan_step step = {.reason = PLAN_SHORT,
 		                           .cache = c,
-		                           .donor = POLICY_NONE,
+		                           .donor = PLAN_NONE,
 		                           .n = 1};
 		bool back = cells[1].borrowed > 0;
-		step.kind = back ? POLICY_RETURN : POLICY_LEND;
+		step.kind = back ? PLAN_RETURN : PLAN_LEND;
 		step.from = back;
 		step.to = !back;
-		if (plan->n_steps < POLICY_STEPS_MAX && cells[0].listed > 1)
+		if (plan->n_steps < PLAN_STEPS_MAX && cells[0].listed > 1)
 			plan->steps[plan->n_steps++] = step;
 	}
 }
 
 /* Borrows before it carves. */
-static void far_first(struct world *world, struct policy_plan *plan,
-                      const struct policy_snapshot *snap,
-                      const struct policy_config *config, void *work)
+static void far_first(struct world *world, struct plan *plan,
+                      const struct snapshot *snap,
+                      const struct plan_config *config, void *work)
 {
 	(void)world;
-	policy_make(plan, snap, config, work);
+	plan_make(plan, snap, config, work);
 	for (uint32_t i = 0; i < plan->n_steps; i++) {
-		struct policy_step *step = &plan->steps[i];
-		if (step->kind != POLICY_CARVE)
+		struct plan_step *step = &plan->steps[i];
+		if (step->kind != PLAN_CARVE)
 			continue;
-		step->kind = POLICY_LEND;
+		step->kind = PLAN_LEND;
 		step->from = (step->to + 1) % snap->n_nodes;
 		step->fresh = true;
 	}
 }
 
 /* Sees nothing that is to be done. */
-static void idle(struct world *world, struct policy_plan *plan,
-                 const struct policy_snapshot *snap,
-                 const struct policy_config *config, void *work)
+static void idle(struct world *world, struct plan *plan,
+                 const struct snapshot *snap,
+                 const struct plan_config *config, void *work)
 {
 	(void)world, (void)snap, (void)config, (void)work;
 	plan->n_steps = plan->n_refusals = 0;

@@ -20,10 +20,10 @@ struct check_break {
 	const char *scenario; /* that shows it */
 	enum check check;
 	/* Each may be NULL; as in struct maker and struct run_options. */
-	void (*make)(struct world *world, struct policy_plan *plan,
-	             const struct policy_snapshot *snap,
-	             const struct policy_config *config, void *work);
-	void (*tamper)(struct world *world);
+	void (*make)(struct world *world, struct plan *plan,
+	             const struct snapshot *snap,
+	             const struct plan_config *config, void *work);
+	void (*fault)(struct world *world);
 	void (*meddle)(struct world *world, uint32_t ms);
 };
 

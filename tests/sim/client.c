@@ -2,8 +2,8 @@
 /*
  * Clients: as client/magazine.c and client/shortage.c do it, a batch at a time.
  * Freed objects are hoarded up to a limit, those of other nodes go home. What
- * the own node's list does not have comes from the nearest that has, one by one,
- * while slabd is rung.
+ * the own node's list does not have comes from the nearest that has, one by
+ * one, while slabd is rung.
  */
 #include "tests/sim/world.h"
 
@@ -29,8 +29,8 @@ static struct run *any_run(struct world *world, struct seat *seat)
 	uint32_t n_objs = world->m.cache[seat->cache].n_objs;
 	struct run *run = NULL;
 	for (uint32_t tries = 0; tries < TRIES_MAX; tries++) {
-		run = &seat->runs[dice_below(&world->dice, seat->n_runs)];
-		if (dice_below(&world->dice, n_objs) < run->n)
+		run = &seat->runs[rng_below(&world->rng, seat->n_runs)];
+		if (rng_below(&world->rng, n_objs) < run->n)
 			break;
 	}
 	return run;
@@ -100,7 +100,7 @@ static bool has_memory(const struct world *world, uint32_t cache, uint32_t node)
 		return false;
 	if (pages > row->room_pages)
 		pages = row->room_pages;
-	if (row->pressure == POLICY_FULL)
+	if (row->pressure == PLAN_FULL)
 		pages = 0;
 	for (uint32_t k = m->cache[cache].order; k < ORDERS; k++)
 		whole |= row->n_runs[k] > 0;
@@ -249,7 +249,8 @@ bool client_go(struct world *world, struct task *task)
 	return task->left > 0;
 }
 
-/* ---- turns -------------------------------------------------------------- */
+/* ---- order_of_cells
+ * -------------------------------------------------------------- */
 
 /* Hands a bite to another client, as over a channel. */
 static void give(struct world *world, struct seat *seat, struct seat *to)

@@ -23,7 +23,7 @@ void daemon_start(struct world *world, const struct maker *maker)
 	struct daemon *d = &world->d;
 	memset(d, 0, sizeof(*d));
 	d->maker = maker;
-	policy_defaults(&d->config);
+	plan_defaults(&d->config);
 	d->config.may_migrate = true;
 	/* As slabd.conf has them where it says nothing. */
 	d->config.lend_slabs_max = 32;
@@ -83,12 +83,12 @@ static uint64_t cpu_now_ns(void)
 static void make_plan(struct world *world, uint64_t now_ns)
 {
 	struct daemon *d = &world->d;
-	const struct policy_snapshot *snap;
+	const struct snapshot *snap;
 	uint64_t bytes, took;
 	world->m.now_ns = now_ns;
 	fill_bucket(d, now_ns);
 	snap = picture_take(world);
-	bytes = policy_work_bytes(snap);
+	bytes = plan_work_bytes(snap);
 	if (bytes > d->work_bytes) {
 		free(d->work);
 		d->work = sim_zeroed(1, bytes);
@@ -101,7 +101,7 @@ static void make_plan(struct world *world, uint64_t now_ns)
 	d->cpu_max_ns = took > d->cpu_max_ns ? took : d->cpu_max_ns;
 	d->planned++;
 	for (uint32_t i = 0; i < d->plan.n_refusals; i++) {
-		const struct policy_refusal *r = &d->plan.refusals[i];
+		const struct plan_refusal *r = &d->plan.refusals[i];
 		d->refused[r->kind][r->reason]++;
 	}
 	d->quiet_plans += now_ns >= world->quiet_ns && d->plan.n_steps > 0;
@@ -114,7 +114,7 @@ static uint64_t next_look_ns(const struct world *world, uint64_t now_ns)
 	uint32_t ms = d->config.idle_ms > 0 ? d->config.idle_ms : 60000;
 	for (uint32_t i = 0; i < world->m.n_nodes; i++) {
 		const struct node *node = &world->m.node[i];
-		if (node->pressure != POLICY_CALM && ms > PRESSED_MS)
+		if (node->pressure != PLAN_CALM && ms > PRESSED_MS)
 			ms = PRESSED_MS;
 		if (node->draining && node->pages > 0 && ms > DRAIN_MS)
 			ms = DRAIN_MS;
@@ -165,22 +165,22 @@ static void begin_step(struct world *world, uint64_t now_ns)
 		d->ready_ns += apply_cost_ns(world, &d->plan.steps[d->next]);
 }
 
-static bool is_balancing(const struct policy_step *step)
+static bool is_balancing(const struct plan_step *step)
 {
-	return step->kind == POLICY_LEND || step->kind == POLICY_MIGRATE ||
-	       step->kind == POLICY_RETURN || step->kind == POLICY_DRAIN;
+	return step->kind == PLAN_LEND || step->kind == PLAN_MIGRATE ||
+	       step->kind == PLAN_RETURN || step->kind == PLAN_DRAIN;
 }
 
 static void end_step(struct world *world)
 {
 	struct daemon *d = &world->d;
-	const struct policy_step *step = &d->plan.steps[d->next++];
+	const struct plan_step *step = &d->plan.steps[d->next++];
 	uint64_t now_ns = d->ready_ns;
 	world->m.now_ns = now_ns;
 	d->steps[step->kind]++;
 	if (!apply_step(world, step))
 		d->failed_steps++;
-	else if (step->kind != POLICY_TRIM)
+	else if (step->kind != PLAN_TRIM)
 		d->progress = true;
 	if (is_balancing(step)) {
 		d->last_ns = now_ns;
@@ -189,14 +189,14 @@ static void end_step(struct world *world)
 	begin_step(world, now_ns);
 }
 
-/* Pages faulted in before they are needed, as growth_ahead does. */
+/* Pages faulted in before they are needed, as wants_ahead does. */
 static void grow_ahead(struct world *world)
 {
 	for (uint32_t i = 0; i < world->m.n_nodes; i++) {
 		struct node *node = &world->m.node[i];
 		uint64_t least = node->pages * PAGE_UNITS / 16;
 		least = least > PAGE_UNITS ? least : PAGE_UNITS;
-		if (node->pressure != POLICY_CALM || node->draining ||
+		if (node->pressure != PLAN_CALM || node->draining ||
 		    !node->has_cpu)
 			continue;
 		for (uint32_t n = 0; n < AHEAD_PAGES; n++)

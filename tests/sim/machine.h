@@ -53,7 +53,7 @@ struct page {
 struct node {
 	uint32_t os_id;
 	bool has_cpu, draining;
-	uint8_t pressure; /* enum policy_pressure */
+	uint8_t pressure; /* enum plan_pressure */
 	uint32_t n_cpus;
 	uint16_t distance[SIM_NODES_MAX];
 	uint8_t nearest[SIM_NODES_MAX];
@@ -78,8 +78,8 @@ struct node {
 struct cell {
 	uint32_t slabs, listed, empty, lent, borrowed;
 	uint32_t low;
-	uint32_t flips;
-	bool came;                   /* the last that moved came; or left */
+	uint32_t reversals;
+	bool gained;                   /* the last that moved came; or left */
 	bool want, asked, denied;    /* asked: the plan knows of the want */
 	uint32_t fewest, fewest_was; /* empty slabs, in this spell and before */
 	uint64_t moved_ns;           /* NEVER: not yet */
@@ -113,7 +113,7 @@ struct machine {
 	uint32_t freer_max[SIM_CACHES_MAX];
 	uint32_t min_partial[SIM_CACHES_MAX];
 	struct totals {
-		uint64_t grown, shrunk, carved, uncarved;
+		uint64_t grown, shrunk, carved, reclaimed;
 		uint64_t claimed, released;
 		/* What moved back within hold; and slabs that did so again
 		 * within another. */

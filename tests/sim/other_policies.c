@@ -20,36 +20,36 @@
 #define DEFRAG_RATIO 1000u
 #define CYCLES 1024u
 
-static void ours(struct world *world, struct policy_plan *plan,
-                 const struct policy_snapshot *snap,
-                 const struct policy_config *config, void *work)
+static void ours(struct world *world, struct plan *plan,
+                 const struct snapshot *snap,
+                 const struct plan_config *config, void *work)
 {
 	(void)world;
-	policy_make(plan, snap, config, work);
+	plan_make(plan, snap, config, work);
 }
 
 /* ---- what they are made of ---------------------------------------------- */
 
-static bool add(struct policy_plan *plan, struct policy_step step)
+static bool add(struct plan *plan, struct plan_step step)
 {
-	if (plan->n_steps == POLICY_STEPS_MAX)
+	if (plan->n_steps == PLAN_STEPS_MAX)
 		return false;
-	step.reason = POLICY_SHORT;
+	step.reason = PLAN_SHORT;
 	step.distance = 10;
 	plan->steps[plan->n_steps++] = step;
 	return true;
 }
 
-static uint32_t order_of(const struct policy_snapshot *snap, uint32_t cache)
+static uint32_t order_of(const struct snapshot *snap, uint32_t cache)
 {
 	return (uint32_t)__builtin_ctz(snap->caches[cache].slab_units);
 }
 
 /* Slabs that a node can still carve. */
-static uint64_t carvable(const struct policy_snapshot *snap, uint32_t cache,
+static uint64_t carvable(const struct snapshot *snap, uint32_t cache,
                          uint32_t node)
 {
-	const struct policy_node *row = &snap->nodes[node];
+	const struct snapshot_node *row = &snap->nodes[node];
 	uint32_t order = order_of(snap, cache);
 	uint64_t pages = row->pages_max - row->pages;
 	uint64_t n = pages < row->room_pages ? pages : row->room_pages;
@@ -61,14 +61,14 @@ static uint64_t carvable(const struct policy_snapshot *snap, uint32_t cache,
 	return n;
 }
 
-static bool carve(struct policy_plan *plan, const struct policy_snapshot *snap,
+static bool carve(struct plan *plan, const struct snapshot *snap,
                   uint32_t cache, uint32_t node, uint32_t n)
 {
 	uint64_t most = carvable(snap, cache, node);
 	if (most == 0)
 		return false;
 	return add(plan,
-	           (struct policy_step){.kind = POLICY_CARVE,
+	           (struct plan_step){.kind = PLAN_CARVE,
 	                                .cache = cache,
 	                                .from = node,
 	                                .to = node,
@@ -76,12 +76,12 @@ static bool carve(struct policy_plan *plan, const struct policy_snapshot *snap,
 }
 
 /* One slab out of empty ones of the cache that has most of them. */
-static bool reassign(struct policy_plan *plan,
-                     const struct policy_snapshot *snap, uint32_t cache,
+static bool reassign(struct plan *plan,
+                     const struct snapshot *snap, uint32_t cache,
                      uint32_t node)
 {
 	uint32_t order = order_of(snap, cache);
-	uint32_t donor = POLICY_NONE;
+	uint32_t donor = PLAN_NONE;
 	uint32_t most = 0;
 	for (uint32_t c = 0; c < snap->n_caches; c++) {
 		uint32_t empty = snap->cells[c * snap->n_nodes + node].empty;
@@ -90,9 +90,9 @@ static bool reassign(struct policy_plan *plan,
 		donor = c;
 		most = empty;
 	}
-	if (donor == POLICY_NONE)
+	if (donor == PLAN_NONE)
 		return false;
-	return add(plan, (struct policy_step){.kind = POLICY_REASSIGN,
+	return add(plan, (struct plan_step){.kind = PLAN_REASSIGN,
 	                                      .cache = cache,
 	                                      .from = node,
 	                                      .to = node,
@@ -101,10 +101,10 @@ static bool reassign(struct policy_plan *plan,
 	                                      .n_given = 1});
 }
 
-static bool lend(struct policy_plan *plan, uint32_t cache, uint32_t from,
+static bool lend(struct plan *plan, uint32_t cache, uint32_t from,
                  uint32_t to, uint32_t n, bool fresh)
 {
-	return add(plan, (struct policy_step){.kind = POLICY_LEND,
+	return add(plan, (struct plan_step){.kind = PLAN_LEND,
 	                                      .cache = cache,
 	                                      .from = from,
 	                                      .to = to,
@@ -113,13 +113,13 @@ static bool lend(struct policy_plan *plan, uint32_t cache, uint32_t from,
 }
 
 /* Partial slabs of the nearest node that has more than keep. */
-static bool lend_any(struct policy_plan *plan,
-                     const struct policy_snapshot *snap, uint32_t cache,
+static bool lend_any(struct plan *plan,
+                     const struct snapshot *snap, uint32_t cache,
                      uint32_t node, uint32_t n, uint32_t keep)
 {
 	for (uint32_t i = 1; i < snap->n_nodes; i++) {
 		uint32_t from = snap->nodes[node].nearest[i];
-		const struct policy_cell *cell =
+		const struct snapshot_cell *cell =
 			&snap->cells[cache * snap->n_nodes + from];
 		uint32_t own = cell->listed > cell->borrowed
 		                       ? cell->listed - cell->borrowed
@@ -132,8 +132,8 @@ static bool lend_any(struct policy_plan *plan,
 }
 
 /* New slabs of the nearest other node that has memory. */
-static bool lend_fresh(struct policy_plan *plan,
-                       const struct policy_snapshot *snap, uint32_t cache,
+static bool lend_fresh(struct plan *plan,
+                       const struct snapshot *snap, uint32_t cache,
                        uint32_t node, uint32_t n)
 {
 	for (uint32_t i = 1; i < snap->n_nodes; i++) {
@@ -148,9 +148,9 @@ static bool lend_fresh(struct policy_plan *plan,
 
 /* ---- the policies ------------------------------------------------------- */
 
-static void nothing(struct world *world, struct policy_plan *plan,
-                    const struct policy_snapshot *snap,
-                    const struct policy_config *config, void *work)
+static void nothing(struct world *world, struct plan *plan,
+                    const struct snapshot *snap,
+                    const struct plan_config *config, void *work)
 {
 	(void)world, (void)config, (void)work;
 	plan->n_steps = plan->n_refusals = 0;
@@ -163,9 +163,9 @@ static void nothing(struct world *world, struct policy_plan *plan,
 	}
 }
 
-static void slub(struct world *world, struct policy_plan *plan,
-                 const struct policy_snapshot *snap,
-                 const struct policy_config *config, void *work)
+static void slub(struct world *world, struct plan *plan,
+                 const struct snapshot *snap,
+                 const struct plan_config *config, void *work)
 {
 	(void)config, (void)work;
 	plan->n_steps = plan->n_refusals = 0;
@@ -174,7 +174,7 @@ static void slub(struct world *world, struct policy_plan *plan,
 		uint32_t node = at % snap->n_nodes;
 		if (snap->cells[at].want == 0)
 			continue;
-		if (dice_below(&world->dice, CYCLES) <= DEFRAG_RATIO &&
+		if (rng_below(&world->rng, CYCLES) <= DEFRAG_RATIO &&
 		    lend_any(plan, snap, cache, node, 1,
 		             world->m.min_partial[cache]))
 			continue;
@@ -183,9 +183,9 @@ static void slub(struct world *world, struct policy_plan *plan,
 	}
 }
 
-static void nearest(struct world *world, struct policy_plan *plan,
-                    const struct policy_snapshot *snap,
-                    const struct policy_config *config, void *work)
+static void nearest(struct world *world, struct plan *plan,
+                    const struct snapshot *snap,
+                    const struct plan_config *config, void *work)
 {
 	(void)world, (void)config, (void)work;
 	plan->n_steps = plan->n_refusals = 0;
@@ -213,7 +213,7 @@ const struct maker rivals[RIVALS] = {
          .make = nearest},
 };
 
-const struct maker *rivals_find(const char *name)
+const struct maker *other_policies_find(const char *name)
 {
 	for (uint32_t i = 0; i < RIVALS; i++)
 		if (strcmp(rivals[i].name, name) == 0)
@@ -222,7 +222,7 @@ const struct maker *rivals_find(const char *name)
 }
 
 /* calculate_min_partial and set_cpu_partial of mm/slub.c. */
-void rivals_prepare(struct world *world, const struct maker *maker)
+void other_policies_prepare(struct world *world, const struct maker *maker)
 {
 	for (uint32_t c = 0; c < world->m.n_caches && maker->is_slub; c++) {
 		const struct layout_cache *row = &world->m.cache[c];

@@ -10,8 +10,8 @@
 extern const struct maker rivals[RIVALS];
 
 /* NULL: there is none of that name. */
-const struct maker *rivals_find(const char *name);
+const struct maker *other_policies_find(const char *name);
 /* SLUB's own numbers, if it is SLUB. */
-void rivals_prepare(struct world *world, const struct maker *maker);
+void other_policies_prepare(struct world *world, const struct maker *maker);
 
 #endif

@@ -12,14 +12,14 @@
 #define LOOKS_MAX 16384u /* at pages of nodes that are drained, in a plan */
 
 static struct picture {
-	struct policy_node nodes[SIM_NODES_MAX];
-	uint32_t runs[SIM_NODES_MAX][POLICY_ORDERS];
-	struct policy_cache caches[SIM_CACHES_MAX];
-	struct policy_cell cells[SIM_CACHES_MAX * SIM_NODES_MAX];
-	struct policy_loan
+	struct snapshot_node nodes[SIM_NODES_MAX];
+	uint32_t runs[SIM_NODES_MAX][SNAPSHOT_ORDERS];
+	struct snapshot_cache caches[SIM_CACHES_MAX];
+	struct snapshot_cell cells[SIM_CACHES_MAX * SIM_NODES_MAX];
+	struct snapshot_loan
 		loans[SIM_CACHES_MAX * SIM_NODES_MAX * SIM_NODES_MAX];
-	struct policy_page pages[SIM_PAGES_MAX];
-	struct policy_snapshot snap;
+	struct snapshot_page pages[SIM_PAGES_MAX];
+	struct snapshot snap;
 } made;
 
 static uint32_t ms_since(const struct world *world, uint64_t ns)
@@ -41,7 +41,7 @@ static void take_node(struct world *world, uint32_t i)
 	struct node *node = &m->node[i];
 	machine_age(m, i, world->d.config.idle_ms);
 	memcpy(made.runs[i], node->n_runs, sizeof(node->n_runs));
-	made.nodes[i] = (struct policy_node){
+	made.nodes[i] = (struct snapshot_node){
 		.os_id = node->os_id,
 		.has_cpu = node->has_cpu,
 		.draining = node->draining,
@@ -60,7 +60,8 @@ static void take_node(struct world *world, uint32_t i)
 	};
 }
 
-/* As growth_relieve: an eighth more than stand there, and a low mark as large. */
+/* As wants_relieve: an eighth more than stand there, and a low mark as
+ * large. */
 static void take_cell(struct world *world, uint32_t c, uint32_t i)
 {
 	struct machine *m = &world->m;
@@ -75,8 +76,8 @@ static void take_cell(struct world *world, uint32_t c, uint32_t i)
 	cell->want = false;
 	cell->low = clamp(have / 8, 1, LOW_SLABS_MAX);
 	if (held > world->d.config.hold_max_ms)
-		cell->flips = 0;
-	made.cells[c * m->n_nodes + i] = (struct policy_cell){
+		cell->reversals = 0;
+	made.cells[c * m->n_nodes + i] = (struct snapshot_cell){
 		.slabs = cell->slabs,
 		.listed = cell->listed,
 		.empty = cell->empty,
@@ -90,8 +91,8 @@ static void take_cell(struct world *world, uint32_t c, uint32_t i)
 	                        ? want
 	                        : 0,
 		.held_ms = held,
-		.came = cell->came,
-		.flips = cell->flips,
+		.gained = cell->gained,
+		.reversals = cell->reversals,
 	};
 }
 
@@ -122,7 +123,7 @@ static void take_loans(struct world *world, uint32_t c, uint32_t home)
 		const struct loan *loan = &m->loan[c][home][list];
 		if (loan->slabs == 0)
 			continue;
-		made.loans[made.snap.n_loans++] = (struct policy_loan){
+		made.loans[made.snap.n_loans++] = (struct snapshot_loan){
 			.cache = c,
 			.home = home,
 			.list = list,
@@ -156,12 +157,12 @@ static void take_page(struct world *world, uint32_t page)
 	const struct machine *m = &world->m;
 	const struct page *p = &m->pages[page];
 	const uint32_t *use = &m->use[page * (uint64_t)m->n_nodes];
-	struct policy_page *row = &made.pages[made.snap.n_pages++];
-	*row = (struct policy_page){
+	struct snapshot_page *row = &made.pages[made.snap.n_pages++];
+	*row = (struct snapshot_page){
 		.page = page,
 		.lies = p->lies,
 		.target = p->lies,
-		.lies_bytes = use[p->lies],
+		.here_bytes = use[p->lies],
 		.cache = cache_of(m, page),
 		.moved = is_flip(m, p->moved_ms),
 	};
@@ -211,10 +212,10 @@ static void take_leaving(struct world *world)
 	}
 }
 
-const struct policy_snapshot *picture_take(struct world *world)
+const struct snapshot *picture_take(struct world *world)
 {
 	struct machine *m = &world->m;
-	made.snap = (struct policy_snapshot){
+	made.snap = (struct snapshot){
 		.n_nodes = m->n_nodes,
 		.n_caches = m->n_caches,
 		.page_units = PAGE_UNITS,
@@ -227,7 +228,7 @@ const struct policy_snapshot *picture_take(struct world *world)
 	for (uint32_t i = 0; i < m->n_nodes; i++)
 		take_node(world, i);
 	for (uint32_t c = 0; c < m->n_caches; c++) {
-		made.caches[c] = (struct policy_cache){
+		made.caches[c] = (struct snapshot_cache){
 			.slab_units = 1u << m->cache[c].order,
 			.n_objs = m->cache[c].n_objs};
 		for (uint32_t i = 0; i < m->n_nodes; i++) {

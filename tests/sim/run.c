@@ -41,7 +41,8 @@ static void begin_tally(struct world *world)
 			m->cell[c][i].bare_ns = NEVER;
 }
 
-/* ---- turns -------------------------------------------------------------- */
+/* ---- order_of_cells
+ * -------------------------------------------------------------- */
 
 static void put_task(struct world *world, const struct task *task)
 {
@@ -85,8 +86,8 @@ static void go_until(struct world *world, uint64_t ns)
 	}
 }
 
-/* Clients take turns from another one on each tick, and each goes on with its
- * next cache. */
+/* Clients take order_of_cells from another one on each tick, and each goes on
+ * with its next cache. */
 static void tick(struct world *world, const struct scenario *scenario,
                  const struct shape *shape, uint32_t ms)
 {
@@ -188,7 +189,7 @@ static void conclude(const struct world *world, struct result *result)
 	memcpy(result->steps, d->steps, sizeof(result->steps));
 	memcpy(result->refused, d->refused, sizeof(result->refused));
 	result->failed_steps = d->failed_steps;
-	result->flips = m->total.slab_flips + m->total.page_flips;
+	result->reversals = m->total.slab_flips + m->total.page_flips;
 	result->recalled = d->recalled;
 	result->again = m->total.again;
 	result->relief_ms = relief_of(world) / NS_MS;
@@ -241,10 +242,10 @@ void run_one(struct result *result, const struct scenario *scenario,
 	result->scenario = scenario;
 	result->maker = maker;
 	scenario_make(world, scenario, shape);
-	rivals_prepare(world, maker);
+	other_policies_prepare(world, maker);
 	daemon_start(world, maker);
-	if (options->tamper != NULL)
-		options->tamper(world);
+	if (options->fault != NULL)
+		options->fault(world);
 	warm_up(world, scenario, shape);
 	go(world, result, shape, options);
 	conclude(world, result);
@@ -275,13 +276,13 @@ static void write_sample(const struct result *result, const struct sample *s,
 
 static void write_refused(const struct result *result, FILE *file)
 {
-	for (enum policy_kind k = 0; k < POLICY_KINDS; k++)
-		for (enum policy_reason r = 0; r < POLICY_REASONS; r++) {
+	for (enum plan_kind k = 0; k < PLAN_KINDS; k++)
+		for (enum plan_reason r = 0; r < PLAN_NO_REASON; r++) {
 			char name[80];
 			if (result->refused[k][r] == 0)
 				continue;
 			snprintf(name, sizeof(name), "%s, %s",
-			         policy_kind_name(k), policy_reason_name(r));
+			         plan_kind_name(k), plan_reason_name(r));
 			write_u64(file, name, result->refused[k][r]);
 		}
 }
@@ -291,7 +292,7 @@ void run_write(const struct result *result, FILE *file)
 	const struct tally *t = &result->tally;
 	fprintf(file,
 	        "{\"scenario\":\"%s\",\"title\":\"%s\",\"policy\":\"%s\","
-	        "\"policy_title\":\"%s\"",
+	        "\"plan_title\":\"%s\"",
 	        result->scenario->name, result->scenario->title,
 	        result->maker->name, result->maker->title);
 	write_u64(file, "allocs", t->allocs);
@@ -306,7 +307,7 @@ void run_write(const struct result *result, FILE *file)
 	write_u64(file, "lent", result->lent);
 	write_u64(file, "returned", result->returned);
 	write_u64(file, "migrated", result->migrated);
-	write_u64(file, "flips", result->flips);
+	write_u64(file, "reversals", result->reversals);
 	write_u64(file, "recalled", result->recalled);
 	write_u64(file, "again", result->again);
 	write_u64(file, "relief_ms", result->relief_ms);
@@ -316,8 +317,8 @@ void run_write(const struct result *result, FILE *file)
 	write_u64(file, "left_pages", result->left_pages);
 	write_u64(file, "plans", result->plans);
 	fprintf(file, ",\"steps\":{\"all\":0");
-	for (enum policy_kind k = 0; k < POLICY_KINDS; k++)
-		write_u64(file, policy_kind_name(k), result->steps[k]);
+	for (enum plan_kind k = 0; k < PLAN_KINDS; k++)
+		write_u64(file, plan_kind_name(k), result->steps[k]);
 	fprintf(file, "},\"refused\":{\"all\":0");
 	write_refused(result, file);
 	fprintf(file, "},\"far_part\":%.6f,\"spread\":%.3f,\"bad\":\"%s\"",

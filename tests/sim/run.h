@@ -25,10 +25,10 @@ struct result {
 	struct tally tally;
 	uint32_t n_nodes, n_caches;
 	uint64_t lent, returned, migrated, moved_bytes;
-	uint64_t steps[POLICY_KINDS];
-	uint64_t refused[POLICY_KINDS][POLICY_REASONS];
+	uint64_t steps[PLAN_KINDS];
+	uint64_t refused[PLAN_KINDS][PLAN_NO_REASON];
 	uint64_t failed_steps;
-	uint64_t flips;    /* slabs and pages that moved back within hold */
+	uint64_t reversals;    /* slabs and pages that moved back within hold */
 	uint64_t recalled; /* of these slabs whose home was short */
 	uint64_t again;    /* and such as went to and fro */
 	uint64_t relief_ms;
@@ -47,7 +47,7 @@ struct run_options {
 	/* Recounts everything every so many ticks; 0: at the end. */
 	uint32_t recount_ticks;
 	/* Changes the world before time begins, or NULL. */
-	void (*tamper)(struct world *world);
+	void (*fault)(struct world *world);
 	/* And in each tick, or NULL. */
 	void (*meddle)(struct world *world, uint32_t ms);
 };

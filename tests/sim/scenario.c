@@ -139,9 +139,9 @@ static void event_pressed(struct world *world, double at)
 	more = more < node->room_pages ? more : node->room_pages;
 	node->taken_pages += more;
 	node->room_pages -= more;
-	node->pressure = node->taken_pages < due ? POLICY_FULL
-	                 : due > 0               ? POLICY_SOME
-	                                         : POLICY_CALM;
+	node->pressure = node->taken_pages < due ? PLAN_FULL
+	                 : due > 0               ? PLAN_SOME
+	                                         : PLAN_CALM;
 }
 
 /* Each client goes along one trace, from a place of its own on. */

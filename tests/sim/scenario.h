@@ -40,7 +40,7 @@ extern const uint32_t scenarios_n;
 
 const struct scenario *scenario_find(const char *name);
 
-/* Fills in machine, clients and dice. */
+/* Fills in machine, clients and rng. */
 void scenario_make(struct world *world, const struct scenario *scenario,
                    const struct shape *shape);
 void scenario_drop(struct world *world);

@@ -104,7 +104,7 @@ static const struct scenario *scenario_named(const char *name)
 
 static const struct maker *maker_named(const char *name)
 {
-	const struct maker *found = rivals_find(name);
+	const struct maker *found = other_policies_find(name);
 	if (found == NULL)
 		refuse("--policy", name, "one of ours nothing slub nearest");
 	return found;

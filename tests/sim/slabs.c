@@ -65,13 +65,13 @@ uint32_t slabs_carve(struct machine *m, uint32_t cache, uint32_t home,
 	return unit;
 }
 
-void slabs_uncarve(struct machine *m, uint32_t unit)
+void slabs_reclaim(struct machine *m, uint32_t unit)
 {
 	uint32_t cache = m->slabs[unit].cache - 1u;
 	count(m, unit, -1);
 	m->slabs[unit].cache = 0;
 	machine_give_units(m, unit, m->cache[cache].order);
-	m->total.uncarved++;
+	m->total.reclaimed++;
 }
 
 uint32_t slabs_find_empty(struct machine *m, uint32_t cache, uint32_t home)
@@ -158,7 +158,7 @@ void slabs_release(struct machine *m, uint32_t unit, uint32_t node, uint32_t n)
 	/* SLUB: beyond the first few, what is empty is given up at once. */
 	if (slab->live == 0 && m->min_partial[cache] > 0 &&
 	    m->cell[cache][slab->list].listed > m->min_partial[cache])
-		slabs_uncarve(m, unit);
+		slabs_reclaim(m, unit);
 }
 
 void slabs_give(struct machine *m, uint32_t unit, uint32_t from, uint32_t to,

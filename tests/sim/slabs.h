@@ -14,7 +14,7 @@ static inline uint32_t slab_home(const struct machine *m, uint32_t unit)
 uint32_t slabs_carve(struct machine *m, uint32_t cache, uint32_t home,
                      uint32_t list);
 /* A slab without owned objects. */
-void slabs_uncarve(struct machine *m, uint32_t unit);
+void slabs_reclaim(struct machine *m, uint32_t unit);
 /* A slab of the cache, at home there, that is wholly free, or HEAP_NONE. */
 uint32_t slabs_find_empty(struct machine *m, uint32_t cache, uint32_t home);
 

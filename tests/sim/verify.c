@@ -71,7 +71,7 @@ void verify_counts(struct world *world)
 	for (uint32_t i = 0; i < world->n_seats; i++)
 		owned += world->seats[i].owned;
 	is_same(world, pages, m->total.grown - m->total.shrunk, "pages", 0);
-	is_same(world, slabs, m->total.carved - m->total.uncarved, "slabs", 0);
+	is_same(world, slabs, m->total.carved - m->total.reclaimed, "slabs", 0);
 	is_same(world, owned, m->total.claimed - m->total.released, "objects",
 	        0);
 }

@@ -141,8 +141,8 @@ void scenario_make(struct world *world, const struct scenario *scenario,
 	memset(world, 0, sizeof(*world));
 	if (!scenario->is_recorded)
 		own.curves = NULL;
-	world->dice.state = shape->seed;
-	world->demand = dice_split(&world->dice);
+	world->rng.state = shape->seed;
+	world->demand = rng_split(&world->rng);
 	world->quiet_ns = NEVER;
 	world->n_clients = shape->clients;
 	make_caches(&world->m, own.curves);
@@ -180,7 +180,7 @@ uint32_t scenario_target(struct world *world, const struct scenario *scenario,
 	else if ((turn + seat->client) % NOISE_TURNS == 0)
 		seat->noise_to =
 			(float)NOISE *
-			((float)dice_below(&world->demand, 2001) / 1000 - 1);
+			((float)rng_below(&world->demand, 2001) / 1000 - 1);
 	if (ms < quiet_ms)
 		seat->noise += (seat->noise_to - seat->noise) / NOISE_TURNS;
 	want = scenario->want(world, shape, seat, (double)ms / shape->ms);

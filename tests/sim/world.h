@@ -24,9 +24,9 @@ struct world;
 struct maker {
 	const char *name;
 	const char *title;
-	void (*make)(struct world *world, struct policy_plan *plan,
-	             const struct policy_snapshot *snap,
-	             const struct policy_config *config, void *work);
+	void (*make)(struct world *world, struct plan *plan,
+	             const struct snapshot *snap,
+	             const struct plan_config *config, void *work);
 	bool is_ours; /* the checks are about it; and it looks at pages */
 	bool is_slub; /* acts as a list runs bare, and at no cost; slabs.c */
 };
@@ -75,8 +75,8 @@ struct tally {
 
 struct daemon {
 	const struct maker *maker;
-	struct policy_config config;
-	struct policy_plan plan;
+	struct plan_config config;
+	struct plan plan;
 	void *work;
 	uint64_t work_bytes;
 	bool busy; /* with step `next` of the plan */
@@ -93,8 +93,8 @@ struct daemon {
 	uint32_t trims;
 	uint64_t trimmed_ns;
 	uint64_t planned; /* plans made */
-	uint64_t steps[POLICY_KINDS];
-	uint64_t refused[POLICY_KINDS][POLICY_REASONS];
+	uint64_t steps[PLAN_KINDS];
+	uint64_t refused[PLAN_KINDS][PLAN_NO_REASON];
 	uint64_t recalled; /* moved back within hold, as home was short */
 	uint64_t slabs_lent, slabs_returned, pages_moved, bytes_moved;
 	uint64_t failed_steps; /* what the plan said could not be done */
@@ -106,8 +106,8 @@ struct daemon {
 struct world {
 	struct machine m;
 	struct daemon d;
-	struct dice dice;
-	struct dice demand; /* the same numbers whatever the policy */
+	struct rng rng;
+	struct rng demand; /* the same numbers whatever the policy */
 	struct seat *seats;
 	uint32_t n_seats, n_clients, seats_each;
 	struct task *tasks; /* a heap of those that wait, the earliest first */
@@ -131,12 +131,12 @@ void daemon_advance(struct world *world, uint64_t now_ns);
 uint64_t daemon_next_ns(const struct world *world);
 
 /* picture.c: the arrays last until the next picture. */
-const struct policy_snapshot *picture_take(struct world *world);
+const struct snapshot *picture_take(struct world *world);
 
 /* apply.c: what a step costs, and what it does. False: it can't be done. */
 uint64_t apply_cost_ns(const struct world *world,
-                       const struct policy_step *step);
-bool apply_step(struct world *world, const struct policy_step *step);
+                       const struct plan_step *step);
+bool apply_step(struct world *world, const struct plan_step *step);
 
 /* client.c: brings a seat to so many objects: frees what is too much, and says
  * in task what is to be taken. */

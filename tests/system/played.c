@@ -42,14 +42,14 @@ static void keep(const char *name, long number)
 	int fd = memfd_create(name, MFD_CLOEXEC);
 	if (pwrite(fd, &number, sizeof(number), 0) != sizeof(number))
 		line("can't write %s", name);
-	vault_put(name, fd);
+	fdstore_put(name, fd);
 	close(fd);
 }
 
 /* The number, and the descriptor is closed; -1: none is there. */
 static long number_of(const char *name)
 {
-	int fd = vault_take(name);
+	int fd = fdstore_take(name);
 	long number = -1;
 	if (fd < 0 || pread(fd, &number, sizeof(number), 0) != sizeof(number))
 		return -1;
@@ -65,8 +65,8 @@ static void keep_many(void)
 		keep(name, i);
 	}
 	snprintf(name, sizeof(name), "slabd.played.%d", DROPPED);
-	vault_drop(name);
-	vault_barrier();
+	fdstore_drop(name);
+	fdstore_barrier();
 	usleep(LIFE_MS * 1000);
 }
 
@@ -79,11 +79,11 @@ static void look_at_many(void)
 	for (int i = 0; i < N_KEPT; i++) {
 		snprintf(name, sizeof(name), "slabd.played.%d", i);
 		right += number_of(name) == i;
-		vault_drop(name);
+		fdstore_drop(name);
 	}
-	while (vault_next(&at) != NULL)
+	while (fdstore_next(&at) != NULL)
 		others++;
-	vault_close_rest();
+	fdstore_close_rest();
 	keep("slabd.played.own", 1);
 	line("%u as they were, %u others", right, others);
 }
@@ -113,7 +113,7 @@ int main(int argc, char **argv)
 	sigprocmask(SIG_SETMASK, NULL, &mask);
 	count_open();
 	line("%s passed", names != NULL ? names : "nothing");
-	if (vault_open() < 0)
+	if (fdstore_open() < 0)
 		line("what was passed can't be read");
 	life = number_of("slabd.played.lives") + 1;
 	life += life == 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * slabd killed, and another started on what its service manager kept: the
- * accounts are exact, clients live, what was half done is mended, and what
+ * accounts are exact, clients live, what was half done is repaired, and what
  * can't be taken over is refused by name with nothing touched.
  */
 #include <errno.h>
@@ -30,7 +30,7 @@
 #define LARGE (100 << 10) /* slabs of eight units */
 #define LARGES 15         /* three of them */
 
-static struct bed bed;
+static struct fixture fixture;
 static struct keeper keeper;
 
 /* ---- a client that holds objects ---------------------------------------- */
@@ -52,10 +52,10 @@ static unsigned wrong(void)
 
 static void holder(int fd, void *arg)
 {
-	slabd_pool *pool = bed_pool(&bed);
-	slabd_cache *caches[3] = {bed_cache(pool, "one", 64),
-	                          bed_cache(pool, "two", 1024),
-	                          bed_cache(pool, "large", LARGE)};
+	slabd_pool *pool = fixture_pool(&fixture);
+	slabd_cache *caches[3] = {fixture_cache(pool, "one", 64),
+	                          fixture_cache(pool, "two", 1024),
+	                          fixture_cache(pool, "large", LARGE)};
 	(void)arg;
 	if (slabd_alloc_bulk(caches[2], LARGES, held) != LARGES)
 		tap_bail("slabd_alloc_bulk: %s", slabd_last_error());
@@ -103,15 +103,16 @@ static void check_client(const char *when)
 
 static void kill_slabd(void)
 {
-	bed_signal(&bed, SIGKILL);
-	bed_wait(&bed, SURELY_MS);
+	fixture_signal(&fixture, SIGKILL);
+	fixture_wait(&fixture, SURELY_MS);
 	keeper_catch_up(&keeper);
 }
 
 static bool restart(const char *when)
 {
 	int status = 0;
-	if (tap_ok(keeper_start(&keeper, &bed, &status) && bed_ready(&bed),
+	bool up = keeper_start(&keeper, &fixture, &status);
+	if (tap_ok(up && fixture_ready(&fixture),
 	           "%s: slabd starts again", when))
 		return true;
 	tap_note("status 0x%x", status);
@@ -135,8 +136,8 @@ static void *map_kept(const char *name, size_t *bytes)
 }
 
 static struct view view;
-static struct ledger *ledger;
-static size_t ledger_bytes;
+static struct journal *journal;
+static size_t journal_bytes;
 
 static void open_view(void)
 {
@@ -148,14 +149,14 @@ static void open_view(void)
 	if (layout_check(head, control_bytes, shared_bytes, &geo) != 0)
 		tap_bail("what is kept is no pool");
 	view_init(&view, &geo, head, shared);
-	ledger = map_kept(LEDGER, &ledger_bytes);
+	journal = map_kept(LEDGER, &journal_bytes);
 }
 
 static void close_view(void)
 {
 	munmap(view.wants, view.geo.shared_bytes);
 	munmap((void *)(uintptr_t)view.head, view.geo.control_bytes);
-	munmap(ledger, ledger_bytes);
+	munmap(journal, journal_bytes);
 }
 
 #define WRITABLE(p) ((void *)(uintptr_t)(p))
@@ -192,44 +193,45 @@ static void test_lives_on(void)
 	start_client();
 	child_start(&second, holder, NULL);
 	id2 = (long long)hear(second.fd);
-	owned = bed_owned(&bed);
+	owned = fixture_owned(&fixture);
 	kill_slabd();
 	tap_ok(keeper_find(&keeper, CONTROL) >= 0 &&
 	               keeper_find(&keeper, NODE0) >= 0,
 	       "the manager has the pool's files");
 	check_client("slabd killed");
 	restart("with two clients");
-	tap_ok(bed_logged(&bed, "taken over as it was"), "and says so");
-	bed_audit(&bed, "taken over");
-	tap_is(bed_owned(&bed), owned, "all objects are where they were");
-	tap_is(bed_client(&bed, (unsigned)id2, "id"), id2,
+	tap_ok(fixture_logged(&fixture, "taken over as it was"), "and says so");
+	fixture_audit(&fixture, "taken over");
+	tap_is(fixture_owned(&fixture), owned, "all are where they were");
+	tap_is(fixture_client(&fixture, (unsigned)id2, "id"), id2,
 	       "the clients are known by their ids");
 	check_client("slabd there again");
 	kill_slabd();
 	child_kill(&second);
 	restart("after a client was killed in its absence");
-	tap_ok(bed_until(&bed, "/status", "pools.0.clients", 1, SURELY_MS) >= 0,
+	tap_ok(fixture_until(&fixture, "/status", "pools.0.clients", 1,
+	                     SURELY_MS) >= 0,
 	       "one client is left");
-	bed_audit(&bed, "one client buried");
-	tap_is(bed_owned(&bed), owned / 2, "and its objects came back");
+	fixture_audit(&fixture, "one client reaped");
+	tap_is(fixture_owned(&fixture), owned / 2, "and its objects came back");
 	for (int i = 0; i < 5; i++) {
 		kill_slabd();
 		restart("again and again");
 	}
-	bed_audit(&bed, "after five more");
+	fixture_audit(&fixture, "after five more");
 	check_client("after five more");
 }
 
 /* SIGTERM keeps what the manager keeps: a restart of the service. */
 static void test_restarted(void)
 {
-	bed_signal(&bed, SIGTERM);
-	tap_is(bed_wait(&bed, SURELY_MS), 0, "SIGTERM: status 0");
+	fixture_signal(&fixture, SIGTERM);
+	tap_is(fixture_wait(&fixture, SURELY_MS), 0, "SIGTERM: status 0");
 	keeper_catch_up(&keeper);
 	tap_ok(keeper_find(&keeper, CONTROL) >= 0,
 	       "the files stay with the manager");
 	restart("after SIGTERM");
-	bed_audit(&bed, "after SIGTERM");
+	fixture_audit(&fixture, "after SIGTERM");
 	check_client("after SIGTERM");
 }
 
@@ -243,7 +245,7 @@ static void cut_carve(void)
 	tap_note("slab at unit %u: its head is not there yet", head);
 }
 
-static void cut_uncarve(void)
+static void cut_reclaim(void)
 {
 	uint32_t head = empty_slab(1);
 	uint64_t *words = WRITABLE(view.words);
@@ -280,14 +282,14 @@ static void cut_client(void)
 
 static void test_half_done(void (*cut)(void), const char *what)
 {
-	long long owned = bed_owned(&bed);
+	long long owned = fixture_owned(&fixture);
 	kill_slabd();
 	open_view();
 	cut();
 	close_view();
 	restart(what);
-	bed_audit(&bed, what);
-	tap_is(bed_owned(&bed), owned, "%s: nothing is lost", what);
+	fixture_audit(&fixture, what);
+	tap_is(fixture_owned(&fixture), owned, "%s: nothing is lost", what);
 	check_client(what);
 }
 
@@ -297,13 +299,13 @@ static void test_making(void)
 	kill_slabd();
 	child_kill(&client);
 	open_view();
-	ledger->state = LEDGER_MAKING;
+	journal->state = JOURNAL_MAKING;
 	close_view();
 	restart("killed while it made the pool");
-	tap_ok(bed_logged(&bed, "it is made anew"), "the pool is made anew");
-	tap_is(bed_owned(&bed), 0, "and is empty");
+	tap_ok(fixture_logged(&fixture, "it is made anew"), "made anew");
+	tap_is(fixture_owned(&fixture), 0, "and is empty");
 	start_client();
-	bed_audit(&bed, "made anew");
+	fixture_audit(&fixture, "made anew");
 }
 
 /* ---- refused ------------------------------------------------------------ */
@@ -352,14 +354,14 @@ static void bad_word(void)
 	words[empty_slab(1)] ^= UINT64_C(0x7f) << 16;
 }
 
-static void bad_ledger(void)
+static void bad_journal(void)
 {
-	ledger->version ^= 64;
+	journal->version ^= 64;
 }
 
-static void bad_ledger_magic(void)
+static void bad_journal_magic(void)
 {
-	ledger->magic ^= 64;
+	journal->magic ^= 64;
 }
 
 static void bad_shared(void)
@@ -374,9 +376,9 @@ static void bad_node(void)
 
 static void write_config(const char *config)
 {
-	FILE *file = fopen(bed.config, "we");
+	FILE *file = fopen(fixture.config, "we");
 	if (file == NULL || fputs(config, file) < 0 || fclose(file) != 0)
-		tap_bail("%s: %s", bed.config, strerror(errno));
+		tap_bail("%s: %s", fixture.config, strerror(errno));
 }
 
 static void bad_topology(void)
@@ -399,8 +401,8 @@ static const struct {
 	{bad_cache, "row 1 of its cache table is damaged", false},
 	{bad_ready, "table of pages is damaged", false},
 	{bad_word, "slab table is damaged at unit", false},
-	{bad_ledger, "the ledger that was kept has version", true},
-	{bad_ledger_magic, "the ledger that was kept does not begin", false},
+	{bad_journal, "the ledger that was kept has version", true},
+	{bad_journal_magic, "the ledger that was kept does not begin", false},
 	{bad_shared, "there is no sealed shared file", false},
 	{bad_node, "no sealed file of", false},
 	{bad_topology, "it lies on 1 nodes, and there are 2 now", false},
@@ -408,8 +410,7 @@ static const struct {
 
 static uint64_t sum_of(const char *name)
 {
-	size_t bytes;
-	uint64_t sum = 0;
+	size_t sum = 0, bytes;
 	const uint64_t *at = map_kept(name, &bytes);
 	for (size_t i = 0; i < bytes / sizeof(*at); i++)
 		sum = (sum ^ at[i]) * UINT64_C(0x100000001b3);
@@ -421,27 +422,26 @@ static void test_refused(unsigned i)
 {
 	static uint32_t version;
 	const char *says = bads[i].says;
-	uint64_t control;
-	uint64_t shared;
+	uint64_t control, shared;
 	int status = 0;
-	truncate(bed.log, 0);
+	truncate(fixture.log, 0);
 	open_view();
 	if (bads[i].damage == bad_version)
 		version = view.head->version;
 	bads[i].damage();
 	control = sum_of(CONTROL);
 	shared = sum_of(SHARED);
-	tap_ok(!keeper_start(&keeper, &bed, &status) && WIFEXITED(status) &&
+	tap_ok(!keeper_start(&keeper, &fixture, &status) && WIFEXITED(status) &&
 	               WEXITSTATUS(status) == 1,
 	       "slabd does not start: %s", says);
 	keeper_catch_up(&keeper);
-	tap_ok(bed_logged(&bed, says), "it says so");
-	tap_ok(bed_logged(&bed, "nothing was touched"), "and what to do");
+	tap_ok(fixture_logged(&fixture, says), "it says so");
+	tap_ok(fixture_logged(&fixture, "nothing was touched"), "all of it");
 	tap_ok(control == sum_of(CONTROL) && shared == sum_of(SHARED),
 	       "nothing was touched");
 	if (bads[i].damage == bad_version) {
 		struct layout_head *head = WRITABLE(view.head);
-		tap_ok(bed_logged(&bed, "version 99"), "both are named");
+		tap_ok(fixture_logged(&fixture, "version 99"), "by name");
 		head->version = version;
 	} else {
 		bads[i].damage();
@@ -458,9 +458,9 @@ static void test_refusals(void)
 	for (unsigned i = 0; i < sizeof(bads) / sizeof(bads[0]); i++)
 		test_refused(i);
 	close(foreign);
-	restart("with all mended");
-	bed_audit(&bed, "with all mended");
-	check_client("with all mended");
+	restart("with all repaired");
+	fixture_audit(&fixture, "with all repaired");
+	check_client("with all repaired");
 }
 
 /* A change that was under way. */
@@ -468,33 +468,33 @@ static void test_dropped(void)
 {
 	kill_slabd();
 	open_view();
-	ledger->pages[0].change_pages = 7;
+	journal->pages[0].change_pages = 7;
 	write_config(ONE_NODE "[pool other]\npage = 4k\nmax = 32M\n");
 	restart("another pool is configured");
-	tap_is((long long)ledger->pages[0].change_pages, 0, "it is settled");
+	tap_is((long long)journal->pages[0].change_pages, 0, "it is settled");
 	close_view();
 }
 
 int main(void)
 {
 	tap_start(300);
-	bed_make(&bed, ONE_NODE POOL);
-	keeper_open(&keeper, &bed);
+	fixture_make(&fixture, ONE_NODE POOL);
+	keeper_open(&keeper, &fixture);
 	test_lives_on();
 	test_restarted();
 	test_half_done(cut_carve, "a carve was cut short");
-	test_half_done(cut_uncarve, "a slab was half taken apart");
+	test_half_done(cut_reclaim, "a slab was half taken apart");
 	test_half_done(cut_list, "lists and leases were lost");
 	test_half_done(cut_cache, "a cache was half made");
-	test_half_done(cut_client, "a burial was cut short");
+	test_half_done(cut_client, "a reaping was cut short");
 	test_making();
 	test_refusals();
 	say(client.fd, 0);
 	child_end(&client, "the client ends well");
 	test_dropped();
-	bed_signal(&bed, SIGTERM);
-	tap_is(bed_wait(&bed, SURELY_MS), 0, "slabd ends");
+	fixture_signal(&fixture, SIGTERM);
+	tap_is(fixture_wait(&fixture, SURELY_MS), 0, "slabd ends");
 	keeper_close(&keeper);
-	bed_remove(&bed);
+	fixture_remove(&fixture);
 	return tap_end();
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Memory that is short on one node and idle on another, under living clients:
- * lent, called back, moved, drained, given back, and all of it again after slabd
- * was killed. Nodes are simulated: pages move in the books alone, slabs change
- * their lists and homes for real.
+ * lent, called back, moved, drained, given back, and all of it again after
+ * slabd was killed. Nodes are simulated: pages move in the books alone, slabs
+ * change their lists and homes for real.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -22,10 +22,10 @@
 
 #define FOUR                                                                   \
 	"[slabd]\ntopology = node:4 core:1 pu:1\n"                             \
-	"[balance]\nhold = 100ms\nhold_max = %s\nidle = %s\n"                   \
+	"[balance]\nhold = 100ms\nhold_max = %s\nidle = %s\n"                  \
 	"[pool default]\npage = 4k\nstart = 2M\nmax = %s\n"
 
-static struct bed bed;
+static struct fixture fixture;
 static uint32_t *all[MOST];
 
 struct share {
@@ -40,13 +40,13 @@ static long long counted(const char *what, const char *kind)
 {
 	char at[80];
 	snprintf(at, sizeof(at), "pools.0.counts.%s.%s", what, kind);
-	return bed_number(&bed, "/log", at);
+	return fixture_number(&fixture, "/log", at);
 }
 
 /* Slabs that stand on another list than their home's. */
 static long long lent(void)
 {
-	json_t *doc = bed_get(&bed, "/slabs?limit=100000");
+	json_t *doc = fixture_get(&fixture, "/slabs?limit=100000");
 	const json_t *slabs = json_object_get(
 	        json_array_get(json_object_get(doc, "pools"), 0), "slabs");
 	long long n = 0;
@@ -64,7 +64,7 @@ static long long of_node(unsigned node, const char *what)
 {
 	char at[80];
 	snprintf(at, sizeof(at), "pools.0.nodes.%u.%s", node, what);
-	return bed_number(&bed, "/nodes", at);
+	return fixture_number(&fixture, "/nodes", at);
 }
 
 static bool within(unsigned ms, bool (*is)(void))
@@ -82,14 +82,15 @@ static int slabctl(const char *arguments)
 	int status;
 	snprintf(command, sizeof(command),
 	         "'%s/daemon/slabctl' --control '%s' %s >/dev/null 2>&1",
-	         getenv("builddir"), bed.control, arguments);
+	         getenv("builddir"), fixture.control, arguments);
 	status = system(command);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 static slabd_pool *open_on(int node)
 {
-	struct slabd_options options = bed_options(&bed, SLABD_FORCE_NODE);
+	struct slabd_options options =
+		fixture_options(&fixture, SLABD_FORCE_NODE);
 	slabd_pool *pool;
 	options.node = node;
 	pool = slabd_open(NULL, &options);
@@ -158,7 +159,7 @@ static void name_node(slabd_cache *cache, size_t n)
 static void borrower(int fd, void *arg)
 {
 	slabd_pool *pool = open_on(1);
-	slabd_cache *cache = bed_cache(pool, "lend", SIZE);
+	slabd_cache *cache = fixture_cache(pool, "lend", SIZE);
 	struct slabd_stats stats;
 	double longest;
 	size_t n = fill(cache, 2 * NODE_BYTES / SIZE, &longest);
@@ -192,12 +193,12 @@ static void test_lend(void)
 	n = lent();
 	tap_ok(n > 0, "slabs of other nodes stand on its list");
 	tap_note("%lld slabs lent in %lld steps", n, counted("steps", "lend"));
-	bed_audit(&bed, "with slabs lent");
+	fixture_audit(&fixture, "with slabs lent");
 	say(child.fd, 1);
 	hear(child.fd);
 	tap_ok(within(SURELY_MS, nothing_lent), "all go back when it is over");
 	tap_ok(counted("done", "return") >= n, "and that is noted");
-	bed_audit(&bed, "all returned");
+	fixture_audit(&fixture, "all returned");
 	say(child.fd, 1);
 	child_end(&child, "the borrower ends");
 }
@@ -207,7 +208,7 @@ static void test_lend(void)
 static void wanderer(int fd, void *arg)
 {
 	slabd_pool *pool = open_on(*(int *)arg);
-	slabd_cache *cache = bed_cache(pool, "wander", SIZE);
+	slabd_cache *cache = fixture_cache(pool, "wander", SIZE);
 	while (hear(fd) == 1) {
 		double longest;
 		size_t n = fill(cache, NODE_BYTES * 3 / 2 / SIZE, &longest);
@@ -252,7 +253,7 @@ static void test_wander(void)
 		say(child[i].fd, 0);
 		child_end(&child[i], "a wanderer ends");
 	}
-	bed_audit(&bed, "after wandering");
+	fixture_audit(&fixture, "after wandering");
 }
 
 /* ---- pages -------------------------------------------------------------- */
@@ -263,11 +264,11 @@ static void test_wander(void)
 static void worker(int fd, void *arg)
 {
 	slabd_pool *pool = open_on(*(int *)arg);
-	slabd_cache *cache = bed_cache(pool, "work", SIZE);
+	slabd_cache *cache = fixture_cache(pool, "work", SIZE);
 	static uint64_t *mine[OWN];
 	uint64_t state = (uint64_t)getpid();
 	say(fd, 1);
-	while (atom_peek(&share->run) != 0) {
+	while (atom_load(&share->run) != 0) {
 		uint64_t i = random_next(&state) % OWN;
 		if (mine[i] != NULL) {
 			atom_add(&share->wrong,
@@ -296,7 +297,7 @@ static void check_workers(const char *what)
 {
 	tap_is((long long)share->wrong, 0, "%s: no object changed", what);
 	tap_is((long long)share->failed, 0, "%s: no allocation failed", what);
-	bed_audit(&bed, what);
+	fixture_audit(&fixture, what);
 }
 
 /* Moves, drains and lends under four workers. */
@@ -306,7 +307,7 @@ static void test_pages(void)
 	struct child child[4];
 	uint64_t before;
 	double until;
-	atom_poke(&share->run, 1u);
+	atom_store(&share->run, 1u);
 	for (int i = 0; i < 4; i++) {
 		child_start(&child[i], worker, &nodes[i]);
 		hear(child[i].fd);
@@ -331,11 +332,11 @@ static void test_pages(void)
 	tap_is(slabctl("drain 1 --undo"), 0, "it may be used again");
 	slabctl("migrate 2 1 1");
 	tap_ok(!node_1_is_bare(), "and is");
-	atom_poke(&share->run, 0u);
+	atom_store(&share->run, 0u);
 	for (int i = 0; i < 4; i++)
 		child_end(&child[i], "a worker ends");
 	check_workers("in the end");
-	tap_is(bed_used(&bed), 0, "nothing is in use");
+	tap_is(fixture_used(&fixture), 0, "nothing is in use");
 }
 
 /* ---- a hoard ------------------------------------------------------------ */
@@ -343,7 +344,7 @@ static void test_pages(void)
 static void burst(int fd, void *arg)
 {
 	slabd_pool *pool = open_on(0);
-	slabd_cache *cache = bed_cache(pool, "burst", SIZE);
+	slabd_cache *cache = fixture_cache(pool, "burst", SIZE);
 	double longest;
 	size_t n = fill(cache, NODE_BYTES * 7 / 8 / SIZE, &longest);
 	(void)arg;
@@ -352,7 +353,8 @@ static void burst(int fd, void *arg)
 	drop(pool, cache, n);
 	say(fd, 1);
 	hear(fd);
-	tap_ok(fill(cache, n, &longest) == n, "what is needed again comes again");
+	tap_ok(fill(cache, n, &longest) == n,
+	       "what is needed again comes again");
 	slabd_close(pool);
 }
 
@@ -372,7 +374,7 @@ static void test_hoard(void)
 	hear(child.fd);
 	tap_ok(within(SURELY_MS, is_at_floor),
 	       "what it left goes back to the kernel, down to the floor");
-	bed_audit(&bed, "after the burst");
+	fixture_audit(&fixture, "after the burst");
 	say(child.fd, 1);
 	child_end(&child, "the burst ends");
 }
@@ -388,7 +390,7 @@ static void late(int fd, void *arg)
 	fill(full, MOST, &longest);
 	say(fd, 1);
 	hear(fd);
-	bed_cache(pool, "late", SIZE);
+	fixture_cache(pool, "late", SIZE);
 	say(fd, 1);
 	hear(fd);
 	slabd_close(pool);
@@ -396,7 +398,7 @@ static void late(int fd, void *arg)
 
 static long long plans(void)
 {
-	return bed_number(&bed, "/log", "pools.0.counts.plans");
+	return fixture_number(&fixture, "/log", "pools.0.counts.plans");
 }
 
 /* Nobody rings, and yet there is a loan to look after. */
@@ -418,7 +420,7 @@ static void test_late(void)
 	tap_ok(plans() > before, "and what it borrowed is looked after");
 	say(child.fd, 1);
 	child_end(&child, "the borrower ends");
-	bed_audit(&bed, "after the loan");
+	fixture_audit(&fixture, "after the loan");
 }
 
 /* ---- refused ------------------------------------------------------------ */
@@ -439,7 +441,7 @@ static void test_refused(void)
 	tap_is(slabctl("drain 0") + slabctl("drain 1") + slabctl("drain 2"), 0,
 	       "all nodes but one may be drained");
 	tap_ok(slabctl("drain 3") > 0, "refused: the last one");
-	bed_audit(&bed, "nothing lost");
+	fixture_audit(&fixture, "nothing lost");
 	tap_is(slabctl("drain 0 --undo") + slabctl("drain 1 --undo") +
 	               slabctl("drain 2 --undo"), 0, "and taken back");
 }
@@ -449,19 +451,19 @@ int main(void)
 	tap_start(300);
 	share = shared_memory(sizeof(*share));
 	/* However long a turn takes, a list is held for longer at last. */
-	bed_open(&bed, FOUR, "10m", "0", "8M");
+	fixture_open(&fixture, FOUR, "10m", "0", "8M");
 	test_lend();
 	test_wander();
-	bed_close(&bed);
-	bed_open(&bed, FOUR, "2s", "0", "32M");
+	fixture_close(&fixture);
+	fixture_open(&fixture, FOUR, "2s", "0", "32M");
 	test_pages();
 	test_refused();
-	bed_close(&bed);
-	bed_open(&bed, FOUR, "2s", "0", "8M");
+	fixture_close(&fixture);
+	fixture_open(&fixture, FOUR, "2s", "0", "8M");
 	test_late();
-	bed_close(&bed);
-	bed_open(&bed, FOUR, "2s", "1s", "8M");
+	fixture_close(&fixture);
+	fixture_open(&fixture, FOUR, "2s", "1s", "8M");
 	test_hoard();
-	bed_close(&bed);
+	fixture_close(&fixture);
 	return tap_end();
 }

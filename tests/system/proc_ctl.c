@@ -23,7 +23,7 @@
 	"[balance]\nenabled = no\nidle = never\npressure = off\nhold = 1h\n"  \
 	"[pool default]\npage = 4k\nstart = 4M\nfloor = 2M\nmax = 16M\n"
 
-static struct bed bed;
+static struct fixture fixture;
 static char said[16384]; /* by the last slabctl, on both outputs */
 static slabd_pool *pool;
 static slabd_cache *orders;
@@ -41,7 +41,7 @@ static int run(const char *words)
 	int status;
 	snprintf(command, sizeof(command),
 	         "{ COLUMNS=200 '%s/daemon/slabctl' --control %s %s; } 2>&1",
-	         build != NULL ? build : ".", bed.control, words);
+	         build != NULL ? build : ".", fixture.control, words);
 	out = popen(command, "r");
 	if (out == NULL)
 		tap_bail("can't start slabctl");
@@ -72,7 +72,7 @@ static void refuses(const char *words, const char *says, const char *remedy)
 
 static long long slabs_on_list(int node)
 {
-	json_t *doc = bed_get(&bed, "/slabs?cache=orders");
+	json_t *doc = fixture_get(&fixture, "/slabs?cache=orders");
 	json_t *list = json_at(doc, "pools.0.slabs");
 	long long n = 0;
 	for (size_t i = 0; i < json_array_size(list); i++)
@@ -86,7 +86,7 @@ static long long node_number(unsigned node, const char *key)
 {
 	char at[80];
 	snprintf(at, sizeof(at), "pools.0.nodes.%u.%s", node, key);
-	return bed_number(&bed, "/nodes", at);
+	return fixture_number(&fixture, "/nodes", at);
 }
 
 static void allocate(void)
@@ -125,7 +125,7 @@ static void test_lend(void)
 	ctl("lend orders 0 0 60000", 0, "came back to node 0");
 	tap_is(slabs_on_list(0), home, "all came back");
 	check_objects("after lending");
-	bed_audit(&bed, "after lending");
+	fixture_audit(&fixture, "after lending");
 	refuses("lend order 0 1", "no cache \"order\"", "caches: orders");
 	refuses("lend orders 0 7", "no node \"7\"", "nodes: 0, 1, 2");
 	refuses("lend orders 0 1 0", "bad n \"0\"", "n is 1 to 65536");
@@ -146,7 +146,7 @@ static void test_migrate(void)
 	tap_is(node_number(0, "here_pages"), here - 1, "node 0 has one less");
 	tap_is(node_number(2, "here_pages"), 3, "node 2 has one more");
 	check_objects("after a move");
-	bed_audit(&bed, "after a move");
+	fixture_audit(&fixture, "after a move");
 	ctl("migrate 2 0 --cache orders", 0, "node 2 -> node 0");
 	refuses("migrate 0 0", "from and to are both node 0", "name two nodes");
 	refuses("migrate 0 9", "no node \"9\"", "nodes: 0, 1, 2");
@@ -159,7 +159,7 @@ static void test_migrate(void)
 	run("migrate 2 1 8");
 	tap_ok(node_number(1, "here_pages") <= 8, "no node gets over its max");
 	check_objects("after many moves");
-	bed_audit(&bed, "after many moves");
+	fixture_audit(&fixture, "after many moves");
 	ctl("migrate 1 0 4", 0, "moved");
 }
 
@@ -174,7 +174,7 @@ static void test_drain(void)
 	ctl("drain 2", 0, "node 2");
 	refuses("drain 0", "node 0 is the last", "drain NODE --undo");
 	check_objects("after draining");
-	bed_audit(&bed, "after draining");
+	fixture_audit(&fixture, "after draining");
 	ctl("drain 1 --undo", 0, "node 1 is no longer drained");
 	ctl("drain 2 --undo", 0, "node 2 is no longer drained");
 	run("nodes");
@@ -222,7 +222,7 @@ static void test_trim(void)
 	       before);
 	ctl("trim 0", 0, "given back");
 	check_objects("after trimming");
-	bed_audit(&bed, "after trimming");
+	fixture_audit(&fixture, "after trimming");
 	refuses("trim 5", "no node \"5\"", "nodes: 0, 1, 2");
 }
 
@@ -244,7 +244,8 @@ static void test_views(void)
 	                                    "trim", "drain 2 --undo"};
 	ctl("plan", 0, "balance is off; slabctl set enabled yes");
 	ctl("log", 0, "lend 5 slabs of orders: node 0 -> node 1 (distance ");
-	tap_ok(strstr(said, "1 done") != NULL, "what was asked for twice, and done once");
+	tap_ok(strstr(said, "1 done") != NULL,
+	       "what was asked for twice, and done once");
 	tap_ok(strstr(said, "hand") != NULL, "by hand");
 	ctl("log --limit 1", 0, "plans");
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
@@ -257,19 +258,20 @@ static void test_views(void)
 		       "slabctl %s is one document", words);
 		json_decref(doc);
 	}
-	tap_ok(bed_logged(&bed, "asked for by pid"), "slabd logs who asked");
+	tap_ok(fixture_logged(&fixture, "asked for by pid"),
+	       "slabd logs who asked");
 }
 
 int main(void)
 {
 	struct slabd_options options;
 	tap_start(300);
-	bed_open(&bed, CONFIG);
-	options = bed_options(&bed, SLABD_FORCE_NODE);
+	fixture_open(&fixture, CONFIG);
+	options = fixture_options(&fixture, SLABD_FORCE_NODE);
 	pool = slabd_open(NULL, &options);
 	if (pool == NULL)
 		tap_bail("slabd_open: %s", slabd_last_error());
-	orders = bed_cache(pool, "orders", SIZE);
+	orders = fixture_cache(pool, "orders", SIZE);
 	allocate();
 	test_lend();
 	test_migrate();
@@ -281,8 +283,8 @@ int main(void)
 	for (unsigned i = 0; i < OBJECTS; i++)
 		slabd_free(orders, object[i]);
 	slabd_close(pool);
-	tap_is(bed_used(&bed), 0, "no object is left over");
-	bed_audit(&bed, "at the end");
-	bed_close(&bed);
+	tap_is(fixture_used(&fixture), 0, "no object is left over");
+	fixture_audit(&fixture, "at the end");
+	fixture_close(&fixture);
 	return tap_end();
 }

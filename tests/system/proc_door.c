@@ -17,52 +17,59 @@
 
 #define SMALL "[pool default]\npage = 4k\nstart = 2M\nmax = 64M\n"
 
-static struct bed bed;
+static struct fixture fixture;
 
 /* ---- not there ---------------------------------------------------------- */
 
 static void opens(int fd, void *arg)
 {
-	struct slabd_options options = bed_options(&bed, 0);
+	struct slabd_options options = fixture_options(&fixture, 0);
 	(void)fd;
 	(void)arg;
-	bed_fails(slabd_open(NULL, &options) == NULL, ECONNREFUSED,
+	fixture_fails(slabd_open(NULL, &options) == NULL, ECONNREFUSED,
 	          "a socket that slabd left");
-	tap_ok(strstr(slabd_last_error(), bed.socket) != NULL &&
+	tap_ok(strstr(slabd_last_error(), fixture.socket) != NULL &&
 	               strstr(slabd_last_error(), "SLABD_SOCKET") != NULL,
 	       "which is named, with what to look at");
 	options.socket = "/nonexistent/slabd.sock";
-	bed_fails(slabd_open(NULL, &options) == NULL, ENOENT, "no socket");
+	fixture_fails(slabd_open(NULL, &options) == NULL, ENOENT, "no socket");
 	options.socket = "/a-path-that-is-longer-than-the-address-of-a-Unix-"
 	                 "socket-can-be-which-is-a-hundred-and-eight-bytes-"
 	                 "with-the-end/slabd.sock";
-	bed_fails(slabd_open(NULL, &options) == NULL, ENAMETOOLONG, "a long path");
+	fixture_fails(slabd_open(NULL, &options) == NULL, ENAMETOOLONG,
+	              "a long path");
 	tap_ok(strstr(slabd_last_error(), "over 107 bytes") != NULL,
 	       "which is why it is refused");
 	options.socket = "";
-	bed_fails(slabd_open(NULL, &options) == NULL, ENOENT, "an empty path");
-	options.socket = bed.config;
-	bed_fails(slabd_open(NULL, &options) == NULL, ECONNREFUSED,
+	fixture_fails(slabd_open(NULL, &options) == NULL, ENOENT,
+	              "an empty path");
+	options.socket = fixture.config;
+	fixture_fails(slabd_open(NULL, &options) == NULL, ECONNREFUSED,
 	      "a file that is no socket");
 }
 
 static void opens_wrong(int fd, void *arg)
 {
-	struct slabd_options options = bed_options(&bed, 0);
+	struct slabd_options options = fixture_options(&fixture, 0);
 	(void)fd;
 	(void)arg;
-	bed_fails(slabd_open("nobody", &options) == NULL, ENOENT, "a wrong pool");
+	fixture_fails(slabd_open("nobody", &options) == NULL, ENOENT,
+	              "a wrong pool");
 	tap_ok(strstr(slabd_last_error(), "nobody") != NULL, "it is named");
-	bed_fails(slabd_open("", &options) == NULL, ENOENT, "a pool without name");
-	bed_fails(slabd_open("sixty-four-bytes-are-one-more-than-the-name-of-a-pool-"
-	                 "may-have-x", &options) == NULL, ENAMETOOLONG,
-	      "a name too long");
-	options.socket = bed.control;
-	bed_fails(slabd_open(NULL, &options) == NULL, EPROTO,
+	fixture_fails(slabd_open("", &options) == NULL, ENOENT,
+	              "a pool without name");
+	fixture_fails(
+		slabd_open(
+			"sixty-four-bytes-are-one-more-than-the-name-of-a-pool-"
+			"may-have-x",
+			&options) == NULL,
+		ENAMETOOLONG, "a name too long");
+	options.socket = fixture.control;
+	fixture_fails(slabd_open(NULL, &options) == NULL, EPROTO,
 	      "the socket of slabctl");
-	options.socket = bed.socket;
-	if (chmod(bed.socket, 0600) == 0 && seteuid(65534) == 0) {
-		bed_fails(slabd_open(NULL, &options) == NULL, EACCES,
+	options.socket = fixture.socket;
+	if (chmod(fixture.socket, 0600) == 0 && seteuid(65534) == 0) {
+		fixture_fails(slabd_open(NULL, &options) == NULL, EACCES,
 		      "a socket of root's alone");
 		tap_ok(strstr(slabd_last_error(), "socket_mode") != NULL,
 		       "with what to look at");
@@ -70,11 +77,13 @@ static void opens_wrong(int fd, void *arg)
 			tap_bail("can't be root again");
 	}
 	options.flags = 1u << 30;
-	bed_fails(slabd_open(NULL, &options) == NULL, EINVAL, "unknown flags");
+	fixture_fails(slabd_open(NULL, &options) == NULL, EINVAL,
+	              "unknown flags");
 	options.flags = 0;
 	options.spare[4] = 1;
-	bed_fails(slabd_open(NULL, &options) == NULL, EINVAL, "spare that is set");
-	bed_fails(slabd_close(NULL) < 0, EINVAL, "slabd_close of nothing");
+	fixture_fails(slabd_open(NULL, &options) == NULL, EINVAL,
+	              "spare that is set");
+	fixture_fails(slabd_close(NULL) < 0, EINVAL, "slabd_close of nothing");
 }
 
 static void run(void (*what)(int fd, void *arg), const char *name)
@@ -165,8 +174,8 @@ static void impostor(int fd, void *arg)
 	char room[WIRE_BYTES_MAX];
 	int listening = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	int sock;
-	strncpy(at.sun_path, bed.socket, sizeof(at.sun_path) - 1);
-	unlink(bed.socket);
+	strncpy(at.sun_path, fixture.socket, sizeof(at.sun_path) - 1);
+	unlink(fixture.socket);
 	if (bind(listening, (void *)&at, sizeof(at)) < 0 ||
 	    listen(listening, 1) < 0)
 		tap_bail("bind: %s", strerror(errno));
@@ -201,14 +210,14 @@ static void on_tick(int signal)
 /* Under a profiler, say, whose signals come all the time. */
 static void opens_impostor(int fd, void *arg)
 {
-	struct slabd_options options = bed_options(&bed, 0);
+	struct slabd_options options = fixture_options(&fixture, 0);
 	struct itimerval tick = {{0, 20000}, {0, 20000}};
 	enum garble how = *(enum garble *)arg;
 	struct lag lag = lag_begin(0, 0);
 	(void)fd;
 	signal(SIGALRM, on_tick);
 	setitimer(ITIMER_REAL, &tick, NULL);
-	bed_fails(slabd_open(NULL, &options) == NULL, garbles[how].error,
+	fixture_fails(slabd_open(NULL, &options) == NULL, garbles[how].error,
 	          garbles[how].name);
 	tap_ok(lag_ms(&lag) < 5500, "within the limit");
 	if (how == OTHER_ABI)
@@ -219,16 +228,16 @@ static void opens_impostor(int fd, void *arg)
 
 static void test_wrong(void)
 {
-	bed_open(&bed, SMALL);
+	fixture_open(&fixture, SMALL);
 	run(opens_wrong, "wrong names and options");
-	bed_close(&bed);
+	fixture_close(&fixture);
 }
 
 static void test_impostors(void)
 {
 	struct child server;
 	struct child client;
-	bed_make(&bed, SMALL);
+	fixture_make(&fixture, SMALL);
 	for (enum garble how = CLOSES; how < GARBLES; how++) {
 		child_start(&server, impostor, &how);
 		hear(server.fd);
@@ -238,7 +247,7 @@ static void test_impostors(void)
 		child_end(&server, "and the other");
 	}
 	run(opens, "no slabd at all");
-	bed_remove(&bed);
+	fixture_remove(&fixture);
 }
 
 int main(void)

@@ -53,7 +53,7 @@ struct lists {
 	long long unlisted;      /* with something free, and on no list */
 };
 
-static struct bed bed;
+static struct fixture fixture;
 static struct ring *ring;
 
 /* ---- workers ------------------------------------------------------------ */
@@ -66,13 +66,13 @@ static void put(slabd_pool *pool, slabd_cache *cache, unsigned other)
 		sched_yield();
 	*object = ring->put;
 	/* pairs: take */
-	while (ring->put - atom_get(&ring->taken) == RING)
+	while (ring->put - atom_load_acquire(&ring->taken) == RING)
 		sched_yield();
 	ring->slot[ring->put % RING] = slabd_handle_of(pool, object);
 	if (slabd_give(pool, object, other) < 0)
 		tap_bail("slabd_give: %s", slabd_last_error());
 	/* pairs: take */
-	atom_put(&ring->put, ring->put + 1);
+	atom_store_release(&ring->put, ring->put + 1);
 }
 
 static uint64_t *take(slabd_pool *pool, int from, uint64_t *astray)
@@ -80,7 +80,7 @@ static uint64_t *take(slabd_pool *pool, int from, uint64_t *astray)
 	slabd_handle handle;
 	uint64_t *object;
 	/* pairs: put */
-	while (atom_get(&ring->put) == ring->taken)
+	while (atom_load_acquire(&ring->put) == ring->taken)
 		sched_yield();
 	handle = ring->slot[ring->taken % RING];
 	object = slabd_take(pool, handle);
@@ -88,7 +88,7 @@ static uint64_t *take(slabd_pool *pool, int from, uint64_t *astray)
 		tap_bail("not what was sent: %s", slabd_last_error());
 	*astray += (int)(handle / (NODE_MIB << 20)) != from;
 	/* pairs: put */
-	atom_put(&ring->taken, ring->taken + 1);
+	atom_store_release(&ring->taken, ring->taken + 1);
 	return object;
 }
 
@@ -117,7 +117,7 @@ static void work(int fd, void *arg)
 {
 	const struct worker *me = arg;
 	struct slabd_options options =
-	        bed_options(&bed, SLABD_FORCE_NODE | SLABD_STRICT_NODE);
+	        fixture_options(&fixture, SLABD_FORCE_NODE | SLABD_STRICT_NODE);
 	uint64_t random = 0x9e3779b97f4a7c15u + (uint64_t)me->node;
 	slabd_pool *pool;
 	slabd_cache *cache;
@@ -127,7 +127,7 @@ static void work(int fd, void *arg)
 	pool = slabd_open(NULL, &options);
 	if (pool == NULL)
 		tap_bail("slabd_open: %s", slabd_last_error());
-	cache = bed_cache(pool, "drift", SIZE);
+	cache = fixture_cache(pool, "drift", SIZE);
 	say(fd, slabd_client_id(pool));
 	other = (unsigned)hear(fd);
 	while ((order = hear(fd)) != ORDER_END) {
@@ -153,7 +153,7 @@ static long long number(json_t *slab, const char *name)
 
 static struct lists look(void)
 {
-	json_t *doc = bed_get(&bed, "/slabs?cache=drift&limit=100000");
+	json_t *doc = fixture_get(&fixture, "/slabs?cache=drift&limit=100000");
 	struct lists lists = {0};
 	json_t *slab;
 	size_t i;
@@ -249,7 +249,7 @@ static void end(struct worker *workers)
 		       "and its list has all its slabs");
 	}
 	tap_is(lists.astray + lists.unlisted, 0, "no slab stands elsewhere");
-	bed_audit(&bed, "the audit is exact");
+	fixture_audit(&fixture, "the audit is exact");
 	for (int node = 0; node < NODES; node++) {
 		say(workers[node].child.fd, ORDER_END);
 		child_end(&workers[node].child, "the worker ends");
@@ -262,7 +262,7 @@ int main(void)
 	struct lists twice = {0};
 	struct lists last;
 	tap_start(300);
-	bed_open(&bed, "[slabd]\ntopology = node:2 core:1 pu:1\n"
+	fixture_open(&fixture, "[slabd]\ntopology = node:2 core:1 pu:1\n"
 	               "[pool default]\npage = 4k\nstart = 4M\nmax = %dM\n",
 	         NODE_MIB);
 	ring = shared_memory(sizeof(*ring));
@@ -276,6 +276,6 @@ int main(void)
 	last = look();
 	compare(&twice, &last);
 	end(workers);
-	bed_close(&bed);
+	fixture_close(&fixture);
 	return tap_end();
 }

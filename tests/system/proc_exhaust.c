@@ -11,7 +11,7 @@
 #define SIZE 1024
 #define FULL 2048 /* objects of SIZE that 2 MiB hold at the most */
 
-static struct bed bed;
+static struct fixture fixture;
 static void *all[4 * FULL];
 
 static void expect_enomem(bool failed, const char *what)
@@ -42,8 +42,8 @@ static size_t fill(slabd_cache *cache, void **to)
 
 static void fills(int fd, void *arg)
 {
-	slabd_pool *pool = bed_pool(&bed);
-	slabd_cache *cache = bed_cache(pool, "one", SIZE);
+	slabd_pool *pool = fixture_pool(&fixture);
+	slabd_cache *cache = fixture_cache(pool, "one", SIZE);
 	size_t n = fill(cache, all);
 	double worst = 0;
 	(void)fd;
@@ -58,7 +58,7 @@ static void fills(int fd, void *arg)
 	       "the error says why and what to do");
 	tap_note("%s", slabd_last_error());
 	for (unsigned i = 0; i < 100; i++) {
-		struct lag lag = lag_begin(bed.pid, 0);
+		struct lag lag = lag_begin(fixture.pid, 0);
 		double ms;
 		if (slabd_alloc(cache) != NULL)
 			tap_bail("a full pool gave an object");
@@ -83,8 +83,8 @@ static void fills(int fd, void *arg)
 /* Takes all; frees it when told, and flushes when told so. */
 static void holder(int fd, void *arg)
 {
-	slabd_pool *pool = bed_pool(&bed);
-	slabd_cache *cache = bed_cache(pool, "one", SIZE);
+	slabd_pool *pool = fixture_pool(&fixture);
+	slabd_cache *cache = fixture_cache(pool, "one", SIZE);
 	size_t n = fill(cache, all);
 	(void)arg;
 	say(fd, n);
@@ -102,8 +102,8 @@ static void holder(int fd, void *arg)
 
 static void waiter(int fd, void *arg)
 {
-	slabd_pool *pool = bed_pool(&bed);
-	slabd_cache *cache = bed_cache(pool, *(const char **)arg, SIZE);
+	slabd_pool *pool = fixture_pool(&fixture);
+	slabd_cache *cache = fixture_cache(pool, *(const char **)arg, SIZE);
 	double since;
 	size_t n = 0;
 	/* A cache that was in use a moment ago keeps a slab of its own. */
@@ -118,7 +118,8 @@ static void waiter(int fd, void *arg)
 		all[n] = slabd_alloc(cache);
 		n += all[n] != NULL;
 	}
-	tap_is((long long)n, FULL / 4, "it gets memory once the first has freed");
+	tap_is((long long)n, FULL / 4,
+	       "it gets memory once the first has freed");
 	tap_note("after %.1f ms", now_ms() - since);
 	slabd_close(pool);
 }
@@ -143,10 +144,11 @@ static void test_wait(const char *cache, bool flush)
 
 static void changes_cache(int fd, void *arg)
 {
-	slabd_pool *pool = bed_pool(&bed);
-	slabd_cache *cache = bed_cache(pool, "one", SIZE);
-	slabd_cache *other = bed_cache(pool, "other", SIZE / 2);
-	long long before = bed_number(&bed, "/status", "pools.0.taken_slabs");
+	slabd_pool *pool = fixture_pool(&fixture);
+	slabd_cache *cache = fixture_cache(pool, "one", SIZE);
+	slabd_cache *other = fixture_cache(pool, "other", SIZE / 2);
+	long long before =
+		fixture_number(&fixture, "/status", "pools.0.taken_slabs");
 	size_t n = fill(cache, all);
 	struct lag lag;
 	(void)fd;
@@ -154,13 +156,14 @@ static void changes_cache(int fd, void *arg)
 	slabd_free_bulk(cache, n, all);
 	slabd_flush(pool);
 	/* Refused a moment ago: slabd looks again within 50 ms. */
-	lag = lag_begin(bed.pid, 0);
+	lag = lag_begin(fixture.pid, 0);
 	while ((all[0] = slabd_alloc(other)) == NULL && lag_ms(&lag) < 500)
 		sleep_ms(1);
 	tap_ok(all[0] != NULL, "once the first is empty, the other gets on");
 	tap_is((long long)slabd_alloc_bulk(other, n, all), (long long)n,
 	       "with slabs that were the first one's");
-	tap_ok(bed_number(&bed, "/status", "pools.0.taken_slabs") > before,
+	tap_ok(fixture_number(&fixture, "/status", "pools.0.taken_slabs") >
+	               before,
 	       "which slabd counts");
 	slabd_close(pool);
 }
@@ -171,8 +174,8 @@ static void changes_cache(int fd, void *arg)
 
 static void frees_only(int fd, void *arg)
 {
-	slabd_pool *pool = bed_pool(&bed);
-	slabd_cache *cache = bed_cache(pool, "flow", SIZE);
+	slabd_pool *pool = fixture_pool(&fixture);
+	slabd_cache *cache = fixture_cache(pool, "flow", SIZE);
 	slabd_handle handle;
 	(void)arg;
 	say(fd, slabd_client_id(pool));
@@ -191,8 +194,8 @@ struct flow {
 static void allocates_only(int fd, void *arg)
 {
 	struct flow *flow = arg;
-	slabd_pool *pool = bed_pool(&bed);
-	slabd_cache *cache = bed_cache(pool, "flow", SIZE);
+	slabd_pool *pool = fixture_pool(&fixture);
+	slabd_cache *cache = fixture_cache(pool, "flow", SIZE);
 	unsigned failed = 0;
 	(void)fd;
 	for (unsigned n = 0; n < FLOW && failed < 1000;) {
@@ -207,7 +210,8 @@ static void allocates_only(int fd, void *arg)
 		n++;
 	}
 	say(flow->fd, SLABD_NO_HANDLE);
-	tap_is(failed, 0, "who allocates is never short for one who only frees");
+	tap_is(failed, 0,
+	       "who allocates is never short for one who only frees");
 	slabd_close(pool);
 }
 
@@ -222,7 +226,7 @@ static void test_flow(void)
 	child_start(&from, allocates_only, &flow);
 	child_end(&from, "who allocates ends well");
 	hear(to.fd);
-	tap_ok(bed_client(&bed, flow.to, "bytes") <= (8 << 20) / 2,
+	tap_ok(fixture_client(&fixture, flow.to, "bytes") <= (8 << 20) / 2,
 	       "who frees keeps no more than half of the pool");
 	say(to.fd, 1);
 	child_end(&to, "who frees ends well");
@@ -232,7 +236,7 @@ static void test_flow(void)
 
 static void keeps_budget(int fd, void *arg)
 {
-	struct slabd_options options = bed_options(&bed, 0);
+	struct slabd_options options = fixture_options(&fixture, 0);
 	slabd_pool *pool;
 	slabd_cache *caches[3];
 	static const size_t sizes[3] = {64, 256, SIZE};
@@ -243,7 +247,7 @@ static void keeps_budget(int fd, void *arg)
 	options.process_bytes = 256 << 10;
 	pool = slabd_open(NULL, &options);
 	for (unsigned c = 0; c < 3; c++) {
-		caches[c] = bed_cache(pool, c == 0   ? "b64"
+		caches[c] = fixture_cache(pool, c == 0   ? "b64"
 		                            : c == 1 ? "b256"
 		                                     : "b1024", sizes[c]);
 		tap_is((long long)slabd_alloc_bulk(caches[c], FULL, some[c]),
@@ -251,18 +255,19 @@ static void keeps_budget(int fd, void *arg)
 	}
 	for (unsigned c = 0; c < 3; c++)
 		slabd_free_bulk(caches[c], FULL, some[c]);
-	tap_ok(bed_client(&bed, slabd_client_id(pool), "bytes") <=
+	tap_ok(fixture_client(&fixture, slabd_client_id(pool), "bytes") <=
 	               (64 + 256) << 10,
 	       "what is freed is kept up to the budgets, the rest goes home");
 	tap_note("%lld bytes kept",
-	         bed_client(&bed, slabd_client_id(pool), "bytes"));
+	         fixture_client(&fixture, slabd_client_id(pool), "bytes"));
 	slabd_close(pool);
 }
 
 /* Of large objects, which live on the other node: each is freed there. */
 static void keeps_few_remote(int fd, void *arg)
 {
-	struct slabd_options options = bed_options(&bed, SLABD_FORCE_NODE);
+	struct slabd_options options =
+		fixture_options(&fixture, SLABD_FORCE_NODE);
 	static void *some[FULL];
 	slabd_pool *pool;
 	slabd_cache *cache;
@@ -273,11 +278,11 @@ static void keeps_few_remote(int fd, void *arg)
 	options.thread_bytes = 64 << 10;
 	options.process_bytes = 1;
 	pool = slabd_open(NULL, &options);
-	cache = bed_cache(pool, "remote", 20000);
+	cache = fixture_cache(pool, "remote", 20000);
 	while (n < FULL && (some[n] = slabd_alloc_node(cache, 1)) != NULL)
 		n++;
 	slabd_free_bulk(cache, n, some);
-	kept = bed_client(&bed, slabd_client_id(pool), "bytes");
+	kept = fixture_client(&fixture, slabd_client_id(pool), "bytes");
 	tap_ok(n > 10 && kept <= 64 << 10,
 	       "what lives on another node is kept up to the thread's budget");
 	tap_note("%lld bytes of %zu objects kept", kept, n);
@@ -293,7 +298,8 @@ static unsigned node_of(slabd_pool *pool, const void *object)
 
 static void strict_or_not(int fd, void *arg)
 {
-	struct slabd_options options = bed_options(&bed, SLABD_FORCE_NODE);
+	struct slabd_options options =
+		fixture_options(&fixture, SLABD_FORCE_NODE);
 	slabd_pool *pool;
 	slabd_cache *strict;
 	slabd_cache *cache;
@@ -305,7 +311,7 @@ static void strict_or_not(int fd, void *arg)
 	pool = slabd_open(NULL, &options);
 	if (pool == NULL)
 		tap_bail("slabd_open: %s", slabd_last_error());
-	cache = bed_cache(pool, "near", SIZE);
+	cache = fixture_cache(pool, "near", SIZE);
 	strict = slabd_cache_create(pool, "strict", SIZE, 0,
 	                            SLABD_CACHE_STRICT);
 	n = fill(strict, all);
@@ -329,7 +335,7 @@ static void strict_or_not(int fd, void *arg)
 	slabd_close(pool);
 	options.flags |= SLABD_STRICT_NODE;
 	pool = slabd_open(NULL, &options);
-	n = fill(bed_cache(pool, "near", SIZE), all);
+	n = fill(fixture_cache(pool, "near", SIZE), all);
 	expect_enomem(true, "a strict client");
 	for (size_t i = more = 0; i < n; i++)
 		more += node_of(pool, all[i]) == 1;
@@ -340,21 +346,24 @@ static void strict_or_not(int fd, void *arg)
 
 static void named_nodes(int fd, void *arg)
 {
-	struct slabd_options options = bed_options(&bed, SLABD_FORCE_NODE);
-	slabd_pool *pool = bed_pool(&bed);
-	slabd_cache *cache = bed_cache(pool, "near", SIZE);
+	struct slabd_options options =
+		fixture_options(&fixture, SLABD_FORCE_NODE);
+	slabd_pool *pool = fixture_pool(&fixture);
+	slabd_cache *cache = fixture_cache(pool, "near", SIZE);
 	void *object;
 	(void)fd;
 	(void)arg;
 	for (int node = 0; node < 2; node++) {
 		object = slabd_alloc_node(cache, node);
-		tap_ok(object != NULL && node_of(pool, object) == (unsigned)node,
+		tap_ok(object != NULL &&
+		               node_of(pool, object) == (unsigned)node,
 		       "slabd_alloc_node on node %d", node);
 		slabd_free(cache, object);
 		tap_is(slabd_thread_node(pool, node), 0, "slabd_thread_node %d",
 		       node);
 		object = slabd_alloc(cache);
-		tap_ok(object != NULL && node_of(pool, object) == (unsigned)node,
+		tap_ok(object != NULL &&
+		               node_of(pool, object) == (unsigned)node,
 		       "then slabd_alloc is there too");
 		slabd_free(cache, object);
 	}
@@ -371,7 +380,7 @@ static void named_nodes(int fd, void *arg)
 	options.node = 5;
 	tap_ok(slabd_open(NULL, &options) == NULL && errno == EINVAL,
 	       "slabd_open with an unknown node: EINVAL");
-	tap_is(bed_used(&bed), 0, "no more is in use");
+	tap_is(fixture_used(&fixture), 0, "no more is in use");
 }
 
 /* All of a node by its name, from where to points on; how many. */
@@ -408,9 +417,9 @@ static bool refill_node(slabd_pool *pool, slabd_cache *cache, int node,
 
 static void fills_by_node(int fd, void *arg)
 {
-	slabd_pool *pool = bed_pool(&bed);
-	slabd_cache *cache = bed_cache(pool, "named", SIZE);
-	struct lag lag = lag_begin(bed.pid, 0);
+	slabd_pool *pool = fixture_pool(&fixture);
+	slabd_cache *cache = fixture_cache(pool, "named", SIZE);
+	struct lag lag = lag_begin(fixture.pid, 0);
 	size_t n = fill_node(pool, cache, 0, all);
 	size_t both = n + fill_node(pool, cache, 1, all + n);
 	size_t more[2];
@@ -439,33 +448,34 @@ static void run(void (*what)(int fd, void *arg), const char *name)
 	struct child child;
 	child_start(&child, what, NULL);
 	child_end(&child, name);
-	tap_is(bed_used(&bed), 0, "%s: nothing is in use", name);
+	tap_is(fixture_used(&fixture), 0, "%s: nothing is in use", name);
 }
 
 int main(void)
 {
 	tap_start(300);
-	bed_open(&bed, "[pool default]\npage = 4k\nmax = 2M\n");
+	fixture_open(&fixture, "[pool default]\npage = 4k\nmax = 2M\n");
 	run(fills, "one client fills the pool");
 	test_wait("one", true);
 	test_wait("one", false);
 	test_wait("two", true);
 	test_wait("two", false);
 	run(changes_cache, "slabs change their cache");
-	bed_audit(&bed, "a full pool");
-	bed_close(&bed);
-	bed_open(&bed, "[pool default]\npage = 4k\nmax = 8M\nstart = 2M\n");
+	fixture_audit(&fixture, "a full pool");
+	fixture_close(&fixture);
+	fixture_open(&fixture,
+	             "[pool default]\npage = 4k\nmax = 8M\nstart = 2M\n");
 	test_flow();
 	run(keeps_budget, "budgets");
-	bed_audit(&bed, "after the flow");
-	bed_close(&bed);
-	bed_open(&bed, "[slabd]\ntopology = node:2 core:1 pu:1\n"
+	fixture_audit(&fixture, "after the flow");
+	fixture_close(&fixture);
+	fixture_open(&fixture, "[slabd]\ntopology = node:2 core:1 pu:1\n"
 	               "[pool default]\npage = 4k\nmax = 2M\n");
 	run(strict_or_not, "strict or not");
 	run(named_nodes, "nodes by name");
 	run(keeps_few_remote, "budgets of remote objects");
 	run(fills_by_node, "all of nodes by name");
-	bed_audit(&bed, "two nodes");
-	bed_close(&bed);
+	fixture_audit(&fixture, "two nodes");
+	fixture_close(&fixture);
 	return tap_end();
 }

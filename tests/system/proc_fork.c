@@ -16,7 +16,7 @@
 #define SIZE 96
 #define N 400
 
-static struct bed bed;
+static struct fixture fixture;
 
 static slabd_pool *pool;
 static slabd_cache *cache;
@@ -105,8 +105,8 @@ static void child_own_client(unsigned parent_id, bool closes_first)
 	uint64_t *object;
 	if (closes_first)
 		tap_is(slabd_close(pool), 0, "it may close the parent's pool");
-	own = bed_pool(&bed);
-	mine = bed_cache(own, "records", SIZE);
+	own = fixture_pool(&fixture);
+	mine = fixture_cache(own, "records", SIZE);
 	tap_ok(slabd_client_id(own) != 0 && slabd_client_id(own) != parent_id,
 	       "it can become a client of its own");
 	object = slabd_alloc(mine);
@@ -138,7 +138,8 @@ static void forks(int fd, void *arg)
 	struct slabd_stats after;
 	/* One thread alone: the leak sanitizer's way through a forked child of
 	 * several is not safe. forks_busy has more. */
-	struct slabd_options options = bed_options(&bed, SLABD_NO_HELPER);
+	struct slabd_options options =
+		fixture_options(&fixture, SLABD_NO_HELPER);
 	bool closes_first = *(bool *)arg;
 	void *spare[8];
 	pid_t pid;
@@ -146,7 +147,7 @@ static void forks(int fd, void *arg)
 	pool = slabd_open(NULL, &options);
 	if (pool == NULL)
 		tap_bail("slabd_open: %s", slabd_last_error());
-	cache = bed_cache(pool, "records", SIZE);
+	cache = fixture_cache(pool, "records", SIZE);
 	fill_live();
 	/* A magazine with something in it: the child must not use it. */
 	tap_is((long long)slabd_alloc_bulk(cache, 8, spare), 8, "8 to spare");
@@ -173,7 +174,7 @@ static void test_fork(bool closes_first)
 	struct child child;
 	child_start(&child, forks, &closes_first);
 	child_end(&child, "the parent ends well");
-	tap_is(bed_used(&bed), 0, "nothing is in use");
+	tap_is(fixture_used(&fixture), 0, "nothing is in use");
 }
 
 /* ---- fork while threads allocate ---------------------------------------- */
@@ -184,7 +185,8 @@ static void test_fork(bool closes_first)
 /* No thread is started here: the thread sanitizer can't follow that. */
 static void forked_once(void)
 {
-	struct slabd_options options = bed_options(&bed, SLABD_NO_HELPER);
+	struct slabd_options options =
+		fixture_options(&fixture, SLABD_NO_HELPER);
 	slabd_pool *own = slabd_open(NULL, &options);
 	slabd_cache *mine;
 	void *some[50];
@@ -206,8 +208,8 @@ static void forks_busy(int fd, void *arg)
 	uint32_t wrong;
 	(void)fd;
 	(void)arg;
-	pool = bed_pool(&bed);
-	cache = bed_cache(pool, "records", SIZE);
+	pool = fixture_pool(&fixture);
+	cache = fixture_cache(pool, "records", SIZE);
 	churn_start(&churn, pool, cache, THREADS);
 	for (unsigned i = 0; i < FORKS; i++) {
 		pid_t pid = fork();
@@ -243,8 +245,8 @@ static void execs(int fd, void *arg)
 	char most[16];
 	char *const args[] = {"sh", "-c", fds, most, NULL};
 	snprintf(most, sizeof(most), "%d", count_inherited());
-	pool = bed_pool(&bed);
-	cache = bed_cache(pool, "records", SIZE);
+	pool = fixture_pool(&fixture);
+	cache = fixture_cache(pool, "records", SIZE);
 	fill_live();
 	say(fd, slabd_client_id(pool));
 	dup2(*(int *)arg, STDIN_FILENO);
@@ -262,14 +264,14 @@ static void test_exec(void)
 		tap_bail("pipe: %s", strerror(errno));
 	child_start(&child, execs, &pipes[0]);
 	id = (unsigned)hear(child.fd);
-	while (bed_client(&bed, id, "connected") == 1)
+	while (fixture_client(&fixture, id, "connected") == 1)
 		sleep_ms(1);
-	tap_ok(bed_client(&bed, id, "objects") >= N,
+	tap_ok(fixture_client(&fixture, id, "objects") >= N,
 	       "a client that becomes another program keeps its objects");
 	if (write(pipes[1], "\n", 1) != 1)
 		tap_bail("write: %s", strerror(errno));
 	child_end(&child, "which got none of its descriptors");
-	tap_ok(bed_until(&bed, "/caches", "pools.0.caches.0.used", 0,
+	tap_ok(fixture_until(&fixture, "/caches", "pools.0.caches.0.used", 0,
 	                 SURELY_MS) >= 0,
 	       "and they come back when that ends");
 	close(pipes[0]);
@@ -298,7 +300,7 @@ static void *fill_and_free(void *arg)
 	bool waits = *(bool *)arg;
 	size_t n = slabd_alloc_bulk(cache, POOL_OBJECTS, many);
 	slabd_free_bulk(cache, n, many);
-	atom_poke(&ready, (uint32_t)n);
+	atom_store(&ready, (uint32_t)n);
 	if (waits)
 		be_cancelled();
 	return NULL;
@@ -309,7 +311,7 @@ static void *fill_and_free(void *arg)
 static void *churn_forever(void *arg)
 {
 	static void *one[300];
-	atom_poke(&ready, 1u);
+	atom_store(&ready, 1u);
 	for (;;) {
 		size_t n = slabd_alloc_bulk(cache, 300, one);
 		slabd_free_bulk(cache, n, one);
@@ -336,11 +338,11 @@ static void threads_end(int fd, void *arg)
 	pthread_t thread;
 	uint32_t n;
 	(void)fd;
-	pool = bed_pool(&bed);
-	cache = bed_cache(pool, "large", 1024);
-	atom_poke(&ready, 0u);
+	pool = fixture_pool(&fixture);
+	cache = fixture_cache(pool, "large", 1024);
+	atom_store(&ready, 0u);
 	pthread_create(&thread, NULL, fill_and_free, &cancelled);
-	while ((n = atom_peek(&ready)) == 0)
+	while ((n = atom_load(&ready)) == 0)
 		sleep_ms(1);
 	if (cancelled)
 		pthread_cancel(thread);
@@ -350,7 +352,7 @@ static void threads_end(int fd, void *arg)
 	       "another gets every object that it had");
 	slabd_free_bulk(cache, n, many);
 	slabd_flush(pool);
-	tap_is(bed_client(&bed, slabd_client_id(pool), "objects"), 0,
+	tap_is(fixture_client(&fixture, slabd_client_id(pool), "objects"), 0,
 	       "and a flush sends all of them home");
 	slabd_close(pool);
 }
@@ -359,26 +361,26 @@ static void threads_cancelled(int fd, void *arg)
 {
 	(void)fd;
 	(void)arg;
-	pool = bed_pool(&bed);
-	cache = bed_cache(pool, "large", 1024);
+	pool = fixture_pool(&fixture);
+	cache = fixture_cache(pool, "large", 1024);
 	for (unsigned i = 0; i < 100; i++) {
 		pthread_t thread;
-		atom_poke(&ready, 0u);
+		atom_store(&ready, 0u);
 		pthread_create(&thread, NULL, churn_forever, NULL);
-		while (atom_peek(&ready) == 0)
+		while (atom_load(&ready) == 0)
 			sched_yield();
 		pthread_cancel(thread);
 		pthread_join(thread, NULL);
 	}
 	slabd_flush(pool);
-	tap_is(bed_used(&bed), 0, "100 cancelled threads keep nothing");
+	tap_is(fixture_used(&fixture), 0, "100 cancelled threads keep nothing");
 	slabd_close(pool);
 }
 
 static void *creates(void *arg)
 {
 	(void)arg;
-	atom_poke(&ready, 1u);
+	atom_store(&ready, 1u);
 	slabd_cache_create(pool, "other", 64, 0, 0);
 	be_cancelled();
 	return NULL;
@@ -389,12 +391,12 @@ static void cancelled_in_call(int fd, void *arg)
 {
 	pthread_t thread;
 	(void)arg;
-	pool = bed_pool(&bed);
-	atom_poke(&ready, 0u);
+	pool = fixture_pool(&fixture);
+	atom_store(&ready, 0u);
 	say(fd, 1);
 	hear(fd);
 	pthread_create(&thread, NULL, creates, NULL);
-	while (atom_peek(&ready) == 0)
+	while (atom_load(&ready) == 0)
 		sleep_ms(1);
 	sleep_ms(20);
 	pthread_cancel(thread);
@@ -410,10 +412,10 @@ static void test_cancel_in_call(void)
 	struct child child;
 	child_start(&child, cancelled_in_call, NULL);
 	hear(child.fd);
-	bed_signal(&bed, SIGSTOP);
+	fixture_signal(&fixture, SIGSTOP);
 	say(child.fd, 1);
 	hear(child.fd);
-	bed_signal(&bed, SIGCONT);
+	fixture_signal(&fixture, SIGCONT);
 	child_end(&child, "and its process ends well");
 }
 
@@ -435,18 +437,20 @@ int main(void)
 {
 	struct child child;
 	tap_start(300);
-	bed_open(&bed, "[pool default]\npage = 4k\nstart = 2M\nmax = 8M\n");
+	fixture_open(&fixture,
+	             "[pool default]\npage = 4k\nstart = 2M\nmax = 8M\n");
 	test_fork(false);
 	test_fork(true);
 	child_start(&child, forks_busy, NULL);
 	child_end(&child, "forks beside busy threads");
 	test_exec();
-	tap_is(bed_used(&bed), 0, "nothing is in use");
-	bed_audit(&bed, "after the forks");
-	bed_close(&bed);
-	bed_open(&bed, "[pool default]\npage = 4k\nstart = 2M\nmax = 2M\n");
+	tap_is(fixture_used(&fixture), 0, "nothing is in use");
+	fixture_audit(&fixture, "after the forks");
+	fixture_close(&fixture);
+	fixture_open(&fixture,
+	             "[pool default]\npage = 4k\nstart = 2M\nmax = 2M\n");
 	test_threads();
-	bed_audit(&bed, "after the threads");
-	bed_close(&bed);
+	fixture_audit(&fixture, "after the threads");
+	fixture_close(&fixture);
 	return tap_end();
 }

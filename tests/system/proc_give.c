@@ -8,7 +8,7 @@
 #define SIZE 96
 #define N 2000
 
-static struct bed bed;
+static struct fixture fixture;
 
 static void fails(bool failed, int err, const char *what)
 {
@@ -94,10 +94,10 @@ static void check_give(slabd_pool *pool, slabd_pool *other, char *object)
 /* One process that is two clients. */
 static void refusals(int fd, void *arg)
 {
-	slabd_pool *pool = bed_pool(&bed);
-	slabd_pool *other = bed_pool(&bed);
-	slabd_cache *cache = bed_cache(pool, "gifts", SIZE);
-	slabd_cache *theirs = bed_cache(other, "gifts", SIZE);
+	slabd_pool *pool = fixture_pool(&fixture);
+	slabd_pool *other = fixture_pool(&fixture);
+	slabd_cache *cache = fixture_cache(pool, "gifts", SIZE);
+	slabd_cache *theirs = fixture_cache(other, "gifts", SIZE);
 	char *object = slabd_alloc(cache);
 	slabd_handle handle = slabd_handle_of(pool, object);
 	uint64_t before;
@@ -133,8 +133,8 @@ static void refusals(int fd, void *arg)
 static void receiver(int fd, void *arg)
 {
 	static void *all[N];
-	slabd_pool *pool = bed_pool(&bed);
-	slabd_cache *cache = bed_cache(pool, "gifts", SIZE);
+	slabd_pool *pool = fixture_pool(&fixture);
+	slabd_cache *cache = fixture_cache(pool, "gifts", SIZE);
 	slabd_handle handle;
 	unsigned n = 0;
 	unsigned good = 0;
@@ -157,8 +157,8 @@ static void receiver(int fd, void *arg)
 /* Gives N records to whom it is told and says their handles. */
 static void giver(int fd, void *arg)
 {
-	slabd_pool *pool = bed_pool(&bed);
-	slabd_cache *cache = bed_cache(pool, "gifts", SIZE);
+	slabd_pool *pool = fixture_pool(&fixture);
+	slabd_cache *cache = fixture_cache(pool, "gifts", SIZE);
 	unsigned to;
 	(void)arg;
 	say(fd, slabd_client_id(pool));
@@ -208,9 +208,9 @@ static void end_both(struct child *from, struct child *to)
 static void receiver_dies(struct child *from, struct child *to,
                           unsigned giver_id)
 {
-	long long kept = bed_client(&bed, giver_id, "objects");
+	long long kept = fixture_client(&fixture, giver_id, "objects");
 	child_kill(to);
-	tap_ok(bed_until(&bed, "/caches", "pools.0.caches.0.used", kept,
+	tap_ok(fixture_until(&fixture, "/caches", "pools.0.caches.0.used", kept,
 	                 SURELY_MS) >= 0,
 	       "the receiver dies before it takes: the objects are free");
 	say(from->fd, 0);
@@ -227,7 +227,7 @@ static void test_pass(enum ending ending)
 	child_start(&from, giver, NULL);
 	id = (unsigned)hear(to.fd);
 	giver_id = relay(&from, &to, id, ending != RECEIVER_DIES);
-	tap_ok(bed_client(&bed, id, "objects") >= N,
+	tap_ok(fixture_client(&fixture, id, "objects") >= N,
 	       "what was given is the receiver's");
 	if (ending == RECEIVER_DIES) {
 		receiver_dies(&from, &to, giver_id);
@@ -235,11 +235,13 @@ static void test_pass(enum ending ending)
 	}
 	tap_is((long long)hear(to.fd), N, "all are taken and whole");
 	if (ending == GIVER_DIES) {
-		long long deaths = bed_number(&bed, "/status", "pools.0.deaths");
+		long long deaths =
+			fixture_number(&fixture, "/status", "pools.0.deaths");
 		child_kill(&from);
-		tap_ok(bed_until(&bed, "/status", "pools.0.deaths", deaths + 1,
-		                 SURELY_MS) >= 0, "the giver dies");
-		tap_ok(bed_client(&bed, id, "objects") >= N,
+		tap_ok(fixture_until(&fixture, "/status", "pools.0.deaths",
+		                     deaths + 1, SURELY_MS) >= 0,
+		       "the giver dies");
+		tap_ok(fixture_client(&fixture, id, "objects") >= N,
 		       "the objects live on with the receiver");
 	}
 	end_both(&from, &to);
@@ -252,8 +254,8 @@ static void test_pass(enum ending ending)
 /* Gives to each id that it hears until that is refused. */
 static void racer(int fd, void *arg)
 {
-	slabd_pool *pool = bed_pool(&bed);
-	slabd_cache *cache = bed_cache(pool, "gifts", SIZE);
+	slabd_pool *pool = fixture_pool(&fixture);
+	slabd_cache *cache = fixture_cache(pool, "gifts", SIZE);
 	unsigned to;
 	(void)arg;
 	say(fd, slabd_client_id(pool));
@@ -269,7 +271,7 @@ static void racer(int fd, void *arg)
 			tap_bail("slabd_give: %s", slabd_last_error());
 		slabd_free(cache, object);
 		while (object == NULL &&
-		       bed_client(&bed, to, "objects") > 0)
+		       fixture_client(&fixture, to, "objects") > 0)
 			sleep_ms(1);
 		say(fd, given);
 	}
@@ -278,7 +280,7 @@ static void racer(int fd, void *arg)
 
 static void idle(int fd, void *arg)
 {
-	slabd_pool *pool = bed_pool(&bed);
+	slabd_pool *pool = fixture_pool(&fixture);
 	(void)arg;
 	say(fd, slabd_client_id(pool));
 	hear(fd);
@@ -303,12 +305,14 @@ static void test_races(uint64_t seed)
 	say(from.fd, 0);
 	tap_ok(given > RACES, "gives met the deaths of %d receivers", RACES);
 	tap_note("%llu objects given", (unsigned long long)given);
-	tap_ok(bed_until(&bed, "/clients", "pools.0.clients.1.id", INT64_MIN,
-	                 SURELY_MS) >= 0, "the dead are forgotten");
-	tap_is(bed_client(&bed, id, "objects"), bed_used(&bed),
+	tap_ok(fixture_until(&fixture, "/clients", "pools.0.clients.1.id",
+	                     INT64_MIN, SURELY_MS) >= 0,
+	       "the dead are forgotten");
+	tap_is(fixture_client(&fixture, id, "objects"), fixture_used(&fixture),
 	       "all that is in use is the giver's");
-	tap_is(bed_number(&bed, "/audit", "pools.0.orphans"), 0, "no orphans");
-	bed_audit(&bed, "after the races");
+	tap_is(fixture_number(&fixture, "/audit", "pools.0.orphans"), 0,
+	       "no orphans");
+	fixture_audit(&fixture, "after the races");
 	child_kill(&from);
 }
 
@@ -316,19 +320,20 @@ int main(void)
 {
 	struct child child;
 	tap_start(300);
-	bed_open(&bed, "[pool default]\npage = 4k\nstart = 4M\nmax = 64M\n");
+	fixture_open(&fixture,
+	             "[pool default]\npage = 4k\nstart = 4M\nmax = 64M\n");
 	child_start(&child, refusals, NULL);
 	child_end(&child, "what is refused");
-	tap_is(bed_used(&bed), 0, "nothing is in use");
+	tap_is(fixture_used(&fixture), 0, "nothing is in use");
 	test_pass(BOTH_LIVE);
 	test_pass(GIVER_DIES);
 	test_pass(RECEIVER_DIES);
-	tap_is(bed_used(&bed), 0, "nothing is in use");
-	bed_audit(&bed, "after all that");
+	tap_is(fixture_used(&fixture), 0, "nothing is in use");
+	fixture_audit(&fixture, "after all that");
 	test_races(random_seed());
-	tap_ok(bed_until(&bed, "/caches", "pools.0.caches.0.used", 0,
+	tap_ok(fixture_until(&fixture, "/caches", "pools.0.caches.0.used", 0,
 	                 SURELY_MS) >= 0,
 	       "nothing is in use");
-	bed_close(&bed);
+	fixture_close(&fixture);
 	return tap_end();
 }

@@ -14,12 +14,12 @@
 #define SIZE 1024
 #define WAIT_MS 100
 
-static struct bed bed;
+static struct fixture fixture;
 static void *all[1 << 16];
 
 static slabd_pool *open_pool(unsigned flags, unsigned wait_ms)
 {
-	struct slabd_options options = bed_options(&bed, flags);
+	struct slabd_options options = fixture_options(&fixture, flags);
 	slabd_pool *pool;
 	options.wait_ms = wait_ms;
 	pool = slabd_open(NULL, &options);
@@ -41,7 +41,7 @@ static size_t use_up(slabd_cache *cache, const char *how)
 		all[n] = slabd_alloc(cache);
 	} while (all[n] != NULL && ++n < sizeof(all) / sizeof(all[0]));
 	first = lag_ms(&lag);
-	bed_fails(true, ENOMEM, how);
+	fixture_fails(true, ENOMEM, how);
 	tap_ok(n > 0, "what is there is still given out");
 	tap_ok(first < WAIT_MS + 400, "and then an error in time");
 	tap_note("%zu objects, then %.1f ms: %s", n, first, slabd_last_error());
@@ -56,7 +56,7 @@ static size_t use_up(slabd_cache *cache, const char *how)
 static void stopped(int fd, void *arg)
 {
 	slabd_pool *pool = open_pool(0, WAIT_MS);
-	slabd_cache *cache = bed_cache(pool, "one", SIZE);
+	slabd_cache *cache = fixture_cache(pool, "one", SIZE);
 	size_t n;
 	double since;
 	(void)arg;
@@ -81,17 +81,17 @@ static void stopped(int fd, void *arg)
 static void test_stopped(void)
 {
 	struct child child;
-	bed_open(&bed, SMALL);
+	fixture_open(&fixture, SMALL);
 	child_start(&child, stopped, NULL);
 	hear(child.fd);
-	bed_signal(&bed, SIGSTOP);
+	fixture_signal(&fixture, SIGSTOP);
 	say(child.fd, 1);
 	hear(child.fd);
-	bed_signal(&bed, SIGCONT);
+	fixture_signal(&fixture, SIGCONT);
 	say(child.fd, 1);
 	child_end(&child, "slabd stopped and gone on");
-	bed_audit(&bed, "after the stop");
-	bed_close(&bed);
+	fixture_audit(&fixture, "after the stop");
+	fixture_close(&fixture);
 }
 
 /* ---- killed ------------------------------------------------------------- */
@@ -106,7 +106,7 @@ static void told(slabd_pool *pool, bool helper)
 		       "slabd killed: the descriptor says so");
 	while (helper && slabd_poll(pool) == 0 && now_ms() < until)
 		sleep_ms(1);
-	bed_fails(slabd_poll(pool) < 0, ENOTCONN, "slabd_poll");
+	fixture_fails(slabd_poll(pool) < 0, ENOTCONN, "slabd_poll");
 	tap_is(slabd_descriptor(pool), at.fd, "the descriptor stays");
 }
 
@@ -114,10 +114,11 @@ static void asks(slabd_pool *pool)
 {
 	struct lag lag = lag_begin(0, 0);
 	double since = now_ms();
-	bed_fails(slabd_cache_create(pool, "two", SIZE, 0, 0) == NULL, ENOTCONN,
-	      "slabd_cache_create");
+	fixture_fails(slabd_cache_create(pool, "two", SIZE, 0, 0) == NULL,
+	              ENOTCONN, "slabd_cache_create");
 	since = now_ms() - since;
-	tap_ok(since > 4500 && lag_ms(&lag) < 5500, "after a look of five seconds");
+	tap_ok(since > 4500 && lag_ms(&lag) < 5500,
+	       "after a look of five seconds");
 	tap_note("%.0f ms", since);
 }
 
@@ -125,7 +126,7 @@ static void killed(int fd, void *arg)
 {
 	bool helper = *(bool *)arg;
 	slabd_pool *pool = open_pool(helper ? 0 : SLABD_NO_HELPER, WAIT_MS);
-	slabd_cache *cache = bed_cache(pool, "one", SIZE);
+	slabd_cache *cache = fixture_cache(pool, "one", SIZE);
 	void *object = slabd_alloc(cache);
 	size_t n;
 	memset(object, 0x77, SIZE);
@@ -148,14 +149,14 @@ static void killed(int fd, void *arg)
 static void test_killed(bool helper)
 {
 	struct child child;
-	bed_open(&bed, SMALL);
+	fixture_open(&fixture, SMALL);
 	child_start(&child, killed, &helper);
 	hear(child.fd);
-	bed_signal(&bed, SIGKILL);
-	bed_wait(&bed, SURELY_MS);
+	fixture_signal(&fixture, SIGKILL);
+	fixture_wait(&fixture, SURELY_MS);
 	say(child.fd, 1);
 	child_end(&child, helper ? "slabd killed" : "slabd killed, no helper");
-	bed_remove(&bed);
+	fixture_remove(&fixture);
 }
 
 /* ---- another slabd ------------------------------------------------------ */
@@ -184,7 +185,7 @@ static void meets_another(int fd, void *arg)
 {
 	bool helper = *(bool *)arg;
 	slabd_pool *pool = open_pool(helper ? 0 : SLABD_NO_HELPER, 5000);
-	slabd_cache *cache = bed_cache(pool, "one", SIZE);
+	slabd_cache *cache = fixture_cache(pool, "one", SIZE);
 	struct pollfd at = {.fd = slabd_descriptor(pool), .events = POLLIN};
 	double until;
 	double cpu = cut_cpu_ms();
@@ -194,7 +195,8 @@ static void meets_another(int fd, void *arg)
 	cpu = cut_cpu_ms() - cpu;
 	/* The next slabd may take its time. */
 	since = now_ms() - since;
-	tap_ok(cpu < (since > 1000 ? since / 5 : 200), "who looks for slabd sleeps in between");
+	tap_ok(cpu < (since > 1000 ? since / 5 : 200),
+	       "who looks for slabd sleeps in between");
 	tap_note("%.1f ms of %.0f", cpu, since);
 	until = now_ms() + SURELY_MS;
 	while (slabd_descriptor(pool) >= 0 && now_ms() < until)
@@ -206,7 +208,7 @@ static void meets_another(int fd, void *arg)
 	tap_is(poll(&at, 1, 100), 0, "the descriptor is at rest");
 	tap_is(slabd_close(pool), 0, "slabd_close works");
 	pool = open_pool(0, WAIT_MS);
-	tap_ok(slabd_alloc(bed_cache(pool, "one", SIZE)) != NULL,
+	tap_ok(slabd_alloc(fixture_cache(pool, "one", SIZE)) != NULL,
 	       "the pool can be opened again");
 	tap_is(slabd_close(pool), 0, "and closed");
 }
@@ -214,18 +216,18 @@ static void meets_another(int fd, void *arg)
 static void test_another(bool helper)
 {
 	struct child child;
-	bed_open(&bed, SMALL);
+	fixture_open(&fixture, SMALL);
 	child_start(&child, meets_another, &helper);
 	hear(child.fd);
-	bed_signal(&bed, SIGKILL);
-	bed_wait(&bed, SURELY_MS);
+	fixture_signal(&fixture, SIGKILL);
+	fixture_wait(&fixture, SURELY_MS);
 	sleep_ms(700);
-	if (!bed_start(&bed))
+	if (!fixture_start(&fixture))
 		tap_bail("slabd does not start again");
 	say(child.fd, 1);
 	child_end(&child, "the client ends well");
-	bed_audit(&bed, "of the new slabd");
-	bed_close(&bed);
+	fixture_audit(&fixture, "of the new slabd");
+	fixture_close(&fixture);
 }
 
 /* ---- trim without a helper ---------------------------------------------- */
@@ -234,18 +236,19 @@ static void test_another(bool helper)
 static void trims(int fd, void *arg)
 {
 	slabd_pool *pool = open_pool(SLABD_NO_HELPER, WAIT_MS);
-	slabd_cache *cache = bed_cache(pool, "one", SIZE);
+	slabd_cache *cache = fixture_cache(pool, "one", SIZE);
 	struct pollfd at = {.fd = slabd_descriptor(pool), .events = POLLIN};
 	size_t n = slabd_alloc_bulk(cache, 2048, all);
 	long long held;
 	(void)arg;
 	tap_is(slabd_poll(pool), 0, "slabd_poll has nothing to do");
 	slabd_free_bulk(cache, n, all);
-	held = bed_client(&bed, slabd_client_id(pool), "objects");
+	held = fixture_client(&fixture, slabd_client_id(pool), "objects");
 	say(fd, 1);
 	tap_is(poll(&at, 1, (int)SURELY_MS), 1, "slabd asks for a trim");
 	tap_is(slabd_poll(pool), 0, "slabd_poll serves it");
-	tap_ok(bed_client(&bed, slabd_client_id(pool), "objects") < held,
+	tap_ok(fixture_client(&fixture, slabd_client_id(pool), "objects") <
+	               held,
 	       "and less is held");
 	hear(fd);
 	slabd_close(pool);
@@ -256,7 +259,8 @@ static void needs(int fd, void *arg)
 	slabd_pool *pool = open_pool(0, WAIT_MS);
 	(void)fd;
 	(void)arg;
-	tap_is((long long)bed_take(bed_cache(pool, "one", SIZE), 1700, all),
+	tap_is((long long)fixture_take(fixture_cache(pool, "one", SIZE), 1700,
+	                               all),
 	       1700, "so that another client gets on");
 	slabd_close(pool);
 }
@@ -265,14 +269,14 @@ static void test_trim(void)
 {
 	struct child one;
 	struct child two;
-	bed_open(&bed, "[pool default]\npage = 4k\nmax = 2M\n");
+	fixture_open(&fixture, "[pool default]\npage = 4k\nmax = 2M\n");
 	child_start(&one, trims, NULL);
 	hear(one.fd);
 	child_start(&two, needs, NULL);
 	child_end(&two, "who needs it ends well");
 	say(one.fd, 1);
 	child_end(&one, "who was asked ends well");
-	bed_close(&bed);
+	fixture_close(&fixture);
 }
 
 int main(void)

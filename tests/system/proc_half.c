@@ -18,7 +18,7 @@
 #define SIZE 64
 #define SOON_MS 3000 /* less than the five seconds of one who never answers */
 
-static struct bed bed;
+static struct fixture fixture;
 static pid_t between_pid;
 
 /* ---- a client's messages ------------------------------------------------- */
@@ -27,7 +27,7 @@ static long long dropped(const char *name)
 {
 	char at[64];
 	snprintf(at, sizeof(at), "dropped.%s", name);
-	return bed_number(&bed, "/status", at);
+	return fixture_number(&fixture, "/status", at);
 }
 
 static void send_cut(bool first, bool event, const void *bytes, size_t n_bytes,
@@ -39,8 +39,10 @@ static void send_cut(bool first, bool event, const void *bytes, size_t n_bytes,
 		struct raw raw = {.sock = -1};
 		int sock;
 		if (!first)
-			raw_open(&raw, &bed, "default");
-		sock = first ? raw_connect(&bed) : event ? raw.events : raw.sock;
+			raw_open(&raw, &fixture, "default");
+		sock = first   ? raw_connect(&fixture)
+		       : event ? raw.events
+		               : raw.sock;
 		raw_send(sock, bytes, n, 0, -1);
 		gone += raw_closed(sock);
 		if (first)
@@ -189,7 +191,7 @@ static void stands_between(int fd, void *arg)
 	int listening = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	(void)arg;
 	strcpy(at.sun_path, path);
-	raw_open(&real, &bed, "default");
+	raw_open(&real, &fixture, "default");
 	if (bind(listening, (void *)&at, sizeof(at)) < 0 ||
 	    listen(listening, 4) < 0)
 		tap_bail("bind: %s", strerror(errno));
@@ -198,7 +200,8 @@ static void stands_between(int fd, void *arg)
 		serve(accept(listening, NULL, NULL), fd);
 }
 
-/* ---- its client ----------------------------------------------------------- */
+/* ---- its client
+ * ----------------------------------------------------------- */
 
 struct score {
 	unsigned tried;
@@ -244,7 +247,7 @@ static void test_welcome(void)
 	struct score s = {.tried = 0};
 	unsigned fds = count_fds(getpid(), 0);
 	for (uint32_t n = 1; n < sizeof(struct wire_welcome); n++) {
-		struct lag lag = lag_begin(bed.pid, between_pid);
+		struct lag lag = lag_begin(fixture.pid, between_pid);
 		slabd_pool *pool;
 		board->welcome = n;
 		pool = try_open();
@@ -264,15 +267,16 @@ static void test_reply(void)
 	slabd_cache *cache;
 	void *object;
 	for (uint32_t n = 1; n < sizeof(struct wire_reply); n++) {
-		struct lag lag = lag_begin(bed.pid, between_pid);
+		struct lag lag = lag_begin(fixture.pid, between_pid);
 		board->reply = n;
 		cache = slabd_cache_create(pool, "half", SIZE, 0, 0);
 		score(&s, cache == NULL && errno == EPROTO &&
 		                  *slabd_last_error() != '\0', &lag, n);
 	}
 	board->reply = 0;
-	result(&s, "a reply: slabd_cache_create fails with EPROTO and a reason");
-	cache = bed_cache(pool, "half", SIZE);
+	result(&s,
+	       "a reply: slabd_cache_create fails with EPROTO and a reason");
+	cache = fixture_cache(pool, "half", SIZE);
 	object = slabd_alloc(cache);
 	tap_ok(object != NULL, "with a whole one the cache is there");
 	slabd_free(cache, object);
@@ -285,7 +289,7 @@ static void test_bye(void)
 	unsigned fds = count_fds(getpid(), 0);
 	for (uint32_t n = 1; n < sizeof(struct wire_reply); n++) {
 		slabd_pool *pool = open_whole();
-		struct lag lag = lag_begin(bed.pid, between_pid);
+		struct lag lag = lag_begin(fixture.pid, between_pid);
 		board->bye = n;
 		score(&s, slabd_close(pool) == 0, &lag, n);
 	}
@@ -297,13 +301,13 @@ static void test_bye(void)
 static void test_trim(int fd)
 {
 	slabd_pool *pool = open_whole();
-	slabd_cache *cache = bed_cache(pool, "half", SIZE);
+	slabd_cache *cache = fixture_cache(pool, "half", SIZE);
 	static void *objects[2000];
 	unsigned polled = 0;
 	long long held;
 	slabd_alloc_bulk(cache, 2000, objects);
 	slabd_free_bulk(cache, 2000, objects);
-	held = bed_client(&bed, slabd_client_id(pool), "objects");
+	held = fixture_client(&fixture, slabd_client_id(pool), "objects");
 	for (uint32_t n = 1; n < sizeof(struct wire_head); n++) {
 		say(fd, n);
 		hear(fd);
@@ -311,12 +315,13 @@ static void test_trim(int fd)
 	}
 	tap_is(polled, sizeof(struct wire_head) - 1,
 	       "a trim cut at each length: slabd_poll goes on");
-	tap_is(bed_client(&bed, slabd_client_id(pool), "objects"), held,
+	tap_is(fixture_client(&fixture, slabd_client_id(pool), "objects"), held,
 	       "and does not trim");
 	say(fd, sizeof(struct wire_head));
 	hear(fd);
 	tap_ok(slabd_poll(pool) == 0 &&
-	               bed_client(&bed, slabd_client_id(pool), "objects") < held,
+	               fixture_client(&fixture, slabd_client_id(pool),
+	                              "objects") < held,
 	       "a whole one is served");
 	slabd_close(pool);
 }
@@ -342,9 +347,9 @@ static void test_back(int fd)
 	unsigned fds = count_fds(getpid(), 0);
 	for (uint32_t n = 1; n < sizeof(struct wire_welcome); n++) {
 		slabd_pool *pool = open_whole();
-		slabd_cache *cache = bed_cache(pool, "half", SIZE);
+		slabd_cache *cache = fixture_cache(pool, "half", SIZE);
 		char *object = slabd_alloc(cache);
-		struct lag lag = lag_begin(bed.pid, between_pid);
+		struct lag lag = lag_begin(fixture.pid, between_pid);
 		bool good;
 		memset(object, 0x42, SIZE);
 		board->back = n;
@@ -354,7 +359,8 @@ static void test_back(int fd)
 		score(&s, good && slabd_close(pool) == 0, &lag, n);
 	}
 	board->back = 0;
-	result(&s, "the welcome of one who is back: no way back, with a reason");
+	result(&s,
+	       "the welcome of one who is back: no way back, with a reason");
 	tap_is(count_fds(getpid(), fds), fds, "no descriptor is left");
 }
 
@@ -382,7 +388,7 @@ static void test_to_client(void)
 {
 	struct child between;
 	struct child child;
-	snprintf(path, sizeof(path), "%s/between", bed.dir);
+	snprintf(path, sizeof(path), "%s/between", fixture.dir);
 	child_start(&between, stands_between, NULL);
 	hear(between.fd);
 	between_pid = between.pid;
@@ -396,10 +402,11 @@ int main(void)
 {
 	tap_start(300);
 	board = shared_memory(sizeof(*board));
-	bed_open(&bed, "[pool default]\npage = 4k\nstart = 2M\nmax = 4M\n");
+	fixture_open(&fixture,
+	             "[pool default]\npage = 4k\nstart = 2M\nmax = 4M\n");
 	test_to_slabd();
 	test_to_client();
-	bed_audit(&bed, "after all that");
-	bed_close(&bed);
+	fixture_audit(&fixture, "after all that");
+	fixture_close(&fixture);
 	return tap_end();
 }

@@ -13,13 +13,13 @@
 #include "tests/lib/harness.h"
 #include "tests/lib/raw.h"
 
-static struct bed bed;
+static struct fixture fixture;
 
 static long long dropped(const char *name)
 {
 	char at[64];
 	snprintf(at, sizeof(at), "dropped.%s", name);
-	return bed_number(&bed, "/status", at);
+	return fixture_number(&fixture, "/status", at);
 }
 
 static void sends(int sock, const void *bytes, size_t n, const char *drop,
@@ -43,23 +43,24 @@ static void test_first_message(void)
 	struct wire_hello hello = raw_hello("default");
 	char room[70000];
 	memset(room, 0xa5, sizeof(room));
-	sends(raw_connect(&bed), room, 64, "garbage", "64 bytes of noise");
-	sends(raw_connect(&bed), room, 4, "short", "4 bytes of noise");
-	sends(raw_connect(&bed), room, 513, "oversized", "513 bytes of noise");
-	sends(raw_connect(&bed), room, sizeof(room), "oversized",
+	sends(raw_connect(&fixture), room, 64, "garbage", "64 bytes of noise");
+	sends(raw_connect(&fixture), room, 4, "short", "4 bytes of noise");
+	sends(raw_connect(&fixture), room, 513, "oversized",
+	      "513 bytes of noise");
+	sends(raw_connect(&fixture), room, sizeof(room), "oversized",
 	      "70,000 bytes of noise");
 	memcpy(room, &hello, sizeof(hello));
-	sends(raw_connect(&bed), room, sizeof(hello) + 1, "oversized",
+	sends(raw_connect(&fixture), room, sizeof(hello) + 1, "oversized",
 	      "a hello that is a byte too long");
 	hello.magic++;
-	sends(raw_connect(&bed), &hello, sizeof(hello), "garbage",
+	sends(raw_connect(&fixture), &hello, sizeof(hello), "garbage",
 	      "another magic");
 	hello = raw_hello("default");
 	hello.type = WIRE_BYE;
-	sends(raw_connect(&bed), &hello, sizeof(hello), "garbage",
+	sends(raw_connect(&fixture), &hello, sizeof(hello), "garbage",
 	      "a goodbye first");
 	hello = raw_hello("no such pool");
-	sends(raw_connect(&bed), &hello, sizeof(hello), "refused",
+	sends(raw_connect(&fixture), &hello, sizeof(hello), "refused",
 	      "a pool that is not");
 }
 
@@ -69,7 +70,7 @@ static void test_cut(void)
 	long long before = dropped("short");
 	unsigned gone = 0;
 	for (size_t n = 1; n < sizeof(hello); n++) {
-		int sock = raw_connect(&bed);
+		int sock = raw_connect(&fixture);
 		raw_send(sock, &hello, n, 0, -1);
 		gone += raw_closed(sock);
 		close(sock);
@@ -84,7 +85,7 @@ static void test_version(void)
 	struct wire_hello hello = raw_hello("default");
 	struct wire_welcome answer = {.error = 0};
 	long long before = dropped("version");
-	int sock = raw_connect(&bed);
+	int sock = raw_connect(&fixture);
 	hello.abi = 77;
 	/* Another version's hello may have another length. */
 	raw_send(sock, &hello, 48, 0, -1);
@@ -118,18 +119,19 @@ static void sends_fds(int sock, const void *bytes, size_t n, unsigned n_fds,
 static void test_descriptors(void)
 {
 	struct wire_hello hello = raw_hello("default");
-	unsigned before = count_fds(bed.pid, 0);
+	unsigned before = count_fds(fixture.pid, 0);
 	struct raw raw;
-	sends_fds(raw_connect(&bed), &hello, sizeof(hello), 1, "a hello");
-	sends_fds(raw_connect(&bed), &hello, sizeof(hello), 16, "a hello");
-	sends_fds(raw_connect(&bed), &hello, sizeof(hello), 253, "a hello");
-	sends_fds(raw_connect(&bed), "x", 1, 5, "a byte");
-	tap_is(count_fds(bed.pid, before), before, "none of them is left in slabd");
-	raw_open(&raw, &bed, "default");
-	before = count_fds(bed.pid, 0);
+	sends_fds(raw_connect(&fixture), &hello, sizeof(hello), 1, "a hello");
+	sends_fds(raw_connect(&fixture), &hello, sizeof(hello), 16, "a hello");
+	sends_fds(raw_connect(&fixture), &hello, sizeof(hello), 253, "a hello");
+	sends_fds(raw_connect(&fixture), "x", 1, 5, "a byte");
+	tap_is(count_fds(fixture.pid, before), before,
+	       "none of them is left in slabd");
+	raw_open(&raw, &fixture, "default");
+	before = count_fds(fixture.pid, 0);
 	sends_fds(raw.sock, "x", 1, 5, "a client's message");
 	raw.sock = -1;
-	tap_is(count_fds(bed.pid, before - 2), before - 2,
+	tap_is(count_fds(fixture.pid, before - 2), before - 2,
 	       "two less: the client's sockets");
 	raw_close(&raw);
 }
@@ -140,7 +142,7 @@ static void client_sends(const void *bytes, size_t n, const char *drop,
                          const char *what)
 {
 	struct raw raw;
-	raw_open(&raw, &bed, "default");
+	raw_open(&raw, &fixture, "default");
 	sends(raw.sock, bytes, n, drop, what);
 	raw.sock = -1;
 	raw_close(&raw);
@@ -155,10 +157,12 @@ static void test_client_messages(void)
 	        .name = "x"};
 	char room[WIRE_BYTES_MAX + 8] = {0};
 	client_sends(&hello, sizeof(hello), "garbage", "a second hello");
-	client_sends(&create, sizeof(create) - 1, "short", "a create cut short");
+	client_sends(&create, sizeof(create) - 1, "short",
+	             "a create cut short");
 	client_sends(&create, 8, "short", "a create of 8 bytes");
 	memcpy(room, &create, sizeof(create));
-	client_sends(room, sizeof(create) + 1, "oversized", "a create too long");
+	client_sends(room, sizeof(create) + 1, "oversized",
+	             "a create too long");
 	client_sends(room, sizeof(room), "oversized", "and one beyond all");
 	create.head.bytes++;
 	client_sends(&create, sizeof(create), "oversized",
@@ -176,7 +180,7 @@ static void test_names(void)
 	struct wire_hello hello = raw_hello("\x1b[2J\nslabd: error: forged");
 	char long_name[NAME_BYTES];
 	struct raw raw;
-	raw_open(&raw, &bed, "default");
+	raw_open(&raw, &fixture, "default");
 	for (unsigned i = 0; i < 4; i++) {
 		char name[NAME_BYTES] = {0};
 		strcpy(name, names[i]);
@@ -187,13 +191,15 @@ static void test_names(void)
 	tap_is(raw_create(raw.sock, long_name, 64).error, EINVAL,
 	       "a name without end");
 	raw_close(&raw);
-	sends(raw_connect(&bed), &hello, sizeof(hello), "refused",
+	sends(raw_connect(&fixture), &hello, sizeof(hello), "refused",
 	      "a pool's name with an escape");
-	tap_ok(bed_logged(&bed, "\\x1b[2J") && !bed_logged(&bed, "\x1b"),
+	tap_ok(fixture_logged(&fixture, "\\x1b[2J") &&
+	               !fixture_logged(&fixture, "\x1b"),
 	       "is harmless in the log");
 }
 
-/* Who claims to be a client that is back; tests/system/proc_resume.c has the rest. */
+/* Who claims to be a client that is back; tests/system/proc_resume.c has the
+ * rest. */
 static void test_resume(void)
 {
 	static const uint32_t ids[] = {1, 32767, 32768, 40000, UINT32_MAX};
@@ -203,7 +209,7 @@ static void test_resume(void)
 	for (unsigned i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
 		hello.id = ids[i];
 		snprintf(what, sizeof(what), "a hello of client %u", ids[i]);
-		sends(raw_connect(&bed), &hello, sizeof(hello), "refused",
+		sends(raw_connect(&fixture), &hello, sizeof(hello), "refused",
 		      what);
 	}
 	client_sends(&hello, sizeof(hello), "garbage",
@@ -216,12 +222,12 @@ static void test_bye(void)
 	struct wire_reply reply = {.error = -1};
 	char name[NAME_BYTES] = "after-bye";
 	struct raw raw;
-	raw_open(&raw, &bed, "default");
+	raw_open(&raw, &fixture, "default");
 	raw_send(raw.sock, &bye, sizeof(bye), 0, -1);
 	raw_send(raw.sock, &bye, sizeof(bye), 0, -1);
 	tap_ok(raw_closed(raw.sock), "bye twice: slabd closes");
 	raw_close(&raw);
-	raw_open(&raw, &bed, "default");
+	raw_open(&raw, &fixture, "default");
 	raw_send(raw.sock, &bye, sizeof(bye), 0, -1);
 	tap_ok(recv(raw.sock, &reply, sizeof(reply), 0) == sizeof(reply) &&
 	               reply.error == 0, "bye is answered");
@@ -248,14 +254,14 @@ static void test_flood(void)
 	struct raw raw;
 	unsigned n = 0;
 	int r = 0;
-	raw_open(&raw, &bed, "default");
+	raw_open(&raw, &fixture, "default");
 	while (n < 1000000 &&
 	       raw_send(raw.sock, &create, sizeof(create), 0, -1) == 0)
 		n++;
 	tap_ok(n < 1000000 && dropped("flood") == before + 1,
 	       "a flood of creates: dropped as flood");
 	raw_close(&raw);
-	raw_open(&raw, &bed, "default");
+	raw_open(&raw, &fixture, "default");
 	at.fd = raw.events;
 	/* Their socket does not block: full is no end. */
 	for (n = 0; n < 1000000 && r != -EPIPE && r != -ECONNRESET; n++) {
@@ -266,7 +272,7 @@ static void test_flood(void)
 	tap_ok(n < 1000000 && dropped("flood") == before + 2,
 	       "a flood of events: dropped as flood");
 	raw_close(&raw);
-	raw_open(&raw, &bed, "default");
+	raw_open(&raw, &fixture, "default");
 	ring.type = WIRE_TRIM;
 	sends(dup(raw.events), &ring, sizeof(ring), "garbage",
 	      "an event that is none");
@@ -275,12 +281,12 @@ static void test_flood(void)
 
 static void client_at_work(int fd, void *arg)
 {
-	slabd_pool *pool = bed_pool(&bed);
+	slabd_pool *pool = fixture_pool(&fixture);
 	double worst = 0;
 	(void)arg;
 	say(fd, 1);
 	for (unsigned i = 0; i < 200; i++) {
-		struct lag lag = lag_begin(bed.pid, 0);
+		struct lag lag = lag_begin(fixture.pid, 0);
 		double ms;
 		if (slabd_cache_create(pool, "work", 64, 0, 0) == NULL)
 			tap_bail("a client of before: %s", slabd_last_error());
@@ -296,7 +302,7 @@ static void client_at_work(int fd, void *arg)
 static void test_connections(void)
 {
 	static int socks[400];
-	unsigned before = count_fds(bed.pid, 0);
+	unsigned before = count_fds(fixture.pid, 0);
 	long long limit = dropped("limit");
 	struct child child;
 	double since = now_ms();
@@ -304,7 +310,7 @@ static void test_connections(void)
 	child_start(&child, client_at_work, NULL);
 	hear(child.fd);
 	for (unsigned i = 0; i < 10000; i++) {
-		int sock = raw_connect(&bed);
+		int sock = raw_connect(&fixture);
 		n += sock >= 0;
 		if (sock >= 0)
 			close(sock);
@@ -313,22 +319,24 @@ static void test_connections(void)
 	tap_note("in %.0f ms", now_ms() - since);
 	child_end(&child, "the client ends well");
 	for (n = 0; n < 400; n++)
-		socks[n] = raw_connect(&bed);
-	tap_ok(bed_number(&bed, "/status", "pid") == bed.pid,
+		socks[n] = raw_connect(&fixture);
+	tap_ok(fixture_number(&fixture, "/status", "pid") == fixture.pid,
 	       "400 that stay: slabd answers");
 	tap_ok(dropped("limit") > limit, "those over the limit are dropped");
 	for (n = 0; n < 400; n++)
 		close(socks[n]);
-	tap_is(count_fds(bed.pid, before), before, "no descriptor is left of them");
+	tap_is(count_fds(fixture.pid, before), before,
+	       "no descriptor is left of them");
 }
 
 int main(void)
 {
 	int silent;
 	tap_start(300);
-	bed_open(&bed, "[pool default]\npage = 4k\nstart = 2M\nmax = 4M\n"
-	               "max_clients = 40\n");
-	silent = raw_connect(&bed);
+	fixture_open(&fixture,
+	             "[pool default]\npage = 4k\nstart = 2M\nmax = 4M\n"
+	             "max_clients = 40\n");
+	silent = raw_connect(&fixture);
 	/* First: the log is silenced after ten of a kind. */
 	test_names();
 	test_first_message();
@@ -344,9 +352,9 @@ int main(void)
 	/* Descriptors are counted when nobody is dropped meanwhile. */
 	test_descriptors();
 	test_connections();
-	tap_ok(bed_number(&bed, "/status", "pools.0.clients") > 10,
+	tap_ok(fixture_number(&fixture, "/status", "pools.0.clients") > 10,
 	       "who lost its connection is a client until its process ends");
-	bed_audit(&bed, "after all that");
-	bed_close(&bed);
+	fixture_audit(&fixture, "after all that");
+	fixture_close(&fixture);
 	return tap_end();
 }

@@ -11,42 +11,42 @@
                "[pool default]\npage = 4k\nstart = 4M\nmax = 32M\n"
 #define HELD 3000
 
-static struct bed bed;
+static struct fixture fixture;
 static struct keeper keeper;
 static void *held[HELD];
 
 static void holder(int fd, void *arg)
 {
-	slabd_pool *pool = bed_pool(&bed);
-	slabd_cache *cache = bed_cache(pool, "one", 1024);
-	size_t n = bed_take(cache, HELD, held);
+	slabd_pool *pool = fixture_pool(&fixture);
+	slabd_cache *cache = fixture_cache(pool, "one", 1024);
+	size_t n = fixture_take(cache, HELD, held);
 	(void)arg;
 	say(fd, n);
 	hear(fd);
 	slabd_free_bulk(cache, n, held);
-	tap_is((long long)bed_take(cache, HELD, held), HELD,
+	tap_is((long long)fixture_take(cache, HELD, held), HELD,
 	       "the client allocates as before");
 	slabd_close(pool);
 }
 
 static void write_config(const char *text, const char *mode)
 {
-	FILE *file = fopen(bed.config, mode);
+	FILE *file = fopen(fixture.config, mode);
 	if (file == NULL || fputs(text, file) < 0 || fclose(file) != 0)
-		tap_bail("can't write %s", bed.config);
+		tap_bail("can't write %s", fixture.config);
 }
 
 static void kill_slabd(void)
 {
-	bed_signal(&bed, SIGKILL);
-	bed_wait(&bed, SURELY_MS);
+	fixture_signal(&fixture, SIGKILL);
+	fixture_wait(&fixture, SURELY_MS);
 	keeper_catch_up(&keeper);
 }
 
 static bool starts(void)
 {
 	int status;
-	bool ready = keeper_start(&keeper, &bed, &status);
+	bool ready = keeper_start(&keeper, &fixture, &status);
 	if (!ready)
 		tap_note("status 0x%x", status);
 	return ready;
@@ -59,19 +59,20 @@ static void test_mistyped(void)
 	tap_ok(starts(), "slabd starts");
 	child_start(&child, holder, NULL);
 	tap_is((long long)hear(child.fd), HELD, "a client has objects");
-	owned = bed_owned(&bed);
+	owned = fixture_owned(&fixture);
 	kill_slabd();
 	write_config("[balance]\nholds = 1s\n", "a");
 	tap_ok(starts(), "with a key that it does not know it starts again");
-	tap_ok(bed_logged(&bed, "holds"), "the log names the key");
-	tap_ok(bed_logged(&bed, "that it ran with before; mend the file"),
+	tap_ok(fixture_logged(&fixture, "holds"), "the log names the key");
+	tap_ok(fixture_logged(&fixture,
+	                      "that it ran with before; repair the file"),
 	       "and says what it does, and what to do");
-	tap_is(bed_owned(&bed), owned, "all objects are as they were");
-	bed_audit(&bed, "with the configuration of before");
+	tap_is(fixture_owned(&fixture), owned, "all objects are as they were");
+	fixture_audit(&fixture, "with the configuration of before");
 	kill_slabd();
 	write_config("nonsense", "w");
 	tap_ok(starts(), "and a second time, with nothing but nonsense");
-	bed_audit(&bed, "a second time");
+	fixture_audit(&fixture, "a second time");
 	say(child.fd, 1);
 	child_end(&child, "the client ends well");
 	kill_slabd();
@@ -82,8 +83,8 @@ static void test_nothing_kept(void)
 {
 	int status = 0;
 	keeper_close(&keeper);
-	keeper_open(&keeper, &bed);
-	tap_ok(!keeper_start(&keeper, &bed, &status) && WIFEXITED(status) &&
+	keeper_open(&keeper, &fixture);
+	tap_ok(!keeper_start(&keeper, &fixture, &status) && WIFEXITED(status) &&
 	               WEXITSTATUS(status) == 2,
 	       "with nothing kept it ends with status 2");
 }
@@ -91,11 +92,11 @@ static void test_nothing_kept(void)
 int main(void)
 {
 	tap_start(300);
-	bed_make(&bed, CONFIG);
-	keeper_open(&keeper, &bed);
+	fixture_make(&fixture, CONFIG);
+	keeper_open(&keeper, &fixture);
 	test_mistyped();
 	test_nothing_kept();
 	keeper_close(&keeper);
-	bed_remove(&bed);
+	fixture_remove(&fixture);
 	return tap_end();
 }

@@ -12,7 +12,7 @@
 
 #define SIZE 1000
 
-static struct bed bed;
+static struct fixture fixture;
 
 /* Takes the lease of the slab in which an object lies, as a client does that
  * is stopped there. The slab. */
@@ -31,24 +31,25 @@ static uint32_t stand_still(slabd_pool *pool, const void *object)
 static void test_calm(slabd_pool *pool, const char *when)
 {
 	unsigned id = slabd_client_id(pool);
-	tap_is(bed_number(&bed, "/status", "dropped.flood"), 0,
+	tap_is(fixture_number(&fixture, "/status", "dropped.flood"), 0,
 	       "%s: it is no flood", when);
-	tap_ok(bed_client(&bed, id, "connected") == 1, "%s: it is connected",
-	       when);
-	tap_ok(bed_client(&bed, id, "rings") < 600, "%s: it rang %lld times",
-	       when, bed_client(&bed, id, "rings"));
+	tap_ok(fixture_client(&fixture, id, "connected") == 1,
+	       "%s: it is connected", when);
+	tap_ok(fixture_client(&fixture, id, "rings") < 600,
+	       "%s: it rang %lld times", when,
+	       fixture_client(&fixture, id, "rings"));
 }
 
 static void test_room(slabd_pool *still, slabd_pool *other)
 {
-	slabd_cache *cache = bed_cache(still, "held", SIZE);
-	slabd_cache *same = bed_cache(other, "held", SIZE);
+	slabd_cache *cache = fixture_cache(still, "held", SIZE);
+	slabd_cache *same = fixture_cache(other, "held", SIZE);
 	void *object = slabd_alloc(cache);
 	uint32_t head;
 	struct lag lag;
 	slabd_flush(still);
 	head = stand_still(still, object);
-	lag = lag_begin(bed.pid, 0);
+	lag = lag_begin(fixture.pid, 0);
 	object = slabd_alloc(same);
 	tap_ok(object != NULL && lag_ms(&lag) < 500,
 	       "another client gets an object of another slab");
@@ -70,9 +71,9 @@ static void use_up(slabd_cache *cache)
 /* The pool is full, but for the slab that is held. */
 static void test_full(slabd_pool *still, slabd_pool *other)
 {
-	slabd_cache *cache = bed_cache(still, "last", SIZE);
-	slabd_cache *same = bed_cache(other, "last", SIZE);
-	slabd_cache *fill = bed_cache(other, "fill", 60000);
+	slabd_cache *cache = fixture_cache(still, "last", SIZE);
+	slabd_cache *same = fixture_cache(other, "last", SIZE);
+	slabd_cache *fill = fixture_cache(other, "fill", 60000);
 	void *object = slabd_alloc(cache);
 	uint32_t head = stand_still(still, object);
 	double since;
@@ -83,7 +84,7 @@ static void test_full(slabd_pool *still, slabd_pool *other)
 	slabd_free(cache, object);
 	slabd_flush(still);
 	for (unsigned i = 0; i < 3; i++) {
-		struct lag lag = lag_begin(bed.pid, 0);
+		struct lag lag = lag_begin(fixture.pid, 0);
 		errno = 0;
 		tap_ok(slabd_alloc(same) == NULL && errno == ENOMEM &&
 		       lag_ms(&lag) < 3000,
@@ -103,7 +104,7 @@ static void test_full(slabd_pool *still, slabd_pool *other)
  * slabd: the want is set as if it had looked, as often as can be. */
 static void test_eager(slabd_pool *pool)
 {
-	slabd_cache *cache = bed_cache(pool, "eager", SIZE);
+	slabd_cache *cache = fixture_cache(pool, "eager", SIZE);
 	uint32_t id = ((struct cache *)cache)->id;
 	unsigned self = slabd_client_id(pool);
 	double until = now_ms() + SURELY_MS;
@@ -113,19 +114,19 @@ static void test_eager(slabd_pool *pool)
 		double since = now_ms();
 		while (now_ms() < since + 1500)
 			shortage_tell(pool, id, 0);
-		rings = bed_client(&bed, self, "rings");
+		rings = fixture_client(&fixture, self, "rings");
 	} while (rings <= 500 && now_ms() < until);
 	tap_ok(rings > 500,
 	       "a client that rings for each want");
-	tap_is(bed_number(&bed, "/status", "dropped.flood"), 0,
+	tap_is(fixture_number(&fixture, "/status", "dropped.flood"), 0,
 	       "is no flood either");
-	tap_is(bed_client(&bed, self, "connected"), 1, "and connected");
+	tap_is(fixture_client(&fixture, self, "connected"), 1, "and connected");
 }
 
 /* Waits for a second, as clients do by default. */
 static slabd_pool *open_pool(void)
 {
-	struct slabd_options options = bed_options(&bed, 0);
+	struct slabd_options options = fixture_options(&fixture, 0);
 	slabd_pool *pool;
 	options.wait_ms = 1000;
 	pool = slabd_open(NULL, &options);
@@ -139,7 +140,7 @@ int main(void)
 	slabd_pool *still;
 	slabd_pool *other;
 	tap_start(300);
-	bed_open(&bed, "[slabd]\ntopology = node:1 core:2 pu:1\n"
+	fixture_open(&fixture, "[slabd]\ntopology = node:1 core:2 pu:1\n"
 	               "[pool default]\npage = 4k\nstart = 2M\nmax = 4M\n");
 	still = open_pool();
 	other = open_pool();
@@ -148,6 +149,6 @@ int main(void)
 	slabd_close(other);
 	test_eager(still);
 	slabd_close(still);
-	bed_close(&bed);
+	fixture_close(&fixture);
 	return tap_end();
 }

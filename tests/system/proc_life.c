@@ -14,7 +14,7 @@
 #define N_OBJECTS 3000
 #define SIZE 96
 
-static struct bed bed;
+static struct fixture fixture;
 
 struct record {
 	uint64_t owner;
@@ -67,8 +67,8 @@ static unsigned fill(slabd_cache *cache, struct record **all, unsigned n,
 static void open_and_close(int fd, void *arg)
 {
 	static struct record *all[N_OBJECTS];
-	slabd_pool *pool = bed_pool(&bed);
-	slabd_cache *cache = bed_cache(pool, "records", SIZE);
+	slabd_pool *pool = fixture_pool(&fixture);
+	slabd_cache *cache = fixture_cache(pool, "records", SIZE);
 	unsigned aligned = 0;
 	(void)fd;
 	(void)arg;
@@ -79,25 +79,27 @@ static void open_and_close(int fd, void *arg)
 	for (unsigned i = 0; i < N_OBJECTS; i++)
 		aligned += (uintptr_t)all[i] % 16 == 0;
 	tap_is(aligned, N_OBJECTS, "all are aligned to 16 bytes");
-	tap_is(bed_client(&bed, slabd_client_id(pool), "objects") >= N_OBJECTS,
+	tap_is(fixture_client(&fixture, slabd_client_id(pool), "objects") >=
+	               N_OBJECTS,
 	       1, "slabd counts them as the client's");
 	slabd_free_bulk(cache, N_OBJECTS / 2, (void **)all);
 	tap_ok(slabd_cache_create(pool, "records", SIZE, 0, 0) == cache,
 	       "a cache opened twice is the same");
 	tap_is(slabd_cache_close(cache), 0, "one close of two");
 	tap_is(slabd_close(pool), 0, "slabd_close");
-	tap_is(bed_used(&bed), 0, "and nothing is in use afterwards");
+	tap_is(fixture_used(&fixture), 0, "and nothing is in use afterwards");
 }
 
 static void test_open_close(void)
 {
 	struct child child;
-	long long before = bed_number(&bed, "/status", "pools.0.deaths");
+	long long before =
+		fixture_number(&fixture, "/status", "pools.0.deaths");
 	child_start(&child, open_and_close, NULL);
 	child_end(&child, "a client opens, works and closes");
-	tap_is(bed_number(&bed, "/status", "pools.0.deaths"), before,
+	tap_is(fixture_number(&fixture, "/status", "pools.0.deaths"), before,
 	       "which is no death");
-	bed_audit(&bed, "open and close");
+	fixture_audit(&fixture, "open and close");
 }
 
 /* ---- what a killed client held ------------------------------------------ */
@@ -107,8 +109,8 @@ static void test_open_close(void)
 static void keeper(int fd, void *arg)
 {
 	static struct record *all[N_OBJECTS];
-	slabd_pool *pool = bed_pool(&bed);
-	slabd_cache *cache = bed_cache(pool, "records", SIZE);
+	slabd_pool *pool = fixture_pool(&fixture);
+	slabd_cache *cache = fixture_cache(pool, "records", SIZE);
 	unsigned id = slabd_client_id(pool);
 	(void)arg;
 	say(fd, id);
@@ -128,8 +130,8 @@ static void victim(int fd, void *arg)
 {
 	static void *all[N_OBJECTS];
 	enum held how = *(enum held *)arg;
-	slabd_pool *pool = bed_pool(&bed);
-	slabd_cache *cache = bed_cache(pool, "records", SIZE);
+	slabd_pool *pool = fixture_pool(&fixture);
+	slabd_cache *cache = fixture_cache(pool, "records", SIZE);
 	struct slabd_stats stats;
 	unsigned n = how == MAGAZINE ? 20 : N_OBJECTS;
 	say(fd, slabd_client_id(pool));
@@ -142,14 +144,15 @@ static void victim(int fd, void *arg)
 	if (how != ALLOCATED)
 		tap_is(stats.depot_puts > 0, how == DEPOT,
 		       "what it frees is kept %s", held_names[how]);
-	say(fd, (uint64_t)bed_client(&bed, slabd_client_id(pool), "objects"));
+	say(fd, (uint64_t)fixture_client(&fixture, slabd_client_id(pool),
+	                                 "objects"));
 	hear(fd);
 }
 
 static void test_held(enum held how, struct child *keep)
 {
 	struct child child;
-	long long before = bed_used(&bed);
+	long long before = fixture_used(&fixture);
 	struct lag lag;
 	unsigned id;
 	double ms;
@@ -157,19 +160,20 @@ static void test_held(enum held how, struct child *keep)
 	id = (unsigned)hear(child.fd);
 	tap_ok(hear(child.fd) >= 20, "objects %s are the client's",
 	       held_names[how]);
-	lag = lag_begin(bed.pid, 0);
+	lag = lag_begin(fixture.pid, 0);
 	child_kill(&child);
-	ms = bed_until(&bed, "/caches", "pools.0.caches.0.used", before,
+	ms = fixture_until(&fixture, "/caches", "pools.0.caches.0.used", before,
 	               SURELY_MS);
 	tap_ok(ms >= 0, "objects %s come back when it is killed",
 	       held_names[how]);
 	tap_note("death noticed and swept within %.2f ms", ms);
 	tap_ok(lag_ms(&lag) < 500, "within half a second");
-	tap_ok(bed_client(&bed, id, "objects") <= 0, "none is the dead one's");
+	tap_ok(fixture_client(&fixture, id, "objects") <= 0,
+	       "none is the dead one's");
 	say(keep->fd, 1);
 	tap_is((long long)hear(keep->fd), N_OBJECTS,
 	       "the other client's objects are as they were");
-	bed_audit(&bed, held_names[how]);
+	fixture_audit(&fixture, held_names[how]);
 }
 
 static void test_deaths(void)
@@ -183,7 +187,8 @@ static void test_deaths(void)
 	hear(twin.fd);
 	tap_is((long long)hear(twin.fd), N_OBJECTS, "another the same cache");
 	say(keep.fd, 1);
-	tap_is((long long)hear(keep.fd), N_OBJECTS, "the first one's are intact");
+	tap_is((long long)hear(keep.fd), N_OBJECTS,
+	       "the first one's are intact");
 	say(twin.fd, 1);
 	tap_is((long long)hear(twin.fd), N_OBJECTS, "and the second one's");
 	for (enum held how = ALLOCATED; how < HELD; how++)
@@ -192,7 +197,7 @@ static void test_deaths(void)
 	child_end(&twin, "one ends");
 	say(keep.fd, 0);
 	child_end(&keep, "the other ends");
-	tap_is(bed_used(&bed), 0, "nothing is in use");
+	tap_is(fixture_used(&fixture), 0, "nothing is in use");
 }
 
 /* ---- killed anywhere ---------------------------------------------------- */
@@ -213,10 +218,10 @@ static struct stage {
 /* Stands still while the test counts. */
 static void meet(void)
 {
-	if (!atom_peek(&stage->pause))
+	if (!atom_load(&stage->pause))
 		return;
 	atom_add(&stage->paused, 1u);
-	while (atom_peek(&stage->pause))
+	while (atom_load(&stage->pause))
 		sleep_ms(1);
 }
 
@@ -241,15 +246,16 @@ static void step(slabd_cache *const *caches, uint64_t **live, uint64_t *state,
 
 static void worker(int fd, void *arg)
 {
-	static const char *const names[CACHES] = {"w16", "w96", "w640", "w3000"};
+	static const char *const names[CACHES] = {"w16", "w96", "w640",
+	                                          "w3000"};
 	static const size_t sizes[CACHES] = {16, 96, 640, 3000};
 	static uint64_t *live[LIVE];
-	slabd_pool *pool = bed_pool(&bed);
+	slabd_pool *pool = fixture_pool(&fixture);
 	slabd_cache *caches[CACHES];
 	uint64_t state = (uint64_t)getpid() * 2654435761u + 1;
 	(void)arg;
 	for (unsigned i = 0; i < CACHES; i++)
-		caches[i] = bed_cache(pool, names[i], sizes[i]);
+		caches[i] = fixture_cache(pool, names[i], sizes[i]);
 	say(fd, slabd_client_id(pool));
 	for (uint64_t n = 1;; n++) {
 		step(caches, live, &state, slabd_client_id(pool));
@@ -266,14 +272,14 @@ static bool count_all(unsigned living)
 {
 	bool good;
 	double until = now_ms() + SURELY_MS;
-	atom_poke(&stage->paused, 0u);
-	atom_poke(&stage->pause, 1u);
-	while (atom_peek(&stage->paused) < living && now_ms() < until)
+	atom_store(&stage->paused, 0u);
+	atom_store(&stage->pause, 1u);
+	while (atom_load(&stage->paused) < living && now_ms() < until)
 		sleep_ms(1);
-	good = bed_used(&bed) == bed_owned(&bed) &&
-	       bed_number(&bed, "/audit", "agree") == 1 &&
-	       bed_number(&bed, "/audit", "pools.0.orphans") == 0;
-	atom_poke(&stage->pause, 0u);
+	good = fixture_used(&fixture) == fixture_owned(&fixture) &&
+	       fixture_number(&fixture, "/audit", "agree") == 1 &&
+	       fixture_number(&fixture, "/audit", "pools.0.orphans") == 0;
+	atom_store(&stage->pause, 0u);
 	return good;
 }
 
@@ -281,18 +287,19 @@ static bool count_all(unsigned living)
 static void await_work(void)
 {
 	double until = now_ms() + SURELY_MS;
-	uint64_t from = atom_peek(&stage->rounds);
-	while (atom_peek(&stage->rounds) < from + ROUNDS && now_ms() < until)
+	uint64_t from = atom_load(&stage->rounds);
+	while (atom_load(&stage->rounds) < from + ROUNDS && now_ms() < until)
 		sleep_ms(1);
 }
 
 static void kill_one(struct child *workers, unsigned which, unsigned *agree,
                      unsigned *noticed, double *worst)
 {
-	long long deaths = bed_number(&bed, "/status", "pools.0.deaths");
+	long long deaths =
+		fixture_number(&fixture, "/status", "pools.0.deaths");
 	double ms;
 	child_kill(&workers[which]);
-	ms = bed_until(&bed, "/status", "pools.0.deaths", deaths + 1,
+	ms = fixture_until(&fixture, "/status", "pools.0.deaths", deaths + 1,
 	               SURELY_MS);
 	*noticed += ms >= 0;
 	*worst = ms > *worst ? ms : *worst;
@@ -326,10 +333,11 @@ static void test_kills(uint64_t seed)
 	tap_note("%llu steps", (unsigned long long)stage->rounds);
 	for (unsigned i = 0; i < WORKERS; i++)
 		child_kill(&workers[i]);
-	tap_ok(bed_until(&bed, "/clients", "pools.0.clients.0.id", INT64_MIN,
-	                 SURELY_MS) >= 0, "in the end there are no clients");
-	tap_is(bed_used(&bed), 0, "and nothing is in use");
-	bed_audit(&bed, "after the kills");
+	tap_ok(fixture_until(&fixture, "/clients", "pools.0.clients.0.id",
+	                     INT64_MIN, SURELY_MS) >= 0,
+	       "in the end there are no clients");
+	tap_is(fixture_used(&fixture), 0, "and nothing is in use");
+	fixture_audit(&fixture, "after the kills");
 }
 
 /* ---- slabd gone, and hugepages ------------------------------------------ */
@@ -337,8 +345,8 @@ static void test_kills(uint64_t seed)
 static void closes_alone(int fd, void *arg)
 {
 	static void *all[N_OBJECTS];
-	slabd_pool *pool = bed_pool(&bed);
-	slabd_cache *cache = bed_cache(pool, "records", SIZE);
+	slabd_pool *pool = fixture_pool(&fixture);
+	slabd_cache *cache = fixture_cache(pool, "records", SIZE);
 	struct lag lag;
 	(void)arg;
 	slabd_alloc_bulk(cache, N_OBJECTS, all);
@@ -355,11 +363,12 @@ static void test_close_alone(void)
 	struct child child;
 	child_start(&child, closes_alone, NULL);
 	hear(child.fd);
-	bed_signal(&bed, SIGKILL);
-	bed_wait(&bed, SURELY_MS);
+	fixture_signal(&fixture, SIGKILL);
+	fixture_wait(&fixture, SURELY_MS);
 	say(child.fd, 1);
 	child_end(&child, "the client ends well");
-	tap_ok(bed_start(&bed), "the next slabd takes the sockets over");
+	tap_ok(fixture_start(&fixture),
+	       "the next slabd takes the sockets over");
 }
 
 static void test_hugepages(void)
@@ -368,8 +377,9 @@ static void test_hugepages(void)
 	enum held how = ALLOCATED;
 	json_t *doc;
 	const char *backing;
-	bed_open(&bed, "[pool default]\npage = 2m\nstart = 4M\nmax = 16M\n");
-	doc = bed_get(&bed, "/nodes");
+	fixture_open(&fixture,
+	             "[pool default]\npage = 2m\nstart = 4M\nmax = 16M\n");
+	doc = fixture_get(&fixture, "/nodes");
 	backing = json_string_value(json_at(doc, "pools.0.nodes.0.backing"));
 	if (backing == NULL || strcmp(backing, "2m") != 0) {
 		tap_skip("no hugepages are to be had", "hugepages of 2 MiB");
@@ -383,18 +393,18 @@ static void test_hugepages(void)
 		child_end(&keep, "it ends");
 	}
 	json_decref(doc);
-	bed_close(&bed);
+	fixture_close(&fixture);
 }
 
 int main(void)
 {
 	tap_start(300);
-	bed_open(&bed, SMALL);
+	fixture_open(&fixture, SMALL);
 	test_open_close();
 	test_deaths();
 	test_kills(random_seed());
 	test_close_alone();
-	bed_close(&bed);
+	fixture_close(&fixture);
 	test_hugepages();
 	return tap_end();
 }

@@ -11,7 +11,7 @@
 #define CACHES 16
 #define SIZE 256
 
-static struct bed bed;
+static struct fixture fixture;
 static void *live[LIVE];
 
 static void rounds(slabd_cache *cache, int n)
@@ -31,8 +31,8 @@ static long long cap_of(const slabd_cache *cache)
 
 static void test_growth(slabd_pool *pool)
 {
-	slabd_cache *busy = bed_cache(pool, "busy", 64);
-	slabd_cache *idle = bed_cache(pool, "idle", 64);
+	slabd_cache *busy = fixture_cache(pool, "busy", 64);
+	slabd_cache *idle = fixture_cache(pool, "idle", 64);
 	slabd_free(idle, slabd_alloc(idle));
 	tap_ok(cap_of(idle) > 0 && cap_of(idle) <= 16,
 	       "a magazine starts small: %lld", cap_of(idle));
@@ -50,7 +50,7 @@ static void test_growth(slabd_pool *pool)
 
 static void test_budget(void)
 {
-	struct slabd_options options = bed_options(&bed, 0);
+	struct slabd_options options = fixture_options(&fixture, 0);
 	slabd_cache *caches[CACHES];
 	slabd_pool *pool;
 	long long bytes = 0;
@@ -61,7 +61,7 @@ static void test_budget(void)
 	for (int i = 0; i < CACHES; i++) {
 		char name[16];
 		snprintf(name, sizeof(name), "budget-%d", i);
-		caches[i] = bed_cache(pool, name, SIZE);
+		caches[i] = fixture_cache(pool, name, SIZE);
 	}
 	/* By turns, so that none idles: each wants an eighth of the budget. */
 	for (int round = 0; round < 20; round++)
@@ -79,18 +79,19 @@ static void test_budget(void)
  * the small one comes. */
 static void test_fairness(slabd_pool *pool)
 {
-	slabd_cache *small = bed_cache(pool, "fair-small", 64);
-	slabd_cache *huge = bed_cache(pool, "fair-huge", 1 << 20);
+	slabd_cache *small = fixture_cache(pool, "fair-small", 64);
+	slabd_cache *huge = fixture_cache(pool, "fair-huge", 1 << 20);
 	long long large = 0;
 	slabd_cache *caches[8];
 	for (int i = 0; i < 8; i++) {
 		char name[16];
 		snprintf(name, sizeof(name), "fair-%d", i);
-		caches[i] = bed_cache(pool, name, 32 << 10);
+		caches[i] = fixture_cache(pool, name, 32 << 10);
 		for (int round = 0; round < 4; round++) {
 			size_t got = slabd_alloc_bulk(caches[i], 40, live);
 			if (got != 40)
-				tap_bail("%zu objects: %s", got, slabd_last_error());
+				tap_bail("%zu objects: %s", got,
+				         slabd_last_error());
 			slabd_free_bulk(caches[i], got, live);
 		}
 		large += cap_of(caches[i]);
@@ -111,13 +112,13 @@ int main(void)
 {
 	slabd_pool *pool;
 	tap_start(300);
-	bed_open(&bed, "[slabd]\ntopology = node:1 core:2 pu:1\n"
+	fixture_open(&fixture, "[slabd]\ntopology = node:1 core:2 pu:1\n"
 	               "[pool default]\npage = 4k\nstart = 2M\nmax = 64M\n");
-	pool = bed_pool(&bed);
+	pool = fixture_pool(&fixture);
 	test_growth(pool);
 	test_fairness(pool);
 	slabd_close(pool);
 	test_budget();
-	bed_close(&bed);
+	fixture_close(&fixture);
 	return tap_end();
 }

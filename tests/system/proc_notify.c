@@ -20,7 +20,7 @@
 #define CONFIG "[pool default]\npage = 4k\nstart = 64M\nmax = 64M\n"
 #define WATCHDOG_MS 200
 
-static struct bed bed;
+static struct fixture fixture;
 
 static struct manager_given given; /* to the next slabd */
 
@@ -32,39 +32,40 @@ static void spawn(const char *socket, const char *control)
 	int log;
 	snprintf(path, sizeof(path), "%s/daemon/slabd",
 	         builddir != NULL ? builddir : ".");
-	bed.pid = fork();
-	if (bed.pid < 0)
+	fixture.pid = fork();
+	if (fixture.pid < 0)
 		tap_bail("fork: %s", strerror(errno));
-	if (bed.pid > 0)
+	if (fixture.pid > 0)
 		return;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	alarm(0);
-	log = open(bed.log, O_WRONLY | O_CREAT | O_APPEND, 0644);
+	log = open(fixture.log, O_WRONLY | O_CREAT | O_APPEND, 0644);
 	dup2(log, STDOUT_FILENO);
 	dup2(log, STDERR_FILENO);
 	close(log);
 	manager_environment(&given);
-	execl(path, path, "--config", bed.config, "--socket", socket,
+	execl(path, path, "--config", fixture.config, "--socket", socket,
 	      "--control", control, (char *)NULL);
 	_exit(127);
 }
 
 static void stop(const char *when)
 {
-	pid_t pid = bed.pid;
+	pid_t pid = fixture.pid;
 	unsigned before;
-	bed_signal(&bed, SIGTERM);
+	fixture_signal(&fixture, SIGTERM);
 	tap_is(manager_await("STOPPING=1", SURELY_MS, &before), pid,
 	       "%s: STOPPING=1 at SIGTERM", when);
-	tap_is(manager_wait(&bed, SURELY_MS), 0, "%s: and then status 0", when);
+	tap_is(manager_wait(&fixture, SURELY_MS), 0, "%s: and then status 0",
+	       when);
 }
 
 /* ---- tests -------------------------------------------------------------- */
 
 static void client(int fd, void *arg)
 {
-	slabd_pool *pool = bed_pool(&bed);
-	slabd_cache *cache = bed_cache(pool, "things", 100);
+	slabd_pool *pool = fixture_pool(&fixture);
+	slabd_cache *cache = fixture_cache(pool, "things", 100);
 	void *object = slabd_alloc(cache);
 	(void)fd;
 	(void)arg;
@@ -85,28 +86,31 @@ static void kept_process(void)
 {
 	static const char name[] = "FDNAME=slabd.pool.default.client.1.1";
 	unsigned between;
-	tap_ok(manager_await("FDSTORE=1", SURELY_MS, &between) == bed.pid &&
+	tap_ok(manager_await("FDSTORE=1", SURELY_MS, &between) == fixture.pid &&
 	               manager_says(name), "the client's process is kept");
-	tap_ok(manager_await("FDSTOREREMOVE=1", SURELY_MS, &between) == bed.pid &&
-	               manager_says(name), "until a while after its end");
+	tap_ok(manager_await("FDSTOREREMOVE=1", SURELY_MS, &between) ==
+	                       fixture.pid &&
+	               manager_says(name),
+	       "until a while after its end");
 }
 
 static void test_ready(void)
 {
 	unsigned progress;
-	spawn(bed.socket, bed.control);
-	tap_is(manager_await("READY=1", SURELY_MS, &progress), bed.pid,
+	spawn(fixture.socket, fixture.control);
+	tap_is(manager_await("READY=1", SURELY_MS, &progress), fixture.pid,
 	       "READY=1 comes from slabd itself");
 	/* No second try: what was ready has to be there. */
 	serve_one();
-	tap_ok(bed_number(&bed, "/status", "pid") == bed.pid,
+	tap_ok(fixture_number(&fixture, "/status", "pid") == fixture.pid,
 	       "and slabctl is answered");
 	tap_ok(progress > 0, "%u messages of progress came before", progress);
 	kept_process();
 	tap_is(manager_next(300), 0, "nothing comes after it");
 	stop("on its own sockets");
 	/* The manager has them: who comes waits there for the next slabd. */
-	tap_ok(access(bed.socket, F_OK) == 0 && access(bed.control, F_OK) == 0,
+	tap_ok(access(fixture.socket, F_OK) == 0 &&
+	               access(fixture.control, F_OK) == 0,
 	       "its sockets stay, as the manager keeps them");
 }
 
@@ -114,7 +118,7 @@ static void test_status(void)
 {
 	const char *status;
 	unsigned before;
-	spawn(bed.socket, bed.control);
+	spawn(fixture.socket, fixture.control);
 	manager_await("READY=1", SURELY_MS, &before);
 	status = strstr(manager_text(), "STATUS=");
 	tap_ok(manager_says("STATUS=1 pools on ") &&
@@ -129,18 +133,19 @@ static void test_watchdog(void)
 	unsigned between;
 	unsigned beats = 0;
 	given.watchdog_ms = WATCHDOG_MS;
-	spawn(bed.socket, bed.control);
+	spawn(fixture.socket, fixture.control);
 	given.watchdog_ms = 0;
 	manager_await("READY=1", SURELY_MS, &between);
-	while (beats < 3 && manager_await("WATCHDOG=1", SURELY_MS, &between) != 0)
+	while (beats < 3 &&
+	       manager_await("WATCHDOG=1", SURELY_MS, &between) != 0)
 		beats++;
 	tap_is(beats, 3, "the watchdog hears of slabd");
-	bed_signal(&bed, SIGSTOP);
+	fixture_signal(&fixture, SIGSTOP);
 	while (manager_next(WATCHDOG_MS) != 0)
 		continue;
 	tap_is(manager_next(2 * WATCHDOG_MS), 0,
 	       "but not while slabd stands still");
-	bed_signal(&bed, SIGCONT);
+	fixture_signal(&fixture, SIGCONT);
 	tap_ok(manager_await("WATCHDOG=1", SURELY_MS, &between) != 0,
 	       "and then it does");
 	stop("with a watchdog");
@@ -154,12 +159,12 @@ static void test_sockets(void)
 	char other[2][110];
 	int fds[2];
 	unsigned before;
-	unlink(bed.socket);
-	unlink(bed.control);
-	fds[0] = manager_bind(bed.socket, SOCK_SEQPACKET);
-	fds[1] = manager_bind(bed.control, SOCK_STREAM);
-	snprintf(other[0], sizeof(other[0]), "%s-other", bed.socket);
-	snprintf(other[1], sizeof(other[1]), "%s-other", bed.control);
+	unlink(fixture.socket);
+	unlink(fixture.control);
+	fds[0] = manager_bind(fixture.socket, SOCK_SEQPACKET);
+	fds[1] = manager_bind(fixture.control, SOCK_STREAM);
+	snprintf(other[0], sizeof(other[0]), "%s-other", fixture.socket);
+	snprintf(other[1], sizeof(other[1]), "%s-other", fixture.control);
 	given.n_fds = 2;
 	for (int i = 0; i < 2; i++) {
 		struct child early;
@@ -169,23 +174,24 @@ static void test_sockets(void)
 		given.fds[0] = fds[i];
 		given.fds[1] = fds[1 - i];
 		spawn(other[0], other[1]);
-		tap_is(manager_await("READY=1", SURELY_MS, &before), bed.pid,
-		       "READY=1 on sockets %s", names[i]);
+		tap_is(manager_await("READY=1", SURELY_MS, &before),
+		       fixture.pid, "READY=1 on sockets %s", names[i]);
 		child_end(&early, "who connected before slabd ran is served");
 		serve_one();
-		tap_ok(bed_number(&bed, "/status", "pid") == bed.pid,
+		tap_ok(fixture_number(&fixture, "/status", "pid") ==
+		               fixture.pid,
 		       "slabctl is answered there too");
 		tap_ok(access(other[0], F_OK) < 0 && access(other[1], F_OK) < 0,
 		       "no other socket is made");
 		stop(names[i]);
-		tap_ok(access(bed.socket, F_OK) == 0 &&
-		               access(bed.control, F_OK) == 0,
+		tap_ok(access(fixture.socket, F_OK) == 0 &&
+		               access(fixture.control, F_OK) == 0,
 		       "the manager's sockets stay");
 	}
 	close(fds[0]);
 	close(fds[1]);
-	unlink(bed.socket);
-	unlink(bed.control);
+	unlink(fixture.socket);
+	unlink(fixture.control);
 }
 
 /* A socket of a wrong type or name is refused, with the remedy in the log. */
@@ -194,15 +200,15 @@ static void test_refused(int type, const char *names, const char *remedy)
 	char path[108];
 	int status;
 	unsigned before;
-	snprintf(path, sizeof(path), "%s-bad", bed.socket);
+	snprintf(path, sizeof(path), "%s-bad", fixture.socket);
 	given.fds[0] = manager_bind(path, type);
 	given.n_fds = 1;
 	given.names = names;
-	spawn(bed.socket, bed.control);
-	status = bed_wait(&bed, SURELY_MS);
+	spawn(fixture.socket, fixture.control);
+	status = fixture_wait(&fixture, SURELY_MS);
 	tap_ok(status >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == 1,
 	       "a socket \"%s\" of type %d ends slabd with 1", names, type);
-	tap_ok(bed_logged(&bed, remedy), "the log says: %s", remedy);
+	tap_ok(fixture_logged(&fixture, remedy), "the log says: %s", remedy);
 	tap_is(manager_await("READY=1", 200, &before), 0, "it was never ready");
 	close(given.fds[0]);
 	unlink(path);
@@ -212,8 +218,8 @@ static void test_refused(int type, const char *names, const char *remedy)
 int main(void)
 {
 	tap_start(300);
-	bed_make(&bed, CONFIG);
-	manager_open(&bed);
+	fixture_make(&fixture, CONFIG);
+	manager_open(&fixture);
 	test_ready();
 	test_status();
 	test_watchdog();
@@ -221,6 +227,6 @@ int main(void)
 	test_refused(SOCK_STREAM, "slabd", "ListenSequentialPacket=");
 	test_refused(SOCK_SEQPACKET, "other", "FileDescriptorName=");
 	manager_close();
-	bed_remove(&bed);
+	fixture_remove(&fixture);
 	return tap_end();
 }

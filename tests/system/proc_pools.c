@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Several pools in one process, whose threads have large variables of their own:
- * none takes what is another's, and one closes, or closes a cache, while threads
- * that have used it are at work elsewhere. And what a pool takes to begin with. */
+/* Several pools in one process, whose threads have large variables of their
+ * own: none takes what is another's, and one closes, or closes a cache, while
+ * threads that have used it are at work elsewhere. And what a pool takes to
+ * begin with. */
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,7 +18,7 @@
 #define OBJECTS 40u /* of a worker: more than its magazine holds */
 #define ROUNDS 400u
 
-static struct bed bed;
+static struct fixture fixture;
 static __thread volatile char large[512 << 10];
 
 static uint64_t refused(slabd_pool *pool)
@@ -30,7 +31,7 @@ static uint64_t refused(slabd_pool *pool)
 /* Each thread has them on its stack, the library's helper thread too. */
 static void test_large(void)
 {
-	struct slabd_options options = bed_options(&bed, 0);
+	struct slabd_options options = fixture_options(&fixture, 0);
 	slabd_pool *pool = slabd_open(NULL, &options);
 	large[0] = 1;
 	if (!tap_ok(pool != NULL, "a pool opens beside large variables"))
@@ -42,13 +43,13 @@ static void test_large(void)
 
 static void test_wrong_pool(void)
 {
-	slabd_pool *pools[2] = {bed_pool(&bed), bed_pool(&bed)};
+	slabd_pool *pools[2] = {fixture_pool(&fixture), fixture_pool(&fixture)};
 	slabd_cache *caches[2];
 	void *one[4];
 	void *two;
 	uint64_t before;
 	for (int i = 0; i < 2; i++)
-		caches[i] = bed_cache(pools[i], "same", SIZE);
+		caches[i] = fixture_cache(pools[i], "same", SIZE);
 	/* Both have magazines with room for more. */
 	for (int i = 0; i < 2; i++)
 		slabd_free(caches[i], slabd_alloc(caches[i]));
@@ -110,13 +111,13 @@ static void work(uint64_t me)
 static void *worker(void *arg)
 {
 	uint32_t *seen = arg;
-	while (!atom_peek(&beside.stop)) {
+	while (!atom_load(&beside.stop)) {
 		/* pairs: play_round */
-		uint32_t round = atom_get(&beside.round);
+		uint32_t round = atom_load_acquire(&beside.round);
 		if (round != *seen)
 			touch_all();
 		/* pairs: play_round */
-		atom_put(seen, round);
+		atom_store_release(seen, round);
 		work((uint64_t)(seen - beside.seen) + 1);
 	}
 	return NULL;
@@ -125,17 +126,17 @@ static void *worker(void *arg)
 /* The workers use the caches of a pool once; then it closes beside them. */
 static void play_round(uint32_t round)
 {
-	slabd_pool *pool = bed_pool(&bed);
+	slabd_pool *pool = fixture_pool(&fixture);
 	for (unsigned i = 0; i < CACHES; i++) {
 		char name[16];
 		snprintf(name, sizeof(name), "touched-%u", i);
-		beside.touched[i] = bed_cache(pool, name, SIZE);
+		beside.touched[i] = fixture_cache(pool, name, SIZE);
 	}
 	/* pairs: worker */
-	atom_put(&beside.round, round);
+	atom_store_release(&beside.round, round);
 	for (unsigned i = 0; i < THREADS; i++)
 		/* pairs: worker */
-		while (atom_get(&beside.seen[i]) != round)
+		while (atom_load_acquire(&beside.seen[i]) != round)
 			sleep_ms(0);
 	for (unsigned i = 0; i < CACHES / 2; i++)
 		slabd_cache_close(beside.touched[i]);
@@ -144,7 +145,7 @@ static void play_round(uint32_t round)
 
 static void closer(int fd, void *arg)
 {
-	struct slabd_options options = bed_options(&bed, 0);
+	struct slabd_options options = fixture_options(&fixture, 0);
 	pthread_t threads[THREADS];
 	slabd_pool *pool;
 	(void)fd;
@@ -154,19 +155,20 @@ static void closer(int fd, void *arg)
 	pool = slabd_open(NULL, &options);
 	if (pool == NULL)
 		tap_bail("slabd_open: %s", slabd_last_error());
-	beside.work = bed_cache(pool, "work", SIZE);
+	beside.work = fixture_cache(pool, "work", SIZE);
 	for (unsigned i = 0; i < THREADS; i++)
 		if (pthread_create(&threads[i], NULL, worker, &beside.seen[i]))
 			tap_bail("no thread");
 	for (uint32_t round = 1; round <= ROUNDS; round++)
 		play_round(round);
-	atom_poke(&beside.stop, 1u);
+	atom_store(&beside.stop, 1u);
 	for (unsigned i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
 	tap_is(beside.wrong, 0, "no object has two owners meanwhile");
 	tap_is((long long)refused(pool), 0, "and none is freed twice");
 	slabd_flush(pool);
-	tap_is(bed_owned(&bed), 0, "all of them are home when threads end");
+	tap_is(fixture_owned(&fixture), 0,
+	       "all of them are home when threads end");
 	slabd_close(pool);
 }
 
@@ -175,7 +177,7 @@ static void test_close_beside(void)
 	struct child child;
 	child_start(&child, closer, NULL);
 	child_end(&child, "pools and caches close beside threads that work");
-	bed_audit(&bed, "after that");
+	fixture_audit(&fixture, "after that");
 }
 
 /* ---- what a new pool takes ----------------------------------------------- */
@@ -190,7 +192,8 @@ static long long file_memory(const char *name, long long *bytes)
 	for (int fd = 3; fd < 64 && taken == 0; fd++) {
 		struct stat st;
 		ssize_t n;
-		snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)bed.pid, fd);
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)fixture.pid,
+		         fd);
 		n = readlink(path, link, sizeof(link) - 1);
 		link[n > 0 ? n : 0] = '\0';
 		if (strstr(link, name) == NULL || stat(path, &st) < 0)
@@ -213,12 +216,12 @@ static void test_tables(void)
 int main(void)
 {
 	tap_start(60);
-	bed_open(&bed, "[slabd]\ntopology = node:1 core:4 pu:1\n"
+	fixture_open(&fixture, "[slabd]\ntopology = node:1 core:4 pu:1\n"
 	               "[pool default]\npage = 4k\nstart = 2M\nmax = 16M\n");
 	test_tables();
 	test_large();
 	test_wrong_pool();
 	test_close_beside();
-	bed_close(&bed);
+	fixture_close(&fixture);
 	return tap_end();
 }

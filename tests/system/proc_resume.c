@@ -19,11 +19,13 @@
 #define MORE 4000 /* more than the pool has at the start */
 #define BACK_MS 1000
 
-static struct bed bed;
+static struct fixture fixture;
 static void *all[1 << 14];
 
 static const char *const loss_names[LOSSES] = {
-        "both sockets cut", "the requests' socket cut", "the events' socket cut",
+	"both sockets cut",
+	"the requests' socket cut",
+	"the events' socket cut",
 };
 
 static uint64_t resumes(slabd_pool *pool)
@@ -52,7 +54,7 @@ static double await_back(slabd_pool *pool, bool helper, uint64_t n)
 
 static slabd_pool *open_pool(unsigned flags, unsigned wait_ms)
 {
-	struct slabd_options options = bed_options(&bed, flags);
+	struct slabd_options options = fixture_options(&fixture, flags);
 	slabd_pool *pool;
 	if (wait_ms != 0)
 		options.wait_ms = wait_ms;
@@ -94,8 +96,10 @@ struct how {
 static void served(slabd_pool *pool, slabd_cache *cache)
 {
 	unsigned id = slabd_client_id(pool);
-	tap_is(bed_client(&bed, id, "connected"), 1, "slabd has it connected");
-	tap_is(bed_client(&bed, id, "resumes"), 1, "and shows that it is back");
+	tap_is(fixture_client(&fixture, id, "connected"), 1,
+	       "slabd has it connected");
+	tap_is(fixture_client(&fixture, id, "resumes"), 1,
+	       "and shows that it is back");
 	fill(HELD, HELD + MORE, cache);
 	tap_is(count_good(HELD + MORE), HELD + MORE,
 	       "the pool grows, and objects are what they were");
@@ -108,18 +112,18 @@ static void comes_back(int fd, void *arg)
 {
 	const struct how *how = arg;
 	slabd_pool *pool = open_pool(how->helper ? 0 : SLABD_NO_HELPER, 0);
-	slabd_cache *cache = bed_cache(pool, "one", SIZE);
+	slabd_cache *cache = fixture_cache(pool, "one", SIZE);
 	unsigned id = slabd_client_id(pool);
 	int descriptor = slabd_descriptor(pool);
 	unsigned fds = count_fds(getpid(), 0);
 	struct lag lag;
 	double ms;
 	fill(0, HELD, cache);
-	lag = lag_begin(bed.pid, 0);
+	lag = lag_begin(fixture.pid, 0);
 	cut_sockets(how->loss, fd);
 	/* Nothing tells of a socket that is used for requests alone. */
 	if (how->loss == CUT_REQUESTS)
-		bed_cache(pool, "two", SIZE);
+		fixture_cache(pool, "two", SIZE);
 	ms = await_back(pool, how->helper, 1);
 	tap_ok(ms >= 0 && lag_ms(&lag) < BACK_MS, "%s, %s: it comes back",
 	       loss_names[how->loss], how->helper ? "a helper" : "no helper");
@@ -130,7 +134,7 @@ static void comes_back(int fd, void *arg)
 	served(pool, cache);
 	slabd_free_bulk(cache, HELD + MORE, all);
 	tap_is(slabd_close(pool), 0, "slabd_close");
-	tap_is(bed_number(&bed, "/status", "pools.0.clients"), 0,
+	tap_is(fixture_number(&fixture, "/status", "pools.0.clients"), 0,
 	       "is heard by slabd");
 }
 
@@ -140,12 +144,12 @@ static void test_back(void)
 	for (int loss = 0; loss < LOSSES; loss++)
 		for (int helper = 0; helper < 2; helper++) {
 			struct how how = {(enum loss)loss, helper != 0};
-			bed_open(&bed, "[pool default]\npage = 4k\n"
+			fixture_open(&fixture, "[pool default]\npage = 4k\n"
 			               "start = 2M\nmax = 64M\n");
 			child_start(&child, comes_back, &how);
 			child_end(&child, "the client ends well");
-			bed_audit(&bed, "after it came back");
-			bed_close(&bed);
+			fixture_audit(&fixture, "after it came back");
+			fixture_close(&fixture);
 		}
 }
 
@@ -155,7 +159,7 @@ static void test_back(void)
 static void waits(int fd, void *arg)
 {
 	slabd_pool *pool = open_pool(SLABD_NO_HELPER, 30000);
-	slabd_cache *cache = bed_cache(pool, "one", SIZE);
+	slabd_cache *cache = fixture_cache(pool, "one", SIZE);
 	(void)arg;
 	cut_sockets(CUT_BOTH, fd);
 	fill(0, MORE, cache);
@@ -168,7 +172,7 @@ static void waits(int fd, void *arg)
 	       "so does a request");
 	cut_sockets(CUT_BOTH, fd);
 	tap_is(slabd_close(pool), 0, "and slabd_close");
-	tap_is(bed_number(&bed, "/status", "pools.0.clients"), 0,
+	tap_is(fixture_number(&fixture, "/status", "pools.0.clients"), 0,
 	       "which says goodbye");
 }
 
@@ -176,14 +180,15 @@ static void waits(int fd, void *arg)
 static void unheard(int fd, void *arg)
 {
 	slabd_pool *pool = open_pool(SLABD_NO_HELPER | SLABD_NO_WAIT, 0);
-	slabd_cache *cache = bed_cache(pool, "one", SIZE);
+	slabd_cache *cache = fixture_cache(pool, "one", SIZE);
 	double until;
 	unsigned n = 0;
 	(void)arg;
 	cut_sockets(CUT_BOTH, fd);
 	while ((all[n] = slabd_alloc(cache)) != NULL)
 		n++;
-	tap_ok(await_back(pool, false, 1) >= 0, "short of memory, it comes back");
+	tap_ok(await_back(pool, false, 1) >= 0,
+	       "short of memory, it comes back");
 	until = now_ms() + SURELY_MS;
 	while ((all[n] = slabd_alloc(cache)) == NULL && now_ms() < until)
 		sleep_ms(1);
@@ -196,7 +201,7 @@ static void unheard(int fd, void *arg)
 static void trims(int fd, void *arg)
 {
 	slabd_pool *pool = open_pool(SLABD_NO_HELPER, 100);
-	slabd_cache *cache = bed_cache(pool, "one", SIZE);
+	slabd_cache *cache = fixture_cache(pool, "one", SIZE);
 	struct pollfd at = {.fd = slabd_descriptor(pool), .events = POLLIN};
 	size_t n;
 	(void)arg;
@@ -217,7 +222,8 @@ static void needs(int fd, void *arg)
 	slabd_pool *pool = open_pool(0, 100);
 	(void)fd;
 	(void)arg;
-	tap_is((long long)bed_take(bed_cache(pool, "one", SIZE), 1700, all),
+	tap_is((long long)fixture_take(fixture_cache(pool, "one", SIZE), 1700,
+	                               all),
 	       1700, "so that another client gets on");
 	slabd_close(pool);
 }
@@ -226,21 +232,22 @@ static void test_ways(void)
 {
 	struct child one;
 	struct child two;
-	bed_open(&bed, "[pool default]\npage = 4k\nstart = 2M\nmax = 16M\n");
+	fixture_open(&fixture,
+	             "[pool default]\npage = 4k\nstart = 2M\nmax = 16M\n");
 	child_start(&one, waits, NULL);
 	child_end(&one, "who waits ends well");
 	child_start(&one, unheard, NULL);
 	child_end(&one, "who was not heard ends well");
-	bed_audit(&bed, "after the waits");
-	bed_close(&bed);
-	bed_open(&bed, "[pool default]\npage = 4k\nmax = 2M\n");
+	fixture_audit(&fixture, "after the waits");
+	fixture_close(&fixture);
+	fixture_open(&fixture, "[pool default]\npage = 4k\nmax = 2M\n");
 	child_start(&one, trims, NULL);
 	hear(one.fd);
 	child_start(&two, needs, NULL);
 	child_end(&two, "who needs it ends well");
 	say(one.fd, 1);
 	child_end(&one, "who was asked ends well");
-	bed_close(&bed);
+	fixture_close(&fixture);
 }
 
 /* ---- many threads ------------------------------------------------------- */
@@ -259,7 +266,7 @@ static void *creates_all_along(void *arg)
 {
 	uint64_t state = (uint64_t)(uintptr_t)arg + 1;
 	char name[16];
-	while (!atom_peek(&stop)) {
+	while (!atom_load(&stop)) {
 		snprintf(name, sizeof(name), "c%u",
 		         (unsigned)(random_next(&state) % 50));
 		if (slabd_cache_create(shared_pool, name, 64, 0, 0) != NULL)
@@ -280,7 +287,7 @@ static void many(int fd, void *arg)
 	unsigned fds;
 	shared_pool = open_pool(helper ? 0 : SLABD_NO_HELPER, 0);
 	fds = count_fds(getpid(), 0);
-	churn_start(&churn, shared_pool, bed_cache(shared_pool, "x", SIZE),
+	churn_start(&churn, shared_pool, fixture_cache(shared_pool, "x", SIZE),
 	            CHURNERS);
 	for (uintptr_t i = 0; i < CREATORS; i++)
 		pthread_create(&threads[i], NULL, creates_all_along, (void *)i);
@@ -293,13 +300,14 @@ static void many(int fd, void *arg)
 	       CUTS, CREATORS + CHURNERS, helper ? "a helper" : "no helper");
 	cut_sockets(CUT_BOTH, fd);
 	tap_ok(await_back(shared_pool, true, back + 1) >= 0, "and once more");
-	atom_poke(&stop, 1u);
+	atom_store(&stop, 1u);
 	for (unsigned i = 0; i < CREATORS; i++)
 		pthread_join(threads[i], NULL);
-	tap_is(churn_end(&churn) + wrong, 0, "no request failed and no object changed");
+	tap_is(churn_end(&churn) + wrong, 0,
+	       "no request failed and no object changed");
 	tap_note("%u caches opened, %u times back", creates,
 	         (unsigned)resumes(shared_pool));
-	bed_cache(shared_pool, "last", SIZE);
+	fixture_cache(shared_pool, "last", SIZE);
 	tap_is(count_fds(getpid(), fds), fds, "no descriptor is left");
 	tap_is(slabd_close(shared_pool), 0, "slabd_close");
 }
@@ -307,12 +315,13 @@ static void many(int fd, void *arg)
 static void test_many(bool helper)
 {
 	struct child child;
-	bed_open(&bed, "[pool default]\npage = 4k\nstart = 2M\nmax = 64M\n");
+	fixture_open(&fixture,
+	             "[pool default]\npage = 4k\nstart = 2M\nmax = 64M\n");
 	child_start(&child, many, &helper);
 	child_end(&child, "the client ends well");
-	tap_is(bed_used(&bed), 0, "nothing is in use");
-	bed_audit(&bed, "after many");
-	bed_close(&bed);
+	tap_is(fixture_used(&fixture), 0, "nothing is in use");
+	fixture_audit(&fixture, "after many");
+	fixture_close(&fixture);
 }
 
 /* ---- slabd stopped ------------------------------------------------------ */
@@ -342,8 +351,9 @@ static void stopped(int fd, void *arg)
 	tap_ok(lag_ms(&lag) < 2000, "and is over in time");
 	tap_note("%.0f ms", lag_ms(&lag));
 	say(fd, 1);
-	tap_ok(await_back(pool, helper, 1) >= 0, "it goes on: so does the client");
-	tap_is(bed_client(&bed, slabd_client_id(pool), "connected"), 1,
+	tap_ok(await_back(pool, helper, 1) >= 0,
+	       "it goes on: so does the client");
+	tap_is(fixture_client(&fixture, slabd_client_id(pool), "connected"), 1,
 	       "slabd has it connected");
 	tap_is(slabd_close(pool), 0, "slabd_close");
 }
@@ -387,16 +397,17 @@ static void asks_in_vain(int fd, void *arg)
 static void test_stopped(void (*main)(int fd, void *arg), bool helper)
 {
 	struct child child;
-	bed_open(&bed, "[pool default]\npage = 4k\nstart = 2M\nmax = 4M\n");
+	fixture_open(&fixture,
+	             "[pool default]\npage = 4k\nstart = 2M\nmax = 4M\n");
 	child_start(&child, main, &helper);
 	hear(child.fd);
-	bed_signal(&bed, SIGSTOP);
+	fixture_signal(&fixture, SIGSTOP);
 	say(child.fd, 1);
 	hear(child.fd);
-	bed_signal(&bed, SIGCONT);
+	fixture_signal(&fixture, SIGCONT);
 	child_end(&child, "the client ends well");
-	bed_audit(&bed, "after the stop");
-	bed_close(&bed);
+	fixture_audit(&fixture, "after the stop");
+	fixture_close(&fixture);
 }
 
 /* ---- copies in forked children ------------------------------------------ */
@@ -451,10 +462,11 @@ static void forks(int fd, void *arg)
 static void test_forks(void)
 {
 	struct child child;
-	bed_open(&bed, "[pool default]\npage = 4k\nstart = 2M\nmax = 4M\n");
+	fixture_open(&fixture,
+	             "[pool default]\npage = 4k\nstart = 2M\nmax = 4M\n");
 	child_start(&child, forks, NULL);
 	child_end(&child, "who forks ends well");
-	bed_close(&bed);
+	fixture_close(&fixture);
 }
 
 int main(void)

@@ -13,7 +13,7 @@
 #include "tests/lib/keeper.h"
 #include "tests/lib/raw.h"
 
-static struct bed bed;
+static struct fixture fixture;
 
 static uint64_t instance_of(const struct raw *raw)
 {
@@ -39,15 +39,16 @@ static struct wire_hello hello_of(const struct raw *raw)
 
 static void refused(struct wire_hello hello, int error, const char *what)
 {
-	long long before = bed_number(&bed, "/status", "dropped.refused");
+	long long before =
+		fixture_number(&fixture, "/status", "dropped.refused");
 	struct raw raw;
-	int got = raw_resume(&raw, &bed, &hello);
+	int got = raw_resume(&raw, &fixture, &hello);
 	if (!tap_ok(got == error, "%s: %s", what, strerror(error)))
 		tap_note("got %s", got < 0 ? "no answer" : strerror(got));
 	tap_note("%s", raw.welcome.text);
 	tap_ok(raw_closed(raw.sock), "and the connection closes");
-	tap_is(bed_number(&bed, "/status", "dropped.refused") - before, 1,
-	       "counted as refused");
+	tap_is(fixture_number(&fixture, "/status", "dropped.refused") - before,
+	       1, "counted as refused");
 	close(raw.sock);
 }
 
@@ -68,22 +69,24 @@ static void test_let_in(void)
 	struct raw raw;
 	long long rings;
 	unsigned fds;
-	raw_open(&old, &bed, "default");
+	raw_open(&old, &fixture, "default");
 	hello = hello_of(&old);
 	tap_ok(hello.instance != 0, "a pool has a number of its own");
-	fds = count_fds(bed.pid, 0);
+	fds = count_fds(fixture.pid, 0);
 	close(old.sock);
 	close(old.events);
-	tap_is(raw_resume(&raw, &bed, &hello), 0, "a closed connection: let in");
+	tap_is(raw_resume(&raw, &fixture, &hello), 0,
+	       "a closed connection: let in");
 	tap_is(raw.welcome.id, hello.id, "as the same client");
 	tap_is(raw.welcome.epoch, hello.epoch, "of the same epoch");
 	tap_ok(asks(raw.sock, "back"), "its requests are served");
-	rings = bed_number(&bed, "/status", "pools.0.rings");
+	rings = fixture_number(&fixture, "/status", "pools.0.rings");
 	raw_send(raw.events, &ring, sizeof(ring), 0, -1);
-	tap_ok(bed_until(&bed, "/status", "pools.0.rings", rings + 1, SURELY_MS) >= 0,
+	tap_ok(fixture_until(&fixture, "/status", "pools.0.rings", rings + 1,
+	                     SURELY_MS) >= 0,
 	       "so are its events");
 	old = raw;
-	tap_is(raw_resume(&raw, &bed, &hello), 0,
+	tap_is(raw_resume(&raw, &fixture, &hello), 0,
 	       "a connection that stands: let in, twice");
 	tap_ok(raw_closed(old.sock) && raw_closed(old.events),
 	       "and the one before is closed");
@@ -92,13 +95,14 @@ static void test_let_in(void)
 	tap_ok(asks(raw.sock, "back"), "the new one is served");
 	for (unsigned i = 0; i < 100; i++) {
 		old = raw;
-		if (raw_resume(&raw, &bed, &hello) != 0)
+		if (raw_resume(&raw, &fixture, &hello) != 0)
 			tap_bail("not let in the %uth time", i);
 		close(old.sock);
 		close(old.events);
 	}
-	tap_ok(count_fds(bed.pid, fds) <= fds, "100 times: no descriptor is left");
-	tap_is(bed_number(&bed, "/status", "pools.0.clients"), 1,
+	tap_ok(count_fds(fixture.pid, fds) <= fds,
+	       "100 times: no descriptor is left");
+	tap_is(fixture_number(&fixture, "/status", "pools.0.clients"), 1,
 	       "and it is one client");
 	close(raw.sock);
 	close(raw.events);
@@ -111,20 +115,20 @@ static void test_given_up(void)
 	struct raw first;
 	struct raw raw = {.sock = -1};
 	int gone[4];
-	raw_open(&first, &bed, "default");
+	raw_open(&first, &fixture, "default");
 	hello = hello_of(&first);
-	bed_signal(&bed, SIGSTOP);
+	fixture_signal(&fixture, SIGSTOP);
 	for (unsigned i = 0; i < 4; i++) {
-		gone[i] = raw_connect(&bed);
+		gone[i] = raw_connect(&fixture);
 		if (i == 1)
-			raw.sock = raw_connect(&bed);
+			raw.sock = raw_connect(&fixture);
 	}
 	raw_send(raw.sock, &hello, sizeof(hello), 0, -1);
 	for (unsigned i = 0; i < 4; i++) {
 		raw_send(gone[i], &hello, sizeof(hello), 0, -1);
 		close(gone[i]);
 	}
-	bed_signal(&bed, SIGCONT);
+	fixture_signal(&fixture, SIGCONT);
 	tap_is(raw_answer(&raw), 0, "one among four who gave up is let in");
 	tap_ok(asks(raw.sock, "back"), "and stays");
 	sleep_ms(50);
@@ -140,7 +144,7 @@ static void other(int fd, void *arg)
 {
 	struct wire_hello *hello = arg;
 	struct raw raw;
-	raw_open(&raw, &bed, "default");
+	raw_open(&raw, &fixture, "default");
 	*hello = hello_of(&raw);
 	close(raw.sock);
 	say(fd, 1);
@@ -156,12 +160,14 @@ static void test_others(void)
 	hear(child.fd);
 	id = hello->id;
 	refused(*hello, EPERM, "a client that is another process");
-	tap_is(bed_client(&bed, id, "id"), id, "which is none the worse for it");
+	tap_is(fixture_client(&fixture, id, "id"), id,
+	       "which is none the worse for it");
 	say(child.fd, 1);
 	child_end(&child, "it ends");
 	refused(*hello, ESTALE, "a client that is dead");
-	tap_ok(bed_until(&bed, "/clients", "pools.0.clients.1.id", INT64_MIN,
-	                 SURELY_MS) >= 0, "its second sweep is over");
+	tap_ok(fixture_until(&fixture, "/clients", "pools.0.clients.1.id",
+	                     INT64_MIN, SURELY_MS) >= 0,
+	       "its second sweep is over");
 	refused(*hello, ESTALE, "a client that was");
 }
 
@@ -180,7 +186,7 @@ static void test_wrong(void)
 	struct wire_hello bad;
 	struct child child;
 	struct raw raw;
-	raw_open(&raw, &bed, "default");
+	raw_open(&raw, &fixture, "default");
 	bad = hello = hello_of(&raw);
 	bad.instance++;
 	refused(bad, ESTALE, "another instance");
@@ -213,14 +219,14 @@ static void test_fault(void)
 	struct wire_reply reply;
 	struct wire_hello hello;
 	struct raw raw;
-	raw_open(&raw, &bed, "default");
+	raw_open(&raw, &fixture, "default");
 	hello = hello_of(&raw);
 	raw_send(raw.sock, "noise", 5, 0, -1);
 	tap_ok(raw_closed(raw.sock), "a fault costs the connection");
 	refused(hello, EACCES, "who was dropped for a fault");
 	refused(hello, EACCES, "for ever");
 	raw_close(&raw);
-	raw_open(&raw, &bed, "default");
+	raw_open(&raw, &fixture, "default");
 	hello = hello_of(&raw);
 	raw_send(raw.sock, &bye, sizeof(bye), 0, -1);
 	tap_is(recv(raw.sock, &reply, sizeof(reply), 0), sizeof(reply),
@@ -237,7 +243,7 @@ static void gives_up_rights(int fd, void *arg)
 	struct raw back;
 	(void)fd;
 	(void)arg;
-	raw_open(&raw, &bed, "roots");
+	raw_open(&raw, &fixture, "roots");
 	hello = hello_of(&raw);
 	strcpy(hello.pool, "roots");
 	if (setgid(65534) < 0 || setuid(65534) < 0)
@@ -245,11 +251,12 @@ static void gives_up_rights(int fd, void *arg)
 	/* The leak sanitizer looks at this process. */
 	prctl(PR_SET_DUMPABLE, 1);
 	close(raw.sock);
-	tap_is(raw_resume(&back, &bed, &hello), 0,
+	tap_is(raw_resume(&back, &fixture, &hello), 0,
 	       "who gave up its rights since is let in");
 	close(back.sock);
 	hello = raw_hello("roots");
-	tap_is(raw_resume(&back, &bed, &hello), EACCES, "but not as a new one");
+	tap_is(raw_resume(&back, &fixture, &hello), EACCES,
+	       "but not as a new one");
 }
 
 static void test_rights(void)
@@ -268,14 +275,14 @@ static void test_rights(void)
 static void start_kept(struct keeper *keeper)
 {
 	int status = 0;
-	if (!keeper_start(keeper, &bed, &status))
+	if (!keeper_start(keeper, &fixture, &status))
 		tap_bail("slabd does not start: status 0x%x", status);
 }
 
 static void kill_slabd(void)
 {
-	bed_signal(&bed, SIGKILL);
-	bed_wait(&bed, SURELY_MS);
+	fixture_signal(&fixture, SIGKILL);
+	fixture_wait(&fixture, SURELY_MS);
 }
 
 static void test_restart(void)
@@ -284,36 +291,37 @@ static void test_restart(void)
 	struct keeper keeper;
 	struct raw raw;
 	struct raw back;
-	bed_make(&bed, "[pool default]\npage = 4k\nstart = 2M\nmax = 4M\n");
-	keeper_open(&keeper, &bed);
+	fixture_make(&fixture,
+	             "[pool default]\npage = 4k\nstart = 2M\nmax = 4M\n");
+	keeper_open(&keeper, &fixture);
 	start_kept(&keeper);
-	raw_open(&raw, &bed, "default");
+	raw_open(&raw, &fixture, "default");
 	hello = hello_of(&raw);
 	kill_slabd();
 	start_kept(&keeper);
-	tap_is(raw_resume(&back, &bed, &hello), 0,
+	tap_is(raw_resume(&back, &fixture, &hello), 0,
 	       "slabd is started again: a client comes back");
 	raw_send(back.sock, "noise", 5, 0, -1);
 	tap_ok(raw_closed(back.sock), "a fault costs the connection");
 	kill_slabd();
 	start_kept(&keeper);
 	refused(hello, EACCES, "slabd is started again: who was dropped");
-	bed_audit(&bed, "after two restarts");
+	fixture_audit(&fixture, "after two restarts");
 	close(back.sock);
 	close(back.events);
 	raw_close(&raw);
-	raw_open(&raw, &bed, "default");
+	raw_open(&raw, &fixture, "default");
 	tap_ok(raw.welcome.id != hello.id, "it may come as another client");
 	raw_close(&raw);
 	kill_slabd();
 	keeper_close(&keeper);
-	bed_remove(&bed);
+	fixture_remove(&fixture);
 }
 
 int main(void)
 {
 	tap_start(300);
-	bed_open(&bed, "[slabd]\nsocket_mode = 0666\n"
+	fixture_open(&fixture, "[slabd]\nsocket_mode = 0666\n"
 	               "[pool default]\npage = 4k\nstart = 2M\nmax = 4M\n"
 	               "[pool other]\npage = 4k\nstart = 2M\nmax = 4M\n"
 	               "[pool roots]\npage = 4k\nstart = 2M\nmax = 4M\n"
@@ -324,8 +332,8 @@ int main(void)
 	test_wrong();
 	test_fault();
 	test_rights();
-	bed_audit(&bed, "after all that");
-	bed_close(&bed);
+	fixture_audit(&fixture, "after all that");
+	fixture_close(&fixture);
 	test_restart();
 	return tap_end();
 }

@@ -30,10 +30,11 @@
 #define MORE_PAGES (CLIENTS * MORE * SIZE / PAGE_BYTES + CLIENTS + 4)
 #define TRIES 5
 
-static struct bed bed;
+static struct fixture fixture;
 static struct child clients[CLIENTS];
 
-/* ---- clients -------------------------------------------------------------- */
+/* ---- clients
+ * -------------------------------------------------------------- */
 
 struct load {
 	uint32_t *all[OBJECTS];
@@ -45,7 +46,7 @@ struct load {
 
 static void try_one(struct load *load, slabd_cache *cache)
 {
-	struct lag lag = lag_begin(bed.pid, 0);
+	struct lag lag = lag_begin(fixture.pid, 0);
 	uint32_t *object = load->n < OBJECTS ? slabd_alloc(cache) : NULL;
 	double ms = lag_ms(&lag);
 	load->worst_ms = ms > load->worst_ms ? ms : load->worst_ms;
@@ -83,8 +84,8 @@ static unsigned count_changed(const struct load *load)
 static void client(int fd, void *arg)
 {
 	static struct load load;
-	slabd_pool *pool = bed_pool(&bed);
-	slabd_cache *cache = bed_cache(pool, "scarce", SIZE);
+	slabd_pool *pool = fixture_pool(&fixture);
+	slabd_cache *cache = fixture_cache(pool, "scarce", SIZE);
 	double since;
 	uint32_t before;
 	(void)arg;
@@ -100,7 +101,8 @@ static void client(int fd, void *arg)
 	since = now_ms();
 	while (load.n < before + MORE && now_ms() < since + SURELY_MS)
 		try_one(&load, cache);
-	tap_is(load.n - before, MORE, "and gets memory when there is some again");
+	tap_is(load.n - before, MORE,
+	       "and gets memory when there is some again");
 	tap_note("after %.0f ms", now_ms() - since);
 	tap_is(count_changed(&load), 0, "none of its objects has changed");
 	say(fd, load.n);
@@ -123,11 +125,12 @@ static void say_all(void)
 		say(clients[i].fd, 1);
 }
 
-/* ---- slabd ---------------------------------------------------------------- */
+/* ---- slabd
+ * ---------------------------------------------------------------- */
 
 static bool has_hugepages(void)
 {
-	json_t *doc = bed_get(&bed, "/nodes");
+	json_t *doc = fixture_get(&fixture, "/nodes");
 	const char *backing =
 	        json_string_value(json_at(doc, "pools.0.nodes.0.backing"));
 	bool has = backing != NULL && strcmp(backing, "2m") == 0;
@@ -139,22 +142,25 @@ static bool has_hugepages(void)
  * grown since, with pages of somebody else's that came free. */
 static void expect_reason(const char *word)
 {
-	long long ready = bed_number(&bed, "/status", "pools.0.ready_bytes");
-	json_t *doc = bed_get(&bed, "/nodes");
+	long long ready =
+		fixture_number(&fixture, "/status", "pools.0.ready_bytes");
+	json_t *doc = fixture_get(&fixture, "/nodes");
 	const char *reason =
 	        json_string_value(json_at(doc, "pools.0.nodes.0.reason"));
 	const char *remedy =
 	        json_string_value(json_at(doc, "pools.0.nodes.0.remedy"));
 	if (reason != NULL && *reason == '\0' &&
 	    ready > (START_PAGES + LEFT_PAGES) * PAGE_BYTES)
-		tap_skip("others' hugepages came free", "slabctl nodes says why");
+		tap_skip("others' hugepages came free",
+		         "slabctl nodes says why");
 	else
 		tap_ok(reason != NULL && strstr(reason, word) != NULL &&
 		               remedy != NULL && *remedy != '\0',
 		       "slabctl nodes says why, and what would help");
 	tap_note("%lld bytes; %s; %s", ready, reason ? reason : "-",
 	         remedy ? remedy : "-");
-	tap_ok(bed_logged(&bed, "does not grow") && bed_logged(&bed, word),
+	tap_ok(fixture_logged(&fixture, "does not grow") &&
+	               fixture_logged(&fixture, word),
 	       "the log says why");
 	json_decref(doc);
 }
@@ -168,23 +174,27 @@ static void go_through(bool (*more)(void), const char *word)
 	say_all();
 	taken = hear_all();
 	tap_ok(taken > 0, "%d clients took all there was", CLIENTS);
-	tap_is(bed_used(&bed), bed_owned(&bed), "all that is in use is theirs");
-	tap_ok(bed_owned(&bed) >= taken, "with what their magazines hold");
-	bed_audit(&bed, "without hugepages");
+	tap_is(fixture_used(&fixture), fixture_owned(&fixture),
+	       "all that is in use is theirs");
+	tap_ok(fixture_owned(&fixture) >= taken,
+	       "with what their magazines hold");
+	fixture_audit(&fixture, "without hugepages");
 	expect_reason(word);
 	tap_ok(more(), "there are pages again");
 	say_all();
 	tap_is(hear_all(), taken + CLIENTS * MORE, "all get what they ask for");
-	bed_audit(&bed, "with hugepages again");
+	fixture_audit(&fixture, "with hugepages again");
 	say_all();
 	for (unsigned i = 0; i < CLIENTS; i++)
 		child_end(&clients[i], "a client ends well");
-	tap_ok(bed_until(&bed, "/audit", "pools.0.owned", 0, SURELY_MS) >= 0,
+	tap_ok(fixture_until(&fixture, "/audit", "pools.0.owned", 0,
+	                     SURELY_MS) >= 0,
 	       "nothing is owned in the end");
-	bed_audit(&bed, "in the end");
+	fixture_audit(&fixture, "in the end");
 }
 
-/* ---- none left in the system ---------------------------------------------- */
+/* ---- none left in the system
+ * ---------------------------------------------- */
 
 static uint64_t ours;
 static char *held; /* of these, what slabd is to have later */
@@ -237,13 +247,13 @@ static const char *start_without_reserve(void)
 			give_back();
 			return "no hugepages are to be had";
 		}
-		bed_open(&bed, "[slabd]\nreserve_hugepages = no\n"
+		fixture_open(&fixture, "[slabd]\nreserve_hugepages = no\n"
 		               "[pool default]\npage = 2m\nstart = %dM\n"
 		               "max = 1G\n", 2 * START_PAGES);
-		bed.huge = false; /* they are ours */
+		fixture.huge = false; /* they are ours */
 		if (has_hugepages())
 			return NULL;
-		bed_close(&bed);
+		fixture_close(&fixture);
 		give_back();
 	}
 	return "others take the hugepages";
@@ -257,11 +267,12 @@ static void test_none_left(void)
 		return;
 	}
 	go_through(let_go, "hugepage");
-	bed_close(&bed);
+	fixture_close(&fixture);
 	give_back();
 }
 
-/* ---- a limit -------------------------------------------------------------- */
+/* ---- a limit
+ * -------------------------------------------------------------- */
 
 static char group[128];
 static bool groups_changed;
@@ -354,14 +365,15 @@ static const char *start_limited(void)
 {
 	if (!make_group() || !limit_to(START_PAGES + LEFT_PAGES))
 		return "no control groups of version 2 for hugepages";
-	bed_make(&bed, "[pool default]\npage = 2m\nstart = %dM\nmax = 1G\n",
-	         2 * START_PAGES);
-	bed_spawn(&bed, enter_group);
-	if (!bed_ready(&bed))
+	fixture_make(&fixture,
+	             "[pool default]\npage = 2m\nstart = %dM\nmax = 1G\n",
+	             2 * START_PAGES);
+	fixture_spawn(&fixture, enter_group);
+	if (!fixture_ready(&fixture))
 		tap_bail("slabd does not start");
 	if (has_hugepages())
 		return NULL;
-	bed_close(&bed);
+	fixture_close(&fixture);
 	return "no hugepages are to be had";
 }
 
@@ -372,7 +384,7 @@ static void test_limit(void)
 		tap_skip(why, "slabd's group may have no more hugepages");
 	} else {
 		go_through(raise_limit, "control group");
-		bed_close(&bed);
+		fixture_close(&fixture);
 	}
 	remove_group();
 }

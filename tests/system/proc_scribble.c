@@ -23,7 +23,7 @@
 #define N 500
 #define ANSWER_MS 2000
 
-static struct bed bed;
+static struct fixture fixture;
 static uint32_t *stop;
 
 /* ---- what can't be written ---------------------------------------------- */
@@ -34,7 +34,7 @@ static void unwritable(int fd, void *arg)
 	void *at;
 	(void)fd;
 	(void)arg;
-	raw_open(&raw, &bed, "mine");
+	raw_open(&raw, &fixture, "mine");
 	at = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, raw.control,
 	          0);
 	tap_ok(at == MAP_FAILED && errno == EACCES,
@@ -68,7 +68,7 @@ static void as_nobody(int fd, void *arg)
 	if (setgid(65534) < 0 || setuid(65534) < 0)
 		tap_bail("setuid: %s", strerror(errno));
 	prctl(PR_SET_DUMPABLE, 1);
-	raw_open(&raw, &bed, "mine");
+	raw_open(&raw, &fixture, "mine");
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", raw.control);
 	tap_ok(open(path, O_RDWR | O_CLOEXEC) < 0 && errno == EACCES,
 	       "another user can't open control again for writing");
@@ -106,7 +106,7 @@ static void scribbler(int fd, void *arg)
 	uint64_t *words;
 	uint64_t n;
 	char name[NAME_BYTES] = "noise";
-	raw_open(&raw, &bed, "theirs");
+	raw_open(&raw, &fixture, "theirs");
 	words = mmap(NULL, raw.welcome.shared_bytes, PROT_READ | PROT_WRITE,
 	             MAP_SHARED, raw.shared, 0);
 	if (words == MAP_FAILED)
@@ -114,9 +114,9 @@ static void scribbler(int fd, void *arg)
 	raw_create(raw.sock, name, 64);
 	n = raw.welcome.shared_bytes / 8;
 	say(fd, raw.welcome.id);
-	for (uint64_t i = 0; !atom_peek(stop); i++) {
+	for (uint64_t i = 0; !atom_load(stop); i++) {
 		uint64_t at = i % 2 ? i / 2 % n : random_next(&state) % n;
-		atom_poke(&words[at], noise(&state, raw.welcome.id));
+		atom_store(&words[at], noise(&state, raw.welcome.id));
 		if (i % 50000 == 0)
 			raw_send(raw.events, &ring, sizeof(ring), 0, -1);
 	}
@@ -127,14 +127,14 @@ static void scribbler(int fd, void *arg)
 /* Makes the pool large, so that there is much to be wrong. */
 static void filler(int fd, void *arg)
 {
-	struct slabd_options options = bed_options(&bed, 0);
+	struct slabd_options options = fixture_options(&fixture, 0);
 	slabd_pool *pool = slabd_open("theirs", &options);
 	slabd_cache *cache;
 	size_t n = 0;
 	(void)arg;
 	if (pool == NULL)
 		tap_bail("slabd_open: %s", slabd_last_error());
-	cache = bed_cache(pool, "noise", 64);
+	cache = fixture_cache(pool, "noise", 64);
 	while (slabd_alloc(cache) != NULL)
 		n++;
 	tap_ok(n > 400000, "a client fills the pool");
@@ -145,16 +145,16 @@ static void filler(int fd, void *arg)
 /* A client of the same pool, whose library must bear the noise too. */
 static void bystander(int fd, void *arg)
 {
-	struct slabd_options options = bed_options(&bed, SLABD_NO_WAIT);
+	struct slabd_options options = fixture_options(&fixture, SLABD_NO_WAIT);
 	slabd_pool *pool = slabd_open("theirs", &options);
 	slabd_cache *cache;
 	void *some[64];
 	(void)arg;
 	if (pool == NULL)
 		tap_bail("slabd_open: %s", slabd_last_error());
-	cache = bed_cache(pool, "noise", 64);
+	cache = fixture_cache(pool, "noise", 64);
 	say(fd, 1);
-	while (!atom_peek(stop)) {
+	while (!atom_load(stop)) {
 		size_t n = slabd_alloc_bulk(cache, 64, some);
 		for (size_t i = 0; i < n; i++)
 			memset(some[i], 1, 64);
@@ -167,7 +167,7 @@ static void bystander(int fd, void *arg)
 /* A client of the other pool, whose objects nobody touches. */
 static void neighbour(int fd, void *arg)
 {
-	struct slabd_options options = bed_options(&bed, 0);
+	struct slabd_options options = fixture_options(&fixture, 0);
 	slabd_pool *pool = slabd_open("mine", &options);
 	slabd_cache *cache;
 	uint64_t *live[N] = {NULL};
@@ -177,9 +177,9 @@ static void neighbour(int fd, void *arg)
 	(void)arg;
 	if (pool == NULL)
 		tap_bail("slabd_open: %s", slabd_last_error());
-	cache = bed_cache(pool, "mine", 640);
+	cache = fixture_cache(pool, "mine", 640);
 	say(fd, 1);
-	while (!atom_peek(stop)) {
+	while (!atom_load(stop)) {
 		unsigned i = (unsigned)(random_next(&state) % N);
 		if (live[i] != NULL) {
 			wrong += *live[i] != i * 31;
@@ -206,8 +206,8 @@ static bool ask_all(double *worst)
 	                                    "/clients", "/slabs", "/audit"};
 	bool good = true;
 	for (unsigned i = 0; i < 6; i++) {
-		struct lag lag = lag_begin(bed.pid, 0);
-		json_t *doc = bed_get(&bed, paths[i]);
+		struct lag lag = lag_begin(fixture.pid, 0);
+		json_t *doc = fixture_get(&fixture, paths[i]);
 		double ms = lag_ms(&lag);
 		if (doc == NULL || ms > ANSWER_MS)
 			tap_note("%s: %s, %.0f ms", paths[i],
@@ -227,7 +227,7 @@ static void test_noise(uint64_t seed)
 	double worst = 0;
 	double until;
 	bool good = true;
-	atom_poke(stop, 0u);
+	atom_store(stop, 0u);
 	child_start(&far, neighbour, NULL);
 	hear(far.fd);
 	for (unsigned i = 0; i < SCRIBBLERS; i++) {
@@ -243,9 +243,9 @@ static void test_noise(uint64_t seed)
 	child_kill(&wild[0]);
 	tap_ok(ask_all(&worst), "and when one of those who make it is killed");
 	tap_note("the slowest answer took %.1f ms", worst);
-	atom_poke(stop, 1u);
+	atom_store(stop, 1u);
 	hear(far.fd);
-	tap_is(bed_number(&bed, "/audit?pool=mine", "agree"), 1,
+	tap_is(fixture_number(&fixture, "/audit?pool=mine", "agree"), 1,
 	       "the other pool's audit agrees");
 	say(far.fd, 1);
 	child_end(&far, "its client ends well");
@@ -260,7 +260,7 @@ int main(void)
 	struct child child;
 	uint64_t seed;
 	tap_start(300);
-	bed_open(&bed, "[slabd]\nsocket_mode = 0666\n"
+	fixture_open(&fixture, "[slabd]\nsocket_mode = 0666\n"
 	               "[pool mine]\npage = 4k\nmax = 8M\nmax_caches = 8\n"
 	               "[pool theirs]\npage = 4k\nstart = 2M\nmax = 32M\n"
 	               "max_caches = 8\n");
@@ -279,7 +279,8 @@ int main(void)
 	for (unsigned i = 0; i < 3; i++)
 		test_noise(seed + i);
 	child_kill(&child);
-	tap_is(bed_wait(&bed, 0), -1, "slabd is the one that was started");
-	bed_close(&bed);
+	tap_is(fixture_wait(&fixture, 0), -1,
+	       "slabd is the one that was started");
+	fixture_close(&fixture);
 	return tap_end();
 }

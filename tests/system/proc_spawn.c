@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Clients that start other programs, become one, leave a child behind, or end a
- * thread in the middle of a shortage. tests/system/proc_fork.c has the plain cases. */
+ * thread in the middle of a shortage. tests/system/proc_fork.c has the plain
+ * cases. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -29,20 +30,21 @@
 
 extern char **environ;
 
-static struct bed bed;
+static struct fixture fixture;
 static slabd_pool *pool;
 static slabd_cache *cache;
 static uint64_t *live[N];
 
 static void open_alone(unsigned wait_ms)
 {
-	struct slabd_options options = bed_options(&bed, SLABD_NO_HELPER);
+	struct slabd_options options =
+		fixture_options(&fixture, SLABD_NO_HELPER);
 	if (wait_ms != 0)
 		options.wait_ms = wait_ms;
 	pool = slabd_open(NULL, &options);
 	if (pool == NULL)
 		tap_bail("slabd_open: %s", slabd_last_error());
-	cache = bed_cache(pool, "records", SIZE);
+	cache = fixture_cache(pool, "records", SIZE);
 }
 
 static void fill_live(void)
@@ -126,7 +128,7 @@ static void spawns_quiet(int fd, void *arg)
 	mag = slabd_mag_of_(cache);
 	n = mag->n;
 	top = n > 0 ? mag->obj[n - 1] : NULL;
-	owned = bed_client(&bed, id, "objects");
+	owned = fixture_client(&fixture, id, "objects");
 	slabd_get_stats(pool, &before);
 	for (unsigned i = 0; i < SPAWNS / 4; i++)
 		good += start_programs();
@@ -136,9 +138,10 @@ static void spawns_quiet(int fd, void *arg)
 	       "its magazine is as it was");
 	tap_ok(memcmp(&before, &after, sizeof(before)) == 0,
 	       "its counts are as they were");
-	tap_is(bed_client(&bed, id, "objects"), owned, "so are its objects");
-	tap_is(bed_client(&bed, id, "connected"), 1, "it is connected");
-	tap_is(bed_number(&bed, "/status", "pools.0.clients"), 1,
+	tap_is(fixture_client(&fixture, id, "objects"), owned,
+	       "so are its objects");
+	tap_is(fixture_client(&fixture, id, "connected"), 1, "it is connected");
+	tap_is(fixture_number(&fixture, "/status", "pools.0.clients"), 1,
 	       "and the only client");
 	tap_ok(slabd_alloc(cache) == top, "it goes on where it was");
 	tap_is(count_live(), N, "its records are whole");
@@ -160,12 +163,13 @@ static void spawns_busy(int fd, void *arg)
 		good += start_programs();
 	changed = churn_end(&churn);
 	slabd_get_stats(pool, &stats);
-	tap_is(good, SPAWNS, "programs started beside %d busy threads", THREADS);
+	tap_is(good, SPAWNS, "programs started beside %d busy threads",
+	       THREADS);
 	tap_is(changed, 0, "whose objects stay theirs");
 	tap_is((long long)stats.refused, 0, "and are freed as theirs");
 	tap_is(count_live(), N, "the records are whole");
 	slabd_flush(pool);
-	tap_is(bed_client(&bed, slabd_client_id(pool), "objects"), N,
+	tap_is(fixture_client(&fixture, slabd_client_id(pool), "objects"), N,
 	       "the client owns what it holds");
 	tap_is(slabd_close(pool), 0, "it closes");
 }
@@ -198,19 +202,20 @@ static void exec_once(unsigned *kept, unsigned *back)
 		tap_bail("pipe: %s", strerror(errno));
 	child_start(&child, becomes_shell, &pipes[0]);
 	id = (unsigned)hear(child.fd);
-	while (bed_client(&bed, id, "connected") == 1 && now_ms() < until)
+	while (fixture_client(&fixture, id, "connected") == 1 &&
+	       now_ms() < until)
 		sleep_ms(1);
 	/* A thread's lease waits for the sweep; no object may be lost. */
-	*kept += bed_client(&bed, id, "objects") >= N &&
-	         bed_number(&bed, "/audit", "pools.0.lost") == 0 &&
-	         bed_number(&bed, "/audit", "pools.0.twice") == 0;
+	*kept += fixture_client(&fixture, id, "objects") >= N &&
+	         fixture_number(&fixture, "/audit", "pools.0.lost") == 0 &&
+	         fixture_number(&fixture, "/audit", "pools.0.twice") == 0;
 	close(pipes[1]);
 	close(pipes[0]);
 	status_of(child.pid);
 	close(child.fd);
-	*back += bed_until(&bed, "/caches", "pools.0.caches.0.used", 0,
+	*back += fixture_until(&fixture, "/caches", "pools.0.caches.0.used", 0,
 	                   SURELY_MS) >= 0 &&
-	         bed_number(&bed, "/audit", "agree") == 1;
+	         fixture_number(&fixture, "/audit", "agree") == 1;
 }
 
 static void test_execs(void)
@@ -244,7 +249,7 @@ static void loses_bit(int fd, void *arg)
 	void *control;
 	uint32_t lost;
 	uint32_t unit;
-	raw_open(&raw, &bed, "default");
+	raw_open(&raw, &fixture, "default");
 	lost = raw_create(raw.sock, name, 64).cache;
 	control = map_file(raw.control, raw.welcome.control_bytes, PROT_READ);
 	if (layout_check(control, raw.welcome.control_bytes,
@@ -272,17 +277,17 @@ static void test_bit(void)
 	unsigned id;
 	/* The sweeps of the dead would set it. */
 	if (pipe2(pipes, O_CLOEXEC) < 0 ||
-	    bed_until(&bed, "/clients", "pools.0.clients.0.id", INT64_MIN,
-	              SURELY_MS) < 0)
-		tap_bail("no pipe, or the dead are not buried");
+	    fixture_until(&fixture, "/clients", "pools.0.clients.0.id",
+	                  INT64_MIN, SURELY_MS) < 0)
+		tap_bail("no pipe, or the dead are not reaped");
 	child_start(&child, loses_bit, &pipes[0]);
 	id = (unsigned)hear(child.fd);
-	tap_is(bed_number(&bed, "/audit", "agree"), 0,
+	tap_is(fixture_number(&fixture, "/audit", "agree"), 0,
 	       "a thread has taken a slab off its list");
 	say(child.fd, 1);
-	tap_ok(bed_until(&bed, "/audit", "agree", 1, SURELY_MS) >= 0,
+	tap_ok(fixture_until(&fixture, "/audit", "agree", 1, SURELY_MS) >= 0,
 	       "its process becomes another program: it is on the list again");
-	tap_is(bed_client(&bed, id, "connected"), 0, "and that runs");
+	tap_is(fixture_client(&fixture, id, "connected"), 0, "and that runs");
 	close(pipes[1]);
 	close(pipes[0]);
 	status_of(child.pid);
@@ -329,7 +334,7 @@ static void closes_parents(int fd, void *arg)
 	pid_t pid;
 	(void)fd;
 	(void)arg;
-	pool = bed_pool(&bed);
+	pool = fixture_pool(&fixture);
 	opened = count_open();
 	pid = fork();
 	if (pid == 0)
@@ -352,7 +357,7 @@ static void test_left_behind(void)
 	id = (unsigned)hear(child.fd);
 	kill(child.pid, SIGKILL);
 	status_of(child.pid);
-	tap_ok(bed_until(&bed, "/caches", "pools.0.caches.0.used", 0,
+	tap_ok(fixture_until(&fixture, "/caches", "pools.0.caches.0.used", 0,
 	                 SURELY_MS) >= 0,
 	       "a client dies: its objects come back, though its child lives");
 	say(child.fd, 1);
@@ -368,9 +373,10 @@ static void test_left_behind(void)
 		good += again[i] != NULL && *again[i] == i;
 	tap_is(good, N, "another client has them");
 	slabd_flush(pool);
-	tap_is(bed_client(&bed, slabd_client_id(pool), "objects"), N,
+	tap_is(fixture_client(&fixture, slabd_client_id(pool), "objects"), N,
 	       "and owns them, whatever the child freed");
-	tap_ok(bed_client(&bed, id, "objects") <= 0, "the dead one none");
+	tap_ok(fixture_client(&fixture, id, "objects") <= 0,
+	       "the dead one none");
 	slabd_close(pool);
 	close(child.fd);
 }
@@ -389,7 +395,7 @@ static void *run_short(void *arg)
 	size_t n = slabd_alloc_bulk(cache, 100, some);
 	slabd_free_bulk(cache, n, some);
 	for (;;) {
-		atom_poke(&short_of, 1u);
+		atom_store(&short_of, 1u);
 		if (slabd_alloc(large) != NULL || errno != ENOMEM)
 			atom_add(&wrong, 1u);
 		pthread_testcancel();
@@ -401,11 +407,11 @@ static double cancel_one(void)
 {
 	pthread_t thread;
 	struct lag lag;
-	atom_poke(&short_of, 0u);
+	atom_store(&short_of, 0u);
 	pthread_create(&thread, NULL, run_short, NULL);
-	while (atom_peek(&short_of) == 0)
+	while (atom_load(&short_of) == 0)
 		sched_yield();
-	lag = lag_begin(bed.pid, 0);
+	lag = lag_begin(fixture.pid, 0);
 	pthread_cancel(thread);
 	pthread_join(thread, NULL);
 	return lag_ms(&lag);
@@ -422,7 +428,7 @@ static void cancels(int fd, void *arg)
 	fill_live();
 	n = slabd_alloc_bulk(cache, 100, some);
 	slabd_free_bulk(cache, n, some);
-	large = bed_cache(pool, "large", 60000);
+	large = fixture_cache(pool, "large", 60000);
 	/* Until slabd says so, and is not merely late. */
 	while (slabd_alloc(large) != NULL ||
 	       strstr(slabd_last_error(), "full") == NULL)
@@ -431,7 +437,7 @@ static void cancels(int fd, void *arg)
 		double ms = cancel_one();
 		worst = ms > worst ? ms : worst;
 	}
-	tap_is(atom_peek(&wrong), 0, "%d threads cancelled in a shortage met "
+	tap_is(atom_load(&wrong), 0, "%d threads cancelled in a shortage met "
 	       "nothing but that", CANCELS);
 	tap_ok(worst < 1000, "each ended in time");
 	tap_note("the slowest within %.1f ms, the wait is %d ms", worst,
@@ -442,7 +448,7 @@ static void cancels(int fd, void *arg)
 	tap_is(count_live(), N, "the records are whole");
 	slabd_free_bulk(cache, N, (void **)live);
 	slabd_flush(pool);
-	tap_is(bed_number(&bed, "/caches", "pools.0.caches.0.used"), 0,
+	tap_is(fixture_number(&fixture, "/caches", "pools.0.caches.0.used"), 0,
 	       "and they left nothing in a magazine");
 	tap_is(slabd_close(pool), 0, "it closes");
 }
@@ -451,7 +457,8 @@ int main(void)
 {
 	struct child child;
 	tap_start(300);
-	bed_open(&bed, "[pool default]\npage = 4k\nstart = 2M\nmax = 4M\n");
+	fixture_open(&fixture,
+	             "[pool default]\npage = 4k\nstart = 2M\nmax = 4M\n");
 	child_start(&child, spawns_quiet, NULL);
 	child_end(&child, "programs from a quiet client");
 	child_start(&child, spawns_busy, NULL);
@@ -463,8 +470,8 @@ int main(void)
 	child_end(&child, "the parent of a child that closes");
 	child_start(&child, cancels, NULL);
 	child_end(&child, "threads cancelled in a shortage");
-	tap_is(bed_used(&bed), 0, "nothing is in use");
-	bed_audit(&bed, "after all that");
-	bed_close(&bed);
+	tap_is(fixture_used(&fixture), 0, "nothing is in use");
+	fixture_audit(&fixture, "after all that");
+	fixture_close(&fixture);
 	return tap_end();
 }

@@ -19,18 +19,19 @@
 #define BACKING "pools.0.nodes.0.backing"
 #define SMALL "[pool default]\npage = 4k\nstart = 2M\nmax = 4M\n"
 
-static struct bed bed;
+static struct fixture fixture;
 
 /* Ends by itself with a status; what it logs is looked for. */
-static void exits(struct bed *it, int want, const char *says, const char *what)
+static void exits(struct fixture *it, int want, const char *says,
+                  const char *what)
 {
 	int status;
-	bed_spawn(it, NULL);
-	status = bed_wait(it, SURELY_MS);
+	fixture_spawn(it, NULL);
+	status = fixture_wait(it, SURELY_MS);
 	tap_ok(WIFEXITED(status) && WEXITSTATUS(status) == want,
 	       "%s: exit status %d", what, want);
-	tap_ok(bed_logged(it, says), "which is said: %s", says);
-	bed_signal(it, SIGKILL);
+	tap_ok(fixture_logged(it, says), "which is said: %s", says);
+	fixture_signal(it, SIGKILL);
 }
 
 /* ---- configuration ------------------------------------------------------ */
@@ -51,15 +52,15 @@ static void test_config(void)
 		{"[slabd]\ntopology = nonsense\n", "not an hwloc"},
 	};
 	for (unsigned i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
-		bed_make(&bed, "%s", faults[i].text);
-		exits(&bed, 2, faults[i].says, "a faulty configuration");
-		tap_ok(access(bed.socket, F_OK) < 0, "no socket is made");
-		bed_remove(&bed);
+		fixture_make(&fixture, "%s", faults[i].text);
+		exits(&fixture, 2, faults[i].says, "a faulty configuration");
+		tap_ok(access(fixture.socket, F_OK) < 0, "no socket is made");
+		fixture_remove(&fixture);
 	}
 }
 
 /* Runs slabd --check-config; its exit status. */
-static int check_config(struct bed *it)
+static int check_config(struct fixture *it)
 {
 	char command[600];
 	snprintf(command, sizeof(command),
@@ -72,50 +73,53 @@ static int check_config(struct bed *it)
 
 static void test_check_config(void)
 {
-	bed_make(&bed, SMALL);
-	tap_is(check_config(&bed), 0, "--check-config of a good file");
-	tap_ok(bed_logged(&bed, "[pool default]") &&
-	               bed_logged(&bed, bed.socket),
+	fixture_make(&fixture, SMALL);
+	tap_is(check_config(&fixture), 0, "--check-config of a good file");
+	tap_ok(fixture_logged(&fixture, "[pool default]") &&
+	               fixture_logged(&fixture, fixture.socket),
 	       "shows it as it would be used");
-	tap_ok(access(bed.socket, F_OK) < 0, "and starts nothing");
-	bed_remove(&bed);
-	bed_make(&bed, "[slabd]\nlog_level = loud\n");
-	tap_is(WEXITSTATUS(check_config(&bed)), 2, "of a bad one: status 2");
-	tap_ok(bed_logged(&bed, "conf:2: ") && bed_logged(&bed, "log_level"),
+	tap_ok(access(fixture.socket, F_OK) < 0, "and starts nothing");
+	fixture_remove(&fixture);
+	fixture_make(&fixture, "[slabd]\nlog_level = loud\n");
+	tap_is(WEXITSTATUS(check_config(&fixture)), 2,
+	       "of a bad one: status 2");
+	tap_ok(fixture_logged(&fixture, "conf:2: ") &&
+	               fixture_logged(&fixture, "log_level"),
 	       "with line and key");
-	bed_remove(&bed);
+	fixture_remove(&fixture);
 }
 
 /* ---- sockets ------------------------------------------------------------ */
 
 static void test_sockets(void)
 {
-	struct bed other;
+	struct fixture other;
 	char socket[96];
 	int fd;
-	bed_open(&bed, SMALL);
-	bed_make(&other, SMALL);
+	fixture_open(&fixture, SMALL);
+	fixture_make(&other, SMALL);
 	strcpy(socket, other.socket);
-	strcpy(other.socket, bed.socket);
+	strcpy(other.socket, fixture.socket);
 	exits(&other, 1, "in use by a living slabd", "a socket in use");
 	strcpy(other.socket, socket);
-	strcpy(other.control, bed.control);
+	strcpy(other.control, fixture.control);
 	exits(&other, 1, "in use by a living slabd", "a control socket in use");
 	tap_ok(access(other.socket, F_OK) < 0, "its own socket is gone again");
-	tap_is(bed_number(&bed, "/status", "pid"), bed.pid,
+	tap_is(fixture_number(&fixture, "/status", "pid"), fixture.pid,
 	       "the other goes on as before");
 	snprintf(other.control, sizeof(other.control), "%s/ctl", other.dir);
 	fd = open(other.socket, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
 	exits(&other, 1, "is no socket", "a file in the socket's place");
 	tap_ok(access(other.socket, F_OK) == 0, "is left alone");
 	close(fd);
-	bed_remove(&other);
-	bed_signal(&bed, SIGKILL);
-	bed_wait(&bed, SURELY_MS);
-	tap_ok(access(bed.socket, F_OK) == 0, "SIGKILL leaves the sockets");
-	tap_ok(bed_start(&bed), "the next slabd starts");
-	tap_ok(bed_logged(&bed, "taken over"), "and says that it took them over");
-	bed_close(&bed);
+	fixture_remove(&other);
+	fixture_signal(&fixture, SIGKILL);
+	fixture_wait(&fixture, SURELY_MS);
+	tap_ok(access(fixture.socket, F_OK) == 0, "SIGKILL leaves the sockets");
+	tap_ok(fixture_start(&fixture), "the next slabd starts");
+	tap_ok(fixture_logged(&fixture, "taken over"),
+	       "and says that it took them over");
+	fixture_close(&fixture);
 }
 
 /* ---- hugepages ---------------------------------------------------------- */
@@ -141,17 +145,18 @@ static bool start_without_hugepages(void)
 		long before = free_hugepages();
 		json_t *doc;
 		bool has;
-		bed_open(&bed, "[slabd]\nreserve_hugepages = no\n"
+		fixture_open(&fixture, "[slabd]\nreserve_hugepages = no\n"
 		               "[pool default]\nstart = 4M\nmax = 8M\n");
 		if (before != 0 || free_hugepages() != 0)
 			return false;
-		doc = bed_get(&bed, "/nodes");
+		doc = fixture_get(&fixture, "/nodes");
 		has = json_is_string(json_at(doc, BACKING)) &&
-		      strcmp(json_string_value(json_at(doc, BACKING)), "2m") == 0;
+		      strcmp(json_string_value(json_at(doc, BACKING)), "2m") ==
+		              0;
 		json_decref(doc);
 		if (!has || i + 1 == TRIES)
 			return true;
-		bed_close(&bed);
+		fixture_close(&fixture);
 	}
 	return true;
 }
@@ -164,10 +169,10 @@ static void test_ladder(void)
 	const char *backing;
 	if (!start_without_hugepages()) {
 		tap_skip("there are free hugepages", "no hugepages");
-		bed_close(&bed);
+		fixture_close(&fixture);
 		return;
 	}
-	doc = bed_get(&bed, "/nodes");
+	doc = fixture_get(&fixture, "/nodes");
 	backing = json_string_value(json_at(doc, BACKING));
 	reason = json_string_value(json_at(doc, "pools.0.nodes.0.reason"));
 	remedy = json_string_value(json_at(doc, "pools.0.nodes.0.remedy"));
@@ -177,10 +182,10 @@ static void test_ladder(void)
 	               strstr(remedy, "hugepages") != NULL,
 	       "it shows why, and the remedy");
 	tap_note("%s: %s; %s", backing, reason, remedy);
-	tap_ok(remedy != NULL && bed_logged(&bed, remedy),
+	tap_ok(remedy != NULL && fixture_logged(&fixture, remedy),
 	       "which is in the log too");
 	json_decref(doc);
-	bed_close(&bed);
+	fixture_close(&fixture);
 }
 
 /* ---- the end during the start ------------------------------------------- */
@@ -188,20 +193,23 @@ static void test_ladder(void)
 static void test_early_end(unsigned ms, const char *page)
 {
 	int status;
-	bed_make(&bed, "[pool default]\npage = %s\nstart = 256M\nmax = 256M\n",
-	         page);
-	bed_spawn(&bed, NULL);
-	while (access(bed.socket, F_OK) < 0 && bed.pid > 0 &&
-	       waitpid(bed.pid, NULL, WNOHANG) == 0)
+	fixture_make(&fixture,
+	             "[pool default]\npage = %s\nstart = 256M\nmax = 256M\n",
+	             page);
+	fixture_spawn(&fixture, NULL);
+	while (access(fixture.socket, F_OK) < 0 && fixture.pid > 0 &&
+	       waitpid(fixture.pid, NULL, WNOHANG) == 0)
 		sleep_ms(1);
 	sleep_ms(ms);
-	bed_signal(&bed, SIGTERM);
-	status = bed_wait(&bed, SURELY_MS);
-	tap_is(status, 0, "SIGTERM %u ms after its socket is there, %s: status 0",
-	       ms, page);
-	tap_ok(access(bed.socket, F_OK) < 0 && access(bed.control, F_OK) < 0,
+	fixture_signal(&fixture, SIGTERM);
+	status = fixture_wait(&fixture, SURELY_MS);
+	tap_is(status, 0,
+	       "SIGTERM %u ms after its socket is there, %s: status 0", ms,
+	       page);
+	tap_ok(access(fixture.socket, F_OK) < 0 &&
+	               access(fixture.control, F_OK) < 0,
 	       "no socket is left");
-	bed_remove(&bed);
+	fixture_remove(&fixture);
 }
 
 /* ---- as a user ---------------------------------------------------------- */
@@ -233,7 +241,8 @@ static void opens_as_nobody(int fd, void *arg)
 	pool = slabd_open(NULL, NULL);
 	if (!tap_ok(pool != NULL, "its user can open the default pool"))
 		tap_bail("%s", slabd_last_error());
-	tap_ok(slabd_alloc(bed_cache(pool, "mine", 64)) != NULL, "and allocate");
+	tap_ok(slabd_alloc(fixture_cache(pool, "mine", 64)) != NULL,
+	       "and allocate");
 	slabd_close(pool);
 }
 
@@ -245,29 +254,30 @@ static void test_user(void)
 		tap_skip("not root", "slabd as another user");
 		return;
 	}
-	bed_make(&bed, "# not read\n");
-	snprintf(runtime, sizeof(runtime), "%s/run", bed.dir);
-	snprintf(bed.socket, sizeof(bed.socket), "%s/run/slabd/slabd.sock",
-	         bed.dir);
-	snprintf(bed.control, sizeof(bed.control), "%s/run/slabd/control.sock",
-	         bed.dir);
+	fixture_make(&fixture, "# not read\n");
+	snprintf(runtime, sizeof(runtime), "%s/run", fixture.dir);
+	snprintf(fixture.socket, sizeof(fixture.socket),
+	         "%s/run/slabd/slabd.sock", fixture.dir);
+	snprintf(fixture.control, sizeof(fixture.control),
+	         "%s/run/slabd/control.sock", fixture.dir);
 	snprintf(path, sizeof(path), "%s/daemon/slabd",
 	         getenv("builddir") ? getenv("builddir") : ".");
 	program = open(path, O_RDONLY | O_CLOEXEC);
 	if (mkdir(runtime, 0700) < 0 || chown(runtime, NOBODY, NOBODY) < 0)
 		tap_bail("%s: %s", runtime, strerror(errno));
-	bed_spawn(&bed, become_nobody);
-	tap_ok(bed_ready(&bed), "slabd starts as user nobody, without root");
+	fixture_spawn(&fixture, become_nobody);
+	tap_ok(fixture_ready(&fixture),
+	       "slabd starts as user nobody, without root");
 	child_start(&child, opens_as_nobody, NULL);
 	child_end(&child, "its client ends well");
-	bed_audit(&bed, "as nobody");
-	bed_signal(&bed, SIGTERM);
-	tap_is(bed_wait(&bed, SURELY_MS), 0, "it ends with status 0");
+	fixture_audit(&fixture, "as nobody");
+	fixture_signal(&fixture, SIGTERM);
+	tap_is(fixture_wait(&fixture, SURELY_MS), 0, "it ends with status 0");
 	close(program);
 	snprintf(path, sizeof(path), "%s/slabd", runtime);
 	rmdir(path);
 	tap_is(rmdir(runtime), 0, "and leaves nothing");
-	bed_remove(&bed);
+	fixture_remove(&fixture);
 }
 
 /* ---- closed streams ----------------------------------------------------- */
@@ -281,18 +291,19 @@ static void close_streams(void)
 /* What it opens must not take their place: it logs there. */
 static void test_streams(void)
 {
-	bed_make(&bed, SMALL);
-	bed_spawn(&bed, close_streams);
-	tap_ok(bed_ready(&bed), "slabd starts without standard streams");
+	fixture_make(&fixture, SMALL);
+	fixture_spawn(&fixture, close_streams);
+	tap_ok(fixture_ready(&fixture),
+	       "slabd starts without standard streams");
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
 		char link[64];
 		char to[64] = "";
-		snprintf(link, sizeof(link), "/proc/%d/fd/%d", bed.pid, fd);
+		snprintf(link, sizeof(link), "/proc/%d/fd/%d", fixture.pid, fd);
 		tap_ok(readlink(link, to, sizeof(to) - 1) > 0 &&
 		               strcmp(to, "/dev/null") == 0,
 		       "its descriptor %d is %s", fd, to);
 	}
-	bed_close(&bed);
+	fixture_close(&fixture);
 }
 
 /* ---- caches ------------------------------------------------------------- */
@@ -311,13 +322,13 @@ static void no_cache(slabd_pool *pool, const char *name, size_t size,
 
 static void cache_errors(int fd, void *arg)
 {
-	slabd_pool *pool = bed_pool(&bed);
+	slabd_pool *pool = fixture_pool(&fixture);
 	char name[80];
 	(void)fd;
 	(void)arg;
 	memset(name, 'n', sizeof(name));
 	name[64] = '\0';
-	bed_cache(pool, "first", 96);
+	fixture_cache(pool, "first", 96);
 	no_cache(pool, "zero", 0, 0, 0, EINVAL);
 	no_cache(pool, "large", (2 << 20) + 1, 0, 0, EINVAL);
 	no_cache(pool, "huge", SIZE_MAX, 0, 0, EINVAL);
@@ -332,10 +343,10 @@ static void cache_errors(int fd, void *arg)
 	no_cache(pool, "first", 96, 64, 0, EEXIST);
 	no_cache(pool, "first", 96, 0, SLABD_CACHE_STRICT, EEXIST);
 	name[63] = '\0';
-	bed_cache(pool, name, 2 << 20);
-	tap_ok(slabd_alloc(bed_cache(pool, "page", 2 << 20)) != NULL,
+	fixture_cache(pool, name, 2 << 20);
+	tap_ok(slabd_alloc(fixture_cache(pool, "page", 2 << 20)) != NULL,
 	       "an object of a whole page");
-	bed_cache(pool, "last", 1);
+	fixture_cache(pool, "last", 1);
 	no_cache(pool, "more", 96, 0, 0, ENOSPC);
 	tap_ok(strstr(slabd_last_error(), "max_caches") != NULL,
 	       "it says what to raise");
@@ -345,7 +356,7 @@ static void cache_errors(int fd, void *arg)
 /* slabd would keep for good what was made for nobody. */
 static void has_no_cache(const char *name)
 {
-	json_t *doc = bed_get(&bed, "/caches");
+	json_t *doc = fixture_get(&fixture, "/caches");
 	json_t *list = json_at(doc, "pools.0.caches");
 	bool there = json_array_size(list) == 0;
 	for (size_t i = 0; i < json_array_size(list); i++)
@@ -359,7 +370,7 @@ static void has_no_cache(const char *name)
 static void too_many_caches(int fd, void *arg)
 {
 	static slabd_cache *caches[SLABD_CACHES_MAX];
-	slabd_pool *pool = bed_pool(&bed);
+	slabd_pool *pool = fixture_pool(&fixture);
 	unsigned n = 0;
 	char name[20];
 	(void)fd;
@@ -386,19 +397,21 @@ static void too_many_caches(int fd, void *arg)
 static void test_caches(void)
 {
 	struct child child;
-	bed_open(&bed, "[pool default]\npage = 4k\nmax = 8M\nmax_caches = 4\n");
+	fixture_open(&fixture,
+	             "[pool default]\npage = 4k\nmax = 8M\nmax_caches = 4\n");
 	child_start(&child, cache_errors, NULL);
 	child_end(&child, "cache errors");
-	tap_is(bed_number(&bed, "/status", "pools.0.caches"), 4,
+	tap_is(fixture_number(&fixture, "/status", "pools.0.caches"), 4,
 	       "slabd has the good ones alone");
-	bed_audit(&bed, "cache errors");
-	bed_close(&bed);
-	bed_open(&bed, "[pool default]\npage = 4k\nstart = 2M\nmax = 128M\n"
-	               "max_caches = 1100\n");
+	fixture_audit(&fixture, "cache errors");
+	fixture_close(&fixture);
+	fixture_open(&fixture,
+	             "[pool default]\npage = 4k\nstart = 2M\nmax = 128M\n"
+	             "max_caches = 1100\n");
 	child_start(&child, too_many_caches, NULL);
 	child_end(&child, "too many caches");
-	bed_audit(&bed, "too many caches");
-	bed_close(&bed);
+	fixture_audit(&fixture, "too many caches");
+	fixture_close(&fixture);
 }
 
 int main(void)

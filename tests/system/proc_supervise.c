@@ -3,7 +3,7 @@
  * "slabd --supervise": who dies, who is started again and when, what is kept
  * meanwhile, and who is not listened to.
  *
- *   this program --> supervisor (bed.pid) --> slabd
+ *   this program --> supervisor (fixture.pid) --> slabd
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +27,7 @@
 #define STEADY_MS 10000 /* of life, and the supervisor's delay is forgotten */
 #define CONFIG "[pool default]\npage = 4k\nstart = 4M\nmax = 16M\n"
 
-static struct bed bed;
+static struct fixture fixture;
 
 /* ---- helpers ------------------------------------------------------------ */
 
@@ -42,7 +42,7 @@ static bool settles_at(pid_t pid, unsigned want)
 static ino_t socket_ino(void)
 {
 	struct stat st;
-	return stat(bed.socket, &st) == 0 ? st.st_ino : 0;
+	return stat(fixture.socket, &st) == 0 ? st.st_ino : 0;
 }
 
 static bool is_passed(pid_t pid, const char *name)
@@ -53,17 +53,17 @@ static bool is_passed(pid_t pid, const char *name)
 static bool await_log(const char *what, unsigned ms)
 {
 	double until = now_ms() + ms;
-	while (!bed_logged(&bed, what) && now_ms() < until)
+	while (!fixture_logged(&fixture, what) && now_ms() < until)
 		sleep_ms(1);
-	return bed_logged(&bed, what);
+	return fixture_logged(&fixture, what);
 }
 
 /* ---- clients ------------------------------------------------------------ */
 
 static void client(int fd, void *arg)
 {
-	slabd_pool *pool = bed_pool(&bed);
-	slabd_cache *cache = bed_cache(pool, "things", 100);
+	slabd_pool *pool = fixture_pool(&fixture);
+	slabd_cache *cache = fixture_cache(pool, "things", 100);
 	void *object = slabd_alloc(cache);
 	(void)arg;
 	tap_ok(object != NULL, "a client is served");
@@ -83,26 +83,28 @@ static bool has_said(const struct child *child)
 static void test_start(void)
 {
 	struct child child;
-	pid_t pid = super_start(&bed);
-	tap_ok(pid != bed.pid, "slabd is another process than its supervisor");
-	tap_is(atoi(super_status(pid, "PPid:")), bed.pid, "and its child");
+	pid_t pid = super_start(&fixture);
+	tap_ok(pid != fixture.pid,
+	       "slabd is another process than its supervisor");
+	tap_is(atoi(super_status(pid, "PPid:")), fixture.pid, "and its child");
 	tap_ok(strcmp(super_status(pid, "SigBlk:\t"), "0000000000000000") == 0,
 	       "no signal is blocked in it");
-	tap_ok(super_has_fd(bed.pid, SUPER_INHERITED) &&
+	tap_ok(super_has_fd(fixture.pid, SUPER_INHERITED) &&
 	               !super_has_fd(pid, SUPER_INHERITED),
 	       "it inherits no descriptor of its supervisor");
 	tap_ok(*super_variable(pid, "LISTEN_FDS") == '\0' &&
 	               *super_variable(pid, "LISTEN_FDNAMES") == '\0',
 	       "the first one is passed nothing");
 	tap_ok(strstr(super_proc(pid, "maps"), "memfd") != NULL &&
-	               strstr(super_proc(bed.pid, "maps"), "memfd") == NULL,
+	               strstr(super_proc(fixture.pid, "maps"), "memfd") == NULL,
 	       "slabd maps a pool and its supervisor none");
 	child_start(&child, client, NULL);
 	child_end(&child, "and ends well");
-	bed_signal(&bed, SIGHUP);
-	tap_ok(await_log("SIGHUP: the configuration is read at start", SURELY_MS),
+	fixture_signal(&fixture, SIGHUP);
+	tap_ok(await_log("SIGHUP: the configuration is read at start",
+	                 SURELY_MS),
 	       "SIGHUP is passed on");
-	super_stop(&bed, pid, "as it was started");
+	super_stop(&fixture, pid, "as it was started");
 }
 
 /* The supervisor stands still while slabd is dead, so that there is a gap. */
@@ -111,43 +113,43 @@ static void test_gap(void)
 	struct child child;
 	ino_t ino;
 	pid_t next;
-	pid_t pid = super_start(&bed);
+	pid_t pid = super_start(&fixture);
 	ino = socket_ino();
-	bed_signal(&bed, SIGSTOP);
+	fixture_signal(&fixture, SIGSTOP);
 	kill(pid, SIGKILL);
 	while (strncmp(super_status(pid, "State:\t"), "Z", 1) != 0)
 		sleep_ms(1);
 	child_start(&child, client, NULL);
 	sleep_ms(200);
 	tap_ok(!has_said(&child), "a client waits while there is no slabd");
-	bed_signal(&bed, SIGCONT);
-	next = super_next(&bed, pid);
+	fixture_signal(&fixture, SIGCONT);
+	next = super_next(&fixture, pid);
 	tap_ok(next > 0, "slabd is started again");
 	child_end(&child, "and the client that waited ends well");
 	tap_ok(socket_ino() == ino, "the socket is the same");
 	tap_ok(is_passed(next, "slabd.listen.client") &&
 	               is_passed(next, "slabd.listen.control"),
 	       "both sockets were passed");
-	tap_ok(bed_logged(&bed, ") was killed by SIGKILL after ") &&
-	               bed_logged(&bed, " s: started again with ") &&
-	               bed_logged(&bed, " descriptors kept"),
+	tap_ok(fixture_logged(&fixture, ") was killed by SIGKILL after ") &&
+	               fixture_logged(&fixture, " s: started again with ") &&
+	               fixture_logged(&fixture, " descriptors kept"),
 	       "the log says so");
-	super_stop(&bed, next, "the second one");
+	super_stop(&fixture, next, "the second one");
 }
 
 static void test_leaks(void)
 {
 	unsigned mine, its;
-	pid_t pid = super_kill(&bed, super_start(&bed));
+	pid_t pid = super_kill(&fixture, super_start(&fixture));
 	sleep_ms(50);
-	mine = count_fds(bed.pid, 0);
+	mine = count_fds(fixture.pid, 0);
 	its = count_fds(pid, 0);
 	for (int i = 0; i < 3; i++)
-		pid = super_kill(&bed, pid);
-	tap_ok(settles_at(bed.pid, mine), "the supervisor has no more "
+		pid = super_kill(&fixture, pid);
+	tap_ok(settles_at(fixture.pid, mine), "the supervisor has no more "
 	       "descriptors after four ends than after one");
 	tap_ok(settles_at(pid, its), "nor has slabd");
-	super_stop(&bed, pid, "after four ends");
+	super_stop(&fixture, pid, "after four ends");
 }
 
 /* What somebody else says to the supervisor, with descriptors. */
@@ -180,40 +182,42 @@ static void send_as_stranger(const char *address, const char *what)
 static void test_stranger(void)
 {
 	char address[64], mine[64];
-	pid_t pid = super_start(&bed);
+	pid_t pid = super_start(&fixture);
 	ino_t ino = socket_ino();
-	unsigned before = count_fds(bed.pid, 0);
+	unsigned before = count_fds(fixture.pid, 0);
 	snprintf(address, sizeof(address), "%s",
 	         super_variable(pid, "NOTIFY_SOCKET"));
 	tap_ok(address[0] == '@', "slabd is told where its supervisor is");
-	send_as_stranger(address, "FDSTOREREMOVE=1\nFDNAME=slabd.listen.client");
+	send_as_stranger(address,
+	                 "FDSTOREREMOVE=1\nFDNAME=slabd.listen.client");
 	send_as_stranger(address, "FDSTORE=1\nFDNAME=slabd.stranger");
 	send_as_stranger(address, "STOPPING=1");
 	snprintf(mine, sizeof(mine), "notification of pid %d is ignored",
 	         getpid());
 	tap_ok(await_log(mine, SURELY_MS), "the log names it");
-	tap_ok(settles_at(bed.pid, before), "what it sent along is closed");
-	pid = super_kill(&bed, pid);
+	tap_ok(settles_at(fixture.pid, before), "what it sent along is closed");
+	pid = super_kill(&fixture, pid);
 	tap_ok(is_passed(pid, "slabd.listen.client") &&
 	               !is_passed(pid, "slabd.stranger"),
 	       "and what was kept is what slabd wanted to be");
 	tap_ok(socket_ino() == ino, "the socket is the same");
-	super_stop(&bed, pid, "in spite of a stranger");
+	super_stop(&fixture, pid, "in spite of a stranger");
 }
 
 /* Sockets at a path that is no longer the configured one, or is gone. */
 static void test_other_socket(void)
 {
 	struct child child;
-	pid_t pid = super_start(&bed);
-	unlink(bed.socket);
-	pid = super_kill(&bed, pid);
+	pid_t pid = super_start(&fixture);
+	unlink(fixture.socket);
+	pid = super_kill(&fixture, pid);
 	tap_ok(socket_ino() != 0, "a socket that was removed is made anew");
-	tap_ok(bed_logged(&bed, "slabd.listen.client was kept and is not"),
+	tap_ok(fixture_logged(&fixture,
+	                      "slabd.listen.client was kept and is not"),
 	       "the log says why");
 	child_start(&child, client, NULL);
 	child_end(&child, "and ends well");
-	super_stop(&bed, pid, "with another socket");
+	super_stop(&fixture, pid, "with another socket");
 }
 
 static void test_backoff(void)
@@ -223,68 +227,71 @@ static void test_backoff(void)
 	                                   "again in 400 ms"};
 	static const double least[] = {0, 100, 200, 400};
 	double since = now_ms();
-	pid_t pid = super_start(&bed);
+	pid_t pid = super_start(&fixture);
 	struct lag lag;
 	for (int i = 0; i < 4; i++) {
 		double born = since;
 		since = now_ms();
-		pid = super_kill(&bed, pid);
+		pid = super_kill(&fixture, pid);
 		/* One that lived so long is no quick death. */
 		if (since - born >= STEADY_MS) {
 			tap_skip("this machine is too slow", "a delay doubles");
-			super_stop(&bed, pid, "after a long life");
+			super_stop(&fixture, pid, "after a long life");
 			return;
 		}
-		tap_ok(bed_logged(&bed, says[i]) && now_ms() >= since + least[i],
+		tap_ok(fixture_logged(&fixture, says[i]) &&
+		               now_ms() >= since + least[i],
 		       "end %d: started %s, and it was so: %.0f ms", i + 1,
 		       says[i], now_ms() - since);
 	}
 	kill(pid, SIGKILL);
 	tap_ok(await_log("again in 800 ms", SURELY_MS), "end 5: in 800 ms");
-	lag = lag_begin(bed.pid, 0);
-	bed_signal(&bed, SIGTERM);
-	tap_ok(super_ended(bed_wait(&bed, SURELY_MS), 0) && lag_ms(&lag) < 500,
+	lag = lag_begin(fixture.pid, 0);
+	fixture_signal(&fixture, SIGTERM);
+	tap_ok(super_ended(fixture_wait(&fixture, SURELY_MS), 0) &&
+	               lag_ms(&lag) < 500,
 	       "SIGTERM meanwhile ends the supervisor with 0 at once");
 	tap_ok(super_is_gone(pid, 0), "and no slabd runs");
 }
 
 static void write_config(const char *lines)
 {
-	FILE *file = fopen(bed.config, "we");
+	FILE *file = fopen(fixture.config, "we");
 	if (file == NULL || fputs(lines, file) < 0 || fclose(file) != 0)
-		tap_bail("%s: %s", bed.config, strerror(errno));
+		tap_bail("%s: %s", fixture.config, strerror(errno));
 }
 
 static void test_usage(void)
 {
 	pid_t pid;
 	write_config("[pool default]\nbogus = 1\n");
-	super_spawn(&bed, NULL, NULL);
-	tap_ok(super_ended(bed_wait(&bed, SURELY_MS), 2),
+	super_spawn(&fixture, NULL, NULL);
+	tap_ok(super_ended(fixture_wait(&fixture, SURELY_MS), 2),
 	       "a bad configuration ends the supervisor with 2");
 	write_config(CONFIG);
-	pid = super_start(&bed);
+	pid = super_start(&fixture);
 	write_config("[pool default]\nbogus = 1\n");
-	pid = super_kill(&bed, pid);
-	tap_ok(bed_logged(&bed, "bogus") &&
-	               bed_logged(&bed, "that it ran with before"),
+	pid = super_kill(&fixture, pid);
+	tap_ok(fixture_logged(&fixture, "bogus") &&
+	               fixture_logged(&fixture, "that it ran with before"),
 	       "one that slabd finds as it is started again is not used");
-	super_stop(&bed, pid, "with the configuration of before");
+	super_stop(&fixture, pid, "with the configuration of before");
 	write_config(CONFIG);
 }
 
 static void test_orphan(void)
 {
 	struct child child;
-	pid_t pid = super_start(&bed);
-	bed_signal(&bed, SIGKILL);
-	bed_wait(&bed, SURELY_MS);
+	pid_t pid = super_start(&fixture);
+	fixture_signal(&fixture, SIGKILL);
+	fixture_wait(&fixture, SURELY_MS);
 	child_start(&child, client, NULL);
 	child_end(&child, "while no supervisor lives, and ends well");
-	tap_is(bed_number(&bed, "/status", "pid"), pid, "by the same slabd");
+	tap_is(fixture_number(&fixture, "/status", "pid"), pid,
+	       "by the same slabd");
 	kill(pid, SIGTERM);
 	tap_ok(super_is_gone(pid, SURELY_MS), "which ends on SIGTERM");
-	tap_ok(access(bed.socket, F_OK) < 0, "and leaves no socket");
+	tap_ok(access(fixture.socket, F_OK) < 0, "and leaves no socket");
 }
 
 /* ---- under a manager ---------------------------------------------------- */
@@ -295,32 +302,32 @@ static void test_manager(void)
 	                                .watchdog_ms = 200};
 	unsigned before;
 	pid_t pid;
-	manager_open(&bed);
-	sockets.fds[0] = manager_bind(bed.socket, SOCK_SEQPACKET);
-	sockets.fds[1] = manager_bind(bed.control, SOCK_STREAM);
-	super_spawn(&bed, NULL, &sockets);
-	tap_is(manager_await("READY=1", SURELY_MS, &before), bed.pid,
+	manager_open(&fixture);
+	sockets.fds[0] = manager_bind(fixture.socket, SOCK_SEQPACKET);
+	sockets.fds[1] = manager_bind(fixture.control, SOCK_STREAM);
+	super_spawn(&fixture, NULL, &sockets);
+	tap_is(manager_await("READY=1", SURELY_MS, &before), fixture.pid,
 	       "READY=1 is passed on by the supervisor");
 	tap_ok(manager_says("STATUS=1 pools on "), "with the status");
-	pid = super_next(&bed, 0);
+	pid = super_next(&fixture, 0);
 	tap_ok(pid > 0, "slabd is there on the manager's sockets");
 	kill(pid, SIGKILL);
-	tap_is(manager_await("READY=1", SURELY_MS, &before), bed.pid,
+	tap_is(manager_await("READY=1", SURELY_MS, &before), fixture.pid,
 	       "READY=1 comes again from the next slabd");
-	pid = super_next(&bed, pid);
+	pid = super_next(&fixture, pid);
 	tap_ok(pid > 0, "which is on the same sockets");
-	tap_is(manager_await("WATCHDOG=1", SURELY_MS, &before), bed.pid,
+	tap_is(manager_await("WATCHDOG=1", SURELY_MS, &before), fixture.pid,
 	       "the watchdog hears of the supervisor");
-	bed_signal(&bed, SIGTERM);
-	tap_is(manager_await("STOPPING=1", SURELY_MS, &before), bed.pid,
+	fixture_signal(&fixture, SIGTERM);
+	tap_is(manager_await("STOPPING=1", SURELY_MS, &before), fixture.pid,
 	       "STOPPING=1 is passed on");
-	tap_ok(super_ended(manager_wait(&bed, SURELY_MS), 0),
+	tap_ok(super_ended(manager_wait(&fixture, SURELY_MS), 0),
 	       "and then comes status 0");
-	tap_ok(access(bed.socket, F_OK) == 0, "the manager's sockets stay");
+	tap_ok(access(fixture.socket, F_OK) == 0, "the manager's sockets stay");
 	close(sockets.fds[0]);
 	close(sockets.fds[1]);
-	unlink(bed.socket);
-	unlink(bed.control);
+	unlink(fixture.socket);
+	unlink(fixture.control);
 	manager_close();
 }
 
@@ -369,25 +376,25 @@ static void test_played(void)
 {
 	char path[96], new[96], out[96];
 	pid_t pid;
-	snprintf(path, sizeof(path), "%s/slabd", bed.dir);
-	snprintf(new, sizeof(new), "%s/new", bed.dir);
-	snprintf(out, sizeof(out), "%s/out", bed.dir);
+	snprintf(path, sizeof(path), "%s/slabd", fixture.dir);
+	snprintf(new, sizeof(new), "%s/new", fixture.dir);
+	snprintf(out, sizeof(out), "%s/out", fixture.dir);
 	copy(super_program("daemon/slabd"), path);
 	setenv("PLAYED_OUT", out, 1);
-	super_spawn(&bed, path, NULL);
-	pid = super_next(&bed, 0);
+	super_spawn(&fixture, path, NULL);
+	pid = super_next(&fixture, 0);
 	copy(super_program("tests/system/played"), new);
 	rename(new, path);
 	kill(pid, SIGKILL);
-	tap_ok(super_ended(bed_wait(&bed, SURELY_MS), 0),
+	tap_ok(super_ended(fixture_wait(&fixture, SURELY_MS), 0),
 	       "status 0 of slabd ends the supervisor");
 	tap_ok(has_line(out, "life 1 of --supervised, no mask"),
 	       "the program is the one that is at its path by then");
 	tap_ok(has_line(out, "life 2 of --supervised, no mask"),
 	       "status 75 has it started again");
-	tap_ok(bed_logged(&bed, "made way for its successor after ") &&
-	               bed_logged(&bed, "again in 100 ms") &&
-	               !bed_logged(&bed, "again in 200 ms"),
+	tap_ok(fixture_logged(&fixture, "made way for its successor after ") &&
+	               fixture_logged(&fixture, "again in 100 ms") &&
+	               !fixture_logged(&fixture, "again in 200 ms"),
 	       "at once, which is no second death");
 	tap_ok(strstr(text, "299 as they were, ") != NULL,
 	       "what it kept was passed as it was, less what it dropped");
@@ -399,14 +406,14 @@ static void test_played(void)
 	show_played(out);
 	unlink(path);
 	unlink(out);
-	unlink(bed.socket);
-	unlink(bed.control);
+	unlink(fixture.socket);
+	unlink(fixture.control);
 }
 
 int main(void)
 {
 	tap_start(300);
-	bed_make(&bed, CONFIG);
+	fixture_make(&fixture, CONFIG);
 	test_start();
 	test_gap();
 	test_leaks();
@@ -418,6 +425,6 @@ int main(void)
 	test_manager();
 	test_played();
 	super_end();
-	bed_remove(&bed);
+	fixture_remove(&fixture);
 	return tap_end();
 }

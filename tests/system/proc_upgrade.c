@@ -49,9 +49,9 @@ static struct board {
 } *board;
 
 static const size_t sizes[CACHES] = {64, 256, 1024, 96, 4096, 512, 192, 2048};
-static struct bed bed;
+static struct fixture fixture;
 static struct keeper keeper;
-static uint64_t dice;
+static uint64_t rng;
 static double late_ms = LATE_MS;
 static uint32_t step_bytes = STEP_BYTES;
 
@@ -67,7 +67,7 @@ struct thread {
 	slabd_pool *pool;
 	slabd_cache **caches;
 	struct line *line;
-	uint64_t dice;
+	uint64_t rng;
 	uint64_t bytes; /* of the hand */
 	uint32_t n;
 	struct object hand[HAND];
@@ -85,7 +85,7 @@ static bool alloc_one(struct thread *t, uint32_t round)
 	uint64_t *obj = slabd_alloc(t->caches[cache]);
 	uint64_t ns = (uint64_t)((now_ms() - since) * 1e6);
 	if (ns > t->line->worst_ns[round])
-		atom_poke(&t->line->worst_ns[round], ns);
+		atom_store(&t->line->worst_ns[round], ns);
 	if (obj == NULL) {
 		if (atom_add(&board->failed, 1u) < 5)
 			tap_note("after %.1f ms: %s", (double)ns / 1e6,
@@ -95,13 +95,13 @@ static bool alloc_one(struct thread *t, uint32_t round)
 	obj[0] = obj[sizes[cache] / 8 - 1] = mark(t, obj);
 	t->hand[t->n++] = (struct object){.at = obj, .cache = cache};
 	t->bytes += sizes[cache];
-	atom_poke(&t->line->allocs, t->line->allocs + 1);
+	atom_store(&t->line->allocs, t->line->allocs + 1);
 	return true;
 }
 
 static void free_one(struct thread *t)
 {
-	uint32_t i = (uint32_t)(random_next(&t->dice) >> 16) % t->n;
+	uint32_t i = (uint32_t)(random_next(&t->rng) >> 16) % t->n;
 	struct object obj = t->hand[i];
 	size_t size = sizes[obj.cache];
 	if (obj.at[0] != mark(t, obj.at) || obj.at[size / 8 - 1] != obj.at[0])
@@ -116,9 +116,9 @@ static void free_one(struct thread *t)
 static void park(struct thread *t)
 {
 	slabd_flush(t->pool);
-	atom_poke(&t->line->held, (uint64_t)t->n);
+	atom_store(&t->line->held, (uint64_t)t->n);
 	atom_add(&board->parked, 1u);
-	while (atom_peek(&board->pause) != 0)
+	while (atom_load(&board->pause) != 0)
 		sleep_ms(1);
 	atom_add(&board->parked, -1u);
 }
@@ -127,13 +127,13 @@ static void park(struct thread *t)
 static void *churn(void *arg)
 {
 	struct thread *t = arg;
-	while (atom_peek(&board->stop) == 0) {
-		uint32_t round = atom_peek(&board->round);
+	while (atom_load(&board->stop) == 0) {
+		uint32_t round = atom_load(&board->round);
 		uint64_t most = (uint64_t)step_bytes * (round + 1);
-		if (atom_peek(&board->pause) != 0)
+		if (atom_load(&board->pause) != 0)
 			park(t);
 		while (t->bytes < most && t->n < HAND &&
-		       alloc_one(t, round) && atom_peek(&board->pause) == 0)
+		       alloc_one(t, round) && atom_load(&board->pause) == 0)
 			continue;
 		for (uint32_t n = t->n / 2; n > 0; n--)
 			free_one(t);
@@ -168,7 +168,7 @@ static bool is_sane(slabd_pool *pool, uint64_t restarts)
 static void client_main(int fd, void *arg)
 {
 	static struct thread threads[EACH];
-	struct slabd_options options = bed_options(&bed, 0);
+	struct slabd_options options = fixture_options(&fixture, 0);
 	slabd_cache *caches[CACHES];
 	slabd_pool *pool;
 	uint64_t word;
@@ -181,14 +181,14 @@ static void client_main(int fd, void *arg)
 	for (uint32_t i = 0; i < CACHES; i++) {
 		char name[16];
 		snprintf(name, sizeof(name), "of-%zu", sizes[i]);
-		caches[i] = bed_cache(pool, name, sizes[i]);
+		caches[i] = fixture_cache(pool, name, sizes[i]);
 	}
 	for (uint32_t i = 0; i < EACH; i++) {
 		struct thread *t = &threads[i];
 		t->pool = pool;
 		t->caches = caches;
 		t->line = (struct line *)arg + i;
-		t->dice = 1 + (uint64_t)(uintptr_t)t->line;
+		t->rng = 1 + (uint64_t)(uintptr_t)t->line;
 		pthread_create(&t->thread, NULL, churn, t);
 	}
 	say(fd, id);
@@ -217,16 +217,16 @@ static void pass(unsigned ms)
 static bool pause_all(void)
 {
 	double until = now_ms() + SURELY_MS;
-	atom_poke(&board->pause, 1u);
-	while (atom_peek(&board->parked) < THREADS && now_ms() < until)
+	atom_store(&board->pause, 1u);
+	while (atom_load(&board->parked) < THREADS && now_ms() < until)
 		pass(1);
-	return atom_peek(&board->parked) == THREADS;
+	return atom_load(&board->parked) == THREADS;
 }
 
 static void resume_all(void)
 {
-	atom_poke(&board->pause, 0u);
-	while (atom_peek(&board->parked) > 0)
+	atom_store(&board->pause, 0u);
+	while (atom_load(&board->parked) > 0)
 		pass(1);
 }
 
@@ -234,13 +234,13 @@ static void restart(uint32_t round, int signal)
 {
 	double since;
 	int status = 0;
-	atom_poke(&board->round, round);
-	pass((unsigned)(random_next(&dice) >> 16) % 40);
+	atom_store(&board->round, round);
+	pass((unsigned)(random_next(&rng) >> 16) % 40);
 	since = now_ms();
-	bed_signal(&bed, signal);
-	if (bed_wait(&bed, SURELY_MS) < 0)
+	fixture_signal(&fixture, signal);
+	if (fixture_wait(&fixture, SURELY_MS) < 0)
 		tap_bail("slabd does not end");
-	if (!keeper_start(&keeper, &bed, &status))
+	if (!keeper_start(&keeper, &fixture, &status))
 		tap_bail("slabd does not start again: 0x%x", status);
 	restart_ms[round] = now_ms() - since;
 	pass(100);
@@ -252,7 +252,8 @@ static bool all_sane(uint32_t restarts)
 	for (unsigned i = 0; i < PROCESSES; i++) {
 		say(clients[i].fd, restarts + 1);
 		good &= hear(clients[i].fd) == 1;
-		good &= bed_client(&bed, ids[i], "pid") == clients[i].pid;
+		good &= fixture_client(&fixture, ids[i], "pid") ==
+		        clients[i].pid;
 	}
 	return good;
 }
@@ -266,15 +267,15 @@ static bool is_exact(void)
 	if (!pause_all())
 		tap_bail("the clients do not pause");
 	for (unsigned i = 0; i < THREADS; i++)
-		held += (long long)atom_peek(&board->lines[i].held);
-	doc = bed_get(&bed, "/audit");
+		held += (long long)atom_load(&board->lines[i].held);
+	doc = fixture_get(&fixture, "/audit");
 	agree = json_is_true(json_at(doc, "agree"));
 	json_decref(doc);
-	if (bed_owned(&bed) != held || !agree)
+	if (fixture_owned(&fixture) != held || !agree)
 		tap_note("%lld objects are held, slabd has %lld; the audit "
-		         "%s", held, bed_owned(&bed),
+		         "%s", held, fixture_owned(&fixture),
 		         agree ? "agrees" : "does not agree");
-	agree &= bed_owned(&bed) == held;
+	agree &= fixture_owned(&fixture) == held;
 	resume_all();
 	return agree;
 }
@@ -311,21 +312,23 @@ static void test_restarts(const char *what, int signal, uint32_t first)
 {
 	unsigned insane = 0;
 	unsigned inexact = 0;
-	long long ready = bed_number(&bed, "/status", "pools.0.ready_bytes");
+	long long ready =
+		fixture_number(&fixture, "/status", "pools.0.ready_bytes");
 	for (uint32_t r = first; r < first + RESTARTS; r++) {
 		restart(r, signal);
 		insane += !all_sane(r);
 		inexact += !is_exact();
 	}
-	tap_is((long long)atom_peek(&board->failed), 0,
+	tap_is((long long)atom_load(&board->failed), 0,
 	       "%s, %u times: no allocation fails", what, RESTARTS);
-	tap_is((long long)atom_peek(&board->changed), 0,
+	tap_is((long long)atom_load(&board->changed), 0,
 	       "no object is another's");
 	tap_is(insane, 0, "clients keep their ids and come back, once each "
 	       "time, and their counts are sane");
 	tap_is(inexact, 0, "the audit agrees each time, and slabd counts what "
 	       "they hold");
-	tap_ok(bed_number(&bed, "/status", "pools.0.ready_bytes") > ready,
+	tap_ok(fixture_number(&fixture, "/status", "pools.0.ready_bytes") >
+	               ready,
 	       "and the pool has grown");
 	report(what, first);
 }
@@ -342,7 +345,7 @@ static void test_load(void)
 	}
 	test_restarts("restarted with SIGTERM", SIGTERM, 1);
 	test_restarts("killed", SIGKILL, 1 + RESTARTS);
-	atom_poke(&board->stop, 1u);
+	atom_store(&board->stop, 1u);
 	for (unsigned i = 0; i < PROCESSES; i++) {
 		say(clients[i].fd, 0);
 		child_end(&clients[i], "a client ends well");
@@ -350,7 +353,7 @@ static void test_load(void)
 	for (unsigned i = 0; i < THREADS; i++)
 		allocs += board->lines[i].allocs;
 	tap_note("%llu allocations", (unsigned long long)allocs);
-	tap_is(bed_used(&bed), 0, "nothing is in use in the end");
+	tap_is(fixture_used(&fixture), 0, "nothing is in use in the end");
 }
 
 /* ---- stopped ------------------------------------------------------------ */
@@ -367,7 +370,7 @@ struct patience {
 static void patient_main(int fd, void *arg)
 {
 	struct patience *p = *(struct patience **)arg;
-	struct slabd_options options = bed_options(&bed, p->flags);
+	struct slabd_options options = fixture_options(&fixture, p->flags);
 	slabd_pool *pool;
 	slabd_cache *cache;
 	(void)fd;
@@ -375,14 +378,14 @@ static void patient_main(int fd, void *arg)
 	pool = slabd_open(NULL, &options);
 	if (pool == NULL)
 		tap_bail("slabd_open: %s", slabd_last_error());
-	cache = bed_cache(pool, p->flags ? "hasty" : "patient", 4096);
-	atom_poke(&p->ready, 1u);
-	while (atom_peek(&p->done) == 0) {
+	cache = fixture_cache(pool, p->flags ? "hasty" : "patient", 4096);
+	atom_store(&p->ready, 1u);
+	while (atom_load(&p->done) == 0) {
 		struct lag lag = lag_begin(0, 0);
 		void *obj = slabd_alloc(cache);
 		uint64_t ns = (uint64_t)(lag_ms(&lag) * 1e6);
 		if (ns > p->worst_ns)
-			atom_poke(&p->worst_ns, ns);
+			atom_store(&p->worst_ns, ns);
 		if (obj != NULL)
 			continue;
 		atom_add(&p->odd, errno != ENOMEM);
@@ -400,17 +403,17 @@ static void wait_stopped(const struct patience *who, unsigned seconds)
 {
 	double until = now_ms() + seconds * 1e3;
 	uint64_t before;
-	bed_signal(&bed, SIGSTOP);
+	fixture_signal(&fixture, SIGSTOP);
 	/* What is ready is used up soon. */
 	pass(seconds * 500);
-	before = atom_peek(&who->none);
+	before = atom_load(&who->none);
 	while (now_ms() < until)
 		pass(10);
 	until += SURELY_MS;
-	while (atom_peek(&who->none) <= before && now_ms() < until)
+	while (atom_load(&who->none) <= before && now_ms() < until)
 		pass(10);
-	tap_ok(atom_peek(&who->none) > before, "it goes on trying");
-	bed_signal(&bed, SIGCONT);
+	tap_ok(atom_load(&who->none) > before, "it goes on trying");
+	fixture_signal(&fixture, SIGCONT);
 }
 
 static void test_stopped(unsigned flags, unsigned seconds, double limit_ms,
@@ -420,10 +423,10 @@ static void test_stopped(unsigned flags, unsigned seconds, double limit_ms,
 	struct child child;
 	who->flags = flags;
 	child_start(&child, patient_main, &who);
-	while (atom_peek(&who->ready) == 0)
+	while (atom_load(&who->ready) == 0)
 		pass(1);
 	wait_stopped(who, seconds);
-	atom_poke(&who->done, 1u);
+	atom_store(&who->done, 1u);
 	tap_ok(who->none > 0 && who->odd == 0,
 	       "%s: slabd stopped for %u s, ENOMEM", what, seconds);
 	tap_ok((double)who->worst_ns / 1e6 <= limit_ms + late_ms,
@@ -437,7 +440,7 @@ static void test_stops(unsigned seconds)
 {
 	test_stopped(0, seconds, WAIT_MS, "a client that waits");
 	test_stopped(SLABD_NO_WAIT, seconds, 0, "one that does not");
-	bed_audit(&bed, "after the stops");
+	fixture_audit(&fixture, "after the stops");
 }
 
 int main(int argc, char **argv)
@@ -453,18 +456,19 @@ int main(int argc, char **argv)
 	}
 	tap_start(2 * seconds + 240);
 	board = shared_memory(sizeof(*board));
-	dice = random_seed();
-	bed_make(&bed, "[slabd]\ntopology = node:2 core:1 pu:1\n"
+	rng = random_seed();
+	fixture_make(&fixture, "[slabd]\ntopology = node:2 core:1 pu:1\n"
 	               "[pool default]\npage = 4k\nstart = 2M\nmax = 512M\n");
-	keeper_open(&keeper, &bed);
-	if (!keeper_start(&keeper, &bed, &status) || !bed_ready(&bed))
+	keeper_open(&keeper, &fixture);
+	if (!keeper_start(&keeper, &fixture, &status) ||
+	    !fixture_ready(&fixture))
 		tap_bail("slabd does not start: 0x%x", status);
 	if (!alone)
 		test_load();
 	test_stops(seconds);
-	bed_signal(&bed, SIGTERM);
-	tap_is(bed_wait(&bed, SURELY_MS), 0, "slabd ends");
+	fixture_signal(&fixture, SIGTERM);
+	tap_is(fixture_wait(&fixture, SURELY_MS), 0, "slabd ends");
 	keeper_close(&keeper);
-	bed_remove(&bed);
+	fixture_remove(&fixture);
 	return tap_end();
 }

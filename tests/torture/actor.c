@@ -11,15 +11,15 @@
 
 static uint32_t below(struct actor *actor, uint32_t n)
 {
-	return (uint32_t)(random_next(&actor->dice) >> 16) % n;
+	return (uint32_t)(random_next(&actor->rng) >> 16) % n;
 }
 
 /* Large ones are rarer. */
 static uint32_t some_cache(struct actor *actor)
 {
-	static const uint8_t by_dice[16] = {0, 0, 1, 1, 1, 2, 2, 3,
+	static const uint8_t by_rng[16] = {0, 0, 1, 1, 1, 2, 2, 3,
 	                                    3, 3, 4, 4, 5, 5, 6, 7};
-	return by_dice[below(actor, 16)];
+	return by_rng[below(actor, 16)];
 }
 
 /* ---- allocate and free -------------------------------------------------- */
@@ -159,7 +159,7 @@ static void give(struct actor *actor)
 	struct board *board = worker->board;
 	struct place *to = &board->places[below(actor, board->n_places)];
 	/* pairs: worker_main; its client is there before its name. */
-	uint64_t who = atom_get(&to->who);
+	uint64_t who = atom_load_acquire(&to->who);
 	uint64_t *cell = &to->cell[below(actor, CELLS)];
 	uint64_t none = 0;
 	uint64_t note;
@@ -180,7 +180,7 @@ static void give(struct actor *actor)
 	}
 	atom_add(&board->given, note != 0);
 	/* pairs: take; the object is given before it is spoken of. */
-	atom_put(cell, note);
+	atom_store_release(cell, note);
 }
 
 static void take(struct actor *actor)
@@ -188,7 +188,7 @@ static void take(struct actor *actor)
 	struct worker *worker = actor->worker;
 	struct board *board = worker->board;
 	uint64_t *cell = &worker->place->cell[below(actor, CELLS)];
-	uint64_t note = atom_peek(cell);
+	uint64_t note = atom_load(cell);
 	uint32_t cache;
 	void *obj;
 	if (note <= 1 || actor->n == HAND)

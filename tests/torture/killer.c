@@ -11,45 +11,45 @@
 #define REST_MS 10200u   /* of life, and the supervisor's delay is forgotten */
 #define SLICE_MS 10u
 
-/* False: the slayer is to end. */
+/* False: the killer is to end. */
 static bool wait_ms(const struct board *board, unsigned ms)
 {
 	double until = now_ms() + ms;
-	while (now_ms() < until && atom_peek(&board->peace) == 0)
+	while (now_ms() < until && atom_load(&board->peace) == 0)
 		sleep_ms(SLICE_MS);
-	return atom_peek(&board->peace) == 0;
+	return atom_load(&board->peace) == 0;
 }
 
-static pid_t slay(struct slayer_start *start, pid_t pid)
+static pid_t slay(struct killer_start *start, pid_t pid)
 {
 	struct board *board = start->board;
 	double since = now_ms();
 	uint64_t ms;
-	atom_poke(&board->away, 1u);
+	atom_store(&board->away, 1u);
 	atom_add(&board->slain, 1u);
 	kill(pid, SIGKILL);
-	pid = super_next(start->bed, pid);
+	pid = super_next(start->fixture, pid);
 	if (pid == 0)
 		torture_fault(board, "slabd does not come back");
 	ms = (uint64_t)(now_ms() - since);
-	if (ms > atom_peek(&board->away_ms))
-		atom_poke(&board->away_ms, ms);
-	atom_poke(&board->away, 0u);
+	if (ms > atom_load(&board->away_ms))
+		atom_store(&board->away_ms, ms);
+	atom_store(&board->away, 0u);
 	return pid;
 }
 
-void slayer_main(int fd, void *arg)
+void killer_main(int fd, void *arg)
 {
-	struct slayer_start *start = arg;
+	struct killer_start *start = arg;
 	pid_t pid = start->pid;
 	(void)fd;
 	for (;;) {
-		uint64_t dice = random_next(&start->dice) >> 16;
-		uint32_t n = 1 + (uint32_t)dice % BURST;
+		uint64_t rng = random_next(&start->rng) >> 16;
+		uint32_t n = 1 + (uint32_t)rng % BURST;
 		for (uint32_t i = 0; i < n && pid != 0; i++) {
-			dice = random_next(&start->dice) >> 16;
+			rng = random_next(&start->rng) >> 16;
 			if (!wait_ms(start->board,
-			             GAP_MS + (unsigned)dice % GAP_MORE_MS))
+			             GAP_MS + (unsigned)rng % GAP_MORE_MS))
 				return;
 			pid = slay(start, pid);
 		}

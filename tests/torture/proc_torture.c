@@ -21,11 +21,11 @@
 #define PAUSE_MS 40u /* between two deaths, at most */
 #define END_MS 60000
 
-static struct bed bed;
+static struct fixture fixture;
 static struct board *board;
 static struct child workers[WORKERS_MAX];
-static struct child slayer;
-static struct child meddler;
+static struct child killer;
+static struct child reconfigurer;
 static pid_t first; /* slabd */
 static unsigned seconds = 20;
 static bool keep_slabd;
@@ -36,11 +36,11 @@ static unsigned bad_audits;
 static unsigned second_looks;
 static unsigned asked_again;
 static unsigned bad_ends;
-static uint64_t dice;
+static uint64_t rng;
 
 static uint32_t below(uint32_t n)
 {
-	return (uint32_t)(random_next(&dice) >> 16) % n;
+	return (uint32_t)(random_next(&rng) >> 16) % n;
 }
 
 /* ---- arguments ---------------------------------------------------------- */
@@ -86,8 +86,8 @@ static void read_arguments(int argc, char **argv)
 static void start(uint32_t i)
 {
 	struct torture_start arg = {
-		.board = board, .place = i, .dice = random_next(&dice)};
-	atom_poke(&board->places[i].leave, 0u);
+		.board = board, .place = i, .rng = random_next(&rng)};
+	atom_store(&board->places[i].leave, 0u);
 	child_start(&workers[i], worker_main, &arg);
 }
 
@@ -100,7 +100,7 @@ static void fault_of(uint32_t i, const char *what, int status)
 /* Nobody gives to the place any more. */
 static void vacate(uint32_t i)
 {
-	atom_poke(&board->places[i].who, UINT64_C(0));
+	atom_store(&board->places[i].who, UINT64_C(0));
 	if (workers[i].fd >= 0)
 		close(workers[i].fd);
 	workers[i].pid = 0;
@@ -159,7 +159,7 @@ static void replace(void)
 	uint32_t i = below(board->n_places);
 	uint32_t n = below(32) == 0 ? board->n_places / 2 : 1;
 	if (below(8) == 0) {
-		atom_poke(&board->places[i].leave, 1u);
+		atom_store(&board->places[i].leave, 1u);
 		see_off(i);
 		start(i);
 		return;
@@ -195,7 +195,8 @@ static json_t *ask(void)
 {
 	double until = now_ms() + SURELY_MS;
 	json_t *doc;
-	while ((doc = bed_get(&bed, "/audit")) == NULL && now_ms() < until) {
+	while ((doc = fixture_get(&fixture, "/audit")) == NULL &&
+	       now_ms() < until) {
 		asked_again++;
 		sleep_ms(5);
 	}
@@ -235,12 +236,12 @@ static void progress(double since)
 	         "forked; %llu allocations, %llu short, %llu given, %llu "
 	         "taken; %lld owned, %lld orphans%s",
 	         (now_ms() - since) / 1e3,
-	         1 + (unsigned long long)atom_peek(&board->slain), killed, left,
-	         (unsigned long long)atom_peek(&board->forks),
-	         (unsigned long long)atom_peek(&board->allocs),
-	         (unsigned long long)atom_peek(&board->shortages),
-	         (unsigned long long)atom_peek(&board->given),
-	         (unsigned long long)atom_peek(&board->taken),
+	         1 + (unsigned long long)atom_load(&board->slain), killed, left,
+	         (unsigned long long)atom_load(&board->forks),
+	         (unsigned long long)atom_load(&board->allocs),
+	         (unsigned long long)atom_load(&board->shortages),
+	         (unsigned long long)atom_load(&board->given),
+	         (unsigned long long)atom_load(&board->taken),
 	         (long long)json_integer_value(json_at(doc, "pools.0.owned")),
 	         (long long)json_integer_value(json_at(doc, "pools.0.orphans")),
 	         looks > 1 ? "; looked twice" : "");
@@ -249,37 +250,37 @@ static void progress(double since)
 
 /* ---- slabd -------------------------------------------------------------- */
 
-static void start_slayer(void)
+static void start_killer(void)
 {
-	struct slayer_start arg = {.board = board,
-	                           .bed = &bed,
-	                           .dice = random_next(&dice),
+	struct killer_start arg = {.board = board,
+	                           .fixture = &fixture,
+	                           .rng = random_next(&rng),
 	                           .pid = first};
 	if (!keep_slabd)
-		child_start(&slayer, slayer_main, &arg);
+		child_start(&killer, killer_main, &arg);
 }
 
-static void start_meddler(void)
+static void start_reconfigurer(void)
 {
-	struct meddler_start arg = {
-		.board = board, .bed = &bed, .dice = random_next(&dice)};
-	child_start(&meddler, meddler_main, &arg);
+	struct reconfigurer_start arg = {
+		.board = board, .fixture = &fixture, .rng = random_next(&rng)};
+	child_start(&reconfigurer, reconfigurer_main, &arg);
 }
 
-static void end_slayer(void)
+static void end_killer(void)
 {
-	atom_poke(&board->peace, 1u);
-	child_end(&meddler, "lent, moved and drained all the while");
-	tap_ok(atom_peek(&board->meddled) > 0, "slabd did as it was told");
-	tap_note("%llu times", (unsigned long long)atom_peek(&board->meddled));
+	atom_store(&board->peace, 1u);
+	child_end(&reconfigurer, "lent, moved and drained all the while");
+	tap_ok(atom_load(&board->meddled) > 0, "slabd did as it was told");
+	tap_note("%llu times", (unsigned long long)atom_load(&board->meddled));
 	if (keep_slabd)
 		return;
-	child_end(&slayer, "slabd was there each time");
-	tap_ok(atom_peek(&board->slain) > 0, "slabd was killed");
+	child_end(&killer, "slabd was there each time");
+	tap_ok(atom_load(&board->slain) > 0, "slabd was killed");
 	tap_note("%llu times; none answered for %llu ms at most; %u audits "
 	         "were asked again",
-	         (unsigned long long)atom_peek(&board->slain),
-	         (unsigned long long)atom_peek(&board->away_ms), asked_again);
+	         (unsigned long long)atom_load(&board->slain),
+	         (unsigned long long)atom_load(&board->away_ms), asked_again);
 }
 
 /* ---- the whole ---------------------------------------------------------- */
@@ -290,51 +291,51 @@ static void rage(void)
 	double next = since + 1000;
 	for (uint32_t i = 0; i < board->n_places; i++)
 		start(i);
-	start_slayer();
-	start_meddler();
+	start_killer();
+	start_reconfigurer();
 	while (now_ms() < since + seconds * 1e3 &&
-	       atom_peek(&board->faults) + bad_audits + bad_ends == 0) {
+	       atom_load(&board->faults) + bad_audits + bad_ends == 0) {
 		sleep_ms(1 + below(PAUSE_MS));
 		replace();
 		/* Workers die while slabd is away, too. */
-		if (now_ms() < next || atom_peek(&board->away) != 0)
+		if (now_ms() < next || atom_load(&board->away) != 0)
 			continue;
 		progress(since);
 		next = now_ms() + 1000;
 	}
-	end_slayer();
+	end_killer();
 	for (uint32_t i = 0; i < board->n_places; i++)
-		atom_poke(&board->places[i].leave, 1u);
+		atom_store(&board->places[i].leave, 1u);
 	for (uint32_t i = 0; i < board->n_places; i++)
 		see_off(i);
 	progress(since);
 	tap_note("%llu threads, %llu moves to other CPUs; who left had come "
 	         "back to slabd %llu times",
-	         (unsigned long long)atom_peek(&board->threads),
-	         (unsigned long long)atom_peek(&board->moves),
-	         (unsigned long long)atom_peek(&board->resumes));
+	         (unsigned long long)atom_load(&board->threads),
+	         (unsigned long long)atom_load(&board->moves),
+	         (unsigned long long)atom_load(&board->resumes));
 }
 
 static bool judge(void)
 {
-	bool good = tap_is((long long)atom_peek(&board->faults), 0,
+	bool good = tap_is((long long)atom_load(&board->faults), 0,
 	                   "no object changed in other hands, no call failed");
 	good &= tap_is(bad_ends, 0, "no worker ended but as it was told");
 	good &= tap_is(bad_audits, 0, "each of %u audits agrees", n_audits);
 	good &= tap_ok(second_looks <= 2 + n_audits / 10,
 	               "few of them had to look twice");
 	good &= tap_ok(killed > 0 && left > 0, "workers were killed, and left");
-	good &= tap_ok(atom_peek(&board->taken) > 0 &&
-	                       atom_peek(&board->forks) > 0 &&
-	                       atom_peek(&board->shortages) > 0,
+	good &= tap_ok(atom_load(&board->taken) > 0 &&
+	                       atom_load(&board->forks) > 0 &&
+	                       atom_load(&board->shortages) > 0,
 	               "objects were given, the pool was full, workers forked");
-	good &= tap_ok(bed_until(&bed, "/audit", "pools.0.owned", 0,
+	good &= tap_ok(fixture_until(&fixture, "/audit", "pools.0.owned", 0,
 	                         SURELY_MS) >= 0,
 	               "nothing is owned in the end");
-	good &= tap_is(bed_used(&bed), 0, "nor in use");
-	good &= tap_is(bed_number(&bed, "/audit", "pools.0.orphans"), 0,
+	good &= tap_is(fixture_used(&fixture), 0, "nor in use");
+	good &= tap_is(fixture_number(&fixture, "/audit", "pools.0.orphans"), 0,
 	               "nor orphaned");
-	return good & bed_audit(&bed, "at the end");
+	return good & fixture_audit(&fixture, "at the end");
 }
 
 static void keep_log(void)
@@ -344,7 +345,7 @@ static void keep_log(void)
 	char path[512];
 	snprintf(path, sizeof(path), "%s/tests/torture/proc_torture.slabd-log",
 	         builddir != NULL ? builddir : ".");
-	snprintf(command, sizeof(command), "cp '%s' '%s'", bed.log, path);
+	snprintf(command, sizeof(command), "cp '%s' '%s'", fixture.log, path);
 	if (system(command) == 0)
 		tap_note("slabd's log is kept: %s", path);
 }
@@ -354,17 +355,17 @@ int main(int argc, char **argv)
 	board = shared_memory(sizeof(*board));
 	read_arguments(argc, argv);
 	tap_start(seconds + 400);
-	dice = random_seed();
+	rng = random_seed();
 	sched_getaffinity(0, sizeof(board->cpus), &board->cpus);
-	bed_make(&bed, "[slabd]\ntopology = node:2 core:1 pu:1\n"
+	fixture_make(&fixture, "[slabd]\ntopology = node:2 core:1 pu:1\n"
 	               "[pool default]\npage = 4k\nstart = 2M\nmax = 8M\n");
-	first = super_start(&bed);
-	setenv("SLABD_SOCKET", bed.socket, 1);
+	first = super_start(&fixture);
+	setenv("SLABD_SOCKET", fixture.socket, 1);
 	rage();
 	if (!judge())
 		keep_log();
-	super_stop(&bed, super_next(&bed, 0), "in the end");
+	super_stop(&fixture, super_next(&fixture, 0), "in the end");
 	super_end();
-	bed_remove(&bed);
+	fixture_remove(&fixture);
 	return tap_end();
 }

@@ -9,30 +9,30 @@
 #define NODES 2u
 #define GAP_MS 30u
 
-static void order(const struct meddler_start *start, const char *what)
+static void order(const struct reconfigurer_start *start, const char *what)
 {
 	char command[400];
 	snprintf(command, sizeof(command),
 	         "'%s/daemon/slabctl' --control '%s' %s >/dev/null 2>&1",
-	         getenv("builddir"), start->bed->control, what);
+	         getenv("builddir"), start->fixture->control, what);
 	/* Refused, or slabd is dead just now: both are as good. */
 	if (system(command) == 0)
 		atom_add(&start->board->meddled, UINT64_C(1));
 }
 
-static void meddle(struct meddler_start *start)
+static void meddle(struct reconfigurer_start *start)
 {
-	uint64_t dice = random_next(&start->dice) >> 16;
-	unsigned from = (unsigned)(dice >> 8) % NODES;
-	unsigned to = (unsigned)(dice >> 12) % NODES;
-	const char *cache = torture_kinds[(dice >> 16) % CACHES].name;
+	uint64_t rng = random_next(&start->rng) >> 16;
+	unsigned from = (unsigned)(rng >> 8) % NODES;
+	unsigned to = (unsigned)(rng >> 12) % NODES;
+	const char *cache = torture_kinds[(rng >> 16) % CACHES].name;
 	char what[120];
-	switch (dice % 8) {
+	switch (rng % 8) {
 	case 0:
 	case 1:
 	case 2:
 		snprintf(what, sizeof(what), "lend %s %u %u %u", cache, from,
-		         to, 1 + (unsigned)(dice >> 24) % 8);
+		         to, 1 + (unsigned)(rng >> 24) % 8);
 		break;
 	case 3:
 	case 4:
@@ -51,11 +51,11 @@ static void meddle(struct meddler_start *start)
 	order(start, what);
 }
 
-void meddler_main(int fd, void *arg)
+void reconfigurer_main(int fd, void *arg)
 {
-	struct meddler_start *start = arg;
+	struct reconfigurer_start *start = arg;
 	(void)fd;
-	while (atom_peek(&start->board->peace) == 0) {
+	while (atom_load(&start->board->peace) == 0) {
 		meddle(start);
 		sleep_ms(GAP_MS);
 	}

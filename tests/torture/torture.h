@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The torture test: a driver kills workers at random and starts others, and
- * they leave nothing behind but what they counted on the board. A slayer kills
+ * they leave nothing behind but what they counted on the board. A killer kills
  * slabd, which its supervisor starts again.
  *
- *   slayer --SIGKILL--> slabd <--fork-- supervisor
+ *   killer --SIGKILL--> slabd <--fork-- supervisor
  *   driver --fork, SIGKILL--> worker: 2 to 4 threads, now and then a child
  *                             hand (a thread's objects) <-> bag (a process's)
  *                             '-- slabd_give --> cells of another worker
@@ -53,7 +53,7 @@ struct board {
 	uint64_t slain;   /* slabds killed */
 	uint64_t away_ms; /* the longest time that none answered */
 	uint32_t away;    /* slabd was killed and does not answer yet */
-	uint32_t peace;   /* the slayer is to end */
+	uint32_t peace;   /* the killer is to end */
 	uint32_t n_places;
 	cpu_set_t cpus;   /* the driver's */
 	struct place places[WORKERS_MAX];
@@ -81,7 +81,7 @@ struct worker {
 /* One thread of a worker. */
 struct actor {
 	struct worker *worker;
-	uint64_t dice;
+	uint64_t rng;
 	uint32_t target; /* how many it wants in its hand */
 	uint32_t n;
 	struct item hand[HAND];
@@ -119,24 +119,25 @@ void item_spoil(const struct item *item);
  * more; for a minute, which *until_ms counts from the first failure. */
 bool torture_again(const struct board *board, double *until_ms);
 
-/* Kills slabd again and again; arg is its struct slayer_start. The supervisor
+/* Kills slabd again and again; arg is its struct killer_start. The supervisor
  * waits longer after each quick death, and forgets it after ten seconds of
  * life: so a few come in a row, and then there is a rest. */
-struct slayer_start {
+struct killer_start {
 	struct board *board;
-	struct bed *bed;
-	uint64_t dice;
+	struct fixture *fixture;
+	uint64_t rng;
 	pid_t pid; /* of the first slabd */
 };
-void slayer_main(int fd, void *arg);
+void killer_main(int fd, void *arg);
 
-/* Has slabd lend, move, drain and trim; arg is its struct meddler_start. */
-struct meddler_start {
+/* Has slabd lend, move, drain and trim; arg is its struct
+ * reconfigurer_start. */
+struct reconfigurer_start {
 	struct board *board;
-	struct bed *bed;
-	uint64_t dice;
+	struct fixture *fixture;
+	uint64_t rng;
 };
-void meddler_main(int fd, void *arg);
+void reconfigurer_main(int fd, void *arg);
 
 /* One random deed of a thread. */
 void actor_step(struct actor *actor);
@@ -154,7 +155,7 @@ void worker_open(struct worker *worker, const struct slabd_options *options);
 struct torture_start {
 	struct board *board;
 	uint32_t place;
-	uint64_t dice;
+	uint64_t rng;
 };
 void worker_main(int fd, void *arg);
 

@@ -20,7 +20,7 @@ bool torture_again(const struct board *board, double *until_ms)
 	int error = errno;
 	if (*until_ms == 0)
 		*until_ms = now_ms() + AGAIN_MS;
-	if (atom_peek(&board->slain) == 0 || now_ms() > *until_ms ||
+	if (atom_load(&board->slain) == 0 || now_ms() > *until_ms ||
 	    (error != ENOTCONN && error != ETIMEDOUT &&
 	     error != ECONNREFUSED && error != ENOENT))
 		return false;
@@ -92,7 +92,7 @@ static void be_client(struct actor *actor)
 	struct slabd_options options = {.flags = SLABD_NO_HELPER |
 	                                         SLABD_NO_WAIT};
 	struct worker worker = {.board = actor->worker->board};
-	struct item item = {.cache = (uint32_t)actor->dice % CACHES};
+	struct item item = {.cache = (uint32_t)actor->rng % CACHES};
 	worker.life = atom_add(&worker.board->lives, 1u) + 1;
 	worker_open(&worker, &options);
 	for (int i = 0; i < 40; i++) {
@@ -104,7 +104,7 @@ static void be_client(struct actor *actor)
 		if (i % 2 == 0)
 			slabd_free(worker.caches[item.cache], item.obj);
 	}
-	if (actor->dice & 1024)
+	if (actor->rng & 1024)
 		slabd_close(worker.pool);
 }
 
@@ -124,7 +124,7 @@ void actor_fork(struct actor *actor)
 			_exit(0);
 		look_at_parents(actor, parent);
 		be_no_client(actor);
-		if (actor->dice & 512)
+		if (actor->rng & 512)
 			be_client(actor);
 		_exit(0);
 	}
@@ -146,7 +146,7 @@ struct extra {
 
 static bool leaving(const struct worker *worker)
 {
-	return atom_peek(&worker->place->leave) != 0;
+	return atom_load(&worker->place->leave) != 0;
 }
 
 static void *extra_main(void *arg)
@@ -159,23 +159,23 @@ static void *extra_main(void *arg)
 	}
 	actor_let_go(&extra->actor);
 	/* pairs: tend; the hand is empty. */
-	atom_put(&extra->done, 2u);
+	atom_store_release(&extra->done, 2u);
 	return NULL;
 }
 
 /* Joins a thread that has ended, and starts another. */
-static void tend(struct extra *extra, struct worker *worker, uint64_t dice)
+static void tend(struct extra *extra, struct worker *worker, uint64_t rng)
 {
 	/* pairs: extra_main */
-	uint32_t done = atom_get(&extra->done);
+	uint32_t done = atom_load_acquire(&extra->done);
 	if (done == 1)
 		return;
 	if (done == 2)
 		pthread_join(extra->thread, NULL);
-	atom_poke(&extra->done, 1u);
-	extra->steps = (uint32_t)dice % 4000;
+	atom_store(&extra->done, 1u);
+	extra->steps = (uint32_t)rng % 4000;
 	extra->actor.worker = worker;
-	extra->actor.dice = dice | 1;
+	extra->actor.rng = rng | 1;
 	if (pthread_create(&extra->thread, NULL, extra_main, extra) != 0)
 		tap_bail("pthread_create: %s", strerror(errno));
 	atom_add(&worker->board->threads, 1u);
@@ -198,7 +198,7 @@ static void leave(struct worker *worker, struct actor *self)
 	struct slabd_stats stats;
 	if (slabd_get_stats(worker->pool, &stats) == 0)
 		atom_add(&worker->board->resumes, stats.resumes);
-	if (self->dice & 256) {
+	if (self->rng & 256) {
 		actor_let_go(self);
 		empty_bag(worker);
 		for (uint32_t i = 0; i < CACHES; i++)
@@ -216,11 +216,11 @@ static void live(struct worker *worker, struct actor *self, unsigned n_extra)
 		if (i % STEPS_A_LOOK == 0)
 			for (unsigned k = 0; k < n_extra; k++)
 				tend(&extra[k], worker,
-				     random_next(&self->dice));
+				     random_next(&self->rng));
 		actor_step(self);
 	}
 	for (unsigned k = 0; k < n_extra; k++)
-		if (atom_peek(&extra[k].done) != 0)
+		if (atom_load(&extra[k].done) != 0)
 			pthread_join(extra[k].thread, NULL);
 	leave(worker, self);
 }
@@ -237,16 +237,16 @@ void worker_main(int fd, void *arg)
 	worker.place = &start->board->places[start->place];
 	worker.life = atom_add(&start->board->lives, 1u) + 1;
 	self.worker = &worker;
-	self.dice = start->dice;
-	options.flags = start->dice & 0x100000 ? SLABD_NO_WAIT : 0;
-	options.wait_ms = waits_ms[start->dice >> 32 & 3];
+	self.rng = start->rng;
+	options.flags = start->rng & 0x100000 ? SLABD_NO_WAIT : 0;
+	options.wait_ms = waits_ms[start->rng >> 32 & 3];
 	/* Half of them keep next to nothing, so that most calls are a miss. */
-	options.thread_bytes = start->dice & 0x200000 ? 4096 : 0;
+	options.thread_bytes = start->rng & 0x200000 ? 4096 : 0;
 	options.process_bytes = options.thread_bytes;
 	for (uint32_t i = 0; i < CELLS; i++)
 		atom_swap(&worker.place->cell[i], UINT64_C(0));
 	worker_open(&worker, &options);
 	/* pairs: give; who is named can be given to. */
-	atom_put(&worker.place->who, worker.life << 16 | worker.id);
-	live(&worker, &self, 1 + (unsigned)(start->dice >> 40) % EXTRAS);
+	atom_store_release(&worker.place->who, worker.life << 16 | worker.id);
+	live(&worker, &self, 1 + (unsigned)(start->rng >> 40) % EXTRAS);
 }

@@ -201,12 +201,12 @@ Test(depot, full_by_one)
 
 Test(depot, random_order)
 {
-	struct dice dice = dice_start("random_order");
+	struct rng rng = rng_start("random_order");
 	uint64_t first = 0;
 	uint64_t last = 0;
 	for (uint32_t i = 0; i < 20000; i++) {
 		/* Tends to full, then to empty. */
-		if (dice_below(&dice, 20) < (i / 5000 % 2 ? 8 : 12))
+		if (rng_below(&rng, 20) < (i / 5000 % 2 ? 8 : 12))
 			last += put(last);
 		else if (first < last)
 			expect(first++);
@@ -228,7 +228,7 @@ struct worker {
 	uint32_t late;          /* halves that came out of order */
 };
 
-static struct gate gate;
+static struct spin_barrier barrier;
 static uint32_t seen[PUTTERS][HALVES];
 static uint32_t putters_done;
 
@@ -236,7 +236,7 @@ static void *putter(void *arg)
 {
 	struct worker *w = arg;
 	void *mine[DEPOT_HALF];
-	gate_wait(&gate, 2 * PUTTERS);
+	spin_barrier_wait(&barrier, 2 * PUTTERS);
 	for (uint64_t serial = 0; serial < HALVES;) {
 		uint32_t n = size_of(serial);
 		for (uint32_t i = 0; i < n; i++)
@@ -274,9 +274,9 @@ static void *getter(void *arg)
 {
 	struct worker *w = arg;
 	void *mine[DEPOT_HALF];
-	gate_wait(&gate, 2 * PUTTERS);
+	spin_barrier_wait(&barrier, 2 * PUTTERS);
 	for (;;) {
-		bool over = atom_peek(&putters_done) == PUTTERS;
+		bool over = atom_load(&putters_done) == PUTTERS;
 		uint32_t n = depot_get(depot, mine);
 		if (n > 0)
 			look_at(w, mine, n);

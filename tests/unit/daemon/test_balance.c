@@ -16,8 +16,8 @@
 #include "shm/partial.h"
 #include "tests/lib/pool_fixture.h"
 
-static struct pool_bed bed;
-static struct pool *const pool = &bed.pool;
+static struct pool_fixture fixture;
+static struct pool *const pool = &fixture.pool;
 static struct config_balance config;
 static char text[BALANCE_TEXT];
 static uint64_t done;
@@ -25,7 +25,7 @@ static uint64_t done;
 /* Of each node 2 MiB to begin with. */
 static void start(const char *nodes, uint64_t max_mib)
 {
-	pool_bed_start(&bed, nodes, 2, max_mib);
+	pool_fixture_start(&fixture, nodes, 2, max_mib);
 	config = *balance_config(pool);
 	config.hold_ms = 10;
 	config.hold_max_ms = 10;
@@ -40,8 +40,8 @@ static void check_counts(uint32_t cache, uint32_t node)
 	uint32_t at_home = 0;
 	uint32_t listed = 0;
 	for (uint32_t other = 0; other < pool->view.geo.n_nodes; other++) {
-		at_home += pool_bed_standing(&bed, cache, node, other);
-		listed += pool_bed_standing(&bed, cache, other, node);
+		at_home += pool_fixture_standing(&fixture, cache, node, other);
+		listed += pool_fixture_standing(&fixture, cache, other, node);
 	}
 	cr_expect_eq(*pool_slabs(pool, cache, node), at_home);
 	cr_expect_eq(pool_standing(pool, cache, node), listed);
@@ -52,8 +52,8 @@ static void finish(void)
 	for (uint32_t cache = 1; cache <= pool->n_caches; cache++)
 		for (uint32_t i = 0; i < pool->view.geo.n_nodes; i++)
 			check_counts(cache, i);
-	pool_bed_agrees(&bed);
-	pool_bed_stop(&bed);
+	pool_fixture_agrees(&fixture);
+	pool_fixture_stop(&fixture);
 }
 
 TestSuite(balance, .fini = finish, .timeout = 300);
@@ -63,17 +63,19 @@ static void show_log(void)
 {
 	const struct balance_event *e;
 	for (uint32_t i = 0; (e = balance_event(pool, i)) != NULL; i++)
-		fprintf(stderr, "%llu %s%s %s: cache %u, %d -> %d, %u; did %llu, "
-		        "%d %s\n", (unsigned long long)e->seq,
-		        e->refused ? "no " : "", policy_kind_name(e->step.kind),
-		        policy_reason_name(e->step.reason), e->step.cache,
+		fprintf(stderr,
+		        "%llu %s%s %s: cache %u, %d -> %d, %u; did %llu, "
+		        "%d %s\n",
+		        (unsigned long long)e->seq, e->refused ? "no " : "",
+		        plan_kind_name(e->step.kind),
+		        plan_reason_name(e->step.reason), e->step.cache,
 		        (int)e->step.from, (int)e->step.to, e->step.n,
 		        (unsigned long long)e->done, e->error, e->text);
 }
 
 static uint32_t cache_of(const char *name, uint64_t size, uint32_t flags)
 {
-	int cache = pool_bed_cache(&bed, name, size, 8, flags);
+	int cache = pool_fixture_cache(&fixture, name, size, 8, flags);
 	cr_assert_gt(cache, 0);
 	return (uint32_t)cache;
 }
@@ -97,7 +99,7 @@ static int settle(void)
 	return ms;
 }
 
-static const struct balance_event *last(enum policy_kind kind, bool refused)
+static const struct balance_event *last(enum plan_kind kind, bool refused)
 {
 	const struct balance_event *event;
 	for (uint32_t i = 0; (event = balance_event(pool, i)) != NULL; i++)
@@ -116,15 +118,15 @@ Test(balance, lends_where_a_node_is_full)
 	start("node:2 core:1 pu:1", 8);
 	a = cache_of("a", 64, 0);
 	/* The whole of both nodes but for a page, which a lender keeps. */
-	cr_expect_eq(pool_bed_use_up(&bed, a, 1), (128 + 96) * 1024);
-	cr_expect_eq(pool_bed_standing(&bed, a, 0, 1), 96);
-	cr_expect_eq(pool_bed_standing(&bed, a, 0, 1), pool->loans.n);
-	cr_expect_eq(last(POLICY_LEND, false)->step.reason, POLICY_SHORT);
-	cr_expect_eq(last(POLICY_LEND, false)->step.from, 0);
-	cr_expect_eq(last(POLICY_LEND, false)->step.to, 1);
-	cr_expect_eq(last(POLICY_LEND, false)->cause, BALANCE_SHORT);
-	cr_expect_gt(balance_counts(pool)->done[POLICY_LEND], 0);
-	cr_expect(last(POLICY_LEND, true)->refused, "and in the end it is not");
+	cr_expect_eq(pool_fixture_use_up(&fixture, a, 1), (128 + 96) * 1024);
+	cr_expect_eq(pool_fixture_standing(&fixture, a, 0, 1), 96);
+	cr_expect_eq(pool_fixture_standing(&fixture, a, 0, 1), pool->loans.n);
+	cr_expect_eq(last(PLAN_LEND, false)->step.reason, PLAN_SHORT);
+	cr_expect_eq(last(PLAN_LEND, false)->step.from, 0);
+	cr_expect_eq(last(PLAN_LEND, false)->step.to, 1);
+	cr_expect_eq(last(PLAN_LEND, false)->cause, BALANCE_SHORT);
+	cr_expect_gt(balance_counts(pool)->done[PLAN_LEND], 0);
+	cr_expect(last(PLAN_LEND, true)->refused, "and in the end it is not");
 }
 
 Test(balance, nearest_lends_first)
@@ -133,10 +135,11 @@ Test(balance, nearest_lends_first)
 	start("node:4 core:1 pu:1", 8);
 	a = cache_of("a", 64, 0);
 	for (int i = 0; i < 1000 && pool->loans.n == 0; i++)
-		if (growth_relieve(pool, a, 2) == 0)
-			pool_bed_claim_all(&bed, 1, a, 2);
+		if (wants_relieve(pool, a, 2) == 0)
+			pool_fixture_claim_all(&fixture, 1, a, 2);
 	cr_expect_gt(pool->loans.n, 0);
-	cr_expect_eq(pool_bed_standing(&bed, a, bed.topo.node[2].nearest[1], 2),
+	cr_expect_eq(pool_fixture_standing(&fixture, a,
+	                                   fixture.topo.node[2].nearest[1], 2),
 	             pool->loans.n);
 }
 
@@ -145,14 +148,14 @@ Test(balance, what_is_over_goes_back)
 	uint32_t a;
 	start("node:2 core:1 pu:1", 8);
 	a = cache_of("a", 64, 0);
-	pool_bed_use_up(&bed, a, 1);
-	pool_bed_free_all(&bed);
+	pool_fixture_use_up(&fixture, a, 1);
+	pool_fixture_free_all(&fixture);
 	cr_assert_gt(pool->loans.n, 0);
 	pause_ms(30);
 	settle();
 	cr_expect_eq(pool->loans.n, 0);
-	cr_expect_eq(pool_bed_standing(&bed, a, 0, 1), 0);
-	cr_expect_eq(last(POLICY_RETURN, false)->step.reason, POLICY_LOAN_OVER);
+	cr_expect_eq(pool_fixture_standing(&fixture, a, 0, 1), 0);
+	cr_expect_eq(last(PLAN_RETURN, false)->step.reason, PLAN_LOAN_OVER);
 }
 
 /* An object of the lender is in it, and the borrower has nothing else, and no
@@ -165,25 +168,27 @@ Test(balance, what_nobody_takes_from_goes_back)
 	bool ring;
 	uint32_t a;
 	start("node:2 core:1 pu:1", 2);
-	user.data = bed.data;
+	user.data = fixture.data;
 	a = cache_of("a", 64, 0);
-	pool_bed_use_up(&bed, cache_of("b", 64, CACHE_STRICT), 1);
+	pool_fixture_use_up(&fixture, cache_of("b", 64, CACHE_STRICT), 1);
 	config.lend_keep = 0;
 	balance_configure(pool, &config);
-	cr_assert_eq(growth_relieve(pool, a, 0), 0);
+	cr_assert_eq(wants_relieve(pool, a, 0), 0);
 	cr_assert_eq(slab_claim_any(&user, a, 0, 1, &out, &ring), 1);
 	cr_assert_eq(balance_lend(pool, a, 0, 1, 1, &done, text), 0);
-	cr_assert_eq(pool_bed_standing(&bed, a, 0, 1), 1);
+	cr_assert_eq(pool_fixture_standing(&fixture, a, 0, 1), 1);
 	pause_ms(30);
 	settle();
-	cr_expect_eq(pool_bed_standing(&bed, a, 0, 1), 1, "it was lent just now");
+	cr_expect_eq(pool_fixture_standing(&fixture, a, 0, 1), 1,
+	             "it was lent just now");
 	pool->loans.loan[0].since_ms -= 60000;
 	settle();
-	cr_expect_eq(pool_bed_standing(&bed, a, 0, 1), 1, "somebody took of it lately");
+	cr_expect_eq(pool_fixture_standing(&fixture, a, 0, 1), 1,
+	             "somebody took of it lately");
 	pool->loans.loan[0].taken_ms -= 60000;
 	settle();
-	cr_expect_eq(pool_bed_standing(&bed, a, 0, 1), 0);
-	cr_expect_eq(last(POLICY_RETURN, false)->step.reason, POLICY_LOAN_OVER);
+	cr_expect_eq(pool_fixture_standing(&fixture, a, 0, 1), 0);
+	cr_expect_eq(last(PLAN_RETURN, false)->step.reason, PLAN_LOAN_OVER);
 }
 
 /* A slab whose lease is held can't go: no other goes in its place. */
@@ -193,12 +198,12 @@ Test(balance, what_is_in_use_stays_beside_what_is_held)
 	int error;
 	start("node:2 core:1 pu:1", 8);
 	a = cache_of("a", 64, 0);
-	pool_bed_use_up(&bed, cache_of("b", 64, CACHE_STRICT), 1);
-	cr_assert_eq(mover_lend_fresh(pool, a, 0, 1, 2, &error), 2);
-	pool_bed_claim_all(&bed, 1, a, 1);
+	pool_fixture_use_up(&fixture, cache_of("b", 64, CACHE_STRICT), 1);
+	cr_assert_eq(move_lend_fresh(pool, a, 0, 1, 2, &error), 2);
+	pool_fixture_claim_all(&fixture, 1, a, 1);
 	for (int i = 0; i < 2; i++) {
 		uint32_t head = pool->loans.loan[i].head;
-		atom_poke(&slab_tags(&pool->view, head)[0], TAG_FREE);
+		atom_store(&slab_tags(&pool->view, head)[0], TAG_FREE);
 		slab_relist_any(&pool->view, head);
 	}
 	pool->loans.loan[0].taken_ms -= 60000;
@@ -206,7 +211,7 @@ Test(balance, what_is_in_use_stays_beside_what_is_held)
 		&pool->view.leases[pool->loans.loan[0].head], 1, 1));
 	pause_ms(30);
 	settle();
-	cr_expect_eq(pool_bed_standing(&bed, a, 0, 1), 2);
+	cr_expect_eq(pool_fixture_standing(&fixture, a, 0, 1), 2);
 }
 
 Test(balance, strict_caches_borrow_nothing)
@@ -214,9 +219,9 @@ Test(balance, strict_caches_borrow_nothing)
 	uint32_t a;
 	start("node:2 core:1 pu:1", 2);
 	a = cache_of("a", 64, CACHE_STRICT);
-	cr_expect_eq(pool_bed_use_up(&bed, a, 1), 32 * 1024);
+	cr_expect_eq(pool_fixture_use_up(&fixture, a, 1), 32 * 1024);
 	cr_expect_eq(pool->loans.n, 0);
-	cr_expect_eq(last(POLICY_LEND, true)->step.reason, POLICY_STRICT);
+	cr_expect_eq(last(PLAN_LEND, true)->step.reason, PLAN_STRICT);
 	cr_expect_eq(balance_lend(pool, a, 0, 1, 1, &done, text), -EPERM);
 	cr_expect(strstr(text, "strict") != NULL);
 }
@@ -226,14 +231,14 @@ Test(balance, lends_by_hand_and_calls_back)
 	uint32_t a;
 	start("node:2 core:1 pu:1", 4);
 	a = cache_of("a", 64, 0);
-	cr_assert_eq(growth_relieve(pool, a, 0), 0);
+	cr_assert_eq(wants_relieve(pool, a, 0), 0);
 	cr_assert_eq(balance_lend(pool, a, 0, 1, 1, &done, text), 0);
 	cr_expect_eq(done, 1);
-	cr_expect_eq(pool_bed_standing(&bed, a, 0, 1), 1);
-	cr_expect_eq(last(POLICY_LEND, false)->cause, BALANCE_HAND);
+	cr_expect_eq(pool_fixture_standing(&fixture, a, 0, 1), 1);
+	cr_expect_eq(last(PLAN_LEND, false)->cause, BALANCE_HAND);
 	cr_expect_eq(balance_lend(pool, a, 0, 0, 9, &done, text), 0);
 	cr_expect_eq(done, 1);
-	cr_expect_eq(pool_bed_standing(&bed, a, 0, 0), 1);
+	cr_expect_eq(pool_fixture_standing(&fixture, a, 0, 0), 1);
 	cr_expect_eq(balance_lend(pool, a, 1, 0, 1, &done, text), -ENOENT);
 	cr_expect_eq(balance_lend(pool, a, 1, 1, 1, &done, text), -ENOENT);
 }
@@ -244,14 +249,14 @@ Test(balance, what_was_lent_by_hand_stays_a_while)
 	uint32_t a;
 	start("node:2 core:1 pu:1", 4);
 	a = cache_of("a", 64, 0);
-	cr_assert_eq(growth_relieve(pool, a, 0), 0);
+	cr_assert_eq(wants_relieve(pool, a, 0), 0);
 	cr_assert_eq(balance_lend(pool, a, 0, 1, 1, &done, text), 0);
 	pause_ms(30);
 	settle();
-	cr_expect_eq(pool_bed_standing(&bed, a, 0, 1), 1);
+	cr_expect_eq(pool_fixture_standing(&fixture, a, 0, 1), 1);
 	pool->loans.loan[0].since_ms -= 60000;
 	settle();
-	cr_expect_eq(pool_bed_standing(&bed, a, 0, 1), 0);
+	cr_expect_eq(pool_fixture_standing(&fixture, a, 0, 1), 0);
 }
 
 /* The lender's own slabs stand behind many that it has borrowed. */
@@ -261,11 +266,11 @@ Test(balance, lends_its_own_behind_what_it_has_borrowed)
 	int error;
 	start("node:3 core:1 pu:1", 64);
 	a = cache_of("a", 64, 0);
-	cr_assert_eq(mover_lend_fresh(pool, a, 0, 1, 300, &error), 300);
-	cr_assert_eq(mover_lend_fresh(pool, a, 1, 2, 2, &error), 2);
-	cr_assert_eq(mover_return(pool, a, 1, 2, 2, &error), 2);
-	cr_expect_eq(mover_lend(pool, a, 1, 2, 2, &error), 2);
-	cr_expect_eq(pool_bed_standing(&bed, a, 1, 2), 2);
+	cr_assert_eq(move_lend_fresh(pool, a, 0, 1, 300, &error), 300);
+	cr_assert_eq(move_lend_fresh(pool, a, 1, 2, 2, &error), 2);
+	cr_assert_eq(move_return(pool, a, 1, 2, 2, &error), 2);
+	cr_expect_eq(move_lend(pool, a, 1, 2, 2, &error), 2);
+	cr_expect_eq(pool_fixture_standing(&fixture, a, 1, 2), 2);
 }
 
 /* Who has the lease of the slab with most free, and stands still, keeps that
@@ -277,13 +282,13 @@ Test(balance, lends_another_where_the_best_is_held)
 	int error;
 	start("node:2 core:1 pu:1", 8);
 	a = cache_of("a", 64, 0);
-	cr_assert_eq(growth_carve(pool, a, 0, 0, &head), 0);
-	pool_bed_claim_all(&bed, 1, a, 0);
-	atom_poke(&slab_tags(&pool->view, head)[0], TAG_FREE);
+	cr_assert_eq(wants_carve(pool, a, 0, 0, &head), 0);
+	pool_fixture_claim_all(&fixture, 1, a, 0);
+	atom_store(&slab_tags(&pool->view, head)[0], TAG_FREE);
 	slab_relist_any(&pool->view, head);
-	cr_assert_eq(growth_carve(pool, a, 0, 0, &head), 0);
+	cr_assert_eq(wants_carve(pool, a, 0, 0, &head), 0);
 	cr_assert(lease_take_any(&pool->view.leases[head], 1, 1));
-	cr_expect_eq(mover_lend(pool, a, 0, 1, 1, &error), 1);
+	cr_expect_eq(move_lend(pool, a, 0, 1, 1, &error), 1);
 }
 
 /* ---- pages -------------------------------------------------------------- */
@@ -295,19 +300,21 @@ Test(balance, moves_a_page_with_its_slabs)
 	start("node:2 core:1 pu:1", 8);
 	a = cache_of("a", 64, 0);
 	b = cache_of("b", 100000, 0);
-	cr_assert_eq(growth_relieve(pool, a, 0), 0);
-	cr_assert_eq(growth_relieve(pool, b, 0), 0);
-	pool_bed_claim_all(&bed, 1, a, 0);
+	cr_assert_eq(wants_relieve(pool, a, 0), 0);
+	cr_assert_eq(wants_relieve(pool, b, 0), 0);
+	pool_fixture_claim_all(&fixture, 1, a, 0);
 	cr_assert_eq(balance_migrate(pool, a, 0, 1, 5, &done, text), 0, "%s",
 	             text);
 	cr_expect_eq(done, 1);
-	cr_expect_eq(pagebook_lies(pool, 0), 1);
-	cr_expect_eq(pool_bed_standing(&bed, a, 0, 0) +
-	                     pool_bed_standing(&bed, b, 0, 0), 0);
-	cr_expect_eq(*pool_slabs(pool, a, 1), pool_bed_standing(&bed, a, 1, 1));
-	cr_expect_eq(*pool_slabs(pool, b, 1), pool_bed_standing(&bed, b, 1, 1));
-	cr_expect_gt(pool_bed_claim_all(&bed, 1, b, 1), 0);
-	pool_bed_agrees(&bed);
+	cr_expect_eq(pages_node_of(pool, 0), 1);
+	cr_expect_eq(pool_fixture_standing(&fixture, a, 0, 0) +
+	                     pool_fixture_standing(&fixture, b, 0, 0), 0);
+	cr_expect_eq(*pool_slabs(pool, a, 1),
+	             pool_fixture_standing(&fixture, a, 1, 1));
+	cr_expect_eq(*pool_slabs(pool, b, 1),
+	             pool_fixture_standing(&fixture, b, 1, 1));
+	cr_expect_gt(pool_fixture_claim_all(&fixture, 1, b, 1), 0);
+	pool_fixture_agrees(&fixture);
 	cr_expect_eq(balance_migrate(pool, 0, 1, 1, 1, &done, text), -EINVAL);
 	cr_expect_eq(balance_migrate(pool, a, 0, 1, 1, &done, text), -EBUSY);
 }
@@ -330,7 +337,7 @@ static void fill_second_node(void)
 	                    "cd $SYSFS/devices/system/node && "
 	                    "echo 0-1 >has_memory && "
 	                    "echo Node 1 MemFree: 0 kB >node1/meminfo"), 0);
-	bed.topo.simulated = false;
+	fixture.topo.simulated = false;
 	pool->backing.node[0].bound = true;
 }
 
@@ -338,7 +345,7 @@ static void empty_second_node(void)
 {
 	cr_expect_eq(system("rm -r $SYSFS"), 0);
 	strcpy(pool->backing.sysfs, "/sys");
-	bed.topo.simulated = true;
+	fixture.topo.simulated = true;
 	pool->backing.node[0].bound = false;
 }
 
@@ -352,12 +359,12 @@ Test(balance, pages_that_no_node_has_memory_for_are_not_tried_one_by_one)
 	if (!backing_may_move(reason, sizeof(reason), remedy, sizeof(remedy)))
 		cr_skip("no right to move pages");
 	a = cache_of("a", 64, CACHE_STRICT);
-	pool_bed_use_up(&bed, a, 0);
+	pool_fixture_use_up(&fixture, a, 0);
 	fill_second_node();
 	cr_expect_eq(balance_migrate(pool, 0, 0, 1, 4, &done, text), -EBUSY);
 	cr_expect(strstr(text, "MiB to give") != NULL, "%s", text);
-	cr_expect_eq(balance_counts(pool)->failed[POLICY_MIGRATE], 1);
-	growth_relieve(pool, cache_of("b", 64, CACHE_STRICT), 0);
+	cr_expect_eq(balance_counts(pool)->failed[PLAN_MIGRATE], 1);
+	wants_relieve(pool, cache_of("b", 64, CACHE_STRICT), 0);
 	cr_expect_eq(balance_migrate(pool, 0, 0, 1, 4, &done, text), -EBUSY);
 	cr_expect(strstr(text, "MiB to give") != NULL, "%s", text);
 	empty_second_node();
@@ -369,11 +376,11 @@ Test(balance, a_lent_slab_whose_page_comes_is_lent_no_more)
 	uint32_t a;
 	start("node:2 core:1 pu:1", 4);
 	a = cache_of("a", 64, 0);
-	cr_assert_eq(growth_relieve(pool, a, 0), 0);
+	cr_assert_eq(wants_relieve(pool, a, 0), 0);
 	cr_assert_eq(balance_lend(pool, a, 0, 1, 1, &done, text), 0);
 	cr_assert_eq(balance_migrate(pool, a, 0, 1, 1, &done, text), 0);
 	cr_expect_eq(pool->loans.n, 0);
-	cr_expect_eq(pool_bed_standing(&bed, a, 1, 1), 1);
+	cr_expect_eq(pool_fixture_standing(&fixture, a, 1, 1), 1);
 }
 
 Test(balance, gives_pages_back_down_to_the_floor_and_grows_again)
@@ -381,18 +388,18 @@ Test(balance, gives_pages_back_down_to_the_floor_and_grows_again)
 	uint32_t a;
 	start("node:2 core:1 pu:1", 8);
 	a = cache_of("a", 64, 0);
-	pool_bed_use_up(&bed, a, 0);
+	pool_fixture_use_up(&fixture, a, 0);
 	cr_assert_eq(pool->pages.node[0].pages, 4);
-	pool_bed_free_all(&bed);
-	balance_press(pool, 0, POLICY_FULL);
+	pool_fixture_free_all(&fixture);
+	balance_press(pool, 0, PLAN_FULL);
 	pause_ms(30);
 	settle();
 	cr_expect_eq(pool->pages.node[0].pages, 1, "the floor is the start");
-	cr_expect_eq(last(POLICY_SHRINK, false)->step.reason, POLICY_PRESSED);
+	cr_expect_eq(last(PLAN_SHRINK, false)->step.reason, PLAN_PRESSED);
 	cr_expect_eq(pool->backing.node[0].ready_pages, 1);
-	pool_bed_agrees(&bed);
-	balance_press(pool, 0, POLICY_CALM);
-	cr_expect_gt(pool_bed_use_up(&bed, a, 0), 4 * 31 * 1024);
+	pool_fixture_agrees(&fixture);
+	balance_press(pool, 0, PLAN_CALM);
+	cr_expect_gt(pool_fixture_use_up(&fixture, a, 0), 4 * 31 * 1024);
 	cr_expect_eq(pool->pages.node[0].pages, 4);
 }
 
@@ -401,12 +408,12 @@ Test(balance, gives_pages_back_down_to_the_floor_and_grows_again)
 Test(balance, drains_a_node_and_takes_it_back)
 {
 	uint32_t a;
-	struct balance_holdup hold;
+	struct balance_holder hold;
 	start("node:2 core:1 pu:1", 8);
 	a = cache_of("a", 64, 0);
-	cr_assert_eq(growth_relieve(pool, a, 1), 0);
-	pool_bed_claim_all(&bed, 1, a, 1);
-	cr_expect_eq(balance_holdups(pool, 1, &hold, 1), 1);
+	cr_assert_eq(wants_relieve(pool, a, 1), 0);
+	pool_fixture_claim_all(&fixture, 1, a, 1);
+	cr_expect_eq(balance_holders(pool, 1, &hold, 1), 1);
 	cr_expect_eq(hold.client, 1);
 	cr_expect_eq(hold.cache, a);
 	cr_expect_eq(hold.objects, 1024 * *pool_slabs(pool, a, 1));
@@ -414,14 +421,14 @@ Test(balance, drains_a_node_and_takes_it_back)
 	cr_expect_eq(balance_drain(pool, 0, true, text), -EBUSY);
 	settle();
 	cr_expect_eq(pool->pages.node[1].pages, 0);
-	cr_expect_eq(balance_holdups(pool, 1, &hold, 1), 0);
-	cr_expect_eq(last(POLICY_DRAIN, false)->step.reason, POLICY_DRAINED);
-	pool_bed_agrees(&bed);
+	cr_expect_eq(balance_holders(pool, 1, &hold, 1), 0);
+	cr_expect_eq(last(PLAN_DRAIN, false)->step.reason, PLAN_DRAINED);
+	pool_fixture_agrees(&fixture);
 	/* Its clients are served from elsewhere; it gets nothing anew. */
-	cr_expect_gt(pool_bed_use_up(&bed, a, 1), 0);
+	cr_expect_gt(pool_fixture_use_up(&fixture, a, 1), 0);
 	cr_expect_eq(pool->pages.node[1].pages, 0);
 	cr_assert_eq(balance_drain(pool, 1, false, text), 0);
-	cr_expect_gt(pool_bed_use_up(&bed, a, 1), 0);
+	cr_expect_gt(pool_fixture_use_up(&fixture, a, 1), 0);
 	cr_expect_gt(pool->pages.node[1].pages, 0);
 }
 
@@ -432,14 +439,15 @@ Test(balance, a_drain_does_not_wait_for_who_holds_an_empty_slab)
 	uint32_t a;
 	start("node:2 core:1 pu:1", 8);
 	a = cache_of("a", 64, 0);
-	cr_assert_eq(growth_relieve(pool, a, 1), 0);
+	cr_assert_eq(wants_relieve(pool, a, 1), 0);
 	for (uint32_t unit = 0; unit < pool->view.geo.n_units; unit++)
 		if (pool->view.words[unit] == WORD_MAKE(a, 1, 0, 1))
-			cr_assert(lease_take_any(&pool->view.leases[unit], 1, 1));
+			cr_assert(
+				lease_take_any(&pool->view.leases[unit], 1, 1));
 	cr_assert_eq(balance_drain(pool, 1, true, text), 0);
 	settle();
 	cr_expect_eq(pool->pages.node[1].pages, 0);
-	cr_expect_eq(last(POLICY_DRAIN, false)->step.reason, POLICY_DRAINED);
+	cr_expect_eq(last(PLAN_DRAIN, false)->step.reason, PLAN_DRAINED);
 }
 
 /* Where nothing fits, it says so and goes on when there is room. */
@@ -448,13 +456,13 @@ Test(balance, a_drain_that_can_not_go_on_says_why)
 	uint32_t a;
 	start("node:2 core:1 pu:1", 2);
 	a = cache_of("a", 64, 0);
-	pool_bed_use_up(&bed, a, 0);
-	pool_bed_use_up(&bed, a, 1);
+	pool_fixture_use_up(&fixture, a, 0);
+	pool_fixture_use_up(&fixture, a, 1);
 	cr_assert_eq(balance_drain(pool, 1, true, text), 0);
 	cr_expect_geq(settle(), 100);
 	cr_expect_eq(pool->pages.node[1].pages, 1);
-	cr_expect_eq(last(POLICY_DRAIN, true)->step.reason, POLICY_NO_ROOM);
-	pool_bed_free_all(&bed);
+	cr_expect_eq(last(PLAN_DRAIN, true)->step.reason, PLAN_NO_ROOM);
+	pool_fixture_free_all(&fixture);
 	settle();
 	cr_expect_eq(pool->pages.node[1].pages, 0);
 }
@@ -464,10 +472,10 @@ Test(balance, a_drain_that_can_not_go_on_says_why)
 Test(balance, a_plan_is_shown_and_not_carried_out)
 {
 	uint32_t a;
-	const struct policy_plan *plan;
+	const struct plan *plan;
 	start("node:2 core:1 pu:1", 8);
 	a = cache_of("a", 64, 0);
-	cr_assert_eq(growth_relieve(pool, a, 1), 0);
+	cr_assert_eq(wants_relieve(pool, a, 1), 0);
 	cr_assert_eq(balance_drain(pool, 1, true, text), 0);
 	plan = balance_plan(pool);
 	cr_expect_gt(plan->n_steps, 0);
@@ -480,10 +488,10 @@ Test(balance, the_same_again_is_one_event)
 	uint32_t a;
 	start("node:2 core:1 pu:1", 2);
 	a = cache_of("a", 64, CACHE_STRICT);
-	pool_bed_use_up(&bed, a, 0);
+	pool_fixture_use_up(&fixture, a, 0);
 	for (int i = 0; i < 50; i++)
-		growth_relieve(pool, a, 0);
-	cr_expect_geq(last(POLICY_LEND, true)->times, 50);
+		wants_relieve(pool, a, 0);
+	cr_expect_geq(last(PLAN_LEND, true)->times, 50);
 	cr_expect_leq(balance_event(pool, 0)->seq, 20);
 	for (uint32_t i = 0; i < 1000; i++)
 		if (balance_event(pool, i) == NULL)

@@ -11,14 +11,14 @@
 #include "daemon/balance/move.h"
 #include "tests/lib/pool_fixture.h"
 
-static struct pool_bed bed;
-static struct pool *const pool = &bed.pool;
+static struct pool_fixture fixture;
+static struct pool *const pool = &fixture.pool;
 static struct config_balance config;
 
 /* Of each node 2 MiB to begin with. */
 static void start(const char *nodes, uint64_t max_mib)
 {
-	pool_bed_start(&bed, nodes, 2, max_mib);
+	pool_fixture_start(&fixture, nodes, 2, max_mib);
 	config = *balance_config(pool);
 	config.hold_ms = 10;
 	config.hold_max_ms = 10;
@@ -29,25 +29,25 @@ static void start(const char *nodes, uint64_t max_mib)
 
 static void finish(void)
 {
-	pool_bed_agrees(&bed);
-	pool_bed_stop(&bed);
+	pool_fixture_agrees(&fixture);
+	pool_fixture_stop(&fixture);
 }
 
 TestSuite(balance_look, .fini = finish, .timeout = 60);
 
 static uint32_t cache_of(const char *name, uint64_t size, uint32_t flags)
 {
-	int cache = pool_bed_cache(&bed, name, size, 8, flags);
+	int cache = pool_fixture_cache(&fixture, name, size, 8, flags);
 	cr_assert_gt(cache, 0);
 	return (uint32_t)cache;
 }
 
-static bool uncarved_idle(void)
+static bool reclaimed_idle(void)
 {
 	const struct balance_event *event;
 	for (uint32_t i = 0; (event = balance_event(pool, i)) != NULL; i++)
-		if (event->step.kind == POLICY_REASSIGN && !event->refused &&
-		    event->step.reason == POLICY_IDLE)
+		if (event->step.kind == PLAN_REASSIGN && !event->refused &&
+		    event->step.reason == PLAN_IDLE)
 			return true;
 	return false;
 }
@@ -81,13 +81,13 @@ Test(balance_look, looks_that_find_nothing_end_after_their_time)
 	uint32_t a;
 	start("node:2 core:1 pu:1", 8);
 	a = cache_of("a", 64, CACHE_STRICT);
-	pool_bed_use_up(&bed, a, 0);
+	pool_fixture_use_up(&fixture, a, 0);
 	for (int i = 0; i < 20; i++)
 		cr_expect_gt(tick(), 0);
-	pool_bed_free_all(&bed);
+	pool_fixture_free_all(&fixture);
 	for (int i = 0; tick_due() >= 0; i++)
 		cr_assert_lt(i, 100);
-	cr_expect(uncarved_idle());
+	cr_expect(reclaimed_idle());
 }
 
 /* A client ended soon after the last of them, before another one is due. */
@@ -96,14 +96,14 @@ Test(balance_look, what_happens_has_the_looks_begin_anew)
 	uint32_t a;
 	start("node:2 core:1 pu:1", 8);
 	a = cache_of("a", 64, CACHE_STRICT);
-	pool_bed_use_up(&bed, a, 0);
+	pool_fixture_use_up(&fixture, a, 0);
 	look_until_the_end();
-	pool_bed_free_all(&bed);
+	pool_fixture_free_all(&fixture);
 	balance_stir(pool);
 	cr_expect_eq(tick(), 60000);
 	while (tick_due() >= 0)
 		continue;
-	cr_expect(uncarved_idle());
+	cr_expect(reclaimed_idle());
 }
 
 /* ---- more than one look takes ------------------------------------------- */
@@ -114,7 +114,7 @@ static uint32_t start_large(const char *nodes, uint64_t max_mib)
 	uint32_t a;
 	start(nodes, max_mib);
 	a = cache_of("a", 60000, CACHE_STRICT);
-	cr_assert_eq(pool_bed_use_up(&bed, a, 0), max_mib * 16);
+	cr_assert_eq(pool_fixture_use_up(&fixture, a, 0), max_mib * 16);
 	return a;
 }
 
@@ -122,7 +122,7 @@ static uint32_t start_large(const char *nodes, uint64_t max_mib)
 static void free_lowest(uint32_t n)
 {
 	for (uint32_t head = 0; head < n; head++) {
-		atom_poke(&slab_tags(&pool->view, head)[0], TAG_FREE);
+		atom_store(&slab_tags(&pool->view, head)[0], TAG_FREE);
 		slab_relist_any(&pool->view, head);
 	}
 }
@@ -134,7 +134,7 @@ Test(balance_look, who_is_short_gets_a_slab_that_is_far_down)
 	free_lowest(64);
 	b = cache_of("b", 60000, CACHE_STRICT);
 	for (int i = 0; i < 3 && *pool_slabs(pool, b, 0) == 0; i++)
-		growth_relieve(pool, b, 0);
+		wants_relieve(pool, b, 0);
 	cr_expect_gt(*pool_slabs(pool, b, 0), 0);
 }
 
@@ -144,15 +144,16 @@ Test(balance_look, slabs_that_are_far_down_are_seen_to_be_idle)
 	free_lowest(64);
 	cr_expect_eq(tick_due(), 10, "there is more to look at");
 	cr_expect_eq(tick(), 60000);
-	cr_expect_eq(*pool_slabs(pool, a, 0), 640 * 16, "empty, but not for long");
+	cr_expect_eq(*pool_slabs(pool, a, 0), 640 * 16,
+	             "empty, but not for long");
 	while (tick_due() >= 0)
 		continue;
 	cr_expect_lt(*pool_slabs(pool, a, 0), 640 * 16);
-	cr_expect(uncarved_idle());
+	cr_expect(reclaimed_idle());
 }
 
-/* Those before it are in use as a whole, and stay, as the borrower has no memory
- * of its own. */
+/* Those before it are in use as a whole, and stay, as the borrower has no
+ * memory of its own. */
 Test(balance_look, the_last_of_many_loans_goes_home)
 {
 	const uint32_t n = 4500;
@@ -161,11 +162,11 @@ Test(balance_look, the_last_of_many_loans_goes_home)
 	int error;
 	start("node:2 core:1 pu:1", 320);
 	a = cache_of("a", 60000, 0);
-	pool_bed_use_up(&bed, cache_of("b", 60000, CACHE_STRICT), 1);
-	cr_assert_eq(mover_lend_fresh(pool, a, 0, 1, n, &error), n);
-	cr_assert_eq(pool_bed_claim_all(&bed, 1, a, 1), n);
+	pool_fixture_use_up(&fixture, cache_of("b", 60000, CACHE_STRICT), 1);
+	cr_assert_eq(move_lend_fresh(pool, a, 0, 1, n, &error), n);
+	cr_assert_eq(pool_fixture_claim_all(&fixture, 1, a, 1), n);
 	head = pool->loans.loan[n - 1].head;
-	atom_poke(&slab_tags(&pool->view, head)[0], TAG_FREE);
+	atom_store(&slab_tags(&pool->view, head)[0], TAG_FREE);
 	slab_relist_any(&pool->view, head);
 	for (uint32_t i = 0; i < n; i++)
 		pool->loans.loan[i].taken_ms -= 60000;
@@ -182,7 +183,7 @@ static void pin_first(uint64_t n)
 	struct balance *b = pool->balance;
 	for (uint64_t page = 0; page < n; page++)
 		b->past[b->n_past++ % BALANCE_PAST] = (struct balance_past){
-			.page = page, .at_ms = mover_now_ms(), .stuck = true};
+			.page = page, .at_ms = move_now_ms(), .stuck = true};
 }
 
 Test(balance_look, a_drain_goes_on_behind_pages_that_are_pinned)

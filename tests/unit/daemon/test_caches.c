@@ -8,45 +8,46 @@
 #include "client/slabclient.h"
 #include "tests/lib/pool_fixture.h"
 
-static struct pool_bed bed;
+static struct pool_fixture fixture;
 
 static void start(void)
 {
-	pool_bed_start(&bed, "node:2 core:1 pu:1", 2, 2);
+	pool_fixture_start(&fixture, "node:2 core:1 pu:1", 2, 2);
 }
 
 static void finish(void)
 {
-	pool_bed_stop(&bed);
+	pool_fixture_stop(&fixture);
 }
 
 TestSuite(cachetab, .init = start, .fini = finish);
 
 static int make(const char *name, uint64_t size, uint64_t align)
 {
-	return pool_bed_cache(&bed, name, size, align, 0);
+	return pool_fixture_cache(&fixture, name, size, align, 0);
 }
 
 Test(cachetab, makes_and_finds)
 {
 	const struct layout_cache *row;
-	cr_expect_null(view_cache(&bed.pool.view, 1));
+	cr_expect_null(view_cache(&fixture.pool.view, 1));
 	cr_assert_eq(make("orders", 100, 0), 1);
 	cr_assert_eq(make("fills", 40, 64), 2);
-	cr_expect_eq(cachetab_find(&bed.pool, "orders"), 1);
-	cr_expect_eq(cachetab_find(&bed.pool, "fills"), 2);
-	cr_expect_eq(cachetab_find(&bed.pool, "order"), 0);
-	cr_expect_eq(cachetab_find(&bed.pool, "orders2"), 0);
-	cr_expect_eq(cachetab_find(&bed.pool, ""), 0);
-	row = view_cache(&bed.pool.view, 2);
+	cr_expect_eq(caches_find(&fixture.pool, "orders"), 1);
+	cr_expect_eq(caches_find(&fixture.pool, "fills"), 2);
+	cr_expect_eq(caches_find(&fixture.pool, "order"), 0);
+	cr_expect_eq(caches_find(&fixture.pool, "orders2"), 0);
+	cr_expect_eq(caches_find(&fixture.pool, ""), 0);
+	row = view_cache(&fixture.pool.view, 2);
 	cr_assert_not_null(row);
 	cr_expect_str_eq(row->name, "fills");
 	cr_expect_eq(row->size, 40);
 	cr_expect_eq(row->stride, 64);
-	cr_expect_null(view_cache(&bed.pool.view, 3));
+	cr_expect_null(view_cache(&fixture.pool.view, 3));
 	/* The first client that finds nothing rings. */
 	for (uint32_t node = 0; node < 2; node++)
-		cr_expect_geq(view_mark(&bed.pool.view, 2, node)->low_slabs, 1);
+		cr_expect_geq(view_mark(&fixture.pool.view, 2, node)->low_slabs,
+		              1);
 }
 
 Test(cachetab, reopens_what_is_alike)
@@ -57,25 +58,29 @@ Test(cachetab, reopens_what_is_alike)
 	cr_expect_eq(make("a", 101, 0), -EEXIST);
 	cr_expect_eq(make("a", 100, 32), -EEXIST);
 	cr_expect_eq(make("a", 100, 8), -EEXIST);
-	cr_expect_eq(pool_bed_cache(&bed, "a", 100, 0, SLABD_CACHE_STRICT),
-	             -EEXIST);
-	cr_expect_eq(bed.pool.n_caches, 1);
+	cr_expect_eq(
+		pool_fixture_cache(&fixture, "a", 100, 0, SLABD_CACHE_STRICT),
+		-EEXIST);
+	cr_expect_eq(fixture.pool.n_caches, 1);
 	cr_expect_eq(make("b", 100, 0), 2);
 }
 
 Test(cachetab, sizes_and_flags)
 {
 	cr_expect_eq(make("a", 0, 0), -EINVAL);
-	cr_expect_eq(make("a", 2 * BED_MIB + 1, 0), -EINVAL);
+	cr_expect_eq(make("a", 2 * FIXTURE_MIB + 1, 0), -EINVAL);
 	cr_expect_eq(make("a", UINT64_MAX, 0), -EINVAL);
 	cr_expect_eq(make("a", 64, 3), -EINVAL);
 	cr_expect_eq(make("a", 64, 8192), -EINVAL);
-	cr_expect_eq(pool_bed_cache(&bed, "a", 64, 0, 2), -EINVAL);
-	cr_expect_eq(pool_bed_cache(&bed, "a", 64, 0, 1u << 31), -EINVAL);
-	cr_expect_eq(bed.pool.n_caches, 0);
-	cr_expect_eq(make("a", 2 * BED_MIB, 0), 1);
-	cr_expect_eq(pool_bed_cache(&bed, "b", 64, 0, SLABD_CACHE_STRICT), 2);
-	cr_expect_eq(bed.pool.view.caches[1].flags, SLABD_CACHE_STRICT);
+	cr_expect_eq(pool_fixture_cache(&fixture, "a", 64, 0, 2), -EINVAL);
+	cr_expect_eq(pool_fixture_cache(&fixture, "a", 64, 0, 1u << 31),
+	             -EINVAL);
+	cr_expect_eq(fixture.pool.n_caches, 0);
+	cr_expect_eq(make("a", 2 * FIXTURE_MIB, 0), 1);
+	cr_expect_eq(
+		pool_fixture_cache(&fixture, "b", 64, 0, SLABD_CACHE_STRICT),
+		2);
+	cr_expect_eq(fixture.pool.view.caches[1].flags, SLABD_CACHE_STRICT);
 }
 
 Test(cachetab, names)
@@ -89,7 +94,7 @@ Test(cachetab, names)
 	cr_expect_eq(make(name, 64, 0), -EINVAL, "64 bytes without an end");
 	name[SLABD_NAME_MAX] = '\0';
 	cr_expect_eq(make(name, 64, 0), 1);
-	cr_expect_eq(cachetab_find(&bed.pool, name), 1);
+	cr_expect_eq(caches_find(&fixture.pool, name), 1);
 	cr_expect_eq(make("gr\xc3\xbc\xc3\x9f", 64, 0), 2);
 }
 
@@ -100,6 +105,6 @@ Test(cachetab, full)
 		cr_assert_eq(make(name, 64, 0), i);
 	cr_expect_eq(make("more", 64, 0), -ENOSPC);
 	cr_expect_eq(make("c3", 64, 0), 4, "what is there opens");
-	cr_expect_eq(bed.pool.n_caches, 8);
-	cr_expect_eq(bed.pool.view.words[0], 0, "the next table is whole");
+	cr_expect_eq(fixture.pool.n_caches, 8);
+	cr_expect_eq(fixture.pool.view.words[0], 0, "the next table is whole");
 }

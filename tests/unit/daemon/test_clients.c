@@ -12,68 +12,68 @@
 #include "shm/tags.h"
 #include "tests/lib/pool_fixture.h"
 
-static struct pool_bed bed;
+static struct pool_fixture fixture;
 
 static void start(void)
 {
-	pool_bed_start(&bed, "node:1 core:1 pu:1", 2, 2);
+	pool_fixture_start(&fixture, "node:1 core:1 pu:1", 2, 2);
 }
 
 static void finish(void)
 {
-	pool_bed_stop(&bed);
+	pool_fixture_stop(&fixture);
 }
 
 TestSuite(ident, .init = start, .fini = finish);
 
 static uint32_t take(const char *comm)
 {
-	int id = ident_take(&bed.pool, 77, 1000, comm);
+	int id = clients_take(&fixture.pool, 77, 1000, comm);
 	cr_assert_gt(id, 0);
 	cr_assert_lt(id, (int)CLIENT_IDS);
 	return (uint32_t)id;
 }
 
-static void bury_and_free(uint32_t id)
+static void reap_and_free(uint32_t id)
 {
-	ident_bury(&bed.pool, id);
-	ident_free(&bed.pool, id);
+	clients_reap(&fixture.pool, id);
+	clients_free(&fixture.pool, id);
 }
 
 static enum client_state state_of(uint32_t id)
 {
-	return (enum client_state)(bed.pool.view.clients[id].word & 0xff);
+	return (enum client_state)(fixture.pool.view.clients[id].word & 0xff);
 }
 
 Test(ident, lives_dies_and_is_free)
 {
 	uint32_t id = take("worker");
-	const struct layout_client *row = &bed.pool.view.clients[id];
-	cr_expect(view_client_live(&bed.pool.view, id));
+	const struct layout_client *row = &fixture.pool.view.clients[id];
+	cr_expect(view_client_live(&fixture.pool.view, id));
 	cr_expect_eq(row->pid, 77);
 	cr_expect_eq(row->uid, 1000);
 	cr_expect_str_eq(row->comm, "worker");
-	cr_expect_eq(bed.pool.n_clients, 1);
-	ident_bury(&bed.pool, id);
+	cr_expect_eq(fixture.pool.n_clients, 1);
+	clients_reap(&fixture.pool, id);
 	cr_expect_eq(state_of(id), CLIENT_DEAD);
-	cr_expect_not(view_client_live(&bed.pool.view, id));
-	cr_expect_eq(bed.pool.n_clients, 0);
-	ident_free(&bed.pool, id);
+	cr_expect_not(view_client_live(&fixture.pool.view, id));
+	cr_expect_eq(fixture.pool.n_clients, 0);
+	clients_free(&fixture.pool, id);
 	cr_expect_eq(state_of(id), CLIENT_FREE);
-	cr_expect_not(view_client_live(&bed.pool.view, id));
+	cr_expect_not(view_client_live(&fixture.pool.view, id));
 }
 
 Test(ident, long_name_is_cut)
 {
 	uint32_t id = take("a name of more than fifteen");
-	cr_expect_str_eq(bed.pool.view.clients[id].comm, "a name of more ");
+	cr_expect_str_eq(fixture.pool.view.clients[id].comm, "a name of more ");
 }
 
 Test(ident, nobody_is_not_live)
 {
-	cr_expect_not(view_client_live(&bed.pool.view, 0));
-	cr_expect_not(view_client_live(&bed.pool.view, CLIENT_IDS));
-	cr_expect_not(view_client_live(&bed.pool.view, UINT32_MAX));
+	cr_expect_not(view_client_live(&fixture.pool.view, 0));
+	cr_expect_not(view_client_live(&fixture.pool.view, CLIENT_IDS));
+	cr_expect_not(view_client_live(&fixture.pool.view, UINT32_MAX));
 }
 
 /* An id comes again only after every other had its turn. */
@@ -87,25 +87,25 @@ Test(ident, reused_as_late_as_possible, .timeout = 300)
 		id = take("comes and goes");
 		cr_assert_not(seen[id], "id %u again after %u", id, i);
 		seen[id] = true;
-		cr_assert_eq(ident_epoch(&bed.pool, id), 1);
-		bury_and_free(id);
+		cr_assert_eq(clients_epoch(&fixture.pool, id), 1);
+		reap_and_free(id);
 	}
 	for (uint32_t i = 0; i < 10; i++) {
 		id = take("second round");
 		cr_assert_neq(id, stays);
-		cr_assert_eq(ident_epoch(&bed.pool, id), 2);
-		bury_and_free(id);
+		cr_assert_eq(clients_epoch(&fixture.pool, id), 2);
+		reap_and_free(id);
 	}
 }
 
-/* Between bury and free an id is nobody's to have. */
+/* Between reap and free an id is nobody's to have. */
 Test(ident, dead_is_passed_over)
 {
 	uint32_t id = take("dead");
-	ident_bury(&bed.pool, id);
-	bed.pool.last_id = id - 1 + (id == 1) * (CLIENT_IDS - 1);
+	clients_reap(&fixture.pool, id);
+	fixture.pool.last_id = id - 1 + (id == 1) * (CLIENT_IDS - 1);
 	cr_expect_neq(take("other"), id);
-	cr_expect_eq(ident_epoch(&bed.pool, id), 1);
+	cr_expect_eq(clients_epoch(&fixture.pool, id), 1);
 }
 
 Test(ident, as_many_as_configured)
@@ -113,22 +113,22 @@ Test(ident, as_many_as_configured)
 	uint32_t ids[4];
 	for (uint32_t i = 0; i < 4; i++)
 		ids[i] = take("one of four");
-	cr_expect_eq(ident_take(&bed.pool, 1, 1, "fifth"), -EAGAIN);
-	cr_expect_eq(bed.pool.n_clients, 4);
-	ident_bury(&bed.pool, ids[2]);
-	cr_expect_gt(ident_take(&bed.pool, 1, 1, "fifth"), 0);
-	cr_expect_eq(ident_take(&bed.pool, 1, 1, "sixth"), -EAGAIN);
+	cr_expect_eq(clients_take(&fixture.pool, 1, 1, "fifth"), -EAGAIN);
+	cr_expect_eq(fixture.pool.n_clients, 4);
+	clients_reap(&fixture.pool, ids[2]);
+	cr_expect_gt(clients_take(&fixture.pool, 1, 1, "fifth"), 0);
+	cr_expect_eq(clients_take(&fixture.pool, 1, 1, "sixth"), -EAGAIN);
 }
 
 Test(ident, counts_begin_at_zero)
 {
 	uint32_t id = take("counts");
-	view_count(&bed.pool.view, id, STAT_REFUSED, 7);
-	bury_and_free(id);
-	bed.pool.last_id = id - 1 + (id == 1) * (CLIENT_IDS - 1);
+	view_count(&fixture.pool.view, id, STAT_REFUSED, 7);
+	reap_and_free(id);
+	fixture.pool.last_id = id - 1 + (id == 1) * (CLIENT_IDS - 1);
 	cr_assert_eq(take("again"), id);
 	for (uint32_t i = 0; i < STATS_WORDS; i++)
-		cr_expect_eq(bed.pool.view.stats[id * STATS_WORDS + i], 0);
+		cr_expect_eq(fixture.pool.view.stats[id * STATS_WORDS + i], 0);
 }
 
 /* ---- sweeps ------------------------------------------------------------- */
@@ -136,32 +136,32 @@ Test(ident, counts_begin_at_zero)
 /* A cache with two slabs, all free. */
 static uint32_t two_slabs(void)
 {
-	int cache = pool_bed_cache(&bed, "objects", 6000, 8, 0);
-	struct layout_mark *mark = pool_mark(&bed.pool, (uint32_t)cache, 0);
-	cr_assert_eq(growth_relieve(&bed.pool, (uint32_t)cache, 0), 0);
+	int cache = pool_fixture_cache(&fixture, "objects", 6000, 8, 0);
+	struct layout_mark *mark = pool_mark(&fixture.pool, (uint32_t)cache, 0);
+	cr_assert_eq(wants_relieve(&fixture.pool, (uint32_t)cache, 0), 0);
 	mark->low_slabs = 2;
-	cr_assert_eq(growth_relieve(&bed.pool, (uint32_t)cache, 0), 0);
-	cr_assert_eq(pool_bed_free(&bed, (uint32_t)cache, 0), 20);
+	cr_assert_eq(wants_relieve(&fixture.pool, (uint32_t)cache, 0), 0);
+	cr_assert_eq(pool_fixture_free(&fixture, (uint32_t)cache, 0), 20);
 	return (uint32_t)cache;
 }
 
-Test(ident, bury_frees_what_it_held)
+Test(ident, reap_frees_what_it_held)
 {
 	uint32_t cache = two_slabs();
 	uint32_t id = take("dies");
 	uint32_t other = take("lives");
-	uint16_t *tags = slab_tags(&bed.pool.view, 0);
-	cr_assert_eq(pool_bed_claim_all(&bed, id, cache, 0), 20);
+	uint16_t *tags = slab_tags(&fixture.pool.view, 0);
+	cr_assert_eq(pool_fixture_claim_all(&fixture, id, cache, 0), 20);
 	cr_assert(tags_give_own(&tags[3], (uint16_t)id, (uint16_t)other));
-	cr_assert(lease_take_any(&bed.pool.view.leases[0], id, 1));
-	ident_bury(&bed.pool, id);
-	cr_expect_eq(bed.pool.counts.swept_objects, 19);
-	cr_expect_eq(bed.pool.counts.swept_leases, 1);
-	cr_expect_eq(bed.pool.counts.mended_bits, 2);
+	cr_assert(lease_take_any(&fixture.pool.view.leases[0], id, 1));
+	clients_reap(&fixture.pool, id);
+	cr_expect_eq(fixture.pool.counts.swept_objects, 19);
+	cr_expect_eq(fixture.pool.counts.swept_leases, 1);
+	cr_expect_eq(fixture.pool.counts.repaired_bits, 2);
 	cr_expect_eq(tags[3], other);
-	cr_expect_eq(pool_bed_free(&bed, cache, 0), 19);
-	pool_bed_agrees(&bed);
-	cr_expect_eq(pool_bed_claim_all(&bed, other, cache, 0), 19);
+	cr_expect_eq(pool_fixture_free(&fixture, cache, 0), 19);
+	pool_fixture_agrees(&fixture);
+	cr_expect_eq(pool_fixture_claim_all(&fixture, other, cache, 0), 19);
 }
 
 /* A give raced with the receiver's death: its tag appears after the sweep. */
@@ -170,16 +170,16 @@ Test(ident, give_to_the_dead_is_swept)
 	uint32_t cache = two_slabs();
 	uint32_t giver = take("giver");
 	uint32_t dead = take("dead");
-	uint16_t *tags = slab_tags(&bed.pool.view, 0);
-	cr_assert_eq(pool_bed_claim_all(&bed, giver, cache, 0), 20);
-	ident_bury(&bed.pool, dead);
+	uint16_t *tags = slab_tags(&fixture.pool.view, 0);
+	cr_assert_eq(pool_fixture_claim_all(&fixture, giver, cache, 0), 20);
+	clients_reap(&fixture.pool, dead);
 	cr_assert(tags_give_own(&tags[9], (uint16_t)giver, (uint16_t)dead));
-	pool_bed_agrees(&bed);
-	ident_free(&bed.pool, dead);
+	pool_fixture_agrees(&fixture);
+	clients_free(&fixture.pool, dead);
 	cr_expect_eq(tags[9], TAG_FREE);
-	cr_expect_eq(pool_bed_free(&bed, cache, 0), 1);
-	pool_bed_agrees(&bed);
-	cr_expect_eq(pool_bed_claim_all(&bed, giver, cache, 0), 1);
+	cr_expect_eq(pool_fixture_free(&fixture, cache, 0), 1);
+	pool_fixture_agrees(&fixture);
+	cr_expect_eq(pool_fixture_claim_all(&fixture, giver, cache, 0), 1);
 }
 
 /* A giver killed half way may leave an object under an id that was freed
@@ -190,18 +190,18 @@ Test(ident, stray_comes_back_with_its_giver)
 	uint32_t giver = take("giver");
 	uint32_t other = take("lives");
 	uint32_t dead = take("dead");
-	uint16_t *tags = slab_tags(&bed.pool.view, 0);
-	cr_assert_eq(pool_bed_claim_all(&bed, giver, cache, 0), 20);
+	uint16_t *tags = slab_tags(&fixture.pool.view, 0);
+	cr_assert_eq(pool_fixture_claim_all(&fixture, giver, cache, 0), 20);
 	cr_assert(tags_give_own(&tags[2], (uint16_t)giver, (uint16_t)other));
-	bury_and_free(dead);
+	reap_and_free(dead);
 	cr_assert(tags_give_own(&tags[9], (uint16_t)giver, (uint16_t)dead));
-	ident_bury(&bed.pool, giver);
+	clients_reap(&fixture.pool, giver);
 	cr_expect_eq(tags[9], dead, "the first sweep is for one id");
-	ident_free(&bed.pool, giver);
+	clients_free(&fixture.pool, giver);
 	cr_expect_eq(tags[9], TAG_FREE);
 	cr_expect_eq(tags[2], other);
-	cr_expect_eq(pool_bed_free(&bed, cache, 0), 19);
-	pool_bed_agrees(&bed);
+	cr_expect_eq(pool_fixture_free(&fixture, cache, 0), 19);
+	pool_fixture_agrees(&fixture);
 }
 
 /* Slower still: the give lands after the id was freed. */
@@ -210,33 +210,33 @@ Test(ident, later_give_is_swept_before_reuse)
 	uint32_t cache = two_slabs();
 	uint32_t giver = take("giver");
 	uint32_t dead = take("dead");
-	uint16_t *tags = slab_tags(&bed.pool.view, 0);
-	cr_assert_eq(pool_bed_claim_all(&bed, giver, cache, 0), 20);
-	bury_and_free(dead);
+	uint16_t *tags = slab_tags(&fixture.pool.view, 0);
+	cr_assert_eq(pool_fixture_claim_all(&fixture, giver, cache, 0), 20);
+	reap_and_free(dead);
 	cr_assert(tags_give_own(&tags[9], (uint16_t)giver, (uint16_t)dead));
-	bed.pool.last_id = dead - 1;
+	fixture.pool.last_id = dead - 1;
 	cr_assert_eq(take("next"), dead);
 	cr_expect_eq(tags[9], TAG_FREE, "it is not the next one's");
-	pool_bed_agrees(&bed);
+	pool_fixture_agrees(&fixture);
 }
 
 /* For givers it is the client that it was; the next to have the id is free. */
 Test(ident, barred_until_its_end)
 {
-	const struct view *view = &bed.pool.view;
+	const struct view *view = &fixture.pool.view;
 	uint32_t id = take("bad");
 	uint64_t word = view_client_word(view, id);
-	uint32_t epoch = ident_epoch(&bed.pool, id);
-	cr_expect_not(ident_barred(&bed.pool, id));
-	ident_bar(&bed.pool, id);
-	cr_expect(ident_barred(&bed.pool, id));
+	uint32_t epoch = clients_epoch(&fixture.pool, id);
+	cr_expect_not(clients_is_banned(&fixture.pool, id));
+	clients_ban(&fixture.pool, id);
+	cr_expect(clients_is_banned(&fixture.pool, id));
 	cr_expect_eq(view_client_word(view, id), word);
-	cr_expect_eq(ident_epoch(&bed.pool, id), epoch);
-	bury_and_free(id);
-	bed.pool.last_id = id - 1;
+	cr_expect_eq(clients_epoch(&fixture.pool, id), epoch);
+	reap_and_free(id);
+	fixture.pool.last_id = id - 1;
 	cr_assert_eq(take("next"), id);
-	cr_expect_not(ident_barred(&bed.pool, id));
-	cr_expect_eq(ident_epoch(&bed.pool, id), epoch + 1);
+	cr_expect_not(clients_is_banned(&fixture.pool, id));
+	cr_expect_eq(clients_epoch(&fixture.pool, id), epoch + 1);
 }
 
 /* The slab lies above pages that went back to the kernel. */
@@ -244,22 +244,22 @@ Test(ident, sets_bits_that_are_due)
 {
 	uint32_t large, small, head;
 	struct partial list;
-	pool_bed_stop(&bed);
-	pool_bed_start(&bed, "node:1 core:1 pu:1", 6, 6);
-	large = (uint32_t)pool_bed_cache(&bed, "pages", 2000000, 8, 0);
-	small = (uint32_t)pool_bed_cache(&bed, "objects", 6000, 8, 0);
-	cr_assert_eq(growth_carve(&bed.pool, large, 0, 0, &head), 0);
-	cr_assert_eq(growth_carve(&bed.pool, large, 0, 0, &head), 0);
-	cr_assert_eq(growth_carve(&bed.pool, small, 0, 0, &head), 0);
+	pool_fixture_stop(&fixture);
+	pool_fixture_start(&fixture, "node:1 core:1 pu:1", 6, 6);
+	large = (uint32_t)pool_fixture_cache(&fixture, "pages", 2000000, 8, 0);
+	small = (uint32_t)pool_fixture_cache(&fixture, "objects", 6000, 8, 0);
+	cr_assert_eq(wants_carve(&fixture.pool, large, 0, 0, &head), 0);
+	cr_assert_eq(wants_carve(&fixture.pool, large, 0, 0, &head), 0);
+	cr_assert_eq(wants_carve(&fixture.pool, small, 0, 0, &head), 0);
 	cr_assert_eq(head, 64);
 	for (uint32_t page = 0; page < 2; page++) {
-		cr_assert_eq(mover_empty_slab(&bed.pool, page * 32), 0);
-		pagebook_drop(&bed.pool, page);
+		cr_assert_eq(move_reclaim_slab(&fixture.pool, page * 32), 0);
+		pages_drop(&fixture.pool, page);
 	}
-	list = partial_of(&bed.pool.view, small, 0);
+	list = partial_of(&fixture.pool.view, small, 0);
 	partial_clear_any(&list, head);
-	cr_assert(ident_relist(&bed.pool));
+	cr_assert(clients_relist(&fixture.pool));
 	cr_expect(partial_has(&list, head));
-	cr_expect_not(ident_relist(&bed.pool), "that was a moment ago");
-	pool_bed_agrees(&bed);
+	cr_expect_not(clients_relist(&fixture.pool), "that was a moment ago");
+	pool_fixture_agrees(&fixture);
 }

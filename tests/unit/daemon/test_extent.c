@@ -9,13 +9,13 @@
 
 #define PLACES_MAX 700u
 
-static struct runmap map;
+static struct extent map;
 static bool taken[PLACES_MAX];
 static uint64_t n_places;
 
 static void start(uint64_t n, bool all)
 {
-	cr_assert_eq(runmap_init(&map, n, all), 0);
+	cr_assert_eq(extent_init(&map, n, all), 0);
 	memset(taken, all, sizeof(taken));
 	n_places = n;
 }
@@ -49,7 +49,7 @@ static void take(uint64_t first, uint64_t end, uint64_t count, uint64_t align)
 {
 	uint64_t out = UINT64_MAX;
 	uint64_t want = naive_take(first, end, count, align);
-	int r = runmap_take(&map, first, end, count, align, &out);
+	int r = extent_take(&map, first, end, count, align, &out);
 	cr_assert_eq(r, want == UINT64_MAX ? -ENOSPC : 0);
 	cr_assert_eq(out, want, "%u of %u in %u..%u: %u, not %u",
 	             (unsigned)count, (unsigned)align, (unsigned)first,
@@ -57,22 +57,22 @@ static void take(uint64_t first, uint64_t end, uint64_t count, uint64_t align)
 }
 
 /* Gives back some of the taken run at or above a place. */
-static void give(struct dice *dice)
+static void give(struct rng *rng)
 {
-	uint64_t at = dice_below(dice, n_places);
-	uint64_t most = 1 + dice_below(dice, 40);
+	uint64_t at = rng_below(rng, n_places);
+	uint64_t most = 1 + rng_below(rng, 40);
 	uint64_t n = 0;
 	while (at < n_places && !taken[at])
 		at++;
 	while (n < most && at + n < n_places && taken[at + n])
 		n++;
 	memset(&taken[at], false, n);
-	runmap_give(&map, at, n);
+	extent_give(&map, at, n);
 }
 
 static void check(uint64_t highest)
 {
-	cr_assert_eq(runmap_free(&map, 0, n_places), naive_free(0, n_places));
+	cr_assert_eq(extent_free(&map, 0, n_places), naive_free(0, n_places));
 	cr_assert_eq(map.n_taken, n_places - naive_free(0, n_places));
 	cr_assert_eq(map.end, highest);
 }
@@ -85,37 +85,37 @@ static uint64_t highest_taken(uint64_t before)
 	return end > before ? end : before;
 }
 
-static void play(struct dice *dice, bool all)
+static void play(struct rng *rng, bool all)
 {
 	uint64_t highest = 0;
-	start(1 + dice_below(dice, PLACES_MAX), all);
+	start(1 + rng_below(rng, PLACES_MAX), all);
 	for (uint32_t i = 0; i < 600; i++) {
-		uint64_t first = dice_below(dice, 3) == 0
-		                         ? dice_below(dice, n_places)
+		uint64_t first = rng_below(rng, 3) == 0
+		                         ? rng_below(rng, n_places)
 		                         : 0;
-		uint64_t end = first + dice_below(dice, n_places - first + 1);
+		uint64_t end = first + rng_below(rng, n_places - first + 1);
 		highest = highest_taken(highest);
-		if (dice_below(dice, 2) == 0) {
-			give(dice);
-		} else if (dice_below(dice, 2) == 0) {
-			uint64_t units = 1u << dice_below(dice, 6);
+		if (rng_below(rng, 2) == 0) {
+			give(rng);
+		} else if (rng_below(rng, 2) == 0) {
+			uint64_t units = 1u << rng_below(rng, 6);
 			take(first, end, units, units);
 		} else {
-			take(0, n_places, 1 + dice_below(dice, 70), 1);
+			take(0, n_places, 1 + rng_below(rng, 70), 1);
 		}
 		highest = highest_taken(highest);
 		check(highest);
-		cr_assert_eq(runmap_free(&map, first, end),
+		cr_assert_eq(extent_free(&map, first, end),
 		             naive_free(first, end));
 	}
-	runmap_done(&map);
+	extent_done(&map);
 }
 
 Test(runmap, random_against_naive)
 {
-	struct dice dice = dice_start("random_against_naive");
+	struct rng rng = rng_start("random_against_naive");
 	for (uint32_t game = 0; game < 300; game++)
-		play(&dice, game % 2);
+		play(&rng, game % 2);
 }
 
 Test(runmap, all_taken)
@@ -123,7 +123,7 @@ Test(runmap, all_taken)
 	start(100, true);
 	check(100);
 	take(0, 100, 1, 1);
-	runmap_give(&map, 99, 1);
+	extent_give(&map, 99, 1);
 	taken[99] = false;
 	take(0, 99, 1, 1);
 	take(0, 100, 1, 1);
@@ -136,7 +136,7 @@ Test(runmap, whole_at_once)
 	check(0);
 	take(0, 128, 128, 128);
 	take(0, 128, 1, 1);
-	runmap_give(&map, 0, 128);
+	extent_give(&map, 0, 128);
 	memset(taken, false, sizeof(taken));
 	take(0, 128, 129, 1);
 	take(64, 128, 64, 64);
@@ -158,7 +158,7 @@ Test(runmap, ends_of_the_range)
 Test(runmap, done_twice_is_harmless)
 {
 	start(10, false);
-	runmap_done(&map);
-	runmap_done(&map);
+	extent_done(&map);
+	extent_done(&map);
 	cr_assert_null(map.taken);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The vault, with a manager played by a datagram socket and the environment. */
+/* The descriptor store, with a manager played by a datagram socket and the
+ * environment. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -26,7 +27,7 @@ static void start_manager(void)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	char name[64];
-	int len = snprintf(name, sizeof(name), "@slabd-vault-%d", getpid());
+	int len = snprintf(name, sizeof(name), "@slabd-fdstore-%d", getpid());
 
 	memcpy(addr.sun_path + 1, name + 1, (size_t)len - 1);
 	manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -70,38 +71,38 @@ static bool same_file(int a, int b)
 	       one.st_ino == two.st_ino && one.st_dev == two.st_dev;
 }
 
-Test(vault, puts_and_drops)
+Test(fdstore, puts_and_drops)
 {
 	int fd = memfd_create("kept", MFD_CLOEXEC);
 
 	start_manager();
-	vault_put("slabd.pool.p.ledger", fd);
+	fdstore_put("slabd.pool.p.ledger", fd);
 	cr_expect_str_eq(received(), "FDSTORE=1\nFDNAME=slabd.pool.p.ledger\n"
 	                             "FDPOLL=0");
 	cr_expect(same_file(fd, got_fd));
-	vault_drop("slabd.pool.p.ledger");
+	fdstore_drop("slabd.pool.p.ledger");
 	cr_expect_str_eq(received(), "FDSTOREREMOVE=1\n"
 	                             "FDNAME=slabd.pool.p.ledger");
 	cr_expect_eq(got_fd, -1);
-	vault_drop("slabd.pool.p.ledger");
+	fdstore_drop("slabd.pool.p.ledger");
 	cr_expect_str_empty(received(), "it is not there any more");
 	cr_expect(fcntl(fd, F_GETFD) >= 0, "the caller's own stays open");
 }
 
-Test(vault, one_of_a_name)
+Test(fdstore, one_of_a_name)
 {
 	int fds[2] = { memfd_create("a", 0), memfd_create("b", 0) };
 
 	start_manager();
-	vault_put("slabd.x", fds[0]);
+	fdstore_put("slabd.x", fds[0]);
 	received();
-	vault_put("slabd.x", fds[1]);
+	fdstore_put("slabd.x", fds[1]);
 	cr_expect_str_eq(received(), "FDSTOREREMOVE=1\nFDNAME=slabd.x");
 	cr_expect_str_eq(received(), "FDSTORE=1\nFDNAME=slabd.x\nFDPOLL=0");
 	cr_expect(same_file(fds[1], got_fd));
 }
 
-Test(vault, refuses_other_names)
+Test(fdstore, refuses_other_names)
 {
 	static const char *const names[] = { "x", "slabd", "slabdx", "",
 		"slabd.a:b", "slabd.a b", "slabd.a\nFDNAME=b", "slabd.\xc3" };
@@ -110,14 +111,14 @@ Test(vault, refuses_other_names)
 	start_manager();
 	freopen("/dev/null", "w", stderr);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		vault_put(names[i], 0);
+		fdstore_put(names[i], 0);
 		cr_expect_str_empty(received(), "%zu", i);
 	}
 	memset(name + 6, 'n', 250);
-	vault_put(name, 0);
+	fdstore_put(name, 0);
 	cr_expect_str_empty(received(), "256 bytes");
 	name[255] = '\0';
-	vault_put(name, 0);
+	fdstore_put(name, 0);
 	cr_expect_eq(strncmp(received(), "FDSTORE=1\n", 10), 0, "255 bytes");
 }
 
@@ -129,7 +130,7 @@ static const char *sized(char *name, size_t len)
 }
 
 /* What does not fit into the variable would keep slabd from being started. */
-Test(vault, names_are_bounded)
+Test(fdstore, names_are_bounded)
 {
 	char name[64];
 	unsigned n = 0;
@@ -139,46 +140,47 @@ Test(vault, names_are_bounded)
 	freopen("/dev/null", "w", stderr);
 	do {
 		int len = snprintf(name, sizeof(name), "slabd.client.%u", n);
-		vault_put(name, 0);
+		fdstore_put(name, 0);
 		if (*received() == '\0')
 			break;
 		close(got_fd);
 		bytes += (size_t)len + 1;
 		n++;
 	} while (n < 100000);
-	cr_expect(bytes <= VAULT_NAMES_BYTES && bytes > VAULT_NAMES_BYTES - 32,
+	cr_expect(bytes <= FDSTORE_NAMES_BYTES &&
+	                  bytes > FDSTORE_NAMES_BYTES - 32,
 	          "%zu bytes of %u names", bytes, n);
-	vault_drop("slabd.client.7");
+	fdstore_drop("slabd.client.7");
 	received();
 	bytes -= strlen("slabd.client.7") + 1;
 	strcpy(name, "slabd.");
-	vault_put(sized(name, VAULT_NAMES_BYTES - bytes), 0);
+	fdstore_put(sized(name, FDSTORE_NAMES_BYTES - bytes), 0);
 	cr_expect_str_empty(received(), "one byte too many");
-	vault_put(sized(name, VAULT_NAMES_BYTES - bytes - 1), 0);
+	fdstore_put(sized(name, FDSTORE_NAMES_BYTES - bytes - 1), 0);
 	cr_expect_eq(strncmp(received(), "FDSTORE=1\n", 10), 0);
 }
 
-Test(vault, nothing_without_a_manager)
+Test(fdstore, nothing_without_a_manager)
 {
 	unsigned at = 0;
 
 	start_manager();
-	service_setup(false);
-	cr_expect_eq(vault_open(), 0);
-	vault_put("slabd.x", 0);
-	vault_drop("slabd.x");
-	vault_barrier();
-	cr_expect_eq(vault_take("slabd.x"), -ENOENT);
-	cr_expect_null(vault_next(&at));
-	vault_close_rest();
+	notify_setup(false);
+	cr_expect_eq(fdstore_open(), 0);
+	fdstore_put("slabd.x", 0);
+	fdstore_drop("slabd.x");
+	fdstore_barrier();
+	cr_expect_eq(fdstore_take("slabd.x"), -ENOENT);
+	cr_expect_null(fdstore_next(&at));
+	fdstore_close_rest();
 	cr_expect_str_empty(received());
-	service_setup(true);
+	notify_setup(true);
 	unsetenv("NOTIFY_SOCKET");
-	cr_expect_eq(vault_open(), 0);
-	vault_put("slabd.x", 0);
-	vault_drop("slabd.x");
-	vault_barrier();
-	cr_expect_eq(vault_take("slabd.x"), -ENOENT);
+	cr_expect_eq(fdstore_open(), 0);
+	fdstore_put("slabd.x", 0);
+	fdstore_drop("slabd.x");
+	fdstore_barrier();
+	cr_expect_eq(fdstore_take("slabd.x"), -ENOENT);
 }
 
 static void *answer(void *arg)
@@ -191,14 +193,14 @@ static void *answer(void *arg)
 	return NULL;
 }
 
-Test(vault, waits_for_the_manager)
+Test(fdstore, waits_for_the_manager)
 {
 	pthread_t thread;
 	bool answered = false;
 
 	start_manager();
 	cr_assert_eq(pthread_create(&thread, NULL, answer, &answered), 0);
-	vault_barrier();
+	fdstore_barrier();
 	cr_expect(answered);
 	pthread_join(thread, NULL);
 }
@@ -230,27 +232,27 @@ static void passed(void)
 
 	start_manager();
 	pass("slabd.a:slabd.b:slabd.c:slabd.a:slabd.bad name");
-	step(1, vault_open() == 0);
+	step(1, fdstore_open() == 0);
 	step(2, !is_open(6) && !is_open(7));
 	step(3, fcntl(3, F_GETFD) == FD_CLOEXEC);
-	step(4, vault_take("slabd.d") == -ENOENT);
-	step(5, vault_take("slabd.b") == 4);
-	step(6, vault_take("slabd.b") == -ENOENT && is_open(4));
-	step(7, strcmp(vault_next(&at), "slabd.a") == 0);
-	step(8, vault_take("slabd.a") == 3);
-	step(9, strcmp(vault_next(&at), "slabd.c") == 0);
-	step(10, vault_next(&at) == NULL);
+	step(4, fdstore_take("slabd.d") == -ENOENT);
+	step(5, fdstore_take("slabd.b") == 4);
+	step(6, fdstore_take("slabd.b") == -ENOENT && is_open(4));
+	step(7, strcmp(fdstore_next(&at), "slabd.a") == 0);
+	step(8, fdstore_take("slabd.a") == 3);
+	step(9, strcmp(fdstore_next(&at), "slabd.c") == 0);
+	step(10, fdstore_next(&at) == NULL);
 	step(11, *received() == '\0');
-	vault_drop("slabd.a");
+	fdstore_drop("slabd.a");
 	step(12, strcmp(received(), "FDSTOREREMOVE=1\nFDNAME=slabd.a") == 0);
 	step(13, is_open(3));
-	vault_close_rest();
+	fdstore_close_rest();
 	step(14, strcmp(received(), "FDSTOREREMOVE=1\nFDNAME=slabd.c") == 0);
 	step(15, *received() == '\0' && !is_open(5) && is_open(4));
-	step(16, vault_open() == 0 && vault_next(&at) == NULL);
+	step(16, fdstore_open() == 0 && fdstore_next(&at) == NULL);
 }
 
-Test(vault, collects_what_was_passed)
+Test(fdstore, collects_what_was_passed)
 {
 	in_child(passed);
 }
@@ -266,12 +268,12 @@ static void walk(void)
 
 	start_manager();
 	pass("slabd.a:slabd.b:slabd.c:slabd.d:slabd.e");
-	step(1, vault_open() == 0);
-	while ((name = vault_next(&at)) != NULL) {
+	step(1, fdstore_open() == 0);
+	while ((name = fdstore_next(&at)) != NULL) {
 		step(2, n < N_PASSED && strcmp(name, want[n]) == 0);
 		n++;
-		vault_drop(name);
-		vault_put("slabd.new", manager);
+		fdstore_drop(name);
+		fdstore_put("slabd.new", manager);
 		/* A full queue would hold us up. */
 		while (*received() != '\0')
 			close(got_fd);
@@ -281,7 +283,7 @@ static void walk(void)
 		step(4, !is_open(3 + i));
 }
 
-Test(vault, is_walked_while_it_changes)
+Test(fdstore, is_walked_while_it_changes)
 {
 	in_child(walk);
 }
@@ -289,16 +291,16 @@ Test(vault, is_walked_while_it_changes)
 /* Sockets and what was kept come in one list, in any order. */
 static void both(void)
 {
-	struct service_sockets sockets;
+	struct notify_sockets sockets;
 	int fd;
 
 	start_manager();
 	pass("slabd.a:x:slabd:slabd.b:control");
-	step(1, vault_open() == 0);
+	step(1, fdstore_open() == 0);
 	step(2, is_open(4) && is_open(5) && is_open(7));
-	step(3, service_listen_fds(&sockets) == -EINVAL);
+	step(3, notify_listen_fds(&sockets) == -EINVAL);
 	step(4, !is_open(4) && !is_open(5) && !is_open(7));
-	step(5, vault_take("slabd.a") == 3 && vault_take("slabd.b") == 6);
+	step(5, fdstore_take("slabd.a") == 3 && fdstore_take("slabd.b") == 6);
 	for (int i = 3; i < 3 + N_PASSED; i++)
 		close(i);
 	pass("slabd.a:slabd.b:slabd:slabd.d:slabd.e");
@@ -306,12 +308,12 @@ static void both(void)
 	step(6, bind(fd, &(struct sockaddr){ .sa_family = AF_UNIX },
 	             sizeof(sa_family_t)) == 0 && listen(fd, 1) == 0);
 	step(7, dup2(fd, 5) == 5);
-	step(8, service_listen_fds(&sockets) == 0 && sockets.client == 5);
+	step(8, notify_listen_fds(&sockets) == 0 && sockets.client == 5);
 	step(9, is_open(3) && is_open(4) && is_open(6) && is_open(7));
-	step(10, vault_open() == 0 && vault_take("slabd.e") == 7);
+	step(10, fdstore_open() == 0 && fdstore_take("slabd.e") == 7);
 }
 
-Test(vault, leaves_sockets_to_the_service)
+Test(fdstore, leaves_sockets_to_the_service)
 {
 	in_child(both);
 }

@@ -41,16 +41,16 @@ static const char *received(void)
 Test(service, tells_a_manager)
 {
 	start_manager();
-	service_ready("%d pools", 2);
+	notify_ready("%d pools", 2);
 	cr_expect_str_eq(received(), "READY=1\nSTATUS=2 pools");
-	service_status("busy");
+	notify_status("busy");
 	cr_expect_str_eq(received(), "STATUS=busy");
-	service_progress("node %d", 1);
+	notify_progress("node %d", 1);
 	cr_expect_str_eq(received(), "EXTEND_TIMEOUT_USEC=30000000\n"
 	                             "STATUS=node 1");
-	service_alive();
+	notify_alive();
 	cr_expect_str_eq(received(), "WATCHDOG=1");
-	service_stopping();
+	notify_stopping();
 	cr_expect_eq(strncmp(received(), "STOPPING=1\nSTATUS=", 18), 0);
 }
 
@@ -59,35 +59,35 @@ Test(service, text_adds_no_field)
 	char long_text[2000];
 
 	start_manager();
-	service_status("%s", "x\nMAINPID=1");
+	notify_status("%s", "x\nMAINPID=1");
 	cr_expect_str_eq(received(), "STATUS=x\\x0aMAINPID=1");
 	memset(long_text, 'l', sizeof(long_text));
 	long_text[sizeof(long_text) - 1] = '\0';
-	service_status("%s", long_text);
+	notify_status("%s", long_text);
 	cr_expect_eq(strlen(received()), strlen("STATUS=") + 255);
 }
 
 Test(service, silent_without_a_manager)
 {
-	struct service_sockets sockets = { 5, 6 };
+	struct notify_sockets sockets = { 5, 6 };
 
 	start_manager();
 	setenv("WATCHDOG_USEC", "2000000", 1);
 	unsetenv("WATCHDOG_PID");
-	service_setup(false);
-	service_ready("r");
-	service_alive();
-	service_stopping();
+	notify_setup(false);
+	notify_ready("r");
+	notify_alive();
+	notify_stopping();
 	cr_expect_str_empty(received());
-	cr_expect_eq(service_watchdog_us(), 0);
-	service_setup(true);
+	cr_expect_eq(notify_watchdog_us(), 0);
+	notify_setup(true);
 	unsetenv("NOTIFY_SOCKET");
 	unsetenv("WATCHDOG_USEC");
 	unsetenv("LISTEN_FDS");
-	service_ready("r");
-	service_alive();
-	cr_expect_eq(service_watchdog_us(), 0);
-	cr_expect_eq(service_listen_fds(&sockets), 0);
+	notify_ready("r");
+	notify_alive();
+	cr_expect_eq(notify_watchdog_us(), 0);
+	cr_expect_eq(notify_listen_fds(&sockets), 0);
 	cr_expect_eq(sockets.client, -1);
 	cr_expect_eq(sockets.control, -1);
 }
@@ -99,9 +99,9 @@ Test(service, watchdog)
 	setenv("WATCHDOG_USEC", "2000000", 1);
 	snprintf(pid, sizeof(pid), "%d", getpid());
 	setenv("WATCHDOG_PID", pid, 1);
-	cr_expect_eq(service_watchdog_us(), 1000000);
+	cr_expect_eq(notify_watchdog_us(), 1000000);
 	setenv("WATCHDOG_PID", "1", 1);
-	cr_expect_eq(service_watchdog_us(), 0);
+	cr_expect_eq(notify_watchdog_us(), 0);
 }
 
 /* A bound socket of a type at descriptor 3, 4, ...; listening if asked. */
@@ -134,34 +134,34 @@ static void pass(const char *n_fds, const char *names)
 
 static void both_sockets(void)
 {
-	struct service_sockets sockets;
+	struct notify_sockets sockets;
 
 	put_socket(3, SOCK_STREAM, true);
 	put_socket(4, SOCK_SEQPACKET, true);
 	pass("2", "control:slabd");
-	step(1, service_listen_fds(&sockets) == 0);
+	step(1, notify_listen_fds(&sockets) == 0);
 	step(2, sockets.control == 3 && sockets.client == 4);
 	step(3, (fcntl(4, F_GETFL) & O_NONBLOCK) != 0);
 	step(4, (fcntl(3, F_GETFD) & FD_CLOEXEC) != 0);
-	step(5, service_listen_fds(&sockets) == 0 && sockets.client == -1);
+	step(5, notify_listen_fds(&sockets) == 0 && sockets.client == -1);
 }
 
 static void one_socket(void)
 {
-	struct service_sockets sockets;
+	struct notify_sockets sockets;
 
 	put_socket(3, SOCK_SEQPACKET, true);
 	pass("1", "slabd");
-	step(1, service_listen_fds(&sockets) == 0);
+	step(1, notify_listen_fds(&sockets) == 0);
 	step(2, sockets.client == 3 && sockets.control == -1);
 }
 
 static void refuse(int step_of, const char *n_fds, const char *names)
 {
-	struct service_sockets sockets;
+	struct notify_sockets sockets;
 
 	pass(n_fds, names);
-	step(step_of, service_listen_fds(&sockets) == -EINVAL);
+	step(step_of, notify_listen_fds(&sockets) == -EINVAL);
 	step(step_of, sockets.client == -1 && sockets.control == -1);
 	step(step_of, !is_open(3) && !is_open(4));
 }

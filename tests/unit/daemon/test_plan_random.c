@@ -2,7 +2,7 @@
 /*
  * Plans for machines of any shape, carried out on a model of them. Each step
  * can be done, nothing is lost, nothing is moved back too early, no cache is
- * robbed of what it keeps (policy_apply.c); the same picture gives the same
+ * robbed of what it keeps (plan_apply.c); the same picture gives the same
  * plan; each shortage is met or refused; and where nobody does anything more,
  * the plans come to an end.
  */
@@ -17,13 +17,13 @@
 #define ROUNDS_MAX 150u
 
 static struct model model;
-static struct policy_plan plan;
-static struct policy_plan again;
+static struct plan plan;
+static struct plan again;
 static void *work;
 
-static uint32_t seen[POLICY_KINDS][POLICY_REASONS];
+static uint32_t seen[PLAN_KINDS][PLAN_NO_REASON];
 
-static bool is_same(const struct policy_step *a, const struct policy_step *b)
+static bool is_same(const struct plan_step *a, const struct plan_step *b)
 {
 	return a->kind == b->kind && a->reason == b->reason &&
 	       a->cache == b->cache && a->from == b->from && a->to == b->to &&
@@ -38,11 +38,11 @@ static void make(void)
 {
 	uint64_t bytes;
 	model_look(&model);
-	bytes = policy_work_bytes(&model.snap);
+	bytes = plan_work_bytes(&model.snap);
 	memset(work, 0x5a, bytes);
-	policy_make(&plan, &model.snap, &model.config, work);
+	plan_make(&plan, &model.snap, &model.config, work);
 	memset(work, 0xff, bytes);
-	policy_make(&again, &model.snap, &model.config, work);
+	plan_make(&again, &model.snap, &model.config, work);
 	cr_assert_eq(plan.n_steps, again.n_steps);
 	cr_assert_eq(plan.n_refusals, again.n_refusals);
 	for (uint32_t i = 0; i < plan.n_steps; i++)
@@ -63,18 +63,18 @@ static void count(void)
 /* A run that met only some of what there is would prove little. */
 static void check_seen(void)
 {
-	for (unsigned reason = 0; reason < POLICY_REASONS; reason++) {
+	for (unsigned reason = 0; reason < PLAN_NO_REASON; reason++) {
 		uint32_t n = 0;
-		for (unsigned kind = 0; kind < POLICY_KINDS; kind++) {
+		for (unsigned kind = 0; kind < PLAN_KINDS; kind++) {
 			n += seen[kind][reason];
 			if (seen[kind][reason] > 0)
 				fprintf(stderr, "%8u %s, %s\n",
 				        seen[kind][reason],
-				        policy_kind_name(kind),
-				        policy_reason_name(reason));
+				        plan_kind_name(kind),
+				        plan_reason_name(reason));
 		}
 		cr_assert_gt(n, 0, "%s was never met",
-		             policy_reason_name(reason));
+		             plan_reason_name(reason));
 	}
 }
 
@@ -84,17 +84,17 @@ static uint32_t planned(uint32_t cache, uint32_t node)
 {
 	uint32_t n = 0;
 	for (uint32_t i = 0; i < plan.n_steps; i++) {
-		const struct policy_step *step = &plan.steps[i];
+		const struct plan_step *step = &plan.steps[i];
 		if (step->cache == cache && step->to == node &&
-		    (step->reason == POLICY_SHORT ||
-		     step->reason == POLICY_LENDER_SHORT) &&
-		    step->kind != POLICY_MIGRATE)
+		    (step->reason == PLAN_SHORT ||
+		     step->reason == PLAN_LENDER_SHORT) &&
+		    step->kind != PLAN_MIGRATE)
 			n += step->n;
 	}
 	return n;
 }
 
-static bool is_refused(enum policy_kind kind, uint32_t cache, uint32_t node)
+static bool is_refused(enum plan_kind kind, uint32_t cache, uint32_t node)
 {
 	for (uint32_t i = 0; i < plan.n_refusals; i++)
 		if (plan.refusals[i].kind == kind &&
@@ -115,11 +115,11 @@ static void check_shortages(void)
 			bool met = got == want;
 			cr_assert_leq(got, want);
 			cr_assert_neq(met,
-			              is_refused(POLICY_CARVE, cache, node));
+			              is_refused(PLAN_CARVE, cache, node));
 			cr_assert_neq(met,
-			              is_refused(POLICY_REASSIGN, cache, node));
+			              is_refused(PLAN_REASSIGN, cache, node));
 			if (model.n_nodes > 1)
-				cr_assert_neq(met, is_refused(POLICY_LEND,
+				cr_assert_neq(met, is_refused(PLAN_LEND,
 				                              cache, node));
 		}
 	}
@@ -130,10 +130,10 @@ static void check_shortages(void)
 static void show(void)
 {
 	for (uint32_t i = 0; i < plan.n_steps; i++) {
-		const struct policy_step *step = &plan.steps[i];
+		const struct plan_step *step = &plan.steps[i];
 		fprintf(stderr, "  %s %s cache %d, %d to %d: %u of %d\n",
-		        policy_kind_name(step->kind),
-		        policy_reason_name(step->reason), (int)step->cache,
+		        plan_kind_name(step->kind),
+		        plan_reason_name(step->reason), (int)step->cache,
 		        (int)step->from, (int)step->to, step->n,
 		        (int)step->donor);
 	}
@@ -175,18 +175,18 @@ static uint32_t live_machine(uint64_t seed)
 	return most;
 }
 
-Test(policy_random, plans_are_sound_and_come_to_an_end, .timeout = 0)
+Test(plan_random, plans_are_sound_and_come_to_an_end, .timeout = 0)
 {
-	struct dice dice = dice_start("test_policy_random");
+	struct rng rng = rng_start("test_plan_random");
 	const char *n = getenv("SLABD_MACHINES");
 	uint64_t machines = n != NULL ? strtoull(n, NULL, 0) : MACHINES;
 	uint32_t most = 0;
-	struct policy_snapshot largest = {.n_nodes = MODEL_NODES,
+	struct snapshot largest = {.n_nodes = MODEL_NODES,
 	                                  .n_caches = MODEL_CACHES};
-	work = malloc(policy_work_bytes(&largest));
+	work = malloc(plan_work_bytes(&largest));
 	cr_assert_not_null(work);
 	for (uint64_t i = 0; i < machines; i++) {
-		uint64_t seed = dice_next(&dice);
+		uint64_t seed = rng_next(&rng);
 		uint32_t rounds = live_machine(seed);
 		most = rounds > most ? rounds : most;
 	}

@@ -12,14 +12,14 @@
 #include <unistd.h>
 
 static struct event_base *base;
-static struct pressure *pressure;
-static struct pressure_places places;
+static struct psi *pressure;
+static struct psi_places places;
 static char folder[] = "/tmp/slabd-pressure-XXXXXX";
 static char events_path[sizeof(folder) + 16];
-static enum policy_pressure told[8];
+static enum plan_pressure told[8];
 static unsigned n_told;
 
-static void on_change(void *arg, enum policy_pressure level)
+static void on_change(void *arg, enum plan_pressure level)
 {
 	(void)arg;
 	cr_assert_lt(n_told, 8);
@@ -37,7 +37,7 @@ static void begin(void)
 
 static void end(void)
 {
-	pressure_close(pressure);
+	psi_close(pressure);
 	event_base_free(base);
 	unlink(events_path);
 	rmdir(folder);
@@ -47,13 +47,13 @@ TestSuite(pressure, .init = begin, .fini = end, .timeout = 300);
 
 static void start(int stays_ms)
 {
-	struct pressure_request want = {.base = base,
+	struct psi_request want = {.base = base,
 	                                .places = &places,
 	                                .stall_ms = 100,
 	                                .stays_ms = stays_ms,
 	                                .changed = on_change};
-	cr_assert_eq(pressure_open(&pressure, &want), 0);
-	cr_assert_eq(pressure_level(pressure), POLICY_CALM);
+	cr_assert_eq(psi_open(&pressure, &want), 0);
+	cr_assert_eq(psi_level(pressure), PLAN_CALM);
 }
 
 /* Until so many levels were told. */
@@ -76,14 +76,14 @@ static void put_events(const char *text)
 
 static const char *cgroup(const char *text)
 {
-	static char out[PRESSURE_PATH];
-	pressure_cgroup(out, text, "/m");
+	static char out[PSI_PATH];
+	psi_cgroup(out, text, "/m");
 	return out;
 }
 
 Test(pressure, own_cgroup_is_found)
 {
-	char text[PRESSURE_PATH + 16];
+	char text[PSI_PATH + 16];
 	cr_expect_str_eq(cgroup("0::/system.slice/slabd.service\n"),
 	                 "/m/system.slice/slabd.service");
 	cr_expect_str_eq(cgroup("4:memory:/x\n1:cpu:/\n0::/a b\n"), "/m/a b");
@@ -101,35 +101,35 @@ Test(pressure, own_cgroup_is_found)
 
 Test(pressure, a_level_ends_by_itself)
 {
-	struct pressure_state state = {{0}};
+	struct psi_state state = {{0}};
 	int left;
-	cr_expect_eq(pressure_at(&state, 1000, &left), POLICY_CALM);
+	cr_expect_eq(psi_at(&state, 1000, &left), PLAN_CALM);
 	cr_expect_eq(left, -1);
-	pressure_note(&state, POLICY_SOME, 6000);
-	cr_expect_eq(pressure_at(&state, 1000, &left), POLICY_SOME);
+	psi_note(&state, PLAN_SOME, 6000);
+	cr_expect_eq(psi_at(&state, 1000, &left), PLAN_SOME);
 	cr_expect_eq(left, 5000);
-	pressure_note(&state, POLICY_FULL, 6500);
-	pressure_note(&state, POLICY_SOME, 9000);
-	cr_expect_eq(pressure_at(&state, 6499, &left), POLICY_FULL);
+	psi_note(&state, PLAN_FULL, 6500);
+	psi_note(&state, PLAN_SOME, 9000);
+	cr_expect_eq(psi_at(&state, 6499, &left), PLAN_FULL);
 	cr_expect_eq(left, 1);
-	cr_expect_eq(pressure_at(&state, 6500, &left), POLICY_SOME);
+	cr_expect_eq(psi_at(&state, 6500, &left), PLAN_SOME);
 	cr_expect_eq(left, 2500);
-	pressure_note(&state, POLICY_SOME, 8000);
-	cr_expect_eq(pressure_at(&state, 8999, &left), POLICY_SOME);
-	cr_expect_eq(pressure_at(&state, 9000, &left), POLICY_CALM);
+	psi_note(&state, PLAN_SOME, 8000);
+	cr_expect_eq(psi_at(&state, 8999, &left), PLAN_SOME);
+	cr_expect_eq(psi_at(&state, 9000, &left), PLAN_CALM);
 }
 
 Test(pressure, counts_of_a_cgroup)
 {
-	uint64_t counts[POLICY_FULL + 1];
-	pressure_counts("low 9\nhigh 2\nmax 3\noom 4\noom_kill 5\n"
+	uint64_t counts[PLAN_FULL + 1];
+	psi_counts("low 9\nhigh 2\nmax 3\noom 4\noom_kill 5\n"
 	                "oom_group_kill 7\n", counts);
-	cr_expect_eq(counts[POLICY_SOME], 5);
-	cr_expect_eq(counts[POLICY_FULL], 9);
-	pressure_counts("high", counts);
-	cr_expect_eq(counts[POLICY_SOME], 0);
-	pressure_counts("max x\n\n\nhigh 1", counts);
-	cr_expect_eq(counts[POLICY_SOME], 1);
+	cr_expect_eq(counts[PLAN_SOME], 5);
+	cr_expect_eq(counts[PLAN_FULL], 9);
+	psi_counts("high", counts);
+	cr_expect_eq(counts[PLAN_SOME], 0);
+	psi_counts("max x\n\n\nhigh 1", counts);
+	cr_expect_eq(counts[PLAN_SOME], 1);
 }
 
 /* ---- what wakes the loop ------------------------------------------------ */
@@ -153,35 +153,35 @@ static void connect_pair(int *a, int *b)
 
 static int urgent_fd;
 
-static void on_urgent(void *arg, enum policy_pressure level)
+static void on_urgent(void *arg, enum plan_pressure level)
 {
 	char byte;
-	if (level != POLICY_CALM)
+	if (level != PLAN_CALM)
 		cr_assert_eq(recv(urgent_fd, &byte, 1, MSG_OOB), 1);
 	on_change(arg, level);
 }
 
 Test(pressure, an_urgent_descriptor_raises_the_level_for_a_while)
 {
-	struct pressure_request want = {.base = base,
+	struct psi_request want = {.base = base,
 	                                .places = &places,
 	                                .stall_ms = 100,
 	                                .stays_ms = 50,
 	                                .changed = on_urgent};
 	int a;
-	cr_assert_eq(pressure_open(&pressure, &want), 0);
+	cr_assert_eq(psi_open(&pressure, &want), 0);
 	connect_pair(&a, &urgent_fd);
-	cr_assert_eq(pressure_add(pressure, urgent_fd, POLICY_FULL), 0);
+	cr_assert_eq(psi_add(pressure, urgent_fd, PLAN_FULL), 0);
 	/* Plain data is no event. */
 	cr_assert_eq(send(a, "x", 1, 0), 1);
 	event_base_loop(base, EVLOOP_NONBLOCK);
 	cr_assert_eq(n_told, 0);
 	cr_assert_eq(send(a, "!", 1, MSG_OOB), 1);
 	run_until(1);
-	cr_expect_eq(told[0], POLICY_FULL);
-	cr_expect_eq(pressure_level(pressure), POLICY_FULL);
+	cr_expect_eq(told[0], PLAN_FULL);
+	cr_expect_eq(psi_level(pressure), PLAN_FULL);
 	run_until(2);
-	cr_expect_eq(told[1], POLICY_CALM);
+	cr_expect_eq(told[1], PLAN_CALM);
 	close(a);
 }
 
@@ -198,12 +198,12 @@ Test(pressure, limits_of_the_cgroup)
 	cr_assert_eq(n_told, 0);
 	put_events("low 8\nhigh 5\nmax 0\noom 0\noom_kill 0\n");
 	run_until(2);
-	cr_expect_eq(told[0], POLICY_SOME);
-	cr_expect_eq(told[1], POLICY_CALM);
+	cr_expect_eq(told[0], PLAN_SOME);
+	cr_expect_eq(told[1], PLAN_CALM);
 	put_events("low 8\nhigh 5\nmax 0\noom 0\noom_kill 1\n");
 	run_until(4);
-	cr_expect_eq(told[2], POLICY_FULL);
-	cr_expect_eq(told[3], POLICY_CALM);
+	cr_expect_eq(told[2], PLAN_FULL);
+	cr_expect_eq(told[3], PLAN_CALM);
 	/* No timer is left: nothing wakes a slabd that is at rest. */
 	cr_expect_eq(event_base_get_num_events(base, EVENT_BASE_COUNT_ADDED),
 	             waiting);
@@ -214,9 +214,9 @@ Test(pressure, limits_of_the_cgroup)
 Test(pressure, nothing_to_be_watched_is_told_and_no_failure)
 {
 	start(0);
-	cr_expect_not_null(strstr(pressure_reason(pressure), "the machine"));
-	cr_expect_not_null(strstr(pressure_reason(pressure), places.psi));
-	cr_expect_not_null(strstr(pressure_remedy(pressure), "psi=1"));
+	cr_expect_not_null(strstr(psi_reason(pressure), "the machine"));
+	cr_expect_not_null(strstr(psi_reason(pressure), places.psi));
+	cr_expect_not_null(strstr(psi_remedy(pressure), "psi=1"));
 }
 
 Test(pressure, no_more_descriptors_than_have_room)
@@ -228,7 +228,7 @@ Test(pressure, no_more_descriptors_than_have_room)
 		cr_assert_eq(r, 0);
 		cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
 		close(fd[1]);
-		r = pressure_add(pressure, fd[0], POLICY_SOME);
+		r = psi_add(pressure, fd[0], PLAN_SOME);
 	}
 	cr_expect_eq(r, -ENOSPC);
 	cr_expect_eq(fcntl(fd[0], F_GETFD), -1);
@@ -239,10 +239,11 @@ Test(pressure, the_kernels_triggers)
 {
 	int fd = open("/proc/pressure/memory", O_RDWR | O_CLOEXEC);
 	if (fd < 0)
-		cr_skip_test("no right to /proc/pressure/memory, or none there");
+		cr_skip_test(
+			"no right to /proc/pressure/memory, or none there");
 	close(fd);
-	pressure_find(&places);
+	psi_find(&places);
 	start(0);
-	cr_expect_null(strstr(pressure_reason(pressure), "the machine"),
-	               "%s", pressure_reason(pressure));
+	cr_expect_null(strstr(psi_reason(pressure), "the machine"),
+	               "%s", psi_reason(pressure));
 }

@@ -21,8 +21,9 @@ Test(report, status_of_an_empty_pool)
 {
 	get("/status");
 	cr_assert_eq(status, 200);
-	has_keys("", " version layout_version pid uptime_s dropped pressure pools "
-	             "startup ");
+	has_keys("",
+	         " version layout_version pid uptime_s dropped pressure pools "
+	         "startup ");
 	has_keys("pools/0",
 	         " name nodes page_bytes max_bytes ready_bytes carved_bytes "
 	         "used_bytes free_bytes metadata_bytes caches clients deaths "
@@ -47,7 +48,7 @@ Test(report, status_counts_what_was_done)
 {
 	uint32_t id = join("worker");
 	uint32_t head;
-	cr_assert_eq(growth_relieve(first, orders, 0), 0);
+	cr_assert_eq(wants_relieve(first, orders, 0), 0);
 	head = carve(orders, 1, 1);
 	claim(id, orders, 0, 10);
 	claim(id, orders, 1, 20);
@@ -63,8 +64,8 @@ Test(report, status_counts_what_was_done)
 	cr_expect_eq(num("pools/0/grown_slabs"), 1);
 	cr_expect_eq(num("pools/0/clients"), 1);
 	cr_expect_eq(num("pools/0/rings"), 7);
-	ident_bury(first, id);
-	cr_assert_eq(slab_uncarve_srv(&first->view, head), 0);
+	clients_reap(first, id);
+	cr_assert_eq(slab_reclaim_srv(&first->view, head), 0);
 	get("/status");
 	cr_expect_eq(num("pools/0/carved_bytes"), UNIT_BYTES);
 	cr_expect_eq(num("pools/0/used_bytes"), 0);
@@ -100,7 +101,7 @@ Test(report, startup_is_what_the_start_gave)
 	b->steps[2] = (struct backing_step){1, BACKING_THP, "no thp", ""};
 	b->node[0].populate_ms = 12.5;
 	strcpy(b->node[0].reason, "the last growth lacked memory");
-	pagebook_add(first, first->pages.node[0].pages, 1, 0);
+	pages_add(first, first->pages.node[0].pages, 1, 0);
 	get("/status");
 	cr_expect_eq(count("startup"), 2);
 	cr_expect_str_eq(str("startup/0/pool"), "default");
@@ -163,7 +164,7 @@ Test(report, nodes_hold_what_is_at_home)
 	claim(id, orders, 1, 9);
 	get("/nodes");
 	cr_expect_eq(num("pools/0/nodes/0/lent_used_bytes"), 9 * STRIDE);
-	balance_press(first, 1, POLICY_FULL);
+	balance_press(first, 1, PLAN_FULL);
 	get("/nodes");
 	cr_expect_str_eq(str("pools/0/nodes/0/pressure"), "calm");
 	cr_expect_str_eq(str("pools/0/nodes/1/pressure"), "full");
@@ -211,7 +212,8 @@ Test(report, caches_hold_their_own)
 	claim(id, big, 1, 2);
 	get("/caches");
 	has_keys("pools/0/caches/0",
-	         " id name size align stride slab_bytes objects_per_slab colours "
+	         " id name size align stride slab_bytes objects_per_slab "
+	         "colours "
 	         "waste_pct flags slabs objects used free nodes ");
 	has_keys("pools/0/caches/0/nodes/0", " node slabs used free lent ");
 	cr_expect_eq(count("pools/0/caches"), 2);
@@ -306,14 +308,14 @@ Test(report, clients_die_and_go)
 	carve(orders, 0, 0);
 	claim(a, orders, 0, 5);
 	claim(b, orders, 0, 9);
-	ident_bury(first, a);
+	clients_reap(first, a);
 	get("/clients");
 	cr_expect_eq(count("pools/0/clients"), 2);
 	cr_expect_str_eq(str("pools/0/clients/0/state"), "dead");
 	cr_expect_eq(num("pools/0/clients/0/objects"), 0);
 	cr_expect_eq(num("pools/0/clients/0/bytes"), 0);
 	cr_expect_eq(num("pools/0/clients/1/objects"), 9);
-	ident_free(first, a);
+	clients_free(first, a);
 	get("/clients");
 	cr_expect_eq(count("pools/0/clients"), 1);
 	cr_expect_eq(num("pools/0/clients/0/id"), b);
@@ -324,7 +326,8 @@ Test(report, clients_may_say_anything)
 	uint32_t id = join("\xff\x1b[2J");
 	pool_client(first, id)->since += 1000;
 	for (uint32_t i = 0; i < STATS_WORDS; i++)
-		atom_poke(&first->view.stats[id * STATS_WORDS + i], UINT64_MAX);
+		atom_store(&first->view.stats[id * STATS_WORDS + i],
+		           UINT64_MAX);
 	get("/clients");
 	cr_expect_eq(status, 200);
 	cr_expect_str_eq(str("pools/0/clients/0/name"), "\\xff\\x1b[2J");

@@ -256,7 +256,7 @@ Test(report_do, says_why_a_node_is_not_emptied)
 	cr_assert_eq(balance_drain(first, 1, true, text), 0);
 	get("/nodes");
 	cr_expect_eq(count("pools/0/nodes/1/obstacles"), 0);
-	while (growth_carve(first, orders, 0, 0, &head) == 0)
+	while (wants_carve(first, orders, 0, 0, &head) == 0)
 		continue;
 	get("/nodes");
 	cr_expect_eq(num("pools/0/nodes/0/here_bytes"), 8 * MIB);

@@ -34,13 +34,13 @@ Test(report_audit, agrees)
 	cr_expect_eq(num("pools/0/wrong_hints"), 0);
 	cr_expect(real("pools/0/ms") > 0);
 	cr_expect_eq(count("pools/0/faults"), 0);
-	ident_bury(first, id);
+	clients_reap(first, id);
 	get("/audit");
 	cr_expect(yes("agree"));
 	cr_expect_eq(num("pools/0/owned"), 0);
 	cr_expect_eq(num("pools/0/orphans"), 0);
 	/* Given by a client that had not heard of the death. */
-	atom_poke(slab_tags(&first->view, 0), (uint16_t)id);
+	atom_store(slab_tags(&first->view, 0), (uint16_t)id);
 	get("/audit");
 	cr_expect(yes("agree"));
 	cr_expect_eq(num("pools/0/orphans"), 1);
@@ -65,7 +65,7 @@ static void finds(const char *clause, uint32_t head, const char *text)
 Test(report_audit, finds_tag_owner)
 {
 	uint32_t head = carve(orders, 1, 1);
-	atom_poke(&slab_tags(&first->view, head)[3], (uint16_t)77);
+	atom_store(&slab_tags(&first->view, head)[3], (uint16_t)77);
 	finds("tag-owner", head, "owner 77");
 	cr_expect_eq(num("pools/0/lost"), 1);
 	cr_expect_eq(num("pools/0/owned"), 1);
@@ -74,7 +74,7 @@ Test(report_audit, finds_tag_owner)
 Test(report_audit, finds_tag_pad)
 {
 	uint32_t head = carve(orders, 0, 0);
-	atom_poke(&slab_tags(&first->view, head)[3], (uint16_t)TAG_NONE);
+	atom_store(&slab_tags(&first->view, head)[3], (uint16_t)TAG_NONE);
 	finds("tag-pad", head, "tag of object 3 is 0xffff");
 }
 
@@ -98,7 +98,7 @@ Test(report_audit, finds_list_summary)
 Test(report_audit, finds_lease_holder)
 {
 	uint32_t head = carve(orders, 1, 1);
-	atom_poke(&first->view.leases[head], 55u | 3u << 16);
+	atom_store(&first->view.leases[head], 55u | 3u << 16);
 	finds("lease-holder", head, "holder 55, epoch 3");
 }
 
@@ -164,7 +164,7 @@ Test(report_audit, tells_how_many_more)
 {
 	uint32_t head = carve(orders, 0, 0);
 	for (uint32_t i = 0; i < 40; i++)
-		atom_poke(&slab_tags(&first->view, head)[i], (uint16_t)77);
+		atom_store(&slab_tags(&first->view, head)[i], (uint16_t)77);
 	get("/audit");
 	cr_expect_not(yes("agree"));
 	cr_expect_eq(num("pools/0/lost"), 40);

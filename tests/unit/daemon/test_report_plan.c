@@ -54,7 +54,8 @@ Test(report_plan, says_what_it_would_do)
 	cr_expect_eq(num("pools/0/steps/1/bytes"), 2 * MIB);
 	cr_expect_geq(num("pools/0/steps/1/page"), 1);
 	get("/nodes");
-	cr_expect_eq(num("pools/0/nodes/1/here_pages"), 1, "it is but a plan");
+	cr_expect_eq(num("pools/0/nodes/1/here_pages"), 1,
+	             "it is but a plan");
 }
 
 Test(report_plan, log_has_what_was_done)
@@ -66,9 +67,9 @@ Test(report_plan, log_has_what_was_done)
 	get("/log");
 	has_keys("pools/0", " name now_ms events counts ");
 	cr_assert_eq(count("pools/0/events"), 2);
-	has_keys("pools/0/events/0",
-	         STEP_KEYS "seq at_ms last_ms cause refused times done error us "
-	                   "told ");
+	has_keys("pools/0/events/0", STEP_KEYS
+	         "seq at_ms last_ms cause refused times done error us "
+	         "told ");
 	cr_expect_eq(num("pools/0/events/0/seq"), 2);
 	cr_expect_str_eq(str("pools/0/events/0/kind"), "return");
 	cr_expect_str_eq(str("pools/0/events/1/kind"), "lend");

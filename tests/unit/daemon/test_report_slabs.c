@@ -20,7 +20,7 @@ Test(report_slabs, one_by_one)
 	struct partial list = partial_of(&first->view, orders, 0);
 	claim(id, orders, 0, 4);
 	partial_clear_any(&list, b);
-	atom_poke(&first->view.leases[b], id | 1u << 16);
+	atom_store(&first->view.leases[b], id | 1u << 16);
 	get("/slabs");
 	has_keys("pools/0", " name total slabs ");
 	has_keys("pools/0/slabs/0", " offset cache node list bytes objects "
@@ -74,7 +74,7 @@ Test(report_slabs, filtered)
 
 Test(report_slabs, are_a_hundred_unless_told)
 {
-	pagebook_add(first, first->pages.node[0].pages, 3, 0);
+	pages_add(first, first->pages.node[0].pages, 3, 0);
 	for (int i = 0; i < 103; i++)
 		carve(orders, 0, 0);
 	slabs("cache=orders", 103, 100);

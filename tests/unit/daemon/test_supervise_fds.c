@@ -13,7 +13,7 @@
 
 #include "daemon/manager/supervise_fds.h"
 
-static struct store store;
+static struct supervise_fds store;
 
 static int null_fd(void)
 {
@@ -32,22 +32,22 @@ Test(store, is_the_variable)
 {
 	int a = null_fd(), b = null_fd(), c = null_fd();
 
-	store_init(&store, 10);
+	supervise_fds_init(&store, 10);
 	cr_expect_str_eq(store.list, "LISTEN_FDNAMES");
-	cr_expect_eq(store_add(&store, "a", a), 0);
+	cr_expect_eq(supervise_fds_add(&store, "a", a), 0);
 	cr_expect_str_eq(store.list, "LISTEN_FDNAMES=a");
-	cr_expect_eq(store_add(&store, "bb", b), 0);
-	cr_expect_eq(store_add(&store, "c", c), 0);
+	cr_expect_eq(supervise_fds_add(&store, "bb", b), 0);
+	cr_expect_eq(supervise_fds_add(&store, "c", c), 0);
 	cr_expect_str_eq(store.list, "LISTEN_FDNAMES=a:bb:c");
-	cr_expect_eq(store_remove(&store, "b"), 0);
-	cr_expect_eq(store_remove(&store, ""), 0);
-	cr_expect_eq(store_remove(&store, "a"), 1);
+	cr_expect_eq(supervise_fds_remove(&store, "b"), 0);
+	cr_expect_eq(supervise_fds_remove(&store, ""), 0);
+	cr_expect_eq(supervise_fds_remove(&store, "a"), 1);
 	cr_expect_str_eq(store.list, "LISTEN_FDNAMES=bb:c");
 	cr_expect_not(is_open(a));
-	cr_expect_eq(store_remove(&store, "c"), 1);
+	cr_expect_eq(supervise_fds_remove(&store, "c"), 1);
 	cr_expect_str_eq(store.list, "LISTEN_FDNAMES=bb");
 	cr_expect(store.n == 1 && store.fds[0] == b && is_open(b));
-	cr_expect_eq(store_remove(&store, "bb"), 1);
+	cr_expect_eq(supervise_fds_remove(&store, "bb"), 1);
 	cr_expect_str_eq(store.list, "LISTEN_FDNAMES");
 	cr_expect_eq(store.used, strlen(store.list));
 }
@@ -57,14 +57,14 @@ Test(store, removes_all_of_a_name)
 	static const char *const names[] = { "x", "x", "y", "x", "z", "x" };
 	int y = 0, z = 0;
 
-	store_init(&store, 10);
+	supervise_fds_init(&store, 10);
 	for (size_t i = 0; i < 6; i++) {
 		int fd = null_fd();
 		y = i == 2 ? fd : y;
 		z = i == 4 ? fd : z;
-		cr_expect_eq(store_add(&store, names[i], fd), 0);
+		cr_expect_eq(supervise_fds_add(&store, names[i], fd), 0);
 	}
-	cr_expect_eq(store_remove(&store, "x"), 4);
+	cr_expect_eq(supervise_fds_remove(&store, "x"), 4);
 	cr_expect_str_eq(store.list, "LISTEN_FDNAMES=y:z");
 	cr_expect(store.n == 2 && store.fds[0] == y && store.fds[1] == z);
 	cr_expect_eq(store.used, strlen(store.list));
@@ -74,21 +74,21 @@ Test(store, refuses_and_closes)
 {
 	static const char *const names[] = { "", "a:b", "a\nb", "a\x7f",
 		"\xc3\xa4" };
-	char name[STORE_NAME_BYTES + 2];
+	char name[SUPERVISE_FDS_NAME_BYTES + 2];
 
-	store_init(&store, 1);
+	supervise_fds_init(&store, 1);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		int fd = null_fd();
-		cr_expect_eq(store_add(&store, names[i], fd), -EINVAL);
+		cr_expect_eq(supervise_fds_add(&store, names[i], fd), -EINVAL);
 		cr_expect_not(is_open(fd));
 	}
 	memset(name, 'n', sizeof(name));
-	name[STORE_NAME_BYTES + 1] = '\0';
-	cr_expect_eq(store_add(&store, name, null_fd()), -EINVAL);
-	name[STORE_NAME_BYTES] = '\0';
-	cr_expect_eq(store_add(&store, name, null_fd()), 0);
+	name[SUPERVISE_FDS_NAME_BYTES + 1] = '\0';
+	cr_expect_eq(supervise_fds_add(&store, name, null_fd()), -EINVAL);
+	name[SUPERVISE_FDS_NAME_BYTES] = '\0';
+	cr_expect_eq(supervise_fds_add(&store, name, null_fd()), 0);
 	int over = null_fd();
-	cr_expect_eq(store_add(&store, "n", over), -ENOSPC);
+	cr_expect_eq(supervise_fds_add(&store, "n", over), -ENOSPC);
 	cr_expect_not(is_open(over));
 	cr_expect_eq(store.n, 1);
 }
@@ -112,24 +112,24 @@ static int run_with(const char *list)
 
 Test(store, is_as_long_as_a_variable_may_be)
 {
-	static char list[STORE_LIST_BYTES + 1];
+	static char list[SUPERVISE_FDS_LIST_BYTES + 1];
 	char name[101];
 	unsigned n = 0;
 
-	store_init(&store, STORE_MAX);
+	supervise_fds_init(&store, SUPERVISE_FDS_MAX);
 	memset(name, 'n', sizeof(name));
 	name[100] = '\0';
-	while (store_add(&store, name, null_fd()) == 0)
+	while (supervise_fds_add(&store, name, null_fd()) == 0)
 		n++;
 	/* Shorter than the others, or it is one of them. */
-	size_t left = STORE_LIST_BYTES - store.used - 2;
+	size_t left = SUPERVISE_FDS_LIST_BYTES - store.used - 2;
 	cr_assert(left > 0 && left < 100);
 	name[left + 1] = '\0';
-	cr_expect_eq(store_add(&store, name, null_fd()), -ENOSPC);
+	cr_expect_eq(supervise_fds_add(&store, name, null_fd()), -ENOSPC);
 	name[left] = '\0';
-	cr_expect_eq(store_add(&store, name, null_fd()), 0);
-	cr_expect_eq(store.used, STORE_LIST_BYTES - 1);
-	cr_expect_eq(store_add(&store, "n", null_fd()), -ENOSPC);
+	cr_expect_eq(supervise_fds_add(&store, name, null_fd()), 0);
+	cr_expect_eq(store.used, SUPERVISE_FDS_LIST_BYTES - 1);
+	cr_expect_eq(supervise_fds_add(&store, "n", null_fd()), -ENOSPC);
 	cr_expect_eq(store.n, n + 1);
 	cr_expect_eq(run_with(store.list), 0);
 	memcpy(list, store.list, store.used);
@@ -154,7 +154,7 @@ static int place(void)
 {
 	static const int at[] = { 5, 3, 9, 4, 200 };
 
-	store_init(&store, 10);
+	supervise_fds_init(&store, 10);
 	for (int i = 0; i < 5; i++) {
 		char name[8] = { 'k', 'e', 'p', 't', (char)('0' + i), 0 };
 		int fd = memfd_create(name, MFD_CLOEXEC);
@@ -167,13 +167,13 @@ static int place(void)
 		int up = store.fds[i];
 		dup3(up, at[i], O_CLOEXEC);
 		close(up);
-		if (store_add(&store, name, at[i]) < 0)
+		if (supervise_fds_add(&store, name, at[i]) < 0)
 			return 1;
 	}
 	dup2(0, 6);
 	dup2(0, 8);
 	dup2(0, 250);
-	if (store_place(&store) < 0)
+	if (supervise_fds_place(&store) < 0)
 		return 2;
 	for (int i = 0; i < 5; i++) {
 		char name[8] = { 'k', 'e', 'p', 't', (char)('0' + i), 0 };

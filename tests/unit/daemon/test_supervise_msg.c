@@ -11,7 +11,7 @@
 
 #include "daemon/manager/supervise_msg.h"
 
-static struct notice notice;
+static struct supervise_msg notice;
 static int ends[2]; /* it is read at 0 */
 
 static void set_up(void)
@@ -30,10 +30,10 @@ TestSuite(notice, .init = set_up);
 static void send_bytes(const char *bytes, size_t n_bytes, unsigned n)
 {
 	_Alignas(struct cmsghdr) static char
-	        room[CMSG_SPACE(NOTICE_FDS_MAX * sizeof(int))];
+	        room[CMSG_SPACE(SUPERVISE_MSG_FDS_MAX * sizeof(int))];
 	struct iovec iov = { (void *)bytes, n_bytes };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-	int copies[NOTICE_FDS_MAX];
+	int copies[SUPERVISE_MSG_FDS_MAX];
 
 	for (unsigned i = 0; i < n; i++)
 		copies[i] = STDERR_FILENO;
@@ -52,7 +52,7 @@ static void send_bytes(const char *bytes, size_t n_bytes, unsigned n)
 static int hear(const char *text, unsigned n_fds)
 {
 	send_bytes(text, strlen(text), n_fds);
-	return notice_receive(ends[0], &notice);
+	return supervise_msg_receive(ends[0], &notice);
 }
 
 static unsigned count_open(void)
@@ -76,11 +76,11 @@ Test(notice, what_is_to_be_kept)
 	cr_expect_eq(notice.n_fds, 2);
 	cr_expect_eq(fcntl(notice.fds[1], F_GETFD), FD_CLOEXEC);
 	cr_expect_eq(count_open(), before + 2);
-	notice_close(&notice);
+	supervise_msg_close(&notice);
 	cr_expect_eq(count_open(), before);
 	cr_expect_eq(hear("FDSTORE=1", 1), 0);
 	cr_expect_str_eq(notice.name, "stored");
-	notice_close(&notice);
+	supervise_msg_close(&notice);
 }
 
 Test(notice, what_is_to_be_closed)
@@ -91,7 +91,7 @@ Test(notice, what_is_to_be_closed)
 	cr_expect_eq(notice.n_fds, 0);
 	cr_expect_eq(hear("BARRIER=1", 1), 0);
 	cr_expect(notice.barrier && !notice.remove);
-	notice_close(&notice);
+	supervise_msg_close(&notice);
 }
 
 Test(notice, what_is_passed_on)
@@ -109,26 +109,28 @@ Test(notice, what_is_passed_on)
 
 Test(notice, refuses_and_closes)
 {
-	static char huge[NOTICE_BYTES + 1];
+	static char huge[SUPERVISE_MSG_BYTES + 1];
 	unsigned before = count_open();
 
 	send_bytes("FDSTORE=1\0FDNAME=a", 18, 3);
-	cr_expect_eq(notice_receive(ends[0], &notice), NOTICE_E_BAD);
+	cr_expect_eq(supervise_msg_receive(ends[0], &notice),
+	             SUPERVISE_MSG_E_BAD);
 	memset(huge, 'S', sizeof(huge));
 	send_bytes(huge, sizeof(huge), 1);
-	cr_expect_eq(notice_receive(ends[0], &notice), NOTICE_E_BAD);
+	cr_expect_eq(supervise_msg_receive(ends[0], &notice),
+	             SUPERVISE_MSG_E_BAD);
 	cr_expect_eq(notice.n_fds, 0);
 	cr_expect_eq(count_open(), before);
 	memcpy(huge, "STATUS=", 7);
-	send_bytes(huge, NOTICE_BYTES, NOTICE_FDS_MAX);
-	cr_expect_eq(notice_receive(ends[0], &notice), 0);
-	cr_expect_eq(strlen(notice.fields), NOTICE_BYTES);
-	cr_expect_eq(notice.n_fds, NOTICE_FDS_MAX);
-	notice_close(&notice);
+	send_bytes(huge, SUPERVISE_MSG_BYTES, SUPERVISE_MSG_FDS_MAX);
+	cr_expect_eq(supervise_msg_receive(ends[0], &notice), 0);
+	cr_expect_eq(strlen(notice.fields), SUPERVISE_MSG_BYTES);
+	cr_expect_eq(notice.n_fds, SUPERVISE_MSG_FDS_MAX);
+	supervise_msg_close(&notice);
 	cr_expect_eq(count_open(), before);
 	send_bytes("", 0, 0);
-	cr_expect_eq(notice_receive(ends[0], &notice), 0);
-	cr_expect_eq(notice_receive(ends[0], &notice), -EAGAIN);
+	cr_expect_eq(supervise_msg_receive(ends[0], &notice), 0);
+	cr_expect_eq(supervise_msg_receive(ends[0], &notice), -EAGAIN);
 }
 
 /* Without SO_PASSCRED nobody is known, and nobody is number 0. */

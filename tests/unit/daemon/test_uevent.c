@@ -13,45 +13,45 @@
 
 /* ---- messages ----------------------------------------------------------- */
 
-#define PARSE(text) hotplug_parse(text, sizeof(text))
+#define PARSE(text) uevent_parse(text, sizeof(text))
 
 Test(hotplug, messages_of_the_kernel)
 {
 	cr_expect_eq(PARSE("online@/devices/system/cpu/cpu1\0ACTION=online\0"
 	                   "DEVPATH=/devices/system/cpu/cpu1\0SUBSYSTEM=cpu\0"
-	                   "SEQNUM=7"), HOTPLUG_CPUS);
+	                   "SEQNUM=7"), UEVENT_CPUS);
 	cr_expect_eq(PARSE("offline@/devices/system/memory/memory9\0"
 	                   "ACTION=offline\0SUBSYSTEM=memory"),
-	             HOTPLUG_MEMORY);
+	             UEVENT_MEMORY);
 	cr_expect_eq(PARSE("add@/devices/system/node/node4\0ACTION=add\0"
-	                   "SUBSYSTEM=node"), HOTPLUG_MEMORY);
+	                   "SUBSYSTEM=node"), UEVENT_MEMORY);
 }
 
 Test(hotplug, garbage_is_nothing)
 {
 	char noise[4096];
 	uint32_t seed = 1;
-	cr_expect_eq(hotplug_parse("", 0), HOTPLUG_NOTHING);
-	cr_expect_eq(PARSE(""), HOTPLUG_NOTHING);
+	cr_expect_eq(uevent_parse("", 0), UEVENT_NOTHING);
+	cr_expect_eq(PARSE(""), UEVENT_NOTHING);
 	cr_expect_eq(PARSE("add@/x\0ACTION=add\0SUBSYSTEM=net"),
-	             HOTPLUG_NOTHING);
+	             UEVENT_NOTHING);
 	cr_expect_eq(PARSE("bind@/x\0ACTION=bind\0SUBSYSTEM=cpu"),
-	             HOTPLUG_NOTHING);
-	cr_expect_eq(PARSE("add@/x\0ACTION=add"), HOTPLUG_NOTHING);
-	cr_expect_eq(PARSE("add@/x\0SUBSYSTEM=cpu"), HOTPLUG_NOTHING);
+	             UEVENT_NOTHING);
+	cr_expect_eq(PARSE("add@/x\0ACTION=add"), UEVENT_NOTHING);
+	cr_expect_eq(PARSE("add@/x\0SUBSYSTEM=cpu"), UEVENT_NOTHING);
 	cr_expect_eq(PARSE("libudev\0ACTION=add\0SUBSYSTEM=cpu"),
-	             HOTPLUG_NOTHING);
+	             UEVENT_NOTHING);
 	/* Not ended: nothing beyond it may be read. */
-	cr_expect_eq(hotplug_parse("add@/x\0ACTION=add\0SUBSYSTEM=cpu", 30),
-	             HOTPLUG_NOTHING);
+	cr_expect_eq(uevent_parse("add@/x\0ACTION=add\0SUBSYSTEM=cpu", 30),
+	             UEVENT_NOTHING);
 	for (int round = 0; round < 1000; round++) {
 		for (size_t i = 0; i < sizeof(noise); i++) {
 			seed = seed * 1664525u + 1013904223u;
 			noise[i] = (char)(seed >> 24 & (round % 2 ? 0x7f : 1));
 		}
 		noise[sizeof(noise) - 1] = '\0';
-		cr_expect_eq(hotplug_parse(noise, sizeof(noise)),
-		             HOTPLUG_NOTHING);
+		cr_expect_eq(uevent_parse(noise, sizeof(noise)),
+		             UEVENT_NOTHING);
 	}
 }
 
@@ -72,70 +72,70 @@ Test(hotplug, only_the_kernel_is_heard, .timeout = 300)
 {
 	static const char text[] = "online@/x\0ACTION=online\0SUBSYSTEM=cpu";
 	struct sockaddr_nl to = {.nl_family = AF_NETLINK, .nl_groups = 1};
-	struct hotplug_request want = {.changed = on_change};
+	struct uevent_request want = {.changed = on_change};
 	struct timeval while_ = {.tv_usec = 300000};
-	struct hotplug *hotplug;
+	struct uevent *hotplug;
 	int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC,
 	                NETLINK_KOBJECT_UEVENT);
 	want.base = base = event_base_new();
-	if (fd < 0 || hotplug_open(&hotplug, &want) < 0)
+	if (fd < 0 || uevent_open(&hotplug, &want) < 0)
 		cr_skip_test("no netlink here");
 	if (sendto(fd, text, sizeof(text), 0, (void *)&to, sizeof(to)) < 0)
 		cr_skip_test("the right to send is root's");
 	event_base_loopexit(base, &while_);
 	event_base_dispatch(base);
-	cr_expect_eq(told & HOTPLUG_CPUS, 0);
-	hotplug_close(hotplug);
+	cr_expect_eq(told & UEVENT_CPUS, 0);
+	uevent_close(hotplug);
 	event_base_free(base);
 	close(fd);
 }
 
 /* ---- followed ----------------------------------------------------------- */
 
-static struct pool_bed bed;
-static struct pool *const pool = &bed.pool;
+static struct pool_fixture fixture;
+static struct pool *const pool = &fixture.pool;
 static struct topo now;
 
 static void start(void)
 {
-	pool_bed_start(&bed, "node:3 core:2 pu:1", 2, 8);
-	now = bed.topo;
+	pool_fixture_start(&fixture, "node:3 core:2 pu:1", 2, 8);
+	now = fixture.topo;
 }
 
 static void finish(void)
 {
-	pool_bed_agrees(&bed);
-	pool_bed_stop(&bed);
+	pool_fixture_agrees(&fixture);
+	pool_fixture_stop(&fixture);
 }
 
-TestSuite(hotplug_follow, .init = start, .fini = finish, .timeout = 300);
+TestSuite(follow_nodes, .init = start, .fini = finish, .timeout = 300);
 
 static uint8_t *cpu_byte(uint32_t cpu)
 {
 	return (uint8_t *)(uintptr_t)&pool->view.cpus[cpu];
 }
 
-Test(hotplug_follow, nothing_changed)
+Test(follow_nodes, nothing_changed)
 {
-	cr_expect_eq(hotplug_follow(pool, &now), HOTPLUG_NOTHING);
+	cr_expect_eq(follow_nodes(pool, &now), UEVENT_NOTHING);
 }
 
-Test(hotplug_follow, a_cpu_comes_or_was_wrong)
+Test(follow_nodes, a_cpu_comes_or_was_wrong)
 {
 	*cpu_byte(3) = NODE_NONE;
 	*cpu_byte(4) = 0;
 	cr_expect_eq(view_cpu_node(&pool->view, 3), 0);
-	cr_expect_eq(hotplug_follow(pool, &now), HOTPLUG_CPUS);
+	cr_expect_eq(follow_nodes(pool, &now), UEVENT_CPUS);
 	cr_expect_eq(view_cpu_node(&pool->view, 3), 1);
 	cr_expect_eq(view_cpu_node(&pool->view, 4), 2);
-	cr_expect_eq(hotplug_follow(pool, &now), HOTPLUG_NOTHING);
+	cr_expect_eq(follow_nodes(pool, &now), UEVENT_NOTHING);
 }
 
-Test(hotplug_follow, a_cpu_that_goes_changes_nothing)
+Test(follow_nodes, a_cpu_that_goes_changes_nothing)
 {
 	now.cpu_node[3] = TOPO_NODE_NONE;
 	now.n_cpus = 5;
-	cr_expect_eq(hotplug_follow(pool, &now), HOTPLUG_NOTHING);
+	cr_expect_eq(follow_nodes(pool, &now), UEVENT_NOTHING);
 	cr_expect_eq(view_cpu_node(&pool->view, 3), 1);
 	cr_expect_eq(view_cpu_node(&pool->view, 5), 2);
 }
@@ -149,40 +149,40 @@ static void lose_node_1(void)
 		now.cpu_node[cpu] = (uint8_t)(now.cpu_node[cpu] == 2);
 }
 
-Test(hotplug_follow, a_nodes_memory_goes_and_comes_back)
+Test(follow_nodes, a_nodes_memory_goes_and_comes_back)
 {
 	struct topo whole = now;
-	int cache = pool_bed_cache(&bed, "c", 64, 8, 0);
+	int cache = pool_fixture_cache(&fixture, "c", 64, 8, 0);
 	uint64_t pages = pool->pages.node[1].pages;
 	uint64_t unit;
 	lose_node_1();
-	cr_expect_eq(hotplug_follow(pool, &now),
-	             HOTPLUG_CPUS | HOTPLUG_MEMORY);
+	cr_expect_eq(follow_nodes(pool, &now),
+	             UEVENT_CPUS | UEVENT_MEMORY);
 	cr_expect(balance_offline(pool, 1));
 	cr_expect_not(balance_offline(pool, 2));
 	/* Its CPUs count for a node that is there, the others as before. */
 	cr_expect_eq(view_cpu_node(&pool->view, 2), 0);
 	cr_expect_eq(view_cpu_node(&pool->view, 4), 2);
 	/* Nothing more is taken of it. */
-	while (pagebook_take(pool, 1, 1, &unit) == 0)
+	while (pages_take(pool, 1, 1, &unit) == 0)
 		;
-	cr_expect_not(growth_ahead(pool) && pool->pages.node[1].pages > pages);
+	cr_expect_not(wants_ahead(pool) && pool->pages.node[1].pages > pages);
 	cr_expect_eq(pool->pages.node[1].pages, pages);
 	for (uint64_t i = 0; i < pool->pages.page_units; i++)
-		pagebook_give(pool, pagebook_first(pool, 1) *
+		pages_give(pool, pages_first(pool, 1) *
 		              pool->pages.page_units + i, 1);
-	cr_expect_eq(hotplug_follow(pool, &whole),
-	             HOTPLUG_CPUS | HOTPLUG_MEMORY);
+	cr_expect_eq(follow_nodes(pool, &whole),
+	             UEVENT_CPUS | UEVENT_MEMORY);
 	cr_expect_not(balance_offline(pool, 1));
 	cr_expect_eq(view_cpu_node(&pool->view, 2), 1);
 	cr_expect_gt(cache, 0);
 }
 
-Test(hotplug_follow, pages_are_looked_at_in_bounds)
+Test(follow_nodes, pages_are_looked_at_in_bounds)
 {
 	uint64_t page = 0;
 	unsigned calls = 0;
-	while (hotplug_follow_pages(pool, &page, 5))
+	while (follow_pages(pool, &page, 5))
 		calls++;
 	cr_expect_eq(page, pool->pages.n_pages);
 	cr_expect_eq(calls, (pool->pages.n_pages - 1) / 5);

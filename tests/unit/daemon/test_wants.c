@@ -10,14 +10,14 @@
 
 #define TWO_NODES "node:2 core:1 pu:1"
 
-static struct pool_bed bed;
-static struct pool *const pool = &bed.pool;
+static struct pool_fixture fixture;
+static struct pool *const pool = &fixture.pool;
 
 /* On each node 2 MiB to begin with; nothing is lent. */
 static void start(uint64_t max_mib)
 {
 	struct config_balance alone;
-	pool_bed_start(&bed, TWO_NODES, 2, max_mib);
+	pool_fixture_start(&fixture, TWO_NODES, 2, max_mib);
 	alone = *balance_config(pool);
 	alone.enabled = false;
 	alone.keep_slabs = 0;
@@ -26,14 +26,14 @@ static void start(uint64_t max_mib)
 
 static void finish(void)
 {
-	pool_bed_stop(&bed);
+	pool_fixture_stop(&fixture);
 }
 
 TestSuite(growth, .fini = finish);
 
 static uint32_t cache_of(const char *name, uint64_t size)
 {
-	int cache = pool_bed_cache(&bed, name, size, 8, 0);
+	int cache = pool_fixture_cache(&fixture, name, size, 8, 0);
 	cr_assert_gt(cache, 0);
 	return (uint32_t)cache;
 }
@@ -55,7 +55,7 @@ static bool denied(uint32_t cache, uint32_t node)
 
 static uint64_t ready_mib(uint32_t node)
 {
-	return pool_ready_units(pool, node) * UNIT_BYTES / BED_MIB;
+	return pool_ready_units(pool, node) * UNIT_BYTES / FIXTURE_MIB;
 }
 
 static uint32_t listed(uint32_t cache, uint32_t node)
@@ -68,8 +68,8 @@ static uint32_t listed(uint32_t cache, uint32_t node)
 static uint64_t use_up(uint32_t cache, uint32_t node)
 {
 	uint64_t sum = 0;
-	while (growth_relieve(pool, cache, node) == 0)
-		sum += pool_bed_claim_all(&bed, 1, cache, node);
+	while (wants_relieve(pool, cache, node) == 0)
+		sum += pool_fixture_claim_all(&fixture, 1, cache, node);
 	return sum;
 }
 
@@ -92,14 +92,15 @@ Test(growth, carves_on_the_node_that_wants)
 	uint32_t cache;
 	start(4);
 	cache = cache_of("a", 64);
-	cr_assert_eq(growth_relieve(pool, cache, 1), 0);
+	cr_assert_eq(wants_relieve(pool, cache, 1), 0);
 	cr_expect_eq(slabs(cache, 0), 0);
 	cr_expect_geq(slabs(cache, 1), 1);
 	cr_expect_eq(listed(cache, 1), slabs(cache, 1));
 	cr_expect_eq(listed(cache, 0), 0);
-	cr_expect_eq(pool_bed_free(&bed, cache, 1), slabs(cache, 1) * 1024);
+	cr_expect_eq(pool_fixture_free(&fixture, cache, 1),
+	             slabs(cache, 1) * 1024);
 	cr_expect_eq(pool->counts.grown_slabs, slabs(cache, 1));
-	pool_bed_agrees(&bed);
+	pool_fixture_agrees(&fixture);
 }
 
 /* At the low mark nothing is carved, below it something is. */
@@ -109,12 +110,12 @@ Test(growth, carves_below_the_low_mark_alone)
 	uint32_t before;
 	start(4);
 	cache = cache_of("a", 6000);
-	cr_assert_eq(growth_relieve(pool, cache, 0), 0);
+	cr_assert_eq(wants_relieve(pool, cache, 0), 0);
 	before = slabs(cache, 0);
-	cr_assert_eq(growth_relieve(pool, cache, 0), 0);
+	cr_assert_eq(wants_relieve(pool, cache, 0), 0);
 	cr_expect_eq(slabs(cache, 0), before);
-	pool_bed_claim_all(&bed, 1, cache, 0);
-	cr_assert_eq(growth_relieve(pool, cache, 0), 0);
+	pool_fixture_claim_all(&fixture, 1, cache, 0);
+	cr_assert_eq(wants_relieve(pool, cache, 0), 0);
 	cr_expect_gt(slabs(cache, 0), before);
 }
 
@@ -125,11 +126,11 @@ Test(growth, low_mark_follows_the_count)
 	uint32_t last = 1;
 	start(16);
 	cache = cache_of("a", 64);
-	while (growth_relieve(pool, cache, 0) == 0) {
+	while (wants_relieve(pool, cache, 0) == 0) {
 		cr_assert_geq(low_mark(cache, 0), last);
 		cr_assert_leq(low_mark(cache, 0), 16);
 		last = low_mark(cache, 0);
-		pool_bed_claim_all(&bed, 1, cache, 0);
+		pool_fixture_claim_all(&fixture, 1, cache, 0);
 	}
 	cr_expect_eq(slabs(cache, 0), 256);
 	cr_expect_eq(last, 16);
@@ -142,14 +143,14 @@ Test(growth, up_to_max_then_no_more)
 	start(6);
 	cache = cache_of("a", 64);
 	live_client_1();
-	cr_expect_eq(use_up(cache, 0), 6 * BED_MIB / 64);
-	cr_expect_eq(growth_relieve(pool, cache, 0), -ENOSPC);
+	cr_expect_eq(use_up(cache, 0), 6 * FIXTURE_MIB / 64);
+	cr_expect_eq(wants_relieve(pool, cache, 0), -ENOSPC);
 	cr_expect_eq(ready_mib(0), 6);
 	cr_expect_eq(ready_mib(1), 2, "the other node is left alone");
 	cr_expect_eq(slabs(cache, 0), 6 * 16);
-	cr_expect_eq(pool_bed_free(&bed, cache, 0), 0);
-	cr_expect_eq(growth_relieve(pool, cache, 1), 0);
-	pool_bed_agrees(&bed);
+	cr_expect_eq(pool_fixture_free(&fixture, cache, 0), 0);
+	cr_expect_eq(wants_relieve(pool, cache, 1), 0);
+	pool_fixture_agrees(&fixture);
 }
 
 /* Something is left on the list: low, but no shortage. */
@@ -164,16 +165,16 @@ Test(growth, low_is_not_empty)
 	slab_tags(&pool->view, 5)[0] = TAG_FREE;
 	partial_set_any(&list, 5);
 	cr_assert_gt(low_mark(cache, 0), 1);
-	cr_expect_eq(growth_relieve(pool, cache, 0), 0);
-	cr_expect_eq(pool_bed_claim_all(&bed, 1, cache, 0), 1);
-	cr_expect_eq(growth_relieve(pool, cache, 0), -ENOSPC);
+	cr_expect_eq(wants_relieve(pool, cache, 0), 0);
+	cr_expect_eq(pool_fixture_claim_all(&fixture, 1, cache, 0), 1);
+	cr_expect_eq(wants_relieve(pool, cache, 0), -ENOSPC);
 }
 
 Test(growth, whole_pages_as_slabs)
 {
 	uint32_t cache;
 	start(4);
-	cache = cache_of("page", 2 * BED_MIB);
+	cache = cache_of("page", 2 * FIXTURE_MIB);
 	cr_expect_eq(use_up(cache, 1), 2);
 	cr_expect_eq(pool->view.words[64] & 0xffff, cache, "node 1 begins");
 	cr_expect_eq(slabs(cache, 1), 2);
@@ -190,16 +191,18 @@ Test(growth, takes_an_empty_slab)
 	b = cache_of("b", 6000);
 	live_client_1();
 	use_up(a, 0);
-	cr_assert_eq(growth_relieve(pool, b, 0), -ENOSPC, "none is empty");
+	cr_assert_eq(wants_relieve(pool, b, 0), -ENOSPC, "none is empty");
 	cr_expect_eq(slabs(a, 0), 32);
 	end_client_1();
-	cr_expect_eq(growth_relieve(pool, b, 0), 0);
+	cr_expect_eq(wants_relieve(pool, b, 0), 0);
 	cr_expect_geq(slabs(b, 0), 1);
 	cr_expect_eq(slabs(a, 0) + slabs(b, 0), 32);
 	cr_expect_eq(pool->counts.taken_slabs, slabs(b, 0));
-	cr_expect_eq(pool_bed_claim_all(&bed, 1, b, 0), slabs(b, 0) * 10);
-	cr_expect_eq(pool_bed_claim_all(&bed, 1, a, 0), slabs(a, 0) * 1024);
-	pool_bed_agrees(&bed);
+	cr_expect_eq(pool_fixture_claim_all(&fixture, 1, b, 0),
+	             slabs(b, 0) * 10);
+	cr_expect_eq(pool_fixture_claim_all(&fixture, 1, a, 0),
+	             slabs(a, 0) * 1024);
+	pool_fixture_agrees(&fixture);
 }
 
 /* One object in use keeps a slab. */
@@ -215,13 +218,13 @@ Test(growth, never_takes_one_in_use)
 	end_client_1();
 	for (uint32_t head = 0; head < 32; head++)
 		slab_tags(&pool->view, head)[head * 32] = 1;
-	cr_expect_eq(growth_relieve(pool, b, 0), -ENOSPC);
+	cr_expect_eq(wants_relieve(pool, b, 0), -ENOSPC);
 	cr_expect_eq(slabs(a, 0), 32);
 	slab_tags(&pool->view, 7)[7 * 32] = TAG_FREE;
-	cr_expect_eq(growth_relieve(pool, b, 0), 0);
+	cr_expect_eq(wants_relieve(pool, b, 0), 0);
 	cr_expect_eq(slabs(a, 0), 31);
 	cr_expect_eq(WORD_CACHE(pool->view.words[7]), b);
-	pool_bed_agrees(&bed);
+	pool_fixture_agrees(&fixture);
 }
 
 Test(growth, takes_several_for_a_larger_one)
@@ -237,10 +240,10 @@ Test(growth, takes_several_for_a_larger_one)
 	/* Units 8 to 15 alone are wholly free. */
 	for (uint32_t head = 0; head < 32; head += head == 6 ? 10 : 2)
 		slab_tags(&pool->view, head)[0] = 1;
-	cr_expect_eq(growth_relieve(pool, b, 0), 0);
+	cr_expect_eq(wants_relieve(pool, b, 0), 0);
 	cr_expect_eq(slabs(b, 0), 1);
 	cr_expect_eq(WORD_CACHE(pool->view.words[8]), b);
-	pool_bed_agrees(&bed);
+	pool_fixture_agrees(&fixture);
 }
 
 Test(growth, takes_a_larger_one_for_small_ones)
@@ -259,7 +262,7 @@ Test(growth, takes_a_larger_one_for_small_ones)
 	cr_expect_eq(slabs(a, 0), 1);
 	cr_expect_eq(slabs(b, 0), 24);
 	cr_expect_eq(pool->counts.taken_slabs, 3);
-	pool_bed_agrees(&bed);
+	pool_fixture_agrees(&fixture);
 }
 
 Test(growth, takes_nothing_of_other_nodes)
@@ -273,7 +276,7 @@ Test(growth, takes_nothing_of_other_nodes)
 	use_up(a, 1);
 	end_client_1();
 	use_up(a, 0);
-	cr_expect_eq(growth_relieve(pool, b, 0), -ENOSPC);
+	cr_expect_eq(wants_relieve(pool, b, 0), -ENOSPC);
 	cr_expect_eq(slabs(a, 1), 32);
 }
 
@@ -288,18 +291,18 @@ Test(growth, serves_wants)
 	a = cache_of("a", 64);
 	b = cache_of("b", 128);
 	seq = pool->head->grow_seq;
-	cr_expect_eq(growth_serve(pool), GROWTH_NOTHING);
+	cr_expect_eq(wants_serve(pool), WANTS_NOTHING);
 	cr_expect_eq(pool->head->grow_seq, seq, "nobody is woken");
-	pool_bed_want(&bed, a, 1);
-	pool_bed_want(&bed, b, 0);
+	pool_fixture_want(&fixture, a, 1);
+	pool_fixture_want(&fixture, b, 0);
 	cr_expect_not(view_want_any(&pool->view, b, 0), "once is enough");
-	cr_expect_eq(growth_serve(pool), GROWTH_DONE);
+	cr_expect_eq(wants_serve(pool), WANTS_DONE);
 	cr_expect_neq(pool->head->grow_seq, seq);
 	cr_expect_geq(slabs(a, 1), 1);
 	cr_expect_geq(slabs(b, 0), 1);
 	cr_expect_eq(slabs(a, 0) + slabs(b, 1), 0);
-	cr_expect_eq(growth_serve(pool), GROWTH_NOTHING);
-	pool_bed_want(&bed, b, 0);
+	cr_expect_eq(wants_serve(pool), WANTS_NOTHING);
+	pool_fixture_want(&fixture, b, 0);
 }
 
 Test(growth, denied_until_retried)
@@ -311,18 +314,18 @@ Test(growth, denied_until_retried)
 	live_client_1();
 	use_up(a, 0);
 	seq = pool->head->grow_seq;
-	pool_bed_want(&bed, a, 0);
-	pool_bed_want(&bed, a, 1);
-	cr_expect_eq(growth_serve(pool), GROWTH_DENIED);
+	pool_fixture_want(&fixture, a, 0);
+	pool_fixture_want(&fixture, a, 1);
+	cr_expect_eq(wants_serve(pool), WANTS_DENIED);
 	cr_expect(denied(a, 0));
 	cr_expect_not(denied(a, 1));
 	cr_expect_neq(pool->head->grow_seq, seq, "who waits is told");
 	cr_expect_eq(pool->counts.denied, 1);
-	growth_retry(pool);
+	wants_retry(pool);
 	cr_expect_not(denied(a, 0));
 	end_client_1();
-	pool_bed_want(&bed, a, 0);
-	cr_expect_eq(growth_serve(pool), GROWTH_DONE);
+	pool_fixture_want(&fixture, a, 0);
+	cr_expect_eq(wants_serve(pool), WANTS_DONE);
 	cr_expect_not(denied(a, 0));
 }
 
@@ -336,17 +339,17 @@ Test(growth, garbage_wants_are_ignored)
 	seq = pool->head->grow_seq;
 	for (uint64_t w = 0; w < pool->view.geo.want_words; w++)
 		pool->view.wants[w] = ~UINT64_C(3);
-	cr_expect_eq(growth_serve(pool), GROWTH_NOTHING);
+	cr_expect_eq(wants_serve(pool), WANTS_NOTHING);
 	cr_expect_eq(pool->head->grow_seq, seq);
 	cr_expect_eq(pool->counts.denied, 0);
 	cr_expect_eq(pool->view.words[0], 0);
 	for (uint64_t w = 0; w < pool->view.geo.want_words; w++)
 		cr_expect_eq(pool->view.wants[w], 0);
 	pool->view.wants[0] = ~UINT64_C(0);
-	cr_expect_eq(growth_serve(pool), GROWTH_DONE);
+	cr_expect_eq(wants_serve(pool), WANTS_DONE);
 	cr_expect_geq(slabs(a, 0), 1);
 	cr_expect_geq(slabs(a, 1), 1);
-	pool_bed_agrees(&bed);
+	pool_fixture_agrees(&fixture);
 }
 
 /* ---- ahead of need ------------------------------------------------------ */
@@ -357,14 +360,14 @@ Test(growth, ahead_of_need)
 	start(6);
 	a = cache_of("a", 64);
 	live_client_1();
-	cr_expect_not(growth_ahead(pool), "a page is free on each node");
-	cr_assert_eq(growth_relieve(pool, a, 1), 0);
-	cr_expect(growth_ahead(pool));
+	cr_expect_not(wants_ahead(pool), "a page is free on each node");
+	cr_assert_eq(wants_relieve(pool, a, 1), 0);
+	cr_expect(wants_ahead(pool));
 	cr_expect_eq(ready_mib(0), 2);
 	cr_expect_eq(ready_mib(1), 4);
-	cr_expect_not(growth_ahead(pool), "enough for now");
+	cr_expect_not(wants_ahead(pool), "enough for now");
 	use_up(a, 1);
 	cr_expect_eq(ready_mib(1), 6);
-	cr_expect_not(growth_ahead(pool), "there is no more");
-	pool_bed_agrees(&bed);
+	cr_expect_not(wants_ahead(pool), "there is no more");
+	pool_fixture_agrees(&fixture);
 }

@@ -73,7 +73,7 @@ static void first_node(unsigned long mask[64], unsigned *id)
 	mask[*id / 64] = 1ul << *id % 64;
 }
 
-static int policy_of_second_mapping(int fd)
+static int plan_of_second_mapping(int fd)
 {
 	unsigned long mask[64];
 	unsigned id;
@@ -88,19 +88,19 @@ static int policy_of_second_mapping(int fd)
 	return mode;
 }
 
-/* datafile_bind: once is enough for shmem. */
+/* memfile_bind: once is enough for shmem. */
 Test(sys_numa, shmem_keeps_a_binding)
 {
 	int fd = memfd(0, 4 * PAGE);
-	cr_assert_eq(policy_of_second_mapping(fd), MPOL_BIND);
+	cr_assert_eq(plan_of_second_mapping(fd), MPOL_BIND);
 }
 
-/* datafile_fill: binds its own window each time, and clients must not fault
+/* memfile_fill: binds its own window each time, and clients must not fault
  * pages in, since theirs would come from anywhere. */
 Test(sys_numa, hugetlb_forgets_a_binding)
 {
 	int fd = memfd(HUGE_2M, 4 * PAGE);
-	cr_assert_eq(policy_of_second_mapping(fd), MPOL_DEFAULT);
+	cr_assert_eq(plan_of_second_mapping(fd), MPOL_DEFAULT);
 }
 
 /* window_bind: why it says os_node + 2. */
@@ -213,7 +213,7 @@ Test(sys_numa, populate_without_hugepages_is_efault)
 	cr_assert_eq(errno, EFAULT);
 }
 
-/* datafile_create: a sparse hugetlb file takes nothing from the pool, however
+/* memfile_create: a sparse hugetlb file takes nothing from the pool, however
  * large, nor does a NORESERVE mapping of it. */
 Test(sys_numa, sparse_hugetlb_promises_nothing)
 {
@@ -245,7 +245,7 @@ static void count_and_punch(unsigned flags)
 	close(fd);
 }
 
-/* datafile_ready counts by st_blocks; datafile_punch works on a sealed file. */
+/* memfile_ready counts by st_blocks; memfile_punch works on a sealed file. */
 Test(sys_numa, blocks_are_what_is_there)
 {
 	count_and_punch(0);
@@ -257,7 +257,7 @@ Test(sys_numa, blocks_are_what_is_there_of_hugetlb)
 	count_and_punch(HUGE_2M);
 }
 
-/* stock_drop: a lowered pool takes its pages back when they fall free. */
+/* reserve_drop: a lowered pool takes its pages back when they fall free. */
 Test(sys_numa, pool_below_its_use_shrinks_later)
 {
 	struct huge_counts c;
@@ -275,12 +275,12 @@ Test(sys_numa, pool_below_its_use_shrinks_later)
 	munmap(at, 2 * PAGE);
 }
 
-/* room_thp and window_open: advice at an aligned address is all it takes. */
+/* meminfo_thp and window_open: advice at an aligned address is all it takes. */
 Test(sys_numa, advised_shmem_gets_huge_pages)
 {
 	char line[200];
 	char remedy[200];
-	if (!room_thp(NULL, line, sizeof(line), remedy, sizeof(remedy)))
+	if (!meminfo_thp(NULL, line, sizeof(line), remedy, sizeof(remedy)))
 		cr_skip("%s", line);
 	int fd = memfd(0, 4 * PAGE);
 	char *base = mmap(NULL, 5 * PAGE, PROT_NONE,

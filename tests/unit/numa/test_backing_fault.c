@@ -208,7 +208,8 @@ Test(backing_fault, out_of_descriptors)
 	cr_assert_eq(open_files(), files);
 }
 
-/* ---- a file that can't be looked at ----------------------------------------- */
+/* ---- a file that can't be looked at
+ * ----------------------------------------- */
 
 Test(backing_fault, a_count_that_fails)
 {
@@ -231,18 +232,18 @@ Test(backing_fault, a_count_that_fails)
 	fstat_fault.nth = 2;
 	cr_expect_eq(backing_shrink(&backing, 0, 0, 1, 0), 0);
 	cr_expect_eq(node->ready_pages, 3);
-	cr_expect_eq(node->here_pages, 1);
-	cr_expect_eq(backing.node[1].here_pages, 4);
+	cr_expect_eq(node->resident_pages, 1);
+	cr_expect_eq(backing.node[1].resident_pages, 4);
 	check_file(node);
 }
 
 Test(backing_fault, a_count_that_fails_at_an_adoption)
 {
-	struct backing_ledger ledger[2] = {{0}};
+	struct backing_journal journal[2] = {{0}};
 	struct backing_kept kept[2];
 	struct backing_adoption from = {.topo = &topo,
 	                                .sysfs = root,
-	                                .ledger = ledger,
+	                                .journal = journal,
 	                                .kept = kept};
 	struct backing taken;
 	cr_assert_eq(open_it("node:2 pu:1", BACKING_4K, false, MIB(32), MIB(4),
@@ -263,5 +264,5 @@ Test(backing_fault, a_count_that_fails_at_an_adoption)
 	backing_close(&taken);
 	check_file(&backing.node[0]);
 	cr_expect_eq(backing_adopt(&taken, &from), 0, "%s", taken.error);
-	cr_expect_eq(taken.node[1].here_pages, 2);
+	cr_expect_eq(taken.node[1].resident_pages, 2);
 }

@@ -18,13 +18,14 @@ TestSuite(backing_move, .init = setup, .fini = teardown);
 
 static struct backing_moved how;
 
-/* ---- in the books alone --------------------------------------------------- */
+/* ---- in the books alone
+ * --------------------------------------------------- */
 
 static void expect_here(uint64_t a, uint64_t b, uint64_t c)
 {
-	cr_expect_eq(backing.node[0].here_pages, a);
-	cr_expect_eq(backing.node[1].here_pages, b);
-	cr_expect_eq(backing.node[2].here_pages, c);
+	cr_expect_eq(backing.node[0].resident_pages, a);
+	cr_expect_eq(backing.node[1].resident_pages, b);
+	cr_expect_eq(backing.node[2].resident_pages, c);
 }
 
 Test(backing_move, a_file_grows_elsewhere)
@@ -56,11 +57,11 @@ Test(backing_move, a_file_grows_elsewhere)
 
 Test(backing_move, simulated_nodes_move_in_the_books)
 {
-	struct backing_ledger ledger[3] = {{0}};
+	struct backing_journal journal[3] = {{0}};
 	cr_assert_eq(open_it("node:3 pu:1", BACKING_4K, false, MIB(16), MIB(4),
 	                     root),
 	             0);
-	backing.ledger = ledger;
+	backing.journal = journal;
 	backing.node[0].reserved_pages = 2;
 	how.ns = 77;
 	cr_assert_eq(backing_move(&backing, 0, 1, 0, 2, &how), 0);
@@ -70,13 +71,14 @@ Test(backing_move, simulated_nodes_move_in_the_books)
 	cr_expect_eq(backing.node[0].ready_pages, 2);
 	cr_expect_eq(backing.node[0].reserved_pages, 1);
 	cr_expect_eq(backing.node[2].reserved_pages, 1);
-	cr_expect_eq(ledger[0].reserved_pages, 1);
-	cr_expect_eq(ledger[2].reserved_pages, 1);
+	cr_expect_eq(journal[0].reserved_pages, 1);
+	cr_expect_eq(journal[2].reserved_pages, 1);
 	cr_assert_eq(backing_move(&backing, 1, 0, 1, 2, &how), 0);
 	expect_here(1, 1, 4);
-	cr_expect_eq(backing.node[2].reserved_pages, 1, "node 1 had added none");
+	cr_expect_eq(backing.node[2].reserved_pages, 1,
+	             "node 1 had added none");
 	backing.node[0].reserved_pages = backing.node[2].reserved_pages = 0;
-	backing.ledger = NULL;
+	backing.journal = NULL;
 }
 
 Test(backing_move, bad_requests)
@@ -100,7 +102,8 @@ Test(backing_move, bad_requests)
 	cr_expect_eq(backing_where(&backing, 0, 0, &node), -EOPNOTSUPP);
 }
 
-/* ---- the kernel that is here ----------------------------------------------- */
+/* ---- the kernel that is here
+ * ----------------------------------------------- */
 
 Test(backing_move, real_page_is_found)
 {
@@ -145,7 +148,7 @@ Test(backing_move, real_page_stays_where_it_is)
 	                             "node 0 to 60") != NULL,
 	          "%s", how.reason);
 	cr_expect_leq(backing.node[0].reserved_pages, reserved + 1);
-	cr_expect_eq(backing.node[0].here_pages, 4);
+	cr_expect_eq(backing.node[0].resident_pages, 4);
 	cr_expect_eq(held_pages(backing.node[0].fd), held);
 	cr_expect_eq(backing_where(&backing, 0, 2, &node), 0);
 	cr_expect_eq(node, 0);
@@ -155,34 +158,35 @@ Test(backing_move, real_page_stays_where_it_is)
 	backing.node[1].fd = -1;
 }
 
-/* ---- a kernel of two nodes -------------------------------------------------- */
+/* ---- a kernel of two nodes
+ * -------------------------------------------------- */
 
 /* Hugepages: two pages of ours on node 0, both of them added by us; on node 1
  * some that are free. */
 static void two_nodes(unsigned free_pages)
 {
-	static struct backing_ledger ledger[2];
+	static struct backing_journal journal[2];
 	open_fake(BACKING_2M, MIB(16));
 	put_node_pool(0, 2, 0);
 	put_node_pool(1, free_pages, free_pages);
 	backing_set_here(&backing, 0, 2);
-	memset(ledger, 0, sizeof(ledger));
-	backing.ledger = ledger;
-	backing.node[0].reserved_pages = ledger[0].reserved_pages = 2;
+	memset(journal, 0, sizeof(journal));
+	backing.journal = journal;
+	backing.node[0].reserved_pages = journal[0].reserved_pages = 2;
 }
 
 static void expect_unmoved(void)
 {
 	cr_expect_eq(fake.at, 0);
 	cr_expect_eq(fake.half_at, 0);
-	cr_expect_eq(backing.node[0].here_pages, 2);
-	cr_expect_eq(backing.node[1].here_pages, 0);
+	cr_expect_eq(backing.node[0].resident_pages, 2);
+	cr_expect_eq(backing.node[1].resident_pages, 0);
 	cr_expect_eq(backing.node[0].reserved_pages, 2);
 	cr_expect_eq(backing.node[1].reserved_pages, 0);
 	cr_expect_eq(pool_pages(0, "nr"), 2);
-	cr_expect_eq(backing.ledger[0].reserved_pages, 2);
-	cr_expect_eq(backing.ledger[0].change_pages, 0);
-	cr_expect_eq(backing.ledger[1].change_pages, 0);
+	cr_expect_eq(backing.journal[0].reserved_pages, 2);
+	cr_expect_eq(backing.journal[0].change_pages, 0);
+	cr_expect_eq(backing.journal[1].change_pages, 0);
 	cr_expect_neq(*how.reason, '\0');
 }
 
@@ -195,23 +199,23 @@ Test(backing_move, ours_goes_back_where_another_is_free)
 	             how.reason);
 	cr_expect_eq(fake.at, 1);
 	cr_expect_eq(fake.asks, 1);
-	cr_expect_eq(backing.node[0].here_pages, 1);
-	cr_expect_eq(backing.node[1].here_pages, 1);
+	cr_expect_eq(backing.node[0].resident_pages, 1);
+	cr_expect_eq(backing.node[1].resident_pages, 1);
 	cr_expect_eq(backing.node[0].reserved_pages, 1);
 	cr_expect_eq(backing.node[1].reserved_pages, 0);
 	cr_expect_eq(pool_pages(0, "nr"), 1, "one is given back");
 	cr_expect_eq(pool_pages(1, "nr"), 3);
-	cr_expect_eq(backing.ledger[0].reserved_pages, 1);
+	cr_expect_eq(backing.journal[0].reserved_pages, 1);
 	/* Who comes after us can know which page that was. */
-	cr_expect(transit_last(&backing, 1, &file, &page));
+	cr_expect(migrate_last(&backing, 1, &file, &page));
 	cr_expect_eq(file, 0);
 	cr_expect_eq(page, 1);
-	cr_expect_not(transit_last(&backing, 0, &file, &page));
-	cr_expect_not(transit_last(&backing, 2, &file, &page));
-	backing.ledger[0].moving = UINT32_MAX;
-	cr_expect_not(transit_last(&backing, 0, &file, &page));
-	backing.ledger = NULL;
-	cr_expect_not(transit_last(&backing, 1, &file, &page));
+	cr_expect_not(migrate_last(&backing, 0, &file, &page));
+	cr_expect_not(migrate_last(&backing, 2, &file, &page));
+	backing.journal[0].moving = UINT32_MAX;
+	cr_expect_not(migrate_last(&backing, 0, &file, &page));
+	backing.journal = NULL;
+	cr_expect_not(migrate_last(&backing, 1, &file, &page));
 }
 
 Test(backing_move, no_free_hugepage)
@@ -310,7 +314,7 @@ Test(backing_move, it_can_not_be_moved_now)
 	             how.reason);
 	cr_expect_eq(fake.at, 1);
 	cr_expect_str_eq(how.reason, "");
-	cr_expect_eq(backing.node[1].here_pages, 1);
+	cr_expect_eq(backing.node[1].resident_pages, 1);
 }
 
 Test(backing_move, a_page_that_is_not_there)
@@ -333,7 +337,7 @@ Test(backing_move, the_kernel_makes_a_hugepage)
 	cr_expect_eq(pool_pages(1, "nr"), 2);
 	cr_expect_eq(backing.node[0].reserved_pages, 1);
 	cr_expect_eq(backing.node[1].reserved_pages, 1);
-	cr_expect_eq(backing.ledger[1].reserved_pages, 1);
+	cr_expect_eq(backing.journal[1].reserved_pages, 1);
 }
 
 Test(backing_move, moved_by_one_that_was_killed)
@@ -345,8 +349,8 @@ Test(backing_move, moved_by_one_that_was_killed)
 	backing.node[1].reserved_pages = 1;
 	cr_assert_eq(backing_move(&backing, 0, 1, 0, 1, &how), 0);
 	cr_expect_eq(fake.asks, 0);
-	cr_expect_eq(backing.node[0].here_pages, 1);
-	cr_expect_eq(backing.node[1].here_pages, 1);
+	cr_expect_eq(backing.node[0].resident_pages, 1);
+	cr_expect_eq(backing.node[1].resident_pages, 1);
 	cr_expect_eq(backing.node[0].reserved_pages, 1);
 	cr_expect_eq(backing.node[1].reserved_pages, 1);
 	cr_expect_eq(pool_pages(0, "nr"), 1);
@@ -376,7 +380,7 @@ Test(backing_move, hugepages_of_a_node_without_any)
 	cr_assert_eq(backing_shrink(&backing, 0, 0, 8, 1), 0);
 	backing_set_here(&backing, 1, 0);
 	cr_expect_eq(pool_pages(1, "nr"), 0);
-	cr_expect_eq(backing.ledger[1].kind, BACKING_2M);
+	cr_expect_eq(backing.journal[1].kind, BACKING_2M);
 }
 
 Test(backing_move, kinds_that_do_not_move)
@@ -422,11 +426,11 @@ Test(backing_move, small_pages)
 	cr_expect_eq(fake.half_at, 0);
 	fake.move_fault = (struct fault){1, ENOMEM, false};
 	cr_expect_eq(backing_move(&backing, 0, 0, 0, 1, &how), -ENOMEM);
-	cr_expect_eq(backing.node[0].here_pages, 1);
+	cr_expect_eq(backing.node[0].resident_pages, 1);
 	cr_assert_eq(backing_move(&backing, 0, 0, 0, 1, &how), 0, "%s",
 	             how.reason);
-	cr_expect_eq(backing.node[0].here_pages, 0);
-	cr_expect_eq(backing.node[1].here_pages, 1);
+	cr_expect_eq(backing.node[0].resident_pages, 0);
+	cr_expect_eq(backing.node[1].resident_pages, 1);
 	cr_expect_eq(fake.at, 1);
 }
 

@@ -50,20 +50,20 @@ Test(stock, who_searched_long_in_vain_is_left_alone)
 	struct backing_step why = {.kind = BACKING_2M};
 	cr_assert_eq(topo_load(&topo, "node:2 pu:1"), 0);
 	search_ms = 300;
-	cr_expect_eq(stock_secure(&backing, 0, 4, 0, &why), STOCK_E_LACK);
+	cr_expect_eq(reserve_secure(&backing, 0, 4, 0, &why), RESERVE_E_LACK);
 	cr_expect_eq(asks, 1);
-	cr_expect_eq(stock_secure(&backing, 0, 4, 0, &why), STOCK_E_LACK);
+	cr_expect_eq(reserve_secure(&backing, 0, 4, 0, &why), RESERVE_E_LACK);
 	cr_expect_eq(asks, 1, "for ten times as long");
 	cr_expect(strstr(why.reason, "the kernel found no more") != NULL);
 	cr_expect(strstr(why.remedy, "compact_memory") != NULL);
 	spare = 4;
-	cr_expect_eq(stock_secure(&backing, 0, 4, 0, &why), 0,
+	cr_expect_eq(reserve_secure(&backing, 0, 4, 0, &why), 0,
 	             "what is there may be had");
 	spare = 0;
 	search_ms = 0;
-	cr_expect_eq(stock_secure(&backing, 1, 4, 0, &why), STOCK_E_LACK);
+	cr_expect_eq(reserve_secure(&backing, 1, 4, 0, &why), RESERVE_E_LACK);
 	cr_expect_eq(asks, 2, "another node is asked");
 	backing.node[0].rest_until_ns -= INT64_C(60000000000);
-	cr_expect_eq(stock_secure(&backing, 0, 4, 0, &why), STOCK_E_LACK);
+	cr_expect_eq(reserve_secure(&backing, 0, 4, 0, &why), RESERVE_E_LACK);
 	cr_expect_eq(asks, 3, "and it is asked again");
 }

@@ -65,7 +65,7 @@ void *backend_alloc(struct backend *backend, unsigned class_ix, size_t bytes)
 	if (call == fake.twice_at)
 		return fake.doubled = fake.last;
 	obj = malloc(classes_bytes(class_ix));
-	atom_poke(&fake.last, obj);
+	atom_store(&fake.last, obj);
 	return obj;
 }
 
@@ -195,7 +195,7 @@ Test(run, holds_until_told)
 	do
 		run_counts(&run, &count);
 	while (count.n_holding < 2);
-	cr_assert_eq(atom_peek(&fake.live), 20u);
+	cr_assert_eq(atom_load(&fake.live), 20u);
 	cr_assert_eq(count.n_running, 2u);
 	run_quit(&run);
 	run_join(&run, &count);

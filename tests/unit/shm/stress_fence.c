@@ -46,10 +46,10 @@ static uint64_t missing;
 static uint64_t met; /* rounds in which the lessee got the object */
 
 /* Both count up to each half of a round, and begin it together. */
-static struct gate {
+static struct spin_barrier {
 	_Alignas(64) uint32_t arrived[2][16];
 	_Alignas(64) uint32_t stop;
-} gate;
+} barrier;
 
 /* What the releaser writes before it frees: its stores wait for these lines,
  * which no cache has, and the tag's store behind them. */
@@ -61,9 +61,9 @@ static void meet(unsigned me, uint32_t n)
 {
 	unsigned turns = 0;
 	/* pairs: meet; what this one did before. */
-	atom_put(&gate.arrived[me][0], n);
+	atom_store_release(&barrier.arrived[me][0], n);
 	/* pairs: meet */
-	while (atom_get(&gate.arrived[!me][0]) < n)
+	while (atom_load_acquire(&barrier.arrived[!me][0]) < n)
 		if (++turns % 4096 == 0)
 			sched_yield();
 }
@@ -74,7 +74,7 @@ static void idle(uint64_t *state)
 	uint64_t random = random_next(state);
 	uint32_t turns = (uint32_t)random % (DELAY << (random >> 32) % DELAYS);
 	for (; turns > 0; turns--)
-		(void)atom_peek(&gate.stop);
+		(void)atom_load(&barrier.stop);
 }
 
 static void cool_down(void)
@@ -89,7 +89,7 @@ static void cool_down(void)
 static void write_cold(uint64_t value)
 {
 	for (unsigned i = 0; i < COLD_LINES; i++)
-		atom_poke(&cold[i].word, value);
+		atom_store(&cold[i].word, value);
 }
 
 /* The n-th CPU that this process may run on, or -1. */
@@ -130,7 +130,7 @@ static void *release(void *arg)
 	for (uint32_t n = 1;; n += 2) {
 		cool_down();
 		meet(0, n);
-		if (atom_peek(&gate.stop))
+		if (atom_load(&barrier.stop))
 			return NULL;
 		look_around();
 		idle(&state);
@@ -179,7 +179,7 @@ static uint32_t duel(uint64_t seed)
 		judge(got, mine);
 		n += 2;
 	}
-	atom_poke(&gate.stop, 1u);
+	atom_store(&barrier.stop, 1u);
 	meet(1, n);
 	return n / 2;
 }

@@ -294,11 +294,11 @@ Test(audit, cache_count)
 	uint32_t slabs[] = {1, 0, 2, 0, 1, 1};
 	struct pool pool = {.view = image.view, .slabs = slabs, .n_caches = 3};
 	pool.lines.end = image.n_lines;
-	cr_assert_eq(census_audit(&pool, &audit), 0);
+	cr_assert_eq(usage_audit(&pool, &audit), 0);
 	cr_expect_eq(audit.n_faults, 0);
 	for (uint32_t i = 0; i < 6; i++) {
 		slabs[i]++;
-		cr_assert_eq(census_audit(&pool, &audit), 0);
+		cr_assert_eq(usage_audit(&pool, &audit), 0);
 		cr_assert_eq(audit.n_faults, 1);
 		cr_expect_str_eq(audit_clause_name(audit.faults[0].clause),
 		                 "cache-count");
@@ -321,9 +321,10 @@ Test(clauses, each_has_a_name_and_a_text)
 		cr_expect_gt(strlen(audit_clause_text((enum audit_clause)i)),
 		             10);
 		for (uint32_t k = 0; k < i; k++)
-			cr_expect_neq(strcmp(name, audit_clause_name(
-			                                   (enum audit_clause)k)),
-			              0);
+			cr_expect_neq(
+				strcmp(name,
+			               audit_clause_name((enum audit_clause)k)),
+				0);
 	}
 	cr_expect_str_eq(audit_clause_name(AUDIT_CLAUSES), "unknown");
 	cr_expect_str_eq(audit_clause_text(AUDIT_CLAUSES), "");

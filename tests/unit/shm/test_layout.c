@@ -66,18 +66,18 @@ static void check_geometry(const struct layout_geometry *g)
 
 Test(geometry, tables_do_not_overlap)
 {
-	struct dice dice = dice_start("tables_do_not_overlap");
+	struct rng rng = rng_start("tables_do_not_overlap");
 	for (unsigned i = 0; i < 20000; i++) {
 		struct layout_geometry g = {
-		        .n_nodes = 1 + dice_below(&dice, NODES_MAX),
-		        .n_cpus = 1 + dice_below(&dice, CPUS_MAX),
-		        .n_caches = 1 + dice_below(&dice, CACHES_MAX),
-		        .page_shift = PAGE_SHIFT_MIN + dice_below(&dice, 10),
+		        .n_nodes = 1 + rng_below(&rng, NODES_MAX),
+		        .n_cpus = 1 + rng_below(&rng, CPUS_MAX),
+		        .n_caches = 1 + rng_below(&rng, CACHES_MAX),
+		        .page_shift = PAGE_SHIFT_MIN + rng_below(&rng, 10),
 		};
 		uint32_t shift = g.page_shift - UNIT_SHIFT;
 		uint64_t pages = UINT64_C(1) << (25 - shift);
-		pages >>= dice_below(&dice, 26 - shift);
-		g.n_units = (1 + dice_next(&dice) % pages) << shift;
+		pages >>= rng_below(&rng, 26 - shift);
+		g.n_units = (1 + rng_next(&rng) % pages) << shift;
 		cr_assert_eq(layout_compute(&g), 0);
 		check_geometry(&g);
 	}
@@ -364,17 +364,17 @@ Test(cache, magic_of_every_small_stride)
 
 Test(cache, magic_of_large_strides)
 {
-	struct dice dice = dice_start("magic_of_large_strides");
+	struct rng rng = rng_start("magic_of_large_strides");
 	for (unsigned i = 0; i < 20000; i++) {
 		struct layout_cache c = {0};
-		uint64_t size = 1 + dice_next(&dice) % (1 << 30) /
-		                        (1u << dice_below(&dice, 20));
+		uint64_t size = 1 + rng_next(&rng) % (1 << 30) /
+		                        (1u << rng_below(&rng, 20));
 		cr_assert_eq(layout_fit_cache(30, size, 8, &c), 0);
 		for (unsigned k = 0; k < 100; k++) {
-			uint64_t ix = dice_below(&dice, c.n_objs + 1);
-			uint64_t off = ix * c.stride + dice_below(&dice, 3) - 1;
+			uint64_t ix = rng_below(&rng, c.n_objs + 1);
+			uint64_t off = ix * c.stride + rng_below(&rng, 3) - 1;
 			if (off >= UNIT_BYTES << c.order)
-				off = dice_next(&dice) % (UNIT_BYTES << c.order);
+				off = rng_next(&rng) % (UNIT_BYTES << c.order);
 			if (by_magic(&c, off) != off / c.stride)
 				cr_assert_fail("stride %u off %llu", c.stride,
 				               (unsigned long long)off);

@@ -107,14 +107,14 @@ Test(partial, lists_are_apart)
 Test(partial, random_against_bytes)
 {
 	static bool want[UNITS];
-	struct dice dice = dice_start("random_against_bytes");
+	struct rng rng = rng_start("random_against_bytes");
 	for (uint32_t i = 0; i < 20000; i++) {
-		uint32_t unit = dice_below(&dice, UNITS);
-		uint32_t from = dice_below(&dice, UNITS);
+		uint32_t unit = rng_below(&rng, UNITS);
+		uint32_t from = rng_below(&rng, UNITS);
 		uint32_t n = 0;
 		uint32_t next = from;
 		/* Many, then few. */
-		want[unit] = dice_below(&dice, 20) < (i / 2000 % 2 ? 1 : 15);
+		want[unit] = rng_below(&rng, 20) < (i / 2000 % 2 ? 1 : 15);
 		if (want[unit])
 			partial_set_any(&list, unit);
 		else
@@ -132,7 +132,8 @@ Test(partial, random_against_bytes)
 	}
 }
 
-/* Bits of a word without a summary bit are found and mended, for each word. */
+/* Bits of a word without a summary bit are found and repaired, for each
+ * word. */
 Test(partial, check_and_repair)
 {
 	for (uint32_t i = 0; i < N_EDGES; i++)
@@ -157,8 +158,8 @@ Test(partial, check_and_repair)
 		cr_expect(partial_has(&list, edges[i]));
 }
 
-/* A set where the bit is there and the summary's is not mends the summary. */
-Test(partial, set_mends_the_summary)
+/* A set where the bit is there and the summary's is not repairs the summary. */
+Test(partial, set_repairs_the_summary)
 {
 	partial_set_any(&list, 4096);
 	list.sum[1] = 0;
@@ -186,8 +187,8 @@ Test(partial, garbage_beyond_the_end)
 /* ---- two threads -------------------------------------------------------- */
 
 struct race {
-	struct gate gate;
-	struct dice dice[2];
+	struct spin_barrier barrier;
+	struct rng rng[2];
 	bool over;
 };
 
@@ -195,22 +196,22 @@ struct race {
 #define STEPS 40u
 
 /* A few units, so that both often meet at the edge of an empty word. */
-static uint32_t race_unit(struct dice *dice)
+static uint32_t race_unit(struct rng *rng)
 {
 	static const uint32_t units[] = {4095, 4095, 4095, 4032, 64};
-	return units[dice_below(dice, 5)];
+	return units[rng_below(rng, 5)];
 }
 
-static void race_steps(struct dice *dice)
+static void race_steps(struct rng *rng)
 {
 	for (uint32_t i = 0; i < STEPS; i++) {
-		uint64_t roll = dice_next(dice);
+		uint64_t roll = rng_next(rng);
 		if (roll % 2 == 0)
-			partial_set_any(&list, race_unit(dice));
+			partial_set_any(&list, race_unit(rng));
 		else
-			partial_clear_any(&list, race_unit(dice));
+			partial_clear_any(&list, race_unit(rng));
 		for (roll = roll >> 8 & 31; roll > 0; roll--)
-			(void)atom_peek(&list.bits[1]);
+			(void)atom_load(&list.bits[1]);
 	}
 }
 
@@ -218,30 +219,30 @@ static void *racer(void *arg)
 {
 	struct race *race = arg;
 	for (;;) {
-		gate_wait(&race->gate, 2);
+		spin_barrier_wait(&race->barrier, 2);
 		if (race->over)
 			return NULL;
-		race_steps(&race->dice[1]);
-		gate_wait(&race->gate, 2);
+		race_steps(&race->rng[1]);
+		spin_barrier_wait(&race->barrier, 2);
 	}
 }
 
 Test(partial, summary_is_whole_at_rest, .timeout = 300)
 {
 	struct race race = {0};
-	struct dice dice = dice_start("summary_is_whole_at_rest");
+	struct rng rng = rng_start("summary_is_whole_at_rest");
 	pthread_t thread;
-	race.dice[0] = dice_split(&dice);
-	race.dice[1] = dice_split(&dice);
+	race.rng[0] = rng_split(&rng);
+	race.rng[1] = rng_split(&rng);
 	cr_assert_eq(pthread_create(&thread, NULL, racer, &race), 0);
 	for (uint32_t round = 0; round < ROUNDS; round++) {
-		gate_wait(&race.gate, 2);
-		race_steps(&race.dice[0]);
-		gate_wait(&race.gate, 2);
+		spin_barrier_wait(&race.barrier, 2);
+		race_steps(&race.rng[0]);
+		spin_barrier_wait(&race.barrier, 2);
 		cr_assert_eq(partial_check(&list), PARTIAL_NONE, "round %u",
 		             round);
 	}
 	race.over = true;
-	gate_wait(&race.gate, 2);
+	spin_barrier_wait(&race.barrier, 2);
 	pthread_join(thread, NULL);
 }

@@ -64,7 +64,7 @@ static void set_low(uint32_t cache, uint32_t node, uint32_t low)
 	mark->low_slabs = low;
 }
 
-/* ---- carve and uncarve -------------------------------------------------- */
+/* ---- carve and reclaim -------------------------------------------------- */
 
 Test(slab, carve)
 {
@@ -88,31 +88,31 @@ Test(slab, carve)
 	cr_expect_not(listed(LARGE, 1, 40));
 }
 
-Test(slab, uncarve)
+Test(slab, reclaim)
 {
 	image_carve(&image, 8, LARGE, 0, 1);
-	cr_expect_eq(slab_uncarve_srv(&image.view, 8), 0);
+	cr_expect_eq(slab_reclaim_srv(&image.view, 8), 0);
 	for (uint32_t unit = 0; unit < 64; unit++)
 		cr_expect_eq(image.view.words[unit], 0);
 	cr_expect_not(listed(LARGE, 1, 8));
 	cr_expect_eq(image.view.leases[8], 0);
 	cr_expect_eq(claim(&one, LARGE, 1, 1), 0);
-	cr_expect_eq(slab_uncarve_srv(&image.view, 8), -EINVAL);
+	cr_expect_eq(slab_reclaim_srv(&image.view, 8), -EINVAL);
 }
 
-Test(slab, uncarve_refuses)
+Test(slab, reclaim_refuses)
 {
 	image_carve(&image, 8, LARGE, 0, 0);
-	cr_expect_eq(slab_uncarve_srv(&image.view, 9), -EINVAL, "no head");
+	cr_expect_eq(slab_reclaim_srv(&image.view, 9), -EINVAL, "no head");
 	cr_assert_eq(claim(&one, LARGE, 0, 1), 1);
-	cr_expect_eq(slab_uncarve_srv(&image.view, 8), -EBUSY, "owned");
+	cr_expect_eq(slab_reclaim_srv(&image.view, 8), -EBUSY, "owned");
 	cr_expect_eq(image.view.leases[8], 0, "the lease is given back");
 	cr_assert_eq(slab_release_any(&one, 1, out), 0);
 	cr_assert(lease_take_any(&image.view.leases[8], 2, 1));
-	cr_expect_eq(slab_uncarve_srv(&image.view, 8), -EBUSY, "leased");
+	cr_expect_eq(slab_reclaim_srv(&image.view, 8), -EBUSY, "leased");
 	cr_expect_eq(LEASE_ID(image.view.leases[8]), 2);
 	lease_drop_own(&image.view.leases[8]);
-	cr_expect_eq(slab_uncarve_srv(&image.view, 8), 0);
+	cr_expect_eq(slab_reclaim_srv(&image.view, 8), 0);
 }
 
 /* A client took the lease between the end of one slab and the carve of the
@@ -121,7 +121,7 @@ Test(slab, carve_leaves_the_lease_of_the_living)
 {
 	uint32_t *lease = &image.view.leases[3];
 	image_carve(&image, 3, MIDDLE, 0, 0);
-	cr_assert_eq(slab_uncarve_srv(&image.view, 3), 0);
+	cr_assert_eq(slab_reclaim_srv(&image.view, 3), 0);
 	cr_assert(lease_take_any(lease, 1, 1));
 	image_carve(&image, 3, MIDDLE, 0, 0);
 	cr_expect_eq(LEASE_ID(*lease), 1);
@@ -343,7 +343,8 @@ Test(slab, colours_spread)
 	for (uint32_t head = 0; head < 320; head += 2)
 		seen[1][slab_colour(row, head) / row->colour_step]++;
 	for (uint32_t i = 0; i < 32; i++)
-		cr_expect(seen[i / 16][i % 16] >= 7 && seen[i / 16][i % 16] <= 13,
+		cr_expect(seen[i / 16][i % 16] >= 7 &&
+		                  seen[i / 16][i % 16] <= 13,
 		          "colour %u of %u: %u of 160", i % 16, i / 16 + 1,
 		          seen[i / 16][i % 16]);
 }
@@ -364,7 +365,8 @@ Test(slab, locate_every_offset)
 		uint64_t first = head * UNIT_BYTES +
 		                 (row != NULL ? slab_colour(row, head) : 0);
 		uint64_t in = off - first;
-		bool is = row != NULL && off >= first && in % row->stride == 0 &&
+		bool is = row != NULL && off >= first &&
+		          in % row->stride == 0 &&
 		          in / row->stride < row->n_objs;
 		cr_assert_eq(slab_locate(&image.view, off, &place),
 		             is ? 0 : -EINVAL, "offset %u", (unsigned)off);
@@ -377,7 +379,8 @@ Test(slab, locate_every_offset)
 		             slab_tags(&image.view, head) + place.ix);
 	}
 	cr_expect_eq(slab_locate(&image.view, UINT64_MAX, &place), -EINVAL);
-	cr_expect_eq(slab_locate(&image.view, 64 * UNIT_BYTES, &place), -EINVAL);
+	cr_expect_eq(slab_locate(&image.view, 64 * UNIT_BYTES, &place),
+	             -EINVAL);
 }
 
 /* ---- sweep -------------------------------------------------------------- */
@@ -425,7 +428,7 @@ Test(slab, sweep_sets_bits_that_are_not_its_own)
 	cr_expect(partial_has(&list, 1));
 }
 
-Test(slab, sweep_mends_a_summary)
+Test(slab, sweep_repairs_a_summary)
 {
 	struct slab_swept swept = {0};
 	struct partial list = partial_of(&image.view, MIDDLE, 0);

@@ -79,7 +79,8 @@ Test(slab_lend, what_is_freed_shows_where_it_stands)
 	cr_expect_eq(claim(MIDDLE, 1, 1), 1);
 }
 
-/* A bit that a client set on the list of before is put right by who meets it. */
+/* A bit that a client set on the list of before is put right by who meets
+ * it. */
 Test(slab_lend, a_late_bit_is_put_right)
 {
 	struct partial old = partial_of(&image.view, MIDDLE, 0);
@@ -135,18 +136,19 @@ Test(slab_lend, another_home_of_a_lent_one)
 }
 
 /* slabd killed within: the units follow their head, whichever it is. */
-Test(slab_lend, cut_short_is_mended)
+Test(slab_lend, cut_short_is_repaired)
 {
 	image_carve(&image, 8, LARGE, 0, 0);
 	for (uint32_t cut = 1; cut < 8; cut++) {
 		for (uint32_t back = cut; back < 8; back++)
 			image_word(&image, 8 + back,
 			           WORD_MAKE(LARGE, 1, back, 1));
-		cr_expect_eq(slab_mend_srv(&image.view, 8, 32), SLAB_MEND_SLAB);
+		cr_expect_eq(slab_repair_srv(&image.view, 8, 32),
+		             SLAB_MEND_SLAB);
 		for (uint32_t back = 0; back < 8; back++)
 			cr_expect_eq(word(8 + back),
 			             WORD_MAKE(LARGE, 0, back, 0));
 	}
 	image_word(&image, 9, WORD_MAKE(MIDDLE, 0, 1, 0));
-	cr_expect_eq(slab_mend_srv(&image.view, 8, 32), -EINVAL);
+	cr_expect_eq(slab_repair_srv(&image.view, 8, 32), -EINVAL);
 }

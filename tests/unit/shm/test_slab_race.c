@@ -23,12 +23,12 @@
 #define ROUNDS 60u
 
 static struct image image;
-static struct gate gate;
+static struct spin_barrier barrier;
 static uint32_t cache;
 
 struct client {
 	struct slab_user user;
-	struct dice dice;
+	struct rng rng;
 	pthread_t thread;
 	uint64_t *held[HELD_MAX + WANT_MAX];
 	uint32_t n;
@@ -44,7 +44,7 @@ static void claim(struct client *c)
 {
 	bool ring;
 	void **out = (void **)&c->held[c->n];
-	uint32_t want = 1 + dice_below(&c->dice, WANT_MAX);
+	uint32_t want = 1 + rng_below(&c->rng, WANT_MAX);
 	uint32_t got = slab_claim_any(&c->user, cache, 0, want, out, &ring);
 	for (uint32_t i = c->n; i < c->n + got; i++) {
 		c->taken += *c->held[i] != 0;
@@ -58,7 +58,7 @@ static void release(struct client *c, uint32_t n)
 {
 	void *gone[HELD_MAX + WANT_MAX];
 	for (uint32_t i = 0; i < n; i++) {
-		uint32_t at = dice_below(&c->dice, c->n);
+		uint32_t at = rng_below(&c->rng, c->n);
 		c->spoilt += *c->held[at] != c->user.id;
 		*c->held[at] = 0;
 		gone[i] = c->held[at];
@@ -71,18 +71,18 @@ static void *work(void *arg)
 {
 	struct client *c = arg;
 	for (uint32_t round = 0; round < ROUNDS; round++) {
-		gate_wait(&gate, CLIENTS + 1);
+		spin_barrier_wait(&barrier, CLIENTS + 1);
 		for (uint32_t i = 0; i < STEPS; i++) {
-			if (c->n < HELD_MAX && dice_below(&c->dice, 2) == 0)
+			if (c->n < HELD_MAX && rng_below(&c->rng, 2) == 0)
 				claim(c);
 			else if (c->n > 0)
-				release(c, 1 + dice_below(&c->dice, c->n));
+				release(c, 1 + rng_below(&c->rng, c->n));
 		}
 		if (round == ROUNDS - 1)
 			release(c, c->n);
-		gate_wait(&gate, CLIENTS + 1);
+		spin_barrier_wait(&barrier, CLIENTS + 1);
 		/* The main thread looks at the pool at rest. */
-		gate_wait(&gate, CLIENTS + 1);
+		spin_barrier_wait(&barrier, CLIENTS + 1);
 	}
 	return NULL;
 }
@@ -117,7 +117,7 @@ static void check_rest(void)
 
 static void start(void)
 {
-	struct dice dice = dice_start("slab_race");
+	struct rng rng = rng_start("slab_race");
 	image_make(&image, 1, 32);
 	cache = image_cache(&image, 640, 0); /* 102 a slab, not whole words */
 	for (uint32_t head = 0; head < SLABS; head++)
@@ -125,7 +125,7 @@ static void start(void)
 	for (uint32_t i = 0; i < CLIENTS; i++) {
 		image_client(&image, i + 1, CLIENT_LIVE);
 		clients[i] = (struct client){.user = image_user(&image, i + 1),
-		                             .dice = dice_split(&dice)};
+		                             .rng = rng_split(&rng)};
 		cr_assert_eq(pthread_create(&clients[i].thread, NULL, work,
 		                            &clients[i]), 0);
 	}
@@ -135,10 +135,10 @@ Test(slab_race, four_clients_on_three_slabs, .timeout = 300)
 {
 	start();
 	for (uint32_t round = 0; round < ROUNDS; round++) {
-		gate_wait(&gate, CLIENTS + 1);
-		gate_wait(&gate, CLIENTS + 1);
+		spin_barrier_wait(&barrier, CLIENTS + 1);
+		spin_barrier_wait(&barrier, CLIENTS + 1);
 		check_rest();
-		gate_wait(&gate, CLIENTS + 1);
+		spin_barrier_wait(&barrier, CLIENTS + 1);
 	}
 	for (uint32_t i = 0; i < CLIENTS; i++) {
 		pthread_join(clients[i].thread, NULL);
@@ -154,19 +154,19 @@ Test(slab_race, four_clients_on_three_slabs, .timeout = 300)
 static void idle(uint64_t turns)
 {
 	for (; turns > 0; turns--)
-		(void)atom_peek(&gate.arrived);
+		(void)atom_load(&barrier.arrived);
 }
 
 static void *give_back(void *arg)
 {
 	struct client *c = arg;
 	for (uint32_t round = 0; round < DUELS; round++) {
-		gate_wait(&gate, 2);
-		idle(dice_below(&c->dice, 2000));
+		spin_barrier_wait(&barrier, 2);
+		idle(rng_below(&c->rng, 2000));
 		while (c->n > 0)
 			release(c, 1);
-		gate_wait(&gate, 2);
-		gate_wait(&gate, 2);
+		spin_barrier_wait(&barrier, 2);
+		spin_barrier_wait(&barrier, 2);
 	}
 	return NULL;
 }
@@ -185,7 +185,7 @@ static void deal(struct client *a, struct client *b)
 
 static void start_duel(void)
 {
-	struct dice dice = dice_start("last_object_comes_back");
+	struct rng rng = rng_start("last_object_comes_back");
 	void *hogged[SLAB_RUN_MAX];
 	struct slab_user hog;
 	bool ring;
@@ -195,7 +195,7 @@ static void start_duel(void)
 	for (uint32_t i = 0; i < 3; i++) {
 		image_client(&image, i + 1, CLIENT_LIVE);
 		clients[i] = (struct client){.user = image_user(&image, i + 1),
-		                             .dice = dice_split(&dice)};
+		                             .rng = rng_split(&rng)};
 	}
 	deal(&clients[0], &clients[1]);
 	hog = clients[2].user;
@@ -214,13 +214,13 @@ Test(slab_race, last_object_comes_back, .timeout = 300)
 	pthread_create(&b->thread, NULL, give_back, b);
 	for (uint32_t round = 0; round < DUELS; round++) {
 		deal(a, b);
-		gate_wait(&gate, 2);
-		idle(dice_below(&a->dice, 64));
+		spin_barrier_wait(&barrier, 2);
+		idle(rng_below(&a->rng, 64));
 		claim(a);
-		gate_wait(&gate, 2);
+		spin_barrier_wait(&barrier, 2);
 		if (tags_any_free(slab_tags(&image.view, 0), 4096))
 			cr_assert(partial_has(&list, 0), "round %u", round);
-		gate_wait(&gate, 2);
+		spin_barrier_wait(&barrier, 2);
 	}
 	pthread_join(b->thread, NULL);
 	cr_assert_eq(a->taken + a->spoilt + a->refused, 0);
@@ -245,36 +245,38 @@ static struct gift {
 
 static void *take_back(void *arg)
 {
-	struct dice *dice = arg;
+	struct rng *rng = arg;
 	for (uint32_t round = 1; round <= GIFTS; round++) {
 		bool kept;
 		/* The last of four, so that a sweep takes its time over it. */
 		for (uint32_t i = 0; i <= GIFT; i++)
-			atom_poke(&gift.tags[i], (uint16_t)DEAD);
+			atom_store(&gift.tags[i], (uint16_t)DEAD);
 		/* pairs: slab_race */
-		atom_put(&gift.given, round);
-		idle(dice_below(dice, 60));
+		atom_store_release(&gift.given, round);
+		idle(rng_below(rng, 60));
 		kept = tags_ungive_own(&gift.tags[GIFT], GIVER, DEAD);
-		while (atom_get(&gift.swept) != round) /* pairs: slab_race */
+		/* pairs: slab_race */
+		while (atom_load_acquire(&gift.swept) != round)
 			sched_yield();
 		gift.kept += kept;
-		gift.lost += kept && atom_peek(&gift.tags[GIFT]) != GIVER;
+		gift.lost += kept && atom_load(&gift.tags[GIFT]) != GIVER;
 	}
 	return NULL;
 }
 
 Test(slab_race, gift_comes_back_or_is_swept, .timeout = 300)
 {
-	struct dice dice = dice_start("gift_comes_back");
+	struct rng rng = rng_start("gift_comes_back");
 	pthread_t thread;
 	uint32_t swept = 0;
 	memset(&gift, 0, sizeof(gift));
-	cr_assert_eq(pthread_create(&thread, NULL, take_back, &dice), 0);
+	cr_assert_eq(pthread_create(&thread, NULL, take_back, &rng), 0);
 	for (uint32_t round = 1; round <= GIFTS; round++) {
-		while (atom_get(&gift.given) != round) /* pairs: take_back */
+		/* pairs: take_back */
+		while (atom_load_acquire(&gift.given) != round)
 			sched_yield();
 		swept += tags_sweep_srv(gift.tags, TAGS_PER_LINE, DEAD);
-		atom_put(&gift.swept, round); /* pairs: take_back */
+		atom_store_release(&gift.swept, round); /* pairs: take_back */
 	}
 	pthread_join(thread, NULL);
 	cr_expect_eq(gift.lost, 0, "%u gifts were swept from their giver",

@@ -21,27 +21,27 @@ struct twins {
 	uint32_t n;
 };
 
-static uint16_t any_tag(struct dice *dice, uint32_t zeros)
+static uint16_t any_tag(struct rng *rng, uint32_t zeros)
 {
 	static const uint16_t likely[] = {1, 2, 3, 0x00ff, 0x0100, 0x7fff,
 	                                  0x8000, 0x8001, 0xfffe, 0x0101};
-	if (dice_below(dice, 100) < zeros)
+	if (rng_below(rng, 100) < zeros)
 		return TAG_FREE;
-	if (dice_below(dice, 4) == 0)
-		return (uint16_t)(1 + dice_below(dice, 0xfffe));
-	return likely[dice_below(dice, 10)];
+	if (rng_below(rng, 4) == 0)
+		return (uint16_t)(1 + rng_below(rng, 0xfffe));
+	return likely[rng_below(rng, 10)];
 }
 
 /* n tags, then TAG_NONE to the end of the word, then free lanes: who reads
  * too far finds them. */
-static void fill(struct twins *t, struct dice *dice, uint32_t n)
+static void fill(struct twins *t, struct rng *rng, uint32_t n)
 {
-	uint32_t zeros = dice_below(dice, 5) * 25;
+	uint32_t zeros = rng_below(rng, 5) * 25;
 	uint32_t at = 0;
 	t->n = n;
 	memset(t->wide, 0, sizeof(t->wide));
 	for (; at < n; at++)
-		t->wide[at] = any_tag(dice, zeros);
+		t->wide[at] = any_tag(rng, zeros);
 	for (; at % TAGS_WORD != 0; at++)
 		t->wide[at] = TAG_NONE;
 	memcpy(t->narrow, t->wide, sizeof(t->wide));
@@ -87,12 +87,12 @@ static void compare_sweep(struct twins *t, uint16_t id)
 Test(wide, claims_as_narrow_for_every_want)
 {
 	static struct twins t;
-	struct dice dice = dice_start("claims_as_narrow_for_every_want");
+	struct rng rng = rng_start("claims_as_narrow_for_every_want");
 	for (uint32_t want = 1; want <= 256; want++) {
 		for (uint32_t i = 0; i < 40; i++) {
-			fill(&t, &dice, 1 + dice_below(&dice, 1200));
+			fill(&t, &rng, 1 + rng_below(&rng, 1200));
 			compare_claim(&t, 0, (uint16_t)(1 + i), want);
-			compare_claim(&t, dice_below(&dice, t.n),
+			compare_claim(&t, rng_below(&rng, t.n),
 			              (uint16_t)(1 + i), want);
 			compare_looks(&t);
 		}
@@ -102,13 +102,13 @@ Test(wide, claims_as_narrow_for_every_want)
 Test(wide, claims_as_narrow_for_every_length)
 {
 	static struct twins t;
-	struct dice dice = dice_start("claims_as_narrow_for_every_length");
+	struct rng rng = rng_start("claims_as_narrow_for_every_length");
 	for (uint32_t n = 1; n <= 300; n++) {
 		for (uint32_t i = 0; i < 40; i++) {
-			fill(&t, &dice, n);
+			fill(&t, &rng, n);
 			compare_looks(&t);
-			compare_claim(&t, dice_below(&dice, n), 0x7fff,
-			              1 + dice_below(&dice, 256));
+			compare_claim(&t, rng_below(&rng, n), 0x7fff,
+			              1 + rng_below(&rng, 256));
 		}
 	}
 }
@@ -116,12 +116,12 @@ Test(wide, claims_as_narrow_for_every_length)
 Test(wide, frees_four_as_narrow)
 {
 	static struct twins t;
-	struct dice dice = dice_start("frees_four_as_narrow");
+	struct rng rng = rng_start("frees_four_as_narrow");
 	for (uint32_t i = 0; i < 20000; i++) {
-		uint16_t own = (uint16_t)(1 + dice_below(&dice, 3));
-		fill(&t, &dice, TAGS_WORD);
+		uint16_t own = (uint16_t)(1 + rng_below(&rng, 3));
+		fill(&t, &rng, TAGS_WORD);
 		for (uint32_t k = 0; k < TAGS_WORD; k++)
-			if (dice_below(&dice, 4) > 0)
+			if (rng_below(&rng, 4) > 0)
 				t.narrow[k] = t.wide[k] = own;
 		cr_assert_eq(tags_free_four_own(t.wide, own),
 		             tags_reference_four(t.narrow, own));
@@ -132,10 +132,10 @@ Test(wide, frees_four_as_narrow)
 Test(wide, sweeps_as_narrow)
 {
 	static struct twins t;
-	struct dice dice = dice_start("sweeps_as_narrow");
+	struct rng rng = rng_start("sweeps_as_narrow");
 	static const uint16_t ids[] = {1, 2, 3, 0xff, 0x100, 0x101, 0x7fff};
 	for (uint32_t i = 0; i < 3000; i++) {
-		fill(&t, &dice, 1 + dice_below(&dice, TAGS_MAX));
+		fill(&t, &rng, 1 + rng_below(&rng, TAGS_MAX));
 		compare_sweep(&t, ids[i % 7]);
 		compare_looks(&t);
 		compare_sweep(&t, ids[i % 7]);
@@ -153,7 +153,8 @@ Test(wide, every_value_of_a_lane)
 			memset(t.wide, 0, sizeof(t.wide));
 			t.wide[lane] = (uint16_t)value;
 			cr_assert_eq(tags_count_free(t.wide, 4), frees);
-			cr_assert_eq(tags_claim_own(t.wide, 4, 0, 9, 4, ix), frees);
+			cr_assert_eq(tags_claim_own(t.wide, 4, 0, 9, 4, ix),
+			             frees);
 			cr_assert_eq(t.wide[lane], value ? value : 9);
 			memset(t.wide, 0xff, 8);
 			t.wide[lane] = (uint16_t)value;
@@ -222,8 +223,8 @@ Test(tags, tally)
 
 struct duel {
 	_Alignas(64) uint16_t tags[LANES + TAGS_WORD];
-	struct gate gate;
-	struct dice dice;
+	struct spin_barrier barrier;
+	struct rng rng;
 	uint32_t order[LANES]; /* the freer's lanes */
 	uint32_t n;
 	uint32_t refused;
@@ -236,20 +237,20 @@ static void *freer(void *arg)
 {
 	struct duel *d = arg;
 	for (;;) {
-		gate_wait(&d->gate, 2);
+		spin_barrier_wait(&d->barrier, 2);
 		if (d->over)
 			return NULL;
-		for (uint32_t i = 1; atom_peek(&d->claiming) == 0; i++)
+		for (uint32_t i = 1; atom_load(&d->claiming) == 0; i++)
 			if (i % 4096 == 0)
 				sched_yield();
 		for (uint32_t i = 0; i < d->n; i++) {
 			d->refused += !tags_free_own(&d->tags[d->order[i]],
 			                             FREER);
 			for (uint32_t k = d->order[i] % 32; k > 0; k--)
-				(void)atom_peek(&d->claiming);
+				(void)atom_load(&d->claiming);
 		}
 		atom_set(&d->freed, 1u);
-		gate_wait(&d->gate, 2);
+		spin_barrier_wait(&d->barrier, 2);
 	}
 }
 
@@ -257,13 +258,13 @@ static void *freer(void *arg)
 static void deal(struct duel *d)
 {
 	d->n = 0;
-	atom_poke(&d->freed, 0u);
+	atom_store(&d->freed, 0u);
 	for (uint32_t i = 0; i < LANES; i++) {
 		uint32_t at;
-		if (dice_below(&d->dice, 4) == 0)
+		if (rng_below(&d->rng, 4) == 0)
 			continue;
 		d->tags[i] = FREER;
-		at = dice_below(&d->dice, ++d->n);
+		at = rng_below(&d->rng, ++d->n);
 		d->order[d->n - 1] = d->order[at];
 		d->order[at] = i;
 	}
@@ -276,11 +277,11 @@ static void claim_all(struct duel *d)
 	uint32_t got = 0;
 	uint32_t idle = 0;
 	bool seen[LANES] = {false};
-	atom_poke(&d->claiming, 1u);
+	atom_store(&d->claiming, 1u);
 	while (got < d->n) {
 		uint32_t last = atom_clear(&d->freed, 0u);
 		uint32_t n = tags_claim_own(d->tags, LANES, 0, CLAIMER,
-		                            1 + dice_below(&d->dice, 64), out);
+		                            1 + rng_below(&d->rng, 64), out);
 		for (uint32_t i = 0; i < n; i++) {
 			cr_assert_lt(out[i], LANES);
 			cr_assert_not(seen[out[i]], "lane %u twice", out[i]);
@@ -292,28 +293,28 @@ static void claim_all(struct duel *d)
 			sched_yield();
 	}
 	cr_assert_eq(got, d->n);
-	atom_poke(&d->claiming, 0u);
+	atom_store(&d->claiming, 0u);
 }
 
 Test(stress, claim_leaves_others_lanes_alone, .timeout = 300)
 {
 	static struct duel d;
 	pthread_t thread;
-	d.dice = dice_start("claim_leaves_others_lanes_alone");
+	d.rng = rng_start("claim_leaves_others_lanes_alone");
 	for (uint32_t i = 0; i < LANES + TAGS_WORD; i++)
 		d.tags[i] = i < LANES ? CLAIMER : TAG_NONE;
 	cr_assert_eq(pthread_create(&thread, NULL, freer, &d), 0);
 	for (uint32_t round = 0; round < ROUNDS; round++) {
 		deal(&d);
-		gate_wait(&d.gate, 2);
+		spin_barrier_wait(&d.barrier, 2);
 		claim_all(&d);
-		gate_wait(&d.gate, 2);
+		spin_barrier_wait(&d.barrier, 2);
 		cr_assert_eq(d.refused, 0, "a lane was written over");
 		for (uint32_t i = 0; i < LANES; i++)
 			cr_assert_eq(d.tags[i], CLAIMER, "lane %u", i);
 		cr_assert_eq(d.tags[LANES], TAG_NONE);
 	}
 	d.over = true;
-	gate_wait(&d.gate, 2);
+	spin_barrier_wait(&d.barrier, 2);
 	pthread_join(thread, NULL);
 }
