@@ -176,8 +176,7 @@ struct backing_moved {
 int backing_move(struct backing *backing, unsigned file_ix, uint64_t page,
                  unsigned from_ix, unsigned to_ix, struct backing_moved *how);
 
-/* True if this process may move what others have mapped; else why not, and
- * what changes it. */
+/* Whether this process may move what others have mapped; or why not, and how. */
 bool backing_may_move(char *reason, size_t reason_bytes, char *remedy,
                       size_t remedy_bytes);
 

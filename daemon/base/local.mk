@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: MIT
 # What every room may use: log, processes, time.
 libdaemon_la_SOURCES += \
+	daemon/base/clock.c \
+	daemon/base/clock.h \
 	daemon/base/log.c \
 	daemon/base/log.h \
 	daemon/base/proc.c \
-	daemon/base/proc.h
+	daemon/base/proc.h \
+	daemon/base/remedy.c \
+	daemon/base/remedy.h

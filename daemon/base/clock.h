@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The one clock of slabd. A time is an int64 of nanoseconds, and so is a span;
+ * what people or the kernel want in other units is converted where it is handed
+ * over. Nothing else in daemon/ asks the kernel for the time, so that a test
+ * sets it: it links with -Wl,--wrap=clock_ns (tests/lib/clock.h).
+ */
+#ifndef DAEMON_BASE_CLOCK_H
+#define DAEMON_BASE_CLOCK_H
+
+#include <stdint.h>
+
+#define CLOCK_US INT64_C(1000)
+#define CLOCK_MS INT64_C(1000000)
+#define CLOCK_S INT64_C(1000000000)
+
+/* CLOCK_MONOTONIC: for spans. Never 0 or less on a running system. */
+int64_t clock_ns(void);
+
+/* CLOCK_REALTIME, since 1970: for people and for what outlives the system. */
+int64_t clock_wall_ns(void);
+
+#endif

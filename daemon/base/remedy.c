@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/base/remedy.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+int remedy_set(struct remedy *out, int r, const char *todo, const char *format,
+               ...)
+{
+	va_list args;
+	va_start(args, format);
+	vsnprintf(out->what, sizeof(out->what), format, args);
+	va_end(args);
+	snprintf(out->todo, sizeof(out->todo), "%s", todo);
+	return r;
+}
