@@ -8,6 +8,8 @@ libdaemon_la_SOURCES += \
 	daemon/balance/move.c \
 	daemon/balance/move.h \
 	daemon/balance/own.h \
+	daemon/balance/settings.c \
+	daemon/balance/settings.h \
 	daemon/balance/snapshot.c \
 	daemon/balance/snapshot_slabs.c \
 	daemon/balance/step.c \

@@ -4,6 +4,7 @@
 
 #include "daemon/balance/own.h"
 #include "daemon/balance/move.h"
+#include "daemon/balance/settings.h"
 #include "shm/partial.h"
 #include "shm/slab.h"
 #include "shm/tags.h"
@@ -32,19 +33,10 @@ static void fill_tokens(struct pool *pool)
 static void fill_policy(struct pool *pool)
 {
 	struct balance *b = pool->balance;
-	const struct config_balance *c = &b->config;
 	fill_tokens(pool);
-	plan_defaults(&b->policy);
-	b->policy.lend_keep_slabs = c->lend_keep;
-	b->policy.lend_slabs_max = c->enabled ? c->lend_max : 0;
-	b->policy.hold_ms = c->hold_ms;
-	b->policy.hold_max_ms = c->hold_max_ms;
+	balance_settings(&b->policy, &b->config);
 	b->policy.migrate_bytes = b->tokens;
-	b->policy.migrate_cost = c->migrate_cost;
-	b->policy.may_migrate = c->enabled && c->migrate && b->may_migrate;
-	b->policy.far_is_tier = c->far_is_tier;
-	b->policy.keep_slabs = c->keep_slabs;
-	b->policy.idle_ms = c->idle_s * 1000u;
+	b->policy.may_migrate &= b->may_migrate;
 }
 
 /* ---- nodes -------------------------------------------------------------- */

@@ -57,16 +57,3 @@ const char *plan_reason_text(enum plan_reason reason)
 	return (unsigned)reason < PLAN_NO_REASON ? reasons[reason].text
 	                                         : "unknown";
 }
-
-void plan_defaults(struct plan_config *config)
-{
-	*config = (struct plan_config){
-		.lend_keep_slabs = 4,
-		.lend_slabs_max = 8,
-		.hold_ms = 2000,
-		.hold_max_ms = 60000,
-		.migrate_bytes = UINT64_C(64) << 20,
-		.migrate_cost = 25,
-		.keep_slabs = 2,
-	};
-}

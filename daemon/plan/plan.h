@@ -110,9 +110,6 @@ struct plan {
 	struct plan_refusal refusals[PLAN_STEPS_MAX];
 };
 
-/* What slabd uses until told otherwise. */
-void plan_defaults(struct plan_config *config);
-
 /* Fills plan. work is scratch of plan_work_bytes(snapshot) bytes. */
 void plan_make(struct plan *plan, const struct snapshot *snap,
                  const struct plan_config *config, void *work);

@@ -22,8 +22,8 @@ struct plan_config {
 	uint32_t hold_ms;
 	uint32_t hold_max_ms;
 	/* Moving pages: bytes that this plan may still move (the caller's
-	 * bucket), and how much dearer a byte moved is than a byte used from
-	 * afar in one hold_ms, in hundredths. */
+	 * bucket), and what a byte moved costs, in percent of a byte used from
+	 * afar in one hold_ms. */
 	uint64_t migrate_bytes;
 	uint32_t migrate_cost;
 	bool may_migrate; /* the process has CAP_SYS_NICE */

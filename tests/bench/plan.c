@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "daemon/balance/settings.h"
 #include "daemon/plan/plan.h"
 #include "tests/lib/rng.h"
 
@@ -204,8 +205,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: plan TIMES (1 to %u)\n", TIMES_MAX);
 		return 2;
 	}
-	plan_defaults(&picture.config);
-	picture.config.may_migrate = true;
+	balance_default_settings(&picture.config);
 	for (uint32_t n = 0; n < 3; n++)
 		for (uint32_t c = 0; c < 3; c++)
 			measure_size(&rng, nodes[n], caches[c],

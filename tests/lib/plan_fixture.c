@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/balance/settings.h"
+
 static void add_node(struct plan_bed *fixture, uint32_t ix, uint32_t n_nodes)
 {
 	uint8_t *nearest = fixture->nearest[ix];
@@ -34,8 +36,9 @@ struct plan_bed *fixture_new(uint32_t n_nodes, uint32_t n_caches)
 	struct plan_bed *fixture = calloc(1, sizeof(*fixture));
 	cr_assert(fixture != NULL && n_nodes <= FIXTURE_NODES &&
 	          n_caches <= FIXTURE_CACHES);
-	plan_defaults(&fixture->config);
-	fixture->config.may_migrate = true;
+	balance_default_settings(&fixture->config);
+	/* By default a page at distance 20 is never worth its move. */
+	fixture->config.migrate_cost = 25;
 	for (uint32_t ix = 0; ix < n_nodes; ix++)
 		add_node(fixture, ix, n_nodes);
 	for (uint32_t ix = 0; ix < n_caches; ix++)

@@ -4,6 +4,8 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "daemon/balance/settings.h"
+
 uint32_t model_home(const struct model *model, const struct model_slab *slab)
 {
 	return model->pages[slab->page].lies;
@@ -181,7 +183,7 @@ static void start_slabs(struct model *model)
 static void start_config(struct model *model)
 {
 	struct rng *rng = &model->rng;
-	plan_defaults(&model->config);
+	balance_default_settings(&model->config);
 	model->config.may_migrate = rng_below(rng, 4) > 0;
 	model->config.far_is_tier = rng_below(rng, 2);
 	model->config.keep_slabs = rng_below(rng, 4);

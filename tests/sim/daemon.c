@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "daemon/balance/settings.h"
 #include "tests/sim/world.h"
 
 #define DOORBELL_NS UINT64_C(40000) /* from a ring to the plan */
@@ -23,14 +24,8 @@ void daemon_start(struct world *world, const struct maker *maker)
 	struct daemon *d = &world->d;
 	memset(d, 0, sizeof(*d));
 	d->maker = maker;
-	plan_defaults(&d->config);
-	d->config.may_migrate = true;
-	/* As slabd.conf has them where it says nothing. */
-	d->config.lend_slabs_max = 32;
-	d->config.keep_slabs = 0;
-	d->config.migrate_cost = 100;
-	d->config.idle_ms = 60000;
-	d->migrate_rate = UINT64_C(64) << 20;
+	balance_default_settings(&d->config);
+	d->migrate_rate = d->config.migrate_bytes;
 	d->due_ns = NEVER;
 	d->retry_ns = NEVER;
 	d->timer_ns = TIMER_MS * NS_MS;

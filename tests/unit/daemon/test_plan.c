@@ -170,6 +170,7 @@ Test(policy, idle_is_given_back)
 	fixture_cell(fixture, 0, 0)->listed = 9;
 	fixture_cell(fixture, 0, 0)->empty = 9;
 	fixture_cell(fixture, 0, 0)->idle = 8;
+	fixture->config.idle_ms = 0;
 	fixture_plan(fixture);
 	fixture_no_more(fixture);
 	fixture->config.idle_ms = 1000;
@@ -311,6 +312,7 @@ Test(policy, no_empty)
 Test(policy, small_kept)
 {
 	struct plan_bed *fixture = needy(1, 2);
+	fixture->config.keep_slabs = 2;
 	fixture_cell(fixture, 1, 0)->empty = 2;
 	fixture_cell(fixture, 1, 0)->slabs = 2;
 	fixture_plan(fixture);

@@ -225,6 +225,7 @@ Test(plan_lend, a_node_without_cpus_comes_last)
 Test(plan_lend, no_more_than_one_plan_may)
 {
 	struct plan_bed *fixture = fixture_new(2, 1);
+	fixture->config.lend_slabs_max = 8;
 	fixture_cell(fixture, 0, 0)->want = 20;
 	fixture_cell(fixture, 0, 1)->listed = 40;
 	fixture->nodes[0].trimmed = true;
