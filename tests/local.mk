@@ -22,6 +22,8 @@ tests_libtest_la_SOURCES = \
 	tests/lib/backing_fixture.h \
 	tests/lib/churn.c \
 	tests/lib/churn.h \
+	tests/lib/clock.c \
+	tests/lib/clock.h \
 	tests/lib/cut.c \
 	tests/lib/cut.h \
 	tests/lib/fixture.c \

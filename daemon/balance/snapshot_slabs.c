@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What of a snapshot needs a look into slabs: which are empty, and which pages
  * might be moved and whose objects they hold. */
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "daemon/base/proc.h"
 #include "daemon/balance/own.h"
 #include "daemon/balance/move.h"
 #include "shm/partial.h"
@@ -14,7 +12,6 @@
 
 #define EMPTIES_LOOKS 8192u /* slabs of a node at one time */
 #define SHORT_PAGES 32u     /* looked at while clients wait */
-#define CPU_FIELDS 37       /* of proc_pid_stat(5), between state and CPU */
 
 /* ---- empty slabs -------------------------------------------------------- */
 
@@ -96,26 +93,8 @@ void snapshot_empties(struct pool *pool, uint32_t node, bool idle)
 /* The node of the CPU on which a process last ran, NODE_NONE if unknown. */
 static uint8_t node_of_process(const struct pool *pool, int32_t pid)
 {
-	char text[1024];
-	char path[40];
-	char *at;
-	ssize_t n;
 	unsigned cpu;
-	int fd;
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return NODE_NONE;
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (n <= 0)
-		return NODE_NONE;
-	text[n] = '\0';
-	/* The name before it may hold anything, brackets and spaces too. */
-	at = strrchr(text, ')');
-	for (int i = 0; at != NULL && i < CPU_FIELDS; i++)
-		at = strchr(at + 1, ' ');
-	if (at == NULL || sscanf(at, " %u", &cpu) != 1)
+	if (proc_cpu(pid, &cpu) < 0)
 		return NODE_NONE;
 	return (uint8_t)view_cpu_node(&pool->view, cpu);
 }

@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SECOND_NS INT64_C(1000000000)
+#include "daemon/base/clock.h"
 
 /* Guards everything below, and every log_site. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -43,7 +43,6 @@ char *log_escape(char *out, size_t size, const char *text)
 {
 	static const char hex[] = "0123456789abcdef";
 	size_t at = 0;
-
 	for (; *text != '\0'; text++) {
 		unsigned char c = (unsigned char)*text;
 		bool plain = c >= 0x20 && c < 0x7f;
@@ -69,7 +68,6 @@ static bool is_journal(void)
 	const char *stream = getenv("JOURNAL_STREAM");
 	unsigned long long dev, ino;
 	struct stat st;
-
 	if (stream == NULL || sscanf(stream, "%llu:%llu", &dev, &ino) != 2)
 		return false;
 	return fstat(STDERR_FILENO, &st) == 0 && st.st_dev == dev &&
@@ -91,32 +89,23 @@ void log_setup(enum log_level level, enum log_form form)
 	pthread_mutex_unlock(&lock);
 }
 
-static int64_t now_ns(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return (int64_t)ts.tv_sec * SECOND_NS + ts.tv_nsec;
-}
-
 /* Writes what goes before the text; returns its length. */
 static size_t put_prefix(char *out, size_t size, enum log_level level)
 {
 	char clock[32] = "";
 	int n;
-
 	if (chosen == LOG_FORM_JOURNAL) {
 		n = snprintf(out, size, "<%d>", syslog_levels[level]);
 		return (size_t)n;
 	}
 	if (chosen == LOG_FORM_TERMINAL) {
-		int64_t ns = now_ns(CLOCK_REALTIME);
-		time_t seconds = (time_t)(ns / SECOND_NS);
+		int64_t ns = clock_wall_ns();
+		time_t seconds = (time_t)(ns / CLOCK_S);
 		struct tm tm;
 		localtime_r(&seconds, &tm);
 		size_t len = strftime(clock, sizeof(clock), "%H:%M:%S", &tm);
 		snprintf(clock + len, sizeof(clock) - len, ".%03d ",
-		         (int)(ns % SECOND_NS / 1000000));
+		         (int)(ns % CLOCK_S / CLOCK_MS));
 	}
 	n = snprintf(out, size, "%sslabd: %s: ", clock, names[level]);
 	return (size_t)n;
@@ -127,7 +116,6 @@ static void emit(enum log_level level, const char *text)
 {
 	char line[LOG_LINE_BYTES + 64];
 	size_t len;
-
 	if (chosen == LOG_FORM_AUTO)
 		chosen = form_of_stderr();
 	len = put_prefix(line, sizeof(line), level);
@@ -142,7 +130,6 @@ static void emit(enum log_level level, const char *text)
 static void emit_sum(struct log_site *site)
 {
 	char text[sizeof(site->last) + 64];
-
 	snprintf(text, sizeof(text), "%u more like this, the last: %s",
 	         site->n_held, site->last);
 	emit(site->level, text);
@@ -155,10 +142,9 @@ static int flush_due(int64_t now)
 {
 	struct log_site **link = &owing;
 	int64_t wait = -1;
-
 	while (*link != NULL) {
 		struct log_site *site = *link;
-		int64_t left = site->since_ns + SECOND_NS - now;
+		int64_t left = site->since_ns + CLOCK_S - now;
 		if (left <= 0) {
 			emit_sum(site);
 			*link = site->next;
@@ -168,13 +154,13 @@ static int flush_due(int64_t now)
 			wait = left;
 		link = &site->next;
 	}
-	return wait < 0 ? -1 : (int)(wait / 1000000) + 1;
+	return wait < 0 ? -1 : (int)(wait / CLOCK_MS) + 1;
 }
 
 /* Counts a line against its site's rate; true if it may be said. */
 static bool admit(struct log_site *site, int64_t now)
 {
-	if (site->n_said == 0 || now - site->since_ns >= SECOND_NS) {
+	if (site->n_said == 0 || now - site->since_ns >= CLOCK_S) {
 		site->since_ns = now;
 		site->n_said = 0;
 	}
@@ -195,10 +181,9 @@ void log_write(struct log_site *site, enum log_level level, const char *format,
 	int saved = errno;
 	char text[LOG_LINE_BYTES];
 	va_list args;
-
 	pthread_mutex_lock(&lock);
 	if (level <= max_level) {
-		int64_t now = now_ns(CLOCK_MONOTONIC);
+		int64_t now = clock_ns();
 		errno = saved; /* for a %m in the format */
 		va_start(args, format);
 		vsnprintf(text, sizeof(text), format, args);
@@ -219,9 +204,8 @@ void log_write(struct log_site *site, enum log_level level, const char *format,
 int log_flush(void)
 {
 	int wait_ms;
-
 	pthread_mutex_lock(&lock);
-	wait_ms = flush_due(now_ns(CLOCK_MONOTONIC));
+	wait_ms = flush_due(clock_ns());
 	pthread_mutex_unlock(&lock);
 	return wait_ms;
 }

@@ -27,7 +27,6 @@ static size_t names_bytes;
 static uint32_t hash_of(const char *name)
 {
 	uint32_t hash = 2166136261u;
-
 	while (*name != '\0')
 		hash = (hash ^ (unsigned char)*name++) * 16777619u;
 	return hash;
@@ -44,7 +43,6 @@ static bool is_valid(const char *name)
 static struct slot *find(const char *name)
 {
 	uint32_t hash = hash_of(name);
-
 	for (unsigned i = 0; i < n_slots; i++)
 		if (slots[i].name != NULL && slots[i].hash == hash &&
 		    strcmp(slots[i].name, name) == 0)
@@ -55,7 +53,6 @@ static struct slot *find(const char *name)
 static struct slot *free_slot(void)
 {
 	struct slot *more;
-
 	for (unsigned i = 0; i < n_slots; i++)
 		if (slots[i].name == NULL)
 			return &slots[i];
@@ -73,7 +70,6 @@ static struct slot *add(const char *name, int fd)
 {
 	struct slot *slot;
 	char *copy;
-
 	if (!is_valid(name)) {
 		log_error("\"%s\" is no name for a descriptor of slabd", name);
 		return NULL;
@@ -113,7 +109,6 @@ int fdstore_open(void)
 {
 	char *name;
 	int fd;
-
 	while ((fd = notify_passed(true, &name)) >= 0) {
 		if (find(name) != NULL) {
 			log_warn("the service manager passed two descriptors "
@@ -132,7 +127,6 @@ void fdstore_put(const char *name, int fd)
 	char fields[NAME_MAX_BYTES + 64];
 	struct slot *slot;
 	int rc;
-
 	fdstore_drop(name);
 	/* Of two by one name the next slabd would take the older. */
 	slot = find(name) == NULL ? add(name, -1) : NULL;
@@ -153,7 +147,6 @@ void fdstore_drop(const char *name)
 	char fields[NAME_MAX_BYTES + 64];
 	struct slot *slot = find(name);
 	int rc;
-
 	if (slot == NULL)
 		return;
 	snprintf(fields, sizeof(fields), "FDSTOREREMOVE=1\nFDNAME=%s", name);
@@ -172,7 +165,6 @@ int fdstore_take(const char *name)
 {
 	struct slot *slot = find(name);
 	int fd;
-
 	if (slot == NULL || slot->fd < 0)
 		return -ENOENT;
 	fd = slot->fd;
@@ -197,7 +189,6 @@ void fdstore_close_rest(void)
 {
 	unsigned at = 0;
 	const char *name;
-
 	while ((name = fdstore_next(&at)) != NULL) {
 		log_info("%s was kept and is of no use now: closed", name);
 		fdstore_drop(name);
@@ -207,7 +198,6 @@ void fdstore_close_rest(void)
 void fdstore_barrier(void)
 {
 	int rc = notify_barrier(BARRIER_US);
-
 	if (rc < 0)
 		log_warn("the service manager has not confirmed what it keeps: "
 		         "%s", strerror(-rc));

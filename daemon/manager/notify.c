@@ -44,7 +44,6 @@ static bool is_passing(int error)
 int notify_tell(const char *fields, const int *fds, unsigned n_fds)
 {
 	int rc = -EAGAIN;
-
 	if (!have_manager)
 		return 0;
 	for (int tries = 0; tries < TRIES && is_passing(rc); tries++)
@@ -59,7 +58,6 @@ notify(const char *fields, const char *format, va_list args)
 {
 	char text[TEXT_BYTES], plain[TEXT_BYTES], all[2 * TEXT_BYTES];
 	int rc;
-
 	if (!have_manager)
 		return 0;
 	vsnprintf(text, sizeof(text), format, args);
@@ -76,7 +74,6 @@ int notify_ready(const char *format, ...)
 {
 	va_list args;
 	int rc;
-
 	va_start(args, format);
 	rc = notify("READY=1\n", format, args);
 	va_end(args);
@@ -87,7 +84,6 @@ void notify_progress(const char *format, ...)
 {
 	char fields[64];
 	va_list args;
-
 	snprintf(fields, sizeof(fields), "EXTEND_TIMEOUT_USEC=%" PRIu64 "\n",
 	         EXTEND_US);
 	va_start(args, format);
@@ -98,7 +94,6 @@ void notify_progress(const char *format, ...)
 void notify_status(const char *format, ...)
 {
 	va_list args;
-
 	va_start(args, format);
 	notify("", format, args);
 	va_end(args);
@@ -113,7 +108,6 @@ void notify_stopping(void)
 uint64_t notify_watchdog_us(void)
 {
 	uint64_t limit_us = 0;
-
 	if (!have_manager || sd_watchdog_enabled(0, &limit_us) <= 0)
 		return 0;
 	return limit_us / 2;
@@ -128,7 +122,6 @@ void notify_alive(void)
 int notify_barrier(uint64_t limit_us)
 {
 	int rc = have_manager ? sd_notify_barrier(0, limit_us) : 0;
-
 	return rc < 0 ? rc : 0;
 }
 
@@ -137,7 +130,6 @@ static int take_one(struct notify_sockets *sockets, int fd, const char *name)
 {
 	int *slot;
 	int type, flags;
-
 	if (strcmp(name, "slabd") == 0) {
 		slot = &sockets->client;
 		type = SOCK_SEQPACKET;
@@ -174,7 +166,6 @@ static int collect(void)
 {
 	char **names = NULL;
 	int n = sd_listen_fds_with_names(1, &names);
-
 	if (n < 0) {
 		log_error("what the service manager passed in LISTEN_FDS can't "
 		          "be read: %s", strerror(-n));
@@ -206,7 +197,6 @@ int notify_passed(bool kept, char **name)
 {
 	struct queue *queue = &queues[kept];
 	int rc = have_manager ? collect() : -ENOENT;
-
 	if (rc < 0)
 		return rc;
 	if (queue->next == queue->n)
@@ -220,7 +210,6 @@ static void close_sockets(struct notify_sockets *sockets)
 {
 	char *name;
 	int fd;
-
 	if (sockets->client >= 0)
 		close(sockets->client);
 	if (sockets->control >= 0)
@@ -238,7 +227,6 @@ int notify_listen_fds(struct notify_sockets *sockets)
 	char *name;
 	int fd = -ENOENT;
 	int rc = 0;
-
 	sockets->client = -1;
 	sockets->control = -1;
 	while (rc == 0 && (fd = notify_passed(false, &name)) >= 0) {

@@ -54,7 +54,6 @@ static struct supervisor {
 static int64_t now_ms(void)
 {
 	struct timespec ts;
-
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
@@ -64,7 +63,6 @@ static int64_t now_ms(void)
 static void set_number(const char *name, long number)
 {
 	char digits[24];
-
 	snprintf(digits, sizeof(digits), "%ld", number);
 	setenv(name, digits, 1);
 }
@@ -89,7 +87,6 @@ static _Noreturn void become_slabd(struct supervisor *s)
 {
 	sigset_t none;
 	int rc;
-
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
@@ -107,7 +104,6 @@ static _Noreturn void become_slabd(struct supervisor *s)
 static unsigned next_delay(struct supervisor *s, int64_t lived_ms)
 {
 	unsigned delay = s->delay_ms;
-
 	if (lived_ms >= STEADY_MS)
 		delay = 0;
 	s->delay_ms = delay == 0 ? DELAY_MS : 2 * delay;
@@ -133,7 +129,6 @@ static void start_slabd(struct supervisor *s)
 static void describe(char *out, size_t size, int status)
 {
 	const char *signal;
-
 	if (WIFEXITED(status) && WEXITSTATUS(status) == SUPERVISE_AGAIN)
 		snprintf(out, size, "made way for its successor");
 	else if (WIFEXITED(status))
@@ -156,7 +151,6 @@ static void plan_start(struct supervisor *s, pid_t pid, int status)
 	unsigned delay = again ? 0 : next_delay(s, lived_ms);
 	char when[64] = "";
 	char how[64];
-
 	describe(how, sizeof(how), status);
 	if (delay > 0)
 		snprintf(when, sizeof(when), " in %u ms", delay);
@@ -171,7 +165,6 @@ static void on_end(struct supervisor *s, int status)
 {
 	pid_t pid = s->pid;
 	char how[64];
-
 	s->pid = 0;
 	if (!s->stopping &&
 	    !(WIFEXITED(status) && (WEXITSTATUS(status) == EXIT_SUCCESS ||
@@ -192,7 +185,6 @@ static void on_end(struct supervisor *s, int status)
 static void keep(struct supervisor *s, struct supervise_msg *notice)
 {
 	int rc = 0;
-
 	for (unsigned i = 0; i < notice->n_fds; i++) {
 		int r = supervise_fds_add(&s->store, notice->name,
 		                          notice->fds[i]);
@@ -245,7 +237,6 @@ static void hear(struct supervisor *s)
 static void reap(struct supervisor *s)
 {
 	int status;
-
 	hear(s);
 	if (s->pid != 0 && waitpid(s->pid, &status, WNOHANG) == s->pid)
 		on_end(s, status);
@@ -254,7 +245,6 @@ static void reap(struct supervisor *s)
 static void forward(struct supervisor *s, const struct signalfd_siginfo *info)
 {
 	int signal = (int)info->ssi_signo;
-
 	if (signal == SIGTERM || signal == SIGINT)
 		s->stopping = true;
 	if (s->pid == 0 && s->stopping) {
@@ -269,7 +259,6 @@ static void forward(struct supervisor *s, const struct signalfd_siginfo *info)
 static void read_signals(struct supervisor *s)
 {
 	struct signalfd_siginfo info;
-
 	while (read(s->signals, &info, sizeof(info)) == sizeof(info)) {
 		if (info.ssi_signo == SIGCHLD)
 			reap(s);
@@ -291,7 +280,6 @@ static int wait_ms(const struct supervisor *s)
 	int64_t now = now_ms();
 	int64_t at = least(s->due_ms, s->beat_ms);
 	int log_ms = log_flush();
-
 	if (log_ms >= 0)
 		at = least(at, now + log_ms + 1);
 	if (at == NEVER)
@@ -305,7 +293,6 @@ static void turn(struct supervisor *s)
 	        {.fd = s->signals, .events = POLLIN},
 	        {.fd = s->notify, .events = POLLIN},
 	};
-
 	if (poll(at, 2, wait_ms(s)) > 0) {
 		if (at[0].revents != 0)
 			read_signals(s);
@@ -329,7 +316,6 @@ static int find_program(struct supervisor *s)
 	static const char gone[] = " (deleted)";
 	ssize_t n = readlink("/proc/self/exe", s->path, sizeof(s->path) - 1);
 	char *end;
-
 	if (n < 0)
 		return -errno;
 	s->path[n] = '\0';
@@ -345,7 +331,6 @@ static int open_notify(struct supervisor *s)
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	socklen_t len = sizeof(at);
 	int one = 1;
-
 	s->notify = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
 	                   0);
 	if (s->notify < 0 ||
@@ -363,7 +348,6 @@ static int open_signals(struct supervisor *s)
 {
 	static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
 	sigset_t set;
-
 	sigemptyset(&set);
 	for (unsigned i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
 		sigaddset(&set, signals[i]);
@@ -384,7 +368,6 @@ static int open_store(struct supervisor *s)
 	struct rlimit limit;
 	char *name;
 	int fd;
-
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return -errno;
 	limit.rlim_cur = limit.rlim_max;
@@ -410,7 +393,6 @@ static int open_all(struct supervisor *s)
 {
 	uint64_t beat_us = notify_watchdog_us();
 	int rc = find_program(s);
-
 	s->beats_ms = beat_us > 0 ? (int64_t)(beat_us / 1000) : NEVER;
 	s->beat_ms = beat_us > 0 ? now_ms() : NEVER;
 	if (rc == 0)
@@ -426,7 +408,6 @@ int supervise_run(char **argv)
 {
 	struct supervisor *s = &super;
 	int rc;
-
 	s->argv = argv;
 	rc = open_all(s);
 	if (rc < 0) {

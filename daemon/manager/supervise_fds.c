@@ -23,7 +23,6 @@ void supervise_fds_init(struct supervise_fds *store, unsigned max)
 static bool is_valid(const char *name)
 {
 	size_t len = strlen(name);
-
 	for (size_t i = 0; i < len; i++)
 		if (name[i] < ' ' || name[i] > '~' || name[i] == ':')
 			return false;
@@ -34,7 +33,6 @@ int supervise_fds_add(struct supervise_fds *store, const char *name, int fd)
 {
 	size_t len = strlen(name);
 	int r = 0;
-
 	if (!is_valid(name))
 		r = -EINVAL;
 	else if (store->n == store->max ||
@@ -56,7 +54,6 @@ static void remove_one(struct supervise_fds *store, unsigned i, char *at,
                        size_t len)
 {
 	char *end = store->list + store->used + 1;
-
 	close(store->fds[i]);
 	memmove(store->fds + i, store->fds + i + 1,
 	        (store->n - i - 1) * sizeof(store->fds[0]));
@@ -71,7 +68,6 @@ unsigned supervise_fds_remove(struct supervise_fds *store, const char *name)
 	size_t len = strlen(name);
 	unsigned removed = 0;
 	unsigned i = 0;
-
 	while (i < store->n) {
 		size_t here = strcspn(at + 1, ":");
 		if (here == len && memcmp(at + 1, name, len) == 0) {
@@ -90,7 +86,6 @@ unsigned supervise_fds_remove(struct supervise_fds *store, const char *name)
 int supervise_fds_place(struct supervise_fds *store)
 {
 	int end = FIRST_FD + (int)store->n;
-
 	/* Out of the way first: each place may be another one's. */
 	for (unsigned i = 0; i < store->n; i++) {
 		if (store->fds[i] < end)

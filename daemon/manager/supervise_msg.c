@@ -39,7 +39,6 @@ static void read_field(struct supervise_msg *notice, const char *field)
 static void take_fds(struct supervise_msg *notice, const struct cmsghdr *c)
 {
 	size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
 	for (size_t i = 0; i < n; i++) {
 		int fd;
 		memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
@@ -53,7 +52,6 @@ static void take_fds(struct supervise_msg *notice, const struct cmsghdr *c)
 static void take_control(struct supervise_msg *notice, struct msghdr *msg)
 {
 	struct ucred from;
-
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c != NULL;
 	     c = CMSG_NXTHDR(msg, c)) {
 		if (c->cmsg_level != SOL_SOCKET)

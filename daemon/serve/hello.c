@@ -10,6 +10,7 @@
 
 #include "daemon/pool/clients.h"
 #include "daemon/base/log.h"
+#include "daemon/base/proc.h"
 #include "daemon/serve/peer.h"
 #include "daemon/manager/fdstore.h"
 
@@ -123,19 +124,6 @@ static int open_pidfd(const struct peer *peer)
 	return fd;
 }
 
-static void read_comm(struct peer *peer)
-{
-	char path[40];
-	FILE *file;
-	snprintf(path, sizeof(path), "/proc/%d/comm", peer->pid);
-	file = fopen(path, "re");
-	if (file == NULL)
-		return;
-	if (fgets(peer->comm, sizeof(peer->comm), file) != NULL)
-		peer->comm[strcspn(peer->comm, "\n")] = '\0';
-	fclose(file);
-}
-
 /* ---- in ----------------------------------------------------------------- */
 
 static int open_events(int *ours, int *theirs)
@@ -206,7 +194,7 @@ static int let_in(struct peer *peer, struct pool *pool)
 		r = open_events(&peer->events, &theirs);
 	if (r < 0)
 		return refuse_fds(peer, -r);
-	read_comm(peer);
+	proc_name(peer->pid, peer->comm, sizeof(peer->comm));
 	r = clients_take(pool, peer->pid, peer->uid, peer->comm);
 	if (r < 0) {
 		close(theirs);

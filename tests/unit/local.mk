@@ -19,6 +19,7 @@ unit_tests += tests/unit/daemon/test_balance
 unit_tests += tests/unit/daemon/test_balance_look
 unit_tests += tests/unit/daemon/test_caches
 unit_tests += tests/unit/daemon/test_clients
+unit_tests += tests/unit/daemon/test_clock
 unit_tests += tests/unit/daemon/test_config
 unit_tests += tests/unit/daemon/test_config_balance
 unit_tests += tests/unit/daemon/test_config_load
@@ -38,7 +39,9 @@ unit_tests += tests/unit/daemon/test_pages
 unit_tests += tests/unit/daemon/test_plan
 unit_tests += tests/unit/daemon/test_plan_lend
 unit_tests += tests/unit/daemon/test_plan_random
+unit_tests += tests/unit/daemon/test_proc
 unit_tests += tests/unit/daemon/test_psi
+unit_tests += tests/unit/daemon/test_remedy
 unit_tests += tests/unit/daemon/test_report
 unit_tests += tests/unit/daemon/test_report_act
 unit_tests += tests/unit/daemon/test_report_audit
@@ -50,6 +53,11 @@ unit_tests += tests/unit/daemon/test_uevent
 unit_tests += tests/unit/daemon/test_wants
 tap_programs += tests/unit/shm/stress_fence
 tap_scripts += tests/unit/test_steps.sh
+
+# The time is the test's to say: tests/lib/clock.h.
+clock_wrap = $(AM_LDFLAGS) -Wl,--wrap=clock_ns
+tests_unit_daemon_test_clock_LDFLAGS = $(clock_wrap)
+tests_unit_daemon_test_log_LDFLAGS = $(clock_wrap)
 
 # What the kernel answers is the test's to say.
 backing_wraps = $(AM_LDFLAGS) \

@@ -10,7 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/base/clock.h"
 #include "daemon/base/log.h"
+#include "tests/lib/clock.h"
 
 static char text[1 << 16];
 static int fd;
@@ -26,7 +28,6 @@ static void set_up(void)
 static const char *written(void)
 {
 	ssize_t len = pread(fd, text, sizeof(text) - 1, 0);
-
 	text[len > 0 ? len : 0] = '\0';
 	return text;
 }
@@ -34,7 +35,6 @@ static const char *written(void)
 static unsigned count_of(const char *part)
 {
 	unsigned n = 0;
-
 	for (const char *at = written(); (at = strstr(at, part)); at++)
 		n++;
 	return n;
@@ -76,7 +76,6 @@ Test(log, journal_only_if_it_is_the_stream)
 {
 	struct stat st;
 	char stream[64];
-
 	cr_assert_eq(fstat(2, &st), 0);
 	snprintf(stream, sizeof(stream), "%lu:%lu", st.st_dev, st.st_ino);
 	setenv("JOURNAL_STREAM", stream, 1);
@@ -94,7 +93,6 @@ Test(log, journal_only_if_it_is_the_stream)
 Test(log, escapes)
 {
 	char out[16];
-
 	log_info("name %s", "x\n<0>forged\033[2J\x7f\xe2\x80\xae");
 	cr_expect_str_eq(written(), "slabd: info: name x\\x0a<0>forged"
 	                            "\\x1b[2J\\x7f\\xe2\\x80\\xae\n");
@@ -107,7 +105,6 @@ Test(log, escapes)
 Test(log, long_lines_are_cut)
 {
 	static char name[5000];
-
 	memset(name, '\n', sizeof(name) - 1);
 	log_info("%s", name);
 	memset(name, 'y', sizeof(name) - 1);
@@ -130,15 +127,20 @@ Test(log, errno_stays)
 
 Test(log, rate_of_a_site)
 {
+	int wait_ms;
+	test_clock_set(CLOCK_S);
 	for (int i = 0; i < 100; i++)
 		log_info("client %d", i);
 	log_info("another site");
 	cr_expect_eq(count_of("client"), LOG_BURST);
 	cr_expect_eq(count_of("another site"), 1);
-	int wait_ms = log_flush();
-	cr_expect(wait_ms > 0 && wait_ms <= 1001, "%d", wait_ms);
+	test_clock_advance(CLOCK_MS);
+	wait_ms = log_flush();
+	cr_expect_eq(wait_ms, 1000);
+	test_clock_advance(CLOCK_S - CLOCK_MS - 1);
+	cr_expect_eq(log_flush(), 1);
 	cr_expect_eq(count_of("more like this"), 0);
-	usleep((unsigned)wait_ms * 1000);
+	test_clock_advance(1);
 	cr_expect_eq(log_flush(), -1);
 	cr_expect_eq(count_of("slabd: info: 90 more like this, the last: "
 	                      "client 99\n"), 1);
@@ -154,18 +156,23 @@ static void say(const char *what)
 
 Test(log, site_speaks_again_after_a_second)
 {
+	test_clock_set(CLOCK_S);
 	for (int i = 0; i < 12; i++)
 		say("x");
-	usleep(1010000);
+	test_clock_advance(CLOCK_S - 1);
+	say("x");
+	cr_expect_eq(count_of("x\n"), LOG_BURST);
+	test_clock_advance(1);
 	say("y");
-	cr_expect_eq(count_of("warn: 2 more like this, the last: x\n"), 1);
+	cr_expect_eq(count_of("warn: 3 more like this, the last: x\n"), 1);
 	cr_expect_eq(count_of("warn: y\n"), 1);
-	cr_expect_lt(strstr(text, "2 more"), strstr(text, "warn: y"));
+	cr_expect_lt(strstr(text, "3 more"), strstr(text, "warn: y"));
 	cr_expect_eq(log_flush(), -1);
 }
 
 Test(log, close_says_what_is_owed)
 {
+	test_clock_set(CLOCK_S);
 	log_close();
 	cr_expect_str_empty(written());
 	for (int i = 0; i < 11; i++)
@@ -190,7 +197,6 @@ Test(log, threads)
 	pthread_t threads[4];
 	char what[] = "t";
 	unsigned held = 0;
-
 	for (int i = 0; i < 4; i++)
 		pthread_create(&threads[i], NULL, say_many, what);
 	for (int i = 0; i < 4; i++)
@@ -208,7 +214,6 @@ Test(log, threads)
 Test(log, names)
 {
 	enum log_level level;
-
 	for (int i = LOG_LEVEL_ERROR; i <= LOG_LEVEL_DEBUG; i++) {
 		const char *name = log_level_name((enum log_level)i);
 		cr_expect_eq(log_level_parse(name, &level), 0);
