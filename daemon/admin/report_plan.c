@@ -33,11 +33,11 @@ json_t *report_step(const struct pool *pool, const struct plan_step *step)
 	        "kind", plan_kind_name(step->kind), "reason",
 	        plan_reason_name(step->reason), "text",
 	        plan_reason_text(step->reason), "cache",
-	        report_cache_name(pool, step->cache), "from",
+	        report_cache_name(pool, step->cache_ix), "from",
 	        report_node_id(pool, step->from), "to",
 	        report_node_id(pool, step->to), "n", report_count(step->n),
 	        "donor",
-	        report_cache_name(pool, donates ? step->donor : PLAN_NONE),
+	        report_cache_name(pool, donates ? step->donor_ix : PLAN_NONE),
 	        "n_given", report_count(donates ? step->n_given : 0), "page",
 	        moves_page(step->kind) ? json_integer(report_count(step->page))
 	                               : json_null(),
@@ -99,7 +99,7 @@ static json_t *refusal_doc(const struct pool *pool,
 	                 plan_reason_name(refusal->reason), "text",
 	                 plan_reason_text(refusal->reason), "remedy",
 	                 report_remedy(refusal->reason), "cache",
-	                 report_cache_name(pool, refusal->cache), "node",
+	                 report_cache_name(pool, refusal->cache_ix), "node",
 	                 report_node_id(pool, refusal->node));
 }
 

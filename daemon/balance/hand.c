@@ -44,11 +44,11 @@ static int call_back(struct pool *pool, uint32_t cache, uint32_t home,
 {
 	struct plan_step step = {.kind = PLAN_RETURN,
 	                           .reason = PLAN_LOAN_OVER,
-	                           .cache = cache - 1,
+	                           .cache_ix = cache - 1,
 	                           .from = PLAN_NONE,
 	                           .to = home,
 	                           .n = n,
-	                           .donor = PLAN_NONE,
+	                           .donor_ix = PLAN_NONE,
 	                           .distance = 10};
 	*done = balance_step(pool, BALANCE_HAND, &step);
 	if (*done > 0)
@@ -64,11 +64,11 @@ int balance_lend(struct pool *pool, uint32_t cache, uint32_t from, uint32_t to,
 {
 	struct plan_step step = {.kind = PLAN_LEND,
 	                           .reason = PLAN_SHORT,
-	                           .cache = cache - 1,
+	                           .cache_ix = cache - 1,
 	                           .from = from,
 	                           .to = to,
 	                           .n = n,
-	                           .donor = PLAN_NONE,
+	                           .donor_ix = PLAN_NONE,
 	                           .distance = distance(pool, from, to)};
 	uint32_t before = pool->loans.n;
 	*done = 0;
@@ -139,11 +139,11 @@ int balance_migrate(struct pool *pool, uint32_t cache, uint32_t from,
 {
 	struct plan_step step = {.kind = PLAN_MIGRATE,
 	                           .reason = PLAN_USED_THERE,
-	                           .cache = cache - 1, /* 0: PLAN_NONE */
+	                           .cache_ix = cache - 1, /* 0: PLAN_NONE */
 	                           .from = from,
 	                           .to = to,
 	                           .n = 1,
-	                           .donor = PLAN_NONE,
+	                           .donor_ix = PLAN_NONE,
 	                           .distance = distance(pool, from, to)};
 	const char *why = "no page there has what was asked for";
 	int r = check_move(pool, from, to, text);
@@ -181,10 +181,10 @@ int balance_shrink(struct pool *pool, uint32_t node, uint64_t *done,
 		const struct snapshot_node *row = &pool->balance->nodes[i];
 		struct plan_step step = {.kind = PLAN_SHRINK,
 		                           .reason = PLAN_PRESSED,
-		                           .cache = PLAN_NONE,
+		                           .cache_ix = PLAN_NONE,
 		                           .from = PLAN_NONE,
 		                           .to = i,
-		                           .donor = PLAN_NONE,
+		                           .donor_ix = PLAN_NONE,
 		                           .distance = 10};
 		uint64_t floor = row->draining ? 0 : row->floor_pages;
 		uint64_t above = row->pages > floor ? row->pages - floor : 0;

@@ -222,7 +222,7 @@ static struct snapshot_loan *group_of(struct pool *pool, uint64_t word)
 	b->next[b->snap.n_loans] = *first;
 	group = &b->loans[b->snap.n_loans++];
 	*first = (uint16_t)b->snap.n_loans;
-	*group = (struct snapshot_loan){.cache = WORD_CACHE(word) - 1,
+	*group = (struct snapshot_loan){.cache_ix = WORD_CACHE(word) - 1,
 	                              .home = WORD_HOME(word),
 	                              .list = WORD_LIST(word),
 	                              .age_ms = UINT32_MAX};
@@ -334,6 +334,7 @@ void snapshot_take(struct pool *pool, enum snapshot_scope scope)
 		.n_nodes = n_nodes,
 		.n_caches = pool->n_caches,
 		.page_units = pool->pages.page_units,
+		.page_bytes = pool->pages.page_units << UNIT_SHIFT,
 		.nodes = b->nodes,
 		.caches = b->caches,
 		.cells = b->cells,

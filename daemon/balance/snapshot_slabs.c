@@ -145,7 +145,7 @@ static void describe_page(struct pool *pool, uint64_t number,
 		units = 1u << pool->view.caches[WORD_CACHE(word) - 1].order;
 		if (units > most) {
 			most = units;
-			page->cache = WORD_CACHE(word) - 1;
+			page->cache_ix = WORD_CACHE(word) - 1;
 		}
 		add_users(pool, unit, bytes);
 	}

@@ -34,7 +34,7 @@ static bool is_same(const struct balance_event *a,
 	return a->cause == b->cause && a->refused == b->refused &&
 	       a->step.kind == b->step.kind &&
 	       a->step.reason == b->step.reason &&
-	       a->step.cache == b->step.cache && a->step.from == b->step.from &&
+	       a->step.cache_ix == b->step.cache_ix && a->step.from == b->step.from &&
 	       a->step.to == b->step.to && a->error == b->error;
 }
 
@@ -79,7 +79,7 @@ void balance_note_refusals(struct pool *pool, enum balance_cause cause)
 			.cause = cause,
 			.refused = true,
 			.step = {.kind = r->kind, .reason = r->reason,
-			         .cache = r->cache, .from = PLAN_NONE,
+			         .cache_ix = r->cache_ix, .from = PLAN_NONE,
 			         .to = r->node},
 		};
 		b->counts.refused[r->reason]++;
@@ -127,7 +127,7 @@ static uint64_t carve(struct pool *pool, const struct plan_step *step,
 	uint64_t done = 0;
 	uint32_t head;
 	*error = 0;
-	while (done < n && (*error = wants_carve(pool, step->cache + 1,
+	while (done < n && (*error = wants_carve(pool, step->cache_ix + 1,
 	                                          step->to, step->to,
 	                                          &head)) == 0)
 		done++;
@@ -138,16 +138,16 @@ static uint64_t reassign(struct pool *pool, const struct plan_step *step,
                          int *error)
 {
 	const struct layout_cache *rows = pool->view.caches;
-	uint32_t units = 1u << rows[step->cache].order;
-	if (step->donor == step->cache)
-		return move_reclaim(pool, step->donor + 1, step->to,
+	uint32_t units = 1u << rows[step->cache_ix].order;
+	if (step->donor_ix == step->cache_ix)
+		return move_reclaim(pool, step->donor_ix + 1, step->to,
 		                   step->n_given, error);
 	/* Slabs that are smaller must lie side by side. */
-	if (rows[step->donor].order < rows[step->cache].order)
-		move_clear_runs(pool, step->cache + 1, step->to, units,
+	if (rows[step->donor_ix].order < rows[step->cache_ix].order)
+		move_clear_runs(pool, step->cache_ix + 1, step->to, units,
 		                 step->n, error);
 	else
-		move_reclaim(pool, step->donor + 1, step->to, step->n_given,
+		move_reclaim(pool, step->donor_ix + 1, step->to, step->n_given,
 		            error);
 	return carve(pool, step, step->n, error);
 }
@@ -155,7 +155,7 @@ static uint64_t reassign(struct pool *pool, const struct plan_step *step,
 static uint64_t lend(struct pool *pool, const struct plan_step *step,
                      int *error)
 {
-	uint32_t cache = step->cache + 1;
+	uint32_t cache = step->cache_ix + 1;
 	uint64_t done = step->fresh
 	                        ? move_lend_fresh(pool, cache, step->from,
 	                                           step->to, step->n, error)
@@ -173,7 +173,7 @@ static uint64_t lend(struct pool *pool, const struct plan_step *step,
 static uint64_t give_back(struct pool *pool, const struct plan_step *step,
                           int *error)
 {
-	uint32_t cache = step->cache + 1;
+	uint32_t cache = step->cache_ix + 1;
 	uint64_t done = move_return(pool, cache, step->to, step->from, step->n,
 	                             error);
 	if (done > 0 && step->from != PLAN_NONE)

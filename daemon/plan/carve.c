@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Units and pages of a node, as runs of 1, 2, 4 ... units up to the page. */
+#include "daemon/plan/carve.h"
+
 #include <stddef.h>
 
-#include "daemon/plan/work.h"
+#include "daemon/plan/emit.h"
 
-/* Runs for free units of which nothing is known but how many pages they fill:
- * the largest that there could be. */
+/* Where the snapshot knows of free units only how many pages they fill, assume
+ * the largest runs that there could be. */
 static void guess_runs(struct plan_node *node, uint64_t empty_pages,
                        uint32_t page_order)
 {
@@ -27,9 +28,8 @@ static void begin_node(const struct plan_work *w, uint32_t ix)
 	node->pages = row->pages;
 	node->push_reason = PLAN_NO_REASON;
 	if (!shut && row->pressure != PLAN_FULL)
-		node->room =
-			plan_min(row->room_pages,
-		                   plan_less(row->pages_max, row->pages));
+		node->room = plan_min(row->room_pages,
+		                      plan_less(row->pages_max, row->pages));
 	if (row->runs == NULL) {
 		node->free_units = row->free_units;
 		guess_runs(node, row->empty_pages, w->page_order);
@@ -41,16 +41,15 @@ static void begin_node(const struct plan_work *w, uint32_t ix)
 	}
 }
 
-/* Units that a node may carve for others: its last page is its own, if anybody
- * runs there. */
+/* Units that a node may carve for others. If anybody runs there, it keeps one
+ * page for itself. */
 static uint64_t fresh_units(const struct plan_work *w, uint32_t ix)
 {
 	const struct plan_node *node = &w->nodes[ix];
 	uint64_t own = w->snap->nodes[ix].has_cpu ? w->snap->page_units : 0;
 	if (node->leaving)
 		return 0;
-	return plan_less(node->free_units + (node->room << w->page_order),
-	                   own);
+	return plan_less(node->free_units + (node->room << w->page_order), own);
 }
 
 static void note_fresh(struct plan_work *w, uint32_t ix)
@@ -70,9 +69,8 @@ void plan_units_begin(struct plan_work *w)
 	}
 }
 
-/* Slabs of an order that could be carved. */
 uint64_t plan_units_room(const struct plan_work *w, uint32_t node,
-                           uint32_t order)
+                         uint32_t order)
 {
 	const struct plan_node *row = &w->nodes[node];
 	uint64_t n = row->room << (w->page_order - order);
@@ -84,13 +82,13 @@ uint64_t plan_units_room(const struct plan_work *w, uint32_t node,
 }
 
 uint64_t plan_units_fresh(const struct plan_work *w, uint32_t node,
-                            uint32_t order)
+                          uint32_t order)
 {
 	return plan_min(fresh_units(w, node) >> order,
-	                  plan_units_room(w, node, order));
+	                plan_units_room(w, node, order));
 }
 
-/* Adds n runs of an order, as few larger ones up to an order below top. */
+/* Adds n runs of an order, as few as possible, of orders up to top. */
 static void add_runs(struct plan_node *node, uint32_t order, uint32_t top,
                      uint64_t n)
 {
@@ -99,10 +97,8 @@ static void add_runs(struct plan_node *node, uint32_t order, uint32_t top,
 	node->runs[order] += n;
 }
 
-/* Takes n runs of an order, n <= plan_units_room, from the smallest that
- * will do, so that whole pages go last; then from new pages. */
 void plan_units_take(struct plan_work *w, uint32_t node, uint32_t order,
-                       uint64_t n)
+                     uint64_t n)
 {
 	struct plan_node *row = &w->nodes[node];
 	for (uint32_t from = order; n > 0; from++) {
@@ -127,9 +123,8 @@ void plan_units_take(struct plan_work *w, uint32_t node, uint32_t order,
 	note_fresh(w, node);
 }
 
-/* n runs of an order come free; whether they lie side by side is not known. */
 void plan_units_give(struct plan_work *w, uint32_t node, uint32_t order,
-                       uint64_t n)
+                     uint64_t n)
 {
 	w->nodes[node].runs[order] += n;
 	w->nodes[node].free_units += n << order;
@@ -138,7 +133,7 @@ void plan_units_give(struct plan_work *w, uint32_t node, uint32_t order,
 
 /* ---- carve -------------------------------------------------------------- */
 
-/* What a cell may have of its node, where all who want share what there is. */
+/* What a cell may have of its node when all who want share what there is. */
 static uint64_t fair(const struct plan_work *w, uint32_t node, uint64_t want)
 {
 	const struct plan_node *row = &w->nodes[node];
@@ -150,18 +145,18 @@ static uint64_t fair(const struct plan_work *w, uint32_t node, uint64_t want)
 
 void plan_carve_cell(struct plan_work *w, uint32_t at, bool share)
 {
-	uint32_t cache = w->cells[at].cache;
+	uint32_t cache_ix = w->cells[at].cache_ix;
 	uint32_t node = w->cells[at].node;
-	uint32_t order = plan_cache_order(w, cache);
+	uint32_t order = plan_cache_order(w, cache_ix);
 	uint64_t want = w->cells[at].left;
 	uint64_t n = share ? fair(w, node, want) : want;
 	struct plan_step step = {
 		.kind = PLAN_CARVE,
 		.reason = PLAN_SHORT,
-		.cache = cache,
+		.cache_ix = cache_ix,
 		.from = node,
 		.to = node,
-		.donor = PLAN_NONE,
+		.donor_ix = PLAN_NONE,
 		.distance = w->snap->nodes[node].distance[node],
 	};
 	if (share)

@@ -1,26 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* Pages that move, live, from node to node. */
-#include "daemon/plan/work.h"
-#include "shm/layout.h"
+#include "daemon/plan/migrate.h"
 
-static uint64_t page_bytes(const struct plan_work *w)
-{
-	return w->snap->page_units << UNIT_SHIFT;
-}
+#include "daemon/plan/emit.h"
 
-static uint32_t distance(const struct plan_work *w, uint32_t from,
-                         uint32_t to)
+static uint32_t distance(const struct plan_work *w, uint32_t from, uint32_t to)
 {
 	return w->snap->nodes[to].distance[from];
 }
 
-/* All of a page is copied; what its users at one node gain, those at the other
- * lose. */
+/* What users at the target gain, those where the page lies lose. The price is
+ * that of copying the whole page. */
 static bool is_dear(const struct plan_work *w, const struct snapshot_page *page)
 {
 	uint64_t more = plan_less(page->target_bytes, page->here_bytes);
 	uint64_t far = plan_less(distance(w, page->lies, page->target), 10);
-	return more * far * 10 <= page_bytes(w) * w->config->migrate_cost;
+	return more * far * 10 <= w->snap->page_bytes * w->config->migrate_cost;
 }
 
 static bool has_room(const struct plan_work *w, uint32_t node)
@@ -28,9 +22,9 @@ static bool has_room(const struct plan_work *w, uint32_t node)
 	return w->nodes[node].room > 0;
 }
 
-/* Why a page is not moved to where it is used; PLAN_NO_REASON: it can be. */
+/* Why a page is not moved to where it is used. PLAN_NO_REASON: it can be. */
 static enum plan_reason why_not(const struct plan_work *w,
-                                  const struct snapshot_page *page)
+                                const struct snapshot_page *page)
 {
 	if (!w->config->may_migrate)
 		return PLAN_NO_RIGHT;
@@ -46,22 +40,22 @@ static enum plan_reason why_not(const struct plan_work *w,
 	return PLAN_NO_REASON;
 }
 
-/* Plans it; PLAN_RATE when enough moves already. */
+/* Plans a move. Returns PLAN_RATE if enough is moved already. */
 static enum plan_reason move(struct plan_work *w, enum plan_kind kind,
-                               enum plan_reason reason,
-                               const struct snapshot_page *page, uint32_t to)
+                             enum plan_reason reason,
+                             const struct snapshot_page *page, uint32_t to)
 {
 	struct plan_step step = {
 		.kind = kind,
 		.reason = reason,
-		.cache = page->cache,
+		.cache_ix = page->cache_ix,
 		.from = page->lies,
 		.to = to,
 		.n = 1,
-		.donor = PLAN_NONE,
+		.donor_ix = PLAN_NONE,
 		.page = page->page,
 		.distance = distance(w, page->lies, to),
-		.bytes = page_bytes(w),
+		.bytes = w->snap->page_bytes,
 	};
 	if (w->migrate_bytes < step.bytes)
 		return PLAN_RATE;
@@ -74,15 +68,16 @@ static enum plan_reason move(struct plan_work *w, enum plan_kind kind,
 	return PLAN_NO_REASON;
 }
 
-/* A page that its users are far from; home is not short of what is in it. */
+/* Whether a page's users are elsewhere, and its node is not short of what is in
+ * it. */
 static bool is_astray(const struct plan_work *w,
                       const struct snapshot_page *page)
 {
 	uint32_t home;
-	if (page->target == page->lies || page->cache >= w->snap->n_caches ||
+	if (page->target == page->lies || page->cache_ix >= w->snap->n_caches ||
 	    w->nodes[page->lies].leaving)
 		return false;
-	home = plan_cell_at(w, page->cache, page->lies);
+	home = plan_cell_at(w, page->cache_ix, page->lies);
 	return w->snap->cells[home].want == 0 && !w->cells[home].back;
 }
 
@@ -93,8 +88,8 @@ void plan_page_mark(struct plan_work *w)
 		uint32_t home, there;
 		if (!is_astray(w, page))
 			continue;
-		home = plan_cell_at(w, page->cache, page->lies);
-		there = plan_cell_at(w, page->cache, page->target);
+		home = plan_cell_at(w, page->cache_ix, page->lies);
+		there = plan_cell_at(w, page->cache_ix, page->target);
 		w->cells[there].wanted_elsewhere = true;
 		if (why_not(w, page) != PLAN_NO_REASON)
 			continue;
@@ -103,8 +98,8 @@ void plan_page_mark(struct plan_work *w)
 	}
 }
 
-/* A node that is short and may have no further page: one whose users are
- * elsewhere makes way for another. */
+/* Where a node is short and may have no further page, a page whose users are
+ * elsewhere makes way for one. */
 void plan_page_push(struct plan_work *w)
 {
 	for (uint32_t i = 0; i < w->snap->n_pages; i++) {
@@ -133,14 +128,13 @@ static void refuse_once(struct plan_work *w, enum plan_kind kind,
                         const struct snapshot_page *page, uint32_t node)
 {
 	uint32_t *said = kind == PLAN_DRAIN ? &w->nodes[node].refused
-	                                      : &w->nodes[node].refused_in;
+	                                    : &w->nodes[node].refused_in;
 	if (*said >> reason & 1)
 		return;
 	*said |= 1u << reason;
-	plan_refuse(w, kind, reason, page->cache, node);
+	plan_refuse(w, kind, reason, page->cache_ix, node);
 }
 
-/* Pages to where their users are, as far as the rate goes. */
 void plan_page_follow(struct plan_work *w)
 {
 	for (uint32_t i = 0; i < w->snap->n_pages; i++) {
@@ -159,21 +153,21 @@ void plan_page_follow(struct plan_work *w)
 
 /* ---- drain -------------------------------------------------------------- */
 
-/* Where its users are, or the nearest node with room; PLAN_NONE. */
+/* The node where a page's users are, or the nearest with room, or PLAN_NONE. */
 static uint32_t shelter(const struct plan_work *w,
                         const struct snapshot_page *page)
 {
-	const uint8_t *order = w->nodes[page->lies].order;
+	const uint8_t *lenders = w->nodes[page->lies].lenders;
 	if (has_room(w, page->target))
 		return page->target;
 	for (uint32_t i = 0; i < w->snap->n_nodes; i++)
-		if (has_room(w, order[i]))
-			return order[i];
+		if (has_room(w, lenders[i]))
+			return lenders[i];
 	return PLAN_NONE;
 }
 
 static enum plan_reason drain(struct plan_work *w,
-                                const struct snapshot_page *page)
+                              const struct snapshot_page *page)
 {
 	uint32_t to;
 	if (!w->config->may_migrate)
@@ -186,8 +180,8 @@ static enum plan_reason drain(struct plan_work *w,
 	return move(w, PLAN_DRAIN, PLAN_DRAINED, page, to);
 }
 
-/* Pages of nodes that are to be emptied. One in which nobody has anything can
- * wait, as long as empty slabs and pages are given up anyway. */
+/* A page in which nobody has anything can wait as long as the node gives up
+ * empty slabs and pages anyway. */
 void plan_page_drain(struct plan_work *w)
 {
 	for (uint32_t i = 0; i < w->snap->n_pages; i++) {

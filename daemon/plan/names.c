@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/plan/plan.h"
+#include "daemon/plan/names.h"
 
 static const char *const kinds[PLAN_KINDS] = {
 	[PLAN_CARVE] = "carve",   [PLAN_REASSIGN] = "reassign",
@@ -11,34 +11,29 @@ static const char *const kinds[PLAN_KINDS] = {
 static const struct {
 	const char *name;
 	const char *text;
-} reasons[PLAN_NO_REASON] = {
+} reasons[PLAN_NO_REASON + 1] = {
 	[PLAN_SHORT] = {"short", "clients lack slabs here"},
 	[PLAN_USED_THERE] = {"used-there",
-                               "the page's users are at the other node"},
+                             "the page's users are at the other node"},
 	[PLAN_LENDER_SHORT] = {"lender-short", "the home needs it back"},
-	[PLAN_LOAN_OVER] = {"loan-over",
-                              "the borrower can do without"},
+	[PLAN_LOAN_OVER] = {"loan-over", "the borrower can do without"},
 	[PLAN_PRESSED] = {"pressed", "the kernel is short of memory here"},
 	[PLAN_IDLE] = {"idle", "empty for long"},
 	[PLAN_DRAINED] = {"drained", "the node is to be emptied"},
-	[PLAN_NO_UNITS] = {"no-units",
-                             "no free units, and no page to be had"},
-	[PLAN_AT_LIMIT] = {"at-limit",
-                             "the pool may have no more pages here"},
+	[PLAN_NO_UNITS] = {"no-units", "no free units, and no page to be had"},
+	[PLAN_AT_LIMIT] = {"at-limit", "the pool may have no more pages here"},
 	[PLAN_NO_EMPTY] = {"no-empty", "no empty slab of another cache"},
-	[PLAN_SMALL_KEPT] = {"small-kept",
-                               "only slabs that other caches keep"},
+	[PLAN_SMALL_KEPT] = {"small-kept", "only slabs that other caches keep"},
 	[PLAN_STRICT] = {"strict", "the cache takes the local node alone"},
-	[PLAN_NONE_PLENTY] = {"none-plenty",
-                                "no node has plenty of the cache"},
+	[PLAN_NONE_PLENTY] = {"none-plenty", "no node has plenty of the cache"},
 	[PLAN_HELD] = {"held", "moved too recently, the other way"},
 	[PLAN_NO_RIGHT] = {"no-right", "CAP_SYS_NICE is missing"},
 	[PLAN_NO_ROOM] = {"no-room", "no node has room for the page"},
 	[PLAN_RATE] = {"rate", "enough moved for now"},
 	[PLAN_TOO_DEAR] = {"too-dear", "costs more than it saves"},
 	[PLAN_STUCK] = {"stuck", "the kernel refused the page lately"},
-	[PLAN_AT_FLOOR] = {"at-floor",
-                             "what is left is the configured floor"},
+	[PLAN_AT_FLOOR] = {"at-floor", "what is left is the configured floor"},
+	[PLAN_NO_REASON] = {"unknown", "unknown"},
 };
 
 const char *plan_kind_name(enum plan_kind kind)
@@ -46,14 +41,18 @@ const char *plan_kind_name(enum plan_kind kind)
 	return (unsigned)kind < PLAN_KINDS ? kinds[kind] : "unknown";
 }
 
+/* The row of what has no other. */
+static unsigned known(enum plan_reason reason)
+{
+	return (unsigned)reason < PLAN_NO_REASON ? reason : PLAN_NO_REASON;
+}
+
 const char *plan_reason_name(enum plan_reason reason)
 {
-	return (unsigned)reason < PLAN_NO_REASON ? reasons[reason].name
-	                                         : "unknown";
+	return reasons[known(reason)].name;
 }
 
 const char *plan_reason_text(enum plan_reason reason)
 {
-	return (unsigned)reason < PLAN_NO_REASON ? reasons[reason].text
-	                                         : "unknown";
+	return reasons[known(reason)].text;
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Who could help where slabs are short, slabs of other caches on the node, and
- * what is refused in the end. */
-#include "daemon/plan/work.h"
+#include "daemon/plan/reassign.h"
+
+#include "daemon/plan/carve.h"
+#include "daemon/plan/emit.h"
+#include "daemon/plan/lend.h"
 
 /* ---- who could help ----------------------------------------------------- */
 
-uint32_t plan_spare_empty(const struct plan_work *w, uint32_t at,
-                            uint64_t keep, uint64_t leave)
+uint32_t plan_spare_empty(const struct plan_work *w, uint32_t at, uint64_t keep,
+                          uint64_t leave)
 {
 	const struct snapshot_cell *cell = &w->snap->cells[at];
 	uint32_t out = w->cells[at].out;
@@ -16,26 +18,26 @@ uint32_t plan_spare_empty(const struct plan_work *w, uint32_t at,
 	return (uint32_t)n;
 }
 
-/* What a cell gives to who has something already: down to its low mark. */
+/* What a cell gives to another that has something: down to its low mark. */
 static uint32_t spare_plenty(const struct plan_work *w, uint32_t at)
 {
 	return plan_spare_empty(w, at, w->config->keep_slabs,
-	                          w->snap->cells[at].low);
+	                        w->snap->cells[at].low);
 }
 
-/* And to who has nothing: all but one, if it is in use. */
+/* What it gives to another that has nothing: all, but one if it is in use. */
 static uint32_t spare_last(const struct plan_work *w, uint32_t at)
 {
 	return plan_spare_empty(w, at, w->config->keep_slabs,
-	                          w->snap->cells[at].low > 0);
+	                        w->snap->cells[at].low > 0);
 }
 
-/* Puts a cell first in the list of those on its node that have as much; false
- * if it has nothing to give. */
+/* Puts a cell first in the list of those on its node that have about as much.
+ * Returns false if it has nothing to give. */
 static bool push_giver(struct plan_work *w, uint32_t at)
 {
 	struct plan_node *node = &w->nodes[w->cells[at].node];
-	uint32_t order = plan_cache_order(w, w->cells[at].cache);
+	uint32_t order = plan_cache_order(w, w->cells[at].cache_ix);
 	uint32_t spare = spare_plenty(w, at);
 	struct plan_givers *givers = spare > 0 ? &node->plenty : &node->last;
 	uint32_t bucket;
@@ -66,9 +68,9 @@ static void pop_giver(struct plan_givers *givers, uint32_t order,
 		givers->orders &= (uint16_t) ~(1u << order);
 }
 
-static void note_cell(struct plan_work *w, uint32_t cache, uint32_t node)
+static void note_cell(struct plan_work *w, uint32_t cache_ix, uint32_t node)
 {
-	uint32_t at = plan_cell_at(w, cache, node);
+	uint32_t at = plan_cell_at(w, cache_ix, node);
 	const struct snapshot_cell *cell = &w->snap->cells[at];
 	uint64_t bit = UINT64_C(1) << node;
 	if (cell->want > 0)
@@ -76,32 +78,32 @@ static void note_cell(struct plan_work *w, uint32_t cache, uint32_t node)
 	if (cell->empty > 0 && (w->short_nodes & bit) != 0 &&
 	    !push_giver(w, at))
 		w->nodes[node].kept = true;
-	if (w->needy[cache] == 0 || plan_lendable(w, at) == 0)
+	if (w->needy[cache_ix] == 0 || plan_lendable(w, at) == 0)
 		return;
 	if (plan_is_held(w, at))
-		w->held[cache] |= bit;
+		w->held[cache_ix] |= bit;
 	else
-		w->plenty[cache] |= bit;
+		w->plenty[cache_ix] |= bit;
 }
 
 void plan_note_helpers(struct plan_work *w)
 {
 	w->short_nodes = 0;
-	for (uint32_t cache = 0; cache < w->snap->n_caches; cache++) {
-		w->plenty[cache] = w->held[cache] = 0;
-		w->short_nodes |= w->needy[cache];
+	for (uint32_t cache_ix = 0; cache_ix < w->snap->n_caches; cache_ix++) {
+		w->plenty[cache_ix] = w->held[cache_ix] = 0;
+		w->short_nodes |= w->needy[cache_ix];
 	}
 	if (w->short_nodes == 0)
 		return;
-	for (uint32_t cache = 0; cache < w->snap->n_caches; cache++)
+	for (uint32_t cache_ix = 0; cache_ix < w->snap->n_caches; cache_ix++)
 		for (uint32_t node = 0; node < w->snap->n_nodes; node++)
-			note_cell(w, cache, node);
+			note_cell(w, cache_ix, node);
 }
 
 /* ---- reassign ----------------------------------------------------------- */
 
-/* The giver with most, of slabs as large as needed or little larger; of smaller
- * ones only if there are none. */
+/* The giver that has most slabs as large as needed or a little larger, or, if
+ * there is none, smaller ones. */
 static uint32_t best_giver(const struct plan_givers *givers, uint32_t order,
                            uint32_t *from, uint32_t *bucket)
 {
@@ -116,12 +118,13 @@ static uint32_t best_giver(const struct plan_givers *givers, uint32_t order,
 	return givers->first[*from][*bucket];
 }
 
-/* Slabs of one cache that so many of another make, and the other way round. */
+/* n slabs of order `from` make so many of order `to`. */
 static uint64_t into(uint64_t n, uint32_t from, uint32_t to)
 {
 	return from >= to ? n << (from - to) : n >> (to - from);
 }
 
+/* n slabs of order `to` need so many of order `from`. */
 static uint64_t out_of(uint64_t n, uint32_t from, uint32_t to)
 {
 	return from >= to
@@ -129,24 +132,24 @@ static uint64_t out_of(uint64_t n, uint32_t from, uint32_t to)
 	               : n << (to - from);
 }
 
-/* Takes of one giver up to most slabs. Such as are smaller than what they are
- * to become must lie side by side, which only slabd can see. */
+/* Takes up to most slabs of one giver. Smaller slabs than what they are to
+ * become must lie side by side, which only the mechanism can see. */
 static uint32_t reassign_one(struct plan_work *w, uint32_t at, uint32_t giver,
                              uint32_t spare, uint32_t most)
 {
 	uint32_t node = w->cells[at].node;
-	uint32_t order = plan_cache_order(w, w->cells[at].cache);
-	uint32_t from = plan_cache_order(w, w->cells[giver].cache);
+	uint32_t order = plan_cache_order(w, w->cells[at].cache_ix);
+	uint32_t from = plan_cache_order(w, w->cells[giver].cache_ix);
 	uint64_t n = plan_min(most, into(spare, from, order));
 	uint64_t given = out_of(n, from, order);
 	struct plan_step step = {
 		.kind = PLAN_REASSIGN,
 		.reason = PLAN_SHORT,
-		.cache = w->cells[at].cache,
+		.cache_ix = w->cells[at].cache_ix,
 		.from = node,
 		.to = node,
 		.n = (uint32_t)n,
-		.donor = w->cells[giver].cache,
+		.donor_ix = w->cells[giver].cache_ix,
 		.n_given = (uint32_t)given,
 		.distance = w->snap->nodes[node].distance[node],
 	};
@@ -161,12 +164,12 @@ static uint32_t reassign_one(struct plan_work *w, uint32_t at, uint32_t giver,
 	return step.n;
 }
 
-/* Takes up to most slabs of one kind of givers. */
+/* Takes up to most slabs of givers of one kind. */
 static uint32_t reassign_from(struct plan_work *w, uint32_t at,
                               struct plan_givers *givers, uint32_t most)
 {
 	bool last = givers == &w->nodes[w->cells[at].node].last;
-	uint32_t order = plan_cache_order(w, w->cells[at].cache);
+	uint32_t order = plan_cache_order(w, w->cells[at].cache_ix);
 	uint32_t got = 0;
 	while (got < most) {
 		uint32_t from, bucket, n;
@@ -186,9 +189,9 @@ static uint32_t reassign_from(struct plan_work *w, uint32_t at,
 	return got;
 }
 
-/* A list gets as much as it lacks of those that have more than their low mark.
- * If there is nothing on it, it gets one slab of those that have not: more
- * would have them ring for it, and take it back. */
+/* A list gets as much as it lacks from caches that have more than their low
+ * mark. If there is nothing on it, it gets one slab of the others. More would
+ * make their clients ring, and take it back. */
 static void reassign_cell(struct plan_work *w, uint32_t at)
 {
 	struct plan_node *node = &w->nodes[w->cells[at].node];
@@ -201,91 +204,10 @@ static void reassign_cell(struct plan_work *w, uint32_t at)
 void plan_reassign(struct plan_work *w)
 {
 	for (uint32_t i = 0; i < w->n_order && !plan_is_full(w); i++) {
-		const struct plan_cell *cell = &w->cells[w->order_of_cells[i]];
+		const struct plan_cell *cell = &w->cells[w->order[i]];
 		const struct plan_node *node = &w->nodes[cell->node];
 		if (cell->left > 0 && !node->leaving &&
 		    (node->plenty.orders | node->last.orders) != 0)
-			reassign_cell(w, w->order_of_cells[i]);
+			reassign_cell(w, w->order[i]);
 	}
-}
-
-/* ---- what is refused ---------------------------------------------------- */
-
-static enum plan_reason why_not_carved(const struct plan_work *w,
-                                         uint32_t ix)
-{
-	const struct snapshot_node *row = &w->snap->nodes[ix];
-	const struct plan_node *node = &w->nodes[ix];
-	if (node->leaving)
-		return PLAN_DRAINED;
-	if (node->pages >= row->pages_max)
-		return PLAN_AT_LIMIT;
-	if (row->pressure == PLAN_FULL && row->room_pages > 0)
-		return PLAN_PRESSED;
-	return PLAN_NO_UNITS;
-}
-
-static enum plan_reason why_not_reassigned(const struct plan_node *node)
-{
-	if (node->leaving)
-		return PLAN_DRAINED;
-	return node->kept || node->last.orders != 0 ? PLAN_SMALL_KEPT
-	                                            : PLAN_NO_EMPTY;
-}
-
-static enum plan_reason why_not_lent(const struct plan_work *w,
-                                       uint32_t cache, uint32_t at)
-{
-	if (w->snap->caches[cache].strict)
-		return PLAN_STRICT;
-	if (w->cells[at].capped)
-		return PLAN_RATE;
-	return w->held[cache] != 0 ? PLAN_HELD : PLAN_NONE_PLENTY;
-}
-
-/* PLAN_NO_REASON: no page that is moved would help. */
-static enum plan_reason why_not_migrated(const struct plan_work *w,
-                                           uint32_t node, uint32_t at)
-{
-	if (w->nodes[node].pages_leaving > 0)
-		return PLAN_NO_REASON;
-	if (w->nodes[node].push_reason != PLAN_NO_REASON ||
-	    !w->cells[at].wanted_elsewhere)
-		return w->nodes[node].push_reason;
-	return w->config->may_migrate ? PLAN_NO_ROOM : PLAN_NO_RIGHT;
-}
-
-static void refuse_cell(struct plan_work *w, uint32_t at)
-{
-	uint32_t cache = w->cells[at].cache;
-	uint32_t node = w->cells[at].node;
-	enum plan_reason why = why_not_migrated(w, node, at);
-	plan_refuse(w, PLAN_CARVE, why_not_carved(w, node), cache, node);
-	plan_refuse(w, PLAN_REASSIGN, why_not_reassigned(&w->nodes[node]),
-	              cache, node);
-	if (w->cells[at].held)
-		plan_refuse(w, PLAN_RETURN, PLAN_HELD, cache, node);
-	if (w->snap->n_nodes > 1)
-		plan_refuse(w, PLAN_LEND, why_not_lent(w, cache, at), cache,
-		              node);
-	if (why != PLAN_NO_REASON)
-		plan_refuse(w, PLAN_MIGRATE, why, cache, node);
-}
-
-void plan_count_unmet(struct plan_work *w)
-{
-	for (uint32_t i = 0; i < w->n_order; i++) {
-		uint32_t at = w->order_of_cells[i];
-		uint32_t cache = w->cells[at].cache;
-		uint32_t units = w->snap->caches[cache].slab_units;
-		w->nodes[w->cells[at].node].unmet_units +=
-			(uint64_t)w->cells[at].left * units;
-	}
-}
-
-void plan_refuse_unmet(struct plan_work *w)
-{
-	for (uint32_t i = 0; i < w->n_order; i++)
-		if (w->cells[w->order_of_cells[i]].left > 0)
-			refuse_cell(w, w->order_of_cells[i]);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a plan is made of (plan/plan.h): the configuration, and a picture of one
- * pool at one time. Nodes and caches are named by their indexes from 0 on; the
- * arrays belong to whoever made the picture.
+ * What a plan is made from (plan/plan.h): the configuration, and a snapshot of
+ * one pool at one time. Nodes and caches go by their indexes from 0 on. The
+ * arrays belong to whoever made the snapshot. Times are spans that somebody
+ * configured or that passed, in milliseconds; a plan knows no clock.
  */
 #ifndef DAEMON_PLAN_SNAPSHOT_H
 #define DAEMON_PLAN_SNAPSHOT_H
@@ -14,25 +15,27 @@
 #define SNAPSHOT_ORDERS 16u /* of runs of units: 1, 2, 4 ... */
 
 struct plan_config {
-	/* A lender keeps so many partial slabs, and its low mark twice over. */
+	/* A lender keeps so many partial slabs, or twice its low mark if that
+	 * is more. */
 	uint32_t lend_keep_slabs;
 	uint32_t lend_slabs_max; /* for one list in one plan */
-	/* A list that took does not give, and what it took stays, for so long;
-	 * doubled with each flip, up to hold_max_ms. */
+	/* For so long a list that took slabs gives none, and what it took
+	 * stays. Doubled with each reversal, up to hold_max_ms. */
 	uint32_t hold_ms;
 	uint32_t hold_max_ms;
-	/* Moving pages: bytes that this plan may still move (the caller's
-	 * bucket), and what a byte moved costs, in percent of a byte used from
-	 * afar in one hold_ms. */
+	/* Moving pages: the bytes that this plan may still move (the caller's
+	 * bucket). And the price of a move: it must gain more than so many
+	 * hundredths of the page's bytes, where a byte used over a distance of
+	 * d gains (d - 10) / 10. */
 	uint64_t migrate_bytes;
 	uint32_t migrate_cost;
 	bool may_migrate; /* the process has CAP_SYS_NICE */
-	/* Nodes without CPUs: false: the last resort; true: like others. */
+	/* Nodes without CPUs are like others, not the last resort. */
 	bool far_is_tier;
 	/* A cache is not made to give its last so many slabs on a node. */
 	uint32_t keep_slabs;
-	/* Pages empty for so long go back to the kernel; 0: under pressure
-	 * alone. */
+	/* Pages that were empty for so long go back to the kernel. 0: they do
+	 * under pressure alone. */
 	uint32_t idle_ms;
 };
 
@@ -56,7 +59,7 @@ struct snapshot_node {
 	 * one, SNAPSHOT_ORDERS numbers; NULL: as large as the above allows. */
 	const uint32_t *runs;
 	enum plan_pressure pressure;
-	bool trimmed; /* clients were asked to of late: not again */
+	bool trimmed; /* clients were asked to trim a short while ago */
 };
 
 struct snapshot_cache {
@@ -75,8 +78,9 @@ struct snapshot_cell {
 	uint32_t borrowed; /* at home elsewhere, on this list */
 	uint32_t low;      /* clients ring below so many listed */
 	uint32_t want;     /* slabs that clients lack now; 0: none */
-	/* Since slabs last came to or left this list by lend or return; which
-	 * of the two it was; and reversals of late: came, left, came ... */
+	/* Since slabs last came to or left this list by lend or return, and
+	 * whether they came. Reversals: how often one followed the other within
+	 * hold_max_ms. */
 	uint32_t held_ms;
 	bool gained;
 	uint32_t reversals;
@@ -84,7 +88,7 @@ struct snapshot_cell {
 
 /* Slabs of one cache from one home that stand on one list. */
 struct snapshot_loan {
-	uint32_t cache; /* index */
+	uint32_t cache_ix;
 	uint32_t home;
 	uint32_t list;
 	uint32_t slabs;
@@ -103,7 +107,7 @@ struct snapshot_page {
 	uint64_t live_bytes;   /* owned objects */
 	uint64_t target_bytes; /* of these, owned by clients at target */
 	uint64_t here_bytes;   /* and by clients where it lies */
-	uint32_t cache;        /* index of the cache with most in it */
+	uint32_t cache_ix;     /* the cache with most in it */
 	bool stuck;            /* the kernel refused it lately */
 	bool moved;            /* within hold_ms */
 };
@@ -112,9 +116,10 @@ struct snapshot {
 	uint32_t n_nodes;
 	uint32_t n_caches;
 	uint64_t page_units;
+	uint64_t page_bytes; /* that are copied when a page moves */
 	const struct snapshot_node *nodes;
 	const struct snapshot_cache *caches;
-	const struct snapshot_cell *cells; /* cache * n_nodes + node */
+	const struct snapshot_cell *cells; /* cache_ix * n_nodes + node */
 	uint32_t n_loans;
 	const struct snapshot_loan *loans;
 	uint32_t n_pages;

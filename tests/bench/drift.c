@@ -9,13 +9,13 @@
  *   drift cost                         what going home costs
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <signal.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -30,7 +30,7 @@ struct phase {
 };
 
 static const struct phase phases[] = {
-	{"0 to 1", 0, 1}, {"1 to 0", 1, 0}, {"0 to 1 again", 0, 1},
+	{"0 to 1", 0, 1},       {"1 to 0", 1, 0},       {"0 to 1 again", 0, 1},
 	{"1 to 0 again", 1, 0}, {"all to all", -1, -1},
 };
 #define PHASES (sizeof(phases) / sizeof(phases[0]))
@@ -104,8 +104,7 @@ static void look(struct drift_lists *lists, const char *name)
 		afar += atom_load(&drift->side[i].afar);
 	}
 	drift_lists_read(lists, &pool->view, cache_id);
-	printf("{\"look\":\"%s\",\"at\":%llu,\"afar\":%llu", name, freed,
-	       afar);
+	printf("{\"look\":\"%s\",\"at\":%llu,\"afar\":%llu", name, freed, afar);
 	drift_lists_print(lists);
 	printf("}\n");
 }
@@ -173,9 +172,9 @@ static uint64_t set_phase(const struct phase *phase, uint64_t frees)
 	uint64_t pairs = all ? DRIFT_NODES * (DRIFT_NODES - 1) : 1;
 	for (int i = 0; i < DRIFT_NODES; i++)
 		for (int k = 0; k < DRIFT_NODES; k++)
-			drift->sends[i][k] = all ? i != k
-			                         : i == phase->from &&
-			                                   k == phase->to;
+			drift->sends[i][k] =
+				all ? i != k
+				    : i == phase->from && k == phase->to;
 	drift->quota = (frees + pairs - 1) / pairs;
 	drift->done = 0;
 	return drift->quota * pairs;

@@ -58,10 +58,10 @@ struct drift_ring {
 
 /* What one worker says of itself; the counts since its start. */
 struct drift_side {
-	uint32_t id;       /* of the client; 0: not there yet */
-	uint64_t freed;    /* objects, each of them another node's work */
-	uint64_t afar;     /* received, and not of the sender's node */
-	uint64_t starved;  /* allocations that gave nothing, tried again */
+	uint32_t id;      /* of the client; 0: not there yet */
+	uint64_t freed;   /* objects, each of them another node's work */
+	uint64_t afar;    /* received, and not of the sender's node */
+	uint64_t starved; /* allocations that gave nothing, tried again */
 	double began_ns, ended_ns; /* of the phase */
 	struct slabd_stats stats;  /* at the end of the phase */
 } __attribute__((aligned(128)));

@@ -51,13 +51,13 @@ static void stand_on(const struct view *view, uint32_t head, uint64_t word,
                      uint32_t node)
 {
 	const struct layout_cache *row = view_cache(view, WORD_CACHE(word));
-	struct partial from = partial_of(view, WORD_CACHE(word),
-	                                 WORD_LIST(word));
+	struct partial from =
+		partial_of(view, WORD_CACHE(word), WORD_LIST(word));
 	for (uint32_t back = 1u << row->order; back-- > 0;)
 		/* pairs: slab_locate, claim_from */
 		atom_store_release(&words[head + back],
-		         WORD_MAKE(WORD_CACHE(word), WORD_HOME(word), back,
-		                   node));
+		                   WORD_MAKE(WORD_CACHE(word), WORD_HOME(word),
+		                             back, node));
 	partial_clear_any(&from, head);
 	slab_relist_any(view, head);
 }

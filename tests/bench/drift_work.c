@@ -111,7 +111,7 @@ static bool send_some(struct worker *me, uint32_t to)
 			break;
 		*object = put + i;
 		ring->slot[(put + i) % DRIFT_RING] =
-		        slabd_handle_of(me->pool, object);
+			slabd_handle_of(me->pool, object);
 		if (slabd_give(me->pool, object, id) < 0)
 			exit(drift_fail("give", slabd_last_error()));
 	}

@@ -95,11 +95,11 @@ static void draw_cells(struct rng *rng, const struct mixture *mix)
 		struct snapshot_cell *cell = &picture.cells[at];
 		uint32_t kind = rng_below(rng, 100);
 		*cell = (struct snapshot_cell){.slabs =
-		                                     20 + rng_below(rng, 100),
-		                             .low = 2,
-		                             .held_ms = rng_below(rng, 20000),
-		                             .gained = rng_below(rng, 2),
-		                             .reversals = rng_below(rng, 3)};
+		                                       20 + rng_below(rng, 100),
+		                               .low = 2,
+		                               .held_ms = rng_below(rng, 20000),
+		                               .gained = rng_below(rng, 2),
+		                               .reversals = rng_below(rng, 3)};
 		if (kind < mix->needy) {
 			cell->want = 1 + rng_below(rng, 4);
 			cell->listed = rng_below(rng, 2);
@@ -116,7 +116,7 @@ static void draw_rest(struct rng *rng, const struct mixture *mix)
 	snap->n_loans = snap->n_caches * snap->n_nodes / 10;
 	for (uint32_t i = 0; i < snap->n_loans; i++)
 		picture.loans[i] = (struct snapshot_loan){
-			.cache = rng_below(rng, snap->n_caches),
+			.cache_ix = rng_below(rng, snap->n_caches),
 			.home = rng_below(rng, snap->n_nodes),
 			.list = rng_below(rng, snap->n_nodes),
 			.slabs = 3,
@@ -130,7 +130,7 @@ static void draw_rest(struct rng *rng, const struct mixture *mix)
 			.target = rng_below(rng, snap->n_nodes),
 			.live_bytes = 2 << 20,
 			.target_bytes = rng_below(rng, 2 << 20),
-			.cache = rng_below(rng, snap->n_caches)};
+			.cache_ix = rng_below(rng, snap->n_caches)};
 }
 
 static double now_us(void)
@@ -147,8 +147,7 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void measure(struct rng *rng, const struct mixture *mix,
-                    uint32_t times)
+static void measure(struct rng *rng, const struct mixture *mix, uint32_t times)
 {
 	void *work = get(1, plan_work_bytes(&picture.snap));
 	for (uint32_t i = 0; i < times; i++) {
@@ -180,13 +179,14 @@ static void measure_size(struct rng *rng, uint32_t n_nodes, uint32_t n_caches,
 	picture.loans = get(n_cells, sizeof(*picture.loans));
 	picture.pages = get((size_t)n_nodes * PAGES, sizeof(*picture.pages));
 	picture.snap = (struct snapshot){.n_nodes = n_nodes,
-	                                        .n_caches = n_caches,
-	                                        .page_units = 32,
-	                                        .nodes = picture.nodes,
-	                                        .caches = picture.caches,
-	                                        .cells = picture.cells,
-	                                        .loans = picture.loans,
-	                                        .pages = picture.pages};
+	                                 .n_caches = n_caches,
+	                                 .page_units = 32,
+	                                 .page_bytes = UINT64_C(2) << 20,
+	                                 .nodes = picture.nodes,
+	                                 .caches = picture.caches,
+	                                 .cells = picture.cells,
+	                                 .loans = picture.loans,
+	                                 .pages = picture.pages};
 	for (size_t i = 0; i < sizeof(mixtures) / sizeof(mixtures[0]); i++)
 		measure(rng, &mixtures[i], times);
 	free(picture.caches);

@@ -17,7 +17,7 @@ static int64_t hold_of(const struct model *model, uint32_t reversals)
 static struct model_cell *cell_of(struct model *model,
                                   const struct plan_step *step, uint32_t node)
 {
-	return &model->cells[step->cache][node];
+	return &model->cells[step->cache_ix][node];
 }
 
 /* Slabs of a list: those with something free, at home on the node if asked. */
@@ -57,23 +57,22 @@ static void check_room(const struct model *model, uint32_t node)
 }
 
 /* A cache gave empty slabs: what it keeps. */
-static void check_kept(const struct model *model,
-                       const struct plan_step *step)
+static void check_kept(const struct model *model, const struct plan_step *step)
 {
-	uint32_t leave = low_of(model, step->donor, step->from);
+	uint32_t leave = low_of(model, step->donor_ix, step->from);
 	if (step->reason == PLAN_DRAINED)
 		return;
 	/* Who has nothing at all gets one. */
 	if (step->reason == PLAN_SHORT && step->n == 1 &&
-	    model->counted[step->cache * model->n_nodes + step->to].listed == 0)
+	    model->counted[step->cache_ix * model->n_nodes + step->to].listed ==
+	            0)
 		leave = leave > 0;
 	if (step->reason == PLAN_IDLE)
 		leave = 2 * leave + 1;
-	cr_assert_geq(slabs_at(model, step->donor, step->from),
+	cr_assert_geq(slabs_at(model, step->donor_ix, step->from),
 	              model->config.keep_slabs);
-	cr_assert_geq(listed(model, step->donor, step->from, false), leave,
-	              "%s, %s: fewer left than %u",
-	              plan_kind_name(step->kind),
+	cr_assert_geq(listed(model, step->donor_ix, step->from, false), leave,
+	              "%s, %s: fewer left than %u", plan_kind_name(step->kind),
 	              plan_reason_name(step->reason), leave);
 }
 
@@ -99,7 +98,7 @@ static void carve(struct model *model, const struct plan_step *step)
 {
 	uint32_t home = step->from;
 	for (uint32_t i = 0; i < step->n; i++)
-		if (model_carve(model, step->cache, home, step->to) ==
+		if (model_carve(model, step->cache_ix, home, step->to) ==
 		    PLAN_NONE)
 			cr_assert(model->scattered,
 			          "no room for what was planned");
@@ -123,20 +122,21 @@ static uint32_t find_empty(const struct model *model, uint32_t cache,
 
 static void reassign(struct model *model, const struct plan_step *step)
 {
-	bool larger = model->order[step->donor] >= model->order[step->cache];
+	bool larger =
+		model->order[step->donor_ix] >= model->order[step->cache_ix];
 	uint32_t made = 0;
 	cr_assert_eq(step->from, step->to);
 	for (uint32_t i = 0; i < step->n_given; i++) {
-		uint32_t ix = find_empty(model, step->donor, step->from);
+		uint32_t ix = find_empty(model, step->donor_ix, step->from);
 		cr_assert_neq(ix, PLAN_NONE, "no empty slab to give");
 		model_reclaim(model, ix);
 	}
 	check_kept(model, step);
-	if (step->donor == step->cache)
+	if (step->donor_ix == step->cache_ix)
 		return;
 	cr_assert_eq(step->reason, PLAN_SHORT);
 	cr_assert(!model->nodes[step->to].draining);
-	while (made < step->n && model_carve(model, step->cache, step->to,
+	while (made < step->n && model_carve(model, step->cache_ix, step->to,
 	                                     step->to) != PLAN_NONE)
 		made++;
 	/* Small slabs need not lie side by side: what gained of them, or others
@@ -144,7 +144,7 @@ static void reassign(struct model *model, const struct plan_step *step)
 	cr_assert(made == step->n || !larger || model->scattered);
 	model->scattered |= !larger;
 	if (made < step->n)
-		model->cells[step->donor][step->from].failed = true;
+		model->cells[step->donor_ix][step->from].failed = true;
 	relieve(model, step);
 }
 
@@ -155,7 +155,7 @@ static void relist(struct model *model, const struct plan_step *step,
 	uint32_t n = 0;
 	for (uint32_t i = 0; i < MODEL_SLABS && n < step->n; i++) {
 		struct model_slab *slab = &model->slabs[i];
-		if (!slab->live || slab->cache != step->cache ||
+		if (!slab->live || slab->cache != step->cache_ix ||
 		    slab->list != step->from ||
 		    model_home(model, slab) != home ||
 		    model_used(model, slab) > most_used)
@@ -164,30 +164,30 @@ static void relist(struct model *model, const struct plan_step *step,
 		n++;
 	}
 	cr_assert_eq(n, step->n, "%s, %s: %u slabs of %u",
-	             plan_kind_name(step->kind),
-	             plan_reason_name(step->reason), n, step->n);
+	             plan_kind_name(step->kind), plan_reason_name(step->reason),
+	             n, step->n);
 }
 
 static void lend(struct model *model, const struct plan_step *step)
 {
 	struct model_cell *from = cell_of(model, step, step->from);
-	uint32_t keep = 2 * low_of(model, step->cache, step->from);
+	uint32_t keep = 2 * low_of(model, step->cache_ix, step->from);
 	cr_assert_neq(step->from, step->to);
-	cr_assert(!model->strict[step->cache]);
+	cr_assert(!model->strict[step->cache_ix]);
 	cr_assert_leq(step->n, model->config.lend_slabs_max);
-	model->lent_at[step->cache][step->from][step->to] = model->now;
+	model->lent_at[step->cache_ix][step->from][step->to] = model->now;
 	if (step->fresh) {
 		carve(model, step);
 		note_move(model, cell_of(model, step, step->to), true);
 		return;
 	}
 	cr_assert(!from->gained || model->now - from->moved_at >=
-	                                 hold_of(model, from->reversals),
+	                                   hold_of(model, from->reversals),
 	          "who took gives too early");
 	relist(model, step, step->from, MODEL_OBJS - 1);
 	if (keep < model->config.lend_keep_slabs)
 		keep = model->config.lend_keep_slabs;
-	cr_assert_geq(listed(model, step->cache, step->from, true), keep);
+	cr_assert_geq(listed(model, step->cache_ix, step->from, true), keep);
 	note_move(model, from, false);
 	note_move(model, cell_of(model, step, step->to), true);
 	relieve(model, step);
@@ -209,26 +209,27 @@ static uint64_t could_carve(const struct model *model,
                             const struct plan_step *step)
 {
 	const struct model_node *node = &model->nodes[step->from];
-	uint64_t pages = node->cap < node->pages_max ? node->cap
-	                                             : node->pages_max;
+	uint64_t pages =
+		node->cap < node->pages_max ? node->cap : node->pages_max;
 	uint64_t units = pages << model->page_order;
 	for (uint32_t i = 0; i < MODEL_SLABS; i++)
 		if (model->slabs[i].live &&
 		    model_home(model, &model->slabs[i]) == step->from)
 			units -= 1u << model->order[model->slabs[i].cache];
-	return units >> model->order[step->cache];
+	return units >> model->order[step->cache_ix];
 }
 
 static void give_back(struct model *model, const struct plan_step *step)
 {
 	struct model_cell *home = cell_of(model, step, step->to);
 	struct model_cell *list = cell_of(model, step, step->from);
-	int64_t age =
-		model->now - model->lent_at[step->cache][step->to][step->from];
-	uint32_t reversals = flips_of(model, step->cache, step->to, step->from);
+	int64_t age = model->now -
+	              model->lent_at[step->cache_ix][step->to][step->from];
+	uint32_t reversals =
+		flips_of(model, step->cache_ix, step->to, step->from);
 	uint32_t loan = 0;
 	for (uint32_t i = 0; i < model->snap.n_loans; i++)
-		if (model->loans[i].cache == step->cache &&
+		if (model->loans[i].cache_ix == step->cache_ix &&
 		    model->loans[i].home == step->to &&
 		    model->loans[i].list == step->from)
 			loan = model->loans[i].slabs;
@@ -243,9 +244,10 @@ static void give_back(struct model *model, const struct plan_step *step)
 		cr_assert_eq(step->reason, PLAN_LOAN_OVER);
 		cr_assert_geq(age, hold_of(model, reversals));
 		relist(model, step, step->to, step->n == loan ? MODEL_OBJS : 0);
-		cr_assert_geq(listed(model, step->cache, step->from, false) +
+		cr_assert_geq(listed(model, step->cache_ix, step->from, false) +
 		                      could_carve(model, step),
-		              2 * low_of(model, step->cache, step->from) + 1);
+		              2 * low_of(model, step->cache_ix, step->from) +
+		                      1);
 	}
 	note_move(model, list, false);
 	note_move(model, home, true);

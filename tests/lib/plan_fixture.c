@@ -45,14 +45,16 @@ struct plan_bed *fixture_new(uint32_t n_nodes, uint32_t n_caches)
 		fixture->caches[ix] =
 			(struct snapshot_cache){.slab_units = 1, .n_objs = 100};
 	for (uint32_t at = 0; at < n_caches * n_nodes; at++)
-		fixture->cells[at] = (struct snapshot_cell){.slabs = 20,
-		                                      .listed = 4,
-		                                      .low = 2,
-		                                      .held_ms = UINT32_MAX};
+		fixture->cells[at] =
+			(struct snapshot_cell){.slabs = 20,
+		                               .listed = 4,
+		                               .low = 2,
+		                               .held_ms = UINT32_MAX};
 	fixture->snap = (struct snapshot){
 		.n_nodes = n_nodes,
 		.n_caches = n_caches,
 		.page_units = 32,
+		.page_bytes = UINT64_C(2) << 20,
 		.nodes = fixture->nodes,
 		.caches = fixture->caches,
 		.cells = fixture->cells,
@@ -68,21 +70,21 @@ void fixture_free(struct plan_bed *fixture)
 }
 
 struct snapshot_cell *fixture_cell(struct plan_bed *fixture, uint32_t cache,
-                             uint32_t node)
+                                   uint32_t node)
 {
 	return &fixture->cells[cache * fixture->snap.n_nodes + node];
 }
 
 struct snapshot_loan *fixture_lend(struct plan_bed *fixture, uint32_t cache,
-                             uint32_t home, uint32_t list, uint32_t slabs)
+                                   uint32_t home, uint32_t list, uint32_t slabs)
 {
 	struct snapshot_loan *loan = &fixture->loans[fixture->snap.n_loans++];
 	cr_assert(fixture->snap.n_loans <= FIXTURE_ROWS);
-	*loan = (struct snapshot_loan){.cache = cache,
-	                             .home = home,
-	                             .list = list,
-	                             .slabs = slabs,
-	                             .age_ms = UINT32_MAX};
+	*loan = (struct snapshot_loan){.cache_ix = cache,
+	                               .home = home,
+	                               .list = list,
+	                               .slabs = slabs,
+	                               .age_ms = UINT32_MAX};
 	fixture_cell(fixture, cache, home)->lent += slabs;
 	fixture_cell(fixture, cache, list)->borrowed += slabs;
 	fixture_cell(fixture, cache, list)->listed += slabs;
@@ -90,16 +92,17 @@ struct snapshot_loan *fixture_lend(struct plan_bed *fixture, uint32_t cache,
 }
 
 struct snapshot_page *fixture_page(struct plan_bed *fixture, uint32_t cache,
-                             uint32_t lies, uint32_t target, uint64_t bytes)
+                                   uint32_t lies, uint32_t target,
+                                   uint64_t bytes)
 {
 	struct snapshot_page *page = &fixture->pages[fixture->snap.n_pages++];
 	cr_assert(fixture->snap.n_pages <= FIXTURE_ROWS);
 	*page = (struct snapshot_page){.page = 100 + fixture->snap.n_pages,
-	                             .lies = lies,
-	                             .target = target,
-	                             .live_bytes = bytes,
-	                             .target_bytes = bytes,
-	                             .cache = cache};
+	                               .lies = lies,
+	                               .target = target,
+	                               .live_bytes = bytes,
+	                               .target_bytes = bytes,
+	                               .cache_ix = cache};
 	return page;
 }
 
@@ -115,7 +118,7 @@ void fixture_plan(struct plan_bed *fixture)
 }
 
 const struct plan_step *fixture_step(struct plan_bed *fixture,
-                                   enum plan_kind kind)
+                                     enum plan_kind kind)
 {
 	const struct plan_step *found = NULL;
 	for (uint32_t i = 0; i < fixture->plan.n_steps; i++) {
@@ -141,13 +144,13 @@ void fixture_no_more(struct plan_bed *fixture)
 }
 
 bool fixture_refused(const struct plan_bed *fixture, enum plan_kind kind,
-                 enum plan_reason reason, uint32_t cache, uint32_t node)
+                     enum plan_reason reason, uint32_t cache, uint32_t node)
 {
 	bool found = false;
 	for (uint32_t i = 0; i < fixture->plan.n_refusals; i++) {
 		const struct plan_refusal *one = &fixture->plan.refusals[i];
 		if (one->kind != kind || one->node != node ||
-		    one->cache != cache)
+		    one->cache_ix != cache)
 			continue;
 		if (one->reason == reason)
 			found = true;

@@ -29,22 +29,24 @@ struct plan_bed *fixture_new(uint32_t n_nodes, uint32_t n_caches);
 void fixture_free(struct plan_bed *fixture);
 
 struct snapshot_cell *fixture_cell(struct plan_bed *fixture, uint32_t cache,
-                             uint32_t node);
+                                   uint32_t node);
 /* Adds a loan, with the cells' own counts; a page. */
 struct snapshot_loan *fixture_lend(struct plan_bed *fixture, uint32_t cache,
-                             uint32_t home, uint32_t list, uint32_t slabs);
+                                   uint32_t home, uint32_t list,
+                                   uint32_t slabs);
 struct snapshot_page *fixture_page(struct plan_bed *fixture, uint32_t cache,
-                             uint32_t lies, uint32_t target, uint64_t bytes);
+                                   uint32_t lies, uint32_t target,
+                                   uint64_t bytes);
 
 void fixture_plan(struct plan_bed *fixture);
 
 /* The one step of that kind; fails the test if there is none, or are two. */
 const struct plan_step *fixture_step(struct plan_bed *fixture,
-                                   enum plan_kind kind);
+                                     enum plan_kind kind);
 /* No steps but those that were asked for since fixture_plan. */
 void fixture_no_more(struct plan_bed *fixture);
 /* Whether the step was refused to (cache, node) for that reason. */
 bool fixture_refused(const struct plan_bed *fixture, enum plan_kind kind,
-                 enum plan_reason reason, uint32_t cache, uint32_t node);
+                     enum plan_reason reason, uint32_t cache, uint32_t node);
 
 #endif

@@ -73,7 +73,7 @@ static void look_loans(struct model *model)
 		if (*ix == PLAN_NONE) {
 			*ix = model->snap.n_loans++;
 			model->loans[*ix] = (struct snapshot_loan){
-				.cache = slab->cache,
+				.cache_ix = slab->cache,
 				.home = home,
 				.list = slab->list,
 				.age_ms = since(
@@ -97,10 +97,10 @@ static void look_page(struct model *model, uint32_t ix)
 	uint64_t used[MODEL_NODES] = {0};
 	bool lent = false;
 	*row = (struct snapshot_page){.page = ix,
-	                            .lies = page->lies,
-	                            .target = page->lies,
-	                            .cache = PLAN_NONE,
-	                            .stuck = page->stuck};
+	                              .lies = page->lies,
+	                              .target = page->lies,
+	                              .cache_ix = PLAN_NONE,
+	                              .stuck = page->stuck};
 	row->moved = since(model, page->moved_at) < model->config.hold_ms;
 	for (uint32_t i = 0; i < MODEL_SLABS; i++) {
 		const struct model_slab *slab = &model->slabs[i];
@@ -112,7 +112,7 @@ static void look_page(struct model *model, uint32_t ix)
 		for (uint32_t node = 0; node < model->n_nodes; node++)
 			used[node] += slab->used[node] * bytes;
 		lent |= slab->list != page->lies;
-		row->cache = slab->cache;
+		row->cache_ix = slab->cache;
 	}
 	for (uint32_t node = 0; node < model->n_nodes; node++) {
 		row->live_bytes += used[node];
@@ -121,7 +121,7 @@ static void look_page(struct model *model, uint32_t ix)
 	}
 	row->target_bytes = used[row->target];
 	row->here_bytes = used[page->lies];
-	if (row->cache != PLAN_NONE &&
+	if (row->cache_ix != PLAN_NONE &&
 	    (lent || model->nodes[page->lies].draining))
 		model->snap.n_pages++;
 }
@@ -133,16 +133,16 @@ static void look_node(struct model *model, uint32_t ix)
 	uint32_t *runs = model->runs[ix];
 	memset(runs, 0, sizeof(model->runs[ix]));
 	*row = (struct snapshot_node){.os_id = 3 * ix,
-	                            .has_cpu = node->has_cpu,
-	                            .draining = node->draining,
-	                            .distance = model->distance[ix],
-	                            .nearest = model->nearest[ix],
-	                            .pages = model_ready(model, ix),
-	                            .pages_max = node->pages_max,
-	                            .floor_pages = node->floor,
-	                            .pressure = node->pressure,
-	                            .runs = runs,
-	                            .trimmed = node->trimmed};
+	                              .has_cpu = node->has_cpu,
+	                              .draining = node->draining,
+	                              .distance = model->distance[ix],
+	                              .nearest = model->nearest[ix],
+	                              .pages = model_ready(model, ix),
+	                              .pages_max = node->pages_max,
+	                              .floor_pages = node->floor,
+	                              .pressure = node->pressure,
+	                              .runs = runs,
+	                              .trimmed = node->trimmed};
 	row->room_pages = node->cap - row->pages;
 	for (uint32_t i = 0; i < MODEL_PAGES; i++) {
 		const struct model_page *page = &model->pages[i];
@@ -167,15 +167,16 @@ static void look_node(struct model *model, uint32_t ix)
 void model_look(struct model *model)
 {
 	struct snapshot *snap = &model->snap;
-	*snap = (struct snapshot){.n_nodes = model->n_nodes,
-	                                 .n_caches = model->n_caches,
-	                                 .page_units = UINT64_C(1)
-	                                               << model->page_order,
-	                                 .nodes = model->rows,
-	                                 .caches = model->caches,
-	                                 .cells = model->counted,
-	                                 .loans = model->loans,
-	                                 .pages = model->movable};
+	*snap = (struct snapshot){
+		.n_nodes = model->n_nodes,
+		.n_caches = model->n_caches,
+		.page_units = UINT64_C(1) << model->page_order,
+		.page_bytes = UINT64_C(65536) << model->page_order,
+		.nodes = model->rows,
+		.caches = model->caches,
+		.cells = model->counted,
+		.loans = model->loans,
+		.pages = model->movable};
 	model->config.migrate_bytes = model->bucket;
 	for (uint32_t cache = 0; cache < model->n_caches; cache++)
 		model->caches[cache] = (struct snapshot_cache){

@@ -16,7 +16,7 @@ static uint64_t carve_cost_ns(const struct world *world,
                               const struct plan_step *step)
 {
 	const struct node *node = &world->m.node[step->from];
-	uint32_t order = world->m.cache[step->cache].order;
+	uint32_t order = world->m.cache[step->cache_ix].order;
 	uint64_t slabs = 0;
 	uint64_t pages = 0;
 	for (uint32_t k = order; k < ORDERS; k++)
@@ -27,8 +27,7 @@ static uint64_t carve_cost_ns(const struct world *world,
 	return step->n * SLAB_NS + pages * FAULT_NS;
 }
 
-uint64_t apply_cost_ns(const struct world *world,
-                       const struct plan_step *step)
+uint64_t apply_cost_ns(const struct world *world, const struct plan_step *step)
 {
 	switch (step->kind) {
 	case PLAN_CARVE:
@@ -84,48 +83,48 @@ static bool reassign(struct world *world, const struct plan_step *step)
 	struct machine *m = &world->m;
 	uint32_t given = 0;
 	while (given < step->n_given) {
-		uint32_t unit = slabs_find_empty(m, step->donor, step->to);
+		uint32_t unit = slabs_find_empty(m, step->donor_ix, step->to);
 		if (unit == HEAP_NONE)
 			break;
 		slabs_reclaim(m, unit);
 		given++;
 	}
-	if (step->donor == step->cache)
+	if (step->donor_ix == step->cache_ix)
 		return given == step->n_given;
-	return carve(world, step->cache, step->to, step->to, step->n) ==
+	return carve(world, step->cache_ix, step->to, step->to, step->n) ==
 	       step->n;
 }
 
 static bool lend(struct world *world, const struct plan_step *step)
 {
-	uint32_t n = step->fresh ? carve(world, step->cache, step->from,
+	uint32_t n = step->fresh ? carve(world, step->cache_ix, step->from,
 	                                 step->to, step->n)
-	                         : slabs_lend(&world->m, step->cache,
+	                         : slabs_lend(&world->m, step->cache_ix,
 	                                      step->from, step->to, step->n);
 	world->d.slabs_lent += n;
 	if (n == 0)
 		return false;
-	world->m.cell[step->cache][step->to].asked = false;
+	world->m.cell[step->cache_ix][step->to].asked = false;
 	/* Slabs that were made for it never stood on the lender's list. */
 	if (!step->fresh)
-		note_way(world, step->cache, step->from, false);
-	note_way(world, step->cache, step->to, true);
+		note_way(world, step->cache_ix, step->from, false);
+	note_way(world, step->cache_ix, step->to, true);
 	return n == step->n;
 }
 
 static bool go_home(struct world *world, const struct plan_step *step)
 {
 	uint64_t reversals = world->m.total.slab_flips;
-	uint32_t n = slabs_return(&world->m, step->cache, step->to, step->from,
-	                          step->n);
+	uint32_t n = slabs_return(&world->m, step->cache_ix, step->to,
+	                          step->from, step->n);
 	if (step->reason == PLAN_LENDER_SHORT)
 		world->d.recalled += world->m.total.slab_flips - reversals;
 	world->d.slabs_returned += n;
 	if (n == 0)
 		return false;
-	world->m.cell[step->cache][step->to].asked = false;
-	note_way(world, step->cache, step->from, false);
-	note_way(world, step->cache, step->to, true);
+	world->m.cell[step->cache_ix][step->to].asked = false;
+	note_way(world, step->cache_ix, step->from, false);
+	note_way(world, step->cache_ix, step->to, true);
 	return n == step->n;
 }
 
@@ -159,7 +158,7 @@ bool apply_step(struct world *world, const struct plan_step *step)
 {
 	switch (step->kind) {
 	case PLAN_CARVE:
-		return carve(world, step->cache, step->from, step->to,
+		return carve(world, step->cache_ix, step->from, step->to,
 		             step->n) == step->n;
 	case PLAN_REASSIGN:
 		return reassign(world, step);

@@ -20,7 +20,7 @@
 
 static uint32_t n_done;
 static uint32_t n_bad;
-static uint64_t seed = 1; /* SLABD_SEED gives another */
+static uint64_t seed = 1;                /* SLABD_SEED gives another */
 static const struct check_break *broken; /* for the whole program, or NULL */
 
 __attribute__((format(printf, 2, 3))) static bool ok(bool good,
@@ -119,7 +119,7 @@ static void check_one(const struct scenario *scenario,
 
 /* Where memory is enough nobody is more local than ours. */
 static void check_other_policies(const struct scenario *scenario,
-                         const struct shape *shape)
+                                 const struct shape *shape)
 {
 	static struct result ours;
 	static struct result theirs;

@@ -36,9 +36,9 @@ static void restless(struct world *world, struct plan *plan,
 		const struct snapshot_cell *cells =
 			&snap->cells[c * snap->n_nodes];
 		struct plan_step step = {.reason = PLAN_SHORT,
-		                           .cache = c,
-		                           .donor = PLAN_NONE,
-		                           .n = 1};
+		                         .cache_ix = c,
+		                         .donor_ix = PLAN_NONE,
+		                         .n = 1};
 		bool back = cells[1].borrowed > 0;
 		step.kind = back ? PLAN_RETURN : PLAN_LEND;
 		step.from = back;
@@ -67,8 +67,8 @@ static void far_first(struct world *world, struct plan *plan,
 
 /* Sees nothing that is to be done. */
 static void idle(struct world *world, struct plan *plan,
-                 const struct snapshot *snap,
-                 const struct plan_config *config, void *work)
+                 const struct snapshot *snap, const struct plan_config *config,
+                 void *work)
 {
 	(void)world, (void)snap, (void)config, (void)work;
 	plan->n_steps = plan->n_refusals = 0;

@@ -249,8 +249,7 @@ bool client_go(struct world *world, struct task *task)
 	return task->left > 0;
 }
 
-/* ---- order_of_cells
- * -------------------------------------------------------------- */
+/* ---- turns -------------------------------------------------------------- */
 
 /* Hands a bite to another client, as over a channel. */
 static void give(struct world *world, struct seat *seat, struct seat *to)

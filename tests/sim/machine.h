@@ -79,7 +79,7 @@ struct cell {
 	uint32_t slabs, listed, empty, lent, borrowed;
 	uint32_t low;
 	uint32_t reversals;
-	bool gained;                   /* the last that moved came; or left */
+	bool gained;                 /* the last that moved came; or left */
 	bool want, asked, denied;    /* asked: the plan knows of the want */
 	uint32_t fewest, fewest_was; /* empty slabs, in this spell and before */
 	uint64_t moved_ns;           /* NEVER: not yet */

@@ -21,8 +21,8 @@
 #define CYCLES 1024u
 
 static void ours(struct world *world, struct plan *plan,
-                 const struct snapshot *snap,
-                 const struct plan_config *config, void *work)
+                 const struct snapshot *snap, const struct plan_config *config,
+                 void *work)
 {
 	(void)world;
 	plan_make(plan, snap, config, work);
@@ -69,16 +69,15 @@ static bool carve(struct plan *plan, const struct snapshot *snap,
 		return false;
 	return add(plan,
 	           (struct plan_step){.kind = PLAN_CARVE,
-	                                .cache = cache,
-	                                .from = node,
-	                                .to = node,
-	                                .n = most < n ? (uint32_t)most : n});
+	                              .cache_ix = cache,
+	                              .from = node,
+	                              .to = node,
+	                              .n = most < n ? (uint32_t)most : n});
 }
 
 /* One slab out of empty ones of the cache that has most of them. */
-static bool reassign(struct plan *plan,
-                     const struct snapshot *snap, uint32_t cache,
-                     uint32_t node)
+static bool reassign(struct plan *plan, const struct snapshot *snap,
+                     uint32_t cache, uint32_t node)
 {
 	uint32_t order = order_of(snap, cache);
 	uint32_t donor = PLAN_NONE;
@@ -93,29 +92,28 @@ static bool reassign(struct plan *plan,
 	if (donor == PLAN_NONE)
 		return false;
 	return add(plan, (struct plan_step){.kind = PLAN_REASSIGN,
-	                                      .cache = cache,
-	                                      .from = node,
-	                                      .to = node,
-	                                      .n = 1,
-	                                      .donor = donor,
-	                                      .n_given = 1});
+	                                    .cache_ix = cache,
+	                                    .from = node,
+	                                    .to = node,
+	                                    .n = 1,
+	                                    .donor_ix = donor,
+	                                    .n_given = 1});
 }
 
-static bool lend(struct plan *plan, uint32_t cache, uint32_t from,
-                 uint32_t to, uint32_t n, bool fresh)
+static bool lend(struct plan *plan, uint32_t cache, uint32_t from, uint32_t to,
+                 uint32_t n, bool fresh)
 {
 	return add(plan, (struct plan_step){.kind = PLAN_LEND,
-	                                      .cache = cache,
-	                                      .from = from,
-	                                      .to = to,
-	                                      .n = n,
-	                                      .fresh = fresh});
+	                                    .cache_ix = cache,
+	                                    .from = from,
+	                                    .to = to,
+	                                    .n = n,
+	                                    .fresh = fresh});
 }
 
 /* Partial slabs of the nearest node that has more than keep. */
-static bool lend_any(struct plan *plan,
-                     const struct snapshot *snap, uint32_t cache,
-                     uint32_t node, uint32_t n, uint32_t keep)
+static bool lend_any(struct plan *plan, const struct snapshot *snap,
+                     uint32_t cache, uint32_t node, uint32_t n, uint32_t keep)
 {
 	for (uint32_t i = 1; i < snap->n_nodes; i++) {
 		uint32_t from = snap->nodes[node].nearest[i];
@@ -132,9 +130,8 @@ static bool lend_any(struct plan *plan,
 }
 
 /* New slabs of the nearest other node that has memory. */
-static bool lend_fresh(struct plan *plan,
-                       const struct snapshot *snap, uint32_t cache,
-                       uint32_t node, uint32_t n)
+static bool lend_fresh(struct plan *plan, const struct snapshot *snap,
+                       uint32_t cache, uint32_t node, uint32_t n)
 {
 	for (uint32_t i = 1; i < snap->n_nodes; i++) {
 		uint32_t from = snap->nodes[node].nearest[i];
@@ -164,8 +161,8 @@ static void nothing(struct world *world, struct plan *plan,
 }
 
 static void slub(struct world *world, struct plan *plan,
-                 const struct snapshot *snap,
-                 const struct plan_config *config, void *work)
+                 const struct snapshot *snap, const struct plan_config *config,
+                 void *work)
 {
 	(void)config, (void)work;
 	plan->n_steps = plan->n_refusals = 0;

@@ -124,7 +124,7 @@ static void take_loans(struct world *world, uint32_t c, uint32_t home)
 		if (loan->slabs == 0)
 			continue;
 		made.loans[made.snap.n_loans++] = (struct snapshot_loan){
-			.cache = c,
+			.cache_ix = c,
 			.home = home,
 			.list = list,
 			.slabs = loan->slabs,
@@ -163,7 +163,7 @@ static void take_page(struct world *world, uint32_t page)
 		.lies = p->lies,
 		.target = p->lies,
 		.here_bytes = use[p->lies],
-		.cache = cache_of(m, page),
+		.cache_ix = cache_of(m, page),
 		.moved = is_flip(m, p->moved_ms),
 	};
 	for (uint32_t i = 0; i < m->n_nodes; i++) {
@@ -219,6 +219,7 @@ const struct snapshot *picture_take(struct world *world)
 		.n_nodes = m->n_nodes,
 		.n_caches = m->n_caches,
 		.page_units = PAGE_UNITS,
+		.page_bytes = PAGE_BYTES,
 		.nodes = made.nodes,
 		.caches = made.caches,
 		.cells = made.cells,

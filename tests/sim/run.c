@@ -41,8 +41,7 @@ static void begin_tally(struct world *world)
 			m->cell[c][i].bare_ns = NEVER;
 }
 
-/* ---- order_of_cells
- * -------------------------------------------------------------- */
+/* ---- turns -------------------------------------------------------------- */
 
 static void put_task(struct world *world, const struct task *task)
 {
@@ -86,7 +85,7 @@ static void go_until(struct world *world, uint64_t ns)
 	}
 }
 
-/* Clients take order_of_cells from another one on each tick, and each goes on
+/* On each tick the clients take turns from another one on, and each goes on
  * with its next cache. */
 static void tick(struct world *world, const struct scenario *scenario,
                  const struct shape *shape, uint32_t ms)

@@ -28,15 +28,15 @@ struct result {
 	uint64_t steps[PLAN_KINDS];
 	uint64_t refused[PLAN_KINDS][PLAN_NO_REASON];
 	uint64_t failed_steps;
-	uint64_t reversals;    /* slabs and pages that moved back within hold */
-	uint64_t recalled; /* of these slabs whose home was short */
-	uint64_t again;    /* and such as went to and fro */
+	uint64_t reversals; /* slabs and pages that moved back within hold */
+	uint64_t recalled;  /* of these slabs whose home was short */
+	uint64_t again;     /* and such as went to and fro */
 	uint64_t relief_ms;
 	uint64_t settle_ms;    /* from the end of change to the last step */
 	uint64_t settle_steps; /* of balancing, in that time */
 	double far_part;       /* mean of live bytes far from their owners */
 	double spread;         /* partial lists, the longest by the shortest */
-	uint64_t left_pages; /* of nodes that are drained */
+	uint64_t left_pages;   /* of nodes that are drained */
 	uint64_t plans, cpu_ns, cpu_max_ns;
 	uint32_t n_samples;
 	struct sample sample[SAMPLES_MAX];

@@ -134,8 +134,7 @@ uint64_t daemon_next_ns(const struct world *world);
 const struct snapshot *picture_take(struct world *world);
 
 /* apply.c: what a step costs, and what it does. False: it can't be done. */
-uint64_t apply_cost_ns(const struct world *world,
-                       const struct plan_step *step);
+uint64_t apply_cost_ns(const struct world *world, const struct plan_step *step);
 bool apply_step(struct world *world, const struct plan_step *step);
 
 /* client.c: brings a seat to so many objects: frees what is too much, and says

@@ -68,7 +68,7 @@ static void show_log(void)
 		        "%d %s\n",
 		        (unsigned long long)e->seq, e->refused ? "no " : "",
 		        plan_kind_name(e->step.kind),
-		        plan_reason_name(e->step.reason), e->step.cache,
+		        plan_reason_name(e->step.reason), e->step.cache_ix,
 		        (int)e->step.from, (int)e->step.to, e->step.n,
 		        (unsigned long long)e->done, e->error, e->text);
 }

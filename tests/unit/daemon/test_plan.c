@@ -21,12 +21,12 @@ Test(policy, short_is_carved)
 	step = fixture_step(fixture, PLAN_CARVE);
 	fixture_no_more(fixture);
 	cr_assert_eq(step->reason, PLAN_SHORT);
-	cr_assert_eq(step->cache, 1);
+	cr_assert_eq(step->cache_ix, 1);
 	cr_assert_eq(step->from, 1);
 	cr_assert_eq(step->to, 1);
 	cr_assert_eq(step->n, 3);
 	cr_assert_eq(step->distance, 10);
-	cr_assert_eq(step->donor, PLAN_NONE);
+	cr_assert_eq(step->donor_ix, PLAN_NONE);
 	cr_assert_eq(fixture->plan.n_refusals, 0);
 	fixture_free(fixture);
 }
@@ -152,8 +152,8 @@ Test(policy, full_pressure_takes_all_at_once)
 	cr_assert_eq(fixture_step(fixture, PLAN_SHRINK)->n, 5);
 	step = fixture_step(fixture, PLAN_REASSIGN);
 	cr_assert_eq(step->reason, PLAN_PRESSED);
-	cr_assert_eq(step->cache, 1);
-	cr_assert_eq(step->donor, 1);
+	cr_assert_eq(step->cache_ix, 1);
+	cr_assert_eq(step->donor_ix, 1);
 	cr_assert_eq(step->n, 2, "down to the low mark");
 	cr_assert_eq(step->from, step->to);
 	fixture_no_more(fixture);
@@ -304,7 +304,7 @@ Test(policy, no_empty)
 	cr_assert(fixture_refused(fixture, PLAN_REASSIGN, PLAN_NO_EMPTY, 0, 0));
 	fixture_cell(fixture, 1, 0)->empty = 3;
 	fixture_plan(fixture);
-	cr_assert_eq(fixture_step(fixture, PLAN_REASSIGN)->donor, 1);
+	cr_assert_eq(fixture_step(fixture, PLAN_REASSIGN)->donor_ix, 1);
 	fixture_no_more(fixture);
 	fixture_free(fixture);
 }

@@ -4,8 +4,8 @@
 
 #include <criterion/criterion.h>
 
-#include "tests/lib/rng.h"
 #include "tests/lib/plan_fixture.h"
+#include "tests/lib/rng.h"
 
 /* What a cell gets by one kind of step. */
 static uint32_t got(const struct plan_bed *fixture, enum plan_kind kind,
@@ -14,7 +14,7 @@ static uint32_t got(const struct plan_bed *fixture, enum plan_kind kind,
 	uint32_t n = 0;
 	for (uint32_t i = 0; i < fixture->plan.n_steps; i++) {
 		const struct plan_step *step = &fixture->plan.steps[i];
-		if (step->kind == kind && step->cache == cache &&
+		if (step->kind == kind && step->cache_ix == cache &&
 		    step->to == node)
 			n += step->n;
 	}
@@ -59,7 +59,7 @@ Test(plan_lend, who_has_nothing_comes_first)
 		fixture_cell(fixture, cache, 0)->want = 1;
 	fixture_cell(fixture, 2, 0)->listed = 0;
 	fixture_plan(fixture);
-	cr_assert_eq(fixture_step(fixture, PLAN_CARVE)->cache, 2);
+	cr_assert_eq(fixture_step(fixture, PLAN_CARVE)->cache_ix, 2);
 	fixture_no_more(fixture);
 	fixture_free(fixture);
 }
@@ -112,8 +112,8 @@ Test(plan_lend, the_cache_with_most_gives)
 	fixture_plan(fixture);
 	step = fixture_step(fixture, PLAN_REASSIGN);
 	fixture_no_more(fixture);
-	cr_assert_eq(step->donor, 2);
-	cr_assert_eq(step->cache, 0);
+	cr_assert_eq(step->donor_ix, 2);
+	cr_assert_eq(step->cache_ix, 0);
 	cr_assert_eq(step->n, 3);
 	cr_assert_eq(step->n_given, 3);
 	fixture_free(fixture);
@@ -443,16 +443,17 @@ static void draw_nonsense(struct plan_bed *fixture, struct rng *rng)
 		fixture->caches[i].slab_units = any(rng);
 	for (uint32_t i = 0; i < fixture->snap.n_caches * fixture->snap.n_nodes;
 	     i++)
-		fixture->cells[i] = (struct snapshot_cell){.slabs = any(rng),
-		                                     .listed = any(rng),
-		                                     .empty = any(rng),
-		                                     .idle = any(rng),
-		                                     .lent = any(rng),
-		                                     .borrowed = any(rng),
-		                                     .low = any(rng),
-		                                     .want = any(rng),
-		                                     .held_ms = any(rng),
-		                                     .reversals = any(rng)};
+		fixture->cells[i] =
+			(struct snapshot_cell){.slabs = any(rng),
+		                               .listed = any(rng),
+		                               .empty = any(rng),
+		                               .idle = any(rng),
+		                               .lent = any(rng),
+		                               .borrowed = any(rng),
+		                               .low = any(rng),
+		                               .want = any(rng),
+		                               .held_ms = any(rng),
+		                               .reversals = any(rng)};
 	for (uint32_t i = 0; i < fixture->snap.n_loans; i++) {
 		fixture->loans[i].slabs = any(rng);
 		fixture->loans[i].bare = any(rng);

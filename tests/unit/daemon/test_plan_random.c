@@ -26,8 +26,8 @@ static uint32_t seen[PLAN_KINDS][PLAN_NO_REASON];
 static bool is_same(const struct plan_step *a, const struct plan_step *b)
 {
 	return a->kind == b->kind && a->reason == b->reason &&
-	       a->cache == b->cache && a->from == b->from && a->to == b->to &&
-	       a->n == b->n && a->donor == b->donor &&
+	       a->cache_ix == b->cache_ix && a->from == b->from &&
+	       a->to == b->to && a->n == b->n && a->donor_ix == b->donor_ix &&
 	       a->n_given == b->n_given && a->page == b->page &&
 	       a->distance == b->distance && a->bytes == b->bytes &&
 	       a->fresh == b->fresh;
@@ -85,7 +85,7 @@ static uint32_t planned(uint32_t cache, uint32_t node)
 	uint32_t n = 0;
 	for (uint32_t i = 0; i < plan.n_steps; i++) {
 		const struct plan_step *step = &plan.steps[i];
-		if (step->cache == cache && step->to == node &&
+		if (step->cache_ix == cache && step->to == node &&
 		    (step->reason == PLAN_SHORT ||
 		     step->reason == PLAN_LENDER_SHORT) &&
 		    step->kind != PLAN_MIGRATE)
@@ -98,7 +98,7 @@ static bool is_refused(enum plan_kind kind, uint32_t cache, uint32_t node)
 {
 	for (uint32_t i = 0; i < plan.n_refusals; i++)
 		if (plan.refusals[i].kind == kind &&
-		    plan.refusals[i].cache == cache &&
+		    plan.refusals[i].cache_ix == cache &&
 		    plan.refusals[i].node == node)
 			return true;
 	return false;
@@ -114,13 +114,12 @@ static void check_shortages(void)
 			uint32_t got = planned(cache, node);
 			bool met = got == want;
 			cr_assert_leq(got, want);
-			cr_assert_neq(met,
-			              is_refused(PLAN_CARVE, cache, node));
+			cr_assert_neq(met, is_refused(PLAN_CARVE, cache, node));
 			cr_assert_neq(met,
 			              is_refused(PLAN_REASSIGN, cache, node));
 			if (model.n_nodes > 1)
-				cr_assert_neq(met, is_refused(PLAN_LEND,
-				                              cache, node));
+				cr_assert_neq(met, is_refused(PLAN_LEND, cache,
+				                              node));
 		}
 	}
 }
@@ -133,9 +132,9 @@ static void show(void)
 		const struct plan_step *step = &plan.steps[i];
 		fprintf(stderr, "  %s %s cache %d, %d to %d: %u of %d\n",
 		        plan_kind_name(step->kind),
-		        plan_reason_name(step->reason), (int)step->cache,
+		        plan_reason_name(step->reason), (int)step->cache_ix,
 		        (int)step->from, (int)step->to, step->n,
-		        (int)step->donor);
+		        (int)step->donor_ix);
 	}
 }
 
@@ -182,7 +181,7 @@ Test(plan_random, plans_are_sound_and_come_to_an_end, .timeout = 0)
 	uint64_t machines = n != NULL ? strtoull(n, NULL, 0) : MACHINES;
 	uint32_t most = 0;
 	struct snapshot largest = {.n_nodes = MODEL_NODES,
-	                                  .n_caches = MODEL_CACHES};
+	                           .n_caches = MODEL_CACHES};
 	work = malloc(plan_work_bytes(&largest));
 	cr_assert_not_null(work);
 	for (uint64_t i = 0; i < machines; i++) {
