@@ -34,8 +34,9 @@ static bool is_same(const struct balance_event *a,
 	return a->cause == b->cause && a->refused == b->refused &&
 	       a->step.kind == b->step.kind &&
 	       a->step.reason == b->step.reason &&
-	       a->step.cache_ix == b->step.cache_ix && a->step.from == b->step.from &&
-	       a->step.to == b->step.to && a->error == b->error;
+	       a->step.cache_ix == b->step.cache_ix &&
+	       a->step.from == b->step.from && a->step.to == b->step.to &&
+	       a->error == b->error;
 }
 
 static struct balance_event *find_same(struct balance *b,

@@ -8,7 +8,8 @@
 
 #include "daemon/balance/settings.h"
 
-static void add_node(struct plan_bed *fixture, uint32_t ix, uint32_t n_nodes)
+static void add_node(struct plan_fixture *fixture, uint32_t ix,
+                     uint32_t n_nodes)
 {
 	uint8_t *nearest = fixture->nearest[ix];
 	for (uint32_t to = 0; to < n_nodes; to++) {
@@ -31,9 +32,9 @@ static void add_node(struct plan_bed *fixture, uint32_t ix, uint32_t n_nodes)
 	};
 }
 
-struct plan_bed *fixture_new(uint32_t n_nodes, uint32_t n_caches)
+struct plan_fixture *fixture_new(uint32_t n_nodes, uint32_t n_caches)
 {
-	struct plan_bed *fixture = calloc(1, sizeof(*fixture));
+	struct plan_fixture *fixture = calloc(1, sizeof(*fixture));
 	cr_assert(fixture != NULL && n_nodes <= FIXTURE_NODES &&
 	          n_caches <= FIXTURE_CACHES);
 	balance_default_settings(&fixture->config);
@@ -64,18 +65,18 @@ struct plan_bed *fixture_new(uint32_t n_nodes, uint32_t n_caches)
 	return fixture;
 }
 
-void fixture_free(struct plan_bed *fixture)
+void fixture_free(struct plan_fixture *fixture)
 {
 	free(fixture);
 }
 
-struct snapshot_cell *fixture_cell(struct plan_bed *fixture, uint32_t cache,
+struct snapshot_cell *fixture_cell(struct plan_fixture *fixture, uint32_t cache,
                                    uint32_t node)
 {
 	return &fixture->cells[cache * fixture->snap.n_nodes + node];
 }
 
-struct snapshot_loan *fixture_lend(struct plan_bed *fixture, uint32_t cache,
+struct snapshot_loan *fixture_lend(struct plan_fixture *fixture, uint32_t cache,
                                    uint32_t home, uint32_t list, uint32_t slabs)
 {
 	struct snapshot_loan *loan = &fixture->loans[fixture->snap.n_loans++];
@@ -91,7 +92,7 @@ struct snapshot_loan *fixture_lend(struct plan_bed *fixture, uint32_t cache,
 	return loan;
 }
 
-struct snapshot_page *fixture_page(struct plan_bed *fixture, uint32_t cache,
+struct snapshot_page *fixture_page(struct plan_fixture *fixture, uint32_t cache,
                                    uint32_t lies, uint32_t target,
                                    uint64_t bytes)
 {
@@ -106,7 +107,7 @@ struct snapshot_page *fixture_page(struct plan_bed *fixture, uint32_t cache,
 	return page;
 }
 
-void fixture_plan(struct plan_bed *fixture)
+void fixture_plan(struct plan_fixture *fixture)
 {
 	void *work = malloc(plan_work_bytes(&fixture->snap));
 	cr_assert(work != NULL);
@@ -117,7 +118,7 @@ void fixture_plan(struct plan_bed *fixture)
 	free(work);
 }
 
-const struct plan_step *fixture_step(struct plan_bed *fixture,
+const struct plan_step *fixture_step(struct plan_fixture *fixture,
                                      enum plan_kind kind)
 {
 	const struct plan_step *found = NULL;
@@ -133,7 +134,7 @@ const struct plan_step *fixture_step(struct plan_bed *fixture,
 	return found;
 }
 
-void fixture_no_more(struct plan_bed *fixture)
+void fixture_no_more(struct plan_fixture *fixture)
 {
 	for (uint32_t i = 0; i < fixture->plan.n_steps; i++)
 		fprintf(stderr, "step: %s, %s\n",
@@ -143,7 +144,7 @@ void fixture_no_more(struct plan_bed *fixture)
 	cr_assert_eq(fixture->plan.more_steps, 0);
 }
 
-bool fixture_refused(const struct plan_bed *fixture, enum plan_kind kind,
+bool fixture_refused(const struct plan_fixture *fixture, enum plan_kind kind,
                      enum plan_reason reason, uint32_t cache, uint32_t node)
 {
 	bool found = false;

@@ -11,9 +11,9 @@
 
 /* ---- taken -------------------------------------------------------------- */
 
-Test(policy, short_is_carved)
+Test(plan, short_is_carved)
 {
-	struct plan_bed *fixture = fixture_new(2, 2);
+	struct plan_fixture *fixture = fixture_new(2, 2);
 	const struct plan_step *step;
 	fixture->nodes[1].free_units = 10;
 	fixture_cell(fixture, 1, 1)->want = 3;
@@ -31,9 +31,9 @@ Test(policy, short_is_carved)
 	fixture_free(fixture);
 }
 
-Test(policy, used_there_is_migrated)
+Test(plan, used_there_is_migrated)
 {
-	struct plan_bed *fixture = fixture_new(2, 1);
+	struct plan_fixture *fixture = fixture_new(2, 1);
 	const struct plan_step *step;
 	fixture->nodes[1].room_pages = 2;
 	fixture_page(fixture, 0, 0, 1, PAGE_BYTES);
@@ -50,9 +50,9 @@ Test(policy, used_there_is_migrated)
 	fixture_free(fixture);
 }
 
-Test(policy, lender_short_gets_back)
+Test(plan, lender_short_gets_back)
 {
-	struct plan_bed *fixture = fixture_new(2, 1);
+	struct plan_fixture *fixture = fixture_new(2, 1);
 	const struct plan_step *step;
 	struct snapshot_loan *loan = fixture_lend(fixture, 0, 0, 1, 5);
 	loan->bare = 1;
@@ -72,9 +72,9 @@ Test(policy, lender_short_gets_back)
 	fixture_free(fixture);
 }
 
-Test(policy, loan_over_goes_home)
+Test(plan, loan_over_goes_home)
 {
-	struct plan_bed *fixture = fixture_new(2, 1);
+	struct plan_fixture *fixture = fixture_new(2, 1);
 	const struct plan_step *step;
 	struct snapshot_loan *loan = fixture_lend(fixture, 0, 0, 1, 3);
 	fixture->nodes[1].free_units = 1;
@@ -99,9 +99,9 @@ Test(policy, loan_over_goes_home)
 	fixture_free(fixture);
 }
 
-Test(policy, loan_in_which_nobody_has_anything_goes_home)
+Test(plan, loan_in_which_nobody_has_anything_goes_home)
 {
-	struct plan_bed *fixture = fixture_new(2, 1);
+	struct plan_fixture *fixture = fixture_new(2, 1);
 	struct snapshot_loan *loan = fixture_lend(fixture, 0, 0, 1, 4);
 	loan->empty = 4;
 	fixture_cell(fixture, 0, 1)->listed = 7;
@@ -112,9 +112,9 @@ Test(policy, loan_in_which_nobody_has_anything_goes_home)
 	fixture_free(fixture);
 }
 
-Test(policy, pressed_is_trimmed_and_shrunk)
+Test(plan, pressed_is_trimmed_and_shrunk)
 {
-	struct plan_bed *fixture = fixture_new(2, 1);
+	struct plan_fixture *fixture = fixture_new(2, 1);
 	const struct plan_step *step;
 	fixture->nodes[1].pressure = PLAN_SOME;
 	fixture->nodes[1].free_units = 5 * 32;
@@ -138,9 +138,9 @@ Test(policy, pressed_is_trimmed_and_shrunk)
 	fixture_free(fixture);
 }
 
-Test(policy, full_pressure_takes_all_at_once)
+Test(plan, full_pressure_takes_all_at_once)
 {
-	struct plan_bed *fixture = fixture_new(1, 2);
+	struct plan_fixture *fixture = fixture_new(1, 2);
 	const struct plan_step *step;
 	fixture->nodes[0].pressure = PLAN_FULL;
 	fixture->nodes[0].trimmed = true;
@@ -160,9 +160,9 @@ Test(policy, full_pressure_takes_all_at_once)
 	fixture_free(fixture);
 }
 
-Test(policy, idle_is_given_back)
+Test(plan, idle_is_given_back)
 {
-	struct plan_bed *fixture = fixture_new(1, 1);
+	struct plan_fixture *fixture = fixture_new(1, 1);
 	const struct plan_step *step;
 	fixture->nodes[0].free_units = 5 * 32;
 	fixture->nodes[0].empty_pages = 5;
@@ -185,9 +185,9 @@ Test(policy, idle_is_given_back)
 	fixture_free(fixture);
 }
 
-Test(policy, drained_is_emptied)
+Test(plan, drained_is_emptied)
 {
-	struct plan_bed *fixture = fixture_new(3, 1);
+	struct plan_fixture *fixture = fixture_new(3, 1);
 	const struct plan_step *step;
 	fixture->nodes[0].draining = true;
 	fixture->nodes[0].free_units = 64;
@@ -224,9 +224,9 @@ Test(policy, drained_is_emptied)
 	fixture_free(fixture);
 }
 
-Test(policy, drained_leaves_what_clients_lack)
+Test(plan, drained_leaves_what_clients_lack)
 {
-	struct plan_bed *fixture = fixture_new(1, 1);
+	struct plan_fixture *fixture = fixture_new(1, 1);
 	fixture->nodes[0].draining = fixture->nodes[0].trimmed = true;
 	fixture_cell(fixture, 0, 0)->empty = 3;
 	fixture_cell(fixture, 0, 0)->want = 1;
@@ -238,17 +238,17 @@ Test(policy, drained_leaves_what_clients_lack)
 /* ---- refused ------------------------------------------------------------ */
 
 /* Node 0 lacks a slab of cache 0. */
-static struct plan_bed *needy(uint32_t n_nodes, uint32_t n_caches)
+static struct plan_fixture *needy(uint32_t n_nodes, uint32_t n_caches)
 {
-	struct plan_bed *fixture = fixture_new(n_nodes, n_caches);
+	struct plan_fixture *fixture = fixture_new(n_nodes, n_caches);
 	fixture->nodes[0].trimmed = true;
 	fixture_cell(fixture, 0, 0)->want = 1;
 	return fixture;
 }
 
-Test(policy, no_units)
+Test(plan, no_units)
 {
-	struct plan_bed *fixture = needy(1, 1);
+	struct plan_fixture *fixture = needy(1, 1);
 	fixture_plan(fixture);
 	fixture_no_more(fixture);
 	cr_assert(fixture_refused(fixture, PLAN_CARVE, PLAN_NO_UNITS, 0, 0));
@@ -260,9 +260,9 @@ Test(policy, no_units)
 	fixture_free(fixture);
 }
 
-Test(policy, at_limit)
+Test(plan, at_limit)
 {
-	struct plan_bed *fixture = needy(1, 1);
+	struct plan_fixture *fixture = needy(1, 1);
 	fixture->nodes[0].pages_max = 64;
 	fixture->nodes[0].room_pages = 9;
 	fixture_plan(fixture);
@@ -271,9 +271,9 @@ Test(policy, at_limit)
 	fixture_free(fixture);
 }
 
-Test(policy, pressed_takes_no_page)
+Test(plan, pressed_takes_no_page)
 {
-	struct plan_bed *fixture = needy(1, 1);
+	struct plan_fixture *fixture = needy(1, 1);
 	fixture->nodes[0].room_pages = 9;
 	fixture->nodes[0].pressure = PLAN_FULL;
 	fixture_plan(fixture);
@@ -282,9 +282,9 @@ Test(policy, pressed_takes_no_page)
 	fixture_free(fixture);
 }
 
-Test(policy, drained_carves_nothing)
+Test(plan, drained_carves_nothing)
 {
-	struct plan_bed *fixture = needy(1, 2);
+	struct plan_fixture *fixture = needy(1, 2);
 	fixture->nodes[0].room_pages = 9;
 	fixture->nodes[0].free_units = 9;
 	fixture->nodes[0].draining = true;
@@ -296,9 +296,9 @@ Test(policy, drained_carves_nothing)
 	fixture_free(fixture);
 }
 
-Test(policy, no_empty)
+Test(plan, no_empty)
 {
-	struct plan_bed *fixture = needy(1, 2);
+	struct plan_fixture *fixture = needy(1, 2);
 	fixture_plan(fixture);
 	fixture_no_more(fixture);
 	cr_assert(fixture_refused(fixture, PLAN_REASSIGN, PLAN_NO_EMPTY, 0, 0));
@@ -309,9 +309,9 @@ Test(policy, no_empty)
 	fixture_free(fixture);
 }
 
-Test(policy, small_kept)
+Test(plan, small_kept)
 {
-	struct plan_bed *fixture = needy(1, 2);
+	struct plan_fixture *fixture = needy(1, 2);
 	fixture->config.keep_slabs = 2;
 	fixture_cell(fixture, 1, 0)->empty = 2;
 	fixture_cell(fixture, 1, 0)->slabs = 2;
@@ -322,9 +322,9 @@ Test(policy, small_kept)
 	fixture_free(fixture);
 }
 
-Test(policy, strict)
+Test(plan, strict)
 {
-	struct plan_bed *fixture = needy(2, 1);
+	struct plan_fixture *fixture = needy(2, 1);
 	fixture->caches[0].strict = true;
 	fixture_cell(fixture, 0, 1)->listed = 20;
 	fixture->nodes[1].free_units = 320;
@@ -334,9 +334,9 @@ Test(policy, strict)
 	fixture_free(fixture);
 }
 
-Test(policy, none_plenty)
+Test(plan, none_plenty)
 {
-	struct plan_bed *fixture = needy(2, 1);
+	struct plan_fixture *fixture = needy(2, 1);
 	fixture_plan(fixture);
 	fixture_no_more(fixture);
 	cr_assert(fixture_refused(fixture, PLAN_LEND, PLAN_NONE_PLENTY, 0, 0));
@@ -352,9 +352,9 @@ Test(policy, none_plenty)
 	fixture_free(fixture);
 }
 
-Test(policy, held)
+Test(plan, held)
 {
-	struct plan_bed *fixture = needy(2, 1);
+	struct plan_fixture *fixture = needy(2, 1);
 	struct snapshot_cell *lender = fixture_cell(fixture, 0, 1);
 	lender->listed = 20;
 	lender->gained = true;
@@ -381,9 +381,9 @@ Test(policy, held)
 	fixture_free(fixture);
 }
 
-Test(policy, held_loan)
+Test(plan, held_loan)
 {
-	struct plan_bed *fixture = needy(2, 1);
+	struct plan_fixture *fixture = needy(2, 1);
 	fixture_lend(fixture, 0, 0, 1, 2)->age_ms =
 		2 * fixture->config.hold_ms - 1;
 	fixture_cell(fixture, 0, 0)->reversals = 1;
@@ -397,15 +397,15 @@ Test(policy, held_loan)
 }
 
 /* A page that lies on 0 and is used on 1, which has room. */
-static struct plan_bed *astray(void)
+static struct plan_fixture *astray(void)
 {
-	struct plan_bed *fixture = fixture_new(2, 1);
+	struct plan_fixture *fixture = fixture_new(2, 1);
 	fixture->nodes[1].room_pages = 2;
 	fixture_page(fixture, 0, 0, 1, PAGE_BYTES);
 	return fixture;
 }
 
-static void stays(struct plan_bed *fixture, enum plan_reason reason)
+static void stays(struct plan_fixture *fixture, enum plan_reason reason)
 {
 	fixture_plan(fixture);
 	fixture_no_more(fixture);
@@ -414,59 +414,59 @@ static void stays(struct plan_bed *fixture, enum plan_reason reason)
 	fixture_free(fixture);
 }
 
-Test(policy, no_right)
+Test(plan, no_right)
 {
-	struct plan_bed *fixture = astray();
+	struct plan_fixture *fixture = astray();
 	fixture->config.may_migrate = false;
 	stays(fixture, PLAN_NO_RIGHT);
 }
 
-Test(policy, no_room)
+Test(plan, no_room)
 {
-	struct plan_bed *fixture = astray();
+	struct plan_fixture *fixture = astray();
 	fixture->nodes[1].pages_max = 64;
 	stays(fixture, PLAN_NO_ROOM);
 }
 
-Test(policy, rate)
+Test(plan, rate)
 {
-	struct plan_bed *fixture = astray();
+	struct plan_fixture *fixture = astray();
 	fixture->config.migrate_bytes = PAGE_BYTES - 1;
 	stays(fixture, PLAN_RATE);
 }
 
-Test(policy, too_dear)
+Test(plan, too_dear)
 {
-	struct plan_bed *fixture = astray();
+	struct plan_fixture *fixture = astray();
 	fixture->pages[0].target_bytes = PAGE_BYTES / 4;
 	stays(fixture, PLAN_TOO_DEAR);
 }
 
-Test(policy, too_dear_for_those_who_stay)
+Test(plan, too_dear_for_those_who_stay)
 {
-	struct plan_bed *fixture = astray();
+	struct plan_fixture *fixture = astray();
 	fixture->pages[0].target_bytes = PAGE_BYTES / 2;
 	fixture->pages[0].here_bytes = PAGE_BYTES / 4;
 	stays(fixture, PLAN_TOO_DEAR);
 }
 
-Test(policy, stuck)
+Test(plan, stuck)
 {
-	struct plan_bed *fixture = astray();
+	struct plan_fixture *fixture = astray();
 	fixture->pages[0].stuck = true;
 	stays(fixture, PLAN_STUCK);
 }
 
-Test(policy, moved_lately)
+Test(plan, moved_lately)
 {
-	struct plan_bed *fixture = astray();
+	struct plan_fixture *fixture = astray();
 	fixture->pages[0].moved = true;
 	stays(fixture, PLAN_HELD);
 }
 
-Test(policy, at_floor)
+Test(plan, at_floor)
 {
-	struct plan_bed *fixture = fixture_new(1, 1);
+	struct plan_fixture *fixture = fixture_new(1, 1);
 	fixture->nodes[0].pressure = PLAN_FULL;
 	fixture->nodes[0].trimmed = true;
 	fixture->nodes[0].free_units = 64;
@@ -481,7 +481,7 @@ Test(policy, at_floor)
 
 /* ---- words -------------------------------------------------------------- */
 
-Test(policy, everything_has_a_name)
+Test(plan, everything_has_a_name)
 {
 	for (unsigned i = 0; i < PLAN_NO_REASON; i++) {
 		cr_assert(strlen(plan_reason_name(i)) > 0);

@@ -8,7 +8,7 @@
 #include "tests/lib/rng.h"
 
 /* What a cell gets by one kind of step. */
-static uint32_t got(const struct plan_bed *fixture, enum plan_kind kind,
+static uint32_t got(const struct plan_fixture *fixture, enum plan_kind kind,
                     uint32_t cache, uint32_t node)
 {
 	uint32_t n = 0;
@@ -25,7 +25,7 @@ static uint32_t got(const struct plan_bed *fixture, enum plan_kind kind,
 
 Test(plan_lend, pages_that_may_still_come_are_carved)
 {
-	struct plan_bed *fixture = fixture_new(1, 2);
+	struct plan_fixture *fixture = fixture_new(1, 2);
 	fixture->nodes[0].room_pages = 9;
 	fixture->nodes[0].pages_max = 66;
 	fixture->caches[0].slab_units = 16;
@@ -38,7 +38,7 @@ Test(plan_lend, pages_that_may_still_come_are_carved)
 
 Test(plan_lend, what_is_promised_is_not_free)
 {
-	struct plan_bed *fixture = fixture_new(1, 3);
+	struct plan_fixture *fixture = fixture_new(1, 3);
 	fixture->nodes[0].free_units = 30;
 	fixture->nodes[0].trimmed = true;
 	for (uint32_t cache = 0; cache < 3; cache++)
@@ -52,7 +52,7 @@ Test(plan_lend, what_is_promised_is_not_free)
 
 Test(plan_lend, who_has_nothing_comes_first)
 {
-	struct plan_bed *fixture = fixture_new(1, 4);
+	struct plan_fixture *fixture = fixture_new(1, 4);
 	fixture->nodes[0].free_units = 1;
 	fixture->nodes[0].trimmed = true;
 	for (uint32_t cache = 0; cache < 4; cache++)
@@ -66,7 +66,7 @@ Test(plan_lend, who_has_nothing_comes_first)
 
 Test(plan_lend, free_units_that_are_scattered_make_no_large_slab)
 {
-	struct plan_bed *fixture = fixture_new(1, 2);
+	struct plan_fixture *fixture = fixture_new(1, 2);
 	uint32_t runs[SNAPSHOT_ORDERS] = {9, 2, 1};
 	fixture->nodes[0].free_units = 17;
 	fixture->nodes[0].runs = runs;
@@ -83,7 +83,7 @@ Test(plan_lend, free_units_that_are_scattered_make_no_large_slab)
 
 Test(plan_lend, a_run_that_is_cut_leaves_its_rest)
 {
-	struct plan_bed *fixture = fixture_new(1, 4);
+	struct plan_fixture *fixture = fixture_new(1, 4);
 	uint32_t runs[SNAPSHOT_ORDERS] = {[5] = 1};
 	fixture->nodes[0].free_units = 32;
 	fixture->nodes[0].empty_pages = 1;
@@ -102,7 +102,7 @@ Test(plan_lend, a_run_that_is_cut_leaves_its_rest)
 
 Test(plan_lend, the_cache_with_most_gives)
 {
-	struct plan_bed *fixture = fixture_new(1, 4);
+	struct plan_fixture *fixture = fixture_new(1, 4);
 	const struct plan_step *step;
 	fixture_cell(fixture, 0, 0)->want = 3;
 	for (uint32_t cache = 1; cache < 4; cache++) {
@@ -121,7 +121,7 @@ Test(plan_lend, the_cache_with_most_gives)
 
 Test(plan_lend, who_has_nothing_gets_one_of_those_who_have_few)
 {
-	struct plan_bed *fixture = fixture_new(1, 2);
+	struct plan_fixture *fixture = fixture_new(1, 2);
 	fixture->nodes[0].trimmed = true;
 	fixture_cell(fixture, 0, 0)->want = 3;
 	fixture_cell(fixture, 0, 0)->listed = 1;
@@ -150,7 +150,7 @@ Test(plan_lend, who_has_nothing_gets_one_of_those_who_have_few)
 
 Test(plan_lend, large_slabs_make_several_small_ones)
 {
-	struct plan_bed *fixture = fixture_new(1, 3);
+	struct plan_fixture *fixture = fixture_new(1, 3);
 	const struct plan_step *step;
 	fixture->caches[1].slab_units = 4;
 	fixture_cell(fixture, 0, 0)->want = 6;
@@ -167,7 +167,7 @@ Test(plan_lend, large_slabs_make_several_small_ones)
 
 Test(plan_lend, small_slabs_make_a_large_one)
 {
-	struct plan_bed *fixture = fixture_new(1, 2);
+	struct plan_fixture *fixture = fixture_new(1, 2);
 	const struct plan_step *step;
 	fixture->caches[0].slab_units = 4;
 	fixture->nodes[0].trimmed = true;
@@ -189,7 +189,7 @@ Test(plan_lend, small_slabs_make_a_large_one)
 
 Test(plan_lend, the_nearest_lends)
 {
-	struct plan_bed *fixture = fixture_new(4, 1);
+	struct plan_fixture *fixture = fixture_new(4, 1);
 	const struct plan_step *step;
 	fixture_cell(fixture, 0, 0)->want = 2;
 	fixture_cell(fixture, 0, 1)->listed = 5;
@@ -209,7 +209,7 @@ Test(plan_lend, the_nearest_lends)
 
 Test(plan_lend, a_node_without_cpus_comes_last)
 {
-	struct plan_bed *fixture = fixture_new(3, 1);
+	struct plan_fixture *fixture = fixture_new(3, 1);
 	fixture_cell(fixture, 0, 0)->want = 1;
 	fixture->nodes[1].has_cpu = false;
 	fixture_cell(fixture, 0, 1)->listed = 20;
@@ -224,7 +224,7 @@ Test(plan_lend, a_node_without_cpus_comes_last)
 
 Test(plan_lend, no_more_than_one_plan_may)
 {
-	struct plan_bed *fixture = fixture_new(2, 1);
+	struct plan_fixture *fixture = fixture_new(2, 1);
 	fixture->config.lend_slabs_max = 8;
 	fixture_cell(fixture, 0, 0)->want = 20;
 	fixture_cell(fixture, 0, 1)->listed = 40;
@@ -239,7 +239,7 @@ Test(plan_lend, no_more_than_one_plan_may)
 
 Test(plan_lend, who_is_needy_shares)
 {
-	struct plan_bed *fixture = fixture_new(4, 1);
+	struct plan_fixture *fixture = fixture_new(4, 1);
 	fixture_cell(fixture, 0, 0)->want = 4;
 	fixture_cell(fixture, 0, 1)->want = 4;
 	fixture_cell(fixture, 0, 3)->want = 4;
@@ -253,7 +253,7 @@ Test(plan_lend, who_is_needy_shares)
 
 Test(plan_lend, fresh_slabs_where_there_is_memory)
 {
-	struct plan_bed *fixture = fixture_new(3, 1);
+	struct plan_fixture *fixture = fixture_new(3, 1);
 	const struct plan_step *step;
 	fixture_cell(fixture, 0, 0)->want = 3;
 	fixture->nodes[1].free_units = 32;
@@ -278,7 +278,7 @@ Test(plan_lend, fresh_slabs_where_there_is_memory)
 
 Test(plan_lend, a_node_that_is_drained_lends_and_borrows)
 {
-	struct plan_bed *fixture = fixture_new(2, 2);
+	struct plan_fixture *fixture = fixture_new(2, 2);
 	fixture->nodes[0].draining = fixture->nodes[0].trimmed = true;
 	fixture_cell(fixture, 0, 0)->want = 1;
 	fixture_cell(fixture, 0, 1)->listed = 20;
@@ -297,7 +297,7 @@ Test(plan_lend, a_node_that_is_drained_lends_and_borrows)
 
 Test(plan_lend, a_page_makes_way_for_a_strict_cache)
 {
-	struct plan_bed *fixture = fixture_new(2, 2);
+	struct plan_fixture *fixture = fixture_new(2, 2);
 	const struct plan_step *step;
 	fixture->caches[0].strict = true;
 	fixture->nodes[0].trimmed = true;
@@ -320,7 +320,7 @@ Test(plan_lend, a_page_makes_way_for_a_strict_cache)
 
 Test(plan_lend, a_loan_whose_users_are_there_is_not_returned)
 {
-	struct plan_bed *fixture = fixture_new(2, 1);
+	struct plan_fixture *fixture = fixture_new(2, 1);
 	fixture_lend(fixture, 0, 0, 1, 3);
 	fixture->nodes[1].room_pages = 2;
 	fixture_cell(fixture, 0, 1)->listed = 20;
@@ -339,7 +339,7 @@ Test(plan_lend, a_loan_whose_users_are_there_is_not_returned)
 
 /* ---- drain, refused ----------------------------------------------------- */
 
-static void not_drained(struct plan_bed *fixture, enum plan_reason reason)
+static void not_drained(struct plan_fixture *fixture, enum plan_reason reason)
 {
 	fixture->nodes[0].draining = fixture->nodes[0].trimmed = true;
 	fixture_page(fixture, 0, 0, 0, 5);
@@ -355,7 +355,7 @@ static void not_drained(struct plan_bed *fixture, enum plan_reason reason)
 
 Test(plan_lend, drain_is_refused_by_name)
 {
-	struct plan_bed *fixture = fixture_new(2, 1);
+	struct plan_fixture *fixture = fixture_new(2, 1);
 	not_drained(fixture, PLAN_NO_ROOM);
 	fixture = fixture_new(2, 1);
 	fixture->nodes[1].room_pages = 9;
@@ -372,7 +372,7 @@ Test(plan_lend, drain_is_refused_by_name)
 
 Test(plan_lend, loan_that_nobody_takes_from_goes_home)
 {
-	struct plan_bed *fixture = fixture_new(2, 1);
+	struct plan_fixture *fixture = fixture_new(2, 1);
 	struct snapshot_loan *loan = fixture_lend(fixture, 0, 0, 1, 3);
 	struct snapshot_cell *cell = fixture_cell(fixture, 0, 1);
 	cell->slabs = 0;
@@ -397,7 +397,7 @@ Test(plan_lend, what_does_not_fit_is_counted)
 	enum { CACHES = 600 };
 	static struct snapshot_cache caches[CACHES];
 	static struct snapshot_cell cells[CACHES];
-	struct plan_bed *fixture = fixture_new(1, 1);
+	struct plan_fixture *fixture = fixture_new(1, 1);
 	for (uint32_t cache = 0; cache < CACHES; cache++) {
 		caches[cache].slab_units = 1;
 		cells[cache].want = 1;
@@ -425,7 +425,7 @@ static uint32_t any(struct rng *rng)
 	return rng_below(rng, 8) == 0 ? UINT32_MAX : (uint32_t)n;
 }
 
-static void draw_nonsense(struct plan_bed *fixture, struct rng *rng)
+static void draw_nonsense(struct plan_fixture *fixture, struct rng *rng)
 {
 	for (uint32_t i = 0; i < fixture->snap.n_nodes; i++) {
 		struct snapshot_node *node = &fixture->nodes[i];
@@ -465,7 +465,8 @@ static void draw_nonsense(struct plan_bed *fixture, struct rng *rng)
 
 Test(plan_lend, numbers_that_make_no_sense_do_no_harm)
 {
-	struct plan_bed *fixture = fixture_new(FIXTURE_NODES, FIXTURE_CACHES);
+	struct plan_fixture *fixture =
+		fixture_new(FIXTURE_NODES, FIXTURE_CACHES);
 	struct rng rng = rng_start("test_plan_lend");
 	fixture->config.idle_ms = 1;
 	for (uint32_t i = 0; i < FIXTURE_ROWS; i++) {

@@ -194,3 +194,22 @@ Test(plan_random, plans_are_sound_and_come_to_an_end, .timeout = 0)
 		check_seen();
 	free(work);
 }
+
+/* Whatever has more than a plan has numbers for. */
+Test(plan_random, what_is_out_of_bounds_gives_an_empty_plan)
+{
+	static const struct snapshot bad[] = {
+		{.n_nodes = 0, .page_units = 1},
+		{.n_nodes = SNAPSHOT_NODES_MAX + 1, .page_units = 1},
+		{.n_nodes = 1, .n_caches = UINT16_MAX + 1, .page_units = 1},
+		{.n_nodes = 1, .page_units = UINT64_C(1) << SNAPSHOT_ORDERS},
+	};
+	struct plan_config config = {0};
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		plan.n_steps = plan.n_refusals = 1;
+		plan.more_steps = plan.more_refusals = 1;
+		plan_make(&plan, &bad[i], &config, NULL);
+		cr_assert_eq(plan.n_steps + plan.n_refusals, 0);
+		cr_assert_eq(plan.more_steps + plan.more_refusals, 0);
+	}
+}
