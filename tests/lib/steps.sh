@@ -1,27 +1,28 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
 # Steps that go side by side, for ./dev check: sourced, and tested by
-# tests/unit/test_steps.sh. The caller has set logs (a folder) and began (SECONDS).
+# tests/unit/test_steps.sh. The caller has set logs (a folder), began (SECONDS) and
+# cpus.
 #
-# Steps are in lanes. A lane does one step at a time, in the order of the plan,
-# and the lanes go side by side: builds want two CPUs, tests sleep and wait a
-# good deal. A step begins when those that it needs went well; where one did
-# not, it is not run. What a step has printed is judged by judge_KIND STEP
-# STATUS, which sets now_passed, now_failed, now_skipped and told, the text that
-# is shown below the step's line.
+# A step keeps so many CPUs busy, and steps begin in the order of the plan as
+# CPUs come free: no more runs at once than there are CPUs. A step begins when
+# those that it needs went well; where one did not, it is not run. What a step
+# has printed is judged by judge_KIND STEP STATUS, which sets now_passed,
+# now_failed, now_skipped and told, the text that is shown below the step's
+# line.
 
 passed=0
 failed=0
 skipped=0
 declare -a steps=()
-declare -A lane_of=() needs_of=() kind_of=() label_of=() command_of=()
+declare -A width_of=() needs_of=() kind_of=() label_of=() command_of=()
 declare -A state_of=() pid_of=() from_of=()
 
-# plan STEP LANE NEEDS KIND LABEL COMMAND...: NEEDS are earlier steps, with
+# plan STEP CPUS NEEDS KIND LABEL COMMAND...: NEEDS are earlier steps, with
 # commas between them, or "-". The command writes to the log STEP.log.
 plan() {
 	steps+=("$1")
-	lane_of[$1]=$2 needs_of[$1]=${3#-} kind_of[$1]=$4 label_of[$1]=$5
+	width_of[$1]=$(($2 < cpus ? $2 : cpus)) needs_of[$1]=${3#-} kind_of[$1]=$4 label_of[$1]=$5
 	state_of[$1]=planned
 	command_of[$1]=$(printf '%q ' "${@:6}")
 }
@@ -76,26 +77,26 @@ has_all() {
 
 # Begins what can begin; false when nothing runs any more.
 begin_steps() {
-	local step busy=' '
+	local step free=$cpus
 	for step in "${steps[@]}"; do
-		[ "${state_of[$step]}" != runs ] || busy+="${lane_of[$step]} "
+		[ "${state_of[$step]}" != runs ] || free=$((free - width_of[$step]))
 	done
 	for step in "${steps[@]}"; do
-		[ "${state_of[$step]}" = planned ] &&
-			[[ $busy != *" ${lane_of[$step]} "* ]] || continue
+		[ "${state_of[$step]}" = planned ] || continue
 		has_all "$step"
 		case $? in
-		0) begin_step "$step" ;;
-		1) ;;
-		*)
+		0)
+			[ "${width_of[$step]}" -le $free ] || continue
+			begin_step "$step"
+			free=$((free - width_of[$step]))
+			;;
+		2)
 			state_of[$step]=dropped
 			show_end "$step" "not run"
-			continue
 			;;
 		esac
-		busy+="${lane_of[$step]} "
 	done
-	[ "$busy" != ' ' ]
+	[ $free -lt "$cpus" ]
 }
 
 end_step() {

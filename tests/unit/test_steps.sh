@@ -48,24 +48,42 @@ run() {
 # shellcheck source=tests/lib/steps.sh
 . "$srcdir/tests/lib/steps.sh"
 
-# b2 can only end when a1 has begun: the lanes go side by side.
+# b2 can only end when a1 has begun: two go side by side.
 (
-	plan b1 builds - step "first build" good b1
-	plan b2 builds - step "second build" good b2 a1
-	plan a1 tests b1 step "first tests" good a1
-	plan a2 tests b2 step "second tests" good a2
+	cpus=2
+	plan b1 1 - step "first build" good b1
+	plan b2 1 - step "second build" good b2 a1
+	plan a1 1 b1 step "first tests" good a1
+	plan a2 1 b2 step "second tests" good a2
 	run
 )
 [ "$(tr '\n' ' ' <"$dir/order")" = "b1 a1 b2 a2 " ]
-result $? "a step waits for its lane and for what it needs, and for no more"
+result $? "a step waits for a CPU and for what it needs, and for no more"
 shows '^4 passed, 0 failed, 0 skipped$' "each step counts once"
 
+# takes N: notes that N CPUs are taken, and that they are free again.
+takes() { note "+$1" && sleep 0.1 && note "-$1"; }
 (
-	plan b1 builds - step "the build" bad b1
-	plan b2 builds - step "another build" good b2
-	plan a1 tests b1,b2 step "its tests" good a1
-	plan a2 tests a1 step "what needs these" good a2
-	plan a3 tests b2 step "the other's tests" good a3
+	cpus=3
+	for i in 1 2 3 4; do
+		plan "one$i" 1 - step "one" takes 1
+		plan "two$i" 2 - step "two" takes 2
+	done
+	plan all 9 - step "more than there are" takes 3
+	run
+)
+awk '{ n += $1; if (n > most) most = n } END { exit !(most == 3 && n == 0) }' \
+	"$dir/order"
+result $? "all CPUs are taken, and never more"
+shows '^9 passed, 0 failed, 0 skipped$' "also by a step that wants more"
+
+cpus=2
+(
+	plan b1 1 - step "the build" bad b1
+	plan b2 1 - step "another build" good b2
+	plan a1 1 b1,b2 step "its tests" good a1
+	plan a2 1 a1 step "what needs these" good a2
+	plan a3 1 b2 step "the other's tests" good a3
 	run
 )
 shows '^2 passed, 1 failed, 0 skipped$' "one failure, and the rest goes on"
@@ -77,23 +95,23 @@ shows 'its tests .*not run' "which is said"
 shows 'what needs these .*not run' "also of what needs that"
 
 (
-	plan t1 tests - tap "some of each" mixed
+	plan t1 1 - tap "some of each" mixed
 	run
 )
 shows '^1 passed, 1 failed, 1 skipped$' "TAP is counted by its lines"
 shows '^# why$' "why a test failed is shown"
 (
-	plan t1 tests - tap "bails" bails
-	plan t2 tests - tap "silent" silent
-	plan t3 tests - tap "signalled" signalled
+	plan t1 1 - tap "bails" bails
+	plan t2 1 - tap "silent" silent
+	plan t3 1 - tap "signalled" signalled
 	run
 )
 shows '^1 passed, 3 failed, 0 skipped$' \
 	"a bad end, or no test at all, is a failure"
 (
 	skip_step s "no tool" "it is not here" >"$dir/skip"
-	plan t1 tests - step "signalled" signalled
-	plan t2 others - step "killed, and all that it had" outright
+	plan t1 1 - step "signalled" signalled
+	plan t2 1 - step "killed, and all that it had" outright
 	run
 )
 shows '^0 passed, 2 failed, 1 skipped$' "a step that a signal ended has failed"
@@ -103,7 +121,7 @@ forever() { echo $BASHPID >"$dir/pid" && note began && sleep 100; }
 # Not emptied later: it may have begun by then.
 : >"$dir/order"
 (
-	plan f lane - step "for ever" forever
+	plan f 1 - step "for ever" forever
 	run
 ) &
 wait_for began && kill -TERM $!
