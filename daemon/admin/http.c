@@ -9,34 +9,47 @@
 #include <event2/listener.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "daemon/admin/query.h"
 
 /* How long to leave the backlog alone after accept failed (EMFILE). */
 #define ACCEPT_PAUSE_MS 500
 
+/* Between two tries to have a connection gone. */
+#define EVICT_PAUSE_MS 10
+
 /*
- * A connection is born in conn_born, as a bufferevent that evhttp has yet to
- * wrap; conn_adopt learns the wrapper; conn_closed hears of its end.
+ * A connection, from accept on. evhttp says nothing of one before its first
+ * request, so the bufferevent is held: evhttp takes its callbacks away when it
+ * is done with it. With a request the connection itself is known, and tells of
+ * its end.
  */
 struct conn {
-	struct bufferevent *newborn;     /* held until adopted, or NULL */
-	struct evhttp_connection *evcon; /* once adopted, or NULL */
+	struct bufferevent *bev;         /* held; NULL: free */
+	struct evhttp_connection *evcon; /* after the first request, or NULL */
 	uint64_t last;                   /* tick of the last request */
 };
-
+/*
+ *              the last slot is taken            somebody waits
+ *   accepting ------------------------> full -------------------> evicting
+ *       ^                                |  a slot came free          |
+ *       +--------------------------------+----------------------------+
+ *
+ * Full or out of descriptors, the listener is off; else it would report the
+ * same without end.
+ */
 struct admin {
 	struct event_base *base;
 	struct evhttp *http;
 	struct evconnlistener *listener; /* evhttp's once bound */
-	struct event *adopt;
-	struct event *resume;
+	struct event *knock;             /* somebody waits while it is full */
+	struct event *resume;            /* time to accept again */
 	const struct admin_routes *routes;
 	uint64_t tick; /* counts connections and requests */
 	struct conn conn[ADMIN_CONNS_MAX];
 	struct admin *next;
 };
-
 /*
  * Servers of this process. evhttp claims the listener's one callback
  * argument, so accept_failed has to find its server here.
@@ -47,7 +60,6 @@ static json_t *paths_new(const struct admin_routes *routes, bool changes)
 {
 	json_t *paths = json_array();
 	size_t i;
-
 	for (i = 0; paths && i < routes->n; i++)
 		if (routes->route[i].changes == changes)
 			json_array_append_new(
@@ -66,7 +78,6 @@ static json_t *no_path_new(const struct admin_routes *routes)
 {
 	json_t *err = admin_error_new("no such path", "GET one of the paths, "
 	                              "or POST to one of the others");
-
 	if (err) {
 		json_object_set_new(err, "paths", paths_new(routes, false));
 		json_object_set_new(err, "post", paths_new(routes, true));
@@ -80,7 +91,6 @@ static const struct admin_route *route_of(const struct admin_routes *routes,
                                           const char *path, bool changes)
 {
 	size_t i;
-
 	for (i = 0; path && i < routes->n; i++)
 		if (routes->route[i].changes == changes &&
 		    strcmp(path, routes->route[i].path) == 0)
@@ -102,8 +112,8 @@ static json_t *route_run(struct admin *a, const struct admin_route *route,
                          struct evhttp_request *req, int *status)
 {
 	struct admin_query q;
-	json_t *doc = admin_query_read(&q, route, req, status);
-
+	json_t *doc = admin_query_read(&q, route->path, route->params,
+	                               route->changes, req, status);
 	if (*status == HTTP_OK)
 		doc = route->build(a->routes->arg, &q, status);
 	admin_query_done(&q);
@@ -118,7 +128,6 @@ static json_t *answer(struct admin *a, struct evhttp_request *req, int *status)
 	const struct admin_route *get = route_of(a->routes, path, false);
 	const struct admin_route *post = route_of(a->routes, path, true);
 	enum evhttp_cmd_type method = evhttp_request_get_command(req);
-
 	if (root && method == EVHTTP_REQ_GET)
 		return root_new(a->routes);
 	if (get && method == EVHTTP_REQ_GET)
@@ -142,7 +151,6 @@ static void reply(struct evhttp_request *req, int status, const json_t *doc)
 				     "\"remedy\":\"see the log of slabd\"}";
 	struct evkeyvalq *head = evhttp_request_get_output_headers(req);
 	struct evbuffer *body = evbuffer_new();
-
 	if (!body) {
 		evhttp_send_error(req, HTTP_INTERNAL, NULL);
 		return;
@@ -159,120 +167,143 @@ static void reply(struct evhttp_request *req, int status, const json_t *doc)
 	evbuffer_free(body);
 }
 
+/* ---- connections -------------------------------------------------------- */
+
+static void let_go(struct conn *c)
+{
+	if (c->evcon)
+		evhttp_connection_set_closecb(c->evcon, NULL, NULL);
+	if (c->bev)
+		bufferevent_decref(c->bev);
+	*c = (struct conn){0};
+}
+
+static void accept_soon(struct admin *a, int ms)
+{
+	const struct timeval pause = {0, ms * 1000};
+	event_del(a->knock);
+	evtimer_add(a->resume, &pause);
+}
+
+static void conn_closed(struct evhttp_connection *evcon, void *arg)
+{
+	struct admin *a = arg;
+	for (struct conn *c = a->conn; c < a->conn + ADMIN_CONNS_MAX; c++)
+		if (c->evcon == evcon)
+			let_go(c);
+	if (event_pending(a->knock, EV_READ, NULL))
+		accept_soon(a, 0);
+}
+
+/* The connections, once those that evhttp is done with are let go. */
+static unsigned conns_count(struct admin *a)
+{
+	unsigned n = 0;
+	for (struct conn *c = a->conn; c < a->conn + ADMIN_CONNS_MAX; c++) {
+		bufferevent_data_cb on_read = NULL, on_write = NULL;
+		bufferevent_event_cb on_event = NULL;
+		if (!c->bev)
+			continue;
+		bufferevent_getcb(c->bev, &on_read, &on_write, &on_event, NULL);
+		if (!on_read && !on_write && !on_event)
+			let_go(c);
+		else
+			n++;
+	}
+	return n;
+}
+
 static void request_came(struct evhttp_request *req, void *arg)
 {
 	struct admin *a = arg;
 	struct evhttp_connection *evcon = evhttp_request_get_connection(req);
+	struct bufferevent *bev = evhttp_connection_get_bufferevent(evcon);
 	int status = HTTP_OK;
 	json_t *doc;
-	size_t i;
-
-	for (i = 0; i < ADMIN_CONNS_MAX; i++)
-		if (a->conn[i].evcon == evcon)
-			a->conn[i].last = ++a->tick;
+	for (struct conn *c = a->conn; c < a->conn + ADMIN_CONNS_MAX; c++) {
+		if (c->bev != bev)
+			continue;
+		c->last = ++a->tick;
+		c->evcon = evcon;
+		evhttp_connection_set_closecb(evcon, conn_closed, a);
+	}
 	doc = answer(a, req, &status);
 	reply(req, status, doc);
 	json_decref(doc);
 }
 
-static void conn_closed(struct evhttp_connection *evcon, void *arg)
-{
-	struct conn *c = arg;
-
-	evhttp_connection_set_closecb(evcon, NULL, NULL);
-	c->evcon = NULL;
-}
-
-/*
- * evhttp tells nobody of a new server connection before its first request,
- * but hands itself to the bufferevent as the argument of its callbacks, and
- * takes that back when it frees it.
- */
-static void conn_adopt(struct conn *c)
-{
-	struct bufferevent *bev = c->newborn;
-	void *arg = NULL;
-
-	if (!bev)
-		return;
-	bufferevent_getcb(bev, NULL, NULL, NULL, &arg);
-	c->newborn = NULL;
-	c->evcon = arg;
-	if (c->evcon)
-		evhttp_connection_set_closecb(c->evcon, conn_closed, c);
-	bufferevent_decref(bev);
-}
-
-static void adopt_all(evutil_socket_t fd, short what, void *arg)
-{
-	struct admin *a = arg;
-	size_t i;
-
-	(void)fd;
-	(void)what;
-	for (i = 0; i < ADMIN_CONNS_MAX; i++)
-		conn_adopt(&a->conn[i]);
-}
-
-/* A free slot; if there is none, the quietest connection is closed. */
-static struct conn *conn_slot(struct admin *a)
-{
-	struct conn *quiet = NULL, *c;
-
-	for (c = a->conn; c < a->conn + ADMIN_CONNS_MAX; c++) {
-		if (!c->evcon)
-			return c;
-		if (!quiet || c->last < quiet->last)
-			quiet = c;
-	}
-	evhttp_connection_free(quiet->evcon);
-	return quiet;
-}
-
-/* Called inside accept: evhttp wraps what this returns right afterwards. */
+/* Inside accept, before evhttp wraps what this returns and while it has no
+ * callbacks yet: nothing may count in between. */
 static struct bufferevent *conn_born(struct event_base *base, void *arg)
 {
 	struct admin *a = arg;
-	struct bufferevent *bev;
-	struct conn *c;
-
-	adopt_all(-1, 0, a);
-	bev = bufferevent_socket_new(base, -1, 0);
-	if (!bev)
-		return NULL;
-	c = conn_slot(a);
+	struct bufferevent *bev = bufferevent_socket_new(base, -1, 0);
+	unsigned n = conns_count(a);
+	struct conn *c = a->conn;
+	if (!bev || n == ADMIN_CONNS_MAX)
+		return bev;
+	while (c->bev)
+		c++;
 	bufferevent_incref(bev);
-	c->newborn = bev;
-	c->evcon = NULL;
-	c->last = ++a->tick;
-	event_active(a->adopt, EV_TIMEOUT, 0);
+	*c = (struct conn){.bev = bev, .last = ++a->tick};
+	if (n + 1 == ADMIN_CONNS_MAX) {
+		evconnlistener_disable(a->listener);
+		event_add(a->knock, NULL);
+	}
 	return bev;
 }
 
-/* A listener left as it is would report the same failure without end. */
-static void accept_failed(struct evconnlistener *listener, void *evhttp)
+/* One that has made no request yet is told its end as by its peer: evhttp
+ * answers what came until then, and sees the end in the loop's next round. */
+static void evict_quietest(struct admin *a)
 {
-	const struct timeval pause = {0, ACCEPT_PAUSE_MS * 1000};
-	struct admin *a;
-
-	for (a = servers; a; a = a->next) {
-		if (a->http != evhttp)
-			continue;
-		evconnlistener_disable(listener);
-		event_add(a->resume, &pause);
-	}
+	struct conn *quiet = a->conn;
+	for (struct conn *c = a->conn; c < a->conn + ADMIN_CONNS_MAX; c++)
+		if (c->last < quiet->last)
+			quiet = c;
+	if (quiet->evcon)
+		evhttp_connection_free(quiet->evcon);
+	else
+		shutdown(bufferevent_getfd(quiet->bev), SHUT_RD);
 }
+
+/* ---- accepting ---------------------------------------------------------- */
 
 static void accept_again(evutil_socket_t fd, short what, void *arg)
 {
-	const struct timeval pause = {0, ACCEPT_PAUSE_MS * 1000};
 	struct admin *a = arg;
-
 	(void)fd;
 	(void)what;
-	if (evconnlistener_enable(a->listener) < 0)
-		evtimer_add(a->resume, &pause);
+	if (conns_count(a) == ADMIN_CONNS_MAX) {
+		evict_quietest(a);
+		accept_soon(a, EVICT_PAUSE_MS);
+	} else if (evconnlistener_enable(a->listener) < 0) {
+		accept_soon(a, ACCEPT_PAUSE_MS);
+	}
 }
+
+static void knocked(evutil_socket_t fd, short what, void *arg)
+{
+	struct admin *a = arg;
+	(void)fd;
+	(void)what;
+	if (conns_count(a) == ADMIN_CONNS_MAX)
+		evict_quietest(a);
+	accept_soon(a, 0);
+}
+
+static void accept_failed(struct evconnlistener *listener, void *evhttp)
+{
+	struct admin *a = servers;
+	while (a && a->http != evhttp)
+		a = a->next;
+	if (!a)
+		return;
+	evconnlistener_disable(listener);
+	accept_soon(a, ACCEPT_PAUSE_MS);
+}
+
+/* ---- start and stop ----------------------------------------------------- */
 
 static void http_setup(struct admin *a)
 {
@@ -291,10 +322,10 @@ static void http_setup(struct admin *a)
 
 static int setup(struct admin *a, int listen_fd)
 {
-	a->adopt = event_new(a->base, -1, 0, adopt_all, a);
+	a->knock = event_new(a->base, listen_fd, EV_READ, knocked, a);
 	a->resume = event_new(a->base, -1, 0, accept_again, a);
 	a->http = evhttp_new(a->base);
-	if (!a->adopt || !a->resume || !a->http)
+	if (!a->knock || !a->resume || !a->http)
 		return -ENOMEM;
 	http_setup(a);
 	a->listener = evconnlistener_new(a->base, NULL, NULL,
@@ -315,7 +346,6 @@ int admin_start(struct admin **out, struct event_base *base, int listen_fd,
 {
 	struct admin *a = calloc(1, sizeof(*a));
 	int r;
-
 	*out = NULL;
 	if (!a)
 		return -ENOMEM;
@@ -335,28 +365,23 @@ int admin_start(struct admin **out, struct event_base *base, int listen_fd,
 void admin_stop(struct admin *a)
 {
 	struct admin **link = &servers;
-
 	if (!a)
 		return;
 	while (*link != a)
 		link = &(*link)->next;
 	*link = a->next;
-	adopt_all(-1, 0, a);
+	for (struct conn *c = a->conn; c < a->conn + ADMIN_CONNS_MAX; c++)
+		let_go(c);
 	if (a->http)
 		evhttp_free(a->http);
-	if (a->adopt)
-		event_free(a->adopt);
+	if (a->knock)
+		event_free(a->knock);
 	if (a->resume)
 		event_free(a->resume);
 	free(a);
 }
 
-unsigned admin_n_conns(const struct admin *a)
+unsigned admin_n_conns(struct admin *a)
 {
-	unsigned n = 0;
-	size_t i;
-
-	for (i = 0; i < ADMIN_CONNS_MAX; i++)
-		n += a->conn[i].evcon || a->conn[i].newborn;
-	return n;
+	return conns_count(a);
 }

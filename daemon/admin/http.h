@@ -6,14 +6,14 @@
  *
  * It runs on the caller's event base and thread and never blocks there: a
  * reply waits in memory until its reader takes it. Bounds: ADMIN_CONNS_MAX
- * connections, of which the one whose last request is longest ago makes room
- * for a newcomer; ADMIN_TIMEOUT_S without a byte moved; ADMIN_HEADERS_MAX and
- * ADMIN_BODY_MAX bytes of a request.
+ * connections, beyond which none is accepted: whoever waits then has the one
+ * closed whose last request is longest ago; ADMIN_TIMEOUT_S without a byte
+ * moved; ADMIN_HEADERS_MAX and ADMIN_BODY_MAX bytes of a request.
  *
  * What looks is asked for by GET, what changes something by POST: a link or a
  * tool that reads ahead changes nothing. Parameters are in the query, those of
- * a POST also in a body of application/x-www-form-urlencoded. Who may is who
- * the socket's permissions let in.
+ * a POST also in a body of application/x-www-form-urlencoded. The socket's
+ * permissions say who may ask.
  *
  * Every answer that a route, or the lack of one, gives is one JSON document;
  * errors are {"error": what, "remedy": what to do}. Requests that are not
@@ -25,12 +25,10 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #define ADMIN_CONNS_MAX 32
 #define ADMIN_TIMEOUT_S 10
 #define ADMIN_HEADERS_MAX 8192
-#define ADMIN_BODY_MAX 4096
 
 struct admin;
 struct admin_query;
@@ -72,24 +70,6 @@ int admin_start(struct admin **out, struct event_base *base, int listen_fd,
 void admin_stop(struct admin *a);
 
 /* Open connections, for reports and tests. */
-unsigned admin_n_conns(const struct admin *a);
-
-/* The decoded value of a parameter, or NULL. */
-const char *admin_query_get(const struct admin_query *q, const char *key);
-
-/*
- * The parameter as a decimal number: 0 with *value set, -ENOENT if absent
- * (*value untouched), -EINVAL if it is not a number from 0 to max.
- */
-int admin_query_uint(const struct admin_query *q, const char *key, uint64_t max,
-                     uint64_t *value);
-
-/* Who asks: the process that connected, as the kernel knows it; -1 where it
- * does not. */
-int32_t admin_query_pid(const struct admin_query *q);
-int64_t admin_query_uid(const struct admin_query *q);
-
-/* {"error": what, "remedy": remedy}; NULL when out of memory. */
-json_t *admin_error_new(const char *what, const char *remedy);
+unsigned admin_n_conns(struct admin *a);
 
 #endif

@@ -17,4 +17,6 @@ libdaemon_la_SOURCES += \
 	daemon/admin/report_plan.c \
 	daemon/admin/report_set.c \
 	daemon/admin/report_slabs.c \
-	daemon/admin/report_status.c
+	daemon/admin/report_status.c \
+	daemon/admin/reports.h \
+	daemon/admin/routes.c

@@ -23,7 +23,6 @@ int admin_query_uint(const struct admin_query *q, const char *key, uint64_t max,
 {
 	const char *s = admin_query_get(q, key);
 	uint64_t v = 0, digit;
-
 	if (!s)
 		return -ENOENT;
 	if (!*s)
@@ -40,51 +39,29 @@ int admin_query_uint(const struct admin_query *q, const char *key, uint64_t max,
 	return 0;
 }
 
-int32_t admin_query_pid(const struct admin_query *q)
-{
-	return q->pid;
-}
-
-int64_t admin_query_uid(const struct admin_query *q)
-{
-	return q->uid;
-}
-
 json_t *admin_error_new(const char *what, const char *remedy)
 {
 	return json_pack("{s:s, s:s}", "error", what, "remedy", remedy);
 }
 
-static bool takes_param(const struct admin_route *route, const char *key)
+static bool takes_param(const char *params, const char *key)
 {
-	const char *p = route->params;
 	size_t len = strlen(key), n;
-
-	while (p && *p) {
-		n = strcspn(p, " ");
-		if (n == len && memcmp(p, key, n) == 0)
+	for (; params && *params; params += n + strspn(params + n, " ")) {
+		n = strcspn(params, " ");
+		if (n == len && memcmp(params, key, n) == 0)
 			return true;
-		p += n;
-		p += strspn(p, " ");
 	}
 	return false;
 }
 
-static json_t *bad_query_new(const char *what, const struct admin_route *route)
+static json_t *bad_query_new(const char *what, const char *path,
+                             const char *params)
 {
-	json_t *err, *remedy;
-
-	if (route->params)
-		remedy = json_sprintf("parameters of %s: %s", route->path,
-		                      route->params);
-	else
-		remedy = json_sprintf("%s takes no parameters", route->path);
-	err = admin_error_new(what, "");
-	if (err)
-		json_object_set_new(err, "remedy", remedy);
-	else
-		json_decref(remedy);
-	return err;
+	json_t *remedy = params ? json_sprintf("parameters of %s: %s", path,
+	                                       params)
+	                        : json_sprintf("%s takes no parameters", path);
+	return json_pack("{s:s, s:o}", "error", what, "remedy", remedy);
 }
 
 /* Moves what text says to q. False where it is no form, or has a zero byte, at
@@ -94,7 +71,6 @@ static bool add_pairs(struct admin_query *q, const char *text)
 	struct evkeyvalq more;
 	struct evkeyval *kv;
 	bool good;
-
 	TAILQ_INIT(&more);
 	good = evhttp_parse_query_str(text, &more) == 0 && !strstr(text, "%00");
 	while ((kv = TAILQ_FIRST(&more))) {
@@ -109,7 +85,6 @@ static bool is_form(struct evhttp_request *req)
 {
 	const char *type = evhttp_find_header(
 		evhttp_request_get_input_headers(req), "Content-Type");
-
 	return type && strcspn(type, "; ") == strlen(FORM) &&
 	       strncasecmp(type, FORM, strlen(FORM)) == 0;
 }
@@ -121,7 +96,6 @@ static int read_body(struct admin_query *q, struct evhttp_request *req,
 	struct evbuffer *body = evhttp_request_get_input_buffer(req);
 	size_t n = evbuffer_get_length(body);
 	char text[ADMIN_BODY_MAX + 1];
-
 	if (n == 0)
 		return HTTP_OK;
 	if (n > ADMIN_BODY_MAX) {
@@ -142,26 +116,23 @@ static int read_body(struct admin_query *q, struct evhttp_request *req,
 }
 
 static int read_pairs(struct admin_query *q, struct evhttp_request *req,
-                      bool changes, const char **what)
+                      bool body, const char **what)
 {
 	const char *query =
 		evhttp_uri_get_query(evhttp_request_get_evhttp_uri(req));
-
 	if (query && *query && !add_pairs(q, query)) {
 		*what = "malformed query";
 		return HTTP_BADREQUEST;
 	}
-	return changes ? read_body(q, req, what) : HTTP_OK;
+	return body ? read_body(q, req, what) : HTTP_OK;
 }
 
 /* Each parameter known, and there once. */
-static const char *judge(const struct admin_query *q,
-                         const struct admin_route *route)
+static const char *judge(const struct admin_query *q, const char *params)
 {
 	const struct evkeyval *kv, *other;
-
 	for (kv = TAILQ_FIRST(&q->kv); kv; kv = TAILQ_NEXT(kv, next)) {
-		if (!takes_param(route, kv->key))
+		if (!takes_param(params, kv->key))
 			return "unknown parameter";
 		for (other = TAILQ_NEXT(kv, next); other;
 		     other = TAILQ_NEXT(other, next))
@@ -178,7 +149,6 @@ static void read_caller(struct admin_query *q, struct evhttp_request *req)
 		evcon ? evhttp_connection_get_bufferevent(evcon) : NULL;
 	struct ucred cred;
 	socklen_t size = sizeof(cred);
-
 	q->pid = -1;
 	q->uid = -1;
 	if (!bev || getsockopt(bufferevent_getfd(bev), SOL_SOCKET, SO_PEERCRED,
@@ -188,17 +158,17 @@ static void read_caller(struct admin_query *q, struct evhttp_request *req)
 	q->uid = cred.uid;
 }
 
-json_t *admin_query_read(struct admin_query *q, const struct admin_route *route,
+json_t *admin_query_read(struct admin_query *q, const char *path,
+                         const char *params, bool body,
                          struct evhttp_request *req, int *status)
 {
 	const char *what = NULL;
-
 	TAILQ_INIT(&q->kv);
 	read_caller(q, req);
-	*status = read_pairs(q, req, route->changes, &what);
-	if (!what && (what = judge(q, route)))
+	*status = read_pairs(q, req, body, &what);
+	if (!what && (what = judge(q, params)))
 		*status = HTTP_BADREQUEST;
-	return what ? bad_query_new(what, route) : NULL;
+	return what ? bad_query_new(what, path, params) : NULL;
 }
 
 void admin_query_done(struct admin_query *q)

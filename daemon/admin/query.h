@@ -1,25 +1,48 @@
 /* SPDX-License-Identifier: MIT */
-/* The parameters of one request, from its query and its body. */
+/* One request's parameters, from its query and its body, and who asks. */
 #ifndef DAEMON_ADMIN_QUERY_H
 #define DAEMON_ADMIN_QUERY_H
 
 #include <event2/keyvalq_struct.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <sys/queue.h>
 
-#include "daemon/admin/http.h"
+#define ADMIN_BODY_MAX 4096
 
 struct evhttp_request;
 
 struct admin_query {
 	struct evkeyvalq kv;
-	int32_t pid; /* who asks; -1 */
+	/* The process that connected, as the kernel knows it; -1 where it does
+	 * not. */
+	int32_t pid;
 	int64_t uid;
 };
 
-/* Fills q in, which admin_query_done empties in any case. *status is 200; or
- * something else, and what it gives is the answer. */
-json_t *admin_query_read(struct admin_query *q, const struct admin_route *route,
+/*
+ * Fills q in, which admin_query_done empties in any case. params are those that
+ * path takes, each once, "pool cache node"; NULL: none. body: they may stand in
+ * the body, too. *status is 200; or something else, and what it gives is the
+ * answer.
+ */
+json_t *admin_query_read(struct admin_query *q, const char *path,
+                         const char *params, bool body,
                          struct evhttp_request *req, int *status);
 void admin_query_done(struct admin_query *q);
+
+/* The decoded value of a parameter, or NULL. */
+const char *admin_query_get(const struct admin_query *q, const char *key);
+
+/*
+ * The parameter as a decimal number: 0 with *value set, -ENOENT if absent
+ * (*value untouched), -EINVAL if it is not a number from 0 to max.
+ */
+int admin_query_uint(const struct admin_query *q, const char *key, uint64_t max,
+                     uint64_t *value);
+
+/* {"error": what, "remedy": remedy}; NULL when out of memory. */
+json_t *admin_error_new(const char *what, const char *remedy);
 
 #endif

@@ -1,93 +1,109 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The documents that slabctl and curl ask for, one file each:
+ * What the reports have in common: a request with its pools and parameters, and
+ * pieces of documents.
  *
- *   admin/report_status.c  admin/report_nodes.c  admin/report_caches.c
- *   admin/report_clients.c admin/report_slabs.c  admin/report_audit.c
- *   admin/report_plan.c    admin/report_log.c    what balance would do, and what it did
- *   admin/report_act.c      admin/report_set.c    what changes something, by POST
- *
- * All counts come from the tags, taken anew for each request. What clients can
- * write (tags, leases, lists, their own counts) is read and shown, and nothing
- * is done because of it. Names come from clients too and need not be UTF-8.
+ * The first error of a request stays: what is asked of it afterwards does
+ * nothing, and report_pools gives the error as the answer. A document without
+ * memory is NULL, and so is everything that it is put into.
  */
 #ifndef DAEMON_ADMIN_REPORT_H
 #define DAEMON_ADMIN_REPORT_H
 
-#include "daemon/admin/http.h"
+#include <event2/http.h>
+#include <stddef.h>
+
+#include "daemon/admin/query.h"
+#include "daemon/admin/reports.h"
 #include "daemon/balance/balance.h"
 #include "daemon/pool/usage.h"
 #include "daemon/serve/server.h"
 
-/* The pools that a request is about. */
-struct report_pools {
+/* One request. */
+struct report {
 	struct server *server;
-	unsigned n;
+	const struct admin_query *query;
+	int *status;   /* of HTTP */
+	json_t *error; /* the answer, once *status is not 200 */
+	unsigned n;    /* pools that it is about */
 	struct pool *pool[CONFIG_POOLS_MAX];
+	void *arg; /* the report's own */
 };
 
-/* What slabs at home on one node hold. */
-struct report_sums {
-	uint64_t carved_bytes;
-	uint64_t used_bytes;
-	uint64_t free_bytes;
-	uint64_t lent_bytes;     /* slabs on another node's list */
-	uint64_t lent_used_bytes; /* of objects in those */
-	uint64_t borrowed_bytes; /* other homes' slabs on this node's list */
-	uint64_t slabs;
-	uint64_t partial;
-};
+/* Makes one document of a pool. */
+typedef json_t *report_one(struct report *r, struct pool *pool);
 
-/* "a, b, ..." for a remedy; all zero to begin with. */
-struct report_names {
-	char text[240];
-	size_t len;
-};
+/* Picks one pool if the query names one, else all. */
+struct report report_begin(void *server, const struct admin_query *query,
+                           int *status, void *arg);
 
-/* Picks one pool if the query names one, else all. Unless *status is 200
- * afterwards, what it gives (maybe NULL) is the answer. */
-json_t *report_pick(struct report_pools *pools, struct server *server,
-                    const struct admin_query *query, int *status);
+/* {"pools": [...]} of what one() gives for each pool, or the error. */
+json_t *report_pools(struct report *r, report_one *one);
+json_t *report_list(struct report *r, report_one *one);
 
-/* The same, but one pool alone: the only one if the query names none. */
-json_t *report_param_pool(struct report_pools *pools, struct server *server,
-                          const struct admin_query *query, int *status);
+/* Whether nothing is wrong with the request so far. */
+static inline bool report_good(const struct report *r)
+{
+	return *r->status == HTTP_OK;
+}
 
-/* Parameters. Unless *status is 200 afterwards, what they give is the answer.
- * must: it is an error if it is not there. node: an index, or PLAN_NONE; all
- * pools lie on the same nodes. value: what it is if it is not there. */
-json_t *report_param_cache(const struct report_pools *pools,
-                           const struct admin_query *query, bool must,
-                           int *status);
-json_t *report_param_node(const struct pool *pool,
-                          const struct admin_query *query, const char *key,
-                          bool must, uint32_t *node, int *status);
-json_t *report_param_count(const struct admin_query *query, const char *key,
-                           uint64_t min, uint64_t max, uint64_t *value,
-                           int *status);
+/* Answers with an error. remedy is what to do, or "". */
+void report_fail(struct report *r, int status, const char *what,
+                 const char *remedy);
+/* The same with: what "value". The value may be any bytes. */
+void report_fail_value(struct report *r, int status, const char *what,
+                       const char *value, const char *remedy);
 
-/* An array of what one() gives for each pool, or NULL. */
-json_t *report_list(const struct report_pools *pools,
-                    json_t *(*one)(struct server *server, struct pool *pool,
-                                   void *arg),
-                    void *arg);
+/* ---- parameters ---- */
 
-/* {"pools": [...]} of what one() gives for each pool that the query picks, or
- * the error that answers it. */
-json_t *report_each(void *arg, const struct admin_query *query, int *status,
-                    json_t *(*one)(struct server *server, struct pool *pool,
-                                   void *arg));
+/* That it is one pool alone: the only one if the query names none. */
+struct pool *report_param_pool(struct report *r);
 
-/* object with all that more has; takes both. NULL when out of memory. */
+/* The name of a cache that one of the pools has; NULL if it is not given,
+ * which is an error if it must be. */
+const char *report_param_cache(struct report *r, bool must);
+
+/* A node's index, or PLAN_NONE; all pools lie on the same nodes. */
+uint32_t report_param_node(struct report *r, const char *key, bool must);
+
+uint64_t report_param_count(struct report *r, const char *key, uint64_t min,
+                            uint64_t max, uint64_t otherwise);
+
+/* ---- pieces of documents ---- */
+
+/* Adds an item to a list. Without memory for either, the list is freed and
+ * NULL from then on. */
+void report_append(json_t **list, json_t *item);
+
+/* object with all that more has; takes both. */
 json_t *report_merge(json_t *object, json_t *more);
 
-/* {"error": what "value", "remedy": remedy}. value may be any bytes. */
-json_t *report_error(const char *what, const char *value, const char *remedy);
+/* A member of a structure by its name: a number of 4 or 8 bytes, or a bool. */
+struct report_field {
+	const char *key;
+	size_t at;
+	size_t bytes;
+};
+#define REPORT_FIELD(type, member)                                             \
+	{#member, offsetof(struct type, member),                               \
+	 sizeof(((struct type *)0)->member)}
 
-void report_names_add(struct report_names *names, const char *name);
+/* object with the n fields of from; takes object. */
+json_t *report_fields(json_t *object, const void *from,
+                      const struct report_field *field, size_t n);
+
+/* What one() gives for i from..to - 1 of a pool just counted; where it gives
+ * null, nothing. */
+json_t *report_counted(struct report *r, struct pool *pool, uint32_t from,
+                       uint32_t to,
+                       json_t *(*one)(struct report *r, struct pool *pool,
+                                      const struct usage *usage, uint32_t i));
 
 /* A string; what is not UTF-8 is escaped as in the log. */
 json_t *report_text(const char *text);
+
+/* A count as JSON can hold it: clients may have written anything. */
+json_int_t report_count(uint64_t count);
 
 /* The kernel's id of a node, and a cache's name, by the indexes of plan/plan.h;
  * null for PLAN_NONE. */
@@ -101,12 +117,11 @@ json_t *report_step(const struct pool *pool, const struct plan_step *step);
 /* What to do about a refusal, or "". */
 const char *report_remedy(enum plan_reason reason);
 
-/* A count as JSON can hold it: clients may have written anything. */
-json_int_t report_count(uint64_t count);
-
-/* Adds up all caches on a home node. */
-void report_sum(const struct pool *pool, const struct usage *census,
-                uint32_t node, struct report_sums *sums);
+static inline json_int_t report_page_bytes(const struct pool *pool,
+                                           uint64_t pages)
+{
+	return report_count(pages << pool->view.geo.page_shift);
+}
 
 static inline uint64_t report_slab_bytes(const struct pool *pool,
                                          uint32_t cache)
@@ -114,28 +129,28 @@ static inline uint64_t report_slab_bytes(const struct pool *pool,
 	return UNIT_BYTES << pool->view.caches[cache - 1].order;
 }
 
-/* CLOCK_MONOTONIC in ns. */
-int64_t report_now_ns(void);
+/* What slabs at home on one node hold. */
+struct report_sums {
+	uint64_t carved_bytes;
+	uint64_t used_bytes;
+	uint64_t free_bytes;
+	uint64_t waste_bytes;     /* carved, and neither used nor free */
+	uint64_t lent_bytes;      /* slabs on another node's list */
+	uint64_t lent_used_bytes; /* of objects in those */
+	uint64_t borrowed_bytes;  /* other homes' slabs on this node's list */
+	uint64_t slabs;
+	uint64_t partial;
+};
 
-/* Builders of routes; arg is the server. */
-json_t *report_status(void *arg, const struct admin_query *query, int *status);
-json_t *report_nodes(void *arg, const struct admin_query *query, int *status);
-json_t *report_caches(void *arg, const struct admin_query *query, int *status);
-json_t *report_clients(void *arg, const struct admin_query *query,
-                       int *status);
-json_t *report_slabs(void *arg, const struct admin_query *query, int *status);
-json_t *report_audit(void *arg, const struct admin_query *query, int *status);
-json_t *report_plan(void *arg, const struct admin_query *query, int *status);
-json_t *report_log(void *arg, const struct admin_query *query, int *status);
-json_t *report_lend(void *arg, const struct admin_query *query, int *status);
-json_t *report_migrate(void *arg, const struct admin_query *query,
-                       int *status);
-json_t *report_drain(void *arg, const struct admin_query *query, int *status);
-json_t *report_undrain(void *arg, const struct admin_query *query,
-                       int *status);
-json_t *report_trim(void *arg, const struct admin_query *query, int *status);
-json_t *report_settings(void *arg, const struct admin_query *query,
-                        int *status);
-json_t *report_set(void *arg, const struct admin_query *query, int *status);
+/* Adds up all caches on a home node. */
+void report_sum(const struct pool *pool, const struct usage *usage,
+                uint32_t node, struct report_sums *sums);
+
+/* "a, b, ..." for a remedy; all zero to begin with. */
+struct report_names {
+	char text[240];
+	size_t len;
+};
+void report_names_add(struct report_names *names, const char *name);
 
 #endif

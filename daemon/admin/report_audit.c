@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/admin/report.h"
 
-#include <event2/http.h>
 #include <stdio.h>
 
+#include "daemon/base/clock.h"
 #include "shm/lease.h"
 
 /* Faults of a whole cache carry its id where others carry a unit. */
@@ -105,49 +105,46 @@ static json_t *faults_doc(const struct pool *pool, const struct audit *audit)
 	uint64_t kept = audit->n_faults < AUDIT_FAULTS_MAX ? audit->n_faults
 	                                                   : AUDIT_FAULTS_MAX;
 	json_t *list = json_array();
-	for (uint64_t i = 0; i < kept; i++) {
-		uint64_t n_more = i + 1 == kept ? audit->n_faults - kept : 0;
-		if (json_array_append_new(list,
-		                          fault_doc(pool, &audit->faults[i],
-		                                    n_more)) == 0)
-			continue;
-		json_decref(list);
-		return NULL;
-	}
+	for (uint64_t i = 0; i < kept; i++)
+		report_append(&list,
+		              fault_doc(pool, &audit->faults[i],
+		                        i + 1 == kept ? audit->n_faults - kept
+		                                      : 0));
 	return list;
 }
 
-static json_t *pool_doc(struct server *server, struct pool *pool, void *arg)
+static const struct report_field fields[] = {
+	REPORT_FIELD(audit, slabs),   REPORT_FIELD(audit, objects),
+	REPORT_FIELD(audit, free),    REPORT_FIELD(audit, owned),
+	REPORT_FIELD(audit, lost),    REPORT_FIELD(audit, twice),
+	REPORT_FIELD(audit, orphans), REPORT_FIELD(audit, wrong_hints),
+};
+
+static json_t *pool_doc(struct report *r, struct pool *pool)
 {
-	int64_t began = report_now_ns();
-	bool *agree = arg;
+	int64_t began = clock_ns();
+	bool *agree = r->arg;
 	struct audit audit;
+	json_t *doc;
 	double ms;
-	(void)server;
 	if (usage_audit(pool, &audit) < 0)
 		return NULL;
-	ms = (double)(report_now_ns() - began) / 1e6;
+	ms = (double)(clock_ns() - began) / CLOCK_MS;
 	*agree &= audit.n_faults == 0;
-	return json_pack(
-	        "{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:o}",
-	        "name", report_text(pool->name), "slabs",
-	        report_count(audit.slabs), "objects",
-	        report_count(audit.objects), "free", report_count(audit.free),
-	        "owned", report_count(audit.owned), "lost",
-	        report_count(audit.lost), "twice", report_count(audit.twice),
-	        "orphans", report_count(audit.orphans), "wrong_hints",
-	        report_count(audit.wrong_hints), "ms", ms, "faults",
-	        faults_doc(pool, &audit));
+	doc = json_pack("{s:o}", "name", report_text(pool->name));
+	doc = report_fields(doc, &audit, fields,
+	                    sizeof(fields) / sizeof(fields[0]));
+	return report_merge(doc, json_pack("{s:f, s:o}", "ms", ms, "faults",
+	                                   faults_doc(pool, &audit)));
 }
 
 json_t *report_audit(void *arg, const struct admin_query *query, int *status)
 {
-	struct report_pools pools;
 	bool agree = true;
-	json_t *error = report_pick(&pools, arg, query, status);
+	struct report r = report_begin(arg, query, status, &agree);
 	json_t *list;
-	if (*status != HTTP_OK)
-		return error;
-	list = report_list(&pools, pool_doc, &agree);
+	if (!report_good(&r))
+		return r.error;
+	list = report_list(&r, pool_doc);
 	return json_pack("{s:b, s:o}", "agree", agree, "pools", list);
 }

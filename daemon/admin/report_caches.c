@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/admin/report.h"
 
-#include <event2/http.h>
-
-static json_t *node_doc(const struct pool *pool,
-                        const struct usage_cell *cell, uint32_t node)
+static json_t *node_doc(const struct pool *pool, const struct usage_cell *cell,
+                        uint32_t node)
 {
 	return json_pack("{s:i, s:I, s:I, s:I, s:I}", "node",
 	                 pool->view.nodes[node].os_id, "slabs",
@@ -14,22 +12,17 @@ static json_t *node_doc(const struct pool *pool,
 	                 report_count(cell->lent));
 }
 
-/* The cache's cells, node by node, and their sum in *all. NULL: no memory. */
-static json_t *nodes_doc(const struct pool *pool, const struct usage *census,
+/* The cache's cells, node by node, and their sum in *all. */
+static json_t *nodes_doc(const struct pool *pool, const struct usage *usage,
                          uint32_t cache, struct usage_cell *all)
 {
 	json_t *nodes = json_array();
 	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++) {
-		const struct usage_cell *cell =
-		        usage_cell(census, cache, node);
+		const struct usage_cell *cell = usage_cell(usage, cache, node);
 		all->slabs += cell->slabs;
 		all->objects += cell->objects;
 		all->free += cell->free;
-		if (json_array_append_new(nodes, node_doc(pool, cell, node)) ==
-		    0)
-			continue;
-		json_decref(nodes);
-		return NULL;
+		report_append(&nodes, node_doc(pool, cell, node));
 	}
 	return nodes;
 }
@@ -41,13 +34,14 @@ static double waste_pct(const struct layout_cache *row, uint64_t slab_bytes)
 	return (double)(slab_bytes - filled) * 100 / (double)slab_bytes;
 }
 
-static json_t *cache_doc(const struct pool *pool, const struct usage *census,
-                         uint32_t cache)
+static json_t *cache_doc(struct report *r, struct pool *pool,
+                         const struct usage *usage, uint32_t cache)
 {
 	const struct layout_cache *row = &pool->view.caches[cache - 1];
 	uint64_t bytes = report_slab_bytes(pool, cache);
 	struct usage_cell all = {0};
-	json_t *nodes = nodes_doc(pool, census, cache, &all);
+	json_t *nodes = nodes_doc(pool, usage, cache, &all);
+	(void)r;
 	return json_pack("{s:i, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:I, "
 	                 "s:I, s:I, s:I, s:I, s:o}",
 	                 "id", cache, "name", report_text(row->name), "size",
@@ -65,28 +59,16 @@ static json_t *cache_doc(const struct pool *pool, const struct usage *census,
 	                 report_count(all.free), "nodes", nodes);
 }
 
-static json_t *pool_doc(struct server *server, struct pool *pool, void *arg)
+static json_t *pool_doc(struct report *r, struct pool *pool)
 {
-	json_t *caches = json_array();
-	struct usage census;
-	int r = usage_take(&census, pool);
-	(void)server;
-	(void)arg;
-	if (r == 0) {
-		for (uint32_t i = 1; r == 0 && i <= pool->n_caches; i++)
-			r = json_array_append_new(caches,
-			                          cache_doc(pool, &census, i));
-		usage_done(&census);
-	}
-	if (r < 0) {
-		json_decref(caches);
-		return NULL;
-	}
 	return json_pack("{s:o, s:o}", "name", report_text(pool->name),
-	                 "caches", caches);
+	                 "caches",
+	                 report_counted(r, pool, 1, pool->n_caches + 1,
+	                                cache_doc));
 }
 
 json_t *report_caches(void *arg, const struct admin_query *query, int *status)
 {
-	return report_each(arg, query, status, pool_doc);
+	struct report r = report_begin(arg, query, status, NULL);
+	return report_pools(&r, pool_doc);
 }

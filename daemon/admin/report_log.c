@@ -2,18 +2,11 @@
 /* What slabd did to even memory out, newest first, and sums of it. */
 #include "daemon/admin/report.h"
 
-#include <event2/http.h>
 #include <string.h>
-#include <time.h>
+
+#include "daemon/base/clock.h"
 
 #define LIMIT_DEFAULT 50u
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static json_t *event_doc(const struct pool *pool,
                          const struct balance_event *event)
@@ -28,7 +21,7 @@ static json_t *event_doc(const struct pool *pool,
 	        "times", report_count(event->times), "done",
 	        report_count(event->done), "error", error, "us",
 	        report_count(event->us), "told", report_text(event->text));
-	/* The policy's reason is the next best: none of them is why. */
+	/* None of the plan's reasons is why. */
 	if (event->cause == BALANCE_HAND && !event->refused)
 		step = report_merge(step, json_pack("{s:s, s:s}", "reason",
 		                                    "asked", "text",
@@ -40,14 +33,11 @@ static json_t *events_doc(const struct pool *pool, uint64_t limit)
 {
 	const struct balance_event *event;
 	json_t *list = json_array();
-	for (uint32_t i = 0; list != NULL && i < limit; i++) {
+	for (uint32_t i = 0; i < limit; i++) {
 		event = balance_event(pool, i);
-		if (event == NULL)
+		if (!event)
 			break;
-		if (json_array_append_new(list, event_doc(pool, event)) == 0)
-			continue;
-		json_decref(list);
-		return NULL;
+		report_append(&list, event_doc(pool, event));
 	}
 	return list;
 }
@@ -88,27 +78,20 @@ static json_t *counts_doc(const struct balance_counts *counts)
 	        "move_ns_max", report_count(counts->move_ns_max));
 }
 
-static json_t *pool_doc(struct server *server, struct pool *pool, void *arg)
+static json_t *pool_doc(struct report *r, struct pool *pool)
 {
-	const uint64_t *limit = arg;
-	(void)server;
+	const uint64_t *limit = r->arg;
 	return json_pack("{s:o, s:I, s:o, s:o}", "name",
 	                 report_text(pool->name), "now_ms",
-	                 (json_int_t)now_ms(), "events",
+	                 (json_int_t)(clock_wall_ns() / CLOCK_MS), "events",
 	                 events_doc(pool, *limit), "counts",
 	                 counts_doc(balance_counts(pool)));
 }
 
 json_t *report_log(void *arg, const struct admin_query *query, int *status)
 {
-	struct report_pools pools;
-	uint64_t limit = LIMIT_DEFAULT;
-	json_t *error = report_pick(&pools, arg, query, status);
-	if (*status == HTTP_OK)
-		error = report_param_count(query, "limit", 0, BALANCE_LOG,
-		                           &limit, status);
-	if (*status != HTTP_OK)
-		return error;
-	return json_pack("{s:o}", "pools",
-	                 report_list(&pools, pool_doc, &limit));
+	uint64_t limit;
+	struct report r = report_begin(arg, query, status, &limit);
+	limit = report_param_count(&r, "limit", 0, BALANCE_LOG, LIMIT_DEFAULT);
+	return report_pools(&r, pool_doc);
 }

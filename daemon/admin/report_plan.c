@@ -3,22 +3,6 @@
  * why. */
 #include "daemon/admin/report.h"
 
-#include <event2/http.h>
-
-json_t *report_node_id(const struct pool *pool, uint32_t node)
-{
-	if (node >= pool->view.geo.n_nodes)
-		return json_null();
-	return json_integer(pool->view.nodes[node].os_id);
-}
-
-json_t *report_cache_name(const struct pool *pool, uint32_t cache)
-{
-	if (cache >= pool->n_caches)
-		return json_null();
-	return report_text(pool->view.caches[cache].name);
-}
-
 static bool moves_page(enum plan_kind kind)
 {
 	return kind == PLAN_MIGRATE || kind == PLAN_DRAIN;
@@ -43,21 +27,6 @@ json_t *report_step(const struct pool *pool, const struct plan_step *step)
 	                               : json_null(),
 	        "distance", report_count(step->distance), "bytes",
 	        report_count(step->bytes), "fresh", step->fresh);
-}
-
-static json_t *steps_doc(const struct pool *pool,
-                         const struct plan *plan)
-{
-	json_t *list = json_array();
-	for (uint32_t i = 0; list != NULL && i < plan->n_steps; i++) {
-		if (json_array_append_new(list,
-		                          report_step(pool, &plan->steps[i])) ==
-		    0)
-			continue;
-		json_decref(list);
-		return NULL;
-	}
-	return list;
 }
 
 const char *report_remedy(enum plan_reason reason)
@@ -103,35 +72,26 @@ static json_t *refusal_doc(const struct pool *pool,
 	                 report_node_id(pool, refusal->node));
 }
 
-static json_t *refusals_doc(const struct pool *pool,
-                            const struct plan *plan)
-{
-	json_t *list = json_array();
-	for (uint32_t i = 0; list != NULL && i < plan->n_refusals; i++) {
-		if (json_array_append_new(
-		            list, refusal_doc(pool, &plan->refusals[i])) == 0)
-			continue;
-		json_decref(list);
-		return NULL;
-	}
-	return list;
-}
-
-static json_t *pool_doc(struct server *server, struct pool *pool, void *arg)
+static json_t *pool_doc(struct report *r, struct pool *pool)
 {
 	const struct plan *plan = balance_plan(pool);
-	(void)server;
-	(void)arg;
+	json_t *steps = json_array();
+	json_t *refusals = json_array();
+	(void)r;
+	for (uint32_t i = 0; i < plan->n_steps; i++)
+		report_append(&steps, report_step(pool, &plan->steps[i]));
+	for (uint32_t i = 0; i < plan->n_refusals; i++)
+		report_append(&refusals, refusal_doc(pool, &plan->refusals[i]));
 	return json_pack("{s:o, s:b, s:o, s:o, s:I, s:I}", "name",
 	                 report_text(pool->name), "enabled",
-	                 balance_config(pool)->enabled, "steps",
-	                 steps_doc(pool, plan), "refusals",
-	                 refusals_doc(pool, plan), "more_steps",
+	                 balance_config(pool)->enabled, "steps", steps,
+	                 "refusals", refusals, "more_steps",
 	                 report_count(plan->more_steps), "more_refusals",
 	                 report_count(plan->more_refusals));
 }
 
 json_t *report_plan(void *arg, const struct admin_query *query, int *status)
 {
-	return report_each(arg, query, status, pool_doc);
+	struct report r = report_begin(arg, query, status, NULL);
+	return report_pools(&r, pool_doc);
 }

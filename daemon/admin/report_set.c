@@ -2,7 +2,6 @@
 /* The settings of balance, of a running slabd. */
 #include "daemon/admin/report.h"
 
-#include <event2/http.h>
 #include <string.h>
 
 #include "daemon/base/log.h"
@@ -18,38 +17,32 @@ static json_t *key_doc(const struct pool *pool, const char *key)
 	                 config_balance_get(&pool->config->balance, key, file));
 }
 
-static json_t *keys_doc(struct server *server, struct pool *pool, void *arg)
+static json_t *keys_doc(struct report *r, struct pool *pool)
 {
 	json_t *keys = json_array();
 	const char *key;
-	(void)server;
-	(void)arg;
-	for (unsigned i = 0; (key = config_balance_key(i)) != NULL; i++) {
-		if (json_array_append_new(keys, key_doc(pool, key)) == 0)
-			continue;
-		json_decref(keys);
-		return NULL;
-	}
+	(void)r;
+	for (unsigned i = 0; (key = config_balance_key(i)) != NULL; i++)
+		report_append(&keys, key_doc(pool, key));
 	return json_pack("{s:o, s:o}", "name", report_text(pool->name), "keys",
 	                 keys);
 }
 
-json_t *report_settings(void *arg, const struct admin_query *query,
-                        int *status)
+json_t *report_settings(void *arg, const struct admin_query *query, int *status)
 {
-	return report_each(arg, query, status, keys_doc);
+	struct report r = report_begin(arg, query, status, NULL);
+	return report_pools(&r, keys_doc);
 }
 
-/* What a request sets, and from whom it is. */
+/* What a request sets. */
 struct setting {
 	const char *key;
 	const char *value;
-	const struct admin_query *query;
 };
 
-static json_t *set_doc(struct server *server, struct pool *pool, void *arg)
+static json_t *set_doc(struct report *r, struct pool *pool)
 {
-	const struct setting *setting = arg;
+	const struct setting *setting = r->arg;
 	struct config_balance now = *balance_config(pool);
 	char why[CONFIG_BALANCE_WHY];
 	char old[CONFIG_BALANCE_VALUE];
@@ -59,56 +52,46 @@ static json_t *set_doc(struct server *server, struct pool *pool, void *arg)
 		return NULL;
 	config_balance_get(&now, setting->key, new);
 	balance_configure(pool, &now);
-	machine_configure(server);
-	duty_soon(server, 0);
+	machine_configure(r->server);
+	duty_soon(r->server, 0);
 	log_info("pool %s: %s set from %s to %s by pid %d, user %lld",
-	         pool->name, setting->key, old, new,
-	         admin_query_pid(setting->query),
-	         (long long)admin_query_uid(setting->query));
+	         pool->name, setting->key, old, new, r->query->pid,
+	         (long long)r->query->uid);
 	return json_pack("{s:o, s:s, s:s, s:s}", "name",
 	                 report_text(pool->name), "key", setting->key, "old",
 	                 old, "value", new);
 }
 
 /* Before any pool is changed: "key: what; allowed: what" as an answer. */
-static json_t *check(const struct report_pools *pools,
-                     const struct setting *setting, int *status)
+static void check(struct report *r, const struct setting *setting)
 {
 	char why[CONFIG_BALANCE_WHY];
 	char *allowed;
-	for (unsigned i = 0; i < pools->n; i++) {
-		struct config_balance now = *balance_config(pools->pool[i]);
+	for (unsigned i = 0; i < r->n && report_good(r); i++) {
+		struct config_balance now = *balance_config(r->pool[i]);
 		char printable[2 * CONFIG_BALANCE_WHY];
 		if (config_balance_set(&now, setting->key, setting->value,
 		                       why) == 0)
 			continue;
-		*status = HTTP_BADREQUEST;
 		log_escape(printable, sizeof(printable), why);
 		allowed = strstr(printable, "; allowed: ");
-		if (allowed == NULL)
-			return admin_error_new(printable, "");
-		*allowed = '\0';
-		return admin_error_new(printable, allowed + 2);
+		if (allowed)
+			*allowed = '\0';
+		report_fail(r, HTTP_BADREQUEST, printable,
+		            allowed ? allowed + 2 : "");
 	}
-	return NULL;
 }
 
 json_t *report_set(void *arg, const struct admin_query *query, int *status)
 {
 	struct setting setting = {admin_query_get(query, "key"),
-	                          admin_query_get(query, "value"), query};
-	struct report_pools pools;
-	json_t *error = report_pick(&pools, arg, query, status);
-	if (*status != HTTP_OK)
-		return error;
-	if (setting.key == NULL || setting.value == NULL) {
-		*status = HTTP_BADREQUEST;
-		return admin_error_new("no key or no value is given",
-		                       "give both; GET /set shows all keys");
-	}
-	error = check(&pools, &setting, status);
-	if (*status != HTTP_OK)
-		return error;
-	return json_pack("{s:o}", "pools",
-	                 report_list(&pools, set_doc, &setting));
+	                          admin_query_get(query, "value")};
+	struct report r = report_begin(arg, query, status, &setting);
+	if (setting.key && setting.value)
+		check(&r, &setting);
+	else
+		report_fail(&r, HTTP_BADREQUEST,
+		            "no key or no value is given",
+		            "give both; GET /set shows all keys");
+	return report_pools(&r, set_doc);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/admin/report.h"
 
-#include <event2/http.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "daemon/base/clock.h"
 
 static uint64_t resident_bytes(int fd)
 {
@@ -11,54 +12,50 @@ static uint64_t resident_bytes(int fd)
 	return fstat(fd, &st) < 0 ? 0 : (uint64_t)st.st_blocks * 512;
 }
 
-static uint64_t ready_bytes(const struct pool *pool)
+static json_int_t ready_bytes(const struct pool *pool)
 {
 	uint64_t pages = 0;
 	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
 		pages += pool->view.nodes[node].resident_pages;
-	return pages << pool->view.geo.page_shift;
+	return report_page_bytes(pool, pages);
 }
 
-/* Gives object what has happened since the start. */
-static json_t *with_counts(json_t *object, const struct pool_counts *counts)
-{
-	json_t *more = json_pack(
-	        "{s:I, s:I, s:I, s:I, s:I, s:I}", "deaths",
-	        report_count(counts->deaths), "swept_objects",
-	        report_count(counts->swept_objects), "rings",
-	        report_count(counts->rings), "grown_slabs",
-	        report_count(counts->grown_slabs), "taken_slabs",
-	        report_count(counts->taken_slabs), "denied",
-	        report_count(counts->denied));
-	return report_merge(object, more);
-}
+/* What has happened since the start. */
+static const struct report_field counts[] = {
+	REPORT_FIELD(pool_counts, deaths),
+	REPORT_FIELD(pool_counts, swept_objects),
+	REPORT_FIELD(pool_counts, rings),
+	REPORT_FIELD(pool_counts, grown_slabs),
+	REPORT_FIELD(pool_counts, taken_slabs),
+	REPORT_FIELD(pool_counts, denied),
+};
 
-static json_t *pool_doc(struct server *server, struct pool *pool, void *arg)
+static json_t *pool_doc(struct report *r, struct pool *pool)
 {
 	const struct layout_geometry *geo = &pool->view.geo;
 	struct report_sums sums = {0};
-	struct usage census;
+	struct usage usage;
 	json_t *doc;
-	(void)server;
-	(void)arg;
-	if (usage_take(&census, pool) < 0)
+	(void)r;
+	if (usage_take(&usage, pool) < 0)
 		return NULL;
 	for (uint32_t node = 0; node < geo->n_nodes; node++)
-		report_sum(pool, &census, node, &sums);
-	usage_done(&census);
+		report_sum(pool, &usage, node, &sums);
+	usage_done(&usage);
 	doc = json_pack(
 	        "{s:o, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:i}",
 	        "name", report_text(pool->name), "nodes", geo->n_nodes,
-	        "page_bytes", INT64_C(1) << geo->page_shift, "max_bytes",
+	        "page_bytes", report_page_bytes(pool, 1), "max_bytes",
 	        report_count(geo->n_units << UNIT_SHIFT), "ready_bytes",
-	        report_count(ready_bytes(pool)), "carved_bytes",
+	        ready_bytes(pool), "carved_bytes",
 	        report_count(sums.carved_bytes), "used_bytes",
 	        report_count(sums.used_bytes), "free_bytes",
 	        report_count(sums.free_bytes), "metadata_bytes",
 	        report_count(resident_bytes(pool->control_fd) +
 	                     resident_bytes(pool->shared_fd)),
 	        "caches", pool->n_caches, "clients", pool->n_clients);
-	return with_counts(doc, &pool->counts);
+	return report_fields(doc, &pool->counts, counts,
+	                     sizeof(counts) / sizeof(counts[0]));
 }
 
 /* Why the node did not get better pages at the start: what hinders 2 MiB pages
@@ -66,14 +63,14 @@ static json_t *pool_doc(struct server *server, struct pool *pool, void *arg)
 static const struct backing_step *start_step(const struct backing *backing,
                                              uint32_t node)
 {
-	const struct backing_step *told = NULL;
+	const struct backing_step *best = NULL;
 	for (unsigned i = 0; i < backing->n_steps; i++) {
 		const struct backing_step *step = &backing->steps[i];
 		if (step->node_ix == node &&
-		    (told == NULL || step->kind == BACKING_2M))
-			told = step;
+		    (best == NULL || step->kind == BACKING_2M))
+			best = step;
 	}
-	return told;
+	return best;
 }
 
 static json_t *startup_line(const struct pool *pool, uint32_t node)
@@ -90,19 +87,12 @@ static json_t *startup_line(const struct pool *pool, uint32_t node)
 	                 report_text(step ? step->remedy : ""));
 }
 
-static json_t *startup_doc(const struct report_pools *pools)
+static json_t *startup_doc(const struct report *r)
 {
 	json_t *lines = json_array();
-	for (unsigned i = 0; i < pools->n; i++) {
-		const struct pool *pool = pools->pool[i];
-		for (uint32_t k = 0; k < pool->view.geo.n_nodes; k++) {
-			if (json_array_append_new(lines,
-			                          startup_line(pool, k)) == 0)
-				continue;
-			json_decref(lines);
-			return NULL;
-		}
-	}
+	for (unsigned i = 0; i < r->n; i++)
+		for (uint32_t k = 0; k < r->pool[i]->view.geo.n_nodes; k++)
+			report_append(&lines, startup_line(r->pool[i], k));
 	return lines;
 }
 
@@ -129,16 +119,14 @@ static json_t *pressure_doc(const struct server *server)
 json_t *report_status(void *arg, const struct admin_query *query, int *status)
 {
 	struct server *server = arg;
-	struct report_pools pools;
-	json_t *error = report_pick(&pools, server, query, status);
-	double uptime = (double)(report_now_ns() - server->started_ns) / 1e9;
-	if (*status != HTTP_OK)
-		return error;
+	struct report r = report_begin(arg, query, status, NULL);
+	double uptime = (double)(clock_ns() - server->started_ns) / CLOCK_S;
+	if (!report_good(&r))
+		return r.error;
 	return json_pack("{s:s, s:i, s:i, s:f, s:o, s:o, s:o, s:o}", "version",
 	                 PACKAGE_VERSION, "layout_version", LAYOUT_VERSION,
 	                 "pid", getpid(), "uptime_s", uptime, "dropped",
-	                 dropped_doc(server), "pressure",
-	                 pressure_doc(server), "pools",
-	                 report_list(&pools, pool_doc, NULL), "startup",
-	                 startup_doc(&pools));
+	                 dropped_doc(server), "pressure", pressure_doc(server),
+	                 "pools", report_list(&r, pool_doc), "startup",
+	                 startup_doc(&r));
 }

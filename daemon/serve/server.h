@@ -13,7 +13,7 @@
 
 #include <event2/event.h>
 
-#include "daemon/admin/http.h"
+#include "daemon/admin/reports.h"
 #include "daemon/conf/config.h"
 #include "daemon/pool/pool.h"
 
@@ -112,8 +112,5 @@ unsigned server_trim(struct server *server, const struct pool *pool);
 /* Whether a live client of the pool is connected right now. */
 bool server_connected(const struct server *server, const struct pool *pool,
                       uint32_t id);
-
-/* The routes that slabctl uses; arg is the server. */
-void report_routes(struct server *server, struct admin_routes *routes);
 
 #endif

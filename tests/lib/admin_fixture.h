@@ -27,7 +27,8 @@ extern struct fixture {
 extern const struct admin_routes routes;
 
 void start(void);
-/* The loop must end by itself once nothing is left on the base. */
+/* Waits for the loop, which must end by itself once nothing is left on the base:
+ * a test whose loop goes on never ends. */
 void stop(void);
 
 struct answer {
@@ -41,10 +42,10 @@ struct answer ask_as(const char *method, const char *path,
 struct answer ask(const char *path);
 void expect(const char *path, long status, const char *body);
 
-/* A client by hand; reads give up after 15 s. */
+/* A client by hand; reads give up after a minute. */
 int dial(const char *say);
 
-/* Bytes until the end or a pause of 15 s (then -1). */
+/* Bytes until the end; -1 where it does not come. */
 ssize_t drain(int fd);
 
 #endif

@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "daemon/base/clock.h"
 #include "daemon/pool/caches.h"
 #include "daemon/ctl/render.h"
 #include "daemon/pool/clients.h"
@@ -80,7 +81,7 @@ void set_up(void)
 	config_defaults(&config);
 	server.config = &config;
 	server.topo = &topo;
-	server.started_ns = report_now_ns() - 5000000000;
+	server.started_ns = clock_ns() - 5 * CLOCK_S;
 	set_up_pool(0, "default");
 	set_up_http();
 	orders = make_cache(first, "orders", STRIDE);

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "daemon/admin/query.h"
 #include "tests/lib/admin_fixture.h"
 
 TestSuite(admin_post, .init = start, .fini = stop, .timeout = 300);
