@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* slabd: shared memory in slabs, per NUMA node, for many processes. */
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -12,6 +14,7 @@
 #include "daemon/manager/notify.h"
 #include "daemon/manager/supervise.h"
 #include "daemon/manager/fdstore.h"
+#include "numa/topo.h"
 
 static enum log_form log_form(const struct options *options)
 {
@@ -25,6 +28,19 @@ static void fill_streams(void)
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
 			return;
+}
+
+/* hwloc alone knows what a description is. What is wrong with the machine's own
+ * topology is no fault of the configuration. */
+static int check_topology(const char *topology, char why[OPTIONS_WHY])
+{
+	static struct topo topo;
+	if (topo_load(&topo, topology) >= 0)
+		return 0;
+	snprintf(why, OPTIONS_WHY,
+	         "%s; allowed: a description such as node:2 core:4 pu:1, of "
+	         "at most %u nodes", topo.error, TOPO_NODES_MAX);
+	return -EINVAL;
 }
 
 /* To end now would have all that is kept dropped, which clients still use. */
@@ -52,7 +68,7 @@ static int serve(struct options *options)
 int main(int argc, char **argv)
 {
 	static struct options options;
-	int r = options_parse(argc, argv, &options);
+	int r = options_parse(argc, argv, &options, check_topology);
 	if (r > 0)
 		return EXIT_SUCCESS;
 	if (r < 0 && !options.bad_config)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The settings of balance, of a running slabd. */
+#include "daemon/conf/keys.h"
 #include "daemon/admin/report.h"
 
 #include <string.h>

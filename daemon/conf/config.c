@@ -2,13 +2,11 @@
 #include "daemon/conf/config.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "daemon/conf/value.h"
 
 #define MIB (UINT64_C(1) << 20)
 #define GIB (UINT64_C(1) << 30)
@@ -29,7 +27,6 @@ void config_error_add(struct config_error *err, const char *format, ...)
 {
 	char text[CONFIG_ERROR_BYTES];
 	va_list args;
-
 	if (err->n == CONFIG_ERRORS_MAX) {
 		err->n_more++;
 		return;
@@ -45,7 +42,6 @@ void config_error_add(struct config_error *err, const char *format, ...)
 int config_set_path(char path[CONFIG_PATH_BYTES], const char *value)
 {
 	size_t len = strlen(value);
-
 	if (value[0] != '/' || value[len - 1] == ' ')
 		return -EINVAL;
 	for (size_t i = 0; i < len; i++) {
@@ -63,7 +59,6 @@ int config_set_path(char path[CONFIG_PATH_BYTES], const char *value)
 static const char *runtime_dir(void)
 {
 	const char *dir;
-
 	if (geteuid() == 0)
 		return "/run";
 	dir = getenv("XDG_RUNTIME_DIR");
@@ -75,7 +70,6 @@ static void default_path(char path[CONFIG_PATH_BYTES], const char *name)
 	char text[CONFIG_PATH_BYTES + 1];
 	const char *dir = runtime_dir();
 	int n;
-
 	if (dir == NULL)
 		return;
 	n = snprintf(text, sizeof(text), "%s/slabd/%s", dir, name);
@@ -87,7 +81,6 @@ static void default_path(char path[CONFIG_PATH_BYTES], const char *name)
 static const char *socket_of_environment(void)
 {
 	const char *value = getenv("SLABD_SOCKET");
-
 	return value != NULL && value[0] != '\0' ? value : NULL;
 }
 
@@ -125,7 +118,6 @@ void config_defaults(struct config *config)
 {
 	const char *named = socket_of_environment();
 	unsigned mode = geteuid() == 0 ? 0660 : 0600;
-
 	memset(config, 0, sizeof(*config));
 	if (named != NULL)
 		config_set_path(config->socket, named);
@@ -148,7 +140,6 @@ static void explain_no_path(struct config_error *err, const char *what,
 	static const char form[] = "an absolute path of at most 107 bytes, "
 	                           "without ';'";
 	const char *named = socket_of_environment();
-
 	if (strcmp(key, "socket") == 0 && named != NULL)
 		config_error_add(err,
 		                 "SLABD_SOCKET=\"%.200s\" can't be used; "
@@ -169,7 +160,6 @@ static void explain_no_path(struct config_error *err, const char *what,
 int config_check(const struct config *config, struct config_error *err)
 {
 	unsigned before = err->n + err->n_more;
-
 	if (config->socket[0] == '\0')
 		explain_no_path(err, "client", "socket");
 	if (config->control[0] == '\0')
@@ -181,69 +171,4 @@ int config_check(const struct config *config, struct config_error *err)
 		                 "are both \"%s\"; allowed: two paths, see "
 		                 "--socket and --control", config->socket);
 	return err->n + err->n_more > before ? -EINVAL : 0;
-}
-
-/* Eight a line: inih takes lines of 198 bytes. */
-static void print_ids(FILE *out, const char *key, const uint32_t *ids,
-                      unsigned n)
-{
-	if (n == 0)
-		return;
-	fprintf(out, "%s =", key);
-	for (unsigned i = 0; i < n; i++)
-		fprintf(out, "%s%" PRIu32, i > 0 && i % 8 == 0 ? "\n\t" : " ",
-		        ids[i]);
-	fputc('\n', out);
-}
-
-static void print_pool(const struct config_pool *pool, FILE *out)
-{
-	char size[CONFIG_SIZE_BYTES];
-
-	fprintf(out, "\n[pool %s]\n", pool->name);
-	if (pool->max_bytes != 0)
-		fprintf(out, "max = %s\n",
-		        config_value_put_size(size, pool->max_bytes));
-	else
-		fprintf(out, "max = %u%%\n", pool->max_percent);
-	fprintf(out, "start = %s\n",
-	        config_value_put_size(size, pool->start_bytes));
-	if (pool->floor_bytes != UINT64_MAX)
-		fprintf(out, "floor = %s\n",
-		        config_value_put_size(size, pool->floor_bytes));
-	fprintf(out, "page = %s\n", config_page_name(pool->page));
-	fprintf(out, "max_caches = %u\n", pool->max_caches);
-	fprintf(out, "max_clients = %u\n", pool->max_clients);
-	print_ids(out, "users", pool->users, pool->n_users);
-	print_ids(out, "groups", pool->groups, pool->n_groups);
-}
-
-static void print_balance(const struct config_balance *balance, FILE *out)
-{
-	char value[CONFIG_BALANCE_VALUE];
-
-	fprintf(out, "\n[balance]\n");
-	for (unsigned i = 0; config_balance_key(i) != NULL; i++)
-		fprintf(out, "%s = %s\n", config_balance_key(i),
-		        config_balance_get(balance, config_balance_key(i),
-		                           value));
-}
-
-void config_print(const struct config *config, FILE *out)
-{
-	fprintf(out, "[slabd]\n");
-	fprintf(out, "socket = %s\n", config->socket);
-	fprintf(out, "control = %s\n", config->control);
-	fprintf(out, "socket_mode = %04o\n", config->socket_mode);
-	fprintf(out, "control_mode = %04o\n", config->control_mode);
-	if (config->socket_group[0] != '\0')
-		fprintf(out, "socket_group = %s\n", config->socket_group);
-	fprintf(out, "reserve_hugepages = %s\n",
-	        config->reserve_hugepages ? "yes" : "no");
-	if (config->topology[0] != '\0')
-		fprintf(out, "topology = %s\n", config->topology);
-	fprintf(out, "log_level = %s\n", log_level_name(config->log_level));
-	print_balance(&config->balance, out);
-	for (unsigned i = 0; i < config->n_pools; i++)
-		print_pool(&config->pools[i], out);
 }

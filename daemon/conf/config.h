@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What slabd is told: defaults, the INI file, and what contradicts what.
+ * What slabd is told: its shape, defaults, and the last check.
  *
- *   config_defaults ──► config_load (a file) ──► overrides of the command line
+ *   config_defaults ──► config_load (file.h) ──► overrides of the command line
  *        └─────────────────────────────────────────────► config_check
  *
  * options_parse does all of it; the rest of slabd reads a struct config that
@@ -14,7 +14,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <sys/types.h>
 
 #include "daemon/base/log.h"
@@ -110,33 +109,8 @@ void config_defaults(struct config *config);
 /* Fills in the defaults of [balance]. */
 void config_default_balance(struct config_balance *balance);
 
-/* Room for the value of a key of [balance], and for what is wrong with one. */
-#define CONFIG_BALANCE_VALUE 24
-#define CONFIG_BALANCE_WHY 384
-
-/* Gives a key of [balance] a value, as the file does, for slabctl set. 0; or
- * -EINVAL with balance as it was, and what is wrong and allowed in why. */
-int config_balance_set(struct config_balance *balance, const char *key,
-                       const char *value, char why[CONFIG_BALANCE_WHY]);
-
-/* The name of the i-th key, NULL after the last; and its value as the file
- * would have it, or "". */
-const char *config_balance_key(unsigned i);
-char *config_balance_get(const struct config_balance *balance, const char *key,
-                         char out[CONFIG_BALANCE_VALUE]);
-
 /* Fills in the defaults of one pool. */
 void config_default_pool(struct config_pool *pool, const char *name);
-
-/*
- * Reads a file on top of config, which holds the defaults.
- *
- * A file with pool sections replaces the default pool by them. Adds every
- * fault to err, so that the operator can repair all in one go. 0, or -EINVAL
- * with err->n > 0; config is then to be thrown away.
- */
-int config_load(struct config *config, const char *path,
-                struct config_error *err);
 
 /* The last look once file and command line are in: sockets there, absolute and
  * two. 0, or -EINVAL with err->n > 0. */
@@ -145,9 +119,6 @@ int config_check(const struct config *config, struct config_error *err);
 /* Takes a path for *socket or *control of a config. 0, -EINVAL not absolute or
  * with control characters, -ENAMETOOLONG. */
 int config_set_path(char path[CONFIG_PATH_BYTES], const char *value);
-
-/* Writes config as a file that config_load reads to the same config. */
-void config_print(const struct config *config, FILE *out);
 
 /* "1g" "2m" "thp" "4k". */
 const char *config_page_name(enum config_page page);

@@ -1,44 +1,33 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The configuration file, read with inih.
- *
- * inih as distributions build it tells its handler neither the line nor of an
- * empty section, and cuts section names at 49 bytes. So next_line counts the
- * lines, handles the section headers and gives inih one "key = value" at a
- * time; a line that inih then does not hand to on_key is a fault of form.
- */
+#include "daemon/conf/file.h"
+
 #include <errno.h>
-#include <ini.h>
+#include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "daemon/conf/config.h"
 #include "daemon/conf/keys.h"
 
 #define FILE_BYTES_MAX (1u << 20) /* nobody configures that much */
-#define LINE_BYTES_MAX 198        /* what inih's buffer takes */
+#define LINE_BYTES_MAX 198u
 #define SECTIONS "[slabd], [balance] or [pool NAME]"
-#define SHOWN_PATH_BYTES 200u     /* of the file's name in a fault */
+#define BLANK " \t\r\v\f"
+#define SHOWN_PATH_BYTES 200u /* of the file's name in a fault */
 
 /* One section of the file, and the line of each key: 0, not given. */
 struct section {
 	char title[96]; /* with the brackets, for people */
-	const struct config_key *keys;
-	unsigned n_keys;
+	const struct config_keys *keys;
 	void *base;
 	unsigned line;
 	unsigned key_lines[CONFIG_KEYS_MAX];
 };
 
-struct loader {
+struct reader {
 	struct config *config;
 	struct config_error *err;
 	const char *path;
-	FILE *in;
 	unsigned line;
-	unsigned n_bytes;
-	bool pending; /* inih has a line that on_key has not seen yet */
-	bool go_on;   /* that line continues the one before */
-	char raw[LINE_BYTES_MAX + 2];
 	/* Where keys go; NULL before the first header and after a bad one. */
 	struct section *section;
 	bool skipping; /* one fault stands for the keys that have no place */
@@ -49,428 +38,399 @@ struct loader {
 	unsigned n_pools;
 };
 
-#define fault(ld, format, ...)                                                 \
-	config_error_add((ld)->err, "%s:%u: " format, (ld)->path, (ld)->line,  \
+#define fault(rd, format, ...)                                                 \
+	config_error_add((rd)->err, "%s:%u: " format, (rd)->path, (rd)->line,  \
 	                 __VA_ARGS__)
 
 /* ---- sections ----------------------------------------------------------- */
 
-static bool is_name(const char *name, size_t len)
+static bool is_name(const char *name)
 {
-	if (len == 0 || len > 63)
-		return false;
-	return strspn(name, "abcdefghijklmnopqrstuvwxyz"
+	size_t len = strlen(name);
+	return len > 0 && len <= 63 &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyz"
 	                    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	                    "0123456789._-") >= len;
+	                    "0123456789._-") == len;
 }
 
 /* [slabd] or [balance]. */
-static void open_single(struct loader *ld, struct section *section)
+static void open_single(struct reader *rd, struct section *section)
 {
 	if (section->line != 0) {
-		fault(ld, "section %s is there twice, first in line %u; "
+		fault(rd, "section %s is there twice, first in line %u; "
 		      "allowed: once", section->title, section->line);
 		return;
 	}
-	section->line = ld->line;
-	ld->section = section;
+	section->line = rd->line;
+	rd->section = section;
 }
 
-static void open_pool(struct loader *ld, const char *name)
+static void open_pool(struct reader *rd, const char *name)
 {
-	struct section *section;
-
-	if (!is_name(name, strlen(name))) {
-		fault(ld, "pool name \"%.100s\" can't be used; allowed: 1 to "
+	struct section *section = &rd->pools[rd->n_pools];
+	if (!is_name(name)) {
+		fault(rd, "pool name \"%.100s\" can't be used; allowed: 1 to "
 		      "63 letters, digits, '.', '_' and '-'", name);
 		return;
 	}
-	for (unsigned i = 0; i < ld->n_pools; i++) {
-		if (strcmp(ld->config->pools[i].name, name) != 0)
+	for (unsigned i = 0; i < rd->n_pools; i++) {
+		if (strcmp(rd->config->pools[i].name, name) != 0)
 			continue;
-		fault(ld, "section [pool %s] contradicts line %u, which has a "
+		fault(rd, "section [pool %s] contradicts line %u, which has a "
 		      "pool of the same name; allowed: each name once",
-		      name, ld->pools[i].line);
+		      name, rd->pools[i].line);
 		return;
 	}
-	if (ld->n_pools == CONFIG_POOLS_MAX) {
-		fault(ld, "section [pool %s] is one too many; allowed: %u "
+	if (rd->n_pools == CONFIG_POOLS_MAX) {
+		fault(rd, "section [pool %s] is one too many; allowed: %u "
 		      "pools", name, CONFIG_POOLS_MAX);
 		return;
 	}
-	section = &ld->pools[ld->n_pools];
-	section->keys = config_pool_keys;
-	section->n_keys = CONFIG_POOL_KEYS;
-	section->base = &ld->config->pools[ld->n_pools];
-	section->line = ld->line;
+	section->keys = &config_pool_keys;
+	section->base = &rd->config->pools[rd->n_pools++];
 	snprintf(section->title, sizeof(section->title), "[pool %s]", name);
 	config_default_pool(section->base, name);
-	ld->n_pools++;
-	ld->section = section;
+	open_single(rd, section);
 }
 
 /* A line that starts with '['; text is cut up. */
-static void open_section(struct loader *ld, char *text)
+static void open_section(struct reader *rd, char *text)
 {
 	char *end = strchr(text, ']');
 	char *rest;
-
-	ld->section = NULL;
-	ld->key = NULL;
-	ld->skipping = true;
+	rd->section = NULL;
+	rd->key = NULL;
+	rd->skipping = true;
 	if (end == NULL) {
-		fault(ld, "\"%.100s\" lacks its ']'; allowed: " SECTIONS, text);
+		fault(rd, "\"%.100s\" lacks its ']'; allowed: " SECTIONS, text);
 		return;
 	}
 	rest = end + 1 + strspn(end + 1, " \t");
 	if (*rest != '\0' && *rest != ';' && *rest != '#') {
-		fault(ld, "\"%.100s\" follows a section's ']'; allowed: a "
+		fault(rd, "\"%.100s\" follows a section's ']'; allowed: a "
 		      "line of its own, or a comment after ';'", rest);
 		return;
 	}
 	*end = '\0';
 	text++;
 	if (strcmp(text, "slabd") == 0)
-		open_single(ld, &ld->slabd);
+		open_single(rd, &rd->slabd);
 	else if (strcmp(text, "balance") == 0)
-		open_single(ld, &ld->balance);
+		open_single(rd, &rd->balance);
 	else if (strncmp(text, "pool ", 5) == 0)
-		open_pool(ld, text + 5 + strspn(text + 5, " \t"));
+		open_pool(rd, text + 5 + strspn(text + 5, " \t"));
 	else
-		fault(ld, "section [%.100s] is unknown; allowed: " SECTIONS, text);
+		fault(rd, "section [%.100s] is unknown; allowed: " SECTIONS,
+		      text);
 }
 
 /* ---- keys --------------------------------------------------------------- */
 
-static void fault_unknown(struct loader *ld, const char *name)
+static void set_value(struct reader *rd, const char *value)
 {
-	const struct section *section = ld->section;
+	const struct config_key *key = rd->key;
+	const struct section *section = rd->section;
+	char why[CONFIG_WHY_BYTES];
+	if (value[0] == '\0')
+		fault(rd, "key \"%s\" in %s has no value; allowed: %s",
+		      key->name, section->title, key->allowed);
+	else if (config_key_set(key, section->base, value, why) < 0)
+		fault(rd, "key \"%s\" in %s: %s; allowed: %s", key->name,
+		      section->title, why, key->allowed);
+}
+
+static void read_key(struct reader *rd, const char *name, const char *value)
+{
+	struct section *section = rd->section;
 	char names[256];
-
-	fault(ld, "key \"%.100s\" in %s is unknown; allowed: %s", name,
-	      section->title,
-	      config_key_names(section->keys, section->n_keys, names,
-	                       sizeof(names)));
-}
-
-static void set_value(struct loader *ld, const struct config_key *key,
-                      const char *value)
-{
-	struct config_input in = { .base = ld->section->base, .value = value };
-	const char *title = ld->section->title;
-	int rc;
-
-	if (value[0] == '\0') {
-		fault(ld, "key \"%s\" in %s has no value; allowed: %s",
-		      key->name, title, key->allowed);
-		return;
-	}
-	rc = key->set(key, &in);
-	if (rc == 0)
-		return;
-	if (in.why[0] != '\0')
-		fault(ld, "key \"%s\" in %s: %s; allowed: %s", key->name,
-		      title, in.why, key->allowed);
-	else
-		fault(ld, "key \"%s\" in %s: \"%.100s\" is %s; allowed: %s",
-		      key->name, title, value,
-		      rc == -ERANGE ? "out of range" : "not a valid value",
-		      key->allowed);
-}
-
-static void on_new_key(struct loader *ld, const char *name, const char *value)
-{
-	struct section *section = ld->section;
 	unsigned *line;
-
-	ld->key = config_key_find(section->keys, section->n_keys, name);
-	if (ld->key == NULL) {
-		fault_unknown(ld, name);
+	if (section == NULL) {
+		if (!rd->skipping)
+			fault(rd, "key \"%.100s\" stands before any section; "
+			      "allowed: " SECTIONS " above it", name);
+		rd->skipping = true;
 		return;
 	}
-	line = &section->key_lines[ld->key - section->keys];
-	if (*line != 0) {
-		fault(ld, "key \"%s\" in %s is there twice, first in line %u; "
-		      "allowed: once, %s", name, section->title, *line,
-		      ld->key->allowed);
-		ld->key = NULL;
+	rd->key = config_key_find(section->keys, name);
+	if (rd->key == NULL) {
+		fault(rd, "key \"%.100s\" in %s is unknown; allowed: %s", name,
+		      section->title,
+		      config_key_names(section->keys, names, sizeof(names)));
 		return;
 	}
-	*line = ld->line;
-	set_value(ld, ld->key, value);
+	line = &section->key_lines[rd->key - section->keys->row];
+	if (*line == 0) {
+		*line = rd->line;
+		set_value(rd, value);
+		return;
+	}
+	fault(rd, "key \"%s\" in %s is there twice, first in line %u; "
+	      "allowed: once, %s", name, section->title, *line,
+	      rd->key->allowed);
+	rd->key = NULL;
 }
 
-/* inih's handler: 1 is success. Every fault is ours to report, so never 0. */
-static int on_key(void *user, const char *section, const char *name,
-                  const char *value)
+/* An indented line without a '=' continues the key above it. */
+static void go_on(struct reader *rd, const char *text)
 {
-	struct loader *ld = user;
-
-	(void)section;
-	ld->pending = false;
-	if (ld->section == NULL) {
-		if (!ld->skipping)
-			fault(ld, "key \"%.100s\" stands before any section; "
-			      "allowed: " SECTIONS " above it",
-			      name);
-		ld->skipping = true;
-	} else if (!ld->go_on) {
-		on_new_key(ld, name, value);
-	} else if (ld->key != NULL && ld->key->list) {
-		set_value(ld, ld->key, value);
-	} else if (ld->key != NULL) {
-		fault(ld, "key \"%s\" in %s can't go on in a second line; "
-		      "allowed: %s", ld->key->name, ld->section->title,
-		      ld->key->allowed);
-	}
-	return 1;
+	if (rd->key->list)
+		set_value(rd, text);
+	else
+		fault(rd, "key \"%s\" in %s can't go on in a second line; "
+		      "allowed: %s", rd->key->name, rd->section->title,
+		      rd->key->allowed);
 }
 
 /* ---- lines -------------------------------------------------------------- */
 
-/* Reads one line without its end into raw, whatever its length and bytes.
- * 0, -ENODATA at the end, -EFBIG; a fault in the line leaves raw empty. */
-static int read_raw(struct loader *ld)
+static void trim(char *text)
 {
-	unsigned n = 0;
-	bool zero = false;
-	int c = 0;
-
-	while ((c = getc(ld->in)) != EOF && c != '\n') {
-		if (++ld->n_bytes > FILE_BYTES_MAX)
-			return -EFBIG;
-		zero = zero || c == 0;
-		if (n <= LINE_BYTES_MAX)
-			ld->raw[n] = (char)c;
-		n++;
-	}
-	if (c == EOF && n == 0)
-		return -ENODATA;
-	if (c == '\n' && ++ld->n_bytes > FILE_BYTES_MAX)
-		return -EFBIG;
-	ld->line++;
-	if (zero || n > LINE_BYTES_MAX) {
-		fault(ld, "%s; allowed: text, at most %d bytes a line, lists "
-		      "go on in an indented line",
-		      zero ? "a zero byte" : "the line is too long",
-		      LINE_BYTES_MAX);
-		n = 0;
-	}
-	if (n > 0 && ld->raw[n - 1] == '\r')
-		n--;
-	ld->raw[n] = '\0';
-	return 0;
+	size_t len = strlen(text);
+	while (len > 0 && strchr(BLANK, text[len - 1]) != NULL)
+		text[--len] = '\0';
 }
 
-/* The line that inih had before was no "key = value". */
-static void judge_pending(struct loader *ld)
-{
-	if (ld->pending)
-		fault(ld, "\"%.100s\" is neither a section nor key = value; "
-		      "allowed: [slabd], [balance], [pool NAME], key = value, and "
-		      "comments after '#' or ';'", ld->raw);
-	ld->pending = false;
-}
-
-/* inih leaves a comment in a line that goes on with a list. */
+/* A comment begins with a ';' after a blank. */
 static void cut_comment(char *text)
 {
-	for (char *at = text + 1; (at = strchr(at, ';')) != NULL; at++) {
-		if (strchr(" \t\r\v\f", at[-1]) == NULL)
-			continue;
-		*at = '\0';
+	for (char *at = text + 1; (at = strchr(at, ';')) != NULL; at++)
+		if (strchr(BLANK, at[-1]) != NULL) {
+			*at = '\0';
+			break;
+		}
+	trim(text);
+}
+
+static void read_text(struct reader *rd, char *line)
+{
+	char *text = line + strspn(line, BLANK);
+	char *end;
+	if (*text == '\0' || *text == '#' || *text == ';')
 		return;
+	if (*text == '[') {
+		trim(text);
+		open_section(rd, text);
+		return;
+	}
+	cut_comment(text);
+	end = text + strcspn(text, "=:");
+	if (*end != '\0') {
+		*end++ = '\0';
+		trim(text);
+		read_key(rd, text, end + strspn(end, BLANK));
+	} else if (text > line && rd->key != NULL) {
+		go_on(rd, text);
+	} else {
+		fault(rd, "\"%.100s\" is neither a section nor key = value; "
+		      "allowed: [slabd], [balance], [pool NAME], key = value, "
+		      "and comments after '#' or ';'", text);
 	}
 }
 
-/* inih's reader, as fgets: the next line that is for inih, or an empty one. */
-static char *next_line(char *out, int size, void *stream)
+/* text[bytes] may be written. */
+static void read_lines(struct reader *rd, char *text, size_t bytes)
 {
-	struct loader *ld = stream;
-	char *text;
-
-	judge_pending(ld);
-	int rc = read_raw(ld);
-	if (rc == -EFBIG)
-		config_error_add(ld->err,
-		                 "%s: over 1 MiB, so no configuration; "
-		                 "allowed: an INI file", ld->path);
-	if (rc < 0 || size < LINE_BYTES_MAX + 2)
-		return NULL;
-	text = ld->raw;
-	if (ld->line == 1 && strncmp(text, "\xef\xbb\xbf", 3) == 0)
+	static const char mark[] = "\xef\xbb\xbf"; /* some editors put it */
+	char *end = text + bytes;
+	char *next;
+	if (bytes >= 3 && memcmp(text, mark, 3) == 0)
 		text += 3;
-	char *indented = text;
-	text += strspn(text, " \t\r\v\f");
-	strcpy(out, "\n");
-	if (*text == '[') {
-		open_section(ld, text);
-	} else if (*text != '\0' && *text != '#' && *text != ';') {
-		ld->pending = true;
-		cut_comment(text);
-		ld->go_on = text > indented && ld->key != NULL &&
-		            strpbrk(text, "=:") == NULL;
-		snprintf(out, (size_t)size, "%s%s", ld->go_on ? " " : "", text);
+	for (; text < end; text = next + 1) {
+		size_t len;
+		bool zero;
+		next = memchr(text, '\n', (size_t)(end - text));
+		next = next != NULL ? next : end;
+		*next = '\0';
+		len = (size_t)(next - text);
+		zero = strlen(text) < len;
+		rd->line++;
+		if (zero || len > LINE_BYTES_MAX)
+			fault(rd, "%s; allowed: text, at most %u bytes a line, "
+			      "lists go on in an indented line",
+			      zero ? "a zero byte" : "the line is too long",
+			      LINE_BYTES_MAX);
+		else
+			read_text(rd, text);
 	}
-	return out;
 }
 
 /* ---- what contradicts what ---------------------------------------------- */
 
-/* "line 12", or "the default". */
-static const char *where(const struct section *section, unsigned key,
-                         char out[32])
+/* The line in which a key of the section is given, 0; "line 12" in out, or "the
+ * default". */
+static unsigned where(const struct section *section, const char *name,
+                      char out[32])
 {
-	if (section->key_lines[key] == 0)
-		return "the default";
-	snprintf(out, 32, "line %u", section->key_lines[key]);
-	return out;
+	const struct config_key *key = config_key_find(section->keys, name);
+	unsigned line = section->key_lines[key - section->keys->row];
+	snprintf(out, 32, "the default");
+	if (line > 0)
+		snprintf(out, 32, "line %u", line);
+	return line;
 }
 
-/* The later of two keys' lines, to which a contradiction is put down. */
-static unsigned later(const struct section *section, unsigned a, unsigned b)
+/* One key against another, put down to the later line; the rest of the text is
+ * the format's. Where the file gives neither, config_check says it. */
+__attribute__((format(printf, 5, 6)))
+static void contradict(struct reader *rd, const struct section *section,
+                       const char *name, const char *other,
+                       const char *format, ...)
 {
-	unsigned line_a = section->key_lines[a];
-	unsigned line_b = section->key_lines[b];
-
-	return line_a > line_b ? line_a : line_b;
+	char at[32], other_at[32], rest[256];
+	unsigned line = where(section, name, at);
+	unsigned other_line = where(section, other, other_at);
+	va_list args;
+	rd->line = line > other_line ? line : other_line;
+	if (rd->line == 0)
+		return;
+	va_start(args, format);
+	vsnprintf(rest, sizeof(rest), format, args);
+	va_end(args);
+	fault(rd, "key \"%s\" (%s) contradicts key \"%s\" (%s) in %s: %s",
+	      name, at, other, other_at, section->title, rest);
 }
 
-static void check_paths(struct loader *ld)
+static bool is_given(const struct section *section, const char *name)
 {
-	const struct section *section = &ld->slabd;
-	char a[32], b[32];
-
-	if (ld->config->socket[0] == '\0' ||
-	    strcmp(ld->config->socket, ld->config->control) != 0)
-		return;
-	ld->line = later(section, CONFIG_KEY_SOCKET, CONFIG_KEY_CONTROL);
-	if (ld->line == 0) /* not the file's doing: config_check says it */
-		return;
-	fault(ld, "key \"control\" (%s) contradicts key \"socket\" (%s) in "
-	      "[slabd]: both are \"%s\"; allowed: two paths",
-	      where(section, CONFIG_KEY_CONTROL, a),
-	      where(section, CONFIG_KEY_SOCKET, b), ld->config->socket);
+	char at[32];
+	return where(section, name, at) > 0;
 }
 
 /* A default gives way to the other key. */
-static void check_balance(struct loader *ld)
+static void check_balance(struct reader *rd)
 {
-	const struct section *section = &ld->balance;
-	struct config_balance *balance = section->base;
-	char a[32], b[32], hold[CONFIG_DURATION_BYTES];
-
+	struct config_balance *balance = &rd->config->balance;
+	char hold[CONFIG_DURATION_BYTES];
 	if (balance->hold_max_ms >= balance->hold_ms)
 		return;
-	if (section->key_lines[CONFIG_KEY_HOLD_MAX] == 0) {
+	if (is_given(&rd->balance, "hold_max"))
+		contradict(rd, &rd->balance, "hold_max", "hold",
+		           "hold_max is under %s; allowed: at least hold",
+		           config_value_put_duration(hold, balance->hold_ms));
+	else
 		balance->hold_max_ms = balance->hold_ms;
-		return;
-	}
-	ld->line = later(section, CONFIG_KEY_HOLD, CONFIG_KEY_HOLD_MAX);
-	fault(ld, "key \"hold_max\" (%s) contradicts key \"hold\" (%s) in "
-	      "%s: hold_max is under %s; allowed: at least hold",
-	      where(section, CONFIG_KEY_HOLD_MAX, a),
-	      where(section, CONFIG_KEY_HOLD, b), section->title,
-	      config_value_put_duration(hold, balance->hold_ms));
 }
 
-static void check_floor(struct loader *ld, const struct section *section)
-{
-	const struct config_pool *pool = section->base;
-	char a[32], b[32], size[CONFIG_SIZE_BYTES];
-
-	/* Not given, or given as what is no size, which was said. */
-	if (pool->floor_bytes == UINT64_MAX ||
-	    pool->floor_bytes <= pool->max_bytes)
-		return;
-	ld->line = later(section, CONFIG_KEY_FLOOR, CONFIG_KEY_MAX);
-	fault(ld, "key \"floor\" (%s) contradicts key \"max\" (%s) in %s: "
-	      "floor is over %s; allowed: at most max",
-	      where(section, CONFIG_KEY_FLOOR, a),
-	      where(section, CONFIG_KEY_MAX, b), section->title,
-	      config_value_put_size(size, pool->max_bytes));
-}
-
-static void check_pool(struct loader *ld, const struct section *section)
+static void check_pool(struct reader *rd, const struct section *section)
 {
 	struct config_pool *pool = section->base;
 	uint64_t page = config_page_bytes(pool->page);
-	char a[32], b[32], size[CONFIG_SIZE_BYTES], page_size[CONFIG_SIZE_BYTES];
-
-	if (pool->max_bytes == 0)
+	uint64_t max = pool->max_bytes;
+	char size[CONFIG_SIZE_BYTES], page_size[CONFIG_SIZE_BYTES];
+	if (max == 0)
 		return;
-	config_value_put_size(size, pool->max_bytes);
-	if (pool->max_bytes % page != 0) {
-		ld->line = later(section, CONFIG_KEY_MAX, CONFIG_KEY_PAGE);
-		fault(ld, "key \"max\" (%s) contradicts key \"page\" (%s) in "
-		      "%s: %s is not whole pages; allowed: a multiple of %s",
-		      where(section, CONFIG_KEY_MAX, a),
-		      where(section, CONFIG_KEY_PAGE, b), section->title, size,
-		      config_value_put_size(page_size, page));
-	}
-	check_floor(ld, section);
-	if (pool->start_bytes <= pool->max_bytes)
-		return;
-	if (section->key_lines[CONFIG_KEY_START] == 0) {
-		pool->start_bytes = pool->max_bytes;
-		return;
-	}
-	ld->line = later(section, CONFIG_KEY_START, CONFIG_KEY_MAX);
-	fault(ld, "key \"start\" (%s) contradicts key \"max\" (%s) in %s: "
-	      "start is over %s; allowed: at most max",
-	      where(section, CONFIG_KEY_START, a),
-	      where(section, CONFIG_KEY_MAX, b), section->title, size);
+	config_value_put_size(size, max);
+	if (max % page != 0)
+		contradict(rd, section, "max", "page", "%s is not whole pages; "
+		           "allowed: a multiple of %s", size,
+		           config_value_put_size(page_size, page));
+	/* UINT64_MAX: not given, or given as what is no size, which was said. */
+	if (pool->floor_bytes > max && pool->floor_bytes != UINT64_MAX)
+		contradict(rd, section, "floor", "max",
+		           "floor is over %s; allowed: at most max", size);
+	if (pool->start_bytes > max && is_given(section, "start"))
+		contradict(rd, section, "start", "max",
+		           "start is over %s; allowed: at most max", size);
+	else if (pool->start_bytes > max)
+		pool->start_bytes = max;
 }
 
-static void load_stream(struct loader *ld)
+static void check_all(struct reader *rd)
 {
-	int rc;
+	struct config *config = rd->config;
+	if (rd->n_pools > 0)
+		config->n_pools = rd->n_pools;
+	if (config->socket[0] != '\0' &&
+	    strcmp(config->socket, config->control) == 0)
+		contradict(rd, &rd->slabd, "control", "socket",
+		           "both are \"%s\"; allowed: two paths",
+		           config->socket);
+	check_balance(rd);
+	for (unsigned i = 0; i < rd->n_pools; i++)
+		check_pool(rd, &rd->pools[i]);
+	for (unsigned i = 0; i < config->n_pools; i++)
+		config->pools[i].balance = config->balance;
+}
 
-	errno = 0;
-	rc = ini_parse_stream(next_line, ld, on_key, ld);
-	if (rc == -2)
-		config_error_add(ld->err, "%s: no memory to read it; try "
-		                 "again with memory free", ld->path);
-	if (ferror(ld->in))
-		config_error_add(ld->err, "%s: can't be read: %s; allowed: a "
-		                 "regular file that slabd may read", ld->path,
+/* ---- the file ----------------------------------------------------------- */
+
+/* The text of a file, with room for one byte more; NULL, and it is said why. */
+static char *read_file(struct reader *rd, FILE *in, size_t *bytes)
+{
+	char *text = malloc(FILE_BYTES_MAX + 2);
+	if (text == NULL) {
+		config_error_add(rd->err, "%s: no memory to read it; try "
+		                 "again with memory free", rd->path);
+		return NULL;
+	}
+	*bytes = fread(text, 1, FILE_BYTES_MAX + 1, in);
+	if (!ferror(in) && *bytes <= FILE_BYTES_MAX)
+		return text;
+	if (ferror(in))
+		config_error_add(rd->err, "%s: can't be read: %s; allowed: a "
+		                 "regular file that slabd may read", rd->path,
 		                 strerror(errno));
-	if (ld->n_pools > 0)
-		ld->config->n_pools = ld->n_pools;
-	check_paths(ld);
-	check_balance(ld);
-	for (unsigned i = 0; i < ld->n_pools; i++)
-		check_pool(ld, &ld->pools[i]);
-	for (unsigned i = 0; i < ld->config->n_pools; i++)
-		ld->config->pools[i].balance = ld->config->balance;
+	else
+		config_error_add(rd->err, "%s: over 1 MiB, so no configuration; "
+		                 "allowed: an INI file", rd->path);
+	free(text);
+	return NULL;
 }
 
 int config_load(struct config *config, const char *path,
                 struct config_error *err)
 {
-	struct loader ld = {
+	struct reader rd = {
 		.config = config,
 		.err = err,
 		.path = path,
-		.slabd = { .title = "[slabd]", .keys = config_slabd_keys,
-		           .n_keys = CONFIG_SLABD_KEYS, .base = config },
-		.balance = { .title = "[balance]",
-		             .keys = config_balance_keys,
-		             .n_keys = CONFIG_BALANCE_KEYS,
+		.slabd = { .title = "[slabd]", .keys = &config_slabd_keys,
+		           .base = config },
+		.balance = { .title = "[balance]", .keys = &config_balance_keys,
 		             .base = &config->balance },
 	};
 	unsigned before = err->n + err->n_more;
-
+	size_t bytes;
+	char *text;
+	FILE *in;
 	if (strlen(path) > SHOWN_PATH_BYTES) /* the end tells more */
-		ld.path = path + strlen(path) - SHOWN_PATH_BYTES;
-	ld.in = fopen(path, "re");
-	if (ld.in == NULL) {
+		rd.path = path + strlen(path) - SHOWN_PATH_BYTES;
+	in = fopen(path, "re");
+	if (in == NULL) {
 		config_error_add(err, "%s: can't be opened: %s; allowed: a "
 		                 "file that slabd may read, or no --config for "
-		                 "the defaults", ld.path, strerror(errno));
+		                 "the defaults", rd.path, strerror(errno));
 		return -EINVAL;
 	}
-	load_stream(&ld);
-	fclose(ld.in);
+	text = read_file(&rd, in, &bytes);
+	fclose(in);
+	if (text != NULL) {
+		read_lines(&rd, text, bytes);
+		check_all(&rd);
+	}
+	free(text);
 	return err->n + err->n_more > before ? -EINVAL : 0;
+}
+
+static void print_section(const struct config_keys *keys, const void *base,
+                          FILE *out)
+{
+	char text[CONFIG_TEXT_BYTES];
+	for (unsigned i = 0; i < keys->n; i++) {
+		keys->row[i].put(&keys->row[i], base, text, sizeof(text));
+		if (text[0] != '\0')
+			fprintf(out, "%s = %s\n", keys->row[i].name, text);
+	}
+}
+
+void config_print(const struct config *config, FILE *out)
+{
+	fprintf(out, "[slabd]\n");
+	print_section(&config_slabd_keys, config, out);
+	fprintf(out, "\n[balance]\n");
+	print_section(&config_balance_keys, &config->balance, out);
+	for (unsigned i = 0; i < config->n_pools; i++) {
+		fprintf(out, "\n[pool %s]\n", config->pools[i].name);
+		print_section(&config_pool_keys, &config->pools[i], out);
+	}
 }

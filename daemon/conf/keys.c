@@ -2,252 +2,435 @@
 #include "daemon/conf/keys.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-
-#include "daemon/conf/config.h"
+#include <strings.h>
 
 #define MIB (UINT64_C(1) << 20)
 #define TIB (UINT64_C(1) << 40)
+#define HOUR_MS 3600000u
+#define MONTH_S (30u * 86400)
+#define IDS_A_LINE 8u /* of up to 11 bytes: a line takes 198 */
 
-_Static_assert(CONFIG_SLABD_KEYS <= CONFIG_KEYS_MAX &&
-               CONFIG_POOL_KEYS <= CONFIG_KEYS_MAX &&
-               CONFIG_BALANCE_KEYS <= CONFIG_KEYS_MAX, "lines of a section");
+#define SET const struct config_key *key, void *base, const char *value, \
+	char why[CONFIG_WHY_BYTES]
+#define PUT const struct config_key *key, const void *base, char *out, \
+	size_t size
 
-const struct config_key *config_key_find(const struct config_key *keys,
-                                         unsigned n, const char *name)
+static void *field(const struct config_key *key, const void *base)
 {
-	for (unsigned i = 0; i < n; i++) {
-		if (strcmp(keys[i].name, name) == 0)
-			return &keys[i];
-	}
-	return NULL;
+	return (char *)base + key->off;
 }
 
-char *config_key_names(const struct config_key *keys, unsigned n, char *out,
-                       size_t size)
+/* ---- numbers ------------------------------------------------------------ */
+
+/* Reads a number within the key's bounds. */
+static int read_number(const struct config_key *key, const char *value,
+                       uint64_t *n, char why[CONFIG_WHY_BYTES])
 {
-	size_t at = 0;
-
-	out[0] = '\0';
-	for (unsigned i = 0; i < n && at < size; i++)
-		at += (size_t)snprintf(out + at, size - at, "%s%s",
-		                       i > 0 ? ", " : "", keys[i].name);
-	return out;
-}
-
-static void *field(const struct config_key *key, struct config_input *in)
-{
-	return (char *)in->base + key->off;
-}
-
-int config_key_store(const struct config_key *key, struct config_input *in,
-                     int rc, uint64_t n)
-{
-	if (rc == 0 && (n < key->min || n > key->max))
-		rc = -ERANGE;
-	if (rc == 0)
-		*(unsigned *)field(key, in) = (unsigned)n;
-	return rc;
-}
-
-static int set_path(const struct config_key *key, struct config_input *in)
-{
-	int rc = config_set_path(field(key, in), in->value);
-
-	if (rc == -ENAMETOOLONG)
-		snprintf(in->why, sizeof(in->why), "%zu bytes are too long",
-		         strlen(in->value));
-	return rc;
-}
-
-static int set_mode(const struct config_key *key, struct config_input *in)
-{
-	uint64_t n = 0;
-	int rc = config_value_mode(in->value, &n);
-
-	return config_key_store(key, in, rc, n);
-}
-
-int config_key_set_count(const struct config_key *key, struct config_input *in)
-{
-	uint64_t n = 0;
-	int rc = config_value_number(in->value, &n);
-
-	return config_key_store(key, in, rc, n);
-}
-
-static int set_socket_group(const struct config_key *key,
-                            struct config_input *in)
-{
-	struct config *config = in->base;
-	char *name = field(key, in);
-	int rc;
-
-	if (strlen(in->value) >= sizeof(config->socket_group))
+	int r = 0;
+	*n = 0;
+	if (key->zero == NULL || strcasecmp(value, key->zero) != 0)
+		r = key->read(value, n);
+	if (r == 0 && key->unit > 0 && *n % key->unit != 0) {
+		snprintf(why, CONFIG_WHY_BYTES, "%.40s is not whole seconds",
+		         value);
 		return -EINVAL;
-	rc = config_value_group(in->value, &config->socket_gid, in->why);
-	if (rc == 0)
-		strcpy(name, in->value);
-	return rc;
-}
-
-int config_key_set_bool(const struct config_key *key, struct config_input *in)
-{
-	return config_value_bool(in->value, field(key, in));
-}
-
-static int set_topology(const struct config_key *key, struct config_input *in)
-{
-	size_t len = strlen(in->value);
-
-	if (len > key->max)
-		return -ERANGE;
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)in->value[i];
-		if (c < 0x20 || c >= 0x7f)
-			return -EINVAL;
 	}
-	memcpy(field(key, in), in->value, len + 1);
+	if (key->unit > 0)
+		*n /= key->unit;
+	return r == 0 && (*n < key->min || *n > key->max) ? -ERANGE : r;
+}
+
+static int set_unsigned(SET)
+{
+	uint64_t n;
+	int r = read_number(key, value, &n, why);
+	if (r == 0)
+		*(unsigned *)field(key, base) = (unsigned)n;
+	return r;
+}
+
+static int set_size(SET)
+{
+	uint64_t n;
+	int r = read_number(key, value, &n, why);
+	if (r == 0)
+		*(uint64_t *)field(key, base) = n;
+	return r;
+}
+
+static void put_count(PUT)
+{
+	snprintf(out, size, "%u", *(unsigned *)field(key, base));
+}
+
+static void put_percent(PUT)
+{
+	snprintf(out, size, "%u%%", *(unsigned *)field(key, base));
+}
+
+static void put_mode(PUT)
+{
+	snprintf(out, size, "%04o", *(unsigned *)field(key, base));
+}
+
+static void put_duration(PUT)
+{
+	unsigned n = *(unsigned *)field(key, base);
+	uint64_t unit = key->unit > 0 ? key->unit : 1;
+	char text[CONFIG_DURATION_BYTES];
+	bool word = n == 0 && key->zero != NULL;
+	snprintf(out, size, "%s",
+	         word ? key->zero : config_value_put_duration(text, unit * n));
+}
+
+static void put_size(PUT)
+{
+	uint64_t bytes = *(uint64_t *)field(key, base);
+	char text[CONFIG_SIZE_BYTES];
+	bool none = bytes == UINT64_MAX;
+	snprintf(out, size, "%s",
+	         none ? "" : config_value_put_size(text, bytes));
+}
+
+/* A size or a share of the node; the one that was given last counts. */
+static int set_max(SET)
+{
+	struct config_pool *pool = base;
+	uint64_t n;
+	int r = config_value_percent(value, &n);
+	if (r < 0)
+		return set_size(key, base, value, why);
+	if (n < 1 || n > 100)
+		return -ERANGE;
+	pool->max_bytes = 0;
+	pool->max_percent = (unsigned)n;
 	return 0;
 }
 
-static int set_level(const struct config_key *key, struct config_input *in)
+static void put_max(PUT)
 {
-	return log_level_parse(in->value, field(key, in));
+	const struct config_pool *pool = base;
+	if (pool->max_bytes > 0)
+		put_size(key, base, out, size);
+	else
+		snprintf(out, size, "%u%%", pool->max_percent);
 }
 
-static int set_max(const struct config_key *key, struct config_input *in)
-{
-	struct config_pool *pool = in->base;
-	uint64_t n;
-	int rc = config_value_percent(in->value, &n);
+/* ---- words -------------------------------------------------------------- */
 
-	if (rc == 0 && (n < 1 || n > 100))
-		return -ERANGE;
-	if (rc == 0) {
-		pool->max_bytes = 0;
-		pool->max_percent = (unsigned)n;
-		return 0;
-	}
-	return config_key_set_size(key, in);
+static int set_bool(SET)
+{
+	(void)why;
+	return config_value_bool(value, field(key, base));
 }
 
-int config_key_set_size(const struct config_key *key, struct config_input *in)
+static void put_bool(PUT)
 {
-	uint64_t n;
-	int rc = config_value_size(in->value, &n);
-
-	if (rc == 0 && (n < key->min || n > key->max))
-		return -ERANGE;
-	if (rc == 0)
-		*(uint64_t *)field(key, in) = n;
-	return rc;
+	snprintf(out, size, "%s", *(bool *)field(key, base) ? "yes" : "no");
 }
 
-static int set_page(const struct config_key *key, struct config_input *in)
+static int set_far(SET)
 {
-	enum config_page *page = field(key, in);
+	(void)why;
+	if (strcmp(value, "last") != 0 && strcmp(value, "tier") != 0)
+		return -EINVAL;
+	*(bool *)field(key, base) = value[0] == 't';
+	return 0;
+}
 
-	for (int i = CONFIG_PAGE_1G; i <= CONFIG_PAGE_4K; i++) {
-		if (strcmp(in->value, config_page_name(i)) == 0) {
-			*page = (enum config_page)i;
+static void put_far(PUT)
+{
+	snprintf(out, size, "%s", *(bool *)field(key, base) ? "tier" : "last");
+}
+
+static int set_level(SET)
+{
+	(void)why;
+	return log_level_parse(value, field(key, base));
+}
+
+static void put_level(PUT)
+{
+	snprintf(out, size, "%s",
+	         log_level_name(*(enum log_level *)field(key, base)));
+}
+
+static int set_page(SET)
+{
+	(void)why;
+	for (int i = CONFIG_PAGE_1G; i <= CONFIG_PAGE_4K; i++)
+		if (strcmp(value, config_page_name((enum config_page)i)) == 0) {
+			*(enum config_page *)field(key, base) = i;
 			return 0;
 		}
-	}
 	return -EINVAL;
 }
 
-/* Adds: the list may go on in a second line, and starts empty. */
-static int set_users(const struct config_key *key, struct config_input *in)
+static void put_page(PUT)
 {
-	struct config_pool *pool = in->base;
-
-	return config_value_users(in->value, field(key, in), &pool->n_users,
-	                          CONFIG_LIST_MAX, in->why);
+	snprintf(out, size, "%s",
+	         config_page_name(*(enum config_page *)field(key, base)));
 }
 
-static int set_groups(const struct config_key *key, struct config_input *in)
-{
-	struct config_pool *pool = in->base;
+/* ---- texts and lists ---------------------------------------------------- */
 
-	return config_value_groups(in->value, field(key, in), &pool->n_groups,
-	                           CONFIG_LIST_MAX, in->why);
+static int set_path(SET)
+{
+	int r = config_set_path(field(key, base), value);
+	if (r == -ENAMETOOLONG)
+		snprintf(why, CONFIG_WHY_BYTES, "%zu bytes are too long",
+		         strlen(value));
+	return r;
 }
 
-#define PATH_ALLOWED "an absolute path of at most 107 bytes, without ';'"
-#define MODE_ALLOWED "octal permissions from 0000 to 0777"
-#define LIST_ALLOWED                                                           \
-	"up to 64 names that exist, or ids, parted by commas or blanks"
+static int set_topology(SET)
+{
+	size_t len = strlen(value);
+	(void)why;
+	if (len > key->max)
+		return -ERANGE;
+	for (size_t i = 0; i < len; i++)
+		if (value[i] < 0x20 || value[i] >= 0x7f)
+			return -EINVAL;
+	memcpy(field(key, base), value, len + 1);
+	return 0;
+}
 
-const struct config_key config_slabd_keys[CONFIG_SLABD_KEYS] = {
-	[CONFIG_KEY_SOCKET] = {
-		.name = "socket", .allowed = PATH_ALLOWED, .set = set_path,
-		.off = offsetof(struct config, socket) },
-	[CONFIG_KEY_CONTROL] = {
-		.name = "control", .allowed = PATH_ALLOWED, .set = set_path,
-		.off = offsetof(struct config, control) },
-	[CONFIG_KEY_SOCKET_MODE] = {
-		.name = "socket_mode", .allowed = MODE_ALLOWED, .set = set_mode,
-		.off = offsetof(struct config, socket_mode), .max = 0777 },
-	[CONFIG_KEY_CONTROL_MODE] = {
-		.name = "control_mode", .allowed = MODE_ALLOWED,
-		.set = set_mode,
-		.off = offsetof(struct config, control_mode), .max = 0777 },
-	[CONFIG_KEY_SOCKET_GROUP] = {
-		.name = "socket_group", .set = set_socket_group,
-		.allowed = "a group that exists, or its id",
-		.off = offsetof(struct config, socket_group) },
-	[CONFIG_KEY_RESERVE_HUGEPAGES] = {
-		.name = "reserve_hugepages", .set = config_key_set_bool,
-		.allowed = CONFIG_ALLOWED_BOOL,
-		.off = offsetof(struct config, reserve_hugepages) },
-	[CONFIG_KEY_TOPOLOGY] = {
-		.name = "topology", .set = set_topology,
-		.allowed = "an hwloc synthetic description of at most 255 "
-		           "bytes, such as node:2 core:4 pu:1",
-		.off = offsetof(struct config, topology), .max = 255 },
-	[CONFIG_KEY_LOG_LEVEL] = {
-		.name = "log_level", .set = set_level,
-		.allowed = "error, warn, info or debug",
-		.off = offsetof(struct config, log_level) },
+static int set_socket_group(SET)
+{
+	struct config *config = base;
+	int r;
+	if (strlen(value) > key->max)
+		return -EINVAL;
+	r = config_value_group(value, &config->socket_gid, why);
+	if (r == 0)
+		strcpy(field(key, base), value);
+	return r;
+}
+
+static void put_text(PUT)
+{
+	snprintf(out, size, "%s", (char *)field(key, base));
+}
+
+static int set_users(SET)
+{
+	struct config_pool *pool = base;
+	return config_value_users(value, field(key, base), &pool->n_users,
+	                          CONFIG_LIST_MAX, why);
+}
+
+static int set_groups(SET)
+{
+	struct config_pool *pool = base;
+	return config_value_groups(value, field(key, base), &pool->n_groups,
+	                           CONFIG_LIST_MAX, why);
+}
+
+static void put_ids(const uint32_t *ids, unsigned n, char *out, size_t size)
+{
+	size_t at = 0;
+	out[0] = '\0';
+	for (unsigned i = 0; i < n && at < size; i++)
+		at += (size_t)snprintf(
+		        out + at, size - at, "%s%" PRIu32,
+		        i == 0 ? "" : i % IDS_A_LINE == 0 ? "\n\t" : " ", ids[i]);
+}
+
+static void put_users(PUT)
+{
+	const struct config_pool *pool = base;
+	put_ids(field(key, base), pool->n_users, out, size);
+}
+
+static void put_groups(PUT)
+{
+	const struct config_pool *pool = base;
+	put_ids(field(key, base), pool->n_groups, out, size);
+}
+
+/* ---- the rows ----------------------------------------------------------- */
+
+#define PATH "an absolute path of at most 107 bytes, without ';'", \
+	.set = set_path, .put = put_text
+#define MODE "octal permissions from 0000 to 0777", .max = 0777, \
+	.set = set_unsigned, .put = put_mode, .read = config_value_mode
+#define BOOL "yes, no, true, false, on, off, 1 or 0", \
+	.set = set_bool, .put = put_bool
+#define COUNT .set = set_unsigned, .put = put_count, .read = config_value_number
+#define SHARE .set = set_unsigned, .put = put_percent, \
+	.read = config_value_percent
+#define SPAN .set = set_unsigned, .put = put_duration, \
+	.read = config_value_duration
+#define SIZE .set = set_size, .put = put_size, .read = config_value_size
+#define IDS "up to 64 names that exist, or ids, parted by commas or blanks", \
+	.list = true
+
+#define AT(field) .off = offsetof(struct config, field)
+static const struct config_key slabd_rows[] = {
+	{ "socket", PATH, AT(socket) },
+	{ "control", PATH, AT(control) },
+	{ "socket_mode", MODE, AT(socket_mode) },
+	{ "control_mode", MODE, AT(control_mode) },
+	{ "socket_group", "a group that exists, or its id", AT(socket_group),
+	  .set = set_socket_group, .put = put_text, .max = 63 },
+	{ "reserve_hugepages", BOOL, AT(reserve_hugepages) },
+	{ "topology", "an hwloc synthetic description of at most 255 bytes, "
+	  "such as node:2 core:4 pu:1", AT(topology),
+	  .set = set_topology, .put = put_text, .max = 255 },
+	{ "log_level", "error, warn, info or debug", AT(log_level),
+	  .set = set_level, .put = put_level },
+};
+#undef AT
+
+#define AT(field) .off = offsetof(struct config_pool, field)
+static const struct config_key pool_rows[] = {
+	{ "max", "a size from 2M to 2T, such as 512M or 4GiB, or a share of "
+	  "each node from 1% to 100%", AT(max_bytes), .min = 2 * MIB,
+	  .max = 2 * TIB, .set = set_max, .put = put_max,
+	  .read = config_value_size },
+	{ "start", "a size from 2M to 2T, such as 16M or 1GiB",
+	  AT(start_bytes), SIZE, .min = 2 * MIB, .max = 2 * TIB },
+	{ "floor", "a size up to 2T, such as 0, 16M or 1GiB",
+	  AT(floor_bytes), SIZE, .max = 2 * TIB },
+	{ "page", "1g, 2m, thp or 4k", AT(page), .set = set_page,
+	  .put = put_page },
+	{ "max_caches", "a number from 1 to 4096", AT(max_caches), COUNT,
+	  .min = 1, .max = 4096 },
+	{ "max_clients", "a number from 1 to 16384", AT(max_clients), COUNT,
+	  .min = 1, .max = 16384 },
+	{ "users", IDS, AT(users), .set = set_users, .put = put_users },
+	{ "groups", IDS, AT(groups), .set = set_groups, .put = put_groups },
+};
+#undef AT
+
+#define AT(field) .off = offsetof(struct config_balance, field)
+static const struct config_key balance_rows[] = {
+	{ "enabled", BOOL, AT(enabled) },
+	{ "migrate", BOOL, AT(migrate) },
+	{ "far", "last or tier", AT(far_is_tier), .set = set_far,
+	  .put = put_far },
+	{ "hold", "a duration from 10ms to 1h, such as 500ms or 2s",
+	  AT(hold_ms), SPAN, .min = 10, .max = HOUR_MS },
+	{ "hold_max", "a duration from 10ms to 1h, at least hold",
+	  AT(hold_max_ms), SPAN, .min = 10, .max = HOUR_MS },
+	{ "lend_keep", "a number of slabs from 1 to 65536", AT(lend_keep),
+	  COUNT, .min = 1, .max = 65536 },
+	{ "lend_max", "a number of slabs from 1 to 65536", AT(lend_max),
+	  COUNT, .min = 1, .max = 65536 },
+	{ "keep_slabs", "a number of slabs from 0 to 65536", AT(keep_slabs),
+	  COUNT, .max = 65536 },
+	{ "migrate_cost", "a share from 1% to 100000%, such as 100%",
+	  AT(migrate_cost), SHARE, .min = 1, .max = 100000 },
+	{ "migrate_rate", "a size a second from 1M to 1T, such as 64M",
+	  AT(migrate_rate), SIZE, .min = MIB, .max = TIB },
+	{ "idle", "a duration of whole seconds up to 720h, such as 60s, or "
+	  "never", AT(idle_s), SPAN, .max = MONTH_S, .unit = 1000,
+	  .zero = "never" },
+	{ "pressure", "a duration from 1ms to 1s, such as 100ms, or off",
+	  AT(pressure_ms), SPAN, .max = 1000, .zero = "off" },
 };
 
-const struct config_key config_pool_keys[CONFIG_POOL_KEYS] = {
-	[CONFIG_KEY_MAX] = {
-		.name = "max", .set = set_max,
-		.allowed = "a size from 2M to 2T, such as 512M or 4GiB, or a "
-		           "share of each node from 1% to 100%",
-		.off = offsetof(struct config_pool, max_bytes),
-		.min = 2 * MIB, .max = 2 * TIB },
-	[CONFIG_KEY_START] = {
-		.name = "start", .set = config_key_set_size,
-		.allowed = "a size from 2M to 2T, such as 16M or 1GiB",
-		.off = offsetof(struct config_pool, start_bytes),
-		.min = 2 * MIB, .max = 2 * TIB },
-	[CONFIG_KEY_FLOOR] = {
-		.name = "floor", .set = config_key_set_size,
-		.allowed = "a size up to 2T, such as 0, 16M or 1GiB",
-		.off = offsetof(struct config_pool, floor_bytes),
-		.max = 2 * TIB },
-	[CONFIG_KEY_PAGE] = {
-		.name = "page", .set = set_page,
-		.allowed = "1g, 2m, thp or 4k",
-		.off = offsetof(struct config_pool, page) },
-	[CONFIG_KEY_MAX_CACHES] = {
-		.name = "max_caches", .set = config_key_set_count,
-		.allowed = "a number from 1 to 4096",
-		.off = offsetof(struct config_pool, max_caches),
-		.min = 1, .max = 4096 },
-	[CONFIG_KEY_MAX_CLIENTS] = {
-		.name = "max_clients", .set = config_key_set_count,
-		.allowed = "a number from 1 to 16384",
-		.off = offsetof(struct config_pool, max_clients),
-		.min = 1, .max = 16384 },
-	[CONFIG_KEY_USERS] = {
-		.name = "users", .allowed = LIST_ALLOWED, .set = set_users,
-		.off = offsetof(struct config_pool, users), .list = true },
-	[CONFIG_KEY_GROUPS] = {
-		.name = "groups", .allowed = LIST_ALLOWED, .set = set_groups,
-		.off = offsetof(struct config_pool, groups), .list = true },
-};
+#define ROWS(rows) { rows, sizeof(rows) / sizeof(rows[0]) }
+#define FEW(rows) sizeof(rows) / sizeof(rows[0]) <= CONFIG_KEYS_MAX
+_Static_assert(FEW(slabd_rows) && FEW(pool_rows) && FEW(balance_rows),
+               "lines of a section");
+
+const struct config_keys config_slabd_keys = ROWS(slabd_rows);
+const struct config_keys config_pool_keys = ROWS(pool_rows);
+const struct config_keys config_balance_keys = ROWS(balance_rows);
+
+const struct config_key *config_key_find(const struct config_keys *keys,
+                                         const char *name)
+{
+	for (unsigned i = 0; i < keys->n; i++)
+		if (strcmp(keys->row[i].name, name) == 0)
+			return &keys->row[i];
+	return NULL;
+}
+
+char *config_key_names(const struct config_keys *keys, char *out, size_t size)
+{
+	size_t at = 0;
+	out[0] = '\0';
+	for (unsigned i = 0; i < keys->n && at < size; i++)
+		at += (size_t)snprintf(out + at, size - at, "%s%s",
+		                       i > 0 ? ", " : "", keys->row[i].name);
+	return out;
+}
+
+int config_key_set(const struct config_key *key, void *base, const char *value,
+                   char why[CONFIG_WHY_BYTES])
+{
+	int r;
+	why[0] = '\0';
+	r = key->set(key, base, value, why);
+	if (r == 0)
+		return 0;
+	if (why[0] == '\0')
+		snprintf(why, CONFIG_WHY_BYTES, "\"%.100s\" is %s", value,
+		         r == -ERANGE ? "out of range" : "not a valid value");
+	return -EINVAL;
+}
+
+/* ---- [balance] at run time ---------------------------------------------- */
+
+const char *config_balance_key(unsigned i)
+{
+	return i < config_balance_keys.n ? balance_rows[i].name : NULL;
+}
+
+char *config_balance_get(const struct config_balance *balance, const char *key,
+                         char out[CONFIG_BALANCE_VALUE])
+{
+	const struct config_key *found =
+		config_key_find(&config_balance_keys, key);
+	out[0] = '\0';
+	if (found != NULL)
+		found->put(found, balance, out, CONFIG_BALANCE_VALUE);
+	return out;
+}
+
+/* What hold and hold_max say together. 0 or -EINVAL with why. */
+static int check_hold(const struct config_balance *balance,
+                      char why[CONFIG_BALANCE_WHY])
+{
+	char hold[CONFIG_DURATION_BYTES], most[CONFIG_DURATION_BYTES];
+	if (balance->hold_max_ms >= balance->hold_ms)
+		return 0;
+	snprintf(why, CONFIG_BALANCE_WHY,
+	         "key \"hold_max\" (%s) contradicts key \"hold\" (%s); "
+	         "allowed: hold_max of at least hold, so set the other first",
+	         config_value_put_duration(most, balance->hold_max_ms),
+	         config_value_put_duration(hold, balance->hold_ms));
+	return -EINVAL;
+}
+
+int config_balance_set(struct config_balance *balance, const char *key,
+                       const char *value, char why[CONFIG_BALANCE_WHY])
+{
+	const struct config_key *found =
+		config_key_find(&config_balance_keys, key);
+	struct config_balance changed = *balance;
+	char text[256];
+	if (found == NULL) {
+		snprintf(why, CONFIG_BALANCE_WHY,
+		         "key \"%.60s\" is unknown; allowed: %s", key,
+		         config_key_names(&config_balance_keys, text,
+		                          sizeof(text)));
+		return -EINVAL;
+	}
+	if (config_key_set(found, &changed, value, text) < 0) {
+		snprintf(why, CONFIG_BALANCE_WHY, "key \"%s\": %s; allowed: %s",
+		         key, text, found->allowed);
+		return -EINVAL;
+	}
+	if (check_hold(&changed, why) < 0)
+		return -EINVAL;
+	*balance = changed;
+	return 0;
+}

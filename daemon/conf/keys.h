@@ -1,96 +1,72 @@
 /* SPDX-License-Identifier: MIT */
-/* The keys of the configuration file: their names, values and where they go. */
+/*
+ * The keys of the configuration, a row each: name, place, how text becomes its
+ * value and the value text. file.c reads and prints all of them by these rows;
+ * slabctl set changes those of [balance] at run time.
+ */
 #ifndef DAEMON_CONF_KEYS_H
 #define DAEMON_CONF_KEYS_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
+#include "daemon/conf/config.h"
 #include "daemon/conf/value.h"
-
-/* What a setter works on; the key says which field of base. */
-struct config_input {
-	void *base; /* the section's: struct config, config_pool ... */
-	const char *value;
-	char why[CONFIG_WHY_BYTES]; /* out, on failure; "": not allowed */
-};
 
 struct config_key {
 	const char *name;
 	const char *allowed; /* for people */
-	/* 0, -EINVAL another form, -ERANGE beyond min and max, others with a
-	 * why. */
-	int (*set)(const struct config_key *key, struct config_input *in);
-	size_t off;
+	size_t off;          /* of the field in the section's structure */
+	/* 0, -EINVAL another form, -ERANGE beyond min and max; others with a
+	 * why. The last value of a list is kept: set adds to it. */
+	int (*set)(const struct config_key *key, void *base, const char *value,
+	           char why[CONFIG_WHY_BYTES]);
+	/* Text that set reads to the same; "": the default, which has none. */
+	void (*put)(const struct config_key *key, const void *base, char *out,
+	            size_t size);
+	/* What a number is written as, its bounds, what the text counts in one
+	 * of the field (0: the same), and a word for 0. */
+	int (*read)(const char *text, uint64_t *out);
 	uint64_t min;
 	uint64_t max;
+	unsigned unit;
+	const char *zero;
 	bool list; /* may go on in indented lines */
 };
 
-#define CONFIG_ALLOWED_BOOL "yes, no, true, false, on, off, 1 or 0"
 #define CONFIG_KEYS_MAX 16u /* of one section */
+#define CONFIG_TEXT_BYTES 1024u /* what put writes, at most */
 
-/* In the order of config_slabd_keys, config_pool_keys, config_balance_keys. */
-enum config_slabd_key {
-	CONFIG_KEY_SOCKET,
-	CONFIG_KEY_CONTROL,
-	CONFIG_KEY_SOCKET_MODE,
-	CONFIG_KEY_CONTROL_MODE,
-	CONFIG_KEY_SOCKET_GROUP,
-	CONFIG_KEY_RESERVE_HUGEPAGES,
-	CONFIG_KEY_TOPOLOGY,
-	CONFIG_KEY_LOG_LEVEL,
-	CONFIG_SLABD_KEYS,
-};
-enum config_pool_key {
-	CONFIG_KEY_MAX,
-	CONFIG_KEY_START,
-	CONFIG_KEY_FLOOR,
-	CONFIG_KEY_PAGE,
-	CONFIG_KEY_MAX_CACHES,
-	CONFIG_KEY_MAX_CLIENTS,
-	CONFIG_KEY_USERS,
-	CONFIG_KEY_GROUPS,
-	CONFIG_POOL_KEYS,
-};
-enum config_balance_key {
-	CONFIG_KEY_ENABLED,
-	CONFIG_KEY_MIGRATE,
-	CONFIG_KEY_FAR,
-	CONFIG_KEY_HOLD,
-	CONFIG_KEY_HOLD_MAX,
-	CONFIG_KEY_LEND_KEEP,
-	CONFIG_KEY_LEND_MAX,
-	CONFIG_KEY_KEEP_SLABS,
-	CONFIG_KEY_MIGRATE_COST,
-	CONFIG_KEY_MIGRATE_RATE,
-	CONFIG_KEY_IDLE,
-	CONFIG_KEY_PRESSURE,
-	CONFIG_BALANCE_KEYS,
+struct config_keys {
+	const struct config_key *row;
+	unsigned n;
 };
 
-extern const struct config_key config_slabd_keys[CONFIG_SLABD_KEYS];
-extern const struct config_key config_pool_keys[CONFIG_POOL_KEYS];
-extern const struct config_key config_balance_keys[CONFIG_BALANCE_KEYS];
+extern const struct config_keys config_slabd_keys;   /* struct config */
+extern const struct config_keys config_pool_keys;    /* struct config_pool */
+extern const struct config_keys config_balance_keys; /* config_balance */
 
-/* By name, of n keys; NULL. */
-const struct config_key *config_key_find(const struct config_key *keys,
-                                         unsigned n, const char *name);
+/* By name; NULL. */
+const struct config_key *config_key_find(const struct config_keys *keys,
+                                         const char *name);
 
-/* "a, b, c": the names of n keys. Returns out. */
-char *config_key_names(const struct config_key *keys, unsigned n,
-                       char *out, size_t size);
+/* "a, b, c": the names of all. Returns out. */
+char *config_key_names(const struct config_keys *keys, char *out, size_t size);
 
-/* Setters that several sections use: a truth into a bool, a number within min
- * and max into an unsigned, a size within them into a uint64_t. */
-int config_key_set_bool(const struct config_key *key, struct config_input *in);
-int config_key_set_count(const struct config_key *key,
-                         struct config_input *in);
-int config_key_set_size(const struct config_key *key, struct config_input *in);
+/* 0; or -EINVAL, with what is wrong with the value in why. */
+int config_key_set(const struct config_key *key, void *base, const char *value,
+                   char why[CONFIG_WHY_BYTES]);
 
-/* Stores a number that was read with rc, if it is within the key's bounds. */
-int config_key_store(const struct config_key *key, struct config_input *in,
-                     int rc, uint64_t n);
+/* Room for the value of a key of [balance], and for what is wrong with one. */
+#define CONFIG_BALANCE_VALUE 24
+#define CONFIG_BALANCE_WHY 384
+
+/* Gives a key of [balance] a value, as the file does, for slabctl set. 0; or
+ * -EINVAL with balance as it was, and what is wrong and allowed in why. */
+int config_balance_set(struct config_balance *balance, const char *key,
+                       const char *value, char why[CONFIG_BALANCE_WHY]);
+
+/* The name of the i-th key, NULL after the last; and its value as the file
+ * would have it, or "". */
+const char *config_balance_key(unsigned i);
+char *config_balance_get(const struct config_balance *balance, const char *key,
+                         char out[CONFIG_BALANCE_VALUE]);
 
 #endif

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 # slabd.conf and the command line: knows no pool and no loop.
 libdaemon_la_SOURCES += \
-	daemon/conf/balance_keys.c \
 	daemon/conf/config.c \
 	daemon/conf/config.h \
 	daemon/conf/file.c \
+	daemon/conf/file.h \
 	daemon/conf/keys.c \
 	daemon/conf/keys.h \
 	daemon/conf/options.c \

@@ -7,12 +7,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "numa/topo.h"
+#include "daemon/conf/file.h"
 
 #define TRY_HELP "Try \"slabd --help\".\n"
 
 enum option_key {
-	OPT_CONFIG = 256,
+	OPT_CONFIG,
 	OPT_FOREGROUND,
 	OPT_SOCKET,
 	OPT_CONTROL,
@@ -22,29 +22,30 @@ enum option_key {
 	OPT_LOG_LEVEL,
 	OPT_HELP,
 	OPT_VERSION,
+	OPTIONS,
 };
 
+#define OPTION_BASE 256 /* beyond what getopt_long returns of its own */
+#define ROW(name, argument, key) { name, argument, NULL, OPTION_BASE + key }
+
 static const struct option table[] = {
-	{ "config", required_argument, NULL, OPT_CONFIG },
-	{ "foreground", no_argument, NULL, OPT_FOREGROUND },
-	{ "socket", required_argument, NULL, OPT_SOCKET },
-	{ "control", required_argument, NULL, OPT_CONTROL },
-	{ "supervise", no_argument, NULL, OPT_SUPERVISE },
-	{ "supervised", no_argument, NULL, OPT_SUPERVISED },
-	{ "check-config", no_argument, NULL, OPT_CHECK_CONFIG },
-	{ "log-level", required_argument, NULL, OPT_LOG_LEVEL },
-	{ "help", no_argument, NULL, OPT_HELP },
-	{ "version", no_argument, NULL, OPT_VERSION },
+	ROW("config", required_argument, OPT_CONFIG),
+	ROW("foreground", no_argument, OPT_FOREGROUND),
+	ROW("socket", required_argument, OPT_SOCKET),
+	ROW("control", required_argument, OPT_CONTROL),
+	ROW("supervise", no_argument, OPT_SUPERVISE),
+	ROW("supervised", no_argument, OPT_SUPERVISED),
+	ROW("check-config", no_argument, OPT_CHECK_CONFIG),
+	ROW("log-level", required_argument, OPT_LOG_LEVEL),
+	ROW("help", no_argument, OPT_HELP),
+	ROW("version", no_argument, OPT_VERSION),
 	{ NULL, 0, NULL, 0 },
 };
 
-/* What the command line says, before it meets the file. */
+/* What the command line says, before it meets the file: the arguments of
+ * options, the last of each, and "" for one that takes none. */
 struct given {
-	const char *socket;
-	const char *control;
-	const char *log_level;
-	const char *config;
-	bool done; /* help or version was printed */
+	const char *text[OPTIONS];
 };
 
 static void print_help(void)
@@ -73,79 +74,56 @@ static void print_help(void)
 	       SLABD_CONFIG_FILE);
 }
 
-static int read_option(int key, struct given *given, struct options *opts)
+/* Help and version end the line. Returns the option, -1 the end, -EINVAL. */
+static int read_option(int argc, char **argv, struct given *given)
 {
-	switch (key) {
-	case OPT_CONFIG:
-		given->config = optarg;
-		return 0;
-	case OPT_SOCKET:
-		given->socket = optarg;
-		return 0;
-	case OPT_CONTROL:
-		given->control = optarg;
-		return 0;
-	case OPT_LOG_LEVEL:
-		given->log_level = optarg;
-		return 0;
-	case OPT_FOREGROUND:
-		opts->foreground = true;
-		return 0;
-	case OPT_SUPERVISE:
-		opts->supervise = true;
-		return 0;
-	case OPT_SUPERVISED:
-		opts->supervised = true;
-		return 0;
-	case OPT_CHECK_CONFIG:
-		opts->check_config = true;
-		return 0;
-	case OPT_HELP:
-		print_help();
-		given->done = true;
-		return 0;
-	case OPT_VERSION:
-		printf("slabd %s\n", PACKAGE_VERSION);
-		given->done = true;
-		return 0;
-	default: /* getopt_long has named the option */
+	int key = getopt_long(argc, argv, "", table, NULL);
+	if (key == -1)
+		return -1;
+	if (key < OPTION_BASE) { /* getopt_long has named the option */
 		fputs(TRY_HELP, stderr);
 		return -EINVAL;
 	}
+	key -= OPTION_BASE;
+	given->text[key] = optarg != NULL ? optarg : "";
+	if (key == OPT_HELP)
+		print_help();
+	else if (key == OPT_VERSION)
+		printf("slabd %s\n", PACKAGE_VERSION);
+	return key;
 }
 
-static int read_line(int argc, char **argv, struct given *given,
-                     struct options *opts)
+/* 1: help or version was printed. */
+static int read_line(int argc, char **argv, struct given *given)
 {
 	static char supervised[] = "--supervised";
 	static char program[] = "slabd";
 	char *name = argv[0];
-	int rc = 0;
 	int key;
-
 	optind = 0; /* also forget where an earlier call stopped */
 	argv[0] = program;
-	while (rc == 0 && !given->done &&
-	       (key = getopt_long(argc, argv, "", table, NULL)) != -1) {
-		rc = read_option(key, given, opts);
+	do {
+		key = read_option(argc, argv, given);
 		if (key == OPT_SUPERVISE)
 			argv[optind - 1] = supervised;
-	}
+	} while (key >= 0 && key != OPT_HELP && key != OPT_VERSION);
 	argv[0] = name;
-	if (rc == 0 && !given->done && optind < argc) {
+	if (key != -1)
+		return key < 0 ? key : 1;
+	if (optind < argc) {
 		char text[256];
 		fprintf(stderr, "slabd: \"%s\" is not an option, and slabd "
 		        "takes no other arguments\n" TRY_HELP,
 		        log_escape(text, sizeof(text), argv[optind]));
 		return -EINVAL;
 	}
-	if (rc == 0 && !given->done && opts->supervise && opts->check_config) {
+	if (given->text[OPT_SUPERVISE] && given->text[OPT_CHECK_CONFIG]) {
 		fputs("slabd: --check-config starts nothing that --supervise "
 		      "could look after; leave one of them out\n" TRY_HELP,
 		      stderr);
 		return -EINVAL;
 	}
-	return rc;
+	return 0;
 }
 
 static void override_path(char path[CONFIG_PATH_BYTES], const char *option,
@@ -160,29 +138,12 @@ static void override_path(char path[CONFIG_PATH_BYTES], const char *option,
 static void override(struct config *config, const struct given *given,
                      struct config_error *err)
 {
-	override_path(config->socket, "--socket", given->socket, err);
-	override_path(config->control, "--control", given->control, err);
-	if (given->log_level != NULL &&
-	    log_level_parse(given->log_level, &config->log_level) < 0)
+	const char *level = given->text[OPT_LOG_LEVEL];
+	override_path(config->socket, "--socket", given->text[OPT_SOCKET], err);
+	override_path(config->control, "--control", given->text[OPT_CONTROL], err);
+	if (level != NULL && log_level_parse(level, &config->log_level) < 0)
 		config_error_add(err, "--log-level \"%.100s\" is not a level; "
-		                 "allowed: error, warn, info or debug",
-		                 given->log_level);
-}
-
-/* hwloc alone knows what a description is. What is wrong with the machine's own
- * topology is no fault of the configuration. */
-static void check_topology(const struct config *config, const char *file,
-                           struct config_error *err)
-{
-	static struct topo topo;
-
-	if (config->topology[0] == '\0' ||
-	    topo_load(&topo, config->topology) >= 0)
-		return;
-	config_error_add(err, "%.200s: key \"topology\" in [slabd]: %s; "
-	                 "allowed: a description such as node:2 core:4 pu:1, "
-	                 "of at most %u nodes", file, topo.error,
-	                 TOPO_NODES_MAX);
+		                 "allowed: error, warn, info or debug", level);
 }
 
 static void print_errors(const struct config_error *err)
@@ -197,8 +158,8 @@ static void print_errors(const struct config_error *err)
  * slabd may not read is an error, no reason to run on defaults. */
 static const char *pick_file(const struct given *given)
 {
-	if (given->config != NULL)
-		return given->config;
+	if (given->text[OPT_CONFIG] != NULL)
+		return given->text[OPT_CONFIG];
 	if (access(SLABD_CONFIG_FILE, F_OK) == 0)
 		return SLABD_CONFIG_FILE;
 	return errno == ENOENT || errno == ENOTDIR ? NULL : SLABD_CONFIG_FILE;
@@ -213,25 +174,39 @@ static int end_output(void)
 	return -EINVAL;
 }
 
-int options_parse(int argc, char **argv, struct options *opts)
+static void load(struct config *config, const struct given *given,
+                 const char *file, options_topology *check,
+                 struct config_error *err)
+{
+	char why[OPTIONS_WHY];
+	config_defaults(config);
+	if (file != NULL)
+		config_load(config, file, err);
+	override(config, given, err);
+	if (err->n == 0)
+		config_check(config, err);
+	if (err->n == 0 && config->topology[0] != '\0' &&
+	    check(config->topology, why) < 0)
+		config_error_add(err, "%.200s: key \"topology\" in [slabd]: %s",
+		                 file, why);
+}
+
+int options_parse(int argc, char **argv, struct options *opts,
+                  options_topology *check)
 {
 	struct config_error err = { 0 };
 	struct given given = { 0 };
-	int rc;
-
+	int r;
 	memset(opts, 0, sizeof(*opts));
-	rc = read_line(argc, argv, &given, opts);
-	if (rc < 0 || given.done)
-		return rc < 0 ? rc : end_output();
-	config_defaults(&opts->config);
+	r = read_line(argc, argv, &given);
+	opts->foreground = given.text[OPT_FOREGROUND] != NULL;
+	opts->supervise = given.text[OPT_SUPERVISE] != NULL;
+	opts->supervised = given.text[OPT_SUPERVISED] != NULL;
+	opts->check_config = given.text[OPT_CHECK_CONFIG] != NULL;
+	if (r != 0)
+		return r < 0 ? r : end_output();
 	opts->file = pick_file(&given);
-	if (opts->file != NULL)
-		config_load(&opts->config, opts->file, &err);
-	override(&opts->config, &given, &err);
-	if (err.n == 0)
-		config_check(&opts->config, &err);
-	if (err.n == 0)
-		check_topology(&opts->config, opts->file, &err);
+	load(&opts->config, &given, opts->file, check, &err);
 	if (err.n > 0) {
 		print_errors(&err);
 		opts->bad_config = !opts->check_config && !opts->supervise;

@@ -20,6 +20,11 @@ struct options {
 	struct config config;
 };
 
+/* Whether a description of a topology is one. 0, or -EINVAL with what is wrong
+ * and allowed in why. conf/ knows no topology: slabd.c has the function. */
+#define OPTIONS_WHY 400
+typedef int options_topology(const char *topology, char why[OPTIONS_WHY]);
+
 /*
  * Parses the command line, reads the file and checks the outcome.
  *
@@ -31,6 +36,7 @@ struct options {
  * points into argv. With supervise, argv is changed into the line that slabd is
  * to be started with.
  */
-int options_parse(int argc, char **argv, struct options *opts);
+int options_parse(int argc, char **argv, struct options *opts,
+                  options_topology *check);
 
 #endif

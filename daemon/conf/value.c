@@ -18,7 +18,6 @@ static int digits(const char *text, unsigned base, uint64_t *out,
 {
 	uint64_t n = 0;
 	const char *at = text;
-
 	for (; *at >= '0' && *at < (char)('0' + base); at++) {
 		if (__builtin_mul_overflow(n, base, &n) ||
 		    __builtin_add_overflow(n, (uint64_t)(*at - '0'), &n))
@@ -33,7 +32,6 @@ int config_value_number(const char *text, uint64_t *out)
 {
 	const char *end;
 	int rc = digits(text, 10, out, &end);
-
 	return rc == 0 && *end != '\0' ? -EINVAL : rc;
 }
 
@@ -41,7 +39,6 @@ int config_value_mode(const char *text, uint64_t *out)
 {
 	const char *end;
 	int rc = digits(text, 8, out, &end);
-
 	if (rc == 0 && *end != '\0')
 		return -EINVAL;
 	return rc == 0 && *out > 0777 ? -ERANGE : rc;
@@ -51,7 +48,6 @@ int config_value_percent(const char *text, uint64_t *out)
 {
 	const char *end;
 	int rc = digits(text, 10, out, &end);
-
 	return rc == 0 && strcmp(end, "%") != 0 ? -EINVAL : rc;
 }
 
@@ -61,7 +57,6 @@ int config_value_size(const char *text, uint64_t *out)
 	const char *end;
 	uint64_t n;
 	int rc = digits(text, 10, &n, &end);
-
 	if (rc < 0)
 		return rc;
 	for (unsigned i = 0; *end != '\0' && units[i] != '\0'; i++) {
@@ -83,7 +78,6 @@ int config_value_bool(const char *text, bool *out)
 {
 	static const char *const words[] = { "no",  "yes", "false", "true",
 		                             "off", "on",  "0",     "1" };
-
 	for (unsigned i = 0; i < sizeof(words) / sizeof(*words); i++) {
 		if (strcasecmp(text, words[i]) == 0) {
 			*out = i % 2 == 1;
@@ -107,7 +101,6 @@ int config_value_duration(const char *text, uint64_t *out_ms)
 	const char *end;
 	uint64_t n;
 	int rc = digits(text, 10, &n, &end);
-
 	if (rc < 0)
 		return rc;
 	*out_ms = 0;
@@ -125,7 +118,6 @@ int config_value_duration(const char *text, uint64_t *out_ms)
 char *config_value_put_duration(char out[CONFIG_DURATION_BYTES], uint64_t ms)
 {
 	unsigned i = ms == 0 ? 0 : TIME_UNITS_PRINTED - 1;
-
 	while (ms % time_units[i].ms != 0)
 		i--;
 	snprintf(out, CONFIG_DURATION_BYTES, "%" PRIu64 "%s",
@@ -137,7 +129,6 @@ char *config_value_put_size(char out[CONFIG_SIZE_BYTES], uint64_t bytes)
 {
 	static const char *const units[] = { "", "K", "M", "G", "T" };
 	unsigned i = 0;
-
 	while (bytes != 0 && bytes % 1024 == 0 && i < 4) {
 		bytes /= 1024;
 		i++;
@@ -152,7 +143,6 @@ typedef int lookup(const char *name, uint32_t *id);
 static int lookup_user(const char *name, uint32_t *id)
 {
 	const struct passwd *user = getpwnam(name);
-
 	if (user == NULL)
 		return -ENOENT;
 	*id = user->pw_uid;
@@ -162,7 +152,6 @@ static int lookup_user(const char *name, uint32_t *id)
 static int lookup_group(const char *name, uint32_t *id)
 {
 	const struct group *group = getgrnam(name);
-
 	if (group == NULL)
 		return -ENOENT;
 	*id = group->gr_gid;
@@ -175,7 +164,6 @@ static int read_id(const char *text, const char *kind, lookup *find,
 {
 	uint64_t number;
 	int rc = config_value_number(text, &number);
-
 	if (rc == 0 && number < UINT32_MAX) {
 		*id = (uint32_t)number;
 		return 0;
@@ -212,7 +200,6 @@ static int read_list(const char *text, const char *kind, lookup *find,
 	char name[256];
 	uint32_t id;
 	int rc;
-
 	if (text[strspn(text, parts)] == '\0') {
 		snprintf(why, CONFIG_WHY_BYTES, "no %s in the list", kind);
 		return -EINVAL;

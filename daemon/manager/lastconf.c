@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "daemon/base/log.h"
+#include "daemon/conf/file.h"
 #include "daemon/manager/fdstore.h"
 
 static int kept = -1; /* what was passed */

@@ -87,6 +87,16 @@ static void test_check_config(void)
 	               fixture_logged(&fixture, "log_level"),
 	       "with line and key");
 	fixture_remove(&fixture);
+	fixture_make(&fixture, "[slabd]\ntopology = nonsense\n");
+	tap_is(WEXITSTATUS(check_config(&fixture)), 2,
+	       "of one whose topology is none: status 2");
+	tap_ok(fixture_logged(&fixture,
+	                      "conf: key \"topology\" in [slabd]: not an hwloc "
+	                      "synthetic topology: nonsense; allowed: a "
+	                      "description such as node:2 core:4 pu:1, of at "
+	                      "most 64 nodes"),
+	       "with what is allowed");
+	fixture_remove(&fixture);
 }
 
 /* ---- sockets ------------------------------------------------------------ */

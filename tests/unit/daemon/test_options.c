@@ -14,6 +14,15 @@
 static struct options opts;
 static char out[8192], errors[16384];
 
+/* slabd's own asks hwloc (proc_start runs it). */
+static int check_topology(const char *topology, char why[OPTIONS_WHY])
+{
+	if (strcmp(topology, "nonsense") != 0)
+		return 0;
+	snprintf(why, OPTIONS_WHY, "not a topology; allowed: another");
+	return -EINVAL;
+}
+
 /* Runs with what goes to the two streams kept. */
 static int parse_argv(int argc, char **argv)
 {
@@ -24,7 +33,7 @@ static int parse_argv(int argc, char **argv)
 
 	fflush(NULL);
 	cr_assert(dup2(out_fd, 1) == 1 && dup2(err_fd, 2) == 2);
-	int rc = options_parse(argc, argv, &opts);
+	int rc = options_parse(argc, argv, &opts, check_topology);
 	fflush(NULL);
 	dup2(old_out, 1);
 	dup2(old_err, 2);
@@ -160,7 +169,7 @@ Test(options, output_that_is_lost)
 
 	fflush(NULL);
 	cr_assert(full >= 0 && old >= 0 && dup2(full, 1) == 1);
-	rc = options_parse(2, line, &opts);
+	rc = options_parse(2, line, &opts, check_topology);
 	dup2(old, 1);
 	cr_expect_eq(rc, -EINVAL);
 }
@@ -218,12 +227,8 @@ Test(options, topology)
 	expect_usage(parse("--config",
 	                   file_of("[slabd]\ntopology = nonsense\n"),
 	                   "--check-config"),
-	             ": key \"topology\" in [slabd]: not an hwloc synthetic "
-	             "topology: nonsense; allowed: a description such as "
-	             "node:2 core:4 pu:1");
-	expect_usage(parse("--config", file_of("[slabd]\ntopology = node:65 "
-	                                       "core:1 pu:1\n")),
-	             "more than 64 memory nodes");
+	             ": key \"topology\" in [slabd]: not a topology; allowed: "
+	             "another");
 }
 
 Test(options, more_errors_than_fit)
