@@ -70,8 +70,8 @@ static int too_many(void)
 	                 "close one", SLABD_CACHES_MAX);
 }
 
-/* Before slabd is asked, which keeps what it makes for good: room for one more,
- * or a cache that is open. */
+/* Looks for a slot, or the open cache, before slabd is asked: what slabd makes
+ * stays. */
 static int check_room(struct slabd_pool *pool, const char *name)
 {
 	bool room;

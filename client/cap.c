@@ -118,6 +118,8 @@ void cap_grow(struct thread *self, const struct seat *seat,
 		mag->cap == 0 ? first_cap(stride) : (uint32_t)mag->cap * 2;
 	if (mag->cap == 0) {
 		mag->key = cache->id | seat->node << 16;
+		/* pairs: magazine_drop; a thread that closes another cache
+		 * clears its bit of this word at the same time. */
 		atom_set(&self->used[cache->slot / 64],
 		         UINT64_C(1) << (cache->slot % 64));
 		cap_set(self, cache, mag, 1);

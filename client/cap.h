@@ -16,7 +16,7 @@
 
 #include "client/pool.h"
 
-/* What cache->cap_max is to be: objects a magazine may ever hold. */
+/* What cache->cap_max becomes: the objects that a magazine may ever hold. */
 uint32_t cap_most(const struct slabd_pool *pool, uint32_t stride);
 
 void cap_set(struct thread *thread, const struct cache *cache,

@@ -11,8 +11,8 @@
 enum cell_state { EMPTY, FILLING, READY, DRAINING };
 
 struct cell {
-	/* (A) see the header; put by who fills or drains it, paired with get
-	 * by who takes it under the lock. */
+	/* (A) see the header. Whoever fills or drains it stores by a release,
+	 * which pairs with the acquire of whoever takes it under the lock. */
 	uint32_t state;
 	uint32_t n;
 	const void *putter; /* the thread that filled it */
@@ -48,6 +48,7 @@ static bool try_lock(struct depot *depot)
 {
 	for (int i = 0; i < LOCK_TRIES; i++) {
 		uint32_t none = 0;
+		/* pairs: unlock; what the last holder changed is seen. */
 		if (atom_load(&depot->lock) == 0 &&
 		    atom_cas(&depot->lock, &none, 1u))
 			return true;

@@ -13,8 +13,8 @@
  * left the core that put it in. A process whose threads put more than a depot
  * holds and get nothing back keeps four times as many, and the rest goes home.
  *
- * The two ends move under a lock that nobody waits for: who does not get it
- * at once goes to the slabs. Objects are copied outside of it. A cell goes
+ * The two ends move under a lock that nobody waits for: a thread that does not
+ * get it at once goes to the slabs. Objects are copied outside of it. A cell goes
  *
  *   EMPTY -> FILLING (put, under the lock) -> READY (the same thread)
  *   READY -> DRAINING (get, under the lock) -> EMPTY (the same thread)

@@ -218,6 +218,7 @@ void link_close(struct link *link)
 /* slabd was seen to be gone from the connection that up names. */
 static void cut(struct link *link, uint32_t up)
 {
+	/* pairs: connected; needs no order, see up. */
 	if ((up & 1) != 0)
 		atom_cas(&link->up, &up, up + 1);
 }

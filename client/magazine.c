@@ -55,13 +55,14 @@ static struct depot *depot_of(struct cache *cache, uint32_t node)
 {
 	struct depot *none = NULL;
 	struct depot *made;
-	/* pairs: atom_publish below; the depot is zeroed. */
+	/* pairs: depot_of, of whoever made it; the depot is whole. */
 	struct depot *depot = atom_load_acquire(&cache->depots[node]);
 	if (depot != NULL)
 		return depot;
 	made = depot_make(cells_kept(cache->row->stride));
 	if (made == NULL)
 		return NULL;
+	/* pairs: get_back; the depot is whole, another's that came first too. */
 	if (atom_publish(&cache->depots[node], &none, made))
 		return made;
 	depot_drop(made);
@@ -170,6 +171,7 @@ void magazine_drop(struct thread *thread, struct cache *cache, bool to_depot)
 	}
 	cap_set(thread, cache, mag, 0);
 	mag->key = 0;
+	/* pairs: cap_grow, which sets other bits at the same time. */
 	atom_clear(&thread->used[cache->slot / 64], used);
 }
 

@@ -14,7 +14,7 @@
  *
  * Whoever comes by takes the next step: the helper thread, slabd_poll, a
  * request or an allocation that waits. A step never waits, so that nobody is
- * held up by another's; what is to be waited for is in the link's poller. A
+ * held up by another's; what has to be waited for is in the link's poller. A
  * stopped slabd is not gone: its sockets stand, and where they do not, the
  * trial waits at its door.
  */

@@ -3,17 +3,21 @@
  * The only atomic operations of the project. All work on plain integers of 2,
  * 4 or 8 bytes, in memory that other processes may map, so all are lock-free.
  *
- *   peek / poke    relaxed: the value alone matters, nothing is read through it
- *   get / put      acquire / release: a call names its partner in a comment
- *                  "pairs: function" on its line or the one above
+ *   load, store    relaxed: the value alone matters, nothing is read through it
+ *   load_acquire   what was stored before the release that it reads is seen
+ *   store_release  what came before it is seen by whoever acquires it
  *   cas            compare-and-swap, acquire on success, relaxed on failure
  *   publish        compare-and-swap, acquire and release on success, acquire on
  *                  failure: what the loser sees is whole
- *   set / clear    bits, and a full fence; the old word comes back
- *   swap           full-fence exchange
- *   add            relaxed count
- *   fetch_line     a line that is to be written
+ *   set, clear     bits, and a full fence; the old word comes back
+ *   swap           exchange, with a full fence
  *   fence          full: orders an earlier store before a later load
+ *   add            relaxed count; the old value comes back
+ *   fetch_line     a hint that a line will be written
+ *
+ * All but load, store, add and fetch_line order something. A call of those
+ * names the function on the other side, "pairs: function", on its line or on
+ * one of the two above it; tests/lint/check_atomics.sh sees to that.
  */
 #ifndef SHM_ATOM_H
 #define SHM_ATOM_H

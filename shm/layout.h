@@ -19,9 +19,10 @@
  * A page's state is a byte in control: 0 not faulted in, else 1 + the index of
  * the node on which it lies, which is its file's unless it was moved.
  *
- * A CPU's byte is the index of the node that it counts for, or NODE_NONE. slabd
- * pokes it when a CPU comes online (A); clients peek: a stale one costs memory
- * from afar until the next look, and so does a kill before the store.
+ * A CPU's byte is the index of the node that it counts for, or NODE_NONE (A).
+ * slabd stores it when a CPU comes online, and clients load it, both relaxed: a
+ * stale one costs memory from afar until the next look, and so does a kill
+ * before the store.
  *
  * Letters: (C) constant once the pool is up, (A) atomic, (D) slabd only,
  * (X) must be zero.
@@ -70,10 +71,11 @@ struct layout_node {
 	uint32_t drain;             /* (A) */
 	uint8_t nearest[NODES_MAX]; /* (C) node indexes, nearest first, itself
 	                               first of all; n_nodes of them */
-	/* Pages that lie on the node, of whatever units. slabd writes, clients
-	 * peek for what share of it they may hoard. Made anew by adoption. */
+	/* Pages that lie on the node, of whatever units. slabd stores it, and
+	 * clients load it to know what share they may hoard, both relaxed.
+	 * Adoption makes it anew. */
 	uint64_t resident_pages; /* (A) */
-	uint64_t spare2[2];  /* (X) */
+	uint64_t spare2[2];      /* (X) */
 };
 #define NODE_HAS_CPU 1u
 #define NODE_SIMULATED 2u
@@ -88,9 +90,9 @@ struct layout_cache {
 	uint64_t magic;        /* (C) ceil(2^64 / stride), see slab_index */
 	uint32_t order;        /* (C) slab = UNIT_BYTES << order */
 	uint32_t flags;        /* (C) CACHE_* */
-	/* 0 -> 1 (slabd, cache create), never back. put by the pool's cache
-	 * create, paired with get in view_cache: the fields above are whole. A
-	 * kill of slabd before the store leaves an unused row. */
+	/* 0 -> 1 (slabd, as it creates a cache), never back. The release that
+	 * stores it pairs with the acquire in view_cache: the other fields are
+	 * whole. A kill of slabd before the store leaves an unused row. */
 	uint32_t state;       /* (A) */
 	uint32_t colours;     /* (C) a power of two, see slab_colour */
 	uint32_t colour_step; /* (C) bytes from colour to colour */
@@ -101,13 +103,14 @@ struct layout_cache {
 
 /* What slabd says of one cache on one node: low mark and refusal. 8 bytes. */
 struct layout_mark {
-	/* Ring slabd when fewer slabs than this are on the list. slabd writes,
-	 * clients peek: a stale value rings late or once too often. */
+	/* Clients ring when fewer slabs than this are on the list. slabd stores
+	 * it, they load it, both relaxed: who has a stale value rings late, or
+	 * once too often. */
 	uint32_t low_slabs; /* (A) */
-	/* MARK_*: what slabd could not give, and is not to be waited for. Bits
+	/* MARK_*: what slabd could not give, so that nobody waits for it. Bits
 	 * are set (slabd, as it serves a want) and all cleared (slabd, when
-	 * memory is to be had again or asking anew makes sense). Relaxed:
-	 * grow_seq orders it. */
+	 * there is memory again or asking anew makes sense). Relaxed: grow_seq
+	 * orders it. */
 	uint32_t denied; /* (A) */
 };
 #define MARK_DENIED 1u /* anything for this list */
@@ -115,13 +118,14 @@ struct layout_mark {
 
 /* One client id. 48 bytes. */
 struct layout_client {
-	/* state in bits 0-7, epoch in 8-39, CLIENT_BARRED. FREE -> LIVE (slabd,
-	 * attach), LIVE -> LIVE and barred (slabd, a fault of the client's),
+	/* state in bits 0-7, epoch in 8-39, CLIENT_BANNED. FREE -> LIVE (slabd,
+	 * attach), LIVE -> LIVE and banned (slabd, a fault of the client's),
 	 * LIVE -> DEAD (slabd, pidfd or goodbye, before the sweep), DEAD ->
-	 * FREE (slabd, after the second sweep). put by slabd at each, paired
-	 * with get in view_client_word: a giver that saw LIVE may still race
-	 * with the death, which the second sweep repairs. Barring is relaxed,
-	 * as slabd alone reads that bit; a kill before it forgets the fault. */
+	 * FREE (slabd, after the second sweep). slabd stores each by a release
+	 * that pairs with view_client_word: a giver that saw LIVE may still
+	 * race with the death, which the second sweep repairs. The ban is
+	 * relaxed, as slabd alone reads that bit; a kill before it forgets the
+	 * fault. */
 	uint64_t word;  /* (A) */
 	int32_t pid;    /* (D) for people; never a key */
 	uint32_t uid;   /* (D) */
@@ -129,7 +133,7 @@ struct layout_client {
 	char comm[16];  /* (D) the process's name, for people */
 	uint64_t began; /* (D) when the process began, in the kernel's ticks */
 };
-#define CLIENT_BARRED (UINT64_C(1) << 40) /* has no way back to slabd */
+#define CLIENT_BANNED (UINT64_C(1) << 40) /* has no way back to slabd */
 enum client_state { CLIENT_FREE, CLIENT_LIVE, CLIENT_DEAD };
 
 /* Counts of one client id, in the shared file; see struct slabd_stats. All are
@@ -186,11 +190,12 @@ struct layout_head {
  *
  * Transitions: 0 -> slab (carve), list -> list' (lend, return), home -> home'
  * (a page that moved), slab -> 0 (reclaim). Lend, return and reclaim are done
- * under the slab's lease. put in put_words, paired with get in slab_locate,
- * slab_tag_of and claim_from; the inline hit peeks, as it only compares. A kill
- * of slabd half way through a carve leaves units without their head's tag
- * lines: none is on a list yet; half way through the others units that differ
- * from their head in list or home, which the next slabd puts right.
+ * under the slab's lease. The release in put_words pairs with the acquire in
+ * slab_locate, slab_tag_of and claim_from; the inline hit loads it relaxed, as
+ * it only compares. A kill of slabd half way through a carve leaves units
+ * without their head's tag lines, none of which is on a list yet; half way
+ * through the others it leaves units that differ from their head in list or
+ * home, which the next slabd puts right.
  */
 #define WORD_CACHE(w) ((uint32_t)(w) & 0xffffu)
 #define WORD_HOME(w) ((uint32_t)((w) >> 16) & 0xffu)

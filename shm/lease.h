@@ -34,6 +34,7 @@ static inline bool lease_take_any(uint32_t *lease, uint32_t id, uint32_t epoch)
 	uint32_t none = 0;
 	if (atom_load(lease) != 0)
 		return false;
+	/* pairs: lease_drop_own; the last holder's claims are seen. */
 	return atom_cas(lease, &none, id | epoch << 16);
 }
 
@@ -49,6 +50,8 @@ static inline bool lease_break_srv(uint32_t *lease, uint32_t id)
 	uint32_t seen = atom_load(lease);
 	if (seen == 0 || LEASE_ID(seen) != id)
 		return false;
+	/* pairs: lease_take_any; the fence of sweep_at comes before, so that
+	 * the next holder sees what was swept. */
 	return atom_cas(lease, &seen, 0u);
 }
 

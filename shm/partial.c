@@ -49,6 +49,7 @@ uint32_t partial_next(const struct partial *list, uint32_t from)
 
 static void set_bit(uint64_t *words, uint64_t ix)
 {
+	/* pairs: partial_clear_any; a bit is set before the summary is read. */
 	if ((atom_load(&words[ix / 64]) & bit_of(ix)) == 0)
 		atom_set(&words[ix / 64], bit_of(ix));
 }
@@ -62,9 +63,13 @@ void partial_set_any(const struct partial *list, uint32_t unit)
 void partial_clear_any(const struct partial *list, uint32_t unit)
 {
 	uint64_t w = unit / 64;
+	/* pairs: slab_release_any; it is clear before the tags are looked at,
+	 * and a tag is free before the bit is looked at. */
 	if ((atom_clear(&list->bits[w], bit_of(unit)) & ~bit_of(unit)) != 0)
 		return;
+	/* pairs: set_bit; the word is looked at once its summary is clear. */
 	atom_clear(&list->sum[w / 64], bit_of(w));
+	/* pairs: partial_clear_any; whoever clears it next sees those bits. */
 	if (atom_load(&list->bits[w]) != 0)
 		atom_set(&list->sum[w / 64], bit_of(w));
 }
@@ -103,6 +108,7 @@ uint32_t partial_repair_any(const struct partial *list)
 	for (uint64_t w = 0; w < list->n_bits; w++) {
 		if (atom_load(&list->bits[w]) == 0)
 			continue;
+		/* pairs: partial_clear_any; who clears it next sees the bits. */
 		missing += (atom_set(&list->sum[w / 64], bit_of(w)) &
 		            bit_of(w)) == 0;
 	}

@@ -244,6 +244,8 @@ uint32_t slab_release_any(const struct slab_user *user, uint32_t n,
 	uint32_t heads[SLAB_RUN_MAX];
 	uint32_t refused = 0;
 	uint32_t n_heads = release_tags(user, n, objects, heads, &refused);
+	/* pairs: partial_clear_any, place; the tags are free before the look
+	 * at the list's bit and at where the slab stands. */
 	atom_fence();
 	for (uint32_t i = 0; i < n_heads; i++) {
 		/* pairs: put_words; where the slab stands now. */

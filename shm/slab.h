@@ -143,13 +143,13 @@ int slab_rehome_srv(const struct view *view, uint32_t head, uint32_t home);
 
 /* What slab_repair_srv met. */
 enum slab_repair {
-	SLAB_MEND_NONE, /* no slab, or the rest of one: now there is none */
-	SLAB_MEND_SLAB, /* a slab, whole again where it was not */
+	SLAB_REPAIR_NONE, /* no slab, or the rest of one: now there is none */
+	SLAB_REPAIR_SLAB, /* a slab, whole again where it was not */
 };
 
 /*
  * Looks at a unit, in ascending order from the first on, after a slabd was
- * killed: a carve or an reclaim may have been cut short, before or after its
+ * killed: a carve or a reclaim may have been cut short, before or after its
  * head word. Units without a head are cleared; a head is given all its units
  * back, as its objects are free. end is one past the node's last ready unit.
  * What was met, or -EINVAL for words that no carve and no reclaim leaves.

@@ -27,6 +27,7 @@ static void free_lease(const struct view *view, uint32_t head)
 {
 	uint32_t *lease = &view->leases[head];
 	uint32_t seen = atom_load(lease);
+	/* pairs: lease_take_any; put_words orders what the carve made. */
 	if (seen != 0 && !view_client_live(view, LEASE_ID(seen)))
 		atom_cas(lease, &seen, 0u);
 }
@@ -42,6 +43,8 @@ void slab_carve_srv(const struct view *view, uint32_t head, uint32_t cache,
 	free_lease(view, head);
 	put_words(view, head, 1u << row->order,
 	          WORD_MAKE(cache, home, 0, list));
+	/* pairs: claim_from; whoever clears a stale bit of this unit looks at
+	 * its word after that, and here the word comes before the bit. */
 	atom_fence();
 	partial_set_any(&to, head);
 }
@@ -61,7 +64,8 @@ int slab_reclaim_srv(const struct view *view, uint32_t head)
 		lease_drop_own(lease);
 		return -EBUSY;
 	}
-	/* The last owners' writes to the objects come before the next use. */
+	/* pairs: tags_free_own; the last owners' writes to the objects come
+	 * before the next use. */
 	atom_fence();
 	put_words(view, head, 1u << row->order, 0);
 	list = partial_of(view, WORD_CACHE(word), WORD_LIST(word));
@@ -80,6 +84,7 @@ static void place(const struct view *view, uint32_t head, uint64_t word,
 	struct partial old = partial_of(view, cache, WORD_LIST(word));
 	put_words(view, head, 1u << view->caches[cache - 1].order,
 	          WORD_MAKE(cache, home, 0, list));
+	/* pairs: slab_release_any */
 	atom_fence();
 	if (list != WORD_LIST(word))
 		partial_clear_any(&old, head);
@@ -124,13 +129,13 @@ int slab_repair_srv(const struct view *view, uint32_t unit, uint32_t end)
 	uint64_t word = words[unit];
 	const struct layout_cache *row = view_cache(view, WORD_CACHE(word));
 	if (word == 0)
-		return SLAB_MEND_NONE;
+		return SLAB_REPAIR_NONE;
 	if (row == NULL)
 		return -EINVAL;
 	if (WORD_BACK(word) != 0) {
 		/* pairs: slab_locate */
 		atom_store_release(&words[unit], UINT64_C(0));
-		return SLAB_MEND_NONE;
+		return SLAB_REPAIR_NONE;
 	}
 	if (!is_shaped(view, unit, word, 1u << row->order, end))
 		return -EINVAL;
@@ -145,7 +150,7 @@ int slab_repair_srv(const struct view *view, uint32_t unit, uint32_t end)
 		/* pairs: slab_locate */
 		atom_store_release(&words[unit + back], due);
 	}
-	return SLAB_MEND_SLAB;
+	return SLAB_REPAIR_SLAB;
 }
 
 /* Sets the list bit that a slab is due. */
@@ -175,6 +180,7 @@ static uint32_t sweep_orphans(const struct view *view, uint16_t *tags,
 		if (view_client_live(view, owner))
 			live = owner;
 		else
+			/* pairs: tags_ungive_own, or the next claim. */
 			swept += atom_publish(&tags[i], &owner,
 			                      (uint16_t)TAG_FREE);
 	}
@@ -194,6 +200,8 @@ static uint32_t sweep_at(const struct view *view, uint32_t head, uint32_t id,
 	                                           row->n_objs, (uint16_t)id)
 	                          : sweep_orphans(view, slab_tags(view, head),
 	                                          row->n_objs);
+	/* pairs: partial_clear_any; the tags are free before the look at the
+	 * bit. lease_break_srv counts on it, too. */
 	atom_fence();
 	relist(view, head, word, row, swept);
 	return 1u << row->order;

@@ -13,6 +13,7 @@ void tags_init_srv(uint16_t *tags, uint32_t n, uint32_t n_lines)
 
 bool tags_ungive_own(uint16_t *tag, uint16_t own, uint16_t other)
 {
+	/* pairs: tags_sweep_srv; one of the two has it. */
 	return atom_cas(tag, &other, own);
 }
 

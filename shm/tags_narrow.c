@@ -56,7 +56,7 @@ uint32_t tags_sweep_srv(uint16_t *tags, uint32_t n, uint16_t id)
 		uint16_t seen = id;
 		if (atom_load(&tags[i]) != id)
 			continue;
-		/* A giver may take it back at the same time. */
+		/* pairs: tags_ungive_own, or the next tags_claim_own. */
 		swept += atom_publish(&tags[i], &seen, (uint16_t)TAG_FREE);
 	}
 	return swept;

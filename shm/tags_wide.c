@@ -115,16 +115,18 @@ uint32_t tags_count_free(const uint16_t *tags, uint32_t n)
 	return count;
 }
 
-/* By cas: a giver may take back what it gave to the dead at the same time. */
+/* A giver may take back what it gave to the dead at the same time. */
 static uint32_t sweep_word(uint16_t *tags, uint64_t lanes, uint16_t id)
 {
 	tag_word whole = TAGS_EACH * id;
 	uint32_t swept = 0;
+	/* pairs: tags_ungive_own, or the next tags_claim_own. */
 	if (lanes == TAGS_EACH << 15 &&
 	    atom_publish((tag_word *)(void *)tags, &whole, (tag_word)0))
 		return TAGS_WORD;
 	for (; lanes != 0; lanes &= lanes - 1) {
 		uint16_t seen = id;
+		/* pairs: tags_ungive_own, or the next tags_claim_own. */
 		swept += atom_publish(&tags[lane_of(lanes)], &seen,
 		                      (uint16_t)TAG_FREE);
 	}

@@ -52,5 +52,6 @@ bool view_want_any(const struct view *view, uint32_t cache, uint32_t node)
 	uint64_t bit = UINT64_C(1) << (ix % 64);
 	if (atom_load(&view->wants[ix / 64]) & bit)
 		return false;
+	/* pairs: wants_serve; the bit is there before the ring is sent. */
 	return (atom_set(&view->wants[ix / 64], bit) & bit) == 0;
 }

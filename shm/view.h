@@ -73,7 +73,7 @@ static inline uint64_t view_client_word(const struct view *view, uint32_t id)
 		return 0;
 	/* pairs: clients_set; an id is live only once it was swept. */
 	word = atom_load_acquire(&view->clients[id].word);
-	return (word & 0xff) == CLIENT_LIVE ? word & ~CLIENT_BARRED : 0;
+	return (word & 0xff) == CLIENT_LIVE ? word & ~CLIENT_BANNED : 0;
 }
 
 /* The node index of a CPU; 0 for a CPU the pool does not know. */

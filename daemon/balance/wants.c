@@ -296,6 +296,7 @@ enum wants_outcome wants_serve(struct pool *pool)
 		enum wants_outcome one;
 		if (atom_load(want) == 0)
 			continue;
+		/* pairs: view_want_any; a want that comes later rings anew. */
 		one = carve_word(pool, w, atom_swap(want, UINT64_C(0)));
 		all = one > all ? one : all;
 	}

@@ -290,8 +290,8 @@ static int note_slabs(struct pool *pool, uint32_t node)
 	uint32_t end = (uint32_t)pool_end_unit(pool, node);
 	while (unit < end) {
 		int met = slab_repair_srv(&pool->view, unit, end);
-		int n = met == SLAB_MEND_SLAB ? note_slab(pool, unit) : 1;
-		if (met == SLAB_MEND_NONE)
+		int n = met == SLAB_REPAIR_SLAB ? note_slab(pool, unit) : 1;
+		if (met == SLAB_REPAIR_NONE)
 			lease_break_srv(&pool->view.leases[unit], LEASE_SRV);
 		if (met < 0 || n < 0)
 			return refuse(pool, -EINVAL,

@@ -28,12 +28,12 @@ void clients_ban(struct pool *pool, uint32_t id)
 {
 	struct layout_client *row = pool_client(pool, id);
 	/* Its state and epoch are as they were: nobody waits to see this. */
-	atom_store(&row->word, row->word | CLIENT_BARRED);
+	atom_store(&row->word, row->word | CLIENT_BANNED);
 }
 
 bool clients_is_banned(const struct pool *pool, uint32_t id)
 {
-	return (pool->view.clients[id].word & CLIENT_BARRED) != 0;
+	return (pool->view.clients[id].word & CLIENT_BANNED) != 0;
 }
 
 static void fill_in(struct pool *pool, uint32_t id, int32_t pid, uint32_t uid,

@@ -254,8 +254,8 @@ _Noreturn void drift_work(struct drift *drift, uint32_t node)
 		if (drift->quota == 0)
 			break;
 		phase(me);
-		/* What this side counted comes before its end: see
-		 * run_phase. */
+		/* pairs: run_phase; what this side counted comes before
+		 * its end. */
 		atom_fence();
 		atom_add(&drift->done, 1u);
 	}

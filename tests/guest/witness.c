@@ -160,6 +160,7 @@ uint64_t witness_gap(void)
 	for (unsigned i = 0; i < n_started; i++) {
 		uint64_t gap;
 		await_access(i);
+		/* pairs: watch; a maximum that needs no order. */
 		gap = atom_swap(&accounts[i].longest_ns, 0);
 		longest = gap > longest ? gap : longest;
 	}

@@ -15,7 +15,9 @@ struct spin_barrier {
 
 static inline void spin_barrier_wait(struct spin_barrier *barrier, uint32_t n)
 {
+	/* pairs: spin_barrier_wait; read as it is now. */
 	uint32_t mine = atom_set(&barrier->arrived, 0u);
+	/* pairs: spin_barrier_wait; what came before it is seen by all. */
 	while (!atom_publish(&barrier->arrived, &mine, mine + 1))
 		;
 	mine = (mine / n + 1) * n;

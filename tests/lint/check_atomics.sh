@@ -1,13 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Atomic accesses go through shm/atom.h; the one peek of the inline hit path in
-# client/slabclient.h is the exception, as users do not have atom.h. Each
-# acquire and each release names its partner, "pairs: function", on its line or
-# on one of the two above it, and the partner is in the code.
+# client/slabclient.h is the exception, as users do not have atom.h. Each ordered
+# operation (load_acquire, store_release, cas, publish, set, clear, swap, fence)
+# names its partner, "pairs: function", on its line or on one of the two above
+# it, and that function is in the code. load, store and add are relaxed.
 . "$(dirname "$0")/lint.sh"
 
 look() {
-	# Twice over the files: first every word of the code is noted.
+	# Twice over the files: first every function of the code is noted.
 	all=$(sources)
 	[ -n "$all" ] || return
 	# shellcheck disable=SC2086
@@ -15,12 +16,14 @@ look() {
 	BEGIN {
 		bare = "(memory_order_|__ATOMIC_|__atomic_|__sync_|" \
 			"stdatomic[.]h|(^|[^A-Za-z0-9_])_Atomic)"
+		ordered = "(^|[^a-z_])atom_(load_acquire|store_release|cas|" \
+			"publish|set|clear|swap|fence)[ \t]*[(]"
 	}
 	{ split_line($0) }
 	pass == 1 {
 		line = code
-		while (match(line, /[A-Za-z_][A-Za-z0-9_]*/)) {
-			word[substr(line, RSTART, RLENGTH)] = 1
+		while (match(line, /[A-Za-z_][A-Za-z0-9_]*[(]/)) {
+			known[substr(line, RSTART, RLENGTH - 1)] = 1
 			line = substr(line, RSTART + RLENGTH)
 		}
 		next
@@ -32,16 +35,17 @@ look() {
 		    (code ~ /__atomic_load_n/ && ++peeks > 1))
 			found("bare atomic: use an operation of shm/atom.h")
 	}
-	FILENAME != "shm/atom.h" && code ~ /(^|[^a-z_])atom_(load_acquire|store_release)[ \t]*[(]/ {
+	FILENAME != "shm/atom.h" && code ~ ordered {
 		text = note2 " " note1 " " note
 		if (!match(text, /pairs:[ \t]*/)) {
-			found("acquire or release that names no partner")
+			found("an ordered access that names no partner")
 		} else {
 			text = substr(text, RSTART + RLENGTH)
 			match(text, /^[A-Za-z0-9_]*/)
-			if (!(substr(text, 1, RLENGTH) in word))
+			if (substr(text, 1, RLENGTH) ~ /^atom_/ ||
+			    !(substr(text, 1, RLENGTH) in known))
 				found("pairs with \"" substr(text, 1, 30) \
-					"\", which is not in the code")
+					"\", which is no function here")
 		}
 	}
 	{ note2 = note1; note1 = note }' pass=1 $all pass=2 $all
@@ -57,9 +61,23 @@ client/a.h #include <stdatomic.h>
 tests/a.c	__sync_synchronize();
 client/slabclient.h	__atomic_store_n(p, 1, __ATOMIC_RELEASE);
 shm/a.c	w = atom_load_acquire(p);
+client/a.c	if (atom_cas(&lock, &none, 1u))
+client/a.c	atom_publish(&base, &none, own);
+shm/a.c	return (atom_set(&wants[i], bit) & bit) == 0;
+shm/a.c	atom_clear(&list->sum[0], bit);
+daemon/balance/a.c	one = carve(pool, atom_swap(want, 0));
+tests/a.h	atom_fence();
+shm/a.c	atom_fence(); /* what was stored comes before */
 shm/a.c	atom_store_release(p, 1); /* pairs: */
 shm/a.c	atom_store_release(p, 1); /* pairs: nobody_of_this_name */
+shm/a.c	atom_store_release(p, 1); /* pairs: atom_load_acquire */
 EOT
+for operation in cas publish set clear swap fence; do
+	printf '/* pairs: a_variable */\natom_%s(&a_variable);\n' $operation |
+		sample shm/a.c
+	names "atom_$operation with a partner that is no function" \
+		'^shm/a.c:2: pairs with "a_variable'
+done
 printf 'a = __atomic_load_n(p,\n\t__ATOMIC_RELAXED);\n%s\n' \
 	'b = __atomic_load_n(q, __ATOMIC_RELAXED);' | sample client/slabclient.h
 names "a second peek in the public header" '^client/slabclient.h:3: '
@@ -73,6 +91,15 @@ passes "the one peek in the public header"
 printf '/* pairs: a_put */\nif (x)\n\tw = atom_load_acquire(p);\nint a_put(void);\n' |
 	sample shm/a.c
 passes "a partner named two lines above"
+for operation in cas publish set clear swap fence; do
+	printf '/* pairs: a_put */\natom_%s(&a);\nint a_put(void);\n' \
+		$operation | sample shm/a.c
+	passes "atom_$operation that names its partner"
+done
+for operation in load store add; do
+	echo "atom_$operation(p, 1);" | sample shm/a.c
+	passes "a relaxed atom_$operation"
+done
 echo '#define atom_load_acquire(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)' |
 	sample shm/atom.h
 passes "shm/atom.h"

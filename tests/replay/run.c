@@ -44,6 +44,7 @@ static void note_live(struct run_worker *worker, int64_t bytes)
 	live = atom_add(&run->live_bytes, worker->live_due) + worker->live_due;
 	worker->live_due = 0;
 	peak = atom_load(&run->peak_bytes);
+	/* pairs: note_live; a maximum that needs no order. */
 	while (live > peak && !atom_cas(&run->peak_bytes, &peak, live))
 		continue;
 }

@@ -164,6 +164,7 @@ static void give(struct actor *actor)
 	uint64_t none = 0;
 	uint64_t note;
 	struct item item;
+	/* pairs: take, which emptied the cell. */
 	if (who == 0 || to == worker->place || actor->n == 0 ||
 	    !atom_cas(cell, &none, UINT64_C(1)))
 		return;
@@ -193,6 +194,7 @@ static void take(struct actor *actor)
 	void *obj;
 	if (note <= 1 || actor->n == HAND)
 		return;
+	/* pairs: give; the object is given before it is spoken of. */
 	note = atom_swap(cell, UINT64_C(0));
 	cache = (uint32_t)(note >> 36) & 15;
 	if (note <= 1 || note >> 40 != worker->life) {

@@ -243,6 +243,7 @@ void worker_main(int fd, void *arg)
 	/* Half of them keep next to nothing, so that most calls are a miss. */
 	options.thread_bytes = start->rng & 0x200000 ? 4096 : 0;
 	options.process_bytes = options.thread_bytes;
+	/* pairs: give; what was meant for an earlier life is dropped. */
 	for (uint32_t i = 0; i < CELLS; i++)
 		atom_swap(&worker.place->cell[i], UINT64_C(0));
 	worker_open(&worker, &options);

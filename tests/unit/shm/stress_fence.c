@@ -83,6 +83,7 @@ static void cool_down(void)
 	for (unsigned i = 0; i < COLD_LINES; i++)
 		__builtin_ia32_clflush(&cold[i]);
 #endif
+	/* pairs: write_cold, of this thread: the lines are out by then. */
 	atom_fence();
 }
 

@@ -144,7 +144,7 @@ Test(slab_lend, cut_short_is_repaired)
 			image_word(&image, 8 + back,
 			           WORD_MAKE(LARGE, 1, back, 1));
 		cr_expect_eq(slab_repair_srv(&image.view, 8, 32),
-		             SLAB_MEND_SLAB);
+		             SLAB_REPAIR_SLAB);
 		for (uint32_t back = 0; back < 8; back++)
 			cr_expect_eq(word(8 + back),
 			             WORD_MAKE(LARGE, 0, back, 0));

@@ -251,11 +251,11 @@ static void *take_back(void *arg)
 		/* The last of four, so that a sweep takes its time over it. */
 		for (uint32_t i = 0; i <= GIFT; i++)
 			atom_store(&gift.tags[i], (uint16_t)DEAD);
-		/* pairs: slab_race */
+		/* pairs: tags_sweep_srv, which the test then calls. */
 		atom_store_release(&gift.given, round);
 		idle(rng_below(rng, 60));
 		kept = tags_ungive_own(&gift.tags[GIFT], GIVER, DEAD);
-		/* pairs: slab_race */
+		/* pairs: tags_sweep_srv, which has ended by then. */
 		while (atom_load_acquire(&gift.swept) != round)
 			sched_yield();
 		gift.kept += kept;

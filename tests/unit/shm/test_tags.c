@@ -249,6 +249,7 @@ static void *freer(void *arg)
 			for (uint32_t k = d->order[i] % 32; k > 0; k--)
 				(void)atom_load(&d->claiming);
 		}
+		/* pairs: claim_all; the lanes are free before it is said. */
 		atom_set(&d->freed, 1u);
 		spin_barrier_wait(&d->barrier, 2);
 	}
@@ -279,6 +280,7 @@ static void claim_all(struct duel *d)
 	bool seen[LANES] = {false};
 	atom_store(&d->claiming, 1u);
 	while (got < d->n) {
+		/* pairs: freer; read as it is now, before the claim. */
 		uint32_t last = atom_clear(&d->freed, 0u);
 		uint32_t n = tags_claim_own(d->tags, LANES, 0, CLAIMER,
 		                            1 + rng_below(&d->rng, 64), out);
