@@ -1,15 +1,96 @@
 /* SPDX-License-Identifier: MIT */
-/* Allocation beyond the single hit: on a named node, and many at once. */
+/* Allocation: what a hit does not do, on a named node, and many at once. */
 #include <errno.h>
 #include <string.h>
 
+#include "client/cap.h"
+#include "client/depot.h"
 #include "client/error.h"
+#include "client/home.h"
 #include "client/magazine.h"
-#include "client/pool.h"
 #include "client/shortage.h"
+#include "client/thread.h"
+#include "client/want.h"
 #include "shm/atom.h"
 
-#define BULK_RUN 32u /* objects that are looked at together */
+/* The lowest on top, so that they go out, are written and come home in
+ * ascending order: hardware prefetches that, and home takes four at a time. */
+static void turn_over(struct slabd_mag_ *mag)
+{
+	for (size_t i = 0, k = mag->n; i + 1 < k; i++) {
+		void *swap = mag->obj[i];
+		mag->obj[i] = mag->obj[--k];
+		mag->obj[k] = swap;
+	}
+}
+
+/* Fills from the depot. The objects' first lines are fetched all at once: one
+ * by one they would be waited for, as each is written when it is allocated. */
+static bool refill_back(struct attachment *att, struct cache *cache,
+                        bool oldest, struct slabd_mag_ *mag)
+{
+	mag->n = home_get_back(cache, att->node, oldest, mag->obj);
+	for (size_t i = mag->n; i-- > 0;)
+		atom_fetch_line(mag->obj[i]);
+	return mag->n > 0;
+}
+
+/* Fills half a magazine from the node's list. */
+static bool refill_claim(struct attachment *att, struct cache *cache,
+                         struct slabd_mag_ *mag)
+{
+	struct slabd_pool *pool = cache->pool;
+	bool ring = false;
+	mag->n = slab_claim_any(&pool->user, cache->id, att->node,
+	                        (uint32_t)(mag->cap + 1) / 2, mag->obj, &ring);
+	if (ring)
+		want_tell(pool, cache->id, att->node);
+	if (mag->n == 0)
+		return false;
+	turn_over(mag);
+	view_count(&pool->view, pool->user.id, STAT_REFILLS, 1);
+	view_count(&pool->view, pool->user.id, STAT_REFILLED, mag->n);
+	return true;
+}
+
+/* An object too large for magazines: the depot's last, or one of the list. */
+static void *take_large(struct cache *cache, struct attachment *att)
+{
+	void *objects[DEPOT_HALF];
+	void *object;
+	if (home_get_back(cache, att->node, true, objects) == 1)
+		return objects[0];
+	object = home_take_one(cache, att->node, false, true);
+	return object != NULL ? object : shortage_alloc(cache, att);
+}
+
+void *slabd_alloc_slow_(slabd_cache *head)
+{
+	struct cache *cache = (struct cache *)head;
+	struct slabd_pool *pool = cache->pool;
+	struct slabd_mag_ *mag;
+	struct thread *self;
+	struct attachment *att;
+	if (!pool_alive(pool))
+		return NULL;
+	self = thread_self();
+	att = self != NULL ? thread_attachment(self, pool) : NULL;
+	if (att == NULL)
+		return error_set(ENOMEM, "no memory for a thread's magazines"),
+		       NULL;
+	thread_settle(self, att);
+	if (cache->cap_max == 0)
+		return take_large(cache, att);
+	mag = magazine_of(self, cache);
+	if (mag->n == 0) {
+		cap_grow(self, att, cache, mag);
+		if (!refill_back(att, cache, false, mag) &&
+		    !refill_claim(att, cache, mag) &&
+		    !refill_back(att, cache, true, mag))
+			return shortage_alloc(cache, att);
+	}
+	return mag->obj[--mag->n];
+}
 
 /* The newest object of a magazine that is at home on a node: among them may be
  * some of slabs that are lent to it, or whose page was moved. NULL: none. */
@@ -36,24 +117,25 @@ void *slabd_alloc_node(slabd_cache *head, int node)
 	int ix = view_node_index(&pool->view, node);
 	void *object = NULL;
 	struct thread *self;
-	struct seat *seat;
+	struct attachment *att;
 	if (!pool_alive(pool))
 		return NULL;
-	self = process_self();
-	seat = self != NULL ? thread_seat(self, pool) : NULL;
-	if (seat == NULL)
+	self = thread_self();
+	att = self != NULL ? thread_attachment(self, pool) : NULL;
+	if (att == NULL)
 		return error_set(ENOMEM, "no memory for a thread's magazines"),
 		       NULL;
 	if (ix < 0)
 		return error_set(EINVAL, "pool %s has no node %d",
-		                 pool->view.head->name, node), NULL;
-	thread_settle(self, seat);
-	if ((uint32_t)ix == seat->node)
-		object = take_home(cache, magazine_of(self, cache), seat->node);
+		                 pool->view.head->name, node),
+		       NULL;
+	thread_settle(self, att);
+	if ((uint32_t)ix == att->node)
+		object = take_home(cache, magazine_of(self, cache), att->node);
 	if (object == NULL)
-		object = magazine_take_one(cache, (uint32_t)ix, true, true);
+		object = home_take_one(cache, (uint32_t)ix, true, true);
 	return object != NULL ? object
-	                      : shortage_alloc_on(cache, seat, (uint32_t)ix);
+	                      : shortage_alloc_on(cache, att, (uint32_t)ix);
 }
 
 size_t slabd_alloc_bulk(slabd_cache *cache, size_t n, void **out)
@@ -75,38 +157,4 @@ size_t slabd_alloc_bulk(slabd_cache *cache, size_t n, void **out)
 		got++;
 	}
 	return got;
-}
-
-/* Copies objects to the top of a magazine, to be kept only if each is of its
- * cache and node: what the keys of any have other than its own, 0 for
- * nothing. */
-static uint32_t copy_in(const slabd_cache *cache, struct slabd_mag_ *mag,
-                        size_t n, void *const *objects)
-{
-	void **top = mag->obj + mag->n;
-	uint32_t key = mag->key;
-	uint32_t other = 0;
-	for (size_t i = 0; i < n; i++) {
-		uintptr_t unit = (uintptr_t)objects[i] >> UNIT_SHIFT;
-		other |= WORD_KEY(atom_load(&cache->map_[unit])) ^ key;
-		top[i] = objects[i];
-	}
-	return other;
-}
-
-void slabd_free_bulk(slabd_cache *cache, size_t n, void *const *objects)
-{
-	while (n > 0) {
-		struct slabd_mag_ *mag = slabd_mag_of_(cache);
-		size_t run = n < BULK_RUN ? n : BULK_RUN;
-		if (mag->n + run <= mag->cap &&
-		    copy_in(cache, mag, run, objects) == 0) {
-			mag->n += run;
-		} else {
-			for (size_t i = 0; i < run; i++)
-				slabd_free(cache, objects[i]);
-		}
-		objects += run;
-		n -= run;
-	}
 }

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "client/cache.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,8 +8,11 @@
 #include "client/cap.h"
 #include "client/depot.h"
 #include "client/error.h"
+#include "client/home.h"
 #include "client/magazine.h"
-#include "client/pool.h"
+#include "client/process.h"
+#include "client/request.h"
+#include "client/thread.h"
 
 _Static_assert(SLABD_CACHE_STRICT == CACHE_STRICT, "flags of the layout");
 _Static_assert(SLABD_NAME_MAX + 1 == NAME_BYTES, "names of the layout");
@@ -30,15 +35,16 @@ static int ask(struct slabd_pool *pool, const char *name, size_t size,
 	                             .size = size,
 	                             .align = align,
 	                             .flags = flags};
-	struct thread *self = process_self();
-	struct seat *seat = self != NULL ? thread_seat(self, pool) : NULL;
+	struct thread *self = thread_self();
+	struct attachment *att =
+		self != NULL ? thread_attachment(self, pool) : NULL;
 	struct wire_reply reply;
 	int r;
-	if (seat == NULL)
+	if (att == NULL)
 		return error_set(ENOMEM, "no memory for a thread's magazines");
-	create.node = seat->node;
+	create.node = att->node;
 	strcpy(create.name, name);
-	r = link_call(&pool->link, &create.head, sizeof(create), &reply);
+	r = request_call(&pool->link, &create.head, sizeof(create), &reply);
 	if (r < 0)
 		return error_set(-r, "cache %s: %s", name,
 		                 r == -ENOTCONN ? link_why(&pool->link)
@@ -59,15 +65,16 @@ static void fill_in(struct cache *cache, struct slabd_pool *pool, uint32_t id)
 	cache->pool = pool;
 	cache->row = &view->caches[id - 1];
 	cache->id = id;
-	cache->strict = pool->strict ||
-	                (cache->row->flags & CACHE_STRICT) != 0;
+	cache->strict = pool->strict || (cache->row->flags & CACHE_STRICT) != 0;
 	cache->cap_max = cap_most(pool, cache->row->stride);
 }
 
 static int too_many(void)
 {
-	return error_set(EMFILE, "this process has %d caches open already: "
-	                 "close one", SLABD_CACHES_MAX);
+	return error_set(EMFILE,
+	                 "this process has %d caches open already: "
+	                 "close one",
+	                 SLABD_CACHES_MAX);
 }
 
 /* Looks for a slot, or the open cache, before slabd is asked: what slabd makes
@@ -137,7 +144,7 @@ void cache_destroy(struct cache *cache)
 /* Of all threads. */
 static void drop_magazines(struct cache *cache)
 {
-	for (struct thread *t = process_first_thread(); t != NULL; t = t->next) {
+	for (struct thread *t = thread_first(); t != NULL; t = t->next) {
 		pthread_mutex_lock(&t->lock);
 		magazine_drop(t, cache, false);
 		pthread_mutex_unlock(&t->lock);
@@ -156,7 +163,7 @@ int slabd_cache_close(slabd_cache *head)
 	last = --cache->refs == 0;
 	if (last) {
 		drop_magazines(cache);
-		magazine_drain_depots(cache);
+		home_drain(cache);
 		cache->pool->caches[cache->id - 1] = NULL;
 		cache_destroy(cache);
 	}

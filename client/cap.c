@@ -2,6 +2,7 @@
 #include "client/cap.h"
 
 #include "client/magazine.h"
+#include "client/process.h"
 #include "shm/atom.h"
 
 #define FIRST_MOST 16u
@@ -14,13 +15,6 @@ uint32_t cap_most(const struct slabd_pool *pool, uint32_t stride)
 {
 	size_t most = pool->thread_bytes / 8 / stride;
 	return most > SLABD_MAGAZINE_MAX ? SLABD_MAGAZINE_MAX : (uint32_t)most;
-}
-
-void cap_set(struct thread *thread, const struct cache *cache,
-             struct slabd_mag_ *mag, uint32_t cap)
-{
-	atom_add(&thread->cap_bytes, (cap - mag->cap) * cache->row->stride);
-	mag->cap = cap;
 }
 
 /* The slot after this one that the thread uses, round and round. */
@@ -41,7 +35,7 @@ static uint32_t next_used(const struct thread *self, uint32_t slot)
 static void halve(struct thread *self, struct cache *cache,
                   struct slabd_mag_ *mag)
 {
-	cap_set(self, cache, mag, (uint32_t)mag->cap / 2);
+	magazine_set_cap(self, cache, mag, (uint32_t)mag->cap / 2);
 	while (mag->n > mag->cap)
 		magazine_halve(cache, mag);
 }
@@ -110,25 +104,25 @@ static uint32_t first_cap(size_t stride)
 	return cap < FIRST_MOST ? (uint32_t)cap : FIRST_MOST;
 }
 
-void cap_grow(struct thread *self, const struct seat *seat,
+void cap_grow(struct thread *self, const struct attachment *att,
               const struct cache *cache, struct slabd_mag_ *mag)
 {
 	size_t stride = cache->row->stride;
 	uint32_t cap =
 		mag->cap == 0 ? first_cap(stride) : (uint32_t)mag->cap * 2;
 	if (mag->cap == 0) {
-		mag->key = cache->id | seat->node << 16;
+		mag->key = cache->id | att->node << 16;
 		/* pairs: magazine_drop; a thread that closes another cache
 		 * clears its bit of this word at the same time. */
 		atom_set(&self->used[cache->slot / 64],
 		         UINT64_C(1) << (cache->slot % 64));
-		cap_set(self, cache, mag, 1);
+		magazine_set_cap(self, cache, mag, 1);
 	}
 	mag->seen = 1;
 	cap = cap < cache->cap_max ? cap : cache->cap_max;
 	if (cap > mag->cap &&
 	    make_room(self, cache->pool->thread_bytes,
 	              (cap - mag->cap) * stride, cap * stride))
-		cap_set(self, cache, mag, cap);
+		magazine_set_cap(self, cache, mag, cap);
 	age(self);
 }

@@ -14,17 +14,14 @@
 #ifndef CLIENT_CAP_H
 #define CLIENT_CAP_H
 
-#include "client/pool.h"
+#include "client/types.h"
 
 /* What cache->cap_max becomes: the objects that a magazine may ever hold. */
 uint32_t cap_most(const struct slabd_pool *pool, uint32_t stride);
 
-void cap_set(struct thread *thread, const struct cache *cache,
-             struct slabd_mag_ *mag, uint32_t cap);
-
 /* After a miss, which is a sign that the magazine is too small. Gives an
  * unused one its key. Now and then shrinks another that idles. */
-void cap_grow(struct thread *self, const struct seat *seat,
+void cap_grow(struct thread *self, const struct attachment *att,
               const struct cache *cache, struct slabd_mag_ *mag);
 
 #endif

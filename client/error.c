@@ -17,6 +17,14 @@ int error_set(int err, const char *format, ...)
 	return -1;
 }
 
+bool error_forked(void)
+{
+	error_set(ENOTCONN,
+	          "this process was forked from a client and is none itself: "
+	          "call slabd_open");
+	return false;
+}
+
 const char *slabd_last_error(void)
 {
 	return line;

@@ -3,8 +3,13 @@
 #ifndef CLIENT_ERROR_H
 #define CLIENT_ERROR_H
 
+#include <stdbool.h>
+
 /* Sets errno and the thread's line; returns -1. */
 int error_set(int err, const char *format, ...)
-        __attribute__((format(printf, 2, 3)));
+	__attribute__((format(printf, 2, 3)));
+
+/* Sets errno ENOTCONN and the line of a forked child; returns false. */
+__attribute__((cold)) bool error_forked(void);
 
 #endif

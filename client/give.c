@@ -3,7 +3,7 @@
 #include <errno.h>
 
 #include "client/error.h"
-#include "client/pool.h"
+#include "client/types.h"
 #include "shm/atom.h"
 #include "shm/tags.h"
 

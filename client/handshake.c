@@ -3,25 +3,26 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "client/link.h"
+#include "client/clock.h"
 
 /* The end of a wait that begins now. */
 static uint64_t end_of_wait(void)
 {
-	return link_now_ns() + HANDSHAKE_SECONDS * UINT64_C(1000000000);
+	return clock_now_ns() + HANDSHAKE_SECONDS * SECOND_NS;
 }
 
 /* Has the socket wait until then and no longer: a call that a signal ended
  * would begin its wait anew. False, with errno EAGAIN, when it is over. */
 static bool may_wait(int sock, uint64_t until_ns)
 {
-	uint64_t now = link_now_ns();
+	uint64_t now = clock_now_ns();
 	uint64_t us = now < until_ns ? (until_ns - now + 999) / 1000 : 0;
 	struct timeval rest = {.tv_sec = (time_t)(us / 1000000),
 	                       .tv_usec = (suseconds_t)(us % 1000000)};

@@ -4,6 +4,8 @@
  * and then until it is time to look for it again. Without it the program polls
  * slabd_descriptor and calls slabd_poll.
  */
+#include "client/helper.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -11,7 +13,9 @@
 #include <unistd.h>
 
 #include "client/error.h"
-#include "client/pool.h"
+#include "client/doorbell.h"
+#include "client/home.h"
+#include "client/thread.h"
 #include "shm/atom.h"
 
 #define STACK_BYTES (256u << 10)
@@ -20,9 +24,9 @@
 static bool serve(struct slabd_pool *pool)
 {
 	uint32_t before = atom_load(&pool->link.trims);
-	bool there = link_poll(&pool->link);
+	bool there = doorbell_poll(&pool->link);
 	if (atom_load(&pool->link.trims) != before)
-		pool_drain(pool);
+		home_drain_pool(pool);
 	return there;
 }
 
@@ -30,8 +34,8 @@ static void *helper_main(void *arg)
 {
 	struct slabd_pool *pool = arg;
 	struct pollfd fds[2] = {
-	        {.fd = pool->helper_stop, .events = POLLIN},
-	        {.fd = pool->link.poller, .events = POLLIN},
+		{.fd = pool->helper_stop, .events = POLLIN},
+		{.fd = pool->link.poller, .events = POLLIN},
 	};
 	for (;;) {
 		int n = poll(fds, 2, -1);
@@ -106,10 +110,11 @@ int slabd_descriptor(slabd_pool *pool)
 /* The caller's own magazines follow a trim at once, not at its next miss. */
 static void settle_caller(struct slabd_pool *pool)
 {
-	struct thread *self = process_self();
-	struct seat *seat = self != NULL ? thread_seat(self, pool) : NULL;
-	if (seat != NULL)
-		thread_settle(self, seat);
+	struct thread *self = thread_self();
+	struct attachment *att =
+		self != NULL ? thread_attachment(self, pool) : NULL;
+	if (att != NULL)
+		thread_settle(self, att);
 }
 
 int slabd_poll(slabd_pool *pool)

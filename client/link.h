@@ -2,30 +2,49 @@
 /*
  * The connection to slabd: requests on one socket, events on another.
  *
- * A request waits for five seconds at the most, and one is under way at a
- * time. The events socket is never waited on by an allocation. When slabd goes
- * both are replaced in place, see resume.h: their numbers stay.
+ *   connect.h   how it is made        doorbell.h  rings out, trims in
+ *   request.h   a call and its reply  resume.h    the way back, once it is cut
+ *
+ * When slabd goes both sockets are replaced in place: their numbers stay.
  */
 #ifndef CLIENT_LINK_H
 #define CLIENT_LINK_H
 
+#include <pthread.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
+#include <sys/un.h>
 
-#include "client/resume.h"
 #include "shm/atom.h"
+#include "shm/view.h"
 #include "shm/wire.h"
+
+/* How far the way back has come, see resume.h. Letters: (C) constant once the
+ * pool is open, (R) under lock. */
+struct resume {
+	pthread_mutex_t lock;
+	struct sockaddr_un to;   /* (C) */
+	struct wire_hello hello; /* (C) who comes back */
+	const struct view *view; /* (C) NULL: no client yet, no way back */
+	int trial;               /* (R) a connection without its welcome, -1 */
+	uint32_t tries;          /* (R) in a row */
+	uint64_t due_ns;         /* (R) of the next try, or the trial's end; 0:
+	                        connected, or nobody has begun to try */
+	uint64_t stands_ns;      /* (R) since when the connection stands */
+	char why[WIRE_TEXT];     /* (R) until lost, then (C) */
+};
 
 struct link {
 	int sock;   /* (C) requests */
 	int events; /* (C) rings out, trims in */
-	int poller; /* (C) epoll: readable when link_poll has something to do */
+	int poller; /* (C) epoll: readable when doorbell_poll has work to do */
 	int timer;  /* (C) timerfd, in the poller; (R) what it is set to */
-	/* (A) Odd: connected. Odd -> even (who saw slabd gone, by cas), even
-	 * -> odd (who put new sockets in place, under resume.lock). A number
-	 * names one connection, so that a late look at the old one can't cut
-	 * the new. Relaxed: the kernel orders what is done to sockets. */
+	/* (A) Odd: connected. Odd -> even (link_cut, by whoever saw slabd
+	 * gone), even -> odd (connected, which put new sockets in place, under
+	 * resume.lock). A number names one connection, so that a late look at
+	 * the old one can't cut the new. Relaxed: the kernel orders what is
+	 * done to sockets. */
 	uint32_t up;
 	/* (A) 0 -> errno, never back (give_up): no way back to slabd. */
 	uint32_t lost;
@@ -35,14 +54,6 @@ struct link {
 	pthread_mutex_t calls; /* one request at a time */
 	uint32_t seq;          /* of the last request; under calls */
 	struct resume resume;
-};
-
-/* What a welcome brought. The caller closes the descriptors. */
-struct link_welcome {
-	struct wire_welcome msg;
-	int control;
-	int shared;
-	int data[NODES_MAX];
 };
 
 static inline bool link_is_up(const struct link *link)
@@ -60,40 +71,11 @@ static inline bool link_is_lost(const struct link *link)
 int link_hold(void);
 void link_let_go(int before);
 
-/* CLOCK_MONOTONIC. */
-uint64_t link_now_ns(void);
+/* slabd was seen to be gone from the connection that up names. */
+void link_cut(struct link *link, uint32_t up);
 
-/* Connects and says hello. 0, or -errno with the thread's error line set. */
-int link_open(struct link *link, const char *path, const char *pool,
-              struct link_welcome *welcome);
-
-/* The pool is mapped: from now on events are heard, and the client can find its
- * way back. The view outlives the link. 0, or -errno. */
-int link_settle(struct link *link, const struct view *view);
-
-/* Sends a request, whose head it fills in with a number of its own, and waits
- * for the reply to it. A connection that is cut is waited for, and the request
- * sent again: slabd may do it twice. 0, or -errno: -ENOTCONN slabd is gone,
- * -ETIMEDOUT it does not answer. The reply's own error is not looked at. */
-int link_call(struct link *link, struct wire_head *msg, size_t bytes,
-              struct wire_reply *reply);
-
-/* Says goodbye, with a look of one second for a slabd that is gone. No other
- * thread uses the link any more. */
-void link_bye(struct link *link);
-
-/* Whether slabd wants to hear of this client again in this second. A list that
- * runs bare, and is filled by others, again and again is no end of reasons to
- * ring, and slabd takes too many rings for a fault. */
-bool link_may_ring(const struct link *link);
-
-/* Tells slabd to look at the wants. Never blocks. A slabd that comes back
- * looks at them by itself. */
-void link_ring(struct link *link);
-
-/* Reads the events that are there, and resumes if that is due. Never blocks.
- * Whether slabd is there. */
-bool link_poll(struct link *link);
+/* Whether a send or recv that gave got, and errno, met the end of it. */
+bool link_is_cut(ssize_t got);
 
 /* Why slabd is not there, in one line with the remedy. */
 const char *link_why(const struct link *link);

@@ -5,22 +5,28 @@ noinst_LTLIBRARIES += libclient.la
 libclient_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden -include client/export.h
 
 libclient_la_SOURCES =
-libclient_la_SOURCES += client/export.h
+libclient_la_SOURCES += client/export.h client/clock.h client/types.h
 libclient_la_SOURCES += client/alloc.c
-libclient_la_SOURCES += client/cache.c
+libclient_la_SOURCES += client/cache.c client/cache.h
 libclient_la_SOURCES += client/cap.c client/cap.h
+libclient_la_SOURCES += client/connect.c client/connect.h
 libclient_la_SOURCES += client/depot.c client/depot.h
+libclient_la_SOURCES += client/doorbell.c client/doorbell.h
 libclient_la_SOURCES += client/error.c client/error.h
+libclient_la_SOURCES += client/free.c
 libclient_la_SOURCES += client/give.c
 libclient_la_SOURCES += client/handshake.c client/handshake.h
-libclient_la_SOURCES += client/helper.c
+libclient_la_SOURCES += client/helper.c client/helper.h
+libclient_la_SOURCES += client/home.c client/home.h
 libclient_la_SOURCES += client/link.c client/link.h
 libclient_la_SOURCES += client/magazine.c client/magazine.h
-libclient_la_SOURCES += client/pool.c client/pool.h
-libclient_la_SOURCES += client/process.c
+libclient_la_SOURCES += client/pool.c
+libclient_la_SOURCES += client/process.c client/process.h
+libclient_la_SOURCES += client/request.c client/request.h
 libclient_la_SOURCES += client/resume.c client/resume.h
 libclient_la_SOURCES += client/shortage.c client/shortage.h
-libclient_la_SOURCES += client/thread.c
+libclient_la_SOURCES += client/thread.c client/thread.h
+libclient_la_SOURCES += client/want.c client/want.h
 
 include_HEADERS += client/slabclient.h
 lib_LTLIBRARIES += client/libslabclient.la

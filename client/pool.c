@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Opening and closing a pool: the handshake and the mappings. */
-#include "client/pool.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,8 +8,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "client/cache.h"
+#include "client/connect.h"
 #include "client/error.h"
-#include "client/magazine.h"
+#include "client/helper.h"
+#include "client/home.h"
+#include "client/process.h"
+#include "client/request.h"
+#include "client/thread.h"
 
 #define THREAD_BYTES (UINT64_C(4) << 20)
 #define PROCESS_BYTES (UINT64_C(256) << 20)
@@ -21,14 +25,6 @@
 #define MAP_WORDS (UINT64_C(1) << (48 - UNIT_SHIFT))
 #define MAP_BYTES (MAP_WORDS * sizeof(uint64_t))
 #define MAP_ALIGN (UINT64_C(32) << 20) /* of data: a page of the map */
-
-bool pool_is_not(void)
-{
-	error_set(ENOTCONN,
-	          "this process was forked from a client and is none itself: "
-	          "call slabd_open");
-	return false;
-}
 
 static void default_socket(char *path, size_t bytes)
 {
@@ -130,7 +126,7 @@ static int make_map(struct slabd_pool *pool, int control)
 	return 0;
 }
 
-static int map_data(struct slabd_pool *pool, const struct link_welcome *welcome)
+static int map_data(struct slabd_pool *pool, const struct connect_welcome *welcome)
 {
 	const struct layout_geometry *geo = &pool->view.geo;
 	uint64_t page = UINT64_C(1) << geo->page_shift;
@@ -145,7 +141,7 @@ static int map_data(struct slabd_pool *pool, const struct link_welcome *welcome)
 	return r < 0 ? r : make_map(pool, welcome->control);
 }
 
-static int map_all(struct slabd_pool *pool, const struct link_welcome *welcome)
+static int map_all(struct slabd_pool *pool, const struct connect_welcome *welcome)
 {
 	struct layout_geometry geo;
 	void *shared = NULL;
@@ -215,7 +211,7 @@ static int check_options(const struct slabd_options *o)
 
 static int apply_options(struct slabd_pool *pool, const struct slabd_options *o)
 {
-	int node = SEAT_FOLLOW;
+	int node = NODE_FOLLOW;
 	if (o->flags & SLABD_FORCE_NODE)
 		node = view_node_index(&pool->view, o->node);
 	if (node < 0)
@@ -233,7 +229,7 @@ static int apply_options(struct slabd_pool *pool, const struct slabd_options *o)
 	return 0;
 }
 
-static void close_welcome(const struct link_welcome *welcome)
+static void close_welcome(const struct connect_welcome *welcome)
 {
 	close(welcome->control);
 	close(welcome->shared);
@@ -243,7 +239,7 @@ static void close_welcome(const struct link_welcome *welcome)
 
 /* The part of open after the welcome: on failure the caller cleans up. */
 static int settle_in(struct slabd_pool *pool,
-                     const struct link_welcome *welcome,
+                     const struct connect_welcome *welcome,
                      const struct slabd_options *o)
 {
 	int r = make_alive(pool);
@@ -254,7 +250,7 @@ static int settle_in(struct slabd_pool *pool,
 	r = apply_options(pool, o);
 	if (r < 0)
 		return r;
-	r = link_settle(&pool->link, &pool->view);
+	r = connect_settle(&pool->link, &pool->view);
 	if (r < 0)
 		return error_set(-r, "can't wait for slabd: %s", strerror(-r)),
 		       r;
@@ -269,21 +265,21 @@ static int settle_in(struct slabd_pool *pool,
 
 static int open_link(struct slabd_pool *pool, const char *name,
                      const struct slabd_options *o,
-                     struct link_welcome *welcome)
+                     struct connect_welcome *welcome)
 {
 	char path[256];
 	if (o->socket != NULL)
 		snprintf(path, sizeof(path), "%s", o->socket);
 	else
 		default_socket(path, sizeof(path));
-	return link_open(&pool->link, path, name, welcome);
+	return connect_open(&pool->link, path, name, welcome);
 }
 
 static slabd_pool *open_pool(const char *name, const struct slabd_options *o)
 {
-	struct link_welcome welcome;
+	struct connect_welcome welcome;
 	struct slabd_pool *pool;
-	int r = process_start();
+	int r = thread_start();
 	pool = r == 0 ? calloc(1, sizeof(*pool)) : NULL;
 	if (pool == NULL)
 		return error_set(ENOMEM, "no memory for a pool"), NULL;
@@ -293,7 +289,7 @@ static slabd_pool *open_pool(const char *name, const struct slabd_options *o)
 		close_welcome(&welcome);
 		if (r == 0)
 			return pool;
-		link_bye(&pool->link);
+		request_bye(&pool->link);
 		link_close(&pool->link);
 		unmap_all(pool);
 	}
@@ -323,22 +319,13 @@ slabd_pool *slabd_open(const char *name, const struct slabd_options *options)
 
 /* ---- close -------------------------------------------------------------- */
 
-void pool_drain(struct slabd_pool *pool)
-{
-	process_lock();
-	for (uint32_t id = 0; id < pool->view.geo.n_caches; id++)
-		if (pool->caches[id] != NULL)
-			magazine_drain_depots(pool->caches[id]);
-	process_unlock();
-}
-
 static void leave_all(struct slabd_pool *pool)
 {
 	process_lock();
-	for (struct thread *t = process_first_thread(); t != NULL; t = t->next)
+	for (struct thread *t = thread_first(); t != NULL; t = t->next)
 		thread_leave(t, pool);
 	process_unlock();
-	pool_drain(pool);
+	home_drain_pool(pool);
 }
 
 /* In a forked child the books are the parent's: only the memory goes. */
@@ -361,7 +348,7 @@ int slabd_close(slabd_pool *pool)
 		if (pool->has_helper)
 			helper_stop(pool);
 		leave_all(pool);
-		link_bye(&pool->link);
+		request_bye(&pool->link);
 	} else if (pool->has_helper) {
 		helper_forget(pool);
 	}

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What all pools of a process share: its threads and the magazine slots.
+ * What all pools of a process share: one lock and the magazine slots.
  *
  * A forked child inherits a copy of all this. A word on a page that the
  * kernel wipes at fork tells it that the books are the parent's; the first
  * slabd_open then starts new ones. Slots that the parent's caches hold stay
  * taken in the child: a stale cache must not meet another's magazines.
  */
+#include "client/process.h"
+
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "client/pool.h"
+#include "client/slabclient.h"
 #include "shm/atom.h"
 
 /* Wiped at fork: in the child no generation lives and no lock is held (all
@@ -27,23 +30,13 @@ struct base {
 	struct wiped *wiped;
 	pthread_key_t key;
 };
-/* (A) NULL -> base (publish_base: who comes first), never back. Published, so
- * that what it names is whole. Who has a pool, a thread or a cache may read it
- * plainly: it was there before. */
+/* (A) NULL -> base (publish_base, by the first), never back. It is published,
+ * so that what it names is whole. Those who have a pool, a thread or a cache
+ * read it plainly: it was there before. */
 static struct base *base;
 
+uint64_t process_generation;
 static struct cache *slots[SLABD_CACHES_MAX];
-static struct thread *threads;
-static uint64_t generation;
-/* Where a thread's table points before its first miss: every magazine is
- * empty and takes nothing. Never written. */
-static struct slabd_mag_ none[SLABD_CACHES_MAX];
-static __thread struct thread *self_;
-
-__thread struct slabd_mag_ *slabd_mags_ = none;
-
-static void thread_exit(void *arg);
-static void forget_self(void);
 
 void process_lock(void)
 {
@@ -87,35 +80,44 @@ static struct base *publish_base(struct base *own)
 	return first;
 }
 
-static struct base *make_base(void)
+static struct base *make_base(void (*thread_end)(void *))
 {
 	struct base *own = calloc(1, sizeof(*own));
 	if (own == NULL)
 		return NULL;
 	own->wiped = make_wiped();
 	if (own->wiped != NULL &&
-	    pthread_key_create(&own->key, thread_exit) == 0)
+	    pthread_key_create(&own->key, thread_end) == 0)
 		return publish_base(own);
 	drop_base(own);
 	return NULL;
 }
 
-int process_start(void)
+int process_start(void (*thread_end)(void *), void (*forget)(void))
 {
 	/* pairs: publish_base */
 	struct base *at = atom_load_acquire(&base);
 	if (at == NULL)
-		at = make_base();
+		at = make_base(thread_end);
 	if (at == NULL)
 		return -ENOMEM;
 	pthread_mutex_lock(&at->wiped->start);
 	if (at->wiped->alive == 0) {
-		threads = NULL;
-		forget_self();
-		at->wiped->alive = ++generation;
+		forget();
+		at->wiped->alive = ++process_generation;
 	}
 	pthread_mutex_unlock(&at->wiped->start);
 	return 0;
+}
+
+int process_mark_thread(const void *mark)
+{
+	return pthread_setspecific(base->key, mark);
+}
+
+bool process_is(uint64_t generation)
+{
+	return base->wiped->alive != 0 && generation == process_generation;
 }
 
 /* ---- slots -------------------------------------------------------------- */
@@ -147,101 +149,4 @@ void process_drop_slot(uint32_t slot)
 struct cache *process_cache_of(uint32_t slot)
 {
 	return slots[slot];
-}
-
-static struct thread *make_thread(void)
-{
-	size_t bytes = sizeof(none);
-	struct thread *self;
-	void *table = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-	                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (table == MAP_FAILED)
-		return NULL;
-	self = calloc(1, sizeof(*self));
-	if (self == NULL || madvise(table, bytes, MADV_WIPEONFORK) < 0 ||
-	    pthread_setspecific(base->key, self) != 0) {
-		free(self);
-		munmap(table, bytes);
-		errno = ENOMEM;
-		return NULL;
-	}
-	self->mags = table;
-	self->generation = generation;
-	pthread_mutex_init(&self->lock, NULL);
-	return self;
-}
-
-static void enlist(struct thread *self)
-{
-	self->link = &threads;
-	self->next = threads;
-	if (threads != NULL)
-		threads->link = &self->next;
-	threads = self;
-}
-
-struct thread *process_self(void)
-{
-	if (self_ != NULL && self_->generation == generation)
-		return self_;
-	forget_self();
-	self_ = make_thread();
-	if (self_ == NULL)
-		return NULL;
-	process_lock();
-	enlist(self_);
-	process_unlock();
-	slabd_mags_ = self_->mags;
-	return self_;
-}
-
-struct thread *process_first_thread(void)
-{
-	return threads;
-}
-
-static void retire(struct thread *self)
-{
-	while (self->seats != NULL) {
-		struct seat *seat = self->seats;
-		self->seats = seat->next;
-		free(seat->remote);
-		free(seat);
-	}
-	munmap(self->mags, sizeof(none));
-	free(self);
-	self_ = NULL;
-	slabd_mags_ = none;
-}
-
-/* The calling thread's memory of the parent's time, without a look at what it
- * names: that is the parent's. */
-static void forget_self(void)
-{
-	if (self_ == NULL)
-		return;
-	pthread_setspecific(base->key, NULL);
-	retire(self_);
-}
-
-static void unlist(struct thread *self)
-{
-	*self->link = self->next;
-	if (self->next != NULL)
-		self->next->link = self->link;
-}
-
-/* Runs when a thread with magazines ends, however it ends. */
-static void thread_exit(void *arg)
-{
-	struct thread *self = arg;
-	if (base->wiped->alive == 0 || self->generation != generation)
-		return;
-	process_lock();
-	for (struct seat *seat = self->seats; seat != NULL; seat = seat->next)
-		if (atom_load(&seat->pool) != NULL)
-			thread_leave(self, seat->pool);
-	unlist(self);
-	process_unlock();
-	retire(self);
 }

@@ -11,20 +11,20 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "client/clock.h"
 #include "client/handshake.h"
-#include "client/link.h"
 
 #define FIRST_NS UINT64_C(10000000)
-#define MOST_NS UINT64_C(1000000000)
-#define STEADY_NS UINT64_C(2000000000)
+#define MOST_NS SECOND_NS
+#define STEADY_NS (2 * SECOND_NS)
 #define SLICE_MS 10
 #define PRESS_TRIES 2 /* 20 to 60 ms */
 
 static void set_timer(struct link *link, uint64_t at_ns)
 {
 	struct itimerspec at = {
-	        .it_value = {.tv_sec = (time_t)(at_ns / 1000000000),
-	                     .tv_nsec = (long)(at_ns % 1000000000)}};
+	        .it_value = {.tv_sec = (time_t)(at_ns / SECOND_NS),
+	                     .tv_nsec = (long)(at_ns % SECOND_NS)}};
 	timerfd_settime(link->timer, TFD_TIMER_ABSTIME, &at, NULL);
 }
 
@@ -73,7 +73,7 @@ static void attempt(struct link *link, uint64_t now)
 		return;
 	}
 	r->trial = sock;
-	r->due_ns = now + HANDSHAKE_SECONDS * UINT64_C(1000000000);
+	r->due_ns = now + HANDSHAKE_SECONDS * SECOND_NS;
 	set_timer(link, r->due_ns);
 }
 
@@ -122,7 +122,7 @@ static bool is_final(int r)
 }
 
 /* Looks whether the trial was answered. */
-static void look(struct link *link, uint64_t now)
+static void check_trial(struct link *link, uint64_t now)
 {
 	struct resume *r = &link->resume;
 	struct wire_welcome msg;
@@ -152,13 +152,13 @@ static void look(struct link *link, uint64_t now)
 static void step(struct link *link)
 {
 	struct resume *r = &link->resume;
-	uint64_t now = link_now_ns();
+	uint64_t now = clock_now_ns();
 	if (link_is_up(link) || link_is_lost(link) || r->view == NULL)
 		return;
 	if (r->due_ns == 0)
 		begin(link, now);
 	else if (r->trial >= 0)
-		look(link, now);
+		check_trial(link, now);
 	else if (now >= r->due_ns)
 		attempt(link, now);
 }
@@ -179,7 +179,7 @@ void resume_step(struct link *link)
 void resume_press(struct link *link)
 {
 	struct resume *r = &link->resume;
-	uint64_t soon = link_now_ns() + wait_of(r->hello.id, PRESS_TRIES);
+	uint64_t soon = clock_now_ns() + wait_of(r->hello.id, PRESS_TRIES);
 	pthread_mutex_lock(&r->lock);
 	if (!link_is_up(link) && r->trial < 0 && r->due_ns > soon + FIRST_NS) {
 		r->due_ns = soon;
@@ -193,12 +193,12 @@ void resume_press(struct link *link)
 static bool is_worth(const struct link *link, uint64_t until_ns)
 {
 	return !link_is_lost(link) && link->resume.view != NULL &&
-	       link_now_ns() < until_ns;
+	       clock_now_ns() < until_ns;
 }
 
 /* In slices: another thread may have taken the step that the poller told of,
  * and then nothing in it tells of the connection. */
-static void nap(const struct link *link)
+static void wait_slice(const struct link *link)
 {
 	struct pollfd at = {.fd = link->poller, .events = POLLIN};
 	int held = link_hold();
@@ -212,19 +212,19 @@ int resume_wait(struct link *link, uint64_t until_ns)
 		resume_step(link);
 		if (link_is_up(link))
 			return 0;
-		nap(link);
+		wait_slice(link);
 	}
 	return -ENOTCONN;
 }
 
 /* The number of the try that is under way, or of the next, made due. */
-static uint32_t hurry(struct link *link)
+static uint32_t make_due(struct link *link)
 {
 	struct resume *r = &link->resume;
 	uint32_t tries;
 	pthread_mutex_lock(&r->lock);
 	if (!link_is_up(link) && r->due_ns == 0)
-		begin(link, link_now_ns());
+		begin(link, clock_now_ns());
 	if (!link_is_up(link) && r->trial < 0)
 		r->due_ns = 1;
 	tries = r->tries;
@@ -235,13 +235,13 @@ static uint32_t hurry(struct link *link)
 int resume_once(struct link *link, uint64_t until_ns)
 {
 	struct resume *r = &link->resume;
-	uint32_t at = is_worth(link, until_ns) ? hurry(link) : 0;
+	uint32_t at = is_worth(link, until_ns) ? make_due(link) : 0;
 	bool same = true;
 	while (same && is_worth(link, until_ns)) {
 		resume_step(link);
 		if (link_is_up(link))
 			return 0;
-		nap(link);
+		wait_slice(link);
 		pthread_mutex_lock(&r->lock);
 		same = r->tries == at;
 		pthread_mutex_unlock(&r->lock);

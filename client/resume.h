@@ -21,27 +21,7 @@
 #ifndef CLIENT_RESUME_H
 #define CLIENT_RESUME_H
 
-#include <pthread.h>
-#include <sys/un.h>
-
-#include "shm/view.h"
-#include "shm/wire.h"
-
-struct link;
-
-/* Letters: (C) constant once the pool is open, (R) under lock. */
-struct resume {
-	pthread_mutex_t lock;
-	struct sockaddr_un to;   /* (C) */
-	struct wire_hello hello; /* (C) who comes back */
-	const struct view *view; /* (C) NULL: no client yet, no way back */
-	int trial;          /* (R) a connection without its welcome, -1 */
-	uint32_t tries;     /* (R) in a row */
-	uint64_t due_ns;    /* (R) of the next try, or the trial's end; 0:
-	                       connected, or nobody has begun to try */
-	uint64_t stands_ns; /* (R) when the connection came to stand */
-	char why[WIRE_TEXT]; /* (R) until lost, then (C) */
-};
+#include "client/link.h"
 
 /* Takes the next step if it is due. Never waits. */
 void resume_step(struct link *link);

@@ -7,30 +7,23 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "client/clock.h"
 #include "client/error.h"
+#include "client/doorbell.h"
+#include "client/home.h"
 #include "client/magazine.h"
+#include "client/resume.h"
+#include "client/want.h"
 #include "shm/atom.h"
 
 #define SLICE_NS UINT64_C(10000000)
-
-void shortage_tell(struct slabd_pool *pool, uint32_t cache, uint32_t node)
-{
-	/* A want that is set is rung for by who set it: first see if we may. */
-	if ((atom_load(&view_mark(&pool->view, cache, node)->denied) &
-	     MARK_DENIED) ||
-	    !link_may_ring(&pool->link) ||
-	    !view_want_any(&pool->view, cache, node))
-		return;
-	link_ring(&pool->link);
-	view_count(&pool->view, pool->user.id, STAT_RINGS, 1);
-}
 
 /* Sleeps until slabd has grown or refused something. False on time-out. The
  * word is in a mapping shared with slabd, so the futex is not private. */
 static bool sleep_on(const uint32_t *seq, uint32_t seen, uint64_t ns)
 {
-	struct timespec ts = {.tv_sec = (time_t)(ns / 1000000000),
-	                      .tv_nsec = (long)(ns % 1000000000)};
+	struct timespec ts = {.tv_sec = (time_t)(ns / SECOND_NS),
+	                      .tv_nsec = (long)(ns % SECOND_NS)};
 	return syscall(SYS_futex, seq, FUTEX_WAIT, seen, &ts, NULL, 0) == 0 ||
 	       errno != ETIMEDOUT;
 }
@@ -55,7 +48,7 @@ static bool tell_first(const struct cache *cache, const uint8_t *nodes,
 	for (uint32_t i = 0; i < n; i++) {
 		if (is_denied(cache, nodes[i], home_only))
 			continue;
-		shortage_tell(pool, cache->id, nodes[i]);
+		want_tell(pool, cache->id, nodes[i]);
 		return true;
 	}
 	return false;
@@ -65,7 +58,7 @@ static bool tell_first(const struct cache *cache, const uint8_t *nodes,
 static bool wait_a_while(struct slabd_pool *pool, uint32_t seq,
                          uint64_t *deadline)
 {
-	uint64_t now = link_now_ns();
+	uint64_t now = clock_now_ns();
 	uint64_t left;
 	if (link_is_lost(&pool->link) || pool->no_wait)
 		return false;
@@ -88,8 +81,8 @@ static bool wait_a_while(struct slabd_pool *pool, uint32_t seq,
 	 * and a program without a helper polls nothing while it waits here. */
 	if (!link_is_up(&pool->link))
 		resume_press(&pool->link);
-	else if (link_may_ring(&pool->link))
-		link_ring(&pool->link);
+	else if (doorbell_may_ring(&pool->link))
+		doorbell_ring(&pool->link);
 	return true;
 }
 
@@ -113,9 +106,9 @@ static void *fail(struct cache *cache, bool refused)
 static void *take_of(struct cache *cache, uint32_t node, bool home_only,
                      bool tell)
 {
-	void *object = magazine_take_one(cache, node, home_only, tell);
-	while (object == NULL && magazine_send_oldest(cache, node))
-		object = magazine_take_one(cache, node, home_only, false);
+	void *object = home_take_one(cache, node, home_only, tell);
+	while (object == NULL && home_send_oldest(cache, node))
+		object = home_take_one(cache, node, home_only, false);
 	return object;
 }
 
@@ -129,8 +122,8 @@ static void *take_first(struct cache *cache, const uint8_t *nodes, uint32_t n,
 	bool tell = true;
 	for (uint32_t i = 0; i < n; i++) {
 		bool denied = is_denied(cache, nodes[i], home_only);
-		void *object = take_of(cache, nodes[i], home_only,
-		                       tell && !denied);
+		void *object =
+			take_of(cache, nodes[i], home_only, tell && !denied);
 		if (object != NULL) {
 			view_count(&pool->view, pool->user.id,
 			           STAT_REMOTE_ALLOCS, i != 0);
@@ -142,7 +135,7 @@ static void *take_first(struct cache *cache, const uint8_t *nodes, uint32_t n,
 }
 
 /* Tries the nodes in turn, waiting for growth in between. */
-static void *alloc_from(struct cache *cache, struct seat *seat,
+static void *alloc_from(struct cache *cache, struct attachment *att,
                         const uint8_t *nodes, uint32_t n, bool home_only)
 {
 	struct slabd_pool *pool = cache->pool;
@@ -153,7 +146,7 @@ static void *alloc_from(struct cache *cache, struct seat *seat,
 		void *object = take_first(cache, nodes, n, home_only);
 		if (object != NULL)
 			return object;
-		if (magazine_drop_remote(seat))
+		if (magazine_drop_remote(att))
 			continue;
 		if (!tell_first(cache, nodes, n, home_only))
 			return fail(cache, true);
@@ -161,21 +154,22 @@ static void *alloc_from(struct cache *cache, struct seat *seat,
 			continue;
 		/* The want may be another's, who was stopped or cut off
 		 * before it rang. */
-		if (link_may_ring(&pool->link))
-			link_ring(&pool->link);
+		if (doorbell_may_ring(&pool->link))
+			doorbell_ring(&pool->link);
 		return fail(cache, false);
 	}
 }
 
-void *shortage_alloc(struct cache *cache, struct seat *seat)
+void *shortage_alloc(struct cache *cache, struct attachment *att)
 {
 	const struct view *view = &cache->pool->view;
-	return alloc_from(cache, seat, view->nodes[seat->node].nearest,
+	return alloc_from(cache, att, view->nodes[att->node].nearest,
 	                  cache->strict ? 1 : view->geo.n_nodes, false);
 }
 
-void *shortage_alloc_on(struct cache *cache, struct seat *seat, uint32_t node)
+void *shortage_alloc_on(struct cache *cache, struct attachment *att,
+                        uint32_t node)
 {
 	uint8_t one = (uint8_t)node;
-	return alloc_from(cache, seat, &one, 1, true);
+	return alloc_from(cache, att, &one, 1, true);
 }

@@ -6,16 +6,14 @@
 #ifndef CLIENT_SHORTAGE_H
 #define CLIENT_SHORTAGE_H
 
-#include "client/pool.h"
+#include "client/types.h"
 
-/* Raises the want of (cache, node index) and rings slabd once. */
-void shortage_tell(struct slabd_pool *pool, uint32_t cache, uint32_t node);
-
-/* One object after the seat's node had none: from the nearest that has, what
+/* One object after the thread's node had none: from the nearest that has, what
  * the process keeps there included, or from growth. NULL with errno ENOMEM. */
-void *shortage_alloc(struct cache *cache, struct seat *seat);
+void *shortage_alloc(struct cache *cache, struct attachment *att);
 
 /* The same from one node alone. */
-void *shortage_alloc_on(struct cache *cache, struct seat *seat, uint32_t node);
+void *shortage_alloc_on(struct cache *cache, struct attachment *att,
+                        uint32_t node);
 
 #endif

@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "client/pool.h"
+#include "client/types.h"
 #include "tests/bench/drift.h"
 
 #define LOOK_NS 5000000

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "client/pool.h"
+#include "client/types.h"
 #include "tests/bench/drift.h"
 
 #define STARVED_MAX 2000000u /* in a row: nobody frees any more */

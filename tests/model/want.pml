@@ -83,7 +83,7 @@ inline crash() {
 	fired = 0
 }
 
-/* link_ring: lost where the sockets are gone */
+/* doorbell_ring: lost where the sockets are gone */
 inline send_ring() {
 	d_step {
 		if
@@ -93,7 +93,7 @@ inline send_ring() {
 	}
 }
 
-/* shortage_tell */
+/* want_tell */
 inline tell() {
 	if
 	:: denied

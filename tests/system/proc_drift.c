@@ -10,7 +10,7 @@
 #include <sched.h>
 #include <string.h>
 
-#include "client/pool.h"
+#include "client/types.h"
 #include "tests/lib/harness.h"
 
 #define NODES 2

@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "client/pool.h"
-#include "client/shortage.h"
+#include "client/types.h"
+#include "client/want.h"
 #include "shm/lease.h"
 #include "shm/slab.h"
 #include "tests/lib/lag.h"
@@ -113,7 +113,7 @@ static void test_eager(slabd_pool *pool)
 	do {
 		double since = now_ms();
 		while (now_ms() < since + 1500)
-			shortage_tell(pool, id, 0);
+			want_tell(pool, id, 0);
 		rings = fixture_client(&fixture, self, "rings");
 	} while (rings <= 500 && now_ms() < until);
 	tap_ok(rings > 500,

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/* Free: what a hit does not do, and many at once. */
+#include <errno.h>
+
+#include "client/cap.h"
+#include "client/home.h"
+#include "client/magazine.h"
+#include "client/thread.h"
+#include "shm/atom.h"
+
+#define BULK_RUN 32u /* objects that are looked at together */
+
+/* Batches of no more than a magazine may hold: the larger, the fewer. */
+static void free_remote(struct attachment *att, const struct cache *cache,
+                        uint32_t node, void *object)
+{
+	struct remote *remote = &att->remote[node];
+	struct slabd_pool *pool = att->pool;
+	remote->obj[remote->n++] = object;
+	view_count(&pool->view, pool->user.id, STAT_REMOTE_FREES, 1);
+	if (remote->n == REMOTE_MAX || remote->n >= cache->cap_max) {
+		home_send(pool, remote->n, remote->obj);
+		remote->n = 0;
+	}
+}
+
+static void free_local(struct thread *self, struct attachment *att,
+                       struct cache *cache, void *object)
+{
+	struct slabd_mag_ *mag = magazine_of(self, cache);
+	if (cache->cap_max == 0) {
+		home_put_away(cache, att->node, 1, &object);
+		return;
+	}
+	if (mag->n >= mag->cap)
+		cap_grow(self, att, cache, mag);
+	if (mag->n >= mag->cap)
+		magazine_halve(cache, mag);
+	mag->obj[mag->n++] = object;
+}
+
+/* The unit word of an object of this cache, or 0. */
+static uint64_t word_of(const struct cache *cache, const void *object)
+{
+	const struct view *view = &cache->pool->view;
+	uint64_t unit =
+		(uint64_t)((const char *)object - cache->pool->user.data) >>
+		UNIT_SHIFT;
+	uint64_t word =
+		unit < view->geo.n_units ? atom_load(&view->words[unit]) : 0;
+	return WORD_CACHE(word) == cache->id ? word : 0;
+}
+
+/* Where there is no memory for a magazine the object goes home at once. */
+static void free_here(struct cache *cache, uint64_t word, void *object)
+{
+	struct slabd_pool *pool = cache->pool;
+	struct thread *self = thread_self();
+	struct attachment *att =
+		self != NULL ? thread_attachment(self, pool) : NULL;
+	if (att == NULL) {
+		home_send(pool, 1, &object);
+		return;
+	}
+	thread_settle(self, att);
+	if (WORD_HOME(word) == att->node)
+		free_local(self, att, cache, object);
+	else
+		free_remote(att, cache, WORD_HOME(word), object);
+}
+
+void slabd_free_slow_(slabd_cache *head, void *object)
+{
+	struct cache *cache = (struct cache *)head;
+	struct slabd_pool *pool = cache->pool;
+	int saved = errno;
+	uint64_t word = object == NULL ? 0 : word_of(cache, object);
+	if (object == NULL)
+		return;
+	if (word != 0 && pool_alive(pool))
+		free_here(cache, word, object);
+	else
+		view_count(&pool->view, pool->user.id, STAT_REFUSED, 1);
+	errno = saved;
+}
+
+/* Copies objects to the top of a magazine, to be kept only if each is of its
+ * cache and node: what the keys of any have other than its own, 0 for
+ * nothing. */
+static uint32_t copy_in(const slabd_cache *cache, struct slabd_mag_ *mag,
+                        size_t n, void *const *objects)
+{
+	void **top = mag->obj + mag->n;
+	uint32_t key = mag->key;
+	uint32_t other = 0;
+	for (size_t i = 0; i < n; i++) {
+		uintptr_t unit = (uintptr_t)objects[i] >> UNIT_SHIFT;
+		other |= WORD_KEY(atom_load(&cache->map_[unit])) ^ key;
+		top[i] = objects[i];
+	}
+	return other;
+}
+
+void slabd_free_bulk(slabd_cache *cache, size_t n, void *const *objects)
+{
+	while (n > 0) {
+		struct slabd_mag_ *mag = slabd_mag_of_(cache);
+		size_t run = n < BULK_RUN ? n : BULK_RUN;
+		if (mag->n + run <= mag->cap &&
+		    copy_in(cache, mag, run, objects) == 0) {
+			mag->n += run;
+		} else {
+			for (size_t i = 0; i < run; i++)
+				slabd_free(cache, objects[i]);
+		}
+		objects += run;
+		n -= run;
+	}
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* What all pools of a process share: one lock and the magazine slots. */
+#ifndef CLIENT_PROCESS_H
+#define CLIENT_PROCESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct cache;
+
+/* One more with each fork that slabd_open was called after. Changes only where
+ * no other thread is a client. */
+extern uint64_t process_generation;
+
+/* The process-wide lock over threads, slots and caches. Never held while
+ * slabd is talked to. */
+void process_lock(void);
+void process_unlock(void);
+
+/* Starts the process's books, anew in a forked child, where forget is called
+ * under a lock of its own; thread_end is called with the mark of each thread
+ * that ends. 0 or -ENOMEM. */
+int process_start(void (*thread_end)(void *), void (*forget)(void));
+
+/* What thread_end is called with as the calling thread ends; NULL: it is not
+ * called. 0 or an error's number. */
+int process_mark_thread(const void *mark);
+
+/* Whether that is the generation of a living client. */
+bool process_is(uint64_t generation);
+
+/* A slot for a cache, or -EMFILE; whether there is one. Under the lock. */
+int process_take_slot(struct cache *cache);
+bool process_has_slot(void);
+void process_drop_slot(uint32_t slot);
+
+/* The cache of a slot. Lock-free. */
+struct cache *process_cache_of(uint32_t slot);
+
+#endif

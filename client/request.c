@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/request.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "client/clock.h"
+#include "client/handshake.h"
+#include "client/resume.h"
+
+#define LIMIT_NS (HANDSHAKE_SECONDS * SECOND_NS)
+#define SLICE_MS 100
+
+/* After a send or recv that gave got: 0 to try again, or -errno. Waits where
+ * the socket is not ready; in slices, as nothing wakes who comes to wait when
+ * new sockets are in place already. */
+static int wait_ready(const struct link *link, ssize_t got, short what,
+                      uint32_t up, uint64_t until_ns)
+{
+	struct pollfd at = {.fd = link->sock, .events = what};
+	if (link_is_cut(got))
+		return -ENOTCONN;
+	if (errno != EAGAIN && errno != EINTR)
+		return -errno;
+	poll(&at, 1, SLICE_MS);
+	if (atom_load(&link->up) != up)
+		return -ENOTCONN;
+	return clock_now_ns() < until_ns ? 0 : -ETIMEDOUT;
+}
+
+static int send_request(const struct link *link, const struct wire_head *msg,
+                        uint32_t up, uint64_t until_ns)
+{
+	int r = 0;
+	while (r == 0) {
+		ssize_t n = send(link->sock, msg, msg->bytes,
+		                 MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n > 0)
+			return 0;
+		r = wait_ready(link, n, POLLOUT, up, until_ns);
+	}
+	return r;
+}
+
+/* The reply to request seq; replies that came too late for theirs are left. */
+static int await_reply(const struct link *link, uint32_t seq,
+                       struct wire_reply *reply, uint32_t up, uint64_t until_ns)
+{
+	int r = 0;
+	while (r == 0) {
+		ssize_t got =
+			recv(link->sock, reply, sizeof(*reply), MSG_DONTWAIT);
+		if (got > 0 && (size_t)got != sizeof(*reply))
+			return -EPROTO;
+		if (got > 0 && reply->head.seq == seq) {
+			reply->text[WIRE_TEXT - 1] = '\0';
+			return 0;
+		}
+		if (got <= 0)
+			r = wait_ready(link, got, POLLIN, up, until_ns);
+	}
+	return r;
+}
+
+/* In slices, as a lock is waited for by the time of day, which may be set. */
+static int lock_calls(struct link *link, uint64_t until_ns)
+{
+	int err;
+	do {
+		struct timespec at;
+		clock_gettime(CLOCK_REALTIME, &at);
+		at.tv_nsec += SLICE_MS * 1000000;
+		at.tv_sec += at.tv_nsec / 1000000000;
+		at.tv_nsec %= 1000000000;
+		err = pthread_mutex_timedlock(&link->calls, &at);
+	} while (err == ETIMEDOUT && clock_now_ns() < until_ns);
+	return -err;
+}
+
+/* Once, over the connection that stands. */
+static int exchange(struct link *link, struct wire_head *msg, size_t bytes,
+                    struct wire_reply *reply, uint64_t until_ns)
+{
+	uint32_t up;
+	int r = lock_calls(link, until_ns);
+	if (r < 0)
+		return r;
+	up = atom_load(&link->up);
+	msg->bytes = (uint32_t)bytes;
+	msg->seq = ++link->seq;
+	r = (up & 1) != 0 ? send_request(link, msg, up, until_ns) : -ENOTCONN;
+	if (r == 0)
+		r = await_reply(link, msg->seq, reply, up, until_ns);
+	pthread_mutex_unlock(&link->calls);
+	if (r == -ENOTCONN)
+		link_cut(link, up);
+	return r;
+}
+
+int request_call(struct link *link, struct wire_head *msg, size_t bytes,
+                 struct wire_reply *reply)
+{
+	uint64_t until_ns = clock_now_ns() + LIMIT_NS;
+	int held = link_hold();
+	int r;
+	do
+		r = exchange(link, msg, bytes, reply, until_ns);
+	while (r == -ENOTCONN && resume_wait(link, until_ns) == 0);
+	link_let_go(held);
+	return r;
+}
+
+void request_bye(struct link *link)
+{
+	struct wire_head bye = {.type = WIRE_BYE};
+	struct wire_reply reply;
+	uint64_t now = clock_now_ns();
+	int held = link_hold();
+	if (exchange(link, &bye, sizeof(bye), &reply, now + LIMIT_NS) ==
+	            -ENOTCONN &&
+	    resume_once(link, now + SECOND_NS) == 0)
+		exchange(link, &bye, sizeof(bye), &reply, now + LIMIT_NS);
+	link_let_go(held);
+}

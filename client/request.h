@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* Requests to slabd. Each waits for five seconds at the most, and one is under
+ * way at a time. */
+#ifndef CLIENT_REQUEST_H
+#define CLIENT_REQUEST_H
+
+#include <stddef.h>
+
+#include "client/link.h"
+
+/* Sends a request, whose head it fills in with a number of its own, and waits
+ * for the reply to it. A connection that is cut is waited for, and the request
+ * sent again: slabd may do it twice. 0, or -errno: -ENOTCONN slabd is gone,
+ * -ETIMEDOUT it does not answer. The reply's own error is not looked at. */
+int request_call(struct link *link, struct wire_head *msg, size_t bytes,
+                 struct wire_reply *reply);
+
+/* Says goodbye, with a look of one second for a slabd that is gone. No other
+ * thread uses the link any more. */
+void request_bye(struct link *link);
+
+#endif

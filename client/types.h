@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The library's private structures.
+ *
+ *   process ---- threads ---- one magazine a slot, one attachment a pool
+ *      '-------- slots: which cache a magazine of that slot serves
+ *   pool ------- caches ----- one depot a node
+ *
+ * What is done to them, each file using those above it alone:
+ *
+ *   process   the lock, the slots; which generation of forks this is
+ *   home      objects between the process and the slabs: depots, claims, frees
+ *   magazine  one magazine: its capacity, its older half, its end
+ *   thread    the calling thread, its attachments, its end
+ *   cap       how large magazines grow
+ *   shortage  what an allocation does when its node has nothing
+ *   alloc, free, give, cache, helper, pool: the public functions
+ *
+ * Letters: (C) constant while open, (O) the thread that owns it, (L) under
+ * process_lock, (A) atomic.
+ */
+#ifndef CLIENT_TYPES_H
+#define CLIENT_TYPES_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "client/error.h"
+#include "client/link.h"
+#include "client/slabclient.h"
+#include "shm/slab.h"
+
+#define REMOTE_MAX 64u
+#define NODE_FOLLOW NODES_MAX
+
+struct depot;
+
+struct cache {
+	struct slabd_cache head;        /* (C) what the inline hit reads */
+	struct slabd_pool *pool;        /* (C) */
+	const struct layout_cache *row; /* (C) */
+	uint32_t id;                    /* (C) */
+	uint32_t slot;                  /* (C) */
+	uint32_t refs;                  /* (L) */
+	bool strict;                    /* (C) */
+	uint32_t cap_max;               /* (C) see cap_most */
+	/* (A) NULL -> depot (depot_of, the first put), back at close. */
+	struct depot *depots[NODES_MAX];
+};
+
+/* Objects of any cache of a pool that live on one other node. */
+struct remote {
+	uint32_t n;
+	void *obj[REMOTE_MAX];
+};
+
+/* One thread in one pool. */
+struct attachment {
+	struct attachment *next; /* (C) of the same thread */
+	/* (A) pool -> NULL (thread_leave, by whoever closes it), NULL -> pool
+	 * (attach, by the owner, for its next pool). Stored by a release after
+	 * all other fields, and acquired before they are read. */
+	struct slabd_pool *pool;
+	uint32_t node;         /* (O) index; where its magazines belong */
+	uint32_t forced;       /* (O) index, or NODE_FOLLOW */
+	uint32_t trims;        /* (O) trims it has followed */
+	struct remote *remote; /* (O) n_nodes of them */
+};
+
+/*
+ * A pool or a cache closes while threads that have used it are at work with
+ * others. So whoever empties or halves a magazine that its owner is not using
+ * holds the lock: under it a slot that is marked as used has its cache. What
+ * the owner itself does to a magazine needs none.
+ */
+struct thread {
+	struct slabd_mag_ *mags; /* (O) the table; wiped in a forked child */
+	/* (A) Only grows, at its head, by the owner's release. */
+	struct attachment *attachments;
+	struct thread *next;  /* (L) */
+	struct thread **link; /* (L) what points at this one */
+	uint64_t generation;  /* (C) of the process that made it */
+	pthread_mutex_t lock; /* taken after process_lock */
+	size_t cap_bytes;     /* (A) sum of cap * stride; relaxed */
+	uint32_t clock;       /* (O) misses so far */
+	uint32_t oldest;      /* (O) slot last looked at for idleness */
+	uint32_t richest;     /* (O) slot last looked at for its bytes */
+	/* (A) Slots with a magazine; cleared under lock. */
+	uint64_t used[SLABD_CACHES_MAX / 64];
+};
+
+struct slabd_pool {
+	struct slab_user user; /* (C) */
+	struct view view;      /* (C) */
+	const uint64_t *alive; /* (C) a word that reads 0 in a forked child */
+	uint64_t *map;         /* (C) see make_map */
+	void *control;         /* (C) */
+	uint64_t control_bytes;
+	uint64_t shared_bytes;
+	uint64_t data_bytes;
+	size_t thread_bytes;  /* (C) */
+	size_t process_bytes; /* (C) */
+	uint64_t wait_ns;     /* (C) */
+	uint32_t forced;      /* (C) index, or NODE_FOLLOW */
+	bool strict;          /* (C) */
+	bool no_wait;         /* (C) */
+	/* (A) grow_seq at the last wait in vain: no wait until it moves. */
+	uint32_t vain_seq;
+	bool vain;            /* (A) */
+	uint64_t depot_bytes; /* (A) in all depots; relaxed, a cap's measure */
+	struct link link;
+	struct cache *caches[CACHES_MAX]; /* (L) by id - 1 */
+	bool has_helper;                  /* (C) */
+	pthread_t helper;                 /* (C) */
+	int helper_stop;                  /* (C) eventfd */
+};
+
+/* False, with errno ENOTCONN and the error line, in a forked child. */
+static inline bool pool_alive(const struct slabd_pool *pool)
+{
+	return atom_load(pool->alive) != 0 || error_forked();
+}
+
+#endif
