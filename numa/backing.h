@@ -44,9 +44,9 @@ struct backing_node {
 	uint64_t file_bytes;     /* whole pages */
 	uint64_t reserved_pages; /* hugepages that we added to this node */
 	uint64_t ready_pages;    /* of this file, wherever they lie */
-	uint64_t resident_pages;     /* lying on this node, of whatever file */
-	double populate_ms;      /* reserving and faulting in, at open */
-	int64_t rest_until_ns; /* the kernel is asked for no more until then */
+	uint64_t resident_pages; /* lying on this node, of whatever file */
+	int64_t populate_ns;     /* reserving and faulting in, at open */
+	int64_t rest_until_ns;   /* the kernel is asked for no more until then */
 	char reason[200]; /* why nothing better, or what the last grow lacked */
 	char remedy[200];
 	char note[200]; /* why it is not bound, or "" */

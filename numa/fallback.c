@@ -8,10 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "numa/meminfo.h"
 #include "numa/reserve.h"
+#include "numa/tick.h"
 
 struct job {
 	struct backing *backing;
@@ -139,18 +139,11 @@ static void go_to_node(const struct topo *topo, unsigned ix)
 	CPU_FREE(set);
 }
 
-static double now_ms(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
-}
-
 static void *populate(void *arg)
 {
 	struct job *job = arg;
 	struct backing_node *node = &job->backing->node[job->ix];
-	double began_ms = now_ms();
+	int64_t began_ns = tick_ns();
 	struct reserve_order order = {
 		.file_ix = job->ix,
 		.node_ix = job->ix,
@@ -164,7 +157,7 @@ static void *populate(void *arg)
 	job->result = reserve_fill(job->backing, &order, &done);
 	node->ready_pages = done;
 	node->resident_pages = done;
-	node->populate_ms += now_ms() - began_ms;
+	node->populate_ns += tick_ns() - began_ns;
 	if (job->result < 0 && !reserve_out_of_files(job->result)) {
 		reserve_explain(job->backing, job->ix, job->result, done,
 		              job->n_pages, &job->why);
@@ -225,11 +218,11 @@ static int prepare_all(struct job *jobs, unsigned n, enum backing_kind kind)
 	uint64_t claimed = 0;
 	for (unsigned i = 0; i < n; i++) {
 		struct job *job = &jobs[i];
-		double began_ms = now_ms();
+		int64_t began_ns = tick_ns();
 		if (!job->wanted)
 			continue;
 		job->result = prepare(job, kind, &claimed);
-		job->backing->node[i].populate_ms = now_ms() - began_ms;
+		job->backing->node[i].populate_ns = tick_ns() - began_ns;
 		if (job->result < 0)
 			return job->result;
 	}

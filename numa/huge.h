@@ -11,18 +11,7 @@
 #ifndef NUMA_HUGE_H
 #define NUMA_HUGE_H
 
-#include <stdint.h>
-
-#define HUGE_ANY_NODE (~0u)
-
-struct huge_counts {
-	uint64_t total_pages;   /* in the pool, surplus ones included */
-	uint64_t free_pages;    /* used by nobody; some may be promised */
-	uint64_t surplus_pages; /* vanish as soon as they are freed */
-	uint64_t spare_pages;   /* free and promised to nobody */
-	uint64_t loan_pages;    /* surplus that a fault may still add */
-	char file[160];         /* the nr_hugepages file that rules the pool */
-};
+#include "numa/hugepool.h"
 
 /* Returns 0, -ENOENT (the kernel has no pages of this size) or -errno. */
 int huge_count(const char *sysfs, unsigned os_node, unsigned page_shift,

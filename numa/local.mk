@@ -10,6 +10,8 @@ libnumatopo_la_SOURCES = \
 	numa/fallback.h \
 	numa/huge.c \
 	numa/huge.h \
+	numa/hugepool.c \
+	numa/hugepool.h \
 	numa/memfile.c \
 	numa/memfile.h \
 	numa/meminfo.c \
@@ -18,5 +20,9 @@ libnumatopo_la_SOURCES = \
 	numa/migrate.h \
 	numa/reserve.c \
 	numa/reserve.h \
+	numa/surplus.c \
+	numa/surplus.h \
+	numa/tick.c \
+	numa/tick.h \
 	numa/topo.c \
 	numa/topo.h

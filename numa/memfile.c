@@ -7,8 +7,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "numa/tick.h"
 
 /* Younger than the C library's headers that we build with. */
 #ifndef MFD_NOEXEC_SEAL
@@ -323,24 +324,16 @@ static int insist(const struct memfile *file, const struct window *win)
 	return -EBUSY;
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * UINT64_C(1000000000) +
-	       (uint64_t)ts.tv_nsec;
-}
-
 static int move_window(const struct memfile *file, const struct window *win,
                        uint64_t *ns)
 {
-	uint64_t began_ns = now_ns();
+	int64_t began_ns = tick_ns();
 	int at = MEMFILE_UNBOUND;
 	int r = window_bind(win, file->os_node,
 	                    MPOL_MF_MOVE_ALL | MPOL_MF_STRICT);
 	if (r == -EIO)
 		r = insist(file, win);
-	*ns = now_ns() - began_ns;
+	*ns = (uint64_t)(tick_ns() - began_ns);
 	if (r < 0)
 		return r;
 	r = where(file, win, &at);

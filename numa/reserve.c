@@ -5,11 +5,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "numa/huge.h"
 #include "numa/meminfo.h"
+#include "numa/tick.h"
 
 /* Others may take what we reserved before we fault it in. */
 #define RESERVE_TRIES 3
@@ -151,20 +151,13 @@ static void say_no_pool(int error, struct backing_step *why)
 		         strerrordesc_np(-error));
 }
 
-static int64_t now_ns(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
-
 /* Asks the kernel for n more. Where memory is in pieces it may search long, and
  * in vain: then it is left alone for REST_FACTOR times as long. */
 static int reserve(struct backing *backing, unsigned ix, enum backing_kind kind,
                    uint64_t n, uint64_t *got)
 {
 	struct backing_node *node = &backing->node[ix];
-	int64_t began = now_ns();
+	int64_t began = tick_ns();
 	int r;
 	*got = 0;
 	if (began < node->rest_until_ns)
@@ -175,7 +168,7 @@ static int reserve(struct backing *backing, unsigned ix, enum backing_kind kind,
 	node->reserved_pages += *got;
 	journal_end(backing, ix);
 	if (*got < n) {
-		int64_t now = now_ns();
+		int64_t now = tick_ns();
 		node->rest_until_ns = now + (now - began) * REST_FACTOR;
 	}
 	return r;

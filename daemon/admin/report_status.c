@@ -82,7 +82,7 @@ static json_t *startup_line(const struct pool *pool, uint32_t node)
 	                 pool->view.nodes[node].os_id, "backing",
 	                 backing_kind_name(backing->kind), "pages",
 	                 report_count(pool->start_pages[node]), "ms",
-	                 backing->populate_ms, "reason",
+	                 (double)backing->populate_ns / 1e6, "reason",
 	                 report_text(step ? step->reason : ""), "remedy",
 	                 report_text(step ? step->remedy : ""));
 }

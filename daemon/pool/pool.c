@@ -126,7 +126,8 @@ static void log_nodes(const struct pool *pool)
 		         pool->name, pool->topo->node[i].os_id,
 		         (unsigned long long)mib,
 		         (unsigned long long)(n->file_bytes >> 20),
-		         backing_kind_name(n->kind), n->populate_ms,
+		         backing_kind_name(n->kind),
+		         (double)n->populate_ns / 1e6,
 		         n->note[0] ? "; " : "", n->note);
 	}
 }

@@ -68,4 +68,4 @@ tests_unit_numa_test_backing_fault_LDFLAGS = $(backing_wraps)
 tests_unit_numa_test_backing_move_LDFLAGS = $(backing_wraps)
 tests_unit_numa_test_huge_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pwrite
 tests_unit_numa_test_reserve_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=huge_count \
-	-Wl,--wrap=huge_reserve
+	-Wl,--wrap=huge_reserve,--wrap=tick_ns

@@ -99,7 +99,7 @@ Test(report, startup_is_what_the_start_gave)
 	b->steps[0] = (struct backing_step){1, BACKING_1G, "no 1g", "get 1g"};
 	b->steps[1] = (struct backing_step){1, BACKING_2M, "no 2m", "get 2m"};
 	b->steps[2] = (struct backing_step){1, BACKING_THP, "no thp", ""};
-	b->node[0].populate_ms = 12.5;
+	b->node[0].populate_ns = 12500000;
 	strcpy(b->node[0].reason, "the last growth lacked memory");
 	pages_add(first, first->pages.node[0].pages, 1, 0);
 	get("/status");

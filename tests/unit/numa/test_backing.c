@@ -23,7 +23,7 @@ Test(backing, real_hugepages)
 	cr_assert_eq(node->kind, BACKING_2M);
 	cr_assert_eq(node->file_bytes, MIB(514));
 	cr_assert_eq(node->ready_pages, 32);
-	cr_assert_gt(node->populate_ms, 0);
+	cr_assert_gt(node->populate_ns, 0);
 	cr_assert_str_eq(node->reason, "");
 	cr_assert_not(is_in_file("/proc/self/maps", "slabd-test"),
 	              "the window stayed mapped");

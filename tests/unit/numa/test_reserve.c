@@ -4,19 +4,26 @@
 
 #include <criterion/criterion.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "numa/huge.h"
+#include "numa/tick.h"
 #include "numa/topo.h"
 
 static unsigned asks;
-static unsigned search_ms;
+static int64_t now_ns;
+static int64_t search_ns;
 static uint64_t spare;
 
 int __wrap_huge_count(const char *sysfs, unsigned os_node, unsigned page_shift,
                       struct huge_counts *out);
 int __wrap_huge_reserve(const char *sysfs, unsigned os_node,
                         unsigned page_shift, uint64_t n, uint64_t *got);
+int64_t __wrap_tick_ns(void);
+
+int64_t __wrap_tick_ns(void)
+{
+	return now_ns;
+}
 
 int __wrap_huge_count(const char *sysfs, unsigned os_node, unsigned page_shift,
                       struct huge_counts *out)
@@ -38,20 +45,23 @@ int __wrap_huge_reserve(const char *sysfs, unsigned os_node,
 	(void)page_shift;
 	(void)n;
 	asks++;
-	usleep(search_ms * 1000);
+	now_ns += search_ns;
 	*got = 0;
 	return 0;
 }
 
-Test(stock, who_searched_long_in_vain_is_left_alone)
+/* A search of 300 ms in vain is followed by 3 s of rest. */
+Test(reserve, kernel_that_searched_long_in_vain_is_left_alone)
 {
 	struct topo topo;
 	struct backing backing = {.may_reserve = true, .topo = &topo};
 	struct backing_step why = {.kind = BACKING_2M};
 	cr_assert_eq(topo_load(&topo, "node:2 pu:1"), 0);
-	search_ms = 300;
+	now_ns = INT64_C(5000000000);
+	search_ns = 300000000;
 	cr_expect_eq(reserve_secure(&backing, 0, 4, 0, &why), RESERVE_E_LACK);
 	cr_expect_eq(asks, 1);
+	now_ns += 10 * search_ns - 1;
 	cr_expect_eq(reserve_secure(&backing, 0, 4, 0, &why), RESERVE_E_LACK);
 	cr_expect_eq(asks, 1, "for ten times as long");
 	cr_expect(strstr(why.reason, "the kernel found no more") != NULL);
@@ -60,10 +70,10 @@ Test(stock, who_searched_long_in_vain_is_left_alone)
 	cr_expect_eq(reserve_secure(&backing, 0, 4, 0, &why), 0,
 	             "what is there may be had");
 	spare = 0;
-	search_ms = 0;
+	search_ns = 0;
 	cr_expect_eq(reserve_secure(&backing, 1, 4, 0, &why), RESERVE_E_LACK);
 	cr_expect_eq(asks, 2, "another node is asked");
-	backing.node[0].rest_until_ns -= INT64_C(60000000000);
+	now_ns++;
 	cr_expect_eq(reserve_secure(&backing, 0, 4, 0, &why), RESERVE_E_LACK);
 	cr_expect_eq(asks, 3, "and it is asked again");
 }
