@@ -6,7 +6,6 @@
 #include <event2/event.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -18,11 +17,11 @@
 
 /* The clock of libevent, and all else here, once it is stopped: it stands until
  * it is set. In ns; 0: it runs. */
-static atomic_llong stopped_ns;
+static int64_t stopped_ns;
 
 int clock_gettime(clockid_t id, struct timespec *now)
 {
-	long long ns = atomic_load(&stopped_ns);
+	int64_t ns = atom_load(&stopped_ns);
 	if (ns == 0)
 		return (int)syscall(SYS_clock_gettime, id, now);
 	*now = (struct timespec){ns / 1000000000, ns % 1000000000};
@@ -33,22 +32,22 @@ static void stop_clock(void)
 {
 	struct timespec now;
 	syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
-	atomic_store(&stopped_ns, now.tv_sec * 1000000000 + now.tv_nsec);
+	atom_store(&stopped_ns, now.tv_sec * 1000000000 + now.tv_nsec);
 }
 
 static void pass_ms(long long ms)
 {
-	atomic_fetch_add(&stopped_ns, ms * 1000000);
+	atom_add(&stopped_ns, ms * 1000000);
 }
 
 /* How often a connection was to be accepted while there were no descriptors. */
-static atomic_bool no_descriptors;
-static atomic_uint n_failed;
+static bool no_descriptors;
+static uint32_t n_failed;
 
 int accept4(int fd, struct sockaddr *addr, socklen_t *size, int flags)
 {
-	if (atomic_load(&no_descriptors)) {
-		atomic_fetch_add(&n_failed, 1);
+	if (atom_load(&no_descriptors)) {
+		atom_add(&n_failed, 1);
 		errno = EMFILE;
 		return -1;
 	}
@@ -313,19 +312,19 @@ Test(admin, out_of_descriptors_neither_spins_nor_stays)
 	ask_on(there);
 	stop_clock();
 	ask_on(there);
-	atomic_store(&no_descriptors, true);
+	atom_store(&no_descriptors, true);
 	late = dial("");
-	for (i = 0; i < 100 || atomic_load(&n_failed) == 0; i++)
+	for (i = 0; i < 100 || atom_load(&n_failed) == 0; i++)
 		ask_on(there);
-	cr_expect_eq(atomic_load(&n_failed), 1);
+	cr_expect_eq(atom_load(&n_failed), 1);
 	pass_ms(499);
 	for (i = 0; i < 100; i++)
 		ask_on(there);
-	cr_expect_eq(atomic_load(&n_failed), 1);
+	cr_expect_eq(atom_load(&n_failed), 1);
 	pass_ms(2);
-	while (atomic_load(&n_failed) < 2)
+	while (atom_load(&n_failed) < 2)
 		ask_on(there);
-	atomic_store(&no_descriptors, false);
+	atom_store(&no_descriptors, false);
 	pass_ms(501);
 	ask_on(there);
 	ask_on(late);
