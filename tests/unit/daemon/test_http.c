@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "shm/atom.h"
 #include "tests/lib/admin_fixture.h"
 
 /* The clock of libevent, and all else here, once it is stopped: it stands until
