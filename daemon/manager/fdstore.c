@@ -126,7 +126,7 @@ void fdstore_put(const char *name, int fd)
 {
 	char fields[NAME_MAX_BYTES + 64];
 	struct slot *slot;
-	int rc;
+	int r;
 	fdstore_drop(name);
 	/* Of two by one name the next slabd would take the older. */
 	slot = find(name) == NULL ? add(name, -1) : NULL;
@@ -134,11 +134,11 @@ void fdstore_put(const char *name, int fd)
 		return;
 	snprintf(fields, sizeof(fields), "FDSTORE=1\nFDNAME=%s\nFDPOLL=0",
 	         name);
-	rc = notify_tell(fields, &fd, 1);
-	if (rc < 0)
+	r = notify_tell(fields, &fd, 1);
+	if (r < 0)
 		log_warn("%s will not outlive slabd, the service manager can't "
-		         "be told: %s", name, strerror(-rc));
-	if (rc <= 0)
+		         "be told: %s", name, strerror(-r));
+	if (r <= 0)
 		forget(slot);
 }
 
@@ -146,14 +146,14 @@ void fdstore_drop(const char *name)
 {
 	char fields[NAME_MAX_BYTES + 64];
 	struct slot *slot = find(name);
-	int rc;
+	int r;
 	if (slot == NULL)
 		return;
 	snprintf(fields, sizeof(fields), "FDSTOREREMOVE=1\nFDNAME=%s", name);
-	rc = notify_tell(fields, NULL, 0);
-	if (rc < 0) {
+	r = notify_tell(fields, NULL, 0);
+	if (r < 0) {
 		log_warn("the service manager still has %s, it can't be told: "
-		         "%s", name, strerror(-rc));
+		         "%s", name, strerror(-r));
 		close_passed(slot);
 		return;
 	}
@@ -197,8 +197,8 @@ void fdstore_close_rest(void)
 
 void fdstore_barrier(void)
 {
-	int rc = notify_barrier(BARRIER_US);
-	if (rc < 0)
+	int r = notify_barrier(BARRIER_US);
+	if (r < 0)
 		log_warn("the service manager has not confirmed what it keeps: "
-		         "%s", strerror(-rc));
+		         "%s", strerror(-r));
 }

@@ -43,12 +43,12 @@ static bool is_passing(int error)
 
 int notify_tell(const char *fields, const int *fds, unsigned n_fds)
 {
-	int rc = -EAGAIN;
+	int r = -EAGAIN;
 	if (!have_manager)
 		return 0;
-	for (int tries = 0; tries < TRIES && is_passing(rc); tries++)
-		rc = sd_pid_notify_with_fds(0, 0, fields, fds, n_fds);
-	return rc;
+	for (int tries = 0; tries < TRIES && is_passing(r); tries++)
+		r = sd_pid_notify_with_fds(0, 0, fields, fds, n_fds);
+	return r;
 }
 
 /* A notification of fields that we wrote, closed by a status text. A failure
@@ -57,27 +57,27 @@ static int __attribute__((format(printf, 2, 0)))
 notify(const char *fields, const char *format, va_list args)
 {
 	char text[TEXT_BYTES], plain[TEXT_BYTES], all[2 * TEXT_BYTES];
-	int rc;
+	int r;
 	if (!have_manager)
 		return 0;
 	vsnprintf(text, sizeof(text), format, args);
 	log_escape(plain, sizeof(plain), text);
 	snprintf(all, sizeof(all), "%sSTATUS=%s", fields, plain);
-	rc = notify_tell(all, NULL, 0);
-	if (rc < 0)
+	r = notify_tell(all, NULL, 0);
+	if (r < 0)
 		log_debug("the service manager can't be told: %s",
-		          strerror(-rc));
-	return rc;
+		          strerror(-r));
+	return r;
 }
 
 int notify_ready(const char *format, ...)
 {
 	va_list args;
-	int rc;
+	int r;
 	va_start(args, format);
-	rc = notify("READY=1\n", format, args);
+	r = notify("READY=1\n", format, args);
 	va_end(args);
-	return rc < 0 ? rc : 0;
+	return r < 0 ? r : 0;
 }
 
 void notify_progress(const char *format, ...)
@@ -121,8 +121,8 @@ void notify_alive(void)
 
 int notify_barrier(uint64_t limit_us)
 {
-	int rc = have_manager ? sd_notify_barrier(0, limit_us) : 0;
-	return rc < 0 ? rc : 0;
+	int r = have_manager ? sd_notify_barrier(0, limit_us) : 0;
+	return r < 0 ? r : 0;
 }
 
 /* Puts one passed descriptor in its place, or says why it has none. */
@@ -196,9 +196,9 @@ static int collect(void)
 int notify_passed(bool kept, char **name)
 {
 	struct queue *queue = &queues[kept];
-	int rc = have_manager ? collect() : -ENOENT;
-	if (rc < 0)
-		return rc;
+	int r = have_manager ? collect() : -ENOENT;
+	if (r < 0)
+		return r;
 	if (queue->next == queue->n)
 		return -ENOENT;
 	*name = queue->list[queue->next].name;
@@ -226,16 +226,16 @@ int notify_listen_fds(struct notify_sockets *sockets)
 {
 	char *name;
 	int fd = -ENOENT;
-	int rc = 0;
+	int r = 0;
 	sockets->client = -1;
 	sockets->control = -1;
-	while (rc == 0 && (fd = notify_passed(false, &name)) >= 0) {
-		rc = take_one(sockets, fd, name);
-		if (rc < 0)
+	while (r == 0 && (fd = notify_passed(false, &name)) >= 0) {
+		r = take_one(sockets, fd, name);
+		if (r < 0)
 			close(fd);
 		free(name);
 	}
-	if (rc == 0 && fd == -ENOENT)
+	if (r == 0 && fd == -ENOENT)
 		return 0;
 	close_sockets(sockets);
 	return -EINVAL;

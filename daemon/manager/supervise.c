@@ -15,21 +15,19 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "daemon/base/log.h"
-#include "daemon/manager/supervise_msg.h"
+#include "daemon/manager/backoff.h"
 #include "daemon/manager/notify.h"
 #include "daemon/manager/supervise_fds.h"
+#include "daemon/manager/supervise_msg.h"
 
 #define USAGE 2          /* status of a slabd that would fail again */
-#define DELAY_MS 100     /* before the second start; doubles */
-#define DELAY_MAX_MS 5000
-#define STEADY_MS 10000  /* of life, and the delay is forgotten */
-#define AGAIN_MS 1000    /* of life, and SUPERVISE_AGAIN is no crash */
+#define AGAIN_NS CLOCK_S /* of life, and SUPERVISE_AGAIN is no crash */
 #define OWN_FDS 64       /* that the store must leave, at the least */
 #define HEAR_MAX 4096    /* messages at one go: more than a queue has */
+#define LOOK_NS (60 * CLOCK_S) /* longest wait at one time */
 #define NEVER INT64_MAX
 
 static struct supervisor {
@@ -39,24 +37,17 @@ static struct supervisor {
 	int notify;
 	int signals;
 	pid_t pid;            /* of slabd; 0: none runs */
-	int64_t began_ms;     /* when it was started */
-	int64_t due_ms;       /* when it is started again, or NEVER */
-	int64_t beat_ms;      /* the manager's watchdog is told by then */
-	int64_t beats_ms;     /* how often; NEVER */
-	unsigned delay_ms;    /* before the start after the next */
+	int64_t began_ns;     /* when it was started */
+	int64_t due_ns;       /* when it is started again, or NEVER */
+	int64_t beat_ns;      /* the manager's watchdog is told by then */
+	int64_t beats_ns;     /* how often; NEVER */
+	struct backoff backoff;
 	bool stopping;
 	bool ended;
 	int status;           /* then, to exit with */
-	struct supervise_msg notice;
+	struct supervise_msg msg;
 	struct supervise_fds store;
 } super;
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* ---- slabd -------------------------------------------------------------- */
 
@@ -86,36 +77,24 @@ static void set_environment(struct supervisor *s)
 static _Noreturn void become_slabd(struct supervisor *s)
 {
 	sigset_t none;
-	int rc;
+	int r;
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
 	set_environment(s);
-	rc = supervise_fds_place(&s->store);
-	if (rc == 0) {
+	r = supervise_fds_place(&s->store);
+	if (r == 0) {
 		execv(s->path, s->argv);
-		rc = -errno;
+		r = -errno;
 	}
-	log_error("can't start %s: %s", s->path, strerror(-rc));
+	log_error("can't start %s: %s", s->path, strerror(-r));
 	_exit(127);
-}
-
-/* The delay before the next start of one that lived so long. */
-static unsigned next_delay(struct supervisor *s, int64_t lived_ms)
-{
-	unsigned delay = s->delay_ms;
-	if (lived_ms >= STEADY_MS)
-		delay = 0;
-	s->delay_ms = delay == 0 ? DELAY_MS : 2 * delay;
-	if (s->delay_ms > DELAY_MAX_MS)
-		s->delay_ms = DELAY_MAX_MS;
-	return delay;
 }
 
 static void start_slabd(struct supervisor *s)
 {
-	s->due_ms = NEVER;
-	s->began_ms = now_ms();
+	s->due_ns = NEVER;
+	s->began_ns = clock_ns();
 	s->pid = fork();
 	if (s->pid == 0)
 		become_slabd(s);
@@ -123,7 +102,7 @@ static void start_slabd(struct supervisor *s)
 		return;
 	s->pid = 0;
 	log_error("can't start slabd: fork: %s", strerror(errno));
-	s->due_ms = s->began_ms + next_delay(s, 0) + DELAY_MS;
+	s->due_ns = s->began_ns + backoff_after(&s->backoff, 0) + BACKOFF_MIN_NS;
 }
 
 static void describe(char *out, size_t size, int status)
@@ -144,21 +123,23 @@ static void describe(char *out, size_t size, int status)
 /* Says what became of slabd, and when there is another one. */
 static void plan_start(struct supervisor *s, pid_t pid, int status)
 {
-	int64_t lived_ms = now_ms() - s->began_ms;
+	int64_t now = clock_ns();
+	int64_t lived = now - s->began_ns;
 	bool again = WIFEXITED(status) &&
 	             WEXITSTATUS(status) == SUPERVISE_AGAIN &&
-	             lived_ms >= AGAIN_MS;
-	unsigned delay = again ? 0 : next_delay(s, lived_ms);
+	             lived >= AGAIN_NS;
+	int64_t delay = again ? 0 : backoff_after(&s->backoff, lived);
 	char when[64] = "";
 	char how[64];
 	describe(how, sizeof(how), status);
 	if (delay > 0)
-		snprintf(when, sizeof(when), " in %u ms", delay);
+		snprintf(when, sizeof(when), " in %" PRId64 " ms",
+		         delay / CLOCK_MS);
 	log_at(again ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
 	       "slabd (pid %d) %s after %" PRId64 ".%" PRId64 " s: started "
-	       "again%s with %u descriptors kept", pid, how, lived_ms / 1000,
-	       lived_ms % 1000 / 100, when, s->store.n);
-	s->due_ms = now_ms() + delay;
+	       "again%s with %u descriptors kept", pid, how, lived / CLOCK_S,
+	       lived % CLOCK_S / (100 * CLOCK_MS), when, s->store.n);
+	s->due_ns = now + delay;
 }
 
 static void on_end(struct supervisor *s, int status)
@@ -182,52 +163,51 @@ static void on_end(struct supervisor *s, int status)
 
 /* ---- what slabd says ---------------------------------------------------- */
 
-static void keep(struct supervisor *s, struct supervise_msg *notice)
+static void keep(struct supervisor *s, struct supervise_msg *msg)
 {
-	int rc = 0;
-	for (unsigned i = 0; i < notice->n_fds; i++) {
-		int r = supervise_fds_add(&s->store, notice->name,
-		                          notice->fds[i]);
-		rc = r < 0 ? r : rc;
+	int r = 0;
+	for (unsigned i = 0; i < msg->n_fds; i++) {
+		int one = supervise_fds_add(&s->store, msg->name, msg->fds[i]);
+		r = one < 0 ? one : r;
 	}
-	notice->n_fds = 0;
-	if (rc == -ENOSPC)
+	msg->n_fds = 0;
+	if (r == -ENOSPC)
 		log_warn("a descriptor named %s is not kept: there are %u, and "
-		         "more can't be passed on", notice->name, s->store.n);
-	else if (rc < 0)
+		         "more can't be passed on", msg->name, s->store.n);
+	else if (r < 0)
 		log_warn("a descriptor named %s is not kept: a name has 1 to "
-		         "%u printable characters but \":\"", notice->name,
+		         "%u printable characters but \":\"", msg->name,
 		         SUPERVISE_FDS_NAME_BYTES);
 }
 
-static void hear_one(struct supervisor *s, struct supervise_msg *notice)
+static void hear_one(struct supervisor *s, struct supervise_msg *msg)
 {
-	if (s->pid == 0 || notice->sender != s->pid) {
+	if (s->pid == 0 || msg->sender != s->pid) {
 		log_warn("a notification of pid %d is ignored: it is not the "
-		         "slabd that was started here", notice->sender);
+		         "slabd that was started here", msg->sender);
 		return;
 	}
-	if (notice->store)
-		keep(s, notice);
-	else if (notice->remove)
-		supervise_fds_remove(&s->store, notice->name);
-	if (notice->fields[0] != '\0')
-		notify_tell(notice->fields, NULL, 0);
+	if (msg->store)
+		keep(s, msg);
+	else if (msg->remove)
+		supervise_fds_remove(&s->store, msg->name);
+	if (msg->fields[0] != '\0')
+		notify_tell(msg->fields, NULL, 0);
 }
 
 /* Reads what there is. A barrier is passed as its descriptor is closed. */
 static void hear(struct supervisor *s)
 {
 	for (unsigned i = 0; i < HEAR_MAX; i++) {
-		int rc = supervise_msg_receive(s->notify, &s->notice);
-		if (rc < 0)
+		int r = supervise_msg_receive(s->notify, &s->msg);
+		if (r < 0)
 			return;
-		if (rc == 0)
-			hear_one(s, &s->notice);
+		if (r == 0)
+			hear_one(s, &s->msg);
 		else
 			log_warn("a notification is ignored: it was cut, or is "
 			         "no text");
-		supervise_msg_close(&s->notice);
+		supervise_msg_close(&s->msg);
 	}
 }
 
@@ -277,14 +257,17 @@ static int64_t least(int64_t a, int64_t b)
 /* Milliseconds until something is due; -1: nothing is. */
 static int wait_ms(const struct supervisor *s)
 {
-	int64_t now = now_ms();
-	int64_t at = least(s->due_ms, s->beat_ms);
+	int64_t now = clock_ns();
+	int64_t at = least(s->due_ns, s->beat_ns);
 	int log_ms = log_flush();
 	if (log_ms >= 0)
-		at = least(at, now + log_ms + 1);
+		at = least(at, now + (log_ms + 1) * CLOCK_MS);
 	if (at == NEVER)
 		return -1;
-	return at <= now ? 0 : (int)least(at - now, 60000);
+	if (at <= now)
+		return 0;
+	/* Rounded up, so that it is due when poll comes back. */
+	return (int)((least(at - now, LOOK_NS) + CLOCK_MS - 1) / CLOCK_MS);
 }
 
 static void turn(struct supervisor *s)
@@ -299,11 +282,11 @@ static void turn(struct supervisor *s)
 		if (at[1].revents != 0)
 			hear(s);
 	}
-	if (!s->ended && s->due_ms <= now_ms())
+	if (!s->ended && s->due_ns <= clock_ns())
 		start_slabd(s);
-	if (s->beat_ms <= now_ms()) {
+	if (s->beat_ns <= clock_ns()) {
 		notify_alive();
-		s->beat_ms = now_ms() + s->beats_ms;
+		s->beat_ns = clock_ns() + s->beats_ns;
 	}
 }
 
@@ -392,26 +375,26 @@ static int open_store(struct supervisor *s)
 static int open_all(struct supervisor *s)
 {
 	uint64_t beat_us = notify_watchdog_us();
-	int rc = find_program(s);
-	s->beats_ms = beat_us > 0 ? (int64_t)(beat_us / 1000) : NEVER;
-	s->beat_ms = beat_us > 0 ? now_ms() : NEVER;
-	if (rc == 0)
-		rc = open_notify(s);
-	if (rc == 0)
-		rc = open_signals(s);
-	if (rc == 0)
-		rc = open_store(s);
-	return rc;
+	int r = find_program(s);
+	s->beats_ns = beat_us > 0 ? (int64_t)beat_us * CLOCK_US : NEVER;
+	s->beat_ns = beat_us > 0 ? clock_ns() : NEVER;
+	if (r == 0)
+		r = open_notify(s);
+	if (r == 0)
+		r = open_signals(s);
+	if (r == 0)
+		r = open_store(s);
+	return r;
 }
 
 int supervise_run(char **argv)
 {
 	struct supervisor *s = &super;
-	int rc;
+	int r;
 	s->argv = argv;
-	rc = open_all(s);
-	if (rc < 0) {
-		log_error("can't supervise: %s", strerror(-rc));
+	r = open_all(s);
+	if (r < 0) {
+		log_error("can't supervise: %s", strerror(-r));
 		return EXIT_FAILURE;
 	}
 	start_slabd(s);

@@ -15,17 +15,16 @@
 #include <stddef.h>
 
 #define SUPERVISE_FDS_MAX 65536u
-#define SUPERVISE_FDS_NAME_BYTES 255u         /* of one, as systemd has it */
-#define SUPERVISE_FDS_LIST_BYTES                                               \
-	(128u << 10) /* of one variable, as Linux has it */
+#define SUPERVISE_FDS_NAME_BYTES 255u /* of one, as systemd has it */
+/* Of one variable, as Linux has it. */
+#define SUPERVISE_FDS_LIST_BYTES (128u << 10)
 
 struct supervise_fds {
 	unsigned n;
 	unsigned max;
-	size_t used;                 /* of list, without the zero at its end */
-	int fds[SUPERVISE_FDS_MAX];          /* close-on-exec */
-	char list
-		[SUPERVISE_FDS_LIST_BYTES]; /* for putenv; with no name it unsets */
+	size_t used; /* of list, without the zero at its end */
+	int fds[SUPERVISE_FDS_MAX]; /* close-on-exec */
+	char list[SUPERVISE_FDS_LIST_BYTES]; /* for putenv; no name unsets it */
 };
 
 /* At most so many descriptors, and no more than SUPERVISE_FDS_MAX. */

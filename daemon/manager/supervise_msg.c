@@ -17,39 +17,39 @@ static bool starts(const char *field, const char *key)
 	return strncmp(field, key, strlen(key)) == 0;
 }
 
-static void read_field(struct supervise_msg *notice, const char *field)
+static void read_field(struct supervise_msg *message, const char *field)
 {
 	if (strcmp(field, "FDSTORE=1") == 0)
-		notice->store = true;
+		message->store = true;
 	else if (strcmp(field, "FDSTOREREMOVE=1") == 0)
-		notice->remove = true;
+		message->remove = true;
 	else if (strcmp(field, "BARRIER=1") == 0)
-		notice->barrier = true;
+		message->barrier = true;
 	else if (starts(field, "FDNAME="))
-		notice->name = field + strlen("FDNAME=");
+		message->name = field + strlen("FDNAME=");
 	for (unsigned i = 0; i < sizeof(above) / sizeof(above[0]); i++)
 		if (starts(field, above[i])) {
 			/* No longer than text, of which it is a part. */
-			if (notice->fields[0] != '\0')
-				strcat(notice->fields, "\n");
-			strcat(notice->fields, field);
+			if (message->fields[0] != '\0')
+				strcat(message->fields, "\n");
+			strcat(message->fields, field);
 		}
 }
 
-static void take_fds(struct supervise_msg *notice, const struct cmsghdr *c)
+static void take_fds(struct supervise_msg *message, const struct cmsghdr *c)
 {
 	size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 	for (size_t i = 0; i < n; i++) {
 		int fd;
 		memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
-		if (notice->n_fds < SUPERVISE_MSG_FDS_MAX)
-			notice->fds[notice->n_fds++] = fd;
+		if (message->n_fds < SUPERVISE_MSG_FDS_MAX)
+			message->fds[message->n_fds++] = fd;
 		else
 			close(fd);
 	}
 }
 
-static void take_control(struct supervise_msg *notice, struct msghdr *msg)
+static void take_control(struct supervise_msg *message, struct msghdr *msg)
 {
 	struct ucred from;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c != NULL;
@@ -57,49 +57,49 @@ static void take_control(struct supervise_msg *notice, struct msghdr *msg)
 		if (c->cmsg_level != SOL_SOCKET)
 			continue;
 		if (c->cmsg_type == SCM_RIGHTS)
-			take_fds(notice, c);
+			take_fds(message, c);
 		if (c->cmsg_type == SCM_CREDENTIALS &&
 		    c->cmsg_len == CMSG_LEN(sizeof(from))) {
 			memcpy(&from, CMSG_DATA(c), sizeof(from));
-			notice->sender = from.pid;
+			message->sender = from.pid;
 		}
 	}
 }
 
-void supervise_msg_close(struct supervise_msg *notice)
+void supervise_msg_close(struct supervise_msg *message)
 {
-	while (notice->n_fds > 0)
-		close(notice->fds[--notice->n_fds]);
+	while (message->n_fds > 0)
+		close(message->fds[--message->n_fds]);
 }
 
-int supervise_msg_receive(int sock, struct supervise_msg *notice)
+int supervise_msg_receive(int sock, struct supervise_msg *message)
 {
 	_Alignas(struct cmsghdr) char room[CMSG_SPACE(sizeof(struct ucred)) +
-	                                   CMSG_SPACE(sizeof(notice->fds))];
-	struct iovec iov = {.iov_base = notice->text,
+	                                   CMSG_SPACE(sizeof(message->fds))];
+	struct iovec iov = {.iov_base = message->text,
 	                    .iov_len = SUPERVISE_MSG_BYTES};
 	struct msghdr msg = {.msg_iov = &iov,
 	                     .msg_iovlen = 1,
 	                     .msg_control = room,
 	                     .msg_controllen = sizeof(room)};
 	ssize_t n = recvmsg(sock, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	char *rest = notice->text;
+	char *rest = message->text;
 	char *field;
 
-	memset(notice, 0, offsetof(struct supervise_msg, fds));
-	notice->fields[0] = '\0';
+	memset(message, 0, offsetof(struct supervise_msg, fds));
+	message->fields[0] = '\0';
 	if (n < 0)
 		return errno == EINTR ? -EAGAIN : -errno;
-	notice->text[n] = '\0';
-	notice->name = "stored";
-	take_control(notice, &msg);
+	message->text[n] = '\0';
+	message->name = "stored";
+	take_control(message, &msg);
 	/* Cut control data: descriptors of it were lost. */
 	if ((msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 ||
-	    strlen(notice->text) != (size_t)n) {
-		supervise_msg_close(notice);
+	    strlen(message->text) != (size_t)n) {
+		supervise_msg_close(message);
 		return SUPERVISE_MSG_E_BAD;
 	}
 	while ((field = strsep(&rest, "\n")) != NULL)
-		read_field(notice, field);
+		read_field(message, field);
 	return 0;
 }

@@ -18,9 +18,9 @@ struct supervise_msg {
 	bool barrier; /* BARRIER=1: the sender waits until fds are closed */
 	const char *name; /* FDNAME=, "stored" by default */
 	unsigned n_fds;
-	int fds[SUPERVISE_MSG_FDS_MAX];         /* close-on-exec */
+	int fds[SUPERVISE_MSG_FDS_MAX]; /* close-on-exec */
 	char fields[SUPERVISE_MSG_BYTES + 1]; /* that the manager above reads */
-	char text[SUPERVISE_MSG_BYTES + 1];     /* where name is */
+	char text[SUPERVISE_MSG_BYTES + 1];   /* where name is */
 };
 
 /*
@@ -28,9 +28,9 @@ struct supervise_msg {
  * supervise_msg_close. 0; SUPERVISE_MSG_E_BAD, and they are closed; -EAGAIN
  * there is none; -errno.
  */
-int supervise_msg_receive(int sock, struct supervise_msg *notice);
+int supervise_msg_receive(int sock, struct supervise_msg *message);
 
 /* Closes the descriptors. */
-void supervise_msg_close(struct supervise_msg *notice);
+void supervise_msg_close(struct supervise_msg *message);
 
 #endif

@@ -46,7 +46,7 @@ tests_system_proc_spawn_LDADD = $(system_libs)
 tap_programs += tests/system/proc_start
 tests_system_proc_start_LDADD = $(system_libs)
 tap_programs += tests/system/proc_supervise
-tests_system_proc_supervise_LDADD = $(system_libs)
+tests_system_proc_supervise_LDADD = $(system_libs) libdaemon.la
 tap_programs += tests/system/proc_upgrade
 tests_system_proc_upgrade_LDADD = $(system_libs)
 # What proc_notify and others start in slabd's place.

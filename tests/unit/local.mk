@@ -15,6 +15,7 @@ unit_tests += tests/unit/numa/test_huge
 unit_tests += tests/unit/numa/test_reserve
 unit_tests += tests/unit/numa/test_topo
 unit_tests += tests/unit/client/test_depot
+unit_tests += tests/unit/daemon/test_backoff
 unit_tests += tests/unit/daemon/test_balance
 unit_tests += tests/unit/daemon/test_balance_look
 unit_tests += tests/unit/daemon/test_caches
