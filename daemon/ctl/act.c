@@ -1,20 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* What slabd says of what it was asked to do. */
 #include "daemon/ctl/render.h"
+#include "daemon/ctl/show.h"
 #include "daemon/ctl/step.h"
-#include "daemon/ctl/table.h"
 
 #define INDENT 6
 
 /* Why less was done than asked for, if slabd says so. */
 static void put_why(struct ctl *c, const json_t *doc)
 {
-	const char *said = ctl_doc_string(c, doc, "text");
-	char text[512];
-
-	if (*said)
-		ctl_text_wrap(c, INDENT, ctl_text_escape(&c->style, text,
-		                                         sizeof(text), said));
+	ctl_text_said(c, INDENT, "", doc, "text");
 }
 
 /* "4 of 6 slabs"; " of orders" where the cache is said. */
@@ -126,45 +121,26 @@ void ctl_trim_add(json_t *doc, const json_t *more)
 	}
 }
 
-static void put_keys(struct ctl *c, const json_t *pool)
-{
-	static const struct ctl_col col[] = {
-		{.title = "key", .left = true},
-		{.title = "value", .left = true},
-		{.title = "slabd.conf", .left = true},
-	};
-	struct ctl_table *t = ctl_table_new(c, col, 3);
-	struct ctl_iter it;
-	const json_t *key;
-
-	ctl_doc_begin(&it, c, pool, "keys");
-	while ((key = ctl_doc_next(&it))) {
-		ctl_table_name(t, ctl_doc_string(c, key, "key"));
-		ctl_table_name(t, ctl_doc_string(c, key, "value"));
-		ctl_table_name(t, ctl_doc_string(c, key, "configured"));
-	}
-	fputc('\n', c->out);
-	if (!c->fault[0])
-		ctl_table_print(t, NULL, NULL);
-	ctl_table_free(t);
-}
+static const struct ctl_col key_cols[] = {
+	{CTL_COL("key", "key", CTL_NAME)},
+	{CTL_COL("value", "value", CTL_NAME)},
+	{CTL_COL("slabd.conf", "configured", CTL_NAME)},
+};
+static const struct ctl_list keys = {
+	.key = "keys", .none = "no settings\n", CTL_COLS(key_cols),
+};
 
 /* One key that was set, or all that there are. */
 static void put_settings(struct ctl *c, const json_t *pool, bool first)
 {
 	char key[64], old[64], value[64];
-
 	if (!json_object_get(pool, "old")) {
-		ctl_render_pool(c, pool, first);
-		put_keys(c, pool);
+		ctl_render_list(c, pool, first, &keys);
 		return;
 	}
-	ctl_text_escape(&c->style, key, sizeof(key),
-	                ctl_doc_string(c, pool, "key"));
-	ctl_text_escape(&c->style, old, sizeof(old),
-	                ctl_doc_string(c, pool, "old"));
-	ctl_text_escape(&c->style, value, sizeof(value),
-	                ctl_doc_string(c, pool, "value"));
+	ctl_text_field(c, key, sizeof(key), pool, "key");
+	ctl_text_field(c, old, sizeof(old), pool, "old");
+	ctl_text_field(c, value, sizeof(value), pool, "value");
 	ctl_render_say(c, pool, "name", "%s %s -> %s", key, old, value);
 }
 

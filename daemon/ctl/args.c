@@ -214,7 +214,7 @@ static int no_verb(const char *what, const char *name, char *fault, size_t size)
 	size_t len = (size_t)snprintf(fault, size, "%s%.64s; verbs:", what,
 	                              name);
 
-	for (v = ctl_render_verbs; v->name && len < size; v++)
+	for (v = ctl_verbs; v->name && len < size; v++)
 		len += (size_t)snprintf(fault + len, size - len, " %s",
 		                        v->name);
 	return -EINVAL;
@@ -249,7 +249,7 @@ static int set_verb(struct ctl_args *args, int argc, char **argv, char *fault,
 {
 	if (argc == 0)
 		return no_verb("no verb", "", fault, size);
-	args->verb = ctl_render_verb(argv[0]);
+	args->verb = ctl_verbs_find(argv[0]);
 	if (!args->verb)
 		return no_verb("unknown verb ", argv[0], fault, size);
 	if (argc > 1 && !args->verb->word[0])

@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 #include "daemon/ctl/http.h"
-#include "daemon/ctl/render.h"
+#include "daemon/ctl/verbs.h"
 
 #define CTL_ARGS_WATCH_S 2 /* of --watch without a number */
 #define CTL_ARGS_WATCH_MAX_S 86400

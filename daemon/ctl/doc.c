@@ -123,6 +123,16 @@ const json_t *ctl_doc_next(struct ctl_iter *it)
 	return ctl_doc_next(it);
 }
 
+bool ctl_doc_seen(const json_t *array, size_t at, const char *key)
+{
+	const json_t *own = json_object_get(json_array_get(array, at), key);
+	for (size_t i = 0; i < at; i++)
+		if (json_equal(json_object_get(json_array_get(array, i), key),
+		               own))
+			return true;
+	return false;
+}
+
 int64_t ctl_doc_sum(int64_t a, int64_t b)
 {
 	int64_t sum;

@@ -58,6 +58,9 @@ void ctl_doc_begin(struct ctl_iter *it, struct ctl *c, const json_t *obj,
                    const char *key);
 const json_t *ctl_doc_next(struct ctl_iter *it);
 
+/* Whether an earlier object of the array has the same string at the key. */
+bool ctl_doc_seen(const json_t *array, size_t at, const char *key);
+
 /* Sum that stops at the ends of its type. */
 int64_t ctl_doc_sum(int64_t a, int64_t b);
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Nodes that are being emptied. */
-#include "daemon/ctl/drain.h"
-
-#include "daemon/ctl/table.h"
+#include "daemon/ctl/render.h"
+#include "daemon/ctl/show.h"
 
 #define INDENT 6
 #define BAR 40
@@ -43,15 +42,12 @@ static void put_refusals(struct ctl *c, const json_t *node)
 {
 	char text[200], remedy[200], line[440];
 	struct ctl_iter it;
-	const json_t *obstacle;
-
+	const json_t *refusal;
 	ctl_doc_begin(&it, c, node, "obstacles");
-	while ((obstacle = ctl_doc_next(&it))) {
-		ctl_doc_string(c, obstacle, "reason");
-		ctl_text_escape(&c->style, text, sizeof(text),
-		                ctl_doc_string(c, obstacle, "text"));
-		ctl_text_escape(&c->style, remedy, sizeof(remedy),
-		                ctl_doc_string(c, obstacle, "remedy"));
+	while ((refusal = ctl_doc_next(&it))) {
+		ctl_doc_string(c, refusal, "reason");
+		ctl_text_field(c, text, sizeof(text), refusal, "text");
+		ctl_text_field(c, remedy, sizeof(remedy), refusal, "remedy");
 		snprintf(line, sizeof(line), "not emptied: %s%s%s", text,
 		         *remedy ? "; what helps: " : "", remedy);
 		ctl_text_wrap(c, INDENT, line);
@@ -64,8 +60,7 @@ static void put_holder(struct ctl *c, const json_t *holder)
 	int64_t objects = ctl_doc_int(c, holder, "objects");
 	char name[64], cache[128], line[400], bytes[CTL_TEXT_SHORT];
 
-	ctl_text_escape(&c->style, name, sizeof(name),
-	                ctl_doc_string(c, holder, "name"));
+	ctl_text_field(c, name, sizeof(name), holder, "name");
 	ctl_text_escape(&c->style, cache, sizeof(cache), of ? of : "?");
 	snprintf(line, sizeof(line),
 	         "held up by %s (pid %lld, client %lld): %lld object%s of %s, "
@@ -125,15 +120,10 @@ static void put_draining(struct ctl *c, const json_t *pool, bool first)
 	}
 }
 
-static void put_progress(struct ctl *c, const json_t *doc)
+void ctl_drain_progress(struct ctl *c, const json_t *doc)
 {
 	ctl_render_pools(c, doc, put_draining);
 }
-
-const struct ctl_verb ctl_drain_progress = {
-	.name = "nodes", .options = "pool", .timeout_s = 10,
-	.render = put_progress,
-};
 
 int64_t ctl_drain_left(json_t *doc, int64_t id, json_t *began)
 {

@@ -5,27 +5,27 @@ libctl_la_SOURCES += \
 	daemon/ctl/args.c \
 	daemon/ctl/args.h \
 	daemon/ctl/audit.c \
-	daemon/ctl/caches.c \
-	daemon/ctl/clients.c \
 	daemon/ctl/doc.c \
 	daemon/ctl/doc.h \
 	daemon/ctl/drain.c \
-	daemon/ctl/drain.h \
 	daemon/ctl/http.c \
 	daemon/ctl/http.h \
+	daemon/ctl/lists.c \
 	daemon/ctl/log.c \
 	daemon/ctl/nodes.c \
 	daemon/ctl/plan.c \
 	daemon/ctl/render.c \
 	daemon/ctl/render.h \
-	daemon/ctl/slabs.c \
+	daemon/ctl/show.h \
 	daemon/ctl/status.c \
 	daemon/ctl/step.c \
 	daemon/ctl/step.h \
 	daemon/ctl/table.c \
 	daemon/ctl/table.h \
 	daemon/ctl/text.c \
-	daemon/ctl/text.h
+	daemon/ctl/text.h \
+	daemon/ctl/verbs.c \
+	daemon/ctl/verbs.h
 
 bin_PROGRAMS += daemon/slabctl
 daemon_slabctl_SOURCES = daemon/ctl/slabctl.c

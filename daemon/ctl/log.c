@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "daemon/ctl/render.h"
+#include "daemon/ctl/show.h"
 #include "daemon/ctl/step.h"
-#include "daemon/ctl/table.h"
 
 #define CAUSE 9   /* column of the cause */
 #define INDENT 19 /* column of the sentence */
@@ -16,10 +16,10 @@ static void put_outcome(struct ctl *c, const json_t *event, char *out,
 	int64_t n = ctl_doc_int(c, event, "n");
 	int64_t done = ctl_doc_int(c, event, "done");
 	const char *error = ctl_doc_string(c, event, "error");
-	const char *told = ctl_doc_string(c, event, "told");
+	const char *message = ctl_doc_string(c, event, "told");
 	char why[256];
 
-	ctl_text_escape(&c->style, why, sizeof(why), *told ? told : error);
+	ctl_text_escape(&c->style, why, sizeof(why), *message ? message : error);
 	ctl_doc_int(c, event, "us");
 	out[0] = '\0';
 	if (strcmp(ctl_doc_string(c, event, "kind"), "trim") == 0)
@@ -60,8 +60,7 @@ static void put_event(struct ctl *c, const json_t *event, int64_t now_ms)
 		put_outcome(c, event, outcome, sizeof(outcome));
 	put_times(c, event, times, sizeof(times));
 	ctl_doc_int(c, event, "seq");
-	ctl_text_escape(&c->style, cause, sizeof(cause),
-	                ctl_doc_string(c, event, "cause"));
+	ctl_text_field(c, cause, sizeof(cause), event, "cause");
 	ctl_text_age(age, ((double)now_ms - (double)last) / 1000);
 	snprintf(head, sizeof(head), "%*s  %s", CAUSE - 2, age, cause);
 	snprintf(text, sizeof(text), "%s%s%s", what, outcome, times);
@@ -74,38 +73,43 @@ static json_t *numbers_of(struct ctl *c, const json_t *counts, const char *key)
 	return (json_t *)(uintptr_t)ctl_doc_object(c, counts, key);
 }
 
-/* Kinds of steps that were taken at all. */
+static const struct ctl_col kind_cols[] = {
+	{CTL_COL("steps", "kind", CTL_NAME)},
+	{CTL_COL("taken", "taken", CTL_INT)},
+	{CTL_COL("did", "did", CTL_INT)},
+	{CTL_COL("failed", "failed", CTL_BAD)},
+};
+static const struct ctl_list kinds = {
+	.key = "kinds", .none = "", CTL_COLS(kind_cols),
+};
+
+/* Kinds of steps that were taken at all: a row each, made of three objects. */
 static void put_kinds(struct ctl *c, const json_t *counts)
 {
-	static const struct ctl_col col[] = {
-		{.title = "steps", .left = true}, {.title = "taken"},
-		{.title = "did"}, {.title = "failed"},
-	};
-	struct ctl_table *t = ctl_table_new(c, col, 4);
 	json_t *steps = numbers_of(c, counts, "steps");
 	const json_t *done = ctl_doc_object(c, counts, "done");
 	const json_t *failed = ctl_doc_object(c, counts, "failed");
-	bool any = false;
+	json_t *doc = json_pack("{s:[]}", "kinds");
+	json_t *rows = json_object_get(doc, "kinds");
 	void *it;
-
 	for (it = json_object_iter(steps); it && !c->fault[0];
 	     it = json_object_iter_next(steps, it)) {
 		const char *kind = json_object_iter_key(it);
-		int64_t taken = ctl_doc_int(c, steps, kind);
-
-		if (!taken)
-			continue;
-		any = true;
-		ctl_table_name(t, kind);
-		ctl_table_int(t, taken);
-		ctl_table_int(t, ctl_doc_int(c, done, kind));
-		ctl_table_bad(t, ctl_doc_int(c, failed, kind));
+		json_int_t taken = ctl_doc_int(c, steps, kind);
+		if (taken)
+			json_array_append_new(
+				rows,
+				json_pack("{s:s, s:I, s:I, s:I}", "kind", kind,
+			                  "taken", taken, "did",
+			                  (json_int_t)ctl_doc_int(c, done, kind),
+			                  "failed",
+			                  (json_int_t)ctl_doc_int(c, failed,
+			                                          kind)));
 	}
-	if (any && !c->fault[0]) {
+	if (json_array_size(rows))
 		fputc('\n', c->out);
-		ctl_table_print(t, NULL, NULL);
-	}
-	ctl_table_free(t);
+	ctl_table_show(c, doc, &kinds);
+	json_decref(doc);
 }
 
 static void put_refused(struct ctl *c, const json_t *counts)

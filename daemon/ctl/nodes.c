@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
-#include "daemon/ctl/drain.h"
-#include "daemon/ctl/table.h"
+#include "daemon/ctl/render.h"
+#include "daemon/ctl/show.h"
 
 #define INDENT 6
 /* "  lent 1023.9 GiB  borrowed 1023.9 GiB" */
@@ -10,31 +10,43 @@
 #define BAR_MAX 64
 #define MATRIX_MAX 64 /* nodes whose distances can still be read */
 
-struct nodes {
-	const json_t *array;
-	int64_t whole; /* what a bar of full length stands for */
+struct bars {
+	bool several;
+	int64_t whole; /* what one of full length stands for */
 };
 
-static void add_node(struct ctl *c, struct ctl_table *t, const json_t *node)
+static void put_cpus(struct ctl *c, struct ctl_table *t,
+                     const struct ctl_col *col, const json_t *node)
 {
-	const char *cpus = ctl_doc_string(c, node, "cpus");
+	char cpus[512];
+	ctl_text_field(c, cpus, sizeof(cpus), node, col->key);
+	ctl_table_add(t, CTL_PLAIN, "%s",
+	              ctl_doc_bool(c, node, "has_cpu") ? cpus : "none");
+}
+
+/* Not the best that there is, if there is a reason. */
+static void put_backing(struct ctl *c, struct ctl_table *t,
+                        const struct ctl_col *col, const json_t *node)
+{
 	const char *reason = ctl_doc_string(c, node, "reason");
 	char backing[64];
-
-	ctl_table_int(t, ctl_doc_int(c, node, "node"));
-	ctl_table_name(t, ctl_doc_bool(c, node, "has_cpu") ? cpus : "none");
-	ctl_text_escape(&c->style, backing, sizeof(backing),
-	                ctl_doc_string(c, node, "backing"));
+	ctl_text_field(c, backing, sizeof(backing), node, col->key);
 	ctl_table_add(t, *reason ? CTL_YELLOW : CTL_PLAIN, "%s", backing);
-	ctl_table_bytes(t, ctl_doc_int(c, node, "max_bytes"));
-	ctl_table_bytes(t, ctl_doc_int(c, node, "ready_bytes"));
-	ctl_table_bytes(t, ctl_doc_int(c, node, "carved_bytes"));
-	ctl_table_bytes(t, ctl_doc_int(c, node, "used_bytes"));
-	ctl_table_bytes(t, ctl_doc_int(c, node, "free_bytes"));
-	ctl_table_bytes(t, ctl_doc_int(c, node, "waste_bytes"));
-	ctl_table_int(t, ctl_doc_int(c, node, "slabs"));
-	ctl_table_int(t, ctl_doc_int(c, node, "partial"));
 }
+
+static const struct ctl_col cols[] = {
+	{CTL_COL("node", "node", CTL_INT)},
+	{CTL_COL("cpus", "cpus", CTL_OWN), .put = put_cpus, .left = true, .flex = true},
+	{CTL_COL("backing", "backing", CTL_OWN), .put = put_backing, .left = true},
+	{CTL_COL("max", "max_bytes", CTL_BYTES)},
+	{CTL_COL("ready", "ready_bytes", CTL_BYTES)},
+	{CTL_COL("carved", "carved_bytes", CTL_BYTES)},
+	{CTL_COL("used", "used_bytes", CTL_BYTES)},
+	{CTL_COL("free", "free_bytes", CTL_BYTES), .rank = 1},
+	{CTL_COL("waste", "waste_bytes", CTL_BYTES), .rank = 4},
+	{CTL_COL("slabs", "slabs", CTL_INT), .rank = 2},
+	{CTL_COL("partial", "partial", CTL_INT), .rank = 3},
+};
 
 static int64_t at_least_0(int64_t v)
 {
@@ -58,19 +70,6 @@ static unsigned put_bar(struct ctl *c, const json_t *node, int64_t whole,
 	part[CTL_EMPTY] = at_least_0(ready - carved);
 	part[CTL_BORROWED] = at_least_0(ctl_doc_int(c, node, "borrowed_bytes"));
 	return ctl_text_bar(c, part, whole, columns);
-}
-
-static void put_told(struct ctl *c, const json_t *obj, const char *key,
-                     const char *intro)
-{
-	const char *said = ctl_doc_string(c, obj, key);
-	char text[512], full[600];
-
-	if (!*said)
-		return;
-	ctl_text_escape(&c->style, text, sizeof(text), said);
-	snprintf(full, sizeof(full), "%s%s", intro, text);
-	ctl_text_wrap(c, INDENT, full);
 }
 
 /* What is out of the ordinary about a node. */
@@ -97,130 +96,92 @@ static void put_state(struct ctl *c, const json_t *node)
 	                                 : "the kernel is short of memory");
 }
 
-static void under_node(struct ctl *c, size_t row, void *arg)
+static void under_node(struct ctl *c, const json_t *node, void *arg)
 {
-	const struct nodes *nodes = arg;
-	const json_t *node = json_array_get(nodes->array, row);
-	bool several = json_array_size(nodes->array) > 1;
-	unsigned columns = c->style.width, used = INDENT;
+	const struct bars *bars = arg;
+	unsigned columns = c->style.width;
+	unsigned used = bars->several ? INDENT + SUFFIX : INDENT;
 	char lent[CTL_TEXT_SHORT], borrowed[CTL_TEXT_SHORT];
-
-	if (several)
-		used += SUFFIX;
 	columns = columns > used + 10 ? columns - used : 10;
 	if (columns > BAR_MAX)
 		columns = BAR_MAX;
 	fprintf(c->out, "%*s", INDENT, "");
-	columns -= put_bar(c, node, nodes->whole, columns);
-	if (several)
+	columns -= put_bar(c, node, bars->whole, columns);
+	if (bars->several)
 		fprintf(c->out, "%*s  lent %s  borrowed %s", (int)columns, "",
 		        ctl_text_bytes(lent,
 		                       ctl_doc_int(c, node, "lent_bytes")),
 		        ctl_text_bytes(borrowed,
 		                       ctl_doc_int(c, node, "borrowed_bytes")));
 	fputc('\n', c->out);
-	put_told(c, node, "reason", "stepped down: ");
-	put_told(c, node, "remedy", "remedy: ");
+	ctl_text_said(c, INDENT, "stepped down: ", node, "reason");
+	ctl_text_said(c, INDENT, "remedy: ", node, "remedy");
 	put_state(c, node);
 }
 
-static void add_distances(struct ctl *c, struct ctl_table *t,
-                          const json_t *node, size_t n)
+/* To the node of the column, by its place among the nodes. */
+static void put_distance(struct ctl *c, struct ctl_table *t,
+                         const struct ctl_col *col, const json_t *node)
 {
-	const json_t *array = ctl_doc_array(c, node, "distance"), *v;
-	size_t i;
-
-	ctl_table_int(t, ctl_doc_int(c, node, "node"));
-	if (json_array_size(array) != n)
-		ctl_doc_fail(c, "\"distance\" has %zu entries, not %zu",
-		             json_array_size(array), n);
-	for (i = 0; i < n; i++) {
-		v = json_array_get(array, i);
-		if (!json_is_integer(v))
-			ctl_doc_fail(c, "\"distance\" holds no integers");
-		ctl_table_int(t, json_integer_value(v));
-	}
+	const json_t *array = ctl_doc_array(c, node, col->key);
+	const json_t *v = json_array_get(array, (size_t)col->arg);
+	if (!json_is_integer(v))
+		ctl_doc_fail(c, "\"distance\" has no integer for node %s",
+		             col->title);
+	ctl_table_int(t, json_integer_value(v));
 }
 
 static void put_distances(struct ctl *c, const json_t *pool, size_t n)
 {
-	struct ctl_col col[1 + MATRIX_MAX] = {{.title = "distance"}};
-	struct ctl_table *t;
+	struct ctl_col col[1 + MATRIX_MAX] = {{CTL_COL("distance", "node", CTL_INT)}};
+	struct ctl_list list = {.key = "nodes", .none = "", .col = col,
+	                        .n_cols = n + 1, .group = 1};
 	struct ctl_iter it;
 	const json_t *node;
-	size_t i = 0;
-
 	if (n > MATRIX_MAX) {
 		fprintf(c->out, "distances of %zu nodes: see --json\n", n);
 		return;
 	}
 	ctl_doc_begin(&it, c, pool, "nodes");
-	while ((node = ctl_doc_next(&it)))
-		snprintf(col[++i].title, CTL_TABLE_TITLE, "%lld",
+	while ((node = ctl_doc_next(&it))) {
+		struct ctl_col *k = &col[it.next];
+		*k = (struct ctl_col){.key = "distance", .form = CTL_OWN,
+		                      .put = put_distance,
+		                      .arg = (int64_t)it.next - 1};
+		snprintf(k->title, CTL_TABLE_TITLE, "%lld",
 		         (long long)ctl_doc_int(c, node, "node"));
-	t = ctl_table_new(c, col, n + 1);
-	ctl_doc_begin(&it, c, pool, "nodes");
-	while ((node = ctl_doc_next(&it)))
-		add_distances(c, t, node, n);
+	}
 	fputc('\n', c->out);
-	if (!c->fault[0])
-		ctl_table_print_wrapped(t, 1);
-	ctl_table_free(t);
-}
-
-static void put_head(struct ctl *c, const json_t *pool, bool first,
-                     bool simulated)
-{
-	char buf[CTL_TEXT_SHORT];
-
-	ctl_render_pool(c, pool, first);
-	fprintf(c->out, "  pages of %s%s\n",
-	        ctl_text_bytes(buf, ctl_doc_int(c, pool, "page_bytes")),
-	        simulated ? ", simulated nodes" : "");
+	ctl_table_show(c, pool, &list);
 }
 
 static void put_pool(struct ctl *c, const json_t *pool, bool first)
 {
-	static const struct ctl_col col[] = {
-		{.title = "node"},
-		{.title = "cpus", .left = true, .flex = true},
-		{.title = "backing", .left = true},
-		{.title = "max"},
-		{.title = "ready"},
-		{.title = "carved"},
-		{.title = "used"},
-		{.title = "free", .rank = 1},
-		{.title = "waste", .rank = 4},
-		{.title = "slabs", .rank = 2},
-		{.title = "partial", .rank = 3},
-	};
-	struct ctl_table *t = ctl_table_new(c, col, 11);
-	struct nodes nodes = {ctl_doc_array(c, pool, "nodes"), 0};
-	size_t n = json_array_size(nodes.array);
+	struct bars bars = {false, 0};
+	struct ctl_list list = {.key = "nodes", .none = "no nodes\n",
+	                        CTL_COLS(cols), .under = under_node,
+	                        .arg = &bars};
 	bool simulated = false;
 	struct ctl_iter it;
 	const json_t *node;
-	int64_t bar;
-
+	char buf[CTL_TEXT_SHORT];
 	ctl_doc_begin(&it, c, pool, "nodes");
+	bars.several = it.n > 1;
 	while ((node = ctl_doc_next(&it))) {
-		add_node(c, t, node);
+		int64_t bar = ctl_doc_sum(ctl_doc_int(c, node, "ready_bytes"),
+		                          ctl_doc_int(c, node, "borrowed_bytes"));
 		simulated |= ctl_doc_bool(c, node, "simulated");
-		bar = ctl_doc_sum(ctl_doc_int(c, node, "ready_bytes"),
-		                  ctl_doc_int(c, node, "borrowed_bytes"));
-		if (bar > nodes.whole)
-			nodes.whole = bar;
+		if (bar > bars.whole)
+			bars.whole = bar;
 	}
-	put_head(c, pool, first, simulated);
-	if (!n)
-		fputs("no nodes\n", c->out);
-	else if (!c->fault[0])
-		ctl_table_print(t, under_node, &nodes);
-	if (n)
-		ctl_text_legend(c, nodes.whole);
-	if (n > 1 && !c->fault[0])
-		put_distances(c, pool, n);
-	ctl_table_free(t);
+	ctl_render_pool(c, pool, first);
+	fprintf(c->out, "  pages of %s%s\n",
+	        ctl_text_bytes(buf, ctl_doc_int(c, pool, "page_bytes")),
+	        simulated ? ", simulated nodes" : "");
+	if (ctl_table_show(c, pool, &list))
+		ctl_text_legend(c, bars.whole);
+	if (bars.several && !c->fault[0])
+		put_distances(c, pool, it.n);
 }
 
 void ctl_nodes(struct ctl *c, const json_t *doc)

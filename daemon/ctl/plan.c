@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include <string.h>
-
 #include "daemon/ctl/render.h"
+#include "daemon/ctl/show.h"
 #include "daemon/ctl/step.h"
-#include "daemon/ctl/text.h"
 
 #define INDENT 4
 
@@ -46,23 +44,6 @@ static void put_refusals(struct ctl *c, const json_t *pool)
 	put_more(c, pool, "more_refusals");
 }
 
-static const char *reason_at(const json_t *refusals, size_t i)
-{
-	return json_string_value(json_object_get(json_array_get(refusals, i),
-	                                         "reason"));
-}
-
-static bool seen_before(const json_t *refusals, size_t at)
-{
-	size_t i;
-
-	for (i = 0; i < at; i++)
-		if (strcmp(reason_at(refusals, i), reason_at(refusals, at)) ==
-		    0)
-			return true;
-	return false;
-}
-
 /* A remedy for each reason. */
 static void put_remedies(struct ctl *c, const json_t *pool)
 {
@@ -75,10 +56,9 @@ static void put_remedies(struct ctl *c, const json_t *pool)
 	while ((refusal = ctl_doc_next(&it))) {
 		const char *said = ctl_doc_string(c, refusal, "remedy");
 
-		if (!*said || seen_before(it.array, it.next - 1))
+		if (!*said || ctl_doc_seen(it.array, it.next - 1, "reason"))
 			continue;
-		ctl_text_escape(&c->style, text, sizeof(text),
-		                ctl_doc_string(c, refusal, "text"));
+		ctl_text_field(c, text, sizeof(text), refusal, "text");
 		ctl_text_escape(&c->style, remedy, sizeof(remedy), said);
 		snprintf(line, sizeof(line), "%s: %s", text, remedy);
 		fputs(any ? "" : "what helps:\n", c->out);

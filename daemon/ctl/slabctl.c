@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "daemon/ctl/args.h"
-#include "daemon/ctl/drain.h"
+#include "daemon/ctl/show.h"
 #include "daemon/ctl/http.h"
 #include "daemon/ctl/text.h"
 
@@ -131,7 +131,7 @@ static int show(const struct ctl_args *args, const struct ctl_verb *verb,
 		return 0;
 	}
 	style_now(args, &style);
-	if (ctl_render(verb, doc, &style, stdout, fault, sizeof(fault)) ==
+	if (ctl_verbs_show(verb, doc, &style, stdout, fault, sizeof(fault)) ==
 	    0)
 		return 0;
 	complain("the answer of slabd can't be read", fault);
@@ -200,7 +200,7 @@ static int64_t look_drain(const struct ctl_args *args, const char *socket,
 {
 	struct ctl_param pool = {"pool", ctl_args_get(args, "pool")};
 	int64_t node = strtoll(ctl_args_get(args, "node"), NULL, 10);
-	json_t *doc = ask(&ctl_drain_progress, "/nodes", false, &pool, 1,
+	json_t *doc = ask(&ctl_verbs_progress, "/nodes", false, &pool, 1,
 	                  socket);
 	int64_t left = INT64_MAX;
 
@@ -208,7 +208,7 @@ static int64_t look_drain(const struct ctl_args *args, const char *socket,
 		return left;
 	left = ctl_drain_left(doc, node, began);
 	watch_head(args);
-	show(args, &ctl_drain_progress, doc);
+	show(args, &ctl_verbs_progress, doc);
 	json_decref(doc);
 	if (!isatty(STDOUT_FILENO))
 		putchar('\n');

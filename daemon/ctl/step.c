@@ -126,8 +126,7 @@ const char *ctl_step_say(struct ctl *c, const json_t *step,
 	struct step s;
 
 	read_step(c, step, &s);
-	ctl_text_escape(&c->style, text, sizeof(text),
-	                ctl_doc_string(c, step, "text"));
+	ctl_text_field(c, text, sizeof(text), step, "text");
 	/* A kind that this slabctl does not know is shown by its name. */
 	if (put_step(what, sizeof(what), &s) < 0)
 		ctl_text_escape(&c->style, what, sizeof(what), s.kind);
@@ -166,8 +165,7 @@ const char *ctl_step_refused(struct ctl *c, const json_t *refusal,
 
 	if (node >= 0)
 		snprintf(where, sizeof(where), "node %lld", (long long)node);
-	ctl_text_escape(&c->style, text, sizeof(text),
-	                ctl_doc_string(c, refusal, "text"));
+	ctl_text_field(c, text, sizeof(text), refusal, "text");
 	ctl_doc_string(c, refusal, "reason");
 	snprintf(buf, CTL_STEP_TEXT, "%s%s%s: %s: %s", cache,
 	         named ? " on " : "", where, not_done(kind), text);

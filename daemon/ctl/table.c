@@ -13,122 +13,157 @@ struct column {
 	struct ctl_col col;
 	unsigned width;
 	bool shown;
+	bool any; /* a number that is not 0 */
+};
+
+struct row {
+	const json_t *json;
+	struct cell *cell;
+	int64_t weight, id;
 };
 
 struct ctl_table {
 	struct ctl *c;
 	struct column *column;
-	struct cell *cell; /* row by row */
-	size_t n_cols, n_cells, room;
+	struct row *row;
+	struct cell *cell; /* of all rows */
+	size_t n_cols, n_rows, n_cells;
 };
 
-static struct ctl_table *no_memory(struct ctl *c)
+/* ---- rows and cells ----------------------------------------------------- */
+
+static bool make(struct ctl_table *t, const struct ctl_list *list, size_t n)
 {
-	ctl_doc_fail(c, "out of memory");
-	return NULL;
-}
-
-struct ctl_table *ctl_table_new(struct ctl *c, const struct ctl_col *col,
-                                size_t n_cols)
-{
-	struct ctl_table *t = calloc(1, sizeof(*t));
-	size_t i;
-
-	if (!t)
-		return no_memory(c);
-	t->c = c;
-	t->column = calloc(n_cols, sizeof(*t->column));
-	if (!t->column) {
-		free(t);
-		return no_memory(c);
+	t->column = calloc(list->n_cols, sizeof(*t->column));
+	t->row = calloc(n + 1, sizeof(*t->row));
+	t->cell = calloc(n * list->n_cols + 1, sizeof(*t->cell));
+	if (!t->column || !t->row || !t->cell) {
+		ctl_doc_fail(t->c, "out of memory");
+		return false;
 	}
-	t->n_cols = n_cols;
-	for (i = 0; i < n_cols; i++) {
-		t->column[i].col = col[i];
-		t->column[i].width = ctl_text_columns(col[i].title);
-		t->column[i].shown = true;
+	t->n_cols = list->n_cols;
+	for (size_t i = 0; i < t->n_cols; i++) {
+		struct column *column = &t->column[i];
+		column->col = list->col[i];
+		column->col.left |= column->col.form == CTL_NAME;
+		column->width = ctl_text_columns(column->col.title);
+		column->shown = true;
 	}
-	return t;
-}
-
-static void append(struct ctl_table *t, enum ctl_color color, char *text)
-{
-	struct column *column = &t->column[t->n_cells % t->n_cols];
-	unsigned width = ctl_text_columns(text);
-	size_t room = t->room ? 2 * t->room : 64;
-	struct cell *cell = t->cell;
-
-	if (t->n_cells == t->room) {
-		cell = reallocarray(t->cell, room, sizeof(*cell));
-		if (!cell) {
-			free(text);
-			no_memory(t->c);
-			return;
-		}
-		t->cell = cell;
-		t->room = room;
-	}
-	cell[t->n_cells++] = (struct cell){text, color};
-	if (width > column->width)
-		column->width = width;
+	return true;
 }
 
 void ctl_table_add(struct ctl_table *t, enum ctl_color color, const char *fmt,
                    ...)
 {
-	char *text;
+	struct column *column = &t->column[t->n_cells % t->n_cols];
+	struct cell *cell = &t->cell[t->n_cells++];
+	unsigned width;
 	va_list ap;
-	int r;
-
-	if (!t)
-		return;
 	va_start(ap, fmt);
-	r = vasprintf(&text, fmt, ap);
+	if (vasprintf(&cell->text, fmt, ap) < 0)
+		cell->text = NULL;
 	va_end(ap);
-	if (r < 0)
-		no_memory(t->c);
-	else
-		append(t, color, text);
+	cell->color = color;
+	if (!cell->text) {
+		ctl_doc_fail(t->c, "out of memory");
+		return;
+	}
+	width = ctl_text_columns(cell->text);
+	if (width > column->width)
+		column->width = width;
 }
 
 void ctl_table_bytes(struct ctl_table *t, int64_t bytes)
 {
 	char buf[CTL_TEXT_SHORT];
-
 	ctl_table_add(t, CTL_PLAIN, "%s", ctl_text_bytes(buf, bytes));
 }
 
 void ctl_table_int(struct ctl_table *t, int64_t value)
 {
 	char buf[CTL_TEXT_SHORT];
-
 	ctl_table_add(t, CTL_PLAIN, "%s", ctl_text_count(buf, value));
 }
 
-void ctl_table_bad(struct ctl_table *t, int64_t value)
+static void add_bad(struct ctl_table *t, struct column *column, int64_t n)
 {
 	char buf[CTL_TEXT_SHORT];
-
-	ctl_table_add(t, value ? CTL_RED : CTL_PLAIN, "%s",
-	              ctl_text_count(buf, value));
+	column->any |= n != 0;
+	ctl_table_add(t, n ? CTL_RED : CTL_PLAIN, "%s", ctl_text_count(buf, n));
 }
 
-void ctl_table_real(struct ctl_table *t, double value, const char *unit)
+static void add_real(struct ctl_table *t, double value, const char *unit)
 {
 	bool big = value >= 1e9 || value <= -1e9;
-
 	ctl_table_add(t, CTL_PLAIN, big ? "%.2e%s" : "%.1f%s", value, unit);
 }
 
-void ctl_table_name(struct ctl_table *t, const char *text)
+static void add_cell(struct ctl *c, struct ctl_table *t, struct column *column,
+                     const json_t *row)
 {
-	char buf[512];
-
-	if (t)
-		ctl_table_add(
-			t, CTL_PLAIN, "%s",
-			ctl_text_escape(&t->c->style, buf, sizeof(buf), text));
+	const struct ctl_col *col = &column->col;
+	const char *key = col->key;
+	char text[512];
+	switch (col->form) {
+	case CTL_INT:
+		ctl_table_int(t, ctl_doc_int(c, row, key));
+		break;
+	case CTL_BYTES:
+		ctl_table_bytes(t, ctl_doc_int(c, row, key));
+		break;
+	case CTL_BAD:
+		add_bad(t, column, ctl_doc_int(c, row, key));
+		break;
+	case CTL_HEX:
+		ctl_table_add(t, CTL_PLAIN, "0x%llx",
+		              (unsigned long long)ctl_doc_int(c, row, key));
+		break;
+	case CTL_REAL:
+	case CTL_PERCENT:
+		add_real(t, ctl_doc_number(c, row, key),
+		         col->form == CTL_PERCENT ? "%" : "");
+		break;
+	case CTL_AGE:
+		ctl_text_age(text, ctl_doc_number(c, row, key));
+		ctl_table_add(t, CTL_PLAIN, "%s", text);
+		break;
+	case CTL_YES:
+		ctl_table_add(t, CTL_PLAIN,
+		              ctl_doc_bool(c, row, key) ? "yes" : "no");
+		break;
+	case CTL_NAME:
+		ctl_text_field(c, text, sizeof(text), row, key);
+		ctl_table_add(t, CTL_PLAIN, "%s", text);
+		break;
+	case CTL_OWN:
+		col->put(c, t, col, row);
+		break;
+	}
 }
+
+static void add_row(struct ctl *c, struct ctl_table *t,
+                    const struct ctl_list *list, const json_t *json)
+{
+	struct row *row = &t->row[t->n_rows++];
+	row->json = json;
+	row->cell = &t->cell[t->n_cells];
+	if (list->weight) {
+		row->weight = list->weight(c, json);
+		row->id = ctl_doc_int(c, json, "id");
+	}
+	for (size_t i = 0; i < t->n_cols; i++)
+		add_cell(c, t, &t->column[i], json);
+}
+
+static int by_weight(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+	if (x->weight != y->weight)
+		return x->weight < y->weight ? 1 : -1;
+	return (x->id > y->id) - (x->id < y->id);
+}
+
+/* ---- the width ---------------------------------------------------------- */
 
 /* Columns of output that the shown columns take. */
 static unsigned total(const struct ctl_table *t)
@@ -266,20 +301,17 @@ static void put_left_out(struct ctl_table *t)
 	free(text);
 }
 
-void ctl_table_print(struct ctl_table *t,
-                     void (*under)(struct ctl *c, size_t row, void *arg),
-                     void *arg)
+static void print(struct ctl_table *t, const struct ctl_list *list)
 {
-	size_t row;
-
-	if (!t)
-		return;
+	for (size_t i = 0; i < t->n_cols; i++)
+		if (!t->column[i].any && t->column[i].col.zeros)
+			t->column[i].col.rank = t->column[i].col.zeros;
 	fit(t);
 	put_row(t, NULL);
-	for (row = 0; (row + 1) * t->n_cols <= t->n_cells; row++) {
-		put_row(t, t->cell + row * t->n_cols);
-		if (under)
-			under(t->c, row, arg);
+	for (size_t i = 0; i < t->n_rows; i++) {
+		put_row(t, t->row[i].cell);
+		if (list->under)
+			list->under(t->c, t->row[i].json, list->arg);
 	}
 	put_left_out(t);
 }
@@ -303,37 +335,45 @@ static size_t show_from(struct ctl_table *t, size_t from, size_t group)
 	return to;
 }
 
-void ctl_table_print_wrapped(struct ctl_table *t, size_t group)
+static void print_wrapped(struct ctl_table *t, size_t group)
 {
-	unsigned key_max;
-	size_t from, row;
-
-	if (!t)
-		return;
-	key_max = t->c->style.width / 3;
+	unsigned key_max = t->c->style.width / 3;
 	if (key_max < CTL_TABLE_FLEX_MIN)
 		key_max = CTL_TABLE_FLEX_MIN;
 	if (t->column[0].width > key_max)
 		t->column[0].width = key_max;
-	for (from = 1; from < t->n_cols;) {
+	for (size_t from = 1; from < t->n_cols;) {
 		if (from > 1)
 			fputc('\n', t->c->out);
 		from = show_from(t, from, group);
 		put_row(t, NULL);
-		for (row = 0; (row + 1) * t->n_cols <= t->n_cells; row++)
-			put_row(t, t->cell + row * t->n_cols);
+		for (size_t i = 0; i < t->n_rows; i++)
+			put_row(t, t->row[i].cell);
 	}
 }
 
-void ctl_table_free(struct ctl_table *t)
+size_t ctl_table_show(struct ctl *c, const json_t *obj,
+                      const struct ctl_list *list)
 {
-	size_t i;
-
-	if (!t)
-		return;
-	for (i = 0; i < t->n_cells; i++)
-		free(t->cell[i].text);
-	free(t->cell);
-	free(t->column);
-	free(t);
+	struct ctl_table t = {.c = c};
+	struct ctl_iter it;
+	const json_t *row;
+	ctl_doc_begin(&it, c, obj, list->key);
+	if (make(&t, list, it.n))
+		while ((row = ctl_doc_next(&it)))
+			add_row(c, &t, list, row);
+	if (list->weight && !c->fault[0])
+		qsort(t.row, t.n_rows, sizeof(*t.row), by_weight);
+	if (it.n == 0)
+		fputs(list->none, c->out);
+	else if (list->group && !c->fault[0])
+		print_wrapped(&t, list->group);
+	else if (!c->fault[0])
+		print(&t, list);
+	for (size_t i = 0; i < t.n_cells; i++)
+		free(t.cell[i].text);
+	free(t.cell);
+	free(t.row);
+	free(t.column);
+	return it.n;
 }

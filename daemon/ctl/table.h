@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Aligned columns in a given width. Where they don't fit, flexible columns
+ * Any array of a reply as a table: columns are data, rows are its objects.
+ *
+ * Columns are aligned, in a given width. Where they don't fit, flexible columns
  * are cut first, down to CTL_TABLE_FLEX_MIN; then columns are left out, the
  * highest rank first, and named in a line below; a table that wraps goes on
  * with the rest of its columns in a block below instead.
@@ -14,34 +16,62 @@
 #define CTL_TABLE_GAP 2
 #define CTL_TABLE_TITLE 24
 
-struct ctl_col {
-	char title[CTL_TABLE_TITLE];
-	bool left;     /* aligned; else right */
-	bool flex;     /* may be cut */
-	unsigned rank; /* 0: always shown */
-};
-
 struct ctl_table;
 
-/* NULL when out of memory, and then the reply has a fault. */
-struct ctl_table *ctl_table_new(struct ctl *c, const struct ctl_col *col,
-                                size_t n_cols);
-/* Appends the next cell, row by row. The text is taken as escaped. */
+/* What stands at the key, and how it is shown. */
+enum ctl_form {
+	CTL_INT,
+	CTL_BYTES,
+	CTL_BAD,     /* a count of something bad: red unless 0 */
+	CTL_HEX,
+	CTL_REAL,
+	CTL_PERCENT,
+	CTL_AGE,     /* in seconds */
+	CTL_YES,     /* or no */
+	CTL_NAME,    /* a text from outside; to the left */
+	CTL_OWN,     /* what put says */
+};
+
+struct ctl_col {
+	char title[CTL_TABLE_TITLE];
+	const char *key; /* of a row's object */
+	enum ctl_form form;
+	unsigned rank;  /* 0: always shown */
+	unsigned zeros; /* the rank instead, where all numbers are 0 */
+	bool flex;      /* may be cut */
+	bool left;      /* aligned, as names are in any case; else right */
+	/* CTL_OWN: adds the cell. */
+	void (*put)(struct ctl *c, struct ctl_table *t,
+	            const struct ctl_col *col, const json_t *row);
+	int64_t arg; /* for put */
+};
+
+#define CTL_COL(head, at, how) .title = head, .key = (at), .form = (how)
+
+struct ctl_list {
+	const char *key;  /* of the array */
+	const char *none; /* a line where it is empty */
+	const struct ctl_col *col;
+	size_t n_cols;
+	/* Most first, then the lowest "id"; NULL: in the reply's order. */
+	int64_t (*weight)(struct ctl *c, const json_t *row);
+	/* NULL, or follows each row with lines of its own. */
+	void (*under)(struct ctl *c, const json_t *row, void *arg);
+	void *arg;    /* for under */
+	size_t group; /* not 0: wraps; so many columns stay together behind the
+	                 first, which names the rows */
+};
+
+#define CTL_COLS(cols) .col = (cols), .n_cols = sizeof(cols) / sizeof((cols)[0])
+
+/* Shows an array of obj. Its length. */
+size_t ctl_table_show(struct ctl *c, const json_t *obj,
+                      const struct ctl_list *list);
+
+/* Adds the next cell; the text is taken as escaped. For put. */
 void ctl_table_add(struct ctl_table *t, enum ctl_color color, const char *fmt,
                    ...) __attribute__((format(printf, 3, 4)));
 void ctl_table_bytes(struct ctl_table *t, int64_t bytes);
 void ctl_table_int(struct ctl_table *t, int64_t value);
-void ctl_table_real(struct ctl_table *t, double value, const char *unit);
-/* A count of something bad: red unless 0. */
-void ctl_table_bad(struct ctl_table *t, int64_t value);
-/* A text from outside, escaped here. */
-void ctl_table_name(struct ctl_table *t, const char *text);
-/* Prints; under, where given, follows each row with lines of its own. */
-void ctl_table_print(struct ctl_table *t,
-                     void (*under)(struct ctl *c, size_t row, void *arg),
-                     void *arg);
-/* The first column names the rows; groups of columns stay together. */
-void ctl_table_print_wrapped(struct ctl_table *t, size_t group);
-void ctl_table_free(struct ctl_table *t);
 
 #endif

@@ -150,6 +150,13 @@ const char *ctl_text_escape(const struct ctl_style *s, char *buf, size_t size,
 	return buf;
 }
 
+const char *ctl_text_field(struct ctl *c, char *buf, size_t size,
+                           const json_t *obj, const char *key)
+{
+	return ctl_text_escape(&c->style, buf, size,
+	                       ctl_doc_string(c, obj, key));
+}
+
 static unsigned char_columns(unsigned cp)
 {
 	int w = cp < 0x80 ? 1 : wcwidth((wchar_t)cp);
@@ -226,6 +233,16 @@ void ctl_text_hang(struct ctl *c, const char *head, unsigned indent,
 		wrap_from(c, indent, at, text);
 	else
 		fputc('\n', c->out);
+}
+
+void ctl_text_said(struct ctl *c, unsigned indent, const char *intro,
+                   const json_t *obj, const char *key)
+{
+	char text[512], full[600];
+	ctl_text_field(c, text, sizeof(text), obj, key);
+	snprintf(full, sizeof(full), "%s%s", intro, text);
+	if (*text)
+		ctl_text_wrap(c, indent, full);
 }
 
 void ctl_text_split(const int64_t *part, unsigned n, int64_t whole,

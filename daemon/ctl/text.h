@@ -39,6 +39,9 @@ const char *ctl_text_share(char buf[CTL_TEXT_SHORT], int64_t part,
  */
 const char *ctl_text_escape(const struct ctl_style *s, char *buf, size_t size,
                             const char *text);
+/* The same of a string of the reply. */
+const char *ctl_text_field(struct ctl *c, char *buf, size_t size,
+                           const json_t *obj, const char *key);
 /* Columns that an escaped text takes. */
 unsigned ctl_text_columns(const char *text);
 /* The bytes of an escaped text's first columns, and how many they take. */
@@ -50,6 +53,9 @@ void ctl_text_wrap(struct ctl *c, unsigned indent, const char *text);
  * many blanks as it lacks, one at least. */
 void ctl_text_hang(struct ctl *c, const char *head, unsigned indent,
                    const char *text);
+/* What slabd says at a key, behind a few words of slabctl's; unless it is "". */
+void ctl_text_said(struct ctl *c, unsigned indent, const char *intro,
+                   const json_t *obj, const char *key);
 
 /* Splits columns by the parts' share in whole; each part > 0 is seen. */
 void ctl_text_split(const int64_t *part, unsigned n, int64_t whole,

@@ -12,7 +12,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/pool/caches.h"
-#include "daemon/ctl/render.h"
+#include "daemon/ctl/verbs.h"
 #include "daemon/pool/clients.h"
 #include "shm/slab.h"
 
@@ -128,7 +128,7 @@ static void render(const char *path)
 	FILE *out = fopen("/dev/null", "w");
 	sscanf(strncmp(path, "/un", 3) == 0 ? path + 2 : path, "%*1s%19[a-z]",
 	       verb);
-	cr_expect_eq(ctl_render(ctl_render_verb(verb), doc, &style, out, fault,
+	cr_expect_eq(ctl_verbs_show(ctl_verbs_find(verb), doc, &style, out, fault,
 	                        sizeof(fault)),
 	             0, "%s: %s", path, fault);
 	fclose(out);

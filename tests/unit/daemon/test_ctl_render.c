@@ -10,8 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/ctl/drain.h"
+#include "daemon/ctl/show.h"
 #include "daemon/ctl/text.h"
+#include "daemon/ctl/verbs.h"
 
 static const char *const docs[] = {"one", "four", "zero", "huge"};
 
@@ -50,7 +51,7 @@ static char *text_of(const struct ctl_verb *verb, const json_t *json,
 	char *text = NULL;
 	size_t size;
 	FILE *f = open_memstream(&text, &size);
-	int r = ctl_render(verb, json, style, f, fault, 256);
+	int r = ctl_verbs_show(verb, json, style, f, fault, 256);
 
 	fclose(f);
 	if (r == 0) {
@@ -85,7 +86,7 @@ static void check_page(const char *doc, const char *verb, const char *kind,
 	json_t *json = load(doc, verb);
 	FILE *f;
 
-	text = text_of(ctl_render_verb(verb), json, &style, fault);
+	text = text_of(ctl_verbs_find(verb), json, &style, fault);
 	cr_assert(text, "%s/%s: %s", doc, verb, fault);
 	path_of(path, sizeof(path), doc, verb, kind);
 	if (getenv("CTL_RENDER_WRITE")) {
@@ -106,7 +107,7 @@ static void check_pages(const char *doc)
 	const struct ctl_style plain = {false, true, 80};
 	const struct ctl_verb *v;
 
-	for (v = ctl_render_verbs; v->name; v++)
+	for (v = ctl_verbs; v->name; v++)
 		check_page(doc, v->name, ".80.txt", plain);
 }
 
@@ -183,7 +184,7 @@ Test(ctl_render, empty_lists_say_so)
 	for (i = 0; i < sizeof(empty) / sizeof(empty[0]); i++) {
 		json = json_loads(empty[i][1], 0, NULL);
 		cr_assert(json);
-		text = text_of(ctl_render_verb(empty[i][0]), json, &plain,
+		text = text_of(ctl_verbs_find(empty[i][0]), json, &plain,
 		               fault);
 		cr_assert(text, "%s: %s", empty[i][0], fault);
 		cr_assert_str_eq(text, empty[i][2]);
@@ -216,7 +217,7 @@ Test(ctl_render, a_fault_names_its_place)
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		json = json_loads(bad[i][1], 0, NULL);
 		cr_assert(json);
-		text = text_of(ctl_render_verb(bad[i][0]), json, &plain, fault);
+		text = text_of(ctl_verbs_find(bad[i][0]), json, &plain, fault);
 		cr_assert_null(text);
 		cr_assert_str_eq(fault, bad[i][2]);
 		json_decref(json);
@@ -274,7 +275,7 @@ Test(ctl_render, every_field_missing_or_wrong_is_survived)
 	unsigned i;
 
 	for (i = 0; i < 2; i++) {
-		for (v = ctl_render_verbs; v->name; v++) {
+		for (v = ctl_verbs; v->name; v++) {
 			json_t *json = load(docs[i], v->name);
 			struct spoil s = {v, json, 0, 0};
 
@@ -308,7 +309,7 @@ Test(ctl_render, no_line_is_wider_than_the_terminal)
 	unsigned i, width;
 
 	for (i = 0; i < sizeof(docs) / sizeof(docs[0]); i++) {
-		for (v = ctl_render_verbs; v->name; v++) {
+		for (v = ctl_verbs; v->name; v++) {
 			json_t *json = load(docs[i], v->name);
 
 			for (width = 80; width <= 240; width += 7) {
@@ -331,7 +332,7 @@ Test(ctl_render, draining)
 	char path[512], fault[256], *text, *expected;
 	json_t *json = load("four", "draining"), *began = json_object();
 
-	text = text_of(&ctl_drain_progress, json, &plain, fault);
+	text = text_of(&ctl_verbs_progress, json, &plain, fault);
 	cr_assert(text, "%s", fault);
 	path_of(path, sizeof(path), "four", "draining", ".80.txt");
 	if (getenv("CTL_RENDER_WRITE")) {

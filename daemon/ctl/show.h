@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What slabctl shows of each reply. Pure: a document in, text out, nothing
+ * else read or changed (but for the locale, which says how wide a character
+ * is).
+ */
+#ifndef DAEMON_CTL_SHOW_H
+#define DAEMON_CTL_SHOW_H
+
+#include "daemon/ctl/doc.h"
+
+void ctl_status(struct ctl *c, const json_t *doc);
+void ctl_nodes(struct ctl *c, const json_t *doc);
+void ctl_caches(struct ctl *c, const json_t *doc);
+void ctl_clients(struct ctl *c, const json_t *doc);
+void ctl_slabs(struct ctl *c, const json_t *doc);
+void ctl_audit(struct ctl *c, const json_t *doc);
+int ctl_audit_verdict(const json_t *doc);
+void ctl_plan(struct ctl *c, const json_t *doc);
+void ctl_log(struct ctl *c, const json_t *doc);
+void ctl_lend(struct ctl *c, const json_t *doc);
+void ctl_migrate(struct ctl *c, const json_t *doc);
+void ctl_drain(struct ctl *c, const json_t *doc);
+void ctl_trim(struct ctl *c, const json_t *doc);
+void ctl_set(struct ctl *c, const json_t *doc);
+
+/* Of a reply of trim: whether a client was asked; and adds what a second one
+ * gave back. */
+bool ctl_trim_asked(const json_t *doc);
+void ctl_trim_add(json_t *doc, const json_t *more);
+
+/* Of /nodes: the nodes that are being emptied, and how far it is; and of one
+ * such node what is in the way, and who holds what there, a line each. */
+void ctl_drain_progress(struct ctl *c, const json_t *doc);
+void ctl_drain_holders(struct ctl *c, const json_t *node);
+
+/* The bytes that still lie on a node, by the kernel's id, in the pools that
+ * drain it; -1 if none does. began, an object, keeps what lay there at the
+ * first look, which is noted in doc. */
+int64_t ctl_drain_left(json_t *doc, int64_t id, json_t *began);
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/ctl/verbs.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/ctl/show.h"
+
+#define LOOKS(verb, takes)                                                     \
+	.name = verb, .options = takes, .timeout_s = 10, .watched = true
+#define DOES(verb, takes)                                                      \
+	.name = verb, .options = takes, .timeout_s = 30, .changes = true
+
+const struct ctl_verb ctl_verbs[] = {
+	{ LOOKS("status", "pool"), .show = ctl_status },
+	{ LOOKS("nodes", "pool"), .show = ctl_nodes },
+	{ LOOKS("caches", "pool"), .show = ctl_caches },
+	{ LOOKS("clients", "pool"), .show = ctl_clients },
+	{ LOOKS("slabs", "pool cache node limit"), .show = ctl_slabs },
+	{ .name = "audit", .options = "pool", .timeout_s = 120,
+	  .watched = true, .show = ctl_audit, .verdict = ctl_audit_verdict },
+	{ LOOKS("plan", "pool"), .show = ctl_plan },
+	{ LOOKS("log", "pool limit"), .show = ctl_log },
+	{ DOES("lend", "pool"), .show = ctl_lend,
+	  .word = { "cache", "from", "to", "n" }, .n_must = 3,
+	  .usage = "CACHE FROM TO [N]" },
+	{ DOES("migrate", "pool cache"), .show = ctl_migrate,
+	  .word = { "from", "to", "n" }, .n_must = 2,
+	  .usage = "FROM TO [N]" },
+	{ DOES("drain", "pool undo"), .watched = true, .show = ctl_drain,
+	  .word = { "node" }, .n_must = 1, .usage = "NODE [--undo]" },
+	{ DOES("trim", "pool"), .show = ctl_trim, .word = { "node" },
+	  .usage = "[NODE]" },
+	{ DOES("set", "pool"), .looks_without = true, .show = ctl_set,
+	  .word = { "key", "value" }, .usage = "[KEY VALUE]" },
+	{ .name = NULL },
+};
+
+const struct ctl_verb ctl_verbs_progress = {
+	LOOKS("nodes", "pool"), .show = ctl_drain_progress,
+};
+
+const struct ctl_verb *ctl_verbs_find(const char *name)
+{
+	for (const struct ctl_verb *v = ctl_verbs; v->name; v++)
+		if (strcmp(v->name, name) == 0)
+			return v;
+	return NULL;
+}
+
+int ctl_verbs_show(const struct ctl_verb *verb, const json_t *doc,
+                   const struct ctl_style *style, FILE *out, char *fault,
+                   size_t fault_size)
+{
+	struct ctl c = {.style = *style};
+	char *text = NULL;
+	size_t size = 0;
+	int r = 0;
+	c.out = open_memstream(&text, &size);
+	if (!c.out)
+		return -ENOMEM;
+	if (json_is_object(doc))
+		verb->show(&c, doc);
+	else
+		ctl_doc_fail(&c, "the reply is no object");
+	if (fclose(c.out) != 0)
+		r = -ENOMEM;
+	else if (c.fault[0])
+		r = -EPROTO;
+	else
+		fwrite(text, 1, size, out);
+	snprintf(fault, fault_size, "%s", c.fault);
+	free(text);
+	return r;
+}
