@@ -20,7 +20,6 @@ static void put_amount(struct ctl *c, const json_t *doc, const char *unit,
 	int64_t n = ctl_doc_int(c, doc, "n");
 	int64_t done = ctl_doc_int(c, doc, "done");
 	char name[128] = "", of[40] = "";
-
 	if (cache)
 		ctl_text_escape(&c->style, name, sizeof(name), cache);
 	if (done < n)
@@ -35,7 +34,6 @@ void ctl_lend(struct ctl *c, const json_t *doc)
 	long long from = ctl_doc_int(c, doc, "from");
 	long long to = ctl_doc_int(c, doc, "to");
 	char amount[CTL_STEP_TEXT];
-
 	put_amount(c, doc, "slab", amount);
 	if (from == to)
 		ctl_render_say(c, doc, "pool", "%s came back to node %lld",
@@ -50,7 +48,6 @@ void ctl_lend(struct ctl *c, const json_t *doc)
 void ctl_migrate(struct ctl *c, const json_t *doc)
 {
 	char amount[CTL_STEP_TEXT], bytes[CTL_TEXT_SHORT];
-
 	put_amount(c, doc, "page", amount);
 	ctl_render_say(c, doc, "pool",
 	               "%s moved (%s): node %lld -> node %lld", amount,
@@ -66,7 +63,6 @@ static void put_trimmed(struct ctl *c, const json_t *pool, bool first)
 	int64_t asked = ctl_doc_int(c, pool, "asked");
 	char bytes[CTL_TEXT_SHORT], of[48] = "";
 	int64_t node = ctl_doc_int_or_null(c, pool, "node");
-
 	(void)first;
 	if (node >= 0)
 		snprintf(of, sizeof(of), " of node %lld", (long long)node);
@@ -88,7 +84,6 @@ static void add_number(json_t *to, const json_t *from, const char *key)
 	int64_t sum = ctl_doc_sum(
 		json_integer_value(json_object_get(to, key)),
 		json_integer_value(json_object_get(from, key)));
-
 	if (json_is_integer(json_object_get(to, key)))
 		json_object_set_new(to, key, json_integer(sum));
 }
@@ -97,7 +92,6 @@ bool ctl_trim_asked(const json_t *doc)
 {
 	const json_t *pools = json_object_get(doc, "pools");
 	size_t i;
-
 	for (i = 0; i < json_array_size(pools); i++)
 		if (json_integer_value(json_object_get(json_array_get(pools, i),
 		                                       "asked")) > 0)
@@ -110,7 +104,6 @@ void ctl_trim_add(json_t *doc, const json_t *more)
 	json_t *to = json_object_get(doc, "pools"), *pool;
 	const json_t *from = json_object_get(more, "pools"), *other;
 	size_t i;
-
 	for (i = 0; i < json_array_size(to); i++) {
 		pool = json_array_get(to, i);
 		other = json_array_get(from, i);

@@ -103,7 +103,6 @@ static int set_color(struct ctl_args *args, const char *when)
 static int set_watch(struct ctl_args *args, const char *seconds)
 {
 	unsigned long s = CTL_ARGS_WATCH_S;
-
 	if (seconds) {
 		if (!is_number(seconds))
 			return -EINVAL;
@@ -118,7 +117,6 @@ static int set_watch(struct ctl_args *args, const char *seconds)
 const char *ctl_args_get(const struct ctl_args *args, const char *key)
 {
 	size_t i;
-
 	for (i = 0; i < args->n_params; i++)
 		if (strcmp(args->param[i].key, key) == 0)
 			return args->param[i].value;
@@ -132,7 +130,6 @@ static int add_param(struct ctl_args *args, const char *key, const char *what,
 	static const char numbers[] = " node limit from to n ";
 	char padded[16];
 	size_t i = args->n_params;
-
 	snprintf(padded, sizeof(padded), " %s ", key);
 	if (strstr(numbers, padded) && !is_number(value)) {
 		snprintf(fault, size, "%s %s: no number", what, value);
@@ -152,7 +149,6 @@ static int set_option(struct ctl_args *args, int opt, char *fault, size_t size)
 {
 	const char *name;
 	char what[16];
-
 	switch (opt) {
 	case OPT_CONTROL:
 		args->control = optarg;
@@ -213,7 +209,6 @@ static int no_verb(const char *what, const char *name, char *fault, size_t size)
 	const struct ctl_verb *v;
 	size_t len = (size_t)snprintf(fault, size, "%s%.64s; verbs:", what,
 	                              name);
-
 	for (v = ctl_verbs; v->name && len < size; v++)
 		len += (size_t)snprintf(fault + len, size - len, " %s",
 		                        v->name);
@@ -228,7 +223,6 @@ static int set_words(struct ctl_args *args, int n, char **word, char *fault,
 	const struct ctl_verb *v = args->verb;
 	char what[40];
 	int i, all = 0, r = 0;
-
 	while (all < CTL_WORDS && v->word[all])
 		all++;
 	if (n != all && n != v->n_must) {
@@ -262,7 +256,6 @@ static bool takes(const struct ctl_verb *verb, const char *option)
 {
 	const char *p = verb->options;
 	size_t n;
-
 	for (; *p; p += n + (p[n] == ' ')) {
 		n = strcspn(p, " ");
 		if (n == strlen(option) && memcmp(p, option, n) == 0)
@@ -277,7 +270,6 @@ static int check(const struct ctl_args *args, bool *given, char *fault,
 	const char *wrong = args->undo && !takes(args->verb, "undo") ? "undo"
 	                                                             : NULL;
 	size_t i;
-
 	if (args->json && args->watch_s) {
 		snprintf(fault, size,
 		         "--json gives one document: "
@@ -302,7 +294,6 @@ int ctl_args_parse(struct ctl_args *args, int argc, char **argv, char *fault,
 {
 	bool given[sizeof(option_names) / sizeof(option_names[0])] = {false};
 	int opt, r;
-
 	memset(args, 0, sizeof(*args));
 	fault[0] = '\0';
 	optind = 0;
@@ -336,7 +327,6 @@ int ctl_args_control(const char *given, bool root, char *path, size_t size)
 	const char *env = secure_getenv("SLABD_CONTROL");
 	const char *runtime = secure_getenv("XDG_RUNTIME_DIR");
 	int n;
-
 	if (!given && env && *env)
 		given = env;
 	if (given)

@@ -8,7 +8,6 @@ void ctl_doc_fail(struct ctl *c, const char *fmt, ...)
 	size_t len = 0;
 	unsigned i;
 	va_list ap;
-
 	if (c->fault[0])
 		return;
 	for (i = 0; i < c->depth && len < sizeof(c->fault) / 2; i++)
@@ -27,7 +26,6 @@ static const json_t *field(struct ctl *c, const json_t *obj, const char *key,
                            bool right, const char *what)
 {
 	const json_t *v = json_object_get(obj, key);
-
 	if (v && right)
 		return v;
 	ctl_doc_fail(c, v ? "\"%s\" is no %s" : "no \"%s\" (%s)", key, what);
@@ -37,7 +35,6 @@ static const json_t *field(struct ctl *c, const json_t *obj, const char *key,
 int64_t ctl_doc_int(struct ctl *c, const json_t *obj, const char *key)
 {
 	bool right = json_is_integer(json_object_get(obj, key));
-
 	return json_integer_value(field(c, obj, key, right, "integer"));
 }
 
@@ -59,14 +56,12 @@ const char *ctl_doc_string_or_null(struct ctl *c, const json_t *obj,
 double ctl_doc_number(struct ctl *c, const json_t *obj, const char *key)
 {
 	bool right = json_is_number(json_object_get(obj, key));
-
 	return json_number_value(field(c, obj, key, right, "number"));
 }
 
 bool ctl_doc_bool(struct ctl *c, const json_t *obj, const char *key)
 {
 	bool right = json_is_boolean(json_object_get(obj, key));
-
 	return json_is_true(field(c, obj, key, right, "boolean"));
 }
 
@@ -74,21 +69,18 @@ const char *ctl_doc_string(struct ctl *c, const json_t *obj, const char *key)
 {
 	bool right = json_is_string(json_object_get(obj, key));
 	const json_t *v = field(c, obj, key, right, "string");
-
 	return v ? json_string_value(v) : "";
 }
 
 const json_t *ctl_doc_object(struct ctl *c, const json_t *obj, const char *key)
 {
 	bool right = json_is_object(json_object_get(obj, key));
-
 	return field(c, obj, key, right, "object");
 }
 
 const json_t *ctl_doc_array(struct ctl *c, const json_t *obj, const char *key)
 {
 	bool right = json_is_array(json_object_get(obj, key));
-
 	return field(c, obj, key, right, "array");
 }
 
@@ -109,7 +101,6 @@ const json_t *ctl_doc_next(struct ctl_iter *it)
 {
 	struct ctl *c = it->c;
 	const json_t *item;
-
 	if (it->next == it->n || c->fault[0]) {
 		if (c->depth)
 			c->depth--;
@@ -136,7 +127,6 @@ bool ctl_doc_seen(const json_t *array, size_t at, const char *key)
 int64_t ctl_doc_sum(int64_t a, int64_t b)
 {
 	int64_t sum;
-
 	if (__builtin_add_overflow(a, b, &sum))
 		return a < 0 ? INT64_MIN : INT64_MAX;
 	return sum;

@@ -11,7 +11,6 @@ static void put_drained(struct ctl *c, const json_t *pool, bool first)
 	int64_t bytes = ctl_doc_int(c, pool, "bytes");
 	long long node = ctl_doc_int(c, pool, "node");
 	char left[CTL_TEXT_SHORT], text[200];
-
 	(void)first;
 	if (!ctl_doc_bool(c, pool, "draining")) {
 		ctl_render_say(c, pool, "name",
@@ -59,7 +58,6 @@ static void put_holder(struct ctl *c, const json_t *holder)
 	const char *of = ctl_doc_string_or_null(c, holder, "cache");
 	int64_t objects = ctl_doc_int(c, holder, "objects");
 	char name[64], cache[128], line[400], bytes[CTL_TEXT_SHORT];
-
 	ctl_text_field(c, name, sizeof(name), holder, "name");
 	ctl_text_escape(&c->style, cache, sizeof(cache), of ? of : "?");
 	snprintf(line, sizeof(line),
@@ -75,7 +73,6 @@ void ctl_drain_holders(struct ctl *c, const json_t *node)
 {
 	struct ctl_iter it;
 	const json_t *holder;
-
 	put_refusals(c, node);
 	ctl_doc_begin(&it, c, node, "holdups");
 	while ((holder = ctl_doc_next(&it)))
@@ -90,7 +87,6 @@ static void put_left(struct ctl *c, const json_t *node)
 	int64_t whole = from ? json_integer_value(from) : left;
 	int64_t part[CTL_N_PARTS] = {0};
 	char text[CTL_TEXT_SHORT], all[CTL_TEXT_SHORT];
-
 	part[CTL_USED] = left;
 	part[CTL_EMPTY] = whole > left ? whole - left : 0;
 	fprintf(c->out, "%*s", INDENT, "");
@@ -104,7 +100,6 @@ static void put_draining(struct ctl *c, const json_t *pool, bool first)
 {
 	struct ctl_iter it;
 	const json_t *node;
-
 	(void)first;
 	ctl_doc_begin(&it, c, pool, "nodes");
 	while ((node = ctl_doc_next(&it))) {
@@ -131,7 +126,6 @@ int64_t ctl_drain_left(json_t *doc, int64_t id, json_t *began)
 	int64_t sum = -1;
 	size_t i, k;
 	char key[64];
-
 	for (i = 0; i < json_array_size(pools); i++) {
 		nodes = json_object_get(json_array_get(pools, i), "nodes");
 		for (k = 0; k < json_array_size(nodes); k++) {

@@ -25,7 +25,6 @@ static size_t take_part(char *part, size_t one, size_t size, void *arg)
 	struct reply *reply = arg;
 	size_t need, room = reply->room ? reply->room : 4096;
 	char *text;
-
 	size *= one;
 	need = reply->size + size;
 	if (need > REPLY_MAX)
@@ -49,7 +48,6 @@ static void say_denied(struct ctl_http_fault *f, const char *socket)
 	const struct group *gr;
 	const struct passwd *pw;
 	struct stat st;
-
 	snprintf(f->what, sizeof(f->what), "permission denied at %s", socket);
 	if (stat(socket, &st) < 0) {
 		snprintf(f->remedy, sizeof(f->remedy),
@@ -70,7 +68,6 @@ static void say_unreachable(struct ctl_http_fault *f, const char *socket,
                             int err)
 {
 	static const char system[] = "/run/slabd/control.sock";
-
 	if (err == EACCES || err == EPERM) {
 		say_denied(f, socket);
 		return;
@@ -94,7 +91,6 @@ static void say_curl(struct ctl_http_fault *f, CURL *curl, CURLcode code,
                      const char *socket, long timeout_s)
 {
 	long err = 0;
-
 	curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &err);
 	if (code == CURLE_COULDNT_CONNECT) {
 		say_unreachable(f, socket, (int)err);
@@ -116,7 +112,6 @@ static const char *string_of(const json_t *doc, const char *key,
                              const char *otherwise)
 {
 	const char *s = json_string_value(json_object_get(doc, key));
-
 	return s ? s : otherwise;
 }
 
@@ -127,7 +122,6 @@ static json_t *judge(struct ctl_http_fault *f, long status,
 	json_error_t error;
 	json_t *doc = NULL;
 	char http[32];
-
 	snprintf(http, sizeof(http), "HTTP status %ld", status);
 	if (reply->size)
 		doc = json_loadb(reply->text, reply->size, 0, &error);
@@ -155,7 +149,6 @@ static char *form_of(CURL *curl, const struct ctl_param *param, size_t n)
 	size_t size, i;
 	FILE *f = open_memstream(&form, &size);
 	const char *sep = "";
-
 	if (!f)
 		return NULL;
 	for (i = 0; i < n; i++) {
@@ -176,7 +169,6 @@ static bool set_request(CURL *curl, const char *path, const char *form,
 {
 	size_t size = strlen(path) + strlen(form) + 32;
 	char *url = malloc(size);
-
 	if (!url)
 		return false;
 	snprintf(url, size, "http://localhost%s%s%s", path,
@@ -195,7 +187,6 @@ static json_t *transfer(CURL *curl, const char *socket, long timeout_s,
 	json_t *doc = NULL;
 	long status = 0;
 	CURLcode code;
-
 	curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket);
 	curl_easy_setopt(curl, CURLOPT_PROXY, "");
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
@@ -220,7 +211,6 @@ static json_t *ask(const char *socket, const char *path, bool post,
 	json_t *doc = NULL;
 	CURL *curl;
 	char *form;
-
 	memset(fault, 0, sizeof(*fault));
 	if (strlen(socket) >= sizeof(((struct sockaddr_un *)0)->sun_path)) {
 		snprintf(fault->what, sizeof(fault->what),

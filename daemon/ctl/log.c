@@ -18,7 +18,6 @@ static void put_outcome(struct ctl *c, const json_t *event, char *out,
 	const char *error = ctl_doc_string(c, event, "error");
 	const char *message = ctl_doc_string(c, event, "told");
 	char why[256];
-
 	ctl_text_escape(&c->style, why, sizeof(why), *message ? message : error);
 	ctl_doc_int(c, event, "us");
 	out[0] = '\0';
@@ -38,7 +37,6 @@ static void put_times(struct ctl *c, const json_t *event, char *out,
 	               (double)ctl_doc_int(c, event, "at_ms")) / 1000;
 	int64_t times = ctl_doc_int(c, event, "times");
 	char age[CTL_TEXT_SHORT];
-
 	out[0] = '\0';
 	if (times > 1)
 		snprintf(out, size, " (%lld times in %s)", (long long)times,
@@ -50,7 +48,6 @@ static void put_event(struct ctl *c, const json_t *event, int64_t now_ms)
 	char what[CTL_STEP_TEXT], outcome[320], times[80], head[128];
 	char text[SENTENCE], cause[32], age[CTL_TEXT_SHORT];
 	int64_t last = ctl_doc_int(c, event, "last_ms");
-
 	outcome[0] = '\0';
 	if (ctl_doc_bool(c, event, "refused"))
 		ctl_step_refused(c, event, "to", what);
@@ -119,7 +116,6 @@ static void put_refused(struct ctl *c, const json_t *counts)
 	size_t len = 0;
 	int64_t n;
 	void *it;
-
 	for (it = json_object_iter(refused);
 	     it && !c->fault[0] && len < sizeof(text) - 128;
 	     it = json_object_iter_next(refused, it)) {
@@ -138,7 +134,6 @@ static void put_refused(struct ctl *c, const json_t *counts)
 static void put_counts(struct ctl *c, const json_t *counts)
 {
 	char moved[CTL_TEXT_SHORT], text[300];
-
 	put_kinds(c, counts);
 	put_refused(c, counts);
 	snprintf(text, sizeof(text),
@@ -157,7 +152,6 @@ static void put_pool(struct ctl *c, const json_t *pool, bool first)
 	int64_t now = ctl_doc_int(c, pool, "now_ms");
 	struct ctl_iter it;
 	const json_t *event;
-
 	ctl_render_pool(c, pool, first);
 	fputc('\n', c->out);
 	ctl_doc_begin(&it, c, pool, "events");

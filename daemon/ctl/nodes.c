@@ -14,7 +14,6 @@ struct bars {
 	bool several;
 	int64_t whole; /* what one of full length stands for */
 };
-
 static void put_cpus(struct ctl *c, struct ctl_table *t,
                      const struct ctl_col *col, const json_t *node)
 {
@@ -63,7 +62,6 @@ static unsigned put_bar(struct ctl *c, const json_t *node, int64_t whole,
 	int64_t used = ctl_doc_int(c, node, "used_bytes") -
 	               ctl_doc_int(c, node, "lent_used_bytes");
 	int64_t part[CTL_N_PARTS];
-
 	part[CTL_USED] = at_least_0(used);
 	part[CTL_LENT] = lent < carved ? lent : carved;
 	part[CTL_FREE] = at_least_0(carved - part[CTL_LENT] - part[CTL_USED]);
@@ -77,10 +75,8 @@ static void put_state(struct ctl *c, const json_t *node)
 {
 	const char *pressure = ctl_doc_string(c, node, "pressure");
 	char line[200], bytes[CTL_TEXT_SHORT];
-
 	if (ctl_doc_bool(c, node, "draining")) {
 		int64_t pages = ctl_doc_int(c, node, "here_pages");
-
 		snprintf(line, sizeof(line),
 		         "being drained: %s in %lld page%s to go",
 		         ctl_text_bytes(bytes,

@@ -8,7 +8,6 @@
 static void put_more(struct ctl *c, const json_t *pool, const char *key)
 {
 	int64_t more = ctl_doc_int(c, pool, key);
-
 	if (more)
 		fprintf(c->out, "%*sand %lld more\n", INDENT, "",
 		        (long long)more);
@@ -19,7 +18,6 @@ static void put_steps(struct ctl *c, const json_t *pool)
 	char text[CTL_STEP_TEXT], head[32];
 	struct ctl_iter it;
 	const json_t *step;
-
 	ctl_doc_begin(&it, c, pool, "steps");
 	fputs(it.n ? "\nwould do:\n" : "\nnothing to do\n", c->out);
 	while ((step = ctl_doc_next(&it))) {
@@ -34,7 +32,6 @@ static void put_refusals(struct ctl *c, const json_t *pool)
 	char text[CTL_STEP_TEXT];
 	struct ctl_iter it;
 	const json_t *refusal;
-
 	ctl_doc_begin(&it, c, pool, "refusals");
 	if (it.n)
 		fputs("would not:\n", c->out);
@@ -51,11 +48,9 @@ static void put_remedies(struct ctl *c, const json_t *pool)
 	struct ctl_iter it;
 	const json_t *refusal;
 	bool any = false;
-
 	ctl_doc_begin(&it, c, pool, "refusals");
 	while ((refusal = ctl_doc_next(&it))) {
 		const char *said = ctl_doc_string(c, refusal, "remedy");
-
 		if (!*said || ctl_doc_seen(it.array, it.next - 1, "reason"))
 			continue;
 		ctl_text_field(c, text, sizeof(text), refusal, "text");

@@ -25,7 +25,6 @@ static unsigned width(void)
 	const char *columns = getenv("COLUMNS");
 	struct winsize ws;
 	unsigned long w = 0;
-
 	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == 0)
 		w = ws.ws_col;
 	else if (columns)
@@ -38,7 +37,6 @@ static unsigned width(void)
 static bool colored(enum ctl_args_color when)
 {
 	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
-
 	if (when != CTL_COLOR_AUTO)
 		return when == CTL_COLOR_ALWAYS;
 	return isatty(STDOUT_FILENO) && !(no && *no) &&
@@ -57,7 +55,6 @@ static void complain(const char *what, const char *remedy)
 {
 	const struct ctl_style plain = {0};
 	char text[2048];
-
 	fprintf(stderr, "slabctl: %s\n",
 	        ctl_text_escape(&plain, text, sizeof(text), what));
 	if (*remedy)
@@ -71,7 +68,6 @@ static json_t *ask(const struct ctl_verb *verb, const char *path, bool post,
 {
 	struct ctl_http_fault fault;
 	json_t *doc;
-
 	if (post)
 		doc = ctl_http_post(socket, path, param, n, verb->timeout_s,
 		                    &fault);
@@ -94,7 +90,6 @@ static void trim_again(const struct ctl_args *args, const char *socket,
 		{"ask", "0"},
 	};
 	json_t *more;
-
 	if (!ctl_trim_asked(doc))
 		return;
 	nanosleep(&pause, NULL);
@@ -107,7 +102,6 @@ static json_t *fetch(const struct ctl_args *args, const char *socket)
 {
 	char path[64];
 	json_t *doc;
-
 	snprintf(path, sizeof(path), "/%s%s", args->undo ? "un" : "",
 	         args->verb->name);
 	doc = ask(args->verb, path, args->changes, args->param, args->n_params,
@@ -122,7 +116,6 @@ static int show(const struct ctl_args *args, const struct ctl_verb *verb,
 {
 	struct ctl_style style;
 	char fault[256];
-
 	if (args->json) {
 		if (json_dumpf(doc, stdout,
 		               JSON_INDENT(2) | JSON_REAL_PRECISION(15)))
@@ -151,7 +144,6 @@ static int once(const struct ctl_args *args, const char *socket)
 {
 	json_t *doc = fetch(args, socket);
 	int status = EXIT_TROUBLE;
-
 	if (!doc)
 		return EXIT_TROUBLE;
 	if (show(args, args->verb, doc) == 0)
@@ -165,7 +157,6 @@ static void watch_head(const struct ctl_args *args)
 	time_t now = time(NULL);
 	struct tm tm;
 	char clock[16];
-
 	if (!isatty(STDOUT_FILENO))
 		return;
 	localtime_r(&now, &tm);
@@ -179,7 +170,6 @@ static int watch(const struct ctl_args *args, const char *socket)
 {
 	const struct timespec pause = {args->watch_s, 0};
 	bool seen = false;
-
 	setvbuf(stdout, NULL, _IOFBF, 1 << 16);
 	for (;;) {
 		watch_head(args);
@@ -203,7 +193,6 @@ static int64_t look_drain(const struct ctl_args *args, const char *socket,
 	json_t *doc = ask(&ctl_verbs_progress, "/nodes", false, &pool, 1,
 	                  socket);
 	int64_t left = INT64_MAX;
-
 	if (!doc)
 		return left;
 	left = ctl_drain_left(doc, node, began);
@@ -222,7 +211,6 @@ static int watch_drain(const struct ctl_args *args, const char *socket)
 	const struct timespec pause = {args->watch_s, 0};
 	json_t *began = json_object();
 	int64_t left = look_drain(args, socket, began);
-
 	while (left > 0 && flushed()) {
 		nanosleep(&pause, NULL);
 		left = look_drain(args, socket, began);
@@ -238,7 +226,6 @@ static int run(const struct ctl_args *args, const char *socket)
 {
 	bool drain = strcmp(args->verb->name, "drain") == 0;
 	int status;
-
 	if (!args->watch_s)
 		return once(args, socket);
 	if (!drain)
@@ -252,7 +239,6 @@ int main(int argc, char **argv)
 	struct ctl_args args;
 	char fault[512], socket[512];
 	int r;
-
 	setlocale(LC_ALL, "");
 	if (ctl_args_parse(&args, argc, argv, fault, sizeof(fault)) < 0) {
 		complain(fault, "");

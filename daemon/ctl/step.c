@@ -27,7 +27,6 @@ static bool read_name(struct ctl *c, const json_t *obj, const char *key,
                       char buf[NAME])
 {
 	const char *name = ctl_doc_string_or_null(c, obj, key);
-
 	ctl_text_escape(&c->style, buf, NAME, name ? name : "");
 	return name != NULL;
 }
@@ -66,7 +65,6 @@ static int put_reassign(char *out, size_t size, const struct step *s)
 static int put_page(char *out, size_t size, const struct step *s)
 {
 	char bytes[CTL_TEXT_SHORT], page[32] = "a page";
-
 	if (s->n > 1)
 		snprintf(page, sizeof(page), "%lld pages", (long long)s->n);
 	else if (s->page >= 0)
@@ -93,7 +91,6 @@ static int put_return(char *out, size_t size, const struct step *s)
 static int put_step(char *out, size_t size, const struct step *s)
 {
 	char of[48] = "";
-
 	if (s->to >= 0)
 		snprintf(of, sizeof(of), " of node %lld", (long long)s->to);
 	if (strcmp(s->kind, "carve") == 0)
@@ -124,7 +121,6 @@ const char *ctl_step_say(struct ctl *c, const json_t *step,
 {
 	char what[CTL_STEP_TEXT] = "", text[128];
 	struct step s;
-
 	read_step(c, step, &s);
 	ctl_text_field(c, text, sizeof(text), step, "text");
 	/* A kind that this slabctl does not know is shown by its name. */
@@ -162,7 +158,6 @@ const char *ctl_step_refused(struct ctl *c, const json_t *refusal,
 	const char *kind = ctl_doc_string(c, refusal, "kind");
 	char cache[NAME], text[128], where[48] = "the pool";
 	bool named = read_name(c, refusal, "cache", cache);
-
 	if (node >= 0)
 		snprintf(where, sizeof(where), "node %lld", (long long)node);
 	ctl_text_field(c, text, sizeof(text), refusal, "text");

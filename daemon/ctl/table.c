@@ -170,7 +170,6 @@ static unsigned total(const struct ctl_table *t)
 {
 	unsigned sum = 0;
 	size_t i;
-
 	for (i = 0; i < t->n_cols; i++)
 		if (t->column[i].shown)
 			sum += t->column[i].width + CTL_TABLE_GAP;
@@ -180,10 +179,8 @@ static unsigned total(const struct ctl_table *t)
 static void shrink(struct ctl_table *t)
 {
 	size_t i;
-
 	for (i = 0; i < t->n_cols; i++) {
 		struct column *column = &t->column[i];
-
 		if (column->col.flex)
 			while (total(t) > t->c->style.width &&
 			       column->width > CTL_TABLE_FLEX_MIN)
@@ -196,10 +193,8 @@ static bool leave_out(struct ctl_table *t)
 {
 	struct column *worst = NULL;
 	size_t i;
-
 	for (i = 0; i < t->n_cols; i++) {
 		struct column *column = &t->column[i];
-
 		if (column->shown && column->col.rank &&
 		    (!worst || column->col.rank >= worst->col.rank))
 			worst = column;
@@ -217,10 +212,8 @@ static void fit(struct ctl_table *t)
 {
 	unsigned natural;
 	size_t i;
-
 	for (;;) {
 		unsigned saved = 0;
-
 		for (i = 0; i < t->n_cols; i++)
 			if (t->column[i].col.flex && t->column[i].shown &&
 			    t->column[i].width > CTL_TABLE_FLEX_MIN)
@@ -240,7 +233,6 @@ static void put_cell(const struct ctl_table *t, const struct column *column,
 	unsigned n = ctl_text_columns(text), pad;
 	size_t len = strlen(text);
 	const char *more = "";
-
 	if (n > column->width) {
 		len = ctl_text_cut(text, column->width - 1, &n);
 		more = s->utf8 ? "\u2026" : "~";
@@ -258,13 +250,11 @@ static void put_row(const struct ctl_table *t, const struct cell *cell)
 {
 	size_t i, last = 0;
 	bool first = true;
-
 	for (i = 0; i < t->n_cols; i++)
 		if (t->column[i].shown)
 			last = i;
 	for (i = 0; i < t->n_cols; i++) {
 		const struct column *column = &t->column[i];
-
 		if (!column->shown)
 			continue;
 		if (!first)
@@ -281,7 +271,6 @@ static void put_left_out(struct ctl_table *t)
 	char *text = NULL;
 	size_t i, size;
 	FILE *f = NULL;
-
 	for (i = 0; i < t->n_cols; i++) {
 		if (t->column[i].shown)
 			continue;
@@ -320,7 +309,6 @@ static void print(struct ctl_table *t, const struct ctl_list *list)
 static size_t show_from(struct ctl_table *t, size_t from, size_t group)
 {
 	size_t i, to = from;
-
 	for (i = 1; i < t->n_cols; i++)
 		t->column[i].shown = false;
 	while (to < t->n_cols) {

@@ -39,7 +39,6 @@ const char *ctl_text_bytes(char buf[CTL_TEXT_SHORT], int64_t bytes)
 	                                   "TiB", "PiB", "EiB"};
 	double v = (double)bytes / 1024;
 	size_t i = 0;
-
 	if (bytes == 0)
 		return strcpy(buf, "0");
 	if (bytes > -1024 && bytes < 1024) {
@@ -66,7 +65,6 @@ const char *ctl_text_age(char buf[CTL_TEXT_SHORT], double seconds)
 {
 	uint64_t s = seconds > 0 && seconds < 1e10 ? (uint64_t)seconds : 0;
 	unsigned small = (unsigned)(s % 60), mid = (unsigned)(s / 60 % 60);
-
 	if (seconds >= 1e10)
 		strcpy(buf, "ages");
 	else if (s < 60)
@@ -101,7 +99,6 @@ static unsigned decode(const char **text)
 	const unsigned char *p = (const unsigned char *)*text;
 	unsigned n = *p < 0x80 ? 0 : *p < 0xe0 ? 1 : *p < 0xf0 ? 2 : 3;
 	unsigned cp = n ? *p & (0x3fu >> n) : *p;
-
 	for (p++; n && (*p & 0xc0) == 0x80; n--, p++)
 		cp = cp << 6 | (*p & 0x3f);
 	*text = (const char *)p;
@@ -126,11 +123,9 @@ const char *ctl_text_escape(const struct ctl_style *s, char *buf, size_t size,
 {
 	char one[16];
 	size_t len = 0, n;
-
 	while (*text) {
 		const char *from = text;
 		unsigned cp = decode(&text);
-
 		if (shown_as_is(s, cp))
 			snprintf(one, sizeof(one), "%.*s", (int)(text - from),
 			         from);
@@ -160,14 +155,12 @@ const char *ctl_text_field(struct ctl *c, char *buf, size_t size,
 static unsigned char_columns(unsigned cp)
 {
 	int w = cp < 0x80 ? 1 : wcwidth((wchar_t)cp);
-
 	return w > 0 ? (unsigned)w : 1;
 }
 
 unsigned ctl_text_columns(const char *text)
 {
 	unsigned n = 0;
-
 	while (*text)
 		n += char_columns(decode(&text));
 	return n;
@@ -177,7 +170,6 @@ size_t ctl_text_cut(const char *text, unsigned columns, unsigned *taken)
 {
 	const char *p = text, *end = text;
 	unsigned n;
-
 	*taken = 0;
 	while (*p) {
 		n = char_columns(decode(&p));
@@ -195,10 +187,8 @@ static void wrap_from(struct ctl *c, unsigned indent, unsigned at,
 {
 	unsigned width, taken;
 	size_t n, word;
-
 	for (; *text; at = 0) {
 		unsigned used = at > indent ? at : indent;
-
 		width = c->style.width > used + 20 ? c->style.width - used : 20;
 		n = ctl_text_cut(text, width, &taken);
 		word = n;
@@ -223,7 +213,6 @@ void ctl_text_hang(struct ctl *c, const char *head, unsigned indent,
                    const char *text)
 {
 	unsigned at = ctl_text_columns(head);
-
 	fputs(head, c->out);
 	if (at >= indent) {
 		fputc(' ', c->out);
@@ -249,12 +238,10 @@ void ctl_text_split(const int64_t *part, unsigned n, int64_t whole,
                     unsigned columns, unsigned *cells)
 {
 	unsigned i, sum = 0, biggest = 0;
-
 	for (i = 0; i < n; i++) {
 		double x = whole > 0 && part[i] > 0
 		                   ? (double)part[i] / (double)whole
 		                   : 0;
-
 		x = (x < 1 ? x : 1) * columns;
 		cells[i] = x > 0 && x < 1 ? 1 : (unsigned)(x + 0.5);
 		sum += cells[i];
@@ -272,7 +259,6 @@ unsigned ctl_text_bar(struct ctl *c, const int64_t part[CTL_N_PARTS],
 {
 	const struct ctl_style *s = &c->style;
 	unsigned cells[CTL_N_PARTS], i, k, n = 0;
-
 	ctl_text_split(part, CTL_N_PARTS, whole, columns, cells);
 	for (i = 0; i < CTL_N_PARTS; i++) {
 		if (!cells[i])
@@ -292,7 +278,6 @@ void ctl_text_legend(struct ctl *c, int64_t whole)
 	const struct ctl_style *s = &c->style;
 	char buf[CTL_TEXT_SHORT];
 	unsigned i;
-
 	fputs("bar:", c->out);
 	for (i = 0; i < CTL_N_PARTS; i++)
 		fprintf(c->out, " %s%s%s %s ", ctl_text_on(s, parts[i].color),
