@@ -9,8 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/base/clock.h"
 #include "tests/sim/check_break.h"
 #include "tests/sim/other_policies.h"
+#include "tests/sim/progress.h"
 #include "tests/sim/run.h"
 
 /* Balancing steps that may follow for each list after demand has stopped to
@@ -88,7 +90,7 @@ static void check_one(const struct scenario *scenario,
                       const struct shape *shape, const char *what)
 {
 	static struct result result;
-	run(&result, scenario, &rivals[0], shape, NULL);
+	run(&result, scenario, &makers[0], shape, NULL);
 	if (!ok(adds_up(&result), "%s, %s: pages, slabs and objects add up",
 	        scenario->name, what))
 		printf("# %s\n", result.bad);
@@ -123,13 +125,13 @@ static void check_other_policies(const struct scenario *scenario,
 {
 	static struct result ours;
 	static struct result theirs;
-	run(&ours, scenario, &rivals[0], shape, NULL);
-	for (uint32_t i = 1; i < RIVALS; i++) {
-		run(&theirs, scenario, &rivals[i], shape, NULL);
+	run(&ours, scenario, &makers[0], shape, NULL);
+	for (uint32_t i = 1; i < MAKERS; i++) {
+		run(&theirs, scenario, &makers[i], shape, NULL);
 		ok(ours.tally.remote <= theirs.tally.remote && adds_up(&theirs),
 		   "%s: %llu remote, and %llu under \"%s\"", scenario->name,
 		   (unsigned long long)ours.tally.remote,
-		   (unsigned long long)theirs.tally.remote, rivals[i].name);
+		   (unsigned long long)theirs.tally.remote, makers[i].name);
 	}
 }
 
@@ -152,13 +154,13 @@ static void check_same(const struct shape *shape)
 	struct shape other = *shape;
 	size_t n[2];
 	for (int i = 0; i < 2; i++) {
-		run(&result, wave, &rivals[0], shape, NULL);
+		run(&result, wave, &makers[0], shape, NULL);
 		n[i] = write_all(&result, text[i], sizeof(text[i]));
 	}
 	ok(n[0] == n[1] && memcmp(text[0], text[1], n[0]) == 0,
 	   "one seed twice: the same %zu bytes", n[0]);
 	other.seed++;
-	run(&result, wave, &rivals[0], &other, NULL);
+	run(&result, wave, &makers[0], &other, NULL);
 	n[1] = write_all(&result, text[1], sizeof(text[1]));
 	ok(n[0] != n[1] || memcmp(text[0], text[1], n[0]) != 0,
 	   "another seed: others");
@@ -177,11 +179,25 @@ static void check_found(const struct shape *shape)
 	static struct result result;
 	for (uint32_t i = 0; i < check_breaks_n; i++) {
 		const struct check_break *how = &check_breaks[i];
-		run(&result, scenario_find(how->scenario), &rivals[0], shape,
+		run(&result, scenario_find(how->scenario), &makers[0], shape,
 		    how);
 		ok(!checks[how->check](&result), "found: %s%s%s", how->title,
 		   result.bad[0] != 0 ? ": " : "", result.bad);
 	}
+}
+
+/* What the program says while it runs. */
+static void check_progress(void)
+{
+	char text[PROGRESS_TEXT];
+	progress_text(text, 185 * CLOCK_S);
+	ok(strcmp(text, "3:05") == 0, "185 s are 3:05: %s", text);
+	progress_text(text, 7325 * CLOCK_S);
+	ok(strcmp(text, "2:02:05") == 0, "7325 s are 2:02:05: %s", text);
+	ok(progress_left_ns(0.001, CLOCK_S) < 0 &&
+	           progress_left_ns(0.25, CLOCK_S) == 3 * CLOCK_S &&
+	           progress_left_ns(1, CLOCK_S) == 0,
+	   "a quarter in 1 s leaves 3 s");
 }
 
 /* ---- main --------------------------------------------------------------- */
@@ -272,6 +288,7 @@ int main(int argc, char **argv)
 	check_other_policies(scenario_find("cross"), &shape);
 	check_same(&shape);
 	check_found(&shape);
+	check_progress();
 	printf("1..%u\n", n_done);
 	return n_bad == 0 ? 0 : 1;
 }

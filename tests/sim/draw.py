@@ -66,7 +66,7 @@ def cells(row, cpu):
             f"{100 * row['far_part']:.2f} %", short(row["failed"]),
             size(row["moved_bytes"]), short(row["lent"]),
             short(row["returned"]), short(row["migrated"]),
-            short(row["flips"]), short(row["recalled"]), f"{row['relief_ms']} ms",
+            short(row["reversals"]), short(row["recalled"]), f"{row['relief_ms']} ms",
             short(row["settle_steps"]), f"{row['settle_ms']} ms",
             f"{row['spread']:.1f}",
             f"{cpu['cpu_ns'] / max(1, cpu['plans']) / 1000:.1f} us"]

@@ -7,7 +7,8 @@ sim_world = tests/sim/world.h tests/sim/heap.h tests/lib/rng.h \
 	tests/sim/apply.c tests/sim/verify.c \
 	tests/sim/scenario.c tests/sim/scenario.h tests/sim/workload.c \
 	tests/sim/other_policies.c tests/sim/other_policies.h tests/sim/curve.h \
-	tests/sim/run.c tests/sim/run.h
+	tests/sim/run.c tests/sim/run.h \
+	tests/sim/progress.c tests/sim/progress.h
 sim_libs = libdaemon.la libshm.la -lm
 EXTRA_DIST += tests/sim/curve.c tests/sim/curve_none.c
 if HAVE_ZSTD

@@ -198,7 +198,7 @@ static void nearest(struct world *world, struct plan *plan,
 	}
 }
 
-const struct maker rivals[RIVALS] = {
+const struct maker makers[MAKERS] = {
 	{.name = "ours", .title = "slabd", .make = ours, .is_ours = true},
 	{.name = "nothing", .title = "each node on its own", .make = nothing},
 	{.name = "slub",
@@ -212,9 +212,9 @@ const struct maker rivals[RIVALS] = {
 
 const struct maker *other_policies_find(const char *name)
 {
-	for (uint32_t i = 0; i < RIVALS; i++)
-		if (strcmp(rivals[i].name, name) == 0)
-			return &rivals[i];
+	for (uint32_t i = 0; i < MAKERS; i++)
+		if (strcmp(makers[i].name, name) == 0)
+			return &makers[i];
 	return NULL;
 }
 

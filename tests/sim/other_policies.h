@@ -5,9 +5,9 @@
 
 #include "tests/sim/world.h"
 
-#define RIVALS 4u
+#define MAKERS 4u
 
-extern const struct maker rivals[RIVALS];
+extern const struct maker makers[MAKERS];
 
 /* NULL: there is none of that name. */
 const struct maker *other_policies_find(const char *name);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "shm/atom.h"
 #include "tests/sim/other_policies.h"
 
 #define WARM_ROUNDS 8u
@@ -220,6 +221,8 @@ static void go(struct world *world, struct result *result,
 		tick(world, result->scenario, shape, ms);
 		if (options->meddle != NULL)
 			options->meddle(world, ms);
+		if (options->done_ms != NULL)
+			atom_store(options->done_ms, ms);
 		verify_counts(world);
 		if (options->recount_ticks > 0 &&
 		    ms / TICK_MS % options->recount_ticks == 0)
@@ -291,7 +294,7 @@ void run_write(const struct result *result, FILE *file)
 	const struct tally *t = &result->tally;
 	fprintf(file,
 	        "{\"scenario\":\"%s\",\"title\":\"%s\",\"policy\":\"%s\","
-	        "\"plan_title\":\"%s\"",
+	        "\"policy_title\":\"%s\"",
 	        result->scenario->name, result->scenario->title,
 	        result->maker->name, result->maker->title);
 	write_u64(file, "allocs", t->allocs);

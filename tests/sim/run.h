@@ -50,6 +50,8 @@ struct run_options {
 	void (*fault)(struct world *world);
 	/* And in each tick, or NULL. */
 	void (*meddle)(struct world *world, uint32_t ms);
+	/* Gets the milliseconds that are simulated so far, or NULL. */
+	uint32_t *done_ms;
 };
 
 void run_one(struct result *result, const struct scenario *scenario,

@@ -6,10 +6,10 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/sim/other_policies.h"
+#include "tests/sim/progress.h"
 #include "tests/sim/run.h"
 
 #define RUNS_MAX 64u
@@ -21,7 +21,21 @@ struct options {
 	const char *out;
 	const char *traces;
 	uint64_t jobs;
+	bool quick;
 };
+
+static const struct shape usual = {.nodes = 4,
+                                   .cpus = 64,
+                                   .clients = 96,
+                                   .gib = 64,
+                                   .seed = 1,
+                                   .ms = 20000};
+static const struct shape quick = {.nodes = 4,
+                                   .cpus = 32,
+                                   .clients = 48,
+                                   .gib = 16,
+                                   .seed = 1,
+                                   .ms = 10000};
 
 /* One scenario under one policy, in a process of its own. */
 struct job {
@@ -32,7 +46,8 @@ struct job {
 };
 
 static const char usage[] =
-	"usage: sim [--nodes N] [--cpus N] [--clients N] [--gib N] [--seed S]\n"
+	"usage: sim [--quick] [--nodes N] [--cpus N] [--clients N] [--gib N] "
+	"[--seed S]\n"
 	"           [--scenario NAME] [--policy NAME] [--seconds S] [--jobs "
 	"N]\n"
 	"           [--traces DIR] [--out DIR]\n"
@@ -42,6 +57,10 @@ static const char usage[] =
 	"and\n"
 	"cpu.jsonl, what planning took.\n"
 	"\n"
+	"  --quick          a smaller machine and less time, as by --cpus 32\n"
+	"                   --clients 48 --gib 16 --seconds 10: about a "
+	"minute\n"
+	"                   on two CPUs, where all takes about 20\n"
 	"  --nodes N        2 to 16 (4)\n"
 	"  --cpus N         as many as nodes to 512 (64)\n"
 	"  --clients N      as many as nodes to 2000 (96)\n"
@@ -111,6 +130,7 @@ static const struct maker *maker_named(const char *name)
 }
 
 static const struct option longs[] = {
+	{"quick", no_argument, NULL, 'q'},
 	{"nodes", required_argument, NULL, 'n'},
 	{"cpus", required_argument, NULL, 'c'},
 	{"clients", required_argument, NULL, 'k'},
@@ -129,6 +149,9 @@ static void read_option(struct options *o, int option, const char *text)
 {
 	struct shape *shape = &o->shape;
 	switch (option) {
+	case 'q':
+		o->quick = true;
+		break;
 	case 'n':
 		shape->nodes = (uint32_t)number("--nodes", text, 2, 16);
 		break;
@@ -186,19 +209,23 @@ static void check_options(const struct options *o)
 		       "each has a GiB at least: give more --gib");
 }
 
+static void read_all(struct options *o, int argc, char **argv)
+{
+	int option;
+	optind = 1;
+	while ((option = getopt_long(argc, argv, "h", longs, NULL)) != -1)
+		read_option(o, option, optarg);
+}
+
 static struct options read_options(int argc, char **argv)
 {
-	struct options o = {.shape = {.nodes = 4,
-	                              .cpus = 64,
-	                              .clients = 96,
-	                              .gib = 64,
-	                              .seed = 1,
-	                              .ms = 20000},
-	                    .out = "build/sim",
-	                    .jobs = 2};
-	int option;
-	while ((option = getopt_long(argc, argv, "h", longs, NULL)) != -1)
-		read_option(&o, option, optarg);
+	struct options o = {.shape = usual, .out = "build/sim", .jobs = 2};
+	read_all(&o, argc, argv);
+	/* Whatever is given beside --quick stays, wherever it stands. */
+	if (o.quick) {
+		o.shape = quick;
+		read_all(&o, argc, argv);
+	}
 	if (optind < argc)
 		refuse("unknown argument", argv[optind], "see --help");
 	check_options(&o);
@@ -219,9 +246,9 @@ static FILE *scratch(void)
 	exit(1);
 }
 
-static void start(struct job *job, const struct shape *shape)
+static void start(struct job *job, const struct shape *shape, uint32_t *done_ms)
 {
-	struct run_options options = {0};
+	struct run_options options = {.done_ms = done_ms};
 	static struct result result;
 	job->results = scratch();
 	job->cpu = scratch();
@@ -241,39 +268,74 @@ static void start(struct job *job, const struct shape *shape)
 	_exit(result.bad[0] == 0 ? 0 : 1);
 }
 
-/* Waits for one of them; how it ended. */
-static bool reap(struct job *jobs, uint32_t n, uint32_t done)
+/* Waits for one of them to end. Returns whether it ended well. */
+static bool reap(const struct job *jobs, uint32_t n)
 {
 	int status;
-	pid_t pid = wait(&status);
+	pid_t pid = progress_wait(&status);
 	for (uint32_t i = 0; i < n; i++)
 		if (jobs[i].pid == pid)
-			fprintf(stderr, "[%2u/%u] %-9s %-8s%s\n", done, n,
-			        jobs[i].scenario->name, jobs[i].maker->name,
-			        status == 0 ? "" : "  FAILED");
+			progress_end(i, jobs[i].scenario->name,
+			             jobs[i].maker->name, status == 0);
 	return status == 0;
 }
 
+/* How many times as long a run takes as under another policy: SLUB's steps are
+ * many, as they cost nothing. */
+static uint32_t weight_of(const struct job *job)
+{
+	if (!job->maker->is_slub)
+		return 1;
+	return job->scenario->is_recorded ? 200 : 20;
+}
+
+static int longer_first(const void *a, const void *b)
+{
+	const struct job *const *left = a;
+	const struct job *const *right = b;
+	uint32_t wl = weight_of(*left);
+	uint32_t wr = weight_of(*right);
+	if (wl != wr)
+		return wl < wr ? 1 : -1;
+	return *left < *right ? -1 : *left > *right;
+}
+
+static void start_next(struct job *jobs, struct job *next,
+                       const struct options *o)
+{
+	uint32_t *done_ms =
+		progress_start((uint32_t)(next - jobs), weight_of(next));
+	start(next, &o->shape, done_ms);
+	if (next->pid >= 0)
+		return;
+	fprintf(stderr, "sim: no process: %s: give fewer --jobs\n",
+	        strerror(errno));
+	exit(1);
+}
+
+/* Those that take long begin first, so that no one is left at the end. */
 static bool run_jobs(struct job *jobs, uint32_t n, const struct options *o)
 {
+	struct job *order[RUNS_MAX];
 	bool good = true;
 	uint32_t running = 0;
-	uint32_t done = 0;
+	uint32_t weights = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		order[i] = &jobs[i];
+		weights += weight_of(&jobs[i]);
+	}
+	qsort(order, n, sizeof(order[0]), longer_first);
+	progress_begin(n, o->shape.ms, weights);
 	for (uint32_t i = 0; i < n; i++) {
 		if (running == o->jobs) {
-			good &= reap(jobs, n, ++done);
+			good &= reap(jobs, n);
 			running--;
 		}
-		start(&jobs[i], &o->shape);
-		if (jobs[i].pid < 0) {
-			fprintf(stderr, "sim: no process: %s\n",
-			        strerror(errno));
-			exit(1);
-		}
+		start_next(jobs, order[i], o);
 		running++;
 	}
 	while (running-- > 0)
-		good &= reap(jobs, n, ++done);
+		good &= reap(jobs, n);
 	return good;
 }
 
@@ -308,11 +370,11 @@ static uint32_t list_jobs(struct job *jobs, const struct options *o)
 		                        : scenarios[s].is_recorded &&
 		                                  o->shape.curves == NULL)
 			continue;
-		for (uint32_t r = 0; r < RIVALS; r++)
-			if (o->maker == NULL || o->maker == &rivals[r])
+		for (uint32_t r = 0; r < MAKERS; r++)
+			if (o->maker == NULL || o->maker == &makers[r])
 				jobs[n++] =
 					(struct job){.scenario = &scenarios[s],
-				                     .maker = &rivals[r]};
+				                     .maker = &makers[r]};
 	}
 	return n;
 }
