@@ -21,7 +21,6 @@
 #include "tests/lib/step.h"
 #include "tests/lib/traced_pool.h"
 
-#define TRIES 200u
 #define PLACES 120u
 #define PLACES_SLOW 10u
 
@@ -176,46 +175,44 @@ static size_t find_store(struct step_track *track)
 struct late {
 	uint32_t before; /* whose the object is, before the store */
 	uint32_t after;
-	uint32_t left; /* and where the giver then died */
-	long long orphans;
 };
 
-static struct late store_once(struct step *step,
-                              const struct step_place *before, bool dies)
+/* Giver before its store, receiver dead and swept once, slabd stopped: then the
+ * store. False where the second sweep was quicker than that. */
+static bool store_once(struct step *step, const struct step_place *before,
+                       struct late *late)
 {
-	struct late late;
 	start_both(step);
 	step_to(step, before);
-	late.before = owner();
 	kill_receiver();
-	step_once(step);
-	late.after = owner();
-	late.orphans =
-		fixture_number(&traced.fixture, "/audit", "pools.0.orphans");
-	if (dies)
+	fixture_halt(&traced.fixture);
+	if (is_second_sweep_over()) {
+		fixture_signal(&traced.fixture, SIGCONT);
 		kill_giver(step);
-	late.left = owner();
-	return late;
+		return false;
+	}
+	late->before = owner();
+	step_once(step);
+	late->after = owner();
+	return true;
 }
 
-/* Giver before its store, receiver dead and swept; then the store, and the
- * giver's death where it dies. Tried again where the second sweep was
- * quicker. */
-static void store_late(struct step *step, const struct step_place *before,
-                       bool dies)
+/* The same until it comes to that. slabd is left stopped, and so cannot make
+ * its second sweep before the caller is ready for it. */
+static void store_late(struct step *step, const struct step_place *before)
 {
-	struct late late = store_once(step, before, dies);
-	for (unsigned i = 1; i < TRIES && is_second_sweep_over(); i++) {
-		if (!dies)
-			kill_giver(step);
-		late = store_once(step, before, dies);
-	}
+	struct late late = {.before = 0};
+	double until = now_ms() + SURELY_MS;
+	while (!store_once(step, before, &late))
+		if (now_ms() > until)
+			tap_bail("the second sweep is always the quicker one");
 	tap_is(late.before, board->id, "the giver saw the receiver live");
 	tap_is(late.after, receiver_id, "and gives to it after its sweep");
-	tap_is(late.orphans, 1, "slabd knows of one orphan");
-	if (dies)
-		tap_is(late.left, receiver_id,
-		       "the giver dies: the object is a dead client's");
+}
+
+static void go_on(void)
+{
+	fixture_signal(&traced.fixture, SIGCONT);
 }
 
 static void expect_clean(const char *when)
@@ -230,7 +227,12 @@ static void expect_clean(const char *when)
 static void test_giver_dies(const struct step_place *before)
 {
 	struct step step;
-	store_late(&step, before, true);
+	store_late(&step, before);
+	step_kill(&step);
+	tap_is(owner(), receiver_id,
+	       "the giver dies: the object is a dead client's");
+	go_on();
+	traced_pool_await_death(&traced, board->id);
 	await_second_sweep();
 	tap_is(owner(), TAG_FREE, "the second sweep frees it");
 	expect_clean("giver and receiver dead");
@@ -239,20 +241,39 @@ static void test_giver_dies(const struct step_place *before)
 static void test_giver_lives(const struct step_place *before)
 {
 	struct step step;
-	store_late(&step, before, false);
+	store_late(&step, before);
 	tap_is(let_finish(&step), -1, "the giver goes on: the give fails");
 	tap_is(board->err, ESRCH, "with ESRCH");
 	tap_is(owner(), board->id, "and the object is its own again");
+	go_on();
 	await_second_sweep();
 	tap_is(owner(), board->id, "so that the second sweep leaves it");
 	kill_giver(&step);
 	expect_clean("the receiver dead");
 }
 
+/* Asked between the store and the second sweep, where slabd has time for that:
+ * the sweep is due half a second after the first. */
+static long long orphans_seen(struct step *step,
+                              const struct step_place *before)
+{
+	long long orphans = -1;
+	double until = now_ms() + SURELY_MS;
+	for (;;) {
+		store_late(step, before);
+		go_on();
+		orphans = fixture_number(&traced.fixture, "/audit",
+		                         "pools.0.orphans");
+		if (!is_second_sweep_over() || now_ms() > until)
+			return orphans;
+		kill_giver(step);
+	}
+}
+
 static void test_giver_stands(const struct step_place *before)
 {
 	struct step step;
-	store_late(&step, before, false);
+	tap_is(orphans_seen(&step, before), 1, "slabd knows of one orphan");
 	await_second_sweep();
 	tap_is(owner(), TAG_FREE,
 	       "the giver stands still: the second sweep frees the object");

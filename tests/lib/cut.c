@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 
 #include "tests/lib/harness.h"
 
@@ -37,11 +36,4 @@ void cut_sockets(enum loss what, int fd)
 	if (dir == NULL || n == 0)
 		tap_bail("no socket to cut");
 	closedir(dir);
-}
-
-double cut_cpu_ms(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
-	return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
 }

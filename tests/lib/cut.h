@@ -9,7 +9,4 @@ enum loss { CUT_BOTH, CUT_REQUESTS, CUT_EVENTS, LOSSES };
  * them. Bails out where there is none. */
 void cut_sockets(enum loss what, int fd);
 
-/* The processor time that this process has used. */
-double cut_cpu_ms(void);
-
 #endif

@@ -17,7 +17,7 @@
 #include "tests/lib/harness.h"
 
 #define ANSWER_SECONDS 30
-#define WANTS_MS 10000
+#define WANTS_MS SURELY_MS
 
 /* ---- start and end ------------------------------------------------------ */
 
@@ -172,6 +172,34 @@ void fixture_signal(const struct fixture *fixture, int signal)
 {
 	if (fixture->pid > 0)
 		kill(fixture->pid, signal);
+}
+
+/* Whether it is stopped: as /proc/PID/stat says behind the name. */
+static bool is_stopped(pid_t pid)
+{
+	char path[40];
+	char line[128] = "";
+	const char *at;
+	FILE *file;
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	file = fopen(path, "re");
+	if (file == NULL)
+		return false;
+	at = fgets(line, sizeof(line), file);
+	fclose(file);
+	at = at != NULL ? strrchr(line, ')') : NULL;
+	return at != NULL && at[2] == 'T';
+}
+
+void fixture_halt(const struct fixture *fixture)
+{
+	double until = now_ms() + SURELY_MS;
+	fixture_signal(fixture, SIGSTOP);
+	while (!is_stopped(fixture->pid)) {
+		if (now_ms() > until)
+			tap_bail("slabd does not stop");
+		sleep_ms(1);
+	}
 }
 
 void fixture_remove(struct fixture *fixture)

@@ -133,6 +133,9 @@ int fixture_wait(struct fixture *fixture, unsigned ms);
 
 void fixture_signal(const struct fixture *fixture, int signal);
 
+/* SIGSTOP, and waits until slabd stands still. */
+void fixture_halt(const struct fixture *fixture);
+
 /* Removes the folder; no slabd runs any more. */
 void fixture_remove(struct fixture *fixture);
 

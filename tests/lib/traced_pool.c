@@ -2,7 +2,6 @@
 #include "tests/lib/traced_pool.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -235,7 +234,7 @@ void traced_pool_await_death(const struct traced_pool *traced, uint32_t id)
 		if (now_ms() > until)
 			tap_bail("slabd does not notice that client %u is dead",
 			         id);
-		sched_yield();
+		usleep(100);
 	}
 }
 

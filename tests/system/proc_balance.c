@@ -28,13 +28,12 @@
 static struct fixture fixture;
 static uint32_t *all[MOST];
 
-struct share {
+static struct share {
 	volatile uint32_t run;
 	volatile uint64_t wrong;
 	volatile uint64_t pairs;
 	volatile uint64_t failed;
-};
-static struct share *share;
+} *share;
 
 static long long counted(const char *what, const char *kind)
 {
@@ -67,9 +66,9 @@ static long long of_node(unsigned node, const char *what)
 	return fixture_number(&fixture, "/nodes", at);
 }
 
-static bool within(unsigned ms, bool (*is)(void))
+static bool surely(bool (*is)(void))
 {
-	double until = now_ms() + ms;
+	double until = now_ms() + SURELY_MS;
 	while (!is() && now_ms() < until)
 		sleep_ms(20);
 	return is();
@@ -101,18 +100,11 @@ static slabd_pool *open_on(int node)
 
 /* ---- lend --------------------------------------------------------------- */
 
-/* Allocates up to n; the longest one in ms. */
-static size_t fill(slabd_cache *cache, size_t n, double *longest)
+/* Allocates up to n. */
+static size_t fill(slabd_cache *cache, size_t n)
 {
 	size_t got = 0;
-	*longest = 0;
-	while (got < n) {
-		double since = now_ms();
-		all[got] = slabd_alloc(cache);
-		since = now_ms() - since;
-		*longest = since > *longest ? since : *longest;
-		if (all[got] == NULL)
-			break;
+	while (got < n && (all[got] = slabd_alloc(cache)) != NULL) {
 		memset(all[got], (int)(got & 0xff), SIZE);
 		got++;
 	}
@@ -161,12 +153,10 @@ static void borrower(int fd, void *arg)
 	slabd_pool *pool = open_on(1);
 	slabd_cache *cache = fixture_cache(pool, "lend", SIZE);
 	struct slabd_stats stats;
-	double longest;
-	size_t n = fill(cache, 2 * NODE_BYTES / SIZE, &longest);
+	size_t n = fill(cache, 2 * NODE_BYTES / SIZE);
 	(void)arg;
 	tap_is((long long)n, 2 * NODE_BYTES / SIZE,
 	       "a client gets twice what its node has");
-	tap_note("the longest allocation took %.1f ms", longest);
 	slabd_get_stats(pool, &stats);
 	tap_ok(stats.remote_allocs >= n / 3,
 	       "what is not its node's counts as remote");
@@ -191,12 +181,11 @@ static void test_lend(void)
 	child_start(&child, borrower, NULL);
 	hear(child.fd);
 	n = lent();
-	tap_ok(n > 0, "slabs of other nodes stand on its list");
-	tap_note("%lld slabs lent in %lld steps", n, counted("steps", "lend"));
+	tap_ok(n > 0, "%lld slabs of other nodes stand on its list", n);
 	fixture_audit(&fixture, "with slabs lent");
 	say(child.fd, 1);
 	hear(child.fd);
-	tap_ok(within(SURELY_MS, nothing_lent), "all go back when it is over");
+	tap_ok(surely(nothing_lent), "all go back when it is over");
 	tap_ok(counted("done", "return") >= n, "and that is noted");
 	fixture_audit(&fixture, "all returned");
 	say(child.fd, 1);
@@ -210,8 +199,7 @@ static void wanderer(int fd, void *arg)
 	slabd_pool *pool = open_on(*(int *)arg);
 	slabd_cache *cache = fixture_cache(pool, "wander", SIZE);
 	while (hear(fd) == 1) {
-		double longest;
-		size_t n = fill(cache, NODE_BYTES * 3 / 2 / SIZE, &longest);
+		size_t n = fill(cache, NODE_BYTES * 3 / 2 / SIZE);
 		say(fd, n);
 		drop(pool, cache, n);
 		say(fd, 1);
@@ -219,36 +207,54 @@ static void wanderer(int fd, void *arg)
 	slabd_close(pool);
 }
 
-/* Each reversal doubles the time for which lists stay as they are. */
+#define WINDOW 8u /* turns that are looked at together */
+#define TURN_MS 100
+#define TURNS_MAX 160u
+
+static long long moves(void)
+{
+	return counted("steps", "lend") + counted("steps", "return");
+}
+
+/* The steps of one turn of demand; how long it took. */
+static long long take_turn(const struct child *child, double *ms)
+{
+	long long before = moves();
+	double since = now_ms();
+	say(child->fd, 1);
+	if (hear(child->fd) < NODE_BYTES / SIZE)
+		tap_ok(false, "a turn gets what its node has");
+	hear(child->fd);
+	while (now_ms() < since + TURN_MS)
+		sleep_ms(5);
+	*ms = now_ms() - since;
+	return moves() - before;
+}
+
+/* Each reversal doubles the time for which lists stay as they are, so it comes
+ * to rest: within 24 turns of 100 ms, and later where turns take longer, by as
+ * many doublings. Lists that are not held take 55 steps in 8 turns and more,
+ * those that are 3 to 17. */
 static void test_wander(void)
 {
 	static int nodes[2] = {2, 3};
 	struct child child[2];
-	long long first = 0;
+	long long steps[TURNS_MAX];
 	long long last = 0;
+	double held = 2 * TURN_MS;
+	unsigned end = 24;
 	for (int i = 0; i < 2; i++)
 		child_start(&child[i], wanderer, &nodes[i]);
-	for (int turn = 0; turn < 24; turn++) {
-		long long before = counted("steps", "lend") +
-		                   counted("steps", "return");
-		double until = now_ms() + 100;
-		say(child[turn % 2].fd, 1);
-		if (hear(child[turn % 2].fd) < NODE_BYTES / SIZE)
-			tap_ok(false, "a turn gets what its node has");
-		hear(child[turn % 2].fd);
-		while (now_ms() < until)
-			sleep_ms(5);
-		before = counted("steps", "lend") +
-		         counted("steps", "return") - before;
-		if (turn < 8)
-			first += before;
-		if (turn >= 16)
-			last += before;
+	for (unsigned turn = 0; turn < end; turn++) {
+		double ms;
+		steps[turn] = take_turn(&child[turn % 2], &ms);
+		for (; held < ms && end + WINDOW <= TURNS_MAX; held *= 2)
+			end += WINDOW;
 	}
-	/* Lists that are not held take 55 and more, those that are 3 to 17. */
+	for (unsigned turn = end - WINDOW; turn < end; turn++)
+		last += steps[turn];
 	tap_ok(last <= 28, "demand that wanders does not ping-pong");
-	tap_note("steps in the first 8 turns %lld, in the last 8 %lld", first,
-	         last);
+	tap_note("%u turns, %lld steps in the last 8", end, last);
 	for (int i = 0; i < 2; i++) {
 		say(child[i].fd, 0);
 		child_end(&child[i], "a wanderer ends");
@@ -293,6 +299,13 @@ static bool node_1_is_bare(void)
 	return of_node(1, "ready_bytes") == 0;
 }
 
+static uint64_t pairs_before;
+
+static bool has_more_pairs(void)
+{
+	return atom_load(&share->pairs) > pairs_before;
+}
+
 static void check_workers(const char *what)
 {
 	tap_is((long long)share->wrong, 0, "%s: no object changed", what);
@@ -305,30 +318,22 @@ static void test_pages(void)
 {
 	static int nodes[4] = {0, 1, 2, 3};
 	struct child child[4];
-	uint64_t before;
-	double until;
 	atom_store(&share->run, 1u);
 	for (int i = 0; i < 4; i++) {
 		child_start(&child[i], worker, &nodes[i]);
 		hear(child[i].fd);
 	}
 	for (int i = 0; i < 20; i++) {
-		slabctl(i % 2 ? "migrate 2 3 1"
-		              : "migrate 3 2 1");
-		slabctl(i % 2 ? "lend work 0 3 2"
-		              : "lend work 0 0 9");
+		slabctl(i % 2 ? "migrate 2 3 1" : "migrate 3 2 1");
+		slabctl(i % 2 ? "lend work 0 3 2" : "lend work 0 0 9");
 	}
 	tap_ok(counted("done", "migrate") >= 10, "pages go to and fro");
 	check_workers("moved");
 	tap_is(slabctl("drain 1"), 0, "a node is to be drained");
-	tap_ok(within(SURELY_MS, node_1_is_bare), "and is bare of pages");
+	tap_ok(surely(node_1_is_bare), "and is bare of pages");
 	check_workers("drained");
-	before = share->pairs;
-	until = now_ms() + SURELY_MS;
-	sleep_ms(100);
-	while (share->pairs <= before && now_ms() < until)
-		sleep_ms(10);
-	tap_ok(share->pairs > before, "its clients go on");
+	pairs_before = atom_load(&share->pairs);
+	tap_ok(surely(has_more_pairs), "its clients go on");
 	tap_is(slabctl("drain 1 --undo"), 0, "it may be used again");
 	slabctl("migrate 2 1 1");
 	tap_ok(!node_1_is_bare(), "and is");
@@ -345,15 +350,14 @@ static void burst(int fd, void *arg)
 {
 	slabd_pool *pool = open_on(0);
 	slabd_cache *cache = fixture_cache(pool, "burst", SIZE);
-	double longest;
-	size_t n = fill(cache, NODE_BYTES * 7 / 8 / SIZE, &longest);
+	size_t n = fill(cache, NODE_BYTES * 7 / 8 / SIZE);
 	(void)arg;
 	say(fd, n);
 	hear(fd);
 	drop(pool, cache, n);
 	say(fd, 1);
 	hear(fd);
-	tap_ok(fill(cache, n, &longest) == n,
+	tap_ok(fill(cache, n) == n,
 	       "what is needed again comes again");
 	slabd_close(pool);
 }
@@ -372,7 +376,7 @@ static void test_hoard(void)
 	tap_ok(of_node(0, "ready_bytes") > 6 << 20, "a burst takes memory");
 	say(child.fd, 1);
 	hear(child.fd);
-	tap_ok(within(SURELY_MS, is_at_floor),
+	tap_ok(surely(is_at_floor),
 	       "what it left goes back to the kernel, down to the floor");
 	fixture_audit(&fixture, "after the burst");
 	say(child.fd, 1);
@@ -385,10 +389,8 @@ static void late(int fd, void *arg)
 	slabd_pool *pool = open_on(1);
 	slabd_cache *full = slabd_cache_create(pool, "full", SIZE, 0,
 	                                       SLABD_CACHE_STRICT);
-	double longest;
 	(void)arg;
-	fill(full, MOST, &longest);
-	say(fd, 1);
+	say(fd, fill(full, MOST));
 	hear(fd);
 	fixture_cache(pool, "late", SIZE);
 	say(fd, 1);
@@ -396,28 +398,57 @@ static void late(int fd, void *arg)
 	slabd_close(pool);
 }
 
-static long long plans(void)
+struct past {
+	long long plans, lent, returned; /* the latter in slabs */
+};
+
+/* All of one answer. */
+static struct past past(void)
 {
-	return fixture_number(&fixture, "/log", "pools.0.counts.plans");
+	json_t *doc = fixture_get(&fixture, "/log");
+	json_t *counts = json_at(doc, "pools.0.counts");
+	struct past past = {
+	        .plans = json_integer_value(json_at(counts, "plans")),
+	        .lent = json_integer_value(json_at(counts, "done.lend")),
+	        .returned = json_integer_value(json_at(counts, "done.return"))};
+	json_decref(doc);
+	return past;
+}
+
+/* Until no plan was made for a while. */
+static bool await_rest(void)
+{
+	double until = now_ms() + SURELY_MS;
+	bool rests = false;
+	while (!rests && now_ms() < until) {
+		long long before = past().plans;
+		sleep_ms(1500);
+		rests = past().plans == before;
+	}
+	return rests;
 }
 
 /* Nobody rings, and yet there is a loan to look after. */
 static void test_late(void)
 {
 	struct child child;
-	long long before;
+	struct past before;
+	struct past since;
+	double until;
 	child_start(&child, late, NULL);
 	hear(child.fd);
-	sleep_ms(2500);
-	before = plans();
-	sleep_ms(1500);
-	tap_is(plans(), before, "nothing to do");
+	tap_ok(await_rest(), "nothing to do");
+	before = past();
+	until = now_ms() + SURELY_MS;
 	say(child.fd, 1);
 	hear(child.fd);
-	tap_ok(lent() > 0, "a cache that is made borrows");
-	before = plans();
-	sleep_ms(2000);
-	tap_ok(plans() > before, "and what it borrowed is looked after");
+	since = past();
+	tap_ok(since.lent > before.lent, "a cache that is made borrows");
+	while (past().plans == since.plans &&
+	       since.returned == before.returned && now_ms() < until)
+		sleep_ms(10);
+	tap_ok(past().plans > since.plans || since.returned > before.returned,
+	       "and what it borrowed is looked after");
 	say(child.fd, 1);
 	child_end(&child, "the borrower ends");
 	fixture_audit(&fixture, "after the loan");
