@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "client/pool.h"
+#include "client/types.h"
 #include "tests/lib/asked.h"
 #include "tests/lib/harness.h"
 

@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "client/pool.h"
+#include "client/types.h"
 #include "shm/atom.h"
 #include "tests/lib/asked.h"
 #include "tests/lib/churn.h"
