@@ -141,7 +141,7 @@ static void *alloc_from(struct cache *cache, struct attachment *att,
 	struct slabd_pool *pool = cache->pool;
 	uint64_t deadline = 0;
 	for (;;) {
-		/* pairs: wants_announce; what it grew is on the lists. */
+		/* pairs: marks_announce; what it grew is on the lists. */
 		uint32_t seq = atom_load_acquire(&pool->view.head->grow_seq);
 		void *object = take_first(cache, nodes, n, home_only);
 		if (object != NULL)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* What slabctl asks to be done about memory between nodes: each of them is one
- * call of balance/balance.h, checked before and logged after. */
+ * call of balance/hand.h, checked before and logged after. */
 #include "daemon/admin/report.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/balance/hand.h"
 #include "daemon/base/log.h"
 #include "daemon/pool/caches.h"
 
@@ -20,20 +21,14 @@ static void log_asked(const struct report *r, const char *what)
 	         (long long)r->query->uid);
 }
 
-/* Why balance/balance.h did not do it. What it says behind the last semicolon
- * is what to do about it; remedy, where it says none. */
-static void refuse(struct report *r, const char *text, const char *remedy)
+/* Why balance/hand.h did not do it. otherwise is what to do about it where that
+ * says nothing. */
+static void refuse(struct report *r, const struct remedy *why,
+                   const char *otherwise)
 {
-	char printable[2 * BALANCE_TEXT];
-	char *behind = NULL;
-	char *next = log_escape(printable, sizeof(printable), text);
-	while ((next = strstr(next, "; ")) != NULL) {
-		behind = next;
-		next += 2;
-	}
-	if (behind)
-		*behind = '\0';
-	report_fail(r, CONFLICT, printable, behind ? behind + 2 : remedy);
+	char what[2 * REMEDY_BYTES];
+	log_escape(what, sizeof(what), why->what);
+	report_fail(r, CONFLICT, what, why->todo[0] ? why->todo : otherwise);
 }
 
 /* ---- lend, migrate ------------------------------------------------------ */
@@ -45,7 +40,7 @@ struct transfer {
 	uint32_t to;
 	uint64_t n;
 	uint64_t done;
-	char text[BALANCE_TEXT];
+	struct remedy why;
 };
 
 static struct transfer parse(struct report *r, bool lend)
@@ -86,7 +81,7 @@ static json_t *transfer_doc(struct report *r, const struct transfer *t,
 	                 report_node_id(pool, t->to), "n", report_count(t->n),
 	                 "done", report_count(t->done), "bytes",
 	                 report_count(t->done * unit_bytes), "text",
-	                 report_text(t->text));
+	                 report_text(t->why.what));
 }
 
 json_t *report_lend(void *arg, const struct admin_query *query, int *status)
@@ -96,8 +91,8 @@ json_t *report_lend(void *arg, const struct admin_query *query, int *status)
 	if (!report_good(&r))
 		return r.error;
 	if (balance_lend(t.pool, t.cache, t.from, t.to, (uint32_t)t.n, &t.done,
-	                 t.text) < 0)
-		refuse(&r, t.text, "slabctl slabs and slabctl nodes show what "
+	                 &t.why) < 0)
+		refuse(&r, &t.why, "slabctl slabs and slabctl nodes show what "
 		       "there is to lend");
 	return transfer_doc(&r, &t, "slabs lent",
 	                    report_slab_bytes(t.pool, t.cache));
@@ -110,8 +105,8 @@ json_t *report_migrate(void *arg, const struct admin_query *query, int *status)
 	if (!report_good(&r))
 		return r.error;
 	if (balance_migrate(t.pool, t.cache, t.from, t.to, t.n, &t.done,
-	                    t.text) < 0)
-		refuse(&r, t.text, "slabctl nodes shows what each node has and "
+	                    &t.why) < 0)
+		refuse(&r, &t.why, "slabctl nodes shows what each node has and "
 		       "may have");
 	return transfer_doc(&r, &t, "pages moved",
 	                    UINT64_C(1) << t.pool->view.geo.page_shift);
@@ -133,18 +128,19 @@ static json_t *drained_doc(struct report *r, struct pool *pool)
 static void drain_all(struct report *r, uint32_t node, bool drain)
 {
 	bool was[CONFIG_POOLS_MAX];
-	char text[BALANCE_TEXT];
+	char text[160];
+	struct remedy why;
 	unsigned i;
 	for (i = 0; i < r->n; i++) {
 		was[i] = r->pool[i]->view.nodes[node].drain != 0;
-		if (balance_drain(r->pool[i], node, drain, text) < 0)
+		if (balance_drain(r->pool[i], node, drain, &why) < 0)
 			break;
 	}
 	if (i < r->n) {
 		while (i-- > 0)
 			balance_drain(r->pool[i], node, was[i],
-			              (char[BALANCE_TEXT]){""});
-		refuse(r, text, "slabctl nodes shows which nodes are drained; "
+			              &(struct remedy){.what = ""});
+		refuse(r, &why, "slabctl nodes shows which nodes are drained; "
 		       "slabctl drain NODE --undo ends that of one");
 		return;
 	}
@@ -192,9 +188,9 @@ static json_t *trim_doc(struct report *r, struct pool *pool)
 	const struct trim *trim = r->arg;
 	uint64_t pages = 0;
 	unsigned asked = trim->ask ? server_trim(r->server, pool) : 0;
-	char why[BALANCE_TEXT] = "";
+	struct remedy why = {.what = ""};
 	char text[160];
-	balance_shrink(pool, trim->node, &pages, why);
+	balance_shrink(pool, trim->node, &pages, &why);
 	snprintf(text, sizeof(text),
 	         "pool %s: %u clients asked to trim, %llu pages given back",
 	         pool->name, asked, (unsigned long long)pages);
@@ -204,7 +200,7 @@ static json_t *trim_doc(struct report *r, struct pool *pool)
 	                 report_node_id(pool, trim->node), "asked", asked,
 	                 "pages", report_count(pages), "bytes",
 	                 report_page_bytes(pool, pages), "text",
-	                 report_text(why));
+	                 report_text(why.what));
 }
 
 /* Clients need some time to send home what they have: slabctl waits a little

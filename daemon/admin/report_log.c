@@ -8,6 +8,12 @@
 
 #define LIMIT_DEFAULT 50u
 
+/* Since 1970, as the documents have it. */
+static json_int_t as_ms(int64_t ns)
+{
+	return (json_int_t)(ns / CLOCK_MS);
+}
+
 static json_t *event_doc(const struct pool *pool,
                          const struct balance_event *event)
 {
@@ -15,12 +21,12 @@ static json_t *event_doc(const struct pool *pool,
 	json_t *step = report_step(pool, &event->step);
 	json_t *more = json_pack(
 	        "{s:I, s:I, s:I, s:s, s:b, s:I, s:I, s:s, s:I, s:o}", "seq",
-	        report_count(event->seq), "at_ms", (json_int_t)event->at_ms,
-	        "last_ms", (json_int_t)event->last_ms, "cause",
+	        report_count(event->seq), "at_ms", as_ms(event->at_ns),
+	        "last_ms", as_ms(event->last_ns), "cause",
 	        balance_cause_name(event->cause), "refused", event->refused,
 	        "times", report_count(event->times), "done",
 	        report_count(event->done), "error", error, "us",
-	        report_count(event->us), "told", report_text(event->text));
+	        (json_int_t)(event->took_ns / CLOCK_US), "told", report_text(event->text));
 	/* None of the plan's reasons is why. */
 	if (event->cause == BALANCE_HAND && !event->refused)
 		step = report_merge(step, json_pack("{s:s, s:s}", "reason",
@@ -73,9 +79,9 @@ static json_t *counts_doc(const struct balance_counts *counts)
 	        numbers(counts->failed, PLAN_KINDS, kind_name), "refused",
 	        numbers(counts->refused, PLAN_NO_REASON, reason_name),
 	        "moved_bytes", report_count(counts->moved_bytes),
-	        "plan_ns_max", report_count(counts->plan_ns_max),
-	        "snapshot_ns_max", report_count(counts->snapshot_ns_max),
-	        "move_ns_max", report_count(counts->move_ns_max));
+	        "plan_ns_max", (json_int_t)counts->plan_ns_max,
+	        "snapshot_ns_max", (json_int_t)counts->snapshot_ns_max,
+	        "move_ns_max", (json_int_t)counts->move_ns_max);
 }
 
 static json_t *pool_doc(struct report *r, struct pool *pool)
@@ -83,7 +89,7 @@ static json_t *pool_doc(struct report *r, struct pool *pool)
 	const uint64_t *limit = r->arg;
 	return json_pack("{s:o, s:I, s:o, s:o}", "name",
 	                 report_text(pool->name), "now_ms",
-	                 (json_int_t)(clock_wall_ns() / CLOCK_MS), "events",
+	                 as_ms(clock_wall_ns()), "events",
 	                 events_doc(pool, *limit), "counts",
 	                 counts_doc(balance_counts(pool)));
 }
@@ -92,6 +98,6 @@ json_t *report_log(void *arg, const struct admin_query *query, int *status)
 {
 	uint64_t limit;
 	struct report r = report_begin(arg, query, status, &limit);
-	limit = report_param_count(&r, "limit", 0, BALANCE_LOG, LIMIT_DEFAULT);
+	limit = report_param_count(&r, "limit", 0, HISTORY_EVENTS, LIMIT_DEFAULT);
 	return report_pools(&r, pool_doc);
 }

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "daemon/balance/hand.h"
+
 static json_t *distances(const struct pool *pool, uint32_t node)
 {
 	json_t *row = json_array();

@@ -7,7 +7,8 @@
 #include <string.h>
 
 #include "daemon/balance/own.h"
-#include "daemon/balance/move.h"
+#include "daemon/balance/snapshot.h"
+#include "daemon/balance/step.h"
 
 #define AGAIN_MS 10        /* there is more of the same to do */
 #define DRAIN_MS 200       /* a node is being emptied, and waits for others */
@@ -40,28 +41,8 @@ static int make_arrays(struct pool *pool, struct balance *b)
 	return 0;
 }
 
-int balance_make(struct pool *pool)
-{
-	struct balance *b = calloc(1, sizeof(*b));
-	char reason[200];
-	char remedy[200];
-	if (b == NULL)
-		return -ENOMEM;
-	if (make_arrays(pool, b) < 0) {
-		balance_done(b);
-		return -ENOMEM;
-	}
-	b->config = pool->config->balance;
-	b->may_migrate = pool->topo->simulated ||
-	                 backing_may_move(reason, sizeof(reason), remedy,
-	                                  sizeof(remedy));
-	b->tokens_ms = move_now_ms();
-	b->tokens = UINT64_MAX; /* a whole second's worth */
-	pool->balance = b;
-	return 0;
-}
-
-void balance_done(struct balance *b)
+/* NULL is fine. */
+static void free_balance(struct balance *b)
 {
 	if (b == NULL)
 		return;
@@ -75,6 +56,33 @@ void balance_done(struct balance *b)
 	free(b->empty);
 	free(b->work);
 	free(b);
+}
+
+int balance_make(struct pool *pool)
+{
+	struct balance *b = calloc(1, sizeof(*b));
+	char reason[200];
+	char remedy[200];
+	if (b == NULL)
+		return -ENOMEM;
+	if (make_arrays(pool, b) < 0) {
+		free_balance(b);
+		return -ENOMEM;
+	}
+	b->config = pool->config->balance;
+	b->may_migrate = pool->topo->simulated ||
+	                 backing_may_move(reason, sizeof(reason), remedy,
+	                                  sizeof(remedy));
+	b->tokens_ns = clock_ns();
+	b->tokens = UINT64_MAX; /* a whole second's worth */
+	pool->balance = b;
+	return 0;
+}
+
+void balance_done(struct pool *pool)
+{
+	free_balance(pool->balance);
+	pool->balance = NULL;
 }
 
 const struct config_balance *balance_config(const struct pool *pool)
@@ -100,36 +108,29 @@ enum plan_pressure balance_pressure(const struct pool *pool, uint32_t node)
 	return pool->balance->pressure[node];
 }
 
-void balance_set_offline(struct pool *pool, uint32_t node, bool offline)
-{
-	pool->balance->offline[node] = offline;
-}
-
-bool balance_offline(const struct pool *pool, uint32_t node)
-{
-	return pool->balance->offline[node];
-}
-
 /* ---- plans -------------------------------------------------------------- */
 
-static void plan(struct pool *pool, enum snapshot_scope scope)
+static void plan(struct pool *pool, enum snapshot_scope scope,
+                 const struct unmet *unmet)
 {
 	struct balance *b = pool->balance;
-	uint64_t began = (uint64_t)balance_now_ns();
-	uint64_t taken;
-	uint64_t done;
-	snapshot_take(pool, scope);
-	taken = (uint64_t)balance_now_ns();
+	struct balance_counts *counts = &b->history.counts;
+	int64_t began = clock_ns();
+	int64_t taken;
+	int64_t done;
+	snapshot_take(pool, scope, unmet);
+	taken = clock_ns();
 	plan_make(&b->plan, &b->snap, &b->policy, b->work);
-	done = (uint64_t)balance_now_ns();
-	b->counts.plans++;
-	if (taken - began > b->counts.snapshot_ns_max)
-		b->counts.snapshot_ns_max = taken - began;
-	if (done - taken > b->counts.plan_ns_max)
-		b->counts.plan_ns_max = done - taken;
+	done = clock_ns();
+	counts->plans++;
+	if (taken - began > counts->snapshot_ns_max)
+		counts->snapshot_ns_max = taken - began;
+	if (done - taken > counts->plan_ns_max)
+		counts->plan_ns_max = done - taken;
 }
 
-bool balance_apply(struct pool *pool, enum balance_cause cause)
+/* Applies the plan; whether clients are to be asked to trim. */
+static bool apply(struct pool *pool, enum balance_cause cause)
 {
 	struct balance *b = pool->balance;
 	bool trim = false;
@@ -137,10 +138,10 @@ bool balance_apply(struct pool *pool, enum balance_cause cause)
 		balance_step(pool, cause, &b->plan.steps[i]);
 		trim |= b->plan.steps[i].kind == PLAN_TRIM;
 	}
-	balance_note_refusals(pool, cause);
+	history_note_refusals(&b->history, &b->plan, cause);
 	if (trim) {
 		b->trimmed = true;
-		b->trimmed_ms = move_now_ms();
+		b->trimmed_ns = clock_ns();
 		/* Of a shortage the server counts. */
 		pool->counts.trims += cause != BALANCE_SHORT;
 	}
@@ -149,7 +150,7 @@ bool balance_apply(struct pool *pool, enum balance_cause cause)
 
 const struct plan *balance_plan(struct pool *pool)
 {
-	plan(pool, SNAPSHOT_ALL);
+	plan(pool, SNAPSHOT_ALL, NULL);
 	return &pool->balance->plan;
 }
 
@@ -160,39 +161,14 @@ void balance_rung(struct pool *pool, uint32_t cache, uint32_t node)
 	struct balance_held *held =
 		&pool->balance->held[balance_cell(pool, cache, node)];
 	held->wanted = true;
-	held->wanted_ms = move_now_ms();
+	held->wanted_ns = clock_ns();
 }
 
-void balance_want(struct pool *pool, uint32_t cache, uint32_t node, uint32_t n)
+bool balance_short(struct pool *pool, const struct unmet *unmet)
 {
-	struct balance *b = pool->balance;
-	if (b->served)
-		b->n_wants = 0;
-	b->served = false;
-	/* Those beyond ring again: a want that is not served comes back. */
-	if (b->n_wants < BALANCE_WANTS)
-		b->wants[b->n_wants++] = (struct balance_want){cache, node, n};
-}
-
-bool balance_short(struct pool *pool)
-{
-	bool trim;
 	pool->balance->idle_rounds = 0;
-	plan(pool, SNAPSHOT_SHORT);
-	trim = balance_apply(pool, BALANCE_SHORT);
-	pool->balance->served = true;
-	return trim;
-}
-
-bool balance_wanted(const struct pool *pool, uint32_t i, uint32_t *cache,
-                    uint32_t *node)
-{
-	const struct balance *b = pool->balance;
-	if (i >= b->n_wants)
-		return false;
-	*cache = b->wants[i].cache;
-	*node = b->wants[i].node;
-	return true;
+	plan(pool, SNAPSHOT_SHORT, unmet);
+	return apply(pool, BALANCE_SHORT);
 }
 
 /* ---- what is due by itself ---------------------------------------------- */
@@ -256,14 +232,25 @@ int balance_tick(struct pool *pool, enum balance_cause cause, bool *trim)
 	uint64_t steps = 0;
 	uint64_t before = 0;
 	for (uint32_t kind = 0; kind < PLAN_KINDS; kind++)
-		before += b->counts.done[kind];
-	b->n_wants = 0;
+		before += b->history.counts.done[kind];
 	b->newly_empty = false;
-	plan(pool, SNAPSHOT_LOOK);
-	*trim = balance_apply(pool, cause);
+	plan(pool, SNAPSHOT_LOOK, NULL);
+	*trim = apply(pool, cause);
 	for (uint32_t kind = 0; kind < PLAN_KINDS; kind++)
-		steps += b->counts.done[kind];
+		steps += b->history.counts.done[kind];
 	if (steps != before || b->newly_empty)
 		b->idle_rounds = 0;
 	return steps != before || b->in_round ? AGAIN_MS : next_look(pool);
+}
+
+/* ---- what was done ------------------------------------------------------- */
+
+const struct balance_event *balance_event(const struct pool *pool, uint32_t i)
+{
+	return history_event(&pool->balance->history, i);
+}
+
+const struct balance_counts *balance_counts(const struct pool *pool)
+{
+	return &pool->balance->history.counts;
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* What came and what went, entered in a pool. */
-#include "daemon/balance/balance.h"
 #include "daemon/watch/uevent.h"
 #include "daemon/base/log.h"
 #include "daemon/balance/move.h"
@@ -19,13 +18,12 @@ static uint32_t node_now(const struct pool *pool, const struct topo *now,
 
 static bool follow_cpu(struct pool *pool, const struct topo *now, uint32_t cpu)
 {
-	uint8_t *byte = (uint8_t *)(uintptr_t)&pool->view.cpus[cpu];
 	uint32_t node = node_now(pool, now, cpu);
-	if (node == NODE_NONE || node == *byte)
+	if (node == NODE_NONE || node == pool->view.cpus[cpu])
 		return false;
 	log_info("pool %s: CPU %u counts for node %u from now on", pool->name,
 	         cpu, pool->view.nodes[node].os_id);
-	atom_store(byte, (uint8_t)node);
+	pool_set_cpu_node(pool, cpu, node);
 	return true;
 }
 
@@ -34,9 +32,9 @@ static bool follow_node(struct pool *pool, const struct topo *now,
 {
 	uint32_t os_id = pool->view.nodes[node].os_id;
 	bool offline = topo_index_of(now, os_id) < 0;
-	if (offline == balance_offline(pool, node))
+	if (offline == pool->offline[node])
 		return false;
-	balance_set_offline(pool, node, offline);
+	pool->offline[node] = offline;
 	if (offline)
 		log_warn("pool %s: the memory of node %u was taken offline: "
 		         "nothing is made there until it is back", pool->name,
@@ -69,14 +67,14 @@ unsigned follow_nodes(struct pool *pool, const struct topo *now)
 
 static void follow_page(struct pool *pool, uint64_t page)
 {
-	uint32_t from = pages_node_of(pool, page);
-	uint32_t file = pages_file(pool, page);
+	uint32_t from = pages_node_of(&pool->pages, page);
+	uint32_t file = pages_file(&pool->pages, page);
 	struct backing_moved how;
 	unsigned to;
 	int error;
 	if (from == NODE_NONE ||
 	    backing_where(&pool->backing, file,
-	                  page - pages_first(pool, file), &to) < 0 ||
+	                  page - pages_first(&pool->pages, file), &to) < 0 ||
 	    to == from)
 		return;
 	/* It is there already: the books alone move. */

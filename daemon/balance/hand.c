@@ -1,25 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* What slabctl asks for: one step of its own, nodes emptied, and who is in the
- * way. */
+#include "daemon/balance/hand.h"
+
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/balance/own.h"
-#include "daemon/balance/move.h"
+#include "daemon/balance/snapshot.h"
+#include "daemon/balance/step.h"
 #include "shm/slab.h"
 
-__attribute__((format(printf, 3, 4))) static int
-refuse(char text[BALANCE_TEXT], int error, const char *why, ...)
-{
-	va_list args;
-	va_start(args, why);
-	vsnprintf(text, BALANCE_TEXT, why, args);
-	va_end(args);
-	return error;
-}
+#define HOLDS 4096u /* who holds what, while it is counted */
 
 static unsigned id_of(const struct pool *pool, uint32_t node)
 {
@@ -36,11 +28,21 @@ static uint32_t distance(const struct pool *pool, uint32_t from, uint32_t to)
 	return pool->topo->node[to].distance[from];
 }
 
+static int refuse_drained(const struct pool *pool, uint32_t node,
+                          struct remedy *why)
+{
+	char todo[64];
+	snprintf(todo, sizeof(todo), "slabctl drain %u --undo ends that",
+	         id_of(pool, node));
+	return remedy_set(why, -EBUSY, todo, "node %u is being drained",
+	                  id_of(pool, node));
+}
+
 /* ---- lend, return ------------------------------------------------------- */
 
 /* All that stand elsewhere come back. */
 static int call_back(struct pool *pool, uint32_t cache, uint32_t home,
-                     uint32_t n, uint64_t *done, char text[BALANCE_TEXT])
+                     uint32_t n, uint64_t *done, struct remedy *why)
 {
 	struct plan_step step = {.kind = PLAN_RETURN,
 	                           .reason = PLAN_LOAN_OVER,
@@ -53,14 +55,13 @@ static int call_back(struct pool *pool, uint32_t cache, uint32_t home,
 	*done = balance_step(pool, BALANCE_HAND, &step);
 	if (*done > 0)
 		return 0;
-	return refuse(text, -ENOENT,
-	              "node %u has lent no slabs of %s; see "
-	              "slabctl caches",
-	              id_of(pool, home), name_of(pool, cache));
+	return remedy_set(why, -ENOENT, "see slabctl caches",
+	                  "node %u has lent no slabs of %s", id_of(pool, home),
+	                  name_of(pool, cache));
 }
 
 int balance_lend(struct pool *pool, uint32_t cache, uint32_t from, uint32_t to,
-                 uint32_t n, uint64_t *done, char text[BALANCE_TEXT])
+                 uint32_t n, uint64_t *done, struct remedy *why)
 {
 	struct plan_step step = {.kind = PLAN_LEND,
 	                           .reason = PLAN_SHORT,
@@ -73,22 +74,22 @@ int balance_lend(struct pool *pool, uint32_t cache, uint32_t from, uint32_t to,
 	uint32_t before = pool->loans.n;
 	*done = 0;
 	if (from == to)
-		return call_back(pool, cache, from, n, done, text);
+		return call_back(pool, cache, from, n, done, why);
 	if (pool->view.caches[cache - 1].flags & CACHE_STRICT)
-		return refuse(text, -EPERM, "cache %s is strict: it takes the "
-		              "local node or none, so nothing is lent",
-		              name_of(pool, cache));
+		return remedy_set(why, -EPERM, "",
+		                  "cache %s is strict: it takes the local node "
+		                  "or none, so nothing is lent",
+		                  name_of(pool, cache));
 	if (pool->view.nodes[to].drain != 0)
-		return refuse(text, -EBUSY, "node %u is being drained; slabctl "
-		              "drain %u --undo ends that", id_of(pool, to),
-		              id_of(pool, to));
+		return refuse_drained(pool, to, why);
 	*done = balance_step(pool, BALANCE_HAND, &step);
 	loans_by_hand(&pool->loans, before);
 	if (*done > 0)
 		return 0;
-	return refuse(text, -ENOENT, "node %u has no slab of %s with anything "
-	              "free that could be lent; see slabctl slabs",
-	              id_of(pool, from), name_of(pool, cache));
+	return remedy_set(why, -ENOENT, "see slabctl slabs",
+	                  "node %u has no slab of %s with anything free that "
+	                  "could be lent", id_of(pool, from),
+	                  name_of(pool, cache));
 }
 
 /* ---- migrate ------------------------------------------------------------ */
@@ -103,26 +104,24 @@ static bool has_slab_of(const struct pool *pool, uint64_t page, uint32_t cache)
 }
 
 static int check_move(const struct pool *pool, uint32_t from, uint32_t to,
-                      char text[BALANCE_TEXT])
+                      struct remedy *why)
 {
 	char reason[200];
 	char remedy[200];
 	if (from == to)
-		return refuse(text, -EINVAL, "from and to are both node %u: "
-		              "name two nodes", id_of(pool, from));
+		return remedy_set(why, -EINVAL, "",
+		                  "from and to are both node %u: name two nodes",
+		                  id_of(pool, from));
 	if (pool->view.nodes[to].drain != 0)
-		return refuse(text, -EBUSY, "node %u is being drained; slabctl "
-		              "drain %u --undo ends that", id_of(pool, to),
-		              id_of(pool, to));
-	if (pool->pages.node[to].pages >= pages_size(pool, to))
-		return refuse(text, -ENOSPC, "node %u has all the pages that "
-		              "pool %s may have there; raise max in its "
-		              "section of slabd.conf", id_of(pool, to),
-		              pool->name);
+		return refuse_drained(pool, to, why);
+	if (pool->pages.node[to].pages >= pages_size(&pool->pages, to))
+		return remedy_set(why, -ENOSPC,
+		                  "raise max in its section of slabd.conf",
+		                  "node %u has all the pages that pool %s may "
+		                  "have there", id_of(pool, to), pool->name);
 	if (!pool->topo->simulated &&
 	    !backing_may_move(reason, sizeof(reason), remedy, sizeof(remedy)))
-		return refuse(text, -EPERM, "%s; to repair it: %s", reason,
-		              remedy);
+		return remedy_set(why, -EPERM, remedy, "%s", reason);
 	return 0;
 }
 
@@ -135,7 +134,7 @@ static bool is_for_all(int error)
 
 int balance_migrate(struct pool *pool, uint32_t cache, uint32_t from,
                     uint32_t to, uint64_t n, uint64_t *done,
-                    char text[BALANCE_TEXT])
+                    struct remedy *why)
 {
 	struct plan_step step = {.kind = PLAN_MIGRATE,
 	                           .reason = PLAN_USED_THERE,
@@ -145,13 +144,13 @@ int balance_migrate(struct pool *pool, uint32_t cache, uint32_t from,
 	                           .n = 1,
 	                           .donor_ix = PLAN_NONE,
 	                           .distance = distance(pool, from, to)};
-	const char *why = "no page there has what was asked for";
-	int r = check_move(pool, from, to, text);
+	const char *cause = "no page there has what was asked for";
+	int r = check_move(pool, from, to, why);
 	*done = 0;
 	for (uint64_t page = 0; r == 0 && page < pool->pages.n_pages; page++) {
 		if (*done == n)
 			break;
-		if (pages_node_of(pool, page) != from ||
+		if (pages_node_of(&pool->pages, page) != from ||
 		    (cache != 0 && !has_slab_of(pool, page, cache)))
 			continue;
 		step.page = page;
@@ -160,23 +159,23 @@ int balance_migrate(struct pool *pool, uint32_t cache, uint32_t from,
 			++*done;
 			continue;
 		}
-		why = pool->balance->noted->text;
-		if (is_for_all(pool->balance->noted->error))
+		cause = pool->balance->history.noted->text;
+		if (is_for_all(pool->balance->history.noted->error))
 			break;
 	}
 	if (r == 0 && *done == 0)
-		r = refuse(text, -EBUSY, "no page of node %u was moved: %s",
-		           id_of(pool, from), why);
+		r = remedy_set(why, -EBUSY, "", "no page of node %u was moved: %s",
+		               id_of(pool, from), cause);
 	return r;
 }
 
 /* ---- shrink ------------------------------------------------------------- */
 
 int balance_shrink(struct pool *pool, uint32_t node, uint64_t *done,
-                   char text[BALANCE_TEXT])
+                   struct remedy *why)
 {
 	*done = 0;
-	snapshot_take(pool, SNAPSHOT_LOOK);
+	snapshot_take(pool, SNAPSHOT_LOOK, NULL);
 	for (uint32_t i = 0; i < pool->view.geo.n_nodes; i++) {
 		const struct snapshot_node *row = &pool->balance->nodes[i];
 		struct plan_step step = {.kind = PLAN_SHRINK,
@@ -197,7 +196,7 @@ int balance_shrink(struct pool *pool, uint32_t node, uint64_t *done,
 			*done += balance_step(pool, BALANCE_HAND, &step);
 	}
 	if (*done == 0)
-		refuse(text, 0, "no page is empty beyond the floor");
+		remedy_set(why, 0, "", "no page is empty beyond the floor");
 	return 0;
 }
 
@@ -213,25 +212,27 @@ static bool has_other(const struct pool *pool, uint32_t node)
 }
 
 int balance_drain(struct pool *pool, uint32_t node, bool drain,
-                  char text[BALANCE_TEXT])
+                  struct remedy *why)
 {
-	uint32_t *flag = &pool_node(pool, node)->drain;
 	if (drain && !has_other(pool, node))
-		return refuse(text, -EBUSY, "node %u is the last that is not "
-		              "drained: its memory has nowhere to go",
-		              id_of(pool, node));
-	atom_store(flag, drain ? 1u : 0u);
+		return remedy_set(why, -EBUSY, "",
+		                  "node %u is the last that is not drained: "
+		                  "its memory has nowhere to go",
+		                  id_of(pool, node));
+	pool_set_drain(pool, node, drain);
 	pool->balance->idle_rounds = 0;
 	return 0;
 }
 
-static struct balance_holder *hold_of(struct balance *b, uint32_t client,
-                                      uint32_t cache)
+/* ---- who holds what ----------------------------------------------------- */
+
+static struct balance_holder holds[HOLDS]; /* scratch of balance_holders */
+
+static struct balance_holder *hold_of(uint32_t client, uint32_t cache)
 {
-	uint32_t at = (client * 31 + cache) % BALANCE_HOLDS;
-	for (uint32_t i = 0; i < BALANCE_HOLDS; i++) {
-		struct balance_holder *hold =
-			&b->holds[(at + i) % BALANCE_HOLDS];
+	uint32_t at = (client * 31 + cache) % HOLDS;
+	for (uint32_t i = 0; i < HOLDS; i++) {
+		struct balance_holder *hold = &holds[(at + i) % HOLDS];
 		if (hold->objects == 0)
 			*hold = (struct balance_holder){client, cache, 0, 0};
 		if (hold->client == client && hold->cache == cache)
@@ -250,7 +251,7 @@ static void add_holders(const struct pool *pool, uint32_t head)
 		struct balance_holder *hold;
 		if (tag == TAG_FREE || tag >= CLIENT_IDS)
 			continue;
-		hold = hold_of(pool->balance, tag, cache);
+		hold = hold_of(tag, cache);
 		if (hold == NULL)
 			continue;
 		hold->objects++;
@@ -268,14 +269,13 @@ static int by_objects(const void *a, const void *b)
 uint32_t balance_holders(const struct pool *pool, uint32_t node,
                          struct balance_holder *out, uint32_t n)
 {
-	struct balance *b = pool->balance;
 	uint32_t found = 0;
-	memset(b->holds, 0, sizeof(b->holds));
+	memset(holds, 0, sizeof(holds));
 	for (uint64_t page = 0; page < pool->pages.n_pages; page++) {
 		uint64_t unit = page * pool->pages.page_units;
 		uint64_t end = unit + pool->pages.page_units;
 		if (pool->pages.used[page] == 0 ||
-		    pages_node_of(pool, page) != node)
+		    pages_node_of(&pool->pages, page) != node)
 			continue;
 		for (; unit < end; unit++) {
 			uint64_t word = pool->view.words[unit];
@@ -283,10 +283,9 @@ uint32_t balance_holders(const struct pool *pool, uint32_t node,
 				add_holders(pool, (uint32_t)unit);
 		}
 	}
-	qsort(b->holds, BALANCE_HOLDS, sizeof(b->holds[0]), by_objects);
-	while (found < n && found < BALANCE_HOLDS &&
-	       b->holds[found].objects > 0) {
-		out[found] = b->holds[found];
+	qsort(holds, HOLDS, sizeof(holds[0]), by_objects);
+	while (found < n && found < HOLDS && holds[found].objects > 0) {
+		out[found] = holds[found];
 		found++;
 	}
 	return found;

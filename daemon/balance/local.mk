@@ -5,13 +5,20 @@ libdaemon_la_SOURCES += \
 	daemon/balance/balance.h \
 	daemon/balance/follow.c \
 	daemon/balance/hand.c \
+	daemon/balance/hand.h \
+	daemon/balance/history.c \
+	daemon/balance/history.h \
 	daemon/balance/move.c \
 	daemon/balance/move.h \
 	daemon/balance/own.h \
 	daemon/balance/settings.c \
 	daemon/balance/settings.h \
 	daemon/balance/snapshot.c \
+	daemon/balance/snapshot.h \
 	daemon/balance/snapshot_slabs.c \
+	daemon/balance/snapshot_slabs.h \
 	daemon/balance/step.c \
+	daemon/balance/step.h \
+	daemon/balance/unmet.h \
 	daemon/balance/wants.c \
 	daemon/balance/wants.h

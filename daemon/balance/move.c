@@ -2,23 +2,16 @@
 #include "daemon/balance/move.h"
 
 #include <errno.h>
-#include <time.h>
 
-#include "daemon/balance/wants.h"
+#include "daemon/base/clock.h"
 #include "daemon/plan/plan.h"
+#include "daemon/pool/slabs.h"
 #include "shm/partial.h"
 #include "shm/slab.h"
 #include "shm/tags.h"
 
 #define LOOKS_MAX 256u /* at a node's slabs, for those with most free */
 #define PICK_MAX 32u   /* of them at one time */
-
-uint32_t move_now_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	return (uint32_t)now.tv_sec * 1000u + (uint32_t)(now.tv_nsec / 1000000);
-}
 
 static const struct layout_cache *row_of(const struct pool *pool,
                                          uint32_t cache)
@@ -79,27 +72,6 @@ static uint32_t pick_partial(const struct pool *pool, uint32_t cache,
 	return found;
 }
 
-/* Puts a slab on another list. 0 or as slab_lend_srv. */
-static int relist(struct pool *pool, uint32_t head, uint32_t to)
-{
-	uint64_t before = pool->view.words[head];
-	int r = slab_lend_srv(&pool->view, head, to);
-	pool_count(pool, before, -1);
-	pool_count(pool, pool->view.words[head], 1);
-	return r;
-}
-
-/* False when it can't be lent just now. */
-static bool lend_slab(struct pool *pool, uint32_t head, uint32_t to)
-{
-	if (!loans_add(&pool->loans, head, move_now_ms()))
-		return false;
-	if (relist(pool, head, to) == 0)
-		return true;
-	loans_drop(&pool->loans, head);
-	return false;
-}
-
 uint32_t move_lend(struct pool *pool, uint32_t cache, uint32_t from,
                     uint32_t to, uint32_t n, int *error)
 {
@@ -111,7 +83,7 @@ uint32_t move_lend(struct pool *pool, uint32_t cache, uint32_t from,
 		uint32_t found = pick_partial(pool, cache, from, want, best);
 		uint32_t before = done;
 		for (uint32_t i = 0; i < found; i++)
-			done += lend_slab(pool, best[i].head, to);
+			done += slabs_lend(pool, best[i].head, to) == 0;
 		if (done == before) {
 			*error = found > 0 ? -EBUSY : -ENOENT;
 			break;
@@ -127,14 +99,8 @@ uint32_t move_lend_fresh(struct pool *pool, uint32_t cache, uint32_t from,
 	*error = 0;
 	while (done < n && *error == 0) {
 		uint32_t head;
-		if (pool->loans.n == pool->loans.max)
-			*error = -ENOSPC;
-		else
-			*error = wants_carve(pool, cache, from, to, &head);
-		if (*error < 0)
-			break;
-		loans_add(&pool->loans, head, move_now_ms());
-		done++;
+		*error = slabs_carve(pool, cache, from, to, &head);
+		done += *error == 0;
 	}
 	return done;
 }
@@ -150,7 +116,7 @@ static uint32_t return_some(struct pool *pool, uint32_t cache, uint32_t home,
                             uint32_t list, uint32_t n,
                             const struct which *which, int *error)
 {
-	uint32_t now = move_now_ms();
+	int64_t now = clock_ns();
 	uint32_t done = 0;
 	for (uint32_t i = pool->loans.n; i-- > 0 && done < n;) {
 		const struct loan *loan = &pool->loans.loan[i];
@@ -162,13 +128,11 @@ static uint32_t return_some(struct pool *pool, uint32_t cache, uint32_t home,
 		    tags_count_free(slab_tags(&pool->view, head),
 		                    row_of(pool, cache)->n_objs) < which->free)
 			continue;
-		if (relist(pool, head, home) < 0) {
-			*error = -EBUSY;
-			continue;
-		}
 		/* The last takes its place: it was looked at before. */
-		loans_drop(&pool->loans, head);
-		done++;
+		if (slabs_return(pool, head) < 0)
+			*error = -EBUSY;
+		else
+			done++;
 	}
 	return done;
 }
@@ -196,24 +160,6 @@ uint32_t move_return(struct pool *pool, uint32_t cache, uint32_t home,
 
 /* ---- slabs emptied ------------------------------------------------------ */
 
-int move_reclaim_slab(struct pool *pool, uint32_t head)
-{
-	uint64_t word = pool->view.words[head];
-	const struct layout_cache *row;
-	uint32_t line = pool->view.lines[head];
-	int r = slab_reclaim_srv(&pool->view, head);
-	if (r < 0)
-		return r;
-	row = row_of(pool, WORD_CACHE(word));
-	extent_give(&pool->lines, line, slab_lines(row));
-	pages_give(pool, head, 1u << row->order);
-	pool_count(pool, word, -1);
-	if (WORD_LIST(word) != WORD_HOME(word))
-		loans_drop(&pool->loans, head);
-	pool->counts.taken_slabs++;
-	return 0;
-}
-
 /* Empties what it can of a cache in a page, up to n. */
 static uint32_t empty_page(struct pool *pool, uint64_t page, uint32_t cache,
                            uint32_t n)
@@ -224,7 +170,7 @@ static uint32_t empty_page(struct pool *pool, uint64_t page, uint32_t cache,
 	     unit-- > first && done < n;) {
 		uint64_t word = pool->view.words[unit];
 		if (WORD_CACHE(word) == cache && WORD_BACK(word) == 0)
-			done += move_reclaim_slab(pool, unit) == 0;
+			done += slabs_reclaim(pool, unit) == 0;
 	}
 	return done;
 }
@@ -234,7 +180,7 @@ uint32_t move_reclaim(struct pool *pool, uint32_t cache, uint32_t node,
 {
 	uint32_t done = 0;
 	for (uint64_t page = pool->pages.n_pages; page-- > 0 && done < n;)
-		if (pages_node_of(pool, page) == node &&
+		if (pages_node_of(&pool->pages, page) == node &&
 		    pool->pages.used[page] > 0)
 			done += empty_page(pool, page, cache, n - done);
 	*error = done < n ? -ENOENT : 0;
@@ -270,7 +216,7 @@ static bool clear_run(struct pool *pool, uint32_t first, uint32_t n_units)
 	bool all = true;
 	for (uint32_t unit = first; unit < first + n_units; unit++)
 		if (pool->view.words[unit] != 0)
-			all &= move_reclaim_slab(pool, unit) == 0;
+			all &= slabs_reclaim(pool, unit) == 0;
 	return all;
 }
 
@@ -281,7 +227,7 @@ uint32_t move_clear_runs(struct pool *pool, uint32_t cache, uint32_t node,
 	for (uint64_t page = pool->pages.n_pages; page-- > 0 && done < n;) {
 		uint32_t first = (uint32_t)(page * pool->pages.page_units);
 		uint32_t unit = first + pool->pages.page_units;
-		if (pages_node_of(pool, page) != node)
+		if (pages_node_of(&pool->pages, page) != node)
 			continue;
 		while (unit > first && done < n) {
 			unit -= n_units;
@@ -295,74 +241,57 @@ uint32_t move_clear_runs(struct pool *pool, uint32_t cache, uint32_t node,
 
 /* ---- pages -------------------------------------------------------------- */
 
-static void rehome_slab(struct pool *pool, uint32_t head, uint32_t to)
-{
-	pool_count(pool, pool->view.words[head], -1);
-	slab_rehome_srv(&pool->view, head, to);
-	pool_count(pool, pool->view.words[head], 1);
-	if (WORD_LIST(pool->view.words[head]) == to)
-		loans_drop(&pool->loans, head);
-}
-
 uint32_t move_migrate(struct pool *pool, uint64_t page, uint32_t to,
                        struct backing_moved *how, int *error)
 {
-	uint32_t file = pages_file(pool, page);
-	uint32_t from = pages_node_of(pool, page);
-	uint32_t unit = (uint32_t)(page * pool->pages.page_units);
-	uint32_t end = unit + pool->pages.page_units;
+	uint32_t file = pages_file(&pool->pages, page);
+	uint32_t from = pages_node_of(&pool->pages, page);
 	*how = (struct backing_moved){.ns = 0};
 	*error = -EINVAL;
 	if (from == NODE_NONE || from == to)
 		return 0;
 	*error = backing_move(&pool->backing, file,
-	                      page - pages_first(pool, file), from, to, how);
+	                      page - pages_first(&pool->pages, file), from, to, how);
 	if (*error < 0)
 		return 0;
-	/* First where it lies: the next slabd gives the slabs their home. */
-	pages_move(pool, page, to);
-	for (; unit < end; unit++) {
-		uint64_t word = pool->view.words[unit];
-		if (WORD_CACHE(word) != 0 && WORD_BACK(word) == 0)
-			rehome_slab(pool, unit, to);
-	}
+	slabs_rehome(pool, page, to);
 	return 1;
 }
 
 /* How many idle pages of the same file lie in a row, downwards from a page. */
 static uint32_t idle_run(const struct pool *pool, uint32_t node, uint64_t page,
-                         uint32_t n, uint32_t seconds)
+                         uint32_t n, int64_t idle_ns)
 {
-	uint64_t first = pages_first(pool, pages_file(pool, page));
+	uint64_t first = pages_first(&pool->pages, pages_file(&pool->pages, page));
 	uint32_t run = 1;
 	while (run < n && page - run + 1 > first &&
-	       pages_idle(pool, node, page - run + 1, seconds) ==
+	       pages_idle(&pool->pages, node, page - run + 1, idle_ns) ==
 	               page - run)
 		run++;
 	return run;
 }
 
 uint32_t move_shrink(struct pool *pool, uint32_t node, uint32_t n,
-                      uint32_t seconds, int *error)
+                      int64_t idle_ns, int *error)
 {
 	uint32_t done = 0;
 	uint64_t below = UINT64_MAX;
 	*error = 0;
 	while (done < n && *error == 0) {
-		uint64_t page = pages_idle(pool, node, below, seconds);
+		uint64_t page = pages_idle(&pool->pages, node, below, idle_ns);
 		uint32_t file;
 		uint32_t run;
 		if (page == PAGES_NONE) {
 			*error = -ENOENT;
 			break;
 		}
-		file = pages_file(pool, page);
-		run = idle_run(pool, node, page, n - done, seconds);
+		file = pages_file(&pool->pages, page);
+		run = idle_run(pool, node, page, n - done, idle_ns);
 		below = page - run + 1;
 		for (uint64_t i = below; i <= page; i++)
-			pages_drop(pool, i);
+			pages_drop(&pool->pages, i);
 		*error = backing_shrink(&pool->backing, file,
-		                        below - pages_first(pool, file), run,
+		                        below - pages_first(&pool->pages, file), run,
 		                        node);
 		done += run;
 	}

@@ -2,11 +2,11 @@
 /*
  * What evens out a pool's memory: slabs that stand on other lists, slabs taken
  * from one cache for another, pages that go to another node or back to the
- * kernel. Decides nothing: plan/plan.h says what, by way of balance/balance.h.
+ * kernel. Decides nothing: plan/plan.h says what, by way of balance/step.h.
  *
  * Nodes by index, caches from 1 on. Each returns how much it did; *error is 0,
  * or the -errno that kept it from doing all. Killed at any point, the next
- * slabd finds nothing that it can't repair (shm/slab.h, daemon/pool/pages.h).
+ * slabd finds nothing that it can't repair (pool/slabs.h, pool/pages.h).
  *
  * One thread, the event loop's, calls all of this. Nothing is allocated.
  */
@@ -44,16 +44,9 @@ uint32_t move_clear_runs(struct pool *pool, uint32_t cache, uint32_t node,
 uint32_t move_migrate(struct pool *pool, uint64_t page, uint32_t to,
                        struct backing_moved *how, int *error);
 
-/* Gives up to n pages of a node that have been without a slab for so many
- * seconds back to the kernel, highest first. */
+/* Gives up to n pages of a node that have been without a slab for so long
+ * back to the kernel, highest first. */
 uint32_t move_shrink(struct pool *pool, uint32_t node, uint32_t n,
-                      uint32_t seconds, int *error);
-
-/* Empties one slab, if all its objects are free; its units are free again. 0,
- * -EBUSY or -EINVAL. */
-int move_reclaim_slab(struct pool *pool, uint32_t head);
-
-/* Milliseconds that wrap, for the ages of loans. */
-uint32_t move_now_ms(void);
+                      int64_t idle_ns, int *error);
 
 #endif

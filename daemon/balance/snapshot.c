@@ -1,16 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-/* The picture of a pool that a plan is made from. */
+#include "daemon/balance/snapshot.h"
+
 #include <string.h>
 
-#include "daemon/balance/own.h"
-#include "daemon/balance/move.h"
 #include "daemon/balance/settings.h"
+#include "daemon/balance/snapshot_slabs.h"
 #include "shm/partial.h"
 #include "shm/slab.h"
 #include "shm/tags.h"
 
 #define LOOKED_LOANS 4096u
-#define TRIMMED_MS 1000u
+#define TRIMMED_NS CLOCK_S
+#define TOKENS_MS INT64_C(60000)
+/* A list that nobody rang for in so long has no need of a low mark. */
+#define RECENT_NS (10 * CLOCK_S)
+
+/* A span as the plan takes it. */
+static uint32_t as_ms(int64_t ns)
+{
+	int64_t ms = ns / CLOCK_MS;
+	return ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX;
+}
 
 /* ---- configuration ------------------------------------------------------ */
 
@@ -21,13 +31,12 @@ static void fill_tokens(struct pool *pool)
 	uint64_t page = UINT64_C(1) << pool->view.geo.page_shift;
 	uint64_t most = b->config.migrate_rate > page ? b->config.migrate_rate
 	                                              : page;
-	uint32_t now = move_now_ms();
-	uint64_t ms = now - b->tokens_ms;
-	ms = ms < 60000 ? ms : 60000;
+	int64_t ms = (b->now_ns - b->tokens_ns) / CLOCK_MS;
+	b->tokens_ns += ms * CLOCK_MS;
+	ms = ms < TOKENS_MS ? ms : TOKENS_MS;
 	b->tokens = b->tokens < most ? b->tokens : most;
-	b->tokens += b->config.migrate_rate / 1000 * ms;
+	b->tokens += b->config.migrate_rate / 1000 * (uint64_t)ms;
 	b->tokens = b->tokens < most ? b->tokens : most;
-	b->tokens_ms = now;
 }
 
 static void fill_policy(struct pool *pool)
@@ -42,11 +51,11 @@ static void fill_policy(struct pool *pool)
 /* ---- nodes -------------------------------------------------------------- */
 
 static uint64_t count_idle(const struct pool *pool, uint32_t node,
-                           uint32_t seconds)
+                           int64_t idle_ns)
 {
 	uint64_t n = 0;
 	uint64_t page = PAGES_NONE;
-	while ((page = pages_idle(pool, node, page, seconds)) !=
+	while ((page = pages_idle(&pool->pages, node, page, idle_ns)) !=
 	       PAGES_NONE)
 		n++;
 	return n;
@@ -59,13 +68,13 @@ static void count_runs(const struct pool *pool, uint64_t page, uint32_t *runs)
 	uint64_t end = first + pool->pages.page_units;
 	for (uint64_t at = first; at < end;) {
 		uint32_t order = 0;
-		if (extent_free(&pool->units, at, at + 1) == 0) {
+		if (extent_free(&pool->pages.units, at, at + 1) == 0) {
 			at++;
 			continue;
 		}
 		while (at + (UINT64_C(2) << order) <= end &&
 		       at % (UINT64_C(2) << order) == 0 &&
-		       extent_free(&pool->units, at,
+		       extent_free(&pool->pages.units, at,
 		                   at + (UINT64_C(2) << order)) ==
 		               UINT64_C(2) << order)
 			order++;
@@ -80,7 +89,7 @@ static const uint32_t *fill_runs(struct pool *pool, uint32_t node)
 	struct balance *b = pool->balance;
 	uint32_t *runs = b->runs[node];
 	uint32_t order = pool->view.geo.page_shift - UNIT_SHIFT;
-	uint64_t left = pages_free_units(pool, node) -
+	uint64_t left = pages_free_units(&pool->pages, node) -
 	                pool->pages.node[node].empty * pool->pages.page_units;
 	memset(runs, 0, sizeof(b->runs[node]));
 	runs[order] = (uint32_t)pool->pages.node[node].empty;
@@ -88,7 +97,7 @@ static const uint32_t *fill_runs(struct pool *pool, uint32_t node)
 	     left > 0 && page < pool->pages.n_pages; page++) {
 		uint32_t used = pool->pages.used[page];
 		if (used == 0 || used == pool->pages.page_units ||
-		    pages_node_of(pool, page) != node)
+		    pages_node_of(&pool->pages, page) != node)
 			continue;
 		count_runs(pool, page, runs);
 		left -= pool->pages.page_units - used;
@@ -112,21 +121,20 @@ static void fill_node(struct pool *pool, uint32_t node,
 	const struct topo_node *t = &pool->topo->node[node];
 	const struct layout_node *row = &pool->view.nodes[node];
 	struct snapshot_node *out = &b->nodes[node];
-	uint32_t now = move_now_ms();
 	*out = (struct snapshot_node){
 		.os_id = row->os_id,
 		.has_cpu = t->has_cpu,
 		.draining = row->drain != 0,
-		.offline = b->offline[node],
+		.offline = pool->offline[node],
 		.distance = t->distance,
 		.nearest = t->nearest,
 		.pages = pool->pages.node[node].pages,
-		.pages_max = pages_size(pool, node),
+		.pages_max = pages_size(&pool->pages, node),
 		.floor_pages = floor_pages(pool, node),
-		.free_units = pages_free_units(pool, node),
+		.free_units = pages_free_units(&pool->pages, node),
 		.empty_pages = pool->pages.node[node].empty,
 		.pressure = b->pressure[node],
-		.trimmed = b->trimmed && now - b->trimmed_ms < TRIMMED_MS,
+		.trimmed = b->trimmed && b->now_ns - b->trimmed_ns < TRIMMED_NS,
 	};
 	if (out->free_units > 0)
 		out->runs = fill_runs(pool, node);
@@ -134,7 +142,8 @@ static void fill_node(struct pool *pool, uint32_t node,
 		out->room_pages = backing_room_pages(&pool->backing, node);
 	if (scope != SNAPSHOT_SHORT && out->empty_pages > 0 &&
 	    b->config.idle_s > 0)
-		out->idle_pages = count_idle(pool, node, b->config.idle_s);
+		out->idle_pages = count_idle(pool, node,
+		                             b->config.idle_s * CLOCK_S);
 }
 
 /* ---- caches ------------------------------------------------------------- */
@@ -145,23 +154,21 @@ static void fill_cell(struct pool *pool, uint32_t cache, uint32_t node)
 	uint32_t at = balance_cell(pool, cache, node);
 	struct snapshot_cell *cell = &b->cells[at];
 	struct balance_held *held = &b->held[at];
-	uint32_t now = move_now_ms();
-	uint32_t since = now - held->at_ms;
-	bool recent = held->wanted &&
-	              now - held->wanted_ms < BALANCE_RECENT_MS;
+	int64_t since = b->now_ns - held->at_ns;
+	bool recent = held->wanted && b->now_ns - held->wanted_ns < RECENT_NS;
 	*cell = (struct snapshot_cell){
 		.slabs = *pool_slabs(pool, cache, node),
 		.low = recent ? view_mark(&pool->view, cache, node)->low_slabs
 	                      : 0,
-		.held_ms = held->any ? since : UINT32_MAX,
+		.held_ms = held->any ? as_ms(since) : UINT32_MAX,
 		.gained = held->gained,
 	};
-	if (held->any && since > b->config.hold_max_ms)
+	if (held->any && since > b->config.hold_max_ms * CLOCK_MS)
 		held->reversals = 0;
 	cell->reversals = held->reversals;
 	if (b->looked[cache - 1]) {
 		struct partial list = partial_of(&pool->view, cache, node);
-		cell->listed = partial_count(&list, BALANCE_LISTED_MAX);
+		cell->listed = partial_count(&list, SNAPSHOT_LISTED_MAX);
 	}
 }
 
@@ -181,12 +188,13 @@ static void fill_caches(struct pool *pool)
 }
 
 /* Which caches' lists are counted: those that are short or have lent slabs. */
-static void choose_caches(struct pool *pool, enum snapshot_scope scope)
+static void choose_caches(struct pool *pool, enum snapshot_scope scope,
+                          const struct unmet *unmet)
 {
 	struct balance *b = pool->balance;
 	memset(b->looked, scope == SNAPSHOT_ALL, pool->n_caches);
-	for (uint32_t i = 0; scope == SNAPSHOT_SHORT && i < b->n_wants; i++)
-		b->looked[b->wants[i].cache - 1] = 1;
+	for (uint32_t i = 0; unmet != NULL && i < unmet->n; i++)
+		b->looked[unmet->want[i].cache - 1] = 1;
 	for (uint32_t i = 0; i < pool->loans.n; i++) {
 		uint64_t word = pool->view.words[pool->loans.loan[i].head];
 		b->looked[WORD_CACHE(word) - 1] = 1;
@@ -194,11 +202,11 @@ static void choose_caches(struct pool *pool, enum snapshot_scope scope)
 }
 
 /* A node that carving did not help has no room: that was tried. */
-static void fill_wants(struct pool *pool)
+static void fill_wants(struct pool *pool, const struct unmet *unmet)
 {
 	struct balance *b = pool->balance;
-	for (uint32_t i = 0; i < b->n_wants; i++) {
-		const struct balance_want *want = &b->wants[i];
+	for (uint32_t i = 0; i < unmet->n; i++) {
+		const struct unmet_want *want = &unmet->want[i];
 		uint32_t at = balance_cell(pool, want->cache, want->node);
 		b->cells[at].want = want->n;
 		b->nodes[want->node].room_pages = 0;
@@ -236,8 +244,7 @@ static void add_loan(struct pool *pool, struct loan *loan, bool look)
 	const struct layout_cache *row =
 	        &pool->view.caches[WORD_CACHE(word) - 1];
 	struct snapshot_loan *group = group_of(pool, word);
-	uint32_t now = move_now_ms();
-	uint32_t age = loans_age_ms(loan, now);
+	uint32_t age = as_ms(loans_age_ns(loan, b->now_ns));
 	uint32_t free;
 	b->cells[balance_cell(pool, WORD_CACHE(word), WORD_HOME(word))].lent++;
 	b->cells[balance_cell(pool, WORD_CACHE(word), WORD_LIST(word))]
@@ -253,10 +260,10 @@ static void add_loan(struct pool *pool, struct loan *loan, bool look)
 	               ? 0
 	               : tags_count_free(slab_tags(&pool->view, loan->head),
 	                                 row->n_objs);
-	loans_look(loan, free, now);
+	loans_look(loan, free, b->now_ns);
 	group->bare += free == 0;
 	group->empty += free == row->n_objs;
-	group->unused += free > 0 && loans_is_unused(loan, now);
+	group->unused += free > 0 && loans_is_unused(loan, b->now_ns);
 }
 
 /* Of more loans than one look takes the next one begins behind those. */
@@ -280,20 +287,21 @@ static void fill_loans(struct pool *pool)
 static bool is_look_due(const struct balance *b, enum snapshot_scope scope)
 {
 	return scope == SNAPSHOT_LOOK && b->config.idle_s > 0 &&
-	       move_now_ms() - b->empty_ms >= b->config.idle_s * 1000u;
+	       b->now_ns - b->empty_ns >= b->config.idle_s * CLOCK_S;
 }
 
 /* Whether it is worth to know which slabs of a node are empty: somebody is
  * short there, or memory is to be given back. */
 static bool wants_empties(const struct pool *pool, uint32_t node,
-                          enum snapshot_scope scope)
+                          enum snapshot_scope scope,
+                          const struct unmet *unmet)
 {
 	const struct balance *b = pool->balance;
 	if (scope == SNAPSHOT_ALL || is_look_due(b, scope) ||
 	    b->nodes[node].draining || b->nodes[node].pressure != PLAN_CALM)
 		return true;
-	for (uint32_t i = 0; scope == SNAPSHOT_SHORT && i < b->n_wants; i++)
-		if (b->wants[i].node == node)
+	for (uint32_t i = 0; unmet != NULL && i < unmet->n; i++)
+		if (unmet->want[i].node == node)
 			return true;
 	return false;
 }
@@ -308,7 +316,8 @@ static bool is_in_round(const struct pool *pool)
 
 /* Which slabs are empty. A round of idle looks goes on at the next one where a
  * node has more slabs than one look takes. */
-static void fill_empties(struct pool *pool, enum snapshot_scope scope)
+static void fill_empties(struct pool *pool, enum snapshot_scope scope,
+                         const struct unmet *unmet)
 {
 	struct balance *b = pool->balance;
 	uint32_t n_nodes = pool->view.geo.n_nodes;
@@ -317,18 +326,20 @@ static void fill_empties(struct pool *pool, enum snapshot_scope scope)
 	for (uint32_t node = 0; begin && node < n_nodes; node++)
 		b->idle_left[node] = pool->pages.n_pages;
 	for (uint32_t node = 0; node < n_nodes; node++)
-		if (wants_empties(pool, node, scope))
+		if (wants_empties(pool, node, scope, unmet))
 			snapshot_empties(pool, node, idle);
 	b->in_round = idle && is_in_round(pool);
 	b->idle_look = idle && !b->in_round;
 	if (b->idle_look)
-		b->empty_ms = move_now_ms();
+		b->empty_ns = b->now_ns;
 }
 
-void snapshot_take(struct pool *pool, enum snapshot_scope scope)
+void snapshot_take(struct pool *pool, enum snapshot_scope scope,
+                   const struct unmet *unmet)
 {
 	struct balance *b = pool->balance;
 	uint32_t n_nodes = pool->view.geo.n_nodes;
+	b->now_ns = clock_ns();
 	fill_policy(pool);
 	b->snap = (struct snapshot){
 		.n_nodes = n_nodes,
@@ -341,13 +352,13 @@ void snapshot_take(struct pool *pool, enum snapshot_scope scope)
 		.loans = b->loans,
 		.pages = b->pages,
 	};
-	choose_caches(pool, scope);
+	choose_caches(pool, scope, unmet);
 	for (uint32_t node = 0; node < n_nodes; node++)
 		fill_node(pool, node, scope);
 	fill_caches(pool);
-	if (scope == SNAPSHOT_SHORT)
-		fill_wants(pool);
+	if (unmet != NULL)
+		fill_wants(pool, unmet);
 	fill_loans(pool);
-	fill_empties(pool, scope);
-	snapshot_pages(pool, scope);
+	fill_empties(pool, scope, unmet);
+	snapshot_pages(pool, scope == SNAPSHOT_SHORT);
 }

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* What of a snapshot needs a look into slabs: which are empty, and which pages
- * might be moved and whose objects they hold. */
+#include "daemon/balance/snapshot_slabs.h"
+
 #include <string.h>
 
 #include "daemon/base/proc.h"
-#include "daemon/balance/own.h"
-#include "daemon/balance/move.h"
 #include "shm/partial.h"
 #include "shm/slab.h"
 #include "shm/tags.h"
@@ -51,7 +49,7 @@ static void count_givers(struct pool *pool, uint32_t node)
 		if (cell->empty == 0 || b->looked[cache - 1])
 			continue;
 		list = partial_of(&pool->view, cache, node);
-		cell->listed = partial_count(&list, BALANCE_LISTED_MAX);
+		cell->listed = partial_count(&list, SNAPSHOT_LISTED_MAX);
 	}
 }
 
@@ -82,7 +80,7 @@ void snapshot_empties(struct pool *pool, uint32_t node, bool idle)
 	for (; left > 0 && looks < EMPTIES_LOOKS; left--) {
 		*at = (*at > 0 ? *at : pool->pages.n_pages) - 1;
 		if (pool->pages.used[*at] > 0 &&
-		    pages_node_of(pool, *at) == node)
+		    pages_node_of(&pool->pages, *at) == node)
 			looks += look_into(pool, *at, idle);
 	}
 	count_givers(pool, node);
@@ -136,7 +134,7 @@ static void describe_page(struct pool *pool, uint64_t number,
 	uint32_t end = unit + pool->pages.page_units;
 	uint32_t most = 0;
 	*page = (struct snapshot_page){.page = number,
-	                             .lies = pages_node_of(pool, number)};
+	                             .lies = pages_node_of(&pool->pages, number)};
 	for (; unit < end; unit++) {
 		uint64_t word = pool->view.words[unit];
 		uint32_t units;
@@ -162,11 +160,10 @@ static void describe_page(struct pool *pool, uint64_t number,
 static void recall_past(const struct balance *b, struct snapshot_page *page)
 {
 	uint32_t n = b->n_past < BALANCE_PAST ? b->n_past : BALANCE_PAST;
-	uint32_t now = move_now_ms();
 	for (uint32_t i = 0; i < n; i++) {
 		const struct balance_past *past = &b->past[i];
 		if (past->page != page->page ||
-		    now - past->at_ms >= b->config.hold_ms)
+		    b->now_ns - past->at_ns >= b->config.hold_ms * CLOCK_MS)
 			continue;
 		page->stuck |= past->stuck;
 		page->moved |= !past->stuck;
@@ -195,20 +192,20 @@ static void add_draining(struct pool *pool, uint32_t most)
 	for (uint64_t i = 0; i < n && b->snap.n_pages < most; i++) {
 		uint64_t page = (from + i) % n;
 		if (pool->pages.used[page] == 0 ||
-		    !b->nodes[pages_node_of(pool, page)].draining)
+		    !b->nodes[pages_node_of(&pool->pages, page)].draining)
 			continue;
 		add_page(pool, page, most);
 		b->drain_at = page + 1;
 	}
 }
 
-void snapshot_pages(struct pool *pool, enum snapshot_scope scope)
+void snapshot_pages(struct pool *pool, bool brief)
 {
 	struct balance *b = pool->balance;
-	uint32_t most = scope == SNAPSHOT_SHORT ? SHORT_PAGES : BALANCE_PAGES;
+	uint32_t most = brief ? SHORT_PAGES : BALANCE_PAGES;
 	b->snap.n_pages = 0;
 	memset(b->client_node, UNASKED, sizeof(b->client_node));
-	if (scope != SNAPSHOT_SHORT)
+	if (!brief)
 		add_draining(pool, most);
 	for (uint32_t i = 0; i < pool->loans.n; i++)
 		add_page(pool, pool->loans.loan[i].head /

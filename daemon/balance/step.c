@@ -1,117 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* One step of a plan: taken, timed, noted. */
+#include "daemon/balance/step.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
-#include "daemon/balance/own.h"
-#include "daemon/balance/wants.h"
 #include "daemon/balance/move.h"
+#include "daemon/pool/slabs.h"
 
-#define SAME_LOOKS 16u /* events back, for the same again */
 #define SHRINK_MAX 64u /* pages at one time: the loop must go on */
 
-int64_t balance_now_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-/* ---- the log ------------------------------------------------------------ */
-
-static int64_t wall_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static bool is_same(const struct balance_event *a,
-                    const struct balance_event *b)
-{
-	return a->cause == b->cause && a->refused == b->refused &&
-	       a->step.kind == b->step.kind &&
-	       a->step.reason == b->step.reason &&
-	       a->step.cache_ix == b->step.cache_ix &&
-	       a->step.from == b->step.from && a->step.to == b->step.to &&
-	       a->error == b->error;
-}
-
-static struct balance_event *find_same(struct balance *b,
-                                       const struct balance_event *event)
-{
-	for (uint64_t i = 0; i < SAME_LOOKS && i < b->n_events; i++) {
-		struct balance_event *old =
-			&b->log[(b->n_events - 1 - i) % BALANCE_LOG];
-		if (is_same(old, event))
-			return old;
-	}
-	return NULL;
-}
-
-void balance_note(struct balance *b, const struct balance_event *event)
-{
-	struct balance_event *to = find_same(b, event);
-	if (to == NULL) {
-		b->noted = to = &b->log[b->n_events++ % BALANCE_LOG];
-		*to = *event;
-		to->seq = b->n_events;
-		to->at_ms = to->last_ms = wall_ms();
-		to->times = 1;
-		return;
-	}
-	b->noted = to;
-	to->last_ms = wall_ms();
-	to->times++;
-	to->done += event->done;
-	to->step.n += event->step.n;
-	to->us = event->us > to->us ? event->us : to->us;
-	memcpy(to->text, event->text, sizeof(to->text));
-}
-
-void balance_note_refusals(struct pool *pool, enum balance_cause cause)
-{
-	struct balance *b = pool->balance;
-	for (uint32_t i = 0; i < b->plan.n_refusals; i++) {
-		const struct plan_refusal *r = &b->plan.refusals[i];
-		struct balance_event event = {
-			.cause = cause,
-			.refused = true,
-			.step = {.kind = r->kind, .reason = r->reason,
-			         .cache_ix = r->cache_ix, .from = PLAN_NONE,
-			         .to = r->node},
-		};
-		b->counts.refused[r->reason]++;
-		balance_note(b, &event);
-	}
-}
-
-const struct balance_event *balance_event(const struct pool *pool, uint32_t i)
-{
-	const struct balance *b = pool->balance;
-	if (i >= BALANCE_LOG || i >= b->n_events)
-		return NULL;
-	return &b->log[(b->n_events - 1 - i) % BALANCE_LOG];
-}
-
-const struct balance_counts *balance_counts(const struct pool *pool)
-{
-	return &pool->balance->counts;
-}
-
-const char *balance_cause_name(enum balance_cause cause)
-{
-	static const char *const names[BALANCE_CAUSES] = {
-		"shortage", "timer", "pressure", "by hand"};
-	return cause < BALANCE_CAUSES ? names[cause] : "unknown";
-}
-
-/* ---- steps -------------------------------------------------------------- */
-
-void balance_note_flow(struct pool *pool, uint32_t cache, uint32_t node,
-                       bool gained)
+/* Notes that slabs came to a list or left it. */
+static void note_flow(struct pool *pool, uint32_t cache, uint32_t node,
+                      bool gained)
 {
 	struct balance_held *held =
 		&pool->balance->held[balance_cell(pool, cache, node)];
@@ -119,7 +20,7 @@ void balance_note_flow(struct pool *pool, uint32_t cache, uint32_t node,
 		held->reversals++;
 	held->any = true;
 	held->gained = gained;
-	held->at_ms = move_now_ms();
+	held->at_ns = clock_ns();
 }
 
 static uint64_t carve(struct pool *pool, const struct plan_step *step,
@@ -128,9 +29,9 @@ static uint64_t carve(struct pool *pool, const struct plan_step *step,
 	uint64_t done = 0;
 	uint32_t head;
 	*error = 0;
-	while (done < n && (*error = wants_carve(pool, step->cache_ix + 1,
-	                                          step->to, step->to,
-	                                          &head)) == 0)
+	while (done < n && (*error = slabs_carve(pool, step->cache_ix + 1,
+	                                         step->to, step->to,
+	                                         &head)) == 0)
 		done++;
 	return done;
 }
@@ -164,9 +65,9 @@ static uint64_t lend(struct pool *pool, const struct plan_step *step,
 	                                     step->n, error);
 	/* What was made for it never was on the lender's list. */
 	if (done > 0 && !step->fresh)
-		balance_note_flow(pool, cache, step->from, false);
+		note_flow(pool, cache, step->from, false);
 	if (done > 0)
-		balance_note_flow(pool, cache, step->to, true);
+		note_flow(pool, cache, step->to, true);
 	return done;
 }
 
@@ -178,9 +79,9 @@ static uint64_t give_back(struct pool *pool, const struct plan_step *step,
 	uint64_t done = move_return(pool, cache, step->to, step->from, step->n,
 	                             error);
 	if (done > 0 && step->from != PLAN_NONE)
-		balance_note_flow(pool, cache, step->from, false);
+		note_flow(pool, cache, step->from, false);
 	if (done > 0)
-		balance_note_flow(pool, cache, step->to, true);
+		note_flow(pool, cache, step->to, true);
 	return done;
 }
 
@@ -188,30 +89,31 @@ static uint64_t migrate(struct pool *pool, const struct plan_step *step,
                         char *text, size_t bytes, int *error)
 {
 	struct balance *b = pool->balance;
+	struct balance_counts *counts = &b->history.counts;
 	uint64_t page = UINT64_C(1) << pool->view.geo.page_shift;
 	struct backing_moved how;
 	uint64_t done = move_migrate(pool, step->page, step->to, &how, error);
 	b->past[b->n_past++ % BALANCE_PAST] = (struct balance_past){
-		.page = step->page, .at_ms = move_now_ms(), .stuck = done == 0};
+		.page = step->page, .at_ns = clock_ns(), .stuck = done == 0};
 	if (done == 0) {
 		snprintf(text, bytes, "%s", how.reason);
 		return 0;
 	}
 	b->tokens -= page < b->tokens ? page : b->tokens;
-	b->counts.moved_bytes += page;
-	if (how.ns > b->counts.move_ns_max)
-		b->counts.move_ns_max = how.ns;
+	counts->moved_bytes += page;
+	if ((int64_t)how.ns > counts->move_ns_max)
+		counts->move_ns_max = (int64_t)how.ns;
 	return done;
 }
 
 static uint64_t shrink(struct pool *pool, const struct plan_step *step,
                        int *error)
 {
-	uint32_t seconds = step->reason == PLAN_IDLE
-	                           ? pool->balance->config.idle_s
-	                           : 0;
+	int64_t idle_ns = step->reason == PLAN_IDLE
+	                          ? pool->balance->config.idle_s * CLOCK_S
+	                          : 0;
 	uint32_t n = step->n < SHRINK_MAX ? step->n : SHRINK_MAX;
-	return move_shrink(pool, step->to, n, seconds, error);
+	return move_shrink(pool, step->to, n, idle_ns, error);
 }
 
 static uint64_t take(struct pool *pool, struct balance_event *event)
@@ -243,19 +145,19 @@ static uint64_t take(struct pool *pool, struct balance_event *event)
 uint64_t balance_step(struct pool *pool, enum balance_cause cause,
                       const struct plan_step *step)
 {
-	struct balance *b = pool->balance;
+	struct history *history = &pool->balance->history;
 	struct balance_event event = {.cause = cause, .step = *step};
-	int64_t began = balance_now_ns();
+	int64_t began = clock_ns();
 	event.done = take(pool, &event);
-	event.us = (uint64_t)(balance_now_ns() - began) / 1000;
+	event.took_ns = clock_ns() - began;
 	if (event.error < 0 && event.text[0] == '\0' && event.done == 0)
 		snprintf(event.text, sizeof(event.text), "%s",
 		         strerror(-event.error));
-	b->counts.steps[step->kind]++;
-	b->counts.failed[step->kind] += event.done == 0;
+	history->counts.steps[step->kind]++;
+	history->counts.failed[step->kind] += event.done == 0;
 	/* A trim does nothing of its own: it must not look like progress. */
 	if (step->kind != PLAN_TRIM)
-		b->counts.done[step->kind] += event.done;
-	balance_note(b, &event);
+		history->counts.done[step->kind] += event.done;
+	history_note(history, &event);
 	return event.done;
 }

@@ -2,28 +2,15 @@
 #include "daemon/balance/wants.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <linux/futex.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "daemon/balance/balance.h"
-#include "daemon/base/log.h"
+#include "daemon/pool/grow.h"
+#include "daemon/pool/marks.h"
+#include "daemon/pool/slabs.h"
 #include "shm/partial.h"
-#include "shm/slab.h"
 
 #define CARVE_BYTES_MAX (UINT64_C(8) << 20) /* at one time for one list */
-#define GROW_BYTES_MAX (UINT64_C(16) << 20) /* faulted in at one time */
-#define LOW_SLABS_MAX 16u
 #define LOOKS_MAX 256u /* at slabs of a list, of which many may be held */
-
-void wants_announce(struct pool *pool)
-{
-	uint32_t *seq = &pool->head->grow_seq;
-	/* pairs: alloc_from; who sees the count sees the slabs. */
-	atom_store_release(seq, atom_load(seq) + 1);
-	syscall(SYS_futex, seq, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
-}
 
 /* At least low, even where high is below it. */
 static uint32_t clamp(uint64_t value, uint64_t low, uint64_t high)
@@ -35,38 +22,6 @@ static uint32_t clamp(uint64_t value, uint64_t low, uint64_t high)
 
 /* ---- pages -------------------------------------------------------------- */
 
-/* Says why a node does not grow. */
-static void say_lack(const struct pool *pool, uint32_t node)
-{
-	const struct backing_node *row = &pool->backing.node[node];
-	uint64_t bytes = pool->pages.node[node].pages
-	                 << pool->view.geo.page_shift;
-	log_warn("pool %s: node %u does not grow beyond %llu MiB: %s%s%s",
-	         pool->name, pool->view.nodes[node].os_id,
-	         (unsigned long long)(bytes >> 20), row->reason,
-	         row->remedy[0] ? "; to repair it: " : "", row->remedy);
-}
-
-/* Faults in an eighth more than there is, within bounds. */
-static int add_pages(struct pool *pool, uint32_t node)
-{
-	uint64_t most = GROW_BYTES_MAX >> pool->view.geo.page_shift;
-	uint64_t n = clamp(pool->pages.node[node].pages / 8, 1, most);
-	uint64_t page = pages_hole(pool, node, &n);
-	uint64_t got = 0;
-	uint32_t file;
-	if (page == PAGES_NONE || pool->view.nodes[node].drain != 0 ||
-	    balance_offline(pool, node))
-		return -ENOSPC;
-	file = pages_file(pool, page);
-	if (backing_grow(&pool->backing, file,
-	                 page - pages_first(pool, file), n, node, &got) < 0)
-		say_lack(pool, node);
-	if (got > 0)
-		pages_add(pool, page, got, node);
-	return got > 0 ? 0 : -ENOSPC;
-}
-
 bool wants_ahead(struct pool *pool)
 {
 	bool more = false;
@@ -76,56 +31,13 @@ bool wants_ahead(struct pool *pool)
 		                        ? ready / 16
 		                        : pool->pages.page_units;
 		if (balance_pressure(pool, node) == PLAN_CALM &&
-		    pages_free_units(pool, node) < want)
-			more |= add_pages(pool, node) == 0;
+		    pages_free_units(&pool->pages, node) < want)
+			more |= grow_node(pool, node) == 0;
 	}
 	return more;
 }
 
 /* ---- slabs -------------------------------------------------------------- */
-
-static int take_units(struct pool *pool, uint32_t node, uint32_t n_units,
-                      uint64_t *unit)
-{
-	if (pool->view.nodes[node].drain != 0)
-		return -ENOSPC;
-	while (pages_take(pool, node, n_units, unit) < 0)
-		if (add_pages(pool, node) < 0)
-			return -ENOSPC;
-	return 0;
-}
-
-int wants_carve(struct pool *pool, uint32_t cache, uint32_t home,
-                 uint32_t list, uint32_t *head)
-{
-	const struct layout_cache *row = &pool->view.caches[cache - 1];
-	uint64_t unit;
-	uint64_t line;
-	int r = take_units(pool, home, 1u << row->order, &unit);
-	if (r < 0)
-		return r;
-	/* There are lines enough for every unit at the smallest objects, but
-	 * they may be scattered when large and small runs alternate. */
-	r = extent_take(&pool->lines, 0, pool->lines.n, slab_lines(row), 1,
-	                &line);
-	if (r < 0) {
-		pages_give(pool, unit, 1u << row->order);
-		return r;
-	}
-	slab_carve_srv(&pool->view, (uint32_t)unit, cache, home, list,
-	               (uint32_t)line);
-	pool_count(pool, pool->view.words[unit], 1);
-	pool->counts.grown_slabs++;
-	*head = (uint32_t)unit;
-	return 0;
-}
-
-static void set_low_mark(struct pool *pool, uint32_t cache, uint32_t node)
-{
-	uint32_t slabs = pool_standing(pool, cache, node);
-	atom_store(&pool_mark(pool, cache, node)->low_slabs,
-	          clamp(slabs / 8, 1, LOW_SLABS_MAX));
-}
 
 /* Slabs of a list that can be claimed from, up to limit. One whose lease is
  * held does not count: clients pass it over, and its holder may stand still. */
@@ -174,34 +86,27 @@ static bool has_own(const struct pool *pool, uint32_t cache, uint32_t node)
 	return false;
 }
 
-static void mark_denied(struct pool *pool, uint32_t cache, uint32_t node,
-                        uint32_t bits)
-{
-	uint32_t *denied = &pool_mark(pool, cache, node)->denied;
-	atom_store(denied, atom_load(denied) | bits);
-	pool->denied_any = true;
-}
-
 /* What the policy would do first: no look at anything else is needed for it.
  * True if nothing is lacking then. */
-static bool carve_some(struct pool *pool, uint32_t cache, uint32_t node)
+static bool carve_some(struct pool *pool, uint32_t cache, uint32_t node,
+                       struct unmet *unmet)
 {
 	uint32_t want = lack(pool, cache, node);
 	uint32_t made = 0;
 	uint32_t head;
 	balance_rung(pool, cache, node);
-	while (made < want && wants_carve(pool, cache, node, node, &head) == 0)
+	while (made < want && slabs_carve(pool, cache, node, node, &head) == 0)
 		made++;
 	if (want == 0 && !has_own(pool, cache, node)) {
-		if (wants_carve(pool, cache, node, node, &head) == 0)
+		if (slabs_carve(pool, cache, node, node, &head) == 0)
 			made++;
 		else
-			mark_denied(pool, cache, node, MARK_NO_OWN);
+			marks_deny(pool, cache, node, MARK_NO_OWN);
 	}
-	set_low_mark(pool, cache, node);
+	marks_set_low(pool, cache, node);
 	if (made > 0 || want == 0)
 		return true;
-	balance_want(pool, cache, node, want);
+	unmet_add(unmet, cache, node, want);
 	return false;
 }
 
@@ -214,9 +119,11 @@ static bool has_some(const struct pool *pool, uint32_t cache, uint32_t node)
 
 int wants_relieve(struct pool *pool, uint32_t cache, uint32_t node)
 {
-	if (!carve_some(pool, cache, node))
-		balance_short(pool);
-	set_low_mark(pool, cache, node);
+	struct unmet unmet;
+	unmet.n = 0;
+	if (!carve_some(pool, cache, node, &unmet))
+		balance_short(pool, &unmet);
+	marks_set_low(pool, cache, node);
 	return lack(pool, cache, node) == 0 || has_some(pool, cache, node)
 	               ? 0
 	               : -ENOSPC;
@@ -226,34 +133,14 @@ int wants_relieve(struct pool *pool, uint32_t cache, uint32_t node)
 
 static void deny(struct pool *pool, uint32_t cache, uint32_t node)
 {
-	mark_denied(pool, cache, node, MARK_DENIED);
+	marks_deny(pool, cache, node, MARK_DENIED);
 	pool->counts.denied++;
 }
 
-void wants_retry(struct pool *pool)
-{
-	if (!pool->denied_any)
-		return;
-	for (uint32_t cache = 1; cache <= pool->n_caches; cache++)
-		for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
-			atom_store(&pool_mark(pool, cache, node)->denied, 0u);
-	pool->denied_any = false;
-}
-
-void wants_adopt(struct pool *pool)
-{
-	for (uint32_t cache = 1; cache <= pool->n_caches; cache++)
-		for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
-			set_low_mark(pool, cache, node);
-	pool->denied_any = true;
-	wants_retry(pool);
-	wants_announce(pool);
-}
-
 /* Carves for the wants of a word, which any client may have written to. What
- * that does not relieve is noted for the balance. */
+ * that does not relieve is added to unmet. */
 static enum wants_outcome carve_word(struct pool *pool, uint64_t word,
-                                      uint64_t bits)
+                                     uint64_t bits, struct unmet *unmet)
 {
 	enum wants_outcome outcome = WANTS_NOTHING;
 	uint32_t n_nodes = pool->view.geo.n_nodes;
@@ -262,7 +149,7 @@ static enum wants_outcome carve_word(struct pool *pool, uint64_t word,
 		uint32_t cache = (uint32_t)(ix / n_nodes) + 1;
 		if (cache > pool->n_caches)
 			continue;
-		if (!carve_some(pool, cache, (uint32_t)(ix % n_nodes)))
+		if (!carve_some(pool, cache, (uint32_t)(ix % n_nodes), unmet))
 			outcome = WANTS_DENIED;
 		else if (outcome == WANTS_NOTHING)
 			outcome = WANTS_DONE;
@@ -271,15 +158,15 @@ static enum wants_outcome carve_word(struct pool *pool, uint64_t word,
 }
 
 /* Marks what nothing helped. True if there is any. */
-static bool deny_unmet(struct pool *pool)
+static bool deny_unmet(struct pool *pool, const struct unmet *unmet)
 {
-	uint32_t cache;
-	uint32_t node;
 	bool any = false;
-	for (uint32_t i = 0; balance_wanted(pool, i, &cache, &node); i++) {
-		set_low_mark(pool, cache, node);
+	for (uint32_t i = 0; i < unmet->n; i++) {
+		uint32_t cache = unmet->want[i].cache;
+		uint32_t node = unmet->want[i].node;
+		marks_set_low(pool, cache, node);
 		if (!has_own(pool, cache, node))
-			mark_denied(pool, cache, node, MARK_NO_OWN);
+			marks_deny(pool, cache, node, MARK_NO_OWN);
 		if (has_some(pool, cache, node))
 			continue;
 		deny(pool, cache, node);
@@ -288,23 +175,24 @@ static bool deny_unmet(struct pool *pool)
 	return any;
 }
 
-enum wants_outcome wants_serve(struct pool *pool)
+enum wants_outcome wants_serve(struct pool *pool, struct unmet *unmet)
 {
 	enum wants_outcome all = WANTS_NOTHING;
+	unmet->n = 0;
 	for (uint64_t w = 0; w < pool->view.geo.want_words; w++) {
 		uint64_t *want = &pool->view.wants[w];
 		enum wants_outcome one;
 		if (atom_load(want) == 0)
 			continue;
 		/* pairs: view_want_any; a want that comes later rings anew. */
-		one = carve_word(pool, w, atom_swap(want, UINT64_C(0)));
+		one = carve_word(pool, w, atom_swap(want, UINT64_C(0)), unmet);
 		all = one > all ? one : all;
 	}
 	if (all == WANTS_DENIED) {
-		bool trim = balance_short(pool);
-		all = deny_unmet(pool) || trim ? WANTS_DENIED : WANTS_EVENED;
+		bool trim = balance_short(pool, unmet);
+		all = deny_unmet(pool, unmet) || trim ? WANTS_DENIED : WANTS_EVENED;
 	}
 	if (all != WANTS_NOTHING)
-		wants_announce(pool);
+		marks_announce(pool);
 	return all;
 }

@@ -8,13 +8,14 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "daemon/balance/wants.h"
+#include "daemon/base/clock.h"
 #include "daemon/base/log.h"
-#include "daemon/balance/move.h"
 #include "daemon/manager/fdstore.h"
+#include "daemon/pool/keep.h"
+#include "daemon/pool/marks.h"
+#include "daemon/pool/slabs.h"
 #include "numa/migrate.h"
 #include "shm/lease.h"
 #include "shm/partial.h"
@@ -39,8 +40,8 @@ refuse(const struct pool *pool, int error, const char *why, ...)
 
 static int take(const struct pool *pool, const char *what)
 {
-	char name[POOL_FDSTORE_NAME];
-	pool_fdstore_name(name, pool->name, what);
+	char name[KEEP_NAME];
+	keep_name(name, pool->name, what);
 	return fdstore_take(name);
 }
 
@@ -183,11 +184,11 @@ static int take_data(struct pool *pool, bool may_reserve)
 	                                .may_reserve = may_reserve,
 	                                .journal = pool->journal->pages,
 	                                .kept = kept};
-	char name[POOL_FDSTORE_NAME];
+	char name[KEEP_NAME];
 	int r;
 	for (unsigned i = 0; i < pool->topo->n_nodes; i++) {
 		const struct journal_node *node = &pool->journal->node[i];
-		pool_fdstore_node(name, pool->name, i);
+		keep_node_name(name, pool->name, i);
 		kept[i] = (struct backing_kept){
 		        .fd = fdstore_take(name),
 		        .kind = (enum backing_kind)node->kind,
@@ -214,54 +215,25 @@ static int take_data(struct pool *pool, bool may_reserve)
 
 /* ---- books --------------------------------------------------------------- */
 
-/* Notes a whole slab. Its units, or -EINVAL: two lie over one another. */
-static int note_slab(struct pool *pool, uint32_t head)
-{
-	uint64_t word = pool->view.words[head];
-	const struct layout_cache *row =
-	        &pool->view.caches[WORD_CACHE(word) - 1];
-	uint64_t line = pool->view.lines[head];
-	uint64_t n_lines = slab_lines(row);
-	uint64_t n_units = UINT64_C(1) << row->order;
-	uint64_t out;
-	uint32_t lies;
-	if (line + n_lines > pool->lines.n ||
-	    extent_take(&pool->lines, line, line + n_lines, n_lines, 1, &out) <
-	            0 ||
-	    pages_claim(pool, head, (uint32_t)n_units) < 0)
-		return -EINVAL;
-	lies = pages_node_of(pool, head / pool->pages.page_units);
-	if (lies != WORD_HOME(word))
-		slab_rehome_srv(&pool->view, head, lies);
-	else
-		slab_relist_any(&pool->view, head);
-	word = pool->view.words[head];
-	pool_count(pool, word, 1);
-	if (WORD_LIST(word) != lies)
-		loans_add(&pool->loans, head, move_now_ms());
-	lease_break_srv(&pool->view.leases[head], LEASE_SRV);
-	return (int)n_units;
-}
-
 /* The pages of a node's file, as the control file has them; what was faulted in
  * and not noted, or noted as gone and not given back yet, is given back. */
 static void note_pages(struct pool *pool, uint32_t node)
 {
-	uint64_t first = pages_first(pool, node);
-	uint64_t n = pages_size(pool, node);
+	uint64_t first = pages_first(&pool->pages, node);
+	uint64_t n = pages_size(&pool->pages, node);
 	uint64_t ready = 0;
 	pool_node(pool, node)->high_page = 0;
 	for (uint64_t page = first; page < first + n; page++) {
-		uint32_t lies = pages_node_of(pool, page);
+		uint32_t lies = pages_node_of(&pool->pages, page);
 		if (lies == NODE_NONE)
 			continue;
-		pages_add(pool, page, 1, lies);
+		pages_add(&pool->pages, page, 1, lies);
 		ready++;
 	}
 	if (ready == pool->backing.node[node].ready_pages)
 		return;
 	for (uint64_t page = first; page < first + n; page++)
-		if (pages_node_of(pool, page) == NODE_NONE)
+		if (pages_node_of(&pool->pages, page) == NODE_NONE)
 			backing_shrink(&pool->backing, node, page - first, 1,
 			               node);
 }
@@ -274,14 +246,14 @@ static void note_moved(struct pool *pool, uint32_t to)
 	unsigned at;
 	uint64_t page;
 	if (!migrate_last(&pool->backing, to, &file, &page) ||
-	    file >= pool->view.geo.n_nodes || page >= pages_size(pool, file))
+	    file >= pool->view.geo.n_nodes || page >= pages_size(&pool->pages, file))
 		return;
 	/* Asking for a hole would fault it in. */
-	if (pages_node_of(pool, pages_first(pool, file) + page) ==
+	if (pages_node_of(&pool->pages, pages_first(&pool->pages, file) + page) ==
 	            NODE_NONE ||
 	    backing_where(&pool->backing, file, page, &at) < 0)
 		return;
-	atom_store(&pages[pages_first(pool, file) + page], (uint8_t)(1 + at));
+	atom_store(&pages[pages_first(&pool->pages, file) + page], (uint8_t)(1 + at));
 }
 
 static int note_slabs(struct pool *pool, uint32_t node)
@@ -290,7 +262,7 @@ static int note_slabs(struct pool *pool, uint32_t node)
 	uint32_t end = (uint32_t)pool_end_unit(pool, node);
 	while (unit < end) {
 		int met = slab_repair_srv(&pool->view, unit, end);
-		int n = met == SLAB_REPAIR_SLAB ? note_slab(pool, unit) : 1;
+		int n = met == SLAB_REPAIR_SLAB ? slabs_adopt(pool, unit) : 1;
 		if (met == SLAB_REPAIR_NONE)
 			lease_break_srv(&pool->view.leases[unit], LEASE_SRV);
 		if (met < 0 || n < 0)
@@ -327,7 +299,7 @@ static int make_books(struct pool *pool)
 	if (r < 0)
 		return r;
 	pool->last_id = pool->journal->last_id % CLIENT_IDS;
-	wants_adopt(pool);
+	marks_adopt(pool);
 	return 0;
 }
 
@@ -341,7 +313,7 @@ static int give_up(struct pool *pool)
 	log_info("pool %s: slabd was killed while it made this pool: it is "
 	         "made anew", pool->name);
 	backing_abandon(&from);
-	pool_forget(pool);
+	keep_forget(pool);
 	pool_destroy(pool);
 	return ADOPT_E_NONE;
 }
@@ -362,31 +334,28 @@ static int adopt_all(struct pool *pool, bool may_reserve)
 	return r == 0 ? make_books(pool) : r;
 }
 
-static void say_adopted(const struct pool *pool, const struct timespec *began)
+static void say_adopted(const struct pool *pool, int64_t began_ns)
 {
-	struct timespec now;
+	int64_t took_ns = clock_ns() - began_ns;
 	uint64_t ready = 0;
-	clock_gettime(CLOCK_MONOTONIC, &now);
 	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
 		ready += pool_ready_units(pool, node);
 	log_info("pool %s: taken over as it was: %llu MiB, %u caches, %llu of "
 	         "%llu units in slabs, %.1f ms",
 	         pool->name, (unsigned long long)(ready << UNIT_SHIFT >> 20),
 	         pool->n_caches,
-	         (unsigned long long)(ready + pool->units.n_taken -
-	                              pool->units.n),
+	         (unsigned long long)(ready + pool->pages.units.n_taken -
+	                              pool->pages.units.n),
 	         (unsigned long long)ready,
-	         (double)(now.tv_sec - began->tv_sec) * 1e3 +
-	                 (double)(now.tv_nsec - began->tv_nsec) / 1e6);
+	         (double)took_ns / (double)CLOCK_MS);
 }
 
 int adopt_pool(struct pool *pool, const struct config_pool *config,
                const struct topo *topo, bool may_reserve)
 {
-	struct timespec began;
+	int64_t began_ns = clock_ns();
 	char text[160];
 	int r;
-	clock_gettime(CLOCK_MONOTONIC, &began);
 	pool_init(pool, config, topo);
 	pool->journal_fd = take(pool, "ledger");
 	if (pool->journal_fd < 0)
@@ -396,7 +365,7 @@ int adopt_pool(struct pool *pool, const struct config_pool *config,
 	if (r < 0) {
 		refuse(pool, r, "%s", text);
 	} else {
-		/* pairs: pool_create, in the slabd before this one. */
+		/* pairs: create_pool, in the slabd before this one. */
 		if (atom_load_acquire(&pool->journal->state) == JOURNAL_MAKING)
 			return give_up(pool);
 		r = adopt_all(pool, may_reserve);
@@ -405,7 +374,7 @@ int adopt_pool(struct pool *pool, const struct config_pool *config,
 	if (r < 0)
 		pool_close(pool);
 	else
-		say_adopted(pool, &began);
+		say_adopted(pool, began_ns);
 	return r;
 }
 

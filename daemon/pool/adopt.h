@@ -6,7 +6,9 @@
  *     all checked before anything is written: sizes, seals, versions, tables
  *     --> books from the slab table, half-done carves repaired, leases of the
  *         dead slabd broken, every list bit set that is due
- *     --> clients: those that ended meanwhile are reaped, the others watched
+ *
+ * Whoever runs the loop then reaps the clients that ended meanwhile, and watches
+ * the others (serve/peer_adopt.c).
  *
  * All of it may be cut short and done again. What it finds half done is what
  * carve, reclaim, cache create, clients_take and a sweep leave when they are
@@ -15,7 +17,7 @@
 #ifndef DAEMON_POOL_ADOPT_H
 #define DAEMON_POOL_ADOPT_H
 
-#include "daemon/serve/server.h"
+#include "daemon/pool/pool.h"
 
 /* Nothing was kept of this pool: make it. */
 #define ADOPT_E_NONE 1
@@ -25,11 +27,6 @@
  * machine's, -ENOMEM. */
 int adopt_pool(struct pool *pool, const struct config_pool *config,
                const struct topo *topo, bool may_reserve);
-
-/* Watches the pool's living clients and reaps the others, once the event loop
- * is there. 0, or -errno with the reason logged: one may be alive and can't be
- * watched. Finds no client in a pool that was made by this slabd. */
-int peer_adopt_clients(struct server *server, struct pool *pool);
 
 /* Closes what no pool of the configuration has taken. Hugepages that a slabd
  * which was killed had added for such a pool go back to the system. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "daemon/base/log.h"
+#include "daemon/pool/marks.h"
 
 uint32_t caches_find(const struct pool *pool, const char *name)
 {
@@ -79,8 +80,7 @@ static int add(struct pool *pool, const struct layout_cache *want, char *text,
 	*row = *want;
 	pool->n_caches++;
 	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
-		atom_store(&pool_mark(pool, pool->n_caches, node)->low_slabs,
-		           1u);
+		marks_set_low(pool, pool->n_caches, node);
 	/* pairs: view_cache */
 	atom_store_release(&row->state, 1u);
 	log_info("pool %s: cache %s: size %u, stride %u, %u objects in a slab "

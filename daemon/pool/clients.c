@@ -3,13 +3,13 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
+#include "daemon/base/clock.h"
 #include "daemon/base/proc.h"
 #include "shm/slab.h"
 
-#define RELIST_MS 50    /* from one look to the next, at least */
-#define RELIST_SHARE 20 /* and as many times as long as it took */
+#define RELIST_NS (50 * CLOCK_MS) /* from one look to the next, at least */
+#define RELIST_SHARE 20           /* and as many times as long as it took */
 
 static void clients_set(struct pool *pool, uint32_t id, uint32_t epoch,
                       enum client_state state)
@@ -42,7 +42,7 @@ static void fill_in(struct pool *pool, uint32_t id, int32_t pid, uint32_t uid,
 	struct layout_client *row = pool_client(pool, id);
 	row->pid = pid;
 	row->uid = uid;
-	row->since = (int64_t)time(NULL);
+	row->since = clock_wall_ns() / CLOCK_S;
 	if (proc_ticks(pid, &row->began) < 0)
 		row->began = 0;
 	memset(row->comm, 0, sizeof(row->comm));
@@ -55,19 +55,15 @@ static void fill_in(struct pool *pool, uint32_t id, int32_t pid, uint32_t uid,
 static void sweep(struct pool *pool, uint32_t id, bool orphans)
 {
 	struct slab_swept swept = {0};
-	struct timespec a;
-	struct timespec b;
-	clock_gettime(CLOCK_MONOTONIC, &a);
+	int64_t began = clock_ns();
 	if (orphans)
 		slab_sweep_orphans_srv(&pool->view, id, &swept);
 	else
 		slab_sweep_srv(&pool->view, id, &swept);
-	clock_gettime(CLOCK_MONOTONIC, &b);
 	pool->counts.swept_objects += swept.objects;
 	pool->counts.swept_leases += swept.leases;
 	pool->counts.repaired_bits += swept.bits;
-	pool->counts.last_sweep_ms = (double)(b.tv_sec - a.tv_sec) * 1e3 +
-	                             (double)(b.tv_nsec - a.tv_nsec) / 1e6;
+	pool->counts.last_sweep_ns = clock_ns() - began;
 }
 
 int clients_take(struct pool *pool, int32_t pid, uint32_t uid, const char *comm)
@@ -102,11 +98,9 @@ bool clients_relist(struct pool *pool)
 {
 	const struct view *view = &pool->view;
 	uint32_t shift = view->geo.page_shift - UNIT_SHIFT;
-	struct timespec now;
-	double began;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	began = (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
-	if (began < pool->relist_ms)
+	int64_t began = clock_ns();
+	int64_t ended;
+	if (began < pool->relist_ns)
 		return false;
 	for (uint32_t node = 0; node < view->geo.n_nodes; node++) {
 		const struct layout_node *row = &view->nodes[node];
@@ -115,16 +109,15 @@ bool clients_relist(struct pool *pool)
 		for (; unit < end; unit++)
 			slab_relist_any(view, (uint32_t)unit);
 	}
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	pool->relist_ms = (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
-	pool->relist_ms += RELIST_MS + RELIST_SHARE * (pool->relist_ms - began);
+	ended = clock_ns();
+	pool->relist_ns = ended + RELIST_NS + RELIST_SHARE * (ended - began);
 	return true;
 }
 
 void clients_free(struct pool *pool, uint32_t id)
 {
-	double first = pool->counts.last_sweep_ms;
+	int64_t first = pool->counts.last_sweep_ns;
 	sweep(pool, id, true);
-	pool->counts.last_sweep_ms = first;
+	pool->counts.last_sweep_ns = first;
 	clients_set(pool, id, clients_epoch(pool, id), CLIENT_FREE);
 }

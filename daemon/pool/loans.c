@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define UNUSED_MS 10000u
-#define HAND_MS 10000u
+#include "daemon/base/clock.h"
+
+#define UNUSED_NS (10 * CLOCK_S)
+#define HAND_NS (10 * CLOCK_S)
 
 int loans_make(struct loans *loans, uint64_t n_units, uint32_t max)
 {
@@ -25,14 +27,14 @@ void loans_done(struct loans *loans)
 	loans->n = loans->max = 0;
 }
 
-bool loans_add(struct loans *loans, uint32_t head, uint32_t now_ms)
+bool loans_add(struct loans *loans, uint32_t head, int64_t now_ns)
 {
 	if (loans->place[head] != 0)
 		return true;
 	if (loans->n == loans->max)
 		return false;
 	loans->loan[loans->n++] = (struct loan){
-		.head = head, .since_ms = now_ms, .taken_ms = now_ms};
+		.head = head, .since_ns = now_ns, .taken_ns = now_ns};
 	loans->place[head] = loans->n;
 	return true;
 }
@@ -55,20 +57,20 @@ void loans_by_hand(struct loans *loans, uint32_t first)
 		loans->loan[i].by_hand = true;
 }
 
-uint32_t loans_age_ms(const struct loan *loan, uint32_t now_ms)
+int64_t loans_age_ns(const struct loan *loan, int64_t now_ns)
 {
-	uint32_t age = now_ms - loan->since_ms;
-	return loan->by_hand && age < HAND_MS ? 0 : age;
+	int64_t age = now_ns - loan->since_ns;
+	return loan->by_hand && age < HAND_NS ? 0 : age;
 }
 
-void loans_look(struct loan *loan, uint32_t free, uint32_t now_ms)
+void loans_look(struct loan *loan, uint32_t free, int64_t now_ns)
 {
 	if (free < loan->free)
-		loan->taken_ms = now_ms;
+		loan->taken_ns = now_ns;
 	loan->free = free;
 }
 
-bool loans_is_unused(const struct loan *loan, uint32_t now_ms)
+bool loans_is_unused(const struct loan *loan, int64_t now_ns)
 {
-	return now_ms - loan->taken_ms >= UNUSED_MS;
+	return now_ns - loan->taken_ns >= UNUSED_NS;
 }

@@ -9,11 +9,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Times are CLOCK_MONOTONIC's milliseconds and wrap. */
 struct loan {
 	uint32_t head;
-	uint32_t since_ms;
-	uint32_t taken_ms; /* somebody last took of it, as far as was seen */
+	int64_t since_ns;
+	int64_t taken_ns; /* somebody last took of it, as far as was seen */
 	uint32_t free;     /* objects, when it was last looked at */
 	bool by_hand;      /* an operator had it lent */
 };
@@ -31,7 +30,7 @@ void loans_done(struct loans *loans);
 
 /* Notes that a slab is lent since now, if it was not noted before. False: the
  * book is full, and nothing more is to be lent. */
-bool loans_add(struct loans *loans, uint32_t head, uint32_t now_ms);
+bool loans_add(struct loans *loans, uint32_t head, int64_t now_ns);
 
 void loans_drop(struct loans *loans, uint32_t head);
 
@@ -39,13 +38,13 @@ void loans_drop(struct loans *loans, uint32_t head);
 void loans_by_hand(struct loans *loans, uint32_t first);
 
 /* How long ago it was lent; for what was lent by hand, 0 for a while. */
-uint32_t loans_age_ms(const struct loan *loan, uint32_t now_ms);
+int64_t loans_age_ns(const struct loan *loan, int64_t now_ns);
 
 /* Notes that a lent slab has so many objects free: fewer than at the last look
  * means that somebody took some. */
-void loans_look(struct loan *loan, uint32_t free, uint32_t now_ms);
+void loans_look(struct loan *loan, uint32_t free, int64_t now_ns);
 
 /* Nobody was seen to take of it for so long. */
-bool loans_is_unused(const struct loan *loan, uint32_t now_ms);
+bool loans_is_unused(const struct loan *loan, int64_t now_ns);
 
 #endif

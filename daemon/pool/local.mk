@@ -7,15 +7,25 @@ libdaemon_la_SOURCES += \
 	daemon/pool/caches.h \
 	daemon/pool/clients.c \
 	daemon/pool/clients.h \
+	daemon/pool/create.c \
+	daemon/pool/create.h \
 	daemon/pool/extent.c \
 	daemon/pool/extent.h \
+	daemon/pool/grow.c \
+	daemon/pool/grow.h \
 	daemon/pool/journal.c \
 	daemon/pool/journal.h \
+	daemon/pool/keep.c \
+	daemon/pool/keep.h \
 	daemon/pool/loans.c \
 	daemon/pool/loans.h \
+	daemon/pool/marks.c \
+	daemon/pool/marks.h \
 	daemon/pool/pages.c \
 	daemon/pool/pages.h \
 	daemon/pool/pool.c \
 	daemon/pool/pool.h \
+	daemon/pool/slabs.c \
+	daemon/pool/slabs.h \
 	daemon/pool/usage.c \
 	daemon/pool/usage.h

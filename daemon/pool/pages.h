@@ -17,9 +17,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "shm/layout.h"
-
-struct pool;
+#include "daemon/pool/extent.h"
+#include "shm/view.h"
 
 /* Of the pages that lie on one node. */
 struct pages_node {
@@ -31,59 +30,62 @@ struct pages_node {
 };
 
 struct pages {
+	const struct view *view; /* the pool's: its tables of nodes and pages */
 	uint64_t n_pages;
 	uint32_t page_units;
-	uint16_t *used;  /* units in slabs, by page */
-	uint32_t *since; /* second at which it became empty, by page */
+	struct extent units; /* not ready, or part of a slab */
+	uint16_t *used;      /* units in slabs, by page */
+	int64_t *since_ns;   /* when it became empty, by page */
 	struct pages_node node[NODES_MAX];
 };
 
 #define PAGES_NONE UINT64_MAX
 
-/* For a pool whose table of nodes is filled in. 0 or -ENOMEM. */
-int pages_make(struct pool *pool);
+/* For a pool whose table of nodes is filled in; keeps the view, and frees
+ * nothing of it. 0 or -ENOMEM, and pages_done is due in any case. */
+int pages_make(struct pages *book, const struct view *view);
 void pages_done(struct pages *book);
 
 /* The node on which a page lies, NODE_NONE for a hole. */
-uint32_t pages_node_of(const struct pool *pool, uint64_t page);
+uint32_t pages_node_of(const struct pages *book, uint64_t page);
 
 /* The node in whose file a page is. */
-uint32_t pages_file(const struct pool *pool, uint64_t page);
+uint32_t pages_file(const struct pages *book, uint64_t page);
 
 /* The first page of a node's file, and how many the file has. */
-uint64_t pages_first(const struct pool *pool, uint32_t file);
-uint64_t pages_size(const struct pool *pool, uint32_t file);
+uint64_t pages_first(const struct pages *book, uint32_t file);
+uint64_t pages_size(const struct pages *book, uint32_t file);
 
 /* n pages from page on, of one file, are ready and lie on a node. */
-void pages_add(struct pool *pool, uint64_t page, uint64_t n, uint32_t lies);
+void pages_add(struct pages *book, uint64_t page, uint64_t n, uint32_t lies);
 
 /* A page without a slab is a hole from now on. */
-void pages_drop(struct pool *pool, uint64_t page);
+void pages_drop(struct pages *book, uint64_t page);
 
 /* A page lies on another node from now on. */
-void pages_move(struct pool *pool, uint64_t page, uint32_t to);
+void pages_move(struct pages *book, uint64_t page, uint32_t to);
 
 /* Takes the lowest aligned run of units on a node. 0 or -ENOSPC. */
-int pages_take(struct pool *pool, uint32_t node, uint32_t n_units,
+int pages_take(struct pages *book, uint32_t node, uint32_t n_units,
                   uint64_t *unit);
 
 /* Takes just these, for the books of a pool that was taken over. 0, or
  * -EINVAL: not all of them are free. */
-int pages_claim(struct pool *pool, uint64_t unit, uint32_t n_units);
+int pages_claim(struct pages *book, uint64_t unit, uint32_t n_units);
 
-void pages_give(struct pool *pool, uint64_t unit, uint32_t n_units);
+void pages_give(struct pages *book, uint64_t unit, uint32_t n_units);
 
 /* Units that no slab has, of the pages on a node. */
-uint64_t pages_free_units(const struct pool *pool, uint32_t node);
+uint64_t pages_free_units(const struct pages *book, uint32_t node);
 
 /* Up to n holes in a row that pages on a node may go to: of its own file if
  * that has any, else of another. The first one and *n, or PAGES_NONE: the
  * pool has as much of the node as it may. */
-uint64_t pages_hole(struct pool *pool, uint32_t node, uint64_t *n);
+uint64_t pages_hole(struct pages *book, uint32_t node, uint64_t *n);
 
-/* The highest page on a node that has been without a slab for so many seconds,
- * below a page; or PAGES_NONE. */
-uint64_t pages_idle(const struct pool *pool, uint32_t node, uint64_t below,
-                       uint32_t seconds);
+/* The highest page on a node that has been without a slab for so long, below a
+ * page; or PAGES_NONE. */
+uint64_t pages_idle(const struct pages *book, uint32_t node, uint64_t below,
+                       int64_t idle_ns);
 
 #endif

@@ -7,21 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "daemon/balance/balance.h"
-#include "daemon/base/log.h"
-#include "daemon/manager/notify.h"
-#include "daemon/manager/fdstore.h"
-#include "numa/memfile.h"
-
-/* Where clients try to map data: low, clear of programs, heaps and what the
- * thread sanitizer forbids. Pools are 16 GiB apart; where one does not fit,
- * the client maps it elsewhere. */
-#define DATA_HINT (UINT64_C(1) << 37)
-#define DATA_HINT_STEP (UINT64_C(1) << 34)
 #define LOANS_MAX 65536u
+
+/* ---- rows and counts ----------------------------------------------------- */
 
 struct layout_node *pool_node(struct pool *pool, uint32_t node)
 {
@@ -55,182 +45,35 @@ uint32_t *pool_slabs(const struct pool *pool, uint32_t cache, uint32_t home)
 	                    home];
 }
 
-static uint32_t *standing(const struct pool *pool, uint32_t cache,
-                          uint32_t node)
-{
-	return &pool->standing[pool_slabs(pool, cache, node) - pool->slabs];
-}
-
 uint32_t pool_standing(const struct pool *pool, uint32_t cache, uint32_t node)
 {
-	return *standing(pool, cache, node);
+	return pool->standing[pool_slabs(pool, cache, node) - pool->slabs];
 }
 
-void pool_count(struct pool *pool, uint64_t word, int by)
+/* ---- what slabctl and the kernel decide ---------------------------------- */
+
+void pool_set_drain(struct pool *pool, uint32_t node, bool drain)
 {
-	*pool_slabs(pool, WORD_CACHE(word), WORD_HOME(word)) += (uint32_t)by;
-	*standing(pool, WORD_CACHE(word), WORD_LIST(word)) += (uint32_t)by;
+	atom_store(&pool_node(pool, node)->drain, drain ? 1u : 0u);
 }
 
-/* ---- data --------------------------------------------------------------- */
-
-struct progress {
-	const struct pool *pool;
-	int tenth[TOPO_NODES_MAX];
-};
-
-static void say_progress(void *arg, unsigned node, uint64_t done, uint64_t all)
+void pool_set_cpu_node(struct pool *pool, uint32_t cpu, uint32_t node)
 {
-	struct progress *p = arg;
-	int tenth = (int)(done * 10 / (all ? all : 1));
-	if (tenth == p->tenth[node])
-		return;
-	p->tenth[node] = tenth;
-	log_info("pool %s: node %u: %d %% of %llu pages faulted in",
-	         p->pool->name, p->pool->topo->node[node].os_id, tenth * 10,
-	         (unsigned long long)all);
-	notify_progress("pool %s: node %u: %d %% faulted in", p->pool->name,
-	                 p->pool->topo->node[node].os_id, tenth * 10);
+	uint8_t *byte = (uint8_t *)(uintptr_t)&pool->view.cpus[cpu];
+	atom_store(byte, (uint8_t)node);
 }
 
-/* The most a pool takes of a node: whole pages, at least one. */
-static uint64_t max_of(const struct config_pool *c, const struct topo_node *n)
-{
-	uint64_t page = config_page_bytes(c->page);
-	uint64_t bytes = c->max_bytes;
-	if (bytes == 0)
-		bytes = n->bytes / 100 * c->max_percent;
-	bytes -= bytes % page;
-	return bytes > page ? bytes : page;
-}
+/* ---- opened and closed --------------------------------------------------- */
 
-static void log_steps(const struct pool *pool)
+void pool_init(struct pool *pool, const struct config_pool *config,
+               const struct topo *topo)
 {
-	for (unsigned i = 0; i < pool->backing.n_steps; i++) {
-		const struct backing_step *s = &pool->backing.steps[i];
-		log_warn("pool %s: no %s pages on node %u: %s%s%s", pool->name,
-		         backing_kind_name(s->kind),
-		         pool->topo->node[s->node_ix].os_id, s->reason,
-		         s->remedy[0] ? "; to have them: " : "", s->remedy);
-	}
-}
-
-static void log_nodes(const struct pool *pool)
-{
-	for (unsigned i = 0; i < pool->backing.n_nodes; i++) {
-		const struct backing_node *n = &pool->backing.node[i];
-		uint64_t mib =
-			(n->ready_pages << pool->backing.page_shift) >> 20;
-		log_info("pool %s: node %u: %llu MiB of %llu MiB ready in %s "
-		         "pages, %.1f ms%s%s",
-		         pool->name, pool->topo->node[i].os_id,
-		         (unsigned long long)mib,
-		         (unsigned long long)(n->file_bytes >> 20),
-		         backing_kind_name(n->kind),
-		         (double)n->populate_ns / 1e6,
-		         n->note[0] ? "; " : "", n->note);
-	}
-}
-
-static int open_data(struct pool *pool, bool may_reserve)
-{
-	uint64_t files[TOPO_NODES_MAX];
-	uint64_t starts[TOPO_NODES_MAX];
-	struct progress progress = {.pool = pool};
-	struct backing_request request = {
-	        .topo = pool->topo,
-	        .name = pool->name,
-	        .first = (enum backing_kind)pool->config->page,
-	        .may_reserve = may_reserve,
-	        .file_bytes = files,
-	        .start_bytes = starts,
-	        .progress = say_progress,
-	        .progress_arg = &progress,
-	        .journal = pool->journal->pages,
-	};
-	int r;
-	for (unsigned i = 0; i < pool->topo->n_nodes; i++) {
-		files[i] = max_of(pool->config, &pool->topo->node[i]);
-		starts[i] = pool->config->start_bytes;
-		if (starts[i] > files[i])
-			starts[i] = files[i];
-	}
-	r = backing_open(&pool->backing, &request);
-	if (r < 0) {
-		log_error("pool %s: %s", pool->name, pool->backing.error);
-		return r;
-	}
-	for (unsigned i = 0; i < pool->backing.n_nodes; i++)
-		pool->start_pages[i] = pool->backing.node[i].ready_pages;
-	journal_note(pool->journal, &pool->backing);
-	log_steps(pool);
-	log_nodes(pool);
-	return 0;
-}
-
-/* ---- control and shared ------------------------------------------------- */
-
-static void fill_nodes(struct pool *pool)
-{
-	uint64_t first = 0;
-	for (uint32_t i = 0; i < pool->view.geo.n_nodes; i++) {
-		const struct topo_node *t = &pool->topo->node[i];
-		const struct backing_node *b = &pool->backing.node[i];
-		struct layout_node *row = pool_node(pool, i);
-		row->os_id = t->os_id;
-		row->flags = (t->has_cpu ? NODE_HAS_CPU : 0) |
-		             (pool->topo->simulated ? NODE_SIMULATED : 0);
-		row->first_unit = first;
-		row->n_units = b->file_bytes >> UNIT_SHIFT;
-		row->backing = b->kind;
-		memcpy(row->nearest, t->nearest, sizeof(row->nearest));
-		first += row->n_units;
-	}
-}
-
-static void add_pages(struct pool *pool)
-{
-	for (uint32_t i = 0; i < pool->view.geo.n_nodes; i++)
-		pages_add(pool, pages_first(pool, i),
-		             pool->backing.node[i].ready_pages, i);
-}
-
-static void fill_head(struct pool *pool, uint64_t hint)
-{
-	const struct layout_geometry *geo = &pool->view.geo;
-	struct layout_head *head = pool->head;
-	uint8_t *cpus = (uint8_t *)(uintptr_t)pool->view.cpus;
-	head->version = LAYOUT_VERSION;
-	head->n_nodes = geo->n_nodes;
-	head->n_cpus = geo->n_cpus;
-	head->n_caches = geo->n_caches;
-	head->n_ids = CLIENT_IDS;
-	head->page_shift = geo->page_shift;
-	head->n_units = geo->n_units;
-	head->control_bytes = geo->control_bytes;
-	head->shared_bytes = geo->shared_bytes;
-	head->data_hint = hint;
-	head->instance = pool->journal->instance;
-	memcpy(head->name, pool->name, sizeof(head->name));
-	memcpy(cpus, pool->topo->cpu_node, geo->n_cpus);
-	add_pages(pool);
-	/* pairs: layout_check, by way of the socket that passes the file. */
-	atom_store_release(&head->magic, LAYOUT_MAGIC);
-}
-
-static int open_metafile(const char *pool, const char *what, uint64_t bytes,
-                         int *fd, void **at)
-{
-	char name[160];
-	snprintf(name, sizeof(name), "slabd-%s-%s", pool, what);
-	*fd = memfile_create(name, BACKING_4K, bytes);
-	if (*fd < 0)
-		return *fd;
-	*at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
-	if (*at != MAP_FAILED)
-		return 0;
-	*at = NULL;
-	return -errno;
+	memset(pool, 0, sizeof(*pool));
+	pool->control_fd = pool->control_ro_fd = pool->shared_fd = -1;
+	pool->journal_fd = -1;
+	pool->config = config;
+	pool->topo = topo;
+	memcpy(pool->name, config->name, sizeof(pool->name));
 }
 
 /* Clients get a descriptor that can't write, of a file that is ours alone, so
@@ -244,18 +87,6 @@ int pool_open_read_only(int fd)
 	return ro < 0 ? -errno : ro;
 }
 
-static int compute_geometry(struct pool *pool, struct layout_geometry *geo)
-{
-	memset(geo, 0, sizeof(*geo));
-	geo->n_nodes = pool->topo->n_nodes;
-	geo->n_cpus = pool->topo->n_cpus;
-	geo->n_caches = pool->config->max_caches;
-	geo->page_shift = pool->backing.page_shift;
-	for (unsigned i = 0; i < pool->backing.n_nodes; i++)
-		geo->n_units += pool->backing.node[i].file_bytes >> UNIT_SHIFT;
-	return layout_compute(geo);
-}
-
 int pool_make_books(struct pool *pool, const struct layout_geometry *geo)
 {
 	uint64_t n_cells = (uint64_t)geo->n_caches * geo->n_nodes;
@@ -263,177 +94,13 @@ int pool_make_books(struct pool *pool, const struct layout_geometry *geo)
 	pool->standing = calloc(n_cells, sizeof(*pool->standing));
 	if (pool->slabs == NULL || pool->standing == NULL)
 		return -ENOMEM;
-	if (extent_init(&pool->units, geo->n_units, true) < 0)
-		return -ENOMEM;
 	if (extent_init(&pool->lines, geo->n_units * LINES_PER_UNIT, false) < 0)
 		return -ENOMEM;
 	if (loans_make(&pool->loans, geo->n_units,
 	               geo->n_units < LOANS_MAX ? (uint32_t)geo->n_units
 	                                        : LOANS_MAX) < 0 ||
-	    pages_make(pool) < 0)
+	    pages_make(&pool->pages, &pool->view) < 0)
 		return -ENOMEM;
-	return balance_make(pool);
-}
-
-static int open_meta(struct pool *pool, unsigned ordinal)
-{
-	struct layout_geometry geo;
-	void *control = NULL;
-	int r = compute_geometry(pool, &geo);
-	if (r < 0) {
-		log_error("pool %s: more than 2 TiB in all; lower max in its "
-		          "section", pool->name);
-		return r;
-	}
-	r = open_metafile(pool->name, "control", geo.control_bytes,
-	                  &pool->control_fd, &control);
-	pool->head = control;
-	if (r == 0)
-		r = open_metafile(pool->name, "shared", geo.shared_bytes,
-		                  &pool->shared_fd, &pool->shared);
-	if (r == 0)
-		r = pool->control_ro_fd = pool_open_read_only(pool->control_fd);
-	if (r < 0)
-		return r;
-	view_init(&pool->view, &geo, pool->head, pool->shared);
-	fill_nodes(pool);
-	r = pool_make_books(pool, &geo);
-	if (r < 0)
-		return r;
-	fill_head(pool, DATA_HINT + ordinal * DATA_HINT_STEP);
-	return 0;
-}
-
-/* ---- the descriptor store
- * ---------------------------------------------------------- */
-
-void pool_fdstore_name(char name[POOL_FDSTORE_NAME], const char *pool,
-                     const char *what)
-{
-	snprintf(name, POOL_FDSTORE_NAME, "slabd.pool.%s.%s", pool, what);
-}
-
-void pool_fdstore_node(char name[POOL_FDSTORE_NAME], const char *pool,
-                     unsigned node)
-{
-	snprintf(name, POOL_FDSTORE_NAME, "slabd.pool.%s.node%u", pool, node);
-}
-
-static void keep(const struct pool *pool, const char *what, int fd)
-{
-	char name[POOL_FDSTORE_NAME];
-	pool_fdstore_name(name, pool->name, what);
-	if (fd >= 0)
-		fdstore_put(name, fd);
-	else
-		fdstore_drop(name);
-}
-
-static bool is_kept(const struct pool *pool, const char *what)
-{
-	char name[POOL_FDSTORE_NAME];
-	pool_fdstore_name(name, pool->name, what);
-	return fdstore_has(name);
-}
-
-static bool is_whole(const struct pool *pool)
-{
-	char name[POOL_FDSTORE_NAME];
-	for (unsigned node = 0; node < pool->backing.n_nodes; node++) {
-		pool_fdstore_node(name, pool->name, node);
-		if (!fdstore_has(name))
-			return false;
-	}
-	return is_kept(pool, "control") && is_kept(pool, "shared");
-}
-
-/* The manager has all before the journal says that the pool is whole. */
-void pool_keep(const struct pool *pool)
-{
-	char name[POOL_FDSTORE_NAME];
-	/* Without it nobody takes up the rest. */
-	if (!is_kept(pool, "ledger"))
-		return;
-	keep(pool, "control", pool->control_fd);
-	keep(pool, "shared", pool->shared_fd);
-	for (unsigned node = 0; node < pool->backing.n_nodes; node++) {
-		pool_fdstore_node(name, pool->name, node);
-		fdstore_put(name, pool->backing.node[node].fd);
-	}
-	fdstore_barrier();
-	if (is_whole(pool))
-		return;
-	log_warn("pool %s: not all of it is kept: it will not outlive slabd",
-	         pool->name);
-	pool_forget(pool);
-}
-
-void pool_forget(const struct pool *pool)
-{
-	char name[POOL_FDSTORE_NAME];
-	keep(pool, "control", -1);
-	keep(pool, "shared", -1);
-	for (unsigned node = 0; node < pool->topo->n_nodes; node++) {
-		pool_fdstore_node(name, pool->name, node);
-		fdstore_drop(name);
-	}
-	/* The last, as it says what else there may be. */
-	keep(pool, "ledger", -1);
-}
-
-/* ---- from nothing ------------------------------------------------------- */
-
-static int open_journal(struct pool *pool)
-{
-	int fd = journal_make(pool->name, &pool->journal);
-	if (fd < 0)
-		return fd;
-	pool->journal_fd = fd;
-	keep(pool, "ledger", fd);
-	fdstore_barrier();
-	return 0;
-}
-
-static int open_all(struct pool *pool, bool may_reserve, unsigned ordinal)
-{
-	int r = open_journal(pool);
-	if (r == 0) {
-		r = open_data(pool, may_reserve);
-		if (r < 0)
-			return r;
-		r = open_meta(pool, ordinal);
-	}
-	if (r < 0)
-		log_error("pool %s: can't make its metadata: %s", pool->name,
-		          strerror(-r));
-	return r;
-}
-
-void pool_init(struct pool *pool, const struct config_pool *config,
-               const struct topo *topo)
-{
-	memset(pool, 0, sizeof(*pool));
-	pool->control_fd = pool->control_ro_fd = pool->shared_fd = -1;
-	pool->journal_fd = -1;
-	pool->config = config;
-	pool->topo = topo;
-	memcpy(pool->name, config->name, sizeof(pool->name));
-}
-
-int pool_create(struct pool *pool, const struct config_pool *config,
-                const struct topo *topo, bool may_reserve, unsigned ordinal)
-{
-	int r;
-	pool_init(pool, config, topo);
-	r = open_all(pool, may_reserve, ordinal);
-	if (r < 0) {
-		pool_destroy(pool);
-		pool_forget(pool);
-		return r;
-	}
-	pool_keep(pool);
-	/* pairs: adopt_pool, in the slabd that comes after this one. */
-	atom_store_release(&pool->journal->state, (uint32_t)JOURNAL_WHOLE);
 	return 0;
 }
 
@@ -452,11 +119,9 @@ void pool_close(struct pool *pool)
 	close_fd(pool->control_fd);
 	close_fd(pool->control_ro_fd);
 	close_fd(pool->shared_fd);
-	extent_done(&pool->units);
 	extent_done(&pool->lines);
 	pages_done(&pool->pages);
 	loans_done(&pool->loans);
-	balance_done(pool->balance);
 	free(pool->slabs);
 	free(pool->standing);
 	for (unsigned i = 0; i < pool->backing.n_nodes; i++)
@@ -469,16 +134,4 @@ void pool_destroy(struct pool *pool)
 {
 	backing_close(&pool->backing);
 	pool_close(pool);
-}
-
-void pool_leave(struct pool *pool, bool has_clients)
-{
-	if (has_clients && is_kept(pool, "ledger")) {
-		pool_close(pool);
-		return;
-	}
-	/* pairs: adopt_pool, should this be cut short. */
-	atom_store_release(&pool->journal->state, (uint32_t)JOURNAL_MAKING);
-	pool_destroy(pool);
-	pool_forget(pool);
 }

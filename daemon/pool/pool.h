@@ -4,13 +4,15 @@
  * whose. The books are private; everything in them can be made again from the
  * control file and the tags.
  *
- *   pool/pool.c      the files, from configuration to a mapped, sealed pool
- *   pool/adopt.c     the same, from what a slabd before this one left
- *   pool/caches.c  caches made at run time
- *   balance/wants.c    slabs carved where clients run short
- *   pool/pages.c  which page lies where, and what of it is slabs
- *   balance/balance.c   memory evened out between nodes
- *   pool/clients.c     client ids, and the sweep of the dead
+ *   pool/create.c   the files, from configuration to a mapped, sealed pool
+ *   pool/adopt.c    the same, from what a slabd before this one left
+ *   pool/keep.c     what of it the service manager keeps
+ *   pool/caches.c   caches made at run time
+ *   pool/clients.c  client ids, and the sweep of the dead
+ *   pool/pages.c    which page is on which node, and what of it is slabs
+ *   pool/grow.c     more pages from the kernel
+ *   pool/slabs.c    slabs carved, reclaimed, lent and returned, with the books
+ *   pool/marks.c    what clients are told: low marks, denied, woken
  *   pool/usage.c    who holds how much, counted from the tags
  *
  * One thread, the event loop's, calls all of this.
@@ -19,10 +21,10 @@
 #define DAEMON_POOL_POOL_H
 
 #include "daemon/conf/config.h"
+#include "daemon/pool/extent.h"
 #include "daemon/pool/journal.h"
 #include "daemon/pool/loans.h"
 #include "daemon/pool/pages.h"
-#include "daemon/pool/extent.h"
 #include "numa/backing.h"
 #include "shm/view.h"
 
@@ -38,8 +40,10 @@ struct pool_counts {
 	uint64_t taken_slabs;  /* emptied for another cache */
 	uint64_t denied;       /* shortages that could not be relieved */
 	uint64_t trims;        /* times clients were asked to trim */
-	double last_sweep_ms;
+	int64_t last_sweep_ns;
 };
+
+struct balance;
 
 struct pool {
 	char name[NAME_BYTES];
@@ -54,11 +58,11 @@ struct pool {
 	int journal_fd;
 	struct journal *journal;
 	struct backing backing;
-	uint64_t start_pages[TOPO_NODES_MAX]; /* faulted in by pool_create */
-	struct extent units; /* not ready, or part of a slab; see pages */
+	uint64_t start_pages[TOPO_NODES_MAX]; /* faulted in by create_pool */
 	struct pages pages;
 	struct loans loans;
-	struct balance *balance;
+	struct balance *balance; /* whoever opens the pool makes it and ends it */
+	bool offline[NODES_MAX]; /* the kernel has taken the node's memory away */
 	struct extent lines; /* tag lines of slabs */
 	/* By cache and node, (cache - 1) * n_nodes + node: slabs at home there,
 	 * and slabs that stand on the list there. */
@@ -69,39 +73,17 @@ struct pool {
 	uint32_t last_id;   /* handed out most recently */
 	bool denied_any;    /* some mark says denied */
 	bool adopted;       /* clients may have it from the start */
-	double relist_ms;   /* clients_relist may run from then on, monotonic */
+	int64_t relist_ns;  /* clients_relist may run from then on */
 	struct pool_counts counts;
 };
-
-/* Makes a pool's files and faults its start pages in, with progress in the log
- * and the service status. 0, or -errno with the reason logged. */
-int pool_create(struct pool *pool, const struct config_pool *config,
-                const struct topo *topo, bool may_reserve, unsigned ordinal);
 
 /* Unmaps and closes; hugepages go back to the system. Where the service manager
  * keeps the files, the next slabd adopts them. */
 void pool_destroy(struct pool *pool);
 
-/* The end of a slabd that does not go on, and was not told to stop: a pool that
- * clients may have is left to the next one, where it is kept; of another the
- * manager keeps nothing. */
-void pool_leave(struct pool *pool, bool has_clients);
-
-/* Has the service manager keep the pool's files, or no longer keep them. */
-void pool_keep(const struct pool *pool);
-void pool_forget(const struct pool *pool);
-
-/* The name in the descriptor store of a pool's file: "ledger", "control",
- * "shared", or "node" with its index. */
-#define POOL_FDSTORE_NAME 160
-void pool_fdstore_name(char name[POOL_FDSTORE_NAME], const char *pool,
-                     const char *what);
-void pool_fdstore_node(char name[POOL_FDSTORE_NAME], const char *pool,
-                     unsigned node);
-
-/* For pool/adopt.c: an empty pool; unmapped and closed with no hugepage given
- * back; a read-only descriptor of the control file, and maps and counts
- * for a geometry. 0 or -errno. */
+/* For pool/create.c and pool/adopt.c: an empty pool; unmapped and closed with
+ * no hugepage given back; a read-only descriptor of the control file, and maps
+ * and counts for a geometry. 0 or -errno. */
 void pool_init(struct pool *pool, const struct config_pool *config,
                const struct topo *topo);
 void pool_close(struct pool *pool);
@@ -125,7 +107,10 @@ uint32_t *pool_slabs(const struct pool *pool, uint32_t cache, uint32_t home);
 /* The slabs of a cache that stand on a node's list, or are claimed from it. */
 uint32_t pool_standing(const struct pool *pool, uint32_t cache, uint32_t node);
 
-/* Counts a slab by its unit word, or (by -1) takes it out. */
-void pool_count(struct pool *pool, uint64_t word, int by);
+/* A node is emptied, or no longer; the slabs that are lent there stay. */
+void pool_set_drain(struct pool *pool, uint32_t node, bool drain);
+
+/* Threads on a CPU count for a node from now on. */
+void pool_set_cpu_node(struct pool *pool, uint32_t cpu, uint32_t node);
 
 #endif

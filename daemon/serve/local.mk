@@ -9,5 +9,7 @@ libdaemon_la_SOURCES += \
 	daemon/serve/peer.c \
 	daemon/serve/peer.h \
 	daemon/serve/peer_adopt.c \
+	daemon/serve/pools.c \
+	daemon/serve/pools.h \
 	daemon/serve/server.c \
 	daemon/serve/server.h

@@ -107,17 +107,17 @@ static void on_over(evutil_socket_t fd, short what, void *arg)
 static bool lacks_pages(const struct pool *pool, uint32_t node)
 {
 	return pool->view.nodes[node].drain == 0 &&
-	       pool->pages.node[node].pages < pages_size(pool, node);
+	       pool->pages.node[node].pages < pages_size(&pool->pages, node);
 }
 
-void machine_denied(struct server *server, const struct pool *pool)
+void machine_denied(struct server *server, const struct pool *pool,
+                    const struct unmet *unmet)
 {
 	int64_t until = now_ms() + PSI_STAYS_MS;
-	uint32_t cache;
-	uint32_t node;
 	if (server->n_pools < 2)
 		return;
-	for (uint32_t i = 0; balance_wanted(pool, i, &cache, &node); i++) {
+	for (uint32_t i = 0; i < unmet->n; i++) {
+		uint32_t node = unmet->want[i].node;
 		if (!lacks_pages(pool, node))
 			continue;
 		for (unsigned k = 0; k < server->n_pools; k++)

@@ -12,6 +12,8 @@
 #include "daemon/pool/caches.h"
 #include "daemon/balance/wants.h"
 #include "daemon/pool/clients.h"
+#include "daemon/pool/marks.h"
+#include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/manager/fdstore.h"
 
@@ -127,7 +129,7 @@ static void sweep(struct peer *peer)
 	log_info("pool %s: client %u (%s, pid %d) ended: %llu objects came "
 	         "back, %.2f ms", pool->name, peer->id, peer->comm, peer->pid,
 	         (unsigned long long)(pool->counts.swept_objects - before),
-	         pool->counts.last_sweep_ms);
+	         (double)pool->counts.last_sweep_ns / (double)CLOCK_MS);
 	drop_event(&peer->on_death);
 	close_fd(&peer->pidfd);
 	start_timer(peer, SECOND_SWEEP_MS);
@@ -138,7 +140,7 @@ static void reap(struct peer *peer)
 	sweep(peer);
 	/* What was refused so far may be to be had now; and it may have raised
 	 * a want and died before it rang. */
-	wants_retry(peer->pool);
+	marks_clear_denied(peer->pool);
 	server_serve_pool(peer->server, peer->pool);
 	duty_soon(peer->server, SERVER_BALANCE_MS);
 }

@@ -84,6 +84,11 @@ int peer_adopt(struct server *server, struct pool *pool, uint32_t id,
  * once, and a second time in the loop. */
 int peer_adopt_dead(struct server *server, struct pool *pool, uint32_t id);
 
+/* Watches the living clients of a pool that was taken over and reaps the others,
+ * once the event loop is there. 0, or -errno with the reason logged: one may be
+ * alive and can't be watched. Finds no client in a pool that this slabd made. */
+int peer_adopt_clients(struct server *server, struct pool *pool);
+
 /* The name under which the descriptor store keeps a client's pidfd. */
 #define PEER_FDSTORE_NAME 128
 void peer_fdstore_name(char name[PEER_FDSTORE_NAME], const struct pool *pool,

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "daemon/pool/adopt.h"
 #include "daemon/base/proc.h"
 #include "daemon/pool/clients.h"
 #include "daemon/base/log.h"

@@ -6,20 +6,21 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "daemon/base/clock.h"
 #include "daemon/pool/adopt.h"
+#include "daemon/pool/marks.h"
 #include "daemon/balance/wants.h"
 #include "daemon/manager/lastconf.h"
 #include "daemon/serve/listen.h"
 #include "daemon/base/log.h"
 #include "daemon/serve/peer.h"
+#include "daemon/serve/pools.h"
 #include "daemon/manager/notify.h"
 #include "daemon/manager/fdstore.h"
 
 #define RETRY_MS 50         /* denied lists are asked for anew */
-#define DOOR_PEERS 128      /* connections before their hello */
 #define ACCEPT_AGAIN_MS 200 /* after descriptors ran out */
 #define READY_AGAIN_MS 500
 
@@ -89,7 +90,8 @@ bool server_connected(const struct server *server, const struct pool *pool,
 
 void server_serve_pool(struct server *server, struct pool *pool)
 {
-	enum wants_outcome outcome = wants_serve(pool);
+	struct unmet unmet;
+	enum wants_outcome outcome = wants_serve(pool, &unmet);
 	if (pool->denied_any)
 		start_timer(server->retry, RETRY_MS);
 	if (outcome == WANTS_NOTHING)
@@ -97,7 +99,7 @@ void server_serve_pool(struct server *server, struct pool *pool)
 	start_timer(server->ahead, 0);
 	duty_soon(server, SERVER_BALANCE_MS);
 	if (outcome >= WANTS_EVENED)
-		machine_denied(server, pool);
+		machine_denied(server, pool, &unmet);
 	if (outcome == WANTS_DENIED) {
 		pool->counts.trims++;
 		server_trim(server, pool);
@@ -110,7 +112,7 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	for (unsigned i = 0; i < server->n_pools; i++)
-		wants_retry(&server->pools[i]);
+		marks_clear_denied(&server->pools[i]);
 }
 
 static void on_ahead(evutil_socket_t fd, short what, void *arg)
@@ -121,25 +123,6 @@ static void on_ahead(evutil_socket_t fd, short what, void *arg)
 	for (unsigned i = 0; i < server->n_pools; i++)
 		if (wants_ahead(&server->pools[i]))
 			start_timer(server->ahead, 0);
-}
-
-static int open_pools(struct server *server)
-{
-	const struct config *config = server->config;
-	server->max_peers = DOOR_PEERS;
-	for (unsigned i = 0; i < config->n_pools; i++) {
-		int r = adopt_pool(&server->pools[i], &config->pools[i],
-		                   server->topo, config->reserve_hugepages);
-		if (r == ADOPT_E_NONE)
-			r = pool_create(&server->pools[i], &config->pools[i],
-			                server->topo,
-			                config->reserve_hugepages, i);
-		if (r < 0)
-			return r;
-		server->n_pools++;
-		server->max_peers += config->pools[i].max_clients;
-	}
-	return 0;
 }
 
 /* ---- sockets ------------------------------------------------------------ */
@@ -255,18 +238,6 @@ static void close_sockets(struct server *server, enum ending ending)
 	close_socket(server->control_fd, control, FDSTORE_CONTROL,
 	             server->config->control,
 	             all || (kept && control == SOCKET_KEPT));
-}
-
-static void close_pools(struct server *server, enum ending ending)
-{
-	for (unsigned i = 0; i < server->n_pools; i++) {
-		struct pool *pool = &server->pools[i];
-		if (ending == ENDING_TOLD)
-			pool_destroy(pool);
-		else
-			pool_leave(pool, ending == ENDING_BROKEN ||
-			                         pool->adopted);
-	}
 }
 
 /* ---- the loop ----------------------------------------------------------- */
@@ -433,7 +404,7 @@ static int start(struct server *server)
 	if (r == 0)
 		r = open_sockets(server);
 	if (r == 0)
-		r = open_pools(server);
+		r = pools_open(server);
 	if (r < 0)
 		return r;
 	r = open_events(server);
@@ -464,15 +435,13 @@ int server_run(const struct config *config, bool supervised)
 {
 	static struct server server;
 	static struct topo topo;
-	struct timespec now;
 	enum ending ending = ENDING_NO_START;
 	int r = topo_load(&topo, config->topology[0] ? config->topology : NULL);
 	if (r < 0) {
 		log_error("topology: %s", topo.error);
 		return EXIT_FAILURE;
 	}
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	server.started_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+	server.started_ns = clock_ns();
 	server.config = config;
 	server.supervised = supervised;
 	server.topo = &topo;
@@ -493,7 +462,7 @@ int server_run(const struct config *config, bool supervised)
 	}
 	close_events(&server);
 	close_sockets(&server, ending);
-	close_pools(&server, ending);
+	pools_close(&server, ending == ENDING_TOLD, ending == ENDING_BROKEN);
 	if (server.base != NULL)
 		event_base_free(server.base);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

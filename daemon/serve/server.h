@@ -14,6 +14,7 @@
 #include <event2/event.h>
 
 #include "daemon/admin/reports.h"
+#include "daemon/balance/unmet.h"
 #include "daemon/conf/config.h"
 #include "daemon/pool/pool.h"
 
@@ -86,7 +87,8 @@ void machine_configure(struct server *server);
 
 /* A node's own pages did not do for a pool's clients: other pools are to give
  * up what they can do without on the nodes where it had no more to get. */
-void machine_denied(struct server *server, const struct pool *pool);
+void machine_denied(struct server *server, const struct pool *pool,
+                    const struct unmet *unmet);
 
 /* Whether, and why not, memory pressure is watched; "" where it is. */
 bool machine_state(const struct server *server, const char **reason,

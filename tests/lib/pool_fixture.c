@@ -4,9 +4,12 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "daemon/pool/caches.h"
-#include "daemon/pool/usage.h"
+#include "daemon/balance/balance.h"
 #include "daemon/balance/wants.h"
+#include "daemon/base/log.h"
+#include "daemon/pool/caches.h"
+#include "daemon/pool/create.h"
+#include "daemon/pool/usage.h"
 
 void pool_fixture_start(struct pool_fixture *fixture, const char *synthetic,
                     uint64_t start_mib, uint64_t max_mib)
@@ -19,14 +22,16 @@ void pool_fixture_start(struct pool_fixture *fixture, const char *synthetic,
 	fixture->config.max_bytes = max_mib * FIXTURE_MIB;
 	fixture->config.max_caches = 8;
 	fixture->config.max_clients = 4;
-	cr_assert_eq(pool_create(&fixture->pool, &fixture->config,
+	cr_assert_eq(create_pool(&fixture->pool, &fixture->config,
 	                         &fixture->topo, false, 0),
 	             0);
+	cr_assert_eq(balance_make(&fixture->pool), 0);
 	fixture->data = (char *)(uintptr_t)fixture->pool.head->data_hint;
 }
 
 void pool_fixture_stop(struct pool_fixture *fixture)
 {
+	balance_done(&fixture->pool);
 	pool_destroy(&fixture->pool);
 }
 
@@ -116,7 +121,7 @@ static void check_maps(const struct pool *pool)
 		units += 1u << view->caches[slab.cache - 1].order;
 		lines += slab_lines(&view->caches[slab.cache - 1]);
 	}
-	cr_assert_eq(pool->units.n_taken, units);
+	cr_assert_eq(pool->pages.units.n_taken, units);
 	cr_assert_eq(pool->lines.n_taken, lines);
 }
 

@@ -14,6 +14,8 @@
 #include "daemon/pool/caches.h"
 #include "daemon/ctl/verbs.h"
 #include "daemon/pool/clients.h"
+#include "daemon/pool/create.h"
+#include "daemon/pool/slabs.h"
 #include "shm/slab.h"
 
 static struct topo topo;
@@ -39,7 +41,8 @@ void set_up_pool(unsigned i, const char *name)
 	c->page = CONFIG_PAGE_4K;
 	c->max_caches = 8;
 	c->max_clients = 4;
-	cr_assert_eq(pool_create(&server.pools[i], c, &topo, false, i), 0);
+	cr_assert_eq(create_pool(&server.pools[i], c, &topo, false, i), 0);
+	cr_assert_eq(balance_make(&server.pools[i]), 0);
 	server.n_pools = i + 1;
 }
 
@@ -94,8 +97,11 @@ void tear_down(void)
 	close(server.control_fd);
 	event_free(server.balance);
 	event_base_free(server.base);
-	while (server.n_pools > 0)
-		pool_destroy(&server.pools[--server.n_pools]);
+	while (server.n_pools > 0) {
+		struct pool *pool = &server.pools[--server.n_pools];
+		balance_done(pool);
+		pool_destroy(pool);
+	}
 }
 
 /* ---- requests ----------------------------------------------------------- */
@@ -263,18 +269,9 @@ void post_refused(const char *path, const char *form, int want,
 
 uint32_t carve(uint32_t cache, uint32_t home, uint32_t list)
 {
-	const struct layout_cache *row = &first->view.caches[cache - 1];
-	uint32_t n_units = 1u << row->order;
-	uint64_t unit;
-	uint64_t line;
-	cr_assert_eq(pages_take(first, home, n_units, &unit), 0);
-	cr_assert_eq(extent_take(&first->lines, 0, first->lines.n,
-	                         slab_lines(row), 1, &line),
-	             0);
-	slab_carve_srv(&first->view, (uint32_t)unit, cache, home, list,
-	               (uint32_t)line);
-	pool_count(first, first->view.words[unit], 1);
-	return (uint32_t)unit;
+	uint32_t head;
+	cr_assert_eq(slabs_carve(first, cache, home, list, &head), 0);
+	return head;
 }
 
 void hold_still(void)

@@ -57,8 +57,12 @@ tap_scripts += tests/unit/test_steps.sh
 
 # The time is the test's to say: tests/lib/clock.h.
 clock_wrap = $(AM_LDFLAGS) -Wl,--wrap=clock_ns
+tests_unit_daemon_test_balance_LDFLAGS = $(clock_wrap)
+tests_unit_daemon_test_balance_look_LDFLAGS = $(clock_wrap)
+tests_unit_daemon_test_clients_LDFLAGS = $(clock_wrap)
 tests_unit_daemon_test_clock_LDFLAGS = $(clock_wrap)
 tests_unit_daemon_test_log_LDFLAGS = $(clock_wrap)
+tests_unit_daemon_test_pages_LDFLAGS = $(clock_wrap)
 
 # What the kernel answers is the test's to say.
 backing_wraps = $(AM_LDFLAGS) \

@@ -8,18 +8,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "daemon/balance/hand.h"
+#include "daemon/balance/own.h"
 #include "daemon/balance/wants.h"
 #include "daemon/balance/move.h"
+#include "daemon/pool/slabs.h"
 #include "shm/lease.h"
 #include "shm/partial.h"
+#include "tests/lib/clock.h"
 #include "tests/lib/pool_fixture.h"
 
 static struct pool_fixture fixture;
 static struct pool *const pool = &fixture.pool;
 static struct config_balance config;
-static char text[BALANCE_TEXT];
+static struct remedy why;
 static uint64_t done;
 
 /* Of each node 2 MiB to begin with. */
@@ -78,12 +81,6 @@ static uint32_t cache_of(const char *name, uint64_t size, uint32_t flags)
 	int cache = pool_fixture_cache(&fixture, name, size, 8, flags);
 	cr_assert_gt(cache, 0);
 	return (uint32_t)cache;
-}
-
-static void pause_ms(unsigned ms)
-{
-	struct timespec ts = {.tv_nsec = ms * 1000000L};
-	nanosleep(&ts, NULL);
 }
 
 /* Until nothing is due at once. What the last one said. */
@@ -151,7 +148,7 @@ Test(balance, what_is_over_goes_back)
 	pool_fixture_use_up(&fixture, a, 1);
 	pool_fixture_free_all(&fixture);
 	cr_assert_gt(pool->loans.n, 0);
-	pause_ms(30);
+	test_clock_advance(30 * CLOCK_MS);
 	settle();
 	cr_expect_eq(pool->loans.n, 0);
 	cr_expect_eq(pool_fixture_standing(&fixture, a, 0, 1), 0);
@@ -175,17 +172,17 @@ Test(balance, what_nobody_takes_from_goes_back)
 	balance_configure(pool, &config);
 	cr_assert_eq(wants_relieve(pool, a, 0), 0);
 	cr_assert_eq(slab_claim_any(&user, a, 0, 1, &out, &ring), 1);
-	cr_assert_eq(balance_lend(pool, a, 0, 1, 1, &done, text), 0);
+	cr_assert_eq(balance_lend(pool, a, 0, 1, 1, &done, &why), 0);
 	cr_assert_eq(pool_fixture_standing(&fixture, a, 0, 1), 1);
-	pause_ms(30);
+	test_clock_advance(30 * CLOCK_MS);
 	settle();
 	cr_expect_eq(pool_fixture_standing(&fixture, a, 0, 1), 1,
 	             "it was lent just now");
-	pool->loans.loan[0].since_ms -= 60000;
+	pool->loans.loan[0].since_ns -= 60 * CLOCK_S;
 	settle();
 	cr_expect_eq(pool_fixture_standing(&fixture, a, 0, 1), 1,
 	             "somebody took of it lately");
-	pool->loans.loan[0].taken_ms -= 60000;
+	pool->loans.loan[0].taken_ns -= 60 * CLOCK_S;
 	settle();
 	cr_expect_eq(pool_fixture_standing(&fixture, a, 0, 1), 0);
 	cr_expect_eq(last(PLAN_RETURN, false)->step.reason, PLAN_LOAN_OVER);
@@ -206,10 +203,10 @@ Test(balance, what_is_in_use_stays_beside_what_is_held)
 		atom_store(&slab_tags(&pool->view, head)[0], TAG_FREE);
 		slab_relist_any(&pool->view, head);
 	}
-	pool->loans.loan[0].taken_ms -= 60000;
+	pool->loans.loan[0].taken_ns -= 60 * CLOCK_S;
 	cr_assert(lease_take_any(
 		&pool->view.leases[pool->loans.loan[0].head], 1, 1));
-	pause_ms(30);
+	test_clock_advance(30 * CLOCK_MS);
 	settle();
 	cr_expect_eq(pool_fixture_standing(&fixture, a, 0, 1), 2);
 }
@@ -222,8 +219,8 @@ Test(balance, strict_caches_borrow_nothing)
 	cr_expect_eq(pool_fixture_use_up(&fixture, a, 1), 32 * 1024);
 	cr_expect_eq(pool->loans.n, 0);
 	cr_expect_eq(last(PLAN_LEND, true)->step.reason, PLAN_STRICT);
-	cr_expect_eq(balance_lend(pool, a, 0, 1, 1, &done, text), -EPERM);
-	cr_expect(strstr(text, "strict") != NULL);
+	cr_expect_eq(balance_lend(pool, a, 0, 1, 1, &done, &why), -EPERM);
+	cr_expect(strstr(why.what, "strict") != NULL);
 }
 
 Test(balance, lends_by_hand_and_calls_back)
@@ -232,15 +229,15 @@ Test(balance, lends_by_hand_and_calls_back)
 	start("node:2 core:1 pu:1", 4);
 	a = cache_of("a", 64, 0);
 	cr_assert_eq(wants_relieve(pool, a, 0), 0);
-	cr_assert_eq(balance_lend(pool, a, 0, 1, 1, &done, text), 0);
+	cr_assert_eq(balance_lend(pool, a, 0, 1, 1, &done, &why), 0);
 	cr_expect_eq(done, 1);
 	cr_expect_eq(pool_fixture_standing(&fixture, a, 0, 1), 1);
 	cr_expect_eq(last(PLAN_LEND, false)->cause, BALANCE_HAND);
-	cr_expect_eq(balance_lend(pool, a, 0, 0, 9, &done, text), 0);
+	cr_expect_eq(balance_lend(pool, a, 0, 0, 9, &done, &why), 0);
 	cr_expect_eq(done, 1);
 	cr_expect_eq(pool_fixture_standing(&fixture, a, 0, 0), 1);
-	cr_expect_eq(balance_lend(pool, a, 1, 0, 1, &done, text), -ENOENT);
-	cr_expect_eq(balance_lend(pool, a, 1, 1, 1, &done, text), -ENOENT);
+	cr_expect_eq(balance_lend(pool, a, 1, 0, 1, &done, &why), -ENOENT);
+	cr_expect_eq(balance_lend(pool, a, 1, 1, 1, &done, &why), -ENOENT);
 }
 
 /* Though the borrower has memory of its own. */
@@ -250,11 +247,11 @@ Test(balance, what_was_lent_by_hand_stays_a_while)
 	start("node:2 core:1 pu:1", 4);
 	a = cache_of("a", 64, 0);
 	cr_assert_eq(wants_relieve(pool, a, 0), 0);
-	cr_assert_eq(balance_lend(pool, a, 0, 1, 1, &done, text), 0);
-	pause_ms(30);
+	cr_assert_eq(balance_lend(pool, a, 0, 1, 1, &done, &why), 0);
+	test_clock_advance(30 * CLOCK_MS);
 	settle();
 	cr_expect_eq(pool_fixture_standing(&fixture, a, 0, 1), 1);
-	pool->loans.loan[0].since_ms -= 60000;
+	pool->loans.loan[0].since_ns -= 60 * CLOCK_S;
 	settle();
 	cr_expect_eq(pool_fixture_standing(&fixture, a, 0, 1), 0);
 }
@@ -282,11 +279,11 @@ Test(balance, lends_another_where_the_best_is_held)
 	int error;
 	start("node:2 core:1 pu:1", 8);
 	a = cache_of("a", 64, 0);
-	cr_assert_eq(wants_carve(pool, a, 0, 0, &head), 0);
+	cr_assert_eq(slabs_carve(pool, a, 0, 0, &head), 0);
 	pool_fixture_claim_all(&fixture, 1, a, 0);
 	atom_store(&slab_tags(&pool->view, head)[0], TAG_FREE);
 	slab_relist_any(&pool->view, head);
-	cr_assert_eq(wants_carve(pool, a, 0, 0, &head), 0);
+	cr_assert_eq(slabs_carve(pool, a, 0, 0, &head), 0);
 	cr_assert(lease_take_any(&pool->view.leases[head], 1, 1));
 	cr_expect_eq(move_lend(pool, a, 0, 1, 1, &error), 1);
 }
@@ -303,10 +300,10 @@ Test(balance, moves_a_page_with_its_slabs)
 	cr_assert_eq(wants_relieve(pool, a, 0), 0);
 	cr_assert_eq(wants_relieve(pool, b, 0), 0);
 	pool_fixture_claim_all(&fixture, 1, a, 0);
-	cr_assert_eq(balance_migrate(pool, a, 0, 1, 5, &done, text), 0, "%s",
-	             text);
+	cr_assert_eq(balance_migrate(pool, a, 0, 1, 5, &done, &why), 0, "%s",
+	             why.what);
 	cr_expect_eq(done, 1);
-	cr_expect_eq(pages_node_of(pool, 0), 1);
+	cr_expect_eq(pages_node_of(&pool->pages, 0), 1);
 	cr_expect_eq(pool_fixture_standing(&fixture, a, 0, 0) +
 	                     pool_fixture_standing(&fixture, b, 0, 0), 0);
 	cr_expect_eq(*pool_slabs(pool, a, 1),
@@ -315,15 +312,15 @@ Test(balance, moves_a_page_with_its_slabs)
 	             pool_fixture_standing(&fixture, b, 1, 1));
 	cr_expect_gt(pool_fixture_claim_all(&fixture, 1, b, 1), 0);
 	pool_fixture_agrees(&fixture);
-	cr_expect_eq(balance_migrate(pool, 0, 1, 1, 1, &done, text), -EINVAL);
-	cr_expect_eq(balance_migrate(pool, a, 0, 1, 1, &done, text), -EBUSY);
+	cr_expect_eq(balance_migrate(pool, 0, 1, 1, 1, &done, &why), -EINVAL);
+	cr_expect_eq(balance_migrate(pool, a, 0, 1, 1, &done, &why), -EBUSY);
 }
 
 Test(balance, no_page_goes_to_a_full_node)
 {
 	start("node:2 core:1 pu:1", 2);
-	cr_expect_eq(balance_migrate(pool, 0, 0, 1, 1, &done, text), -ENOSPC);
-	cr_expect(strstr(text, "raise max") != NULL);
+	cr_expect_eq(balance_migrate(pool, 0, 0, 1, 1, &done, &why), -ENOSPC);
+	cr_expect(strstr(why.todo, "raise max") != NULL);
 }
 
 /* A machine of two nodes, the second of which has no memory left. */
@@ -361,12 +358,12 @@ Test(balance, pages_that_no_node_has_memory_for_are_not_tried_one_by_one)
 	a = cache_of("a", 64, CACHE_STRICT);
 	pool_fixture_use_up(&fixture, a, 0);
 	fill_second_node();
-	cr_expect_eq(balance_migrate(pool, 0, 0, 1, 4, &done, text), -EBUSY);
-	cr_expect(strstr(text, "MiB to give") != NULL, "%s", text);
+	cr_expect_eq(balance_migrate(pool, 0, 0, 1, 4, &done, &why), -EBUSY);
+	cr_expect(strstr(why.what, "MiB to give") != NULL, "%s", why.what);
 	cr_expect_eq(balance_counts(pool)->failed[PLAN_MIGRATE], 1);
 	wants_relieve(pool, cache_of("b", 64, CACHE_STRICT), 0);
-	cr_expect_eq(balance_migrate(pool, 0, 0, 1, 4, &done, text), -EBUSY);
-	cr_expect(strstr(text, "MiB to give") != NULL, "%s", text);
+	cr_expect_eq(balance_migrate(pool, 0, 0, 1, 4, &done, &why), -EBUSY);
+	cr_expect(strstr(why.what, "MiB to give") != NULL, "%s", why.what);
 	empty_second_node();
 }
 
@@ -377,8 +374,8 @@ Test(balance, a_lent_slab_whose_page_comes_is_lent_no_more)
 	start("node:2 core:1 pu:1", 4);
 	a = cache_of("a", 64, 0);
 	cr_assert_eq(wants_relieve(pool, a, 0), 0);
-	cr_assert_eq(balance_lend(pool, a, 0, 1, 1, &done, text), 0);
-	cr_assert_eq(balance_migrate(pool, a, 0, 1, 1, &done, text), 0);
+	cr_assert_eq(balance_lend(pool, a, 0, 1, 1, &done, &why), 0);
+	cr_assert_eq(balance_migrate(pool, a, 0, 1, 1, &done, &why), 0);
 	cr_expect_eq(pool->loans.n, 0);
 	cr_expect_eq(pool_fixture_standing(&fixture, a, 1, 1), 1);
 }
@@ -392,7 +389,7 @@ Test(balance, gives_pages_back_down_to_the_floor_and_grows_again)
 	cr_assert_eq(pool->pages.node[0].pages, 4);
 	pool_fixture_free_all(&fixture);
 	balance_press(pool, 0, PLAN_FULL);
-	pause_ms(30);
+	test_clock_advance(30 * CLOCK_MS);
 	settle();
 	cr_expect_eq(pool->pages.node[0].pages, 1, "the floor is the start");
 	cr_expect_eq(last(PLAN_SHRINK, false)->step.reason, PLAN_PRESSED);
@@ -417,8 +414,8 @@ Test(balance, drains_a_node_and_takes_it_back)
 	cr_expect_eq(hold.client, 1);
 	cr_expect_eq(hold.cache, a);
 	cr_expect_eq(hold.objects, 1024 * *pool_slabs(pool, a, 1));
-	cr_assert_eq(balance_drain(pool, 1, true, text), 0);
-	cr_expect_eq(balance_drain(pool, 0, true, text), -EBUSY);
+	cr_assert_eq(balance_drain(pool, 1, true, &why), 0);
+	cr_expect_eq(balance_drain(pool, 0, true, &why), -EBUSY);
 	settle();
 	cr_expect_eq(pool->pages.node[1].pages, 0);
 	cr_expect_eq(balance_holders(pool, 1, &hold, 1), 0);
@@ -427,7 +424,7 @@ Test(balance, drains_a_node_and_takes_it_back)
 	/* Its clients are served from elsewhere; it gets nothing anew. */
 	cr_expect_gt(pool_fixture_use_up(&fixture, a, 1), 0);
 	cr_expect_eq(pool->pages.node[1].pages, 0);
-	cr_assert_eq(balance_drain(pool, 1, false, text), 0);
+	cr_assert_eq(balance_drain(pool, 1, false, &why), 0);
 	cr_expect_gt(pool_fixture_use_up(&fixture, a, 1), 0);
 	cr_expect_gt(pool->pages.node[1].pages, 0);
 }
@@ -444,7 +441,7 @@ Test(balance, a_drain_does_not_wait_for_who_holds_an_empty_slab)
 		if (pool->view.words[unit] == WORD_MAKE(a, 1, 0, 1))
 			cr_assert(
 				lease_take_any(&pool->view.leases[unit], 1, 1));
-	cr_assert_eq(balance_drain(pool, 1, true, text), 0);
+	cr_assert_eq(balance_drain(pool, 1, true, &why), 0);
 	settle();
 	cr_expect_eq(pool->pages.node[1].pages, 0);
 	cr_expect_eq(last(PLAN_DRAIN, false)->step.reason, PLAN_DRAINED);
@@ -458,7 +455,7 @@ Test(balance, a_drain_that_can_not_go_on_says_why)
 	a = cache_of("a", 64, 0);
 	pool_fixture_use_up(&fixture, a, 0);
 	pool_fixture_use_up(&fixture, a, 1);
-	cr_assert_eq(balance_drain(pool, 1, true, text), 0);
+	cr_assert_eq(balance_drain(pool, 1, true, &why), 0);
 	cr_expect_geq(settle(), 100);
 	cr_expect_eq(pool->pages.node[1].pages, 1);
 	cr_expect_eq(last(PLAN_DRAIN, true)->step.reason, PLAN_NO_ROOM);
@@ -476,7 +473,7 @@ Test(balance, a_plan_is_shown_and_not_carried_out)
 	start("node:2 core:1 pu:1", 8);
 	a = cache_of("a", 64, 0);
 	cr_assert_eq(wants_relieve(pool, a, 1), 0);
-	cr_assert_eq(balance_drain(pool, 1, true, text), 0);
+	cr_assert_eq(balance_drain(pool, 1, true, &why), 0);
 	plan = balance_plan(pool);
 	cr_expect_gt(plan->n_steps, 0);
 	cr_expect_eq(pool->pages.node[1].pages, 1);

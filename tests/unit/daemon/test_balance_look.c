@@ -4,11 +4,12 @@
 #include "daemon/balance/balance.h"
 
 #include <criterion/criterion.h>
-#include <time.h>
 
+#include "daemon/balance/hand.h"
 #include "daemon/balance/own.h"
-#include "daemon/balance/wants.h"
 #include "daemon/balance/move.h"
+#include "daemon/balance/wants.h"
+#include "tests/lib/clock.h"
 #include "tests/lib/pool_fixture.h"
 
 static struct pool_fixture fixture;
@@ -63,7 +64,7 @@ static int tick(void)
 /* A look at which slabs are empty that is due. */
 static int tick_due(void)
 {
-	pool->balance->empty_ms -= 60000;
+	pool->balance->empty_ns -= 60 * CLOCK_S;
 	return tick();
 }
 
@@ -169,8 +170,8 @@ Test(balance_look, the_last_of_many_loans_goes_home)
 	atom_store(&slab_tags(&pool->view, head)[0], TAG_FREE);
 	slab_relist_any(&pool->view, head);
 	for (uint32_t i = 0; i < n; i++)
-		pool->loans.loan[i].taken_ms -= 60000;
-	nanosleep(&(struct timespec){.tv_nsec = 30000000}, NULL);
+		pool->loans.loan[i].taken_ns -= 60 * CLOCK_S;
+	test_clock_advance(30 * CLOCK_MS);
 	for (int i = 0; i < 10; i++)
 		tick();
 	cr_expect_eq(pool->loans.n, n - 1);
@@ -183,18 +184,18 @@ static void pin_first(uint64_t n)
 	struct balance *b = pool->balance;
 	for (uint64_t page = 0; page < n; page++)
 		b->past[b->n_past++ % BALANCE_PAST] = (struct balance_past){
-			.page = page, .at_ms = move_now_ms(), .stuck = true};
+			.page = page, .at_ns = clock_ns(), .stuck = true};
 }
 
 Test(balance_look, a_drain_goes_on_behind_pages_that_are_pinned)
 {
-	char text[BALANCE_TEXT];
+	struct remedy why;
 	start_large("node:2 core:1 pu:1", 640);
 	config.hold_ms = config.hold_max_ms = 3600000;
 	config.migrate_rate = UINT64_C(1) << 40;
 	balance_configure(pool, &config);
 	pin_first(BALANCE_PAGES);
-	cr_assert_eq(balance_drain(pool, 0, true, text), 0);
+	cr_assert_eq(balance_drain(pool, 0, true, &why), 0);
 	for (int i = 0; i < 100 && pool->pages.node[0].pages > BALANCE_PAGES;
 	     i++)
 		tick();

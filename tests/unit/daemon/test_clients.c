@@ -6,10 +6,12 @@
 #include <string.h>
 
 #include "daemon/balance/wants.h"
-#include "daemon/balance/move.h"
+#include "daemon/base/clock.h"
+#include "daemon/pool/slabs.h"
 #include "shm/lease.h"
 #include "shm/partial.h"
 #include "shm/tags.h"
+#include "tests/lib/clock.h"
 #include "tests/lib/pool_fixture.h"
 
 static struct pool_fixture fixture;
@@ -248,18 +250,23 @@ Test(ident, sets_bits_that_are_due)
 	pool_fixture_start(&fixture, "node:1 core:1 pu:1", 6, 6);
 	large = (uint32_t)pool_fixture_cache(&fixture, "pages", 2000000, 8, 0);
 	small = (uint32_t)pool_fixture_cache(&fixture, "objects", 6000, 8, 0);
-	cr_assert_eq(wants_carve(&fixture.pool, large, 0, 0, &head), 0);
-	cr_assert_eq(wants_carve(&fixture.pool, large, 0, 0, &head), 0);
-	cr_assert_eq(wants_carve(&fixture.pool, small, 0, 0, &head), 0);
+	cr_assert_eq(slabs_carve(&fixture.pool, large, 0, 0, &head), 0);
+	cr_assert_eq(slabs_carve(&fixture.pool, large, 0, 0, &head), 0);
+	cr_assert_eq(slabs_carve(&fixture.pool, small, 0, 0, &head), 0);
 	cr_assert_eq(head, 64);
 	for (uint32_t page = 0; page < 2; page++) {
-		cr_assert_eq(move_reclaim_slab(&fixture.pool, page * 32), 0);
-		pages_drop(&fixture.pool, page);
+		cr_assert_eq(slabs_reclaim(&fixture.pool, page * 32), 0);
+		pages_drop(&fixture.pool.pages, page);
 	}
 	list = partial_of(&fixture.pool.view, small, 0);
 	partial_clear_any(&list, head);
+	test_clock_advance(0); /* so that a look takes no time */
 	cr_assert(clients_relist(&fixture.pool));
 	cr_expect(partial_has(&list, head));
 	cr_expect_not(clients_relist(&fixture.pool), "that was a moment ago");
+	test_clock_advance(50 * CLOCK_MS - 1);
+	cr_expect_not(clients_relist(&fixture.pool));
+	test_clock_advance(1);
+	cr_expect(clients_relist(&fixture.pool));
 	pool_fixture_agrees(&fixture);
 }

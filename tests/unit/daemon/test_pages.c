@@ -4,6 +4,8 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 
+#include "daemon/base/clock.h"
+#include "tests/lib/clock.h"
 #include "tests/lib/pool_fixture.h"
 
 /* Pages of 2 MiB, 32 units: four a node, of which two are ready. */
@@ -25,19 +27,19 @@ TestSuite(pagebook, .init = start, .fini = finish);
 static uint64_t take(uint32_t node, uint32_t n_units)
 {
 	uint64_t unit = UINT64_MAX;
-	cr_assert_eq(pages_take(pool, node, n_units, &unit), 0);
+	cr_assert_eq(pages_take(&pool->pages, node, n_units, &unit), 0);
 	return unit;
 }
 
 static void full(uint32_t node)
 {
 	uint64_t unit;
-	cr_expect_eq(pages_take(pool, node, 1, &unit), -ENOSPC);
+	cr_expect_eq(pages_take(&pool->pages, node, 1, &unit), -ENOSPC);
 }
 
 static uint64_t hole(uint32_t node, uint64_t *n)
 {
-	return pages_hole(pool, node, n);
+	return pages_hole(&pool->pages, node, n);
 }
 
 Test(pagebook, begins_with_what_is_ready)
@@ -45,14 +47,14 @@ Test(pagebook, begins_with_what_is_ready)
 	cr_expect_eq(pool->pages.n_pages, 8);
 	for (uint64_t page = 0; page < 8; page++) {
 		uint32_t node = page < 4 ? 0 : 1;
-		cr_expect_eq(pages_file(pool, page), node);
-		cr_expect_eq(pages_node_of(pool, page),
+		cr_expect_eq(pages_file(&pool->pages, page), node);
+		cr_expect_eq(pages_node_of(&pool->pages, page),
 		             page % 4 < 2 ? node : NODE_NONE);
 	}
 	for (uint32_t node = 0; node < 2; node++) {
 		cr_expect_eq(pool->view.nodes[node].resident_pages, 2);
 		cr_expect_eq(pool->view.nodes[node].high_page, 2);
-		cr_expect_eq(pages_free_units(pool, node), 64);
+		cr_expect_eq(pages_free_units(&pool->pages, node), 64);
 		cr_expect_eq(pool->pages.node[node].empty, 2);
 	}
 	cr_expect_eq(pool_end_unit(pool, 1), 192);
@@ -65,9 +67,9 @@ Test(pagebook, takes_the_lowest_and_gives_back)
 	full(0);
 	cr_expect_eq(pool->pages.node[0].empty, 0);
 	cr_expect_eq(take(1, 32), 128);
-	pages_give(pool, 40, 1);
-	pages_give(pool, 3, 1);
-	cr_expect_eq(pages_free_units(pool, 0), 2);
+	pages_give(&pool->pages, 40, 1);
+	pages_give(&pool->pages, 3, 1);
+	cr_expect_eq(pages_free_units(&pool->pages, 0), 2);
 	cr_expect_eq(take(0, 1), 3);
 	cr_expect_eq(take(0, 1), 40);
 	full(0);
@@ -82,27 +84,27 @@ Test(pagebook, takes_whole_runs)
 	cr_expect_eq(take(0, 8), 8);
 	cr_expect_eq(take(0, 16), 48);
 	uint64_t unit;
-	cr_expect_eq(pages_take(pool, 0, 16, &unit), -ENOSPC);
+	cr_expect_eq(pages_take(&pool->pages, 0, 16, &unit), -ENOSPC);
 	cr_expect_eq(take(0, 1), 1);
 }
 
 Test(pagebook, a_page_that_moved_is_the_other_nodes)
 {
 	cr_expect_eq(take(0, 4), 0);
-	pages_move(pool, 0, 1);
-	cr_expect_eq(pages_node_of(pool, 0), 1);
-	cr_expect_eq(pages_free_units(pool, 0), 32);
-	cr_expect_eq(pages_free_units(pool, 1), 64 + 28);
+	pages_move(&pool->pages, 0, 1);
+	cr_expect_eq(pages_node_of(&pool->pages, 0), 1);
+	cr_expect_eq(pages_free_units(&pool->pages, 0), 32);
+	cr_expect_eq(pages_free_units(&pool->pages, 1), 64 + 28);
 	cr_expect_eq(pool->view.nodes[0].resident_pages, 1);
 	cr_expect_eq(pool->view.nodes[1].resident_pages, 3);
 	cr_expect_eq(pool->pages.node[0].empty, 1);
 	cr_expect_eq(pool->pages.node[1].empty, 2);
 	cr_expect_eq(take(1, 4), 4);
 	cr_expect_eq(take(0, 4), 32);
-	pages_give(pool, 0, 4);
-	pages_give(pool, 4, 4);
+	pages_give(&pool->pages, 0, 4);
+	pages_give(&pool->pages, 4, 4);
 	cr_expect_eq(pool->pages.node[1].empty, 3);
-	pages_move(pool, 0, 0);
+	pages_move(&pool->pages, 0, 0);
 	cr_expect_eq(take(0, 1), 0);
 }
 
@@ -111,14 +113,14 @@ Test(pagebook, holes_are_filled_from_below)
 	uint64_t n = 9;
 	cr_expect_eq(hole(0, &n), 2);
 	cr_expect_eq(n, 2);
-	pages_drop(pool, 0);
+	pages_drop(&pool->pages, 0);
 	cr_expect_eq(pool->view.nodes[0].resident_pages, 1);
-	cr_expect_eq(pages_free_units(pool, 0), 32);
+	cr_expect_eq(pages_free_units(&pool->pages, 0), 32);
 	n = 9;
 	cr_expect_eq(hole(0, &n), 0);
 	cr_expect_eq(n, 1);
 	cr_expect_eq(take(0, 1), 32, "a hole has no units");
-	pages_add(pool, 0, 1, 0);
+	pages_add(&pool->pages, 0, 1, 0);
 	n = 1;
 	cr_expect_eq(hole(0, &n), 2);
 	cr_expect_eq(take(0, 1), 0);
@@ -128,14 +130,14 @@ Test(pagebook, holes_are_filled_from_below)
 Test(pagebook, holes_of_other_files)
 {
 	uint64_t n = 2;
-	pages_add(pool, 2, 2, 0);
+	pages_add(&pool->pages, 2, 2, 0);
 	for (uint64_t page = 0; page < 2; page++)
-		pages_move(pool, page, 1);
+		pages_move(&pool->pages, page, 1);
 	cr_expect_eq(pool->pages.node[0].pages, 2);
 	cr_expect_eq(hole(0, &n), 6);
 	cr_expect_eq(n, 2);
-	pages_add(pool, 6, 1, 0);
-	cr_expect_eq(pages_node_of(pool, 6), 0);
+	pages_add(&pool->pages, 6, 1, 0);
+	cr_expect_eq(pages_node_of(&pool->pages, 6), 0);
 	cr_expect_eq(pool->view.nodes[1].high_page, 3);
 	n = 5;
 	cr_expect_eq(hole(1, &n), PAGES_NONE, "it has four, its limit");
@@ -145,21 +147,29 @@ Test(pagebook, holes_of_other_files)
 
 Test(pagebook, idle_from_above)
 {
-	cr_expect_eq(pages_idle(pool, 0, UINT64_MAX, 0), 1);
-	cr_expect_eq(pages_idle(pool, 0, 1, 0), 0);
-	cr_expect_eq(pages_idle(pool, 0, 0, 0), PAGES_NONE);
-	cr_expect_eq(pages_idle(pool, 0, UINT64_MAX, 3600), PAGES_NONE);
-	pool->pages.since[0] -= 4000;
-	cr_expect_eq(pages_idle(pool, 0, UINT64_MAX, 3600), 0);
-	take(0, 1);
-	cr_expect_eq(pages_idle(pool, 0, UINT64_MAX, 0), 1);
+	const int64_t hour = 3600 * CLOCK_S;
+	struct pages *pages = &pool->pages;
+	cr_expect_eq(pages_idle(pages, 0, UINT64_MAX, 0), 1);
+	cr_expect_eq(pages_idle(pages, 0, 1, 0), 0);
+	cr_expect_eq(pages_idle(pages, 0, 0, 0), PAGES_NONE);
+	cr_expect_eq(pages_idle(pages, 0, UINT64_MAX, hour), PAGES_NONE);
+	test_clock_advance(hour);
+	cr_expect_eq(pages_idle(pages, 0, UINT64_MAX, hour), 1);
+	cr_expect_eq(take(0, 1), 0);
+	cr_expect_eq(pages_idle(pages, 0, 1, 0), PAGES_NONE);
+	pages_give(pages, 0, 1);
+	cr_expect_eq(pages_idle(pages, 0, 1, 0), 0);
+	test_clock_advance(hour - 1);
+	cr_expect_eq(pages_idle(pages, 0, 1, hour), PAGES_NONE);
+	test_clock_advance(1);
+	cr_expect_eq(pages_idle(pages, 0, 1, hour), 0);
 }
 
 Test(pagebook, claims_what_is_named)
 {
-	cr_expect_eq(pages_claim(pool, 5, 3), 0);
-	cr_expect_eq(pages_claim(pool, 7, 1), -EINVAL, "taken");
-	cr_expect_eq(pages_claim(pool, 64, 1), -EINVAL, "a hole");
+	cr_expect_eq(pages_claim(&pool->pages, 5, 3), 0);
+	cr_expect_eq(pages_claim(&pool->pages, 7, 1), -EINVAL, "taken");
+	cr_expect_eq(pages_claim(&pool->pages, 64, 1), -EINVAL, "a hole");
 	cr_expect_eq(take(0, 1), 0);
 	cr_expect_eq(take(0, 8), 8);
 }

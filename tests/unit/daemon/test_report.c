@@ -61,7 +61,7 @@ Test(report, status_counts_what_was_done)
 	cr_expect_eq(num("pools/0/carved_bytes"), 2 * UNIT_BYTES);
 	cr_expect_eq(num("pools/0/used_bytes"), 30 * STRIDE);
 	cr_expect_eq(num("pools/0/free_bytes"), (2 * PER_SLAB - 30) * STRIDE);
-	cr_expect_eq(num("pools/0/grown_slabs"), 1);
+	cr_expect_eq(num("pools/0/grown_slabs"), 2);
 	cr_expect_eq(num("pools/0/clients"), 1);
 	cr_expect_eq(num("pools/0/rings"), 7);
 	clients_reap(first, id);
@@ -101,7 +101,7 @@ Test(report, startup_is_what_the_start_gave)
 	b->steps[2] = (struct backing_step){1, BACKING_THP, "no thp", ""};
 	b->node[0].populate_ns = 12500000;
 	strcpy(b->node[0].reason, "the last growth lacked memory");
-	pages_add(first, first->pages.node[0].pages, 1, 0);
+	pages_add(&first->pages, first->pages.node[0].pages, 1, 0);
 	get("/status");
 	cr_expect_eq(count("startup"), 2);
 	cr_expect_str_eq(str("startup/0/pool"), "default");

@@ -8,7 +8,8 @@
 #include <string.h>
 
 #include "daemon/balance/balance.h"
-#include "daemon/balance/wants.h"
+#include "daemon/balance/hand.h"
+#include "daemon/pool/slabs.h"
 
 TestSuite(report_do, .init = set_up, .fini = tear_down);
 
@@ -208,10 +209,10 @@ Test(report_do, drains_one_but_not_the_last)
 Test(report_do, says_who_holds_a_node_up)
 {
 	uint32_t id = join("worker");
-	char text[BALANCE_TEXT];
+	struct remedy why;
 	carve(orders, 1, 1);
 	claim(id, orders, 1, 7);
-	cr_assert_eq(balance_drain(first, 1, true, text), 0);
+	cr_assert_eq(balance_drain(first, 1, true, &why), 0);
 	get("/nodes");
 	cr_expect(yes("pools/0/nodes/1/draining"));
 	cr_expect_not(yes("pools/0/nodes/0/draining"));
@@ -249,14 +250,14 @@ Test(report_do, drains_in_all_pools_or_none)
 /* Pages that nobody can take. */
 Test(report_do, says_why_a_node_is_not_emptied)
 {
-	char text[BALANCE_TEXT];
+	struct remedy why;
 	uint32_t head;
 	carve(orders, 1, 1);
 	claim(join("worker"), orders, 1, 7);
-	cr_assert_eq(balance_drain(first, 1, true, text), 0);
+	cr_assert_eq(balance_drain(first, 1, true, &why), 0);
 	get("/nodes");
 	cr_expect_eq(count("pools/0/nodes/1/obstacles"), 0);
-	while (wants_carve(first, orders, 0, 0, &head) == 0)
+	while (slabs_carve(first, orders, 0, 0, &head) == 0)
 		continue;
 	get("/nodes");
 	cr_expect_eq(num("pools/0/nodes/0/here_bytes"), 8 * MIB);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/balance/balance.h"
+#include "daemon/balance/hand.h"
 
 TestSuite(report_plan, .init = set_up, .fini = tear_down);
 
@@ -33,11 +34,11 @@ Test(report_plan, of_a_pool_at_rest)
 Test(report_plan, says_what_it_would_do)
 {
 	uint32_t id = join("worker");
-	char text[BALANCE_TEXT];
+	struct remedy why;
 	pool_node(first, 1)->os_id = 9;
 	carve(orders, 1, 1);
 	claim(id, orders, 1, 3);
-	cr_assert_eq(balance_drain(first, 1, true, text), 0);
+	cr_assert_eq(balance_drain(first, 1, true, &why), 0);
 	get("/plan");
 	cr_assert_eq(count("pools/0/steps"), 2);
 	cr_expect_str_eq(str("pools/0/steps/0/kind"), "trim");

@@ -74,7 +74,7 @@ Test(report_slabs, filtered)
 
 Test(report_slabs, are_a_hundred_unless_told)
 {
-	pages_add(first, first->pages.node[0].pages, 3, 0);
+	pages_add(&first->pages, first->pages.node[0].pages, 3, 0);
 	for (int i = 0; i < 103; i++)
 		carve(orders, 0, 0);
 	slabs("cache=orders", 103, 100);

@@ -158,22 +158,22 @@ Test(follow_nodes, a_nodes_memory_goes_and_comes_back)
 	lose_node_1();
 	cr_expect_eq(follow_nodes(pool, &now),
 	             UEVENT_CPUS | UEVENT_MEMORY);
-	cr_expect(balance_offline(pool, 1));
-	cr_expect_not(balance_offline(pool, 2));
+	cr_expect(pool->offline[1]);
+	cr_expect_not(pool->offline[2]);
 	/* Its CPUs count for a node that is there, the others as before. */
 	cr_expect_eq(view_cpu_node(&pool->view, 2), 0);
 	cr_expect_eq(view_cpu_node(&pool->view, 4), 2);
 	/* Nothing more is taken of it. */
-	while (pages_take(pool, 1, 1, &unit) == 0)
+	while (pages_take(&pool->pages, 1, 1, &unit) == 0)
 		;
 	cr_expect_not(wants_ahead(pool) && pool->pages.node[1].pages > pages);
 	cr_expect_eq(pool->pages.node[1].pages, pages);
 	for (uint64_t i = 0; i < pool->pages.page_units; i++)
-		pages_give(pool, pages_first(pool, 1) *
+		pages_give(&pool->pages, pages_first(&pool->pages, 1) *
 		              pool->pages.page_units + i, 1);
 	cr_expect_eq(follow_nodes(pool, &whole),
 	             UEVENT_CPUS | UEVENT_MEMORY);
-	cr_expect_not(balance_offline(pool, 1));
+	cr_expect_not(pool->offline[1]);
 	cr_expect_eq(view_cpu_node(&pool->view, 2), 1);
 	cr_expect_gt(cache, 0);
 }

@@ -5,6 +5,8 @@
 #include <errno.h>
 
 #include "daemon/balance/balance.h"
+#include "daemon/pool/marks.h"
+#include "daemon/pool/slabs.h"
 #include "shm/partial.h"
 #include "tests/lib/pool_fixture.h"
 
@@ -12,6 +14,7 @@
 
 static struct pool_fixture fixture;
 static struct pool *const pool = &fixture.pool;
+static struct unmet unmet;
 
 /* On each node 2 MiB to begin with; nothing is lent. */
 static void start(uint64_t max_mib)
@@ -291,17 +294,17 @@ Test(growth, serves_wants)
 	a = cache_of("a", 64);
 	b = cache_of("b", 128);
 	seq = pool->head->grow_seq;
-	cr_expect_eq(wants_serve(pool), WANTS_NOTHING);
+	cr_expect_eq(wants_serve(pool, &unmet), WANTS_NOTHING);
 	cr_expect_eq(pool->head->grow_seq, seq, "nobody is woken");
 	pool_fixture_want(&fixture, a, 1);
 	pool_fixture_want(&fixture, b, 0);
 	cr_expect_not(view_want_any(&pool->view, b, 0), "once is enough");
-	cr_expect_eq(wants_serve(pool), WANTS_DONE);
+	cr_expect_eq(wants_serve(pool, &unmet), WANTS_DONE);
 	cr_expect_neq(pool->head->grow_seq, seq);
 	cr_expect_geq(slabs(a, 1), 1);
 	cr_expect_geq(slabs(b, 0), 1);
 	cr_expect_eq(slabs(a, 0) + slabs(b, 1), 0);
-	cr_expect_eq(wants_serve(pool), WANTS_NOTHING);
+	cr_expect_eq(wants_serve(pool, &unmet), WANTS_NOTHING);
 	pool_fixture_want(&fixture, b, 0);
 }
 
@@ -316,16 +319,16 @@ Test(growth, denied_until_retried)
 	seq = pool->head->grow_seq;
 	pool_fixture_want(&fixture, a, 0);
 	pool_fixture_want(&fixture, a, 1);
-	cr_expect_eq(wants_serve(pool), WANTS_DENIED);
+	cr_expect_eq(wants_serve(pool, &unmet), WANTS_DENIED);
 	cr_expect(denied(a, 0));
 	cr_expect_not(denied(a, 1));
 	cr_expect_neq(pool->head->grow_seq, seq, "who waits is told");
 	cr_expect_eq(pool->counts.denied, 1);
-	wants_retry(pool);
+	marks_clear_denied(pool);
 	cr_expect_not(denied(a, 0));
 	end_client_1();
 	pool_fixture_want(&fixture, a, 0);
-	cr_expect_eq(wants_serve(pool), WANTS_DONE);
+	cr_expect_eq(wants_serve(pool, &unmet), WANTS_DONE);
 	cr_expect_not(denied(a, 0));
 }
 
@@ -339,14 +342,14 @@ Test(growth, garbage_wants_are_ignored)
 	seq = pool->head->grow_seq;
 	for (uint64_t w = 0; w < pool->view.geo.want_words; w++)
 		pool->view.wants[w] = ~UINT64_C(3);
-	cr_expect_eq(wants_serve(pool), WANTS_NOTHING);
+	cr_expect_eq(wants_serve(pool, &unmet), WANTS_NOTHING);
 	cr_expect_eq(pool->head->grow_seq, seq);
 	cr_expect_eq(pool->counts.denied, 0);
 	cr_expect_eq(pool->view.words[0], 0);
 	for (uint64_t w = 0; w < pool->view.geo.want_words; w++)
 		cr_expect_eq(pool->view.wants[w], 0);
 	pool->view.wants[0] = ~UINT64_C(0);
-	cr_expect_eq(wants_serve(pool), WANTS_DONE);
+	cr_expect_eq(wants_serve(pool, &unmet), WANTS_DONE);
 	cr_expect_geq(slabs(a, 0), 1);
 	cr_expect_geq(slabs(a, 1), 1);
 	pool_fixture_agrees(&fixture);

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What slabctl asks for. Caches from 1 on, nodes by index. 0, or -errno with
+ * the reason and the remedy in why; *done is how much of n was done in any case.
+ */
+#ifndef DAEMON_BALANCE_HAND_H
+#define DAEMON_BALANCE_HAND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/base/remedy.h"
+
+struct pool;
+
+/* Slabs at home on `from` go on the list of `to`; to == from: those that stand
+ * elsewhere come back. */
+int balance_lend(struct pool *pool, uint32_t cache, uint32_t from, uint32_t to,
+                 uint32_t n, uint64_t *done, struct remedy *why);
+
+/* Pages that lie on `from` are moved to `to`; cache 0: any page, else those with
+ * slabs of it. */
+int balance_migrate(struct pool *pool, uint32_t cache, uint32_t from,
+                    uint32_t to, uint64_t n, uint64_t *done,
+                    struct remedy *why);
+
+/* Empty pages of a node, or of all (PLAN_NONE), go back to the kernel, down to
+ * the floor. Always 0; why is set where there were none. */
+int balance_shrink(struct pool *pool, uint32_t node, uint64_t *done,
+                   struct remedy *why);
+
+/* Begins to empty a node, or ends that; balance_tick does the work. -EBUSY: it
+ * is the last node with memory that is not drained. */
+int balance_drain(struct pool *pool, uint32_t node, bool drain,
+                  struct remedy *why);
+
+/* Who holds what on a node: by objects, most first. Returns how many. */
+struct balance_holder {
+	uint32_t client; /* id */
+	uint32_t cache;
+	uint64_t objects;
+	uint64_t bytes;
+};
+uint32_t balance_holders(const struct pool *pool, uint32_t node,
+                         struct balance_holder *out, uint32_t n);
+
+#endif

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/pool/slabs.h"
+
+#include <errno.h>
+
+#include "daemon/base/clock.h"
+#include "daemon/pool/grow.h"
+#include "shm/lease.h"
+#include "shm/slab.h"
+
+static const struct layout_cache *row_of(const struct pool *pool, uint64_t word)
+{
+	return &pool->view.caches[WORD_CACHE(word) - 1];
+}
+
+/* Counts a slab by its unit word, or (by -1) takes it out. */
+static void count(struct pool *pool, uint64_t word, int by)
+{
+	uint32_t *slabs = pool_slabs(pool, WORD_CACHE(word), WORD_HOME(word));
+	uint32_t *on_list =
+		pool_slabs(pool, WORD_CACHE(word), WORD_LIST(word));
+	*slabs += (uint32_t)by;
+	pool->standing[on_list - pool->slabs] += (uint32_t)by;
+}
+
+/* ---- carved and reclaimed ------------------------------------------------ */
+
+static int take_units(struct pool *pool, uint32_t node, uint32_t n_units,
+                      uint64_t *unit)
+{
+	if (pool->view.nodes[node].drain != 0)
+		return -ENOSPC;
+	while (pages_take(&pool->pages, node, n_units, unit) < 0)
+		if (grow_node(pool, node) < 0)
+			return -ENOSPC;
+	return 0;
+}
+
+int slabs_carve(struct pool *pool, uint32_t cache, uint32_t home,
+                uint32_t list, uint32_t *head)
+{
+	const struct layout_cache *row = &pool->view.caches[cache - 1];
+	uint64_t unit;
+	uint64_t line;
+	int r;
+	if (list != home && pool->loans.n == pool->loans.max)
+		return -ENOSPC;
+	r = take_units(pool, home, 1u << row->order, &unit);
+	if (r < 0)
+		return r;
+	/* There are lines enough for every unit at the smallest objects, but
+	 * they may be scattered when large and small runs alternate. */
+	r = extent_take(&pool->lines, 0, pool->lines.n, slab_lines(row), 1,
+	                &line);
+	if (r < 0) {
+		pages_give(&pool->pages, unit, 1u << row->order);
+		return r;
+	}
+	slab_carve_srv(&pool->view, (uint32_t)unit, cache, home, list,
+	               (uint32_t)line);
+	count(pool, pool->view.words[unit], 1);
+	pool->counts.grown_slabs++;
+	*head = (uint32_t)unit;
+	if (list != home)
+		loans_add(&pool->loans, *head, clock_ns());
+	return 0;
+}
+
+int slabs_reclaim(struct pool *pool, uint32_t head)
+{
+	uint64_t word = pool->view.words[head];
+	const struct layout_cache *row;
+	uint32_t line = pool->view.lines[head];
+	int r = slab_reclaim_srv(&pool->view, head);
+	if (r < 0)
+		return r;
+	row = row_of(pool, word);
+	extent_give(&pool->lines, line, slab_lines(row));
+	pages_give(&pool->pages, head, 1u << row->order);
+	count(pool, word, -1);
+	if (WORD_LIST(word) != WORD_HOME(word))
+		loans_drop(&pool->loans, head);
+	pool->counts.taken_slabs++;
+	return 0;
+}
+
+/* ---- lent and returned --------------------------------------------------- */
+
+/* Puts a slab on another list. 0 or as slab_lend_srv. */
+static int relist(struct pool *pool, uint32_t head, uint32_t to)
+{
+	uint64_t before = pool->view.words[head];
+	int r = slab_lend_srv(&pool->view, head, to);
+	count(pool, before, -1);
+	count(pool, pool->view.words[head], 1);
+	return r;
+}
+
+int slabs_lend(struct pool *pool, uint32_t head, uint32_t to)
+{
+	int r;
+	if (!loans_add(&pool->loans, head, clock_ns()))
+		return -ENOSPC;
+	r = relist(pool, head, to);
+	if (r != 0)
+		loans_drop(&pool->loans, head);
+	return r;
+}
+
+int slabs_return(struct pool *pool, uint32_t head)
+{
+	int r = relist(pool, head, WORD_HOME(pool->view.words[head]));
+	if (r >= 0)
+		loans_drop(&pool->loans, head);
+	return r;
+}
+
+/* ---- moved with their page ----------------------------------------------- */
+
+static void rehome(struct pool *pool, uint32_t head, uint32_t to)
+{
+	count(pool, pool->view.words[head], -1);
+	slab_rehome_srv(&pool->view, head, to);
+	count(pool, pool->view.words[head], 1);
+	if (WORD_LIST(pool->view.words[head]) == to)
+		loans_drop(&pool->loans, head);
+}
+
+void slabs_rehome(struct pool *pool, uint64_t page, uint32_t to)
+{
+	uint32_t unit = (uint32_t)(page * pool->pages.page_units);
+	uint32_t end = unit + pool->pages.page_units;
+	/* First where it lies: the next slabd gives the slabs their home. */
+	pages_move(&pool->pages, page, to);
+	for (; unit < end; unit++) {
+		uint64_t word = pool->view.words[unit];
+		if (WORD_CACHE(word) != 0 && WORD_BACK(word) == 0)
+			rehome(pool, unit, to);
+	}
+}
+
+/* ---- taken over ---------------------------------------------------------- */
+
+int slabs_adopt(struct pool *pool, uint32_t head)
+{
+	uint64_t word = pool->view.words[head];
+	const struct layout_cache *row = row_of(pool, word);
+	uint64_t line = pool->view.lines[head];
+	uint64_t n_lines = slab_lines(row);
+	uint64_t n_units = UINT64_C(1) << row->order;
+	uint64_t out;
+	uint32_t node;
+	if (line + n_lines > pool->lines.n ||
+	    extent_take(&pool->lines, line, line + n_lines, n_lines, 1, &out) <
+	            0 ||
+	    pages_claim(&pool->pages, head, (uint32_t)n_units) < 0)
+		return -EINVAL;
+	node = pages_node_of(&pool->pages, head / pool->pages.page_units);
+	if (node != WORD_HOME(word))
+		slab_rehome_srv(&pool->view, head, node);
+	else
+		slab_relist_any(&pool->view, head);
+	word = pool->view.words[head];
+	count(pool, word, 1);
+	if (WORD_LIST(word) != node)
+		loans_add(&pool->loans, head, clock_ns());
+	lease_break_srv(&pool->view.leases[head], LEASE_SRV);
+	return (int)n_units;
+}
