@@ -11,13 +11,6 @@
 #define MIB (UINT64_C(1) << 20)
 #define GIB (UINT64_C(1) << 30)
 
-static const char *const page_names[] = { "1g", "2m", "thp", "4k" };
-
-const char *config_page_name(enum config_page page)
-{
-	return page_names[page];
-}
-
 uint64_t config_page_bytes(enum config_page page)
 {
 	return page == CONFIG_PAGE_1G ? GIB : 2 * MIB;

@@ -120,9 +120,6 @@ int config_check(const struct config *config, struct config_error *err);
  * with control characters, -ENAMETOOLONG. */
 int config_set_path(char path[CONFIG_PATH_BYTES], const char *value);
 
-/* "1g" "2m" "thp" "4k". */
-const char *config_page_name(enum config_page page);
-
 /* Unit of growth: 1 GiB for CONFIG_PAGE_1G, else 2 MiB. */
 uint64_t config_page_bytes(enum config_page page);
 

@@ -136,10 +136,9 @@ static void put_bool(PUT)
 static int set_far(SET)
 {
 	(void)why;
-	if (strcmp(value, "last") != 0 && strcmp(value, "tier") != 0)
-		return -EINVAL;
-	*(bool *)field(key, base) = value[0] == 't';
-	return 0;
+	*(bool *)field(key, base) = strcmp(value, "tier") == 0;
+	return strcmp(value, "last") == 0 || strcmp(value, "tier") == 0
+	               ? 0 : -EINVAL;
 }
 
 static void put_far(PUT)
@@ -159,11 +158,13 @@ static void put_level(PUT)
 	         log_level_name(*(enum log_level *)field(key, base)));
 }
 
+static const char *const pages[] = { "1g", "2m", "thp", "4k" };
+
 static int set_page(SET)
 {
 	(void)why;
 	for (int i = CONFIG_PAGE_1G; i <= CONFIG_PAGE_4K; i++)
-		if (strcmp(value, config_page_name((enum config_page)i)) == 0) {
+		if (strcmp(value, pages[i]) == 0) {
 			*(enum config_page *)field(key, base) = i;
 			return 0;
 		}
@@ -172,8 +173,7 @@ static int set_page(SET)
 
 static void put_page(PUT)
 {
-	snprintf(out, size, "%s",
-	         config_page_name(*(enum config_page *)field(key, base)));
+	snprintf(out, size, "%s", pages[*(enum config_page *)field(key, base)]);
 }
 
 /* ---- texts and lists ---------------------------------------------------- */

@@ -12,33 +12,22 @@
 #define TRY_HELP "Try \"slabd --help\".\n"
 
 enum option_key {
-	OPT_CONFIG,
-	OPT_FOREGROUND,
-	OPT_SOCKET,
-	OPT_CONTROL,
-	OPT_SUPERVISE,
-	OPT_SUPERVISED,
-	OPT_CHECK_CONFIG,
-	OPT_LOG_LEVEL,
-	OPT_HELP,
-	OPT_VERSION,
+	OPT_CONFIG, OPT_SOCKET, OPT_CONTROL, OPT_LOG_LEVEL, OPT_FOREGROUND,
+	OPT_SUPERVISE, OPT_SUPERVISED, OPT_CHECK_CONFIG, OPT_HELP, OPT_VERSION,
 	OPTIONS,
 };
 
-#define OPTION_BASE 256 /* beyond what getopt_long returns of its own */
-#define ROW(name, argument, key) { name, argument, NULL, OPTION_BASE + key }
-
-static const struct option table[] = {
-	ROW("config", required_argument, OPT_CONFIG),
-	ROW("foreground", no_argument, OPT_FOREGROUND),
-	ROW("socket", required_argument, OPT_SOCKET),
-	ROW("control", required_argument, OPT_CONTROL),
-	ROW("supervise", no_argument, OPT_SUPERVISE),
-	ROW("supervised", no_argument, OPT_SUPERVISED),
-	ROW("check-config", no_argument, OPT_CHECK_CONFIG),
-	ROW("log-level", required_argument, OPT_LOG_LEVEL),
-	ROW("help", no_argument, OPT_HELP),
-	ROW("version", no_argument, OPT_VERSION),
+static const struct option table[OPTIONS + 1] = {
+	{ "config", required_argument, NULL, OPT_CONFIG },
+	{ "socket", required_argument, NULL, OPT_SOCKET },
+	{ "control", required_argument, NULL, OPT_CONTROL },
+	{ "log-level", required_argument, NULL, OPT_LOG_LEVEL },
+	{ "foreground", no_argument, NULL, OPT_FOREGROUND },
+	{ "supervise", no_argument, NULL, OPT_SUPERVISE },
+	{ "supervised", no_argument, NULL, OPT_SUPERVISED },
+	{ "check-config", no_argument, NULL, OPT_CHECK_CONFIG },
+	{ "help", no_argument, NULL, OPT_HELP },
+	{ "version", no_argument, NULL, OPT_VERSION },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -80,11 +69,10 @@ static int read_option(int argc, char **argv, struct given *given)
 	int key = getopt_long(argc, argv, "", table, NULL);
 	if (key == -1)
 		return -1;
-	if (key < OPTION_BASE) { /* getopt_long has named the option */
+	if (key >= OPTIONS) { /* '?': getopt_long has named the option */
 		fputs(TRY_HELP, stderr);
 		return -EINVAL;
 	}
-	key -= OPTION_BASE;
 	given->text[key] = optarg != NULL ? optarg : "";
 	if (key == OPT_HELP)
 		print_help();

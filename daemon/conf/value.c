@@ -28,50 +28,29 @@ static int digits(const char *text, unsigned base, uint64_t *out,
 	return at == text ? -EINVAL : 0;
 }
 
-int config_value_number(const char *text, uint64_t *out)
+/* A number of a base with nothing but the unit after it. */
+static int whole(const char *text, unsigned base, const char *unit,
+                 uint64_t *out)
 {
 	const char *end;
-	int rc = digits(text, 10, out, &end);
-	return rc == 0 && *end != '\0' ? -EINVAL : rc;
+	int r = digits(text, base, out, &end);
+	return r == 0 && strcmp(end, unit) != 0 ? -EINVAL : r;
+}
+
+int config_value_number(const char *text, uint64_t *out)
+{
+	return whole(text, 10, "", out);
 }
 
 int config_value_mode(const char *text, uint64_t *out)
 {
-	const char *end;
-	int rc = digits(text, 8, out, &end);
-	if (rc == 0 && *end != '\0')
-		return -EINVAL;
-	return rc == 0 && *out > 0777 ? -ERANGE : rc;
+	int r = whole(text, 8, "", out);
+	return r == 0 && *out > 0777 ? -ERANGE : r;
 }
 
 int config_value_percent(const char *text, uint64_t *out)
 {
-	const char *end;
-	int rc = digits(text, 10, out, &end);
-	return rc == 0 && strcmp(end, "%") != 0 ? -EINVAL : rc;
-}
-
-int config_value_size(const char *text, uint64_t *out)
-{
-	static const char units[] = "KMGT";
-	const char *end;
-	uint64_t n;
-	int rc = digits(text, 10, &n, &end);
-	if (rc < 0)
-		return rc;
-	for (unsigned i = 0; *end != '\0' && units[i] != '\0'; i++) {
-		if ((*end & ~0x20) != units[i])
-			continue;
-		end++;
-		if (strcasecmp(end, "B") == 0 || strcasecmp(end, "iB") == 0)
-			end += strlen(end);
-		if (n > UINT64_MAX >> (10 * (i + 1)))
-			rc = -ERANGE;
-		n <<= 10 * (i + 1);
-		break;
-	}
-	*out = n;
-	return *end != '\0' ? -EINVAL : rc;
+	return whole(text, 10, "%", out);
 }
 
 int config_value_bool(const char *text, bool *out)
@@ -87,96 +66,120 @@ int config_value_bool(const char *text, bool *out)
 	return -EINVAL;
 }
 
-static const struct {
-	const char *name;
-	uint64_t ms;
-} time_units[] = {
-	{ "ms", 1 },     { "s", 1000 },    { "m", 60000 },
-	{ "h", 3600000 }, { "min", 60000 },
-};
-#define TIME_UNITS_PRINTED 4
+/* ---- units -------------------------------------------------------------- */
 
-int config_value_duration(const char *text, uint64_t *out_ms)
+/* From small to large; those at the end are read and not written. */
+struct unit {
+	const char *name;
+	uint64_t n;
+};
+
+static const struct unit sizes[] = {
+	{ "", 1 }, { "K", UINT64_C(1) << 10 }, { "M", UINT64_C(1) << 20 },
+	{ "G", UINT64_C(1) << 30 }, { "T", UINT64_C(1) << 40 },
+	{ NULL, 0 },
+};
+static const struct unit times[] = {
+	{ "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 },
+	{ "min", 60000 }, { NULL, 0 },
+};
+
+/* "M", or any of the endings after it: "MB", "MiB". */
+static bool is_unit(const char *text, const char *name, bool bytes)
 {
+	size_t len = strlen(name);
+	if (strncasecmp(text, name, len) != 0)
+		return false;
+	text += len;
+	return *text == '\0' || (bytes && len > 0 &&
+	                         (strcasecmp(text, "B") == 0 ||
+	                          strcasecmp(text, "iB") == 0));
+}
+
+static int read_unit(const char *text, const struct unit *unit, uint64_t *out)
+{
+	bool bytes = unit == sizes;
 	const char *end;
 	uint64_t n;
-	int rc = digits(text, 10, &n, &end);
-	if (rc < 0)
-		return rc;
-	*out_ms = 0;
-	if (n == 0 && *end == '\0')
-		return 0;
-	for (unsigned i = 0; i < sizeof(time_units) / sizeof(*time_units);
-	     i++) {
-		if (strcasecmp(end, time_units[i].name) == 0)
-			return __builtin_mul_overflow(n, time_units[i].ms,
-			                              out_ms) ? -ERANGE : 0;
-	}
+	int r = digits(text, 10, &n, &end);
+	*out = 0;
+	if (r < 0 || (n == 0 && *end == '\0'))
+		return r;
+	for (; unit->name != NULL; unit++)
+		if (is_unit(end, unit->name, bytes))
+			return __builtin_mul_overflow(n, unit->n, out)
+			               ? -ERANGE : 0;
 	return -EINVAL;
 }
 
-char *config_value_put_duration(char out[CONFIG_DURATION_BYTES], uint64_t ms)
+/* In the largest unit of which it is a multiple. */
+static char *put_unit(char out[CONFIG_SIZE_BYTES], const struct unit *unit,
+                      unsigned largest, uint64_t n)
 {
-	unsigned i = ms == 0 ? 0 : TIME_UNITS_PRINTED - 1;
-	while (ms % time_units[i].ms != 0)
-		i--;
-	snprintf(out, CONFIG_DURATION_BYTES, "%" PRIu64 "%s",
-	         ms / time_units[i].ms, ms == 0 ? "" : time_units[i].name);
+	while (n % unit[largest].n != 0)
+		largest--;
+	snprintf(out, CONFIG_SIZE_BYTES, "%" PRIu64 "%s", n / unit[largest].n,
+	         n == 0 ? "" : unit[largest].name);
 	return out;
+}
+
+int config_value_size(const char *text, uint64_t *out)
+{
+	return read_unit(text, sizes, out);
+}
+
+int config_value_duration(const char *text, uint64_t *out_ms)
+{
+	return read_unit(text, times, out_ms);
 }
 
 char *config_value_put_size(char out[CONFIG_SIZE_BYTES], uint64_t bytes)
 {
-	static const char *const units[] = { "", "K", "M", "G", "T" };
-	unsigned i = 0;
-	while (bytes != 0 && bytes % 1024 == 0 && i < 4) {
-		bytes /= 1024;
-		i++;
-	}
-	snprintf(out, CONFIG_SIZE_BYTES, "%" PRIu64 "%s", bytes, units[i]);
-	return out;
+	return put_unit(out, sizes, 4, bytes);
 }
 
-/* The id of a user's or group's name. -ENOENT where there is none. */
-typedef int lookup(const char *name, uint32_t *id);
-
-static int lookup_user(const char *name, uint32_t *id)
+char *config_value_put_duration(char out[CONFIG_DURATION_BYTES], uint64_t ms)
 {
-	const struct passwd *user = getpwnam(name);
-	if (user == NULL)
-		return -ENOENT;
-	*id = user->pw_uid;
-	return 0;
+	return put_unit(out, times, 3, ms);
 }
 
-static int lookup_group(const char *name, uint32_t *id)
+/* ---- users and groups --------------------------------------------------- */
+
+static bool find_id(const char *name, bool group, uint32_t *id)
 {
-	const struct group *group = getgrnam(name);
-	if (group == NULL)
-		return -ENOENT;
-	*id = group->gr_gid;
-	return 0;
+	const struct passwd *user = group ? NULL : getpwnam(name);
+	const struct group *members = group ? getgrnam(name) : NULL;
+	if (user != NULL)
+		*id = user->pw_uid;
+	if (members != NULL)
+		*id = members->gr_gid;
+	return user != NULL || members != NULL;
+}
+
+static const char *kind(bool group)
+{
+	return group ? "group" : "user";
 }
 
 /* One name or number. UINT32_MAX is no id: chown takes it for "leave it". */
-static int read_id(const char *text, const char *kind, lookup *find,
-                   uint32_t *id, char why[CONFIG_WHY_BYTES])
+static int read_id(const char *text, bool group, uint32_t *id,
+                   char why[CONFIG_WHY_BYTES])
 {
 	uint64_t number;
-	int rc = config_value_number(text, &number);
-	if (rc == 0 && number < UINT32_MAX) {
+	int r = config_value_number(text, &number);
+	if (r == 0 && number < UINT32_MAX) {
 		*id = (uint32_t)number;
 		return 0;
 	}
-	if (rc == 0 || rc == -ERANGE) {
+	if (r == 0 || r == -ERANGE) {
 		snprintf(why, CONFIG_WHY_BYTES, "%s id %.40s is out of range",
-		         kind, text);
+		         kind(group), text);
 		return -ERANGE;
 	}
-	if (find(text, id) == 0)
+	if (find_id(text, group, id))
 		return 0;
-	snprintf(why, CONFIG_WHY_BYTES, "%s \"%.64s\" does not exist", kind,
-	         text);
+	snprintf(why, CONFIG_WHY_BYTES, "%s \"%.64s\" does not exist",
+	         kind(group), text);
 	return -ENOENT;
 }
 
@@ -192,16 +195,16 @@ static int add_id(uint32_t id, uint32_t *out, unsigned *n, unsigned max)
 	return 0;
 }
 
-static int read_list(const char *text, const char *kind, lookup *find,
-                     uint32_t *out, unsigned *n, unsigned max,
-                     char why[CONFIG_WHY_BYTES])
+static int read_list(const char *text, bool group, uint32_t *out, unsigned *n,
+                     unsigned max, char why[CONFIG_WHY_BYTES])
 {
 	static const char parts[] = ", \t";
 	char name[256];
 	uint32_t id;
-	int rc;
+	int r;
 	if (text[strspn(text, parts)] == '\0') {
-		snprintf(why, CONFIG_WHY_BYTES, "no %s in the list", kind);
+		snprintf(why, CONFIG_WHY_BYTES, "no %s in the list",
+		         kind(group));
 		return -EINVAL;
 	}
 	for (text += strspn(text, parts); *text != '\0';
@@ -211,12 +214,12 @@ static int read_list(const char *text, const char *kind, lookup *find,
 		         (int)(len < sizeof(name) ? len : sizeof(name) - 1),
 		         text);
 		text += len;
-		rc = read_id(name, kind, find, &id, why);
-		if (rc < 0)
-			return rc;
+		r = read_id(name, group, &id, why);
+		if (r < 0)
+			return r;
 		if (add_id(id, out, n, max) < 0) {
 			snprintf(why, CONFIG_WHY_BYTES, "more than %u %ss",
-			         max, kind);
+			         max, kind(group));
 			return -E2BIG;
 		}
 	}
@@ -225,17 +228,17 @@ static int read_list(const char *text, const char *kind, lookup *find,
 
 int config_value_group(const char *text, gid_t *out, char why[CONFIG_WHY_BYTES])
 {
-	return read_id(text, "group", lookup_group, out, why);
+	return read_id(text, true, out, why);
 }
 
 int config_value_users(const char *text, uid_t *out, unsigned *n, unsigned max,
                        char why[CONFIG_WHY_BYTES])
 {
-	return read_list(text, "user", lookup_user, out, n, max, why);
+	return read_list(text, false, out, n, max, why);
 }
 
 int config_value_groups(const char *text, gid_t *out, unsigned *n, unsigned max,
                         char why[CONFIG_WHY_BYTES])
 {
-	return read_list(text, "group", lookup_group, out, n, max, why);
+	return read_list(text, true, out, n, max, why);
 }
