@@ -69,7 +69,7 @@ static int read_option(int argc, char **argv, struct given *given)
 	int key = getopt_long(argc, argv, "", table, NULL);
 	if (key == -1)
 		return -1;
-	if (key >= OPTIONS) { /* '?': getopt_long has named the option */
+	if (key >= OPTIONS) { /* getopt_long has named the option */
 		fputs(TRY_HELP, stderr);
 		return -EINVAL;
 	}

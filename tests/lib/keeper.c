@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/lib/keeper.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,23 +8,16 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define FIRST_FD 3
-#define HIGH_FD 512 /* clear of where passed descriptors go */
+#include "tests/lib/manager.h"
 
 void keeper_open(struct keeper *keeper, const struct fixture *fixture)
 {
-	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	memset(keeper, 0, sizeof(*keeper));
 	snprintf(keeper->path, sizeof(keeper->path), "%s/notify", fixture->dir);
-	snprintf(at.sun_path, sizeof(at.sun_path), "%s", keeper->path);
-	keeper->sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (keeper->sock < 0 ||
-	    bind(keeper->sock, (void *)&at, sizeof(at)) < 0)
-		tap_bail("%s: %s", keeper->path, strerror(errno));
+	keeper->sock = manager_bind(keeper->path, SOCK_DGRAM);
 }
 
 void keeper_close(struct keeper *keeper)
@@ -118,27 +109,12 @@ static void obey(struct keeper *keeper, const char *text, int fd)
 
 bool keeper_hear(struct keeper *keeper, int ms)
 {
-	_Alignas(struct cmsghdr) char room[CMSG_SPACE(sizeof(int))];
-	char text[1024];
-	struct iovec iov = {.iov_base = text, .iov_len = sizeof(text) - 1};
-	struct msghdr hdr = {.msg_iov = &iov,
-	                     .msg_iovlen = 1,
-	                     .msg_control = room,
-	                     .msg_controllen = sizeof(room)};
 	struct pollfd at = {.fd = keeper->sock, .events = POLLIN};
-	struct cmsghdr *c;
-	int fd = -1;
-	ssize_t n;
-	if (poll(&at, 1, ms) <= 0)
+	struct manager_message message;
+	if (poll(&at, 1, ms) <= 0 ||
+	    !manager_receive(keeper->sock, &message, MSG_DONTWAIT))
 		return false;
-	n = recvmsg(keeper->sock, &hdr, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	if (n < 0)
-		return false;
-	text[n] = '\0';
-	c = CMSG_FIRSTHDR(&hdr);
-	if (c != NULL && c->cmsg_type == SCM_RIGHTS)
-		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
-	obey(keeper, text, fd);
+	obey(keeper, message.text, message.fd);
 	return true;
 }
 
@@ -150,31 +126,18 @@ void keeper_catch_up(struct keeper *keeper)
 
 /* ---- starting ----------------------------------------------------------- */
 
-static void put_number(const char *name, long number)
-{
-	char digits[24];
-	snprintf(digits, sizeof(digits), "%ld", number);
-	setenv(name, digits, 1);
-}
-
 /* In the new process. */
 static void pass(const struct keeper *keeper)
 {
 	static char names[KEEPER_MAX * KEEPER_NAME];
-	int high[KEEPER_MAX];
+	int fds[KEEPER_MAX];
 	setenv("NOTIFY_SOCKET", keeper->path, 1);
-	if (keeper->n == 0)
-		return;
 	for (unsigned i = 0; i < keeper->n; i++) {
-		high[i] = fcntl(keeper->kept[i].fd, F_DUPFD_CLOEXEC, HIGH_FD);
+		fds[i] = keeper->kept[i].fd;
 		strcat(names, i > 0 ? ":" : "");
 		strcat(names, keeper->kept[i].name);
 	}
-	for (unsigned i = 0; i < keeper->n; i++)
-		dup2(high[i], FIRST_FD + (int)i);
-	put_number("LISTEN_FDS", keeper->n);
-	put_number("LISTEN_PID", getpid());
-	setenv("LISTEN_FDNAMES", names, 1);
+	manager_pass(fds, keeper->n, names);
 }
 
 void keeper_spawn(struct keeper *keeper, struct fixture *fixture,

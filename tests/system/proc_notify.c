@@ -16,6 +16,7 @@
 
 #include "tests/lib/harness.h"
 #include "tests/lib/manager.h"
+#include "tests/lib/super.h"
 
 #define CONFIG "[pool default]\npage = 4k\nstart = 64M\nmax = 64M\n"
 #define WATCHDOG_MS 200
@@ -141,7 +142,9 @@ static void test_watchdog(void)
 		beats++;
 	tap_is(beats, 3, "the watchdog hears of slabd");
 	fixture_signal(&fixture, SIGSTOP);
-	while (manager_next(WATCHDOG_MS) != 0)
+	while (*super_status(fixture.pid, "State:\t") != 'T')
+		sleep_ms(1);
+	while (manager_next(1) != 0)
 		continue;
 	tap_is(manager_next(2 * WATCHDOG_MS), 0,
 	       "but not while slabd stands still");

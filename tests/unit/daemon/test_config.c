@@ -22,7 +22,6 @@ static char path[64];
 static int load_bytes(const char *text, size_t len)
 {
 	int fd = memfd_create("conf", MFD_CLOEXEC);
-
 	cr_assert(fd >= 0);
 	cr_assert_eq(write(fd, text, len), (ssize_t)len);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
@@ -52,7 +51,6 @@ static void good(const char *text)
 static void expect_fault(int at, const char *text, int line, const char **parts)
 {
 	char head[96];
-
 	cr_assert_eq(load(text), -EINVAL, "row %d: no fault in %s", at, text);
 	cr_expect_eq(err.n, 1, "row %d: %u faults: %s / %s", at, err.n,
 	             err.text[0], err.text[1]);
@@ -68,7 +66,6 @@ static void expect_fault(int at, const char *text, int line, const char **parts)
 Test(config, defaults_of_root)
 {
 	const struct config_pool *pool = &config.pools[0];
-
 	if (geteuid() != 0)
 		cr_skip_test("not root");
 	unsetenv("SLABD_SOCKET");
@@ -187,7 +184,6 @@ Test(config, every_key_of_slabd)
 Test(config, every_key_of_a_pool)
 {
 	const struct config_pool *pool = config.pools;
-
 	good("\xef\xbb\xbf[pool a.b_c-9]\nmax = 4GiB\nstart = 1g\npage = 1g\n"
 	     "floor = 0\nmax_caches = 4096\nmax_clients = 16384\nusers = root, 7\t8,root\n"
 	     "groups = 0\n  5 6 ; six: a = b\n\t7,8\n[pool two] ; 2\nmax = 40%\npage=thp\n"
@@ -292,7 +288,6 @@ Test(config, values)
 Test(config, lists)
 {
 	char text[600] = "[pool p]\nusers = 1\n";
-
 	bad("[pool p]\nusers = root no-such-user\n", 2, "\"users\" in [pool p]",
 	    "user \"no-such-user\" does not exist", "allowed: up to 64");
 	bad("[pool p]\ngroups = 0\n  no-such-group\n", 3, "groups",
@@ -314,7 +309,6 @@ Test(config, limits_of_names_and_paths)
 	char text[400];
 	char name[70];
 	char long_path[120] = "/";
-
 	memset(name, 'n', sizeof(name));
 	snprintf(text, sizeof(text), "[pool %.63s]\nmax=4M\n", name);
 	good(text);
@@ -363,7 +357,6 @@ Test(config, contradictions)
 Test(config, pools)
 {
 	char text[1000] = "";
-
 	for (int i = 0; i < 16; i++)
 		sprintf(text + strlen(text), "[pool p%d]\n", i);
 	good(text);
@@ -376,7 +369,6 @@ Test(config, pools)
 Test(config, all_faults_at_once)
 {
 	char text[2000] = "[slabd]\n";
-
 	for (int i = 0; i < 20; i++)
 		sprintf(text + strlen(text), "key%d = 1\n", i);
 	cr_expect_eq(load(text), -EINVAL);

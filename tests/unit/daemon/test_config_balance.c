@@ -21,7 +21,6 @@ static int load(const char *text)
 	int fd = memfd_create("conf", MFD_CLOEXEC);
 	char path[64];
 	int rc;
-
 	cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	memset(&err, 0, sizeof(err));
@@ -52,7 +51,6 @@ static bool is_same(const struct config_balance *a,
 Test(config_balance, every_key)
 {
 	const struct config_balance *b = &config.balance;
-
 	cr_assert_eq(load("[pool a]\n[balance]\nenabled = no\nmigrate = off\n"
 	                  "far = tier\nhold = 500ms\nhold_max = 2min\n"
 	                  "lend_keep = 7\nlend_max = 64\nkeep_slabs = 0\n"
@@ -79,7 +77,6 @@ Test(config_balance, every_key)
 Test(config_balance, defaults_and_words_for_nothing)
 {
 	struct config_balance defaults;
-
 	config_default_balance(&defaults);
 	cr_assert_eq(load(""), 0);
 	cr_expect(is_same(&config.balance, &defaults));
@@ -103,7 +100,6 @@ static const char *text_of(const char *file)
 	char path[512];
 	size_t n;
 	FILE *f;
-
 	snprintf(path, sizeof(path), "%s/%s", folder ? folder : ".", file);
 	f = fopen(path, "r");
 	cr_assert_not_null(f, "%s", path);
@@ -120,7 +116,6 @@ Test(config_balance, file_shows_defaults)
 	char line[64], value[CONFIG_BALANCE_VALUE];
 	struct config_balance defaults;
 	const char *key;
-
 	config_default_balance(&defaults);
 	for (unsigned i = 0; (key = config_balance_key(i)) != NULL; i++) {
 		snprintf(line, sizeof(line), "\n#%s = %s\n", key,
@@ -137,7 +132,6 @@ Test(config_balance, page_says_defaults)
 	char item[64], value[CONFIG_BALANCE_VALUE];
 	struct config_balance defaults;
 	const char *key, *at;
-
 	config_default_balance(&defaults);
 	for (unsigned i = 0; (key = config_balance_key(i)) != NULL; i++) {
 		snprintf(item, sizeof(item), "\n.It Cm %s ", key);
@@ -189,7 +183,6 @@ static const char *const bad[][4] = {
 Test(config_balance, faults)
 {
 	char text[200];
-
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		snprintf(text, sizeof(text), "[balance]\n%s\n", bad[i][0]);
 		cr_expect_eq(load(text), -EINVAL, "%s", bad[i][0]);
@@ -204,7 +197,6 @@ Test(config_balance, faults)
 static void set(const char *key, const char *value, const char *shown)
 {
 	char why[CONFIG_BALANCE_WHY], out[CONFIG_BALANCE_VALUE];
-
 	cr_expect_eq(config_balance_set(&config.balance, key, value, why), 0,
 	             "%s = %s: %s", key, value, why);
 	cr_expect_str_eq(config_balance_get(&config.balance, key, out), shown,
@@ -215,7 +207,6 @@ static void refuse(const char *key, const char *value, const char *says)
 {
 	struct config_balance before = config.balance;
 	char why[CONFIG_BALANCE_WHY];
-
 	cr_expect_eq(config_balance_set(&config.balance, key, value, why),
 	             -EINVAL, "%s = %s", key, value);
 	cr_expect_not_null(strstr(why, says), "no <%s> in: %s", says, why);
@@ -254,7 +245,6 @@ Test(config_balance, every_key_has_a_value)
 	struct config_balance b;
 	char out[CONFIG_BALANCE_VALUE], why[CONFIG_BALANCE_WHY];
 	unsigned n = 0;
-
 	config_default_balance(&b);
 	config_default_balance(&config.balance);
 	for (; config_balance_key(n) != NULL; n++) {

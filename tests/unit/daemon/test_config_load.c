@@ -22,7 +22,6 @@ static struct config_error err;
 static int load_fd(struct config *to, int fd)
 {
 	char path[64];
-
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	memset(&err, 0, sizeof(err));
 	config_defaults(to);
@@ -32,7 +31,6 @@ static int load_fd(struct config *to, int fd)
 static int file_of(const void *bytes, size_t len)
 {
 	int fd = memfd_create("conf", MFD_CLOEXEC);
-
 	cr_assert(fd >= 0);
 	cr_assert_eq(write(fd, bytes, len), (ssize_t)len);
 	return fd;
@@ -43,7 +41,6 @@ static void round_trip(void)
 {
 	int fd = file_of("", 0);
 	FILE *out = fdopen(dup(fd), "w");
-
 	cr_assert_not_null(out);
 	config_print(&config, out);
 	fclose(out);
@@ -62,7 +59,6 @@ Test(config_load, prints_and_reads_defaults)
 Test(config_load, prints_and_reads_everything)
 {
 	struct config_pool *pool;
-
 	setenv("XDG_RUNTIME_DIR", "/tmp/run", 1);
 	config_defaults(&config);
 	cr_assert_eq(config_set_path(config.socket, "/tmp/a #b \xc3\xa9"), 0);
@@ -103,7 +99,6 @@ Test(config_load, prints_and_reads_everything)
 Test(config_load, refuses_paths_that_would_not_come_back)
 {
 	char path[CONFIG_PATH_BYTES] = "/kept";
-
 	cr_expect_eq(config_set_path(path, ""), -EINVAL);
 	cr_expect_eq(config_set_path(path, "rel"), -EINVAL);
 	cr_expect_eq(config_set_path(path, "/a ;b"), -EINVAL);
@@ -134,7 +129,6 @@ static size_t make_garbage(char *out, size_t size)
 		"%s%n", "\\", "\"", "nonexistent-user-name",
 	};
 	size_t len = 0;
-
 	while (len + 32 < size && random_below(200) != 0) {
 		unsigned kind = random_below(20);
 		if (kind == 0) {
@@ -173,7 +167,6 @@ Test(config_load, garbage)
 	static char bytes[4096];
 	const char *seed = getenv("SLABD_TEST_SEED");
 	unsigned n_good = 0;
-
 	state = seed != NULL ? strtoull(seed, NULL, 0) | 1 : 20250101;
 	cr_log_info("SLABD_TEST_SEED=%llu", (unsigned long long)state);
 	for (int i = 0; i < ROUNDS; i++) {

@@ -58,7 +58,6 @@ Test(config_value, duration)
 	                              86400000, 61001, UINT64_MAX};
 	char text[CONFIG_DURATION_BYTES];
 	uint64_t again;
-
 	expect_rows(config_value_duration, (struct row[]){
 		{ "0", 0, 0 }, { "0s", 0, 0 }, { "1ms", 0, 1 },
 		{ "500MS", 0, 500 }, { "1s", 0, 1000 }, { "2m", 0, 120000 },
@@ -114,7 +113,6 @@ Test(config_value, truth)
 	static const char *const no[] = { "no", "FALSE", "Off", "0" };
 	static const char *const neither[] = { "", "y", "2", "yes ", "none" };
 	bool truth;
-
 	for (int i = 0; i < 4; i++) {
 		truth = false;
 		cr_expect_eq(config_value_bool(yes[i], &truth), 0);
@@ -132,7 +130,6 @@ Test(config_value, put_size_reads_back)
 		UINT64_C(3) << 30, UINT64_C(1) << 40, UINT64_C(1) << 63,
 		UINT64_MAX };
 	char text[CONFIG_SIZE_BYTES];
-
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
 		uint64_t n = 1;
 		config_value_put_size(text, sizes[i]);
@@ -149,7 +146,6 @@ Test(config_value, lists)
 	gid_t groups[4] = { 0 };
 	char why[CONFIG_WHY_BYTES] = "";
 	unsigned n = 0;
-
 	cr_expect_eq(config_value_users("root,,5 \t root", users, &n, 4, why),
 	             0);
 	cr_expect_eq(n, 2);
@@ -176,7 +172,6 @@ Test(config_value, list_of_one_long_name)
 	char text[4096];
 	char why[CONFIG_WHY_BYTES] = "";
 	unsigned n = 0;
-
 	memset(text, 'u', sizeof(text));
 	text[sizeof(text) - 1] = '\0';
 	cr_expect_eq(config_value_users(text, users, &n, 1, why), -ENOENT);

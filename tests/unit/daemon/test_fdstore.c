@@ -16,46 +16,27 @@
 #include "daemon/manager/notify.h"
 #include "daemon/manager/fdstore.h"
 #include "tests/lib/in_child.h"
+#include "tests/lib/manager.h"
 
 #define N_PASSED 5
 
-static char got[1024];
-static int got_fd = -1;
+static struct manager_message got;
 static int manager = -1;
 
 static void start_manager(void)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	char name[64];
-	int len = snprintf(name, sizeof(name), "@slabd-fdstore-%d", getpid());
-
-	memcpy(addr.sun_path + 1, name + 1, (size_t)len - 1);
-	manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	cr_assert_eq(bind(manager, (struct sockaddr *)&addr,
-	                  (socklen_t)(sizeof(sa_family_t) + (size_t)len)), 0);
+	snprintf(name, sizeof(name), "@slabd-fdstore-%d", getpid());
+	manager = manager_bind(name, SOCK_DGRAM);
 	setenv("NOTIFY_SOCKET", name, 1);
 	log_setup(LOG_LEVEL_ERROR, LOG_FORM_PLAIN);
 }
 
-/* The next message, and in got_fd the descriptor that came with it, or -1. */
+/* The next message; the descriptor that came with it is in got. */
 static const char *receive(int flags)
 {
-	_Alignas(struct cmsghdr) char room[256];
-	struct iovec iov = { got, sizeof(got) - 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
-		              .msg_control = room,
-		              .msg_controllen = sizeof(room) };
-	ssize_t len = recvmsg(manager, &msg, flags);
-
-	got[len > 0 ? len : 0] = '\0';
-	got_fd = -1;
-	if (len < 0)
-		return got;
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c != NULL;
-	     c = CMSG_NXTHDR(&msg, c))
-		if (c->cmsg_type == SCM_RIGHTS)
-			memcpy(&got_fd, CMSG_DATA(c), sizeof(got_fd));
-	return got;
+	manager_receive(manager, &got, flags);
+	return got.text;
 }
 
 static const char *received(void)
@@ -66,7 +47,6 @@ static const char *received(void)
 static bool same_file(int a, int b)
 {
 	struct stat one, two;
-
 	return fstat(a, &one) == 0 && fstat(b, &two) == 0 &&
 	       one.st_ino == two.st_ino && one.st_dev == two.st_dev;
 }
@@ -74,16 +54,15 @@ static bool same_file(int a, int b)
 Test(fdstore, puts_and_drops)
 {
 	int fd = memfd_create("kept", MFD_CLOEXEC);
-
 	start_manager();
 	fdstore_put("slabd.pool.p.ledger", fd);
 	cr_expect_str_eq(received(), "FDSTORE=1\nFDNAME=slabd.pool.p.ledger\n"
 	                             "FDPOLL=0");
-	cr_expect(same_file(fd, got_fd));
+	cr_expect(same_file(fd, got.fd));
 	fdstore_drop("slabd.pool.p.ledger");
 	cr_expect_str_eq(received(), "FDSTOREREMOVE=1\n"
 	                             "FDNAME=slabd.pool.p.ledger");
-	cr_expect_eq(got_fd, -1);
+	cr_expect_eq(got.fd, -1);
 	fdstore_drop("slabd.pool.p.ledger");
 	cr_expect_str_empty(received(), "it is not there any more");
 	cr_expect(fcntl(fd, F_GETFD) >= 0, "the caller's own stays open");
@@ -92,14 +71,13 @@ Test(fdstore, puts_and_drops)
 Test(fdstore, one_of_a_name)
 {
 	int fds[2] = { memfd_create("a", 0), memfd_create("b", 0) };
-
 	start_manager();
 	fdstore_put("slabd.x", fds[0]);
 	received();
 	fdstore_put("slabd.x", fds[1]);
 	cr_expect_str_eq(received(), "FDSTOREREMOVE=1\nFDNAME=slabd.x");
 	cr_expect_str_eq(received(), "FDSTORE=1\nFDNAME=slabd.x\nFDPOLL=0");
-	cr_expect(same_file(fds[1], got_fd));
+	cr_expect(same_file(fds[1], got.fd));
 }
 
 Test(fdstore, refuses_other_names)
@@ -107,7 +85,6 @@ Test(fdstore, refuses_other_names)
 	static const char *const names[] = { "x", "slabd", "slabdx", "",
 		"slabd.a:b", "slabd.a b", "slabd.a\nFDNAME=b", "slabd.\xc3" };
 	char name[300] = "slabd.";
-
 	start_manager();
 	freopen("/dev/null", "w", stderr);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -135,7 +112,6 @@ Test(fdstore, names_are_bounded)
 	char name[64];
 	unsigned n = 0;
 	size_t bytes = 0;
-
 	start_manager();
 	freopen("/dev/null", "w", stderr);
 	do {
@@ -143,7 +119,7 @@ Test(fdstore, names_are_bounded)
 		fdstore_put(name, 0);
 		if (*received() == '\0')
 			break;
-		close(got_fd);
+		close(got.fd);
 		bytes += (size_t)len + 1;
 		n++;
 	} while (n < 100000);
@@ -163,7 +139,6 @@ Test(fdstore, names_are_bounded)
 Test(fdstore, nothing_without_a_manager)
 {
 	unsigned at = 0;
-
 	start_manager();
 	notify_setup(false);
 	cr_expect_eq(fdstore_open(), 0);
@@ -186,10 +161,9 @@ Test(fdstore, nothing_without_a_manager)
 static void *answer(void *arg)
 {
 	const char *text = receive(0);
-
 	usleep(50000);
 	*(bool *)arg = strcmp(text, "BARRIER=1") == 0;
-	close(got_fd);
+	close(got.fd);
 	return NULL;
 }
 
@@ -197,7 +171,6 @@ Test(fdstore, waits_for_the_manager)
 {
 	pthread_t thread;
 	bool answered = false;
-
 	start_manager();
 	cr_assert_eq(pthread_create(&thread, NULL, answer, &answered), 0);
 	fdstore_barrier();
@@ -210,7 +183,6 @@ static void pass(const char *names)
 {
 	int high = fcntl(manager, F_DUPFD_CLOEXEC, 3 + N_PASSED);
 	char pid[32];
-
 	manager = high;
 	for (int i = 0; i < N_PASSED; i++) {
 		int fd = memfd_create("passed", 0);
@@ -229,7 +201,6 @@ static void pass(const char *names)
 static void passed(void)
 {
 	unsigned at = 0;
-
 	start_manager();
 	pass("slabd.a:slabd.b:slabd.c:slabd.a:slabd.bad name");
 	step(1, fdstore_open() == 0);
@@ -265,7 +236,6 @@ static void walk(void)
 	const char *name;
 	unsigned at = 0;
 	unsigned n = 0;
-
 	start_manager();
 	pass("slabd.a:slabd.b:slabd.c:slabd.d:slabd.e");
 	step(1, fdstore_open() == 0);
@@ -276,7 +246,7 @@ static void walk(void)
 		fdstore_put("slabd.new", manager);
 		/* A full queue would hold us up. */
 		while (*received() != '\0')
-			close(got_fd);
+			close(got.fd);
 	}
 	step(3, n == N_PASSED);
 	for (int i = 0; i < N_PASSED; i++)
@@ -293,7 +263,6 @@ static void both(void)
 {
 	struct notify_sockets sockets;
 	int fd;
-
 	start_manager();
 	pass("slabd.a:x:slabd:slabd.b:control");
 	step(1, fdstore_open() == 0);

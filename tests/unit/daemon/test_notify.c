@@ -11,34 +11,27 @@
 #include "daemon/base/log.h"
 #include "daemon/manager/notify.h"
 #include "tests/lib/in_child.h"
+#include "tests/lib/manager.h"
 
-static char got[1024];
 static int manager = -1;
 
 /* A manager at an abstract address, as sd_notify understands "@". */
 static void start_manager(void)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	char name[64];
-	int len = snprintf(name, sizeof(name), "@slabd-test-%d", getpid());
-
-	memcpy(addr.sun_path + 1, name + 1, (size_t)len - 1);
-	manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
-	cr_assert(manager >= 0);
-	cr_assert_eq(bind(manager, (struct sockaddr *)&addr,
-	                  (socklen_t)(sizeof(sa_family_t) + (size_t)len)), 0);
+	snprintf(name, sizeof(name), "@slabd-test-%d", getpid());
+	manager = manager_bind(name, SOCK_DGRAM);
 	setenv("NOTIFY_SOCKET", name, 1);
 }
 
 static const char *received(void)
 {
-	ssize_t len = recv(manager, got, sizeof(got) - 1, 0);
-
-	got[len > 0 ? len : 0] = '\0';
-	return got;
+	static struct manager_message message;
+	manager_receive(manager, &message, MSG_DONTWAIT);
+	return message.text;
 }
 
-Test(service, tells_a_manager)
+Test(notify, tells_a_manager)
 {
 	start_manager();
 	notify_ready("%d pools", 2);
@@ -54,10 +47,9 @@ Test(service, tells_a_manager)
 	cr_expect_eq(strncmp(received(), "STOPPING=1\nSTATUS=", 18), 0);
 }
 
-Test(service, text_adds_no_field)
+Test(notify, text_adds_no_field)
 {
 	char long_text[2000];
-
 	start_manager();
 	notify_status("%s", "x\nMAINPID=1");
 	cr_expect_str_eq(received(), "STATUS=x\\x0aMAINPID=1");
@@ -67,10 +59,9 @@ Test(service, text_adds_no_field)
 	cr_expect_eq(strlen(received()), strlen("STATUS=") + 255);
 }
 
-Test(service, silent_without_a_manager)
+Test(notify, silent_without_a_manager)
 {
 	struct notify_sockets sockets = { 5, 6 };
-
 	start_manager();
 	setenv("WATCHDOG_USEC", "2000000", 1);
 	unsetenv("WATCHDOG_PID");
@@ -92,10 +83,9 @@ Test(service, silent_without_a_manager)
 	cr_expect_eq(sockets.control, -1);
 }
 
-Test(service, watchdog)
+Test(notify, watchdog)
 {
 	char pid[32];
-
 	setenv("WATCHDOG_USEC", "2000000", 1);
 	snprintf(pid, sizeof(pid), "%d", getpid());
 	setenv("WATCHDOG_PID", pid, 1);
@@ -109,7 +99,6 @@ static void put_socket(int at, int type, bool listening)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, type, 0);
-
 	cr_assert(fd >= 0);
 	cr_assert_eq(bind(fd, (struct sockaddr *)&addr, sizeof(sa_family_t)),
 	             0);
@@ -124,7 +113,6 @@ static void put_socket(int at, int type, bool listening)
 static void pass(const char *n_fds, const char *names)
 {
 	char pid[32];
-
 	snprintf(pid, sizeof(pid), "%d", getpid());
 	setenv("LISTEN_PID", pid, 1);
 	setenv("LISTEN_FDS", n_fds, 1);
@@ -135,7 +123,6 @@ static void pass(const char *n_fds, const char *names)
 static void both_sockets(void)
 {
 	struct notify_sockets sockets;
-
 	put_socket(3, SOCK_STREAM, true);
 	put_socket(4, SOCK_SEQPACKET, true);
 	pass("2", "control:slabd");
@@ -149,7 +136,6 @@ static void both_sockets(void)
 static void one_socket(void)
 {
 	struct notify_sockets sockets;
-
 	put_socket(3, SOCK_SEQPACKET, true);
 	pass("1", "slabd");
 	step(1, notify_listen_fds(&sockets) == 0);
@@ -159,7 +145,6 @@ static void one_socket(void)
 static void refuse(int step_of, const char *n_fds, const char *names)
 {
 	struct notify_sockets sockets;
-
 	pass(n_fds, names);
 	step(step_of, notify_listen_fds(&sockets) == -EINVAL);
 	step(step_of, sockets.client == -1 && sockets.control == -1);
@@ -169,7 +154,6 @@ static void refuse(int step_of, const char *n_fds, const char *names)
 static void wrong_sockets(void)
 {
 	int null_fd = open("/dev/null", O_WRONLY);
-
 	dup2(null_fd, 2);
 	close(4);
 	put_socket(3, SOCK_SEQPACKET, true);
@@ -185,17 +169,17 @@ static void wrong_sockets(void)
 	refuse(5, "2", "slabd:slabd");
 }
 
-Test(service, takes_both_sockets)
+Test(notify, takes_both_sockets)
 {
 	in_child(both_sockets);
 }
 
-Test(service, takes_one_socket)
+Test(notify, takes_one_socket)
 {
 	in_child(one_socket);
 }
 
-Test(service, refuses_other_sockets)
+Test(notify, refuses_other_sockets)
 {
 	in_child(wrong_sockets);
 }

@@ -30,7 +30,6 @@ static int parse_argv(int argc, char **argv)
 	int err_fd = memfd_create("err", MFD_CLOEXEC);
 	int old_out = dup(1), old_err = dup(2);
 	ssize_t len;
-
 	fflush(NULL);
 	cr_assert(dup2(out_fd, 1) == 1 && dup2(err_fd, 2) == 2);
 	int rc = options_parse(argc, argv, &opts, check_topology);
@@ -53,7 +52,6 @@ static int parse_argv(int argc, char **argv)
 static int parse_words(char **argv)
 {
 	int argc = 0;
-
 	while (argv[argc] != NULL)
 		argc++;
 	return parse_argv(argc, argv);
@@ -64,7 +62,6 @@ static char *file_of(const char *text)
 {
 	static char path[64];
 	int fd = memfd_create("conf", MFD_CLOEXEC);
-
 	cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	return path;
@@ -81,7 +78,6 @@ TestSuite(options, .init = set_up);
 Test(options, nothing)
 {
 	char *empty = file_of("");
-
 	cr_expect_eq(parse("--config", empty), 0);
 	cr_expect_str_empty(out);
 	cr_expect_str_empty(errors);
@@ -106,7 +102,6 @@ Test(options, all_override_the_file)
 {
 	char *file = file_of("[slabd]\nsocket=/f/a\ncontrol=/f/b\n"
 	                     "log_level = error\n[pool x]\n");
-
 	setenv("SLABD_SOCKET", "/e/a", 1);
 	cr_expect_eq(parse("--socket=/o/a", "--control", "/o/b", "--config",
 	                   file, "--log-level", "debug", "--foreground"), 0);
@@ -127,7 +122,6 @@ Test(options, supervise)
 	char *line[] = { (char *)"slabd", (char *)"--log-level",
 		         (char *)"warn", (char *)"--supervise",
 		         (char *)"--config", empty, NULL };
-
 	cr_expect_eq(parse_words(line), 0);
 	cr_expect(opts.supervise);
 	cr_expect_not(opts.supervised);
@@ -149,7 +143,6 @@ Test(options, help_and_version)
 	static const char *const named[] = { "--config", "--foreground",
 		"--socket", "--control", "--check-config", "--supervise",
 		"--log-level", "--help", "--version", SLABD_CONFIG_FILE };
-
 	cr_expect_eq(parse("--help"), 1);
 	for (size_t i = 0; i < sizeof(named) / sizeof(*named); i++)
 		cr_expect_not_null(strstr(out, named[i]), "%s", named[i]);
@@ -166,7 +159,6 @@ Test(options, output_that_is_lost)
 	int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
 	int old = dup(1);
 	int rc;
-
 	fflush(NULL);
 	cr_assert(full >= 0 && old >= 0 && dup2(full, 1) == 1);
 	rc = options_parse(2, line, &opts, check_topology);
@@ -209,7 +201,6 @@ Test(options, usage_errors)
 Test(options, file_and_line_errors_come_together)
 {
 	char *file = file_of("[slabd]\nxyz = 1\nlog_level = x\n[nope]\n");
-
 	expect_usage(parse("--config", file, "--socket", "rel"), ":2: key "
 	             "\"xyz\" in [slabd] is unknown; allowed: ");
 	cr_expect_not_null(strstr(errors, ":3: key \"log_level\""));
@@ -222,7 +213,6 @@ Test(options, file_and_line_errors_come_together)
 Test(options, topology)
 {
 	char *good = file_of("[slabd]\ntopology = node:2 core:4 pu:1\n");
-
 	cr_expect_eq(parse("--config", good), 0, "%s", errors);
 	expect_usage(parse("--config",
 	                   file_of("[slabd]\ntopology = nonsense\n"),
@@ -234,7 +224,6 @@ Test(options, topology)
 Test(options, more_errors_than_fit)
 {
 	char text[1000] = "[slabd]\n";
-
 	for (int i = 0; i < 19; i++)
 		sprintf(text + strlen(text), "k%d = 1\n", i);
 	expect_usage(parse("--config", file_of(text)), "\"k15\"");
@@ -244,7 +233,6 @@ Test(options, more_errors_than_fit)
 Test(options, check_config_prints_ini)
 {
 	char *file = file_of("[slabd]\nsocket=/f/a\n[pool x]\nmax = 2048M\n");
-
 	cr_expect_eq(parse("--check-config", "--config", file, "--control",
 	                   "/o/b"), 1);
 	cr_expect(opts.check_config);

@@ -18,7 +18,6 @@ static struct supervise_fds store;
 static int null_fd(void)
 {
 	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-
 	cr_assert(fd >= 0);
 	return fd;
 }
@@ -28,10 +27,9 @@ static bool is_open(int fd)
 	return fcntl(fd, F_GETFD) >= 0;
 }
 
-Test(store, is_the_variable)
+Test(supervise_fds, is_the_variable)
 {
 	int a = null_fd(), b = null_fd(), c = null_fd();
-
 	supervise_fds_init(&store, 10);
 	cr_expect_str_eq(store.list, "LISTEN_FDNAMES");
 	cr_expect_eq(supervise_fds_add(&store, "a", a), 0);
@@ -52,11 +50,10 @@ Test(store, is_the_variable)
 	cr_expect_eq(store.used, strlen(store.list));
 }
 
-Test(store, removes_all_of_a_name)
+Test(supervise_fds, removes_all_of_a_name)
 {
 	static const char *const names[] = { "x", "x", "y", "x", "z", "x" };
 	int y = 0, z = 0;
-
 	supervise_fds_init(&store, 10);
 	for (size_t i = 0; i < 6; i++) {
 		int fd = null_fd();
@@ -70,12 +67,11 @@ Test(store, removes_all_of_a_name)
 	cr_expect_eq(store.used, strlen(store.list));
 }
 
-Test(store, refuses_and_closes)
+Test(supervise_fds, refuses_and_closes)
 {
 	static const char *const names[] = { "", "a:b", "a\nb", "a\x7f",
 		"\xc3\xa4" };
 	char name[SUPERVISE_FDS_NAME_BYTES + 2];
-
 	supervise_fds_init(&store, 1);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		int fd = null_fd();
@@ -100,7 +96,6 @@ static int run_with(const char *list)
 	char *env[] = { (char *)list, NULL };
 	pid_t child = fork();
 	int status;
-
 	cr_assert(child >= 0);
 	if (child == 0) {
 		execve("/bin/true", argv, env);
@@ -110,12 +105,11 @@ static int run_with(const char *list)
 	return WEXITSTATUS(status);
 }
 
-Test(store, is_as_long_as_a_variable_may_be)
+Test(supervise_fds, is_as_long_as_a_variable_may_be)
 {
 	static char list[SUPERVISE_FDS_LIST_BYTES + 1];
 	char name[101];
 	unsigned n = 0;
-
 	supervise_fds_init(&store, SUPERVISE_FDS_MAX);
 	memset(name, 'n', sizeof(name));
 	name[100] = '\0';
@@ -141,7 +135,6 @@ static bool is_file(int fd, const char *name)
 {
 	char link[64], path[128];
 	ssize_t n;
-
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	n = readlink(link, path, sizeof(path) - 1);
 	path[n > 0 ? n : 0] = '\0';
@@ -153,7 +146,6 @@ static bool is_file(int fd, const char *name)
 static int place(void)
 {
 	static const int at[] = { 5, 3, 9, 4, 200 };
-
 	supervise_fds_init(&store, 10);
 	for (int i = 0; i < 5; i++) {
 		char name[8] = { 'k', 'e', 'p', 't', (char)('0' + i), 0 };
@@ -186,11 +178,10 @@ static int place(void)
 	return is_open(0) ? 0 : 4;
 }
 
-Test(store, places_for_a_program)
+Test(supervise_fds, places_for_a_program)
 {
 	pid_t child = fork();
 	int status;
-
 	cr_assert(child >= 0);
 	if (child == 0)
 		_exit(place());

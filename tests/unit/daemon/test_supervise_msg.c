@@ -11,20 +11,19 @@
 
 #include "daemon/manager/supervise_msg.h"
 
-static struct supervise_msg notice;
+static struct supervise_msg message;
 static int ends[2]; /* it is read at 0 */
 
 static void set_up(void)
 {
 	int one = 1;
-
 	cr_assert_eq(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends),
 	             0);
 	cr_assert_eq(setsockopt(ends[0], SOL_SOCKET, SO_PASSCRED, &one,
 	                        sizeof(one)), 0);
 }
 
-TestSuite(notice, .init = set_up);
+TestSuite(supervise_msg, .init = set_up);
 
 /* With n copies of a descriptor. */
 static void send_bytes(const char *bytes, size_t n_bytes, unsigned n)
@@ -52,94 +51,90 @@ static void send_bytes(const char *bytes, size_t n_bytes, unsigned n)
 static int hear(const char *text, unsigned n_fds)
 {
 	send_bytes(text, strlen(text), n_fds);
-	return supervise_msg_receive(ends[0], &notice);
+	return supervise_msg_receive(ends[0], &message);
 }
 
 static unsigned count_open(void)
 {
 	unsigned n = 0;
-
 	for (int fd = 0; fd < 1000; fd++)
 		n += fcntl(fd, F_GETFD) >= 0;
 	return n;
 }
 
-Test(notice, what_is_to_be_kept)
+Test(supervise_msg, what_is_to_be_kept)
 {
 	unsigned before = count_open();
-
 	cr_expect_eq(hear("FDSTORE=1\nFDNAME=slabd.a\nFDPOLL=0", 2), 0);
-	cr_expect(notice.store && !notice.remove && !notice.barrier);
-	cr_expect_str_eq(notice.name, "slabd.a");
-	cr_expect_str_empty(notice.fields);
-	cr_expect_eq(notice.sender, getpid());
-	cr_expect_eq(notice.n_fds, 2);
-	cr_expect_eq(fcntl(notice.fds[1], F_GETFD), FD_CLOEXEC);
+	cr_expect(message.store && !message.remove && !message.barrier);
+	cr_expect_str_eq(message.name, "slabd.a");
+	cr_expect_str_empty(message.fields);
+	cr_expect_eq(message.sender, getpid());
+	cr_expect_eq(message.n_fds, 2);
+	cr_expect_eq(fcntl(message.fds[1], F_GETFD), FD_CLOEXEC);
 	cr_expect_eq(count_open(), before + 2);
-	supervise_msg_close(&notice);
+	supervise_msg_close(&message);
 	cr_expect_eq(count_open(), before);
 	cr_expect_eq(hear("FDSTORE=1", 1), 0);
-	cr_expect_str_eq(notice.name, "stored");
-	supervise_msg_close(&notice);
+	cr_expect_str_eq(message.name, "stored");
+	supervise_msg_close(&message);
 }
 
-Test(notice, what_is_to_be_closed)
+Test(supervise_msg, what_is_to_be_closed)
 {
 	cr_expect_eq(hear("FDNAME=slabd.a\nFDSTOREREMOVE=1\n", 0), 0);
-	cr_expect(notice.remove && !notice.store);
-	cr_expect_str_eq(notice.name, "slabd.a");
-	cr_expect_eq(notice.n_fds, 0);
+	cr_expect(message.remove && !message.store);
+	cr_expect_str_eq(message.name, "slabd.a");
+	cr_expect_eq(message.n_fds, 0);
 	cr_expect_eq(hear("BARRIER=1", 1), 0);
-	cr_expect(notice.barrier && !notice.remove);
-	supervise_msg_close(&notice);
+	cr_expect(message.barrier && !message.remove);
+	supervise_msg_close(&message);
 }
 
-Test(notice, what_is_passed_on)
+Test(supervise_msg, what_is_passed_on)
 {
 	cr_expect_eq(hear("READY=1\nSTATUS=x y\nMAINPID=1\nWATCHDOG=1\n"
 	                  "FDNAME=a\nXREADY=1\nEXTEND_TIMEOUT_USEC=5", 0), 0);
-	cr_expect_str_eq(notice.fields, "READY=1\nSTATUS=x y\n"
+	cr_expect_str_eq(message.fields, "READY=1\nSTATUS=x y\n"
 	                                "EXTEND_TIMEOUT_USEC=5");
 	cr_expect_eq(hear("STOPPING=1", 0), 0);
-	cr_expect_str_eq(notice.fields, "STOPPING=1");
+	cr_expect_str_eq(message.fields, "STOPPING=1");
 	cr_expect_eq(hear("FDSTORE=10", 0), 0);
-	cr_expect(!notice.store);
-	cr_expect_str_empty(notice.fields);
+	cr_expect(!message.store);
+	cr_expect_str_empty(message.fields);
 }
 
-Test(notice, refuses_and_closes)
+Test(supervise_msg, refuses_and_closes)
 {
 	static char huge[SUPERVISE_MSG_BYTES + 1];
 	unsigned before = count_open();
-
 	send_bytes("FDSTORE=1\0FDNAME=a", 18, 3);
-	cr_expect_eq(supervise_msg_receive(ends[0], &notice),
+	cr_expect_eq(supervise_msg_receive(ends[0], &message),
 	             SUPERVISE_MSG_E_BAD);
 	memset(huge, 'S', sizeof(huge));
 	send_bytes(huge, sizeof(huge), 1);
-	cr_expect_eq(supervise_msg_receive(ends[0], &notice),
+	cr_expect_eq(supervise_msg_receive(ends[0], &message),
 	             SUPERVISE_MSG_E_BAD);
-	cr_expect_eq(notice.n_fds, 0);
+	cr_expect_eq(message.n_fds, 0);
 	cr_expect_eq(count_open(), before);
 	memcpy(huge, "STATUS=", 7);
 	send_bytes(huge, SUPERVISE_MSG_BYTES, SUPERVISE_MSG_FDS_MAX);
-	cr_expect_eq(supervise_msg_receive(ends[0], &notice), 0);
-	cr_expect_eq(strlen(notice.fields), SUPERVISE_MSG_BYTES);
-	cr_expect_eq(notice.n_fds, SUPERVISE_MSG_FDS_MAX);
-	supervise_msg_close(&notice);
+	cr_expect_eq(supervise_msg_receive(ends[0], &message), 0);
+	cr_expect_eq(strlen(message.fields), SUPERVISE_MSG_BYTES);
+	cr_expect_eq(message.n_fds, SUPERVISE_MSG_FDS_MAX);
+	supervise_msg_close(&message);
 	cr_expect_eq(count_open(), before);
 	send_bytes("", 0, 0);
-	cr_expect_eq(supervise_msg_receive(ends[0], &notice), 0);
-	cr_expect_eq(supervise_msg_receive(ends[0], &notice), -EAGAIN);
+	cr_expect_eq(supervise_msg_receive(ends[0], &message), 0);
+	cr_expect_eq(supervise_msg_receive(ends[0], &message), -EAGAIN);
 }
 
 /* Without SO_PASSCRED nobody is known, and nobody is number 0. */
-Test(notice, nobody_vouches)
+Test(supervise_msg, nobody_vouches)
 {
 	int zero = 0;
-
 	cr_expect_eq(hear("READY=1", 0), 0);
 	setsockopt(ends[0], SOL_SOCKET, SO_PASSCRED, &zero, sizeof(zero));
 	cr_expect_eq(hear("READY=1", 0), 0);
-	cr_expect_eq(notice.sender, 0);
+	cr_expect_eq(message.sender, 0);
 }
