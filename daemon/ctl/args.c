@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,9 +78,33 @@ void ctl_args_usage(FILE *out)
 	      out);
 }
 
+static int fail(struct ctl_args *args, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static int fail(struct ctl_args *args, const char *format, ...)
+{
+	va_list ap;
+	va_start(ap, format);
+	vsnprintf(args->fault, sizeof(args->fault), format, ap);
+	va_end(ap);
+	return -EINVAL;
+}
+
 static bool is_number(const char *s)
 {
 	return *s && strspn(s, "0123456789") == strlen(s);
+}
+
+/* Whether a list of words with a blank between has this one. */
+static bool has_word(const char *list, const char *word)
+{
+	size_t n;
+	for (; *list; list += n + (list[n] == ' ')) {
+		n = strcspn(list, " ");
+		if (n == strlen(word) && memcmp(list, word, n) == 0)
+			return true;
+	}
+	return false;
 }
 
 static int set_color(struct ctl_args *args, const char *when)
@@ -89,35 +114,30 @@ static int set_color(struct ctl_args *args, const char *when)
 		[CTL_COLOR_ALWAYS] = "always",
 		[CTL_COLOR_NEVER] = "never",
 	};
-	unsigned i;
-
-	for (i = 0; i < 3; i++) {
+	for (unsigned i = 0; i < 3; i++) {
 		if (strcmp(when, name[i]) == 0) {
 			args->color = (enum ctl_args_color)i;
 			return 0;
 		}
 	}
-	return -EINVAL;
+	return fail(args, "--color=%s: allowed are auto, always, never", when);
 }
 
 static int set_watch(struct ctl_args *args, const char *seconds)
 {
 	unsigned long s = CTL_ARGS_WATCH_S;
-	if (seconds) {
-		if (!is_number(seconds))
-			return -EINVAL;
-		s = strtoul(seconds, NULL, 10);
-	}
+	if (seconds)
+		s = is_number(seconds) ? strtoul(seconds, NULL, 10) : 0;
 	if (s < 1 || s > CTL_ARGS_WATCH_MAX_S)
-		return -EINVAL;
+		return fail(args, "--watch: allowed are 1 to %d seconds",
+		            CTL_ARGS_WATCH_MAX_S);
 	args->watch_s = (unsigned)s;
 	return 0;
 }
 
 const char *ctl_args_get(const struct ctl_args *args, const char *key)
 {
-	size_t i;
-	for (i = 0; i < args->n_params; i++)
+	for (size_t i = 0; i < args->n_params; i++)
 		if (strcmp(args->param[i].key, key) == 0)
 			return args->param[i].value;
 	return NULL;
@@ -125,27 +145,20 @@ const char *ctl_args_get(const struct ctl_args *args, const char *key)
 
 /* Counts and nodes are numbers. what is the word or option, for people. */
 static int add_param(struct ctl_args *args, const char *key, const char *what,
-                     const char *value, char *fault, size_t size)
+                     const char *value)
 {
-	static const char numbers[] = " node limit from to n ";
-	char padded[16];
 	size_t i = args->n_params;
-	snprintf(padded, sizeof(padded), " %s ", key);
-	if (strstr(numbers, padded) && !is_number(value)) {
-		snprintf(fault, size, "%s %s: no number", what, value);
-		return -EINVAL;
-	}
-	if (ctl_args_get(args, key) || i == CTL_ARGS_PARAMS) {
-		snprintf(fault, size, "%s is given twice", what);
-		return -EINVAL;
-	}
+	if (has_word("node limit from to n", key) && !is_number(value))
+		return fail(args, "%s %s: no number", what, value);
+	if (ctl_args_get(args, key) || i == CTL_ARGS_PARAMS)
+		return fail(args, "%s is given twice", what);
 	args->param[i] = (struct ctl_param){key, value};
 	args->n_params++;
 	return 0;
 }
 
-/* A getopt result into args; -EINVAL with fault. */
-static int set_option(struct ctl_args *args, int opt, char *fault, size_t size)
+/* A getopt result into args. */
+static int set_option(struct ctl_args *args, int opt)
 {
 	const char *name;
 	char what[16];
@@ -154,9 +167,8 @@ static int set_option(struct ctl_args *args, int opt, char *fault, size_t size)
 		args->control = optarg;
 		if (*optarg)
 			return 0;
-		snprintf(fault, size,
-		         "--control is empty: give slabd's admin socket");
-		return -EINVAL;
+		return fail(args, "--control is empty: give slabd's admin "
+		            "socket");
 	case OPT_JSON:
 		args->json = true;
 		return 0;
@@ -167,135 +179,99 @@ static int set_option(struct ctl_args *args, int opt, char *fault, size_t size)
 		args->color = CTL_COLOR_NEVER;
 		return 0;
 	case OPT_COLOR:
-		if (set_color(args, optarg) == 0)
-			return 0;
-		snprintf(fault, size,
-		         "--color=%s: allowed are auto, always, never", optarg);
-		return -EINVAL;
+		return set_color(args, optarg);
 	case OPT_WATCH:
-		if (set_watch(args, optarg) == 0)
-			return 0;
-		snprintf(fault, size, "--watch: allowed are 1 to %d seconds",
-		         CTL_ARGS_WATCH_MAX_S);
-		return -EINVAL;
+		return set_watch(args, optarg);
 	default:
-		break;
+		name = option_names[opt - OPT_POOL];
+		snprintf(what, sizeof(what), "--%s", name);
+		return add_param(args, name, what, optarg);
 	}
-	name = option_names[opt - OPT_POOL];
-	snprintf(what, sizeof(what), "--%s", name);
-	return add_param(args, name, what, optarg, fault, size);
 }
 
 /* getopt leaves an option that takes no value in optopt, or the letter that it
  * does not know, the word of which it may not have left yet. */
-static int bad_option(int opt, char **argv, char *fault, size_t size)
+static int bad_option(struct ctl_args *args, int opt, const char *word)
 {
 	if (opt == ':')
-		snprintf(fault, size, "%s needs an argument", argv[optind - 1]);
-	else if (optopt >= OPT_CONTROL || optopt == 'h' || optopt == 'V')
-		snprintf(fault, size, "%s: the option takes no value; see "
-		         "slabctl --help", argv[optind - 1]);
-	else if (optopt)
-		snprintf(fault, size, "unknown option -%c; see slabctl --help",
-		         optopt);
-	else
-		snprintf(fault, size, "unknown option %s; see slabctl --help",
-		         argv[optind - 1]);
-	return -EINVAL;
+		return fail(args, "%s needs an argument", word);
+	if (optopt >= OPT_CONTROL || optopt == 'h' || optopt == 'V')
+		return fail(args, "%s: the option takes no value; see slabctl "
+		            "--help", word);
+	if (optopt)
+		return fail(args, "unknown option -%c; see slabctl --help",
+		            optopt);
+	return fail(args, "unknown option %s; see slabctl --help", word);
 }
 
-static int no_verb(const char *what, const char *name, char *fault, size_t size)
+static int no_verb(struct ctl_args *args, const char *what, const char *name)
 {
-	const struct ctl_verb *v;
-	size_t len = (size_t)snprintf(fault, size, "%s%.64s; verbs:", what,
-	                              name);
-	for (v = ctl_verbs; v->name && len < size; v++)
-		len += (size_t)snprintf(fault + len, size - len, " %s",
+	size_t size = sizeof(args->fault);
+	size_t len = (size_t)snprintf(args->fault, size, "%s%.64s; verbs:",
+	                              what, name);
+	for (const struct ctl_verb *v = ctl_verbs; v->name && len < size; v++)
+		len += (size_t)snprintf(args->fault + len, size - len, " %s",
 		                        v->name);
 	return -EINVAL;
 }
 
 /* The words after the verb, each to its parameter; those that may be left out
  * come together. */
-static int set_words(struct ctl_args *args, int n, char **word, char *fault,
-                     size_t size)
+static int set_words(struct ctl_args *args, int n, char **word)
 {
 	const struct ctl_verb *v = args->verb;
 	char what[40];
-	int i, all = 0, r = 0;
+	int all = 0, r = 0;
 	while (all < CTL_WORDS && v->word[all])
 		all++;
-	if (n != all && n != v->n_must) {
-		snprintf(fault, size, "usage: slabctl %s %s", v->name,
-		         v->usage);
-		return -EINVAL;
-	}
-	for (i = 0; i < n && r == 0; i++) {
+	if (n != all && n != v->n_must)
+		return fail(args, "usage: slabctl %s %s", v->name, v->usage);
+	for (int i = 0; i < n && r == 0; i++) {
 		snprintf(what, sizeof(what), "%s: %s", v->name, v->word[i]);
-		r = add_param(args, v->word[i], what, word[i], fault, size);
+		r = add_param(args, v->word[i], what, word[i]);
 	}
 	args->changes = v->changes && (n > 0 || !v->looks_without);
 	return r;
 }
 
-static int set_verb(struct ctl_args *args, int argc, char **argv, char *fault,
-                    size_t size)
+static int set_verb(struct ctl_args *args, int argc, char **argv)
 {
 	if (argc == 0)
-		return no_verb("no verb", "", fault, size);
+		return no_verb(args, "no verb", "");
 	args->verb = ctl_verbs_find(argv[0]);
 	if (!args->verb)
-		return no_verb("unknown verb ", argv[0], fault, size);
+		return no_verb(args, "unknown verb ", argv[0]);
 	if (argc > 1 && !args->verb->word[0])
-		return no_verb("one verb at a time, not also ", argv[argc - 1],
-		               fault, size);
-	return set_words(args, argc - 1, argv + 1, fault, size);
+		return no_verb(args, "one verb at a time, not also ",
+		               argv[argc - 1]);
+	return set_words(args, argc - 1, argv + 1);
 }
 
-static bool takes(const struct ctl_verb *verb, const char *option)
+static int check(struct ctl_args *args, const bool *given)
 {
-	const char *p = verb->options;
-	size_t n;
-	for (; *p; p += n + (p[n] == ' ')) {
-		n = strcspn(p, " ");
-		if (n == strlen(option) && memcmp(p, option, n) == 0)
-			return true;
-	}
-	return false;
-}
-
-static int check(const struct ctl_args *args, bool *given, char *fault,
-                 size_t size)
-{
-	const char *wrong = args->undo && !takes(args->verb, "undo") ? "undo"
-	                                                             : NULL;
-	size_t i;
-	if (args->json && args->watch_s) {
-		snprintf(fault, size,
-		         "--json gives one document: "
-		         "it does not go with --watch");
-		return -EINVAL;
-	}
+	const char *takes = args->verb->options, *wrong = NULL;
+	if (args->undo && !has_word(takes, "undo"))
+		wrong = "undo";
+	if (args->json && args->watch_s)
+		return fail(args, "--json gives one document: it does not go "
+		            "with --watch");
 	if (args->watch_s && (!args->verb->watched || args->undo))
 		wrong = "watch";
-	for (i = 0; i < sizeof(option_names) / sizeof(option_names[0]); i++)
-		if (given[i] && !takes(args->verb, option_names[i]))
+	for (size_t i = 0; i < sizeof(option_names) / sizeof(*option_names); i++)
+		if (given[i] && !has_word(takes, option_names[i]))
 			wrong = option_names[i];
 	if (!wrong)
 		return 0;
-	snprintf(fault, size, "--%s does not go with %s%s; see slabctl --help",
-	         wrong, args->verb->name,
-	         args->undo && strcmp(wrong, "watch") == 0 ? " --undo" : "");
-	return -EINVAL;
+	return fail(args, "--%s does not go with %s%s; see slabctl --help",
+	            wrong, args->verb->name,
+	            args->undo && strcmp(wrong, "watch") == 0 ? " --undo" : "");
 }
 
-int ctl_args_parse(struct ctl_args *args, int argc, char **argv, char *fault,
-                   size_t size)
+int ctl_args_parse(struct ctl_args *args, int argc, char **argv)
 {
-	bool given[sizeof(option_names) / sizeof(option_names[0])] = {false};
+	bool given[sizeof(option_names) / sizeof(*option_names)] = {false};
 	int opt, r;
 	memset(args, 0, sizeof(*args));
-	fault[0] = '\0';
 	optind = 0;
 	opterr = 0;
 	while ((opt = getopt_long(argc, argv, ":hV", options, NULL)) != -1) {
@@ -305,12 +281,12 @@ int ctl_args_parse(struct ctl_args *args, int argc, char **argv, char *fault,
 			continue;
 		}
 		if (opt < OPT_CONTROL)
-			return bad_option(opt, argv, fault, size);
+			return bad_option(args, opt, argv[optind - 1]);
 		/* "--watch 5": getopt wants an optional argument glued on. */
 		if (opt == OPT_WATCH && !optarg && optind < argc &&
 		    is_number(argv[optind]))
 			optarg = argv[optind++];
-		r = set_option(args, opt, fault, size);
+		r = set_option(args, opt);
 		if (r < 0)
 			return r;
 		if (opt >= OPT_POOL)
@@ -318,8 +294,8 @@ int ctl_args_parse(struct ctl_args *args, int argc, char **argv, char *fault,
 	}
 	if (args->help || args->version)
 		return 0;
-	r = set_verb(args, argc - optind, argv + optind, fault, size);
-	return r < 0 ? r : check(args, given, fault, size);
+	r = set_verb(args, argc - optind, argv + optind);
+	return r < 0 ? r : check(args, given);
 }
 
 int ctl_args_control(const char *given, bool root, char *path, size_t size)

@@ -27,11 +27,11 @@ struct ctl_args {
 	size_t n_params;
 	bool changes; /* by POST */
 	const struct ctl_verb *verb; /* NULL only with help or version */
+	char fault[512]; /* what is wrong, and what is allowed */
 };
 
-/* 0, or -EINVAL with what is wrong and what is allowed in fault. */
-int ctl_args_parse(struct ctl_args *args, int argc, char **argv, char *fault,
-                   size_t size);
+/* 0, or -EINVAL with the fault. */
+int ctl_args_parse(struct ctl_args *args, int argc, char **argv);
 void ctl_args_usage(FILE *out);
 
 /* A parameter's value, or NULL. */

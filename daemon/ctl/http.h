@@ -4,6 +4,7 @@
 #define DAEMON_CTL_HTTP_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 struct ctl_param {
 	const char *key, *value; /* NULL value: left out */
@@ -16,17 +17,13 @@ struct ctl_http_fault {
 };
 
 /*
- * Gets path (with n parameters) as a new reference to the document in the
- * reply. NULL with fault where slabd can't be reached, does not answer within
+ * Asks for path (with n parameters): by GET; or by POST, with the parameters as
+ * a form, which changes something. A new reference to the document in the
+ * reply; NULL with fault where slabd can't be reached, does not answer within
  * timeout_s, answers with an error or not with JSON.
  */
-json_t *ctl_http_get(const char *socket, const char *path,
+json_t *ctl_http_ask(const char *socket, const char *path, bool post,
                      const struct ctl_param *param, size_t n, long timeout_s,
                      struct ctl_http_fault *fault);
-
-/* The same by POST, with the parameters as a form: it changes something. */
-json_t *ctl_http_post(const char *socket, const char *path,
-                      const struct ctl_param *param, size_t n, long timeout_s,
-                      struct ctl_http_fault *fault);
 
 #endif

@@ -68,12 +68,8 @@ static json_t *ask(const struct ctl_verb *verb, const char *path, bool post,
 {
 	struct ctl_http_fault fault;
 	json_t *doc;
-	if (post)
-		doc = ctl_http_post(socket, path, param, n, verb->timeout_s,
-		                    &fault);
-	else
-		doc = ctl_http_get(socket, path, param, n, verb->timeout_s,
-		                   &fault);
+	doc = ctl_http_ask(socket, path, post, param, n, verb->timeout_s,
+	                   &fault);
 	if (!doc)
 		complain(fault.what, fault.remedy);
 	return doc;
@@ -237,11 +233,11 @@ static int run(const struct ctl_args *args, const char *socket)
 int main(int argc, char **argv)
 {
 	struct ctl_args args;
-	char fault[512], socket[512];
+	char socket[512];
 	int r;
 	setlocale(LC_ALL, "");
-	if (ctl_args_parse(&args, argc, argv, fault, sizeof(fault)) < 0) {
-		complain(fault, "");
+	if (ctl_args_parse(&args, argc, argv) < 0) {
+		complain(args.fault, "");
 		return EXIT_USAGE;
 	}
 	if (args.help) {

@@ -7,7 +7,7 @@
 #include "daemon/ctl/args.h"
 
 /* The words of a command line after the program's name. */
-static int parse(struct ctl_args *args, const char *line, char fault[512])
+static int parse(struct ctl_args *args, const char *line)
 {
 	static char words[256]; /* args points into it */
 	char *argv[16] = {"slabctl"}, *save = NULL, *word;
@@ -17,22 +17,20 @@ static int parse(struct ctl_args *args, const char *line, char fault[512])
 	for (word = strtok_r(words, " ", &save); word;
 	     word = strtok_r(NULL, " ", &save))
 		argv[argc++] = word;
-	return ctl_args_parse(args, argc, argv, fault, 512);
+	return ctl_args_parse(args, argc, argv);
 }
 
 Test(ctl_args, good)
 {
 	struct ctl_args args;
-	char fault[512];
 
-	cr_assert_eq(parse(&args, "status", fault), 0);
+	cr_assert_eq(parse(&args, "status"), 0);
 	cr_expect_str_eq(args.verb->name, "status");
 	cr_expect(!args.control && !args.json && !args.watch_s);
 	cr_expect_eq(args.color, CTL_COLOR_AUTO);
 	cr_assert_eq(parse(&args,
 	                   "slabs --pool p --cache=c --node 4 "
-	                   "--limit 7 --json --control /x",
-	                   fault),
+	                   "--limit 7 --json --control /x"),
 	             0);
 	cr_expect_str_eq(ctl_args_get(&args, "pool"), "p");
 	cr_expect_str_eq(ctl_args_get(&args, "cache"), "c");
@@ -41,60 +39,58 @@ Test(ctl_args, good)
 	cr_expect_not(args.changes);
 	cr_expect_str_eq(args.control, "/x");
 	cr_expect(args.json);
-	cr_assert_eq(parse(&args, "--color=always nodes", fault), 0);
+	cr_assert_eq(parse(&args, "--color=always nodes"), 0);
 	cr_expect_eq(args.color, CTL_COLOR_ALWAYS);
-	cr_assert_eq(parse(&args, "--no-color nodes", fault), 0);
+	cr_assert_eq(parse(&args, "--no-color nodes"), 0);
 	cr_expect_eq(args.color, CTL_COLOR_NEVER);
-	cr_assert_eq(parse(&args, "--help", fault), 0);
+	cr_assert_eq(parse(&args, "--help"), 0);
 	cr_expect(args.help && !args.verb);
-	cr_assert_eq(parse(&args, "--version", fault), 0);
+	cr_assert_eq(parse(&args, "--version"), 0);
 	cr_expect(args.version);
 }
 
 Test(ctl_args, watch)
 {
 	struct ctl_args args;
-	char fault[512];
 
-	cr_assert_eq(parse(&args, "--watch nodes", fault), 0);
+	cr_assert_eq(parse(&args, "--watch nodes"), 0);
 	cr_expect_eq(args.watch_s, CTL_ARGS_WATCH_S);
-	cr_assert_eq(parse(&args, "--watch 5 nodes", fault), 0);
+	cr_assert_eq(parse(&args, "--watch 5 nodes"), 0);
 	cr_expect_eq(args.watch_s, 5);
-	cr_assert_eq(parse(&args, "nodes --watch=7", fault), 0);
+	cr_assert_eq(parse(&args, "nodes --watch=7"), 0);
 	cr_expect_eq(args.watch_s, 7);
-	cr_expect_eq(parse(&args, "nodes --watch=0", fault), -EINVAL);
-	cr_expect_eq(parse(&args, "nodes --watch=99999999999", fault), -EINVAL);
+	cr_expect_eq(parse(&args, "nodes --watch=0"), -EINVAL);
+	cr_expect_eq(parse(&args, "nodes --watch=99999999999"), -EINVAL);
 }
 
 Test(ctl_args, words)
 {
 	struct ctl_args args;
-	char fault[512];
 
-	cr_assert_eq(parse(&args, "lend orders 0 2 --pool p 4", fault), 0);
+	cr_assert_eq(parse(&args, "lend orders 0 2 --pool p 4"), 0);
 	cr_expect_str_eq(ctl_args_get(&args, "cache"), "orders");
 	cr_expect_str_eq(ctl_args_get(&args, "from"), "0");
 	cr_expect_str_eq(ctl_args_get(&args, "to"), "2");
 	cr_expect_str_eq(ctl_args_get(&args, "n"), "4");
 	cr_expect_str_eq(ctl_args_get(&args, "pool"), "p");
 	cr_expect(args.changes && !args.undo);
-	cr_assert_eq(parse(&args, "migrate 0 2 --cache c", fault), 0);
+	cr_assert_eq(parse(&args, "migrate 0 2 --cache c"), 0);
 	cr_expect_str_eq(ctl_args_get(&args, "cache"), "c");
 	cr_expect_null(ctl_args_get(&args, "n"));
-	cr_assert_eq(parse(&args, "drain --undo 3", fault), 0);
+	cr_assert_eq(parse(&args, "drain --undo 3"), 0);
 	cr_expect(args.undo && args.changes);
 	cr_expect_str_eq(ctl_args_get(&args, "node"), "3");
-	cr_assert_eq(parse(&args, "drain 3 --watch", fault), 0);
+	cr_assert_eq(parse(&args, "drain 3 --watch"), 0);
 	cr_expect_eq(args.watch_s, CTL_ARGS_WATCH_S);
-	cr_assert_eq(parse(&args, "trim", fault), 0);
+	cr_assert_eq(parse(&args, "trim"), 0);
 	cr_expect(args.changes);
 	cr_expect_eq(args.n_params, 0);
-	cr_assert_eq(parse(&args, "set", fault), 0);
+	cr_assert_eq(parse(&args, "set"), 0);
 	cr_expect_not(args.changes);
-	cr_assert_eq(parse(&args, "set hold 2s", fault), 0);
+	cr_assert_eq(parse(&args, "set hold 2s"), 0);
 	cr_expect(args.changes);
 	cr_expect_str_eq(ctl_args_get(&args, "value"), "2s");
-	cr_assert_eq(parse(&args, "log --limit 3 --pool p", fault), 0);
+	cr_assert_eq(parse(&args, "log --limit 3 --pool p"), 0);
 	cr_expect_not(args.changes);
 }
 
@@ -146,13 +142,12 @@ static const char *const bad[][2] = {
 Test(ctl_args, bad)
 {
 	struct ctl_args args;
-	char fault[512];
 	size_t i;
 
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		cr_expect_eq(parse(&args, bad[i][0], fault), -EINVAL, "%s",
+		cr_expect_eq(parse(&args, bad[i][0]), -EINVAL, "%s",
 		             bad[i][0]);
-		cr_expect_str_eq(fault, bad[i][1]);
+		cr_expect_str_eq(args.fault, bad[i][1]);
 	}
 }
 

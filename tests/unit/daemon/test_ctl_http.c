@@ -61,7 +61,7 @@ static json_t *get_of(const char *say, const struct ctl_param *param, size_t n,
 	json_t *doc;
 
 	pthread_create(&thread, NULL, serve, (void *)(uintptr_t)say);
-	doc = ctl_http_get(path, "/status", param, n, 60, fault);
+	doc = ctl_http_ask(path, "/status", false, param, n, 60, fault);
 	pthread_join(thread, NULL);
 	return doc;
 }
@@ -92,7 +92,7 @@ Test(ctl_http, post)
 	json_t *doc;
 
 	pthread_create(&thread, NULL, serve, (void *)(uintptr_t)say);
-	doc = ctl_http_post(path, "/lend", param, 3, 60, &fault);
+	doc = ctl_http_ask(path, "/lend", true, param, 3, 60, &fault);
 	pthread_join(thread, NULL);
 	cr_assert(doc, "%s", fault.what);
 	cr_expect_eq(strncmp(asked, "POST /lend HTTP/", 16), 0, "%s", asked);
@@ -144,7 +144,7 @@ Test(ctl_http, silence_is_waited_for_no_longer_than_said)
 {
 	struct ctl_http_fault fault;
 
-	cr_expect_null(ctl_http_get(path, "/audit", NULL, 0, 1, &fault));
+	cr_expect_null(ctl_http_ask(path, "/audit", false, NULL, 0, 1, &fault));
 	cr_expect(strstr(fault.what, "gave no answer in 1 s"), "%s",
 	          fault.what);
 	cr_expect(strstr(fault.remedy, "systemctl status slabd"));
@@ -155,11 +155,11 @@ Test(ctl_http, nobody_listens)
 	struct ctl_http_fault fault;
 
 	close(listen_fd);
-	cr_expect_null(ctl_http_get(path, "/status", NULL, 0, 60, &fault));
+	cr_expect_null(ctl_http_ask(path, "/status", false, NULL, 0, 60, &fault));
 	cr_expect(strstr(fault.what, "nobody listens at /tmp/"), "%s",
 	          fault.what);
 	cr_expect_null(
-		ctl_http_get("/tmp/no/sock", "/status", NULL, 0, 60, &fault));
+		ctl_http_ask("/tmp/no/sock", "/status", false, NULL, 0, 60, &fault));
 	cr_expect_str_eq(fault.what,
 	                 "no slabd at /tmp/no/sock: No such file or directory");
 }
@@ -189,7 +189,7 @@ Test(ctl_http, permission)
 		cr_assert_eq(seteuid(65534), 0);
 	else
 		chmod(path, 0);
-	cr_expect_null(ctl_http_get(path, "/status", NULL, 0, 60, &fault));
+	cr_expect_null(ctl_http_ask(path, "/status", false, NULL, 0, 60, &fault));
 	cr_expect(strstr(fault.what, "permission denied at"), "%s", fault.what);
 	cr_expect(strstr(fault.remedy, "the socket is of mode 0"), "%s",
 	          fault.remedy);
@@ -204,6 +204,6 @@ Test(ctl_http, path_too_long)
 
 	memset(lengthy, 'x', sizeof(lengthy) - 1);
 	lengthy[sizeof(lengthy) - 1] = '\0';
-	cr_expect_null(ctl_http_get(lengthy, "/status", NULL, 0, 60, &fault));
+	cr_expect_null(ctl_http_ask(lengthy, "/status", false, NULL, 0, 60, &fault));
 	cr_expect_str_eq(fault.remedy, "give one of fewer than 108 bytes");
 }
