@@ -7,7 +7,7 @@
  *
  * options_parse does all of it; the rest of slabd reads a struct config that
  * has been checked. No global state, nothing here is thread-bound. Both
- * structures are flat: copy them as you like, nothing is to be freed.
+ * structures are flat: copies are good, and nothing needs to be freed.
  */
 #ifndef DAEMON_CONF_CONFIG_H
 #define DAEMON_CONF_CONFIG_H
@@ -22,8 +22,8 @@
 #define CONFIG_LIST_MAX 64u /* users or groups of one pool */
 #define CONFIG_PATH_BYTES 108u /* what a Unix socket's address holds */
 
-/* First rung of the ladder: what a pool's memory is made of if it is to be
- * had. The pool's unit of growth is 1 GiB for the first, 2 MiB for the rest. */
+/* What a pool's memory is made of where that is available, before what it falls
+ * back to. The unit of growth is 1 GiB for the first, 2 MiB for the rest. */
 enum config_page {
 	CONFIG_PAGE_1G,
 	CONFIG_PAGE_2M,

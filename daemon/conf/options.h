@@ -14,7 +14,7 @@ struct options {
 	bool supervised;      /* the manager is such a one, foreground or not */
 	bool check_config;    /* options_parse has then returned 1 */
 	/* The fault is the configuration's: a slabd that has something kept may
-	 * run with what it ran with before. config is to be thrown away. */
+	 * run with what it ran with before. Throw config away. */
 	bool bad_config;
 	const char *file;     /* the file read; NULL: embedded default */
 	struct config config;

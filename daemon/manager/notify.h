@@ -45,10 +45,10 @@ uint64_t notify_watchdog_us(void);
 void notify_alive(void);
 
 /* A notification of fields that we wrote, with descriptors of which the manager
- * gets copies. 1 told, 0 there is no manager, -errno. */
+ * gets copies. 1 the manager has it, 0 there is no manager, -errno. */
 int notify_tell(const char *fields, const int *fds, unsigned n_fds);
 
-/* Waits until the manager has read all that it was told. 0, or -errno:
+/* Waits until the manager has read all that was sent. 0, or -errno:
  * -ETIMEDOUT it has not in so many microseconds. */
 int notify_barrier(uint64_t limit_us);
 

@@ -39,7 +39,7 @@ static struct supervisor {
 	pid_t pid;            /* of slabd; 0: none runs */
 	int64_t began_ns;     /* when it was started */
 	int64_t due_ns;       /* when it is started again, or NEVER */
-	int64_t beat_ns;      /* the manager's watchdog is told by then */
+	int64_t beat_ns;      /* when the manager's watchdog hears next */
 	int64_t beats_ns;     /* how often; NEVER */
 	struct backoff backoff;
 	bool stopping;

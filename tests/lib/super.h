@@ -24,7 +24,7 @@ void super_spawn(struct fixture *fixture, const char *path,
                  const struct manager_given *given);
 
 /* The slabd that answers and is another one than before; 0: none does in a
- * minute. Reads what a played manager is told. */
+ * minute. Reads what is sent to a played manager. */
 pid_t super_next(struct fixture *fixture, pid_t before);
 
 /* Both, without a manager. Bails out where no slabd answers. */

@@ -171,7 +171,7 @@ static bool start_without_hugepages(void)
 	return true;
 }
 
-static void test_ladder(void)
+static void test_fallback(void)
 {
 	json_t *doc;
 	const char *reason;
@@ -363,7 +363,7 @@ static void cache_errors(int fd, void *arg)
 	slabd_close(pool);
 }
 
-/* slabd would keep for good what was made for nobody. */
+/* slabd would never close what was made for nobody. */
 static void has_no_cache(const char *name)
 {
 	json_t *doc = fixture_get(&fixture, "/caches");
@@ -430,7 +430,7 @@ int main(void)
 	test_config();
 	test_check_config();
 	test_sockets();
-	test_ladder();
+	test_fallback();
 	test_early_end(0, "4k");
 	test_early_end(20, "4k");
 	test_early_end(10, "2m");

@@ -174,6 +174,8 @@ Test(config_load, garbage)
 		int fd = file_of(bytes, len);
 		int rc = load_fd(&config, fd);
 		expect_sane(rc);
+		if (rc == 0)
+			round_trip();
 		n_good += rc == 0;
 		close(fd);
 	}
