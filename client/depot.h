@@ -14,7 +14,8 @@
  * holds and get nothing back keeps four times as many, and the rest goes home.
  *
  * The two ends move under a lock that nobody waits for: a thread that does not
- * get it at once goes to the slabs. Objects are copied outside of it. A cell goes
+ * get it at once goes to the slabs. Objects are copied outside of it. A cell
+ * goes
  *
  *   EMPTY -> FILLING (put, under the lock) -> READY (the same thread)
  *   READY -> DRAINING (get, under the lock) -> EMPTY (the same thread)
@@ -34,8 +35,8 @@
 
 struct depot;
 
-/* keep: cells that only the thread that put them is to get, while there are no
- * more. NULL with errno ENOMEM. Memory is taken as cells are used. */
+/* keep: while there are no more cells than that, only the thread that put one
+ * gets it. NULL with errno ENOMEM. Memory is taken as cells are used. */
 struct depot *depot_make(uint32_t keep);
 void depot_drop(struct depot *depot);
 

@@ -24,7 +24,8 @@ void home_send(struct slabd_pool *pool, uint32_t n, void *const *objects)
 }
 
 /* What the depots of a process may hold: its budget, and never more than a
- * quarter of what the pool has, so that who only frees starves nobody. */
+ * quarter of what the pool has, so that a client which only frees starves
+ * nobody. */
 static uint64_t depot_limit(const struct slabd_pool *pool)
 {
 	const struct view *view = &pool->view;
@@ -55,7 +56,8 @@ static struct depot *depot_of(struct cache *cache, uint32_t node)
 	made = depot_make(cells_kept(cache->row->stride));
 	if (made == NULL)
 		return NULL;
-	/* pairs: home_get_back; the depot is whole, another's that came first too. */
+	/* pairs: home_get_back; the depot is whole, another's that came first
+	 * too. */
 	if (atom_publish(&cache->depots[node], &none, made))
 		return made;
 	depot_drop(made);

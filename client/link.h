@@ -25,7 +25,7 @@
 struct resume {
 	pthread_mutex_t lock;
 	struct sockaddr_un to;   /* (C) */
-	struct wire_hello hello; /* (C) who comes back */
+	struct wire_hello hello; /* (C) the client that comes back */
 	const struct view *view; /* (C) NULL: no client yet, no way back */
 	int trial;               /* (R) a connection without its welcome, -1 */
 	uint32_t tries;          /* (R) in a row */

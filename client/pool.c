@@ -126,7 +126,8 @@ static int make_map(struct slabd_pool *pool, int control)
 	return 0;
 }
 
-static int map_data(struct slabd_pool *pool, const struct connect_welcome *welcome)
+static int map_data(struct slabd_pool *pool,
+                    const struct connect_welcome *welcome)
 {
 	const struct layout_geometry *geo = &pool->view.geo;
 	uint64_t page = UINT64_C(1) << geo->page_shift;
@@ -141,7 +142,8 @@ static int map_data(struct slabd_pool *pool, const struct connect_welcome *welco
 	return r < 0 ? r : make_map(pool, welcome->control);
 }
 
-static int map_all(struct slabd_pool *pool, const struct connect_welcome *welcome)
+static int map_all(struct slabd_pool *pool,
+                   const struct connect_welcome *welcome)
 {
 	struct layout_geometry geo;
 	void *shared = NULL;
@@ -152,8 +154,8 @@ static int map_all(struct slabd_pool *pool, const struct connect_welcome *welcom
 	             &pool->control);
 	if (r < 0)
 		return r;
-	r = layout_check(pool->control, pool->control_bytes,
-	                 pool->shared_bytes, &geo);
+	r = layout_check(pool->control, pool->control_bytes, pool->shared_bytes,
+	                 &geo);
 	if (r < 0)
 		return r;
 	r = map_file(welcome->shared, pool->shared_bytes,
@@ -204,8 +206,10 @@ static int check_options(const struct slabd_options *o)
 			return error_set(EINVAL, "slabd_options.spare is not "
 			                         "zero: clear the structure");
 	if (o->flags >= SLABD_NO_WAIT << 1)
-		return error_set(EINVAL, "slabd_options.flags 0x%x has unknown "
-		                         "bits", o->flags);
+		return error_set(EINVAL,
+		                 "slabd_options.flags 0x%x has unknown "
+		                 "bits",
+		                 o->flags);
 	return 0;
 }
 
@@ -224,7 +228,7 @@ static int apply_options(struct slabd_pool *pool, const struct slabd_options *o)
 	pool->no_wait = (o->flags & SLABD_NO_WAIT) != 0;
 	pool->thread_bytes = o->thread_bytes ? o->thread_bytes : THREAD_BYTES;
 	pool->process_bytes =
-	        o->process_bytes ? o->process_bytes : PROCESS_BYTES;
+		o->process_bytes ? o->process_bytes : PROCESS_BYTES;
 	pool->wait_ns = (o->wait_ms ? o->wait_ms : WAIT_MS) * UINT64_C(1000000);
 	return 0;
 }
@@ -308,7 +312,8 @@ slabd_pool *slabd_open(const char *name, const struct slabd_options *options)
 		name = "default";
 	if (strlen(name) > SLABD_NAME_MAX)
 		return error_set(ENAMETOOLONG, "pool name over %d bytes",
-		                 SLABD_NAME_MAX), NULL;
+		                 SLABD_NAME_MAX),
+		       NULL;
 	if (check_options(o) < 0)
 		return NULL;
 	held = link_hold();

@@ -15,8 +15,8 @@
 #define SLICE_MS 100
 
 /* After a send or recv that gave got: 0 to try again, or -errno. Waits where
- * the socket is not ready; in slices, as nothing wakes who comes to wait when
- * new sockets are in place already. */
+ * the socket is not ready; in slices, as nothing wakes a thread that begins to
+ * wait when new sockets are in place already. */
 static int wait_ready(const struct link *link, ssize_t got, short what,
                       uint32_t up, uint64_t until_ns)
 {

@@ -28,7 +28,7 @@ static bool sleep_on(const uint32_t *seq, uint32_t seen, uint64_t ns)
 	       errno != ETIMEDOUT;
 }
 
-/* home_only: who takes nothing that is lent to the node. */
+/* home_only: the caller takes nothing that is lent to the node. */
 static bool is_denied(const struct cache *cache, uint32_t node, bool home_only)
 {
 	const struct slabd_pool *pool = cache->pool;
@@ -112,9 +112,9 @@ static void *take_of(struct cache *cache, uint32_t node, bool home_only,
 	return object;
 }
 
-/* One object of the first node that has any. A node is to grow only when all
- * before it are denied: a look at the others must not have slabd spread over
- * them what the thread's own node could give. */
+/* One object of the first node that has any. slabd is told of a node
+ * only when all before it are denied: a look at the others must not have it
+ * spread over them what the thread's own node could give. */
 static void *take_first(struct cache *cache, const uint8_t *nodes, uint32_t n,
                         bool home_only)
 {

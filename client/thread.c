@@ -125,7 +125,8 @@ void thread_leave(struct thread *thread, struct slabd_pool *pool)
 	/* pairs: retire */
 	atom_store_release(&att->remote, (struct remote *)NULL);
 	free(remote);
-	/* pairs: find_attachment, when the owner looks for one that it can use again. */
+	/* pairs: find_attachment, when the owner looks for one that it can use
+	 * again. */
 	atom_store_release(&att->pool, (struct slabd_pool *)NULL);
 }
 

@@ -15,12 +15,6 @@
 #include "numa/reserve.h"
 #include "numa/migrate.h"
 
-const char *backing_kind_name(enum backing_kind kind)
-{
-	static const char *const names[] = {"1g", "2m", "thp", "4k"};
-	return names[kind];
-}
-
 static int check_request(struct backing *out,
                          const struct backing_request *request)
 {
@@ -132,11 +126,11 @@ int backing_adopt(struct backing *out, const struct backing_adoption *from)
 		return r;
 	for (unsigned i = 0; i < out->n_nodes; i++)
 		out->node[i].reserved_pages = reserve_recall(out, i);
-	out->page_shift = reserve_page_shift(out->node[0].kind);
+	out->page_shift = backing_kind_shift(out->node[0].kind);
 	return 0;
 }
 
-void backing_set_here(struct backing *backing, unsigned node_ix,
+void backing_set_resident(struct backing *backing, unsigned node_ix,
                       uint64_t resident_pages)
 {
 	backing->node[node_ix].resident_pages = resident_pages;
@@ -177,7 +171,7 @@ static int admit(struct backing *backing, unsigned ix, uint64_t n,
 	*admitted = n;
 	if (n == 0)
 		return 0;
-	if (reserve_is_hugetlb(why->kind))
+	if (backing_kind_is_hugetlb(why->kind))
 		return reserve_secure(backing, ix, n, 0, why);
 	/* Half of it might still fit, but near the end of a node's memory a
 	 * few pages are not worth the kernel killing somebody. */
@@ -328,11 +322,11 @@ uint64_t backing_room_pages(const struct backing *backing, unsigned node_ix)
 	enum backing_kind kind = backing->node[node_ix].kind;
 	unsigned os_node = reserve_pool_node(backing, node_ix);
 	uint64_t bytes = meminfo_bytes(backing->sysfs, os_node);
-	uint64_t pages = bytes >> reserve_page_shift(kind);
+	uint64_t pages = bytes >> backing_kind_shift(kind);
 	struct huge_counts now;
-	if (reserve_is_hugetlb(kind)) {
+	if (backing_kind_is_hugetlb(kind)) {
 		if (huge_count(backing->sysfs, os_node,
-		               reserve_page_shift(kind), &now) < 0)
+		               backing_kind_shift(kind), &now) < 0)
 			return 0;
 		if (!backing->may_reserve || access(now.file, W_OK) != 0)
 			return now.spare_pages + now.loan_pages;

@@ -21,80 +21,9 @@
 #ifndef NUMA_BACKING_H
 #define NUMA_BACKING_H
 
-#include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
-#include "numa/topo.h"
-
-enum backing_kind { BACKING_1G, BACKING_2M, BACKING_THP, BACKING_4K };
-
-/* kind was not to be had on this node. */
-struct backing_step {
-	unsigned node_ix;
-	enum backing_kind kind;
-	char reason[200];
-	char remedy[200]; /* a command, or "" if nothing helps */
-};
-
-struct backing_node {
-	int fd;
-	enum backing_kind kind;
-	bool bound;              /* pages come from this node alone */
-	uint64_t file_bytes;     /* whole pages */
-	uint64_t reserved_pages; /* hugepages that we added to this node */
-	uint64_t ready_pages;    /* of this file, wherever they lie */
-	uint64_t resident_pages; /* lying on this node, of whatever file */
-	int64_t populate_ns;     /* reserving and faulting in, at open */
-	int64_t rest_until_ns;   /* the kernel is asked for no more until then */
-	char reason[200]; /* why nothing better, or what the last grow lacked */
-	char remedy[200];
-	char note[200]; /* why it is not bound, or "" */
-};
-
-/*
- * Hugepages of one node that we added to the system, for who finds it after a
- * kill: memory of the caller's that outlives this process, all zero at first.
- */
-struct backing_journal {
-	volatile uint32_t kind;   /* of the pages below */
-	volatile uint32_t moving; /* see migrate_last; 0: none */
-	volatile uint64_t reserved_pages;
-	/* A change that may be under way: the system had base_pages, of which
-	 * before_pages were ours; by change_pages at most. 0: none. */
-	volatile uint64_t before_pages;
-	volatile uint64_t base_pages;
-	volatile uint64_t change_pages;
-};
-
-struct backing {
-	unsigned n_nodes;
-	unsigned page_shift;
-	bool may_reserve;
-	const struct topo *topo;
-	char sysfs[128];
-	struct backing_journal *journal; /* by node, or NULL */
-	struct backing_node node[TOPO_NODES_MAX];
-	unsigned n_steps;
-	struct backing_step steps[3 * TOPO_NODES_MAX];
-	char error[200]; /* why backing_open failed, or "" */
-};
-
-struct backing_request {
-	const struct topo *topo; /* must outlive the backing */
-	const char *name;        /* seen in /proc/PID/maps; up to 200 bytes */
-	enum backing_kind first; /* the rung to start from */
-	bool may_reserve;        /* raise nr_hugepages where it falls short */
-	const uint64_t *file_bytes;  /* by node; rounded up to the page */
-	const uint64_t *start_bytes; /* by node; faulted in at once */
-	/* Called while faulting in, at most once per 64 MiB or page, by one
-	 * thread at a time, which is not the caller's. May be NULL. */
-	void (*progress)(void *arg, unsigned node_ix, uint64_t done_pages,
-	                 uint64_t all_pages);
-	void *progress_arg;
-	const char *sysfs; /* NULL: "/sys" */
-	struct backing_journal *journal; /* by node; outlives it, or NULL */
-};
+#include "numa/types.h"
 
 /* One node's file as a slabd before us made it. */
 struct backing_kept {
@@ -124,14 +53,14 @@ int backing_open(struct backing *out, const struct backing_request *request);
 /*
  * Take over what a process before us made and was killed with: the files, which
  * are ours from now on, and the hugepages that it had added. All pages count as
- * lying on their file's node until backing_set_here says otherwise. Returns 0,
- * or with out->error set and no file closed: -EINVAL, a file is not of the size
- * that was noted, or not sealed; or -errno, one can't be looked at.
+ * lying on their file's node until backing_set_resident says otherwise. Returns
+ * 0, or with out->error set and no file closed: -EINVAL, a file is not of the
+ * size that was noted, or not sealed; or -errno, one can't be looked at.
  */
 int backing_adopt(struct backing *out, const struct backing_adoption *from);
 
 /* After an adoption: the pages that lie on a node. Hugepages beyond go back. */
-void backing_set_here(struct backing *backing, unsigned node_ix,
+void backing_set_resident(struct backing *backing, unsigned node_ix,
                       uint64_t resident_pages);
 
 /* Give back the hugepages of one that was killed before it was done. */
@@ -151,19 +80,12 @@ int backing_grow(struct backing *backing, unsigned file_ix, uint64_t first_page,
 
 /*
  * Take the memory of n_pages from first_page on away, ready or not, all of
- * those ready lying on node_ix, and give hugepages that we added there
- * back to the system. Who touches them afterwards may take SIGBUS. Returns 0,
+ * those ready lying on node_ix, and give hugepages that we added there back to
+ * the system. A client that touches them afterwards may take SIGBUS. Returns 0,
  * -EINVAL (range) or -errno, with nothing done.
  */
 int backing_shrink(struct backing *backing, unsigned file_ix,
                    uint64_t first_page, uint64_t n_pages, unsigned node_ix);
-
-/* What a move took, or why there was none. */
-struct backing_moved {
-	uint64_t ns;      /* in the kernel, where clients may wait for it */
-	char reason[200]; /* "" after a success */
-	char remedy[200]; /* "" if nothing helps */
-};
 
 /*
  * Move a page that is ready from one node to another while clients use it: who
@@ -176,11 +98,12 @@ struct backing_moved {
 int backing_move(struct backing *backing, unsigned file_ix, uint64_t page,
                  unsigned from_ix, unsigned to_ix, struct backing_moved *how);
 
-/* Whether this process may move what others have mapped; or why not, and how. */
+/* Whether this process may move what others have mapped; or why not, and
+ * how. */
 bool backing_may_move(char *reason, size_t reason_bytes, char *remedy,
                       size_t remedy_bytes);
 
-/* Where the kernel has a page that is ready, for who finds a move half done:
+/* Where the kernel has a page that is ready, after a move that was cut short:
  * 0, -EOPNOTSUPP (not bound), -ENODEV (on none of ours) or -errno. */
 int backing_where(const struct backing *backing, unsigned file_ix,
                   uint64_t page, unsigned *node_ix);
@@ -193,8 +116,5 @@ uint64_t backing_room_pages(const struct backing *backing, unsigned node_ix);
 /* Close all files and give back what we reserved: at once where pages are
  * free, and by the kernel as they fall free where clients still map them. */
 void backing_close(struct backing *backing);
-
-/* "1g", "2m", "thp", "4k". */
-const char *backing_kind_name(enum backing_kind kind);
 
 #endif

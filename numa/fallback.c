@@ -58,7 +58,7 @@ static int make_file(struct job *job)
 {
 	struct backing *backing = job->backing;
 	struct backing_node *node = &backing->node[job->ix];
-	unsigned shift = reserve_page_shift(node->kind);
+	unsigned shift = backing_kind_shift(node->kind);
 	char name[240];
 	int r;
 	snprintf(name, sizeof(name), "%.200s-node%u", job->request->name,
@@ -70,7 +70,7 @@ static int make_file(struct job *job)
 	if (r == -ENOTSUP) {
 		snprintf(job->why.reason, sizeof(job->why.reason),
 		         "this kernel has no %s hugepages",
-		         reserve_page_name(node->kind));
+		         backing_kind_page(node->kind));
 		return RESERVE_E_LACK;
 	}
 	if (r < 0)
@@ -86,7 +86,7 @@ static int prepare(struct job *job, enum backing_kind kind, uint64_t *claimed)
 	struct backing *backing = job->backing;
 	struct backing_node *node = &backing->node[job->ix];
 	uint64_t taken = backing->topo->simulated ? *claimed : 0;
-	unsigned shift = reserve_page_shift(kind);
+	unsigned shift = backing_kind_shift(kind);
 	int r;
 	memset(&job->why, 0, sizeof(job->why));
 	job->why.node_ix = job->ix;
@@ -100,7 +100,7 @@ static int prepare(struct job *job, enum backing_kind kind, uint64_t *claimed)
 	r = make_file(job);
 	if (r != 0 || job->n_pages == 0)
 		return r;
-	if (reserve_is_hugetlb(kind))
+	if (backing_kind_is_hugetlb(kind))
 		r = reserve_secure(backing, job->ix, job->n_pages,
 		                   taken >> shift, &job->why);
 	else
@@ -311,7 +311,7 @@ int fallback_climb(struct backing *backing,
 	free(jobs);
 	if (r < 0)
 		return r;
-	backing->page_shift = reserve_page_shift(backing->node[0].kind);
+	backing->page_shift = backing_kind_shift(backing->node[0].kind);
 	for (unsigned i = 0; i < backing->n_nodes; i++)
 		fallback_sum_up(backing, i);
 	return 0;

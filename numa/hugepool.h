@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The files in which the kernel has one pool of hugepages: found, read, locked,
- * written. For huge.c and surplus.c; sysfs, os_node and page_shift as in huge.h.
+ * written. For huge.c and surplus.c; sysfs, os_node and page_shift as in
+ * huge.h.
  */
 #ifndef NUMA_HUGEPOOL_H
 #define NUMA_HUGEPOOL_H

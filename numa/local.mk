@@ -6,6 +6,8 @@ numa_libs = $(HWLOC_LIBS) $(NUMA_LIBS)
 libnumatopo_la_SOURCES = \
 	numa/backing.c \
 	numa/backing.h \
+	numa/backing_kind.c \
+	numa/backing_kind.h \
 	numa/fallback.c \
 	numa/fallback.h \
 	numa/huge.c \
@@ -25,4 +27,5 @@ libnumatopo_la_SOURCES = \
 	numa/tick.c \
 	numa/tick.h \
 	numa/topo.c \
-	numa/topo.h
+	numa/topo.h \
+	numa/types.h

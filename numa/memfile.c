@@ -29,11 +29,6 @@
 #define MASK_WORD_BITS (8 * sizeof(unsigned long))
 #define MASK_WORDS (MASK_NODES / MASK_WORD_BITS)
 
-static bool is_hugetlb(enum backing_kind kind)
-{
-	return kind == BACKING_1G || kind == BACKING_2M;
-}
-
 static unsigned kind_flags(enum backing_kind kind)
 {
 	if (kind == BACKING_1G)
@@ -51,7 +46,7 @@ static int make_memfd(const char *name, enum backing_kind kind)
 		fd = memfd_create(name, flags);
 	if (fd >= 0)
 		return fd;
-	if (is_hugetlb(kind) && errno != EMFILE && errno != ENFILE)
+	if (backing_kind_is_hugetlb(kind) && errno != EMFILE && errno != ENFILE)
 		return -ENOTSUP;
 	return -errno;
 }
@@ -106,8 +101,8 @@ static int window_map(const struct memfile *file, uint64_t off, uint64_t bytes,
 	return 0;
 }
 
-static int window_open(const struct memfile *file, uint64_t off,
-                       uint64_t bytes, struct window *win)
+static int window_open(const struct memfile *file, uint64_t off, uint64_t bytes,
+                       struct window *win)
 {
 	return window_map(file, off, bytes, PROT_READ | PROT_WRITE, 0, win);
 }
@@ -187,7 +182,7 @@ static int populate(const struct memfile *file, const struct window *win,
 		r = allocate(file, off + at, bytes);
 	/* EFAULT stands for the SIGBUS that a plain touch would have got. */
 	if (r == -EFAULT)
-		r = is_hugetlb(file->kind) ? -ENOSPC : -ENOMEM;
+		r = backing_kind_is_hugetlb(file->kind) ? -ENOSPC : -ENOMEM;
 	return r;
 }
 
@@ -219,8 +214,8 @@ static int fill_window(const struct memfile *file, const struct window *win,
 }
 
 int memfile_fill(const struct memfile *file, uint64_t first_page,
-                  uint64_t n_pages, uint64_t *done_pages,
-                  memfile_progress *progress, void *arg)
+                 uint64_t n_pages, uint64_t *done_pages,
+                 memfile_progress *progress, void *arg)
 {
 	uint64_t off = first_page << file->page_shift;
 	uint64_t done = 0;
@@ -257,7 +252,8 @@ struct parts {
 static void parts_of(const struct memfile *file, const struct window *win,
                      struct parts *parts)
 {
-	uint64_t bytes = is_hugetlb(file->kind) ? win->at_bytes : SMALL_BYTES;
+	uint64_t bytes = backing_kind_is_hugetlb(file->kind) ? win->at_bytes
+	                                                     : SMALL_BYTES;
 	parts->n = (unsigned)(win->at_bytes / bytes);
 	for (unsigned i = 0; i < parts->n; i++) {
 		parts->at[i] = win->at + i * bytes;
@@ -341,7 +337,7 @@ static int move_window(const struct memfile *file, const struct window *win,
 }
 
 int memfile_move(const struct memfile *file, uint64_t page, int from_os_node,
-                  uint64_t *ns)
+                 uint64_t *ns)
 {
 	struct window win;
 	int r = show_page(file, page, &win);
@@ -357,7 +353,7 @@ int memfile_move(const struct memfile *file, uint64_t page, int from_os_node,
 }
 
 int memfile_punch(const struct memfile *file, uint64_t first_page,
-                   uint64_t n_pages)
+                  uint64_t n_pages)
 {
 	int r;
 	do

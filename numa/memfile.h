@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#include "numa/backing.h"
+#include "numa/backing_kind.h"
 
 #define MEMFILE_UNBOUND (-1)
 

@@ -181,7 +181,7 @@ static void settle(struct move *move, uint64_t from_lasting,
 {
 	struct backing *backing = move->backing;
 	enum backing_kind kind = move->file.kind;
-	if (!reserve_is_hugetlb(kind))
+	if (!backing_kind_is_hugetlb(kind))
 		return;
 	if (reserve_lasting(backing, move->from_ix, kind) < from_lasting &&
 	    reserve_lasting(backing, move->to_ix, kind) > to_lasting) {
@@ -204,7 +204,7 @@ static int secure_room(struct move *move)
 		return r;
 	}
 	say_lack(move, &why);
-	return reserve_is_hugetlb(why.kind) ? -ENOSPC : -ENOMEM;
+	return backing_kind_is_hugetlb(why.kind) ? -ENOSPC : -ENOMEM;
 }
 
 static int move_it(struct move *move, uint64_t added)
@@ -223,7 +223,7 @@ static int move_it(struct move *move, uint64_t added)
 		return 0;
 	}
 	/* The one that we had secured went to somebody else. */
-	if (r == -ENOMEM && reserve_is_hugetlb(kind))
+	if (r == -ENOMEM && backing_kind_is_hugetlb(kind))
 		r = -ENOSPC;
 	if (r == -EPERM)
 		say_denied(move->how);
@@ -232,8 +232,8 @@ static int move_it(struct move *move, uint64_t added)
 	return r;
 }
 
-/* Found where it is to go: somebody before us was killed in between, with what
- * it took on the target in the journal already. */
+/* Whether the page is on the target already: a slabd before us was killed in
+ * between, and what it took there is in the journal. */
 static bool is_there(const struct move *move)
 {
 	int at;

@@ -7,20 +7,22 @@
  *   free and goes back, if it was ours
  *
  * A kill in between leaves one hugepage too many on one of the two, which the
- * journal knows of: backing_set_here gives it back. And it leaves a page of
+ * journal knows of: backing_set_resident gives it back. And it leaves a page of
  * which nobody has noted where it lies: migrate_last names it.
  */
 #ifndef NUMA_MIGRATE_H
 #define NUMA_MIGRATE_H
 
-#include "numa/backing.h"
+#include <stddef.h>
+
+#include "numa/types.h"
 
 int migrate_page(struct backing *backing, unsigned file_ix, uint64_t page,
                  unsigned from_ix, unsigned to_ix, struct backing_moved *how);
 
-/* The page that was last to be moved to a node, by us or by who was killed.
- * Who takes over asks backing_where for it, if it is ready still. False: none,
- * or there is no journal. */
+/* The page whose move to a node was begun last, by us or by a slabd that was
+ * killed. After a takeover backing_where says where it is, if it is ready
+ * still. False: none, or there is no journal. */
 bool migrate_last(const struct backing *backing, unsigned to_ix,
                   unsigned *file_ix, uint64_t *page);
 

@@ -15,21 +15,6 @@
 #define RESERVE_TRIES 3
 #define REST_FACTOR 10
 
-const char *reserve_page_name(enum backing_kind kind)
-{
-	return kind == BACKING_1G ? "1 GiB" : "2 MiB";
-}
-
-bool reserve_is_hugetlb(enum backing_kind kind)
-{
-	return kind == BACKING_1G || kind == BACKING_2M;
-}
-
-unsigned reserve_page_shift(enum backing_kind kind)
-{
-	return kind == BACKING_1G ? 30 : 21;
-}
-
 bool reserve_out_of_files(int error)
 {
 	return error == -EMFILE || error == -ENFILE;
@@ -49,7 +34,7 @@ struct memfile reserve_file(const struct backing *backing, unsigned file_ix,
 	struct memfile file = {
 		.fd = node->fd,
 		.kind = node->kind,
-		.page_shift = reserve_page_shift(node->kind),
+		.page_shift = backing_kind_shift(node->kind),
 		.os_node =
 			node->bound
 				? (int)backing->topo->node[node_ix].os_id
@@ -68,7 +53,7 @@ static void journal_begin(struct backing *backing, unsigned ix,
 	struct huge_counts now;
 	if (journal == NULL ||
 	    huge_count(backing->sysfs, reserve_pool_node(backing, ix),
-	               reserve_page_shift(kind), &now) < 0)
+	               backing_kind_shift(kind), &now) < 0)
 		return;
 	journal[ix].kind = kind;
 	journal[ix].before_pages = backing->node[ix].reserved_pages;
@@ -101,9 +86,9 @@ uint64_t reserve_recall(const struct backing *backing, unsigned ix)
 	struct backing_journal *journal = &backing->journal[ix];
 	enum backing_kind kind = (enum backing_kind)journal->kind;
 	struct huge_counts now;
-	if (journal->change_pages != 0 && reserve_is_hugetlb(kind) &&
+	if (journal->change_pages != 0 && backing_kind_is_hugetlb(kind) &&
 	    huge_count(backing->sysfs, reserve_pool_node(backing, ix),
-	               reserve_page_shift(kind), &now) == 0)
+	               backing_kind_shift(kind), &now) == 0)
 		journal->reserved_pages =
 			moved(journal->before_pages, journal->base_pages,
 		              now.total_pages, journal->change_pages);
@@ -118,7 +103,7 @@ static void say_pages_lack(const struct backing *backing, unsigned ix,
                            uint64_t claimed, int denied,
                            struct backing_step *why)
 {
-	const char *size = reserve_page_name(why->kind);
+	const char *size = backing_kind_page(why->kind);
 	uint64_t spare =
 		count->spare_pages > claimed ? count->spare_pages - claimed : 0;
 	char tail[64] = ", and we may not reserve more";
@@ -141,7 +126,7 @@ static void say_pages_lack(const struct backing *backing, unsigned ix,
 
 static void say_no_pool(int error, struct backing_step *why)
 {
-	const char *size = reserve_page_name(why->kind);
+	const char *size = backing_kind_page(why->kind);
 	if (error == -ENOENT)
 		snprintf(why->reason, sizeof(why->reason),
 		         "this kernel has no %s hugepages", size);
@@ -164,7 +149,7 @@ static int reserve(struct backing *backing, unsigned ix, enum backing_kind kind,
 		return 0;
 	journal_begin(backing, ix, kind, n);
 	r = huge_reserve(backing->sysfs, reserve_pool_node(backing, ix),
-	                 reserve_page_shift(kind), n, got);
+	                 backing_kind_shift(kind), n, got);
 	node->reserved_pages += *got;
 	journal_end(backing, ix);
 	if (*got < n) {
@@ -178,7 +163,7 @@ static int secure(struct backing *backing, unsigned ix, uint64_t want,
                   uint64_t claimed, bool loans, struct backing_step *why)
 {
 	unsigned os_node = reserve_pool_node(backing, ix);
-	unsigned shift = reserve_page_shift(why->kind);
+	unsigned shift = backing_kind_shift(why->kind);
 	struct huge_counts first = {0};
 	struct huge_counts now;
 	int denied = 0;
@@ -221,7 +206,7 @@ int reserve_secure(struct backing *backing, unsigned ix, uint64_t want,
 int reserve_secure_move(struct backing *backing, unsigned ix,
                       struct backing_step *why)
 {
-	if (reserve_is_hugetlb(why->kind))
+	if (backing_kind_is_hugetlb(why->kind))
 		return secure(backing, ix, 1, 0, false, why);
 	return reserve_check_room(backing, ix,
 	                          UINT64_C(1) << backing->page_shift, why);
@@ -243,7 +228,7 @@ void reserve_give_back(struct backing *backing, unsigned ix, uint64_t n)
 		return;
 	journal_begin(backing, ix, huge_kind(node), n);
 	(void)huge_release(backing->sysfs, reserve_pool_node(backing, ix),
-	                   reserve_page_shift(node->kind), n, &gone);
+	                   backing_kind_shift(node->kind), n, &gone);
 	node->reserved_pages -= gone;
 	journal_end(backing, ix);
 }
@@ -270,9 +255,9 @@ uint64_t reserve_lasting(const struct backing *backing, unsigned ix,
                        enum backing_kind kind)
 {
 	struct huge_counts now;
-	if (!reserve_is_hugetlb(kind) ||
+	if (!backing_kind_is_hugetlb(kind) ||
 	    huge_count(backing->sysfs, reserve_pool_node(backing, ix),
-	               reserve_page_shift(kind), &now) < 0)
+	               backing_kind_shift(kind), &now) < 0)
 		return 0;
 	/* Read one after the other, while others change them. */
 	return now.total_pages > now.surplus_pages
@@ -288,7 +273,7 @@ void reserve_settle(struct backing *backing, unsigned ix)
 	 * by whoever took it from us. */
 	if (node->reserved_pages > 0)
 		(void)huge_owe(backing->sysfs, reserve_pool_node(backing, ix),
-		               reserve_page_shift(node->kind),
+		               backing_kind_shift(node->kind),
 		               node->reserved_pages);
 	node->reserved_pages = 0;
 	journal_end(backing, ix);
@@ -337,14 +322,14 @@ static void explain_limit(const struct backing *backing, unsigned ix,
 void reserve_explain(struct backing *backing, unsigned ix, int error,
                    uint64_t done, uint64_t want, struct backing_step *why)
 {
-	if (reserve_is_hugetlb(why->kind) && error == -ENOSPC &&
+	if (backing_kind_is_hugetlb(why->kind) && error == -ENOSPC &&
 	    reserve_secure(backing, ix, want - done, 0, why) == RESERVE_E_LACK)
 		return;
 	snprintf(why->reason, sizeof(why->reason),
 	         "node %u gave only %" PRIu64 " of %" PRIu64 " pages: %s",
 	         backing->topo->node[ix].os_id, done, want,
 	         strerrordesc_np(-error));
-	if (reserve_is_hugetlb(why->kind) && error == -ENOSPC)
+	if (backing_kind_is_hugetlb(why->kind) && error == -ENOSPC)
 		explain_limit(backing, ix, done, want, why);
 }
 

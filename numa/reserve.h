@@ -7,21 +7,17 @@
 #ifndef NUMA_RESERVE_H
 #define NUMA_RESERVE_H
 
-#include "numa/backing.h"
+#include "numa/types.h"
 #include "numa/memfile.h"
 
-/* Not to be had: why says what lacks and what would help. */
+/* The kernel has not enough: why says what lacks and what would help. */
 #define RESERVE_E_LACK 1
-
-bool reserve_is_hugetlb(enum backing_kind kind);
-unsigned reserve_page_shift(enum backing_kind kind);
-const char *reserve_page_name(enum backing_kind kind); /* "2 MiB" */
 
 /* Where sysfs has the node's hugepages and memory; HUGE_ANY_NODE in a
  * simulated topology, whose nodes the kernel does not know. */
 unsigned reserve_pool_node(const struct backing *backing, unsigned ix);
 
-/* A node's file, for pages that lie, or are to lie, on node_ix. */
+/* A node's file, for pages that lie, or will lie, on node_ix. */
 struct memfile reserve_file(const struct backing *backing, unsigned file_ix,
                            unsigned node_ix);
 
@@ -29,13 +25,14 @@ struct memfile reserve_file(const struct backing *backing, unsigned file_ix,
 bool reserve_out_of_files(int error);
 
 /*
- * See to it that want hugepages of why->kind are to be had beside the claimed
- * ones, reserving if that is allowed. Returns 0, RESERVE_E_LACK or -errno.
+ * See to it that the kernel has want free hugepages of why->kind beside the
+ * claimed ones, reserving more if that is allowed. Returns 0, RESERVE_E_LACK or
+ * -errno.
  */
 int reserve_secure(struct backing *backing, unsigned ix, uint64_t want,
                  uint64_t claimed, struct backing_step *why);
 
-/* The same for one page that is to be moved there, of the kind of its file: it
+/* The same for one page that will be moved there, of the kind of its file: it
  * takes a hugepage that is free, for the kernel lends none that stays. */
 int reserve_secure_move(struct backing *backing, unsigned ix,
                       struct backing_step *why);
@@ -70,7 +67,7 @@ void reserve_explain(struct backing *backing, unsigned ix, int error,
 void reserve_give_back(struct backing *backing, unsigned ix, uint64_t n);
 
 /* Give back what we added to a node beyond the pages that lie there, such as
- * what others had in use when it was to go. */
+ * what others had in use when we gave the rest back. */
 void reserve_trim(struct backing *backing, unsigned ix);
 
 /* One of the hugepages that we added on from is one that we added on to. */

@@ -104,8 +104,8 @@ struct layout_cache {
 /* What slabd says of one cache on one node: low mark and refusal. 8 bytes. */
 struct layout_mark {
 	/* Clients ring when fewer slabs than this are on the list. slabd stores
-	 * it, they load it, both relaxed: who has a stale value rings late, or
-	 * once too often. */
+	 * it, they load it, both relaxed: a client with a stale value rings
+	 * late, or once too often. */
 	uint32_t low_slabs; /* (A) */
 	/* MARK_*: what slabd could not give, so that nobody waits for it. Bits
 	 * are set (slabd, as it serves a want) and all cleared (slabd, when
@@ -127,17 +127,17 @@ struct layout_client {
 	 * relaxed, as slabd alone reads that bit; a kill before it forgets the
 	 * fault. */
 	uint64_t word;  /* (A) */
-	int32_t pid;    /* (D) for people; never a key */
+	int32_t pid;    /* (D) for reports; never a key */
 	uint32_t uid;   /* (D) */
 	int64_t since;  /* (D) seconds since 1970 */
-	char comm[16];  /* (D) the process's name, for people */
+	char comm[16];  /* (D) the process's name, for reports */
 	uint64_t began; /* (D) when the process began, in the kernel's ticks */
 };
 #define CLIENT_BANNED (UINT64_C(1) << 40) /* has no way back to slabd */
 enum client_state { CLIENT_FREE, CLIENT_LIVE, CLIENT_DEAD };
 
 /* Counts of one client id, in the shared file; see struct slabd_stats. All are
- * relaxed adds by the client's threads on their slow paths, read for people
+ * relaxed adds by the client's threads on their slow paths, read for reports
  * alone; slabd zeroes them at attach. A kill loses one count at the most. */
 #define STATS_WORDS 16u
 enum stats_word {

@@ -82,7 +82,7 @@ uint32_t view_cpu_node(const struct view *view, uint32_t cpu);
 /* The index of a node that the kernel calls os_id, or -1. */
 int view_node_index(const struct view *view, int os_id);
 
-/* Raises the want of (cache, node). True if the caller is to ring. */
+/* Raises the want of (cache, node). True if the caller must ring. */
 bool view_want_any(const struct view *view, uint32_t cache, uint32_t node);
 
 /* Adds to one of a client's counts. */

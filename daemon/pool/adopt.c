@@ -285,7 +285,7 @@ static int make_books(struct pool *pool)
 	for (uint32_t node = 0; r == 0 && node < geo.n_nodes; node++)
 		note_pages(pool, node);
 	for (uint32_t node = 0; r == 0 && node < geo.n_nodes; node++)
-		backing_set_here(&pool->backing, node,
+		backing_set_resident(&pool->backing, node,
 		                 pool->pages.node[node].pages);
 	for (uint32_t node = 0; r == 0 && node < geo.n_nodes; node++)
 		r = note_slabs(pool, node);

@@ -261,7 +261,7 @@ static void somebody_is_faster(void)
 	               backing.node[2].reserved_pages == EACH + 2,
 	       "what was added for it stays ours, under the other's page");
 	munmap(stolen, WITNESS_PAGE);
-	backing_set_here(&backing, 2, backing.node[2].resident_pages);
+	backing_set_resident(&backing, 2, backing.node[2].resident_pages);
 	fixture_ok(pools_are_exact(), "and goes back when that is free");
 	fixture_ok(move(1, 0, &how) == 0, "home again");
 }
@@ -306,7 +306,7 @@ static bool killed_at(void (**hook)(void), unsigned i, unsigned to)
 		uint64_t here = 0;
 		for (unsigned k = 0; k < PAGES; k++)
 			here += lies[k] == node;
-		backing_set_here(&backing, node, here);
+		backing_set_resident(&backing, node, here);
 	}
 	return lie_as_believed() && pools_are_exact();
 }

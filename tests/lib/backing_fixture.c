@@ -109,9 +109,9 @@ static void fake_pools(unsigned from, unsigned to)
 
 static void fake_move(int to)
 {
-	if (fake.lies)
+	if (fake.pretends)
 		return;
-	if (fake.at != to && reserve_is_hugetlb(backing.node[0].kind))
+	if (fake.at != to && backing_kind_is_hugetlb(backing.node[0].kind))
 		fake_pools((unsigned)fake.at, (unsigned)to);
 	fake.at = fake.half_at = to;
 }

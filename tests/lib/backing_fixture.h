@@ -39,7 +39,7 @@ struct fake {
 	int half_at;   /* of its second half */
 	unsigned asks; /* for a move */
 	struct fault move_fault; /* of mbind */
-	bool lies;               /* says that it moved and did not */
+	bool pretends;           /* says that it moved and did not */
 	bool temporary;          /* makes a hugepage of its own for it */
 	bool insisted;           /* move_pages moves what mbind did not */
 	int insist_error;        /* or fails so, */

@@ -134,10 +134,10 @@ Test(backing_move, real_page_stays_where_it_is)
 	topo.n_nodes = backing.n_nodes = 2;
 	uint64_t reserved = backing.node[0].reserved_pages;
 	int r = backing_move(&backing, 0, 2, 0, 1, &how);
-	/* Others may have the one that was added in use when it is to go. */
+	/* Others may use the one that was added when we give it back. */
 	for (unsigned i = 0; i < 5 && backing.node[1].reserved_pages > 0; i++) {
 		usleep(300000);
-		backing_set_here(&backing, 1, 0);
+		backing_set_resident(&backing, 1, 0);
 	}
 	backing.node[0].reserved_pages += backing.node[1].reserved_pages;
 	backing.node[1].reserved_pages = 0;
@@ -169,7 +169,7 @@ static void two_nodes(unsigned free_pages)
 	open_fake(BACKING_2M, MIB(16));
 	put_node_pool(0, 2, 0);
 	put_node_pool(1, free_pages, free_pages);
-	backing_set_here(&backing, 0, 2);
+	backing_set_resident(&backing, 0, 2);
 	memset(journal, 0, sizeof(journal));
 	backing.journal = journal;
 	backing.node[0].reserved_pages = journal[0].reserved_pages = 2;
@@ -206,7 +206,7 @@ Test(backing_move, ours_goes_back_where_another_is_free)
 	cr_expect_eq(pool_pages(0, "nr"), 1, "one is given back");
 	cr_expect_eq(pool_pages(1, "nr"), 3);
 	cr_expect_eq(backing.journal[0].reserved_pages, 1);
-	/* Who comes after us can know which page that was. */
+	/* The next slabd can know which page that was. */
 	cr_expect(migrate_last(&backing, 1, &file, &page));
 	cr_expect_eq(file, 0);
 	cr_expect_eq(page, 1);
@@ -303,11 +303,11 @@ Test(backing_move, it_can_not_be_moved_now)
 	expect_unmoved();
 	/* Says that it is done, and it is not. */
 	fake.insist_status = fake.insist_error = 0;
-	fake.lies = true;
+	fake.pretends = true;
 	cr_expect_eq(backing_move(&backing, 0, 1, 0, 1, &how), -EBUSY);
 	expect_unmoved();
 	/* And the second attempt may do it. */
-	fake.lies = false;
+	fake.pretends = false;
 	fake.insisted = true;
 	fake.move_fault.nth = 1;
 	cr_expect_eq(backing_move(&backing, 0, 1, 0, 1, &how), 0, "%s",
@@ -321,7 +321,7 @@ Test(backing_move, a_page_that_is_not_there)
 {
 	two_nodes(3);
 	fake.at = fake.half_at = -ENOENT;
-	fake.lies = true;
+	fake.pretends = true;
 	cr_expect_eq(backing_move(&backing, 0, 1, 0, 1, &how), -ENOENT);
 	cr_expect(strstr(how.reason, "not faulted in") != NULL, "%s",
 	          how.reason);
@@ -362,10 +362,10 @@ Test(backing_move, what_was_added_and_not_used_goes_back)
 	two_nodes(0);
 	put_node_pool(0, 5, 3);
 	backing.node[0].reserved_pages = 4;
-	backing_set_here(&backing, 0, 2);
+	backing_set_resident(&backing, 0, 2);
 	cr_expect_eq(backing.node[0].reserved_pages, 2);
 	cr_expect_eq(pool_pages(0, "nr"), 3);
-	backing_set_here(&backing, 0, 3);
+	backing_set_resident(&backing, 0, 3);
 	cr_expect_eq(backing.node[0].reserved_pages, 2);
 }
 
@@ -378,7 +378,7 @@ Test(backing_move, hugepages_of_a_node_without_any)
 	put_node_pool(1, 1, 1);
 	backing.node[1].reserved_pages = 1;
 	cr_assert_eq(backing_shrink(&backing, 0, 0, 8, 1), 0);
-	backing_set_here(&backing, 1, 0);
+	backing_set_resident(&backing, 1, 0);
 	cr_expect_eq(pool_pages(1, "nr"), 0);
 	cr_expect_eq(backing.journal[1].kind, BACKING_2M);
 }
@@ -412,7 +412,7 @@ static void put_memory(unsigned node, unsigned free_mib)
 Test(backing_move, small_pages)
 {
 	open_fake(BACKING_4K, MIB(16));
-	backing_set_here(&backing, 0, 1);
+	backing_set_resident(&backing, 0, 1);
 	put_memory(1, 33);
 	cr_expect_eq(backing_move(&backing, 0, 0, 0, 1, &how), -ENOMEM);
 	cr_expect(strstr(how.reason, "node 1 has 1 MiB to give and 2 MiB are "

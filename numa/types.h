@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* The structures of backing.h, which says what is done with them. */
+#ifndef NUMA_TYPES_H
+#define NUMA_TYPES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "numa/backing_kind.h"
+#include "numa/topo.h"
+
+/* The kernel gave no pages of kind on this node. */
+struct backing_step {
+	unsigned node_ix;
+	enum backing_kind kind;
+	char reason[200];
+	char remedy[200]; /* a command, or "" if nothing helps */
+};
+
+struct backing_node {
+	int fd;
+	enum backing_kind kind;
+	bool bound;              /* pages come from this node alone */
+	uint64_t file_bytes;     /* whole pages */
+	uint64_t reserved_pages; /* hugepages that we added to this node */
+	uint64_t ready_pages;    /* of this file, wherever they lie */
+	uint64_t resident_pages; /* lying on this node, of whatever file */
+	int64_t populate_ns;     /* reserving and faulting in, at open */
+	int64_t rest_until_ns; /* the kernel is asked for no more until then */
+	char reason[200]; /* why nothing better, or what the last grow lacked */
+	char remedy[200];
+	char note[200]; /* why it is not bound, or "" */
+};
+
+/*
+ * The hugepages of one node that we added to the system, for the process that
+ * takes over after a kill: memory of the caller's, all zero at first, that
+ * outlives this process.
+ */
+struct backing_journal {
+	volatile uint32_t kind;   /* of the pages below */
+	volatile uint32_t moving; /* see migrate_last; 0: none */
+	volatile uint64_t reserved_pages;
+	/* A change that may be under way: the system had base_pages, of which
+	 * before_pages were ours; by change_pages at most. 0: none. */
+	volatile uint64_t before_pages;
+	volatile uint64_t base_pages;
+	volatile uint64_t change_pages;
+};
+
+struct backing {
+	unsigned n_nodes;
+	unsigned page_shift;
+	bool may_reserve;
+	const struct topo *topo;
+	char sysfs[128];
+	struct backing_journal *journal; /* by node, or NULL */
+	struct backing_node node[TOPO_NODES_MAX];
+	unsigned n_steps;
+	struct backing_step steps[3 * TOPO_NODES_MAX];
+	char error[200]; /* why backing_open failed, or "" */
+};
+
+struct backing_request {
+	const struct topo *topo; /* must outlive the backing */
+	const char *name;        /* seen in /proc/PID/maps; up to 200 bytes */
+	enum backing_kind first; /* the rung to start from */
+	bool may_reserve;        /* raise nr_hugepages where it falls short */
+	const uint64_t *file_bytes;  /* by node; rounded up to the page */
+	const uint64_t *start_bytes; /* by node; faulted in at once */
+	/* Called while faulting in, at most once per 64 MiB or page, by one
+	 * thread at a time, which is not the caller's. May be NULL. */
+	void (*progress)(void *arg, unsigned node_ix, uint64_t done_pages,
+	                 uint64_t all_pages);
+	void *progress_arg;
+	const char *sysfs;               /* NULL: "/sys" */
+	struct backing_journal *journal; /* by node; outlives it, or NULL */
+};
+
+/* What a move took, or why there was none. */
+struct backing_moved {
+	uint64_t ns;      /* in the kernel, where clients may wait for it */
+	char reason[200]; /* "" after a success */
+	char remedy[200]; /* "" if nothing helps */
+};
+
+#endif
