@@ -2,7 +2,7 @@
 # libdaemon.la is all of slabd but main(), for the tests to link too; libctl.la
 # is all of slabctl but main(). Each room has its own lines.
 noinst_LTLIBRARIES += libdaemon.la libctl.la
-daemon_libs = $(EVENT_LIBS) $(JANSSON_LIBS) $(SYSTEMD_LIBS)
+daemon_libs = $(EVENT_LIBS) $(JANSSON_LIBS) $(SYSTEMD_LIBS) $(UDEV_LIBS)
 ctl_libs = $(CURL_LIBS) $(JANSSON_LIBS)
 libdaemon_la_SOURCES =
 libctl_la_SOURCES =

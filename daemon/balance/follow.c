@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What came and what went, entered in a pool. */
-#include "daemon/watch/uevent.h"
+#include "daemon/balance/follow.h"
+
 #include "daemon/base/log.h"
 #include "daemon/balance/move.h"
 
@@ -47,10 +48,10 @@ static bool follow_node(struct pool *pool, const struct topo *now,
 
 unsigned follow_nodes(struct pool *pool, const struct topo *now)
 {
-	unsigned what = UEVENT_NOTHING;
+	unsigned what = FOLLOW_NOTHING;
 	for (uint32_t cpu = 0; cpu < pool->view.geo.n_cpus; cpu++)
 		if (follow_cpu(pool, now, cpu))
-			what |= UEVENT_CPUS;
+			what |= FOLLOW_CPUS;
 	for (uint32_t cpu = pool->view.geo.n_cpus; cpu < now->n_cpus; cpu++)
 		if (node_now(pool, now, cpu) != NODE_NONE)
 			log_warn("pool %s: CPU %u came, and the pool's table "
@@ -59,7 +60,7 @@ unsigned follow_nodes(struct pool *pool, const struct topo *now)
 			         pool->name, cpu, pool->view.nodes[0].os_id);
 	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
 		if (follow_node(pool, now, node))
-			what |= UEVENT_MEMORY;
+			what |= FOLLOW_MEMORY;
 	return what;
 }
 

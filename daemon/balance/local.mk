@@ -4,6 +4,7 @@ libdaemon_la_SOURCES += \
 	daemon/balance/balance.c \
 	daemon/balance/balance.h \
 	daemon/balance/follow.c \
+	daemon/balance/follow.h \
 	daemon/balance/hand.c \
 	daemon/balance/hand.h \
 	daemon/balance/history.c \

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "daemon/balance/balance.h"
+#include "daemon/balance/follow.h"
 #include "daemon/watch/uevent.h"
 #include "daemon/base/log.h"
 #include "daemon/watch/psi.h"

@@ -2,162 +2,154 @@
 #include "daemon/watch/uevent.h"
 
 #include <errno.h>
-#include <linux/netlink.h>
+#include <libudev.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#define BURST_MS 100     /* the kernel sends one message a memory block */
-#define READS_MAX 64u    /* at one time */
-#define MESSAGE_MAX 8192 /* the kernel's own limit is below that */
+#define BURST_MS 100  /* the kernel sends one message a memory block */
+#define READS_MAX 64u /* at one time */
 
 struct uevent {
 	struct uevent_request want;
-	int fd;
+	struct udev *udev;
+	struct udev_monitor *monitor;
 	struct event *readable;
 	struct event *burst;
 	unsigned what; /* since the burst began */
 };
 
-/* ---- messages ----------------------------------------------------------- */
-
-/* The value of a key, or NULL. All strings have their end within bytes. */
-static const char *value_of(const char *message, size_t bytes, const char *key)
-{
-	size_t len = strlen(key);
-	for (size_t at = 0; at < bytes; at += strlen(message + at) + 1)
-		if (strncmp(message + at, key, len) == 0)
-			return message + at + len;
-	return NULL;
-}
+static const struct {
+	const char *name;
+	unsigned what;
+} subsystems[] = {
+	{"cpu", UEVENT_CPUS},
+	{"memory", UEVENT_MEMORY},
+	{"node", UEVENT_MEMORY},
+};
+#define SUBSYSTEMS (sizeof(subsystems) / sizeof(*subsystems))
 
 static bool is_news(const char *action)
 {
 	static const char *const actions[] = {"add", "remove", "online",
 	                                      "offline", "change"};
 	for (unsigned i = 0; i < sizeof(actions) / sizeof(*actions); i++)
-		if (strcmp(action, actions[i]) == 0)
+		if (action != NULL && strcmp(action, actions[i]) == 0)
 			return true;
 	return false;
 }
 
-enum uevent_what uevent_parse(const char *message, size_t bytes)
+static unsigned what_of(struct udev_device *device)
 {
-	const char *action;
-	const char *subsystem;
-	if (bytes == 0 || message[bytes - 1] != '\0' ||
-	    strchr(message, '@') == NULL)
+	const char *subsystem = udev_device_get_subsystem(device);
+	if (subsystem == NULL || !is_news(udev_device_get_action(device)))
 		return UEVENT_NOTHING;
-	action = value_of(message, bytes, "ACTION=");
-	subsystem = value_of(message, bytes, "SUBSYSTEM=");
-	if (action == NULL || subsystem == NULL || !is_news(action))
-		return UEVENT_NOTHING;
-	if (strcmp(subsystem, "cpu") == 0)
-		return UEVENT_CPUS;
-	if (strcmp(subsystem, "memory") == 0 || strcmp(subsystem, "node") == 0)
-		return UEVENT_MEMORY;
+	for (unsigned i = 0; i < SUBSYSTEMS; i++)
+		if (strcmp(subsystem, subsystems[i].name) == 0)
+			return subsystems[i].what;
 	return UEVENT_NOTHING;
 }
 
-/* One message, or -1. Another process may send, too: that is garbage. A message
- * that is cut, or lost, may have been anything. */
-static int read_one(int fd)
+/* One message into *what. False: there is none, or it is not the kernel's. One
+ * that was lost may have been anything. */
+static bool read_one(struct udev_monitor *monitor, unsigned *what)
 {
-	char text[MESSAGE_MAX];
-	struct sockaddr_nl from = {.nl_pid = 0};
-	struct iovec iov = {.iov_base = text, .iov_len = sizeof(text)};
-	struct msghdr msg = {.msg_name = &from,
-	                     .msg_namelen = sizeof(from),
-	                     .msg_iov = &iov,
-	                     .msg_iovlen = 1};
-	ssize_t n = recvmsg(fd, &msg, MSG_DONTWAIT);
-	if (n < 0)
-		return errno == ENOBUFS ? UEVENT_CPUS | UEVENT_MEMORY : -1;
-	if (from.nl_pid != 0)
-		return UEVENT_NOTHING;
-	if (msg.msg_flags & MSG_TRUNC)
-		return UEVENT_CPUS | UEVENT_MEMORY;
-	return (int)uevent_parse(text, (size_t)n);
+	struct udev_device *device = udev_monitor_receive_device(monitor);
+	if (device == NULL && errno == ENOBUFS) {
+		*what |= UEVENT_CPUS | UEVENT_MEMORY;
+		return true;
+	}
+	if (device == NULL)
+		return false;
+	*what |= what_of(device);
+	udev_device_unref(device);
+	return true;
 }
-
-/* ---- the loop ----------------------------------------------------------- */
 
 static void on_message(evutil_socket_t fd, short event, void *arg)
 {
-	struct uevent *h = arg;
+	struct uevent *u = arg;
 	struct timeval tv = {.tv_usec = BURST_MS * 1000};
+	(void)fd;
 	(void)event;
-	for (unsigned i = 0; i < READS_MAX; i++) {
-		int what = read_one(fd);
-		if (what < 0)
+	for (unsigned i = 0; i < READS_MAX; i++)
+		if (!read_one(u->monitor, &u->what))
 			break;
-		h->what |= (unsigned)what;
-	}
-	if (h->what != UEVENT_NOTHING && !evtimer_pending(h->burst, NULL))
-		evtimer_add(h->burst, &tv);
+	if (u->what != UEVENT_NOTHING && !evtimer_pending(u->burst, NULL))
+		evtimer_add(u->burst, &tv);
 }
 
 static void on_burst(evutil_socket_t fd, short event, void *arg)
 {
-	struct uevent *h = arg;
-	unsigned what = h->what;
+	struct uevent *u = arg;
+	unsigned what = u->what;
 	(void)fd;
 	(void)event;
-	h->what = UEVENT_NOTHING;
-	h->want.changed(h->want.arg, what);
+	u->what = UEVENT_NOTHING;
+	u->want.changed(u->want.arg, what);
 }
 
-static int listen_to_kernel(void)
+/* libudev's constructors set errno; not all of its versions do so for each
+ * failure. */
+static int udev_error(void)
 {
-	struct sockaddr_nl at = {.nl_family = AF_NETLINK, .nl_groups = 1};
-	int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
-	                NETLINK_KOBJECT_UEVENT);
-	int r;
-	if (fd < 0)
-		return -errno;
-	if (bind(fd, (const void *)&at, sizeof(at)) == 0)
-		return fd;
-	r = -errno;
-	close(fd);
-	return r;
+	return errno > 0 ? -errno : -ENOMEM;
+}
+
+static int listen_to_kernel(struct uevent *u)
+{
+	int r = 0;
+	errno = 0;
+	u->udev = udev_new();
+	if (u->udev != NULL)
+		u->monitor = udev_monitor_new_from_netlink(u->udev, "kernel");
+	if (u->monitor == NULL)
+		return udev_error();
+	for (unsigned i = 0; r >= 0 && i < SUBSYSTEMS; i++)
+		r = udev_monitor_filter_add_match_subsystem_devtype(
+			u->monitor, subsystems[i].name, NULL);
+	return r < 0 ? r : udev_monitor_enable_receiving(u->monitor);
+}
+
+static int add_events(struct uevent *u)
+{
+	u->burst = evtimer_new(u->want.base, on_burst, u);
+	u->readable = event_new(u->want.base, udev_monitor_get_fd(u->monitor),
+	                        EV_READ | EV_PERSIST, on_message, u);
+	if (u->burst == NULL || u->readable == NULL ||
+	    event_add(u->readable, NULL) < 0)
+		return -ENOMEM;
+	return 0;
 }
 
 int uevent_open(struct uevent **out, const struct uevent_request *want)
 {
-	struct uevent *h = calloc(1, sizeof(*h));
+	struct uevent *u = calloc(1, sizeof(*u));
 	int r;
 	*out = NULL;
-	if (h == NULL)
+	if (u == NULL)
 		return -ENOMEM;
-	h->want = *want;
-	r = h->fd = listen_to_kernel();
-	if (r >= 0) {
-		h->burst = evtimer_new(want->base, on_burst, h);
-		h->readable = event_new(want->base, h->fd,
-		                        EV_READ | EV_PERSIST, on_message, h);
-		r = h->burst == NULL || h->readable == NULL ||
-		                    event_add(h->readable, NULL) < 0
-		            ? -ENOMEM
-		            : 0;
-	}
+	u->want = *want;
+	r = listen_to_kernel(u);
+	if (r >= 0)
+		r = add_events(u);
 	if (r < 0) {
-		uevent_close(h);
+		uevent_close(u);
 		return r;
 	}
-	*out = h;
+	*out = u;
 	return 0;
 }
 
-void uevent_close(struct uevent *h)
+void uevent_close(struct uevent *u)
 {
-	if (h == NULL)
+	if (u == NULL)
 		return;
-	if (h->readable != NULL)
-		event_free(h->readable);
-	if (h->burst != NULL)
-		event_free(h->burst);
-	if (h->fd >= 0)
-		close(h->fd);
-	free(h);
+	if (u->readable != NULL)
+		event_free(u->readable);
+	if (u->burst != NULL)
+		event_free(u->burst);
+	udev_monitor_unref(u->monitor);
+	udev_unref(u->udev);
+	free(u);
 }

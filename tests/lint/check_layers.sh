@@ -24,7 +24,7 @@ look() {
 		theirs["shm"] = "^$"
 		theirs["numa"] = "^(hwloc([.]h$|/)|numa(if)?[.]h$)"
 		theirs["client"] = "^$"
-		theirs["daemon"] = "^(event2|systemd|curl)/|^(ini|jansson)[.]h$"
+		theirs["daemon"] = "^(event2|systemd|curl)/|^(ini|jansson|libudev)[.]h$"
 		not_shm = "^(stdio|stdlib|syslog|malloc)[.]h$"
 		calls = "(^|[^A-Za-z0-9_])(malloc|calloc|realloc|free|" \
 			"aligned_alloc|[a-z]*printf|puts|syslog|abort|exit)" \

@@ -31,6 +31,7 @@ unit_tests += tests/unit/daemon/test_ctl_render
 unit_tests += tests/unit/daemon/test_ctl_text
 unit_tests += tests/unit/daemon/test_extent
 unit_tests += tests/unit/daemon/test_fdstore
+unit_tests += tests/unit/daemon/test_follow
 unit_tests += tests/unit/daemon/test_http
 unit_tests += tests/unit/daemon/test_http_post
 unit_tests += tests/unit/daemon/test_log
@@ -74,3 +75,8 @@ tests_unit_numa_test_backing_move_LDFLAGS = $(backing_wraps)
 tests_unit_numa_test_huge_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pwrite
 tests_unit_numa_test_reserve_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=huge_count \
 	-Wl,--wrap=huge_reserve,--wrap=tick_ns
+# Which messages come is the test's to say.
+tests_unit_daemon_test_uevent_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=udev_monitor_receive_device,--wrap=udev_monitor_get_fd \
+	-Wl,--wrap=udev_device_get_subsystem,--wrap=udev_device_get_action \
+	-Wl,--wrap=udev_device_unref

@@ -2,188 +2,209 @@
 #include "daemon/watch/uevent.h"
 
 #include <criterion/criterion.h>
-#include <string.h>
-#include <sys/socket.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libudev.h>
 #include <linux/netlink.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-#include "daemon/balance/balance.h"
-#include "daemon/balance/wants.h"
-#include "tests/lib/pool_fixture.h"
+/* ---- what libudev says -------------------------------------------------- */
 
-/* ---- messages ----------------------------------------------------------- */
+/* A message; error: instead of one, at which reading goes wrong. */
+struct message {
+	const char *action;
+	const char *subsystem;
+	int error;
+};
 
-#define PARSE(text) uevent_parse(text, sizeof(text))
+static const struct message *script; /* NULL: the kernel's own */
+static unsigned n_script;
+static unsigned n_freed;
+static int script_fd; /* readable */
 
-Test(hotplug, messages_of_the_kernel)
+int __real_udev_monitor_get_fd(struct udev_monitor *monitor);
+int __wrap_udev_monitor_get_fd(struct udev_monitor *monitor);
+struct udev_device *__real_udev_monitor_receive_device(
+	struct udev_monitor *monitor);
+struct udev_device *__wrap_udev_monitor_receive_device(
+	struct udev_monitor *monitor);
+const char *__real_udev_device_get_action(struct udev_device *device);
+const char *__wrap_udev_device_get_action(struct udev_device *device);
+const char *__real_udev_device_get_subsystem(struct udev_device *device);
+const char *__wrap_udev_device_get_subsystem(struct udev_device *device);
+struct udev_device *__real_udev_device_unref(struct udev_device *device);
+struct udev_device *__wrap_udev_device_unref(struct udev_device *device);
+
+int __wrap_udev_monitor_get_fd(struct udev_monitor *monitor)
 {
-	cr_expect_eq(PARSE("online@/devices/system/cpu/cpu1\0ACTION=online\0"
-	                   "DEVPATH=/devices/system/cpu/cpu1\0SUBSYSTEM=cpu\0"
-	                   "SEQNUM=7"), UEVENT_CPUS);
-	cr_expect_eq(PARSE("offline@/devices/system/memory/memory9\0"
-	                   "ACTION=offline\0SUBSYSTEM=memory"),
-	             UEVENT_MEMORY);
-	cr_expect_eq(PARSE("add@/devices/system/node/node4\0ACTION=add\0"
-	                   "SUBSYSTEM=node"), UEVENT_MEMORY);
+	return script != NULL ? script_fd : __real_udev_monitor_get_fd(monitor);
 }
 
-Test(hotplug, garbage_is_nothing)
+struct udev_device *__wrap_udev_monitor_receive_device(
+	struct udev_monitor *monitor)
 {
-	char noise[4096];
-	uint32_t seed = 1;
-	cr_expect_eq(uevent_parse("", 0), UEVENT_NOTHING);
-	cr_expect_eq(PARSE(""), UEVENT_NOTHING);
-	cr_expect_eq(PARSE("add@/x\0ACTION=add\0SUBSYSTEM=net"),
-	             UEVENT_NOTHING);
-	cr_expect_eq(PARSE("bind@/x\0ACTION=bind\0SUBSYSTEM=cpu"),
-	             UEVENT_NOTHING);
-	cr_expect_eq(PARSE("add@/x\0ACTION=add"), UEVENT_NOTHING);
-	cr_expect_eq(PARSE("add@/x\0SUBSYSTEM=cpu"), UEVENT_NOTHING);
-	cr_expect_eq(PARSE("libudev\0ACTION=add\0SUBSYSTEM=cpu"),
-	             UEVENT_NOTHING);
-	/* Not ended: nothing beyond it may be read. */
-	cr_expect_eq(uevent_parse("add@/x\0ACTION=add\0SUBSYSTEM=cpu", 30),
-	             UEVENT_NOTHING);
-	for (int round = 0; round < 1000; round++) {
-		for (size_t i = 0; i < sizeof(noise); i++) {
-			seed = seed * 1664525u + 1013904223u;
-			noise[i] = (char)(seed >> 24 & (round % 2 ? 0x7f : 1));
-		}
-		noise[sizeof(noise) - 1] = '\0';
-		cr_expect_eq(uevent_parse(noise, sizeof(noise)),
-		             UEVENT_NOTHING);
+	char byte;
+	if (script == NULL)
+		return __real_udev_monitor_receive_device(monitor);
+	if (n_script == 0) {
+		cr_assert_geq(read(script_fd, &byte, 1), 0);
+		errno = EAGAIN;
+		return NULL;
 	}
+	n_script--;
+	errno = script->error;
+	return script->error != 0 ? script++, NULL : (void *)script++;
+}
+
+const char *__wrap_udev_device_get_action(struct udev_device *device)
+{
+	return script != NULL ? ((const struct message *)device)->action
+	                      : __real_udev_device_get_action(device);
+}
+
+const char *__wrap_udev_device_get_subsystem(struct udev_device *device)
+{
+	return script != NULL ? ((const struct message *)device)->subsystem
+	                      : __real_udev_device_get_subsystem(device);
+}
+
+struct udev_device *__wrap_udev_device_unref(struct udev_device *device)
+{
+	n_freed++;
+	return script != NULL ? NULL : __real_udev_device_unref(device);
 }
 
 /* ---- the loop ----------------------------------------------------------- */
 
-static unsigned told;
 static struct event_base *base;
+static struct uevent *uevent;
+static unsigned told;
+static unsigned n_told;
 
 static void on_change(void *arg, unsigned what)
 {
 	(void)arg;
-	told |= what;
-	event_base_loopbreak(base);
+	told = what;
+	n_told++;
 }
 
-/* What others send to the group is no message of the kernel's. */
-Test(hotplug, only_the_kernel_is_heard, .timeout = 300)
+static int begin(void)
 {
-	static const char text[] = "online@/x\0ACTION=online\0SUBSYSTEM=cpu";
-	struct sockaddr_nl to = {.nl_family = AF_NETLINK, .nl_groups = 1};
 	struct uevent_request want = {.changed = on_change};
-	struct timeval while_ = {.tv_usec = 300000};
-	struct uevent *hotplug;
+	want.base = base = event_base_new();
+	return uevent_open(&uevent, &want);
+}
+
+static void end(void)
+{
+	uevent_close(uevent);
+	event_base_free(base);
+}
+
+/* What is told of n messages. All that is waited for is done then: the loop
+ * ends where only the descriptor is left, which is empty. */
+static unsigned told_of(const struct message *messages, unsigned n)
+{
+	int fds[2];
+	cr_assert_eq(pipe(fds), 0);
+	script = messages;
+	n_script = n;
+	script_fd = fds[0];
+	told = n_told = n_freed = 0;
+	if (begin() < 0)
+		cr_skip_test("the kernel can't be listened to here");
+	cr_assert_eq(write(fds[1], "", 1), 1);
+	event_base_loop(base, EVLOOP_ONCE);
+	if (event_base_get_num_events(base, EVENT_BASE_COUNT_ADDED) > 1)
+		event_base_loop(base, EVLOOP_ONCE);
+	end();
+	close(fds[0]);
+	close(fds[1]);
+	cr_expect_eq(n_script, 0);
+	return told;
+}
+
+#define TOLD_OF(...)                                                          \
+	told_of((const struct message[]){__VA_ARGS__},                        \
+	        sizeof((const struct message[]){__VA_ARGS__}) /               \
+	                sizeof(struct message))
+
+TestSuite(uevent, .timeout = 300);
+
+Test(uevent, messages_of_the_kernel)
+{
+	cr_expect_eq(TOLD_OF({"online", "cpu", 0}), UEVENT_CPUS);
+	cr_expect_eq(TOLD_OF({"offline", "memory", 0}), UEVENT_MEMORY);
+	cr_expect_eq(TOLD_OF({"add", "node", 0}), UEVENT_MEMORY);
+	cr_expect_eq(TOLD_OF({"remove", "cpu", 0}), UEVENT_CPUS);
+	cr_expect_eq(TOLD_OF({"change", "cpu", 0}), UEVENT_CPUS);
+}
+
+Test(uevent, others_are_nothing)
+{
+	cr_expect_eq(TOLD_OF({"add", "net", 0}, {"bind", "cpu", 0},
+	                     {NULL, "cpu", 0}, {"add", NULL, 0},
+	                     {"", "", 0}),
+	             UEVENT_NOTHING);
+	cr_expect_eq(n_told, 0);
+	cr_expect_eq(n_freed, 5);
+}
+
+Test(uevent, a_burst_is_told_of_once)
+{
+	cr_expect_eq(TOLD_OF({"offline", "memory", 0}, {"offline", "memory", 0},
+	                     {"remove", "node", 0}, {"offline", "cpu", 0}),
+	             UEVENT_CPUS | UEVENT_MEMORY);
+	cr_expect_eq(n_told, 1);
+	cr_expect_eq(n_freed, 4);
+}
+
+Test(uevent, what_was_lost_may_have_been_anything)
+{
+	cr_expect_eq(TOLD_OF({.error = ENOBUFS}),
+	             UEVENT_CPUS | UEVENT_MEMORY);
+}
+
+/* ---- the kernel --------------------------------------------------------- */
+
+/* What others send to the group is no message of the kernel's; the kernel's own
+ * that comes after it is one. */
+Test(uevent, only_the_kernel_is_heard)
+{
+	static const char text[] = "online@/devices/system/node/node0\0"
+	                           "ACTION=online\0SUBSYSTEM=node\0"
+	                           "DEVPATH=/devices/system/node/node0\0"
+	                           "SEQNUM=1";
+	struct sockaddr_nl to = {.nl_family = AF_NETLINK, .nl_groups = 1};
 	int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC,
 	                NETLINK_KOBJECT_UEVENT);
-	want.base = base = event_base_new();
-	if (fd < 0 || uevent_open(&hotplug, &want) < 0)
-		cr_skip_test("no netlink here");
-	if (sendto(fd, text, sizeof(text), 0, (void *)&to, sizeof(to)) < 0)
-		cr_skip_test("the right to send is root's");
-	event_base_loopexit(base, &while_);
-	event_base_dispatch(base);
-	cr_expect_eq(told & UEVENT_CPUS, 0);
-	uevent_close(hotplug);
-	event_base_free(base);
+	int file = open("/sys/devices/system/cpu/cpu0/uevent",
+	                O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || file < 0 || begin() < 0)
+		cr_skip_test("the rights to both are root's");
+	if (sendto(fd, text, sizeof(text), 0, (void *)&to, sizeof(to)) < 0 ||
+	    write(file, "change", 6) < 0)
+		cr_skip_test("the rights to both are root's");
+	while (n_told == 0)
+		cr_assert_eq(event_base_loop(base, EVLOOP_ONCE), 0);
+	cr_expect_eq(told, UEVENT_CPUS);
+	end();
+	close(file);
 	close(fd);
 }
 
-/* ---- followed ----------------------------------------------------------- */
-
-static struct pool_fixture fixture;
-static struct pool *const pool = &fixture.pool;
-static struct topo now;
-
-static void start(void)
+Test(uevent, without_a_descriptor_it_is_an_error_and_no_end)
 {
-	pool_fixture_start(&fixture, "node:3 core:2 pu:1", 2, 8);
-	now = fixture.topo;
-}
-
-static void finish(void)
-{
-	pool_fixture_agrees(&fixture);
-	pool_fixture_stop(&fixture);
-}
-
-TestSuite(follow_nodes, .init = start, .fini = finish, .timeout = 300);
-
-static uint8_t *cpu_byte(uint32_t cpu)
-{
-	return (uint8_t *)(uintptr_t)&pool->view.cpus[cpu];
-}
-
-Test(follow_nodes, nothing_changed)
-{
-	cr_expect_eq(follow_nodes(pool, &now), UEVENT_NOTHING);
-}
-
-Test(follow_nodes, a_cpu_comes_or_was_wrong)
-{
-	*cpu_byte(3) = NODE_NONE;
-	*cpu_byte(4) = 0;
-	cr_expect_eq(view_cpu_node(&pool->view, 3), 0);
-	cr_expect_eq(follow_nodes(pool, &now), UEVENT_CPUS);
-	cr_expect_eq(view_cpu_node(&pool->view, 3), 1);
-	cr_expect_eq(view_cpu_node(&pool->view, 4), 2);
-	cr_expect_eq(follow_nodes(pool, &now), UEVENT_NOTHING);
-}
-
-Test(follow_nodes, a_cpu_that_goes_changes_nothing)
-{
-	now.cpu_node[3] = TOPO_NODE_NONE;
-	now.n_cpus = 5;
-	cr_expect_eq(follow_nodes(pool, &now), UEVENT_NOTHING);
-	cr_expect_eq(view_cpu_node(&pool->view, 3), 1);
-	cr_expect_eq(view_cpu_node(&pool->view, 5), 2);
-}
-
-/* Without node 1 the others have other indexes: their ids count. */
-static void lose_node_1(void)
-{
-	now.n_nodes = 2;
-	now.node[1] = now.node[2];
-	for (unsigned cpu = 0; cpu < now.n_cpus; cpu++)
-		now.cpu_node[cpu] = (uint8_t)(now.cpu_node[cpu] == 2);
-}
-
-Test(follow_nodes, a_nodes_memory_goes_and_comes_back)
-{
-	struct topo whole = now;
-	int cache = pool_fixture_cache(&fixture, "c", 64, 8, 0);
-	uint64_t pages = pool->pages.node[1].pages;
-	uint64_t unit;
-	lose_node_1();
-	cr_expect_eq(follow_nodes(pool, &now),
-	             UEVENT_CPUS | UEVENT_MEMORY);
-	cr_expect(pool->offline[1]);
-	cr_expect_not(pool->offline[2]);
-	/* Its CPUs count for a node that is there, the others as before. */
-	cr_expect_eq(view_cpu_node(&pool->view, 2), 0);
-	cr_expect_eq(view_cpu_node(&pool->view, 4), 2);
-	/* Nothing more is taken of it. */
-	while (pages_take(&pool->pages, 1, 1, &unit) == 0)
-		;
-	cr_expect_not(wants_ahead(pool) && pool->pages.node[1].pages > pages);
-	cr_expect_eq(pool->pages.node[1].pages, pages);
-	for (uint64_t i = 0; i < pool->pages.page_units; i++)
-		pages_give(&pool->pages, pages_first(&pool->pages, 1) *
-		              pool->pages.page_units + i, 1);
-	cr_expect_eq(follow_nodes(pool, &whole),
-	             UEVENT_CPUS | UEVENT_MEMORY);
-	cr_expect_not(pool->offline[1]);
-	cr_expect_eq(view_cpu_node(&pool->view, 2), 1);
-	cr_expect_gt(cache, 0);
-}
-
-Test(follow_nodes, pages_are_looked_at_in_bounds)
-{
-	uint64_t page = 0;
-	unsigned calls = 0;
-	while (follow_pages(pool, &page, 5))
-		calls++;
-	cr_expect_eq(page, pool->pages.n_pages);
-	cr_expect_eq(calls, (pool->pages.n_pages - 1) / 5);
+	struct uevent_request want = {.changed = on_change};
+	struct rlimit all;
+	struct rlimit none;
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &all), 0);
+	none = all;
+	none.rlim_cur = 0;
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	cr_expect_eq(uevent_open(&uevent, &want), -EMFILE);
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &all), 0);
+	cr_expect_null(uevent);
 }
