@@ -5,15 +5,18 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
-#include "daemon/manager/lastconf.h"
+#include "daemon/admin/http.h"
+#include "daemon/admin/reports.h"
 #include "daemon/base/log.h"
 #include "daemon/conf/options.h"
-#include "daemon/serve/server.h"
+#include "daemon/manager/fdstore.h"
+#include "daemon/manager/lastconf.h"
 #include "daemon/manager/notify.h"
 #include "daemon/manager/supervise.h"
-#include "daemon/manager/fdstore.h"
+#include "daemon/serve/loop.h"
 #include "numa/topo.h"
 
 static enum log_form log_form(const struct options *options)
@@ -55,6 +58,31 @@ static int run_with_last(struct options *options)
 	return 0;
 }
 
+static int start_admin(struct server *server, struct admin **admin)
+{
+	static struct admin_routes routes;
+	int r;
+	report_routes(server, &routes);
+	r = admin_start(admin, server->base, server->control.fd, &routes);
+	if (r < 0)
+		log_error("can't start the event loop: %s", strerror(-r));
+	return r;
+}
+
+static int run(const struct options *options)
+{
+	struct server *server;
+	struct admin *admin = NULL;
+	int r = loop_open(&server, &options->config, options->supervised);
+	if (r == 0)
+		r = start_admin(server, &admin);
+	if (r == 0)
+		r = loop_run(server);
+	admin_stop(admin);
+	loop_close(server);
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
 static int serve(struct options *options)
 {
 	if (fdstore_open() < 0)
@@ -62,7 +90,7 @@ static int serve(struct options *options)
 	lastconf_open();
 	if (options->bad_config && run_with_last(options) < 0)
 		return 2;
-	return server_run(&options->config, options->supervised);
+	return run(options);
 }
 
 int main(int argc, char **argv)

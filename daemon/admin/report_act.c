@@ -9,6 +9,8 @@
 #include "daemon/balance/hand.h"
 #include "daemon/base/log.h"
 #include "daemon/pool/caches.h"
+#include "daemon/serve/duty.h"
+#include "daemon/serve/peer.h"
 
 #define CONFLICT 409
 #define SLABS_MAX 65536u
@@ -187,7 +189,7 @@ static json_t *trim_doc(struct report *r, struct pool *pool)
 {
 	const struct trim *trim = r->arg;
 	uint64_t pages = 0;
-	unsigned asked = trim->ask ? server_trim(r->server, pool) : 0;
+	unsigned asked = trim->ask ? peer_trim(r->server, pool) : 0;
 	struct remedy why = {.what = ""};
 	char text[160];
 	balance_shrink(pool, trim->node, &pages, &why);

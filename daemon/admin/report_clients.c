@@ -3,6 +3,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/pool/clients.h"
+#include "daemon/serve/peer.h"
 
 static const struct {
 	const char *key;
@@ -58,7 +59,7 @@ static json_t *client_doc(struct report *r, struct pool *pool,
 	                  row->pid, "uid", report_count(row->uid), "name",
 	                  report_text(row->comm), "state",
 	                  live ? "live" : "dead", "connected",
-	                  live && server_connected(r->server, pool, id),
+	                  live && peer_connected(r->server, pool, id),
 	                  "age_s", age_of(row), "objects",
 	                  report_count(usage->owners->objects[id]), "bytes",
 	                  report_count(usage->owners->bytes[id])),

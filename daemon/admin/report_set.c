@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "daemon/base/log.h"
+#include "daemon/serve/duty.h"
+#include "daemon/serve/pressed.h"
 
 /* One key: its value, and what the configuration says. */
 static json_t *key_doc(const struct pool *pool, const char *key)
@@ -53,7 +55,7 @@ static json_t *set_doc(struct report *r, struct pool *pool)
 		return NULL;
 	config_balance_get(&now, setting->key, new);
 	balance_configure(pool, &now);
-	machine_configure(r->server);
+	pressed_configure(r->server);
 	duty_soon(r->server, 0);
 	log_info("pool %s: %s set from %s to %s by pid %d, user %lld",
 	         pool->name, setting->key, old, new, r->query->pid,

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "daemon/base/clock.h"
+#include "daemon/serve/pressed.h"
 
 static uint64_t resident_bytes(int fd)
 {
@@ -101,19 +102,22 @@ static json_t *dropped_doc(const struct server *server)
 	json_t *dropped = json_object();
 	for (unsigned i = 0; i < DROPS; i++)
 		json_object_set_new(
-		        dropped, server_drop_name((enum drop)i),
-		        json_integer(report_count(server->dropped[i])));
+		        dropped, drops_name((enum drop)i),
+		        json_integer(report_count(server->drops.count[i])));
 	return dropped;
 }
 
 /* Whether the kernel's shortage of memory is known. */
 static json_t *pressure_doc(const struct server *server)
 {
-	const char *reason;
-	const char *remedy;
-	bool watched = machine_state(server, &reason, &remedy);
+	static const struct remedy none;
+	const struct remedy *lack = pressed_lack(server);
+	bool watched = lack != NULL;
+	if (!watched)
+		lack = &none;
 	return json_pack("{s:b, s:o, s:o}", "watched", watched, "reason",
-	                 report_text(reason), "remedy", report_text(remedy));
+	                 report_text(lack->what), "remedy",
+	                 report_text(lack->todo));
 }
 
 json_t *report_status(void *arg, const struct admin_query *query, int *status)

@@ -19,3 +19,10 @@ int64_t clock_wall_ns(void)
 {
 	return read_clock(CLOCK_REALTIME);
 }
+
+struct timeval clock_timeval(int64_t ns)
+{
+	int64_t us = (ns + CLOCK_US - 1) / CLOCK_US;
+	return (struct timeval){.tv_sec = us / 1000000,
+	                        .tv_usec = us % 1000000};
+}

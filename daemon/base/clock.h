@@ -9,6 +9,7 @@
 #define DAEMON_BASE_CLOCK_H
 
 #include <stdint.h>
+#include <sys/time.h>
 
 #define CLOCK_US INT64_C(1000)
 #define CLOCK_MS INT64_C(1000000)
@@ -19,5 +20,8 @@ int64_t clock_ns(void);
 
 /* CLOCK_REALTIME, since 1970: for people and for what outlives the system. */
 int64_t clock_wall_ns(void);
+
+/* A span as libevent takes it, in microseconds, rounded up. */
+struct timeval clock_timeval(int64_t ns);
 
 #endif

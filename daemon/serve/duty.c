@@ -1,37 +1,34 @@
 /* SPDX-License-Identifier: MIT */
-/* When the nodes are looked at: a while after something happened, and again as
- * long as there is something to do. Never in a pool where nothing happens. */
+#include "daemon/serve/duty.h"
+
 #include <errno.h>
-#include <sys/time.h>
 
 #include "daemon/balance/balance.h"
-#include "daemon/serve/server.h"
+#include "daemon/balance/wants.h"
+#include "daemon/pool/marks.h"
+#include "daemon/serve/levels.h"
+#include "daemon/serve/peer.h"
+#include "daemon/serve/timer.h"
 
-static bool is_due_by(const struct event *timer, int ms)
-{
-	struct timeval at;
-	struct timeval now;
-	if (!evtimer_pending(timer, &at))
-		return false;
-	gettimeofday(&now, NULL);
-	return (at.tv_sec - now.tv_sec) * 1000 +
-	               (at.tv_usec - now.tv_usec) / 1000 <= ms;
-}
+#define RETRY_NS (50 * CLOCK_MS) /* denied lists are asked for anew */
 
-static void look_in(struct server *server, int ms)
+/* ---- looks -------------------------------------------------------------- */
+
+static void look_in(struct server *server, int64_t ns)
 {
-	struct timeval tv = {.tv_sec = ms / 1000,
-	                     .tv_usec = ms % 1000 * 1000};
-	if (is_due_by(server->balance, ms))
+	int64_t at_ns = clock_ns() + ns;
+	if (evtimer_pending(server->balance, NULL) &&
+	    server->balance_due_ns <= at_ns)
 		return;
-	evtimer_add(server->balance, &tv);
+	server->balance_due_ns = at_ns;
+	timer_set(server->balance, ns);
 }
 
-void duty_soon(struct server *server, int ms)
+void duty_soon(struct server *server, int64_t ns)
 {
 	for (unsigned i = 0; i < server->n_pools; i++)
 		balance_stir(&server->pools[i]);
-	look_in(server, ms);
+	look_in(server, ns);
 }
 
 static enum balance_cause cause_now(const struct pool *pool)
@@ -52,14 +49,99 @@ static void on_balance(evutil_socket_t fd, short what, void *arg)
 		bool trim = false;
 		int ms = balance_tick(pool, cause_now(pool), &trim);
 		if (trim)
-			server_trim(server, pool);
+			peer_trim(server, pool);
 		if (ms >= 0)
-			look_in(server, ms);
+			look_in(server, ms * CLOCK_MS);
 	}
 }
 
+/* ---- levels ------------------------------------------------------------- */
+
+void duty_settle_levels(struct server *server)
+{
+	int64_t next_ns;
+	bool worse = levels_settle(server, &next_ns);
+	if (next_ns >= 0)
+		timer_set(server->calm, next_ns);
+	if (worse)
+		duty_soon(server, 0);
+}
+
+static void on_calm(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	duty_settle_levels(arg);
+}
+
+/* ---- wants -------------------------------------------------------------- */
+
+static void press_others(struct server *server, const struct pool *pool,
+                         const struct unmet *unmet)
+{
+	if (server->n_pools < 2)
+		return;
+	levels_note_denied(server, pool, unmet);
+	duty_settle_levels(server);
+}
+
+void duty_serve_pool(struct server *server, struct pool *pool)
+{
+	struct unmet unmet;
+	enum wants_outcome outcome = wants_serve(pool, &unmet);
+	if (pool->denied_any)
+		timer_start(server->retry, RETRY_NS);
+	if (outcome == WANTS_NOTHING)
+		return;
+	timer_start(server->ahead, 0);
+	duty_soon(server, DUTY_SOON_NS);
+	if (outcome >= WANTS_EVENED)
+		press_others(server, pool, &unmet);
+	if (outcome == WANTS_DENIED) {
+		pool->counts.trims++;
+		peer_trim(server, pool);
+	}
+}
+
+static void on_retry(evutil_socket_t fd, short what, void *arg)
+{
+	struct server *server = arg;
+	(void)fd;
+	(void)what;
+	for (unsigned i = 0; i < server->n_pools; i++)
+		marks_clear_denied(&server->pools[i]);
+}
+
+static void on_ahead(evutil_socket_t fd, short what, void *arg)
+{
+	struct server *server = arg;
+	(void)fd;
+	(void)what;
+	for (unsigned i = 0; i < server->n_pools; i++)
+		if (wants_ahead(&server->pools[i]))
+			timer_start(server->ahead, 0);
+}
+
+/* ---- open and close ----------------------------------------------------- */
+
 int duty_open(struct server *server)
 {
-	server->balance = evtimer_new(server->base, on_balance, server);
-	return server->balance == NULL ? -ENOMEM : 0;
+	struct event_base *base = server->base;
+	server->retry = evtimer_new(base, on_retry, server);
+	server->ahead = evtimer_new(base, on_ahead, server);
+	server->balance = evtimer_new(base, on_balance, server);
+	server->calm = evtimer_new(base, on_calm, server);
+	if (!server->retry || !server->ahead || !server->balance ||
+	    !server->calm)
+		return -ENOMEM;
+	return levels_open(server);
+}
+
+void duty_close(struct server *server)
+{
+	timer_free(&server->retry);
+	timer_free(&server->ahead);
+	timer_free(&server->balance);
+	timer_free(&server->calm);
+	levels_close(server);
 }

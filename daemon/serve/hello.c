@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The handshake: who may come in, and the descriptors that they get. */
+#include "daemon/serve/hello.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -11,7 +12,6 @@
 #include "daemon/pool/clients.h"
 #include "daemon/base/log.h"
 #include "daemon/base/proc.h"
-#include "daemon/serve/peer.h"
 #include "daemon/manager/fdstore.h"
 
 #ifndef SO_PEERPIDFD
@@ -56,7 +56,7 @@ static int refuse(struct peer *peer, enum drop drop, int error,
 	struct wire_welcome msg = {.error = error};
 	snprintf(msg.text, sizeof(msg.text), "%s", text);
 	answer(peer, &msg, NULL, 0);
-	server_count_drop(peer->server, drop, peer->pid, text);
+	drops_count(&peer->server->drops, drop, peer->pid, text);
 	return -error;
 }
 
@@ -126,12 +126,18 @@ static int open_pidfd(const struct peer *peer)
 
 /* ---- in ----------------------------------------------------------------- */
 
-static int open_events(int *ours, int *theirs)
+static int refuse_fds(struct peer *peer, int error)
+{
+	return refuse(peer, DROP_LIMIT, error,
+	              "slabd has no descriptors left: raise its LimitNOFILE");
+}
+
+int hello_open_events(struct peer *peer, int *ours, int *theirs)
 {
 	int pair[2];
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
 	               0, pair) < 0)
-		return -errno;
+		return refuse_fds(peer, errno);
 	*ours = pair[0];
 	*theirs = pair[1];
 	return 0;
@@ -160,12 +166,6 @@ static bool welcome(struct peer *peer, int theirs)
 	return answer(peer, &msg, fds, 3 + pool->backing.n_nodes);
 }
 
-static int refuse_fds(struct peer *peer, int error)
-{
-	return refuse(peer, DROP_LIMIT, error,
-	              "slabd has no descriptors left: raise its LimitNOFILE");
-}
-
 /* From the welcome on the client may own objects: the descriptor store has its
  * process before, and a slabd that is started again knows of its death. */
 static void keep(const struct peer *peer)
@@ -175,8 +175,38 @@ static void keep(const struct peer *peer)
 	fdstore_put(name, peer->pidfd);
 }
 
-/* It never was in, and has no id to keep until its end. */
-static void undo(struct peer *peer)
+int hello_take(struct peer *peer, struct pool *pool, int *theirs)
+{
+	int r = peer->pidfd = open_pidfd(peer);
+	if (r < 0)
+		return refuse_fds(peer, -r);
+	r = hello_open_events(peer, &peer->events, theirs);
+	if (r < 0)
+		return r;
+	proc_name(peer->pid, peer->comm, sizeof(peer->comm));
+	r = clients_take(pool, peer->pid, peer->uid, peer->comm);
+	if (r < 0) {
+		close(*theirs);
+		return refuse(peer, DROP_LIMIT, EAGAIN,
+		              "the pool has all the clients it may have: "
+		              "raise max_clients in slabd.conf");
+	}
+	peer->pool = pool;
+	peer->id = (uint32_t)r;
+	return 0;
+}
+
+int hello_welcome(struct peer *peer, int theirs)
+{
+	keep(peer);
+	if (!welcome(peer, theirs))
+		return -ENOTCONN;
+	peer_enter(peer, PEER_LIVE);
+	return 0;
+}
+
+/* It has no id to keep until its end. */
+void hello_undo(struct peer *peer)
 {
 	char name[PEER_FDSTORE_NAME];
 	peer_fdstore_name(name, peer->pool, peer->id);
@@ -184,35 +214,6 @@ static void undo(struct peer *peer)
 	clients_reap(peer->pool, peer->id);
 	clients_free(peer->pool, peer->id);
 	peer->id = 0;
-}
-
-static int let_in(struct peer *peer, struct pool *pool)
-{
-	int theirs = -1;
-	int r = peer->pidfd = open_pidfd(peer);
-	if (r >= 0)
-		r = open_events(&peer->events, &theirs);
-	if (r < 0)
-		return refuse_fds(peer, -r);
-	proc_name(peer->pid, peer->comm, sizeof(peer->comm));
-	r = clients_take(pool, peer->pid, peer->uid, peer->comm);
-	if (r < 0) {
-		close(theirs);
-		return refuse(peer, DROP_LIMIT, EAGAIN,
-		              "the pool has all the clients it may have: "
-		              "raise max_clients in slabd.conf");
-	}
-	peer->pool = pool;
-	peer->id = (uint32_t)r;
-	r = peer_watch(peer);
-	if (r == 0) {
-		keep(peer);
-		r = welcome(peer, theirs) ? 0 : -ENOTCONN;
-	}
-	if (r < 0)
-		undo(peer);
-	close(theirs);
-	return r;
 }
 
 /* ---- back --------------------------------------------------------------- */
@@ -253,34 +254,21 @@ static bool is_of_pool(const struct pool *pool, const struct wire_hello *hello)
 	       clients_epoch(pool, hello->id) == hello->epoch;
 }
 
-static int take_back(struct peer *client, struct peer *peer)
+void hello_welcome_back(struct peer *client, int theirs)
 {
 	struct wire_welcome msg = welcome_of(client);
-	struct server *server = peer->server;
-	int theirs = -1;
-	int ours = -1;
-	int r = open_events(&ours, &theirs);
-	if (r < 0)
-		return refuse_fds(peer, -r);
-	if (peer_resume(client, peer, ours) == 0) {
-		log_info("pool %s: client %u (%s, pid %d) is back",
-		         client->pool->name, client->id, client->comm,
-		         client->pid);
-		if (!answer(client, &msg, &theirs, 1))
-			shutdown(client->sock, SHUT_RDWR);
-		/* It may have raised a want while nobody heard it ring. */
-		server_serve_pool(server, client->pool);
-	}
-	close(theirs);
-	return HELLO_E_RESUMED;
+	log_info("pool %s: client %u (%s, pid %d) is back", client->pool->name,
+	         client->id, client->comm, client->pid);
+	if (!answer(client, &msg, &theirs, 1))
+		shutdown(client->sock, SHUT_RDWR);
 }
 
 /*
  * A client that lost its connection. The access list is not asked: it has the
  * pool's memory and keeps it, and may have given up its rights since it came.
  */
-static int resume(struct peer *peer, struct pool *pool,
-                  const struct wire_hello *hello)
+static int judge_resume(struct peer *peer, struct pool *pool,
+                        const struct wire_hello *hello, struct peer **out)
 {
 	struct peer *client;
 	int same;
@@ -299,18 +287,21 @@ static int resume(struct peer *peer, struct pool *pool,
 		              "this client is another process: close the "
 		              "pool and open it again");
 	if (clients_is_banned(pool, hello->id))
-		return refuse(
-			peer, DROP_REFUSED, EACCES,
-			"slabd dropped this client for a fault, which "
-			"its log names: close the pool and open it again");
-	return take_back(client, peer);
+		return refuse(peer, DROP_REFUSED, EACCES,
+		              "slabd dropped this client for a fault, which "
+		              "its log names: close the pool and open it "
+		              "again");
+	*out = client;
+	return 0;
 }
 
-int hello_answer(struct peer *peer, const struct wire_hello *hello)
+int hello_judge(struct peer *peer, const struct wire_hello *hello,
+                struct hello_who *who)
 {
 	char name[NAME_BYTES];
 	char text[WIRE_TEXT];
 	struct pool *pool;
+	*who = (struct hello_who){.pool = NULL};
 	if (hello->abi != WIRE_ABI) {
 		snprintf(text, sizeof(text),
 		         "slabd speaks ABI %u, the client's library ABI %u: "
@@ -320,19 +311,19 @@ int hello_answer(struct peer *peer, const struct wire_hello *hello)
 	}
 	memcpy(name, hello->pool, sizeof(name));
 	name[sizeof(name) - 1] = '\0';
-	pool = find_pool(peer->server, name);
+	pool = who->pool = find_pool(peer->server, name);
 	if (pool == NULL) {
 		snprintf(text, sizeof(text),
 		         "there is no pool %s: see slabctl status", name);
 		return refuse(peer, DROP_REFUSED, ENOENT, text);
 	}
 	if (hello->id != 0)
-		return resume(peer, pool, hello);
+		return judge_resume(peer, pool, hello, &who->client);
 	if (!is_allowed(peer, pool->config)) {
 		snprintf(text, sizeof(text),
 		         "user %u may not use pool %s: add it to users or "
 		         "groups in slabd.conf", peer->uid, name);
 		return refuse(peer, DROP_REFUSED, EACCES, text);
 	}
-	return let_in(peer, pool);
+	return 0;
 }

@@ -6,12 +6,15 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <systemd/sd-daemon.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "daemon/base/log.h"
+#include "daemon/manager/fdstore.h"
 
 #define BACKLOG 128
+
+/* ---- bound -------------------------------------------------------------- */
 
 static int make_folder(const char *path)
 {
@@ -67,58 +70,62 @@ static int take_over(const struct sockaddr_un *at, int type)
 	return unlink(at->sun_path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
-static int let_in(const char *path, mode_t mode, gid_t gid)
+static int set_owner(const char *path, mode_t mode, gid_t gid)
 {
 	if (gid != (gid_t)-1 && chown(path, (uid_t)-1, gid) < 0)
 		return -errno;
 	return chmod(path, mode) < 0 ? -errno : 0;
 }
 
-static int bind_at(int fd, const struct sockaddr_un *at, mode_t mode, gid_t gid)
+static int bind_at(int fd, const struct sockaddr_un *at,
+                   const struct listen_place *place)
 {
 	/* Nobody gets in before the mode is right. */
 	mode_t old = umask(0777);
 	int r = bind(fd, (const void *)at, sizeof(*at)) < 0 ? -errno : 0;
 	umask(old);
 	if (r == 0)
-		r = let_in(at->sun_path, mode, gid);
+		r = set_owner(at->sun_path, place->mode, place->gid);
 	if (r == 0 && listen(fd, BACKLOG) < 0)
 		r = -errno;
 	return r;
 }
 
-static int open_at(const struct sockaddr_un *at, int type, mode_t mode,
-                   gid_t gid)
+static int open_at(const struct sockaddr_un *at,
+                   const struct listen_place *place)
 {
-	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = socket(AF_UNIX, place->type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int r;
 	if (fd < 0)
 		return -errno;
-	r = bind_at(fd, at, mode, gid);
+	r = bind_at(fd, at, place);
 	if (r == 0)
 		return fd;
 	close(fd);
 	return r;
 }
 
-int listen_at(const char *path, int type, mode_t mode, gid_t gid)
+static int listen_at(const struct listen_place *place)
 {
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	int r;
-	if (strlen(path) >= sizeof(at.sun_path))
+	if (strlen(place->path) >= sizeof(at.sun_path))
 		return -ENAMETOOLONG;
-	strcpy(at.sun_path, path);
-	r = make_folder(path);
+	strcpy(at.sun_path, place->path);
+	r = make_folder(place->path);
 	if (r == 0)
-		r = take_over(&at, type);
+		r = take_over(&at, place->type);
 	if (r == 0)
-		r = open_at(&at, type, mode, gid);
+		r = open_at(&at, place);
 	if (r < 0 && r != -EADDRINUSE && r != -EEXIST)
-		log_error("can't listen at %s: %s", path, strerror(-r));
+		log_error("can't listen at %s: %s", place->path, strerror(-r));
 	return r;
 }
 
-void listen_address(int fd, struct sockaddr_un *at)
+/* ---- kept --------------------------------------------------------------- */
+
+/* Where fd is bound; AF_UNSPEC: at no path. */
+static void address_of(int fd, struct sockaddr_un *at)
 {
 	socklen_t len = sizeof(*at);
 	memset(at, 0, sizeof(*at));
@@ -129,7 +136,8 @@ void listen_address(int fd, struct sockaddr_un *at)
 		at->sun_family = AF_UNSPEC;
 }
 
-void listen_remove(const struct sockaddr_un *at, int type)
+/* Removes a socket's file, unless somebody answers there. */
+static void remove_file(const struct sockaddr_un *at, int type)
 {
 	struct stat st;
 	if (at->sun_family == AF_UNIX && lstat(at->sun_path, &st) == 0 &&
@@ -137,16 +145,83 @@ void listen_remove(const struct sockaddr_un *at, int type)
 		unlink(at->sun_path);
 }
 
-int listen_still_at(int fd, const char *path, int type, mode_t mode, gid_t gid)
+static bool has_option(int fd, int option, int value)
 {
+	int is;
+	socklen_t bytes = sizeof(is);
+	return getsockopt(fd, SOL_SOCKET, option, &is, &bytes) == 0 &&
+	       is == value;
+}
+
+/* Whether fd, which outlived a slabd, is what clients of the path reach: it has
+ * that type, listens and is bound there, and the file is there. Mode and group
+ * are then set anew. 1 it is, 0 it is not, or -errno with the reason logged. */
+static int is_still_at(int fd, const struct listen_place *place)
+{
+	struct sockaddr_un at;
 	struct stat st;
-	int r = sd_is_socket_unix(fd, type, 1, path, 0);
-	if (r > 0 && lstat(path, &st) < 0)
-		r = errno == ENOENT ? 0 : -errno;
-	else if (r > 0)
-		r = S_ISSOCK(st.st_mode) && let_in(path, mode, gid) == 0;
+	int r;
+	address_of(fd, &at);
+	if (at.sun_family != AF_UNIX || strcmp(at.sun_path, place->path) != 0 ||
+	    !has_option(fd, SO_TYPE, place->type) ||
+	    !has_option(fd, SO_ACCEPTCONN, 1))
+		return 0;
+	if (lstat(place->path, &st) == 0)
+		return S_ISSOCK(st.st_mode) &&
+		       set_owner(place->path, place->mode, place->gid) == 0;
+	r = errno == ENOENT ? 0 : -errno;
 	if (r < 0)
-		log_error("can't look at %s, which was kept: %s", path,
+		log_error("can't look at %s, which was kept: %s", place->path,
 		          strerror(-r));
 	return r;
+}
+
+static void forget(int fd, const struct listen_place *place)
+{
+	struct sockaddr_un old;
+	address_of(fd, &old);
+	close(fd);
+	log_info("%s was kept and is not the socket at %s: that is made anew",
+	         place->name, place->path);
+	fdstore_drop(place->name);
+	/* As long as the manager has it, somebody seems to answer. */
+	fdstore_barrier();
+	remove_file(&old, place->type);
+}
+
+/* ---- open and close ----------------------------------------------------- */
+
+int listen_open(struct listen_socket *out, const struct listen_place *place)
+{
+	int fd = fdstore_take(place->name);
+	int still = fd < 0 ? 0 : is_still_at(fd, place);
+	*out = (struct listen_socket){.fd = fd, .origin = LISTEN_KEPT};
+	if (still > 0)
+		return 0;
+	out->fd = -1;
+	if (still < 0) {
+		close(fd);
+		return still;
+	}
+	if (fd >= 0)
+		forget(fd, place);
+	fd = listen_at(place);
+	if (fd < 0)
+		return fd;
+	*out = (struct listen_socket){.fd = fd, .origin = LISTEN_MADE};
+	fdstore_put(place->name, fd);
+	return 0;
+}
+
+void listen_close(struct listen_socket *at, const struct listen_place *place,
+                  bool leave)
+{
+	if (at->fd < 0)
+		return;
+	close(at->fd);
+	at->fd = -1;
+	if (at->origin == LISTEN_GIVEN || (leave && fdstore_has(place->name)))
+		return;
+	unlink(place->path);
+	fdstore_drop(place->name);
 }

@@ -1,30 +1,42 @@
 /* SPDX-License-Identifier: MIT */
-/* Unix sockets bound to paths. */
+/* The sockets that slabd listens at: given by the manager, kept from a slabd
+ * before this one, or bound to a path. */
 #ifndef DAEMON_SERVE_LISTEN_H
 #define DAEMON_SERVE_LISTEN_H
 
+#include <stdbool.h>
 #include <sys/types.h>
-#include <sys/un.h>
+
+enum listen_origin {
+	LISTEN_GIVEN, /* the manager's own: not to be unlinked */
+	LISTEN_MADE,
+	LISTEN_KEPT, /* made by a slabd before this one */
+};
+
+struct listen_socket {
+	int fd; /* -1: none */
+	enum listen_origin origin;
+};
+
+struct listen_place {
+	const char *name; /* in the descriptor store */
+	const char *path;
+	int type;
+	mode_t mode;
+	gid_t gid; /* -1: our own group */
+};
 
 /*
- * Binds and listens at path, non-blocking, close-on-exec. A socket that a dead
- * slabd left is taken over; one that somebody answers at is not. gid -1: our
- * own group. Makes the last folder of the path where it is missing. The
- * descriptor, or -errno with the reason and the remedy logged: -EADDRINUSE a
- * living slabd has it.
+ * The socket that a dead slabd listened at, with all who came since; or one that
+ * is bound there, non-blocking, close-on-exec, and kept from now on. A file that
+ * a dead slabd left is taken over; one that somebody answers at is not. Makes
+ * the last folder of the path where it is missing. 0, or -errno with the reason
+ * and the remedy logged: -EADDRINUSE a living slabd has it.
  */
-int listen_at(const char *path, int type, mode_t mode, gid_t gid);
+int listen_open(struct listen_socket *out, const struct listen_place *place);
 
-/* Whether fd, which outlived a slabd, is what clients of path reach: it has
- * that type, listens and is bound there, and the file is there. Mode and group
- * are then set as listen_at sets them. 1 it is, 0 it is not, or -errno with the
- * reason logged. */
-int listen_still_at(int fd, const char *path, int type, mode_t mode, gid_t gid);
-
-/* Where fd is bound; AF_UNSPEC: at no path. */
-void listen_address(int fd, struct sockaddr_un *at);
-
-/* Removes a socket's file, unless somebody answers there. */
-void listen_remove(const struct sockaddr_un *at, int type);
+/* leave: the next slabd gets it, if it is kept. */
+void listen_close(struct listen_socket *at, const struct listen_place *place,
+                  bool leave);
 
 #endif

@@ -1,15 +1,34 @@
 # SPDX-License-Identifier: MIT
 # The event loop, sockets and clients' connections.
 libdaemon_la_SOURCES += \
+	daemon/serve/death.c \
+	daemon/serve/death.h \
+	daemon/serve/dispatch.c \
+	daemon/serve/dispatch.h \
+	daemon/serve/drops.c \
+	daemon/serve/drops.h \
 	daemon/serve/duty.c \
+	daemon/serve/duty.h \
 	daemon/serve/hello.c \
+	daemon/serve/hello.h \
+	daemon/serve/levels.c \
+	daemon/serve/levels.h \
 	daemon/serve/listen.c \
 	daemon/serve/listen.h \
+	daemon/serve/loop.c \
+	daemon/serve/loop.h \
 	daemon/serve/machine.c \
+	daemon/serve/machine.h \
+	daemon/serve/message.c \
+	daemon/serve/message.h \
 	daemon/serve/peer.c \
 	daemon/serve/peer.h \
 	daemon/serve/peer_adopt.c \
+	daemon/serve/peer_adopt.h \
 	daemon/serve/pools.c \
 	daemon/serve/pools.h \
-	daemon/serve/server.c \
-	daemon/serve/server.h
+	daemon/serve/pressed.c \
+	daemon/serve/pressed.h \
+	daemon/serve/server.h \
+	daemon/serve/timer.c \
+	daemon/serve/timer.h

@@ -2,87 +2,103 @@
 /*
  * One client's connection, and the client itself until its process is dead.
  *
- *   accepted -- hello --> client -- goodbye ----------------> gone
- *      |                  |  ^  '-- fault, closed socket --> mute --.
- *      |                  |  '--------- resume ---------------'     |
- *      '-- fault, time-out '-------- pidfd: process dead <----------'
- *                                         '--> sweep --> second sweep --> gone
+ *   from                 on                              to
+ *   -                    accepted                        PENDING
+ *   -                    found in the rows, alive        DISCONNECTED
+ *   -                    found in the rows, dead         SWEPT
+ *   PENDING              hello                           LIVE
+ *   PENDING              hello of a client that is back  - (it gave its
+ *                                                        connection away)
+ *   PENDING              fault, refusal, hang-up, time-out  -
+ *   LIVE                 hang-up                         DISCONNECTED
+ *   LIVE                 fault                           DISCONNECTED, banned
+ *   LIVE, DISCONNECTED   resume                          LIVE
+ *   LIVE                 goodbye                         SWEPT
+ *   LIVE, DISCONNECTED   pidfd: its process is dead      SWEPT
+ *   SWEPT                second sweep                    -
  *
- * A mute client has no connection any more but may still run and allocate: its
- * objects stay its own until its pidfd says that the process is dead. It may
- * have become another program: a hang-up tells of an exec or of closed
- * descriptors, and nothing tells which, so that a lease that an ended thread
- * held stays, and the list bits that are due are set a while later. It comes
- * back over a new connection, unless it lost the old one by a fault: then it is
- * barred, by its row. A slabd that was started again makes mute clients of
- * those that it finds.
+ * A client that is disconnected may still run and allocate: its objects stay its
+ * own until its pidfd says that the process is dead. It may have become another
+ * program: a hang-up tells of an exec or of closed descriptors, and nothing
+ * tells which, so that a lease that an ended thread held stays, and the list
+ * bits that are due are set a while later. It comes back over a new connection,
+ * unless it lost the old one by a fault: then it is banned, by its row. A slabd
+ * that was started again makes such peers of those that it finds.
  */
 #ifndef DAEMON_SERVE_PEER_H
 #define DAEMON_SERVE_PEER_H
 
 #include "daemon/serve/server.h"
-#include "shm/wire.h"
+
+enum peer_state {
+	PEER_PENDING,      /* no hello yet; timer: it is to come in time */
+	PEER_LIVE,         /* a client */
+	PEER_DISCONNECTED, /* one without a connection; timer: relist */
+	PEER_SWEPT,        /* its id rests; timer: the second sweep */
+};
 
 struct peer {
 	struct peer *next;
 	struct peer **link;
 	struct server *server;
-	struct pool *pool; /* NULL before the hello */
-	uint32_t id;       /* 0 before the hello and after the end */
+	enum peer_state state;
+	struct pool *pool; /* NULL while pending */
+	uint32_t id;       /* 0 while pending */
 	int32_t pid;
 	uint32_t uid;
 	uint32_t gid;
 	char comm[16];
-	int sock;   /* -1: mute */
+	int sock;   /* -1: disconnected */
 	int events; /* our end of the event pair, -1 */
-	int pidfd;  /* -1 before the hello */
+	int pidfd;  /* -1 while pending, and once it was swept */
 	struct event *on_sock;
 	struct event *on_events;
 	struct event *on_death;
-	struct event *timer; /* for the hello, a hang-up, the second sweep */
+	struct event *timer; /* what for, the state says */
 	uint32_t tokens;     /* messages it may still send in this second */
-	int64_t second;      /* when they were last filled up */
+	int64_t tokens_ns;   /* when they were last filled up */
 };
 
-/* Takes an accepted connection over; closes it on failure. */
-void peer_accept(struct server *server, int sock);
+/* A peer without descriptors, on the server's list. NULL without memory. */
+struct peer *peer_new(struct server *server, enum peer_state state);
+void peer_free(struct peer *peer);
 
 /* Frees all peers; their clients live on, as slabd may come back. */
-void peer_drop_all(struct server *server);
+void peer_free_all(struct server *server);
 
-/* Drops the connection for a fault. The peer may be freed. */
+/* Another state, by the table above. */
+void peer_enter(struct peer *peer, enum peer_state state);
+
+/* Listens to one of its descriptors; the callback's arg is the peer. 0 or
+ * -ENOMEM. */
+int peer_watch(struct peer *peer, struct event **event, int fd,
+               event_callback_fn call);
+
+/* Closes the event pair, or both of the connection: then a live client is
+ * disconnected, and a pending peer is freed. */
+void peer_close_events(struct peer *peer);
+void peer_disconnect(struct peer *peer);
+
+/* Disconnects it for a fault, and bans a client. A pending peer is freed. */
 void peer_fault(struct peer *peer, enum drop drop, const char *text);
 
-/* Answers a hello: 0 the peer is a client now; HELLO_E_RESUMED its connection
- * is another peer's, a client that is back; or -errno, which was sent and
- * counted, and the connection is to be dropped. */
-int hello_answer(struct peer *peer, const struct wire_hello *hello);
-#define HELLO_E_RESUMED 1
+/* Gives the connection of a pending peer, and our end of a new event pair, to a
+ * client; what the client had of both is closed. */
+void peer_hand_over(struct peer *client, struct peer *pending, int events);
 
-/* Starts listening to events and for the death of the process. 0 or -errno. */
-int peer_watch(struct peer *peer);
+/* False: it has sent all that it may in this second. */
+bool peer_take_token(struct peer *peer);
 
 /* The peer of a client, until its second sweep; NULL. */
 struct peer *peer_find(const struct server *server, const struct pool *pool,
                        uint32_t id);
 
-/* Gives the connection of a peer at the door, and our end of a new event pair,
- * to a client; what the client had of both is closed. 0; or -errno, and the
- * client is mute. Takes events over in any case. */
-int peer_resume(struct peer *client, struct peer *door, int events);
+/* Whether a client of the pool is connected right now. */
+bool peer_connected(const struct server *server, const struct pool *pool,
+                    uint32_t id);
 
-/*
- * Makes a mute peer of a client that slabd finds in the control file after it
- * was started again, and that the pool's n_clients counts. Takes over pidfd, a
- * descriptor of its process: its death is served in the loop, as ever, even if
- * it has died by now. 0, or -errno with pidfd closed.
- */
-int peer_adopt(struct server *server, struct pool *pool, uint32_t id,
-               int pidfd);
-
-/* The same for a row that is DEAD, or LIVE without a process: sweeps it at
- * once, and a second time in the loop. */
-int peer_adopt_dead(struct server *server, struct pool *pool, uint32_t id);
+/* Asks every client of a pool to send home what it can. How many were. */
+unsigned peer_trim(struct server *server, const struct pool *pool);
 
 /* Watches the living clients of a pool that was taken over and reaps the others,
  * once the event loop is there. 0, or -errno with the reason logged: one may be
@@ -92,6 +108,6 @@ int peer_adopt_clients(struct server *server, struct pool *pool);
 /* The name under which the descriptor store keeps a client's pidfd. */
 #define PEER_FDSTORE_NAME 128
 void peer_fdstore_name(char name[PEER_FDSTORE_NAME], const struct pool *pool,
-                     uint32_t id);
+                       uint32_t id);
 
 #endif

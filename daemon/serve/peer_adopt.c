@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* The clients of a pool that was taken over. */
+#include "daemon/serve/peer_adopt.h"
+
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "daemon/base/proc.h"
-#include "daemon/pool/clients.h"
 #include "daemon/base/log.h"
-#include "daemon/serve/peer.h"
+#include "daemon/base/proc.h"
 #include "daemon/manager/fdstore.h"
+#include "daemon/pool/clients.h"
+#include "daemon/serve/death.h"
 
 /* A descriptor of the client's process: the one that was kept, or where the
  * slabd before was killed before it had handed it over, one by number and the
@@ -27,6 +29,53 @@ static int find_process(const struct pool *pool, uint32_t id)
 	return fd;
 }
 
+/* A peer of a client by its row; NULL without memory. */
+static struct peer *make_peer(struct server *server, struct pool *pool,
+                              uint32_t id)
+{
+	const struct layout_client *row = &pool->view.clients[id];
+	struct peer *peer = peer_new(server, PEER_DISCONNECTED);
+	if (peer == NULL)
+		return NULL;
+	peer->pool = pool;
+	peer->id = id;
+	peer->pid = row->pid;
+	peer->uid = row->uid;
+	memcpy(peer->comm, row->comm, sizeof(peer->comm));
+	if (death_open(peer) == 0)
+		return peer;
+	peer_free(peer);
+	return NULL;
+}
+
+/* Takes over pidfd, also on failure. */
+static int adopt_living(struct server *server, struct pool *pool, uint32_t id,
+                        int pidfd)
+{
+	struct peer *peer = make_peer(server, pool, id);
+	if (peer == NULL) {
+		close(pidfd);
+		return -ENOMEM;
+	}
+	peer->pidfd = pidfd;
+	if (death_watch(peer) == 0)
+		return 0;
+	peer_free(peer);
+	return -ENOMEM;
+}
+
+/* A row that is DEAD, or LIVE without a process. */
+static int adopt_dead(struct server *server, struct pool *pool, uint32_t id)
+{
+	bool died = view_client_live(&pool->view, id);
+	struct peer *peer = make_peer(server, pool, id);
+	if (peer == NULL)
+		return -ENOMEM;
+	pool->counts.deaths += died;
+	death_sweep(peer);
+	return 0;
+}
+
 /* 1 it lives on, 0 it has ended, or -errno. */
 static int adopt_client(struct server *server, struct pool *pool, uint32_t id)
 {
@@ -35,9 +84,9 @@ static int adopt_client(struct server *server, struct pool *pool, uint32_t id)
 	if (clients_state(pool, id) == CLIENT_LIVE)
 		fd = find_process(pool, id);
 	if (fd == -ESRCH)
-		r = peer_adopt_dead(server, pool, id);
+		r = adopt_dead(server, pool, id);
 	else
-		r = fd < 0 ? fd : peer_adopt(server, pool, id, fd);
+		r = fd < 0 ? fd : adopt_living(server, pool, id, fd);
 	if (r < 0)
 		log_error("pool %s: client %u (pid %d): %s: it may be alive "
 		          "and can't be watched", pool->name, id,

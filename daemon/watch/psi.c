@@ -9,9 +9,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 
 #define WATCHES 8u
@@ -37,16 +37,8 @@ struct psi {
 	struct event *events;
 	char events_path[PSI_PATH + 32];
 	uint64_t counts[PLAN_FULL + 1];
-	char reason[256];
-	char remedy[128];
+	struct remedy lack;
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* ---- where -------------------------------------------------------------- */
 
@@ -102,32 +94,29 @@ void psi_find(struct psi_places *places)
 /* ---- levels ------------------------------------------------------------- */
 
 void psi_note(struct psi_state *state, enum plan_pressure level,
-                   int64_t until_ms)
+              int64_t until_ns)
 {
-	if (state->until_ms[level] < until_ms)
-		state->until_ms[level] = until_ms;
+	if (state->until_ns[level] < until_ns)
+		state->until_ns[level] = until_ns;
 }
 
-enum plan_pressure psi_at(const struct psi_state *state,
-                                 int64_t now, int *left_ms)
+enum plan_pressure psi_at(const struct psi_state *state, int64_t now_ns,
+                          int64_t *left_ns)
 {
 	enum plan_pressure level = PLAN_FULL;
-	while (level > PLAN_CALM && state->until_ms[level] <= now)
+	while (level > PLAN_CALM && state->until_ns[level] <= now_ns)
 		level--;
-	*left_ms = level == PLAN_CALM
-	                   ? -1
-	                   : (int)(state->until_ms[level] - now);
+	*left_ns = level == PLAN_CALM ? -1 : state->until_ns[level] - now_ns;
 	return level;
 }
 
 /* Tells of another level, and has the end of it looked at. */
 static void settle(struct psi *p)
 {
-	int left;
-	enum plan_pressure level = psi_at(&p->state, now_ms(), &left);
-	struct timeval tv = {.tv_sec = left / 1000,
-	                     .tv_usec = left % 1000 * 1000};
-	if (left >= 0 && !evtimer_pending(p->calm, NULL))
+	int64_t left_ns;
+	enum plan_pressure level = psi_at(&p->state, clock_ns(), &left_ns);
+	struct timeval tv = clock_timeval(left_ns);
+	if (left_ns >= 0 && !evtimer_pending(p->calm, NULL))
 		evtimer_add(p->calm, &tv);
 	if (level == p->level)
 		return;
@@ -137,7 +126,7 @@ static void settle(struct psi *p)
 
 static void meet(struct psi *p, enum plan_pressure level)
 {
-	psi_note(&p->state, level, now_ms() + p->want.stays_ms);
+	psi_note(&p->state, level, clock_ns() + p->want.stays_ns);
 	settle(p);
 }
 
@@ -342,15 +331,13 @@ static const char *remedy_for(int error)
 static void say_lack(struct psi *p, const char *whose, const char *path,
                      int error)
 {
-	char reason[sizeof(p->reason)];
-	snprintf(reason, sizeof(reason), "that of %s: %.120s: %s", whose, path,
-	         strerror(-error));
-	log_info("memory pressure is not watched, %s; to repair it: %s", reason,
-	         remedy_for(error));
-	if (p->reason[0] != '\0')
-		return;
-	memcpy(p->reason, reason, sizeof(p->reason));
-	snprintf(p->remedy, sizeof(p->remedy), "%s", remedy_for(error));
+	struct remedy lack;
+	remedy_set(&lack, 0, remedy_for(error), "that of %s: %.120s: %s", whose,
+	           path, strerror(-error));
+	log_info("memory pressure is not watched, %s; to repair it: %s",
+	         lack.what, lack.todo);
+	if (p->lack.what[0] == '\0')
+		p->lack = lack;
 }
 
 static bool is_ours(int error)
@@ -398,8 +385,8 @@ int psi_open(struct psi **out, const struct psi_request *want)
 		return r;
 	p->want = *want;
 	p->notify = -1;
-	if (p->want.stays_ms == 0)
-		p->want.stays_ms = PSI_STAYS_MS;
+	if (p->want.stays_ns == 0)
+		p->want.stays_ns = PSI_STAYS_NS;
 	p->calm = evtimer_new(want->base, on_calm, p);
 	if (p->calm != NULL)
 		r = watch_machine(p);
@@ -429,12 +416,7 @@ void psi_close(struct psi *p)
 	free(p);
 }
 
-const char *psi_reason(const struct psi *p)
+const struct remedy *psi_lack(const struct psi *p)
 {
-	return p->reason;
-}
-
-const char *psi_remedy(const struct psi *p)
-{
-	return p->remedy;
+	return &p->lack;
 }

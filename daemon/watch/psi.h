@@ -9,7 +9,7 @@
  *
  *   CALM -> SOME   stalls of some, or memory.high or memory.max was met
  *   any  -> FULL   stalls of all at once, or the kernel killed somebody
- *   back           PSI_STAYS_MS after the last event of the level
+ *   back           PSI_STAYS_NS after the last event of the level
  *
  * There is no wake-up while nothing happens. What can't be watched is said once
  * in the log and left out. One thread, the event loop's.
@@ -21,9 +21,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/base/remedy.h"
 #include "daemon/plan/snapshot.h"
 
-#define PSI_STAYS_MS 5000
+#define PSI_STAYS_NS INT64_C(5000000000)
 #define PSI_PATH 512
 
 /* Where it is to be seen; tests have places of their own. */
@@ -37,20 +38,19 @@ void psi_find(struct psi_places *places);
 
 /* The folder of a cgroup: from the text of /proc/self/cgroup and where the
  * second version is mounted. "" if it is in none. */
-void psi_cgroup(char folder[PSI_PATH], const char *text,
-                     const char *mount);
+void psi_cgroup(char folder[PSI_PATH], const char *text, const char *mount);
 
 /* When a level ends; all zero: CALM. */
 struct psi_state {
-	int64_t until_ms[PLAN_FULL + 1];
+	int64_t until_ns[PLAN_FULL + 1]; /* by clock_ns */
 };
 
 /* A level was met and stays until then. */
 void psi_note(struct psi_state *state, enum plan_pressure level,
-                   int64_t until_ms);
-/* *left_ms: until it may be another, -1: it stays. */
-enum plan_pressure psi_at(const struct psi_state *state,
-                                 int64_t now_ms, int *left_ms);
+              int64_t until_ns);
+/* *left_ns: until it may be another, -1: it stays. */
+enum plan_pressure psi_at(const struct psi_state *state, int64_t now_ns,
+                          int64_t *left_ns);
 
 /* What memory.events says of limits met (SOME) and of kills (FULL); 0 where a
  * key is missing. */
@@ -63,7 +63,7 @@ struct psi_request {
 	struct event_base *base;
 	const struct psi_places *places;
 	unsigned stall_ms; /* 1..1000, in a second */
-	int stays_ms;      /* 0: PSI_STAYS_MS */
+	int64_t stays_ns;  /* 0: PSI_STAYS_NS */
 	void (*changed)(void *arg, enum plan_pressure level);
 	void *arg;
 };
@@ -74,14 +74,12 @@ void psi_close(struct psi *pressure); /* NULL is fine */
 
 /* Watches one more descriptor that is readable out of band (POLLPRI) when the
  * level is met. It is ours to close, after a failure as well. 0 or -errno. */
-int psi_add(struct psi *pressure, int fd,
-                 enum plan_pressure level);
+int psi_add(struct psi *pressure, int fd, enum plan_pressure level);
 
 enum plan_pressure psi_level(const struct psi *pressure);
 
-/* Why the machine's or the cgroup's is not watched, and what changes that; ""
+/* Why the machine's or the cgroup's is not watched, and what changes that; empty
  * if both are. */
-const char *psi_reason(const struct psi *pressure);
-const char *psi_remedy(const struct psi *pressure);
+const struct remedy *psi_lack(const struct psi *pressure);
 
 #endif

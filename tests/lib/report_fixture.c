@@ -16,10 +16,12 @@
 #include "daemon/pool/clients.h"
 #include "daemon/pool/create.h"
 #include "daemon/pool/slabs.h"
+#include "daemon/serve/duty.h"
 #include "shm/slab.h"
 
 static struct topo topo;
 static struct config config;
+static struct admin *admin;
 static struct admin_routes routes;
 static struct sockaddr_un addr;
 static socklen_t addr_len;
@@ -51,19 +53,19 @@ static void set_up_http(void)
 	struct sockaddr_un any = {.sun_family = AF_UNIX};
 	server.base = event_base_new();
 	cr_assert_eq(duty_open(&server), 0);
-	server.control_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
-	cr_assert(server.control_fd >= 0);
+	server.control.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	cr_assert(server.control.fd >= 0);
 	/* No path: the kernel picks an abstract address. */
-	cr_assert_eq(bind(server.control_fd, (void *)&any,
+	cr_assert_eq(bind(server.control.fd, (void *)&any,
 	                  sizeof(sa_family_t)),
 	             0);
-	cr_assert_eq(listen(server.control_fd, 8), 0);
+	cr_assert_eq(listen(server.control.fd, 8), 0);
 	addr_len = sizeof(addr);
-	cr_assert_eq(getsockname(server.control_fd, (void *)&addr, &addr_len),
+	cr_assert_eq(getsockname(server.control.fd, (void *)&addr, &addr_len),
 	             0);
 	report_routes(&server, &routes);
-	cr_assert_eq(admin_start(&server.admin, server.base,
-	                         server.control_fd, &routes),
+	cr_assert_eq(admin_start(&admin, server.base,
+	                         server.control.fd, &routes),
 	             0);
 }
 
@@ -93,9 +95,9 @@ void set_up(void)
 void tear_down(void)
 {
 	json_decref(doc);
-	admin_stop(server.admin);
-	close(server.control_fd);
-	event_free(server.balance);
+	admin_stop(admin);
+	close(server.control.fd);
+	duty_close(&server);
 	event_base_free(server.base);
 	while (server.n_pools > 0) {
 		struct pool *pool = &server.pools[--server.n_pools];

@@ -35,6 +35,7 @@ unit_tests += tests/unit/daemon/test_follow
 unit_tests += tests/unit/daemon/test_http
 unit_tests += tests/unit/daemon/test_http_post
 unit_tests += tests/unit/daemon/test_log
+unit_tests += tests/unit/daemon/test_message
 unit_tests += tests/unit/daemon/test_notify
 unit_tests += tests/unit/daemon/test_options
 unit_tests += tests/unit/daemon/test_pages

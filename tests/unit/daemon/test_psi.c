@@ -11,6 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define STAYS_NS INT64_C(50000000)
+
 static struct event_base *base;
 static struct psi *pressure;
 static struct psi_places places;
@@ -45,13 +47,13 @@ static void end(void)
 
 TestSuite(pressure, .init = begin, .fini = end, .timeout = 300);
 
-static void start(int stays_ms)
+static void start(int64_t stays_ns)
 {
 	struct psi_request want = {.base = base,
-	                                .places = &places,
-	                                .stall_ms = 100,
-	                                .stays_ms = stays_ms,
-	                                .changed = on_change};
+	                           .places = &places,
+	                           .stall_ms = 100,
+	                           .stays_ns = stays_ns,
+	                           .changed = on_change};
 	cr_assert_eq(psi_open(&pressure, &want), 0);
 	cr_assert_eq(psi_level(pressure), PLAN_CALM);
 }
@@ -102,7 +104,7 @@ Test(pressure, own_cgroup_is_found)
 Test(pressure, a_level_ends_by_itself)
 {
 	struct psi_state state = {{0}};
-	int left;
+	int64_t left;
 	cr_expect_eq(psi_at(&state, 1000, &left), PLAN_CALM);
 	cr_expect_eq(left, -1);
 	psi_note(&state, PLAN_SOME, 6000);
@@ -164,10 +166,10 @@ static void on_urgent(void *arg, enum plan_pressure level)
 Test(pressure, an_urgent_descriptor_raises_the_level_for_a_while)
 {
 	struct psi_request want = {.base = base,
-	                                .places = &places,
-	                                .stall_ms = 100,
-	                                .stays_ms = 50,
-	                                .changed = on_urgent};
+	                           .places = &places,
+	                           .stall_ms = 100,
+	                           .stays_ns = STAYS_NS,
+	                           .changed = on_urgent};
 	int a;
 	cr_assert_eq(psi_open(&pressure, &want), 0);
 	connect_pair(&a, &urgent_fd);
@@ -190,7 +192,7 @@ Test(pressure, limits_of_the_cgroup)
 	int waiting;
 	snprintf(places.cgroup, sizeof(places.cgroup), "%s", folder);
 	put_events("low 0\nhigh 4\nmax 0\noom 0\noom_kill 0\n");
-	start(50);
+	start(STAYS_NS);
 	waiting = event_base_get_num_events(base, EVENT_BASE_COUNT_ADDED);
 	/* What is so at the start is no news, nor is "low". */
 	put_events("low 8\nhigh 4\nmax 0\noom 0\noom_kill 0\n");
@@ -214,9 +216,9 @@ Test(pressure, limits_of_the_cgroup)
 Test(pressure, nothing_to_be_watched_is_told_and_no_failure)
 {
 	start(0);
-	cr_expect_not_null(strstr(psi_reason(pressure), "the machine"));
-	cr_expect_not_null(strstr(psi_reason(pressure), places.psi));
-	cr_expect_not_null(strstr(psi_remedy(pressure), "psi=1"));
+	cr_expect_not_null(strstr(psi_lack(pressure)->what, "the machine"));
+	cr_expect_not_null(strstr(psi_lack(pressure)->what, places.psi));
+	cr_expect_not_null(strstr(psi_lack(pressure)->todo, "psi=1"));
 }
 
 Test(pressure, no_more_descriptors_than_have_room)
@@ -244,6 +246,6 @@ Test(pressure, the_kernels_triggers)
 	close(fd);
 	psi_find(&places);
 	start(0);
-	cr_expect_null(strstr(psi_reason(pressure), "the machine"),
-	               "%s", psi_reason(pressure));
+	cr_expect_null(strstr(psi_lack(pressure)->what, "the machine"),
+	               "%s", psi_lack(pressure)->what);
 }

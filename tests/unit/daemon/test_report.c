@@ -52,7 +52,7 @@ Test(report, status_counts_what_was_done)
 	head = carve(orders, 1, 1);
 	claim(id, orders, 0, 10);
 	claim(id, orders, 1, 20);
-	server.dropped[DROP_FLOOD] = 3;
+	server.drops.count[DROP_FLOOD] = 3;
 	first->counts.rings = 7;
 	get("/status");
 	cr_expect_eq(num("dropped/flood"), 3);

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/serve/dispatch.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "daemon/balance/wants.h"
+#include "daemon/base/log.h"
+#include "daemon/pool/caches.h"
+#include "daemon/serve/death.h"
+#include "daemon/serve/duty.h"
+#include "daemon/serve/hello.h"
+#include "daemon/serve/message.h"
+#include "daemon/serve/peer.h"
+
+#define MESSAGES_A_TURN 32 /* then other peers have theirs */
+
+static void on_sock(evutil_socket_t fd, short what, void *arg);
+static void on_events(evutil_socket_t fd, short what, void *arg);
+
+/* ---- hello -------------------------------------------------------------- */
+
+static int admit(struct peer *peer, struct pool *pool)
+{
+	int theirs;
+	int r = hello_take(peer, pool, &theirs);
+	if (r < 0)
+		return r;
+	r = peer_watch(peer, &peer->on_events, peer->events, on_events);
+	if (r == 0)
+		r = death_watch(peer);
+	if (r == 0)
+		r = hello_welcome(peer, theirs);
+	if (r == 0)
+		evtimer_del(peer->timer);
+	else
+		hello_undo(peer);
+	close(theirs);
+	return r;
+}
+
+/* The tokens are the client's: who comes back again and again has fewer. */
+static void take_back(struct peer *client, struct peer *pending)
+{
+	int theirs;
+	int ours;
+	if (hello_open_events(pending, &ours, &theirs) < 0)
+		return;
+	peer_hand_over(client, pending, ours);
+	if (!peer_take_token(client)) {
+		peer_fault(client, DROP_FLOOD, "comes back too often");
+	} else if (peer_watch(client, &client->on_sock, client->sock,
+	                      on_sock) < 0 ||
+	           peer_watch(client, &client->on_events, ours, on_events) <
+	                   0) {
+		peer_disconnect(client);
+	} else {
+		hello_welcome_back(client, theirs);
+		/* It may have raised a want while nobody heard it ring. */
+		duty_serve_pool(client->server, client->pool);
+	}
+	close(theirs);
+}
+
+/* False: the peer is gone. */
+static bool serve_hello(struct peer *peer, const struct wire_hello *hello)
+{
+	struct hello_who who;
+	int r = hello_judge(peer, hello, &who);
+	if (r == 0 && who.client == NULL) {
+		r = admit(peer, who.pool);
+		if (r == 0)
+			return true;
+	} else if (r == 0) {
+		take_back(who.client, peer);
+	}
+	peer_disconnect(peer);
+	return false;
+}
+
+/* ---- requests ----------------------------------------------------------- */
+
+static void reply(struct peer *peer, const struct wire_head *to,
+                  struct wire_reply *msg)
+{
+	int error;
+	msg->head.type = WIRE_REPLY;
+	msg->head.bytes = sizeof(*msg);
+	msg->head.seq = to->seq;
+	if (send(peer->sock, msg, sizeof(*msg), MSG_NOSIGNAL | MSG_DONTWAIT) >=
+	    0)
+		return;
+	error = errno;
+	log_debug("client %u: a reply was not taken: %s", peer->id,
+	          strerror(error));
+	/* A client that does not read gets no answer. One that does would wait
+	 * for it: it sees the end instead, comes back and asks again. */
+	if (error != EAGAIN)
+		shutdown(peer->sock, SHUT_RDWR);
+}
+
+static void serve_create(struct peer *peer, const struct wire_create *msg)
+{
+	struct wire_reply out = {.error = 0};
+	int r = caches_create(peer->pool, msg->name, msg->size, msg->align,
+	                      msg->flags, out.text, sizeof(out.text));
+	if (r < 0) {
+		out.error = -r;
+	} else {
+		out.cache = (uint32_t)r;
+		if (msg->node < peer->pool->view.geo.n_nodes)
+			wants_relieve(peer->pool, out.cache, msg->node);
+		/* It may have borrowed, or been denied something. */
+		duty_soon(peer->server, DUTY_SOON_NS);
+		duty_serve_pool(peer->server, peer->pool);
+	}
+	reply(peer, &msg->head, &out);
+}
+
+static void serve_bye(struct peer *peer, const struct wire_head *msg)
+{
+	struct wire_reply out = {.error = 0};
+	death_goodbye(peer);
+	reply(peer, msg, &out);
+	peer_disconnect(peer);
+}
+
+/* ---- messages ----------------------------------------------------------- */
+
+/* False when nothing more is to be read now: the peer may be gone. */
+static bool serve(struct peer *peer, const struct message *message)
+{
+	switch (message->kind) {
+	case MESSAGE_HELLO:
+		return serve_hello(peer, &message->as.hello);
+	case MESSAGE_CREATE:
+		serve_create(peer, &message->as.create);
+		return true;
+	case MESSAGE_BYE:
+		serve_bye(peer, &message->as.head);
+		return false;
+	case MESSAGE_RING:
+		peer->pool->counts.rings++;
+		duty_serve_pool(peer->server, peer->pool);
+		return true;
+	case MESSAGE_FAULT:
+		peer_fault(peer, message->drop, message->text);
+		return false;
+	case MESSAGE_END:
+		death_hung_up(peer);
+		return false;
+	case MESSAGE_NONE:
+	case MESSAGE_UNCHECKED:
+		break;
+	}
+	return false;
+}
+
+static bool receive(struct peer *peer, int fd, enum message_from from)
+{
+	struct message message;
+	message_read(fd, &message);
+	/* A goodbye may still be on its way by the other. */
+	if (message.kind == MESSAGE_END && from == MESSAGE_FROM_EVENTS) {
+		peer_close_events(peer);
+		return false;
+	}
+	if (message.kind == MESSAGE_UNCHECKED && !peer_take_token(peer)) {
+		peer_fault(peer, DROP_FLOOD, "over 4096 messages in a second");
+		return false;
+	}
+	if (message.kind == MESSAGE_UNCHECKED)
+		message_check(&message, from);
+	return serve(peer, &message);
+}
+
+static void on_sock(evutil_socket_t fd, short what, void *arg)
+{
+	struct peer *peer = arg;
+	bool more = true;
+	(void)what;
+	for (int i = 0; i < MESSAGES_A_TURN && more; i++)
+		more = receive(peer, fd, peer->state == PEER_PENDING
+		                                 ? MESSAGE_FROM_PENDING
+		                                 : MESSAGE_FROM_CLIENT);
+}
+
+static void on_events(evutil_socket_t fd, short what, void *arg)
+{
+	(void)what;
+	for (int i = 0; i < MESSAGES_A_TURN; i++)
+		if (!receive(arg, fd, MESSAGE_FROM_EVENTS))
+			return;
+}
+
+void dispatch_accept(struct server *server, int sock)
+{
+	struct peer *peer = peer_new(server, PEER_PENDING);
+	struct ucred cred = {0};
+	socklen_t bytes = sizeof(cred);
+	if (peer == NULL) {
+		close(sock);
+		return;
+	}
+	peer->sock = sock;
+	getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &cred, &bytes);
+	peer->pid = cred.pid;
+	peer->uid = cred.uid;
+	peer->gid = cred.gid;
+	if (server->n_peers > server->max_peers)
+		peer_fault(peer, DROP_LIMIT, "all clients' places are taken");
+	else if (death_open(peer) < 0 ||
+	         peer_watch(peer, &peer->on_sock, sock, on_sock) < 0)
+		peer_free(peer);
+}

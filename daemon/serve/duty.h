@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is due in the pools, and when.
+ *
+ *   wants     clients rang, or may have: served at once; what is denied is
+ *             asked for anew a while later, and clients are asked to trim
+ *   ahead     after wants were served: pages faulted in before they are needed
+ *   balance   the nodes are looked at a while after something happened, and
+ *             again as long as there is something to do; never in a pool where
+ *             nothing happens
+ *   levels    how pressed the pools are, until that ends
+ */
+#ifndef DAEMON_SERVE_DUTY_H
+#define DAEMON_SERVE_DUTY_H
+
+#include "daemon/base/clock.h"
+#include "daemon/serve/server.h"
+
+/* After something happened. */
+#define DUTY_SOON_NS CLOCK_S
+
+/* Makes the timers. 0 or -ENOMEM. Close is fine after a failure, too. */
+int duty_open(struct server *server);
+void duty_close(struct server *server);
+
+/* Something happened: has the nodes looked at in so long, or before. */
+void duty_soon(struct server *server, int64_t ns);
+
+/* Serves the wants of a pool, and sets timers for what is left to do. */
+void duty_serve_pool(struct server *server, struct pool *pool);
+
+/* The levels are others, or may be: the balance is told, and looks at once
+ * where any got worse. */
+void duty_settle_levels(struct server *server);
+
+#endif

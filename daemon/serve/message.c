@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/serve/message.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void fault(struct message *message, enum drop drop, const char *text)
+{
+	message->kind = MESSAGE_FAULT;
+	message->drop = drop;
+	message->text = text;
+}
+
+/* Closes what came along uninvited. True if something did. */
+static bool close_extra(struct msghdr *hdr)
+{
+	bool any = (hdr->msg_flags & MSG_CTRUNC) != 0;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(hdr); c != NULL;
+	     c = CMSG_NXTHDR(hdr, c)) {
+		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < n; i++) {
+			int fd;
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
+			close(fd);
+			any = true;
+		}
+	}
+	return any;
+}
+
+void message_read(int fd, struct message *message)
+{
+	_Alignas(struct cmsghdr) char extra[CMSG_SPACE(16 * sizeof(int))];
+	struct iovec iov = {.iov_base = &message->as,
+	                    .iov_len = sizeof(message->as)};
+	struct msghdr hdr = {.msg_iov = &iov,
+	                     .msg_iovlen = 1,
+	                     .msg_control = extra,
+	                     .msg_controllen = sizeof(extra)};
+	ssize_t n = recvmsg(fd, &hdr, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	message->kind = MESSAGE_NONE;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	message->kind = n <= 0 ? MESSAGE_END : MESSAGE_UNCHECKED;
+	message->bytes = n <= 0 ? 0 : (size_t)n;
+	if (n <= 0)
+		return;
+	if (close_extra(&hdr))
+		fault(message, DROP_DESCRIPTORS, "uninvited descriptors");
+	else if (hdr.msg_flags & MSG_TRUNC)
+		fault(message, DROP_OVERSIZED, "over 512 bytes");
+}
+
+static void check_hello(struct message *message)
+{
+	const struct wire_hello *hello = &message->as.hello;
+	if (message->bytes < offsetof(struct wire_hello, pool))
+		fault(message, DROP_SHORT, "cut message");
+	else if (hello->magic != WIRE_MAGIC || hello->type != WIRE_HELLO)
+		fault(message, DROP_GARBAGE, "no hello");
+	else if (hello->abi == WIRE_ABI && message->bytes != sizeof(*hello))
+		fault(message,
+		      message->bytes < sizeof(*hello) ? DROP_SHORT
+		                                      : DROP_OVERSIZED,
+		      "hello of another length");
+	else
+		message->kind = MESSAGE_HELLO;
+}
+
+static void check_request(struct message *message)
+{
+	const struct wire_head *head = &message->as.head;
+	bool create = head->type == WIRE_CREATE;
+	size_t due = create ? sizeof(struct wire_create) : sizeof(*head);
+	if (message->bytes < sizeof(*head))
+		fault(message, DROP_SHORT, "cut message");
+	else if (!create && head->type != WIRE_BYE)
+		fault(message, DROP_GARBAGE, "unknown message");
+	else if (message->bytes != due || head->bytes != due)
+		fault(message,
+		      message->bytes < due ? DROP_SHORT : DROP_OVERSIZED,
+		      "message of another length");
+	else
+		message->kind = create ? MESSAGE_CREATE : MESSAGE_BYE;
+}
+
+static void check_event(struct message *message)
+{
+	const struct wire_head *head = &message->as.head;
+	if (message->bytes != sizeof(*head) || head->type != WIRE_RING)
+		fault(message, DROP_GARBAGE, "unknown event");
+	else
+		message->kind = MESSAGE_RING;
+}
+
+void message_check(struct message *message, enum message_from from)
+{
+	switch (from) {
+	case MESSAGE_FROM_PENDING:
+		check_hello(message);
+		break;
+	case MESSAGE_FROM_CLIENT:
+		check_request(message);
+		break;
+	case MESSAGE_FROM_EVENTS:
+		check_event(message);
+		break;
+	}
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* One message of a client, read and checked. Knows no peer. */
+#ifndef DAEMON_SERVE_MESSAGE_H
+#define DAEMON_SERVE_MESSAGE_H
+
+#include <stddef.h>
+
+#include "daemon/serve/drops.h"
+#include "shm/wire.h"
+
+/* Where it comes from says what it may be. */
+enum message_from {
+	MESSAGE_FROM_PENDING, /* a hello */
+	MESSAGE_FROM_CLIENT,  /* create, bye */
+	MESSAGE_FROM_EVENTS,  /* ring */
+};
+
+enum message_kind {
+	MESSAGE_NONE, /* nothing has come */
+	MESSAGE_END,  /* nothing will come: the other end is closed */
+	MESSAGE_FAULT,
+	MESSAGE_UNCHECKED,
+	MESSAGE_HELLO,
+	MESSAGE_CREATE,
+	MESSAGE_BYE,
+	MESSAGE_RING,
+};
+
+struct message {
+	enum message_kind kind;
+	enum drop drop;   /* of a fault */
+	const char *text; /* of a fault */
+	size_t bytes;
+	union {
+		char bytes_max[WIRE_BYTES_MAX];
+		struct wire_head head;
+		struct wire_hello hello;
+		struct wire_create create;
+	} as;
+};
+
+/* Reads one: UNCHECKED, or NONE, END, FAULT. Descriptors that came along are
+ * closed. */
+void message_read(int fd, struct message *message);
+
+/* What an unchecked one is: any kind below UNCHECKED, or FAULT. All of the
+ * struct that the kind is read as has come. */
+void message_check(struct message *message, enum message_from from);
+
+#endif
