@@ -12,65 +12,44 @@ static void put_why(struct ctl *c, const json_t *doc)
 	ctl_text_said(c, INDENT, "", doc, "text");
 }
 
-/* "4 of 6 slabs"; " of orders" where the cache is said. */
-static void put_amount(struct ctl *c, const json_t *doc, const char *unit,
-                       char out[CTL_STEP_TEXT])
+/* What was done of what was asked for: "4 of 6 slabs"; " of orders" where the
+ * cache is said. Then the rest of the sentence. */
+static void put_done(struct ctl *c, const json_t *doc, bool pages,
+                     const char *rest)
 {
-	const char *cache = ctl_doc_string_or_null(c, doc, "cache");
-	int64_t n = ctl_doc_int(c, doc, "n");
-	int64_t done = ctl_doc_int(c, doc, "done");
-	char name[128] = "", of[40] = "";
-	if (cache)
-		ctl_text_escape(&c->style, name, sizeof(name), cache);
-	if (done < n)
-		snprintf(of, sizeof(of), " of %lld", (long long)n);
-	snprintf(out, CTL_STEP_TEXT, "%lld%s %s%s%s%s", (long long)done, of,
-	         unit, done < n || n != 1 ? "s" : "", cache ? " of " : "",
-	         name);
+	bool less = ctl_doc_int(c, doc, "done") < ctl_doc_int(c, doc, "n");
+	char line[CTL_STEP_TEXT];
+	snprintf(line, sizeof(line), "%s{n %s}%s%s", less ? "{done} of " : "",
+	         pages ? "page" : "slab",
+	         ctl_doc_string_or_null(c, doc, "cache") ? " of {cache t128}" : "",
+	         rest);
+	ctl_render_say(c, doc, "pool", line);
+	put_why(c, doc);
 }
 
 void ctl_lend(struct ctl *c, const json_t *doc)
 {
-	long long from = ctl_doc_int(c, doc, "from");
-	long long to = ctl_doc_int(c, doc, "to");
-	char amount[CTL_STEP_TEXT];
-	put_amount(c, doc, "slab", amount);
-	if (from == to)
-		ctl_render_say(c, doc, "pool", "%s came back to node %lld",
-		               amount, to);
-	else
-		ctl_render_say(c, doc, "pool",
-		               "%s lent: node %lld -> node %lld", amount, from,
-		               to);
-	put_why(c, doc);
+	bool back = ctl_doc_int(c, doc, "from") == ctl_doc_int(c, doc, "to");
+	put_done(c, doc, false,
+	         back ? " came back to node {to}"
+	              : " lent: node {from} -> node {to}");
 }
 
 void ctl_migrate(struct ctl *c, const json_t *doc)
 {
-	char amount[CTL_STEP_TEXT], bytes[CTL_TEXT_SHORT];
-	put_amount(c, doc, "page", amount);
-	ctl_render_say(c, doc, "pool",
-	               "%s moved (%s): node %lld -> node %lld", amount,
-	               ctl_text_bytes(bytes, ctl_doc_int(c, doc, "bytes")),
-	               (long long)ctl_doc_int(c, doc, "from"),
-	               (long long)ctl_doc_int(c, doc, "to"));
-	put_why(c, doc);
+	put_done(c, doc, true,
+	         " moved ({bytes b}): node {from} -> node {to}");
 }
 
 static void put_trimmed(struct ctl *c, const json_t *pool, bool first)
 {
-	int64_t pages = ctl_doc_int(c, pool, "pages");
-	int64_t asked = ctl_doc_int(c, pool, "asked");
-	char bytes[CTL_TEXT_SHORT], of[48] = "";
-	int64_t node = ctl_doc_int_or_null(c, pool, "node");
 	(void)first;
-	if (node >= 0)
-		snprintf(of, sizeof(of), " of node %lld", (long long)node);
 	ctl_render_say(c, pool, "name",
-	               "%lld client%s asked to trim; %lld empty page%s%s given "
-	               "back (%s)", (long long)asked, asked == 1 ? "" : "s",
-	               (long long)pages, pages == 1 ? "" : "s", of,
-	               ctl_text_bytes(bytes, ctl_doc_int(c, pool, "bytes")));
+	               ctl_doc_int_or_null(c, pool, "node") < 0
+	                       ? "{asked client} asked to trim; {pages empty "
+	                         "page} given back ({bytes b})"
+	                       : "{asked client} asked to trim; {pages empty "
+	                         "page} of node {node} given back ({bytes b})");
 	put_why(c, pool);
 }
 
@@ -126,15 +105,11 @@ static const struct ctl_list keys = {
 /* One key that was set, or all that there are. */
 static void put_settings(struct ctl *c, const json_t *pool, bool first)
 {
-	char key[64], old[64], value[64];
-	if (!json_object_get(pool, "old")) {
+	if (json_object_get(pool, "old"))
+		ctl_render_say(c, pool, "name",
+		               "{key t64} {old t64} -> {value t64}");
+	else
 		ctl_render_list(c, pool, first, &keys);
-		return;
-	}
-	ctl_text_field(c, key, sizeof(key), pool, "key");
-	ctl_text_field(c, old, sizeof(old), pool, "old");
-	ctl_text_field(c, value, sizeof(value), pool, "value");
-	ctl_render_say(c, pool, "name", "%s %s -> %s", key, old, value);
 }
 
 void ctl_set(struct ctl *c, const json_t *doc)

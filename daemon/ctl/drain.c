@@ -8,26 +8,20 @@
 
 static void put_drained(struct ctl *c, const json_t *pool, bool first)
 {
-	int64_t bytes = ctl_doc_int(c, pool, "bytes");
-	long long node = ctl_doc_int(c, pool, "node");
-	char left[CTL_TEXT_SHORT], text[200];
+	bool going = ctl_doc_bool(c, pool, "draining");
+	bool empty = ctl_doc_int(c, pool, "bytes") == 0;
+	char how[200] = "";
 	(void)first;
-	if (!ctl_doc_bool(c, pool, "draining")) {
-		ctl_render_say(c, pool, "name",
-		               "node %lld is no longer drained", node);
+	ctl_render_say(c, pool, "name",
+	               !going  ? "node {node} is no longer drained"
+	               : empty ? "node {node} is empty, and stays so"
+	                       : "node {node} is being drained, {bytes b} to go");
+	if (!going || empty)
 		return;
-	}
-	if (bytes == 0) {
-		ctl_render_say(c, pool, "name",
-		               "node %lld is empty, and stays so", node);
-		return;
-	}
-	ctl_render_say(c, pool, "name", "node %lld is being drained, %s to go",
-	               node, ctl_text_bytes(left, bytes));
-	snprintf(text, sizeof(text),
-	         "slabctl drain %lld --watch shows how far it is and who holds "
-	         "it up; slabctl drain %lld --undo ends it", node, node);
-	ctl_text_wrap(c, INDENT, text);
+	ctl_text_add(c, how, sizeof(how), pool,
+	             "slabctl drain {node} --watch shows how far it is and who "
+	             "holds it up; slabctl drain {node} --undo ends it");
+	ctl_text_wrap(c, INDENT, how);
 }
 
 void ctl_drain(struct ctl *c, const json_t *doc)
@@ -37,58 +31,51 @@ void ctl_drain(struct ctl *c, const json_t *doc)
 
 /* ---- how far it is ------------------------------------------------------ */
 
-static void put_refusals(struct ctl *c, const json_t *node)
+void ctl_drain_holders(struct ctl *c, const json_t *node)
 {
-	char text[200], remedy[200], line[440];
 	struct ctl_iter it;
-	const json_t *refusal;
+	const json_t *item;
 	ctl_doc_begin(&it, c, node, "obstacles");
-	while ((refusal = ctl_doc_next(&it))) {
-		ctl_doc_string(c, refusal, "reason");
-		ctl_text_field(c, text, sizeof(text), refusal, "text");
-		ctl_text_field(c, remedy, sizeof(remedy), refusal, "remedy");
-		snprintf(line, sizeof(line), "not emptied: %s%s%s", text,
-		         *remedy ? "; what helps: " : "", remedy);
+	while ((item = ctl_doc_next(&it))) {
+		char line[440] = "not emptied: ";
+		ctl_doc_string(c, item, "reason");
+		ctl_text_add(c, line, sizeof(line), item, "{text t200}");
+		if (*ctl_doc_string(c, item, "remedy"))
+			ctl_text_add(c, line, sizeof(line), item,
+			             "; what helps: {remedy t200}");
+		ctl_text_wrap(c, INDENT, line);
+	}
+	ctl_doc_begin(&it, c, node, "holdups");
+	while ((item = ctl_doc_next(&it))) {
+		char line[400] = "held up by ";
+		ctl_text_add(c, line, sizeof(line), item,
+		             "{name t64} (pid {pid}, client {client}): {objects "
+		             "object} of ");
+		ctl_text_add(c, line, sizeof(line), item,
+		             ctl_doc_string_or_null(c, item, "cache")
+		                     ? "{cache t128}, {bytes b}"
+		                     : "?, {bytes b}");
 		ctl_text_wrap(c, INDENT, line);
 	}
 }
 
-static void put_holder(struct ctl *c, const json_t *holder)
-{
-	const char *of = ctl_doc_string_or_null(c, holder, "cache");
-	int64_t objects = ctl_doc_int(c, holder, "objects");
-	char name[64], cache[128], line[400], bytes[CTL_TEXT_SHORT];
-	ctl_text_field(c, name, sizeof(name), holder, "name");
-	ctl_text_escape(&c->style, cache, sizeof(cache), of ? of : "?");
-	snprintf(line, sizeof(line),
-	         "held up by %s (pid %lld, client %lld): %lld object%s of %s, "
-	         "%s", name, (long long)ctl_doc_int(c, holder, "pid"),
-	         (long long)ctl_doc_int(c, holder, "client"),
-	         (long long)objects, objects == 1 ? "" : "s", cache,
-	         ctl_text_bytes(bytes, ctl_doc_int(c, holder, "bytes")));
-	ctl_text_wrap(c, INDENT, line);
-}
-
-void ctl_drain_holders(struct ctl *c, const json_t *node)
-{
-	struct ctl_iter it;
-	const json_t *holder;
-	put_refusals(c, node);
-	ctl_doc_begin(&it, c, node, "holdups");
-	while ((holder = ctl_doc_next(&it)))
-		put_holder(c, holder);
-}
-
 /* The bar is what lay there when the watch began; what is left is filled. */
-static void put_left(struct ctl *c, const json_t *node)
+static void put_left(struct ctl *c, const json_t *pool, const json_t *node)
 {
 	int64_t left = ctl_doc_int(c, node, "here_bytes");
 	const json_t *from = json_object_get(node, "from_bytes");
 	int64_t whole = from ? json_integer_value(from) : left;
-	int64_t part[CTL_N_PARTS] = {0};
-	char text[CTL_TEXT_SHORT], all[CTL_TEXT_SHORT];
-	part[CTL_USED] = left;
-	part[CTL_EMPTY] = whole > left ? whole - left : 0;
+	int64_t part[CTL_N_PARTS] = {
+		[CTL_USED] = left,
+		[CTL_EMPTY] = whole > left ? whole - left : 0,
+	};
+	char line[400] = "", text[CTL_TEXT_SHORT], all[CTL_TEXT_SHORT];
+	ctl_text_add(c, line, sizeof(line), pool, "pool {name t}: node ");
+	ctl_text_add(c, line, sizeof(line), node,
+	             left ? "{node}" : "{node} is empty");
+	ctl_text_wrap(c, 0, line);
+	if (left == 0)
+		return;
 	fprintf(c->out, "%*s", INDENT, "");
 	if (whole > 0)
 		ctl_text_bar(c, part, whole, BAR);
@@ -105,12 +92,7 @@ static void put_draining(struct ctl *c, const json_t *pool, bool first)
 	while ((node = ctl_doc_next(&it))) {
 		if (!ctl_doc_bool(c, node, "draining"))
 			continue;
-		ctl_render_say(
-			c, pool, "name", "node %lld%s",
-			(long long)ctl_doc_int(c, node, "node"),
-			ctl_doc_int(c, node, "here_bytes") ? "" : " is empty");
-		if (ctl_doc_int(c, node, "here_bytes"))
-			put_left(c, node);
+		put_left(c, pool, node);
 		ctl_drain_holders(c, node);
 	}
 }

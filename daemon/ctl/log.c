@@ -133,14 +133,15 @@ static void put_refused(struct ctl *c, const json_t *counts)
 
 static void put_counts(struct ctl *c, const json_t *counts)
 {
-	char moved[CTL_TEXT_SHORT], text[300];
+	char text[300] = "";
+	size_t len;
 	put_kinds(c, counts);
 	put_refused(c, counts);
-	snprintf(text, sizeof(text),
-	         "%lld plans, %s moved; at most %.1f us to look, %.1f us to "
-	         "plan, %.2f ms to move a page",
-	         (long long)ctl_doc_int(c, counts, "plans"),
-	         ctl_text_bytes(moved, ctl_doc_int(c, counts, "moved_bytes")),
+	ctl_text_add(c, text, sizeof(text), counts,
+	             "{plans} plans, {moved_bytes b} moved; at most ");
+	len = strlen(text);
+	snprintf(text + len, sizeof(text) - len,
+	         "%.1f us to look, %.1f us to plan, %.2f ms to move a page",
 	         (double)ctl_doc_int(c, counts, "snapshot_ns_max") / 1e3,
 	         (double)ctl_doc_int(c, counts, "plan_ns_max") / 1e3,
 	         (double)ctl_doc_int(c, counts, "move_ns_max") / 1e6);

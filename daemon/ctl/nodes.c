@@ -74,16 +74,12 @@ static unsigned put_bar(struct ctl *c, const json_t *node, int64_t whole,
 static void put_state(struct ctl *c, const json_t *node)
 {
 	const char *pressure = ctl_doc_string(c, node, "pressure");
-	char line[200], bytes[CTL_TEXT_SHORT];
-	if (ctl_doc_bool(c, node, "draining")) {
-		int64_t pages = ctl_doc_int(c, node, "here_pages");
-		snprintf(line, sizeof(line),
-		         "being drained: %s in %lld page%s to go",
-		         ctl_text_bytes(bytes,
-		                        ctl_doc_int(c, node, "here_bytes")),
-		         (long long)pages, pages == 1 ? "" : "s");
-		ctl_text_wrap(c, INDENT, line);
-	}
+	char line[200] = "";
+	if (ctl_doc_bool(c, node, "draining"))
+		ctl_text_wrap(c, INDENT,
+		              ctl_text_add(c, line, sizeof(line), node,
+		                           "being drained: {here_bytes b} in "
+		                           "{here_pages page} to go"));
 	ctl_drain_holders(c, node);
 	if (strcmp(pressure, "calm") == 0)
 		return;
@@ -97,18 +93,17 @@ static void under_node(struct ctl *c, const json_t *node, void *arg)
 	const struct bars *bars = arg;
 	unsigned columns = c->style.width;
 	unsigned used = bars->several ? INDENT + SUFFIX : INDENT;
-	char lent[CTL_TEXT_SHORT], borrowed[CTL_TEXT_SHORT];
+	char line[100] = "";
 	columns = columns > used + 10 ? columns - used : 10;
 	if (columns > BAR_MAX)
 		columns = BAR_MAX;
 	fprintf(c->out, "%*s", INDENT, "");
 	columns -= put_bar(c, node, bars->whole, columns);
 	if (bars->several)
-		fprintf(c->out, "%*s  lent %s  borrowed %s", (int)columns, "",
-		        ctl_text_bytes(lent,
-		                       ctl_doc_int(c, node, "lent_bytes")),
-		        ctl_text_bytes(borrowed,
-		                       ctl_doc_int(c, node, "borrowed_bytes")));
+		fprintf(c->out, "%*s%s", (int)columns, "",
+		        ctl_text_add(c, line, sizeof(line), node,
+		                     "  lent {lent_bytes b}  borrowed "
+		                     "{borrowed_bytes b}"));
 	fputc('\n', c->out);
 	ctl_text_said(c, INDENT, "stepped down: ", node, "reason");
 	ctl_text_said(c, INDENT, "remedy: ", node, "remedy");

@@ -44,20 +44,19 @@ static void put_refusals(struct ctl *c, const json_t *pool)
 /* A remedy for each reason. */
 static void put_remedies(struct ctl *c, const json_t *pool)
 {
-	char text[128], remedy[256], line[400];
 	struct ctl_iter it;
 	const json_t *refusal;
 	bool any = false;
 	ctl_doc_begin(&it, c, pool, "refusals");
 	while ((refusal = ctl_doc_next(&it))) {
-		const char *said = ctl_doc_string(c, refusal, "remedy");
-		if (!*said || ctl_doc_seen(it.array, it.next - 1, "reason"))
+		char line[400] = "";
+		if (!*ctl_doc_string(c, refusal, "remedy") ||
+		    ctl_doc_seen(it.array, it.next - 1, "reason"))
 			continue;
-		ctl_text_field(c, text, sizeof(text), refusal, "text");
-		ctl_text_escape(&c->style, remedy, sizeof(remedy), said);
-		snprintf(line, sizeof(line), "%s: %s", text, remedy);
 		fputs(any ? "" : "what helps:\n", c->out);
-		ctl_text_hang(c, "  -", INDENT, line);
+		ctl_text_hang(c, "  -", INDENT,
+		              ctl_text_add(c, line, sizeof(line), refusal,
+		                           "{text t128}: {remedy t256}"));
 		any = true;
 	}
 }

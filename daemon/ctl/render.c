@@ -11,16 +11,13 @@ void ctl_render_pool(struct ctl *c, const json_t *pool, bool first)
 }
 
 void ctl_render_say(struct ctl *c, const json_t *obj, const char *key,
-                    const char *fmt, ...)
+                    const char *sentence)
 {
-	char name[256], text[1024], line[1400];
-	va_list ap;
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
+	char name[256], line[1400];
 	ctl_text_field(c, name, sizeof(name), obj, key);
-	snprintf(line, sizeof(line), "pool %s: %s", name, text);
-	ctl_text_wrap(c, 0, line);
+	snprintf(line, sizeof(line), "pool %s: ", name);
+	ctl_text_wrap(c, 0,
+	              ctl_text_add(c, line, sizeof(line), obj, sentence));
 }
 
 void ctl_render_pools(struct ctl *c, const json_t *doc,

@@ -8,10 +8,9 @@
 /* "pool NAME" as a headline, after an empty line unless it is the first. */
 void ctl_render_pool(struct ctl *c, const json_t *pool, bool first);
 
-/* "pool NAME: " and a sentence, escaped. key holds the name. */
+/* "pool NAME: " and a sentence with fields of obj, of which key is the name. */
 void ctl_render_say(struct ctl *c, const json_t *obj, const char *key,
-                    const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
+                    const char *sentence);
 
 /* Calls put for each pool of the document, or says that there is none. */
 void ctl_render_pools(struct ctl *c, const json_t *doc,

@@ -7,36 +7,31 @@
 static void put_head(struct ctl *c, const json_t *doc)
 {
 	const struct ctl_style *s = &c->style;
-	char version[64], up[CTL_TEXT_SHORT];
-	ctl_text_field(c, version, sizeof(version), doc, "version");
+	char version[80] = "", pid[40] = "", layout[40] = "";
+	char up[CTL_TEXT_SHORT];
 	ctl_text_age(up, ctl_doc_number(c, doc, "uptime_s"));
-	fprintf(c->out, "%sslabd %s%s  pid %lld, up %s, layout %lld\n",
-	        ctl_text_on(s, CTL_BOLD), version, ctl_text_off(s, CTL_BOLD),
-	        (long long)ctl_doc_int(c, doc, "pid"), up,
-	        (long long)ctl_doc_int(c, doc, "layout_version"));
+	fprintf(c->out, "%s%s%s  %s, up %s, %s\n", ctl_text_on(s, CTL_BOLD),
+	        ctl_text_add(c, version, sizeof(version), doc,
+	                     "slabd {version t64}"),
+	        ctl_text_off(s, CTL_BOLD),
+	        ctl_text_add(c, pid, sizeof(pid), doc, "pid {pid}"), up,
+	        ctl_text_add(c, layout, sizeof(layout), doc,
+	                     "layout {layout_version}"));
 }
 
 static void under_pool(struct ctl *c, const json_t *pool, void *arg)
 {
-	char text[400], page[CTL_TEXT_SHORT];
+	char is[200] = "", was[400] = "";
 	(void)arg;
-	snprintf(text, sizeof(text),
-	         "nodes %lld, pages of %s, caches %lld, clients %lld",
-	         (long long)ctl_doc_int(c, pool, "nodes"),
-	         ctl_text_bytes(page, ctl_doc_int(c, pool, "page_bytes")),
-	         (long long)ctl_doc_int(c, pool, "caches"),
-	         (long long)ctl_doc_int(c, pool, "clients"));
-	ctl_text_wrap(c, INDENT, text);
-	snprintf(text, sizeof(text),
-	         "clients died %lld, objects swept %lld, rings %lld, "
-	         "slabs grown %lld, taken %lld, growth denied %lld",
-	         (long long)ctl_doc_int(c, pool, "deaths"),
-	         (long long)ctl_doc_int(c, pool, "swept_objects"),
-	         (long long)ctl_doc_int(c, pool, "rings"),
-	         (long long)ctl_doc_int(c, pool, "grown_slabs"),
-	         (long long)ctl_doc_int(c, pool, "taken_slabs"),
-	         (long long)ctl_doc_int(c, pool, "denied"));
-	ctl_text_wrap(c, INDENT, text);
+	ctl_text_add(c, is, sizeof(is), pool,
+	             "nodes {nodes}, pages of {page_bytes b}, caches {caches}, "
+	             "clients {clients}");
+	ctl_text_add(c, was, sizeof(was), pool,
+	             "clients died {deaths}, objects swept {swept_objects}, "
+	             "rings {rings}, slabs grown {grown_slabs}, taken "
+	             "{taken_slabs}, growth denied {denied}");
+	ctl_text_wrap(c, INDENT, is);
+	ctl_text_wrap(c, INDENT, was);
 }
 
 static const struct ctl_col pool_cols[] = {

@@ -5,164 +5,129 @@
 
 #include "daemon/ctl/text.h"
 
-#define NAME 128
-
-/* A step's fields, read once. */
-struct step {
+static const struct words {
 	const char *kind;
-	bool has_cache, fresh;
-	char cache[NAME], donor[NAME], slabs[CTL_STEP_TEXT];
-	int64_t from, to, n, n_given, page, distance, bytes;
+	const char *not_done;
+	const char *done;
+} words[] = {
+	{"carve", "not carved", "carve {n slab} of {cache t128} on node {to}"},
+	{"reassign", "nothing taken from other caches",
+	 "take {n_given empty slab} of {donor t128} on node {to} for {n slab} of "
+	 "{cache t128}"},
+	{"lend", "not lent",
+	 "lend {n slab} of {cache t128}: node {from} -> node {to} (distance "
+	 "{distance})"},
+	{"migrate", "not moved", NULL},
+	{"return", "not returned",
+	 "return {n slab} of {cache t128}: node {from} -> node {to}"},
+	{"trim", "clients not asked", "ask clients for what they hoard"},
+	{"shrink", "not given back", "give back {n empty page}"},
+	{"drain", "not emptied", NULL},
+	/* Of a kind, but said in another way. */
+	{"free", NULL, "free {n_given empty slab} of {cache t128} on node {to}"},
+	{"lend fresh", NULL,
+	 "lend {n new slab} of {cache t128}: node {from} -> node {to} (distance "
+	 "{distance})"},
+	/* Whoever has them: that is not said where they are looked for. */
+	{"have back", NULL, "have {n slab} of {cache t128} back on node {to}"},
 };
 
-const char *ctl_step_count(char buf[CTL_STEP_TEXT], int64_t n, const char *what)
+static const struct words *words_of(const char *kind)
 {
-	snprintf(buf, CTL_STEP_TEXT, "%lld %s%s", (long long)n, what,
-	         n == 1 ? "" : "s");
-	return buf;
-}
-
-/* A name that may be null, escaped; whether there is one. */
-static bool read_name(struct ctl *c, const json_t *obj, const char *key,
-                      char buf[NAME])
-{
-	const char *name = ctl_doc_string_or_null(c, obj, key);
-	ctl_text_escape(&c->style, buf, NAME, name ? name : "");
-	return name != NULL;
-}
-
-static void read_step(struct ctl *c, const json_t *obj, struct step *step)
-{
-	step->kind = ctl_doc_string(c, obj, "kind");
-	step->has_cache = read_name(c, obj, "cache", step->cache);
-	read_name(c, obj, "donor", step->donor);
-	step->fresh = ctl_doc_bool(c, obj, "fresh");
-	step->from = ctl_doc_int_or_null(c, obj, "from");
-	step->to = ctl_doc_int_or_null(c, obj, "to");
-	step->n = ctl_doc_int(c, obj, "n");
-	step->n_given = ctl_doc_int(c, obj, "n_given");
-	step->page = ctl_doc_int_or_null(c, obj, "page");
-	step->distance = ctl_doc_int(c, obj, "distance");
-	step->bytes = ctl_doc_int(c, obj, "bytes");
-	ctl_step_count(step->slabs, step->n, step->fresh ? "new slab" : "slab");
-}
-
-static int put_reassign(char *out, size_t size, const struct step *s)
-{
-	if (strcmp(s->donor, s->cache) == 0)
-		return snprintf(out, size, "free %lld empty slab%s of %s on "
-		                "node %lld", (long long)s->n_given,
-		                s->n_given == 1 ? "" : "s", s->cache,
-		                (long long)s->to);
-	return snprintf(out, size,
-	                "take %lld empty slab%s of %s on node %lld for %s of "
-	                "%s", (long long)s->n_given,
-	                s->n_given == 1 ? "" : "s", s->donor, (long long)s->to,
-	                s->slabs, s->cache);
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(kind, words[i].kind) == 0)
+			return &words[i];
+	return NULL;
 }
 
 /* The log sums up moves of several pages. */
-static int put_page(char *out, size_t size, const struct step *s)
+static void put_page(struct ctl *c, const json_t *step,
+                     char buf[CTL_STEP_TEXT])
 {
-	char bytes[CTL_TEXT_SHORT], page[32] = "a page";
-	if (s->n > 1)
-		snprintf(page, sizeof(page), "%lld pages", (long long)s->n);
-	else if (s->page >= 0)
-		snprintf(page, sizeof(page), "page %lld", (long long)s->page);
-	return snprintf(out, size,
-	                "move %s%s%s (%s%s): node %lld -> node %lld (distance "
-	                "%lld)", page, s->has_cache ? ", mostly " : "", s->cache,
-	                ctl_text_bytes(bytes, s->bytes), s->n > 1 ? " each" : "",
-	                (long long)s->from, (long long)s->to,
-	                (long long)s->distance);
+	bool several = ctl_doc_int(c, step, "n") > 1;
+	bool known = ctl_doc_int_or_null(c, step, "page") >= 0;
+	bool cache = ctl_doc_string_or_null(c, step, "cache") != NULL;
+	ctl_text_add(c, buf, CTL_STEP_TEXT, step,
+	             several ? "move {n page}"
+	             : known ? "move page {page}"
+	                     : "move a page");
+	ctl_text_add(c, buf, CTL_STEP_TEXT, step,
+	             cache ? ", mostly {cache t128} ({bytes b}" : " ({bytes b}");
+	ctl_text_add(c, buf, CTL_STEP_TEXT, step, several ? " each" : "");
+	ctl_text_add(c, buf, CTL_STEP_TEXT, step,
+	             "): node {from} -> node {to} (distance {distance})");
 }
 
-/* Whoever has them: that is not said where they are looked for. */
-static int put_return(char *out, size_t size, const struct step *s)
+/* All fields are to be there, whichever the sentence takes. */
+static void check(struct ctl *c, const json_t *step)
 {
-	if (s->from < 0)
-		return snprintf(out, size, "have %s of %s back on node %lld",
-		                s->slabs, s->cache, (long long)s->to);
-	return snprintf(out, size, "return %s of %s: node %lld -> node %lld",
-	                s->slabs, s->cache, (long long)s->from,
-	                (long long)s->to);
+	static const char *const counts[] = {"n", "n_given", "distance",
+	                                     "bytes"};
+	static const char *const places[] = {"from", "to", "page"};
+	for (size_t i = 0; i < 4; i++)
+		ctl_doc_int(c, step, counts[i]);
+	for (size_t i = 0; i < 3; i++)
+		ctl_doc_int_or_null(c, step, places[i]);
+	ctl_doc_string_or_null(c, step, "cache");
+	ctl_doc_string_or_null(c, step, "donor");
+	ctl_doc_string(c, step, "reason");
+	ctl_doc_bool(c, step, "fresh");
 }
 
-static int put_step(char *out, size_t size, const struct step *s)
+/* Which of the words above. */
+static const char *way_of(struct ctl *c, const json_t *step, const char *kind)
 {
-	char of[48] = "";
-	if (s->to >= 0)
-		snprintf(of, sizeof(of), " of node %lld", (long long)s->to);
-	if (strcmp(s->kind, "carve") == 0)
-		return snprintf(out, size, "carve %s of %s on node %lld",
-		                s->slabs, s->cache, (long long)s->to);
-	if (strcmp(s->kind, "reassign") == 0)
-		return put_reassign(out, size, s);
-	if (strcmp(s->kind, "lend") == 0)
-		return snprintf(out, size, "lend %s of %s: node %lld -> node "
-		                "%lld (distance %lld)", s->slabs, s->cache,
-		                (long long)s->from, (long long)s->to,
-		                (long long)s->distance);
-	if (strcmp(s->kind, "migrate") == 0 || strcmp(s->kind, "drain") == 0)
-		return put_page(out, size, s);
-	if (strcmp(s->kind, "return") == 0)
-		return put_return(out, size, s);
-	if (strcmp(s->kind, "trim") == 0)
-		return snprintf(out, size, "ask clients for what they hoard%s",
-		                of);
-	if (strcmp(s->kind, "shrink") == 0)
-		return snprintf(out, size, "give back %lld empty page%s%s",
-		                (long long)s->n, s->n == 1 ? "" : "s", of);
-	return -1;
+	const char *cache = ctl_doc_string_or_null(c, step, "cache");
+	const char *donor = ctl_doc_string_or_null(c, step, "donor");
+	if (strcmp(kind, "reassign") == 0 && cache && donor &&
+	    strcmp(cache, donor) == 0)
+		return "free";
+	if (strcmp(kind, "lend") == 0 && ctl_doc_bool(c, step, "fresh"))
+		return "lend fresh";
+	if (strcmp(kind, "return") == 0 &&
+	    ctl_doc_int_or_null(c, step, "from") < 0)
+		return "have back";
+	return kind;
 }
 
 const char *ctl_step_say(struct ctl *c, const json_t *step,
                          char buf[CTL_STEP_TEXT])
 {
-	char what[CTL_STEP_TEXT] = "", text[128];
-	struct step s;
-	read_step(c, step, &s);
-	ctl_text_field(c, text, sizeof(text), step, "text");
+	const char *kind = way_of(c, step, ctl_doc_string(c, step, "kind"));
+	const struct words *said = words_of(kind);
+	bool pages = strcmp(kind, "trim") == 0 || strcmp(kind, "shrink") == 0;
+	buf[0] = '\0';
+	check(c, step);
 	/* A kind that this slabctl does not know is shown by its name. */
-	if (put_step(what, sizeof(what), &s) < 0)
-		ctl_text_escape(&c->style, what, sizeof(what), s.kind);
-	ctl_doc_string(c, step, "reason");
-	snprintf(buf, CTL_STEP_TEXT, "%.360s: %s", what, text);
-	return buf;
-}
-
-static const char *not_done(const char *kind)
-{
-	static const char *const words[][2] = {
-		{"carve", "not carved"},
-		{"reassign", "nothing taken from other caches"},
-		{"lend", "not lent"},
-		{"migrate", "not moved"},
-		{"return", "not returned"},
-		{"trim", "clients not asked"},
-		{"shrink", "not given back"},
-		{"drain", "not emptied"},
-	};
-	size_t i;
-
-	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (strcmp(kind, words[i][0]) == 0)
-			return words[i][1];
-	return "not done";
+	if (said && !said->done)
+		put_page(c, step, buf);
+	else
+		ctl_text_add(c, buf, CTL_STEP_TEXT, step,
+		             said ? said->done : "{kind t}");
+	if (pages && ctl_doc_int_or_null(c, step, "to") >= 0)
+		ctl_text_add(c, buf, CTL_STEP_TEXT, step, " of node {to}");
+	if (strlen(buf) > 360)
+		buf[360] = '\0';
+	return ctl_text_add(c, buf, CTL_STEP_TEXT, step, ": {text t128}");
 }
 
 const char *ctl_step_refused(struct ctl *c, const json_t *refusal,
                              const char *at, char buf[CTL_STEP_TEXT])
 {
+	const struct words *said =
+		words_of(ctl_doc_string(c, refusal, "kind"));
+	bool named = ctl_doc_string_or_null(c, refusal, "cache") != NULL;
 	int64_t node = ctl_doc_int_or_null(c, refusal, at);
-	const char *kind = ctl_doc_string(c, refusal, "kind");
-	char cache[NAME], text[128], where[48] = "the pool";
-	bool named = read_name(c, refusal, "cache", cache);
+	char where[48] = "the pool";
+	size_t len;
 	if (node >= 0)
 		snprintf(where, sizeof(where), "node %lld", (long long)node);
-	ctl_text_field(c, text, sizeof(text), refusal, "text");
+	buf[0] = '\0';
+	ctl_text_add(c, buf, CTL_STEP_TEXT, refusal,
+	             named ? "{cache t128} on " : "");
+	len = strlen(buf);
+	snprintf(buf + len, CTL_STEP_TEXT - len, "%s: %s", where,
+	         said ? said->not_done : "not done");
 	ctl_doc_string(c, refusal, "reason");
-	snprintf(buf, CTL_STEP_TEXT, "%s%s%s: %s: %s", cache,
-	         named ? " on " : "", where, not_done(kind), text);
-	return buf;
+	return ctl_text_add(c, buf, CTL_STEP_TEXT, refusal, ": {text t128}");
 }

@@ -17,8 +17,4 @@ const char *ctl_step_say(struct ctl *c, const json_t *step,
 const char *ctl_step_refused(struct ctl *c, const json_t *refusal,
                              const char *at, char buf[CTL_STEP_TEXT]);
 
-/* "1 slab", "4 slabs". */
-const char *ctl_step_count(char buf[CTL_STEP_TEXT], int64_t n,
-                           const char *what);
-
 #endif

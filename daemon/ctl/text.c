@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/ctl/text.h"
 
+#include <ctype.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <wchar.h>
 
@@ -150,6 +152,46 @@ const char *ctl_text_field(struct ctl *c, char *buf, size_t size,
 {
 	return ctl_text_escape(&c->style, buf, size,
 	                       ctl_doc_string(c, obj, key));
+}
+
+static void put_field(struct ctl *c, char *buf, size_t size, const json_t *obj,
+                      const char *key, const char *form)
+{
+	char bytes[CTL_TEXT_SHORT];
+	int64_t n;
+	if (form[0] == 't' && !islower((unsigned char)form[1])) {
+		size_t most = strtoul(form + 1, NULL, 10);
+		ctl_text_field(c, buf, most && most < size ? most : size, obj,
+		               key);
+		return;
+	}
+	n = ctl_doc_int(c, obj, key);
+	if (strcmp(form, "b") == 0)
+		snprintf(buf, size, "%s", ctl_text_bytes(bytes, n));
+	else
+		snprintf(buf, size, "%lld%s%s%s", (long long)n,
+		         *form ? " " : "", form, *form && n != 1 ? "s" : "");
+}
+
+const char *ctl_text_add(struct ctl *c, char *buf, size_t size,
+                         const json_t *obj, const char *sentence)
+{
+	size_t len = strlen(buf);
+	while (*sentence && len + 1 < size) {
+		char key[32], form[32] = "";
+		int end = 0;
+		sscanf(sentence, "{%31[a-z_]%n %31[a-z0-9 ]%n", key, &end, form,
+		       &end);
+		if (end == 0) {
+			buf[len++] = *sentence++;
+			buf[len] = '\0';
+			continue;
+		}
+		put_field(c, buf + len, size - len, obj, key, form);
+		len += strlen(buf + len);
+		sentence += end + 1;
+	}
+	return buf;
 }
 
 static unsigned char_columns(unsigned cp)

@@ -42,6 +42,13 @@ const char *ctl_text_escape(const struct ctl_style *s, char *buf, size_t size,
 /* The same of a string of the reply. */
 const char *ctl_text_field(struct ctl *c, char *buf, size_t size,
                            const json_t *obj, const char *key);
+/*
+ * Appends a sentence with fields of an object in it to buf: "{n}" is a number,
+ * "{name t}" a text, "{name t64}" one that is cut to fewer bytes, "{bytes b}" a
+ * size, "{n new slab}" a count of things: 1 new slab, 2 new slabs. Returns buf.
+ */
+const char *ctl_text_add(struct ctl *c, char *buf, size_t size,
+                         const json_t *obj, const char *sentence);
 /* Columns that an escaped text takes. */
 unsigned ctl_text_columns(const char *text);
 /* The bytes of an escaped text's first columns, and how many they take. */

@@ -120,3 +120,26 @@ Test(ctl_text, split_fills_and_shows_the_least)
 	ctl_text_split(even, 3, 0, 40, cells);
 	cr_expect_eq(cells[0] + cells[1] + cells[2], 0);
 }
+
+Test(ctl_text, fields_in_a_sentence)
+{
+	struct ctl c = {.style = {.utf8 = true}};
+	json_t *doc = json_pack("{s:i, s:i, s:I, s:s}", "one", 1, "few", 3,
+	                        "size", (json_int_t)2048, "name",
+	                        "a\033bcdefgh");
+	char buf[80] = "so: ", small[12] = "";
+	cr_expect_str_eq(ctl_text_add(&c, buf, sizeof(buf), doc,
+	                              "{one new slab}, {few page}, {few}, "
+	                              "{size b}, {name t}, {name t8}."),
+	                 "so: 1 new slab, 3 pages, 3, 2.0 KiB, "
+	                 "a\\x1bbcdefgh, a\\x1bbc.");
+	cr_expect_str_eq(c.fault, "");
+	cr_expect_str_eq(ctl_text_add(&c, small, sizeof(small), doc,
+	                              "cut: {few page} and more"),
+	                 "cut: 3 page");
+	ctl_text_add(&c, small, sizeof(small), doc, "");
+	buf[0] = '\0';
+	ctl_text_add(&c, buf, sizeof(buf), doc, "{name} {none t}");
+	cr_expect_str_eq(c.fault, "\"name\" is no integer");
+	json_decref(doc);
+}
