@@ -30,6 +30,7 @@ struct conn {
 	struct evhttp_connection *evcon; /* after the first request, or NULL */
 	uint64_t last;                   /* tick of the last request */
 };
+
 /*
  *              the last slot is taken            somebody waits
  *   accepting ------------------------> full -------------------> evicting
@@ -50,6 +51,7 @@ struct admin {
 	struct conn conn[ADMIN_CONNS_MAX];
 	struct admin *next;
 };
+
 /*
  * Servers of this process. evhttp claims the listener's one callback
  * argument, so accept_failed has to find its server here.

@@ -98,6 +98,7 @@ static const struct ctl_col key_cols[] = {
 	{CTL_COL("value", "value", CTL_NAME)},
 	{CTL_COL("slabd.conf", "configured", CTL_NAME)},
 };
+
 static const struct ctl_list keys = {
 	.key = "keys", .none = "no settings\n", CTL_COLS(key_cols),
 };

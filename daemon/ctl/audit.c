@@ -64,6 +64,7 @@ static const struct ctl_col cols[] = {
 	{CTL_COL("hints", "wrong_hints", CTL_BAD)},
 	{CTL_COL("ms", "ms", CTL_REAL), .rank = 3},
 };
+
 static const struct ctl_list pools = {
 	.key = "pools", .none = "no pools\n", CTL_COLS(cols),
 	.under = under_pool,

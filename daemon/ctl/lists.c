@@ -120,6 +120,7 @@ static const struct ctl_col cache_cols[] = {
 	{CTL_COL("waste", "waste_pct", CTL_PERCENT), .rank = 3},
 	{CTL_COL("id", "id", CTL_INT), .rank = 5},
 };
+
 static const struct ctl_list caches = {
 	.key = "caches", .none = "no caches\n", CTL_COLS(cache_cols),
 	.weight = bytes_in_use,
@@ -193,6 +194,7 @@ static const struct ctl_col client_cols[] = {
 	{CTL_COL("refused", "refused", CTL_BAD), .zeros = 5},
 	{CTL_COL("rings", "rings", CTL_INT), .rank = 3},
 };
+
 static const struct ctl_list clients = {
 	.key = "clients", .none = "no clients\n", CTL_COLS(client_cols),
 	.weight = bytes_held,
@@ -253,6 +255,7 @@ static const struct ctl_col slab_cols[] = {
 	{CTL_COL("listed", "listed", CTL_YES)},
 	{CTL_COL("lease", "lease", CTL_OWN), .put = put_lease, .rank = 2},
 };
+
 static const struct ctl_list slabs = {
 	.key = "slabs", .none = "no slabs\n", CTL_COLS(slab_cols),
 };

@@ -76,6 +76,7 @@ static const struct ctl_col kind_cols[] = {
 	{CTL_COL("did", "did", CTL_INT)},
 	{CTL_COL("failed", "failed", CTL_BAD)},
 };
+
 static const struct ctl_list kinds = {
 	.key = "kinds", .none = "", CTL_COLS(kind_cols),
 };

@@ -14,6 +14,7 @@ struct bars {
 	bool several;
 	int64_t whole; /* what one of full length stands for */
 };
+
 static void put_cpus(struct ctl *c, struct ctl_table *t,
                      const struct ctl_col *col, const json_t *node)
 {

@@ -43,6 +43,7 @@ static const struct ctl_col pool_cols[] = {
 	{CTL_COL("free", "free_bytes", CTL_BYTES)},
 	{CTL_COL("metadata", "metadata_bytes", CTL_BYTES), .rank = 1},
 };
+
 static const struct ctl_list pools = {
 	.key = "pools", .none = "no pools\n", CTL_COLS(pool_cols),
 	.under = under_pool,
@@ -62,6 +63,7 @@ static const struct ctl_col startup_cols[] = {
 	{CTL_COL("pages", "pages", CTL_INT)},
 	{CTL_COL("ms", "ms", CTL_REAL)},
 };
+
 static const struct ctl_list startup = {
 	.key = "startup", .none = "nothing was carved at startup\n",
 	CTL_COLS(startup_cols), .under = under_startup,
