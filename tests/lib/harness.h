@@ -51,6 +51,10 @@ int tap_end(void);
 /* Whether a sanitizer is built in: its code is many times as long. */
 bool is_sanitized(void);
 
+/* How often to do what finds more the longer it goes on: n times, with
+ * SLABD_STRESS set twenty times as often, with a sanitizer an eighth of it. */
+uint32_t tap_rounds(uint32_t n);
+
 /* Whether SLABD_STEP=all asks for every place there is. */
 bool wants_all(void);
 

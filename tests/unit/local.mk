@@ -5,7 +5,6 @@ unit_tests += tests/unit/shm/test_layout
 unit_tests += tests/unit/shm/test_partial
 unit_tests += tests/unit/shm/test_slab
 unit_tests += tests/unit/shm/test_slab_lend
-unit_tests += tests/unit/shm/test_slab_race
 unit_tests += tests/unit/shm/test_tags
 unit_tests += tests/unit/numa/sys_numa
 unit_tests += tests/unit/numa/test_backing
@@ -54,6 +53,11 @@ unit_tests += tests/unit/daemon/test_supervise_fds
 unit_tests += tests/unit/daemon/test_supervise_msg
 unit_tests += tests/unit/daemon/test_uevent
 unit_tests += tests/unit/daemon/test_wants
+# Threads that race: TAP of their own, for the thread sanitizer.
+tap_programs += tests/unit/client/race_depot
+tap_programs += tests/unit/shm/race_partial
+tap_programs += tests/unit/shm/race_slab
+tap_programs += tests/unit/shm/race_tags
 tap_programs += tests/unit/shm/stress_fence
 tap_scripts += tests/unit/test_steps.sh
 

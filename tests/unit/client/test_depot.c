@@ -3,13 +3,10 @@
 
 #include <criterion/criterion.h>
 #include <pthread.h>
-#include <sched.h>
 #include <semaphore.h>
 #include <string.h>
 
-#include "shm/atom.h"
 #include "tests/lib/rng.h"
-#include "tests/lib/spin_barrier.h"
 
 static struct depot *depot;
 static void *in[DEPOT_HALF];
@@ -212,106 +209,4 @@ Test(depot, random_order)
 			expect(first++);
 		cr_assert_leq(last - first, DEPOT_CELLS);
 	}
-}
-
-/* ---- threads ------------------------------------------------------------ */
-
-#define PUTTERS 2u
-#define HALVES 60000u /* of each putter */
-
-struct worker {
-	pthread_t thread;
-	uint32_t who;
-	uint64_t objects;
-	uint64_t last[PUTTERS]; /* serial last seen of each putter */
-	uint32_t torn;          /* halves that are not one put's */
-	uint32_t late;          /* halves that came out of order */
-};
-
-static struct spin_barrier barrier;
-static uint32_t seen[PUTTERS][HALVES];
-static uint32_t putters_done;
-
-static void *putter(void *arg)
-{
-	struct worker *w = arg;
-	void *mine[DEPOT_HALF];
-	spin_barrier_wait(&barrier, 2 * PUTTERS);
-	for (uint64_t serial = 0; serial < HALVES;) {
-		uint32_t n = size_of(serial);
-		for (uint32_t i = 0; i < n; i++)
-			mine[i] = (void *)(uintptr_t)(serial << 16 |
-			                              w->who << 8 | i);
-		if (!depot_put(depot, n, mine)) {
-			sched_yield();
-			continue;
-		}
-		w->objects += n;
-		serial++;
-	}
-	atom_add(&putters_done, 1u);
-	return NULL;
-}
-
-static void look_at(struct worker *w, void *const *objects, uint32_t n)
-{
-	uint64_t first = (uintptr_t)objects[0];
-	uint64_t serial = first >> 16;
-	uint32_t who = first >> 8 & 0xff;
-	if (who >= PUTTERS || serial >= HALVES || n != size_of(serial)) {
-		w->torn++;
-		return;
-	}
-	for (uint32_t i = 0; i < n; i++)
-		w->torn += (uintptr_t)objects[i] != first + i;
-	w->late += serial < w->last[who];
-	w->last[who] = serial;
-	atom_add(&seen[who][serial], 1u);
-	w->objects += n;
-}
-
-static void *getter(void *arg)
-{
-	struct worker *w = arg;
-	void *mine[DEPOT_HALF];
-	spin_barrier_wait(&barrier, 2 * PUTTERS);
-	for (;;) {
-		bool over = atom_load(&putters_done) == PUTTERS;
-		uint32_t n = depot_get(depot, mine);
-		if (n > 0)
-			look_at(w, mine, n);
-		else if (over)
-			return NULL;
-		else
-			sched_yield();
-	}
-}
-
-static void check_seen(void)
-{
-	for (uint32_t who = 0; who < PUTTERS; who++)
-		for (uint32_t i = 0; i < HALVES; i++)
-			cr_assert_eq(seen[who][i], 1, "half %u of %u: %u times",
-			             i, who, seen[who][i]);
-}
-
-Test(depot, two_and_two_threads)
-{
-	static struct worker workers[2 * PUTTERS];
-	int64_t sum = 0;
-	for (uint32_t i = 0; i < 2 * PUTTERS; i++) {
-		workers[i].who = i;
-		pthread_create(&workers[i].thread, NULL,
-		               i < PUTTERS ? putter : getter, &workers[i]);
-	}
-	for (uint32_t i = 0; i < 2 * PUTTERS; i++) {
-		int64_t n;
-		pthread_join(workers[i].thread, NULL);
-		n = (int64_t)workers[i].objects;
-		sum += i < PUTTERS ? n : -n;
-		cr_assert_eq(workers[i].torn, 0);
-		cr_assert_eq(workers[i].late, 0, "not oldest first");
-	}
-	cr_assert_eq(sum, 0);
-	check_seen();
 }

@@ -2,7 +2,6 @@
 #include "shm/partial.h"
 
 #include <criterion/criterion.h>
-#include <pthread.h>
 #include <string.h>
 
 #include "shm/atom.h"
@@ -182,67 +181,4 @@ Test(partial, garbage_beyond_the_end)
 	partial_clear_any(&list, UNITS - 1);
 	cr_expect_geq(partial_next(&list, 0), UNITS);
 	cr_expect_eq(partial_check(&list), PARTIAL_NONE);
-}
-
-/* ---- two threads -------------------------------------------------------- */
-
-struct race {
-	struct spin_barrier barrier;
-	struct rng rng[2];
-	bool over;
-};
-
-#define ROUNDS 3000u
-#define STEPS 40u
-
-/* A few units, so that both often meet at the edge of an empty word. */
-static uint32_t race_unit(struct rng *rng)
-{
-	static const uint32_t units[] = {4095, 4095, 4095, 4032, 64};
-	return units[rng_below(rng, 5)];
-}
-
-static void race_steps(struct rng *rng)
-{
-	for (uint32_t i = 0; i < STEPS; i++) {
-		uint64_t roll = rng_next(rng);
-		if (roll % 2 == 0)
-			partial_set_any(&list, race_unit(rng));
-		else
-			partial_clear_any(&list, race_unit(rng));
-		for (roll = roll >> 8 & 31; roll > 0; roll--)
-			(void)atom_load(&list.bits[1]);
-	}
-}
-
-static void *racer(void *arg)
-{
-	struct race *race = arg;
-	for (;;) {
-		spin_barrier_wait(&race->barrier, 2);
-		if (race->over)
-			return NULL;
-		race_steps(&race->rng[1]);
-		spin_barrier_wait(&race->barrier, 2);
-	}
-}
-
-Test(partial, summary_is_whole_at_rest, .timeout = 300)
-{
-	struct race race = {0};
-	struct rng rng = rng_start("summary_is_whole_at_rest");
-	pthread_t thread;
-	race.rng[0] = rng_split(&rng);
-	race.rng[1] = rng_split(&rng);
-	cr_assert_eq(pthread_create(&thread, NULL, racer, &race), 0);
-	for (uint32_t round = 0; round < ROUNDS; round++) {
-		spin_barrier_wait(&race.barrier, 2);
-		race_steps(&race.rng[0]);
-		spin_barrier_wait(&race.barrier, 2);
-		cr_assert_eq(partial_check(&list), PARTIAL_NONE, "round %u",
-		             round);
-	}
-	race.over = true;
-	spin_barrier_wait(&race.barrier, 2);
-	pthread_join(thread, NULL);
 }

@@ -2,13 +2,11 @@
 #include "shm/tags.h"
 
 #include <criterion/criterion.h>
-#include <pthread.h>
 #include <string.h>
 
 #include "shm/atom.h"
 #include "shm/layout.h"
 #include "tests/lib/rng.h"
-#include "tests/lib/spin_barrier.h"
 #include "tests/lib/tags_reference.h"
 
 #define TAGS_MAX 4096u
@@ -212,111 +210,4 @@ Test(tags, tally)
 	cr_expect_eq(tally.objects[2], 1);
 	cr_expect_eq(tally.objects[0x7fff], 1);
 	cr_expect_eq(tally.objects[3], 0);
-}
-
-/* ---- a claim beside frees ----------------------------------------------- */
-
-#define LANES 515u
-#define ROUNDS 2000u
-#define CLAIMER 1u
-#define FREER 2u
-
-struct duel {
-	_Alignas(64) uint16_t tags[LANES + TAGS_WORD];
-	struct spin_barrier barrier;
-	struct rng rng;
-	uint32_t order[LANES]; /* the freer's lanes */
-	uint32_t n;
-	uint32_t refused;
-	uint32_t claiming; /* the claimer is at it */
-	uint32_t freed;    /* the freer has done its part */
-	bool over;
-};
-
-static void *freer(void *arg)
-{
-	struct duel *d = arg;
-	for (;;) {
-		spin_barrier_wait(&d->barrier, 2);
-		if (d->over)
-			return NULL;
-		for (uint32_t i = 1; atom_load(&d->claiming) == 0; i++)
-			if (i % 4096 == 0)
-				sched_yield();
-		for (uint32_t i = 0; i < d->n; i++) {
-			d->refused += !tags_free_own(&d->tags[d->order[i]],
-			                             FREER);
-			for (uint32_t k = d->order[i] % 32; k > 0; k--)
-				(void)atom_load(&d->claiming);
-		}
-		/* pairs: claim_all; the lanes are free before it is said. */
-		atom_set(&d->freed, 1u);
-		spin_barrier_wait(&d->barrier, 2);
-	}
-}
-
-/* Hands a random part of the lanes, in a random order, to the freer. */
-static void deal(struct duel *d)
-{
-	d->n = 0;
-	atom_store(&d->freed, 0u);
-	for (uint32_t i = 0; i < LANES; i++) {
-		uint32_t at;
-		if (rng_below(&d->rng, 4) == 0)
-			continue;
-		d->tags[i] = FREER;
-		at = rng_below(&d->rng, ++d->n);
-		d->order[d->n - 1] = d->order[at];
-		d->order[at] = i;
-	}
-}
-
-/* Claims all that the other frees meanwhile; each lane comes once. */
-static void claim_all(struct duel *d)
-{
-	uint32_t out[64];
-	uint32_t got = 0;
-	uint32_t idle = 0;
-	bool seen[LANES] = {false};
-	atom_store(&d->claiming, 1u);
-	while (got < d->n) {
-		/* pairs: freer; read as it is now, before the claim. */
-		uint32_t last = atom_clear(&d->freed, 0u);
-		uint32_t n = tags_claim_own(d->tags, LANES, 0, CLAIMER,
-		                            1 + rng_below(&d->rng, 64), out);
-		for (uint32_t i = 0; i < n; i++) {
-			cr_assert_lt(out[i], LANES);
-			cr_assert_not(seen[out[i]], "lane %u twice", out[i]);
-			seen[out[i]] = true;
-		}
-		got += n;
-		cr_assert(n > 0 || last == 0, "a freed lane is owned again");
-		if (n == 0 && ++idle % 4096 == 0)
-			sched_yield();
-	}
-	cr_assert_eq(got, d->n);
-	atom_store(&d->claiming, 0u);
-}
-
-Test(stress, claim_leaves_others_lanes_alone, .timeout = 300)
-{
-	static struct duel d;
-	pthread_t thread;
-	d.rng = rng_start("claim_leaves_others_lanes_alone");
-	for (uint32_t i = 0; i < LANES + TAGS_WORD; i++)
-		d.tags[i] = i < LANES ? CLAIMER : TAG_NONE;
-	cr_assert_eq(pthread_create(&thread, NULL, freer, &d), 0);
-	for (uint32_t round = 0; round < ROUNDS; round++) {
-		deal(&d);
-		spin_barrier_wait(&d.barrier, 2);
-		claim_all(&d);
-		spin_barrier_wait(&d.barrier, 2);
-		cr_assert_eq(d.refused, 0, "a lane was written over");
-		for (uint32_t i = 0; i < LANES; i++)
-			cr_assert_eq(d.tags[i], CLAIMER, "lane %u", i);
-		cr_assert_eq(d.tags[LANES], TAG_NONE);
-	}
-	d.over = true;
-	spin_barrier_wait(&d.barrier, 2);
-	pthread_join(thread, NULL);
 }

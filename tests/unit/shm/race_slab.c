@@ -3,17 +3,16 @@
  * owners, none is lost, and every hint that is due is there at the end. */
 #include "shm/slab.h"
 
-#include <criterion/criterion.h>
 #include <pthread.h>
 #include <sched.h>
-#include <string.h>
 
 #include "shm/lease.h"
 #include "shm/partial.h"
 #include "shm/tags.h"
+#include "tests/lib/harness.h"
+#include "tests/lib/image.h"
 #include "tests/lib/rng.h"
 #include "tests/lib/spin_barrier.h"
-#include "tests/lib/image.h"
 
 #define CLIENTS 4u
 #define SLABS 3u
@@ -25,6 +24,7 @@
 static struct image image;
 static struct spin_barrier barrier;
 static uint32_t cache;
+static uint32_t rounds; /* of the test that runs */
 
 struct client {
 	struct slab_user user;
@@ -70,7 +70,7 @@ static void release(struct client *c, uint32_t n)
 static void *work(void *arg)
 {
 	struct client *c = arg;
-	for (uint32_t round = 0; round < ROUNDS; round++) {
+	for (uint32_t round = 0; round < rounds; round++) {
 		spin_barrier_wait(&barrier, CLIENTS + 1);
 		for (uint32_t i = 0; i < STEPS; i++) {
 			if (c->n < HELD_MAX && rng_below(&c->rng, 2) == 0)
@@ -78,7 +78,7 @@ static void *work(void *arg)
 			else if (c->n > 0)
 				release(c, 1 + rng_below(&c->rng, c->n));
 		}
-		if (round == ROUNDS - 1)
+		if (round == rounds - 1)
 			release(c, c->n);
 		spin_barrier_wait(&barrier, CLIENTS + 1);
 		/* The main thread looks at the pool at rest. */
@@ -87,32 +87,23 @@ static void *work(void *arg)
 	return NULL;
 }
 
-static void check_client(const struct client *c)
-{
-	cr_assert_eq(c->taken, 0, "%u had two owners", c->taken);
-	cr_assert_eq(c->spoilt, 0, "%u were written by another", c->spoilt);
-	cr_assert_eq(c->refused, 0, "%u lost their tag", c->refused);
-	cr_assert_gt(c->claimed, 0, "client %u got nothing", c->user.id);
-}
-
-/* Every object is somebody's or free, and what has free ones is listed. */
-static void check_rest(void)
+/* What is wrong at rest: every object is somebody's or free, and what has free
+ * ones is listed. */
+static uint32_t faults_at_rest(void)
 {
 	struct partial list = partial_of(&image.view, cache, 0);
 	uint32_t n_objs = image_row(&image, cache)->n_objs;
 	uint32_t sum = 0;
-	for (uint32_t i = 0; i < CLIENTS; i++) {
-		check_client(&clients[i]);
+	uint32_t bad = 0;
+	for (uint32_t i = 0; i < CLIENTS; i++)
 		sum += clients[i].n;
-	}
 	for (uint32_t head = 0; head < SLABS; head++) {
 		const uint16_t *tags = slab_tags(&image.view, head);
 		sum += tags_count_free(tags, n_objs);
-		if (tags_any_free(tags, n_objs))
-			cr_assert(partial_has(&list, head), "slab %u", head);
-		cr_assert_eq(image.view.leases[head], 0);
+		bad += tags_any_free(tags, n_objs) && !partial_has(&list, head);
+		bad += image.view.leases[head] != 0;
 	}
-	cr_assert_eq(sum, SLABS * n_objs);
+	return bad + (sum != SLABS * n_objs);
 }
 
 static void start(void)
@@ -126,24 +117,37 @@ static void start(void)
 		image_client(&image, i + 1, CLIENT_LIVE);
 		clients[i] = (struct client){.user = image_user(&image, i + 1),
 		                             .rng = rng_split(&rng)};
-		cr_assert_eq(pthread_create(&clients[i].thread, NULL, work,
-		                            &clients[i]), 0);
+		pthread_create(&clients[i].thread, NULL, work, &clients[i]);
 	}
 }
 
-Test(slab_race, four_clients_on_three_slabs, .timeout = 300)
+static void four_clients_on_three_slabs(void)
 {
+	struct client sum = {0};
+	uint32_t bad = 0;
+	uint32_t idle = 0;
+	rounds = tap_rounds(ROUNDS);
 	start();
-	for (uint32_t round = 0; round < ROUNDS; round++) {
+	for (uint32_t round = 0; round < rounds; round++) {
 		spin_barrier_wait(&barrier, CLIENTS + 1);
 		spin_barrier_wait(&barrier, CLIENTS + 1);
-		check_rest();
+		bad += faults_at_rest();
 		spin_barrier_wait(&barrier, CLIENTS + 1);
 	}
 	for (uint32_t i = 0; i < CLIENTS; i++) {
 		pthread_join(clients[i].thread, NULL);
-		cr_assert_eq(clients[i].n, 0);
+		sum.n += clients[i].n;
+		sum.taken += clients[i].taken;
+		sum.spoilt += clients[i].spoilt;
+		sum.refused += clients[i].refused;
+		idle += clients[i].claimed == 0;
 	}
+	tap_is(bad, 0, "at rest none is lost, what has free ones is listed");
+	tap_is(sum.taken, 0, "no object has two owners");
+	tap_is(sum.spoilt, 0, "none is written by another");
+	tap_is(sum.refused, 0, "none lost its tag");
+	tap_is(idle, 0, "each client got some");
+	tap_is(sum.n, 0, "and gave all of them back");
 	image_drop(&image);
 }
 
@@ -160,7 +164,7 @@ static void idle(uint64_t turns)
 static void *give_back(void *arg)
 {
 	struct client *c = arg;
-	for (uint32_t round = 0; round < DUELS; round++) {
+	for (uint32_t round = 0; round < rounds; round++) {
 		spin_barrier_wait(&barrier, 2);
 		idle(rng_below(&c->rng, 2000));
 		while (c->n > 0)
@@ -178,7 +182,8 @@ static void deal(struct client *a, struct client *b)
 	bool ring;
 	release(a, a->n);
 	b->n = slab_claim_any(&b->user, cache, 0, 2, (void **)b->held, &ring);
-	cr_assert_eq(b->n, 2);
+	if (b->n != 2)
+		tap_bail("the two free objects are not to be had");
 	*b->held[0] = b->user.id;
 	*b->held[1] = b->user.id;
 }
@@ -204,27 +209,30 @@ static void start_duel(void)
 	release(&clients[1], 2);
 }
 
-Test(slab_race, last_object_comes_back, .timeout = 300)
+static void last_object_comes_back(void)
 {
 	struct client *a = &clients[0];
 	struct client *b = &clients[1];
 	struct partial list;
+	uint32_t unlisted = 0;
+	rounds = tap_rounds(DUELS);
 	start_duel();
 	list = partial_of(&image.view, cache, 0);
 	pthread_create(&b->thread, NULL, give_back, b);
-	for (uint32_t round = 0; round < DUELS; round++) {
+	for (uint32_t round = 0; round < rounds; round++) {
 		deal(a, b);
 		spin_barrier_wait(&barrier, 2);
 		idle(rng_below(&a->rng, 64));
 		claim(a);
 		spin_barrier_wait(&barrier, 2);
-		if (tags_any_free(slab_tags(&image.view, 0), 4096))
-			cr_assert(partial_has(&list, 0), "round %u", round);
+		unlisted += tags_any_free(slab_tags(&image.view, 0), 4096) &&
+		            !partial_has(&list, 0);
 		spin_barrier_wait(&barrier, 2);
 	}
 	pthread_join(b->thread, NULL);
-	cr_assert_eq(a->taken + a->spoilt + a->refused, 0);
-	cr_assert_eq(b->taken + b->spoilt + b->refused, 0);
+	tap_is(unlisted, 0, "a slab whose last object comes back is listed");
+	tap_is(a->taken + a->spoilt + a->refused + b->taken + b->spoilt +
+	               b->refused, 0, "its objects have one owner each");
 	image_drop(&image);
 }
 
@@ -246,12 +254,12 @@ static struct gift {
 static void *take_back(void *arg)
 {
 	struct rng *rng = arg;
-	for (uint32_t round = 1; round <= GIFTS; round++) {
+	for (uint32_t round = 1; round <= rounds; round++) {
 		bool kept;
 		/* The last of four, so that a sweep takes its time over it. */
 		for (uint32_t i = 0; i <= GIFT; i++)
 			atom_store(&gift.tags[i], (uint16_t)DEAD);
-		/* pairs: tags_sweep_srv, which the test then calls. */
+		/* pairs: tags_sweep_srv, which the main thread then calls. */
 		atom_store_release(&gift.given, round);
 		idle(rng_below(rng, 60));
 		kept = tags_ungive_own(&gift.tags[GIFT], GIVER, DEAD);
@@ -264,14 +272,14 @@ static void *take_back(void *arg)
 	return NULL;
 }
 
-Test(slab_race, gift_comes_back_or_is_swept, .timeout = 300)
+static void gift_comes_back_or_is_swept(void)
 {
 	struct rng rng = rng_start("gift_comes_back");
 	pthread_t thread;
 	uint32_t swept = 0;
-	memset(&gift, 0, sizeof(gift));
-	cr_assert_eq(pthread_create(&thread, NULL, take_back, &rng), 0);
-	for (uint32_t round = 1; round <= GIFTS; round++) {
+	rounds = tap_rounds(GIFTS);
+	pthread_create(&thread, NULL, take_back, &rng);
+	for (uint32_t round = 1; round <= rounds; round++) {
 		/* pairs: take_back */
 		while (atom_load_acquire(&gift.given) != round)
 			sched_yield();
@@ -279,7 +287,16 @@ Test(slab_race, gift_comes_back_or_is_swept, .timeout = 300)
 		atom_store_release(&gift.swept, round); /* pairs: take_back */
 	}
 	pthread_join(thread, NULL);
-	cr_expect_eq(gift.lost, 0, "%u gifts were swept from their giver",
-	             gift.lost);
-	cr_expect_eq(gift.kept + swept, TAGS_WORD * GIFTS);
+	tap_is(gift.lost, 0, "no gift is swept from its giver");
+	tap_is(gift.kept + swept, TAGS_WORD * (long long)rounds,
+	       "each of %u comes back or is swept", rounds);
+}
+
+int main(void)
+{
+	tap_start(900);
+	four_clients_on_three_slabs();
+	last_object_comes_back();
+	gift_comes_back_or_is_swept();
+	return tap_end();
 }
