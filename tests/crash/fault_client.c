@@ -21,6 +21,7 @@
 #include "shm/atom.h"
 #include "tests/lib/harness.h"
 #include "tests/lib/ptrace_fault.h"
+#include "tests/lib/rng.h"
 
 #define STRIDE 1
 #define SANITIZED 2 /* times as far apart where code is many times longer */
@@ -297,22 +298,22 @@ static bool once(unsigned flags, uint64_t at)
 	return fault.seen >= at;
 }
 
-static void fail_some(unsigned flags, uint64_t *state)
+static void fail_some(unsigned flags, struct rng *rng)
 {
 	uint64_t stride = sanitized ? STRIDE * SANITIZED : STRIDE;
-	uint64_t at = 1 + random_next(state) % stride;
+	uint64_t at = 1 + rng_next(rng) % stride;
 	do {
-		which = (unsigned)(random_next(state) % ERRORS);
+		which = (unsigned)(rng_next(rng) % ERRORS);
 		at += stride;
 	} while (once(flags, at - stride));
 }
 
-static void fail_all_over(unsigned flags, uint64_t *state, const char *name)
+static void fail_all_over(unsigned flags, struct rng *rng, const char *name)
 {
 	double since = now_ms();
 	tally = (struct tally){0};
 	if (!every)
-		fail_some(flags, state);
+		fail_some(flags, rng);
 	for (which = 0; every && which < ERRORS; which++)
 		for (uint64_t at = 1; once(flags, at); at++)
 			continue;
@@ -325,7 +326,7 @@ static void fail_all_over(unsigned flags, uint64_t *state, const char *name)
 int main(void)
 {
 	const char *lacks = ptrace_fault_lacks();
-	uint64_t state;
+	struct rng rng;
 	sanitized = is_sanitized();
 	every = wants_all();
 	tap_start(every ? 3000 : 800);
@@ -333,12 +334,12 @@ int main(void)
 		tap_skip(lacks, "a client's system calls fail");
 		return tap_end();
 	}
-	state = random_seed();
+	rng = rng_start("fault_client");
 	told = shared_memory(sizeof(*told));
 	fixture_open(&fixture, "[slabd]\ntopology = node:2 core:1 pu:1\n"
 	               "[pool default]\npage = 4k\nstart = 2M\nmax = 16M\n");
-	fail_all_over(0, &state, "with a helper thread");
-	fail_all_over(SLABD_NO_HELPER, &state, "without");
+	fail_all_over(0, &rng, "with a helper thread");
+	fail_all_over(SLABD_NO_HELPER, &rng, "without");
 	fixture_close(&fixture);
 	return tap_end();
 }

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/lib/rng.h"
 #include "tests/lib/scenario.h"
 
 #define STRIDE_START 5
@@ -160,19 +161,19 @@ static void fail_each(const struct scenario *scenario)
 			continue;
 }
 
-static void fail_some(const struct scenario *scenario, uint64_t *state)
+static void fail_some(const struct scenario *scenario, struct rng *rng)
 {
 	uint64_t stride = scenario->is_start ? STRIDE_START : STRIDE;
 	uint64_t at;
 	stride *= sanitized ? SANITIZED : 1;
-	at = 1 + random_next(state) % stride;
+	at = 1 + rng_next(rng) % stride;
 	do {
-		which = (unsigned)(random_next(state) % ERRORS);
+		which = (unsigned)(rng_next(rng) % ERRORS);
 		at += stride;
 	} while (once(scenario, at - stride));
 }
 
-static void fail_all_over(const struct scenario *scenario, uint64_t *state)
+static void fail_all_over(const struct scenario *scenario, struct rng *rng)
 {
 	double since = now_ms();
 	tally = (struct tally){0};
@@ -180,7 +181,7 @@ static void fail_all_over(const struct scenario *scenario, uint64_t *state)
 	if (every)
 		fail_each(scenario);
 	else
-		fail_some(scenario, state);
+		fail_some(scenario, rng);
 	scenario_finish(scenario);
 	tap_ok(tally.bad == 0 && (tally.failed > 0 || sanitized),
 	       "%s: %u calls failed: slabd went on %u times, ended %u times, "
@@ -192,7 +193,7 @@ static void fail_all_over(const struct scenario *scenario, uint64_t *state)
 int main(void)
 {
 	const char *lacks = ptrace_fault_lacks();
-	uint64_t state;
+	struct rng rng;
 	sanitized = is_sanitized();
 	every = wants_all();
 	tap_start(every ? 3000 : 800);
@@ -200,12 +201,12 @@ int main(void)
 		tap_skip(lacks, "slabd's system calls fail");
 		return tap_end();
 	}
-	state = random_seed();
+	rng = rng_start("fault_slabd");
 	scenario_fault.act = PTRACE_FAULT_FAIL;
 	scenario_fault.choose = choose;
 	scenario_open();
 	for (unsigned i = 0; i < DEEDS; i++)
-		fail_all_over(&scenarios[i], &state);
+		fail_all_over(&scenarios[i], &rng);
 	scenario_close();
 	return tap_end();
 }

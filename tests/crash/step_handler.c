@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "tests/lib/harness.h"
+#include "tests/lib/rng.h"
 #include "tests/lib/step.h"
 
 #define SIZE 64
@@ -184,7 +185,7 @@ static _Noreturn void interrupted(const struct act *act)
 
 static bool all;
 static size_t n_places = PLACES;
-static uint64_t seed;
+static struct rng rng;
 
 /* A signal at some places of the act, each in a round of its own: how many were
  * sent, of how many. */
@@ -192,7 +193,7 @@ static unsigned interrupt(struct step *step, const struct step_track *track,
                           unsigned *due)
 {
 	size_t stride = all ? 1 : track->n / n_places + 1;
-	size_t i = random_next(&seed) % stride;
+	size_t i = rng_next(&rng) % stride;
 	unsigned sent = 0;
 	for (; i + 1 < track->n && !step->gone && step->fault == 0;
 	     i += stride) {
@@ -259,7 +260,7 @@ int main(int argc, char **argv)
 	}
 	if (is_sanitized())
 		n_places = PLACES_SLOW;
-	seed = random_seed();
+	rng = rng_start("step_handler");
 	board = shared_memory(sizeof(*board));
 	fixture_open(&fixture,
 	             "[pool default]\npage = 4k\nstart = 2M\nmax = 4M\n");

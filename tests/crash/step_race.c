@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "shm/tags.h"
+#include "tests/lib/rng.h"
 #include "tests/lib/step.h"
 #include "tests/lib/traced_pool.h"
 
@@ -297,12 +298,12 @@ static bool is_right(bool stored, int r)
 }
 
 static void test_all(const struct step_track *track, size_t store,
-                     uint64_t seed, bool every, size_t places)
+                     struct rng rng, bool every, size_t places)
 {
 	size_t stride = every ? 1 : track->n / places + 1;
 	unsigned wrong = 0;
 	unsigned n = 0;
-	for (size_t i = random_next(&seed) % stride; i < track->n;
+	for (size_t i = rng_next(&rng) % stride; i < track->n;
 	     i += stride) {
 		struct step step;
 		int r;
@@ -348,7 +349,7 @@ int main(int argc, char **argv)
 	test_giver_dies(&track.places[store - 1]);
 	test_giver_lives(&track.places[store - 1]);
 	test_giver_stands(&track.places[store - 1]);
-	test_all(&track, store, random_seed(), every,
+	test_all(&track, store, rng_start("step_race"), every,
 	         slow ? PLACES_SLOW : PLACES);
 	step_forget(&track);
 	traced_pool_close(&traced);

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/lib/rng.h"
 #include "tests/lib/scenario.h"
 
 #define KILLS 12          /* of a scenario, in each of three ways */
@@ -20,7 +21,7 @@
 #define CUTS_WITHIN 16    /* stores of a take-over, about */
 #define NEVER UINT64_MAX
 
-static uint64_t state;
+static struct rng rng;
 static bool every;
 static unsigned kills_max = KILLS;
 
@@ -33,8 +34,8 @@ static struct tally {
 
 static void start_again(const char *what)
 {
-	if (random_next(&state) % 2 == 0 &&
-	    scenario_start_cut(1 + random_next(&state) % CUTS_WITHIN))
+	if (rng_next(&rng) % 2 == 0 &&
+	    scenario_start_cut(1 + rng_next(&rng) % CUTS_WITHIN))
 		tally.twice++;
 	scenario_start_again(what);
 }
@@ -82,7 +83,7 @@ static void all_points(const struct scenario *scenario,
 	stride = every || points < kills_max ? 1 : points / kills_max;
 	tally = (struct tally){0};
 	/* Not every run has as many points as the first. */
-	for (at = 1 + random_next(&state) % stride;
+	for (at = 1 + rng_next(&rng) % stride;
 	     once(scenario, at) || at <= points; at += stride)
 		continue;
 	tap_ok(tally.bad == 0 && tally.kills > 0,
@@ -112,7 +113,7 @@ int main(int argc, char **argv)
 		tap_skip(lacks, "slabd killed at each system call");
 		return tap_end();
 	}
-	state = random_seed();
+	rng = rng_start("step_slabd");
 	scenario_open();
 	for (unsigned i = 0; i < DEEDS; i++)
 		if (argc < 2 || strcmp(argv[1], scenarios[i].name) == 0)

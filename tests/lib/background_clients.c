@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/lib/background_clients.h"
+#include "tests/lib/rng.h"
 
 #include <linux/futex.h>
 #include <sys/resource.h>
@@ -20,7 +21,7 @@ struct actor {
 	slabd_cache *caches[CACHES];
 	uint64_t *live[LIVE];
 	uint64_t stamps[LIVE];
-	uint64_t rng;
+	struct rng rng;
 	uint64_t serial;
 };
 
@@ -87,7 +88,7 @@ static void let_go(struct actor *self, unsigned slot)
 
 static void turn(struct actor *self)
 {
-	unsigned slot = (unsigned)(random_next(&self->rng) >> 20) % LIVE;
+	unsigned slot = (unsigned)(rng_next(&self->rng) >> 20) % LIVE;
 	if (self->live[slot] != NULL) {
 		let_go(self, slot);
 		return;
@@ -149,7 +150,7 @@ static void life(int fd, void *arg)
 	        SLABD_NO_HELPER | SLABD_NO_WAIT | SLABD_FORCE_NODE);
 	struct actor self = {.traced = start->traced,
 	                     .place = &start->traced->stage->places[start->ix],
-	                     .rng = start->ix + 1};
+	                     .rng = {.state = start->ix + 1}};
 	/* Who steps and who sweeps come first. */
 	setpriority(PRIO_PROCESS, 0, 10);
 	self.pool = slabd_open(NULL, &options);

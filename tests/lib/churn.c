@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/lib/churn.h"
+#include "tests/lib/rng.h"
 
 #include "shm/atom.h"
 
@@ -10,9 +11,9 @@ static void *run(void *arg)
 	struct churn *churn = arg;
 	uint64_t me = atom_add(&churn->next, 1u) + 1;
 	uint64_t *mine[OBJECTS] = {NULL};
-	uint64_t state = me + 1;
+	struct rng rng = {.state = me + 1};
 	while (!atom_load(&churn->stop)) {
-		unsigned i = (unsigned)(random_next(&state) % OBJECTS);
+		unsigned i = (unsigned)(rng_next(&rng) % OBJECTS);
 		if (mine[i] == NULL) {
 			mine[i] = slabd_alloc(churn->cache);
 			if (mine[i] != NULL)
@@ -23,7 +24,7 @@ static void *run(void *arg)
 			atom_add(&churn->wrong, 1u);
 		slabd_free(churn->cache, mine[i]);
 		mine[i] = NULL;
-		if (random_next(&state) % 64 == 0)
+		if (rng_next(&rng) % 64 == 0)
 			slabd_flush(churn->pool);
 	}
 	slabd_free_bulk(churn->cache, OBJECTS, (void **)mine);

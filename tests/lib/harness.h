@@ -66,12 +66,6 @@ void sleep_ms(unsigned ms);
 /* Zeroed memory that children share. */
 void *shared_memory(size_t bytes);
 
-/* $SLABD_TEST_SEED, or one of its own making; printed, never 0. */
-uint64_t random_seed(void);
-
-/* A cheap generator of random numbers; the state is not 0. */
-uint64_t random_next(uint64_t *state);
-
 /* ---- children ----------------------------------------------------------- */
 
 struct child {

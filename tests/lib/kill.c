@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/lib/kill.h"
+#include "tests/lib/rng.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -16,7 +17,7 @@
 
 static bool all;
 static unsigned kills_max = KILLS;
-static uint64_t seed;
+static struct rng rng;
 
 /* What an operation came to. */
 struct score {
@@ -40,7 +41,7 @@ void kill_start(int argc, char **argv, unsigned seconds)
 	}
 	if (is_sanitized())
 		kills_max = KILLS_SLOW;
-	seed = random_seed();
+	rng = rng_start("kill");
 	tap_note("%s", all ? "every place (--all)"
 	                   : "some places, from the seed on; --all: every one");
 }
@@ -282,7 +283,7 @@ static struct strides plan(const struct step_track *track)
 			strides.of[STEP_ELSEWHERE] = 1;
 	}
 	for (int kind = 0; kind < 3; kind++)
-		strides.seen[kind] = random_next(&seed) % strides.of[kind];
+		strides.seen[kind] = rng_next(&rng) % strides.of[kind];
 	return strides;
 }
 

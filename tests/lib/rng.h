@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Random numbers of a test: the seed is printed, and SLABD_SEED gives it. */
+/* Random numbers of a test (splitmix64): the seed is printed, and SLABD_SEED
+ * gives it. */
 #ifndef TESTS_LIB_RNG_H
 #define TESTS_LIB_RNG_H
 
@@ -38,7 +39,7 @@ static inline struct rng rng_start(const char *what)
 	return (struct rng){.state = seed};
 }
 
-/* Dice for a thread of the same test. */
+/* Another, for a thread or a child of the same test. */
 static inline struct rng rng_split(struct rng *rng)
 {
 	return (struct rng){.state = rng_next(rng)};

@@ -180,24 +180,6 @@ void *shared_memory(size_t bytes)
 	return at;
 }
 
-uint64_t random_seed(void)
-{
-	const char *given = getenv("SLABD_TEST_SEED");
-	uint64_t seed = given != NULL ? strtoull(given, NULL, 0)
-	                              : (uint64_t)getpid() << 20;
-	seed += seed == 0;
-	tap_note("SLABD_TEST_SEED=%llu", (unsigned long long)seed);
-	return seed;
-}
-
-uint64_t random_next(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state;
-}
-
 /* ---- children ----------------------------------------------------------- */
 
 void child_start(struct child *child, void (*main)(int fd, void *arg),

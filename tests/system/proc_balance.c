@@ -15,6 +15,7 @@
 #include "shm/atom.h"
 #include "shm/layout.h"
 #include "tests/lib/harness.h"
+#include "tests/lib/rng.h"
 
 #define SIZE 1000
 #define NODE_BYTES (8 << 20)
@@ -272,10 +273,10 @@ static void worker(int fd, void *arg)
 	slabd_pool *pool = open_on(*(int *)arg);
 	slabd_cache *cache = fixture_cache(pool, "work", SIZE);
 	static uint64_t *mine[OWN];
-	uint64_t state = (uint64_t)getpid();
+	struct rng rng = {.state = (uint64_t)getpid()};
 	say(fd, 1);
 	while (atom_load(&share->run) != 0) {
-		uint64_t i = random_next(&state) % OWN;
+		uint64_t i = rng_below(&rng, OWN);
 		if (mine[i] != NULL) {
 			atom_add(&share->wrong,
 			         (uint64_t)(mine[i][0] != i ||

@@ -12,6 +12,7 @@
 
 #include "client/types.h"
 #include "tests/lib/harness.h"
+#include "tests/lib/rng.h"
 
 #define NODES 2
 #define NODE_MIB 32
@@ -94,14 +95,14 @@ static uint64_t *take(slabd_pool *pool, int from, uint64_t *astray)
 
 /* Frees in no order. Returns how many were not of the sender's node. */
 static uint64_t receive(int fd, slabd_pool *pool, slabd_cache *cache, int from,
-                        uint64_t *random)
+                        struct rng *rng)
 {
 	static void *window[WINDOW];
 	uint64_t astray = 0;
 	for (unsigned i = 0; i < OBJECTS; i++) {
 		void *object = take(pool, from, &astray);
 		unsigned at = i < WINDOW ? i
-		                         : (unsigned)(random_next(random) %
+		                         : (unsigned)(rng_next(rng) %
 		                                      WINDOW);
 		if (i >= WINDOW)
 			slabd_free(cache, window[at]);
@@ -118,7 +119,7 @@ static void work(int fd, void *arg)
 	const struct worker *me = arg;
 	struct slabd_options options =
 	        fixture_options(&fixture, SLABD_FORCE_NODE | SLABD_STRICT_NODE);
-	uint64_t random = 0x9e3779b97f4a7c15u + (uint64_t)me->node;
+	struct rng rng = {.state = me->node};
 	slabd_pool *pool;
 	slabd_cache *cache;
 	uint64_t order;
@@ -136,7 +137,7 @@ static void work(int fd, void *arg)
 			put(pool, cache, other);
 		if (order == ORDER_RECEIVE)
 			astray = receive(fd, pool, cache, 1 - me->node,
-			                 &random);
+			                 &rng);
 		if (order == ORDER_FLUSH)
 			slabd_flush(pool);
 		say(fd, astray);

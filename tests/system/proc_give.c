@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tests/lib/harness.h"
+#include "tests/lib/rng.h"
 
 #define SIZE 96
 #define N 2000
@@ -286,7 +287,7 @@ static void idle(int fd, void *arg)
 	hear(fd);
 }
 
-static void test_races(uint64_t seed)
+static void test_races(struct rng rng)
 {
 	struct child from;
 	uint64_t given = 0;
@@ -298,7 +299,7 @@ static void test_races(uint64_t seed)
 		child_start(&to, idle, NULL);
 		say(from.fd, hear(to.fd));
 		hear(from.fd);
-		sleep_ms((unsigned)(random_next(&seed) % 4));
+		sleep_ms((unsigned)(rng_next(&rng) % 4));
 		child_kill(&to);
 		given += hear(from.fd);
 	}
@@ -330,7 +331,7 @@ int main(void)
 	test_pass(RECEIVER_DIES);
 	tap_is(fixture_used(&fixture), 0, "nothing is in use");
 	fixture_audit(&fixture, "after all that");
-	test_races(random_seed());
+	test_races(rng_start("proc_give"));
 	tap_ok(fixture_until(&fixture, "/caches", "pools.0.caches.0.used", 0,
 	                 SURELY_MS) >= 0,
 	       "nothing is in use");

@@ -8,6 +8,7 @@
 
 #include "shm/atom.h"
 #include "tests/lib/harness.h"
+#include "tests/lib/rng.h"
 
 #define SMALL "[pool default]\npage = 4k\nstart = 4M\nmax = 64M\n"
 #define N_OBJECTS 3000
@@ -228,10 +229,10 @@ static void meet(void)
 }
 
 /* One object more or less; what was written must still be there. */
-static void step(slabd_cache *const *caches, uint64_t **live, uint64_t *state,
+static void step(slabd_cache *const *caches, uint64_t **live, struct rng *rng,
                  uint64_t id)
 {
-	uint64_t random = random_next(state);
+	uint64_t random = rng_next(rng);
 	unsigned slot = (unsigned)(random >> 8) % LIVE;
 	unsigned cache = slot % CACHES;
 	if (live[slot] == NULL) {
@@ -254,13 +255,13 @@ static void worker(int fd, void *arg)
 	static uint64_t *live[LIVE];
 	slabd_pool *pool = fixture_pool(&fixture);
 	slabd_cache *caches[CACHES];
-	uint64_t state = (uint64_t)getpid() * 2654435761u + 1;
+	struct rng rng = {.state = (uint64_t)getpid()};
 	(void)arg;
 	for (unsigned i = 0; i < CACHES; i++)
 		caches[i] = fixture_cache(pool, names[i], sizes[i]);
 	say(fd, slabd_client_id(pool));
 	for (uint64_t n = 1;; n++) {
-		step(caches, live, &state, slabd_client_id(pool));
+		step(caches, live, &rng, slabd_client_id(pool));
 		if (n % 256 == 0)
 			slabd_flush(pool);
 		if (n % 16 == 0)
@@ -310,7 +311,7 @@ static void kill_one(struct child *workers, unsigned which, unsigned *agree,
 	hear(workers[which].fd);
 }
 
-static void test_kills(uint64_t seed)
+static void test_kills(struct rng rng)
 {
 	struct child workers[WORKERS];
 	unsigned agree = 0;
@@ -323,8 +324,8 @@ static void test_kills(uint64_t seed)
 	}
 	for (unsigned i = 0; i < KILLS; i++) {
 		await_work();
-		sleep_ms((unsigned)(random_next(&seed) % 12));
-		kill_one(workers, (unsigned)(random_next(&seed) % WORKERS),
+		sleep_ms((unsigned)(rng_next(&rng) % 12));
+		kill_one(workers, (unsigned)(rng_next(&rng) % WORKERS),
 		         &agree, &noticed, &worst);
 	}
 	tap_is(noticed, KILLS, "%d random kills are noticed", KILLS);
@@ -401,7 +402,7 @@ int main(void)
 	fixture_open(&fixture, SMALL);
 	test_open_close();
 	test_deaths();
-	test_kills(random_seed());
+	test_kills(rng_start("proc_life"));
 	test_close_alone();
 	fixture_close(&fixture);
 	test_hugepages();

@@ -14,6 +14,7 @@
 #include "tests/lib/asked.h"
 #include "tests/lib/churn.h"
 #include "tests/lib/cut.h"
+#include "tests/lib/rng.h"
 
 #define SIZE 1024
 #define HELD 300
@@ -265,11 +266,11 @@ static uint32_t creates;
 
 static void *creates_all_along(void *arg)
 {
-	uint64_t state = (uint64_t)(uintptr_t)arg + 1;
+	struct rng rng = {.state = (uintptr_t)arg + 1};
 	char name[16];
 	while (!atom_load(&stop)) {
 		snprintf(name, sizeof(name), "c%u",
-		         (unsigned)(random_next(&state) % 50));
+		         (unsigned)(rng_next(&rng) % 50));
 		/* A request bears so many cuts on a slow machine too. */
 		asked_begin();
 		if (slabd_cache_create(shared_pool, name, 64, 0, 0) != NULL)

@@ -16,6 +16,7 @@
 #include "shm/atom.h"
 #include "tests/lib/harness.h"
 #include "tests/lib/raw.h"
+#include "tests/lib/rng.h"
 
 #define SCRIBBLERS 2
 #define ROUND_MS 300
@@ -78,9 +79,9 @@ static void as_nobody(int fd, void *arg)
 /* ---- noise -------------------------------------------------------------- */
 
 /* Words that look like something: zeros, ones, small ids, its own. */
-static uint64_t noise(uint64_t *state, uint64_t id)
+static uint64_t noise(struct rng *rng, uint64_t id)
 {
-	uint64_t random = random_next(state);
+	uint64_t random = rng_next(rng);
 	switch (random % 8) {
 	case 0:
 		return 0;
@@ -99,7 +100,7 @@ static uint64_t noise(uint64_t *state, uint64_t id)
 
 static void scribbler(int fd, void *arg)
 {
-	uint64_t state = *(uint64_t *)arg + (uint64_t)getpid();
+	struct rng rng = {.state = *(uint64_t *)arg + (uint64_t)getpid()};
 	struct wire_head ring = {.type = WIRE_RING, .bytes = sizeof(ring)};
 	struct raw raw;
 	uint64_t *words;
@@ -114,8 +115,8 @@ static void scribbler(int fd, void *arg)
 	n = raw.welcome.shared_bytes / 8;
 	say(fd, raw.welcome.id);
 	for (uint64_t i = 0; !atom_load(stop); i++) {
-		uint64_t at = i % 2 ? i / 2 % n : random_next(&state) % n;
-		atom_store(&words[at], noise(&state, raw.welcome.id));
+		uint64_t at = i % 2 ? i / 2 % n : rng_next(&rng) % n;
+		atom_store(&words[at], noise(&rng, raw.welcome.id));
 		if (i % 50000 == 0)
 			raw_send(raw.events, &ring, sizeof(ring), 0, -1);
 	}
@@ -170,7 +171,7 @@ static void neighbour(int fd, void *arg)
 	slabd_pool *pool = slabd_open("mine", &options);
 	slabd_cache *cache;
 	uint64_t *live[N] = {NULL};
-	uint64_t state = 77;
+	struct rng rng = {.state = 77};
 	unsigned wrong = 0;
 	unsigned failed = 0;
 	(void)arg;
@@ -179,7 +180,7 @@ static void neighbour(int fd, void *arg)
 	cache = fixture_cache(pool, "mine", 640);
 	say(fd, 1);
 	while (!atom_load(stop)) {
-		unsigned i = (unsigned)(random_next(&state) % N);
+		unsigned i = (unsigned)(rng_next(&rng) % N);
 		if (live[i] != NULL) {
 			wrong += *live[i] != i * 31;
 			slabd_free(cache, live[i]);
@@ -290,7 +291,7 @@ int main(void)
 	stop = shared_memory(sizeof(*stop));
 	child_start(&child, filler, NULL);
 	hear(child.fd);
-	seed = random_seed();
+	seed = rng_start("proc_scribble").state;
 	for (unsigned i = 0; i < 3; i++)
 		test_noise(seed + i);
 	child_kill(&child);

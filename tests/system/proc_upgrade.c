@@ -18,6 +18,7 @@
 #include "tests/lib/asked.h"
 #include "tests/lib/lag.h"
 #include "tests/lib/keeper.h"
+#include "tests/lib/rng.h"
 
 #define PROCESSES 4u
 #define EACH 2u /* threads of a process */
@@ -51,7 +52,7 @@ static struct board {
 static const size_t sizes[CACHES] = {64, 256, 1024, 96, 4096, 512, 192, 2048};
 static struct fixture fixture;
 static struct keeper keeper;
-static uint64_t rng;
+static struct rng rng;
 static double late_ms;   /* 0: what calls ask for is counted */
 static uint32_t step_bytes = STEP_BYTES;
 
@@ -67,7 +68,7 @@ struct thread {
 	slabd_pool *pool;
 	slabd_cache **caches;
 	struct line *line;
-	uint64_t rng;
+	struct rng rng;
 	uint64_t bytes; /* of the hand */
 	uint32_t n;
 	struct object hand[HAND];
@@ -101,7 +102,7 @@ static bool alloc_one(struct thread *t, uint32_t round)
 
 static void free_one(struct thread *t)
 {
-	uint32_t i = (uint32_t)(random_next(&t->rng) >> 16) % t->n;
+	uint32_t i = (uint32_t)(rng_next(&t->rng) >> 16) % t->n;
 	struct object obj = t->hand[i];
 	size_t size = sizes[obj.cache];
 	if (obj.at[0] != mark(t, obj.at) || obj.at[size / 8 - 1] != obj.at[0])
@@ -188,7 +189,7 @@ static void client_main(int fd, void *arg)
 		t->pool = pool;
 		t->caches = caches;
 		t->line = (struct line *)arg + i;
-		t->rng = 1 + (uint64_t)(uintptr_t)t->line;
+		t->rng.state = 1 + (uint64_t)(uintptr_t)t->line;
 		pthread_create(&t->thread, NULL, churn, t);
 	}
 	say(fd, id);
@@ -235,7 +236,7 @@ static void restart(uint32_t round, int signal)
 	double since;
 	int status = 0;
 	atom_store(&board->round, round);
-	pass((unsigned)(random_next(&rng) >> 16) % 40);
+	pass((unsigned)(rng_next(&rng) >> 16) % 40);
 	since = now_ms();
 	fixture_signal(&fixture, signal);
 	if (fixture_wait(&fixture, SURELY_MS) < 0)
@@ -470,7 +471,7 @@ int main(int argc, char **argv)
 		step_bytes /= 8;
 	tap_start(2 * seconds + 240);
 	board = shared_memory(sizeof(*board));
-	rng = random_seed();
+	rng = rng_start("proc_upgrade");
 	fixture_make(&fixture, "[slabd]\ntopology = node:2 core:1 pu:1\n"
 	               "[pool default]\npage = 4k\nstart = 2M\nmax = 512M\n");
 	keeper_open(&keeper, &fixture);

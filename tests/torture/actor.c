@@ -11,7 +11,7 @@
 
 static uint32_t below(struct actor *actor, uint32_t n)
 {
-	return (uint32_t)(random_next(&actor->rng) >> 16) % n;
+	return rng_below(&actor->rng, n);
 }
 
 /* Large ones are rarer. */

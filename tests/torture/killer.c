@@ -44,12 +44,10 @@ void killer_main(int fd, void *arg)
 	pid_t pid = start->pid;
 	(void)fd;
 	for (;;) {
-		uint64_t rng = random_next(&start->rng) >> 16;
-		uint32_t n = 1 + (uint32_t)rng % BURST;
+		uint32_t n = 1 + rng_below(&start->rng, BURST);
 		for (uint32_t i = 0; i < n && pid != 0; i++) {
-			rng = random_next(&start->rng) >> 16;
 			if (!wait_ms(start->board,
-			             GAP_MS + (unsigned)rng % GAP_MORE_MS))
+			             GAP_MS + rng_below(&start->rng, GAP_MORE_MS)))
 				return;
 			pid = slay(start, pid);
 		}

@@ -36,11 +36,11 @@ static unsigned bad_audits;
 static unsigned second_looks;
 static unsigned asked_again;
 static unsigned bad_ends;
-static uint64_t rng;
+static struct rng rng;
 
 static uint32_t below(uint32_t n)
 {
-	return (uint32_t)(random_next(&rng) >> 16) % n;
+	return rng_below(&rng, n);
 }
 
 /* ---- arguments ---------------------------------------------------------- */
@@ -73,7 +73,7 @@ static void read_arguments(int argc, char **argv)
 		else if (key == 'w')
 			board->n_places = number(optarg, 2, WORKERS_MAX);
 		else if (key == 'r')
-			setenv("SLABD_TEST_SEED", optarg, 1);
+			setenv("SLABD_SEED", optarg, 1);
 		else if (key == 'k')
 			keep_slabd = true;
 		else
@@ -86,7 +86,7 @@ static void read_arguments(int argc, char **argv)
 static void start(uint32_t i)
 {
 	struct torture_start arg = {
-		.board = board, .place = i, .rng = random_next(&rng)};
+		.board = board, .place = i, .rng = rng_split(&rng)};
 	atom_store(&board->places[i].leave, 0u);
 	child_start(&workers[i], worker_main, &arg);
 }
@@ -254,7 +254,7 @@ static void start_killer(void)
 {
 	struct killer_start arg = {.board = board,
 	                           .fixture = &fixture,
-	                           .rng = random_next(&rng),
+	                           .rng = rng_split(&rng),
 	                           .pid = first};
 	if (!keep_slabd)
 		child_start(&killer, killer_main, &arg);
@@ -263,7 +263,7 @@ static void start_killer(void)
 static void start_reconfigurer(void)
 {
 	struct reconfigurer_start arg = {
-		.board = board, .fixture = &fixture, .rng = random_next(&rng)};
+		.board = board, .fixture = &fixture, .rng = rng_split(&rng)};
 	child_start(&reconfigurer, reconfigurer_main, &arg);
 }
 
@@ -355,7 +355,7 @@ int main(int argc, char **argv)
 	board = shared_memory(sizeof(*board));
 	read_arguments(argc, argv);
 	tap_start(seconds + 400);
-	rng = random_seed();
+	rng = rng_start("proc_torture");
 	sched_getaffinity(0, sizeof(board->cpus), &board->cpus);
 	fixture_make(&fixture, "[slabd]\ntopology = node:2 core:1 pu:1\n"
 	               "[pool default]\npage = 4k\nstart = 2M\nmax = 8M\n");

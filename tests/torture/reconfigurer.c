@@ -22,7 +22,7 @@ static void order(const struct reconfigurer_start *start, const char *what)
 
 static void meddle(struct reconfigurer_start *start)
 {
-	uint64_t rng = random_next(&start->rng) >> 16;
+	uint64_t rng = rng_next(&start->rng);
 	unsigned from = (unsigned)(rng >> 8) % NODES;
 	unsigned to = (unsigned)(rng >> 12) % NODES;
 	const char *cache = torture_kinds[(rng >> 16) % CACHES].name;

@@ -20,6 +20,7 @@
 
 #include "shm/atom.h"
 #include "tests/lib/harness.h"
+#include "tests/lib/rng.h"
 
 #define WORKERS_MAX 64u
 #define CELLS 16u
@@ -81,7 +82,7 @@ struct worker {
 /* One thread of a worker. */
 struct actor {
 	struct worker *worker;
-	uint64_t rng;
+	struct rng rng;
 	uint32_t target; /* how many it wants in its hand */
 	uint32_t n;
 	struct item hand[HAND];
@@ -125,7 +126,7 @@ bool torture_again(const struct board *board, double *until_ms);
 struct killer_start {
 	struct board *board;
 	struct fixture *fixture;
-	uint64_t rng;
+	struct rng rng;
 	pid_t pid; /* of the first slabd */
 };
 void killer_main(int fd, void *arg);
@@ -135,7 +136,7 @@ void killer_main(int fd, void *arg);
 struct reconfigurer_start {
 	struct board *board;
 	struct fixture *fixture;
-	uint64_t rng;
+	struct rng rng;
 };
 void reconfigurer_main(int fd, void *arg);
 
@@ -155,7 +156,7 @@ void worker_open(struct worker *worker, const struct slabd_options *options);
 struct torture_start {
 	struct board *board;
 	uint32_t place;
-	uint64_t rng;
+	struct rng rng;
 };
 void worker_main(int fd, void *arg);
 

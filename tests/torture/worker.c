@@ -92,7 +92,7 @@ static void be_client(struct actor *actor)
 	struct slabd_options options = {.flags = SLABD_NO_HELPER |
 	                                         SLABD_NO_WAIT};
 	struct worker worker = {.board = actor->worker->board};
-	struct item item = {.cache = (uint32_t)actor->rng % CACHES};
+	struct item item = {.cache = rng_below(&actor->rng, CACHES)};
 	worker.life = atom_add(&worker.board->lives, 1u) + 1;
 	worker_open(&worker, &options);
 	for (int i = 0; i < 40; i++) {
@@ -104,7 +104,7 @@ static void be_client(struct actor *actor)
 		if (i % 2 == 0)
 			slabd_free(worker.caches[item.cache], item.obj);
 	}
-	if (actor->rng & 1024)
+	if (rng_below(&actor->rng, 2) == 0)
 		slabd_close(worker.pool);
 }
 
@@ -124,7 +124,7 @@ void actor_fork(struct actor *actor)
 			_exit(0);
 		look_at_parents(actor, parent);
 		be_no_client(actor);
-		if (actor->rng & 512)
+		if (rng_below(&actor->rng, 2) == 0)
 			be_client(actor);
 		_exit(0);
 	}
@@ -164,7 +164,7 @@ static void *extra_main(void *arg)
 }
 
 /* Joins a thread that has ended, and starts another. */
-static void tend(struct extra *extra, struct worker *worker, uint64_t rng)
+static void tend(struct extra *extra, struct worker *worker, struct rng rng)
 {
 	/* pairs: extra_main */
 	uint32_t done = atom_load_acquire(&extra->done);
@@ -173,9 +173,9 @@ static void tend(struct extra *extra, struct worker *worker, uint64_t rng)
 	if (done == 2)
 		pthread_join(extra->thread, NULL);
 	atom_store(&extra->done, 1u);
-	extra->steps = (uint32_t)rng % 4000;
+	extra->steps = rng_below(&rng, 4000);
 	extra->actor.worker = worker;
-	extra->actor.rng = rng | 1;
+	extra->actor.rng = rng;
 	if (pthread_create(&extra->thread, NULL, extra_main, extra) != 0)
 		tap_bail("pthread_create: %s", strerror(errno));
 	atom_add(&worker->board->threads, 1u);
@@ -198,7 +198,7 @@ static void leave(struct worker *worker, struct actor *self)
 	struct slabd_stats stats;
 	if (slabd_get_stats(worker->pool, &stats) == 0)
 		atom_add(&worker->board->resumes, stats.resumes);
-	if (self->rng & 256) {
+	if (rng_below(&self->rng, 2) == 0) {
 		actor_let_go(self);
 		empty_bag(worker);
 		for (uint32_t i = 0; i < CACHES; i++)
@@ -216,7 +216,7 @@ static void live(struct worker *worker, struct actor *self, unsigned n_extra)
 		if (i % STEPS_A_LOOK == 0)
 			for (unsigned k = 0; k < n_extra; k++)
 				tend(&extra[k], worker,
-				     random_next(&self->rng));
+				     rng_split(&self->rng));
 		actor_step(self);
 	}
 	for (unsigned k = 0; k < n_extra; k++)
@@ -238,10 +238,10 @@ void worker_main(int fd, void *arg)
 	worker.life = atom_add(&start->board->lives, 1u) + 1;
 	self.worker = &worker;
 	self.rng = start->rng;
-	options.flags = start->rng & 0x100000 ? SLABD_NO_WAIT : 0;
-	options.wait_ms = waits_ms[start->rng >> 32 & 3];
+	options.flags = rng_below(&self.rng, 2) ? SLABD_NO_WAIT : 0;
+	options.wait_ms = waits_ms[rng_below(&self.rng, 4)];
 	/* Half of them keep next to nothing, so that most calls are a miss. */
-	options.thread_bytes = start->rng & 0x200000 ? 4096 : 0;
+	options.thread_bytes = rng_below(&self.rng, 2) ? 4096 : 0;
 	options.process_bytes = options.thread_bytes;
 	/* pairs: give; what was meant for an earlier life is dropped. */
 	for (uint32_t i = 0; i < CELLS; i++)
@@ -249,5 +249,5 @@ void worker_main(int fd, void *arg)
 	worker_open(&worker, &options);
 	/* pairs: give; who is named can be given to. */
 	atom_store_release(&worker.place->who, worker.life << 16 | worker.id);
-	live(&worker, &self, 1 + (unsigned)(start->rng >> 40) % EXTRAS);
+	live(&worker, &self, 1 + rng_below(&self.rng, EXTRAS));
 }

@@ -2,7 +2,7 @@
 /*
  * Files that nobody wrote by hand: what config_print writes is read back to the
  * same, and garbage gives faults, never a crash.
- * SLABD_TEST_SEED chooses the garbage.
+ * SLABD_SEED chooses the garbage.
  */
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "daemon/conf/file.h"
+#include "tests/lib/rng.h"
 
 #define ROUNDS 3000
 
@@ -107,15 +108,7 @@ Test(config_load, refuses_paths_that_would_not_come_back)
 	cr_expect_str_eq(path, "/kept");
 }
 
-static uint64_t state;
-
-static unsigned random_below(unsigned n)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return (unsigned)(state >> 11) % n;
-}
+static struct rng rng;
 
 /* A file of pieces that mean something, and of bytes that do not. */
 static size_t make_garbage(char *out, size_t size)
@@ -129,16 +122,16 @@ static size_t make_garbage(char *out, size_t size)
 		"%s%n", "\\", "\"", "nonexistent-user-name",
 	};
 	size_t len = 0;
-	while (len + 32 < size && random_below(200) != 0) {
-		unsigned kind = random_below(20);
+	while (len + 32 < size && rng_below(&rng, 200) != 0) {
+		unsigned kind = rng_below(&rng, 20);
 		if (kind == 0) {
-			out[len++] = (char)random_below(256);
+			out[len++] = (char)rng_below(&rng, 256);
 		} else if (kind == 1) {
-			size_t run = 1 + random_below(31);
+			size_t run = 1 + rng_below(&rng, 31);
 			memset(out + len, 'x', run);
 			len += run;
 		} else {
-			unsigned i = random_below(sizeof(pieces) /
+			unsigned i = rng_below(&rng, sizeof(pieces) /
 			                          sizeof(*pieces));
 			memcpy(out + len, pieces[i], strlen(pieces[i]));
 			len += strlen(pieces[i]);
@@ -165,10 +158,8 @@ static void expect_sane(int rc)
 Test(config_load, garbage)
 {
 	static char bytes[4096];
-	const char *seed = getenv("SLABD_TEST_SEED");
 	unsigned n_good = 0;
-	state = seed != NULL ? strtoull(seed, NULL, 0) | 1 : 20250101;
-	cr_log_info("SLABD_TEST_SEED=%llu", (unsigned long long)state);
+	rng = rng_start("garbage");
 	for (int i = 0; i < ROUNDS; i++) {
 		size_t len = make_garbage(bytes, sizeof(bytes));
 		int fd = file_of(bytes, len);

@@ -9,6 +9,7 @@
 
 #include "daemon/admin/query.h"
 #include "tests/lib/admin_fixture.h"
+#include "tests/lib/rng.h"
 
 TestSuite(admin_post, .init = start, .fini = stop, .timeout = 300);
 
@@ -122,22 +123,19 @@ Test(admin_post, garbage)
 		"n", "=", "&", "pool", "7", "%", "%00", "%zz", "+", "%26",
 		"n=1", "pool=x", "\r\n", " ", "\"", "==", "&&", "\x01",
 	};
-	const char *given = getenv("SLABD_TEST_SEED");
-	uint64_t state = given ? strtoull(given, NULL, 0) | 1 : 20261122;
+	struct rng rng = rng_start("garbage");
 	unsigned fine = 0, bad = 0;
 	int i;
 
-	cr_log_info("SLABD_TEST_SEED=%llu", (unsigned long long)state);
 	for (i = 0; i < 400; i++) {
 		char body[200] = "";
 		struct answer a;
 		json_t *doc;
 
 		do {
-			state = state * 6364136223846793005u + 1442695040888963407u;
-			strcat(body, pieces[(state >> 33) %
-			                    (sizeof(pieces) / sizeof(*pieces))]);
-		} while ((state >> 20) % 4 && strlen(body) < 180);
+			strcat(body, pieces[rng_below(&rng, sizeof(pieces) /
+			                                    sizeof(*pieces))]);
+		} while (rng_below(&rng, 4) > 0 && strlen(body) < 180);
 		a = post("", FORM, body, strlen(body));
 		fine += a.status == 200;
 		bad += a.status == 400;

@@ -29,6 +29,7 @@
 
 #include "tests/lib/image.h"
 #include "tests/lib/harness.h"
+#include "tests/lib/rng.h"
 
 #define SECONDS_MS 2000
 #define ROUNDS_MIN 20000u /* on a busy machine too, but for */
@@ -69,9 +70,9 @@ static void meet(unsigned me, uint32_t n)
 }
 
 /* For short times as often as for long ones. */
-static void idle(uint64_t *state)
+static void idle(struct rng *rng)
 {
-	uint64_t random = random_next(state);
+	uint64_t random = rng_next(rng);
 	uint32_t turns = (uint32_t)random % (DELAY << (random >> 32) % DELAYS);
 	for (; turns > 0; turns--)
 		(void)atom_load(&barrier.stop);
@@ -126,7 +127,7 @@ static void look_around(void)
 static void *release(void *arg)
 {
 	const int *cpu = arg;
-	uint64_t state = 1;
+	struct rng rng = {.state = 1};
 	pin(*cpu);
 	for (uint32_t n = 1;; n += 2) {
 		cool_down();
@@ -134,7 +135,7 @@ static void *release(void *arg)
 		if (atom_load(&barrier.stop))
 			return NULL;
 		look_around();
-		idle(&state);
+		idle(&rng);
 		write_cold(n);
 		slab_release_any(&users[0], 1, &object);
 		meet(0, n + 1);
@@ -162,10 +163,9 @@ static void judge(uint32_t got, void *mine)
 	}
 }
 
-static uint32_t duel(uint64_t seed)
+static uint32_t duel(struct rng rng)
 {
 	double until = now_ms() + SECONDS_MS;
-	uint64_t state = seed;
 	uint32_t n = 1;
 	while (n % 1024 != 1 || now_ms() < until ||
 	       (n / 2 < ROUNDS_MIN && now_ms() < until + LATE_MS)) {
@@ -174,7 +174,7 @@ static uint32_t duel(uint64_t seed)
 		bool ring;
 		deal(n);
 		meet(1, n);
-		idle(&state);
+		idle(&rng);
 		got = slab_claim_any(&users[1], cache, 0, 1, &mine, &ring);
 		meet(1, n + 1);
 		judge(got, mine);
@@ -222,7 +222,7 @@ int main(void)
 	start();
 	pthread_create(&thread, NULL, release, &cpus[0]);
 	pin(cpus[1]);
-	rounds = duel(random_seed());
+	rounds = duel(rng_start("stress_fence"));
 	pthread_join(thread, NULL);
 	tap_is((long long)missing, 0,
 	       "a free object is on the list after each of %u rounds", rounds);
