@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # tests/README.md says what each folder proves. A new test is one line:
-#     unit_tests += tests/unit/pool/test_x     Criterion, from test_x.c
+#     unit_tests += tests/unit/daemon/test_x   Criterion, from test_x.c
 #     tap_programs += tests/system/proc_x      prints TAP itself (tests/lib/harness.h)
 #     tap_scripts += tests/lint/check_x.sh     a script that does
 # What several tests share is in tests/lib, linked as needed. A test that uses
@@ -113,7 +113,7 @@ print-tests:
 
 dist_check_SCRIPTS = $(tap_scripts) tests/unit/no_unit_tests.sh \
 	tests/lib/run_one.sh
-EXTRA_DIST += tests/lib/steps.sh tests/lib/again.sh tests/demo.sh
+EXTRA_DIST += tests/README.md tests/lib/steps.sh tests/demo.sh
 # Data that tests read: they find $srcdir, $builddir and $SLABD_SANITIZER
 # (empty: none) set.
 EXTRA_DIST += tests/golden tests/data
