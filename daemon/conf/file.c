@@ -324,7 +324,7 @@ static void check_pool(struct reader *rd, const struct section *section)
 		contradict(rd, section, "max", "page", "%s is not whole pages; "
 		           "allowed: a multiple of %s", size,
 		           config_value_put_size(page_size, page));
-	/* UINT64_MAX: not given, or given as what is no size, which was said. */
+	/* UINT64_MAX: not given, or given wrongly, which was said. */
 	if (pool->floor_bytes > max && pool->floor_bytes != UINT64_MAX)
 		contradict(rd, section, "floor", "max",
 		           "floor is over %s; allowed: at most max", size);
@@ -371,8 +371,8 @@ static char *read_file(struct reader *rd, FILE *in, size_t *bytes)
 		                 "regular file that slabd may read", rd->path,
 		                 strerror(errno));
 	else
-		config_error_add(rd->err, "%s: over 1 MiB, so no configuration; "
-		                 "allowed: an INI file", rd->path);
+		config_error_add(rd->err, "%s: over 1 MiB, so no "
+		                 "configuration; allowed: an INI file", rd->path);
 	free(text);
 	return NULL;
 }
@@ -417,7 +417,7 @@ static void print_section(const struct config_keys *keys, const void *base,
 {
 	char text[CONFIG_TEXT_BYTES];
 	for (unsigned i = 0; i < keys->n; i++) {
-		keys->row[i].put(&keys->row[i], base, text, sizeof(text));
+		keys->row[i].put(&keys->row[i], base, text);
 		if (text[0] != '\0')
 			fprintf(out, "%s = %s\n", keys->row[i].name, text);
 	}

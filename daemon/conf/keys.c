@@ -14,11 +14,6 @@
 #define MONTH_S (30u * 86400)
 #define IDS_A_LINE 8u /* of up to 11 bytes: a line takes 198 */
 
-#define SET const struct config_key *key, void *base, const char *value, \
-	char why[CONFIG_WHY_BYTES]
-#define PUT const struct config_key *key, const void *base, char *out, \
-	size_t size
-
 static void *field(const struct config_key *key, const void *base)
 {
 	return (char *)base + key->off;
@@ -27,16 +22,16 @@ static void *field(const struct config_key *key, const void *base)
 /* ---- numbers ------------------------------------------------------------ */
 
 /* Reads a number within the key's bounds. */
-static int read_number(const struct config_key *key, const char *value,
-                       uint64_t *n, char why[CONFIG_WHY_BYTES])
+static int read_number(const struct config_key *key, struct config_input *in,
+                       uint64_t *n)
 {
 	int r = 0;
 	*n = 0;
-	if (key->zero == NULL || strcasecmp(value, key->zero) != 0)
-		r = key->read(value, n);
+	if (key->zero == NULL || strcasecmp(in->value, key->zero) != 0)
+		r = key->read(in->value, n);
 	if (r == 0 && key->unit > 0 && *n % key->unit != 0) {
-		snprintf(why, CONFIG_WHY_BYTES, "%.40s is not whole seconds",
-		         value);
+		snprintf(in->why, sizeof(in->why),
+		         "%.40s is not whole seconds", in->value);
 		return -EINVAL;
 	}
 	if (key->unit > 0)
@@ -44,66 +39,67 @@ static int read_number(const struct config_key *key, const char *value,
 	return r == 0 && (*n < key->min || *n > key->max) ? -ERANGE : r;
 }
 
-static int set_unsigned(SET)
+static int set_unsigned(const struct config_key *key, struct config_input *in)
 {
 	uint64_t n;
-	int r = read_number(key, value, &n, why);
+	int r = read_number(key, in, &n);
 	if (r == 0)
-		*(unsigned *)field(key, base) = (unsigned)n;
+		*(unsigned *)field(key, in->base) = (unsigned)n;
 	return r;
 }
 
-static int set_size(SET)
+static int set_size(const struct config_key *key, struct config_input *in)
 {
 	uint64_t n;
-	int r = read_number(key, value, &n, why);
+	int r = read_number(key, in, &n);
 	if (r == 0)
-		*(uint64_t *)field(key, base) = n;
+		*(uint64_t *)field(key, in->base) = n;
 	return r;
 }
 
-static void put_count(PUT)
+static void put_count(const struct config_key *key, const void *base, char *out)
 {
-	snprintf(out, size, "%u", *(unsigned *)field(key, base));
+	sprintf(out, "%u", *(unsigned *)field(key, base));
 }
 
-static void put_percent(PUT)
+static void put_percent(const struct config_key *key, const void *base,
+                        char *out)
 {
-	snprintf(out, size, "%u%%", *(unsigned *)field(key, base));
+	sprintf(out, "%u%%", *(unsigned *)field(key, base));
 }
 
-static void put_mode(PUT)
+static void put_mode(const struct config_key *key, const void *base, char *out)
 {
-	snprintf(out, size, "%04o", *(unsigned *)field(key, base));
+	sprintf(out, "%04o", *(unsigned *)field(key, base));
 }
 
-static void put_duration(PUT)
+static void put_duration(const struct config_key *key, const void *base,
+                         char *out)
 {
 	unsigned n = *(unsigned *)field(key, base);
 	uint64_t unit = key->unit > 0 ? key->unit : 1;
-	char text[CONFIG_DURATION_BYTES];
-	bool word = n == 0 && key->zero != NULL;
-	snprintf(out, size, "%s",
-	         word ? key->zero : config_value_put_duration(text, unit * n));
+	if (n == 0 && key->zero != NULL)
+		strcpy(out, key->zero);
+	else
+		config_value_put_duration(out, unit * n);
 }
 
-static void put_size(PUT)
+static void put_size(const struct config_key *key, const void *base, char *out)
 {
 	uint64_t bytes = *(uint64_t *)field(key, base);
-	char text[CONFIG_SIZE_BYTES];
-	bool none = bytes == UINT64_MAX;
-	snprintf(out, size, "%s",
-	         none ? "" : config_value_put_size(text, bytes));
+	out[0] = '\0';
+	if (bytes != UINT64_MAX)
+		config_value_put_size(out, bytes);
 }
 
 /* A size or a share of the node; the one that was given last counts. */
-static int set_max(SET)
+static int set_max(const struct config_key *key, struct config_input *in)
 {
-	struct config_pool *pool = base;
+	struct config_pool *pool = in->base;
 	uint64_t n;
-	int r = config_value_percent(value, &n);
+	int r = config_value_percent(in->value, &n);
 	if (r < 0)
-		return set_size(key, base, value, why);
+		return set_size(key, in);
 	if (n < 1 || n > 100)
 		return -ERANGE;
 	pool->max_bytes = 0;
@@ -111,146 +107,145 @@ static int set_max(SET)
 	return 0;
 }
 
-static void put_max(PUT)
+static void put_max(const struct config_key *key, const void *base, char *out)
 {
 	const struct config_pool *pool = base;
 	if (pool->max_bytes > 0)
-		put_size(key, base, out, size);
+		put_size(key, base, out);
 	else
-		snprintf(out, size, "%u%%", pool->max_percent);
+		sprintf(out, "%u%%", pool->max_percent);
 }
 
 /* ---- words -------------------------------------------------------------- */
 
-static int set_bool(SET)
+static int set_bool(const struct config_key *key, struct config_input *in)
 {
-	(void)why;
-	return config_value_bool(value, field(key, base));
+	return config_value_bool(in->value, field(key, in->base));
 }
 
-static void put_bool(PUT)
+static void put_bool(const struct config_key *key, const void *base, char *out)
 {
-	snprintf(out, size, "%s", *(bool *)field(key, base) ? "yes" : "no");
+	strcpy(out, *(bool *)field(key, base) ? "yes" : "no");
 }
 
-static int set_far(SET)
+static int set_far(const struct config_key *key, struct config_input *in)
 {
-	(void)why;
-	*(bool *)field(key, base) = strcmp(value, "tier") == 0;
-	return strcmp(value, "last") == 0 || strcmp(value, "tier") == 0
+	*(bool *)field(key, in->base) = strcmp(in->value, "tier") == 0;
+	return strcmp(in->value, "last") == 0 || strcmp(in->value, "tier") == 0
 	               ? 0 : -EINVAL;
 }
 
-static void put_far(PUT)
+static void put_far(const struct config_key *key, const void *base, char *out)
 {
-	snprintf(out, size, "%s", *(bool *)field(key, base) ? "tier" : "last");
+	strcpy(out, *(bool *)field(key, base) ? "tier" : "last");
 }
 
-static int set_level(SET)
+static int set_level(const struct config_key *key, struct config_input *in)
 {
-	(void)why;
-	return log_level_parse(value, field(key, base));
+	return log_level_parse(in->value, field(key, in->base));
 }
 
-static void put_level(PUT)
+static void put_level(const struct config_key *key, const void *base, char *out)
 {
-	snprintf(out, size, "%s",
-	         log_level_name(*(enum log_level *)field(key, base)));
+	strcpy(out, log_level_name(*(enum log_level *)field(key, base)));
 }
 
 static const char *const pages[] = { "1g", "2m", "thp", "4k" };
 
-static int set_page(SET)
+static int set_page(const struct config_key *key, struct config_input *in)
 {
-	(void)why;
 	for (int i = CONFIG_PAGE_1G; i <= CONFIG_PAGE_4K; i++)
-		if (strcmp(value, pages[i]) == 0) {
-			*(enum config_page *)field(key, base) = i;
+		if (strcmp(in->value, pages[i]) == 0) {
+			*(enum config_page *)field(key, in->base) = i;
 			return 0;
 		}
 	return -EINVAL;
 }
 
-static void put_page(PUT)
+static void put_page(const struct config_key *key, const void *base, char *out)
 {
-	snprintf(out, size, "%s", pages[*(enum config_page *)field(key, base)]);
+	strcpy(out, pages[*(enum config_page *)field(key, base)]);
 }
 
 /* ---- texts and lists ---------------------------------------------------- */
 
-static int set_path(SET)
+static int set_path(const struct config_key *key, struct config_input *in)
 {
-	int r = config_set_path(field(key, base), value);
+	int r = config_set_path(field(key, in->base), in->value);
 	if (r == -ENAMETOOLONG)
-		snprintf(why, CONFIG_WHY_BYTES, "%zu bytes are too long",
-		         strlen(value));
+		snprintf(in->why, sizeof(in->why), "%zu bytes are too long",
+		         strlen(in->value));
 	return r;
 }
 
-static int set_topology(SET)
+static int set_topology(const struct config_key *key, struct config_input *in)
 {
-	size_t len = strlen(value);
-	(void)why;
+	size_t len = strlen(in->value);
 	if (len > key->max)
 		return -ERANGE;
 	for (size_t i = 0; i < len; i++)
-		if (value[i] < 0x20 || value[i] >= 0x7f)
+		if (in->value[i] < 0x20 || in->value[i] >= 0x7f)
 			return -EINVAL;
-	memcpy(field(key, base), value, len + 1);
+	memcpy(field(key, in->base), in->value, len + 1);
 	return 0;
 }
 
-static int set_socket_group(SET)
+static int set_socket_group(const struct config_key *key,
+                            struct config_input *in)
 {
-	struct config *config = base;
+	struct config *config = in->base;
 	int r;
-	if (strlen(value) > key->max)
+	if (strlen(in->value) > key->max)
 		return -EINVAL;
-	r = config_value_group(value, &config->socket_gid, why);
+	r = config_value_group(in->value, &config->socket_gid, in->why);
 	if (r == 0)
-		strcpy(field(key, base), value);
+		strcpy(field(key, in->base), in->value);
 	return r;
 }
 
-static void put_text(PUT)
+static void put_text(const struct config_key *key, const void *base, char *out)
 {
-	snprintf(out, size, "%s", (char *)field(key, base));
+	strcpy(out, field(key, base));
 }
 
-static int set_users(SET)
+static int set_users(const struct config_key *key, struct config_input *in)
 {
-	struct config_pool *pool = base;
-	return config_value_users(value, field(key, base), &pool->n_users,
-	                          CONFIG_LIST_MAX, why);
+	struct config_pool *pool = in->base;
+	return config_value_users(in->value, field(key, pool), &pool->n_users,
+	                          CONFIG_LIST_MAX, in->why);
 }
 
-static int set_groups(SET)
+static int set_groups(const struct config_key *key, struct config_input *in)
 {
-	struct config_pool *pool = base;
-	return config_value_groups(value, field(key, base), &pool->n_groups,
-	                           CONFIG_LIST_MAX, why);
+	struct config_pool *pool = in->base;
+	return config_value_groups(in->value, field(key, pool), &pool->n_groups,
+	                           CONFIG_LIST_MAX, in->why);
 }
 
-static void put_ids(const uint32_t *ids, unsigned n, char *out, size_t size)
+static void put_ids(const uint32_t *ids, unsigned n, char *out)
 {
 	size_t at = 0;
 	out[0] = '\0';
-	for (unsigned i = 0; i < n && at < size; i++)
+	for (unsigned i = 0; i < n && at < CONFIG_TEXT_BYTES; i++)
 		at += (size_t)snprintf(
-		        out + at, size - at, "%s%" PRIu32,
-		        i == 0 ? "" : i % IDS_A_LINE == 0 ? "\n\t" : " ", ids[i]);
+		        out + at, CONFIG_TEXT_BYTES - at, "%s%" PRIu32,
+		        i == 0                ? ""
+		        : i % IDS_A_LINE == 0 ? "\n\t"
+		                              : " ",
+		        ids[i]);
 }
 
-static void put_users(PUT)
+static void put_users(const struct config_key *key, const void *base, char *out)
 {
 	const struct config_pool *pool = base;
-	put_ids(field(key, base), pool->n_users, out, size);
+	put_ids(field(key, base), pool->n_users, out);
 }
 
-static void put_groups(PUT)
+static void put_groups(const struct config_key *key, const void *base,
+                       char *out)
 {
 	const struct config_pool *pool = base;
-	put_ids(field(key, base), pool->n_groups, out, size);
+	put_ids(field(key, base), pool->n_groups, out);
 }
 
 /* ---- the rows ----------------------------------------------------------- */
@@ -366,14 +361,14 @@ char *config_key_names(const struct config_keys *keys, char *out, size_t size)
 int config_key_set(const struct config_key *key, void *base, const char *value,
                    char why[CONFIG_WHY_BYTES])
 {
-	int r;
-	why[0] = '\0';
-	r = key->set(key, base, value, why);
+	struct config_input in = { .base = base, .value = value };
+	int r = key->set(key, &in);
 	if (r == 0)
 		return 0;
-	if (why[0] == '\0')
-		snprintf(why, CONFIG_WHY_BYTES, "\"%.100s\" is %s", value,
+	if (in.why[0] == '\0')
+		snprintf(in.why, sizeof(in.why), "\"%.100s\" is %s", value,
 		         r == -ERANGE ? "out of range" : "not a valid value");
+	strcpy(why, in.why);
 	return -EINVAL;
 }
 
@@ -389,9 +384,11 @@ char *config_balance_get(const struct config_balance *balance, const char *key,
 {
 	const struct config_key *found =
 		config_key_find(&config_balance_keys, key);
-	out[0] = '\0';
+	char text[CONFIG_TEXT_BYTES] = "";
 	if (found != NULL)
-		found->put(found, balance, out, CONFIG_BALANCE_VALUE);
+		found->put(found, balance, text);
+	snprintf(out, CONFIG_BALANCE_VALUE, "%.*s", CONFIG_BALANCE_VALUE - 1,
+	         text);
 	return out;
 }
 

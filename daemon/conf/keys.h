@@ -10,17 +10,25 @@
 #include "daemon/conf/config.h"
 #include "daemon/conf/value.h"
 
+#define CONFIG_TEXT_BYTES 1024u /* that put writes, at most */
+
+/* What a key is set to. */
+struct config_input {
+	void *base; /* the section's structure */
+	const char *value;
+	char why[CONFIG_WHY_BYTES]; /* out: what is wrong; "": set's result */
+};
+
 struct config_key {
 	const char *name;
 	const char *allowed; /* for people */
 	size_t off;          /* of the field in the section's structure */
 	/* 0, -EINVAL another form, -ERANGE beyond min and max; others with a
 	 * why. The last value of a list is kept: set adds to it. */
-	int (*set)(const struct config_key *key, void *base, const char *value,
-	           char why[CONFIG_WHY_BYTES]);
+	int (*set)(const struct config_key *key, struct config_input *in);
 	/* Text that set reads to the same; "": the default, which has none. */
-	void (*put)(const struct config_key *key, const void *base, char *out,
-	            size_t size);
+	void (*put)(const struct config_key *key, const void *base,
+	            char out[CONFIG_TEXT_BYTES]);
 	/* What a number is written as, its bounds, what the text counts in one
 	 * of the field (0: the same), and a word for 0. */
 	int (*read)(const char *text, uint64_t *out);
@@ -32,7 +40,6 @@ struct config_key {
 };
 
 #define CONFIG_KEYS_MAX 16u /* of one section */
-#define CONFIG_TEXT_BYTES 1024u /* what put writes, at most */
 
 struct config_keys {
 	const struct config_key *row;

@@ -128,7 +128,8 @@ static void override(struct config *config, const struct given *given,
 {
 	const char *level = given->text[OPT_LOG_LEVEL];
 	override_path(config->socket, "--socket", given->text[OPT_SOCKET], err);
-	override_path(config->control, "--control", given->text[OPT_CONTROL], err);
+	override_path(config->control, "--control", given->text[OPT_CONTROL],
+	              err);
 	if (level != NULL && log_level_parse(level, &config->log_level) < 0)
 		config_error_add(err, "--log-level \"%.100s\" is not a level; "
 		                 "allowed: error, warn, info or debug", level);
