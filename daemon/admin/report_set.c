@@ -3,8 +3,6 @@
 #include "daemon/conf/keys.h"
 #include "daemon/admin/report.h"
 
-#include <string.h>
-
 #include "daemon/base/log.h"
 #include "daemon/serve/duty.h"
 #include "daemon/serve/pressed.h"
@@ -47,11 +45,11 @@ static json_t *set_doc(struct report *r, struct pool *pool)
 {
 	const struct setting *setting = r->arg;
 	struct config_balance now = *balance_config(pool);
-	char why[CONFIG_BALANCE_WHY];
+	struct remedy why;
 	char old[CONFIG_BALANCE_VALUE];
 	char new[CONFIG_BALANCE_VALUE];
 	config_balance_get(&now, setting->key, old);
-	if (config_balance_set(&now, setting->key, setting->value, why) < 0)
+	if (config_balance_set(&now, setting->key, setting->value, &why) < 0)
 		return NULL;
 	config_balance_get(&now, setting->key, new);
 	balance_configure(pool, &now);
@@ -65,23 +63,18 @@ static json_t *set_doc(struct report *r, struct pool *pool)
 	                 old, "value", new);
 }
 
-/* Before any pool is changed: "key: what; allowed: what" as an answer. */
+/* Before any pool is changed. */
 static void check(struct report *r, const struct setting *setting)
 {
-	char why[CONFIG_BALANCE_WHY];
-	char *allowed;
+	char what[2 * REMEDY_BYTES];
+	struct remedy why;
 	for (unsigned i = 0; i < r->n && report_good(r); i++) {
 		struct config_balance now = *balance_config(r->pool[i]);
-		char printable[2 * CONFIG_BALANCE_WHY];
 		if (config_balance_set(&now, setting->key, setting->value,
-		                       why) == 0)
+		                       &why) == 0)
 			continue;
-		log_escape(printable, sizeof(printable), why);
-		allowed = strstr(printable, "; allowed: ");
-		if (allowed)
-			*allowed = '\0';
-		report_fail(r, HTTP_BADREQUEST, printable,
-		            allowed ? allowed + 2 : "");
+		log_escape(what, sizeof(what), why.what);
+		report_fail(r, HTTP_BADREQUEST, what, why.todo);
 	}
 }
 

@@ -394,37 +394,37 @@ char *config_balance_get(const struct config_balance *balance, const char *key,
 
 /* What hold and hold_max say together. 0 or -EINVAL with why. */
 static int check_hold(const struct config_balance *balance,
-                      char why[CONFIG_BALANCE_WHY])
+                      struct remedy *why)
 {
 	char hold[CONFIG_DURATION_BYTES], most[CONFIG_DURATION_BYTES];
 	if (balance->hold_max_ms >= balance->hold_ms)
 		return 0;
-	snprintf(why, CONFIG_BALANCE_WHY,
-	         "key \"hold_max\" (%s) contradicts key \"hold\" (%s); "
-	         "allowed: hold_max of at least hold, so set the other first",
-	         config_value_put_duration(most, balance->hold_max_ms),
-	         config_value_put_duration(hold, balance->hold_ms));
-	return -EINVAL;
+	return remedy_set(why, -EINVAL,
+	                  "allowed: hold_max of at least hold, so set the "
+	                  "other first",
+	                  "key \"hold_max\" (%s) contradicts key \"hold\" (%s)",
+	                  config_value_put_duration(most, balance->hold_max_ms),
+	                  config_value_put_duration(hold, balance->hold_ms));
 }
 
 int config_balance_set(struct config_balance *balance, const char *key,
-                       const char *value, char why[CONFIG_BALANCE_WHY])
+                       const char *value, struct remedy *why)
 {
 	const struct config_key *found =
 		config_key_find(&config_balance_keys, key);
 	struct config_balance changed = *balance;
-	char text[256];
+	char text[CONFIG_WHY_BYTES], todo[REMEDY_BYTES] = "allowed: ";
+	size_t len = strlen(todo);
 	if (found == NULL) {
-		snprintf(why, CONFIG_BALANCE_WHY,
-		         "key \"%.60s\" is unknown; allowed: %s", key,
-		         config_key_names(&config_balance_keys, text,
-		                          sizeof(text)));
-		return -EINVAL;
+		config_key_names(&config_balance_keys, todo + len,
+		                 sizeof(todo) - len);
+		return remedy_set(why, -EINVAL, todo,
+		                  "key \"%.60s\" is unknown", key);
 	}
 	if (config_key_set(found, &changed, value, text) < 0) {
-		snprintf(why, CONFIG_BALANCE_WHY, "key \"%s\": %s; allowed: %s",
-		         key, text, found->allowed);
-		return -EINVAL;
+		snprintf(todo + len, sizeof(todo) - len, "%s", found->allowed);
+		return remedy_set(why, -EINVAL, todo, "key \"%s\": %s", key,
+		                  text);
 	}
 	if (check_hold(&changed, why) < 0)
 		return -EINVAL;

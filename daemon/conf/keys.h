@@ -7,6 +7,7 @@
 #ifndef DAEMON_CONF_KEYS_H
 #define DAEMON_CONF_KEYS_H
 
+#include "daemon/base/remedy.h"
 #include "daemon/conf/config.h"
 #include "daemon/conf/value.h"
 
@@ -61,14 +62,12 @@ char *config_key_names(const struct config_keys *keys, char *out, size_t size);
 int config_key_set(const struct config_key *key, void *base, const char *value,
                    char why[CONFIG_WHY_BYTES]);
 
-/* Room for the value of a key of [balance], and for what is wrong with one. */
-#define CONFIG_BALANCE_VALUE 24
-#define CONFIG_BALANCE_WHY 384
+#define CONFIG_BALANCE_VALUE 24 /* room for that of a key of [balance] */
 
 /* Gives a key of [balance] a value, as the file does, for slabctl set. 0; or
  * -EINVAL with balance as it was, and what is wrong and allowed in why. */
 int config_balance_set(struct config_balance *balance, const char *key,
-                       const char *value, char why[CONFIG_BALANCE_WHY]);
+                       const char *value, struct remedy *why);
 
 /* The name of the i-th key, NULL after the last; and its value as the file
  * would have it, or "". */
