@@ -278,9 +278,8 @@ static void worker(int fd, void *arg)
 	while (atom_load(&share->run) != 0) {
 		uint64_t i = rng_below(&rng, OWN);
 		if (mine[i] != NULL) {
-			atom_add(&share->wrong,
-			         (uint64_t)(mine[i][0] != i ||
-			                    mine[i][SIZE / 8 - 1] != ~i));
+			bool same = mine[i][0] == i && mine[i][SIZE / 8 - 1] == ~i;
+			atom_add(&share->wrong, (uint64_t)!same);
 			slabd_free(cache, mine[i]);
 		}
 		mine[i] = slabd_alloc(cache);
