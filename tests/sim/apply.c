@@ -22,8 +22,9 @@ static uint64_t carve_cost_ns(const struct world *world,
 	for (uint32_t k = order; k < ORDERS; k++)
 		slabs += (uint64_t)node->n_runs[k] << (k - order);
 	if (step->n > slabs)
-		pages = (((step->n - slabs) << order) + PAGE_UNITS - 1) /
-		        PAGE_UNITS;
+		pages = (((step->n - slabs) << order) + world->m.page_units -
+		         1) >>
+		        world->m.page_order;
 	return step->n * SLAB_NS + pages * FAULT_NS;
 }
 
@@ -132,14 +133,14 @@ static bool move(struct world *world, const struct plan_step *step)
 {
 	struct machine *m = &world->m;
 	uint32_t page = (uint32_t)step->page;
+	uint64_t bytes = machine_page_bytes(m);
 	if (!m->pages[page].ready || m->pages[page].lies == step->to ||
 	    !slabs_move(m, page, step->to))
 		return false;
 	world->d.pages_moved++;
-	world->d.bytes_moved += PAGE_BYTES;
-	world->d.migrate_bytes -= world->d.migrate_bytes < PAGE_BYTES
-	                                  ? world->d.migrate_bytes
-	                                  : PAGE_BYTES;
+	world->d.bytes_moved += bytes;
+	world->d.migrate_bytes -=
+		world->d.migrate_bytes < bytes ? world->d.migrate_bytes : bytes;
 	return true;
 }
 

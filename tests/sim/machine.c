@@ -9,22 +9,11 @@ static const uint32_t heads[ORDERS] = {0xffffffff, 0x55555555, 0x11111111,
 
 /* ---- free units --------------------------------------------------------- */
 
-/* The order of the longest aligned run, or -1. */
-static int longest_run(uint32_t free)
+/* Where the free runs of each order begin that are part of no longer one. */
+static void find_runs(uint32_t free, uint32_t runs[ORDERS])
 {
-	int order = -1;
-	while ((free &= heads[order + 1]) != 0 && ++order < (int)ORDERS - 1)
-		free &= free >> (1u << order);
-	return order;
-}
-
-/* Counts a page's free runs with its node's, or (by -1) takes them out. */
-static void count_runs(struct machine *m, const struct page *p, int by)
-{
-	uint32_t *n_runs = m->node[p->lies].n_runs;
-	uint32_t runs[ORDERS];
 	uint32_t taken = 0;
-	runs[0] = p->free;
+	runs[0] = free;
 	for (uint32_t k = 1; k < ORDERS; k++)
 		runs[k] =
 			runs[k - 1] & runs[k - 1] >> (1u << (k - 1)) & heads[k];
@@ -32,36 +21,49 @@ static void count_runs(struct machine *m, const struct page *p, int by)
 		uint64_t wide = (UINT64_C(1) << (1u << k)) - 1;
 		uint32_t mine = runs[k] & ~taken;
 		taken |= (uint32_t)(mine * wide);
-		for (; mine != 0; mine &= mine - 1)
-			n_runs[k] += (uint32_t)by;
+		runs[k] = mine;
 	}
 }
 
-/* The page stands where pages with free runs of its length stand. */
-static void offer(struct machine *m, uint32_t page)
+/* Counts runs with a node's, or (by -1) takes them out. */
+static void count_runs(struct node *node, const uint32_t runs[ORDERS], int by)
 {
-	const struct page *p = &m->pages[page];
-	int order = longest_run(p->free);
-	if (order >= 0)
-		heap_put(&m->node[p->lies].runs[order], page);
+	for (uint32_t k = 0; k < ORDERS; k++)
+		node->n_runs[k] += (uint32_t)(by * __builtin_popcount(runs[k]));
 }
 
-static bool is_offered(const struct machine *m, uint32_t page, uint32_t node,
+/* A page's free units change, and so do the runs where it stands. A page whose
+ * runs of an order are new is put where pages with such runs are looked for. */
+static void set_free(struct machine *m, uint32_t page, uint32_t free)
+{
+	struct page *p = &m->pages[page];
+	struct node *node = &m->node[p->lies];
+	uint32_t before[ORDERS];
+	uint32_t after[ORDERS];
+	find_runs(p->free, before);
+	find_runs(free, after);
+	count_runs(node, before, -1);
+	count_runs(node, after, 1);
+	for (uint32_t k = 0; k < ORDERS; k++)
+		if (before[k] == 0 && after[k] != 0)
+			heap_put(&node->runs[k], page);
+	node->free_units += (uint64_t)__builtin_popcount(free);
+	node->free_units -= (uint64_t)__builtin_popcount(p->free);
+	p->free = free;
+}
+
+/* Where the page's first run of just that order begins. PAGE_UNITS: it has
+ * none, or lies elsewhere. */
+static uint32_t run_of(const struct machine *m, uint32_t page, uint32_t node,
                        uint32_t order)
 {
 	const struct page *p = &m->pages[page];
-	return p->ready && p->lies == node &&
-	       longest_run(p->free) == (int)order;
-}
-
-/* The lowest aligned run of 2^order units that is free; there is one. */
-static uint32_t first_run(uint32_t free, uint32_t order)
-{
-	uint32_t mask = order == 5 ? 0xffffffff : (1u << (1u << order)) - 1;
-	uint32_t at = 0;
-	while ((free >> at & mask) != mask)
-		at += 1u << order;
-	return at;
+	uint32_t runs[ORDERS];
+	if (!p->ready || p->lies != node)
+		return PAGE_UNITS;
+	find_runs(p->free, runs);
+	return runs[order] != 0 ? (uint32_t)__builtin_ctz(runs[order])
+	                        : PAGE_UNITS;
 }
 
 static void fall_empty(struct machine *m, uint32_t page)
@@ -83,25 +85,26 @@ static void leave_empty(struct machine *m, uint32_t page)
 	p->idle = false;
 }
 
+static uint32_t bits_of(uint32_t at, uint32_t order)
+{
+	return (uint32_t)(((UINT64_C(1) << (1u << order)) - 1) << at);
+}
+
 uint32_t machine_take_units(struct machine *m, uint32_t node, uint32_t order)
 {
 	for (uint32_t k = order; k < ORDERS; k++) {
 		struct heap *runs = &m->node[node].runs[k];
-		while (runs->n > 0 && !is_offered(m, runs->at[0], node, k))
-			heap_drop(runs);
-		if (runs->n > 0) {
+		while (runs->n > 0) {
 			uint32_t page = runs->at[0];
-			struct page *p = &m->pages[page];
-			uint32_t at = first_run(p->free, order);
-			uint64_t bits = (UINT64_C(1) << (1u << order)) - 1;
-			heap_drop(runs);
-			if (p->free == UINT32_MAX)
+			uint32_t at = run_of(m, page, node, k);
+			uint32_t free = m->pages[page].free;
+			if (at == PAGE_UNITS) {
+				heap_drop(runs);
+				continue;
+			}
+			if (free == m->whole)
 				leave_empty(m, page);
-			count_runs(m, p, -1);
-			p->free &= ~(uint32_t)(bits << at);
-			count_runs(m, p, 1);
-			m->node[node].free_units -= 1u << order;
-			offer(m, page);
+			set_free(m, page, free & ~bits_of(at, order));
 			return page * PAGE_UNITS + at;
 		}
 	}
@@ -110,15 +113,11 @@ uint32_t machine_take_units(struct machine *m, uint32_t node, uint32_t order)
 
 void machine_give_units(struct machine *m, uint32_t unit, uint32_t order)
 {
-	struct page *p = &m->pages[page_of(unit)];
-	uint64_t bits = (UINT64_C(1) << (1u << order)) - 1;
-	count_runs(m, p, -1);
-	p->free |= (uint32_t)(bits << unit % PAGE_UNITS);
-	count_runs(m, p, 1);
-	m->node[p->lies].free_units += 1u << order;
-	if (p->free == UINT32_MAX)
-		fall_empty(m, page_of(unit));
-	offer(m, page_of(unit));
+	uint32_t page = page_of(unit);
+	set_free(m, page,
+	         m->pages[page].free | bits_of(unit % PAGE_UNITS, order));
+	if (m->pages[page].free == m->whole)
+		fall_empty(m, page);
 }
 
 /* ---- pages -------------------------------------------------------------- */
@@ -146,18 +145,15 @@ bool machine_grow(struct machine *m, uint32_t node)
 		slot = take_slot(m, row->nearest[i]);
 	if (slot == HEAP_NONE)
 		return false;
-	m->pages[slot] = (struct page){.free = UINT32_MAX,
-	                               .lies = (uint8_t)node,
+	m->pages[slot] = (struct page){.lies = (uint8_t)node,
 	                               .was = (uint8_t)node,
 	                               .in_lents = m->pages[slot].in_lents,
 	                               .ready = true};
 	row->room_pages--;
 	row->pages++;
-	row->free_units += PAGE_UNITS;
 	m->total.grown++;
-	count_runs(m, &m->pages[slot], 1);
+	set_free(m, slot, m->whole);
 	fall_empty(m, slot);
-	offer(m, slot);
 	return true;
 }
 
@@ -166,11 +162,10 @@ void machine_shrink(struct machine *m, uint32_t page)
 	struct page *p = &m->pages[page];
 	struct node *row = &m->node[p->lies];
 	leave_empty(m, page);
-	count_runs(m, p, -1);
+	set_free(m, page, 0);
 	p->ready = false;
 	row->room_pages++;
 	row->pages--;
-	row->free_units -= PAGE_UNITS;
 	m->total.shrunk++;
 	heap_put(&m->node[page / m->file_pages].slots, page);
 }
@@ -180,25 +175,24 @@ bool machine_move(struct machine *m, uint32_t page, uint32_t to)
 	struct page *p = &m->pages[page];
 	struct node *old = &m->node[p->lies];
 	struct node *new = &m->node[to];
-	uint32_t free = (uint32_t)__builtin_popcount(p->free);
-	bool empty = p->free == UINT32_MAX;
+	uint32_t free = p->free;
+	bool empty = free == m->whole;
 	if (new->room_pages == 0 || new->pages >= new->max_pages)
 		return false;
 	if (empty)
 		leave_empty(m, page);
 	m->total.page_flips += p->was == to && is_flip(m, p->moved_ms);
-	old->pages--, old->room_pages++, old->free_units -= free;
-	new->pages++, new->room_pages--, new->free_units += free;
-	count_runs(m, p, -1);
+	old->pages--, old->room_pages++;
+	new->pages++, new->room_pages--;
+	set_free(m, page, 0);
 	m->total.far_bytes += m->use[page * (uint64_t)m->n_nodes + p->lies];
 	m->total.far_bytes -= m->use[page * (uint64_t)m->n_nodes + to];
 	p->was = p->lies;
 	p->lies = (uint8_t)to;
-	count_runs(m, p, 1);
+	set_free(m, page, free);
 	p->moved_ms = now_ms(m) + 1;
 	if (empty)
 		fall_empty(m, page);
-	offer(m, page);
 	return true;
 }
 
@@ -207,7 +201,7 @@ static bool is_empty_still(const struct machine *m, uint32_t node, uint32_t i)
 {
 	const uint32_t *entry = &m->node[node].empties.at[i];
 	const struct page *p = &m->pages[entry[0]];
-	return p->ready && p->lies == node && p->free == UINT32_MAX &&
+	return p->ready && p->lies == node && p->free == m->whole &&
 	       p->since_ms == entry[1];
 }
 
@@ -278,6 +272,8 @@ static void order_nodes(struct machine *m, uint32_t node)
 
 void machine_make(struct machine *m)
 {
+	m->page_units = 1u << m->page_order;
+	m->whole = (uint32_t)((UINT64_C(1) << m->page_units) - 1);
 	m->file_pages = 0;
 	for (uint32_t i = 0; i < m->n_nodes; i++)
 		if (m->node[i].total_pages > m->file_pages)

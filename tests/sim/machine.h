@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A machine that is not there: nodes, pages of 2 MiB, slabs of 64 KiB units,
- * and how many objects of each slab clients own. A slab is known by its first
- * unit, unit / PAGE_UNITS is its page, as in a pool. What slabd keeps beside
+ * A machine that is not there: nodes, pages of up to 2 MiB, slabs of 64 KiB
+ * units, and how many objects of each slab clients own. A slab is known by its
+ * first unit, and unit / PAGE_UNITS is its page. What slabd keeps beside
  * that is counted along: struct cell, struct loan.
  *
  * A list is a heap of slabs, lowest address first. Its entries may be stale; a
@@ -17,7 +17,7 @@
 #include "shm/layout.h"
 #include "tests/sim/heap.h"
 
-#define PAGE_UNITS 32u
+#define PAGE_UNITS 32u /* at most; a smaller page has the first ones */
 #define PAGE_SHIFT 21u
 #define PAGE_BYTES (UINT64_C(1) << PAGE_SHIFT)
 #define ORDERS 6u
@@ -48,6 +48,7 @@ struct page {
 	bool ready : 1;
 	bool idle : 1; /* counted in idle_pages */
 	bool in_lents : 1;
+	bool stuck : 1; /* cannot be moved */
 };
 
 struct node {
@@ -67,7 +68,7 @@ struct node {
 	uint32_t n_runs[ORDERS];
 	uint64_t fresh;           /* next page of the node's file never used */
 	struct heap slots;        /* pages of its file that are not ready */
-	struct heap runs[ORDERS]; /* pages by their longest free run */
+	struct heap runs[ORDERS]; /* pages with such runs */
 	/* Pages and the time, in the order they fell empty: from head on, those
 	 * before seen are counted as idle. */
 	struct heap empties;
@@ -97,6 +98,9 @@ struct loan {
 
 struct machine {
 	uint32_t n_nodes, n_caches;
+	uint32_t page_order; /* of the units of a page, 0 to 5 */
+	uint32_t page_units;
+	uint32_t whole; /* a page without slabs: a bit a unit */
 	uint64_t n_pages, file_pages;
 	struct node node[SIM_NODES_MAX];
 	struct layout_cache cache[SIM_CACHES_MAX];
@@ -122,7 +126,7 @@ struct machine {
 	} total;
 };
 
-/* node[].total_pages, has_cpu and n_cpus are set, and the caches. */
+/* page_order, node[].total_pages, has_cpu and n_cpus are set, and the caches. */
 void machine_make(struct machine *m);
 void machine_drop(struct machine *m);
 
@@ -138,13 +142,19 @@ void machine_age(struct machine *m, uint32_t node, uint32_t idle_ms);
 /* The page without a slab for longest, or HEAP_NONE. */
 uint32_t machine_empty_page(struct machine *m, uint32_t node);
 
-/* The first unit of 2^order on ready pages that lie on the node. */
+/* Takes 2^order units on ready pages that lie on the node: of the shortest run
+ * that will do, on the lowest page. Returns the first unit, or HEAP_NONE. */
 uint32_t machine_take_units(struct machine *m, uint32_t node, uint32_t order);
 void machine_give_units(struct machine *m, uint32_t unit, uint32_t order);
 
 static inline uint32_t page_of(uint32_t unit)
 {
 	return unit / PAGE_UNITS;
+}
+
+static inline uint64_t machine_page_bytes(const struct machine *m)
+{
+	return UNIT_BYTES << m->page_order;
 }
 
 static inline uint32_t now_ms(const struct machine *m)

@@ -8,7 +8,6 @@
 #define LOW_SLABS_MAX 16u
 #define TRIM_AGAIN_MS 1000u
 #define RECENT_MS 10000u /* without a ring a list has no low mark */
-#define UNUSED_MS 10000u /* without anybody taking of a loan */
 #define LOOKS_MAX 16384u /* at pages of nodes that are drained, in a plan */
 
 static struct picture {
@@ -107,8 +106,7 @@ static uint32_t count_unused(const struct machine *m, uint32_t c, uint32_t home,
 		const struct slab *slab = &m->slabs[lends->at[i]];
 		n += slab->cache == c + 1 && slab->list == list &&
 		     slab_home(m, lends->at[i]) == home &&
-		     slab->live < m->cache[c].n_objs &&
-		     now_ms(m) - slab->taken_ms >= UNUSED_MS;
+		     slabs_is_unused(m, lends->at[i]);
 	}
 	/* A slab that came back may be noted twice. */
 	return n < loan->slabs - loan->bare ? n : loan->slabs - loan->bare;
@@ -164,6 +162,7 @@ static void take_page(struct world *world, uint32_t page)
 		.target = p->lies,
 		.here_bytes = use[p->lies],
 		.cache_ix = cache_of(m, page),
+		.stuck = p->stuck,
 		.moved = is_flip(m, p->moved_ms),
 	};
 	for (uint32_t i = 0; i < m->n_nodes; i++) {
@@ -206,7 +205,7 @@ static void take_leaving(struct world *world)
 		for (; page < m->n_pages && made.snap.n_pages < SIM_PAGES_MAX;
 		     page++)
 			if (m->pages[page].ready && m->pages[page].lies == i &&
-			    m->pages[page].free != UINT32_MAX &&
+			    m->pages[page].free != m->whole &&
 			    looks++ < LOOKS_MAX)
 				take_page(world, (uint32_t)page);
 	}
@@ -218,8 +217,8 @@ const struct snapshot *picture_take(struct world *world)
 	made.snap = (struct snapshot){
 		.n_nodes = m->n_nodes,
 		.n_caches = m->n_caches,
-		.page_units = PAGE_UNITS,
-		.page_bytes = PAGE_BYTES,
+		.page_units = m->page_units,
+		.page_bytes = machine_page_bytes(m),
 		.nodes = made.nodes,
 		.caches = made.caches,
 		.cells = made.cells,
@@ -231,7 +230,8 @@ const struct snapshot *picture_take(struct world *world)
 	for (uint32_t c = 0; c < m->n_caches; c++) {
 		made.caches[c] = (struct snapshot_cache){
 			.slab_units = 1u << m->cache[c].order,
-			.n_objs = m->cache[c].n_objs};
+			.n_objs = m->cache[c].n_objs,
+			.strict = (m->cache[c].flags & CACHE_STRICT) != 0};
 		for (uint32_t i = 0; i < m->n_nodes; i++) {
 			take_cell(world, c, i);
 			take_loans(world, c, i);

@@ -14,7 +14,7 @@ static void count(struct machine *m, uint32_t unit, int by)
 	uint32_t n = (uint32_t)by;
 	bool full = slab->live == m->cache[cache].n_objs;
 	home->slabs += n;
-	home->empty += slab->live == 0 ? n : 0;
+	home->empty += slab->live == 0 && slab->list == page->lies ? n : 0;
 	list->listed += full ? 0 : n;
 	if (slab->list != page->lies) {
 		struct loan *loan = &m->loan[cache][page->lies][slab->list];
@@ -82,7 +82,8 @@ uint32_t slabs_find_empty(struct machine *m, uint32_t cache, uint32_t home)
 		struct slab *slab = &m->slabs[unit];
 		if (slab->cache != cache + 1)
 			continue;
-		if (slab->live == 0 && slab_home(m, unit) == home)
+		if (slab->live == 0 && slab->list == home &&
+		    slab_home(m, unit) == home)
 			return unit;
 		if (slab->in_bare == home + 1)
 			slab->in_bare = 0;
@@ -203,6 +204,8 @@ void slabs_relist(struct machine *m, uint32_t unit, uint32_t list)
 	if (list != slab_home(m, unit))
 		m->loan[cache][slab_home(m, unit)][list].newest_ns = m->now_ns;
 	note_lent(m, unit);
+	if (list == slab_home(m, unit))
+		note_bare(m, unit);
 }
 
 /* Sorts what was looked at: most free first. */
@@ -245,29 +248,63 @@ uint32_t slabs_lend(struct machine *m, uint32_t cache, uint32_t from,
 	return done;
 }
 
-uint32_t slabs_return(struct machine *m, uint32_t cache, uint32_t home,
-                      uint32_t list, uint32_t n)
+/* Takes entries out of what a list has borrowed that are true no longer. */
+static void tidy_lends(struct machine *m, uint32_t cache, uint32_t list)
 {
 	struct heap *lends = &m->cell[cache][list].lends;
-	uint32_t done = 0;
 	uint32_t left = 0;
 	for (uint32_t i = 0; i < lends->n; i++) {
 		uint32_t unit = lends->at[i];
 		struct slab *slab = &m->slabs[unit];
-		bool here = slab->cache == cache + 1 && slab->list == list &&
-		            slab_home(m, unit) != list;
-		if (here && (slab_home(m, unit) != home || done == n)) {
+		if (slab->cache == cache + 1 && slab->list == list &&
+		    slab_home(m, unit) != list)
 			lends->at[left++] = unit;
-			continue;
-		}
-		if (slab->in_lends == list + 1)
+		else if (slab->in_lends == list + 1)
 			slab->in_lends = 0;
-		if (!here)
-			continue;
-		slabs_relist(m, unit, home);
-		done++;
 	}
 	lends->n = left;
+}
+
+bool slabs_is_unused(const struct machine *m, uint32_t unit)
+{
+	const struct slab *slab = &m->slabs[unit];
+	return slab->live < m->cache[slab->cache - 1].n_objs &&
+	       now_ms(m) - slab->taken_ms >= UNUSED_MS;
+}
+
+/* Whether a slab goes home in this pass: see slabs_return. */
+static bool goes_in(const struct machine *m, uint32_t unit, uint32_t pass)
+{
+	const struct slab *slab = &m->slabs[unit];
+	switch (pass) {
+	case 0:
+		return slab->live == 0;
+	case 1:
+		return slabs_is_unused(m, unit);
+	case 2:
+		return slab->live < m->cache[slab->cache - 1].n_objs;
+	default:
+		return true;
+	}
+}
+
+uint32_t slabs_return(struct machine *m, uint32_t cache, uint32_t home,
+                      uint32_t list, uint32_t n)
+{
+	const struct heap *lends = &m->cell[cache][list].lends;
+	uint32_t done = 0;
+	tidy_lends(m, cache, list);
+	for (uint32_t pass = 0; pass < 4 && done < n; pass++)
+		for (uint32_t i = 0; i < lends->n && done < n; i++) {
+			uint32_t unit = lends->at[i];
+			if (m->slabs[unit].list != list ||
+			    slab_home(m, unit) != home ||
+			    !goes_in(m, unit, pass))
+				continue;
+			slabs_relist(m, unit, home);
+			done++;
+		}
+	tidy_lends(m, cache, list);
 	return done;
 }
 
@@ -275,6 +312,8 @@ bool slabs_move(struct machine *m, uint32_t page, uint32_t to)
 {
 	uint32_t from = m->pages[page].lies;
 	uint32_t end = (page + 1) * PAGE_UNITS;
+	if (m->pages[page].stuck)
+		return false;
 	/* Taken out while they lie on the old node, and counted on the new. */
 	for (uint32_t unit = page * PAGE_UNITS; unit < end; unit++)
 		if (m->slabs[unit].cache != 0)

@@ -5,6 +5,8 @@
 
 #include "tests/sim/machine.h"
 
+#define UNUSED_MS 10000u /* without anybody taking of a loan */
+
 static inline uint32_t slab_home(const struct machine *m, uint32_t unit)
 {
 	return m->pages[page_of(unit)].lies;
@@ -29,8 +31,11 @@ void slabs_release(struct machine *m, uint32_t unit, uint32_t node, uint32_t n);
 void slabs_give(struct machine *m, uint32_t unit, uint32_t from, uint32_t to,
                 uint32_t n);
 
+/* Whether a slab has something free that nobody took for long. */
+bool slabs_is_unused(const struct machine *m, uint32_t unit);
+
 /* Migrates a page. Slabs that stood on its old node's list go along; those that
- * were lent stay where they stand. False: no room. */
+ * were lent stay where they stand. False: it is stuck, or there is no room. */
 bool slabs_move(struct machine *m, uint32_t page, uint32_t to);
 /* Puts a slab on another list. */
 void slabs_relist(struct machine *m, uint32_t unit, uint32_t list);
@@ -38,7 +43,9 @@ void slabs_relist(struct machine *m, uint32_t unit, uint32_t list);
  * some that are looked at those with most free. Returns how many. */
 uint32_t slabs_lend(struct machine *m, uint32_t cache, uint32_t from,
                     uint32_t to, uint32_t n);
-/* Up to n slabs of home that stand on list go home. Returns how many. */
+/* Up to n slabs of home that stand on list go home: empty ones first, then those
+ * with something free that nobody takes, then those with something free. Returns
+ * how many. */
 uint32_t slabs_return(struct machine *m, uint32_t cache, uint32_t home,
                       uint32_t list, uint32_t n);
 

@@ -38,7 +38,7 @@ static void verify_node(struct world *world, uint32_t i)
 		runs += (uint64_t)node->n_runs[k] << k;
 	is_same(world, node->pages + node->room_pages + node->taken_pages,
 	        node->total_pages, "pages of node", i);
-	is_same(world, units + node->free_units, node->pages * PAGE_UNITS,
+	is_same(world, units + node->free_units, node->pages * m->page_units,
 	        "units of node", i);
 	is_same(world, runs, node->free_units, "free runs of node", i);
 }
@@ -100,14 +100,14 @@ static void recount_page(struct world *world, uint32_t page, struct cell *cells)
 			bad(world, "unit %u belongs to two slabs", unit);
 		covered |= (uint32_t)(bits << i);
 		row[lies].slabs++;
-		row[lies].empty += slab->live == 0;
+		row[lies].empty += slab->live == 0 && slab->list == lies;
 		row[slab->list].listed +=
 			slab->live < m->cache[slab->cache - 1].n_objs;
 		row[lies].lent += slab->list != lies;
 		row[slab->list].borrowed += slab->list != lies;
 		lent += slab->list != lies;
 	}
-	is_same(world, (uint32_t)~covered, m->pages[page].free,
+	is_same(world, m->whole & ~covered, m->pages[page].free,
 	        "free units of page", page);
 	is_same(world, lent, m->pages[page].lent, "lent slabs of page", page);
 }

@@ -155,6 +155,7 @@ void scenario_make(struct world *world, const struct scenario *scenario,
 	if (scenario->seat != NULL)
 		scenario->seat(world, &own);
 	fit_seats(world, &own, pages);
+	world->m.page_order = 5;
 	machine_make(&world->m);
 }
 
