@@ -68,7 +68,6 @@ tests_libtest_la_SOURCES += \
 	tests/lib/backing_fixture.c \
 	tests/lib/plan_apply.c \
 	tests/lib/plan_fixture.c \
-	tests/lib/plan_look.c \
 	tests/lib/plan_model.c \
 	tests/lib/pool_fixture.c \
 	tests/lib/report_fixture.c \
@@ -79,7 +78,6 @@ EXTRA_DIST += \
 	tests/lib/backing_fixture.c \
 	tests/lib/plan_apply.c \
 	tests/lib/plan_fixture.c \
-	tests/lib/plan_look.c \
 	tests/lib/plan_model.c \
 	tests/lib/pool_fixture.c \
 	tests/lib/report_fixture.c \

@@ -5,357 +5,256 @@
 
 #include "tests/lib/plan_model.h"
 
-/* ---- what must hold ----------------------------------------------------- */
+#define WHAT(step)                                                             \
+	"%s, %s", plan_kind_name((step)->kind), plan_reason_name((step)->reason)
+
+/* ---- what there is ------------------------------------------------------ */
 
 static int64_t hold_of(const struct model *model, uint32_t reversals)
 {
-	int64_t ms = (int64_t)model->config.hold_ms
+	const struct plan_config *config = &model->world.d.config;
+	int64_t ms = (int64_t)config->hold_ms
 	             << (reversals < 20 ? reversals : 20);
-	return ms < model->config.hold_max_ms ? ms : model->config.hold_max_ms;
+	return ms < config->hold_max_ms ? ms : config->hold_max_ms;
 }
 
-static struct model_cell *cell_of(struct model *model,
-                                  const struct plan_step *step, uint32_t node)
+static int64_t ms_since(const struct model *model, uint64_t ns)
 {
-	return &model->cells[step->cache_ix][node];
+	if (ns == NEVER)
+		return INT64_MAX;
+	return (int64_t)((model->world.m.now_ns - ns) / NS_MS);
 }
 
-/* Slabs of a list: those with something free, at home on the node if asked. */
-static uint32_t listed(const struct model *model, uint32_t cache, uint32_t node,
-                       bool own)
+static const struct cell *cell_at(const struct model *model, uint32_t cache_ix,
+                                  uint32_t node)
 {
-	uint32_t n = 0;
-	for (uint32_t i = 0; i < MODEL_SLABS; i++) {
-		const struct model_slab *slab = &model->slabs[i];
-		n += slab->live && slab->cache == cache && slab->list == node &&
-		     model_used(model, slab) < MODEL_OBJS &&
-		     (!own || model_home(model, slab) == node);
+	return &model->world.m.cell[cache_ix][node];
+}
+
+/* As the plan saw it. */
+static const struct snapshot_cell *seen_at(const struct model *model,
+                                           uint32_t cache_ix, uint32_t node)
+{
+	return &model->snap->cells[cache_ix * model->world.m.n_nodes + node];
+}
+
+/* Slabs with something free that are at home on a node and stand there. */
+static uint32_t own_listed(const struct model *model, uint32_t cache_ix,
+                           uint32_t node)
+{
+	const struct cell *cell = cell_at(model, cache_ix, node);
+	uint32_t n = cell->listed;
+	for (uint32_t home = 0; home < model->world.m.n_nodes; home++) {
+		const struct loan *loan =
+			&model->world.m.loan[cache_ix][home][node];
+		n -= loan->slabs - loan->bare;
 	}
 	return n;
 }
 
-static uint32_t slabs_at(const struct model *model, uint32_t cache,
-                         uint32_t node)
+/* Slabs for which a node has units free or pages to come, side by side or
+ * not. */
+static uint64_t could_carve(const struct model *model, uint32_t cache_ix,
+                            uint32_t ix)
 {
-	uint32_t n = 0;
-	for (uint32_t i = 0; i < MODEL_SLABS; i++)
-		n += model->slabs[i].live && model->slabs[i].cache == cache &&
-		     model_home(model, &model->slabs[i]) == node;
-	return n;
+	const struct machine *m = &model->world.m;
+	const struct node *node = &m->node[ix];
+	uint64_t room = node->max_pages - node->pages;
+	if (room > node->room_pages)
+		room = node->room_pages;
+	return (node->free_units + (room << m->page_order)) >>
+	       m->cache[cache_ix].order;
 }
 
-static uint32_t low_of(const struct model *model, uint32_t cache, uint32_t node)
+static void check_room(const struct model *model, uint32_t ix)
 {
-	return model->counted[cache * model->n_nodes + node].low;
-}
-
-static void check_room(const struct model *model, uint32_t node)
-{
-	cr_assert_leq(model_ready(model, node), model->nodes[node].cap);
-	cr_assert_leq(model_ready(model, node), model->nodes[node].pages_max);
-	cr_assert(!model->nodes[node].draining);
+	const struct node *node = &model->world.m.node[ix];
+	cr_assert_leq(node->pages, node->max_pages);
+	cr_assert(!node->draining);
 }
 
 /* A cache gave empty slabs: what it keeps. */
 static void check_kept(const struct model *model, const struct plan_step *step)
 {
-	uint32_t leave = low_of(model, step->donor_ix, step->from);
+	const struct cell *cell = cell_at(model, step->donor_ix, step->from);
+	uint32_t leave = seen_at(model, step->donor_ix, step->from)->low;
 	if (step->reason == PLAN_DRAINED)
 		return;
 	/* Who has nothing at all gets one. */
 	if (step->reason == PLAN_SHORT && step->n == 1 &&
-	    model->counted[step->cache_ix * model->n_nodes + step->to].listed ==
-	            0)
+	    seen_at(model, step->cache_ix, step->to)->listed == 0)
 		leave = leave > 0;
 	if (step->reason == PLAN_IDLE)
 		leave = 2 * leave + 1;
-	cr_assert_geq(slabs_at(model, step->donor_ix, step->from),
-	              model->config.keep_slabs);
-	cr_assert_geq(listed(model, step->donor_ix, step->from, false), leave,
-	              "%s, %s: fewer left than %u", plan_kind_name(step->kind),
-	              plan_reason_name(step->reason), leave);
-}
-
-/* ---- slabs -------------------------------------------------------------- */
-
-static void note_move(struct model *model, struct model_cell *cell, bool gained)
-{
-	if (model->now - cell->moved_at >= model->config.hold_max_ms)
-		cell->reversals = 0;
-	else if (cell->gained != gained)
-		cell->reversals++;
-	cell->gained = gained;
-	cell->moved_at = model->now;
+	cr_assert_geq(cell->slabs, model->world.d.config.keep_slabs);
+	cr_assert_geq(cell->listed, leave, WHAT(step));
 }
 
 static void relieve(struct model *model, const struct plan_step *step)
 {
-	struct model_cell *cell = cell_of(model, step, step->to);
+	struct model_cell *cell = &model->cells[step->cache_ix][step->to];
 	cell->extra = cell->extra > step->n ? cell->extra - step->n : 0;
 }
 
+/* ---- slabs -------------------------------------------------------------- */
+
 static void carve(struct model *model, const struct plan_step *step)
 {
-	uint32_t home = step->from;
-	for (uint32_t i = 0; i < step->n; i++)
-		if (model_carve(model, step->cache_ix, home, step->to) ==
-		    PLAN_NONE)
-			cr_assert(model->scattered,
-			          "no room for what was planned");
-	check_room(model, home);
+	cr_assert_eq(step->from, step->to);
+	cr_assert(apply_step(&model->world, step) || model->scattered,
+	          "no room for what was planned");
+	check_room(model, step->from);
 	relieve(model, step);
-}
-
-/* An empty slab that is at home on a node and stands on its list. */
-static uint32_t find_empty(const struct model *model, uint32_t cache,
-                           uint32_t home)
-{
-	for (uint32_t i = 0; i < MODEL_SLABS; i++) {
-		const struct model_slab *slab = &model->slabs[i];
-		if (slab->live && slab->cache == cache && slab->list == home &&
-		    model_home(model, slab) == home &&
-		    model_used(model, slab) == 0)
-			return i;
-	}
-	return PLAN_NONE;
 }
 
 static void reassign(struct model *model, const struct plan_step *step)
 {
-	bool larger =
-		model->order[step->donor_ix] >= model->order[step->cache_ix];
-	uint32_t made = 0;
+	const struct machine *m = &model->world.m;
+	const struct cell *donor = cell_at(model, step->donor_ix, step->from);
+	const struct cell *cell = cell_at(model, step->cache_ix, step->to);
+	bool larger = m->cache[step->donor_ix].order >=
+	              m->cache[step->cache_ix].order;
+	uint32_t had = donor->slabs;
+	bool made;
 	cr_assert_eq(step->from, step->to);
-	for (uint32_t i = 0; i < step->n_given; i++) {
-		uint32_t ix = find_empty(model, step->donor_ix, step->from);
-		cr_assert_neq(ix, PLAN_NONE, "no empty slab to give");
-		model_reclaim(model, ix);
-	}
+	cr_assert_geq(donor->empty, step->n_given, "no empty slab to give");
+	made = apply_step(&model->world, step);
+	cr_assert_eq(had - donor->slabs, step->n_given);
 	check_kept(model, step);
-	if (step->donor_ix == step->cache_ix)
+	if (cell == donor)
 		return;
 	cr_assert_eq(step->reason, PLAN_SHORT);
-	cr_assert(!model->nodes[step->to].draining);
-	while (made < step->n && model_carve(model, step->cache_ix, step->to,
-	                                     step->to) != PLAN_NONE)
-		made++;
-	/* Small slabs need not lie side by side: what gained of them, or others
+	cr_assert(!m->node[step->to].draining);
+	/* Small slabs need not lie side by side: what came of them, or others
 	 * count on, may be missing. */
-	cr_assert(made == step->n || !larger || model->scattered);
+	cr_assert(made || !larger || model->scattered);
 	model->scattered |= !larger;
-	if (made < step->n)
-		model->cells[step->donor_ix][step->from].failed = true;
+	model->cells[step->donor_ix][step->from].failed |= !made;
 	relieve(model, step);
-}
-
-/* Moves n slabs from list to list; those that a predicate likes. */
-static void relist(struct model *model, const struct plan_step *step,
-                   uint32_t home, uint32_t most_used)
-{
-	uint32_t n = 0;
-	for (uint32_t i = 0; i < MODEL_SLABS && n < step->n; i++) {
-		struct model_slab *slab = &model->slabs[i];
-		if (!slab->live || slab->cache != step->cache_ix ||
-		    slab->list != step->from ||
-		    model_home(model, slab) != home ||
-		    model_used(model, slab) > most_used)
-			continue;
-		slab->list = step->to;
-		n++;
-	}
-	cr_assert_eq(n, step->n, "%s, %s: %u slabs of %u",
-	             plan_kind_name(step->kind), plan_reason_name(step->reason),
-	             n, step->n);
 }
 
 static void lend(struct model *model, const struct plan_step *step)
 {
-	struct model_cell *from = cell_of(model, step, step->from);
-	uint32_t keep = 2 * low_of(model, step->cache_ix, step->from);
+	const struct machine *m = &model->world.m;
+	const struct plan_config *config = &model->world.d.config;
+	struct cell from = *cell_at(model, step->cache_ix, step->from);
+	uint32_t keep = 2 * seen_at(model, step->cache_ix, step->from)->low;
+	bool done = apply_step(&model->world, step);
 	cr_assert_neq(step->from, step->to);
-	cr_assert(!model->strict[step->cache_ix]);
-	cr_assert_leq(step->n, model->config.lend_slabs_max);
-	model->lent_at[step->cache_ix][step->from][step->to] = model->now;
+	cr_assert((m->cache[step->cache_ix].flags & CACHE_STRICT) == 0);
+	cr_assert_leq(step->n, config->lend_slabs_max);
+	relieve(model, step);
 	if (step->fresh) {
-		carve(model, step);
-		note_move(model, cell_of(model, step, step->to), true);
+		cr_assert(done || model->scattered,
+		          "no room for what was planned");
+		check_room(model, step->from);
 		return;
 	}
-	cr_assert(!from->gained || model->now - from->moved_at >=
-	                                   hold_of(model, from->reversals),
+	cr_assert(done, WHAT(step));
+	cr_assert(!from.gained || ms_since(model, from.moved_ns) >=
+	                                  hold_of(model, from.reversals),
 	          "who took gives too early");
-	relist(model, step, step->from, MODEL_OBJS - 1);
-	if (keep < model->config.lend_keep_slabs)
-		keep = model->config.lend_keep_slabs;
-	cr_assert_geq(listed(model, step->cache_ix, step->from, true), keep);
-	note_move(model, from, false);
-	note_move(model, cell_of(model, step, step->to), true);
-	relieve(model, step);
+	if (keep < config->lend_keep_slabs)
+		keep = config->lend_keep_slabs;
+	cr_assert_geq(own_listed(model, step->cache_ix, step->from), keep);
 }
 
 /* Of either cell, before this plan. */
-static uint32_t flips_of(const struct model *model, uint32_t cache, uint32_t a,
-                         uint32_t b)
+static uint32_t reversals_of(const struct model *model,
+                             const struct plan_step *step)
 {
-	const struct snapshot_cell *rows =
-		&model->counted[cache * model->n_nodes];
-	return rows[a].reversals > rows[b].reversals ? rows[a].reversals
-	                                             : rows[b].reversals;
-}
-
-/* Slabs for which the node that gives up loans has units free or pages to come,
- * side by side or not. */
-static uint64_t could_carve(const struct model *model,
-                            const struct plan_step *step)
-{
-	const struct model_node *node = &model->nodes[step->from];
-	uint64_t pages =
-		node->cap < node->pages_max ? node->cap : node->pages_max;
-	uint64_t units = pages << model->page_order;
-	for (uint32_t i = 0; i < MODEL_SLABS; i++)
-		if (model->slabs[i].live &&
-		    model_home(model, &model->slabs[i]) == step->from)
-			units -= 1u << model->order[model->slabs[i].cache];
-	return units >> model->order[step->cache_ix];
+	uint32_t a = seen_at(model, step->cache_ix, step->from)->reversals;
+	uint32_t b = seen_at(model, step->cache_ix, step->to)->reversals;
+	return a > b ? a : b;
 }
 
 static void give_back(struct model *model, const struct plan_step *step)
 {
-	struct model_cell *home = cell_of(model, step, step->to);
-	struct model_cell *list = cell_of(model, step, step->from);
-	int64_t age = model->now -
-	              model->lent_at[step->cache_ix][step->to][step->from];
-	uint32_t reversals =
-		flips_of(model, step->cache_ix, step->to, step->from);
-	uint32_t loan = 0;
-	for (uint32_t i = 0; i < model->snap.n_loans; i++)
-		if (model->loans[i].cache_ix == step->cache_ix &&
-		    model->loans[i].home == step->to &&
-		    model->loans[i].list == step->from)
-			loan = model->loans[i].slabs;
+	const struct machine *m = &model->world.m;
+	const struct loan *loan =
+		&m->loan[step->cache_ix][step->to][step->from];
+	const struct loan before = *loan;
+	const struct cell *list = cell_at(model, step->cache_ix, step->from);
+	uint32_t reversals = reversals_of(model, step);
+	uint32_t low = seen_at(model, step->cache_ix, step->from)->low;
+	int64_t age = ms_since(model, before.newest_ns);
+	cr_assert(apply_step(&model->world, step), WHAT(step));
 	if (step->reason == PLAN_LENDER_SHORT) {
 		cr_assert(reversals == 0 || age >= hold_of(model, reversals));
-		relist(model, step, step->to, MODEL_OBJS - 1);
+		cr_assert_eq(loan->bare, before.bare);
 		relieve(model, step);
 	} else if (step->reason == PLAN_DRAINED) {
-		cr_assert(model->nodes[step->to].draining);
-		relist(model, step, step->to, 0);
+		cr_assert(m->node[step->to].draining);
+		cr_assert_eq(before.empty - loan->empty, step->n);
 	} else {
 		cr_assert_eq(step->reason, PLAN_LOAN_OVER);
 		cr_assert_geq(age, hold_of(model, reversals));
-		relist(model, step, step->to, step->n == loan ? MODEL_OBJS : 0);
-		cr_assert_geq(listed(model, step->cache_ix, step->from, false) +
-		                      could_carve(model, step),
-		              2 * low_of(model, step->cache_ix, step->from) +
-		                      1);
+		cr_assert(step->n == before.slabs ||
+		          before.empty - loan->empty == step->n);
+		cr_assert_geq(list->listed + could_carve(model, step->cache_ix,
+		                                         step->from),
+		              2 * low + 1);
 	}
-	note_move(model, list, false);
-	note_move(model, home, true);
 }
 
 /* ---- pages -------------------------------------------------------------- */
 
 static void move(struct model *model, const struct plan_step *step)
 {
-	struct model_page *page = &model->pages[step->page];
-	uint64_t bytes = UINT64_C(65536) << model->page_order;
-	cr_assert(model->config.may_migrate && !page->stuck);
+	const struct machine *m = &model->world.m;
+	const struct daemon *d = &model->world.d;
+	const struct page *page = &m->pages[step->page];
+	cr_assert(d->config.may_migrate && !page->stuck);
 	cr_assert_eq(page->lies, step->from);
-	cr_assert_eq(step->bytes, bytes);
-	cr_assert_leq(bytes, model->bucket);
-	cr_assert(step->kind == PLAN_DRAIN ||
-	          model->now - page->moved_at >= model->config.hold_ms);
-	cr_assert_eq(model->nodes[step->from].draining,
-	             step->kind == PLAN_DRAIN);
-	model->bucket -= bytes;
-	page->lies = step->to;
-	page->moved_at = model->now;
+	cr_assert_eq(step->bytes, machine_page_bytes(m));
+	cr_assert_leq(step->bytes, d->migrate_bytes);
+	cr_assert(step->kind == PLAN_DRAIN || !is_flip(m, page->moved_ms));
+	cr_assert_eq(m->node[step->from].draining, step->kind == PLAN_DRAIN);
+	cr_assert(apply_step(&model->world, step), WHAT(step));
 	check_room(model, step->to);
-	for (uint32_t u = 0; u < 1u << model->page_order; u++) {
-		const struct model_slab *slab;
-		if (page->slab[u] == PLAN_NONE)
-			continue;
-		slab = &model->slabs[page->slab[u]];
-		if (slab->list != step->to)
-			model->lent_at[slab->cache][step->to][slab->list] =
-				model->now;
-	}
 }
 
 static void shrink(struct model *model, const struct plan_step *step)
 {
-	uint32_t n = 0;
-	for (uint32_t i = 0; i < MODEL_PAGES && n < step->n; i++) {
-		struct model_page *page = &model->pages[i];
-		if (page->lies != step->to || !model_is_bare(model, page))
-			continue;
-		page->lies = PLAN_NONE;
-		n++;
-	}
-	cr_assert(n == step->n || model->scattered,
+	const struct node *node = &model->world.m.node[step->to];
+	cr_assert(apply_step(&model->world, step) || model->scattered,
 	          "fewer empty pages than planned");
 	if (step->reason != PLAN_DRAINED)
-		cr_assert_geq(model_ready(model, step->to),
-		              model->nodes[step->to].floor);
+		cr_assert_geq(node->pages, node->floor_pages);
 }
 
 /* Clients give up some of what they hold there. */
 static void trim(struct model *model, const struct plan_step *step)
 {
-	cr_assert(!model->nodes[step->to].trimmed);
-	model->nodes[step->to].trimmed = true;
-	for (uint32_t i = 0; i < MODEL_SLABS; i++) {
-		struct model_slab *slab = &model->slabs[i];
-		uint32_t node = rng_below(&model->rng, model->n_nodes);
-		if (!slab->live || model_home(model, slab) != step->to)
-			continue;
-		slab->used[node] = 0;
-		if (model_used(model, slab) == 0)
-			slab->empty_since = model->now;
-	}
+	cr_assert(!model->trimmed[step->to]);
+	model->trimmed[step->to] = true;
+	cr_assert(apply_step(&model->world, step));
+	model_trim(model, step->to);
 }
 
 /* ---- all ---------------------------------------------------------------- */
 
-static void apply_step(struct model *model, const struct plan_step *step)
-{
-	cr_assert(step->kind == PLAN_TRIM || step->n > 0);
-	if (step->from != PLAN_NONE)
-		cr_assert(step->distance == 0 ||
-		          step->distance ==
-		                  model->distance[step->from][step->to]);
-	switch (step->kind) {
-	case PLAN_CARVE:
-		cr_assert_eq(step->from, step->to);
-		carve(model, step);
-		break;
-	case PLAN_REASSIGN:
-		reassign(model, step);
-		break;
-	case PLAN_LEND:
-		lend(model, step);
-		break;
-	case PLAN_RETURN:
-		give_back(model, step);
-		break;
-	case PLAN_TRIM:
-		trim(model, step);
-		break;
-	case PLAN_SHRINK:
-		shrink(model, step);
-		break;
-	case PLAN_MIGRATE:
-	case PLAN_DRAIN:
-		move(model, step);
-		break;
-	default:
-		cr_assert_fail("a step of no kind");
-	}
-}
+static void (*const by_kind[PLAN_KINDS])(struct model *model,
+                                         const struct plan_step *step) = {
+	[PLAN_CARVE] = carve,  [PLAN_REASSIGN] = reassign,
+	[PLAN_LEND] = lend,    [PLAN_RETURN] = give_back,
+	[PLAN_TRIM] = trim,    [PLAN_SHRINK] = shrink,
+	[PLAN_MIGRATE] = move, [PLAN_DRAIN] = move,
+};
 
 void model_apply(struct model *model, const struct plan *plan)
 {
 	model->scattered = false;
-	for (uint32_t i = 0; i < plan->n_steps; i++)
-		apply_step(model, &plan->steps[i]);
+	for (uint32_t i = 0; i < plan->n_steps; i++) {
+		const struct plan_step *step = &plan->steps[i];
+		cr_assert_lt(step->kind, PLAN_KINDS, "a step of no kind");
+		cr_assert(step->kind == PLAN_TRIM || step->n > 0);
+		if (step->from != PLAN_NONE && step->distance != 0)
+			cr_assert_eq(step->distance,
+			             model->world.m.node[step->from]
+			                     .distance[step->to]);
+		by_kind[step->kind](model, step);
+	}
+	verify_all(&model->world);
+	cr_assert(model->world.bad[0] == 0, "%s", model->world.bad);
 }

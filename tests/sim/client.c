@@ -52,7 +52,7 @@ static uint32_t cut_run(struct seat *seat, struct run *run, uint32_t n)
 	return n;
 }
 
-static void send_home(struct world *world, struct seat *seat, struct run *run,
+void client_send_home(struct world *world, struct seat *seat, struct run *run,
                       uint32_t n)
 {
 	uint32_t unit = run->unit;
@@ -67,8 +67,8 @@ static uint32_t hoard(const struct seat *seat)
 static void drop_hoard(struct world *world, struct seat *seat, uint32_t most)
 {
 	while (hoard(seat) > most)
-		send_home(world, seat, any_run(world, seat),
-		          least(seat->bite, hoard(seat) - most));
+		client_send_home(world, seat, any_run(world, seat),
+		                 least(seat->bite, hoard(seat) - most));
 }
 
 /* Frees n objects: a look at a run for each bite, as those of other nodes go
@@ -79,8 +79,8 @@ static void free_some(struct world *world, struct seat *seat, uint32_t n)
 	for (uint32_t i = 0; i <= n / seat->bite && hoard(seat) > 0; i++) {
 		struct run *run = any_run(world, seat);
 		if (slab_home(&world->m, run->unit) != seat->node)
-			send_home(world, seat, run,
-			          least(seat->bite, hoard(seat)));
+			client_send_home(world, seat, run,
+			                 least(seat->bite, hoard(seat)));
 	}
 	drop_hoard(world, seat, seat->hoard_max);
 }
@@ -116,8 +116,8 @@ static bool has_memory(const struct world *world, uint32_t cache, uint32_t node)
 }
 
 /* Up to n objects of the first slab of a list. */
-static uint32_t take_from(struct world *world, struct seat *seat, uint32_t list,
-                          uint32_t n)
+uint32_t client_take(struct world *world, struct seat *seat, uint32_t list,
+                     uint32_t n)
 {
 	struct machine *m = &world->m;
 	uint32_t unit = slabs_first(m, seat->cache, list);
@@ -155,7 +155,7 @@ static uint32_t fall_back(struct world *world, struct seat *seat, uint32_t n,
 	bool tell = true;
 	for (uint32_t i = 0; i < m->n_nodes; i++) {
 		uint32_t node = m->node[seat->node].nearest[i];
-		uint32_t got = i > 0 ? take_from(world, seat, node, n) : 0;
+		uint32_t got = i > 0 ? client_take(world, seat, node, n) : 0;
 		if (tell && is_low(world, seat->cache, node))
 			daemon_ring(world, seat->cache, node, now_ns);
 		if (got > 0) {
@@ -196,7 +196,7 @@ static bool take_own(struct world *world, struct task *task)
 {
 	struct seat *seat = task->seat;
 	while (task->left > 0) {
-		uint32_t got = take_from(world, seat, seat->node, task->left);
+		uint32_t got = client_take(world, seat, seat->node, task->left);
 		task->left -= got;
 		seat->used += got;
 		if (is_low(world, seat->cache, seat->node))
@@ -274,8 +274,8 @@ static uint32_t turn_over(struct world *world, struct seat *seat)
 	uint32_t gone = seat->owned;
 	if (seat->used == 0)
 		return 0;
-	send_home(world, seat, any_run(world, seat),
-	          least(seat->bite, seat->used));
+	client_send_home(world, seat, any_run(world, seat),
+	                 least(seat->bite, seat->used));
 	gone -= seat->owned;
 	seat->used -= gone;
 	return gone;

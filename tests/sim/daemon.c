@@ -201,9 +201,7 @@ static void grow_ahead(struct world *world)
 	}
 }
 
-/* How many slabs were empty all the time: the fewest of this spell and the
- * one before, which together are at least idle_ms / 2 long. */
-static void turn_spells(struct world *world)
+void daemon_turn_spells(struct world *world)
 {
 	uint32_t half = world->d.config.idle_ms / 2;
 	bool turn;
@@ -232,7 +230,7 @@ static void on_timer(struct world *world)
 {
 	struct daemon *d = &world->d;
 	world->m.now_ns = d->timer_ns;
-	turn_spells(world);
+	daemon_turn_spells(world);
 	grow_ahead(world);
 	d->timer_ns += TIMER_MS * NS_MS;
 }

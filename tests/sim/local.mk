@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # slabd's policy on machines that are not there: ./dev sim, and as a test.
-sim_world = tests/sim/world.h tests/sim/heap.h tests/lib/rng.h \
+check_LTLIBRARIES += tests/libsim.la
+tests_libsim_la_SOURCES = tests/sim/world.h tests/sim/heap.h tests/lib/rng.h \
 	tests/sim/machine.c tests/sim/machine.h \
 	tests/sim/slabs.c tests/sim/slabs.h \
 	tests/sim/client.c tests/sim/daemon.c tests/sim/picture.c \
@@ -9,7 +10,7 @@ sim_world = tests/sim/world.h tests/sim/heap.h tests/lib/rng.h \
 	tests/sim/other_policies.c tests/sim/other_policies.h tests/sim/curve.h \
 	tests/sim/run.c tests/sim/run.h \
 	tests/sim/progress.c tests/sim/progress.h
-sim_libs = libdaemon.la libshm.la -lm
+sim_libs = tests/libsim.la libdaemon.la libshm.la -lm
 EXTRA_DIST += tests/sim/curve.c tests/sim/curve_none.c
 if HAVE_ZSTD
 sim_curve = tests/sim/curve.c
@@ -19,12 +20,17 @@ sim_curve = tests/sim/curve_none.c
 endif
 
 EXTRA_PROGRAMS += tests/sim/sim
-tests_sim_sim_SOURCES = tests/sim/sim.c $(sim_world) $(sim_curve)
+tests_sim_sim_SOURCES = tests/sim/sim.c $(sim_curve)
 tests_sim_sim_LDADD = $(sim_libs)
 
 tap_programs += tests/sim/check
 tests_sim_check_SOURCES = tests/sim/check.c tests/sim/check_break.c \
-	tests/sim/check_break.h $(sim_world) $(sim_curve)
+	tests/sim/check_break.h $(sim_curve)
 tests_sim_check_LDADD = $(sim_libs)
 
 EXTRA_DIST += tests/sim/README.md tests/sim/run.sh tests/sim/draw.py
+
+# The same machine, with plans carried out in any state that it may be in.
+tests_unit_daemon_test_plan_random_LDADD = tests/libtest.la tests/libsim.la \
+	libdaemon.la libnumatopo.la libshm.la $(daemon_libs) $(numa_libs) \
+	$(CRITERION_LIBS) -lm

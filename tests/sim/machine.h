@@ -42,6 +42,7 @@ struct page {
 	uint32_t free;     /* a bit a unit */
 	uint32_t since_ms; /* empty since */
 	uint32_t moved_ms; /* when it was migrated, + 1; 0: never */
+	uint32_t picture;  /* the last in which it is */
 	uint8_t lies;
 	uint8_t was;
 	uint8_t lent; /* slabs of it that stand elsewhere */
@@ -102,6 +103,7 @@ struct machine {
 	uint32_t page_units;
 	uint32_t whole; /* a page without slabs: a bit a unit */
 	uint64_t n_pages, file_pages;
+	uint32_t n_pictures;
 	struct node node[SIM_NODES_MAX];
 	struct layout_cache cache[SIM_CACHES_MAX];
 	struct cell cell[SIM_CACHES_MAX][SIM_NODES_MAX];

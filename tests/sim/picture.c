@@ -150,12 +150,17 @@ static uint32_t cache_of(const struct machine *m, uint32_t page)
 	return most;
 }
 
+/* But for a page that the picture has already. */
 static void take_page(struct world *world, uint32_t page)
 {
 	const struct machine *m = &world->m;
-	const struct page *p = &m->pages[page];
+	struct page *p = &m->pages[page];
 	const uint32_t *use = &m->use[page * (uint64_t)m->n_nodes];
-	struct snapshot_page *row = &made.pages[made.snap.n_pages++];
+	struct snapshot_page *row;
+	if (p->picture == m->n_pictures)
+		return;
+	p->picture = m->n_pictures;
+	row = &made.pages[made.snap.n_pages++];
 	*row = (struct snapshot_page){
 		.page = page,
 		.lies = p->lies,
@@ -194,26 +199,27 @@ static void take_lents(struct world *world)
 	}
 }
 
+/* Pages of nodes that are drained. */
 static void take_leaving(struct world *world)
 {
 	const struct machine *m = &world->m;
-	uint64_t page = 0;
 	uint32_t looks = 0;
-	for (uint32_t i = 0; i < m->n_nodes; i++) {
-		if (!m->node[i].draining || m->node[i].pages == 0)
+	for (uint32_t i = 0; i < m->n_pages; i++) {
+		const struct page *p = &m->pages[i];
+		if (made.snap.n_pages == SIM_PAGES_MAX || looks == LOOKS_MAX)
+			return;
+		if (!p->ready || !m->node[p->lies].draining ||
+		    p->free == m->whole)
 			continue;
-		for (; page < m->n_pages && made.snap.n_pages < SIM_PAGES_MAX;
-		     page++)
-			if (m->pages[page].ready && m->pages[page].lies == i &&
-			    m->pages[page].free != m->whole &&
-			    looks++ < LOOKS_MAX)
-				take_page(world, (uint32_t)page);
+		take_page(world, i);
+		looks++;
 	}
 }
 
 const struct snapshot *picture_take(struct world *world)
 {
 	struct machine *m = &world->m;
+	m->n_pictures++;
 	made.snap = (struct snapshot){
 		.n_nodes = m->n_nodes,
 		.n_caches = m->n_caches,

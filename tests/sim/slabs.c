@@ -170,6 +170,17 @@ void slabs_give(struct machine *m, uint32_t unit, uint32_t from, uint32_t to,
 	add_use(m, unit, to, bytes);
 }
 
+/* A loan is as old as the newest of its slabs, wherever they are at home now. */
+static void note_age(struct machine *m, uint32_t unit)
+{
+	const struct slab *slab = &m->slabs[unit];
+	struct loan *loan =
+		&m->loan[slab->cache - 1][slab_home(m, unit)][slab->list];
+	uint64_t ns = slab->moved_ms > 0 ? (slab->moved_ms - 1) * NS_MS : 0;
+	if (ns > loan->newest_ns)
+		loan->newest_ns = ns;
+}
+
 /* What lists and pages must know of a slab that stands elsewhere. */
 static void note_lent(struct machine *m, uint32_t unit)
 {
@@ -225,25 +236,21 @@ static void sort_picks(const struct machine *m, uint32_t *picks, uint32_t n)
 uint32_t slabs_lend(struct machine *m, uint32_t cache, uint32_t from,
                     uint32_t to, uint32_t n)
 {
-	struct heap *heap = &m->cell[cache][from].list;
+	const struct heap *heap = &m->cell[cache][from].list;
 	uint32_t picks[PICKS_MAX];
 	uint32_t looked = 0;
 	uint32_t done = 0;
 	n = n < PICKS_MAX ? n : PICKS_MAX;
-	/* The end of a heap may be taken off as it is. */
-	while (looked < PICKS_MAX && heap->n > 0) {
-		uint32_t unit = heap->at[--heap->n];
-		if (is_listed(m, unit, cache, from))
-			picks[looked++] = unit;
-	}
+	/* Those that leave stay in the heap, as entries that are stale. */
+	for (uint32_t i = heap->n; i-- > 0 && looked < PICKS_MAX;)
+		if (is_listed(m, heap->at[i], cache, from) &&
+		    slab_home(m, heap->at[i]) == from)
+			picks[looked++] = heap->at[i];
 	sort_picks(m, picks, looked);
-	for (uint32_t i = 0; i < looked; i++)
-		if (done < n && slab_home(m, picks[i]) == from &&
-		    m->slabs[picks[i]].list == from) {
+	for (uint32_t i = 0; i < looked && done < n; i++)
+		if (m->slabs[picks[i]].list == from) {
 			slabs_relist(m, picks[i], to);
 			done++;
-		} else if (m->slabs[picks[i]].list == from) {
-			heap_put(heap, picks[i]);
 		}
 	return done;
 }
@@ -334,6 +341,7 @@ bool slabs_move(struct machine *m, uint32_t page, uint32_t to)
 		    slab->live < m->cache[slab->cache - 1].n_objs)
 			heap_put(&cell->list, unit);
 		note_bare(m, unit);
+		note_age(m, unit);
 		note_lent(m, unit);
 	}
 	return moved;

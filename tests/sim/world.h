@@ -127,6 +127,9 @@ void daemon_ring(struct world *world, uint32_t cache, uint32_t node,
                  uint64_t now_ns);
 /* Does what is done by now. */
 void daemon_advance(struct world *world, uint64_t now_ns);
+/* Notes how many slabs were empty all the time: the fewest of this spell and the
+ * one before, which together are at least idle_ms / 2 long. */
+void daemon_turn_spells(struct world *world);
 /* When it will next have done something, or NEVER. */
 uint64_t daemon_next_ns(const struct world *world);
 
@@ -143,6 +146,12 @@ void client_turn(struct world *world, struct seat *seat, uint32_t target,
                  uint64_t now_ns, struct task *task);
 /* Goes on with it at task->now_ns. True: it does so again, at another time. */
 bool client_go(struct world *world, struct task *task);
+/* Up to n objects of the first slab of a list. Returns how many. */
+uint32_t client_take(struct world *world, struct seat *seat, uint32_t list,
+                     uint32_t n);
+/* Up to n objects of one of the seat's runs are freed. */
+void client_send_home(struct world *world, struct seat *seat, struct run *run,
+                      uint32_t n);
 /* Before time begins: from its own node's lists alone. */
 void client_warm(struct world *world, struct seat *seat, uint32_t target);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Plans for machines of any shape, carried out on a model of them. Each step
- * can be done, nothing is lost, nothing is moved back too early, no cache is
- * robbed of what it keeps (plan_apply.c); the same picture gives the same
- * plan; each shortage is met or refused; and where nobody does anything more,
- * the plans come to an end.
+ * Plans for machines of any shape, carried out by the simulator's mechanism.
+ * Each step can be done, nothing is moved back too early, no cache is robbed of
+ * what it keeps (plan_apply.c); pages, slabs and objects add up after each plan;
+ * the same snapshot gives the same plan; each shortage is met or refused; and
+ * where nobody does anything more, the plans come to an end.
  */
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -38,11 +38,11 @@ static void make(void)
 {
 	uint64_t bytes;
 	model_look(&model);
-	bytes = plan_work_bytes(&model.snap);
+	bytes = plan_work_bytes(model.snap);
 	memset(work, 0x5a, bytes);
-	plan_make(&plan, &model.snap, &model.config, work);
+	plan_make(&plan, model.snap, &model.world.d.config, work);
 	memset(work, 0xff, bytes);
-	plan_make(&again, &model.snap, &model.config, work);
+	plan_make(&again, model.snap, &model.world.d.config, work);
 	cr_assert_eq(plan.n_steps, again.n_steps);
 	cr_assert_eq(plan.n_refusals, again.n_refusals);
 	for (uint32_t i = 0; i < plan.n_steps; i++)
@@ -106,10 +106,12 @@ static bool is_refused(enum plan_kind kind, uint32_t cache, uint32_t node)
 
 static void check_shortages(void)
 {
-	for (uint32_t cache = 0; cache < model.n_caches; cache++) {
-		for (uint32_t node = 0; node < model.n_nodes; node++) {
+	for (uint32_t cache = 0; cache < model.world.m.n_caches; cache++) {
+		for (uint32_t node = 0; node < model.world.m.n_nodes; node++) {
 			uint32_t want =
-				model.counted[cache * model.n_nodes + node]
+				model.snap
+					->cells[cache * model.world.m.n_nodes +
+			                        node]
 					.want;
 			uint32_t got = planned(cache, node);
 			bool met = got == want;
@@ -117,7 +119,7 @@ static void check_shortages(void)
 			cr_assert_neq(met, is_refused(PLAN_CARVE, cache, node));
 			cr_assert_neq(met,
 			              is_refused(PLAN_REASSIGN, cache, node));
-			if (model.n_nodes > 1)
+			if (model.world.m.n_nodes > 1)
 				cr_assert_neq(met, is_refused(PLAN_LEND, cache,
 				                              node));
 		}
@@ -150,8 +152,9 @@ static uint32_t settle(uint64_t seed)
 		check_shortages();
 		model_apply(&model, &plan);
 		quiet = plan.n_steps == 0 ? quiet + 1 : 0;
-		model_wait(&model, quiet == 0 ? model.config.hold_ms / 3
-		                              : 2 * model.config.hold_max_ms);
+		model_wait(&model,
+		           quiet == 0 ? model.world.d.config.hold_ms / 3
+		                      : 2 * model.world.d.config.hold_max_ms);
 		if (++rounds < ROUNDS_MAX)
 			continue;
 		show();
