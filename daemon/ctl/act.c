@@ -2,7 +2,6 @@
 /* What slabd says of what it was asked to do. */
 #include "daemon/ctl/render.h"
 #include "daemon/ctl/show.h"
-#include "daemon/ctl/step.h"
 
 #define INDENT 6
 
@@ -18,7 +17,7 @@ static void put_done(struct ctl *c, const json_t *doc, bool pages,
                      const char *rest)
 {
 	bool less = ctl_doc_int(c, doc, "done") < ctl_doc_int(c, doc, "n");
-	char line[CTL_STEP_TEXT];
+	char line[300];
 	snprintf(line, sizeof(line), "%s{n %s}%s%s", less ? "{done} of " : "",
 	         pages ? "page" : "slab",
 	         ctl_doc_string_or_null(c, doc, "cache") ? " of {cache t128}" : "",

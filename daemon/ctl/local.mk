@@ -11,15 +11,12 @@ libctl_la_SOURCES += \
 	daemon/ctl/http.c \
 	daemon/ctl/http.h \
 	daemon/ctl/lists.c \
-	daemon/ctl/log.c \
 	daemon/ctl/nodes.c \
 	daemon/ctl/plan.c \
 	daemon/ctl/render.c \
 	daemon/ctl/render.h \
 	daemon/ctl/show.h \
 	daemon/ctl/status.c \
-	daemon/ctl/step.c \
-	daemon/ctl/step.h \
 	daemon/ctl/table.c \
 	daemon/ctl/table.h \
 	daemon/ctl/text.c \
