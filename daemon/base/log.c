@@ -137,8 +137,8 @@ static void emit_sum(struct log_site *site)
 }
 
 /* Says the sums whose second is over and takes their sites off the list.
- * Returns the milliseconds until the next is due, -1 for none. */
-static int flush_due(int64_t now)
+ * Returns how long until the next is due, -1 for none. */
+static int64_t flush_due(int64_t now)
 {
 	struct log_site **link = &owing;
 	int64_t wait = -1;
@@ -154,7 +154,7 @@ static int flush_due(int64_t now)
 			wait = left;
 		link = &site->next;
 	}
-	return wait < 0 ? -1 : (int)(wait / CLOCK_MS) + 1;
+	return wait;
 }
 
 /* Counts a line against its site's rate; true if it may be said. */
@@ -201,13 +201,13 @@ void log_write(struct log_site *site, enum log_level level, const char *format,
 	errno = saved;
 }
 
-int log_flush(void)
+int64_t log_flush(void)
 {
-	int wait_ms;
+	int64_t wait_ns;
 	pthread_mutex_lock(&lock);
-	wait_ms = flush_due(clock_ns());
+	wait_ns = flush_due(clock_ns());
 	pthread_mutex_unlock(&lock);
-	return wait_ms;
+	return wait_ns;
 }
 
 void log_close(void)

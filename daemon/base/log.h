@@ -61,9 +61,9 @@ void log_setup(enum log_level level, enum log_form form);
 void log_write(struct log_site *site, enum log_level level, const char *format,
                ...) __attribute__((format(printf, 3, 4)));
 
-/* Says the sums that are due. Returns the milliseconds until the next one is,
- * -1 if no site owes any: then the event loop needs no timer. */
-int log_flush(void);
+/* Says the sums that are due. Returns the ns until the next one is, -1 if no
+ * site owes any: then the event loop needs no timer. */
+int64_t log_flush(void);
 
 /* Says every sum, due or not; at the end of the program. */
 void log_close(void);

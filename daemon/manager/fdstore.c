@@ -8,11 +8,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/manager/notify.h"
 
 #define NAME_MAX_BYTES 255u /* of a descriptor, for systemd */
-#define BARRIER_US UINT64_C(5000000)
+#define BARRIER_NS (5 * CLOCK_S)
 
 /* What the manager keeps. Slots stay where they are, so that a walk over them
  * is not led astray by what it drops. */
@@ -197,7 +198,7 @@ void fdstore_close_rest(void)
 
 void fdstore_barrier(void)
 {
-	int r = notify_barrier(BARRIER_US);
+	int r = notify_barrier(BARRIER_NS);
 	if (r < 0)
 		log_warn("the service manager has not confirmed what it keeps: "
 		         "%s", strerror(-r));

@@ -12,6 +12,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 
 #define TEXT_BYTES 256
@@ -105,12 +106,12 @@ void notify_stopping(void)
 		sd_notify(0, "STOPPING=1\nSTATUS=giving memory back");
 }
 
-uint64_t notify_watchdog_us(void)
+int64_t notify_watchdog_ns(void)
 {
 	uint64_t limit_us = 0;
 	if (!have_manager || sd_watchdog_enabled(0, &limit_us) <= 0)
 		return 0;
-	return limit_us / 2;
+	return (int64_t)limit_us * CLOCK_US / 2;
 }
 
 void notify_alive(void)
@@ -119,8 +120,9 @@ void notify_alive(void)
 		sd_notify(0, "WATCHDOG=1");
 }
 
-int notify_barrier(uint64_t limit_us)
+int notify_barrier(int64_t limit_ns)
 {
+	uint64_t limit_us = (uint64_t)(limit_ns / CLOCK_US);
 	int r = have_manager ? sd_notify_barrier(0, limit_us) : 0;
 	return r < 0 ? r : 0;
 }

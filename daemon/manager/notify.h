@@ -37,9 +37,9 @@ void notify_status(const char *format, ...)
 /* On SIGTERM, before giving memory back. */
 void notify_stopping(void);
 
-/* Microseconds between two calls of notify_alive that the manager's watchdog
- * needs (half its limit); 0: no watchdog, set up no timer. */
-uint64_t notify_watchdog_us(void);
+/* The time between two calls of notify_alive that the manager's watchdog needs
+ * (half its limit); 0: no watchdog, set up no timer. */
+int64_t notify_watchdog_ns(void);
 
 /* The event loop turns. */
 void notify_alive(void);
@@ -49,8 +49,8 @@ void notify_alive(void);
 int notify_tell(const char *fields, const int *fds, unsigned n_fds);
 
 /* Waits until the manager has read all that was sent. 0, or -errno:
- * -ETIMEDOUT it has not in so many microseconds. */
-int notify_barrier(uint64_t limit_us);
+ * -ETIMEDOUT it has not in time. */
+int notify_barrier(int64_t limit_ns);
 
 /*
  * The next descriptor that the manager passed, of those that it kept or of the

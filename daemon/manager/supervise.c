@@ -259,9 +259,9 @@ static int wait_ms(const struct supervisor *s)
 {
 	int64_t now = clock_ns();
 	int64_t at = least(s->due_ns, s->beat_ns);
-	int log_ms = log_flush();
-	if (log_ms >= 0)
-		at = least(at, now + (log_ms + 1) * CLOCK_MS);
+	int64_t log_ns = log_flush();
+	if (log_ns >= 0)
+		at = least(at, now + log_ns + CLOCK_MS);
 	if (at == NEVER)
 		return -1;
 	if (at <= now)
@@ -374,10 +374,10 @@ static int open_store(struct supervisor *s)
 
 static int open_all(struct supervisor *s)
 {
-	uint64_t beat_us = notify_watchdog_us();
+	int64_t beats_ns = notify_watchdog_ns();
 	int r = find_program(s);
-	s->beats_ns = beat_us > 0 ? (int64_t)beat_us * CLOCK_US : NEVER;
-	s->beat_ns = beat_us > 0 ? clock_ns() : NEVER;
+	s->beats_ns = beats_ns > 0 ? beats_ns : NEVER;
+	s->beat_ns = beats_ns > 0 ? clock_ns() : NEVER;
 	if (r == 0)
 		r = open_notify(s);
 	if (r == 0)

@@ -20,11 +20,11 @@ const char *drops_name(enum drop drop)
 static void on_log_sums(evutil_socket_t fd, short what, void *arg)
 {
 	struct drops *drops = arg;
-	int ms = log_flush();
+	int64_t ns = log_flush();
 	(void)fd;
 	(void)what;
-	if (ms >= 0)
-		timer_start(drops->log_sums, (ms + 1) * CLOCK_MS);
+	if (ns >= 0)
+		timer_start(drops->log_sums, ns + CLOCK_MS);
 }
 
 int drops_open(struct drops *drops, struct event_base *base)

@@ -188,9 +188,9 @@ static void on_watchdog(evutil_socket_t fd, short what, void *arg)
 
 static int open_watchdog(struct server *server)
 {
-	uint64_t us = notify_watchdog_us();
-	struct timeval tv = clock_timeval((int64_t)us * CLOCK_US);
-	if (us == 0)
+	int64_t ns = notify_watchdog_ns();
+	struct timeval tv = clock_timeval(ns);
+	if (ns == 0)
 		return 0;
 	loop.watchdog =
 		event_new(server->base, -1, EV_PERSIST, on_watchdog, server);

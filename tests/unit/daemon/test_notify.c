@@ -8,6 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/manager/notify.h"
 #include "tests/lib/in_child.h"
@@ -70,14 +71,14 @@ Test(notify, silent_without_a_manager)
 	notify_alive();
 	notify_stopping();
 	cr_expect_str_empty(received());
-	cr_expect_eq(notify_watchdog_us(), 0);
+	cr_expect_eq(notify_watchdog_ns(), 0);
 	notify_setup(true);
 	unsetenv("NOTIFY_SOCKET");
 	unsetenv("WATCHDOG_USEC");
 	unsetenv("LISTEN_FDS");
 	notify_ready("r");
 	notify_alive();
-	cr_expect_eq(notify_watchdog_us(), 0);
+	cr_expect_eq(notify_watchdog_ns(), 0);
 	cr_expect_eq(notify_listen_fds(&sockets), 0);
 	cr_expect_eq(sockets.client, -1);
 	cr_expect_eq(sockets.control, -1);
@@ -89,9 +90,9 @@ Test(notify, watchdog)
 	setenv("WATCHDOG_USEC", "2000000", 1);
 	snprintf(pid, sizeof(pid), "%d", getpid());
 	setenv("WATCHDOG_PID", pid, 1);
-	cr_expect_eq(notify_watchdog_us(), 1000000);
+	cr_expect_eq(notify_watchdog_ns(), CLOCK_S);
 	setenv("WATCHDOG_PID", "1", 1);
-	cr_expect_eq(notify_watchdog_us(), 0);
+	cr_expect_eq(notify_watchdog_ns(), 0);
 }
 
 /* A bound socket of a type at descriptor 3, 4, ...; listening if asked. */
