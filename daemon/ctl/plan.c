@@ -134,7 +134,7 @@ static const char *say_refused(struct ctl *c, const json_t *refusal,
 	             named ? "{cache t128} on " : "");
 	len = strlen(buf);
 	snprintf(buf + len, STEP_TEXT - len, "%s: %s", where,
-	         said ? said->not_done : "not done");
+	         said && said->not_done ? said->not_done : "not done");
 	ctl_doc_string(c, refusal, "reason");
 	return ctl_text_add(c, buf, STEP_TEXT, refusal, ": {text t128}");
 }
