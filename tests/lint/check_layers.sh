@@ -17,7 +17,7 @@ shm|^shm/|^$
 numa|^numa/|^(hwloc([.]h$|/)|numa(if)?[.]h$)
 client|^(client|shm)/|^$
 daemon/base|^daemon/base/|^$
-daemon/conf|^daemon/(conf|base)/|^ini[.]h$
+daemon/conf|^daemon/(conf|base)/|^$
 daemon/manager|^daemon/(manager|conf|base)/|^systemd/
 daemon/plan|^daemon/plan/|^$
 daemon/pool|^(daemon/(pool|manager|conf|base)/|numa/|shm/)|^$
@@ -143,6 +143,7 @@ daemon/pool/a.c # include <hwloc.h>
 daemon/base/a.c #include "log.h"
 daemon/base/a.c #include "daemon/conf/config.h"
 daemon/conf/a.c #include "daemon/pool/pool.h"
+daemon/conf/a.c #include <ini.h>
 daemon/manager/a.c #include "daemon/pool/pool.h"
 daemon/plan/a.c #include "daemon/conf/config.h"
 daemon/plan/a.c #include <time.h>
