@@ -49,6 +49,7 @@ unit_tests += tests/unit/daemon/test_report_act
 unit_tests += tests/unit/daemon/test_report_audit
 unit_tests += tests/unit/daemon/test_report_plan
 unit_tests += tests/unit/daemon/test_report_slabs
+unit_tests += tests/unit/daemon/test_settings
 unit_tests += tests/unit/daemon/test_supervise_fds
 unit_tests += tests/unit/daemon/test_supervise_msg
 unit_tests += tests/unit/daemon/test_uevent
