@@ -69,22 +69,12 @@ static json_t *paths_new(const struct admin_routes *routes, bool changes)
 	return paths;
 }
 
-/* Paths to GET, and paths to POST to. */
-static json_t *root_new(const struct admin_routes *routes)
+/* Gives a document the paths to GET, and those to POST to. */
+static json_t *with_paths(json_t *doc, const struct admin_routes *routes)
 {
-	return json_pack("{s:o, s:o}", "paths", paths_new(routes, false),
-	                 "post", paths_new(routes, true));
-}
-
-static json_t *no_path_new(const struct admin_routes *routes)
-{
-	json_t *err = admin_error_new("no such path", "GET one of the paths, "
-	                              "or POST to one of the others");
-	if (err) {
-		json_object_set_new(err, "paths", paths_new(routes, false));
-		json_object_set_new(err, "post", paths_new(routes, true));
-	}
-	return err;
+	json_object_set_new(doc, "paths", paths_new(routes, false));
+	json_object_set_new(doc, "post", paths_new(routes, true));
+	return doc;
 }
 
 /* Whether a path is there to look at, or to change something; and as which
@@ -131,15 +121,18 @@ static json_t *answer(struct admin *a, struct evhttp_request *req, int *status)
 	const struct admin_route *post = route_of(a->routes, path, true);
 	enum evhttp_cmd_type method = evhttp_request_get_command(req);
 	if (root && method == EVHTTP_REQ_GET)
-		return root_new(a->routes);
+		return with_paths(json_object(), a->routes);
 	if (get && method == EVHTTP_REQ_GET)
 		return route_run(a, get, req, status);
 	if (post && method == EVHTTP_REQ_POST)
 		return route_run(a, post, req, status);
 	*status = root || get || post ? HTTP_BADMETHOD : HTTP_NOTFOUND;
-	return *status == HTTP_NOTFOUND
-	               ? no_path_new(a->routes)
-	               : bad_method_new(req, root || get, post != NULL);
+	if (*status == HTTP_BADMETHOD)
+		return bad_method_new(req, root || get, post != NULL);
+	return with_paths(admin_error_new("no such path",
+	                                  "GET one of the paths, or POST to "
+	                                  "one of the others"),
+	                  a->routes);
 }
 
 static int dump_part(const char *part, size_t len, void *arg)
