@@ -156,7 +156,7 @@ static void send_welcome(int sock, enum garble how)
 	sendmsg(sock, &hdr, MSG_NOSIGNAL);
 }
 
-/* Until whoever comes next has to wait at the door. */
+/* Until the next connection would have to wait. */
 static void fill_queue(const struct sockaddr_un *at)
 {
 	int sock;

@@ -33,11 +33,13 @@ unit_tests += tests/unit/daemon/test_fdstore
 unit_tests += tests/unit/daemon/test_follow
 unit_tests += tests/unit/daemon/test_http
 unit_tests += tests/unit/daemon/test_http_post
+unit_tests += tests/unit/daemon/test_levels
 unit_tests += tests/unit/daemon/test_log
 unit_tests += tests/unit/daemon/test_message
 unit_tests += tests/unit/daemon/test_notify
 unit_tests += tests/unit/daemon/test_options
 unit_tests += tests/unit/daemon/test_pages
+unit_tests += tests/unit/daemon/test_peer
 unit_tests += tests/unit/daemon/test_plan
 unit_tests += tests/unit/daemon/test_plan_lend
 unit_tests += tests/unit/daemon/test_plan_random
@@ -68,8 +70,10 @@ tests_unit_daemon_test_balance_LDFLAGS = $(clock_wrap)
 tests_unit_daemon_test_balance_look_LDFLAGS = $(clock_wrap)
 tests_unit_daemon_test_clients_LDFLAGS = $(clock_wrap)
 tests_unit_daemon_test_clock_LDFLAGS = $(clock_wrap)
+tests_unit_daemon_test_levels_LDFLAGS = $(clock_wrap)
 tests_unit_daemon_test_log_LDFLAGS = $(clock_wrap)
 tests_unit_daemon_test_pages_LDFLAGS = $(clock_wrap)
+tests_unit_daemon_test_peer_LDFLAGS = $(clock_wrap)
 
 # What the kernel answers is the test's to say.
 backing_wraps = $(AM_LDFLAGS) \

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/serve/levels.h"
+
+#include <criterion/criterion.h>
+
+#include "daemon/balance/balance.h"
+#include "daemon/base/clock.h"
+#include "daemon/watch/psi.h"
+#include "tests/lib/clock.h"
+#include "tests/lib/report_fixture.h"
+
+static struct pool *const other = &server.pools[1];
+static int64_t next_ns;
+
+static void begin(void)
+{
+	set_up();
+	set_up_pool(1, "other");
+	test_clock_set(100 * CLOCK_S);
+}
+
+static void end(void)
+{
+	test_clock_run();
+	tear_down();
+}
+
+TestSuite(levels, .init = begin, .fini = end, .timeout = 300);
+
+/* Clients of the first pool lack slabs on a node. */
+static void lack(uint32_t node)
+{
+	struct unmet unmet = {.n = 1, .want = {{orders, node, 3}}};
+	levels_note_denied(&server, first, &unmet);
+}
+
+Test(levels, at_rest)
+{
+	cr_expect_not(levels_settle(&server, &next_ns));
+	cr_expect_eq(next_ns, -1);
+}
+
+Test(levels, another_pool_is_pressed_for_a_while)
+{
+	lack(1);
+	cr_expect(levels_settle(&server, &next_ns));
+	cr_expect_eq(next_ns, PSI_STAYS_NS);
+	cr_expect_eq(balance_pressure(other, 1), PLAN_SOME);
+	cr_expect_eq(balance_pressure(other, 0), PLAN_CALM);
+	cr_expect_eq(balance_pressure(first, 1), PLAN_CALM);
+	/* Nothing got worse since. */
+	test_clock_advance(PSI_STAYS_NS - 1);
+	cr_expect_not(levels_settle(&server, &next_ns));
+	cr_expect_eq(next_ns, 1);
+	test_clock_advance(1);
+	cr_expect_not(levels_settle(&server, &next_ns));
+	cr_expect_eq(next_ns, -1);
+	cr_expect_eq(balance_pressure(other, 1), PLAN_CALM);
+}
+
+/* It could have no more of the node if all others gave theirs up. */
+Test(levels, nobody_is_pressed_for_a_pool_that_has_all_it_may_have)
+{
+	uint64_t pages = first->pages.node[1].pages;
+	first->pages.node[1].pages = pages_size(&first->pages, 1);
+	lack(1);
+	cr_expect_not(levels_settle(&server, &next_ns));
+	first->pages.node[1].pages = pages;
+}
+
+Test(levels, the_kernel_presses_those_that_want_to_know)
+{
+	struct config_balance deaf = *balance_config(other);
+	deaf.pressure_ms = 0;
+	balance_configure(other, &deaf);
+	cr_assert_gt(balance_config(first)->pressure_ms, 0);
+	levels_set_kernel(&server, PLAN_FULL);
+	cr_expect(levels_settle(&server, &next_ns));
+	cr_expect_eq(next_ns, -1);
+	for (uint32_t node = 0; node < 2; node++) {
+		cr_expect_eq(balance_pressure(first, node), PLAN_FULL);
+		cr_expect_eq(balance_pressure(other, node), PLAN_CALM);
+	}
+	lack(0);
+	cr_expect(levels_settle(&server, &next_ns));
+	cr_expect_eq(balance_pressure(other, 0), PLAN_SOME);
+	levels_set_kernel(&server, PLAN_CALM);
+	cr_expect_not(levels_settle(&server, &next_ns));
+	cr_expect_eq(balance_pressure(first, 0), PLAN_CALM);
+	cr_expect_eq(balance_pressure(other, 0), PLAN_SOME);
+}
