@@ -133,7 +133,7 @@ void plan_units_give(struct plan_work *w, uint32_t node, uint32_t order,
 
 /* ---- carve -------------------------------------------------------------- */
 
-/* What a cell may have of its node when all who want share what there is. */
+/* What a cell may have of its node when all that want some share it. */
 static uint64_t fair(const struct plan_work *w, uint32_t node, uint64_t want)
 {
 	const struct plan_node *row = &w->nodes[node];

@@ -124,7 +124,7 @@ static uint64_t lend_cell(struct plan_work *w, uint32_t at, uint64_t share)
 	return got;
 }
 
-/* Lends slabs of one cache to all who want some. Each gets the part of what
+/* Lends slabs of one cache to all lists that want some. Each gets the part of what
  * there is that its want is of all that is wanted. */
 static void lend_cache(struct plan_work *w, uint32_t cache_ix)
 {

@@ -51,7 +51,7 @@ uint64_t plan_work_bytes(const struct snapshot *snap)
 	return lay(snap, NULL, NULL);
 }
 
-/* ---- who is needy ------------------------------------------------------- */
+/* ---- needy cells -------------------------------------------------------- */
 
 /* Lists a cell with nothing at all from the front, others from the back. */
 static void note_needy(struct plan_work *w, uint32_t at, uint32_t *n_bare,

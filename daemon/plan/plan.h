@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * plan = f(snapshot, config): what is to be done about memory that is short on
- * one node and idle on another, and why. Pure: there is no clock, no chance and
+ * plan = f(snapshot, config): what to do about memory that is short on one
+ * node and idle on another, and why. Pure: there is no clock, no chance and
  * no state but what the snapshot says, so the same two give the same plan.
  * balance/ makes the snapshots and carries the plans out, slabctl plan shows
  * them, and the simulator in tests/sim runs this code on machines that nobody

@@ -5,7 +5,7 @@
 #include "daemon/plan/emit.h"
 #include "daemon/plan/lend.h"
 
-/* ---- who could help ----------------------------------------------------- */
+/* ---- cells that could help ---------------------------------------------- */
 
 uint32_t plan_spare_empty(const struct plan_work *w, uint32_t at, uint64_t keep,
                           uint64_t leave)

@@ -98,8 +98,8 @@ struct snapshot_loan {
 	uint32_t age_ms; /* of the newest */
 };
 
-/* A page that might be moved: one with slabs that are lent, or that lies on a
- * node that is to be emptied. */
+/* A page that might be moved: some of its slabs are lent, or its node is being
+ * emptied. */
 struct snapshot_page {
 	uint64_t page;         /* number in the pool */
 	uint32_t lies;         /* node */

@@ -10,7 +10,7 @@
  *   migrate.c                    pages that move: migrate, drain
  *   shrink.c                     what a node gives up: trim, shrink, reassign
  *   return.c                     loans that go home
- *   reassign.c                   who could help; empty slabs of other caches
+ *   reassign.c                   cells that could help; empty slabs of others
  *   lend.c                       holds, and slabs for another node's list
  *   carve.c                      units and pages of a node
  *   emit.c                       a step or a refusal is added to the plan
@@ -51,7 +51,7 @@ struct plan_node {
 	bool gives;                   /* slabs or pages are given up */
 	bool kept; /* there are empty slabs, but they are kept */
 	struct plan_givers plenty; /* with more than their low mark */
-	struct plan_givers last;   /* with less, for who has nothing at all */
+	struct plan_givers last; /* with less, for cells with nothing at all */
 	uint8_t lenders[SNAPSHOT_NODES_MAX]; /* to borrow from, best first */
 };
 

@@ -153,7 +153,7 @@ static void lend(struct model *model, const struct plan_step *step)
 	cr_assert(done, WHAT(step));
 	cr_assert(!from.gained || ms_since(model, from.moved_ns) >=
 	                                  hold_of(model, from.reversals),
-	          "who took gives too early");
+	          "a list gives too soon after it took");
 	if (keep < config->lend_keep_slabs)
 		keep = config->lend_keep_slabs;
 	cr_assert_geq(own_listed(model, step->cache_ix, step->from), keep);
@@ -208,7 +208,7 @@ static void move(struct model *model, const struct plan_step *step)
 	cr_assert_eq(page->lies, step->from);
 	cr_assert_eq(step->bytes, machine_page_bytes(m));
 	cr_assert_leq(step->bytes, d->migrate_bytes);
-	cr_assert(step->kind == PLAN_DRAIN || !is_flip(m, page->moved_ms));
+	cr_assert(step->kind == PLAN_DRAIN || !is_reversal(m, page->moved_ms));
 	cr_assert_eq(m->node[step->from].draining, step->kind == PLAN_DRAIN);
 	cr_assert(apply_step(&model->world, step), WHAT(step));
 	check_room(model, step->to);

@@ -115,11 +115,11 @@ static bool lend(struct world *world, const struct plan_step *step)
 
 static bool go_home(struct world *world, const struct plan_step *step)
 {
-	uint64_t reversals = world->m.total.slab_flips;
+	uint64_t reversals = world->m.total.slab_reversals;
 	uint32_t n = slabs_return(&world->m, step->cache_ix, step->to,
 	                          step->from, step->n);
 	if (step->reason == PLAN_LENDER_SHORT)
-		world->d.recalled += world->m.total.slab_flips - reversals;
+		world->d.recalled += world->m.total.slab_reversals - reversals;
 	world->d.slabs_returned += n;
 	if (n == 0)
 		return false;

@@ -65,7 +65,7 @@ static void far_first(struct world *world, struct plan *plan,
 	}
 }
 
-/* Sees nothing that is to be done. */
+/* Sees nothing to do. */
 static void idle(struct world *world, struct plan *plan,
                  const struct snapshot *snap, const struct plan_config *config,
                  void *work)

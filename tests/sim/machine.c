@@ -181,7 +181,7 @@ bool machine_move(struct machine *m, uint32_t page, uint32_t to)
 		return false;
 	if (empty)
 		leave_empty(m, page);
-	m->total.page_flips += p->was == to && is_flip(m, p->moved_ms);
+	m->total.page_reversals += p->was == to && is_reversal(m, p->moved_ms);
 	old->pages--, old->room_pages++;
 	new->pages++, new->room_pages--;
 	set_free(m, page, 0);

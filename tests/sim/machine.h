@@ -33,7 +33,7 @@ struct slab {
 	uint8_t was;   /* the list before */
 	/* Node + 1 whose lends, and whose empties, know of it. */
 	uint8_t in_lends, in_bare;
-	bool flipped;      /* its last move was a way back within hold */
+	bool reversed;     /* its last move was a way back within hold */
 	uint32_t moved_ms; /* when the list changed, + 1; 0: never */
 	uint32_t taken_ms; /* when somebody last took of it, or it was lent */
 };
@@ -113,7 +113,7 @@ struct machine {
 	uint32_t *use;     /* bytes, page * n_nodes + node of the owner */
 	struct heap lents; /* pages with slabs that are lent */
 	uint64_t now_ns;
-	uint32_t hold_ms; /* within which a way back is a flip */
+	uint32_t hold_ms; /* within which a way back is a reversal */
 	/* SLUB's ways: a full slab comes to the list of who frees, as long as a
 	 * CPU takes more; of empty ones few are kept. 0: ours. */
 	uint32_t freer_max[SIM_CACHES_MAX];
@@ -123,7 +123,7 @@ struct machine {
 		uint64_t claimed, released;
 		/* What moved back within hold; and slabs that did so again
 		 * within another. */
-		uint64_t slab_flips, page_flips, again;
+		uint64_t slab_reversals, page_reversals, again;
 		uint64_t live_bytes, far_bytes; /* far from their owner */
 	} total;
 };
@@ -164,8 +164,8 @@ static inline uint32_t now_ms(const struct machine *m)
 	return (uint32_t)(m->now_ns / NS_MS);
 }
 
-/* Whether what moved then and moves back now is a flip. */
-static inline bool is_flip(const struct machine *m, uint32_t moved_ms)
+/* Whether what moved then and moves back now is a reversal. */
+static inline bool is_reversal(const struct machine *m, uint32_t moved_ms)
 {
 	return moved_ms != 0 && now_ms(m) + 1 - moved_ms < m->hold_ms;
 }

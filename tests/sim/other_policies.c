@@ -206,7 +206,7 @@ const struct maker makers[MAKERS] = {
          .make = slub,
          .is_slub = true},
 	{.name = "nearest",
-         .title = "from the nearest, for good",
+         .title = "from the nearest, and keeps it",
          .make = nearest},
 };
 

@@ -168,7 +168,7 @@ static void take_page(struct world *world, uint32_t page)
 		.here_bytes = use[p->lies],
 		.cache_ix = cache_of(m, page),
 		.stuck = p->stuck,
-		.moved = is_flip(m, p->moved_ms),
+		.moved = is_reversal(m, p->moved_ms),
 	};
 	for (uint32_t i = 0; i < m->n_nodes; i++) {
 		row->live_bytes += use[i];

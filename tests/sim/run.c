@@ -34,7 +34,7 @@ static void begin_tally(struct world *world)
 {
 	struct machine *m = &world->m;
 	memset(&world->tally, 0, sizeof(world->tally));
-	m->total.slab_flips = m->total.page_flips = m->total.again = 0;
+	m->total.slab_reversals = m->total.page_reversals = m->total.again = 0;
 	world->d.recalled = 0;
 	world->relief_ns = 0;
 	for (uint32_t c = 0; c < m->n_caches; c++)
@@ -189,7 +189,7 @@ static void conclude(const struct world *world, struct result *result)
 	memcpy(result->steps, d->steps, sizeof(result->steps));
 	memcpy(result->refused, d->refused, sizeof(result->refused));
 	result->failed_steps = d->failed_steps;
-	result->reversals = m->total.slab_flips + m->total.page_flips;
+	result->reversals = m->total.slab_reversals + m->total.page_reversals;
 	result->recalled = d->recalled;
 	result->again = m->total.again;
 	result->relief_ms = relief_of(world) / NS_MS;

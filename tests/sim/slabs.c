@@ -200,11 +200,11 @@ void slabs_relist(struct machine *m, uint32_t unit, uint32_t list)
 {
 	struct slab *slab = &m->slabs[unit];
 	uint32_t cache = slab->cache - 1u;
-	bool flip = slab->was == list && is_flip(m, slab->moved_ms);
+	bool reversal = slab->was == list && is_reversal(m, slab->moved_ms);
 	count(m, unit, -1);
-	m->total.slab_flips += flip;
-	m->total.again += flip && slab->flipped;
-	slab->flipped = flip;
+	m->total.slab_reversals += reversal;
+	m->total.again += reversal && slab->reversed;
+	slab->reversed = reversal;
 	slab->was = slab->list;
 	slab->list = (uint8_t)list;
 	slab->taken_ms = now_ms(m);

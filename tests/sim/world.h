@@ -141,7 +141,7 @@ uint64_t apply_cost_ns(const struct world *world, const struct plan_step *step);
 bool apply_step(struct world *world, const struct plan_step *step);
 
 /* client.c: brings a seat to so many objects: frees what is too much, and says
- * in task what is to be taken. */
+ * in task what it takes. */
 void client_turn(struct world *world, struct seat *seat, uint32_t target,
                  uint64_t now_ns, struct task *task);
 /* Goes on with it at task->now_ns. True: it does so again, at another time. */
