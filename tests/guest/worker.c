@@ -14,6 +14,7 @@
 
 #include "shm/atom.h"
 #include "tests/guest/fixture.h"
+#include "tests/lib/rng.h"
 
 #define THREADS 2
 #define CACHES 3
@@ -36,7 +37,7 @@ struct held {
 
 struct thread {
 	pthread_t id;
-	unsigned seed;
+	struct rng rng;
 	uint32_t full; /* the want that was last met */
 	uint64_t allocs, failed, changed;
 	uint32_t n;
@@ -52,7 +53,7 @@ static uint64_t *last_word(const struct held *held)
 static void take(struct thread *t)
 {
 	struct held *held = &t->hand[t->n];
-	held->cache = (unsigned)rand_r(&t->seed) % CACHES;
+	held->cache = rng_below(&t->rng, CACHES);
 	held->at = slabd_alloc(caches[held->cache]);
 	t->allocs++;
 	if (held->at == NULL) {
@@ -66,7 +67,7 @@ static void take(struct thread *t)
 
 static void give(struct thread *t)
 {
-	struct held *held = &t->hand[(unsigned)rand_r(&t->seed) % t->n];
+	struct held *held = &t->hand[rng_below(&t->rng, t->n)];
 	uint64_t mark = (uintptr_t)held->at ^ (uintptr_t)t;
 	t->changed += held->at[0] != mark || *last_word(held) != ~mark;
 	slabd_free(caches[held->cache], held->at);
@@ -151,7 +152,7 @@ int main(void)
 		caches[i] = fixture_cache(pool, name, sizes[i], 0);
 	}
 	for (unsigned i = 0; i < THREADS; i++) {
-		threads[i].seed = (unsigned)getpid() * THREADS + i;
+		threads[i].rng.state = (uint64_t)getpid() * THREADS + i;
 		pthread_create(&threads[i].id, NULL, work, &threads[i]);
 	}
 	serve(&signals, id);
