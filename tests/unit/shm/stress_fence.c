@@ -165,7 +165,7 @@ static void judge(uint32_t got, void *mine)
 
 static uint32_t duel(struct rng rng)
 {
-	double until = now_ms() + SECONDS_MS;
+	double until = now_ms() + tap_rounds(1) * SECONDS_MS;
 	uint32_t n = 1;
 	while (n % 1024 != 1 || now_ms() < until ||
 	       (n / 2 < ROUNDS_MIN && now_ms() < until + LATE_MS)) {

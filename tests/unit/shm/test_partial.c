@@ -6,7 +6,6 @@
 
 #include "shm/atom.h"
 #include "tests/lib/rng.h"
-#include "tests/lib/spin_barrier.h"
 #include "tests/lib/image.h"
 
 /* 65.5 words of bits, so 2 words of summary; half of the last word is over. */
