@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,6 +19,7 @@
 static _Thread_local bool counting;
 static _Thread_local int64_t stands_ns; /* where the clock was stopped */
 static _Thread_local int64_t waited_ns;
+static _Thread_local int64_t socket_ns; /* of a wait in the socket set last */
 static uint64_t polls;
 static uint64_t blocking;
 
@@ -31,6 +33,10 @@ int __wrap_pthread_mutex_timedlock(pthread_mutex_t *mutex,
                                    const struct timespec *at);
 int __real_connect(int fd, const struct sockaddr *to, socklen_t bytes);
 int __wrap_connect(int fd, const struct sockaddr *to, socklen_t bytes);
+int __real_setsockopt(int fd, int level, int name, const void *value,
+                      socklen_t bytes);
+int __wrap_setsockopt(int fd, int level, int name, const void *value,
+                      socklen_t bytes);
 ssize_t __real_recvmsg(int fd, struct msghdr *msg, int flags);
 ssize_t __wrap_recvmsg(int fd, struct msghdr *msg, int flags);
 long __real_syscall(long number, ...);
@@ -110,23 +116,41 @@ int __wrap_pthread_mutex_timedlock(pthread_mutex_t *mutex,
 	return r;
 }
 
-static void note_blocking(int fd, int flags)
+int __wrap_setsockopt(int fd, int level, int name, const void *value,
+                      socklen_t bytes)
 {
-	if ((flags & MSG_DONTWAIT) == 0 &&
-	    (fcntl(fd, F_GETFL) & O_NONBLOCK) == 0)
-		atom_add(&blocking, UINT64_C(1));
+	const struct timeval *limit = value;
+	if (level == SOL_SOCKET && name == SO_RCVTIMEO)
+		socket_ns = limit->tv_sec * INT64_C(1000000000) +
+		            limit->tv_usec * INT64_C(1000);
+	return __real_setsockopt(fd, level, name, value, bytes);
+}
+
+/* Whether a call waits in the socket, which is counted. */
+static bool is_blocking(int fd, int flags)
+{
+	bool is = (flags & MSG_DONTWAIT) == 0 &&
+	          (fcntl(fd, F_GETFL) & O_NONBLOCK) == 0;
+	atom_add(&blocking, (uint64_t)is);
+	return is;
 }
 
 int __wrap_connect(int fd, const struct sockaddr *to, socklen_t bytes)
 {
-	note_blocking(fd, 0);
-	return __real_connect(fd, to, bytes);
+	bool waits = is_blocking(fd, 0);
+	int r = __real_connect(fd, to, bytes);
+	if (waits && r < 0 && (errno == EAGAIN || errno == EINTR))
+		add(socket_ns, errno == EAGAIN);
+	return r;
 }
 
 ssize_t __wrap_recvmsg(int fd, struct msghdr *msg, int flags)
 {
-	note_blocking(fd, flags);
-	return __real_recvmsg(fd, msg, flags);
+	bool waits = is_blocking(fd, flags);
+	ssize_t r = __real_recvmsg(fd, msg, flags);
+	if (waits)
+		add(socket_ns, r < 0 && errno == EAGAIN);
+	return r;
 }
 
 /* All calls are passed on as they are. */

@@ -3,7 +3,8 @@
 # link the library's own code.
 asked_sources = tests/lib/asked.c tests/lib/asked.h
 asked_ldflags = -Wl,--wrap=clock_gettime,--wrap=poll,--wrap=syscall \
-	-Wl,--wrap=pthread_mutex_timedlock,--wrap=connect,--wrap=recvmsg
+	-Wl,--wrap=pthread_mutex_timedlock,--wrap=connect,--wrap=recvmsg \
+	-Wl,--wrap=setsockopt
 tap_programs += tests/system/proc_adopt
 tests_system_proc_adopt_LDADD = $(system_libs)
 tap_programs += tests/system/proc_balance
@@ -11,7 +12,8 @@ tests_system_proc_balance_LDADD = $(system_libs)
 tap_programs += tests/system/proc_ctl
 tests_system_proc_ctl_LDADD = $(system_libs)
 tap_programs += tests/system/proc_door
-tests_system_proc_door_LDADD = $(system_libs)
+tests_system_proc_door_SOURCES = tests/system/proc_door.c $(asked_sources)
+tests_system_proc_door_LDFLAGS = $(AM_LDFLAGS) $(asked_ldflags)
 tap_programs += tests/system/proc_drift
 tests_system_proc_drift_LDADD = $(system_libs)
 tap_programs += tests/system/proc_exhaust
@@ -24,7 +26,8 @@ tap_programs += tests/system/proc_gone
 tests_system_proc_gone_SOURCES = tests/system/proc_gone.c $(asked_sources)
 tests_system_proc_gone_LDFLAGS = $(AM_LDFLAGS) $(asked_ldflags)
 tap_programs += tests/system/proc_half
-tests_system_proc_half_LDADD = $(system_libs)
+tests_system_proc_half_SOURCES = tests/system/proc_half.c $(asked_sources)
+tests_system_proc_half_LDFLAGS = $(AM_LDFLAGS) $(asked_ldflags)
 tap_programs += tests/system/proc_hostile
 tests_system_proc_hostile_LDADD = $(system_libs)
 tap_programs += tests/system/proc_lastconf

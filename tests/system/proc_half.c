@@ -11,15 +11,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "tests/lib/lag.h"
+#include "tests/lib/asked.h"
 #include "tests/lib/harness.h"
 #include "tests/lib/raw.h"
 
 #define SIZE 64
-#define SOON_MS 3000 /* less than the five seconds of one who never answers */
+#define LIMIT_MS 5000 /* the wait for one who never answers */
 
 static struct fixture fixture;
-static pid_t between_pid;
 
 /* ---- a client's messages ------------------------------------------------- */
 
@@ -209,22 +208,23 @@ struct score {
 	double worst_ms;
 };
 
-static void score(struct score *s, bool good, const struct lag *lag, uint32_t n)
+/* What came of the call that began with asked_begin. */
+static void score(struct score *s, bool good, uint32_t n)
 {
-	double took = lag_ms(lag);
+	double took = asked_end();
 	s->tried++;
 	s->worst_ms = took > s->worst_ms ? took : s->worst_ms;
-	if (good && took < SOON_MS)
+	if (good && took < LIMIT_MS)
 		return;
 	s->bad++;
-	tap_note("cut after %u bytes, in %.0f ms: %s, \"%s\"", n, took,
+	tap_note("cut after %u bytes, %.0f ms waited: %s, \"%s\"", n, took,
 	         strerror(errno), slabd_last_error());
 }
 
 static void result(const struct score *s, const char *what)
 {
 	tap_is(s->bad, 0, "%s, cut at %u lengths", what, s->tried);
-	tap_note("at the most %.1f ms", s->worst_ms);
+	tap_note("at the most %.1f ms waited", s->worst_ms);
 }
 
 static slabd_pool *try_open(void)
@@ -247,12 +247,12 @@ static void test_welcome(void)
 	struct score s = {.tried = 0};
 	unsigned fds = count_fds(getpid(), 0);
 	for (uint32_t n = 1; n < sizeof(struct wire_welcome); n++) {
-		struct lag lag = lag_begin(fixture.pid, between_pid);
 		slabd_pool *pool;
 		board->welcome = n;
+		asked_begin();
 		pool = try_open();
 		score(&s, pool == NULL && errno == EPROTO &&
-		                  *slabd_last_error() != '\0', &lag, n);
+		                  *slabd_last_error() != '\0', n);
 	}
 	board->welcome = 0;
 	result(&s, "a welcome: slabd_open fails with EPROTO and a reason");
@@ -267,11 +267,11 @@ static void test_reply(void)
 	slabd_cache *cache;
 	void *object;
 	for (uint32_t n = 1; n < sizeof(struct wire_reply); n++) {
-		struct lag lag = lag_begin(fixture.pid, between_pid);
 		board->reply = n;
+		asked_begin();
 		cache = slabd_cache_create(pool, "half", SIZE, 0, 0);
 		score(&s, cache == NULL && errno == EPROTO &&
-		                  *slabd_last_error() != '\0', &lag, n);
+		                  *slabd_last_error() != '\0', n);
 	}
 	board->reply = 0;
 	result(&s,
@@ -289,9 +289,9 @@ static void test_bye(void)
 	unsigned fds = count_fds(getpid(), 0);
 	for (uint32_t n = 1; n < sizeof(struct wire_reply); n++) {
 		slabd_pool *pool = open_whole();
-		struct lag lag = lag_begin(fixture.pid, between_pid);
 		board->bye = n;
-		score(&s, slabd_close(pool) == 0, &lag, n);
+		asked_begin();
+		score(&s, slabd_close(pool) == 0, n);
 	}
 	board->bye = 0;
 	result(&s, "the reply to a goodbye: slabd_close works");
@@ -349,14 +349,14 @@ static void test_back(int fd)
 		slabd_pool *pool = open_whole();
 		slabd_cache *cache = fixture_cache(pool, "half", SIZE);
 		char *object = slabd_alloc(cache);
-		struct lag lag = lag_begin(fixture.pid, between_pid);
 		bool good;
 		memset(object, 0x42, SIZE);
 		board->back = n;
 		good = comes_back(pool, fd) && object[SIZE - 1] == 0x42;
 		slabd_free(cache, object);
 		good &= slabd_alloc(cache) == object;
-		score(&s, good && slabd_close(pool) == 0, &lag, n);
+		asked_begin();
+		score(&s, good && slabd_close(pool) == 0, n);
 	}
 	board->back = 0;
 	result(&s,
@@ -391,7 +391,6 @@ static void test_to_client(void)
 	snprintf(path, sizeof(path), "%s/between", fixture.dir);
 	child_start(&between, stands_between, NULL);
 	hear(between.fd);
-	between_pid = between.pid;
 	child_start(&child, client, &between.fd);
 	child_end(&child, "the client ends well");
 	child_kill(&between);
