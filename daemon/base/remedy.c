@@ -14,3 +14,10 @@ int remedy_set(struct remedy *out, int r, const char *todo, const char *format,
 	snprintf(out->todo, sizeof(out->todo), "%s", todo);
 	return r;
 }
+
+void remedy_join(char *out, size_t bytes, const struct remedy *remedy,
+                 const char *between)
+{
+	snprintf(out, bytes, "%s%s%s", remedy->what,
+	         remedy->todo[0] ? between : "", remedy->todo);
+}

@@ -7,6 +7,8 @@
 #ifndef DAEMON_BASE_REMEDY_H
 #define DAEMON_BASE_REMEDY_H
 
+#include <stddef.h>
+
 #define REMEDY_BYTES 320u
 
 /* Texts without a full stop or a line's end; "" where there is nothing to say. */
@@ -19,5 +21,10 @@ struct remedy {
  * line: return remedy_set(out, -EBUSY, "...", ...). todo is no format. */
 int remedy_set(struct remedy *out, int r, const char *todo, const char *format,
                ...) __attribute__((format(printf, 4, 5)));
+
+/* Both in one text for those who take no two, such as the wire protocol: what,
+ * and behind `between` what to do, if anything. A longer text is cut. */
+void remedy_join(char *out, size_t bytes, const struct remedy *remedy,
+                 const char *between);
 
 #endif

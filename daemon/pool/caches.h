@@ -3,15 +3,14 @@
 #ifndef DAEMON_POOL_CACHES_H
 #define DAEMON_POOL_CACHES_H
 
-#include <stddef.h>
-
+#include "daemon/base/remedy.h"
 #include "daemon/pool/pool.h"
 
 /* Finds the cache, or makes it. Its id, or -errno with the reason and the
- * remedy in text: EINVAL, EEXIST, ENOSPC. name need not end in zero. */
+ * remedy in why: EINVAL, EEXIST, ENOSPC. name need not end in zero. */
 int caches_create(struct pool *pool, const char name[NAME_BYTES],
-                    uint64_t size, uint64_t align, uint32_t flags, char *text,
-                    size_t text_bytes);
+                  uint64_t size, uint64_t align, uint32_t flags,
+                  struct remedy *why);
 
 /* The id of a cache by name, or 0. */
 uint32_t caches_find(const struct pool *pool, const char *name);

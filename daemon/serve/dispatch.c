@@ -104,10 +104,12 @@ static void reply(struct peer *peer, const struct wire_head *to,
 static void serve_create(struct peer *peer, const struct wire_create *msg)
 {
 	struct wire_reply out = {.error = 0};
+	struct remedy why;
 	int r = caches_create(peer->pool, msg->name, msg->size, msg->align,
-	                      msg->flags, out.text, sizeof(out.text));
+	                      msg->flags, &why);
 	if (r < 0) {
 		out.error = -r;
+		remedy_join(out.text, sizeof(out.text), &why, ": ");
 	} else {
 		out.cache = (uint32_t)r;
 		if (msg->node < peer->pool->view.geo.n_nodes)

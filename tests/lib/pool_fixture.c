@@ -39,13 +39,13 @@ int pool_fixture_cache(struct pool_fixture *fixture, const char *name,
                        uint64_t size, uint64_t align, uint32_t flags)
 {
 	char padded[NAME_BYTES] = "";
-	char text[300] = "";
+	struct remedy why = {.what = ""};
 	int r;
 	memcpy(padded, name, strnlen(name, NAME_BYTES));
-	r = caches_create(&fixture->pool, padded, size, align, flags, text,
-	                    sizeof(text));
+	r = caches_create(&fixture->pool, padded, size, align, flags,
+	                  &why);
 	/* Who is refused is told why. */
-	cr_assert_eq(r < 0, text[0] != '\0', "%d: %s", r, text);
+	cr_assert_eq(r < 0, why.what[0] != '\0', "%d: %s", r, why.what);
 	return r;
 }
 
@@ -125,6 +125,25 @@ static void check_maps(const struct pool *pool)
 	cr_assert_eq(pool->lines.n_taken, lines);
 }
 
+/* What stands on a list, and what is lent. */
+static void check_lists(const struct pool *pool)
+{
+	const struct view *view = &pool->view;
+	uint32_t n_nodes = view->geo.n_nodes;
+	uint32_t standing[8 * NODES_MAX] = {0};
+	struct usage_slab slab;
+	uint32_t lent = 0;
+	for (uint32_t at = 0; usage_next(pool, at, &slab); at = slab.head + 1) {
+		standing[(slab.cache - 1) * n_nodes + slab.list]++;
+		lent += slab.list != slab.home;
+		cr_assert_eq(pool->loans.place[slab.head] != 0,
+		             slab.list != slab.home);
+	}
+	cr_assert_eq(pool->loans.n, lent);
+	for (uint32_t i = 0; i < pool->n_caches * n_nodes; i++)
+		cr_assert_eq(pool->standing[i], standing[i]);
+}
+
 void pool_fixture_agrees(struct pool_fixture *fixture)
 {
 	struct audit audit;
@@ -133,4 +152,5 @@ void pool_fixture_agrees(struct pool_fixture *fixture)
 	             audit_clause_name(audit.faults[0].clause),
 	             audit.faults[0].unit);
 	check_maps(&fixture->pool);
+	check_lists(&fixture->pool);
 }

@@ -72,11 +72,11 @@ static void set_up_http(void)
 uint32_t make_cache(struct pool *of, const char *name, uint64_t size)
 {
 	char padded[NAME_BYTES] = "";
-	char text[200];
+	struct remedy why;
 	int id;
 	strcpy(padded, name);
-	id = caches_create(of, padded, size, 0, 0, text, sizeof(text));
-	cr_assert_gt(id, 0, "%s", text);
+	id = caches_create(of, padded, size, 0, 0, &why);
+	cr_assert_gt(id, 0, "%s", why.what);
 	return (uint32_t)id;
 }
 

@@ -108,3 +108,22 @@ Test(cachetab, full)
 	cr_expect_eq(fixture.pool.n_caches, 8);
 	cr_expect_eq(fixture.pool.view.words[0], 0, "the next table is whole");
 }
+
+Test(cachetab, says_what_to_do)
+{
+	struct remedy why;
+	char name[NAME_BYTES] = "a";
+	cr_assert_eq(make("a", 100, 0), 1);
+	cr_expect_eq(caches_create(&fixture.pool, name, 101, 0, 0, &why),
+	             -EEXIST);
+	cr_expect_str_eq(why.what, "cache a exists with size 100, alignment "
+	                           "16, flags 0");
+	cr_expect_str_eq(why.todo, "open it so, or choose another name");
+	name[0] = 'b';
+	cr_expect_eq(caches_create(&fixture.pool, name, 0, 3, 0, &why),
+	             -EINVAL);
+	cr_expect_str_eq(why.what, "size 0, alignment 3");
+	cr_expect_str_eq(why.todo,
+	                 "the size is 1 to 2097152 bytes, the alignment 0 or "
+	                 "a power of two up to 4096");
+}
