@@ -2,7 +2,6 @@
 #include "daemon/balance/balance.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,10 +9,11 @@
 #include "daemon/balance/snapshot.h"
 #include "daemon/balance/step.h"
 
-#define AGAIN_MS 10        /* there is more of the same to do */
-#define DRAIN_MS 200       /* a node is being emptied, and waits for others */
-#define PRESSED_MS 1000
-#define QUIET_LOOKS 6u     /* each twice as late as the one before */
+#define AGAIN_NS (10 * CLOCK_MS)  /* there is more of the same to do */
+#define DRAIN_NS (200 * CLOCK_MS) /* a node is being emptied, and waits */
+#define PRESSED_NS CLOCK_S
+#define NEXT_MAX_NS (1000000 * CLOCK_S)
+#define IDLE_LOOKS 6u /* each twice as late as the one before */
 
 /* ---- memory ------------------------------------------------------------- */
 
@@ -22,9 +22,9 @@ static int make_arrays(struct pool *pool, struct balance *b)
 	const struct layout_geometry *geo = &pool->view.geo;
 	uint64_t n_cells = (uint64_t)geo->n_caches * geo->n_nodes;
 	struct snapshot most = {.n_nodes = geo->n_nodes,
-	                               .n_caches = geo->n_caches,
-	                               .n_loans = BALANCE_GROUPS,
-	                               .n_pages = BALANCE_PAGES};
+	                        .n_caches = geo->n_caches,
+	                        .n_loans = BALANCE_GROUPS,
+	                        .n_pages = BALANCE_PAGES};
 	b->caches = calloc(geo->n_caches, sizeof(*b->caches));
 	b->cells = calloc(n_cells, sizeof(*b->cells));
 	b->held = calloc(n_cells, sizeof(*b->held));
@@ -120,7 +120,7 @@ static void plan(struct pool *pool, enum snapshot_scope scope,
 	int64_t done;
 	snapshot_take(pool, scope, unmet);
 	taken = clock_ns();
-	plan_make(&b->plan, &b->snap, &b->policy, b->work);
+	plan_make(&b->plan, &b->snap, &b->settings, b->work);
 	done = clock_ns();
 	counts->plans++;
 	if (taken - began > counts->snapshot_ns_max)
@@ -129,7 +129,7 @@ static void plan(struct pool *pool, enum snapshot_scope scope,
 		counts->plan_ns_max = done - taken;
 }
 
-/* Applies the plan; whether clients are to be asked to trim. */
+/* Applies the plan. True if clients should be asked to trim. */
 static bool apply(struct pool *pool, enum balance_cause cause)
 {
 	struct balance *b = pool->balance;
@@ -142,7 +142,7 @@ static bool apply(struct pool *pool, enum balance_cause cause)
 	if (trim) {
 		b->trimmed = true;
 		b->trimmed_ns = clock_ns();
-		/* Of a shortage the server counts. */
+		/* The server counts those of a shortage. */
 		pool->counts.trims += cause != BALANCE_SHORT;
 	}
 	return trim;
@@ -173,8 +173,8 @@ bool balance_short(struct pool *pool, const struct unmet *unmet)
 
 /* ---- what is due by itself ---------------------------------------------- */
 
-static bool any_node(const struct pool *pool, bool (*has)(const struct pool *,
-                                                          uint32_t))
+static bool any_node(const struct pool *pool,
+                     bool (*has)(const struct pool *, uint32_t))
 {
 	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
 		if (has(pool, node))
@@ -204,29 +204,31 @@ void balance_stir(struct pool *pool)
 	pool->balance->idle_rounds = 0;
 }
 
-/* A look gave nothing: then the next may be later. One that had another reason,
- * such as a loan, is not one of those that come ever later. */
-static int next_look(struct pool *pool)
+/* After a look that did nothing. Looks at idle slabs come ever later, and end;
+ * looks for a loan, pressure or a drain do not. */
+static int64_t next_look(struct pool *pool)
 {
 	struct balance *b = pool->balance;
-	uint64_t idle = UINT64_C(1000) * b->config.idle_s << b->idle_rounds;
-	int hold = (int)b->config.hold_ms;
-	int next = -1;
+	int64_t idle = b->config.idle_s * CLOCK_S;
+	int64_t hold = b->config.hold_ms * CLOCK_MS;
+	int64_t next = -1;
 	if (b->config.idle_s > 0 && any_node(pool, is_above_floor) &&
-	    b->idle_rounds < QUIET_LOOKS) {
-		next = idle < INT_MAX ? (int)idle : INT_MAX;
+	    b->idle_rounds < IDLE_LOOKS) {
+		next = idle < NEXT_MAX_NS >> b->idle_rounds
+		               ? idle << b->idle_rounds
+		               : NEXT_MAX_NS;
 		b->idle_rounds += b->idle_look;
 	}
 	if (pool->loans.n > 0 && (next < 0 || next > hold))
 		next = hold;
-	if (any_node(pool, is_pressed) && (next < 0 || next > PRESSED_MS))
-		next = PRESSED_MS;
-	if (any_node(pool, is_draining) && (next < 0 || next > DRAIN_MS))
-		next = DRAIN_MS;
+	if (any_node(pool, is_pressed) && (next < 0 || next > PRESSED_NS))
+		next = PRESSED_NS;
+	if (any_node(pool, is_draining) && (next < 0 || next > DRAIN_NS))
+		next = DRAIN_NS;
 	return next;
 }
 
-int balance_tick(struct pool *pool, enum balance_cause cause, bool *trim)
+int64_t balance_tick(struct pool *pool, enum balance_cause cause, bool *trim)
 {
 	struct balance *b = pool->balance;
 	uint64_t steps = 0;
@@ -240,7 +242,7 @@ int balance_tick(struct pool *pool, enum balance_cause cause, bool *trim)
 		steps += b->history.counts.done[kind];
 	if (steps != before || b->newly_empty)
 		b->idle_rounds = 0;
-	return steps != before || b->in_round ? AGAIN_MS : next_look(pool);
+	return steps != before || b->in_round ? AGAIN_NS : next_look(pool);
 }
 
 /* ---- what was done ------------------------------------------------------- */

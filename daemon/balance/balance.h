@@ -36,17 +36,17 @@ void balance_configure(struct pool *pool, const struct config_balance *config);
 /* Notes that clients rang for a list: it is in use. */
 void balance_rung(struct pool *pool, uint32_t cache, uint32_t node);
 
-/* Plans for what clients lack, and applies it. Whether that met it the lists
- * say. True if clients are to be asked to trim. */
+/* Plans for what clients lack, and applies that; the lists then show whether it
+ * helped. True if clients should be asked to trim. */
 bool balance_short(struct pool *pool, const struct unmet *unmet);
 
 /* Something happened: looks that had come ever later, or ended, begin anew. */
 void balance_stir(struct pool *pool);
 
-/* What is due without a shortage: returns, shrinking, draining. The
- * milliseconds until it should be called again, -1: only after something
- * happened. *trim as above. */
-int balance_tick(struct pool *pool, enum balance_cause cause, bool *trim);
+/* Does what is due without a shortage: returns, shrinking, draining. How long
+ * until it should be called again, in ns; -1: only after something happened.
+ * *trim: clients should be asked to trim. */
+int64_t balance_tick(struct pool *pool, enum balance_cause cause, bool *trim);
 
 /* How short the kernel is of memory, on a node or on all (PLAN_NONE); the
  * next balance_tick sees it. */

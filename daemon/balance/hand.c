@@ -11,7 +11,7 @@
 #include "daemon/balance/step.h"
 #include "shm/slab.h"
 
-#define HOLDS 4096u /* who holds what, while it is counted */
+#define HOLDS 4096u /* clients and caches that can be told apart */
 
 static unsigned id_of(const struct pool *pool, uint32_t node)
 {
@@ -40,18 +40,18 @@ static int refuse_drained(const struct pool *pool, uint32_t node,
 
 /* ---- lend, return ------------------------------------------------------- */
 
-/* All that stand elsewhere come back. */
+/* Slabs that stand elsewhere come back. */
 static int call_back(struct pool *pool, uint32_t cache, uint32_t home,
                      uint32_t n, uint64_t *done, struct remedy *why)
 {
 	struct plan_step step = {.kind = PLAN_RETURN,
-	                           .reason = PLAN_LOAN_OVER,
-	                           .cache_ix = cache - 1,
-	                           .from = PLAN_NONE,
-	                           .to = home,
-	                           .n = n,
-	                           .donor_ix = PLAN_NONE,
-	                           .distance = 10};
+	                         .reason = PLAN_LOAN_OVER,
+	                         .cache_ix = cache - 1,
+	                         .from = PLAN_NONE,
+	                         .to = home,
+	                         .n = n,
+	                         .donor_ix = PLAN_NONE,
+	                         .distance = 10};
 	*done = balance_step(pool, BALANCE_HAND, &step);
 	if (*done > 0)
 		return 0;
@@ -64,13 +64,13 @@ int balance_lend(struct pool *pool, uint32_t cache, uint32_t from, uint32_t to,
                  uint32_t n, uint64_t *done, struct remedy *why)
 {
 	struct plan_step step = {.kind = PLAN_LEND,
-	                           .reason = PLAN_SHORT,
-	                           .cache_ix = cache - 1,
-	                           .from = from,
-	                           .to = to,
-	                           .n = n,
-	                           .donor_ix = PLAN_NONE,
-	                           .distance = distance(pool, from, to)};
+	                         .reason = PLAN_SHORT,
+	                         .cache_ix = cache - 1,
+	                         .from = from,
+	                         .to = to,
+	                         .n = n,
+	                         .donor_ix = PLAN_NONE,
+	                         .distance = distance(pool, from, to)};
 	uint32_t before = pool->loans.n;
 	*done = 0;
 	if (from == to)
@@ -88,8 +88,8 @@ int balance_lend(struct pool *pool, uint32_t cache, uint32_t from, uint32_t to,
 		return 0;
 	return remedy_set(why, -ENOENT, "see slabctl slabs",
 	                  "node %u has no slab of %s with anything free that "
-	                  "could be lent", id_of(pool, from),
-	                  name_of(pool, cache));
+	                  "could be lent",
+	                  id_of(pool, from), name_of(pool, cache));
 }
 
 /* ---- migrate ------------------------------------------------------------ */
@@ -109,41 +109,42 @@ static int check_move(const struct pool *pool, uint32_t from, uint32_t to,
 	char reason[200];
 	char remedy[200];
 	if (from == to)
-		return remedy_set(why, -EINVAL, "",
-		                  "from and to are both node %u: name two nodes",
-		                  id_of(pool, from));
+		return remedy_set(
+			why, -EINVAL, "",
+			"from and to are both node %u: name two nodes",
+			id_of(pool, from));
 	if (pool->view.nodes[to].drain != 0)
 		return refuse_drained(pool, to, why);
 	if (pool->pages.node[to].pages >= pages_size(&pool->pages, to))
 		return remedy_set(why, -ENOSPC,
 		                  "raise max in its section of slabd.conf",
 		                  "node %u has all the pages that pool %s may "
-		                  "have there", id_of(pool, to), pool->name);
+		                  "have there",
+		                  id_of(pool, to), pool->name);
 	if (!pool->topo->simulated &&
 	    !backing_may_move(reason, sizeof(reason), remedy, sizeof(remedy)))
 		return remedy_set(why, -EPERM, remedy, "%s", reason);
 	return 0;
 }
 
-/* What keeps a page from being moved there keeps all: to ask for memory that is
- * not there takes the kernel long. */
+/* What keeps one page from being moved there keeps all of them. It is not tried
+ * again, as the kernel takes long to find that it has no memory. */
 static bool is_for_all(int error)
 {
 	return error == -ENOSPC || error == -ENOMEM || error == -EPERM;
 }
 
 int balance_migrate(struct pool *pool, uint32_t cache, uint32_t from,
-                    uint32_t to, uint64_t n, uint64_t *done,
-                    struct remedy *why)
+                    uint32_t to, uint64_t n, uint64_t *done, struct remedy *why)
 {
 	struct plan_step step = {.kind = PLAN_MIGRATE,
-	                           .reason = PLAN_USED_THERE,
-	                           .cache_ix = cache - 1, /* 0: PLAN_NONE */
-	                           .from = from,
-	                           .to = to,
-	                           .n = 1,
-	                           .donor_ix = PLAN_NONE,
-	                           .distance = distance(pool, from, to)};
+	                         .reason = PLAN_USED_THERE,
+	                         .cache_ix = cache - 1, /* 0: PLAN_NONE */
+	                         .from = from,
+	                         .to = to,
+	                         .n = 1,
+	                         .donor_ix = PLAN_NONE,
+	                         .distance = distance(pool, from, to)};
 	const char *cause = "no page there has what was asked for";
 	int r = check_move(pool, from, to, why);
 	*done = 0;
@@ -164,7 +165,8 @@ int balance_migrate(struct pool *pool, uint32_t cache, uint32_t from,
 			break;
 	}
 	if (r == 0 && *done == 0)
-		r = remedy_set(why, -EBUSY, "", "no page of node %u was moved: %s",
+		r = remedy_set(why, -EBUSY, "",
+		               "no page of node %u was moved: %s",
 		               id_of(pool, from), cause);
 	return r;
 }
@@ -179,12 +181,12 @@ int balance_shrink(struct pool *pool, uint32_t node, uint64_t *done,
 	for (uint32_t i = 0; i < pool->view.geo.n_nodes; i++) {
 		const struct snapshot_node *row = &pool->balance->nodes[i];
 		struct plan_step step = {.kind = PLAN_SHRINK,
-		                           .reason = PLAN_PRESSED,
-		                           .cache_ix = PLAN_NONE,
-		                           .from = PLAN_NONE,
-		                           .to = i,
-		                           .donor_ix = PLAN_NONE,
-		                           .distance = 10};
+		                         .reason = PLAN_PRESSED,
+		                         .cache_ix = PLAN_NONE,
+		                         .from = PLAN_NONE,
+		                         .to = i,
+		                         .donor_ix = PLAN_NONE,
+		                         .distance = 10};
 		uint64_t floor = row->draining ? 0 : row->floor_pages;
 		uint64_t above = row->pages > floor ? row->pages - floor : 0;
 		if (node != PLAN_NONE && node != i)

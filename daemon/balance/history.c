@@ -60,9 +60,11 @@ void history_note_refusals(struct history *history, const struct plan *plan,
 		struct balance_event event = {
 			.cause = cause,
 			.refused = true,
-			.step = {.kind = r->kind, .reason = r->reason,
-			         .cache_ix = r->cache_ix, .from = PLAN_NONE,
-			         .to = r->node},
+			.step = {.kind = r->kind,
+		                 .reason = r->reason,
+		                 .cache_ix = r->cache_ix,
+		                 .from = PLAN_NONE,
+		                 .to = r->node},
 		};
 		history->counts.refused[r->reason]++;
 		history_note(history, &event);

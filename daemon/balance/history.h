@@ -11,7 +11,7 @@
 
 enum balance_cause {
 	BALANCE_SHORT,    /* clients were short of slabs */
-	BALANCE_TIMER,    /* a look that was due */
+	BALANCE_TIMER,    /* it was time for a look */
 	BALANCE_PRESSURE, /* the kernel is short of memory */
 	BALANCE_HAND,     /* slabctl asked for it */
 	BALANCE_CAUSES,

@@ -50,8 +50,8 @@ static uint32_t pick_partial(const struct pool *pool, uint32_t cache,
 	uint32_t found = 0;
 	for (uint32_t i = 0; i < n; i++)
 		best[i] = (struct pick){0, 0};
-	/* What is borrowed is passed over, and may be all that comes first; so
-	 * is what somebody holds, for good perhaps. */
+	/* Borrowed slabs are passed over, and may be all that comes first; so
+	 * are those that a client holds, perhaps for ever. */
 	for (; looks < LOOKS_MAX && left > 0; left--) {
 		struct pick one = {.head = unit};
 		uint64_t word;
@@ -73,7 +73,7 @@ static uint32_t pick_partial(const struct pool *pool, uint32_t cache,
 }
 
 uint32_t move_lend(struct pool *pool, uint32_t cache, uint32_t from,
-                    uint32_t to, uint32_t n, int *error)
+                   uint32_t to, uint32_t n, int *error)
 {
 	struct pick best[PICK_MAX];
 	uint32_t done = 0;
@@ -93,7 +93,7 @@ uint32_t move_lend(struct pool *pool, uint32_t cache, uint32_t from,
 }
 
 uint32_t move_lend_fresh(struct pool *pool, uint32_t cache, uint32_t from,
-                          uint32_t to, uint32_t n, int *error)
+                         uint32_t to, uint32_t n, int *error)
 {
 	uint32_t done = 0;
 	*error = 0;
@@ -108,7 +108,7 @@ uint32_t move_lend_fresh(struct pool *pool, uint32_t cache, uint32_t from,
 /* Which loans are returned. */
 struct which {
 	uint32_t free; /* with at least so many objects free */
-	bool unused;   /* and that nobody takes from */
+	bool unused;   /* and that no client takes from */
 };
 
 /* Returns up to n. */
@@ -137,10 +137,10 @@ static uint32_t return_some(struct pool *pool, uint32_t cache, uint32_t home,
 	return done;
 }
 
-/* Those that nobody has anything of first, then those with something free that
- * nobody takes, then those with something free. */
+/* Slabs that are empty come first, then those with free objects that no client
+ * takes, then those with free objects, then the rest. */
 uint32_t move_return(struct pool *pool, uint32_t cache, uint32_t home,
-                      uint32_t list, uint32_t n, int *error)
+                     uint32_t list, uint32_t n, int *error)
 {
 	const struct which which[4] = {
 		{.free = row_of(pool, cache)->n_objs},
@@ -176,7 +176,7 @@ static uint32_t empty_page(struct pool *pool, uint64_t page, uint32_t cache,
 }
 
 uint32_t move_reclaim(struct pool *pool, uint32_t cache, uint32_t node,
-                     uint32_t n, int *error)
+                      uint32_t n, int *error)
 {
 	uint32_t done = 0;
 	for (uint64_t page = pool->pages.n_pages; page-- > 0 && done < n;)
@@ -187,8 +187,8 @@ uint32_t move_reclaim(struct pool *pool, uint32_t cache, uint32_t node,
 	return done;
 }
 
-/* Whether every unit of a run is free, or of a slab within it that another
- * cache does not use. */
+/* Whether every unit of a run is free, or of an empty slab of another cache
+ * that ends within it. */
 static bool may_clear(const struct pool *pool, uint32_t first, uint32_t n_units,
                       uint32_t cache)
 {
@@ -210,7 +210,7 @@ static bool may_clear(const struct pool *pool, uint32_t first, uint32_t n_units,
 	return true;
 }
 
-/* False when a client was faster to one of them. */
+/* False when a client took a slab of the run before that. */
 static bool clear_run(struct pool *pool, uint32_t first, uint32_t n_units)
 {
 	bool all = true;
@@ -221,7 +221,7 @@ static bool clear_run(struct pool *pool, uint32_t first, uint32_t n_units)
 }
 
 uint32_t move_clear_runs(struct pool *pool, uint32_t cache, uint32_t node,
-                          uint32_t n_units, uint32_t n, int *error)
+                         uint32_t n_units, uint32_t n, int *error)
 {
 	uint32_t done = 0;
 	for (uint64_t page = pool->pages.n_pages; page-- > 0 && done < n;) {
@@ -242,7 +242,7 @@ uint32_t move_clear_runs(struct pool *pool, uint32_t cache, uint32_t node,
 /* ---- pages -------------------------------------------------------------- */
 
 uint32_t move_migrate(struct pool *pool, uint64_t page, uint32_t to,
-                       struct backing_moved *how, int *error)
+                      struct backing_moved *how, int *error)
 {
 	uint32_t file = pages_file(&pool->pages, page);
 	uint32_t from = pages_node_of(&pool->pages, page);
@@ -251,7 +251,8 @@ uint32_t move_migrate(struct pool *pool, uint64_t page, uint32_t to,
 	if (from == NODE_NONE || from == to)
 		return 0;
 	*error = backing_move(&pool->backing, file,
-	                      page - pages_first(&pool->pages, file), from, to, how);
+	                      page - pages_first(&pool->pages, file), from, to,
+	                      how);
 	if (*error < 0)
 		return 0;
 	slabs_rehome(pool, page, to);
@@ -262,7 +263,8 @@ uint32_t move_migrate(struct pool *pool, uint64_t page, uint32_t to,
 static uint32_t idle_run(const struct pool *pool, uint32_t node, uint64_t page,
                          uint32_t n, int64_t idle_ns)
 {
-	uint64_t first = pages_first(&pool->pages, pages_file(&pool->pages, page));
+	uint64_t first =
+		pages_first(&pool->pages, pages_file(&pool->pages, page));
 	uint32_t run = 1;
 	while (run < n && page - run + 1 > first &&
 	       pages_idle(&pool->pages, node, page - run + 1, idle_ns) ==
@@ -272,7 +274,7 @@ static uint32_t idle_run(const struct pool *pool, uint32_t node, uint64_t page,
 }
 
 uint32_t move_shrink(struct pool *pool, uint32_t node, uint32_t n,
-                      int64_t idle_ns, int *error)
+                     int64_t idle_ns, int *error)
 {
 	uint32_t done = 0;
 	uint64_t below = UINT64_MAX;
@@ -291,8 +293,8 @@ uint32_t move_shrink(struct pool *pool, uint32_t node, uint32_t n,
 		for (uint64_t i = below; i <= page; i++)
 			pages_drop(&pool->pages, i);
 		*error = backing_shrink(&pool->backing, file,
-		                        below - pages_first(&pool->pages, file), run,
-		                        node);
+		                        below - pages_first(&pool->pages, file),
+		                        run, node);
 		done += run;
 	}
 	return done;

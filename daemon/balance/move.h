@@ -18,35 +18,35 @@
 /* Puts up to n slabs at home on `from` and listed there on the list of `to`:
  * those with most free. -ENOENT: no more are listed. */
 uint32_t move_lend(struct pool *pool, uint32_t cache, uint32_t from,
-                    uint32_t to, uint32_t n, int *error);
+                   uint32_t to, uint32_t n, int *error);
 
 /* Makes slabs on `from` that stand on the list of `to`. -ENOSPC. */
 uint32_t move_lend_fresh(struct pool *pool, uint32_t cache, uint32_t from,
-                          uint32_t to, uint32_t n, int *error);
+                         uint32_t to, uint32_t n, int *error);
 
 /* Puts up to n slabs at home on `home` and standing on `list`, PLAN_NONE for
  * any, back on their home's list. -ENOENT: there are no more. */
 uint32_t move_return(struct pool *pool, uint32_t cache, uint32_t home,
-                      uint32_t list, uint32_t n, int *error);
+                     uint32_t list, uint32_t n, int *error);
 
 /* Empties up to n slabs of a cache on a node, all of whose objects are free,
  * highest first: their units are free. -ENOENT: there are no more. */
 uint32_t move_reclaim(struct pool *pool, uint32_t cache, uint32_t node,
-                     uint32_t n, int *error);
+                      uint32_t n, int *error);
 
 /* Empties slabs of other caches on a node, all of whose objects are free, where
  * that makes an aligned run of free units; up to n runs. -ENOENT. */
 uint32_t move_clear_runs(struct pool *pool, uint32_t cache, uint32_t node,
-                          uint32_t n_units, uint32_t n, int *error);
+                         uint32_t n_units, uint32_t n, int *error);
 
 /* Moves a page with all its slabs, live, to another node. 1, or 0 with *error
  * as backing_move gives it, and why in how. */
 uint32_t move_migrate(struct pool *pool, uint64_t page, uint32_t to,
-                       struct backing_moved *how, int *error);
+                      struct backing_moved *how, int *error);
 
 /* Gives up to n pages of a node that have been without a slab for so long
  * back to the kernel, highest first. */
 uint32_t move_shrink(struct pool *pool, uint32_t node, uint32_t n,
-                      int64_t idle_ns, int *error);
+                     int64_t idle_ns, int *error);
 
 #endif

@@ -31,14 +31,14 @@ struct balance_past {
 
 struct balance {
 	struct config_balance config;
-	struct plan_config policy;
-	bool may_migrate; /* we have the right */
+	struct plan_config settings; /* of the next plan */
+	bool may_migrate;            /* slabd has the right */
 
 	int64_t now_ns; /* when the snapshot was begun */
 	struct snapshot snap;
 	struct snapshot_node nodes[NODES_MAX];
 	uint32_t runs[NODES_MAX][SNAPSHOT_ORDERS];
-	struct snapshot_cache *caches;
+	struct snapshot_cache *caches; /* by cache_ix, cache - 1 */
 	struct snapshot_cell *cells;
 	struct snapshot_loan *loans;
 	uint16_t *first; /* by cell: 1 + index of a loan to its list; 0: none */
@@ -46,7 +46,7 @@ struct balance {
 	uint32_t loans_at; /* which of the pool's is looked at first */
 	struct snapshot_page *pages;
 	uint64_t drain_at; /* page where looks at those that leave begin */
-	uint8_t *looked;   /* by cache: its lists are counted */
+	uint8_t *looked;   /* by index of a cache: its lists are counted */
 	struct plan plan;
 	void *work;
 
@@ -62,9 +62,9 @@ struct balance {
 	int64_t empty_ns; /* when such a round of looks ended */
 	uint64_t idle_left[NODES_MAX]; /* pages that are yet to be seen in it */
 	uint64_t empties_at[NODES_MAX]; /* page where other looks go on */
-	bool in_round;    /* the last look was of one, and there is more */
-	bool idle_look;   /* the last look ended one */
-	bool newly_empty; /* the last look found one that was not */
+	bool in_round;    /* the last look left some of a round to the next */
+	bool idle_look;   /* the last look ended a round */
+	bool newly_empty; /* the last look found a slab that was not before */
 	uint32_t idle_rounds; /* rounds since something happened */
 	uint8_t client_node[CLIENT_IDS];
 

@@ -29,8 +29,8 @@ static void fill_tokens(struct pool *pool)
 {
 	struct balance *b = pool->balance;
 	uint64_t page = UINT64_C(1) << pool->view.geo.page_shift;
-	uint64_t most = b->config.migrate_rate > page ? b->config.migrate_rate
-	                                              : page;
+	uint64_t most =
+		b->config.migrate_rate > page ? b->config.migrate_rate : page;
 	int64_t ms = (b->now_ns - b->tokens_ns) / CLOCK_MS;
 	b->tokens_ns += ms * CLOCK_MS;
 	ms = ms < TOKENS_MS ? ms : TOKENS_MS;
@@ -39,13 +39,13 @@ static void fill_tokens(struct pool *pool)
 	b->tokens = b->tokens < most ? b->tokens : most;
 }
 
-static void fill_policy(struct pool *pool)
+static void fill_settings(struct pool *pool)
 {
 	struct balance *b = pool->balance;
 	fill_tokens(pool);
-	balance_settings(&b->policy, &b->config);
-	b->policy.migrate_bytes = b->tokens;
-	b->policy.may_migrate &= b->may_migrate;
+	balance_settings(&b->settings, &b->config);
+	b->settings.migrate_bytes = b->tokens;
+	b->settings.may_migrate &= b->may_migrate;
 }
 
 /* ---- nodes -------------------------------------------------------------- */
@@ -142,8 +142,8 @@ static void fill_node(struct pool *pool, uint32_t node,
 		out->room_pages = backing_room_pages(&pool->backing, node);
 	if (scope != SNAPSHOT_SHORT && out->empty_pages > 0 &&
 	    b->config.idle_s > 0)
-		out->idle_pages = count_idle(pool, node,
-		                             b->config.idle_s * CLOCK_S);
+		out->idle_pages =
+			count_idle(pool, node, b->config.idle_s * CLOCK_S);
 }
 
 /* ---- caches ------------------------------------------------------------- */
@@ -201,7 +201,7 @@ static void choose_caches(struct pool *pool, enum snapshot_scope scope,
 	}
 }
 
-/* A node that carving did not help has no room: that was tried. */
+/* A node where carving failed has no room: that was tried. */
 static void fill_wants(struct pool *pool, const struct unmet *unmet)
 {
 	struct balance *b = pool->balance;
@@ -231,9 +231,9 @@ static struct snapshot_loan *group_of(struct pool *pool, uint64_t word)
 	group = &b->loans[b->snap.n_loans++];
 	*first = (uint16_t)b->snap.n_loans;
 	*group = (struct snapshot_loan){.cache_ix = WORD_CACHE(word) - 1,
-	                              .home = WORD_HOME(word),
-	                              .list = WORD_LIST(word),
-	                              .age_ms = UINT32_MAX};
+	                                .home = WORD_HOME(word),
+	                                .list = WORD_LIST(word),
+	                                .age_ms = UINT32_MAX};
 	return group;
 }
 
@@ -242,20 +242,20 @@ static void add_loan(struct pool *pool, struct loan *loan, bool look)
 	struct balance *b = pool->balance;
 	uint64_t word = pool->view.words[loan->head];
 	const struct layout_cache *row =
-	        &pool->view.caches[WORD_CACHE(word) - 1];
+		&pool->view.caches[WORD_CACHE(word) - 1];
 	struct snapshot_loan *group = group_of(pool, word);
 	uint32_t age = as_ms(loans_age_ns(loan, b->now_ns));
 	uint32_t free;
 	b->cells[balance_cell(pool, WORD_CACHE(word), WORD_HOME(word))].lent++;
 	b->cells[balance_cell(pool, WORD_CACHE(word), WORD_LIST(word))]
-	        .borrowed++;
+		.borrowed++;
 	if (group == NULL)
 		return;
 	group->slabs++;
 	group->age_ms = age < group->age_ms ? age : group->age_ms;
 	if (!look)
 		return;
-	/* One whose lease is held can't be returned, for good perhaps. */
+	/* A slab whose lease is held can't be returned, perhaps ever. */
 	free = atom_load(&pool->view.leases[loan->head]) != 0
 	               ? 0
 	               : tags_count_free(slab_tags(&pool->view, loan->head),
@@ -266,7 +266,8 @@ static void add_loan(struct pool *pool, struct loan *loan, bool look)
 	group->unused += free > 0 && loans_is_unused(loan, b->now_ns);
 }
 
-/* Of more loans than one look takes the next one begins behind those. */
+/* If there are more loans than one look takes, the next look begins behind
+ * those. */
 static void fill_loans(struct pool *pool)
 {
 	struct balance *b = pool->balance;
@@ -290,11 +291,10 @@ static bool is_look_due(const struct balance *b, enum snapshot_scope scope)
 	       b->now_ns - b->empty_ns >= b->config.idle_s * CLOCK_S;
 }
 
-/* Whether it is worth to know which slabs of a node are empty: somebody is
- * short there, or memory is to be given back. */
+/* Whether a plan needs to know which slabs of a node are empty: clients are
+ * short there, or the node gives memory back. */
 static bool wants_empties(const struct pool *pool, uint32_t node,
-                          enum snapshot_scope scope,
-                          const struct unmet *unmet)
+                          enum snapshot_scope scope, const struct unmet *unmet)
 {
 	const struct balance *b = pool->balance;
 	if (scope == SNAPSHOT_ALL || is_look_due(b, scope) ||
@@ -340,7 +340,7 @@ void snapshot_take(struct pool *pool, enum snapshot_scope scope,
 	struct balance *b = pool->balance;
 	uint32_t n_nodes = pool->view.geo.n_nodes;
 	b->now_ns = clock_ns();
-	fill_policy(pool);
+	fill_settings(pool);
 	b->snap = (struct snapshot){
 		.n_nodes = n_nodes,
 		.n_caches = pool->n_caches,

@@ -12,7 +12,7 @@ enum snapshot_scope {
 	SNAPSHOT_ALL,   /* every list counted */
 };
 
-/* Fills in balance->snap and balance->policy. unmet is what clients lack, NULL
+/* Fills in balance->snap and balance->settings. unmet is what clients lack, NULL
  * for nothing. */
 void snapshot_take(struct pool *pool, enum snapshot_scope scope,
                    const struct unmet *unmet);

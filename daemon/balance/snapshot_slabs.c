@@ -14,15 +14,15 @@
 /* ---- empty slabs -------------------------------------------------------- */
 
 /* Notes whether a slab is empty now, and was at the last look. One whose lease
- * is held is none that could be taken: its holder may stand still. */
+ * is held can't be taken: its holder may stand still. */
 static void look_at(struct pool *pool, uint32_t head, bool idle)
 {
 	struct balance *b = pool->balance;
 	uint64_t word = pool->view.words[head];
 	const struct layout_cache *row =
-	        &pool->view.caches[WORD_CACHE(word) - 1];
+		&pool->view.caches[WORD_CACHE(word) - 1];
 	struct snapshot_cell *cell = &b->cells[balance_cell(
-	        pool, WORD_CACHE(word), WORD_HOME(word))];
+		pool, WORD_CACHE(word), WORD_HOME(word))];
 	uint64_t bit = UINT64_C(1) << (head % 64);
 	bool empty = atom_load(&pool->view.leases[head]) == 0 &&
 	             tags_count_free(slab_tags(&pool->view, head),
@@ -38,7 +38,8 @@ static void look_at(struct pool *pool, uint32_t head, bool idle)
 		b->empty[head / 64] &= ~bit;
 }
 
-/* How much those have listed that could give: they must not run short. */
+/* Counts the lists of the caches that could give an empty slab: they must not
+ * run short. */
 static void count_givers(struct pool *pool, uint32_t node)
 {
 	struct balance *b = pool->balance;
@@ -104,8 +105,8 @@ static uint32_t node_of_client(struct pool *pool, uint32_t id)
 {
 	struct balance *b = pool->balance;
 	if (b->client_node[id] == UNASKED)
-		b->client_node[id] = node_of_process(
-		        pool, pool->view.clients[id].pid);
+		b->client_node[id] =
+			node_of_process(pool, pool->view.clients[id].pid);
 	return b->client_node[id];
 }
 
@@ -114,7 +115,7 @@ static void add_users(struct pool *pool, uint32_t head, uint64_t *bytes)
 {
 	uint64_t word = pool->view.words[head];
 	const struct layout_cache *row =
-	        &pool->view.caches[WORD_CACHE(word) - 1];
+		&pool->view.caches[WORD_CACHE(word) - 1];
 	const uint16_t *tags = slab_tags(&pool->view, head);
 	for (uint32_t i = 0; i < row->n_objs; i++) {
 		uint16_t tag = atom_load(&tags[i]);
@@ -133,8 +134,8 @@ static void describe_page(struct pool *pool, uint64_t number,
 	uint32_t unit = (uint32_t)(number * pool->pages.page_units);
 	uint32_t end = unit + pool->pages.page_units;
 	uint32_t most = 0;
-	*page = (struct snapshot_page){.page = number,
-	                             .lies = pages_node_of(&pool->pages, number)};
+	*page = (struct snapshot_page){
+		.page = number, .lies = pages_node_of(&pool->pages, number)};
 	for (; unit < end; unit++) {
 		uint64_t word = pool->view.words[unit];
 		uint32_t units;
@@ -182,8 +183,8 @@ static void add_page(struct pool *pool, uint64_t number, uint32_t most)
 	recall_past(b, &b->pages[b->snap.n_pages++]);
 }
 
-/* Pages of nodes that are to be emptied. Of more than one look takes, the next
- * one begins behind those: they may all be pinned. */
+/* Pages of nodes that are being emptied. If there are more than one look takes,
+ * the next look begins behind those: they may all be pinned. */
 static void add_draining(struct pool *pool, uint32_t most)
 {
 	struct balance *b = pool->balance;
@@ -208,6 +209,7 @@ void snapshot_pages(struct pool *pool, bool brief)
 	if (!brief)
 		add_draining(pool, most);
 	for (uint32_t i = 0; i < pool->loans.n; i++)
-		add_page(pool, pool->loans.loan[i].head /
-		                       pool->pages.page_units, most);
+		add_page(pool,
+		         pool->loans.loan[i].head / pool->pages.page_units,
+		         most);
 }

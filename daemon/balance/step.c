@@ -29,9 +29,9 @@ static uint64_t carve(struct pool *pool, const struct plan_step *step,
 	uint64_t done = 0;
 	uint32_t head;
 	*error = 0;
-	while (done < n && (*error = slabs_carve(pool, step->cache_ix + 1,
-	                                         step->to, step->to,
-	                                         &head)) == 0)
+	while (done < n &&
+	       (*error = slabs_carve(pool, step->cache_ix + 1, step->to,
+	                             step->to, &head)) == 0)
 		done++;
 	return done;
 }
@@ -43,14 +43,14 @@ static uint64_t reassign(struct pool *pool, const struct plan_step *step,
 	uint32_t units = 1u << rows[step->cache_ix].order;
 	if (step->donor_ix == step->cache_ix)
 		return move_reclaim(pool, step->donor_ix + 1, step->to,
-		                   step->n_given, error);
-	/* Slabs that are smaller must lie side by side. */
+		                    step->n_given, error);
+	/* Smaller slabs help only where they are side by side. */
 	if (rows[step->donor_ix].order < rows[step->cache_ix].order)
 		move_clear_runs(pool, step->cache_ix + 1, step->to, units,
-		                 step->n, error);
+		                step->n, error);
 	else
 		move_reclaim(pool, step->donor_ix + 1, step->to, step->n_given,
-		            error);
+		             error);
 	return carve(pool, step, step->n, error);
 }
 
@@ -58,12 +58,11 @@ static uint64_t lend(struct pool *pool, const struct plan_step *step,
                      int *error)
 {
 	uint32_t cache = step->cache_ix + 1;
-	uint64_t done = step->fresh
-	                        ? move_lend_fresh(pool, cache, step->from,
-	                                           step->to, step->n, error)
-	                        : move_lend(pool, cache, step->from, step->to,
-	                                     step->n, error);
-	/* What was made for it never was on the lender's list. */
+	uint64_t done = step->fresh ? move_lend_fresh(pool, cache, step->from,
+	                                              step->to, step->n, error)
+	                            : move_lend(pool, cache, step->from,
+	                                        step->to, step->n, error);
+	/* A fresh slab never was on the lender's list. */
 	if (done > 0 && !step->fresh)
 		note_flow(pool, cache, step->from, false);
 	if (done > 0)
@@ -71,13 +70,13 @@ static uint64_t lend(struct pool *pool, const struct plan_step *step,
 	return done;
 }
 
-/* The policy's `to` is the home, which gets its own back. */
+/* The plan's `to` is the home, which gets its own back. */
 static uint64_t give_back(struct pool *pool, const struct plan_step *step,
                           int *error)
 {
 	uint32_t cache = step->cache_ix + 1;
-	uint64_t done = move_return(pool, cache, step->to, step->from, step->n,
-	                             error);
+	uint64_t done =
+		move_return(pool, cache, step->to, step->from, step->n, error);
 	if (done > 0 && step->from != PLAN_NONE)
 		note_flow(pool, cache, step->from, false);
 	if (done > 0)

@@ -55,8 +55,8 @@ static uint32_t count_idle(const struct view *view, const struct partial *list,
 	return idle;
 }
 
-/* How many slabs a list that is below its mark is to get: an eighth more than
- * there are. 0 when it is not. */
+/* How many slabs a list lacks: an eighth of what stands there if it is below its
+ * low mark, else none. */
 static uint32_t lack(const struct pool *pool, uint32_t cache, uint32_t node)
 {
 	uint64_t slab_bytes = UNIT_BYTES << pool->view.caches[cache - 1].order;
@@ -68,8 +68,8 @@ static uint32_t lack(const struct pool *pool, uint32_t cache, uint32_t node)
 	return clamp(have / 8, 1, CARVE_BYTES_MAX / slab_bytes);
 }
 
-/* Something is idle that is at home on the node: of the rest of its list who
- * takes nothing that is lent has no use. */
+/* Whether the list has an idle slab of this node's own. Callers that refuse
+ * lent slabs can use no other. */
 static bool has_own(const struct pool *pool, uint32_t cache, uint32_t node)
 {
 	const struct view *view = &pool->view;
@@ -86,8 +86,8 @@ static bool has_own(const struct pool *pool, uint32_t cache, uint32_t node)
 	return false;
 }
 
-/* What the policy would do first: no look at anything else is needed for it.
- * True if nothing is lacking then. */
+/* Does what a plan would do first, without a snapshot. True if nothing is
+ * lacking then. */
 static bool carve_some(struct pool *pool, uint32_t cache, uint32_t node,
                        struct unmet *unmet)
 {
@@ -110,7 +110,7 @@ static bool carve_some(struct pool *pool, uint32_t cache, uint32_t node,
 	return false;
 }
 
-/* Something is still free on a list that is only low. */
+/* Whether something is still free: the list is only low then. */
 static bool has_some(const struct pool *pool, uint32_t cache, uint32_t node)
 {
 	struct partial list = partial_of(&pool->view, cache, node);
@@ -137,8 +137,8 @@ static void deny(struct pool *pool, uint32_t cache, uint32_t node)
 	pool->counts.denied++;
 }
 
-/* Carves for the wants of a word, which any client may have written to. What
- * that does not relieve is added to unmet. */
+/* Carves for the wants of a word, which any client may have written to. Those
+ * that this does not relieve are added to unmet. */
 static enum wants_outcome carve_word(struct pool *pool, uint64_t word,
                                      uint64_t bits, struct unmet *unmet)
 {
@@ -157,7 +157,7 @@ static enum wants_outcome carve_word(struct pool *pool, uint64_t word,
 	return outcome;
 }
 
-/* Marks what nothing helped. True if there is any. */
+/* Denies the lists that still have nothing. True if there is any. */
 static bool deny_unmet(struct pool *pool, const struct unmet *unmet)
 {
 	bool any = false;
@@ -190,7 +190,8 @@ enum wants_outcome wants_serve(struct pool *pool, struct unmet *unmet)
 	}
 	if (all == WANTS_DENIED) {
 		bool trim = balance_short(pool, unmet);
-		all = deny_unmet(pool, unmet) || trim ? WANTS_DENIED : WANTS_EVENED;
+		all = deny_unmet(pool, unmet) || trim ? WANTS_DENIED
+		                                      : WANTS_EVENED;
 	}
 	if (all != WANTS_NOTHING)
 		marks_announce(pool);

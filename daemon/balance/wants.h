@@ -3,7 +3,7 @@
  * Slabs carved where clients run short, ahead of need.
  *
  *   client: list below its low mark -> want bit -> ring
- *   slabd:  ready units -> more pages -> what the balance can do (balance/balance.h)
+ *   slabd:  ready units -> more pages -> what a plan can do (balance/balance.h)
  *           -> clients asked to trim, and "denied" until the next retry
  *
  * What the plan could not get is a value, the unmet wants: the server looks for
@@ -22,7 +22,7 @@ enum wants_outcome {
 	WANTS_DENIED,  /* some were not: ask for trims, retry later */
 };
 
-/* Serves every want bit that is set, and wakes who waits. unmet gets what
+/* Serves every want bit that is set, and wakes those who wait. unmet gets what
  * carving did not relieve; of WANTS_EVENED the plan did. */
 enum wants_outcome wants_serve(struct pool *pool, struct unmet *unmet);
 
@@ -31,7 +31,7 @@ enum wants_outcome wants_serve(struct pool *pool, struct unmet *unmet);
 int wants_relieve(struct pool *pool, uint32_t cache, uint32_t node);
 
 /* Faults pages in ahead of need on nodes whose ready memory is nearly used
- * up. True if it did something, so that it is worth to be called again. */
+ * up. True if that gave any: call it again. */
 bool wants_ahead(struct pool *pool);
 
 #endif

@@ -34,7 +34,8 @@ refuse(const struct pool *pool, int error, const char *why, ...)
 	log_error("pool %s: can't take over the memory that was kept: %s; "
 	          "nothing was touched. To go on with it start the slabd that "
 	          "made it; to start clean stop its clients, then stop slabd "
-	          "and start it anew", pool->name, text);
+	          "and start it anew",
+	          pool->name, text);
 	return error;
 }
 
@@ -93,7 +94,8 @@ static int map_meta(struct pool *pool)
 	pool->view.geo.control_bytes = control_bytes;
 	if (pool->head->magic == LAYOUT_MAGIC &&
 	    pool->head->version != LAYOUT_VERSION)
-		return refuse(pool, -EPROTO, "its layout is version %u, and "
+		return refuse(pool, -EPROTO,
+		              "its layout is version %u, and "
 		              "this slabd knows version %u",
 		              pool->head->version, LAYOUT_VERSION);
 	r = map_kept(pool, "shared", &pool->shared_fd, &pool->shared,
@@ -104,7 +106,8 @@ static int map_meta(struct pool *pool)
 	r = layout_check(pool->head, control_bytes, shared_bytes, &geo);
 	if (r < 0 || geo.n_nodes != pool->topo->n_nodes ||
 	    pool->head->instance != pool->journal->instance)
-		return refuse(pool, -EINVAL, "the head of its control file is "
+		return refuse(pool, -EINVAL,
+		              "the head of its control file is "
 		              "damaged, or another pool's");
 	view_init(&pool->view, &geo, pool->head, pool->shared);
 	r = pool->control_ro_fd = pool_open_read_only(pool->control_fd);
@@ -153,7 +156,7 @@ static int check_ready(const struct pool *pool)
 	               : refuse(pool, -EINVAL, "its table of nodes is damaged");
 }
 
-/* The pages against the files that hold them. */
+/* Checks the table of pages against the files. */
 static int check_pages(const struct pool *pool)
 {
 	const struct layout_geometry *geo = &pool->view.geo;
@@ -190,11 +193,11 @@ static int take_data(struct pool *pool, bool may_reserve)
 		const struct journal_node *node = &pool->journal->node[i];
 		keep_node_name(name, pool->name, i);
 		kept[i] = (struct backing_kept){
-		        .fd = fdstore_take(name),
-		        .kind = (enum backing_kind)node->kind,
-		        .bound = node->bound != 0,
-		        .file_bytes = node->file_bytes,
-		        .note = node->note};
+			.fd = fdstore_take(name),
+			.kind = (enum backing_kind)node->kind,
+			.bound = node->bound != 0,
+			.file_bytes = node->file_bytes,
+			.note = node->note};
 		pool->start_pages[i] = node->start_pages;
 	}
 	r = backing_adopt(&pool->backing, &from);
@@ -215,8 +218,9 @@ static int take_data(struct pool *pool, bool may_reserve)
 
 /* ---- books --------------------------------------------------------------- */
 
-/* The pages of a node's file, as the control file has them; what was faulted in
- * and not noted, or noted as gone and not given back yet, is given back. */
+/* Enters the pages of a node's file as the control file has them. Those that
+ * were faulted in and not noted, or noted as gone and not given back yet, are
+ * given back. */
 static void note_pages(struct pool *pool, uint32_t node)
 {
 	uint64_t first = pages_first(&pool->pages, node);
@@ -224,10 +228,10 @@ static void note_pages(struct pool *pool, uint32_t node)
 	uint64_t ready = 0;
 	pool_node(pool, node)->high_page = 0;
 	for (uint64_t page = first; page < first + n; page++) {
-		uint32_t lies = pages_node_of(&pool->pages, page);
-		if (lies == NODE_NONE)
+		uint32_t page_node = pages_node_of(&pool->pages, page);
+		if (page_node == NODE_NONE)
 			continue;
-		pages_add(&pool->pages, page, 1, lies);
+		pages_add(&pool->pages, page, 1, page_node);
 		ready++;
 	}
 	if (ready == pool->backing.node[node].ready_pages)
@@ -238,7 +242,7 @@ static void note_pages(struct pool *pool, uint32_t node)
 			               node);
 }
 
-/* Where a page lies now that was on its way to a node when slabd was killed. */
+/* Looks up the page that was on its way to a node when slabd was killed. */
 static void note_moved(struct pool *pool, uint32_t to)
 {
 	uint8_t *pages = (uint8_t *)(uintptr_t)pool->view.pages;
@@ -246,14 +250,16 @@ static void note_moved(struct pool *pool, uint32_t to)
 	unsigned at;
 	uint64_t page;
 	if (!migrate_last(&pool->backing, to, &file, &page) ||
-	    file >= pool->view.geo.n_nodes || page >= pages_size(&pool->pages, file))
+	    file >= pool->view.geo.n_nodes ||
+	    page >= pages_size(&pool->pages, file))
 		return;
 	/* Asking for a hole would fault it in. */
-	if (pages_node_of(&pool->pages, pages_first(&pool->pages, file) + page) ==
-	            NODE_NONE ||
+	if (pages_node_of(&pool->pages, pages_first(&pool->pages, file) +
+	                                        page) == NODE_NONE ||
 	    backing_where(&pool->backing, file, page, &at) < 0)
 		return;
-	atom_store(&pages[pages_first(&pool->pages, file) + page], (uint8_t)(1 + at));
+	atom_store(&pages[pages_first(&pool->pages, file) + page],
+	           (uint8_t)(1 + at));
 }
 
 static int note_slabs(struct pool *pool, uint32_t node)
@@ -286,13 +292,13 @@ static int make_books(struct pool *pool)
 		note_pages(pool, node);
 	for (uint32_t node = 0; r == 0 && node < geo.n_nodes; node++)
 		backing_set_resident(&pool->backing, node,
-		                 pool->pages.node[node].pages);
+		                     pool->pages.node[node].pages);
 	for (uint32_t node = 0; r == 0 && node < geo.n_nodes; node++)
 		r = note_slabs(pool, node);
 	for (uint32_t cache = 1; r == 0 && cache <= pool->n_caches; cache++) {
 		for (uint32_t node = 0; node < geo.n_nodes; node++) {
 			struct partial list =
-			        partial_of(&pool->view, cache, node);
+				partial_of(&pool->view, cache, node);
 			partial_repair_any(&list);
 		}
 	}
@@ -305,13 +311,14 @@ static int make_books(struct pool *pool)
 
 /* ---- as a whole ---------------------------------------------------------- */
 
-/* What a slabd left that was killed before the pool was whole. */
+/* Ends what is left of a slabd that was killed before the pool was whole. */
 static int give_up(struct pool *pool)
 {
 	struct backing_adoption from = {.topo = pool->topo,
 	                                .journal = pool->journal->pages};
 	log_info("pool %s: slabd was killed while it made this pool: it is "
-	         "made anew", pool->name);
+	         "made anew",
+	         pool->name);
 	backing_abandon(&from);
 	keep_forget(pool);
 	pool_destroy(pool);
@@ -346,8 +353,7 @@ static void say_adopted(const struct pool *pool, int64_t began_ns)
 	         pool->n_caches,
 	         (unsigned long long)(ready + pool->pages.units.n_taken -
 	                              pool->pages.units.n),
-	         (unsigned long long)ready,
-	         (double)took_ns / (double)CLOCK_MS);
+	         (unsigned long long)ready, (double)took_ns / (double)CLOCK_MS);
 }
 
 int adopt_pool(struct pool *pool, const struct config_pool *config,
@@ -361,7 +367,7 @@ int adopt_pool(struct pool *pool, const struct config_pool *config,
 	if (pool->journal_fd < 0)
 		return ADOPT_E_NONE;
 	r = journal_map(pool->journal_fd, pool->name, &pool->journal, text,
-	               sizeof(text));
+	                sizeof(text));
 	if (r < 0) {
 		refuse(pool, r, "%s", text);
 	} else {
@@ -380,8 +386,8 @@ int adopt_pool(struct pool *pool, const struct config_pool *config,
 
 /* ---- pools that are no longer configured --------------------------------- */
 
-/* The pool whose journal has that name in the descriptor store; false: it is no
- * journal's. */
+/* The pool whose journal has that name in the descriptor store. False: it is no
+ * journal's name. */
 static bool is_journal(const char *name, char pool[NAME_BYTES])
 {
 	static const char head[] = "slabd.pool.";
@@ -402,7 +408,7 @@ static bool is_of_nodes(const struct journal *journal, const struct topo *topo)
 	bool same = journal->n_nodes == topo->n_nodes;
 	for (unsigned i = 0; same && i < journal->n_nodes; i++)
 		same = journal->node[i].os_id == topo->node[i].os_id;
-	/* None are named in one of a pool that was never whole. */
+	/* The journal of a pool that was never whole names no nodes. */
 	return same || journal->n_nodes == 0;
 }
 
@@ -432,7 +438,8 @@ void adopt_rest(const struct topo *topo)
 		if (fd < 0)
 			continue;
 		log_info("pool %s was kept and is not configured any longer: "
-		         "hugepages that were added for it go back", pool);
+		         "hugepages that were added for it go back",
+		         pool);
 		give_back(topo, pool, fd);
 		close(fd);
 		fdstore_drop(name);

@@ -43,7 +43,8 @@ static int fit(const struct pool *pool, uint64_t size, uint64_t align,
 		return 0;
 	snprintf(todo, sizeof(todo),
 	         "the size is 1 to %llu bytes, the alignment 0 or a power of "
-	         "two up to %u", 1ull << shift, ALIGN_MAX);
+	         "two up to %u",
+	         1ull << shift, ALIGN_MAX);
 	return remedy_set(why, -EINVAL, todo, "size %llu, alignment %llu",
 	                  (unsigned long long)size, (unsigned long long)align);
 }
@@ -57,16 +58,15 @@ static int reopen(const struct pool *pool, uint32_t cache,
 		return (int)cache;
 	return remedy_set(why, -EEXIST, "open it so, or choose another name",
 	                  "cache %s exists with size %u, alignment %u, flags "
-	                  "%u", have->name, have->size, have->align,
-	                  have->flags);
+	                  "%u",
+	                  have->name, have->size, have->align, have->flags);
 }
 
 static int add(struct pool *pool, const struct layout_cache *want,
                struct remedy *why)
 {
-	struct layout_cache *row =
-	        (struct layout_cache *)(uintptr_t)
-	                &pool->view.caches[pool->n_caches];
+	struct layout_cache *row = (struct layout_cache *)(uintptr_t)&pool->view
+	                                   .caches[pool->n_caches];
 	if (pool->n_caches == pool->view.geo.n_caches)
 		return remedy_set(why, -ENOSPC,
 		                  "raise max_caches in slabd.conf",
@@ -79,14 +79,14 @@ static int add(struct pool *pool, const struct layout_cache *want,
 	/* pairs: view_cache */
 	atom_store_release(&row->state, 1u);
 	log_info("pool %s: cache %s: size %u, stride %u, %u objects in a slab "
-	         "of %u KiB", pool->name, row->name, row->size, row->stride,
-	         row->n_objs, 64u << row->order);
+	         "of %u KiB",
+	         pool->name, row->name, row->size, row->stride, row->n_objs,
+	         64u << row->order);
 	return (int)pool->n_caches;
 }
 
-int caches_create(struct pool *pool, const char name[NAME_BYTES],
-                  uint64_t size, uint64_t align, uint32_t flags,
-                  struct remedy *why)
+int caches_create(struct pool *pool, const char name[NAME_BYTES], uint64_t size,
+                  uint64_t align, uint32_t flags, struct remedy *why)
 {
 	struct layout_cache want = {.flags = flags};
 	uint32_t cache;

@@ -8,9 +8,8 @@
 
 /* Finds the cache, or makes it. Its id, or -errno with the reason and the
  * remedy in why: EINVAL, EEXIST, ENOSPC. name need not end in zero. */
-int caches_create(struct pool *pool, const char name[NAME_BYTES],
-                  uint64_t size, uint64_t align, uint32_t flags,
-                  struct remedy *why);
+int caches_create(struct pool *pool, const char name[NAME_BYTES], uint64_t size,
+                  uint64_t align, uint32_t flags, struct remedy *why);
 
 /* The id of a cache by name, or 0. */
 uint32_t caches_find(const struct pool *pool, const char *name);

@@ -12,11 +12,11 @@
 #define RELIST_SHARE 20           /* and as many times as long as it took */
 
 static void clients_set(struct pool *pool, uint32_t id, uint32_t epoch,
-                      enum client_state state)
+                        enum client_state state)
 {
 	/* pairs: view_client_live */
 	atom_store_release(&pool_client(pool, id)->word,
-	         (uint64_t)epoch << 8 | (uint64_t)state);
+	                   (uint64_t)epoch << 8 | (uint64_t)state);
 }
 
 enum client_state clients_state(const struct pool *pool, uint32_t id)
@@ -27,7 +27,7 @@ enum client_state clients_state(const struct pool *pool, uint32_t id)
 void clients_ban(struct pool *pool, uint32_t id)
 {
 	struct layout_client *row = pool_client(pool, id);
-	/* Its state and epoch are as they were: nobody waits to see this. */
+	/* Its state and epoch stay as they were: no reader waits for this. */
 	atom_store(&row->word, row->word | CLIENT_BANNED);
 }
 

@@ -22,13 +22,13 @@ void clients_reap(struct pool *pool, uint32_t id);
 /* The second sweep; the id may be used again. */
 void clients_free(struct pool *pool, uint32_t id);
 
-/* Sets every list bit that is due, without a sweep, if enough time has passed
- * since the last such look; false if not. A client that became another program
- * lives, and its threads ended wherever they were. */
+/* Sets the list bit of every slab that has something free, without a sweep, if
+ * enough time has passed since the last such look; false if not. A client that
+ * became another program lives, and its threads ended wherever they were. */
 bool clients_relist(struct pool *pool);
 
-/* A live client that lost its connection by a fault: a slabd that is started
- * again knows it too. */
+/* Bans a live client that lost its connection by a fault. The mark outlives
+ * slabd. */
 void clients_ban(struct pool *pool, uint32_t id);
 bool clients_is_banned(const struct pool *pool, uint32_t id);
 

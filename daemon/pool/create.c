@@ -36,7 +36,7 @@ static void say_progress(void *arg, unsigned node, uint64_t done, uint64_t all)
 	         p->pool->name, p->pool->topo->node[node].os_id, tenth * 10,
 	         (unsigned long long)all);
 	notify_progress("pool %s: node %u: %d %% faulted in", p->pool->name,
-	                 p->pool->topo->node[node].os_id, tenth * 10);
+	                p->pool->topo->node[node].os_id, tenth * 10);
 }
 
 /* The most a pool takes of a node: whole pages, at least one. */
@@ -73,8 +73,8 @@ static void log_nodes(const struct pool *pool)
 		         (unsigned long long)mib,
 		         (unsigned long long)(n->file_bytes >> 20),
 		         backing_kind_name(n->kind),
-		         (double)n->populate_ns / 1e6,
-		         n->note[0] ? "; " : "", n->note);
+		         (double)n->populate_ns / 1e6, n->note[0] ? "; " : "",
+		         n->note);
 	}
 }
 
@@ -84,15 +84,15 @@ static int open_data(struct pool *pool, bool may_reserve)
 	uint64_t starts[TOPO_NODES_MAX];
 	struct progress progress = {.pool = pool};
 	struct backing_request request = {
-	        .topo = pool->topo,
-	        .name = pool->name,
-	        .first = (enum backing_kind)pool->config->page,
-	        .may_reserve = may_reserve,
-	        .file_bytes = files,
-	        .start_bytes = starts,
-	        .progress = say_progress,
-	        .progress_arg = &progress,
-	        .journal = pool->journal->pages,
+		.topo = pool->topo,
+		.name = pool->name,
+		.first = (enum backing_kind)pool->config->page,
+		.may_reserve = may_reserve,
+		.file_bytes = files,
+		.start_bytes = starts,
+		.progress = say_progress,
+		.progress_arg = &progress,
+		.journal = pool->journal->pages,
 	};
 	int r;
 	for (unsigned i = 0; i < pool->topo->n_nodes; i++) {
@@ -138,7 +138,7 @@ static void add_pages(struct pool *pool)
 {
 	for (uint32_t i = 0; i < pool->view.geo.n_nodes; i++)
 		pages_add(&pool->pages, pages_first(&pool->pages, i),
-		             pool->backing.node[i].ready_pages, i);
+		          pool->backing.node[i].ready_pages, i);
 }
 
 static void fill_head(struct pool *pool, uint64_t hint)
@@ -198,7 +198,8 @@ static int open_meta(struct pool *pool, unsigned ordinal)
 	int r = compute_geometry(pool, &geo);
 	if (r < 0) {
 		log_error("pool %s: more than 2 TiB in all; lower max in its "
-		          "section", pool->name);
+		          "section",
+		          pool->name);
 		return r;
 	}
 	r = open_metafile(pool->name, "control", geo.control_bytes,

@@ -64,7 +64,7 @@ static int fault(int error, const char *why, char *text, size_t text_bytes)
 }
 
 int journal_map(int fd, const char *pool, struct journal **out, char *text,
-               size_t text_bytes)
+                size_t text_bytes)
 {
 	struct journal *journal = NULL;
 	struct stat st;
@@ -83,8 +83,10 @@ int journal_map(int fd, const char *pool, struct journal **out, char *text,
 	if (atom_load_acquire(&journal->magic) != JOURNAL_MAGIC)
 		r = fault(-EINVAL, "does not begin as one", text, text_bytes);
 	else if (journal->version != JOURNAL_VERSION) {
-		snprintf(why, sizeof(why), "has version %u and this slabd "
-		         "knows version %u", journal->version, JOURNAL_VERSION);
+		snprintf(why, sizeof(why),
+		         "has version %u and this slabd "
+		         "knows version %u",
+		         journal->version, JOURNAL_VERSION);
 		r = fault(-EPROTO, why, text, text_bytes);
 	} else if ((uint64_t)st.st_size != sizeof(*journal) ||
 	           strncmp(journal->name, pool, sizeof(journal->name)) != 0 ||

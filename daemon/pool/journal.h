@@ -53,7 +53,7 @@ int journal_make(const char *pool, struct journal **out);
 /* Maps one that was kept. 0, -EPROTO another version, -EINVAL no journal of
  * that pool; text says so. */
 int journal_map(int fd, const char *pool, struct journal **out, char *text,
-               size_t text_bytes);
+                size_t text_bytes);
 
 void journal_unmap(struct journal *journal);
 

@@ -10,11 +10,11 @@
 #include <stdint.h>
 
 struct loan {
-	uint32_t head;
 	int64_t since_ns;
-	int64_t taken_ns; /* somebody last took of it, as far as was seen */
-	uint32_t free;     /* objects, when it was last looked at */
-	bool by_hand;      /* an operator had it lent */
+	int64_t taken_ns; /* a client last took of it, as far as was seen */
+	uint32_t head;
+	uint32_t free; /* objects, when it was last looked at */
+	bool by_hand;  /* an operator had it lent */
 };
 
 struct loans {
@@ -29,7 +29,7 @@ int loans_make(struct loans *loans, uint64_t n_units, uint32_t max);
 void loans_done(struct loans *loans);
 
 /* Notes that a slab is lent since now, if it was not noted before. False: the
- * book is full, and nothing more is to be lent. */
+ * book is full, and nothing more may be lent. */
 bool loans_add(struct loans *loans, uint32_t head, int64_t now_ns);
 
 void loans_drop(struct loans *loans, uint32_t head);
@@ -41,10 +41,10 @@ void loans_by_hand(struct loans *loans, uint32_t first);
 int64_t loans_age_ns(const struct loan *loan, int64_t now_ns);
 
 /* Notes that a lent slab has so many objects free: fewer than at the last look
- * means that somebody took some. */
+ * means that a client took some. */
 void loans_look(struct loan *loan, uint32_t free, int64_t now_ns);
 
-/* Nobody was seen to take of it for so long. */
+/* Whether no client was seen to take of it for ten seconds. */
 bool loans_is_unused(const struct loan *loan, int64_t now_ns);
 
 #endif

@@ -35,7 +35,7 @@ void marks_clear_denied(struct pool *pool)
 void marks_announce(struct pool *pool)
 {
 	uint32_t *seq = &pool->head->grow_seq;
-	/* pairs: alloc_from; who sees the count sees the slabs. */
+	/* pairs: alloc_from; a client that sees the count sees the slabs. */
 	atom_store_release(seq, atom_load(seq) + 1);
 	syscall(SYS_futex, seq, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }

@@ -22,8 +22,8 @@ void marks_deny(struct pool *pool, uint32_t cache, uint32_t node,
 /* Takes every denied mark back. */
 void marks_clear_denied(struct pool *pool);
 
-/* Sets all marks of a pool that was taken over, and wakes who waits: a ring may
- * have gone to the slabd before this one. */
+/* Sets all marks of a pool that was taken over, and wakes those who wait: their
+ * rings may have gone to the slabd before this one. */
 void marks_adopt(struct pool *pool);
 
 /* Counts grow_seq on and wakes the clients that sleep on it. */

@@ -77,38 +77,38 @@ static void count_here(struct pages *book, uint32_t node, int64_t by)
 	atom_store(&node_row(book, node)->resident_pages, row->pages);
 }
 
-void pages_add(struct pages *book, uint64_t page, uint64_t n, uint32_t lies)
+void pages_add(struct pages *book, uint64_t page, uint64_t n, uint32_t node)
 {
 	uint32_t file = pages_file(book, page);
 	struct layout_node *row = node_row(book, file);
 	uint64_t top = page + n - pages_first(book, file);
 	int64_t now = clock_ns();
-	/* First how far to look, then what is there to be seen. */
+	/* high_page is first: clients look no further. */
 	if (row->high_page < top)
 		atom_store(&row->high_page, top);
 	for (uint64_t i = page; i < page + n; i++) {
-		atom_store(&page_bytes(book)[i], (uint8_t)(1 + lies));
+		atom_store(&page_bytes(book)[i], (uint8_t)(1 + node));
 		book->since_ns[i] = now;
 	}
 	extent_give(&book->units, page * book->page_units,
 	            n * book->page_units);
-	book->node[lies].empty += n;
-	if (page < book->node[lies].first_free)
-		book->node[lies].first_free = page;
-	count_here(book, lies, (int64_t)n);
+	book->node[node].empty += n;
+	if (page < book->node[node].first_free)
+		book->node[node].first_free = page;
+	count_here(book, node, (int64_t)n);
 }
 
 void pages_drop(struct pages *book, uint64_t page)
 {
-	uint32_t lies = pages_node_of(book, page);
+	uint32_t node = pages_node_of(book, page);
 	uint32_t file = pages_file(book, page);
 	uint64_t first = page * book->page_units;
 	uint64_t out;
 	extent_take(&book->units, first, first + book->page_units,
 	            book->page_units, book->page_units, &out);
 	atom_store(&page_bytes(book)[page], (uint8_t)0);
-	book->node[lies].empty--;
-	count_here(book, lies, -1);
+	book->node[node].empty--;
+	count_here(book, node, -1);
 	if (page < book->node[file].first_hole)
 		book->node[file].first_hole = page;
 }
@@ -162,7 +162,7 @@ uint64_t pages_hole(struct pages *book, uint32_t node, uint64_t *n)
 }
 
 uint64_t pages_idle(const struct pages *book, uint32_t node, uint64_t below,
-                       int64_t idle_ns)
+                    int64_t idle_ns)
 {
 	int64_t now = clock_ns();
 	if (book->node[node].empty == 0)
@@ -188,7 +188,7 @@ static void count_used(struct pages *book, uint64_t unit, uint32_t n_units)
 }
 
 int pages_take(struct pages *book, uint32_t node, uint32_t n_units,
-                  uint64_t *unit)
+               uint64_t *unit)
 {
 	struct pages_node *row = &book->node[node];
 	bool full = true; /* all pages so far are */

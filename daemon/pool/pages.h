@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A pool's pages: which are faulted in, on which node each lies, and how much
+ * A pool's pages: which are faulted in, on which node each is, and how much
  * of it is slabs. What must outlive slabd is a byte a page in the control file
  * (shm/layout.h); the rest is private and made again from it.
  *
  *   hole -> ready on a node (add) -> ready on another (move) -> hole (drop)
  *
- * A page lies on the node whose file it is in, until it is moved. So a node's
- * units are those of the pages that lie on it, wherever their numbers are.
+ * A page is on the node whose file it is in, until it is moved. So a node's
+ * units are those of the pages that are on it, wherever their numbers are.
  *
  * One thread, the event loop's, calls all of this.
  */
@@ -20,7 +20,7 @@
 #include "daemon/pool/extent.h"
 #include "shm/view.h"
 
-/* Of the pages that lie on one node. */
+/* Of the pages that are on one node. */
 struct pages_node {
 	uint64_t pages;
 	uint64_t used_units; /* in slabs */
@@ -42,11 +42,11 @@ struct pages {
 #define PAGES_NONE UINT64_MAX
 
 /* For a pool whose table of nodes is filled in; keeps the view, and frees
- * nothing of it. 0 or -ENOMEM, and pages_done is due in any case. */
+ * nothing of it. 0 or -ENOMEM, and pages_done has to follow in any case. */
 int pages_make(struct pages *book, const struct view *view);
 void pages_done(struct pages *book);
 
-/* The node on which a page lies, NODE_NONE for a hole. */
+/* The node that a page is on, NODE_NONE for a hole. */
 uint32_t pages_node_of(const struct pages *book, uint64_t page);
 
 /* The node in whose file a page is. */
@@ -56,18 +56,18 @@ uint32_t pages_file(const struct pages *book, uint64_t page);
 uint64_t pages_first(const struct pages *book, uint32_t file);
 uint64_t pages_size(const struct pages *book, uint32_t file);
 
-/* n pages from page on, of one file, are ready and lie on a node. */
-void pages_add(struct pages *book, uint64_t page, uint64_t n, uint32_t lies);
+/* n pages from page on, of one file, are ready, on a node. */
+void pages_add(struct pages *book, uint64_t page, uint64_t n, uint32_t node);
 
 /* A page without a slab is a hole from now on. */
 void pages_drop(struct pages *book, uint64_t page);
 
-/* A page lies on another node from now on. */
+/* A page is on another node from now on. */
 void pages_move(struct pages *book, uint64_t page, uint32_t to);
 
 /* Takes the lowest aligned run of units on a node. 0 or -ENOSPC. */
 int pages_take(struct pages *book, uint32_t node, uint32_t n_units,
-                  uint64_t *unit);
+               uint64_t *unit);
 
 /* Takes just these, for the books of a pool that was taken over. 0, or
  * -EINVAL: not all of them are free. */
@@ -86,6 +86,6 @@ uint64_t pages_hole(struct pages *book, uint32_t node, uint64_t *n);
 /* The highest page on a node that has been without a slab for so long, below a
  * page; or PAGES_NONE. */
 uint64_t pages_idle(const struct pages *book, uint32_t node, uint64_t below,
-                       int64_t idle_ns);
+                    int64_t idle_ns);
 
 #endif

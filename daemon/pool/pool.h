@@ -34,12 +34,12 @@ struct pool_counts {
 	uint64_t goodbyes;      /* clients that closed */
 	uint64_t swept_objects; /* freed by sweeps */
 	uint64_t swept_leases;
-	uint64_t repaired_bits;  /* list bits that a sweep found missing */
-	uint64_t rings;        /* shortages that clients told of */
-	uint64_t grown_slabs;  /* carved */
-	uint64_t taken_slabs;  /* emptied for another cache */
-	uint64_t denied;       /* shortages that could not be relieved */
-	uint64_t trims;        /* times clients were asked to trim */
+	uint64_t repaired_bits; /* list bits that a sweep found missing */
+	uint64_t rings;         /* shortages that clients told of */
+	uint64_t grown_slabs;   /* carved */
+	uint64_t taken_slabs;   /* emptied for another cache */
+	uint64_t denied;        /* shortages that could not be relieved */
+	uint64_t trims;         /* times clients were asked to trim */
 	int64_t last_sweep_ns;
 };
 
@@ -61,8 +61,10 @@ struct pool {
 	uint64_t start_pages[TOPO_NODES_MAX]; /* faulted in by create_pool */
 	struct pages pages;
 	struct loans loans;
-	struct balance *balance; /* whoever opens the pool makes it and ends it */
-	bool offline[NODES_MAX]; /* the kernel has taken the node's memory away */
+	struct balance
+		*balance; /* whoever opens the pool makes it and ends it */
+	bool offline
+		[NODES_MAX]; /* the kernel has taken the node's memory away */
 	struct extent lines; /* tag lines of slabs */
 	/* By cache and node, (cache - 1) * n_nodes + node: slabs at home there,
 	 * and slabs that stand on the list there. */

@@ -17,8 +17,7 @@ static const struct layout_cache *row_of(const struct pool *pool, uint64_t word)
 static void count(struct pool *pool, uint64_t word, int by)
 {
 	uint32_t *slabs = pool_slabs(pool, WORD_CACHE(word), WORD_HOME(word));
-	uint32_t *on_list =
-		pool_slabs(pool, WORD_CACHE(word), WORD_LIST(word));
+	uint32_t *on_list = pool_slabs(pool, WORD_CACHE(word), WORD_LIST(word));
 	*slabs += (uint32_t)by;
 	pool->standing[on_list - pool->slabs] += (uint32_t)by;
 }
@@ -36,8 +35,8 @@ static int take_units(struct pool *pool, uint32_t node, uint32_t n_units,
 	return 0;
 }
 
-int slabs_carve(struct pool *pool, uint32_t cache, uint32_t home,
-                uint32_t list, uint32_t *head)
+int slabs_carve(struct pool *pool, uint32_t cache, uint32_t home, uint32_t list,
+                uint32_t *head)
 {
 	const struct layout_cache *row = &pool->view.caches[cache - 1];
 	uint64_t unit;
@@ -130,7 +129,7 @@ void slabs_rehome(struct pool *pool, uint64_t page, uint32_t to)
 {
 	uint32_t unit = (uint32_t)(page * pool->pages.page_units);
 	uint32_t end = unit + pool->pages.page_units;
-	/* First where it lies: the next slabd gives the slabs their home. */
+	/* The page comes first: the next slabd gives its slabs their home. */
 	pages_move(&pool->pages, page, to);
 	for (; unit < end; unit++) {
 		uint64_t word = pool->view.words[unit];

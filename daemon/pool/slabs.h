@@ -22,8 +22,8 @@
 /* Makes one slab at home on a node, to stand on the list of another (it is lent
  * from the start) or the same; faults pages in if there is no free run. 0 with
  * its head unit, or -ENOSPC. */
-int slabs_carve(struct pool *pool, uint32_t cache, uint32_t home,
-                uint32_t list, uint32_t *head);
+int slabs_carve(struct pool *pool, uint32_t cache, uint32_t home, uint32_t list,
+                uint32_t *head);
 
 /* Takes back one slab, if all its objects are free: its units are free again.
  * 0, -EBUSY or -EINVAL. */
@@ -36,12 +36,13 @@ int slabs_lend(struct pool *pool, uint32_t head, uint32_t to);
 /* Puts a lent slab back on its home's list. 0 or as slab_lend_srv. */
 int slabs_return(struct pool *pool, uint32_t head);
 
-/* A page lies on another node from now on, and with it its slabs are at home
- * there. The kernel has moved it already. */
+/* A page is on another node from now on, and its slabs are at home there. The
+ * kernel has moved it already. */
 void slabs_rehome(struct pool *pool, uint64_t page, uint32_t to);
 
 /* Enters a whole slab of a pool that is taken over, and breaks the lease of the
- * slabd before. Its units, or -EINVAL: it lies over another one. */
+ * slabd before. Its units, or -EINVAL: another slab has some of
+ * them. */
 int slabs_adopt(struct pool *pool, uint32_t head);
 
 #endif

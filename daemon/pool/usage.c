@@ -11,8 +11,7 @@
 
 #define PATIENCE 1000u /* of 100 us: a client may be between two CPUs */
 
-bool usage_next(const struct pool *pool, uint32_t unit,
-                 struct usage_slab *slab)
+bool usage_next(const struct pool *pool, uint32_t unit, struct usage_slab *slab)
 {
 	const struct view *view = &pool->view;
 	for (; unit < view->geo.n_units; unit++) {
@@ -39,11 +38,11 @@ bool usage_next(const struct pool *pool, uint32_t unit,
 	return false;
 }
 
-static void count_slab(struct usage *census, const struct pool *pool,
+static void count_slab(struct usage *usage, const struct pool *pool,
                        const struct usage_slab *slab)
 {
 	const struct layout_cache *row = &pool->view.caches[slab->cache - 1];
-	struct usage_cell *cell = usage_cell(census, slab->cache, slab->home);
+	struct usage_cell *cell = usage_cell(usage, slab->cache, slab->home);
 	cell->slabs++;
 	cell->objects += row->n_objs;
 	cell->free += slab->free;
@@ -51,40 +50,40 @@ static void count_slab(struct usage *census, const struct pool *pool,
 	if (slab->list != slab->home) {
 		cell->lent++;
 		cell->lent_used += row->n_objs - slab->free;
-		usage_cell(census, slab->cache, slab->list)->lent_to++;
+		usage_cell(usage, slab->cache, slab->list)->lent_to++;
 	}
 	tags_tally_srv(slab_tags(&pool->view, slab->head), row->n_objs,
-	               row->stride, census->owners);
+	               row->stride, usage->owners);
 }
 
-int usage_take(struct usage *census, const struct pool *pool)
+int usage_take(struct usage *usage, const struct pool *pool)
 {
 	struct usage_slab slab;
 	uint32_t unit = 0;
 	uint64_t cells =
 		(uint64_t)(pool->n_caches + 1) * pool->view.geo.n_nodes;
-	census->n_nodes = pool->view.geo.n_nodes;
-	census->cells = calloc(cells, sizeof(*census->cells));
-	census->owners = calloc(1, sizeof(*census->owners));
-	if (census->cells == NULL || census->owners == NULL) {
-		usage_done(census);
+	usage->n_nodes = pool->view.geo.n_nodes;
+	usage->cells = calloc(cells, sizeof(*usage->cells));
+	usage->owners = calloc(1, sizeof(*usage->owners));
+	if (usage->cells == NULL || usage->owners == NULL) {
+		usage_done(usage);
 		return -ENOMEM;
 	}
 	while (usage_next(pool, unit, &slab)) {
-		count_slab(census, pool, &slab);
+		count_slab(usage, pool, &slab);
 		unit = slab.head +
 		       (1u << pool->view.caches[slab.cache - 1].order);
 	}
 	return 0;
 }
 
-void usage_done(struct usage *census)
+void usage_done(struct usage *usage)
 {
-	free(census->cells);
-	free(census->owners);
+	free(usage->cells);
+	free(usage->owners);
 }
 
-/* The slab table against the counts that growth keeps. */
+/* The slab table against the counts that pool/slabs.c keeps. */
 static void check_counts(struct pool *pool, struct audit *audit)
 {
 	struct usage_slab slab;

@@ -12,10 +12,10 @@ struct usage_cell {
 	uint64_t slabs;
 	uint64_t objects;
 	uint64_t free;
-	uint64_t partial; /* slabs with something free */
-	uint64_t lent;    /* slabs that stand on another node's list */
+	uint64_t partial;   /* slabs with something free */
+	uint64_t lent;      /* slabs that stand on another node's list */
 	uint64_t lent_used; /* objects in use in those */
-	uint64_t lent_to; /* slabs of other homes that stand on this list */
+	uint64_t lent_to;   /* slabs of other homes that stand on this list */
 };
 
 struct usage {
@@ -25,13 +25,13 @@ struct usage {
 };
 
 /* Counts the pool. 0 or -ENOMEM. Give it to usage_done. */
-int usage_take(struct usage *census, const struct pool *pool);
-void usage_done(struct usage *census);
+int usage_take(struct usage *usage, const struct pool *pool);
+void usage_done(struct usage *usage);
 
-static inline struct usage_cell *usage_cell(const struct usage *census,
-                                              uint32_t cache, uint32_t node)
+static inline struct usage_cell *usage_cell(const struct usage *usage,
+                                            uint32_t cache, uint32_t node)
 {
-	return &census->cells[(uint64_t)(cache - 1) * census->n_nodes + node];
+	return &usage->cells[(uint64_t)(cache - 1) * usage->n_nodes + node];
 }
 
 /* One slab, for the list of them. */
@@ -47,7 +47,7 @@ struct usage_slab {
 
 /* The first slab whose head is at or above unit, or false. */
 bool usage_next(const struct pool *pool, uint32_t unit,
-                 struct usage_slab *slab);
+                struct usage_slab *slab);
 
 /* Audits the pool: shm/audit and slabd's own books. 0 or -ENOMEM. */
 int usage_audit(struct pool *pool, struct audit *audit);

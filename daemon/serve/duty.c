@@ -47,11 +47,11 @@ static void on_balance(evutil_socket_t fd, short what, void *arg)
 	for (unsigned i = 0; i < server->n_pools; i++) {
 		struct pool *pool = &server->pools[i];
 		bool trim = false;
-		int ms = balance_tick(pool, cause_now(pool), &trim);
+		int64_t ns = balance_tick(pool, cause_now(pool), &trim);
 		if (trim)
 			peer_trim(server, pool);
-		if (ms >= 0)
-			look_in(server, ms * CLOCK_MS);
+		if (ns >= 0)
+			look_in(server, ns);
 	}
 }
 

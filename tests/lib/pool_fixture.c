@@ -12,7 +12,7 @@
 #include "daemon/pool/usage.h"
 
 void pool_fixture_start(struct pool_fixture *fixture, const char *synthetic,
-                    uint64_t start_mib, uint64_t max_mib)
+                        uint64_t start_mib, uint64_t max_mib)
 {
 	log_setup(LOG_LEVEL_ERROR, LOG_FORM_PLAIN);
 	cr_assert_eq(topo_load(&fixture->topo, synthetic), 0);
@@ -42,8 +42,7 @@ int pool_fixture_cache(struct pool_fixture *fixture, const char *name,
 	struct remedy why = {.what = ""};
 	int r;
 	memcpy(padded, name, strnlen(name, NAME_BYTES));
-	r = caches_create(&fixture->pool, padded, size, align, flags,
-	                  &why);
+	r = caches_create(&fixture->pool, padded, size, align, flags, &why);
 	/* Who is refused is told why. */
 	cr_assert_eq(r < 0, why.what[0] != '\0', "%d: %s", r, why.what);
 	return r;
@@ -98,13 +97,13 @@ uint32_t pool_fixture_standing(const struct pool_fixture *fixture,
 }
 
 uint64_t pool_fixture_free(const struct pool_fixture *fixture, uint32_t cache,
-                       uint32_t node)
+                           uint32_t node)
 {
-	struct usage census;
+	struct usage usage;
 	uint64_t n;
-	cr_assert_eq(usage_take(&census, &fixture->pool), 0);
-	n = usage_cell(&census, cache, node)->free;
-	usage_done(&census);
+	cr_assert_eq(usage_take(&usage, &fixture->pool), 0);
+	n = usage_cell(&usage, cache, node)->free;
+	usage_done(&usage);
 	return n;
 }
 

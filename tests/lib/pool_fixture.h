@@ -13,12 +13,12 @@ struct pool_fixture {
 	struct topo topo;
 	struct config_pool config;
 	struct pool pool;
-	char *data;                   /* where clients would map it; unmapped */
+	char *data; /* where clients would map it; unmapped */
 };
 
 /* A pool with 8 caches and 4 clients. */
 void pool_fixture_start(struct pool_fixture *fixture, const char *synthetic,
-                    uint64_t start_mib, uint64_t max_mib);
+                        uint64_t start_mib, uint64_t max_mib);
 void pool_fixture_stop(struct pool_fixture *fixture);
 
 /* Makes a cache; its id or -errno. */
@@ -45,7 +45,7 @@ uint32_t pool_fixture_standing(const struct pool_fixture *fixture,
 
 /* Free objects of a cache on all slabs that are at home on a node. */
 uint64_t pool_fixture_free(const struct pool_fixture *fixture, uint32_t cache,
-                       uint32_t node);
+                           uint32_t node);
 
 /* What audit and books say: they agree. */
 void pool_fixture_agrees(struct pool_fixture *fixture);

@@ -87,13 +87,13 @@ static uint32_t cache_of(const char *name, uint64_t size, uint32_t flags)
 static int settle(void)
 {
 	bool trim;
-	int ms = 0;
-	for (int i = 0; i < 1000 && ms >= 0; i++) {
-		ms = balance_tick(pool, BALANCE_TIMER, &trim);
-		if (ms > 10)
+	int64_t ns = 0;
+	for (int i = 0; i < 1000 && ns >= 0; i++) {
+		ns = balance_tick(pool, BALANCE_TIMER, &trim);
+		if (ns > 10 * CLOCK_MS)
 			break;
 	}
-	return ms;
+	return ns < 0 ? -1 : (int)(ns / CLOCK_MS);
 }
 
 static const struct balance_event *last(enum plan_kind kind, bool refused)

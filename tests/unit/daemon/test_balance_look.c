@@ -55,10 +55,12 @@ static bool reclaimed_idle(void)
 
 /* ---- when to look again ------------------------------------------------- */
 
+/* How many ms until the next one, -1: none. */
 static int tick(void)
 {
 	bool trim;
-	return balance_tick(pool, BALANCE_TIMER, &trim);
+	int64_t ns = balance_tick(pool, BALANCE_TIMER, &trim);
+	return ns < 0 ? -1 : (int)(ns / CLOCK_MS);
 }
 
 /* A look at which slabs are empty that is due. */

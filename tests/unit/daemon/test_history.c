@@ -8,12 +8,13 @@ static struct history history;
 
 static void note(uint32_t cache_ix, uint64_t done, int64_t took_ns)
 {
-	struct balance_event event = {
-		.cause = BALANCE_TIMER,
-		.step = {.kind = PLAN_LEND, .reason = PLAN_SHORT,
-	                 .cache_ix = cache_ix, .n = 2},
-		.done = done,
-		.took_ns = took_ns};
+	struct balance_event event = {.cause = BALANCE_TIMER,
+	                              .step = {.kind = PLAN_LEND,
+	                                       .reason = PLAN_SHORT,
+	                                       .cache_ix = cache_ix,
+	                                       .n = 2},
+	                              .done = done,
+	                              .took_ns = took_ns};
 	history_note(&history, &event);
 }
 
@@ -63,9 +64,10 @@ Test(history, refusals_are_counted_and_noted)
 	static struct plan plan;
 	const struct balance_event *event;
 	plan.n_refusals = 1;
-	plan.refusals[0] = (struct plan_refusal){
-		.kind = PLAN_MIGRATE, .reason = PLAN_RATE, .cache_ix = 3,
-		.node = 1};
+	plan.refusals[0] = (struct plan_refusal){.kind = PLAN_MIGRATE,
+	                                         .reason = PLAN_RATE,
+	                                         .cache_ix = 3,
+	                                         .node = 1};
 	history_note_refusals(&history, &plan, BALANCE_SHORT);
 	event = history_event(&history, 0);
 	cr_expect_eq(history.counts.refused[PLAN_RATE], 1);
