@@ -28,7 +28,7 @@
 #endif
 
 /* Holds in every state, or the search ends. ONLY=P_x leaves all but x unchecked:
- * a mutant is to be caught by the property that it is about. */
+ * a mutant must be caught by the property that it is about. */
 #define P_one_owner 1
 #define P_living_unswept 2
 #define P_not_lost 3

@@ -428,7 +428,7 @@ inline repair() {
 	fi
 }
 
-/* note_node: unit by unit, a half-done slab first of all, then the lease of the
+/* note_slabs: unit by unit, a half-done slab first of all, then the lease of the
  * slabd that died, then the bit; at last the books, which are private. */
 inline adopt() {
 	do

@@ -43,8 +43,8 @@
 #ifndef MUTANT_by_timeout       /* who is slow is taken for dead */
 #define MUTANT_by_timeout 0
 #endif
-#ifndef MUTANT_late_vault       /* the pidfd is stored after the welcome */
-#define MUTANT_late_vault 0
+#ifndef MUTANT_late_fdstore       /* the pidfd is stored after the welcome */
+#define MUTANT_late_fdstore 0
 #endif
 #ifndef MUTANT_no_reap        /* a restarted slabd leaves who died */
 #define MUTANT_no_reap 0
@@ -70,7 +70,7 @@ byte sb_tag[PROCS + 1];
 /* the kernel and the service manager */
 byte id_of[PROCS + 1];          /* the id in the welcome, 0: none yet */
 byte pid_of[IDS + 1];           /* the process behind a pidfd, 0: dead */
-bit vault[IDS + 1];             /* the pidfd outlives slabd */
+bit fdstore[IDS + 1];             /* the pidfd outlives slabd */
 /* slabd's own */
 bit swept[IDS + 1];             /* once: the timer of the second one runs */
 bit due[PROCS + 1];             /* stores from before the half second began */
@@ -184,7 +184,7 @@ inline die(p) {
 	rest(p)
 }
 
-/* What a new slabd finds: rows, tags, the vault. A live row without a pidfd was
+/* What a new slabd finds: rows, tags, the fdstore. A live row without a pidfd was
  * never welcomed; a pidfd without a row is of no use. */
 inline crash() {
 	i = 0; o = 0; seen = 0; to = 0;
@@ -193,8 +193,8 @@ inline crash() {
 	:: x <= IDS ->
 		swept[x] = 0;
 		if
-		:: !vault[x] -> pid_of[x] = 0
-		:: vault[x] && row[x] == NOBODY -> vault[x] = 0; pid_of[x] = 0
+		:: !fdstore[x] -> pid_of[x] = 0
+		:: fdstore[x] && row[x] == NOBODY -> fdstore[x] = 0; pid_of[x] = 0
 		:: else ->
 			if
 			:: MUTANT_no_reap && row[x] == LIVE && pid_of[x] == 0 ->
@@ -432,9 +432,9 @@ inline reap() {
 	SRV_STEP(swept[i] = 1; i = 0; rest(0))
 }
 
-/* on_timer, ident_free: half a second later */
+/* sweep_again, clients_free: half a second later */
 inline free_id() {
-	SRV_STEP(vault[i] = 0);
+	SRV_STEP(fdstore[i] = 0);
 	if
 	:: MUTANT_no_second_sweep
 	:: !MUTANT_no_second_sweep -> sweep_all()
@@ -449,22 +449,22 @@ inline welcome() {
 	fi
 }
 
-/* let_in, ident_take, keep: the last sweep, what tells of the process, the row,
+/* hello_take, clients_take, keep: the last sweep, what tells of the process, the row,
  * the welcome */
-inline let_in() {
+inline admit() {
 	if
 	:: MUTANT_no_third_sweep
 	:: !MUTANT_no_third_sweep -> sweep()
 	fi;
 	if
-	:: !MUTANT_late_vault ->
-		SRV_STEP(vault[i] = 1);
+	:: !MUTANT_late_fdstore ->
+		SRV_STEP(fdstore[i] = 1);
 		SRV_STEP(row[i] = LIVE);
 		SRV_STEP(welcome(); i = 0; to = 0; rest(0))
-	:: MUTANT_late_vault ->
+	:: MUTANT_late_fdstore ->
 		SRV_STEP(row[i] = LIVE);
 		SRV_STEP(welcome());
-		SRV_STEP(vault[i] = 1; i = 0; to = 0; rest(0))
+		SRV_STEP(fdstore[i] = 1; i = 0; to = 0; rest(0))
 	fi
 }
 
@@ -526,7 +526,7 @@ dead:
 		pid_of[i] = to;
 		busy = busy | 1
 	   }
-		let_in()
+		admit()
 	OR_CRASH
 	od
 }

@@ -69,7 +69,7 @@ mutants() {
 	ident|no_second_sweep|not_lost|PROCS=2 IDS=3
 	ident|no_third_sweep|not_lost|PROCS=2 IDS=3
 	ident|no_second_look|not_lost|PROCS=2 IDS=3
-	ident|late_vault|not_lost|PROCS=2 IDS=3
+	ident|late_fdstore|not_lost|PROCS=2 IDS=3
 	ident|no_reap|not_lost|PROCS=2 IDS=3
 	carve|no_claim_lease|one_owner|CLIENTS=2 UNITS=1
 	carve|adopt_no_reap|not_lost|CLIENTS=1 UNITS=2

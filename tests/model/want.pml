@@ -5,10 +5,10 @@
  *
  * One object's worth of memory, a client of a cache, a rival for the same one,
  * and a program that held the memory for another cache. The rival sets the want
- * and rings as it likes, dies before any step, or stops there for good. Words
- * of this protocol are changed by locked operations or read by who waits for
- * them, so there are no store buffers. README.md says which function each part
- * is, and what the bounds are.
+ * and rings as it likes, dies before any step, or stops there and never goes
+ * on. Words of this protocol are changed by locked operations or read by those
+ * who wait for them, so there are no store buffers. README.md says which
+ * function each part is, and what the bounds are.
  */
 #ifndef MUTANT_no_retry            /* a refusal is never taken back */
 #define MUTANT_no_retry 0
@@ -31,7 +31,7 @@
 #ifndef WAITS                      /* 0: the client has SLABD_NO_WAIT */
 #define WAITS 1
 #endif
-#ifndef STOPS                      /* 0: the rival never stands still for good */
+#ifndef STOPS                      /* 0: the rival always goes on */
 #define STOPS 1
 #endif
 #ifndef RESUME_RING                /* 1: who is back with slabd rings */
@@ -205,7 +205,7 @@ proctype helper() {
 	od
 }
 
-/* growth_announce */
+/* marks_announce */
 inline announce() {
 	if
 	:: MUTANT_no_announce
@@ -213,7 +213,7 @@ inline announce() {
 	fi
 }
 
-/* growth_serve */
+/* wants_serve */
 inline serve() {
 	if
 	:: !want
@@ -235,7 +235,7 @@ dead:
 	if
 	:: restarts == 0
 	:: restarts > 0 ->
-		/* growth_adopt, take_up_clients */
+		/* marks_adopt, take_up_clients */
 		SRV_STEP(if :: MUTANT_adopt_keeps_denied :: else -> denied = 0 fi);
 		SRV_STEP(announce());
 		serve()
