@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/plan/carve.h"
-
 #include <stddef.h>
 
-#include "daemon/plan/emit.h"
+#include "daemon/plan/work.h"
 
 /* Where the snapshot knows of free units only how many pages they fill, assume
  * the largest runs that there could be. */
@@ -143,28 +141,30 @@ static uint64_t fair(const struct plan_work *w, uint32_t node, uint64_t want)
 	return (want * have + row->want_units - 1) / row->want_units;
 }
 
-void plan_carve_cell(struct plan_work *w, uint32_t at, bool share)
+static void carve_cell(struct plan_work *w, uint32_t at, bool share)
 {
 	uint32_t cache_ix = w->cells[at].cache_ix;
 	uint32_t node = w->cells[at].node;
 	uint32_t order = plan_cache_order(w, cache_ix);
 	uint64_t want = w->cells[at].left;
 	uint64_t n = share ? fair(w, node, want) : want;
-	struct plan_step step = {
-		.kind = PLAN_CARVE,
-		.reason = PLAN_SHORT,
-		.cache_ix = cache_ix,
-		.from = node,
-		.to = node,
-		.donor_ix = PLAN_NONE,
-		.distance = w->snap->nodes[node].distance[node],
-	};
 	if (share)
 		w->nodes[node].want_units -= want << order;
 	n = plan_min(n, plan_units_room(w, node, order));
-	step.n = (uint32_t)n;
-	if (n == 0 || !plan_add(w, &step))
+	if (n == 0 || !plan_add(w, plan_step_of(PLAN_CARVE, PLAN_SHORT,
+	                                        cache_ix, node, node, n)))
 		return;
 	plan_units_take(w, node, order, n);
-	plan_met(w, at, step.n);
+	plan_met(w, at, (uint32_t)n);
+}
+
+void plan_carve(struct plan_work *w, bool share)
+{
+	for (uint32_t i = 0; i < w->n_order && !plan_is_full(w); i++) {
+		const struct plan_cell *cell = &w->cells[w->order[i]];
+		const struct plan_node *node = &w->nodes[cell->node];
+		if (cell->left > 0 && !node->leaving &&
+		    (node->free_units > 0 || node->room > 0))
+			carve_cell(w, w->order[i], share);
+	}
 }

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/plan/emit.h"
+#include "daemon/plan/work.h"
 
-bool plan_add(struct plan_work *w, const struct plan_step *step)
+bool plan_add(struct plan_work *w, struct plan_step step)
 {
 	struct plan *plan = w->plan;
 	if (plan->n_steps == PLAN_STEPS_MAX) {
 		plan->more_steps++;
 		return false;
 	}
-	plan->steps[plan->n_steps++] = *step;
+	if (step.kind != PLAN_TRIM && step.kind != PLAN_SHRINK)
+		step.distance = w->snap->nodes[step.to].distance[step.from];
+	plan->steps[plan->n_steps++] = step;
 	return true;
 }
 
@@ -21,8 +23,5 @@ void plan_refuse(struct plan_work *w, enum plan_kind kind,
 		return;
 	}
 	plan->refusals[plan->n_refusals++] =
-		(struct plan_refusal){.kind = kind,
-	                              .reason = reason,
-	                              .cache_ix = cache_ix,
-	                              .node = node};
+		(struct plan_refusal){kind, reason, cache_ix, node};
 }

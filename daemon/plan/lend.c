@@ -1,20 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/plan/lend.h"
-
-#include "daemon/plan/carve.h"
-#include "daemon/plan/emit.h"
+#include "daemon/plan/work.h"
 
 uint64_t plan_hold_ms(const struct plan_work *w, uint32_t reversals)
 {
 	uint64_t ms = (uint64_t)w->config->hold_ms
 	              << (reversals < 31 ? reversals : 31);
 	return plan_min(ms, w->config->hold_max_ms);
-}
-
-bool plan_is_held(const struct plan_work *w, uint32_t at)
-{
-	const struct snapshot_cell *cell = &w->snap->cells[at];
-	return cell->gained && cell->held_ms < plan_hold_ms(w, cell->reversals);
 }
 
 uint32_t plan_lendable(const struct plan_work *w, uint32_t at)
@@ -52,20 +43,11 @@ void plan_lend_order(struct plan_work *w)
 static uint32_t lend(struct plan_work *w, uint32_t at, uint32_t from,
                      uint64_t n, bool fresh)
 {
-	uint32_t cache_ix = w->cells[at].cache_ix;
-	uint32_t node = w->cells[at].node;
-	struct plan_step step = {
-		.kind = PLAN_LEND,
-		.reason = PLAN_SHORT,
-		.cache_ix = cache_ix,
-		.from = from,
-		.to = node,
-		.n = (uint32_t)n,
-		.donor_ix = PLAN_NONE,
-		.distance = w->snap->nodes[node].distance[from],
-		.fresh = fresh,
-	};
-	if (n == 0 || !plan_add(w, &step))
+	struct plan_step step =
+		plan_step_of(PLAN_LEND, PLAN_SHORT, w->cells[at].cache_ix, from,
+	                     w->cells[at].node, n);
+	step.fresh = fresh;
+	if (n == 0 || !plan_add(w, step))
 		return 0;
 	plan_met(w, at, step.n);
 	return step.n;
@@ -124,8 +106,8 @@ static uint64_t lend_cell(struct plan_work *w, uint32_t at, uint64_t share)
 	return got;
 }
 
-/* Lends slabs of one cache to all lists that want some. Each gets the part of what
- * there is that its want is of all that is wanted. */
+/* Lends slabs of one cache to all lists that want some. Each gets the part of
+ * what there is that its want is of all that is wanted. */
 static void lend_cache(struct plan_work *w, uint32_t cache_ix)
 {
 	uint32_t first = plan_cell_at(w, cache_ix, 0);

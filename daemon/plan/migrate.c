@@ -1,19 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/plan/migrate.h"
-
-#include "daemon/plan/emit.h"
-
-static uint32_t distance(const struct plan_work *w, uint32_t from, uint32_t to)
-{
-	return w->snap->nodes[to].distance[from];
-}
+#include "daemon/plan/work.h"
 
 /* What users at the target gain, those where the page lies lose. The price is
  * that of copying the whole page. */
 static bool is_dear(const struct plan_work *w, const struct snapshot_page *page)
 {
 	uint64_t more = plan_less(page->target_bytes, page->here_bytes);
-	uint64_t far = plan_less(distance(w, page->lies, page->target), 10);
+	uint64_t far = plan_less(
+		w->snap->nodes[page->target].distance[page->lies], 10);
 	return more * far * 10 <= w->snap->page_bytes * w->config->migrate_cost;
 }
 
@@ -45,21 +39,13 @@ static enum plan_reason move(struct plan_work *w, enum plan_kind kind,
                              enum plan_reason reason,
                              const struct snapshot_page *page, uint32_t to)
 {
-	struct plan_step step = {
-		.kind = kind,
-		.reason = reason,
-		.cache_ix = page->cache_ix,
-		.from = page->lies,
-		.to = to,
-		.n = 1,
-		.donor_ix = PLAN_NONE,
-		.page = page->page,
-		.distance = distance(w, page->lies, to),
-		.bytes = w->snap->page_bytes,
-	};
+	struct plan_step step =
+		plan_step_of(kind, reason, page->cache_ix, page->lies, to, 1);
+	step.page = page->page;
+	step.bytes = w->snap->page_bytes;
 	if (w->migrate_bytes < step.bytes)
 		return PLAN_RATE;
-	if (!plan_add(w, &step))
+	if (!plan_add(w, step))
 		return PLAN_NO_REASON;
 	w->migrate_bytes -= step.bytes;
 	w->nodes[to].room--;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/plan/names.h"
+#include "daemon/plan/step.h"
 
 static const char *const kinds[PLAN_KINDS] = {
 	[PLAN_CARVE] = "carve",   [PLAN_REASSIGN] = "reassign",

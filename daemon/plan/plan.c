@@ -3,101 +3,79 @@
 
 #include <string.h>
 
-#include "daemon/plan/carve.h"
-#include "daemon/plan/lend.h"
-#include "daemon/plan/migrate.h"
-#include "daemon/plan/reassign.h"
-#include "daemon/plan/refuse.h"
-#include "daemon/plan/return.h"
-#include "daemon/plan/shrink.h"
 #include "daemon/plan/work.h"
 
 /* ---- scratch memory ----------------------------------------------------- */
 
-static uint64_t place(uint64_t *at, uint64_t bytes)
+static void *place(char *base, uint64_t *at, uint64_t bytes)
 {
-	uint64_t here = *at;
-	*at = (here + bytes + 15) & ~UINT64_C(15);
+	char *here = base != NULL ? base + *at : NULL;
+	*at = (*at + bytes + 15) & ~UINT64_C(15);
 	return here;
 }
 
-/* Lays the parts out, one after the other. Returns the bytes of all. */
+/* Lays the parts out behind the head, one after the other; with base NULL only
+ * to learn the bytes of all, which it returns. */
 static uint64_t lay(const struct snapshot *snap, struct plan_work *w,
                     char *base)
 {
-	uint64_t n_cells = (uint64_t)snap->n_caches * snap->n_nodes;
+	uint64_t n_caches = snap->n_caches;
+	uint64_t n_cells = n_caches * snap->n_nodes;
 	uint64_t at = 0;
-	uint64_t nodes, cells, needy, plenty, held, order;
-	place(&at, sizeof(*w));
-	nodes = place(&at, sizeof(*w->nodes) * snap->n_nodes);
-	cells = place(&at, sizeof(*w->cells) * n_cells);
-	needy = place(&at, sizeof(*w->needy) * snap->n_caches);
-	plenty = place(&at, sizeof(*w->plenty) * snap->n_caches);
-	held = place(&at, sizeof(*w->held) * snap->n_caches);
-	order = place(&at, sizeof(*w->order) * n_cells);
-	if (w != NULL) {
-		w->nodes = (void *)(base + nodes);
-		w->cells = (void *)(base + cells);
-		w->needy = (void *)(base + needy);
-		w->plenty = (void *)(base + plenty);
-		w->held = (void *)(base + held);
-		w->order = (void *)(base + order);
-	}
+	place(base, &at, sizeof(*w));
+	w->nodes = place(base, &at, sizeof(*w->nodes) * snap->n_nodes);
+	w->cells = place(base, &at, sizeof(*w->cells) * n_cells);
+	w->needy = place(base, &at, sizeof(*w->needy) * n_caches);
+	w->plenty = place(base, &at, sizeof(*w->plenty) * n_caches);
+	w->held = place(base, &at, sizeof(*w->held) * n_caches);
+	w->order = place(base, &at, sizeof(*w->order) * n_cells);
 	return at;
 }
 
 uint64_t plan_work_bytes(const struct snapshot *snap)
 {
-	return lay(snap, NULL, NULL);
+	struct plan_work w;
+	return lay(snap, &w, NULL);
 }
 
 /* ---- needy cells -------------------------------------------------------- */
 
-/* Lists a cell with nothing at all from the front, others from the back. */
-static void note_needy(struct plan_work *w, uint32_t at, uint32_t *n_bare,
-                       uint32_t *n_low)
+/* Begins a cell and lists it if it lacks something and has nothing at all. True
+ * if it lacks something and has some. */
+static bool begin_cell(struct plan_work *w, uint32_t cache_ix, uint32_t node)
 {
+	uint32_t at = plan_cell_at(w, cache_ix, node);
 	const struct snapshot_cell *cell = &w->snap->cells[at];
-	uint32_t cache_ix = w->cells[at].cache_ix;
-	uint32_t node = w->cells[at].node;
+	w->cells[at] = (struct plan_cell){.left = cell->want,
+	                                  .cache_ix = (uint16_t)cache_ix,
+	                                  .node = (uint8_t)node};
+	if (cell->want == 0)
+		return false;
 	w->needy[cache_ix] |= UINT64_C(1) << node;
 	w->nodes[node].want_units += (uint64_t)cell->want
 	                             << plan_cache_order(w, cache_ix);
-	if (cell->listed == 0)
-		w->order[(*n_bare)++] = at;
-	else
-		w->order[w->snap->n_caches * w->snap->n_nodes - ++*n_low] = at;
+	if (cell->listed > 0)
+		return true;
+	w->order[w->n_order++] = at;
+	return false;
 }
 
-/* Notes which cells are needy. Those with nothing at all come first. */
+/* Notes which cells are needy. Those with nothing at all come first; the others
+ * are chained until all of these are listed. */
 static void list_needy(struct plan_work *w)
 {
-	uint32_t n_cells = w->snap->n_caches * w->snap->n_nodes;
-	uint32_t n_bare = 0;
-	uint32_t n_low = 0;
-	uint32_t at = 0;
-	for (uint32_t cache_ix = 0; cache_ix < w->snap->n_caches; cache_ix++) {
-		for (uint32_t node = 0; node < w->snap->n_nodes; node++, at++) {
-			uint32_t want = w->snap->cells[at].want;
-			w->cells[at] = (struct plan_cell){
-				.left = want,
-				.cache_ix = (uint16_t)cache_ix,
-				.node = (uint8_t)node};
-			if (want > 0)
-				note_needy(w, at, &n_bare, &n_low);
-		}
-	}
-	w->n_order = n_bare + n_low;
-	/* Bring those from the back into order, behind the others. */
-	for (uint32_t i = 0; i < n_low; i++) {
-		uint32_t from = n_cells - 1 - i;
-		uint32_t to = n_bare + i;
-		uint32_t there = w->order[from];
-		if (to >= from)
-			break;
-		w->order[from] = w->order[to];
-		w->order[to] = there;
-	}
+	uint32_t low;
+	uint32_t *end = &low;
+	w->n_order = 0;
+	for (uint32_t cache_ix = 0; cache_ix < w->snap->n_caches; cache_ix++)
+		for (uint32_t node = 0; node < w->snap->n_nodes; node++)
+			if (begin_cell(w, cache_ix, node)) {
+				*end = plan_cell_at(w, cache_ix, node);
+				end = &w->cells[*end].next;
+			}
+	*end = PLAN_NONE;
+	for (; low != PLAN_NONE; low = w->cells[low].next)
+		w->order[w->n_order++] = low;
 }
 
 /* Whether a plan has names for all that there is. */
@@ -121,21 +99,9 @@ static void begin(struct plan_work *w)
 	list_needy(w);
 }
 
-/* Carves for each cell that lacks something, as far as there are steps left. */
-static void carve(struct plan_work *w, bool share)
-{
-	for (uint32_t i = 0; i < w->n_order && !plan_is_full(w); i++) {
-		const struct plan_cell *cell = &w->cells[w->order[i]];
-		const struct plan_node *node = &w->nodes[cell->node];
-		if (cell->left > 0 && !node->leaving &&
-		    (node->free_units > 0 || node->room > 0))
-			plan_carve_cell(w, w->order[i], share);
-	}
-}
-
 static void relieve(struct plan_work *w)
 {
-	carve(w, true);
+	plan_carve(w, true);
 	plan_note_helpers(w);
 	if (w->short_nodes == 0)
 		return;
@@ -143,7 +109,7 @@ static void relieve(struct plan_work *w)
 	plan_return_short(w);
 	plan_lend(w);
 	/* What is left over when each had its share. */
-	carve(w, false);
+	plan_carve(w, false);
 }
 
 static void even_out(struct plan_work *w)

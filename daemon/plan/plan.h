@@ -34,7 +34,6 @@
 #ifndef DAEMON_PLAN_PLAN_H
 #define DAEMON_PLAN_PLAN_H
 
-#include "daemon/plan/names.h"
 #include "daemon/plan/snapshot.h"
 #include "daemon/plan/step.h"
 

@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/plan/reassign.h"
-
-#include "daemon/plan/carve.h"
-#include "daemon/plan/emit.h"
-#include "daemon/plan/lend.h"
+#include "daemon/plan/work.h"
 
 /* ---- cells that could help ---------------------------------------------- */
 
-uint32_t plan_spare_empty(const struct plan_work *w, uint32_t at, uint64_t keep,
+uint32_t plan_spare_empty(const struct plan_work *w, uint32_t at,
                           uint64_t leave)
 {
 	const struct snapshot_cell *cell = &w->snap->cells[at];
 	uint32_t out = w->cells[at].out;
 	uint64_t n = plan_less(cell->empty, out);
-	n = plan_min(n, plan_less(cell->slabs, out + keep));
+	n = plan_min(n, plan_less(cell->slabs,
+	                          out + (uint64_t)w->config->keep_slabs));
 	n = plan_min(n, plan_less(cell->listed, out + leave));
 	return (uint32_t)n;
 }
@@ -21,15 +18,13 @@ uint32_t plan_spare_empty(const struct plan_work *w, uint32_t at, uint64_t keep,
 /* What a cell gives to another that has something: down to its low mark. */
 static uint32_t spare_plenty(const struct plan_work *w, uint32_t at)
 {
-	return plan_spare_empty(w, at, w->config->keep_slabs,
-	                        w->snap->cells[at].low);
+	return plan_spare_empty(w, at, w->snap->cells[at].low);
 }
 
 /* What it gives to another that has nothing: all, but one if it is in use. */
 static uint32_t spare_last(const struct plan_work *w, uint32_t at)
 {
-	return plan_spare_empty(w, at, w->config->keep_slabs,
-	                        w->snap->cells[at].low > 0);
+	return plan_spare_empty(w, at, w->snap->cells[at].low > 0);
 }
 
 /* Puts a cell first in the list of those on its node that have about as much.
@@ -68,6 +63,12 @@ static void pop_giver(struct plan_givers *givers, uint32_t order,
 		givers->orders &= (uint16_t) ~(1u << order);
 }
 
+/* Whether a cell took slabs too recently to give any. */
+static bool is_held(const struct plan_work *w, const struct snapshot_cell *cell)
+{
+	return cell->gained && cell->held_ms < plan_hold_ms(w, cell->reversals);
+}
+
 static void note_cell(struct plan_work *w, uint32_t cache_ix, uint32_t node)
 {
 	uint32_t at = plan_cell_at(w, cache_ix, node);
@@ -80,7 +81,7 @@ static void note_cell(struct plan_work *w, uint32_t cache_ix, uint32_t node)
 		w->nodes[node].kept = true;
 	if (w->needy[cache_ix] == 0 || plan_lendable(w, at) == 0)
 		return;
-	if (plan_is_held(w, at))
+	if (is_held(w, cell))
 		w->held[cache_ix] |= bit;
 	else
 		w->plenty[cache_ix] |= bit;
@@ -142,18 +143,12 @@ static uint32_t reassign_one(struct plan_work *w, uint32_t at, uint32_t giver,
 	uint32_t from = plan_cache_order(w, w->cells[giver].cache_ix);
 	uint64_t n = plan_min(most, into(spare, from, order));
 	uint64_t given = out_of(n, from, order);
-	struct plan_step step = {
-		.kind = PLAN_REASSIGN,
-		.reason = PLAN_SHORT,
-		.cache_ix = w->cells[at].cache_ix,
-		.from = node,
-		.to = node,
-		.n = (uint32_t)n,
-		.donor_ix = w->cells[giver].cache_ix,
-		.n_given = (uint32_t)given,
-		.distance = w->snap->nodes[node].distance[node],
-	};
-	if (n == 0 || !plan_add(w, &step))
+	struct plan_step step =
+		plan_step_of(PLAN_REASSIGN, PLAN_SHORT, w->cells[at].cache_ix,
+	                     node, node, n);
+	step.donor_ix = w->cells[giver].cache_ix;
+	step.n_given = (uint32_t)given;
+	if (n == 0 || !plan_add(w, step))
 		return 0;
 	w->cells[giver].out += step.n_given;
 	if (from > order) {

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/plan/refuse.h"
-
-#include "daemon/plan/emit.h"
+#include "daemon/plan/work.h"
 
 static enum plan_reason why_not_carved(const struct plan_work *w, uint32_t ix)
 {

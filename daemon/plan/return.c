@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/plan/return.h"
-
-#include "daemon/plan/carve.h"
-#include "daemon/plan/emit.h"
-#include "daemon/plan/lend.h"
+#include "daemon/plan/work.h"
 
 static bool is_young(const struct plan_work *w,
                      const struct snapshot_loan *loan)
@@ -19,17 +15,9 @@ static bool is_young(const struct plan_work *w,
 static uint32_t send_home(struct plan_work *w, const struct snapshot_loan *loan,
                           enum plan_reason reason, uint64_t n)
 {
-	struct plan_step step = {
-		.kind = PLAN_RETURN,
-		.reason = reason,
-		.cache_ix = loan->cache_ix,
-		.from = loan->list,
-		.to = loan->home,
-		.n = (uint32_t)n,
-		.donor_ix = PLAN_NONE,
-		.distance = w->snap->nodes[loan->home].distance[loan->list],
-	};
-	if (n == 0 || !plan_add(w, &step))
+	struct plan_step step = plan_step_of(
+		PLAN_RETURN, reason, loan->cache_ix, loan->list, loan->home, n);
+	if (n == 0 || !plan_add(w, step))
 		return 0;
 	w->cells[plan_cell_at(w, loan->cache_ix, loan->list)].out += step.n;
 	w->cells[plan_cell_at(w, loan->cache_ix, loan->home)].back = true;

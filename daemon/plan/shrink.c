@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/plan/shrink.h"
-
-#include "daemon/plan/emit.h"
-#include "daemon/plan/reassign.h"
+#include "daemon/plan/work.h"
 
 /* What a node gives up, and why. */
 struct giving {
 	enum plan_reason reason; /* PLAN_NO_REASON: nothing is given */
-	bool slabs;
-	uint32_t keep; /* slabs of each cache that stay */
+	bool slabs;              /* empty ones, too */
 	uint64_t pages;
 };
 
@@ -19,47 +15,30 @@ static bool is_pressed(const struct snapshot_node *row)
 
 /* Under some pressure it gives step by step: idle pages, then empty ones, then
  * slabs so that pages fall empty. Under full pressure it gives all at once. */
-static struct giving what_pressed(const struct plan_work *w, uint32_t ix)
-{
-	const struct snapshot_node *row = &w->snap->nodes[ix];
-	uint64_t empty = w->nodes[ix].runs[w->page_order];
-	struct giving give = {.reason = PLAN_PRESSED,
-	                      .keep = w->config->keep_slabs,
-	                      .pages = empty,
-	                      .slabs =
-	                              row->pressure == PLAN_FULL || empty == 0};
-	if (row->pressure == PLAN_SOME && row->idle_pages > 0)
-		give.pages = plan_min(empty, row->idle_pages);
-	return give;
-}
-
-static struct giving what_idle(const struct plan_work *w, uint32_t ix)
-{
-	const struct snapshot_node *row = &w->snap->nodes[ix];
-	uint64_t empty = w->nodes[ix].runs[w->page_order];
-	return (struct giving){.reason = PLAN_IDLE,
-	                       .keep = w->config->keep_slabs,
-	                       .pages = plan_min(empty, row->idle_pages),
-	                       .slabs = true};
-}
-
 static struct giving what_given(struct plan_work *w, uint32_t ix)
 {
 	const struct snapshot_node *row = &w->snap->nodes[ix];
-	struct giving give = {.reason = PLAN_NO_REASON};
-	uint64_t most = plan_less(w->nodes[ix].pages, row->floor_pages);
-	if (w->nodes[ix].leaving)
-		return (struct giving){
-			.reason = PLAN_DRAINED,
-			.slabs = true,
-			.pages = w->nodes[ix].runs[w->page_order]};
-	if (is_pressed(row))
-		give = what_pressed(w, ix);
-	else if (w->config->idle_ms > 0)
-		give = what_idle(w, ix);
+	const struct plan_node *node = &w->nodes[ix];
+	uint64_t empty = node->runs[w->page_order];
+	uint64_t idle = plan_min(empty, row->idle_pages);
+	uint64_t most = plan_less(node->pages, row->floor_pages);
+	struct giving give = {PLAN_NO_REASON, true, empty};
+	if (node->leaving) {
+		give.reason = PLAN_DRAINED;
+		return give;
+	}
+	if (is_pressed(row)) {
+		give.reason = PLAN_PRESSED;
+		give.slabs = row->pressure == PLAN_FULL || empty == 0;
+		if (row->pressure == PLAN_SOME && row->idle_pages > 0)
+			give.pages = idle;
+	} else if (w->config->idle_ms > 0) {
+		give.reason = PLAN_IDLE;
+		give.pages = idle;
+	}
 	if (most == 0 && give.reason == PLAN_PRESSED && give.pages > 0)
 		plan_refuse(w, PLAN_SHRINK, PLAN_AT_FLOOR, PLAN_NONE, ix);
-	if (most == 0 || w->nodes[ix].unmet_units > 0)
+	if (most == 0 || node->unmet_units > 0)
 		give.reason = PLAN_NO_REASON;
 	give.pages = plan_min(give.pages, most);
 	return give;
@@ -68,41 +47,24 @@ static struct giving what_given(struct plan_work *w, uint32_t ix)
 static void trim(struct plan_work *w, uint32_t ix)
 {
 	const struct snapshot_node *row = &w->snap->nodes[ix];
-	struct plan_step step = {
-		.kind = PLAN_TRIM,
-		.cache_ix = PLAN_NONE,
-		.from = PLAN_NONE,
-		.to = ix,
-		.donor_ix = PLAN_NONE,
-	};
-	if (row->trimmed)
-		return;
+	enum plan_reason why = PLAN_NO_REASON;
 	if (w->nodes[ix].unmet_units > 0)
-		step.reason = PLAN_SHORT;
+		why = PLAN_SHORT;
 	else if (is_pressed(row))
-		step.reason = PLAN_PRESSED;
+		why = PLAN_PRESSED;
 	else if (w->nodes[ix].leaving && row->pages > 0)
-		step.reason = PLAN_DRAINED;
-	else
-		return;
-	plan_add(w, &step);
+		why = PLAN_DRAINED;
+	if (why != PLAN_NO_REASON && !row->trimmed)
+		plan_add(w, plan_step_of(PLAN_TRIM, why, PLAN_NONE, PLAN_NONE,
+		                         ix, 0));
 }
 
 static void shrink(struct plan_work *w, uint32_t ix, const struct giving *give)
 {
-	struct plan_step step = {
-		.kind = PLAN_SHRINK,
-		.reason = give->reason,
-		.cache_ix = PLAN_NONE,
-		.from = ix,
-		.to = ix,
-		.n = (uint32_t)give->pages,
-		.donor_ix = PLAN_NONE,
-	};
-	if (give->reason == PLAN_NO_REASON || give->pages == 0 ||
-	    !plan_add(w, &step))
-		return;
-	w->nodes[ix].gives = true;
+	if (give->reason != PLAN_NO_REASON && give->pages > 0 &&
+	    plan_add(w, plan_step_of(PLAN_SHRINK, give->reason, PLAN_NONE, ix,
+	                             ix, give->pages)))
+		w->nodes[ix].gives = true;
 }
 
 /* Empty slabs that a cell gives up: all if the node is left, otherwise not so
@@ -116,10 +78,10 @@ static uint32_t cell_given(const struct plan_work *w, uint32_t at,
 	if (give->reason == PLAN_DRAINED)
 		return (uint32_t)plan_less(cell->empty, w->cells[at].out);
 	if (give->reason == PLAN_PRESSED)
-		return plan_spare_empty(w, at, give->keep, cell->low);
+		return plan_spare_empty(w, at, cell->low);
 	return (uint32_t)plan_min(
-		cell->idle, plan_spare_empty(w, at, give->keep,
-	                                     2 * (uint64_t)cell->low + 1));
+		cell->idle,
+		plan_spare_empty(w, at, 2 * (uint64_t)cell->low + 1));
 }
 
 static void reclaim(struct plan_work *w, uint32_t cache_ix, uint32_t ix,
@@ -127,18 +89,11 @@ static void reclaim(struct plan_work *w, uint32_t cache_ix, uint32_t ix,
 {
 	uint32_t at = plan_cell_at(w, cache_ix, ix);
 	uint32_t n = cell_given(w, at, give);
-	struct plan_step step = {
-		.kind = PLAN_REASSIGN,
-		.reason = give->reason,
-		.cache_ix = cache_ix,
-		.from = ix,
-		.to = ix,
-		.n = n,
-		.donor_ix = cache_ix,
-		.n_given = n,
-		.distance = w->snap->nodes[ix].distance[ix],
-	};
-	if (n > 0 && plan_add(w, &step)) {
+	struct plan_step step =
+		plan_step_of(PLAN_REASSIGN, give->reason, cache_ix, ix, ix, n);
+	step.donor_ix = cache_ix;
+	step.n_given = n;
+	if (n > 0 && plan_add(w, step)) {
 		w->cells[at].out += n;
 		w->nodes[ix].gives = true;
 	}

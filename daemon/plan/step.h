@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a plan consists of: steps, each with its reason, and what is refused. */
+/* What a plan consists of: steps, each with its reason, and what is refused;
+ * and the words for them that logs, reports and slabctl(1) have. */
 #ifndef DAEMON_PLAN_STEP_H
 #define DAEMON_PLAN_STEP_H
 
@@ -68,6 +69,16 @@ struct plan_step {
 	bool fresh;
 };
 
+/* A step without what only some kinds have. */
+static inline struct plan_step plan_step_of(enum plan_kind kind,
+                                            enum plan_reason reason,
+                                            uint32_t cache_ix, uint32_t from,
+                                            uint32_t to, uint64_t n)
+{
+	return (struct plan_step){kind, reason, cache_ix, from, to,
+	                          (uint32_t)n, .donor_ix = PLAN_NONE};
+}
+
 struct plan_refusal {
 	enum plan_kind kind; /* the step that would have helped */
 	enum plan_reason reason;
@@ -83,5 +94,10 @@ struct plan {
 	struct plan_step steps[PLAN_STEPS_MAX];
 	struct plan_refusal refusals[PLAN_STEPS_MAX];
 };
+
+const char *plan_kind_name(enum plan_kind kind);       /* "lend" */
+const char *plan_reason_name(enum plan_reason reason); /* "short" */
+/* "clients lack slabs here" */
+const char *plan_reason_text(enum plan_reason reason);
 
 #endif

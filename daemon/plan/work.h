@@ -1,21 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A plan while it is being made: running balances, so that each step counts on
- * what the steps before it have left.
- *
- * The files, each of which calls only those below it:
- *
- *   plan.c                       the order of things
- *   refuse.c                     why a shortage stays
- *   migrate.c                    pages that move: migrate, drain
- *   shrink.c                     what a node gives up: trim, shrink, reassign
- *   return.c                     loans that go home
- *   reassign.c                   cells that could help; empty slabs of others
- *   lend.c                       holds, and slabs for another node's list
- *   carve.c                      units and pages of a node
- *   emit.c                       a step or a refusal is added to the plan
- *   names.c                      the words for them
- *   work.h, step.h, snapshot.h   types
+ * what the steps before it have left; and the parts of the room, each of which
+ * calls only those above it. plan.c puts them in order.
  */
 #ifndef DAEMON_PLAN_WORK_H
 #define DAEMON_PLAN_WORK_H
@@ -128,5 +115,77 @@ static inline void plan_met(struct plan_work *w, uint32_t at, uint32_t n)
 		w->needy[w->cells[at].cache_ix] &=
 			~(UINT64_C(1) << w->cells[at].node);
 }
+
+/* ---- emit.c: what a plan says ------------------------------------------- */
+
+/* Adds a step, with the distance over which it moves slabs or a page. Where the
+ * plan is full, returns false and counts the step. */
+bool plan_add(struct plan_work *w, struct plan_step step);
+void plan_refuse(struct plan_work *w, enum plan_kind kind,
+                 enum plan_reason reason, uint32_t cache_ix, uint32_t node);
+
+/* ---- carve.c: units and pages of a node, as runs of 1, 2, 4 ... units --- */
+
+void plan_units_begin(struct plan_work *w);
+/* How many slabs of an order a node could carve for itself, and for others. */
+uint64_t plan_units_room(const struct plan_work *w, uint32_t node,
+                         uint32_t order);
+uint64_t plan_units_fresh(const struct plan_work *w, uint32_t node,
+                          uint32_t order);
+/* Take n runs of an order, n <= plan_units_room, from the smallest runs that
+ * will do, so that whole pages go last; then from new pages. */
+void plan_units_take(struct plan_work *w, uint32_t node, uint32_t order,
+                     uint64_t n);
+/* Free n runs of an order. Whether they lie side by side is not known. */
+void plan_units_give(struct plan_work *w, uint32_t node, uint32_t order,
+                     uint64_t n);
+/* Carves for each cell that lacks something: as much as it wants, or, with
+ * share, its fair part of what the node has. */
+void plan_carve(struct plan_work *w, bool share);
+
+/* ---- lend.c: slabs that stand on another node's list for a while -------- */
+
+/* For how long what was moved stays, after so many reversals. */
+uint64_t plan_hold_ms(const struct plan_work *w, uint32_t reversals);
+/* Slabs that a cell could lend, beyond those that it keeps. What it borrowed it
+ * does not lend on. */
+uint32_t plan_lendable(const struct plan_work *w, uint32_t at);
+/* Notes from whom each node borrows, best first. */
+void plan_lend_order(struct plan_work *w);
+void plan_lend(struct plan_work *w);
+
+/* ---- reassign.c: cells that could help, and empty slabs of other caches - */
+
+/* Empty slabs that a cell can give up, when keep_slabs stay on the node and
+ * `leave` stay on the list. */
+uint32_t plan_spare_empty(const struct plan_work *w, uint32_t at,
+                          uint64_t leave);
+void plan_note_helpers(struct plan_work *w);
+void plan_reassign(struct plan_work *w);
+
+/* ---- return.c: slabs that were lent go home ----------------------------- */
+
+void plan_return_short(struct plan_work *w); /* the home is short itself */
+void plan_return_over(struct plan_work *w);  /* the borrower can do without */
+
+/* ---- shrink.c: what a node gives up when it is pressed, idle or left ---- */
+
+void plan_give_back(struct plan_work *w);
+
+/* ---- migrate.c: pages that move, live, from node to node ---------------- */
+
+/* Notes what pages could move, for the decisions about loans and refusals. */
+void plan_page_mark(struct plan_work *w);
+/* Where a node is short, a page whose users are elsewhere makes way. */
+void plan_page_push(struct plan_work *w);
+/* Pages leave a node that is being emptied. */
+void plan_page_drain(struct plan_work *w);
+/* Pages go to where their users are, as far as the rate allows. */
+void plan_page_follow(struct plan_work *w);
+
+/* ---- refuse.c: what stays short, and why no step helped ----------------- */
+
+void plan_count_unmet(struct plan_work *w);
+void plan_refuse_unmet(struct plan_work *w);
 
 #endif
