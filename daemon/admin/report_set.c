@@ -5,7 +5,7 @@
 
 #include "daemon/base/log.h"
 #include "daemon/serve/duty.h"
-#include "daemon/serve/pressed.h"
+#include "daemon/serve/machine.h"
 
 /* One key: its value, and what the configuration says. */
 static json_t *key_doc(const struct pool *pool, const char *key)
@@ -53,7 +53,7 @@ static json_t *set_doc(struct report *r, struct pool *pool)
 		return NULL;
 	config_balance_get(&now, setting->key, new);
 	balance_configure(pool, &now);
-	pressed_configure(r->server);
+	machine_configure(r->server);
 	duty_soon(r->server, 0);
 	log_info("pool %s: %s set from %s to %s by pid %d, user %lld",
 	         pool->name, setting->key, old, new, r->query->pid,

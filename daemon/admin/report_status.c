@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "daemon/base/clock.h"
-#include "daemon/serve/pressed.h"
+#include "daemon/serve/machine.h"
 
 static uint64_t resident_bytes(int fd)
 {
@@ -111,7 +111,7 @@ static json_t *dropped_doc(const struct server *server)
 static json_t *pressure_doc(const struct server *server)
 {
 	static const struct remedy none;
-	const struct remedy *lack = pressed_lack(server);
+	const struct remedy *lack = machine_lack(server);
 	bool watched = lack != NULL;
 	if (!watched)
 		lack = &none;

@@ -2,25 +2,29 @@
 #include "daemon/serve/death.h"
 
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "daemon/base/log.h"
+#include "daemon/base/proc.h"
 #include "daemon/manager/fdstore.h"
 #include "daemon/pool/clients.h"
 #include "daemon/pool/marks.h"
 #include "daemon/serve/duty.h"
-#include "daemon/serve/timer.h"
+#include "daemon/watch/wake.h"
 
 #define HELLO_NS (5 * CLOCK_S)
 #define SECOND_SWEEP_NS (500 * CLOCK_MS)
 #define RELIST_NS (100 * CLOCK_MS) /* after a hang-up, should no death follow */
+
+/* ---- a death ------------------------------------------------------------ */
 
 /* Its process may have become another program, which sets no bit that one of
  * its threads was about to set, and sends no ring. */
 static void relist(struct peer *peer)
 {
 	if (!clients_relist(peer->pool))
-		timer_set(peer->timer, RELIST_NS);
+		wake_set(peer->timer, RELIST_NS);
 	else
 		duty_serve_pool(peer->server, peer->pool);
 }
@@ -34,11 +38,9 @@ static void sweep_again(struct peer *peer)
 	peer_free(peer);
 }
 
-static void on_timer(evutil_socket_t fd, short what, void *arg)
+static void on_timer(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 {
 	struct peer *peer = arg;
-	(void)fd;
-	(void)what;
 	switch (peer->state) {
 	case PEER_PENDING:
 		peer_fault(peer, DROP_TIMEOUT, "no hello in time");
@@ -53,7 +55,9 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-void death_sweep(struct peer *peer)
+/* Frees all that the client had, which has ended; its id rests until the second
+ * sweep. */
+static void sweep(struct peer *peer)
 {
 	struct pool *pool = peer->pool;
 	uint64_t before = pool->counts.swept_objects;
@@ -62,17 +66,17 @@ void death_sweep(struct peer *peer)
 	         "back, %.2f ms", pool->name, peer->id, peer->comm, peer->pid,
 	         (unsigned long long)(pool->counts.swept_objects - before),
 	         (double)pool->counts.last_sweep_ns / (double)CLOCK_MS);
-	timer_free(&peer->on_death);
+	wake_free(&peer->on_death);
 	if (peer->pidfd >= 0)
 		close(peer->pidfd);
 	peer->pidfd = -1;
 	peer_enter(peer, PEER_SWEPT);
-	timer_set(peer->timer, SECOND_SWEEP_NS);
+	wake_set(peer->timer, SECOND_SWEEP_NS);
 }
 
 static void reap(struct peer *peer)
 {
-	death_sweep(peer);
+	sweep(peer);
 	/* What was refused so far may be to be had now; and it may have raised
 	 * a want and died before it rang. */
 	marks_clear_denied(peer->pool);
@@ -80,11 +84,9 @@ static void reap(struct peer *peer)
 	duty_soon(peer->server, DUTY_SOON_NS);
 }
 
-static void on_death(evutil_socket_t fd, short what, void *arg)
+static void on_death(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 {
 	struct peer *peer = arg;
-	(void)fd;
-	(void)what;
 	peer_disconnect(peer);
 	peer->pool->counts.deaths++;
 	reap(peer);
@@ -99,7 +101,7 @@ void death_goodbye(struct peer *peer)
 void death_hung_up(struct peer *peer)
 {
 	if (peer->state != PEER_PENDING)
-		timer_set(peer->timer, RELIST_NS);
+		wake_set(peer->timer, RELIST_NS);
 	peer_disconnect(peer);
 }
 
@@ -114,6 +116,119 @@ int death_open(struct peer *peer)
 	if (peer->timer == NULL)
 		return -ENOMEM;
 	if (peer->state == PEER_PENDING)
-		timer_set(peer->timer, HELLO_NS);
+		wake_set(peer->timer, HELLO_NS);
+	return 0;
+}
+
+/* ---- clients of a slabd before this one --------------------------------- */
+
+/* A descriptor of the client's process: the one that was kept, or where the
+ * slabd before was killed before it had handed it over, one by number and the
+ * time at which the process began. -ESRCH when it is gone. */
+static int find_process(const struct pool *pool, uint32_t id)
+{
+	const struct layout_client *row = &pool->view.clients[id];
+	char name[PEER_FDSTORE_NAME];
+	int fd;
+	peer_fdstore_name(name, pool, id);
+	fd = fdstore_take(name);
+	if (fd >= 0)
+		return fd;
+	fd = proc_open(row->pid, row->began);
+	if (fd >= 0)
+		fdstore_put(name, fd);
+	return fd;
+}
+
+/* A peer of a client by its row; NULL without memory. */
+static struct peer *make_peer(struct server *server, struct pool *pool,
+                              uint32_t id)
+{
+	const struct layout_client *row = &pool->view.clients[id];
+	struct peer *peer = peer_new(server, PEER_DISCONNECTED);
+	if (peer == NULL)
+		return NULL;
+	peer->pool = pool;
+	peer->id = id;
+	peer->pid = row->pid;
+	peer->uid = row->uid;
+	memcpy(peer->comm, row->comm, sizeof(peer->comm));
+	if (death_open(peer) == 0)
+		return peer;
+	peer_free(peer);
+	return NULL;
+}
+
+/* Takes over pidfd, also on failure. */
+static int adopt_living(struct server *server, struct pool *pool, uint32_t id,
+                        int pidfd)
+{
+	struct peer *peer = make_peer(server, pool, id);
+	if (peer == NULL) {
+		close(pidfd);
+		return -ENOMEM;
+	}
+	peer->pidfd = pidfd;
+	if (death_watch(peer) == 0)
+		return 0;
+	peer_free(peer);
+	return -ENOMEM;
+}
+
+/* A row that is DEAD, or LIVE without a process. */
+static int adopt_dead(struct server *server, struct pool *pool, uint32_t id)
+{
+	bool died = view_client_live(&pool->view, id);
+	struct peer *peer = make_peer(server, pool, id);
+	if (peer == NULL)
+		return -ENOMEM;
+	pool->counts.deaths += died;
+	sweep(peer);
+	return 0;
+}
+
+/* 1 it lives on, 0 it has ended, or -errno. */
+static int adopt_client(struct server *server, struct pool *pool, uint32_t id)
+{
+	int fd = -ESRCH;
+	int r;
+	if (clients_state(pool, id) == CLIENT_LIVE)
+		fd = find_process(pool, id);
+	if (fd == -ESRCH)
+		r = adopt_dead(server, pool, id);
+	else
+		r = fd < 0 ? fd : adopt_living(server, pool, id, fd);
+	if (r < 0)
+		log_error("pool %s: client %u (pid %d): %s: it may be alive "
+		          "and can't be watched", pool->name, id,
+		          pool->view.clients[id].pid, strerror(-r));
+	return r < 0 ? r : fd >= 0;
+}
+
+int death_adopt_clients(struct server *server, struct pool *pool)
+{
+	uint32_t living = 0;
+	uint32_t ended = 0;
+	/* A look at each row of a new pool would have all of them take
+	 * memory. */
+	if (!pool->adopted)
+		return 0;
+	/* Counted first: a reaping counts one less. */
+	pool->n_clients = 0;
+	for (uint32_t id = 1; id < CLIENT_IDS; id++)
+		pool->n_clients += clients_state(pool, id) == CLIENT_LIVE;
+	for (uint32_t id = 1; id < CLIENT_IDS; id++) {
+		int r;
+		if (clients_state(pool, id) == CLIENT_FREE)
+			continue;
+		r = adopt_client(server, pool, id);
+		if (r < 0)
+			return r;
+		living += r == 1;
+		ended += r == 0;
+	}
+	if (living + ended > 0)
+		log_info("pool %s: %u clients live on, %u ended meanwhile",
+		         pool->name, living, ended);
 	return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a client leaves, and when it is taken up.
+ * Clients' processes, and what they leave when they end.
  *
  *   pidfd, goodbye, a dead row --> sweep --> second sweep --> the id is free
  *   hang-up, and no death follows --> list bits that are due are set
@@ -24,8 +24,12 @@ void death_hung_up(struct peer *peer);
 /* It said goodbye: all that it had is free when this returns. */
 void death_goodbye(struct peer *peer);
 
-/* Frees all that the client had, which has ended; its id rests until the second
- * sweep. */
-void death_sweep(struct peer *peer);
+/*
+ * Watches the living clients of a pool that was taken over and reaps the others,
+ * once the event loop is there: a death is served in the loop, as ever, even if
+ * it has come by now. 0, or -errno with the reason logged: one may be alive and
+ * can't be watched. Finds no client in a pool that was made by this slabd.
+ */
+int death_adopt_clients(struct server *server, struct pool *pool);
 
 #endif

@@ -14,71 +14,12 @@
 #include "daemon/serve/hello.h"
 #include "daemon/serve/message.h"
 #include "daemon/serve/peer.h"
+#include "daemon/watch/wake.h"
 
 #define MESSAGES_A_TURN 32 /* then other peers have theirs */
 
 static void on_sock(evutil_socket_t fd, short what, void *arg);
 static void on_events(evutil_socket_t fd, short what, void *arg);
-
-/* ---- hello -------------------------------------------------------------- */
-
-static int admit(struct peer *peer, struct pool *pool)
-{
-	int theirs;
-	int r = hello_take(peer, pool, &theirs);
-	if (r < 0)
-		return r;
-	r = peer_watch(peer, &peer->on_events, peer->events, on_events);
-	if (r == 0)
-		r = death_watch(peer);
-	if (r == 0)
-		r = hello_welcome(peer, theirs);
-	if (r == 0)
-		evtimer_del(peer->timer);
-	else
-		hello_undo(peer);
-	close(theirs);
-	return r;
-}
-
-/* The tokens are the client's: who comes back again and again has fewer. */
-static void take_back(struct peer *client, struct peer *pending)
-{
-	int theirs;
-	int ours;
-	if (hello_open_events(pending, &ours, &theirs) < 0)
-		return;
-	peer_hand_over(client, pending, ours);
-	if (!peer_take_token(client)) {
-		peer_fault(client, DROP_FLOOD, "comes back too often");
-	} else if (peer_watch(client, &client->on_sock, client->sock,
-	                      on_sock) < 0 ||
-	           peer_watch(client, &client->on_events, ours, on_events) <
-	                   0) {
-		peer_disconnect(client);
-	} else {
-		hello_welcome_back(client, theirs);
-		/* It may have raised a want while nobody heard it ring. */
-		duty_serve_pool(client->server, client->pool);
-	}
-	close(theirs);
-}
-
-/* False: the peer is gone. */
-static bool serve_hello(struct peer *peer, const struct wire_hello *hello)
-{
-	struct hello_who who;
-	int r = hello_judge(peer, hello, &who);
-	if (r == 0 && who.client == NULL) {
-		r = admit(peer, who.pool);
-		if (r == 0)
-			return true;
-	} else if (r == 0) {
-		take_back(who.client, peer);
-	}
-	peer_disconnect(peer);
-	return false;
-}
 
 /* ---- requests ----------------------------------------------------------- */
 
@@ -136,7 +77,8 @@ static bool serve(struct peer *peer, const struct message *message)
 {
 	switch (message->kind) {
 	case MESSAGE_HELLO:
-		return serve_hello(peer, &message->as.hello);
+		return hello_serve(peer, &message->as.hello, on_sock,
+		                   on_events);
 	case MESSAGE_CREATE:
 		serve_create(peer, &message->as.create);
 		return true;
@@ -178,20 +120,18 @@ static bool receive(struct peer *peer, int fd, enum message_from from)
 	return serve(peer, &message);
 }
 
-static void on_sock(evutil_socket_t fd, short what, void *arg)
+static void on_sock(evutil_socket_t fd, UNUSED short what, void *arg)
 {
 	struct peer *peer = arg;
 	bool more = true;
-	(void)what;
 	for (int i = 0; i < MESSAGES_A_TURN && more; i++)
 		more = receive(peer, fd, peer->state == PEER_PENDING
 		                                 ? MESSAGE_FROM_PENDING
 		                                 : MESSAGE_FROM_CLIENT);
 }
 
-static void on_events(evutil_socket_t fd, short what, void *arg)
+static void on_events(evutil_socket_t fd, UNUSED short what, void *arg)
 {
-	(void)what;
 	for (int i = 0; i < MESSAGES_A_TURN; i++)
 		if (!receive(arg, fd, MESSAGE_FROM_EVENTS))
 			return;

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/serve/drops.h"
 
-#include <errno.h>
-
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
-#include "daemon/serve/timer.h"
+#include "daemon/watch/wake.h"
 
 static const char *const names[DROPS] = {
 	"garbage", "short",   "oversized", "version", "descriptors",
@@ -17,25 +15,22 @@ const char *drops_name(enum drop drop)
 	return names[drop];
 }
 
-static void on_log_sums(evutil_socket_t fd, short what, void *arg)
+static void on_log_sums(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 {
 	struct drops *drops = arg;
 	int64_t ns = log_flush();
-	(void)fd;
-	(void)what;
 	if (ns >= 0)
-		timer_start(drops->log_sums, ns + CLOCK_MS);
+		wake_start(drops->log_sums, ns + CLOCK_MS);
 }
 
 int drops_open(struct drops *drops, struct event_base *base)
 {
-	drops->log_sums = evtimer_new(base, on_log_sums, drops);
-	return drops->log_sums == NULL ? -ENOMEM : 0;
+	return wake_timer(&drops->log_sums, base, on_log_sums, drops);
 }
 
 void drops_close(struct drops *drops)
 {
-	timer_free(&drops->log_sums);
+	wake_free(&drops->log_sums);
 }
 
 void drops_count(struct drops *drops, enum drop drop, int32_t pid,
@@ -44,5 +39,5 @@ void drops_count(struct drops *drops, enum drop drop, int32_t pid,
 	drops->count[drop]++;
 	log_warn("dropped the connection of pid %d (%s): %s", pid, names[drop],
 	         text);
-	timer_start(drops->log_sums, CLOCK_S);
+	wake_start(drops->log_sums, CLOCK_S);
 }

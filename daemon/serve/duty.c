@@ -8,7 +8,7 @@
 #include "daemon/pool/marks.h"
 #include "daemon/serve/levels.h"
 #include "daemon/serve/peer.h"
-#include "daemon/serve/timer.h"
+#include "daemon/watch/wake.h"
 
 #define RETRY_NS (50 * CLOCK_MS) /* denied lists are asked for anew */
 
@@ -21,7 +21,7 @@ static void look_in(struct server *server, int64_t ns)
 	    server->balance_due_ns <= at_ns)
 		return;
 	server->balance_due_ns = at_ns;
-	timer_set(server->balance, ns);
+	wake_set(server->balance, ns);
 }
 
 void duty_soon(struct server *server, int64_t ns)
@@ -39,11 +39,9 @@ static enum balance_cause cause_now(const struct pool *pool)
 	return BALANCE_TIMER;
 }
 
-static void on_balance(evutil_socket_t fd, short what, void *arg)
+static void on_balance(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 {
 	struct server *server = arg;
-	(void)fd;
-	(void)what;
 	for (unsigned i = 0; i < server->n_pools; i++) {
 		struct pool *pool = &server->pools[i];
 		bool trim = false;
@@ -62,15 +60,13 @@ void duty_settle_levels(struct server *server)
 	int64_t next_ns;
 	bool worse = levels_settle(server, &next_ns);
 	if (next_ns >= 0)
-		timer_set(server->calm, next_ns);
+		wake_set(server->calm, next_ns);
 	if (worse)
 		duty_soon(server, 0);
 }
 
-static void on_calm(evutil_socket_t fd, short what, void *arg)
+static void on_calm(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 {
-	(void)fd;
-	(void)what;
 	duty_settle_levels(arg);
 }
 
@@ -90,10 +86,10 @@ void duty_serve_pool(struct server *server, struct pool *pool)
 	struct unmet unmet;
 	enum wants_outcome outcome = wants_serve(pool, &unmet);
 	if (pool->denied_any)
-		timer_start(server->retry, RETRY_NS);
+		wake_start(server->retry, RETRY_NS);
 	if (outcome == WANTS_NOTHING)
 		return;
-	timer_start(server->ahead, 0);
+	wake_start(server->ahead, 0);
 	duty_soon(server, DUTY_SOON_NS);
 	if (outcome >= WANTS_EVENED)
 		press_others(server, pool, &unmet);
@@ -103,23 +99,19 @@ void duty_serve_pool(struct server *server, struct pool *pool)
 	}
 }
 
-static void on_retry(evutil_socket_t fd, short what, void *arg)
+static void on_retry(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 {
 	struct server *server = arg;
-	(void)fd;
-	(void)what;
 	for (unsigned i = 0; i < server->n_pools; i++)
 		marks_clear_denied(&server->pools[i]);
 }
 
-static void on_ahead(evutil_socket_t fd, short what, void *arg)
+static void on_ahead(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 {
 	struct server *server = arg;
-	(void)fd;
-	(void)what;
 	for (unsigned i = 0; i < server->n_pools; i++)
 		if (wants_ahead(&server->pools[i]))
-			timer_start(server->ahead, 0);
+			wake_start(server->ahead, 0);
 }
 
 /* ---- open and close ----------------------------------------------------- */
@@ -127,21 +119,18 @@ static void on_ahead(evutil_socket_t fd, short what, void *arg)
 int duty_open(struct server *server)
 {
 	struct event_base *base = server->base;
-	server->retry = evtimer_new(base, on_retry, server);
-	server->ahead = evtimer_new(base, on_ahead, server);
-	server->balance = evtimer_new(base, on_balance, server);
-	server->calm = evtimer_new(base, on_calm, server);
-	if (!server->retry || !server->ahead || !server->balance ||
-	    !server->calm)
+	if (wake_timer(&server->retry, base, on_retry, server) < 0 ||
+	    wake_timer(&server->ahead, base, on_ahead, server) < 0 ||
+	    wake_timer(&server->balance, base, on_balance, server) < 0 ||
+	    wake_timer(&server->calm, base, on_calm, server) < 0)
 		return -ENOMEM;
-	return levels_open(server);
+	return 0;
 }
 
 void duty_close(struct server *server)
 {
-	timer_free(&server->retry);
-	timer_free(&server->ahead);
-	timer_free(&server->balance);
-	timer_free(&server->calm);
-	levels_close(server);
+	wake_free(&server->retry);
+	wake_free(&server->ahead);
+	wake_free(&server->balance);
+	wake_free(&server->calm);
 }

@@ -9,10 +9,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "daemon/pool/clients.h"
 #include "daemon/base/log.h"
 #include "daemon/base/proc.h"
 #include "daemon/manager/fdstore.h"
+#include "daemon/pool/clients.h"
+#include "daemon/serve/death.h"
+#include "daemon/serve/duty.h"
 
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77
@@ -100,6 +102,12 @@ static struct pool *find_pool(struct server *server, const char *name)
 
 /* ---- the process -------------------------------------------------------- */
 
+static bool is_closed(const struct peer *peer)
+{
+	char byte;
+	return recv(peer->sock, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 /*
  * A descriptor of the process at the other end. Older kernels know it by
  * number only, which may have passed on: if the connection still stands after
@@ -109,7 +117,6 @@ static int open_pidfd(const struct peer *peer)
 {
 	int fd = -1;
 	socklen_t bytes = sizeof(fd);
-	char byte;
 	if (getsockopt(peer->sock, SOL_SOCKET, SO_PEERPIDFD, &fd, &bytes) == 0)
 		return fd;
 	if (errno != ENOPROTOOPT)
@@ -117,7 +124,7 @@ static int open_pidfd(const struct peer *peer)
 	fd = (int)syscall(SYS_pidfd_open, peer->pid, 0);
 	if (fd < 0)
 		return -errno;
-	if (recv(peer->sock, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0) {
+	if (is_closed(peer)) {
 		close(fd);
 		return -ESRCH;
 	}
@@ -132,7 +139,8 @@ static int refuse_fds(struct peer *peer, int error)
 	              "slabd has no descriptors left: raise its LimitNOFILE");
 }
 
-int hello_open_events(struct peer *peer, int *ours, int *theirs)
+/* A new event pair. 0; or -errno, and it is refused. */
+static int open_events(struct peer *peer, int *ours, int *theirs)
 {
 	int pair[2];
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
@@ -166,21 +174,14 @@ static bool welcome(struct peer *peer, int theirs)
 	return answer(peer, &msg, fds, 3 + pool->backing.n_nodes);
 }
 
-/* From the welcome on the client may own objects: the descriptor store has its
- * process before, and a slabd that is started again knows of its death. */
-static void keep(const struct peer *peer)
-{
-	char name[PEER_FDSTORE_NAME];
-	peer_fdstore_name(name, peer->pool, peer->id);
-	fdstore_put(name, peer->pidfd);
-}
-
-int hello_take(struct peer *peer, struct pool *pool, int *theirs)
+/* Gets a newcomer all that a client has but its welcome: an id and the event
+ * pair, of which the other end is in *theirs. 0; or -errno, and it is refused. */
+static int take_id(struct peer *peer, struct pool *pool, int *theirs)
 {
 	int r = peer->pidfd = open_pidfd(peer);
 	if (r < 0)
 		return refuse_fds(peer, -r);
-	r = hello_open_events(peer, &peer->events, theirs);
+	r = open_events(peer, &peer->events, theirs);
 	if (r < 0)
 		return r;
 	proc_name(peer->pid, peer->comm, sizeof(peer->comm));
@@ -196,24 +197,44 @@ int hello_take(struct peer *peer, struct pool *pool, int *theirs)
 	return 0;
 }
 
-int hello_welcome(struct peer *peer, int theirs)
+static int make_client(struct peer *peer, int theirs, const char *name,
+                       event_callback_fn on_events)
 {
-	keep(peer);
+	int r = peer_watch(peer, &peer->on_events, peer->events, on_events);
+	if (r == 0)
+		r = death_watch(peer);
+	if (r < 0)
+		return r;
+	/* From the welcome on the client may own objects: the descriptor store
+	 * has its process before, and a slabd that is started again knows of
+	 * its death. */
+	fdstore_put(name, peer->pidfd);
 	if (!welcome(peer, theirs))
 		return -ENOTCONN;
 	peer_enter(peer, PEER_LIVE);
+	evtimer_del(peer->timer);
 	return 0;
 }
 
-/* It has no id to keep until its end. */
-void hello_undo(struct peer *peer)
+static int admit(struct peer *peer, struct pool *pool,
+                 event_callback_fn on_events)
 {
 	char name[PEER_FDSTORE_NAME];
-	peer_fdstore_name(name, peer->pool, peer->id);
+	int theirs = -1;
+	int r = take_id(peer, pool, &theirs);
+	if (r < 0)
+		return r;
+	peer_fdstore_name(name, pool, peer->id);
+	r = make_client(peer, theirs, name, on_events);
+	close(theirs);
+	if (r == 0)
+		return 0;
+	/* It never was in, and has no id to keep until its end. */
 	fdstore_drop(name);
-	clients_reap(peer->pool, peer->id);
-	clients_free(peer->pool, peer->id);
+	clients_reap(pool, peer->id);
+	clients_free(pool, peer->id);
 	peer->id = 0;
+	return r;
 }
 
 /* ---- back --------------------------------------------------------------- */
@@ -240,27 +261,11 @@ static int is_same(const struct peer *peer, const struct peer *client)
 	return same;
 }
 
-/* The client gave the try up: a later one of its own may have come before. */
-static bool is_closed(const struct peer *peer)
-{
-	char byte;
-	return recv(peer->sock, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
-}
-
 static bool is_of_pool(const struct pool *pool, const struct wire_hello *hello)
 {
 	return hello->instance == pool->head->instance &&
 	       view_client_live(&pool->view, hello->id) &&
 	       clients_epoch(pool, hello->id) == hello->epoch;
-}
-
-void hello_welcome_back(struct peer *client, int theirs)
-{
-	struct wire_welcome msg = welcome_of(client);
-	log_info("pool %s: client %u (%s, pid %d) is back", client->pool->name,
-	         client->id, client->comm, client->pid);
-	if (!answer(client, &msg, &theirs, 1))
-		shutdown(client->sock, SHUT_RDWR);
 }
 
 /*
@@ -272,6 +277,7 @@ static int judge_resume(struct peer *peer, struct pool *pool,
 {
 	struct peer *client;
 	int same;
+	/* It gave the try up: a later one of its own may have come before. */
 	if (is_closed(peer))
 		return -ENOTCONN;
 	if (!is_of_pool(pool, hello))
@@ -295,13 +301,44 @@ static int judge_resume(struct peer *peer, struct pool *pool,
 	return 0;
 }
 
-int hello_judge(struct peer *peer, const struct wire_hello *hello,
-                struct hello_who *who)
+/* The tokens are the client's: who comes back again and again has fewer. */
+static void take_back(struct peer *client, struct peer *pending,
+                      event_callback_fn on_sock, event_callback_fn on_events)
+{
+	struct wire_welcome msg = welcome_of(client);
+	int theirs = -1;
+	int ours = -1;
+	if (open_events(pending, &ours, &theirs) < 0)
+		return;
+	peer_hand_over(client, pending, ours);
+	if (!peer_take_token(client)) {
+		peer_fault(client, DROP_FLOOD, "comes back too often");
+	} else if (peer_watch(client, &client->on_sock, client->sock,
+	                      on_sock) < 0 ||
+	           peer_watch(client, &client->on_events, ours, on_events) <
+	                   0) {
+		peer_disconnect(client);
+	} else {
+		log_info("pool %s: client %u (%s, pid %d) is back",
+		         client->pool->name, client->id, client->comm,
+		         client->pid);
+		if (!answer(client, &msg, &theirs, 1))
+			shutdown(client->sock, SHUT_RDWR);
+		/* It may have raised a want while nobody heard it ring. */
+		duty_serve_pool(client->server, client->pool);
+	}
+	close(theirs);
+}
+
+/* ---- a hello ------------------------------------------------------------ */
+
+/* Which pool it asks for, and which client is back; NULL: a newcomer. 0, or
+ * -errno: it is refused, or was given up. */
+static int judge(struct peer *peer, const struct wire_hello *hello,
+                 struct pool **pool, struct peer **client)
 {
 	char name[NAME_BYTES];
 	char text[WIRE_TEXT];
-	struct pool *pool;
-	*who = (struct hello_who){.pool = NULL};
 	if (hello->abi != WIRE_ABI) {
 		snprintf(text, sizeof(text),
 		         "slabd speaks ABI %u, the client's library ABI %u: "
@@ -311,19 +348,36 @@ int hello_judge(struct peer *peer, const struct wire_hello *hello,
 	}
 	memcpy(name, hello->pool, sizeof(name));
 	name[sizeof(name) - 1] = '\0';
-	pool = who->pool = find_pool(peer->server, name);
-	if (pool == NULL) {
+	*pool = find_pool(peer->server, name);
+	if (*pool == NULL) {
 		snprintf(text, sizeof(text),
 		         "there is no pool %s: see slabctl status", name);
 		return refuse(peer, DROP_REFUSED, ENOENT, text);
 	}
 	if (hello->id != 0)
-		return judge_resume(peer, pool, hello, &who->client);
-	if (!is_allowed(peer, pool->config)) {
+		return judge_resume(peer, *pool, hello, client);
+	if (!is_allowed(peer, (*pool)->config)) {
 		snprintf(text, sizeof(text),
 		         "user %u may not use pool %s: add it to users or "
 		         "groups in slabd.conf", peer->uid, name);
 		return refuse(peer, DROP_REFUSED, EACCES, text);
 	}
 	return 0;
+}
+
+bool hello_serve(struct peer *peer, const struct wire_hello *hello,
+                 event_callback_fn on_sock, event_callback_fn on_events)
+{
+	struct pool *pool;
+	struct peer *client = NULL;
+	int r = judge(peer, hello, &pool, &client);
+	if (r == 0 && client == NULL) {
+		r = admit(peer, pool, on_events);
+		if (r == 0)
+			return true;
+	} else if (r == 0) {
+		take_back(client, peer, on_sock, on_events);
+	}
+	peer_disconnect(peer);
+	return false;
 }

@@ -1,35 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/serve/levels.h"
 
-#include <errno.h>
-#include <stdlib.h>
-
 #include "daemon/balance/balance.h"
 #include "daemon/base/clock.h"
 #include "daemon/watch/psi.h"
-
-struct levels {
-	enum plan_pressure kernel;
-	/* Another pool lacks pages of a node. */
-	struct psi_state scarce[CONFIG_POOLS_MAX][NODES_MAX];
-};
-
-int levels_open(struct server *server)
-{
-	server->levels = calloc(1, sizeof(*server->levels));
-	return server->levels == NULL ? -ENOMEM : 0;
-}
-
-void levels_close(struct server *server)
-{
-	free(server->levels);
-	server->levels = NULL;
-}
-
-void levels_set_kernel(struct server *server, enum plan_pressure level)
-{
-	server->levels->kernel = level;
-}
 
 /* It could have had more pages of the node, had there been any. */
 static bool lacks_pages(const struct pool *pool, uint32_t node)
@@ -44,7 +18,7 @@ static void press_others(struct server *server, const struct pool *pool,
 	int64_t until_ns = clock_ns() + PSI_STAYS_NS;
 	for (unsigned i = 0; i < server->n_pools; i++)
 		if (&server->pools[i] != pool)
-			psi_note(&server->levels->scarce[i][node], PLAN_SOME,
+			psi_note(&server->levels.scarce[i][node], PLAN_SOME,
 			         until_ns);
 }
 
@@ -60,12 +34,11 @@ void levels_note_denied(struct server *server, const struct pool *pool,
 static enum plan_pressure level_of(const struct server *server, unsigned ix,
                                    uint32_t node, int64_t *left_ns)
 {
-	const struct levels *levels = server->levels;
 	enum plan_pressure scarce =
-		psi_at(&levels->scarce[ix][node], clock_ns(), left_ns);
+		psi_at(&server->levels.scarce[ix][node], clock_ns(), left_ns);
 	enum plan_pressure all = PLAN_CALM;
 	if (balance_config(&server->pools[ix])->pressure_ms > 0)
-		all = levels->kernel;
+		all = server->levels.kernel;
 	return scarce > all ? scarce : all;
 }
 

@@ -8,16 +8,7 @@
 #define DAEMON_SERVE_LEVELS_H
 
 #include "daemon/balance/unmet.h"
-#include "daemon/plan/snapshot.h"
 #include "daemon/serve/server.h"
-
-/* 0 or -ENOMEM. */
-int levels_open(struct server *server);
-void levels_close(struct server *server);
-
-/* How short the kernel is from now on. It presses the pools that want to know;
- * levels_settle tells them. */
-void levels_set_kernel(struct server *server, enum plan_pressure level);
 
 /* A node's own pages did not do for a pool's clients: other pools are to give
  * up what they can do without on the nodes where it had no more to get. */

@@ -16,19 +16,13 @@
 
 /* ---- bound -------------------------------------------------------------- */
 
-static int make_folder(const char *path)
+static int make_folder(struct sockaddr_un at)
 {
-	char folder[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
-	char *slash;
-	strncpy(folder, path, sizeof(folder) - 1);
-	folder[sizeof(folder) - 1] = '\0';
-	slash = strrchr(folder, '/');
-	if (slash == NULL || slash == folder)
+	char *slash = strrchr(at.sun_path, '/');
+	if (slash == NULL || slash == at.sun_path)
 		return 0;
 	*slash = '\0';
-	if (mkdir(folder, 0755) == 0 || errno == EEXIST)
-		return 0;
-	return -errno;
+	return mkdir(at.sun_path, 0755) < 0 && errno != EEXIST ? -errno : 0;
 }
 
 /* Whether somebody answers at the address. */
@@ -77,46 +71,40 @@ static int set_owner(const char *path, mode_t mode, gid_t gid)
 	return chmod(path, mode) < 0 ? -errno : 0;
 }
 
-static int bind_at(int fd, const struct sockaddr_un *at,
-                   const struct listen_place *place)
+static int bind_at(const struct sockaddr_un *at,
+                   const struct listen_socket *place)
 {
+	int fd = socket(AF_UNIX, place->type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	mode_t old;
+	int r;
+	if (fd < 0)
+		return -errno;
 	/* Nobody gets in before the mode is right. */
-	mode_t old = umask(0777);
-	int r = bind(fd, (const void *)at, sizeof(*at)) < 0 ? -errno : 0;
+	old = umask(0777);
+	r = bind(fd, (const void *)at, sizeof(*at)) < 0 ? -errno : 0;
 	umask(old);
 	if (r == 0)
 		r = set_owner(at->sun_path, place->mode, place->gid);
 	if (r == 0 && listen(fd, BACKLOG) < 0)
 		r = -errno;
-	return r;
-}
-
-static int open_at(const struct sockaddr_un *at,
-                   const struct listen_place *place)
-{
-	int fd = socket(AF_UNIX, place->type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int r;
-	if (fd < 0)
-		return -errno;
-	r = bind_at(fd, at, place);
 	if (r == 0)
 		return fd;
 	close(fd);
 	return r;
 }
 
-static int listen_at(const struct listen_place *place)
+static int listen_at(const struct listen_socket *place)
 {
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	int r;
 	if (strlen(place->path) >= sizeof(at.sun_path))
 		return -ENAMETOOLONG;
 	strcpy(at.sun_path, place->path);
-	r = make_folder(place->path);
+	r = make_folder(at);
 	if (r == 0)
 		r = take_over(&at, place->type);
 	if (r == 0)
-		r = open_at(&at, place);
+		r = bind_at(&at, place);
 	if (r < 0 && r != -EADDRINUSE && r != -EEXIST)
 		log_error("can't listen at %s: %s", place->path, strerror(-r));
 	return r;
@@ -156,7 +144,7 @@ static bool has_option(int fd, int option, int value)
 /* Whether fd, which outlived a slabd, is what clients of the path reach: it has
  * that type, listens and is bound there, and the file is there. Mode and group
  * are then set anew. 1 it is, 0 it is not, or -errno with the reason logged. */
-static int is_still_at(int fd, const struct listen_place *place)
+static int is_still_at(int fd, const struct listen_socket *place)
 {
 	struct sockaddr_un at;
 	struct stat st;
@@ -176,7 +164,7 @@ static int is_still_at(int fd, const struct listen_place *place)
 	return r;
 }
 
-static void forget(int fd, const struct listen_place *place)
+static void forget(int fd, const struct listen_socket *place)
 {
 	struct sockaddr_un old;
 	address_of(fd, &old);
@@ -191,37 +179,38 @@ static void forget(int fd, const struct listen_place *place)
 
 /* ---- open and close ----------------------------------------------------- */
 
-int listen_open(struct listen_socket *out, const struct listen_place *place)
+int listen_open(struct listen_socket *at)
 {
-	int fd = fdstore_take(place->name);
-	int still = fd < 0 ? 0 : is_still_at(fd, place);
-	*out = (struct listen_socket){.fd = fd, .origin = LISTEN_KEPT};
-	if (still > 0)
+	int fd = fdstore_take(at->name);
+	int still = fd < 0 ? 0 : is_still_at(fd, at);
+	if (still > 0) {
+		at->fd = fd;
+		at->origin = LISTEN_KEPT;
 		return 0;
-	out->fd = -1;
+	}
 	if (still < 0) {
 		close(fd);
 		return still;
 	}
 	if (fd >= 0)
-		forget(fd, place);
-	fd = listen_at(place);
+		forget(fd, at);
+	fd = listen_at(at);
 	if (fd < 0)
 		return fd;
-	*out = (struct listen_socket){.fd = fd, .origin = LISTEN_MADE};
-	fdstore_put(place->name, fd);
+	at->fd = fd;
+	at->origin = LISTEN_MADE;
+	fdstore_put(at->name, fd);
 	return 0;
 }
 
-void listen_close(struct listen_socket *at, const struct listen_place *place,
-                  bool leave)
+void listen_close(struct listen_socket *at, bool leave)
 {
 	if (at->fd < 0)
 		return;
 	close(at->fd);
 	at->fd = -1;
-	if (at->origin == LISTEN_GIVEN || (leave && fdstore_has(place->name)))
+	if (at->origin == LISTEN_GIVEN || (leave && fdstore_has(at->name)))
 		return;
-	unlink(place->path);
-	fdstore_drop(place->name);
+	unlink(at->path);
+	fdstore_drop(at->name);
 }

@@ -16,9 +16,6 @@ enum listen_origin {
 struct listen_socket {
 	int fd; /* -1: none */
 	enum listen_origin origin;
-};
-
-struct listen_place {
 	const char *name; /* in the descriptor store */
 	const char *path;
 	int type;
@@ -33,10 +30,9 @@ struct listen_place {
  * the last folder of the path where it is missing. 0, or -errno with the reason
  * and the remedy logged: -EADDRINUSE a living slabd has it.
  */
-int listen_open(struct listen_socket *out, const struct listen_place *place);
+int listen_open(struct listen_socket *at);
 
 /* leave: the next slabd gets it, if it is kept. */
-void listen_close(struct listen_socket *at, const struct listen_place *place,
-                  bool leave);
+void listen_close(struct listen_socket *at, bool leave);
 
 #endif

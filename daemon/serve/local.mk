@@ -23,12 +23,4 @@ libdaemon_la_SOURCES += \
 	daemon/serve/message.h \
 	daemon/serve/peer.c \
 	daemon/serve/peer.h \
-	daemon/serve/peer_adopt.c \
-	daemon/serve/peer_adopt.h \
-	daemon/serve/pools.c \
-	daemon/serve/pools.h \
-	daemon/serve/pressed.c \
-	daemon/serve/pressed.h \
-	daemon/serve/server.h \
-	daemon/serve/timer.c \
-	daemon/serve/timer.h
+	daemon/serve/server.h

@@ -7,23 +7,25 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "daemon/balance/balance.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/manager/fdstore.h"
 #include "daemon/manager/lastconf.h"
 #include "daemon/manager/notify.h"
 #include "daemon/pool/adopt.h"
+#include "daemon/pool/create.h"
+#include "daemon/pool/keep.h"
+#include "daemon/serve/death.h"
 #include "daemon/serve/dispatch.h"
 #include "daemon/serve/duty.h"
 #include "daemon/serve/machine.h"
 #include "daemon/serve/peer.h"
-#include "daemon/serve/peer_adopt.h"
-#include "daemon/serve/pools.h"
-#include "daemon/serve/pressed.h"
-#include "daemon/serve/timer.h"
+#include "daemon/watch/wake.h"
 
 #define ACCEPT_AGAIN_NS (200 * CLOCK_MS) /* after descriptors ran out */
 #define READY_AGAIN_MS 500
+#define PEERS_PENDING 128 /* connections before their hello */
 
 /* What it leaves: told, the sockets, as a restart may follow; else all that a
  * client may have reached. */
@@ -47,29 +49,26 @@ static struct loop {
 
 /* ---- sockets ------------------------------------------------------------ */
 
-static struct listen_place clients_place(const struct config *c)
+static void place_sockets(struct server *server)
 {
-	return (struct listen_place){
+	const struct config *c = server->config;
+	server->clients = (struct listen_socket){
+		.fd = -1,
 		.name = FDSTORE_CLIENT,
 		.path = c->socket,
 		.type = SOCK_SEQPACKET,
 		.mode = c->socket_mode,
 		.gid = c->socket_group[0] ? c->socket_gid : (gid_t)-1};
-}
-
-static struct listen_place control_place(const struct config *c)
-{
-	return (struct listen_place){.name = FDSTORE_CONTROL,
-	                             .path = c->control,
-	                             .type = SOCK_STREAM,
-	                             .mode = c->control_mode,
-	                             .gid = (gid_t)-1};
+	server->control = (struct listen_socket){.fd = -1,
+	                                         .name = FDSTORE_CONTROL,
+	                                         .path = c->control,
+	                                         .type = SOCK_STREAM,
+	                                         .mode = c->control_mode,
+	                                         .gid = (gid_t)-1};
 }
 
 static int open_sockets(struct server *server)
 {
-	struct listen_place clients = clients_place(server->config);
-	struct listen_place control = control_place(server->config);
 	struct notify_sockets given;
 	int r = notify_listen_fds(&given);
 	if (r < 0)
@@ -77,9 +76,9 @@ static int open_sockets(struct server *server)
 	server->clients.fd = given.client;
 	server->control.fd = given.control;
 	if (server->clients.fd < 0)
-		r = listen_open(&server->clients, &clients);
+		r = listen_open(&server->clients);
 	if (r == 0 && server->control.fd < 0)
-		r = listen_open(&server->control, &control);
+		r = listen_open(&server->control);
 	return r;
 }
 
@@ -97,19 +96,10 @@ static bool is_left(const struct listen_socket *at)
 	return false;
 }
 
-static void close_sockets(struct server *server)
-{
-	struct listen_place clients = clients_place(server->config);
-	struct listen_place control = control_place(server->config);
-	listen_close(&server->clients, &clients, is_left(&server->clients));
-	listen_close(&server->control, &control, is_left(&server->control));
-}
-
-static void on_accept(evutil_socket_t fd, short what, void *arg)
+static void on_accept(evutil_socket_t fd, UNUSED short what, void *arg)
 {
 	struct server *server = arg;
 	int sock = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	(void)what;
 	if (sock >= 0) {
 		dispatch_accept(server, sock);
 		return;
@@ -122,26 +112,57 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
 	          strerror(errno));
 	server->drops.count[DROP_LIMIT]++;
 	event_del(loop.accept);
-	timer_start(loop.accept_again, ACCEPT_AGAIN_NS);
+	wake_start(loop.accept_again, ACCEPT_AGAIN_NS);
 }
 
-static void on_accept_again(evutil_socket_t fd, short what, void *arg)
+static void on_accept_again(UNUSED evutil_socket_t fd, UNUSED short what,
+                            UNUSED void *arg)
 {
-	(void)fd;
-	(void)what;
-	(void)arg;
 	if (event_add(loop.accept, NULL) < 0)
-		timer_start(loop.accept_again, ACCEPT_AGAIN_NS);
+		wake_start(loop.accept_again, ACCEPT_AGAIN_NS);
+}
+
+/* ---- pools -------------------------------------------------------------- */
+
+static int open_pool(struct server *server, unsigned i)
+{
+	const struct config_pool *config = &server->config->pools[i];
+	bool may_reserve = server->config->reserve_hugepages;
+	struct pool *pool = &server->pools[i];
+	int r = adopt_pool(pool, config, server->topo, may_reserve);
+	if (r == ADOPT_E_NONE)
+		r = create_pool(pool, config, server->topo, may_reserve, i);
+	if (r < 0)
+		return r;
+	server->n_pools++;
+	server->max_peers += config->max_clients;
+	r = balance_make(pool);
+	if (r < 0)
+		log_error("pool %s: can't make its balance: %s", pool->name,
+		          strerror(-r));
+	return r;
+}
+
+/* Told to stop, slabd gives their memory back. Otherwise a pool that clients
+ * may have is left to the next slabd: all of them if this one had started, else
+ * those that it took over. */
+static void close_pool(struct pool *pool)
+{
+	balance_done(pool);
+	if (loop.ending == ENDING_TOLD)
+		pool_destroy(pool);
+	else
+		keep_or_destroy(pool, loop.ending == ENDING_BROKEN ||
+		                              pool->adopted);
 }
 
 /* ---- signals ------------------------------------------------------------ */
 
 static const int signals[3] = {SIGTERM, SIGINT, SIGHUP};
 
-static void on_signal(evutil_socket_t signal, short what, void *arg)
+static void on_signal(evutil_socket_t signal, UNUSED short what, void *arg)
 {
 	struct server *server = arg;
-	(void)what;
 	if (signal == SIGHUP) {
 		log_info("SIGHUP: the configuration is read at start alone; "
 		         "restart slabd to change it");
@@ -178,11 +199,9 @@ static void hold_signals(int how)
 
 /* ---- the manager -------------------------------------------------------- */
 
-static void on_watchdog(evutil_socket_t fd, short what, void *arg)
+static void on_watchdog(UNUSED evutil_socket_t fd, UNUSED short what,
+                        UNUSED void *arg)
 {
-	(void)fd;
-	(void)what;
-	(void)arg;
 	notify_alive();
 }
 
@@ -219,41 +238,31 @@ static void say_ready(struct server *server)
 	/* The manager would wait in vain, and end us. */
 	log_warn("the service manager can't be told that slabd is ready: %s; "
 	         "tried again in %d ms", strerror(-r), READY_AGAIN_MS);
-	timer_start(loop.ready_again, READY_AGAIN_MS * CLOCK_MS);
+	wake_start(loop.ready_again, READY_AGAIN_MS * CLOCK_MS);
 }
 
-static void on_ready_again(evutil_socket_t fd, short what, void *arg)
+static void on_ready_again(UNUSED evutil_socket_t fd, UNUSED short what,
+                           void *arg)
 {
-	(void)fd;
-	(void)what;
 	say_ready(arg);
 }
 
 /* ---- open, run, close --------------------------------------------------- */
 
-static int open_own_events(struct server *server)
-{
-	struct event_base *base = server->base;
-	loop.accept = event_new(base, server->clients.fd, EV_READ | EV_PERSIST,
-	                        on_accept, server);
-	loop.accept_again = evtimer_new(base, on_accept_again, server);
-	loop.ready_again = evtimer_new(base, on_ready_again, server);
-	if (!loop.accept || !loop.accept_again || !loop.ready_again ||
-	    event_add(loop.accept, NULL) < 0)
-		return -ENOMEM;
-	return 0;
-}
-
 static int open_events(struct server *server)
 {
-	int r = open_own_events(server);
+	struct event_base *base = server->base;
+	int r = wake_timer(&loop.accept_again, base, on_accept_again, server);
 	if (r == 0)
-		r = drops_open(&server->drops, server->base);
+		r = wake_timer(&loop.ready_again, base, on_ready_again, server);
+	if (r == 0)
+		r = wake_on_fd(&loop.accept, base, server->clients.fd,
+		               on_accept, server);
+	if (r == 0)
+		r = drops_open(&server->drops, base);
 	if (r == 0)
 		r = duty_open(server);
-	if (r == 0)
-		r = machine_open(server);
-	return r == 0 ? pressed_open(server) : r;
+	return r == 0 ? machine_open(server) : r;
 }
 
 /* Clients of pools that were taken over; and wants that nobody served. */
@@ -261,7 +270,7 @@ static int take_up_clients(struct server *server)
 {
 	int r = 0;
 	for (unsigned i = 0; r == 0 && i < server->n_pools; i++) {
-		r = peer_adopt_clients(server, &server->pools[i]);
+		r = death_adopt_clients(server, &server->pools[i]);
 		duty_serve_pool(server, &server->pools[i]);
 	}
 	if (r == 0)
@@ -277,8 +286,9 @@ static int start(struct server *server)
 	int r = open_signals(server);
 	if (r == 0)
 		r = open_sockets(server);
-	if (r == 0)
-		r = pools_open(server);
+	server->max_peers = PEERS_PENDING;
+	for (unsigned i = 0; r == 0 && i < server->config->n_pools; i++)
+		r = open_pool(server, i);
 	if (r < 0)
 		return r;
 	r = open_events(server);
@@ -297,7 +307,7 @@ int loop_open(struct server **out, const struct config *config, bool supervised)
 	int r;
 	server->config = config;
 	server->topo = &loop.topo;
-	server->clients.fd = server->control.fd = -1;
+	place_sockets(server);
 	server->started_ns = clock_ns();
 	loop.supervised = supervised;
 	r = topo_load(&loop.topo,
@@ -329,19 +339,19 @@ int loop_run(struct server *server)
 void loop_close(struct server *server)
 {
 	peer_free_all(server);
-	pressed_close(server);
 	machine_close(server);
 	duty_close(server);
 	drops_close(&server->drops);
-	timer_free(&loop.accept);
-	timer_free(&loop.accept_again);
-	timer_free(&loop.ready_again);
-	timer_free(&loop.watchdog);
+	wake_free(&loop.accept);
+	wake_free(&loop.accept_again);
+	wake_free(&loop.ready_again);
+	wake_free(&loop.watchdog);
 	for (int i = 0; i < 3; i++)
-		timer_free(&loop.signals[i]);
-	close_sockets(server);
-	pools_close(server, loop.ending == ENDING_TOLD,
-	            loop.ending == ENDING_BROKEN);
+		wake_free(&loop.signals[i]);
+	listen_close(&server->clients, is_left(&server->clients));
+	listen_close(&server->control, is_left(&server->control));
+	for (unsigned i = 0; i < server->n_pools; i++)
+		close_pool(&server->pools[i]);
 	if (server->base != NULL)
 		event_base_free(server->base);
 }

@@ -5,12 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/balance/balance.h"
 #include "daemon/balance/follow.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/serve/duty.h"
-#include "daemon/serve/timer.h"
+#include "daemon/watch/psi.h"
 #include "daemon/watch/uevent.h"
+#include "daemon/watch/wake.h"
 
 #define LOOK_PAGES 64u /* at one time, for those that the kernel moved */
 
@@ -20,21 +22,23 @@ struct machine {
 	unsigned pool;         /* in which, and from where on */
 	uint64_t page;
 	struct topo was, now;
+	struct psi *psi;   /* NULL: no pool wants it */
+	unsigned stall_ms; /* it was opened with */
 };
 
-static void on_look(evutil_socket_t fd, short what, void *arg)
+/* ---- CPUs and memory ---------------------------------------------------- */
+
+static void on_look(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 {
 	struct server *server = arg;
 	struct machine *m = server->machine;
-	(void)fd;
-	(void)what;
 	if (m->pool < server->n_pools &&
 	    !follow_pages(&server->pools[m->pool], &m->page, LOOK_PAGES)) {
 		m->pool++;
 		m->page = 0;
 	}
 	if (m->pool < server->n_pools)
-		timer_set(m->look, CLOCK_MS);
+		wake_set(m->look, CLOCK_MS);
 	else
 		duty_soon(server, 0);
 }
@@ -74,7 +78,7 @@ static void on_change(void *arg, unsigned what)
 	event_active(m->look, EV_TIMEOUT, 0);
 }
 
-static void watch(struct server *server)
+static void watch_nodes(struct server *server)
 {
 	struct uevent_request want = {
 		.base = server->base, .changed = on_change, .arg = server};
@@ -86,23 +90,86 @@ static void watch(struct server *server)
 		         strerrordesc_np(-r));
 }
 
+/* ---- shortage ----------------------------------------------------------- */
+
+static void on_pressure(void *arg, enum plan_pressure level)
+{
+	static const char *const names[] = {
+		[PLAN_CALM] = "calm", [PLAN_SOME] = "some", [PLAN_FULL] = "full",
+	};
+	struct server *server = arg;
+	log_info("memory pressure: %s", names[level]);
+	server->levels.kernel = level;
+	duty_settle_levels(server);
+}
+
+/* The triggers go off for the pool that wants to know earliest. */
+static unsigned least_stall(const struct server *server)
+{
+	unsigned least = 0;
+	for (unsigned i = 0; i < server->n_pools; i++) {
+		unsigned ms = balance_config(&server->pools[i])->pressure_ms;
+		if (ms > 0 && (least == 0 || ms < least))
+			least = ms;
+	}
+	return least;
+}
+
+static int watch_pressure(struct server *server)
+{
+	struct machine *m = server->machine;
+	struct psi_places places;
+	struct psi_request want = {.base = server->base,
+	                           .places = &places,
+	                           .stall_ms = least_stall(server),
+	                           .changed = on_pressure,
+	                           .arg = server};
+	if (want.stall_ms == m->stall_ms)
+		return 0;
+	psi_close(m->psi);
+	m->psi = NULL;
+	m->stall_ms = want.stall_ms;
+	server->levels.kernel = PLAN_CALM;
+	if (want.stall_ms == 0)
+		return 0;
+	psi_find(&places);
+	return psi_open(&m->psi, &want);
+}
+
+void machine_configure(struct server *server)
+{
+	int r;
+	if (server->machine == NULL)
+		return;
+	r = watch_pressure(server);
+	if (r < 0)
+		log_error("memory pressure is not watched any longer: %s; "
+		          "restart slabd once there is more",
+		          strerrordesc_np(-r));
+	duty_settle_levels(server);
+}
+
+const struct remedy *machine_lack(const struct server *server)
+{
+	const struct machine *m = server->machine;
+	return m != NULL && m->psi != NULL ? psi_lack(m->psi) : NULL;
+}
+
+/* ---- open and close ----------------------------------------------------- */
+
 int machine_open(struct server *server)
 {
-	struct machine *m;
+	struct machine *m = server->machine = calloc(1, sizeof(*m));
+	if (m == NULL ||
+	    wake_timer(&m->look, server->base, on_look, server) < 0)
+		return -ENOMEM;
+	m->was = *server->topo;
 	/* A pool that was taken over may have been made with other CPUs. */
 	for (unsigned i = 0; i < server->n_pools; i++)
 		follow_nodes(&server->pools[i], server->topo);
-	if (server->topo->simulated)
-		return 0;
-	m = server->machine = calloc(1, sizeof(*m));
-	if (m == NULL)
-		return -ENOMEM;
-	m->was = *server->topo;
-	m->look = evtimer_new(server->base, on_look, server);
-	if (m->look == NULL)
-		return -ENOMEM;
-	watch(server);
-	return 0;
+	if (!server->topo->simulated)
+		watch_nodes(server);
+	return watch_pressure(server);
 }
 
 void machine_close(struct server *server)
@@ -110,8 +177,9 @@ void machine_close(struct server *server)
 	struct machine *m = server->machine;
 	if (m == NULL)
 		return;
+	psi_close(m->psi);
 	uevent_close(m->uevent);
-	timer_free(&m->look);
+	wake_free(&m->look);
 	free(m);
 	server->machine = NULL;
 }

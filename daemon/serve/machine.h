@@ -1,14 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/* What the machine gains and loses while slabd runs (watch/uevent.h), entered
- * in the pools (balance/follow.h). */
+/*
+ * What the kernel tells while slabd runs: CPUs and memory that come and go
+ * (watch/uevent.h) are entered in the pools (balance/follow.h), and a shortage
+ * of memory (watch/psi.h) presses the pools that want to know of it.
+ */
 #ifndef DAEMON_SERVE_MACHINE_H
 #define DAEMON_SERVE_MACHINE_H
 
+#include "daemon/base/remedy.h"
 #include "daemon/serve/server.h"
 
-/* 0, also where the kernel can't be listened to; or -ENOMEM. Close is fine
- * after a failure, too. */
+/* 0, also where the kernel can't be listened to; or -errno. Close is fine after
+ * a failure, too. */
 int machine_open(struct server *server);
 void machine_close(struct server *server);
+
+/* The settings of a pool are others: what is watched follows. */
+void machine_configure(struct server *server);
+
+/* What of the kernel's shortage can't be watched, and why, empty where all is;
+ * NULL: no pool wants to know of it. */
+const struct remedy *machine_lack(const struct server *server);
 
 #endif

@@ -46,10 +46,11 @@ void message_read(int fd, struct message *message)
 	message->kind = MESSAGE_NONE;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	message->kind = n <= 0 ? MESSAGE_END : MESSAGE_UNCHECKED;
-	message->bytes = n <= 0 ? 0 : (size_t)n;
+	message->kind = MESSAGE_END;
 	if (n <= 0)
 		return;
+	message->kind = MESSAGE_UNCHECKED;
+	message->bytes = (size_t)n;
 	if (close_extra(&hdr))
 		fault(message, DROP_DESCRIPTORS, "uninvited descriptors");
 	else if (hdr.msg_flags & MSG_TRUNC)
@@ -100,15 +101,10 @@ static void check_event(struct message *message)
 
 void message_check(struct message *message, enum message_from from)
 {
-	switch (from) {
-	case MESSAGE_FROM_PENDING:
-		check_hello(message);
-		break;
-	case MESSAGE_FROM_CLIENT:
-		check_request(message);
-		break;
-	case MESSAGE_FROM_EVENTS:
-		check_event(message);
-		break;
-	}
+	static void (*const check[])(struct message *) = {
+		[MESSAGE_FROM_PENDING] = check_hello,
+		[MESSAGE_FROM_CLIENT] = check_request,
+		[MESSAGE_FROM_EVENTS] = check_event,
+	};
+	check[from](message);
 }

@@ -12,7 +12,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/pool/clients.h"
-#include "daemon/serve/timer.h"
+#include "daemon/watch/wake.h"
 #include "shm/wire.h"
 
 #define TOKENS_A_SECOND 4096u /* a client that opens 1,000 caches needs 1,000 */
@@ -47,7 +47,7 @@ struct peer *peer_new(struct server *server, enum peer_state state)
 
 static void close_connection(struct peer *peer)
 {
-	timer_free(&peer->on_sock);
+	wake_free(&peer->on_sock);
 	close_fd(&peer->sock);
 	peer_close_events(peer);
 }
@@ -55,8 +55,8 @@ static void close_connection(struct peer *peer)
 void peer_free(struct peer *peer)
 {
 	close_connection(peer);
-	timer_free(&peer->on_death);
-	timer_free(&peer->timer);
+	wake_free(&peer->on_death);
+	wake_free(&peer->timer);
 	close_fd(&peer->pidfd);
 	*peer->link = peer->next;
 	if (peer->next != NULL)
@@ -85,16 +85,12 @@ void peer_enter(struct peer *peer, enum peer_state state)
 int peer_watch(struct peer *peer, struct event **event, int fd,
                event_callback_fn call)
 {
-	*event = event_new(peer->server->base, fd, EV_READ | EV_PERSIST, call,
-	                   peer);
-	if (*event == NULL || event_add(*event, NULL) < 0)
-		return -ENOMEM;
-	return 0;
+	return wake_on_fd(event, peer->server->base, fd, call, peer);
 }
 
 void peer_close_events(struct peer *peer)
 {
-	timer_free(&peer->on_events);
+	wake_free(&peer->on_events);
 	close_fd(&peer->events);
 }
 
@@ -118,7 +114,7 @@ void peer_fault(struct peer *peer, enum drop drop, const char *text)
 void peer_hand_over(struct peer *client, struct peer *pending, int events)
 {
 	peer_disconnect(client);
-	timer_free(&pending->on_sock);
+	wake_free(&pending->on_sock);
 	client->sock = pending->sock;
 	client->events = events;
 	pending->sock = -1;

@@ -100,11 +100,6 @@ bool peer_connected(const struct server *server, const struct pool *pool,
 /* Asks every client of a pool to send home what it can. How many were. */
 unsigned peer_trim(struct server *server, const struct pool *pool);
 
-/* Watches the living clients of a pool that was taken over and reaps the others,
- * once the event loop is there. 0, or -errno with the reason logged: one may be
- * alive and can't be watched. Finds no client in a pool that this slabd made. */
-int peer_adopt_clients(struct server *server, struct pool *pool);
-
 /* The name under which the descriptor store keeps a client's pidfd. */
 #define PEER_FDSTORE_NAME 128
 void peer_fdstore_name(char name[PEER_FDSTORE_NAME], const struct pool *pool,

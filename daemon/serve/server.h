@@ -4,20 +4,16 @@
  * goes down this list:
  *
  *   serve/loop.c        everything opened, the loop, everything closed
- *   serve/machine.c     CPUs and memory that come and go
- *   serve/pressed.c     the kernel's shortage of memory
- *   serve/peer_adopt.c  clients of a slabd before this one
- *   serve/pools.c       pools opened and closed, with their balance
+ *   serve/machine.c     CPUs and memory that come, go and run short
  *   serve/dispatch.c    what connections bring, handed to those below
  *   serve/hello.c       who may come in, and what they get
  *   serve/message.c     one message, read and checked
- *   serve/death.c       what a client leaves, and when it is taken up
+ *   serve/death.c       clients' processes, and what they leave
  *   serve/duty.c        what is due in the pools, and when
  *   serve/levels.c      how pressed each node of each pool is
  *   serve/peer.c        one client's connection, and the list of them
  *   serve/drops.c       connections that were dropped, counted
  *   serve/listen.c      sockets bound, kept, or left by a dead slabd
- *   serve/timer.c       timers of the loop
  */
 #ifndef DAEMON_SERVE_SERVER_H
 #define DAEMON_SERVE_SERVER_H
@@ -28,11 +24,17 @@
 #include "daemon/pool/pool.h"
 #include "daemon/serve/drops.h"
 #include "daemon/serve/listen.h"
+#include "daemon/watch/psi.h"
 
-struct levels;
 struct machine;
 struct peer;
-struct pressed;
+
+/* Of serve/levels.c. */
+struct levels {
+	enum plan_pressure kernel; /* how short it is; not all pools care */
+	/* Another pool lacks pages of a node. */
+	struct psi_state scarce[CONFIG_POOLS_MAX][NODES_MAX];
+};
 
 struct server {
 	const struct config *config;
@@ -47,8 +49,7 @@ struct server {
 	unsigned n_peers;
 	unsigned max_peers; /* clients of all pools, and some that are pending */
 	struct drops drops;
-	struct levels *levels;
-	struct pressed *pressed;
+	struct levels levels;
 	struct machine *machine;
 	/* Of serve/duty.c. */
 	struct event *retry;    /* denied lists are tried anew */

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
-# What the kernel tells of memory and nodes: knows no pool.
+# What wakes the loop, and what the kernel tells of memory and nodes: knows no pool.
 libdaemon_la_SOURCES += \
 	daemon/watch/psi.c \
 	daemon/watch/psi.h \
 	daemon/watch/uevent.c \
-	daemon/watch/uevent.h
+	daemon/watch/uevent.h \
+	daemon/watch/wake.c \
+	daemon/watch/wake.h

@@ -13,6 +13,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
+#include "daemon/watch/wake.h"
 
 #define WATCHES 8u
 #define WINDOW_US 1000000u
@@ -115,9 +116,8 @@ static void settle(struct psi *p)
 {
 	int64_t left_ns;
 	enum plan_pressure level = psi_at(&p->state, clock_ns(), &left_ns);
-	struct timeval tv = clock_timeval(left_ns);
-	if (left_ns >= 0 && !evtimer_pending(p->calm, NULL))
-		evtimer_add(p->calm, &tv);
+	if (left_ns >= 0)
+		wake_start(p->calm, left_ns);
 	if (level == p->level)
 		return;
 	p->level = level;
@@ -130,24 +130,16 @@ static void meet(struct psi *p, enum plan_pressure level)
 	settle(p);
 }
 
-static void on_calm(evutil_socket_t fd, short what, void *arg)
+static void on_calm(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 {
-	(void)fd;
-	(void)what;
 	settle(arg);
-}
-
-enum plan_pressure psi_level(const struct psi *p)
-{
-	return p->level;
 }
 
 /* ---- stalls ------------------------------------------------------------- */
 
 static void drop(struct watch *watch)
 {
-	if (watch->event != NULL)
-		event_free(watch->event);
+	wake_free(&watch->event);
 	if (watch->epoll >= 0)
 		close(watch->epoll);
 	if (watch->fd >= 0)
@@ -157,14 +149,12 @@ static void drop(struct watch *watch)
 
 /* To be asked whether it happened is enough for the kernel to forget it, and
  * the loop has asked through our descriptor: being woken is the event. */
-static void on_stall(evutil_socket_t fd, short what, void *arg)
+static void on_stall(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 {
 	struct watch *watch = arg;
 	struct psi *p = watch->pressure;
 	struct pollfd poll_fd = {.fd = watch->fd, .events = POLLPRI};
 	enum plan_pressure level = watch->level;
-	(void)fd;
-	(void)what;
 	if (poll(&poll_fd, 1, 0) > 0 && poll_fd.revents & (POLLERR | POLLHUP)) {
 		log_info("a trigger of memory pressure is gone: its cgroup was "
 		         "removed");
@@ -183,11 +173,7 @@ static int add_events(struct watch *watch, struct event_base *base)
 	if (watch->epoll < 0 ||
 	    epoll_ctl(watch->epoll, EPOLL_CTL_ADD, watch->fd, &event) < 0)
 		return -errno;
-	watch->event = event_new(base, watch->epoll, EV_READ | EV_PERSIST,
-	                         on_stall, watch);
-	if (watch->event == NULL || event_add(watch->event, NULL) < 0)
-		return -ENOMEM;
-	return 0;
+	return wake_on_fd(&watch->event, base, watch->epoll, on_stall, watch);
 }
 
 int psi_add(struct psi *p, int fd, enum plan_pressure level)
@@ -279,12 +265,11 @@ static void look_at_events(struct psi *p, uint64_t *counts)
 	psi_counts(text, counts);
 }
 
-static void on_events(evutil_socket_t fd, short what, void *arg)
+static void on_events(evutil_socket_t fd, UNUSED short what, void *arg)
 {
 	struct psi *p = arg;
 	uint64_t counts[PLAN_FULL + 1];
 	char buffer[4096];
-	(void)what;
 	if (read(fd, buffer, sizeof(buffer)) < 0)
 		return;
 	look_at_events(p, counts);
@@ -303,12 +288,8 @@ static int watch_events(struct psi *p)
 	if (p->notify < 0 ||
 	    inotify_add_watch(p->notify, p->events_path, IN_MODIFY) < 0)
 		return -errno;
-	p->events = event_new(p->want.base, p->notify, EV_READ | EV_PERSIST,
-	                      on_events, p);
-	if (p->events == NULL || event_add(p->events, NULL) < 0)
-		return -ENOMEM;
 	look_at_events(p, p->counts);
-	return 0;
+	return wake_on_fd(&p->events, p->want.base, p->notify, on_events, p);
 }
 
 /* ---- all of it ---------------------------------------------------------- */
@@ -379,16 +360,16 @@ static int watch_cgroup(struct psi *p)
 int psi_open(struct psi **out, const struct psi_request *want)
 {
 	struct psi *p = calloc(1, sizeof(*p));
-	int r = -ENOMEM;
+	int r;
 	*out = NULL;
 	if (p == NULL)
-		return r;
+		return -ENOMEM;
 	p->want = *want;
 	p->notify = -1;
 	if (p->want.stays_ns == 0)
 		p->want.stays_ns = PSI_STAYS_NS;
-	p->calm = evtimer_new(want->base, on_calm, p);
-	if (p->calm != NULL)
+	r = wake_timer(&p->calm, want->base, on_calm, p);
+	if (r == 0)
 		r = watch_machine(p);
 	if (r == 0)
 		r = watch_cgroup(p);
@@ -407,12 +388,10 @@ void psi_close(struct psi *p)
 		return;
 	for (unsigned i = 0; i < p->n_watches; i++)
 		drop(&p->watch[i]);
-	if (p->events != NULL)
-		event_free(p->events);
+	wake_free(&p->events);
 	if (p->notify >= 0)
 		close(p->notify);
-	if (p->calm != NULL)
-		event_free(p->calm);
+	wake_free(&p->calm);
 	free(p);
 }
 

@@ -76,8 +76,6 @@ void psi_close(struct psi *pressure); /* NULL is fine */
  * level is met. It is ours to close, after a failure as well. 0 or -errno. */
 int psi_add(struct psi *pressure, int fd, enum plan_pressure level);
 
-enum plan_pressure psi_level(const struct psi *pressure);
-
 /* Why the machine's or the cgroup's is not watched, and what changes that; empty
  * if both are. */
 const struct remedy *psi_lack(const struct psi *pressure);

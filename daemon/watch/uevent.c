@@ -7,8 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BURST_MS 100  /* the kernel sends one message a memory block */
-#define READS_MAX 64u /* at one time */
+#include "daemon/base/clock.h"
+#include "daemon/watch/wake.h"
+
+#define BURST_NS (100 * CLOCK_MS) /* the kernel sends one message a memory block */
+#define READS_MAX 64u             /* at one time */
 
 struct uevent {
 	struct uevent_request want;
@@ -66,25 +69,20 @@ static bool read_one(struct udev_monitor *monitor, unsigned *what)
 	return true;
 }
 
-static void on_message(evutil_socket_t fd, short event, void *arg)
+static void on_message(UNUSED evutil_socket_t fd, UNUSED short event, void *arg)
 {
 	struct uevent *u = arg;
-	struct timeval tv = {.tv_usec = BURST_MS * 1000};
-	(void)fd;
-	(void)event;
 	for (unsigned i = 0; i < READS_MAX; i++)
 		if (!read_one(u->monitor, &u->what))
 			break;
-	if (u->what != UEVENT_NOTHING && !evtimer_pending(u->burst, NULL))
-		evtimer_add(u->burst, &tv);
+	if (u->what != UEVENT_NOTHING)
+		wake_start(u->burst, BURST_NS);
 }
 
-static void on_burst(evutil_socket_t fd, short event, void *arg)
+static void on_burst(UNUSED evutil_socket_t fd, UNUSED short event, void *arg)
 {
 	struct uevent *u = arg;
 	unsigned what = u->what;
-	(void)fd;
-	(void)event;
 	u->what = UEVENT_NOTHING;
 	u->want.changed(u->want.arg, what);
 }
@@ -113,13 +111,10 @@ static int listen_to_kernel(struct uevent *u)
 
 static int add_events(struct uevent *u)
 {
-	u->burst = evtimer_new(u->want.base, on_burst, u);
-	u->readable = event_new(u->want.base, udev_monitor_get_fd(u->monitor),
-	                        EV_READ | EV_PERSIST, on_message, u);
-	if (u->burst == NULL || u->readable == NULL ||
-	    event_add(u->readable, NULL) < 0)
+	if (wake_timer(&u->burst, u->want.base, on_burst, u) < 0)
 		return -ENOMEM;
-	return 0;
+	return wake_on_fd(&u->readable, u->want.base,
+	                  udev_monitor_get_fd(u->monitor), on_message, u);
 }
 
 int uevent_open(struct uevent **out, const struct uevent_request *want)
@@ -145,10 +140,8 @@ void uevent_close(struct uevent *u)
 {
 	if (u == NULL)
 		return;
-	if (u->readable != NULL)
-		event_free(u->readable);
-	if (u->burst != NULL)
-		event_free(u->burst);
+	wake_free(&u->readable);
+	wake_free(&u->burst);
 	udev_monitor_unref(u->monitor);
 	udev_unref(u->udev);
 	free(u);

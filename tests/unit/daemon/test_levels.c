@@ -74,7 +74,7 @@ Test(levels, the_kernel_presses_those_that_want_to_know)
 	deaf.pressure_ms = 0;
 	balance_configure(other, &deaf);
 	cr_assert_gt(balance_config(first)->pressure_ms, 0);
-	levels_set_kernel(&server, PLAN_FULL);
+	server.levels.kernel = PLAN_FULL;
 	cr_expect(levels_settle(&server, &next_ns));
 	cr_expect_eq(next_ns, -1);
 	for (uint32_t node = 0; node < 2; node++) {
@@ -84,7 +84,7 @@ Test(levels, the_kernel_presses_those_that_want_to_know)
 	lack(0);
 	cr_expect(levels_settle(&server, &next_ns));
 	cr_expect_eq(balance_pressure(other, 0), PLAN_SOME);
-	levels_set_kernel(&server, PLAN_CALM);
+	server.levels.kernel = PLAN_CALM;
 	cr_expect_not(levels_settle(&server, &next_ns));
 	cr_expect_eq(balance_pressure(first, 0), PLAN_CALM);
 	cr_expect_eq(balance_pressure(other, 0), PLAN_SOME);
