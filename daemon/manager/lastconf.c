@@ -44,37 +44,23 @@ const char *lastconf_note(void)
 	                : "";
 }
 
-/* A memory file with the text of a configuration, or -1 with errno. */
-static int write_down(const struct config *config)
-{
-	int fd = memfd_create("slabd.conf", MFD_CLOEXEC);
-	int copy = fd < 0 ? -1 : dup(fd);
-	FILE *out = copy < 0 ? NULL : fdopen(copy, "w");
-	bool good = out != NULL;
-	if (good) {
-		config_print(config, out);
-		good = !ferror(out);
-		good &= fclose(out) == 0;
-	} else if (copy >= 0) {
-		close(copy);
-	}
-	if (!good && fd >= 0) {
-		close(fd);
-		fd = -1;
-	}
-	return fd;
-}
-
 void lastconf_keep(const struct config *config)
 {
-	int fd = write_down(config);
+	FILE *out;
+	int fd;
 	if (kept >= 0)
 		close(kept);
 	kept = -1;
-	if (fd < 0) {
+	fd = memfd_create("slabd.conf", MFD_CLOEXEC);
+	out = fd < 0 ? NULL : fdopen(fd, "w");
+	if (out != NULL)
+		config_print(config, out);
+	if (out != NULL && fflush(out) == 0 && !ferror(out))
+		fdstore_put(FDSTORE_CONFIG, fd);
+	else
 		log_warn("the configuration is not kept: %s", strerror(errno));
-		return;
-	}
-	fdstore_put(FDSTORE_CONFIG, fd);
-	close(fd);
+	if (out != NULL)
+		fclose(out);
+	else if (fd >= 0)
+		close(fd);
 }

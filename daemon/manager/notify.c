@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,19 +16,14 @@
 
 #define TEXT_BYTES 256
 #define TRIES 5 /* to tell the manager, where the kernel lacks memory */
-#define EXTEND_US UINT64_C(30000000)
 
 static bool have_manager = true;
 
-/* What the manager passed: [0] sockets, [1] what it kept for us. */
-static struct queue {
-	struct passed {
-		int fd;
-		char *name;
-	} *list;
-	unsigned n;
-	unsigned next; /* the first that nobody took */
-} queues[2];
+/* The names of what the manager passed, NULL once taken, and how far the search
+ * for the next one has come, [0] of sockets, [1] of what it kept for us. */
+static char **names;
+static int n_names;
+static int next[2];
 
 void notify_setup(bool manager)
 {
@@ -83,20 +77,9 @@ int notify_ready(const char *format, ...)
 
 void notify_progress(const char *format, ...)
 {
-	char fields[64];
-	va_list args;
-	snprintf(fields, sizeof(fields), "EXTEND_TIMEOUT_USEC=%" PRIu64 "\n",
-	         EXTEND_US);
-	va_start(args, format);
-	notify(fields, format, args);
-	va_end(args);
-}
-
-void notify_status(const char *format, ...)
-{
 	va_list args;
 	va_start(args, format);
-	notify("", format, args);
+	notify("EXTEND_TIMEOUT_USEC=30000000\n", format, args);
 	va_end(args);
 }
 
@@ -122,23 +105,17 @@ void notify_alive(void)
 
 int notify_barrier(int64_t limit_ns)
 {
-	uint64_t limit_us = (uint64_t)(limit_ns / CLOCK_US);
-	int r = have_manager ? sd_notify_barrier(0, limit_us) : 0;
-	return r < 0 ? r : 0;
+	return have_manager ? sd_notify_barrier(0, limit_ns / CLOCK_US) : 0;
 }
 
 /* Puts one passed descriptor in its place, or says why it has none. */
 static int take_one(struct notify_sockets *sockets, int fd, const char *name)
 {
-	int *slot;
-	int type, flags;
-	if (strcmp(name, "slabd") == 0) {
-		slot = &sockets->client;
-		type = SOCK_SEQPACKET;
-	} else if (strcmp(name, "control") == 0) {
-		slot = &sockets->control;
-		type = SOCK_STREAM;
-	} else {
+	bool client = strcmp(name, "slabd") == 0;
+	int *slot = client ? &sockets->client : &sockets->control;
+	int type = client ? SOCK_SEQPACKET : SOCK_STREAM;
+	int flags;
+	if (!client && strcmp(name, "control") != 0) {
 		log_error("the service manager passed a socket named \"%s\"; "
 		          "set FileDescriptorName= to slabd or control", name);
 		return -EINVAL;
@@ -151,8 +128,7 @@ static int take_one(struct notify_sockets *sockets, int fd, const char *name)
 	if (sd_is_socket_unix(fd, type, 1, NULL, 0) <= 0) {
 		log_error("socket \"%s\" of the service manager is of a wrong "
 		          "type; use %s with a path", name,
-		          type == SOCK_STREAM ? "ListenStream="
-		                              : "ListenSequentialPacket=");
+		          client ? "ListenSequentialPacket=" : "ListenStream=");
 		return -EINVAL;
 	}
 	flags = fcntl(fd, F_GETFL);
@@ -166,79 +142,56 @@ static int take_one(struct notify_sockets *sockets, int fd, const char *name)
  * finds nothing. */
 static int collect(void)
 {
-	char **names = NULL;
-	int n = sd_listen_fds_with_names(1, &names);
+	char **passed;
+	int n = sd_listen_fds_with_names(1, &passed);
 	if (n < 0) {
 		log_error("what the service manager passed in LISTEN_FDS can't "
 		          "be read: %s", strerror(-n));
 		return -EINVAL;
 	}
-	for (int i = 0; i < n; i++) {
-		int fd = SD_LISTEN_FDS_START + i;
-		bool kept = strncmp(names[i], NOTIFY_KEPT,
-		                    strlen(NOTIFY_KEPT)) == 0;
-		struct queue *queue = &queues[kept];
-		struct passed *more =
-		        realloc(queue->list,
-		                (queue->n + 1) * sizeof(struct passed));
-		if (more == NULL) {
-			log_error("no memory for what the service manager "
-			          "passed: \"%s\" is closed", names[i]);
-			close(fd);
-			free(names[i]);
-			continue;
-		}
-		queue->list = more;
-		more[queue->n++] = (struct passed){ fd, names[i] };
+	if (n > 0) {
+		free(names);
+		names = passed;
+		n_names = n;
+		next[0] = next[1] = 0;
 	}
-	free(names);
 	return 0;
 }
 
 int notify_passed(bool kept, char **name)
 {
-	struct queue *queue = &queues[kept];
 	int r = have_manager ? collect() : -ENOENT;
-	if (r < 0)
-		return r;
-	if (queue->next == queue->n)
-		return -ENOENT;
-	*name = queue->list[queue->next].name;
-	return queue->list[queue->next++].fd;
-}
-
-/* After an error: closes what was taken and what is left. */
-static void close_sockets(struct notify_sockets *sockets)
-{
-	char *name;
-	int fd;
-	if (sockets->client >= 0)
-		close(sockets->client);
-	if (sockets->control >= 0)
-		close(sockets->control);
-	while ((fd = notify_passed(false, &name)) >= 0) {
-		close(fd);
-		free(name);
+	while (r == 0 && next[kept] < n_names) {
+		int i = next[kept]++;
+		*name = names[i];
+		if (*name == NULL ||
+		    kept != (strncmp(*name, NOTIFY_KEPT,
+		                     strlen(NOTIFY_KEPT)) == 0))
+			continue;
+		names[i] = NULL;
+		return SD_LISTEN_FDS_START + i;
 	}
-	sockets->client = -1;
-	sockets->control = -1;
+	return r < 0 ? r : -ENOENT;
 }
 
 int notify_listen_fds(struct notify_sockets *sockets)
 {
 	char *name;
-	int fd = -ENOENT;
-	int r = 0;
-	sockets->client = -1;
-	sockets->control = -1;
-	while (r == 0 && (fd = notify_passed(false, &name)) >= 0) {
-		r = take_one(sockets, fd, name);
+	int fd, r = 0;
+	*sockets = (struct notify_sockets){-1, -1};
+	while ((fd = notify_passed(false, &name)) >= 0) {
+		if (r == 0)
+			r = take_one(sockets, fd, name);
 		if (r < 0)
 			close(fd);
 		free(name);
 	}
 	if (r == 0 && fd == -ENOENT)
 		return 0;
-	close_sockets(sockets);
+	if (sockets->client >= 0)
+		close(sockets->client);
+	if (sockets->control >= 0)
+		close(sockets->control);
+	*sockets = (struct notify_sockets){-1, -1};
 	return -EINVAL;
 }

@@ -30,10 +30,6 @@ int notify_ready(const char *format, ...)
 void notify_progress(const char *format, ...)
         __attribute__((format(printf, 1, 2)));
 
-/* One line for "systemctl status". */
-void notify_status(const char *format, ...)
-        __attribute__((format(printf, 1, 2)));
-
 /* On SIGTERM, before giving memory back. */
 void notify_stopping(void);
 
@@ -48,7 +44,7 @@ void notify_alive(void);
  * gets copies. 1 the manager has it, 0 there is no manager, -errno. */
 int notify_tell(const char *fields, const int *fds, unsigned n_fds);
 
-/* Waits until the manager has read all that was sent. 0, or -errno:
+/* Waits until the manager has read all that was sent. 0 or more, or -errno:
  * -ETIMEDOUT it has not in time. */
 int notify_barrier(int64_t limit_ns);
 

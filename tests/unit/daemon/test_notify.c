@@ -37,8 +37,6 @@ Test(notify, tells_a_manager)
 	start_manager();
 	notify_ready("%d pools", 2);
 	cr_expect_str_eq(received(), "READY=1\nSTATUS=2 pools");
-	notify_status("busy");
-	cr_expect_str_eq(received(), "STATUS=busy");
 	notify_progress("node %d", 1);
 	cr_expect_str_eq(received(), "EXTEND_TIMEOUT_USEC=30000000\n"
 	                             "STATUS=node 1");
@@ -52,12 +50,12 @@ Test(notify, text_adds_no_field)
 {
 	char long_text[2000];
 	start_manager();
-	notify_status("%s", "x\nMAINPID=1");
-	cr_expect_str_eq(received(), "STATUS=x\\x0aMAINPID=1");
+	notify_ready("%s", "x\nMAINPID=1");
+	cr_expect_str_eq(received(), "READY=1\nSTATUS=x\\x0aMAINPID=1");
 	memset(long_text, 'l', sizeof(long_text));
 	long_text[sizeof(long_text) - 1] = '\0';
-	notify_status("%s", long_text);
-	cr_expect_eq(strlen(received()), strlen("STATUS=") + 255);
+	notify_ready("%s", long_text);
+	cr_expect_eq(strlen(received()), strlen("READY=1\nSTATUS=") + 255);
 }
 
 Test(notify, silent_without_a_manager)
