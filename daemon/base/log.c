@@ -20,24 +20,8 @@ static enum log_level max_level = LOG_LEVEL_INFO;
 static enum log_form chosen = LOG_FORM_AUTO;
 static struct log_site *owing;
 
-static const char *const names[] = { "error", "warn", "info", "debug" };
+const char *const log_level_names[] = { "error", "warn", "info", "debug" };
 static const int syslog_levels[] = { 3, 4, 6, 7 };
-
-const char *log_level_name(enum log_level level)
-{
-	return names[level];
-}
-
-int log_level_parse(const char *name, enum log_level *level)
-{
-	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		if (strcmp(name, names[i]) == 0) {
-			*level = (enum log_level)i;
-			return 0;
-		}
-	}
-	return -EINVAL;
-}
 
 char *log_escape(char *out, size_t size, const char *text)
 {
@@ -107,7 +91,7 @@ static size_t put_prefix(char *out, size_t size, enum log_level level)
 		snprintf(clock + len, sizeof(clock) - len, ".%03d ",
 		         (int)(ns % CLOCK_S / CLOCK_MS));
 	}
-	n = snprintf(out, size, "%sslabd: %s: ", clock, names[level]);
+	n = snprintf(out, size, "%sslabd: %s: ", clock, log_level_names[level]);
 	return (size_t)n;
 }
 

@@ -72,10 +72,6 @@ void log_close(void);
  * with the terminating zero. Returns out. size > 0. */
 char *log_escape(char *out, size_t size, const char *text);
 
-/* "error" "warn" "info" "debug". */
-const char *log_level_name(enum log_level level);
-
-/* 0, or -EINVAL for no level's name. */
-int log_level_parse(const char *name, enum log_level *level);
+extern const char *const log_level_names[]; /* of LOG_LEVEL_ERROR ... */
 
 #endif

@@ -50,6 +50,11 @@ struct config_balance {
 	unsigned pressure_ms;
 };
 
+struct config_ids {
+	unsigned n;
+	uint32_t id[CONFIG_LIST_MAX];
+};
+
 /* One [pool NAME]. */
 struct config_pool {
 	char name[64];
@@ -69,10 +74,8 @@ struct config_pool {
 	unsigned max_clients; /* 1..16384 */
 	/* Who may open it. Both empty: everyone who reaches the socket. Else
 	 * a client whose uid is among users or whose gid is among groups. */
-	unsigned n_users;
-	unsigned n_groups;
-	uid_t users[CONFIG_LIST_MAX];
-	gid_t groups[CONFIG_LIST_MAX];
+	struct config_ids users;
+	struct config_ids groups;
 };
 
 struct config {

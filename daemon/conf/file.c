@@ -300,13 +300,14 @@ static bool is_given(const struct section *section, const char *name)
 static void check_balance(struct reader *rd)
 {
 	struct config_balance *balance = &rd->config->balance;
-	char hold[CONFIG_DURATION_BYTES];
+	char hold[CONFIG_VALUE_BYTES];
 	if (balance->hold_max_ms >= balance->hold_ms)
 		return;
 	if (is_given(&rd->balance, "hold_max"))
 		contradict(rd, &rd->balance, "hold_max", "hold",
 		           "hold_max is under %s; allowed: at least hold",
-		           config_value_put_duration(hold, balance->hold_ms));
+		           config_value_put(CONFIG_FORM_DURATION, hold,
+		                            balance->hold_ms));
 	else
 		balance->hold_max_ms = balance->hold_ms;
 }
@@ -316,14 +317,14 @@ static void check_pool(struct reader *rd, const struct section *section)
 	struct config_pool *pool = section->base;
 	uint64_t page = config_page_bytes(pool->page);
 	uint64_t max = pool->max_bytes;
-	char size[CONFIG_SIZE_BYTES], page_size[CONFIG_SIZE_BYTES];
+	char size[CONFIG_VALUE_BYTES], page_size[CONFIG_VALUE_BYTES];
 	if (max == 0)
 		return;
-	config_value_put_size(size, max);
+	config_value_put(CONFIG_FORM_SIZE, size, max);
 	if (max % page != 0)
 		contradict(rd, section, "max", "page", "%s is not whole pages; "
 		           "allowed: a multiple of %s", size,
-		           config_value_put_size(page_size, page));
+		           config_value_put(CONFIG_FORM_SIZE, page_size, page));
 	/* UINT64_MAX: not given, or given wrongly, which was said. */
 	if (pool->floor_bytes > max && pool->floor_bytes != UINT64_MAX)
 		contradict(rd, section, "floor", "max",

@@ -8,7 +8,6 @@
 #define DAEMON_CONF_KEYS_H
 
 #include "daemon/base/remedy.h"
-#include "daemon/conf/config.h"
 #include "daemon/conf/value.h"
 
 #define CONFIG_TEXT_BYTES 1024u /* that put writes, at most */
@@ -24,20 +23,22 @@ struct config_key {
 	const char *name;
 	const char *allowed; /* for people */
 	size_t off;          /* of the field in the section's structure */
+	size_t bytes;        /* of the field */
 	/* 0, -EINVAL another form, -ERANGE beyond min and max; others with a
 	 * why. The last value of a list is kept: set adds to it. */
 	int (*set)(const struct config_key *key, struct config_input *in);
 	/* Text that set reads to the same; "": the default, which has none. */
 	void (*put)(const struct config_key *key, const void *base,
 	            char out[CONFIG_TEXT_BYTES]);
-	/* What a number is written as, its bounds, what the text counts in one
-	 * of the field (0: the same), and a word for 0. */
-	int (*read)(const char *text, uint64_t *out);
+	/* What a number or word is written as, its bounds, what the text counts
+	 * in one of the field (0: the same), and a word for 0. */
+	enum config_form form;
 	uint64_t min;
 	uint64_t max;
 	unsigned unit;
 	const char *zero;
-	bool list; /* may go on in indented lines */
+	bool list;   /* may go on in indented lines */
+	bool groups; /* no list of users */
 };
 
 #define CONFIG_KEYS_MAX 16u /* of one section */

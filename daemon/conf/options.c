@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "daemon/conf/file.h"
+#include "daemon/conf/value.h"
 
 #define TRY_HELP "Try \"slabd --help\".\n"
 
@@ -126,13 +127,16 @@ static void override_path(char path[CONFIG_PATH_BYTES], const char *option,
 static void override(struct config *config, const struct given *given,
                      struct config_error *err)
 {
-	const char *level = given->text[OPT_LOG_LEVEL];
+	const char *text = given->text[OPT_LOG_LEVEL];
+	uint64_t level = config->log_level;
 	override_path(config->socket, "--socket", given->text[OPT_SOCKET], err);
 	override_path(config->control, "--control", given->text[OPT_CONTROL],
 	              err);
-	if (level != NULL && log_level_parse(level, &config->log_level) < 0)
+	if (text != NULL &&
+	    config_value_read(CONFIG_FORM_LEVEL, text, &level) < 0)
 		config_error_add(err, "--log-level \"%.100s\" is not a level; "
-		                 "allowed: error, warn, info or debug", level);
+		                 "allowed: error, warn, info or debug", text);
+	config->log_level = (enum log_level)level;
 }
 
 static void print_errors(const struct config_error *err)

@@ -10,7 +10,7 @@
 #include <strings.h>
 
 _Static_assert(sizeof(uid_t) == 4 && sizeof(gid_t) == 4,
-               "both lists are kept as 32-bit ids");
+               "struct config_ids holds either");
 
 /* Reads digits of a base; *end is the first byte after them. */
 static int digits(const char *text, unsigned base, uint64_t *out,
@@ -28,45 +28,7 @@ static int digits(const char *text, unsigned base, uint64_t *out,
 	return at == text ? -EINVAL : 0;
 }
 
-/* A number of a base with nothing but the unit after it. */
-static int whole(const char *text, unsigned base, const char *unit,
-                 uint64_t *out)
-{
-	const char *end;
-	int r = digits(text, base, out, &end);
-	return r == 0 && strcmp(end, unit) != 0 ? -EINVAL : r;
-}
-
-int config_value_number(const char *text, uint64_t *out)
-{
-	return whole(text, 10, "", out);
-}
-
-int config_value_mode(const char *text, uint64_t *out)
-{
-	int r = whole(text, 8, "", out);
-	return r == 0 && *out > 0777 ? -ERANGE : r;
-}
-
-int config_value_percent(const char *text, uint64_t *out)
-{
-	return whole(text, 10, "%", out);
-}
-
-int config_value_bool(const char *text, bool *out)
-{
-	static const char *const words[] = { "no",  "yes", "false", "true",
-		                             "off", "on",  "0",     "1" };
-	for (unsigned i = 0; i < sizeof(words) / sizeof(*words); i++) {
-		if (strcasecmp(text, words[i]) == 0) {
-			*out = i % 2 == 1;
-			return 0;
-		}
-	}
-	return -EINVAL;
-}
-
-/* ---- units -------------------------------------------------------------- */
+/* ---- forms -------------------------------------------------------------- */
 
 /* From small to large; those at the end are read and not written. */
 struct unit {
@@ -74,6 +36,8 @@ struct unit {
 	uint64_t n;
 };
 
+static const struct unit none[] = { { "", 1 }, { NULL, 0 } };
+static const struct unit percents[] = { { "%", 1 }, { NULL, 0 } };
 static const struct unit sizes[] = {
 	{ "", 1 }, { "K", UINT64_C(1) << 10 }, { "M", UINT64_C(1) << 20 },
 	{ "G", UINT64_C(1) << 30 }, { "T", UINT64_C(1) << 40 },
@@ -82,6 +46,33 @@ static const struct unit sizes[] = {
 static const struct unit times[] = {
 	{ "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 },
 	{ "min", 60000 }, { NULL, 0 },
+};
+
+static const char *const truths[] = { "no",  "yes", "false", "true",
+	                              "off", "on",  "0",     "1" };
+static const char *const fars[] = { "last", "tier" };
+static const char *const pages[] = { "1g", "2m", "thp", "4k" };
+
+/* A number and a unit; or one of some words, each for its index, of which the
+ * first n_written are written. */
+static const struct form {
+	const struct unit *units;
+	unsigned largest; /* unit that is written */
+	unsigned base;
+	const char *const *words;
+	unsigned n_words;
+	unsigned n_written;
+	int (*compare)(const char *a, const char *b);
+} forms[] = {
+	[CONFIG_FORM_NUMBER] = { none, 0, 10 },
+	[CONFIG_FORM_MODE] = { none, 0, 8 },
+	[CONFIG_FORM_PERCENT] = { percents, 0, 10 },
+	[CONFIG_FORM_SIZE] = { sizes, 4, 10 },
+	[CONFIG_FORM_DURATION] = { times, 3, 10 },
+	[CONFIG_FORM_BOOL] = { NULL, 0, 0, truths, 8, 2, strcasecmp },
+	[CONFIG_FORM_FAR] = { NULL, 0, 0, fars, 2, 2, strcmp },
+	[CONFIG_FORM_PAGE] = { NULL, 0, 0, pages, 4, 4, strcmp },
+	[CONFIG_FORM_LEVEL] = { NULL, 0, 0, log_level_names, 4, 4, strcmp },
 };
 
 /* "M", or any of the endings after it: "MB", "MiB". */
@@ -96,51 +87,46 @@ static bool is_unit(const char *text, const char *name, bool bytes)
 	                          strcasecmp(text, "iB") == 0));
 }
 
-static int read_unit(const char *text, const struct unit *unit, uint64_t *out)
+int config_value_read(enum config_form which, const char *text, uint64_t *out)
 {
-	bool bytes = unit == sizes;
+	const struct form *form = &forms[which];
 	const char *end;
 	uint64_t n;
-	int r = digits(text, 10, &n, &end);
+	int r;
 	*out = 0;
+	for (unsigned i = 0; i < form->n_words; i++)
+		if (form->compare(text, form->words[i]) == 0) {
+			*out = i % form->n_written;
+			return 0;
+		}
+	if (form->n_words > 0)
+		return -EINVAL;
+	r = digits(text, form->base, &n, &end);
 	if (r < 0 || (n == 0 && *end == '\0'))
 		return r;
-	for (; unit->name != NULL; unit++)
-		if (is_unit(end, unit->name, bytes))
+	for (const struct unit *unit = form->units; unit->name != NULL; unit++)
+		if (is_unit(end, unit->name, form->units == sizes))
 			return __builtin_mul_overflow(n, unit->n, out)
 			               ? -ERANGE : 0;
 	return -EINVAL;
 }
 
-/* In the largest unit of which it is a multiple. */
-static char *put_unit(char out[CONFIG_SIZE_BYTES], const struct unit *unit,
-                      unsigned largest, uint64_t n)
+/* A number is written in the largest unit of which it is a multiple. */
+char *config_value_put(enum config_form which, char out[CONFIG_VALUE_BYTES],
+                       uint64_t n)
 {
-	while (n % unit[largest].n != 0)
-		largest--;
-	snprintf(out, CONFIG_SIZE_BYTES, "%" PRIu64 "%s", n / unit[largest].n,
-	         n == 0 ? "" : unit[largest].name);
+	const struct form *form = &forms[which];
+	const struct unit *unit = form->units + form->largest;
+	if (form->n_words > 0)
+		return strcpy(out, form->words[n]);
+	while (n % unit->n != 0)
+		unit--;
+	if (form->base == 8)
+		snprintf(out, CONFIG_VALUE_BYTES, "%04" PRIo64, n);
+	else
+		snprintf(out, CONFIG_VALUE_BYTES, "%" PRIu64 "%s", n / unit->n,
+		         n == 0 ? "" : unit->name);
 	return out;
-}
-
-int config_value_size(const char *text, uint64_t *out)
-{
-	return read_unit(text, sizes, out);
-}
-
-int config_value_duration(const char *text, uint64_t *out_ms)
-{
-	return read_unit(text, times, out_ms);
-}
-
-char *config_value_put_size(char out[CONFIG_SIZE_BYTES], uint64_t bytes)
-{
-	return put_unit(out, sizes, 4, bytes);
-}
-
-char *config_value_put_duration(char out[CONFIG_DURATION_BYTES], uint64_t ms)
-{
-	return put_unit(out, times, 3, ms);
 }
 
 /* ---- users and groups --------------------------------------------------- */
@@ -161,12 +147,12 @@ static const char *kind(bool group)
 	return group ? "group" : "user";
 }
 
-/* One name or number. UINT32_MAX is no id: chown takes it for "leave it". */
-static int read_id(const char *text, bool group, uint32_t *id,
-                   char why[CONFIG_WHY_BYTES])
+/* UINT32_MAX is no id: chown takes it for "leave it". */
+int config_value_id(const char *text, bool group, uint32_t *id,
+                    char why[CONFIG_WHY_BYTES])
 {
 	uint64_t number;
-	int r = config_value_number(text, &number);
+	int r = config_value_read(CONFIG_FORM_NUMBER, text, &number);
 	if (r == 0 && number < UINT32_MAX) {
 		*id = (uint32_t)number;
 		return 0;
@@ -183,62 +169,42 @@ static int read_id(const char *text, bool group, uint32_t *id,
 	return -ENOENT;
 }
 
-static int add_id(uint32_t id, uint32_t *out, unsigned *n, unsigned max)
+static int add_id(struct config_ids *ids, uint32_t id)
 {
-	for (unsigned i = 0; i < *n; i++) {
-		if (out[i] == id)
+	for (unsigned i = 0; i < ids->n; i++)
+		if (ids->id[i] == id)
 			return 0;
-	}
-	if (*n == max)
+	if (ids->n == CONFIG_LIST_MAX)
 		return -E2BIG;
-	out[(*n)++] = id;
+	ids->id[ids->n++] = id;
 	return 0;
 }
 
-static int read_list(const char *text, bool group, uint32_t *out, unsigned *n,
-                     unsigned max, char why[CONFIG_WHY_BYTES])
+int config_value_ids(const char *text, bool group, struct config_ids *ids,
+                     char why[CONFIG_WHY_BYTES])
 {
 	static const char parts[] = ", \t";
 	char name[256];
 	uint32_t id;
 	int r;
-	if (text[strspn(text, parts)] == '\0') {
+	text += strspn(text, parts);
+	if (*text == '\0') {
 		snprintf(why, CONFIG_WHY_BYTES, "no %s in the list",
 		         kind(group));
 		return -EINVAL;
 	}
-	for (text += strspn(text, parts); *text != '\0';
-	     text += strspn(text, parts)) {
-		size_t len = strcspn(text, parts);
-		snprintf(name, sizeof(name), "%.*s",
-		         (int)(len < sizeof(name) ? len : sizeof(name) - 1),
-		         text);
+	for (; *text != '\0'; text += strspn(text, parts)) {
+		int len = (int)strcspn(text, parts);
+		snprintf(name, sizeof(name), "%.*s", len, text);
 		text += len;
-		r = read_id(name, group, &id, why);
+		r = config_value_id(name, group, &id, why);
 		if (r < 0)
 			return r;
-		if (add_id(id, out, n, max) < 0) {
+		if (add_id(ids, id) < 0) {
 			snprintf(why, CONFIG_WHY_BYTES, "more than %u %ss",
-			         max, kind(group));
+			         CONFIG_LIST_MAX, kind(group));
 			return -E2BIG;
 		}
 	}
 	return 0;
-}
-
-int config_value_group(const char *text, gid_t *out, char why[CONFIG_WHY_BYTES])
-{
-	return read_id(text, true, out, why);
-}
-
-int config_value_users(const char *text, uid_t *out, unsigned *n, unsigned max,
-                       char why[CONFIG_WHY_BYTES])
-{
-	return read_list(text, false, out, n, max, why);
-}
-
-int config_value_groups(const char *text, gid_t *out, unsigned *n, unsigned max,
-                        char why[CONFIG_WHY_BYTES])
-{
-	return read_list(text, true, out, n, max, why);
 }

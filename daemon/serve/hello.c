@@ -81,13 +81,13 @@ static bool in_groups(const struct peer *peer, gid_t gid)
 
 static bool is_allowed(const struct peer *peer, const struct config_pool *c)
 {
-	if (c->n_users == 0 && c->n_groups == 0)
+	if (c->users.n == 0 && c->groups.n == 0)
 		return true;
-	for (unsigned i = 0; i < c->n_users; i++)
-		if (c->users[i] == peer->uid)
+	for (unsigned i = 0; i < c->users.n; i++)
+		if (c->users.id[i] == peer->uid)
 			return true;
-	for (unsigned i = 0; i < c->n_groups; i++)
-		if (in_groups(peer, c->groups[i]))
+	for (unsigned i = 0; i < c->groups.n; i++)
+		if (in_groups(peer, c->groups.id[i]))
 			return true;
 	return false;
 }

@@ -87,7 +87,7 @@ Test(config, defaults_of_root)
 	cr_expect_eq(pool->page, CONFIG_PAGE_2M);
 	cr_expect_eq(pool->max_caches, 1024);
 	cr_expect_eq(pool->max_clients, 1024);
-	cr_expect_eq(pool->n_users + pool->n_groups, 0);
+	cr_expect_eq(pool->users.n + pool->groups.n, 0);
 	cr_expect_eq(pool->floor_bytes, UINT64_MAX);
 	cr_expect_eq(config_check(&config, &err), 0);
 }
@@ -198,12 +198,12 @@ Test(config, every_key_of_a_pool)
 	cr_expect_eq(pool[2].floor_bytes, 4 * MIB);
 	cr_expect_eq(pool->max_caches, 4096);
 	cr_expect_eq(pool->max_clients, 16384);
-	cr_assert_eq(pool->n_users, 3);
-	cr_expect_eq(pool->users[0], 0);
-	cr_expect_eq(pool->users[1], 7);
-	cr_expect_eq(pool->users[2], 8);
-	cr_assert_eq(pool->n_groups, 5);
-	cr_expect_eq(pool->groups[4], 8);
+	cr_assert_eq(pool->users.n, 3);
+	cr_expect_eq(pool->users.id[0], 0);
+	cr_expect_eq(pool->users.id[1], 7);
+	cr_expect_eq(pool->users.id[2], 8);
+	cr_assert_eq(pool->groups.n, 5);
+	cr_expect_eq(pool->groups.id[4], 8);
 	cr_expect_eq(pool[1].max_bytes, 0);
 	cr_expect_eq(pool[1].max_percent, 40);
 	cr_expect_eq(pool[1].page, CONFIG_PAGE_THP);
@@ -299,7 +299,7 @@ Test(config, lists)
 	for (int i = 2; i <= 64; i++)
 		sprintf(text + strlen(text), " %d\n", i);
 	good(text);
-	cr_expect_eq(config.pools[0].n_users, 64);
+	cr_expect_eq(config.pools[0].users.n, 64);
 	strcat(text, " 65\n");
 	bad(text, 66, "more than 64 users");
 }

@@ -88,12 +88,12 @@ Test(config_load, prints_and_reads_everything)
 	pool->start_bytes = (16 << 20) + 1;
 	pool->floor_bytes = 0;
 	pool->max_clients = 16384;
-	pool->n_users = CONFIG_LIST_MAX;
-	pool->n_groups = 9;
+	pool->users.n = CONFIG_LIST_MAX;
+	pool->groups.n = 9;
 	for (unsigned i = 0; i < CONFIG_LIST_MAX; i++)
-		pool->users[i] = 4294967294u - i;
+		pool->users.id[i] = 4294967294u - i;
 	for (unsigned i = 0; i < 9; i++)
-		pool->groups[i] = i;
+		pool->groups.id[i] = i;
 	round_trip();
 }
 

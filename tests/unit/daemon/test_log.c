@@ -208,15 +208,3 @@ Test(log, threads)
 	}
 	cr_expect_eq(said + held, 4000, "%u said, %u held", said, held);
 }
-
-Test(log, names)
-{
-	enum log_level level;
-	for (int i = LOG_LEVEL_ERROR; i <= LOG_LEVEL_DEBUG; i++) {
-		const char *name = log_level_name((enum log_level)i);
-		cr_expect_eq(log_level_parse(name, &level), 0);
-		cr_expect_eq((int)level, i);
-	}
-	cr_expect_eq(log_level_parse("Info", &level), -EINVAL);
-	cr_expect_eq(log_level_parse("", &level), -EINVAL);
-}
