@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* What slabd says of what it was asked to do. */
-#include "daemon/ctl/render.h"
 #include "daemon/ctl/show.h"
+#include "daemon/ctl/table.h"
 
 #define INDENT 6
 
-/* Why less was done than asked for, if slabd says so. */
-static void put_why(struct ctl *c, const json_t *doc)
-{
-	ctl_text_said(c, INDENT, "", doc, "text");
-}
-
 /* What was done of what was asked for: "4 of 6 slabs"; " of orders" where the
- * cache is said. Then the rest of the sentence. */
+ * cache is said. Then the rest of the sentence, and why it was less than asked
+ * for, if slabd says so. */
 static void put_done(struct ctl *c, const json_t *doc, bool pages,
                      const char *rest)
 {
@@ -22,8 +17,8 @@ static void put_done(struct ctl *c, const json_t *doc, bool pages,
 	         pages ? "page" : "slab",
 	         ctl_doc_string_or_null(c, doc, "cache") ? " of {cache t128}" : "",
 	         rest);
-	ctl_render_say(c, doc, "pool", line);
-	put_why(c, doc);
+	ctl_text_say(c, doc, "pool", line);
+	ctl_text_said(c, INDENT, "", doc, "text");
 }
 
 void ctl_lend(struct ctl *c, const json_t *doc)
@@ -40,51 +35,42 @@ void ctl_migrate(struct ctl *c, const json_t *doc)
 	         " moved ({bytes b}): node {from} -> node {to}");
 }
 
-static void put_trimmed(struct ctl *c, const json_t *pool, bool first)
+void ctl_trim(struct ctl *c, const json_t *pool)
 {
-	(void)first;
-	ctl_render_say(c, pool, "name",
-	               ctl_doc_int_or_null(c, pool, "node") < 0
-	                       ? "{asked client} asked to trim; {pages empty "
-	                         "page} given back ({bytes b})"
-	                       : "{asked client} asked to trim; {pages empty "
-	                         "page} of node {node} given back ({bytes b})");
-	put_why(c, pool);
-}
-
-void ctl_trim(struct ctl *c, const json_t *doc)
-{
-	ctl_render_pools(c, doc, put_trimmed);
+	ctl_text_say(c, pool, "name",
+	             ctl_doc_int_or_null(c, pool, "node") < 0
+	                     ? "{asked client} asked to trim; {pages empty "
+	                       "page} given back ({bytes b})"
+	                     : "{asked client} asked to trim; {pages empty "
+	                       "page} of node {node} given back ({bytes b})");
+	ctl_text_said(c, INDENT, "", pool, "text");
 }
 
 static void add_number(json_t *to, const json_t *from, const char *key)
 {
-	int64_t sum = ctl_doc_sum(
-		json_integer_value(json_object_get(to, key)),
-		json_integer_value(json_object_get(from, key)));
-	if (json_is_integer(json_object_get(to, key)))
-		json_object_set_new(to, key, json_integer(sum));
+	json_t *n = json_object_get(to, key);
+	json_integer_set(
+		n, ctl_doc_sum(json_integer_value(n),
+	                       json_integer_value(json_object_get(from, key))));
 }
 
 bool ctl_trim_asked(const json_t *doc)
 {
-	const json_t *pools = json_object_get(doc, "pools");
+	const json_t *pool;
 	size_t i;
-	for (i = 0; i < json_array_size(pools); i++)
-		if (json_integer_value(json_object_get(json_array_get(pools, i),
-		                                       "asked")) > 0)
+	json_array_foreach(json_object_get(doc, "pools"), i, pool)
+		if (json_integer_value(json_object_get(pool, "asked")) > 0)
 			return true;
 	return false;
 }
 
 void ctl_trim_add(json_t *doc, const json_t *more)
 {
-	json_t *to = json_object_get(doc, "pools"), *pool;
-	const json_t *from = json_object_get(more, "pools"), *other;
+	json_t *pool;
 	size_t i;
-	for (i = 0; i < json_array_size(to); i++) {
-		pool = json_array_get(to, i);
-		other = json_array_get(from, i);
+	json_array_foreach(json_object_get(doc, "pools"), i, pool) {
+		const json_t *other =
+			json_array_get(json_object_get(more, "pools"), i);
 		add_number(pool, other, "pages");
 		add_number(pool, other, "bytes");
 		if (json_integer_value(json_object_get(pool, "pages")) > 0)
@@ -103,16 +89,11 @@ static const struct ctl_list keys = {
 };
 
 /* One key that was set, or all that there are. */
-static void put_settings(struct ctl *c, const json_t *pool, bool first)
+void ctl_set(struct ctl *c, const json_t *pool)
 {
 	if (json_object_get(pool, "old"))
-		ctl_render_say(c, pool, "name",
-		               "{key t64} {old t64} -> {value t64}");
+		ctl_text_say(c, pool, "name",
+		             "{key t64} {old t64} -> {value t64}");
 	else
-		ctl_render_list(c, pool, first, &keys);
-}
-
-void ctl_set(struct ctl *c, const json_t *doc)
-{
-	ctl_render_pools(c, doc, put_settings);
+		ctl_table_pool(c, pool, &keys);
 }

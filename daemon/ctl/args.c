@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/ctl/text.h"
+
 enum {
 	OPT_CONTROL = 256,
 	OPT_JSON,
@@ -14,10 +16,7 @@ enum {
 	OPT_NO_COLOR,
 	OPT_WATCH,
 	OPT_UNDO,
-	OPT_POOL,
-	OPT_CACHE,
-	OPT_NODE,
-	OPT_LIMIT,
+	OPT_PARAM, /* of the request, by the option's name */
 };
 
 static const struct option options[] = {
@@ -27,16 +26,14 @@ static const struct option options[] = {
 	{"no-color", no_argument, NULL, OPT_NO_COLOR},
 	{"watch", optional_argument, NULL, OPT_WATCH},
 	{"undo", no_argument, NULL, OPT_UNDO},
-	{"pool", required_argument, NULL, OPT_POOL},
-	{"cache", required_argument, NULL, OPT_CACHE},
-	{"node", required_argument, NULL, OPT_NODE},
-	{"limit", required_argument, NULL, OPT_LIMIT},
+	{"pool", required_argument, NULL, OPT_PARAM},
+	{"cache", required_argument, NULL, OPT_PARAM},
+	{"node", required_argument, NULL, OPT_PARAM},
+	{"limit", required_argument, NULL, OPT_PARAM},
 	{"help", no_argument, NULL, 'h'},
 	{"version", no_argument, NULL, 'V'},
 	{NULL, 0, NULL, 0},
 };
-
-static const char *const option_names[] = {"pool", "cache", "node", "limit"};
 
 void ctl_args_usage(FILE *out)
 {
@@ -157,10 +154,24 @@ static int add_param(struct ctl_args *args, const char *key, const char *what,
 	return 0;
 }
 
-/* A getopt result into args. */
-static int set_option(struct ctl_args *args, int opt)
+/* getopt leaves an option that takes no value in optopt, or the letter that it
+ * does not know, the word of which it may not have left yet. */
+static int bad_option(struct ctl_args *args, int opt, const char *word)
 {
-	const char *name;
+	if (opt == ':')
+		return fail(args, "%s needs an argument", word);
+	if (optopt >= OPT_CONTROL || optopt == 'h' || optopt == 'V')
+		return fail(args, "%s: the option takes no value; see slabctl "
+		            "--help", word);
+	if (optopt)
+		return fail(args, "unknown option -%c; see slabctl --help",
+		            optopt);
+	return fail(args, "unknown option %s; see slabctl --help", word);
+}
+
+/* A getopt result into args: that of options[ix], or of a letter. */
+static int set_option(struct ctl_args *args, int opt, int ix, char **argv)
+{
 	char what[16];
 	switch (opt) {
 	case OPT_CONTROL:
@@ -181,37 +192,30 @@ static int set_option(struct ctl_args *args, int opt)
 	case OPT_COLOR:
 		return set_color(args, optarg);
 	case OPT_WATCH:
+		/* "--watch 5": getopt wants an optional argument glued on. */
+		if (!optarg && argv[optind] && is_number(argv[optind]))
+			optarg = argv[optind++];
 		return set_watch(args, optarg);
+	case OPT_PARAM:
+		snprintf(what, sizeof(what), "--%s", options[ix].name);
+		return add_param(args, options[ix].name, what, optarg);
+	case 'h':
+		args->help = true;
+		return 0;
+	case 'V':
+		args->version = true;
+		return 0;
 	default:
-		name = option_names[opt - OPT_POOL];
-		snprintf(what, sizeof(what), "--%s", name);
-		return add_param(args, name, what, optarg);
+		return bad_option(args, opt, argv[optind - 1]);
 	}
-}
-
-/* getopt leaves an option that takes no value in optopt, or the letter that it
- * does not know, the word of which it may not have left yet. */
-static int bad_option(struct ctl_args *args, int opt, const char *word)
-{
-	if (opt == ':')
-		return fail(args, "%s needs an argument", word);
-	if (optopt >= OPT_CONTROL || optopt == 'h' || optopt == 'V')
-		return fail(args, "%s: the option takes no value; see slabctl "
-		            "--help", word);
-	if (optopt)
-		return fail(args, "unknown option -%c; see slabctl --help",
-		            optopt);
-	return fail(args, "unknown option %s; see slabctl --help", word);
 }
 
 static int no_verb(struct ctl_args *args, const char *what, const char *name)
 {
-	size_t size = sizeof(args->fault);
-	size_t len = (size_t)snprintf(args->fault, size, "%s%.64s; verbs:",
-	                              what, name);
-	for (const struct ctl_verb *v = ctl_verbs; v->name && len < size; v++)
-		len += (size_t)snprintf(args->fault + len, size - len, " %s",
-		                        v->name);
+	fail(args, "%s%.64s; verbs:", what, name);
+	for (const struct ctl_verb *v = ctl_verbs; v->name; v++)
+		ctl_text_append(args->fault, sizeof(args->fault), " %s",
+		                v->name);
 	return -EINVAL;
 }
 
@@ -247,7 +251,9 @@ static int set_verb(struct ctl_args *args, int argc, char **argv)
 	return set_words(args, argc - 1, argv + 1);
 }
 
-static int check(struct ctl_args *args, const bool *given)
+/* Whether the options go with the verb, and with each other: the first n_given
+ * parameters are options. */
+static int check(struct ctl_args *args, size_t n_given)
 {
 	const char *takes = args->verb->options, *wrong = NULL;
 	if (args->undo && !has_word(takes, "undo"))
@@ -257,9 +263,9 @@ static int check(struct ctl_args *args, const bool *given)
 		            "with --watch");
 	if (args->watch_s && (!args->verb->watched || args->undo))
 		wrong = "watch";
-	for (size_t i = 0; i < sizeof(option_names) / sizeof(*option_names); i++)
-		if (given[i] && !has_word(takes, option_names[i]))
-			wrong = option_names[i];
+	for (size_t i = 0; i < n_given; i++)
+		if (!has_word(takes, args->param[i].key))
+			wrong = args->param[i].key;
 	if (!wrong)
 		return 0;
 	return fail(args, "--%s does not go with %s%s; see slabctl --help",
@@ -269,33 +275,21 @@ static int check(struct ctl_args *args, const bool *given)
 
 int ctl_args_parse(struct ctl_args *args, int argc, char **argv)
 {
-	bool given[sizeof(option_names) / sizeof(*option_names)] = {false};
-	int opt, r;
+	size_t n_given;
+	int opt, ix = 0, r;
 	memset(args, 0, sizeof(*args));
 	optind = 0;
 	opterr = 0;
-	while ((opt = getopt_long(argc, argv, ":hV", options, NULL)) != -1) {
-		if (opt == 'h' || opt == 'V') {
-			args->help |= opt == 'h';
-			args->version |= opt == 'V';
-			continue;
-		}
-		if (opt < OPT_CONTROL)
-			return bad_option(args, opt, argv[optind - 1]);
-		/* "--watch 5": getopt wants an optional argument glued on. */
-		if (opt == OPT_WATCH && !optarg && optind < argc &&
-		    is_number(argv[optind]))
-			optarg = argv[optind++];
-		r = set_option(args, opt);
+	while ((opt = getopt_long(argc, argv, ":hV", options, &ix)) != -1) {
+		r = set_option(args, opt, ix, argv);
 		if (r < 0)
 			return r;
-		if (opt >= OPT_POOL)
-			given[opt - OPT_POOL] = true;
 	}
 	if (args->help || args->version)
 		return 0;
+	n_given = args->n_params;
 	r = set_verb(args, argc - optind, argv + optind);
-	return r < 0 ? r : check(args, given);
+	return r < 0 ? r : check(args, n_given);
 }
 
 int ctl_args_control(const char *given, bool root, char *path, size_t size)

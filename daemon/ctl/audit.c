@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
-#include "daemon/ctl/render.h"
 #include "daemon/ctl/show.h"
+#include "daemon/ctl/table.h"
 
 static void put_fault(struct ctl *c, const json_t *fault)
 {
-	char detail[512], line[600];
-	ctl_text_field(c, detail, sizeof(detail), fault, "detail");
-	snprintf(line, sizeof(line), "slab 0x%llx: %s",
-	         (unsigned long long)ctl_doc_int(c, fault, "slab"), detail);
-	ctl_text_wrap(c, 4, line);
+	char sentence[60];
+	snprintf(sentence, sizeof(sentence), "slab 0x%llx: {detail t512}",
+	         (unsigned long long)ctl_doc_int(c, fault, "slab"));
+	ctl_text_line(c, 4, fault, sentence);
 }
 
 static bool of_clause(const json_t *faults, size_t i, const char *clause)
@@ -23,25 +22,24 @@ static bool of_clause(const json_t *faults, size_t i, const char *clause)
 /* A clause with all its faults. */
 static void put_clause(struct ctl *c, const json_t *faults, const char *clause)
 {
-	const struct ctl_style *s = &c->style;
 	size_t n = 0;
 	char name[128];
 	for (size_t i = 0; i < json_array_size(faults); i++)
 		n += of_clause(faults, i, clause);
-	ctl_text_escape(s, name, sizeof(name), clause);
-	fprintf(c->out, "  %s%s%s: %zu fault%s\n", ctl_text_on(s, CTL_RED),
-	        name, ctl_text_off(s, CTL_RED), n, n == 1 ? "" : "s");
+	ctl_text_escape(&c->style, name, sizeof(name), clause);
+	fputs("  ", c->out);
+	ctl_text_paint(c, CTL_RED, name);
+	fprintf(c->out, ": %zu fault%s\n", n, n == 1 ? "" : "s");
 	for (size_t i = 0; i < json_array_size(faults); i++)
 		if (of_clause(faults, i, clause))
 			put_fault(c, json_array_get(faults, i));
 }
 
 /* Each clause once, where its first fault stands. */
-static void under_pool(struct ctl *c, const json_t *pool, void *arg)
+static void under_pool(struct ctl *c, const json_t *pool)
 {
 	const json_t *fault, *faults = ctl_doc_array(c, pool, "faults");
 	struct ctl_iter it;
-	(void)arg;
 	ctl_doc_begin(&it, c, pool, "faults");
 	while ((fault = ctl_doc_next(&it)))
 		ctl_doc_string(c, fault, "clause");
@@ -73,11 +71,10 @@ static const struct ctl_list pools = {
 void ctl_audit(struct ctl *c, const json_t *doc)
 {
 	bool agree = ctl_doc_bool(c, doc, "agree");
-	enum ctl_color color = agree ? CTL_GREEN : CTL_RED;
 	ctl_table_show(c, doc, &pools);
-	fprintf(c->out, "%s%s%s\n", ctl_text_on(&c->style, color),
-	        agree ? "all agree" : "NOT all agree",
-	        ctl_text_off(&c->style, color));
+	ctl_text_paint(c, agree ? CTL_GREEN : CTL_RED,
+	               agree ? "all agree" : "NOT all agree");
+	fputc('\n', c->out);
 }
 
 int ctl_audit_verdict(const json_t *doc)

@@ -22,11 +22,14 @@ void ctl_doc_fail(struct ctl *c, const char *fmt, ...)
 	va_end(ap);
 }
 
+#define IS(type) (1u << JSON_##type)
+
+/* types: the bits of those that are right. */
 static const json_t *field(struct ctl *c, const json_t *obj, const char *key,
-                           bool right, const char *what)
+                           unsigned types, const char *what)
 {
 	const json_t *v = json_object_get(obj, key);
-	if (v && right)
+	if (v && types & 1u << json_typeof(v))
 		return v;
 	ctl_doc_fail(c, v ? "\"%s\" is no %s" : "no \"%s\" (%s)", key, what);
 	return NULL;
@@ -34,8 +37,7 @@ static const json_t *field(struct ctl *c, const json_t *obj, const char *key,
 
 int64_t ctl_doc_int(struct ctl *c, const json_t *obj, const char *key)
 {
-	bool right = json_is_integer(json_object_get(obj, key));
-	return json_integer_value(field(c, obj, key, right, "integer"));
+	return json_integer_value(field(c, obj, key, IS(INTEGER), "integer"));
 }
 
 int64_t ctl_doc_int_or_null(struct ctl *c, const json_t *obj, const char *key)
@@ -55,33 +57,30 @@ const char *ctl_doc_string_or_null(struct ctl *c, const json_t *obj,
 
 double ctl_doc_number(struct ctl *c, const json_t *obj, const char *key)
 {
-	bool right = json_is_number(json_object_get(obj, key));
-	return json_number_value(field(c, obj, key, right, "number"));
+	return json_number_value(
+		field(c, obj, key, IS(INTEGER) | IS(REAL), "number"));
 }
 
 bool ctl_doc_bool(struct ctl *c, const json_t *obj, const char *key)
 {
-	bool right = json_is_boolean(json_object_get(obj, key));
-	return json_is_true(field(c, obj, key, right, "boolean"));
+	return json_is_true(
+		field(c, obj, key, IS(TRUE) | IS(FALSE), "boolean"));
 }
 
 const char *ctl_doc_string(struct ctl *c, const json_t *obj, const char *key)
 {
-	bool right = json_is_string(json_object_get(obj, key));
-	const json_t *v = field(c, obj, key, right, "string");
+	const json_t *v = field(c, obj, key, IS(STRING), "string");
 	return v ? json_string_value(v) : "";
 }
 
 const json_t *ctl_doc_object(struct ctl *c, const json_t *obj, const char *key)
 {
-	bool right = json_is_object(json_object_get(obj, key));
-	return field(c, obj, key, right, "object");
+	return field(c, obj, key, IS(OBJECT), "object");
 }
 
 const json_t *ctl_doc_array(struct ctl *c, const json_t *obj, const char *key)
 {
-	bool right = json_is_array(json_object_get(obj, key));
-	return field(c, obj, key, right, "array");
+	return field(c, obj, key, IS(ARRAY), "array");
 }
 
 void ctl_doc_begin(struct ctl_iter *it, struct ctl *c, const json_t *obj,

@@ -32,6 +32,7 @@ struct ctl {
 		size_t ix;
 	} place[CTL_DOC_DEPTH];
 	unsigned depth;
+	void *arg; /* the page's own */
 };
 
 struct ctl_iter {

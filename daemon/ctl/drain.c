@@ -1,32 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /* Nodes that are being emptied. */
-#include "daemon/ctl/render.h"
 #include "daemon/ctl/show.h"
+#include "daemon/ctl/table.h"
 
 #define INDENT 6
 #define BAR 40
 
-static void put_drained(struct ctl *c, const json_t *pool, bool first)
+void ctl_drain(struct ctl *c, const json_t *pool)
 {
 	bool going = ctl_doc_bool(c, pool, "draining");
 	bool empty = ctl_doc_int(c, pool, "bytes") == 0;
-	char how[200] = "";
-	(void)first;
-	ctl_render_say(c, pool, "name",
-	               !going  ? "node {node} is no longer drained"
-	               : empty ? "node {node} is empty, and stays so"
-	                       : "node {node} is being drained, {bytes b} to go");
-	if (!going || empty)
-		return;
-	ctl_text_add(c, how, sizeof(how), pool,
-	             "slabctl drain {node} --watch shows how far it is and who "
-	             "holds it up; slabctl drain {node} --undo ends it");
-	ctl_text_wrap(c, INDENT, how);
-}
-
-void ctl_drain(struct ctl *c, const json_t *doc)
-{
-	ctl_render_pools(c, doc, put_drained);
+	ctl_text_say(c, pool, "name",
+	             !going  ? "node {node} is no longer drained"
+	             : empty ? "node {node} is empty, and stays so"
+	                     : "node {node} is being drained, {bytes b} to go");
+	if (going && !empty)
+		ctl_text_line(c, INDENT, pool,
+		              "slabctl drain {node} --watch shows how far it "
+		              "is and who holds it up; slabctl drain {node} "
+		              "--undo ends it");
 }
 
 /* ---- how far it is ------------------------------------------------------ */
@@ -37,26 +29,23 @@ void ctl_drain_holders(struct ctl *c, const json_t *node)
 	const json_t *item;
 	ctl_doc_begin(&it, c, node, "obstacles");
 	while ((item = ctl_doc_next(&it))) {
-		char line[440] = "not emptied: ";
 		ctl_doc_string(c, item, "reason");
-		ctl_text_add(c, line, sizeof(line), item, "{text t200}");
-		if (*ctl_doc_string(c, item, "remedy"))
-			ctl_text_add(c, line, sizeof(line), item,
-			             "; what helps: {remedy t200}");
-		ctl_text_wrap(c, INDENT, line);
+		ctl_text_line(c, INDENT, item,
+		              *ctl_doc_string(c, item, "remedy")
+		                      ? "not emptied: {text t200}; what helps: "
+		                        "{remedy t200}"
+		                      : "not emptied: {text t200}");
 	}
 	ctl_doc_begin(&it, c, node, "holdups");
-	while ((item = ctl_doc_next(&it))) {
-		char line[400] = "held up by ";
-		ctl_text_add(c, line, sizeof(line), item,
-		             "{name t64} (pid {pid}, client {client}): {objects "
-		             "object} of ");
-		ctl_text_add(c, line, sizeof(line), item,
-		             ctl_doc_string_or_null(c, item, "cache")
-		                     ? "{cache t128}, {bytes b}"
-		                     : "?, {bytes b}");
-		ctl_text_wrap(c, INDENT, line);
-	}
+	while ((item = ctl_doc_next(&it)))
+		ctl_text_line(c, INDENT, item,
+		              ctl_doc_string_or_null(c, item, "cache")
+		                      ? "held up by {name t64} (pid {pid}, "
+		                        "client {client}): {objects object} of "
+		                        "{cache t128}, {bytes b}"
+		                      : "held up by {name t64} (pid {pid}, "
+		                        "client {client}): {objects object} of "
+		                        "?, {bytes b}");
 }
 
 /* The bar is what lay there when the watch began; what is left is filled. */
@@ -83,11 +72,10 @@ static void put_left(struct ctl *c, const json_t *pool, const json_t *node)
 	        ctl_text_bytes(all, whole));
 }
 
-static void put_draining(struct ctl *c, const json_t *pool, bool first)
+void ctl_drain_progress(struct ctl *c, const json_t *pool)
 {
 	struct ctl_iter it;
 	const json_t *node;
-	(void)first;
 	ctl_doc_begin(&it, c, pool, "nodes");
 	while ((node = ctl_doc_next(&it))) {
 		if (!ctl_doc_bool(c, node, "draining"))
@@ -97,21 +85,14 @@ static void put_draining(struct ctl *c, const json_t *pool, bool first)
 	}
 }
 
-void ctl_drain_progress(struct ctl *c, const json_t *doc)
-{
-	ctl_render_pools(c, doc, put_draining);
-}
-
 int64_t ctl_drain_left(json_t *doc, int64_t id, json_t *began)
 {
-	json_t *pools = json_object_get(doc, "pools"), *nodes, *node, *left;
+	json_t *pool, *node, *left;
 	int64_t sum = -1;
 	size_t i, k;
 	char key[64];
-	for (i = 0; i < json_array_size(pools); i++) {
-		nodes = json_object_get(json_array_get(pools, i), "nodes");
-		for (k = 0; k < json_array_size(nodes); k++) {
-			node = json_array_get(nodes, k);
+	json_array_foreach(json_object_get(doc, "pools"), i, pool) {
+		json_array_foreach(json_object_get(pool, "nodes"), k, node) {
 			left = json_object_get(node, "here_bytes");
 			if (!json_is_true(json_object_get(node, "draining")))
 				continue;

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/ctl/render.h"
 #include "daemon/ctl/show.h"
+#include "daemon/ctl/table.h"
 
 #define NODES_MAX 1024
 
@@ -23,36 +23,27 @@ static int64_t bytes_in_use(struct ctl *c, const json_t *cache)
 	                ctl_doc_int(c, cache, "stride"));
 }
 
-static void put_in_use(struct ctl *c, struct ctl_table *t,
-                       const struct ctl_col *col, const json_t *cache)
+static void put_in_use(struct ctl *c, struct ctl_cell *cell,
+                       const json_t *cache)
 {
-	(void)col;
-	ctl_table_bytes(t, bytes_in_use(c, cache));
-}
-
-static const json_t *on_node(const json_t *cache, int64_t node)
-{
-	const json_t *array = json_object_get(cache, "nodes"), *item;
-	for (size_t i = 0; i < json_array_size(array); i++) {
-		item = json_array_get(array, i);
-		if (json_integer_value(json_object_get(item, "node")) == node)
-			return item;
-	}
-	return NULL;
+	ctl_text_bytes(cell->text, bytes_in_use(c, cache));
 }
 
 /* What the cache has on the node of the column, in objects; lent: in slabs. */
-static void put_on_node(struct ctl *c, struct ctl_table *t,
-                        const struct ctl_col *col, const json_t *cache)
+static void put_on_node(struct ctl *c, struct ctl_cell *cell,
+                        const json_t *cache)
 {
-	bool slabs = strcmp(col->key, "lent") == 0;
+	const char *key = cell->col->key;
+	bool slabs = strcmp(key, "lent") == 0;
 	int64_t size = ctl_doc_int(c, cache, slabs ? "slab_bytes" : "stride");
-	const json_t *at = on_node(cache, col->arg);
-	if (at)
-		ctl_table_bytes(t, bytes_of(ctl_doc_int(c, at, col->key),
-		                            size));
-	else
-		ctl_table_add(t, CTL_PLAIN, "-");
+	struct ctl_iter it;
+	const json_t *at;
+	strcpy(cell->text, "-");
+	ctl_doc_begin(&it, c, cache, "nodes");
+	while ((at = ctl_doc_next(&it)))
+		if (ctl_doc_int(c, at, "node") == cell->col->arg)
+			ctl_text_bytes(cell->text,
+			               bytes_of(ctl_doc_int(c, at, key), size));
 }
 
 /* Adds the nodes that a cache names, in order; lent: whether a slab is lent. */
@@ -126,24 +117,19 @@ static const struct ctl_list caches = {
 	.weight = bytes_in_use,
 };
 
-static void put_caches(struct ctl *c, const json_t *pool, bool first)
+void ctl_caches(struct ctl *c, const json_t *pool)
 {
 	int64_t node[NODES_MAX + 1];
 	size_t n = 0;
 	bool lent = false;
 	struct ctl_iter it;
 	const json_t *cache;
-	ctl_render_list(c, pool, first, &caches);
+	ctl_table_pool(c, pool, &caches);
 	ctl_doc_begin(&it, c, pool, "caches");
 	while ((cache = ctl_doc_next(&it)))
 		n = add_nodes(c, cache, node, n, &lent);
 	if (n > 1 && !c->fault[0])
 		put_by_node(c, pool, node, n, lent);
-}
-
-void ctl_caches(struct ctl *c, const json_t *doc)
-{
-	ctl_render_pools(c, doc, put_caches);
 }
 
 /* ---- clients ------------------------------------------------------------ */
@@ -154,30 +140,26 @@ static int64_t bytes_held(struct ctl *c, const json_t *client)
 }
 
 /* A live client without a connection can't ask slabd for anything. */
-static void put_state(struct ctl *c, struct ctl_table *t,
-                      const struct ctl_col *col, const json_t *client)
+static void put_state(struct ctl *c, struct ctl_cell *cell,
+                      const json_t *client)
 {
 	bool connected = ctl_doc_bool(c, client, "connected");
-	char state[64];
-	ctl_text_field(c, state, sizeof(state), client, col->key);
-	if (strcmp(state, "live") != 0)
-		ctl_table_add(t, CTL_PLAIN, "%s", state);
-	else
-		ctl_table_add(t, connected ? CTL_GREEN : CTL_YELLOW, "%s",
-		              connected ? "live" : "unlinked");
+	ctl_text_field(c, cell->text, 64, client, cell->col->key);
+	if (strcmp(cell->text, "live") != 0)
+		return;
+	cell->color = connected ? CTL_GREEN : CTL_YELLOW;
+	strcpy(cell->text, connected ? "live" : "unlinked");
 }
 
 /* The share that came from or went to another node. */
-static void put_remote(struct ctl *c, struct ctl_table *t,
-                       const struct ctl_col *col, const json_t *client)
+static void put_remote(struct ctl *c, struct ctl_cell *cell,
+                       const json_t *client)
 {
-	char buf[CTL_TEXT_SHORT];
 	int64_t remote = ctl_doc_sum(ctl_doc_int(c, client, "remote_allocs"),
 	                             ctl_doc_int(c, client, "remote_frees"));
 	int64_t moved = ctl_doc_sum(ctl_doc_int(c, client, "refilled"),
 	                            ctl_doc_int(c, client, "flushed"));
-	(void)col;
-	ctl_table_add(t, CTL_PLAIN, "%s", ctl_text_share(buf, remote, moved));
+	ctl_text_share(cell->text, remote, moved);
 }
 
 static const struct ctl_col client_cols[] = {
@@ -200,46 +182,35 @@ static const struct ctl_list clients = {
 	.weight = bytes_held,
 };
 
-static void put_clients(struct ctl *c, const json_t *pool, bool first)
+void ctl_clients(struct ctl *c, const json_t *pool)
 {
-	ctl_render_list(c, pool, first, &clients);
-}
-
-void ctl_clients(struct ctl *c, const json_t *doc)
-{
-	ctl_render_pools(c, doc, put_clients);
+	ctl_table_pool(c, pool, &clients);
 }
 
 /* ---- slabs -------------------------------------------------------------- */
 
 /* Lent: on another node's list. */
-static void put_on_list(struct ctl *c, struct ctl_table *t,
-                        const struct ctl_col *col, const json_t *slab)
+static void put_on_list(struct ctl *c, struct ctl_cell *cell,
+                        const json_t *slab)
 {
-	int64_t list = ctl_doc_int(c, slab, col->key);
-	bool home = list == ctl_doc_int(c, slab, "node");
-	ctl_table_add(t, home ? CTL_PLAIN : CTL_MAGENTA, "%lld",
-	              (long long)list);
+	int64_t list = ctl_doc_int(c, slab, cell->col->key);
+	if (list != ctl_doc_int(c, slab, "node"))
+		cell->color = CTL_MAGENTA;
+	snprintf(cell->text, CTL_TEXT_SHORT, "%lld", (long long)list);
 }
 
-static void put_full(struct ctl *c, struct ctl_table *t,
-                     const struct ctl_col *col, const json_t *slab)
+static void put_full(struct ctl *c, struct ctl_cell *cell, const json_t *slab)
 {
-	char buf[CTL_TEXT_SHORT];
-	(void)col;
-	ctl_table_add(t, CTL_PLAIN, "%s",
-	              ctl_text_share(buf, ctl_doc_int(c, slab, "used"),
-	                             ctl_doc_int(c, slab, "objects")));
+	ctl_text_share(cell->text, ctl_doc_int(c, slab, "used"),
+	               ctl_doc_int(c, slab, "objects"));
 }
 
-static void put_lease(struct ctl *c, struct ctl_table *t,
-                      const struct ctl_col *col, const json_t *slab)
+static void put_lease(struct ctl *c, struct ctl_cell *cell, const json_t *slab)
 {
-	int64_t holder = ctl_doc_int(c, slab, col->key);
+	int64_t holder = ctl_doc_int(c, slab, cell->col->key);
+	strcpy(cell->text, "-");
 	if (holder)
-		ctl_table_int(t, holder);
-	else
-		ctl_table_add(t, CTL_PLAIN, "-");
+		ctl_text_count(cell->text, holder);
 }
 
 static const struct ctl_col slab_cols[] = {
@@ -260,16 +231,11 @@ static const struct ctl_list slabs = {
 	.key = "slabs", .none = "no slabs\n", CTL_COLS(slab_cols),
 };
 
-static void put_slabs(struct ctl *c, const json_t *pool, bool first)
+void ctl_slabs(struct ctl *c, const json_t *pool)
 {
 	int64_t total = ctl_doc_int(c, pool, "total");
-	size_t n = ctl_render_list(c, pool, first, &slabs);
+	size_t n = ctl_table_pool(c, pool, &slabs);
 	if (total > (int64_t)n)
 		fprintf(c->out, "%zu of %lld slabs; --limit shows more\n", n,
 		        (long long)total);
-}
-
-void ctl_slabs(struct ctl *c, const json_t *doc)
-{
-	ctl_render_pools(c, doc, put_slabs);
 }

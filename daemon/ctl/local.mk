@@ -13,8 +13,6 @@ libctl_la_SOURCES += \
 	daemon/ctl/lists.c \
 	daemon/ctl/nodes.c \
 	daemon/ctl/plan.c \
-	daemon/ctl/render.c \
-	daemon/ctl/render.h \
 	daemon/ctl/show.h \
 	daemon/ctl/status.c \
 	daemon/ctl/table.c \

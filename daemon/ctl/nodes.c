@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
-#include "daemon/ctl/render.h"
 #include "daemon/ctl/show.h"
+#include "daemon/ctl/table.h"
 
 #define INDENT 6
 /* "  lent 1023.9 GiB  borrowed 1023.9 GiB" */
@@ -15,29 +15,27 @@ struct bars {
 	int64_t whole; /* what one of full length stands for */
 };
 
-static void put_cpus(struct ctl *c, struct ctl_table *t,
-                     const struct ctl_col *col, const json_t *node)
+static void put_cpus(struct ctl *c, struct ctl_cell *cell, const json_t *node)
 {
-	char cpus[512];
-	ctl_text_field(c, cpus, sizeof(cpus), node, col->key);
-	ctl_table_add(t, CTL_PLAIN, "%s",
-	              ctl_doc_bool(c, node, "has_cpu") ? cpus : "none");
+	ctl_text_field(c, cell->text, sizeof(cell->text), node, "cpus");
+	if (!ctl_doc_bool(c, node, "has_cpu"))
+		strcpy(cell->text, "none");
 }
 
 /* Not the best that there is, if there is a reason. */
-static void put_backing(struct ctl *c, struct ctl_table *t,
-                        const struct ctl_col *col, const json_t *node)
+static void put_backing(struct ctl *c, struct ctl_cell *cell,
+                        const json_t *node)
 {
-	const char *reason = ctl_doc_string(c, node, "reason");
-	char backing[64];
-	ctl_text_field(c, backing, sizeof(backing), node, col->key);
-	ctl_table_add(t, *reason ? CTL_YELLOW : CTL_PLAIN, "%s", backing);
+	ctl_text_field(c, cell->text, 64, node, "backing");
+	if (*ctl_doc_string(c, node, "reason"))
+		cell->color = CTL_YELLOW;
 }
 
 static const struct ctl_col cols[] = {
 	{CTL_COL("node", "node", CTL_INT)},
-	{CTL_COL("cpus", "cpus", CTL_OWN), .put = put_cpus, .left = true, .flex = true},
-	{CTL_COL("backing", "backing", CTL_OWN), .put = put_backing, .left = true},
+	{CTL_COL("cpus", NULL, CTL_OWN), .put = put_cpus, .left = true,
+	 .flex = true},
+	{CTL_COL("backing", NULL, CTL_OWN), .put = put_backing, .left = true},
 	{CTL_COL("max", "max_bytes", CTL_BYTES)},
 	{CTL_COL("ready", "ready_bytes", CTL_BYTES)},
 	{CTL_COL("carved", "carved_bytes", CTL_BYTES)},
@@ -75,12 +73,10 @@ static unsigned put_bar(struct ctl *c, const json_t *node, int64_t whole,
 static void put_state(struct ctl *c, const json_t *node)
 {
 	const char *pressure = ctl_doc_string(c, node, "pressure");
-	char line[200] = "";
 	if (ctl_doc_bool(c, node, "draining"))
-		ctl_text_wrap(c, INDENT,
-		              ctl_text_add(c, line, sizeof(line), node,
-		                           "being drained: {here_bytes b} in "
-		                           "{here_pages page} to go"));
+		ctl_text_line(c, INDENT, node,
+		              "being drained: {here_bytes b} in {here_pages "
+		              "page} to go");
 	ctl_drain_holders(c, node);
 	if (strcmp(pressure, "calm") == 0)
 		return;
@@ -89,9 +85,9 @@ static void put_state(struct ctl *c, const json_t *node)
 	                                 : "the kernel is short of memory");
 }
 
-static void under_node(struct ctl *c, const json_t *node, void *arg)
+static void under_node(struct ctl *c, const json_t *node)
 {
-	const struct bars *bars = arg;
+	const struct bars *bars = c->arg;
 	unsigned columns = c->style.width;
 	unsigned used = bars->several ? INDENT + SUFFIX : INDENT;
 	char line[100] = "";
@@ -112,20 +108,22 @@ static void under_node(struct ctl *c, const json_t *node, void *arg)
 }
 
 /* To the node of the column, by its place among the nodes. */
-static void put_distance(struct ctl *c, struct ctl_table *t,
-                         const struct ctl_col *col, const json_t *node)
+static void put_distance(struct ctl *c, struct ctl_cell *cell,
+                         const json_t *node)
 {
-	const json_t *array = ctl_doc_array(c, node, col->key);
-	const json_t *v = json_array_get(array, (size_t)col->arg);
+	const json_t *array = ctl_doc_array(c, node, "distance");
+	const json_t *v = json_array_get(array, (size_t)cell->col->arg);
 	if (!json_is_integer(v))
 		ctl_doc_fail(c, "\"distance\" has no integer for node %s",
-		             col->title);
-	ctl_table_int(t, json_integer_value(v));
+		             cell->col->title);
+	ctl_text_count(cell->text, json_integer_value(v));
 }
 
 static void put_distances(struct ctl *c, const json_t *pool, size_t n)
 {
-	struct ctl_col col[1 + MATRIX_MAX] = {{CTL_COL("distance", "node", CTL_INT)}};
+	struct ctl_col col[1 + MATRIX_MAX] = {
+		{CTL_COL("distance", "node", CTL_INT)},
+	};
 	struct ctl_list list = {.key = "nodes", .none = "", .col = col,
 	                        .n_cols = n + 1, .group = 1};
 	struct ctl_iter it;
@@ -137,8 +135,7 @@ static void put_distances(struct ctl *c, const json_t *pool, size_t n)
 	ctl_doc_begin(&it, c, pool, "nodes");
 	while ((node = ctl_doc_next(&it))) {
 		struct ctl_col *k = &col[it.next];
-		*k = (struct ctl_col){.key = "distance", .form = CTL_OWN,
-		                      .put = put_distance,
+		*k = (struct ctl_col){.form = CTL_OWN, .put = put_distance,
 		                      .arg = (int64_t)it.next - 1};
 		snprintf(k->title, CTL_TABLE_TITLE, "%lld",
 		         (long long)ctl_doc_int(c, node, "node"));
@@ -147,17 +144,19 @@ static void put_distances(struct ctl *c, const json_t *pool, size_t n)
 	ctl_table_show(c, pool, &list);
 }
 
-static void put_pool(struct ctl *c, const json_t *pool, bool first)
+void ctl_nodes(struct ctl *c, const json_t *pool)
 {
+	static const struct ctl_list list = {
+		.key = "nodes", .none = "no nodes\n", CTL_COLS(cols),
+		.under = under_node,
+	};
 	struct bars bars = {false, 0};
-	struct ctl_list list = {.key = "nodes", .none = "no nodes\n",
-	                        CTL_COLS(cols), .under = under_node,
-	                        .arg = &bars};
 	bool simulated = false;
 	struct ctl_iter it;
 	const json_t *node;
 	char buf[CTL_TEXT_SHORT];
 	ctl_doc_begin(&it, c, pool, "nodes");
+	c->arg = &bars;
 	bars.several = it.n > 1;
 	while ((node = ctl_doc_next(&it))) {
 		int64_t bar = ctl_doc_sum(ctl_doc_int(c, node, "ready_bytes"),
@@ -166,7 +165,7 @@ static void put_pool(struct ctl *c, const json_t *pool, bool first)
 		if (bar > bars.whole)
 			bars.whole = bar;
 	}
-	ctl_render_pool(c, pool, first);
+	ctl_text_pool(c, pool);
 	fprintf(c->out, "  pages of %s%s\n",
 	        ctl_text_bytes(buf, ctl_doc_int(c, pool, "page_bytes")),
 	        simulated ? ", simulated nodes" : "");
@@ -174,9 +173,4 @@ static void put_pool(struct ctl *c, const json_t *pool, bool first)
 		ctl_text_legend(c, bars.whole);
 	if (bars.several && !c->fault[0])
 		put_distances(c, pool, it.n);
-}
-
-void ctl_nodes(struct ctl *c, const json_t *doc)
-{
-	ctl_render_pools(c, doc, put_pool);
 }

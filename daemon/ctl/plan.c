@@ -3,8 +3,8 @@
  * those of the past. */
 #include <string.h>
 
-#include "daemon/ctl/render.h"
 #include "daemon/ctl/show.h"
+#include "daemon/ctl/table.h"
 
 #define STEP_TEXT 512
 #define EVENT_TEXT 1024
@@ -126,15 +126,13 @@ static const char *say_refused(struct ctl *c, const json_t *refusal,
 	bool named = ctl_doc_string_or_null(c, refusal, "cache") != NULL;
 	int64_t node = ctl_doc_int_or_null(c, refusal, at);
 	char where[48] = "the pool";
-	size_t len;
 	if (node >= 0)
 		snprintf(where, sizeof(where), "node %lld", (long long)node);
 	buf[0] = '\0';
 	ctl_text_add(c, buf, STEP_TEXT, refusal,
 	             named ? "{cache t128} on " : "");
-	len = strlen(buf);
-	snprintf(buf + len, STEP_TEXT - len, "%s: %s", where,
-	         said && said->not_done ? said->not_done : "not done");
+	ctl_text_append(buf, STEP_TEXT, "%s: %s", where,
+	                said && said->not_done ? said->not_done : "not done");
 	ctl_doc_string(c, refusal, "reason");
 	return ctl_text_add(c, buf, STEP_TEXT, refusal, ": {text t128}");
 }
@@ -197,20 +195,15 @@ static void put_remedies(struct ctl *c, const json_t *pool)
 	}
 }
 
-static void put_plan(struct ctl *c, const json_t *pool, bool first)
+void ctl_plan(struct ctl *c, const json_t *pool)
 {
-	ctl_render_pool(c, pool, first);
+	ctl_text_pool(c, pool);
 	if (!ctl_doc_bool(c, pool, "enabled"))
 		fputs("\nbalance is off; slabctl set enabled yes", c->out);
 	put_steps(c, pool);
 	put_refusals(c, pool);
 	if (!c->fault[0])
 		put_remedies(c, pool);
-}
-
-void ctl_plan(struct ctl *c, const json_t *doc)
-{
-	ctl_render_pools(c, doc, put_plan);
 }
 
 /* ---- what was done ------------------------------------------------------ */
@@ -241,7 +234,6 @@ static void put_event(struct ctl *c, const json_t *event, int64_t now_ms)
 	double first = (double)ctl_doc_int(c, event, "at_ms") / 1000;
 	double last = (double)ctl_doc_int(c, event, "last_ms") / 1000;
 	char text[EVENT_TEXT], head[128], cause[32], age[CTL_TEXT_SHORT];
-	size_t len;
 	if (ctl_doc_bool(c, event, "refused")) {
 		say_refused(c, event, "to", text);
 	} else {
@@ -250,21 +242,14 @@ static void put_event(struct ctl *c, const json_t *event, int64_t now_ms)
 	}
 	if (ctl_doc_int(c, event, "times") > 1) {
 		ctl_text_add(c, text, EVENT_TEXT, event, " ({times} times in ");
-		len = strlen(text);
-		snprintf(text + len, EVENT_TEXT - len, "%s)",
-		         ctl_text_age(age, last - first));
+		ctl_text_append(text, EVENT_TEXT, "%s)",
+		                ctl_text_age(age, last - first));
 	}
 	ctl_doc_int(c, event, "seq");
 	ctl_text_field(c, cause, sizeof(cause), event, "cause");
 	snprintf(head, sizeof(head), "%*s  %s", LOG_CAUSE - 2,
 	         ctl_text_age(age, (double)now_ms / 1000 - last), cause);
 	ctl_text_hang(c, head, LOG_INDENT, text);
-}
-
-/* jansson's iterators want it writable, and leave it as it is. */
-static json_t *numbers_of(struct ctl *c, const json_t *counts, const char *key)
-{
-	return (json_t *)(uintptr_t)ctl_doc_object(c, counts, key);
 }
 
 static const struct ctl_col kind_cols[] = {
@@ -281,25 +266,23 @@ static const struct ctl_list kinds = {
 /* Kinds of steps that were taken at all: a row each, made of three objects. */
 static void put_kinds(struct ctl *c, const json_t *counts)
 {
-	json_t *steps = numbers_of(c, counts, "steps");
+	/* jansson's iterators want it writable, and leave it as it is. */
+	json_t *steps = (json_t *)(uintptr_t)ctl_doc_object(c, counts, "steps"),
+	       *v;
 	const json_t *done = ctl_doc_object(c, counts, "done");
 	const json_t *failed = ctl_doc_object(c, counts, "failed");
 	json_t *doc = json_pack("{s:[]}", "kinds");
 	json_t *rows = json_object_get(doc, "kinds");
-	void *it;
-	for (it = json_object_iter(steps); it && !c->fault[0];
-	     it = json_object_iter_next(steps, it)) {
-		const char *kind = json_object_iter_key(it);
+	const char *kind;
+	json_object_foreach(steps, kind, v) {
 		json_int_t taken = ctl_doc_int(c, steps, kind);
+		json_int_t did = ctl_doc_int(c, done, kind);
+		json_int_t lost = ctl_doc_int(c, failed, kind);
 		if (taken)
 			json_array_append_new(
-				rows,
-				json_pack("{s:s, s:I, s:I, s:I}", "kind", kind,
-			                  "taken", taken, "did",
-			                  (json_int_t)ctl_doc_int(c, done, kind),
-			                  "failed",
-			                  (json_int_t)ctl_doc_int(c, failed,
-			                                          kind)));
+				rows, json_pack("{s:s, s:I, s:I, s:I}", "kind",
+			                        kind, "taken", taken, "did",
+			                        did, "failed", lost));
 	}
 	if (json_array_size(rows))
 		fputc('\n', c->out);
@@ -307,51 +290,31 @@ static void put_kinds(struct ctl *c, const json_t *counts)
 	json_decref(doc);
 }
 
-static void put_refused(struct ctl *c, const json_t *counts)
-{
-	json_t *refused = numbers_of(c, counts, "refused");
-	char text[1024] = "", name[64];
-	size_t len = 0;
-	int64_t n;
-	void *it;
-	for (it = json_object_iter(refused);
-	     it && !c->fault[0] && len < sizeof(text) - 128;
-	     it = json_object_iter_next(refused, it)) {
-		n = ctl_doc_int(c, refused, json_object_iter_key(it));
-		ctl_text_escape(&c->style, name, sizeof(name),
-		                json_object_iter_key(it));
-		if (n)
-			len += (size_t)snprintf(text + len, sizeof(text) - len,
-			                        "%s%s %lld", len ? ", " : "",
-			                        name, (long long)n);
-	}
-	if (len)
-		ctl_text_hang(c, "refused:", 9, text);
-}
-
 static void put_counts(struct ctl *c, const json_t *counts)
 {
-	char text[300] = "";
-	size_t len;
+	char text[1024] = "";
 	put_kinds(c, counts);
-	put_refused(c, counts);
+	ctl_text_counts(c, text, sizeof(text), counts, "refused");
+	if (*text)
+		ctl_text_hang(c, "refused:", 9, text);
+	*text = '\0';
 	ctl_text_add(c, text, sizeof(text), counts,
 	             "{plans} plans, {moved_bytes b} moved; at most ");
-	len = strlen(text);
-	snprintf(text + len, sizeof(text) - len,
-	         "%.1f us to look, %.1f us to plan, %.2f ms to move a page",
-	         (double)ctl_doc_int(c, counts, "snapshot_ns_max") / 1e3,
-	         (double)ctl_doc_int(c, counts, "plan_ns_max") / 1e3,
-	         (double)ctl_doc_int(c, counts, "move_ns_max") / 1e6);
+	ctl_text_append(
+		text, sizeof(text),
+		"%.1f us to look, %.1f us to plan, %.2f ms to move a page",
+		(double)ctl_doc_int(c, counts, "snapshot_ns_max") / 1e3,
+		(double)ctl_doc_int(c, counts, "plan_ns_max") / 1e3,
+		(double)ctl_doc_int(c, counts, "move_ns_max") / 1e6);
 	ctl_text_wrap(c, 0, text);
 }
 
-static void put_log(struct ctl *c, const json_t *pool, bool first)
+void ctl_log(struct ctl *c, const json_t *pool)
 {
 	int64_t now = ctl_doc_int(c, pool, "now_ms");
 	struct ctl_iter it;
 	const json_t *event;
-	ctl_render_pool(c, pool, first);
+	ctl_text_pool(c, pool);
 	fputc('\n', c->out);
 	ctl_doc_begin(&it, c, pool, "events");
 	if (!it.n)
@@ -359,9 +322,4 @@ static void put_log(struct ctl *c, const json_t *pool, bool first)
 	while ((event = ctl_doc_next(&it)))
 		put_event(c, event, now);
 	put_counts(c, ctl_doc_object(c, pool, "counts"));
-}
-
-void ctl_log(struct ctl *c, const json_t *doc)
-{
-	ctl_render_pools(c, doc, put_log);
 }

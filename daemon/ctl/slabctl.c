@@ -18,7 +18,7 @@
 #define EXIT_USAGE 2
 #define WIDTH_DEFAULT 80
 #define WIDTH_MIN 40
-#define TRIM_WAIT_MS 250
+#define TRIM_WAIT_US 250000
 
 static unsigned width(void)
 {
@@ -43,13 +43,6 @@ static bool colored(enum ctl_args_color when)
 	       !(term && strcmp(term, "dumb") == 0);
 }
 
-static void style_now(const struct ctl_args *args, struct ctl_style *style)
-{
-	style->color = colored(args->color);
-	style->utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
-	style->width = width();
-}
-
 /* What slabd says may hold names that clients chose. */
 static void complain(const char *what, const char *remedy)
 {
@@ -67,9 +60,8 @@ static json_t *ask(const struct ctl_verb *verb, const char *path, bool post,
                    const struct ctl_param *param, size_t n, const char *socket)
 {
 	struct ctl_http_fault fault;
-	json_t *doc;
-	doc = ctl_http_ask(socket, path, post, param, n, verb->timeout_s,
-	                   &fault);
+	json_t *doc = ctl_http_ask(socket, path, post, param, n,
+	                           verb->timeout_s, &fault);
 	if (!doc)
 		complain(fault.what, fault.remedy);
 	return doc;
@@ -79,7 +71,6 @@ static json_t *ask(const struct ctl_verb *verb, const char *path, bool post,
 static void trim_again(const struct ctl_args *args, const char *socket,
                        json_t *doc)
 {
-	const struct timespec pause = {0, TRIM_WAIT_MS * 1000000};
 	struct ctl_param param[] = {
 		{"pool", ctl_args_get(args, "pool")},
 		{"node", ctl_args_get(args, "node")},
@@ -88,7 +79,7 @@ static void trim_again(const struct ctl_args *args, const char *socket,
 	json_t *more;
 	if (!ctl_trim_asked(doc))
 		return;
-	nanosleep(&pause, NULL);
+	usleep(TRIM_WAIT_US);
 	more = ask(args->verb, "/trim", true, param, 3, socket);
 	ctl_trim_add(doc, more);
 	json_decref(more);
@@ -110,7 +101,11 @@ static json_t *fetch(const struct ctl_args *args, const char *socket)
 static int show(const struct ctl_args *args, const struct ctl_verb *verb,
                 const json_t *doc)
 {
-	struct ctl_style style;
+	const struct ctl_style style = {
+		.color = colored(args->color),
+		.utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0,
+		.width = width(),
+	};
 	char fault[256];
 	if (args->json) {
 		if (json_dumpf(doc, stdout,
@@ -119,7 +114,6 @@ static int show(const struct ctl_args *args, const struct ctl_verb *verb,
 		putchar('\n');
 		return 0;
 	}
-	style_now(args, &style);
 	if (ctl_verbs_show(verb, doc, &style, stdout, fault, sizeof(fault)) ==
 	    0)
 		return 0;
@@ -164,7 +158,6 @@ static void watch_head(const struct ctl_args *args)
 /* A restart of slabd is seen through; that it was never there is not. */
 static int watch(const struct ctl_args *args, const char *socket)
 {
-	const struct timespec pause = {args->watch_s, 0};
 	bool seen = false;
 	setvbuf(stdout, NULL, _IOFBF, 1 << 16);
 	for (;;) {
@@ -175,7 +168,7 @@ static int watch(const struct ctl_args *args, const char *socket)
 			return EXIT_TROUBLE;
 		if (!isatty(STDOUT_FILENO))
 			putchar('\n');
-		nanosleep(&pause, NULL);
+		sleep(args->watch_s);
 	}
 }
 
@@ -204,11 +197,10 @@ static int64_t look_drain(const struct ctl_args *args, const char *socket,
  * is seen through. */
 static int watch_drain(const struct ctl_args *args, const char *socket)
 {
-	const struct timespec pause = {args->watch_s, 0};
 	json_t *began = json_object();
 	int64_t left = look_drain(args, socket, began);
 	while (left > 0 && flushed()) {
-		nanosleep(&pause, NULL);
+		sleep(args->watch_s);
 		left = look_drain(args, socket, began);
 	}
 	json_decref(began);
@@ -220,14 +212,12 @@ static int watch_drain(const struct ctl_args *args, const char *socket)
 
 static int run(const struct ctl_args *args, const char *socket)
 {
-	bool drain = strcmp(args->verb->name, "drain") == 0;
 	int status;
-	if (!args->watch_s)
-		return once(args, socket);
-	if (!drain)
+	if (args->watch_s && strcmp(args->verb->name, "drain") != 0)
 		return watch(args, socket);
 	status = once(args, socket);
-	return status == 0 ? watch_drain(args, socket) : status;
+	return status == 0 && args->watch_s ? watch_drain(args, socket)
+	                                    : status;
 }
 
 int main(int argc, char **argv)
@@ -240,14 +230,12 @@ int main(int argc, char **argv)
 		complain(args.fault, "");
 		return EXIT_USAGE;
 	}
-	if (args.help) {
+	if (args.help)
 		ctl_args_usage(stdout);
-		return flushed() ? 0 : EXIT_TROUBLE;
-	}
-	if (args.version) {
+	else if (args.version)
 		puts("slabctl " PACKAGE_VERSION);
+	if (args.help || args.version)
 		return flushed() ? 0 : EXIT_TROUBLE;
-	}
 	r = ctl_args_control(args.control, geteuid() == 0, socket,
 	                     sizeof(socket));
 	if (r < 0) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/ctl/table.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +14,7 @@ struct column {
 	struct ctl_col col;
 	unsigned width;
 	bool shown;
-	bool any; /* a number that is not 0 */
+	bool bad; /* a cell is red */
 };
 
 struct row {
@@ -27,7 +28,7 @@ struct ctl_table {
 	struct column *column;
 	struct row *row;
 	struct cell *cell; /* of all rows */
-	size_t n_cols, n_rows, n_cells;
+	size_t n_cols, n_rows;
 };
 
 /* ---- rows and cells ----------------------------------------------------- */
@@ -52,91 +53,46 @@ static bool make(struct ctl_table *t, const struct ctl_list *list, size_t n)
 	return true;
 }
 
-void ctl_table_add(struct ctl_table *t, enum ctl_color color, const char *fmt,
-                   ...)
+static void fill(struct ctl *c, struct ctl_cell *cell, const json_t *row)
 {
-	struct column *column = &t->column[t->n_cells % t->n_cols];
-	struct cell *cell = &t->cell[t->n_cells++];
-	unsigned width;
-	va_list ap;
-	va_start(ap, fmt);
-	if (vasprintf(&cell->text, fmt, ap) < 0)
-		cell->text = NULL;
-	va_end(ap);
-	cell->color = color;
-	if (!cell->text) {
-		ctl_doc_fail(t->c, "out of memory");
-		return;
-	}
-	width = ctl_text_columns(cell->text);
-	if (width > column->width)
-		column->width = width;
-}
-
-void ctl_table_bytes(struct ctl_table *t, int64_t bytes)
-{
-	char buf[CTL_TEXT_SHORT];
-	ctl_table_add(t, CTL_PLAIN, "%s", ctl_text_bytes(buf, bytes));
-}
-
-void ctl_table_int(struct ctl_table *t, int64_t value)
-{
-	char buf[CTL_TEXT_SHORT];
-	ctl_table_add(t, CTL_PLAIN, "%s", ctl_text_count(buf, value));
-}
-
-static void add_bad(struct ctl_table *t, struct column *column, int64_t n)
-{
-	char buf[CTL_TEXT_SHORT];
-	column->any |= n != 0;
-	ctl_table_add(t, n ? CTL_RED : CTL_PLAIN, "%s", ctl_text_count(buf, n));
-}
-
-static void add_real(struct ctl_table *t, double value, const char *unit)
-{
-	bool big = value >= 1e9 || value <= -1e9;
-	ctl_table_add(t, CTL_PLAIN, big ? "%.2e%s" : "%.1f%s", value, unit);
-}
-
-static void add_cell(struct ctl *c, struct ctl_table *t, struct column *column,
-                     const json_t *row)
-{
-	const struct ctl_col *col = &column->col;
+	const struct ctl_col *col = cell->col;
 	const char *key = col->key;
-	char text[512];
+	char *text = cell->text;
+	int64_t n = col->form <= CTL_HEX ? ctl_doc_int(c, row, key) : 0;
+	double real = 0;
+	if (col->form > CTL_HEX && col->form <= CTL_AGE)
+		real = ctl_doc_number(c, row, key);
 	switch (col->form) {
 	case CTL_INT:
-		ctl_table_int(t, ctl_doc_int(c, row, key));
+	case CTL_BAD:
+		if (n && col->form == CTL_BAD)
+			cell->color = CTL_RED;
+		ctl_text_count(text, n);
 		break;
 	case CTL_BYTES:
-		ctl_table_bytes(t, ctl_doc_int(c, row, key));
-		break;
-	case CTL_BAD:
-		add_bad(t, column, ctl_doc_int(c, row, key));
+		ctl_text_bytes(text, n);
 		break;
 	case CTL_HEX:
-		ctl_table_add(t, CTL_PLAIN, "0x%llx",
-		              (unsigned long long)ctl_doc_int(c, row, key));
+		snprintf(text, sizeof(cell->text), "0x%llx",
+		         (unsigned long long)n);
 		break;
 	case CTL_REAL:
 	case CTL_PERCENT:
-		add_real(t, ctl_doc_number(c, row, key),
+		snprintf(text, sizeof(cell->text),
+		         fabs(real) >= 1e9 ? "%.2e%s" : "%.1f%s", real,
 		         col->form == CTL_PERCENT ? "%" : "");
 		break;
 	case CTL_AGE:
-		ctl_text_age(text, ctl_doc_number(c, row, key));
-		ctl_table_add(t, CTL_PLAIN, "%s", text);
+		ctl_text_age(text, real);
 		break;
 	case CTL_YES:
-		ctl_table_add(t, CTL_PLAIN,
-		              ctl_doc_bool(c, row, key) ? "yes" : "no");
+		strcpy(text, ctl_doc_bool(c, row, key) ? "yes" : "no");
 		break;
 	case CTL_NAME:
-		ctl_text_field(c, text, sizeof(text), row, key);
-		ctl_table_add(t, CTL_PLAIN, "%s", text);
+		ctl_text_field(c, text, sizeof(cell->text), row, key);
 		break;
 	case CTL_OWN:
-		col->put(c, t, col, row);
+		col->put(c, cell, row);
 		break;
 	}
 }
@@ -144,15 +100,26 @@ static void add_cell(struct ctl *c, struct ctl_table *t, struct column *column,
 static void add_row(struct ctl *c, struct ctl_table *t,
                     const struct ctl_list *list, const json_t *json)
 {
-	struct row *row = &t->row[t->n_rows++];
+	struct row *row = &t->row[t->n_rows];
 	row->json = json;
-	row->cell = &t->cell[t->n_cells];
+	row->cell = &t->cell[t->n_rows++ * t->n_cols];
 	if (list->weight) {
 		row->weight = list->weight(c, json);
 		row->id = ctl_doc_int(c, json, "id");
 	}
-	for (size_t i = 0; i < t->n_cols; i++)
-		add_cell(c, t, &t->column[i], json);
+	for (size_t i = 0; i < t->n_cols; i++) {
+		struct column *column = &t->column[i];
+		struct ctl_cell cell = {.col = &column->col};
+		unsigned width;
+		fill(c, &cell, json);
+		column->bad |= cell.color == CTL_RED;
+		width = ctl_text_columns(cell.text);
+		if (width > column->width)
+			column->width = width;
+		row->cell[i] = (struct cell){strdup(cell.text), cell.color};
+		if (!row->cell[i].text)
+			ctl_doc_fail(c, "out of memory");
+	}
 }
 
 static int by_weight(const void *a, const void *b)
@@ -165,35 +132,27 @@ static int by_weight(const void *a, const void *b)
 
 /* ---- the width ---------------------------------------------------------- */
 
-/* Columns of output that the shown columns take. */
-static unsigned total(const struct ctl_table *t)
+/* Columns of output that the shown columns take; or would, with the flexible
+ * ones as small as can be. */
+static unsigned total(const struct ctl_table *t, bool small)
 {
 	unsigned sum = 0;
-	size_t i;
-	for (i = 0; i < t->n_cols; i++)
-		if (t->column[i].shown)
-			sum += t->column[i].width + CTL_TABLE_GAP;
-	return sum ? sum - CTL_TABLE_GAP : 0;
-}
-
-static void shrink(struct ctl_table *t)
-{
-	size_t i;
-	for (i = 0; i < t->n_cols; i++) {
-		struct column *column = &t->column[i];
-		if (column->col.flex)
-			while (total(t) > t->c->style.width &&
-			       column->width > CTL_TABLE_FLEX_MIN)
-				column->width--;
+	for (size_t i = 0; i < t->n_cols; i++) {
+		const struct column *column = &t->column[i];
+		bool cut = small && column->col.flex &&
+		           column->width > CTL_TABLE_FLEX_MIN;
+		if (column->shown)
+			sum += CTL_TABLE_GAP +
+			       (cut ? CTL_TABLE_FLEX_MIN : column->width);
 	}
+	return sum ? sum - CTL_TABLE_GAP : 0;
 }
 
 /* Leaves out the column of the highest rank, the last of them. */
 static bool leave_out(struct ctl_table *t)
 {
 	struct column *worst = NULL;
-	size_t i;
-	for (i = 0; i < t->n_cols; i++) {
+	for (size_t i = 0; i < t->n_cols; i++) {
 		struct column *column = &t->column[i];
 		if (column->shown && column->col.rank &&
 		    (!worst || column->col.rank >= worst->col.rank))
@@ -204,26 +163,16 @@ static bool leave_out(struct ctl_table *t)
 	return worst;
 }
 
-/*
- * Flexible columns are made small to see what must go, and get back what the
- * columns left out made room for.
- */
+/* Flexible columns get back what the columns left out made room for. */
 static void fit(struct ctl_table *t)
 {
-	unsigned natural;
-	size_t i;
-	for (;;) {
-		unsigned saved = 0;
-		for (i = 0; i < t->n_cols; i++)
-			if (t->column[i].col.flex && t->column[i].shown &&
-			    t->column[i].width > CTL_TABLE_FLEX_MIN)
-				saved +=
-					t->column[i].width - CTL_TABLE_FLEX_MIN;
-		natural = total(t);
-		if (natural - saved <= t->c->style.width || !leave_out(t))
-			break;
-	}
-	shrink(t);
+	unsigned width = t->c->style.width;
+	while (total(t, true) > width && leave_out(t))
+		continue;
+	for (size_t i = 0; i < t->n_cols; i++)
+		while (t->column[i].col.flex && total(t, false) > width &&
+		       t->column[i].width > CTL_TABLE_FLEX_MIN)
+			t->column[i].width--;
 }
 
 static void put_cell(const struct ctl_table *t, const struct column *column,
@@ -248,59 +197,48 @@ static void put_cell(const struct ctl_table *t, const struct column *column,
 /* Row r, or the titles where cell is NULL. */
 static void put_row(const struct ctl_table *t, const struct cell *cell)
 {
-	size_t i, last = 0;
-	bool first = true;
-	for (i = 0; i < t->n_cols; i++)
+	size_t last = 0;
+	int gap = 0;
+	for (size_t i = 0; i < t->n_cols; i++)
 		if (t->column[i].shown)
 			last = i;
-	for (i = 0; i < t->n_cols; i++) {
+	for (size_t i = 0; i < t->n_cols; i++) {
 		const struct column *column = &t->column[i];
 		if (!column->shown)
 			continue;
-		if (!first)
-			fprintf(t->c->out, "%*s", CTL_TABLE_GAP, "");
+		fprintf(t->c->out, "%*s", gap, "");
 		put_cell(t, column, cell ? cell[i].text : column->col.title,
 		         cell ? cell[i].color : CTL_BOLD, i == last);
-		first = false;
+		gap = CTL_TABLE_GAP;
 	}
 	fputc('\n', t->c->out);
 }
 
-static void put_left_out(struct ctl_table *t)
+static void put_left_out(const struct ctl_table *t)
 {
-	char *text = NULL;
-	size_t i, size;
-	FILE *f = NULL;
-	for (i = 0; i < t->n_cols; i++) {
-		if (t->column[i].shown)
-			continue;
-		if (!f)
-			f = open_memstream(&text, &size);
-		if (f)
-			fprintf(f, "%s%s",
-			        ftell(f) ? ", " : "not shown at this width: ",
-			        t->column[i].col.title);
-	}
-	if (!f)
-		return;
-	fclose(f);
-	fputs(ctl_text_on(&t->c->style, CTL_DIM), t->c->out);
+	char text[1024] = "";
+	for (size_t i = 0; i < t->n_cols; i++)
+		if (!t->column[i].shown)
+			ctl_text_append(text, sizeof(text), "%s%s",
+			                *text ? ", "
+			                      : "not shown at this width: ",
+			                t->column[i].col.title);
+	fputs(*text ? ctl_text_on(&t->c->style, CTL_DIM) : "", t->c->out);
 	ctl_text_wrap(t->c, 0, text);
-	fputs(ctl_text_off(&t->c->style, CTL_DIM), t->c->out);
-	free(text);
+	fputs(*text ? ctl_text_off(&t->c->style, CTL_DIM) : "", t->c->out);
 }
 
 static void print(struct ctl_table *t, const struct ctl_list *list)
 {
 	for (size_t i = 0; i < t->n_cols; i++)
-		if (!t->column[i].any && t->column[i].col.zeros)
+		if (!t->column[i].bad && t->column[i].col.zeros)
 			t->column[i].col.rank = t->column[i].col.zeros;
 	fit(t);
 	put_row(t, NULL);
 	for (size_t i = 0; i < t->n_rows; i++) {
 		put_row(t, t->row[i].cell);
 		if (list->under)
-			list->under(t->c, t->row[i].json, list->arg);
+			list->under(t->c, t->row[i].json);
 	}
 	put_left_out(t);
 }
@@ -314,7 +252,7 @@ static size_t show_from(struct ctl_table *t, size_t from, size_t group)
 	while (to < t->n_cols) {
 		for (i = to; i < to + group && i < t->n_cols; i++)
 			t->column[i].shown = true;
-		if (to > from && total(t) > t->c->style.width)
+		if (to > from && total(t, false) > t->c->style.width)
 			break;
 		to = i;
 	}
@@ -358,10 +296,18 @@ size_t ctl_table_show(struct ctl *c, const json_t *obj,
 		print_wrapped(&t, list->group);
 	else if (!c->fault[0])
 		print(&t, list);
-	for (size_t i = 0; i < t.n_cells; i++)
+	for (size_t i = 0; i < t.n_rows * t.n_cols; i++)
 		free(t.cell[i].text);
 	free(t.cell);
 	free(t.row);
 	free(t.column);
 	return it.n;
+}
+
+size_t ctl_table_pool(struct ctl *c, const json_t *pool,
+                      const struct ctl_list *list)
+{
+	ctl_text_pool(c, pool);
+	fputc('\n', c->out);
+	return ctl_table_show(c, pool, list);
 }

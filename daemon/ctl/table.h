@@ -16,8 +16,6 @@
 #define CTL_TABLE_GAP 2
 #define CTL_TABLE_TITLE 24
 
-struct ctl_table;
-
 /* What stands at the key, and how it is shown. */
 enum ctl_form {
 	CTL_INT,
@@ -32,6 +30,14 @@ enum ctl_form {
 	CTL_OWN,     /* what put says */
 };
 
+struct ctl_col;
+
+struct ctl_cell {
+	const struct ctl_col *col;
+	enum ctl_color color;
+	char text[512]; /* escaped */
+};
+
 struct ctl_col {
 	char title[CTL_TABLE_TITLE];
 	const char *key; /* of a row's object */
@@ -40,9 +46,8 @@ struct ctl_col {
 	unsigned zeros; /* the rank instead, where all numbers are 0 */
 	bool flex;      /* may be cut */
 	bool left;      /* aligned, as names are in any case; else right */
-	/* CTL_OWN: adds the cell. */
-	void (*put)(struct ctl *c, struct ctl_table *t,
-	            const struct ctl_col *col, const json_t *row);
+	/* CTL_OWN: fills the cell. */
+	void (*put)(struct ctl *c, struct ctl_cell *cell, const json_t *row);
 	int64_t arg; /* for put */
 };
 
@@ -56,8 +61,7 @@ struct ctl_list {
 	/* Most first, then the lowest "id"; NULL: in the reply's order. */
 	int64_t (*weight)(struct ctl *c, const json_t *row);
 	/* NULL, or follows each row with lines of its own. */
-	void (*under)(struct ctl *c, const json_t *row, void *arg);
-	void *arg;    /* for under */
+	void (*under)(struct ctl *c, const json_t *row);
 	size_t group; /* not 0: wraps; so many columns stay together behind the
 	                 first, which names the rows */
 };
@@ -67,11 +71,8 @@ struct ctl_list {
 /* Shows an array of obj. Its length. */
 size_t ctl_table_show(struct ctl *c, const json_t *obj,
                       const struct ctl_list *list);
-
-/* Adds the next cell; the text is taken as escaped. For put. */
-void ctl_table_add(struct ctl_table *t, enum ctl_color color, const char *fmt,
-                   ...) __attribute__((format(printf, 3, 4)));
-void ctl_table_bytes(struct ctl_table *t, int64_t bytes);
-void ctl_table_int(struct ctl_table *t, int64_t value);
+/* The same of a pool, behind its headline. */
+size_t ctl_table_pool(struct ctl *c, const json_t *pool,
+                      const struct ctl_list *list);
 
 #endif

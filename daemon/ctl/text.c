@@ -26,13 +26,18 @@ const char *ctl_text_on(const struct ctl_style *s, enum ctl_color color)
 		[CTL_GREEN] = "\033[32m", [CTL_YELLOW] = "\033[33m",
 		[CTL_BLUE] = "\033[34m",  [CTL_MAGENTA] = "\033[35m",
 	};
-
 	return s->color ? sgr[color] : "";
 }
 
 const char *ctl_text_off(const struct ctl_style *s, enum ctl_color color)
 {
 	return s->color && color != CTL_PLAIN ? "\033[0m" : "";
+}
+
+void ctl_text_paint(struct ctl *c, enum ctl_color color, const char *text)
+{
+	fprintf(c->out, "%s%s%s", ctl_text_on(&c->style, color), text,
+	        ctl_text_off(&c->style, color));
 }
 
 const char *ctl_text_bytes(char buf[CTL_TEXT_SHORT], int64_t bytes)
@@ -194,6 +199,33 @@ const char *ctl_text_add(struct ctl *c, char *buf, size_t size,
 	return buf;
 }
 
+void ctl_text_append(char *buf, size_t size, const char *format, ...)
+{
+	size_t len = strlen(buf);
+	va_list ap;
+	va_start(ap, format);
+	vsnprintf(buf + len, size - len, format, ap);
+	va_end(ap);
+}
+
+const char *ctl_text_counts(struct ctl *c, char *buf, size_t size,
+                            const json_t *obj, const char *key)
+{
+	/* jansson's iterators want it writable, and leave it as it is. */
+	json_t *counts = (json_t *)(uintptr_t)ctl_doc_object(c, obj, key), *v;
+	const char *name;
+	char shown[64];
+	*buf = '\0';
+	json_object_foreach(counts, name, v) {
+		int64_t n = ctl_doc_int(c, counts, name);
+		ctl_text_escape(&c->style, shown, sizeof(shown), name);
+		if (n && strlen(buf) + 128 < size)
+			ctl_text_append(buf, size, "%s%s %lld",
+			                *buf ? ", " : "", shown, (long long)n);
+	}
+	return buf;
+}
+
 static unsigned char_columns(unsigned cp)
 {
 	int w = cp < 0x80 ? 1 : wcwidth((wchar_t)cp);
@@ -266,14 +298,39 @@ void ctl_text_hang(struct ctl *c, const char *head, unsigned indent,
 		fputc('\n', c->out);
 }
 
+void ctl_text_line(struct ctl *c, unsigned indent, const json_t *obj,
+                   const char *sentence)
+{
+	char line[1400] = "";
+	ctl_text_wrap(c, indent,
+	              ctl_text_add(c, line, sizeof(line), obj, sentence));
+}
+
+void ctl_text_say(struct ctl *c, const json_t *obj, const char *key,
+                  const char *sentence)
+{
+	char line[500];
+	snprintf(line, sizeof(line), "pool {%s t256}: %s", key, sentence);
+	ctl_text_line(c, 0, obj, line);
+}
+
 void ctl_text_said(struct ctl *c, unsigned indent, const char *intro,
                    const json_t *obj, const char *key)
 {
-	char text[512], full[600];
-	ctl_text_field(c, text, sizeof(text), obj, key);
-	snprintf(full, sizeof(full), "%s%s", intro, text);
-	if (*text)
-		ctl_text_wrap(c, indent, full);
+	char sentence[100];
+	snprintf(sentence, sizeof(sentence), "%s{%s t512}", intro, key);
+	if (*ctl_doc_string(c, obj, key))
+		ctl_text_line(c, indent, obj, sentence);
+}
+
+void ctl_text_pool(struct ctl *c, const json_t *pool)
+{
+	char text[300] = "pool ";
+	if (c->place[0].ix > 0)
+		fputc('\n', c->out);
+	ctl_text_paint(
+		c, CTL_BOLD,
+		ctl_text_add(c, text, sizeof(text), pool, "{name t256}"));
 }
 
 void ctl_text_split(const int64_t *part, unsigned n, int64_t whole,

@@ -21,6 +21,7 @@ enum ctl_color {
 /* SGR sequences; "" where colour is off or plain. */
 const char *ctl_text_on(const struct ctl_style *s, enum ctl_color color);
 const char *ctl_text_off(const struct ctl_style *s, enum ctl_color color);
+void ctl_text_paint(struct ctl *c, enum ctl_color color, const char *text);
 
 /* "0", "512 B", "1.5 KiB" ... "8.0 EiB" */
 const char *ctl_text_bytes(char buf[CTL_TEXT_SHORT], int64_t bytes);
@@ -49,6 +50,12 @@ const char *ctl_text_field(struct ctl *c, char *buf, size_t size,
  */
 const char *ctl_text_add(struct ctl *c, char *buf, size_t size,
                          const json_t *obj, const char *sentence);
+void ctl_text_append(char *buf, size_t size, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* "name 2, other 1": the numbers but 0 of the object at a key, as far as they
+ * fit in buf. Returns buf. */
+const char *ctl_text_counts(struct ctl *c, char *buf, size_t size,
+                            const json_t *obj, const char *key);
 /* Columns that an escaped text takes. */
 unsigned ctl_text_columns(const char *text);
 /* The bytes of an escaped text's first columns, and how many they take. */
@@ -60,9 +67,18 @@ void ctl_text_wrap(struct ctl *c, unsigned indent, const char *text);
  * many blanks as it lacks, one at least. */
 void ctl_text_hang(struct ctl *c, const char *head, unsigned indent,
                    const char *text);
+/* A sentence as ctl_text_add() makes it, wrapped. */
+void ctl_text_line(struct ctl *c, unsigned indent, const json_t *obj,
+                   const char *sentence);
+/* The same behind "pool NAME: ", the name being at key. */
+void ctl_text_say(struct ctl *c, const json_t *obj, const char *key,
+                  const char *sentence);
 /* What slabd says at a key, behind a few words of slabctl's; unless it is "". */
 void ctl_text_said(struct ctl *c, unsigned indent, const char *intro,
                    const json_t *obj, const char *key);
+/* "pool NAME" as a headline, after an empty line unless it is the first of the
+ * document's pools. */
+void ctl_text_pool(struct ctl *c, const json_t *pool);
 
 /* Splits columns by the parts' share in whole; each part > 0 is seen. */
 void ctl_text_split(const int64_t *part, unsigned n, int64_t whole,

@@ -13,19 +13,20 @@
 	.name = verb, .options = takes, .timeout_s = 30, .changes = true
 
 const struct ctl_verb ctl_verbs[] = {
-	{ LOOKS("status", "pool"), .show = ctl_status },
+	{ LOOKS("status", "pool"), .show = ctl_status, .whole = true },
 	{ LOOKS("nodes", "pool"), .show = ctl_nodes },
 	{ LOOKS("caches", "pool"), .show = ctl_caches },
 	{ LOOKS("clients", "pool"), .show = ctl_clients },
 	{ LOOKS("slabs", "pool cache node limit"), .show = ctl_slabs },
 	{ .name = "audit", .options = "pool", .timeout_s = 120,
-	  .watched = true, .show = ctl_audit, .verdict = ctl_audit_verdict },
+	  .watched = true, .whole = true, .show = ctl_audit,
+	  .verdict = ctl_audit_verdict },
 	{ LOOKS("plan", "pool"), .show = ctl_plan },
 	{ LOOKS("log", "pool limit"), .show = ctl_log },
-	{ DOES("lend", "pool"), .show = ctl_lend,
+	{ DOES("lend", "pool"), .show = ctl_lend, .whole = true,
 	  .word = { "cache", "from", "to", "n" }, .n_must = 3,
 	  .usage = "CACHE FROM TO [N]" },
-	{ DOES("migrate", "pool cache"), .show = ctl_migrate,
+	{ DOES("migrate", "pool cache"), .show = ctl_migrate, .whole = true,
 	  .word = { "from", "to", "n" }, .n_must = 2,
 	  .usage = "FROM TO [N]" },
 	{ DOES("drain", "pool undo"), .watched = true, .show = ctl_drain,
@@ -49,6 +50,18 @@ const struct ctl_verb *ctl_verbs_find(const char *name)
 	return NULL;
 }
 
+static void show_pools(struct ctl *c, const json_t *doc,
+                       const struct ctl_verb *verb)
+{
+	struct ctl_iter it;
+	const json_t *pool;
+	ctl_doc_begin(&it, c, doc, "pools");
+	if (!it.n)
+		fputs("no pools\n", c->out);
+	while ((pool = ctl_doc_next(&it)))
+		verb->show(c, pool);
+}
+
 int ctl_verbs_show(const struct ctl_verb *verb, const json_t *doc,
                    const struct ctl_style *style, FILE *out, char *fault,
                    size_t fault_size)
@@ -60,10 +73,12 @@ int ctl_verbs_show(const struct ctl_verb *verb, const json_t *doc,
 	c.out = open_memstream(&text, &size);
 	if (!c.out)
 		return -ENOMEM;
-	if (json_is_object(doc))
+	if (!json_is_object(doc))
+		ctl_doc_fail(&c, "the reply is no object");
+	else if (verb->whole)
 		verb->show(&c, doc);
 	else
-		ctl_doc_fail(&c, "the reply is no object");
+		show_pools(&c, doc, verb);
 	if (fclose(c.out) != 0)
 		r = -ENOMEM;
 	else if (c.fault[0])

@@ -19,6 +19,7 @@ struct ctl_verb {
 	bool changes; /* by POST */
 	bool looks_without; /* words */
 	bool watched; /* goes with --watch */
+	bool whole;   /* show takes the document, else each of its pools */
 	void (*show)(struct ctl *c, const json_t *doc);
 	/* Exit status by the document; NULL: always 0. */
 	int (*verdict)(const json_t *doc);
