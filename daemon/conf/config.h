@@ -2,7 +2,7 @@
 /*
  * What slabd is told: its shape, defaults, and the last check.
  *
- *   config_defaults ──► config_load (file.h) ──► overrides of the command line
+ *   config_defaults ──► config_load ──► overrides of the command line
  *        └─────────────────────────────────────────────► config_check
  *
  * options_parse does all of it; the rest of slabd reads a struct config that
@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 #include "daemon/base/log.h"
@@ -109,11 +110,22 @@ struct config_error {
  * A socket that the environment does not give stays "", for config_check. */
 void config_defaults(struct config *config);
 
-/* Fills in the defaults of [balance]. */
+/* Those of [balance], and of one pool. */
 void config_default_balance(struct config_balance *balance);
-
-/* Fills in the defaults of one pool. */
 void config_default_pool(struct config_pool *pool, const char *name);
+
+/*
+ * Reads a file on top of config, which holds the defaults.
+ *
+ * A file with pool sections replaces the default pool by them. Adds a fault to
+ * err for each line that is wrong, so that the operator can repair all in one
+ * go. 0, or -EINVAL with err->n > 0; config is then to be thrown away.
+ */
+int config_load(struct config *config, const char *path,
+                struct config_error *err);
+
+/* Writes config as a file that config_load reads to the same config. */
+void config_print(const struct config *config, FILE *out);
 
 /* The last look once file and command line are in: sockets there, absolute and
  * two. 0, or -EINVAL with err->n > 0. */

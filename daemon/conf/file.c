@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/conf/file.h"
+#include "daemon/conf/config.h"
 
 #include <errno.h>
 #include <stdarg.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "daemon/conf/keys.h"
@@ -355,27 +355,21 @@ static void check_all(struct reader *rd)
 
 /* ---- the file ----------------------------------------------------------- */
 
-/* The text of a file, with room for one byte more; NULL, and it is said why. */
-static char *read_file(struct reader *rd, FILE *in, size_t *bytes)
+static void read_file(struct reader *rd, FILE *in)
 {
-	char *text = malloc(FILE_BYTES_MAX + 2);
-	if (text == NULL) {
-		config_error_add(rd->err, "%s: no memory to read it; try "
-		                 "again with memory free", rd->path);
-		return NULL;
-	}
-	*bytes = fread(text, 1, FILE_BYTES_MAX + 1, in);
-	if (!ferror(in) && *bytes <= FILE_BYTES_MAX)
-		return text;
-	if (ferror(in))
+	static char text[FILE_BYTES_MAX + 2];
+	size_t bytes = fread(text, 1, FILE_BYTES_MAX + 1, in);
+	if (ferror(in)) {
 		config_error_add(rd->err, "%s: can't be read: %s; allowed: a "
 		                 "regular file that slabd may read", rd->path,
 		                 strerror(errno));
-	else
+	} else if (bytes > FILE_BYTES_MAX) {
 		config_error_add(rd->err, "%s: over 1 MiB, so no "
 		                 "configuration; allowed: an INI file", rd->path);
-	free(text);
-	return NULL;
+	} else {
+		read_lines(rd, text, bytes);
+		check_all(rd);
+	}
 }
 
 int config_load(struct config *config, const char *path,
@@ -391,25 +385,17 @@ int config_load(struct config *config, const char *path,
 		             .base = &config->balance },
 	};
 	unsigned before = err->n + err->n_more;
-	size_t bytes;
-	char *text;
-	FILE *in;
+	FILE *in = fopen(path, "re");
 	if (strlen(path) > SHOWN_PATH_BYTES) /* the end tells more */
 		rd.path = path + strlen(path) - SHOWN_PATH_BYTES;
-	in = fopen(path, "re");
 	if (in == NULL) {
 		config_error_add(err, "%s: can't be opened: %s; allowed: a "
 		                 "file that slabd may read, or no --config for "
 		                 "the defaults", rd.path, strerror(errno));
 		return -EINVAL;
 	}
-	text = read_file(&rd, in, &bytes);
+	read_file(&rd, in);
 	fclose(in);
-	if (text != NULL) {
-		read_lines(&rd, text, bytes);
-		check_all(&rd);
-	}
-	free(text);
 	return err->n + err->n_more > before ? -EINVAL : 0;
 }
 

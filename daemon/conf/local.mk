@@ -4,7 +4,6 @@ libdaemon_la_SOURCES += \
 	daemon/conf/config.c \
 	daemon/conf/config.h \
 	daemon/conf/file.c \
-	daemon/conf/file.h \
 	daemon/conf/keys.c \
 	daemon/conf/keys.h \
 	daemon/conf/options.c \

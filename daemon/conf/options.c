@@ -7,15 +7,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/conf/file.h"
 #include "daemon/conf/value.h"
 
 #define TRY_HELP "Try \"slabd --help\".\n"
 
 enum option_key {
 	OPT_CONFIG, OPT_SOCKET, OPT_CONTROL, OPT_LOG_LEVEL, OPT_FOREGROUND,
-	OPT_SUPERVISE, OPT_SUPERVISED, OPT_CHECK_CONFIG, OPT_HELP, OPT_VERSION,
-	OPTIONS,
+	OPT_SUPERVISE, OPT_SUPERVISED, OPT_CHECK_CONFIG,
+	OPT_HELP, OPT_VERSION, OPTIONS,
 };
 
 static const struct option table[OPTIONS + 1] = {
@@ -35,7 +34,7 @@ static const struct option table[OPTIONS + 1] = {
 /* What the command line says, before it meets the file: the arguments of
  * options, the last of each, and "" for one that takes none. */
 struct given {
-	const char *text[OPTIONS];
+	const char *text[OPT_HELP];
 };
 
 static void print_help(void)
@@ -64,25 +63,7 @@ static void print_help(void)
 	       SLABD_CONFIG_FILE);
 }
 
-/* Help and version end the line. Returns the option, -1 the end, -EINVAL. */
-static int read_option(int argc, char **argv, struct given *given)
-{
-	int key = getopt_long(argc, argv, "", table, NULL);
-	if (key == -1)
-		return -1;
-	if (key >= OPTIONS) { /* getopt_long has named the option */
-		fputs(TRY_HELP, stderr);
-		return -EINVAL;
-	}
-	given->text[key] = optarg != NULL ? optarg : "";
-	if (key == OPT_HELP)
-		print_help();
-	else if (key == OPT_VERSION)
-		printf("slabd %s\n", PACKAGE_VERSION);
-	return key;
-}
-
-/* 1: help or version was printed. */
+/* 1: help or version, which end the line, was printed. */
 static int read_line(int argc, char **argv, struct given *given)
 {
 	static char supervised[] = "--supervised";
@@ -91,14 +72,21 @@ static int read_line(int argc, char **argv, struct given *given)
 	int key;
 	optind = 0; /* also forget where an earlier call stopped */
 	argv[0] = program;
-	do {
-		key = read_option(argc, argv, given);
+	while ((key = getopt_long(argc, argv, "", table, NULL)) >= 0 &&
+	       key < OPT_HELP) {
+		given->text[key] = optarg != NULL ? optarg : "";
 		if (key == OPT_SUPERVISE)
 			argv[optind - 1] = supervised;
-	} while (key >= 0 && key != OPT_HELP && key != OPT_VERSION);
+	}
 	argv[0] = name;
-	if (key != -1)
-		return key < 0 ? key : 1;
+	if (key == OPT_HELP)
+		print_help();
+	else if (key == OPT_VERSION)
+		printf("slabd %s\n", PACKAGE_VERSION);
+	else if (key >= OPTIONS) /* getopt_long has named the option */
+		fputs(TRY_HELP, stderr);
+	if (key >= 0)
+		return key < OPTIONS ? 1 : -EINVAL;
 	if (optind < argc) {
 		char text[256];
 		fprintf(stderr, "slabd: \"%s\" is not an option, and slabd "

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "daemon/base/log.h"
-#include "daemon/conf/file.h"
 #include "daemon/manager/fdstore.h"
 
 static int kept = -1; /* what was passed */

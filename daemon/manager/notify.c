@@ -46,41 +46,21 @@ int notify_tell(const char *fields, const int *fds, unsigned n_fds)
 	return r;
 }
 
-/* A notification of fields that we wrote, closed by a status text. A failure
- * is no reason to stop serving clients. */
-static int __attribute__((format(printf, 2, 0)))
-notify(const char *fields, const char *format, va_list args)
+int notify_say(const char *fields, const char *format, ...)
 {
 	char text[TEXT_BYTES], plain[TEXT_BYTES], all[2 * TEXT_BYTES];
+	va_list args;
 	int r;
-	if (!have_manager)
-		return 0;
+	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
 	log_escape(plain, sizeof(plain), text);
 	snprintf(all, sizeof(all), "%sSTATUS=%s", fields, plain);
 	r = notify_tell(all, NULL, 0);
 	if (r < 0)
 		log_debug("the service manager can't be told: %s",
 		          strerror(-r));
-	return r;
-}
-
-int notify_ready(const char *format, ...)
-{
-	va_list args;
-	int r;
-	va_start(args, format);
-	r = notify("READY=1\n", format, args);
-	va_end(args);
 	return r < 0 ? r : 0;
-}
-
-void notify_progress(const char *format, ...)
-{
-	va_list args;
-	va_start(args, format);
-	notify("EXTEND_TIMEOUT_USEC=30000000\n", format, args);
-	va_end(args);
 }
 
 void notify_stopping(void)

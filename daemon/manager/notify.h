@@ -22,13 +22,17 @@ void notify_setup(bool manager);
 
 /* Sockets are bound and memory is ready; the text says what was carved. 0, or
  * -errno: the manager, where there is one, does not know it yet. */
-int notify_ready(const char *format, ...)
-        __attribute__((format(printf, 1, 2)));
+#define notify_ready(...) notify_say("READY=1\n", __VA_ARGS__)
 
 /* One line for "systemctl status"; also asks for 30 s more of start-up time,
  * so that a long fault-in with progress is not taken for a hang. */
-void notify_progress(const char *format, ...)
-        __attribute__((format(printf, 1, 2)));
+#define notify_progress(...)                                                   \
+	notify_say("EXTEND_TIMEOUT_USEC=30000000\n", __VA_ARGS__)
+
+/* A notification of fields that we wrote, closed by a status text. A failure
+ * is no reason to stop serving clients. */
+int notify_say(const char *fields, const char *format, ...)
+        __attribute__((format(printf, 2, 3)));
 
 /* On SIGTERM, before giving memory back. */
 void notify_stopping(void);

@@ -40,7 +40,7 @@ static struct supervisor {
 	int64_t began_ns;     /* when it was started */
 	int64_t due_ns;       /* when it is started again, or NEVER */
 	int64_t beat_ns;      /* when the manager's watchdog hears next */
-	int64_t beats_ns;     /* how often; NEVER */
+	int64_t beats_ns;     /* how often, if beat_ns is not NEVER */
 	struct backoff backoff;
 	bool stopping;
 	bool ended;
@@ -105,19 +105,22 @@ static void start_slabd(struct supervisor *s)
 	s->due_ns = s->began_ns + backoff_after(&s->backoff, 0) + BACKOFF_MIN_NS;
 }
 
-static void describe(char *out, size_t size, int status)
+/* The text is good until the next call. */
+static const char *describe(int status)
 {
+	static char how[64];
 	const char *signal;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == SUPERVISE_AGAIN)
-		snprintf(out, size, "made way for its successor");
-	else if (WIFEXITED(status))
-		snprintf(out, size, "ended with status %d",
+		return "made way for its successor";
+	if (WIFEXITED(status))
+		snprintf(how, sizeof(how), "ended with status %d",
 		         WEXITSTATUS(status));
 	else if ((signal = sigabbrev_np(WTERMSIG(status))) != NULL)
-		snprintf(out, size, "was killed by SIG%s", signal);
+		snprintf(how, sizeof(how), "was killed by SIG%s", signal);
 	else
-		snprintf(out, size, "was killed by signal %d",
+		snprintf(how, sizeof(how), "was killed by signal %d",
 		         WTERMSIG(status));
+	return how;
 }
 
 /* Says what became of slabd, and when there is another one. */
@@ -130,22 +133,20 @@ static void plan_start(struct supervisor *s, pid_t pid, int status)
 	             lived >= AGAIN_NS;
 	int64_t delay = again ? 0 : backoff_after(&s->backoff, lived);
 	char when[64] = "";
-	char how[64];
-	describe(how, sizeof(how), status);
 	if (delay > 0)
 		snprintf(when, sizeof(when), " in %" PRId64 " ms",
 		         delay / CLOCK_MS);
 	log_at(again ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
 	       "slabd (pid %d) %s after %" PRId64 ".%" PRId64 " s: started "
-	       "again%s with %u descriptors kept", pid, how, lived / CLOCK_S,
-	       lived % CLOCK_S / (100 * CLOCK_MS), when, s->store.n);
+	       "again%s with %u descriptors kept", pid, describe(status),
+	       lived / CLOCK_S, lived % CLOCK_S / (100 * CLOCK_MS), when,
+	       s->store.n);
 	s->due_ns = now + delay;
 }
 
 static void on_end(struct supervisor *s, int status)
 {
 	pid_t pid = s->pid;
-	char how[64];
 	s->pid = 0;
 	if (!s->stopping &&
 	    !(WIFEXITED(status) && (WEXITSTATUS(status) == EXIT_SUCCESS ||
@@ -155,10 +156,9 @@ static void on_end(struct supervisor *s, int status)
 	}
 	s->ended = true;
 	s->status = WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE;
-	if (s->status == EXIT_SUCCESS)
-		return;
-	describe(how, sizeof(how), status);
-	log_error("slabd (pid %d) %s: not started again", pid, how);
+	if (s->status != EXIT_SUCCESS)
+		log_error("slabd (pid %d) %s: not started again", pid,
+		          describe(status));
 }
 
 /* ---- what slabd says ---------------------------------------------------- */
@@ -372,28 +372,15 @@ static int open_store(struct supervisor *s)
 	return 0;
 }
 
-static int open_all(struct supervisor *s)
-{
-	int64_t beats_ns = notify_watchdog_ns();
-	int r = find_program(s);
-	s->beats_ns = beats_ns > 0 ? beats_ns : NEVER;
-	s->beat_ns = beats_ns > 0 ? clock_ns() : NEVER;
-	if (r == 0)
-		r = open_notify(s);
-	if (r == 0)
-		r = open_signals(s);
-	if (r == 0)
-		r = open_store(s);
-	return r;
-}
-
 int supervise_run(char **argv)
 {
 	struct supervisor *s = &super;
 	int r;
 	s->argv = argv;
-	r = open_all(s);
-	if (r < 0) {
+	s->beats_ns = notify_watchdog_ns();
+	s->beat_ns = s->beats_ns > 0 ? clock_ns() : NEVER;
+	if ((r = find_program(s)) < 0 || (r = open_notify(s)) < 0 ||
+	    (r = open_signals(s)) < 0 || (r = open_store(s)) < 0) {
 		log_error("can't supervise: %s", strerror(-r));
 		return EXIT_FAILURE;
 	}

@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "daemon/conf/file.h"
+#include "daemon/conf/config.h"
 #include "daemon/conf/keys.h"
 
 #define MIB (UINT64_C(1) << 20)

@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "daemon/conf/file.h"
+#include "daemon/conf/config.h"
 #include "tests/lib/rng.h"
 
 #define ROUNDS 3000
