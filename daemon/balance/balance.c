@@ -6,8 +6,6 @@
 #include <string.h>
 
 #include "daemon/balance/own.h"
-#include "daemon/balance/snapshot.h"
-#include "daemon/balance/step.h"
 
 #define AGAIN_NS (10 * CLOCK_MS)  /* there is more of the same to do */
 #define DRAIN_NS (200 * CLOCK_MS) /* a node is being emptied, and waits */
@@ -22,23 +20,16 @@ static int make_arrays(struct pool *pool, struct balance *b)
 	const struct layout_geometry *geo = &pool->view.geo;
 	uint64_t n_cells = (uint64_t)geo->n_caches * geo->n_nodes;
 	struct snapshot most = {.n_nodes = geo->n_nodes,
-	                        .n_caches = geo->n_caches,
-	                        .n_loans = BALANCE_GROUPS,
-	                        .n_pages = BALANCE_PAGES};
-	b->caches = calloc(geo->n_caches, sizeof(*b->caches));
+	                        .n_caches = geo->n_caches};
 	b->cells = calloc(n_cells, sizeof(*b->cells));
 	b->held = calloc(n_cells, sizeof(*b->held));
-	b->looked = calloc(geo->n_caches, sizeof(*b->looked));
-	b->loans = calloc(BALANCE_GROUPS, sizeof(*b->loans));
 	b->first = calloc(n_cells, sizeof(*b->first));
-	b->pages = calloc(BALANCE_PAGES, sizeof(*b->pages));
 	b->empty = calloc(geo->n_units / 64 + 1, sizeof(*b->empty));
 	b->work = malloc(plan_work_bytes(&most));
-	if (b->caches == NULL || b->cells == NULL || b->held == NULL ||
-	    b->looked == NULL || b->loans == NULL || b->first == NULL ||
-	    b->pages == NULL || b->empty == NULL || b->work == NULL)
-		return -ENOMEM;
-	return 0;
+	return b->cells != NULL && b->held != NULL && b->first != NULL &&
+	                       b->empty != NULL && b->work != NULL
+	               ? 0
+	               : -ENOMEM;
 }
 
 /* NULL is fine. */
@@ -46,13 +37,9 @@ static void free_balance(struct balance *b)
 {
 	if (b == NULL)
 		return;
-	free(b->caches);
 	free(b->cells);
 	free(b->held);
-	free(b->looked);
-	free(b->loans);
 	free(b->first);
-	free(b->pages);
 	free(b->empty);
 	free(b->work);
 	free(b);
@@ -173,30 +160,9 @@ bool balance_short(struct pool *pool, const struct unmet *unmet)
 
 /* ---- what is due by itself ---------------------------------------------- */
 
-static bool any_node(const struct pool *pool,
-                     bool (*has)(const struct pool *, uint32_t))
+static int64_t sooner(int64_t a, int64_t b)
 {
-	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
-		if (has(pool, node))
-			return true;
-	return false;
-}
-
-static bool is_draining(const struct pool *pool, uint32_t node)
-{
-	return pool->view.nodes[node].drain != 0 &&
-	       pool->pages.node[node].pages > 0;
-}
-
-static bool is_pressed(const struct pool *pool, uint32_t node)
-{
-	return pool->balance->pressure[node] != PLAN_CALM;
-}
-
-static bool is_above_floor(const struct pool *pool, uint32_t node)
-{
-	return pool->pages.node[node].pages >
-	       pool->balance->nodes[node].floor_pages;
+	return a < b ? a : b;
 }
 
 void balance_stir(struct pool *pool)
@@ -210,22 +176,24 @@ static int64_t next_look(struct pool *pool)
 {
 	struct balance *b = pool->balance;
 	int64_t idle = b->config.idle_s * CLOCK_S;
-	int64_t hold = b->config.hold_ms * CLOCK_MS;
-	int64_t next = -1;
-	if (b->config.idle_s > 0 && any_node(pool, is_above_floor) &&
-	    b->idle_rounds < IDLE_LOOKS) {
-		next = idle < NEXT_MAX_NS >> b->idle_rounds
-		               ? idle << b->idle_rounds
-		               : NEXT_MAX_NS;
+	int64_t next = INT64_MAX;
+	bool above_floor = false;
+	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++) {
+		uint64_t pages = pool->pages.node[node].pages;
+		above_floor |= pages > b->nodes[node].floor_pages;
+		if (b->pressure[node] != PLAN_CALM)
+			next = sooner(next, PRESSED_NS);
+		if (pool->view.nodes[node].drain != 0 && pages > 0)
+			next = sooner(next, DRAIN_NS);
+	}
+	if (pool->loans.n > 0)
+		next = sooner(next, b->config.hold_ms * CLOCK_MS);
+	if (idle > 0 && above_floor && b->idle_rounds < IDLE_LOOKS) {
+		idle = sooner(idle, NEXT_MAX_NS >> b->idle_rounds);
+		next = sooner(next, idle << b->idle_rounds);
 		b->idle_rounds += b->idle_look;
 	}
-	if (pool->loans.n > 0 && (next < 0 || next > hold))
-		next = hold;
-	if (any_node(pool, is_pressed) && (next < 0 || next > PRESSED_NS))
-		next = PRESSED_NS;
-	if (any_node(pool, is_draining) && (next < 0 || next > DRAIN_NS))
-		next = DRAIN_NS;
-	return next;
+	return next < INT64_MAX ? next : -1;
 }
 
 int64_t balance_tick(struct pool *pool, enum balance_cause cause, bool *trim)

@@ -7,9 +7,6 @@
 #include <string.h>
 
 #include "daemon/balance/own.h"
-#include "daemon/balance/snapshot.h"
-#include "daemon/balance/step.h"
-#include "shm/slab.h"
 
 #define HOLDS 4096u /* clients and caches that can be told apart */
 
@@ -23,9 +20,17 @@ static const char *name_of(const struct pool *pool, uint32_t cache)
 	return pool->view.caches[cache - 1].name;
 }
 
-static uint32_t distance(const struct pool *pool, uint32_t from, uint32_t to)
+/* cache 0: none. from PLAN_NONE: any. */
+static struct plan_step step_of(const struct pool *pool, enum plan_kind kind,
+                                enum plan_reason reason, uint32_t cache,
+                                uint32_t from, uint32_t to, uint64_t n)
 {
-	return pool->topo->node[to].distance[from];
+	uint32_t cache_ix = cache != 0 ? cache - 1 : PLAN_NONE;
+	struct plan_step step =
+		plan_step_of(kind, reason, cache_ix, from, to, n);
+	step.distance =
+		from != PLAN_NONE ? pool->topo->node[to].distance[from] : 10;
+	return step;
 }
 
 static int refuse_drained(const struct pool *pool, uint32_t node,
@@ -44,14 +49,8 @@ static int refuse_drained(const struct pool *pool, uint32_t node,
 static int call_back(struct pool *pool, uint32_t cache, uint32_t home,
                      uint32_t n, uint64_t *done, struct remedy *why)
 {
-	struct plan_step step = {.kind = PLAN_RETURN,
-	                         .reason = PLAN_LOAN_OVER,
-	                         .cache_ix = cache - 1,
-	                         .from = PLAN_NONE,
-	                         .to = home,
-	                         .n = n,
-	                         .donor_ix = PLAN_NONE,
-	                         .distance = 10};
+	struct plan_step step = step_of(pool, PLAN_RETURN, PLAN_LOAN_OVER,
+	                                cache, PLAN_NONE, home, n);
 	*done = balance_step(pool, BALANCE_HAND, &step);
 	if (*done > 0)
 		return 0;
@@ -63,14 +62,8 @@ static int call_back(struct pool *pool, uint32_t cache, uint32_t home,
 int balance_lend(struct pool *pool, uint32_t cache, uint32_t from, uint32_t to,
                  uint32_t n, uint64_t *done, struct remedy *why)
 {
-	struct plan_step step = {.kind = PLAN_LEND,
-	                         .reason = PLAN_SHORT,
-	                         .cache_ix = cache - 1,
-	                         .from = from,
-	                         .to = to,
-	                         .n = n,
-	                         .donor_ix = PLAN_NONE,
-	                         .distance = distance(pool, from, to)};
+	struct plan_step step =
+		step_of(pool, PLAN_LEND, PLAN_SHORT, cache, from, to, n);
 	uint32_t before = pool->loans.n;
 	*done = 0;
 	if (from == to)
@@ -137,14 +130,8 @@ static bool is_for_all(int error)
 int balance_migrate(struct pool *pool, uint32_t cache, uint32_t from,
                     uint32_t to, uint64_t n, uint64_t *done, struct remedy *why)
 {
-	struct plan_step step = {.kind = PLAN_MIGRATE,
-	                         .reason = PLAN_USED_THERE,
-	                         .cache_ix = cache - 1, /* 0: PLAN_NONE */
-	                         .from = from,
-	                         .to = to,
-	                         .n = 1,
-	                         .donor_ix = PLAN_NONE,
-	                         .distance = distance(pool, from, to)};
+	struct plan_step step = step_of(pool, PLAN_MIGRATE, PLAN_USED_THERE,
+	                                cache, from, to, 1);
 	const char *cause = "no page there has what was asked for";
 	int r = check_move(pool, from, to, why);
 	*done = 0;
@@ -180,21 +167,13 @@ int balance_shrink(struct pool *pool, uint32_t node, uint64_t *done,
 	snapshot_take(pool, SNAPSHOT_LOOK, NULL);
 	for (uint32_t i = 0; i < pool->view.geo.n_nodes; i++) {
 		const struct snapshot_node *row = &pool->balance->nodes[i];
-		struct plan_step step = {.kind = PLAN_SHRINK,
-		                         .reason = PLAN_PRESSED,
-		                         .cache_ix = PLAN_NONE,
-		                         .from = PLAN_NONE,
-		                         .to = i,
-		                         .donor_ix = PLAN_NONE,
-		                         .distance = 10};
 		uint64_t floor = row->draining ? 0 : row->floor_pages;
 		uint64_t above = row->pages > floor ? row->pages - floor : 0;
-		if (node != PLAN_NONE && node != i)
-			continue;
-		if (above > row->empty_pages)
-			above = row->empty_pages;
-		step.n = (uint32_t)above;
-		if (above > 0)
+		uint64_t n =
+			above < row->empty_pages ? above : row->empty_pages;
+		struct plan_step step = step_of(pool, PLAN_SHRINK, PLAN_PRESSED,
+		                                0, PLAN_NONE, i, n);
+		if (n > 0 && (node == PLAN_NONE || node == i))
 			*done += balance_step(pool, BALANCE_HAND, &step);
 	}
 	if (*done == 0)
@@ -246,7 +225,7 @@ static struct balance_holder *hold_of(uint32_t client, uint32_t cache)
 static void add_holders(const struct pool *pool, uint32_t head)
 {
 	uint32_t cache = WORD_CACHE(pool->view.words[head]);
-	const struct layout_cache *row = &pool->view.caches[cache - 1];
+	const struct layout_cache *row = balance_row(pool, cache);
 	const uint16_t *tags = slab_tags(&pool->view, head);
 	for (uint32_t i = 0; i < row->n_objs; i++) {
 		uint16_t tag = atom_load(&tags[i]);
@@ -280,8 +259,7 @@ uint32_t balance_holders(const struct pool *pool, uint32_t node,
 		    pages_node_of(&pool->pages, page) != node)
 			continue;
 		for (; unit < end; unit++) {
-			uint64_t word = pool->view.words[unit];
-			if (WORD_CACHE(word) != 0 && WORD_BACK(word) == 0)
+			if (balance_is_head(pool->view.words[unit]))
 				add_holders(pool, (uint32_t)unit);
 		}
 	}

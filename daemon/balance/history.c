@@ -60,11 +60,8 @@ void history_note_refusals(struct history *history, const struct plan *plan,
 		struct balance_event event = {
 			.cause = cause,
 			.refused = true,
-			.step = {.kind = r->kind,
-		                 .reason = r->reason,
-		                 .cache_ix = r->cache_ix,
-		                 .from = PLAN_NONE,
-		                 .to = r->node},
+			.step = plan_step_of(r->kind, r->reason, r->cache_ix,
+		                             PLAN_NONE, r->node, 0),
 		};
 		history->counts.refused[r->reason]++;
 		history_note(history, &event);

@@ -15,11 +15,8 @@ libdaemon_la_SOURCES += \
 	daemon/balance/settings.c \
 	daemon/balance/settings.h \
 	daemon/balance/snapshot.c \
-	daemon/balance/snapshot.h \
 	daemon/balance/snapshot_slabs.c \
-	daemon/balance/snapshot_slabs.h \
 	daemon/balance/step.c \
-	daemon/balance/step.h \
 	daemon/balance/unmet.h \
 	daemon/balance/wants.c \
 	daemon/balance/wants.h

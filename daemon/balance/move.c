@@ -3,21 +3,12 @@
 
 #include <errno.h>
 
-#include "daemon/base/clock.h"
-#include "daemon/plan/plan.h"
+#include "daemon/balance/own.h"
 #include "daemon/pool/slabs.h"
 #include "shm/partial.h"
-#include "shm/slab.h"
-#include "shm/tags.h"
 
 #define LOOKS_MAX 256u /* at a node's slabs, for those with most free */
 #define PICK_MAX 32u   /* of them at one time */
-
-static const struct layout_cache *row_of(const struct pool *pool,
-                                         uint32_t cache)
-{
-	return &pool->view.caches[cache - 1];
-}
 
 /* ---- lend and return ---------------------------------------------------- */
 
@@ -38,7 +29,8 @@ static void keep_best(struct pick *best, uint32_t n, struct pick one)
 	}
 }
 
-/* The listed slabs of a cache at home on a node with most free. How many. */
+/* The listed slabs of a cache at home on a node with most free, into best,
+ * which is empty. How many. */
 static uint32_t pick_partial(const struct pool *pool, uint32_t cache,
                              uint32_t node, uint32_t n, struct pick *best)
 {
@@ -48,20 +40,15 @@ static uint32_t pick_partial(const struct pool *pool, uint32_t cache,
 	uint32_t left = LOOKS_MAX + pool->loans.n;
 	uint32_t looks = 0;
 	uint32_t found = 0;
-	for (uint32_t i = 0; i < n; i++)
-		best[i] = (struct pick){0, 0};
 	/* Borrowed slabs are passed over, and may be all that comes first; so
 	 * are those that a client holds, perhaps for ever. */
 	for (; looks < LOOKS_MAX && left > 0; left--) {
 		struct pick one = {.head = unit};
-		uint64_t word;
 		if (unit >= view->geo.n_units)
 			break;
-		word = view->words[unit];
-		if (word == WORD_MAKE(cache, node, 0, node) &&
+		if (view->words[unit] == WORD_MAKE(cache, node, 0, node) &&
 		    atom_load(&view->leases[unit]) == 0) {
-			one.free = tags_count_free(slab_tags(view, unit),
-			                           row_of(pool, cache)->n_objs);
+			one.free = balance_count_free(pool, unit);
 			keep_best(best, n, one);
 			looks++;
 		}
@@ -75,10 +62,10 @@ static uint32_t pick_partial(const struct pool *pool, uint32_t cache,
 uint32_t move_lend(struct pool *pool, uint32_t cache, uint32_t from,
                    uint32_t to, uint32_t n, int *error)
 {
-	struct pick best[PICK_MAX];
 	uint32_t done = 0;
 	*error = 0;
 	while (done < n) {
+		struct pick best[PICK_MAX] = {{0, 0}};
 		uint32_t want = n - done < PICK_MAX ? n - done : PICK_MAX;
 		uint32_t found = pick_partial(pool, cache, from, want, best);
 		uint32_t before = done;
@@ -92,16 +79,15 @@ uint32_t move_lend(struct pool *pool, uint32_t cache, uint32_t from,
 	return done;
 }
 
-uint32_t move_lend_fresh(struct pool *pool, uint32_t cache, uint32_t from,
-                         uint32_t to, uint32_t n, int *error)
+uint32_t move_carve(struct pool *pool, uint32_t cache, uint32_t home,
+                    uint32_t list, uint32_t n, int *error)
 {
 	uint32_t done = 0;
+	uint32_t head;
 	*error = 0;
-	while (done < n && *error == 0) {
-		uint32_t head;
-		*error = slabs_carve(pool, cache, from, to, &head);
-		done += *error == 0;
-	}
+	while (done < n &&
+	       (*error = slabs_carve(pool, cache, home, list, &head)) == 0)
+		done++;
 	return done;
 }
 
@@ -125,8 +111,7 @@ static uint32_t return_some(struct pool *pool, uint32_t cache, uint32_t home,
 		if (WORD_CACHE(word) != cache || WORD_HOME(word) != home ||
 		    (list != PLAN_NONE && WORD_LIST(word) != list) ||
 		    (which->unused && !loans_is_unused(loan, now)) ||
-		    tags_count_free(slab_tags(&pool->view, head),
-		                    row_of(pool, cache)->n_objs) < which->free)
+		    balance_count_free(pool, head) < which->free)
 			continue;
 		/* The last takes its place: it was looked at before. */
 		if (slabs_return(pool, head) < 0)
@@ -143,7 +128,7 @@ uint32_t move_return(struct pool *pool, uint32_t cache, uint32_t home,
                      uint32_t list, uint32_t n, int *error)
 {
 	const struct which which[4] = {
-		{.free = row_of(pool, cache)->n_objs},
+		{.free = balance_row(pool, cache)->n_objs},
 		{.free = 1, .unused = true},
 		{.free = 1},
 		{.free = 0},
@@ -160,29 +145,23 @@ uint32_t move_return(struct pool *pool, uint32_t cache, uint32_t home,
 
 /* ---- slabs emptied ------------------------------------------------------ */
 
-/* Empties what it can of a cache in a page, up to n. */
-static uint32_t empty_page(struct pool *pool, uint64_t page, uint32_t cache,
-                           uint32_t n)
-{
-	uint32_t first = (uint32_t)(page * pool->pages.page_units);
-	uint32_t done = 0;
-	for (uint32_t unit = first + pool->pages.page_units;
-	     unit-- > first && done < n;) {
-		uint64_t word = pool->view.words[unit];
-		if (WORD_CACHE(word) == cache && WORD_BACK(word) == 0)
-			done += slabs_reclaim(pool, unit) == 0;
-	}
-	return done;
-}
-
 uint32_t move_reclaim(struct pool *pool, uint32_t cache, uint32_t node,
                       uint32_t n, int *error)
 {
+	const struct pages *pages = &pool->pages;
 	uint32_t done = 0;
-	for (uint64_t page = pool->pages.n_pages; page-- > 0 && done < n;)
-		if (pages_node_of(&pool->pages, page) == node &&
-		    pool->pages.used[page] > 0)
-			done += empty_page(pool, page, cache, n - done);
+	for (uint64_t page = pages->n_pages; page-- > 0 && done < n;) {
+		uint32_t first = (uint32_t)(page * pages->page_units);
+		uint32_t unit = first + pages->page_units;
+		if (pages_node_of(pages, page) != node ||
+		    pages->used[page] == 0)
+			continue;
+		while (unit-- > first && done < n) {
+			uint64_t word = pool->view.words[unit];
+			if (WORD_CACHE(word) == cache && WORD_BACK(word) == 0)
+				done += slabs_reclaim(pool, unit) == 0;
+		}
+	}
 	*error = done < n ? -ENOENT : 0;
 	return done;
 }
@@ -199,11 +178,10 @@ static bool may_clear(const struct pool *pool, uint32_t first, uint32_t n_units,
 			unit++;
 			continue;
 		}
-		row = row_of(pool, WORD_CACHE(word));
+		row = balance_row(pool, WORD_CACHE(word));
 		if (WORD_BACK(word) != 0 || WORD_CACHE(word) == cache ||
 		    unit + (1u << row->order) > first + n_units ||
-		    tags_count_free(slab_tags(&pool->view, unit),
-		                    row->n_objs) != row->n_objs)
+		    balance_count_free(pool, unit) != row->n_objs)
 			return false;
 		unit += 1u << row->order;
 	}

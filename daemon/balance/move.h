@@ -20,9 +20,9 @@
 uint32_t move_lend(struct pool *pool, uint32_t cache, uint32_t from,
                    uint32_t to, uint32_t n, int *error);
 
-/* Makes slabs on `from` that stand on the list of `to`. -ENOSPC. */
-uint32_t move_lend_fresh(struct pool *pool, uint32_t cache, uint32_t from,
-                         uint32_t to, uint32_t n, int *error);
+/* Makes up to n slabs at home on `home` that stand on `list`. -ENOSPC. */
+uint32_t move_carve(struct pool *pool, uint32_t cache, uint32_t home,
+                    uint32_t list, uint32_t n, int *error);
 
 /* Puts up to n slabs at home on `home` and standing on `list`, PLAN_NONE for
  * any, back on their home's list. -ENOENT: there are no more. */

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* What the balance keeps of a pool between two looks; for the files of this
- * room alone. */
+/* What the balance keeps of a pool between two looks, and what the files of
+ * this room alone call. */
 #ifndef DAEMON_BALANCE_OWN_H
 #define DAEMON_BALANCE_OWN_H
 
 #include "daemon/balance/history.h"
+#include "daemon/balance/unmet.h"
 #include "daemon/base/clock.h"
 #include "daemon/conf/config.h"
 #include "daemon/pool/pool.h"
+#include "shm/slab.h"
+#include "shm/tags.h"
 
 #define BALANCE_GROUPS 4096u /* of loans: one cache, home and list */
 #define BALANCE_PAGES 256u   /* that are looked at for a move */
@@ -38,15 +41,15 @@ struct balance {
 	struct snapshot snap;
 	struct snapshot_node nodes[NODES_MAX];
 	uint32_t runs[NODES_MAX][SNAPSHOT_ORDERS];
-	struct snapshot_cache *caches; /* by cache_ix, cache - 1 */
+	struct snapshot_cache caches[CACHES_MAX]; /* by cache_ix, cache - 1 */
 	struct snapshot_cell *cells;
-	struct snapshot_loan *loans;
+	struct snapshot_loan loans[BALANCE_GROUPS];
 	uint16_t *first; /* by cell: 1 + index of a loan to its list; 0: none */
 	uint16_t next[BALANCE_GROUPS]; /* by loan: the same of another one */
 	uint32_t loans_at; /* which of the pool's is looked at first */
-	struct snapshot_page *pages;
+	struct snapshot_page pages[BALANCE_PAGES];
 	uint64_t drain_at; /* page where looks at those that leave begin */
-	uint8_t *looked;   /* by index of a cache: its lists are counted */
+	uint8_t looked[CACHES_MAX]; /* by cache_ix: its lists are counted */
 	struct plan plan;
 	void *work;
 
@@ -77,5 +80,55 @@ static inline uint32_t balance_cell(const struct pool *pool, uint32_t cache,
 {
 	return (cache - 1) * pool->view.geo.n_nodes + node;
 }
+
+static inline const struct layout_cache *balance_row(const struct pool *pool,
+                                                     uint32_t cache)
+{
+	return &pool->view.caches[cache - 1];
+}
+
+/* Whether a slab begins at a unit with this word. */
+static inline bool balance_is_head(uint64_t word)
+{
+	return WORD_CACHE(word) != 0 && WORD_BACK(word) == 0;
+}
+
+/* Free objects of the slab that begins at a unit. */
+static inline uint32_t balance_count_free(const struct pool *pool,
+                                          uint32_t head)
+{
+	uint32_t cache = WORD_CACHE(pool->view.words[head]);
+	return tags_count_free(slab_tags(&pool->view, head),
+	                       balance_row(pool, cache)->n_objs);
+}
+
+/* ---- step.c -------------------------------------------------------------- */
+
+/* Takes one step of a plan, times and notes it. What it did: slabs or pages. */
+uint64_t balance_step(struct pool *pool, enum balance_cause cause,
+                      const struct plan_step *step);
+
+/* ---- snapshot.c: the picture of a pool that a plan is made from ---------- */
+
+enum snapshot_scope {
+	SNAPSHOT_SHORT, /* what a shortage needs, within milliseconds */
+	SNAPSHOT_LOOK,  /* what is due without one */
+	SNAPSHOT_ALL,   /* every list counted */
+};
+
+/* Fills in balance->snap and balance->settings. unmet is what clients lack,
+ * NULL for nothing. */
+void snapshot_take(struct pool *pool, enum snapshot_scope scope,
+                   const struct unmet *unmet);
+
+/* ---- snapshot_slabs.c: what of it needs a look into slabs ---------------- */
+
+#define SNAPSHOT_LISTED_MAX 1024u /* more of a list are not counted */
+
+/* Which slabs of a node are empty; idle: and since the last such round. */
+void snapshot_empties(struct pool *pool, uint32_t node, bool idle);
+/* Which pages might be moved, and whose objects they hold. brief: those with
+ * lent slabs alone, and few, as clients wait. */
+void snapshot_pages(struct pool *pool, bool brief);
 
 #endif

@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/balance/snapshot.h"
-
 #include <string.h>
 
+#include "daemon/balance/own.h"
 #include "daemon/balance/settings.h"
-#include "daemon/balance/snapshot_slabs.h"
 #include "shm/partial.h"
-#include "shm/slab.h"
-#include "shm/tags.h"
 
 #define LOOKED_LOANS 4096u
 #define TRIMMED_NS CLOCK_S
@@ -176,7 +172,7 @@ static void fill_caches(struct pool *pool)
 {
 	struct balance *b = pool->balance;
 	for (uint32_t cache = 1; cache <= pool->n_caches; cache++) {
-		const struct layout_cache *row = &pool->view.caches[cache - 1];
+		const struct layout_cache *row = balance_row(pool, cache);
 		b->caches[cache - 1] = (struct snapshot_cache){
 			.slab_units = 1u << row->order,
 			.n_objs = row->n_objs,
@@ -241,8 +237,6 @@ static void add_loan(struct pool *pool, struct loan *loan, bool look)
 {
 	struct balance *b = pool->balance;
 	uint64_t word = pool->view.words[loan->head];
-	const struct layout_cache *row =
-		&pool->view.caches[WORD_CACHE(word) - 1];
 	struct snapshot_loan *group = group_of(pool, word);
 	uint32_t age = as_ms(loans_age_ns(loan, b->now_ns));
 	uint32_t free;
@@ -258,11 +252,10 @@ static void add_loan(struct pool *pool, struct loan *loan, bool look)
 	/* A slab whose lease is held can't be returned, perhaps ever. */
 	free = atom_load(&pool->view.leases[loan->head]) != 0
 	               ? 0
-	               : tags_count_free(slab_tags(&pool->view, loan->head),
-	                                 row->n_objs);
+	               : balance_count_free(pool, loan->head);
 	loans_look(loan, free, b->now_ns);
 	group->bare += free == 0;
-	group->empty += free == row->n_objs;
+	group->empty += free == balance_row(pool, WORD_CACHE(word))->n_objs;
 	group->unused += free > 0 && loans_is_unused(loan, b->now_ns);
 }
 

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/balance/snapshot_slabs.h"
-
 #include <string.h>
 
+#include "daemon/balance/own.h"
 #include "daemon/base/proc.h"
 #include "shm/partial.h"
-#include "shm/slab.h"
-#include "shm/tags.h"
 
 #define EMPTIES_LOOKS 8192u /* slabs of a node at one time */
 #define SHORT_PAGES 32u     /* looked at while clients wait */
@@ -19,23 +16,20 @@ static void look_at(struct pool *pool, uint32_t head, bool idle)
 {
 	struct balance *b = pool->balance;
 	uint64_t word = pool->view.words[head];
-	const struct layout_cache *row =
-		&pool->view.caches[WORD_CACHE(word) - 1];
-	struct snapshot_cell *cell = &b->cells[balance_cell(
-		pool, WORD_CACHE(word), WORD_HOME(word))];
+	uint32_t cache = WORD_CACHE(word);
+	struct snapshot_cell *cell =
+		&b->cells[balance_cell(pool, cache, WORD_HOME(word))];
+	uint64_t *was = &b->empty[head / 64];
 	uint64_t bit = UINT64_C(1) << (head % 64);
 	bool empty = atom_load(&pool->view.leases[head]) == 0 &&
-	             tags_count_free(slab_tags(&pool->view, head),
-	                             row->n_objs) == row->n_objs;
+	             balance_count_free(pool, head) ==
+	                     balance_row(pool, cache)->n_objs;
 	cell->empty += empty;
 	if (!idle)
 		return;
-	cell->idle += empty && (b->empty[head / 64] & bit) != 0;
-	b->newly_empty |= empty && (b->empty[head / 64] & bit) == 0;
-	if (empty)
-		b->empty[head / 64] |= bit;
-	else
-		b->empty[head / 64] &= ~bit;
+	cell->idle += empty && (*was & bit) != 0;
+	b->newly_empty |= empty && (*was & bit) == 0;
+	*was = empty ? *was | bit : *was & ~bit;
 }
 
 /* Counts the lists of the caches that could give an empty slab: they must not
@@ -61,8 +55,7 @@ static uint32_t look_into(struct pool *pool, uint64_t page, bool idle)
 	uint32_t end = unit + pool->pages.page_units;
 	uint32_t looks = 0;
 	for (; unit < end; unit++) {
-		uint64_t word = pool->view.words[unit];
-		if (WORD_CACHE(word) == 0 || WORD_BACK(word) != 0)
+		if (!balance_is_head(pool->view.words[unit]))
 			continue;
 		look_at(pool, unit, idle);
 		looks++;
@@ -89,33 +82,26 @@ void snapshot_empties(struct pool *pool, uint32_t node, bool idle)
 
 /* ---- who uses a page ---------------------------------------------------- */
 
-/* The node of the CPU on which a process last ran, NODE_NONE if unknown. */
-static uint8_t node_of_process(const struct pool *pool, int32_t pid)
-{
-	unsigned cpu;
-	if (proc_cpu(pid, &cpu) < 0)
-		return NODE_NONE;
-	return (uint8_t)view_cpu_node(&pool->view, cpu);
-}
-
 #define UNASKED 0xfeu
 
-/* Asked once a snapshot for each client. */
+/* The node of the CPU on which a client last ran, NODE_NONE if unknown. Asked
+ * once a snapshot for each client. */
 static uint32_t node_of_client(struct pool *pool, uint32_t id)
 {
-	struct balance *b = pool->balance;
-	if (b->client_node[id] == UNASKED)
-		b->client_node[id] =
-			node_of_process(pool, pool->view.clients[id].pid);
-	return b->client_node[id];
+	uint8_t *node = &pool->balance->client_node[id];
+	unsigned cpu;
+	if (*node == UNASKED && proc_cpu(pool->view.clients[id].pid, &cpu) == 0)
+		*node = (uint8_t)view_cpu_node(&pool->view, cpu);
+	else if (*node == UNASKED)
+		*node = (uint8_t)NODE_NONE;
+	return *node;
 }
 
 /* Bytes of a slab's owned objects, by the node of their owners. */
 static void add_users(struct pool *pool, uint32_t head, uint64_t *bytes)
 {
 	uint64_t word = pool->view.words[head];
-	const struct layout_cache *row =
-		&pool->view.caches[WORD_CACHE(word) - 1];
+	const struct layout_cache *row = balance_row(pool, WORD_CACHE(word));
 	const uint16_t *tags = slab_tags(&pool->view, head);
 	for (uint32_t i = 0; i < row->n_objs; i++) {
 		uint16_t tag = atom_load(&tags[i]);
@@ -139,9 +125,9 @@ static void describe_page(struct pool *pool, uint64_t number,
 	for (; unit < end; unit++) {
 		uint64_t word = pool->view.words[unit];
 		uint32_t units;
-		if (WORD_CACHE(word) == 0 || WORD_BACK(word) != 0)
+		if (!balance_is_head(word))
 			continue;
-		units = 1u << pool->view.caches[WORD_CACHE(word) - 1].order;
+		units = 1u << balance_row(pool, WORD_CACHE(word))->order;
 		if (units > most) {
 			most = units;
 			page->cache_ix = WORD_CACHE(word) - 1;

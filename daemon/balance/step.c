@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/balance/step.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "daemon/balance/move.h"
-#include "daemon/pool/slabs.h"
+#include "daemon/balance/own.h"
 
 #define SHRINK_MAX 64u /* pages at one time: the loop must go on */
 
@@ -24,16 +22,10 @@ static void note_flow(struct pool *pool, uint32_t cache, uint32_t node,
 }
 
 static uint64_t carve(struct pool *pool, const struct plan_step *step,
-                      uint32_t n, int *error)
+                      int *error)
 {
-	uint64_t done = 0;
-	uint32_t head;
-	*error = 0;
-	while (done < n &&
-	       (*error = slabs_carve(pool, step->cache_ix + 1, step->to,
-	                             step->to, &head)) == 0)
-		done++;
-	return done;
+	return move_carve(pool, step->cache_ix + 1, step->to, step->to, step->n,
+	                  error);
 }
 
 static uint64_t reassign(struct pool *pool, const struct plan_step *step,
@@ -51,33 +43,26 @@ static uint64_t reassign(struct pool *pool, const struct plan_step *step,
 	else
 		move_reclaim(pool, step->donor_ix + 1, step->to, step->n_given,
 		             error);
-	return carve(pool, step, step->n, error);
+	return carve(pool, step, error);
 }
 
-static uint64_t lend(struct pool *pool, const struct plan_step *step,
-                     int *error)
+/* Of a return `to` is the home, which gets its own back. A fresh slab never was
+ * on the lender's list. */
+static uint64_t lend_or_return(struct pool *pool, const struct plan_step *step,
+                               int *error)
 {
 	uint32_t cache = step->cache_ix + 1;
-	uint64_t done = step->fresh ? move_lend_fresh(pool, cache, step->from,
-	                                              step->to, step->n, error)
-	                            : move_lend(pool, cache, step->from,
-	                                        step->to, step->n, error);
-	/* A fresh slab never was on the lender's list. */
-	if (done > 0 && !step->fresh)
-		note_flow(pool, cache, step->from, false);
-	if (done > 0)
-		note_flow(pool, cache, step->to, true);
-	return done;
-}
-
-/* The plan's `to` is the home, which gets its own back. */
-static uint64_t give_back(struct pool *pool, const struct plan_step *step,
-                          int *error)
-{
-	uint32_t cache = step->cache_ix + 1;
-	uint64_t done =
-		move_return(pool, cache, step->to, step->from, step->n, error);
-	if (done > 0 && step->from != PLAN_NONE)
+	uint64_t done;
+	if (step->kind == PLAN_RETURN)
+		done = move_return(pool, cache, step->to, step->from, step->n,
+		                   error);
+	else if (step->fresh)
+		done = move_carve(pool, cache, step->from, step->to, step->n,
+		                  error);
+	else
+		done = move_lend(pool, cache, step->from, step->to, step->n,
+		                 error);
+	if (done > 0 && step->from != PLAN_NONE && !step->fresh)
 		note_flow(pool, cache, step->from, false);
 	if (done > 0)
 		note_flow(pool, cache, step->to, true);
@@ -120,13 +105,12 @@ static uint64_t take(struct pool *pool, struct balance_event *event)
 	const struct plan_step *step = &event->step;
 	switch (step->kind) {
 	case PLAN_CARVE:
-		return carve(pool, step, step->n, &event->error);
+		return carve(pool, step, &event->error);
 	case PLAN_REASSIGN:
 		return reassign(pool, step, &event->error);
 	case PLAN_LEND:
-		return lend(pool, step, &event->error);
 	case PLAN_RETURN:
-		return give_back(pool, step, &event->error);
+		return lend_or_return(pool, step, &event->error);
 	case PLAN_MIGRATE:
 	case PLAN_DRAIN:
 		return migrate(pool, step, event->text, sizeof(event->text),

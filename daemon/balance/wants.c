@@ -12,14 +12,6 @@
 #define CARVE_BYTES_MAX (UINT64_C(8) << 20) /* at one time for one list */
 #define LOOKS_MAX 256u /* at slabs of a list, of which many may be held */
 
-/* At least low, even where high is below it. */
-static uint32_t clamp(uint64_t value, uint64_t low, uint64_t high)
-{
-	if (value > high)
-		value = high;
-	return (uint32_t)(value < low ? low : value);
-}
-
 /* ---- pages -------------------------------------------------------------- */
 
 bool wants_ahead(struct pool *pool)
@@ -39,51 +31,40 @@ bool wants_ahead(struct pool *pool)
 
 /* ---- slabs -------------------------------------------------------------- */
 
-/* Slabs of a list that can be claimed from, up to limit. One whose lease is
- * held does not count: clients pass it over, and its holder may stand still. */
-static uint32_t count_idle(const struct view *view, const struct partial *list,
-                           uint32_t limit)
-{
-	uint32_t unit = partial_next(list, 0);
-	uint32_t idle = 0;
-	for (uint32_t looks = 0; looks < LOOKS_MAX && idle < limit; looks++) {
-		if (unit >= view->geo.n_units)
-			break;
-		idle += atom_load(&view->leases[unit]) == 0;
-		unit = partial_next(list, unit + 1);
-	}
-	return idle;
-}
-
-/* How many slabs a list lacks: an eighth of what stands there if it is below its
- * low mark, else none. */
-static uint32_t lack(const struct pool *pool, uint32_t cache, uint32_t node)
-{
-	uint64_t slab_bytes = UNIT_BYTES << pool->view.caches[cache - 1].order;
-	struct partial list = partial_of(&pool->view, cache, node);
-	uint32_t have = pool_standing(pool, cache, node);
-	uint32_t low = view_mark(&pool->view, cache, node)->low_slabs;
-	if (count_idle(&pool->view, &list, low) >= low)
-		return 0;
-	return clamp(have / 8, 1, CARVE_BYTES_MAX / slab_bytes);
-}
-
-/* Whether the list has an idle slab of this node's own. Callers that refuse
- * lent slabs can use no other. */
-static bool has_own(const struct pool *pool, uint32_t cache, uint32_t node)
+/* Slabs of a list that can be claimed from, up to limit; own: those at home on
+ * the node, as callers that refuse lent slabs can use no other. One whose
+ * lease is held does not count: clients pass it over, and its holder may stand
+ * still. */
+static uint32_t count_idle(const struct pool *pool, uint32_t cache,
+                           uint32_t node, bool own, uint32_t limit)
 {
 	const struct view *view = &pool->view;
 	struct partial list = partial_of(view, cache, node);
 	uint32_t unit = partial_next(&list, 0);
-	for (uint32_t looks = 0; looks < LOOKS_MAX; looks++) {
+	uint32_t idle = 0;
+	for (uint32_t looks = 0; looks < LOOKS_MAX && idle < limit; looks++) {
 		if (unit >= view->geo.n_units)
 			break;
-		if (WORD_HOME(atom_load(&view->words[unit])) == node &&
-		    atom_load(&view->leases[unit]) == 0)
-			return true;
+		idle += atom_load(&view->leases[unit]) == 0 &&
+		        (!own ||
+		         WORD_HOME(atom_load(&view->words[unit])) == node);
 		unit = partial_next(&list, unit + 1);
 	}
-	return false;
+	return idle;
+}
+
+/* How many slabs a list lacks: an eighth of what stands there, but one at
+ * least, if it is below its low mark, else none. */
+static uint32_t lack(const struct pool *pool, uint32_t cache, uint32_t node)
+{
+	uint64_t slab_bytes = UNIT_BYTES << pool->view.caches[cache - 1].order;
+	uint32_t have = pool_standing(pool, cache, node);
+	uint32_t low = view_mark(&pool->view, cache, node)->low_slabs;
+	if (count_idle(pool, cache, node, false, low) >= low)
+		return 0;
+	if (have / 8 > CARVE_BYTES_MAX / slab_bytes)
+		have = 8 * (uint32_t)(CARVE_BYTES_MAX / slab_bytes);
+	return have >= 8 ? have / 8 : 1;
 }
 
 /* Does what a plan would do first, without a snapshot. True if nothing is
@@ -97,7 +78,7 @@ static bool carve_some(struct pool *pool, uint32_t cache, uint32_t node,
 	balance_rung(pool, cache, node);
 	while (made < want && slabs_carve(pool, cache, node, node, &head) == 0)
 		made++;
-	if (want == 0 && !has_own(pool, cache, node)) {
+	if (want == 0 && count_idle(pool, cache, node, true, 1) == 0) {
 		if (slabs_carve(pool, cache, node, node, &head) == 0)
 			made++;
 		else
@@ -110,13 +91,6 @@ static bool carve_some(struct pool *pool, uint32_t cache, uint32_t node,
 	return false;
 }
 
-/* Whether something is still free: the list is only low then. */
-static bool has_some(const struct pool *pool, uint32_t cache, uint32_t node)
-{
-	struct partial list = partial_of(&pool->view, cache, node);
-	return count_idle(&pool->view, &list, 1) > 0;
-}
-
 int wants_relieve(struct pool *pool, uint32_t cache, uint32_t node)
 {
 	struct unmet unmet;
@@ -124,18 +98,14 @@ int wants_relieve(struct pool *pool, uint32_t cache, uint32_t node)
 	if (!carve_some(pool, cache, node, &unmet))
 		balance_short(pool, &unmet);
 	marks_set_low(pool, cache, node);
-	return lack(pool, cache, node) == 0 || has_some(pool, cache, node)
+	/* Something is still free on a list that is only low. */
+	return lack(pool, cache, node) == 0 ||
+	                       count_idle(pool, cache, node, false, 1) > 0
 	               ? 0
 	               : -ENOSPC;
 }
 
 /* ---- wants -------------------------------------------------------------- */
-
-static void deny(struct pool *pool, uint32_t cache, uint32_t node)
-{
-	marks_deny(pool, cache, node, MARK_DENIED);
-	pool->counts.denied++;
-}
 
 /* Carves for the wants of a word, which any client may have written to. Those
  * that this does not relieve are added to unmet. */
@@ -165,11 +135,12 @@ static bool deny_unmet(struct pool *pool, const struct unmet *unmet)
 		uint32_t cache = unmet->want[i].cache;
 		uint32_t node = unmet->want[i].node;
 		marks_set_low(pool, cache, node);
-		if (!has_own(pool, cache, node))
+		if (count_idle(pool, cache, node, true, 1) == 0)
 			marks_deny(pool, cache, node, MARK_NO_OWN);
-		if (has_some(pool, cache, node))
+		if (count_idle(pool, cache, node, false, 1) > 0)
 			continue;
-		deny(pool, cache, node);
+		marks_deny(pool, cache, node, MARK_DENIED);
+		pool->counts.denied++;
 		any = true;
 	}
 	return any;

@@ -196,7 +196,7 @@ Test(balance, what_is_in_use_stays_beside_what_is_held)
 	start("node:2 core:1 pu:1", 8);
 	a = cache_of("a", 64, 0);
 	pool_fixture_use_up(&fixture, cache_of("b", 64, CACHE_STRICT), 1);
-	cr_assert_eq(move_lend_fresh(pool, a, 0, 1, 2, &error), 2);
+	cr_assert_eq(move_carve(pool, a, 0, 1, 2, &error), 2);
 	pool_fixture_claim_all(&fixture, 1, a, 1);
 	for (int i = 0; i < 2; i++) {
 		uint32_t head = pool->loans.loan[i].head;
@@ -263,8 +263,8 @@ Test(balance, lends_its_own_behind_what_it_has_borrowed)
 	int error;
 	start("node:3 core:1 pu:1", 64);
 	a = cache_of("a", 64, 0);
-	cr_assert_eq(move_lend_fresh(pool, a, 0, 1, 300, &error), 300);
-	cr_assert_eq(move_lend_fresh(pool, a, 1, 2, 2, &error), 2);
+	cr_assert_eq(move_carve(pool, a, 0, 1, 300, &error), 300);
+	cr_assert_eq(move_carve(pool, a, 1, 2, 2, &error), 2);
 	cr_assert_eq(move_return(pool, a, 1, 2, 2, &error), 2);
 	cr_expect_eq(move_lend(pool, a, 1, 2, 2, &error), 2);
 	cr_expect_eq(pool_fixture_standing(&fixture, a, 1, 2), 2);

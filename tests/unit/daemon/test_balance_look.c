@@ -166,7 +166,7 @@ Test(balance_look, the_last_of_many_loans_goes_home)
 	start("node:2 core:1 pu:1", 320);
 	a = cache_of("a", 60000, 0);
 	pool_fixture_use_up(&fixture, cache_of("b", 60000, CACHE_STRICT), 1);
-	cr_assert_eq(move_lend_fresh(pool, a, 0, 1, n, &error), n);
+	cr_assert_eq(move_carve(pool, a, 0, 1, n, &error), n);
 	cr_assert_eq(pool_fixture_claim_all(&fixture, 1, a, 1), n);
 	head = pool->loans.loan[n - 1].head;
 	atom_store(&slab_tags(&pool->view, head)[0], TAG_FREE);
