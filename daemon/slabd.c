@@ -58,24 +58,20 @@ static int run_with_last(struct options *options)
 	return 0;
 }
 
-static int start_admin(struct server *server, struct admin **admin)
-{
-	static struct admin_routes routes;
-	int r;
-	report_routes(server, &routes);
-	r = admin_start(admin, server->base, server->control.fd, &routes);
-	if (r < 0)
-		log_error("can't start the event loop: %s", strerror(-r));
-	return r;
-}
-
 static int run(const struct options *options)
 {
+	static struct admin_routes routes;
 	struct server *server;
 	struct admin *admin = NULL;
 	int r = loop_open(&server, &options->config, options->supervised);
-	if (r == 0)
-		r = start_admin(server, &admin);
+	if (r == 0) {
+		report_routes(server, &routes);
+		r = admin_start(&admin, server->base, server->control.fd,
+		                &routes);
+		if (r < 0)
+			log_error("can't start the event loop: %s",
+			          strerror(-r));
+	}
 	if (r == 0)
 		r = loop_run(server);
 	admin_stop(admin);

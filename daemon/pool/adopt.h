@@ -8,7 +8,7 @@
  *         dead slabd broken, every list bit set that is due
  *
  * Whoever runs the loop then reaps the clients that ended meanwhile, and watches
- * the others (serve/peer_adopt.c).
+ * the others (serve/death.c).
  *
  * All of it may be cut short and done again. What it finds half done is what
  * carve, reclaim, cache create, clients_take and a sweep leave when they are

@@ -140,69 +140,50 @@ static int find_process(const struct pool *pool, uint32_t id)
 	return fd;
 }
 
-/* A peer of a client by its row; NULL without memory. */
+/* A peer of a client by its row, which takes over the descriptor of its process,
+ * also on failure; -1: that has ended. NULL without memory. */
 static struct peer *make_peer(struct server *server, struct pool *pool,
-                              uint32_t id)
+                              uint32_t id, int pidfd)
 {
 	const struct layout_client *row = &pool->view.clients[id];
 	struct peer *peer = peer_new(server, PEER_DISCONNECTED);
-	if (peer == NULL)
+	if (peer == NULL) {
+		if (pidfd >= 0)
+			close(pidfd);
 		return NULL;
+	}
 	peer->pool = pool;
 	peer->id = id;
 	peer->pid = row->pid;
 	peer->uid = row->uid;
+	peer->pidfd = pidfd;
 	memcpy(peer->comm, row->comm, sizeof(peer->comm));
-	if (death_open(peer) == 0)
+	if (death_open(peer) == 0 && (pidfd < 0 || death_watch(peer) == 0))
 		return peer;
 	peer_free(peer);
 	return NULL;
 }
 
-/* Takes over pidfd, also on failure. */
-static int adopt_living(struct server *server, struct pool *pool, uint32_t id,
-                        int pidfd)
-{
-	struct peer *peer = make_peer(server, pool, id);
-	if (peer == NULL) {
-		close(pidfd);
-		return -ENOMEM;
-	}
-	peer->pidfd = pidfd;
-	if (death_watch(peer) == 0)
-		return 0;
-	peer_free(peer);
-	return -ENOMEM;
-}
-
-/* A row that is DEAD, or LIVE without a process. */
-static int adopt_dead(struct server *server, struct pool *pool, uint32_t id)
-{
-	bool died = view_client_live(&pool->view, id);
-	struct peer *peer = make_peer(server, pool, id);
-	if (peer == NULL)
-		return -ENOMEM;
-	pool->counts.deaths += died;
-	sweep(peer);
-	return 0;
-}
-
-/* 1 it lives on, 0 it has ended, or -errno. */
+/* 1 it lives on; 0 its row is DEAD, or LIVE without a process; or -errno. */
 static int adopt_client(struct server *server, struct pool *pool, uint32_t id)
 {
-	int fd = -ESRCH;
-	int r;
-	if (clients_state(pool, id) == CLIENT_LIVE)
-		fd = find_process(pool, id);
-	if (fd == -ESRCH)
-		r = adopt_dead(server, pool, id);
-	else
-		r = fd < 0 ? fd : adopt_living(server, pool, id, fd);
-	if (r < 0)
+	bool was_live = view_client_live(&pool->view, id);
+	int fd = was_live ? find_process(pool, id) : -ESRCH;
+	struct peer *peer = NULL;
+	if (fd >= 0 || fd == -ESRCH)
+		peer = make_peer(server, pool, id, fd < 0 ? -1 : fd);
+	if (peer == NULL) {
+		int r = fd >= 0 || fd == -ESRCH ? -ENOMEM : fd;
 		log_error("pool %s: client %u (pid %d): %s: it may be alive "
 		          "and can't be watched", pool->name, id,
 		          pool->view.clients[id].pid, strerror(-r));
-	return r < 0 ? r : fd >= 0;
+		return r;
+	}
+	if (fd >= 0)
+		return 1;
+	pool->counts.deaths += was_live;
+	sweep(peer);
+	return 0;
 }
 
 int death_adopt_clients(struct server *server, struct pool *pool)

@@ -21,8 +21,6 @@
 static void on_sock(evutil_socket_t fd, short what, void *arg);
 static void on_events(evutil_socket_t fd, short what, void *arg);
 
-/* ---- requests ----------------------------------------------------------- */
-
 static void reply(struct peer *peer, const struct wire_head *to,
                   struct wire_reply *msg)
 {
@@ -70,8 +68,6 @@ static void serve_bye(struct peer *peer, const struct wire_head *msg)
 	peer_disconnect(peer);
 }
 
-/* ---- messages ----------------------------------------------------------- */
-
 /* False when nothing more is to be read now: the peer may be gone. */
 static bool serve(struct peer *peer, const struct message *message)
 {
@@ -96,7 +92,6 @@ static bool serve(struct peer *peer, const struct message *message)
 		death_hung_up(peer);
 		return false;
 	case MESSAGE_NONE:
-	case MESSAGE_UNCHECKED:
 		break;
 	}
 	return false;
@@ -105,18 +100,16 @@ static bool serve(struct peer *peer, const struct message *message)
 static bool receive(struct peer *peer, int fd, enum message_from from)
 {
 	struct message message;
-	message_read(fd, &message);
+	message_read(fd, from, &message);
 	/* A goodbye may still be on its way by the other. */
 	if (message.kind == MESSAGE_END && from == MESSAGE_FROM_EVENTS) {
 		peer_close_events(peer);
 		return false;
 	}
-	if (message.kind == MESSAGE_UNCHECKED && !peer_take_token(peer)) {
+	if (message.kind > MESSAGE_END && !peer_take_token(peer)) {
 		peer_fault(peer, DROP_FLOOD, "over 4096 messages in a second");
 		return false;
 	}
-	if (message.kind == MESSAGE_UNCHECKED)
-		message_check(&message, from);
 	return serve(peer, &message);
 }
 

@@ -6,13 +6,10 @@
 #include "daemon/balance/balance.h"
 #include "daemon/balance/wants.h"
 #include "daemon/pool/marks.h"
-#include "daemon/serve/levels.h"
 #include "daemon/serve/peer.h"
 #include "daemon/watch/wake.h"
 
 #define RETRY_NS (50 * CLOCK_MS) /* denied lists are asked for anew */
-
-/* ---- looks -------------------------------------------------------------- */
 
 static void look_in(struct server *server, int64_t ns)
 {
@@ -53,12 +50,60 @@ static void on_balance(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 	}
 }
 
-/* ---- levels ------------------------------------------------------------- */
+/* It could have had more pages of the node, had there been any. */
+static bool lacks_pages(const struct pool *pool, uint32_t node)
+{
+	return pool->view.nodes[node].drain == 0 &&
+	       pool->pages.node[node].pages < pages_size(&pool->pages, node);
+}
+
+void duty_note_denied(struct server *server, const struct pool *pool,
+                      const struct unmet *unmet)
+{
+	int64_t until_ns = clock_ns() + PSI_STAYS_NS;
+	for (uint32_t i = 0; i < unmet->n; i++) {
+		uint32_t node = unmet->want[i].node;
+		if (!lacks_pages(pool, node))
+			continue;
+		for (unsigned ix = 0; ix < server->n_pools; ix++)
+			if (&server->pools[ix] != pool)
+				psi_note(&server->scarce[ix][node], PLAN_SOME,
+				         until_ns);
+	}
+}
+
+/* Whether it got worse. */
+static bool settle_node(struct server *server, unsigned ix, uint32_t node,
+                        int64_t *next_ns)
+{
+	struct pool *pool = &server->pools[ix];
+	enum plan_pressure was = balance_pressure(pool, node);
+	int64_t left_ns;
+	enum plan_pressure is =
+		psi_at(&server->scarce[ix][node], clock_ns(), &left_ns);
+	if (left_ns >= 0 && (*next_ns < 0 || left_ns < *next_ns))
+		*next_ns = left_ns;
+	if (balance_config(pool)->pressure_ms > 0 && server->kernel > is)
+		is = server->kernel;
+	if (is != was)
+		balance_press(pool, node, is);
+	return is > was;
+}
+
+bool duty_tell_levels(struct server *server, int64_t *next_ns)
+{
+	bool worse = false;
+	*next_ns = -1;
+	for (unsigned i = 0; i < server->n_pools; i++)
+		for (uint32_t node = 0; node < server->topo->n_nodes; node++)
+			worse |= settle_node(server, i, node, next_ns);
+	return worse;
+}
 
 void duty_settle_levels(struct server *server)
 {
 	int64_t next_ns;
-	bool worse = levels_settle(server, &next_ns);
+	bool worse = duty_tell_levels(server, &next_ns);
 	if (next_ns >= 0)
 		wake_set(server->calm, next_ns);
 	if (worse)
@@ -68,17 +113,6 @@ void duty_settle_levels(struct server *server)
 static void on_calm(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 {
 	duty_settle_levels(arg);
-}
-
-/* ---- wants -------------------------------------------------------------- */
-
-static void press_others(struct server *server, const struct pool *pool,
-                         const struct unmet *unmet)
-{
-	if (server->n_pools < 2)
-		return;
-	levels_note_denied(server, pool, unmet);
-	duty_settle_levels(server);
 }
 
 void duty_serve_pool(struct server *server, struct pool *pool)
@@ -91,8 +125,10 @@ void duty_serve_pool(struct server *server, struct pool *pool)
 		return;
 	wake_start(server->ahead, 0);
 	duty_soon(server, DUTY_SOON_NS);
-	if (outcome >= WANTS_EVENED)
-		press_others(server, pool, &unmet);
+	if (outcome >= WANTS_EVENED && server->n_pools > 1) {
+		duty_note_denied(server, pool, &unmet);
+		duty_settle_levels(server);
+	}
 	if (outcome == WANTS_DENIED) {
 		pool->counts.trims++;
 		peer_trim(server, pool);
@@ -113,8 +149,6 @@ static void on_ahead(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 		if (wants_ahead(&server->pools[i]))
 			wake_start(server->ahead, 0);
 }
-
-/* ---- open and close ----------------------------------------------------- */
 
 int duty_open(struct server *server)
 {

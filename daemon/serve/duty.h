@@ -8,11 +8,15 @@
  *   balance   the nodes are looked at a while after something happened, and
  *             again as long as there is something to do; never in a pool where
  *             nothing happens
- *   levels    how pressed the pools are, until that ends
+ *   levels    how pressed each node of each pool is, until that ends: by the
+ *             kernel, which is short of memory for everybody, and by the other
+ *             pools of ours, which had no more of a node to get; the worse of
+ *             both holds
  */
 #ifndef DAEMON_SERVE_DUTY_H
 #define DAEMON_SERVE_DUTY_H
 
+#include "daemon/balance/unmet.h"
 #include "daemon/base/clock.h"
 #include "daemon/serve/server.h"
 
@@ -28,6 +32,15 @@ void duty_soon(struct server *server, int64_t ns);
 
 /* Serves the wants of a pool, and sets timers for what is left to do. */
 void duty_serve_pool(struct server *server, struct pool *pool);
+
+/* A node's own pages did not do for a pool's clients: other pools are to give
+ * up what they can do without on the nodes where it had no more to get. */
+void duty_note_denied(struct server *server, const struct pool *pool,
+                      const struct unmet *unmet);
+
+/* Tells the balance of each pool and node how pressed it is. True if anything
+ * got worse. *next_ns: until some level ends by itself, -1: none does. */
+bool duty_tell_levels(struct server *server, int64_t *next_ns);
 
 /* The levels are others, or may be: the balance is told, and looks at once
  * where any got worse. */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -52,13 +53,16 @@ static bool answer(struct peer *peer, struct wire_welcome *msg, int *fds,
 	return false;
 }
 
-static int refuse(struct peer *peer, enum drop drop, int error,
-                  const char *text)
+__attribute__((format(printf, 4, 5))) static int
+refuse(struct peer *peer, enum drop drop, int error, const char *format, ...)
 {
 	struct wire_welcome msg = {.error = error};
-	snprintf(msg.text, sizeof(msg.text), "%s", text);
+	va_list args;
+	va_start(args, format);
+	vsnprintf(msg.text, sizeof(msg.text), format, args);
+	va_end(args);
 	answer(peer, &msg, NULL, 0);
-	drops_count(&peer->server->drops, drop, peer->pid, text);
+	drops_count(&peer->server->drops, drop, peer->pid, msg.text);
 	return -error;
 }
 
@@ -154,24 +158,13 @@ static int open_events(struct peer *peer, int *ours, int *theirs)
 static struct wire_welcome welcome_of(const struct peer *peer)
 {
 	const struct layout_geometry *geo = &peer->pool->view.geo;
-	struct wire_welcome msg = {
-	        .id = peer->id,
-	        .epoch = clients_epoch(peer->pool, peer->id),
-	        .n_nodes = geo->n_nodes,
-	        .control_bytes = geo->control_bytes,
-	        .shared_bytes = geo->shared_bytes,
+	return (struct wire_welcome){
+		.id = peer->id,
+		.epoch = clients_epoch(peer->pool, peer->id),
+		.n_nodes = geo->n_nodes,
+		.control_bytes = geo->control_bytes,
+		.shared_bytes = geo->shared_bytes,
 	};
-	return msg;
-}
-
-static bool welcome(struct peer *peer, int theirs)
-{
-	struct pool *pool = peer->pool;
-	struct wire_welcome msg = welcome_of(peer);
-	int fds[WIRE_FDS_MAX] = {theirs, pool->control_ro_fd, pool->shared_fd};
-	for (unsigned node = 0; node < pool->backing.n_nodes; node++)
-		fds[3 + node] = pool->backing.node[node].fd;
-	return answer(peer, &msg, fds, 3 + pool->backing.n_nodes);
 }
 
 /* Gets a newcomer all that a client has but its welcome: an id and the event
@@ -197,19 +190,22 @@ static int take_id(struct peer *peer, struct pool *pool, int *theirs)
 	return 0;
 }
 
-static int make_client(struct peer *peer, int theirs, const char *name,
-                       event_callback_fn on_events)
+static int welcome(struct peer *peer, int theirs, const char *name,
+                   event_callback_fn on_events)
 {
-	int r = peer_watch(peer, &peer->on_events, peer->events, on_events);
-	if (r == 0)
-		r = death_watch(peer);
-	if (r < 0)
-		return r;
+	struct pool *pool = peer->pool;
+	struct wire_welcome msg = welcome_of(peer);
+	int fds[WIRE_FDS_MAX] = {theirs, pool->control_ro_fd, pool->shared_fd};
+	for (unsigned node = 0; node < pool->backing.n_nodes; node++)
+		fds[3 + node] = pool->backing.node[node].fd;
+	if (peer_watch(peer, &peer->on_events, peer->events, on_events) < 0 ||
+	    death_watch(peer) < 0)
+		return -ENOMEM;
 	/* From the welcome on the client may own objects: the descriptor store
 	 * has its process before, and a slabd that is started again knows of
 	 * its death. */
 	fdstore_put(name, peer->pidfd);
-	if (!welcome(peer, theirs))
+	if (!answer(peer, &msg, fds, 3 + pool->backing.n_nodes))
 		return -ENOTCONN;
 	peer_enter(peer, PEER_LIVE);
 	evtimer_del(peer->timer);
@@ -225,7 +221,7 @@ static int admit(struct peer *peer, struct pool *pool,
 	if (r < 0)
 		return r;
 	peer_fdstore_name(name, pool, peer->id);
-	r = make_client(peer, theirs, name, on_events);
+	r = welcome(peer, theirs, name, on_events);
 	close(theirs);
 	if (r == 0)
 		return 0;
@@ -338,37 +334,30 @@ static int judge(struct peer *peer, const struct wire_hello *hello,
                  struct pool **pool, struct peer **client)
 {
 	char name[NAME_BYTES];
-	char text[WIRE_TEXT];
-	if (hello->abi != WIRE_ABI) {
-		snprintf(text, sizeof(text),
-		         "slabd speaks ABI %u, the client's library ABI %u: "
-		         "install the same version of both",
-		         WIRE_ABI, hello->abi);
-		return refuse(peer, DROP_VERSION, EPROTO, text);
-	}
+	if (hello->abi != WIRE_ABI)
+		return refuse(peer, DROP_VERSION, EPROTO,
+		              "slabd speaks ABI %u, the client's library ABI "
+		              "%u: install the same version of both",
+		              WIRE_ABI, hello->abi);
 	memcpy(name, hello->pool, sizeof(name));
 	name[sizeof(name) - 1] = '\0';
 	*pool = find_pool(peer->server, name);
-	if (*pool == NULL) {
-		snprintf(text, sizeof(text),
-		         "there is no pool %s: see slabctl status", name);
-		return refuse(peer, DROP_REFUSED, ENOENT, text);
-	}
+	if (*pool == NULL)
+		return refuse(peer, DROP_REFUSED, ENOENT,
+		              "there is no pool %s: see slabctl status", name);
 	if (hello->id != 0)
 		return judge_resume(peer, *pool, hello, client);
-	if (!is_allowed(peer, (*pool)->config)) {
-		snprintf(text, sizeof(text),
-		         "user %u may not use pool %s: add it to users or "
-		         "groups in slabd.conf", peer->uid, name);
-		return refuse(peer, DROP_REFUSED, EACCES, text);
-	}
+	if (!is_allowed(peer, (*pool)->config))
+		return refuse(peer, DROP_REFUSED, EACCES,
+		              "user %u may not use pool %s: add it to users or "
+		              "groups in slabd.conf", peer->uid, name);
 	return 0;
 }
 
 bool hello_serve(struct peer *peer, const struct wire_hello *hello,
                  event_callback_fn on_sock, event_callback_fn on_events)
 {
-	struct pool *pool;
+	struct pool *pool = NULL;
 	struct peer *client = NULL;
 	int r = judge(peer, hello, &pool, &client);
 	if (r == 0 && client == NULL) {

@@ -11,8 +11,6 @@ libdaemon_la_SOURCES += \
 	daemon/serve/duty.h \
 	daemon/serve/hello.c \
 	daemon/serve/hello.h \
-	daemon/serve/levels.c \
-	daemon/serve/levels.h \
 	daemon/serve/listen.c \
 	daemon/serve/listen.h \
 	daemon/serve/loop.c \

@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "daemon/balance/balance.h"
 #include "daemon/base/clock.h"
@@ -85,15 +84,9 @@ static int open_sockets(struct server *server)
 /* Whether the next slabd is to have it. */
 static bool is_left(const struct listen_socket *at)
 {
-	switch (loop.ending) {
-	case ENDING_NO_START:
+	if (loop.ending == ENDING_NO_START)
 		return at->origin == LISTEN_KEPT;
-	case ENDING_TOLD:
-		return !loop.supervised;
-	case ENDING_BROKEN:
-		return true;
-	}
-	return false;
+	return loop.ending == ENDING_BROKEN || !loop.supervised;
 }
 
 static void on_accept(evutil_socket_t fd, UNUSED short what, void *arg)
@@ -220,18 +213,17 @@ static int open_watchdog(struct server *server)
 
 static void say_ready(struct server *server)
 {
-	uint64_t ready = 0;
+	unsigned long long mib = 0;
 	int r;
 	for (unsigned i = 0; i < server->n_pools; i++)
 		for (uint32_t n = 0; n < server->topo->n_nodes; n++)
-			ready += pool_ready_units(&server->pools[i], n);
+			mib += pool_ready_units(&server->pools[i], n);
+	mib = mib << UNIT_SHIFT >> 20;
 	log_info("ready: %u pools on %u nodes, %llu MiB, clients at %s, "
-	         "slabctl at %s", server->n_pools, server->topo->n_nodes,
-	         (unsigned long long)(ready << UNIT_SHIFT >> 20),
+	         "slabctl at %s", server->n_pools, server->topo->n_nodes, mib,
 	         server->config->socket, server->config->control);
 	r = notify_ready("%u pools on %u nodes, %llu MiB ready%s",
-	                 server->n_pools, server->topo->n_nodes,
-	                 (unsigned long long)(ready << UNIT_SHIFT >> 20),
+	                 server->n_pools, server->topo->n_nodes, mib,
 	                 lastconf_note());
 	if (r == 0)
 		return;

@@ -26,8 +26,6 @@ struct machine {
 	unsigned stall_ms; /* it was opened with */
 };
 
-/* ---- CPUs and memory ---------------------------------------------------- */
-
 static void on_look(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 {
 	struct server *server = arg;
@@ -80,17 +78,14 @@ static void on_change(void *arg, unsigned what)
 
 static void watch_nodes(struct server *server)
 {
-	struct uevent_request want = {
-		.base = server->base, .changed = on_change, .arg = server};
-	int r = uevent_open(&server->machine->uevent, &want);
+	int r = uevent_open(&server->machine->uevent, server->base, on_change,
+	                    server);
 	if (r < 0)
 		log_info("CPUs and memory that come or go are not followed: no "
 		         "netlink socket: %s; to repair it: let AF_NETLINK be "
 		         "among RestrictAddressFamilies= of slabd.service",
 		         strerrordesc_np(-r));
 }
-
-/* ---- shortage ----------------------------------------------------------- */
 
 static void on_pressure(void *arg, enum plan_pressure level)
 {
@@ -99,7 +94,7 @@ static void on_pressure(void *arg, enum plan_pressure level)
 	};
 	struct server *server = arg;
 	log_info("memory pressure: %s", names[level]);
-	server->levels.kernel = level;
+	server->kernel = level;
 	duty_settle_levels(server);
 }
 
@@ -129,7 +124,7 @@ static int watch_pressure(struct server *server)
 	psi_close(m->psi);
 	m->psi = NULL;
 	m->stall_ms = want.stall_ms;
-	server->levels.kernel = PLAN_CALM;
+	server->kernel = PLAN_CALM;
 	if (want.stall_ms == 0)
 		return 0;
 	psi_find(&places);
@@ -154,8 +149,6 @@ const struct remedy *machine_lack(const struct server *server)
 	const struct machine *m = server->machine;
 	return m != NULL && m->psi != NULL ? psi_lack(m->psi) : NULL;
 }
-
-/* ---- open and close ----------------------------------------------------- */
 
 int machine_open(struct server *server)
 {

@@ -33,30 +33,6 @@ static bool close_extra(struct msghdr *hdr)
 	return any;
 }
 
-void message_read(int fd, struct message *message)
-{
-	_Alignas(struct cmsghdr) char extra[CMSG_SPACE(16 * sizeof(int))];
-	struct iovec iov = {.iov_base = &message->as,
-	                    .iov_len = sizeof(message->as)};
-	struct msghdr hdr = {.msg_iov = &iov,
-	                     .msg_iovlen = 1,
-	                     .msg_control = extra,
-	                     .msg_controllen = sizeof(extra)};
-	ssize_t n = recvmsg(fd, &hdr, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	message->kind = MESSAGE_NONE;
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	message->kind = MESSAGE_END;
-	if (n <= 0)
-		return;
-	message->kind = MESSAGE_UNCHECKED;
-	message->bytes = (size_t)n;
-	if (close_extra(&hdr))
-		fault(message, DROP_DESCRIPTORS, "uninvited descriptors");
-	else if (hdr.msg_flags & MSG_TRUNC)
-		fault(message, DROP_OVERSIZED, "over 512 bytes");
-}
-
 static void check_hello(struct message *message)
 {
 	const struct wire_hello *hello = &message->as.hello;
@@ -99,12 +75,32 @@ static void check_event(struct message *message)
 		message->kind = MESSAGE_RING;
 }
 
-void message_check(struct message *message, enum message_from from)
+void message_read(int fd, enum message_from from, struct message *message)
 {
 	static void (*const check[])(struct message *) = {
 		[MESSAGE_FROM_PENDING] = check_hello,
 		[MESSAGE_FROM_CLIENT] = check_request,
 		[MESSAGE_FROM_EVENTS] = check_event,
 	};
-	check[from](message);
+	_Alignas(struct cmsghdr) char extra[CMSG_SPACE(16 * sizeof(int))];
+	struct iovec iov = {.iov_base = &message->as,
+	                    .iov_len = sizeof(message->as)};
+	struct msghdr hdr = {.msg_iov = &iov,
+	                     .msg_iovlen = 1,
+	                     .msg_control = extra,
+	                     .msg_controllen = sizeof(extra)};
+	ssize_t n = recvmsg(fd, &hdr, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	message->kind = MESSAGE_NONE;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	message->kind = MESSAGE_END;
+	if (n <= 0)
+		return;
+	message->bytes = (size_t)n;
+	if (close_extra(&hdr))
+		fault(message, DROP_DESCRIPTORS, "uninvited descriptors");
+	else if (hdr.msg_flags & MSG_TRUNC)
+		fault(message, DROP_OVERSIZED, "over 512 bytes");
+	else
+		check[from](message);
 }

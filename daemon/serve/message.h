@@ -19,7 +19,6 @@ enum message_kind {
 	MESSAGE_NONE, /* nothing has come */
 	MESSAGE_END,  /* nothing will come: the other end is closed */
 	MESSAGE_FAULT,
-	MESSAGE_UNCHECKED,
 	MESSAGE_HELLO,
 	MESSAGE_CREATE,
 	MESSAGE_BYE,
@@ -39,12 +38,8 @@ struct message {
 	} as;
 };
 
-/* Reads one: UNCHECKED, or NONE, END, FAULT. Descriptors that came along are
- * closed. */
-void message_read(int fd, struct message *message);
-
-/* What an unchecked one is: any kind below UNCHECKED, or FAULT. All of the
- * struct that the kind is read as has come. */
-void message_check(struct message *message, enum message_from from);
+/* Reads one. All of the struct that its kind is read as has come; descriptors
+ * that came along are closed. */
+void message_read(int fd, enum message_from from, struct message *message);
 
 #endif

@@ -24,8 +24,6 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
-/* ---- coming and going --------------------------------------------------- */
-
 struct peer *peer_new(struct server *server, enum peer_state state)
 {
 	struct peer *peer = calloc(1, sizeof(*peer));
@@ -133,8 +131,6 @@ bool peer_take_token(struct peer *peer)
 	peer->tokens--;
 	return true;
 }
-
-/* ---- the list ----------------------------------------------------------- */
 
 struct peer *peer_find(const struct server *server, const struct pool *pool,
                        uint32_t id)

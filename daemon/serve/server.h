@@ -10,7 +10,6 @@
  *   serve/message.c     one message, read and checked
  *   serve/death.c       clients' processes, and what they leave
  *   serve/duty.c        what is due in the pools, and when
- *   serve/levels.c      how pressed each node of each pool is
  *   serve/peer.c        one client's connection, and the list of them
  *   serve/drops.c       connections that were dropped, counted
  *   serve/listen.c      sockets bound, kept, or left by a dead slabd
@@ -29,13 +28,6 @@
 struct machine;
 struct peer;
 
-/* Of serve/levels.c. */
-struct levels {
-	enum plan_pressure kernel; /* how short it is; not all pools care */
-	/* Another pool lacks pages of a node. */
-	struct psi_state scarce[CONFIG_POOLS_MAX][NODES_MAX];
-};
-
 struct server {
 	const struct config *config;
 	const struct topo *topo;
@@ -49,7 +41,6 @@ struct server {
 	unsigned n_peers;
 	unsigned max_peers; /* clients of all pools, and some that are pending */
 	struct drops drops;
-	struct levels levels;
 	struct machine *machine;
 	/* Of serve/duty.c. */
 	struct event *retry;    /* denied lists are tried anew */
@@ -57,6 +48,10 @@ struct server {
 	struct event *balance;  /* the nodes are looked at */
 	int64_t balance_due_ns; /* if it is pending */
 	struct event *calm;     /* a level may have ended */
+	/* How short the kernel is, for the pools that want to know; and whether
+	 * other pools lack pages of a node. */
+	enum plan_pressure kernel;
+	struct psi_state scarce[CONFIG_POOLS_MAX][NODES_MAX];
 };
 
 #endif

@@ -53,8 +53,7 @@ static bool read_text(const char *path, char *text, size_t bytes)
 	return n >= 0;
 }
 
-void psi_cgroup(char folder[PSI_PATH], const char *text,
-                     const char *mount)
+void psi_cgroup(char folder[PSI_PATH], const char *text, const char *mount)
 {
 	const char *line = text;
 	int len;
@@ -69,8 +68,7 @@ void psi_cgroup(char folder[PSI_PATH], const char *text,
 	len = (int)strcspn(line, "\n");
 	/* Outside of our namespace: the folder is not to be seen. */
 	if (strncmp(line, "/..", 3) == 0 ||
-	    snprintf(folder, PSI_PATH, "%s%.*s", mount, len, line) >=
-	            PSI_PATH)
+	    snprintf(folder, PSI_PATH, "%s%.*s", mount, len, line) >= PSI_PATH)
 		folder[0] = '\0';
 }
 
@@ -85,8 +83,7 @@ void psi_find(struct psi_places *places)
 	read_text("/proc/self/cgroup", text, sizeof(text));
 	for (unsigned i = 0; i < 2 && places->cgroup[0] == '\0'; i++) {
 		psi_cgroup(places->cgroup, text, mounts[i]);
-		snprintf(path, sizeof(path), "%s/cgroup.procs",
-		         places->cgroup);
+		snprintf(path, sizeof(path), "%s/cgroup.procs", places->cgroup);
 		if (access(path, F_OK) < 0)
 			places->cgroup[0] = '\0';
 	}

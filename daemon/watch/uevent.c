@@ -10,11 +10,12 @@
 #include "daemon/base/clock.h"
 #include "daemon/watch/wake.h"
 
-#define BURST_NS (100 * CLOCK_MS) /* the kernel sends one message a memory block */
+#define BURST_NS (100 * CLOCK_MS) /* one message comes a memory block */
 #define READS_MAX 64u             /* at one time */
 
 struct uevent {
-	struct uevent_request want;
+	void (*changed)(void *arg, unsigned what);
+	void *arg;
 	struct udev *udev;
 	struct udev_monitor *monitor;
 	struct event *readable;
@@ -84,7 +85,7 @@ static void on_burst(UNUSED evutil_socket_t fd, UNUSED short event, void *arg)
 	struct uevent *u = arg;
 	unsigned what = u->what;
 	u->what = UEVENT_NOTHING;
-	u->want.changed(u->want.arg, what);
+	u->changed(u->arg, what);
 }
 
 /* libudev's constructors set errno; not all of its versions do so for each
@@ -109,25 +110,27 @@ static int listen_to_kernel(struct uevent *u)
 	return r < 0 ? r : udev_monitor_enable_receiving(u->monitor);
 }
 
-static int add_events(struct uevent *u)
+static int add_events(struct uevent *u, struct event_base *base)
 {
-	if (wake_timer(&u->burst, u->want.base, on_burst, u) < 0)
+	if (wake_timer(&u->burst, base, on_burst, u) < 0)
 		return -ENOMEM;
-	return wake_on_fd(&u->readable, u->want.base,
-	                  udev_monitor_get_fd(u->monitor), on_message, u);
+	return wake_on_fd(&u->readable, base, udev_monitor_get_fd(u->monitor),
+	                  on_message, u);
 }
 
-int uevent_open(struct uevent **out, const struct uevent_request *want)
+int uevent_open(struct uevent **out, struct event_base *base,
+                void (*changed)(void *arg, unsigned what), void *arg)
 {
 	struct uevent *u = calloc(1, sizeof(*u));
 	int r;
 	*out = NULL;
 	if (u == NULL)
 		return -ENOMEM;
-	u->want = *want;
+	u->changed = changed;
+	u->arg = arg;
 	r = listen_to_kernel(u);
 	if (r >= 0)
-		r = add_events(u);
+		r = add_events(u, base);
 	if (r < 0) {
 		uevent_close(u);
 		return r;

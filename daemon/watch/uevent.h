@@ -27,15 +27,10 @@ enum uevent_what {
 
 struct uevent;
 
-/* changed is called some 100 ms after the first message of a burst. */
-struct uevent_request {
-	struct event_base *base;
-	void (*changed)(void *arg, unsigned what);
-	void *arg;
-};
-
-/* 0, or -errno: the kernel can't be listened to, or -ENOMEM. */
-int uevent_open(struct uevent **out, const struct uevent_request *want);
+/* changed is called some 100 ms after the first message of a burst. 0, or
+ * -errno: the kernel can't be listened to, or -ENOMEM. */
+int uevent_open(struct uevent **out, struct event_base *base,
+                void (*changed)(void *arg, unsigned what), void *arg);
 void uevent_close(struct uevent *uevent); /* NULL is fine */
 
 #endif

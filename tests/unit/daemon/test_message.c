@@ -27,9 +27,7 @@ static enum message_kind read_sent(const void *bytes, size_t n,
                                    enum message_from from)
 {
 	cr_assert_eq(send(ends[0], bytes, n, 0), (ssize_t)n);
-	message_read(ends[1], &message);
-	if (message.kind == MESSAGE_UNCHECKED)
-		message_check(&message, from);
+	message_read(ends[1], from, &message);
 	return message.kind;
 }
 
@@ -51,10 +49,10 @@ static struct wire_hello hello(void)
 
 Test(message, nothing_and_the_end)
 {
-	message_read(ends[1], &message);
+	message_read(ends[1], MESSAGE_FROM_CLIENT, &message);
 	cr_expect_eq(message.kind, MESSAGE_NONE);
 	shutdown(ends[0], SHUT_RDWR);
-	message_read(ends[1], &message);
+	message_read(ends[1], MESSAGE_FROM_CLIENT, &message);
 	cr_expect_eq(message.kind, MESSAGE_END);
 }
 
@@ -153,7 +151,7 @@ static void send_descriptors(unsigned n)
 	for (unsigned i = 0; i < n; i++)
 		memcpy(CMSG_DATA(c) + i * sizeof(int), &ends[0], sizeof(int));
 	cr_assert_geq(sendmsg(ends[0], &hdr, 0), 0);
-	message_read(ends[1], &message);
+	message_read(ends[1], MESSAGE_FROM_CLIENT, &message);
 	cr_expect_eq(message.kind, MESSAGE_FAULT);
 	cr_expect_eq(message.drop, DROP_DESCRIPTORS);
 	after = dup(0);

@@ -92,9 +92,8 @@ static void on_change(void *arg, unsigned what)
 
 static int begin(void)
 {
-	struct uevent_request want = {.changed = on_change};
-	want.base = base = event_base_new();
-	return uevent_open(&uevent, &want);
+	base = event_base_new();
+	return uevent_open(&uevent, base, on_change, NULL);
 }
 
 static void end(void)
@@ -197,14 +196,13 @@ Test(uevent, only_the_kernel_is_heard)
 
 Test(uevent, without_a_descriptor_it_is_an_error_and_no_end)
 {
-	struct uevent_request want = {.changed = on_change};
 	struct rlimit all;
 	struct rlimit none;
 	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &all), 0);
 	none = all;
 	none.rlim_cur = 0;
 	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
-	cr_expect_eq(uevent_open(&uevent, &want), -EMFILE);
+	cr_expect_eq(uevent_open(&uevent, base, on_change, NULL), -EMFILE);
 	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &all), 0);
 	cr_expect_null(uevent);
 }

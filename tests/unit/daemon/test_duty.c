@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/serve/levels.h"
+#include "daemon/serve/duty.h"
 
 #include <criterion/criterion.h>
 
@@ -25,67 +25,67 @@ static void end(void)
 	tear_down();
 }
 
-TestSuite(levels, .init = begin, .fini = end, .timeout = 300);
+TestSuite(duty, .init = begin, .fini = end, .timeout = 300);
 
 /* Clients of the first pool lack slabs on a node. */
 static void lack(uint32_t node)
 {
 	struct unmet unmet = {.n = 1, .want = {{orders, node, 3}}};
-	levels_note_denied(&server, first, &unmet);
+	duty_note_denied(&server, first, &unmet);
 }
 
-Test(levels, at_rest)
+Test(duty, at_rest)
 {
-	cr_expect_not(levels_settle(&server, &next_ns));
+	cr_expect_not(duty_tell_levels(&server, &next_ns));
 	cr_expect_eq(next_ns, -1);
 }
 
-Test(levels, another_pool_is_pressed_for_a_while)
+Test(duty, another_pool_is_pressed_for_a_while)
 {
 	lack(1);
-	cr_expect(levels_settle(&server, &next_ns));
+	cr_expect(duty_tell_levels(&server, &next_ns));
 	cr_expect_eq(next_ns, PSI_STAYS_NS);
 	cr_expect_eq(balance_pressure(other, 1), PLAN_SOME);
 	cr_expect_eq(balance_pressure(other, 0), PLAN_CALM);
 	cr_expect_eq(balance_pressure(first, 1), PLAN_CALM);
 	/* Nothing got worse since. */
 	test_clock_advance(PSI_STAYS_NS - 1);
-	cr_expect_not(levels_settle(&server, &next_ns));
+	cr_expect_not(duty_tell_levels(&server, &next_ns));
 	cr_expect_eq(next_ns, 1);
 	test_clock_advance(1);
-	cr_expect_not(levels_settle(&server, &next_ns));
+	cr_expect_not(duty_tell_levels(&server, &next_ns));
 	cr_expect_eq(next_ns, -1);
 	cr_expect_eq(balance_pressure(other, 1), PLAN_CALM);
 }
 
 /* It could have no more of the node if all others gave theirs up. */
-Test(levels, nobody_is_pressed_for_a_pool_that_has_all_it_may_have)
+Test(duty, nobody_is_pressed_for_a_pool_that_has_all_it_may_have)
 {
 	uint64_t pages = first->pages.node[1].pages;
 	first->pages.node[1].pages = pages_size(&first->pages, 1);
 	lack(1);
-	cr_expect_not(levels_settle(&server, &next_ns));
+	cr_expect_not(duty_tell_levels(&server, &next_ns));
 	first->pages.node[1].pages = pages;
 }
 
-Test(levels, the_kernel_presses_those_that_want_to_know)
+Test(duty, the_kernel_presses_those_that_want_to_know)
 {
 	struct config_balance deaf = *balance_config(other);
 	deaf.pressure_ms = 0;
 	balance_configure(other, &deaf);
 	cr_assert_gt(balance_config(first)->pressure_ms, 0);
-	server.levels.kernel = PLAN_FULL;
-	cr_expect(levels_settle(&server, &next_ns));
+	server.kernel = PLAN_FULL;
+	cr_expect(duty_tell_levels(&server, &next_ns));
 	cr_expect_eq(next_ns, -1);
 	for (uint32_t node = 0; node < 2; node++) {
 		cr_expect_eq(balance_pressure(first, node), PLAN_FULL);
 		cr_expect_eq(balance_pressure(other, node), PLAN_CALM);
 	}
 	lack(0);
-	cr_expect(levels_settle(&server, &next_ns));
+	cr_expect(duty_tell_levels(&server, &next_ns));
 	cr_expect_eq(balance_pressure(other, 0), PLAN_SOME);
-	server.levels.kernel = PLAN_CALM;
-	cr_expect_not(levels_settle(&server, &next_ns));
+	server.kernel = PLAN_CALM;
+	cr_expect_not(duty_tell_levels(&server, &next_ns));
 	cr_expect_eq(balance_pressure(first, 0), PLAN_CALM);
 	cr_expect_eq(balance_pressure(other, 0), PLAN_SOME);
 }
