@@ -20,14 +20,14 @@ static void finish(void)
 	pool_fixture_stop(&fixture);
 }
 
-TestSuite(cachetab, .init = start, .fini = finish);
+TestSuite(caches, .init = start, .fini = finish);
 
 static int make(const char *name, uint64_t size, uint64_t align)
 {
 	return pool_fixture_cache(&fixture, name, size, align, 0);
 }
 
-Test(cachetab, makes_and_finds)
+Test(caches, makes_and_finds)
 {
 	const struct layout_cache *row;
 	cr_expect_null(view_cache(&fixture.pool.view, 1));
@@ -50,7 +50,7 @@ Test(cachetab, makes_and_finds)
 		              1);
 }
 
-Test(cachetab, reopens_what_is_alike)
+Test(caches, reopens_what_is_alike)
 {
 	cr_assert_eq(make("a", 100, 0), 1);
 	cr_expect_eq(make("a", 100, 0), 1);
@@ -65,7 +65,7 @@ Test(cachetab, reopens_what_is_alike)
 	cr_expect_eq(make("b", 100, 0), 2);
 }
 
-Test(cachetab, sizes_and_flags)
+Test(caches, sizes_and_flags)
 {
 	cr_expect_eq(make("a", 0, 0), -EINVAL);
 	cr_expect_eq(make("a", 2 * FIXTURE_MIB + 1, 0), -EINVAL);
@@ -83,7 +83,7 @@ Test(cachetab, sizes_and_flags)
 	cr_expect_eq(fixture.pool.view.caches[1].flags, SLABD_CACHE_STRICT);
 }
 
-Test(cachetab, names)
+Test(caches, names)
 {
 	char name[NAME_BYTES + 1];
 	cr_expect_eq(make("", 64, 0), -EINVAL);
@@ -98,7 +98,7 @@ Test(cachetab, names)
 	cr_expect_eq(make("gr\xc3\xbc\xc3\x9f", 64, 0), 2);
 }
 
-Test(cachetab, full)
+Test(caches, full)
 {
 	char name[] = "c0";
 	for (int i = 1; i <= 8; i++, name[1]++)
@@ -109,7 +109,7 @@ Test(cachetab, full)
 	cr_expect_eq(fixture.pool.view.words[0], 0, "the next table is whole");
 }
 
-Test(cachetab, says_what_to_do)
+Test(caches, says_what_to_do)
 {
 	struct remedy why;
 	char name[NAME_BYTES] = "a";

@@ -26,7 +26,7 @@ static void finish(void)
 	pool_fixture_stop(&fixture);
 }
 
-TestSuite(ident, .init = start, .fini = finish);
+TestSuite(clients, .init = start, .fini = finish);
 
 static uint32_t take(const char *comm)
 {
@@ -47,7 +47,7 @@ static enum client_state state_of(uint32_t id)
 	return (enum client_state)(fixture.pool.view.clients[id].word & 0xff);
 }
 
-Test(ident, lives_dies_and_is_free)
+Test(clients, lives_dies_and_is_free)
 {
 	uint32_t id = take("worker");
 	const struct layout_client *row = &fixture.pool.view.clients[id];
@@ -65,13 +65,13 @@ Test(ident, lives_dies_and_is_free)
 	cr_expect_not(view_client_live(&fixture.pool.view, id));
 }
 
-Test(ident, long_name_is_cut)
+Test(clients, long_name_is_cut)
 {
 	uint32_t id = take("a name of more than fifteen");
 	cr_expect_str_eq(fixture.pool.view.clients[id].comm, "a name of more ");
 }
 
-Test(ident, nobody_is_not_live)
+Test(clients, nobody_is_not_live)
 {
 	cr_expect_not(view_client_live(&fixture.pool.view, 0));
 	cr_expect_not(view_client_live(&fixture.pool.view, CLIENT_IDS));
@@ -79,7 +79,7 @@ Test(ident, nobody_is_not_live)
 }
 
 /* An id comes again only after every other had its turn. */
-Test(ident, reused_as_late_as_possible, .timeout = 300)
+Test(clients, reused_as_late_as_possible, .timeout = 300)
 {
 	static bool seen[CLIENT_IDS];
 	uint32_t stays = take("stays");
@@ -101,7 +101,7 @@ Test(ident, reused_as_late_as_possible, .timeout = 300)
 }
 
 /* Between reap and free an id is nobody's to have. */
-Test(ident, dead_is_passed_over)
+Test(clients, dead_is_passed_over)
 {
 	uint32_t id = take("dead");
 	clients_reap(&fixture.pool, id);
@@ -110,7 +110,7 @@ Test(ident, dead_is_passed_over)
 	cr_expect_eq(clients_epoch(&fixture.pool, id), 1);
 }
 
-Test(ident, as_many_as_configured)
+Test(clients, as_many_as_configured)
 {
 	uint32_t ids[4];
 	for (uint32_t i = 0; i < 4; i++)
@@ -122,7 +122,7 @@ Test(ident, as_many_as_configured)
 	cr_expect_eq(clients_take(&fixture.pool, 1, 1, "sixth"), -EAGAIN);
 }
 
-Test(ident, counts_begin_at_zero)
+Test(clients, counts_begin_at_zero)
 {
 	uint32_t id = take("counts");
 	view_count(&fixture.pool.view, id, STAT_REFUSED, 7);
@@ -147,7 +147,7 @@ static uint32_t two_slabs(void)
 	return (uint32_t)cache;
 }
 
-Test(ident, reap_frees_what_it_held)
+Test(clients, reap_frees_what_it_held)
 {
 	uint32_t cache = two_slabs();
 	uint32_t id = take("dies");
@@ -167,7 +167,7 @@ Test(ident, reap_frees_what_it_held)
 }
 
 /* A give raced with the receiver's death: its tag appears after the sweep. */
-Test(ident, give_to_the_dead_is_swept)
+Test(clients, give_to_the_dead_is_swept)
 {
 	uint32_t cache = two_slabs();
 	uint32_t giver = take("giver");
@@ -186,7 +186,7 @@ Test(ident, give_to_the_dead_is_swept)
 
 /* A giver killed half way may leave an object under an id that was freed
  * before: its own death brings it back. */
-Test(ident, stray_comes_back_with_its_giver)
+Test(clients, stray_comes_back_with_its_giver)
 {
 	uint32_t cache = two_slabs();
 	uint32_t giver = take("giver");
@@ -207,7 +207,7 @@ Test(ident, stray_comes_back_with_its_giver)
 }
 
 /* Slower still: the give lands after the id was freed. */
-Test(ident, later_give_is_swept_before_reuse)
+Test(clients, later_give_is_swept_before_reuse)
 {
 	uint32_t cache = two_slabs();
 	uint32_t giver = take("giver");
@@ -223,7 +223,7 @@ Test(ident, later_give_is_swept_before_reuse)
 }
 
 /* For givers it is the client that it was; the next to have the id is free. */
-Test(ident, barred_until_its_end)
+Test(clients, barred_until_its_end)
 {
 	const struct view *view = &fixture.pool.view;
 	uint32_t id = take("bad");
@@ -242,7 +242,7 @@ Test(ident, barred_until_its_end)
 }
 
 /* The slab lies above pages that went back to the kernel. */
-Test(ident, sets_bits_that_are_due)
+Test(clients, sets_bits_that_are_due)
 {
 	uint32_t large, small, head;
 	struct partial list;

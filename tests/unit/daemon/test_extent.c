@@ -111,14 +111,14 @@ static void play(struct rng *rng, bool all)
 	extent_done(&map);
 }
 
-Test(runmap, random_against_naive)
+Test(extent, random_against_naive)
 {
 	struct rng rng = rng_start("random_against_naive");
 	for (uint32_t game = 0; game < 300; game++)
 		play(&rng, game % 2);
 }
 
-Test(runmap, all_taken)
+Test(extent, all_taken)
 {
 	start(100, true);
 	check(100);
@@ -130,7 +130,7 @@ Test(runmap, all_taken)
 	check(100);
 }
 
-Test(runmap, whole_at_once)
+Test(extent, whole_at_once)
 {
 	start(128, false);
 	check(0);
@@ -145,7 +145,7 @@ Test(runmap, whole_at_once)
 }
 
 /* A free place right before the end of the range is no run that passes it. */
-Test(runmap, ends_of_the_range)
+Test(extent, ends_of_the_range)
 {
 	start(128, false);
 	take(60, 64, 4, 4);
@@ -155,7 +155,7 @@ Test(runmap, ends_of_the_range)
 	take(120, 127, 8, 8);
 }
 
-Test(runmap, done_twice_is_harmless)
+Test(extent, done_twice_is_harmless)
 {
 	start(10, false);
 	extent_done(&map);

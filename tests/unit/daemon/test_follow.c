@@ -23,19 +23,19 @@ static void finish(void)
 	pool_fixture_stop(&fixture);
 }
 
-TestSuite(follow_nodes, .init = start, .fini = finish, .timeout = 300);
+TestSuite(follow, .init = start, .fini = finish, .timeout = 300);
 
 static uint8_t *cpu_byte(uint32_t cpu)
 {
 	return (uint8_t *)(uintptr_t)&pool->view.cpus[cpu];
 }
 
-Test(follow_nodes, nothing_changed)
+Test(follow, nothing_changed)
 {
 	cr_expect_eq(follow_nodes(pool, &now), FOLLOW_NOTHING);
 }
 
-Test(follow_nodes, a_cpu_comes_or_was_wrong)
+Test(follow, a_cpu_comes_or_was_wrong)
 {
 	*cpu_byte(3) = NODE_NONE;
 	*cpu_byte(4) = 0;
@@ -46,7 +46,7 @@ Test(follow_nodes, a_cpu_comes_or_was_wrong)
 	cr_expect_eq(follow_nodes(pool, &now), FOLLOW_NOTHING);
 }
 
-Test(follow_nodes, a_cpu_that_goes_changes_nothing)
+Test(follow, a_cpu_that_goes_changes_nothing)
 {
 	now.cpu_node[3] = TOPO_NODE_NONE;
 	now.n_cpus = 5;
@@ -64,7 +64,7 @@ static void lose_node_1(void)
 		now.cpu_node[cpu] = (uint8_t)(now.cpu_node[cpu] == 2);
 }
 
-Test(follow_nodes, a_nodes_memory_goes_and_comes_back)
+Test(follow, a_nodes_memory_goes_and_comes_back)
 {
 	struct topo whole = now;
 	int cache = pool_fixture_cache(&fixture, "c", 64, 8, 0);
@@ -93,7 +93,7 @@ Test(follow_nodes, a_nodes_memory_goes_and_comes_back)
 	cr_expect_gt(cache, 0);
 }
 
-Test(follow_nodes, pages_are_looked_at_in_bounds)
+Test(follow, pages_are_looked_at_in_bounds)
 {
 	uint64_t page = 0;
 	unsigned calls = 0;

@@ -55,9 +55,9 @@ int accept4(int fd, struct sockaddr *addr, socklen_t *size, int flags)
 	return (int)syscall(SYS_accept4, fd, addr, size, flags);
 }
 
-TestSuite(admin, .init = start, .fini = stop, .timeout = 300);
+TestSuite(http, .init = start, .fini = stop, .timeout = 300);
 
-Test(admin, get)
+Test(http, get)
 {
 	expect("/hello", 200, "{\"hello\":\"world\"}\n");
 	expect("/", 200,
@@ -65,7 +65,7 @@ Test(admin, get)
 	       "\"/big\",\"/conns\",\"/both\"],\"post\":[\"/change\",\"/both\"]}\n");
 }
 
-Test(admin, unknown_path)
+Test(http, unknown_path)
 {
 	expect("/hell", 404,
 	       "{\"error\":\"no such path\",\"remedy\":\"GET one of the "
@@ -76,7 +76,7 @@ Test(admin, unknown_path)
 	cr_expect_eq(ask_as("POST", "/hell", NULL).status, 404);
 }
 
-Test(admin, method)
+Test(http, method)
 {
 	static const char *const method[] = {"POST", "PUT", "DELETE", "PATCH",
 	                                     "OPTIONS"};
@@ -92,7 +92,7 @@ Test(admin, method)
 	}
 }
 
-Test(admin, query)
+Test(http, query)
 {
 	expect("/echo", 200, "{\"pool\":null,\"n\":7,\"r\":-2}\n");
 	expect("/echo?pool=a%26b&n=100", 200,
@@ -116,14 +116,14 @@ Test(admin, query)
 	       "/echo: pool n\"}\n");
 }
 
-Test(admin, a_route_that_fails)
+Test(http, a_route_that_fails)
 {
 	expect("/null", 500,
 	       "{\"error\":\"no answer could be made\","
 	       "\"remedy\":\"see the log of slabd\"}\n");
 }
 
-Test(admin, header_too_large)
+Test(http, header_too_large)
 {
 	char *line = malloc(ADMIN_HEADERS_MAX + 64);
 	struct curl_slist *head;
@@ -140,7 +140,7 @@ Test(admin, header_too_large)
 	cr_expect_eq(ask("/hello").status, 200);
 }
 
-Test(admin, body_too_large)
+Test(http, body_too_large)
 {
 	int fd = dial("GET /hello HTTP/1.1\r\nContent-Length: 99999999\r\n"
 	              "\r\nxxxx");
@@ -153,7 +153,7 @@ Test(admin, body_too_large)
 	cr_expect_eq(ask("/hello").status, 200);
 }
 
-Test(admin, garbage)
+Test(http, garbage)
 {
 	static const char *const said[] = {"\r\n\r\n\r\n",
 	                                   "\x16\x03\x01\x02",
@@ -175,7 +175,7 @@ Test(admin, garbage)
 	}
 }
 
-Test(admin, half_a_request_holds_up_nobody)
+Test(http, half_a_request_holds_up_nobody)
 {
 	int fd = dial("GET /he");
 	char buf[16] = "";
@@ -199,7 +199,7 @@ static void ask_on(int fd)
 		continue;
 }
 
-Test(admin, quiet_connections_end)
+Test(http, quiet_connections_end)
 {
 	int idle, half;
 	stop_clock();
@@ -217,7 +217,7 @@ Test(admin, quiet_connections_end)
 	close(half);
 }
 
-Test(admin, idle_connections_make_room)
+Test(http, idle_connections_make_room)
 {
 	int fd[3 * ADMIN_CONNS_MAX], open = 0, i;
 	struct pollfd p = {.events = POLLIN};
@@ -238,7 +238,7 @@ Test(admin, idle_connections_make_room)
 }
 
 /* The one that asked last stays, though it came first. */
-Test(admin, who_asks_is_not_idle)
+Test(http, who_asks_is_not_idle)
 {
 	int first = dial(""), fd[2 * ADMIN_CONNS_MAX], i;
 	struct pollfd p = {.fd = first, .events = POLLIN};
@@ -253,7 +253,7 @@ Test(admin, who_asks_is_not_idle)
 }
 
 /* One that asked is closed at once where all have asked. */
-Test(admin, who_asked_makes_room_for_who_asks)
+Test(http, who_asked_makes_room_for_who_asks)
 {
 	int fd[ADMIN_CONNS_MAX + 1], i;
 	for (i = 0; i <= ADMIN_CONNS_MAX; i++) {
@@ -267,7 +267,7 @@ Test(admin, who_asked_makes_room_for_who_asks)
 }
 
 /* The answer is under way, and not read before others have theirs. */
-Test(admin, a_slow_reader_holds_up_nobody)
+Test(http, a_slow_reader_holds_up_nobody)
 {
 	int fd = dial("GET /big HTTP/1.1\r\nConnection: close\r\n\r\n");
 	struct pollfd p = {.fd = fd, .events = POLLIN};
@@ -277,7 +277,7 @@ Test(admin, a_slow_reader_holds_up_nobody)
 	close(fd);
 }
 
-Test(admin, keep_alive)
+Test(http, keep_alive)
 {
 	int fd = dial("GET /hello HTTP/1.1\r\n\r\nGET /hello HTTP/1.1\r\n"
 	              "Connection: close\r\n\r\n");
@@ -287,7 +287,7 @@ Test(admin, keep_alive)
 }
 
 /* stop(), run after the test, checks that the loop ends at once. */
-Test(admin, stop_while_connected)
+Test(http, stop_while_connected)
 {
 	dial("");
 	dial("GET /hel");
@@ -297,7 +297,7 @@ Test(admin, stop_while_connected)
 }
 
 /* Nor does a connection that the loop has not seen yet. */
-Test(admin, stop_right_after_connect)
+Test(http, stop_right_after_connect)
 {
 	int i;
 
@@ -307,7 +307,7 @@ Test(admin, stop_right_after_connect)
 
 /* Tried once; then not before the pause is over, however often the loop goes
  * round. */
-Test(admin, out_of_descriptors_neither_spins_nor_stays)
+Test(http, out_of_descriptors_neither_spins_nor_stays)
 {
 	int there = dial(""), i, late;
 	ask_on(there);
@@ -334,7 +334,7 @@ Test(admin, out_of_descriptors_neither_spins_nor_stays)
 }
 
 /* A base may be freed right after admin_stop, without another round. */
-Test(admin, stop_without_a_loop)
+Test(http, stop_without_a_loop)
 {
 	struct event_base *base = event_base_new();
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};

@@ -11,7 +11,7 @@
 #include "tests/lib/admin_fixture.h"
 #include "tests/lib/rng.h"
 
-TestSuite(admin_post, .init = start, .fini = stop, .timeout = 300);
+TestSuite(http_post, .init = start, .fini = stop, .timeout = 300);
 
 static struct answer post(const char *query, const char *type,
                           const char *body, size_t size)
@@ -53,7 +53,7 @@ static void posts(const char *query, const char *type, const char *body,
 	cr_expect(strstr(a.body, answer), "%s", a.body);
 }
 
-Test(admin_post, post)
+Test(http_post, post)
 {
 	posts("?pool=a%26b&n=100", NULL, "", 200,
 	      "{\"pool\":\"a&b\",\"n\":100,\"r\":0}\n");
@@ -65,7 +65,7 @@ Test(admin_post, post)
 	posts("", NULL, "", 200, "\"n\":7");
 }
 
-Test(admin_post, post_is_strict)
+Test(http_post, post_is_strict)
 {
 	posts("", "application/json", "{\"n\":4}", 415,
 	      "the body is not " FORM);
@@ -82,7 +82,7 @@ Test(admin_post, post_is_strict)
 	cr_expect_eq(ask("/change?n=1").status, 405);
 }
 
-Test(admin_post, post_of_the_largest_size)
+Test(http_post, post_of_the_largest_size)
 {
 	char body[ADMIN_BODY_MAX + 2];
 
@@ -92,7 +92,7 @@ Test(admin_post, post_of_the_largest_size)
 	cr_expect_eq(post("", FORM, body, ADMIN_BODY_MAX + 1).status, 413);
 }
 
-Test(admin_post, get_of_what_changes)
+Test(http_post, get_of_what_changes)
 {
 	struct answer a = ask_as("GET", "/change", NULL);
 
@@ -105,7 +105,7 @@ Test(admin_post, get_of_what_changes)
 	cr_expect_str_eq(ask_as("POST", "/", NULL).allow, "GET");
 }
 
-Test(admin_post, one_path_for_both)
+Test(http_post, one_path_for_both)
 {
 	struct answer a = ask_as("PUT", "/both", NULL);
 
@@ -117,7 +117,7 @@ Test(admin_post, one_path_for_both)
 }
 
 /* Forms of pieces that mean something, and of bytes that do not. */
-Test(admin_post, garbage)
+Test(http_post, garbage)
 {
 	static const char *const pieces[] = {
 		"n", "=", "&", "pool", "7", "%", "%00", "%zz", "+", "%26",

@@ -22,7 +22,7 @@ static void finish(void)
 	pool_fixture_stop(&fixture);
 }
 
-TestSuite(pagebook, .init = start, .fini = finish);
+TestSuite(pages, .init = start, .fini = finish);
 
 static uint64_t take(uint32_t node, uint32_t n_units)
 {
@@ -42,7 +42,7 @@ static uint64_t hole(uint32_t node, uint64_t *n)
 	return pages_hole(&pool->pages, node, n);
 }
 
-Test(pagebook, begins_with_what_is_ready)
+Test(pages, begins_with_what_is_ready)
 {
 	cr_expect_eq(pool->pages.n_pages, 8);
 	for (uint64_t page = 0; page < 8; page++) {
@@ -60,7 +60,7 @@ Test(pagebook, begins_with_what_is_ready)
 	cr_expect_eq(pool_end_unit(pool, 1), 192);
 }
 
-Test(pagebook, takes_the_lowest_and_gives_back)
+Test(pages, takes_the_lowest_and_gives_back)
 {
 	for (uint64_t i = 0; i < 64; i++)
 		cr_assert_eq(take(0, 1), i);
@@ -76,7 +76,7 @@ Test(pagebook, takes_the_lowest_and_gives_back)
 }
 
 /* Runs do not cross pages, and are aligned. */
-Test(pagebook, takes_whole_runs)
+Test(pages, takes_whole_runs)
 {
 	cr_expect_eq(take(0, 1), 0);
 	cr_expect_eq(take(0, 16), 16);
@@ -88,7 +88,7 @@ Test(pagebook, takes_whole_runs)
 	cr_expect_eq(take(0, 1), 1);
 }
 
-Test(pagebook, a_page_that_moved_is_the_other_nodes)
+Test(pages, a_page_that_moved_is_the_other_nodes)
 {
 	cr_expect_eq(take(0, 4), 0);
 	pages_move(&pool->pages, 0, 1);
@@ -108,7 +108,7 @@ Test(pagebook, a_page_that_moved_is_the_other_nodes)
 	cr_expect_eq(take(0, 1), 0);
 }
 
-Test(pagebook, holes_are_filled_from_below)
+Test(pages, holes_are_filled_from_below)
 {
 	uint64_t n = 9;
 	cr_expect_eq(hole(0, &n), 2);
@@ -127,7 +127,7 @@ Test(pagebook, holes_are_filled_from_below)
 }
 
 /* A node's own file is full of pages that lie elsewhere: others' holes do. */
-Test(pagebook, holes_of_other_files)
+Test(pages, holes_of_other_files)
 {
 	uint64_t n = 2;
 	pages_add(&pool->pages, 2, 2, 0);
@@ -145,7 +145,7 @@ Test(pagebook, holes_of_other_files)
 	cr_expect_eq(n, 1);
 }
 
-Test(pagebook, idle_from_above)
+Test(pages, idle_from_above)
 {
 	const int64_t hour = 3600 * CLOCK_S;
 	struct pages *pages = &pool->pages;
@@ -165,7 +165,7 @@ Test(pagebook, idle_from_above)
 	cr_expect_eq(pages_idle(pages, 0, 1, hour), 0);
 }
 
-Test(pagebook, claims_what_is_named)
+Test(pages, claims_what_is_named)
 {
 	cr_expect_eq(pages_claim(&pool->pages, 5, 3), 0);
 	cr_expect_eq(pages_claim(&pool->pages, 7, 1), -EINVAL, "taken");

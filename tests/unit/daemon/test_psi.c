@@ -45,7 +45,7 @@ static void end(void)
 	rmdir(folder);
 }
 
-TestSuite(pressure, .init = begin, .fini = end, .timeout = 300);
+TestSuite(psi, .init = begin, .fini = end, .timeout = 300);
 
 static void start(int64_t stays_ns)
 {
@@ -83,7 +83,7 @@ static const char *cgroup(const char *text)
 	return out;
 }
 
-Test(pressure, own_cgroup_is_found)
+Test(psi, own_cgroup_is_found)
 {
 	char text[PSI_PATH + 16];
 	cr_expect_str_eq(cgroup("0::/system.slice/slabd.service\n"),
@@ -101,7 +101,7 @@ Test(pressure, own_cgroup_is_found)
 
 /* ---- levels ------------------------------------------------------------- */
 
-Test(pressure, a_level_ends_by_itself)
+Test(psi, a_level_ends_by_itself)
 {
 	struct psi_state state = {{0}};
 	int64_t left;
@@ -121,7 +121,7 @@ Test(pressure, a_level_ends_by_itself)
 	cr_expect_eq(psi_at(&state, 9000, &left), PLAN_CALM);
 }
 
-Test(pressure, counts_of_a_cgroup)
+Test(psi, counts_of_a_cgroup)
 {
 	uint64_t counts[PLAN_FULL + 1];
 	psi_counts("low 9\nhigh 2\nmax 3\noom 4\noom_kill 5\n"
@@ -163,7 +163,7 @@ static void on_urgent(void *arg, enum plan_pressure level)
 	on_change(arg, level);
 }
 
-Test(pressure, an_urgent_descriptor_raises_the_level_for_a_while)
+Test(psi, an_urgent_descriptor_raises_the_level_for_a_while)
 {
 	struct psi_request want = {.base = base,
 	                           .places = &places,
@@ -186,7 +186,7 @@ Test(pressure, an_urgent_descriptor_raises_the_level_for_a_while)
 	close(a);
 }
 
-Test(pressure, limits_of_the_cgroup)
+Test(psi, limits_of_the_cgroup)
 {
 	int waiting;
 	snprintf(places.cgroup, sizeof(places.cgroup), "%s", folder);
@@ -212,7 +212,7 @@ Test(pressure, limits_of_the_cgroup)
 
 /* ---- what is not there -------------------------------------------------- */
 
-Test(pressure, nothing_to_be_watched_is_told_and_no_failure)
+Test(psi, nothing_to_be_watched_is_told_and_no_failure)
 {
 	start(0);
 	cr_expect_not_null(strstr(psi_lack(pressure)->what, "the machine"));
@@ -220,7 +220,7 @@ Test(pressure, nothing_to_be_watched_is_told_and_no_failure)
 	cr_expect_not_null(strstr(psi_lack(pressure)->todo, "psi=1"));
 }
 
-Test(pressure, no_more_descriptors_than_have_room)
+Test(psi, no_more_descriptors_than_have_room)
 {
 	int fd[2];
 	int r = 0;
@@ -236,7 +236,7 @@ Test(pressure, no_more_descriptors_than_have_room)
 }
 
 /* The kernel's own, where it has them and we may. */
-Test(pressure, the_kernels_triggers)
+Test(psi, the_kernels_triggers)
 {
 	int fd = open("/proc/pressure/memory", O_RDWR | O_CLOEXEC);
 	if (fd < 0)

@@ -11,7 +11,7 @@
 #include "daemon/balance/hand.h"
 #include "daemon/pool/slabs.h"
 
-TestSuite(report_do, .init = set_up, .fini = tear_down);
+TestSuite(report_act, .init = set_up, .fini = tear_down);
 
 static unsigned list_of(uint32_t head)
 {
@@ -20,7 +20,7 @@ static unsigned list_of(uint32_t head)
 
 /* ---- lend --------------------------------------------------------------- */
 
-Test(report_do, lends_and_has_back)
+Test(report_act, lends_and_has_back)
 {
 	uint32_t a = carve(orders, 0, 0);
 	uint32_t b = carve(orders, 0, 0);
@@ -51,7 +51,7 @@ Test(report_do, lends_and_has_back)
 	cr_expect(yes("agree"));
 }
 
-Test(report_do, lend_has_to_make_sense)
+Test(report_act, lend_has_to_make_sense)
 {
 	uint32_t a = carve(orders, 0, 0);
 	const char *n = "n is 1 to 65536, 1 if it is not given";
@@ -83,7 +83,7 @@ Test(report_do, lend_has_to_make_sense)
 	cr_expect_eq(count("pools/0/events"), 0, "nothing was tried");
 }
 
-Test(report_do, lends_what_is_there_alone)
+Test(report_act, lends_what_is_there_alone)
 {
 	post("/lend", "cache=orders&from=1&to=0&n=2");
 	cr_expect_eq(status, 409);
@@ -98,7 +98,7 @@ Test(report_do, lends_what_is_there_alone)
 	cr_expect_eq(status, 405);
 }
 
-Test(report_do, one_pool_or_a_name)
+Test(report_act, one_pool_or_a_name)
 {
 	uint32_t lots;
 	set_up_pool(1, "trade");
@@ -119,7 +119,7 @@ Test(report_do, one_pool_or_a_name)
 
 /* ---- migrate ------------------------------------------------------------ */
 
-Test(report_do, moves_pages)
+Test(report_act, moves_pages)
 {
 	uint32_t a = carve(orders, 0, 0);
 	hold_still();
@@ -142,7 +142,7 @@ Test(report_do, moves_pages)
 	cr_expect(yes("agree"));
 }
 
-Test(report_do, moves_within_reason)
+Test(report_act, moves_within_reason)
 {
 	post("/migrate", "from=0&to=0");
 	cr_expect_eq(status, 409);
@@ -171,7 +171,7 @@ static long long pages_of(unsigned node)
 	return num(path);
 }
 
-Test(report_do, drains_one_but_not_the_last)
+Test(report_act, drains_one_but_not_the_last)
 {
 	uint32_t id = join("worker");
 	uint32_t a = carve(orders, 1, 1);
@@ -206,7 +206,7 @@ Test(report_do, drains_one_but_not_the_last)
 	cr_expect(yes("agree"));
 }
 
-Test(report_do, says_who_holds_a_node_up)
+Test(report_act, says_who_holds_a_node_up)
 {
 	uint32_t id = join("worker");
 	struct remedy why;
@@ -228,7 +228,7 @@ Test(report_do, says_who_holds_a_node_up)
 	cr_expect_eq(num("pools/0/nodes/1/holdups/0/bytes"), 7 * STRIDE);
 }
 
-Test(report_do, drains_in_all_pools_or_none)
+Test(report_act, drains_in_all_pools_or_none)
 {
 	set_up_pool(1, "trade");
 	post("/drain", "node=0&pool=trade");
@@ -248,7 +248,7 @@ Test(report_do, drains_in_all_pools_or_none)
 }
 
 /* Pages that nobody can take. */
-Test(report_do, says_why_a_node_is_not_emptied)
+Test(report_act, says_why_a_node_is_not_emptied)
 {
 	struct remedy why;
 	uint32_t head;
@@ -275,7 +275,7 @@ Test(report_do, says_why_a_node_is_not_emptied)
 
 /* ---- trim --------------------------------------------------------------- */
 
-Test(report_do, trims_down_to_the_floor)
+Test(report_act, trims_down_to_the_floor)
 {
 	post("/trim", "");
 	cr_assert_eq(status, 200);

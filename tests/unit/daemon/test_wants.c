@@ -32,7 +32,7 @@ static void finish(void)
 	pool_fixture_stop(&fixture);
 }
 
-TestSuite(growth, .fini = finish);
+TestSuite(wants, .fini = finish);
 
 static uint32_t cache_of(const char *name, uint64_t size)
 {
@@ -90,7 +90,7 @@ static void live_client_1(void)
 
 /* ---- slabs where they are short ----------------------------------------- */
 
-Test(growth, carves_on_the_node_that_wants)
+Test(wants, carves_on_the_node_that_wants)
 {
 	uint32_t cache;
 	start(4);
@@ -107,7 +107,7 @@ Test(growth, carves_on_the_node_that_wants)
 }
 
 /* At the low mark nothing is carved, below it something is. */
-Test(growth, carves_below_the_low_mark_alone)
+Test(wants, carves_below_the_low_mark_alone)
 {
 	uint32_t cache;
 	uint32_t before;
@@ -123,7 +123,7 @@ Test(growth, carves_below_the_low_mark_alone)
 }
 
 /* The more slabs a cache has, the earlier its clients ring. */
-Test(growth, low_mark_follows_the_count)
+Test(wants, low_mark_follows_the_count)
 {
 	uint32_t cache;
 	uint32_t last = 1;
@@ -140,7 +140,7 @@ Test(growth, low_mark_follows_the_count)
 	cr_expect_eq(low_mark(cache, 1), 1);
 }
 
-Test(growth, up_to_max_then_no_more)
+Test(wants, up_to_max_then_no_more)
 {
 	uint32_t cache;
 	start(6);
@@ -157,7 +157,7 @@ Test(growth, up_to_max_then_no_more)
 }
 
 /* Something is left on the list: low, but no shortage. */
-Test(growth, low_is_not_empty)
+Test(wants, low_is_not_empty)
 {
 	uint32_t cache;
 	struct partial list;
@@ -173,7 +173,7 @@ Test(growth, low_is_not_empty)
 	cr_expect_eq(wants_relieve(pool, cache, 0), -ENOSPC);
 }
 
-Test(growth, whole_pages_as_slabs)
+Test(wants, whole_pages_as_slabs)
 {
 	uint32_t cache;
 	start(4);
@@ -185,7 +185,7 @@ Test(growth, whole_pages_as_slabs)
 
 /* ---- from another cache ------------------------------------------------- */
 
-Test(growth, takes_an_empty_slab)
+Test(wants, takes_an_empty_slab)
 {
 	uint32_t a;
 	uint32_t b;
@@ -209,7 +209,7 @@ Test(growth, takes_an_empty_slab)
 }
 
 /* One object in use keeps a slab. */
-Test(growth, never_takes_one_in_use)
+Test(wants, never_takes_one_in_use)
 {
 	uint32_t a;
 	uint32_t b;
@@ -230,7 +230,7 @@ Test(growth, never_takes_one_in_use)
 	pool_fixture_agrees(&fixture);
 }
 
-Test(growth, takes_several_for_a_larger_one)
+Test(wants, takes_several_for_a_larger_one)
 {
 	uint32_t a;
 	uint32_t b;
@@ -249,7 +249,7 @@ Test(growth, takes_several_for_a_larger_one)
 	pool_fixture_agrees(&fixture);
 }
 
-Test(growth, takes_a_larger_one_for_small_ones)
+Test(wants, takes_a_larger_one_for_small_ones)
 {
 	uint32_t a;
 	uint32_t b;
@@ -268,7 +268,7 @@ Test(growth, takes_a_larger_one_for_small_ones)
 	pool_fixture_agrees(&fixture);
 }
 
-Test(growth, takes_nothing_of_other_nodes)
+Test(wants, takes_nothing_of_other_nodes)
 {
 	uint32_t a;
 	uint32_t b;
@@ -285,7 +285,7 @@ Test(growth, takes_nothing_of_other_nodes)
 
 /* ---- wants -------------------------------------------------------------- */
 
-Test(growth, serves_wants)
+Test(wants, serves_wants)
 {
 	uint32_t a;
 	uint32_t b;
@@ -308,7 +308,7 @@ Test(growth, serves_wants)
 	pool_fixture_want(&fixture, b, 0);
 }
 
-Test(growth, denied_until_retried)
+Test(wants, denied_until_retried)
 {
 	uint32_t a;
 	uint32_t seq;
@@ -333,7 +333,7 @@ Test(growth, denied_until_retried)
 }
 
 /* A bad client raised wants for caches that are not. */
-Test(growth, garbage_wants_are_ignored)
+Test(wants, garbage_wants_are_ignored)
 {
 	uint32_t a;
 	uint32_t seq;
@@ -357,7 +357,7 @@ Test(growth, garbage_wants_are_ignored)
 
 /* ---- ahead of need ------------------------------------------------------ */
 
-Test(growth, ahead_of_need)
+Test(wants, ahead_of_need)
 {
 	uint32_t a;
 	start(6);
