@@ -4,7 +4,6 @@
 #include <errno.h>
 
 #include "daemon/balance/balance.h"
-#include "daemon/pool/grow.h"
 #include "daemon/pool/marks.h"
 #include "daemon/pool/slabs.h"
 #include "shm/partial.h"
@@ -24,7 +23,7 @@ bool wants_ahead(struct pool *pool)
 		                        : pool->pages.page_units;
 		if (balance_pressure(pool, node) == PLAN_CALM &&
 		    pages_free_units(&pool->pages, node) < want)
-			more |= grow_node(pool, node) == 0;
+			more |= pool_grow(pool, node) == 0;
 	}
 	return more;
 }

@@ -39,13 +39,6 @@ refuse(const struct pool *pool, int error, const char *why, ...)
 	return error;
 }
 
-static int take(const struct pool *pool, const char *what)
-{
-	char name[KEEP_NAME];
-	keep_name(name, pool->name, what);
-	return fdstore_take(name);
-}
-
 static int check_nodes(const struct pool *pool)
 {
 	const struct journal *journal = pool->journal;
@@ -62,12 +55,13 @@ static int check_nodes(const struct pool *pool)
 }
 
 /* Maps a sealed file of ours as a whole. */
-static int map_kept(const struct pool *pool, const char *what, int *fd,
-                    void **at, uint64_t *bytes)
+static int map_kept(const struct pool *pool, unsigned file, int *fd, void **at,
+                    uint64_t *bytes)
 {
+	const char *what = file == KEEP_CONTROL ? "control" : "shared";
 	const int seals = F_SEAL_SHRINK | F_SEAL_GROW;
 	struct stat st;
-	*fd = take(pool, what);
+	*fd = keep_take(pool, file);
 	if (*fd < 0 || fstat(*fd, &st) < 0 ||
 	    (fcntl(*fd, F_GET_SEALS) & seals) != seals || st.st_size < 4096)
 		return refuse(pool, -EINVAL, "there is no sealed %s file",
@@ -82,28 +76,26 @@ static int map_kept(const struct pool *pool, const char *what, int *fd,
 
 static int map_meta(struct pool *pool)
 {
+	struct layout_geometry *sizes = &pool->view.geo;
 	struct layout_geometry geo;
 	void *control = NULL;
-	uint64_t control_bytes;
-	uint64_t shared_bytes;
-	int r = map_kept(pool, "control", &pool->control_fd, &control,
-	                 &control_bytes);
+	int r = map_kept(pool, KEEP_CONTROL, &pool->control_fd, &control,
+	                 &sizes->control_bytes);
 	if (r < 0)
 		return r;
 	pool->head = control;
-	pool->view.geo.control_bytes = control_bytes;
 	if (pool->head->magic == LAYOUT_MAGIC &&
 	    pool->head->version != LAYOUT_VERSION)
 		return refuse(pool, -EPROTO,
 		              "its layout is version %u, and "
 		              "this slabd knows version %u",
 		              pool->head->version, LAYOUT_VERSION);
-	r = map_kept(pool, "shared", &pool->shared_fd, &pool->shared,
-	             &shared_bytes);
+	r = map_kept(pool, KEEP_SHARED, &pool->shared_fd, &pool->shared,
+	             &sizes->shared_bytes);
 	if (r < 0)
 		return r;
-	pool->view.geo.shared_bytes = shared_bytes;
-	r = layout_check(pool->head, control_bytes, shared_bytes, &geo);
+	r = layout_check(pool->head, sizes->control_bytes, sizes->shared_bytes,
+	                 &geo);
 	if (r < 0 || geo.n_nodes != pool->topo->n_nodes ||
 	    pool->head->instance != pool->journal->instance)
 		return refuse(pool, -EINVAL,
@@ -137,47 +129,38 @@ static int check_caches(struct pool *pool)
 	return 0;
 }
 
-static int check_ready(const struct pool *pool)
+/* Checks the tables of nodes and of pages against the files. */
+static int check_tables(const struct pool *pool)
 {
 	const struct layout_geometry *geo = &pool->view.geo;
+	uint32_t shift = geo->page_shift - UNIT_SHIFT;
 	uint64_t first = 0;
 	for (uint32_t i = 0; i < geo->n_nodes; i++) {
 		const struct layout_node *row = &pool->view.nodes[i];
 		const struct backing_node *node = &pool->backing.node[i];
+		uint64_t page = first >> shift;
+		uint64_t ready = 0;
 		if (row->first_unit != first ||
 		    row->n_units != node->file_bytes >> UNIT_SHIFT ||
+		    row->n_units > geo->n_units - first ||
 		    pool->backing.page_shift != geo->page_shift)
 			return refuse(pool, -EINVAL,
 			              "its table of nodes is damaged");
 		first += row->n_units;
-	}
-	return first == geo->n_units
-	               ? 0
-	               : refuse(pool, -EINVAL, "its table of nodes is damaged");
-}
-
-/* Checks the table of pages against the files. */
-static int check_pages(const struct pool *pool)
-{
-	const struct layout_geometry *geo = &pool->view.geo;
-	uint32_t shift = geo->page_shift - UNIT_SHIFT;
-	for (uint32_t i = 0; i < geo->n_nodes; i++) {
-		const struct layout_node *row = &pool->view.nodes[i];
-		uint64_t page = row->first_unit >> shift;
-		uint64_t end = page + (row->n_units >> shift);
-		uint64_t ready = 0;
-		for (; page < end; page++) {
+		for (; page < first >> shift; page++) {
 			if (pool->view.pages[page] > geo->n_nodes)
 				return refuse(pool, -EINVAL,
 				              "its table of pages is damaged");
 			ready += pool->view.pages[page] != 0;
 		}
-		if (ready > pool->backing.node[i].ready_pages)
+		if (ready > node->ready_pages)
 			return refuse(pool, -EINVAL,
 			              "node %u lacks pages that were ready",
 			              row->os_id);
 	}
-	return 0;
+	return first == geo->n_units
+	               ? 0
+	               : refuse(pool, -EINVAL, "its table of nodes is damaged");
 }
 
 static int take_data(struct pool *pool, bool may_reserve)
@@ -187,13 +170,11 @@ static int take_data(struct pool *pool, bool may_reserve)
 	                                .may_reserve = may_reserve,
 	                                .journal = pool->journal->pages,
 	                                .kept = kept};
-	char name[KEEP_NAME];
 	int r;
 	for (unsigned i = 0; i < pool->topo->n_nodes; i++) {
 		const struct journal_node *node = &pool->journal->node[i];
-		keep_node_name(name, pool->name, i);
 		kept[i] = (struct backing_kept){
-			.fd = fdstore_take(name),
+			.fd = keep_take(pool, KEEP_NODES + i),
 			.kind = (enum backing_kind)node->kind,
 			.bound = node->bound != 0,
 			.file_bytes = node->file_bytes,
@@ -335,9 +316,7 @@ static int adopt_all(struct pool *pool, bool may_reserve)
 	if (r == 0)
 		r = take_data(pool, may_reserve);
 	if (r == 0)
-		r = check_ready(pool);
-	if (r == 0)
-		r = check_pages(pool);
+		r = check_tables(pool);
 	return r == 0 ? make_books(pool) : r;
 }
 
@@ -360,22 +339,20 @@ int adopt_pool(struct pool *pool, const struct config_pool *config,
                const struct topo *topo, bool may_reserve)
 {
 	int64_t began_ns = clock_ns();
-	char text[160];
+	struct remedy why;
 	int r;
 	pool_init(pool, config, topo);
-	pool->journal_fd = take(pool, "ledger");
+	pool->journal_fd = keep_take(pool, KEEP_JOURNAL);
 	if (pool->journal_fd < 0)
 		return ADOPT_E_NONE;
-	r = journal_map(pool->journal_fd, pool->name, &pool->journal, text,
-	                sizeof(text));
-	if (r < 0) {
-		refuse(pool, r, "%s", text);
-	} else {
-		/* pairs: create_pool, in the slabd before this one. */
-		if (atom_load_acquire(&pool->journal->state) == JOURNAL_MAKING)
-			return give_up(pool);
+	r = journal_map(pool->journal_fd, pool->name, &pool->journal, &why);
+	if (r < 0)
+		refuse(pool, r, "%s", why.what);
+	/* pairs: create_pool, in the slabd before this one. */
+	else if (atom_load_acquire(&pool->journal->state) == JOURNAL_MAKING)
+		return give_up(pool);
+	else
 		r = adopt_all(pool, may_reserve);
-	}
 	pool->adopted = r == 0;
 	if (r < 0)
 		pool_close(pool);
@@ -416,10 +393,10 @@ static void give_back(const struct topo *topo, const char *name, int fd)
 {
 	struct backing_adoption from = {.topo = topo};
 	struct journal *journal;
-	char text[160];
-	if (journal_map(fd, name, &journal, text, sizeof(text)) < 0) {
+	struct remedy why;
+	if (journal_map(fd, name, &journal, &why) < 0) {
 		log_warn("pool %s: hugepages that were added for it stay: %s",
-		         name, text);
+		         name, why.what);
 		return;
 	}
 	from.journal = journal->pages;

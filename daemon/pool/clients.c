@@ -19,21 +19,11 @@ static void clients_set(struct pool *pool, uint32_t id, uint32_t epoch,
 	                   (uint64_t)epoch << 8 | (uint64_t)state);
 }
 
-enum client_state clients_state(const struct pool *pool, uint32_t id)
-{
-	return (enum client_state)(pool->view.clients[id].word & 0xff);
-}
-
 void clients_ban(struct pool *pool, uint32_t id)
 {
 	struct layout_client *row = pool_client(pool, id);
 	/* Its state and epoch stay as they were: no reader waits for this. */
 	atom_store(&row->word, row->word | CLIENT_BANNED);
-}
-
-bool clients_is_banned(const struct pool *pool, uint32_t id)
-{
-	return (pool->view.clients[id].word & CLIENT_BANNED) != 0;
 }
 
 static void fill_in(struct pool *pool, uint32_t id, int32_t pid, uint32_t uid,
@@ -97,15 +87,13 @@ void clients_reap(struct pool *pool, uint32_t id)
 bool clients_relist(struct pool *pool)
 {
 	const struct view *view = &pool->view;
-	uint32_t shift = view->geo.page_shift - UNIT_SHIFT;
 	int64_t began = clock_ns();
 	int64_t ended;
 	if (began < pool->relist_ns)
 		return false;
 	for (uint32_t node = 0; node < view->geo.n_nodes; node++) {
-		const struct layout_node *row = &view->nodes[node];
-		uint64_t unit = row->first_unit;
-		uint64_t end = unit + (row->high_page << shift);
+		uint64_t unit = view->nodes[node].first_unit;
+		uint64_t end = pool_end_unit(pool, node);
 		for (; unit < end; unit++)
 			slab_relist_any(view, (uint32_t)unit);
 	}

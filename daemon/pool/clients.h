@@ -30,9 +30,17 @@ bool clients_relist(struct pool *pool);
 /* Bans a live client that lost its connection by a fault. The mark outlives
  * slabd. */
 void clients_ban(struct pool *pool, uint32_t id);
-bool clients_is_banned(const struct pool *pool, uint32_t id);
 
-enum client_state clients_state(const struct pool *pool, uint32_t id);
+static inline bool clients_is_banned(const struct pool *pool, uint32_t id)
+{
+	return (pool->view.clients[id].word & CLIENT_BANNED) != 0;
+}
+
+static inline enum client_state clients_state(const struct pool *pool,
+                                              uint32_t id)
+{
+	return (enum client_state)(pool->view.clients[id].word & 0xff);
+}
 
 static inline uint32_t clients_epoch(const struct pool *pool, uint32_t id)
 {

@@ -134,13 +134,6 @@ static void fill_nodes(struct pool *pool)
 	}
 }
 
-static void add_pages(struct pool *pool)
-{
-	for (uint32_t i = 0; i < pool->view.geo.n_nodes; i++)
-		pages_add(&pool->pages, pages_first(&pool->pages, i),
-		          pool->backing.node[i].ready_pages, i);
-}
-
 static void fill_head(struct pool *pool, uint64_t hint)
 {
 	const struct layout_geometry *geo = &pool->view.geo;
@@ -159,7 +152,9 @@ static void fill_head(struct pool *pool, uint64_t hint)
 	head->instance = pool->journal->instance;
 	memcpy(head->name, pool->name, sizeof(head->name));
 	memcpy(cpus, pool->topo->cpu_node, geo->n_cpus);
-	add_pages(pool);
+	for (uint32_t i = 0; i < geo->n_nodes; i++)
+		pages_add(&pool->pages, pages_first(&pool->pages, i),
+		          pool->backing.node[i].ready_pages, i);
 	/* pairs: layout_check, by way of the socket that passes the file. */
 	atom_store_release(&head->magic, LAYOUT_MAGIC);
 }
@@ -181,11 +176,10 @@ static int open_metafile(const char *pool, const char *what, uint64_t bytes,
 
 static int compute_geometry(struct pool *pool, struct layout_geometry *geo)
 {
-	memset(geo, 0, sizeof(*geo));
-	geo->n_nodes = pool->topo->n_nodes;
-	geo->n_cpus = pool->topo->n_cpus;
-	geo->n_caches = pool->config->max_caches;
-	geo->page_shift = pool->backing.page_shift;
+	*geo = (struct layout_geometry){.n_nodes = pool->topo->n_nodes,
+	                                .n_cpus = pool->topo->n_cpus,
+	                                .n_caches = pool->config->max_caches,
+	                                .page_shift = pool->backing.page_shift};
 	for (unsigned i = 0; i < pool->backing.n_nodes; i++)
 		geo->n_units += pool->backing.node[i].file_bytes >> UNIT_SHIFT;
 	return layout_compute(geo);
@@ -229,7 +223,7 @@ static int open_journal(struct pool *pool)
 	if (fd < 0)
 		return fd;
 	pool->journal_fd = fd;
-	keep_fd(pool, "ledger", fd);
+	keep_fd(pool, KEEP_JOURNAL, fd);
 	fdstore_barrier();
 	return 0;
 }

@@ -27,11 +27,6 @@ void extent_done(struct extent *map)
 	map->taken = NULL;
 }
 
-static bool is_taken(const struct extent *map, uint64_t ix)
-{
-	return (map->taken[ix / 64] >> (ix % 64) & 1) != 0;
-}
-
 /* The first free place in [from, end), or end. */
 static uint64_t next_free(const struct extent *map, uint64_t from, uint64_t end)
 {
@@ -50,10 +45,10 @@ static uint64_t next_free(const struct extent *map, uint64_t from, uint64_t end)
 static uint64_t last_taken(const struct extent *map, uint64_t first,
                            uint64_t count)
 {
-	uint64_t ix = first + count;
-	while (ix > first && !is_taken(map, ix - 1))
+	uint64_t ix = first + count - 1;
+	while (ix + 1 > first && (map->taken[ix / 64] >> (ix % 64) & 1) == 0)
 		ix--;
-	return ix - 1;
+	return ix;
 }
 
 int extent_take(struct extent *map, uint64_t first, uint64_t end,
@@ -90,10 +85,9 @@ void extent_give(struct extent *map, uint64_t first, uint64_t count)
 uint64_t extent_free(const struct extent *map, uint64_t first, uint64_t end)
 {
 	uint64_t n = 0;
-	uint64_t at = first;
-	while ((at = next_free(map, at, end)) < end) {
+	while ((first = next_free(map, first, end)) < end) {
 		n++;
-		at++;
+		first++;
 	}
 	return n;
 }

@@ -13,6 +13,8 @@
 #include "numa/memfile.h"
 #include "shm/atom.h"
 
+#define KEPT "the ledger that was kept "
+
 static int map(int fd, struct journal **out)
 {
 	void *at = mmap(NULL, sizeof(**out), PROT_READ | PROT_WRITE, MAP_SHARED,
@@ -57,43 +59,39 @@ int journal_make(const char *pool, struct journal **out)
 	return r;
 }
 
-static int fault(int error, const char *why, char *text, size_t text_bytes)
+static int check(const struct journal *journal, uint64_t bytes,
+                 const char *pool, struct remedy *why)
 {
-	snprintf(text, text_bytes, "the ledger that was kept %s", why);
-	return error;
+	/* pairs: fill_in */
+	if (atom_load_acquire(&journal->magic) != JOURNAL_MAGIC)
+		return remedy_set(why, -EINVAL, "",
+		                  KEPT "does not begin as one");
+	if (journal->version != JOURNAL_VERSION)
+		return remedy_set(why, -EPROTO, "",
+		                  KEPT "has version %u and this slabd "
+		                       "knows version %u",
+		                  journal->version, JOURNAL_VERSION);
+	if (bytes != sizeof(*journal) ||
+	    strncmp(journal->name, pool, sizeof(journal->name)) != 0 ||
+	    journal->n_nodes > TOPO_NODES_MAX || journal->state > JOURNAL_WHOLE)
+		return remedy_set(why, -EINVAL, "",
+		                  KEPT "is damaged, or another pool's");
+	return 0;
 }
 
-int journal_map(int fd, const char *pool, struct journal **out, char *text,
-                size_t text_bytes)
+int journal_map(int fd, const char *pool, struct journal **out,
+                struct remedy *why)
 {
 	struct journal *journal = NULL;
 	struct stat st;
-	char why[80];
-	int r = fstat(fd, &st) < 0 ? -errno : 0;
-	if (r == 0 && (fcntl(fd, F_GET_SEALS) & F_SEAL_SHRINK) == 0)
-		r = -EINVAL;
-	if (r == 0 && (uint64_t)st.st_size < 2 * sizeof(uint64_t))
-		r = -EINVAL;
-	if (r == 0)
-		r = map(fd, &journal);
-	if (r < 0)
-		return fault(-EINVAL, "is no sealed memory file", text,
-		             text_bytes);
-	/* pairs: fill_in */
-	if (atom_load_acquire(&journal->magic) != JOURNAL_MAGIC)
-		r = fault(-EINVAL, "does not begin as one", text, text_bytes);
-	else if (journal->version != JOURNAL_VERSION) {
-		snprintf(why, sizeof(why),
-		         "has version %u and this slabd "
-		         "knows version %u",
-		         journal->version, JOURNAL_VERSION);
-		r = fault(-EPROTO, why, text, text_bytes);
-	} else if ((uint64_t)st.st_size != sizeof(*journal) ||
-	           strncmp(journal->name, pool, sizeof(journal->name)) != 0 ||
-	           journal->n_nodes > TOPO_NODES_MAX ||
-	           journal->state > JOURNAL_WHOLE)
-		r = fault(-EINVAL, "is damaged, or another pool's", text,
-		          text_bytes);
+	int r;
+	if (fstat(fd, &st) < 0 ||
+	    (fcntl(fd, F_GET_SEALS) & F_SEAL_SHRINK) == 0 ||
+	    (uint64_t)st.st_size < 2 * sizeof(uint64_t) ||
+	    map(fd, &journal) < 0)
+		return remedy_set(why, -EINVAL, "",
+		                  KEPT "is no sealed memory file");
+	r = check(journal, (uint64_t)st.st_size, pool, why);
 	if (r < 0)
 		journal_unmap(journal);
 	else

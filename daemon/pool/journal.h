@@ -12,6 +12,7 @@
 #ifndef DAEMON_POOL_JOURNAL_H
 #define DAEMON_POOL_JOURNAL_H
 
+#include "daemon/base/remedy.h"
 #include "numa/backing.h"
 #include "shm/layout.h"
 
@@ -51,9 +52,9 @@ struct journal {
 int journal_make(const char *pool, struct journal **out);
 
 /* Maps one that was kept. 0, -EPROTO another version, -EINVAL no journal of
- * that pool; text says so. */
-int journal_map(int fd, const char *pool, struct journal **out, char *text,
-                size_t text_bytes);
+ * that pool; why says so. */
+int journal_map(int fd, const char *pool, struct journal **out,
+                struct remedy *why);
 
 void journal_unmap(struct journal *journal);
 

@@ -6,59 +6,60 @@
 #include "daemon/base/log.h"
 #include "daemon/manager/fdstore.h"
 
-void keep_name(char name[KEEP_NAME], const char *pool, const char *what)
+#define STORE_NAME 160
+
+static void name_of(char name[STORE_NAME], const struct pool *pool,
+                    unsigned file)
 {
-	snprintf(name, KEEP_NAME, "slabd.pool.%s.%s", pool, what);
+	static const char *const what[] = {"ledger", "control", "shared"};
+	if (file < KEEP_NODES)
+		snprintf(name, STORE_NAME, "slabd.pool.%s.%s", pool->name,
+		         what[file]);
+	else
+		snprintf(name, STORE_NAME, "slabd.pool.%s.node%u", pool->name,
+		         file - KEEP_NODES);
 }
 
-void keep_node_name(char name[KEEP_NAME], const char *pool, unsigned node)
+void keep_fd(const struct pool *pool, unsigned file, int fd)
 {
-	snprintf(name, KEEP_NAME, "slabd.pool.%s.node%u", pool, node);
-}
-
-void keep_fd(const struct pool *pool, const char *what, int fd)
-{
-	char name[KEEP_NAME];
-	keep_name(name, pool->name, what);
+	char name[STORE_NAME];
+	name_of(name, pool, file);
 	if (fd >= 0)
 		fdstore_put(name, fd);
 	else
 		fdstore_drop(name);
 }
 
-static bool is_kept(const struct pool *pool, const char *what)
+int keep_take(const struct pool *pool, unsigned file)
 {
-	char name[KEEP_NAME];
-	keep_name(name, pool->name, what);
-	return fdstore_has(name);
+	char name[STORE_NAME];
+	name_of(name, pool, file);
+	return fdstore_take(name);
 }
 
-static bool is_whole(const struct pool *pool)
+static bool is_kept(const struct pool *pool, unsigned file)
 {
-	char name[KEEP_NAME];
-	for (unsigned node = 0; node < pool->backing.n_nodes; node++) {
-		keep_node_name(name, pool->name, node);
-		if (!fdstore_has(name))
-			return false;
-	}
-	return is_kept(pool, "control") && is_kept(pool, "shared");
+	char name[STORE_NAME];
+	name_of(name, pool, file);
+	return fdstore_has(name);
 }
 
 /* The manager has all before the journal says that the pool is whole. */
 void keep_pool(const struct pool *pool)
 {
-	char name[KEEP_NAME];
+	unsigned n = KEEP_NODES + pool->backing.n_nodes;
+	unsigned file = KEEP_CONTROL;
 	/* Without it nobody takes up the rest. */
-	if (!is_kept(pool, "ledger"))
+	if (!is_kept(pool, KEEP_JOURNAL))
 		return;
-	keep_fd(pool, "control", pool->control_fd);
-	keep_fd(pool, "shared", pool->shared_fd);
-	for (unsigned node = 0; node < pool->backing.n_nodes; node++) {
-		keep_node_name(name, pool->name, node);
-		fdstore_put(name, pool->backing.node[node].fd);
-	}
+	keep_fd(pool, KEEP_CONTROL, pool->control_fd);
+	keep_fd(pool, KEEP_SHARED, pool->shared_fd);
+	for (unsigned node = 0; node < pool->backing.n_nodes; node++)
+		keep_fd(pool, KEEP_NODES + node, pool->backing.node[node].fd);
 	fdstore_barrier();
-	if (is_whole(pool))
+	while (file < n && is_kept(pool, file))
+		file++;
+	if (file == n)
 		return;
 	log_warn("pool %s: not all of it is kept: it will not outlive slabd",
 	         pool->name);
@@ -67,20 +68,16 @@ void keep_pool(const struct pool *pool)
 
 void keep_forget(const struct pool *pool)
 {
-	char name[KEEP_NAME];
-	keep_fd(pool, "control", -1);
-	keep_fd(pool, "shared", -1);
-	for (unsigned node = 0; node < pool->topo->n_nodes; node++) {
-		keep_node_name(name, pool->name, node);
-		fdstore_drop(name);
-	}
+	unsigned n = KEEP_NODES + pool->topo->n_nodes;
+	for (unsigned file = KEEP_CONTROL; file < n; file++)
+		keep_fd(pool, file, -1);
 	/* The last, as it says what else there may be. */
-	keep_fd(pool, "ledger", -1);
+	keep_fd(pool, KEEP_JOURNAL, -1);
 }
 
 void keep_or_destroy(struct pool *pool, bool has_clients)
 {
-	if (has_clients && is_kept(pool, "ledger")) {
+	if (has_clients && is_kept(pool, KEEP_JOURNAL)) {
 		pool_close(pool);
 		return;
 	}

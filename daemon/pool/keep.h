@@ -8,14 +8,14 @@
 
 #include "daemon/pool/pool.h"
 
-/* The name in the descriptor store of a pool's file: "ledger", "control",
- * "shared", or "node" with its index. */
-#define KEEP_NAME 160
-void keep_name(char name[KEEP_NAME], const char *pool, const char *what);
-void keep_node_name(char name[KEEP_NAME], const char *pool, unsigned node);
+/* A file of a pool; that of node n is KEEP_NODES + n. */
+enum { KEEP_JOURNAL, KEEP_CONTROL, KEEP_SHARED, KEEP_NODES };
 
 /* Has the manager keep one file, by -1 none of that name. */
-void keep_fd(const struct pool *pool, const char *what, int fd);
+void keep_fd(const struct pool *pool, unsigned file, int fd);
+
+/* A file that was kept, which is the caller's from now on; or as fdstore_take. */
+int keep_take(const struct pool *pool, unsigned file);
 
 /* Has the manager keep all of the pool's files, or no longer keep any. */
 void keep_pool(const struct pool *pool);

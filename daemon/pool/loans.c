@@ -13,7 +13,6 @@ int loans_make(struct loans *loans, uint64_t n_units, uint32_t max)
 {
 	loans->loan = calloc(max, sizeof(*loans->loan));
 	loans->place = calloc(n_units, sizeof(*loans->place));
-	loans->n = 0;
 	loans->max = max;
 	return loans->loan == NULL || loans->place == NULL ? -ENOMEM : 0;
 }
@@ -22,9 +21,6 @@ void loans_done(struct loans *loans)
 {
 	free(loans->loan);
 	free(loans->place);
-	loans->loan = NULL;
-	loans->place = NULL;
-	loans->n = loans->max = 0;
 }
 
 bool loans_add(struct loans *loans, uint32_t head, int64_t now_ns)

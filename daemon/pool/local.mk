@@ -11,8 +11,6 @@ libdaemon_la_SOURCES += \
 	daemon/pool/create.h \
 	daemon/pool/extent.c \
 	daemon/pool/extent.h \
-	daemon/pool/grow.c \
-	daemon/pool/grow.h \
 	daemon/pool/journal.c \
 	daemon/pool/journal.h \
 	daemon/pool/keep.c \

@@ -40,8 +40,6 @@ void pages_done(struct pages *book)
 	extent_done(&book->units);
 	free(book->used);
 	free(book->since_ns);
-	book->used = NULL;
-	book->since_ns = NULL;
 }
 
 uint32_t pages_node_of(const struct pages *book, uint64_t page)
@@ -178,13 +176,14 @@ uint64_t pages_idle(const struct pages *book, uint32_t node, uint64_t below,
 
 /* ---- units -------------------------------------------------------------- */
 
-static void count_used(struct pages *book, uint64_t unit, uint32_t n_units)
+/* Units that went to slabs, or (below 0) came back from them. */
+static void count_used(struct pages *book, uint64_t page, int64_t n_units)
 {
-	uint64_t page = unit / book->page_units;
 	struct pages_node *row = &book->node[pages_node_of(book, page)];
 	row->empty -= book->used[page] == 0;
 	book->used[page] = (uint16_t)(book->used[page] + n_units);
-	row->used_units += n_units;
+	row->used_units += (uint64_t)n_units;
+	row->empty += book->used[page] == 0;
 }
 
 int pages_take(struct pages *book, uint32_t node, uint32_t n_units,
@@ -206,7 +205,7 @@ int pages_take(struct pages *book, uint32_t node, uint32_t n_units,
 		    extent_take(&book->units, first, first + book->page_units,
 		                n_units, n_units, unit) < 0)
 			continue;
-		count_used(book, *unit, n_units);
+		count_used(book, page, n_units);
 		return 0;
 	}
 	return -ENOSPC;
@@ -214,12 +213,12 @@ int pages_take(struct pages *book, uint32_t node, uint32_t n_units,
 
 int pages_claim(struct pages *book, uint64_t unit, uint32_t n_units)
 {
-	uint64_t out;
-	if (pages_node_of(book, unit / book->page_units) == NODE_NONE ||
-	    extent_take(&book->units, unit, unit + n_units, n_units, 1, &out) <
-	            0)
+	uint64_t page = unit / book->page_units;
+	uint64_t end = unit + n_units;
+	if (pages_node_of(book, page) == NODE_NONE ||
+	    extent_take(&book->units, unit, end, n_units, 1, &unit) < 0)
 		return -EINVAL;
-	count_used(book, unit, n_units);
+	count_used(book, page, n_units);
 	return 0;
 }
 
@@ -228,14 +227,11 @@ void pages_give(struct pages *book, uint64_t unit, uint32_t n_units)
 	uint64_t page = unit / book->page_units;
 	struct pages_node *row = &book->node[pages_node_of(book, page)];
 	extent_give(&book->units, unit, n_units);
-	book->used[page] = (uint16_t)(book->used[page] - n_units);
-	row->used_units -= n_units;
+	count_used(book, page, -(int64_t)n_units);
 	if (page < row->first_free)
 		row->first_free = page;
-	if (book->used[page] != 0)
-		return;
-	row->empty++;
-	book->since_ns[page] = clock_ns();
+	if (book->used[page] == 0)
+		book->since_ns[page] = clock_ns();
 }
 
 uint64_t pages_free_units(const struct pages *book, uint32_t node)

@@ -9,46 +9,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "daemon/base/log.h"
+
 #define LOANS_MAX 65536u
-
-/* ---- rows and counts ----------------------------------------------------- */
-
-struct layout_node *pool_node(struct pool *pool, uint32_t node)
-{
-	return (struct layout_node *)(uintptr_t)&pool->view.nodes[node];
-}
-
-struct layout_mark *pool_mark(struct pool *pool, uint32_t cache, uint32_t node)
-{
-	return (void *)(uintptr_t)view_mark(&pool->view, cache, node);
-}
-
-struct layout_client *pool_client(struct pool *pool, uint32_t id)
-{
-	return (struct layout_client *)(uintptr_t)&pool->view.clients[id];
-}
-
-uint64_t pool_ready_units(const struct pool *pool, uint32_t node)
-{
-	return pool->pages.node[node].pages * pool->pages.page_units;
-}
-
-uint64_t pool_end_unit(const struct pool *pool, uint32_t node)
-{
-	const struct layout_node *row = &pool->view.nodes[node];
-	return row->first_unit + row->high_page * pool->pages.page_units;
-}
-
-uint32_t *pool_slabs(const struct pool *pool, uint32_t cache, uint32_t home)
-{
-	return &pool->slabs[(uint64_t)(cache - 1) * pool->view.geo.n_nodes +
-	                    home];
-}
-
-uint32_t pool_standing(const struct pool *pool, uint32_t cache, uint32_t node)
-{
-	return pool->standing[pool_slabs(pool, cache, node) - pool->slabs];
-}
+#define GROW_BYTES_MAX (UINT64_C(16) << 20) /* faulted in at one time */
 
 /* ---- what slabctl and the kernel decide ---------------------------------- */
 
@@ -61,6 +25,48 @@ void pool_set_cpu_node(struct pool *pool, uint32_t cpu, uint32_t node)
 {
 	uint8_t *byte = (uint8_t *)(uintptr_t)&pool->view.cpus[cpu];
 	atom_store(byte, (uint8_t)node);
+}
+
+/* ---- more pages from the kernel ------------------------------------------ */
+
+/* Says why a node does not grow. */
+static void say_lack(const struct pool *pool, uint32_t node)
+{
+	const struct backing_node *row = &pool->backing.node[node];
+	uint64_t bytes = pool->pages.node[node].pages
+	                 << pool->view.geo.page_shift;
+	log_warn("pool %s: node %u does not grow beyond %llu MiB: %s%s%s",
+	         pool->name, pool->view.nodes[node].os_id,
+	         (unsigned long long)(bytes >> 20), row->reason,
+	         row->remedy[0] ? "; to repair it: " : "", row->remedy);
+}
+
+/* At least one page, even if that is larger than the bound. */
+static uint64_t step_pages(const struct pool *pool, uint32_t node)
+{
+	uint64_t most = GROW_BYTES_MAX >> pool->view.geo.page_shift;
+	uint64_t n = pool->pages.node[node].pages / 8;
+	n = n < most ? n : most;
+	return n > 1 ? n : 1;
+}
+
+int pool_grow(struct pool *pool, uint32_t node)
+{
+	struct pages *pages = &pool->pages;
+	uint64_t n = step_pages(pool, node);
+	uint64_t page = pages_hole(pages, node, &n);
+	uint64_t got = 0;
+	uint32_t file;
+	if (page == PAGES_NONE || pool->view.nodes[node].drain != 0 ||
+	    pool->offline[node])
+		return -ENOSPC;
+	file = pages_file(pages, page);
+	if (backing_grow(&pool->backing, file, page - pages_first(pages, file),
+	                 n, node, &got) < 0)
+		say_lack(pool, node);
+	if (got > 0)
+		pages_add(pages, page, got, node);
+	return got > 0 ? 0 : -ENOSPC;
 }
 
 /* ---- opened and closed --------------------------------------------------- */

@@ -10,7 +10,6 @@
  *   pool/caches.c   caches made at run time
  *   pool/clients.c  client ids, and the sweep of the dead
  *   pool/pages.c    which page is on which node, and what of it is slabs
- *   pool/grow.c     more pages from the kernel
  *   pool/slabs.c    slabs carved, reclaimed, lent and returned, with the books
  *   pool/marks.c    what clients are told: low marks, denied, woken
  *   pool/usage.c    who holds how much, counted from the tags
@@ -61,11 +60,9 @@ struct pool {
 	uint64_t start_pages[TOPO_NODES_MAX]; /* faulted in by create_pool */
 	struct pages pages;
 	struct loans loans;
-	struct balance
-		*balance; /* whoever opens the pool makes it and ends it */
-	bool offline
-		[NODES_MAX]; /* the kernel has taken the node's memory away */
-	struct extent lines; /* tag lines of slabs */
+	struct balance *balance; /* made and ended by whoever opens the pool */
+	bool offline[NODES_MAX]; /* the kernel took the node's memory away */
+	struct extent lines;     /* tag lines of slabs */
 	/* By cache and node, (cache - 1) * n_nodes + node: slabs at home there,
 	 * and slabs that stand on the list there. */
 	uint32_t *slabs;
@@ -92,27 +89,60 @@ void pool_close(struct pool *pool);
 int pool_open_read_only(int fd);
 int pool_make_books(struct pool *pool, const struct layout_geometry *geo);
 
-/* The writable rows of the control file. */
-struct layout_node *pool_node(struct pool *pool, uint32_t node);
-struct layout_mark *pool_mark(struct pool *pool, uint32_t cache, uint32_t node);
-struct layout_client *pool_client(struct pool *pool, uint32_t id);
-
-/* Units of the pages that lie on a node. */
-uint64_t pool_ready_units(const struct pool *pool, uint32_t node);
-
-/* One past the last unit of a node's own that may be ready. */
-uint64_t pool_end_unit(const struct pool *pool, uint32_t node);
-
-/* The slab count of (cache, home). */
-uint32_t *pool_slabs(const struct pool *pool, uint32_t cache, uint32_t home);
-
-/* The slabs of a cache that stand on a node's list, or are claimed from it. */
-uint32_t pool_standing(const struct pool *pool, uint32_t cache, uint32_t node);
+/* Faults in an eighth more pages than the node has, within bounds. 0 if that
+ * gave any; -ENOSPC: the pool has all that it may have of the node, the node is
+ * drained or offline, or the kernel has none, which is logged. */
+int pool_grow(struct pool *pool, uint32_t node);
 
 /* A node is emptied, or no longer; the slabs that are lent there stay. */
 void pool_set_drain(struct pool *pool, uint32_t node, bool drain);
 
 /* Threads on a CPU count for a node from now on. */
 void pool_set_cpu_node(struct pool *pool, uint32_t cpu, uint32_t node);
+
+/* The writable rows of the control file. */
+static inline struct layout_node *pool_node(struct pool *pool, uint32_t node)
+{
+	return (struct layout_node *)(uintptr_t)&pool->view.nodes[node];
+}
+
+static inline struct layout_mark *pool_mark(struct pool *pool, uint32_t cache,
+                                            uint32_t node)
+{
+	return (void *)(uintptr_t)view_mark(&pool->view, cache, node);
+}
+
+static inline struct layout_client *pool_client(struct pool *pool, uint32_t id)
+{
+	return (struct layout_client *)(uintptr_t)&pool->view.clients[id];
+}
+
+/* Units of the pages that lie on a node. */
+static inline uint64_t pool_ready_units(const struct pool *pool, uint32_t node)
+{
+	return pool->pages.node[node].pages * pool->pages.page_units;
+}
+
+/* One past the last unit of a node's own that may be ready. */
+static inline uint64_t pool_end_unit(const struct pool *pool, uint32_t node)
+{
+	const struct layout_node *row = &pool->view.nodes[node];
+	return row->first_unit + row->high_page * pool->pages.page_units;
+}
+
+/* The slab count of (cache, home). */
+static inline uint32_t *pool_slabs(const struct pool *pool, uint32_t cache,
+                                   uint32_t home)
+{
+	uint64_t row = (uint64_t)(cache - 1) * pool->view.geo.n_nodes;
+	return &pool->slabs[row + home];
+}
+
+/* The slabs of a cache that stand on a node's list, or are claimed from it. */
+static inline uint32_t pool_standing(const struct pool *pool, uint32_t cache,
+                                     uint32_t node)
+{
+	return pool->standing[pool_slabs(pool, cache, node) - pool->slabs];
+}
 
 #endif

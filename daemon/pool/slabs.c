@@ -4,7 +4,6 @@
 #include <errno.h>
 
 #include "daemon/base/clock.h"
-#include "daemon/pool/grow.h"
 #include "shm/lease.h"
 #include "shm/slab.h"
 
@@ -30,7 +29,7 @@ static int take_units(struct pool *pool, uint32_t node, uint32_t n_units,
 	if (pool->view.nodes[node].drain != 0)
 		return -ENOSPC;
 	while (pages_take(&pool->pages, node, n_units, unit) < 0)
-		if (grow_node(pool, node) < 0)
+		if (pool_grow(pool, node) < 0)
 			return -ENOSPC;
 	return 0;
 }

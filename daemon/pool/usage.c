@@ -16,14 +16,13 @@ bool usage_next(const struct pool *pool, uint32_t unit, struct usage_slab *slab)
 	const struct view *view = &pool->view;
 	for (; unit < view->geo.n_units; unit++) {
 		uint64_t word = view->words[unit];
-		const struct layout_cache *row;
+		const struct layout_cache *row =
+			view_cache(view, WORD_CACHE(word));
 		struct partial list;
-		if (view_cache(view, WORD_CACHE(word)) == NULL ||
-		    WORD_BACK(word) != 0 ||
+		if (row == NULL || WORD_BACK(word) != 0 ||
 		    WORD_HOME(word) >= view->geo.n_nodes ||
 		    WORD_LIST(word) >= view->geo.n_nodes)
 			continue;
-		row = &view->caches[WORD_CACHE(word) - 1];
 		list = partial_of(view, WORD_CACHE(word), WORD_LIST(word));
 		slab->head = unit;
 		slab->cache = WORD_CACHE(word);
@@ -60,10 +59,9 @@ int usage_take(struct usage *usage, const struct pool *pool)
 {
 	struct usage_slab slab;
 	uint32_t unit = 0;
-	uint64_t cells =
-		(uint64_t)(pool->n_caches + 1) * pool->view.geo.n_nodes;
+	uint64_t rows = pool->n_caches + 1;
 	usage->n_nodes = pool->view.geo.n_nodes;
-	usage->cells = calloc(cells, sizeof(*usage->cells));
+	usage->cells = calloc(rows * usage->n_nodes, sizeof(*usage->cells));
 	usage->owners = calloc(1, sizeof(*usage->owners));
 	if (usage->cells == NULL || usage->owners == NULL) {
 		usage_done(usage);
