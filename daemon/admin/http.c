@@ -103,7 +103,7 @@ static json_t *bad_method_new(struct evhttp_request *req, bool get, bool post)
 static json_t *route_run(struct admin *a, const struct admin_route *route,
                          struct evhttp_request *req, int *status)
 {
-	struct admin_query q;
+	struct admin_query q = {.how = route->how};
 	json_t *doc = admin_query_read(&q, route->path, route->params,
 	                               route->changes, req, status);
 	if (*status == HTTP_OK)
@@ -191,7 +191,7 @@ static void conn_closed(struct evhttp_connection *evcon, void *arg)
 }
 
 /* The connections, once those that evhttp is done with are let go. */
-static unsigned conns_count(struct admin *a)
+unsigned admin_n_conns(struct admin *a)
 {
 	unsigned n = 0;
 	for (struct conn *c = a->conn; c < a->conn + ADMIN_CONNS_MAX; c++) {
@@ -233,7 +233,7 @@ static struct bufferevent *conn_born(struct event_base *base, void *arg)
 {
 	struct admin *a = arg;
 	struct bufferevent *bev = bufferevent_socket_new(base, -1, 0);
-	unsigned n = conns_count(a);
+	unsigned n = admin_n_conns(a);
 	struct conn *c = a->conn;
 	if (!bev || n == ADMIN_CONNS_MAX)
 		return bev;
@@ -269,7 +269,7 @@ static void accept_again(evutil_socket_t fd, short what, void *arg)
 	struct admin *a = arg;
 	(void)fd;
 	(void)what;
-	if (conns_count(a) == ADMIN_CONNS_MAX) {
+	if (admin_n_conns(a) == ADMIN_CONNS_MAX) {
 		evict_quietest(a);
 		accept_soon(a, EVICT_PAUSE_MS);
 	} else if (evconnlistener_enable(a->listener) < 0) {
@@ -282,7 +282,7 @@ static void knocked(evutil_socket_t fd, short what, void *arg)
 	struct admin *a = arg;
 	(void)fd;
 	(void)what;
-	if (conns_count(a) == ADMIN_CONNS_MAX)
+	if (admin_n_conns(a) == ADMIN_CONNS_MAX)
 		evict_quietest(a);
 	accept_soon(a, 0);
 }
@@ -374,9 +374,4 @@ void admin_stop(struct admin *a)
 	if (a->resume)
 		event_free(a->resume);
 	free(a);
-}
-
-unsigned admin_n_conns(struct admin *a)
-{
-	return conns_count(a);
 }

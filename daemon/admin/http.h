@@ -46,6 +46,7 @@ struct admin_route {
 	 * Others: 400. */
 	const char *params;
 	bool changes; /* POST alone; else GET alone. Others: 405 */
+	const void *how; /* the builder's own, in the query */
 };
 
 struct admin_routes {

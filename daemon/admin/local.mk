@@ -13,7 +13,6 @@ libdaemon_la_SOURCES += \
 	daemon/admin/report_clients.c \
 	daemon/admin/report_log.c \
 	daemon/admin/report_nodes.c \
-	daemon/admin/report_param.c \
 	daemon/admin/report_plan.c \
 	daemon/admin/report_set.c \
 	daemon/admin/report_slabs.c \

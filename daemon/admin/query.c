@@ -22,19 +22,15 @@ int admin_query_uint(const struct admin_query *q, const char *key, uint64_t max,
                      uint64_t *value)
 {
 	const char *s = admin_query_get(q, key);
-	uint64_t v = 0, digit;
+	unsigned long long v;
 	if (!s)
 		return -ENOENT;
-	if (!*s)
+	if (!*s || s[strspn(s, "0123456789")])
 		return -EINVAL;
-	for (; *s; s++) {
-		if (*s < '0' || *s > '9')
-			return -EINVAL;
-		digit = (uint64_t)(*s - '0');
-		if (digit > max || v > (max - digit) / 10)
-			return -EINVAL;
-		v = v * 10 + digit;
-	}
+	errno = 0;
+	v = strtoull(s, NULL, 10);
+	if (errno != 0 || v > max)
+		return -EINVAL;
 	*value = v;
 	return 0;
 }

@@ -14,6 +14,7 @@
 struct evhttp_request;
 
 struct admin_query {
+	const void *how; /* the route's */
 	struct evkeyvalq kv;
 	/* The process that connected, as the kernel knows it; -1 where it does
 	 * not. */

@@ -1,41 +1,80 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/admin/report.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "daemon/base/log.h"
+#include "daemon/pool/caches.h"
+
+/* "pools: a, b, ..." for a remedy. */
+struct names {
+	char text[280];
+	size_t from; /* where names begin */
+	size_t len;
+};
+
+static struct names names_of(const char *what)
+{
+	struct names names = {.from = strlen(what), .len = strlen(what)};
+	strcpy(names.text, what);
+	return names;
+}
+
+/* Ends in "..." where there are too many; escaped names are ASCII. */
+static void add_name(struct names *names, const char *name)
+{
+	char shown[4 * NAME_BYTES];
+	const char *comma = names->len > names->from ? ", " : "";
+	size_t room = names->from + 240 - sizeof(", ...");
+	size_t n = strlen(log_escape(shown, sizeof(shown), name));
+	if (names->len > room)
+		return;
+	names->len += strlen(strcpy(names->text + names->len, comma));
+	if (names->len + n > room) {
+		strcpy(names->text + names->len, "...");
+		names->len = sizeof(names->text);
+		return;
+	}
+	memcpy(names->text + names->len, shown, n + 1);
+	names->len += n;
+}
 
 /* ---- a request ---------------------------------------------------------- */
 
 static void no_pool(struct report *r, const char *name)
 {
-	struct report_names names = {.len = 0};
-	char remedy[sizeof(names.text) + 16];
+	struct names names = names_of("pools: ");
 	for (unsigned i = 0; i < r->server->n_pools; i++)
-		report_names_add(&names, r->server->pools[i].name);
-	snprintf(remedy, sizeof(remedy), "pools: %s", names.text);
-	report_fail_value(r, HTTP_NOTFOUND, "no pool", name, remedy);
+		add_name(&names, r->server->pools[i].name);
+	report_fail_value(r, HTTP_NOTFOUND, "no pool", name, names.text);
 }
 
-struct report report_begin(void *server, const struct admin_query *query,
-                           int *status, void *arg)
+json_t *report_build(void *server, const struct admin_query *query, int *status)
 {
-	struct report r = {server, query, status, .arg = arg};
+	const struct report_way *way = query->how;
+	struct report r = {server, query, status, .n = 0};
 	const char *name = admin_query_get(query, "pool");
 	for (unsigned i = 0; i < r.server->n_pools; i++)
 		if (!name || strcmp(r.server->pools[i].name, name) == 0)
 			r.pool[r.n++] = &r.server->pools[i];
 	if (name && r.n == 0)
 		no_pool(&r, name);
-	return r;
+	if (!report_good(&r))
+		return r.error;
+	return way->whole ? way->whole(&r) : report_pools(&r, way->pool);
 }
 
 json_t *report_list(struct report *r, report_one *one)
 {
 	json_t *list = json_array();
-	for (unsigned i = 0; i < r->n; i++)
-		report_append(&list, one(r, r->pool[i]));
+	for (unsigned i = 0; i < r->n; i++) {
+		json_t *name = report_text(r->pool[i]->name);
+		report_append(&list, report_merge(json_pack("{s:o}", "name",
+		                                            name),
+		                                  one(r, r->pool[i])));
+	}
 	return list;
 }
 
@@ -59,10 +98,104 @@ void report_fail_value(struct report *r, int status, const char *what,
                        const char *value, const char *remedy)
 {
 	char shown[160];
-	char error[200];
+	char error[240];
 	log_escape(shown, sizeof(shown), value);
 	snprintf(error, sizeof(error), "%s \"%s\"", what, shown);
 	report_fail(r, status, error, remedy);
+}
+
+/* ---- parameters --------------------------------------------------------- */
+
+struct pool *report_param_pool(struct report *r)
+{
+	struct names names = names_of("give pool, one of: ");
+	if (!report_good(r) || r->n == 1)
+		return r->pool[0];
+	for (unsigned i = 0; i < r->n; i++)
+		add_name(&names, r->pool[i]->name);
+	report_fail(r, HTTP_BADREQUEST, "there are several pools", names.text);
+	return NULL;
+}
+
+static void bad_cache(struct report *r, const char *name)
+{
+	struct names names = names_of("caches: ");
+	for (unsigned i = 0; i < r->n; i++)
+		for (uint32_t ix = 0; ix < r->pool[i]->n_caches; ix++)
+			add_name(&names, r->pool[i]->view.caches[ix].name);
+	if (names.len == names.from)
+		add_name(&names, "none yet");
+	if (name)
+		report_fail_value(r, HTTP_BADREQUEST, "no cache", name,
+		                  names.text);
+	else
+		report_fail(r, HTTP_BADREQUEST, "no cache is given",
+		            names.text);
+}
+
+const char *report_param_cache(struct report *r, bool must)
+{
+	const char *name = admin_query_get(r->query, "cache");
+	if (!name && !must)
+		return NULL;
+	for (unsigned i = 0; name && i < r->n; i++)
+		if (caches_find(r->pool[i], name) != 0)
+			return name;
+	bad_cache(r, name);
+	return NULL;
+}
+
+static void bad_node(struct report *r, const char *key, const char *value)
+{
+	const struct view *view = &r->pool[0]->view;
+	struct names names = names_of("nodes: ");
+	char what[40] = "no node is given";
+	for (uint32_t node = 0; node < view->geo.n_nodes; node++) {
+		char id[16];
+		snprintf(id, sizeof(id), "%u", view->nodes[node].os_id);
+		add_name(&names, id);
+	}
+	if (strcmp(key, "node") != 0)
+		snprintf(what, sizeof(what), "no \"%s\" node is given", key);
+	if (value)
+		report_fail_value(r, HTTP_BADREQUEST, "no node", value,
+		                  names.text);
+	else
+		report_fail(r, HTTP_BADREQUEST, what, names.text);
+}
+
+uint32_t report_param_node(struct report *r, const char *key, bool must)
+{
+	uint64_t id;
+	int node = -1;
+	int got = admin_query_uint(r->query, key, INT32_MAX, &id);
+	if (!report_good(r) || (got == -ENOENT && !must))
+		return PLAN_NONE;
+	if (got == 0)
+		node = view_node_index(&r->pool[0]->view, (int)id);
+	if (node >= 0)
+		return (uint32_t)node;
+	bad_node(r, key, admin_query_get(r->query, key));
+	return PLAN_NONE;
+}
+
+uint64_t report_param_count(struct report *r, const char *key, uint64_t min,
+                            uint64_t max, uint64_t otherwise)
+{
+	char what[40];
+	char remedy[80];
+	uint64_t value = otherwise;
+	int got = admin_query_uint(r->query, key, max, &value);
+	if (got == -ENOENT || (got == 0 && value >= min))
+		return value;
+	snprintf(what, sizeof(what), "bad %s", key);
+	snprintf(remedy, sizeof(remedy),
+	         "%s is %llu to %llu, %llu if it is not given", key,
+	         (unsigned long long)min, (unsigned long long)max,
+	         (unsigned long long)otherwise);
+	report_fail_value(r, HTTP_BADREQUEST, what,
+	                  admin_query_get(r->query, key), remedy);
+	return otherwise;
 }
 
 /* ---- pieces of documents ------------------------------------------------ */
@@ -131,26 +264,6 @@ json_t *report_counted(struct report *r, struct pool *pool, uint32_t from,
 	return list;
 }
 
-/* Ends in "..." where there are too many; escaped names are ASCII. */
-void report_names_add(struct report_names *names, const char *name)
-{
-	char shown[4 * NAME_BYTES];
-	const char *comma = names->len > 0 ? ", " : "";
-	size_t room = sizeof(names->text) - sizeof(", ...");
-	size_t n = strlen(log_escape(shown, sizeof(shown), name));
-	if (names->len > room)
-		return;
-	strcpy(names->text + names->len, comma);
-	names->len += strlen(comma);
-	if (names->len + n > room) {
-		strcpy(names->text + names->len, "...");
-		names->len = sizeof(names->text);
-		return;
-	}
-	memcpy(names->text + names->len, shown, n + 1);
-	names->len += n;
-}
-
 json_t *report_text(const char *text)
 {
 	char shown[LOG_LINE_BYTES];
@@ -158,6 +271,16 @@ json_t *report_text(const char *text)
 	if (string)
 		return string;
 	return json_string(log_escape(shown, sizeof(shown), text));
+}
+
+json_t *report_numbers(const uint64_t *number, unsigned n,
+                       const char *(*name)(unsigned i))
+{
+	json_t *object = json_object();
+	for (unsigned i = 0; i < n; i++)
+		json_object_set_new(object, name(i),
+		                    json_integer(report_count(number[i])));
+	return object;
 }
 
 json_int_t report_count(uint64_t count)

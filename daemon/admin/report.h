@@ -25,7 +25,7 @@ struct report {
 	const struct admin_query *query;
 	int *status;   /* of HTTP */
 	json_t *error; /* the answer, once *status is not 200 */
-	unsigned n;    /* pools that it is about */
+	unsigned n;    /* pools: the one that the query names, else all */
 	struct pool *pool[CONFIG_POOLS_MAX];
 	void *arg; /* the report's own */
 };
@@ -33,11 +33,8 @@ struct report {
 /* Makes one document of a pool. */
 typedef json_t *report_one(struct report *r, struct pool *pool);
 
-/* Picks one pool if the query names one, else all. */
-struct report report_begin(void *server, const struct admin_query *query,
-                           int *status, void *arg);
-
-/* {"pools": [...]} of what one() gives for each pool, or the error. */
+/* {"pools": [...]} of what one() gives for each pool, behind its name; or the
+ * error. The list alone. */
 json_t *report_pools(struct report *r, report_one *one);
 json_t *report_list(struct report *r, report_one *one);
 
@@ -102,6 +99,10 @@ json_t *report_counted(struct report *r, struct pool *pool, uint32_t from,
 /* A string; what is not UTF-8 is escaped as in the log. */
 json_t *report_text(const char *text);
 
+/* An object of n numbers by name. */
+json_t *report_numbers(const uint64_t *number, unsigned n,
+                       const char *(*name)(unsigned i));
+
 /* A count as JSON can hold it: clients may have written anything. */
 json_int_t report_count(uint64_t count);
 
@@ -145,12 +146,4 @@ struct report_sums {
 /* Adds up all caches on a home node. */
 void report_sum(const struct pool *pool, const struct usage *usage,
                 uint32_t node, struct report_sums *sums);
-
-/* "a, b, ..." for a remedy; all zero to begin with. */
-struct report_names {
-	char text[240];
-	size_t len;
-};
-void report_names_add(struct report_names *names, const char *name);
-
 #endif

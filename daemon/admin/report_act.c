@@ -80,37 +80,34 @@ static json_t *transfer_doc(struct report *r, const struct transfer *t,
 	                 report_text(pool->name), "cache",
 	                 report_cache_name(pool, t->cache - 1), "from",
 	                 report_node_id(pool, t->from), "to",
-	                 report_node_id(pool, t->to), "n", report_count(t->n),
-	                 "done", report_count(t->done), "bytes",
-	                 report_count(t->done * unit_bytes), "text",
+	                 report_node_id(pool, t->to), "n", t->n, "done",
+	                 t->done, "bytes", t->done * unit_bytes, "text",
 	                 report_text(t->why.what));
 }
 
-json_t *report_lend(void *arg, const struct admin_query *query, int *status)
+json_t *report_lend(struct report *r)
 {
-	struct report r = report_begin(arg, query, status, NULL);
-	struct transfer t = parse(&r, true);
-	if (!report_good(&r))
-		return r.error;
+	struct transfer t = parse(r, true);
+	if (!report_good(r))
+		return r->error;
 	if (balance_lend(t.pool, t.cache, t.from, t.to, (uint32_t)t.n, &t.done,
 	                 &t.why) < 0)
-		refuse(&r, &t.why, "slabctl slabs and slabctl nodes show what "
+		refuse(r, &t.why, "slabctl slabs and slabctl nodes show what "
 		       "there is to lend");
-	return transfer_doc(&r, &t, "slabs lent",
+	return transfer_doc(r, &t, "slabs lent",
 	                    report_slab_bytes(t.pool, t.cache));
 }
 
-json_t *report_migrate(void *arg, const struct admin_query *query, int *status)
+json_t *report_migrate(struct report *r)
 {
-	struct report r = report_begin(arg, query, status, NULL);
-	struct transfer t = parse(&r, false);
-	if (!report_good(&r))
-		return r.error;
+	struct transfer t = parse(r, false);
+	if (!report_good(r))
+		return r->error;
 	if (balance_migrate(t.pool, t.cache, t.from, t.to, t.n, &t.done,
 	                    &t.why) < 0)
-		refuse(&r, &t.why, "slabctl nodes shows what each node has and "
+		refuse(r, &t.why, "slabctl nodes shows what each node has and "
 		       "may have");
-	return transfer_doc(&r, &t, "pages moved",
+	return transfer_doc(r, &t, "pages moved",
 	                    UINT64_C(1) << t.pool->view.geo.page_shift);
 }
 
@@ -120,9 +117,8 @@ static json_t *drained_doc(struct report *r, struct pool *pool)
 {
 	const uint32_t *node = r->arg;
 	const struct layout_node *row = &pool->view.nodes[*node];
-	return json_pack("{s:o, s:i, s:b, s:I}", "name",
-	                 report_text(pool->name), "node", row->os_id,
-	                 "draining", row->drain != 0, "bytes",
+	return json_pack("{s:i, s:b, s:I}", "node", row->os_id, "draining",
+	                 row->drain != 0, "bytes",
 	                 report_page_bytes(pool, row->resident_pages));
 }
 
@@ -156,26 +152,24 @@ static void drain_all(struct report *r, uint32_t node, bool drain)
 	}
 }
 
-static json_t *set_drain(void *arg, const struct admin_query *query, bool drain,
-                         int *status)
+static json_t *set_drain(struct report *r, bool drain)
 {
-	uint32_t node;
-	struct report r = report_begin(arg, query, status, &node);
-	node = report_param_node(&r, "node", true);
-	if (report_good(&r))
-		drain_all(&r, node, drain);
-	duty_soon(arg, 0);
-	return report_pools(&r, drained_doc);
+	uint32_t node = report_param_node(r, "node", true);
+	r->arg = &node;
+	if (report_good(r))
+		drain_all(r, node, drain);
+	duty_soon(r->server, 0);
+	return report_pools(r, drained_doc);
 }
 
-json_t *report_drain(void *arg, const struct admin_query *query, int *status)
+json_t *report_drain(struct report *r)
 {
-	return set_drain(arg, query, true, status);
+	return set_drain(r, true);
 }
 
-json_t *report_undrain(void *arg, const struct admin_query *query, int *status)
+json_t *report_undrain(struct report *r)
 {
-	return set_drain(arg, query, false, status);
+	return set_drain(r, false);
 }
 
 /* ---- trim --------------------------------------------------------------- */
@@ -197,25 +191,24 @@ static json_t *trim_doc(struct report *r, struct pool *pool)
 	         "pool %s: %u clients asked to trim, %llu pages given back",
 	         pool->name, asked, (unsigned long long)pages);
 	log_asked(r, text);
-	return json_pack("{s:o, s:o, s:i, s:I, s:I, s:o}", "name",
-	                 report_text(pool->name), "node",
+	return json_pack("{s:o, s:i, s:I, s:I, s:o}", "node",
 	                 report_node_id(pool, trim->node), "asked", asked,
-	                 "pages", report_count(pages), "bytes",
+	                 "pages", pages, "bytes",
 	                 report_page_bytes(pool, pages), "text",
 	                 report_text(why.what));
 }
 
 /* Clients need some time to send home what they have: slabctl waits a little
  * after it had them asked and asks again, with ask=0. */
-json_t *report_trim(void *arg, const struct admin_query *query, int *status)
+json_t *report_trim(struct report *r)
 {
 	struct trim trim;
-	struct report r = report_begin(arg, query, status, &trim);
 	json_t *doc;
-	trim.node = report_param_node(&r, "node", false);
-	trim.ask = report_param_count(&r, "ask", 0, 1, 1) == 1;
-	doc = report_pools(&r, trim_doc);
-	if (report_good(&r))
-		duty_soon(arg, 0);
+	trim.node = report_param_node(r, "node", false);
+	trim.ask = report_param_count(r, "ask", 0, 1, 1) == 1;
+	r->arg = &trim;
+	doc = report_pools(r, trim_doc);
+	if (report_good(r))
+		duty_soon(r->server, 0);
 	return doc;
 }

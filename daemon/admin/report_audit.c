@@ -131,20 +131,17 @@ static json_t *pool_doc(struct report *r, struct pool *pool)
 		return NULL;
 	ms = (double)(clock_ns() - began) / CLOCK_MS;
 	*agree &= audit.n_faults == 0;
-	doc = json_pack("{s:o}", "name", report_text(pool->name));
-	doc = report_fields(doc, &audit, fields,
+	doc = report_fields(json_object(), &audit, fields,
 	                    sizeof(fields) / sizeof(fields[0]));
 	return report_merge(doc, json_pack("{s:f, s:o}", "ms", ms, "faults",
 	                                   faults_doc(pool, &audit)));
 }
 
-json_t *report_audit(void *arg, const struct admin_query *query, int *status)
+json_t *report_audit(struct report *r)
 {
 	bool agree = true;
-	struct report r = report_begin(arg, query, status, &agree);
 	json_t *list;
-	if (!report_good(&r))
-		return r.error;
-	list = report_list(&r, pool_doc);
+	r->arg = &agree;
+	list = report_list(r, pool_doc);
 	return json_pack("{s:b, s:o}", "agree", agree, "pools", list);
 }

@@ -5,11 +5,9 @@ static json_t *node_doc(const struct pool *pool, const struct usage_cell *cell,
                         uint32_t node)
 {
 	return json_pack("{s:i, s:I, s:I, s:I, s:I}", "node",
-	                 pool->view.nodes[node].os_id, "slabs",
-	                 report_count(cell->slabs), "used",
-	                 report_count(cell->objects - cell->free), "free",
-	                 report_count(cell->free), "lent",
-	                 report_count(cell->lent));
+	                 pool->view.nodes[node].os_id, "slabs", cell->slabs,
+	                 "used", cell->objects - cell->free, "free",
+	                 cell->free, "lent", cell->lent);
 }
 
 /* The cache's cells, node by node, and their sum in *all. */
@@ -42,33 +40,21 @@ static json_t *cache_doc(struct report *r, struct pool *pool,
 	struct usage_cell all = {0};
 	json_t *nodes = nodes_doc(pool, usage, cache, &all);
 	(void)r;
-	return json_pack("{s:i, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:I, "
+	return json_pack("{s:i, s:o, s:i, s:i, s:i, s:I, s:i, s:i, s:f, s:i, "
 	                 "s:I, s:I, s:I, s:I, s:o}",
 	                 "id", cache, "name", report_text(row->name), "size",
-	                 report_count(row->size), "align",
-	                 report_count(row->align), "stride",
-	                 report_count(row->stride), "slab_bytes",
-	                 report_count(bytes), "objects_per_slab",
-	                 report_count(row->n_objs), "colours",
-	                 report_count(row->colours), "waste_pct",
-	                 waste_pct(row, bytes), "flags",
-	                 report_count(row->flags), "slabs",
-	                 report_count(all.slabs), "objects",
-	                 report_count(all.objects), "used",
-	                 report_count(all.objects - all.free), "free",
-	                 report_count(all.free), "nodes", nodes);
+	                 row->size, "align", row->align, "stride", row->stride,
+	                 "slab_bytes", bytes, "objects_per_slab", row->n_objs,
+	                 "colours", row->colours, "waste_pct",
+	                 waste_pct(row, bytes), "flags", row->flags, "slabs",
+	                 all.slabs, "objects", all.objects, "used",
+	                 all.objects - all.free, "free", all.free, "nodes",
+	                 nodes);
 }
 
-static json_t *pool_doc(struct report *r, struct pool *pool)
+json_t *report_caches(struct report *r, struct pool *pool)
 {
-	return json_pack("{s:o, s:o}", "name", report_text(pool->name),
-	                 "caches",
+	return json_pack("{s:o}", "caches",
 	                 report_counted(r, pool, 1, pool->n_caches + 1,
 	                                cache_doc));
-}
-
-json_t *report_caches(void *arg, const struct admin_query *query, int *status)
-{
-	struct report r = report_begin(arg, query, status, NULL);
-	return report_pools(&r, pool_doc);
 }

@@ -25,17 +25,14 @@ static const struct {
 };
 
 /* The client's own word for it: any number may stand there. */
-static json_t *with_counts(json_t *doc, const struct pool *pool, uint32_t id)
+static json_t *counts_doc(const struct pool *pool, uint32_t id)
 {
 	const uint64_t *stats = &pool->view.stats[(uint64_t)id * STATS_WORDS];
-	for (size_t i = 0; doc && i < sizeof(counts) / sizeof(counts[0]); i++) {
-		uint64_t count = atom_load(&stats[counts[i].word]);
-		if (json_object_set_new(doc, counts[i].key,
-		                        json_integer(report_count(count))) == 0)
-			continue;
-		json_decref(doc);
-		return NULL;
-	}
+	json_t *doc = json_object();
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
+		json_object_set_new(doc, counts[i].key,
+		                    json_integer(report_count(atom_load(
+		                            &stats[counts[i].word]))));
 	return doc;
 }
 
@@ -52,7 +49,7 @@ static json_t *client_doc(struct report *r, struct pool *pool,
 	bool live = view_client_live(&pool->view, id);
 	if ((atom_load(&row->word) & 0xff) == CLIENT_FREE)
 		return json_null();
-	return with_counts(
+	return report_merge(
 	        json_pack("{s:i, s:I, s:i, s:I, s:o, s:s, s:b, s:f, s:I, s:I}",
 	                  "id", id, "epoch",
 	                  report_count(clients_epoch(pool, id)), "pid",
@@ -61,20 +58,13 @@ static json_t *client_doc(struct report *r, struct pool *pool,
 	                  live ? "live" : "dead", "connected",
 	                  live && peer_connected(r->server, pool, id),
 	                  "age_s", age_of(row), "objects",
-	                  report_count(usage->owners->objects[id]), "bytes",
-	                  report_count(usage->owners->bytes[id])),
-	        pool, id);
+	                  usage->owners->objects[id], "bytes",
+	                  usage->owners->bytes[id]),
+	        counts_doc(pool, id));
 }
 
-static json_t *pool_doc(struct report *r, struct pool *pool)
+json_t *report_clients(struct report *r, struct pool *pool)
 {
-	return json_pack("{s:o, s:o}", "name", report_text(pool->name),
-	                 "clients",
+	return json_pack("{s:o}", "clients",
 	                 report_counted(r, pool, 1, CLIENT_IDS, client_doc));
-}
-
-json_t *report_clients(void *arg, const struct admin_query *query, int *status)
-{
-	struct report r = report_begin(arg, query, status, NULL);
-	return report_pools(&r, pool_doc);
 }

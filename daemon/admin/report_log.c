@@ -26,7 +26,8 @@ static json_t *event_doc(const struct pool *pool,
 	        balance_cause_name(event->cause), "refused", event->refused,
 	        "times", report_count(event->times), "done",
 	        report_count(event->done), "error", error, "us",
-	        (json_int_t)(event->took_ns / CLOCK_US), "told", report_text(event->text));
+	        (json_int_t)(event->took_ns / CLOCK_US), "told",
+	        report_text(event->text));
 	/* None of the plan's reasons is why. */
 	if (event->cause == BALANCE_HAND && !event->refused)
 		step = report_merge(step, json_pack("{s:s, s:s}", "reason",
@@ -48,17 +49,6 @@ static json_t *events_doc(const struct pool *pool, uint64_t limit)
 	return list;
 }
 
-/* An object of n numbers by name. */
-static json_t *numbers(const uint64_t *number, unsigned n,
-                       const char *(*name)(unsigned i))
-{
-	json_t *object = json_object();
-	for (unsigned i = 0; i < n; i++)
-		json_object_set_new(object, name(i),
-		                    json_integer(report_count(number[i])));
-	return object;
-}
-
 static const char *kind_name(unsigned i)
 {
 	return plan_kind_name((enum plan_kind)i);
@@ -73,31 +63,29 @@ static json_t *counts_doc(const struct balance_counts *counts)
 {
 	return json_pack(
 	        "{s:I, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I}", "plans",
-	        report_count(counts->plans), "steps",
-	        numbers(counts->steps, PLAN_KINDS, kind_name), "done",
-	        numbers(counts->done, PLAN_KINDS, kind_name), "failed",
-	        numbers(counts->failed, PLAN_KINDS, kind_name), "refused",
-	        numbers(counts->refused, PLAN_NO_REASON, reason_name),
-	        "moved_bytes", report_count(counts->moved_bytes),
-	        "plan_ns_max", (json_int_t)counts->plan_ns_max,
-	        "snapshot_ns_max", (json_int_t)counts->snapshot_ns_max,
-	        "move_ns_max", (json_int_t)counts->move_ns_max);
+	        counts->plans, "steps",
+	        report_numbers(counts->steps, PLAN_KINDS, kind_name), "done",
+	        report_numbers(counts->done, PLAN_KINDS, kind_name), "failed",
+	        report_numbers(counts->failed, PLAN_KINDS, kind_name),
+	        "refused",
+	        report_numbers(counts->refused, PLAN_NO_REASON, reason_name),
+	        "moved_bytes", counts->moved_bytes, "plan_ns_max",
+	        counts->plan_ns_max, "snapshot_ns_max", counts->snapshot_ns_max,
+	        "move_ns_max", counts->move_ns_max);
 }
 
 static json_t *pool_doc(struct report *r, struct pool *pool)
 {
 	const uint64_t *limit = r->arg;
-	return json_pack("{s:o, s:I, s:o, s:o}", "name",
-	                 report_text(pool->name), "now_ms",
-	                 as_ms(clock_wall_ns()), "events",
-	                 events_doc(pool, *limit), "counts",
+	return json_pack("{s:I, s:o, s:o}", "now_ms", as_ms(clock_wall_ns()),
+	                 "events", events_doc(pool, *limit), "counts",
 	                 counts_doc(balance_counts(pool)));
 }
 
-json_t *report_log(void *arg, const struct admin_query *query, int *status)
+json_t *report_log(struct report *r)
 {
-	uint64_t limit;
-	struct report r = report_begin(arg, query, status, &limit);
-	limit = report_param_count(&r, "limit", 0, HISTORY_EVENTS, LIMIT_DEFAULT);
-	return report_pools(&r, pool_doc);
+	uint64_t limit = report_param_count(r, "limit", 0, HISTORY_EVENTS,
+	                                    LIMIT_DEFAULT);
+	r->arg = &limit;
+	return report_pools(r, pool_doc);
 }

@@ -25,12 +25,11 @@ static json_t *holder_doc(const struct pool *pool,
                           const struct balance_holder *holder)
 {
 	const struct layout_client *row = &pool->view.clients[holder->client];
-	return json_pack("{s:I, s:i, s:o, s:o, s:I, s:I}", "client",
-	                 report_count(holder->client), "pid", row->pid, "name",
+	return json_pack("{s:i, s:i, s:o, s:o, s:I, s:I}", "client",
+	                 holder->client, "pid", row->pid, "name",
 	                 report_text(row->comm), "cache",
 	                 report_cache_name(pool, holder->cache - 1), "objects",
-	                 report_count(holder->objects), "bytes",
-	                 report_count(holder->bytes));
+	                 holder->objects, "bytes", holder->bytes);
 }
 
 /* Who keeps a node that is to be emptied from being so; most first. */
@@ -130,16 +129,10 @@ static json_t *node_doc(struct report *r, struct pool *pool,
 	return report_merge(doc, balance_doc(pool, node));
 }
 
-static json_t *pool_doc(struct report *r, struct pool *pool)
+json_t *report_nodes(struct report *r, struct pool *pool)
 {
-	return json_pack("{s:o, s:I, s:o}", "name", report_text(pool->name),
-	                 "page_bytes", report_page_bytes(pool, 1), "nodes",
+	return json_pack("{s:I, s:o}", "page_bytes", report_page_bytes(pool, 1),
+	                 "nodes",
 	                 report_counted(r, pool, 0, pool->view.geo.n_nodes,
 	                                node_doc));
-}
-
-json_t *report_nodes(void *arg, const struct admin_query *query, int *status)
-{
-	struct report r = report_begin(arg, query, status, NULL);
-	return report_pools(&r, pool_doc);
 }

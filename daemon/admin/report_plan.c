@@ -72,7 +72,7 @@ static json_t *refusal_doc(const struct pool *pool,
 	                 report_node_id(pool, refusal->node));
 }
 
-static json_t *pool_doc(struct report *r, struct pool *pool)
+json_t *report_plan(struct report *r, struct pool *pool)
 {
 	const struct plan *plan = balance_plan(pool);
 	json_t *steps = json_array();
@@ -82,16 +82,9 @@ static json_t *pool_doc(struct report *r, struct pool *pool)
 		report_append(&steps, report_step(pool, &plan->steps[i]));
 	for (uint32_t i = 0; i < plan->n_refusals; i++)
 		report_append(&refusals, refusal_doc(pool, &plan->refusals[i]));
-	return json_pack("{s:o, s:b, s:o, s:o, s:I, s:I}", "name",
-	                 report_text(pool->name), "enabled",
+	return json_pack("{s:b, s:o, s:o, s:I, s:I}", "enabled",
 	                 balance_config(pool)->enabled, "steps", steps,
 	                 "refusals", refusals, "more_steps",
 	                 report_count(plan->more_steps), "more_refusals",
 	                 report_count(plan->more_refusals));
-}
-
-json_t *report_plan(void *arg, const struct admin_query *query, int *status)
-{
-	struct report r = report_begin(arg, query, status, NULL);
-	return report_pools(&r, pool_doc);
 }

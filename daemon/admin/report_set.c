@@ -18,21 +18,14 @@ static json_t *key_doc(const struct pool *pool, const char *key)
 	                 config_balance_get(&pool->config->balance, key, file));
 }
 
-static json_t *keys_doc(struct report *r, struct pool *pool)
+json_t *report_settings(struct report *r, struct pool *pool)
 {
 	json_t *keys = json_array();
 	const char *key;
 	(void)r;
 	for (unsigned i = 0; (key = config_balance_key(i)) != NULL; i++)
 		report_append(&keys, key_doc(pool, key));
-	return json_pack("{s:o, s:o}", "name", report_text(pool->name), "keys",
-	                 keys);
-}
-
-json_t *report_settings(void *arg, const struct admin_query *query, int *status)
-{
-	struct report r = report_begin(arg, query, status, NULL);
-	return report_pools(&r, keys_doc);
+	return json_pack("{s:o}", "keys", keys);
 }
 
 /* What a request sets. */
@@ -58,9 +51,8 @@ static json_t *set_doc(struct report *r, struct pool *pool)
 	log_info("pool %s: %s set from %s to %s by pid %d, user %lld",
 	         pool->name, setting->key, old, new, r->query->pid,
 	         (long long)r->query->uid);
-	return json_pack("{s:o, s:s, s:s, s:s}", "name",
-	                 report_text(pool->name), "key", setting->key, "old",
-	                 old, "value", new);
+	return json_pack("{s:s, s:s, s:s}", "key", setting->key, "old", old,
+	                 "value", new);
 }
 
 /* Before any pool is changed. */
@@ -78,16 +70,15 @@ static void check(struct report *r, const struct setting *setting)
 	}
 }
 
-json_t *report_set(void *arg, const struct admin_query *query, int *status)
+json_t *report_set(struct report *r)
 {
-	struct setting setting = {admin_query_get(query, "key"),
-	                          admin_query_get(query, "value")};
-	struct report r = report_begin(arg, query, status, &setting);
+	struct setting setting = {admin_query_get(r->query, "key"),
+	                          admin_query_get(r->query, "value")};
+	r->arg = &setting;
 	if (setting.key && setting.value)
-		check(&r, &setting);
+		check(r, &setting);
 	else
-		report_fail(&r, HTTP_BADREQUEST,
-		            "no key or no value is given",
+		report_fail(r, HTTP_BADREQUEST, "no key or no value is given",
 		            "give both; GET /set shows all keys");
-	return report_pools(&r, set_doc);
+	return report_pools(r, set_doc);
 }

@@ -16,14 +16,13 @@ static json_t *slab_doc(const struct pool *pool, const struct usage_slab *slab)
 {
 	const struct layout_cache *row = &pool->view.caches[slab->cache - 1];
 	return json_pack(
-	        "{s:I, s:o, s:i, s:i, s:I, s:I, s:I, s:I, s:b, s:I}", "offset",
-	        report_count((uint64_t)slab->head << UNIT_SHIFT), "cache",
+	        "{s:I, s:o, s:i, s:i, s:I, s:i, s:I, s:I, s:b, s:I}", "offset",
+	        (uint64_t)slab->head << UNIT_SHIFT, "cache",
 	        report_text(row->name), "node",
 	        pool->view.nodes[slab->home].os_id, "list",
 	        pool->view.nodes[slab->list].os_id, "bytes",
-	        report_count(report_slab_bytes(pool, slab->cache)), "objects",
-	        report_count(row->n_objs), "used",
-	        report_count(row->n_objs - slab->free), "free",
+	        report_slab_bytes(pool, slab->cache), "objects", row->n_objs,
+	        "used", report_count(row->n_objs - slab->free), "free",
 	        report_count(slab->free), "listed", slab->listed, "lease",
 	        report_count(slab->lease));
 }
@@ -49,17 +48,16 @@ static json_t *pool_doc(struct report *r, struct pool *pool)
 	     unit = slab.head + (1u << rows[slab.cache - 1].order))
 		if (wanted(filter, cache, &slab) && ++total <= filter->limit)
 			report_append(&list, slab_doc(pool, &slab));
-	return json_pack("{s:o, s:I, s:o}", "name", report_text(pool->name),
-	                 "total", report_count(total), "slabs", list);
+	return json_pack("{s:I, s:o}", "total", total, "slabs", list);
 }
 
-json_t *report_slabs(void *arg, const struct admin_query *query, int *status)
+json_t *report_slabs(struct report *r)
 {
 	struct filter filter;
-	struct report r = report_begin(arg, query, status, &filter);
-	filter.cache = report_param_cache(&r, false);
-	filter.node = report_param_node(&r, "node", false);
-	filter.limit = report_param_count(&r, "limit", 0, LIMIT_MAX,
-	                                  LIMIT_DEFAULT);
-	return report_pools(&r, pool_doc);
+	filter.cache = report_param_cache(r, false);
+	filter.node = report_param_node(r, "node", false);
+	filter.limit =
+	        report_param_count(r, "limit", 0, LIMIT_MAX, LIMIT_DEFAULT);
+	r->arg = &filter;
+	return report_pools(r, pool_doc);
 }

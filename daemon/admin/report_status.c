@@ -44,16 +44,14 @@ static json_t *pool_doc(struct report *r, struct pool *pool)
 		report_sum(pool, &usage, node, &sums);
 	usage_done(&usage);
 	doc = json_pack(
-	        "{s:o, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:i}",
-	        "name", report_text(pool->name), "nodes", geo->n_nodes,
-	        "page_bytes", report_page_bytes(pool, 1), "max_bytes",
-	        report_count(geo->n_units << UNIT_SHIFT), "ready_bytes",
-	        ready_bytes(pool), "carved_bytes",
-	        report_count(sums.carved_bytes), "used_bytes",
-	        report_count(sums.used_bytes), "free_bytes",
-	        report_count(sums.free_bytes), "metadata_bytes",
-	        report_count(resident_bytes(pool->control_fd) +
-	                     resident_bytes(pool->shared_fd)),
+	        "{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:i}", "nodes",
+	        geo->n_nodes, "page_bytes", report_page_bytes(pool, 1),
+	        "max_bytes", report_count(geo->n_units << UNIT_SHIFT),
+	        "ready_bytes", ready_bytes(pool), "carved_bytes",
+	        sums.carved_bytes, "used_bytes", sums.used_bytes, "free_bytes",
+	        sums.free_bytes, "metadata_bytes",
+	        resident_bytes(pool->control_fd) +
+	                resident_bytes(pool->shared_fd),
 	        "caches", pool->n_caches, "clients", pool->n_clients);
 	return report_fields(doc, &pool->counts, counts,
 	                     sizeof(counts) / sizeof(counts[0]));
@@ -97,14 +95,9 @@ static json_t *startup_doc(const struct report *r)
 	return lines;
 }
 
-static json_t *dropped_doc(const struct server *server)
+static const char *drop_name(unsigned i)
 {
-	json_t *dropped = json_object();
-	for (unsigned i = 0; i < DROPS; i++)
-		json_object_set_new(
-		        dropped, drops_name((enum drop)i),
-		        json_integer(report_count(server->drops.count[i])));
-	return dropped;
+	return drops_name((enum drop)i);
 }
 
 /* Whether the kernel's shortage of memory is known. */
@@ -120,17 +113,14 @@ static json_t *pressure_doc(const struct server *server)
 	                 report_text(lack->todo));
 }
 
-json_t *report_status(void *arg, const struct admin_query *query, int *status)
+json_t *report_status(struct report *r)
 {
-	struct server *server = arg;
-	struct report r = report_begin(arg, query, status, NULL);
+	const struct server *server = r->server;
 	double uptime = (double)(clock_ns() - server->started_ns) / CLOCK_S;
-	if (!report_good(&r))
-		return r.error;
 	return json_pack("{s:s, s:i, s:i, s:f, s:o, s:o, s:o, s:o}", "version",
 	                 PACKAGE_VERSION, "layout_version", LAYOUT_VERSION,
 	                 "pid", getpid(), "uptime_s", uptime, "dropped",
-	                 dropped_doc(server), "pressure", pressure_doc(server),
-	                 "pools", report_list(&r, pool_doc), "startup",
-	                 startup_doc(&r));
+	                 report_numbers(server->drops.count, DROPS, drop_name),
+	                 "pressure", pressure_doc(server), "pools",
+	                 report_list(r, pool_doc), "startup", startup_doc(r));
 }

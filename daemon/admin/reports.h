@@ -16,25 +16,35 @@
 
 #include "daemon/admin/http.h"
 
+struct pool;
+struct report;
 struct server;
 
-/* Builders of routes; arg is the server. */
-json_t *report_status(void *arg, const struct admin_query *query, int *status);
-json_t *report_nodes(void *arg, const struct admin_query *query, int *status);
-json_t *report_caches(void *arg, const struct admin_query *query, int *status);
-json_t *report_clients(void *arg, const struct admin_query *query, int *status);
-json_t *report_slabs(void *arg, const struct admin_query *query, int *status);
-json_t *report_audit(void *arg, const struct admin_query *query, int *status);
-json_t *report_plan(void *arg, const struct admin_query *query, int *status);
-json_t *report_log(void *arg, const struct admin_query *query, int *status);
-json_t *report_lend(void *arg, const struct admin_query *query, int *status);
-json_t *report_migrate(void *arg, const struct admin_query *query, int *status);
-json_t *report_drain(void *arg, const struct admin_query *query, int *status);
-json_t *report_undrain(void *arg, const struct admin_query *query, int *status);
-json_t *report_trim(void *arg, const struct admin_query *query, int *status);
-json_t *report_settings(void *arg, const struct admin_query *query,
-                        int *status);
-json_t *report_set(void *arg, const struct admin_query *query, int *status);
+/* What a route's `how` points to: one of them. */
+struct report_way {
+	/* The document, or report_pools() of what is made of each pool. */
+	json_t *(*whole)(struct report *r);
+	json_t *(*pool)(struct report *r, struct pool *pool);
+};
+
+/* Builds each route's document; arg is the server. */
+json_t *report_build(void *arg, const struct admin_query *query, int *status);
+
+json_t *report_status(struct report *r);
+json_t *report_nodes(struct report *r, struct pool *pool);
+json_t *report_caches(struct report *r, struct pool *pool);
+json_t *report_clients(struct report *r, struct pool *pool);
+json_t *report_slabs(struct report *r);
+json_t *report_audit(struct report *r);
+json_t *report_plan(struct report *r, struct pool *pool);
+json_t *report_log(struct report *r);
+json_t *report_lend(struct report *r);
+json_t *report_migrate(struct report *r);
+json_t *report_drain(struct report *r);
+json_t *report_undrain(struct report *r);
+json_t *report_trim(struct report *r);
+json_t *report_settings(struct report *r, struct pool *pool);
+json_t *report_set(struct report *r);
 
 /* All of them, for admin_start. */
 void report_routes(struct server *server, struct admin_routes *routes);

@@ -1,22 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/admin/reports.h"
 
+#define ROUTE(path, params, changes, ...)                                      \
+	{path, report_build, params, changes,                                  \
+	 &(const struct report_way){__VA_ARGS__}}
+#define LOOK(path, params, ...) ROUTE(path, params, false, __VA_ARGS__)
+#define CHANGE(path, params, make) ROUTE(path, params, true, .whole = make)
+
 static const struct admin_route all[] = {
-        {"/status", report_status, "pool", false},
-        {"/nodes", report_nodes, "pool", false},
-        {"/caches", report_caches, "pool", false},
-        {"/clients", report_clients, "pool", false},
-        {"/slabs", report_slabs, "pool cache node limit", false},
-        {"/audit", report_audit, "pool", false},
-        {"/plan", report_plan, "pool", false},
-        {"/log", report_log, "pool limit", false},
-        {"/set", report_settings, "pool", false},
-        {"/set", report_set, "pool key value", true},
-        {"/lend", report_lend, "pool cache from to n", true},
-        {"/migrate", report_migrate, "pool cache from to n", true},
-        {"/drain", report_drain, "pool node", true},
-        {"/undrain", report_undrain, "pool node", true},
-        {"/trim", report_trim, "pool node ask", true},
+	LOOK("/status", "pool", .whole = report_status),
+	LOOK("/nodes", "pool", .pool = report_nodes),
+	LOOK("/caches", "pool", .pool = report_caches),
+	LOOK("/clients", "pool", .pool = report_clients),
+	LOOK("/slabs", "pool cache node limit", .whole = report_slabs),
+	LOOK("/audit", "pool", .whole = report_audit),
+	LOOK("/plan", "pool", .pool = report_plan),
+	LOOK("/log", "pool limit", .whole = report_log),
+	LOOK("/set", "pool", .pool = report_settings),
+	CHANGE("/set", "pool key value", report_set),
+	CHANGE("/lend", "pool cache from to n", report_lend),
+	CHANGE("/migrate", "pool cache from to n", report_migrate),
+	CHANGE("/drain", "pool node", report_drain),
+	CHANGE("/undrain", "pool node", report_undrain),
+	CHANGE("/trim", "pool node ask", report_trim),
 };
 
 void report_routes(struct server *server, struct admin_routes *routes)

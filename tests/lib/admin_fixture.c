@@ -82,10 +82,14 @@ static json_t *change(void *arg, const struct admin_query *q, int *status)
 }
 
 static const struct admin_route route[] = {
-	{"/hello", hello, NULL, false},  {"/echo", echo, "pool n", false},
-	{"/null", nothing, NULL, false}, {"/big", big, NULL, false},
-	{"/conns", conns, NULL, false},  {"/change", change, "pool n", true},
-	{"/both", hello, NULL, false},   {"/both", change, "n", true},
+	{"/hello", hello, NULL, false, NULL},
+	{"/echo", echo, "pool n", false, NULL},
+	{"/null", nothing, NULL, false, NULL},
+	{"/big", big, NULL, false, NULL},
+	{"/conns", conns, NULL, false, NULL},
+	{"/change", change, "pool n", true, NULL},
+	{"/both", hello, NULL, false, NULL},
+	{"/both", change, "n", true, NULL},
 };
 
 const struct admin_routes routes = {route, 8, "world"};
