@@ -15,7 +15,8 @@
 
 /* ---- memory ------------------------------------------------------------- */
 
-static int make_arrays(struct pool *pool, struct balance *b)
+/* False if there is no memory for all of them. */
+static bool make_arrays(struct pool *pool, struct balance *b)
 {
 	const struct layout_geometry *geo = &pool->view.geo;
 	uint64_t n_cells = (uint64_t)geo->n_caches * geo->n_nodes;
@@ -23,13 +24,10 @@ static int make_arrays(struct pool *pool, struct balance *b)
 	                        .n_caches = geo->n_caches};
 	b->cells = calloc(n_cells, sizeof(*b->cells));
 	b->held = calloc(n_cells, sizeof(*b->held));
-	b->first = calloc(n_cells, sizeof(*b->first));
 	b->empty = calloc(geo->n_units / 64 + 1, sizeof(*b->empty));
 	b->work = malloc(plan_work_bytes(&most));
-	return b->cells != NULL && b->held != NULL && b->first != NULL &&
-	                       b->empty != NULL && b->work != NULL
-	               ? 0
-	               : -ENOMEM;
+	return b->cells != NULL && b->held != NULL && b->empty != NULL &&
+	       b->work != NULL;
 }
 
 /* NULL is fine. */
@@ -39,7 +37,6 @@ static void free_balance(struct balance *b)
 		return;
 	free(b->cells);
 	free(b->held);
-	free(b->first);
 	free(b->empty);
 	free(b->work);
 	free(b);
@@ -50,9 +47,7 @@ int balance_make(struct pool *pool)
 	struct balance *b = calloc(1, sizeof(*b));
 	char reason[200];
 	char remedy[200];
-	if (b == NULL)
-		return -ENOMEM;
-	if (make_arrays(pool, b) < 0) {
+	if (b == NULL || !make_arrays(pool, b)) {
 		free_balance(b);
 		return -ENOMEM;
 	}

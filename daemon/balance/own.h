@@ -16,7 +16,8 @@
 #define BALANCE_PAGES 256u   /* that are looked at for a move */
 #define BALANCE_PAST 256u    /* moves of pages that are remembered */
 
-/* When a list last gave or took slabs, and how often that changed. */
+/* When a list last gave or took slabs, and how often that changed; and what of
+ * the snapshot stands on it. */
 struct balance_held {
 	int64_t at_ns;
 	int64_t wanted_ns; /* clients last rang for it */
@@ -24,6 +25,7 @@ struct balance_held {
 	bool any;          /* it ever gave or took */
 	bool gained;
 	uint8_t reversals;
+	uint16_t first_loan; /* 1 + index of a loan to the list; 0: none */
 };
 
 struct balance_past {
@@ -44,8 +46,7 @@ struct balance {
 	struct snapshot_cache caches[CACHES_MAX]; /* by cache_ix, cache - 1 */
 	struct snapshot_cell *cells;
 	struct snapshot_loan loans[BALANCE_GROUPS];
-	uint16_t *first; /* by cell: 1 + index of a loan to its list; 0: none */
-	uint16_t next[BALANCE_GROUPS]; /* by loan: the same of another one */
+	uint16_t next[BALANCE_GROUPS]; /* by loan: 1 + index of another one */
 	uint32_t loans_at; /* which of the pool's is looked at first */
 	struct snapshot_page pages[BALANCE_PAGES];
 	uint64_t drain_at; /* page where looks at those that leave begin */

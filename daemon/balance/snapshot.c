@@ -20,8 +20,9 @@ static uint32_t as_ms(int64_t ns)
 
 /* ---- configuration ------------------------------------------------------ */
 
-/* Bytes that may be moved: a second's worth at most, and a page at least. */
-static void fill_tokens(struct pool *pool)
+/* The bucket of bytes that may be moved has a second's worth at most, and a
+ * page at least. */
+static void fill_settings(struct pool *pool)
 {
 	struct balance *b = pool->balance;
 	uint64_t page = UINT64_C(1) << pool->view.geo.page_shift;
@@ -33,12 +34,6 @@ static void fill_tokens(struct pool *pool)
 	b->tokens = b->tokens < most ? b->tokens : most;
 	b->tokens += b->config.migrate_rate / 1000 * (uint64_t)ms;
 	b->tokens = b->tokens < most ? b->tokens : most;
-}
-
-static void fill_settings(struct pool *pool)
-{
-	struct balance *b = pool->balance;
-	fill_tokens(pool);
 	balance_settings(&b->settings, &b->config);
 	b->settings.migrate_bytes = b->tokens;
 	b->settings.may_migrate &= b->may_migrate;
@@ -63,19 +58,13 @@ static void count_runs(const struct pool *pool, uint64_t page, uint32_t *runs)
 	uint64_t first = page * pool->pages.page_units;
 	uint64_t end = first + pool->pages.page_units;
 	for (uint64_t at = first; at < end;) {
-		uint32_t order = 0;
-		if (extent_free(&pool->pages.units, at, at + 1) == 0) {
-			at++;
-			continue;
-		}
-		while (at + (UINT64_C(2) << order) <= end &&
-		       at % (UINT64_C(2) << order) == 0 &&
-		       extent_free(&pool->pages.units, at,
-		                   at + (UINT64_C(2) << order)) ==
-		               UINT64_C(2) << order)
-			order++;
-		runs[order]++;
-		at += UINT64_C(1) << order;
+		uint64_t n = extent_free(&pool->pages.units, at, at + 1);
+		while (n > 0 && at % (2 * n) == 0 && at + 2 * n <= end &&
+		       extent_free(&pool->pages.units, at, at + 2 * n) == 2 * n)
+			n *= 2;
+		if (n > 0)
+			runs[__builtin_ctzll(n)]++;
+		at += n > 0 ? n : 1;
 	}
 }
 
@@ -162,6 +151,7 @@ static void fill_cell(struct pool *pool, uint32_t cache, uint32_t node)
 	if (held->any && since > b->config.hold_max_ms * CLOCK_MS)
 		held->reversals = 0;
 	cell->reversals = held->reversals;
+	held->first_loan = 0;
 	if (b->looked[cache - 1]) {
 		struct partial list = partial_of(&pool->view, cache, node);
 		cell->listed = partial_count(&list, SNAPSHOT_LISTED_MAX);
@@ -201,7 +191,7 @@ static void choose_caches(struct pool *pool, enum snapshot_scope scope,
 static void fill_wants(struct pool *pool, const struct unmet *unmet)
 {
 	struct balance *b = pool->balance;
-	for (uint32_t i = 0; i < unmet->n; i++) {
+	for (uint32_t i = 0; unmet != NULL && i < unmet->n; i++) {
 		const struct unmet_want *want = &unmet->want[i];
 		uint32_t at = balance_cell(pool, want->cache, want->node);
 		b->cells[at].want = want->n;
@@ -215,8 +205,8 @@ static void fill_wants(struct pool *pool, const struct unmet *unmet)
 static struct snapshot_loan *group_of(struct pool *pool, uint64_t word)
 {
 	struct balance *b = pool->balance;
-	uint16_t *first = &b->first[balance_cell(pool, WORD_CACHE(word),
-	                                         WORD_LIST(word))];
+	uint32_t list = balance_cell(pool, WORD_CACHE(word), WORD_LIST(word));
+	uint16_t *first = &b->held[list].first_loan;
 	struct snapshot_loan *group;
 	for (uint32_t i = *first; i != 0; i = b->next[i - 1])
 		if (b->loans[i - 1].home == WORD_HOME(word))
@@ -264,10 +254,8 @@ static void add_loan(struct pool *pool, struct loan *loan, bool look)
 static void fill_loans(struct pool *pool)
 {
 	struct balance *b = pool->balance;
-	uint64_t n_cells = (uint64_t)pool->n_caches * pool->view.geo.n_nodes;
 	uint32_t n = pool->loans.n;
 	uint32_t looks = n < LOOKED_LOANS ? n : LOOKED_LOANS;
-	memset(b->first, 0, n_cells * sizeof(*b->first));
 	b->snap.n_loans = 0;
 	for (uint32_t i = 0; i < n; i++)
 		add_loan(pool, &pool->loans.loan[(b->loans_at + i) % n],
@@ -349,8 +337,7 @@ void snapshot_take(struct pool *pool, enum snapshot_scope scope,
 	for (uint32_t node = 0; node < n_nodes; node++)
 		fill_node(pool, node, scope);
 	fill_caches(pool);
-	if (unmet != NULL)
-		fill_wants(pool, unmet);
+	fill_wants(pool, unmet);
 	fill_loans(pool);
 	fill_empties(pool, scope, unmet);
 	snapshot_pages(pool, scope == SNAPSHOT_SHORT);

@@ -55,10 +55,10 @@ static uint32_t look_into(struct pool *pool, uint64_t page, bool idle)
 	uint32_t end = unit + pool->pages.page_units;
 	uint32_t looks = 0;
 	for (; unit < end; unit++) {
-		if (!balance_is_head(pool->view.words[unit]))
-			continue;
-		look_at(pool, unit, idle);
-		looks++;
+		if (balance_is_head(pool->view.words[unit])) {
+			look_at(pool, unit, idle);
+			looks++;
+		}
 	}
 	return looks;
 }

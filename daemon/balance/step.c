@@ -21,13 +21,6 @@ static void note_flow(struct pool *pool, uint32_t cache, uint32_t node,
 	held->at_ns = clock_ns();
 }
 
-static uint64_t carve(struct pool *pool, const struct plan_step *step,
-                      int *error)
-{
-	return move_carve(pool, step->cache_ix + 1, step->to, step->to, step->n,
-	                  error);
-}
-
 static uint64_t reassign(struct pool *pool, const struct plan_step *step,
                          int *error)
 {
@@ -43,7 +36,8 @@ static uint64_t reassign(struct pool *pool, const struct plan_step *step,
 	else
 		move_reclaim(pool, step->donor_ix + 1, step->to, step->n_given,
 		             error);
-	return carve(pool, step, error);
+	return move_carve(pool, step->cache_ix + 1, step->to, step->to, step->n,
+	                  error);
 }
 
 /* Of a return `to` is the home, which gets its own back. A fresh slab never was
@@ -69,18 +63,19 @@ static uint64_t lend_or_return(struct pool *pool, const struct plan_step *step,
 	return done;
 }
 
-static uint64_t migrate(struct pool *pool, const struct plan_step *step,
-                        char *text, size_t bytes, int *error)
+static uint64_t migrate(struct pool *pool, struct balance_event *event)
 {
+	const struct plan_step *step = &event->step;
 	struct balance *b = pool->balance;
 	struct balance_counts *counts = &b->history.counts;
 	uint64_t page = UINT64_C(1) << pool->view.geo.page_shift;
 	struct backing_moved how;
-	uint64_t done = move_migrate(pool, step->page, step->to, &how, error);
+	uint64_t done =
+		move_migrate(pool, step->page, step->to, &how, &event->error);
 	b->past[b->n_past++ % BALANCE_PAST] = (struct balance_past){
 		.page = step->page, .at_ns = clock_ns(), .stuck = done == 0};
 	if (done == 0) {
-		snprintf(text, bytes, "%s", how.reason);
+		snprintf(event->text, sizeof(event->text), "%s", how.reason);
 		return 0;
 	}
 	b->tokens -= page < b->tokens ? page : b->tokens;
@@ -105,7 +100,8 @@ static uint64_t take(struct pool *pool, struct balance_event *event)
 	const struct plan_step *step = &event->step;
 	switch (step->kind) {
 	case PLAN_CARVE:
-		return carve(pool, step, &event->error);
+		return move_carve(pool, step->cache_ix + 1, step->to, step->to,
+		                  step->n, &event->error);
 	case PLAN_REASSIGN:
 		return reassign(pool, step, &event->error);
 	case PLAN_LEND:
@@ -113,8 +109,7 @@ static uint64_t take(struct pool *pool, struct balance_event *event)
 		return lend_or_return(pool, step, &event->error);
 	case PLAN_MIGRATE:
 	case PLAN_DRAIN:
-		return migrate(pool, step, event->text, sizeof(event->text),
-		               &event->error);
+		return migrate(pool, event);
 	case PLAN_SHRINK:
 		return shrink(pool, step, &event->error);
 	case PLAN_TRIM:

@@ -4,8 +4,8 @@
 #include <errno.h>
 
 #include "daemon/balance/balance.h"
+#include "daemon/balance/move.h"
 #include "daemon/pool/marks.h"
-#include "daemon/pool/slabs.h"
 #include "shm/partial.h"
 
 #define CARVE_BYTES_MAX (UINT64_C(8) << 20) /* at one time for one list */
@@ -72,17 +72,15 @@ static bool carve_some(struct pool *pool, uint32_t cache, uint32_t node,
                        struct unmet *unmet)
 {
 	uint32_t want = lack(pool, cache, node);
-	uint32_t made = 0;
-	uint32_t head;
+	bool lacks_own =
+		want == 0 && count_idle(pool, cache, node, true, 1) == 0;
+	uint32_t made;
+	int error;
 	balance_rung(pool, cache, node);
-	while (made < want && slabs_carve(pool, cache, node, node, &head) == 0)
-		made++;
-	if (want == 0 && count_idle(pool, cache, node, true, 1) == 0) {
-		if (slabs_carve(pool, cache, node, node, &head) == 0)
-			made++;
-		else
-			marks_deny(pool, cache, node, MARK_NO_OWN);
-	}
+	made = move_carve(pool, cache, node, node, lacks_own ? 1 : want,
+	                  &error);
+	if (lacks_own && made == 0)
+		marks_deny(pool, cache, node, MARK_NO_OWN);
 	marks_set_low(pool, cache, node);
 	if (made > 0 || want == 0)
 		return true;
