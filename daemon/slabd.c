@@ -58,12 +58,18 @@ static int run_with_last(struct options *options)
 	return 0;
 }
 
-static int run(const struct options *options)
+static int serve(struct options *options)
 {
 	static struct admin_routes routes;
 	struct server *server;
 	struct admin *admin = NULL;
-	int r = loop_open(&server, &options->config, options->supervised);
+	int r;
+	if (fdstore_open() < 0)
+		return EXIT_FAILURE;
+	lastconf_open();
+	if (options->bad_config && run_with_last(options) < 0)
+		return 2;
+	r = loop_open(&server, &options->config, options->supervised);
 	if (r == 0) {
 		report_routes(server, &routes);
 		r = admin_start(&admin, server->base, server->control.fd,
@@ -77,16 +83,6 @@ static int run(const struct options *options)
 	admin_stop(admin);
 	loop_close(server);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
-}
-
-static int serve(struct options *options)
-{
-	if (fdstore_open() < 0)
-		return EXIT_FAILURE;
-	lastconf_open();
-	if (options->bad_config && run_with_last(options) < 0)
-		return 2;
-	return run(options);
 }
 
 int main(int argc, char **argv)

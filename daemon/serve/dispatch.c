@@ -18,8 +18,7 @@
 
 #define MESSAGES_A_TURN 32 /* then other peers have theirs */
 
-static void on_sock(evutil_socket_t fd, short what, void *arg);
-static void on_events(evutil_socket_t fd, short what, void *arg);
+static void on_message(evutil_socket_t fd, short what, void *arg);
 
 static void reply(struct peer *peer, const struct wire_head *to,
                   struct wire_reply *msg)
@@ -73,8 +72,7 @@ static bool serve(struct peer *peer, const struct message *message)
 {
 	switch (message->kind) {
 	case MESSAGE_HELLO:
-		return hello_serve(peer, &message->as.hello, on_sock,
-		                   on_events);
+		return hello_serve(peer, &message->as.hello, on_message);
 	case MESSAGE_CREATE:
 		serve_create(peer, &message->as.create);
 		return true;
@@ -97,12 +95,20 @@ static bool serve(struct peer *peer, const struct message *message)
 	return false;
 }
 
-static bool receive(struct peer *peer, int fd, enum message_from from)
+static enum message_from from_of(const struct peer *peer, int fd)
+{
+	if (fd == peer->events)
+		return MESSAGE_FROM_EVENTS;
+	return peer->state == PEER_PENDING ? MESSAGE_FROM_PENDING
+	                                   : MESSAGE_FROM_CLIENT;
+}
+
+static bool receive(struct peer *peer, int fd)
 {
 	struct message message;
-	message_read(fd, from, &message);
+	message_read(fd, from_of(peer, fd), &message);
 	/* A goodbye may still be on its way by the other. */
-	if (message.kind == MESSAGE_END && from == MESSAGE_FROM_EVENTS) {
+	if (message.kind == MESSAGE_END && fd == peer->events) {
 		peer_close_events(peer);
 		return false;
 	}
@@ -113,21 +119,11 @@ static bool receive(struct peer *peer, int fd, enum message_from from)
 	return serve(peer, &message);
 }
 
-static void on_sock(evutil_socket_t fd, UNUSED short what, void *arg)
+static void on_message(evutil_socket_t fd, UNUSED short what, void *arg)
 {
-	struct peer *peer = arg;
 	bool more = true;
 	for (int i = 0; i < MESSAGES_A_TURN && more; i++)
-		more = receive(peer, fd, peer->state == PEER_PENDING
-		                                 ? MESSAGE_FROM_PENDING
-		                                 : MESSAGE_FROM_CLIENT);
-}
-
-static void on_events(evutil_socket_t fd, UNUSED short what, void *arg)
-{
-	for (int i = 0; i < MESSAGES_A_TURN; i++)
-		if (!receive(arg, fd, MESSAGE_FROM_EVENTS))
-			return;
+		more = receive(arg, fd);
 }
 
 void dispatch_accept(struct server *server, int sock)
@@ -147,6 +143,6 @@ void dispatch_accept(struct server *server, int sock)
 	if (server->n_peers > server->max_peers)
 		peer_fault(peer, DROP_LIMIT, "all clients' places are taken");
 	else if (death_open(peer) < 0 ||
-	         peer_watch(peer, &peer->on_sock, sock, on_sock) < 0)
+	         peer_watch(peer, &peer->on_sock, sock, on_message) < 0)
 		peer_free(peer);
 }

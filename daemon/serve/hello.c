@@ -191,14 +191,14 @@ static int take_id(struct peer *peer, struct pool *pool, int *theirs)
 }
 
 static int welcome(struct peer *peer, int theirs, const char *name,
-                   event_callback_fn on_events)
+                   event_callback_fn call)
 {
 	struct pool *pool = peer->pool;
 	struct wire_welcome msg = welcome_of(peer);
 	int fds[WIRE_FDS_MAX] = {theirs, pool->control_ro_fd, pool->shared_fd};
 	for (unsigned node = 0; node < pool->backing.n_nodes; node++)
 		fds[3 + node] = pool->backing.node[node].fd;
-	if (peer_watch(peer, &peer->on_events, peer->events, on_events) < 0 ||
+	if (peer_watch(peer, &peer->on_events, peer->events, call) < 0 ||
 	    death_watch(peer) < 0)
 		return -ENOMEM;
 	/* From the welcome on the client may own objects: the descriptor store
@@ -212,8 +212,7 @@ static int welcome(struct peer *peer, int theirs, const char *name,
 	return 0;
 }
 
-static int admit(struct peer *peer, struct pool *pool,
-                 event_callback_fn on_events)
+static int admit(struct peer *peer, struct pool *pool, event_callback_fn call)
 {
 	char name[PEER_FDSTORE_NAME];
 	int theirs = -1;
@@ -221,7 +220,7 @@ static int admit(struct peer *peer, struct pool *pool,
 	if (r < 0)
 		return r;
 	peer_fdstore_name(name, pool, peer->id);
-	r = welcome(peer, theirs, name, on_events);
+	r = welcome(peer, theirs, name, call);
 	close(theirs);
 	if (r == 0)
 		return 0;
@@ -235,16 +234,11 @@ static int admit(struct peer *peer, struct pool *pool,
 
 /* ---- back --------------------------------------------------------------- */
 
-static bool is_dead(int pidfd)
-{
-	struct pollfd at = {.fd = pidfd, .events = POLLIN};
-	return poll(&at, 1, 0) != 0;
-}
-
 /* Whether the process at the other end is the client's: 1 it is, 0 it is not,
  * or -errno. Two processes that both live differ in their number. */
 static int is_same(const struct peer *peer, const struct peer *client)
 {
+	struct pollfd ends[2] = {{.events = POLLIN}, {.events = POLLIN}};
 	bool same;
 	int fd;
 	if (client->pidfd < 0 || peer->pid <= 0 || peer->pid != client->pid)
@@ -252,7 +246,9 @@ static int is_same(const struct peer *peer, const struct peer *client)
 	fd = open_pidfd(peer);
 	if (fd < 0)
 		return fd == -ESRCH ? 0 : fd;
-	same = !is_dead(fd) && !is_dead(client->pidfd);
+	ends[0].fd = fd;
+	ends[1].fd = client->pidfd;
+	same = poll(ends, 2, 0) == 0;
 	close(fd);
 	return same;
 }
@@ -299,7 +295,7 @@ static int judge_resume(struct peer *peer, struct pool *pool,
 
 /* The tokens are the client's: who comes back again and again has fewer. */
 static void take_back(struct peer *client, struct peer *pending,
-                      event_callback_fn on_sock, event_callback_fn on_events)
+                      event_callback_fn call)
 {
 	struct wire_welcome msg = welcome_of(client);
 	int theirs = -1;
@@ -309,10 +305,8 @@ static void take_back(struct peer *client, struct peer *pending,
 	peer_hand_over(client, pending, ours);
 	if (!peer_take_token(client)) {
 		peer_fault(client, DROP_FLOOD, "comes back too often");
-	} else if (peer_watch(client, &client->on_sock, client->sock,
-	                      on_sock) < 0 ||
-	           peer_watch(client, &client->on_events, ours, on_events) <
-	                   0) {
+	} else if (peer_watch(client, &client->on_sock, client->sock, call) ||
+	           peer_watch(client, &client->on_events, ours, call)) {
 		peer_disconnect(client);
 	} else {
 		log_info("pool %s: client %u (%s, pid %d) is back",
@@ -355,17 +349,17 @@ static int judge(struct peer *peer, const struct wire_hello *hello,
 }
 
 bool hello_serve(struct peer *peer, const struct wire_hello *hello,
-                 event_callback_fn on_sock, event_callback_fn on_events)
+                 event_callback_fn call)
 {
 	struct pool *pool = NULL;
 	struct peer *client = NULL;
 	int r = judge(peer, hello, &pool, &client);
 	if (r == 0 && client == NULL) {
-		r = admit(peer, pool, on_events);
+		r = admit(peer, pool, call);
 		if (r == 0)
 			return true;
 	} else if (r == 0) {
-		take_back(client, peer, on_sock, on_events);
+		take_back(client, peer, call);
 	}
 	peer_disconnect(peer);
 	return false;

@@ -63,12 +63,6 @@ void peer_free(struct peer *peer)
 	free(peer);
 }
 
-void peer_free_all(struct server *server)
-{
-	while (server->peers != NULL)
-		peer_free(server->peers);
-}
-
 void peer_enter(struct peer *peer, enum peer_state state)
 {
 	static const bool may[PEER_SWEPT + 1][PEER_SWEPT + 1] = {

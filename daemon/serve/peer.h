@@ -63,9 +63,6 @@ struct peer {
 struct peer *peer_new(struct server *server, enum peer_state state);
 void peer_free(struct peer *peer);
 
-/* Frees all peers; their clients live on, as slabd may come back. */
-void peer_free_all(struct server *server);
-
 /* Another state, by the table above. */
 void peer_enter(struct peer *peer, enum peer_state state);
 

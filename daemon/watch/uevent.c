@@ -88,13 +88,6 @@ static void on_burst(UNUSED evutil_socket_t fd, UNUSED short event, void *arg)
 	u->changed(u->arg, what);
 }
 
-/* libudev's constructors set errno; not all of its versions do so for each
- * failure. */
-static int udev_error(void)
-{
-	return errno > 0 ? -errno : -ENOMEM;
-}
-
 static int listen_to_kernel(struct uevent *u)
 {
 	int r = 0;
@@ -102,20 +95,13 @@ static int listen_to_kernel(struct uevent *u)
 	u->udev = udev_new();
 	if (u->udev != NULL)
 		u->monitor = udev_monitor_new_from_netlink(u->udev, "kernel");
+	/* Not all versions of libudev set errno for each failure. */
 	if (u->monitor == NULL)
-		return udev_error();
+		return errno > 0 ? -errno : -ENOMEM;
 	for (unsigned i = 0; r >= 0 && i < SUBSYSTEMS; i++)
 		r = udev_monitor_filter_add_match_subsystem_devtype(
 			u->monitor, subsystems[i].name, NULL);
 	return r < 0 ? r : udev_monitor_enable_receiving(u->monitor);
-}
-
-static int add_events(struct uevent *u, struct event_base *base)
-{
-	if (wake_timer(&u->burst, base, on_burst, u) < 0)
-		return -ENOMEM;
-	return wake_on_fd(&u->readable, base, udev_monitor_get_fd(u->monitor),
-	                  on_message, u);
 }
 
 int uevent_open(struct uevent **out, struct event_base *base,
@@ -130,7 +116,10 @@ int uevent_open(struct uevent **out, struct event_base *base,
 	u->arg = arg;
 	r = listen_to_kernel(u);
 	if (r >= 0)
-		r = add_events(u, base);
+		r = wake_timer(&u->burst, base, on_burst, u);
+	if (r == 0)
+		r = wake_on_fd(&u->readable, base,
+		               udev_monitor_get_fd(u->monitor), on_message, u);
 	if (r < 0) {
 		uevent_close(u);
 		return r;

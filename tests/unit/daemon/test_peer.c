@@ -26,7 +26,8 @@ static void begin(void)
 
 static void end(void)
 {
-	peer_free_all(&server);
+	while (server.peers != NULL)
+		peer_free(server.peers);
 	cr_expect_eq(server.n_peers, 0);
 	cr_expect_null(server.peers);
 	drops_close(&server.drops);
