@@ -58,22 +58,15 @@ struct admin {
  */
 static struct admin *servers;
 
-static json_t *paths_new(const struct admin_routes *routes, bool changes)
-{
-	json_t *paths = json_array();
-	size_t i;
-	for (i = 0; paths && i < routes->n; i++)
-		if (routes->route[i].changes == changes)
-			json_array_append_new(
-				paths, json_string(routes->route[i].path));
-	return paths;
-}
-
 /* Gives a document the paths to GET, and those to POST to. */
 static json_t *with_paths(json_t *doc, const struct admin_routes *routes)
 {
-	json_object_set_new(doc, "paths", paths_new(routes, false));
-	json_object_set_new(doc, "post", paths_new(routes, true));
+	json_t *get = json_array(), *post = json_array();
+	for (size_t i = 0; i < routes->n; i++)
+		json_array_append_new(routes->route[i].changes ? post : get,
+		                      json_string(routes->route[i].path));
+	json_object_set_new(doc, "paths", get);
+	json_object_set_new(doc, "post", post);
 	return doc;
 }
 

@@ -3,8 +3,8 @@
  * call of balance/hand.h, checked before and logged after. */
 #include "daemon/admin/report.h"
 
+#include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "daemon/balance/hand.h"
 #include "daemon/base/log.h"
@@ -17,10 +17,17 @@
 /* Of one request: slabd does nothing else while it copies. */
 #define MOVE_BYTES_MAX (UINT64_C(1) << 30)
 
-static void log_asked(const struct report *r, const char *what)
+__attribute__((format(printf, 3, 4)))
+static void log_asked(const struct report *r, const struct pool *pool,
+                      const char *format, ...)
 {
-	log_info("%s; asked for by pid %d, user %lld", what, r->query->pid,
-	         (long long)r->query->uid);
+	char what[160];
+	va_list ap;
+	va_start(ap, format);
+	vsnprintf(what, sizeof(what), format, ap);
+	va_end(ap);
+	log_info("pool %s: %s; asked for by pid %d, user %lld", pool->name,
+	         what, r->query->pid, (long long)r->query->uid);
 }
 
 /* Why balance/hand.h did not do it. otherwise is what to do about it where that
@@ -66,14 +73,11 @@ static json_t *transfer_doc(struct report *r, const struct transfer *t,
                             const char *what, uint64_t unit_bytes)
 {
 	const struct pool *pool = t->pool;
-	char text[200];
 	duty_soon(r->server, 0);
-	snprintf(text, sizeof(text),
-	         "pool %s: %llu of %llu %s from node %u to node %u", pool->name,
-	         (unsigned long long)t->done, (unsigned long long)t->n, what,
-	         pool->view.nodes[t->from].os_id,
-	         pool->view.nodes[t->to].os_id);
-	log_asked(r, text);
+	log_asked(r, pool, "%llu of %llu %s from node %u to node %u",
+	          (unsigned long long)t->done, (unsigned long long)t->n, what,
+	          pool->view.nodes[t->from].os_id,
+	          pool->view.nodes[t->to].os_id);
 	if (!report_good(r))
 		return r->error;
 	return json_pack("{s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:o}", "pool",
@@ -126,7 +130,6 @@ static json_t *drained_doc(struct report *r, struct pool *pool)
 static void drain_all(struct report *r, uint32_t node, bool drain)
 {
 	bool was[CONFIG_POOLS_MAX];
-	char text[160];
 	struct remedy why;
 	unsigned i;
 	for (i = 0; i < r->n; i++) {
@@ -145,10 +148,9 @@ static void drain_all(struct report *r, uint32_t node, bool drain)
 	for (i = 0; i < r->n; i++) {
 		if (was[i] == drain)
 			continue;
-		snprintf(text, sizeof(text), "pool %s: node %u is %s",
-		         r->pool[i]->name, r->pool[i]->view.nodes[node].os_id,
-		         drain ? "to be emptied" : "no longer to be emptied");
-		log_asked(r, text);
+		log_asked(r, r->pool[i], "node %u is %s",
+		          r->pool[i]->view.nodes[node].os_id,
+		          drain ? "to be emptied" : "no longer to be emptied");
 	}
 }
 
@@ -185,12 +187,9 @@ static json_t *trim_doc(struct report *r, struct pool *pool)
 	uint64_t pages = 0;
 	unsigned asked = trim->ask ? peer_trim(r->server, pool) : 0;
 	struct remedy why = {.what = ""};
-	char text[160];
 	balance_shrink(pool, trim->node, &pages, &why);
-	snprintf(text, sizeof(text),
-	         "pool %s: %u clients asked to trim, %llu pages given back",
-	         pool->name, asked, (unsigned long long)pages);
-	log_asked(r, text);
+	log_asked(r, pool, "%u clients asked to trim, %llu pages given back",
+	          asked, (unsigned long long)pages);
 	return json_pack("{s:o, s:i, s:I, s:I, s:o}", "node",
 	                 report_node_id(pool, trim->node), "asked", asked,
 	                 "pages", pages, "bytes",

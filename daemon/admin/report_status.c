@@ -103,14 +103,10 @@ static const char *drop_name(unsigned i)
 /* Whether the kernel's shortage of memory is known. */
 static json_t *pressure_doc(const struct server *server)
 {
-	static const struct remedy none;
 	const struct remedy *lack = machine_lack(server);
-	bool watched = lack != NULL;
-	if (!watched)
-		lack = &none;
-	return json_pack("{s:b, s:o, s:o}", "watched", watched, "reason",
-	                 report_text(lack->what), "remedy",
-	                 report_text(lack->todo));
+	return json_pack("{s:b, s:o, s:o}", "watched", lack != NULL, "reason",
+	                 report_text(lack ? lack->what : ""), "remedy",
+	                 report_text(lack ? lack->todo : ""));
 }
 
 json_t *report_status(struct report *r)

@@ -75,9 +75,7 @@ void ctl_args_usage(FILE *out)
 	      out);
 }
 
-static int fail(struct ctl_args *args, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-
+__attribute__((format(printf, 2, 3)))
 static int fail(struct ctl_args *args, const char *format, ...)
 {
 	va_list ap;

@@ -31,9 +31,7 @@ static size_t take_part(char *part, size_t one, size_t size, void *arg)
 	return fwrite(part, 1, size, reply->file);
 }
 
-static void say(struct ctl_http_fault *f, const char *remedy,
-                const char *format, ...) __attribute__((format(printf, 3, 4)));
-
+__attribute__((format(printf, 3, 4)))
 static void say(struct ctl_http_fault *f, const char *remedy,
                 const char *format, ...)
 {
