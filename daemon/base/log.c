@@ -25,21 +25,13 @@ static const int syslog_levels[] = { 3, 4, 6, 7 };
 
 char *log_escape(char *out, size_t size, const char *text)
 {
-	static const char hex[] = "0123456789abcdef";
 	size_t at = 0;
 	for (; *text != '\0'; text++) {
 		unsigned char c = (unsigned char)*text;
 		bool plain = c >= 0x20 && c < 0x7f;
 		if (at + (plain ? 1 : 4) >= size)
 			break;
-		if (plain) {
-			out[at++] = (char)c;
-			continue;
-		}
-		out[at++] = '\\';
-		out[at++] = 'x';
-		out[at++] = hex[c >> 4];
-		out[at++] = hex[c & 15];
+		at += (size_t)sprintf(out + at, plain ? "%c" : "\\x%02x", c);
 	}
 	out[at] = '\0';
 	return out;
@@ -77,11 +69,9 @@ void log_setup(enum log_level level, enum log_form form)
 static size_t put_prefix(char *out, size_t size, enum log_level level)
 {
 	char clock[32] = "";
-	int n;
-	if (chosen == LOG_FORM_JOURNAL) {
-		n = snprintf(out, size, "<%d>", syslog_levels[level]);
-		return (size_t)n;
-	}
+	if (chosen == LOG_FORM_JOURNAL)
+		return (size_t)snprintf(out, size, "<%d>",
+		                        syslog_levels[level]);
 	if (chosen == LOG_FORM_TERMINAL) {
 		int64_t ns = clock_wall_ns();
 		time_t seconds = (time_t)(ns / CLOCK_S);
@@ -91,8 +81,8 @@ static size_t put_prefix(char *out, size_t size, enum log_level level)
 		snprintf(clock + len, sizeof(clock) - len, ".%03d ",
 		         (int)(ns % CLOCK_S / CLOCK_MS));
 	}
-	n = snprintf(out, size, "%sslabd: %s: ", clock, log_level_names[level]);
-	return (size_t)n;
+	return (size_t)snprintf(out, size, "%sslabd: %s: ", clock,
+	                        log_level_names[level]);
 }
 
 /* One write per line, so that lines of several processes never mix. */

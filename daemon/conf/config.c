@@ -62,12 +62,11 @@ static void default_path(char path[CONFIG_PATH_BYTES], const char *name)
 {
 	char text[CONFIG_PATH_BYTES + 1];
 	const char *dir = runtime_dir();
-	int n;
 	if (dir == NULL)
 		return;
-	n = snprintf(text, sizeof(text), "%s/slabd/%s", dir, name);
-	if (n < (int)sizeof(text))
-		config_set_path(path, text);
+	/* One that is cut is too long for a path as well. */
+	snprintf(text, sizeof(text), "%s/slabd/%s", dir, name);
+	config_set_path(path, text);
 }
 
 /* SLABD_SOCKET, if it is set to something. */

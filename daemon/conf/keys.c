@@ -21,31 +21,24 @@ static void *field(const struct config_key *key, const void *base)
 
 /* ---- numbers and words -------------------------------------------------- */
 
-/* Reads a number within the key's bounds. */
-static int read_number(const struct config_key *key, struct config_input *in,
-                       uint64_t *n)
+static int set_number(const struct config_key *key, struct config_input *in)
 {
+	void *at = field(key, in->base);
+	uint64_t unit = key->unit > 0 ? key->unit : 1;
+	uint64_t n = 0;
 	int r = 0;
-	*n = 0;
 	if (key->zero == NULL || strcasecmp(in->value, key->zero) != 0)
-		r = config_value_read(key->form, in->value, n);
-	if (r == 0 && key->unit > 0 && *n % key->unit != 0) {
+		r = config_value_read(key->form, in->value, &n);
+	if (r < 0)
+		return r;
+	if (n % unit != 0) {
 		snprintf(in->why, sizeof(in->why),
 		         "%.40s is not whole seconds", in->value);
 		return -EINVAL;
 	}
-	if (key->unit > 0)
-		*n /= key->unit;
-	return r == 0 && (*n < key->min || *n > key->max) ? -ERANGE : r;
-}
-
-static int set_number(const struct config_key *key, struct config_input *in)
-{
-	void *at = field(key, in->base);
-	uint64_t n;
-	int r = read_number(key, in, &n);
-	if (r < 0)
-		return r;
+	n /= unit;
+	if (n < key->min || n > key->max)
+		return -ERANGE;
 	if (key->bytes == sizeof(bool))
 		*(bool *)at = n;
 	else if (key->bytes == sizeof(unsigned))

@@ -6,27 +6,12 @@
 #include <inttypes.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 _Static_assert(sizeof(uid_t) == 4 && sizeof(gid_t) == 4,
                "struct config_ids holds either");
-
-/* Reads digits of a base; *end is the first byte after them. */
-static int digits(const char *text, unsigned base, uint64_t *out,
-                  const char **end)
-{
-	uint64_t n = 0;
-	const char *at = text;
-	for (; *at >= '0' && *at < (char)('0' + base); at++) {
-		if (__builtin_mul_overflow(n, base, &n) ||
-		    __builtin_add_overflow(n, (uint64_t)(*at - '0'), &n))
-			return -ERANGE;
-	}
-	*out = n;
-	*end = at;
-	return at == text ? -EINVAL : 0;
-}
 
 /* ---- forms -------------------------------------------------------------- */
 
@@ -58,7 +43,7 @@ static const char *const pages[] = { "1g", "2m", "thp", "4k" };
 static const struct form {
 	const struct unit *units;
 	unsigned largest; /* unit that is written */
-	unsigned base;
+	int base;
 	const char *const *words;
 	unsigned n_words;
 	unsigned n_written;
@@ -90,20 +75,22 @@ static bool is_unit(const char *text, const char *name, bool bytes)
 int config_value_read(enum config_form which, const char *text, uint64_t *out)
 {
 	const struct form *form = &forms[which];
-	const char *end;
+	char *end;
 	uint64_t n;
-	int r;
 	*out = 0;
 	for (unsigned i = 0; i < form->n_words; i++)
 		if (form->compare(text, form->words[i]) == 0) {
 			*out = i % form->n_written;
 			return 0;
 		}
-	if (form->n_words > 0)
+	if (form->n_words > 0 || *text < '0' || *text > '9')
 		return -EINVAL;
-	r = digits(text, form->base, &n, &end);
-	if (r < 0 || (n == 0 && *end == '\0'))
-		return r;
+	errno = 0;
+	n = strtoull(text, &end, form->base);
+	if (errno != 0)
+		return -errno;
+	if (n == 0 && *end == '\0')
+		return 0;
 	for (const struct unit *unit = form->units; unit->name != NULL; unit++)
 		if (is_unit(end, unit->name, form->units == sizes))
 			return __builtin_mul_overflow(n, unit->n, out)

@@ -15,14 +15,16 @@
 #define NAME_MAX_BYTES 255u /* of a descriptor, for systemd */
 #define BARRIER_NS (5 * CLOCK_S)
 
-/* What the manager keeps. Slots stay where they are, so that a walk over them
- * is not led astray by what it drops. */
+/* What the manager keeps, in the order in which it came. A walk goes by numbers,
+ * so that it is not led astray by what it drops. */
 static struct slot {
-	char *name;    /* NULL: free */
+	struct slot *next;
+	unsigned number;
 	uint32_t hash; /* of the name */
 	int fd;        /* passed and not taken; -1 */
+	char name[];
 } *slots;
-static unsigned n_slots;
+static unsigned n_numbers;
 static size_t names_bytes;
 
 static uint32_t hash_of(const char *name)
@@ -41,53 +43,41 @@ static bool is_valid(const char *name)
 	                   "abcdefghijklmnopqrstuvwxyz0123456789._-")] == '\0';
 }
 
-static struct slot *find(const char *name)
+/* The link to the slot of that name, or the one at the end. */
+static struct slot **find(const char *name)
 {
 	uint32_t hash = hash_of(name);
-	for (unsigned i = 0; i < n_slots; i++)
-		if (slots[i].name != NULL && slots[i].hash == hash &&
-		    strcmp(slots[i].name, name) == 0)
-			return &slots[i];
-	return NULL;
+	struct slot **link = &slots;
+	while (*link != NULL && ((*link)->hash != hash ||
+	                         strcmp((*link)->name, name) != 0))
+		link = &(*link)->next;
+	return link;
 }
 
-static struct slot *free_slot(void)
+/* At the end. NULL, said in the log, where there is no room or the name is not
+ * ours. */
+static struct slot *add(struct slot **end, const char *name, int fd)
 {
-	struct slot *more;
-	for (unsigned i = 0; i < n_slots; i++)
-		if (slots[i].name == NULL)
-			return &slots[i];
-	more = realloc(slots, (n_slots + 64) * sizeof(*slots));
-	if (more == NULL)
-		return NULL;
-	slots = more;
-	memset(slots + n_slots, 0, 64 * sizeof(*slots));
-	n_slots += 64;
-	return &slots[n_slots - 64];
-}
-
-/* NULL, said in the log, where there is no room or the name is not ours. */
-static struct slot *add(const char *name, int fd)
-{
+	size_t bytes = strlen(name) + 1;
 	struct slot *slot;
-	char *copy;
 	if (!is_valid(name)) {
 		log_error("\"%s\" is no name for a descriptor of slabd", name);
 		return NULL;
 	}
-	if (names_bytes + strlen(name) + 1 > FDSTORE_NAMES_BYTES) {
+	if (names_bytes + bytes > FDSTORE_NAMES_BYTES) {
 		log_warn("%s will not outlive slabd: the names of what does "
 		         "have %u bytes at most", name, FDSTORE_NAMES_BYTES);
 		return NULL;
 	}
-	slot = free_slot();
-	copy = slot != NULL ? strdup(name) : NULL;
-	if (copy == NULL) {
+	slot = malloc(sizeof(*slot) + bytes);
+	if (slot == NULL) {
 		log_warn("%s will not outlive slabd: no memory", name);
 		return NULL;
 	}
-	*slot = (struct slot){ copy, hash_of(name), fd };
-	names_bytes += strlen(name) + 1;
+	*slot = (struct slot){NULL, n_numbers++, hash_of(name), fd};
+	memcpy(slot->name, name, bytes);
+	names_bytes += bytes;
+	*end = slot;
 	return slot;
 }
 
@@ -98,12 +88,13 @@ static void close_passed(struct slot *slot)
 	slot->fd = -1;
 }
 
-static void forget(struct slot *slot)
+static void forget(struct slot **link)
 {
+	struct slot *slot = *link;
 	close_passed(slot);
 	names_bytes -= strlen(slot->name) + 1;
-	free(slot->name);
-	slot->name = NULL;
+	*link = slot->next;
+	free(slot);
 }
 
 int fdstore_open(void)
@@ -111,13 +102,12 @@ int fdstore_open(void)
 	char *name;
 	int fd;
 	while ((fd = notify_passed(true, &name)) >= 0) {
-		if (find(name) != NULL) {
+		struct slot **link = find(name);
+		if (*link != NULL)
 			log_warn("the service manager passed two descriptors "
 			         "named %s: the later one is closed", name);
+		if (*link != NULL || add(link, name, fd) == NULL)
 			close(fd);
-		} else if (add(name, fd) == NULL) {
-			close(fd);
-		}
 		free(name);
 	}
 	return fd == -ENOENT ? 0 : fd;
@@ -126,12 +116,12 @@ int fdstore_open(void)
 void fdstore_put(const char *name, int fd)
 {
 	char fields[NAME_MAX_BYTES + 64];
-	struct slot *slot;
+	struct slot **link;
 	int r;
 	fdstore_drop(name);
+	link = find(name);
 	/* Of two by one name the next slabd would take the older. */
-	slot = find(name) == NULL ? add(name, -1) : NULL;
-	if (slot == NULL)
+	if (*link != NULL || add(link, name, -1) == NULL)
 		return;
 	snprintf(fields, sizeof(fields), "FDSTORE=1\nFDNAME=%s\nFDPOLL=0",
 	         name);
@@ -140,50 +130,52 @@ void fdstore_put(const char *name, int fd)
 		log_warn("%s will not outlive slabd, the service manager can't "
 		         "be told: %s", name, strerror(-r));
 	if (r <= 0)
-		forget(slot);
+		forget(link);
 }
 
 void fdstore_drop(const char *name)
 {
 	char fields[NAME_MAX_BYTES + 64];
-	struct slot *slot = find(name);
+	struct slot **link = find(name);
 	int r;
-	if (slot == NULL)
+	if (*link == NULL)
 		return;
 	snprintf(fields, sizeof(fields), "FDSTOREREMOVE=1\nFDNAME=%s", name);
 	r = notify_tell(fields, NULL, 0);
 	if (r < 0) {
 		log_warn("the service manager still has %s, it can't be told: "
 		         "%s", name, strerror(-r));
-		close_passed(slot);
+		close_passed(*link);
 		return;
 	}
 	/* Last: the name may be the slot's own. */
-	forget(slot);
+	forget(link);
 }
 
 int fdstore_take(const char *name)
 {
-	struct slot *slot = find(name);
-	int fd;
-	if (slot == NULL || slot->fd < 0)
+	struct slot *slot = *find(name);
+	int fd = slot != NULL ? slot->fd : -1;
+	if (fd < 0)
 		return -ENOENT;
-	fd = slot->fd;
 	slot->fd = -1;
 	return fd;
 }
 
 bool fdstore_has(const char *name)
 {
-	return find(name) != NULL;
+	return *find(name) != NULL;
 }
 
 const char *fdstore_next(unsigned *at)
 {
-	for (; *at < n_slots; (*at)++)
-		if (slots[*at].name != NULL && slots[*at].fd >= 0)
-			return slots[(*at)++].name;
-	return NULL;
+	const struct slot *slot = slots;
+	while (slot != NULL && (slot->number < *at || slot->fd < 0))
+		slot = slot->next;
+	if (slot == NULL)
+		return NULL;
+	*at = slot->number + 1;
+	return slot->name;
 }
 
 void fdstore_close_rest(void)
