@@ -48,14 +48,17 @@ int config_set_path(char path[CONFIG_PATH_BYTES], const char *value)
 	return 0;
 }
 
+/* A variable that is set to something; NULL. */
+static const char *environment(const char *name)
+{
+	const char *value = getenv(name);
+	return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
 /* The directory of both sockets by default; NULL if there is none. */
 static const char *runtime_dir(void)
 {
-	const char *dir;
-	if (geteuid() == 0)
-		return "/run";
-	dir = getenv("XDG_RUNTIME_DIR");
-	return dir != NULL && dir[0] != '\0' ? dir : NULL;
+	return geteuid() == 0 ? "/run" : environment("XDG_RUNTIME_DIR");
 }
 
 static void default_path(char path[CONFIG_PATH_BYTES], const char *name)
@@ -67,13 +70,6 @@ static void default_path(char path[CONFIG_PATH_BYTES], const char *name)
 	/* One that is cut is too long for a path as well. */
 	snprintf(text, sizeof(text), "%s/slabd/%s", dir, name);
 	config_set_path(path, text);
-}
-
-/* SLABD_SOCKET, if it is set to something. */
-static const char *socket_of_environment(void)
-{
-	const char *value = getenv("SLABD_SOCKET");
-	return value != NULL && value[0] != '\0' ? value : NULL;
 }
 
 void config_default_balance(struct config_balance *balance)
@@ -108,7 +104,7 @@ void config_default_pool(struct config_pool *pool, const char *name)
 
 void config_defaults(struct config *config)
 {
-	const char *named = socket_of_environment();
+	const char *named = environment("SLABD_SOCKET");
 	unsigned mode = geteuid() == 0 ? 0660 : 0600;
 	memset(config, 0, sizeof(*config));
 	if (named != NULL)
@@ -131,7 +127,7 @@ static void explain_no_path(struct config_error *err, const char *what,
 {
 	static const char form[] = "an absolute path of at most 107 bytes, "
 	                           "without ';'";
-	const char *named = socket_of_environment();
+	const char *named = environment("SLABD_SOCKET");
 	if (strcmp(key, "socket") == 0 && named != NULL)
 		config_error_add(err,
 		                 "SLABD_SOCKET=\"%.200s\" can't be used; "

@@ -31,12 +31,6 @@ static const struct option table[OPTIONS + 1] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-/* What the command line says, before it meets the file: the arguments of
- * options, the last of each, and "" for one that takes none. */
-struct given {
-	const char *text[OPT_HELP];
-};
-
 static void print_help(void)
 {
 	printf("Usage: slabd [OPTION]...\n"
@@ -63,8 +57,10 @@ static void print_help(void)
 	       SLABD_CONFIG_FILE);
 }
 
-/* 1: help or version, which end the line, was printed. */
-static int read_line(int argc, char **argv, struct given *given)
+/* Fills in what the command line says, before it meets the file: the arguments
+ * of options, the last of each, and "" for one that takes none. 1: help or
+ * version, which end the line, was printed. */
+static int read_line(int argc, char **argv, const char *given[])
 {
 	static char supervised[] = "--supervised";
 	static char program[] = "slabd";
@@ -74,7 +70,7 @@ static int read_line(int argc, char **argv, struct given *given)
 	argv[0] = program;
 	while ((key = getopt_long(argc, argv, "", table, NULL)) >= 0 &&
 	       key < OPT_HELP) {
-		given->text[key] = optarg != NULL ? optarg : "";
+		given[key] = optarg != NULL ? optarg : "";
 		if (key == OPT_SUPERVISE)
 			argv[optind - 1] = supervised;
 	}
@@ -94,7 +90,7 @@ static int read_line(int argc, char **argv, struct given *given)
 		        log_escape(text, sizeof(text), argv[optind]));
 		return -EINVAL;
 	}
-	if (given->text[OPT_SUPERVISE] && given->text[OPT_CHECK_CONFIG]) {
+	if (given[OPT_SUPERVISE] && given[OPT_CHECK_CONFIG]) {
 		fputs("slabd: --check-config starts nothing that --supervise "
 		      "could look after; leave one of them out\n" TRY_HELP,
 		      stderr);
@@ -112,13 +108,13 @@ static void override_path(char path[CONFIG_PATH_BYTES], const char *option,
 		                 "without ';'", option, value);
 }
 
-static void override(struct config *config, const struct given *given,
+static void override(struct config *config, const char *const given[],
                      struct config_error *err)
 {
-	const char *text = given->text[OPT_LOG_LEVEL];
+	const char *text = given[OPT_LOG_LEVEL];
 	uint64_t level = config->log_level;
-	override_path(config->socket, "--socket", given->text[OPT_SOCKET], err);
-	override_path(config->control, "--control", given->text[OPT_CONTROL],
+	override_path(config->socket, "--socket", given[OPT_SOCKET], err);
+	override_path(config->control, "--control", given[OPT_CONTROL],
 	              err);
 	if (text != NULL &&
 	    config_value_read(CONFIG_FORM_LEVEL, text, &level) < 0)
@@ -127,20 +123,12 @@ static void override(struct config *config, const struct given *given,
 	config->log_level = (enum log_level)level;
 }
 
-static void print_errors(const struct config_error *err)
-{
-	for (unsigned i = 0; i < err->n; i++)
-		fprintf(stderr, "slabd: %s\n", err->text[i]);
-	if (err->n_more > 0)
-		fprintf(stderr, "slabd: and %u more\n", err->n_more);
-}
-
 /* The default file counts as there unless it is known not to be: one that
  * slabd may not read is an error, no reason to run on defaults. */
-static const char *pick_file(const struct given *given)
+static const char *pick_file(const char *const given[])
 {
-	if (given->text[OPT_CONFIG] != NULL)
-		return given->text[OPT_CONFIG];
+	if (given[OPT_CONFIG] != NULL)
+		return given[OPT_CONFIG];
 	if (access(SLABD_CONFIG_FILE, F_OK) == 0)
 		return SLABD_CONFIG_FILE;
 	return errno == ENOENT || errno == ENOTDIR ? NULL : SLABD_CONFIG_FILE;
@@ -155,7 +143,7 @@ static int end_output(void)
 	return -EINVAL;
 }
 
-static void load(struct config *config, const struct given *given,
+static void load(struct config *config, const char *const given[],
                  const char *file, options_topology *check,
                  struct config_error *err)
 {
@@ -176,20 +164,23 @@ int options_parse(int argc, char **argv, struct options *opts,
                   options_topology *check)
 {
 	struct config_error err = { 0 };
-	struct given given = { 0 };
+	const char *given[OPT_HELP] = { 0 };
 	int r;
 	memset(opts, 0, sizeof(*opts));
-	r = read_line(argc, argv, &given);
-	opts->foreground = given.text[OPT_FOREGROUND] != NULL;
-	opts->supervise = given.text[OPT_SUPERVISE] != NULL;
-	opts->supervised = given.text[OPT_SUPERVISED] != NULL;
-	opts->check_config = given.text[OPT_CHECK_CONFIG] != NULL;
+	r = read_line(argc, argv, given);
+	opts->foreground = given[OPT_FOREGROUND] != NULL;
+	opts->supervise = given[OPT_SUPERVISE] != NULL;
+	opts->supervised = given[OPT_SUPERVISED] != NULL;
+	opts->check_config = given[OPT_CHECK_CONFIG] != NULL;
 	if (r != 0)
 		return r < 0 ? r : end_output();
-	opts->file = pick_file(&given);
-	load(&opts->config, &given, opts->file, check, &err);
+	opts->file = pick_file(given);
+	load(&opts->config, given, opts->file, check, &err);
 	if (err.n > 0) {
-		print_errors(&err);
+		for (unsigned i = 0; i < err.n; i++)
+			fprintf(stderr, "slabd: %s\n", err.text[i]);
+		if (err.n_more > 0)
+			fprintf(stderr, "slabd: and %u more\n", err.n_more);
 		opts->bad_config = !opts->check_config && !opts->supervise;
 		return -EINVAL;
 	}

@@ -129,15 +129,11 @@ static bool find_id(const char *name, bool group, uint32_t *id)
 	return user != NULL || members != NULL;
 }
 
-static const char *kind(bool group)
-{
-	return group ? "group" : "user";
-}
-
 /* UINT32_MAX is no id: chown takes it for "leave it". */
 int config_value_id(const char *text, bool group, uint32_t *id,
                     char why[CONFIG_WHY_BYTES])
 {
+	const char *kind = group ? "group" : "user";
 	uint64_t number;
 	int r = config_value_read(CONFIG_FORM_NUMBER, text, &number);
 	if (r == 0 && number < UINT32_MAX) {
@@ -145,39 +141,29 @@ int config_value_id(const char *text, bool group, uint32_t *id,
 		return 0;
 	}
 	if (r == 0 || r == -ERANGE) {
-		snprintf(why, CONFIG_WHY_BYTES, "%s id %.40s is out of range",
-		         kind(group), text);
+		snprintf(why, CONFIG_WHY_BYTES, "%s id %.40s is out of range", kind,
+		         text);
 		return -ERANGE;
 	}
 	if (find_id(text, group, id))
 		return 0;
-	snprintf(why, CONFIG_WHY_BYTES, "%s \"%.64s\" does not exist",
-	         kind(group), text);
+	snprintf(why, CONFIG_WHY_BYTES, "%s \"%.64s\" does not exist", kind,
+	         text);
 	return -ENOENT;
-}
-
-static int add_id(struct config_ids *ids, uint32_t id)
-{
-	for (unsigned i = 0; i < ids->n; i++)
-		if (ids->id[i] == id)
-			return 0;
-	if (ids->n == CONFIG_LIST_MAX)
-		return -E2BIG;
-	ids->id[ids->n++] = id;
-	return 0;
 }
 
 int config_value_ids(const char *text, bool group, struct config_ids *ids,
                      char why[CONFIG_WHY_BYTES])
 {
 	static const char parts[] = ", \t";
+	const char *kind = group ? "group" : "user";
 	char name[256];
 	uint32_t id;
+	unsigned i;
 	int r;
 	text += strspn(text, parts);
 	if (*text == '\0') {
-		snprintf(why, CONFIG_WHY_BYTES, "no %s in the list",
-		         kind(group));
+		snprintf(why, CONFIG_WHY_BYTES, "no %s in the list", kind);
 		return -EINVAL;
 	}
 	for (; *text != '\0'; text += strspn(text, parts)) {
@@ -187,11 +173,16 @@ int config_value_ids(const char *text, bool group, struct config_ids *ids,
 		r = config_value_id(name, group, &id, why);
 		if (r < 0)
 			return r;
-		if (add_id(ids, id) < 0) {
+		for (i = 0; i < ids->n && ids->id[i] != id; i++)
+			;
+		if (i == CONFIG_LIST_MAX) {
 			snprintf(why, CONFIG_WHY_BYTES, "more than %u %ss",
-			         CONFIG_LIST_MAX, kind(group));
+			         CONFIG_LIST_MAX, kind);
 			return -E2BIG;
 		}
+		ids->id[i] = id;
+		if (i == ids->n)
+			ids->n++;
 	}
 	return 0;
 }

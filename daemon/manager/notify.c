@@ -30,19 +30,17 @@ void notify_setup(bool manager)
 	have_manager = manager;
 }
 
-static bool is_passing(int error)
-{
-	return error == -EAGAIN || error == -ENOBUFS || error == -ENOMEM ||
-	       error == -EINTR;
-}
-
 int notify_tell(const char *fields, const int *fds, unsigned n_fds)
 {
-	int r = -EAGAIN;
+	int r = 0;
 	if (!have_manager)
 		return 0;
-	for (int tries = 0; tries < TRIES && is_passing(r); tries++)
+	for (int tries = 0; tries < TRIES; tries++) {
 		r = sd_pid_notify_with_fds(0, 0, fields, fds, n_fds);
+		if (r != -EAGAIN && r != -ENOBUFS && r != -ENOMEM &&
+		    r != -EINTR)
+			break;
+	}
 	return r;
 }
 
@@ -63,24 +61,12 @@ int notify_say(const char *fields, const char *format, ...)
 	return r < 0 ? r : 0;
 }
 
-void notify_stopping(void)
-{
-	if (have_manager)
-		sd_notify(0, "STOPPING=1\nSTATUS=giving memory back");
-}
-
 int64_t notify_watchdog_ns(void)
 {
 	uint64_t limit_us = 0;
 	if (!have_manager || sd_watchdog_enabled(0, &limit_us) <= 0)
 		return 0;
 	return (int64_t)limit_us * CLOCK_US / 2;
-}
-
-void notify_alive(void)
-{
-	if (have_manager)
-		sd_notify(0, "WATCHDOG=1");
 }
 
 int notify_barrier(int64_t limit_ns)

@@ -10,6 +10,7 @@
 #define DAEMON_MANAGER_NOTIFY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* How the names of descriptors start that slabd has the manager keep (the
@@ -19,6 +20,10 @@
 /* false: --foreground, ignore a manager that the environment names. Without a
  * call: true. */
 void notify_setup(bool manager);
+
+/* A notification of fields that we wrote, with descriptors of which the manager
+ * gets copies. 1 the manager has it, 0 there is no manager, -errno. */
+int notify_tell(const char *fields, const int *fds, unsigned n_fds);
 
 /* Sockets are bound and memory is ready; the text says what was carved. 0, or
  * -errno: the manager, where there is one, does not know it yet. */
@@ -35,18 +40,15 @@ int notify_say(const char *fields, const char *format, ...)
         __attribute__((format(printf, 2, 3)));
 
 /* On SIGTERM, before giving memory back. */
-void notify_stopping(void);
+#define notify_stopping()                                                      \
+	notify_tell("STOPPING=1\nSTATUS=giving memory back", NULL, 0)
 
 /* The time between two calls of notify_alive that the manager's watchdog needs
  * (half its limit); 0: no watchdog, set up no timer. */
 int64_t notify_watchdog_ns(void);
 
 /* The event loop turns. */
-void notify_alive(void);
-
-/* A notification of fields that we wrote, with descriptors of which the manager
- * gets copies. 1 the manager has it, 0 there is no manager, -errno. */
-int notify_tell(const char *fields, const int *fds, unsigned n_fds);
+#define notify_alive() notify_tell("WATCHDOG=1", NULL, 0)
 
 /* Waits until the manager has read all that was sent. 0 or more, or -errno:
  * -ETIMEDOUT it has not in time. */
