@@ -234,13 +234,11 @@ static void note_moved(struct pool *pool, uint32_t to)
 	    file >= pool->view.geo.n_nodes ||
 	    page >= pages_size(&pool->pages, file))
 		return;
+	pages += pages_first(&pool->pages, file);
 	/* Asking for a hole would fault it in. */
-	if (pages_node_of(&pool->pages, pages_first(&pool->pages, file) +
-	                                        page) == NODE_NONE ||
-	    backing_where(&pool->backing, file, page, &at) < 0)
-		return;
-	atom_store(&pages[pages_first(&pool->pages, file) + page],
-	           (uint8_t)(1 + at));
+	if (pages[page] != 0 &&
+	    backing_where(&pool->backing, file, page, &at) == 0)
+		atom_store(&pages[page], (uint8_t)(1 + at));
 }
 
 static int note_slabs(struct pool *pool, uint32_t node)

@@ -217,21 +217,13 @@ static int open_meta(struct pool *pool, unsigned ordinal)
 
 /* ---- from nothing ------------------------------------------------------- */
 
-static int open_journal(struct pool *pool)
-{
-	int fd = journal_make(pool->name, &pool->journal);
-	if (fd < 0)
-		return fd;
-	pool->journal_fd = fd;
-	keep_fd(pool, KEEP_JOURNAL, fd);
-	fdstore_barrier();
-	return 0;
-}
-
 static int open_all(struct pool *pool, bool may_reserve, unsigned ordinal)
 {
-	int r = open_journal(pool);
-	if (r == 0) {
+	int r = journal_make(pool->name, &pool->journal);
+	if (r >= 0) {
+		pool->journal_fd = r;
+		keep_fd(pool, KEEP_JOURNAL, r);
+		fdstore_barrier();
 		r = open_data(pool, may_reserve);
 		if (r < 0)
 			return r;

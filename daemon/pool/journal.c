@@ -47,14 +47,14 @@ int journal_make(const char *pool, struct journal **out)
 	fd = memfile_create(name, BACKING_4K, sizeof(**out));
 	if (fd < 0)
 		return fd;
+	*out = NULL;
 	r = map(fd, out);
-	if (r == 0) {
+	if (r == 0)
 		r = fill_in(*out, pool);
-		if (r == 0)
-			return fd;
-		journal_unmap(*out);
-		*out = NULL;
-	}
+	if (r == 0)
+		return fd;
+	journal_unmap(*out);
+	*out = NULL;
 	close(fd);
 	return r;
 }

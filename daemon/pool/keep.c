@@ -6,42 +6,36 @@
 #include "daemon/base/log.h"
 #include "daemon/manager/fdstore.h"
 
-#define STORE_NAME 160
-
-static void name_of(char name[STORE_NAME], const struct pool *pool,
-                    unsigned file)
+/* The name in the descriptor store, good until the next one is asked for. */
+static const char *name_of(const struct pool *pool, unsigned file)
 {
 	static const char *const what[] = {"ledger", "control", "shared"};
+	static char name[160];
 	if (file < KEEP_NODES)
-		snprintf(name, STORE_NAME, "slabd.pool.%s.%s", pool->name,
+		snprintf(name, sizeof(name), "slabd.pool.%s.%s", pool->name,
 		         what[file]);
 	else
-		snprintf(name, STORE_NAME, "slabd.pool.%s.node%u", pool->name,
+		snprintf(name, sizeof(name), "slabd.pool.%s.node%u", pool->name,
 		         file - KEEP_NODES);
+	return name;
 }
 
 void keep_fd(const struct pool *pool, unsigned file, int fd)
 {
-	char name[STORE_NAME];
-	name_of(name, pool, file);
 	if (fd >= 0)
-		fdstore_put(name, fd);
+		fdstore_put(name_of(pool, file), fd);
 	else
-		fdstore_drop(name);
+		fdstore_drop(name_of(pool, file));
 }
 
 int keep_take(const struct pool *pool, unsigned file)
 {
-	char name[STORE_NAME];
-	name_of(name, pool, file);
-	return fdstore_take(name);
+	return fdstore_take(name_of(pool, file));
 }
 
 static bool is_kept(const struct pool *pool, unsigned file)
 {
-	char name[STORE_NAME];
-	name_of(name, pool, file);
-	return fdstore_has(name);
+	return fdstore_has(name_of(pool, file));
 }
 
 /* The manager has all before the journal says that the pool is whole. */

@@ -98,11 +98,10 @@ int pool_make_books(struct pool *pool, const struct layout_geometry *geo)
 	uint64_t n_cells = (uint64_t)geo->n_caches * geo->n_nodes;
 	pool->slabs = calloc(n_cells, sizeof(*pool->slabs));
 	pool->standing = calloc(n_cells, sizeof(*pool->standing));
-	if (pool->slabs == NULL || pool->standing == NULL)
-		return -ENOMEM;
-	if (extent_init(&pool->lines, geo->n_units * LINES_PER_UNIT, false) < 0)
-		return -ENOMEM;
-	if (loans_make(&pool->loans, geo->n_units,
+	if (pool->slabs == NULL || pool->standing == NULL ||
+	    extent_init(&pool->lines, geo->n_units * LINES_PER_UNIT, false) <
+	            0 ||
+	    loans_make(&pool->loans, geo->n_units,
 	               geo->n_units < LOANS_MAX ? (uint32_t)geo->n_units
 	                                        : LOANS_MAX) < 0 ||
 	    pages_make(&pool->pages, &pool->view) < 0)

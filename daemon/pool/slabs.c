@@ -115,15 +115,6 @@ int slabs_return(struct pool *pool, uint32_t head)
 
 /* ---- moved with their page ----------------------------------------------- */
 
-static void rehome(struct pool *pool, uint32_t head, uint32_t to)
-{
-	count(pool, pool->view.words[head], -1);
-	slab_rehome_srv(&pool->view, head, to);
-	count(pool, pool->view.words[head], 1);
-	if (WORD_LIST(pool->view.words[head]) == to)
-		loans_drop(&pool->loans, head);
-}
-
 void slabs_rehome(struct pool *pool, uint64_t page, uint32_t to)
 {
 	uint32_t unit = (uint32_t)(page * pool->pages.page_units);
@@ -132,8 +123,14 @@ void slabs_rehome(struct pool *pool, uint64_t page, uint32_t to)
 	pages_move(&pool->pages, page, to);
 	for (; unit < end; unit++) {
 		uint64_t word = pool->view.words[unit];
-		if (WORD_CACHE(word) != 0 && WORD_BACK(word) == 0)
-			rehome(pool, unit, to);
+		if (WORD_CACHE(word) == 0 || WORD_BACK(word) != 0)
+			continue;
+		count(pool, word, -1);
+		slab_rehome_srv(&pool->view, unit, to);
+		word = pool->view.words[unit];
+		count(pool, word, 1);
+		if (WORD_LIST(word) == to)
+			loans_drop(&pool->loans, unit);
 	}
 }
 
@@ -145,13 +142,12 @@ int slabs_adopt(struct pool *pool, uint32_t head)
 	const struct layout_cache *row = row_of(pool, word);
 	uint64_t line = pool->view.lines[head];
 	uint64_t n_lines = slab_lines(row);
-	uint64_t n_units = UINT64_C(1) << row->order;
-	uint64_t out;
+	uint64_t end = line + n_lines;
+	uint32_t n_units = 1u << row->order;
 	uint32_t node;
-	if (line + n_lines > pool->lines.n ||
-	    extent_take(&pool->lines, line, line + n_lines, n_lines, 1, &out) <
-	            0 ||
-	    pages_claim(&pool->pages, head, (uint32_t)n_units) < 0)
+	if (end > pool->lines.n ||
+	    extent_take(&pool->lines, line, end, n_lines, 1, &line) < 0 ||
+	    pages_claim(&pool->pages, head, n_units) < 0)
 		return -EINVAL;
 	node = pages_node_of(&pool->pages, head / pool->pages.page_units);
 	if (node != WORD_HOME(word))
