@@ -15,8 +15,8 @@
 #define NAME_MAX_BYTES 255u /* of a descriptor, for systemd */
 #define BARRIER_NS (5 * CLOCK_S)
 
-/* What the manager keeps, in the order in which it came. A walk goes by numbers,
- * so that it is not led astray by what it drops. */
+/* What the manager keeps, in the order in which it came. A walk goes by the
+ * numbers, so that it is not led astray by what it drops. */
 static struct slot {
 	struct slot *next;
 	unsigned number;
