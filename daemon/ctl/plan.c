@@ -276,8 +276,8 @@ static void put_kinds(struct ctl *c, const json_t *counts)
 	const char *kind;
 	json_object_foreach(steps, kind, v) {
 		json_int_t taken = ctl_doc_int(c, steps, kind);
-		json_int_t did = ctl_doc_int(c, done, kind);
-		json_int_t lost = ctl_doc_int(c, failed, kind);
+		json_int_t did = taken ? ctl_doc_int(c, done, kind) : 0;
+		json_int_t lost = taken ? ctl_doc_int(c, failed, kind) : 0;
 		if (taken)
 			json_array_append_new(
 				rows, json_pack("{s:s, s:I, s:I, s:I}", "kind",
