@@ -5,7 +5,7 @@
  * refusal is noted with its reason and effect.
  *
  *   shortage, timer, pressure
- *      --> snapshot.h --> plan/plan.h --> step.h --> move.h --> pool/slabs.h
+ *      --> snapshot.c --> plan/plan.h --> step.c --> move.h --> pool/slabs.h
  *                                            '--> history.h
  *
  * One thread, the event loop's, calls all of this. Nothing is allocated after

@@ -2,7 +2,7 @@
 /*
  * What evens out a pool's memory: slabs that stand on other lists, slabs taken
  * from one cache for another, pages that go to another node or back to the
- * kernel. Decides nothing: plan/plan.h says what, by way of balance/step.h.
+ * kernel. Decides nothing: plan/plan.h says what, by way of balance/step.c.
  *
  * Nodes by index, caches from 1 on. Each returns how much it did; *error is 0,
  * or the -errno that kept it from doing all. Killed at any point, the next
