@@ -87,7 +87,7 @@ static void test_slabd(void)
 	double until;
 	child_start(&one, inside, NULL);
 	hear(one.fd);
-	/* It is let in at the door, and no further. */
+	/* Its connection is accepted, and no more. */
 	count_fds(fixture.pid, 0);
 	old = limit_to(fixture.pid, free_number(fixture.pid) + 1);
 	child_start(&two, newcomer, NULL);
@@ -107,7 +107,7 @@ static void test_slabd(void)
 	tap_ok(fixture_logged(&fixture, "raise LimitNOFILE"),
 	       "slabd's log says so");
 	limit_to(fixture.pid, old.rlim_cur);
-	tap_is((long long)hear(two.fd), 0, "who waited at the door comes in");
+	tap_is((long long)hear(two.fd), 0, "who waited to be accepted comes in");
 	child_end(&two, "and ends well");
 	say(one.fd, 1);
 	child_end(&one, "who was inside ends well");

@@ -132,8 +132,8 @@ Test(backing_move, real_page_stays_where_it_is)
 	topo.n_nodes = backing.n_nodes = 2;
 	uint64_t reserved = backing.node[0].reserved_pages;
 	int r = backing_move(&backing, 0, 2, 0, 1, &how);
-	/* The kernel may hold the one that was added for a while yet: then it
-	 * goes back with the others. */
+	/* Both nodes read this machine's one pool: one page that was added for
+	 * the move may still count, on either. */
 	backing.node[0].reserved_pages += backing.node[1].reserved_pages;
 	backing.node[1].reserved_pages = 0;
 	if (r == -ENOSPC)
