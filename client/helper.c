@@ -12,8 +12,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "client/error.h"
 #include "client/doorbell.h"
+#include "client/error.h"
 #include "client/home.h"
 #include "client/thread.h"
 #include "shm/atom.h"

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "client/clock.h"
-#include "client/error.h"
 #include "client/doorbell.h"
+#include "client/error.h"
 #include "client/home.h"
 #include "client/magazine.h"
 #include "client/resume.h"

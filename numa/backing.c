@@ -9,11 +9,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "numa/huge.h"
 #include "numa/fallback.h"
+#include "numa/huge.h"
 #include "numa/meminfo.h"
-#include "numa/reserve.h"
 #include "numa/migrate.h"
+#include "numa/reserve.h"
 
 static int check_request(struct backing *out,
                          const struct backing_request *request)

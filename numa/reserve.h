@@ -7,8 +7,8 @@
 #ifndef NUMA_RESERVE_H
 #define NUMA_RESERVE_H
 
-#include "numa/types.h"
 #include "numa/memfile.h"
+#include "numa/types.h"
 
 /* The kernel has not enough: why says what lacks and what would help. */
 #define RESERVE_E_LACK 1

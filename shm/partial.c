@@ -108,7 +108,8 @@ uint32_t partial_repair_any(const struct partial *list)
 	for (uint64_t w = 0; w < list->n_bits; w++) {
 		if (atom_load(&list->bits[w]) == 0)
 			continue;
-		/* pairs: partial_clear_any; who clears it next sees the bits. */
+		/* pairs: partial_clear_any; who clears it next sees the
+		 * bits. */
 		missing += (atom_set(&list->sum[w / 64], bit_of(w)) &
 		            bit_of(w)) == 0;
 	}

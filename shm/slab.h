@@ -136,8 +136,8 @@ int slab_lend_srv(const struct view *view, uint32_t head, uint32_t list);
  * Gives a slab, whose page was moved, another home; it goes on the new home's
  * list unless it is lent. Takes no lease, since a client may stand still with
  * it: a claim under it at the same time takes free tags as ever, and may set a
- * bit on the list that the slab came from, which the next claim there clears. 0,
- * or -EINVAL: no slab begins here.
+ * bit on the list that the slab came from, which the next claim there clears.
+ * 0, or -EINVAL: no slab begins here.
  */
 int slab_rehome_srv(const struct view *view, uint32_t head, uint32_t home);
 

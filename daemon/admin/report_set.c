@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The settings of balance, of a running slabd. */
-#include "daemon/conf/keys.h"
 #include "daemon/admin/report.h"
+#include "daemon/conf/keys.h"
 
 #include "daemon/base/log.h"
 #include "daemon/serve/duty.h"

@@ -24,8 +24,9 @@
 
 struct pool;
 
-/* For a pool that was created or adopted, by whoever opened it, and balance_done
- * before that is closed. 0 or -ENOMEM. A pool without one is fine for done. */
+/* For a pool that was created or adopted, by whoever opened it, and
+ * balance_done before that is closed. 0 or -ENOMEM. A pool without one is fine
+ * for done. */
 int balance_make(struct pool *pool);
 void balance_done(struct pool *pool);
 

@@ -2,8 +2,8 @@
 /* What came and what went, entered in a pool. */
 #include "daemon/balance/follow.h"
 
-#include "daemon/base/log.h"
 #include "daemon/balance/move.h"
+#include "daemon/base/log.h"
 
 /* Our index of the node that a CPU counts for now, NODE_NONE: it is not there,
  * or its node is none of the pool's. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What slabctl asks for. Caches from 1 on, nodes by index. 0, or -errno with
- * the reason and the remedy in why; *done is how much of n was done in any case.
+ * the reason and the remedy in why; *done is how much of n was done in any
+ * case.
  */
 #ifndef DAEMON_BALANCE_HAND_H
 #define DAEMON_BALANCE_HAND_H
@@ -18,8 +19,8 @@ struct pool;
 int balance_lend(struct pool *pool, uint32_t cache, uint32_t from, uint32_t to,
                  uint32_t n, uint64_t *done, struct remedy *why);
 
-/* Pages that lie on `from` are moved to `to`; cache 0: any page, else those with
- * slabs of it. */
+/* Pages that lie on `from` are moved to `to`; cache 0: any page, else those
+ * with slabs of it. */
 int balance_migrate(struct pool *pool, uint32_t cache, uint32_t from,
                     uint32_t to, uint64_t n, uint64_t *done,
                     struct remedy *why);

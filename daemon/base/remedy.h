@@ -11,7 +11,8 @@
 
 #define REMEDY_BYTES 320u
 
-/* Texts without a full stop or a line's end; "" where there is nothing to say. */
+/* Texts without a full stop or a line's end; "" where there is nothing to
+ * say. */
 struct remedy {
 	char what[REMEDY_BYTES];
 	char todo[REMEDY_BYTES];

@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "daemon/ctl/args.h"
-#include "daemon/ctl/show.h"
 #include "daemon/ctl/http.h"
+#include "daemon/ctl/show.h"
 #include "daemon/ctl/text.h"
 
 #define EXIT_TROUBLE 1

@@ -73,7 +73,8 @@ void ctl_text_line(struct ctl *c, unsigned indent, const json_t *obj,
 /* The same behind "pool NAME: ", the name being at key. */
 void ctl_text_say(struct ctl *c, const json_t *obj, const char *key,
                   const char *sentence);
-/* What slabd says at a key, behind a few words of slabctl's; unless it is "". */
+/* What slabd says at a key, behind a few words of slabctl's; unless it is
+ * "". */
 void ctl_text_said(struct ctl *c, unsigned indent, const char *intro,
                    const json_t *obj, const char *key);
 /* "pool NAME" as a headline, after an empty line unless it is the first of the

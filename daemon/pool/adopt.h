@@ -7,8 +7,8 @@
  *     --> books from the slab table, half-done carves repaired, leases of the
  *         dead slabd broken, every list bit set that is due
  *
- * Whoever runs the loop then reaps the clients that ended meanwhile, and watches
- * the others (serve/death.c).
+ * Whoever runs the loop then reaps the clients that ended meanwhile, and
+ * watches the others (serve/death.c).
  *
  * All of it may be cut short and done again. What it finds half done is what
  * carve, reclaim, cache create, clients_take and a sweep leave when they are

@@ -14,7 +14,8 @@ enum { KEEP_JOURNAL, KEEP_CONTROL, KEEP_SHARED, KEEP_NODES };
 /* Has the manager keep one file, by -1 none of that name. */
 void keep_fd(const struct pool *pool, unsigned file, int fd);
 
-/* A file that was kept, which is the caller's from now on; or as fdstore_take. */
+/* A file that was kept, which is the caller's from now on; or as
+ * fdstore_take. */
 int keep_take(const struct pool *pool, unsigned file);
 
 /* Has the manager keep all of the pool's files, or no longer keep any. */

@@ -140,8 +140,8 @@ static int find_process(const struct pool *pool, uint32_t id)
 	return fd;
 }
 
-/* A peer of a client by its row, which takes over the descriptor of its process,
- * also on failure; -1: that has ended. NULL without memory. */
+/* A peer of a client by its row, which takes over the descriptor of its
+ * process, also on failure; -1: that has ended. NULL without memory. */
 static struct peer *make_peer(struct server *server, struct pool *pool,
                               uint32_t id, int pidfd)
 {

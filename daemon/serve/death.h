@@ -25,10 +25,11 @@ void death_hung_up(struct peer *peer);
 void death_goodbye(struct peer *peer);
 
 /*
- * Watches the living clients of a pool that was taken over and reaps the others,
- * once the event loop is there: a death is served in the loop, as ever, even if
- * it has come by now. 0, or -errno with the reason logged: one may be alive and
- * can't be watched. Finds no client in a pool that was made by this slabd.
+ * Watches the living clients of a pool that was taken over and reaps the
+ * others, once the event loop is there: a death is served in the loop, as ever,
+ * even if it has come by now. 0, or -errno with the reason logged: one may be
+ * alive and can't be watched. Finds no client in a pool that was made by this
+ * slabd.
  */
 int death_adopt_clients(struct server *server, struct pool *pool);
 

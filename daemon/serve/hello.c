@@ -168,7 +168,8 @@ static struct wire_welcome welcome_of(const struct peer *peer)
 }
 
 /* Gets a newcomer all that a client has but its welcome: an id and the event
- * pair, of which the other end is in *theirs. 0; or -errno, and it is refused. */
+ * pair, of which the other end is in *theirs. 0; or -errno, and it is
+ * refused. */
 static int take_id(struct peer *peer, struct pool *pool, int *theirs)
 {
 	int r = peer->pidfd = open_pidfd(peer);

@@ -24,11 +24,11 @@ struct listen_socket {
 };
 
 /*
- * The socket that a dead slabd listened at, with all who came since; or one that
- * is bound there, non-blocking, close-on-exec, and kept from now on. A file that
- * a dead slabd left is taken over; one that somebody answers at is not. Makes
- * the last folder of the path where it is missing. 0, or -errno with the reason
- * and the remedy logged: -EADDRINUSE a living slabd has it.
+ * The socket that a dead slabd listened at, with all who came since; or one
+ * that is bound there, non-blocking, close-on-exec, and kept from now on. A
+ * file that a dead slabd left is taken over; one that somebody answers at is
+ * not. Makes the last folder of the path where it is missing. 0, or -errno with
+ * the reason and the remedy logged: -EADDRINUSE a living slabd has it.
  */
 int listen_open(struct listen_socket *at);
 

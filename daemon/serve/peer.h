@@ -17,13 +17,13 @@
  *   LIVE, DISCONNECTED   pidfd: its process is dead      SWEPT
  *   SWEPT                second sweep                    -
  *
- * A client that is disconnected may still run and allocate: its objects stay its
- * own until its pidfd says that the process is dead. It may have become another
- * program: a hang-up tells of an exec or of closed descriptors, and nothing
- * tells which, so that a lease that an ended thread held stays, and the list
- * bits that are due are set a while later. It comes back over a new connection,
- * unless it lost the old one by a fault: then it is banned, by its row. A slabd
- * that was started again makes such peers of those that it finds.
+ * A client that is disconnected may still run and allocate: its objects stay
+ * its own until its pidfd says that the process is dead. It may have become
+ * another program: a hang-up tells of an exec or of closed descriptors, and
+ * nothing tells which, so that a lease that an ended thread held stays, and the
+ * list bits that are due are set a while later. It comes back over a new
+ * connection, unless it lost the old one by a fault: then it is banned, by its
+ * row. A slabd that was started again makes such peers of those that it finds.
  */
 #ifndef DAEMON_SERVE_PEER_H
 #define DAEMON_SERVE_PEER_H

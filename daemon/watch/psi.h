@@ -76,8 +76,8 @@ void psi_close(struct psi *pressure); /* NULL is fine */
  * level is met. It is ours to close, after a failure as well. 0 or -errno. */
 int psi_add(struct psi *pressure, int fd, enum plan_pressure level);
 
-/* Why the machine's or the cgroup's is not watched, and what changes that; empty
- * if both are. */
+/* Why the machine's or the cgroup's is not watched, and what changes that;
+ * empty if both are. */
 const struct remedy *psi_lack(const struct psi *pressure);
 
 #endif

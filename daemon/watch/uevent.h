@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * CPUs and memory that come and go while slabd runs, as the kernel tells of them
- * in uevents. A message may be lost, and tells of a part alone: what the machine
- * is like then is for the callee to look up. There is no wake-up while nothing
- * happens.
+ * CPUs and memory that come and go while slabd runs, as the kernel tells of
+ * them in uevents. A message may be lost, and tells of a part alone: what the
+ * machine is like then is for the callee to look up. There is no wake-up while
+ * nothing happens.
  *
  *   uevents --> a while for the rest of a burst --> changed
  *

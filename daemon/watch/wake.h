@@ -9,7 +9,8 @@
 /* A callback gets a descriptor and a kind of event, which few have use for. */
 #define UNUSED __attribute__((unused))
 
-/* Whenever there is something to read. 0, or -ENOMEM; wake_free is due even so. */
+/* Whenever there is something to read. 0, or -ENOMEM; wake_free is due even
+ * so. */
 int wake_on_fd(struct event **out, struct event_base *base, int fd,
                event_callback_fn call, void *arg);
 

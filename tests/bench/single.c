@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Workloads of one thread: W1, W2, W2 in bulk, W2b, W6, W7, and pairs that go
  * round many caches or many live objects. */
-#include "tests/bench/work.h"
 #include "tests/bench/who.h"
+#include "tests/bench/work.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The program of each contestant: see work.h. */
-#include "tests/bench/work.h"
 #include "tests/bench/who.h"
+#include "tests/bench/work.h"
 
 #include <errno.h>
 #include <getopt.h>

@@ -27,8 +27,8 @@ extern struct fixture {
 extern const struct admin_routes routes;
 
 void start(void);
-/* Waits for the loop, which must end by itself once nothing is left on the base:
- * a test whose loop goes on never ends. */
+/* Waits for the loop, which must end by itself once nothing is left on the
+ * base: a test whose loop goes on never ends. */
 void stop(void);
 
 struct answer {

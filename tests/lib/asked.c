@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "client/types.h"
 #include "shm/atom.h"
 
 static _Thread_local bool counting;
@@ -38,6 +39,16 @@ int __real_setsockopt(int fd, int level, int name, const void *value,
 int __wrap_setsockopt(int fd, int level, int name, const void *value,
                       socklen_t bytes);
 ssize_t __real_recvmsg(int fd, struct msghdr *msg, int flags);
+uint32_t asked_tries(slabd_pool *pool)
+{
+	struct resume *r = &pool->link.resume;
+	uint32_t tries;
+	pthread_mutex_lock(&r->lock);
+	tries = r->tries;
+	pthread_mutex_unlock(&r->lock);
+	return tries;
+}
+
 ssize_t __wrap_recvmsg(int fd, struct msghdr *msg, int flags);
 long __real_syscall(long number, ...);
 long __wrap_syscall(long number, ...);

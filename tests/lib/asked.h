@@ -17,6 +17,8 @@
 
 #include <stdint.h>
 
+#include "client/slabclient.h"
+
 /* From here on, for this thread. */
 void asked_begin(void);
 
@@ -25,6 +27,10 @@ double asked_end(void);
 
 /* The times that threads of this process began to wait in poll. */
 uint64_t asked_polls(void);
+
+/* The tries that this loss of slabd has cost so far: the library's own count,
+ * read under its lock. */
+uint32_t asked_tries(slabd_pool *pool);
 
 /* The calls on sockets of slabd's that could have waited for it. */
 uint64_t asked_blocking(void);

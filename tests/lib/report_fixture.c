@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "daemon/base/clock.h"
-#include "daemon/pool/caches.h"
 #include "daemon/ctl/verbs.h"
+#include "daemon/pool/caches.h"
 #include "daemon/pool/clients.h"
 #include "daemon/pool/create.h"
 #include "daemon/pool/slabs.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "tests/replay/run.h"
 #include "shm/atom.h"
 #include "tests/replay/pattern.h"
+#include "tests/replay/run.h"
 
 #include <errno.h>
 #include <sched.h>

@@ -281,7 +281,8 @@ static uint32_t turn_over(struct world *world, struct seat *seat)
 	return gone;
 }
 
-/* Of n objects as many as it can come from the hoard. Returns how many do not. */
+/* Of n objects as many as it can come from the hoard. Returns how many do
+ * not. */
 static uint32_t alloc_hoarded(struct seat *seat, uint32_t n)
 {
 	uint32_t ready = least(hoard(seat), n);

@@ -128,7 +128,8 @@ struct machine {
 	} total;
 };
 
-/* page_order, node[].total_pages, has_cpu and n_cpus are set, and the caches. */
+/* page_order, node[].total_pages, has_cpu and n_cpus are set, and the
+ * caches. */
 void machine_make(struct machine *m);
 void machine_drop(struct machine *m);
 

@@ -170,7 +170,8 @@ void slabs_give(struct machine *m, uint32_t unit, uint32_t from, uint32_t to,
 	add_use(m, unit, to, bytes);
 }
 
-/* A loan is as old as the newest of its slabs, wherever they are at home now. */
+/* A loan is as old as the newest of its slabs, wherever they are at home
+ * now. */
 static void note_age(struct machine *m, uint32_t unit)
 {
 	const struct slab *slab = &m->slabs[unit];

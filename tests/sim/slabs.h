@@ -43,9 +43,9 @@ void slabs_relist(struct machine *m, uint32_t unit, uint32_t list);
  * some that are looked at those with most free. Returns how many. */
 uint32_t slabs_lend(struct machine *m, uint32_t cache, uint32_t from,
                     uint32_t to, uint32_t n);
-/* Up to n slabs of home that stand on list go home: empty ones first, then those
- * with something free that nobody takes, then those with something free. Returns
- * how many. */
+/* Up to n slabs of home that stand on list go home: empty ones first, then
+ * those with something free that nobody takes, then those with something free.
+ * Returns how many. */
 uint32_t slabs_return(struct machine *m, uint32_t cache, uint32_t home,
                       uint32_t list, uint32_t n);
 

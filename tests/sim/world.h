@@ -127,8 +127,8 @@ void daemon_ring(struct world *world, uint32_t cache, uint32_t node,
                  uint64_t now_ns);
 /* Does what is done by now. */
 void daemon_advance(struct world *world, uint64_t now_ns);
-/* Notes how many slabs were empty all the time: the fewest of this spell and the
- * one before, which together are at least idle_ms / 2 long. */
+/* Notes how many slabs were empty all the time: the fewest of this spell and
+ * the one before, which together are at least idle_ms / 2 long. */
 void daemon_turn_spells(struct world *world);
 /* When it will next have done something, or NEVER. */
 uint64_t daemon_next_ns(const struct world *world);

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "client/types.h"
 #include "tests/lib/asked.h"
 #include "tests/lib/harness.h"
 
@@ -209,7 +208,7 @@ static void meets_another(int fd, void *arg)
 	/* A try wakes it when it is due and when it is answered; nothing else
 	 * does. This process has heard a word besides. */
 	polls = asked_polls() - polls;
-	tries = pool->link.resume.tries;
+	tries = asked_tries(pool);
 	tap_ok(polls <= 3 * tries + 4,
 	       "who looks for slabd sleeps in between");
 	tap_note("it slept %u times around %u tries", (unsigned)polls, tries);

@@ -129,7 +129,7 @@ static void comes_back(int fd, void *arg)
 	tap_ok(ms >= 0, "%s, %s: it comes back", loss_names[how->loss],
 	       how->helper ? "a helper" : "no helper");
 	tap_note("after %.1f ms", ms);
-	tap_is(pool->link.resume.tries, 1, "at its first try");
+	tap_is(asked_tries(pool), 1, "at its first try");
 	tap_is(slabd_client_id(pool), id, "as the same client");
 	tap_is(slabd_descriptor(pool), descriptor, "its descriptor stays");
 	tap_is(count_fds(getpid(), fds), fds, "and no other is left");

@@ -16,8 +16,8 @@
 
 #include "shm/atom.h"
 #include "tests/lib/asked.h"
-#include "tests/lib/lag.h"
 #include "tests/lib/keeper.h"
+#include "tests/lib/lag.h"
 #include "tests/lib/rng.h"
 
 #define PROCESSES 4u

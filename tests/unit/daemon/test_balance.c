@@ -10,9 +10,9 @@
 #include <string.h>
 
 #include "daemon/balance/hand.h"
+#include "daemon/balance/move.h"
 #include "daemon/balance/own.h"
 #include "daemon/balance/wants.h"
-#include "daemon/balance/move.h"
 #include "daemon/pool/slabs.h"
 #include "shm/lease.h"
 #include "shm/partial.h"

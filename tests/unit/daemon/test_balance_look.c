@@ -6,8 +6,8 @@
 #include <criterion/criterion.h>
 
 #include "daemon/balance/hand.h"
-#include "daemon/balance/own.h"
 #include "daemon/balance/move.h"
+#include "daemon/balance/own.h"
 #include "daemon/balance/wants.h"
 #include "tests/lib/clock.h"
 #include "tests/lib/pool_fixture.h"

@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "daemon/base/log.h"
-#include "daemon/manager/notify.h"
 #include "daemon/manager/fdstore.h"
+#include "daemon/manager/notify.h"
 #include "tests/lib/in_child.h"
 #include "tests/lib/manager.h"
 

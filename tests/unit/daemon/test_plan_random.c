@@ -2,9 +2,9 @@
 /*
  * Plans for machines of any shape, carried out by the simulator's mechanism.
  * Each step can be done, nothing is moved back too early, no cache is robbed of
- * what it keeps (plan_apply.c); pages, slabs and objects add up after each plan;
- * the same snapshot gives the same plan; each shortage is met or refused; and
- * where nobody does anything more, the plans come to an end.
+ * what it keeps (plan_apply.c); pages, slabs and objects add up after each
+ * plan; the same snapshot gives the same plan; each shortage is met or refused;
+ * and where nobody does anything more, the plans come to an end.
  */
 #include <criterion/criterion.h>
 #include <stdlib.h>

@@ -161,8 +161,8 @@ Test(sys_numa, move_pages_says_where_hugetlb_lies)
 	where_it_lies(HUGE_2M);
 }
 
-/* is_there, move_window: a page that is on its target already is no failure, and a
- * node that there is not is one. */
+/* is_there, move_window: a page that is on its target already is no failure,
+ * and a node that there is not is one. */
 Test(sys_numa, mbind_moves_to_nodes_that_there_are)
 {
 	unsigned long mask[64];

@@ -27,8 +27,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "tests/lib/image.h"
 #include "tests/lib/harness.h"
+#include "tests/lib/image.h"
 #include "tests/lib/rng.h"
 
 #define SECONDS_MS 2000

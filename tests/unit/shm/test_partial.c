@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "shm/atom.h"
-#include "tests/lib/rng.h"
 #include "tests/lib/image.h"
+#include "tests/lib/rng.h"
 
 /* 65.5 words of bits, so 2 words of summary; half of the last word is over. */
 #define UNITS 4192u

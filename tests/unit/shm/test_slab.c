@@ -8,8 +8,8 @@
 #include "shm/lease.h"
 #include "shm/partial.h"
 #include "shm/tags.h"
-#include "tests/lib/rng.h"
 #include "tests/lib/image.h"
+#include "tests/lib/rng.h"
 
 /* Two nodes of a page each. Objects a slab: 1024, 10 and 5; units: 1, 1, 8. */
 #define SMALL 1u
