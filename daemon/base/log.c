@@ -20,8 +20,8 @@ static enum log_level max_level = LOG_LEVEL_INFO;
 static enum log_form chosen = LOG_FORM_AUTO;
 static struct log_site *owing;
 
-const char *const log_level_names[] = { "error", "warn", "info", "debug" };
-static const int syslog_levels[] = { 3, 4, 6, 7 };
+const char *const log_level_names[] = {"error", "warn", "info", "debug"};
+static const int syslog_levels[] = {3, 4, 6, 7};
 
 char *log_escape(char *out, size_t size, const char *text)
 {

@@ -379,10 +379,10 @@ int config_load(struct config *config, const char *path,
 		.config = config,
 		.err = err,
 		.path = path,
-		.slabd = { .title = "[slabd]", .keys = &config_slabd_keys,
-		           .base = config },
-		.balance = { .title = "[balance]", .keys = &config_balance_keys,
-		             .base = &config->balance },
+		.slabd = {.title = "[slabd]", .keys = &config_slabd_keys,
+		           .base = config},
+		.balance = {.title = "[balance]", .keys = &config_balance_keys,
+		             .base = &config->balance},
 	};
 	unsigned before = err->n + err->n_more;
 	FILE *in = fopen(path, "re");

@@ -169,71 +169,71 @@ static void put_ids(const struct config_key *key, const void *base, char *out)
 
 #define AT(field) PLACE(struct config, field)
 static const struct config_key slabd_rows[] = {
-	{ "socket", PATH, AT(socket) },
-	{ "control", PATH, AT(control) },
-	{ "socket_mode", MODE, AT(socket_mode) },
-	{ "control_mode", MODE, AT(control_mode) },
-	{ "socket_group", "a group that exists, or its id", AT(socket_group),
-	  .set = set_socket_group, .put = put_text },
-	{ "reserve_hugepages", BOOL, AT(reserve_hugepages) },
-	{ "topology", "an hwloc synthetic description of at most 255 bytes, "
-	  "such as node:2 core:4 pu:1", AT(topology),
-	  .set = set_topology, .put = put_text },
-	{ "log_level", "error, warn, info or debug", AT(log_level),
-	  WORD, .form = CONFIG_FORM_LEVEL },
+	{"socket", PATH, AT(socket)},
+	{"control", PATH, AT(control)},
+	{"socket_mode", MODE, AT(socket_mode)},
+	{"control_mode", MODE, AT(control_mode)},
+	{"socket_group", "a group that exists, or its id", AT(socket_group),
+	 .set = set_socket_group, .put = put_text},
+	{"reserve_hugepages", BOOL, AT(reserve_hugepages)},
+	{"topology", "an hwloc synthetic description of at most 255 bytes, "
+	 "such as node:2 core:4 pu:1", AT(topology),
+	 .set = set_topology, .put = put_text},
+	{"log_level", "error, warn, info or debug", AT(log_level),
+	 WORD, .form = CONFIG_FORM_LEVEL},
 };
 #undef AT
 
 #define AT(field) PLACE(struct config_pool, field)
 static const struct config_key pool_rows[] = {
-	{ "max", "a size from 2M to 2T, such as 512M or 4GiB, or a share of "
-	  "each node from 1% to 100%", AT(max_bytes),
-	  .form = CONFIG_FORM_SIZE, .min = 2 * MIB, .max = 2 * TIB,
-	  .set = set_max, .put = put_max },
-	{ "start", "a size from 2M to 2T, such as 16M or 1GiB",
-	  AT(start_bytes), SIZE, .min = 2 * MIB, .max = 2 * TIB },
-	{ "floor", "a size up to 2T, such as 0, 16M or 1GiB",
-	  AT(floor_bytes), SIZE, .max = 2 * TIB },
-	{ "page", "1g, 2m, thp or 4k", AT(page), WORD,
-	  .form = CONFIG_FORM_PAGE },
-	{ "max_caches", "a number from 1 to 4096", AT(max_caches), COUNT,
-	  .min = 1, .max = 4096 },
-	{ "max_clients", "a number from 1 to 16384", AT(max_clients), COUNT,
-	  .min = 1, .max = 16384 },
-	{ "users", IDS, AT(users) },
-	{ "groups", IDS, AT(groups), .groups = true },
+	{"max", "a size from 2M to 2T, such as 512M or 4GiB, or a share of "
+	 "each node from 1% to 100%", AT(max_bytes),
+	 .form = CONFIG_FORM_SIZE, .min = 2 * MIB, .max = 2 * TIB,
+	 .set = set_max, .put = put_max},
+	{"start", "a size from 2M to 2T, such as 16M or 1GiB",
+	 AT(start_bytes), SIZE, .min = 2 * MIB, .max = 2 * TIB},
+	{"floor", "a size up to 2T, such as 0, 16M or 1GiB",
+	 AT(floor_bytes), SIZE, .max = 2 * TIB},
+	{"page", "1g, 2m, thp or 4k", AT(page), WORD,
+	 .form = CONFIG_FORM_PAGE},
+	{"max_caches", "a number from 1 to 4096", AT(max_caches), COUNT,
+	 .min = 1, .max = 4096},
+	{"max_clients", "a number from 1 to 16384", AT(max_clients), COUNT,
+	 .min = 1, .max = 16384},
+	{"users", IDS, AT(users)},
+	{"groups", IDS, AT(groups), .groups = true},
 };
 #undef AT
 
 #define AT(field) PLACE(struct config_balance, field)
 static const struct config_key balance_rows[] = {
-	{ "enabled", BOOL, AT(enabled) },
-	{ "migrate", BOOL, AT(migrate) },
-	{ "far", "last or tier", AT(far_is_tier), WORD,
-	  .form = CONFIG_FORM_FAR },
-	{ "hold", "a duration from 10ms to 1h, such as 500ms or 2s",
-	  AT(hold_ms), SPAN, .min = 10, .max = HOUR_MS },
-	{ "hold_max", "a duration from 10ms to 1h, at least hold",
-	  AT(hold_max_ms), SPAN, .min = 10, .max = HOUR_MS },
-	{ "lend_keep", "a number of slabs from 1 to 65536", AT(lend_keep),
-	  COUNT, .min = 1, .max = 65536 },
-	{ "lend_max", "a number of slabs from 1 to 65536", AT(lend_max),
-	  COUNT, .min = 1, .max = 65536 },
-	{ "keep_slabs", "a number of slabs from 0 to 65536", AT(keep_slabs),
-	  COUNT, .max = 65536 },
-	{ "migrate_cost", "a share from 1% to 100000%, such as 100%",
-	  AT(migrate_cost), NUMBER, .form = CONFIG_FORM_PERCENT, .min = 1,
-	  .max = 100000 },
-	{ "migrate_rate", "a size a second from 1M to 1T, such as 64M",
-	  AT(migrate_rate), SIZE, .min = MIB, .max = TIB },
-	{ "idle", "a duration of whole seconds up to 720h, such as 60s, or "
-	  "never", AT(idle_s), SPAN, .max = MONTH_S, .unit = 1000,
-	  .zero = "never" },
-	{ "pressure", "a duration from 1ms to 1s, such as 100ms, or off",
-	  AT(pressure_ms), SPAN, .max = 1000, .zero = "off" },
+	{"enabled", BOOL, AT(enabled)},
+	{"migrate", BOOL, AT(migrate)},
+	{"far", "last or tier", AT(far_is_tier), WORD,
+	 .form = CONFIG_FORM_FAR},
+	{"hold", "a duration from 10ms to 1h, such as 500ms or 2s",
+	 AT(hold_ms), SPAN, .min = 10, .max = HOUR_MS},
+	{"hold_max", "a duration from 10ms to 1h, at least hold",
+	 AT(hold_max_ms), SPAN, .min = 10, .max = HOUR_MS},
+	{"lend_keep", "a number of slabs from 1 to 65536", AT(lend_keep),
+	 COUNT, .min = 1, .max = 65536},
+	{"lend_max", "a number of slabs from 1 to 65536", AT(lend_max),
+	 COUNT, .min = 1, .max = 65536},
+	{"keep_slabs", "a number of slabs from 0 to 65536", AT(keep_slabs),
+	 COUNT, .max = 65536},
+	{"migrate_cost", "a share from 1% to 100000%, such as 100%",
+	 AT(migrate_cost), NUMBER, .form = CONFIG_FORM_PERCENT, .min = 1,
+	 .max = 100000},
+	{"migrate_rate", "a size a second from 1M to 1T, such as 64M",
+	 AT(migrate_rate), SIZE, .min = MIB, .max = TIB},
+	{"idle", "a duration of whole seconds up to 720h, such as 60s, or "
+	 "never", AT(idle_s), SPAN, .max = MONTH_S, .unit = 1000,
+	 .zero = "never"},
+	{"pressure", "a duration from 1ms to 1s, such as 100ms, or off",
+	 AT(pressure_ms), SPAN, .max = 1000, .zero = "off"},
 };
 
-#define ROWS(rows) { rows, sizeof(rows) / sizeof(rows[0]) }
+#define ROWS(rows) {rows, sizeof(rows) / sizeof(rows[0])}
 #define FEW(rows) sizeof(rows) / sizeof(rows[0]) <= CONFIG_KEYS_MAX
 _Static_assert(FEW(slabd_rows) && FEW(pool_rows) && FEW(balance_rows),
                "lines of a section");
@@ -264,7 +264,7 @@ char *config_key_names(const struct config_keys *keys, char *out, size_t size)
 int config_key_set(const struct config_key *key, void *base, const char *value,
                    char why[CONFIG_WHY_BYTES])
 {
-	struct config_input in = { .base = base, .value = value };
+	struct config_input in = {.base = base, .value = value};
 	int r = key->set(key, &in);
 	if (r == 0)
 		return 0;

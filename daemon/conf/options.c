@@ -18,17 +18,17 @@ enum option_key {
 };
 
 static const struct option table[OPTIONS + 1] = {
-	{ "config", required_argument, NULL, OPT_CONFIG },
-	{ "socket", required_argument, NULL, OPT_SOCKET },
-	{ "control", required_argument, NULL, OPT_CONTROL },
-	{ "log-level", required_argument, NULL, OPT_LOG_LEVEL },
-	{ "foreground", no_argument, NULL, OPT_FOREGROUND },
-	{ "supervise", no_argument, NULL, OPT_SUPERVISE },
-	{ "supervised", no_argument, NULL, OPT_SUPERVISED },
-	{ "check-config", no_argument, NULL, OPT_CHECK_CONFIG },
-	{ "help", no_argument, NULL, OPT_HELP },
-	{ "version", no_argument, NULL, OPT_VERSION },
-	{ NULL, 0, NULL, 0 },
+	{"config", required_argument, NULL, OPT_CONFIG},
+	{"socket", required_argument, NULL, OPT_SOCKET},
+	{"control", required_argument, NULL, OPT_CONTROL},
+	{"log-level", required_argument, NULL, OPT_LOG_LEVEL},
+	{"foreground", no_argument, NULL, OPT_FOREGROUND},
+	{"supervise", no_argument, NULL, OPT_SUPERVISE},
+	{"supervised", no_argument, NULL, OPT_SUPERVISED},
+	{"check-config", no_argument, NULL, OPT_CHECK_CONFIG},
+	{"help", no_argument, NULL, OPT_HELP},
+	{"version", no_argument, NULL, OPT_VERSION},
+	{NULL, 0, NULL, 0},
 };
 
 static void print_help(void)
@@ -163,8 +163,8 @@ static void load(struct config *config, const char *const given[],
 int options_parse(int argc, char **argv, struct options *opts,
                   options_topology *check)
 {
-	struct config_error err = { 0 };
-	const char *given[OPT_HELP] = { 0 };
+	struct config_error err = {0};
+	const char *given[OPT_HELP] = {0};
 	int r;
 	memset(opts, 0, sizeof(*opts));
 	r = read_line(argc, argv, given);

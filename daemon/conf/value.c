@@ -21,22 +21,22 @@ struct unit {
 	uint64_t n;
 };
 
-static const struct unit none[] = { { "", 1 }, { NULL, 0 } };
-static const struct unit percents[] = { { "%", 1 }, { NULL, 0 } };
+static const struct unit none[] = {{"", 1}, {NULL, 0}};
+static const struct unit percents[] = {{"%", 1}, {NULL, 0}};
 static const struct unit sizes[] = {
-	{ "", 1 }, { "K", UINT64_C(1) << 10 }, { "M", UINT64_C(1) << 20 },
-	{ "G", UINT64_C(1) << 30 }, { "T", UINT64_C(1) << 40 },
-	{ NULL, 0 },
+	{"", 1}, {"K", UINT64_C(1) << 10}, {"M", UINT64_C(1) << 20},
+	{"G", UINT64_C(1) << 30}, {"T", UINT64_C(1) << 40},
+	{NULL, 0},
 };
 static const struct unit times[] = {
-	{ "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 },
-	{ "min", 60000 }, { NULL, 0 },
+	{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000},
+	{"min", 60000}, {NULL, 0},
 };
 
-static const char *const truths[] = { "no",  "yes", "false", "true",
-	                              "off", "on",  "0",     "1" };
-static const char *const fars[] = { "last", "tier" };
-static const char *const pages[] = { "1g", "2m", "thp", "4k" };
+static const char *const truths[] = {"no",  "yes", "false", "true",
+	                              "off", "on",  "0",     "1"};
+static const char *const fars[] = {"last", "tier"};
+static const char *const pages[] = {"1g", "2m", "thp", "4k"};
 
 /* A number and a unit; or one of some words, each for its index, of which the
  * first n_written are written. */
@@ -49,15 +49,15 @@ static const struct form {
 	unsigned n_written;
 	int (*compare)(const char *a, const char *b);
 } forms[] = {
-	[CONFIG_FORM_NUMBER] = { none, 0, 10 },
-	[CONFIG_FORM_MODE] = { none, 0, 8 },
-	[CONFIG_FORM_PERCENT] = { percents, 0, 10 },
-	[CONFIG_FORM_SIZE] = { sizes, 4, 10 },
-	[CONFIG_FORM_DURATION] = { times, 3, 10 },
-	[CONFIG_FORM_BOOL] = { NULL, 0, 0, truths, 8, 2, strcasecmp },
-	[CONFIG_FORM_FAR] = { NULL, 0, 0, fars, 2, 2, strcmp },
-	[CONFIG_FORM_PAGE] = { NULL, 0, 0, pages, 4, 4, strcmp },
-	[CONFIG_FORM_LEVEL] = { NULL, 0, 0, log_level_names, 4, 4, strcmp },
+	[CONFIG_FORM_NUMBER] = {.units = none, .base = 10},
+	[CONFIG_FORM_MODE] = {.units = none, .base = 8},
+	[CONFIG_FORM_PERCENT] = {.units = percents, .base = 10},
+	[CONFIG_FORM_SIZE] = {.units = sizes, .largest = 4, .base = 10},
+	[CONFIG_FORM_DURATION] = {.units = times, .largest = 3, .base = 10},
+	[CONFIG_FORM_BOOL] = {NULL, 0, 0, truths, 8, 2, strcasecmp},
+	[CONFIG_FORM_FAR] = {NULL, 0, 0, fars, 2, 2, strcmp},
+	[CONFIG_FORM_PAGE] = {NULL, 0, 0, pages, 4, 4, strcmp},
+	[CONFIG_FORM_LEVEL] = {NULL, 0, 0, log_level_names, 4, 4, strcmp},
 };
 
 /* "M", or any of the endings after it: "MB", "MiB". */
