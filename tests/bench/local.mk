@@ -59,7 +59,7 @@ tests/bench/work_boost: $(bench_work) $(bench_boost)
 		-DBENCH_WHO='"tests/bench/who_boost.h"' -o $@ \
 		-x c++ $(srcdir)/tests/bench/work.c \
 		$(srcdir)/tests/bench/single.c $(srcdir)/tests/bench/pair.c \
-		$(srcdir)/tests/bench/duo.c \
+		$(srcdir)/tests/bench/two_processes.c \
 		$(srcdir)/tests/bench/trace_none.cc \
 		$(srcdir)/tests/bench/who_boost.cc -x none -lrt
 CLEANFILES += tests/bench/work_boost
