@@ -43,12 +43,32 @@ static void add_name(struct names *names, const char *name)
 
 /* ---- a request ---------------------------------------------------------- */
 
+void report_fail(struct report *r, int status, const char *what,
+                 const char *remedy)
+{
+	if (!report_good(r))
+		return;
+	*r->status = status;
+	r->error = admin_error_new(what, remedy);
+}
+
+/* The same with: what "value". The value may be any bytes. */
+static void fail_value(struct report *r, int status, const char *what,
+                       const char *value, const char *remedy)
+{
+	char shown[160];
+	char error[240];
+	log_escape(shown, sizeof(shown), value);
+	snprintf(error, sizeof(error), "%s \"%s\"", what, shown);
+	report_fail(r, status, error, remedy);
+}
+
 static void no_pool(struct report *r, const char *name)
 {
 	struct names names = names_of("pools: ");
 	for (unsigned i = 0; i < r->server->n_pools; i++)
 		add_name(&names, r->server->pools[i].name);
-	report_fail_value(r, HTTP_NOTFOUND, "no pool", name, names.text);
+	fail_value(r, HTTP_NOTFOUND, "no pool", name, names.text);
 }
 
 json_t *report_build(void *server, const struct admin_query *query, int *status)
@@ -85,25 +105,6 @@ json_t *report_pools(struct report *r, report_one *one)
 	return json_pack("{s:o}", "pools", report_list(r, one));
 }
 
-void report_fail(struct report *r, int status, const char *what,
-                 const char *remedy)
-{
-	if (!report_good(r))
-		return;
-	*r->status = status;
-	r->error = admin_error_new(what, remedy);
-}
-
-void report_fail_value(struct report *r, int status, const char *what,
-                       const char *value, const char *remedy)
-{
-	char shown[160];
-	char error[240];
-	log_escape(shown, sizeof(shown), value);
-	snprintf(error, sizeof(error), "%s \"%s\"", what, shown);
-	report_fail(r, status, error, remedy);
-}
-
 /* ---- parameters --------------------------------------------------------- */
 
 struct pool *report_param_pool(struct report *r)
@@ -126,8 +127,7 @@ static void bad_cache(struct report *r, const char *name)
 	if (names.len == names.from)
 		add_name(&names, "none yet");
 	if (name)
-		report_fail_value(r, HTTP_BADREQUEST, "no cache", name,
-		                  names.text);
+		fail_value(r, HTTP_BADREQUEST, "no cache", name, names.text);
 	else
 		report_fail(r, HTTP_BADREQUEST, "no cache is given",
 		            names.text);
@@ -158,8 +158,7 @@ static void bad_node(struct report *r, const char *key, const char *value)
 	if (strcmp(key, "node") != 0)
 		snprintf(what, sizeof(what), "no \"%s\" node is given", key);
 	if (value)
-		report_fail_value(r, HTTP_BADREQUEST, "no node", value,
-		                  names.text);
+		fail_value(r, HTTP_BADREQUEST, "no node", value, names.text);
 	else
 		report_fail(r, HTTP_BADREQUEST, what, names.text);
 }
@@ -193,8 +192,8 @@ uint64_t report_param_count(struct report *r, const char *key, uint64_t min,
 	         "%s is %llu to %llu, %llu if it is not given", key,
 	         (unsigned long long)min, (unsigned long long)max,
 	         (unsigned long long)otherwise);
-	report_fail_value(r, HTTP_BADREQUEST, what,
-	                  admin_query_get(r->query, key), remedy);
+	fail_value(r, HTTP_BADREQUEST, what, admin_query_get(r->query, key),
+	           remedy);
 	return otherwise;
 }
 

@@ -47,9 +47,6 @@ static inline bool report_good(const struct report *r)
 /* Answers with an error. remedy is what to do, or "". */
 void report_fail(struct report *r, int status, const char *what,
                  const char *remedy);
-/* The same with: what "value". The value may be any bytes. */
-void report_fail_value(struct report *r, int status, const char *what,
-                       const char *value, const char *remedy);
 
 /* ---- parameters ---- */
 
