@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "numa/cgroup.h"
 #include "numa/fallback.h"
 #include "numa/huge.h"
 #include "numa/meminfo.h"
@@ -25,6 +26,7 @@ static int check_request(struct backing *out,
 	}
 	memcpy(out->sysfs, sysfs, strlen(sysfs) + 1);
 	for (unsigned i = 0; i < out->n_nodes; i++) {
+		out->node[i].file_bytes = request->file_bytes[i];
 		if (request->start_bytes[i] <= request->file_bytes[i] &&
 		    request->file_bytes[i] <= INT64_MAX / 2)
 			continue;
@@ -44,6 +46,8 @@ int backing_open(struct backing *out, const struct backing_request *request)
 	out->n_nodes = request->topo->n_nodes;
 	out->may_reserve = request->may_reserve;
 	out->journal = request->journal;
+	out->proc = request->proc;
+	out->max_percent = request->max_percent;
 	for (unsigned i = 0; i < TOPO_NODES_MAX; i++)
 		out->node[i].fd = -1;
 	r = check_request(out, request);
@@ -69,6 +73,8 @@ static int start_adoption(struct backing *out,
 	out->topo = from->topo;
 	out->may_reserve = from->may_reserve;
 	out->journal = from->journal;
+	out->proc = from->proc;
+	out->max_percent = from->max_percent;
 	out->n_nodes = from->topo->n_nodes;
 	return 0;
 }
@@ -124,8 +130,11 @@ int backing_adopt(struct backing *out, const struct backing_adoption *from)
 		out->node[i].fd = -1;
 	if (r < 0)
 		return r;
-	for (unsigned i = 0; i < out->n_nodes; i++)
+	for (unsigned i = 0; i < out->n_nodes; i++) {
+		struct backing_step none = {.kind = out->node[i].kind};
 		out->node[i].reserved_pages = reserve_recall(out, i);
+		(void)reserve_within_groups(out, i, 0, 0, &none);
+	}
 	out->page_shift = backing_kind_shift(out->node[0].kind);
 	return 0;
 }
@@ -167,16 +176,24 @@ static int check_range(const struct backing *backing, unsigned file_ix,
 static int admit(struct backing *backing, unsigned ix, uint64_t n,
                  uint64_t *admitted, struct backing_step *why)
 {
-	uint64_t bytes = n << backing->page_shift;
+	int lack = 0;
 	*admitted = n;
 	if (n == 0)
 		return 0;
-	if (backing_kind_is_hugetlb(why->kind))
-		return reserve_secure(backing, ix, n, 0, why);
+	*admitted = reserve_within_groups(backing, ix, n, 0, why);
+	if (*admitted < n)
+		lack = RESERVE_E_LACK;
+	if (*admitted == 0)
+		return lack;
+	if (backing_kind_is_hugetlb(why->kind)) {
+		int r = reserve_secure(backing, ix, *admitted, 0, why);
+		return r != 0 ? r : lack;
+	}
 	/* Half of it might still fit, but near the end of a node's memory a
 	 * few pages are not worth the kernel killing somebody. */
-	if (reserve_check_room(backing, ix, bytes, why) == 0)
-		return 0;
+	if (reserve_check_room(backing, ix, *admitted << backing->page_shift,
+	                       why) == 0)
+		return lack;
 	*admitted = 0;
 	return RESERVE_E_LACK;
 }
@@ -206,8 +223,10 @@ static void tell(struct backing *backing, unsigned ix, int error,
 {
 	struct backing_node *node = &backing->node[ix];
 	fallback_sum_up(backing, ix);
+	node->lack = BACKING_LACK_NONE;
 	if (error == 0 || !*why->reason)
 		return;
+	node->lack = why->lack;
 	memcpy(node->reason, why->reason, sizeof(node->reason));
 	memcpy(node->remedy, why->remedy, sizeof(node->remedy));
 }
@@ -333,6 +352,18 @@ uint64_t backing_room_pages(const struct backing *backing, unsigned node_ix)
 		pages += now.spare_pages;
 	}
 	return bytes == UINT64_MAX ? bytes : pages;
+}
+
+bool backing_is_over(const struct backing *backing)
+{
+	bool is_plain = false;
+	struct cgroup_room group;
+	for (unsigned i = 0; i < backing->n_nodes; i++)
+		is_plain |= !backing_kind_is_hugetlb(backing->node[i].kind);
+	if (!is_plain)
+		return false;
+	cgroup_look(backing->proc, CGROUP_MEMORY, &group);
+	return group.room_bytes == 0;
 }
 
 void backing_close(struct backing *backing)

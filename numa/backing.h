@@ -38,6 +38,8 @@ struct backing_adoption {
 	const struct topo *topo;
 	bool may_reserve;
 	const char *sysfs; /* NULL: "/sys" */
+	const char *proc;  /* this and max_percent as in a request */
+	unsigned max_percent;
 	struct backing_journal *journal;
 	const struct backing_kept *kept; /* by node */
 };
@@ -112,6 +114,10 @@ int backing_where(const struct backing *backing, unsigned file_ix,
  * that are free or that we might reserve, or memory. An estimate from above;
  * UINT64_MAX if the kernel does not say. */
 uint64_t backing_room_pages(const struct backing *backing, unsigned node_ix);
+
+/* Whether slabd's control groups have more in use than leaves it its reserve:
+ * then memory ought to be given back. */
+bool backing_is_over(const struct backing *backing);
 
 /* Close all files and give back what we reserved: at once where pages are
  * free, and by the kernel as they fall free where clients still map them. */

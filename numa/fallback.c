@@ -87,6 +87,7 @@ static int prepare(struct job *job, enum backing_kind kind, uint64_t *claimed)
 	struct backing_node *node = &backing->node[job->ix];
 	uint64_t taken = backing->topo->simulated ? *claimed : 0;
 	unsigned shift = backing_kind_shift(kind);
+	uint64_t within;
 	int r;
 	memset(&job->why, 0, sizeof(job->why));
 	job->why.node_ix = job->ix;
@@ -98,8 +99,17 @@ static int prepare(struct job *job, enum backing_kind kind, uint64_t *claimed)
 	                 sizeof(job->why.remedy)))
 		return RESERVE_E_LACK;
 	r = make_file(job);
-	if (r != 0 || job->n_pages == 0)
+	if (r != 0)
 		return r;
+	within = reserve_within_groups(backing, job->ix, job->n_pages,
+	                               *claimed, &job->why);
+	if (job->n_pages == 0)
+		return 0;
+	/* A pool of plain pages begins with what its groups allow. */
+	if (within == 0 ||
+	    (within < job->n_pages && backing_kind_is_hugetlb(kind)))
+		return RESERVE_E_LACK;
+	job->n_pages = within;
 	if (backing_kind_is_hugetlb(kind))
 		r = reserve_secure(backing, job->ix, job->n_pages,
 		                   taken >> shift, &job->why);
@@ -294,6 +304,18 @@ static int climb(struct backing *backing, struct job *jobs,
 	}
 }
 
+/* Why the node's file is what it is, or less than was asked for. */
+static void say_outcome(const struct job *job)
+{
+	struct backing_node *node = &job->backing->node[job->ix];
+	fallback_sum_up(job->backing, job->ix);
+	node->lack = job->why.lack;
+	if (node->lack == BACKING_LACK_NONE)
+		return;
+	memcpy(node->reason, job->why.reason, sizeof(node->reason));
+	memcpy(node->remedy, job->why.remedy, sizeof(node->remedy));
+}
+
 int fallback_climb(struct backing *backing,
                    const struct backing_request *request)
 {
@@ -308,11 +330,9 @@ int fallback_climb(struct backing *backing,
 		jobs[i].wanted = true;
 	}
 	r = climb(backing, jobs, request->first);
-	free(jobs);
-	if (r < 0)
-		return r;
 	backing->page_shift = backing_kind_shift(backing->node[0].kind);
-	for (unsigned i = 0; i < backing->n_nodes; i++)
-		fallback_sum_up(backing, i);
-	return 0;
+	for (unsigned i = 0; r == 0 && i < backing->n_nodes; i++)
+		say_outcome(&jobs[i]);
+	free(jobs);
+	return r;
 }

@@ -8,12 +8,16 @@ libnumatopo_la_SOURCES = \
 	numa/backing.h \
 	numa/backing_kind.c \
 	numa/backing_kind.h \
+	numa/cgroup.c \
+	numa/cgroup.h \
 	numa/fallback.c \
 	numa/fallback.h \
 	numa/huge.c \
 	numa/huge.h \
 	numa/hugepool.c \
 	numa/hugepool.h \
+	numa/lack.c \
+	numa/lack.h \
 	numa/memfile.c \
 	numa/memfile.h \
 	numa/meminfo.c \

@@ -7,13 +7,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "numa/cgroup.h"
 #include "numa/huge.h"
+#include "numa/lack.h"
 #include "numa/meminfo.h"
 #include "numa/tick.h"
 
 /* Others may take what we reserved before we fault it in. */
 #define RESERVE_TRIES 3
 #define REST_FACTOR 10
+/* Taken at most between two looks at control groups, and for how long. */
+#define CREDIT_BYTES (UINT64_C(32) << 20)
+#define CREDIT_NS INT64_C(50000000)
 
 bool reserve_out_of_files(int error)
 {
@@ -98,44 +103,6 @@ uint64_t reserve_recall(const struct backing *backing, unsigned ix)
 
 /* ---- hugepages ---------------------------------------------------------- */
 
-static void say_pages_lack(const struct backing *backing, unsigned ix,
-                           const struct huge_counts *count, uint64_t want,
-                           uint64_t claimed, int denied,
-                           struct backing_step *why)
-{
-	const char *size = backing_kind_page(why->kind);
-	uint64_t spare =
-		count->spare_pages > claimed ? count->spare_pages - claimed : 0;
-	char tail[64] = ", and we may not reserve more";
-	if (denied < 0 && backing->may_reserve)
-		snprintf(tail, sizeof(tail), ", and reserving more failed: %s",
-		         strerrordesc_np(-denied));
-	else if (backing->may_reserve)
-		snprintf(tail, sizeof(tail), ", and the kernel found no more");
-	snprintf(why->reason, sizeof(why->reason),
-	         "node %u has %" PRIu64 " free %s hugepages and %" PRIu64
-	         " are wanted%s",
-	         backing->topo->node[ix].os_id, spare, size, want, tail);
-	snprintf(why->remedy, sizeof(why->remedy),
-	         "%secho %" PRIu64 " > %.130s",
-	         backing->may_reserve && denied == 0
-	                 ? "echo 1 > /proc/sys/vm/compact_memory; "
-	                 : "",
-	         count->total_pages + want - spare, count->file);
-}
-
-static void say_no_pool(int error, struct backing_step *why)
-{
-	const char *size = backing_kind_page(why->kind);
-	if (error == -ENOENT)
-		snprintf(why->reason, sizeof(why->reason),
-		         "this kernel has no %s hugepages", size);
-	else
-		snprintf(why->reason, sizeof(why->reason),
-		         "can't read how many %s hugepages there are: %s", size,
-		         strerrordesc_np(-error));
-}
-
 /* Asks the kernel for n more. Where memory is in pieces it may search long, and
  * in vain: then it is left alone for REST_FACTOR times as long. */
 static int reserve(struct backing *backing, unsigned ix, enum backing_kind kind,
@@ -174,7 +141,7 @@ static int secure(struct backing *backing, unsigned ix, uint64_t want,
 		if (reserve_out_of_files(r))
 			return r;
 		if (r < 0) {
-			say_no_pool(r, why);
+			lack_of_pool(r, why);
 			return RESERVE_E_LACK;
 		}
 		if (tries == 0)
@@ -193,7 +160,7 @@ static int secure(struct backing *backing, unsigned ix, uint64_t want,
 	}
 	if (loans && now.spare_pages + now.loan_pages >= claimed + want)
 		return 0;
-	say_pages_lack(backing, ix, &first, want, claimed, denied, why);
+	lack_of_pages(backing, ix, &first, want, claimed, denied, why);
 	return RESERVE_E_LACK;
 }
 
@@ -298,39 +265,122 @@ int reserve_check_room(const struct backing *backing, unsigned ix,
 		meminfo_bytes(backing->sysfs, reserve_pool_node(backing, ix));
 	if (bytes <= room)
 		return 0;
-	snprintf(why->reason, sizeof(why->reason),
-	         "node %u has %" PRIu64 " MiB to give and %" PRIu64
-	         " MiB are wanted",
-	         backing->topo->node[ix].os_id, room >> 20, bytes >> 20);
+	lack_of_memory(backing, ix, room, bytes, why);
 	return RESERVE_E_LACK;
 }
 
-/* The system has them, and we do not get them. */
-static void explain_limit(const struct backing *backing, unsigned ix,
-                          uint64_t done, uint64_t want,
-                          struct backing_step *why)
+static void look_at_groups(const struct backing *backing,
+                           enum backing_kind kind, struct cgroup_room *group)
 {
-	const char *size = why->kind == BACKING_1G ? "1GB" : "2MB";
-	snprintf(why->reason, sizeof(why->reason),
-	         "node %u gave only %" PRIu64 " of %" PRIu64 " pages though it "
-	         "has free hugepages: slabd's control group is at its limit",
-	         backing->topo->node[ix].os_id, done, want);
-	snprintf(why->remedy, sizeof(why->remedy),
-	         "echo max > /sys/fs/cgroup/GROUP/hugetlb.%s.max", size);
+	cgroup_look(backing->proc,
+	            kind == BACKING_1G   ? CGROUP_HUGE_1G
+	            : kind == BACKING_2M ? CGROUP_HUGE_2M
+	                                 : CGROUP_MEMORY,
+	            group);
+}
+
+/* How much of memory whose metadata is an eighth of it at the most can be had
+ * while that many eighths of it are charged to a group, and others are about to
+ * take the claimed bytes. */
+static uint64_t room_for(const struct cgroup_room *group, unsigned eighths,
+                         uint64_t claimed)
+{
+	uint64_t room = group->room_bytes / eighths * 8;
+	if (group->room_bytes == UINT64_MAX)
+		return UINT64_MAX;
+	return room > claimed ? room - claimed : 0;
+}
+
+/* The share of the lowest limit that the node may have, at least a page; 0:
+ * any. */
+static uint64_t share_of(const struct backing *backing, unsigned shift,
+                         const struct cgroup_room *group)
+{
+	uint64_t page = UINT64_C(1) << shift;
+	uint64_t bytes = group->least_bytes / 100 * backing->max_percent +
+	                 group->least_bytes % 100 * backing->max_percent / 100;
+	if (group->least_bytes == UINT64_MAX || backing->max_percent == 0)
+		return 0;
+	return bytes > page ? bytes & ~(page - 1) : page;
+}
+
+/* What is left of the share. */
+static uint64_t left_of_share(struct backing_node *node, unsigned shift)
+{
+	uint64_t has = node->resident_pages << shift;
+	if (node->most_bytes == 0)
+		return UINT64_MAX;
+	return node->most_bytes > has ? node->most_bytes - has : 0;
+}
+
+/* What the groups leave for pages of that kind; and of hugepages, which are not
+ * charged as memory, for their metadata. why says which leaves least if that is
+ * less than wanted. */
+static uint64_t room_in_groups(struct backing *backing, unsigned ix,
+                               uint64_t want_bytes, uint64_t claimed,
+                               struct backing_step *why)
+{
+	bool is_huge = backing_kind_is_hugetlb(why->kind);
+	unsigned eighths = is_huge ? 8 : 9;
+	struct backing_node *node = &backing->node[ix];
+	struct cgroup_room group;
+	uint64_t room;
+	uint64_t left;
+	look_at_groups(backing, why->kind, &group);
+	room = room_for(&group, eighths, claimed);
+	node->most_bytes =
+		share_of(backing, backing_kind_shift(why->kind), &group);
+	left = left_of_share(node, backing_kind_shift(why->kind));
+	if (room < want_bytes)
+		lack_of_group(backing, ix, &group, eighths, why);
+	else if (left < want_bytes)
+		lack_of_share(backing, ix, &group, why);
+	room = room < left ? room : left;
+	if (!is_huge || room < want_bytes)
+		return room;
+	cgroup_look(backing->proc, CGROUP_MEMORY, &group);
+	left = room_for(&group, 1, claimed);
+	if (left < want_bytes)
+		lack_of_group(backing, ix, &group, 1, why);
+	return room < left ? room : left;
+}
+
+uint64_t reserve_within_groups(struct backing *backing, unsigned ix,
+                               uint64_t want, uint64_t claimed,
+                               struct backing_step *why)
+{
+	struct backing_node *node = &backing->node[ix];
+	unsigned shift = backing_kind_shift(why->kind);
+	uint64_t bytes = want << shift;
+	uint64_t room;
+	if (want > 0 && bytes <= node->credit_bytes &&
+	    tick_ns() < node->credit_until_ns) {
+		node->credit_bytes -= bytes;
+		return want;
+	}
+	room = room_in_groups(backing, ix, bytes, claimed, why);
+	node->credit_bytes = 0;
+	if (bytes > room)
+		return room >> shift;
+	/* So much of the rest may be taken without another look. */
+	room = (room - bytes) / 4 / backing->n_nodes;
+	node->credit_bytes = room < CREDIT_BYTES ? room : CREDIT_BYTES;
+	node->credit_until_ns = tick_ns() + CREDIT_NS;
+	return want;
 }
 
 void reserve_explain(struct backing *backing, unsigned ix, int error,
                    uint64_t done, uint64_t want, struct backing_step *why)
 {
+	backing->node[ix].credit_bytes = 0;
+	if (error == -ENOSPC || error == -ENOMEM)
+		(void)reserve_within_groups(backing, ix, want - done, 0, why);
+	if (*why->reason)
+		return;
 	if (backing_kind_is_hugetlb(why->kind) && error == -ENOSPC &&
 	    reserve_secure(backing, ix, want - done, 0, why) == RESERVE_E_LACK)
 		return;
-	snprintf(why->reason, sizeof(why->reason),
-	         "node %u gave only %" PRIu64 " of %" PRIu64 " pages: %s",
-	         backing->topo->node[ix].os_id, done, want,
-	         strerrordesc_np(-error));
-	if (backing_kind_is_hugetlb(why->kind) && error == -ENOSPC)
-		explain_limit(backing, ix, done, want, why);
+	lack_unknown(backing, ix, error, done, want, why);
 }
 
 struct base {

@@ -41,6 +41,13 @@ int reserve_secure_move(struct backing *backing, unsigned ix,
 int reserve_check_room(const struct backing *backing, unsigned ix,
                        uint64_t bytes, struct backing_step *why);
 
+/* How many of want pages that the node's file is to grow by are below the limits
+ * of slabd's control groups, with claimed bytes that others are about to take;
+ * why says what lacks if it is not all. */
+uint64_t reserve_within_groups(struct backing *backing, unsigned ix,
+                               uint64_t want, uint64_t claimed,
+                               struct backing_step *why);
+
 /* What to fault in, and whom to tell of it. */
 struct reserve_order {
 	unsigned file_ix;

@@ -9,12 +9,23 @@
 #include "numa/backing_kind.h"
 #include "numa/topo.h"
 
+/* What lacked. */
+enum backing_lack {
+	BACKING_LACK_NONE,
+	BACKING_LACK_KIND,  /* pages of this kind */
+	BACKING_LACK_PAGES, /* free hugepages */
+	BACKING_LACK_MEMORY,
+	BACKING_LACK_GROUP, /* a control group allows no more */
+	BACKING_LACK_UNKNOWN,
+};
+
 /* The kernel gave no pages of kind on this node. */
 struct backing_step {
 	unsigned node_ix;
 	enum backing_kind kind;
 	char reason[200];
 	char remedy[200]; /* a command, or "" if nothing helps */
+	enum backing_lack lack;
 };
 
 struct backing_node {
@@ -27,6 +38,12 @@ struct backing_node {
 	uint64_t resident_pages; /* lying on this node, of whatever file */
 	int64_t populate_ns;     /* reserving and faulting in, at open */
 	int64_t rest_until_ns; /* the kernel is asked for no more until then */
+	/* So much may be taken until then before control groups are looked at
+	 * again. */
+	uint64_t credit_bytes;
+	uint64_t most_bytes; /* that control groups let the node have; 0: any */
+	int64_t credit_until_ns;
+	enum backing_lack lack; /* of the last grow; NONE: it got all */
 	char reason[200]; /* why nothing better, or what the last grow lacked */
 	char remedy[200];
 	char note[200]; /* why it is not bound, or "" */
@@ -52,8 +69,10 @@ struct backing {
 	unsigned n_nodes;
 	unsigned page_shift;
 	bool may_reserve;
+	unsigned max_percent;
 	const struct topo *topo;
 	char sysfs[128];
+	const char *proc; /* as that of cgroup.h */
 	struct backing_journal *journal; /* by node, or NULL */
 	struct backing_node node[TOPO_NODES_MAX];
 	unsigned n_steps;
@@ -66,6 +85,9 @@ struct backing_request {
 	const char *name;        /* seen in /proc/PID/maps; up to 200 bytes */
 	enum backing_kind first; /* the rung to start from */
 	bool may_reserve;        /* raise nr_hugepages where it falls short */
+	/* Of the lowest limit of a control group, a node takes no more; 0: as
+	 * much as fits. */
+	unsigned max_percent;
 	const uint64_t *file_bytes;  /* by node; rounded up to the page */
 	const uint64_t *start_bytes; /* by node; faulted in at once */
 	/* Called while faulting in, at most once per 64 MiB or page, by one
@@ -74,6 +96,7 @@ struct backing_request {
 	                 uint64_t all_pages);
 	void *progress_arg;
 	const char *sysfs;               /* NULL: "/sys" */
+	const char *proc; /* NULL: "/proc/self"; outlives the backing */
 	struct backing_journal *journal; /* by node; outlives it, or NULL */
 };
 

@@ -104,6 +104,14 @@ static const struct report_field fields[] = {
 	REPORT_FIELD(report_sums, partial),
 };
 
+/* The size of its file, or what control groups leave of that. */
+static json_int_t max_bytes(const struct pool *pool, uint32_t node)
+{
+	uint64_t file = pool->view.nodes[node].n_units << UNIT_SHIFT;
+	uint64_t most = pool->backing.node[node].most_bytes;
+	return report_count(most != 0 && most < file ? most : file);
+}
+
 static json_t *node_doc(struct report *r, struct pool *pool,
                         const struct usage *usage, uint32_t node)
 {
@@ -121,7 +129,7 @@ static json_t *node_doc(struct report *r, struct pool *pool,
 	        backing_kind_name(backing->kind), "reason",
 	        report_text(backing->reason), "remedy",
 	        report_text(backing->remedy), "max_bytes",
-	        report_count(row->n_units << UNIT_SHIFT), "ready_bytes",
+	        max_bytes(pool, node), "ready_bytes",
 	        report_page_bytes(pool, row->resident_pages), "distance",
 	        distances(pool, node));
 	doc = report_fields(doc, &sums, fields,

@@ -168,6 +168,8 @@ static int take_data(struct pool *pool, bool may_reserve)
 	struct backing_kept kept[TOPO_NODES_MAX];
 	struct backing_adoption from = {.topo = pool->topo,
 	                                .may_reserve = may_reserve,
+	                                .max_percent =
+	                                        pool_max_percent(pool->config),
 	                                .journal = pool->journal->pages,
 	                                .kept = kept};
 	int r;

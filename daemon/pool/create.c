@@ -61,7 +61,7 @@ static void log_steps(const struct pool *pool)
 	}
 }
 
-static void log_nodes(const struct pool *pool)
+static void log_nodes(struct pool *pool)
 {
 	for (unsigned i = 0; i < pool->backing.n_nodes; i++) {
 		const struct backing_node *n = &pool->backing.node[i];
@@ -75,6 +75,8 @@ static void log_nodes(const struct pool *pool)
 		         backing_kind_name(n->kind),
 		         (double)n->populate_ns / 1e6, n->note[0] ? "; " : "",
 		         n->note);
+		if (n->lack != BACKING_LACK_NONE)
+			pool_say_lack(pool, i);
 	}
 }
 
@@ -88,6 +90,7 @@ static int open_data(struct pool *pool, bool may_reserve)
 		.name = pool->name,
 		.first = (enum backing_kind)pool->config->page,
 		.may_reserve = may_reserve,
+		.max_percent = pool_max_percent(pool->config),
 		.file_bytes = files,
 		.start_bytes = starts,
 		.progress = say_progress,

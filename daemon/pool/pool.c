@@ -9,9 +9,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 
 #define LOANS_MAX 65536u
+#define SAY_AGAIN_NS (60 * CLOCK_S)
 #define GROW_BYTES_MAX (UINT64_C(16) << 20) /* faulted in at one time */
 
 /* ---- what slabctl and the kernel decide ---------------------------------- */
@@ -29,14 +31,23 @@ void pool_set_cpu_node(struct pool *pool, uint32_t cpu, uint32_t node)
 
 /* ---- more pages from the kernel ------------------------------------------ */
 
-/* Says why a node does not grow. */
-static void say_lack(const struct pool *pool, uint32_t node)
+unsigned pool_max_percent(const struct config_pool *config)
+{
+	return config->max_bytes == 0 ? config->max_percent : 0;
+}
+
+void pool_say_lack(struct pool *pool, uint32_t node)
 {
 	const struct backing_node *row = &pool->backing.node[node];
-	uint64_t bytes = pool->pages.node[node].pages
-	                 << pool->view.geo.page_shift;
+	uint64_t bytes = row->resident_pages << pool->backing.page_shift;
+	int64_t now_ns = clock_ns();
+	if (row->lack == pool->said[node] &&
+	    now_ns - pool->said_ns[node] < SAY_AGAIN_NS)
+		return;
+	pool->said[node] = row->lack;
+	pool->said_ns[node] = now_ns;
 	log_warn("pool %s: node %u does not grow beyond %llu MiB: %s%s%s",
-	         pool->name, pool->view.nodes[node].os_id,
+	         pool->name, pool->topo->node[node].os_id,
 	         (unsigned long long)(bytes >> 20), row->reason,
 	         row->remedy[0] ? "; to repair it: " : "", row->remedy);
 }
@@ -63,7 +74,9 @@ int pool_grow(struct pool *pool, uint32_t node)
 	file = pages_file(pages, page);
 	if (backing_grow(&pool->backing, file, page - pages_first(pages, file),
 	                 n, node, &got) < 0)
-		say_lack(pool, node);
+		pool_say_lack(pool, node);
+	else
+		pool->said[node] = BACKING_LACK_NONE;
 	if (got > 0)
 		pages_add(pages, page, got, node);
 	return got > 0 ? 0 : -ENOSPC;

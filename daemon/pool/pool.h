@@ -73,6 +73,9 @@ struct pool {
 	bool denied_any;    /* some mark says denied */
 	bool adopted;       /* clients may have it from the start */
 	int64_t relist_ns;  /* clients_relist may run from then on */
+	/* What the log was told last of a node that does not grow, and when. */
+	enum backing_lack said[TOPO_NODES_MAX];
+	int64_t said_ns[TOPO_NODES_MAX];
 	struct pool_counts counts;
 };
 
@@ -93,6 +96,13 @@ int pool_make_books(struct pool *pool, const struct layout_geometry *geo);
  * gave any; -ENOSPC: the pool has all that it may have of the node, the node is
  * drained or offline, or the kernel has none, which is logged. */
 int pool_grow(struct pool *pool, uint32_t node);
+
+/* Logs why a node has not got the pages that it asked for, once in a while as
+ * long as it is for the same reason. */
+void pool_say_lack(struct pool *pool, uint32_t node);
+
+/* What max is of a control group's limit, in percent; 0: it is in bytes. */
+unsigned pool_max_percent(const struct config_pool *config);
 
 /* A node is emptied, or no longer; the slabs that are lent there stay. */
 void pool_set_drain(struct pool *pool, uint32_t node, bool drain);

@@ -36,9 +36,25 @@ static enum balance_cause cause_now(const struct pool *pool)
 	return BALANCE_TIMER;
 }
 
+/* Limits may be lowered at any time, and nobody is told of it. */
+static void note_groups(struct server *server)
+{
+	int64_t until_ns = clock_ns() + PSI_STAYS_NS;
+	for (unsigned i = 0; i < server->n_pools; i++) {
+		struct pool *pool = &server->pools[i];
+		if (balance_config(pool)->pressure_ms == 0 ||
+		    !backing_is_over(&pool->backing))
+			continue;
+		for (uint32_t n = 0; n < pool->view.geo.n_nodes; n++)
+			psi_note(&server->scarce[i][n], PLAN_SOME, until_ns);
+	}
+}
+
 static void on_balance(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 {
 	struct server *server = arg;
+	note_groups(server);
+	duty_settle_levels(server);
 	for (unsigned i = 0; i < server->n_pools; i++) {
 		struct pool *pool = &server->pools[i];
 		bool trim = false;

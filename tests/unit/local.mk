@@ -10,6 +10,7 @@ unit_tests += tests/unit/numa/sys_numa
 unit_tests += tests/unit/numa/test_backing
 unit_tests += tests/unit/numa/test_backing_fault
 unit_tests += tests/unit/numa/test_backing_move
+unit_tests += tests/unit/numa/test_cgroup
 unit_tests += tests/unit/numa/test_huge
 unit_tests += tests/unit/numa/test_reserve
 unit_tests += tests/unit/numa/test_topo
@@ -84,6 +85,7 @@ backing_wraps = $(AM_LDFLAGS) \
 tests_unit_numa_test_backing_LDFLAGS = $(backing_wraps)
 tests_unit_numa_test_backing_fault_LDFLAGS = $(backing_wraps)
 tests_unit_numa_test_backing_move_LDFLAGS = $(backing_wraps)
+unit_tests += tests/unit/numa/test_cgroup
 tests_unit_numa_test_huge_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pwrite
 tests_unit_numa_test_reserve_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=huge_count \
 	-Wl,--wrap=huge_reserve,--wrap=tick_ns

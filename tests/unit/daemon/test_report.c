@@ -96,9 +96,12 @@ Test(report, startup_is_what_the_start_gave)
 {
 	struct backing *b = &first->backing;
 	b->n_steps = 3;
-	b->steps[0] = (struct backing_step){1, BACKING_1G, "no 1g", "get 1g"};
-	b->steps[1] = (struct backing_step){1, BACKING_2M, "no 2m", "get 2m"};
-	b->steps[2] = (struct backing_step){1, BACKING_THP, "no thp", ""};
+	b->steps[0] = (struct backing_step){1, BACKING_1G, "no 1g", "get 1g",
+	                                     BACKING_LACK_KIND};
+	b->steps[1] = (struct backing_step){1, BACKING_2M, "no 2m", "get 2m",
+	                                     BACKING_LACK_KIND};
+	b->steps[2] = (struct backing_step){1, BACKING_THP, "no thp", "",
+	                                     BACKING_LACK_KIND};
 	b->node[0].populate_ns = 12500000;
 	strcpy(b->node[0].reason, "the last growth lacked memory");
 	pages_add(&first->pages, first->pages.node[0].pages, 1, 0);

@@ -104,7 +104,7 @@ Test(backing, steps_have_reason_and_remedy)
 	cr_assert_str_eq(backing.steps[1].reason,
 	                 "node 0 has 3 free 2 MiB hugepages and 32 are "
 	                 "wanted, and we may not reserve more");
-	cr_assert(strncmp(backing.steps[1].remedy, "echo 32 > /", 11) == 0);
+	cr_assert(strncmp(backing.steps[1].remedy, "echo 128 > /", 12) == 0);
 	cr_assert(strstr(backing.steps[1].remedy,
 	                 "hugepages-2048kB/nr_hugepages") != NULL);
 	cr_assert_eq(backing.steps[2].kind, BACKING_THP);

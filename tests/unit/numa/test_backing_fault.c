@@ -254,3 +254,81 @@ Test(backing_fault, a_count_that_fails_at_an_adoption)
 	cr_expect_eq(backing_adopt(&taken, &from), 0, "%s", taken.error);
 	cr_expect_eq(taken.node[1].resident_pages, 2);
 }
+
+/* ---- control groups ------------------------------------------------------- */
+
+static void put_group(unsigned max_mib, unsigned current_mib)
+{
+	char text[200];
+	snprintf(text, sizeof(text),
+	         "33 23 0:30 / %s/v2 rw - cgroup2 cgroup2 rw\n", root);
+	put("proc/mountinfo", text);
+	put("proc/cgroup", "0::/slabd.service\n");
+	snprintf(text, sizeof(text), "%u\n", max_mib << 20);
+	put("v2/slabd.service/memory.max", text);
+	snprintf(text, sizeof(text), "%u\n", current_mib << 20);
+	put("v2/slabd.service/memory.current", text);
+}
+
+static void grow(uint64_t first, uint64_t n, int want_r, uint64_t want_got)
+{
+	uint64_t got;
+	cr_expect_eq(backing_grow(&backing, 0, first, n, 0, &got), want_r);
+	cr_expect_eq(got, want_got, "%u of %u pages", (unsigned)got,
+	             (unsigned)n);
+}
+
+Test(backing_fault, growth_stays_below_the_limit_of_a_group)
+{
+	char proc[64];
+	struct backing_node *node = &backing.node[0];
+	snprintf(proc, sizeof(proc), "%s/proc", root);
+	put_group(64, 30);
+	cr_assert_eq(
+		open_it("node:1 pu:1", BACKING_4K, false, MIB(512), 0, root), 0);
+	backing.proc = proc;
+	backing.node[0].credit_bytes = 0;
+	/* 64 less 30 less 8 in reserve, an eighth of it for metadata. */
+	grow(0, 40, -ENOMEM, 11);
+	cr_expect_eq(node->lack, BACKING_LACK_GROUP);
+	cr_expect_str_eq(node->reason,
+	                 "control group slabd.service allows slabd 64 MiB, has "
+	                 "30 MiB in use and keeps 8 MiB back");
+	/* 30 and 512 and an eighth of that, and 6 and a 32nd of all: 632,
+	 * rounded up. */
+	cr_expect(strncmp(node->remedy, "echo 640M > ", 12) == 0, "%s",
+	          node->remedy);
+	cr_expect(strstr(node->remedy, "/v2/slabd.service/memory.max, or lower "
+	                               "max to 22M") != NULL,
+	          "%s", node->remedy);
+	put_group(64, 56);
+	grow(11, 1, -ENOMEM, 0);
+	/* The limit is raised while slabd runs. */
+	put_group(128, 56);
+	grow(11, 4, 0, 4);
+	cr_expect_eq(node->lack, BACKING_LACK_NONE);
+	cr_expect_str_eq(node->reason, "");
+	backing_close(&backing);
+}
+
+Test(backing_fault, max_in_percent_is_of_the_limit)
+{
+	char proc[64];
+	snprintf(proc, sizeof(proc), "%s/proc", root);
+	put_group(64, 0);
+	cr_assert_eq(
+		open_it("node:1 pu:1", BACKING_4K, false, MIB(512), 0, root), 0);
+	backing.proc = proc;
+	backing.node[0].credit_bytes = 0;
+	backing.max_percent = 25;
+	grow(0, 16, -ENOMEM, 8);
+	cr_expect_eq(backing.node[0].most_bytes, MIB(16));
+	cr_expect_str_eq(backing.node[0].reason,
+	                 "max is 25 % of the 64 MiB that control group "
+	                 "slabd.service allows slabd");
+	cr_expect(strncmp(backing.node[0].remedy, "echo 2048M > ", 13) == 0,
+	          "%s", backing.node[0].remedy);
+	put_group(128, 0);
+	grow(8, 8, 0, 8);
+	backing_close(&backing);
+}
