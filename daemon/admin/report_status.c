@@ -6,6 +6,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/serve/machine.h"
+#include "numa/cgroup.h"
 
 static uint64_t resident_bytes(int fd)
 {
@@ -109,14 +110,41 @@ static json_t *pressure_doc(const struct server *server)
 	                 report_text(lack ? lack->todo : ""));
 }
 
+/* The control group that leaves slabd least of something, nothing without. */
+static void add_limit(json_t **list, const char *of, enum cgroup_what what)
+{
+	struct cgroup_room room;
+	cgroup_look(NULL, what, &room);
+	if (room.file[0] != '\0')
+		report_append(list,
+		              json_pack("{s:s, s:o, s:I, s:I, s:I}", "of", of,
+		                        "file", report_text(room.file),
+		                        "limit_bytes",
+		                        report_count(room.limit_bytes),
+		                        "used_bytes",
+		                        report_count(room.used_bytes),
+		                        "reserve_bytes",
+		                        report_count(room.reserve_bytes)));
+}
+
+static json_t *limits_doc(void)
+{
+	json_t *list = json_array();
+	add_limit(&list, "memory", CGROUP_MEMORY);
+	add_limit(&list, "2 MiB hugepages", CGROUP_HUGE_2M);
+	add_limit(&list, "1 GiB hugepages", CGROUP_HUGE_1G);
+	return list;
+}
+
 json_t *report_status(struct report *r)
 {
 	const struct server *server = r->server;
 	double uptime = (double)(clock_ns() - server->started_ns) / CLOCK_S;
-	return json_pack("{s:s, s:i, s:i, s:f, s:o, s:o, s:o, s:o}", "version",
+	return json_pack("{s:s, s:i, s:i, s:f, s:o, s:o, s:o, s:o, s:o}", "version",
 	                 PACKAGE_VERSION, "layout_version", LAYOUT_VERSION,
 	                 "pid", getpid(), "uptime_s", uptime, "dropped",
 	                 report_numbers(server->drops.count, DROPS, drop_name),
-	                 "pressure", pressure_doc(server), "pools",
+	                 "pressure", pressure_doc(server), "limits",
+	                 limits_doc(), "pools",
 	                 report_list(r, pool_doc), "startup", startup_doc(r));
 }

@@ -62,6 +62,17 @@ static const struct ctl_list startup = {
 	CTL_COLS(startup_cols), .under = under_startup,
 };
 
+/* Absent where no control group limits slabd. */
+static void put_limits(struct ctl *c, const json_t *doc)
+{
+	size_t i;
+	json_t *row;
+	json_array_foreach(json_object_get(doc, "limits"), i, row)
+		ctl_text_line(c, 0, row,
+		              "limit of {of}: {limit_bytes b}, {used_bytes b} "
+		              "in use, {reserve_bytes b} kept back, by {file}");
+}
+
 static void put_dropped(struct ctl *c, const json_t *doc)
 {
 	char text[1024];
@@ -75,6 +86,7 @@ static void put_dropped(struct ctl *c, const json_t *doc)
 void ctl_status(struct ctl *c, const json_t *doc)
 {
 	put_head(c, doc);
+	put_limits(c, doc);
 	fputc('\n', c->out);
 	ctl_table_show(c, doc, &pools);
 	fputc('\n', c->out);

@@ -42,4 +42,5 @@ EXTRA_DIST += tests/guest/README.md tests/guest/run.sh tests/guest/init \
 	tests/guest/test_offline.sh tests/guest/test_replay.sh \
 	tests/guest/test_threads.sh \
 	tests/guest/test_topology.sh tests/guest/test_unit.sh \
-	tests/guest/test_unit_powers.sh tests/guest/test_unit_restart.sh
+	tests/guest/test_unit_limit.sh tests/guest/test_unit_powers.sh \
+	tests/guest/test_unit_restart.sh
