@@ -10,11 +10,16 @@
 #include "client/error.h"
 #include "client/home.h"
 #include "client/magazine.h"
+#include "client/opens.h"
 #include "client/process.h"
 #include "client/request.h"
 #include "client/thread.h"
 
-_Static_assert(SLABD_CACHE_STRICT == CACHE_STRICT, "flags of the layout");
+_Static_assert(SLABD_CACHE_STRICT == CACHE_STRICT &&
+                       SLABD_CACHE_FIND == CACHE_FIND &&
+                       SLABD_CACHE_NEW == CACHE_NEW &&
+                       SLABD_CACHE_BESIDE == CACHE_BESIDE,
+               "flags of the layout");
 _Static_assert(SLABD_NAME_MAX + 1 == NAME_BYTES, "names of the layout");
 
 static int check_name(const char *name)
@@ -77,9 +82,9 @@ static int too_many(void)
 	                 SLABD_CACHES_MAX);
 }
 
-/* Looks for a slot, or the open cache, before slabd is asked: what slabd makes
- * stays. */
-static int check_room(struct slabd_pool *pool, const char *name)
+/* Looks for a slot, or the open cache, before slabd is asked; then the request
+ * is under way. */
+static int begin(struct slabd_pool *pool, const char *name)
 {
 	bool room;
 	process_lock();
@@ -87,6 +92,8 @@ static int check_room(struct slabd_pool *pool, const char *name)
 	for (uint32_t id = 0; !room && id < pool->view.geo.n_caches; id++)
 		room = pool->caches[id] != NULL &&
 		       strcmp(pool->caches[id]->row->name, name) == 0;
+	if (room)
+		opens_begin(pool);
 	process_unlock();
 	return room ? 0 : too_many();
 }
@@ -117,18 +124,19 @@ slabd_cache *slabd_cache_create(slabd_pool *pool, const char *name, size_t size,
                                 size_t align, unsigned flags)
 {
 	struct cache *cache;
+	int held;
 	int id;
-	if (!pool_alive(pool) || check_name(name) < 0 ||
-	    check_room(pool, name) < 0)
+	if (!pool_alive(pool) || check_name(name) < 0 || begin(pool, name) < 0)
 		return NULL;
 	id = ask(pool, name, size, align, flags);
-	if (id < 0)
-		return NULL;
+	held = link_hold();
 	process_lock();
-	cache = open_locked(pool, (uint32_t)id);
+	cache = id < 0 ? NULL : open_locked(pool, (uint32_t)id);
 	if (cache != NULL)
 		cache->refs++;
+	opens_end(pool, id);
 	process_unlock();
+	link_let_go(held);
 	return cache == NULL ? NULL : &cache->head;
 }
 
@@ -154,19 +162,47 @@ static void drop_magazines(struct cache *cache)
 int slabd_cache_close(slabd_cache *head)
 {
 	struct cache *cache = (struct cache *)head;
+	struct slabd_pool *pool;
+	uint32_t id;
 	bool last;
+	int held;
 	if (cache == NULL)
 		return error_set(EINVAL, "slabd_cache_close of no cache");
 	if (!pool_alive(cache->pool))
 		return -1;
+	pool = cache->pool;
+	id = cache->id;
+	held = link_hold();
 	process_lock();
 	last = --cache->refs == 0;
 	if (last) {
 		drop_magazines(cache);
 		home_drain(cache);
-		cache->pool->caches[cache->id - 1] = NULL;
+		pool->caches[id - 1] = NULL;
 		cache_destroy(cache);
+		opens_closed(pool, id);
 	}
 	process_unlock();
+	link_let_go(held);
+	return 0;
+}
+
+int slabd_cache_remove(slabd_pool *pool, const char *name)
+{
+	struct wire_remove remove = {.head = {.type = WIRE_REMOVE}};
+	struct wire_reply reply;
+	int r;
+	if (!pool_alive(pool) || check_name(name) < 0)
+		return -1;
+	opens_tell(pool);
+	strcpy(remove.name, name);
+	r = request_call(&pool->link, &remove.head, sizeof(remove), &reply);
+	if (r < 0)
+		return error_set(-r, "cache %s: %s", name,
+		                 r == -ENOTCONN ? link_why(&pool->link)
+		                                : strerror(-r));
+	if (reply.error != 0)
+		return error_set(reply.error > 0 ? reply.error : EPROTO, "%s",
+		                 reply.text);
 	return 0;
 }

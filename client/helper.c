@@ -15,6 +15,7 @@
 #include "client/doorbell.h"
 #include "client/error.h"
 #include "client/home.h"
+#include "client/opens.h"
 #include "client/thread.h"
 #include "shm/atom.h"
 
@@ -27,6 +28,8 @@ static bool serve(struct slabd_pool *pool)
 	bool there = doorbell_poll(&pool->link);
 	if (atom_load(&pool->link.trims) != before)
 		home_drain_pool(pool);
+	if (there)
+		opens_tell(pool);
 	return there;
 }
 

@@ -8,6 +8,7 @@ libclient_la_SOURCES =
 libclient_la_SOURCES += client/export.h client/clock.h client/types.h
 libclient_la_SOURCES += client/alloc.c
 libclient_la_SOURCES += client/cache.c client/cache.h
+libclient_la_SOURCES += client/opens.c client/opens.h
 libclient_la_SOURCES += client/cap.c client/cap.h
 libclient_la_SOURCES += client/connect.c client/connect.h
 libclient_la_SOURCES += client/depot.c client/depot.h

@@ -254,6 +254,7 @@ static int settle_in(struct slabd_pool *pool,
 	r = apply_options(pool, o);
 	if (r < 0)
 		return r;
+	pool->told_up = pool->link.up;
 	r = connect_settle(&pool->link, &pool->view);
 	if (r < 0)
 		return error_set(-r, "can't wait for slabd: %s", strerror(-r)),

@@ -49,6 +49,10 @@ typedef uint64_t slabd_handle;
 
 /* slabd_cache_create flags */
 #define SLABD_CACHE_STRICT 1u /* local node or NULL, never a remote object */
+#define SLABD_CACHE_FIND 2u   /* open it only: ENOENT where there is none; size
+                                 0: of any size, alignment and flags */
+#define SLABD_CACHE_NEW 4u    /* make it only: EEXIST where there is one */
+#define SLABD_CACHE_BESIDE 8u /* make it beside one of its name that differs */
 
 /* All zero is the default. Read by slabd_open alone, not kept. */
 struct slabd_options {
@@ -114,10 +118,16 @@ int slabd_close(slabd_pool *pool);
  *
  * size in bytes, 1 to the pool's page (2 MiB as a rule); align 0 or a power of
  * two up to 4096; flags SLABD_CACHE_*. One process may open a cache many
- * times and gets the same pointer. Errors: EINVAL size, alignment, flags, an
- * empty name or control characters in it, ENAMETOOLONG, EEXIST the name is
- * taken with another size, alignment or flags, ENOSPC the pool has all its
- * caches, EMFILE the process has SLABD_CACHES_MAX open, ENOTCONN slabd is gone
+ * times and gets the same pointer. A cache that nobody has open and that has no
+ * object in use goes when its place is needed, or its name with another size,
+ * alignment or flags. While it is used, SLABD_CACHE_BESIDE makes a version that
+ * differs beside it, as for a struct that grew: each version is opened by its
+ * own size, alignment and flags, frees its own objects, and all but the newest
+ * go by themselves once they are unused. Errors: EINVAL size, alignment, flags,
+ * an empty name or control characters in it, ENAMETOOLONG, EEXIST the name is
+ * in use with another size, alignment or flags (slabd_last_error has both, and
+ * who uses it), or, with SLABD_CACHE_NEW, at all, ENOENT with SLABD_CACHE_FIND,
+ * ENOSPC the pool has all its caches and all are in use, EMFILE the process has SLABD_CACHES_MAX open, ENOTCONN slabd is gone
  * and did not come back in time, or this is a forked child, ETIMEDOUT slabd
  * does not answer. Talks to slabd; blocks up to five seconds.
  */
@@ -130,6 +140,17 @@ slabd_cache *slabd_cache_create(slabd_pool *pool, const char *name, size_t size,
  * Objects stay allocated. No other thread may be using the cache.
  */
 int slabd_cache_close(slabd_cache *cache);
+
+/*
+ * Removes a cache, all versions of its name, that nobody has open and of which
+ * no object is in use. Its memory serves other caches.
+ *
+ * It need not be open, and must not be in this process either. Errors: EBUSY it
+ * is in use (slabd_last_error says by whom; what is unused of it is gone),
+ * ENOENT, EINVAL and ENAMETOOLONG the name, ENOTCONN, ETIMEDOUT. Talks to
+ * slabd; blocks up to five seconds.
+ */
+int slabd_cache_remove(slabd_pool *pool, const char *name);
 
 /* Allocates on a node named by the kernel's id. Errors: as slabd_alloc, and
  * EINVAL for a node that the pool does not have. Never another node. */

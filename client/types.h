@@ -9,6 +9,7 @@
  * What is done to them, each file using those above it alone:
  *
  *   process   the lock, the slots; which generation of forks this is
+ *   opens     what slabd is told of caches that were closed
  *   home      objects between the process and the slabs: depots, claims, frees
  *   magazine  one magazine: its capacity, its older half, its end
  *   thread    the calling thread, its attachments, its end
@@ -110,6 +111,11 @@ struct slabd_pool {
 	uint64_t depot_bytes; /* (A) in all depots; relaxed, a cap's measure */
 	struct link link;
 	struct cache *caches[CACHES_MAX]; /* (L) by id - 1 */
+	uint8_t told[CACHES_MAX]; /* (L) by id - 1, see opens.h */
+	uint32_t opening;         /* (L) requests for caches under way */
+	/* (A) Written under the lock, relaxed: a stale look tells later. */
+	uint32_t told_up; /* link.up of the connection that was told */
+	bool tell_due;    /* some of told is DUE */
 	bool has_helper;                  /* (C) */
 	pthread_t helper;                 /* (C) */
 	int helper_stop;                  /* (C) eventfd */

@@ -182,7 +182,9 @@ static void check_lease(struct audit *audit, uint32_t head)
 static void check_summaries(struct audit *audit)
 {
 	const struct view *view = audit->view;
-	for (uint32_t cache = 1; view_cache(view, cache) != NULL; cache++) {
+	for (uint32_t cache = 1; cache <= view->geo.n_caches; cache++) {
+		if (view_cache(view, cache) == NULL)
+			continue;
 		for (uint32_t node = 0; node < view->geo.n_nodes; node++) {
 			struct partial list = partial_of(view, cache, node);
 			while (partial_check(&list) != PARTIAL_NONE &&

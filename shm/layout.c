@@ -51,6 +51,8 @@ static void place_control(struct layout_geometry *geo)
 	geo->lines_off = place(&end, geo->n_units * sizeof(uint32_t));
 	geo->pages_off = place(&end, n_pages);
 	geo->clients_off = place(&end, CLIENT_IDS * sizeof(struct layout_client));
+	geo->open_words = (geo->n_caches + 63) / 64;
+	geo->opens_off = place(&end, CLIENT_IDS * geo->open_words * 8);
 	geo->control_bytes = end;
 }
 
@@ -70,7 +72,10 @@ static void place_shared(struct layout_geometry *geo)
 	geo->starts_off = place(&end, geo->n_units * sizeof(uint16_t));
 	geo->stats_off = place(&end, (uint64_t)CLIENT_IDS * STATS_WORDS * 8);
 	geo->lists_off = place(&end, n_lists * geo->list_stride);
-	geo->tags_off = place(&end, geo->n_units * LINES_PER_UNIT * LINE_BYTES);
+	/* And as many lines more as the largest run has: who looks at tags by the
+	 * row of a cache that is just made anew reads within the file. */
+	geo->tags_off = place(&end, (geo->n_units + 1) * LINES_PER_UNIT *
+	                                    LINE_BYTES);
 	geo->shared_bytes = end;
 }
 

@@ -6,6 +6,8 @@
  *   +------+-------+------+--------+-------+-----------+-------+-------+---------+
  *   | head | nodes | cpus | caches | marks | unit word | lines | pages | clients |
  *   +------+-------+------+--------+-------+-----------+-------+-------+---------+
+ *   | opens (a bit a cache, a row a client) |
+ *   +---------------------------------------+
  *   shared  written by clients; slabd trusts none of it
  *   +-------+--------+-------+-------+--------------------------------+
  *   | wants | leases, starts | stats | lists (cache by node) | tags    |
@@ -34,7 +36,7 @@
 #include <stdint.h>
 
 #define LAYOUT_MAGIC UINT64_C(0x314c544344424c53) /* "SLBDCTL1" */
-#define LAYOUT_VERSION 3u
+#define LAYOUT_VERSION 4u
 
 #define UNIT_SHIFT 16
 #define UNIT_BYTES (UINT64_C(1) << UNIT_SHIFT)
@@ -80,7 +82,8 @@ struct layout_node {
 #define NODE_HAS_CPU 1u
 #define NODE_SIMULATED 2u
 
-/* One cache. Written before state becomes 1, constant afterwards. 128 bytes. */
+/* One cache. Written before state becomes CACHE_LIVE, constant while it is. 128
+ * bytes. */
 struct layout_cache {
 	char name[NAME_BYTES]; /* (C) */
 	uint32_t size;         /* (C) bytes asked for */
@@ -90,16 +93,28 @@ struct layout_cache {
 	uint64_t magic;        /* (C) ceil(2^64 / stride), see slab_index */
 	uint32_t order;        /* (C) slab = UNIT_BYTES << order */
 	uint32_t flags;        /* (C) CACHE_* */
-	/* 0 -> 1 (slabd, as it creates a cache), never back. The release that
-	 * stores it pairs with the acquire in view_cache: the other fields are
-	 * whole. A kill of slabd before the store leaves an unused row. */
-	uint32_t state;       /* (A) */
+	/* NONE -> LIVE (slabd, as it creates a cache), LIVE -> GONE (slabd, once
+	 * no client has it open and no slab of it is left), GONE -> LIVE (slabd,
+	 * another cache in its row). The release that stores LIVE pairs with the
+	 * acquire in view_cache: the other fields are whole. A kill of slabd
+	 * before it leaves a row that is free as it was; one before GONE a cache
+	 * without slabs. The rows that were ever used come first. */
+	uint32_t state;       /* (A) enum cache_state */
 	uint32_t colours;     /* (C) a power of two, see slab_colour */
 	uint32_t colour_step; /* (C) bytes from colour to colour */
-	uint32_t spare[5];    /* (X) */
+	uint32_t version;     /* (D) of those with its name; the highest is the
+	                         newest */
+	int64_t used_ns;      /* (D) last opened or closed, by the monotonic clock */
+	uint32_t spare[2];    /* (X) */
 };
+enum cache_state { CACHE_NONE, CACHE_LIVE, CACHE_GONE };
 
 #define CACHE_STRICT 1u /* local node or NULL */
+
+/* Of a request alone, see slabclient.h. */
+#define CACHE_FIND 2u
+#define CACHE_NEW 4u
+#define CACHE_BESIDE 8u
 
 /* What slabd says of one cache on one node: low mark and refusal. 8 bytes. */
 struct layout_mark {
@@ -212,7 +227,8 @@ struct layout_geometry {
 	uint64_t n_units;
 	/* control */
 	uint64_t nodes_off, cpus_off, caches_off, marks_off, words_off;
-	uint64_t lines_off, pages_off, clients_off, control_bytes;
+	uint64_t lines_off, pages_off, clients_off, opens_off, control_bytes;
+	uint64_t open_words; /* of a client's row of opens */
 	/* shared */
 	uint64_t wants_off, leases_off, starts_off, stats_off, lists_off;
 	uint64_t tags_off;

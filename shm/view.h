@@ -27,6 +27,8 @@ struct view {
 	const uint8_t
 		*pages; /* 1 + node where it lies, 0: not faulted in (D) */
 	const struct layout_client *clients;
+	const uint64_t *opens; /* (D) open_words a client id: bit cache - 1 of
+	                          the caches that it has open */
 	/*
 	 * Wants, in the shared file: bit (cache - 1) * n_nodes + node.
 	 * 0 -> 1 (a client short of slabs, which then rings), 1 -> 0 (slabd,
@@ -50,7 +52,7 @@ struct view {
 void view_init(struct view *view, const struct layout_geometry *geo,
                const void *control, void *shared);
 
-/* The row of a cache id, or NULL when there is no such cache (yet). */
+/* The row of a cache id, or NULL when there is no such cache. */
 static inline const struct layout_cache *view_cache(const struct view *view,
                                                     uint32_t cache)
 {
@@ -58,7 +60,7 @@ static inline const struct layout_cache *view_cache(const struct view *view,
 	if (cache - 1 >= view->geo.n_caches)
 		return NULL;
 	/* pairs: add, in the cache table; a row is whole once it says so. */
-	return atom_load_acquire(&row->state) == 0 ? NULL : row;
+	return atom_load_acquire(&row->state) == CACHE_LIVE ? row : NULL;
 }
 
 /* Whether an id is a live client's right now. */

@@ -7,6 +7,9 @@
  *     |  <-- welcome + events, control, shared, data 0 .. n-1
  *     | create ------------------------------>  |
  *     |  <------------------------------ reply  |
+ *     | close ------------------------------->  |  a cache; no answer
+ *     | remove ------------------------------>  |
+ *     |  <------------------------------ reply  |
  *     | bye --------------------------------->  |  all magazines are flushed
  *     |  <------------------------------ reply  |  after the sweep
  *
@@ -43,6 +46,8 @@ enum wire_type {
 	WIRE_BYE,
 	WIRE_RING,
 	WIRE_TRIM,
+	WIRE_CLOSE,
+	WIRE_REMOVE,
 };
 
 struct wire_hello {
@@ -87,6 +92,19 @@ struct wire_create {
 	uint64_t align;
 	uint32_t flags;
 	uint32_t node; /* index of the node to carve on first */
+	char name[NAME_BYTES];
+};
+
+/* The client has it open no more; what it sends over the same connection later
+ * opens it anew. */
+struct wire_close {
+	struct wire_head head;
+	uint32_t cache;
+	uint32_t spare;
+};
+
+struct wire_remove {
+	struct wire_head head;
 	char name[NAME_BYTES];
 };
 

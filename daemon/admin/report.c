@@ -123,7 +123,9 @@ static void bad_cache(struct report *r, const char *name)
 	struct names names = names_of("caches: ");
 	for (unsigned i = 0; i < r->n; i++)
 		for (uint32_t ix = 0; ix < r->pool[i]->n_caches; ix++)
-			add_name(&names, r->pool[i]->view.caches[ix].name);
+			if (pool_has_cache(r->pool[i], ix + 1))
+				add_name(&names,
+				         r->pool[i]->view.caches[ix].name);
 	if (names.len == names.from)
 		add_name(&names, "none yet");
 	if (name)

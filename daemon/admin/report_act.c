@@ -5,6 +5,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "daemon/balance/hand.h"
 #include "daemon/base/log.h"
@@ -210,4 +211,36 @@ json_t *report_trim(struct report *r)
 	if (report_good(r))
 		duty_soon(r->server, 0);
 	return doc;
+}
+
+/* ---- cache remove ------------------------------------------------------- */
+
+json_t *report_cache(struct report *r)
+{
+	const char *action = admin_query_get(r->query, "action");
+	struct pool *pool = report_param_pool(r);
+	const char *name = admin_query_get(r->query, "cache");
+	struct remedy why = {.what = ""};
+	uint64_t before;
+	int n;
+	if (report_good(r) && (!action || strcmp(action, "remove") != 0))
+		report_fail(r, HTTP_BADREQUEST, "no such action",
+		            "action, one of: remove");
+	if (report_good(r) && !name)
+		report_param_cache(r, true);
+	if (!report_good(r))
+		return r->error;
+	before = pool->counts.taken_slabs;
+	n = caches_remove(pool, name, &why);
+	if (n < 0) {
+		refuse(r, &why, "slabctl caches shows which there are");
+		return r->error;
+	}
+	log_asked(r, pool, "cache %s removed", name);
+	duty_serve_pool(r->server, pool);
+	duty_soon(r->server, 0);
+	return json_pack("{s:o, s:o, s:i, s:I}", "pool",
+	                 report_text(pool->name), "cache", report_text(name),
+	                 "removed", n, "slabs",
+	                 report_count(pool->counts.taken_slabs - before));
 }

@@ -38,17 +38,21 @@ static json_t *cache_doc(struct report *r, struct pool *pool,
 	const struct layout_cache *row = &pool->view.caches[cache - 1];
 	uint64_t bytes = report_slab_bytes(pool, cache);
 	struct usage_cell all = {0};
-	json_t *nodes = nodes_doc(pool, usage, cache, &all);
+	json_t *nodes;
 	(void)r;
+	if (!pool_has_cache(pool, cache))
+		return json_null();
+	nodes = nodes_doc(pool, usage, cache, &all);
 	return json_pack("{s:i, s:o, s:i, s:i, s:i, s:I, s:i, s:i, s:f, s:i, "
-	                 "s:I, s:I, s:I, s:I, s:o}",
+	                 "s:I, s:I, s:I, s:I, s:i, s:i, s:o}",
 	                 "id", cache, "name", report_text(row->name), "size",
 	                 row->size, "align", row->align, "stride", row->stride,
 	                 "slab_bytes", bytes, "objects_per_slab", row->n_objs,
 	                 "colours", row->colours, "waste_pct",
 	                 waste_pct(row, bytes), "flags", row->flags, "slabs",
 	                 all.slabs, "objects", all.objects, "used",
-	                 all.objects - all.free, "free", all.free, "nodes",
+	                 all.objects - all.free, "free", all.free, "openers", pool->openers[cache - 1],
+	                 "version", row->version, "nodes",
 	                 nodes);
 }
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "daemon/base/clock.h"
+#include "daemon/pool/caches.h"
 #include "daemon/serve/machine.h"
 #include "numa/cgroup.h"
 
@@ -30,6 +31,7 @@ static const struct report_field counts[] = {
 	REPORT_FIELD(pool_counts, grown_slabs),
 	REPORT_FIELD(pool_counts, taken_slabs),
 	REPORT_FIELD(pool_counts, denied),
+	REPORT_FIELD(pool_counts, ended_caches),
 };
 
 static json_t *pool_doc(struct report *r, struct pool *pool)
@@ -53,7 +55,7 @@ static json_t *pool_doc(struct report *r, struct pool *pool)
 	        sums.free_bytes, "metadata_bytes",
 	        resident_bytes(pool->control_fd) +
 	                resident_bytes(pool->shared_fd),
-	        "caches", pool->n_caches, "clients", pool->n_clients);
+	        "caches", caches_count(pool), "clients", pool->n_clients);
 	return report_fields(doc, &pool->counts, counts,
 	                     sizeof(counts) / sizeof(counts[0]));
 }

@@ -22,6 +22,7 @@ static const struct admin_route all[] = {
 	CHANGE("/migrate", "pool cache from to n", report_migrate),
 	CHANGE("/drain", "pool node", report_drain),
 	CHANGE("/undrain", "pool node", report_undrain),
+	CHANGE("/cache", "pool action cache", report_cache),
 	CHANGE("/trim", "pool node ask", report_trim),
 };
 

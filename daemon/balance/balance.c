@@ -42,6 +42,16 @@ static void free_balance(struct balance *b)
 	free(b);
 }
 
+void balance_forget(struct pool *pool)
+{
+	uint32_t n_nodes = pool->view.geo.n_nodes;
+	if (pool->new_cache == 0)
+		return;
+	memset(&pool->balance->held[balance_cell(pool, pool->new_cache, 0)], 0,
+	       n_nodes * sizeof(*pool->balance->held));
+	pool->new_cache = 0;
+}
+
 int balance_make(struct pool *pool)
 {
 	struct balance *b = calloc(1, sizeof(*b));

@@ -34,6 +34,9 @@ void balance_done(struct pool *pool);
 const struct config_balance *balance_config(const struct pool *pool);
 void balance_configure(struct pool *pool, const struct config_balance *config);
 
+/* What is remembered of the cache that had the row of the newest one before. */
+void balance_forget(struct pool *pool);
+
 /* Notes that clients rang for a list: it is in use. */
 void balance_rung(struct pool *pool, uint32_t cache, uint32_t node);
 

@@ -114,7 +114,7 @@ static enum wants_outcome carve_word(struct pool *pool, uint64_t word,
 	for (; bits != 0; bits &= bits - 1) {
 		uint64_t ix = word * 64 + (uint64_t)__builtin_ctzll(bits);
 		uint32_t cache = (uint32_t)(ix / n_nodes) + 1;
-		if (cache > pool->n_caches)
+		if (!pool_has_cache(pool, cache))
 			continue;
 		if (!carve_some(pool, cache, (uint32_t)(ix % n_nodes), unmet))
 			outcome = WANTS_DENIED;

@@ -35,6 +35,16 @@ void ctl_migrate(struct ctl *c, const json_t *doc)
 	         " moved ({bytes b}): node {from} -> node {to}");
 }
 
+void ctl_cache(struct ctl *c, const json_t *doc)
+{
+	ctl_text_say(c, doc, "pool",
+	             ctl_doc_int(c, doc, "removed") > 1
+	                     ? "{cache t128}: {removed} versions removed, "
+	                       "{slabs slab} free for others"
+	                     : "{cache t128} removed, {slabs slab} free "
+	                       "for others");
+}
+
 void ctl_trim(struct ctl *c, const json_t *pool)
 {
 	ctl_text_say(c, pool, "name",

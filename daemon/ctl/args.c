@@ -57,6 +57,7 @@ void ctl_args_usage(FILE *out)
 	      "  migrate FROM TO [N]     move N pages (--cache: with slabs "
 	      "of it)\n"
 	      "  drain NODE [--undo]     empty a node, or no longer\n"
+	      "  cache remove [POOL] NAME  end a cache that nobody uses\n"
 	      "  trim [NODE]             have clients send home what they "
 	      "hoard, and give\n"
 	      "                          empty pages back\n"
@@ -229,8 +230,10 @@ static int set_words(struct ctl_args *args, int n, char **word)
 	if (n != all && n != v->n_must)
 		return fail(args, "usage: slabctl %s %s", v->name, v->usage);
 	for (int i = 0; i < n && r == 0; i++) {
-		snprintf(what, sizeof(what), "%s: %s", v->name, v->word[i]);
-		r = add_param(args, v->word[i], what, word[i]);
+		const char *key =
+			v->word[i > 0 && v->skips && n < all ? i + 1 : i];
+		snprintf(what, sizeof(what), "%s: %s", v->name, key);
+		r = add_param(args, key, what, word[i]);
 	}
 	args->changes = v->changes && (n > 0 || !v->looks_without);
 	return r;

@@ -29,6 +29,18 @@ static void put_in_use(struct ctl *c, struct ctl_cell *cell,
 	ctl_text_bytes(cell->text, bytes_in_use(c, cache));
 }
 
+/* A slabd of before does not say. */
+static void put_open(struct ctl *c, struct ctl_cell *cell, const json_t *cache)
+{
+	const json_t *openers = json_object_get(cache, "openers");
+	(void)c;
+	if (openers == NULL)
+		strcpy(cell->text, "-");
+	else
+		snprintf(cell->text, sizeof(cell->text), "%lld",
+		         (long long)json_integer_value(openers));
+}
+
 /* What the cache has on the node of the column, in objects; lent: in slabs. */
 static void put_on_node(struct ctl *c, struct ctl_cell *cell,
                         const json_t *cache)
@@ -103,6 +115,7 @@ static const struct ctl_col cache_cols[] = {
 	{CTL_COL("stride", "stride", CTL_INT), .rank = 4},
 	{CTL_COL("align", "align", CTL_INT), .rank = 6},
 	{CTL_COL("slab", "slab_bytes", CTL_BYTES), .rank = 2},
+	{CTL_COL("open", NULL, CTL_OWN), .rank = 7, .put = put_open},
 	{CTL_COL("slabs", "slabs", CTL_INT)},
 	{CTL_COL("objects", "objects", CTL_INT), .rank = 1},
 	{CTL_COL("used", "used", CTL_INT)},

@@ -14,6 +14,7 @@ struct ctl_verb {
 	const char *usage; /* of the words, for people */
 	const char *word[CTL_WORDS];
 	int n_must;
+	bool skips; /* with those alone, the second word is left out */
 	const char *options;
 	long timeout_s;
 	bool changes; /* by POST */

@@ -13,6 +13,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/manager/fdstore.h"
+#include "daemon/pool/caches.h"
 #include "daemon/pool/keep.h"
 #include "daemon/pool/marks.h"
 #include "daemon/pool/slabs.h"
@@ -110,11 +111,14 @@ static int check_caches(struct pool *pool)
 {
 	const struct layout_geometry *geo = &pool->view.geo;
 	uint32_t n = 0;
-	for (; n < geo->n_caches && pool->view.caches[n].state != 0; n++) {
+	for (; n < geo->n_caches && pool->view.caches[n].state != CACHE_NONE;
+	     n++) {
 		const struct layout_cache *row = &pool->view.caches[n];
 		uint64_t objects = (uint64_t)row->n_objs * row->stride;
 		uint64_t spread = (uint64_t)row->colours * row->colour_step;
-		if (row->stride < STRIDE_MIN || row->n_objs == 0 ||
+		if (row->state == CACHE_GONE)
+			continue;
+		if (row->state != CACHE_LIVE || row->stride < STRIDE_MIN || row->n_objs == 0 ||
 		    row->order > geo->page_shift - UNIT_SHIFT ||
 		    row->magic != UINT64_MAX / row->stride + 1 ||
 		    row->colours == 0 || row->colour_step < LINE_BYTES ||
@@ -286,6 +290,7 @@ static int make_books(struct pool *pool)
 	if (r < 0)
 		return r;
 	pool->last_id = pool->journal->last_id % CLIENT_IDS;
+	caches_adopt(pool);
 	marks_adopt(pool);
 	return 0;
 }

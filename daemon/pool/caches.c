@@ -5,16 +5,56 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/base/clock.h"
 #include "daemon/base/log.h"
+#include "daemon/pool/ends.h"
 #include "daemon/pool/marks.h"
+
+static const struct layout_cache *row_of(const struct pool *pool,
+                                         uint32_t cache)
+{
+	return &pool->view.caches[cache - 1];
+}
+
+/* ---- found -------------------------------------------------------------- */
 
 uint32_t caches_find(const struct pool *pool, const char *name)
 {
+	uint32_t newest = 0;
 	for (uint32_t cache = 1; cache <= pool->n_caches; cache++)
-		if (strcmp(pool->view.caches[cache - 1].name, name) == 0)
+		if (pool_has_cache(pool, cache) &&
+		    strcmp(row_of(pool, cache)->name, name) == 0 &&
+		    (newest == 0 || row_of(pool, cache)->version >
+		                            row_of(pool, newest)->version))
+			newest = cache;
+	return newest;
+}
+
+static bool is_alike(const struct layout_cache *a, const struct layout_cache *b)
+{
+	return a->size == b->size && a->align == b->align &&
+	       a->flags == b->flags && strcmp(a->name, b->name) == 0;
+}
+
+static uint32_t find_alike(const struct pool *pool,
+                           const struct layout_cache *want)
+{
+	for (uint32_t cache = 1; cache <= pool->n_caches; cache++)
+		if (pool_has_cache(pool, cache) &&
+		    is_alike(row_of(pool, cache), want))
 			return cache;
 	return 0;
 }
+
+uint32_t caches_count(const struct pool *pool)
+{
+	uint32_t n = 0;
+	for (uint32_t cache = 1; cache <= pool->n_caches; cache++)
+		n += pool_has_cache(pool, cache);
+	return n;
+}
+
+/* ---- checked ------------------------------------------------------------ */
 
 static int check_name(const char *name, struct remedy *why)
 {
@@ -31,14 +71,26 @@ static int check_name(const char *name, struct remedy *why)
 	return 0;
 }
 
+static int check_flags(uint32_t flags, struct remedy *why)
+{
+	const uint32_t known =
+		CACHE_STRICT | CACHE_FIND | CACHE_NEW | CACHE_BESIDE;
+	const uint32_t how = flags & (CACHE_FIND | CACHE_NEW | CACHE_BESIDE);
+	if ((flags & ~known) != 0)
+		return remedy_set(why, -EINVAL, "", "unknown cache flags 0x%x",
+		                  flags);
+	if ((how & CACHE_FIND) != 0 && how != CACHE_FIND)
+		return remedy_set(why, -EINVAL, "give one of them",
+		                  "a cache that is to be found is not to be "
+		                  "made: flags 0x%x", flags);
+	return 0;
+}
+
 static int fit(const struct pool *pool, uint64_t size, uint64_t align,
-               uint32_t flags, struct layout_cache *row, struct remedy *why)
+               struct layout_cache *row, struct remedy *why)
 {
 	uint32_t shift = pool->view.geo.page_shift;
 	char todo[120];
-	if ((flags & ~CACHE_STRICT) != 0)
-		return remedy_set(why, -EINVAL, "", "unknown cache flags 0x%x",
-		                  flags);
 	if (layout_fit_cache(shift, size, align, row) == 0)
 		return 0;
 	snprintf(todo, sizeof(todo),
@@ -49,55 +101,238 @@ static int fit(const struct pool *pool, uint64_t size, uint64_t align,
 	                  (unsigned long long)size, (unsigned long long)align);
 }
 
-static int reopen(const struct pool *pool, uint32_t cache,
-                  const struct layout_cache *want, struct remedy *why)
+/* ---- made --------------------------------------------------------------- */
+
+/* A row for a cache: one that was never used, or that has been free for the
+ * longest time; else that of the unused cache that nobody has asked for since
+ * longest. 0: there is none. */
+static uint32_t pick_row(struct pool *pool)
 {
-	const struct layout_cache *have = &pool->view.caches[cache - 1];
-	if (have->size == want->size && have->align == want->align &&
-	    have->flags == want->flags)
-		return (int)cache;
-	return remedy_set(why, -EEXIST, "open it so, or choose another name",
-	                  "cache %s exists with size %u, alignment %u, flags "
-	                  "%u",
-	                  have->name, have->size, have->align, have->flags);
+	uint32_t best = 0;
+	if (pool->n_caches < pool->view.geo.n_caches)
+		return pool->n_caches + 1;
+	for (uint32_t cache = 1; cache <= pool->n_caches; cache++)
+		if (!pool_has_cache(pool, cache) &&
+		    (best == 0 || row_of(pool, cache)->used_ns <
+		                          row_of(pool, best)->used_ns))
+			best = cache;
+	return best != 0 ? best : ends_oldest(pool);
 }
 
-static int add(struct pool *pool, const struct layout_cache *want,
-               struct remedy *why)
+static int add(struct pool *pool, struct layout_cache *want, struct remedy *why)
 {
-	struct layout_cache *row = (struct layout_cache *)(uintptr_t)&pool->view
-	                                   .caches[pool->n_caches];
-	if (pool->n_caches == pool->view.geo.n_caches)
+	uint32_t older = caches_find(pool, want->name);
+	uint32_t cache = pick_row(pool);
+	struct layout_cache *row;
+	if (cache == 0)
 		return remedy_set(why, -ENOSPC,
-		                  "raise max_caches in slabd.conf",
-		                  "pool %s has all of its %u caches",
+		                  "raise max_caches in slabd.conf, or close "
+		                  "some",
+		                  "pool %s has all of its %u caches, and all are "
+		                  "open or have objects in use",
 		                  pool->name, pool->n_caches);
+	row = pool_cache(pool, cache);
+	want->version = older == 0 ? 1 : row_of(pool, older)->version + 1;
+	want->state = row->state;
+	want->used_ns = clock_ns();
 	*row = *want;
-	pool->n_caches++;
-	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
-		marks_set_low(pool, pool->n_caches, node);
+	if (cache > pool->n_caches)
+		pool->n_caches = cache;
+	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++) {
+		atom_store(&pool_mark(pool, cache, node)->denied, 0u);
+		marks_set_low(pool, cache, node);
+	}
 	/* pairs: view_cache */
-	atom_store_release(&row->state, 1u);
+	atom_store_release(&row->state, (uint32_t)CACHE_LIVE);
+	pool->new_cache = cache;
+	pool->superseded |= older != 0;
 	log_info("pool %s: cache %s: size %u, stride %u, %u objects in a slab "
-	         "of %u KiB",
+	         "of %u KiB%s",
 	         pool->name, row->name, row->size, row->stride, row->n_objs,
-	         64u << row->order);
-	return (int)pool->n_caches;
+	         64u << row->order,
+	         older != 0 ? "; beside the one of another size or shape" : "");
+	return (int)cache;
+}
+
+/* Others of its name are there, and none is alike: the ways out of it. */
+static int refuse_shape(const struct pool *pool, const struct layout_cache *want,
+                        uint32_t cache, const char *who, struct remedy *why)
+{
+	const struct layout_cache *have = row_of(pool, cache);
+	return remedy_set(why, -EEXIST,
+	                  "open it so, or give SLABD_CACHE_BESIDE",
+	                  "cache %s exists with size %u, alignment %u, flags "
+	                  "%u, not %u, %u, %u; %s",
+	                  have->name, have->size, have->align, have->flags,
+	                  want->size, want->align, want->flags, who);
+}
+
+/* Makes room for a shape of a name that is taken: by ending what is unused. */
+static int replace(struct pool *pool, const struct layout_cache *want,
+                   struct remedy *why)
+{
+	struct remedy held;
+	uint32_t cache = caches_find(pool, want->name);
+	while (cache != 0) {
+		if (ends_retire(pool, cache, &held) < 0)
+			return refuse_shape(pool, want, cache, held.what, why);
+		cache = caches_find(pool, want->name);
+	}
+	return 0;
+}
+
+static int find(const struct pool *pool, const struct layout_cache *want,
+                bool any, struct remedy *why)
+{
+	uint32_t cache = any ? caches_find(pool, want->name)
+	                     : find_alike(pool, want);
+	if (cache != 0)
+		return (int)cache;
+	return remedy_set(why, -ENOENT, "create it",
+	                  any ? "there is no cache %s"
+	                      : "there is no cache %s of that size, alignment "
+	                        "and flags",
+	                  want->name);
+}
+
+static int make(struct pool *pool, struct layout_cache *want, uint32_t flags,
+                struct remedy *why)
+{
+	uint32_t cache = find_alike(pool, want);
+	int r = 0;
+	if (cache != 0 && (flags & CACHE_NEW) == 0)
+		return (int)cache;
+	if (cache != 0 && ends_retire(pool, cache, why) < 0)
+		return remedy_set(why, -EEXIST,
+		                  "open it without SLABD_CACHE_NEW",
+		                  "cache %s is there already", want->name);
+	if ((flags & CACHE_BESIDE) == 0)
+		r = replace(pool, want, why);
+	return r < 0 ? r : add(pool, want, why);
 }
 
 int caches_create(struct pool *pool, const char name[NAME_BYTES], uint64_t size,
                   uint64_t align, uint32_t flags, struct remedy *why)
 {
-	struct layout_cache want = {.flags = flags};
-	uint32_t cache;
+	struct layout_cache want = {.flags = flags & CACHE_STRICT};
+	bool any = (flags & CACHE_FIND) != 0 && size == 0;
 	int r = check_name(name, why);
 	if (r == 0)
-		r = fit(pool, size, align, flags, &want, why);
+		r = check_flags(flags, why);
+	if (r == 0 && !any)
+		r = fit(pool, size, align, &want, why);
 	if (r < 0)
 		return r;
 	strcpy(want.name, name);
-	cache = caches_find(pool, name);
-	if (cache != 0)
-		return reopen(pool, cache, &want, why);
-	return add(pool, &want, why);
+	return (flags & CACHE_FIND) != 0 ? find(pool, &want, any, why)
+	                                 : make(pool, &want, flags, why);
+}
+
+/* ---- open, and no longer ------------------------------------------------ */
+
+static uint64_t *word_of(struct pool *pool, uint32_t id, uint32_t cache)
+{
+	return pool_opens(pool, id) + (cache - 1) / 64;
+}
+
+static uint64_t bit_of(uint32_t cache)
+{
+	return UINT64_C(1) << ((cache - 1) % 64);
+}
+
+void caches_open(struct pool *pool, uint32_t id, uint32_t cache)
+{
+	uint64_t *word = word_of(pool, id, cache);
+	pool_cache(pool, cache)->used_ns = clock_ns();
+	if ((*word & bit_of(cache)) != 0)
+		return;
+	atom_store(word, *word | bit_of(cache));
+	pool->openers[cache - 1]++;
+}
+
+bool caches_close(struct pool *pool, uint32_t id, uint32_t cache)
+{
+	uint64_t *word;
+	if (!pool_has_cache(pool, cache))
+		return false;
+	word = word_of(pool, id, cache);
+	if ((*word & bit_of(cache)) == 0)
+		return false;
+	atom_store(word, *word & ~bit_of(cache));
+	pool->openers[cache - 1]--;
+	pool_cache(pool, cache)->used_ns = clock_ns();
+	return true;
+}
+
+void caches_leave(struct pool *pool, uint32_t id)
+{
+	const uint64_t *words = pool_opens(pool, id);
+	for (uint64_t at = 0; at < pool->view.geo.open_words; at++)
+		for (uint64_t bits = words[at]; bits != 0; bits &= bits - 1)
+			caches_close(pool, id,
+			             (uint32_t)(at * 64 + 1 +
+			                        (uint64_t)__builtin_ctzll(bits)));
+}
+
+void caches_adopt(struct pool *pool)
+{
+	uint64_t n_words = pool->view.geo.open_words;
+	for (uint32_t id = 1; id < CLIENT_IDS; id++) {
+		uint64_t *words = pool_opens(pool, id);
+		if ((atom_load(&pool->view.clients[id].word) & 0xff) ==
+		    CLIENT_FREE)
+			continue;
+		for (uint64_t at = 0; at < n_words; at++) {
+			for (uint64_t bits = words[at]; bits != 0;
+			     bits &= bits - 1) {
+				uint64_t ix = at * 64 +
+				              (uint64_t)__builtin_ctzll(bits);
+				if (ix < pool->n_caches)
+					pool->openers[ix]++;
+			}
+		}
+	}
+	for (uint32_t cache = 1; cache <= pool->n_caches; cache++)
+		pool->superseded |= pool_has_cache(pool, cache) &&
+		                    row_of(pool, cache)->version > 1;
+}
+
+/* ---- ended -------------------------------------------------------------- */
+
+int caches_remove(struct pool *pool, const char *name, struct remedy *why)
+{
+	struct remedy held;
+	int n = 0;
+	int left = 0;
+	for (uint32_t cache = 1; cache <= pool->n_caches; cache++) {
+		if (!pool_has_cache(pool, cache) ||
+		    strcmp(row_of(pool, cache)->name, name) != 0)
+			continue;
+		if (ends_retire(pool, cache, &held) == 0)
+			n++;
+		else if (left++ == 0)
+			remedy_set(why, -EBUSY, held.todo, "cache %s: %s", name,
+			           held.what);
+	}
+	if (left > 0)
+		return -EBUSY;
+	if (n == 0)
+		return remedy_set(why, -ENOENT, "", "there is no cache %s",
+		                  name);
+	return n;
+}
+
+bool caches_tidy(struct pool *pool)
+{
+	struct remedy held;
+	bool left = false;
+	if (!pool->superseded)
+		return false;
+	for (uint32_t cache = 1; cache <= pool->n_caches; cache++)
+		if (pool_has_cache(pool, cache) &&
+		    caches_find(pool, row_of(pool, cache)->name) != cache &&
+		    ends_retire(pool, cache, &held) < 0)
+			left = true;
+	pool->superseded = left;
+	return left;
 }

@@ -6,6 +6,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/proc.h"
+#include "daemon/pool/caches.h"
 #include "shm/slab.h"
 
 #define RELIST_NS (50 * CLOCK_MS) /* from one look to the next, at least */
@@ -82,6 +83,7 @@ void clients_reap(struct pool *pool, uint32_t id)
 	pool->n_clients -= clients_state(pool, id) == CLIENT_LIVE;
 	clients_set(pool, id, clients_epoch(pool, id), CLIENT_DEAD);
 	sweep(pool, id, false);
+	caches_leave(pool, id);
 }
 
 bool clients_relist(struct pool *pool)

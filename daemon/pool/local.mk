@@ -4,6 +4,7 @@ libdaemon_la_SOURCES += \
 	daemon/pool/adopt.c \
 	daemon/pool/adopt.h \
 	daemon/pool/caches.c \
+	daemon/pool/ends.c \
 	daemon/pool/caches.h \
 	daemon/pool/clients.c \
 	daemon/pool/clients.h \

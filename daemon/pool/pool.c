@@ -111,7 +111,9 @@ int pool_make_books(struct pool *pool, const struct layout_geometry *geo)
 	uint64_t n_cells = (uint64_t)geo->n_caches * geo->n_nodes;
 	pool->slabs = calloc(n_cells, sizeof(*pool->slabs));
 	pool->standing = calloc(n_cells, sizeof(*pool->standing));
+	pool->openers = calloc(geo->n_caches, sizeof(*pool->openers));
 	if (pool->slabs == NULL || pool->standing == NULL ||
+	    pool->openers == NULL ||
 	    extent_init(&pool->lines, geo->n_units * LINES_PER_UNIT, false) <
 	            0 ||
 	    loans_make(&pool->loans, geo->n_units,
@@ -142,6 +144,7 @@ void pool_close(struct pool *pool)
 	loans_done(&pool->loans);
 	free(pool->slabs);
 	free(pool->standing);
+	free(pool->openers);
 	for (unsigned i = 0; i < pool->backing.n_nodes; i++)
 		close_fd(pool->backing.node[i].fd);
 	journal_unmap(pool->journal);

@@ -7,7 +7,8 @@
  *   pool/create.c   the files, from configuration to a mapped, sealed pool
  *   pool/adopt.c    the same, from what a slabd before this one left
  *   pool/keep.c     what of it the service manager keeps
- *   pool/caches.c   caches made at run time
+ *   pool/caches.c   caches made at run time, and who has them open
+ *   pool/ends.c     the end of a cache
  *   pool/clients.c  client ids, and the sweep of the dead
  *   pool/pages.c    which page is on which node, and what of it is slabs
  *   pool/slabs.c    slabs carved, reclaimed, lent and returned, with the books
@@ -37,6 +38,7 @@ struct pool_counts {
 	uint64_t rings;         /* shortages that clients told of */
 	uint64_t grown_slabs;   /* carved */
 	uint64_t taken_slabs;   /* emptied for another cache */
+	uint64_t ended_caches;
 	uint64_t denied;        /* shortages that could not be relieved */
 	uint64_t trims;         /* times clients were asked to trim */
 	int64_t last_sweep_ns;
@@ -67,7 +69,10 @@ struct pool {
 	 * and slabs that stand on the list there. */
 	uint32_t *slabs;
 	uint32_t *standing;
-	uint32_t n_caches;
+	uint32_t *openers; /* by cache_ix: clients that have it open */
+	uint32_t n_caches; /* rows of the table that were ever used */
+	uint32_t new_cache; /* made last, until the balance knows; 0 */
+	bool superseded;    /* there may be caches of one name */
 	uint32_t n_clients; /* live */
 	uint32_t last_id;   /* handed out most recently */
 	bool denied_any;    /* some mark says denied */
@@ -125,6 +130,25 @@ static inline struct layout_mark *pool_mark(struct pool *pool, uint32_t cache,
 static inline struct layout_client *pool_client(struct pool *pool, uint32_t id)
 {
 	return (struct layout_client *)(uintptr_t)&pool->view.clients[id];
+}
+
+/* Whether a row of the table is a cache now. */
+static inline bool pool_has_cache(const struct pool *pool, uint32_t cache)
+{
+	return cache - 1 < pool->n_caches &&
+	       pool->view.caches[cache - 1].state == CACHE_LIVE;
+}
+
+static inline struct layout_cache *pool_cache(struct pool *pool, uint32_t cache)
+{
+	return (struct layout_cache *)(uintptr_t)&pool->view.caches[cache - 1];
+}
+
+/* What a client has open, a bit a cache. */
+static inline uint64_t *pool_opens(struct pool *pool, uint32_t id)
+{
+	return (uint64_t *)(uintptr_t)&pool->view
+	        .opens[id * pool->view.geo.open_words];
 }
 
 /* Units of the pages that lie on a node. */

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "daemon/balance/balance.h"
 #include "daemon/balance/wants.h"
 #include "daemon/base/log.h"
 #include "daemon/pool/caches.h"
@@ -50,10 +51,42 @@ static void serve_create(struct peer *peer, const struct wire_create *msg)
 		remedy_join(out.text, sizeof(out.text), &why, ": ");
 	} else {
 		out.cache = (uint32_t)r;
+		/* Before it hears of it: no row is another cache's while it may
+		 * use this one. */
+		caches_open(peer->pool, peer->id, out.cache);
+		balance_forget(peer->pool);
 		if (msg->node < peer->pool->view.geo.n_nodes)
 			wants_relieve(peer->pool, out.cache, msg->node);
 		/* It may have borrowed, or been denied something. */
 		duty_soon(peer->server, DUTY_SOON_NS);
+		duty_serve_pool(peer->server, peer->pool);
+	}
+	reply(peer, &msg->head, &out);
+}
+
+static void serve_close(struct peer *peer, const struct wire_close *msg)
+{
+	/* One for each that it opened costs it nothing. */
+	if (!caches_close(peer->pool, peer->id, msg->cache))
+		return;
+	peer->tokens++;
+	if (caches_tidy(peer->pool))
+		duty_soon(peer->server, DUTY_SOON_NS);
+}
+
+static void serve_remove(struct peer *peer, const struct wire_remove *msg)
+{
+	struct wire_reply out = {.error = 0};
+	char name[NAME_BYTES];
+	struct remedy why;
+	int r;
+	memcpy(name, msg->name, sizeof(name));
+	name[sizeof(name) - 1] = '\0';
+	r = caches_remove(peer->pool, name, &why);
+	if (r < 0) {
+		out.error = -r;
+		remedy_join(out.text, sizeof(out.text), &why, ": ");
+	} else {
 		duty_serve_pool(peer->server, peer->pool);
 	}
 	reply(peer, &msg->head, &out);
@@ -75,6 +108,12 @@ static bool serve(struct peer *peer, const struct message *message)
 		return hello_serve(peer, &message->as.hello, on_message);
 	case MESSAGE_CREATE:
 		serve_create(peer, &message->as.create);
+		return true;
+	case MESSAGE_CLOSE:
+		serve_close(peer, &message->as.close);
+		return true;
+	case MESSAGE_REMOVE:
+		serve_remove(peer, &message->as.remove);
 		return true;
 	case MESSAGE_BYE:
 		serve_bye(peer, &message->as.head);

@@ -5,6 +5,7 @@
 
 #include "daemon/balance/balance.h"
 #include "daemon/balance/wants.h"
+#include "daemon/pool/caches.h"
 #include "daemon/pool/marks.h"
 #include "daemon/serve/peer.h"
 #include "daemon/watch/wake.h"
@@ -58,7 +59,9 @@ static void on_balance(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 	for (unsigned i = 0; i < server->n_pools; i++) {
 		struct pool *pool = &server->pools[i];
 		bool trim = false;
-		int64_t ns = balance_tick(pool, cause_now(pool), &trim);
+		int64_t ns;
+		caches_tidy(pool);
+		ns = balance_tick(pool, cause_now(pool), &trim);
 		if (trim)
 			peer_trim(server, pool);
 		if (ns >= 0)

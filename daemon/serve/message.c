@@ -49,21 +49,41 @@ static void check_hello(struct message *message)
 		message->kind = MESSAGE_HELLO;
 }
 
+static const struct request {
+	uint32_t type;
+	enum message_kind kind;
+	size_t bytes;
+} requests[] = {
+	{WIRE_CREATE, MESSAGE_CREATE, sizeof(struct wire_create)},
+	{WIRE_CLOSE, MESSAGE_CLOSE, sizeof(struct wire_close)},
+	{WIRE_REMOVE, MESSAGE_REMOVE, sizeof(struct wire_remove)},
+	{WIRE_BYE, MESSAGE_BYE, sizeof(struct wire_head)},
+};
+
+static const struct request *find_request(uint32_t type)
+{
+	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
+		if (requests[i].type == type)
+			return &requests[i];
+	return NULL;
+}
+
 static void check_request(struct message *message)
 {
 	const struct wire_head *head = &message->as.head;
-	bool create = head->type == WIRE_CREATE;
-	size_t due = create ? sizeof(struct wire_create) : sizeof(*head);
+	const struct request *is = message->bytes < sizeof(*head)
+	                                   ? NULL
+	                                   : find_request(head->type);
 	if (message->bytes < sizeof(*head))
 		fault(message, DROP_SHORT, "cut message");
-	else if (!create && head->type != WIRE_BYE)
+	else if (is == NULL)
 		fault(message, DROP_GARBAGE, "unknown message");
-	else if (message->bytes != due || head->bytes != due)
+	else if (message->bytes != is->bytes || head->bytes != is->bytes)
 		fault(message,
-		      message->bytes < due ? DROP_SHORT : DROP_OVERSIZED,
+		      message->bytes < is->bytes ? DROP_SHORT : DROP_OVERSIZED,
 		      "message of another length");
 	else
-		message->kind = create ? MESSAGE_CREATE : MESSAGE_BYE;
+		message->kind = is->kind;
 }
 
 static void check_event(struct message *message)

@@ -11,7 +11,7 @@
 /* Where it comes from says what it may be. */
 enum message_from {
 	MESSAGE_FROM_PENDING, /* a hello */
-	MESSAGE_FROM_CLIENT,  /* create, bye */
+	MESSAGE_FROM_CLIENT,  /* create, close, remove, bye */
 	MESSAGE_FROM_EVENTS,  /* ring */
 };
 
@@ -21,6 +21,8 @@ enum message_kind {
 	MESSAGE_FAULT,
 	MESSAGE_HELLO,
 	MESSAGE_CREATE,
+	MESSAGE_CLOSE,
+	MESSAGE_REMOVE,
 	MESSAGE_BYE,
 	MESSAGE_RING,
 };
@@ -35,6 +37,8 @@ struct message {
 		struct wire_head head;
 		struct wire_hello hello;
 		struct wire_create create;
+		struct wire_close close;
+		struct wire_remove remove;
 	} as;
 };
 

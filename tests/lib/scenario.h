@@ -27,7 +27,7 @@ struct scenario {
 	bool anew;     /* in a pool that has not grown yet */
 };
 
-#define DEEDS 10
+#define DEEDS 11
 extern const struct scenario scenarios[DEEDS];
 
 extern struct fixture scenario_fixture;

@@ -103,6 +103,31 @@ static void grower(int fd, void *arg)
 	_exit(0);
 }
 
+/* A cache with slabs that are empty is removed, and its row, or its name, is
+ * another one's. */
+static void ender(int fd, void *arg)
+{
+	static void *all[8];
+	slabd_pool *pool = open_pool(3000);
+	slabd_cache *cache = NULL;
+	size_t n;
+	(void)arg;
+	if (pool != NULL)
+		cache = slabd_cache_create(pool, "ended", 30000, 0, 0);
+	n = cache == NULL ? 0 : slabd_alloc_bulk(cache, 8, all);
+	if (cache != NULL) {
+		slabd_free_bulk(cache, n, all);
+		slabd_cache_close(cache);
+	}
+	say(fd, cache != NULL);
+	hear(fd);
+	if (cache != NULL && actor_serial % 2 == 0)
+		slabd_cache_remove(pool, "ended");
+	if (cache != NULL)
+		slabd_cache_create(pool, "ended", 70000, 0, 0);
+	_exit(0);
+}
+
 static slabd_cache *sized(slabd_pool *pool, const char *what, unsigned n,
                           bool large)
 {
@@ -230,6 +255,7 @@ const struct scenario scenarios[DEEDS] = {
 	{.name = "take over from the dead", victim, .is_start = true},
 	{.name = "let in", newcomer},
 	{.name = "make a cache", creator, .waits = true},
+	{.name = "end a cache", ender, .waits = true},
 	{.name = "carve", grower, .waits = true, .anew = true},
 	{.name = "empty slabs", taker, .waits = true},
 	{.name = "lend", borrower, .waits = true},

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Functions of 60 lines, .c files of 500 and headers of 200 at the most; the
-# two headers that are mostly a contract in comments may have 300.
+# two headers that are mostly a contract in comments may have 340.
 . "$(dirname "$0")/lint.sh"
 
 look() {
@@ -16,7 +16,7 @@ look() {
 		last = FILENAME
 		most = FILENAME ~ /[.]c$/ ? 500 : 200
 		if (FILENAME ~ /^(client\/slabclient|shm\/layout)[.]h$/)
-			most = 300
+			most = 340
 	}
 	{ lines = FNR; at_body($0) }
 	/^\}/ && in_body {
@@ -47,8 +47,8 @@ lines 501 | sample daemon/a.c
 names "a file of 501 lines" '^daemon/a.c:501: 501 lines'
 lines 201 | sample numa/a.h
 names "a header of 201 lines" '^numa/a.h:201: 201 lines'
-lines 300 | sample client/slabclient.h
-passes "the public header with 300 lines"
-lines 301 | sample client/slabclient.h
-names "the public header with 301 lines" '^client/slabclient.h:301: '
+lines 340 | sample client/slabclient.h
+passes "the public header with 340 lines"
+lines 341 | sample client/slabclient.h
+names "the public header with 341 lines" '^client/slabclient.h:341: '
 finish "every function and file has its size"

@@ -96,7 +96,7 @@ Test(ctl_args, words)
 
 #define VERBS                                                                  \
 	"status nodes caches clients slabs audit plan log lend migrate drain " \
-	"trim set"
+	"cache trim set"
 
 static const char *const bad[][2] = {
 	{"", "no verb; verbs: " VERBS},

@@ -27,7 +27,8 @@ Test(report, status_of_an_empty_pool)
 	has_keys("pools/0",
 	         " name nodes page_bytes max_bytes ready_bytes carved_bytes "
 	         "used_bytes free_bytes metadata_bytes caches clients deaths "
-	         "swept_objects rings grown_slabs taken_slabs denied ");
+	         "swept_objects rings grown_slabs taken_slabs denied "
+	         "ended_caches ");
 	has_keys("dropped", " garbage short oversized version descriptors "
 	                    "flood timeout refused limit ");
 	has_keys("startup/0", " pool node backing pages ms reason remedy ");
@@ -217,7 +218,8 @@ Test(report, caches_hold_their_own)
 	has_keys("pools/0/caches/0",
 	         " id name size align stride slab_bytes objects_per_slab "
 	         "colours "
-	         "waste_pct flags slabs objects used free nodes ");
+	         "waste_pct flags slabs objects used free openers version "
+	         "nodes ");
 	has_keys("pools/0/caches/0/nodes/0", " node slabs used free lent ");
 	cr_expect_eq(count("pools/0/caches"), 2);
 	cr_expect_eq(num("pools/0/caches/0/id"), orders);
