@@ -40,6 +40,20 @@ struct conn {
  * Full or out of descriptors, the listener is off; else it would report the
  * same without end.
  */
+
+/* A request whose builder has no answer yet. It ends with its connection. */
+struct waiting {
+	struct waiting *next;
+	struct waiting **link;
+	struct admin *admin;
+	struct evhttp_connection *evcon;
+	struct evhttp_request *req; /* evhttp's, gone as the connection ends */
+	const struct admin_route *route;
+	struct admin_later later;
+	struct admin_query q;
+	struct event *again; /* asks the builder anew; NULL: answered at once */
+};
+
 struct admin {
 	struct event_base *base;
 	struct evhttp *http;
@@ -49,6 +63,7 @@ struct admin {
 	const struct admin_routes *routes;
 	uint64_t tick; /* counts connections and requests */
 	struct conn conn[ADMIN_CONNS_MAX];
+	struct waiting *waiting;
 	struct admin *next;
 };
 
@@ -93,41 +108,6 @@ static json_t *bad_method_new(struct evhttp_request *req, bool get, bool post)
 	                             : "use POST: it changes something");
 }
 
-static json_t *route_run(struct admin *a, const struct admin_route *route,
-                         struct evhttp_request *req, int *status)
-{
-	struct admin_query q = {.how = route->how};
-	json_t *doc = admin_query_read(&q, route->path, route->params,
-	                               route->changes, req, status);
-	if (*status == HTTP_OK)
-		doc = route->build(a->routes->arg, &q, status);
-	admin_query_done(&q);
-	return doc;
-}
-
-static json_t *answer(struct admin *a, struct evhttp_request *req, int *status)
-{
-	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
-	const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
-	bool root = path && (!*path || strcmp(path, "/") == 0);
-	const struct admin_route *get = route_of(a->routes, path, false);
-	const struct admin_route *post = route_of(a->routes, path, true);
-	enum evhttp_cmd_type method = evhttp_request_get_command(req);
-	if (root && method == EVHTTP_REQ_GET)
-		return with_paths(json_object(), a->routes);
-	if (get && method == EVHTTP_REQ_GET)
-		return route_run(a, get, req, status);
-	if (post && method == EVHTTP_REQ_POST)
-		return route_run(a, post, req, status);
-	*status = root || get || post ? HTTP_BADMETHOD : HTTP_NOTFOUND;
-	if (*status == HTTP_BADMETHOD)
-		return bad_method_new(req, root || get, post != NULL);
-	return with_paths(admin_error_new("no such path",
-	                                  "GET one of the paths, or POST to "
-	                                  "one of the others"),
-	                  a->routes);
-}
-
 static int dump_part(const char *part, size_t len, void *arg)
 {
 	return evbuffer_add(arg, part, len);
@@ -155,6 +135,128 @@ static void reply(struct evhttp_request *req, int status, const json_t *doc)
 	evbuffer_free(body);
 }
 
+/* ---- requests that are answered later ------------------------------------ */
+
+static void wait_end(struct waiting *w)
+{
+	if (w->link) {
+		*w->link = w->next;
+		if (w->next)
+			w->next->link = w->link;
+	}
+	if (w->again)
+		event_free(w->again);
+	admin_query_done(&w->q);
+	free(w->later.job);
+	free(w);
+}
+
+static void wait_on(struct waiting *w)
+{
+	const struct timeval pause = {0, w->later.again_ms * 1000};
+	evtimer_add(w->again, &pause);
+}
+
+static void ask_again(evutil_socket_t fd, short what, void *arg)
+{
+	struct waiting *w = arg;
+	struct evhttp_request *req = w->req;
+	int status = HTTP_OK;
+	json_t *doc = w->route->build(w->admin->routes->arg, &w->q, &status);
+	(void)fd;
+	(void)what;
+	if (status == ADMIN_LATER) {
+		wait_on(w);
+		return;
+	}
+	wait_end(w);
+	reply(req, status, doc);
+	json_decref(doc);
+}
+
+static void conn_closed(struct evhttp_connection *evcon, void *arg);
+
+/* False when there is no memory for it. */
+static bool wait_begin(struct waiting *w)
+{
+	struct admin *a = w->admin;
+	w->again = evtimer_new(a->base, ask_again, w);
+	if (!w->again)
+		return false;
+	w->next = a->waiting;
+	w->link = &a->waiting;
+	if (w->next)
+		w->next->link = &w->next;
+	a->waiting = w;
+	evhttp_connection_set_closecb(w->evcon, conn_closed, a);
+	wait_on(w);
+	return true;
+}
+
+static void waits_of(struct admin *a, const struct evhttp_connection *evcon)
+{
+	struct waiting *next;
+	for (struct waiting *w = a->waiting; w; w = next) {
+		next = w->next;
+		if (!evcon || w->evcon == evcon)
+			wait_end(w);
+	}
+}
+
+/* ---- one request --------------------------------------------------------- */
+
+static json_t *route_run(struct admin *a, const struct admin_route *route,
+                         struct evhttp_request *req, int *status)
+{
+	struct waiting *w = calloc(1, sizeof(*w));
+	json_t *doc;
+	if (!w) {
+		*status = HTTP_INTERNAL;
+		return NULL;
+	}
+	*w = (struct waiting){
+		.admin = a,
+		.evcon = evhttp_request_get_connection(req),
+		.req = req,
+		.route = route,
+	};
+	w->q.how = route->how;
+	w->q.later = &w->later;
+	doc = admin_query_read(&w->q, route->path, route->params,
+	                       route->changes, req, status);
+	if (*status == HTTP_OK)
+		doc = route->build(a->routes->arg, &w->q, status);
+	if (*status == ADMIN_LATER && wait_begin(w))
+		return NULL;
+	if (*status == ADMIN_LATER)
+		*status = HTTP_INTERNAL;
+	wait_end(w);
+	return doc;
+}
+
+static json_t *answer(struct admin *a, struct evhttp_request *req, int *status)
+{
+	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
+	const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
+	bool root = path && (!*path || strcmp(path, "/") == 0);
+	const struct admin_route *get = route_of(a->routes, path, false);
+	const struct admin_route *post = route_of(a->routes, path, true);
+	enum evhttp_cmd_type method = evhttp_request_get_command(req);
+	if (root && method == EVHTTP_REQ_GET)
+		return with_paths(json_object(), a->routes);
+	if (get && method == EVHTTP_REQ_GET)
+		return route_run(a, get, req, status);
+	if (post && method == EVHTTP_REQ_POST)
+		return route_run(a, post, req, status);
+	*status = root || get || post ? HTTP_BADMETHOD : HTTP_NOTFOUND;
+	if (*status == HTTP_BADMETHOD)
+		return bad_method_new(req, root || get, post != NULL);
+	return with_paths(admin_error_new("no such path",
+	                                  "GET one of the paths, or POST to "
+	                                  "one of the others"),
+	                  a->routes);
+}
+
 /* ---- connections -------------------------------------------------------- */
 
 static void let_go(struct conn *c)
@@ -176,6 +278,7 @@ static void accept_soon(struct admin *a, int ms)
 static void conn_closed(struct evhttp_connection *evcon, void *arg)
 {
 	struct admin *a = arg;
+	waits_of(a, evcon);
 	for (struct conn *c = a->conn; c < a->conn + ADMIN_CONNS_MAX; c++)
 		if (c->evcon == evcon)
 			let_go(c);
@@ -216,7 +319,8 @@ static void request_came(struct evhttp_request *req, void *arg)
 		evhttp_connection_set_closecb(evcon, conn_closed, a);
 	}
 	doc = answer(a, req, &status);
-	reply(req, status, doc);
+	if (status != ADMIN_LATER)
+		reply(req, status, doc);
 	json_decref(doc);
 }
 
@@ -358,6 +462,7 @@ void admin_stop(struct admin *a)
 	while (*link != a)
 		link = &(*link)->next;
 	*link = a->next;
+	waits_of(a, NULL);
 	for (struct conn *c = a->conn; c < a->conn + ADMIN_CONNS_MAX; c++)
 		let_go(c);
 	if (a->http)

@@ -29,6 +29,7 @@
 #define ADMIN_CONNS_MAX 32
 #define ADMIN_TIMEOUT_S 10
 #define ADMIN_HEADERS_MAX 8192
+#define ADMIN_LATER 102 /* a builder's status: no answer yet */
 
 struct admin;
 struct admin_query;
@@ -39,7 +40,10 @@ struct admin_route {
 	/*
 	 * Gives a new reference, or NULL for 500. *status is 200 beforehand;
 	 * for an error set it and give admin_error_new(). The query lives for
-	 * the call only. It must not call admin_stop.
+	 * the call only. It must not call admin_stop. Where it takes more than
+	 * a moment, it sets *status to ADMIN_LATER and gives NULL: it is
+	 * called again in q->later->again_ms, with the same query, until it
+	 * has the answer or the connection ends.
 	 */
 	json_t *(*build)(void *arg, const struct admin_query *q, int *status);
 	/* Parameters it takes, each once, "pool cache node"; NULL: none.

@@ -13,8 +13,15 @@
 
 struct evhttp_request;
 
+/* What a builder keeps of a request from one call to the next (ADMIN_LATER). */
+struct admin_later {
+	void *job;         /* its own, of malloc; freed with the request */
+	unsigned again_ms; /* when it is called again, below 1000 */
+};
+
 struct admin_query {
 	const void *how; /* the route's */
+	struct admin_later *later;
 	struct evkeyvalq kv;
 	/* The process that connected, as the kernel knows it; -1 where it does
 	 * not. */

@@ -105,6 +105,13 @@ json_t *report_pools(struct report *r, report_one *one)
 	return json_pack("{s:o}", "pools", report_list(r, one));
 }
 
+json_t *report_later(struct report *r, unsigned ms)
+{
+	*r->status = ADMIN_LATER;
+	r->query->later->again_ms = ms;
+	return NULL;
+}
+
 /* ---- parameters --------------------------------------------------------- */
 
 struct pool *report_param_pool(struct report *r)

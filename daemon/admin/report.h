@@ -48,6 +48,10 @@ static inline bool report_good(const struct report *r)
 void report_fail(struct report *r, int status, const char *what,
                  const char *remedy);
 
+/* There is no answer yet: the report is made anew in so many ms, with what it
+ * keeps in r->query->later->job. NULL. */
+json_t *report_later(struct report *r, unsigned ms);
+
 /* ---- parameters ---- */
 
 /* That it is one pool alone: the only one if the query names none. */

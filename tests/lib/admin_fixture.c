@@ -81,18 +81,36 @@ static json_t *change(void *arg, const struct admin_query *q, int *status)
 	return echo(arg, q, status);
 }
 
+/* Answers when it is called for the n-th time; 0: never. */
+static json_t *later(void *arg, const struct admin_query *q, int *status)
+{
+	uint64_t n = 0;
+	uint64_t *calls = q->later->job;
+	(void)arg;
+	admin_query_uint(q, "n", 100, &n);
+	if (calls == NULL)
+		calls = q->later->job = calloc(1, sizeof(*calls));
+	q->later->again_ms = 1;
+	if (++*calls == n)
+		return json_pack("{s:I}", "calls", (json_int_t)*calls);
+	*status = ADMIN_LATER;
+	return NULL;
+}
+
 static const struct admin_route route[] = {
 	{"/hello", hello, NULL, false, NULL},
 	{"/echo", echo, "pool n", false, NULL},
 	{"/null", nothing, NULL, false, NULL},
 	{"/big", big, NULL, false, NULL},
 	{"/conns", conns, NULL, false, NULL},
+	{"/later", later, "n", false, NULL},
 	{"/change", change, "pool n", true, NULL},
 	{"/both", hello, NULL, false, NULL},
 	{"/both", change, "n", true, NULL},
 };
 
-const struct admin_routes routes = {route, 8, "world"};
+const struct admin_routes routes = {route, sizeof(route) / sizeof(route[0]),
+                                    "world"};
 
 static void quit(evutil_socket_t fd, short what, void *arg)
 {

@@ -62,7 +62,8 @@ Test(http, get)
 	expect("/hello", 200, "{\"hello\":\"world\"}\n");
 	expect("/", 200,
 	       "{\"paths\":[\"/hello\",\"/echo\",\"/null\","
-	       "\"/big\",\"/conns\",\"/both\"],\"post\":[\"/change\",\"/both\"]}\n");
+	       "\"/big\",\"/conns\",\"/later\",\"/both\"],"
+	       "\"post\":[\"/change\",\"/both\"]}\n");
 }
 
 Test(http, unknown_path)
@@ -70,7 +71,7 @@ Test(http, unknown_path)
 	expect("/hell", 404,
 	       "{\"error\":\"no such path\",\"remedy\":\"GET one of the "
 	       "paths, or POST to one of the others\",\"paths\":[\"/hello\","
-	       "\"/echo\",\"/null\",\"/big\",\"/conns\",\"/both\"],"
+	       "\"/echo\",\"/null\",\"/big\",\"/conns\",\"/later\",\"/both\"],"
 	       "\"post\":[\"/change\",\"/both\"]}\n");
 	cr_expect_eq(ask("/hello/").status, 404);
 	cr_expect_eq(ask_as("POST", "/hell", NULL).status, 404);
@@ -287,6 +288,35 @@ Test(http, keep_alive)
 }
 
 /* stop(), run after the test, checks that the loop ends at once. */
+/* Others are served meanwhile, and more that the same one sends has to wait. */
+Test(http, answers_later)
+{
+	char text[2048] = "";
+	int never = dial("GET /later HTTP/1.1\r\n\r\n");
+	int two = dial("GET /later?n=9 HTTP/1.1\r\n\r\n"
+	               "GET /hello HTTP/1.0\r\n\r\n");
+	expect("/later?n=1", 200, "{\"calls\":1}\n");
+	expect("/later?n=3", 200, "{\"calls\":3}\n");
+	for (size_t n = 0; strstr(text, "world") == NULL; n += strlen(text + n))
+		cr_assert_gt(read(two, text + n, sizeof(text) - 1 - n), 0);
+	cr_expect_not_null(strstr(text, "{\"calls\":9}\n"));
+	close(two);
+	close(never);
+	cr_expect_eq(ask("/hello").status, 200);
+}
+
+/* A connection that is closed for another takes its request along. */
+Test(http, who_waits_for_an_answer_makes_room)
+{
+	int fd[ADMIN_CONNS_MAX];
+	for (int i = 0; i < ADMIN_CONNS_MAX; i++)
+		fd[i] = dial("GET /later HTTP/1.1\r\n\r\n");
+	cr_expect_eq(ask("/hello").status, 200);
+	cr_expect_eq(drain(fd[0]), 0);
+	for (int i = 0; i < ADMIN_CONNS_MAX; i++)
+		close(fd[i]);
+}
+
 Test(http, stop_while_connected)
 {
 	dial("");
