@@ -5,9 +5,11 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/balance/hand.h"
+#include "daemon/balance/trim.h"
 #include "daemon/base/log.h"
 #include "daemon/pool/caches.h"
 #include "daemon/serve/duty.h"
@@ -177,40 +179,81 @@ json_t *report_undrain(struct report *r)
 
 /* ---- trim --------------------------------------------------------------- */
 
+/* What a request does, from one call to the next. */
 struct trim {
 	uint32_t node; /* PLAN_NONE: all */
 	bool ask;      /* clients, too */
+	unsigned asked[CONFIG_POOLS_MAX];
+	struct balance_trim pool[CONFIG_POOLS_MAX]; /* in the request's order */
 };
+
+static unsigned index_of(const struct report *r, const struct pool *pool)
+{
+	unsigned i = 0;
+	while (r->pool[i] != pool)
+		i++;
+	return i;
+}
 
 static json_t *trim_doc(struct report *r, struct pool *pool)
 {
 	const struct trim *trim = r->arg;
-	uint64_t pages = 0;
-	unsigned asked = trim->ask ? peer_trim(r->server, pool) : 0;
-	struct remedy why = {.what = ""};
-	balance_shrink(pool, trim->node, &pages, &why);
-	log_asked(r, pool, "%u clients asked to trim, %llu pages given back",
-	          asked, (unsigned long long)pages);
-	return json_pack("{s:o, s:i, s:I, s:I, s:o}", "node",
-	                 report_node_id(pool, trim->node), "asked", asked,
-	                 "pages", pages, "bytes",
-	                 report_page_bytes(pool, pages), "text",
+	unsigned i = index_of(r, pool);
+	const struct balance_trim *done = &trim->pool[i];
+	struct remedy why;
+	struct trim_left left = trim_left(pool, done, &why);
+	log_asked(r, pool,
+	          "%u clients asked to trim, %llu empty slabs taken apart, "
+	          "%llu pages given back",
+	          trim->asked[i], (unsigned long long)done->slabs,
+	          (unsigned long long)done->pages);
+	return json_pack("{s:o, s:i, s:I, s:I, s:I, s:I, s:I, s:o}", "node",
+	                 report_node_id(pool, trim->node), "asked",
+	                 trim->asked[i], "pages", report_count(done->pages),
+	                 "bytes", report_page_bytes(pool, done->pages), "slabs",
+	                 report_count(done->slabs), "left_bytes",
+	                 report_page_bytes(pool, left.beyond), "floor_bytes",
+	                 report_page_bytes(pool, left.floor), "text",
 	                 report_text(why.what));
 }
 
-/* Clients need some time to send home what they have: slabctl waits a little
- * after it had them asked and asks again, with ask=0. */
+/* NULL: the request is wrong, or there is no memory. */
+static struct trim *begin_trim(struct report *r)
+{
+	uint32_t node = report_param_node(r, "node", false);
+	bool ask = report_param_count(r, "ask", 0, 1, 1) == 1;
+	struct trim *trim = report_good(r) ? calloc(1, sizeof(*trim)) : NULL;
+	if (trim == NULL)
+		return NULL;
+	trim->node = node;
+	trim->ask = ask;
+	for (unsigned i = 0; i < r->n; i++) {
+		if (ask)
+			trim->asked[i] = peer_trim(r->server, r->pool[i]);
+		trim_begin(r->pool[i], node, &trim->pool[i]);
+	}
+	return trim;
+}
+
+/* In slices, and then the answer. Clients need some time to send home what they
+ * have: slabctl waits a little after it had them asked and asks again, with
+ * ask=0. */
 json_t *report_trim(struct report *r)
 {
-	struct trim trim;
-	json_t *doc;
-	trim.node = report_param_node(r, "node", false);
-	trim.ask = report_param_count(r, "ask", 0, 1, 1) == 1;
-	r->arg = &trim;
-	doc = report_pools(r, trim_doc);
-	if (report_good(r))
-		duty_soon(r->server, 0);
-	return doc;
+	struct admin_later *later = r->query->later;
+	struct trim *trim = later->job;
+	bool more = false;
+	if (trim == NULL)
+		trim = later->job = begin_trim(r);
+	if (trim == NULL)
+		return r->error;
+	for (unsigned i = 0; i < r->n && !more; i++)
+		more = trim_some(r->pool[i], &trim->pool[i]);
+	if (more)
+		return report_later(r, 0);
+	r->arg = trim;
+	duty_soon(r->server, 0);
+	return report_pools(r, trim_doc);
 }
 
 /* ---- cache remove ------------------------------------------------------- */

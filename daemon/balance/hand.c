@@ -158,29 +158,6 @@ int balance_migrate(struct pool *pool, uint32_t cache, uint32_t from,
 	return r;
 }
 
-/* ---- shrink ------------------------------------------------------------- */
-
-int balance_shrink(struct pool *pool, uint32_t node, uint64_t *done,
-                   struct remedy *why)
-{
-	*done = 0;
-	snapshot_take(pool, SNAPSHOT_LOOK, NULL);
-	for (uint32_t i = 0; i < pool->view.geo.n_nodes; i++) {
-		const struct snapshot_node *row = &pool->balance->nodes[i];
-		uint64_t floor = row->draining ? 0 : row->floor_pages;
-		uint64_t above = row->pages > floor ? row->pages - floor : 0;
-		uint64_t n =
-			above < row->empty_pages ? above : row->empty_pages;
-		struct plan_step step = step_of(pool, PLAN_SHRINK, PLAN_PRESSED,
-		                                0, PLAN_NONE, i, n);
-		if (n > 0 && (node == PLAN_NONE || node == i))
-			*done += balance_step(pool, BALANCE_HAND, &step);
-	}
-	if (*done == 0)
-		remedy_set(why, 0, "", "no page is empty beyond the floor");
-	return 0;
-}
-
 /* ---- drain -------------------------------------------------------------- */
 
 /* Whether another node may take what one has. */

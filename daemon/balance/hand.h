@@ -25,11 +25,6 @@ int balance_migrate(struct pool *pool, uint32_t cache, uint32_t from,
                     uint32_t to, uint64_t n, uint64_t *done,
                     struct remedy *why);
 
-/* Empty pages of a node, or of all (PLAN_NONE), go back to the kernel, down to
- * the floor. Always 0; why is set where there were none. */
-int balance_shrink(struct pool *pool, uint32_t node, uint64_t *done,
-                   struct remedy *why);
-
 /* Begins to empty a node, or ends that; balance_tick does the work. -EBUSY: it
  * is the last node with memory that is not drained. */
 int balance_drain(struct pool *pool, uint32_t node, bool drain,

@@ -12,11 +12,15 @@ libdaemon_la_SOURCES += \
 	daemon/balance/move.c \
 	daemon/balance/move.h \
 	daemon/balance/own.h \
+	daemon/balance/reuse.c \
+	daemon/balance/reuse.h \
 	daemon/balance/settings.c \
 	daemon/balance/settings.h \
 	daemon/balance/snapshot.c \
 	daemon/balance/snapshot_slabs.c \
 	daemon/balance/step.c \
+	daemon/balance/trim.c \
+	daemon/balance/trim.h \
 	daemon/balance/unmet.h \
 	daemon/balance/wants.c \
 	daemon/balance/wants.h

@@ -198,6 +198,13 @@ static bool clear_run(struct pool *pool, uint32_t first, uint32_t n_units)
 	return all;
 }
 
+bool move_clear_run(struct pool *pool, uint32_t cache, uint32_t first,
+                    uint32_t n_units)
+{
+	return may_clear(pool, first, n_units, cache) &&
+	       clear_run(pool, first, n_units);
+}
+
 uint32_t move_clear_runs(struct pool *pool, uint32_t cache, uint32_t node,
                          uint32_t n_units, uint32_t n, int *error)
 {
@@ -209,8 +216,7 @@ uint32_t move_clear_runs(struct pool *pool, uint32_t cache, uint32_t node,
 			continue;
 		while (unit > first && done < n) {
 			unit -= n_units;
-			if (may_clear(pool, unit, n_units, cache))
-				done += clear_run(pool, unit, n_units);
+			done += move_clear_run(pool, cache, unit, n_units);
 		}
 	}
 	*error = done < n ? -ENOENT : 0;

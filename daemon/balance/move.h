@@ -39,6 +39,10 @@ uint32_t move_reclaim(struct pool *pool, uint32_t cache, uint32_t node,
 uint32_t move_clear_runs(struct pool *pool, uint32_t cache, uint32_t node,
                          uint32_t n_units, uint32_t n, int *error);
 
+/* The same of one aligned run. Whether it is free now. */
+bool move_clear_run(struct pool *pool, uint32_t cache, uint32_t first,
+                    uint32_t n_units);
+
 /* Moves a page with all its slabs, live, to another node. 1, or 0 with *error
  * as backing_move gives it, and why in how. */
 uint32_t move_migrate(struct pool *pool, uint64_t page, uint32_t to,

@@ -26,6 +26,7 @@ struct balance_held {
 	bool gained;
 	uint8_t reversals;
 	uint16_t first_loan; /* 1 + index of a loan to the list; 0: none */
+	uint32_t reuse_at;   /* unit where looks for empty slabs go on */
 };
 
 struct balance_past {
@@ -71,6 +72,8 @@ struct balance {
 	bool newly_empty; /* the last look found a slab that was not before */
 	uint32_t idle_rounds; /* rounds since something happened */
 	uint8_t client_node[CLIENT_IDS];
+	uint32_t reuse_cache[NODES_MAX]; /* before the next that is asked */
+	int64_t reuse_ns[NODES_MAX];     /* no look before that */
 
 	struct history history;
 };
@@ -121,6 +124,9 @@ enum snapshot_scope {
  * NULL for nothing. */
 void snapshot_take(struct pool *pool, enum snapshot_scope scope,
                    const struct unmet *unmet);
+
+/* Pages of a node that do not go back, unless it is drained. */
+uint64_t balance_floor_pages(const struct pool *pool, uint32_t node);
 
 /* ---- snapshot_slabs.c: what of it needs a look into slabs ---------------- */
 

@@ -90,7 +90,7 @@ static const uint32_t *fill_runs(struct pool *pool, uint32_t node)
 	return runs;
 }
 
-static uint64_t floor_pages(const struct pool *pool, uint32_t node)
+uint64_t balance_floor_pages(const struct pool *pool, uint32_t node)
 {
 	uint64_t bytes = pool->config->floor_bytes;
 	uint64_t page = UINT64_C(1) << pool->view.geo.page_shift;
@@ -115,7 +115,7 @@ static void fill_node(struct pool *pool, uint32_t node,
 		.nearest = t->nearest,
 		.pages = pool->pages.node[node].pages,
 		.pages_max = pages_size(&pool->pages, node),
-		.floor_pages = floor_pages(pool, node),
+		.floor_pages = balance_floor_pages(pool, node),
 		.free_units = pages_free_units(&pool->pages, node),
 		.empty_pages = pool->pages.node[node].empty,
 		.pressure = b->pressure[node],

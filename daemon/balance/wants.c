@@ -5,6 +5,7 @@
 
 #include "daemon/balance/balance.h"
 #include "daemon/balance/move.h"
+#include "daemon/balance/reuse.h"
 #include "daemon/pool/marks.h"
 #include "shm/partial.h"
 
@@ -21,8 +22,10 @@ bool wants_ahead(struct pool *pool)
 		uint64_t want = ready / 16 > pool->pages.page_units
 		                        ? ready / 16
 		                        : pool->pages.page_units;
-		if (balance_pressure(pool, node) == PLAN_CALM &&
-		    pages_free_units(&pool->pages, node) < want)
+		uint64_t is = pages_free_units(&pool->pages, node);
+		if (is < want)
+			is += reuse_empties(pool, 0, node, want - is);
+		if (balance_pressure(pool, node) == PLAN_CALM && is < want)
 			more |= pool_grow(pool, node) == 0;
 	}
 	return more;
@@ -66,6 +69,16 @@ static uint32_t lack(const struct pool *pool, uint32_t cache, uint32_t node)
 	return have >= 8 ? have / 8 : 1;
 }
 
+/* Units for n slabs of what other caches no longer use, before more pages. */
+static void make_room(struct pool *pool, uint32_t cache, uint32_t node,
+                      uint32_t n)
+{
+	uint64_t need = (uint64_t)n << pool->view.caches[cache - 1].order;
+	uint64_t have = pages_free_units(&pool->pages, node);
+	if (have < need)
+		reuse_empties(pool, cache, node, need - have);
+}
+
 /* Does what a plan would do first, without a snapshot. True if nothing is
  * lacking then. */
 static bool carve_some(struct pool *pool, uint32_t cache, uint32_t node,
@@ -77,6 +90,7 @@ static bool carve_some(struct pool *pool, uint32_t cache, uint32_t node,
 	uint32_t made;
 	int error;
 	balance_rung(pool, cache, node);
+	make_room(pool, cache, node, lacks_own ? 1 : want);
 	made = move_carve(pool, cache, node, node, lacks_own ? 1 : want,
 	                  &error);
 	if (lacks_own && made == 0)

@@ -19,6 +19,7 @@ static const struct {
 	[PLAN_LOAN_OVER] = {"loan-over", "the borrower can do without"},
 	[PLAN_PRESSED] = {"pressed", "the kernel is short of memory here"},
 	[PLAN_IDLE] = {"idle", "empty for long"},
+	[PLAN_ASKED] = {"asked", "slabctl trim asked for it"},
 	[PLAN_DRAINED] = {"drained", "the node is to be emptied"},
 	[PLAN_NO_UNITS] = {"no-units", "no free units, and no page to be had"},
 	[PLAN_AT_LIMIT] = {"at-limit", "the pool may have no more pages here"},

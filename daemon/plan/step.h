@@ -31,6 +31,7 @@ enum plan_reason {
 	PLAN_LOAN_OVER,    /* the borrower can do without */
 	PLAN_PRESSED,      /* the kernel is short of memory here */
 	PLAN_IDLE,         /* empty for long */
+	PLAN_ASKED,        /* slabctl trim */
 	PLAN_DRAINED,      /* the node is to be emptied */
 	/* Refused. */
 	PLAN_NO_UNITS,    /* no free units, and no page to be had */

@@ -53,6 +53,7 @@ unit_tests += tests/unit/daemon/test_report_act
 unit_tests += tests/unit/daemon/test_report_audit
 unit_tests += tests/unit/daemon/test_report_plan
 unit_tests += tests/unit/daemon/test_report_slabs
+unit_tests += tests/unit/daemon/test_reuse
 unit_tests += tests/unit/daemon/test_settings
 unit_tests += tests/unit/daemon/test_slabs
 unit_tests += tests/unit/daemon/test_supervise_fds
@@ -77,6 +78,7 @@ tests_unit_daemon_test_duty_LDFLAGS = $(clock_wrap)
 tests_unit_daemon_test_log_LDFLAGS = $(clock_wrap)
 tests_unit_daemon_test_pages_LDFLAGS = $(clock_wrap)
 tests_unit_daemon_test_peer_LDFLAGS = $(clock_wrap)
+tests_unit_daemon_test_reuse_LDFLAGS = $(clock_wrap)
 
 # What the kernel answers is the test's to say.
 backing_wraps = $(AM_LDFLAGS) \

@@ -10,6 +10,7 @@
 #include "daemon/balance/balance.h"
 #include "daemon/balance/hand.h"
 #include "daemon/pool/slabs.h"
+#include "shm/slab.h"
 
 TestSuite(report_act, .init = set_up, .fini = tear_down);
 
@@ -279,7 +280,8 @@ Test(report_act, trims_down_to_the_floor)
 {
 	post("/trim", "");
 	cr_assert_eq(status, 200);
-	has_keys("pools/0", " name node asked pages bytes text ");
+	has_keys("pools/0", " name node asked pages bytes slabs left_bytes "
+	                    "floor_bytes text ");
 	cr_expect_eq(num("pools/0/pages"), 0, "what was there at the start");
 	cr_expect_str_neq(str("pools/0/text"), "");
 	cr_expect_eq(num("pools/0/asked"), 0, "nobody is connected");
@@ -296,6 +298,31 @@ Test(report_act, trims_down_to_the_floor)
 	post_refused("/trim", "node=9", 400, "no node \"9\"", "nodes: 0, 1");
 	post_refused("/trim", "ask=2", 400, "bad ask \"2\"",
 	             "ask is 0 to 1, 1 if it is not given");
+	get("/audit");
+	cr_expect(yes("agree"));
+}
+
+/* Slabs that are empty go as a whole, the last of a cache too. */
+Test(report_act, trim_takes_every_empty_slab)
+{
+	uint32_t head[96];
+	uint16_t id;
+	hold_still();
+	for (unsigned i = 0; i < 96; i++)
+		head[i] = carve(orders, 0, 0);
+	id = (uint16_t)join("worker");
+	slab_tags(&first->view, head[0])[3] = id;
+	slab_tags(&first->view, head[95])[0] = id;
+	post("/trim", "");
+	cr_expect_eq(num("pools/0/slabs"), 94);
+	cr_expect_eq(num("pools/0/pages"), 1);
+	cr_expect_eq(num("pools/0/left_bytes"), 2 * MIB, "beyond the floor");
+	cr_expect_eq(num("pools/0/floor_bytes"), 4 * MIB, "of two nodes");
+	cr_expect(strstr(str("pools/0/text"), "has objects in it"), "%s",
+	          str("pools/0/text"));
+	get("/nodes");
+	cr_expect_eq(num("pools/0/nodes/0/carved_bytes"), 2 * UNIT_BYTES);
+	cr_expect_eq(num("pools/0/nodes/0/here_pages"), 2);
 	get("/audit");
 	cr_expect(yes("agree"));
 }

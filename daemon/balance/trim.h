@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A trim by hand: everything that is free goes back, at once. Each empty slab
+ * is taken apart, those too that a cache would keep, then each page without a
+ * slab goes back to the kernel, down to the floor.
+ *
+ *   begin -> some, until it says that there is no more -> left
+ *
+ * What one call of some does takes a few milliseconds: the loop goes on between
+ * two of them.
+ */
+#ifndef DAEMON_BALANCE_TRIM_H
+#define DAEMON_BALANCE_TRIM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/base/remedy.h"
+
+struct pool;
+
+struct balance_trim {
+	uint32_t node;  /* PLAN_NONE: all */
+	uint32_t at;    /* whose pages are being given back */
+	uint64_t below; /* pages from here on were looked at for empty slabs */
+	uint64_t slabs; /* done so far */
+	uint64_t pages;
+	uint64_t most; /* pages that there were to begin with */
+};
+
+void trim_begin(const struct pool *pool, uint32_t node,
+                struct balance_trim *trim);
+
+/* Whether there is more to do. */
+bool trim_some(struct pool *pool, struct balance_trim *trim);
+
+/* What of the nodes is still ready, in pages: beyond the floor, and of the
+ * floor. why: what keeps the former there; empty if there is none. */
+struct trim_left {
+	uint64_t beyond;
+	uint64_t floor;
+};
+struct trim_left trim_left(const struct pool *pool,
+                           const struct balance_trim *trim, struct remedy *why);
+
+#endif
