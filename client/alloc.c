@@ -8,6 +8,7 @@
 #include "client/error.h"
 #include "client/home.h"
 #include "client/magazine.h"
+#include "client/reach.h"
 #include "client/shortage.h"
 #include "client/thread.h"
 #include "client/want.h"
@@ -47,6 +48,7 @@ static bool refill_claim(struct attachment *att, struct cache *cache,
 		want_tell(pool, cache->id, att->node);
 	if (mag->n == 0)
 		return false;
+	reach_objects(pool, (uint32_t)mag->n, mag->obj);
 	turn_over(mag);
 	view_count(&pool->view, pool->user.id, STAT_REFILLS, 1);
 	view_count(&pool->view, pool->user.id, STAT_REFILLED, mag->n);

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "client/error.h"
+#include "client/reach.h"
 #include "client/types.h"
 #include "shm/atom.h"
 #include "shm/tags.h"
@@ -28,6 +29,7 @@ void *slabd_pointer(slabd_pool *pool, slabd_handle handle)
 {
 	if (slab_tag_of(&pool->view, handle) == NULL)
 		return no_object(pool, handle), NULL;
+	reach_offset(pool, handle);
 	return pool->user.data + handle;
 }
 
@@ -94,7 +96,9 @@ void *slabd_take(slabd_pool *pool, slabd_handle handle)
 	if (tag == NULL)
 		return no_object(pool, handle), NULL;
 	/* pairs: tags_give_own; what the giver wrote is there. */
-	if (atom_load_acquire(tag) == pool->user.id)
+	if (atom_load_acquire(tag) == pool->user.id) {
+		reach_offset(pool, handle);
 		return pool->user.data + handle;
+	}
 	return not_given(handle), NULL;
 }

@@ -16,6 +16,7 @@
 #include "client/error.h"
 #include "client/home.h"
 #include "client/opens.h"
+#include "client/reach.h"
 #include "client/thread.h"
 #include "shm/atom.h"
 
@@ -30,6 +31,7 @@ static bool serve(struct slabd_pool *pool)
 		home_drain_pool(pool);
 	if (there)
 		opens_tell(pool);
+	reach_close(pool);
 	return there;
 }
 

@@ -3,6 +3,7 @@
 
 #include "client/depot.h"
 #include "client/process.h"
+#include "client/reach.h"
 #include "client/want.h"
 #include "shm/atom.h"
 
@@ -165,6 +166,7 @@ void *home_take_one(struct cache *cache, uint32_t node, bool home_only,
 	bool ring = false;
 	user.home_only |= home_only;
 	if (slab_claim_any(&user, cache->id, node, 1, &object, &ring) > 0) {
+		reach_objects(pool, 1, &object);
 		view_count(&pool->view, pool->user.id, STAT_REFILLS, 1);
 		view_count(&pool->view, pool->user.id, STAT_REFILLED, 1);
 	}

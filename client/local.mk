@@ -23,6 +23,7 @@ libclient_la_SOURCES += client/link.c client/link.h
 libclient_la_SOURCES += client/magazine.c client/magazine.h
 libclient_la_SOURCES += client/pool.c
 libclient_la_SOURCES += client/process.c client/process.h
+libclient_la_SOURCES += client/reach.c client/reach.h
 libclient_la_SOURCES += client/request.c client/request.h
 libclient_la_SOURCES += client/resume.c client/resume.h
 libclient_la_SOURCES += client/shortage.c client/shortage.h

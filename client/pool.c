@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #include "client/helper.h"
 #include "client/home.h"
 #include "client/process.h"
+#include "client/reach.h"
 #include "client/request.h"
 #include "client/thread.h"
 
@@ -54,11 +56,13 @@ static int map_file(int fd, uint64_t bytes, int prot, void **at)
 	int r = check_size(fd, bytes);
 	if (r < 0)
 		return r;
-	*at = mmap(NULL, bytes, prot, MAP_SHARED, fd, 0);
-	if (*at != MAP_FAILED)
-		return 0;
-	*at = NULL;
-	return -errno;
+	*at = mmap(NULL, bytes, prot, MAP_SHARED | MAP_NORESERVE, fd, 0);
+	if (*at == MAP_FAILED) {
+		*at = NULL;
+		return -errno;
+	}
+	madvise(*at, bytes, MADV_DONTDUMP);
+	return 0;
 }
 
 /* Address space for the data: where slabd says if it is free there, else
@@ -95,8 +99,8 @@ static int map_node(struct slabd_pool *pool, uint32_t node, int fd)
 	r = check_size(fd, bytes);
 	if (r < 0)
 		return r;
-	if (mmap(at, bytes, PROT_READ | PROT_WRITE,
-	         MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd, 0) == MAP_FAILED)
+	if (mmap(at, bytes, PROT_NONE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE,
+	         fd, 0) == MAP_FAILED)
 		return -errno;
 	if (row->backing == BACKING_THP_KIND)
 		madvise(at, bytes, MADV_HUGEPAGE);
@@ -106,18 +110,22 @@ static int map_node(struct slabd_pool *pool, uint32_t node, int fd)
 /*
  * The pool's map of unit words, one for each 64 KiB of address space: the slab
  * table where the pool's data lies, and zeroes everywhere else, other pools
- * among it, which take no memory.
+ * among it, which take no memory: not even page tables where the program had
+ * all its memory locked before.
  */
 static int make_map(struct slabd_pool *pool, int control)
 {
 	const struct layout_geometry *geo = &pool->view.geo;
 	size_t bytes = (geo->n_units * sizeof(uint64_t) + 4095) & ~(size_t)4095;
 	uint64_t *map =
-		mmap(NULL, MAP_BYTES, PROT_READ,
+		mmap(NULL, MAP_BYTES, PROT_NONE,
 	             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (map == MAP_FAILED)
 		return -errno;
 	pool->map = map;
+	if (munlock(map, MAP_BYTES) < 0 ||
+	    mprotect(map, MAP_BYTES, PROT_READ) < 0)
+		return -errno;
 	madvise(map, MAP_BYTES, MADV_DONTDUMP);
 	if (mmap(&map[(uintptr_t)pool->user.data >> UNIT_SHIFT], bytes,
 	         PROT_READ, MAP_SHARED | MAP_FIXED, control,
@@ -158,15 +166,15 @@ static int map_all(struct slabd_pool *pool,
 	                 &geo);
 	if (r < 0)
 		return r;
-	r = map_file(welcome->shared, pool->shared_bytes,
-	             PROT_READ | PROT_WRITE, &shared);
+	r = map_file(welcome->shared, pool->shared_bytes, PROT_NONE, &shared);
 	if (r < 0)
 		return r;
 	view_init(&pool->view, &geo, pool->control, shared);
 	pool->user.view = &pool->view;
 	pool->user.id = welcome->msg.id;
 	pool->user.epoch = welcome->msg.epoch;
-	return map_data(pool, welcome);
+	r = map_data(pool, welcome);
+	return r < 0 ? r : reach_start(pool);
 }
 
 static void unmap_all(struct slabd_pool *pool)
@@ -179,21 +187,24 @@ static void unmap_all(struct slabd_pool *pool)
 		munmap(pool->view.wants, pool->shared_bytes);
 	if (pool->control != NULL)
 		munmap(pool->control, pool->control_bytes);
-	if (pool->alive != NULL)
-		munmap((void *)(uintptr_t)pool->alive, 4096);
+	if (pool->wiped != NULL)
+		munmap(pool->wiped, sizeof(*pool->wiped));
+	reach_done(pool);
 }
 
 /* A word that the kernel wipes in a forked child. */
 static int make_alive(struct slabd_pool *pool)
 {
-	uint64_t *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
-	                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (page == MAP_FAILED)
+	struct pool_wiped *wiped =
+		mmap(NULL, sizeof(*wiped), PROT_READ | PROT_WRITE,
+	             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (wiped == MAP_FAILED)
 		return -errno;
-	pool->alive = page;
-	if (madvise(page, 4096, MADV_WIPEONFORK) < 0)
+	pool->wiped = wiped;
+	pool->alive = &wiped->alive;
+	if (madvise(wiped, sizeof(*wiped), MADV_WIPEONFORK) < 0)
 		return -errno;
-	*page = 1;
+	wiped->alive = 1;
 	return 0;
 }
 
@@ -241,6 +252,22 @@ static void close_welcome(const struct connect_welcome *welcome)
 		close(welcome->data[node]);
 }
 
+/* The kernel counts address space as locked, whether there is memory or not. */
+static void say_no_map(int error)
+{
+	struct rlimit lock;
+	if (error != EAGAIN || getrlimit(RLIMIT_MEMLOCK, &lock) < 0) {
+		error_set(error, "can't map the pool: %s", strerror(error));
+		return;
+	}
+	error_set(error,
+	          "can't map the pool: this process has all its memory locked "
+	          "(mlockall), of which it may have %llu KiB, and a pool's "
+	          "address space counts: lift RLIMIT_MEMLOCK (ulimit -l "
+	          "unlimited, LimitMEMLOCK=infinity), or lock less",
+	          (unsigned long long)lock.rlim_cur >> 10);
+}
+
 /* The part of open after the welcome: on failure the caller cleans up. */
 static int settle_in(struct slabd_pool *pool,
                      const struct connect_welcome *welcome,
@@ -250,7 +277,7 @@ static int settle_in(struct slabd_pool *pool,
 	if (r == 0)
 		r = map_all(pool, welcome);
 	if (r < 0)
-		return error_set(-r, "can't map the pool: %s", strerror(-r)), r;
+		return say_no_map(-r), r;
 	r = apply_options(pool, o);
 	if (r < 0)
 		return r;

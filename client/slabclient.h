@@ -94,8 +94,8 @@ struct slabd_stats {
  * Errors: ENOENT no such pool or no slabd at the socket, ECONNREFUSED slabd is
  * not running, EACCES the pool's access list leaves this user out, EPROTO
  * another ABI version or no slabd at the other end (slabd_last_error has both
- * versions), EAGAIN the pool has all the clients it may have, ENOTCONN slabd
- * closed the connection (it is stopping, or too many are at its door),
+ * versions), EAGAIN the pool has all the clients it may have, or this process
+ * locks more memory (mlockall) than it may, ENOTCONN slabd closed the connection (it is stopping, or too many are at its door),
  * ENAMETOOLONG, EINVAL options, ENOMEM, ENOBUFS, EMFILE, ENFILE, ENOSPC this
  * user has no epoll watch left, ETIMEDOUT. Waits for a slabd that is being
  * started anew. Blocks up to five seconds, twice where slabd ends meanwhile.
@@ -168,8 +168,9 @@ void slabd_free_bulk(slabd_cache *cache, size_t n, void *const *objects);
 slabd_handle slabd_handle_of(slabd_pool *pool, const void *object);
 #define SLABD_NO_HANDLE UINT64_MAX
 
-/* The address of a handle here. Errors: EINVAL for no object's handle. Says
- * nothing of who owns it: see slabd_take. */
+/* The address of a handle here; the object is accessible from then on, as what
+ * slabd_alloc and slabd_take return. Errors: EINVAL for no object's handle.
+ * Says nothing of who owns it: see slabd_take. */
 void *slabd_pointer(slabd_pool *pool, slabd_handle handle);
 
 /* This client's id, 1 to 32767; 0 with ENOTCONN in a forked child. */

@@ -10,6 +10,7 @@
  *
  *   process   the lock, the slots; which generation of forks this is
  *   opens     what slabd is told of caches that were closed
+ *   reach     which of a pool's pages are accessible
  *   home      objects between the process and the slabs: depots, claims, frees
  *   magazine  one magazine: its capacity, its older half, its end
  *   thread    the calling thread, its attachments, its end
@@ -90,10 +91,22 @@ struct thread {
 	uint64_t used[SLABD_CACHES_MAX / 64];
 };
 
+/* What the kernel wipes in a forked child: there no pool lives and no lock is
+ * held (all zero is an unlocked mutex in the C libraries of Linux). */
+struct pool_wiped {
+	uint64_t alive;
+	pthread_mutex_t reach;
+};
+
 struct slabd_pool {
 	struct slab_user user; /* (C) */
-	struct view view;      /* (C) */
+	struct view view;      /* (C) but for what reach.h says */
 	const uint64_t *alive; /* (C) a word that reads 0 in a forked child */
+	struct pool_wiped *wiped; /* (C) the page that it lies on */
+	/* (A) A bit a page of data that is accessible. 0 <-> 1 (reach.c, under
+	 * its lock), by a release; acquired by is_open. */
+	uint64_t *open;
+	uint64_t drops;        /* (A) of the head, when pages were last closed */
 	uint64_t *map;         /* (C) see make_map */
 	void *control;         /* (C) */
 	uint64_t control_bytes;

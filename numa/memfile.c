@@ -365,6 +365,35 @@ int memfile_punch(const struct memfile *file, uint64_t first_page,
 	return r == 0 ? 0 : -errno;
 }
 
+/* What was allocated counts as a hole until somebody looked. */
+static void touch(const void *at, uint64_t bytes)
+{
+	for (uint64_t i = 0; i < bytes; i += SMALL_BYTES)
+		(void)*((const volatile char *)at + i);
+}
+
+int memfile_hold(int fd, void *at, uint64_t off, uint64_t bytes)
+{
+	int r;
+	if (bytes == 0)
+		return 0;
+	do
+		r = madvise(at, bytes, MADV_POPULATE_WRITE);
+	while (r != 0 && (errno == EINTR || errno == EAGAIN));
+	if (r == 0)
+		return 0;
+	if (errno != EINVAL)
+		return errno == EFAULT ? -ENOMEM : -errno;
+	/* Linux before 5.14. */
+	do
+		r = fallocate(fd, 0, (off_t)off, (off_t)bytes);
+	while (r != 0 && errno == EINTR);
+	if (r != 0)
+		return -errno;
+	touch(at, bytes);
+	return 0;
+}
+
 int memfile_ready(const struct memfile *file, uint64_t *ready_pages)
 {
 	struct stat st;

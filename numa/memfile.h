@@ -58,6 +58,11 @@ int memfile_move(const struct memfile *file, uint64_t page, int from_os_node,
 int memfile_punch(const struct memfile *file, uint64_t first_page,
                    uint64_t n_pages);
 
+/* Fault a range of small pages in by a mapping of the caller's, at, of which
+ * part may be there already: as it is then. Returns 0 or -errno, with no
+ * SIGBUS. */
+int memfile_hold(int fd, void *at, uint64_t off, uint64_t bytes);
+
 /* How many pages the kernel holds for the file. Returns 0, or -errno with
  * *ready_pages untouched. */
 int memfile_ready(const struct memfile *file, uint64_t *ready_pages);

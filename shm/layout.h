@@ -188,10 +188,22 @@ struct layout_head {
 	/* Counts each growth and each refusal; a futex that waiting clients
 	 * sleep on. Written by slabd, release by the wake's system call; read
 	 * by client waits before they look at the lists. */
-	uint32_t grow_seq;  /* (A) */
-	uint32_t spare;     /* (X) */
+	uint32_t grow_seq; /* (A) */
+	/* What of the shared file has memory, beside what lies before the
+	 * stats: the lists of so many caches, and so many tag lines. Both only
+	 * grow (slabd, before it makes the cache or carves the slab that needs
+	 * them), relaxed: the release that shows the cache or the slab orders
+	 * them. Clients touch nothing beyond. A kill before the store leaves
+	 * memory that nobody counts, which the next slabd gives back. */
+	uint32_t ready_lists; /* (A) */
+	uint64_t ready_lines; /* (A) */
+	/* Counts pages that became holes again, so that clients close them.
+	 * slabd, by a release after the page's byte is 0 and before its memory
+	 * goes; pairs with reach_close. A kill in between is of no matter: the
+	 * next slabd punches what is no page. */
+	uint64_t drops;     /* (A) */
 	uint64_t instance;  /* (C) random: tells this pool from one made anew */
-	uint64_t spare2[7]; /* (X) */
+	uint64_t spare2[5]; /* (X) */
 };
 
 /*

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "shm/partial.h"
 
-struct partial partial_of(const struct view *view, uint32_t cache,
-                          uint32_t node)
+static struct partial list_of(const struct view *view, uint32_t cache,
+                              uint32_t node)
 {
 	const struct layout_geometry *geo = &view->geo;
 	uint64_t ix = (uint64_t)(cache - 1) * geo->n_nodes + node;
@@ -12,6 +12,21 @@ struct partial partial_of(const struct view *view, uint32_t cache,
 	list.n_sum = geo->list_sum_words;
 	list.n_bits = geo->list_words;
 	return list;
+}
+
+/* Apart, so that the common case calls nothing. */
+__attribute__((noinline, cold)) static struct partial
+reach_list(const struct view *view, uint32_t cache, uint32_t node)
+{
+	view_reach(view);
+	return list_of(view, cache, node);
+}
+
+struct partial partial_of(const struct view *view, uint32_t cache,
+                          uint32_t node)
+{
+	return view_has_list(view, cache) ? list_of(view, cache, node)
+	                                  : reach_list(view, cache, node);
 }
 
 static uint64_t bit_of(uint64_t ix)

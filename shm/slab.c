@@ -7,9 +7,17 @@
 #include "shm/partial.h"
 #include "shm/tags.h"
 
+uint16_t *slab_reach_tags(const struct view *view, uint64_t line)
+{
+	view_reach(view);
+	return view->tags + line * TAGS_PER_LINE;
+}
+
 uint16_t *slab_tags(const struct view *view, uint32_t head)
 {
 	uint64_t line = atom_load(&view->lines[head]);
+	if (!view_has_lines(view, line))
+		return slab_reach_tags(view, line);
 	return view->tags + line * TAGS_PER_LINE;
 }
 

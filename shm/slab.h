@@ -44,8 +44,11 @@ struct slab_place {
 	uint16_t *tag;
 };
 
-/* The tags of a slab by its head unit. */
+/* The tags of a slab by its head unit; and by its first line, where this
+ * process has not touched so many lines yet. */
 uint16_t *slab_tags(const struct view *view, uint32_t head);
+uint16_t *slab_reach_tags(const struct view *view, uint64_t line)
+	__attribute__((cold));
 
 /* off / stride by a multiplication; exact for off < 2^32, at
  * least 2^33 for a small negative one (Lemire, Kaser and
@@ -72,6 +75,7 @@ static inline uint16_t *slab_tag_of(const struct view *view, uint64_t off)
 {
 	const struct layout_cache *row;
 	uint64_t unit = off >> UNIT_SHIFT;
+	uint64_t line;
 	uint32_t head;
 	uint64_t word;
 	uint64_t ix;
@@ -88,8 +92,10 @@ static inline uint16_t *slab_tag_of(const struct view *view, uint64_t off)
 	ix = slab_index(row->magic, off);
 	if (ix >= row->n_objs || ix * row->stride != off)
 		return NULL;
-	return view->tags +
-	       (uint64_t)atom_load(&view->lines[head]) * TAGS_PER_LINE + ix;
+	line = atom_load(&view->lines[head]);
+	if (!view_has_lines(view, line))
+		return slab_reach_tags(view, line) + ix;
+	return view->tags + line * TAGS_PER_LINE + ix;
 }
 
 /* Tag lines that a slab of a cache takes. */

@@ -23,6 +23,9 @@ void view_init(struct view *view, const struct layout_geometry *geo,
 	view->stats = (void *)(s + geo->stats_off);
 	view->lists = s + geo->lists_off;
 	view->tags = (void *)(s + geo->tags_off);
+	view->open_lists = geo->n_caches;
+	view->open_lines = UINT64_MAX;
+	view->reach = NULL;
 }
 
 bool view_client_live(const struct view *view, uint32_t id)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A mapped pool as this process sees it: where each table lies here. Private
- * to the process; made once, read by all threads, never changed.
+ * to the process; made once and read by all threads. What changes is how much
+ * of the shared file a client may touch.
  *
  * Clients map control read-only; slabd alone casts the const away, in the
  * functions whose name ends in _srv.
@@ -45,12 +46,40 @@ struct view {
 	uint64_t *stats;  /* (A) STATS_WORDS a client id, see layout.h */
 	char *lists;      /* see partial.h */
 	uint16_t *tags;   /* (A) see tags.h */
+	/* The lists of so many caches and so many tag lines are accessible
+	 * here; reach makes all so that is ready. They grow (client/reach.c,
+	 * under its lock), relaxed: who sees an old one asks once more. In
+	 * slabd all is accessible, and reach is NULL. */
+	uint32_t open_lists; /* (A) */
+	uint64_t open_lines; /* (A) */
+	void (*reach)(const struct view *view);
 };
 
 /* Fills in a view over mapped files. The geometry is one that layout_check or
  * layout_compute passed. */
 void view_init(struct view *view, const struct layout_geometry *geo,
                const void *control, void *shared);
+
+/* Whether the list of a cache, or a slab's tags from a line on, may be touched;
+ * if not, view_reach comes first. A slab has LINES_PER_UNIT lines at the
+ * most. */
+static inline bool view_has_list(const struct view *view, uint32_t cache)
+{
+	return __builtin_expect(cache <= atom_load(&view->open_lists), 1);
+}
+
+static inline bool view_has_lines(const struct view *view, uint64_t line)
+{
+	return __builtin_expect(line + LINES_PER_UNIT <=
+	                                atom_load(&view->open_lines), 1);
+}
+
+/* Makes what is ready accessible. */
+static inline void view_reach(const struct view *view)
+{
+	if (view->reach != NULL)
+		view->reach(view);
+}
 
 /* The row of a cache id, or NULL when there is no such cache. */
 static inline const struct layout_cache *view_cache(const struct view *view,

@@ -16,6 +16,7 @@
 #include "daemon/pool/caches.h"
 #include "daemon/pool/keep.h"
 #include "daemon/pool/marks.h"
+#include "daemon/pool/meta.h"
 #include "daemon/pool/slabs.h"
 #include "numa/migrate.h"
 #include "shm/lease.h"
@@ -289,6 +290,9 @@ static int make_books(struct pool *pool)
 	}
 	if (r < 0)
 		return r;
+	r = meta_need_lines(pool, pool->lines.end);
+	if (r < 0)
+		return refuse(pool, r, "%s", strerror(-r));
 	pool->last_id = pool->journal->last_id % CLIENT_IDS;
 	caches_adopt(pool);
 	marks_adopt(pool);

@@ -9,6 +9,7 @@
 #include "daemon/base/log.h"
 #include "daemon/pool/ends.h"
 #include "daemon/pool/marks.h"
+#include "daemon/pool/meta.h"
 
 static const struct layout_cache *row_of(const struct pool *pool,
                                          uint32_t cache)
@@ -131,6 +132,10 @@ static int add(struct pool *pool, struct layout_cache *want, struct remedy *why)
 		                  "pool %s has all of its %u caches, and all are "
 		                  "open or have objects in use",
 		                  pool->name, pool->n_caches);
+	if (meta_need_lists(pool, cache) < 0)
+		return remedy_set(why, -ENOMEM,
+		                  "free memory, or raise slabd's limit of it",
+		                  "there is no memory for the lists of a cache");
 	row = pool_cache(pool, cache);
 	want->version = older == 0 ? 1 : row_of(pool, older)->version + 1;
 	want->state = row->state;

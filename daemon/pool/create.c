@@ -10,6 +10,7 @@
 #include "daemon/manager/fdstore.h"
 #include "daemon/manager/notify.h"
 #include "daemon/pool/keep.h"
+#include "daemon/pool/meta.h"
 #include "numa/memfile.h"
 
 /* Where clients try to map data: low, clear of programs, heaps and what the
@@ -210,6 +211,9 @@ static int open_meta(struct pool *pool, unsigned ordinal)
 	if (r < 0)
 		return r;
 	view_init(&pool->view, &geo, pool->head, pool->shared);
+	r = meta_make(pool);
+	if (r < 0)
+		return r;
 	fill_nodes(pool);
 	r = pool_make_books(pool, &geo);
 	if (r < 0)

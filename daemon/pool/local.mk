@@ -20,6 +20,8 @@ libdaemon_la_SOURCES += \
 	daemon/pool/loans.h \
 	daemon/pool/marks.c \
 	daemon/pool/marks.h \
+	daemon/pool/meta.c \
+	daemon/pool/meta.h \
 	daemon/pool/pages.c \
 	daemon/pool/pages.h \
 	daemon/pool/pool.c \

@@ -101,10 +101,14 @@ void pages_drop(struct pages *book, uint64_t page)
 	uint32_t node = pages_node_of(book, page);
 	uint32_t file = pages_file(book, page);
 	uint64_t first = page * book->page_units;
+	struct layout_head *head;
 	uint64_t out;
 	extent_take(&book->units, first, first + book->page_units,
 	            book->page_units, book->page_units, &out);
 	atom_store(&page_bytes(book)[page], (uint8_t)0);
+	head = (struct layout_head *)(uintptr_t)book->view->head;
+	/* pairs: reach_close, in clients; the page's byte comes before. */
+	atom_store_release(&head->drops, head->drops + 1);
 	book->node[node].empty--;
 	count_here(book, node, -1);
 	if (page < book->node[file].first_hole)

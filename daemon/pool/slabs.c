@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "daemon/base/clock.h"
+#include "daemon/pool/meta.h"
 #include "shm/lease.h"
 #include "shm/slab.h"
 
@@ -50,6 +51,10 @@ int slabs_carve(struct pool *pool, uint32_t cache, uint32_t home, uint32_t list,
 	 * they may be scattered when large and small runs alternate. */
 	r = extent_take(&pool->lines, 0, pool->lines.n, slab_lines(row), 1,
 	                &line);
+	if (r == 0 && meta_need_lines(pool, line + slab_lines(row)) < 0) {
+		extent_give(&pool->lines, line, slab_lines(row));
+		r = -ENOSPC;
+	}
 	if (r < 0) {
 		pages_give(&pool->pages, unit, 1u << row->order);
 		return r;

@@ -20,8 +20,8 @@ paths() {
 	cat <<-'EOT'
 	hit|hit|100000|1||2602|2602
 	miss|miss|100|1024||4010|4106
-	refill|home|100|1024|slabd_alloc_slow_|3878|3520
-	flush|home|100|1024|slabd_flush|3545|3795
+	refill|home|100|1024|slabd_alloc_slow_|3950|3620
+	flush|home|100|1024|slabd_flush|3605|3880
 	EOT
 }
 

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/reach.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "shm/atom.h"
+
+#define SMALL_BYTES UINT64_C(4096)
+#define BOTH (PROT_READ | PROT_WRITE)
+
+static struct slabd_pool *pool_of(const struct view *view)
+{
+	return (struct slabd_pool *)((char *)(uintptr_t)view -
+	                             offsetof(struct slabd_pool, view));
+}
+
+/* The lock lies where the kernel wipes it in a forked child, in which nobody
+ * else is about to let it go. */
+static void lock(const struct slabd_pool *pool)
+{
+	pthread_mutex_lock(&pool->wiped->reach);
+}
+
+static void unlock(const struct slabd_pool *pool)
+{
+	pthread_mutex_unlock(&pool->wiped->reach);
+}
+
+/* ---- the shared file ----------------------------------------------------- */
+
+/* Opens what lies between two offsets, and of the pages at both ends all. */
+static int open_shared(const struct slabd_pool *pool, uint64_t from,
+                       uint64_t to)
+{
+	char *base = (char *)pool->view.wants;
+	from -= from % SMALL_BYTES;
+	to = (to + SMALL_BYTES - 1) / SMALL_BYTES * SMALL_BYTES;
+	/* Out of mappings: one for all needs fewer. */
+	if (mprotect(base + from, to - from, BOTH) == 0 ||
+	    mprotect(base, pool->shared_bytes, BOTH) == 0)
+		return 0;
+	return -errno;
+}
+
+/* Each is one run from its table's start on, so that another call makes no
+ * more mappings of it. */
+static void open_ready(const struct view *view)
+{
+	struct slabd_pool *pool = pool_of(view);
+	const struct layout_geometry *geo = &view->geo;
+	uint32_t lists = atom_load(&view->head->ready_lists);
+	uint64_t lines = atom_load(&view->head->ready_lines);
+	int saved = errno;
+	lock(pool);
+	if (lists > atom_load(&view->open_lists) &&
+	    open_shared(pool, geo->lists_off,
+	                geo->lists_off +
+	                        lists * geo->n_nodes * geo->list_stride) == 0)
+		atom_store(&pool->view.open_lists, lists);
+	if (lines > atom_load(&view->open_lines) &&
+	    open_shared(pool, geo->tags_off,
+	                geo->tags_off + lines * LINE_BYTES) == 0)
+		atom_store(&pool->view.open_lines,
+		           lines == geo->n_units * LINES_PER_UNIT ? UINT64_MAX
+		                                                  : lines);
+	unlock(pool);
+	errno = saved;
+}
+
+int reach_start(struct slabd_pool *pool)
+{
+	const struct layout_geometry *geo = &pool->view.geo;
+	uint64_t row =
+		geo->stats_off + pool->user.id * STATS_WORDS * sizeof(uint64_t);
+	uint64_t n_pages = geo->n_units >> (geo->page_shift - UNIT_SHIFT);
+	int r = open_shared(pool, 0, geo->stats_off);
+	if (r == 0)
+		r = open_shared(pool, row, row + 1);
+	if (r < 0)
+		return r;
+	madvise(pool->view.wants, pool->shared_bytes, MADV_DONTDUMP);
+	madvise(pool->user.data, pool->data_bytes, MADV_DONTDUMP);
+	pool->open = calloc((n_pages + 63) / 64, sizeof(uint64_t));
+	if (pool->open == NULL)
+		return -ENOMEM;
+	pool->drops = atom_load(&pool->view.head->drops);
+	pool->view.open_lists = 0;
+	pool->view.open_lines = 0;
+	pool->view.reach = open_ready;
+	return 0;
+}
+
+void reach_done(struct slabd_pool *pool)
+{
+	free(pool->open);
+}
+
+/* ---- data ---------------------------------------------------------------- */
+
+static bool is_ready(const struct slabd_pool *pool, uint64_t page)
+{
+	return atom_load(&pool->view.pages[page]) != 0;
+}
+
+/* Whether a page is open. Its objects' slab was seen before, on a list or by
+ * its word. */
+static bool is_open(const struct slabd_pool *pool, uint64_t page)
+{
+	/* pairs: close_page, which does not close what has a slab. */
+	return atom_load_acquire(&pool->open[page / 64]) >> (page % 64) & 1;
+}
+
+/* Under the lock. */
+static void mark(struct slabd_pool *pool, uint64_t page, bool open)
+{
+	uint64_t *word = &pool->open[page / 64];
+	uint64_t bit = UINT64_C(1) << (page % 64);
+	uint64_t now = atom_load(word);
+	/* pairs: is_open; it is accessible before anybody is told so. */
+	atom_store_release(word, open ? now | bit : now & ~bit);
+}
+
+static char *at_page(const struct slabd_pool *pool, uint64_t page)
+{
+	return pool->user.data + (page << pool->view.geo.page_shift);
+}
+
+static int open_pages(const struct slabd_pool *pool, uint64_t page, uint64_t n)
+{
+	uint64_t bytes = n << pool->view.geo.page_shift;
+	if (mprotect(at_page(pool, page), bytes, BOTH) < 0)
+		return -errno;
+	madvise(at_page(pool, page), bytes, MADV_DODUMP);
+	return 0;
+}
+
+/* Opens a page and those that are ready around it: few mappings, few calls. */
+static void open_around(struct slabd_pool *pool, uint64_t page)
+{
+	uint64_t all = pool->data_bytes >> pool->view.geo.page_shift;
+	uint64_t first = page;
+	uint64_t end = page + 1;
+	while (first > 0 && !is_open(pool, first - 1) &&
+	       is_ready(pool, first - 1))
+		first--;
+	while (end < all && !is_open(pool, end) && is_ready(pool, end))
+		end++;
+	/* As open_shared. */
+	if (open_pages(pool, first, end - first) < 0)
+		mprotect(pool->user.data, pool->data_bytes, BOTH);
+	for (; first < end; first++)
+		mark(pool, first, true);
+}
+
+static void reach_page(struct slabd_pool *pool, uint64_t page)
+{
+	int saved = errno;
+	if (is_open(pool, page))
+		return;
+	lock(pool);
+	/* Of what was freed meanwhile there may be a hole. */
+	if (!is_open(pool, page) && is_ready(pool, page))
+		open_around(pool, page);
+	unlock(pool);
+	errno = saved;
+}
+
+void reach_offset(struct slabd_pool *pool, uint64_t off)
+{
+	reach_page(pool, off >> pool->view.geo.page_shift);
+}
+
+static uint64_t page_of(const struct slabd_pool *pool, const void *object)
+{
+	uint64_t off = (uint64_t)((const char *)object - pool->user.data);
+	return off >> pool->view.geo.page_shift;
+}
+
+void reach_objects(struct slabd_pool *pool, uint32_t n, void *const *objects)
+{
+	uint64_t first = page_of(pool, objects[0]);
+	uint64_t last = page_of(pool, objects[n - 1]);
+	reach_page(pool, first);
+	for (uint32_t i = 1; first != last && i < n; i++)
+		reach_page(pool, page_of(pool, objects[i]));
+	/* pairs: pages_drop */
+	if (atom_load_acquire(&pool->view.head->drops) !=
+	    atom_load(&pool->drops))
+		reach_close(pool);
+}
+
+/* ---- closed again -------------------------------------------------------- */
+
+/*
+ * A page that is a hole may be made ready and get slabs at any time, and a
+ * thread that claims in one looks whether it is open after that. So first it is
+ * marked as closed and then looked at once more: if it is still a hole then,
+ * whoever claims in it sees the mark, and waits at the lock.
+ */
+static void close_page(struct slabd_pool *pool, uint64_t page)
+{
+	uint64_t bytes = UINT64_C(1) << pool->view.geo.page_shift;
+	mark(pool, page, false);
+	/* pairs: slab_carve_srv, between a slab's word and its list's bit. */
+	atom_fence();
+	if (is_ready(pool, page)) {
+		mark(pool, page, true);
+		return;
+	}
+	mprotect(at_page(pool, page), bytes, PROT_NONE);
+	madvise(at_page(pool, page), bytes, MADV_DONTDUMP);
+}
+
+void reach_close(struct slabd_pool *pool)
+{
+	uint64_t all = pool->data_bytes >> pool->view.geo.page_shift;
+	int saved = errno;
+	uint64_t drops;
+	lock(pool);
+	/* pairs: pages_drop; those that it counts are holes, or new pages. */
+	drops = atom_load_acquire(&pool->view.head->drops);
+	for (uint64_t page = 0; drops != pool->drops && page < all; page++) {
+		if (atom_load(&pool->open[page / 64]) == 0)
+			page |= 63;
+		else if (is_open(pool, page) && !is_ready(pool, page))
+			close_page(pool, page);
+	}
+	atom_store(&pool->drops, drops);
+	unlock(pool);
+	errno = saved;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How much of a pool's address space this process can reach.
+ *
+ *   data    | open | open |  -   | open |  -    -    -    -  |
+ *   shared  | wants, leases, starts | - stats of one - | lists |-| tags |-|
+ *
+ * The files are sparse, and whoever touches a hole of theirs fills it: a stray
+ * read, mlockall, a core dump. So all of both mappings is PROT_NONE and left
+ * out of dumps at first, and what has memory by slabd's word is opened when
+ * this process first needs it: a page of data as objects in it come here, tags
+ * and lists as slabs and caches need them. Nothing is asked on a hit.
+ *
+ * A page that slabd made a hole again has no slab, so nobody has objects there;
+ * it is closed at the next miss, or when slabd tells of it.
+ *
+ * Forked children and all threads may call this. Nothing here fails: where the
+ * kernel has no mappings left for pages one by one, a file is opened whole.
+ */
+#ifndef CLIENT_REACH_H
+#define CLIENT_REACH_H
+
+#include "client/types.h"
+
+/* For a pool whose files are mapped without access. 0 or -errno. */
+int reach_start(struct slabd_pool *pool);
+void reach_done(struct slabd_pool *pool);
+
+/* Opens the pages of objects that were just claimed, in that order: slab by
+ * slab, upwards. */
+void reach_objects(struct slabd_pool *pool, uint32_t n, void *const *objects);
+
+/* The same for one by its offset. */
+void reach_offset(struct slabd_pool *pool, uint64_t off);
+
+/* Closes the pages that are holes since the last call. */
+void reach_close(struct slabd_pool *pool);
+
+#endif

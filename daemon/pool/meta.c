@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/pool/meta.h"
+
+#include "numa/memfile.h"
+
+#define SMALL_BYTES UINT64_C(4096)
+#define STEP_MIN 1024u         /* tag lines, faulted in at a time: 64 KiB */
+#define STEP_MAX (16u * 1024u) /* 1 MiB */
+
+static uint64_t round_up(uint64_t bytes)
+{
+	return (bytes + SMALL_BYTES - 1) / SMALL_BYTES * SMALL_BYTES;
+}
+
+static uint64_t min(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Where the lists of so many caches end. */
+static uint64_t lists_end(const struct pool *pool, uint32_t n_caches)
+{
+	const struct layout_geometry *geo = &pool->view.geo;
+	uint64_t n_lists = (uint64_t)n_caches * geo->n_nodes;
+	return round_up(geo->lists_off + n_lists * geo->list_stride);
+}
+
+static uint64_t lines_end(const struct pool *pool, uint64_t n_lines)
+{
+	return round_up(pool->view.geo.tags_off + n_lines * LINE_BYTES);
+}
+
+struct meta_range meta_range(const struct pool *pool, enum meta_part part)
+{
+	const struct layout_geometry *geo = &pool->view.geo;
+	const struct layout_head *head = pool->view.head;
+	switch (part) {
+	case META_FIXED:
+		return (struct meta_range){0, geo->stats_off, geo->stats_off};
+	case META_STATS:
+		return (struct meta_range){geo->stats_off, geo->lists_off,
+		                           geo->lists_off};
+	case META_LISTS:
+		return (struct meta_range){geo->lists_off,
+		                           lists_end(pool, head->ready_lists),
+		                           geo->tags_off};
+	case META_TAGS:
+	case META_PARTS:
+		break;
+	}
+	return (struct meta_range){geo->tags_off,
+	                           lines_end(pool, head->ready_lines),
+	                           geo->shared_bytes};
+}
+
+/* Part of the shared file, of which some may be there already. */
+static int need(struct pool *pool, uint64_t from, uint64_t end)
+{
+	from -= from % SMALL_BYTES;
+	return memfile_hold(pool->shared_fd, (char *)pool->shared + from, from,
+	                    round_up(end) - from);
+}
+
+int meta_need_lists(struct pool *pool, uint32_t n_caches)
+{
+	uint32_t ready = pool->head->ready_lists;
+	int r;
+	if (n_caches <= ready)
+		return 0;
+	r = need(pool, lists_end(pool, ready) - SMALL_BYTES,
+	         lists_end(pool, n_caches));
+	if (r == 0)
+		atom_store(&pool->head->ready_lists, n_caches);
+	return r;
+}
+
+int meta_need_lines(struct pool *pool, uint64_t end)
+{
+	uint64_t all = pool->view.geo.n_units * LINES_PER_UNIT;
+	uint64_t ready = pool->head->ready_lines;
+	uint64_t step = ready / 8;
+	int r;
+	/* Clients ask for as many as a slab has at the most. */
+	end = min(end + LINES_PER_UNIT, all);
+	if (end <= ready)
+		return 0;
+	step = step < STEP_MIN ? STEP_MIN : min(step, STEP_MAX);
+	end = min(end + step, all);
+	r = need(pool, lines_end(pool, ready), lines_end(pool, end));
+	if (r == 0)
+		atom_store(&pool->head->ready_lines, end);
+	return r;
+}
+
+int meta_make(struct pool *pool)
+{
+	const struct layout_geometry *geo = &pool->view.geo;
+	int r = memfile_hold(pool->control_fd, pool->head, 0, geo->words_off);
+	if (r == 0)
+		r = need(pool, 0, geo->stats_off);
+	return r == 0 ? meta_need_lines(pool, 0) : r;
+}

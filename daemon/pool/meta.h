@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What of a pool's own files has memory, beside the data.
+ *
+ *   control  the tables before the unit words; the others as slabd writes them
+ *   shared   wants, leases and starts; a page of stats for each few clients;
+ *            the lists of the caches there are; tag lines up to a mark
+ *
+ * It is faulted in here and before anybody needs it, so that a shortage is an
+ * error that is told, no SIGBUS; and clients reach nothing else, so that they
+ * add nothing (client/reach.h). Lists and lines are never given back.
+ */
+#ifndef DAEMON_POOL_META_H
+#define DAEMON_POOL_META_H
+
+#include "daemon/pool/pool.h"
+
+/* For a pool that is made: all that it has from the start. 0 or -errno. */
+int meta_make(struct pool *pool);
+
+/* The lists of the first n_caches caches. 0 or -errno, -ENOMEM as a rule. */
+int meta_need_lists(struct pool *pool, uint32_t n_caches);
+
+/* Tag lines up to one, and some ahead. 0 or -errno. */
+int meta_need_lines(struct pool *pool, uint64_t end);
+
+/* Parts of the shared file, in order. */
+enum meta_part {
+	META_FIXED, /* ready, all of it */
+	META_STATS, /* a page of it is ready once a client had it */
+	META_LISTS, /* ready up to a mark */
+	META_TAGS,  /* the same */
+	META_PARTS,
+};
+
+/* Where a part begins, how far it is ready, and where it ends: offsets of whole
+ * small pages. Stats count as ready in full. */
+struct meta_range {
+	uint64_t from;
+	uint64_t ready;
+	uint64_t end;
+};
+struct meta_range meta_range(const struct pool *pool, enum meta_part part);
+
+#endif
