@@ -86,18 +86,53 @@ static bool wait_a_while(struct slabd_pool *pool, uint32_t seq,
 	return true;
 }
 
-static void *fail(struct cache *cache, bool refused)
+/* As slabctl plan and the log have it. */
+static const struct {
+	const char *what;
+	const char *todo;
+} whys[MARK_WHYS] = {
+	[MARK_WHY_UNKNOWN] = {"slabctl nodes says why",
+                              "raise max in slabd.conf, add hugepages or free "
+                              "objects"},
+	[MARK_WHY_AT_LIMIT] = {"the pool may have no more pages here "
+                               "(at-limit)",
+                               "raise max in slabd.conf or free objects"},
+	[MARK_WHY_NO_UNITS] = {"no free units, and no page to be had "
+                               "(no-units)",
+                               "slabctl nodes says what memory lacks; or free "
+                               "objects"},
+	[MARK_WHY_PRESSED] = {"the kernel is short of memory here (pressed)",
+                              "free memory on the node"},
+	[MARK_WHY_DRAINED] = {"the node is to be emptied (drained)",
+                              "slabctl drain NODE --undo ends that"},
+};
+
+/* slabd has nothing for the cache on all nodes; node is the one that the
+ * thread is on, or asked for. */
+static void say_refused(const struct cache *cache, uint32_t node)
+{
+	const struct view *view = &cache->pool->view;
+	uint32_t why = MARK_WHY(
+		atom_load(&view_mark(view, cache->id, node)->denied));
+	if (why >= MARK_WHYS)
+		why = MARK_WHY_UNKNOWN;
+	error_set(ENOMEM, "pool %s is full for cache %s on node %u: %s; %s",
+	          view->head->name, cache->row->name, view->nodes[node].os_id,
+	          whys[why].what, whys[why].todo);
+}
+
+/* node: that refused, NODE_NONE: slabd did not answer. */
+static void *fail(struct cache *cache, uint32_t node)
 {
 	struct slabd_pool *pool = cache->pool;
 	view_count(&pool->view, pool->user.id, STAT_FAILURES, 1);
 	if (link_is_lost(&pool->link))
 		return error_set(ENOMEM, "%s", link_why(&pool->link)), NULL;
+	if (node != NODE_NONE)
+		return say_refused(cache, node), NULL;
 	error_set(ENOMEM,
-	          refused ? "pool %s is full for cache %s: slabctl nodes says "
-	                    "why; raise max in slabd.conf, add hugepages or "
-	                    "free objects"
-	                  : "pool %s did not grow in time for cache %s: is "
-	                    "slabd running (slabctl status)",
+	          "pool %s did not grow in time for cache %s: is slabd running "
+	          "(slabctl status)",
 	          pool->view.head->name, cache->row->name);
 	return NULL;
 }
@@ -149,14 +184,14 @@ static void *alloc_from(struct cache *cache, struct attachment *att,
 		if (magazine_drop_remote(att))
 			continue;
 		if (!tell_first(cache, nodes, n, home_only))
-			return fail(cache, true);
+			return fail(cache, nodes[0]);
 		if (wait_a_while(pool, seq, &deadline))
 			continue;
 		/* The want may be another's, who was stopped or cut off
 		 * before it rang. */
 		if (doorbell_may_ring(&pool->link))
 			doorbell_ring(&pool->link);
-		return fail(cache, false);
+		return fail(cache, NODE_NONE);
 	}
 }
 

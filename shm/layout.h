@@ -130,6 +130,17 @@ struct layout_mark {
 };
 #define MARK_DENIED 1u /* anything for this list */
 #define MARK_NO_OWN 2u /* slabs at home here: only lent ones are on the list */
+/* Bits 8 to 15 beside MARK_DENIED: why, for the client's error line. */
+#define MARK_WHY(denied) ((denied) >> 8 & 0xffu)
+#define MARK_WHY_BITS(why) ((uint32_t)(why) << 8)
+enum mark_why {
+	MARK_WHY_UNKNOWN,
+	MARK_WHY_AT_LIMIT, /* the pool's max */
+	MARK_WHY_NO_UNITS, /* the kernel has none */
+	MARK_WHY_PRESSED,
+	MARK_WHY_DRAINED,
+	MARK_WHYS,
+};
 
 /* One client id. 48 bytes. */
 struct layout_client {

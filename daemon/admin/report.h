@@ -116,9 +116,6 @@ json_t *report_cache_name(const struct pool *pool, uint32_t cache);
  * cache, nodes, and how much. */
 json_t *report_step(const struct pool *pool, const struct plan_step *step);
 
-/* What to do about a refusal, or "". */
-const char *report_remedy(enum plan_reason reason);
-
 static inline json_int_t report_page_bytes(const struct pool *pool,
                                            uint64_t pages)
 {

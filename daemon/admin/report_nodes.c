@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "daemon/balance/denied.h"
 #include "daemon/balance/hand.h"
 
 static json_t *distances(const struct pool *pool, uint32_t node)
@@ -16,6 +17,7 @@ static json_t *distances(const struct pool *pool, uint32_t node)
 }
 
 #define HOLDERS_MAX 16u
+#define SHORTS_MAX 16u
 
 static const char *const pressures[] = {
 	[PLAN_CALM] = "calm", [PLAN_SOME] = "some", [PLAN_FULL] = "full",
@@ -74,7 +76,29 @@ static json_t *refusals_doc(struct pool *pool, uint32_t node)
 			                        reason, "text",
 			                        plan_reason_text(refusal->reason),
 			                        "remedy",
-			                        report_remedy(refusal->reason)));
+			                        plan_reason_remedy(refusal->reason)));
+	}
+	return list;
+}
+
+static json_t *short_doc(const struct pool *pool, uint32_t cache,
+                         enum plan_reason why)
+{
+	return json_pack("{s:o, s:s, s:s, s:s}", "cache",
+	                 report_cache_name(pool, cache - 1), "reason",
+	                 plan_reason_name(why), "text", plan_reason_text(why),
+	                 "remedy", plan_reason_remedy(why));
+}
+
+/* For which caches clients are refused memory of the node just now, and why. */
+static json_t *shorts_doc(const struct pool *pool, uint32_t node)
+{
+	json_t *list = json_array();
+	unsigned n = 0;
+	for (uint32_t cache = 1; cache <= pool->n_caches; cache++) {
+		enum plan_reason why = denied_why(pool, cache, node);
+		if (why != PLAN_NO_REASON && n++ < SHORTS_MAX)
+			report_append(&list, short_doc(pool, cache, why));
 	}
 	return list;
 }
@@ -84,12 +108,13 @@ static json_t *balance_doc(struct pool *pool, uint32_t node)
 {
 	const struct layout_node *row = &pool->view.nodes[node];
 	return json_pack(
-	        "{s:I, s:I, s:b, s:s, s:o, s:o}", "here_pages",
+	        "{s:I, s:I, s:b, s:s, s:o, s:o, s:o}", "here_pages",
 	        report_count(row->resident_pages), "here_bytes",
 	        report_page_bytes(pool, row->resident_pages), "draining",
 	        row->drain != 0, "pressure",
 	        pressures[balance_pressure(pool, node)], "holdups",
-	        holders_doc(pool, node), "obstacles", refusals_doc(pool, node));
+	        holders_doc(pool, node), "obstacles", refusals_doc(pool, node),
+	        "short", shorts_doc(pool, node));
 }
 
 static const struct report_field fields[] = {

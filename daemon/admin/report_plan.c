@@ -29,37 +29,6 @@ json_t *report_step(const struct pool *pool, const struct plan_step *step)
 	        report_count(step->bytes), "fresh", step->fresh);
 }
 
-const char *report_remedy(enum plan_reason reason)
-{
-	static const char *const remedies[PLAN_NO_REASON] = {
-		[PLAN_NO_UNITS] = "slabctl nodes says what memory lacks; or "
-		                    "raise the pool's max in slabd.conf",
-		[PLAN_AT_LIMIT] = "raise the pool's max in slabd.conf",
-		[PLAN_NO_EMPTY] = "slabctl trim has clients send home what "
-		                    "they hoard",
-		[PLAN_SMALL_KEPT] = "slabctl set keep_slabs to less",
-		[PLAN_STRICT] = "make the cache without "
-		                  "SLABD_CACHE_STRICT, or raise the pool's max",
-		[PLAN_NONE_PLENTY] = "slabctl trim, slabctl set lend_keep to "
-		                       "less, or raise the pool's max",
-		[PLAN_HELD] = "wait, or slabctl set hold to less",
-		[PLAN_NO_RIGHT] = "run slabd under its unit, or with "
-		                    "CAP_SYS_NICE",
-		[PLAN_NO_ROOM] = "slabctl trim, raise the pool's max, or "
-		                   "make room on another node",
-		[PLAN_RATE] = "wait, or slabctl set migrate_rate to more",
-		[PLAN_TOO_DEAR] = "slabctl set migrate_cost to less, or "
-		                    "slabctl migrate by hand",
-		[PLAN_STUCK] = "slabctl log has the kernel's reason; it is "
-		                 "tried again later",
-		[PLAN_AT_FLOOR] = "lower the pool's floor in slabd.conf",
-		[PLAN_PRESSED] = "free memory on the node",
-		[PLAN_DRAINED] = "slabctl drain NODE --undo",
-	};
-	const char *remedy = reason < PLAN_NO_REASON ? remedies[reason] : NULL;
-	return remedy != NULL ? remedy : "";
-}
-
 static json_t *refusal_doc(const struct pool *pool,
                            const struct plan_refusal *refusal)
 {
@@ -67,7 +36,7 @@ static json_t *refusal_doc(const struct pool *pool,
 	                 plan_kind_name(refusal->kind), "reason",
 	                 plan_reason_name(refusal->reason), "text",
 	                 plan_reason_text(refusal->reason), "remedy",
-	                 report_remedy(refusal->reason), "cache",
+	                 plan_reason_remedy(refusal->reason), "cache",
 	                 report_cache_name(pool, refusal->cache_ix), "node",
 	                 report_node_id(pool, refusal->node));
 }

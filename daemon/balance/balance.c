@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/balance/denied.h"
 #include "daemon/balance/own.h"
 
 #define AGAIN_NS (10 * CLOCK_MS)  /* there is more of the same to do */
@@ -142,7 +143,8 @@ static bool apply(struct pool *pool, enum balance_cause cause)
 
 const struct plan *balance_plan(struct pool *pool)
 {
-	plan(pool, SNAPSHOT_ALL, NULL);
+	denied_wants(pool, &pool->balance->denied_wants);
+	plan(pool, SNAPSHOT_ALL, &pool->balance->denied_wants);
 	return &pool->balance->plan;
 }
 

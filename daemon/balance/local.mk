@@ -3,6 +3,8 @@
 libdaemon_la_SOURCES += \
 	daemon/balance/balance.c \
 	daemon/balance/balance.h \
+	daemon/balance/denied.c \
+	daemon/balance/denied.h \
 	daemon/balance/follow.c \
 	daemon/balance/follow.h \
 	daemon/balance/hand.c \

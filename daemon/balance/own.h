@@ -26,7 +26,17 @@ struct balance_held {
 	bool gained;
 	uint8_t reversals;
 	uint16_t first_loan; /* 1 + index of a loan to the list; 0: none */
+	int64_t denied_ns;   /* clients last got nothing from it ... */
+	uint32_t denied_n;   /* ... when they lacked so many slabs; 0: never */
+	uint8_t denied_why;  /* enum plan_reason */
 	uint32_t reuse_at;   /* unit where looks for empty slabs go on */
+};
+
+/* A node on which clients are denied memory. */
+struct balance_denied {
+	uint64_t times; /* 0: they are not */
+	int64_t since_ns;
+	int64_t last_ns;
 };
 
 struct balance_past {
@@ -72,6 +82,8 @@ struct balance {
 	bool newly_empty; /* the last look found a slab that was not before */
 	uint32_t idle_rounds; /* rounds since something happened */
 	uint8_t client_node[CLIENT_IDS];
+	struct balance_denied denied[NODES_MAX];
+	struct unmet denied_wants;       /* of a plan that is only shown */
 	uint32_t reuse_cache[NODES_MAX]; /* before the next that is asked */
 	int64_t reuse_ns[NODES_MAX];     /* no look before that */
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "daemon/balance/balance.h"
+#include "daemon/balance/denied.h"
 #include "daemon/balance/move.h"
 #include "daemon/balance/reuse.h"
 #include "daemon/pool/marks.h"
@@ -96,6 +97,8 @@ static bool carve_some(struct pool *pool, uint32_t cache, uint32_t node,
 	if (lacks_own && made == 0)
 		marks_deny(pool, cache, node, MARK_NO_OWN);
 	marks_set_low(pool, cache, node);
+	if (made > 0)
+		denied_clear(pool, cache, node);
 	if (made > 0 || want == 0)
 		return true;
 	unmet_add(unmet, cache, node, want);
@@ -150,7 +153,9 @@ static bool deny_unmet(struct pool *pool, const struct unmet *unmet)
 			marks_deny(pool, cache, node, MARK_NO_OWN);
 		if (count_idle(pool, cache, node, false, 1) > 0)
 			continue;
-		marks_deny(pool, cache, node, MARK_DENIED);
+		marks_deny(pool, cache, node,
+		           MARK_DENIED | MARK_WHY_BITS(denied_note(
+						 pool, &unmet->want[i])));
 		pool->counts.denied++;
 		any = true;
 	}

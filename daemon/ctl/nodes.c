@@ -69,6 +69,22 @@ static unsigned put_bar(struct ctl *c, const json_t *node, int64_t whole,
 	return ctl_text_bar(c, part, whole, columns);
 }
 
+/* For which caches clients are refused memory, and why. */
+static void put_shorts(struct ctl *c, const json_t *node)
+{
+	struct ctl_iter it;
+	const json_t *one;
+	if (!json_object_get(node, "short"))
+		return;
+	ctl_doc_begin(&it, c, node, "short");
+	while ((one = ctl_doc_next(&it))) {
+		ctl_text_line(c, INDENT, one,
+		              "clients are refused memory for {cache t64}: "
+		              "{text t200}");
+		ctl_text_said(c, INDENT, "remedy: ", one, "remedy");
+	}
+}
+
 /* What is out of the ordinary about a node. */
 static void put_state(struct ctl *c, const json_t *node)
 {
@@ -78,6 +94,7 @@ static void put_state(struct ctl *c, const json_t *node)
 		              "being drained: {here_bytes b} in {here_pages "
 		              "page} to go");
 	ctl_drain_holders(c, node);
+	put_shorts(c, node);
 	if (strcmp(pressure, "calm") == 0)
 		return;
 	ctl_text_wrap(c, INDENT, strcmp(pressure, "full") == 0

@@ -152,8 +152,12 @@ static void put_steps(struct ctl *c, const json_t *pool)
 	char text[STEP_TEXT], head[32];
 	struct ctl_iter it;
 	const json_t *step;
+	bool refused = json_array_size(json_object_get(pool, "refusals")) > 0;
 	ctl_doc_begin(&it, c, pool, "steps");
-	fputs(it.n ? "\nwould do:\n" : "\nnothing to do\n", c->out);
+	fputs(it.n      ? "\nwould do:\n"
+	      : refused ? "\nnothing can be done\n"
+			: "\nnothing to do\n",
+	      c->out);
 	while ((step = ctl_doc_next(&it))) {
 		snprintf(head, sizeof(head), "%3zu", it.next);
 		ctl_text_hang(c, head, PLAN_INDENT, say_step(c, step, text));

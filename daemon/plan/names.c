@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/plan/step.h"
 
+#include <stddef.h>
+
 static const char *const kinds[PLAN_KINDS] = {
 	[PLAN_CARVE] = "carve",   [PLAN_REASSIGN] = "reassign",
 	[PLAN_LEND] = "lend",     [PLAN_MIGRATE] = "migrate",
@@ -56,4 +58,35 @@ const char *plan_reason_name(enum plan_reason reason)
 const char *plan_reason_text(enum plan_reason reason)
 {
 	return reasons[known(reason)].text;
+}
+
+const char *plan_reason_remedy(enum plan_reason reason)
+{
+	static const char *const remedies[PLAN_NO_REASON] = {
+		[PLAN_NO_UNITS] = "slabctl nodes says what memory lacks; or "
+				  "raise the pool's max in slabd.conf",
+		[PLAN_AT_LIMIT] = "raise the pool's max in slabd.conf",
+		[PLAN_NO_EMPTY] = "slabctl trim has clients send home what "
+				  "they hoard",
+		[PLAN_SMALL_KEPT] = "slabctl set keep_slabs to less",
+		[PLAN_STRICT] = "make the cache without "
+				"SLABD_CACHE_STRICT, or raise the pool's max",
+		[PLAN_NONE_PLENTY] = "slabctl trim, slabctl set lend_keep to "
+				     "less, or raise the pool's max",
+		[PLAN_HELD] = "wait, or slabctl set hold to less",
+		[PLAN_NO_RIGHT] = "run slabd under its unit, or with "
+				  "CAP_SYS_NICE",
+		[PLAN_NO_ROOM] = "slabctl trim, raise the pool's max, or "
+				 "make room on another node",
+		[PLAN_RATE] = "wait, or slabctl set migrate_rate to more",
+		[PLAN_TOO_DEAR] = "slabctl set migrate_cost to less, or "
+				  "slabctl migrate by hand",
+		[PLAN_STUCK] = "slabctl log has the kernel's reason; it is "
+			       "tried again later",
+		[PLAN_AT_FLOOR] = "lower the pool's floor in slabd.conf",
+		[PLAN_PRESSED] = "free memory on the node",
+		[PLAN_DRAINED] = "slabctl drain NODE --undo",
+	};
+	const char *remedy = reason < PLAN_NO_REASON ? remedies[reason] : NULL;
+	return remedy != NULL ? remedy : "";
 }

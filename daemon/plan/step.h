@@ -100,5 +100,7 @@ const char *plan_kind_name(enum plan_kind kind);       /* "lend" */
 const char *plan_reason_name(enum plan_reason reason); /* "short" */
 /* "clients lack slabs here" */
 const char *plan_reason_text(enum plan_reason reason);
+/* What to do about a refusal, or "". */
+const char *plan_reason_remedy(enum plan_reason reason);
 
 #endif

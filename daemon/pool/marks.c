@@ -18,7 +18,11 @@ void marks_set_low(struct pool *pool, uint32_t cache, uint32_t node)
 void marks_deny(struct pool *pool, uint32_t cache, uint32_t node, uint32_t bits)
 {
 	uint32_t *denied = &pool_mark(pool, cache, node)->denied;
-	atom_store(denied, atom_load(denied) | bits);
+	uint32_t was = atom_load(denied);
+	/* One reason, the last. */
+	if (MARK_WHY(bits) != 0)
+		was &= ~MARK_WHY_BITS(0xff);
+	atom_store(denied, was | bits);
 	pool->denied_any = true;
 }
 

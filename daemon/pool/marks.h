@@ -15,7 +15,7 @@
 /* Sets the low mark of a list by how many slabs stand there. */
 void marks_set_low(struct pool *pool, uint32_t cache, uint32_t node);
 
-/* Adds denied bits (MARK_*) to a list. */
+/* Adds denied bits (MARK_*, MARK_WHY_BITS) to a list. */
 void marks_deny(struct pool *pool, uint32_t cache, uint32_t node,
                 uint32_t bits);
 

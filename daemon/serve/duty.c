@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "daemon/balance/balance.h"
+#include "daemon/balance/denied.h"
 #include "daemon/balance/wants.h"
 #include "daemon/pool/caches.h"
 #include "daemon/pool/marks.h"
@@ -157,8 +158,11 @@ void duty_serve_pool(struct server *server, struct pool *pool)
 static void on_retry(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 {
 	struct server *server = arg;
-	for (unsigned i = 0; i < server->n_pools; i++)
+	for (unsigned i = 0; i < server->n_pools; i++) {
 		marks_clear_denied(&server->pools[i]);
+		if (denied_settle(&server->pools[i]))
+			wake_start(server->retry, RETRY_NS);
+	}
 }
 
 static void on_ahead(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)

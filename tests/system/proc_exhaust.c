@@ -82,7 +82,7 @@ static void fills(int fd, void *arg)
 	       "of none it takes none");
 	tap_ok(n >= FULL * 7 / 8, "it got most of the pool");
 	tap_note("%zu of %d objects", n, FULL);
-	tap_ok(strstr(slabd_last_error(), "full") != NULL &&
+	tap_ok(strstr(slabd_last_error(), "(at-limit)") != NULL &&
 	               strstr(slabd_last_error(), "max") != NULL,
 	       "the error says why and what to do");
 	tap_note("%s", slabd_last_error());

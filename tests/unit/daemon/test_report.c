@@ -137,7 +137,7 @@ Test(report, nodes_hold_what_is_at_home)
 	         "max_bytes ready_bytes carved_bytes used_bytes free_bytes "
 	         "waste_bytes lent_bytes lent_used_bytes borrowed_bytes slabs "
 	         "partial here_pages here_bytes draining pressure holdups "
-	         "obstacles distance ");
+	         "obstacles distance short ");
 	cr_expect_eq(num("pools/0/page_bytes"), 2 * MIB);
 	cr_expect_eq(count("pools/0/nodes"), 2);
 	cr_expect_str_eq(str("pools/0/nodes/1/cpus"), "1");

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* Where clients are refused memory, the mark that they read, the plan, slabctl
+ * nodes and the log give the same reason; and the log has one line as that
+ * begins and one as it ends. */
+#include "daemon/balance/denied.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "daemon/balance/balance.h"
+#include "daemon/balance/wants.h"
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
+#include "daemon/pool/marks.h"
+#include "tests/lib/clock.h"
+#include "tests/lib/pool_fixture.h"
+
+static struct pool_fixture fixture;
+static struct pool *const pool = &fixture.pool;
+static struct unmet unmet;
+static int logged; /* a file in the place of standard error */
+
+static void start(void)
+{
+	struct config_balance alone;
+	pool_fixture_start(&fixture, "node:2 core:1 pu:1", 2, 2);
+	alone = *balance_config(pool);
+	alone.enabled = false;
+	balance_configure(pool, &alone);
+	test_clock_set(1000 * CLOCK_S);
+	logged = memfd_create("log", 0);
+	cr_assert_eq(dup2(logged, STDERR_FILENO), STDERR_FILENO);
+	log_setup(LOG_LEVEL_INFO, LOG_FORM_PLAIN);
+}
+
+static void finish(void)
+{
+	close(logged);
+	pool_fixture_stop(&fixture);
+}
+
+TestSuite(denied, .init = start, .fini = finish);
+
+static uint32_t cache_of(const char *name, uint64_t size)
+{
+	int cache = pool_fixture_cache(&fixture, name, size, 8, 0);
+	cr_assert_gt(cache, 0);
+	return (uint32_t)cache;
+}
+
+/* How many lines of the log have a text. */
+static unsigned lines_with(const char *text)
+{
+	static char log[65536];
+	ssize_t n = pread(logged, log, sizeof(log) - 1, 0);
+	unsigned lines = 0;
+	cr_assert_geq(n, 0);
+	log[n] = '\0';
+	for (char *at = log; (at = strstr(at, text)) != NULL; at++)
+		lines++;
+	return lines;
+}
+
+static void be_denied(uint32_t cache, uint32_t node)
+{
+	pool_fixture_want(&fixture, cache, node);
+	cr_assert_eq(wants_serve(pool, &unmet), WANTS_DENIED);
+}
+
+static bool plan_says(enum plan_reason reason, uint32_t cache, uint32_t node)
+{
+	const struct plan *plan = balance_plan(pool);
+	for (uint32_t i = 0; i < plan->n_refusals; i++)
+		if (plan->refusals[i].kind == PLAN_CARVE &&
+		    plan->refusals[i].reason == reason &&
+		    plan->refusals[i].cache_ix == cache - 1 &&
+		    plan->refusals[i].node == node)
+			return true;
+	return false;
+}
+
+Test(denied, all_say_the_same)
+{
+	uint32_t a = cache_of("a", 64);
+	uint32_t denied;
+	pool_fixture_use_up(&fixture, a, 0);
+	cr_expect_eq(denied_why(pool, a, 0), PLAN_NO_REASON);
+	be_denied(a, 0);
+	denied = pool_mark(pool, a, 0)->denied;
+	cr_expect(denied & MARK_DENIED);
+	cr_expect_eq(MARK_WHY(denied), MARK_WHY_AT_LIMIT);
+	cr_expect_eq(denied_why(pool, a, 0), PLAN_AT_LIMIT);
+	cr_expect(plan_says(PLAN_AT_LIMIT, a, 0));
+	cr_expect_eq(denied_why(pool, a, 1), PLAN_NO_REASON);
+	cr_expect_eq(lines_with("nothing is left on node 0 for cache a, and "
+	                        "clients are refused memory: the pool may "
+	                        "have no more pages here; to repair it: raise "
+	                        "the pool's max in slabd.conf"),
+	             1);
+	/* The marks go sooner than what is shown. */
+	marks_clear_denied(pool);
+	test_clock_advance(CLOCK_S - 1);
+	cr_expect(plan_says(PLAN_AT_LIMIT, a, 0));
+	test_clock_advance(1);
+	cr_expect_not(plan_says(PLAN_AT_LIMIT, a, 0));
+	cr_expect_eq(denied_why(pool, a, 0), PLAN_NO_REASON);
+}
+
+Test(denied, a_node_that_is_drained)
+{
+	uint32_t a = cache_of("a", 64);
+	pool_set_drain(pool, 1, true);
+	be_denied(a, 1);
+	cr_expect_eq(MARK_WHY(pool_mark(pool, a, 1)->denied),
+	             MARK_WHY_DRAINED);
+	cr_expect(plan_says(PLAN_DRAINED, a, 1));
+}
+
+Test(denied, a_new_reason_takes_the_place_of_the_old)
+{
+	uint32_t a = cache_of("a", 64);
+	pool_fixture_use_up(&fixture, a, 0);
+	be_denied(a, 0);
+	pool_set_drain(pool, 0, true);
+	be_denied(a, 0);
+	cr_expect_eq(MARK_WHY(pool_mark(pool, a, 0)->denied),
+	             MARK_WHY_DRAINED);
+}
+
+/* However often, by however many caches. */
+Test(denied, one_line_at_each_end)
+{
+	uint32_t a = cache_of("a", 64);
+	uint32_t b = cache_of("b", 64);
+	pool_fixture_use_up(&fixture, a, 0);
+	for (int i = 0; i < 40; i++) {
+		be_denied(i % 2 ? a : b, 0);
+		marks_clear_denied(pool);
+		cr_expect(denied_settle(pool));
+		test_clock_advance(50 * CLOCK_MS);
+	}
+	cr_expect_eq(lines_with("clients are refused memory"), 1);
+	test_clock_advance(940 * CLOCK_MS);
+	cr_expect(denied_settle(pool));
+	cr_expect_eq(lines_with("not refused memory"), 0);
+	test_clock_advance(10 * CLOCK_MS);
+	cr_expect_not(denied_settle(pool));
+	cr_expect_not(denied_settle(pool));
+	cr_expect_eq(lines_with("clients are not refused memory of node 0 any "
+	                        "longer; they were 40 times within 1.9 s"),
+	             1);
+	be_denied(a, 0);
+	cr_expect_eq(lines_with("clients are refused memory"), 2);
+}
+
+Test(denied, what_came_is_denied_no_longer)
+{
+	uint32_t a = cache_of("a", 64);
+	pool_fixture_use_up(&fixture, a, 0);
+	be_denied(a, 0);
+	pool_fixture_free_all(&fixture);
+	denied_clear(pool, a, 0);
+	cr_expect_eq(denied_why(pool, a, 0), PLAN_NO_REASON);
+	cr_expect_not(plan_says(PLAN_AT_LIMIT, a, 0));
+}
