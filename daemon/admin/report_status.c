@@ -138,15 +138,42 @@ static json_t *limits_doc(void)
 	return list;
 }
 
+static json_t *orphan_doc(const struct orphan *orphan)
+{
+	unsigned n = orphan->n_pids < ORPHANS_PIDS ? orphan->n_pids
+	                                           : ORPHANS_PIDS;
+	json_t *pids = json_array();
+	for (unsigned i = 0; i < n; i++)
+		report_append(&pids, json_pack("{s:i, s:o}", "pid",
+		                               (int)orphan->pid[i], "name",
+		                               report_text(orphan->name[i])));
+	return json_pack("{s:o, s:I, s:i, s:o}", "pool",
+	                 report_text(orphan->pool), "bytes",
+	                 report_count(orphan->bytes), "processes",
+	                 (int)orphan->n_pids, "pids", pids);
+}
+
+/* Pools of slabds that are gone, which live on in processes. */
+static json_t *orphans_doc(const struct server *server)
+{
+	unsigned n;
+	const struct orphan *found = machine_orphans(server, &n);
+	json_t *list = json_array();
+	for (unsigned i = 0; i < n; i++)
+		report_append(&list, orphan_doc(&found[i]));
+	return list;
+}
+
 json_t *report_status(struct report *r)
 {
 	const struct server *server = r->server;
 	double uptime = (double)(clock_ns() - server->started_ns) / CLOCK_S;
-	return json_pack("{s:s, s:i, s:i, s:f, s:o, s:o, s:o, s:o, s:o}", "version",
+	return json_pack("{s:s, s:i, s:i, s:f, s:o, s:o, s:o, s:o, s:o, s:o}",
+	                 "version",
 	                 PACKAGE_VERSION, "layout_version", LAYOUT_VERSION,
 	                 "pid", getpid(), "uptime_s", uptime, "dropped",
 	                 report_numbers(server->drops.count, DROPS, drop_name),
 	                 "pressure", pressure_doc(server), "limits",
-	                 limits_doc(), "pools",
+	                 limits_doc(), "orphans", orphans_doc(server), "pools",
 	                 report_list(r, pool_doc), "startup", startup_doc(r));
 }

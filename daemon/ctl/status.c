@@ -69,8 +69,26 @@ static void put_limits(struct ctl *c, const json_t *doc)
 	json_t *row;
 	json_array_foreach(json_object_get(doc, "limits"), i, row)
 		ctl_text_line(c, 0, row,
-		              "limit of {of}: {limit_bytes b}, {used_bytes b} "
-		              "in use, {reserve_bytes b} kept back, by {file}");
+		              "limit of {of t32}: {limit_bytes b}, {used_bytes b} "
+		              "in use, {reserve_bytes b} kept back, by {file t512}");
+}
+
+/* Absent where there are none. */
+static void put_orphans(struct ctl *c, const json_t *doc)
+{
+	size_t i;
+	size_t k;
+	json_t *row;
+	json_t *pid;
+	json_array_foreach(json_object_get(doc, "orphans"), i, row)
+	{
+		ctl_text_line(c, 0, row,
+		              "left by a slabd that is gone: pool {pool t64}, "
+		              "{bytes b}, until those that have it mapped, "
+		              "{processes} in all, end:");
+		json_array_foreach(json_object_get(row, "pids"), k, pid)
+			ctl_text_line(c, INDENT, pid, "pid {pid} ({name t16})");
+	}
 }
 
 static void put_dropped(struct ctl *c, const json_t *doc)
@@ -87,6 +105,7 @@ void ctl_status(struct ctl *c, const json_t *doc)
 {
 	put_head(c, doc);
 	put_limits(c, doc);
+	put_orphans(c, doc);
 	fputc('\n', c->out);
 	ctl_table_show(c, doc, &pools);
 	fputc('\n', c->out);

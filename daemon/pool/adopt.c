@@ -15,6 +15,7 @@
 #include "daemon/manager/fdstore.h"
 #include "daemon/pool/caches.h"
 #include "daemon/pool/keep.h"
+#include "daemon/pool/ledger.h"
 #include "daemon/pool/marks.h"
 #include "daemon/pool/meta.h"
 #include "daemon/pool/slabs.h"
@@ -389,15 +390,6 @@ static bool is_journal(const char *name, char pool[NAME_BYTES])
 	return true;
 }
 
-static bool is_of_nodes(const struct journal *journal, const struct topo *topo)
-{
-	bool same = journal->n_nodes == topo->n_nodes;
-	for (unsigned i = 0; same && i < journal->n_nodes; i++)
-		same = journal->node[i].os_id == topo->node[i].os_id;
-	/* The journal of a pool that was never whole names no nodes. */
-	return same || journal->n_nodes == 0;
-}
-
 static void give_back(const struct topo *topo, const char *name, int fd)
 {
 	struct backing_adoption from = {.topo = topo};
@@ -409,8 +401,10 @@ static void give_back(const struct topo *topo, const char *name, int fd)
 		return;
 	}
 	from.journal = journal->pages;
-	if (is_of_nodes(journal, topo))
+	if (journal_is_of(journal, topo)) {
 		backing_abandon(&from);
+		ledger_remove(journal);
+	}
 	journal_unmap(journal);
 }
 

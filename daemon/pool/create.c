@@ -10,6 +10,7 @@
 #include "daemon/manager/fdstore.h"
 #include "daemon/manager/notify.h"
 #include "daemon/pool/keep.h"
+#include "daemon/pool/ledger.h"
 #include "daemon/pool/meta.h"
 #include "numa/memfile.h"
 
@@ -226,7 +227,11 @@ static int open_meta(struct pool *pool, unsigned ordinal)
 
 static int open_all(struct pool *pool, bool may_reserve, unsigned ordinal)
 {
-	int r = journal_make(pool->name, &pool->journal);
+	int r = -ENOENT;
+	if (may_reserve && pool->config->page <= CONFIG_PAGE_2M)
+		r = ledger_make(pool->name, &pool->journal);
+	if (r < 0)
+		r = journal_make(pool->name, &pool->journal);
 	if (r >= 0) {
 		pool->journal_fd = r;
 		keep_fd(pool, KEEP_JOURNAL, r);

@@ -25,16 +25,22 @@ static int map(int fd, struct journal **out)
 	return 0;
 }
 
-static int fill_in(struct journal *journal, const char *pool)
+int journal_begin(int fd, const char *pool, struct journal **out)
 {
+	struct journal *journal = NULL;
 	uint64_t random;
+	int r;
 	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
 		return -errno;
+	r = map(fd, &journal);
+	if (r < 0)
+		return r;
 	journal->instance = random;
 	journal->version = JOURNAL_VERSION;
 	snprintf(journal->name, sizeof(journal->name), "%s", pool);
 	/* pairs: journal_map, in a slabd that comes after this one. */
 	atom_store_release(&journal->magic, JOURNAL_MAGIC);
+	*out = journal;
 	return 0;
 }
 
@@ -47,14 +53,9 @@ int journal_make(const char *pool, struct journal **out)
 	fd = memfile_create(name, BACKING_4K, sizeof(**out));
 	if (fd < 0)
 		return fd;
-	*out = NULL;
-	r = map(fd, out);
-	if (r == 0)
-		r = fill_in(*out, pool);
+	r = journal_begin(fd, pool, out);
 	if (r == 0)
 		return fd;
-	journal_unmap(*out);
-	*out = NULL;
 	close(fd);
 	return r;
 }
@@ -62,7 +63,7 @@ int journal_make(const char *pool, struct journal **out)
 static int check(const struct journal *journal, uint64_t bytes,
                  const char *pool, struct remedy *why)
 {
-	/* pairs: fill_in */
+	/* pairs: journal_begin */
 	if (atom_load_acquire(&journal->magic) != JOURNAL_MAGIC)
 		return remedy_set(why, -EINVAL, "",
 		                  KEPT "does not begin as one");
@@ -72,11 +73,22 @@ static int check(const struct journal *journal, uint64_t bytes,
 		                       "knows version %u",
 		                  journal->version, JOURNAL_VERSION);
 	if (bytes != sizeof(*journal) ||
-	    strncmp(journal->name, pool, sizeof(journal->name)) != 0 ||
+	    memchr(journal->name, '\0', sizeof(journal->name)) == NULL ||
+	    (pool != NULL && strcmp(journal->name, pool) != 0) ||
 	    journal->n_nodes > TOPO_NODES_MAX || journal->state > JOURNAL_WHOLE)
 		return remedy_set(why, -EINVAL, "",
 		                  KEPT "is damaged, or another pool's");
 	return 0;
+}
+
+bool journal_is_private(int fd)
+{
+	int seals = fcntl(fd, F_GET_SEALS);
+	struct stat st;
+	if (seals >= 0 && (seals & F_SEAL_SHRINK) != 0)
+		return true;
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	       st.st_uid == geteuid() && (st.st_mode & 077) == 0;
 }
 
 int journal_map(int fd, const char *pool, struct journal **out,
@@ -86,7 +98,7 @@ int journal_map(int fd, const char *pool, struct journal **out,
 	struct stat st;
 	int r;
 	if (fstat(fd, &st) < 0 ||
-	    (fcntl(fd, F_GET_SEALS) & F_SEAL_SHRINK) == 0 ||
+	    !journal_is_private(fd) ||
 	    (uint64_t)st.st_size < 2 * sizeof(uint64_t) ||
 	    map(fd, &journal) < 0)
 		return remedy_set(why, -EINVAL, "",
@@ -97,6 +109,14 @@ int journal_map(int fd, const char *pool, struct journal **out,
 	else
 		*out = journal;
 	return r;
+}
+
+bool journal_is_of(const struct journal *journal, const struct topo *topo)
+{
+	bool same = journal->n_nodes == topo->n_nodes;
+	for (unsigned i = 0; same && i < journal->n_nodes; i++)
+		same = journal->node[i].os_id == topo->node[i].os_id;
+	return same || journal->n_nodes == 0;
 }
 
 void journal_unmap(struct journal *journal)

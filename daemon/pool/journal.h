@@ -2,7 +2,8 @@
 /*
  * What slabd alone knows of a pool and must not lose when it is killed: a small
  * memfd beside the pool's files, in the descriptor store with them, never
- * passed to a client.
+ * passed to a client. Where the pool adds hugepages to the system it is a file
+ * with a name (pool/ledger.h), for who has no store, or lost it.
  *
  *   made, state MAKING -> files made, faulted in, put in the descriptor store -> WHOLE
  *
@@ -43,7 +44,8 @@ struct journal {
 	uint64_t instance;     /* as in its head */
 	uint32_t n_nodes;
 	uint32_t last_id; /* handed out most recently */
-	uint64_t spare[8];
+	uint64_t boot[2]; /* the machine's start that it was made in; 0: unknown */
+	uint64_t spare[6];
 	struct backing_journal pages[TOPO_NODES_MAX];
 	struct journal_node node[TOPO_NODES_MAX];
 };
@@ -51,10 +53,20 @@ struct journal {
 /* Makes one for a pool, in state MAKING. The descriptor, or -errno. */
 int journal_make(const char *pool, struct journal **out);
 
-/* Maps one that was kept. 0, -EPROTO another version, -EINVAL no journal of
- * that pool; why says so. */
+/* The same in a file that is all zeroes; 0 or -errno. */
+int journal_begin(int fd, const char *pool, struct journal **out);
+
+/* Maps one that was kept, of any pool if that is NULL. 0, -EPROTO another
+ * version, -EINVAL no journal of that pool; why says so. */
 int journal_map(int fd, const char *pool, struct journal **out,
                 struct remedy *why);
+
+/* Whether a file is one that nobody but this user can have written. */
+bool journal_is_private(int fd);
+
+/* Whether it is of a machine with these nodes; one of a pool that was never
+ * whole names none. */
+bool journal_is_of(const struct journal *journal, const struct topo *topo);
 
 void journal_unmap(struct journal *journal);
 

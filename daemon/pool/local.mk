@@ -16,6 +16,8 @@ libdaemon_la_SOURCES += \
 	daemon/pool/journal.h \
 	daemon/pool/keep.c \
 	daemon/pool/keep.h \
+	daemon/pool/ledger.c \
+	daemon/pool/ledger.h \
 	daemon/pool/loans.c \
 	daemon/pool/loans.h \
 	daemon/pool/marks.c \

@@ -11,6 +11,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
+#include "daemon/pool/ledger.h"
 
 #define LOANS_MAX 65536u
 #define SAY_AGAIN_NS (60 * CLOCK_S)
@@ -154,5 +155,7 @@ void pool_close(struct pool *pool)
 void pool_destroy(struct pool *pool)
 {
 	backing_close(&pool->backing);
+	if (pool->journal != NULL)
+		ledger_remove(pool->journal);
 	pool_close(pool);
 }

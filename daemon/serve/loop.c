@@ -15,6 +15,7 @@
 #include "daemon/pool/adopt.h"
 #include "daemon/pool/create.h"
 #include "daemon/pool/keep.h"
+#include "daemon/pool/ledger.h"
 #include "daemon/serve/death.h"
 #include "daemon/serve/dispatch.h"
 #include "daemon/serve/duty.h"
@@ -279,6 +280,9 @@ static int start(struct server *server)
 	if (r == 0)
 		r = open_sockets(server);
 	server->max_peers = PEERS_PENDING;
+	ledger_place(server->config->control);
+	if (r == 0)
+		ledger_settle(server->topo);
 	for (unsigned i = 0; r == 0 && i < server->config->n_pools; i++)
 		r = open_pool(server, i);
 	if (r < 0)

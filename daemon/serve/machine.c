@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "daemon/balance/balance.h"
 #include "daemon/balance/follow.h"
@@ -14,6 +15,7 @@
 #include "daemon/watch/uevent.h"
 #include "daemon/watch/wake.h"
 
+#define ORPHANS_AGE_NS (2 * CLOCK_S)
 #define LOOK_PAGES 64u /* at one time, for those that the kernel moved */
 
 struct machine {
@@ -24,6 +26,8 @@ struct machine {
 	struct topo was, now;
 	struct psi *psi;   /* NULL: no pool wants it */
 	unsigned stall_ms; /* it was opened with */
+	struct orphans *orphans;
+	bool said_orphans;
 };
 
 static void on_look(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
@@ -150,8 +154,72 @@ const struct remedy *machine_lack(const struct server *server)
 	return m != NULL && m->psi != NULL ? psi_lack(m->psi) : NULL;
 }
 
+/* ---- what slabds that are gone left ---------------------------------------- */
+
+static bool is_file(int fd, dev_t dev, ino_t ino)
+{
+	struct stat st;
+	return fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == dev &&
+	       st.st_ino == ino;
+}
+
+static bool is_ours(void *arg, dev_t dev, ino_t ino)
+{
+	const struct server *server = arg;
+	bool ours = false;
+	for (unsigned i = 0; i < server->n_pools; i++) {
+		const struct pool *pool = &server->pools[i];
+		ours |= is_file(pool->control_fd, dev, ino) ||
+		        is_file(pool->shared_fd, dev, ino);
+		for (unsigned n = 0; n < pool->backing.n_nodes; n++)
+			ours |= is_file(pool->backing.node[n].fd, dev, ino);
+	}
+	return ours;
+}
+
+/* Once, after the start. */
+static void on_orphans(void *arg)
+{
+	struct server *server = arg;
+	struct machine *m = server->machine;
+	unsigned n;
+	const struct orphan *found = orphans_found(m->orphans, &n);
+	for (unsigned i = 0; !m->said_orphans && i < n; i++)
+		log_warn("pool %s: %llu MiB of a slabd that is gone live on in "
+		         "%u processes, such as %d (%s); to have them back: "
+		         "end or restart those, see slabctl status",
+		         found[i].pool,
+		         (unsigned long long)(found[i].bytes >> 20),
+		         found[i].n_pids, (int)found[i].pid[0],
+		         found[i].name[0]);
+	m->said_orphans = true;
+}
+
+static int look_for_orphans(struct server *server)
+{
+	struct orphans_request want = {.base = server->base,
+	                               .is_ours = is_ours,
+	                               .done = on_orphans,
+	                               .arg = server};
+	int r = orphans_open(&server->machine->orphans, &want);
+	if (r == 0)
+		orphans_scan(server->machine->orphans, 0);
+	return r;
+}
+
+const struct orphan *machine_orphans(const struct server *server, unsigned *n)
+{
+	const struct machine *m = server->machine;
+	*n = 0;
+	if (m == NULL || m->orphans == NULL)
+		return NULL;
+	orphans_scan(m->orphans, ORPHANS_AGE_NS);
+	return orphans_found(m->orphans, n);
+}
+
 int machine_open(struct server *server)
 {
+	int r;
 	struct machine *m = server->machine = calloc(1, sizeof(*m));
 	if (m == NULL ||
 	    wake_timer(&m->look, server->base, on_look, server) < 0)
@@ -162,7 +230,8 @@ int machine_open(struct server *server)
 		follow_nodes(&server->pools[i], server->topo);
 	if (!server->topo->simulated)
 		watch_nodes(server);
-	return watch_pressure(server);
+	r = look_for_orphans(server);
+	return r == 0 ? watch_pressure(server) : r;
 }
 
 void machine_close(struct server *server)
@@ -170,6 +239,7 @@ void machine_close(struct server *server)
 	struct machine *m = server->machine;
 	if (m == NULL)
 		return;
+	orphans_close(m->orphans);
 	psi_close(m->psi);
 	uevent_close(m->uevent);
 	wake_free(&m->look);

@@ -2,6 +2,7 @@
 /* A real slabd in a folder of its own, and what it answers. */
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -204,6 +205,13 @@ void fixture_halt(const struct fixture *fixture)
 
 void fixture_remove(struct fixture *fixture)
 {
+	char ledgers[80];
+	glob_t left = {0};
+	snprintf(ledgers, sizeof(ledgers), "%s/*.ledger", fixture->dir);
+	(void)glob(ledgers, 0, NULL, &left);
+	for (size_t i = 0; i < left.gl_pathc; i++)
+		unlink(left.gl_pathv[i]);
+	globfree(&left);
 	unlink(fixture->config);
 	unlink(fixture->socket);
 	unlink(fixture->control);

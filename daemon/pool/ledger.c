@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/pool/ledger.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/base/log.h"
+
+#define HEAD "slabd."
+#define TAIL ".ledger"
+
+static char folder[192];
+
+void ledger_place(const char *beside)
+{
+	const char *slash = strrchr(beside, '/');
+	int len = slash != NULL ? (int)(slash - beside) : 0;
+	if (len >= (int)sizeof(folder))
+		len = 0;
+	snprintf(folder, sizeof(folder), "%.*s", len, beside);
+}
+
+/* ---- this start of the machine -------------------------------------------- */
+
+static bool read_boot(uint64_t boot[2])
+{
+	char text[40] = "";
+	unsigned byte;
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		close(fd);
+	boot[0] = boot[1] = 0;
+	for (unsigned i = 0, digits = 0; n > 0 && text[i] != '\0'; i++)
+		if (sscanf((char[2]){text[i], '\0'}, "%1x", &byte) == 1) {
+			boot[digits / 16 % 2] =
+				boot[digits / 16 % 2] << 4 | byte;
+			digits++;
+		}
+	return (boot[0] | boot[1]) != 0;
+}
+
+static bool is_of_boot(const struct journal *journal)
+{
+	uint64_t boot[2];
+	return read_boot(boot) && journal->boot[0] == boot[0] &&
+	       journal->boot[1] == boot[1];
+}
+
+/* ---- made and removed ----------------------------------------------------- */
+
+static void path_of(char *path, size_t bytes, const struct journal *journal)
+{
+	snprintf(path, bytes, "%s/" HEAD "%.64s.%016" PRIx64 TAIL, folder,
+	         journal->name, journal->instance);
+}
+
+/* A file without a name, so that nobody sees it before it is whole. */
+static int begin(int fd, const char *pool, struct journal **out)
+{
+	int r = flock(fd, LOCK_EX | LOCK_NB) < 0
+	                ? -errno
+	                : -posix_fallocate(fd, 0, sizeof(**out));
+	if (r == 0)
+		r = journal_begin(fd, pool, out);
+	if (r < 0)
+		return r;
+	if (read_boot((*out)->boot))
+		return 0;
+	journal_unmap(*out);
+	return -ENOENT;
+}
+
+static int give_name(int fd, const struct journal *journal)
+{
+	char from[40];
+	char path[320];
+	snprintf(from, sizeof(from), "/proc/self/fd/%d", fd);
+	path_of(path, sizeof(path), journal);
+	return linkat(AT_FDCWD, from, AT_FDCWD, path, AT_SYMLINK_FOLLOW) < 0
+	               ? -errno
+	               : 0;
+}
+
+int ledger_make(const char *pool, struct journal **out)
+{
+	struct journal *journal;
+	int fd;
+	int r;
+	if (folder[0] == '\0')
+		return -ENOENT;
+	fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	r = begin(fd, pool, &journal);
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	r = give_name(fd, journal);
+	if (r == 0) {
+		*out = journal;
+		return fd;
+	}
+	journal_unmap(journal);
+	close(fd);
+	return r;
+}
+
+void ledger_remove(const struct journal *journal)
+{
+	char path[320];
+	if (folder[0] == '\0')
+		return;
+	path_of(path, sizeof(path), journal);
+	unlink(path);
+}
+
+/* ---- those of the dead ---------------------------------------------------- */
+
+static bool is_linked(int fd)
+{
+	struct stat st;
+	return fstat(fd, &st) == 0 && st.st_nlink > 0;
+}
+
+static void give_back(const struct topo *topo, struct journal *journal)
+{
+	struct backing_adoption from = {.topo = topo,
+	                                .journal = journal->pages};
+	unsigned long long pages = 0;
+	if (!is_of_boot(journal))
+		return;
+	for (unsigned i = 0; i < TOPO_NODES_MAX; i++)
+		pages += journal->pages[i].reserved_pages;
+	if (!journal_is_of(journal, topo)) {
+		log_warn("pool %s: %llu hugepages that a slabd before this one "
+		         "added stay: it saw other NUMA nodes; to repair it: "
+		         "lower /proc/sys/vm/nr_hugepages by as many",
+		         journal->name, pages);
+		return;
+	}
+	backing_abandon(&from);
+	if (pages > 0)
+		log_info("pool %s: a slabd that was killed had added %llu "
+		         "hugepages for it: they go back, those in use as "
+		         "soon as they are free",
+		         journal->name, pages);
+}
+
+/* One that nobody has locked is nobody's. What another version of slabd left is
+ * for that. */
+static void settle(const struct topo *topo, int at, const char *name)
+{
+	struct journal *journal = NULL;
+	struct remedy why;
+	bool done = false;
+	int fd = openat(at, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	int r;
+	if (fd < 0)
+		return;
+	if (journal_is_private(fd) && flock(fd, LOCK_EX | LOCK_NB) == 0 &&
+	    is_linked(fd)) {
+		r = journal_map(fd, NULL, &journal, &why);
+		done = r == 0 || r == -EINVAL;
+		if (r == 0)
+			give_back(topo, journal);
+	}
+	if (done)
+		unlinkat(at, name, 0);
+	journal_unmap(journal);
+	close(fd);
+}
+
+void ledger_settle(const struct topo *topo)
+{
+	DIR *dir = folder[0] != '\0' ? opendir(folder) : NULL;
+	struct dirent *entry;
+	while (dir != NULL && (entry = readdir(dir)) != NULL) {
+		size_t len = strlen(entry->d_name);
+		if (strncmp(entry->d_name, HEAD, strlen(HEAD)) == 0 &&
+		    len > strlen(HEAD) + strlen(TAIL) &&
+		    strcmp(entry->d_name + len - strlen(TAIL), TAIL) == 0)
+			settle(topo, dirfd(dir), entry->d_name);
+	}
+	if (dir != NULL)
+		closedir(dir);
+}
