@@ -44,6 +44,7 @@ static int ask(struct slabd_pool *pool, const char *name, size_t size,
 	struct attachment *att =
 		self != NULL ? thread_attachment(self, pool) : NULL;
 	struct wire_reply reply;
+	char why[LINK_WHY];
 	int r;
 	if (att == NULL)
 		return error_set(ENOMEM, "no memory for a thread's magazines");
@@ -52,7 +53,7 @@ static int ask(struct slabd_pool *pool, const char *name, size_t size,
 	r = request_call(&pool->link, &create.head, sizeof(create), &reply);
 	if (r < 0)
 		return error_set(-r, "cache %s: %s", name,
-		                 r == -ENOTCONN ? link_why(&pool->link)
+		                 r == -ENOTCONN ? link_why(&pool->link, why)
 		                                : strerror(-r));
 	if (reply.error != 0)
 		return error_set(reply.error > 0 ? reply.error : EPROTO, "%s",
@@ -191,6 +192,7 @@ int slabd_cache_remove(slabd_pool *pool, const char *name)
 {
 	struct wire_remove remove = {.head = {.type = WIRE_REMOVE}};
 	struct wire_reply reply;
+	char why[LINK_WHY];
 	int r;
 	if (!pool_alive(pool) || check_name(name) < 0)
 		return -1;
@@ -199,8 +201,11 @@ int slabd_cache_remove(slabd_pool *pool, const char *name)
 	r = request_call(&pool->link, &remove.head, sizeof(remove), &reply);
 	if (r < 0)
 		return error_set(-r, "cache %s: %s", name,
-		                 r == -ENOTCONN ? link_why(&pool->link)
+		                 r == -ENOTCONN ? link_why(&pool->link, why)
 		                                : strerror(-r));
+	/* Asked for twice, it may have been done the first time. */
+	if (reply.error == ENOENT && reply.head.spare > 0)
+		return 0;
 	if (reply.error != 0)
 		return error_set(reply.error > 0 ? reply.error : EPROTO, "%s",
 		                 reply.text);

@@ -105,10 +105,11 @@ void helper_forget(struct slabd_pool *pool)
 
 int slabd_descriptor(slabd_pool *pool)
 {
+	char why[LINK_WHY];
 	if (!pool_alive(pool))
 		return -1;
 	if (link_is_lost(&pool->link))
-		return error_set(ENOTCONN, "%s", link_why(&pool->link));
+		return error_set(ENOTCONN, "%s", link_why(&pool->link, why));
 	return pool->link.poller;
 }
 
@@ -124,6 +125,7 @@ static void settle_caller(struct slabd_pool *pool)
 
 int slabd_poll(slabd_pool *pool)
 {
+	char why[LINK_WHY];
 	bool there;
 	if (!pool_alive(pool))
 		return -1;
@@ -131,5 +133,5 @@ int slabd_poll(slabd_pool *pool)
 	settle_caller(pool);
 	if (there)
 		return 0;
-	return error_set(ENOTCONN, "%s", link_why(&pool->link));
+	return error_set(ENOTCONN, "%s", link_why(&pool->link, why));
 }

@@ -2,6 +2,8 @@
 #include "client/link.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -42,13 +44,20 @@ bool link_is_cut(ssize_t got)
 	       errno == ENOTCONN;
 }
 
-const char *link_why(const struct link *link)
+const char *link_why(const struct link *link, char text[LINK_WHY])
 {
+	uint32_t err = atom_load(&link->resume.err);
 	/* pairs: give_up */
 	if (atom_load_acquire(&link->lost) != 0)
 		return link->resume.why;
-	return "slabd is gone: the pool works on with what it has, and grows "
-	       "when slabd is there again";
+	if (err == 0)
+		return "slabd is gone: the pool works on with what it has, and "
+		       "grows when slabd is there again";
+	snprintf(text, LINK_WHY,
+	         "slabd is gone (%s: %s): the pool works on with what it has, "
+	         "and grows when slabd is there again",
+	         link->resume.to.sun_path, strerror((int)err));
+	return text;
 }
 
 static void close_fd(int fd)

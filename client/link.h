@@ -29,6 +29,7 @@ struct resume {
 	const struct view *view; /* (C) NULL: no client yet, no way back */
 	int trial;               /* (R) a connection without its welcome, -1 */
 	uint32_t tries;          /* (R) in a row */
+	uint32_t err;            /* (A) errno of the last try; relaxed, a text */
 	uint64_t due_ns;         /* (R) of the next try, or the trial's end; 0:
 	                        connected, or nobody has begun to try */
 	uint64_t stands_ns;      /* (R) since when the connection stands */
@@ -77,8 +78,10 @@ void link_cut(struct link *link, uint32_t up);
 /* Whether a send or recv that gave got, and errno, met the end of it. */
 bool link_is_cut(ssize_t got);
 
-/* Why slabd is not there, in one line with the remedy. */
-const char *link_why(const struct link *link);
+/* Why slabd is not there, in one line with the remedy, which is written to text
+ * where it is not a fixed one. */
+#define LINK_WHY 240
+const char *link_why(const struct link *link, char text[LINK_WHY]);
 
 /* Has the poller tell of a socket, or no more. 0, or -errno. A forked child
  * has the same poller, and copies of the sockets keep them in it: each is

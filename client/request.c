@@ -14,6 +14,9 @@
 #define LIMIT_NS (HANDSHAKE_SECONDS * SECOND_NS)
 #define SLICE_MS 100
 
+/* Another slabd is at the other end: what it was asked is to be sent again. */
+#define AWAIT_E_AGAIN 1
+
 /* After a send or recv that gave got: 0 to try again, or -errno. Waits where
  * the socket is not ready; in slices, as nothing wakes a thread that begins to
  * wait when new sockets are in place already. */
@@ -45,7 +48,8 @@ static int send_request(const struct link *link, const struct wire_head *msg,
 	return r;
 }
 
-/* The reply to request seq; replies that came too late for theirs are left. */
+/* The reply to request seq; replies that came too late for theirs are left. 0,
+ * AWAIT_E_AGAIN or -errno. */
 static int await_reply(const struct link *link, uint32_t seq,
                        struct wire_reply *reply, uint32_t up, uint64_t until_ns)
 {
@@ -53,6 +57,9 @@ static int await_reply(const struct link *link, uint32_t seq,
 	while (r == 0) {
 		ssize_t got =
 			recv(link->sock, reply, sizeof(*reply), MSG_DONTWAIT);
+		if ((size_t)got == sizeof(reply->head) &&
+		    reply->head.type == WIRE_AGAIN)
+			return AWAIT_E_AGAIN;
 		if (got > 0 && (size_t)got != sizeof(*reply))
 			return -EPROTO;
 		if (got > 0 && reply->head.seq == seq) {
@@ -80,9 +87,40 @@ static int lock_calls(struct link *link, uint64_t until_ns)
 	return -err;
 }
 
+/* Away with what no request waits for any more. */
+static void clear(const struct link *link)
+{
+	struct wire_reply late;
+	while (recv(link->sock, &late, sizeof(late), MSG_DONTWAIT) > 0)
+		continue;
+}
+
+/* Over the connection that stands. *sent counts how often. */
+static int ask(const struct link *link, const struct wire_head *msg,
+               struct wire_reply *reply, uint32_t up, uint64_t until_ns,
+               uint32_t *sent)
+{
+	int r;
+	clear(link);
+	r = send_request(link, msg, up, until_ns);
+	while (r == 0) {
+		++*sent;
+		r = await_reply(link, msg->seq, reply, up, until_ns);
+		if (r != AWAIT_E_AGAIN)
+			return r;
+		/* The first may have been done: its reply is here then, also
+		 * where slabd has hung up after it. */
+		if (send_request(link, msg, up, until_ns) == -ETIMEDOUT)
+			return -ETIMEDOUT;
+		r = 0;
+	}
+	return r;
+}
+
 /* Once, over the connection that stands. */
 static int exchange(struct link *link, struct wire_head *msg, size_t bytes,
-                    struct wire_reply *reply, uint64_t until_ns)
+                    struct wire_reply *reply, uint64_t until_ns,
+                    uint32_t *sent)
 {
 	uint32_t up;
 	int r = lock_calls(link, until_ns);
@@ -91,9 +129,8 @@ static int exchange(struct link *link, struct wire_head *msg, size_t bytes,
 	up = atom_load(&link->up);
 	msg->bytes = (uint32_t)bytes;
 	msg->seq = ++link->seq;
-	r = (up & 1) != 0 ? send_request(link, msg, up, until_ns) : -ENOTCONN;
-	if (r == 0)
-		r = await_reply(link, msg->seq, reply, up, until_ns);
+	r = (up & 1) != 0 ? ask(link, msg, reply, up, until_ns, sent)
+	                  : -ENOTCONN;
 	pthread_mutex_unlock(&link->calls);
 	if (r == -ENOTCONN)
 		link_cut(link, up);
@@ -104,12 +141,14 @@ int request_call(struct link *link, struct wire_head *msg, size_t bytes,
                  struct wire_reply *reply)
 {
 	uint64_t until_ns = clock_now_ns() + LIMIT_NS;
+	uint32_t sent = 0;
 	int held = link_hold();
 	int r;
 	do
-		r = exchange(link, msg, bytes, reply, until_ns);
+		r = exchange(link, msg, bytes, reply, until_ns, &sent);
 	while (r == -ENOTCONN && resume_wait(link, until_ns) == 0);
 	link_let_go(held);
+	reply->head.spare = sent > 0 ? sent - 1 : 0;
 	return r;
 }
 
@@ -118,10 +157,12 @@ void request_bye(struct link *link)
 	struct wire_head bye = {.type = WIRE_BYE};
 	struct wire_reply reply;
 	uint64_t now = clock_now_ns();
+	uint32_t sent = 0;
 	int held = link_hold();
-	if (exchange(link, &bye, sizeof(bye), &reply, now + LIMIT_NS) ==
+	if (exchange(link, &bye, sizeof(bye), &reply, now + LIMIT_NS, &sent) ==
 	            -ENOTCONN &&
 	    resume_once(link, now + SECOND_NS) == 0)
-		exchange(link, &bye, sizeof(bye), &reply, now + LIMIT_NS);
+		exchange(link, &bye, sizeof(bye), &reply, now + LIMIT_NS,
+		         &sent);
 	link_let_go(held);
 }

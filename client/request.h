@@ -9,8 +9,9 @@
 #include "client/link.h"
 
 /* Sends a request, whose head it fills in with a number of its own, and waits
- * for the reply to it. A connection that is cut is waited for, and the request
- * sent again: slabd may do it twice. 0, or -errno: -ENOTCONN slabd is gone,
+ * for the reply to it. Where the connection is cut, which is waited for, or
+ * another slabd has taken it over, the request is sent again: slabd may do it
+ * twice. The reply's head.spare says how often it was. 0, or -errno: -ENOTCONN slabd is gone,
  * -ETIMEDOUT it does not answer. The reply's own error is not looked at. */
 int request_call(struct link *link, struct wire_head *msg, size_t bytes,
                  struct wire_reply *reply);

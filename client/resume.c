@@ -59,16 +59,27 @@ static void begin(struct link *link, uint64_t now)
 	back_off(link, now);
 }
 
-static void attempt(struct link *link, uint64_t now)
+/* A connection over which slabd was asked; or -errno. */
+static int knock(struct link *link)
 {
 	struct resume *r = &link->resume;
 	int sock = handshake_connect(&r->to, SOCK_NONBLOCK);
-	if (sock >= 0 && (handshake_hello(sock, &r->hello) < 0 ||
-	                  link_watch(link, sock) < 0)) {
+	int done = sock < 0 ? sock : handshake_hello(sock, &r->hello);
+	if (done == 0)
+		done = link_watch(link, sock);
+	if (done >= 0)
+		return sock;
+	if (sock >= 0)
 		close(sock);
-		sock = -1;
-	}
+	return done;
+}
+
+static void attempt(struct link *link, uint64_t now)
+{
+	struct resume *r = &link->resume;
+	int sock = knock(link);
 	if (sock < 0) {
+		atom_store(&r->err, (uint32_t)-sock);
 		back_off(link, now);
 		return;
 	}
@@ -101,6 +112,7 @@ static void connected(struct link *link, uint64_t now)
 	struct resume *r = &link->resume;
 	r->due_ns = 0;
 	r->stands_ns = now;
+	atom_store(&r->err, 0u);
 	set_timer(link, 0);
 	view_count(r->view, r->hello.id, STAT_RESUMES, 1);
 	atom_store(&link->up, atom_load(&link->up) + 1);
@@ -141,12 +153,15 @@ static void check_trial(struct link *link, uint64_t now)
 	 * that is no socket of ours any more. */
 	r->trial = -1;
 	close(sock);
-	if (done == 0)
+	if (done == 0) {
 		connected(link, now);
-	else if (is_final(done))
+	} else if (is_final(done)) {
 		give_up(link, -done, msg.text);
-	else
+	} else {
+		atom_store(&r->err, done < 0 ? (uint32_t)-done
+		                             : (uint32_t)ETIMEDOUT);
 		back_off(link, now);
+	}
 }
 
 static void step(struct link *link)

@@ -125,9 +125,12 @@ static void say_refused(const struct cache *cache, uint32_t node)
 static void *fail(struct cache *cache, uint32_t node)
 {
 	struct slabd_pool *pool = cache->pool;
+	char why[LINK_WHY];
 	view_count(&pool->view, pool->user.id, STAT_FAILURES, 1);
-	if (link_is_lost(&pool->link))
-		return error_set(ENOMEM, "%s", link_why(&pool->link)), NULL;
+	if (link_is_lost(&pool->link) ||
+	    (node == NODE_NONE && !link_is_up(&pool->link)))
+		return error_set(ENOMEM, "%s", link_why(&pool->link, why)),
+		       NULL;
 	if (node != NODE_NONE)
 		return say_refused(cache, node), NULL;
 	error_set(ENOMEM,

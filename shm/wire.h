@@ -17,6 +17,9 @@
  *     | hello with instance, id, epoch ---->  |  the same process, by pidfd
  *     |  <----------- welcome + events alone  |
  *
+ *   when another slabd has taken the connection over, which its manager kept:
+ *     |  <------------------------------- again | what was not answered, anew
+ *
  *   events, a second socket pair, on which neither side ever waits:
  *     | ring -------------------------------->  |  some want bit is set
  *     |  <------------------------------- trim  |  flush what you can
@@ -48,6 +51,7 @@ enum wire_type {
 	WIRE_TRIM,
 	WIRE_CLOSE,
 	WIRE_REMOVE,
+	WIRE_AGAIN,
 };
 
 struct wire_hello {
@@ -115,6 +119,6 @@ struct wire_reply {
 	char text[WIRE_TEXT];
 };
 
-/* bye, ring and trim are a head alone. */
+/* bye, ring, trim and again are a head alone. */
 
 #endif

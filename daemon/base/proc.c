@@ -4,10 +4,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77
+#endif
+#define PIDFS_KIND 0x50494446 /* PIDFS_MAGIC */
 
 /* Of proc_pid_stat(5): fields between the name and the one that is read. */
 #define TO_STARTTIME 20
@@ -86,4 +95,53 @@ int proc_open(int32_t pid, uint64_t ticks)
 		return fd;
 	close(fd);
 	return r == 0 ? -ESRCH : r;
+}
+
+int proc_of_peer(int sock)
+{
+	int fd = -1;
+	socklen_t bytes = sizeof(fd);
+	if (getsockopt(sock, SOL_SOCKET, SO_PEERPIDFD, &fd, &bytes) == 0)
+		return fd;
+	return -errno;
+}
+
+/* Since Linux 6.9 a process has a file of its own in a file system of them. */
+static bool has_own_file(int fd, struct stat *st)
+{
+	struct statfs fs;
+	return fstatfs(fd, &fs) == 0 && fs.f_type == PIDFS_KIND &&
+	       fstat(fd, st) == 0;
+}
+
+/* The number of a pidfd's process, which lives; 0: it is not seen from here, or
+ * has ended. */
+static int32_t number_of(int fd)
+{
+	char path[40];
+	char line[256];
+	int32_t pid = 0;
+	FILE *info;
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	info = fopen(path, "re");
+	while (info != NULL && fgets(line, sizeof(line), info) != NULL)
+		if (sscanf(line, "Pid: %" SCNd32, &pid) == 1)
+			break;
+	if (info != NULL)
+		fclose(info);
+	return pid > 0 ? pid : 0;
+}
+
+int proc_is_same(int a, int b)
+{
+	struct stat one;
+	struct stat other;
+	int32_t pid;
+	if (has_own_file(a, &one) && has_own_file(b, &other))
+		return one.st_ino == other.st_ino && one.st_dev == other.st_dev;
+	/* Two that both live differ in their number. */
+	pid = number_of(a);
+	if (pid == 0 || number_of(b) == 0)
+		return -ENOTSUP;
+	return number_of(b) == pid && number_of(a) == pid;
 }

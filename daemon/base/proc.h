@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What /proc/PID says of another process. A number and the time at which its
- * process began name a process for all time.
+ * What the kernel says of another process. A number and the time at which its
+ * process began name a process for all time, as far as a number is seen from
+ * here; a pidfd names one wherever it lives.
  */
 #ifndef DAEMON_BASE_PROC_H
 #define DAEMON_BASE_PROC_H
@@ -16,6 +17,15 @@ int proc_ticks(int32_t pid, uint64_t *ticks);
 /* A descriptor of the process of that number that began then, or at any time
  * if ticks is 0. -ESRCH: it is surely gone; another -errno: can't say. */
 int proc_open(int32_t pid, uint64_t ticks);
+
+/* A descriptor of the process at the other end of a Unix socket, as it was when
+ * that connected. -ENOPROTOOPT: the kernel does not know (before Linux 6.5);
+ * -ESRCH: it is gone; another -errno. */
+int proc_of_peer(int sock);
+
+/* Whether two descriptors are of one process: 1, 0, or -ENOTSUP: the kernel
+ * does not say, as is so for one of another PID namespace before Linux 6.9. */
+int proc_is_same(int a, int b);
 
 /* The CPU on which its first thread last ran. 0, or as proc_ticks. */
 int proc_cpu(int32_t pid, unsigned *cpu);

@@ -2,6 +2,7 @@
 #include "daemon/manager/fdstore.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,8 @@ static struct slot {
 } *slots;
 static unsigned n_numbers;
 static size_t names_bytes;
+static unsigned n_slots;
+static unsigned max_slots = UINT_MAX; /* that the manager has room for */
 
 static uint32_t hash_of(const char *name)
 {
@@ -69,6 +72,12 @@ static struct slot *add(struct slot **end, const char *name, int fd)
 		         "have %u bytes at most", name, FDSTORE_NAMES_BYTES);
 		return NULL;
 	}
+	if (n_slots >= max_slots) {
+		log_warn("%s will not outlive slabd: the service manager keeps "
+		         "%u descriptors at most; raise its LimitNOFILE, or "
+		         "FileDescriptorStoreMax", name, max_slots);
+		return NULL;
+	}
 	slot = malloc(sizeof(*slot) + bytes);
 	if (slot == NULL) {
 		log_warn("%s will not outlive slabd: no memory", name);
@@ -77,6 +86,7 @@ static struct slot *add(struct slot **end, const char *name, int fd)
 	*slot = (struct slot){NULL, n_numbers++, hash_of(name), fd};
 	memcpy(slot->name, name, bytes);
 	names_bytes += bytes;
+	n_slots++;
 	*end = slot;
 	return slot;
 }
@@ -93,14 +103,25 @@ static void forget(struct slot **link)
 	struct slot *slot = *link;
 	close_passed(slot);
 	names_bytes -= strlen(slot->name) + 1;
+	n_slots--;
 	*link = slot->next;
 	free(slot);
+}
+
+/* What a manager of old does not say is not known. */
+static void read_max(void)
+{
+	const char *max = getenv(FDSTORE_MAX);
+	unsigned long n = max != NULL ? strtoul(max, NULL, 10) : 0;
+	if (n > 0 && n < UINT_MAX)
+		max_slots = (unsigned)n;
 }
 
 int fdstore_open(void)
 {
 	char *name;
 	int fd;
+	read_max();
 	while ((fd = notify_passed(true, &name)) >= 0) {
 		struct slot **link = find(name);
 		if (*link != NULL)
@@ -131,6 +152,15 @@ void fdstore_put(const char *name, int fd)
 		         "be told: %s", name, strerror(-r));
 	if (r <= 0)
 		forget(link);
+}
+
+bool fdstore_put_spare(const char *name, int fd)
+{
+	if (names_bytes + strlen(name) + 1 > FDSTORE_NAMES_BYTES / 3 * 2 ||
+	    n_slots >= max_slots / 3 * 2)
+		return false;
+	fdstore_put(name, fd);
+	return fdstore_has(name);
 }
 
 void fdstore_drop(const char *name)

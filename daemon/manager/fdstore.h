@@ -21,6 +21,9 @@
  * less its name and those of the sockets. */
 #define FDSTORE_NAMES_BYTES ((128u << 10) - 64u)
 
+/* The variable in which a manager says how many it keeps at most. */
+#define FDSTORE_MAX "FDSTORE"
+
 /* Listening sockets, and the configuration; the other names are
  * pool/pool.h's. */
 #define FDSTORE_CLIENT "slabd.listen.client"
@@ -35,6 +38,10 @@ int fdstore_open(void);
  * failure is logged and is no reason to stop: slabd then can't come back with
  * this one. */
 void fdstore_put(const char *name, int fd);
+
+/* The same for what slabd can do without: as long as a third of the room is left
+ * for the rest. False: it is not kept. */
+bool fdstore_put_spare(const char *name, int fd);
 
 /* Has the manager close its copy, and closes what was passed and not taken. */
 void fdstore_drop(const char *name);

@@ -19,6 +19,7 @@
 
 #include "daemon/base/log.h"
 #include "daemon/manager/backoff.h"
+#include "daemon/manager/fdstore.h"
 #include "daemon/manager/notify.h"
 #include "daemon/manager/supervise_fds.h"
 #include "daemon/manager/supervise_msg.h"
@@ -46,6 +47,7 @@ static struct supervisor {
 	bool ended;
 	int status;           /* then, to exit with */
 	struct supervise_msg msg;
+	unsigned n_given; /* that a manager opened for slabd */
 	struct supervise_fds store;
 } super;
 
@@ -67,6 +69,9 @@ static void set_environment(struct supervisor *s)
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");
 	putenv(s->store.list);
+	/* Sockets that a manager passed take room, and are not slabd's to
+	 * count. */
+	set_number(FDSTORE_MAX, s->store.max - s->n_given);
 	if (s->store.n > 0) {
 		set_number("LISTEN_PID", getpid());
 		set_number("LISTEN_FDS", s->store.n);
@@ -364,6 +369,7 @@ static int open_store(struct supervisor *s)
 	for (int kept = 0; kept < 2; kept++) {
 		while ((fd = notify_passed(kept, &name)) >= 0) {
 			supervise_fds_add(&s->store, name, fd);
+			s->n_given += !kept;
 			free(name);
 		}
 		if (fd != -ENOENT)

@@ -5,6 +5,7 @@ libdaemon_la_SOURCES += \
 	daemon/pool/adopt.h \
 	daemon/pool/caches.c \
 	daemon/pool/ends.c \
+	daemon/pool/ends.h \
 	daemon/pool/caches.h \
 	daemon/pool/clients.c \
 	daemon/pool/clients.h \

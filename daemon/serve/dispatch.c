@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <string.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -10,14 +12,17 @@
 #include "daemon/balance/wants.h"
 #include "daemon/base/log.h"
 #include "daemon/pool/caches.h"
+#include "daemon/pool/clients.h"
 #include "daemon/serve/death.h"
 #include "daemon/serve/duty.h"
 #include "daemon/serve/hello.h"
+#include "daemon/serve/kept.h"
 #include "daemon/serve/message.h"
 #include "daemon/serve/peer.h"
 #include "daemon/watch/wake.h"
 
 #define MESSAGES_A_TURN 32 /* then other peers have theirs */
+#define UNREAD_MAX 65536   /* bytes, with what the kernel adds */
 
 static void on_message(evutil_socket_t fd, short what, void *arg);
 
@@ -184,4 +189,51 @@ void dispatch_accept(struct server *server, int sock)
 	else if (death_open(peer) < 0 ||
 	         peer_watch(peer, &peer->on_sock, sock, on_message) < 0)
 		peer_free(peer);
+}
+
+/* ---- connections that outlived a slabd ---------------------------------- */
+
+/* A request may have been read, and its answer never sent: the client sends it
+ * again when it hears of this. One that has not read so many is told enough. */
+static void tell_again(struct peer *peer)
+{
+	struct wire_head again = {.type = WIRE_AGAIN, .bytes = sizeof(again)};
+	int unread = 0;
+	if (ioctl(peer->sock, SIOCOUTQ, &unread) == 0 && unread > UNREAD_MAX)
+		return;
+	if (send(peer->sock, &again, sizeof(again),
+	         MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		shutdown(peer->sock, SHUT_RDWR);
+}
+
+/* True if its connection goes on. */
+static bool take_over(struct peer *peer)
+{
+	struct kept_pair pair;
+	if (kept_take(peer->pool, peer->id, peer->pidfd, &pair) < 0)
+		return false;
+	peer->sock = pair.sock;
+	peer->events = pair.events;
+	peer->kept = true;
+	peer_enter(peer, PEER_LIVE);
+	if (clients_is_banned(peer->pool, peer->id) ||
+	    peer_watch(peer, &peer->on_sock, peer->sock, on_message) < 0 ||
+	    peer_watch(peer, &peer->on_events, peer->events, on_message) < 0) {
+		peer_disconnect(peer);
+		return false;
+	}
+	view_count(&peer->pool->view, peer->id, STAT_RESUMES, 1);
+	tell_again(peer);
+	return true;
+}
+
+void dispatch_take_over(struct server *server)
+{
+	unsigned n = 0;
+	for (struct peer *peer = server->peers; peer != NULL;
+	     peer = peer->next)
+		if (peer->state == PEER_DISCONNECTED && peer->pidfd >= 0)
+			n += take_over(peer);
+	if (n > 0)
+		log_info("%u clients' connections go on", n);
 }

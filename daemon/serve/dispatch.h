@@ -6,6 +6,9 @@
 #include "daemon/serve/server.h"
 
 /* Takes an accepted connection over; closes it on failure. */
+/* Goes on with the connections of clients that were taken over. */
+void dispatch_take_over(struct server *server);
+
 void dispatch_accept(struct server *server, int sock);
 
 #endif

@@ -17,10 +17,6 @@
 #include "daemon/serve/death.h"
 #include "daemon/serve/duty.h"
 
-#ifndef SO_PEERPIDFD
-#define SO_PEERPIDFD 77
-#endif
-
 /* False when it was not taken. The client reads nothing else first: a full
  * socket is its fault, and it sees the connection close. */
 static bool answer(struct peer *peer, struct wire_welcome *msg, int *fds,
@@ -119,12 +115,9 @@ static bool is_closed(const struct peer *peer)
  */
 static int open_pidfd(const struct peer *peer)
 {
-	int fd = -1;
-	socklen_t bytes = sizeof(fd);
-	if (getsockopt(peer->sock, SOL_SOCKET, SO_PEERPIDFD, &fd, &bytes) == 0)
+	int fd = proc_of_peer(peer->sock);
+	if (fd != -ENOPROTOOPT)
 		return fd;
-	if (errno != ENOPROTOOPT)
-		return -errno;
 	fd = (int)syscall(SYS_pidfd_open, peer->pid, 0);
 	if (fd < 0)
 		return -errno;
@@ -209,6 +202,8 @@ static int welcome(struct peer *peer, int theirs, const char *name,
 	if (!answer(peer, &msg, fds, 3 + pool->backing.n_nodes))
 		return -ENOTCONN;
 	peer_enter(peer, PEER_LIVE);
+	/* Not before it was answered: it would wait for that in vain. */
+	peer_keep(peer);
 	evtimer_del(peer->timer);
 	return 0;
 }
@@ -235,21 +230,21 @@ static int admit(struct peer *peer, struct pool *pool, event_callback_fn call)
 
 /* ---- back --------------------------------------------------------------- */
 
-/* Whether the process at the other end is the client's: 1 it is, 0 it is not,
- * or -errno. Two processes that both live differ in their number. */
+/* Whether the process at the other end is the client's, and lives: 1 it is, 0 it
+ * is not, or nothing tells, or -errno. */
 static int is_same(const struct peer *peer, const struct peer *client)
 {
 	struct pollfd ends[2] = {{.events = POLLIN}, {.events = POLLIN}};
 	bool same;
 	int fd;
-	if (client->pidfd < 0 || peer->pid <= 0 || peer->pid != client->pid)
+	if (client->pidfd < 0)
 		return 0;
 	fd = open_pidfd(peer);
 	if (fd < 0)
 		return fd == -ESRCH ? 0 : fd;
 	ends[0].fd = fd;
 	ends[1].fd = client->pidfd;
-	same = poll(ends, 2, 0) == 0;
+	same = proc_is_same(fd, client->pidfd) == 1 && poll(ends, 2, 0) == 0;
 	close(fd);
 	return same;
 }
@@ -315,6 +310,8 @@ static void take_back(struct peer *client, struct peer *pending,
 		         client->pid);
 		if (!answer(client, &msg, &theirs, 1))
 			shutdown(client->sock, SHUT_RDWR);
+		else
+			peer_keep(client);
 		/* It may have raised a want while nobody heard it ring. */
 		duty_serve_pool(client->server, client->pool);
 	}

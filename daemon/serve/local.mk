@@ -11,6 +11,8 @@ libdaemon_la_SOURCES += \
 	daemon/serve/duty.h \
 	daemon/serve/hello.c \
 	daemon/serve/hello.h \
+	daemon/serve/kept.c \
+	daemon/serve/kept.h \
 	daemon/serve/listen.c \
 	daemon/serve/listen.h \
 	daemon/serve/loop.c \

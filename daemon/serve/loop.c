@@ -267,6 +267,8 @@ static int take_up_clients(struct server *server)
 		duty_serve_pool(server, &server->pools[i]);
 	}
 	if (r == 0)
+		dispatch_take_over(server);
+	if (r == 0)
 		adopt_rest(server->topo);
 	/* Loans that were taken over, and nodes that were being emptied. */
 	duty_soon(server, DUTY_SOON_NS);

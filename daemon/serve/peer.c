@@ -12,6 +12,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/pool/clients.h"
+#include "daemon/serve/kept.h"
 #include "daemon/watch/wake.h"
 #include "shm/wire.h"
 
@@ -86,8 +87,18 @@ void peer_close_events(struct peer *peer)
 	close_fd(&peer->events);
 }
 
+void peer_keep(struct peer *peer)
+{
+	const struct kept_pair pair = {peer->sock, peer->events};
+	peer->kept = kept_put(peer->pool, peer->id, &pair);
+}
+
 void peer_disconnect(struct peer *peer)
 {
+	const struct kept_pair pair = {peer->sock, peer->events};
+	if (peer->kept)
+		kept_drop(peer->pool, peer->id, &pair);
+	peer->kept = false;
 	close_connection(peer);
 	if (peer->state == PEER_LIVE)
 		peer_enter(peer, PEER_DISCONNECTED);

@@ -6,6 +6,7 @@
  *   -                    accepted                        PENDING
  *   -                    found in the rows, alive        DISCONNECTED
  *   -                    found in the rows, dead         SWEPT
+ *   DISCONNECTED         its connection was kept         LIVE
  *   PENDING              hello                           LIVE
  *   PENDING              hello of a client that is back  - (it gave its
  *                                                        connection away)
@@ -50,6 +51,7 @@ struct peer {
 	char comm[16];
 	int sock;   /* -1: disconnected */
 	int events; /* our end of the event pair, -1 */
+	bool kept;  /* the manager has both, too */
 	int pidfd;  /* -1 while pending, and once it was swept */
 	struct event *on_sock;
 	struct event *on_events;
@@ -82,6 +84,10 @@ void peer_fault(struct peer *peer, enum drop drop, const char *text);
 /* Gives the connection of a pending peer, and our end of a new event pair, to a
  * client; what the client had of both is closed. */
 void peer_hand_over(struct peer *client, struct peer *pending, int events);
+
+/* Has the manager keep the connection of a live client, so that the next slabd
+ * goes on with it. */
+void peer_keep(struct peer *peer);
 
 /* False: it has sent all that it may in this second. */
 bool peer_take_token(struct peer *peer);

@@ -82,16 +82,28 @@ static void serve_one(void)
 	child_end(&child, "and ends well");
 }
 
-/* While a client lives the manager has a descriptor of its process. */
+/* Whether the next such message is about that name. */
+static bool is_next(const char *what, const char *name)
+{
+	unsigned between;
+	return manager_await(what, SURELY_MS, &between) == fixture.pid &&
+	       manager_says(name);
+}
+
+/* While a client lives the manager has a descriptor of its process, and while
+ * it is connected its connection. */
 static void kept_process(void)
 {
 	static const char name[] = "FDNAME=slabd.pool.default.client.1.1";
-	unsigned between;
-	tap_ok(manager_await("FDSTORE=1", SURELY_MS, &between) == fixture.pid &&
-	               manager_says(name), "the client's process is kept");
-	tap_ok(manager_await("FDSTOREREMOVE=1", SURELY_MS, &between) ==
-	                       fixture.pid &&
-	               manager_says(name),
+	static const char sock[] = "FDNAME=slabd.default.1.1.s";
+	static const char events[] = "FDNAME=slabd.default.1.1.e";
+	tap_ok(is_next("FDSTORE=1", name), "the client's process is kept");
+	tap_ok(is_next("FDSTORE=1", sock) && is_next("FDSTORE=1", events),
+	       "and its connection");
+	tap_ok(is_next("FDSTOREREMOVE=1", sock) &&
+	               is_next("FDSTOREREMOVE=1", events),
+	       "this until it closes");
+	tap_ok(is_next("FDSTOREREMOVE=1", name),
 	       "until a while after its end");
 }
 
