@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,8 +16,12 @@
 #include "client/resume.h"
 #include "client/want.h"
 #include "shm/atom.h"
+#include "shm/partial.h"
 
 #define SLICE_NS UINT64_C(10000000)
+#define REST_NS UINT64_C(5000000) /* after a second wait in vain; then twice */
+#define LEASED_MAX                                                             \
+	64u /* looks at a list whose slabs all are in others' hands */
 
 /* Sleeps until slabd has grown or refused something. False on time-out. The
  * word is in a mapping shared with slabd, so the futex is not private. */
@@ -51,6 +56,59 @@ static bool tell_first(const struct cache *cache, const uint8_t *nodes,
 		want_tell(pool, cache->id, nodes[i]);
 		return true;
 	}
+	return false;
+}
+
+/* Whether growth of a thread's own node may come soon: slabd is there, it has
+ * not refused, and it did not let us wait in vain of late. */
+static bool near_may_grow(const struct cache *cache, uint32_t node,
+                          uint32_t seq)
+{
+	const struct slabd_pool *pool = cache->pool;
+	if (pool->no_wait || is_denied(cache, node, false) ||
+	    !link_is_up(&pool->link))
+		return false;
+	if (atom_load(&pool->near_vain) == 0)
+		return true;
+	return atom_load(&pool->near_seq) != seq &&
+	       clock_now_ns() >= atom_load(&pool->near_rest_ns);
+}
+
+/* Nothing came. What slabd does for others would have us wait again and again,
+ * so each wait in vain is followed by a longer rest. */
+static void note_vain(struct slabd_pool *pool, uint32_t seq)
+{
+	uint32_t vain = atom_load(&pool->near_vain);
+	uint64_t rest = vain > 0 ? REST_NS << (vain < 8 ? vain : 8) : 0;
+	atom_store(&pool->near_seq, seq);
+	atom_store(&pool->near_rest_ns, clock_now_ns() + rest);
+	atom_store(&pool->near_vain, vain + 1);
+	/* The want may be another's, who was stopped before it rang. */
+	if (doorbell_may_ring(&pool->link))
+		doorbell_ring(&pool->link);
+}
+
+/* Waits for growth of the thread's own node, before another one is asked, until
+ * *until (0: not begun). False when it may wait no longer. */
+static bool wait_near(struct cache *cache, uint32_t node, uint32_t seq,
+                      uint64_t *until)
+{
+	struct slabd_pool *pool = cache->pool;
+	uint64_t us = atom_load(&pool->view.head->remote_wait_us);
+	uint64_t now;
+	if (us == 0 || !near_may_grow(cache, node, seq))
+		return false;
+	us = us < REMOTE_WAIT_MAX_US ? us : REMOTE_WAIT_MAX_US;
+	want_tell(pool, cache->id, node);
+	now = clock_now_ns();
+	if (*until == 0) {
+		*until = now + us * 1000;
+		view_count(&pool->view, pool->user.id, STAT_WAITS, 1);
+	}
+	if (now < *until &&
+	    sleep_on(&pool->view.head->grow_seq, seq, *until - now))
+		return true;
+	note_vain(pool, seq);
 	return false;
 }
 
@@ -112,8 +170,8 @@ static const struct {
 static void say_refused(const struct cache *cache, uint32_t node)
 {
 	const struct view *view = &cache->pool->view;
-	uint32_t why = MARK_WHY(
-		atom_load(&view_mark(view, cache->id, node)->denied));
+	uint32_t why =
+		MARK_WHY(atom_load(&view_mark(view, cache->id, node)->denied));
 	if (why >= MARK_WHYS)
 		why = MARK_WHY_UNKNOWN;
 	error_set(ENOMEM, "pool %s is full for cache %s on node %u: %s; %s",
@@ -150,6 +208,27 @@ static void *take_of(struct cache *cache, uint32_t node, bool home_only,
 	return object;
 }
 
+/* One object of the own node, for whose growth it waits a little. n: how many
+ * nodes there are to choose from. */
+static void *take_near(struct cache *cache, const uint8_t *nodes, uint32_t n,
+                       bool home_only)
+{
+	const struct layout_head *head = cache->pool->view.head;
+	uint64_t until = 0;
+	uint32_t seq;
+	void *object;
+	do {
+		/* pairs: marks_announce; what it grew is on the lists. */
+		seq = atom_load_acquire(&head->grow_seq);
+		object = take_of(cache, nodes[0], home_only,
+		                 !is_denied(cache, nodes[0], home_only));
+	} while (object == NULL && n > 1 &&
+	         wait_near(cache, nodes[0], seq, &until));
+	if (object != NULL && until != 0)
+		atom_store(&cache->pool->near_vain, 0u);
+	return object;
+}
+
 /* One object of the first node that has any. slabd is told of a node
  * only when all before it are denied: a look at the others must not have it
  * spread over them what the thread's own node could give. */
@@ -157,19 +236,26 @@ static void *take_first(struct cache *cache, const uint8_t *nodes, uint32_t n,
                         bool home_only)
 {
 	struct slabd_pool *pool = cache->pool;
-	bool tell = true;
-	for (uint32_t i = 0; i < n; i++) {
+	void *object = take_near(cache, nodes, n, home_only);
+	bool tell = is_denied(cache, nodes[0], home_only);
+	bool had_room = !tell;
+	for (uint32_t i = 1; i < n && object == NULL; i++) {
 		bool denied = is_denied(cache, nodes[i], home_only);
-		void *object =
-			take_of(cache, nodes[i], home_only, tell && !denied);
-		if (object != NULL) {
-			view_count(&pool->view, pool->user.id,
-			           STAT_REMOTE_ALLOCS, i != 0);
-			return object;
-		}
+		object = take_of(cache, nodes[i], home_only, tell && !denied);
 		tell = tell && denied;
+		view_count(&pool->view, pool->user.id, STAT_REMOTE_ALLOCS,
+		           object != NULL);
+		view_count(&pool->view, pool->user.id, STAT_REMOTE_WITH_ROOM,
+		           object != NULL && had_room);
 	}
-	return NULL;
+	return object;
+}
+
+/* Whether a list has slabs, all of which other threads hold just now. */
+static bool is_all_leased(const struct cache *cache, uint32_t node)
+{
+	struct partial list = partial_of(&cache->pool->view, cache->id, node);
+	return partial_count(&list, 1) > 0;
 }
 
 /* Tries the nodes in turn, waiting for growth in between. */
@@ -178,23 +264,29 @@ static void *alloc_from(struct cache *cache, struct attachment *att,
 {
 	struct slabd_pool *pool = cache->pool;
 	uint64_t deadline = 0;
-	for (;;) {
+	for (uint32_t leased = 0;;) {
 		/* pairs: marks_announce; what it grew is on the lists. */
 		uint32_t seq = atom_load_acquire(&pool->view.head->grow_seq);
 		void *object = take_first(cache, nodes, n, home_only);
+		bool refused;
 		if (object != NULL)
 			return object;
 		if (magazine_drop_remote(att))
 			continue;
-		if (!tell_first(cache, nodes, n, home_only))
-			return fail(cache, nodes[0]);
-		if (wait_a_while(pool, seq, &deadline))
+		refused = !tell_first(cache, nodes, n, home_only);
+		if (!refused && wait_a_while(pool, seq, &deadline))
 			continue;
+		/* Those come back, without slabd, too. */
+		if (!home_only && is_all_leased(cache, nodes[0]) &&
+		    leased++ < LEASED_MAX) {
+			sched_yield();
+			continue;
+		}
 		/* The want may be another's, who was stopped or cut off
 		 * before it rang. */
-		if (doorbell_may_ring(&pool->link))
+		if (!refused && doorbell_may_ring(&pool->link))
 			doorbell_ring(&pool->link);
-		return fail(cache, NODE_NONE);
+		return fail(cache, refused ? nodes[0] : NODE_NONE);
 	}
 }
 

@@ -81,7 +81,10 @@ struct slabd_stats {
 	uint64_t failures;      /* allocations that ended in ENOMEM */
 	uint64_t refused;       /* frees and gives of what was not the caller's */
 	uint64_t resumes;       /* times the connection to slabd came back */
-	uint64_t spare[3];      /* zero */
+	/* Those of remote_allocs for which the thread's own node might still
+	 * have grown: it did not within the setting remote_wait. */
+	uint64_t remote_with_room;
+	uint64_t spare[2]; /* zero */
 };
 
 /*

@@ -121,6 +121,11 @@ struct slabd_pool {
 	/* (A) grow_seq at the last wait in vain: no wait until it moves. */
 	uint32_t vain_seq;
 	bool vain;            /* (A) */
+	/* (A) The same for waits for the thread's own node: how many in a row
+	 * were in vain, and until when there is none. */
+	uint32_t near_seq;
+	uint32_t near_vain;
+	uint64_t near_rest_ns;
 	uint64_t depot_bytes; /* (A) in all depots; relaxed, a cap's measure */
 	struct link link;
 	struct cache *caches[CACHES_MAX]; /* (L) by id - 1 */

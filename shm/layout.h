@@ -122,7 +122,7 @@ struct layout_mark {
 	 * it, they load it, both relaxed: a client with a stale value rings
 	 * late, or once too often. */
 	uint32_t low_slabs; /* (A) */
-	/* MARK_*: what slabd could not give, so that nobody waits for it. Bits
+	/* MARK_*: what slabd could not give, so that nobody waits for it. Those
 	 * are set (slabd, as it serves a want) and all cleared (slabd, when
 	 * there is memory again or asking anew makes sense). Relaxed: grow_seq
 	 * orders it. */
@@ -141,6 +141,10 @@ enum mark_why {
 	MARK_WHY_DRAINED,
 	MARK_WHYS,
 };
+/* Not a refusal: slabd is making slabs for this list. Set and cleared (slabd,
+ * as it works ahead). A kill between leaves it until the next slabd, and
+ * clients a little slow where the list is low. */
+#define MARK_GROWING 4u
 
 /* One client id. 48 bytes. */
 struct layout_client {
@@ -180,7 +184,10 @@ enum stats_word {
 	STAT_FAILURES,
 	STAT_REFUSED,
 	STAT_RESUMES,
+	STAT_REMOTE_WITH_ROOM,
 };
+
+#define REMOTE_WAIT_MAX_US 1000000u
 
 /* First bytes of control. */
 struct layout_head {
@@ -213,8 +220,13 @@ struct layout_head {
 	 * goes; pairs with reach_close. A kill in between is of no matter: the
 	 * next slabd punches what is no page. */
 	uint64_t drops;     /* (A) */
+	/* For how long, in us, a client waits for growth of its own node before
+	 * it takes from another. slabd stores it, when told to; clients load
+	 * it; both relaxed, as an old one is as good for a while. */
+	uint32_t remote_wait_us; /* (A) */
+	uint32_t spare;          /* (X) */
 	uint64_t instance;  /* (C) random: tells this pool from one made anew */
-	uint64_t spare2[5]; /* (X) */
+	uint64_t spare2[4]; /* (X) */
 };
 
 /*

@@ -22,6 +22,7 @@ static const struct {
         {"failures", STAT_FAILURES},
         {"refused", STAT_REFUSED},
         {"resumes", STAT_RESUMES},
+        {"remote_with_room", STAT_REMOTE_WITH_ROOM},
 };
 
 /* The client's own word for it: any number may stand there. */

@@ -162,10 +162,22 @@ static json_t *node_doc(struct report *r, struct pool *pool,
 	return report_merge(doc, balance_doc(pool, node));
 }
 
+/* What all clients counted, those too whose ids are not in use again. */
+static uint64_t remote_with_room(const struct pool *pool)
+{
+	const uint64_t *stats = pool->view.stats + STAT_REMOTE_WITH_ROOM;
+	uint64_t n = 0;
+	for (uint32_t id = 1; id < CLIENT_IDS; id++)
+		if (atom_load(&pool->view.clients[id].word) != 0)
+			n += atom_load(&stats[(uint64_t)id * STATS_WORDS]);
+	return n;
+}
+
 json_t *report_nodes(struct report *r, struct pool *pool)
 {
-	return json_pack("{s:I, s:o}", "page_bytes", report_page_bytes(pool, 1),
-	                 "nodes",
+	return json_pack("{s:I, s:I, s:o}", "page_bytes",
+	                 report_page_bytes(pool, 1), "remote_with_room",
+	                 report_count(remote_with_room(pool)), "nodes",
 	                 report_counted(r, pool, 0, pool->view.geo.n_nodes,
 	                                node_doc));
 }

@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/balance/ahead.h"
 #include "daemon/balance/denied.h"
 #include "daemon/balance/own.h"
+#include "daemon/pool/marks.h"
 
 #define AGAIN_NS (10 * CLOCK_MS)  /* there is more of the same to do */
 #define DRAIN_NS (200 * CLOCK_MS) /* a node is being emptied, and waits */
@@ -63,6 +65,7 @@ int balance_make(struct pool *pool)
 		return -ENOMEM;
 	}
 	b->config = pool->config->balance;
+	marks_set_remote_wait(pool, b->config.remote_wait_ms * 1000);
 	b->may_migrate = pool->topo->simulated ||
 	                 backing_may_move(reason, sizeof(reason), remedy,
 	                                  sizeof(remedy));
@@ -86,6 +89,7 @@ const struct config_balance *balance_config(const struct pool *pool)
 void balance_configure(struct pool *pool, const struct config_balance *config)
 {
 	pool->balance->config = *config;
+	marks_set_remote_wait(pool, config->remote_wait_ms * 1000);
 }
 
 void balance_press(struct pool *pool, uint32_t node,
@@ -211,6 +215,7 @@ int64_t balance_tick(struct pool *pool, enum balance_cause cause, bool *trim)
 	for (uint32_t kind = 0; kind < PLAN_KINDS; kind++)
 		before += b->history.counts.done[kind];
 	b->newly_empty = false;
+	ahead_settle(pool);
 	plan(pool, SNAPSHOT_LOOK, NULL);
 	*trim = apply(pool, cause);
 	for (uint32_t kind = 0; kind < PLAN_KINDS; kind++)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 # When the nodes are looked at, what is seen, and the steps that are taken.
 libdaemon_la_SOURCES += \
+	daemon/balance/ahead.c \
+	daemon/balance/ahead.h \
 	daemon/balance/balance.c \
 	daemon/balance/balance.h \
 	daemon/balance/denied.c \

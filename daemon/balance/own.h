@@ -15,6 +15,7 @@
 #define BALANCE_GROUPS 4096u /* of loans: one cache, home and list */
 #define BALANCE_PAGES 256u   /* that are looked at for a move */
 #define BALANCE_PAST 256u    /* moves of pages that are remembered */
+#define AHEAD_LISTS 64u      /* that slabs are made ahead for */
 
 /* When a list last gave or took slabs, and how often that changed; and what of
  * the snapshot stands on it. */
@@ -37,6 +38,14 @@ struct balance_denied {
 	uint64_t times; /* 0: they are not */
 	int64_t since_ns;
 	int64_t last_ns;
+};
+
+/* A list that clients take from, and what slabd makes ahead of that. */
+struct ahead_list {
+	uint32_t cell;
+	uint32_t slabs;  /* that it ought to have ahead; 0: not in use */
+	bool soon;       /* it was used up soon the last time */
+	int64_t used_ns; /* when it last had less than that */
 };
 
 struct balance_past {
@@ -66,6 +75,9 @@ struct balance {
 	void *work;
 
 	struct balance_held *held; /* by cell */
+	struct ahead_list ahead[AHEAD_LISTS];
+	uint32_t n_ahead;
+	uint32_t ahead_at; /* whose turn it was */
 	enum plan_pressure pressure[NODES_MAX];
 	bool trimmed;
 	int64_t trimmed_ns;

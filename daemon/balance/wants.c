@@ -3,34 +3,14 @@
 
 #include <errno.h>
 
+#include "daemon/balance/ahead.h"
 #include "daemon/balance/balance.h"
 #include "daemon/balance/denied.h"
-#include "daemon/balance/move.h"
-#include "daemon/balance/reuse.h"
 #include "daemon/pool/marks.h"
 #include "shm/partial.h"
 
-#define CARVE_BYTES_MAX (UINT64_C(8) << 20) /* at one time for one list */
-#define LOOKS_MAX 256u /* at slabs of a list, of which many may be held */
-
-/* ---- pages -------------------------------------------------------------- */
-
-bool wants_ahead(struct pool *pool)
-{
-	bool more = false;
-	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++) {
-		uint64_t ready = pool_ready_units(pool, node);
-		uint64_t want = ready / 16 > pool->pages.page_units
-		                        ? ready / 16
-		                        : pool->pages.page_units;
-		uint64_t is = pages_free_units(&pool->pages, node);
-		if (is < want)
-			is += reuse_empties(pool, 0, node, want - is);
-		if (balance_pressure(pool, node) == PLAN_CALM && is < want)
-			more |= pool_grow(pool, node) == 0;
-	}
-	return more;
-}
+#define CARVE_BYTES_MAX (UINT64_C(1) << 20) /* at once; the rest in slices */
+#define LOOKS_MAX 512u /* at slabs of a list, of which many may be held */
 
 /* ---- slabs -------------------------------------------------------------- */
 
@@ -56,28 +36,26 @@ static uint32_t count_idle(const struct pool *pool, uint32_t cache,
 	return idle;
 }
 
-/* How many slabs a list lacks: an eighth of what stands there, but one at
- * least, if it is below its low mark, else none. */
+/* How many slabs a list lacks: none unless it is below its low mark, else what
+ * it ought to have ahead, or an eighth of what stands there; one at least. */
 static uint32_t lack(const struct pool *pool, uint32_t cache, uint32_t node)
 {
 	uint64_t slab_bytes = UNIT_BYTES << pool->view.caches[cache - 1].order;
-	uint32_t have = pool_standing(pool, cache, node);
+	uint32_t most = (uint32_t)(CARVE_BYTES_MAX / slab_bytes);
+	uint32_t have = pool_standing(pool, cache, node) / 8;
 	uint32_t low = view_mark(&pool->view, cache, node)->low_slabs;
-	if (count_idle(pool, cache, node, false, low) >= low)
+	uint32_t ahead = ahead_slabs(pool, cache, node);
+	uint32_t idle = count_idle(pool, cache, node, false, low);
+	if (idle >= low)
 		return 0;
-	if (have / 8 > CARVE_BYTES_MAX / slab_bytes)
-		have = 8 * (uint32_t)(CARVE_BYTES_MAX / slab_bytes);
-	return have >= 8 ? have / 8 : 1;
+	have = ahead > idle + have ? ahead - idle : have;
+	have = have < most ? have : most;
+	return have > 1 ? have : 1;
 }
 
-/* Units for n slabs of what other caches no longer use, before more pages. */
-static void make_room(struct pool *pool, uint32_t cache, uint32_t node,
-                      uint32_t n)
+static void set_low(struct pool *pool, uint32_t cache, uint32_t node)
 {
-	uint64_t need = (uint64_t)n << pool->view.caches[cache - 1].order;
-	uint64_t have = pages_free_units(&pool->pages, node);
-	if (have < need)
-		reuse_empties(pool, cache, node, need - have);
+	marks_set_low(pool, cache, node, ahead_slabs(pool, cache, node));
 }
 
 /* Does what a plan would do first, without a snapshot. True if nothing is
@@ -89,14 +67,11 @@ static bool carve_some(struct pool *pool, uint32_t cache, uint32_t node,
 	bool lacks_own =
 		want == 0 && count_idle(pool, cache, node, true, 1) == 0;
 	uint32_t made;
-	int error;
 	balance_rung(pool, cache, node);
-	make_room(pool, cache, node, lacks_own ? 1 : want);
-	made = move_carve(pool, cache, node, node, lacks_own ? 1 : want,
-	                  &error);
+	made = ahead_make(pool, cache, node, lacks_own ? 1 : want, true);
 	if (lacks_own && made == 0)
 		marks_deny(pool, cache, node, MARK_NO_OWN);
-	marks_set_low(pool, cache, node);
+	set_low(pool, cache, node);
 	if (made > 0)
 		denied_clear(pool, cache, node);
 	if (made > 0 || want == 0)
@@ -111,7 +86,7 @@ int wants_relieve(struct pool *pool, uint32_t cache, uint32_t node)
 	unmet.n = 0;
 	if (!carve_some(pool, cache, node, &unmet))
 		balance_short(pool, &unmet);
-	marks_set_low(pool, cache, node);
+	set_low(pool, cache, node);
 	/* Something is still free on a list that is only low. */
 	return lack(pool, cache, node) == 0 ||
 	                       count_idle(pool, cache, node, false, 1) > 0
@@ -131,9 +106,12 @@ static enum wants_outcome carve_word(struct pool *pool, uint64_t word,
 	for (; bits != 0; bits &= bits - 1) {
 		uint64_t ix = word * 64 + (uint64_t)__builtin_ctzll(bits);
 		uint32_t cache = (uint32_t)(ix / n_nodes) + 1;
+		uint32_t node = (uint32_t)(ix % n_nodes);
 		if (!pool_has_cache(pool, cache))
 			continue;
-		if (!carve_some(pool, cache, (uint32_t)(ix % n_nodes), unmet))
+		if (lack(pool, cache, node) > 0)
+			ahead_rung(pool, cache, node);
+		if (!carve_some(pool, cache, node, unmet))
 			outcome = WANTS_DENIED;
 		else if (outcome == WANTS_NOTHING)
 			outcome = WANTS_DONE;
@@ -148,7 +126,7 @@ static bool deny_unmet(struct pool *pool, const struct unmet *unmet)
 	for (uint32_t i = 0; i < unmet->n; i++) {
 		uint32_t cache = unmet->want[i].cache;
 		uint32_t node = unmet->want[i].node;
-		marks_set_low(pool, cache, node);
+		set_low(pool, cache, node);
 		if (count_idle(pool, cache, node, true, 1) == 0)
 			marks_deny(pool, cache, node, MARK_NO_OWN);
 		if (count_idle(pool, cache, node, false, 1) > 0)

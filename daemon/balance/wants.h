@@ -30,8 +30,4 @@ enum wants_outcome wants_serve(struct pool *pool, struct unmet *unmet);
  * -ENOSPC. Wakes nobody. */
 int wants_relieve(struct pool *pool, uint32_t cache, uint32_t node);
 
-/* Faults pages in ahead of need on nodes whose ready memory is nearly used
- * up. True if that gave any: call it again. */
-bool wants_ahead(struct pool *pool);
-
 #endif

@@ -85,6 +85,7 @@ void config_default_balance(struct config_balance *balance)
 		.migrate_cost = 100,
 		.migrate_rate = 64 * MIB,
 		.idle_s = 60,
+		.remote_wait_ms = 20,
 		.pressure_ms = 100,
 	};
 }

@@ -46,6 +46,9 @@ struct config_balance {
 	unsigned migrate_cost; /* percent of a use from afar, 1..100000 */
 	uint64_t migrate_rate; /* bytes a second, 1M or more */
 	unsigned idle_s;       /* empty pages go back after it; 0: never */
+	/* Clients wait so long for growth of their own node before they take
+	 * from another, 0..1000. */
+	unsigned remote_wait_ms;
 	/* Stall in a second, by all who want memory, at which clients are
 	 * asked to trim; 0: pressure is not watched. */
 	unsigned pressure_ms;

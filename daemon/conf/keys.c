@@ -229,6 +229,8 @@ static const struct config_key balance_rows[] = {
 	{"idle", "a duration of whole seconds up to 720h, such as 60s, or "
 	 "never", AT(idle_s), SPAN, .max = MONTH_S, .unit = 1000,
 	 .zero = "never"},
+	{"remote_wait", "a duration from 1ms to 1s, such as 20ms, or never",
+	 AT(remote_wait_ms), SPAN, .max = 1000, .zero = "never"},
 	{"pressure", "a duration from 1ms to 1s, such as 100ms, or off",
 	 AT(pressure_ms), SPAN, .max = 1000, .zero = "off"},
 };

@@ -185,6 +185,7 @@ static const struct ctl_col client_cols[] = {
 	{CTL_COL("objects", "objects", CTL_INT)},
 	{CTL_COL("bytes", "bytes", CTL_BYTES)},
 	{CTL_COL("remote", NULL, CTL_OWN), .put = put_remote},
+	{CTL_COL("hasty", "remote_with_room", CTL_BAD), .zeros = 6},
 	{CTL_COL("failed", "failures", CTL_BAD), .zeros = 4},
 	{CTL_COL("refused", "refused", CTL_BAD), .zeros = 5},
 	{CTL_COL("rings", "rings", CTL_INT), .rank = 3},

@@ -188,6 +188,11 @@ void ctl_nodes(struct ctl *c, const json_t *pool)
 	        simulated ? ", simulated nodes" : "");
 	if (ctl_table_show(c, pool, &list))
 		ctl_text_legend(c, bars.whole);
+	if (ctl_doc_int(c, pool, "remote_with_room") != 0)
+		ctl_text_line(c, 0, pool,
+		              "{remote_with_room object} taken from another "
+		              "node while the own one might have grown; "
+		              "slabctl clients says by whom");
 	if (bars.several && !c->fault[0])
 		put_distances(c, pool, it.n);
 }

@@ -145,7 +145,7 @@ static int add(struct pool *pool, struct layout_cache *want, struct remedy *why)
 		pool->n_caches = cache;
 	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++) {
 		atom_store(&pool_mark(pool, cache, node)->denied, 0u);
-		marks_set_low(pool, cache, node);
+		marks_set_low(pool, cache, node, 0);
 	}
 	/* pairs: view_cache */
 	atom_store_release(&row->state, (uint32_t)CACHE_LIVE);

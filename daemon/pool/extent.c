@@ -75,8 +75,24 @@ int extent_take(struct extent *map, uint64_t first, uint64_t end,
 	return -ENOSPC;
 }
 
+int extent_take_low(struct extent *map, uint64_t count, uint64_t *out)
+{
+	uint32_t class = 63u - (uint32_t)__builtin_clzll(count | 1);
+	uint64_t *from;
+	class = class < EXTENT_CLASSES ? class : EXTENT_CLASSES - 1;
+	from = &map->from[class];
+	if (extent_take(map, *from, map->n, count, 1, out) < 0 &&
+	    extent_take(map, 0, map->n, count, 1, out) < 0)
+		return -ENOSPC;
+	*from = *out + count;
+	return 0;
+}
+
 void extent_give(struct extent *map, uint64_t first, uint64_t count)
 {
+	for (uint32_t class = 0; class < EXTENT_CLASSES; class++)
+		if (map->from[class] > first)
+			map->from[class] = first;
 	for (uint64_t i = first; i < first + count; i++)
 		map->taken[i / 64] &= ~(UINT64_C(1) << (i % 64));
 	map->n_taken -= count;

@@ -7,12 +7,16 @@
 #include <unistd.h>
 
 #define LOW_SLABS_MAX 16u
+#define LOW_AHEAD_MAX 256u /* clients count up to here */
 
-void marks_set_low(struct pool *pool, uint32_t cache, uint32_t node)
+void marks_set_low(struct pool *pool, uint32_t cache, uint32_t node,
+                   uint32_t ahead)
 {
 	uint32_t low = pool_standing(pool, cache, node) / 8;
-	low = low < 1 ? 1 : low < LOW_SLABS_MAX ? low : LOW_SLABS_MAX;
-	atom_store(&pool_mark(pool, cache, node)->low_slabs, low);
+	low = low < LOW_SLABS_MAX ? low : LOW_SLABS_MAX;
+	ahead = ahead / 2 < LOW_AHEAD_MAX ? ahead / 2 : LOW_AHEAD_MAX;
+	low = low > ahead ? low : ahead;
+	atom_store(&pool_mark(pool, cache, node)->low_slabs, low > 1 ? low : 1);
 }
 
 void marks_deny(struct pool *pool, uint32_t cache, uint32_t node, uint32_t bits)
@@ -31,9 +35,25 @@ void marks_clear_denied(struct pool *pool)
 	if (!pool->denied_any)
 		return;
 	for (uint32_t cache = 1; cache <= pool->n_caches; cache++)
-		for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
-			atom_store(&pool_mark(pool, cache, node)->denied, 0u);
+		for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++) {
+			uint32_t *denied =
+				&pool_mark(pool, cache, node)->denied;
+			atom_store(denied, atom_load(denied) & MARK_GROWING);
+		}
 	pool->denied_any = false;
+}
+
+void marks_set_growing(struct pool *pool, uint32_t cache, uint32_t node,
+                       bool growing)
+{
+	uint32_t *denied = &pool_mark(pool, cache, node)->denied;
+	uint32_t bits = atom_load(denied) & ~MARK_GROWING;
+	atom_store(denied, growing ? bits | MARK_GROWING : bits);
+}
+
+void marks_set_remote_wait(struct pool *pool, uint32_t us)
+{
+	atom_store(&pool->head->remote_wait_us, us);
 }
 
 void marks_announce(struct pool *pool)
@@ -47,8 +67,10 @@ void marks_announce(struct pool *pool)
 void marks_adopt(struct pool *pool)
 {
 	for (uint32_t cache = 1; cache <= pool->n_caches; cache++)
-		for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
-			marks_set_low(pool, cache, node);
+		for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++) {
+			marks_set_low(pool, cache, node, 0);
+			marks_set_growing(pool, cache, node, false);
+		}
 	pool->denied_any = true;
 	marks_clear_denied(pool);
 	marks_announce(pool);

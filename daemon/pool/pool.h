@@ -63,6 +63,7 @@ struct pool {
 	struct pages pages;
 	struct loans loans;
 	struct balance *balance; /* made and ended by whoever opens the pool */
+	uint64_t run_pages[NODES_MAX]; /* to be faulted in at one time */
 	bool offline[NODES_MAX]; /* the kernel took the node's memory away */
 	struct extent lines;     /* tag lines of slabs */
 	/* By cache and node, (cache - 1) * n_nodes + node: slabs at home there,
@@ -97,7 +98,7 @@ void pool_close(struct pool *pool);
 int pool_open_read_only(int fd);
 int pool_make_books(struct pool *pool, const struct layout_geometry *geo);
 
-/* Faults in an eighth more pages than the node has, within bounds. 0 if that
+/* Faults in more pages of a node, a run that takes about a millisecond. 0 if that
  * gave any; -ENOSPC: the pool has all that it may have of the node, the node is
  * drained or offline, or the kernel has none, which is logged. */
 int pool_grow(struct pool *pool, uint32_t node);

@@ -24,19 +24,20 @@ static void count(struct pool *pool, uint64_t word, int by)
 
 /* ---- carved and reclaimed ------------------------------------------------ */
 
+/* grow: faults pages in if there is no free run. */
 static int take_units(struct pool *pool, uint32_t node, uint32_t n_units,
-                      uint64_t *unit)
+                      bool grow, uint64_t *unit)
 {
 	if (pool->view.nodes[node].drain != 0)
 		return -ENOSPC;
 	while (pages_take(&pool->pages, node, n_units, unit) < 0)
-		if (pool_grow(pool, node) < 0)
+		if (!grow || pool_grow(pool, node) < 0)
 			return -ENOSPC;
 	return 0;
 }
 
-int slabs_carve(struct pool *pool, uint32_t cache, uint32_t home, uint32_t list,
-                uint32_t *head)
+static int carve(struct pool *pool, uint32_t cache, uint32_t home,
+                 uint32_t list, bool grow, uint32_t *head)
 {
 	const struct layout_cache *row = &pool->view.caches[cache - 1];
 	uint64_t unit;
@@ -44,13 +45,12 @@ int slabs_carve(struct pool *pool, uint32_t cache, uint32_t home, uint32_t list,
 	int r;
 	if (list != home && pool->loans.n == pool->loans.max)
 		return -ENOSPC;
-	r = take_units(pool, home, 1u << row->order, &unit);
+	r = take_units(pool, home, 1u << row->order, grow, &unit);
 	if (r < 0)
 		return r;
 	/* There are lines enough for every unit at the smallest objects, but
 	 * they may be scattered when large and small runs alternate. */
-	r = extent_take(&pool->lines, 0, pool->lines.n, slab_lines(row), 1,
-	                &line);
+	r = extent_take_low(&pool->lines, slab_lines(row), &line);
 	if (r == 0 && meta_need_lines(pool, line + slab_lines(row)) < 0) {
 		extent_give(&pool->lines, line, slab_lines(row));
 		r = -ENOSPC;
@@ -67,6 +67,18 @@ int slabs_carve(struct pool *pool, uint32_t cache, uint32_t home, uint32_t list,
 	if (list != home)
 		loans_add(&pool->loans, *head, clock_ns());
 	return 0;
+}
+
+int slabs_carve(struct pool *pool, uint32_t cache, uint32_t home, uint32_t list,
+                uint32_t *head)
+{
+	return carve(pool, cache, home, list, true, head);
+}
+
+int slabs_carve_ready(struct pool *pool, uint32_t cache, uint32_t node,
+                      uint32_t *head)
+{
+	return carve(pool, cache, node, node, false, head);
 }
 
 int slabs_reclaim(struct pool *pool, uint32_t head)

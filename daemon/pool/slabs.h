@@ -25,6 +25,10 @@
 int slabs_carve(struct pool *pool, uint32_t cache, uint32_t home, uint32_t list,
                 uint32_t *head);
 
+/* The same, on the list of its home, of units that are ready. 0 or -ENOSPC. */
+int slabs_carve_ready(struct pool *pool, uint32_t cache, uint32_t node,
+                      uint32_t *head);
+
 /* Takes back one slab, if all its objects are free: its units are free again.
  * 0, -EBUSY or -EINVAL. */
 int slabs_reclaim(struct pool *pool, uint32_t head);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "daemon/balance/ahead.h"
 #include "daemon/balance/balance.h"
 #include "daemon/balance/denied.h"
 #include "daemon/balance/wants.h"
@@ -169,7 +170,7 @@ static void on_ahead(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 {
 	struct server *server = arg;
 	for (unsigned i = 0; i < server->n_pools; i++)
-		if (wants_ahead(&server->pools[i]))
+		if (ahead_work(&server->pools[i]))
 			wake_start(server->ahead, 0);
 }
 

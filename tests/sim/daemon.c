@@ -184,7 +184,7 @@ static void end_step(struct world *world)
 	begin_step(world, now_ns);
 }
 
-/* Pages faulted in before they are needed, as wants_ahead does. */
+/* Pages faulted in before they are needed, as ahead_work does. */
 static void grow_ahead(struct world *world)
 {
 	for (uint32_t i = 0; i < world->m.n_nodes; i++) {

@@ -264,7 +264,7 @@ int main(void)
 	struct lists last;
 	tap_start(300);
 	fixture_open(&fixture, "[slabd]\ntopology = node:2 core:1 pu:1\n"
-	               "[pool default]\npage = 4k\nstart = 4M\nmax = %dM\n",
+	               "[pool default]\npage = 4k\nstart = 2M\nmax = %dM\n",
 	         NODE_MIB);
 	ring = shared_memory(sizeof(*ring));
 	memset(workers, 0, sizeof(workers));

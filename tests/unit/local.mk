@@ -15,6 +15,7 @@ unit_tests += tests/unit/numa/test_huge
 unit_tests += tests/unit/numa/test_reserve
 unit_tests += tests/unit/numa/test_topo
 unit_tests += tests/unit/client/test_depot
+unit_tests += tests/unit/daemon/test_ahead
 unit_tests += tests/unit/daemon/test_backoff
 unit_tests += tests/unit/daemon/test_balance
 unit_tests += tests/unit/daemon/test_balance_look
@@ -71,6 +72,7 @@ tap_scripts += tests/unit/test_steps.sh
 
 # The time is the test's to say: tests/lib/clock.h.
 clock_wrap = $(AM_LDFLAGS) -Wl,--wrap=clock_ns
+tests_unit_daemon_test_ahead_LDFLAGS = $(clock_wrap)
 tests_unit_daemon_test_balance_LDFLAGS = $(clock_wrap)
 tests_unit_daemon_test_balance_look_LDFLAGS = $(clock_wrap)
 tests_unit_daemon_test_clients_LDFLAGS = $(clock_wrap)

@@ -45,6 +45,7 @@ static bool is_same(const struct config_balance *a,
 	       a->migrate_cost == b->migrate_cost &&
 	       a->migrate_rate == b->migrate_rate &&
 	       a->idle_s == b->idle_s &&
+	       a->remote_wait_ms == b->remote_wait_ms &&
 	       a->pressure_ms == b->pressure_ms;
 }
 
@@ -81,6 +82,8 @@ Test(config_balance, defaults_and_words_for_nothing)
 	cr_assert_eq(load(""), 0);
 	cr_expect(is_same(&config.balance, &defaults));
 	cr_expect(defaults.enabled && defaults.migrate);
+	cr_assert_eq(load("[balance]\nremote_wait = never\n"), 0);
+	cr_expect_eq(config.balance.remote_wait_ms, 0);
 	cr_assert_eq(load("[balance]\nidle = Never\npressure = off\n"), 0);
 	cr_expect_eq(config.balance.idle_s, 0);
 	cr_expect_eq(config.balance.pressure_ms, 0);
@@ -173,10 +176,12 @@ static const char *const bad[][4] = {
 	{"migrate_rate = 1K", "out of range", "from 1M to 1T", ""},
 	{"idle = 1500ms", "1500ms is not whole seconds", "or never", ""},
 	{"idle = 721h", "out of range", "up to 720h", ""},
+	{"remote_wait = 2s", "out of range", "from 1ms to 1s", "or never"},
 	{"pressure = 2s", "out of range", "from 1ms to 1s", "or off"},
 	{"floor = 1M", "key \"floor\" in [balance] is unknown",
 	 "allowed: enabled, migrate, far, hold, hold_max, lend_keep, "
-	 "lend_max, keep_slabs, migrate_cost, migrate_rate, idle, pressure", ""},
+	 "lend_max, keep_slabs, migrate_cost, migrate_rate, idle, "
+	 "remote_wait, pressure", ""},
 	{"[balance]", "[balance] is there twice, first in line 1", "", ""},
 };
 
@@ -231,6 +236,8 @@ Test(config_balance, set_at_run_time)
 	set("migrate_rate", "1024M", "1G");
 	set("idle", "3600s", "1h");
 	set("idle", "never", "never");
+	set("remote_wait", "5ms", "5ms");
+	set("remote_wait", "0", "never");
 	set("pressure", "1s", "1s");
 	set("pressure", "0", "off");
 	refuse("hold_max", "1s", "\"hold_max\" (1s) contradicts key \"hold\" "
@@ -258,7 +265,7 @@ Test(config_balance, every_key_has_a_value)
 		                                &why),
 		             0, "%s", why.what);
 	}
-	cr_expect_eq(n, 12);
+	cr_expect_eq(n, 13);
 	cr_expect(is_same(&b, &config.balance));
 	cr_expect_str_eq(config_balance_get(&b, "colour", out), "");
 }

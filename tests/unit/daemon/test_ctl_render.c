@@ -170,7 +170,7 @@ static const char *const empty[][3] = {
 	{"audit", "{\"agree\":true,\"pools\":[]}", "no pools\nall agree\n"},
 	{"nodes",
          "{\"pools\":[{\"name\":\"p\",\"page_bytes\":4096,"
-         "\"nodes\":[]}]}",
+         "\"remote_with_room\":0,\"nodes\":[]}]}",
          "pool p  pages of 4.0 KiB\nno nodes\n"},
 };
 

@@ -3,8 +3,8 @@
 
 #include <criterion/criterion.h>
 
+#include "daemon/balance/ahead.h"
 #include "daemon/balance/balance.h"
-#include "daemon/balance/wants.h"
 #include "tests/lib/pool_fixture.h"
 
 static struct pool_fixture fixture;
@@ -81,7 +81,7 @@ Test(follow, a_nodes_memory_goes_and_comes_back)
 	/* Nothing more is taken of it. */
 	while (pages_take(&pool->pages, 1, 1, &unit) == 0)
 		;
-	cr_expect_not(wants_ahead(pool) && pool->pages.node[1].pages > pages);
+	cr_expect_not(ahead_work(pool) && pool->pages.node[1].pages > pages);
 	cr_expect_eq(pool->pages.node[1].pages, pages);
 	for (uint64_t i = 0; i < pool->pages.page_units; i++)
 		pages_give(&pool->pages, pages_first(&pool->pages, 1) *

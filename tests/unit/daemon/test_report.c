@@ -131,7 +131,7 @@ Test(report, nodes_hold_what_is_at_home)
 	carve(orders, 1, 1);
 	claim(id, orders, 0, 5);
 	get("/nodes");
-	has_keys("pools/0", " name page_bytes nodes ");
+	has_keys("pools/0", " name page_bytes remote_with_room nodes ");
 	has_keys("pools/0/nodes/0",
 	         " node cpus has_cpu simulated backing reason remedy "
 	         "max_bytes ready_bytes carved_bytes used_bytes free_bytes "
@@ -266,7 +266,7 @@ Test(report, clients_hold_what_carries_their_id)
 	         " id epoch pid uid name state connected age_s objects bytes "
 	         "refills refilled flushes flushed depot_gets depot_puts "
 	         "remote_allocs remote_frees rings waits failures refused "
-	         "resumes ");
+	         "resumes remote_with_room ");
 	cr_expect_eq(count("pools/0/clients"), 2);
 	cr_expect_eq(num("pools/0/clients/0/id"), a);
 	cr_expect_eq(num("pools/0/clients/0/epoch"), 1);
@@ -293,14 +293,14 @@ Test(report, clients_count_for_themselves)
 	        "refills",    "refilled",   "flushes",       "flushed",
 	        "depot_gets", "depot_puts", "remote_allocs", "remote_frees",
 	        "rings",      "waits",      "failures",      "refused",
-	        "resumes",
+	        "resumes",    "remote_with_room",
 	};
 	uint32_t id = join("worker");
 	char path[64];
 	for (uint32_t i = 0; i < STATS_WORDS; i++)
 		view_count(&first->view, id, (enum stats_word)i, 100 + i);
 	get("/clients");
-	for (unsigned i = 0; i < 13; i++) {
+	for (unsigned i = 0; i < 14; i++) {
 		snprintf(path, sizeof(path), "pools/0/clients/0/%s", keys[i]);
 		cr_expect_eq(num(path), 100 + i, "%s", keys[i]);
 	}

@@ -105,7 +105,7 @@ Test(report_plan, log_has_what_was_done)
 Test(report_plan, settings)
 {
 	get("/set");
-	cr_assert_eq(count("pools/0/keys"), 12);
+	cr_assert_eq(count("pools/0/keys"), 13);
 	has_keys("pools/0/keys/0", " key value configured ");
 	cr_expect_str_eq(str("pools/0/keys/3/key"), "hold");
 	cr_expect_str_eq(str("pools/0/keys/3/value"), "1s");
