@@ -147,7 +147,10 @@ int connect_open(struct link *link, const char *path, const char *pool,
 	init(link, path, pool);
 	r = open_poller(link);
 	if (r < 0)
-		fail(-r, path, "no descriptors for the connection");
+		fail(-r, path,
+		     r == -EMFILE || r == -ENFILE
+		             ? "no descriptors for the connection"
+		             : "epoll or timerfd is not to be had here");
 	if (r == 0)
 		r = enter(link, path, welcome);
 	if (r < 0)

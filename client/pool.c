@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +13,7 @@
 #include "client/error.h"
 #include "client/helper.h"
 #include "client/home.h"
+#include "client/limits.h"
 #include "client/process.h"
 #include "client/reach.h"
 #include "client/request.h"
@@ -252,20 +252,11 @@ static void close_welcome(const struct connect_welcome *welcome)
 		close(welcome->data[node]);
 }
 
-/* The kernel counts address space as locked, whether there is memory or not. */
-static void say_no_map(int error)
+/* Address space that all of it takes. */
+static uint64_t map_bytes(const struct slabd_pool *pool)
 {
-	struct rlimit lock;
-	if (error != EAGAIN || getrlimit(RLIMIT_MEMLOCK, &lock) < 0) {
-		error_set(error, "can't map the pool: %s", strerror(error));
-		return;
-	}
-	error_set(error,
-	          "can't map the pool: this process has all its memory locked "
-	          "(mlockall), of which it may have %llu KiB, and a pool's "
-	          "address space counts: lift RLIMIT_MEMLOCK (ulimit -l "
-	          "unlimited, LimitMEMLOCK=infinity), or lock less",
-	          (unsigned long long)lock.rlim_cur >> 10);
+	return MAP_BYTES + pool->control_bytes + pool->shared_bytes +
+	       (pool->view.geo.n_units << UNIT_SHIFT);
 }
 
 /* The part of open after the welcome: on failure the caller cleans up. */
@@ -277,7 +268,7 @@ static int settle_in(struct slabd_pool *pool,
 	if (r == 0)
 		r = map_all(pool, welcome);
 	if (r < 0)
-		return say_no_map(-r), r;
+		return limits_say_map(-r, map_bytes(pool)), r;
 	r = apply_options(pool, o);
 	if (r < 0)
 		return r;
@@ -289,8 +280,7 @@ static int settle_in(struct slabd_pool *pool,
 	if ((o->flags & SLABD_NO_HELPER) == 0) {
 		r = helper_start(pool);
 		if (r < 0)
-			error_set(-r, "can't start the helper thread: %s",
-			          strerror(-r));
+			limits_say_thread(-r);
 	}
 	return r;
 }
@@ -314,7 +304,7 @@ static slabd_pool *open_pool(const char *name, const struct slabd_options *o)
 	int r = thread_start();
 	pool = r == 0 ? calloc(1, sizeof(*pool)) : NULL;
 	if (pool == NULL)
-		return error_set(ENOMEM, "no memory for a pool"), NULL;
+		return limits_say_start(r < 0 ? -r : ENOMEM), NULL;
 	r = open_link(pool, name, o, &welcome);
 	if (r == 0) {
 		r = settle_in(pool, &welcome, o);

@@ -52,11 +52,14 @@ static void *make_wiped(void)
 {
 	void *page = mmap(NULL, sizeof(struct wiped), PROT_READ | PROT_WRITE,
 	                  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int error;
 	if (page == MAP_FAILED)
 		return NULL;
 	if (madvise(page, sizeof(struct wiped), MADV_WIPEONFORK) == 0)
 		return page;
+	error = errno;
 	munmap(page, sizeof(struct wiped));
+	errno = error;
 	return NULL;
 }
 
@@ -83,13 +86,16 @@ static struct base *publish_base(struct base *own)
 static struct base *make_base(void (*thread_end)(void *))
 {
 	struct base *own = calloc(1, sizeof(*own));
+	int error;
 	if (own == NULL)
 		return NULL;
 	own->wiped = make_wiped();
-	if (own->wiped != NULL &&
-	    pthread_key_create(&own->key, thread_end) == 0)
+	error = own->wiped == NULL ? errno
+	                           : pthread_key_create(&own->key, thread_end);
+	if (error == 0)
 		return publish_base(own);
 	drop_base(own);
+	errno = error;
 	return NULL;
 }
 
@@ -100,7 +106,7 @@ int process_start(void (*thread_end)(void *), void (*forget)(void))
 	if (at == NULL)
 		at = make_base(thread_end);
 	if (at == NULL)
-		return -ENOMEM;
+		return -errno;
 	pthread_mutex_lock(&at->wiped->start);
 	if (at->wiped->alive == 0) {
 		forget();

@@ -2,18 +2,21 @@
 /*
  * slabd in a control group that limits its memory: growth ends below the limit,
  * a client that wants more is refused and told why, nobody is killed, and a
- * limit that is raised while slabd runs lets it grow on.
+ * limit that is raised while slabd runs lets it grow on. Clients that may not
+ * have the address space or the thread that a pool takes are told of the limit.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/lib/harness.h"
 
 #define SIZE 4096
+#define OTHER 54321
 #define WANTED (200u << 20) / SIZE
 #define LIMIT_MIB 64u
 #define RAISED_MIB 512u
@@ -216,9 +219,67 @@ static void test_start(void)
 	stop();
 }
 
+/* ---- limits of a client ---------------------------------------------------- */
+
+static void fails_for(const char *word, int err)
+{
+	slabd_pool *pool = NULL;
+	struct slabd_options options = fixture_options(&fixture, 0);
+	pool = slabd_open(NULL, &options);
+	fixture_fails(pool == NULL, err, "slabd_open");
+	tap_ok(strstr(slabd_last_error(), word) != NULL, "it names %s: %s",
+	       word, slabd_last_error());
+}
+
+static void little_space(int fd, void *arg)
+{
+	struct rlimit limit = {.rlim_cur = 8ull << 30, .rlim_max = 8ull << 30};
+	(void)fd;
+	(void)arg;
+	if (setrlimit(RLIMIT_AS, &limit) < 0)
+		tap_bail("RLIMIT_AS can't be set");
+	fails_for("ulimit -v", ENOMEM);
+}
+
+static void no_threads(int fd, void *arg)
+{
+	struct rlimit limit = {.rlim_cur = 0, .rlim_max = 0};
+	struct slabd_options options =
+		fixture_options(&fixture, SLABD_NO_HELPER);
+	slabd_pool *pool;
+	(void)fd;
+	(void)arg;
+	if (setrlimit(RLIMIT_NPROC, &limit) < 0 ||
+	    (geteuid() == 0 && (setgid(OTHER) < 0 || setuid(OTHER) < 0)))
+		tap_bail("RLIMIT_NPROC can't be set");
+	fails_for("SLABD_NO_HELPER", EAGAIN);
+	pool = slabd_open(NULL, &options);
+	tap_ok(pool != NULL, "and what it names helps");
+	tap_is(slabd_close(pool), 0, "it closes");
+}
+
+static void test_client(void)
+{
+	struct child child;
+	fixture_open(&fixture, "[slabd]\nsocket_mode = 0666\n[pool default]\n"
+	                       "page = 4k\nmax = 64M\n");
+	chmod(fixture.dir, 0755);
+	if (is_sanitized()) {
+		tap_skip("a sanitizer has address space of its own",
+		         "RLIMIT_AS");
+	} else {
+		child_start(&child, little_space, NULL);
+		child_end(&child, "a client with little address space");
+	}
+	child_start(&child, no_threads, NULL);
+	child_end(&child, "a client that may have no thread");
+	fixture_close(&fixture);
+}
+
 int main(void)
 {
 	tap_start(300);
+	test_client();
 	test_growth();
 	test_share();
 	test_start();
