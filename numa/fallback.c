@@ -8,10 +8,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "numa/huge.h"
+#include "numa/lack.h"
 #include "numa/meminfo.h"
 #include "numa/reserve.h"
 #include "numa/tick.h"
+
+/* What of max a pool must be able to grow by beyond its start. */
+#define GROWTH_SHARE 128u
 
 struct job {
 	struct backing *backing;
@@ -79,6 +85,30 @@ static int make_file(struct job *job)
 	return bind_file(backing, job->ix);
 }
 
+/* A pool of hugepages that may not add any has those that are free, and no more
+ * for ever. Where they hardly do for the start, a lesser kind is better, of
+ * which there is as much as the node has. */
+static int check_growth(struct job *job, enum backing_kind kind,
+                        uint64_t claimed)
+{
+	struct backing *backing = job->backing;
+	uint64_t max = backing->node[job->ix].file_bytes >>
+	               backing_kind_shift(kind);
+	uint64_t least = max / GROWTH_SHARE > 0 ? max / GROWTH_SHARE : 1;
+	struct huge_counts now;
+	uint64_t all;
+	if (max == job->n_pages || kind == BACKING_1G ||
+	    huge_count(backing->sysfs, reserve_pool_node(backing, job->ix),
+	               backing_kind_shift(kind), &now) < 0 ||
+	    (backing->may_reserve && access(now.file, W_OK) == 0))
+		return 0;
+	all = now.spare_pages + now.loan_pages;
+	if (all >= claimed + job->n_pages + least)
+		return 0;
+	lack_of_growth(backing, job->ix, &now, &job->why);
+	return RESERVE_E_LACK;
+}
+
 /* claimed: what nodes before this one are about to take from a pool that all
  * share, in bytes. */
 static int prepare(struct job *job, enum backing_kind kind, uint64_t *claimed)
@@ -113,7 +143,9 @@ static int prepare(struct job *job, enum backing_kind kind, uint64_t *claimed)
 	if (backing_kind_is_hugetlb(kind))
 		r = reserve_secure(backing, job->ix, job->n_pages,
 		                   taken >> shift, &job->why);
-	else
+	if (r == 0 && backing_kind_is_hugetlb(kind))
+		r = check_growth(job, kind, taken >> shift);
+	if (!backing_kind_is_hugetlb(kind))
 		r = reserve_check_room(backing, job->ix,
 		                     taken + (job->n_pages << shift),
 		                     &job->why);

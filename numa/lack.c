@@ -57,6 +57,24 @@ void lack_of_pages(const struct backing *backing, unsigned ix,
 	         count->total_pages - spare + larger(want, all), count->file);
 }
 
+void lack_of_growth(const struct backing *backing, unsigned ix,
+                    const struct huge_counts *count, struct backing_step *why)
+{
+	unsigned shift = backing_kind_shift(why->kind);
+	uint64_t free = count->spare_pages + count->loan_pages;
+	uint64_t used = count->total_pages - count->spare_pages;
+	why->lack = BACKING_LACK_PAGES;
+	snprintf(why->reason, sizeof(why->reason),
+	         "node %u has %" PRIu64 " free %s hugepages, beyond which a "
+	         "pool of them could not grow, as we may not reserve more",
+	         backing->topo->node[ix].os_id, free,
+	         backing_kind_page(why->kind));
+	snprintf(why->remedy, sizeof(why->remedy),
+	         "echo %" PRIu64 " > %.130s, or lower max to %" PRIu64 "M",
+	         used + (up_to_max(backing, ix) >> shift), count->file,
+	         (free << shift) / MIB);
+}
+
 void lack_of_pool(int error, struct backing_step *why)
 {
 	const char *size = backing_kind_page(why->kind);

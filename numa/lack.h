@@ -17,6 +17,10 @@ void lack_of_pages(const struct backing *backing, unsigned ix,
                    const struct huge_counts *count, uint64_t want,
                    uint64_t claimed, int denied, struct backing_step *why);
 
+/* The same of a pool that would not grow beyond its start. */
+void lack_of_growth(const struct backing *backing, unsigned ix,
+                    const struct huge_counts *count, struct backing_step *why);
+
 /* The pool of hugepages itself, which can't be read. */
 void lack_of_pool(int error, struct backing_step *why);
 

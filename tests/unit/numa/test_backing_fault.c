@@ -332,3 +332,25 @@ Test(backing_fault, max_in_percent_is_of_the_limit)
 	grow(8, 8, 0, 8);
 	backing_close(&backing);
 }
+
+/* ---- hugepages that can't become more -------------------------------------- */
+
+/* Eight are free, and the start takes them all. */
+Test(backing_fault, a_pool_that_could_not_grow_takes_a_lesser_kind)
+{
+	put_pool(2048, 8);
+	cr_assert_eq(open_it("node:1 pu:1", BACKING_2M, false, MIB(512),
+	                     MIB(16), root),
+	             0);
+	cr_expect_eq(backing.node[0].kind, BACKING_4K);
+	cr_expect_str_eq(backing.steps[0].reason,
+	                 "node 0 has 8 free 2 MiB hugepages, beyond which a "
+	                 "pool of them could not grow, as we may not reserve "
+	                 "more");
+	cr_expect(strncmp(backing.steps[0].remedy, "echo 256 > ", 11) == 0);
+	cr_expect(strstr(backing.steps[0].remedy, "or lower max to 16M") !=
+	                  NULL,
+	          "%s", backing.steps[0].remedy);
+	grow(8, 40, 0, 40);
+	backing_close(&backing);
+}
