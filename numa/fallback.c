@@ -79,8 +79,12 @@ static int make_file(struct job *job)
 		         backing_kind_page(node->kind));
 		return RESERVE_E_LACK;
 	}
-	if (r < 0)
+	if (r < 0) {
+		snprintf(backing->error, sizeof(backing->error),
+		         "memfd_create for %s pages: %s",
+		         backing_kind_name(node->kind), strerrordesc_np(-r));
 		return r;
+	}
 	node->fd = r;
 	return bind_file(backing, job->ix);
 }
@@ -321,7 +325,7 @@ static int climb(struct backing *backing, struct job *jobs,
 {
 	for (;; kind++) {
 		int r = try_rung(jobs, backing->n_nodes, kind);
-		if (r < 0)
+		if (r < 0 && !*backing->error)
 			snprintf(backing->error, sizeof(backing->error),
 			         "%s pages: %s", backing_kind_name(kind),
 			         strerrordesc_np(-r));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "numa/topo.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <hwloc.h>
 #include <numaif.h>
@@ -45,8 +46,10 @@ static int describe(struct loader *load, const char *synthetic)
 		return 0;
 	if (hwloc_topology_set_synthetic(load->hw, synthetic) == 0)
 		return 0;
-	snprintf(text, sizeof(text), "%snot an hwloc synthetic topology: "
-	         "%.100s", from, synthetic);
+	snprintf(text, sizeof(text),
+	         "%snot an hwloc synthetic topology: "
+	         "%.100s",
+	         from, synthetic);
 	return fail(load->out, -EINVAL, text);
 }
 
@@ -60,22 +63,23 @@ static void ask_allowed(struct loader *load)
 	                                   NULL, MPOL_F_MEMS_ALLOWED) == 0;
 }
 
+static hwloc_obj_t any_node(const struct loader *load, unsigned i)
+{
+	return hwloc_get_obj_by_type(load->hw, HWLOC_OBJ_NUMANODE, i);
+}
+
 static bool usable(const struct loader *load, hwloc_obj_t obj)
 {
 	unsigned id = obj->os_index;
 	if (load->out->simulated)
 		return true;
-	if (obj->attr->numanode.local_memory == 0)
+	/* The only one is the machine, whatever is known of it. */
+	if (obj->attr->numanode.local_memory == 0 && any_node(load, 1) != NULL)
 		return false;
 	return !load->have_allowed ||
 	       (id < MASK_NODES &&
 	        (load->allowed[id / MASK_WORD_BITS] >> id % MASK_WORD_BITS &
 	         1));
-}
-
-static hwloc_obj_t any_node(const struct loader *load, unsigned i)
-{
-	return hwloc_get_obj_by_type(load->hw, HWLOC_OBJ_NUMANODE, i);
 }
 
 /* hwloc's own order is that of its tree: ours is that of the kernel's ids. */
@@ -97,8 +101,8 @@ static void whole_machine(struct loader *load)
 	struct topo_node *node = &load->out->node[0];
 	struct sysinfo info;
 	uint64_t bytes;
-	if (hwloc_bitmap_weight(hwloc_topology_get_complete_nodeset(load->hw)) !=
-	            1 ||
+	if (hwloc_bitmap_weight(
+		    hwloc_topology_get_complete_nodeset(load->hw)) != 1 ||
 	    sysinfo(&info) < 0)
 		return;
 	bytes = (uint64_t)info.totalram * info.mem_unit;
@@ -268,8 +272,8 @@ static int fill_cpus(struct loader *load)
 	struct topo *out = load->out;
 	hwloc_const_cpuset_t ours = hwloc_topology_get_allowed_cpuset(load->hw);
 	int last = hwloc_bitmap_last(ours);
-	int any = hwloc_bitmap_last(
-		hwloc_topology_get_complete_cpuset(load->hw));
+	int any =
+		hwloc_bitmap_last(hwloc_topology_get_complete_cpuset(load->hw));
 	memset(out->cpu_node, TOPO_NODE_NONE, sizeof(out->cpu_node));
 	if (last < 0)
 		return fail(out, -ENODEV, "no CPU that we may use");
@@ -308,12 +312,30 @@ static int name_cpus(struct topo *out, unsigned ix)
 	return 0;
 }
 
+/* Where a sandbox hides the kernel's nodes hwloc would end us: it then is to look
+ * at nothing but the C library. */
+static void avoid_masked(struct loader *load)
+{
+	DIR *dir = opendir("/sys/devices/system/node");
+	struct dirent *entry;
+	bool masked = true;
+	while (dir != NULL && (entry = readdir(dir)) != NULL)
+		masked &= strncmp(entry->d_name, "node", 4) != 0;
+	if (dir != NULL)
+		closedir(dir);
+	if (masked)
+		(void)hwloc_topology_set_components(
+			load->hw, HWLOC_TOPOLOGY_COMPONENTS_FLAG_BLACKLIST,
+			"linux");
+}
+
 static int load_all(struct loader *load, const char *synthetic)
 {
 	struct topo *out = load->out;
 	int r = describe(load, synthetic);
 	if (r < 0)
 		return r;
+	avoid_masked(load);
 	if (hwloc_topology_load(load->hw) != 0)
 		return fail(out, -ENODEV, "hwloc can't read the topology");
 	out->simulated = !hwloc_topology_is_thissystem(load->hw);

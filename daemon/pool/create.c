@@ -190,6 +190,16 @@ static int compute_geometry(struct pool *pool, struct layout_geometry *geo)
 	return layout_compute(geo);
 }
 
+static int open_for_clients(const struct pool *pool)
+{
+	int r = pool_open_read_only(pool->control_fd);
+	if (r == -ENOENT)
+		log_error("pool %s: its control file can't be opened by way of "
+		          "/proc/self/fd; to repair it: mount /proc",
+		          pool->name);
+	return r;
+}
+
 static int open_meta(struct pool *pool, unsigned ordinal)
 {
 	struct layout_geometry geo;
@@ -208,7 +218,7 @@ static int open_meta(struct pool *pool, unsigned ordinal)
 		r = open_metafile(pool->name, "shared", geo.shared_bytes,
 		                  &pool->shared_fd, &pool->shared);
 	if (r == 0)
-		r = pool->control_ro_fd = pool_open_read_only(pool->control_fd);
+		r = pool->control_ro_fd = open_for_clients(pool);
 	if (r < 0)
 		return r;
 	view_init(&pool->view, &geo, pool->head, pool->shared);

@@ -7,8 +7,10 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -276,9 +278,40 @@ static void test_client(void)
 	fixture_close(&fixture);
 }
 
+/* ---- a sandbox that hides the nodes ------------------------------------------ */
+
+static void hide_nodes(void)
+{
+	if (unshare(CLONE_NEWNS) < 0 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("none", "/sys/devices/system/node", "tmpfs", 0, NULL) < 0)
+		_exit(96);
+}
+
+static void test_hidden(void)
+{
+	if (geteuid() != 0) {
+		tap_skip("it takes root", "the kernel's nodes are hidden");
+		return;
+	}
+	fixture_make(&fixture, "[pool default]\npage = 4k\nmax = 64M\n");
+	fixture_spawn(&fixture, hide_nodes);
+	if (!fixture_ready(&fixture)) {
+		tap_skip("no mount can be made here",
+		         "the kernel's nodes are hidden");
+		fixture_remove(&fixture);
+		return;
+	}
+	tap_is(fixture_number(&fixture, "/status", "pools.0.nodes"), 1,
+	       "where the kernel's nodes are hidden there is one");
+	tap_is(slabd_close(fixture_pool(&fixture)), 0, "which clients use");
+	fixture_close(&fixture);
+}
+
 int main(void)
 {
 	tap_start(300);
+	test_hidden();
 	test_client();
 	test_growth();
 	test_share();
