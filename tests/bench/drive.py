@@ -30,6 +30,7 @@ LIBRARIES = ("/usr/lib/*-linux-gnu", "/usr/lib64", "/usr/lib",
              "/usr/local/lib")
 TRACES = ("gateway", "sqlite", "nginx", "mariadb")
 CROWD = 8  # processes that share a pool, in the table of memory
+GROWN = "W2b-grown"
 WORKLOADS = ("W1", "W2", "W2bulk", "W2b", "W3", "W4", "W5", "W6")
 
 
@@ -110,13 +111,14 @@ class Bench:
             if name not in here:
                 self.say(f"{name} is not installed: left out")
 
-    def group(self, workload, size):
+    def group(self, workload, size, title=None):
         starts = self.contestants(workload, size)
         two = workload in TWO_SIDES
-        group = Group(workload, size, self.log)
+        title = title or workload
+        group = Group(title, size, self.log)
         extra = (1 if self.options.quick else 3) * self.rounds if two else 0
         group.run(starts, self.rounds, self.ms, extra)
-        self.groups[workload, size] = group
+        self.groups[title, size] = group
         self.results["groups"].append(group.report())
         for name, why in group.left_out.items():
             self.say(f"  {name} left out: {why}")
@@ -125,8 +127,21 @@ class Bench:
         if not self.options.only and (self.options.tail or self.options.scale):
             return
         names = [w for w in WORKLOADS if self.wants(w)]
-        if not names:
-            return
+        if names:
+            self.workloads_of(names)
+        if self.wants(GROWN):
+            self.grown()
+
+    def grown(self):
+        """W2b as users get it: the pool as large as by default, at first."""
+        with Slabd(self.place, None), Huge(320):
+            for size in SIZES:
+                self.say(f"{GROWN}, {size} bytes")
+                self.group("W2b", size, GROWN)
+        show.workloads({k: g for k, g in self.groups.items()
+                        if k[0] == GROWN})
+
+    def workloads_of(self, names):
         with Slabd(self.place, "1G") as slabd, Huge(320):
             self.results["backing"] = slabd.backing()
             for name in names:
@@ -321,7 +336,7 @@ def parse(argv):
     parser.add_argument("--rounds", type=int, help="rounds of a group")
     parser.add_argument("--ms", type=float, help="length of a sample")
     options = parser.parse_args(argv)
-    known = (*WORKLOADS, *SECTIONS)
+    known = (*WORKLOADS, GROWN, *SECTIONS)
     for name in options.only or ():
         if name not in known:
             parser.error(f"--only {name}: one of {', '.join(known)}")

@@ -83,14 +83,16 @@ class UnixHTTP(http.client.HTTPConnection):
 
 
 class Slabd:
-    """A slabd with one pool, ready when it is entered. head is more of its
-    configuration, options are more of its command line."""
+    """A slabd with one pool, ready when it is entered, as by default where
+    start is None. head is more of its configuration, options are more of its command line."""
 
     def __init__(self, place, start, most=None, page="2m", head="",
                  options=()):
         self.place = place
-        self.text = (f"{head}[pool default]\npage = {page}\nstart = {start}\n"
-                     f"max = {most or start}\n")
+        self.text = f"{head}[pool default]\n"
+        if start is not None:
+            self.text += (f"page = {page}\nstart = {start}\n"
+                          f"max = {most or start}\n")
         self.options = options
         self.process = None
         self.log = None
