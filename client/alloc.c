@@ -30,10 +30,13 @@ static void turn_over(struct slabd_mag_ *mag)
 static bool refill_back(struct attachment *att, struct cache *cache,
                         bool oldest, struct slabd_mag_ *mag)
 {
-	mag->n = home_get_back(cache, att->node, oldest, mag->obj);
-	for (size_t i = mag->n; i-- > 0;)
+	uint32_t n = home_get_back(cache, att->node, oldest,
+	                           (uint32_t)(mag->cap + 1) / 2, mag->obj);
+	mag->n = n;
+	magazine_took(att, cache, n);
+	for (uint32_t i = n; i-- > 0;)
 		atom_fetch_line(mag->obj[i]);
-	return mag->n > 0;
+	return n > 0;
 }
 
 /* Fills half a magazine from the node's list. */
@@ -50,20 +53,29 @@ static bool refill_claim(struct attachment *att, struct cache *cache,
 		return false;
 	reach_objects(pool, (uint32_t)mag->n, mag->obj);
 	turn_over(mag);
-	view_count(&pool->view, pool->user.id, STAT_REFILLS, 1);
-	view_count(&pool->view, pool->user.id, STAT_REFILLED, mag->n);
+	home_note_claim(cache, (uint32_t)mag->n);
+	magazine_took(att, cache, (uint32_t)mag->n);
 	return true;
 }
 
-/* An object too large for magazines: the depot's last, or one of the list. */
-static void *take_large(struct cache *cache, struct attachment *att)
+/* What nothing else has. */
+static void *take_short(struct cache *cache, struct attachment *att)
 {
-	void *objects[DEPOT_HALF];
-	void *object;
-	if (home_get_back(cache, att->node, true, objects) == 1)
-		return objects[0];
-	object = home_take_one(cache, att->node, false, true);
-	return object != NULL ? object : shortage_alloc(cache, att);
+	void *object = shortage_alloc(cache, att);
+	magazine_took(att, cache, object != NULL);
+	return object;
+}
+
+/* Where there is no magazine: the depot's last, or one of the list. */
+static void *take_bare(struct cache *cache, struct attachment *att)
+{
+	void *object = NULL;
+	if (home_get_back(cache, att->node, true, 1, &object) == 0)
+		object = home_take_one(cache, att->node, false, true);
+	if (object == NULL)
+		return take_short(cache, att);
+	magazine_took(att, cache, 1);
+	return object;
 }
 
 void *slabd_alloc_slow_(slabd_cache *head)
@@ -78,18 +90,18 @@ void *slabd_alloc_slow_(slabd_cache *head)
 	self = thread_self();
 	att = self != NULL ? thread_attachment(self, pool) : NULL;
 	if (att == NULL)
-		return error_set(ENOMEM, "no memory for a thread's magazines"),
-		       NULL;
+		return thread_no_memory(), NULL;
 	thread_settle(self, att);
-	if (cache->cap_max == 0)
-		return take_large(cache, att);
 	mag = magazine_of(self, cache);
 	if (mag->n == 0) {
-		cap_grow(self, att, cache, mag);
+		if (cache->cap_max > 0)
+			cap_grow(self, att, cache, mag);
+		if (mag->cap == 0)
+			return take_bare(cache, att);
 		if (!refill_back(att, cache, false, mag) &&
 		    !refill_claim(att, cache, mag) &&
 		    !refill_back(att, cache, true, mag))
-			return shortage_alloc(cache, att);
+			return take_short(cache, att);
 	}
 	return mag->obj[--mag->n];
 }
@@ -125,8 +137,7 @@ void *slabd_alloc_node(slabd_cache *head, int node)
 	self = thread_self();
 	att = self != NULL ? thread_attachment(self, pool) : NULL;
 	if (att == NULL)
-		return error_set(ENOMEM, "no memory for a thread's magazines"),
-		       NULL;
+		return thread_no_memory(), NULL;
 	if (ix < 0)
 		return error_set(EINVAL, "pool %s has no node %d",
 		                 pool->view.head->name, node),
@@ -134,10 +145,13 @@ void *slabd_alloc_node(slabd_cache *head, int node)
 	thread_settle(self, att);
 	if ((uint32_t)ix == att->node)
 		object = take_home(cache, magazine_of(self, cache), att->node);
+	if (object != NULL)
+		return object;
+	object = home_take_one(cache, (uint32_t)ix, true, true);
 	if (object == NULL)
-		object = home_take_one(cache, (uint32_t)ix, true, true);
-	return object != NULL ? object
-	                      : shortage_alloc_on(cache, att, (uint32_t)ix);
+		object = shortage_alloc_on(cache, att, (uint32_t)ix);
+	magazine_took(att, cache, object != NULL);
+	return object;
 }
 
 size_t slabd_alloc_bulk(slabd_cache *cache, size_t n, void **out)

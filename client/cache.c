@@ -47,7 +47,7 @@ static int ask(struct slabd_pool *pool, const char *name, size_t size,
 	char why[LINK_WHY];
 	int r;
 	if (att == NULL)
-		return error_set(ENOMEM, "no memory for a thread's magazines");
+		return thread_no_memory();
 	create.node = att->node;
 	strcpy(create.name, name);
 	r = request_call(&pool->link, &create.head, sizeof(create), &reply);
@@ -154,8 +154,11 @@ void cache_destroy(struct cache *cache)
 static void drop_magazines(struct cache *cache)
 {
 	for (struct thread *t = thread_first(); t != NULL; t = t->next) {
+		struct attachment *att = thread_attached(t, cache->pool);
+		if (att == NULL)
+			continue;
 		pthread_mutex_lock(&t->lock);
-		magazine_drop(t, cache, false);
+		magazine_drop(t, att, cache, false);
 		pthread_mutex_unlock(&t->lock);
 	}
 }

@@ -1,15 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/cap.h"
 
+#include "client/home.h"
 #include "client/magazine.h"
 #include "client/process.h"
+#include "client/thread.h"
 #include "shm/atom.h"
 
+#define BUSY_BYTES (UINT64_C(512) << 10) /* of a thread that misses a lot */
+#define BUSY_MISSES 256u
+#define BUSY_ALL_BYTES (UINT64_C(1) << 20) /* of a process */
 #define FIRST_MOST 16u
 #define FIRST_BYTES ((size_t)16 << 10)
+#define GROW_SHARE 8u  /* of what is in use, up to which magazines grow */
+#define KEEP_SHARE 4u  /* and beyond which they shrink */
+#define BUSY_SHARE 16u /* of a small pool, for all that */
+#define SURE_PART 4u   /* of the floor */
 #define CAP_IDLE 4u
 #define AGE_STEP 32u /* misses from one look for idleness to the next */
 #define LOOKS_MAX 8  /* at other magazines for room */
+#define HALVINGS 11u /* from SLABD_MAGAZINE_MAX to none */
 
 uint32_t cap_most(const struct slabd_pool *pool, uint32_t stride)
 {
@@ -17,68 +27,169 @@ uint32_t cap_most(const struct slabd_pool *pool, uint32_t stride)
 	return most > SLABD_MAGAZINE_MAX ? SLABD_MAGAZINE_MAX : (uint32_t)most;
 }
 
-/* The slot after this one that the thread uses, round and round. */
-static uint32_t next_used(const struct thread *self, uint32_t slot)
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t most(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* ---- what a thread may hold --------------------------------------------- */
+
+static uint64_t above(int64_t all, uint64_t held)
+{
+	return all > (int64_t)held ? (uint64_t)all - held : 0;
+}
+
+/* What the process has in use, at least. */
+static uint64_t in_use(const struct slabd_pool *pool)
+{
+	return above(atom_load(&pool->net_bytes),
+	             atom_load(&pool->cap_bytes) +
+	                     atom_load(&pool->depot_bytes));
+}
+
+/* What the floors of all threads come to. */
+static uint64_t floors_of(const struct slabd_pool *pool)
+{
+	return atom_load(&pool->floor_bytes) * atom_load(&pool->n_holders);
+}
+
+/* What all threads may hold that have nothing in use. */
+static uint64_t most_idle(const struct slabd_pool *pool)
+{
+	return most(least(BUSY_ALL_BYTES, pool->max_bytes / BUSY_SHARE),
+	            floors_of(pool));
+}
+
+/* A thread that passes objects on seems to have them in use still: it counts no
+ * more than the process has. */
+static uint64_t limit_of(const struct attachment *att, uint32_t share)
+{
+	const struct slabd_pool *pool = att->pool;
+	uint64_t own =
+		above(atom_load(&att->taken_bytes), atom_load(&att->cap_bytes));
+	uint64_t bytes = most(atom_load(&pool->floor_bytes),
+	                      least(own, in_use(pool)) / share);
+	if (att->misses >= BUSY_MISSES &&
+	    atom_load(&pool->cap_bytes) <= most_idle(pool))
+		bytes = most(bytes,
+		             least(BUSY_BYTES, pool->max_bytes / BUSY_SHARE));
+	return least(bytes, pool->thread_bytes);
+}
+
+static bool is_within(const struct attachment *att, uint32_t share)
+{
+	uint64_t bytes = atom_load(&att->cap_bytes);
+	return bytes <= atom_load(&att->pool->floor_bytes) ||
+	       bytes <= limit_of(att, share);
+}
+
+/* Whether all threads of the process together may hold so many more. */
+static bool process_has_room(const struct slabd_pool *pool, uint64_t more)
+{
+	uint64_t caps = atom_load(&pool->cap_bytes) + more;
+	if (caps > most_idle(pool) + in_use(pool) / GROW_SHARE)
+		return false;
+	return caps + atom_load(&pool->depot_bytes) <= home_limit(pool);
+}
+
+static bool has_room(const struct attachment *att, uint64_t more)
+{
+	uint64_t bytes = atom_load(&att->cap_bytes) + more;
+	uint64_t floor = atom_load(&att->pool->floor_bytes);
+	if (bytes <= floor / SURE_PART)
+		return true;
+	return (bytes <= floor || bytes <= limit_of(att, GROW_SHARE)) &&
+	       process_has_room(att->pool, more);
+}
+
+/* ---- from one magazine to another --------------------------------------- */
+
+/* The cache of the next slot after that one that the thread uses, round and
+ * round; NULL if it uses none. */
+static struct cache *next_used(const struct thread *self, uint32_t *slot)
 {
 	for (uint32_t i = 0; i < SLABD_CACHES_MAX; i++) {
 		uint64_t used;
-		slot = (slot + 1) % SLABD_CACHES_MAX;
-		used = atom_load(&self->used[slot / 64]);
-		if (used >> (slot % 64) & 1)
-			break;
+		*slot = (*slot + 1) % SLABD_CACHES_MAX;
+		used = atom_load(&self->used[*slot / 64]);
+		if (used >> (*slot % 64) & 1)
+			return process_cache_of(*slot);
 		if (used == 0)
-			slot |= 63;
+			*slot |= 63;
 	}
-	return slot;
+	return NULL;
 }
 
-static void halve(struct thread *self, struct cache *cache,
-                  struct slabd_mag_ *mag)
+/* To nothing, where it held one. */
+static void halve(struct thread *self, struct attachment *att,
+                  struct cache *cache, struct slabd_mag_ *mag)
 {
-	magazine_set_cap(self, cache, mag, (uint32_t)mag->cap / 2);
+	if (mag->cap <= 1) {
+		magazine_drop(self, att, cache, true);
+		return;
+	}
+	magazine_set_cap(att, cache, mag, (uint32_t)mag->cap / 2);
 	while (mag->n > mag->cap)
-		magazine_halve(cache, mag);
+		magazine_halve(att, cache, mag);
 }
 
-static bool has_room(const struct thread *self, size_t budget, size_t more)
+/* Halves the next magazine of the same pool if it holds more than share. False
+ * if there is no magazine at all. */
+static bool halve_next(struct thread *self, struct attachment *att,
+                       uint64_t share)
 {
-	return atom_load(&self->cap_bytes) + more <= budget;
+	struct cache *cache = next_used(self, &self->richest);
+	struct slabd_mag_ *mag;
+	if (cache == NULL)
+		return false;
+	mag = magazine_of(self, cache);
+	if (cache->pool == att->pool && mag->cap * cache->row->stride > share)
+		halve(self, att, cache, mag);
+	return true;
 }
 
-/* Under the lock: takes bytes from magazines that hold more than share. */
-static bool take_room(struct thread *self, size_t budget, size_t more,
-                      size_t share)
+/* Whether the thread has room for so many bytes more, for a magazine that would
+ * then hold share bytes; takes them from those that hold more. */
+static bool make_room(struct thread *self, struct attachment *att,
+                      uint64_t more, uint64_t share)
 {
-	for (int i = 0; i < LOOKS_MAX; i++) {
-		struct cache *cache;
-		struct slabd_mag_ *mag;
-		if (has_room(self, budget, more))
-			return true;
-		self->richest = next_used(self, self->richest);
-		cache = process_cache_of(self->richest);
-		mag = magazine_of(self, cache);
-		if (mag->cap > 1 && mag->cap * cache->row->stride > share)
-			halve(self, cache, mag);
-	}
-	return false;
-}
-
-/* Whether the budget has so many bytes more for a magazine that would then
- * hold share bytes; takes them from those that hold more. */
-static bool make_room(struct thread *self, size_t budget, size_t more,
-                      size_t share)
-{
-	bool made;
-	if (has_room(self, budget, more))
+	bool made = has_room(att, more);
+	if (made)
 		return true;
 	pthread_mutex_lock(&self->lock);
-	made = take_room(self, budget, more, share);
+	for (int i = 0; i < LOOKS_MAX && !made; i++) {
+		if (!halve_next(self, att, share))
+			break;
+		made = has_room(att, more);
+	}
 	pthread_mutex_unlock(&self->lock);
 	return made;
 }
 
+__attribute__((cold, noinline)) static void shrink(struct thread *self,
+                                                   struct attachment *att)
+{
+	uint32_t looks = SLABD_CACHES_MAX * HALVINGS;
+	pthread_mutex_lock(&self->lock);
+	while (looks-- > 0 && !is_within(att, KEEP_SHARE))
+		if (!halve_next(self, att, 0))
+			break;
+	pthread_mutex_unlock(&self->lock);
+}
+
+void cap_settle(struct thread *self, struct attachment *att)
+{
+	if (!is_within(att, KEEP_SHARE))
+		shrink(self, att);
+}
+
 /* Now and then looks whether another magazine has not missed since the last
- * look, and then halves it: what idles gives its budget to what works. */
+ * look, and then halves it: what idles gives its room to what works. */
 static void age(struct thread *self)
 {
 	struct slabd_mag_ *mag;
@@ -86,14 +197,18 @@ static void age(struct thread *self)
 	if (++self->clock % AGE_STEP != 0)
 		return;
 	pthread_mutex_lock(&self->lock);
-	self->oldest = next_used(self, self->oldest);
-	cache = process_cache_of(self->oldest);
-	mag = magazine_of(self, cache);
-	if (mag->seen == 0 && mag->cap > CAP_IDLE)
-		halve(self, cache, mag);
-	mag->seen = 0;
+	cache = next_used(self, &self->oldest);
+	if (cache != NULL) {
+		mag = magazine_of(self, cache);
+		if (mag->seen == 0 && mag->cap > CAP_IDLE)
+			halve(self, thread_attached(self, cache->pool), cache,
+			      mag);
+		mag->seen = 0;
+	}
 	pthread_mutex_unlock(&self->lock);
 }
+
+/* ---- a miss ------------------------------------------------------------- */
 
 /* What a first miss gives: little of what is large, as it may be the last. */
 static uint32_t first_cap(size_t stride)
@@ -104,25 +219,40 @@ static uint32_t first_cap(size_t stride)
 	return cap < FIRST_MOST ? (uint32_t)cap : FIRST_MOST;
 }
 
-void cap_grow(struct thread *self, const struct attachment *att,
+/* Gives an unused magazine its key and room for one. False if it has none. */
+static bool begin(struct thread *self, struct attachment *att,
+                  const struct cache *cache, struct slabd_mag_ *mag)
+{
+	size_t stride = cache->row->stride;
+	if (!make_room(self, att, stride, stride) ||
+	    !thread_open_slot(self, cache->slot))
+		return false;
+	mag->key = cache->id | att->node << 16;
+	/* pairs: magazine_drop; a thread that closes another cache clears its
+	 * bit of this word at the same time. */
+	atom_set(&self->used[cache->slot / 64], UINT64_C(1)
+	                                                << (cache->slot % 64));
+	magazine_set_cap(att, cache, mag, 1);
+	return true;
+}
+
+void cap_grow(struct thread *self, struct attachment *att,
               const struct cache *cache, struct slabd_mag_ *mag)
 {
 	size_t stride = cache->row->stride;
-	uint32_t cap =
-		mag->cap == 0 ? first_cap(stride) : (uint32_t)mag->cap * 2;
-	if (mag->cap == 0) {
-		mag->key = cache->id | att->node << 16;
-		/* pairs: magazine_drop; a thread that closes another cache
-		 * clears its bit of this word at the same time. */
-		atom_set(&self->used[cache->slot / 64],
-		         UINT64_C(1) << (cache->slot % 64));
-		magazine_set_cap(self, cache, mag, 1);
+	bool is_first = mag->cap == 0;
+	uint32_t cap;
+	att->misses += att->misses < BUSY_MISSES;
+	cap_settle(self, att);
+	if (mag->cap == 0 && !begin(self, att, cache, mag)) {
+		age(self);
+		return;
 	}
 	mag->seen = 1;
+	cap = is_first ? first_cap(stride) : (uint32_t)mag->cap * 2;
 	cap = cap < cache->cap_max ? cap : cache->cap_max;
 	if (cap > mag->cap &&
-	    make_room(self, cache->pool->thread_bytes,
-	              (cap - mag->cap) * stride, cap * stride))
-		magazine_set_cap(self, cache, mag, cap);
+	    make_room(self, att, (cap - mag->cap) * stride, cap * stride))
+		magazine_set_cap(att, cache, mag, cap);
 	age(self);
 }

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/depot.h"
 
+#include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "shm/atom.h"
 
 #define LOCK_TRIES 32
+#define PART ((uint64_t)32 << 10)
+#define BYTES ((sizeof(struct depot) + PART - 1) / PART * PART)
 
 enum cell_state { EMPTY, FILLING, READY, DRAINING };
 
@@ -25,23 +28,42 @@ struct depot {
 	uint64_t head; /* (A) written under the lock: oldest cell */
 	uint64_t tail; /* (A) written under the lock: one past the newest */
 	uint64_t puts; /* (A) written under the lock: since the last get */
+	uint64_t open; /* under the lock: bytes that can be written to */
 	_Alignas(64) struct cell cells[DEPOT_CELLS];
 };
 
+/* Makes the depot's memory writable so far, a part at a time: read-only, it is
+ * not counted against limits, and reads as empty cells. */
+static bool open_to(struct depot *depot, uint64_t open, uint64_t bytes)
+{
+	uint64_t to = (bytes + PART - 1) / PART * PART;
+	if (bytes <= open)
+		return true;
+	if (mprotect((char *)depot + open, to - open, PROT_READ | PROT_WRITE) <
+	    0)
+		return false;
+	depot->open = to;
+	return true;
+}
+
 struct depot *depot_make(uint32_t keep)
 {
-	struct depot *depot = mmap(NULL, sizeof(*depot), PROT_READ | PROT_WRITE,
-	                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-	                           -1, 0);
+	struct depot *depot =
+		mmap(NULL, BYTES, PROT_READ,
+	             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (depot == MAP_FAILED)
 		return NULL;
+	if (!open_to(depot, 0, offsetof(struct depot, cells))) {
+		munmap(depot, BYTES);
+		return NULL;
+	}
 	depot->keep = keep;
 	return depot;
 }
 
 void depot_drop(struct depot *depot)
 {
-	munmap(depot, sizeof(*depot));
+	munmap(depot, BYTES);
 }
 
 static bool try_lock(struct depot *depot)
@@ -84,7 +106,10 @@ static struct cell *take(struct depot *depot, uint64_t position,
 static struct cell *take_empty(struct depot *depot)
 {
 	struct cell *cell;
-	if (depot->tail - depot->head == DEPOT_CELLS)
+	uint64_t end = offsetof(struct depot, cells) +
+	               (depot->tail % DEPOT_CELLS + 1) * sizeof(*cell);
+	if (depot->tail - depot->head == DEPOT_CELLS ||
+	    !open_to(depot, depot->open, end))
 		return NULL;
 	cell = take(depot, depot->tail, EMPTY, FILLING);
 	if (cell == NULL)
@@ -95,22 +120,26 @@ static struct cell *take_empty(struct depot *depot)
 	return cell;
 }
 
-static struct cell *take_full(struct depot *depot, bool oldest)
+/* A cell of which some will be left stays where it is. */
+static struct cell *take_full(struct depot *depot, uint32_t most, bool oldest)
 {
 	struct cell *cell;
 	uint64_t count = depot->tail - depot->head;
+	bool own;
 	if (count == 0)
 		return NULL;
 	cell = &depot->cells[(depot->tail - 1) % DEPOT_CELLS];
-	if (!oldest && cell->putter == own_mark()) {
-		cell = take(depot, depot->tail - 1, READY, DRAINING);
-		atom_store(&depot->tail, depot->tail - (cell != NULL));
-	} else if (!oldest && count <= depot->keep) {
+	own = !oldest && cell->putter == own_mark();
+	if (!own && !oldest && count <= depot->keep)
 		return NULL;
-	} else {
-		cell = take(depot, depot->head, READY, DRAINING);
-		atom_store(&depot->head, depot->head + (cell != NULL));
-	}
+	cell = take(depot, own ? depot->tail - 1 : depot->head, READY,
+	            DRAINING);
+	if (cell == NULL || cell->n > most)
+		return cell;
+	if (own)
+		atom_store(&depot->tail, depot->tail - 1);
+	else
+		atom_store(&depot->head, depot->head + 1);
 	return cell;
 }
 
@@ -137,7 +166,8 @@ bool depot_hoards(const struct depot *depot)
 	               (uint64_t)depot->keep * 4;
 }
 
-static uint32_t get(struct depot *depot, void **objects, bool oldest)
+static uint32_t get(struct depot *depot, uint32_t most, void **objects,
+                    bool oldest)
 {
 	struct cell *cell;
 	uint32_t n;
@@ -147,25 +177,27 @@ static uint32_t get(struct depot *depot, void **objects, bool oldest)
 		return 0;
 	if (!try_lock(depot))
 		return 0;
-	cell = take_full(depot, oldest);
+	cell = take_full(depot, most, oldest);
 	if (!oldest)
 		atom_store(&depot->puts, UINT64_C(0));
 	unlock(depot);
 	if (cell == NULL)
 		return 0;
-	n = cell->n;
-	memcpy(objects, cell->objects, n * sizeof(*objects));
-	/* pairs: take, by depot_put */
-	atom_store_release(&cell->state, (uint32_t)EMPTY);
+	n = cell->n < most ? cell->n : most;
+	cell->n -= n;
+	memcpy(objects, cell->objects + cell->n, n * sizeof(*objects));
+	/* pairs: take, by depot_put or depot_get */
+	atom_store_release(&cell->state,
+	                   (uint32_t)(cell->n > 0 ? READY : EMPTY));
 	return n;
 }
 
-uint32_t depot_get(struct depot *depot, void **objects)
+uint32_t depot_get(struct depot *depot, uint32_t most, void **objects)
 {
-	return get(depot, objects, false);
+	return get(depot, most, objects, false);
 }
 
-uint32_t depot_get_oldest(struct depot *depot, void **objects)
+uint32_t depot_get_oldest(struct depot *depot, uint32_t most, void **objects)
 {
-	return get(depot, objects, true);
+	return get(depot, most, objects, true);
 }

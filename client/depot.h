@@ -19,6 +19,7 @@
  *
  *   EMPTY -> FILLING (put, under the lock) -> READY (the same thread)
  *   READY -> DRAINING (get, under the lock) -> EMPTY (the same thread)
+ *                                           -> READY (some are left)
  *
  * so a thread that is stopped half way holds up its own cell alone.
  */
@@ -43,14 +44,14 @@ void depot_drop(struct depot *depot);
 /* Puts n (<= DEPOT_HALF) objects. False when it is full or busy. */
 bool depot_put(struct depot *depot, uint32_t n, void *const *objects);
 
-/* Gets up to DEPOT_HALF objects; returns how many, 0 when it is empty, busy or
- * has only what is kept. */
-uint32_t depot_get(struct depot *depot, void **objects);
+/* Gets up to most objects of one half, whose rest stays where it is; returns
+ * how many, 0 when the depot is empty, busy or has only what is kept. */
+uint32_t depot_get(struct depot *depot, uint32_t most, void **objects);
 
 /* Whether threads only put, and have put more than hand-over needs. */
 bool depot_hoards(const struct depot *depot);
 
 /* Gets the oldest, whoever put them, kept or not. */
-uint32_t depot_get_oldest(struct depot *depot, void **objects);
+uint32_t depot_get_oldest(struct depot *depot, uint32_t most, void **objects);
 
 #endif

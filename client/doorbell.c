@@ -9,6 +9,7 @@
 #include "client/resume.h"
 
 #define RINGS_A_SECOND 1024u /* slabd bears four times as many messages */
+#define SHORT_SECONDS 5u
 
 bool doorbell_may_ring(const struct link *link)
 {
@@ -48,10 +49,23 @@ static void read_events(struct link *link)
 	ssize_t got;
 	while ((got = recv(link->events, &head, sizeof(head), MSG_DONTWAIT)) >
 	       0)
-		if ((size_t)got == sizeof(head) && head.type == WIRE_TRIM)
+		if ((size_t)got == sizeof(head) && head.type == WIRE_TRIM) {
+			doorbell_note_short(link);
 			atom_add(&link->trims, 1u);
+		}
 	if (link_is_cut(got))
 		link_cut(link, up);
+}
+
+void doorbell_note_short(struct link *link)
+{
+	atom_store(&link->short_s, clock_coarse_s() + 1);
+}
+
+bool doorbell_is_short(const struct link *link)
+{
+	uint64_t since = atom_load(&link->short_s);
+	return since != 0 && clock_coarse_s() < since + SHORT_SECONDS;
 }
 
 /* What the timer had to tell is told by the return of doorbell_poll. */

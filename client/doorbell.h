@@ -19,4 +19,9 @@ void doorbell_ring(struct link *link);
  * is there. */
 bool doorbell_poll(struct link *link);
 
+/* Memory was seen to be short just now; whether it was a moment ago, here or
+ * by slabd's word. */
+void doorbell_note_short(struct link *link);
+bool doorbell_is_short(const struct link *link);
+
 #endif

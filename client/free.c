@@ -11,31 +11,38 @@
 #define BULK_RUN 32u /* objects that are looked at together */
 
 /* Batches of no more than a magazine may hold: the larger, the fewer. */
-static void free_remote(struct attachment *att, const struct cache *cache,
-                        uint32_t node, void *object)
+static void free_remote(struct thread *self, struct attachment *att,
+                        const struct cache *cache, uint32_t node, void *object)
 {
 	struct remote *remote = &att->remote[node];
 	struct slabd_pool *pool = att->pool;
 	remote->obj[remote->n++] = object;
+	remote->bytes += cache->row->stride;
+	att->remote_bytes += cache->row->stride;
+	magazine_gave(att, cache, 1);
 	view_count(&pool->view, pool->user.id, STAT_REMOTE_FREES, 1);
-	if (remote->n == REMOTE_MAX || remote->n >= cache->cap_max) {
-		home_send(pool, remote->n, remote->obj);
-		remote->n = 0;
-	}
+	if (att->remote_bytes > REMOTE_BYTES)
+		magazine_drop_remote(att);
+	else if (remote->n == REMOTE_MAX || remote->n >= cache->cap_max)
+		magazine_send_remote(att, remote);
+	else
+		return;
+	cap_settle(self, att);
 }
 
 static void free_local(struct thread *self, struct attachment *att,
                        struct cache *cache, void *object)
 {
 	struct slabd_mag_ *mag = magazine_of(self, cache);
-	if (cache->cap_max == 0) {
+	if (mag->n >= mag->cap && cache->cap_max > 0)
+		cap_grow(self, att, cache, mag);
+	if (mag->cap == 0) {
+		magazine_gave(att, cache, 1);
 		home_put_away(cache, att->node, 1, &object);
 		return;
 	}
 	if (mag->n >= mag->cap)
-		cap_grow(self, att, cache, mag);
-	if (mag->n >= mag->cap)
-		magazine_halve(cache, mag);
+		magazine_halve(att, cache, mag);
 	mag->obj[mag->n++] = object;
 }
 
@@ -54,19 +61,18 @@ static uint64_t word_of(const struct cache *cache, const void *object)
 /* Where there is no memory for a magazine the object goes home at once. */
 static void free_here(struct cache *cache, uint64_t word, void *object)
 {
-	struct slabd_pool *pool = cache->pool;
 	struct thread *self = thread_self();
 	struct attachment *att =
-		self != NULL ? thread_attachment(self, pool) : NULL;
+		self != NULL ? thread_attachment(self, cache->pool) : NULL;
 	if (att == NULL) {
-		home_send(pool, 1, &object);
+		home_send(cache, 1, &object);
 		return;
 	}
 	thread_settle(self, att);
 	if (WORD_HOME(word) == att->node)
 		free_local(self, att, cache, object);
 	else
-		free_remote(att, cache, WORD_HOME(word), object);
+		free_remote(self, att, cache, WORD_HOME(word), object);
 }
 
 void slabd_free_slow_(slabd_cache *head, void *object)

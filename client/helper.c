@@ -14,7 +14,7 @@
 
 #include "client/doorbell.h"
 #include "client/error.h"
-#include "client/home.h"
+#include "client/idle.h"
 #include "client/opens.h"
 #include "client/reach.h"
 #include "client/thread.h"
@@ -28,7 +28,7 @@ static bool serve(struct slabd_pool *pool)
 	uint32_t before = atom_load(&pool->link.trims);
 	bool there = doorbell_poll(&pool->link);
 	if (atom_load(&pool->link.trims) != before)
-		home_drain_pool(pool);
+		idle_give_back(pool);
 	if (there)
 		opens_tell(pool);
 	reach_close(pool);
@@ -113,13 +113,14 @@ int slabd_descriptor(slabd_pool *pool)
 	return pool->link.poller;
 }
 
-/* The caller's own magazines follow a trim at once, not at its next miss. */
+/* The caller's own magazines follow a trim at once, not at its next miss. One
+ * that is idle needs no waking for that. */
 static void settle_caller(struct slabd_pool *pool)
 {
-	struct thread *self = thread_self();
+	struct thread *self = thread_there();
 	struct attachment *att =
-		self != NULL ? thread_attachment(self, pool) : NULL;
-	if (att != NULL)
+		self != NULL ? thread_attached(self, pool) : NULL;
+	if (att != NULL && !att->idle)
 		thread_settle(self, att);
 }
 

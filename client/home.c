@@ -2,6 +2,7 @@
 #include "client/home.h"
 
 #include "client/depot.h"
+#include "client/doorbell.h"
 #include "client/process.h"
 #include "client/reach.h"
 #include "client/want.h"
@@ -9,10 +10,20 @@
 
 #define KEEP_CELLS 64u
 #define KEEP_BYTES (8u << 20)
+/* What a process may keep that has not claimed it: by the time it goes home its
+ * lines have left the core. */
+#define KEEP_OTHERS (16 << 20)
 
-void home_send(struct slabd_pool *pool, uint32_t n, void *const *objects)
+static uint64_t bytes_of(const struct cache *cache, uint32_t n)
+{
+	return (uint64_t)n * cache->row->stride;
+}
+
+void home_send_mixed(struct slabd_pool *pool, uint64_t bytes, uint32_t n,
+                     void *const *objects)
 {
 	uint32_t id = pool->user.id;
+	atom_add(&pool->net_bytes, -(int64_t)bytes);
 	while (n > 0) {
 		uint32_t run = n < SLAB_RUN_MAX ? n : SLAB_RUN_MAX;
 		uint32_t refused = slab_release_any(&pool->user, run, objects);
@@ -24,17 +35,46 @@ void home_send(struct slabd_pool *pool, uint32_t n, void *const *objects)
 	}
 }
 
-/* What the depots of a process may hold: its budget, and never more than a
- * quarter of what the pool has, so that a client which only frees starves
- * nobody. */
-static uint64_t depot_limit(const struct slabd_pool *pool)
+void home_send(struct cache *cache, uint32_t n, void *const *objects)
+{
+	home_send_mixed(cache->pool, bytes_of(cache, n), n, objects);
+}
+
+void home_note_claim(const struct cache *cache, uint32_t n)
+{
+	struct slabd_pool *pool = cache->pool;
+	view_count(&pool->view, pool->user.id, STAT_REFILLS, 1);
+	view_count(&pool->view, pool->user.id, STAT_REFILLED, n);
+	atom_add(&pool->net_bytes, (int64_t)bytes_of(cache, n));
+}
+
+/* Its budget, and a share of the pool: a quarter of what that has, so that who
+ * only frees starves nobody, and half of what it may still grow by. Where
+ * memory is short a sixteenth of what it has, and no more. */
+uint64_t home_limit(const struct slabd_pool *pool)
 {
 	const struct view *view = &pool->view;
 	uint64_t ready = 0;
+	uint64_t share;
 	for (uint32_t node = 0; node < view->geo.n_nodes; node++)
 		ready += atom_load(&view->nodes[node].resident_pages);
-	ready = (ready << view->geo.page_shift) / 4;
-	return ready < pool->process_bytes ? ready : pool->process_bytes;
+	ready <<= view->geo.page_shift;
+	if (doorbell_is_short(&pool->link))
+		share = ready / 16;
+	else
+		share = ready / 4 + (pool->max_bytes - ready) / 2;
+	return share < pool->process_bytes ? share : pool->process_bytes;
+}
+
+/* Whether the depots may hold so many bytes more. Who frees what others have
+ * claimed keeps little of it, however large the pool. */
+static bool may_keep(const struct slabd_pool *pool, uint64_t bytes)
+{
+	uint64_t depots = atom_load(&pool->depot_bytes) + bytes;
+	int64_t net = atom_load(&pool->net_bytes);
+	if (depots > KEEP_OTHERS && (int64_t)depots > net)
+		return false;
+	return depots + atom_load(&pool->cap_bytes) <= home_limit(pool);
 }
 
 /* Cells that are kept back from other threads: 64, and no more than 8 MiB. The
@@ -70,9 +110,8 @@ static bool put_in(struct cache *cache, struct depot *depot, uint32_t n,
                    void *const *objects)
 {
 	struct slabd_pool *pool = cache->pool;
-	uint64_t bytes = (uint64_t)n * cache->row->stride;
-	if (atom_load(&pool->depot_bytes) + bytes > depot_limit(pool) ||
-	    !depot_put(depot, n, objects))
+	uint64_t bytes = bytes_of(cache, n);
+	if (!may_keep(pool, bytes) || !depot_put(depot, n, objects))
 		return false;
 	atom_add(&pool->depot_bytes, bytes);
 	view_count(&pool->view, pool->user.id, STAT_DEPOT_PUTS, 1);
@@ -84,9 +123,9 @@ static bool put_in(struct cache *cache, struct depot *depot, uint32_t n,
 static bool send_oldest(struct cache *cache, struct depot *depot)
 {
 	void *oldest[DEPOT_HALF];
-	uint32_t n = depot_get_oldest(depot, oldest);
-	atom_add(&cache->pool->depot_bytes, -(uint64_t)n * cache->row->stride);
-	home_send(cache->pool, n, oldest);
+	uint32_t n = depot_get_oldest(depot, DEPOT_HALF, oldest);
+	atom_add(&cache->pool->depot_bytes, -bytes_of(cache, n));
+	home_send(cache, n, oldest);
 	return n > 0;
 }
 
@@ -97,7 +136,7 @@ void home_put_away(struct cache *cache, uint32_t node, uint32_t n,
 {
 	struct depot *depot = depot_of(cache, node);
 	if (depot == NULL) {
-		home_send(cache->pool, n, objects);
+		home_send(cache, n, objects);
 		return;
 	}
 	if (depot_hoards(depot)) {
@@ -108,12 +147,12 @@ void home_put_away(struct cache *cache, uint32_t node, uint32_t n,
 	if (put_in(cache, depot, n, objects))
 		return;
 	if (!send_oldest(cache, depot) || !put_in(cache, depot, n, objects))
-		home_send(cache->pool, n, objects);
+		home_send(cache, n, objects);
 }
 
 /* Objects from the depot: what it would hand out, or of all the oldest. */
 uint32_t home_get_back(struct cache *cache, uint32_t node, bool oldest,
-                       void **objects)
+                       uint32_t most, void **objects)
 {
 	struct slabd_pool *pool = cache->pool;
 	/* pairs: depot_of */
@@ -121,11 +160,11 @@ uint32_t home_get_back(struct cache *cache, uint32_t node, bool oldest,
 	uint32_t n;
 	if (depot == NULL)
 		return 0;
-	n = oldest ? depot_get_oldest(depot, objects)
-	           : depot_get(depot, objects);
+	n = oldest ? depot_get_oldest(depot, most, objects)
+	           : depot_get(depot, most, objects);
 	if (n == 0)
 		return 0;
-	atom_add(&pool->depot_bytes, -(uint64_t)n * cache->row->stride);
+	atom_add(&pool->depot_bytes, -bytes_of(cache, n));
 	view_count(&pool->view, pool->user.id, STAT_DEPOT_GETS, 1);
 	return n;
 }
@@ -137,24 +176,27 @@ bool home_send_oldest(struct cache *cache, uint32_t node)
 	return depot != NULL && send_oldest(cache, depot);
 }
 
-void home_drain(struct cache *cache)
+bool home_drain(struct cache *cache)
 {
-	void *objects[DEPOT_HALF];
 	uint32_t n_nodes = cache->pool->view.geo.n_nodes;
-	for (uint32_t node = 0; node < n_nodes; node++) {
-		uint32_t n;
-		while ((n = home_get_back(cache, node, true, objects)) > 0)
-			home_send(cache->pool, n, objects);
-	}
+	bool any = false;
+	for (uint32_t node = 0; node < n_nodes; node++)
+		while (home_send_oldest(cache, node))
+			any = true;
+	return any;
 }
 
-void home_drain_pool(struct slabd_pool *pool)
+bool home_drain_pool(struct slabd_pool *pool)
 {
+	bool any = false;
+	if (atom_load(&pool->depot_bytes) == 0)
+		return false;
 	process_lock();
 	for (uint32_t id = 0; id < pool->view.geo.n_caches; id++)
 		if (pool->caches[id] != NULL)
-			home_drain(pool->caches[id]);
+			any |= home_drain(pool->caches[id]);
 	process_unlock();
+	return any;
 }
 
 void *home_take_one(struct cache *cache, uint32_t node, bool home_only,
@@ -167,8 +209,7 @@ void *home_take_one(struct cache *cache, uint32_t node, bool home_only,
 	user.home_only |= home_only;
 	if (slab_claim_any(&user, cache->id, node, 1, &object, &ring) > 0) {
 		reach_objects(pool, 1, &object);
-		view_count(&pool->view, pool->user.id, STAT_REFILLS, 1);
-		view_count(&pool->view, pool->user.id, STAT_REFILLED, 1);
+		home_note_claim(cache, 1);
 	}
 	if (ring && tell)
 		want_tell(pool, cache->id, node);

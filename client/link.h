@@ -50,6 +50,9 @@ struct link {
 	/* (A) 0 -> errno, never back (give_up): no way back to slabd. */
 	uint32_t lost;
 	uint32_t trims; /* (A) trims asked for so far; relaxed */
+	/* (A) The second in which memory was last short, and one; 0: never.
+	 * Relaxed. */
+	uint64_t short_s;
 	uint64_t rung;  /* (A) second << 16 | rings in it; relaxed, a few may
 	                   be missed when threads ring at the same time */
 	pthread_mutex_t calls; /* one request at a time */

@@ -19,6 +19,7 @@ libclient_la_SOURCES += client/give.c
 libclient_la_SOURCES += client/handshake.c client/handshake.h
 libclient_la_SOURCES += client/helper.c client/helper.h
 libclient_la_SOURCES += client/home.c client/home.h
+libclient_la_SOURCES += client/idle.c client/idle.h
 libclient_la_SOURCES += client/limits.c client/limits.h
 libclient_la_SOURCES += client/link.c client/link.h
 libclient_la_SOURCES += client/magazine.c client/magazine.h

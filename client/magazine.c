@@ -7,44 +7,81 @@
 #include "client/home.h"
 #include "shm/atom.h"
 
-void magazine_drop(struct thread *thread, struct cache *cache, bool to_depot)
+#define FLOOR_BYTES (UINT64_C(64) << 10)
+#define POOL_SHARE 4u /* of a pool, for all floors */
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* What each of so many threads may hold. */
+static uint64_t floor_of(const struct slabd_pool *pool, uint32_t n_holders)
+{
+	uint64_t all = least(pool->process_bytes, pool->max_bytes / POOL_SHARE);
+	uint64_t bytes =
+		least(all / (n_holders > 0 ? n_holders : 1), FLOOR_BYTES);
+	if (pool->view.geo.n_nodes > 1)
+		bytes -= least(bytes, REMOTE_BYTES);
+	return least(bytes, pool->thread_bytes);
+}
+
+void magazine_count_holder(struct slabd_pool *pool, uint32_t more)
+{
+	uint32_t n = atom_add(&pool->n_holders, more) + more;
+	atom_store(&pool->floor_bytes, floor_of(pool, n));
+}
+
+bool magazine_drop(struct thread *thread, struct attachment *att,
+                   struct cache *cache, bool to_depot)
 {
 	struct slabd_mag_ *mag = magazine_of(thread, cache);
 	uint64_t used = UINT64_C(1) << (cache->slot % 64);
 	uint32_t node = WORD_HOME(mag->key);
+	bool any = mag->n > 0;
 	if ((atom_load(&thread->used[cache->slot / 64]) & used) == 0)
-		return;
+		return false;
+	magazine_gave(att, cache, (uint32_t)mag->n);
 	if (!to_depot) {
-		home_send(cache->pool, (uint32_t)mag->n, mag->obj);
+		home_send(cache, (uint32_t)mag->n, mag->obj);
 		mag->n = 0;
 	}
 	for (uint32_t n; mag->n > 0; mag->n -= n) {
 		n = mag->n < DEPOT_HALF ? (uint32_t)mag->n : DEPOT_HALF;
 		home_put_away(cache, node, n, mag->obj + mag->n - n);
 	}
-	magazine_set_cap(thread, cache, mag, 0);
+	magazine_set_cap(att, cache, mag, 0);
 	mag->key = 0;
 	/* pairs: cap_grow, which sets other bits at the same time. */
 	atom_clear(&thread->used[cache->slot / 64], used);
+	return any;
 }
 
 /* The newest stay at hand. */
-void magazine_halve(struct cache *cache, struct slabd_mag_ *mag)
+void magazine_halve(struct attachment *att, struct cache *cache,
+                    struct slabd_mag_ *mag)
 {
 	uint32_t half = (uint32_t)(mag->n + 1) / 2;
 	home_put_away(cache, WORD_HOME(mag->key), half, mag->obj);
+	magazine_gave(att, cache, half);
 	mag->n -= half;
 	memmove(mag->obj, mag->obj + half, mag->n * sizeof(mag->obj[0]));
+}
+
+void magazine_send_remote(struct attachment *att, struct remote *remote)
+{
+	home_send_mixed(att->pool, remote->bytes, remote->n, remote->obj);
+	att->remote_bytes -= remote->bytes;
+	remote->bytes = 0;
+	remote->n = 0;
 }
 
 bool magazine_drop_remote(struct attachment *att)
 {
 	bool any = false;
 	for (uint32_t node = 0; node < att->pool->view.geo.n_nodes; node++) {
-		struct remote *remote = &att->remote[node];
-		any |= remote->n > 0;
-		home_send(att->pool, remote->n, remote->obj);
-		remote->n = 0;
+		any |= att->remote[node].n > 0;
+		magazine_send_remote(att, &att->remote[node]);
 	}
 	return any;
 }

@@ -14,6 +14,7 @@
 #include "client/helper.h"
 #include "client/home.h"
 #include "client/limits.h"
+#include "client/magazine.h"
 #include "client/process.h"
 #include "client/reach.h"
 #include "client/request.h"
@@ -240,6 +241,8 @@ static int apply_options(struct slabd_pool *pool, const struct slabd_options *o)
 	pool->thread_bytes = o->thread_bytes ? o->thread_bytes : THREAD_BYTES;
 	pool->process_bytes =
 		o->process_bytes ? o->process_bytes : PROCESS_BYTES;
+	pool->max_bytes = pool->view.geo.n_units << UNIT_SHIFT;
+	magazine_count_holder(pool, 0);
 	pool->wait_ns = (o->wait_ms ? o->wait_ms : WAIT_MS) * UINT64_C(1000000);
 	return 0;
 }

@@ -12,6 +12,7 @@
 #include "client/doorbell.h"
 #include "client/error.h"
 #include "client/home.h"
+#include "client/idle.h"
 #include "client/magazine.h"
 #include "client/resume.h"
 #include "client/want.h"
@@ -185,6 +186,7 @@ static void *fail(struct cache *cache, uint32_t node)
 	struct slabd_pool *pool = cache->pool;
 	char why[LINK_WHY];
 	view_count(&pool->view, pool->user.id, STAT_FAILURES, 1);
+	doorbell_note_short(&pool->link);
 	if (link_is_lost(&pool->link) ||
 	    (node == NODE_NONE && !link_is_up(&pool->link)))
 		return error_set(ENOMEM, "%s", link_why(&pool->link, why)),
@@ -258,12 +260,27 @@ static bool is_all_leased(const struct cache *cache, uint32_t node)
 	return partial_count(&list, 1) > 0;
 }
 
+/* Before the process is refused it gives back what its other threads can do
+ * without, and slabd is told of it, which may have slabs for this cache now.
+ * False if there was nothing. */
+static bool give_back(struct cache *cache, uint32_t node)
+{
+	struct slabd_pool *pool = cache->pool;
+	if (!idle_give_back(pool))
+		return false;
+	if (doorbell_may_ring(&pool->link) &&
+	    view_want_any(&pool->view, cache->id, node))
+		doorbell_ring(&pool->link);
+	return true;
+}
+
 /* Tries the nodes in turn, waiting for growth in between. */
 static void *alloc_from(struct cache *cache, struct attachment *att,
                         const uint8_t *nodes, uint32_t n, bool home_only)
 {
 	struct slabd_pool *pool = cache->pool;
 	uint64_t deadline = 0;
+	bool gave = false;
 	for (uint32_t leased = 0;;) {
 		/* pairs: marks_announce; what it grew is on the lists. */
 		uint32_t seq = atom_load_acquire(&pool->view.head->grow_seq);
@@ -276,6 +293,11 @@ static void *alloc_from(struct cache *cache, struct attachment *att,
 		refused = !tell_first(cache, nodes, n, home_only);
 		if (!refused && wait_a_while(pool, seq, &deadline))
 			continue;
+		if (!gave && give_back(cache, nodes[0])) {
+			gave = true;
+			wait_a_while(pool, seq, &deadline);
+			continue;
+		}
 		/* Those come back, without slabd, too. */
 		if (!home_only && is_all_leased(cache, nodes[0]) &&
 		    leased++ < LEASED_MAX) {

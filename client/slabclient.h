@@ -60,8 +60,8 @@ struct slabd_options {
 	unsigned flags;       /* SLABD_NO_HELPER ... */
 	int node;             /* with SLABD_FORCE_NODE: the kernel's node id */
 	size_t thread_bytes;  /* cap on a thread's magazines; 0: 4 MiB */
-	size_t process_bytes; /* cap on the depot; 0: 256 MiB. Never more than
-	                         a quarter of what the pool has */
+	size_t process_bytes; /* cap on what is held free, in magazines and
+	                         depot; 0: 256 MiB. Both: see slabclient(3) */
 	unsigned wait_ms;     /* longest wait for growth; 0: 1 s */
 	unsigned spare[5];    /* zero */
 };
@@ -97,8 +97,9 @@ struct slabd_stats {
  * Errors: ENOENT no such pool or no slabd at the socket, ECONNREFUSED slabd is
  * not running, EACCES the pool's access list leaves this user out, EPROTO
  * another ABI version or no slabd at the other end (slabd_last_error has both
- * versions), EAGAIN the pool has all the clients it may have, or this process
- * locks more memory (mlockall) than it may, ENOTCONN slabd closed the connection (it is stopping, or too many are at its door),
+ * versions), EAGAIN the pool has all the clients it may have, this user all
+ * threads, or this process locks more memory (mlockall) than it may, ENOTCONN
+ * slabd closed the connection (it is stopping, or too many are at its door),
  * ENAMETOOLONG, EINVAL options, ENOMEM, ENOBUFS, EMFILE, ENFILE, ENOSPC this
  * user has no epoll watch left, ETIMEDOUT. Waits for a slabd that is being
  * started anew. Blocks up to five seconds, twice where slabd ends meanwhile.
@@ -196,6 +197,12 @@ void *slabd_take(slabd_pool *pool, slabd_handle handle);
 /* Makes the calling thread count as on a node (the kernel's id) of this pool;
  * -1 follows the CPU again. Errors: EINVAL no such node, ENOTCONN. */
 int slabd_thread_node(slabd_pool *pool, int node);
+
+/* Tells that the calling thread is about to sleep: until its next allocation
+ * or free, in any pool, what it holds free of this pool can be had by slabd
+ * and by other threads, should memory be short. Errors: ENOTCONN in a forked
+ * child. */
+int slabd_thread_idle(slabd_pool *pool);
 
 /* Sends home what the calling thread's magazines and the process's depot
  * hold. Errors: ENOTCONN in a forked child. */

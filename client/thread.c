@@ -31,8 +31,8 @@ static uint32_t node_now(const struct slabd_pool *pool,
 	return view_cpu_node(&pool->view, cpu < 0 ? 0 : (uint32_t)cpu);
 }
 
-static struct attachment *find_attachment(struct thread *thread,
-                                          const struct slabd_pool *pool)
+struct attachment *thread_attached(struct thread *thread,
+                                   const struct slabd_pool *pool)
 {
 	/* pairs: new_attachment */
 	struct attachment *att = atom_load_acquire(&thread->attachments);
@@ -49,7 +49,7 @@ static struct attachment *new_attachment(struct thread *self)
 	if (att == NULL)
 		return NULL;
 	att->next = self->attachments;
-	/* pairs: find_attachment */
+	/* pairs: thread_attached */
 	atom_store_release(&self->attachments, att);
 	return att;
 }
@@ -57,7 +57,7 @@ static struct attachment *new_attachment(struct thread *self)
 __attribute__((cold, noinline)) static struct attachment *
 attach(struct thread *self, struct slabd_pool *pool)
 {
-	struct attachment *att = find_attachment(self, NULL);
+	struct attachment *att = thread_attached(self, NULL);
 	if (att == NULL)
 		att = new_attachment(self);
 	if (att == NULL)
@@ -68,7 +68,10 @@ attach(struct thread *self, struct slabd_pool *pool)
 	att->forced = pool->forced;
 	att->trims = atom_load(&pool->link.trims);
 	att->node = node_now(pool, att);
-	/* pairs: find_attachment */
+	att->misses = 0;
+	att->remote_bytes = 0;
+	att->taken_bytes = 0;
+	/* pairs: thread_attached */
 	atom_store_release(&att->pool, pool);
 	return att;
 }
@@ -76,26 +79,45 @@ attach(struct thread *self, struct slabd_pool *pool)
 struct attachment *thread_attachment(struct thread *self,
                                      struct slabd_pool *pool)
 {
-	struct attachment *att = find_attachment(self, pool);
+	struct attachment *att = thread_attached(self, pool);
 	return att != NULL ? att : attach(self, pool);
 }
 
-/* Empties the thread's magazines of one pool. */
-static void drop_all(struct thread *thread, const struct slabd_pool *pool,
-                     bool to_depot)
+/* Under the thread's lock: empties its magazines of one pool. Whether they held
+ * any. */
+static bool drop_locked(struct thread *thread, struct attachment *att,
+                        bool to_depot)
 {
-	pthread_mutex_lock(&thread->lock);
+	bool any = false;
 	for (uint32_t word = 0; word < SLABD_CACHES_MAX / 64; word++) {
 		uint64_t bits = atom_load(&thread->used[word]);
 		for (; bits != 0; bits &= bits - 1) {
 			uint32_t slot =
 				word * 64 + (uint32_t)__builtin_ctzll(bits);
 			struct cache *cache = process_cache_of(slot);
-			if (cache->pool == pool)
-				magazine_drop(thread, cache, to_depot);
+			if (cache->pool == att->pool)
+				any |= magazine_drop(thread, att, cache,
+				                     to_depot);
 		}
 	}
+	return any;
+}
+
+static void drop_all(struct thread *thread, struct attachment *att,
+                     bool to_depot)
+{
+	pthread_mutex_lock(&thread->lock);
+	drop_locked(thread, att, to_depot);
 	pthread_mutex_unlock(&thread->lock);
+}
+
+/* What memory is short of is given back, and the thread starts small again. */
+static void follow_trim(struct thread *self, struct attachment *att)
+{
+	drop_all(self, att, false);
+	magazine_drop_remote(att);
+	att->misses = 0;
+	atom_store(&att->taken_bytes, INT64_C(0));
 }
 
 void thread_settle(struct thread *self, struct attachment *att)
@@ -103,31 +125,82 @@ void thread_settle(struct thread *self, struct attachment *att)
 	struct slabd_pool *pool = att->pool;
 	uint32_t node = node_now(pool, att);
 	uint32_t trims = atom_load(&pool->link.trims);
-	if (node == att->node && trims == att->trims)
+	if (!self->idle && node == att->node && trims == att->trims)
 		return;
-	drop_all(self, pool, trims == att->trims);
+	if (self->idle)
+		thread_wake(self);
 	if (trims != att->trims)
-		magazine_drop_remote(att);
+		follow_trim(self, att);
+	else if (node != att->node)
+		drop_all(self, att, true);
 	att->node = node;
 	att->trims = trims;
 }
 
 void thread_leave(struct thread *thread, struct slabd_pool *pool)
 {
-	struct attachment *att = find_attachment(thread, pool);
+	struct attachment *att = thread_attached(thread, pool);
 	struct remote *remote;
 	if (att == NULL)
 		return;
-	drop_all(thread, pool, true);
+	drop_all(thread, att, true);
 	magazine_drop_remote(att);
+	att->idle = false;
 	/* In this order: a child forked in between frees what is left of it. */
 	remote = att->remote;
 	/* pairs: retire */
 	atom_store_release(&att->remote, (struct remote *)NULL);
 	free(remote);
-	/* pairs: find_attachment, when the owner looks for one that it can use
+	/* pairs: thread_attached, when the owner looks for one that it can use
 	 * again. */
 	atom_store_release(&att->pool, (struct slabd_pool *)NULL);
+}
+
+/* ---- idle --------------------------------------------------------------- */
+
+void thread_sleep(struct thread *self, struct attachment *att)
+{
+	slabd_mags_ = none;
+	self->idle = true;
+	pthread_mutex_lock(&self->lock);
+	att->idle = true;
+	pthread_mutex_unlock(&self->lock);
+}
+
+void thread_wake(struct thread *self)
+{
+	pthread_mutex_lock(&self->lock);
+	for (struct attachment *att = self->attachments; att != NULL;
+	     att = att->next)
+		att->idle = false;
+	pthread_mutex_unlock(&self->lock);
+	self->idle = false;
+	slabd_mags_ = self->mags;
+}
+
+static bool drop_if_idle(struct thread *thread, struct attachment *att)
+{
+	bool any = false;
+	pthread_mutex_lock(&thread->lock);
+	if (att->idle) {
+		any = drop_locked(thread, att, false);
+		any |= magazine_drop_remote(att);
+	}
+	pthread_mutex_unlock(&thread->lock);
+	return any;
+}
+
+bool thread_drop_idle(struct slabd_pool *pool)
+{
+	bool any = false;
+	process_lock();
+	for (struct thread *t = threads; t != NULL; t = t->next) {
+		struct attachment *att = thread_attached(t, pool);
+		if (att != NULL)
+			any |= drop_if_idle(t, att);
+	}
+	process_unlock();
+	return any;
 }
 
 /* ---- the calling thread ------------------------------------------------- */
@@ -140,7 +213,7 @@ static void retire(struct thread *self)
 		free(att->remote);
 		free(att);
 	}
-	munmap(self->mags, sizeof(none));
+	munmap(self->mags, TABLE_BYTES);
 	free(self);
 	self_ = NULL;
 	slabd_mags_ = none;
@@ -156,19 +229,27 @@ static void forget_self(void)
 	retire(self_);
 }
 
+int thread_no_memory(void)
+{
+	return error_set(ENOMEM,
+	                 "no memory for a thread's magazines, which take 4 MiB "
+	                 "of address space: raise ulimit -v, or "
+	                 "vm.max_map_count for many thousands of threads");
+}
+
+/* Read-only memory is not counted against limits, and reads as zeroes. */
 static struct thread *make_thread(void)
 {
-	size_t bytes = sizeof(none);
 	struct thread *self;
-	void *table = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+	void *table = mmap(NULL, TABLE_BYTES, PROT_READ,
 	                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (table == MAP_FAILED)
 		return NULL;
 	self = calloc(1, sizeof(*self));
-	if (self == NULL || madvise(table, bytes, MADV_WIPEONFORK) < 0 ||
+	if (self == NULL || madvise(table, TABLE_BYTES, MADV_WIPEONFORK) < 0 ||
 	    process_mark_thread(self) != 0) {
 		free(self);
-		munmap(table, bytes);
+		munmap(table, TABLE_BYTES);
 		errno = ENOMEM;
 		return NULL;
 	}
@@ -200,6 +281,29 @@ struct thread *thread_self(void)
 	process_unlock();
 	slabd_mags_ = self_->mags;
 	return self_;
+}
+
+bool thread_open_slot(struct thread *self, uint32_t slot)
+{
+	size_t first = slot * sizeof(struct slabd_mag_) / TABLE_PART;
+	size_t last = ((slot + 1) * sizeof(struct slabd_mag_) - 1) / TABLE_PART;
+	for (size_t part = first; part <= last; part++) {
+		uint64_t *word = &self->writable[part / 64];
+		uint64_t bit = UINT64_C(1) << (part % 64);
+		if (*word & bit)
+			continue;
+		if (mprotect((char *)self->mags + part * TABLE_PART, TABLE_PART,
+		             PROT_READ | PROT_WRITE) < 0)
+			return false;
+		*word |= bit;
+	}
+	return true;
+}
+
+struct thread *thread_there(void)
+{
+	return self_ != NULL && self_->generation == process_generation ? self_
+	                                                                : NULL;
 }
 
 struct thread *thread_first(void)
@@ -258,7 +362,7 @@ int slabd_thread_node(slabd_pool *pool, int node)
 	self = thread_self();
 	att = self != NULL ? thread_attachment(self, pool) : NULL;
 	if (att == NULL)
-		return error_set(ENOMEM, "no memory for a thread's magazines");
+		return thread_no_memory();
 	att->forced = (uint32_t)ix;
 	thread_settle(self, att);
 	return 0;
@@ -273,8 +377,10 @@ int slabd_flush(slabd_pool *pool)
 	self = thread_self();
 	att = self != NULL ? thread_attachment(self, pool) : NULL;
 	if (att == NULL)
-		return error_set(ENOMEM, "no memory for a thread's magazines");
-	drop_all(self, pool, false);
+		return thread_no_memory();
+	if (self->idle)
+		thread_wake(self);
+	drop_all(self, att, false);
 	magazine_drop_remote(att);
 	home_drain_pool(pool);
 	return 0;

@@ -19,7 +19,30 @@ struct thread *thread_first(void);
 struct attachment *thread_attachment(struct thread *self,
                                      struct slabd_pool *pool);
 
-/* Sets the node that the thread counts as on; flushes when it moved. */
+/* The same, NULL where there is none. Another thread's under the lock. */
+struct attachment *thread_attached(struct thread *thread,
+                                   const struct slabd_pool *pool);
+
+/* The calling thread if it was made, else NULL. */
+struct thread *thread_there(void);
+
+/* Sets ENOMEM and the error line of a thread that could not be made. -1. */
+int thread_no_memory(void);
+
+/* Makes a slot of the thread's table writable, before the first magazine that
+ * takes anything there. False if there is no memory for it. */
+bool thread_open_slot(struct thread *self, uint32_t slot);
+
+/* The calling thread is about to sleep, in a pool; it is at work again. */
+void thread_sleep(struct thread *self, struct attachment *att);
+void thread_wake(struct thread *self);
+
+/* Sends home what sleeping threads hold of a pool. Whether they held any.
+ * Takes the process's lock. */
+bool thread_drop_idle(struct slabd_pool *pool);
+
+/* Wakes the thread if it was idle, and sets the node that it counts as on;
+ * flushes when it moved. */
 void thread_settle(struct thread *self, struct attachment *att);
 
 /* Empties a thread's magazines of a pool and ends its attachment to it. Under

@@ -15,6 +15,7 @@
  *   magazine  one magazine: its capacity, its older half, its end
  *   thread    the calling thread, its attachments, its end
  *   cap       how large magazines grow
+ *   idle      threads that said they sleep; what the process can do without
  *   shortage  what an allocation does when its node has nothing
  *   alloc, free, give, cache, helper, pool: the public functions
  *
@@ -33,7 +34,12 @@
 #include "shm/slab.h"
 
 #define REMOTE_MAX 64u
+#define REMOTE_BYTES ((uint64_t)16 << 10) /* for all other nodes */
 #define NODE_FOLLOW NODES_MAX
+/* Of a thread's table of magazines, which is made writable part by part. */
+#define TABLE_BYTES (SLABD_CACHES_MAX * sizeof(struct slabd_mag_))
+#define TABLE_PART ((size_t)32 << 10)
+#define TABLE_PARTS ((TABLE_BYTES + TABLE_PART - 1) / TABLE_PART)
 
 struct depot;
 
@@ -53,6 +59,7 @@ struct cache {
 /* Objects of any cache of a pool that live on one other node. */
 struct remote {
 	uint32_t n;
+	uint64_t bytes;
 	void *obj[REMOTE_MAX];
 };
 
@@ -66,7 +73,19 @@ struct attachment {
 	uint32_t node;         /* (O) index; where its magazines belong */
 	uint32_t forced;       /* (O) index, or NODE_FOLLOW */
 	uint32_t trims;        /* (O) trims it has followed */
+	uint32_t misses;       /* (O) so far, no further than matters */
 	struct remote *remote; /* (O) n_nodes of them */
+	uint64_t remote_bytes; /* (O) in these */
+	/* Under the thread's lock: its owner sleeps, and who wants what its
+	 * magazines and remote hold may take it, under process_lock too. */
+	bool idle;
+	uint64_t
+		cap_bytes; /* (A) sum of its magazines' cap * stride; relaxed */
+	/* (A) What it took from depots and slabs less what it gave back: the
+	 * bytes in its magazines and those that it has in use. A measure:
+	 * relaxed, an update is lost where another thread closes a cache, and
+	 * below 0 it stays 0. */
+	int64_t taken_bytes;
 };
 
 /*
@@ -77,13 +96,16 @@ struct attachment {
  */
 struct thread {
 	struct slabd_mag_ *mags; /* (O) the table; wiped in a forked child */
+	/* (O) Parts of the table that can be written to, see thread_open_slot;
+	 * the rest reads as zeroes and takes no memory. */
+	uint64_t writable[TABLE_PARTS / 64 + 1];
+	bool idle; /* (O) said so: slabd_mags_ is not mags */
 	/* (A) Only grows, at its head, by the owner's release. */
 	struct attachment *attachments;
 	struct thread *next;  /* (L) */
 	struct thread **link; /* (L) what points at this one */
 	uint64_t generation;  /* (C) of the process that made it */
 	pthread_mutex_t lock; /* taken after process_lock */
-	size_t cap_bytes;     /* (A) sum of cap * stride; relaxed */
 	uint32_t clock;       /* (O) misses so far */
 	uint32_t oldest;      /* (O) slot last looked at for idleness */
 	uint32_t richest;     /* (O) slot last looked at for its bytes */
@@ -126,7 +148,14 @@ struct slabd_pool {
 	uint32_t near_seq;
 	uint32_t near_vain;
 	uint64_t near_rest_ns;
-	uint64_t depot_bytes; /* (A) in all depots; relaxed, a cap's measure */
+	uint64_t max_bytes; /* (C) of data, when it has grown to its most */
+	/* (A) What the process holds free, or may: in all depots, and the sum
+	 * of its threads' cap_bytes. Measures: relaxed. */
+	uint64_t depot_bytes;
+	uint64_t cap_bytes;
+	int64_t net_bytes;    /* (A) claimed, less what was sent home; relaxed */
+	uint32_t n_holders;   /* (A) threads with magazines; relaxed */
+	uint64_t floor_bytes; /* (A) a thread's, see cap.h; relaxed */
 	struct link link;
 	struct cache *caches[CACHES_MAX]; /* (L) by id - 1 */
 	uint8_t told[CACHES_MAX]; /* (L) by id - 1, see opens.h */

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/lib/harness.h"
@@ -166,7 +167,8 @@ static void lacks_room(int fd, void *arg)
 	if (getrlimit(RLIMIT_AS, &old) < 0 || setrlimit(RLIMIT_AS, &low) < 0)
 		tap_bail("setrlimit: %s", strerror(errno));
 	for (int i = 0; i < 2; i++)
-		tap_ok(slabd_open(NULL, &options) == NULL && errno == ENOMEM,
+		tap_ok(slabd_open(NULL, &options) == NULL && errno == ENOMEM &&
+		               strstr(slabd_last_error(), "ulimit -v"),
 		       "no room for addresses: ENOMEM, %s", slabd_last_error());
 	setrlimit(RLIMIT_AS, &old);
 	pool = slabd_open(NULL, &options);
@@ -187,9 +189,10 @@ static void *frees(void *arg)
 	for (unsigned i = 0; i < FREED; i++)
 		slabd_free(freed.cache, freed.objects[i]);
 	freed.said = (slabd_alloc(freed.cache) == NULL && errno == ENOMEM &&
-	              slabd_last_error()[0] != '\0') +
+	              strstr(slabd_last_error(), "ulimit -v")) +
 	             (slabd_alloc_node(freed.cache, 0) == NULL &&
-	              errno == ENOMEM && slabd_last_error()[0] != '\0');
+	              errno == ENOMEM &&
+	              strstr(slabd_last_error(), "ulimit -v"));
 	return arg;
 }
 
@@ -223,6 +226,48 @@ static void frees_without_room(int fd, void *arg)
 	slabd_close(pool);
 }
 
+/* A table that can't be written to is one without magazines. */
+static void lacks_memory(int fd, void *arg)
+{
+	slabd_pool *pool = fixture_pool(&fixture);
+	struct rlimit old;
+	struct rlimit low = {1, RLIM_INFINITY};
+	void *objects[FREED];
+	(void)fd;
+	(void)arg;
+	freed.cache = fixture_cache(pool, "bare", 64);
+	if (getrlimit(RLIMIT_DATA, &old) < 0)
+		tap_bail("getrlimit: %s", strerror(errno));
+	setrlimit(RLIMIT_DATA, &low);
+	tap_is((long long)slabd_alloc_bulk(freed.cache, FREED, objects), FREED,
+	       "without memory for magazines objects come one by one");
+	slabd_free_bulk(freed.cache, FREED, objects);
+	setrlimit(RLIMIT_DATA, &old);
+	tap_is(fixture_client(&fixture, slabd_client_id(pool), "objects"), 0,
+	       "and go home so");
+	slabd_free(freed.cache, slabd_alloc(freed.cache));
+	tap_ok(slabd_mag_of_(freed.cache)->cap > 0,
+	       "with memory there is a magazine");
+	slabd_close(pool);
+}
+
+/* All the processes that the user may have are there. */
+static void lacks_thread(int fd, void *arg)
+{
+	struct slabd_options options = fixture_options(&fixture, 0);
+	struct rlimit low = {0, 0};
+	(void)fd;
+	(void)arg;
+	if (setrlimit(RLIMIT_NPROC, &low) < 0 ||
+	    (geteuid() == 0 && (chmod(fixture.dir, 0755) < 0 ||
+	                        chmod(fixture.socket, 0666) < 0 ||
+	                        setuid(65534) < 0)))
+		tap_bail("setuid: %s", strerror(errno));
+	tap_ok(slabd_open(NULL, &options) == NULL && errno == EAGAIN &&
+	               strstr(slabd_last_error(), "ulimit -u"),
+	       "no thread can be had: EAGAIN, %s", slabd_last_error());
+}
+
 static void test_room(void)
 {
 	const char *sanitizer = getenv("SLABD_SANITIZER");
@@ -235,6 +280,10 @@ static void test_room(void)
 	child_end(&child, "it ends well");
 	child_start(&child, frees_without_room, NULL);
 	child_end(&child, "so does the other");
+	child_start(&child, lacks_memory, NULL);
+	child_end(&child, "and who lacks memory");
+	child_start(&child, lacks_thread, NULL);
+	child_end(&child, "and who lacks a thread");
 }
 
 /* ---- slabd comes back

@@ -87,6 +87,7 @@ static void child_refused(void)
 	fails(slabd_client_id(pool) == 0, "slabd_client_id");
 	fails(slabd_flush(pool) < 0, "slabd_flush");
 	fails(slabd_thread_node(pool, -1) < 0, "slabd_thread_node");
+	fails(slabd_thread_idle(pool) < 0, "slabd_thread_idle");
 	fails(slabd_get_stats(pool, &stats) < 0, "slabd_get_stats");
 	fails(slabd_descriptor(pool) < 0, "slabd_descriptor");
 	fails(slabd_poll(pool) < 0, "slabd_poll");

@@ -2,14 +2,16 @@
 /* Magazines grow where they miss, shrink where they idle, and stay within the
  * thread's budget. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "client/slabclient.h"
 #include "tests/lib/harness.h"
 
 #define LIVE 1500 /* more than a magazine holds: each round misses */
-#define BUDGET (256 << 10)
+#define BUDGET (1 << 20)
 #define CACHES 16
 #define SIZE 256
+#define IDLE (512 << 10) /* where nothing is in use, and much missed */
 
 static struct fixture fixture;
 static void *live[LIVE];
@@ -48,12 +50,28 @@ static void test_growth(slabd_pool *pool)
 	tap_is(cap_of(idle), SLABD_MAGAZINE_MAX, "until it is needed again");
 }
 
+/* Objects that stay in use, as many bytes as let magazines grow. */
+static void **use(slabd_cache *cache, size_t n)
+{
+	void **used = calloc(n, sizeof(*used));
+	if (used == NULL || slabd_alloc_bulk(cache, n, used) != n)
+		tap_bail("%zu objects: %s", n, slabd_last_error());
+	return used;
+}
+
+static void end_use(slabd_cache *cache, void **used, size_t n)
+{
+	slabd_free_bulk(cache, n, used);
+	free(used);
+}
+
 static void test_budget(void)
 {
 	struct slabd_options options = fixture_options(&fixture, 0);
 	slabd_cache *caches[CACHES];
 	slabd_pool *pool;
 	long long bytes = 0;
+	void **used;
 	options.thread_bytes = BUDGET;
 	pool = slabd_open(NULL, &options);
 	if (pool == NULL)
@@ -63,15 +81,21 @@ static void test_budget(void)
 		snprintf(name, sizeof(name), "budget-%d", i);
 		caches[i] = fixture_cache(pool, name, SIZE);
 	}
+	used = use(caches[0], 16 * BUDGET / SIZE);
 	/* By turns, so that none idles: each wants an eighth of the budget. */
 	for (int round = 0; round < 20; round++)
 		for (int i = 0; i < CACHES; i++)
 			rounds(caches[i], 1);
 	for (int i = 0; i < CACHES; i++)
 		bytes += cap_of(caches[i]) * SIZE;
-	/* One object of each cache is there beyond the budget. */
-	tap_ok(bytes > BUDGET / 2 && bytes <= BUDGET + CACHES * SIZE,
+	tap_ok(bytes > BUDGET / 2 && bytes <= BUDGET,
 	       "a thread's magazines may hold %lld bytes of %d", bytes, BUDGET);
+	end_use(caches[0], used, 16 * BUDGET / SIZE);
+	bytes = 0;
+	for (int i = 0; i < CACHES; i++)
+		bytes += cap_of(caches[i]) * SIZE;
+	tap_ok(bytes > 0 && bytes <= IDLE,
+	       "and %lld when the thread has nothing in use", bytes);
 	slabd_close(pool);
 }
 
@@ -81,6 +105,7 @@ static void test_fairness(slabd_pool *pool)
 {
 	slabd_cache *small = fixture_cache(pool, "fair-small", 64);
 	slabd_cache *huge = fixture_cache(pool, "fair-huge", 1 << 20);
+	void **used = use(huge, 32);
 	long long large = 0;
 	slabd_cache *caches[8];
 	for (int i = 0; i < 8; i++) {
@@ -96,11 +121,13 @@ static void test_fairness(slabd_pool *pool)
 		}
 		large += cap_of(caches[i]);
 	}
-	tap_ok(large * (32 << 10) > 3 << 20,
+	tap_ok(large * (32 << 10) > 3 << 20 && large * (32 << 10) <= 4 << 20,
 	       "large objects have most of the budget: %lld of them", large);
 	rounds(small, 10);
 	tap_is(cap_of(small), SLABD_MAGAZINE_MAX,
 	       "a small cache that misses takes its share back");
+	end_use(huge, used, 32);
+	slabd_flush(pool);
 	live[0] = slabd_alloc(huge);
 	slabd_free(huge, live[0]);
 	tap_is(cap_of(huge), 0, "an object of 1 MiB has no magazine");
@@ -113,7 +140,7 @@ int main(void)
 	slabd_pool *pool;
 	tap_start(300);
 	fixture_open(&fixture, "[slabd]\ntopology = node:1 core:2 pu:1\n"
-	               "[pool default]\npage = 4k\nstart = 2M\nmax = 64M\n");
+	               "[pool default]\npage = 4k\nstart = 2M\nmax = 128M\n");
 	pool = fixture_pool(&fixture);
 	test_growth(pool);
 	test_fairness(pool);

@@ -280,6 +280,11 @@ static void rare(struct actor *actor)
 	case 10:
 		move(actor);
 		break;
+	case 11:
+	case 12:
+	case 13:
+		r = slabd_thread_idle(pool);
+		break;
 	default:
 		break;
 	}
