@@ -98,6 +98,7 @@ int main(int argc, char **argv)
 	          log_form(&options));
 	notify_setup(!options.foreground || options.supervised);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* RLIMIT_FSIZE is an error like others */
 	r = options.supervise ? supervise_run(argv) : serve(&options);
 	log_close();
 	return r;

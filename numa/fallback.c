@@ -80,9 +80,8 @@ static int make_file(struct job *job)
 		return RESERVE_E_LACK;
 	}
 	if (r < 0) {
-		snprintf(backing->error, sizeof(backing->error),
-		         "memfd_create for %s pages: %s",
-		         backing_kind_name(node->kind), strerrordesc_np(-r));
+		lack_of_limit(r, "its memory can't be made with memfd_create",
+		              backing->error, sizeof(backing->error));
 		return r;
 	}
 	node->fd = r;
@@ -326,9 +325,8 @@ static int climb(struct backing *backing, struct job *jobs,
 	for (;; kind++) {
 		int r = try_rung(jobs, backing->n_nodes, kind);
 		if (r < 0 && !*backing->error)
-			snprintf(backing->error, sizeof(backing->error),
-			         "%s pages: %s", backing_kind_name(kind),
-			         strerrordesc_np(-r));
+			lack_of_limit(r, "its memory can't be bound or filled",
+			              backing->error, sizeof(backing->error));
 		if (r <= 0)
 			return r;
 		if (kind != BACKING_4K)

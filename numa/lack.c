@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #define MIB (UINT64_C(1) << 20)
 #define PATH_SHOWN 110u
@@ -186,4 +187,25 @@ void lack_unknown(const struct backing *backing, unsigned ix, int error,
 	         "node %u gave only %" PRIu64 " of %" PRIu64 " pages: %s",
 	         backing->topo->node[ix].os_id, done, want,
 	         strerrordesc_np(-error));
+}
+
+static bool is_limited(int resource)
+{
+	struct rlimit limit;
+	return getrlimit((__rlimit_resource_t)resource, &limit) == 0 &&
+	       limit.rlim_cur != RLIM_INFINITY;
+}
+
+void lack_of_limit(int error, const char *what, char *text, size_t bytes)
+{
+	const char *tail = "";
+	if (error == -EFBIG && is_limited(RLIMIT_FSIZE))
+		tail = ": lift RLIMIT_FSIZE (ulimit -f unlimited, "
+		       "LimitFSIZE=infinity)";
+	else if (error == -ENOMEM && is_limited(RLIMIT_AS))
+		tail = ": lift RLIMIT_AS (ulimit -v unlimited, "
+		       "LimitAS=infinity), or lower max";
+	else if (error == -EMFILE)
+		tail = ": raise RLIMIT_NOFILE (ulimit -n, LimitNOFILE=)";
+	snprintf(text, bytes, "%s: %s%s", what, strerrordesc_np(-error), tail);
 }

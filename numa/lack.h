@@ -7,6 +7,8 @@
 #ifndef NUMA_LACK_H
 #define NUMA_LACK_H
 
+#include <stddef.h>
+
 #include "numa/cgroup.h"
 #include "numa/huge.h"
 #include "numa/types.h"
@@ -41,5 +43,9 @@ void lack_of_share(const struct backing *backing, unsigned ix,
 /* The kernel gave less, and why is not known. */
 void lack_unknown(const struct backing *backing, unsigned ix, int error,
                   uint64_t done, uint64_t want, struct backing_step *why);
+
+/* A call that makes or maps a file failed: the text names this process's limit
+ * where that is why. */
+void lack_of_limit(int error, const char *what, char *text, size_t bytes);
 
 #endif

@@ -2,6 +2,7 @@
 #include "daemon/base/log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -19,6 +20,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static enum log_level max_level = LOG_LEVEL_INFO;
 static enum log_form chosen = LOG_FORM_AUTO;
 static struct log_site *owing;
+static unsigned n_lost; /* lines that nobody had room for */
 
 const char *const log_level_names[] = {"error", "warn", "info", "debug"};
 static const int syslog_levels[] = {3, 4, 6, 7};
@@ -85,20 +87,47 @@ static size_t put_prefix(char *out, size_t size, enum log_level level)
 	                        log_level_names[level]);
 }
 
-/* One write per line, so that lines of several processes never mix. */
-static void emit(enum log_level level, const char *text)
+/* Whether a line finds room: who reads the log may stand still, and slabd must
+ * not. A pipe that has room for anything has it for a whole line. */
+static bool has_room(void)
+{
+	struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
+	return poll(&out, 1, 0) != 0;
+}
+
+/* One write per line, so that lines of several processes never mix. A log that
+ * can't be written has nowhere to say so. */
+static void put_line(enum log_level level, const char *text)
 {
 	char line[LOG_LINE_BYTES + 64];
-	size_t len;
-	if (chosen == LOG_FORM_AUTO)
-		chosen = form_of_stderr();
-	len = put_prefix(line, sizeof(line), level);
+	size_t len = put_prefix(line, sizeof(line), level);
 	log_escape(line + len, sizeof(line) - len - 1, text);
 	len = strlen(line);
 	line[len++] = '\n';
-	/* A log that can't be written has nowhere to say so. */
 	if (write(STDERR_FILENO, line, len) < 0)
 		return;
+}
+
+static void emit(enum log_level level, const char *text)
+{
+	char lines[64];
+	if (chosen == LOG_FORM_AUTO)
+		chosen = form_of_stderr();
+	if (!has_room()) {
+		n_lost++;
+		return;
+	}
+	if (n_lost > 0) {
+		snprintf(lines, sizeof(lines),
+		         "%u lines are lost: nobody read the log", n_lost);
+		n_lost = 0;
+		put_line(LOG_LEVEL_WARN, lines);
+		if (!has_room()) {
+			n_lost = 1;
+			return;
+		}
+	}
+	put_line(level, text);
 }
 
 static void emit_sum(struct log_site *site)

@@ -12,6 +12,7 @@
 #include "daemon/pool/keep.h"
 #include "daemon/pool/ledger.h"
 #include "daemon/pool/meta.h"
+#include "numa/lack.h"
 #include "numa/memfile.h"
 
 /* Where clients try to map data: low, clear of programs, heaps and what the
@@ -251,9 +252,11 @@ static int open_all(struct pool *pool, bool may_reserve, unsigned ordinal)
 			return r;
 		r = open_meta(pool, ordinal);
 	}
-	if (r < 0)
-		log_error("pool %s: can't make its metadata: %s", pool->name,
-		          strerror(-r));
+	if (r < 0) {
+		char text[200];
+		lack_of_limit(r, "can't make its metadata", text, sizeof(text));
+		log_error("pool %s: %s", pool->name, text);
+	}
 	return r;
 }
 

@@ -295,7 +295,8 @@ static int start(struct server *server)
 	if (r == 0)
 		r = open_watchdog(server);
 	if (r < 0)
-		log_error("can't start the event loop: %s", strerror(-r));
+		log_error("can't start the event loop: %s%s", strerror(-r),
+		          r == -EMFILE ? "; raise LimitNOFILE" : "");
 	return r;
 }
 

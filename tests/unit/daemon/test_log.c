@@ -2,6 +2,7 @@
 /* The log: forms, levels, escapes, and the rate of one call site. */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -207,4 +208,28 @@ Test(log, threads)
 			held += n;
 	}
 	cr_expect_eq(said + held, 4000, "%u said, %u held", said, held);
+}
+
+/* A pipe that nobody reads: lines are lost, and no call waits. */
+Test(log, nobody_reads)
+{
+	int ends[2];
+	ssize_t len;
+	cr_assert_eq(pipe2(ends, O_NONBLOCK), 0);
+	while (write(ends[1], text, 4096) > 0)
+		continue;
+	/* The log's end is one that would wait. */
+	cr_assert_eq(fcntl(ends[1], F_SETFL, 0), 0);
+	cr_assert_eq(dup2(ends[1], 2), 2);
+	for (unsigned i = 0; i < 5; i++)
+		log_info("line %u", i);
+	while ((len = read(ends[0], text, sizeof(text) - 1)) > 0)
+		continue;
+	log_info("read again");
+	len = read(ends[0], text, sizeof(text) - 1);
+	cr_assert_gt(len, 0);
+	text[len] = '\0';
+	cr_expect_str_eq(text,
+	                 "slabd: warn: 5 lines are lost: nobody read the log\n"
+	                 "slabd: info: read again\n");
 }
