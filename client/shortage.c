@@ -160,6 +160,10 @@ static const struct {
                                "(no-units)",
                                "slabctl nodes says what memory lacks; or free "
                                "objects"},
+	[MARK_WHY_MAX_WAITS] = {"the pool may have no more pages here "
+                                "(at-limit)",
+                                "free objects; the higher max in slabd.conf "
+                                "waits for a pool made anew"},
 	[MARK_WHY_PRESSED] = {"the kernel is short of memory here (pressed)",
                               "free memory on the node"},
 	[MARK_WHY_DRAINED] = {"the node is to be emptied (drained)",

@@ -139,6 +139,7 @@ enum mark_why {
 	MARK_WHY_NO_UNITS, /* the kernel has none */
 	MARK_WHY_PRESSED,
 	MARK_WHY_DRAINED,
+	MARK_WHY_MAX_WAITS, /* the pool's max, which slabd.conf has higher */
 	MARK_WHYS,
 };
 /* Not a refusal: slabd is making slabs for this list. Set and cleared (slabd,

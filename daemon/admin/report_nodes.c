@@ -76,7 +76,8 @@ static json_t *refusals_doc(struct pool *pool, uint32_t node)
 			                        reason, "text",
 			                        plan_reason_text(refusal->reason),
 			                        "remedy",
-			                        plan_reason_remedy(refusal->reason)));
+			                        denied_remedy(pool,
+			                                      refusal->reason)));
 	}
 	return list;
 }
@@ -87,7 +88,7 @@ static json_t *short_doc(const struct pool *pool, uint32_t cache,
 	return json_pack("{s:o, s:s, s:s, s:s}", "cache",
 	                 report_cache_name(pool, cache - 1), "reason",
 	                 plan_reason_name(why), "text", plan_reason_text(why),
-	                 "remedy", plan_reason_remedy(why));
+	                 "remedy", denied_remedy(pool, why));
 }
 
 /* For which caches clients are refused memory of the node just now, and why. */

@@ -3,6 +3,8 @@
  * why. */
 #include "daemon/admin/report.h"
 
+#include "daemon/balance/denied.h"
+
 static bool moves_page(enum plan_kind kind)
 {
 	return kind == PLAN_MIGRATE || kind == PLAN_DRAIN;
@@ -36,7 +38,7 @@ static json_t *refusal_doc(const struct pool *pool,
 	                 plan_kind_name(refusal->kind), "reason",
 	                 plan_reason_name(refusal->reason), "text",
 	                 plan_reason_text(refusal->reason), "remedy",
-	                 plan_reason_remedy(refusal->reason), "cache",
+	                 denied_remedy(pool, refusal->reason), "cache",
 	                 report_cache_name(pool, refusal->cache_ix), "node",
 	                 report_node_id(pool, refusal->node));
 }

@@ -6,6 +6,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/pool/caches.h"
+#include "daemon/pool/waiting.h"
 #include "daemon/serve/machine.h"
 #include "numa/cgroup.h"
 
@@ -34,6 +35,21 @@ static const struct report_field counts[] = {
 	REPORT_FIELD(pool_counts, ended_caches),
 };
 
+/* Settings of slabd.conf that a pool which was taken over can't follow. */
+static json_t *waiting_doc(const struct pool *pool)
+{
+	struct waiting waiting[WAITING_MAX];
+	unsigned n = waiting_list(pool, waiting);
+	json_t *list = json_array();
+	for (unsigned i = 0; i < n; i++)
+		report_append(&list, json_pack("{s:s, s:o, s:o}", "key",
+		                               waiting[i].key, "configured",
+		                               report_text(waiting[i].file),
+		                               "running",
+		                               report_text(waiting[i].running)));
+	return list;
+}
+
 static json_t *pool_doc(struct report *r, struct pool *pool)
 {
 	const struct layout_geometry *geo = &pool->view.geo;
@@ -47,7 +63,8 @@ static json_t *pool_doc(struct report *r, struct pool *pool)
 		report_sum(pool, &usage, node, &sums);
 	usage_done(&usage);
 	doc = json_pack(
-	        "{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:i}", "nodes",
+	        "{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:i, s:b, s:o}",
+	        "nodes",
 	        geo->n_nodes, "page_bytes", report_page_bytes(pool, 1),
 	        "max_bytes", report_count(geo->n_units << UNIT_SHIFT),
 	        "ready_bytes", ready_bytes(pool), "carved_bytes",
@@ -55,7 +72,8 @@ static json_t *pool_doc(struct report *r, struct pool *pool)
 	        sums.free_bytes, "metadata_bytes",
 	        resident_bytes(pool->control_fd) +
 	                resident_bytes(pool->shared_fd),
-	        "caches", caches_count(pool), "clients", pool->n_clients);
+	        "caches", caches_count(pool), "clients", pool->n_clients,
+	        "leaving", pool->config->leaving, "waiting", waiting_doc(pool));
 	return report_fields(doc, &pool->counts, counts,
 	                     sizeof(counts) / sizeof(counts[0]));
 }

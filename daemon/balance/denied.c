@@ -24,11 +24,19 @@ static enum plan_reason reason_of(const struct plan *plan, uint32_t cache_ix,
 	return PLAN_NO_UNITS;
 }
 
-static uint32_t mark_of(enum plan_reason reason)
+const char *denied_remedy(const struct pool *pool, enum plan_reason reason)
+{
+	if (reason == PLAN_AT_LIMIT && pool->max_waits)
+		return "the higher max in slabd.conf waits for a pool made anew: "
+		       "end the clients, then stop slabd and start it";
+	return plan_reason_remedy(reason);
+}
+
+static uint32_t mark_of(const struct pool *pool, enum plan_reason reason)
 {
 	switch (reason) {
 	case PLAN_AT_LIMIT:
-		return MARK_WHY_AT_LIMIT;
+		return pool->max_waits ? MARK_WHY_MAX_WAITS : MARK_WHY_AT_LIMIT;
 	case PLAN_PRESSED:
 		return MARK_WHY_PRESSED;
 	case PLAN_DRAINED:
@@ -53,7 +61,7 @@ static void say_begin(const struct pool *pool, uint32_t cache, uint32_t node,
 	         plan_reason_text(why), kernel ? ": " : "",
 	         kernel ? row->reason : "",
 	         kernel && row->remedy[0] ? row->remedy
-	                                  : plan_reason_remedy(why));
+	                                  : denied_remedy(pool, why));
 }
 
 uint32_t denied_note(struct pool *pool, const struct unmet_want *want)
@@ -73,7 +81,7 @@ uint32_t denied_note(struct pool *pool, const struct unmet_want *want)
 		say_begin(pool, want->cache, want->node, why);
 	}
 	node->last_ns = now_ns;
-	return mark_of(why);
+	return mark_of(pool, why);
 }
 
 void denied_clear(struct pool *pool, uint32_t cache, uint32_t node)

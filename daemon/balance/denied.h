@@ -36,4 +36,8 @@ void denied_wants(struct pool *pool, struct unmet *unmet);
 enum plan_reason denied_why(const struct pool *pool, uint32_t cache,
                             uint32_t node);
 
+/* What to do about a refusal, or "": of a max that was raised already, that it
+ * waits. */
+const char *denied_remedy(const struct pool *pool, enum plan_reason reason);
+
 #endif

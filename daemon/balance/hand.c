@@ -108,7 +108,7 @@ static int check_move(const struct pool *pool, uint32_t from, uint32_t to,
 			id_of(pool, from));
 	if (pool->view.nodes[to].drain != 0)
 		return refuse_drained(pool, to, why);
-	if (pool->pages.node[to].pages >= pages_size(&pool->pages, to))
+	if (pool->pages.node[to].pages >= pages_max(&pool->pages, to))
 		return remedy_set(why, -ENOSPC,
 		                  "raise max in its section of slabd.conf",
 		                  "node %u has all the pages that pool %s may "

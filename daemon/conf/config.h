@@ -78,6 +78,7 @@ struct config_pool {
 	unsigned max_clients; /* 1..16384 */
 	/* Who may open it. Both empty: everyone who reaches the socket. Else
 	 * a client whose uid is among users or whose gid is among groups. */
+	bool leaving; /* no file has it any more: see serve/leaving.h */
 	struct config_ids users;
 	struct config_ids groups;
 };

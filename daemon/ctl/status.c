@@ -17,6 +17,22 @@ static void put_head(struct ctl *c, const json_t *doc)
 	fputs(rest, c->out);
 }
 
+/* Absent in what a slabd of before says. */
+static void put_waiting(struct ctl *c, const json_t *pool)
+{
+	size_t i;
+	json_t *row;
+	if (json_is_true(json_object_get(pool, "leaving")))
+		ctl_text_line(c, INDENT, pool,
+		              "no longer in slabd.conf: it ends with its last "
+		              "client, and takes no new ones");
+	json_array_foreach(json_object_get(pool, "waiting"), i, row)
+		ctl_text_line(c, INDENT, row,
+		              "{key t32} = {configured t32} in slabd.conf waits "
+		              "for a pool made anew: this one goes on with "
+		              "{running t32}");
+}
+
 static void under_pool(struct ctl *c, const json_t *pool)
 {
 	ctl_text_line(c, INDENT, pool,
@@ -26,6 +42,7 @@ static void under_pool(struct ctl *c, const json_t *pool)
 	              "clients died {deaths}, objects swept {swept_objects}, "
 	              "rings {rings}, slabs grown {grown_slabs}, taken "
 	              "{taken_slabs}, growth denied {denied}");
+	put_waiting(c, pool);
 }
 
 static const struct ctl_col pool_cols[] = {

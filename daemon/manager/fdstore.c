@@ -182,13 +182,17 @@ void fdstore_drop(const char *name)
 	forget(link);
 }
 
+int fdstore_peek(const char *name)
+{
+	const struct slot *slot = *find(name);
+	return slot != NULL && slot->fd >= 0 ? slot->fd : -ENOENT;
+}
+
 int fdstore_take(const char *name)
 {
-	struct slot *slot = *find(name);
-	int fd = slot != NULL ? slot->fd : -1;
-	if (fd < 0)
-		return -ENOENT;
-	slot->fd = -1;
+	int fd = fdstore_peek(name);
+	if (fd >= 0)
+		(*find(name))->fd = -1;
 	return fd;
 }
 

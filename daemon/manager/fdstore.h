@@ -50,6 +50,9 @@ void fdstore_drop(const char *name);
  * -ENOENT. The manager keeps its copy. */
 int fdstore_take(const char *name);
 
+/* The same, but it is not taken: the caller looks at it. */
+int fdstore_peek(const char *name);
+
 /* Whether the manager keeps something of that name, as far as is known. */
 bool fdstore_has(const char *name);
 

@@ -19,7 +19,8 @@ void lastconf_open(void)
 	kept = fdstore_take(FDSTORE_CONFIG);
 }
 
-int lastconf_recall(struct config *config)
+/* 0, or -ENOENT. */
+static int load(struct config *config)
 {
 	struct config_error err = {.n = 0};
 	char path[32];
@@ -27,14 +28,32 @@ int lastconf_recall(struct config *config)
 		return -ENOENT;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", kept);
 	config_defaults(config);
-	if (config_load(config, path, &err) < 0 ||
-	    config_check(config, &err) < 0) {
-		log_error("the configuration that was kept can't be used: %s",
-		          err.text[0]);
-		return -ENOENT;
-	}
-	recalled = true;
-	return 0;
+	if (config_load(config, path, &err) == 0 &&
+	    config_check(config, &err) == 0)
+		return 0;
+	log_error("the configuration that was kept can't be used: %s",
+	          err.text[0]);
+	return -ENOENT;
+}
+
+int lastconf_recall(struct config *config)
+{
+	int r = load(config);
+	recalled |= r == 0;
+	return r;
+}
+
+bool lastconf_pool(const char *name, struct config_pool *out)
+{
+	static struct config config;
+	if (load(&config) < 0)
+		return false;
+	for (unsigned i = 0; i < config.n_pools; i++)
+		if (strcmp(config.pools[i].name, name) == 0) {
+			*out = config.pools[i];
+			return true;
+		}
+	return false;
 }
 
 const char *lastconf_note(void)

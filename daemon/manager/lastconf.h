@@ -8,6 +8,8 @@
 #ifndef DAEMON_MANAGER_LASTCONF_H
 #define DAEMON_MANAGER_LASTCONF_H
 
+#include <stdbool.h>
+
 #include "daemon/conf/config.h"
 
 /* Once at the start, after fdstore_open: takes what was kept, if anything. */
@@ -16,6 +18,9 @@ void lastconf_open(void);
 /* Fills config with what was kept. 0, or -ENOENT: nothing was, or it can't be
  * read, which the log says then. */
 int lastconf_recall(struct config *config);
+
+/* The section of one pool in what was kept; false: it has none. */
+bool lastconf_pool(const char *name, struct config_pool *out);
 
 /* For the status of the service: "", or that it was recalled. */
 const char *lastconf_note(void);

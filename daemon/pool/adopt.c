@@ -19,6 +19,7 @@
 #include "daemon/pool/marks.h"
 #include "daemon/pool/meta.h"
 #include "daemon/pool/slabs.h"
+#include "daemon/pool/waiting.h"
 #include "numa/migrate.h"
 #include "shm/lease.h"
 #include "shm/partial.h"
@@ -368,6 +369,8 @@ int adopt_pool(struct pool *pool, const struct config_pool *config,
 		pool_close(pool);
 	else
 		say_adopted(pool, began_ns);
+	if (r == 0)
+		waiting_apply(pool);
 	return r;
 }
 
@@ -406,6 +409,34 @@ static void give_back(const struct topo *topo, const char *name, int fd)
 		ledger_remove(journal);
 	}
 	journal_unmap(journal);
+}
+
+bool adopt_next(unsigned *at, char pool[NAME_BYTES])
+{
+	const char *name;
+	while ((name = fdstore_next(at)) != NULL)
+		if (is_journal(name, pool))
+			return true;
+	return false;
+}
+
+bool adopt_may(const char *pool, const struct topo *topo)
+{
+	struct layout_head head = {.magic = 0};
+	struct journal *journal = NULL;
+	struct remedy why;
+	bool may;
+	if (journal_map(keep_peek(pool, KEEP_JOURNAL), pool, &journal, &why) <
+	    0)
+		return false;
+	/* pairs: create_pool, in the slabd before this one. */
+	may = atom_load_acquire(&journal->state) == JOURNAL_WHOLE &&
+	      journal_is_of(journal, topo) &&
+	      pread(keep_peek(pool, KEEP_CONTROL), &head, sizeof(head), 0) ==
+	              sizeof(head) &&
+	      head.magic == LAYOUT_MAGIC && head.version == LAYOUT_VERSION;
+	journal_unmap(journal);
+	return may;
 }
 
 void adopt_rest(const struct topo *topo)

@@ -109,11 +109,12 @@ static int fit(const struct pool *pool, uint64_t size, uint64_t align,
  * longest. 0: there is none. */
 static uint32_t pick_row(struct pool *pool)
 {
+	bool is_room = caches_count(pool) < pool->config->max_caches;
 	uint32_t best = 0;
-	if (pool->n_caches < pool->view.geo.n_caches)
+	if (pool->n_caches < pool->view.geo.n_caches && is_room)
 		return pool->n_caches + 1;
 	for (uint32_t cache = 1; cache <= pool->n_caches; cache++)
-		if (!pool_has_cache(pool, cache) &&
+		if (is_room && !pool_has_cache(pool, cache) &&
 		    (best == 0 || row_of(pool, cache)->used_ns <
 		                          row_of(pool, best)->used_ns))
 			best = cache;
@@ -127,11 +128,15 @@ static int add(struct pool *pool, struct layout_cache *want, struct remedy *why)
 	struct layout_cache *row;
 	if (cache == 0)
 		return remedy_set(why, -ENOSPC,
-		                  "raise max_caches in slabd.conf, or close "
-		                  "some",
+		                  pool->config->max_caches >
+		                                  pool->view.geo.n_caches
+		                          ? "close some: a higher max_caches "
+		                            "waits for a pool made anew"
+		                          : "raise max_caches in slabd.conf, or "
+		                            "close some",
 		                  "pool %s has all of its %u caches, and all are "
 		                  "open or have objects in use",
-		                  pool->name, pool->n_caches);
+		                  pool->name, caches_count(pool));
 	if (meta_need_lists(pool, cache) < 0)
 		return remedy_set(why, -ENOMEM,
 		                  "free memory, or raise slabd's limit of it",

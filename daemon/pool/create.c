@@ -10,6 +10,7 @@
 #include "daemon/manager/fdstore.h"
 #include "daemon/manager/notify.h"
 #include "daemon/pool/keep.h"
+#include "daemon/pool/waiting.h"
 #include "daemon/pool/ledger.h"
 #include "daemon/pool/meta.h"
 #include "numa/lack.h"
@@ -40,17 +41,6 @@ static void say_progress(void *arg, unsigned node, uint64_t done, uint64_t all)
 	         (unsigned long long)all);
 	notify_progress("pool %s: node %u: %d %% faulted in", p->pool->name,
 	                p->pool->topo->node[node].os_id, tenth * 10);
-}
-
-/* The most a pool takes of a node: whole pages, at least one. */
-static uint64_t max_of(const struct config_pool *c, const struct topo_node *n)
-{
-	uint64_t page = config_page_bytes(c->page);
-	uint64_t bytes = c->max_bytes;
-	if (bytes == 0)
-		bytes = n->bytes / 100 * c->max_percent;
-	bytes -= bytes % page;
-	return bytes > page ? bytes : page;
 }
 
 static void log_steps(const struct pool *pool)
@@ -102,7 +92,7 @@ static int open_data(struct pool *pool, bool may_reserve)
 	};
 	int r;
 	for (unsigned i = 0; i < pool->topo->n_nodes; i++) {
-		files[i] = max_of(pool->config, &pool->topo->node[i]);
+		files[i] = pool_max_bytes(pool->config, &pool->topo->node[i]);
 		starts[i] = pool->config->start_bytes;
 		if (starts[i] > files[i])
 			starts[i] = files[i];
@@ -271,6 +261,7 @@ int create_pool(struct pool *pool, const struct config_pool *config,
 		keep_forget(pool);
 		return r;
 	}
+	waiting_note(pool);
 	keep_pool(pool);
 	/* pairs: adopt_pool, in the slabd that comes after this one. */
 	atom_store_release(&pool->journal->state, (uint32_t)JOURNAL_WHOLE);

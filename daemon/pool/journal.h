@@ -35,6 +35,14 @@ struct journal_node {
 	char remedy[JOURNAL_TEXT];
 };
 
+/* The settings that a pool was made of; all zero: not known. */
+struct journal_made {
+	uint64_t max_bytes;
+	uint64_t start_bytes; /* or of a later file, if that has more */
+	uint32_t max_percent;
+	uint32_t page; /* enum config_page */
+};
+
 /* All of it is slabd's own: (D). state is written last. */
 struct journal {
 	uint64_t magic;
@@ -45,7 +53,8 @@ struct journal {
 	uint32_t n_nodes;
 	uint32_t last_id; /* handed out most recently */
 	uint64_t boot[2]; /* the machine's start that it was made in; 0: unknown */
-	uint64_t spare[6];
+	struct journal_made made;
+	uint64_t spare[3];
 	struct backing_journal pages[TOPO_NODES_MAX];
 	struct journal_node node[TOPO_NODES_MAX];
 };

@@ -7,17 +7,22 @@
 #include "daemon/manager/fdstore.h"
 
 /* The name in the descriptor store, good until the next one is asked for. */
-static const char *name_of(const struct pool *pool, unsigned file)
+static const char *name_in(const char *pool, unsigned file)
 {
 	static const char *const what[] = {"ledger", "control", "shared"};
 	static char name[160];
 	if (file < KEEP_NODES)
-		snprintf(name, sizeof(name), "slabd.pool.%s.%s", pool->name,
+		snprintf(name, sizeof(name), "slabd.pool.%s.%s", pool,
 		         what[file]);
 	else
-		snprintf(name, sizeof(name), "slabd.pool.%s.node%u", pool->name,
+		snprintf(name, sizeof(name), "slabd.pool.%s.node%u", pool,
 		         file - KEEP_NODES);
 	return name;
+}
+
+static const char *name_of(const struct pool *pool, unsigned file)
+{
+	return name_in(pool->name, file);
 }
 
 void keep_fd(const struct pool *pool, unsigned file, int fd)
@@ -31,6 +36,11 @@ void keep_fd(const struct pool *pool, unsigned file, int fd)
 int keep_take(const struct pool *pool, unsigned file)
 {
 	return fdstore_take(name_of(pool, file));
+}
+
+int keep_peek(const char *pool, unsigned file)
+{
+	return fdstore_peek(name_in(pool, file));
 }
 
 static bool is_kept(const struct pool *pool, unsigned file)

@@ -18,6 +18,9 @@ void keep_fd(const struct pool *pool, unsigned file, int fd);
  * fdstore_take. */
 int keep_take(const struct pool *pool, unsigned file);
 
+/* The same of a pool by name, without taking it. */
+int keep_peek(const char *pool, unsigned file);
+
 /* Has the manager keep all of the pool's files, or no longer keep any. */
 void keep_pool(const struct pool *pool);
 void keep_forget(const struct pool *pool);

@@ -32,4 +32,6 @@ libdaemon_la_SOURCES += \
 	daemon/pool/slabs.c \
 	daemon/pool/slabs.h \
 	daemon/pool/usage.c \
+	daemon/pool/waiting.c \
+	daemon/pool/waiting.h \
 	daemon/pool/usage.h

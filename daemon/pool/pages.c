@@ -58,6 +58,18 @@ uint64_t pages_size(const struct pages *book, uint32_t file)
 	return book->view->nodes[file].n_units / book->page_units;
 }
 
+uint64_t pages_max(const struct pages *book, uint32_t node)
+{
+	uint64_t size = pages_size(book, node);
+	uint64_t max = book->node[node].max;
+	return max != 0 && max < size ? max : size;
+}
+
+void pages_limit(struct pages *book, uint32_t node, uint64_t n)
+{
+	book->node[node].max = n;
+}
+
 uint32_t pages_file(const struct pages *book, uint64_t page)
 {
 	uint32_t file = book->view->geo.n_nodes - 1;
@@ -150,7 +162,7 @@ static uint64_t hole_in(struct pages *book, uint32_t file, uint64_t *n)
 
 uint64_t pages_hole(struct pages *book, uint32_t node, uint64_t *n)
 {
-	uint64_t may = pages_size(book, node);
+	uint64_t may = pages_max(book, node);
 	uint64_t is = book->node[node].pages;
 	uint64_t hole;
 	if (is >= may)

@@ -27,6 +27,7 @@ struct pages_node {
 	uint64_t empty;      /* pages without a slab */
 	uint64_t first_free; /* no page below this one has a free unit */
 	uint64_t first_hole; /* of the node's own file: none is below */
+	uint64_t max;        /* pages that may be; 0: as many as its file has */
 };
 
 struct pages {
@@ -55,6 +56,11 @@ uint32_t pages_file(const struct pages *book, uint64_t page);
 /* The first page of a node's file, and how many the file has. */
 uint64_t pages_first(const struct pages *book, uint32_t file);
 uint64_t pages_size(const struct pages *book, uint32_t file);
+
+/* How many pages may lie on a node: as many as its file has, or fewer where that
+ * is limited to n. */
+uint64_t pages_max(const struct pages *book, uint32_t node);
+void pages_limit(struct pages *book, uint32_t node, uint64_t n);
 
 /* n pages from page on, of one file, are ready, on a node. */
 void pages_add(struct pages *book, uint64_t page, uint64_t n, uint32_t node);

@@ -33,6 +33,17 @@ void pool_set_cpu_node(struct pool *pool, uint32_t cpu, uint32_t node)
 
 /* ---- more pages from the kernel ------------------------------------------ */
 
+uint64_t pool_max_bytes(const struct config_pool *config,
+                        const struct topo_node *node)
+{
+	uint64_t page = config_page_bytes(config->page);
+	uint64_t bytes = config->max_bytes;
+	if (bytes == 0)
+		bytes = node->bytes / 100 * config->max_percent;
+	bytes -= bytes % page;
+	return bytes > page ? bytes : page;
+}
+
 unsigned pool_max_percent(const struct config_pool *config)
 {
 	return config->max_bytes == 0 ? config->max_percent : 0;

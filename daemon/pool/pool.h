@@ -13,6 +13,7 @@
  *   pool/pages.c    which page is on which node, and what of it is slabs
  *   pool/slabs.c    slabs carved, reclaimed, lent and returned, with the books
  *   pool/marks.c    what clients are told: low marks, denied, woken
+ *   pool/waiting.c  settings that a pool which was taken over can't follow
  *   pool/usage.c    who holds how much, counted from the tags
  *
  * One thread, the event loop's, calls all of this.
@@ -78,6 +79,7 @@ struct pool {
 	uint32_t last_id;   /* handed out most recently */
 	bool denied_any;    /* some mark says denied */
 	bool adopted;       /* clients may have it from the start */
+	bool max_waits;     /* slabd.conf has a max that its files can't have */
 	int64_t relist_ns;  /* clients_relist may run from then on */
 	/* What the log was told last of a node that does not grow, and when. */
 	enum backing_lack said[TOPO_NODES_MAX];
@@ -109,6 +111,10 @@ void pool_say_lack(struct pool *pool, uint32_t node);
 
 /* What max is of a control group's limit, in percent; 0: it is in bytes. */
 unsigned pool_max_percent(const struct config_pool *config);
+
+/* The most that a pool takes of a node: whole pages, at least one. */
+uint64_t pool_max_bytes(const struct config_pool *config,
+                        const struct topo_node *node);
 
 /* A node is emptied, or no longer; the slabs that are lent there stay. */
 void pool_set_drain(struct pool *pool, uint32_t node, bool drain);

@@ -9,6 +9,7 @@
 #include "daemon/balance/wants.h"
 #include "daemon/pool/caches.h"
 #include "daemon/pool/marks.h"
+#include "daemon/serve/leaving.h"
 #include "daemon/serve/peer.h"
 #include "daemon/watch/wake.h"
 
@@ -56,6 +57,7 @@ static void note_groups(struct server *server)
 static void on_balance(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 {
 	struct server *server = arg;
+	int64_t next_ns;
 	note_groups(server);
 	duty_settle_levels(server);
 	for (unsigned i = 0; i < server->n_pools; i++) {
@@ -69,13 +71,16 @@ static void on_balance(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 		if (ns >= 0)
 			look_in(server, ns);
 	}
+	next_ns = leaving_close(server);
+	if (next_ns >= 0)
+		look_in(server, next_ns);
 }
 
 /* It could have had more pages of the node, had there been any. */
 static bool lacks_pages(const struct pool *pool, uint32_t node)
 {
 	return pool->view.nodes[node].drain == 0 &&
-	       pool->pages.node[node].pages < pages_size(&pool->pages, node);
+	       pool->pages.node[node].pages < pages_max(&pool->pages, node);
 }
 
 void duty_note_denied(struct server *server, const struct pool *pool,

@@ -339,6 +339,10 @@ static int judge(struct peer *peer, const struct wire_hello *hello,
 		              "there is no pool %s: see slabctl status", name);
 	if (hello->id != 0)
 		return judge_resume(peer, *pool, hello, client);
+	if ((*pool)->config->leaving)
+		return refuse(peer, DROP_REFUSED, ENOENT,
+		              "pool %s is no longer in slabd.conf: it goes on "
+		              "for its clients, and lets nobody new in", name);
 	if (!is_allowed(peer, (*pool)->config))
 		return refuse(peer, DROP_REFUSED, EACCES,
 		              "user %u may not use pool %s: add it to users or "

@@ -13,6 +13,8 @@ libdaemon_la_SOURCES += \
 	daemon/serve/hello.h \
 	daemon/serve/kept.c \
 	daemon/serve/kept.h \
+	daemon/serve/leaving.c \
+	daemon/serve/leaving.h \
 	daemon/serve/listen.c \
 	daemon/serve/listen.h \
 	daemon/serve/loop.c \

@@ -19,6 +19,7 @@
 #include "daemon/serve/death.h"
 #include "daemon/serve/dispatch.h"
 #include "daemon/serve/duty.h"
+#include "daemon/serve/leaving.h"
 #include "daemon/serve/machine.h"
 #include "daemon/serve/peer.h"
 #include "daemon/watch/wake.h"
@@ -118,22 +119,51 @@ static void on_accept_again(UNUSED evutil_socket_t fd, UNUSED short what,
 
 /* ---- pools -------------------------------------------------------------- */
 
-static int open_pool(struct server *server, unsigned i)
+/* Adds an open pool, which stands behind the others. */
+static int add_pool(struct server *server, const struct config_pool *config)
 {
-	const struct config_pool *config = &server->config->pools[i];
-	bool may_reserve = server->config->reserve_hugepages;
-	struct pool *pool = &server->pools[i];
-	int r = adopt_pool(pool, config, server->topo, may_reserve);
-	if (r == ADOPT_E_NONE)
-		r = create_pool(pool, config, server->topo, may_reserve, i);
-	if (r < 0)
-		return r;
-	server->n_pools++;
+	struct pool *pool = &server->pools[server->n_pools++];
+	int r;
 	server->max_peers += config->max_clients;
 	r = balance_make(pool);
 	if (r < 0)
 		log_error("pool %s: can't make its balance: %s", pool->name,
 		          strerror(-r));
+	return r;
+}
+
+static int open_pool(struct server *server, const struct config_pool *config)
+{
+	bool may_reserve = server->config->reserve_hugepages;
+	unsigned i = server->n_pools;
+	struct pool *pool = &server->pools[i];
+	int r = adopt_pool(pool, config, server->topo, may_reserve);
+	if (r == ADOPT_E_NONE)
+		r = create_pool(pool, config, server->topo, may_reserve, i);
+	return r < 0 ? r : add_pool(server, config);
+}
+
+/* Those that are kept and not configured. Where one can't be taken over nothing
+ * of it is touched, and it goes as adopt_rest has it. */
+static int open_leaving(struct server *server)
+{
+	static struct config_pool configs[CONFIG_POOLS_MAX];
+	char name[NAME_BYTES];
+	unsigned at = 0;
+	int r = 0;
+	while (r == 0 && server->n_pools < CONFIG_POOLS_MAX &&
+	       adopt_next(&at, name)) {
+		struct config_pool *config = &configs[server->n_pools];
+		struct pool *pool = &server->pools[server->n_pools];
+		if (!adopt_may(name, server->topo))
+			continue;
+		leaving_configure(config, name);
+		if (adopt_pool(pool, config, server->topo,
+		               server->config->reserve_hugepages) == 0)
+			r = add_pool(server, config);
+		else
+			keep_forget(pool);
+	}
 	return r;
 }
 
@@ -268,6 +298,9 @@ static int take_up_clients(struct server *server)
 	}
 	if (r == 0)
 		dispatch_take_over(server);
+	leaving_say(server);
+	if (r == 0)
+		leaving_close(server);
 	if (r == 0)
 		adopt_rest(server->topo);
 	/* Loans that were taken over, and nodes that were being emptied. */
@@ -286,7 +319,9 @@ static int start(struct server *server)
 	if (r == 0)
 		ledger_settle(server->topo);
 	for (unsigned i = 0; r == 0 && i < server->config->n_pools; i++)
-		r = open_pool(server, i);
+		r = open_pool(server, &server->config->pools[i]);
+	if (r == 0)
+		r = open_leaving(server);
 	if (r < 0)
 		return r;
 	r = open_events(server);

@@ -10,6 +10,7 @@
  *   serve/message.c     one message, read and checked
  *   serve/death.c       clients' processes, and what they leave
  *   serve/duty.c        what is due in the pools, and when
+ *   serve/leaving.c     pools that slabd.conf has no more
  *   serve/kept.c        connections that outlive slabd
  *   serve/peer.c        one client's connection, and the list of them
  *   serve/drops.c       connections that were dropped, counted
