@@ -22,6 +22,7 @@
 #define WANTED (200u << 20) / SIZE
 #define LIMIT_MIB 64u
 #define RAISED_MIB 512u
+#define FLOOR_MIB 16u /* by default */
 #define NODE "pools.0.nodes.0."
 
 static struct fixture fixture;
@@ -156,10 +157,37 @@ static size_t take_all(slabd_cache *cache, void **to, size_t n)
 	return i;
 }
 
+static uint64_t usage(void)
+{
+	char path[300];
+	unsigned long long bytes = 0;
+	FILE *file;
+	snprintf(path, sizeof(path), "%s/%s", group,
+	         second ? "memory.current" : "memory.usage_in_bytes");
+	file = fopen(path, "re");
+	if (file == NULL || fscanf(file, "%llu", &bytes) != 1)
+		tap_bail("%s can't be read", path);
+	fclose(file);
+	return bytes;
+}
+
+/* Nothing is in use: all but the floor goes back once the limit is so low that
+ * slabd lacks its reserve. */
+static void lower(void)
+{
+	unsigned mib = (unsigned)(usage() >> 20) + 4;
+	tap_ok(limit_to(mib), "the limit is lowered to %u MiB", mib);
+	tap_is(slabd_close(fixture_pool(&fixture)), 0, "somebody comes by");
+	tap_ok(fixture_until(&fixture, "/nodes", NODE "ready_bytes",
+	                     FLOOR_MIB << 20, SURELY_MS) >= 0,
+	       "and memory is given back");
+}
+
 static void test_growth(void)
 {
 	static void *all[WANTED];
-	const char *why = start("[pool default]\npage = 4k\nmax = 1G\n");
+	const char *why = start("[balance]\nidle = never\n[pool default]\n"
+	                        "page = 4k\nmax = 1G\n");
 	slabd_pool *pool;
 	slabd_cache *cache;
 	size_t n;
@@ -189,6 +217,7 @@ static void test_growth(void)
 	slabd_free_bulk(cache, n, all);
 	tap_is(slabd_close(pool), 0, "the client closes");
 	fixture_audit(&fixture, "below a limit");
+	lower();
 	stop();
 }
 
