@@ -41,6 +41,7 @@ unit_tests += tests/unit/daemon/test_http_post
 unit_tests += tests/unit/daemon/test_log
 unit_tests += tests/unit/daemon/test_message
 unit_tests += tests/unit/daemon/test_notify
+unit_tests += tests/unit/daemon/test_orphans
 unit_tests += tests/unit/daemon/test_options
 unit_tests += tests/unit/daemon/test_pages
 unit_tests += tests/unit/daemon/test_peer
