@@ -51,6 +51,8 @@ static bool refill_claim(struct attachment *att, struct cache *cache,
 		want_tell(pool, cache->id, att->node);
 	if (mag->n == 0)
 		return false;
+	if (ring)
+		shortage_pace(cache, att->node);
 	reach_objects(pool, (uint32_t)mag->n, mag->obj);
 	turn_over(mag);
 	home_note_claim(cache, (uint32_t)mag->n);

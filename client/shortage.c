@@ -20,6 +20,7 @@
 #include "shm/partial.h"
 
 #define SLICE_NS UINT64_C(10000000)
+#define PACE_NS UINT64_C(12000)
 #define REST_NS UINT64_C(5000000) /* after a second wait in vain; then twice */
 #define LEASED_MAX                                                             \
 	64u /* looks at a list whose slabs all are in others' hands */
@@ -89,23 +90,34 @@ static void note_vain(struct slabd_pool *pool, uint32_t seq)
 		doorbell_ring(&pool->link);
 }
 
+/* The end of an allocation's waits, set as the first of them begins. */
+static uint64_t end_of_waits(struct slabd_pool *pool, uint64_t now,
+                             uint64_t *deadline)
+{
+	if (*deadline == 0) {
+		*deadline = now + pool->wait_ns;
+		view_count(&pool->view, pool->user.id, STAT_WAITS, 1);
+	}
+	return *deadline;
+}
+
 /* Waits for growth of the thread's own node, before another one is asked, until
  * *until (0: not begun). False when it may wait no longer. */
 static bool wait_near(struct cache *cache, uint32_t node, uint32_t seq,
-                      uint64_t *until)
+                      uint64_t *until, uint64_t *deadline)
 {
 	struct slabd_pool *pool = cache->pool;
 	uint64_t us = atom_load(&pool->view.head->remote_wait_us);
 	uint64_t now;
+	uint64_t end;
 	if (us == 0 || !near_may_grow(cache, node, seq))
 		return false;
 	us = us < REMOTE_WAIT_MAX_US ? us : REMOTE_WAIT_MAX_US;
 	want_tell(pool, cache->id, node);
 	now = clock_now_ns();
-	if (*until == 0) {
-		*until = now + us * 1000;
-		view_count(&pool->view, pool->user.id, STAT_WAITS, 1);
-	}
+	end = end_of_waits(pool, now, deadline);
+	if (*until == 0)
+		*until = now + us * 1000 < end ? now + us * 1000 : end;
 	if (now < *until &&
 	    sleep_on(&pool->view.head->grow_seq, seq, *until - now))
 		return true;
@@ -123,11 +135,7 @@ static bool wait_a_while(struct slabd_pool *pool, uint32_t seq,
 		return false;
 	if (atom_load(&pool->vain) && atom_load(&pool->vain_seq) == seq)
 		return false;
-	if (*deadline == 0) {
-		*deadline = now + pool->wait_ns;
-		view_count(&pool->view, pool->user.id, STAT_WAITS, 1);
-	}
-	if (now >= *deadline) {
+	if (now >= end_of_waits(pool, now, deadline)) {
 		atom_store(&pool->vain_seq, seq);
 		atom_store(&pool->vain, true);
 		return false;
@@ -204,6 +212,25 @@ static void *fail(struct cache *cache, uint32_t node)
 	return NULL;
 }
 
+void shortage_pace(const struct cache *cache, uint32_t node)
+{
+	const struct view *view = &cache->pool->view;
+	const struct layout_mark *mark = view_mark(view, cache->id, node);
+	struct partial list = partial_of(view, cache->id, node);
+	uint32_t low = (atom_load(&mark->low_slabs) + 1) / 2;
+	uint32_t have;
+	uint64_t until;
+	if ((atom_load(&mark->denied) & MARK_GROWING) == 0 ||
+	    cache->pool->no_wait)
+		return;
+	have = partial_count(&list, low);
+	if (have >= low)
+		return;
+	until = clock_now_ns() + PACE_NS * (low - have) / low;
+	while (clock_now_ns() < until)
+		continue;
+}
+
 /* One object of a node's list, on which is put what the depot keeps there. */
 static void *take_of(struct cache *cache, uint32_t node, bool home_only,
                      bool tell)
@@ -217,7 +244,7 @@ static void *take_of(struct cache *cache, uint32_t node, bool home_only,
 /* One object of the own node, for whose growth it waits a little. n: how many
  * nodes there are to choose from. */
 static void *take_near(struct cache *cache, const uint8_t *nodes, uint32_t n,
-                       bool home_only)
+                       bool home_only, uint64_t *deadline)
 {
 	const struct layout_head *head = cache->pool->view.head;
 	uint64_t until = 0;
@@ -229,7 +256,7 @@ static void *take_near(struct cache *cache, const uint8_t *nodes, uint32_t n,
 		object = take_of(cache, nodes[0], home_only,
 		                 !is_denied(cache, nodes[0], home_only));
 	} while (object == NULL && n > 1 &&
-	         wait_near(cache, nodes[0], seq, &until));
+	         wait_near(cache, nodes[0], seq, &until, deadline));
 	if (object != NULL && until != 0)
 		atom_store(&cache->pool->near_vain, 0u);
 	return object;
@@ -239,10 +266,10 @@ static void *take_near(struct cache *cache, const uint8_t *nodes, uint32_t n,
  * only when all before it are denied: a look at the others must not have it
  * spread over them what the thread's own node could give. */
 static void *take_first(struct cache *cache, const uint8_t *nodes, uint32_t n,
-                        bool home_only)
+                        bool home_only, uint64_t *deadline)
 {
 	struct slabd_pool *pool = cache->pool;
-	void *object = take_near(cache, nodes, n, home_only);
+	void *object = take_near(cache, nodes, n, home_only, deadline);
 	bool tell = is_denied(cache, nodes[0], home_only);
 	bool had_room = !tell;
 	for (uint32_t i = 1; i < n && object == NULL; i++) {
@@ -288,7 +315,8 @@ static void *alloc_from(struct cache *cache, struct attachment *att,
 	for (uint32_t leased = 0;;) {
 		/* pairs: marks_announce; what it grew is on the lists. */
 		uint32_t seq = atom_load_acquire(&pool->view.head->grow_seq);
-		void *object = take_first(cache, nodes, n, home_only);
+		void *object =
+			take_first(cache, nodes, n, home_only, &deadline);
 		bool refused;
 		if (object != NULL)
 			return object;

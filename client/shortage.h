@@ -16,4 +16,13 @@ void *shortage_alloc(struct cache *cache, struct attachment *att);
 void *shortage_alloc_on(struct cache *cache, struct attachment *att,
                         uint32_t node);
 
+/*
+ * After a claim from a list that is low while slabd makes slabs for it: takes a
+ * little longer, the lower the list. Memory that nobody has had yet comes no
+ * faster than the kernel clears it; so a thread that outruns that is slowed down
+ * by some microseconds with each slab's worth, in the place of standing still
+ * for a page's time when there is nothing left.
+ */
+void shortage_pace(const struct cache *cache, uint32_t node);
+
 #endif

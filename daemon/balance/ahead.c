@@ -126,6 +126,7 @@ void ahead_rung(struct pool *pool, uint32_t cache, uint32_t node)
 {
 	uint32_t cell = balance_cell(pool, cache, node);
 	struct ahead_list *list = find(pool, cell);
+	uint32_t share = pool_standing(pool, cache, node) / 16;
 	int64_t now = clock_ns();
 	int64_t since;
 	bool soon;
@@ -133,9 +134,11 @@ void ahead_rung(struct pool *pool, uint32_t cache, uint32_t node)
 		list = place_for(pool, cell);
 	since = now - list->used_ns;
 	soon = since < AHEAD_SOON_NS;
-	/* Once may be chance. */
+	/* Once may be chance; twice, and it has come this far at that rate. */
 	if (soon && !list->soon)
 		since = AHEAD_SOON_NS;
+	else if (soon && list->slabs < share)
+		list->slabs = share;
 	list->slabs =
 		ahead_next(list->slabs, since, most_of(pool, cache, node));
 	list->soon = soon;

@@ -15,8 +15,8 @@
 
 #define LOANS_MAX 65536u
 #define SAY_AGAIN_NS (60 * CLOCK_S)
-#define GROW_BYTES_MAX (UINT64_C(16) << 20) /* faulted in at one time */
-#define GROW_NS_MAX CLOCK_MS                /* that it should take */
+#define GROW_BYTES_MAX (UINT64_C(8) << 20) /* faulted in at one time */
+#define GROW_NS_MAX (2 * CLOCK_MS)          /* that it should take */
 
 /* ---- what slabctl and the kernel decide ---------------------------------- */
 

@@ -100,7 +100,7 @@ void pool_close(struct pool *pool);
 int pool_open_read_only(int fd);
 int pool_make_books(struct pool *pool, const struct layout_geometry *geo);
 
-/* Faults in more pages of a node, a run that takes about a millisecond. 0 if that
+/* Faults in more pages of a node, a run that takes a millisecond or two. 0 if that
  * gave any; -ENOSPC: the pool has all that it may have of the node, the node is
  * drained or offline, or the kernel has none, which is logged. */
 int pool_grow(struct pool *pool, uint32_t node);

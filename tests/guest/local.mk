@@ -3,7 +3,8 @@
 # are built with the other tests and run in the machine alone.
 guest_programs = tests/guest/homes tests/guest/threads tests/guest/nearest \
 	tests/guest/orphan tests/guest/worker tests/guest/knock \
-	tests/guest/powers tests/guest/migrate tests/guest/burst
+	tests/guest/powers tests/guest/migrate tests/guest/burst \
+	tests/guest/local
 check_PROGRAMS += $(guest_programs)
 guest_fixture = tests/guest/fixture.c tests/guest/fixture.h
 tests_guest_homes_SOURCES = tests/guest/homes.c $(guest_fixture)
@@ -12,6 +13,8 @@ tests_guest_threads_SOURCES = tests/guest/threads.c $(guest_fixture)
 tests_guest_threads_LDADD = client/libslabclient.la
 tests_guest_nearest_SOURCES = tests/guest/nearest.c $(guest_fixture)
 tests_guest_nearest_LDADD = client/libslabclient.la
+tests_guest_local_SOURCES = tests/guest/local.c $(guest_fixture)
+tests_guest_local_LDADD = client/libslabclient.la
 tests_guest_burst_SOURCES = tests/guest/burst.c $(guest_fixture)
 tests_guest_burst_LDADD = client/libslabclient.la
 tests_guest_orphan_SOURCES = tests/guest/orphan.c $(guest_fixture)
@@ -38,7 +41,7 @@ EXTRA_DIST += tests/guest/README.md tests/guest/run.sh tests/guest/init \
 	tests/guest/test_hotplug.sh tests/guest/test_pools.sh \
 	tests/guest/test_pressure.sh \
 	tests/guest/test_hugepages.sh tests/guest/test_ladder.sh \
-	tests/guest/test_migrate.sh tests/guest/test_nearest.sh \
+	tests/guest/test_local.sh tests/guest/test_migrate.sh tests/guest/test_nearest.sh \
 	tests/guest/test_offline.sh tests/guest/test_replay.sh \
 	tests/guest/test_threads.sh \
 	tests/guest/test_topology.sh tests/guest/test_unit.sh \

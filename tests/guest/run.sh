@@ -191,7 +191,7 @@ make_small_root() {
 
 # ---- machine ---------------------------------------------------------------
 guest_files=()
-guest_programs=(homes threads nearest orphan migrate burst)
+guest_programs=(homes threads nearest orphan migrate burst local)
 needed=(qemu-system-x86_64 busybox cpio jq dpkg-deb)
 # The processor lacks what makes emulation slow.
 machine=(-cpu "qemu64,+rdrand" -machine pc -nodefaults -display none -no-reboot
