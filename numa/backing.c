@@ -12,6 +12,7 @@
 #include "numa/cgroup.h"
 #include "numa/fallback.h"
 #include "numa/huge.h"
+#include "numa/hugepool.h"
 #include "numa/meminfo.h"
 #include "numa/migrate.h"
 #include "numa/reserve.h"
@@ -250,7 +251,13 @@ int backing_grow(struct backing *backing, unsigned file_ix, uint64_t first_page,
 	if (r < 0)
 		return r;
 	file = reserve_file(backing, file_ix, node_ix);
+	/* What others faulted in lies anywhere, and is not ours to count. */
 	r = memfile_ready(&file, &before);
+	if (r == 0 && before != backing->node[file_ix].ready_pages) {
+		r = backing_purge(backing, file_ix, first_page, n_pages);
+		if (r == 0)
+			r = memfile_ready(&file, &before);
+	}
 	if (r < 0)
 		return r;
 	why.kind = file.kind;
@@ -297,6 +304,58 @@ int backing_shrink(struct backing *backing, unsigned file_ix,
 	reserve_give_back(backing, node_ix, after);
 	reserve_trim(backing, node_ix);
 	return 0;
+}
+
+/* ---- against what others did --------------------------------------------- */
+
+int backing_held(const struct backing *backing, unsigned file_ix,
+                 uint64_t *bytes)
+{
+	return memfile_held(backing->node[file_ix].fd, bytes);
+}
+
+int backing_purge(struct backing *backing, unsigned file_ix,
+                  uint64_t first_page, uint64_t n_pages)
+{
+	struct memfile file;
+	int r = check_range(backing, file_ix, first_page, n_pages, file_ix);
+	if (r < 0 || n_pages == 0)
+		return r;
+	file = reserve_file(backing, file_ix, file_ix);
+	return memfile_punch(&file, first_page, n_pages);
+}
+
+int backing_refill(struct backing *backing, unsigned file_ix,
+                   uint64_t first_page, uint64_t n_pages, unsigned node_ix,
+                   uint64_t lack_bytes)
+{
+	uint64_t page = UINT64_C(1) << backing->page_shift;
+	uint64_t lack = (lack_bytes + page - 1) / page;
+	struct backing_step why = {.node_ix = node_ix};
+	struct memfile file;
+	int r = check_range(backing, file_ix, first_page, n_pages, node_ix);
+	if (r < 0)
+		return r;
+	file = reserve_file(backing, file_ix, node_ix);
+	why.kind = file.kind;
+	/* Their hugepages may have gone to others meanwhile. */
+	if (backing_kind_is_hugetlb(file.kind))
+		(void)reserve_secure(backing, node_ix,
+		                     lack < n_pages ? lack : n_pages, 0, &why);
+	return memfile_refill(&file, first_page, n_pages);
+}
+
+uint64_t backing_promised(const struct backing *backing, unsigned file_ix)
+{
+	enum backing_kind kind = backing->node[file_ix].kind;
+	struct hugepool pool;
+	uint64_t pages;
+	if (!backing_kind_is_hugetlb(kind) ||
+	    hugepool_find(backing->sysfs, reserve_pool_node(backing, file_ix),
+	                  backing_kind_shift(kind), &pool) < 0 ||
+	    hugepool_read(pool.whole, "resv_hugepages", &pages) < 0)
+		return 0;
+	return pages;
 }
 
 /* ---- moved, and asked --------------------------------------------------- */

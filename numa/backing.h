@@ -89,6 +89,31 @@ int backing_grow(struct backing *backing, unsigned file_ix, uint64_t first_page,
 int backing_shrink(struct backing *backing, unsigned file_ix,
                    uint64_t first_page, uint64_t n_pages, unsigned node_ix);
 
+/* What the kernel holds for a node's file, in bytes. 0 or -errno. */
+int backing_held(const struct backing *backing, unsigned file_ix,
+                 uint64_t *bytes);
+
+/*
+ * Make a range of a node's file that has no page a hole for sure: somebody else
+ * may have faulted memory in there, or have had hugepages promised for it. No
+ * count of pages changes. Returns 0, -EINVAL (range) or -errno.
+ */
+int backing_purge(struct backing *backing, unsigned file_ix,
+                  uint64_t first_page, uint64_t n_pages);
+
+/*
+ * Fault in what is missing of pages that are ready on node_ix, lack_bytes at
+ * the most: somebody else took it away. No count of pages changes. Returns 0,
+ * -EINVAL (range), -ENOSPC (no hugepages), -ENOMEM or another -errno.
+ */
+int backing_refill(struct backing *backing, unsigned file_ix,
+                   uint64_t first_page, uint64_t n_pages, unsigned node_ix,
+                   uint64_t lack_bytes);
+
+/* Hugepages of the file's kind that the kernel has promised to mappings, of
+ * whatever program; 0 where it has none. */
+uint64_t backing_promised(const struct backing *backing, unsigned file_ix);
+
 /*
  * Move a page that is ready from one node to another while clients use it: who
  * touches it meanwhile waits. In a simulated topology it moves in the books

@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <numaif.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -213,18 +215,14 @@ static int fill_window(const struct memfile *file, const struct window *win,
 	return r;
 }
 
-int memfile_fill(const struct memfile *file, uint64_t first_page,
-                 uint64_t n_pages, uint64_t *done_pages,
-                 memfile_progress *progress, void *arg)
+static int fill_range(const struct memfile *file, uint64_t first_page,
+                      uint64_t n_pages, uint64_t *done_pages,
+                      memfile_progress *progress, void *arg)
 {
 	uint64_t off = first_page << file->page_shift;
 	uint64_t done = 0;
 	struct window win;
-	int r;
-	*done_pages = 0;
-	if (n_pages == 0)
-		return 0;
-	r = window_open(file, off, n_pages << file->page_shift, &win);
+	int r = window_open(file, off, n_pages << file->page_shift, &win);
 	if (r < 0)
 		return r;
 	r = window_bind(&win, file->os_node, 0);
@@ -232,6 +230,27 @@ int memfile_fill(const struct memfile *file, uint64_t first_page,
 		r = fill_window(file, &win, off, &done, progress, arg);
 	window_close(&win);
 	*done_pages = done >> file->page_shift;
+	return r;
+}
+
+int memfile_refill(const struct memfile *file, uint64_t first_page,
+                   uint64_t n_pages)
+{
+	uint64_t done;
+	return n_pages == 0 ? 0
+	                    : fill_range(file, first_page, n_pages, &done, NULL,
+	                                 NULL);
+}
+
+int memfile_fill(const struct memfile *file, uint64_t first_page,
+                 uint64_t n_pages, uint64_t *done_pages,
+                 memfile_progress *progress, void *arg)
+{
+	int r;
+	*done_pages = 0;
+	if (n_pages == 0)
+		return 0;
+	r = fill_range(file, first_page, n_pages, done_pages, progress, arg);
 	/* The page that failed may be there in part; those after it were not
 	 * touched. */
 	if (*done_pages < n_pages)
@@ -352,8 +371,8 @@ int memfile_move(const struct memfile *file, uint64_t page, int from_os_node,
 	return r;
 }
 
-int memfile_punch(const struct memfile *file, uint64_t first_page,
-                  uint64_t n_pages)
+static int punch(const struct memfile *file, uint64_t first_page,
+                 uint64_t n_pages)
 {
 	int r;
 	do
@@ -363,6 +382,22 @@ int memfile_punch(const struct memfile *file, uint64_t first_page,
 		              (off_t)(n_pages << file->page_shift));
 	while (r != 0 && errno == EINTR);
 	return r == 0 ? 0 : -errno;
+}
+
+/* A client of the file's user may have made it append-only. */
+static int clear_flags(const struct memfile *file)
+{
+	int none = 0;
+	return ioctl(file->fd, FS_IOC_SETFLAGS, &none) == 0 ? 0 : -errno;
+}
+
+int memfile_punch(const struct memfile *file, uint64_t first_page,
+                  uint64_t n_pages)
+{
+	int r = punch(file, first_page, n_pages);
+	if (r == -EPERM && clear_flags(file) == 0)
+		r = punch(file, first_page, n_pages);
+	return r;
 }
 
 /* What was allocated counts as a hole until somebody looked. */
@@ -394,11 +429,20 @@ int memfile_hold(int fd, void *at, uint64_t off, uint64_t bytes)
 	return 0;
 }
 
-int memfile_ready(const struct memfile *file, uint64_t *ready_pages)
+int memfile_held(int fd, uint64_t *bytes)
 {
 	struct stat st;
-	if (fstat(file->fd, &st) != 0)
+	if (fstat(fd, &st) != 0)
 		return -errno;
-	*ready_pages = (uint64_t)st.st_blocks * 512 >> file->page_shift;
+	*bytes = (uint64_t)st.st_blocks * 512;
 	return 0;
+}
+
+int memfile_ready(const struct memfile *file, uint64_t *ready_pages)
+{
+	uint64_t bytes;
+	int r = memfile_held(file->fd, &bytes);
+	if (r == 0)
+		*ready_pages = bytes >> file->page_shift;
+	return r;
 }

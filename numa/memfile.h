@@ -63,6 +63,14 @@ int memfile_punch(const struct memfile *file, uint64_t first_page,
  * SIGBUS. */
 int memfile_hold(int fd, void *at, uint64_t off, uint64_t bytes);
 
+/* The same for pages of the file that were ready, from memory of file->os_node.
+ * On failure what is there stays, unlike with memfile_fill. */
+int memfile_refill(const struct memfile *file, uint64_t first_page,
+                   uint64_t n_pages);
+
+/* What the kernel holds for the file, in bytes. Returns 0 or -errno. */
+int memfile_held(int fd, uint64_t *bytes);
+
 /* How many pages the kernel holds for the file. Returns 0, or -errno with
  * *ready_pages untouched. */
 int memfile_ready(const struct memfile *file, uint64_t *ready_pages);

@@ -11,7 +11,7 @@
 static const char *const names[AUDIT_CLAUSES] = {
         "word-shape", "unit-twice",   "page-ready",   "page-home",   "tag-run",
         "tag-pad",    "tag-owner",    "list-due",     "list-summary",
-        "lease-holder", "cache-count",
+        "lease-holder", "cache-count", "file-held",
 };
 
 static const char *const texts[AUDIT_CLAUSES] = {
@@ -26,6 +26,7 @@ static const char *const texts[AUDIT_CLAUSES] = {
         "a list's summary hides a slab that has free objects",
         "a lease is held by nobody alive: its slab is not used for refills",
         "slabd counts other slabs for the cache than the slab table has",
+        "a client added memory to a file or took some away: slabd's log says more",
 };
 
 const char *audit_clause_name(enum audit_clause clause)

@@ -27,12 +27,15 @@ enum audit_clause {
 	AUDIT_LIST_SUMMARY,  /* a bit that its summary hides */
 	AUDIT_LEASE_HOLDER,  /* a lease that nobody alive holds */
 	AUDIT_CACHE_COUNT,   /* slabs of a cache, against slabd's own count */
+	AUDIT_FILE_HELD,     /* bytes of a file, against slabd's books */
 	AUDIT_CLAUSES,
 };
 
 struct audit_fault {
 	enum audit_clause clause;
-	uint32_t unit; /* or the list's index, for AUDIT_LIST_SUMMARY */
+	uint32_t unit; /* or of AUDIT_LIST_SUMMARY the list's index, of
+	                  AUDIT_FILE_HELD the node's: one more is the shared
+	                  file */
 	uint64_t got;
 	uint64_t want;
 };

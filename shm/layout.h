@@ -227,7 +227,9 @@ struct layout_head {
 	uint32_t remote_wait_us; /* (A) */
 	uint32_t spare;          /* (X) */
 	uint64_t instance;  /* (C) random: tells this pool from one made anew */
-	uint64_t spare2[4]; /* (X) */
+	uint32_t top_id;    /* (D) the highest that was ever handed out */
+	uint32_t aside;     /* (D) 1: tags were lost, and nobody new comes in */
+	uint64_t spare2[3]; /* (X) */
 };
 
 /*

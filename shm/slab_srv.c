@@ -175,7 +175,7 @@ static uint32_t sweep_orphans(const struct view *view, uint16_t *tags,
 	uint32_t swept = 0;
 	for (uint32_t i = 0; i < n; i++) {
 		uint16_t owner = atom_load(&tags[i]);
-		if (owner == TAG_FREE || owner == live)
+		if (owner == TAG_FREE || owner == TAG_NONE || owner == live)
 			continue;
 		if (view_client_live(view, owner))
 			live = owner;

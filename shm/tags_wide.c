@@ -112,7 +112,8 @@ uint32_t tags_count_free(const uint16_t *tags, uint32_t n)
 		uint64_t lanes = zero_lanes(atom_load(&words[w]));
 		count += (uint32_t)__builtin_popcountll(lanes);
 	}
-	return count;
+	/* A client may have written over what rounds the last word up. */
+	return count < n ? count : n;
 }
 
 /* A giver may take back what it gave to the dead at the same time. */

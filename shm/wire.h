@@ -23,6 +23,7 @@
  *   events, a second socket pair, on which neither side ever waits:
  *     | ring -------------------------------->  |  some want bit is set
  *     |  <------------------------------- trim  |  flush what you can
+ *     |  <------------------------------ drops  |  close pages that are holes
  *
  * A client has one request under way at a time. All is native-endian: both
  * ends run on one machine. The first four fields of hello and welcome keep
@@ -52,6 +53,7 @@ enum wire_type {
 	WIRE_CLOSE,
 	WIRE_REMOVE,
 	WIRE_AGAIN,
+	WIRE_DROPS,
 };
 
 struct wire_hello {
@@ -119,6 +121,6 @@ struct wire_reply {
 	char text[WIRE_TEXT];
 };
 
-/* bye, ring, trim and again are a head alone. */
+/* bye, ring, trim, again and drops are a head alone. */
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "daemon/base/log.h"
 #include "daemon/pool/caches.h"
+#include "daemon/pool/holes.h"
 
 /* "pools: a, b, ..." for a remedy. */
 struct names {
@@ -79,6 +80,8 @@ json_t *report_build(void *server, const struct admin_query *query, int *status)
 	for (unsigned i = 0; i < r.server->n_pools; i++)
 		if (!name || strcmp(r.server->pools[i].name, name) == 0)
 			r.pool[r.n++] = &r.server->pools[i];
+	for (unsigned i = 0; i < r.n; i++)
+		holes_guard(r.pool[i]);
 	if (name && r.n == 0)
 		no_pool(&r, name);
 	if (!report_good(&r))

@@ -13,6 +13,11 @@ static bool of_cache(const struct audit_fault *fault)
 	       fault->clause == AUDIT_CACHE_COUNT;
 }
 
+static bool of_unit(const struct audit_fault *fault)
+{
+	return !of_cache(fault) && fault->clause != AUDIT_FILE_HELD;
+}
+
 static const char *cache_name(const struct pool *pool,
                               const struct audit_fault *fault)
 {
@@ -32,13 +37,28 @@ static unsigned node_id(const struct pool *pool, uint64_t node)
 	                                     : (unsigned)node;
 }
 
+static int put_file(const struct pool *pool, const struct audit_fault *fault,
+                    char *text, size_t n)
+{
+	bool over = fault->got > fault->want;
+	uint64_t by = over ? fault->got - fault->want : fault->want - fault->got;
+	char of[32] = "the shared file";
+	if (fault->unit < pool->view.geo.n_nodes)
+		snprintf(of, sizeof(of), "node %u",
+		         pool->view.nodes[fault->unit].os_id);
+	return snprintf(text, n, "%s holds %llu KiB, %llu KiB %s", of,
+	                (unsigned long long)fault->got >> 10,
+	                (unsigned long long)by >> 10,
+	                over ? "too much" : "too little");
+}
+
 /* The numbers of a fault in words. Returns as snprintf. */
 static int put_numbers(const struct pool *pool,
                        const struct audit_fault *fault, char *text, size_t n)
 {
 	unsigned long long got = fault->got;
 	unsigned long long want = fault->want;
-	uint64_t word = of_cache(fault) ? 0 : pool->view.words[fault->unit];
+	uint64_t word = of_unit(fault) ? pool->view.words[fault->unit] : 0;
 	switch (fault->clause) {
 	case AUDIT_WORD_SHAPE:
 		return snprintf(text, n, "word 0x%llx", got);
@@ -73,6 +93,8 @@ static int put_numbers(const struct pool *pool,
 	case AUDIT_CACHE_COUNT:
 		return snprintf(text, n, "counted %llu, the table has %llu",
 		                got, want);
+	case AUDIT_FILE_HELD:
+		return put_file(pool, fault, text, n);
 	case AUDIT_CLAUSES:
 		break;
 	}
@@ -85,14 +107,17 @@ static json_t *fault_doc(const struct pool *pool,
 	char numbers[128];
 	char text[448];
 	char more[48] = "";
-	uint64_t unit = of_cache(fault) ? 0 : fault->unit;
+	char cache[NAME_BYTES + 16] = "";
+	uint64_t unit = of_unit(fault) ? fault->unit : 0;
 	put_numbers(pool, fault, numbers, sizeof(numbers));
 	if (n_more > 0)
 		snprintf(more, sizeof(more), "; %llu more faults in this pool",
 		         (unsigned long long)n_more);
-	snprintf(text, sizeof(text), "%s; cache %s: %s%s",
-	         audit_clause_text(fault->clause), cache_name(pool, fault),
-	         numbers, more);
+	if (fault->clause != AUDIT_FILE_HELD)
+		snprintf(cache, sizeof(cache), "; cache %s",
+		         cache_name(pool, fault));
+	snprintf(text, sizeof(text), "%s%s: %s%s",
+	         audit_clause_text(fault->clause), cache, numbers, more);
 	return json_pack("{s:s, s:I, s:o}", "clause",
 	                 audit_clause_name(fault->clause), "slab",
 	                 report_count(unit << UNIT_SHIFT), "detail",

@@ -33,6 +33,8 @@ static const struct report_field counts[] = {
 	REPORT_FIELD(pool_counts, taken_slabs),
 	REPORT_FIELD(pool_counts, denied),
 	REPORT_FIELD(pool_counts, ended_caches),
+	REPORT_FIELD(pool_counts, given_back_bytes),
+	REPORT_FIELD(pool_counts, refilled_bytes),
 };
 
 /* Settings of slabd.conf that a pool which was taken over can't follow. */
@@ -63,7 +65,7 @@ static json_t *pool_doc(struct report *r, struct pool *pool)
 		report_sum(pool, &usage, node, &sums);
 	usage_done(&usage);
 	doc = json_pack(
-	        "{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:i, s:b, s:o}",
+	        "{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:i, s:b, s:b, s:o}",
 	        "nodes",
 	        geo->n_nodes, "page_bytes", report_page_bytes(pool, 1),
 	        "max_bytes", report_count(geo->n_units << UNIT_SHIFT),
@@ -73,6 +75,7 @@ static json_t *pool_doc(struct report *r, struct pool *pool)
 	        resident_bytes(pool->control_fd) +
 	                resident_bytes(pool->shared_fd),
 	        "caches", caches_count(pool), "clients", pool->n_clients,
+	        "aside", pool->head->aside != 0,
 	        "leaving", pool->config->leaving, "waiting", waiting_doc(pool));
 	return report_fields(doc, &pool->counts, counts,
 	                     sizeof(counts) / sizeof(counts[0]));

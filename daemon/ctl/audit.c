@@ -7,6 +7,12 @@
 static void put_fault(struct ctl *c, const json_t *fault)
 {
 	char sentence[60];
+	const char *clause = ctl_doc_string(c, fault, "clause");
+	/* Of a file, not of a slab. */
+	if (strcmp(clause, "file-held") == 0) {
+		ctl_text_line(c, 4, fault, "{detail t512}");
+		return;
+	}
 	snprintf(sentence, sizeof(sentence), "slab 0x%llx: {detail t512}",
 	         (unsigned long long)ctl_doc_int(c, fault, "slab"));
 	ctl_text_line(c, 4, fault, sentence);

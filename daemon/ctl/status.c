@@ -35,6 +35,12 @@ static void put_waiting(struct ctl *c, const json_t *pool)
 
 static void under_pool(struct ctl *c, const json_t *pool)
 {
+	/* Absent in what older ones said. */
+	if (json_is_true(json_object_get(pool, "aside")))
+		ctl_text_line(c, INDENT, pool,
+		              "set aside: a client took memory of its owner "
+		              "tags away; end its {clients} clients, then "
+		              "restart slabd");
 	ctl_text_line(c, INDENT, pool,
 	              "nodes {nodes}, pages of {page_bytes b}, caches "
 	              "{caches}, clients {clients}");

@@ -12,6 +12,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
+#include "daemon/base/proc.h"
 #include "daemon/manager/fdstore.h"
 #include "daemon/pool/caches.h"
 #include "daemon/pool/keep.h"
@@ -72,8 +73,10 @@ static int map_kept(const struct pool *pool, unsigned file, int *fd, void **at,
 		              what);
 	*bytes = (uint64_t)st.st_size;
 	*at = mmap(NULL, *bytes, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
-	if (*at != MAP_FAILED)
+	if (*at != MAP_FAILED) {
+		(void)madvise(*at, *bytes, MADV_NOHUGEPAGE); /* as it was made */
 		return 0;
+	}
 	*at = NULL;
 	return refuse(pool, -errno, "its %s file: %s", what, strerror(errno));
 }
@@ -146,7 +149,6 @@ static int check_tables(const struct pool *pool)
 		const struct layout_node *row = &pool->view.nodes[i];
 		const struct backing_node *node = &pool->backing.node[i];
 		uint64_t page = first >> shift;
-		uint64_t ready = 0;
 		if (row->first_unit != first ||
 		    row->n_units != node->file_bytes >> UNIT_SHIFT ||
 		    row->n_units > geo->n_units - first ||
@@ -154,16 +156,10 @@ static int check_tables(const struct pool *pool)
 			return refuse(pool, -EINVAL,
 			              "its table of nodes is damaged");
 		first += row->n_units;
-		for (; page < first >> shift; page++) {
+		for (; page < first >> shift; page++)
 			if (pool->view.pages[page] > geo->n_nodes)
 				return refuse(pool, -EINVAL,
 				              "its table of pages is damaged");
-			ready += pool->view.pages[page] != 0;
-		}
-		if (ready > node->ready_pages)
-			return refuse(pool, -EINVAL,
-			              "node %u lacks pages that were ready",
-			              row->os_id);
 	}
 	return first == geo->n_units
 	               ? 0
@@ -224,12 +220,12 @@ static void note_pages(struct pool *pool, uint32_t node)
 		pages_add(&pool->pages, page, 1, page_node);
 		ready++;
 	}
+	/* Pages that lack memory have it again after holes_look. */
 	if (ready == pool->backing.node[node].ready_pages)
 		return;
 	for (uint64_t page = first; page < first + n; page++)
 		if (pages_node_of(&pool->pages, page) == NODE_NONE)
-			backing_shrink(&pool->backing, node, page - first, 1,
-			               node);
+			backing_purge(&pool->backing, node, page - first, 1);
 }
 
 /* Looks up the page that was on its way to a node when slabd was killed. */
@@ -303,14 +299,31 @@ static int make_books(struct pool *pool)
 
 /* ---- as a whole ---------------------------------------------------------- */
 
-/* Ends what is left of a slabd that was killed before the pool was whole. */
-static int give_up(struct pool *pool)
+/* Whether it was set aside and its clients have ended. */
+static bool is_spent(const struct pool *pool)
+{
+	bool any = false;
+	for (uint32_t id = 1; !any && id <= pool->head->top_id; id++) {
+		const struct layout_client *row = &pool->view.clients[id];
+		int fd = view_client_live(&pool->view, id)
+		                 ? proc_open(row->pid, row->began)
+		                 : -ESRCH;
+		any = fd != -ESRCH;
+		if (fd >= 0)
+			close(fd);
+	}
+	return pool->head->aside != 0 && !any;
+}
+
+/* Ends what is left of a slabd that was killed before the pool was whole, or of
+ * a pool that was set aside. */
+static int give_up(struct pool *pool, const char *why)
 {
 	struct backing_adoption from = {.topo = pool->topo,
 	                                .journal = pool->journal->pages};
-	log_info("pool %s: slabd was killed while it made this pool: it is "
-	         "made anew",
-	         pool->name);
+	log_info("pool %s: %s: it is made anew", pool->name, why);
+	/* pairs: adopt_pool, should this be cut short. */
+	atom_store_release(&pool->journal->state, (uint32_t)JOURNAL_MAKING);
 	backing_abandon(&from);
 	keep_forget(pool);
 	pool_destroy(pool);
@@ -322,6 +335,8 @@ static int adopt_all(struct pool *pool, bool may_reserve)
 	int r = check_nodes(pool);
 	if (r == 0)
 		r = map_meta(pool);
+	if (r == 0 && is_spent(pool))
+		return ADOPT_E_NONE;
 	if (r == 0)
 		r = check_caches(pool);
 	if (r == 0)
@@ -361,9 +376,12 @@ int adopt_pool(struct pool *pool, const struct config_pool *config,
 		refuse(pool, r, "%s", why.what);
 	/* pairs: create_pool, in the slabd before this one. */
 	else if (atom_load_acquire(&pool->journal->state) == JOURNAL_MAKING)
-		return give_up(pool);
+		return give_up(pool, "slabd was killed while it made it");
 	else
 		r = adopt_all(pool, may_reserve);
+	if (r == ADOPT_E_NONE)
+		return give_up(pool, "it was set aside, and its clients have "
+		                     "ended");
 	pool->adopted = r == 0;
 	if (r < 0)
 		pool_close(pool);
@@ -437,6 +455,17 @@ bool adopt_may(const char *pool, const struct topo *topo)
 	      head.magic == LAYOUT_MAGIC && head.version == LAYOUT_VERSION;
 	journal_unmap(journal);
 	return may;
+}
+
+void adopt_leave(const char *pool)
+{
+	char head[NAME_BYTES + 16];
+	const char *name;
+	unsigned at = 0;
+	snprintf(head, sizeof(head), "slabd.pool.%s.", pool);
+	while ((name = fdstore_next(&at)) != NULL)
+		if (strncmp(name, head, strlen(head)) == 0)
+			close(fdstore_take(name));
 }
 
 void adopt_rest(const struct topo *topo)

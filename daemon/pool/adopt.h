@@ -35,6 +35,10 @@ bool adopt_next(unsigned *at, char pool[NAME_BYTES]);
 /* Whether such a one is whole, of this layout and of this machine's nodes. */
 bool adopt_may(const char *pool, const struct topo *topo);
 
+/* Leaves what was kept of a pool that was refused, and of its clients, to the
+ * next slabd. After all pools were taken over. */
+void adopt_leave(const char *pool);
+
 /* Closes what no pool of the configuration has taken. Hugepages that a slabd
  * which was killed had added for such a pool go back to the system. */
 void adopt_rest(const struct topo *topo);

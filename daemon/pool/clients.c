@@ -6,6 +6,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/proc.h"
+#include "daemon/pool/holes.h"
 #include "daemon/pool/caches.h"
 #include "shm/slab.h"
 
@@ -71,6 +72,10 @@ int clients_take(struct pool *pool, int32_t pid, uint32_t uid, const char *comm)
 		fill_in(pool, id, pid, uid, comm);
 		clients_set(pool, id, clients_epoch(pool, id) + 1, CLIENT_LIVE);
 		pool->last_id = id;
+		pool->suspects++;
+		pool->suspect = id;
+		if (id > pool->head->top_id)
+			pool->head->top_id = id;
 		pool->journal->last_id = id;
 		pool->n_clients++;
 		return (int)id;
@@ -80,6 +85,7 @@ int clients_take(struct pool *pool, int32_t pid, uint32_t uid, const char *comm)
 
 void clients_reap(struct pool *pool, uint32_t id)
 {
+	holes_guard(pool);
 	pool->n_clients -= clients_state(pool, id) == CLIENT_LIVE;
 	clients_set(pool, id, clients_epoch(pool, id), CLIENT_DEAD);
 	sweep(pool, id, false);
@@ -93,6 +99,7 @@ bool clients_relist(struct pool *pool)
 	int64_t ended;
 	if (began < pool->relist_ns)
 		return false;
+	holes_guard(pool);
 	for (uint32_t node = 0; node < view->geo.n_nodes; node++) {
 		uint64_t unit = view->nodes[node].first_unit;
 		uint64_t end = pool_end_unit(pool, node);

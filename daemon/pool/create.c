@@ -164,8 +164,11 @@ static int open_metafile(const char *pool, const char *what, uint64_t bytes,
 	if (*fd < 0)
 		return *fd;
 	*at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
-	if (*at != MAP_FAILED)
+	if (*at != MAP_FAILED) {
+		/* Of huge pages parts would be there that nobody asked for. */
+		(void)madvise(*at, bytes, MADV_NOHUGEPAGE);
 		return 0;
+	}
 	*at = NULL;
 	return -errno;
 }

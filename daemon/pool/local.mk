@@ -13,6 +13,8 @@ libdaemon_la_SOURCES += \
 	daemon/pool/create.h \
 	daemon/pool/extent.c \
 	daemon/pool/extent.h \
+	daemon/pool/holes.c \
+	daemon/pool/holes.h \
 	daemon/pool/journal.c \
 	daemon/pool/journal.h \
 	daemon/pool/keep.c \

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/pool/meta.h"
 
+#include <string.h>
+#include <unistd.h>
+
 #include "numa/memfile.h"
 
-#define SMALL_BYTES UINT64_C(4096)
+#define SMALL_SHIFT 12u
+#define SMALL_BYTES (UINT64_C(1) << SMALL_SHIFT)
 #define STEP_MIN 1024u         /* tag lines, faulted in at a time: 64 KiB */
 #define STEP_MAX (16u * 1024u) /* 1 MiB */
 
@@ -25,6 +29,13 @@ static uint64_t lists_end(const struct pool *pool, uint32_t n_caches)
 	return round_up(geo->lists_off + n_lists * geo->list_stride);
 }
 
+static uint64_t stats_end(const struct pool *pool)
+{
+	const uint64_t row = STATS_WORDS * sizeof(uint64_t);
+	return round_up(pool->view.geo.stats_off +
+	                (pool->view.head->top_id + 1) * row);
+}
+
 static uint64_t lines_end(const struct pool *pool, uint64_t n_lines)
 {
 	return round_up(pool->view.geo.tags_off + n_lines * LINE_BYTES);
@@ -38,7 +49,7 @@ struct meta_range meta_range(const struct pool *pool, enum meta_part part)
 	case META_FIXED:
 		return (struct meta_range){0, geo->stats_off, geo->stats_off};
 	case META_STATS:
-		return (struct meta_range){geo->stats_off, geo->lists_off,
+		return (struct meta_range){geo->stats_off, stats_end(pool),
 		                           geo->lists_off};
 	case META_LISTS:
 		return (struct meta_range){geo->lists_off,
@@ -67,8 +78,7 @@ int meta_need_lists(struct pool *pool, uint32_t n_caches)
 	int r;
 	if (n_caches <= ready)
 		return 0;
-	r = need(pool, lists_end(pool, ready) - SMALL_BYTES,
-	         lists_end(pool, n_caches));
+	r = need(pool, lists_end(pool, ready), lists_end(pool, n_caches));
 	if (r == 0)
 		atom_store(&pool->head->ready_lists, n_caches);
 	return r;
@@ -98,5 +108,55 @@ int meta_make(struct pool *pool)
 	int r = memfile_hold(pool->control_fd, pool->head, 0, geo->words_off);
 	if (r == 0)
 		r = need(pool, 0, geo->stats_off);
+	if (r == 0)
+		r = need(pool, geo->stats_off, geo->stats_off + 1);
 	return r == 0 ? meta_need_lines(pool, 0) : r;
+}
+
+/* Tags that are gone say of no object that it is free, so that nobody gets what
+ * may be in use: those slabs are out of use for good. */
+static int condemn(struct pool *pool)
+{
+	struct meta_range tags = meta_range(pool, META_TAGS);
+	uint64_t at = tags.from;
+	int r = 0;
+	while (r == 0) {
+		off_t hole = lseek(pool->shared_fd, (off_t)at, SEEK_HOLE);
+		off_t data;
+		if (hole < 0 || (uint64_t)hole >= tags.ready)
+			break;
+		data = lseek(pool->shared_fd, hole, SEEK_DATA);
+		at = data < 0 ? tags.ready : min((uint64_t)data, tags.ready);
+		r = need(pool, (uint64_t)hole, at);
+		if (r == 0)
+			memset((char *)pool->shared + hole, 0xff,
+			       at - (uint64_t)hole);
+	}
+	return r;
+}
+
+int meta_mend(struct pool *pool)
+{
+	int r = condemn(pool);
+	for (unsigned part = 0; r == 0 && part < META_PARTS; part++) {
+		struct meta_range range = meta_range(pool, part);
+		r = need(pool, range.from, range.ready);
+	}
+	return r;
+}
+
+int meta_purge(struct pool *pool)
+{
+	const struct memfile file = {.fd = pool->shared_fd,
+	                             .kind = BACKING_4K,
+	                             .page_shift = SMALL_SHIFT};
+	int r = 0;
+	for (unsigned part = 0; r == 0 && part < META_PARTS; part++) {
+		struct meta_range range = meta_range(pool, part);
+		uint64_t bytes = range.end - range.ready;
+		if (bytes > 0)
+			r = memfile_punch(&file, range.ready >> SMALL_SHIFT,
+			                  bytes >> SMALL_SHIFT);
+	}
+	return r;
 }

@@ -3,8 +3,8 @@
  * What of a pool's own files has memory, beside the data.
  *
  *   control  the tables before the unit words; the others as slabd writes them
- *   shared   wants, leases and starts; a page of stats for each few clients;
- *            the lists of the caches there are; tag lines up to a mark
+ *   shared   wants, leases and starts; stats up to the highest id; lists up to
+ *            the last cache; tag lines up to a mark
  *
  * It is faulted in here and before anybody needs it, so that a shortage is an
  * error that is told, no SIGBUS; and clients reach nothing else, so that they
@@ -27,19 +27,24 @@ int meta_need_lines(struct pool *pool, uint64_t end);
 /* Parts of the shared file, in order. */
 enum meta_part {
 	META_FIXED, /* ready, all of it */
-	META_STATS, /* a page of it is ready once a client had it */
+	META_STATS, /* ready up to the highest id that was handed out */
 	META_LISTS, /* ready up to a mark */
 	META_TAGS,  /* the same */
 	META_PARTS,
 };
 
 /* Where a part begins, how far it is ready, and where it ends: offsets of whole
- * small pages. Stats count as ready in full. */
+ * small pages. */
 struct meta_range {
 	uint64_t from;
 	uint64_t ready;
 	uint64_t end;
 };
 struct meta_range meta_range(const struct pool *pool, enum meta_part part);
+
+/* Faults what is ready in again, where somebody took it away, with tags of which
+ * no object is free; and takes away what is beyond it. 0 or -errno. */
+int meta_mend(struct pool *pool);
+int meta_purge(struct pool *pool);
 
 #endif

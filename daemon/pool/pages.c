@@ -103,6 +103,7 @@ void pages_add(struct pages *book, uint64_t page, uint64_t n, uint32_t node)
 	extent_give(&book->units, page * book->page_units,
 	            n * book->page_units);
 	book->node[node].empty += n;
+	book->node[file].in_file += n;
 	if (page < book->node[node].first_free)
 		book->node[node].first_free = page;
 	count_here(book, node, (int64_t)n);
@@ -122,6 +123,7 @@ void pages_drop(struct pages *book, uint64_t page)
 	/* pairs: reach_close, in clients; the page's byte comes before. */
 	atom_store_release(&head->drops, head->drops + 1);
 	book->node[node].empty--;
+	book->node[file].in_file--;
 	count_here(book, node, -1);
 	if (page < book->node[file].first_hole)
 		book->node[file].first_hole = page;

@@ -28,6 +28,7 @@ struct pages_node {
 	uint64_t first_free; /* no page below this one has a free unit */
 	uint64_t first_hole; /* of the node's own file: none is below */
 	uint64_t max;        /* pages that may be; 0: as many as its file has */
+	uint64_t in_file;    /* pages of its own file, wherever they lie */
 };
 
 struct pages {

@@ -11,6 +11,8 @@
  *   pool/ends.c     the end of a cache
  *   pool/clients.c  client ids, and the sweep of the dead
  *   pool/pages.c    which page is on which node, and what of it is slabs
+ *   pool/meta.c     what of control and shared file has memory
+ *   pool/holes.c    what the files hold, against all of these books
  *   pool/slabs.c    slabs carved, reclaimed, lent and returned, with the books
  *   pool/marks.c    what clients are told: low marks, denied, woken
  *   pool/waiting.c  settings that a pool which was taken over can't follow
@@ -42,6 +44,8 @@ struct pool_counts {
 	uint64_t ended_caches;
 	uint64_t denied;        /* shortages that could not be relieved */
 	uint64_t trims;         /* times clients were asked to trim */
+	uint64_t given_back_bytes; /* that clients had faulted in */
+	uint64_t refilled_bytes;   /* that clients had taken away */
 	int64_t last_sweep_ns;
 };
 
@@ -78,6 +82,13 @@ struct pool {
 	uint32_t n_clients; /* live */
 	uint32_t last_id;   /* handed out most recently */
 	bool denied_any;    /* some mark says denied */
+	/* Of pool/holes.c: the page from which on lost memory is faulted in, and
+	 * what the kernel had promised to anybody after the last look. */
+	uint64_t refill_page;
+	uint64_t promised[TOPO_NODES_MAX];
+	uint32_t suspects; /* clients since the last look, and one of them */
+	uint32_t suspect;
+	uint64_t told_drops; /* of the head, when clients were told last */
 	bool adopted;       /* clients may have it from the start */
 	bool max_waits;     /* slabd.conf has a max that its files can't have */
 	int64_t relist_ns;  /* clients_relist may run from then on */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/pool/holes.h"
 #include "shm/lease.h"
 #include "shm/partial.h"
 #include "shm/slab.h"
@@ -119,5 +120,6 @@ int usage_audit(struct pool *pool, struct audit *audit)
 	free(audit->seen_lines);
 	audit->seen_lines = NULL;
 	check_counts(pool, audit);
+	holes_audit(pool, audit);
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include "daemon/pool/clients.h"
 #include "daemon/pool/marks.h"
 #include "daemon/serve/duty.h"
+#include "daemon/serve/files.h"
 #include "daemon/watch/wake.h"
 
 #define HELLO_NS (5 * CLOCK_S)
@@ -82,6 +83,7 @@ static void reap(struct peer *peer)
 	marks_clear_denied(peer->pool);
 	duty_serve_pool(peer->server, peer->pool);
 	duty_soon(peer->server, DUTY_SOON_NS);
+	files_look(peer->server, 0);
 }
 
 static void on_death(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)

@@ -8,6 +8,7 @@
 #include "daemon/balance/denied.h"
 #include "daemon/balance/wants.h"
 #include "daemon/pool/caches.h"
+#include "daemon/pool/holes.h"
 #include "daemon/pool/marks.h"
 #include "daemon/serve/leaving.h"
 #include "daemon/serve/peer.h"
@@ -65,6 +66,7 @@ static void on_balance(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 		bool trim = false;
 		int64_t ns;
 		caches_tidy(pool);
+		holes_guard(pool);
 		ns = balance_tick(pool, cause_now(pool), &trim);
 		if (trim)
 			peer_trim(server, pool);
@@ -144,7 +146,9 @@ static void on_calm(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 void duty_serve_pool(struct server *server, struct pool *pool)
 {
 	struct unmet unmet;
-	enum wants_outcome outcome = wants_serve(pool, &unmet);
+	enum wants_outcome outcome;
+	holes_guard(pool);
+	outcome = wants_serve(pool, &unmet);
 	if (pool->denied_any)
 		wake_start(server->retry, RETRY_NS);
 	if (outcome == WANTS_NOTHING)
@@ -174,9 +178,11 @@ static void on_retry(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 static void on_ahead(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 {
 	struct server *server = arg;
-	for (unsigned i = 0; i < server->n_pools; i++)
+	for (unsigned i = 0; i < server->n_pools; i++) {
+		holes_guard(&server->pools[i]);
 		if (ahead_work(&server->pools[i]))
 			wake_start(server->ahead, 0);
+	}
 }
 
 int duty_open(struct server *server)

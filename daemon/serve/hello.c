@@ -16,6 +16,7 @@
 #include "daemon/pool/clients.h"
 #include "daemon/serve/death.h"
 #include "daemon/serve/duty.h"
+#include "daemon/serve/files.h"
 
 /* False when it was not taken. The client reads nothing else first: a full
  * socket is its fault, and it sees the connection close. */
@@ -205,6 +206,7 @@ static int welcome(struct peer *peer, int theirs, const char *name,
 	/* Not before it was answered: it would wait for that in vain. */
 	peer_keep(peer);
 	evtimer_del(peer->timer);
+	files_look(peer->server, FILES_NS);
 	return 0;
 }
 
@@ -320,6 +322,19 @@ static void take_back(struct peer *client, struct peer *pending,
 
 /* ---- a hello ------------------------------------------------------------ */
 
+static int refuse_pool(struct peer *peer, const char *name)
+{
+	const struct server *server = peer->server;
+	for (unsigned i = 0; i < server->n_left; i++)
+		if (strcmp(server->left[i], name) == 0)
+			return refuse(peer, DROP_REFUSED, EUCLEAN,
+			              "pool %s could not be taken over and is "
+			              "left as it was: slabd's log says why",
+			              name);
+	return refuse(peer, DROP_REFUSED, ENOENT,
+	              "there is no pool %s: see slabctl status", name);
+}
+
 /* Which pool it asks for, and which client is back; NULL: a newcomer. 0, or
  * -errno: it is refused, or was given up. */
 static int judge(struct peer *peer, const struct wire_hello *hello,
@@ -335,14 +350,19 @@ static int judge(struct peer *peer, const struct wire_hello *hello,
 	name[sizeof(name) - 1] = '\0';
 	*pool = find_pool(peer->server, name);
 	if (*pool == NULL)
-		return refuse(peer, DROP_REFUSED, ENOENT,
-		              "there is no pool %s: see slabctl status", name);
+		return refuse_pool(peer, name);
 	if (hello->id != 0)
 		return judge_resume(peer, *pool, hello, client);
 	if ((*pool)->config->leaving)
 		return refuse(peer, DROP_REFUSED, ENOENT,
 		              "pool %s is no longer in slabd.conf: it goes on "
 		              "for its clients, and lets nobody new in", name);
+	if ((*pool)->head->aside != 0)
+		return refuse(peer, DROP_REFUSED, EUCLEAN,
+		              "pool %s is set aside, as a client took memory of "
+		              "its owner tags away: end its clients, then "
+		              "restart slabd",
+		              name);
 	if (!is_allowed(peer, (*pool)->config))
 		return refuse(peer, DROP_REFUSED, EACCES,
 		              "user %u may not use pool %s: add it to users or "

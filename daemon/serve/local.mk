@@ -7,6 +7,8 @@ libdaemon_la_SOURCES += \
 	daemon/serve/dispatch.h \
 	daemon/serve/drops.c \
 	daemon/serve/drops.h \
+	daemon/serve/files.c \
+	daemon/serve/files.h \
 	daemon/serve/duty.c \
 	daemon/serve/duty.h \
 	daemon/serve/hello.c \

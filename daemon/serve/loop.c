@@ -19,6 +19,7 @@
 #include "daemon/serve/death.h"
 #include "daemon/serve/dispatch.h"
 #include "daemon/serve/duty.h"
+#include "daemon/serve/files.h"
 #include "daemon/serve/leaving.h"
 #include "daemon/serve/machine.h"
 #include "daemon/serve/peer.h"
@@ -41,6 +42,7 @@ static struct loop {
 	struct topo topo;
 	bool supervised; /* whoever keeps the sockets ends with slabd */
 	enum ending ending;
+	int left_error; /* of the pool that was refused last */
 	struct event *accept;
 	struct event *accept_again;
 	struct event *watchdog;
@@ -138,6 +140,11 @@ static int open_pool(struct server *server, const struct config_pool *config)
 	unsigned i = server->n_pools;
 	struct pool *pool = &server->pools[i];
 	int r = adopt_pool(pool, config, server->topo, may_reserve);
+	if (r < 0) {
+		server->left[server->n_left++] = config->name;
+		loop.left_error = r;
+		return 0;
+	}
 	if (r == ADOPT_E_NONE)
 		r = create_pool(pool, config, server->topo, may_reserve, i);
 	return r < 0 ? r : add_pool(server, config);
@@ -165,6 +172,20 @@ static int open_leaving(struct server *server)
 			keep_forget(pool);
 	}
 	return r;
+}
+
+/* What happened to one pool is no reason to let go of the clients of others: it
+ * is left to the slabd that can. Where all were refused it is for a reason of
+ * this slabd's. */
+static int open_pools(struct server *server)
+{
+	bool any = false;
+	int r = 0;
+	for (unsigned i = 0; r == 0 && i < server->config->n_pools; i++)
+		r = open_pool(server, &server->config->pools[i]);
+	for (unsigned i = 0; i < server->n_pools; i++)
+		any |= server->pools[i].adopted;
+	return r == 0 && server->n_left > 0 && !any ? loop.left_error : r;
 }
 
 /* Told to stop, slabd gives their memory back. Otherwise a pool that clients
@@ -285,6 +306,8 @@ static int open_events(struct server *server)
 		r = drops_open(&server->drops, base);
 	if (r == 0)
 		r = duty_open(server);
+	if (r == 0)
+		r = files_open(server);
 	return r == 0 ? machine_open(server) : r;
 }
 
@@ -292,6 +315,8 @@ static int open_events(struct server *server)
 static int take_up_clients(struct server *server)
 {
 	int r = 0;
+	for (unsigned i = 0; i < server->n_left; i++)
+		adopt_leave(server->left[i]);
 	for (unsigned i = 0; r == 0 && i < server->n_pools; i++) {
 		r = death_adopt_clients(server, &server->pools[i]);
 		duty_serve_pool(server, &server->pools[i]);
@@ -305,6 +330,7 @@ static int take_up_clients(struct server *server)
 		adopt_rest(server->topo);
 	/* Loans that were taken over, and nodes that were being emptied. */
 	duty_soon(server, DUTY_SOON_NS);
+	files_look(server, 0);
 	return r;
 }
 
@@ -318,8 +344,8 @@ static int start(struct server *server)
 	ledger_place(server->config->control);
 	if (r == 0)
 		ledger_settle(server->topo);
-	for (unsigned i = 0; r == 0 && i < server->config->n_pools; i++)
-		r = open_pool(server, &server->config->pools[i]);
+	if (r == 0)
+		r = open_pools(server);
 	if (r == 0)
 		r = open_leaving(server);
 	if (r < 0)
@@ -376,6 +402,7 @@ void loop_close(struct server *server)
 	while (server->peers != NULL)
 		peer_free(server->peers);
 	machine_close(server);
+	files_close(server);
 	duty_close(server);
 	drops_close(&server->drops);
 	wake_free(&loop.accept);

@@ -153,15 +153,16 @@ bool peer_connected(const struct server *server, const struct pool *pool,
 	return peer != NULL && peer->sock >= 0;
 }
 
-unsigned peer_trim(struct server *server, const struct pool *pool)
+static unsigned tell_all(struct server *server, const struct pool *pool,
+                         enum wire_type type)
 {
-	struct wire_head trim = {.type = WIRE_TRIM, .bytes = sizeof(trim)};
+	struct wire_head head = {.type = type, .bytes = sizeof(head)};
 	unsigned asked = 0;
 	for (struct peer *peer = server->peers; peer != NULL;
 	     peer = peer->next) {
 		if (peer->pool != pool || peer->events < 0)
 			continue;
-		if (send(peer->events, &trim, sizeof(trim),
+		if (send(peer->events, &head, sizeof(head),
 		         MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
 			asked++;
 		else
@@ -169,6 +170,16 @@ unsigned peer_trim(struct server *server, const struct pool *pool)
 			          strerror(errno));
 	}
 	return asked;
+}
+
+unsigned peer_trim(struct server *server, const struct pool *pool)
+{
+	return tell_all(server, pool, WIRE_TRIM);
+}
+
+void peer_drops(struct server *server, const struct pool *pool)
+{
+	tell_all(server, pool, WIRE_DROPS);
 }
 
 void peer_fdstore_name(char name[PEER_FDSTORE_NAME], const struct pool *pool,

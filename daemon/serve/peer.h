@@ -103,6 +103,9 @@ bool peer_connected(const struct server *server, const struct pool *pool,
 /* Asks every client of a pool to send home what it can. How many were. */
 unsigned peer_trim(struct server *server, const struct pool *pool);
 
+/* Tells every client of a pool that pages of it are holes now. */
+void peer_drops(struct server *server, const struct pool *pool);
+
 /* The name under which the descriptor store keeps a client's pidfd. */
 #define PEER_FDSTORE_NAME 128
 void peer_fdstore_name(char name[PEER_FDSTORE_NAME], const struct pool *pool,

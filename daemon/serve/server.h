@@ -12,6 +12,7 @@
  *   serve/duty.c        what is due in the pools, and when
  *   serve/leaving.c     pools that slabd.conf has no more
  *   serve/kept.c        connections that outlive slabd
+ *   serve/files.c       what the pools' files hold, looked at now and then
  *   serve/peer.c        one client's connection, and the list of them
  *   serve/drops.c       connections that were dropped, counted
  *   serve/listen.c      sockets bound, kept, or left by a dead slabd
@@ -36,6 +37,9 @@ struct server {
 	struct event_base *base;
 	struct pool pools[CONFIG_POOLS_MAX];
 	unsigned n_pools;
+	/* Those that could not be taken over: their clients go on without us. */
+	const char *left[CONFIG_POOLS_MAX];
+	unsigned n_left;
 	int64_t started_ns;
 	struct listen_socket clients; /* where they connect */
 	struct listen_socket control; /* where slabctl does */
@@ -50,6 +54,8 @@ struct server {
 	struct event *balance;  /* the nodes are looked at */
 	int64_t balance_due_ns; /* if it is pending */
 	struct event *calm;     /* a level may have ended */
+	struct event *files;    /* the files are looked at */
+	int64_t files_due_ns;   /* if it is pending */
 	/* How short the kernel is, for the pools that want to know; and whether
 	 * other pools lack pages of a node. */
 	enum plan_pressure kernel;

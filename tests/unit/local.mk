@@ -58,6 +58,7 @@ unit_tests += tests/unit/daemon/test_report_plan
 unit_tests += tests/unit/daemon/test_report_slabs
 unit_tests += tests/unit/daemon/test_reuse
 unit_tests += tests/unit/daemon/test_settings
+unit_tests += tests/unit/daemon/test_holes
 unit_tests += tests/unit/daemon/test_slabs
 unit_tests += tests/unit/daemon/test_supervise_fds
 unit_tests += tests/unit/daemon/test_supervise_msg

@@ -257,6 +257,8 @@ Test(clients, sets_bits_that_are_due)
 	for (uint32_t page = 0; page < 2; page++) {
 		cr_assert_eq(slabs_reclaim(&fixture.pool, page * 32), 0);
 		pages_drop(&fixture.pool.pages, page);
+		cr_assert_eq(backing_purge(&fixture.pool.backing, 0, page, 1),
+		             0);
 	}
 	list = partial_of(&fixture.pool.view, small, 0);
 	partial_clear_any(&list, head);

@@ -28,7 +28,8 @@ Test(report, status_of_an_empty_pool)
 	         " name nodes page_bytes max_bytes ready_bytes carved_bytes "
 	         "used_bytes free_bytes metadata_bytes caches clients deaths "
 	         "swept_objects rings grown_slabs taken_slabs denied "
-	         "ended_caches leaving waiting ");
+	         "ended_caches given_back_bytes refilled_bytes aside leaving "
+	         "waiting ");
 	has_keys("dropped", " garbage short oversized version descriptors "
 	                    "flood timeout refused limit ");
 	has_keys("startup/0", " pool node backing pages ms reason remedy ");

@@ -3,6 +3,7 @@
 #include "tests/lib/report_fixture.h"
 
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -107,6 +108,20 @@ Test(report_audit, finds_cache_count)
 	carve(orders, 1, 1);
 	*pool_slabs(first, orders, 1) = 4;
 	finds("cache-count", 0, "counted 4, the table has 1");
+}
+
+Test(report_audit, finds_file_held)
+{
+	int fd = first->backing.node[1].fd;
+	carve(orders, 1, 1);
+	cr_assert_eq(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+	                       0, 8192),
+	             0);
+	get("/audit");
+	cr_expect_str_eq(str("pools/0/faults/0/clause"), "file-held");
+	cr_expect_eq(num("pools/0/faults/0/slab"), 0);
+	cr_expect(strstr(str("pools/0/faults/0/detail"),
+	                 "more: node 1 holds 2040 KiB, 8 KiB too little"));
 }
 
 Test(report_audit, finds_page_ready)

@@ -294,6 +294,10 @@ Test(audit, cache_count)
 	uint32_t slabs[] = {1, 0, 2, 0, 1, 1};
 	struct pool pool = {.view = image.view, .slabs = slabs, .n_caches = 3};
 	pool.lines.end = image.n_lines;
+	/* Without files. */
+	pool.shared_fd = -1;
+	for (unsigned i = 0; i < TOPO_NODES_MAX; i++)
+		pool.backing.node[i].fd = -1;
 	cr_assert_eq(usage_audit(&pool, &audit), 0);
 	cr_expect_eq(audit.n_faults, 0);
 	for (uint32_t i = 0; i < 6; i++) {

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/pool/holes.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/base/log.h"
+#include "daemon/pool/meta.h"
+#include "numa/memfile.h"
+
+#define REFILL_PAGES 16u /* looked at in one go; of 2 MiB, some ms */
+
+/* ---- counted ------------------------------------------------------------- */
+
+static bool is_shared(const struct pool *pool, unsigned file)
+{
+	return file == pool->view.geo.n_nodes;
+}
+
+static uint64_t shared_due(const struct pool *pool)
+{
+	uint64_t due = 0;
+	for (unsigned part = 0; part < META_PARTS; part++) {
+		struct meta_range range = meta_range(pool, part);
+		due += range.ready - range.from;
+	}
+	return due;
+}
+
+int holes_count(const struct pool *pool, unsigned file, struct holes_count *out)
+{
+	if (is_shared(pool, file)) {
+		out->due_bytes = shared_due(pool);
+		return memfile_held(pool->shared_fd, &out->held_bytes);
+	}
+	out->due_bytes = pool->pages.node[file].in_file
+	                 << pool->view.geo.page_shift;
+	return backing_held(&pool->backing, file, &out->held_bytes);
+}
+
+void holes_audit(const struct pool *pool, struct audit *audit)
+{
+	struct holes_count count;
+	for (unsigned file = 0; file < holes_files(pool); file++)
+		if (holes_count(pool, file, &count) == 0 &&
+		    count.held_bytes != count.due_bytes)
+			audit_fault(audit, AUDIT_FILE_HELD, file,
+			            count.held_bytes, count.due_bytes);
+}
+
+/* ---- said ---------------------------------------------------------------- */
+
+/* Whoever is there now, and no other, is there until the next look. */
+static void note_suspects(struct pool *pool)
+{
+	pool->suspects = pool->n_clients;
+	for (uint32_t id = 1;
+	     pool->suspects == 1 && id <= pool->view.head->top_id; id++)
+		if (view_client_live(&pool->view, id))
+			pool->suspect = id;
+}
+
+/* The only client since the last look, which may have ended, or just one of
+ * them. */
+static const char *who(const struct pool *pool, char *text, size_t n)
+{
+	const struct layout_client *row = &pool->view.clients[pool->suspect];
+	if (pool->suspects != 1)
+		return "one of its clients";
+	snprintf(text, n, "client %u (%.16s, pid %d)", pool->suspect, row->comm,
+	         row->pid);
+	return text;
+}
+
+static const char *what(const struct pool *pool, unsigned file, char *text,
+                        size_t n)
+{
+	if (is_shared(pool, file))
+		return "the shared file";
+	snprintf(text, n, "node %u", pool->view.nodes[file].os_id);
+	return text;
+}
+
+static void say(const struct pool *pool, unsigned file, uint64_t bytes,
+                const char *happened)
+{
+	char name[80];
+	char of[32];
+	log_warn("pool %s: %s: %llu KiB %s; done by %s", pool->name,
+	         what(pool, file, of, sizeof(of)),
+	         (unsigned long long)bytes >> 10, happened,
+	         who(pool, name, sizeof(name)));
+}
+
+/* ---- too much ------------------------------------------------------------ */
+
+/* Punches all that is no page. */
+static int purge_data(struct pool *pool, uint32_t file)
+{
+	uint64_t first = pages_first(&pool->pages, file);
+	uint64_t n = pages_size(&pool->pages, file);
+	int r = 0;
+	for (uint64_t at = 0; r == 0 && at < n;) {
+		uint64_t from = at;
+		while (at < n &&
+		       pages_node_of(&pool->pages, first + at) == NODE_NONE)
+			at++;
+		r = backing_purge(&pool->backing, file, from, at - from);
+		while (at < n &&
+		       pages_node_of(&pool->pages, first + at) != NODE_NONE)
+			at++;
+	}
+	return r;
+}
+
+static void purge(struct pool *pool, unsigned file, struct holes_count *count)
+{
+	uint64_t before = count->held_bytes;
+	if ((is_shared(pool, file) ? meta_purge(pool)
+	                           : purge_data(pool, file)) < 0 ||
+	    holes_count(pool, file, count) < 0 || count->held_bytes >= before)
+		return;
+	before -= count->held_bytes;
+	pool->counts.given_back_bytes += before;
+	say(pool, file, before,
+	    "were faulted in that the pool has not, and are given back");
+}
+
+/* Who maps a file as others map theirs has all of it promised by the kernel,
+ * and the promise outlives it. */
+static void purge_promises(struct pool *pool, uint32_t file)
+{
+	uint64_t now = backing_promised(&pool->backing, file);
+	if (now > pool->promised[file]) {
+		purge_data(pool, file);
+		now = backing_promised(&pool->backing, file);
+	}
+	pool->promised[file] = now;
+}
+
+/* ---- too little ---------------------------------------------------------- */
+
+/* Pages in a row from one on that lie on its node, of one file. */
+static uint64_t run_of(const struct pool *pool, uint64_t page, uint64_t end)
+{
+	uint32_t node = pages_node_of(&pool->pages, page);
+	uint64_t n = 1;
+	while (n < REFILL_PAGES && page + n < end &&
+	       pages_node_of(&pool->pages, page + n) == node)
+		n++;
+	return n;
+}
+
+/* Goes on through a file's pages until all is there. Whether there is more. */
+static bool refill_data(struct pool *pool, uint32_t file,
+                        struct holes_count *count)
+{
+	uint64_t first = pages_first(&pool->pages, file);
+	uint64_t end = first + pages_size(&pool->pages, file);
+	uint64_t lack = count->due_bytes - count->held_bytes;
+	uint64_t at = pool->refill_page;
+	uint64_t n;
+	if (at <= first || at >= end) {
+		at = first;
+		say(pool, file, lack,
+		    "of its pages were taken away: what objects there held is "
+		    "lost, and memory comes there again");
+	}
+	while (at < end && pages_node_of(&pool->pages, at) == NODE_NONE)
+		at++;
+	n = at < end ? run_of(pool, at, end) : 0;
+	if (n > 0 && backing_refill(&pool->backing, file, at - first, n,
+	                            pages_node_of(&pool->pages, at), lack) < 0)
+		log_error("pool %s: node %u has no memory for pages that were "
+		          "taken away: clients that touch them end by SIGBUS; "
+		          "free hugepages or memory there",
+		          pool->name, pool->view.nodes[file].os_id);
+	pool->refill_page = at + n;
+	if (holes_count(pool, file, count) < 0)
+		return false;
+	pool->counts.refilled_bytes +=
+		lack - count->due_bytes + count->held_bytes;
+	return count->held_bytes < count->due_bytes && at + n < end;
+}
+
+static void set_aside(struct pool *pool, const struct holes_count *count)
+{
+	say(pool, pool->view.geo.n_nodes, count->due_bytes - count->held_bytes,
+	    "of its owner tags and lists were taken away");
+	if (meta_mend(pool) < 0)
+		log_error("pool %s: there is no memory for them", pool->name);
+	if (pool->head->aside != 0)
+		return;
+	pool->head->aside = 1;
+	log_error("pool %s: it is set aside, as nobody knows any longer which "
+	          "objects are in use: its clients go on, and no other may "
+	          "open it; end them and restart slabd, which makes it anew",
+	          pool->name);
+}
+
+/* ---- a look -------------------------------------------------------------- */
+
+static bool look_at(struct pool *pool, unsigned file)
+{
+	struct holes_count count;
+	bool more = false;
+	if (!is_shared(pool, file))
+		purge_promises(pool, file);
+	if (holes_count(pool, file, &count) < 0 ||
+	    count.held_bytes == count.due_bytes)
+		return false;
+	purge(pool, file, &count);
+	if (count.held_bytes < count.due_bytes) {
+		if (is_shared(pool, file))
+			set_aside(pool, &count);
+		else
+			more = refill_data(pool, file, &count);
+	}
+	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
+		backing_set_resident(&pool->backing, node,
+		                     pool->pages.node[node].pages);
+	if (!more)
+		pool->refill_page = 0;
+	return more;
+}
+
+void holes_guard(struct pool *pool)
+{
+	unsigned shared = pool->view.geo.n_nodes;
+	struct holes_count count;
+	if (holes_count(pool, shared, &count) == 0 &&
+	    count.held_bytes < count.due_bytes)
+		look_at(pool, shared);
+}
+
+bool holes_look(struct pool *pool)
+{
+	bool more = false;
+	for (unsigned file = 0; !more && file < holes_files(pool); file++)
+		more = look_at(pool, file);
+	note_suspects(pool);
+	return more;
+}

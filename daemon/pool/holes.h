@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a pool's files hold, by the kernel's count, against slabd's books.
+ *
+ * Clients can write to the data and to the shared file, so they can add memory
+ * (a debugger's read of a hole, a touch of all of it) and take some away (a
+ * hole punched). Neither is what a client does by ordinary means, and slabd
+ * puts both right when it looks: memory that is no page goes back, and pages
+ * that lack memory get it again, zeroed, since who touches them otherwise takes
+ * SIGBUS. Where owner tags are gone nobody knows any longer which objects are
+ * in use: then the pool is set aside, and nobody new comes in.
+ *
+ * A look costs an fstat a file as long as all is as it should be.
+ */
+#ifndef DAEMON_POOL_HOLES_H
+#define DAEMON_POOL_HOLES_H
+
+#include "daemon/pool/pool.h"
+#include "shm/audit.h"
+
+/* The data file of each node by its index, then the shared file. */
+static inline unsigned holes_files(const struct pool *pool)
+{
+	return pool->view.geo.n_nodes + 1;
+}
+
+struct holes_count {
+	uint64_t held_bytes;
+	uint64_t due_bytes;
+};
+
+/* 0 or -errno. */
+int holes_count(const struct pool *pool, unsigned file,
+                struct holes_count *out);
+
+/* Compares, and puts right what can be in a few ms. Whether there is more to be
+ * done at once. */
+bool holes_look(struct pool *pool);
+
+/* The same if the shared file lacks memory: before slabd reads tags, as that
+ * would fault in what is gone. */
+void holes_guard(struct pool *pool);
+
+/* Compares alone: a fault for each file that differs. */
+void holes_audit(const struct pool *pool, struct audit *audit);
+
+#endif
