@@ -68,11 +68,12 @@ static void *take_short(struct cache *cache, struct attachment *att)
 	return object;
 }
 
-/* Where there is no magazine: the depot's last, or one of the list. */
+/* Where there is no magazine: one of the depot, or of the list. */
 static void *take_bare(struct cache *cache, struct attachment *att)
 {
 	void *object = NULL;
-	if (home_get_back(cache, att->node, true, 1, &object) == 0)
+	if (home_get_back(cache, att->node, false, 1, &object) == 0 &&
+	    home_get_back(cache, att->node, true, 1, &object) == 0)
 		object = home_take_one(cache, att->node, false, true);
 	if (object == NULL)
 		return take_short(cache, att);

@@ -61,8 +61,10 @@ uint64_t home_limit(const struct slabd_pool *pool)
 	ready <<= view->geo.page_shift;
 	if (doorbell_is_short(&pool->link))
 		share = ready / 16;
-	else
+	else if (ready < pool->max_bytes)
 		share = ready / 4 + (pool->max_bytes - ready) / 2;
+	else
+		share = ready / 4;
 	return share < pool->process_bytes ? share : pool->process_bytes;
 }
 
