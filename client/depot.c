@@ -10,6 +10,7 @@
 #define LOCK_TRIES 32
 #define PART ((uint64_t)32 << 10)
 #define BYTES ((sizeof(struct depot) + PART - 1) / PART * PART)
+#define COUNT_TRIES 10000
 
 enum cell_state { EMPTY, FILLING, READY, DRAINING };
 
@@ -200,4 +201,20 @@ uint32_t depot_get(struct depot *depot, uint32_t most, void **objects)
 uint32_t depot_get_oldest(struct depot *depot, uint32_t most, void **objects)
 {
 	return get(depot, most, objects, true);
+}
+
+uint64_t depot_count(struct depot *depot)
+{
+	uint64_t n = 0;
+	for (int tries = 0; !try_lock(depot); tries++)
+		if (tries == COUNT_TRIES)
+			return 0;
+	for (uint64_t at = depot->head; at < depot->tail; at++) {
+		const struct cell *cell = &depot->cells[at % DEPOT_CELLS];
+		/* pairs: depot_put; n is the cell's. */
+		if (atom_load_acquire(&cell->state) == (uint32_t)READY)
+			n += cell->n;
+	}
+	unlock(depot);
+	return n;
 }

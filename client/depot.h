@@ -51,6 +51,9 @@ uint32_t depot_get(struct depot *depot, uint32_t most, void **objects);
 /* Whether threads only put, and have put more than hand-over needs. */
 bool depot_hoards(const struct depot *depot);
 
+/* How many objects lie in it; 0 where it is busy again and again. */
+uint64_t depot_count(struct depot *depot);
+
 /* Gets the oldest, whoever put them, kept or not. */
 uint32_t depot_get_oldest(struct depot *depot, uint32_t most, void **objects);
 

@@ -52,6 +52,9 @@ static void read_events(struct link *link)
 		if ((size_t)got == sizeof(head) && head.type == WIRE_TRIM) {
 			doorbell_note_short(link);
 			atom_add(&link->trims, 1u);
+		} else if ((size_t)got == sizeof(head) &&
+		           head.type == WIRE_COUNT) {
+			atom_store(&link->count_asked, head.seq);
 		}
 	if (link_is_cut(got))
 		link_cut(link, up);

@@ -14,6 +14,7 @@
 
 #include "client/doorbell.h"
 #include "client/error.h"
+#include "client/held.h"
 #include "client/idle.h"
 #include "client/opens.h"
 #include "client/reach.h"
@@ -29,6 +30,7 @@ static bool serve(struct slabd_pool *pool)
 	bool there = doorbell_poll(&pool->link);
 	if (atom_load(&pool->link.trims) != before)
 		idle_give_back(pool);
+	held_answer(pool);
 	if (there)
 		opens_tell(pool);
 	reach_close(pool);

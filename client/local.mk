@@ -18,6 +18,7 @@ libclient_la_SOURCES += client/free.c
 libclient_la_SOURCES += client/give.c
 libclient_la_SOURCES += client/handshake.c client/handshake.h
 libclient_la_SOURCES += client/helper.c client/helper.h
+libclient_la_SOURCES += client/held.c client/held.h
 libclient_la_SOURCES += client/home.c client/home.h
 libclient_la_SOURCES += client/idle.c client/idle.h
 libclient_la_SOURCES += client/limits.c client/limits.h

@@ -24,6 +24,8 @@
  *     | ring -------------------------------->  |  some want bit is set
  *     |  <------------------------------- trim  |  flush what you can
  *     |  <------------------------------ drops  |  close pages that are holes
+ *     |  <------------------------------ count  |  what do you hold
+ *     | held -------------------------------->  |  as often as it takes; last
  *
  * A client has one request under way at a time. All is native-endian: both
  * ends run on one machine. The first four fields of hello and welcome keep
@@ -54,6 +56,8 @@ enum wire_type {
 	WIRE_REMOVE,
 	WIRE_AGAIN,
 	WIRE_DROPS,
+	WIRE_COUNT,
+	WIRE_HELD,
 };
 
 struct wire_hello {
@@ -121,6 +125,21 @@ struct wire_reply {
 	char text[WIRE_TEXT];
 };
 
-/* bye, ring, trim, again and drops are a head alone. */
+/* What a client holds in magazines and depots, the answer to a count with its
+ * seq. A client of before there was such a thing gives none. */
+#define WIRE_HELD_ROWS 32u
+struct wire_held_row {
+	uint32_t cache;
+	uint32_t node; /* home, an index */
+	uint32_t objects;
+};
+struct wire_held {
+	struct wire_head head;
+	uint32_t n;    /* rows */
+	uint32_t last; /* 1: the answer is whole */
+	struct wire_held_row rows[WIRE_HELD_ROWS];
+};
+
+/* bye, ring, trim, again, drops and count are a head alone. */
 
 #endif

@@ -27,6 +27,7 @@ tests_libtest_la_SOURCES = \
 	tests/lib/cut.c \
 	tests/lib/cut.h \
 	tests/lib/fixture.c \
+	tests/lib/fixture_sums.c \
 	tests/lib/harness.h \
 	tests/lib/image.c \
 	tests/lib/image.h \

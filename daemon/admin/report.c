@@ -3,11 +3,14 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/base/log.h"
 #include "daemon/pool/caches.h"
 #include "daemon/pool/holes.h"
+
+#define HELD_LOOK_MS 1 /* between looks for clients' answers */
 
 /* "pools: a, b, ..." for a remedy. */
 struct names {
@@ -72,6 +75,25 @@ static void no_pool(struct report *r, const char *name)
 	fail_value(r, HTTP_NOTFOUND, "no pool", name, names.text);
 }
 
+/* Whether all that is to be had of what clients hold is there. */
+static bool ask_held(struct report *r)
+{
+	struct admin_later *later = r->query->later;
+	bool wait = false;
+	if (later->job == NULL)
+		later->job = calloc(1, sizeof(*r->ask));
+	r->ask = later->job;
+	if (r->ask == NULL) {
+		*r->status = HTTP_INTERNAL;
+		return false;
+	}
+	for (unsigned i = 0; i < r->n; i++)
+		wait |= held_wait(r->server, r->pool[i], r->ask);
+	if (wait)
+		report_later(r, HELD_LOOK_MS);
+	return !wait;
+}
+
 json_t *report_build(void *server, const struct admin_query *query, int *status)
 {
 	const struct report_way *way = query->how;
@@ -86,6 +108,8 @@ json_t *report_build(void *server, const struct admin_query *query, int *status)
 		no_pool(&r, name);
 	if (!report_good(&r))
 		return r.error;
+	if (way->held && !ask_held(&r))
+		return NULL;
 	return way->whole ? way->whole(&r) : report_pools(&r, way->pool);
 }
 
@@ -255,6 +279,18 @@ json_t *report_fields(json_t *object, const void *from,
 	return NULL;
 }
 
+int report_usage(struct report *r, const struct pool *pool,
+                 struct usage *usage)
+{
+	int taken = usage_take(usage, pool);
+	if (taken < 0)
+		return taken;
+	if (r->ask != NULL)
+		held_fill(r->server, pool, r->ask, usage);
+	r->unknown = usage->unknown;
+	return 0;
+}
+
 json_t *report_counted(struct report *r, struct pool *pool, uint32_t from,
                        uint32_t to,
                        json_t *(*one)(struct report *r, struct pool *pool,
@@ -262,7 +298,7 @@ json_t *report_counted(struct report *r, struct pool *pool, uint32_t from,
 {
 	json_t *list = json_array();
 	struct usage usage;
-	if (usage_take(&usage, pool) < 0) {
+	if (report_usage(r, pool, &usage) < 0) {
 		json_decref(list);
 		return NULL;
 	}
@@ -321,7 +357,8 @@ void report_sum(const struct pool *pool, const struct usage *usage,
 		uint64_t stride = pool->view.caches[cache - 1].stride;
 		uint64_t bytes = report_slab_bytes(pool, cache);
 		sums->carved_bytes += cell->slabs * bytes;
-		sums->used_bytes += (cell->objects - cell->free) * stride;
+		sums->used_bytes += usage_used(cell) * stride;
+		sums->held_bytes += cell->held * stride;
 		sums->free_bytes += cell->free * stride;
 		sums->waste_bytes += cell->slabs * bytes - cell->objects * stride;
 		sums->lent_bytes += cell->lent * bytes;
@@ -329,5 +366,6 @@ void report_sum(const struct pool *pool, const struct usage *usage,
 		sums->borrowed_bytes += cell->lent_to * bytes;
 		sums->slabs += cell->slabs;
 		sums->partial += cell->partial;
+		sums->empty_slabs += cell->empty;
 	}
 }

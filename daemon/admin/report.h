@@ -17,6 +17,7 @@
 #include "daemon/admin/reports.h"
 #include "daemon/balance/balance.h"
 #include "daemon/pool/usage.h"
+#include "daemon/serve/held.h"
 #include "daemon/serve/server.h"
 
 /* One request. */
@@ -27,7 +28,9 @@ struct report {
 	json_t *error; /* the answer, once *status is not 200 */
 	unsigned n;    /* pools: the one that the query names, else all */
 	struct pool *pool[CONFIG_POOLS_MAX];
-	void *arg; /* the report's own */
+	struct held_ask *ask; /* of a report_way that is held */
+	uint32_t unknown; /* clients of the pool that do not say what they hold */
+	void *arg;            /* the report's own */
 };
 
 /* Makes one document of a pool. */
@@ -90,6 +93,10 @@ struct report_field {
 json_t *report_fields(json_t *object, const void *from,
                       const struct report_field *field, size_t n);
 
+/* usage_take, with what clients hold; usage_done has to follow. */
+int report_usage(struct report *r, const struct pool *pool,
+                 struct usage *usage);
+
 /* What one() gives for i from..to - 1 of a pool just counted; where it gives
  * null, nothing. */
 json_t *report_counted(struct report *r, struct pool *pool, uint32_t from,
@@ -131,14 +138,16 @@ static inline uint64_t report_slab_bytes(const struct pool *pool,
 /* What slabs at home on one node hold. */
 struct report_sums {
 	uint64_t carved_bytes;
-	uint64_t used_bytes;
+	uint64_t used_bytes; /* with what clients hold and do not say */
+	uint64_t held_bytes;
 	uint64_t free_bytes;
-	uint64_t waste_bytes;     /* carved, and neither used nor free */
+	uint64_t waste_bytes;     /* carved, and neither of these */
 	uint64_t lent_bytes;      /* slabs on another node's list */
 	uint64_t lent_used_bytes; /* of objects in those */
 	uint64_t borrowed_bytes;  /* other homes' slabs on this node's list */
 	uint64_t slabs;
 	uint64_t partial;
+	uint64_t empty_slabs; /* free as a whole */
 };
 
 /* Adds up all caches on a home node. */

@@ -183,6 +183,7 @@ json_t *report_undrain(struct report *r)
 struct trim {
 	uint32_t node; /* PLAN_NONE: all */
 	bool ask;      /* clients, too */
+	struct held_ask heard; /* who answers has sent home what it can */
 	unsigned asked[CONFIG_POOLS_MAX];
 	struct balance_trim pool[CONFIG_POOLS_MAX]; /* in the request's order */
 };
@@ -236,8 +237,8 @@ static struct trim *begin_trim(struct report *r)
 }
 
 /* In slices, and then the answer. Clients need some time to send home what they
- * have: slabctl waits a little after it had them asked and asks again, with
- * ask=0. */
+ * have: those that say what they hold did that before. For the others slabctl
+ * waits a little and asks again, with ask=0. */
 json_t *report_trim(struct report *r)
 {
 	struct admin_later *later = r->query->later;
@@ -247,6 +248,10 @@ json_t *report_trim(struct report *r)
 		trim = later->job = begin_trim(r);
 	if (trim == NULL)
 		return r->error;
+	for (unsigned i = 0; trim->ask && i < r->n; i++)
+		more |= held_wait(r->server, r->pool[i], &trim->heard);
+	if (more)
+		return report_later(r, 1);
 	for (unsigned i = 0; i < r->n && !more; i++)
 		more = trim_some(r->pool[i], &trim->pool[i]);
 	if (more)

@@ -4,9 +4,9 @@
 static json_t *node_doc(const struct pool *pool, const struct usage_cell *cell,
                         uint32_t node)
 {
-	return json_pack("{s:i, s:I, s:I, s:I, s:I}", "node",
+	return json_pack("{s:i, s:I, s:I, s:I, s:I, s:I}", "node",
 	                 pool->view.nodes[node].os_id, "slabs", cell->slabs,
-	                 "used", cell->objects - cell->free, "free",
+	                 "used", usage_used(cell), "held", cell->held, "free",
 	                 cell->free, "lent", cell->lent);
 }
 
@@ -20,6 +20,8 @@ static json_t *nodes_doc(const struct pool *pool, const struct usage *usage,
 		all->slabs += cell->slabs;
 		all->objects += cell->objects;
 		all->free += cell->free;
+		all->held += cell->held;
+		all->empty += cell->empty;
 		report_append(&nodes, node_doc(pool, cell, node));
 	}
 	return nodes;
@@ -44,21 +46,23 @@ static json_t *cache_doc(struct report *r, struct pool *pool,
 		return json_null();
 	nodes = nodes_doc(pool, usage, cache, &all);
 	return json_pack("{s:i, s:o, s:i, s:i, s:i, s:I, s:i, s:i, s:f, s:i, "
-	                 "s:I, s:I, s:I, s:I, s:i, s:i, s:o}",
+	                 "s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:i, s:o}",
 	                 "id", cache, "name", report_text(row->name), "size",
 	                 row->size, "align", row->align, "stride", row->stride,
 	                 "slab_bytes", bytes, "objects_per_slab", row->n_objs,
 	                 "colours", row->colours, "waste_pct",
 	                 waste_pct(row, bytes), "flags", row->flags, "slabs",
 	                 all.slabs, "objects", all.objects, "used",
-	                 all.objects - all.free, "free", all.free, "openers", pool->openers[cache - 1],
-	                 "version", row->version, "nodes",
-	                 nodes);
+	                 usage_used(&all), "held", all.held, "free", all.free,
+	                 "empty_slabs", all.empty, "openers",
+	                 pool->openers[cache - 1], "version", row->version,
+	                 "nodes", nodes);
 }
 
 json_t *report_caches(struct report *r, struct pool *pool)
 {
-	return json_pack("{s:o}", "caches",
-	                 report_counted(r, pool, 1, pool->n_caches + 1,
-	                                cache_doc));
+	json_t *list =
+		report_counted(r, pool, 1, pool->n_caches + 1, cache_doc);
+	return json_pack("{s:o, s:I}", "caches", list, "held_unknown",
+	                 report_count(r->unknown));
 }

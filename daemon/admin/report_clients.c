@@ -47,11 +47,13 @@ static json_t *client_doc(struct report *r, struct pool *pool,
                           const struct usage *usage, uint32_t id)
 {
 	const struct layout_client *row = &pool->view.clients[id];
+	const struct usage_client *held = &usage->client[id];
 	bool live = view_client_live(&pool->view, id);
 	if ((atom_load(&row->word) & 0xff) == CLIENT_FREE)
 		return json_null();
 	return report_merge(
-	        json_pack("{s:i, s:I, s:i, s:I, s:o, s:s, s:b, s:f, s:I, s:I}",
+	        json_pack("{s:i, s:I, s:i, s:I, s:o, s:s, s:b, s:f, s:I, s:I, "
+	                  "s:b, s:I, s:I, s:I}",
 	                  "id", id, "epoch",
 	                  report_count(clients_epoch(pool, id)), "pid",
 	                  row->pid, "uid", report_count(row->uid), "name",
@@ -60,7 +62,10 @@ static json_t *client_doc(struct report *r, struct pool *pool,
 	                  live && peer_connected(r->server, pool, id),
 	                  "age_s", age_of(row), "objects",
 	                  usage->owners->objects[id], "bytes",
-	                  usage->owners->bytes[id]),
+	                  usage->owners->bytes[id], "held_known", held->known,
+	                  "held_objects", held->held, "held_bytes",
+	                  held->held_bytes, "used_bytes",
+	                  usage->owners->bytes[id] - held->held_bytes),
 	        counts_doc(pool, id));
 }
 

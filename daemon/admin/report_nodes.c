@@ -121,6 +121,7 @@ static json_t *balance_doc(struct pool *pool, uint32_t node)
 static const struct report_field fields[] = {
 	REPORT_FIELD(report_sums, carved_bytes),
 	REPORT_FIELD(report_sums, used_bytes),
+	REPORT_FIELD(report_sums, held_bytes),
 	REPORT_FIELD(report_sums, free_bytes),
 	REPORT_FIELD(report_sums, waste_bytes),
 	REPORT_FIELD(report_sums, lent_bytes),
@@ -128,6 +129,7 @@ static const struct report_field fields[] = {
 	REPORT_FIELD(report_sums, borrowed_bytes),
 	REPORT_FIELD(report_sums, slabs),
 	REPORT_FIELD(report_sums, partial),
+	REPORT_FIELD(report_sums, empty_slabs),
 };
 
 /* The size of its file, or what control groups leave of that. */
@@ -136,6 +138,13 @@ static json_int_t max_bytes(const struct pool *pool, uint32_t node)
 	uint64_t file = pool->view.nodes[node].n_units << UNIT_SHIFT;
 	uint64_t most = pool->backing.node[node].most_bytes;
 	return report_count(most != 0 && most < file ? most : file);
+}
+
+/* Ready, and no slab's. */
+static json_int_t empty_bytes(const struct pool *pool, uint32_t node)
+{
+	return report_count(pages_free_units(&pool->pages, node)
+	                    << UNIT_SHIFT);
 }
 
 static json_t *node_doc(struct report *r, struct pool *pool,
@@ -148,7 +157,7 @@ static json_t *node_doc(struct report *r, struct pool *pool,
 	(void)r;
 	report_sum(pool, usage, node, &sums);
 	doc = json_pack(
-	        "{s:i, s:o, s:b, s:b, s:s, s:o, s:o, s:I, s:I, s:o}", "node",
+	        "{s:i, s:o, s:b, s:b, s:s, s:o, s:o, s:I, s:I, s:I, s:o}", "node",
 	        row->os_id, "cpus", report_text(pool->topo->node[node].cpus),
 	        "has_cpu", (row->flags & NODE_HAS_CPU) != 0, "simulated",
 	        (row->flags & NODE_SIMULATED) != 0, "backing",
@@ -156,8 +165,8 @@ static json_t *node_doc(struct report *r, struct pool *pool,
 	        report_text(backing->reason), "remedy",
 	        report_text(backing->remedy), "max_bytes",
 	        max_bytes(pool, node), "ready_bytes",
-	        report_page_bytes(pool, row->resident_pages), "distance",
-	        distances(pool, node));
+	        report_page_bytes(pool, row->resident_pages), "empty_bytes",
+	        empty_bytes(pool, node), "distance", distances(pool, node));
 	doc = report_fields(doc, &sums, fields,
 	                    sizeof(fields) / sizeof(fields[0]));
 	return report_merge(doc, balance_doc(pool, node));
@@ -176,9 +185,10 @@ static uint64_t remote_with_room(const struct pool *pool)
 
 json_t *report_nodes(struct report *r, struct pool *pool)
 {
-	return json_pack("{s:I, s:I, s:o}", "page_bytes",
+	json_t *list = report_counted(r, pool, 0, pool->view.geo.n_nodes,
+	                              node_doc);
+	return json_pack("{s:I, s:I, s:o, s:I}", "page_bytes",
 	                 report_page_bytes(pool, 1), "remote_with_room",
-	                 report_count(remote_with_room(pool)), "nodes",
-	                 report_counted(r, pool, 0, pool->view.geo.n_nodes,
-	                                node_doc));
+	                 report_count(remote_with_room(pool)), "nodes", list,
+	                 "held_unknown", report_count(r->unknown));
 }

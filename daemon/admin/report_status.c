@@ -58,20 +58,19 @@ static json_t *pool_doc(struct report *r, struct pool *pool)
 	struct report_sums sums = {0};
 	struct usage usage;
 	json_t *doc;
-	(void)r;
-	if (usage_take(&usage, pool) < 0)
+	if (report_usage(r, pool, &usage) < 0)
 		return NULL;
 	for (uint32_t node = 0; node < geo->n_nodes; node++)
 		report_sum(pool, &usage, node, &sums);
 	usage_done(&usage);
 	doc = json_pack(
-	        "{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:i, s:b, s:b, s:o}",
+	        "{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:i, s:b, s:b, s:o}",
 	        "nodes",
 	        geo->n_nodes, "page_bytes", report_page_bytes(pool, 1),
 	        "max_bytes", report_count(geo->n_units << UNIT_SHIFT),
 	        "ready_bytes", ready_bytes(pool), "carved_bytes",
-	        sums.carved_bytes, "used_bytes", sums.used_bytes, "free_bytes",
-	        sums.free_bytes, "metadata_bytes",
+	        sums.carved_bytes, "used_bytes", sums.used_bytes, "held_bytes",
+	        sums.held_bytes, "free_bytes", sums.free_bytes, "metadata_bytes",
 	        resident_bytes(pool->control_fd) +
 	                resident_bytes(pool->shared_fd),
 	        "caches", caches_count(pool), "clients", pool->n_clients,

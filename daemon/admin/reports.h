@@ -22,6 +22,7 @@ struct server;
 
 /* What a route's `how` points to: one of them. */
 struct report_way {
+	bool held; /* clients are asked what they hold before that */
 	/* The document, or report_pools() of what is made of each pool. */
 	json_t *(*whole)(struct report *r);
 	json_t *(*pool)(struct report *r, struct pool *pool);

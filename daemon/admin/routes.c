@@ -8,10 +8,10 @@
 #define CHANGE(path, params, make) ROUTE(path, params, true, .whole = make)
 
 static const struct admin_route all[] = {
-	LOOK("/status", "pool", .whole = report_status),
-	LOOK("/nodes", "pool", .pool = report_nodes),
-	LOOK("/caches", "pool", .pool = report_caches),
-	LOOK("/clients", "pool", .pool = report_clients),
+	LOOK("/status", "pool", .whole = report_status, .held = true),
+	LOOK("/nodes", "pool", .pool = report_nodes, .held = true),
+	LOOK("/caches", "pool", .pool = report_caches, .held = true),
+	LOOK("/clients", "pool", .pool = report_clients, .held = true),
 	LOOK("/slabs", "pool cache node limit", .whole = report_slabs),
 	LOOK("/audit", "pool", .whole = report_audit),
 	LOOK("/plan", "pool", .pool = report_plan),

@@ -119,7 +119,10 @@ static const struct ctl_col cache_cols[] = {
 	{CTL_COL("slabs", "slabs", CTL_INT)},
 	{CTL_COL("objects", "objects", CTL_INT), .rank = 1},
 	{CTL_COL("used", "used", CTL_INT)},
+	{CTL_COL("held", "held", CTL_OWN), .put = ctl_table_maybe},
 	{CTL_COL("free", "free", CTL_INT)},
+	{CTL_COL("empty", "empty_slabs", CTL_OWN), .put = ctl_table_maybe,
+	 .rank = 2},
 	{CTL_COL("in use", NULL, CTL_OWN), .put = put_in_use},
 	{CTL_COL("waste", "waste_pct", CTL_PERCENT), .rank = 3},
 	{CTL_COL("id", "id", CTL_INT), .rank = 5},
@@ -138,6 +141,7 @@ void ctl_caches(struct ctl *c, const json_t *pool)
 	struct ctl_iter it;
 	const json_t *cache;
 	ctl_table_pool(c, pool, &caches);
+	ctl_table_unknown(c, pool);
 	ctl_doc_begin(&it, c, pool, "caches");
 	while ((cache = ctl_doc_next(&it)))
 		n = add_nodes(c, cache, node, n, &lent);
@@ -164,6 +168,16 @@ static void put_state(struct ctl *c, struct ctl_cell *cell,
 	strcpy(cell->text, connected ? "live" : "unlinked");
 }
 
+/* Unknown: it has no helper, or did not answer. */
+static void put_held(struct ctl *c, struct ctl_cell *cell,
+                     const json_t *client)
+{
+	if (json_is_true(json_object_get(client, "held_known")))
+		ctl_text_bytes(cell->text, ctl_doc_int(c, client, "held_bytes"));
+	else
+		strcpy(cell->text, "?");
+}
+
 /* The share that came from or went to another node. */
 static void put_remote(struct ctl *c, struct ctl_cell *cell,
                        const json_t *client)
@@ -182,8 +196,11 @@ static const struct ctl_col client_cols[] = {
 	{CTL_COL("uid", "uid", CTL_INT), .rank = 2},
 	{CTL_COL("state", "state", CTL_OWN), .put = put_state, .left = true},
 	{CTL_COL("age", "age_s", CTL_AGE), .rank = 1},
-	{CTL_COL("objects", "objects", CTL_INT)},
-	{CTL_COL("bytes", "bytes", CTL_BYTES)},
+	{CTL_COL("objects", "objects", CTL_INT), .rank = 2},
+	{CTL_COL("bytes", "bytes", CTL_BYTES), .rank = 1},
+	{CTL_COL("used", "used_bytes", CTL_OWN), .put = ctl_table_maybe,
+	 .arg = 1},
+	{CTL_COL("held", "held_bytes", CTL_OWN), .put = put_held},
 	{CTL_COL("remote", NULL, CTL_OWN), .put = put_remote},
 	{CTL_COL("hasty", "remote_with_room", CTL_BAD), .zeros = 6},
 	{CTL_COL("failed", "failures", CTL_BAD), .zeros = 4},

@@ -38,12 +38,16 @@ static const struct ctl_col cols[] = {
 	{CTL_COL("backing", NULL, CTL_OWN), .put = put_backing, .left = true},
 	{CTL_COL("max", "max_bytes", CTL_BYTES)},
 	{CTL_COL("ready", "ready_bytes", CTL_BYTES)},
-	{CTL_COL("carved", "carved_bytes", CTL_BYTES)},
+	{CTL_COL("carved", "carved_bytes", CTL_BYTES), .rank = 3},
 	{CTL_COL("used", "used_bytes", CTL_BYTES)},
+	{CTL_COL("held", "held_bytes", CTL_OWN), .put = ctl_table_maybe,
+	 .arg = 1},
 	{CTL_COL("free", "free_bytes", CTL_BYTES), .rank = 1},
-	{CTL_COL("waste", "waste_bytes", CTL_BYTES), .rank = 4},
-	{CTL_COL("slabs", "slabs", CTL_INT), .rank = 2},
-	{CTL_COL("partial", "partial", CTL_INT), .rank = 3},
+	{CTL_COL("empty", "empty_bytes", CTL_OWN), .put = ctl_table_maybe,
+	 .arg = 1, .rank = 2},
+	{CTL_COL("waste", "waste_bytes", CTL_BYTES), .rank = 6},
+	{CTL_COL("slabs", "slabs", CTL_INT), .rank = 4},
+	{CTL_COL("partial", "partial", CTL_INT), .rank = 5},
 };
 
 static int64_t at_least_0(int64_t v)
@@ -51,7 +55,8 @@ static int64_t at_least_0(int64_t v)
 	return v > 0 ? v : 0;
 }
 
-/* Lent slabs are shown whole, as lent; waste counts as free. */
+/* Lent slabs are shown whole, as lent; waste counts as free, and what clients
+ * hold as used: it is nobody else's to have. */
 static unsigned put_bar(struct ctl *c, const json_t *node, int64_t whole,
                         unsigned columns)
 {
@@ -60,6 +65,8 @@ static unsigned put_bar(struct ctl *c, const json_t *node, int64_t whole,
 	int64_t lent = at_least_0(ctl_doc_int(c, node, "lent_bytes"));
 	int64_t used = ctl_doc_int(c, node, "used_bytes") -
 	               ctl_doc_int(c, node, "lent_used_bytes");
+	used += at_least_0(json_integer_value(
+		json_object_get(node, "held_bytes")));
 	int64_t part[CTL_N_PARTS];
 	part[CTL_USED] = at_least_0(used);
 	part[CTL_LENT] = lent < carved ? lent : carved;
@@ -193,6 +200,7 @@ void ctl_nodes(struct ctl *c, const json_t *pool)
 		              "{remote_with_room object} taken from another "
 		              "node while the own one might have grown; "
 		              "slabctl clients says by whom");
+	ctl_table_unknown(c, pool);
 	if (bars.several && !c->fault[0])
 		put_distances(c, pool, it.n);
 }

@@ -311,3 +311,24 @@ size_t ctl_table_pool(struct ctl *c, const json_t *pool,
 	fputc('\n', c->out);
 	return ctl_table_show(c, pool, list);
 }
+
+void ctl_table_maybe(struct ctl *c, struct ctl_cell *cell, const json_t *row)
+{
+	const char *key = cell->col->key;
+	if (json_object_get(row, key) == NULL)
+		strcpy(cell->text, "-");
+	else if (cell->col->arg != 0)
+		ctl_text_bytes(cell->text, ctl_doc_int(c, row, key));
+	else
+		ctl_text_count(cell->text, ctl_doc_int(c, row, key));
+}
+
+void ctl_table_unknown(struct ctl *c, const json_t *pool)
+{
+	if (json_object_get(pool, "held_unknown") != NULL &&
+	    ctl_doc_int(c, pool, "held_unknown") > 0)
+		ctl_text_line(c, 0, pool,
+		              "held by {held_unknown client} without a helper "
+		              "thread, or that did not answer: not known, and "
+		              "counted as used");
+}

@@ -68,6 +68,13 @@ struct ctl_list {
 
 #define CTL_COLS(cols) .col = (cols), .n_cols = sizeof(cols) / sizeof((cols)[0])
 
+/* For put: the number at the key, in bytes where arg is not 0; "-" where there
+ * is none, as a slabd of before does not say. */
+void ctl_table_maybe(struct ctl *c, struct ctl_cell *cell, const json_t *row);
+
+/* Says where it is not known what some clients hold. */
+void ctl_table_unknown(struct ctl *c, const json_t *pool);
+
 /* Shows an array of obj. Its length. */
 size_t ctl_table_show(struct ctl *c, const json_t *obj,
                       const struct ctl_list *list);

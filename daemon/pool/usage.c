@@ -47,6 +47,7 @@ static void count_slab(struct usage *usage, const struct pool *pool,
 	cell->objects += row->n_objs;
 	cell->free += slab->free;
 	cell->partial += slab->free > 0;
+	cell->empty += slab->free == row->n_objs;
 	if (slab->list != slab->home) {
 		cell->lent++;
 		cell->lent_used += row->n_objs - slab->free;
@@ -64,7 +65,10 @@ int usage_take(struct usage *usage, const struct pool *pool)
 	usage->n_nodes = pool->view.geo.n_nodes;
 	usage->cells = calloc(rows * usage->n_nodes, sizeof(*usage->cells));
 	usage->owners = calloc(1, sizeof(*usage->owners));
-	if (usage->cells == NULL || usage->owners == NULL) {
+	usage->client = calloc(CLIENT_IDS, sizeof(*usage->client));
+	usage->unknown = 0;
+	if (usage->cells == NULL || usage->owners == NULL ||
+	    usage->client == NULL) {
 		usage_done(usage);
 		return -ENOMEM;
 	}
@@ -80,6 +84,26 @@ void usage_done(struct usage *usage)
 {
 	free(usage->cells);
 	free(usage->owners);
+	free(usage->client);
+}
+
+static uint64_t at_most(uint64_t n, uint64_t all, uint64_t taken)
+{
+	uint64_t left = all > taken ? all - taken : 0;
+	return n < left ? n : left;
+}
+
+void usage_hold(struct usage *usage, const struct pool *pool, uint32_t id,
+                uint32_t cache, uint32_t node, uint64_t objects)
+{
+	struct usage_cell *cell = usage_cell(usage, cache, node);
+	struct usage_client *client = &usage->client[id];
+	uint64_t stride = pool->view.caches[cache - 1].stride;
+	objects = at_most(objects, cell->objects - cell->free, cell->held);
+	objects = at_most(objects, usage->owners->objects[id], client->held);
+	cell->held += objects;
+	client->held += objects;
+	client->held_bytes += objects * stride;
 }
 
 /* The slab table against the counts that pool/slabs.c keeps. */

@@ -13,25 +13,48 @@ struct usage_cell {
 	uint64_t objects;
 	uint64_t free;
 	uint64_t partial;   /* slabs with something free */
+	uint64_t empty;     /* slabs with nothing else */
+	uint64_t held;      /* owned, in clients' magazines and depots */
 	uint64_t lent;      /* slabs that stand on another node's list */
 	uint64_t lent_used; /* objects in use in those */
 	uint64_t lent_to;   /* slabs of other homes that stand on this list */
+};
+
+/* What of a client's objects lies in its magazines and depots. */
+struct usage_client {
+	uint64_t held;
+	uint64_t held_bytes;
+	bool known; /* it said so */
 };
 
 struct usage {
 	uint32_t n_nodes;
 	struct usage_cell *cells; /* (cache - 1) * n_nodes + node */
 	struct tags_tally *owners;
+	struct usage_client *client; /* by id */
+	uint32_t unknown; /* clients with objects that did not say */
 };
 
 /* Counts the pool. 0 or -ENOMEM. Give it to usage_done. */
 int usage_take(struct usage *usage, const struct pool *pool);
 void usage_done(struct usage *usage);
 
+/* A client of the pool says that it holds so many objects of (cache, home),
+ * which are within bounds: counted as far as that is in use there, and owned by
+ * it. */
+void usage_hold(struct usage *usage, const struct pool *pool, uint32_t id,
+                uint32_t cache, uint32_t node, uint64_t objects);
+
 static inline struct usage_cell *usage_cell(const struct usage *usage,
                                             uint32_t cache, uint32_t node)
 {
 	return &usage->cells[(uint64_t)(cache - 1) * usage->n_nodes + node];
+}
+
+/* Objects that are in use, as far as is known. */
+static inline uint64_t usage_used(const struct usage_cell *cell)
+{
+	return cell->objects - cell->free - cell->held;
 }
 
 /* One slab, for the list of them. */

@@ -15,6 +15,7 @@
 #include "daemon/pool/clients.h"
 #include "daemon/serve/death.h"
 #include "daemon/serve/duty.h"
+#include "daemon/serve/held.h"
 #include "daemon/serve/hello.h"
 #include "daemon/serve/kept.h"
 #include "daemon/serve/message.h"
@@ -127,6 +128,12 @@ static bool serve(struct peer *peer, const struct message *message)
 		peer->pool->counts.rings++;
 		duty_serve_pool(peer->server, peer->pool);
 		return true;
+	case MESSAGE_HELD:
+		if (held_take(peer, &message->as.held))
+			return true;
+		peer_fault(peer, DROP_GARBAGE,
+		           "more rows held than there are lists");
+		return false;
 	case MESSAGE_FAULT:
 		peer_fault(peer, message->drop, message->text);
 		return false;

@@ -11,6 +11,8 @@ libdaemon_la_SOURCES += \
 	daemon/serve/files.h \
 	daemon/serve/duty.c \
 	daemon/serve/duty.h \
+	daemon/serve/held.c \
+	daemon/serve/held.h \
 	daemon/serve/hello.c \
 	daemon/serve/hello.h \
 	daemon/serve/kept.c \

@@ -89,10 +89,13 @@ static void check_request(struct message *message)
 static void check_event(struct message *message)
 {
 	const struct wire_head *head = &message->as.head;
-	if (message->bytes != sizeof(*head) || head->type != WIRE_RING)
-		fault(message, DROP_GARBAGE, "unknown event");
-	else
+	if (message->bytes == sizeof(*head) && head->type == WIRE_RING)
 		message->kind = MESSAGE_RING;
+	else if (message->bytes == sizeof(message->as.held) &&
+	         head->type == WIRE_HELD)
+		message->kind = MESSAGE_HELD;
+	else
+		fault(message, DROP_GARBAGE, "unknown event");
 }
 
 void message_read(int fd, enum message_from from, struct message *message)

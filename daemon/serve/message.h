@@ -12,7 +12,7 @@
 enum message_from {
 	MESSAGE_FROM_PENDING, /* a hello */
 	MESSAGE_FROM_CLIENT,  /* create, close, remove, bye */
-	MESSAGE_FROM_EVENTS,  /* ring */
+	MESSAGE_FROM_EVENTS,  /* ring, held */
 };
 
 enum message_kind {
@@ -25,6 +25,7 @@ enum message_kind {
 	MESSAGE_REMOVE,
 	MESSAGE_BYE,
 	MESSAGE_RING,
+	MESSAGE_HELD,
 };
 
 struct message {
@@ -39,6 +40,7 @@ struct message {
 		struct wire_create create;
 		struct wire_close close;
 		struct wire_remove remove;
+		struct wire_held held;
 	} as;
 };
 

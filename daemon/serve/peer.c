@@ -85,6 +85,9 @@ void peer_close_events(struct peer *peer)
 {
 	wake_free(&peer->on_events);
 	close_fd(&peer->events);
+	/* And what was asked over it. */
+	free(peer->held.rows);
+	peer->held = (struct peer_held){.rows = NULL};
 }
 
 void peer_keep(struct peer *peer)

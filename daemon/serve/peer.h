@@ -38,6 +38,21 @@ enum peer_state {
 	PEER_SWEPT,        /* its id rests; timer: the second sweep */
 };
 
+/* What it last said that it holds, see serve/held.h. */
+struct peer_held {
+	bool asked;    /* and has not answered */
+	bool whole;    /* it has */
+	uint32_t seq;  /* of the question */
+	uint32_t n;    /* rows */
+	uint32_t max;  /* for which there is room */
+	int64_t asked_ns;
+	struct peer_held_row {
+		uint32_t cache;
+		uint32_t node;
+		uint32_t objects;
+	} *rows;
+};
+
 struct peer {
 	struct peer *next;
 	struct peer **link;
@@ -59,6 +74,7 @@ struct peer {
 	struct event *timer; /* what for, the state says */
 	uint32_t tokens;     /* messages it may still send in this second */
 	int64_t tokens_ns;   /* when they were last filled up */
+	struct peer_held held;
 };
 
 /* A peer without descriptors, on the server's list. NULL without memory. */

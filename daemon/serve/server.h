@@ -14,6 +14,7 @@
  *   serve/kept.c        connections that outlive slabd
  *   serve/files.c       what the pools' files hold, looked at now and then
  *   serve/peer.c        one client's connection, and the list of them
+ *   serve/held.c        what clients hold, as they say when asked
  *   serve/drops.c       connections that were dropped, counted
  *   serve/listen.c      sockets bound, kept, or left by a dead slabd
  */
@@ -47,6 +48,7 @@ struct server {
 	unsigned n_peers;
 	unsigned max_peers; /* clients of all pools, and some that are pending */
 	struct drops drops;
+	uint32_t held_seq; /* of questions what clients hold */
 	struct machine *machine;
 	/* Of serve/duty.c. */
 	struct event *retry;    /* denied lists are tried anew */

@@ -461,30 +461,6 @@ bool fixture_audit(const struct fixture *fixture, const char *name)
 	return agree;
 }
 
-static long long sum(const struct fixture *fixture, const char *path,
-                     const char *list, const char *key)
-{
-	json_t *doc = fixture_get(fixture, path);
-	json_t *rows = json_at(doc, list);
-	long long all = doc != NULL ? 0 : INT64_MIN;
-	json_t *row;
-	size_t i;
-	json_array_foreach(rows, i, row)
-		all += json_integer_value(json_object_get(row, key));
-	json_decref(doc);
-	return all;
-}
-
-long long fixture_used(const struct fixture *fixture)
-{
-	return sum(fixture, "/caches", "pools.0.caches", "used");
-}
-
-long long fixture_owned(const struct fixture *fixture)
-{
-	return sum(fixture, "/clients", "pools.0.clients", "objects");
-}
-
 bool fixture_logged(const struct fixture *fixture, const char *text)
 {
 	char line[1100];

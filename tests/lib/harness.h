@@ -185,8 +185,11 @@ double fixture_until(const struct fixture *fixture, const char *path,
 /* One result: slabd's audit agrees. Faults are shown. */
 bool fixture_audit(const struct fixture *fixture, const char *name);
 
-/* Objects in use in the caches of the first pool, and with the clients. */
+/* Objects of the caches of the first pool that are not free, in use or held,
+ * and those that clients own. */
 long long fixture_used(const struct fixture *fixture);
+double fixture_until_used(const struct fixture *fixture, long long want,
+                          unsigned limit_ms);
 long long fixture_owned(const struct fixture *fixture);
 
 /* Whether slabd's log has the text. */

@@ -164,8 +164,7 @@ static void test_held(enum held how, struct child *keep)
 	snprintf(swept, sizeof(swept), "pid %d) ended: %llu objects came back",
 	         (int)child.pid, held);
 	child_kill(&child);
-	ms = fixture_until(&fixture, "/caches", "pools.0.caches.0.used", before,
-	               SURELY_MS);
+	ms = fixture_until_used(&fixture, before, SURELY_MS);
 	tap_ok(ms >= 0, "objects %s come back when it is killed",
 	       held_names[how]);
 	tap_note("death noticed and swept within %.2f ms", ms);

@@ -212,8 +212,7 @@ static void exec_once(unsigned *kept, unsigned *back)
 	close(pipes[0]);
 	status_of(child.pid);
 	close(child.fd);
-	*back += fixture_until(&fixture, "/caches", "pools.0.caches.0.used", 0,
-	                   SURELY_MS) >= 0 &&
+	*back += fixture_until_used(&fixture, 0, SURELY_MS) >= 0 &&
 	         fixture_number(&fixture, "/audit", "agree") == 1;
 }
 
@@ -356,8 +355,7 @@ static void test_left_behind(void)
 	id = (unsigned)hear(child.fd);
 	kill(child.pid, SIGKILL);
 	status_of(child.pid);
-	tap_ok(fixture_until(&fixture, "/caches", "pools.0.caches.0.used", 0,
-	                 SURELY_MS) >= 0,
+	tap_ok(fixture_until_used(&fixture, 0, SURELY_MS) >= 0,
 	       "a client dies: its objects come back, though its child lives");
 	say(child.fd, 1);
 	hear(child.fd);
@@ -446,7 +444,7 @@ static void cancels(int fd, void *arg)
 	tap_is(count_live(), N, "the records are whole");
 	slabd_free_bulk(cache, N, (void **)live);
 	slabd_flush(pool);
-	tap_is(fixture_number(&fixture, "/caches", "pools.0.caches.0.used"), 0,
+	tap_is(fixture_used(&fixture), 0,
 	       "and they left nothing in a magazine");
 	tap_is(slabd_close(pool), 0, "it closes");
 }

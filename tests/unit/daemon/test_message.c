@@ -62,6 +62,8 @@ Test(message, each_kind_where_it_belongs)
 	struct wire_create create = {
 		.head = {.type = WIRE_CREATE, .bytes = sizeof(create)}};
 	struct wire_head head = {.type = WIRE_BYE, .bytes = sizeof(head)};
+	struct wire_held held = {
+		.head = {.type = WIRE_HELD, .bytes = sizeof(held)}};
 	cr_expect_eq(read_sent(&first, sizeof(first), MESSAGE_FROM_PENDING),
 	             MESSAGE_HELLO);
 	cr_expect_eq(message.as.hello.abi, WIRE_ABI);
@@ -75,6 +77,12 @@ Test(message, each_kind_where_it_belongs)
 	cr_expect_eq(read_sent(&head, sizeof(head), MESSAGE_FROM_EVENTS),
 	             MESSAGE_RING);
 	cr_expect(is_fault(&head, sizeof(head), MESSAGE_FROM_CLIENT,
+	                   DROP_GARBAGE, "unknown message"));
+	cr_expect_eq(read_sent(&held, sizeof(held), MESSAGE_FROM_EVENTS),
+	             MESSAGE_HELD);
+	cr_expect(is_fault(&held, sizeof(held) - 1, MESSAGE_FROM_EVENTS,
+	                   DROP_GARBAGE, "unknown event"));
+	cr_expect(is_fault(&held, sizeof(held), MESSAGE_FROM_CLIENT,
 	                   DROP_GARBAGE, "unknown message"));
 }
 

@@ -26,7 +26,7 @@ Test(report, status_of_an_empty_pool)
 	         "orphans pools startup ");
 	has_keys("pools/0",
 	         " name nodes page_bytes max_bytes ready_bytes carved_bytes "
-	         "used_bytes free_bytes metadata_bytes caches clients deaths "
+	         "used_bytes held_bytes free_bytes metadata_bytes caches clients deaths "
 	         "swept_objects rings grown_slabs taken_slabs denied "
 	         "ended_caches given_back_bytes refilled_bytes aside leaving "
 	         "waiting ");
@@ -132,10 +132,12 @@ Test(report, nodes_hold_what_is_at_home)
 	carve(orders, 1, 1);
 	claim(id, orders, 0, 5);
 	get("/nodes");
-	has_keys("pools/0", " name page_bytes remote_with_room nodes ");
+	has_keys("pools/0", " name page_bytes remote_with_room nodes "
+	                    "held_unknown ");
 	has_keys("pools/0/nodes/0",
 	         " node cpus has_cpu simulated backing reason remedy "
-	         "max_bytes ready_bytes carved_bytes used_bytes free_bytes "
+	         "max_bytes ready_bytes empty_bytes carved_bytes "
+	         "used_bytes held_bytes free_bytes empty_slabs "
 	         "waste_bytes lent_bytes lent_used_bytes borrowed_bytes slabs "
 	         "partial here_pages here_bytes draining pressure holdups "
 	         "obstacles distance short ");
@@ -219,9 +221,10 @@ Test(report, caches_hold_their_own)
 	has_keys("pools/0/caches/0",
 	         " id name size align stride slab_bytes objects_per_slab "
 	         "colours "
-	         "waste_pct flags slabs objects used free openers version "
+	         "waste_pct flags slabs objects used held free empty_slabs "
+	         "openers version "
 	         "nodes ");
-	has_keys("pools/0/caches/0/nodes/0", " node slabs used free lent ");
+	has_keys("pools/0/caches/0/nodes/0", " node slabs used held free lent ");
 	cr_expect_eq(count("pools/0/caches"), 2);
 	cr_expect_eq(num("pools/0/caches/0/id"), orders);
 	cr_expect_str_eq(str("pools/0/caches/0/name"), "orders");
@@ -265,6 +268,7 @@ Test(report, clients_hold_what_carries_their_id)
 	get("/clients");
 	has_keys("pools/0/clients/0",
 	         " id epoch pid uid name state connected age_s objects bytes "
+	         "held_known held_objects held_bytes used_bytes "
 	         "refills refilled flushes flushed depot_gets depot_puts "
 	         "remote_allocs remote_frees rings waits failures refused "
 	         "resumes remote_with_room ");

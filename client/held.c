@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/held.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "client/depot.h"
+#include "client/magazine.h"
+#include "client/process.h"
+#include "client/thread.h"
+#include "shm/atom.h"
+
+/* ---- summed up ----------------------------------------------------------- */
+
+static void add(const struct slabd_pool *pool, uint32_t *objects,
+                uint32_t cache, uint32_t home, uint64_t n)
+{
+	const struct layout_geometry *geo = &pool->view.geo;
+	if (cache == 0 || cache > geo->n_caches || home >= geo->n_nodes)
+		return;
+	objects[(uint64_t)(cache - 1) * geo->n_nodes + home] += (uint32_t)n;
+}
+
+/* A magazine is read while its owner may be at work with it. Its capacity is
+ * the owner's to change, and its slot's mark is cleared under the lock. */
+static void add_magazines(struct thread *thread, const struct slabd_pool *pool,
+                          uint32_t *objects)
+{
+	pthread_mutex_lock(&thread->lock);
+	for (uint32_t word = 0; word < SLABD_CACHES_MAX / 64; word++) {
+		uint64_t bits = atom_load(&thread->used[word]);
+		for (; bits != 0; bits &= bits - 1) {
+			uint32_t slot =
+				word * 64 + (uint32_t)__builtin_ctzll(bits);
+			struct cache *cache = process_cache_of(slot);
+			struct slabd_mag_ *mag = magazine_of(thread, cache);
+			if (cache->pool == pool)
+				add(pool, objects, cache->id,
+				    WORD_HOME(atom_load(&mag->key)),
+				    atom_load(&mag->n));
+		}
+	}
+	pthread_mutex_unlock(&thread->lock);
+}
+
+/* What waits to go home to one other node, of any cache. */
+static void add_remote(const struct slabd_pool *pool, struct remote *remote,
+                       uint32_t *objects)
+{
+	uint32_t n = atom_load(&remote->n);
+	for (uint32_t i = 0; i < n && i < REMOTE_MAX; i++) {
+		uint64_t off = (uint64_t)((char *)atom_load(&remote->obj[i]) -
+		                          pool->user.data);
+		uint64_t unit = off >> UNIT_SHIFT;
+		uint64_t word;
+		if (unit >= pool->view.geo.n_units)
+			continue;
+		word = atom_load(&pool->view.words[unit]);
+		add(pool, objects, WORD_CACHE(word), WORD_HOME(word), 1);
+	}
+}
+
+/* Under the process's lock no attachment goes. */
+static void add_thread(struct thread *thread, struct slabd_pool *pool,
+                       uint32_t *objects)
+{
+	struct attachment *att = thread_attached(thread, pool);
+	if (att == NULL)
+		return;
+	add_magazines(thread, pool, objects);
+	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
+		add_remote(pool, &att->remote[node], objects);
+}
+
+static void add_depots(const struct slabd_pool *pool, struct cache *cache,
+                       uint32_t *objects)
+{
+	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++) {
+		/* pairs: depot_of */
+		struct depot *depot = atom_load_acquire(&cache->depots[node]);
+		if (depot != NULL)
+			add(pool, objects, cache->id, node, depot_count(depot));
+	}
+}
+
+void held_sum(struct slabd_pool *pool, uint32_t *objects)
+{
+	process_lock();
+	for (struct thread *thread = thread_first(); thread != NULL;
+	     thread = thread->next)
+		add_thread(thread, pool, objects);
+	for (uint32_t id = 0; id < pool->view.geo.n_caches; id++)
+		if (pool->caches[id] != NULL)
+			add_depots(pool, pool->caches[id], objects);
+	process_unlock();
+}
+
+/* ---- told ---------------------------------------------------------------- */
+
+/* False when it is not taken: slabd then knows of a part alone, and takes it
+ * for nothing. */
+static bool tell(const struct link *link, struct wire_held *msg, bool last)
+{
+	bool sent;
+	msg->last = last;
+	sent = send(link->events, msg, sizeof(*msg),
+	            MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
+	memset(msg->rows, 0, sizeof(msg->rows));
+	msg->n = 0;
+	return sent;
+}
+
+static void tell_all(const struct slabd_pool *pool, uint32_t seq,
+                     const uint32_t *objects)
+{
+	const struct layout_geometry *geo = &pool->view.geo;
+	uint64_t n_cells = (uint64_t)geo->n_caches * geo->n_nodes;
+	struct wire_held msg = {
+		.head = {.type = WIRE_HELD, .bytes = sizeof(msg), .seq = seq}};
+	for (uint64_t i = 0; i < n_cells; i++) {
+		if (objects[i] == 0)
+			continue;
+		if (msg.n == WIRE_HELD_ROWS && !tell(&pool->link, &msg, false))
+			return;
+		msg.rows[msg.n++] = (struct wire_held_row){
+			.cache = (uint32_t)(i / geo->n_nodes) + 1,
+			.node = (uint32_t)(i % geo->n_nodes),
+			.objects = objects[i],
+		};
+	}
+	tell(&pool->link, &msg, true);
+}
+
+void held_answer(struct slabd_pool *pool)
+{
+	const struct layout_geometry *geo = &pool->view.geo;
+	uint32_t seq = atom_load(&pool->link.count_asked);
+	uint32_t *objects;
+	int held;
+	if (seq == pool->link.count_told || !link_is_up(&pool->link))
+		return;
+	pool->link.count_told = seq;
+	objects = calloc((uint64_t)geo->n_caches * geo->n_nodes,
+	                 sizeof(*objects));
+	if (objects == NULL)
+		return;
+	held = link_hold();
+	held_sum(pool, objects);
+	tell_all(pool, seq, objects);
+	link_let_go(held);
+	free(objects);
+}

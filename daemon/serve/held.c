@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/serve/held.h"
+
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "daemon/base/clock.h"
+#include "daemon/serve/peer.h"
+
+#define WAIT_NS (100 * CLOCK_MS)
+#define MUTE_NS CLOCK_S
+
+/* Sequence numbers wrap. */
+static bool is_new_enough(const struct peer *peer, const struct held_ask *ask)
+{
+	return peer->held.whole && (int32_t)(peer->held.seq - ask->seq) >= 0;
+}
+
+static void send_count(struct peer *peer, uint32_t seq, int64_t now_ns)
+{
+	struct wire_head msg = {
+		.type = WIRE_COUNT, .bytes = sizeof(msg), .seq = seq};
+	if (send(peer->events, &msg, sizeof(msg), MSG_DONTWAIT | MSG_NOSIGNAL) <
+	    0)
+		return;
+	peer->held.asked = true;
+	peer->held.whole = false;
+	peer->held.seq = seq;
+	peer->held.n = 0;
+	peer->held.asked_ns = now_ns;
+}
+
+bool held_wait(struct server *server, const struct pool *pool,
+               struct held_ask *ask)
+{
+	int64_t now_ns = clock_ns();
+	bool wait = false;
+	if (ask->seq == 0) {
+		server->held_seq += server->held_seq == UINT32_MAX ? 2 : 1;
+		ask->seq = server->held_seq;
+		ask->began_ns = now_ns;
+	}
+	for (struct peer *peer = server->peers; peer != NULL;
+	     peer = peer->next) {
+		if (peer->pool != pool || peer->state != PEER_LIVE ||
+		    peer->events < 0 || is_new_enough(peer, ask))
+			continue;
+		if (!peer->held.asked)
+			send_count(peer, server->held_seq, now_ns);
+		wait |= peer->held.asked &&
+		        now_ns - peer->held.asked_ns < MUTE_NS;
+	}
+	return wait && now_ns - ask->began_ns < WAIT_NS;
+}
+
+/* Room for n more rows. */
+static bool make_room(struct peer_held *held, uint32_t n)
+{
+	uint32_t most = held->max > 0 ? 2 * held->max : 64;
+	struct peer_held_row *rows;
+	if (held->n + n <= held->max)
+		return true;
+	rows = realloc(held->rows, most * sizeof(*rows));
+	if (rows == NULL)
+		return false;
+	held->rows = rows;
+	held->max = most;
+	return true;
+}
+
+bool held_take(struct peer *peer, const struct wire_held *msg)
+{
+	const struct layout_geometry *geo = &peer->pool->view.geo;
+	struct peer_held *held = &peer->held;
+	if (!held->asked || msg->head.seq != held->seq)
+		return true;
+	if (msg->n > WIRE_HELD_ROWS ||
+	    held->n + msg->n > (uint64_t)geo->n_caches * geo->n_nodes)
+		return false;
+	/* Without memory it stays unknown. */
+	held->asked = msg->last == 0;
+	if (!make_room(held, msg->n))
+		return true;
+	for (uint32_t i = 0; i < msg->n; i++)
+		held->rows[held->n++] = (struct peer_held_row){
+			.cache = msg->rows[i].cache,
+			.node = msg->rows[i].node,
+			.objects = msg->rows[i].objects,
+		};
+	held->whole = msg->last != 0;
+	return true;
+}
+
+/* The cache may have ended meanwhile, and a client may say anything. */
+static void fill_one(const struct pool *pool, const struct peer *peer,
+                     struct usage *usage)
+{
+	const struct peer_held *held = &peer->held;
+	usage->client[peer->id].known = true;
+	for (uint32_t i = 0; i < held->n; i++)
+		if (held->rows[i].cache - 1 < pool->n_caches &&
+		    held->rows[i].node < usage->n_nodes)
+			usage_hold(usage, pool, peer->id, held->rows[i].cache,
+			           held->rows[i].node, held->rows[i].objects);
+}
+
+void held_fill(const struct server *server, const struct pool *pool,
+               const struct held_ask *ask, struct usage *usage)
+{
+	for (const struct peer *peer = server->peers; peer != NULL;
+	     peer = peer->next) {
+		if (peer->pool != pool || peer->state == PEER_SWEPT)
+			continue;
+		if (is_new_enough(peer, ask))
+			fill_one(pool, peer, usage);
+		else
+			usage->unknown += usage->owners->objects[peer->id] > 0;
+	}
+}
