@@ -29,10 +29,12 @@
 #define MAP_BYTES (MAP_WORDS * sizeof(uint64_t))
 #define MAP_ALIGN (UINT64_C(32) << 20) /* of data: a page of the map */
 
+/* A program that has more rights than who started it lets nobody name the slabd
+ * that it trusts. */
 static void default_socket(char *path, size_t bytes)
 {
-	const char *env = getenv("SLABD_SOCKET");
-	const char *run = getenv("XDG_RUNTIME_DIR");
+	const char *env = secure_getenv("SLABD_SOCKET");
+	const char *run = secure_getenv("XDG_RUNTIME_DIR");
 	if (env != NULL && env[0] != '\0')
 		snprintf(path, bytes, "%s", env);
 	else if (geteuid() == 0 || run == NULL || run[0] == '\0')
