@@ -11,7 +11,7 @@
 static const char *const names[AUDIT_CLAUSES] = {
         "word-shape", "unit-twice",   "page-ready",   "page-home",   "tag-run",
         "tag-pad",    "tag-owner",    "list-due",     "list-summary",
-        "lease-holder", "cache-count", "file-held",
+        "lease-holder", "cache-count", "file-held",    "cache-open",
 };
 
 static const char *const texts[AUDIT_CLAUSES] = {
@@ -27,6 +27,7 @@ static const char *const texts[AUDIT_CLAUSES] = {
         "a lease is held by nobody alive: its slab is not used for refills",
         "slabd counts other slabs for the cache than the slab table has",
         "a client added memory to a file or took some away: slabd's log says more",
+        "slabd counts other clients that have the cache open than are noted",
 };
 
 const char *audit_clause_name(enum audit_clause clause)

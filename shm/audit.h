@@ -28,6 +28,7 @@ enum audit_clause {
 	AUDIT_LEASE_HOLDER,  /* a lease that nobody alive holds */
 	AUDIT_CACHE_COUNT,   /* slabs of a cache, against slabd's own count */
 	AUDIT_FILE_HELD,     /* bytes of a file, against slabd's books */
+	AUDIT_CACHE_OPEN,    /* clients that have a cache open, the same */
 	AUDIT_CLAUSES,
 };
 

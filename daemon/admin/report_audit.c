@@ -10,7 +10,8 @@
 static bool of_cache(const struct audit_fault *fault)
 {
 	return fault->clause == AUDIT_LIST_SUMMARY ||
-	       fault->clause == AUDIT_CACHE_COUNT;
+	       fault->clause == AUDIT_CACHE_COUNT ||
+	       fault->clause == AUDIT_CACHE_OPEN;
 }
 
 static bool of_unit(const struct audit_fault *fault)
@@ -91,6 +92,7 @@ static int put_numbers(const struct pool *pool,
 		return snprintf(text, n, "holder %u, epoch %llu",
 		                (unsigned)LEASE_ID(fault->got), got >> 16);
 	case AUDIT_CACHE_COUNT:
+	case AUDIT_CACHE_OPEN:
 		return snprintf(text, n, "counted %llu, the table has %llu",
 		                got, want);
 	case AUDIT_FILE_HELD:

@@ -131,6 +131,33 @@ static void check_counts(struct pool *pool, struct audit *audit)
 	free(seen);
 }
 
+/* Adds up who has each cache open, by what the control file notes. */
+static void count_opens(const struct pool *pool, uint32_t *opens)
+{
+	uint64_t n_words = pool->view.geo.open_words;
+	for (uint32_t id = 1; id < CLIENT_IDS; id++) {
+		const uint64_t *words = &pool->view.opens[id * n_words];
+		if ((atom_load(&pool->view.clients[id].word) & 0xff) ==
+		    CLIENT_FREE)
+			continue;
+		for (uint32_t ix = 0; ix < pool->n_caches; ix++)
+			opens[ix] += words[ix / 64] >> (ix % 64) & 1;
+	}
+}
+
+static void check_opens(const struct pool *pool, struct audit *audit)
+{
+	uint32_t *opens = calloc(pool->n_caches + 1, sizeof(*opens));
+	if (opens == NULL)
+		return;
+	count_opens(pool, opens);
+	for (uint32_t ix = 0; ix < pool->n_caches; ix++)
+		if (opens[ix] != pool->openers[ix])
+			audit_fault(audit, AUDIT_CACHE_OPEN, ix + 1,
+			            pool->openers[ix], opens[ix]);
+	free(opens);
+}
+
 int usage_audit(struct pool *pool, struct audit *audit)
 {
 	memset(audit, 0, sizeof(*audit));
@@ -145,5 +172,7 @@ int usage_audit(struct pool *pool, struct audit *audit)
 	audit->seen_lines = NULL;
 	check_counts(pool, audit);
 	holes_audit(pool, audit);
+	if (pool->openers != NULL)
+		check_opens(pool, audit);
 	return 0;
 }

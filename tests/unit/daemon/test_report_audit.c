@@ -124,6 +124,12 @@ Test(report_audit, finds_file_held)
 	                 "more: node 1 holds 2040 KiB, 8 KiB too little"));
 }
 
+Test(report_audit, finds_cache_open)
+{
+	first->openers[orders - 1] = 3;
+	finds("cache-open", 0, "counted 3, the table has 0");
+}
+
 Test(report_audit, finds_page_ready)
 {
 	uint32_t head = carve(orders, 0, 0);
