@@ -12,6 +12,7 @@ import time
 from contest import Failure, Group, Worker
 from place import Huge, Place, Slabd
 import drift
+import growth
 import picture
 import plan
 import pool
@@ -22,8 +23,8 @@ import show
 SIZES = (64, 256, 1024)
 ONE_THREAD = ("W1", "W2", "W2bulk", "W2b", "W6")
 TWO_SIDES = ("W3", "W4", "W5")
-SECTIONS = ("W7", "replay", "tail", "scale", "pool", "recovery", "drift",
-            "plan")
+SECTIONS = ("W7", "replay", "tail", "scale", "pool", "growth", "recovery",
+            "drift", "plan")
 PRELOADED = {"mimalloc": "libmimalloc.so.2*", "jemalloc": "libjemalloc.so.2",
              "tcmalloc": "libtcmalloc_minimal.so.4"}
 LIBRARIES = ("/usr/lib/*-linux-gnu", "/usr/lib64", "/usr/lib",
@@ -277,6 +278,7 @@ class Bench:
                     ("replay", self.replay), ("tail", self.tail),
                     ("scale", lambda: scale.run(self)),
                     ("pool", lambda: pool.run(self)),
+                    ("growth", lambda: growth.run(self)),
                     ("recovery", lambda: recovery.run(self)),
                     ("plan", lambda: plan.run(self)),
                     ("drift", lambda: drift.run(self)))

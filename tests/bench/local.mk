@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 # Built by tests/bench/run.sh alone.
-EXTRA_PROGRAMS += tests/bench/attach tests/bench/populate tests/bench/recovery
+EXTRA_PROGRAMS += tests/bench/attach tests/bench/growth tests/bench/populate \
+	tests/bench/recovery
+tests_bench_growth_LDADD = client/libslabclient.la
 tests_bench_attach_LDADD = client/libslabclient.la
 tests_bench_recovery_LDADD = client/libslabclient.la
 EXTRA_PROGRAMS += tests/bench/plan
@@ -67,6 +69,7 @@ EXTRA_DIST += $(bench_boost)
 
 EXTRA_DIST += tests/bench/run.sh tests/bench/README.md
 EXTRA_DIST += tests/bench/drive.py tests/bench/contest.py \
+	tests/bench/growth.py \
 	tests/bench/place.py tests/bench/show.py tests/bench/picture.py \
 	tests/bench/plan.py tests/bench/pool.py tests/bench/recovery.py tests/bench/scale.py \
 	tests/bench/drift.py tests/bench/drift_picture.py
