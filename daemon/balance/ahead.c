@@ -287,16 +287,24 @@ static bool fill(struct pool *pool, int64_t until_ns)
 	return false;
 }
 
-/* True if a node got pages. */
+static bool may_grow(const struct pool *pool, uint32_t node)
+{
+	return is_calm(pool, node) && pool->view.nodes[node].drain == 0 &&
+	       pool->pages.node[node].pages < pages_size(&pool->pages, node);
+}
+
+/* A page's worth of free units on each node that may grow; on others, lists keep
+ * what they have until somebody needs it. True if a node got pages. */
 static bool keep(struct pool *pool)
 {
 	uint64_t page = pool->pages.page_units;
 	bool more = false;
 	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++) {
 		uint64_t is = pages_free_units(&pool->pages, node);
+		if (is >= page || !may_grow(pool, node))
+			continue;
+		is += reuse_empties(pool, 0, node, page - is);
 		if (is < page)
-			is += reuse_empties(pool, 0, node, page - is);
-		if (is < page && is_calm(pool, node))
 			more |= pool_grow(pool, node) == 0;
 	}
 	return more;
