@@ -53,7 +53,11 @@ static bool refill_claim(struct attachment *att, struct cache *cache,
 		return false;
 	if (ring)
 		shortage_pace(cache, att->node);
-	reach_objects(pool, (uint32_t)mag->n, mag->obj);
+	if (!reach_objects(pool, (uint32_t)mag->n, mag->obj)) {
+		slab_release_any(&pool->user, (uint32_t)mag->n, mag->obj);
+		mag->n = 0;
+		return false;
+	}
 	turn_over(mag);
 	home_note_claim(cache, (uint32_t)mag->n);
 	magazine_took(att, cache, (uint32_t)mag->n);

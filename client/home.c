@@ -210,7 +210,10 @@ void *home_take_one(struct cache *cache, uint32_t node, bool home_only,
 	bool ring = false;
 	user.home_only |= home_only;
 	if (slab_claim_any(&user, cache->id, node, 1, &object, &ring) > 0) {
-		reach_objects(pool, 1, &object);
+		if (!reach_objects(pool, 1, &object)) {
+			slab_release_any(&user, 1, &object);
+			return NULL;
+		}
 		home_note_claim(cache, 1);
 	}
 	if (ring && tell)

@@ -138,7 +138,7 @@ static int open_pages(const struct slabd_pool *pool, uint64_t page, uint64_t n)
 }
 
 /* Opens a page and those that are ready around it: few mappings, few calls. */
-static void open_around(struct slabd_pool *pool, uint64_t page)
+static bool open_around(struct slabd_pool *pool, uint64_t page)
 {
 	uint64_t all = pool->data_bytes >> pool->view.geo.page_shift;
 	uint64_t first = page;
@@ -149,23 +149,27 @@ static void open_around(struct slabd_pool *pool, uint64_t page)
 	while (end < all && !is_open(pool, end) && is_ready(pool, end))
 		end++;
 	/* As open_shared. */
-	if (open_pages(pool, first, end - first) < 0)
-		mprotect(pool->user.data, pool->data_bytes, BOTH);
+	if (open_pages(pool, first, end - first) < 0 &&
+	    mprotect(pool->user.data, pool->data_bytes, BOTH) < 0)
+		return false;
 	for (; first < end; first++)
 		mark(pool, first, true);
+	return true;
 }
 
-static void reach_page(struct slabd_pool *pool, uint64_t page)
+static bool reach_page(struct slabd_pool *pool, uint64_t page)
 {
 	int saved = errno;
+	bool good;
 	if (is_open(pool, page))
-		return;
+		return true;
 	lock(pool);
 	/* Of what was freed meanwhile there may be a hole. */
-	if (!is_open(pool, page) && is_ready(pool, page))
-		open_around(pool, page);
+	good = is_open(pool, page) ||
+	       (is_ready(pool, page) && open_around(pool, page));
 	unlock(pool);
 	errno = saved;
+	return good;
 }
 
 void reach_offset(struct slabd_pool *pool, uint64_t off)
@@ -179,17 +183,18 @@ static uint64_t page_of(const struct slabd_pool *pool, const void *object)
 	return off >> pool->view.geo.page_shift;
 }
 
-void reach_objects(struct slabd_pool *pool, uint32_t n, void *const *objects)
+bool reach_objects(struct slabd_pool *pool, uint32_t n, void *const *objects)
 {
 	uint64_t first = page_of(pool, objects[0]);
 	uint64_t last = page_of(pool, objects[n - 1]);
-	reach_page(pool, first);
+	bool good = reach_page(pool, first);
 	for (uint32_t i = 1; first != last && i < n; i++)
-		reach_page(pool, page_of(pool, objects[i]));
+		good &= reach_page(pool, page_of(pool, objects[i]));
 	/* pairs: pages_drop */
 	if (atom_load_acquire(&pool->view.head->drops) !=
 	    atom_load(&pool->drops))
 		reach_close(pool);
+	return good;
 }
 
 /* ---- closed again -------------------------------------------------------- */

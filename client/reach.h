@@ -14,8 +14,9 @@
  * A page that slabd made a hole again has no slab, so nobody has objects there;
  * it is closed at the next miss, or when slabd tells of it.
  *
- * Forked children and all threads may call this. Nothing here fails: where the
- * kernel has no mappings left for pages one by one, a file is opened whole.
+ * Forked children and all threads may call this. Where the kernel has no mappings
+ * left for pages one by one, a file is opened whole. It fails where the program
+ * has forbidden itself the system call.
  */
 #ifndef CLIENT_REACH_H
 #define CLIENT_REACH_H
@@ -27,8 +28,9 @@ int reach_start(struct slabd_pool *pool);
 void reach_done(struct slabd_pool *pool);
 
 /* Opens the pages of objects that were just claimed, in that order: slab by
- * slab, upwards. */
-void reach_objects(struct slabd_pool *pool, uint32_t n, void *const *objects);
+ * slab, upwards. False: not all of them are accessible, and they are of no use
+ * here. */
+bool reach_objects(struct slabd_pool *pool, uint32_t n, void *const *objects);
 
 /* The same for one by its offset. */
 void reach_offset(struct slabd_pool *pool, uint64_t off);

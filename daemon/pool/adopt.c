@@ -75,6 +75,8 @@ static int map_kept(const struct pool *pool, unsigned file, int *fd, void **at,
 	*at = mmap(NULL, *bytes, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
 	if (*at != MAP_FAILED) {
 		(void)madvise(*at, *bytes, MADV_NOHUGEPAGE); /* as it was made */
+		/* A dump of ours would fill its holes. */
+		(void)madvise(*at, *bytes, MADV_DONTDUMP);
 		return 0;
 	}
 	*at = NULL;

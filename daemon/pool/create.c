@@ -167,6 +167,8 @@ static int open_metafile(const char *pool, const char *what, uint64_t bytes,
 	if (*at != MAP_FAILED) {
 		/* Of huge pages parts would be there that nobody asked for. */
 		(void)madvise(*at, bytes, MADV_NOHUGEPAGE);
+		/* A dump of ours would fill its holes. */
+		(void)madvise(*at, bytes, MADV_DONTDUMP);
 		return 0;
 	}
 	*at = NULL;
