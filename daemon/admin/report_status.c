@@ -184,16 +184,26 @@ static json_t *orphans_doc(const struct server *server)
 	return list;
 }
 
+/* Pools that could not be taken over, and are left as they were. */
+static json_t *left_doc(const struct server *server)
+{
+	json_t *list = json_array();
+	for (unsigned i = 0; i < server->n_left; i++)
+		report_append(&list, report_text(server->left[i]));
+	return list;
+}
+
 json_t *report_status(struct report *r)
 {
 	const struct server *server = r->server;
 	double uptime = (double)(clock_ns() - server->started_ns) / CLOCK_S;
-	return json_pack("{s:s, s:i, s:i, s:f, s:o, s:o, s:o, s:o, s:o, s:o}",
+	return json_pack("{s:s, s:i, s:i, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 	                 "version",
 	                 PACKAGE_VERSION, "layout_version", LAYOUT_VERSION,
 	                 "pid", getpid(), "uptime_s", uptime, "dropped",
 	                 report_numbers(server->drops.count, DROPS, drop_name),
 	                 "pressure", pressure_doc(server), "limits",
-	                 limits_doc(), "orphans", orphans_doc(server), "pools",
+	                 limits_doc(), "orphans", orphans_doc(server), "left",
+	                 left_doc(server), "pools",
 	                 report_list(r, pool_doc), "startup", startup_doc(r));
 }

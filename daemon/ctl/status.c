@@ -126,11 +126,30 @@ static void put_dropped(struct ctl *c, const json_t *doc)
 	ctl_text_wrap(c, INDENT, text);
 }
 
+static void put_left(struct ctl *c, const json_t *doc)
+{
+	char name[256];
+	size_t i;
+	json_t *pool;
+	json_array_foreach(json_object_get(doc, "left"), i, pool)
+	{
+		if (!json_is_string(pool))
+			continue;
+		ctl_text_escape(&c->style, name, sizeof(name),
+		                json_string_value(pool));
+		fprintf(c->out,
+		        "pool %s could not be taken over and is left as it "
+		        "was: slabd's log says why\n",
+		        name);
+	}
+}
+
 void ctl_status(struct ctl *c, const json_t *doc)
 {
 	put_head(c, doc);
 	put_limits(c, doc);
 	put_orphans(c, doc);
+	put_left(c, doc);
 	fputc('\n', c->out);
 	ctl_table_show(c, doc, &pools);
 	fputc('\n', c->out);

@@ -233,6 +233,8 @@ static void test_gone(void)
 	int control = keeper_find(&keeper, "slabd.pool.other.control");
 	uint64_t magic = 0;
 	slabd_pool *beside;
+	json_t *doc;
+	json_t *left;
 	long long held;
 	keeper_catch_up(&keeper);
 	pool = fixture_pool(&fixture);
@@ -248,6 +250,11 @@ static void test_gone(void)
 	until_kib(data, held, "the data is there again");
 	tap_ok(slabd_open("other", &options) == NULL && errno == EUCLEAN,
 	       "the damaged pool is closed to all");
+	doc = fixture_get(&fixture, "/status");
+	left = json_at(doc, "left.0");
+	tap_ok(left != NULL && strcmp(json_string_value(left), "other") == 0,
+	       "which is shown");
+	json_decref(doc);
 	tap_ok(keeper_find(&keeper, "slabd.pool.other.shared") >= 0,
 	       "and kept as it was");
 	cache = fixture_cache(pool, "punched", SIZE);

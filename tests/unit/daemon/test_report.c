@@ -23,7 +23,7 @@ Test(report, status_of_an_empty_pool)
 	cr_assert_eq(status, 200);
 	has_keys("",
 	         " version layout_version pid uptime_s dropped pressure limits "
-	         "orphans pools startup ");
+	         "orphans left pools startup ");
 	has_keys("pools/0",
 	         " name nodes page_bytes max_bytes ready_bytes carved_bytes "
 	         "used_bytes held_bytes free_bytes metadata_bytes caches clients deaths "
