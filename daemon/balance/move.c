@@ -146,9 +146,9 @@ uint32_t move_return(struct pool *pool, uint32_t cache, uint32_t home,
 /* ---- slabs emptied ------------------------------------------------------ */
 
 uint32_t move_reclaim(struct pool *pool, uint32_t cache, uint32_t node,
-                      uint32_t n, int *error)
+                      uint32_t n, int64_t idle_ns, int *error)
 {
-	const struct pages *pages = &pool->pages;
+	struct pages *pages = &pool->pages;
 	uint32_t done = 0;
 	for (uint64_t page = pages->n_pages; page-- > 0 && done < n;) {
 		uint32_t first = (uint32_t)(page * pages->page_units);
@@ -161,6 +161,8 @@ uint32_t move_reclaim(struct pool *pool, uint32_t cache, uint32_t node,
 			if (WORD_CACHE(word) == cache && WORD_BACK(word) == 0)
 				done += slabs_reclaim(pool, unit) == 0;
 		}
+		if (pages->used[page] == 0)
+			pages_age(pages, page, idle_ns);
 	}
 	*error = done < n ? -ENOENT : 0;
 	return done;

@@ -30,9 +30,10 @@ uint32_t move_return(struct pool *pool, uint32_t cache, uint32_t home,
                      uint32_t list, uint32_t n, int *error);
 
 /* Empties up to n slabs of a cache on a node, all of whose objects are free,
- * highest first: their units are free. -ENOENT: there are no more. */
+ * highest first: their units are free. They were so for idle_ns, and so was a
+ * page that falls empty. -ENOENT: there are no more. */
 uint32_t move_reclaim(struct pool *pool, uint32_t cache, uint32_t node,
-                      uint32_t n, int *error);
+                      uint32_t n, int64_t idle_ns, int *error);
 
 /* Empties slabs of other caches on a node, all of whose objects are free, where
  * that makes an aligned run of free units; up to n runs. -ENOENT. */

@@ -21,6 +21,14 @@ static void note_flow(struct pool *pool, uint32_t cache, uint32_t node,
 	held->at_ns = clock_ns();
 }
 
+/* For how long what a step gives up was in nobody's use. */
+static int64_t idle_ns_of(const struct pool *pool, const struct plan_step *step)
+{
+	return step->reason == PLAN_IDLE
+	               ? pool->balance->config.idle_s * CLOCK_S
+	               : 0;
+}
+
 static uint64_t reassign(struct pool *pool, const struct plan_step *step,
                          int *error)
 {
@@ -28,14 +36,15 @@ static uint64_t reassign(struct pool *pool, const struct plan_step *step,
 	uint32_t units = 1u << rows[step->cache_ix].order;
 	if (step->donor_ix == step->cache_ix)
 		return move_reclaim(pool, step->donor_ix + 1, step->to,
-		                    step->n_given, error);
+		                    step->n_given, idle_ns_of(pool, step),
+		                    error);
 	/* Smaller slabs help only where they are side by side. */
 	if (rows[step->donor_ix].order < rows[step->cache_ix].order)
 		move_clear_runs(pool, step->cache_ix + 1, step->to, units,
 		                step->n, error);
 	else
 		move_reclaim(pool, step->donor_ix + 1, step->to, step->n_given,
-		             error);
+		             0, error);
 	return move_carve(pool, step->cache_ix + 1, step->to, step->to, step->n,
 	                  error);
 }
@@ -88,11 +97,8 @@ static uint64_t migrate(struct pool *pool, struct balance_event *event)
 static uint64_t shrink(struct pool *pool, const struct plan_step *step,
                        int *error)
 {
-	int64_t idle_ns = step->reason == PLAN_IDLE
-	                          ? pool->balance->config.idle_s * CLOCK_S
-	                          : 0;
 	uint32_t n = step->n < SHRINK_MAX ? step->n : SHRINK_MAX;
-	return move_shrink(pool, step->to, n, idle_ns, error);
+	return move_shrink(pool, step->to, n, idle_ns_of(pool, step), error);
 }
 
 static uint64_t take(struct pool *pool, struct balance_event *event)

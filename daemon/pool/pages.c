@@ -252,6 +252,11 @@ void pages_give(struct pages *book, uint64_t unit, uint32_t n_units)
 		book->since_ns[page] = clock_ns();
 }
 
+void pages_age(struct pages *book, uint64_t page, int64_t ns)
+{
+	book->since_ns[page] -= ns;
+}
+
 uint64_t pages_free_units(const struct pages *book, uint32_t node)
 {
 	const struct pages_node *row = &book->node[node];

@@ -82,6 +82,9 @@ int pages_claim(struct pages *book, uint64_t unit, uint32_t n_units);
 
 void pages_give(struct pages *book, uint64_t unit, uint32_t n_units);
 
+/* A page without a slab counts as without one for so much longer. */
+void pages_age(struct pages *book, uint64_t page, int64_t ns);
+
 /* Units that no slab has, of the pages on a node. */
 uint64_t pages_free_units(const struct pages *book, uint32_t node);
 

@@ -109,6 +109,31 @@ Test(balance_look, what_happens_has_the_looks_begin_anew)
 	cr_expect(reclaimed_idle());
 }
 
+/* What a look found empty goes back an idle time later: its pages were as idle
+ * as the slabs in them. */
+Test(balance_look, what_is_idle_goes_back_in_time)
+{
+	int64_t began;
+	uint32_t a;
+	start("node:1 core:1 pu:1", 64);
+	test_clock_set(1000 * CLOCK_S);
+	a = cache_of("a", 64, 0);
+	pool_fixture_use_up(&fixture, a, 0);
+	for (int i = 0; i < 3; i++)
+		test_clock_advance(tick() * CLOCK_MS);
+	pool_fixture_free_all(&fixture);
+	balance_stir(pool);
+	began = clock_ns();
+	while (pool->pages.node[0].pages > 1) {
+		int ms = tick();
+		cr_assert_geq(ms, 0, "%llu pages stay",
+		              (unsigned long long)pool->pages.node[0].pages);
+		test_clock_advance(ms * CLOCK_MS);
+	}
+	cr_expect_leq(clock_ns() - began, 62 * CLOCK_S, "%lld s",
+	              (long long)((clock_ns() - began) / CLOCK_S));
+}
+
 /* ---- more than one look takes ------------------------------------------- */
 
 /* All of a node of so many MiB is one cache's and in use. */
