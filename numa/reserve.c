@@ -113,7 +113,7 @@ static int reserve(struct backing *backing, unsigned ix, enum backing_kind kind,
 	int r;
 	*got = 0;
 	if (began < node->rest_until_ns)
-		return 0;
+		return node->rest_error;
 	journal_begin(backing, ix, kind, n);
 	r = huge_reserve(backing->sysfs, reserve_pool_node(backing, ix),
 	                 backing_kind_shift(kind), n, got);
@@ -122,6 +122,7 @@ static int reserve(struct backing *backing, unsigned ix, enum backing_kind kind,
 	if (*got < n) {
 		int64_t now = tick_ns();
 		node->rest_until_ns = now + (now - began) * REST_FACTOR;
+		node->rest_error = r;
 	}
 	return r;
 }

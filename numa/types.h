@@ -38,6 +38,7 @@ struct backing_node {
 	uint64_t resident_pages; /* lying on this node, of whatever file */
 	int64_t populate_ns;     /* reserving and faulting in, at open */
 	int64_t rest_until_ns; /* the kernel is asked for no more until then */
+	int rest_error; /* that it gave last, 0: it found too few */
 	/* So much may be taken until then before control groups are looked at
 	 * again. */
 	uint64_t credit_bytes;

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/pool/meta.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
+#include "numa/cgroup.h"
 #include "numa/memfile.h"
 
+#define SAY_AGAIN_NS (60 * CLOCK_S)
 #define SMALL_SHIFT 12u
 #define SMALL_BYTES (UINT64_C(1) << SMALL_SHIFT)
 #define STEP_MIN 1024u         /* tag lines, faulted in at a time: 64 KiB */
@@ -64,12 +69,44 @@ struct meta_range meta_range(const struct pool *pool, enum meta_part part)
 	                           geo->shared_bytes};
 }
 
+/* Whether slabd's control groups leave that much. Metadata comes before data, and
+ * may have a half of the reserve. */
+static bool is_allowed(struct pool *pool, uint64_t bytes)
+{
+	struct cgroup_room group;
+	int64_t now_ns = clock_ns();
+	cgroup_look(pool->backing.proc, CGROUP_MEMORY, &group);
+	if (group.room_bytes == UINT64_MAX ||
+	    bytes + group.reserve_bytes / 2 <=
+	            group.limit_bytes - min(group.used_bytes,
+	                                    group.limit_bytes))
+		return true;
+	if (pool->meta_said_ns == 0 ||
+	    now_ns - pool->meta_said_ns > SAY_AGAIN_NS)
+		log_warn("pool %s: no memory for %llu KiB more of metadata: "
+		         "%s is %llu MiB, of which %llu MiB are in use; raise "
+		         "it, or lower max",
+		         pool->name, (unsigned long long)bytes >> 10,
+		         group.file, (unsigned long long)group.limit_bytes >> 20,
+		         (unsigned long long)group.used_bytes >> 20);
+	pool->meta_said_ns = now_ns;
+	return false;
+}
+
 /* Part of the shared file, of which some may be there already. */
-static int need(struct pool *pool, uint64_t from, uint64_t end)
+static int hold(struct pool *pool, uint64_t from, uint64_t end)
 {
 	from -= from % SMALL_BYTES;
 	return memfile_hold(pool->shared_fd, (char *)pool->shared + from, from,
 	                    round_up(end) - from);
+}
+
+/* The same of what is not there yet. */
+static int need(struct pool *pool, uint64_t from, uint64_t end)
+{
+	if (!is_allowed(pool, round_up(end) - from))
+		return -ENOMEM;
+	return hold(pool, from, end);
 }
 
 int meta_need_lists(struct pool *pool, uint32_t n_caches)
@@ -127,7 +164,7 @@ static int condemn(struct pool *pool)
 			break;
 		data = lseek(pool->shared_fd, hole, SEEK_DATA);
 		at = data < 0 ? tags.ready : min((uint64_t)data, tags.ready);
-		r = need(pool, (uint64_t)hole, at);
+		r = hold(pool, (uint64_t)hole, at);
 		if (r == 0)
 			memset((char *)pool->shared + hole, 0xff,
 			       at - (uint64_t)hole);
@@ -140,7 +177,7 @@ int meta_mend(struct pool *pool)
 	int r = condemn(pool);
 	for (unsigned part = 0; r == 0 && part < META_PARTS; part++) {
 		struct meta_range range = meta_range(pool, part);
-		r = need(pool, range.from, range.ready);
+		r = hold(pool, range.from, range.ready);
 	}
 	return r;
 }

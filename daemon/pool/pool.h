@@ -94,7 +94,7 @@ struct pool {
 	int64_t relist_ns;  /* clients_relist may run from then on */
 	/* What the log was told last of a node that does not grow, and when. */
 	enum backing_lack said[TOPO_NODES_MAX];
-	int64_t said_ns[TOPO_NODES_MAX];
+	int64_t said_ns[TOPO_NODES_MAX], meta_said_ns; /* the latter: of metadata */
 	struct pool_counts counts;
 };
 

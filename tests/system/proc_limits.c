@@ -13,6 +13,7 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/lib/harness.h"
@@ -250,6 +251,28 @@ static void test_start(void)
 	stop();
 }
 
+/* Tables that are as large as the limit: no kill, and no start. */
+static void test_tables(void)
+{
+	int status;
+	if (!make_group()) {
+		tap_skip("no control groups that limit memory can be made here",
+		         "a limit below a pool's tables");
+		return;
+	}
+	fixture_make(&fixture,
+	             "[pool default]\npage = 4k\nstart = 2M\nmax = 1T\n");
+	fixture_spawn(&fixture, enter_group);
+	status = fixture_wait(&fixture, SURELY_MS);
+	tap_ok(WIFEXITED(status) && WEXITSTATUS(status) == 1,
+	       "slabd does not start where its tables don't fit the limit");
+	tap_ok(fixture_logged(&fixture, "KiB more of metadata"),
+	       "which is said");
+	tap_is(kills(), 0, "and is not killed");
+	fixture_remove(&fixture);
+	remove_group();
+}
+
 /* ---- limits of a client ---------------------------------------------------- */
 
 static void fails_for(const char *word, int err)
@@ -345,5 +368,6 @@ int main(void)
 	test_growth();
 	test_share();
 	test_start();
+	test_tables();
 	return tap_end();
 }

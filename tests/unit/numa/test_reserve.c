@@ -3,6 +3,7 @@
 #include "numa/reserve.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <string.h>
 
 #include "numa/huge.h"
@@ -13,6 +14,7 @@ static unsigned asks;
 static int64_t now_ns;
 static int64_t search_ns;
 static uint64_t spare;
+static int denial;
 
 int __wrap_huge_count(const char *sysfs, unsigned os_node, unsigned page_shift,
                       struct huge_counts *out);
@@ -47,7 +49,7 @@ int __wrap_huge_reserve(const char *sysfs, unsigned os_node,
 	asks++;
 	now_ns += search_ns;
 	*got = 0;
-	return 0;
+	return denial;
 }
 
 /* A search of 300 ms in vain is followed by 3 s of rest. */
@@ -76,4 +78,26 @@ Test(reserve, kernel_that_searched_long_in_vain_is_left_alone)
 	now_ns++;
 	cr_expect_eq(reserve_secure(&backing, 0, 4, 0, &why), RESERVE_E_LACK);
 	cr_expect_eq(asks, 3, "and it is asked again");
+}
+
+/* What is said while it is left alone is what it said. */
+Test(reserve, denial_is_said_until_it_is_asked_again)
+{
+	struct topo topo;
+	struct backing backing = {.may_reserve = true, .topo = &topo};
+	struct backing_step why = {.kind = BACKING_2M};
+	cr_assert_eq(topo_load(&topo, "node:1 pu:1"), 0);
+	now_ns = INT64_C(5000000000);
+	search_ns = 1000000;
+	denial = -EACCES;
+	for (unsigned i = 0; i < 3; i++) {
+		cr_expect_eq(reserve_secure(&backing, 0, 4, 0, &why),
+		             RESERVE_E_LACK);
+		cr_expect(strstr(why.reason, "Permission denied") != NULL,
+		          "%s", why.reason);
+		cr_expect(strstr(why.remedy, "compact") == NULL, "%s",
+		          why.remedy);
+	}
+	cr_expect_eq(asks, 1);
+	denial = 0;
 }
