@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -318,6 +319,16 @@ static void comes_back(int fd, void *arg)
 	slabd_close(pool);
 }
 
+/* The manager keeps clients' connections, too: these break. */
+static void cut_connections(const struct keeper *keeper)
+{
+	for (unsigned i = 0; i < keeper->n; i++) {
+		const char *end = strrchr(keeper->kept[i].name, '.');
+		if (end != NULL && (!strcmp(end, ".s") || !strcmp(end, ".e")))
+			shutdown(keeper->kept[i].fd, SHUT_RDWR);
+	}
+}
+
 static void test_resume(void)
 {
 	struct fixture first = fixture;
@@ -333,6 +344,7 @@ static void test_resume(void)
 	fixture_signal(&fixture, SIGKILL);
 	fixture_wait(&fixture, SURELY_MS);
 	keeper_catch_up(&keeper);
+	cut_connections(&keeper);
 	if (!keeper_start(&keeper, &fixture, &status))
 		tap_bail("slabd does not start again");
 	say(child.fd, 1);
