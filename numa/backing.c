@@ -345,6 +345,17 @@ int backing_refill(struct backing *backing, unsigned file_ix,
 	return memfile_refill(&file, first_page, n_pages);
 }
 
+void backing_unpromise(struct backing *backing, unsigned file_ix, uint64_t page)
+{
+	struct memfile file = reserve_file(backing, file_ix, file_ix);
+	if (check_range(backing, file_ix, page, 1, file_ix) < 0)
+		return;
+	(void)fallocate(file.fd, FALLOC_FL_KEEP_SIZE,
+	                (off_t)(page << file.page_shift),
+	                (off_t)(UINT64_C(1) << file.page_shift));
+	(void)memfile_punch(&file, page, 1);
+}
+
 uint64_t backing_promised(const struct backing *backing, unsigned file_ix)
 {
 	enum backing_kind kind = backing->node[file_ix].kind;

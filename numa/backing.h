@@ -110,6 +110,11 @@ int backing_refill(struct backing *backing, unsigned file_ix,
                    uint64_t first_page, uint64_t n_pages, unsigned node_ix,
                    uint64_t lack_bytes);
 
+/* Takes back what the kernel has promised to somebody for a page that is none:
+ * it comes, and goes. */
+void backing_unpromise(struct backing *backing, unsigned file_ix,
+                       uint64_t page);
+
 /* Hugepages of the file's kind that the kernel has promised to mappings, of
  * whatever program; 0 where it has none. */
 uint64_t backing_promised(const struct backing *backing, unsigned file_ix);

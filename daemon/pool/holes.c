@@ -9,6 +9,7 @@
 #include "numa/memfile.h"
 
 #define REFILL_PAGES 16u /* looked at in one go; of 2 MiB, some ms */
+#define PROMISE_PAGES 16u
 
 /* ---- counted ------------------------------------------------------------- */
 
@@ -127,15 +128,27 @@ static void purge(struct pool *pool, unsigned file, struct holes_count *count)
 }
 
 /* Who maps a file as others map theirs has all of it promised by the kernel,
- * and the promise outlives it. */
-static void purge_promises(struct pool *pool, uint32_t file)
+ * and the promise outlives it: only a page that comes and goes takes its own
+ * along. Whether there is more. */
+static bool purge_promises(struct pool *pool, uint32_t file)
 {
+	uint64_t first = pages_first(&pool->pages, file);
+	uint64_t n = pages_size(&pool->pages, file);
+	uint64_t at = pool->promise_page;
 	uint64_t now = backing_promised(&pool->backing, file);
-	if (now > pool->promised[file]) {
-		purge_data(pool, file);
+	for (unsigned i = 0; now > pool->promised[file] && at < n; at++) {
+		if (pages_node_of(&pool->pages, first + at) != NODE_NONE)
+			continue;
+		if (i++ == PROMISE_PAGES) {
+			pool->promise_page = at;
+			return true;
+		}
+		backing_unpromise(&pool->backing, file, at);
 		now = backing_promised(&pool->backing, file);
 	}
+	pool->promise_page = 0;
 	pool->promised[file] = now;
+	return false;
 }
 
 /* ---- too little ---------------------------------------------------------- */
@@ -204,8 +217,8 @@ static bool look_at(struct pool *pool, unsigned file)
 {
 	struct holes_count count;
 	bool more = false;
-	if (!is_shared(pool, file))
-		purge_promises(pool, file);
+	if (!is_shared(pool, file) && purge_promises(pool, file))
+		return true;
 	if (holes_count(pool, file, &count) < 0 ||
 	    count.held_bytes == count.due_bytes)
 		return false;

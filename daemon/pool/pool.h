@@ -85,7 +85,7 @@ struct pool {
 	/* Of pool/holes.c: the page from which on lost memory is faulted in, and
 	 * what the kernel had promised to anybody after the last look. */
 	uint64_t refill_page;
-	uint64_t promised[TOPO_NODES_MAX];
+	uint64_t promised[TOPO_NODES_MAX], promise_page;
 	uint32_t suspects; /* clients since the last look, and one of them */
 	uint32_t suspect;
 	uint64_t told_drops; /* of the head, when clients were told last */
