@@ -21,7 +21,9 @@
 
 #define SLICE_NS UINT64_C(10000000)
 #define PACE_NS UINT64_C(12000)
-#define REST_NS UINT64_C(5000000) /* after a second wait in vain; then twice */
+#define PACE_LOOKS 1000u /* at the clock */
+#define NEAR_LEFT 64u /* objects from elsewhere after a wait in vain */
+#define NEAR_VAIN_MAX 20u
 #define LEASED_MAX                                                             \
 	64u /* looks at a list whose slabs all are in others' hands */
 
@@ -62,28 +64,28 @@ static bool tell_first(const struct cache *cache, const uint8_t *nodes,
 }
 
 /* Whether growth of a thread's own node may come soon: slabd is there, it has
- * not refused, and it did not let us wait in vain of late. */
-static bool near_may_grow(const struct cache *cache, uint32_t node,
-                          uint32_t seq)
+ * not refused, and it is time to wait again after a wait in vain. */
+static bool near_may_grow(const struct cache *cache, uint32_t node)
 {
-	const struct slabd_pool *pool = cache->pool;
+	struct slabd_pool *pool = cache->pool;
 	if (pool->no_wait || is_denied(cache, node, false) ||
 	    !link_is_up(&pool->link))
 		return false;
-	if (atom_load(&pool->near_vain) == 0)
+	if (atom_load(&pool->near_vain) == 0 ||
+	    (int32_t)atom_load(&pool->near_left) <= 0)
 		return true;
-	return atom_load(&pool->near_seq) != seq &&
-	       clock_now_ns() >= atom_load(&pool->near_rest_ns);
+	atom_add(&pool->near_left, -1u);
+	return false;
 }
 
-/* Nothing came. What slabd does for others would have us wait again and again,
- * so each wait in vain is followed by a longer rest. */
-static void note_vain(struct slabd_pool *pool, uint32_t seq)
+/* Nothing came: some objects may come from elsewhere, and twice as many after
+ * each further wait in vain, so that a slabd that is slow costs few objects, and
+ * one that stands still few waits. */
+static void note_vain(struct slabd_pool *pool)
 {
 	uint32_t vain = atom_load(&pool->near_vain);
-	uint64_t rest = vain > 0 ? REST_NS << (vain < 8 ? vain : 8) : 0;
-	atom_store(&pool->near_seq, seq);
-	atom_store(&pool->near_rest_ns, clock_now_ns() + rest);
+	atom_store(&pool->near_left,
+	           NEAR_LEFT << (vain < NEAR_VAIN_MAX ? vain : NEAR_VAIN_MAX));
 	atom_store(&pool->near_vain, vain + 1);
 	/* The want may be another's, who was stopped before it rang. */
 	if (doorbell_may_ring(&pool->link))
@@ -110,7 +112,7 @@ static bool wait_near(struct cache *cache, uint32_t node, uint32_t seq,
 	uint64_t us = atom_load(&pool->view.head->remote_wait_us);
 	uint64_t now;
 	uint64_t end;
-	if (us == 0 || !near_may_grow(cache, node, seq))
+	if (us == 0 || !near_may_grow(cache, node))
 		return false;
 	us = us < REMOTE_WAIT_MAX_US ? us : REMOTE_WAIT_MAX_US;
 	want_tell(pool, cache->id, node);
@@ -121,7 +123,7 @@ static bool wait_near(struct cache *cache, uint32_t node, uint32_t seq,
 	if (now < *until &&
 	    sleep_on(&pool->view.head->grow_seq, seq, *until - now))
 		return true;
-	note_vain(pool, seq);
+	note_vain(pool);
 	return false;
 }
 
@@ -227,7 +229,8 @@ void shortage_pace(const struct cache *cache, uint32_t node)
 	if (have >= low)
 		return;
 	until = clock_now_ns() + PACE_NS * (low - have) / low;
-	while (clock_now_ns() < until)
+	/* A clock that is slow to read, or stands still, ends it as well. */
+	for (uint32_t i = 0; i < PACE_LOOKS && clock_now_ns() < until; i++)
 		continue;
 }
 

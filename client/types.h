@@ -143,11 +143,10 @@ struct slabd_pool {
 	/* (A) grow_seq at the last wait in vain: no wait until it moves. */
 	uint32_t vain_seq;
 	bool vain;            /* (A) */
-	/* (A) The same for waits for the thread's own node: how many in a row
-	 * were in vain, and until when there is none. */
-	uint32_t near_seq;
+	/* (A) Waits for the thread's own node: how many in a row were in vain,
+	 * and how many misses pass without one. Relaxed: counts alone. */
 	uint32_t near_vain;
-	uint64_t near_rest_ns;
+	uint32_t near_left;
 	uint64_t max_bytes; /* (C) of data, when it has grown to its most */
 	/* (A) What the process holds free, or may: in all depots, and the sum
 	 * of its threads' cap_bytes. Measures: relaxed. */

@@ -108,9 +108,9 @@ static void other_in_time(int fd, void *arg)
 	tap_ok(stats.remote_with_room > 0,
 	       "with slabd stopped another node serves");
 	tap_is((long long)stats.waits, 1, "after one wait");
-	n += take(cache, 10000, all + n);
-	tap_is((long long)(stats_of(pool).waits - stats.waits), 0,
-	       "and no more of them");
+	n += take(cache, 900, all + n);
+	tap_ok(stats_of(pool).waits - stats.waits <= 4,
+	       "and as many more as 900 is doubled from 64");
 	tap_is((long long)stats_of(pool).failures, 0, "none fails");
 	fixture_signal(&fixture, SIGCONT);
 	tap_is(fixture_number(&fixture, "/nodes", "pools.0.remote_with_room"),
