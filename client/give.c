@@ -56,28 +56,41 @@ __attribute__((cold, noinline)) static int not_own(const slabd_pool *pool,
  *
  * If we stood still for so long that its id is another client's, the tag may be
  * ours from before or that one's from after a claim of the object: we leave it,
- * and it is free at the latest when that client ends. A standstill as long just
- * before the cas is the one that would take another's object: ARCHITECTURE.md
- * has the bound.
+ * say once more where it lies, and it is free at the latest when that client
+ * ends. A standstill as long just before the cas is the one that would take
+ * another's object: ARCHITECTURE.md has the bound.
  */
 int slabd_give(slabd_pool *pool, void *object, unsigned client_id)
 {
 	uint16_t own = (uint16_t)pool->user.id;
 	uint16_t other = (uint16_t)client_id;
 	uint64_t off = (uint64_t)((char *)object - pool->user.data);
+	const struct view *view = &pool->view;
+	uint32_t head;
+	uint64_t receiver;
 	uint16_t *tag;
 	if (!pool_alive(pool))
 		return -1;
-	tag = slab_tag_of(&pool->view, off);
+	tag = slab_tag_of(view, off);
 	if (tag == NULL)
 		return no_object(pool, off);
-	if (!view_client_live(&pool->view, client_id))
+	receiver = view_client_word(view, client_id);
+	if (receiver == 0)
 		return no_receiver(pool, client_id);
+	/* Its slab stays, as the object is ours. */
+	if (atom_load(tag) != own)
+		return not_own(pool, off);
+	head = slab_head_of(view, off);
+	reach_touched(pool, client_id);
+	view_touch_any(view, client_id, head);
 	if (!tags_give_own(tag, own, other))
 		return not_own(pool, off);
-	if (!view_client_live(&pool->view, client_id) &&
+	if (view_client_word(view, client_id) == receiver)
+		return 0;
+	if (!view_client_live(view, client_id) &&
 	    tags_ungive_own(tag, own, other))
 		return no_receiver(pool, client_id);
+	view_touch_any(view, client_id, head);
 	return 0;
 }
 

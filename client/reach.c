@@ -70,6 +70,30 @@ static void open_ready(const struct view *view)
 	errno = saved;
 }
 
+static int open_touched(struct slabd_pool *pool, uint32_t id)
+{
+	const struct layout_geometry *geo = &pool->view.geo;
+	uint64_t bytes = geo->touched_words * sizeof(uint64_t);
+	uint64_t row = geo->touched_off + id * bytes;
+	return open_shared(pool, row, row + bytes);
+}
+
+void reach_touched(struct slabd_pool *pool, uint32_t id)
+{
+	uint64_t bit = UINT64_C(1) << (id % 64);
+	int saved = errno;
+	/* pairs: reach_touched; who sees the bit may touch the row. */
+	if ((atom_load_acquire(&pool->rows[id / 64]) & bit) != 0)
+		return;
+	lock(pool);
+	if (open_touched(pool, id) == 0)
+		/* pairs: reach_touched */
+		atom_store_release(&pool->rows[id / 64],
+		                   atom_load(&pool->rows[id / 64]) | bit);
+	unlock(pool);
+	errno = saved;
+}
+
 int reach_start(struct slabd_pool *pool)
 {
 	const struct layout_geometry *geo = &pool->view.geo;
@@ -79,12 +103,15 @@ int reach_start(struct slabd_pool *pool)
 	int r = open_shared(pool, 0, geo->stats_off);
 	if (r == 0)
 		r = open_shared(pool, row, row + 1);
+	if (r == 0)
+		r = open_touched(pool, pool->user.id);
 	if (r < 0)
 		return r;
 	madvise(pool->view.wants, pool->shared_bytes, MADV_DONTDUMP);
 	madvise(pool->user.data, pool->data_bytes, MADV_DONTDUMP);
 	pool->open = calloc((n_pages + 63) / 64, sizeof(uint64_t));
-	if (pool->open == NULL)
+	pool->rows = calloc(CLIENT_IDS / 64, sizeof(uint64_t));
+	if (pool->open == NULL || pool->rows == NULL)
 		return -ENOMEM;
 	pool->drops = atom_load(&pool->view.head->drops);
 	pool->view.open_lists = 0;
@@ -96,6 +123,7 @@ int reach_start(struct slabd_pool *pool)
 void reach_done(struct slabd_pool *pool)
 {
 	free(pool->open);
+	free(pool->rows);
 }
 
 /* ---- data ---------------------------------------------------------------- */

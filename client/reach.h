@@ -3,7 +3,7 @@
  * How much of a pool's address space this process can reach.
  *
  *   data    | open | open |  -   | open |  -    -    -    -  |
- *   shared  | wants, leases, starts | - stats of one - | lists |-| tags |-|
+ *   shared  | wants, leases, starts | - stats and notes of one - | lists |-| tags |-|
  *
  * The files are sparse, and whoever touches a hole of theirs fills it: a stray
  * read, mlockall, a core dump. So all of both mappings is PROT_NONE and left
@@ -34,6 +34,9 @@ bool reach_objects(struct slabd_pool *pool, uint32_t n, void *const *objects);
 
 /* The same for one by its offset. */
 void reach_offset(struct slabd_pool *pool, uint64_t off);
+
+/* Opens a client's notes of where it has been: its own are open. */
+void reach_touched(struct slabd_pool *pool, uint32_t id);
 
 /* Closes the pages that are holes since the last call. */
 void reach_close(struct slabd_pool *pool);

@@ -128,6 +128,9 @@ struct slabd_pool {
 	/* (A) A bit a page of data that is accessible. 0 <-> 1 (reach.c, under
 	 * its lock), by a release; acquired by is_open. */
 	uint64_t *open;
+	/* (A) A bit a client id whose notes are accessible: 0 -> 1
+	 * (reach_touched, under the lock), by a release; acquired by it. */
+	uint64_t *rows;
 	uint64_t drops;        /* (A) of the head, when pages were last closed */
 	uint64_t *map;         /* (C) see make_map */
 	void *control;         /* (C) */

@@ -63,6 +63,9 @@ static void place_shared(struct layout_geometry *geo)
 	geo->want_words = (n_lists + 63) / 64;
 	geo->list_words = (geo->n_units + 63) / 64;
 	geo->list_sum_words = (geo->list_words + 63) / 64;
+	geo->n_granules = (geo->n_units + (1u << GRANULE_SHIFT) - 1) >>
+	                  GRANULE_SHIFT;
+	geo->touched_words = (geo->n_granules + 511) / 512 * 8;
 	/* An odd count of lines, so that lists do not share cache sets. */
 	geo->list_stride =
 	        ((geo->list_words + geo->list_sum_words) * 8 + 127) / 128 * 128 +
@@ -71,6 +74,7 @@ static void place_shared(struct layout_geometry *geo)
 	geo->leases_off = place(&end, geo->n_units * sizeof(uint32_t));
 	geo->starts_off = place(&end, geo->n_units * sizeof(uint16_t));
 	geo->stats_off = place(&end, (uint64_t)CLIENT_IDS * STATS_WORDS * 8);
+	geo->touched_off = place(&end, CLIENT_IDS * geo->touched_words * 8);
 	geo->lists_off = place(&end, n_lists * geo->list_stride);
 	/* And as many lines more as the largest run has: who looks at tags by the
 	 * row of a cache that is just made anew reads within the file. */

@@ -9,9 +9,9 @@
  *   | opens (a bit a cache, a row a client) |
  *   +---------------------------------------+
  *   shared  written by clients; slabd trusts none of it
- *   +-------+--------+-------+-------+--------------------------------+
- *   | wants | leases, starts | stats | lists (cache by node) | tags    |
- *   +-------+--------+-------+-------+--------------------------------+
+ *   +-------+----------------+-------+---------+-----------------------+------+
+ *   | wants | leases, starts | stats | touched | lists (cache by node) | tags |
+ *   +-------+----------------+-------+---------+-----------------------+------+
  *   data    one file a node, mapped one after the other: objects alone
  *
  * A unit is 64 KiB of data, the smallest slab. A slab is 2^order units that
@@ -40,6 +40,7 @@
 
 #define UNIT_SHIFT 16
 #define UNIT_BYTES (UINT64_C(1) << UNIT_SHIFT)
+#define GRANULE_SHIFT 6 /* 64 units, as many as a word of a list has bits */
 #define PAGE_SHIFT_MIN 21
 #define PAGE_SHIFT_MAX 30
 #define LINE_BYTES 64u /* owner tags are handed out in cache lines */
@@ -268,13 +269,15 @@ struct layout_geometry {
 	uint64_t lines_off, pages_off, clients_off, opens_off, control_bytes;
 	uint64_t open_words; /* of a client's row of opens */
 	/* shared */
-	uint64_t wants_off, leases_off, starts_off, stats_off, lists_off;
-	uint64_t tags_off;
+	uint64_t wants_off, leases_off, starts_off, stats_off, touched_off;
+	uint64_t lists_off, tags_off;
 	uint64_t shared_bytes;
 	uint64_t list_stride;    /* bytes a list */
 	uint64_t list_sum_words; /* words of its summary, which comes first */
 	uint64_t list_words;     /* words of its bitmap */
 	uint64_t want_words;
+	uint64_t n_granules;
+	uint64_t touched_words; /* a client id's, whole cache lines */
 };
 
 /* Fills in the offsets from the counts. 0, or -EINVAL for counts out of

@@ -104,6 +104,7 @@ static uint32_t claim_from(const struct slab_user *user,
 	bool lent = WORD_HOME(word) != node;
 	uint32_t ix[SLAB_RUN_MAX];
 	uint32_t got = 0;
+	view_touch_any(view, user->id, head);
 	if (!stands_on(word, cache, node)) {
 		partial_clear_any(list, head);
 		slab_relist_any(view, head);

@@ -6,7 +6,7 @@
  *   carve     0 -> slab      slabd, on units that are nobody's
  *   claim     free -> owned  a client, under the slab's lease
  *   release   owned -> free  the owner, without a lease
- *   sweep     dead -> free   slabd, told by a pidfd
+ *   sweep     dead -> free   slabd, told by a pidfd, where the dead were
  *   reclaim   slab -> 0      slabd, under the lease, all tags free
  *   lend      list -> list'  slabd, under the lease; tags stay as they are
  *   rehome    home -> home'  slabd, when the slab's page was moved
@@ -22,6 +22,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "shm/tags.h"
 #include "shm/view.h"
 
 #define SLAB_RUN_MAX 256u
@@ -98,6 +99,13 @@ static inline uint16_t *slab_tag_of(const struct view *view, uint64_t off)
 	return view->tags + line * TAGS_PER_LINE + ix;
 }
 
+/* The head unit of the slab at an offset where slab_tag_of has found a tag. */
+static inline uint32_t slab_head_of(const struct view *view, uint64_t off)
+{
+	uint64_t unit = off >> UNIT_SHIFT;
+	return (uint32_t)unit - WORD_BACK(atom_load(&view->words[unit]));
+}
+
 /* Tag lines that a slab of a cache takes. */
 uint32_t slab_lines(const struct layout_cache *cache);
 
@@ -162,22 +170,27 @@ enum slab_repair {
  */
 int slab_repair_srv(const struct view *view, uint32_t unit, uint32_t end);
 
-/* What a sweep did. */
+/* What sweeps did. */
 struct slab_swept {
 	uint64_t objects;
 	uint64_t leases;
 	uint64_t bits; /* list bits that were missing */
+	uint64_t looks; /* tags that were looked at */
+	/* Objects by the tag that they carried. */
+	uint32_t by_id[65536];
 };
 
-/* Frees everything that carries id, breaks its leases and sets every list bit
- * that is due. The id's process is dead. Idempotent: a sweep cut short by the
- * death of slabd is simply done again. */
-void slab_sweep_srv(const struct view *view, uint32_t id,
+/*
+ * Of the slabs that begin at the units from first to before end, of one
+ * granule: frees everything that is owned and not by the living, sets every
+ * list bit that is due, and then breaks the leases that nobody alive holds.
+ * Idempotent: a sweep cut short by the death of slabd is simply done again.
+ *
+ * A granule has the units of one word of the lists, so that the bits that this
+ * sets are all those which a missing bit of a summary hides.
+ */
+void slab_sweep_srv(const struct view *view, uint32_t first, uint32_t end,
+                    const struct tags_living *living,
                     struct slab_swept *swept);
-
-/* The same, and frees what carries any id that no living client has: a giver
- * that was killed half way may have left it under one that was swept before. */
-void slab_sweep_orphans_srv(const struct view *view, uint32_t id,
-                           struct slab_swept *swept);
 
 #endif

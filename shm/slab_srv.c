@@ -167,39 +167,18 @@ static void relist(const struct view *view, uint32_t head, uint64_t word,
 	swept->bits++;
 }
 
-/* Frees what carries an id that no living client has. */
-static uint32_t sweep_orphans(const struct view *view, uint16_t *tags,
-                             uint32_t n)
-{
-	uint16_t live = TAG_FREE;
-	uint32_t swept = 0;
-	for (uint32_t i = 0; i < n; i++) {
-		uint16_t owner = atom_load(&tags[i]);
-		if (owner == TAG_FREE || owner == TAG_NONE || owner == live)
-			continue;
-		if (view_client_live(view, owner))
-			live = owner;
-		else
-			/* pairs: tags_ungive_own, or the next claim. */
-			swept += atom_publish(&tags[i], &owner,
-			                      (uint16_t)TAG_FREE);
-	}
-	return swept;
-}
-
-/* Sweeps the slab at head, if one starts there; for all that is nobody's if id
- * is 0. Returns its units, or 1. */
-static uint32_t sweep_at(const struct view *view, uint32_t head, uint32_t id,
+/* Sweeps the slab at head, if one starts there. Returns its units, or 1. */
+static uint32_t sweep_at(const struct view *view, uint32_t head,
+                         const struct tags_living *living,
                          struct slab_swept *swept)
 {
 	uint64_t word = atom_load(&view->words[head]);
 	const struct layout_cache *row = view_cache(view, WORD_CACHE(word));
 	if (row == NULL || WORD_BACK(word) != 0)
 		return 1;
-	swept->objects += id != 0 ? tags_sweep_srv(slab_tags(view, head),
-	                                           row->n_objs, (uint16_t)id)
-	                          : sweep_orphans(view, slab_tags(view, head),
-	                                          row->n_objs);
+	swept->looks += row->n_objs;
+	swept->objects += tags_sweep_srv(slab_tags(view, head), row->n_objs,
+	                                 living, swept->by_id);
 	/* pairs: partial_clear_any; the tags are free before the look at the
 	 * bit. lease_break_srv counts on it, too. */
 	atom_fence();
@@ -207,30 +186,16 @@ static uint32_t sweep_at(const struct view *view, uint32_t head, uint32_t id,
 	return 1u << row->order;
 }
 
-static void sweep(const struct view *view, uint32_t tag, uint32_t id,
-                  struct slab_swept *swept)
+void slab_sweep_srv(const struct view *view, uint32_t first, uint32_t end,
+                    const struct tags_living *living, struct slab_swept *swept)
 {
-	uint32_t shift = view->geo.page_shift - UNIT_SHIFT;
-	for (uint32_t node = 0; node < view->geo.n_nodes; node++) {
-		const struct layout_node *row = &view->nodes[node];
-		uint64_t end = row->first_unit + (row->high_page << shift);
-		for (uint64_t unit = row->first_unit; unit < end;)
-			unit += sweep_at(view, (uint32_t)unit, tag, swept);
-		/* Of all units: it may have died where a slab was emptied. */
-		for (uint64_t unit = row->first_unit; unit < end; unit++)
+	for (uint32_t unit = first; unit < end;)
+		unit += sweep_at(view, unit, living, swept);
+	/* Of all units: it may have died where a slab was emptied. */
+	for (uint32_t unit = first; unit < end; unit++) {
+		uint32_t id = LEASE_ID(atom_load(&view->leases[unit]));
+		if (id == 0 || !tags_lives(living, id))
 			swept->leases +=
 			        lease_break_srv(&view->leases[unit], id);
 	}
-}
-
-void slab_sweep_srv(const struct view *view, uint32_t id,
-                    struct slab_swept *swept)
-{
-	sweep(view, id, id, swept);
-}
-
-void slab_sweep_orphans_srv(const struct view *view, uint32_t id,
-                           struct slab_swept *swept)
-{
-	sweep(view, 0, id, swept);
 }

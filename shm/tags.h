@@ -50,10 +50,22 @@ bool tags_any_free(const uint16_t *tags, uint32_t n);
 /* How many of n tags are free right now. */
 uint32_t tags_count_free(const uint16_t *tags, uint32_t n);
 
-/* Turns every tag that carries id into 0; returns how many. The owner is dead
- * or has said goodbye; a giver alone still writes them, with
+/* A bit for each value of a tag: whose objects stay. Private to slabd. */
+struct tags_living {
+	uint64_t bits[65536 / 64];
+};
+
+static inline bool tags_lives(const struct tags_living *living, uint32_t id)
+{
+	return (living->bits[id / 64] >> (id % 64) & 1) != 0;
+}
+
+/* Turns every tag that is not free, and whose bit is not set, into 0; returns
+ * how many, and adds them to by_id, by tag. Such owners are dead, have said
+ * goodbye, or never were: a giver alone still writes these tags, with
  * tags_ungive_own. */
-uint32_t tags_sweep_srv(uint16_t *tags, uint32_t n, uint16_t id);
+uint32_t tags_sweep_srv(uint16_t *tags, uint32_t n,
+                        const struct tags_living *living, uint32_t *by_id);
 
 /* own -> 0. False, and nothing changed, when the tag is not own. */
 static inline bool tags_free_own(uint16_t *tag, uint16_t own)

@@ -49,15 +49,19 @@ uint32_t tags_count_free(const uint16_t *tags, uint32_t n)
 	return count;
 }
 
-uint32_t tags_sweep_srv(uint16_t *tags, uint32_t n, uint16_t id)
+uint32_t tags_sweep_srv(uint16_t *tags, uint32_t n,
+                        const struct tags_living *living, uint32_t *by_id)
 {
 	uint32_t swept = 0;
 	for (uint32_t i = 0; i < n; i++) {
-		uint16_t seen = id;
-		if (atom_load(&tags[i]) != id)
+		uint16_t seen = atom_load(&tags[i]);
+		if (seen == TAG_FREE || tags_lives(living, seen))
 			continue;
 		/* pairs: tags_ungive_own, or the next tags_claim_own. */
-		swept += atom_publish(&tags[i], &seen, (uint16_t)TAG_FREE);
+		if (!atom_publish(&tags[i], &seen, (uint16_t)TAG_FREE))
+			continue;
+		by_id[seen]++;
+		swept++;
 	}
 	return swept;
 }

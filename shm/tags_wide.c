@@ -116,33 +116,73 @@ uint32_t tags_count_free(const uint16_t *tags, uint32_t n)
 	return count < n ? count : n;
 }
 
-/* A giver may take back what it gave to the dead at the same time. */
-static uint32_t sweep_word(uint16_t *tags, uint64_t lanes, uint16_t id)
+/* Those lanes of a word that are owned, and not by the living; all 16 bits of
+ * each. */
+static uint64_t dead_lanes(uint64_t word, const struct tags_living *living)
 {
-	tag_word whole = TAGS_EACH * id;
+	uint64_t lanes = 0;
+	for (uint32_t at = 0; at < 64; at += 16) {
+		uint32_t tag = (uint32_t)(word >> at) & 0xffff;
+		if (tag != TAG_FREE && !tags_lives(living, tag))
+			lanes |= UINT64_C(0xffff) << at;
+	}
+	return lanes;
+}
+
+static uint32_t count_lanes(uint64_t word, uint64_t lanes, uint32_t *by_id)
+{
+	uint32_t n = 0;
+	for (; lanes != 0; lanes &= ~(UINT64_C(0xffff) << 16 * lane_of(lanes))) {
+		by_id[word >> 16 * lane_of(lanes) & 0xffff]++;
+		n++;
+	}
+	return n;
+}
+
+/* All at once, if nobody writes to any of them meanwhile: a living owner may
+ * free its own, a lease holder claim those that are free, and a giver take back
+ * what it gave to the dead. Then one by one. */
+static uint32_t sweep_word(uint16_t *tags, uint64_t word, uint64_t lanes,
+                           uint32_t *by_id)
+{
+	tag_word seen = word;
 	uint32_t swept = 0;
 	/* pairs: tags_ungive_own, or the next tags_claim_own. */
-	if (lanes == TAGS_EACH << 15 &&
-	    atom_publish((tag_word *)(void *)tags, &whole, (tag_word)0))
-		return TAGS_WORD;
-	for (; lanes != 0; lanes &= lanes - 1) {
-		uint16_t seen = id;
+	if (atom_publish((tag_word *)(void *)tags, &seen, word & ~lanes))
+		return count_lanes(word, lanes, by_id);
+	for (uint32_t lane = 0; lane < TAGS_WORD; lane++) {
+		uint16_t tag = (uint16_t)(word >> 16 * lane);
+		if ((lanes >> 16 * lane & 0xffff) == 0)
+			continue;
 		/* pairs: tags_ungive_own, or the next tags_claim_own. */
-		swept += atom_publish(&tags[lane_of(lanes)], &seen,
-		                      (uint16_t)TAG_FREE);
+		if (!atom_publish(&tags[lane], &tag, (uint16_t)TAG_FREE))
+			continue;
+		by_id[tag]++;
+		swept++;
 	}
 	return swept;
 }
 
-uint32_t tags_sweep_srv(uint16_t *tags, uint32_t n, uint16_t id)
+uint32_t tags_sweep_srv(uint16_t *tags, uint32_t n,
+                        const struct tags_living *living, uint32_t *by_id)
 {
 	const tag_word *words = words_of(tags);
+	uint64_t stays = 0; /* the last word in which nothing was to be freed */
 	uint32_t swept = 0;
 	for (uint32_t w = 0; w < n_words(n); w++) {
-		uint64_t lanes =
-		        zero_lanes(atom_load(&words[w]) ^ (TAGS_EACH * id));
-		if (lanes != 0)
-			swept += sweep_word(tags + w * TAGS_WORD, lanes, id);
+		uint64_t word = atom_load(&words[w]);
+		uint64_t lanes;
+		if (word == 0 || word == stays)
+			continue;
+		lanes = dead_lanes(word, living);
+		/* Behind the last object there is none. */
+		if (n - w * TAGS_WORD < TAGS_WORD)
+			lanes &= (UINT64_C(1) << 16 * (n % TAGS_WORD)) - 1;
+		if (lanes == 0)
+			stays = word;
+		else
+			swept += sweep_word(tags + w * TAGS_WORD, word, lanes,
+			                    by_id);
 	}
 	return swept;
 }

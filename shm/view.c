@@ -21,6 +21,7 @@ void view_init(struct view *view, const struct layout_geometry *geo,
 	view->leases = (void *)(s + geo->leases_off);
 	view->starts = (void *)(s + geo->starts_off);
 	view->stats = (void *)(s + geo->stats_off);
+	view->touched = (void *)(s + geo->touched_off);
 	view->lists = s + geo->lists_off;
 	view->tags = (void *)(s + geo->tags_off);
 	view->open_lists = geo->n_caches;

@@ -44,6 +44,17 @@ struct view {
 	 * trusted: a wrong one costs a longer look, as a kill may leave. */
 	uint16_t *starts; /* (A) */
 	uint64_t *stats;  /* (A) STATS_WORDS a client id, see layout.h */
+	/*
+	 * Where a client may have left something: geo.touched_words a client id,
+	 * a bit a granule of 64 units, by the head unit of a slab. 0 -> 1 (the
+	 * client, before it takes a lease there or clears a list bit; who gives
+	 * to it, before the tag says so), 1 -> 0 (slabd, as the id is freed).
+	 * So a sweep looks at no other place: each tag of the dead, lease and
+	 * list bit that it owed is in a granule that it had touched. A kill just
+	 * after leaves a bit that costs a look. A client that clears bits, or
+	 * another's, leaves what the look at all granules finds later.
+	 */
+	uint64_t *touched; /* (A) */
 	char *lists;      /* see partial.h */
 	uint16_t *tags;   /* (A) see tags.h */
 	/* The lists of so many caches and so many tag lines are accessible
@@ -122,6 +133,26 @@ static inline void view_count(const struct view *view, uint32_t id,
 {
 	if (n != 0)
 		atom_add(&view->stats[id * STATS_WORDS + word], n);
+}
+
+/* The touched bits of a client id. */
+static inline uint64_t *view_touched(const struct view *view, uint32_t id)
+{
+	return view->touched + (uint64_t)id * view->geo.touched_words;
+}
+
+/* A client, or who gives to it, is about to do something to the slab that
+ * begins at a unit. */
+static inline void view_touch_any(const struct view *view, uint32_t id,
+                                  uint32_t head)
+{
+	uint32_t granule = head >> GRANULE_SHIFT;
+	uint64_t *word = &view_touched(view, id)[granule / 64];
+	uint64_t bit = UINT64_C(1) << (granule % 64);
+	if ((atom_load(word) & bit) == 0)
+		/* pairs: sweep_join; the bit is there before what it tells
+		 * of. */
+		atom_set(word, bit);
 }
 
 static inline const struct layout_mark *

@@ -58,6 +58,7 @@ tests_libtest_la_SOURCES = \
 	tests/lib/stores.h \
 	tests/lib/super.c \
 	tests/lib/super.h \
+	tests/lib/swept.h \
 	tests/lib/tags_reference.c \
 	tests/lib/tags_reference.h \
 	tests/lib/tap.c \

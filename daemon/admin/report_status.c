@@ -35,6 +35,8 @@ static const struct report_field counts[] = {
 	REPORT_FIELD(pool_counts, ended_caches),
 	REPORT_FIELD(pool_counts, given_back_bytes),
 	REPORT_FIELD(pool_counts, refilled_bytes),
+	REPORT_FIELD(pool_counts, swept_granules),
+	REPORT_FIELD(pool_counts, sweep_slices),
 };
 
 /* Settings of slabd.conf that a pool which was taken over can't follow. */

@@ -7,6 +7,7 @@
 #include "daemon/balance/balance.h"
 #include "daemon/balance/denied.h"
 #include "daemon/pool/marks.h"
+#include "daemon/pool/sweep.h"
 #include "shm/partial.h"
 
 #define CARVE_BYTES_MAX (UINT64_C(1) << 20) /* at once; the rest in slices */
@@ -69,7 +70,7 @@ static bool carve_some(struct pool *pool, uint32_t cache, uint32_t node,
 	uint32_t made;
 	balance_rung(pool, cache, node);
 	made = ahead_make(pool, cache, node, lacks_own ? 1 : want, true);
-	if (lacks_own && made == 0)
+	if (lacks_own && made == 0 && !sweep_is_due(pool))
 		marks_deny(pool, cache, node, MARK_NO_OWN);
 	set_low(pool, cache, node);
 	if (made > 0)
@@ -153,7 +154,10 @@ enum wants_outcome wants_serve(struct pool *pool, struct unmet *unmet)
 		one = carve_word(pool, w, atom_swap(want, UINT64_C(0)), unmet);
 		all = one > all ? one : all;
 	}
-	if (all == WANTS_DENIED) {
+	/* What the dead had is on its way: who waits asks again. */
+	if (all == WANTS_DENIED && sweep_is_due(pool)) {
+		all = WANTS_DONE;
+	} else if (all == WANTS_DENIED) {
 		bool trim = balance_short(pool, unmet);
 		all = deny_unmet(pool, unmet) || trim ? WANTS_DENIED
 		                                      : WANTS_EVENED;

@@ -15,6 +15,7 @@
 #include "daemon/base/proc.h"
 #include "daemon/manager/fdstore.h"
 #include "daemon/pool/caches.h"
+#include "daemon/pool/clients.h"
 #include "daemon/pool/keep.h"
 #include "daemon/pool/ledger.h"
 #include "daemon/pool/marks.h"
@@ -295,6 +296,7 @@ static int make_books(struct pool *pool)
 		return refuse(pool, r, "%s", strerror(-r));
 	pool->last_id = pool->journal->last_id % CLIENT_IDS;
 	caches_adopt(pool);
+	clients_adopt(pool);
 	marks_adopt(pool);
 	return 0;
 }

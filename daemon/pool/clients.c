@@ -8,14 +8,25 @@
 #include "daemon/base/proc.h"
 #include "daemon/pool/holes.h"
 #include "daemon/pool/caches.h"
-#include "shm/slab.h"
+#include "daemon/pool/sweep.h"
 
-#define RELIST_NS (50 * CLOCK_MS) /* from one look to the next, at least */
-#define RELIST_SHARE 20           /* and as many times as long as it took */
+/* From one look to the next, at least; and for each granule, some 20 times as
+ * long as the look takes. */
+#define RELIST_NS (50 * CLOCK_MS)
+#define RELIST_GRANULE_NS CLOCK_MS
+#define SKIPPED_MAX 64u /* ids that somebody has noted something of */
+
+static void note_living(struct pool *pool, uint32_t id, bool lives)
+{
+	uint64_t bit = UINT64_C(1) << (id % 64);
+	uint64_t *bits = &pool->due.living.bits[id / 64];
+	*bits = lives ? *bits | bit : *bits & ~bit;
+}
 
 static void clients_set(struct pool *pool, uint32_t id, uint32_t epoch,
                         enum client_state state)
 {
+	note_living(pool, id, state == CLIENT_LIVE);
 	/* pairs: view_client_live */
 	atom_store_release(&pool_client(pool, id)->word,
 	                   (uint64_t)epoch << 8 | (uint64_t)state);
@@ -42,33 +53,35 @@ static void fill_in(struct pool *pool, uint32_t id, int32_t pid, uint32_t uid,
 	for (uint32_t i = 0; i < STATS_WORDS; i++)
 		atom_store(&pool->view.stats[id * STATS_WORDS + i],
 		           UINT64_C(0));
+	sweep_prepare(pool, id);
 }
 
-static void sweep(struct pool *pool, uint32_t id, bool orphans)
+/* A giver that stood still may have noted something of the id after it was
+ * freed: its sweep is due, and the id rests for another round. */
+static bool is_noted(struct pool *pool, uint32_t id)
 {
-	struct slab_swept swept = {0};
-	int64_t began = clock_ns();
-	if (orphans)
-		slab_sweep_orphans_srv(&pool->view, id, &swept);
-	else
-		slab_sweep_srv(&pool->view, id, &swept);
-	pool->counts.swept_objects += swept.objects;
-	pool->counts.swept_leases += swept.leases;
-	pool->counts.repaired_bits += swept.bits;
-	pool->counts.last_sweep_ns = clock_ns() - began;
+	if (!sweep_has_touched(pool, id))
+		return false;
+	sweep_join(pool, id);
+	sweep_forget(pool, id);
+	return true;
 }
 
 int clients_take(struct pool *pool, int32_t pid, uint32_t uid, const char *comm)
 {
 	uint32_t id = pool->last_id;
+	uint32_t skipped = 0;
 	if (pool->n_clients >= pool->config->max_clients)
 		return -EAGAIN;
 	for (uint32_t i = 1; i < CLIENT_IDS; i++) {
 		id = id % (CLIENT_IDS - 1) + 1;
 		if (clients_state(pool, id) != CLIENT_FREE)
 			continue;
-		if (clients_epoch(pool, id) > 0)
-			sweep(pool, id, false);
+		if (clients_epoch(pool, id) > 0 && skipped < SKIPPED_MAX &&
+		    is_noted(pool, id)) {
+			skipped++;
+			continue;
+		}
 		fill_in(pool, id, pid, uid, comm);
 		clients_set(pool, id, clients_epoch(pool, id) + 1, CLIENT_LIVE);
 		pool->last_id = id;
@@ -80,41 +93,45 @@ int clients_take(struct pool *pool, int32_t pid, uint32_t uid, const char *comm)
 		pool->n_clients++;
 		return (int)id;
 	}
-	return -EAGAIN;
+	return -EBUSY;
 }
 
-void clients_reap(struct pool *pool, uint32_t id)
+uint64_t clients_reap(struct pool *pool, uint32_t id)
 {
 	holes_guard(pool);
 	pool->n_clients -= clients_state(pool, id) == CLIENT_LIVE;
 	clients_set(pool, id, clients_epoch(pool, id), CLIENT_DEAD);
-	sweep(pool, id, false);
 	caches_leave(pool, id);
+	pool->due.swept.by_id[id] = 0;
+	pool->due.lap_asked = true;
+	return sweep_join(pool, id);
 }
 
-bool clients_relist(struct pool *pool)
+bool clients_relist(struct pool *pool, uint32_t id)
 {
-	const struct view *view = &pool->view;
-	int64_t began = clock_ns();
-	int64_t ended;
-	if (began < pool->relist_ns)
+	int64_t now_ns = clock_ns();
+	uint64_t before = pool->due.n;
+	if (now_ns < pool->relist_ns)
 		return false;
 	holes_guard(pool);
-	for (uint32_t node = 0; node < view->geo.n_nodes; node++) {
-		uint64_t unit = view->nodes[node].first_unit;
-		uint64_t end = pool_end_unit(pool, node);
-		for (; unit < end; unit++)
-			slab_relist_any(view, (uint32_t)unit);
-	}
-	ended = clock_ns();
-	pool->relist_ns = ended + RELIST_NS + RELIST_SHARE * (ended - began);
+	sweep_join(pool, id);
+	pool->relist_ns = now_ns + RELIST_NS +
+	                  (int64_t)(pool->due.n - before) * RELIST_GRANULE_NS;
 	return true;
 }
 
 void clients_free(struct pool *pool, uint32_t id)
 {
-	int64_t first = pool->counts.last_sweep_ns;
-	sweep(pool, id, true);
-	pool->counts.last_sweep_ns = first;
+	sweep_forget(pool, id);
 	clients_set(pool, id, clients_epoch(pool, id), CLIENT_FREE);
+}
+
+void clients_adopt(struct pool *pool)
+{
+	pool->n_clients = 0;
+	for (uint32_t id = 1; id < CLIENT_IDS; id++) {
+		bool lives = clients_state(pool, id) == CLIENT_LIVE;
+		pool->n_clients += lives;
+		note_living(pool, id, lives);
+	}
 }

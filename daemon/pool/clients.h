@@ -1,31 +1,38 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Client ids: FREE -> LIVE -> DEAD -> FREE. An id is swept when its process
- * is dead, half a second later before it is FREE again, and a last time before
- * it is LIVE again: another client may have been giving it an object while it
- * died. The next id is always the one that has been unused for longest.
+ * Client ids: FREE -> LIVE -> DEAD -> FREE. An id is swept when its process is
+ * dead, and once more half a second later, before it is FREE again: another
+ * client may have been giving it an object while it died. Should that one have
+ * stood still for longer, its note is found as the id is about to be LIVE again:
+ * then another is taken, and this one is swept. The next id is always the one
+ * that has been unused for longest.
  */
 #ifndef DAEMON_POOL_CLIENTS_H
 #define DAEMON_POOL_CLIENTS_H
 
 #include "daemon/pool/pool.h"
 
-/* Makes an id live for a process. The id, or -EAGAIN when the pool has all the
- * clients it may have. */
+/* Makes an id live for a process. The id; -EAGAIN when the pool has all the
+ * clients it may have, -EBUSY when no id is free. */
 int clients_take(struct pool *pool, int32_t pid, uint32_t uid,
                  const char *comm);
 
-/* The process is dead (or said goodbye): frees all that carries the id. Call
- * clients_free a while later. */
-void clients_reap(struct pool *pool, uint32_t id);
+/* The process is dead (or said goodbye): the row says so, and the sweep of all
+ * that carries the id is due. When it is through, see due_through. Sweep it
+ * again (sweep_join) a while later, and then call clients_free. */
+uint64_t clients_reap(struct pool *pool, uint32_t id);
 
-/* The second sweep; the id may be used again. */
+/* The second sweep is through; the id may be used again. */
 void clients_free(struct pool *pool, uint32_t id);
 
-/* Sets the list bit of every slab that has something free, without a sweep, if
- * enough time has passed since the last such look; false if not. A client that
- * became another program lives, and its threads ended wherever they were. */
-bool clients_relist(struct pool *pool);
+/* Has the list bits set that a client, which lives, was about to set: it became
+ * another program, and its threads ended wherever they were. False: a look so
+ * soon after the last would cost too much. */
+bool clients_relist(struct pool *pool, uint32_t id);
+
+/* Counts the living of a pool that was taken over: nothing may be swept
+ * before. */
+void clients_adopt(struct pool *pool);
 
 /* Bans a live client that lost its connection by a fault. The mark outlives
  * slabd. */

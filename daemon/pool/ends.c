@@ -8,6 +8,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/pool/slabs.h"
+#include "daemon/pool/sweep.h"
 #include "shm/slab.h"
 #include "shm/tags.h"
 
@@ -133,6 +134,11 @@ int ends_retire(struct pool *pool, uint32_t cache, struct remedy *why)
 	if (pool->openers[cache - 1] > 0)
 		return say_open(pool, cache, why);
 	used = count_used(pool, cache, &owner);
+	if (used > 0 && sweep_is_due(pool)) {
+		/* What the dead had in it is on its way back. */
+		sweep_rest(pool);
+		used = count_used(pool, cache, &owner);
+	}
 	if (used > 0)
 		return say_used(pool, used, owner, why);
 	if (reclaim_all(pool, cache) < 0)
@@ -176,6 +182,7 @@ uint32_t ends_oldest(struct pool *pool)
 {
 	uint64_t busy[SET_WORDS];
 	struct remedy why;
+	sweep_rest(pool);
 	find_busy(pool, busy);
 	for (;;) {
 		const struct layout_cache *rows = pool->view.caches;

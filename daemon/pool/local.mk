@@ -11,6 +11,8 @@ libdaemon_la_SOURCES += \
 	daemon/pool/clients.h \
 	daemon/pool/create.c \
 	daemon/pool/create.h \
+	daemon/pool/due.c \
+	daemon/pool/due.h \
 	daemon/pool/extent.c \
 	daemon/pool/extent.h \
 	daemon/pool/holes.c \
@@ -33,6 +35,8 @@ libdaemon_la_SOURCES += \
 	daemon/pool/pool.h \
 	daemon/pool/slabs.c \
 	daemon/pool/slabs.h \
+	daemon/pool/sweep.c \
+	daemon/pool/sweep.h \
 	daemon/pool/usage.c \
 	daemon/pool/waiting.c \
 	daemon/pool/waiting.h \

@@ -41,6 +41,14 @@ static uint64_t stats_end(const struct pool *pool)
 	                (pool->view.head->top_id + 1) * row);
 }
 
+static uint64_t touched_end(const struct pool *pool)
+{
+	const struct layout_geometry *geo = &pool->view.geo;
+	return round_up(geo->touched_off + (pool->view.head->top_id + 1) *
+	                                           geo->touched_words *
+	                                           sizeof(uint64_t));
+}
+
 static uint64_t lines_end(const struct pool *pool, uint64_t n_lines)
 {
 	return round_up(pool->view.geo.tags_off + n_lines * LINE_BYTES);
@@ -55,6 +63,9 @@ struct meta_range meta_range(const struct pool *pool, enum meta_part part)
 		return (struct meta_range){0, geo->stats_off, geo->stats_off};
 	case META_STATS:
 		return (struct meta_range){geo->stats_off, stats_end(pool),
+		                           geo->touched_off};
+	case META_TOUCHED:
+		return (struct meta_range){geo->touched_off, touched_end(pool),
 		                           geo->lists_off};
 	case META_LISTS:
 		return (struct meta_range){geo->lists_off,
@@ -147,6 +158,8 @@ int meta_make(struct pool *pool)
 		r = need(pool, 0, geo->stats_off);
 	if (r == 0)
 		r = need(pool, geo->stats_off, geo->stats_off + 1);
+	if (r == 0)
+		r = need(pool, geo->touched_off, touched_end(pool));
 	return r == 0 ? meta_need_lines(pool, 0) : r;
 }
 

@@ -3,8 +3,8 @@
  * What of a pool's own files has memory, beside the data.
  *
  *   control  the tables before the unit words; the others as slabd writes them
- *   shared   wants, leases and starts; stats up to the highest id; lists up to
- *            the last cache; tag lines up to a mark
+ *   shared   wants, leases and starts; stats, and where clients have been, up to
+ *            the highest id; lists up to the last cache; tag lines up to a mark
  *
  * It is faulted in here and before anybody needs it, so that a shortage is an
  * error that is told, no SIGBUS; and clients reach nothing else, so that they
@@ -28,6 +28,7 @@ int meta_need_lines(struct pool *pool, uint64_t end);
 enum meta_part {
 	META_FIXED, /* ready, all of it */
 	META_STATS, /* ready up to the highest id that was handed out */
+	META_TOUCHED, /* the same */
 	META_LISTS, /* ready up to a mark */
 	META_TAGS,  /* the same */
 	META_PARTS,

@@ -161,7 +161,8 @@ int pool_make_books(struct pool *pool, const struct layout_geometry *geo)
 	    loans_make(&pool->loans, geo->n_units,
 	               geo->n_units < LOANS_MAX ? (uint32_t)geo->n_units
 	                                        : LOANS_MAX) < 0 ||
-	    pages_make(&pool->pages, &pool->view) < 0)
+	    pages_make(&pool->pages, &pool->view) < 0 ||
+	    due_make(&pool->due, &pool->view) < 0)
 		return -ENOMEM;
 	return 0;
 }
@@ -184,6 +185,7 @@ void pool_close(struct pool *pool)
 	extent_done(&pool->lines);
 	pages_done(&pool->pages);
 	loans_done(&pool->loans);
+	due_done(&pool->due);
 	free(pool->slabs);
 	free(pool->standing);
 	free(pool->openers);

@@ -9,7 +9,8 @@
  *   pool/keep.c     what of it the service manager keeps
  *   pool/caches.c   caches made at run time, and who has them open
  *   pool/ends.c     the end of a cache
- *   pool/clients.c  client ids, and the sweep of the dead
+ *   pool/clients.c  client ids
+ *   pool/sweep.c    the sweep of what the dead leave, in slices
  *   pool/pages.c    which page is on which node, and what of it is slabs
  *   pool/meta.c     what of control and shared file has memory
  *   pool/holes.c    what the files hold, against all of these books
@@ -24,6 +25,7 @@
 #define DAEMON_POOL_POOL_H
 
 #include "daemon/conf/config.h"
+#include "daemon/pool/due.h"
 #include "daemon/pool/extent.h"
 #include "daemon/pool/journal.h"
 #include "daemon/pool/loans.h"
@@ -35,9 +37,9 @@
 struct pool_counts {
 	uint64_t deaths;        /* clients that ended without goodbye */
 	uint64_t goodbyes;      /* clients that closed */
-	uint64_t swept_objects; /* freed by sweeps */
-	uint64_t swept_leases;
+	uint64_t swept_objects, swept_leases; /* freed by sweeps */
 	uint64_t repaired_bits; /* list bits that a sweep found missing */
+	uint64_t swept_granules, sweep_slices; /* looked at, and in how many */
 	uint64_t rings;         /* shortages that clients told of */
 	uint64_t grown_slabs;   /* carved */
 	uint64_t taken_slabs;   /* emptied for another cache */
@@ -46,7 +48,6 @@ struct pool_counts {
 	uint64_t trims;         /* times clients were asked to trim */
 	uint64_t given_back_bytes; /* that clients had faulted in */
 	uint64_t refilled_bytes;   /* that clients had taken away */
-	int64_t last_sweep_ns;
 };
 
 struct balance;
@@ -60,13 +61,13 @@ struct pool {
 	void *shared;
 	int control_fd;    /* read and write, ours alone */
 	int control_ro_fd; /* what clients get */
-	int shared_fd;
-	int journal_fd;
+	int shared_fd, journal_fd;
 	struct journal *journal;
 	struct backing backing;
 	uint64_t start_pages[TOPO_NODES_MAX]; /* faulted in by create_pool */
 	struct pages pages;
 	struct loans loans;
+	struct due due;          /* what the sweep of the dead has to look at */
 	struct balance *balance; /* made and ended by whoever opens the pool */
 	uint64_t run_pages[NODES_MAX]; /* to be faulted in at one time */
 	bool offline[NODES_MAX]; /* the kernel took the node's memory away */
@@ -91,15 +92,14 @@ struct pool {
 	uint64_t told_drops; /* of the head, when clients were told last */
 	bool adopted;       /* clients may have it from the start */
 	bool max_waits;     /* slabd.conf has a max that its files can't have */
-	int64_t relist_ns;  /* clients_relist may run from then on */
+	int64_t relist_ns;  /* clients_relist may do something from then on */
 	/* What the log was told last of a node that does not grow, and when. */
 	enum backing_lack said[TOPO_NODES_MAX];
 	int64_t said_ns[TOPO_NODES_MAX], meta_said_ns; /* the latter: of metadata */
 	struct pool_counts counts;
 };
 
-/* Unmaps and closes; hugepages go back to the system. Where the service manager
- * keeps the files, the next slabd adopts them. */
+/* Unmaps and closes; hugepages go back. Kept files are the next slabd's. */
 void pool_destroy(struct pool *pool);
 
 /* For pool/create.c and pool/adopt.c: an empty pool; unmapped and closed with
@@ -127,7 +127,7 @@ unsigned pool_max_percent(const struct config_pool *config);
 uint64_t pool_max_bytes(const struct config_pool *config,
                         const struct topo_node *node);
 
-/* A node is emptied, or no longer; the slabs that are lent there stay. */
+/* A node is emptied, or no longer; slabs that are lent there stay. */
 void pool_set_drain(struct pool *pool, uint32_t node, bool drain);
 
 /* Threads on a CPU count for a node from now on. */
@@ -178,8 +178,8 @@ static inline uint64_t pool_ready_units(const struct pool *pool, uint32_t node)
 /* One past the last unit of a node's own that may be ready. */
 static inline uint64_t pool_end_unit(const struct pool *pool, uint32_t node)
 {
-	const struct layout_node *row = &pool->view.nodes[node];
-	return row->first_unit + row->high_page * pool->pages.page_units;
+	return pool->view.nodes[node].first_unit +
+	       pool->view.nodes[node].high_page * pool->pages.page_units;
 }
 
 /* The slab count of (cache, home). */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "daemon/pool/holes.h"
+#include "daemon/pool/sweep.h"
 #include "shm/lease.h"
 #include "shm/partial.h"
 #include "shm/slab.h"
@@ -161,6 +162,8 @@ static void check_opens(const struct pool *pool, struct audit *audit)
 int usage_audit(struct pool *pool, struct audit *audit)
 {
 	memset(audit, 0, sizeof(*audit));
+	/* What the dead left is on its way back. */
+	sweep_rest(pool);
 	audit->view = &pool->view;
 	audit->n_lines = pool->lines.end;
 	audit->patience = PATIENCE;

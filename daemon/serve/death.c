@@ -10,33 +10,173 @@
 #include "daemon/manager/fdstore.h"
 #include "daemon/pool/clients.h"
 #include "daemon/pool/marks.h"
+#include "daemon/pool/sweep.h"
 #include "daemon/serve/duty.h"
 #include "daemon/serve/files.h"
+#include "daemon/serve/kept.h"
 #include "daemon/watch/wake.h"
 
 #define HELLO_NS (5 * CLOCK_S)
 #define SECOND_SWEEP_NS (500 * CLOCK_MS)
 #define RELIST_NS (100 * CLOCK_MS) /* after a hang-up, should no death follow */
+#define LAP_AFTER_NS (5 * CLOCK_S) /* after a death */
+#define LAP_STEP_NS (50 * CLOCK_MS)
+#define LAP_AGAIN_NS (60 * CLOCK_S) /* from one lap to the next */
+#define ENDINGS_A_TURN 64u          /* of clients whose sweep is through */
 
-/* ---- a death ------------------------------------------------------------ */
+/* ---- who waits for a sweep ------------------------------------------------ */
 
-/* Its process may have become another program, which sets no bit that one of
- * its threads was about to set, and sends no ring. */
-static void relist(struct peer *peer)
+static void put_last(struct peer_queue *queue, struct peer *peer)
 {
-	if (!clients_relist(peer->pool))
-		wake_set(peer->timer, RELIST_NS);
+	peer->behind = NULL;
+	if (queue->first == NULL)
+		queue->first = peer;
 	else
-		duty_serve_pool(peer->server, peer->pool);
+		queue->last->behind = peer;
+	queue->last = peer;
 }
 
-static void sweep_again(struct peer *peer)
+static void wait_for_sweep(struct peer *peer, uint64_t through)
+{
+	struct server *server = peer->server;
+	unsigned ix = (unsigned)(peer->pool - server->pools);
+	peer->through = through;
+	put_last(peer->farewell != NULL && peer->state == PEER_DEAD
+	                 ? &server->leaving[ix]
+	                 : &server->dying[ix],
+	         peer);
+	wake_start(server->sweep, 0);
+}
+
+/* All that it had has come back. */
+static void end_first_sweep(struct peer *peer)
+{
+	marks_clear_denied(peer->pool);
+	duty_soon(peer->server, DUTY_SOON_NS);
+	log_info("pool %s: client %u (%s, pid %d) ended: %u objects came "
+	         "back, %.2f ms",
+	         peer->pool->name, peer->id, peer->comm, peer->pid,
+	         peer->pool->due.swept.by_id[peer->id],
+	         (double)(clock_ns() - peer->died_ns) / (double)CLOCK_MS);
+	if (peer->farewell != NULL)
+		peer->farewell(peer);
+	peer_disconnect(peer);
+	peer_enter(peer, PEER_SWEPT);
+	wake_set(peer->timer, SECOND_SWEEP_NS);
+}
+
+static void end_second_sweep(struct peer *peer)
 {
 	char name[PEER_FDSTORE_NAME];
 	peer_fdstore_name(name, peer->pool, peer->id);
 	fdstore_drop(name);
 	clients_free(peer->pool, peer->id);
 	peer_free(peer);
+}
+
+/* Those that the sweep is through with, the first to join first. */
+static void end_sweeps(struct server *server, unsigned ix)
+{
+	struct pool *pool = &server->pools[ix];
+	struct peer_queue *queue = &server->dying[ix];
+	for (unsigned i = 0; i < ENDINGS_A_TURN; i++) {
+		struct peer *peer = queue->first;
+		if (peer == NULL || !due_through(&pool->due, peer->through))
+			return;
+		queue->first = peer->behind;
+		if (peer->state == PEER_DEAD) {
+			end_first_sweep(peer);
+		} else {
+			end_second_sweep(peer);
+		}
+	}
+}
+
+/* Those who said goodbye, and wait for the answer: what they had is looked at
+ * out of turn where it is little. */
+static void see_off(struct server *server, unsigned ix)
+{
+	struct pool *pool = &server->pools[ix];
+	struct peer_queue *queue = &server->leaving[ix];
+	const uint64_t *looks = &pool->due.swept.looks;
+	uint64_t end = *looks + SWEEP_SLICE_LOOKS;
+	for (unsigned i = 0; i < ENDINGS_A_TURN && *looks < end; i++) {
+		struct peer *peer = queue->first;
+		if (peer == NULL)
+			return;
+		queue->first = peer->behind;
+		if (sweep_few(pool, peer->id))
+			end_first_sweep(peer);
+		else
+			put_last(&server->dying[ix], peer);
+	}
+}
+
+static bool has_work(const struct server *server, unsigned ix)
+{
+	return server->leaving[ix].first != NULL ||
+	       server->dying[ix].first != NULL ||
+	       sweep_is_due(&server->pools[ix]);
+}
+
+static void take_turn(struct server *server, unsigned ix)
+{
+	struct pool *pool = &server->pools[ix];
+	uint64_t swept = pool->counts.swept_objects + pool->counts.repaired_bits;
+	see_off(server, ix);
+	sweep_slice(pool);
+	end_sweeps(server, ix);
+	/* What was refused so far may be to be had now; and who died may have
+	 * raised a want before it rang. */
+	if (pool->counts.swept_objects + pool->counts.repaired_bits != swept) {
+		marks_clear_denied(pool);
+		duty_soon(server, DUTY_SOON_NS);
+	}
+	duty_serve_swept(server, pool);
+}
+
+/* One slice of one pool, then all that happened meanwhile has its turn. */
+static void on_sweep(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
+{
+	struct server *server = arg;
+	bool more = false;
+	for (unsigned i = 0; i < server->n_pools; i++) {
+		unsigned ix = server->sweep_turn++ % server->n_pools;
+		if (!has_work(server, ix))
+			continue;
+		take_turn(server, ix);
+		break;
+	}
+	for (unsigned ix = 0; ix < server->n_pools; ix++)
+		more |= has_work(server, ix);
+	if (more)
+		wake_start(server->sweep, 0);
+}
+
+static void on_lap(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
+{
+	struct server *server = arg;
+	bool any = false;
+	bool more = false;
+	for (unsigned ix = 0; ix < server->n_pools; ix++) {
+		any |= sweep_lap_runs(&server->pools[ix]);
+		more |= sweep_lap(&server->pools[ix]);
+	}
+	wake_start(server->sweep, 0);
+	if (more || any)
+		wake_set(server->lap, more ? LAP_STEP_NS : LAP_AGAIN_NS);
+}
+
+/* ---- a death ------------------------------------------------------------- */
+
+/* Its process may have become another program, which sets no bit that one of
+ * its threads was about to set, and sends no ring. */
+static void relist(struct peer *peer)
+{
+	if (!clients_relist(peer->pool, peer->id))
+		wake_set(peer->timer, RELIST_NS);
+	else
+		wake_start(peer->server->sweep, 0);
 }
 
 static void on_timer(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
@@ -50,39 +190,27 @@ static void on_timer(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 	case PEER_DISCONNECTED:
 		relist(peer);
 		break;
+	case PEER_DEAD:
+		break;
 	case PEER_SWEPT:
-		sweep_again(peer);
+		wait_for_sweep(peer, sweep_join(peer->pool, peer->id));
 		break;
 	}
 }
 
-/* Frees all that the client had, which has ended; its id rests until the second
- * sweep. */
-static void sweep(struct peer *peer)
+/* The client has ended. */
+static void reap(struct peer *peer)
 {
-	struct pool *pool = peer->pool;
-	uint64_t before = pool->counts.swept_objects;
-	clients_reap(pool, peer->id);
-	log_info("pool %s: client %u (%s, pid %d) ended: %llu objects came "
-	         "back, %.2f ms", pool->name, peer->id, peer->comm, peer->pid,
-	         (unsigned long long)(pool->counts.swept_objects - before),
-	         (double)pool->counts.last_sweep_ns / (double)CLOCK_MS);
+	uint64_t through = clients_reap(peer->pool, peer->id);
 	wake_free(&peer->on_death);
 	if (peer->pidfd >= 0)
 		close(peer->pidfd);
 	peer->pidfd = -1;
-	peer_enter(peer, PEER_SWEPT);
-	wake_set(peer->timer, SECOND_SWEEP_NS);
-}
-
-static void reap(struct peer *peer)
-{
-	sweep(peer);
-	/* What was refused so far may be to be had now; and it may have raised
-	 * a want and died before it rang. */
-	marks_clear_denied(peer->pool);
-	duty_serve_pool(peer->server, peer->pool);
-	duty_soon(peer->server, DUTY_SOON_NS);
+	evtimer_del(peer->timer);
+	peer->died_ns = clock_ns();
+	peer_enter(peer, PEER_DEAD);
+	wait_for_sweep(peer, through);
+	wake_start(peer->server->lap, LAP_AFTER_NS);
 	files_look(peer->server, 0);
 }
 
@@ -94,9 +222,13 @@ static void on_death(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 	reap(peer);
 }
 
-void death_goodbye(struct peer *peer)
+void death_goodbye(struct peer *peer, void (*farewell)(struct peer *peer))
 {
 	peer->pool->counts.goodbyes++;
+	peer->farewell = farewell;
+	/* It has no more to say: the connection stays for the answer alone. */
+	wake_free(&peer->on_sock);
+	peer_close_events(peer);
 	reap(peer);
 }
 
@@ -105,6 +237,25 @@ void death_hung_up(struct peer *peer)
 	if (peer->state != PEER_PENDING)
 		wake_set(peer->timer, RELIST_NS);
 	peer_disconnect(peer);
+}
+
+int death_start(struct server *server)
+{
+	return wake_timer(&server->sweep, server->base, on_sweep, server) < 0 ||
+	                       wake_timer(&server->lap, server->base, on_lap,
+	                                  server) < 0
+	               ? -ENOMEM
+	               : 0;
+}
+
+void death_stop(struct server *server)
+{
+	while (server->dead != NULL)
+		peer_free(server->dead);
+	memset(server->dying, 0, sizeof(server->dying));
+	memset(server->leaving, 0, sizeof(server->leaving));
+	wake_free(&server->sweep);
+	wake_free(&server->lap);
 }
 
 int death_watch(struct peer *peer)
@@ -171,6 +322,7 @@ static int adopt_client(struct server *server, struct pool *pool, uint32_t id)
 {
 	bool was_live = view_client_live(&pool->view, id);
 	int fd = was_live ? find_process(pool, id) : -ESRCH;
+	struct kept_pair pair;
 	struct peer *peer = NULL;
 	if (fd >= 0 || fd == -ESRCH)
 		peer = make_peer(server, pool, id, fd < 0 ? -1 : fd);
@@ -183,8 +335,10 @@ static int adopt_client(struct server *server, struct pool *pool, uint32_t id)
 	}
 	if (fd >= 0)
 		return 1;
+	/* Who waits for the answer to its goodbye is hung up on. */
+	kept_take(pool, id, -1, &pair);
 	pool->counts.deaths += was_live;
-	sweep(peer);
+	reap(peer);
 	return 0;
 }
 
@@ -196,10 +350,6 @@ int death_adopt_clients(struct server *server, struct pool *pool)
 	 * memory. */
 	if (!pool->adopted)
 		return 0;
-	/* Counted first: a reaping counts one less. */
-	pool->n_clients = 0;
-	for (uint32_t id = 1; id < CLIENT_IDS; id++)
-		pool->n_clients += clients_state(pool, id) == CLIENT_LIVE;
 	for (uint32_t id = 1; id < CLIENT_IDS; id++) {
 		int r;
 		if (clients_state(pool, id) == CLIENT_FREE)

@@ -2,7 +2,12 @@
 /*
  * Clients' processes, and what they leave when they end.
  *
- *   pidfd, goodbye, a dead row --> sweep --> second sweep --> the id is free
+ *   pidfd, goodbye, a dead row --> sweep --> half a second --> second sweep
+ *                                                              --> the id is free
+ *
+ * Sweeps go on in slices, one a turn of the event loop, the pools in turn: who
+ * asks something of slabd waits for one slice at most.
+ *
  *   hang-up, and no death follows --> list bits that are due are set
  *   no hello --> time-out
  */
@@ -10,6 +15,11 @@
 #define DAEMON_SERVE_DEATH_H
 
 #include "daemon/serve/peer.h"
+
+/* Makes what sweeps need of the loop: 0 or -ENOMEM. Stop forgets the dead, and
+ * is fine after a failure, too. */
+int death_start(struct server *server);
+void death_stop(struct server *server);
 
 /* Makes the timer; a pending peer's hello must come before it goes off. 0 or
  * -ENOMEM. */
@@ -21,8 +31,9 @@ int death_watch(struct peer *peer);
 /* Its connection is closed from the other end. A pending peer is freed. */
 void death_hung_up(struct peer *peer);
 
-/* It said goodbye: all that it had is free when this returns. */
-void death_goodbye(struct peer *peer);
+/* It said goodbye. All that it had is free when farewell is called; then its
+ * connection is closed. */
+void death_goodbye(struct peer *peer, void (*farewell)(struct peer *peer));
 
 /*
  * Watches the living clients of a pool that was taken over and reaps the

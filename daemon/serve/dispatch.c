@@ -98,12 +98,17 @@ static void serve_remove(struct peer *peer, const struct wire_remove *msg)
 	reply(peer, &msg->head, &out);
 }
 
+static void farewell(struct peer *peer)
+{
+	struct wire_head bye = {.seq = peer->farewell_seq};
+	struct wire_reply out = {.error = 0};
+	reply(peer, &bye, &out);
+}
+
 static void serve_bye(struct peer *peer, const struct wire_head *msg)
 {
-	struct wire_reply out = {.error = 0};
-	death_goodbye(peer);
-	reply(peer, msg, &out);
-	peer_disconnect(peer);
+	peer->farewell_seq = msg->seq;
+	death_goodbye(peer, farewell);
 }
 
 /* False when nothing more is to be read now: the peer may be gone. */

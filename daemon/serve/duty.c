@@ -10,6 +10,7 @@
 #include "daemon/pool/caches.h"
 #include "daemon/pool/holes.h"
 #include "daemon/pool/marks.h"
+#include "daemon/pool/sweep.h"
 #include "daemon/serve/leaving.h"
 #include "daemon/serve/peer.h"
 #include "daemon/watch/wake.h"
@@ -144,6 +145,14 @@ static void on_calm(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 }
 
 void duty_serve_pool(struct server *server, struct pool *pool)
+{
+	if (sweep_is_due(pool))
+		wake_start(server->sweep, 0);
+	else
+		duty_serve_swept(server, pool);
+}
+
+void duty_serve_swept(struct server *server, struct pool *pool)
 {
 	struct unmet unmet;
 	enum wants_outcome outcome;

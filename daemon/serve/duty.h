@@ -30,8 +30,12 @@ void duty_close(struct server *server);
 /* Something happened: has the nodes looked at in so long, or before. */
 void duty_soon(struct server *server, int64_t ns);
 
-/* Serves the wants of a pool, and sets timers for what is left to do. */
+/* Serves the wants of a pool, and sets timers for what is left to do. While a
+ * sweep is due there, its next slice comes first, and then this is done. */
 void duty_serve_pool(struct server *server, struct pool *pool);
+
+/* The same, at once. */
+void duty_serve_swept(struct server *server, struct pool *pool);
 
 /* A node's own pages did not do for a pool's clients: other pools are to give
  * up what they can do without on the nodes where it had no more to get. */

@@ -177,8 +177,12 @@ static int take_id(struct peer *peer, struct pool *pool, int *theirs)
 	if (r < 0) {
 		close(*theirs);
 		return refuse(peer, DROP_LIMIT, EAGAIN,
-		              "the pool has all the clients it may have: "
-		              "raise max_clients in slabd.conf");
+		              r == -EBUSY
+		                      ? "all ids of clients that ended rest "
+		                        "for a second: try again"
+		                      : "the pool has all the clients it may "
+		                        "have: raise max_clients in "
+		                        "slabd.conf");
 	}
 	peer->pool = pool;
 	peer->id = (uint32_t)r;

@@ -30,13 +30,11 @@ void leaving_say(const struct server *server)
 	}
 }
 
-static const struct peer *peer_of(const struct server *server,
-                                  const struct pool *pool)
+static bool has_any(const struct peer *peer, const struct pool *pool)
 {
-	const struct peer *peer = server->peers;
 	while (peer != NULL && peer->pool != pool)
 		peer = peer->next;
-	return peer;
+	return peer != NULL;
 }
 
 int64_t leaving_close(struct server *server)
@@ -46,7 +44,7 @@ int64_t leaving_close(struct server *server)
 		if (!pool->config->leaving)
 			return -1;
 		/* The ids of the dead rest a while. */
-		if (peer_of(server, pool) != NULL)
+		if (has_any(server->peers, pool) || has_any(server->dead, pool))
 			return pool->n_clients > 0 ? -1 : CLOCK_S;
 		log_info("pool %s is no longer in slabd.conf, and nobody has "
 		         "it: its memory goes back", pool->name);

@@ -305,6 +305,8 @@ static int open_events(struct server *server)
 	if (r == 0)
 		r = drops_open(&server->drops, base);
 	if (r == 0)
+		r = death_start(server);
+	if (r == 0)
 		r = duty_open(server);
 	if (r == 0)
 		r = files_open(server);
@@ -401,6 +403,7 @@ void loop_close(struct server *server)
 	/* Their clients live on, as slabd may come back. */
 	while (server->peers != NULL)
 		peer_free(server->peers);
+	death_stop(server);
 	machine_close(server);
 	files_close(server);
 	duty_close(server);

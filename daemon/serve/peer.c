@@ -25,6 +25,27 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
+static void put_on(struct peer *peer, struct peer **list)
+{
+	peer->next = *list;
+	peer->link = list;
+	if (peer->next != NULL)
+		peer->next->link = &peer->next;
+	*list = peer;
+}
+
+static void take_off(struct peer *peer)
+{
+	*peer->link = peer->next;
+	if (peer->next != NULL)
+		peer->next->link = peer->link;
+}
+
+static bool is_dead(const struct peer *peer)
+{
+	return peer->state == PEER_DEAD || peer->state == PEER_SWEPT;
+}
+
 struct peer *peer_new(struct server *server, enum peer_state state)
 {
 	struct peer *peer = calloc(1, sizeof(*peer));
@@ -35,11 +56,7 @@ struct peer *peer_new(struct server *server, enum peer_state state)
 	peer->sock = peer->events = peer->pidfd = -1;
 	peer->tokens = TOKENS_A_SECOND;
 	peer->tokens_ns = clock_ns();
-	peer->next = server->peers;
-	peer->link = &server->peers;
-	if (peer->next != NULL)
-		peer->next->link = &peer->next;
-	server->peers = peer;
+	put_on(peer, &server->peers);
 	server->n_peers++;
 	return peer;
 }
@@ -57,10 +74,8 @@ void peer_free(struct peer *peer)
 	wake_free(&peer->on_death);
 	wake_free(&peer->timer);
 	close_fd(&peer->pidfd);
-	*peer->link = peer->next;
-	if (peer->next != NULL)
-		peer->next->link = peer->link;
-	peer->server->n_peers--;
+	take_off(peer);
+	peer->server->n_peers -= !is_dead(peer);
 	free(peer);
 }
 
@@ -68,11 +83,17 @@ void peer_enter(struct peer *peer, enum peer_state state)
 {
 	static const bool may[PEER_SWEPT + 1][PEER_SWEPT + 1] = {
 		[PEER_PENDING] = {[PEER_LIVE] = true},
-		[PEER_LIVE] = {[PEER_DISCONNECTED] = true, [PEER_SWEPT] = true},
-		[PEER_DISCONNECTED] = {[PEER_LIVE] = true, [PEER_SWEPT] = true},
+		[PEER_LIVE] = {[PEER_DISCONNECTED] = true, [PEER_DEAD] = true},
+		[PEER_DISCONNECTED] = {[PEER_LIVE] = true, [PEER_DEAD] = true},
+		[PEER_DEAD] = {[PEER_SWEPT] = true},
 	};
 	assert(may[peer->state][state]);
 	peer->state = state;
+	if (state != PEER_DEAD)
+		return;
+	take_off(peer);
+	put_on(peer, &peer->server->dead);
+	peer->server->n_peers--;
 }
 
 int peer_watch(struct peer *peer, struct event **event, int fd,

@@ -5,7 +5,7 @@
  *   from                 on                              to
  *   -                    accepted                        PENDING
  *   -                    found in the rows, alive        DISCONNECTED
- *   -                    found in the rows, dead         SWEPT
+ *   -                    found in the rows, dead         DEAD
  *   DISCONNECTED         its connection was kept         LIVE
  *   PENDING              hello                           LIVE
  *   PENDING              hello of a client that is back  - (it gave its
@@ -14,9 +14,10 @@
  *   LIVE                 hang-up                         DISCONNECTED
  *   LIVE                 fault                           DISCONNECTED, banned
  *   LIVE, DISCONNECTED   resume                          LIVE
- *   LIVE                 goodbye                         SWEPT
- *   LIVE, DISCONNECTED   pidfd: its process is dead      SWEPT
- *   SWEPT                second sweep                    -
+ *   LIVE                 goodbye                         DEAD
+ *   LIVE, DISCONNECTED   pidfd: its process is dead      DEAD
+ *   DEAD                 its sweep is through            SWEPT
+ *   SWEPT                second sweep, half a second on  -
  *
  * A client that is disconnected may still run and allocate: its objects stay
  * its own until its pidfd says that the process is dead. It may have become
@@ -35,7 +36,8 @@ enum peer_state {
 	PEER_PENDING,      /* no hello yet; timer: it is to come in time */
 	PEER_LIVE,         /* a client */
 	PEER_DISCONNECTED, /* one without a connection; timer: relist */
-	PEER_SWEPT,        /* its id rests; timer: the second sweep */
+	PEER_DEAD,         /* waits for its sweep */
+	PEER_SWEPT,        /* its id rests; timer: joins the second sweep */
 };
 
 /* What it last said that it holds, see serve/held.h. */
@@ -67,11 +69,17 @@ struct peer {
 	int sock;   /* -1: disconnected */
 	int events; /* our end of the event pair, -1 */
 	bool kept;  /* the manager has both, too */
-	int pidfd;  /* -1 while pending, and once it was swept */
+	int pidfd;  /* -1 while pending, and once it is dead */
 	struct event *on_sock;
 	struct event *on_events;
 	struct event *on_death;
 	struct event *timer; /* what for, the state says */
+	/* While it waits for a sweep. */
+	struct peer *behind; /* joined next */
+	uint64_t through;    /* when, see due_through */
+	int64_t died_ns;
+	void (*farewell)(struct peer *peer); /* NULL: no goodbye was said */
+	uint32_t farewell_seq;
 	uint32_t tokens;     /* messages it may still send in this second */
 	int64_t tokens_ns;   /* when they were last filled up */
 	struct peer_held held;
@@ -81,7 +89,8 @@ struct peer {
 struct peer *peer_new(struct server *server, enum peer_state state);
 void peer_free(struct peer *peer);
 
-/* Another state, by the table above. */
+/* Another state, by the table above. Who is dead goes to the server's other
+ * list, and has no place any longer that another could have. */
 void peer_enter(struct peer *peer, enum peer_state state);
 
 /* Listens to one of its descriptors; the callback's arg is the peer. 0 or
@@ -108,7 +117,7 @@ void peer_keep(struct peer *peer);
 /* False: it has sent all that it may in this second. */
 bool peer_take_token(struct peer *peer);
 
-/* The peer of a client, until its second sweep; NULL. */
+/* The peer of a client that lives, or NULL. */
 struct peer *peer_find(const struct server *server, const struct pool *pool,
                        uint32_t id);
 

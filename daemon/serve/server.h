@@ -44,12 +44,22 @@ struct server {
 	int64_t started_ns;
 	struct listen_socket clients; /* where they connect */
 	struct listen_socket control; /* where slabctl does */
-	struct peer *peers;
+	struct peer *peers;           /* pending and clients */
 	unsigned n_peers;
 	unsigned max_peers; /* clients of all pools, and some that are pending */
+	struct peer *dead; /* those that were clients, until their id is free */
 	struct drops drops;
 	uint32_t held_seq; /* of questions what clients hold */
 	struct machine *machine;
+	/* Of serve/death.c. */
+	struct event *sweep; /* a slice is due in some pool */
+	struct event *lap;   /* a step of the slow look at everything */
+	unsigned sweep_turn; /* the pool whose slice is next */
+	struct peer_queue {  /* who waits for a sweep, and who for an answer
+	                        too, by pool */
+		struct peer *first;
+		struct peer *last;
+	} dying[CONFIG_POOLS_MAX], leaving[CONFIG_POOLS_MAX];
 	/* Of serve/duty.c. */
 	struct event *retry;    /* denied lists are tried anew */
 	struct event *ahead;    /* faulting in ahead of need */

@@ -10,6 +10,7 @@
 #include "daemon/pool/caches.h"
 #include "daemon/pool/create.h"
 #include "daemon/pool/usage.h"
+#include "tests/lib/swept.h"
 
 void pool_fixture_start(struct pool_fixture *fixture, const char *synthetic,
                         uint64_t start_mib, uint64_t max_mib)
@@ -82,8 +83,8 @@ uint64_t pool_fixture_use_up(struct pool_fixture *fixture, uint32_t cache,
 
 void pool_fixture_free_all(struct pool_fixture *fixture)
 {
-	struct slab_swept swept = {0};
-	slab_sweep_srv(&fixture->pool.view, 1, &swept);
+	static struct slab_swept swept;
+	swept_of(&fixture->pool.view, 1, &swept);
 }
 
 uint32_t pool_fixture_standing(const struct pool_fixture *fixture,

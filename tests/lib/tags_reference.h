@@ -7,11 +7,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "shm/tags.h"
+
 uint32_t tags_reference_claim(uint16_t *tags, uint32_t n, uint32_t from,
                               uint16_t id, uint32_t want, uint32_t *out);
 bool tags_reference_four(uint16_t *tags, uint16_t own);
 bool tags_reference_any(const uint16_t *tags, uint32_t n);
 uint32_t tags_reference_count(const uint16_t *tags, uint32_t n);
-uint32_t tags_reference_sweep(uint16_t *tags, uint32_t n, uint16_t id);
+uint32_t tags_reference_sweep(uint16_t *tags, uint32_t n,
+                              const struct tags_living *living,
+                              uint32_t *by_id);
 
 #endif

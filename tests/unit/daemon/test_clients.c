@@ -8,6 +8,7 @@
 #include "daemon/balance/wants.h"
 #include "daemon/base/clock.h"
 #include "daemon/pool/slabs.h"
+#include "daemon/pool/sweep.h"
 #include "shm/lease.h"
 #include "shm/partial.h"
 #include "shm/tags.h"
@@ -36,10 +37,30 @@ static uint32_t take(const char *comm)
 	return (uint32_t)id;
 }
 
-static void reap_and_free(uint32_t id)
+static void reap(uint32_t id)
 {
 	clients_reap(&fixture.pool, id);
+	sweep_rest(&fixture.pool);
+}
+
+static void sweep_again(uint32_t id)
+{
+	sweep_join(&fixture.pool, id);
+	sweep_rest(&fixture.pool);
 	clients_free(&fixture.pool, id);
+}
+
+static void reap_and_free(uint32_t id)
+{
+	reap(id);
+	sweep_again(id);
+}
+
+/* As slabd_give does. */
+static void give(uint32_t from, uint32_t to, uint16_t *tag, uint32_t head)
+{
+	view_touch_any(&fixture.pool.view, to, head);
+	cr_assert(tags_give_own(tag, (uint16_t)from, (uint16_t)to));
 }
 
 static enum client_state state_of(uint32_t id)
@@ -56,11 +77,11 @@ Test(clients, lives_dies_and_is_free)
 	cr_expect_eq(row->uid, 1000);
 	cr_expect_str_eq(row->comm, "worker");
 	cr_expect_eq(fixture.pool.n_clients, 1);
-	clients_reap(&fixture.pool, id);
+	reap(id);
 	cr_expect_eq(state_of(id), CLIENT_DEAD);
 	cr_expect_not(view_client_live(&fixture.pool.view, id));
 	cr_expect_eq(fixture.pool.n_clients, 0);
-	clients_free(&fixture.pool, id);
+	sweep_again(id);
 	cr_expect_eq(state_of(id), CLIENT_FREE);
 	cr_expect_not(view_client_live(&fixture.pool.view, id));
 }
@@ -104,7 +125,7 @@ Test(clients, reused_as_late_as_possible, .timeout = 300)
 Test(clients, dead_is_passed_over)
 {
 	uint32_t id = take("dead");
-	clients_reap(&fixture.pool, id);
+	reap(id);
 	fixture.pool.last_id = id - 1 + (id == 1) * (CLIENT_IDS - 1);
 	cr_expect_neq(take("other"), id);
 	cr_expect_eq(clients_epoch(&fixture.pool, id), 1);
@@ -117,7 +138,7 @@ Test(clients, as_many_as_configured)
 		ids[i] = take("one of four");
 	cr_expect_eq(clients_take(&fixture.pool, 1, 1, "fifth"), -EAGAIN);
 	cr_expect_eq(fixture.pool.n_clients, 4);
-	clients_reap(&fixture.pool, ids[2]);
+	reap(ids[2]);
 	cr_expect_gt(clients_take(&fixture.pool, 1, 1, "fifth"), 0);
 	cr_expect_eq(clients_take(&fixture.pool, 1, 1, "sixth"), -EAGAIN);
 }
@@ -154,10 +175,11 @@ Test(clients, reap_frees_what_it_held)
 	uint32_t other = take("lives");
 	uint16_t *tags = slab_tags(&fixture.pool.view, 0);
 	cr_assert_eq(pool_fixture_claim_all(&fixture, id, cache, 0), 20);
-	cr_assert(tags_give_own(&tags[3], (uint16_t)id, (uint16_t)other));
+	give(id, other, &tags[3], 0);
 	cr_assert(lease_take_any(&fixture.pool.view.leases[0], id, 1));
-	clients_reap(&fixture.pool, id);
+	reap(id);
 	cr_expect_eq(fixture.pool.counts.swept_objects, 19);
+	cr_expect_eq(fixture.pool.due.swept.by_id[id], 19);
 	cr_expect_eq(fixture.pool.counts.swept_leases, 1);
 	cr_expect_eq(fixture.pool.counts.repaired_bits, 2);
 	cr_expect_eq(tags[3], other);
@@ -174,18 +196,18 @@ Test(clients, give_to_the_dead_is_swept)
 	uint32_t dead = take("dead");
 	uint16_t *tags = slab_tags(&fixture.pool.view, 0);
 	cr_assert_eq(pool_fixture_claim_all(&fixture, giver, cache, 0), 20);
-	clients_reap(&fixture.pool, dead);
-	cr_assert(tags_give_own(&tags[9], (uint16_t)giver, (uint16_t)dead));
+	reap(dead);
+	give(giver, dead, &tags[9], 0);
 	pool_fixture_agrees(&fixture);
-	clients_free(&fixture.pool, dead);
+	sweep_again(dead);
 	cr_expect_eq(tags[9], TAG_FREE);
 	cr_expect_eq(pool_fixture_free(&fixture, cache, 0), 1);
 	pool_fixture_agrees(&fixture);
 	cr_expect_eq(pool_fixture_claim_all(&fixture, giver, cache, 0), 1);
 }
 
-/* A giver killed half way may leave an object under an id that was freed
- * before: its own death brings it back. */
+/* A giver killed half way may leave an object under an id that was freed, and
+ * its note forgotten, before: its own death brings it back. */
 Test(clients, stray_comes_back_with_its_giver)
 {
 	uint32_t cache = two_slabs();
@@ -194,19 +216,20 @@ Test(clients, stray_comes_back_with_its_giver)
 	uint32_t dead = take("dead");
 	uint16_t *tags = slab_tags(&fixture.pool.view, 0);
 	cr_assert_eq(pool_fixture_claim_all(&fixture, giver, cache, 0), 20);
-	cr_assert(tags_give_own(&tags[2], (uint16_t)giver, (uint16_t)other));
+	give(giver, other, &tags[2], 0);
+	view_touch_any(&fixture.pool.view, dead, 0);
 	reap_and_free(dead);
+	cr_assert_not(sweep_has_touched(&fixture.pool, dead));
 	cr_assert(tags_give_own(&tags[9], (uint16_t)giver, (uint16_t)dead));
-	clients_reap(&fixture.pool, giver);
-	cr_expect_eq(tags[9], dead, "the first sweep is for one id");
-	clients_free(&fixture.pool, giver);
+	reap(giver);
 	cr_expect_eq(tags[9], TAG_FREE);
 	cr_expect_eq(tags[2], other);
 	cr_expect_eq(pool_fixture_free(&fixture, cache, 0), 19);
 	pool_fixture_agrees(&fixture);
 }
 
-/* Slower still: the give lands after the id was freed. */
+/* Slower still: the give lands after the id was freed. That is not the next
+ * one to be used then. */
 Test(clients, later_give_is_swept_before_reuse)
 {
 	uint32_t cache = two_slabs();
@@ -215,11 +238,27 @@ Test(clients, later_give_is_swept_before_reuse)
 	uint16_t *tags = slab_tags(&fixture.pool.view, 0);
 	cr_assert_eq(pool_fixture_claim_all(&fixture, giver, cache, 0), 20);
 	reap_and_free(dead);
-	cr_assert(tags_give_own(&tags[9], (uint16_t)giver, (uint16_t)dead));
+	give(giver, dead, &tags[9], 0);
 	fixture.pool.last_id = dead - 1;
-	cr_assert_eq(take("next"), dead);
+	cr_assert_neq(take("next"), dead);
+	sweep_rest(&fixture.pool);
 	cr_expect_eq(tags[9], TAG_FREE, "it is not the next one's");
+	fixture.pool.last_id = dead - 1;
+	cr_assert_eq(take("later"), dead);
 	pool_fixture_agrees(&fixture);
+}
+
+/* Somebody noted something of every id: some are passed over, not all. */
+Test(clients, notes_do_not_use_up_the_ids)
+{
+	uint32_t first = take("first");
+	two_slabs();
+	for (uint32_t i = 0; i < 100; i++)
+		reap_and_free(take("comes and goes"));
+	for (uint32_t id = first + 1; id <= first + 100; id++)
+		view_touch_any(&fixture.pool.view, id, 0);
+	fixture.pool.last_id = first;
+	cr_expect_eq(take("next"), first + 65);
 }
 
 /* For givers it is the client that it was; the next to have the id is free. */
@@ -244,10 +283,11 @@ Test(clients, barred_until_its_end)
 /* The slab lies above pages that went back to the kernel. */
 Test(clients, sets_bits_that_are_due)
 {
-	uint32_t large, small, head;
+	uint32_t large, small, head, id;
 	struct partial list;
 	pool_fixture_stop(&fixture);
 	pool_fixture_start(&fixture, "node:1 core:1 pu:1", 6, 6);
+	id = take("became another");
 	large = (uint32_t)pool_fixture_cache(&fixture, "pages", 2000000, 8, 0);
 	small = (uint32_t)pool_fixture_cache(&fixture, "objects", 6000, 8, 0);
 	cr_assert_eq(slabs_carve(&fixture.pool, large, 0, 0, &head), 0);
@@ -261,14 +301,16 @@ Test(clients, sets_bits_that_are_due)
 		             0);
 	}
 	list = partial_of(&fixture.pool.view, small, 0);
+	view_touch_any(&fixture.pool.view, id, head);
 	partial_clear_any(&list, head);
 	test_clock_advance(0); /* so that a look takes no time */
-	cr_assert(clients_relist(&fixture.pool));
+	cr_assert(clients_relist(&fixture.pool, id));
+	sweep_rest(&fixture.pool);
 	cr_expect(partial_has(&list, head));
-	cr_expect_not(clients_relist(&fixture.pool), "that was a moment ago");
-	test_clock_advance(50 * CLOCK_MS - 1);
-	cr_expect_not(clients_relist(&fixture.pool));
+	cr_expect_not(clients_relist(&fixture.pool, id), "a moment ago");
+	test_clock_advance(51 * CLOCK_MS - 1);
+	cr_expect_not(clients_relist(&fixture.pool, id));
 	test_clock_advance(1);
-	cr_expect(clients_relist(&fixture.pool));
+	cr_expect(clients_relist(&fixture.pool, id));
 	pool_fixture_agrees(&fixture);
 }

@@ -28,6 +28,8 @@ static void end(void)
 {
 	while (server.peers != NULL)
 		peer_free(server.peers);
+	while (server.dead != NULL)
+		peer_free(server.dead);
 	cr_expect_eq(server.n_peers, 0);
 	cr_expect_null(server.peers);
 	drops_close(&server.drops);
@@ -43,21 +45,45 @@ Test(peer, from_state_to_state)
 	peer_enter(first, PEER_LIVE);
 	peer_enter(first, PEER_DISCONNECTED);
 	peer_enter(first, PEER_LIVE);
+	peer_enter(first, PEER_DEAD);
 	peer_enter(first, PEER_SWEPT);
 	peer_enter(second, PEER_LIVE);
 	peer_enter(second, PEER_DISCONNECTED);
-	peer_enter(second, PEER_SWEPT);
+	peer_enter(second, PEER_DEAD);
+}
+
+/* Nobody else is refused a place for them. */
+Test(peer, the_dead_have_no_place)
+{
+	peer_enter(first, PEER_LIVE);
+	peer_enter(first, PEER_DEAD);
+	cr_expect_eq(server.n_peers, 1);
+	cr_expect_eq(server.peers, second);
+	cr_expect_eq(server.dead, first);
+	peer_enter(first, PEER_SWEPT);
+	peer_enter(second, PEER_LIVE);
+	peer_enter(second, PEER_DEAD);
+	cr_expect_eq(server.n_peers, 0);
+	peer_free(first);
+	cr_expect_eq(server.n_peers, 0);
+	cr_expect_eq(server.dead, second);
 }
 
 Test(peer, a_pending_peer_is_not_swept, .signal = SIGABRT)
 {
-	peer_enter(first, PEER_SWEPT);
+	peer_enter(first, PEER_DEAD);
 }
 
-Test(peer, a_swept_peer_does_not_come_back, .signal = SIGABRT)
+Test(peer, the_first_sweep_is_not_left_out, .signal = SIGABRT)
 {
 	peer_enter(first, PEER_LIVE);
 	peer_enter(first, PEER_SWEPT);
+}
+
+Test(peer, a_dead_peer_does_not_come_back, .signal = SIGABRT)
+{
+	peer_enter(first, PEER_LIVE);
+	peer_enter(first, PEER_DEAD);
 	peer_enter(first, PEER_LIVE);
 }
 

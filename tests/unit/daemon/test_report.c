@@ -10,6 +10,7 @@
 
 #include "daemon/balance/wants.h"
 #include "daemon/pool/clients.h"
+#include "daemon/pool/sweep.h"
 #include "daemon/serve/peer.h"
 #include "shm/slab.h"
 
@@ -29,7 +30,7 @@ Test(report, status_of_an_empty_pool)
 	         "used_bytes held_bytes free_bytes metadata_bytes caches clients deaths "
 	         "swept_objects rings grown_slabs taken_slabs denied "
 	         "ended_caches given_back_bytes refilled_bytes aside leaving "
-	         "waiting ");
+	         "waiting swept_granules sweep_slices ");
 	has_keys("dropped", " garbage short oversized version descriptors "
 	                    "flood timeout refused limit ");
 	has_keys("startup/0", " pool node backing pages ms reason remedy ");
@@ -67,6 +68,7 @@ Test(report, status_counts_what_was_done)
 	cr_expect_eq(num("pools/0/clients"), 1);
 	cr_expect_eq(num("pools/0/rings"), 7);
 	clients_reap(first, id);
+	sweep_rest(first);
 	cr_assert_eq(slab_reclaim_srv(&first->view, head), 0);
 	get("/status");
 	cr_expect_eq(num("pools/0/carved_bytes"), UNIT_BYTES);
@@ -319,6 +321,7 @@ Test(report, clients_die_and_go)
 	claim(a, orders, 0, 5);
 	claim(b, orders, 0, 9);
 	clients_reap(first, a);
+	sweep_rest(first);
 	get("/clients");
 	cr_expect_eq(count("pools/0/clients"), 2);
 	cr_expect_str_eq(str("pools/0/clients/0/state"), "dead");

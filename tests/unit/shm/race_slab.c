@@ -13,6 +13,7 @@
 #include "tests/lib/image.h"
 #include "tests/lib/rng.h"
 #include "tests/lib/spin_barrier.h"
+#include "tests/lib/swept.h"
 
 #define CLIENTS 4u
 #define SLABS 3u
@@ -276,14 +277,18 @@ static void gift_comes_back_or_is_swept(void)
 {
 	struct rng rng = rng_start("gift_comes_back");
 	pthread_t thread;
+	static struct tags_living living;
+	static uint32_t by_id[65536];
 	uint32_t swept = 0;
 	rounds = tap_rounds(GIFTS);
+	swept_living_but(&living, DEAD);
 	pthread_create(&thread, NULL, take_back, &rng);
 	for (uint32_t round = 1; round <= rounds; round++) {
 		/* pairs: take_back */
 		while (atom_load_acquire(&gift.given) != round)
 			sched_yield();
-		swept += tags_sweep_srv(gift.tags, TAGS_PER_LINE, DEAD);
+		swept += tags_sweep_srv(gift.tags, TAGS_PER_LINE, &living,
+		                        by_id);
 		atom_store_release(&gift.swept, round); /* pairs: take_back */
 	}
 	pthread_join(thread, NULL);

@@ -50,20 +50,24 @@ static void check_geometry(const struct layout_geometry *g)
 	        {g->opens_off, CLIENT_IDS * g->open_words * 8},
 	};
 	const struct span shared[] = {
-	        {g->wants_off, g->want_words * 8},
-	        {g->leases_off, g->n_units * 4},
-	        {g->stats_off, UINT64_C(8) * STATS_WORDS * CLIENT_IDS},
-	        {g->lists_off, lists * g->list_stride},
-	        {g->tags_off, (g->n_units + 1) * LINES_PER_UNIT * LINE_BYTES},
+		{g->wants_off, g->want_words * 8},
+		{g->leases_off, g->n_units * 4},
+		{g->stats_off, UINT64_C(8) * STATS_WORDS * CLIENT_IDS},
+		{g->touched_off, g->touched_words * 8 * CLIENT_IDS},
+		{g->lists_off, lists * g->list_stride},
+		{g->tags_off, (g->n_units + 1) * LINES_PER_UNIT * LINE_BYTES},
 	};
 	check_spans(control, 9, sizeof(struct layout_head), g->control_bytes);
-	check_spans(shared, 5, 0, g->shared_bytes);
+	check_spans(shared, 6, 0, g->shared_bytes);
 	cr_assert_geq(g->want_words * 64, lists);
 	cr_assert_geq(g->open_words * 64, g->n_caches);
 	cr_assert_geq(g->list_words * 64, g->n_units);
 	cr_assert_geq(g->list_sum_words * 64, g->list_words);
 	cr_assert_geq(g->list_stride, (g->list_words + g->list_sum_words) * 8);
 	cr_assert_eq(g->list_stride % LINE_BYTES, 0);
+	cr_assert_geq(g->n_granules << GRANULE_SHIFT, g->n_units);
+	cr_assert_geq(g->touched_words * 64, g->n_granules);
+	cr_assert_eq(g->touched_words * 8 % LINE_BYTES, 0);
 }
 
 Test(geometry, tables_do_not_overlap)

@@ -10,6 +10,7 @@
 #include "shm/tags.h"
 #include "tests/lib/image.h"
 #include "tests/lib/rng.h"
+#include "tests/lib/swept.h"
 
 /* Two nodes of a page each. Objects a slab: 1024, 10 and 5; units: 1, 1, 8. */
 #define SMALL 1u
@@ -387,7 +388,7 @@ Test(slab, locate_every_offset)
 
 Test(slab, sweep_frees_one_id)
 {
-	struct slab_swept swept = {0};
+	static struct slab_swept swept;
 	uint32_t lost;
 	image_carve(&image, 1, MIDDLE, 0, 0);
 	image_carve(&image, NODE1, MIDDLE, 1, 0);
@@ -398,7 +399,7 @@ Test(slab, sweep_frees_one_id)
 	cr_assert_eq(claim(&one, LARGE, 0, 2), 2);
 	cr_assert(lease_take_any(&image.view.leases[8], 1, 1));
 	cr_assert(lease_take_any(&image.view.leases[1], 2, 1));
-	slab_sweep_srv(&image.view, 1, &swept);
+	swept_of(&image.view, 1, &swept);
 	cr_expect_eq(swept.objects, 18);
 	cr_expect_eq(swept.leases, 1);
 	cr_expect_eq(swept.bits, 2, "both middle slabs were off the list");
@@ -408,21 +409,20 @@ Test(slab, sweep_frees_one_id)
 	cr_expect_eq(LEASE_ID(image.view.leases[1]), 2);
 	lost = 10 - tags_count_free(slab_tags(&image.view, 1), 10);
 	cr_expect_eq(lost, 4, "the other's objects stay");
-	swept = (struct slab_swept){0};
-	slab_sweep_srv(&image.view, 1, &swept);
+	swept_of(&image.view, 1, &swept);
 	cr_expect_eq(swept.objects + swept.leases + swept.bits, 0);
 }
 
 /* Another client died before it set the bit of what it freed. */
 Test(slab, sweep_sets_bits_that_are_not_its_own)
 {
-	struct slab_swept swept = {0};
+	static struct slab_swept swept;
 	struct partial list = partial_of(&image.view, MIDDLE, 0);
 	image_carve(&image, 1, MIDDLE, 0, 0);
 	cr_assert_eq(claim(&two, MIDDLE, 0, 256), 10);
 	cr_assert_not(partial_has(&list, 1));
 	cr_assert(tags_free_own(&slab_tags(&image.view, 1)[4], 2));
-	slab_sweep_srv(&image.view, 1, &swept);
+	swept_of(&image.view, 1, &swept);
 	cr_expect_eq(swept.objects, 0);
 	cr_expect_eq(swept.bits, 1);
 	cr_expect(partial_has(&list, 1));
@@ -430,11 +430,11 @@ Test(slab, sweep_sets_bits_that_are_not_its_own)
 
 Test(slab, sweep_repairs_a_summary)
 {
-	struct slab_swept swept = {0};
+	static struct slab_swept swept;
 	struct partial list = partial_of(&image.view, MIDDLE, 0);
 	image_carve(&image, 1, MIDDLE, 0, 0);
 	list.sum[0] = 0;
-	slab_sweep_srv(&image.view, 1, &swept);
+	swept_of(&image.view, 1, &swept);
 	cr_expect_eq(swept.bits, 1);
 	cr_expect(partial_has(&list, 1));
 }
@@ -442,11 +442,11 @@ Test(slab, sweep_repairs_a_summary)
 /* It died with the lease of a slab that had just been emptied. */
 Test(slab, sweep_breaks_leases_where_no_slab_is)
 {
-	struct slab_swept swept = {0};
+	static struct slab_swept swept;
 	image_carve(&image, 8, LARGE, 0, 0);
 	cr_assert(lease_take_any(&image.view.leases[3], 1, 1));
 	cr_assert(lease_take_any(&image.view.leases[9], 1, 1));
-	slab_sweep_srv(&image.view, 1, &swept);
+	swept_of(&image.view, 1, &swept);
 	cr_expect_eq(swept.leases, 2);
 	cr_expect_eq(image.view.leases[3], 0);
 	cr_expect_eq(image.view.leases[9], 0);
@@ -455,10 +455,10 @@ Test(slab, sweep_breaks_leases_where_no_slab_is)
 /* Bits of the empty and the bare are not set. */
 Test(slab, sweep_sets_no_bit_that_is_not_due)
 {
-	struct slab_swept swept = {0};
+	static struct slab_swept swept;
 	image_carve(&image, 1, MIDDLE, 0, 0);
 	cr_assert_eq(claim(&two, MIDDLE, 0, 256), 10);
-	slab_sweep_srv(&image.view, 1, &swept);
+	swept_of(&image.view, 1, &swept);
 	cr_expect_eq(swept.bits, 0);
 	cr_expect_not(listed(MIDDLE, 0, 1));
 }

@@ -7,6 +7,7 @@
 #include "shm/atom.h"
 #include "shm/layout.h"
 #include "tests/lib/rng.h"
+#include "tests/lib/swept.h"
 #include "tests/lib/tags_reference.h"
 
 #define TAGS_MAX 4096u
@@ -75,10 +76,20 @@ static void compare_looks(const struct twins *t)
 	             tags_reference_count(t->narrow, t->n));
 }
 
-static void compare_sweep(struct twins *t, uint16_t id)
+static void compare_sweep(struct twins *t, const struct tags_living *living)
 {
-	cr_assert_eq(tags_sweep_srv(t->wide, t->n, id),
-	             tags_reference_sweep(t->narrow, t->n, id));
+	static uint32_t wide[65536];
+	static uint32_t narrow[65536];
+	uint32_t sum = 0;
+	uint32_t swept = tags_sweep_srv(t->wide, t->n, living, wide);
+	cr_assert_eq(swept,
+	             tags_reference_sweep(t->narrow, t->n, living, narrow));
+	cr_assert(memcmp(wide, narrow, sizeof(wide)) == 0);
+	for (uint32_t id = 0; id < 65536; id++) {
+		sum += wide[id];
+		wide[id] = narrow[id] = 0;
+	}
+	cr_assert_eq(sum, swept);
 	check_alike(t);
 }
 
@@ -132,11 +143,20 @@ Test(wide, sweeps_as_narrow)
 	static struct twins t;
 	struct rng rng = rng_start("sweeps_as_narrow");
 	static const uint16_t ids[] = {1, 2, 3, 0xff, 0x100, 0x101, 0x7fff};
+	static struct tags_living living;
 	for (uint32_t i = 0; i < 3000; i++) {
 		fill(&t, &rng, 1 + rng_below(&rng, TAGS_MAX));
-		compare_sweep(&t, ids[i % 7]);
+		swept_living_but(&living, ids[i % 7]);
+		compare_sweep(&t, &living);
 		compare_looks(&t);
-		compare_sweep(&t, ids[i % 7]);
+		compare_sweep(&t, &living);
+		/* Several at once, also those that no client can have. */
+		swept_living_but(&living, ids[i / 7 % 7]);
+		living.bits[0x8000 / 64] |= rng_below(&rng, 4);
+		living.bits[rng_below(&rng, 4)] &= UINT64_MAX << 2;
+		living.bits[0] |= 1;
+		compare_sweep(&t, &living);
+		compare_looks(&t);
 	}
 }
 
