@@ -73,6 +73,9 @@ static void check_seen(void)
 				        plan_kind_name(kind),
 				        plan_reason_name(reason));
 		}
+		/* No plan's reason, but that of what is taken by hand. */
+		if (reason == PLAN_ASKED)
+			continue;
 		cr_assert_gt(n, 0, "%s was never met",
 		             plan_reason_name(reason));
 	}
