@@ -4,7 +4,7 @@
 guest_programs = tests/guest/homes tests/guest/threads tests/guest/nearest \
 	tests/guest/orphan tests/guest/worker tests/guest/knock \
 	tests/guest/powers tests/guest/migrate tests/guest/burst \
-	tests/guest/local
+	tests/guest/local tests/guest/crowd
 check_PROGRAMS += $(guest_programs)
 guest_fixture = tests/guest/fixture.c tests/guest/fixture.h
 tests_guest_homes_SOURCES = tests/guest/homes.c $(guest_fixture)
@@ -17,6 +17,8 @@ tests_guest_local_SOURCES = tests/guest/local.c $(guest_fixture)
 tests_guest_local_LDADD = client/libslabclient.la
 tests_guest_burst_SOURCES = tests/guest/burst.c $(guest_fixture)
 tests_guest_burst_LDADD = client/libslabclient.la
+tests_guest_crowd_SOURCES = tests/guest/crowd.c $(guest_fixture)
+tests_guest_crowd_LDADD = client/libslabclient.la
 tests_guest_orphan_SOURCES = tests/guest/orphan.c $(guest_fixture)
 tests_guest_orphan_LDADD = client/libslabclient.la
 tests_guest_migrate_SOURCES = tests/guest/migrate.c $(guest_fixture) \
@@ -36,7 +38,7 @@ EXTRA_DIST += tests/guest/README.md tests/guest/run.sh tests/guest/init \
 	tests/guest/shape_four.sh tests/guest/shape_four.facts \
 	tests/guest/shape_six.sh tests/guest/shape_six.facts \
 	tests/guest/shape_systemd.sh tests/guest/shape_systemd.facts \
-	tests/guest/test_balance.sh \
+	tests/guest/test_balance.sh tests/guest/test_crowd.sh \
 	tests/guest/test_death.sh tests/guest/test_homes.sh \
 	tests/guest/test_hotplug.sh tests/guest/test_pools.sh \
 	tests/guest/test_pressure.sh \

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2034
 # Four nodes of one CPU and 512 MiB each; sourced by run.sh.
-guest_programs+=(worker)
+guest_programs+=(worker crowd)
 make_root() {
 	make_small_root
 }
