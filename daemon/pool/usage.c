@@ -142,7 +142,7 @@ static void count_opens(const struct pool *pool, uint32_t *opens)
 		    CLIENT_FREE)
 			continue;
 		for (uint32_t ix = 0; ix < pool->n_caches; ix++)
-			opens[ix] += words[ix / 64] >> (ix % 64) & 1;
+			opens[ix] += (uint32_t)(words[ix / 64] >> (ix % 64) & 1);
 	}
 }
 

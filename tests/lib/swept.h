@@ -7,11 +7,12 @@
 
 #include "shm/slab.h"
 
-/* All but one id live, and there are no others. */
+/* All but one id live, and a tag that is out of use. */
 static inline void swept_living_but(struct tags_living *living, uint32_t id)
 {
 	memset(living, 0, sizeof(*living));
 	memset(living->bits, 0xff, CLIENT_IDS / 8);
+	living->bits[TAG_NONE / 64] |= UINT64_C(1) << TAG_NONE % 64;
 	living->bits[id / 64] &= ~(UINT64_C(1) << (id % 64));
 }
 
