@@ -16,12 +16,12 @@
 
 /* The lowest on top, so that they go out, are written and come home in
  * ascending order: hardware prefetches that, and home takes four at a time. */
-static void turn_over(struct slabd_mag_ *mag)
+static void turn_over(size_t n, void **objects)
 {
-	for (size_t i = 0, k = mag->n; i + 1 < k; i++) {
-		void *swap = mag->obj[i];
-		mag->obj[i] = mag->obj[--k];
-		mag->obj[k] = swap;
+	for (size_t i = 0, k = n; i + 1 < k; i++) {
+		void *swap = objects[i];
+		objects[i] = objects[--k];
+		objects[k] = swap;
 	}
 }
 
@@ -32,7 +32,7 @@ static bool refill_back(struct attachment *att, struct cache *cache,
 {
 	uint32_t n = home_get_back(cache, att->node, oldest,
 	                           (uint32_t)(mag->cap + 1) / 2, mag->obj);
-	mag->n = n;
+	magazine_set_n(mag, n);
 	magazine_took(att, cache, n);
 	for (uint32_t i = n; i-- > 0;)
 		atom_fetch_line(mag->obj[i]);
@@ -45,22 +45,23 @@ static bool refill_claim(struct attachment *att, struct cache *cache,
 {
 	struct slabd_pool *pool = cache->pool;
 	bool ring = false;
-	mag->n = slab_claim_any(&pool->user, cache->id, att->node,
-	                        (uint32_t)(mag->cap + 1) / 2, mag->obj, &ring);
+	uint32_t n =
+		slab_claim_any(&pool->user, cache->id, att->node,
+	                       (uint32_t)(mag->cap + 1) / 2, mag->obj, &ring);
 	if (ring)
 		want_tell(pool, cache->id, att->node);
-	if (mag->n == 0)
+	if (n == 0)
 		return false;
 	if (ring)
 		shortage_pace(cache, att->node);
-	if (!reach_objects(pool, (uint32_t)mag->n, mag->obj)) {
-		slab_release_any(&pool->user, (uint32_t)mag->n, mag->obj);
-		mag->n = 0;
+	if (!reach_objects(pool, n, mag->obj)) {
+		slab_release_any(&pool->user, n, mag->obj);
 		return false;
 	}
-	turn_over(mag);
-	home_note_claim(cache, (uint32_t)mag->n);
-	magazine_took(att, cache, (uint32_t)mag->n);
+	turn_over(n, mag->obj);
+	magazine_set_n(mag, n);
+	home_note_claim(cache, n);
+	magazine_took(att, cache, n);
 	return true;
 }
 
@@ -110,7 +111,8 @@ void *slabd_alloc_slow_(slabd_cache *head)
 		    !refill_back(att, cache, true, mag))
 			return take_short(cache, att);
 	}
-	return mag->obj[--mag->n];
+	magazine_set_n(mag, mag->n - 1);
+	return mag->obj[mag->n];
 }
 
 /* The newest object of a magazine that is at home on a node: among them may be
@@ -125,7 +127,8 @@ static void *take_home(struct cache *cache, struct slabd_mag_ *mag,
 			atom_load(&map[(uintptr_t)object >> UNIT_SHIFT]);
 		if (WORD_HOME(word) != node)
 			continue;
-		mag->obj[i] = mag->obj[--mag->n];
+		magazine_set_n(mag, mag->n - 1);
+		mag->obj[i] = mag->obj[mag->n];
 		return object;
 	}
 	return NULL;
@@ -170,7 +173,7 @@ size_t slabd_alloc_bulk(slabd_cache *cache, size_t n, void **out)
 		memcpy(out + got, mag->obj + mag->n - run, run * sizeof(*out));
 		/* All threads share the table that they have at first. */
 		if (run > 0)
-			mag->n -= run;
+			magazine_set_n(mag, mag->n - run);
 		got += run;
 		if (got == n)
 			break;

@@ -227,7 +227,7 @@ static bool begin(struct thread *self, struct attachment *att,
 	if (!make_room(self, att, stride, stride) ||
 	    !thread_open_slot(self, cache->slot))
 		return false;
-	mag->key = cache->id | att->node << 16;
+	atom_store(&mag->key, cache->id | att->node << 16);
 	/* pairs: magazine_drop; a thread that closes another cache clears its
 	 * bit of this word at the same time. */
 	atom_set(&self->used[cache->slot / 64], UINT64_C(1)

@@ -16,7 +16,8 @@ static void free_remote(struct thread *self, struct attachment *att,
 {
 	struct remote *remote = &att->remote[node];
 	struct slabd_pool *pool = att->pool;
-	remote->obj[remote->n++] = object;
+	atom_store(&remote->obj[remote->n], object);
+	atom_store(&remote->n, remote->n + 1);
 	remote->bytes += cache->row->stride;
 	att->remote_bytes += cache->row->stride;
 	magazine_gave(att, cache, 1);
@@ -43,7 +44,8 @@ static void free_local(struct thread *self, struct attachment *att,
 	}
 	if (mag->n >= mag->cap)
 		magazine_halve(att, cache, mag);
-	mag->obj[mag->n++] = object;
+	mag->obj[mag->n] = object;
+	magazine_set_n(mag, mag->n + 1);
 }
 
 /* The unit word of an object of this cache, or 0. */
@@ -114,7 +116,7 @@ void slabd_free_bulk(slabd_cache *cache, size_t n, void *const *objects)
 		size_t run = n < BULK_RUN ? n : BULK_RUN;
 		if (mag->n + run <= mag->cap &&
 		    copy_in(cache, mag, run, objects) == 0) {
-			mag->n += run;
+			magazine_set_n(mag, mag->n + run);
 		} else {
 			for (size_t i = 0; i < run; i++)
 				slabd_free(cache, objects[i]);

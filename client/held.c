@@ -135,12 +135,18 @@ static void tell_all(const struct slabd_pool *pool, uint32_t seq,
 void held_answer(struct slabd_pool *pool)
 {
 	const struct layout_geometry *geo = &pool->view.geo;
-	uint32_t seq = atom_load(&pool->link.count_asked);
+	struct link *link = &pool->link;
+	uint32_t told = atom_load(&link->count_told);
 	uint32_t *objects;
+	uint32_t seq;
 	int held;
-	if (seq == pool->link.count_told || !link_is_up(&pool->link))
-		return;
-	pool->link.count_told = seq;
+	do {
+		seq = atom_load(&link->count_asked);
+		if (seq == told || !link_is_up(link))
+			return;
+		/* pairs: held_answer, of the helper or slabd_poll: one of them
+		 * answers. */
+	} while (!atom_cas(&link->count_told, &told, seq));
 	objects = calloc((uint64_t)geo->n_caches * geo->n_nodes,
 	                 sizeof(*objects));
 	if (objects == NULL)

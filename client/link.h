@@ -56,7 +56,8 @@ struct link {
 	uint64_t rung;  /* (A) second << 16 | rings in it; relaxed, a few may
 	                   be missed when threads ring at the same time */
 	uint32_t count_asked;  /* (A) seq of slabd's last WIRE_COUNT; relaxed */
-	uint32_t count_told;   /* the last that was answered; by one thread */
+	/* (A) The last that was answered, by whoever sets it (held_answer). */
+	uint32_t count_told;
 	pthread_mutex_t calls; /* one request at a time */
 	uint32_t seq;          /* of the last request; under calls */
 	struct resume resume;

@@ -44,14 +44,16 @@ bool magazine_drop(struct thread *thread, struct attachment *att,
 	magazine_gave(att, cache, (uint32_t)mag->n);
 	if (!to_depot) {
 		home_send(cache, (uint32_t)mag->n, mag->obj);
-		mag->n = 0;
+		magazine_set_n(mag, 0);
 	}
-	for (uint32_t n; mag->n > 0; mag->n -= n) {
-		n = mag->n < DEPOT_HALF ? (uint32_t)mag->n : DEPOT_HALF;
+	while (mag->n > 0) {
+		uint32_t n =
+			mag->n < DEPOT_HALF ? (uint32_t)mag->n : DEPOT_HALF;
 		home_put_away(cache, node, n, mag->obj + mag->n - n);
+		magazine_set_n(mag, mag->n - n);
 	}
 	magazine_set_cap(att, cache, mag, 0);
-	mag->key = 0;
+	atom_store(&mag->key, 0u);
 	/* pairs: cap_grow, which sets other bits at the same time. */
 	atom_clear(&thread->used[cache->slot / 64], used);
 	return any;
@@ -64,7 +66,7 @@ void magazine_halve(struct attachment *att, struct cache *cache,
 	uint32_t half = (uint32_t)(mag->n + 1) / 2;
 	home_put_away(cache, WORD_HOME(mag->key), half, mag->obj);
 	magazine_gave(att, cache, half);
-	mag->n -= half;
+	magazine_set_n(mag, mag->n - half);
 	memmove(mag->obj, mag->obj + half, mag->n * sizeof(mag->obj[0]));
 }
 
@@ -73,7 +75,7 @@ void magazine_send_remote(struct attachment *att, struct remote *remote)
 	home_send_mixed(att->pool, remote->bytes, remote->n, remote->obj);
 	att->remote_bytes -= remote->bytes;
 	remote->bytes = 0;
-	remote->n = 0;
+	atom_store(&remote->n, 0u);
 }
 
 bool magazine_drop_remote(struct attachment *att)

@@ -12,6 +12,12 @@ static inline struct slabd_mag_ *magazine_of(const struct thread *thread,
 	return &thread->mags[cache->slot];
 }
 
+/* By the owner, or who empties it in its stead, as held_sum looks at n. */
+static inline void magazine_set_n(struct slabd_mag_ *mag, size_t n)
+{
+	atom_store(&mag->n, n);
+}
+
 /* One more thread with magazines, or one less: each has its part of a pool. */
 void magazine_count_holder(struct slabd_pool *pool, uint32_t more);
 

@@ -242,7 +242,7 @@ const char *slabd_version(void);
  */
 struct slabd_mag_ {
 	uint64_t clear_;
-	size_t n;      /* objects here */
+	size_t n;      /* objects here; other threads look at it, relaxed */
 	size_t cap;    /* objects allowed here */
 	uint32_t key;  /* low half of a unit word: cache and home that fit */
 	uint32_t seen; /* missed since it was last looked at for idleness */
@@ -289,7 +289,7 @@ static inline void *slabd_alloc(slabd_cache *cache)
 	size_t n;
 	if (__builtin_expect(__builtin_sub_overflow(mag->n, 1, &n), 0))
 		return slabd_alloc_slow_(cache);
-	mag->n = n;
+	__atomic_store_n(&mag->n, n, __ATOMIC_RELAXED);
 	return mag->obj[n];
 }
 
@@ -309,7 +309,7 @@ static inline void slabd_free(slabd_cache *cache, void *object)
 	size_t n = mag->n;
 	if (__builtin_expect(key == mag->key && n < mag->cap, 1)) {
 		mag->obj[n] = object;
-		mag->n = n + 1;
+		__atomic_store_n(&mag->n, n + 1, __ATOMIC_RELAXED);
 		return;
 	}
 	slabd_free_slow_(cache, object);

@@ -58,9 +58,9 @@ struct cache {
 
 /* Objects of any cache of a pool that live on one other node. */
 struct remote {
-	uint32_t n;
-	uint64_t bytes;
-	void *obj[REMOTE_MAX];
+	uint32_t n;            /* (A) stored by the owner; relaxed */
+	uint64_t bytes;        /* (O) */
+	void *obj[REMOTE_MAX]; /* (A) like n */
 };
 
 /* One thread in one pool. */

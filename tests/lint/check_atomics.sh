@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Atomic accesses go through shm/atom.h; the one peek of the inline hit path in
-# client/slabclient.h is the exception, as users do not have atom.h. Each ordered
-# operation (load_acquire, store_release, cas, publish, set, clear, swap, fence)
+# Atomic accesses go through shm/atom.h; the one peek and the two relaxed stores
+# of the inline hit path in client/slabclient.h are the exception, as users do not
+# have atom.h. Each ordered operation (load_acquire, store_release, cas, publish, set, clear, swap, fence)
 # names its partner, "pairs: function", on its line or on one of the two above
 # it, and that function is in the code. load, store and add are relaxed.
 . "$(dirname "$0")/lint.sh"
@@ -28,11 +28,13 @@ look() {
 		}
 		next
 	}
-	FNR == 1 { note1 = note2 = ""; peeks = 0 }
+	FNR == 1 { note1 = note2 = ""; peeks = pokes = 0 }
 	FILENAME != "shm/atom.h" && ($0 ~ /^[ \t]*#/ ? $0 : code) ~ bare {
 		if (FILENAME != "client/slabclient.h" ||
-		    code !~ /__atomic_load_n|^[ \t]*__ATOMIC_RELAXED[)];$/ ||
-		    (code ~ /__atomic_load_n/ && ++peeks > 1))
+		    code !~ /__atomic_load_n|^[ \t]*__ATOMIC_RELAXED[)];$/ &&
+		    code !~ /__atomic_store_n[(].*__ATOMIC_RELAXED[)];$/ ||
+		    (code ~ /__atomic_load_n/ && ++peeks > 1) ||
+		    (code ~ /__atomic_store_n/ && ++pokes > 2))
 			found("bare atomic: use an operation of shm/atom.h")
 	}
 	FILENAME != "shm/atom.h" && code ~ ordered {
@@ -81,6 +83,10 @@ done
 printf 'a = __atomic_load_n(p,\n\t__ATOMIC_RELAXED);\n%s\n' \
 	'b = __atomic_load_n(q, __ATOMIC_RELAXED);' | sample client/slabclient.h
 names "a second peek in the public header" '^client/slabclient.h:3: '
+for n in 1 2 3; do
+	echo "__atomic_store_n(&m, $n, __ATOMIC_RELAXED);"
+done | sample client/slabclient.h
+names "a third store in the public header" '^client/slabclient.h:3: '
 printf '/* pairs: a_put */\n\n\nw = atom_load_acquire(p);\nint a_put(void);\n' |
 	sample shm/a.c
 names "a partner named three lines above" '^shm/a.c:4: '
@@ -88,6 +94,10 @@ names "a partner named three lines above" '^shm/a.c:4: '
 printf 'a = __atomic_load_n(p,\n\t__ATOMIC_RELAXED);\n' |
 	sample client/slabclient.h
 passes "the one peek in the public header"
+for n in 1 2; do
+	echo "__atomic_store_n(&m, $n, __ATOMIC_RELAXED);"
+done | sample client/slabclient.h
+passes "the two relaxed stores in the public header"
 printf '/* pairs: a_put */\nif (x)\n\tw = atom_load_acquire(p);\nint a_put(void);\n' |
 	sample shm/a.c
 passes "a partner named two lines above"
