@@ -133,10 +133,13 @@ static void test_remote(void)
 
 static void child_main(int fd, void *arg)
 {
-	slabd_pool *own = fixture_pool(&fixture);
-	slabd_cache *of = fixture_cache(own, "one", SIZE);
+	slabd_pool *own;
+	slabd_cache *of;
 	void *some[1000];
 	(void)arg;
+	hear(fd);
+	own = fixture_pool(&fixture);
+	of = fixture_cache(own, "one", SIZE);
 	use(of, some, 1000);
 	slabd_free_bulk(of, 900, some + 100);
 	say(fd, 1);
@@ -145,23 +148,22 @@ static void child_main(int fd, void *arg)
 	slabd_close(own);
 }
 
-static void test_stopped(void)
+static void test_stopped(struct child *child)
 {
-	struct child child;
 	long long owned;
-	child_start(&child, child_main, NULL);
-	hear(child.fd);
+	say(child->fd, 1);
+	hear(child->fd);
 	tap_is(caches("used"), LIVE + 100, "two processes use what they use");
 	owned = fixture_owned(&fixture);
-	kill(child.pid, SIGSTOP);
+	kill(child->pid, SIGSTOP);
 	tap_is(unknown(), 1, "one that is stopped does not say");
 	tap_ok(caches("used") > LIVE + 100, "what it holds counts as used");
 	tap_is(caches("used") + caches("held"), owned, "and nothing else");
-	kill(child.pid, SIGCONT);
+	kill(child->pid, SIGCONT);
 	fixture_until(&fixture, "/caches", "pools.0.held_unknown", 0, 60000);
 	tap_is(caches("used"), LIVE + 100, "when it goes on it is known");
-	say(child.fd, 1);
-	child_end(&child, "the other process");
+	say(child->fd, 1);
+	child_end(child, "the other process");
 	tap_is(caches("used"), LIVE, "and when it has ended it is gone");
 }
 
@@ -205,13 +207,16 @@ static void test_no_helper(void)
 
 int main(void)
 {
+	struct child child;
 	tap_start(300);
 	fixture_open(&fixture, CONFIG);
+	/* Before there are threads: the thread sanitizer wants it so. */
+	child_start(&child, child_main, NULL);
 	pool = fixture_pool(&fixture);
 	cache = fixture_cache(pool, "one", SIZE);
 	test_used();
 	test_remote();
-	test_stopped();
+	test_stopped(&child);
 	test_no_helper();
 	fixture_post(&fixture, "/trim", "");
 	tap_is(caches("used"), LIVE, "after a trim the same is in use");
