@@ -5,7 +5,8 @@
  *      slabd_alloc --hit--> this thread's magazine          (inline, private)
  *           '------miss---> process depot --> node's partial list --> slabd
  *
- * A hit touches nothing that another thread or process can see. All state of
+ * A hit changes nothing that another process can see, and nothing that another
+ * thread of this one does more with than count it. All state of
  * magazines and depot is private to the process; what others see are the owner
  * tags in the pool's shared file, which change only when objects move between
  * a slab and a magazine. So a process killed at any instruction loses nothing:
