@@ -245,7 +245,9 @@ static int note_moved(struct move *move)
 {
 	struct backing *backing = move->backing;
 	move_books(move);
-	if (backing->topo->simulated) {
+	if (backing->topo->simulated ||
+	    reserve_has_shifted(backing, move->from_ix, move->to_ix,
+	                        move->file.kind)) {
 		reserve_shift(backing, move->from_ix, move->to_ix);
 		return 0;
 	}

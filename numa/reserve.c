@@ -145,6 +145,7 @@ static int secure(struct backing *backing, unsigned ix, uint64_t want,
 			lack_of_pool(r, why);
 			return RESERVE_E_LACK;
 		}
+		backing->node[ix].seen_pages = now.total_pages;
 		if (tries == 0)
 			first = now;
 		if (now.spare_pages >= claimed + want)
@@ -198,6 +199,7 @@ void reserve_give_back(struct backing *backing, unsigned ix, uint64_t n)
 	(void)huge_release(backing->sysfs, reserve_pool_node(backing, ix),
 	                   backing_kind_shift(node->kind), n, &gone);
 	node->reserved_pages -= gone;
+	node->seen_pages -= gone < node->seen_pages ? gone : node->seen_pages;
 	journal_end(backing, ix);
 }
 
@@ -214,9 +216,28 @@ void reserve_shift(struct backing *backing, unsigned from, unsigned to)
 	if (backing->node[from].reserved_pages == 0)
 		return;
 	backing->node[from].reserved_pages--;
+	backing->node[from].seen_pages -= backing->node[from].seen_pages > 0;
 	journal_end(backing, from);
 	backing->node[to].reserved_pages++;
+	backing->node[to].seen_pages++;
 	journal_end(backing, to);
+}
+
+bool reserve_has_shifted(const struct backing *backing, unsigned from,
+                         unsigned to, enum backing_kind kind)
+{
+	unsigned shift = backing_kind_shift(kind);
+	struct huge_counts left;
+	struct huge_counts now;
+	return backing_kind_is_hugetlb(kind) &&
+	       huge_count(backing->sysfs, reserve_pool_node(backing, from),
+	                  shift, &left) == 0 &&
+	       huge_count(backing->sysfs, reserve_pool_node(backing, to), shift,
+	                  &now) == 0 &&
+	       left.total_pages < backing->node[from].reserved_pages &&
+	       backing->node[to].seen_pages > 0 &&
+	       now.total_pages > backing->node[to].seen_pages &&
+	       now.spare_pages == 0;
 }
 
 uint64_t reserve_lasting(const struct backing *backing, unsigned ix,

@@ -80,6 +80,12 @@ void reserve_trim(struct backing *backing, unsigned ix);
 /* One of the hugepages that we added on from is one that we added on to. */
 void reserve_shift(struct backing *backing, unsigned from, unsigned to);
 
+/* Whether the kernel, which moved a page of its own accord, made a hugepage on to
+ * and took one of ours on from away: it has fewer there than we added, and on
+ * to more than we saw last, of which none is free. */
+bool reserve_has_shifted(const struct backing *backing, unsigned from,
+                         unsigned to, enum backing_kind kind);
+
 /* How many hugepages of this kind last on a node, 0 if that can't be known. */
 uint64_t reserve_lasting(const struct backing *backing, unsigned ix,
                        enum backing_kind kind);

@@ -34,6 +34,7 @@ struct backing_node {
 	bool bound;              /* pages come from this node alone */
 	uint64_t file_bytes;     /* whole pages */
 	uint64_t reserved_pages; /* hugepages that we added to this node */
+	uint64_t seen_pages; /* that the node had when we looked last; 0: never */
 	uint64_t ready_pages;    /* of this file, wherever they lie */
 	uint64_t resident_pages; /* lying on this node, of whatever file */
 	int64_t populate_ns;     /* reserving and faulting in, at open */

@@ -56,24 +56,25 @@ audit "without CPU $gone"
 online /sys/devices/system/cpu/cpu$gone 1
 result $? "CPU $gone comes back" "$dir/online"
 grow "with CPU $gone"
-program threads
 stop_worker() {
 	kill -TERM "$worker"
 	wait "$worker"
 	result $? "the client ends, nothing failed, nothing lost" "$dir/worker"
 }
 stop_worker
+# By itself: one that lacks slabs is given the empty ones of others.
+program threads
 within 100 nothing_used
 result $? "nothing is left in use"
 stop_slabd
 equal "hugepages are given back" "$(all 0)" "$(hugepages)"
 
 # All of a node's memory, in use by a client that checks its objects: the
-# kernel moves the pages to where there is room.
-start_slabd '[balance]\nenabled = no\n[pool default]\nmax = 16M\nstart = 16M'
+# kernel moves the pages to where hugepages are free, which are others'.
 for i in $nodes; do
 	[ "$i" = $far ] || reserve "$i" 16
 done
+start_slabd '[balance]\nenabled = no\n[pool default]\nmax = 16M\nstart = 16M'
 homes 16 --hold >"$dir/hold" 2>&1 &
 client=$!
 within 100 grep -q holding "$dir/hold"
@@ -109,11 +110,40 @@ worker=$!
 within 300 working 1
 result $? "the pool serves another client" "$dir/worker"
 stop_worker
-for block in $blocks; do
-	online "$block" 1 || online "$block" online_movable
-done
-within 100 grep -q "memory of node $far is back" "$dir/log"
-result $? "slabd knows that it is back" "$dir/log"
-audit "with the memory back"
+bring_back() {
+	for block in $blocks; do
+		online "$block" 1 || online "$block" online_movable
+	done
+	within 100 grep -q "memory of node $far is back" "$dir/log"
+	result $? "slabd knows that it is back" "$dir/log"
+	audit "with the memory back"
+}
+bring_back
 stop_slabd
+equal "those that others had reserved are left" "$(but $far 0 16)" \
+	"$(hugepages)"
+
+# The same where no hugepage is free: the kernel makes new ones for them on other
+# nodes, which are slabd's to give back.
+for i in $nodes; do
+	reserve "$i" 0
+done
+start_slabd '[balance]\nenabled = no\n[pool default]\nmax = 16M\nstart = 16M'
+homes 16 --hold >"$dir/hold" 2>&1 &
+client=$!
+within 100 grep -q holding "$dir/hold"
+result $? "a client holds all there is once more" "$dir/hold"
+for block in $blocks; do
+	online "$block" 0
+done
+within 100 none_lies_there
+result $? "its pages lie elsewhere" "$dir/log"
+equal "in hugepages that the kernel made" "$(($(echo "$nodes" | wc -w) * 8))" \
+	"$(($(hugepages | tr ' ' '+')))"
+kill -TERM $client
+wait $client
+result $? "it ends: its objects are as they were" "$dir/hold"
+bring_back
+stop_slabd
+equal "all hugepages are given back" "$(all 0)" "$(hugepages)"
 finish

@@ -184,6 +184,52 @@ static void expect_unmoved(void)
 	cr_expect_neq(*how.reason, '\0');
 }
 
+/* Its memory was taken offline, and the kernel has moved the page by itself. */
+static void was_moved(unsigned seen, unsigned pages, unsigned free_pages)
+{
+	two_nodes(0);
+	put_node_pool(0, 1, 0);
+	put_node_pool(1, pages, free_pages);
+	backing.node[0].seen_pages = 2;
+	backing.node[1].seen_pages = seen;
+	fake.at = 1;
+	cr_assert_eq(backing_move(&backing, 0, 1, 0, 1, &how), 0, "%s",
+	             how.reason);
+	cr_expect_eq(fake.asks, 0);
+	cr_expect_eq(backing.node[0].resident_pages, 1);
+	cr_expect_eq(backing.node[1].resident_pages, 1);
+	cr_expect_eq(pool_pages(0, "nr"), 1);
+	cr_expect_eq(pool_pages(1, "nr"), pages);
+}
+
+Test(backing_move, the_hugepage_that_the_kernel_made_is_ours)
+{
+	was_moved(4, 5, 0);
+	cr_expect_eq(backing.node[0].reserved_pages, 1);
+	cr_expect_eq(backing.node[1].reserved_pages, 1);
+	cr_expect_eq(backing.journal[0].reserved_pages, 1);
+	cr_expect_eq(backing.journal[1].reserved_pages, 1);
+	cr_expect_eq(backing.node[1].seen_pages, 5);
+}
+
+Test(backing_move, the_hugepage_that_the_kernel_took_is_others)
+{
+	was_moved(5, 5, 0);
+	cr_expect_eq(backing.node[1].reserved_pages, 0);
+}
+
+Test(backing_move, others_have_added_some_meanwhile)
+{
+	was_moved(4, 6, 1);
+	cr_expect_eq(backing.node[1].reserved_pages, 0);
+}
+
+Test(backing_move, where_we_never_looked_none_is_ours)
+{
+	was_moved(0, 5, 0);
+	cr_expect_eq(backing.node[1].reserved_pages, 0);
+}
+
 Test(backing_move, ours_goes_back_where_another_is_free)
 {
 	unsigned file;
