@@ -104,6 +104,8 @@ static void give_it(struct traced_pool *w, struct kill_board *board)
 	if (traced_pool_claim(w, common, 0, 1) != 1)
 		tap_bail("no object for the victim");
 	board->handle = w->held[--w->n_held];
+	view_touch_any(&w->view, board->id,
+	               (uint32_t)(board->handle >> UNIT_SHIFT));
 	tags_give_own(slab_tag_of(&w->view, board->handle),
 	              (uint16_t)w->user.id, (uint16_t)board->id);
 }

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "shm/atom.h"
 #include "tests/lib/harness.h"
@@ -156,6 +157,8 @@ static void test_stopped(struct child *child)
 	tap_is(caches("used"), LIVE + 100, "two processes use what they use");
 	owned = fixture_owned(&fixture);
 	kill(child->pid, SIGSTOP);
+	/* All of its threads. */
+	waitpid(child->pid, NULL, WUNTRACED);
 	tap_is(unknown(), 1, "one that is stopped does not say");
 	tap_ok(caches("used") > LIVE + 100, "what it holds counts as used");
 	tap_is(caches("used") + caches("held"), owned, "and nothing else");
