@@ -78,6 +78,9 @@ static void holder(int fd, void *arg)
 		void *more[100];
 		size_t n = slabd_alloc_bulk(caches[0], 100, more);
 		slabd_free_bulk(caches[0], n, more);
+		/* Empty slabs, which may have served the others since. */
+		n = slabd_alloc_bulk(caches[2], LARGES, more);
+		slabd_free_bulk(caches[2], n, more);
 		slabd_flush(pool);
 		say(fd, wrong());
 	}
