@@ -290,9 +290,10 @@ int backing_shrink(struct backing *backing, unsigned file_ix,
 	if (r < 0 || n_pages == 0)
 		return r;
 	file = reserve_file(backing, file_ix, node_ix);
-	r = memfile_ready(&file, &before);
-	if (r == 0)
-		r = memfile_punch(&file, first_page, n_pages);
+	/* The caller's books have none of them any more. */
+	if (memfile_ready(&file, &before) < 0)
+		before = backing->node[file_ix].ready_pages;
+	r = memfile_punch(&file, first_page, n_pages);
 	if (r < 0)
 		return r;
 	if (memfile_ready(&file, &after) < 0)

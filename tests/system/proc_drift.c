@@ -26,9 +26,11 @@
 
 /* Objects that are in use at one time: in the window and the ring, and what a
  * magazine and a batch on its way home hold. A list grows when under an eighth
- * of its slabs have something free: twice as many slabs are never due. */
+ * of its slabs have something free: twice as many slabs are never due. A list
+ * that is used up soon is grown by 64 slabs ahead, at the most. */
 #define IN_HAND (SLABD_MAGAZINE_MAX + REMOTE_MAX)
-#define SLABS_MOST (2 * ((WINDOW + RING + IN_HAND) / PER_SLAB + 1))
+#define AHEAD_MOST 64
+#define SLABS_MOST (2 * ((WINDOW + RING + IN_HAND) / PER_SLAB + 1) + AHEAD_MOST)
 
 enum order { ORDER_SEND, ORDER_RECEIVE, ORDER_FLUSH, ORDER_END };
 

@@ -246,11 +246,10 @@ static void test_another(bool helper)
 
 /* ---- trim without a helper ---------------------------------------------- */
 
-/* Its depot holds what the other needs, and nobody but it can serve a trim. It
- * was not short itself: then it would keep less. */
+/* Its depot holds what the other needs, and nobody but it can serve a trim. */
 static void trims(int fd, void *arg)
 {
-	slabd_pool *pool = open_pool(SLABD_NO_HELPER, WAIT_MS);
+	slabd_pool *pool = open_pool(SLABD_NO_HELPER, 5000);
 	slabd_cache *cache = fixture_cache(pool, "one", SIZE);
 	struct pollfd at = {.fd = slabd_descriptor(pool), .events = POLLIN};
 	size_t n = fixture_take(cache, 1900, all);
@@ -261,13 +260,14 @@ static void trims(int fd, void *arg)
 	slabd_free_bulk(cache, n, all);
 	slabd_get_stats(pool, &stats);
 	flushed = stats.flushed;
-	say(fd, 1);
+	tap_ok(fixture_post(&fixture, "/trim", ""), "a trim by hand");
 	/* slabd may have something else to say besides. */
 	while (stats.flushed == flushed &&
 	       poll(&at, 1, (int)SURELY_MS) == 1 && slabd_poll(pool) == 0)
 		slabd_get_stats(pool, &stats);
 	tap_ok(stats.flushed > flushed,
 	       "slabd asks for a trim, and slabd_poll serves it");
+	say(fd, 1);
 	hear(fd);
 	slabd_close(pool);
 }
