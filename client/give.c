@@ -25,11 +25,18 @@ __attribute__((cold, noinline)) static int no_object(const slabd_pool *pool,
 	                 pool->view.head->name, (unsigned long long)off);
 }
 
+__attribute__((cold, noinline)) static int no_mapping(void)
+{
+	return error_set(ENOMEM, "the kernel gives this process no access to "
+	                 "more of the pool: raise vm.max_map_count");
+}
+
 void *slabd_pointer(slabd_pool *pool, slabd_handle handle)
 {
 	if (slab_tag_of(&pool->view, handle) == NULL)
 		return no_object(pool, handle), NULL;
-	reach_offset(pool, handle);
+	if (!reach_offset(pool, handle))
+		return no_mapping(), NULL;
 	return pool->user.data + handle;
 }
 
@@ -81,7 +88,8 @@ int slabd_give(slabd_pool *pool, void *object, unsigned client_id)
 	if (atom_load(tag) != own)
 		return not_own(pool, off);
 	head = slab_head_of(view, off);
-	reach_touched(pool, client_id);
+	if (!reach_touched(pool, client_id))
+		return no_mapping();
 	view_touch_any(view, client_id, head);
 	if (!tags_give_own(tag, own, other))
 		return not_own(pool, off);
@@ -110,7 +118,8 @@ void *slabd_take(slabd_pool *pool, slabd_handle handle)
 		return no_object(pool, handle), NULL;
 	/* pairs: tags_give_own; what the giver wrote is there. */
 	if (atom_load_acquire(tag) == pool->user.id) {
-		reach_offset(pool, handle);
+		if (!reach_offset(pool, handle))
+			return no_mapping(), NULL;
 		return pool->user.data + handle;
 	}
 	return not_given(handle), NULL;

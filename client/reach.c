@@ -78,20 +78,23 @@ static int open_touched(struct slabd_pool *pool, uint32_t id)
 	return open_shared(pool, row, row + bytes);
 }
 
-void reach_touched(struct slabd_pool *pool, uint32_t id)
+bool reach_touched(struct slabd_pool *pool, uint32_t id)
 {
 	uint64_t bit = UINT64_C(1) << (id % 64);
 	int saved = errno;
+	bool opened;
 	/* pairs: reach_touched; who sees the bit may touch the row. */
 	if ((atom_load_acquire(&pool->rows[id / 64]) & bit) != 0)
-		return;
+		return true;
 	lock(pool);
-	if (open_touched(pool, id) == 0)
+	opened = open_touched(pool, id) == 0;
+	if (opened)
 		/* pairs: reach_touched */
 		atom_store_release(&pool->rows[id / 64],
 		                   atom_load(&pool->rows[id / 64]) | bit);
 	unlock(pool);
 	errno = saved;
+	return opened;
 }
 
 int reach_start(struct slabd_pool *pool)
@@ -200,9 +203,9 @@ static bool reach_page(struct slabd_pool *pool, uint64_t page)
 	return good;
 }
 
-void reach_offset(struct slabd_pool *pool, uint64_t off)
+bool reach_offset(struct slabd_pool *pool, uint64_t off)
 {
-	reach_page(pool, off >> pool->view.geo.page_shift);
+	return reach_page(pool, off >> pool->view.geo.page_shift);
 }
 
 static uint64_t page_of(const struct slabd_pool *pool, const void *object)

@@ -33,10 +33,11 @@ void reach_done(struct slabd_pool *pool);
 bool reach_objects(struct slabd_pool *pool, uint32_t n, void *const *objects);
 
 /* The same for one by its offset. */
-void reach_offset(struct slabd_pool *pool, uint64_t off);
+bool reach_offset(struct slabd_pool *pool, uint64_t off);
 
-/* Opens a client's notes of where it has been: its own are open. */
-void reach_touched(struct slabd_pool *pool, uint32_t id);
+/* Opens a client's notes of where it has been: its own are open. False, and
+ * they may not be touched, where the kernel refuses. */
+bool reach_touched(struct slabd_pool *pool, uint32_t id);
 
 /* Closes the pages that are holes since the last call. */
 void reach_close(struct slabd_pool *pool);

@@ -132,9 +132,10 @@ int slabd_close(slabd_pool *pool);
  * an empty name or control characters in it, ENAMETOOLONG, EEXIST the name is
  * in use with another size, alignment or flags (slabd_last_error has both, and
  * who uses it), or, with SLABD_CACHE_NEW, at all, ENOENT with SLABD_CACHE_FIND,
- * ENOSPC the pool has all its caches and all are in use, EMFILE the process has SLABD_CACHES_MAX open, ENOTCONN slabd is gone
- * and did not come back in time, or this is a forked child, ETIMEDOUT slabd
- * does not answer. Talks to slabd; blocks up to five seconds.
+ * ENOSPC the pool has all its caches and all are in use, EMFILE the process has
+ * SLABD_CACHES_MAX open, ENOTCONN slabd is gone and did not come back in time,
+ * or this is a forked child, ETIMEDOUT slabd does not answer. Talks to slabd;
+ * blocks up to five seconds.
  */
 slabd_cache *slabd_cache_create(slabd_pool *pool, const char *name, size_t size,
                                 size_t align, unsigned flags);
@@ -174,8 +175,8 @@ slabd_handle slabd_handle_of(slabd_pool *pool, const void *object);
 #define SLABD_NO_HANDLE UINT64_MAX
 
 /* The address of a handle here; the object is accessible from then on, as what
- * slabd_alloc and slabd_take return. Errors: EINVAL for no object's handle.
- * Says nothing of who owns it: see slabd_take. */
+ * slabd_alloc and slabd_take return. Errors: EINVAL for no object's handle,
+ * ENOMEM this process has no mapping left. Says nothing of who owns it: see slabd_take. */
 void *slabd_pointer(slabd_pool *pool, slabd_handle handle);
 
 /* This client's id, 1 to 32767; 0 with ENOTCONN in a forked child. */
@@ -186,13 +187,15 @@ unsigned slabd_client_id(slabd_pool *pool);
  *
  * On success the caller no longer owns it; tell the other its handle by any
  * means. Wait-free. Errors: EPERM the caller does not own it, EINVAL no object
- * there, ESRCH no such client, ENOTCONN in a forked child. Should the receiver
+ * there, ESRCH no such client, ENOMEM this process has no mapping left (the
+ * object stays its own), ENOTCONN in a forked child. Should the receiver
  * die before it takes the object, slabd frees it.
  */
 int slabd_give(slabd_pool *pool, void *object, unsigned client_id);
 
 /* Returns the object of a handle that was given to this client. Wait-free.
- * Errors: EPERM it is not this client's, EINVAL no object there, ENOTCONN. */
+ * Errors: EPERM it is not this client's, EINVAL no object there, ENOMEM this
+ * process has no mapping left (the object stays its own), ENOTCONN. */
 void *slabd_take(slabd_pool *pool, slabd_handle handle);
 
 /* Makes the calling thread count as on a node (the kernel's id) of this pool;
