@@ -5,7 +5,8 @@
  * It never crashes or hangs, and the accounts are exact either way.
  *
  * $SLABD_STEP=all does every call with every error; else a stride with a random
- * first, and one of the errors by chance.
+ * first, and one of the errors by chance; a wider one, but in ./dev stress, where a
+ * call takes a second or more.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -20,6 +21,7 @@
 
 #define STRIDE_START 5
 #define STRIDE 2
+#define SLOW 4      /* times as far apart where each takes a second */
 #define SANITIZED 3 /* times as far apart where code is many times longer */
 #define ERRORS 3
 
@@ -166,6 +168,8 @@ static void fail_some(const struct scenario *scenario, struct rng *rng)
 	uint64_t stride = scenario->is_start ? STRIDE_START : STRIDE;
 	uint64_t at;
 	stride *= sanitized ? SANITIZED : 1;
+	if (scenario->is_slow && getenv("SLABD_STRESS") == NULL)
+		stride *= SLOW;
 	at = 1 + rng_next(rng) % stride;
 	do {
 		which = (unsigned)(rng_next(rng) % ERRORS);

@@ -25,6 +25,7 @@ struct scenario {
 	bool is_death; /* the client is killed for it */
 	bool fresh;    /* nothing is kept: the first start */
 	bool anew;     /* in a pool that has not grown yet */
+	bool is_slow;  /* each time takes a second or so, or has many calls */
 };
 
 #define DEEDS 11

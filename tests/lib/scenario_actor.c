@@ -252,13 +252,13 @@ static void victim(int fd, void *arg)
 const struct scenario scenarios[DEEDS] = {
 	{.name = "start", .is_start = true, .fresh = true},
 	{.name = "take over", .is_start = true},
-	{.name = "take over from the dead", victim, .is_start = true},
+	{.name = "take over from the dead", victim, .is_start = true, .is_slow = true},
 	{.name = "let in", newcomer},
 	{.name = "make a cache", creator, .waits = true},
 	{.name = "end a cache", ender, .waits = true},
 	{.name = "carve", grower, .waits = true, .anew = true},
-	{.name = "empty slabs", taker, .waits = true},
-	{.name = "lend", borrower, .waits = true},
-	{.name = "drain", drainer, .waits = true},
+	{.name = "empty slabs", taker, .waits = true, .is_slow = true},
+	{.name = "lend", borrower, .waits = true, .is_slow = true},
+	{.name = "drain", drainer, .waits = true, .is_slow = true},
 	{.name = "reap", victim, .waits = true, .is_death = true},
 };
