@@ -63,7 +63,8 @@ tests_libtest_la_SOURCES = \
 	tests/lib/tags_reference.h \
 	tests/lib/tap.c \
 	tests/lib/traced_pool.c \
-	tests/lib/traced_pool.h
+	tests/lib/traced_pool.h \
+	tests/lib/turns.h
 if UNIT_TESTS
 tests_libtest_la_SOURCES += \
 	tests/lib/admin_fixture.c \

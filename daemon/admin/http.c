@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "daemon/admin/query.h"
+#include "daemon/base/turn.h"
 
 /* How long to leave the backlog alone after accept failed (EMFILE). */
 #define ACCEPT_PAUSE_MS 500
@@ -162,9 +163,11 @@ static void ask_again(evutil_socket_t fd, short what, void *arg)
 	struct waiting *w = arg;
 	struct evhttp_request *req = w->req;
 	int status = HTTP_OK;
-	json_t *doc = w->route->build(w->admin->routes->arg, &w->q, &status);
+	json_t *doc;
 	(void)fd;
 	(void)what;
+	turn_at("admin");
+	doc = w->route->build(w->admin->routes->arg, &w->q, &status);
 	if (status == ADMIN_LATER) {
 		wait_on(w);
 		return;
@@ -311,6 +314,7 @@ static void request_came(struct evhttp_request *req, void *arg)
 	struct bufferevent *bev = evhttp_connection_get_bufferevent(evcon);
 	int status = HTTP_OK;
 	json_t *doc;
+	turn_at("admin");
 	for (struct conn *c = a->conn; c < a->conn + ADMIN_CONNS_MAX; c++) {
 		if (c->bev != bev)
 			continue;

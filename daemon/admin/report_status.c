@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "daemon/base/clock.h"
+#include "daemon/base/turn.h"
 #include "daemon/pool/caches.h"
 #include "daemon/pool/waiting.h"
 #include "daemon/serve/machine.h"
@@ -195,17 +196,53 @@ static json_t *left_doc(const struct server *server)
 	return list;
 }
 
+/* Those that anything fell into: what they are below, and how many. */
+static json_t *buckets_doc(const struct turns *t)
+{
+	json_t *list = json_array();
+	for (unsigned i = 0; i < TURN_BUCKETS; i++)
+		if (t->bucket[i] > 0)
+			report_append(&list,
+			              json_pack("[I, I]",
+			                        report_count(turn_below_us(i)),
+			                        report_count(t->bucket[i])));
+	return list;
+}
+
+static json_int_t us_of(int64_t ns)
+{
+	return ns < 0 ? 0 : ns / CLOCK_US;
+}
+
+/* How long nobody was served, while the loop had something to do. */
+static json_t *turns_doc(const struct server *server)
+{
+	const struct turns *t = turn_counts();
+	int64_t at_ns = t->longest_at_ns - server->started_ns;
+	return json_pack(
+		"{s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:f, s:I, s:I, s:o}",
+		"count", report_count(t->count), "total_us", us_of(t->total_ns),
+		"p50_us", report_count(turn_quantile_us(t, 500000)), "p99_us",
+		report_count(turn_quantile_us(t, 990000)), "p999_us",
+		report_count(turn_quantile_us(t, 999000)), "longest_us",
+		us_of(t->longest_ns), "longest_what", t->longest_what,
+		"longest_part_us", us_of(t->longest_part_ns), "longest_at_s",
+		at_ns > 0 ? (double)at_ns / CLOCK_S : 0.0, "silent_us",
+		us_of(t->silent_ns), "waited_us", us_of(t->waited_ns),
+		"buckets", buckets_doc(t));
+}
+
 json_t *report_status(struct report *r)
 {
 	const struct server *server = r->server;
 	double uptime = (double)(clock_ns() - server->started_ns) / CLOCK_S;
-	return json_pack("{s:s, s:i, s:i, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+	return json_pack("{s:s, s:i, s:i, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 	                 "version",
 	                 PACKAGE_VERSION, "layout_version", LAYOUT_VERSION,
 	                 "pid", getpid(), "uptime_s", uptime, "dropped",
 	                 report_numbers(server->drops.count, DROPS, drop_name),
 	                 "pressure", pressure_doc(server), "limits",
 	                 limits_doc(), "orphans", orphans_doc(server), "left",
-	                 left_doc(server), "pools",
+	                 left_doc(server), "turns", turns_doc(server), "pools",
 	                 report_list(r, pool_doc), "startup", startup_doc(r));
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# What every room may use: log, processes, time.
+# What every room may use: log, processes, time, turns of the loop.
 libdaemon_la_SOURCES += \
 	daemon/base/clock.c \
 	daemon/base/clock.h \
@@ -8,4 +8,6 @@ libdaemon_la_SOURCES += \
 	daemon/base/proc.c \
 	daemon/base/proc.h \
 	daemon/base/remedy.c \
-	daemon/base/remedy.h
+	daemon/base/remedy.h \
+	daemon/base/turn.c \
+	daemon/base/turn.h

@@ -126,6 +126,17 @@ static void put_dropped(struct ctl *c, const json_t *doc)
 	ctl_text_wrap(c, INDENT, text);
 }
 
+/* Absent in what older ones said. */
+static void put_turns(struct ctl *c, const json_t *doc)
+{
+	const json_t *turns = json_object_get(doc, "turns");
+	if (turns != NULL)
+		ctl_text_line(c, 0, turns,
+		              "turns of the loop: {count}, p50 {p50_us} us, p99 "
+		              "{p99_us} us, p99.9 {p999_us} us, longest "
+		              "{longest_us} us ({longest_what t32})");
+}
+
 static void put_left(struct ctl *c, const json_t *doc)
 {
 	char name[256];
@@ -155,4 +166,5 @@ void ctl_status(struct ctl *c, const json_t *doc)
 	fputc('\n', c->out);
 	ctl_table_show(c, doc, &startup);
 	put_dropped(c, doc);
+	put_turns(c, doc);
 }

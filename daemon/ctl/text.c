@@ -185,7 +185,7 @@ const char *ctl_text_add(struct ctl *c, char *buf, size_t size,
 	while (*sentence && len + 1 < size) {
 		char key[32], form[32] = "";
 		int end = 0;
-		sscanf(sentence, "{%31[a-z_]%n %31[a-z0-9 ]%n", key, &end, form,
+		sscanf(sentence, "{%31[a-z0-9_]%n %31[a-z0-9 ]%n", key, &end, form,
 		       &end);
 		if (end == 0) {
 			buf[len++] = *sentence++;

@@ -265,8 +265,7 @@ int death_watch(struct peer *peer)
 
 int death_open(struct peer *peer)
 {
-	peer->timer = evtimer_new(peer->server->base, on_timer, peer);
-	if (peer->timer == NULL)
+	if (wake_timer(&peer->timer, peer->server->base, on_timer, peer) < 0)
 		return -ENOMEM;
 	if (peer->state == PEER_PENDING)
 		wake_set(peer->timer, HELLO_NS);

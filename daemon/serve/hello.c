@@ -190,14 +190,14 @@ static int take_id(struct peer *peer, struct pool *pool, int *theirs)
 }
 
 static int welcome(struct peer *peer, int theirs, const char *name,
-                   event_callback_fn call)
+                   event_callback_fn on_message)
 {
 	struct pool *pool = peer->pool;
 	struct wire_welcome msg = welcome_of(peer);
 	int fds[WIRE_FDS_MAX] = {theirs, pool->control_ro_fd, pool->shared_fd};
 	for (unsigned node = 0; node < pool->backing.n_nodes; node++)
 		fds[3 + node] = pool->backing.node[node].fd;
-	if (peer_watch(peer, &peer->on_events, peer->events, call) < 0 ||
+	if (peer_watch(peer, &peer->on_events, peer->events, on_message) < 0 ||
 	    death_watch(peer) < 0)
 		return -ENOMEM;
 	/* From the welcome on the client may own objects: the descriptor store
@@ -214,7 +214,8 @@ static int welcome(struct peer *peer, int theirs, const char *name,
 	return 0;
 }
 
-static int admit(struct peer *peer, struct pool *pool, event_callback_fn call)
+static int admit(struct peer *peer, struct pool *pool,
+                 event_callback_fn on_message)
 {
 	char name[PEER_FDSTORE_NAME];
 	int theirs = -1;
@@ -222,7 +223,7 @@ static int admit(struct peer *peer, struct pool *pool, event_callback_fn call)
 	if (r < 0)
 		return r;
 	peer_fdstore_name(name, pool, peer->id);
-	r = welcome(peer, theirs, name, call);
+	r = welcome(peer, theirs, name, on_message);
 	close(theirs);
 	if (r == 0)
 		return 0;
@@ -297,7 +298,7 @@ static int judge_resume(struct peer *peer, struct pool *pool,
 
 /* The tokens are the client's: who comes back again and again has fewer. */
 static void take_back(struct peer *client, struct peer *pending,
-                      event_callback_fn call)
+                      event_callback_fn on_message)
 {
 	struct wire_welcome msg = welcome_of(client);
 	int theirs = -1;
@@ -307,8 +308,9 @@ static void take_back(struct peer *client, struct peer *pending,
 	peer_hand_over(client, pending, ours);
 	if (!peer_take_token(client)) {
 		peer_fault(client, DROP_FLOOD, "comes back too often");
-	} else if (peer_watch(client, &client->on_sock, client->sock, call) ||
-	           peer_watch(client, &client->on_events, ours, call)) {
+	} else if (peer_watch(client, &client->on_sock, client->sock,
+	                      on_message) ||
+	           peer_watch(client, &client->on_events, ours, on_message)) {
 		peer_disconnect(client);
 	} else {
 		log_info("pool %s: client %u (%s, pid %d) is back",
@@ -375,17 +377,17 @@ static int judge(struct peer *peer, const struct wire_hello *hello,
 }
 
 bool hello_serve(struct peer *peer, const struct wire_hello *hello,
-                 event_callback_fn call)
+                 event_callback_fn on_message)
 {
 	struct pool *pool = NULL;
 	struct peer *client = NULL;
 	int r = judge(peer, hello, &pool, &client);
 	if (r == 0 && client == NULL) {
-		r = admit(peer, pool, call);
+		r = admit(peer, pool, on_message);
 		if (r == 0)
 			return true;
 	} else if (r == 0) {
-		take_back(client, peer, call);
+		take_back(client, peer, on_message);
 	}
 	peer_disconnect(peer);
 	return false;

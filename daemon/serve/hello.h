@@ -13,9 +13,9 @@
 #include "shm/wire.h"
 
 /* Serves the hello of a pending peer. A client that is let in is listened to by
- * call. False: the peer is gone, refused or with its connection handed
+ * on_message. False: the peer is gone, refused or with its connection handed
  * to the client that is back. */
 bool hello_serve(struct peer *peer, const struct wire_hello *hello,
-                 event_callback_fn call);
+                 event_callback_fn on_message);
 
 #endif

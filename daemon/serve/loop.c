@@ -9,6 +9,7 @@
 #include "daemon/balance/balance.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
+#include "daemon/base/turn.h"
 #include "daemon/manager/fdstore.h"
 #include "daemon/manager/lastconf.h"
 #include "daemon/manager/notify.h"
@@ -389,6 +390,7 @@ int loop_run(struct server *server)
 	lastconf_keep(server->config);
 	say_ready(server);
 	hold_signals(SIG_UNBLOCK);
+	turn_open();
 	r = event_base_dispatch(server->base) < 0 ? -EIO : 0;
 	loop.ending = r < 0 ? ENDING_BROKEN : ENDING_TOLD;
 	if (r < 0)

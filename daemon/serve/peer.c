@@ -96,12 +96,6 @@ void peer_enter(struct peer *peer, enum peer_state state)
 	peer->server->n_peers--;
 }
 
-int peer_watch(struct peer *peer, struct event **event, int fd,
-               event_callback_fn call)
-{
-	return wake_on_fd(event, peer->server->base, fd, call, peer);
-}
-
 void peer_close_events(struct peer *peer)
 {
 	wake_free(&peer->on_events);

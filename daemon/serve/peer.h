@@ -31,6 +31,7 @@
 #define DAEMON_SERVE_PEER_H
 
 #include "daemon/serve/server.h"
+#include "daemon/watch/wake.h"
 
 enum peer_state {
 	PEER_PENDING,      /* no hello yet; timer: it is to come in time */
@@ -95,8 +96,8 @@ void peer_enter(struct peer *peer, enum peer_state state);
 
 /* Listens to one of its descriptors; the callback's arg is the peer. 0 or
  * -ENOMEM. */
-int peer_watch(struct peer *peer, struct event **event, int fd,
-               event_callback_fn call);
+#define peer_watch(peer, event, fd, call)                                      \
+	wake_on_fd((event), (peer)->server->base, (fd), (call), (peer))
 
 /* Closes the event pair, or both of the connection: then a live client is
  * disconnected, and a pending peer is freed. */

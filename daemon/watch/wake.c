@@ -2,21 +2,55 @@
 #include "daemon/watch/wake.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "daemon/base/clock.h"
+#include "daemon/base/turn.h"
 
-int wake_on_fd(struct event **out, struct event_base *base, int fd,
-               event_callback_fn call, void *arg)
+struct wake {
+	event_callback_fn call;
+	void *arg;
+	const char *name;
+};
+
+/* The callback may free what led here. */
+static void on_wake(evutil_socket_t fd, short what, void *arg)
 {
-	*out = event_new(base, fd, EV_READ | EV_PERSIST, call, arg);
-	return *out == NULL || event_add(*out, NULL) < 0 ? -ENOMEM : 0;
+	const struct wake *wake = arg;
+	turn_at(wake->name);
+	wake->call(fd, what, wake->arg);
 }
 
-int wake_timer(struct event **out, struct event_base *base,
-               event_callback_fn call, void *arg)
+static int make(struct event **out, struct event_base *base, int fd, short what,
+                const struct wake *as)
 {
-	*out = evtimer_new(base, call, arg);
+	struct wake *wake = malloc(sizeof(*wake));
+	*out = NULL;
+	if (wake == NULL)
+		return -ENOMEM;
+	*wake = *as;
+	if (strncmp(wake->name, "on_", 3) == 0)
+		wake->name += 3;
+	*out = event_new(base, fd, what, on_wake, wake);
+	if (*out == NULL)
+		free(wake);
 	return *out == NULL ? -ENOMEM : 0;
+}
+
+int wake_on_fd_named(struct event **out, struct event_base *base, int fd,
+                     event_callback_fn call, void *arg, const char *name)
+{
+	const struct wake as = {.call = call, .arg = arg, .name = name};
+	int r = make(out, base, fd, EV_READ | EV_PERSIST, &as);
+	return r < 0 || event_add(*out, NULL) < 0 ? -ENOMEM : 0;
+}
+
+int wake_timer_named(struct event **out, struct event_base *base,
+                     event_callback_fn call, void *arg, const char *name)
+{
+	const struct wake as = {.call = call, .arg = arg, .name = name};
+	return make(out, base, -1, 0, &as);
 }
 
 void wake_set(struct event *timer, int64_t ns)
@@ -33,7 +67,12 @@ void wake_start(struct event *timer, int64_t ns)
 
 void wake_free(struct event **event)
 {
-	if (*event != NULL)
+	if (*event != NULL) {
+		void *wake = event_get_callback(*event) == on_wake
+		                     ? event_get_callback_arg(*event)
+		                     : NULL;
 		event_free(*event);
+		free(wake);
+	}
 	*event = NULL;
 }

@@ -11,12 +11,19 @@
 
 /* Whenever there is something to read. 0, or -ENOMEM; wake_free is due even
  * so. */
-int wake_on_fd(struct event **out, struct event_base *base, int fd,
-               event_callback_fn call, void *arg);
+#define wake_on_fd(out, base, fd, call, arg)                                   \
+	wake_on_fd_named((out), (base), (fd), (call), (arg), #call)
 
 /* A timer that is not set yet. 0 or -ENOMEM. */
-int wake_timer(struct event **out, struct event_base *base,
-               event_callback_fn call, void *arg);
+#define wake_timer(out, base, call, arg)                                       \
+	wake_timer_named((out), (base), (call), (arg), #call)
+
+/* The same by the callback's name, which the turns of the loop are counted by
+ * (daemon/base/turn.h), less an "on_" that it begins with. */
+int wake_on_fd_named(struct event **out, struct event_base *base, int fd,
+                     event_callback_fn call, void *arg, const char *name);
+int wake_timer_named(struct event **out, struct event_base *base,
+                     event_callback_fn call, void *arg, const char *name);
 
 /* It goes off in so long, whenever it was due before. */
 void wake_set(struct event *timer, int64_t ns);
@@ -24,7 +31,7 @@ void wake_set(struct event *timer, int64_t ns);
 /* The same, but one that is due already stays as it is. */
 void wake_start(struct event *timer, int64_t ns);
 
-/* Frees any event and forgets it. NULL is fine. */
+/* Frees any event and forgets it, also in its own callback. NULL is fine. */
 void wake_free(struct event **event);
 
 #endif

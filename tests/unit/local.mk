@@ -64,6 +64,7 @@ unit_tests += tests/unit/daemon/test_slabs
 unit_tests += tests/unit/daemon/test_sweep
 unit_tests += tests/unit/daemon/test_supervise_fds
 unit_tests += tests/unit/daemon/test_supervise_msg
+unit_tests += tests/unit/daemon/test_turn
 unit_tests += tests/unit/daemon/test_uevent
 unit_tests += tests/unit/daemon/test_wants
 # Threads that race: TAP of their own, for the thread sanitizer.

@@ -24,13 +24,16 @@ Test(report, status_of_an_empty_pool)
 	cr_assert_eq(status, 200);
 	has_keys("",
 	         " version layout_version pid uptime_s dropped pressure limits "
-	         "orphans left pools startup ");
+	         "orphans left turns pools startup ");
 	has_keys("pools/0",
 	         " name nodes page_bytes max_bytes ready_bytes carved_bytes "
 	         "used_bytes held_bytes free_bytes metadata_bytes caches clients deaths "
 	         "swept_objects rings grown_slabs taken_slabs denied "
 	         "ended_caches given_back_bytes refilled_bytes aside leaving "
 	         "waiting swept_granules sweep_slices ");
+	has_keys("turns", " count total_us p50_us p99_us p999_us longest_us "
+	                  "longest_what longest_part_us longest_at_s silent_us "
+	                  "waited_us buckets ");
 	has_keys("dropped", " garbage short oversized version descriptors "
 	                    "flood timeout refused limit ");
 	has_keys("startup/0", " pool node backing pages ms reason remedy ");
