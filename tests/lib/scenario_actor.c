@@ -252,7 +252,8 @@ static void victim(int fd, void *arg)
 const struct scenario scenarios[DEEDS] = {
 	{.name = "start", .is_start = true, .fresh = true},
 	{.name = "take over", .is_start = true},
-	{.name = "take over from the dead", victim, .is_start = true, .is_slow = true},
+	{.name = "take over from the dead", victim, .is_start = true,
+	 .is_slow = true},
 	{.name = "let in", newcomer},
 	{.name = "make a cache", creator, .waits = true},
 	{.name = "end a cache", ender, .waits = true},
