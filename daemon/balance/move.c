@@ -150,12 +150,13 @@ uint32_t move_reclaim(struct pool *pool, uint32_t cache, uint32_t node,
 {
 	struct pages *pages = &pool->pages;
 	uint32_t done = 0;
-	for (uint64_t page = pages->n_pages; page-- > 0 && done < n;) {
-		uint32_t first = (uint32_t)(page * pages->page_units);
-		uint32_t unit = first + pages->page_units;
-		if (pages_node_of(pages, page) != node ||
-		    pages->used[page] == 0)
-			continue;
+	for (uint64_t page = pages->n_pages; done < n;) {
+		uint32_t first, unit;
+		page = pages_prev_used(pages, node, page);
+		if (page == PAGES_NONE)
+			break;
+		first = (uint32_t)(page * pages->page_units);
+		unit = first + pages->page_units;
 		while (unit-- > first && done < n) {
 			uint64_t word = pool->view.words[unit];
 			if (WORD_CACHE(word) == cache && WORD_BACK(word) == 0)
@@ -211,11 +212,13 @@ uint32_t move_clear_runs(struct pool *pool, uint32_t cache, uint32_t node,
                          uint32_t n_units, uint32_t n, int *error)
 {
 	uint32_t done = 0;
-	for (uint64_t page = pool->pages.n_pages; page-- > 0 && done < n;) {
-		uint32_t first = (uint32_t)(page * pool->pages.page_units);
-		uint32_t unit = first + pool->pages.page_units;
-		if (pages_node_of(&pool->pages, page) != node)
-			continue;
+	for (uint64_t page = pool->pages.n_pages; done < n;) {
+		uint32_t first, unit;
+		page = pages_prev_used(&pool->pages, node, page);
+		if (page == PAGES_NONE)
+			break;
+		first = (uint32_t)(page * pool->pages.page_units);
+		unit = first + pool->pages.page_units;
 		while (unit > first && done < n) {
 			unit -= n_units;
 			done += move_clear_run(pool, cache, unit, n_units);

@@ -69,7 +69,9 @@ struct balance {
 	uint16_t next[BALANCE_GROUPS]; /* by loan: 1 + index of another one */
 	uint32_t loans_at; /* which of the pool's is looked at first */
 	struct snapshot_page pages[BALANCE_PAGES];
-	uint64_t drain_at; /* page where looks at those that leave begin */
+	/* Where looks at pages that leave begin: the node, and by node the page. */
+	uint32_t drain_node;
+	uint64_t drain_at[NODES_MAX];
 	uint8_t looked[CACHES_MAX]; /* by cache_ix: its lists are counted */
 	struct plan plan;
 	void *work;

@@ -41,52 +41,11 @@ static void fill_settings(struct pool *pool)
 
 /* ---- nodes -------------------------------------------------------------- */
 
-static uint64_t count_idle(const struct pool *pool, uint32_t node,
-                           int64_t idle_ns)
-{
-	uint64_t n = 0;
-	uint64_t page = PAGES_NONE;
-	while ((page = pages_idle(&pool->pages, node, page, idle_ns)) !=
-	       PAGES_NONE)
-		n++;
-	return n;
-}
-
-/* Aligned runs of free units, each part of no larger one, of one page. */
-static void count_runs(const struct pool *pool, uint64_t page, uint32_t *runs)
-{
-	uint64_t first = page * pool->pages.page_units;
-	uint64_t end = first + pool->pages.page_units;
-	for (uint64_t at = first; at < end;) {
-		uint64_t n = extent_free(&pool->pages.units, at, at + 1);
-		while (n > 0 && at % (2 * n) == 0 && at + 2 * n <= end &&
-		       extent_free(&pool->pages.units, at, at + 2 * n) == 2 * n)
-			n *= 2;
-		if (n > 0)
-			runs[__builtin_ctzll(n)]++;
-		at += n > 0 ? n : 1;
-	}
-}
-
-/* Whole pages count as such without a look at their units. */
 static const uint32_t *fill_runs(struct pool *pool, uint32_t node)
 {
-	struct balance *b = pool->balance;
-	uint32_t *runs = b->runs[node];
-	uint32_t order = pool->view.geo.page_shift - UNIT_SHIFT;
-	uint64_t left = pages_free_units(&pool->pages, node) -
-	                pool->pages.node[node].empty * pool->pages.page_units;
-	memset(runs, 0, sizeof(b->runs[node]));
-	runs[order] = (uint32_t)pool->pages.node[node].empty;
-	for (uint64_t page = pool->pages.node[node].first_free;
-	     left > 0 && page < pool->pages.n_pages; page++) {
-		uint32_t used = pool->pages.used[page];
-		if (used == 0 || used == pool->pages.page_units ||
-		    pages_node_of(&pool->pages, page) != node)
-			continue;
-		count_runs(pool, page, runs);
-		left -= pool->pages.page_units - used;
-	}
+	uint32_t *runs = pool->balance->runs[node];
+	for (uint32_t order = 0; order < SNAPSHOT_ORDERS; order++)
+		runs[order] = (uint32_t)pool->pages.node[node].runs[order];
 	return runs;
 }
 
@@ -127,8 +86,8 @@ static void fill_node(struct pool *pool, uint32_t node,
 		out->room_pages = backing_room_pages(&pool->backing, node);
 	if (scope != SNAPSHOT_SHORT && out->empty_pages > 0 &&
 	    b->config.idle_s > 0)
-		out->idle_pages =
-			count_idle(pool, node, b->config.idle_s * CLOCK_S);
+		out->idle_pages = pages_count_idle(&pool->pages, node,
+		                                   b->config.idle_s * CLOCK_S);
 }
 
 /* ---- caches ------------------------------------------------------------- */

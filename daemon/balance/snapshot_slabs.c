@@ -69,13 +69,22 @@ void snapshot_empties(struct pool *pool, uint32_t node, bool idle)
 {
 	struct balance *b = pool->balance;
 	uint64_t *at = idle ? &b->idle_left[node] : &b->empties_at[node];
-	uint64_t left = idle ? *at : pool->pages.n_pages;
+	uint64_t from = *at;
+	bool around = idle;
 	uint32_t looks = 0;
-	for (; left > 0 && looks < EMPTIES_LOOKS; left--) {
-		*at = (*at > 0 ? *at : pool->pages.n_pages) - 1;
-		if (pool->pages.used[*at] > 0 &&
-		    pages_node_of(&pool->pages, *at) == node)
-			looks += look_into(pool, *at, idle);
+	while (looks < EMPTIES_LOOKS) {
+		uint64_t page = pages_prev_used(&pool->pages, node, *at);
+		if (page == PAGES_NONE && !around) {
+			*at = pool->pages.n_pages;
+			around = true;
+			continue;
+		}
+		if (page == PAGES_NONE)
+			*at = 0;
+		if (page == PAGES_NONE || (around && !idle && page < from))
+			break;
+		*at = page;
+		looks += look_into(pool, page, idle);
 	}
 	count_givers(pool, node);
 }
@@ -169,21 +178,37 @@ static void add_page(struct pool *pool, uint64_t number, uint32_t most)
 	recall_past(b, &b->pages[b->snap.n_pages++]);
 }
 
+/* Pages with slabs of one node, as far as there is room for them. */
+static void add_node(struct pool *pool, uint32_t node, uint32_t most)
+{
+	struct balance *b = pool->balance;
+	uint64_t *at = &b->drain_at[node];
+	uint64_t from = *at;
+	bool around = false;
+	while (b->snap.n_pages < most) {
+		uint64_t page = pages_next_used(&pool->pages, node, *at);
+		if (page == PAGES_NONE && !around) {
+			*at = 0;
+			around = true;
+			continue;
+		}
+		if (page == PAGES_NONE || (around && page >= from))
+			break;
+		add_page(pool, page, most);
+		*at = page + 1;
+	}
+}
+
 /* Pages of nodes that are being emptied. If there are more than one look takes,
  * the next look begins behind those: they may all be pinned. */
 static void add_draining(struct pool *pool, uint32_t most)
 {
 	struct balance *b = pool->balance;
-	uint64_t n = pool->pages.n_pages;
-	uint64_t from = b->drain_at;
-	for (uint64_t i = 0; i < n && b->snap.n_pages < most; i++) {
-		uint64_t page = (from + i) % n;
-		if (pool->pages.used[page] == 0 ||
-		    !b->nodes[pages_node_of(&pool->pages, page)].draining)
-			continue;
-		add_page(pool, page, most);
-		b->drain_at = page + 1;
-	}
+	uint32_t n_nodes = pool->view.geo.n_nodes;
+	uint32_t first = b->drain_node++ % n_nodes;
+	for (uint32_t i = 0; i < n_nodes; i++)
+		if (b->nodes[(first + i) % n_nodes].draining)
+			add_node(pool, (first + i) % n_nodes, most);
 }
 
 void snapshot_pages(struct pool *pool, bool brief)

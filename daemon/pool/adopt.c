@@ -360,8 +360,7 @@ static void say_adopted(const struct pool *pool, int64_t began_ns)
 	         "%llu units in slabs, %.1f ms",
 	         pool->name, (unsigned long long)(ready << UNIT_SHIFT >> 20),
 	         pool->n_caches,
-	         (unsigned long long)(ready + pool->pages.units.n_taken -
-	                              pool->pages.units.n),
+	         (unsigned long long)pages_used_units(&pool->pages),
 	         (unsigned long long)ready, (double)took_ns / (double)CLOCK_MS);
 }
 

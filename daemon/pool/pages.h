@@ -17,31 +17,40 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "daemon/pool/extent.h"
+#include "daemon/pool/places.h"
 #include "shm/view.h"
+
+#define PAGES_ORDERS 16u /* of runs of units: 1, 2, 4 ... */
 
 /* Of the pages that are on one node. */
 struct pages_node {
 	uint64_t pages;
 	uint64_t used_units; /* in slabs */
 	uint64_t empty;      /* pages without a slab */
-	uint64_t first_free; /* no page below this one has a free unit */
-	uint64_t first_hole; /* of the node's own file: none is below */
 	uint64_t max;        /* pages that may be; 0: as many as its file has */
 	uint64_t in_file;    /* pages of its own file, wherever they lie */
+	uint64_t known; /* of its own file: pages beyond never were ready */
+	/* Of the free units, by order: aligned runs that are part of no larger
+	 * one. */
+	uint64_t runs[PAGES_ORDERS];
+	/* By the order of their largest run: pages with free units; then those
+	 * with slabs. */
+	struct places sets;
 };
 
 struct pages {
 	const struct view *view; /* the pool's: its tables of nodes and pages */
 	uint64_t n_pages;
 	uint32_t page_units;
-	struct extent units; /* not ready, or part of a slab */
+	uint32_t page_order; /* of runs: a page as a whole */
+	uint64_t *free;      /* by unit, a bit: ready, and no slab's */
 	uint16_t *used;      /* units in slabs, by page */
 	int64_t *since_ns;   /* when it became empty, by page */
+	struct places holes; /* among the pages that files are known to have */
 	struct pages_node node[NODES_MAX];
 };
 
-#define PAGES_NONE UINT64_MAX
+#define PAGES_NONE PLACES_NONE
 
 /* For a pool whose table of nodes is filled in; keeps the view, and frees
  * nothing of it. 0 or -ENOMEM, and pages_done has to follow in any case. */
@@ -97,5 +106,22 @@ uint64_t pages_hole(struct pages *book, uint32_t node, uint64_t *n);
  * page; or PAGES_NONE. */
 uint64_t pages_idle(const struct pages *book, uint32_t node, uint64_t below,
                     int64_t idle_ns);
+
+/* How many these are in all. */
+uint64_t pages_count_idle(const struct pages *book, uint32_t node,
+                          int64_t idle_ns);
+
+/* Pages on a node that have slabs: the lowest at or above from, the highest
+ * below; or PAGES_NONE. */
+uint64_t pages_next_used(const struct pages *book, uint32_t node,
+                         uint64_t from);
+uint64_t pages_prev_used(const struct pages *book, uint32_t node,
+                         uint64_t below);
+
+/* The highest page on a node below one, with slabs or without. */
+uint64_t pages_prev(const struct pages *book, uint32_t node, uint64_t below);
+
+/* Units in slabs, of all nodes. */
+uint64_t pages_used_units(const struct pages *book);
 
 #endif

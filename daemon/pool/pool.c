@@ -156,8 +156,7 @@ int pool_make_books(struct pool *pool, const struct layout_geometry *geo)
 	pool->openers = calloc(geo->n_caches, sizeof(*pool->openers));
 	if (pool->slabs == NULL || pool->standing == NULL ||
 	    pool->openers == NULL ||
-	    extent_init(&pool->lines, geo->n_units * LINES_PER_UNIT, false) <
-	            0 ||
+	    extent_init(&pool->lines, geo->n_units * LINES_PER_UNIT) < 0 ||
 	    loans_make(&pool->loans, geo->n_units,
 	               geo->n_units < LOANS_MAX ? (uint32_t)geo->n_units
 	                                        : LOANS_MAX) < 0 ||

@@ -50,7 +50,7 @@ static int carve(struct pool *pool, uint32_t cache, uint32_t home,
 		return r;
 	/* There are lines enough for every unit at the smallest objects, but
 	 * they may be scattered when large and small runs alternate. */
-	r = extent_take_low(&pool->lines, slab_lines(row), &line);
+	r = extent_take(&pool->lines, slab_lines(row), &line);
 	if (r == 0 && meta_need_lines(pool, line + slab_lines(row)) < 0) {
 		extent_give(&pool->lines, line, slab_lines(row));
 		r = -ENOSPC;
@@ -158,12 +158,9 @@ int slabs_adopt(struct pool *pool, uint32_t head)
 	uint64_t word = pool->view.words[head];
 	const struct layout_cache *row = row_of(pool, word);
 	uint64_t line = pool->view.lines[head];
-	uint64_t n_lines = slab_lines(row);
-	uint64_t end = line + n_lines;
 	uint32_t n_units = 1u << row->order;
 	uint32_t node;
-	if (end > pool->lines.n ||
-	    extent_take(&pool->lines, line, end, n_lines, 1, &line) < 0 ||
+	if (extent_claim(&pool->lines, line, slab_lines(row)) < 0 ||
 	    pages_claim(&pool->pages, head, n_units) < 0)
 		return -EINVAL;
 	node = pages_node_of(&pool->pages, head / pool->pages.page_units);

@@ -45,6 +45,7 @@ unit_tests += tests/unit/daemon/test_notify
 unit_tests += tests/unit/daemon/test_orphans
 unit_tests += tests/unit/daemon/test_options
 unit_tests += tests/unit/daemon/test_pages
+unit_tests += tests/unit/daemon/test_places
 unit_tests += tests/unit/daemon/test_peer
 unit_tests += tests/unit/daemon/test_plan
 unit_tests += tests/unit/daemon/test_plan_lend
