@@ -48,6 +48,7 @@ int backing_open(struct backing *out, const struct backing_request *request)
 	out->may_reserve = request->may_reserve;
 	out->journal = request->journal;
 	out->proc = request->proc;
+	out->stopped = request->stopped;
 	out->max_percent = request->max_percent;
 	for (unsigned i = 0; i < TOPO_NODES_MAX; i++)
 		out->node[i].fd = -1;
@@ -75,6 +76,7 @@ static int start_adoption(struct backing *out,
 	out->may_reserve = from->may_reserve;
 	out->journal = from->journal;
 	out->proc = from->proc;
+	out->stopped = from->stopped;
 	out->max_percent = from->max_percent;
 	out->n_nodes = from->topo->n_nodes;
 	return 0;

@@ -38,8 +38,9 @@ struct backing_adoption {
 	const struct topo *topo;
 	bool may_reserve;
 	const char *sysfs; /* NULL: "/sys" */
-	const char *proc;  /* this and max_percent as in a request */
+	const char *proc;  /* this and the next two as in a request */
 	unsigned max_percent;
+	bool (*stopped)(void);
 	struct backing_journal *journal;
 	const struct backing_kept *kept; /* by node */
 };
@@ -47,7 +48,8 @@ struct backing_adoption {
 /*
  * Fill out, one file a node of the topology, a thread a node. Returns 0, or
  * -errno with nothing left behind and out->error set: -EINVAL (sizes),
- * -EMFILE or -ENFILE (descriptors), -ENOMEM (not even 4 KiB pages). Give a
+ * -EMFILE or -ENFILE (descriptors), -ENOMEM (not even 4 KiB pages), -ECANCELED
+ * (request->stopped). Give a
  * successful one to backing_close.
  */
 int backing_open(struct backing *out, const struct backing_request *request);

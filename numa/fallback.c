@@ -203,7 +203,8 @@ static void *populate(void *arg)
 	node->ready_pages = done;
 	node->resident_pages = done;
 	node->populate_ns += tick_ns() - began_ns;
-	if (job->result < 0 && !reserve_out_of_files(job->result)) {
+	if (job->result < 0 && job->result != -ECANCELED &&
+	    !reserve_out_of_files(job->result)) {
 		reserve_explain(job->backing, job->ix, job->result, done,
 		              job->n_pages, &job->why);
 		job->result = RESERVE_E_LACK;
@@ -285,7 +286,10 @@ static unsigned count_lacking(const struct job *jobs, unsigned n)
 /* Returns 0, RESERVE_E_LACK if nodes are left for the next rung, or -errno. */
 static int try_rung(struct job *jobs, unsigned n, enum backing_kind kind)
 {
+	const struct backing *backing = jobs[0].backing;
 	int r = prepare_all(jobs, n, kind);
+	if (r == 0 && backing->stopped && backing->stopped())
+		r = -ECANCELED;
 	if (r < 0)
 		return r;
 	if (kind != BACKING_1G || count_lacking(jobs, n) == 0)

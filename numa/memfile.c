@@ -200,6 +200,9 @@ static int fill_window(const struct memfile *file, const struct window *win,
 	while (done < win->at_bytes) {
 		uint64_t left = win->at_bytes - done;
 		uint64_t bytes = left < chunk ? left : chunk;
+		r = -ECANCELED;
+		if (file->stopped && file->stopped())
+			break;
 		r = populate(file, win, off, done, bytes);
 		if (r < 0 && chunk == page)
 			break;

@@ -6,6 +6,7 @@
 #ifndef NUMA_MEMFILE_H
 #define NUMA_MEMFILE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "numa/backing_kind.h"
@@ -17,6 +18,7 @@ struct memfile {
 	enum backing_kind kind;
 	unsigned page_shift; /* of all page numbers below */
 	int os_node;         /* or MEMFILE_UNBOUND */
+	bool (*stopped)(void); /* filling ends once it says so; NULL: never */
 };
 
 /* Called after each chunk with the pages done so far. */
@@ -34,8 +36,8 @@ int memfile_bind(const struct memfile *file, uint64_t bytes);
 
 /*
  * Fault pages in, in order. *done_pages is how many are whole; the one after
- * is a hole again. Returns 0 if all, -ENOSPC (out of hugepages), -ENOMEM or
- * another -errno. Never raises SIGBUS.
+ * is a hole again. Returns 0 if all, -ENOSPC (out of hugepages), -ENOMEM,
+ * -ECANCELED (file->stopped) or another -errno. Never raises SIGBUS.
  */
 int memfile_fill(const struct memfile *file, uint64_t first_page,
                   uint64_t n_pages, uint64_t *done_pages,

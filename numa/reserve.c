@@ -40,6 +40,7 @@ struct memfile reserve_file(const struct backing *backing, unsigned file_ix,
 		.fd = node->fd,
 		.kind = node->kind,
 		.page_shift = backing_kind_shift(node->kind),
+		.stopped = backing->stopped,
 		.os_node =
 			node->bound
 				? (int)backing->topo->node[node_ix].os_id

@@ -75,6 +75,7 @@ struct backing {
 	const struct topo *topo;
 	char sysfs[128];
 	const char *proc; /* as that of cgroup.h */
+	bool (*stopped)(void); /* as in a request */
 	struct backing_journal *journal; /* by node, or NULL */
 	struct backing_node node[TOPO_NODES_MAX];
 	unsigned n_steps;
@@ -97,6 +98,9 @@ struct backing_request {
 	void (*progress)(void *arg, unsigned node_ix, uint64_t done_pages,
 	                 uint64_t all_pages);
 	void *progress_arg;
+	/* Asked before each of these steps, by any thread: all ends with
+	 * -ECANCELED once it says so. May be NULL. */
+	bool (*stopped)(void);
 	const char *sysfs;               /* NULL: "/sys" */
 	const char *proc; /* NULL: "/proc/self"; outlives the backing */
 	struct backing_journal *journal; /* by node; outlives it, or NULL */

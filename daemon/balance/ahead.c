@@ -11,6 +11,8 @@
 #define BATCH_BYTES (UINT64_C(1) << 20) /* for one list, before the next */
 #define LEAST_BYTES (UINT64_C(4) << 20) /* that a list in use may have ahead */
 #define SHARE 8u        /* of what is ready may be ahead of need */
+#define KEEP_BYTES (UINT64_C(2) << 20)
+#define KEEP_SHARE 8u   /* of a large page: for what takes long to come */
 #define HOT_NS CLOCK_S  /* a list counts as in use for so long */
 #define STOCK_FACTOR 8u /* times its ahead may a list have of idle memory */
 
@@ -293,18 +295,29 @@ static bool may_grow(const struct pool *pool, uint32_t node)
 	       pool->pages.node[node].pages < pages_size(&pool->pages, node);
 }
 
-/* A page's worth of free units on each node that may grow; on others, lists keep
+/* Units that stay free for caches that have nothing: a page's worth, or a part
+ * of one where pages are large. */
+static uint64_t kept_units(const struct pool *pool)
+{
+	uint64_t page = pool->pages.page_units;
+	uint64_t part = page / KEEP_SHARE;
+	uint64_t least = KEEP_BYTES >> UNIT_SHIFT;
+	least = least < page ? least : page;
+	return part > least ? part : least;
+}
+
+/* That many free units on each node that may grow; on others, lists keep
  * what they have until somebody needs it. True if a node got pages. */
 static bool keep(struct pool *pool)
 {
-	uint64_t page = pool->pages.page_units;
+	uint64_t kept = kept_units(pool);
 	bool more = false;
 	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++) {
 		uint64_t is = pages_free_units(&pool->pages, node);
-		if (is >= page || !may_grow(pool, node))
+		if (is >= kept || !may_grow(pool, node))
 			continue;
-		is += reuse_empties(pool, 0, node, page - is);
-		if (is < page)
+		is += reuse_empties(pool, 0, node, kept - is);
+		if (is < kept)
 			more |= pool_grow(pool, node) == 0;
 	}
 	return more;

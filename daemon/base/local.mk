@@ -9,5 +9,7 @@ libdaemon_la_SOURCES += \
 	daemon/base/proc.h \
 	daemon/base/remedy.c \
 	daemon/base/remedy.h \
+	daemon/base/stop.c \
+	daemon/base/stop.h \
 	daemon/base/turn.c \
 	daemon/base/turn.h

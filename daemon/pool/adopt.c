@@ -13,6 +13,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/base/proc.h"
+#include "daemon/base/stop.h"
 #include "daemon/manager/fdstore.h"
 #include "daemon/pool/caches.h"
 #include "daemon/pool/clients.h"
@@ -173,6 +174,7 @@ static int take_data(struct pool *pool, bool may_reserve)
 {
 	struct backing_kept kept[TOPO_NODES_MAX];
 	struct backing_adoption from = {.topo = pool->topo,
+	                                .stopped = stop_is_due,
 	                                .may_reserve = may_reserve,
 	                                .max_percent =
 	                                        pool_max_percent(pool->config),

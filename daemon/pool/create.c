@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "daemon/base/log.h"
+#include "daemon/base/stop.h"
 #include "daemon/manager/fdstore.h"
 #include "daemon/manager/notify.h"
 #include "daemon/pool/keep.h"
@@ -89,6 +90,7 @@ static int open_data(struct pool *pool, bool may_reserve)
 		.progress = say_progress,
 		.progress_arg = &progress,
 		.journal = pool->journal->pages,
+		.stopped = stop_is_due,
 	};
 	int r;
 	for (unsigned i = 0; i < pool->topo->n_nodes; i++) {
@@ -98,10 +100,13 @@ static int open_data(struct pool *pool, bool may_reserve)
 			starts[i] = files[i];
 	}
 	r = backing_open(&pool->backing, &request);
-	if (r < 0) {
+	if (r == -ECANCELED)
+		log_info("pool %s: told to stop while it was made",
+		         pool->name);
+	else if (r < 0)
 		log_error("pool %s: %s", pool->name, pool->backing.error);
+	if (r < 0)
 		return r;
-	}
 	for (unsigned i = 0; i < pool->backing.n_nodes; i++)
 		pool->start_pages[i] = pool->backing.node[i].ready_pages;
 	journal_note(pool->journal, &pool->backing);

@@ -9,6 +9,7 @@
 #include "daemon/balance/balance.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
+#include "daemon/base/stop.h"
 #include "daemon/base/turn.h"
 #include "daemon/manager/fdstore.h"
 #include "daemon/manager/lastconf.h"
@@ -146,8 +147,11 @@ static int open_pool(struct server *server, const struct config_pool *config)
 		loop.left_error = r;
 		return 0;
 	}
-	if (r == ADOPT_E_NONE)
+	/* Told to stop: what is kept is taken over still, to be given back. */
+	if (r == ADOPT_E_NONE && !stop_is_due())
 		r = create_pool(pool, config, server->topo, may_reserve, i);
+	if (r != 0 && stop_is_due())
+		return 0;
 	return r < 0 ? r : add_pool(server, config);
 }
 
@@ -381,14 +385,19 @@ int loop_open(struct server **out, const struct config *config, bool supervised)
 	}
 	hold_signals(SIG_BLOCK);
 	server->base = event_base_new();
-	return server->base == NULL ? -ENOMEM : start(server);
+	stop_watch();
+	r = server->base == NULL ? -ENOMEM : start(server);
+	stop_unwatch();
+	return r;
 }
 
 int loop_run(struct server *server)
 {
 	int r;
-	lastconf_keep(server->config);
-	say_ready(server);
+	if (!stop_is_due()) {
+		lastconf_keep(server->config);
+		say_ready(server);
+	}
 	hold_signals(SIG_UNBLOCK);
 	turn_open();
 	r = event_base_dispatch(server->base) < 0 ? -EIO : 0;

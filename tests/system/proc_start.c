@@ -222,6 +222,32 @@ static void test_early_end(unsigned ms, const char *page)
 	fixture_remove(&fixture);
 }
 
+/* It waits for slabd from before its first instruction. */
+static void be_told(void)
+{
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	kill(getpid(), SIGTERM);
+}
+
+static void test_end_of_large_start(void)
+{
+	fixture_make(&fixture,
+	             "[pool default]\npage = 4k\nstart = 2G\nmax = 2G\n");
+	fixture_spawn(&fixture, be_told);
+	tap_is(fixture_wait(&fixture, SURELY_MS), 0,
+	       "SIGTERM as 2 GiB are faulted in: status 0");
+	tap_ok(!fixture_logged(&fixture, " 50 % of") &&
+	               !fixture_logged(&fixture, "ready: "),
+	       "most of them never are");
+	tap_ok(access(fixture.socket, F_OK) < 0 &&
+	               access(fixture.control, F_OK) < 0,
+	       "no socket is left");
+	fixture_remove(&fixture);
+}
+
 /* ---- as a user ---------------------------------------------------------- */
 
 static char runtime[160];
@@ -434,6 +460,7 @@ int main(void)
 	test_early_end(0, "4k");
 	test_early_end(20, "4k");
 	test_early_end(10, "2m");
+	test_end_of_large_start();
 	test_user();
 	test_streams();
 	test_caches();
