@@ -108,9 +108,10 @@ uint32_t partial_count(const struct partial *list, uint32_t limit)
 	return count;
 }
 
-uint32_t partial_check(const struct partial *list)
+uint32_t partial_check_part(const struct partial *list, uint64_t from,
+                            uint64_t end)
 {
-	for (uint64_t w = 0; w < list->n_bits; w++)
+	for (uint64_t w = from; w < end; w++)
 		if (atom_load(&list->bits[w]) != 0 &&
 		    (atom_load(&list->sum[w / 64]) & bit_of(w)) == 0)
 			return (uint32_t)w;

@@ -55,9 +55,16 @@ bool partial_has(const struct partial *list, uint32_t unit);
 /* How many bits are set; stops counting at limit. */
 uint32_t partial_count(const struct partial *list, uint32_t limit);
 
-/* The index of a bitmap word that is not 0 while its summary bit is, or
- * PARTIAL_NONE: what a check looks for. */
-uint32_t partial_check(const struct partial *list);
+/* The index of a bitmap word, from one on and before end, that is not 0 while its
+ * summary bit is, or PARTIAL_NONE: what a check looks for. */
+uint32_t partial_check_part(const struct partial *list, uint64_t from,
+                            uint64_t end);
+
+/* The same of all its words. */
+static inline uint32_t partial_check(const struct partial *list)
+{
+	return partial_check_part(list, 0, list->n_bits);
+}
 
 /* Sets every summary bit that is due. Returns how many were missing. */
 uint32_t partial_repair_any(const struct partial *list);

@@ -23,10 +23,9 @@ void tags_tally_srv(const uint16_t *tags, uint32_t n, uint32_t stride,
 	/* Runs of one owner are the rule: count each before adding it. */
 	for (uint32_t i = 0; i < n;) {
 		uint16_t owner = atom_load(&tags[i]);
-		uint32_t first = i++;
-		while (i < n && atom_load(&tags[i]) == owner)
-			i++;
-		tally->objects[owner] += i - first;
-		tally->bytes[owner] += (uint64_t)(i - first) * stride;
+		uint32_t run = tags_run(tags, i, n);
+		tally->objects[owner] += run;
+		tally->bytes[owner] += (uint64_t)run * stride;
+		i += run;
 	}
 }

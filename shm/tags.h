@@ -50,6 +50,9 @@ bool tags_any_free(const uint16_t *tags, uint32_t n);
 /* How many of n tags are free right now. */
 uint32_t tags_count_free(const uint16_t *tags, uint32_t n);
 
+/* How many tags from one on, of n, are the same as it right now; at least 1. */
+uint32_t tags_run(const uint16_t *tags, uint32_t from, uint32_t n);
+
 /* A bit for each value of a tag: whose objects stay. Private to slabd. */
 struct tags_living {
 	uint64_t bits[65536 / 64];

@@ -49,6 +49,15 @@ uint32_t tags_count_free(const uint16_t *tags, uint32_t n)
 	return count;
 }
 
+uint32_t tags_run(const uint16_t *tags, uint32_t from, uint32_t n)
+{
+	uint16_t tag = atom_load(&tags[from]);
+	uint32_t at = from + 1;
+	while (at < n && atom_load(&tags[at]) == tag)
+		at++;
+	return at - from;
+}
+
 uint32_t tags_sweep_srv(uint16_t *tags, uint32_t n,
                         const struct tags_living *living, uint32_t *by_id)
 {

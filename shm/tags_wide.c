@@ -116,6 +116,23 @@ uint32_t tags_count_free(const uint16_t *tags, uint32_t n)
 	return count < n ? count : n;
 }
 
+uint32_t tags_run(const uint16_t *tags, uint32_t from, uint32_t n)
+{
+	const tag_word *words = words_of(tags);
+	uint16_t tag = atom_load(&tags[from]);
+	uint32_t at = from + 1;
+	while (at < n && at % TAGS_WORD != 0 && atom_load(&tags[at]) == tag)
+		at++;
+	if (at % TAGS_WORD != 0)
+		return at - from;
+	while (at + TAGS_WORD <= n &&
+	       atom_load(&words[at / TAGS_WORD]) == TAGS_EACH * tag)
+		at += TAGS_WORD;
+	while (at < n && atom_load(&tags[at]) == tag)
+		at++;
+	return at - from;
+}
+
 /* Those lanes of a word that are owned, and not by the living; all 16 bits of
  * each. */
 static uint64_t dead_lanes(uint64_t word, const struct tags_living *living)

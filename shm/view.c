@@ -60,3 +60,23 @@ bool view_want_any(const struct view *view, uint32_t cache, uint32_t node)
 	/* pairs: wants_serve; the bit is there before the ring is sent. */
 	return (atom_set(&view->wants[ix / 64], bit) & bit) == 0;
 }
+
+uint32_t view_next_unit(const struct view *view, uint32_t unit, uint32_t *end)
+{
+	uint64_t next = view->geo.n_units;
+	uint64_t stop = next;
+	for (uint32_t i = 0; i < view->geo.n_nodes; i++) {
+		const struct layout_node *node = &view->nodes[i];
+		uint64_t first = node->first_unit;
+		uint64_t last = first + (atom_load(&node->high_page)
+		                         << (view->geo.page_shift - UNIT_SHIFT));
+		uint64_t from = first > unit ? first : unit;
+		if (from < last && from < next) {
+			next = from;
+			stop = last;
+		}
+	}
+	if (end != NULL)
+		*end = (uint32_t)stop;
+	return (uint32_t)next;
+}

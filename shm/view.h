@@ -127,6 +127,12 @@ int view_node_index(const struct view *view, int os_id);
 /* Raises the want of (cache, node). True if the caller must ring. */
 bool view_want_any(const struct view *view, uint32_t cache, uint32_t node);
 
+/* The lowest unit from one on that may be part of a slab, as pages up to its
+ * were ready once: n_units if there is none. What lies between holds no word, and
+ * would take memory if it were read. *end, unless NULL: one past those that follow
+ * it. */
+uint32_t view_next_unit(const struct view *view, uint32_t unit, uint32_t *end);
+
 /* Adds to one of a client's counts. */
 static inline void view_count(const struct view *view, uint32_t id,
                               enum stats_word word, uint64_t n)

@@ -6,9 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/pool/caches.h"
 #include "daemon/pool/holes.h"
+#include "daemon/pool/looks.h"
 
 #define HELD_LOOK_MS 1 /* between looks for clients' answers */
 
@@ -75,20 +77,47 @@ static void no_pool(struct report *r, const char *name)
 	fail_value(r, HTTP_NOTFOUND, "no pool", name, names.text);
 }
 
-/* Whether all that is to be had of what clients hold is there. */
-static bool ask_held(struct report *r)
+static struct report_job *job_of(struct report *r)
 {
 	struct admin_later *later = r->query->later;
-	bool wait = false;
 	if (later->job == NULL)
-		later->job = calloc(1, sizeof(*r->ask));
-	r->ask = later->job;
-	if (r->ask == NULL) {
-		*r->status = HTTP_INTERNAL;
-		return false;
+		later->job = calloc(1, sizeof(*r->job));
+	r->job = later->job;
+	if (r->job != NULL && r->job->asked_ns == 0)
+		r->job->asked_ns = clock_ns();
+	return r->job;
+}
+
+/* 0 once all pools are counted. */
+static int count_pools(struct report *r, const struct report_way *way)
+{
+	int counted = 0;
+	for (unsigned i = 0; counted == 0 && i < r->n; i++) {
+		const struct audit *audit;
+		struct usage *usage;
+		int64_t took_ns;
+		counted = way->held ? looks_usage(r->pool[i], r->job->asked_ns,
+		                                  &usage)
+		                    : looks_audit(r->pool[i], r->job->asked_ns,
+		                                  &audit, &took_ns);
 	}
-	for (unsigned i = 0; i < r->n; i++)
-		wait |= held_wait(r->server, r->pool[i], r->ask);
+	return counted;
+}
+
+/* Whether all that is to be had of counts, and of what clients hold, is there. The
+ * latter last: an answer is good until somebody else asks. */
+static bool is_counted(struct report *r, const struct report_way *way)
+{
+	bool wait = false;
+	int counted = job_of(r) == NULL ? -ENOMEM : count_pools(r, way);
+	if (counted < 0)
+		*r->status = HTTP_INTERNAL;
+	if (counted > 0)
+		report_later(r, looks_pause_ms());
+	if (counted != 0)
+		return false;
+	for (unsigned i = 0; way->held && i < r->n; i++)
+		wait |= held_wait(r->server, r->pool[i], &r->job->ask);
 	if (wait)
 		report_later(r, HELD_LOOK_MS);
 	return !wait;
@@ -108,7 +137,7 @@ json_t *report_build(void *server, const struct admin_query *query, int *status)
 		no_pool(&r, name);
 	if (!report_good(&r))
 		return r.error;
-	if (way->held && !ask_held(&r))
+	if ((way->held || way->audit) && !is_counted(&r, way))
 		return NULL;
 	return way->whole ? way->whole(&r) : report_pools(&r, way->pool);
 }
@@ -279,16 +308,15 @@ json_t *report_fields(json_t *object, const void *from,
 	return NULL;
 }
 
-int report_usage(struct report *r, const struct pool *pool,
-                 struct usage *usage)
+struct usage *report_usage(struct report *r, struct pool *pool)
 {
-	int taken = usage_take(usage, pool);
-	if (taken < 0)
-		return taken;
-	if (r->ask != NULL)
-		held_fill(r->server, pool, r->ask, usage);
+	struct usage *usage;
+	if (looks_usage(pool, r->job->asked_ns, &usage) != 0)
+		return NULL;
+	usage_hold_nothing(usage, pool);
+	held_fill(r->server, pool, &r->job->ask, usage);
 	r->unknown = usage->unknown;
-	return 0;
+	return usage;
 }
 
 json_t *report_counted(struct report *r, struct pool *pool, uint32_t from,
@@ -296,18 +324,13 @@ json_t *report_counted(struct report *r, struct pool *pool, uint32_t from,
                        json_t *(*one)(struct report *r, struct pool *pool,
                                       const struct usage *usage, uint32_t i))
 {
-	json_t *list = json_array();
-	struct usage usage;
-	if (report_usage(r, pool, &usage) < 0) {
-		json_decref(list);
-		return NULL;
-	}
-	for (uint32_t i = from; i < to; i++) {
-		json_t *item = one(r, pool, &usage, i);
+	const struct usage *usage = report_usage(r, pool);
+	json_t *list = usage != NULL ? json_array() : NULL;
+	for (uint32_t i = from; list && i < to; i++) {
+		json_t *item = one(r, pool, usage, i);
 		if (!json_is_null(item))
 			report_append(&list, item);
 	}
-	usage_done(&usage);
 	return list;
 }
 

@@ -20,6 +20,12 @@
 #include "daemon/serve/held.h"
 #include "daemon/serve/server.h"
 
+/* What a request that waits for counts keeps. */
+struct report_job {
+	int64_t asked_ns;
+	struct held_ask ask;
+};
+
 /* One request. */
 struct report {
 	struct server *server;
@@ -28,7 +34,7 @@ struct report {
 	json_t *error; /* the answer, once *status is not 200 */
 	unsigned n;    /* pools: the one that the query names, else all */
 	struct pool *pool[CONFIG_POOLS_MAX];
-	struct held_ask *ask; /* of a report_way that is held */
+	struct report_job *job; /* of a report_way that counts */
 	uint32_t unknown; /* clients of the pool that do not say what they hold */
 	void *arg;            /* the report's own */
 };
@@ -93,9 +99,8 @@ struct report_field {
 json_t *report_fields(json_t *object, const void *from,
                       const struct report_field *field, size_t n);
 
-/* usage_take, with what clients hold; usage_done has to follow. */
-int report_usage(struct report *r, const struct pool *pool,
-                 struct usage *usage);
+/* What is counted of a pool, with what clients hold; NULL without memory. */
+struct usage *report_usage(struct report *r, struct pool *pool);
 
 /* What one() gives for i from..to - 1 of a pool just counted; where it gives
  * null, nothing. */

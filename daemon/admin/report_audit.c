@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "daemon/base/clock.h"
+#include "daemon/pool/looks.h"
 #include "shm/lease.h"
 
 /* Faults of a whole cache carry its id where others carry a unit. */
@@ -149,19 +150,19 @@ static const struct report_field fields[] = {
 
 static json_t *pool_doc(struct report *r, struct pool *pool)
 {
-	int64_t began = clock_ns();
+	const struct audit *audit;
 	bool *agree = r->arg;
-	struct audit audit;
+	int64_t took_ns;
 	json_t *doc;
 	double ms;
-	if (usage_audit(pool, &audit) < 0)
+	if (looks_audit(pool, r->job->asked_ns, &audit, &took_ns) != 0)
 		return NULL;
-	ms = (double)(clock_ns() - began) / CLOCK_MS;
-	*agree &= audit.n_faults == 0;
-	doc = report_fields(json_object(), &audit, fields,
+	ms = (double)took_ns / CLOCK_MS;
+	*agree &= audit->n_faults == 0;
+	doc = report_fields(json_object(), audit, fields,
 	                    sizeof(fields) / sizeof(fields[0]));
 	return report_merge(doc, json_pack("{s:f, s:o}", "ms", ms, "faults",
-	                                   faults_doc(pool, &audit)));
+	                                   faults_doc(pool, audit)));
 }
 
 json_t *report_audit(struct report *r)

@@ -46,8 +46,10 @@ static json_t *pool_doc(struct report *r, struct pool *pool)
 	uint64_t total = 0;
 	for (uint32_t unit = 0; usage_next(pool, unit, &slab);
 	     unit = slab.head + (1u << rows[slab.cache - 1].order))
-		if (wanted(filter, cache, &slab) && ++total <= filter->limit)
+		if (wanted(filter, cache, &slab) && ++total <= filter->limit) {
+			usage_look(pool, &slab);
 			report_append(&list, slab_doc(pool, &slab));
+		}
 	return json_pack("{s:I, s:o}", "total", total, "slabs", list);
 }
 

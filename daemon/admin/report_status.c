@@ -59,13 +59,12 @@ static json_t *pool_doc(struct report *r, struct pool *pool)
 {
 	const struct layout_geometry *geo = &pool->view.geo;
 	struct report_sums sums = {0};
-	struct usage usage;
+	const struct usage *usage = report_usage(r, pool);
 	json_t *doc;
-	if (report_usage(r, pool, &usage) < 0)
+	if (usage == NULL)
 		return NULL;
 	for (uint32_t node = 0; node < geo->n_nodes; node++)
-		report_sum(pool, &usage, node, &sums);
-	usage_done(&usage);
+		report_sum(pool, usage, node, &sums);
 	doc = json_pack(
 	        "{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:i, s:b, s:b, s:o}",
 	        "nodes",

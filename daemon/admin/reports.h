@@ -7,7 +7,7 @@
  *   report_plan.c    report_log.c     what balance would do, and what it did
  *   report_act.c     report_set.c     what changes something, by POST
  *
- * All counts come from the tags, taken anew for each request. What clients can
+ * All counts come from the tags, of a look that began after the request. What clients can
  * write (tags, leases, lists, their own counts) is read and shown, and nothing
  * is done because of it. Names come from clients too and need not be UTF-8.
  */
@@ -22,7 +22,8 @@ struct server;
 
 /* What a route's `how` points to: one of them. */
 struct report_way {
-	bool held; /* clients are asked what they hold before that */
+	bool held; /* pools are counted, and clients asked what they hold */
+	bool audit; /* pools are audited */
 	/* The document, or report_pools() of what is made of each pool. */
 	json_t *(*whole)(struct report *r);
 	json_t *(*pool)(struct report *r, struct pool *pool);

@@ -13,7 +13,7 @@ static const struct admin_route all[] = {
 	LOOK("/caches", "pool", .pool = report_caches, .held = true),
 	LOOK("/clients", "pool", .pool = report_clients, .held = true),
 	LOOK("/slabs", "pool cache node limit", .whole = report_slabs),
-	LOOK("/audit", "pool", .whole = report_audit),
+	LOOK("/audit", "pool", .whole = report_audit, .audit = true),
 	LOOK("/plan", "pool", .pool = report_plan),
 	LOOK("/log", "pool limit", .whole = report_log),
 	LOOK("/set", "pool", .pool = report_settings),

@@ -25,6 +25,8 @@ libdaemon_la_SOURCES += \
 	daemon/pool/ledger.h \
 	daemon/pool/loans.c \
 	daemon/pool/loans.h \
+	daemon/pool/looks.c \
+	daemon/pool/looks.h \
 	daemon/pool/marks.c \
 	daemon/pool/marks.h \
 	daemon/pool/meta.c \

@@ -174,6 +174,8 @@ static void close_fd(int fd)
 
 void pool_close(struct pool *pool)
 {
+	if (pool->looks_done != NULL)
+		pool->looks_done(pool);
 	if (pool->head != NULL)
 		munmap(pool->head, pool->view.geo.control_bytes);
 	if (pool->shared != NULL)

@@ -18,6 +18,7 @@
  *   pool/marks.c    what clients are told: low marks, denied, woken
  *   pool/waiting.c  settings that a pool which was taken over can't follow
  *   pool/usage.c    who holds how much, counted from the tags
+ *   pool/looks.c    the same for all who ask, bit by bit
  *
  * One thread, the event loop's, calls all of this.
  */
@@ -41,8 +42,7 @@ struct pool_counts {
 	uint64_t repaired_bits; /* list bits that a sweep found missing */
 	uint64_t swept_granules, sweep_slices; /* looked at, and in how many */
 	uint64_t rings;         /* shortages that clients told of */
-	uint64_t grown_slabs;   /* carved */
-	uint64_t taken_slabs;   /* emptied for another cache */
+	uint64_t grown_slabs, taken_slabs; /* carved; emptied for another cache */
 	uint64_t ended_caches;
 	uint64_t denied;        /* shortages that could not be relieved */
 	uint64_t trims;         /* times clients were asked to trim */
@@ -59,8 +59,7 @@ struct pool {
 	struct view view;
 	struct layout_head *head; /* the writable mapping of control */
 	void *shared;
-	int control_fd;    /* read and write, ours alone */
-	int control_ro_fd; /* what clients get */
+	int control_fd, control_ro_fd; /* ours alone; what clients get */
 	int shared_fd, journal_fd;
 	struct journal *journal;
 	struct backing backing;
@@ -68,14 +67,16 @@ struct pool {
 	struct pages pages;
 	struct loans loans;
 	struct due due;          /* what the sweep of the dead has to look at */
+	struct audit *audit;     /* under way; NULL: none (pool/usage.c) */
+	struct looks *looks;     /* pool/looks.c, as what ends it; NULL: none */
+	void (*looks_done)(struct pool *pool);
 	struct balance *balance; /* made and ended by whoever opens the pool */
 	uint64_t run_pages[NODES_MAX]; /* to be faulted in at one time */
 	bool offline[NODES_MAX]; /* the kernel took the node's memory away */
 	struct extent lines;     /* tag lines of slabs */
 	/* By cache and node, (cache - 1) * n_nodes + node: slabs at home there,
 	 * and slabs that stand on the list there. */
-	uint32_t *slabs;
-	uint32_t *standing;
+	uint32_t *slabs, *standing;
 	uint32_t *openers; /* by cache_ix: clients that have it open */
 	uint32_t n_caches; /* rows of the table that were ever used */
 	uint32_t new_cache; /* made last, until the balance knows; 0 */
@@ -87,8 +88,7 @@ struct pool {
 	 * what the kernel had promised to anybody after the last look. */
 	uint64_t refill_page;
 	uint64_t promised[TOPO_NODES_MAX], promise_page;
-	uint32_t suspects; /* clients since the last look, and one of them */
-	uint32_t suspect;
+	uint32_t suspects, suspect; /* clients since the last look; one of them */
 	uint64_t told_drops; /* of the head, when clients were told last */
 	bool adopted;       /* clients may have it from the start */
 	bool max_waits;     /* slabd.conf has a max that its files can't have */

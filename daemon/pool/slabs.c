@@ -5,6 +5,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/pool/meta.h"
+#include "daemon/pool/usage.h"
 #include "shm/lease.h"
 #include "shm/slab.h"
 
@@ -13,13 +14,16 @@ static const struct layout_cache *row_of(const struct pool *pool, uint64_t word)
 	return &pool->view.caches[WORD_CACHE(word) - 1];
 }
 
-/* Counts a slab by its unit word, or (by -1) takes it out. */
-static void count(struct pool *pool, uint64_t word, int by)
+/* Counts a slab by its head and unit word, or (by -1) takes it out. */
+static void count(struct pool *pool, uint32_t head, uint64_t word, int by)
 {
 	uint32_t *slabs = pool_slabs(pool, WORD_CACHE(word), WORD_HOME(word));
 	uint32_t *on_list = pool_slabs(pool, WORD_CACHE(word), WORD_LIST(word));
 	*slabs += (uint32_t)by;
 	pool->standing[on_list - pool->slabs] += (uint32_t)by;
+	if (pool->audit != NULL)
+		usage_audit_count(pool->audit, (uint32_t)(slabs - pool->slabs),
+		                  head, by);
 }
 
 /* ---- carved and reclaimed ------------------------------------------------ */
@@ -61,7 +65,7 @@ static int carve(struct pool *pool, uint32_t cache, uint32_t home,
 	}
 	slab_carve_srv(&pool->view, (uint32_t)unit, cache, home, list,
 	               (uint32_t)line);
-	count(pool, pool->view.words[unit], 1);
+	count(pool, (uint32_t)unit, pool->view.words[unit], 1);
 	pool->counts.grown_slabs++;
 	*head = (uint32_t)unit;
 	if (list != home)
@@ -91,8 +95,10 @@ int slabs_reclaim(struct pool *pool, uint32_t head)
 		return r;
 	row = row_of(pool, word);
 	extent_give(&pool->lines, line, slab_lines(row));
+	if (pool->audit != NULL)
+		audit_forget_lines(pool->audit, line, slab_lines(row));
 	pages_give(&pool->pages, head, 1u << row->order);
-	count(pool, word, -1);
+	count(pool, head, word, -1);
 	if (WORD_LIST(word) != WORD_HOME(word))
 		loans_drop(&pool->loans, head);
 	pool->counts.taken_slabs++;
@@ -106,8 +112,8 @@ static int relist(struct pool *pool, uint32_t head, uint32_t to)
 {
 	uint64_t before = pool->view.words[head];
 	int r = slab_lend_srv(&pool->view, head, to);
-	count(pool, before, -1);
-	count(pool, pool->view.words[head], 1);
+	count(pool, head, before, -1);
+	count(pool, head, pool->view.words[head], 1);
 	return r;
 }
 
@@ -142,10 +148,10 @@ void slabs_rehome(struct pool *pool, uint64_t page, uint32_t to)
 		uint64_t word = pool->view.words[unit];
 		if (WORD_CACHE(word) == 0 || WORD_BACK(word) != 0)
 			continue;
-		count(pool, word, -1);
+		count(pool, unit, word, -1);
 		slab_rehome_srv(&pool->view, unit, to);
 		word = pool->view.words[unit];
-		count(pool, word, 1);
+		count(pool, unit, word, 1);
 		if (WORD_LIST(word) == to)
 			loans_drop(&pool->loans, unit);
 	}
@@ -169,7 +175,7 @@ int slabs_adopt(struct pool *pool, uint32_t head)
 	else
 		slab_relist_any(&pool->view, head);
 	word = pool->view.words[head];
-	count(pool, word, 1);
+	count(pool, head, word, 1);
 	if (WORD_LIST(word) != node)
 		loans_add(&pool->loans, head, clock_ns());
 	lease_break_srv(&pool->view.leases[head], LEASE_SRV);

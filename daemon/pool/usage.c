@@ -13,10 +13,12 @@
 
 #define PATIENCE 1000u /* of 100 us: a client may be between two CPUs */
 
-bool usage_next(const struct pool *pool, uint32_t unit, struct usage_slab *slab)
+/* The first slab whose head is at or above unit, and below end. */
+static bool next_in(const struct pool *pool, uint32_t unit, uint32_t end,
+                    struct usage_slab *slab)
 {
 	const struct view *view = &pool->view;
-	for (; unit < view->geo.n_units; unit++) {
+	for (; unit < end; unit++) {
 		uint64_t word = view->words[unit];
 		const struct layout_cache *row =
 			view_cache(view, WORD_CACHE(word));
@@ -30,8 +32,7 @@ bool usage_next(const struct pool *pool, uint32_t unit, struct usage_slab *slab)
 		slab->cache = WORD_CACHE(word);
 		slab->home = WORD_HOME(word);
 		slab->list = WORD_LIST(word);
-		slab->free =
-			tags_count_free(slab_tags(view, unit), row->n_objs);
+		slab->free = 0;
 		slab->lease = LEASE_ID(atom_load(&view->leases[unit]));
 		slab->listed = partial_has(&list, unit);
 		return true;
@@ -39,30 +40,51 @@ bool usage_next(const struct pool *pool, uint32_t unit, struct usage_slab *slab)
 	return false;
 }
 
+bool usage_next(const struct pool *pool, uint32_t unit, struct usage_slab *slab)
+{
+	const struct view *view = &pool->view;
+	while ((unit = view_next_unit(view, unit, NULL)) < view->geo.n_units) {
+		uint64_t end = ((uint64_t)unit | ((1u << GRANULE_SHIFT) - 1)) + 1;
+		end = end < view->geo.n_units ? end : view->geo.n_units;
+		if (next_in(pool, unit, (uint32_t)end, slab))
+			return true;
+		unit = (uint32_t)end;
+	}
+	return false;
+}
+
+void usage_look(const struct pool *pool, struct usage_slab *slab)
+{
+	slab->free = tags_count_free(slab_tags(&pool->view, slab->head),
+	                             pool->view.caches[slab->cache - 1].n_objs);
+}
+
 static void count_slab(struct usage *usage, const struct pool *pool,
                        const struct usage_slab *slab)
 {
 	const struct layout_cache *row = &pool->view.caches[slab->cache - 1];
 	struct usage_cell *cell = usage_cell(usage, slab->cache, slab->home);
-	cell->slabs++;
-	cell->objects += row->n_objs;
-	cell->free += slab->free;
-	cell->partial += slab->free > 0;
-	cell->empty += slab->free == row->n_objs;
-	if (slab->list != slab->home) {
-		cell->lent++;
-		cell->lent_used += row->n_objs - slab->free;
-		usage_cell(usage, slab->cache, slab->list)->lent_to++;
-	}
+	uint64_t n_free = usage->owners->objects[TAG_FREE];
 	tags_tally_srv(slab_tags(&pool->view, slab->head), row->n_objs,
 	               row->stride, usage->owners);
+	n_free = usage->owners->objects[TAG_FREE] - n_free;
+	cell->slabs++;
+	cell->objects += row->n_objs;
+	cell->free += n_free;
+	cell->partial += n_free > 0;
+	cell->empty += n_free == row->n_objs;
+	if (slab->list != slab->home) {
+		cell->lent++;
+		cell->lent_used += row->n_objs - n_free;
+		usage_cell(usage, slab->cache, slab->list)->lent_to++;
+	}
 }
 
-int usage_take(struct usage *usage, const struct pool *pool)
+int usage_begin(struct usage *usage, const struct pool *pool)
 {
-	struct usage_slab slab;
-	uint32_t unit = 0;
-	uint64_t rows = pool->n_caches + 1;
+	/* Those, too, that are made before it is through. */
+	uint64_t rows = pool->view.geo.n_caches + 1;
+	usage->unit = 0;
 	usage->n_nodes = pool->view.geo.n_nodes;
 	usage->cells = calloc(rows * usage->n_nodes, sizeof(*usage->cells));
 	usage->owners = calloc(1, sizeof(*usage->owners));
@@ -73,12 +95,30 @@ int usage_take(struct usage *usage, const struct pool *pool)
 		usage_done(usage);
 		return -ENOMEM;
 	}
-	while (usage_next(pool, unit, &slab)) {
+	return 0;
+}
+
+bool usage_piece(struct usage *usage, const struct pool *pool)
+{
+	struct usage_slab slab;
+	uint32_t unit = view_next_unit(&pool->view, usage->unit, NULL);
+	uint64_t end = ((uint64_t)unit | ((1u << GRANULE_SHIFT) - 1)) + 1;
+	end = end < pool->view.geo.n_units ? end : pool->view.geo.n_units;
+	while (next_in(pool, unit, (uint32_t)end, &slab)) {
 		count_slab(usage, pool, &slab);
 		unit = slab.head +
 		       (1u << pool->view.caches[slab.cache - 1].order);
 	}
-	return 0;
+	usage->unit = (uint32_t)end;
+	return end < pool->view.geo.n_units;
+}
+
+int usage_take(struct usage *usage, const struct pool *pool)
+{
+	int r = usage_begin(usage, pool);
+	while (r == 0 && usage_piece(usage, pool))
+		continue;
+	return r;
 }
 
 void usage_done(struct usage *usage)
@@ -94,6 +134,18 @@ static uint64_t at_most(uint64_t n, uint64_t all, uint64_t taken)
 	return n < left ? n : left;
 }
 
+void usage_hold_nothing(struct usage *usage, const struct pool *pool)
+{
+	uint64_t n = (uint64_t)(pool->n_caches + 1) * usage->n_nodes;
+	usage->unknown = 0;
+	for (uint64_t i = 0; i < n; i++)
+		if (usage->cells[i].held != 0)
+			usage->cells[i].held = 0;
+	for (uint32_t id = 0; id < CLIENT_IDS; id++)
+		if (usage->client[id].known || usage->client[id].held != 0)
+			usage->client[id] = (struct usage_client){0};
+}
+
 void usage_hold(struct usage *usage, const struct pool *pool, uint32_t id,
                 uint32_t cache, uint32_t node, uint64_t objects)
 {
@@ -107,29 +159,20 @@ void usage_hold(struct usage *usage, const struct pool *pool, uint32_t id,
 	client->held_bytes += objects * stride;
 }
 
-/* The slab table against the counts that pool/slabs.c keeps. */
+/* The slab table, as it was counted, against the counts that pool/slabs.c
+ * keeps. */
 static void check_counts(struct pool *pool, struct audit *audit)
 {
-	struct usage_slab slab;
 	uint32_t n_nodes = pool->view.geo.n_nodes;
 	uint64_t n = (uint64_t)pool->n_caches * n_nodes;
-	uint32_t *seen = calloc(n + 1, sizeof(*seen));
-	uint32_t unit = 0;
-	if (seen == NULL)
-		return;
-	/* Words out of shape are the audit's to report, not ours to follow. */
-	for (; usage_next(pool, unit, &slab); unit = slab.head + 1)
-		if (slab.cache <= pool->n_caches && slab.home < n_nodes)
-			seen[(slab.cache - 1) * n_nodes + slab.home]++;
 	for (uint64_t i = 0; i < n; i++) {
-		if (seen[i] == pool->slabs[i])
+		if (audit->seen_slabs[i] == pool->slabs[i])
 			continue;
 		audit->wrong_hints++;
 		audit_fault(audit, AUDIT_CACHE_COUNT,
 		            (uint32_t)(i / n_nodes) + 1, pool->slabs[i],
-		            seen[i]);
+		            audit->seen_slabs[i]);
 	}
-	free(seen);
 }
 
 /* Adds up who has each cache open, by what the control file notes. */
@@ -141,8 +184,13 @@ static void count_opens(const struct pool *pool, uint32_t *opens)
 		if ((atom_load(&pool->view.clients[id].word) & 0xff) ==
 		    CLIENT_FREE)
 			continue;
-		for (uint32_t ix = 0; ix < pool->n_caches; ix++)
-			opens[ix] += (uint32_t)(words[ix / 64] >> (ix % 64) & 1);
+		for (uint32_t ix = 0; ix < pool->n_caches; ix++) {
+			if (words[ix / 64] == 0)
+				ix |= 63;
+			else
+				opens[ix] += (uint32_t)(words[ix / 64] >>
+				                        (ix % 64) & 1);
+		}
 	}
 }
 
@@ -159,23 +207,85 @@ static void check_opens(const struct pool *pool, struct audit *audit)
 	free(opens);
 }
 
-int usage_audit(struct pool *pool, struct audit *audit)
+int usage_audit_begin(struct pool *pool, struct audit *audit)
 {
+	const struct layout_geometry *geo = &pool->view.geo;
 	memset(audit, 0, sizeof(*audit));
-	/* What the dead left is on its way back. */
-	sweep_rest(pool);
 	audit->view = &pool->view;
+	audit->shared_fd = pool->shared_fd;
 	audit->n_lines = pool->lines.end;
 	audit->patience = PATIENCE;
 	audit->seen_lines = calloc(audit->n_lines / 64 + 1, sizeof(uint64_t));
-	if (audit->seen_lines == NULL)
+	audit->seen_slabs = calloc((uint64_t)geo->n_caches * geo->n_nodes + 1,
+	                           sizeof(uint32_t));
+	if (audit->seen_lines == NULL || audit->seen_slabs == NULL) {
+		usage_audit_drop(pool, audit);
 		return -ENOMEM;
-	audit_run_srv(audit);
+	}
+	pool->audit = audit;
+	return 0;
+}
+
+/* Lines that slabs carved meanwhile may have. */
+static bool more_lines(struct audit *audit, uint64_t n_lines)
+{
+	uint64_t had = audit->n_lines / 64 + 1;
+	uint64_t needs = n_lines / 64 + 1;
+	uint64_t *lines;
+	if (n_lines <= audit->n_lines)
+		return true;
+	lines = realloc(audit->seen_lines, needs * sizeof(*lines));
+	if (lines == NULL)
+		return false;
+	memset(lines + had, 0, (needs - had) * sizeof(*lines));
+	audit->seen_lines = lines;
+	audit->n_lines = n_lines;
+	return true;
+}
+
+bool usage_audit_piece(struct pool *pool, struct audit *audit, bool *failed)
+{
+	audit->view = &pool->view;
+	*failed = !more_lines(audit, pool->lines.end);
+	return !*failed && audit_piece_srv(audit);
+}
+
+void usage_audit_drop(struct pool *pool, struct audit *audit)
+{
+	if (pool->audit == audit)
+		pool->audit = NULL;
 	free(audit->seen_lines);
+	free(audit->seen_slabs);
 	audit->seen_lines = NULL;
+	audit->seen_slabs = NULL;
+}
+
+void usage_audit_end(struct pool *pool, struct audit *audit)
+{
+	audit_end_srv(audit);
 	check_counts(pool, audit);
 	holes_audit(pool, audit);
 	if (pool->openers != NULL)
 		check_opens(pool, audit);
+	usage_audit_drop(pool, audit);
+}
+
+void usage_audit_count(struct audit *audit, uint32_t cell, uint32_t head,
+                       int by)
+{
+	if (head < audit->unit)
+		audit->seen_slabs[cell] += (uint32_t)by;
+}
+
+int usage_audit(struct pool *pool, struct audit *audit)
+{
+	int r;
+	/* What the dead left is on its way back. */
+	sweep_rest(pool);
+	r = usage_audit_begin(pool, audit);
+	if (r < 0)
+		return r;
+	audit_run_srv(audit);
+	usage_audit_end(pool, audit);
 	return 0;
 }

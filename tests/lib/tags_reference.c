@@ -4,6 +4,7 @@
 #define tags_claim_own tags_reference_claim
 #define tags_free_four_own tags_reference_four
 #define tags_any_free tags_reference_any
+#define tags_run tags_reference_run
 #define tags_count_free tags_reference_count
 #define tags_sweep_srv tags_reference_sweep
 #include "shm/tags_narrow.c"

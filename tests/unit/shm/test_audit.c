@@ -55,6 +55,7 @@ static void run(void)
 	audit = (struct audit){.view = &image.view,
 	                       .seen_lines = seen,
 	                       .n_lines = image.n_lines,
+	                       .shared_fd = -1,
 	                       .patience = 3};
 	audit_run_srv(&audit);
 }

@@ -138,6 +138,22 @@ Test(wide, frees_four_as_narrow)
 	}
 }
 
+Test(wide, runs_as_narrow)
+{
+	static struct twins t = {.n = TAGS_MAX};
+	struct rng rng = rng_start("runs_as_narrow");
+	for (uint32_t i = 0; i < TAGS_MAX; i++)
+		t.wide[i] = t.narrow[i] =
+			i > 0 && rng_below(&rng, 9) != 0
+				? t.wide[i - 1]
+				: (uint16_t)(rng_below(&rng, 3) * 0x1234);
+	for (uint32_t from = 0; from < 300; from++)
+		for (uint32_t n = from + 1; n <= 600; n += 7)
+			cr_assert_eq(tags_run(t.wide, from, n),
+			             tags_reference_run(t.narrow, from, n),
+			             "from %u of %u", from, n);
+}
+
 Test(wide, sweeps_as_narrow)
 {
 	static struct twins t;

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/pool/looks.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "daemon/base/clock.h"
+#include "daemon/pool/sweep.h"
+
+#define SLICE_NS CLOCK_MS
+#define OTHERS 3              /* times as long is everybody else's */
+#define OWED_NS (6 * CLOCK_MS) /* of which that much may be later */
+#define LEFT_NS CLOCK_S       /* without a question: nobody asks any more */
+#define SWEEP_NS CLOCK_S      /* to wait for what the dead left */
+#define SUSPECT_NS (100 * CLOCK_MS) /* a client may be between two CPUs */
+
+/* One that is under way, and the time of the last one that is whole. */
+struct look {
+	bool runs;
+	int64_t began_ns, step_ns;
+	int64_t whole_ns; /* when that began; 0: there is none */
+};
+
+struct looks {
+	struct look use, audit;
+	struct usage counting, counted;
+	struct audit auditing, audited;
+	int64_t waits_ns; /* for the sweep since then; 0: it does not */
+	int64_t last_ns;  /* the audit has but suspects since then; 0: not yet */
+	int64_t took_ns;
+};
+
+/* Until then the loop is owed time; of all pools. */
+static int64_t owed_ns;
+
+static bool is_time(int64_t now_ns)
+{
+	return owed_ns - now_ns <= OWED_NS;
+}
+
+static void pay(int64_t since_ns)
+{
+	int64_t now_ns = clock_ns();
+	if (owed_ns < now_ns)
+		owed_ns = now_ns;
+	owed_ns += OTHERS * (now_ns - since_ns);
+}
+
+unsigned looks_pause_ms(void)
+{
+	int64_t more_ns = owed_ns - OWED_NS - clock_ns();
+	return more_ns <= 0 ? 1 : (unsigned)(more_ns / CLOCK_MS % 500) + 1;
+}
+
+static void done(struct pool *pool)
+{
+	struct looks *looks = pool->looks;
+	if (looks->use.runs)
+		usage_done(&looks->counting);
+	if (looks->use.whole_ns != 0)
+		usage_done(&looks->counted);
+	if (looks->audit.runs)
+		usage_audit_drop(pool, &looks->auditing);
+	free(looks);
+	pool->looks = NULL;
+	pool->looks_done = NULL;
+}
+
+static struct looks *looks_of(struct pool *pool)
+{
+	if (pool->looks == NULL)
+		pool->looks = calloc(1, sizeof(*pool->looks));
+	pool->looks_done = pool->looks != NULL ? done : NULL;
+	return pool->looks;
+}
+
+static bool is_left(const struct look *look, int64_t now_ns)
+{
+	return look->runs && now_ns - look->step_ns > LEFT_NS;
+}
+
+static int begin(struct look *look, int64_t now_ns, int r)
+{
+	look->runs = r == 0;
+	look->began_ns = now_ns;
+	return r;
+}
+
+/* ---- counts -------------------------------------------------------------- */
+
+static void usage_slice(struct pool *pool, int64_t now_ns)
+{
+	struct looks *looks = pool->looks;
+	bool more = true;
+	looks->use.step_ns = now_ns;
+	while (more && clock_ns() - now_ns < SLICE_NS)
+		more = usage_piece(&looks->counting, pool);
+	pay(now_ns);
+	if (more)
+		return;
+	if (looks->use.whole_ns != 0)
+		usage_done(&looks->counted);
+	looks->counted = looks->counting;
+	looks->use.whole_ns = looks->use.began_ns;
+	looks->use.runs = false;
+}
+
+int looks_usage(struct pool *pool, int64_t asked_ns, struct usage **usage)
+{
+	struct looks *looks = looks_of(pool);
+	int64_t now_ns = clock_ns();
+	int r = 0;
+	if (looks == NULL)
+		return -ENOMEM;
+	*usage = &looks->counted;
+	if (looks->use.whole_ns >= asked_ns)
+		return 0;
+	if (!is_time(now_ns))
+		return LOOKS_E_LATER;
+	if (is_left(&looks->use, now_ns)) {
+		usage_done(&looks->counting);
+		looks->use.runs = false;
+	}
+	if (!looks->use.runs)
+		r = begin(&looks->use, now_ns,
+		          usage_begin(&looks->counting, pool));
+	if (r < 0)
+		return r;
+	usage_slice(pool, now_ns);
+	return looks->use.whole_ns >= asked_ns ? 0 : LOOKS_E_LATER;
+}
+
+/* ---- audits -------------------------------------------------------------- */
+
+/* What the dead left is on its way back: an audit begins when that is done, or
+ * has lasted. */
+static bool is_swept(struct pool *pool, int64_t now_ns)
+{
+	struct looks *looks = pool->looks;
+	if (looks->waits_ns == 0)
+		looks->waits_ns = now_ns;
+	if (sweep_is_due(pool)) {
+		sweep_slice(pool);
+		pay(now_ns);
+	}
+	return !sweep_is_due(pool) || now_ns - looks->waits_ns > SWEEP_NS;
+}
+
+/* Whether no suspect is left, or has been one for long enough. */
+static bool is_settled(struct pool *pool, int64_t now_ns)
+{
+	struct looks *looks = pool->looks;
+	int64_t since_ns;
+	if (looks->last_ns == 0)
+		looks->last_ns = now_ns;
+	since_ns = now_ns - looks->last_ns;
+	return !audit_again_srv(&looks->auditing) ||
+	       (since_ns > SUSPECT_NS &&
+	        (!sweep_is_due(pool) || since_ns > SWEEP_NS));
+}
+
+static int audit_slice(struct pool *pool, int64_t now_ns)
+{
+	struct looks *looks = pool->looks;
+	bool failed = false;
+	bool more = true;
+	looks->audit.step_ns = now_ns;
+	while (more && clock_ns() - now_ns < SLICE_NS)
+		more = usage_audit_piece(pool, &looks->auditing, &failed);
+	if (failed) {
+		usage_audit_drop(pool, &looks->auditing);
+		looks->audit.runs = false;
+		return -ENOMEM;
+	}
+	if (!more && is_settled(pool, now_ns)) {
+		usage_audit_end(pool, &looks->auditing);
+		looks->audited = looks->auditing;
+		looks->took_ns = clock_ns() - looks->audit.began_ns;
+		looks->audit.whole_ns = looks->audit.began_ns;
+		looks->audit.runs = false;
+	}
+	pay(now_ns);
+	return 0;
+}
+
+static int audit_begin(struct pool *pool, int64_t now_ns)
+{
+	struct looks *looks = pool->looks;
+	if (!is_swept(pool, now_ns))
+		return LOOKS_E_LATER;
+	looks->waits_ns = 0;
+	looks->last_ns = 0;
+	return begin(&looks->audit, now_ns,
+	             usage_audit_begin(pool, &looks->auditing));
+}
+
+int looks_audit(struct pool *pool, int64_t asked_ns, const struct audit **audit,
+                int64_t *took_ns)
+{
+	struct looks *looks = looks_of(pool);
+	int64_t now_ns = clock_ns();
+	int r = 0;
+	if (looks == NULL)
+		return -ENOMEM;
+	if (looks->audit.whole_ns < asked_ns) {
+		if (!is_time(now_ns))
+			return LOOKS_E_LATER;
+		if (is_left(&looks->audit, now_ns)) {
+			usage_audit_drop(pool, &looks->auditing);
+			looks->audit.runs = false;
+		}
+		if (!looks->audit.runs)
+			r = audit_begin(pool, now_ns);
+		if (r == 0)
+			r = audit_slice(pool, now_ns);
+		if (r != 0)
+			return r;
+	}
+	*audit = &looks->audited;
+	*took_ns = looks->took_ns;
+	return looks->audit.whole_ns >= asked_ns ? 0 : LOOKS_E_LATER;
+}

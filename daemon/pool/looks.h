@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Counts and audits of a pool for all who ask, bit by bit, so that the loop never
+ * stands still for them.
+ *
+ *   a question -- no count began since --> later, asked again ... --> the result
+ *                                            |  ^
+ *                                            '--' a slice of the count
+ *
+ * A question is answered by a count that began after it, and one count answers all
+ * that came before it began: so the figures of a pool at rest are exact, and many
+ * who watch cost no more than one. A slice takes a millisecond, and three others
+ * are everybody else's, whatever number of pools is counted.
+ *
+ * Slabs come, go and move between two slices. Each is counted as it is when the
+ * count comes by; what is summed up of an audit follows them (usage_audit_count).
+ * A count that nobody asks for any more is left as it is, and begun anew by the next
+ * question. One thread, the event loop's, calls all of this.
+ */
+#ifndef DAEMON_POOL_LOOKS_H
+#define DAEMON_POOL_LOOKS_H
+
+#include "daemon/pool/usage.h"
+
+#define LOOKS_E_LATER 1
+
+/* What is asked for at a time, by clock_ns: 0 with what was counted, which stays
+ * until the next call; LOOKS_E_LATER: ask again in looks_pause_ms; or -ENOMEM. */
+int looks_usage(struct pool *pool, int64_t asked_ns, struct usage **usage);
+int looks_audit(struct pool *pool, int64_t asked_ns, const struct audit **audit,
+                int64_t *took_ns);
+
+unsigned looks_pause_ms(void);
+
+#endif
