@@ -62,6 +62,37 @@ uint32_t partial_next(const struct partial *list, uint32_t from)
 	return PARTIAL_NONE;
 }
 
+/* The last set bit below one in n words; UINT64_MAX when none is. */
+static uint64_t find_bit_below(const uint64_t *words, uint64_t n,
+                               uint64_t below)
+{
+	below = below < n * 64 ? below : n * 64;
+	while (below > 0) {
+		uint64_t last = below - 1;
+		uint64_t seen = atom_load(&words[last / 64]) &
+		                UINT64_MAX >> (63 - last % 64);
+		if (seen != 0)
+			return last / 64 * 64 + 63 -
+			       (uint64_t)__builtin_clzll(seen);
+		below = last / 64 * 64;
+	}
+	return UINT64_MAX;
+}
+
+uint32_t partial_prev(const struct partial *list, uint32_t below)
+{
+	uint64_t w = ((uint64_t)below + 63) / 64;
+	while ((w = find_bit_below(list->sum, list->n_sum, w)) != UINT64_MAX) {
+		uint64_t bit = w < list->n_bits
+		                       ? find_bit_below(&list->bits[w], 1,
+		                                        below - w * 64)
+		                       : UINT64_MAX;
+		if (bit != UINT64_MAX)
+			return (uint32_t)(w * 64 + bit);
+	}
+	return PARTIAL_NONE;
+}
+
 static void set_bit(uint64_t *words, uint64_t ix)
 {
 	/* pairs: partial_clear_any; a bit is set before the summary is read. */

@@ -42,6 +42,10 @@ struct partial partial_of(const struct view *view, uint32_t cache,
 /* The lowest unit at or above from whose bit is set, or PARTIAL_NONE. */
 uint32_t partial_next(const struct partial *list, uint32_t from);
 
+/* The highest unit below one whose bit is set, or PARTIAL_NONE; that is also what
+ * is above them all. */
+uint32_t partial_prev(const struct partial *list, uint32_t below);
+
 /* Sets a unit's bit if it is clear. The caller's tag stores and a full fence
  * come before. Wait-free; any thread of any process. */
 void partial_set_any(const struct partial *list, uint32_t unit);

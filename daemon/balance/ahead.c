@@ -307,19 +307,26 @@ static uint64_t kept_units(const struct pool *pool)
 }
 
 /* That many free units on each node that may grow; on others, lists keep
- * what they have until somebody needs it. True if a node got pages. */
-static bool keep(struct pool *pool)
+ * what they have until somebody needs it. True if a node got pages, or some are
+ * yet to be looked at. */
+static bool keep(struct pool *pool, int64_t until_ns)
 {
+	struct balance *b = pool->balance;
+	uint32_t n_nodes = pool->view.geo.n_nodes;
 	uint64_t kept = kept_units(pool);
 	bool more = false;
-	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++) {
+	while (b->keep_at < n_nodes) {
+		uint32_t node = b->keep_at++;
 		uint64_t is = pages_free_units(&pool->pages, node);
 		if (is >= kept || !may_grow(pool, node))
 			continue;
 		is += reuse_empties(pool, 0, node, kept - is);
 		if (is < kept)
 			more |= pool_grow(pool, node) == 0;
+		if (clock_ns() >= until_ns && b->keep_at < n_nodes)
+			return true;
 	}
+	b->keep_at = 0;
 	return more;
 }
 
@@ -327,7 +334,7 @@ bool ahead_work(struct pool *pool)
 {
 	int64_t until_ns = clock_ns() + SLICE_NS;
 	bool more = fill(pool, until_ns);
-	if (more || keep(pool))
+	if (more || keep(pool, until_ns))
 		return true;
 	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
 		if (clock_ns() >= until_ns || stock_node(pool, node, until_ns))

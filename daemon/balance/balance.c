@@ -10,6 +10,7 @@
 #include "daemon/balance/own.h"
 #include "daemon/pool/marks.h"
 
+#define SLICE_NS (2 * CLOCK_MS)   /* for the steps of a plan, at one time */
 #define AGAIN_NS (10 * CLOCK_MS)  /* there is more of the same to do */
 #define DRAIN_NS (200 * CLOCK_MS) /* a node is being emptied, and waits */
 #define PRESSED_NS CLOCK_S
@@ -95,9 +96,13 @@ void balance_configure(struct pool *pool, const struct config_balance *config)
 void balance_press(struct pool *pool, uint32_t node,
                    enum plan_pressure pressure)
 {
-	for (uint32_t i = 0; i < pool->view.geo.n_nodes; i++)
-		if (node == PLAN_NONE || node == i)
-			pool->balance->pressure[i] = pressure;
+	pool->balance->n_rest = 0;
+	for (uint32_t i = 0; i < pool->view.geo.n_nodes; i++) {
+		if (node != PLAN_NONE && node != i)
+			continue;
+		pool->balance->pressure[i] = pressure;
+		pool->pressed[i] = pressure == PLAN_FULL;
+	}
 }
 
 enum plan_pressure balance_pressure(const struct pool *pool, uint32_t node)
@@ -126,16 +131,19 @@ static void plan(struct pool *pool, enum snapshot_scope scope,
 		counts->plan_ns_max = done - taken;
 }
 
-/* Applies the plan. True if clients should be asked to trim. */
-static bool apply(struct pool *pool, enum balance_cause cause)
+/* Takes the steps that are left of a plan, or as many as there is time for. True
+ * if clients should be asked to trim. */
+static bool apply(struct pool *pool, enum balance_cause cause, int64_t until_ns)
 {
 	struct balance *b = pool->balance;
 	bool trim = false;
-	for (uint32_t i = 0; i < b->plan.n_steps; i++) {
-		balance_step(pool, cause, &b->plan.steps[i]);
-		trim |= b->plan.steps[i].kind == PLAN_TRIM;
+	while (b->rest_at < b->n_rest) {
+		const struct plan_step *step = &b->rest[b->rest_at++];
+		balance_step(pool, cause, step);
+		trim |= step->kind == PLAN_TRIM;
+		if (clock_ns() >= until_ns)
+			break;
 	}
-	history_note_refusals(&b->history, &b->plan, cause);
 	if (trim) {
 		b->trimmed = true;
 		b->trimmed_ns = clock_ns();
@@ -143,6 +151,18 @@ static bool apply(struct pool *pool, enum balance_cause cause)
 		pool->counts.trims += cause != BALANCE_SHORT;
 	}
 	return trim;
+}
+
+/* Plans, and forgets what is left of the plan before. */
+static void plan_anew(struct pool *pool, enum balance_cause cause,
+                      const struct unmet *unmet)
+{
+	struct balance *b = pool->balance;
+	plan(pool, unmet != NULL ? SNAPSHOT_SHORT : SNAPSHOT_LOOK, unmet);
+	memcpy(b->rest, b->plan.steps, b->plan.n_steps * sizeof(*b->rest));
+	b->rest_at = 0;
+	b->n_rest = b->plan.n_steps;
+	history_note_refusals(&b->history, &b->plan, cause);
 }
 
 const struct plan *balance_plan(struct pool *pool)
@@ -165,8 +185,8 @@ void balance_rung(struct pool *pool, uint32_t cache, uint32_t node)
 bool balance_short(struct pool *pool, const struct unmet *unmet)
 {
 	pool->balance->idle_rounds = 0;
-	plan(pool, SNAPSHOT_SHORT, unmet);
-	return apply(pool, BALANCE_SHORT);
+	plan_anew(pool, BALANCE_SHORT, unmet);
+	return apply(pool, BALANCE_SHORT, INT64_MAX);
 }
 
 /* ---- what is due by itself ---------------------------------------------- */
@@ -215,14 +235,18 @@ int64_t balance_tick(struct pool *pool, enum balance_cause cause, bool *trim)
 	for (uint32_t kind = 0; kind < PLAN_KINDS; kind++)
 		before += b->history.counts.done[kind];
 	b->newly_empty = false;
-	ahead_settle(pool);
-	plan(pool, SNAPSHOT_LOOK, NULL);
-	*trim = apply(pool, cause);
+	if (b->rest_at >= b->n_rest) {
+		ahead_settle(pool);
+		plan_anew(pool, cause, NULL);
+	}
+	*trim = apply(pool, cause, clock_ns() + SLICE_NS);
 	for (uint32_t kind = 0; kind < PLAN_KINDS; kind++)
 		steps += b->history.counts.done[kind];
 	if (steps != before || b->newly_empty)
 		b->idle_rounds = 0;
-	return steps != before || b->in_round ? AGAIN_NS : next_look(pool);
+	return steps != before || b->in_round || b->rest_at < b->n_rest
+	               ? AGAIN_NS
+	               : next_look(pool);
 }
 
 /* ---- what was done ------------------------------------------------------- */

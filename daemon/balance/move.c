@@ -7,8 +7,10 @@
 #include "daemon/pool/slabs.h"
 #include "shm/partial.h"
 
-#define LOOKS_MAX 256u /* at a node's slabs, for those with most free */
-#define PICK_MAX 32u   /* of them at one time */
+#define LOOKS_MAX 256u      /* at a node's slabs, for those with most free */
+#define RECLAIM_LOOKS 4096u /* at slabs that are in use, in one call */
+#define RUNS_LOOKS 16384u   /* at runs of units, in one call */
+#define PICK_MAX 32u        /* of them at one time */
 
 /* ---- lend and return ---------------------------------------------------- */
 
@@ -145,25 +147,33 @@ uint32_t move_return(struct pool *pool, uint32_t cache, uint32_t home,
 
 /* ---- slabs emptied ------------------------------------------------------ */
 
+/* Highest first, from where the last look saw one. Slabs that are in use are
+ * passed over, so many of them in one call. */
 uint32_t move_reclaim(struct pool *pool, uint32_t cache, uint32_t node,
                       uint32_t n, int64_t idle_ns, int *error)
 {
-	struct pages *pages = &pool->pages;
+	struct partial list = partial_of(&pool->view, cache, node);
+	uint32_t n_objs = balance_row(pool, cache)->n_objs;
+	uint32_t end =
+		pool->balance->held[balance_cell(pool, cache, node)].empty_end;
+	uint32_t unit = end > 0 ? end : PARTIAL_NONE;
 	uint32_t done = 0;
-	for (uint64_t page = pages->n_pages; done < n;) {
-		uint32_t first, unit;
-		page = pages_prev_used(pages, node, page);
-		if (page == PAGES_NONE)
+	uint32_t vain = 0;
+	while (done < n && vain < RECLAIM_LOOKS) {
+		uint64_t page;
+		unit = partial_prev(&list, unit);
+		if (unit == PARTIAL_NONE)
 			break;
-		first = (uint32_t)(page * pages->page_units);
-		unit = first + pages->page_units;
-		while (unit-- > first && done < n) {
-			uint64_t word = pool->view.words[unit];
-			if (WORD_CACHE(word) == cache && WORD_BACK(word) == 0)
-				done += slabs_reclaim(pool, unit) == 0;
+		if (pool->view.words[unit] != WORD_MAKE(cache, node, 0, node) ||
+		    !balance_seems_empty(pool, unit, n_objs) ||
+		    slabs_reclaim(pool, unit) != 0) {
+			vain++;
+			continue;
 		}
-		if (pages->used[page] == 0)
-			pages_age(pages, page, idle_ns);
+		done++;
+		page = unit / pool->pages.page_units;
+		if (pool->pages.used[page] == 0)
+			pages_age(&pool->pages, page, idle_ns);
 	}
 	*error = done < n ? -ENOENT : 0;
 	return done;
@@ -212,7 +222,8 @@ uint32_t move_clear_runs(struct pool *pool, uint32_t cache, uint32_t node,
                          uint32_t n_units, uint32_t n, int *error)
 {
 	uint32_t done = 0;
-	for (uint64_t page = pool->pages.n_pages; done < n;) {
+	uint64_t page = pool->pages.n_pages;
+	for (uint32_t looks = 0; done < n && looks < RUNS_LOOKS;) {
 		uint32_t first, unit;
 		page = pages_prev_used(&pool->pages, node, page);
 		if (page == PAGES_NONE)
@@ -222,6 +233,7 @@ uint32_t move_clear_runs(struct pool *pool, uint32_t cache, uint32_t node,
 		while (unit > first && done < n) {
 			unit -= n_units;
 			done += move_clear_run(pool, cache, unit, n_units);
+			looks++;
 		}
 	}
 	*error = done < n ? -ENOENT : 0;

@@ -31,6 +31,8 @@ struct balance_held {
 	uint32_t denied_n;   /* ... when they lacked so many slabs; 0: never */
 	uint8_t denied_why;  /* enum plan_reason */
 	uint32_t reuse_at;   /* unit where looks for empty slabs go on */
+	uint32_t
+		empty_end; /* past the highest that the last look found empty */
 };
 
 /* A node on which clients are denied memory. */
@@ -74,12 +76,17 @@ struct balance {
 	uint64_t drain_at[NODES_MAX];
 	uint8_t looked[CACHES_MAX]; /* by cache_ix: its lists are counted */
 	struct plan plan;
+	/* Steps of the last plan that was to be followed, and the next of them. */
+	struct plan_step rest[PLAN_STEPS_MAX];
+	uint32_t n_rest;
+	uint32_t rest_at;
 	void *work;
 
 	struct balance_held *held; /* by cell */
 	struct ahead_list ahead[AHEAD_LISTS];
 	uint32_t n_ahead;
 	uint32_t ahead_at; /* whose turn it was */
+	uint32_t keep_at;  /* node that is the next to have a page kept free */
 	enum plan_pressure pressure[NODES_MAX];
 	bool trimmed;
 	int64_t trimmed_ns;
@@ -91,6 +98,7 @@ struct balance {
 	int64_t empty_ns; /* when such a round of looks ended */
 	uint64_t idle_left[NODES_MAX]; /* pages that are yet to be seen in it */
 	uint64_t empties_at[NODES_MAX]; /* page where other looks go on */
+	uint32_t empties_node;          /* that is looked at first */
 	bool in_round;    /* the last look left some of a round to the next */
 	bool idle_look;   /* the last look ended a round */
 	bool newly_empty; /* the last look found a slab that was not before */
@@ -132,6 +140,18 @@ static inline uint32_t balance_count_free(const struct pool *pool,
 	                       balance_row(pool, cache)->n_objs);
 }
 
+/* Whether a slab seems to have nothing in use, from its lease and a few of its
+ * n tags: most that have are told so by three loads. */
+static inline bool balance_seems_empty(const struct pool *pool, uint32_t head,
+                                       uint32_t n)
+{
+	const uint16_t *tags = slab_tags(&pool->view, head);
+	return atom_load(&pool->view.leases[head]) == 0 &&
+	       atom_load(&tags[0]) == TAG_FREE &&
+	       atom_load(&tags[n / 2]) == TAG_FREE &&
+	       atom_load(&tags[n - 1]) == TAG_FREE;
+}
+
 /* ---- step.c -------------------------------------------------------------- */
 
 /* Takes one step of a plan, times and notes it. What it did: slabs or pages. */
@@ -158,8 +178,10 @@ uint64_t balance_floor_pages(const struct pool *pool, uint32_t node);
 
 #define SNAPSHOT_LISTED_MAX 1024u /* more of a list are not counted */
 
-/* Which slabs of a node are empty; idle: and since the last such round. */
-void snapshot_empties(struct pool *pool, uint32_t node, bool idle);
+/* Which slabs of a node are empty; idle: and since the last such round. What one
+ * picture may still look at is counted down. */
+void snapshot_empties(struct pool *pool, uint32_t node, bool idle,
+                      uint32_t *budget);
 /* Which pages might be moved, and whose objects they hold. brief: those with
  * lent slabs alone, and few, as clients wait. */
 void snapshot_pages(struct pool *pool, bool brief);

@@ -24,17 +24,6 @@ struct reuse {
 	int64_t now_ns;
 };
 
-/* Whether a slab seems to have nothing in use, from a few of its tags: most
- * that have are told so by three loads. */
-static bool seems_empty(const struct pool *pool, uint32_t head, uint32_t n)
-{
-	const uint16_t *tags = slab_tags(&pool->view, head);
-	return atom_load(&pool->view.leases[head]) == 0 &&
-	       atom_load(&tags[0]) == TAG_FREE &&
-	       atom_load(&tags[n / 2]) == TAG_FREE &&
-	       atom_load(&tags[n - 1]) == TAG_FREE;
-}
-
 /* Slabs that stay on a list: none if nobody rang for it lately; its low mark if
  * somebody did; and more if it may be growing just now. */
 static uint32_t leave(const struct pool *pool, const struct reuse *reuse,
@@ -104,7 +93,7 @@ static void take_from(struct pool *pool, struct reuse *reuse, uint32_t cache)
 			continue;
 		if (pool->view.words[unit] ==
 		            WORD_MAKE(cache, reuse->node, 0, reuse->node) &&
-		    seems_empty(pool, unit, row->n_objs))
+		    balance_seems_empty(pool, unit, row->n_objs))
 			freed = take_slab(pool, reuse, unit, 1u << row->order);
 		vain += freed == 0;
 		most -= freed > 0;

@@ -6,6 +6,7 @@
 #include "shm/partial.h"
 
 #define LOOKED_LOANS 4096u
+#define EMPTIES_WORK 16384u /* looks at slabs of all nodes for one picture */
 #define TRIMMED_NS CLOCK_S
 #define TOKENS_MS INT64_C(60000)
 /* A list that nobody rang for in so long has no need of a low mark. */
@@ -146,7 +147,8 @@ static void choose_caches(struct pool *pool, enum snapshot_scope scope,
 	}
 }
 
-/* A node where carving failed has no room: that was tried. */
+/* A node where carving failed has no room: that was tried, but under full
+ * pressure. */
 static void fill_wants(struct pool *pool, const struct unmet *unmet)
 {
 	struct balance *b = pool->balance;
@@ -154,7 +156,8 @@ static void fill_wants(struct pool *pool, const struct unmet *unmet)
 		const struct unmet_want *want = &unmet->want[i];
 		uint32_t at = balance_cell(pool, want->cache, want->node);
 		b->cells[at].want = want->n;
-		b->nodes[want->node].room_pages = 0;
+		if (b->pressure[want->node] != PLAN_FULL)
+			b->nodes[want->node].room_pages = 0;
 	}
 }
 
@@ -263,11 +266,15 @@ static void fill_empties(struct pool *pool, enum snapshot_scope scope,
 	uint32_t n_nodes = pool->view.geo.n_nodes;
 	bool idle = is_look_due(b, scope);
 	bool begin = idle && !is_in_round(pool);
+	uint32_t first = b->empties_node++;
+	uint32_t budget = EMPTIES_WORK;
 	for (uint32_t node = 0; begin && node < n_nodes; node++)
 		b->idle_left[node] = pool->pages.n_pages;
-	for (uint32_t node = 0; node < n_nodes; node++)
+	for (uint32_t i = 0; i < n_nodes; i++) {
+		uint32_t node = (first + i) % n_nodes;
 		if (wants_empties(pool, node, scope, unmet))
-			snapshot_empties(pool, node, idle);
+			snapshot_empties(pool, node, idle, &budget);
+	}
 	b->in_round = idle && is_in_round(pool);
 	b->idle_look = idle && !b->in_round;
 	if (b->idle_look)

@@ -6,73 +6,90 @@
 #include "shm/partial.h"
 
 #define EMPTIES_LOOKS 8192u /* slabs of a node at one time */
+#define LOOK_OBJS 512u      /* that are read in the time of a look */
 #define SHORT_PAGES 32u     /* looked at while clients wait */
 
 /* ---- empty slabs -------------------------------------------------------- */
 
-/* Notes whether a slab is empty now, and was at the last look. One whose lease
- * is held can't be taken: its holder may stand still. */
-static void look_at(struct pool *pool, uint32_t head, bool idle)
+/* Whether a slab is empty. One whose lease is held can't be taken: its holder may
+ * stand still. Adds what the look costs. */
+static bool is_empty(const struct pool *pool, uint32_t head, uint32_t n_objs,
+                     uint32_t *looks)
+{
+	*looks += 1;
+	if (!balance_seems_empty(pool, head, n_objs))
+		return false;
+	*looks += n_objs / LOOK_OBJS;
+	return balance_count_free(pool, head) == n_objs;
+}
+
+/* Counts the list of a cache that could give an empty slab: it must not run
+ * short. */
+static void count_giver(struct pool *pool, uint32_t cache, uint32_t node,
+                        struct snapshot_cell *cell)
+{
+	struct partial list = partial_of(&pool->view, cache, node);
+	if (!pool->balance->looked[cache - 1])
+		cell->listed = partial_count(&list, SNAPSHOT_LISTED_MAX);
+}
+
+static void note_empty(struct pool *pool, uint32_t head, uint32_t cache,
+                       uint32_t node)
+{
+	uint32_t at = balance_cell(pool, cache, node);
+	struct snapshot_cell *cell = &pool->balance->cells[at];
+	uint32_t *end = &pool->balance->held[at].empty_end;
+	if (cell->empty++ == 0) {
+		count_giver(pool, cache, node, cell);
+		*end = 0;
+	}
+	*end = *end > head ? *end : head + 1;
+}
+
+/* Notes whether a slab is empty now, and was at the last look. */
+static void look_at(struct pool *pool, uint32_t head, bool idle,
+                    uint32_t *looks)
 {
 	struct balance *b = pool->balance;
 	uint64_t word = pool->view.words[head];
 	uint32_t cache = WORD_CACHE(word);
-	struct snapshot_cell *cell =
-		&b->cells[balance_cell(pool, cache, WORD_HOME(word))];
+	uint32_t home = WORD_HOME(word);
 	uint64_t *was = &b->empty[head / 64];
 	uint64_t bit = UINT64_C(1) << (head % 64);
-	bool empty = atom_load(&pool->view.leases[head]) == 0 &&
-	             balance_count_free(pool, head) ==
-	                     balance_row(pool, cache)->n_objs;
-	cell->empty += empty;
+	bool empty =
+		is_empty(pool, head, balance_row(pool, cache)->n_objs, looks);
+	if (empty)
+		note_empty(pool, head, cache, home);
 	if (!idle)
 		return;
-	cell->idle += empty && (*was & bit) != 0;
+	b->cells[balance_cell(pool, cache, home)].idle +=
+		empty && (*was & bit) != 0;
 	b->newly_empty |= empty && (*was & bit) == 0;
 	*was = empty ? *was | bit : *was & ~bit;
 }
 
-/* Counts the lists of the caches that could give an empty slab: they must not
- * run short. */
-static void count_givers(struct pool *pool, uint32_t node)
-{
-	struct balance *b = pool->balance;
-	for (uint32_t cache = 1; cache <= pool->n_caches; cache++) {
-		struct snapshot_cell *cell =
-			&b->cells[balance_cell(pool, cache, node)];
-		struct partial list;
-		if (cell->empty == 0 || b->looked[cache - 1])
-			continue;
-		list = partial_of(&pool->view, cache, node);
-		cell->listed = partial_count(&list, SNAPSHOT_LISTED_MAX);
-	}
-}
-
-/* How many slabs a page has. */
-static uint32_t look_into(struct pool *pool, uint64_t page, bool idle)
+static void look_into(struct pool *pool, uint64_t page, bool idle,
+                      uint32_t *looks)
 {
 	uint32_t unit = (uint32_t)(page * pool->pages.page_units);
 	uint32_t end = unit + pool->pages.page_units;
-	uint32_t looks = 0;
-	for (; unit < end; unit++) {
-		if (balance_is_head(pool->view.words[unit])) {
-			look_at(pool, unit, idle);
-			looks++;
-		}
-	}
-	return looks;
+	for (; unit < end; unit++)
+		if (balance_is_head(pool->view.words[unit]))
+			look_at(pool, unit, idle, looks);
 }
 
 /* Highest pages first: lists are filled from below. Each look begins where the
  * last one ended; of a round of idle looks none begins anew. */
-void snapshot_empties(struct pool *pool, uint32_t node, bool idle)
+void snapshot_empties(struct pool *pool, uint32_t node, bool idle,
+                      uint32_t *budget)
 {
 	struct balance *b = pool->balance;
 	uint64_t *at = idle ? &b->idle_left[node] : &b->empties_at[node];
 	uint64_t from = *at;
 	bool around = idle;
+	uint32_t most = *budget < EMPTIES_LOOKS ? *budget : EMPTIES_LOOKS;
 	uint32_t looks = 0;
-	while (looks < EMPTIES_LOOKS) {
+	while (looks < most) {
 		uint64_t page = pages_prev_used(&pool->pages, node, *at);
 		if (page == PAGES_NONE && !around) {
 			*at = pool->pages.n_pages;
@@ -84,9 +101,9 @@ void snapshot_empties(struct pool *pool, uint32_t node, bool idle)
 		if (page == PAGES_NONE || (around && !idle && page < from))
 			break;
 		*at = page;
-		looks += look_into(pool, page, idle);
+		look_into(pool, page, idle, &looks);
 	}
-	count_givers(pool, node);
+	*budget -= looks < *budget ? looks : *budget;
 }
 
 /* ---- who uses a page ---------------------------------------------------- */

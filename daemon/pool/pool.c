@@ -110,7 +110,7 @@ int pool_grow(struct pool *pool, uint32_t node)
 	int64_t began_ns = clock_ns();
 	uint32_t file;
 	if (page == PAGES_NONE || pool->view.nodes[node].drain != 0 ||
-	    pool->offline[node])
+	    pool->offline[node] || pool->pressed[node])
 		return -ENOSPC;
 	file = pages_file(pages, page);
 	if (backing_grow(&pool->backing, file, page - pages_first(pages, file),

@@ -72,7 +72,7 @@ struct pool {
 	void (*looks_done)(struct pool *pool);
 	struct balance *balance; /* made and ended by whoever opens the pool */
 	uint64_t run_pages[NODES_MAX]; /* to be faulted in at one time */
-	bool offline[NODES_MAX]; /* the kernel took the node's memory away */
+	bool offline[NODES_MAX], pressed[NODES_MAX]; /* memory is gone, is short */
 	struct extent lines;     /* tag lines of slabs */
 	/* By cache and node, (cache - 1) * n_nodes + node: slabs at home there,
 	 * and slabs that stand on the list there. */
@@ -112,8 +112,8 @@ int pool_open_read_only(int fd);
 int pool_make_books(struct pool *pool, const struct layout_geometry *geo);
 
 /* Faults in more pages of a node, a run that takes a millisecond or two. 0 if that
- * gave any; -ENOSPC: the pool has all that it may have of the node, the node is
- * drained or offline, or the kernel has none, which is logged. */
+ * gave any; -ENOSPC: the pool has all that it may have of the node, which may be
+ * drained, offline or pressed, or the kernel has none, which is logged. */
 int pool_grow(struct pool *pool, uint32_t node);
 
 /* Logs why a node has not got the pages that it asked for, once in a while as

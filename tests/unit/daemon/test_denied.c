@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "daemon/balance/ahead.h"
 #include "daemon/balance/balance.h"
 #include "daemon/balance/wants.h"
 #include "daemon/base/clock.h"
@@ -22,10 +23,10 @@ static struct pool *const pool = &fixture.pool;
 static struct unmet unmet;
 static int logged; /* a file in the place of standard error */
 
-static void start(void)
+static void start_with(uint64_t max_mib)
 {
 	struct config_balance alone;
-	pool_fixture_start(&fixture, "node:2 core:1 pu:1", 2, 2);
+	pool_fixture_start(&fixture, "node:2 core:1 pu:1", 2, max_mib);
 	alone = *balance_config(pool);
 	alone.enabled = false;
 	balance_configure(pool, &alone);
@@ -33,6 +34,16 @@ static void start(void)
 	logged = memfd_create("log", 0);
 	cr_assert_eq(dup2(logged, STDERR_FILENO), STDERR_FILENO);
 	log_setup(LOG_LEVEL_INFO, LOG_FORM_PLAIN);
+}
+
+static void start(void)
+{
+	start_with(2);
+}
+
+static void start_larger(void)
+{
+	start_with(16);
 }
 
 static void finish(void)
@@ -116,6 +127,52 @@ Test(denied, a_node_that_is_drained)
 	cr_expect_eq(MARK_WHY(pool_mark(pool, a, 1)->denied),
 	             MARK_WHY_DRAINED);
 	cr_expect(plan_says(PLAN_DRAINED, a, 1));
+}
+
+/* Takes all that is ready, or can be made so. */
+static uint64_t ready_after(uint32_t cache, uint32_t node)
+{
+	for (int i = 0; i < 1000; i++) {
+		pool_fixture_claim_all(&fixture, 1, cache, node);
+		pool_fixture_want(&fixture, cache, node);
+		if (wants_serve(pool, &unmet) == WANTS_DENIED)
+			break;
+		while (ahead_work(pool))
+			;
+	}
+	return pool->pages.node[node].pages;
+}
+
+/* Under full pressure no page is taken, whoever asks, and none comes and goes;
+ * what is ready serves as before, and when the pressure ends, so does that. */
+TestSuite(pressed, .init = start_larger, .fini = finish);
+
+Test(pressed, full_pressure_stops_growth)
+{
+	uint32_t a = cache_of("a", 64);
+	uint64_t pages = pool->pages.node[0].pages;
+	uint64_t grown = pool->counts.grown_slabs;
+	bool trim;
+	cr_assert_lt(pages, pages_max(&pool->pages, 0));
+	balance_press(pool, PLAN_NONE, PLAN_FULL);
+	cr_expect_eq(ready_after(a, 0), pages);
+	cr_expect_gt(pool->counts.grown_slabs, grown, "of what is ready");
+	cr_expect_eq(MARK_WHY(pool_mark(pool, a, 0)->denied),
+	             MARK_WHY_PRESSED);
+	cr_expect(plan_says(PLAN_PRESSED, a, 0));
+	cr_expect_eq(lines_with("the kernel is short of memory here; to repair "
+	                        "it: free memory on the node"),
+	             1);
+	for (int i = 0; i < 20; i++) {
+		test_clock_advance(CLOCK_S / 20);
+		balance_tick(pool, BALANCE_PRESSURE, &trim);
+		cr_expect_eq(ready_after(a, 0), pages);
+	}
+	balance_press(pool, PLAN_NONE, PLAN_CALM);
+	marks_clear_denied(pool);
+	cr_expect_eq(ready_after(a, 0), pages_max(&pool->pages, 0));
+	cr_expect_eq(MARK_WHY(pool_mark(pool, a, 0)->denied),
+	             MARK_WHY_AT_LIMIT);
 }
 
 Test(denied, a_new_reason_takes_the_place_of_the_old)

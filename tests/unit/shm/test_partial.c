@@ -53,6 +53,9 @@ Test(partial, each_edge_alone)
 		cr_expect_eq(partial_next(&list, 0), unit);
 		cr_expect_eq(partial_next(&list, unit), unit);
 		cr_expect_eq(partial_next(&list, unit + 1), PARTIAL_NONE);
+		cr_expect_eq(partial_prev(&list, PARTIAL_NONE), unit);
+		cr_expect_eq(partial_prev(&list, unit + 1), unit);
+		cr_expect_eq(partial_prev(&list, unit), PARTIAL_NONE);
 		cr_expect_eq(partial_count(&list, UINT32_MAX), 1);
 		partial_set_any(&list, unit);
 		cr_expect_eq(partial_count(&list, UINT32_MAX), 1, "set twice");
@@ -74,6 +77,21 @@ Test(partial, from_past_the_end)
 	cr_expect_eq(partial_next(&list, 66 * 64), PARTIAL_NONE);
 	cr_expect_eq(partial_next(&list, 128 * 64), PARTIAL_NONE);
 	cr_expect_eq(partial_next(&list, UINT32_MAX), PARTIAL_NONE);
+	for (uint32_t i = UNITS; i-- > 0;)
+		cr_assert_eq(partial_prev(&list, i + 1), i);
+	cr_expect_eq(partial_prev(&list, 0), PARTIAL_NONE);
+	cr_expect_eq(partial_prev(&list, PARTIAL_NONE), UNITS - 1);
+}
+
+/* A bit of the summary that is wrong is passed over, whichever way. */
+Test(partial, an_empty_word_that_the_summary_names)
+{
+	partial_set_any(&list, 3);
+	list.sum[0] |= 6;
+	cr_expect_eq(partial_prev(&list, PARTIAL_NONE), 3);
+	cr_expect_eq(partial_next(&list, 4), PARTIAL_NONE);
+	list.sum[0] = 0;
+	cr_expect_eq(partial_prev(&list, PARTIAL_NONE), PARTIAL_NONE);
 }
 
 Test(partial, count_stops_near_the_limit)
