@@ -4,7 +4,8 @@
 #include "daemon/balance/own.h"
 #include "daemon/pool/slabs.h"
 
-#define LOOKS_MAX 4096u /* at slabs and pages, in one call */
+#define LOOKS_MAX 4096u /* at slabs, in one call */
+#define EMPTY_LOOKS 15u /* that one takes which is taken apart, besides its own */
 
 static bool is_meant(const struct balance_trim *trim, uint32_t node)
 {
@@ -29,12 +30,13 @@ void trim_begin(const struct pool *pool, uint32_t node,
                 struct balance_trim *trim)
 {
 	*trim = (struct balance_trim){.node = node,
-	                              .below = pool->pages.n_pages};
+	                              .below = PAGES_NONE};
 	for (uint32_t i = 0; i < pool->view.geo.n_nodes; i++)
 		trim->most += pool->pages.node[i].pages;
 }
 
-/* Takes the empty slabs of a page apart. How many slabs it looked at. */
+/* Takes the empty slabs of a page apart. How many slabs it looked at; one that
+ * was empty was read as a whole. */
 static uint32_t empty_page(struct pool *pool, struct balance_trim *trim,
                            uint64_t page)
 {
@@ -44,19 +46,28 @@ static uint32_t empty_page(struct pool *pool, struct balance_trim *trim,
 	for (; unit < end && pool->pages.used[page] > 0; unit++) {
 		if (!balance_is_head(pool->view.words[unit]))
 			continue;
-		trim->slabs += slabs_reclaim(pool, unit) == 0;
 		looks++;
+		if (slabs_reclaim(pool, unit) != 0)
+			continue;
+		trim->slabs++;
+		looks += EMPTY_LOOKS;
 	}
 	return looks;
 }
 
+/* Node by node, the pages that have slabs. False if all were looked at. */
 static bool empty_some(struct pool *pool, struct balance_trim *trim)
 {
 	uint32_t looks = 0;
-	for (; trim->below > 0 && looks < LOOKS_MAX; looks++) {
-		uint64_t page = --trim->below;
-		uint32_t node = pages_node_of(&pool->pages, page);
-		if (node != NODE_NONE && is_meant(trim, node))
+	while (trim->emptied < pool->view.geo.n_nodes && looks < LOOKS_MAX) {
+		uint64_t page = PAGES_NONE;
+		if (is_meant(trim, trim->emptied))
+			page = pages_prev_used(&pool->pages, trim->emptied,
+			                       trim->below);
+		trim->below = page;
+		if (page == PAGES_NONE)
+			trim->emptied++;
+		else
 			looks += empty_page(pool, trim, page);
 	}
 	return looks > 0;

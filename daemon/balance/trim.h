@@ -22,7 +22,10 @@ struct pool;
 struct balance_trim {
 	uint32_t node;  /* PLAN_NONE: all */
 	uint32_t at;    /* whose pages are being given back */
-	uint64_t below; /* pages from here on were looked at for empty slabs */
+	/* On whose pages empty slabs are looked for, and from which on that was
+	 * done. */
+	uint32_t emptied;
+	uint64_t below;
 	uint64_t slabs; /* done so far */
 	uint64_t pages;
 	uint64_t most; /* pages that there were to begin with */

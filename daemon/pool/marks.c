@@ -38,7 +38,10 @@ void marks_clear_denied(struct pool *pool)
 		for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++) {
 			uint32_t *denied =
 				&pool_mark(pool, cache, node)->denied;
-			atom_store(denied, atom_load(denied) & MARK_GROWING);
+			uint32_t bits = atom_load(denied);
+			/* What was never written has no memory. */
+			if ((bits & ~MARK_GROWING) != 0)
+				atom_store(denied, bits & MARK_GROWING);
 		}
 	pool->denied_any = false;
 }

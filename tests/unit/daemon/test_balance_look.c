@@ -228,3 +228,39 @@ Test(balance_look, a_drain_goes_on_behind_pages_that_are_pinned)
 		tick();
 	cr_expect_leq(pool->pages.node[0].pages, BALANCE_PAGES);
 }
+
+/* ---- a plan in slices ---------------------------------------------------- */
+
+/* What there was no time for is gone on with, and no plan is made before. */
+Test(balance_look, the_rest_of_a_plan_comes_next)
+{
+	struct balance *b;
+	uint64_t plans;
+	start("node:2 core:1 pu:1", 8);
+	b = pool->balance;
+	plans = balance_counts(pool)->plans;
+	b->rest[0] = plan_step_of(PLAN_SHRINK, PLAN_ASKED, PLAN_NONE, 0, 0, 1);
+	b->rest[1] = plan_step_of(PLAN_SHRINK, PLAN_ASKED, PLAN_NONE, 1, 1, 1);
+	b->rest_at = 1;
+	b->n_rest = 2;
+	cr_expect_eq(tick(), 10);
+	cr_expect_eq(balance_counts(pool)->plans, plans);
+	cr_expect_eq(pool->pages.node[0].pages, 1);
+	cr_expect_eq(pool->pages.node[1].pages, 0);
+	tick();
+	cr_expect_eq(balance_counts(pool)->plans, plans + 1);
+}
+
+/* It was for another situation. */
+Test(balance_look, pressure_ends_the_rest_of_a_plan)
+{
+	struct balance *b;
+	start("node:2 core:1 pu:1", 8);
+	b = pool->balance;
+	b->rest[0] = plan_step_of(PLAN_SHRINK, PLAN_ASKED, PLAN_NONE, 0, 0, 1);
+	b->rest_at = 0;
+	b->n_rest = 1;
+	balance_press(pool, 1, PLAN_SOME);
+	tick();
+	cr_expect_eq(pool->pages.node[0].pages, 1);
+}
