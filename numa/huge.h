@@ -5,8 +5,10 @@
  * sysfs is where sysfs is mounted, 48 bytes at most, NULL for "/sys"; tests
  * give a tree of their own. os_node is the kernel's node id; HUGE_ANY_NODE, or
  * a node that has no folder, means the pool of the whole machine. page_shift
- * is 21 or 30. Changes are steps from the present count, under an flock of the
- * count's file, so that several slabd do not undo each other's.
+ * is 21 or 30. Changes are steps from the present count, under a lock that only
+ * root can take, so that several slabds do not undo each other's; -EAGAIN:
+ * another one holds it, and nothing was done. What came of a change is counted
+ * after it, as others than slabds know no lock.
  */
 #ifndef NUMA_HUGE_H
 #define NUMA_HUGE_H
@@ -21,7 +23,7 @@ int huge_count(const char *sysfs, unsigned os_node, unsigned page_shift,
  * Ask for n more pages. *got is by how many the pool rose, the number to give
  * back later: the kernel may find fewer, which is no error, and surplus pages
  * become lasting ones first and count. Returns 0, -EACCES (not permitted),
- * -ENOENT or -errno.
+ * -ENOENT, -EAGAIN or -errno.
  */
 int huge_reserve(const char *sysfs, unsigned os_node, unsigned page_shift,
                  uint64_t n, uint64_t *got);

@@ -11,8 +11,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LOCK_TRIES 40
-#define LOCK_WAIT_US 5000
+/* Opened by root alone, there wherever memory can be compacted, and nothing
+ * happens to it as long as nobody writes. */
+#define LOCK_FILE "/proc/sys/vm/compact_memory"
+#define LOCK_TRIES 10
+#define LOCK_WAIT_US 1000
 
 static int folder_is_there(const char *path)
 {
@@ -106,15 +109,22 @@ int hugepool_count(const struct hugepool *pool, struct huge_counts *out)
 	return r;
 }
 
-void hugepool_lock(int fd)
+int hugepool_lock(void)
 {
+	int fd = open(LOCK_FILE, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return HUGEPOOL_UNLOCKED;
 	for (unsigned tries = 0; tries < LOCK_TRIES; tries++) {
 		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-			return;
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return;
+			return fd;
+		if (errno != EWOULDBLOCK && errno != EINTR) {
+			close(fd);
+			return HUGEPOOL_UNLOCKED;
+		}
 		usleep(LOCK_WAIT_US);
 	}
+	close(fd);
+	return -EAGAIN;
 }
 
 int hugepool_write(int fd, uint64_t number)

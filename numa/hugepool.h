@@ -47,9 +47,16 @@ int hugepool_read(const char *folder, const char *name, uint64_t *out);
 /* Counts what is in pool->folder. Returns 0 or -errno. */
 int hugepool_count(const struct hugepool *pool, struct huge_counts *out);
 
-/* Locks a file against others who count as we do, until it is closed. Anybody
- * who may read it may lock it: so nobody is waited for long. */
-void hugepool_lock(int fd);
+/* What a lock below is where there is none to be had. */
+#define HUGEPOOL_UNLOCKED (-1)
+
+/*
+ * Keeps other slabds from changing counts until the descriptor that comes is
+ * closed. The file is one that none but root can open, so that strangers can't
+ * hold it. Returns -EAGAIN if another slabd has it for longer than some ms, and
+ * HUGEPOOL_UNLOCKED where there is no such file for us.
+ */
+int hugepool_lock(void);
 
 /* Writes a number to a file of the pool. Returns 0, -EACCES or -errno. */
 int hugepool_write(int fd, uint64_t number);

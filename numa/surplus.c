@@ -6,17 +6,30 @@
 #include <numaif.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #define MASK_NODES 4096
 #define WORD_BITS (8 * sizeof(unsigned long))
 #define OWING_MAX 64u /* nodes with surplus pages that are looked after */
 
+/* Before 6.15. */
+static bool is_old_kernel(void)
+{
+	struct utsname name;
+	unsigned major;
+	unsigned minor;
+	return uname(&name) == 0 &&
+	       sscanf(name.release, "%u.%u", &major, &minor) == 2 &&
+	       (major < 6 || (major == 6 && minor < 15));
+}
+
 bool surplus_is_elsewhere(const struct hugepool *pool,
                           const struct huge_counts *now)
 {
 	uint64_t surplus = 0;
-	return hugepool_read(pool->whole, "surplus_hugepages", &surplus) == 0 &&
+	return is_old_kernel() &&
+	       hugepool_read(pool->whole, "surplus_hugepages", &surplus) == 0 &&
 	       surplus > now->surplus_pages;
 }
 
@@ -25,7 +38,7 @@ bool surplus_is_anywhere(const struct hugepool *pool)
 	uint64_t surplus = 0;
 	char path[180];
 	snprintf(path, sizeof(path), "%s/nr_hugepages_mempolicy", pool->whole);
-	return strcmp(pool->folder, pool->whole) != 0 &&
+	return is_old_kernel() && strcmp(pool->folder, pool->whole) != 0 &&
 	       access(path, W_OK) == 0 &&
 	       hugepool_read(pool->whole, "surplus_hugepages", &surplus) == 0 &&
 	       surplus > 0;
@@ -47,7 +60,6 @@ static int change_whole(const struct hugepool *pool, unsigned os_node,
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	hugepool_lock(fd);
 	memcpy(whole.folder, pool->whole, sizeof(whole.folder));
 	r = hugepool_count(&whole, &now);
 	mask[os_node / WORD_BITS] = 1ul << os_node % WORD_BITS;
@@ -110,7 +122,6 @@ static int keep_surplus(const struct hugepool *pool)
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	hugepool_lock(fd);
 	memcpy(whole.folder, pool->whole, sizeof(whole.folder));
 	r = hugepool_count(&whole, &now);
 	if (r == 0)

@@ -8,8 +8,9 @@
  * can owe none. And it takes no free page away while more pages are in use than
  * last, wherever they are.
  *
- * Once slabd runs on none of these kernels this file goes, and in huge.c:
- * set_lasting is hugepool_write, lower always calls it, huge_owe is lower.
+ * All of it under the caller's lock. Once slabd runs on none of these kernels
+ * this file goes, and in huge.c: set_lasting is hugepool_write, and all that is
+ * called.
  */
 #ifndef NUMA_SURPLUS_H
 #define NUMA_SURPLUS_H
@@ -18,12 +19,13 @@
 
 #include "numa/hugepool.h"
 
-/* Whether other nodes than the pool's owe pages. */
+/* Whether other nodes than the pool's owe pages, and the kernel is one of
+ * those. */
 bool surplus_is_elsewhere(const struct hugepool *pool,
                           const struct huge_counts *now);
 
-/* Whether any node owes pages, and a change of one node's count can be written
- * for the machine. */
+/* Whether any node owes pages, the kernel is one of those, and a change of one
+ * node's count can be written for the machine. */
 bool surplus_is_anywhere(const struct hugepool *pool);
 
 /* Moves what lasts on a node by some pages: written for the machine, under a

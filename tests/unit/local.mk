@@ -99,7 +99,8 @@ tests_unit_numa_test_backing_LDFLAGS = $(backing_wraps)
 tests_unit_numa_test_backing_fault_LDFLAGS = $(backing_wraps)
 tests_unit_numa_test_backing_move_LDFLAGS = $(backing_wraps)
 unit_tests += tests/unit/numa/test_cgroup
-tests_unit_numa_test_huge_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pwrite
+tests_unit_numa_test_huge_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pwrite \
+	-Wl,--wrap=usleep
 tests_unit_numa_test_reserve_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=huge_count \
 	-Wl,--wrap=huge_reserve,--wrap=tick_ns
 # Which messages come is the test's to say.
