@@ -55,6 +55,8 @@ int backing_open(struct backing *out, const struct backing_request *request)
 	r = check_request(out, request);
 	if (r == 0)
 		r = fallback_climb(out, request);
+	for (unsigned i = 0; r == 0 && i < out->n_nodes; i++)
+		reserve_trim(out, i);
 	if (r < 0)
 		backing_close(out);
 	return r;
@@ -157,7 +159,8 @@ void backing_abandon(const struct backing_adoption *from)
 	for (unsigned i = 0; i < gone.n_nodes; i++) {
 		gone.node[i].kind = (enum backing_kind)gone.journal[i].kind;
 		gone.node[i].reserved_pages = reserve_recall(&gone, i);
-		reserve_settle(&gone, i);
+		reserve_settle(&gone, i,
+		               from->in_use ? 0 : gone.node[i].reserved_pages);
 	}
 }
 
@@ -292,6 +295,7 @@ int backing_shrink(struct backing *backing, unsigned file_ix,
 	if (r < 0 || n_pages == 0)
 		return r;
 	file = reserve_file(backing, file_ix, node_ix);
+	reserve_mind(backing, node_ix);
 	/* The caller's books have none of them any more. */
 	if (memfile_ready(&file, &before) < 0)
 		before = backing->node[file_ix].ready_pages;
@@ -441,7 +445,6 @@ bool backing_is_over(const struct backing *backing)
 
 void backing_close(struct backing *backing)
 {
-	for (unsigned i = 0; i < backing->n_nodes; i++)
-		reserve_drop(backing, i);
+	reserve_drop_all(backing, 0, backing->n_nodes);
 	backing->n_nodes = 0;
 }

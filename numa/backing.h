@@ -43,6 +43,7 @@ struct backing_adoption {
 	bool (*stopped)(void);
 	struct backing_journal *journal;
 	const struct backing_kept *kept; /* by node */
+	bool in_use; /* to be abandoned, and some processes may map it still */
 };
 
 /*
@@ -67,7 +68,8 @@ int backing_adopt(struct backing *out, const struct backing_adoption *from);
 void backing_set_resident(struct backing *backing, unsigned node_ix,
                       uint64_t resident_pages);
 
-/* Give back the hugepages of one that was killed before it was done. */
+/* Give back the hugepages of one that was killed before it was done. What can't
+ * go yet, as others have free ones beside it, stays in the journal. */
 void backing_abandon(const struct backing_adoption *from);
 
 /*

@@ -242,7 +242,7 @@ static void populate_all(struct job *jobs, unsigned n)
 static void add_step(struct job *job)
 {
 	struct backing *backing = job->backing;
-	reserve_drop(backing, job->ix);
+	reserve_drop_all(backing, job->ix, 1);
 	backing->steps[backing->n_steps++] = job->why;
 }
 

@@ -26,6 +26,7 @@ libnumatopo_la_SOURCES = \
 	numa/migrate.h \
 	numa/reserve.c \
 	numa/reserve.h \
+	numa/reserve_groups.c \
 	numa/surplus.c \
 	numa/surplus.h \
 	numa/tick.c \

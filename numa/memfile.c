@@ -403,6 +403,17 @@ int memfile_punch(const struct memfile *file, uint64_t first_page,
 	return r;
 }
 
+int memfile_empty(int fd)
+{
+	struct stat st;
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return fd < 0 ? -EBADF : -errno;
+	return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+	                 st.st_size) < 0
+	               ? -errno
+	               : 0;
+}
+
 /* What was allocated counts as a hole until somebody looked. */
 static void touch(const void *at, uint64_t bytes)
 {

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "numa/cgroup.h"
 #include "numa/huge.h"
 #include "numa/lack.h"
 #include "numa/meminfo.h"
@@ -16,9 +15,6 @@
 /* Others may take what we reserved before we fault it in. */
 #define RESERVE_TRIES 3
 #define REST_FACTOR 10
-/* Taken at most between two looks at control groups, and for how long. */
-#define CREDIT_BYTES (UINT64_C(32) << 20)
-#define CREDIT_NS INT64_C(50000000)
 
 bool reserve_out_of_files(int error)
 {
@@ -49,11 +45,18 @@ struct memfile reserve_file(const struct backing *backing, unsigned file_ix,
 	return file;
 }
 
+/* The hugepages of a node whose own file has none may be under another's. */
+static enum backing_kind huge_kind(const struct backing_node *node)
+{
+	return node->kind == BACKING_1G ? BACKING_1G : BACKING_2M;
+}
+
 /* ---- the journal --------------------------------------------------------- */
 
-/* The count is about to move by n pages at most. */
+/* The count of what lasts is about to move by n pages at most, towards is 0 or
+ * BACKING_JOURNAL_DOWN. */
 static void journal_begin(struct backing *backing, unsigned ix,
-                         enum backing_kind kind, uint64_t n)
+                          enum backing_kind kind, uint64_t n, uint64_t towards)
 {
 	struct backing_journal *journal = backing->journal;
 	struct huge_counts now;
@@ -63,8 +66,9 @@ static void journal_begin(struct backing *backing, unsigned ix,
 		return;
 	journal[ix].kind = kind;
 	journal[ix].before_pages = backing->node[ix].reserved_pages;
-	journal[ix].base_pages = now.total_pages;
-	journal[ix].change_pages = n;
+	journal[ix].base_pages = hugepool_lasting(&now);
+	journal[ix].change_pages =
+		towards | (towards == 0 ? n + now.surplus_pages : n);
 }
 
 static void journal_end(struct backing *backing, unsigned ix)
@@ -76,15 +80,23 @@ static void journal_end(struct backing *backing, unsigned ix)
 	journal[ix].change_pages = 0;
 }
 
-/* What before_pages came to when the count went from base to total. */
-static uint64_t moved(uint64_t before, uint64_t base, uint64_t total,
-                      uint64_t most)
+/*
+ * What before_pages came to, of which lasting are there now. Others may have
+ * changed the count too: then it is never more than what they left us, and what
+ * was on its way down counts as gone, so that nothing of theirs is given back.
+ */
+static uint64_t moved(const struct backing_journal *journal, uint64_t lasting)
 {
-	uint64_t by = total > base ? total - base : base - total;
-	by = by < most ? by : most;
-	if (total > base)
-		return before + by;
-	return before > by ? before - by : 0;
+	uint64_t before = journal->before_pages;
+	uint64_t base = journal->base_pages;
+	uint64_t most = journal->change_pages & ~BACKING_JOURNAL_DOWN;
+	if ((journal->change_pages & BACKING_JOURNAL_DOWN) == 0)
+		return before + (lasting > base
+		                         ? hugepool_less(lasting - base, most)
+		                         : 0);
+	if (lasting <= base)
+		most = hugepool_less(base - lasting, most);
+	return before - hugepool_less(most, before);
 }
 
 uint64_t reserve_recall(const struct backing *backing, unsigned ix)
@@ -96,8 +108,7 @@ uint64_t reserve_recall(const struct backing *backing, unsigned ix)
 	    huge_count(backing->sysfs, reserve_pool_node(backing, ix),
 	               backing_kind_shift(kind), &now) == 0)
 		journal->reserved_pages =
-			moved(journal->before_pages, journal->base_pages,
-		              now.total_pages, journal->change_pages);
+			moved(journal, hugepool_lasting(&now));
 	journal->change_pages = 0;
 	return journal->reserved_pages;
 }
@@ -115,11 +126,16 @@ static int reserve(struct backing *backing, unsigned ix, enum backing_kind kind,
 	*got = 0;
 	if (began < node->rest_until_ns)
 		return node->rest_error;
-	journal_begin(backing, ix, kind, n);
+	journal_begin(backing, ix, kind, n, 0);
 	r = huge_reserve(backing->sysfs, reserve_pool_node(backing, ix),
 	                 backing_kind_shift(kind), n, got);
 	node->reserved_pages += *got;
+	if (*got > n)
+		node->kept_pages += *got - n;
 	journal_end(backing, ix);
+	/* Another slabd is at it: not the kernel's answer. */
+	if (r == -EAGAIN)
+		return r;
 	if (*got < n) {
 		int64_t now = tick_ns();
 		node->rest_until_ns = now + (now - began) * REST_FACTOR;
@@ -182,21 +198,57 @@ int reserve_secure_move(struct backing *backing, unsigned ix,
 	                          UINT64_C(1) << backing->page_shift, why);
 }
 
-/* The hugepages of a node whose own file has none may be under another's. */
-static enum backing_kind huge_kind(const struct backing_node *node)
+void reserve_mind(struct backing *backing, unsigned ix)
 {
-	return node->kind == BACKING_1G ? BACKING_1G : BACKING_2M;
+	struct backing_node *node = &backing->node[ix];
+	struct huge_counts now;
+	uint64_t lasting;
+	if (node->reserved_pages == 0 || backing->topo->simulated ||
+	    huge_count(backing->sysfs, reserve_pool_node(backing, ix),
+	               backing_kind_shift(huge_kind(node)), &now) < 0)
+		return;
+	lasting = hugepool_lasting(&now);
+	if (now.surplus_pages == 0 || lasting >= node->reserved_pages)
+		return;
+	node->reserved_pages = lasting;
+	journal_end(backing, ix);
+}
+
+/* Makes up to n of those that we added pages that go when they are freed. */
+static void owe(struct backing *backing, unsigned ix, uint64_t n)
+{
+	struct backing_node *node = &backing->node[ix];
+	n = hugepool_less(n, node->reserved_pages);
+	if (n == 0)
+		return;
+	journal_begin(backing, ix, huge_kind(node), n, BACKING_JOURNAL_DOWN);
+	if (huge_owe(backing->sysfs, reserve_pool_node(backing, ix),
+	             backing_kind_shift(huge_kind(node)), n) == 0)
+		node->reserved_pages -= n;
+	journal_end(backing, ix);
+}
+
+static uint64_t spare_of(const struct backing *backing, unsigned ix)
+{
+	struct huge_counts now;
+	return huge_count(backing->sysfs, reserve_pool_node(backing, ix),
+	                  backing_kind_shift(
+				  huge_kind(&backing->node[ix])),
+	                  &now) < 0
+	               ? 0
+	               : now.spare_pages;
 }
 
 void reserve_give_back(struct backing *backing, unsigned ix, uint64_t n)
 {
 	struct backing_node *node = &backing->node[ix];
 	uint64_t gone = 0;
+	reserve_mind(backing, ix);
 	if (n > node->reserved_pages)
 		n = node->reserved_pages;
 	if (n == 0)
 		return;
-	journal_begin(backing, ix, huge_kind(node), n);
+	journal_begin(backing, ix, huge_kind(node), n, BACKING_JOURNAL_DOWN);
 	(void)huge_release(backing->sysfs, reserve_pool_node(backing, ix),
 	                   backing_kind_shift(node->kind), n, &gone);
 	node->reserved_pages -= gone;
@@ -206,7 +258,10 @@ void reserve_give_back(struct backing *backing, unsigned ix, uint64_t n)
 
 void reserve_trim(struct backing *backing, unsigned ix)
 {
-	const struct backing_node *node = &backing->node[ix];
+	struct backing_node *node = &backing->node[ix];
+	uint64_t kept = node->kept_pages;
+	node->kept_pages = 0;
+	owe(backing, ix, kept);
 	if (node->reserved_pages > node->resident_pages)
 		reserve_give_back(backing, ix,
 		                node->reserved_pages - node->resident_pages);
@@ -255,30 +310,44 @@ uint64_t reserve_lasting(const struct backing *backing, unsigned ix,
 	               : 0;
 }
 
-void reserve_settle(struct backing *backing, unsigned ix)
+void reserve_settle(struct backing *backing, unsigned ix, uint64_t freed)
 {
 	struct backing_node *node = &backing->node[ix];
-	reserve_give_back(backing, ix, node->reserved_pages);
+	reserve_give_back(backing, ix, freed);
 	/* The rest is in use: by a client that has the file mapped still, or
-	 * by whoever took it from us. */
-	if (node->reserved_pages > 0)
-		(void)huge_owe(backing->sysfs, reserve_pool_node(backing, ix),
-		               backing_kind_shift(node->kind),
-		               node->reserved_pages);
-	node->reserved_pages = 0;
-	journal_end(backing, ix);
+	 * by whoever took it from us. The kernel would take free pages first,
+	 * and those are of others. */
+	if (node->reserved_pages > 0 && spare_of(backing, ix) == 0)
+		owe(backing, ix, node->reserved_pages);
 }
 
-void reserve_drop(struct backing *backing, unsigned ix)
+void reserve_drop_all(struct backing *backing, unsigned first, unsigned n)
 {
-	struct backing_node *node = &backing->node[ix];
-	if (node->fd < 0)
-		return;
-	close(node->fd);
-	node->fd = -1;
-	node->ready_pages = 0;
-	node->resident_pages = 0;
-	reserve_settle(backing, ix);
+	uint64_t spare[TOPO_NODES_MAX] = {0};
+	for (unsigned i = first; i < first + n; i++) {
+		const struct backing_node *node = &backing->node[i];
+		/* What is in none of our files is free, or others took it. */
+		reserve_trim(backing, i);
+		if (node->reserved_pages > node->resident_pages)
+			owe(backing, i,
+			    node->reserved_pages - node->resident_pages);
+		spare[i] = spare_of(backing, i);
+	}
+	/* A file has pages of other nodes too. */
+	for (unsigned i = first; i < first + n; i++) {
+		struct backing_node *node = &backing->node[i];
+		if (node->fd >= 0)
+			close(node->fd);
+		node->fd = -1;
+		node->ready_pages = 0;
+		node->resident_pages = 0;
+	}
+	for (unsigned i = first; i < first + n; i++) {
+		uint64_t now = spare_of(backing, i);
+		if (backing->node[i].reserved_pages == 0)
+			continue;
+		reserve_settle(backing, i, now > spare[i] ? now - spare[i] : 0);
+	}
 }
 
 int reserve_check_room(const struct backing *backing, unsigned ix,
@@ -290,106 +359,6 @@ int reserve_check_room(const struct backing *backing, unsigned ix,
 		return 0;
 	lack_of_memory(backing, ix, room, bytes, why);
 	return RESERVE_E_LACK;
-}
-
-static void look_at_groups(const struct backing *backing,
-                           enum backing_kind kind, struct cgroup_room *group)
-{
-	cgroup_look(backing->proc,
-	            kind == BACKING_1G   ? CGROUP_HUGE_1G
-	            : kind == BACKING_2M ? CGROUP_HUGE_2M
-	                                 : CGROUP_MEMORY,
-	            group);
-}
-
-/* How much of memory whose metadata is an eighth of it at the most can be had
- * while that many eighths of it are charged to a group, and others are about to
- * take the claimed bytes. */
-static uint64_t room_for(const struct cgroup_room *group, unsigned eighths,
-                         uint64_t claimed)
-{
-	uint64_t room = group->room_bytes / eighths * 8;
-	if (group->room_bytes == UINT64_MAX)
-		return UINT64_MAX;
-	return room > claimed ? room - claimed : 0;
-}
-
-/* The share of the lowest limit that the node may have, at least a page; 0:
- * any. */
-static uint64_t share_of(const struct backing *backing, unsigned shift,
-                         const struct cgroup_room *group)
-{
-	uint64_t page = UINT64_C(1) << shift;
-	uint64_t bytes = group->least_bytes / 100 * backing->max_percent +
-	                 group->least_bytes % 100 * backing->max_percent / 100;
-	if (group->least_bytes == UINT64_MAX || backing->max_percent == 0)
-		return 0;
-	return bytes > page ? bytes & ~(page - 1) : page;
-}
-
-/* What is left of the share. */
-static uint64_t left_of_share(struct backing_node *node, unsigned shift)
-{
-	uint64_t has = node->resident_pages << shift;
-	if (node->most_bytes == 0)
-		return UINT64_MAX;
-	return node->most_bytes > has ? node->most_bytes - has : 0;
-}
-
-/* What the groups leave for pages of that kind; and of hugepages, which are not
- * charged as memory, for their metadata. why says which leaves least if that is
- * less than wanted. */
-static uint64_t room_in_groups(struct backing *backing, unsigned ix,
-                               uint64_t want_bytes, uint64_t claimed,
-                               struct backing_step *why)
-{
-	bool is_huge = backing_kind_is_hugetlb(why->kind);
-	unsigned eighths = is_huge ? 8 : 9;
-	struct backing_node *node = &backing->node[ix];
-	struct cgroup_room group;
-	uint64_t room;
-	uint64_t left;
-	look_at_groups(backing, why->kind, &group);
-	room = room_for(&group, eighths, claimed);
-	node->most_bytes =
-		share_of(backing, backing_kind_shift(why->kind), &group);
-	left = left_of_share(node, backing_kind_shift(why->kind));
-	if (room < want_bytes)
-		lack_of_group(backing, ix, &group, eighths, why);
-	else if (left < want_bytes)
-		lack_of_share(backing, ix, &group, why);
-	room = room < left ? room : left;
-	if (!is_huge || room < want_bytes)
-		return room;
-	cgroup_look(backing->proc, CGROUP_MEMORY, &group);
-	left = room_for(&group, 1, claimed);
-	if (left < want_bytes)
-		lack_of_group(backing, ix, &group, 1, why);
-	return room < left ? room : left;
-}
-
-uint64_t reserve_within_groups(struct backing *backing, unsigned ix,
-                               uint64_t want, uint64_t claimed,
-                               struct backing_step *why)
-{
-	struct backing_node *node = &backing->node[ix];
-	unsigned shift = backing_kind_shift(why->kind);
-	uint64_t bytes = want << shift;
-	uint64_t room;
-	if (want > 0 && bytes <= node->credit_bytes &&
-	    tick_ns() < node->credit_until_ns) {
-		node->credit_bytes -= bytes;
-		return want;
-	}
-	room = room_in_groups(backing, ix, bytes, claimed, why);
-	node->credit_bytes = 0;
-	if (bytes > room)
-		return room >> shift;
-	/* So much of the rest may be taken without another look. */
-	room = (room - bytes) / 4 / backing->n_nodes;
-	node->credit_bytes = room < CREDIT_BYTES ? room : CREDIT_BYTES;
-	node->credit_until_ns = tick_ns() + CREDIT_NS;
-	return want;
 }
 
 void reserve_explain(struct backing *backing, unsigned ix, int error,

@@ -74,7 +74,8 @@ void reserve_explain(struct backing *backing, unsigned ix, int error,
 void reserve_give_back(struct backing *backing, unsigned ix, uint64_t n);
 
 /* Give back what we added to a node beyond the pages that lie there, such as
- * what others had in use when we gave the rest back. */
+ * what others had in use when we gave the rest back; and have surplus pages of
+ * others be surplus again, which the kernel made lasting for ours. */
 void reserve_trim(struct backing *backing, unsigned ix);
 
 /* One of the hugepages that we added on from is one that we added on to. */
@@ -94,10 +95,17 @@ uint64_t reserve_lasting(const struct backing *backing, unsigned ix,
  * the journal then says so. */
 uint64_t reserve_recall(const struct backing *backing, unsigned ix);
 
-/* Give back all that we added, what is in use as soon as it is free. */
-void reserve_settle(struct backing *backing, unsigned ix);
+/* What an administrator made surplus is no longer of those that we added. */
+void reserve_mind(struct backing *backing, unsigned ix);
 
-/* Close the file and give back all that we added for it. */
-void reserve_drop(struct backing *backing, unsigned ix);
+/*
+ * Give back all that we added: as many as were freed, and what is in use as
+ * soon as it is free. Where others have free pages, which the kernel would take
+ * first, those in use stay, and stay in the journal.
+ */
+void reserve_settle(struct backing *backing, unsigned ix, uint64_t freed);
+
+/* Close the files of n nodes and give back what we added for them. */
+void reserve_drop_all(struct backing *backing, unsigned first, unsigned n);
 
 #endif

@@ -34,6 +34,7 @@ struct backing_node {
 	bool bound;              /* pages come from this node alone */
 	uint64_t file_bytes;     /* whole pages */
 	uint64_t reserved_pages; /* hugepages that we added to this node */
+	uint64_t kept_pages;     /* of those, surplus ones of others */
 	uint64_t seen_pages; /* that the node had when we looked last; 0: never */
 	uint64_t ready_pages;    /* of this file, wherever they lie */
 	uint64_t resident_pages; /* lying on this node, of whatever file */
@@ -51,6 +52,8 @@ struct backing_node {
 	char note[200]; /* why it is not bound, or "" */
 };
 
+#define BACKING_JOURNAL_DOWN (UINT64_C(1) << 63)
+
 /*
  * The hugepages of one node that we added to the system, for the process that
  * takes over after a kill: memory of the caller's, all zero at first, that
@@ -60,8 +63,9 @@ struct backing_journal {
 	volatile uint32_t kind;   /* of the pages below */
 	volatile uint32_t moving; /* see migrate_last; 0: none */
 	volatile uint64_t reserved_pages;
-	/* A change that may be under way: the system had base_pages, of which
-	 * before_pages were ours; by change_pages at most. 0: none. */
+	/* A change that may be under way: base_pages lasted, and before_pages
+	 * were ours; by change_pages at most, up unless that has the bit
+	 * BACKING_JOURNAL_DOWN. 0: none. */
 	volatile uint64_t before_pages;
 	volatile uint64_t base_pages;
 	volatile uint64_t change_pages;

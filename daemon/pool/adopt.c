@@ -23,6 +23,7 @@
 #include "daemon/pool/meta.h"
 #include "daemon/pool/slabs.h"
 #include "daemon/pool/waiting.h"
+#include "numa/memfile.h"
 #include "numa/migrate.h"
 #include "shm/lease.h"
 #include "shm/partial.h"
@@ -330,6 +331,9 @@ static int give_up(struct pool *pool, const char *why)
 	log_info("pool %s: %s: it is made anew", pool->name, why);
 	/* pairs: adopt_pool, should this be cut short. */
 	atom_store_release(&pool->journal->state, (uint32_t)JOURNAL_MAKING);
+	/* Nobody uses its files, of which there are copies. */
+	for (unsigned i = 0; i < pool->topo->n_nodes; i++)
+		(void)memfile_empty(keep_peek(pool->name, KEEP_NODES + i));
 	backing_abandon(&from);
 	keep_forget(pool);
 	pool_destroy(pool);
@@ -418,7 +422,7 @@ static bool is_journal(const char *name, char pool[NAME_BYTES])
 
 static void give_back(const struct topo *topo, const char *name, int fd)
 {
-	struct backing_adoption from = {.topo = topo};
+	struct backing_adoption from = {.topo = topo, .in_use = true};
 	struct journal *journal;
 	struct remedy why;
 	if (journal_map(fd, name, &journal, &why) < 0) {

@@ -114,10 +114,18 @@ int ledger_make(const char *pool, struct journal **out)
 	return r;
 }
 
+static uint64_t pages_of(const struct journal *journal)
+{
+	uint64_t pages = 0;
+	for (unsigned i = 0; i < TOPO_NODES_MAX; i++)
+		pages += journal->pages[i].reserved_pages;
+	return pages;
+}
+
 void ledger_remove(const struct journal *journal)
 {
 	char path[320];
-	if (folder[0] == '\0')
+	if (folder[0] == '\0' || pages_of(journal) > 0)
 		return;
 	path_of(path, sizeof(path), journal);
 	unlink(path);
@@ -131,28 +139,66 @@ static bool is_linked(int fd)
 	return fstat(fd, &st) == 0 && st.st_nlink > 0;
 }
 
-static void give_back(const struct topo *topo, struct journal *journal)
+static bool maps(const char *pid, const char *name)
+{
+	char line[512];
+	bool found = false;
+	FILE *file;
+	snprintf(line, sizeof(line), "/proc/%.20s/maps", pid);
+	file = fopen(line, "re");
+	while (file != NULL && !found && fgets(line, sizeof(line), file))
+		found = strstr(line, name) != NULL;
+	if (file != NULL)
+		fclose(file);
+	return found;
+}
+
+/* Whether processes have a pool of that name mapped. */
+static bool is_mapped(const struct journal *journal)
+{
+	DIR *dir = opendir("/proc");
+	struct dirent *entry;
+	char name[NAME_BYTES + 32];
+	bool found = false;
+	snprintf(name, sizeof(name), "/memfd:slabd-%s-control", journal->name);
+	while (dir != NULL && !found && (entry = readdir(dir)) != NULL)
+		found = entry->d_name[0] >= '1' && entry->d_name[0] <= '9' &&
+		        maps(entry->d_name, name);
+	if (dir != NULL)
+		closedir(dir);
+	return found;
+}
+
+/* Whether nothing is left to give back. */
+static bool give_back(const struct topo *topo, struct journal *journal)
 {
 	struct backing_adoption from = {.topo = topo,
 	                                .journal = journal->pages};
-	unsigned long long pages = 0;
+	unsigned long long pages = pages_of(journal);
+	unsigned long long left;
 	if (!is_of_boot(journal))
-		return;
-	for (unsigned i = 0; i < TOPO_NODES_MAX; i++)
-		pages += journal->pages[i].reserved_pages;
+		return true;
 	if (!journal_is_of(journal, topo)) {
 		log_warn("pool %s: %llu hugepages that a slabd before this one "
 		         "added stay: it saw other NUMA nodes; to repair it: "
 		         "lower /proc/sys/vm/nr_hugepages by as many",
 		         journal->name, pages);
-		return;
+		return true;
 	}
+	from.in_use = pages > 0 && is_mapped(journal);
 	backing_abandon(&from);
-	if (pages > 0)
-		log_info("pool %s: a slabd that was killed had added %llu "
+	left = pages_of(journal);
+	if (left > 0)
+		log_warn("pool %s: %llu hugepages that a slabd before this one "
+		         "added are in use, and those that are free are of "
+		         "others: a later start gives them back",
+		         journal->name, left);
+	else if (pages > 0)
+		log_info("pool %s: a slabd before this one had added %llu "
 		         "hugepages for it: they go back, those in use as "
 		         "soon as they are free",
 		         journal->name, pages);
+	return left == 0;
 }
 
 /* One that nobody has locked is nobody's. What another version of slabd left is
@@ -171,7 +217,7 @@ static void settle(const struct topo *topo, int at, const char *name)
 		r = journal_map(fd, NULL, &journal, &why);
 		done = r == 0 || r == -EINVAL;
 		if (r == 0)
-			give_back(topo, journal);
+			done = give_back(topo, journal);
 	}
 	if (done)
 		unlinkat(at, name, 0);

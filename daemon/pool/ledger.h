@@ -25,10 +25,12 @@ void ledger_place(const char *beside);
  * -errno. */
 int ledger_make(const char *pool, struct journal **out);
 
-/* The pool has ended, and owes nothing any more. */
+/* The pool has ended. One that owes hugepages still stays for the next start:
+ * they are in use, and beside free ones of others. */
 void ledger_remove(const struct journal *journal);
 
-/* Gives back what those name that are nobody's, and removes them. */
+/* Gives back what those name that are nobody's, and removes them once nothing
+ * is left. */
 void ledger_settle(const struct topo *topo);
 
 #endif

@@ -101,3 +101,44 @@ Test(reserve, denial_is_said_until_it_is_asked_again)
 	cr_expect_eq(asks, 1);
 	denial = 0;
 }
+
+/* A change of by pages from 100 that lasted, 40 of them ours, was cut short,
+ * and now so many last. */
+static uint64_t recalled(uint64_t towards, uint64_t by, uint64_t lasting)
+{
+	struct topo topo;
+	struct backing_journal journal = {.kind = BACKING_2M,
+	                                  .reserved_pages = 40,
+	                                  .before_pages = 40,
+	                                  .base_pages = 100,
+	                                  .change_pages = towards | by};
+	struct backing backing = {.topo = &topo, .journal = &journal};
+	uint64_t pages;
+	cr_assert_eq(topo_load(&topo, "node:1 pu:1"), 0);
+	spare = lasting;
+	pages = reserve_recall(&backing, 0);
+	spare = 0;
+	cr_expect_eq(journal.change_pages, 0);
+	cr_expect_eq(journal.reserved_pages, pages);
+	return pages;
+}
+
+Test(reserve, a_rise_that_was_cut_short_is_what_came_of_it)
+{
+	cr_expect_eq(recalled(0, 8, 100), 40, "none of it was written");
+	cr_expect_eq(recalled(0, 8, 103), 43, "the kernel had found three");
+	cr_expect_eq(recalled(0, 8, 108), 48, "all of it");
+	cr_expect_eq(recalled(0, 8, 140), 48, "the rest is somebody else's");
+	cr_expect_eq(recalled(0, 8, 60), 40, "others took theirs away");
+}
+
+Test(reserve, a_fall_that_was_cut_short_is_never_more_than_ours)
+{
+	const uint64_t down = BACKING_JOURNAL_DOWN;
+	cr_expect_eq(recalled(down, 8, 100), 40, "none of it was written");
+	cr_expect_eq(recalled(down, 8, 92), 32, "all of it");
+	cr_expect_eq(recalled(down, 8, 60), 32, "others gave back more");
+	cr_expect_eq(recalled(down, 8, 132), 32, "an administrator added 40, "
+	             "or 32 and it was not written: theirs stay theirs");
+	cr_expect_eq(recalled(down, 60, 40), 0);
+}
