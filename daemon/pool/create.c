@@ -216,6 +216,8 @@ static int open_meta(struct pool *pool, unsigned ordinal)
 	                  &pool->control_fd, &control);
 	pool->head = control;
 	if (r == 0)
+		journal_note_control(pool->journal, pool->control_fd);
+	if (r == 0)
 		r = open_metafile(pool->name, "shared", geo.shared_bytes,
 		                  &pool->shared_fd, &pool->shared);
 	if (r == 0)

@@ -125,6 +125,12 @@ void journal_unmap(struct journal *journal)
 		munmap(journal, sizeof(*journal));
 }
 
+void journal_note_control(struct journal *journal, int fd)
+{
+	struct stat st;
+	journal->control_ino = fstat(fd, &st) == 0 ? st.st_ino : 0;
+}
+
 void journal_note(struct journal *journal, const struct backing *backing)
 {
 	journal->n_nodes = backing->n_nodes;

@@ -54,7 +54,8 @@ struct journal {
 	uint32_t last_id; /* handed out most recently */
 	uint64_t boot[2]; /* the machine's start that it was made in; 0: unknown */
 	struct journal_made made;
-	uint64_t spare[3];
+	uint64_t control_ino; /* of its control file; 0: none yet, not known */
+	uint64_t spare[2];
 	struct backing_journal pages[TOPO_NODES_MAX];
 	struct journal_node node[TOPO_NODES_MAX];
 };
@@ -78,6 +79,9 @@ bool journal_is_private(int fd);
 bool journal_is_of(const struct journal *journal, const struct topo *topo);
 
 void journal_unmap(struct journal *journal);
+
+/* Notes which file its control file is. */
+void journal_note_control(struct journal *journal, int fd);
 
 /* Notes what backing_open made. */
 void journal_note(struct journal *journal, const struct backing *backing);

@@ -139,7 +139,8 @@ static bool is_linked(int fd)
 	return fstat(fd, &st) == 0 && st.st_nlink > 0;
 }
 
-static bool maps(const char *pid, const char *name)
+/* In /proc/PID/maps the inode stands in front of the name. */
+static bool maps(const char *pid, const char *ino)
 {
 	char line[512];
 	bool found = false;
@@ -147,23 +148,26 @@ static bool maps(const char *pid, const char *name)
 	snprintf(line, sizeof(line), "/proc/%.20s/maps", pid);
 	file = fopen(line, "re");
 	while (file != NULL && !found && fgets(line, sizeof(line), file))
-		found = strstr(line, name) != NULL;
+		found = strstr(line, ino) != NULL &&
+		        strstr(line, "/memfd:slabd-") != NULL;
 	if (file != NULL)
 		fclose(file);
 	return found;
 }
 
-/* Whether processes have a pool of that name mapped. */
+/* Whether processes have the pool mapped. */
 static bool is_mapped(const struct journal *journal)
 {
 	DIR *dir = opendir("/proc");
 	struct dirent *entry;
-	char name[NAME_BYTES + 32];
+	char ino[32];
 	bool found = false;
-	snprintf(name, sizeof(name), "/memfd:slabd-%s-control", journal->name);
+	if (journal->control_ino == 0)
+		return false;
+	snprintf(ino, sizeof(ino), " %" PRIu64 " ", journal->control_ino);
 	while (dir != NULL && !found && (entry = readdir(dir)) != NULL)
 		found = entry->d_name[0] >= '1' && entry->d_name[0] <= '9' &&
-		        maps(entry->d_name, name);
+		        maps(entry->d_name, ino);
 	if (dir != NULL)
 		closedir(dir);
 	return found;
