@@ -42,7 +42,7 @@ look() {
 	}
 	# The sanitizers and the compiler add their own.
 	symbol ~ /^(__|_GLOBAL_|main$|slabd_)/ { next }
-	# It stands in for the C library's.
+	# It stands in for that of the C library.
 	stem == "turn" && symbol == "epoll_wait" { next }
 	index(symbol, stem) == 1 || index(symbol, first "_") == 1 { next }
 	folder in room && index(symbol, room[folder] "_") == 1 { next }
