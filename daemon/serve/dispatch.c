@@ -131,7 +131,7 @@ static bool serve(struct peer *peer, const struct message *message)
 		return false;
 	case MESSAGE_RING:
 		peer->pool->counts.rings++;
-		duty_rung(peer->server, peer->pool);
+		duty_serve_pool(peer->server, peer->pool);
 		return true;
 	case MESSAGE_HELD:
 		if (held_take(peer, &message->as.held))

@@ -174,32 +174,6 @@ void duty_serve_swept(struct server *server, struct pool *pool)
 	}
 }
 
-void duty_rung(struct server *server, const struct pool *pool)
-{
-	server->is_rung[pool - server->pools] = true;
-	/* Behind what is active in this turn already. */
-	event_active(server->rung, 0, 0);
-}
-
-/* One pool a turn, however many rang for it. */
-static void on_rung(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
-{
-	struct server *server = arg;
-	bool more = false;
-	for (unsigned i = 0; i < server->n_pools; i++) {
-		unsigned ix = server->rung_turn++ % server->n_pools;
-		if (!server->is_rung[ix])
-			continue;
-		server->is_rung[ix] = false;
-		duty_serve_pool(server, &server->pools[ix]);
-		break;
-	}
-	for (unsigned ix = 0; ix < server->n_pools; ix++)
-		more |= server->is_rung[ix];
-	if (more)
-		wake_start(server->rung, 0);
-}
-
 static void on_retry(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 {
 	struct server *server = arg;
@@ -223,8 +197,7 @@ static void on_ahead(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 int duty_open(struct server *server)
 {
 	struct event_base *base = server->base;
-	if (wake_timer(&server->rung, base, on_rung, server) < 0 ||
-	    wake_timer(&server->retry, base, on_retry, server) < 0 ||
+	if (wake_timer(&server->retry, base, on_retry, server) < 0 ||
 	    wake_timer(&server->ahead, base, on_ahead, server) < 0 ||
 	    wake_timer(&server->balance, base, on_balance, server) < 0 ||
 	    wake_timer(&server->calm, base, on_calm, server) < 0)
@@ -234,7 +207,6 @@ int duty_open(struct server *server)
 
 void duty_close(struct server *server)
 {
-	wake_free(&server->rung);
 	wake_free(&server->retry);
 	wake_free(&server->ahead);
 	wake_free(&server->balance);

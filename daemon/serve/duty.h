@@ -34,11 +34,7 @@ void duty_soon(struct server *server, int64_t ns);
  * sweep is due there, its next slice comes first, and then this is done. */
 void duty_serve_pool(struct server *server, struct pool *pool);
 
-/* A client of the pool rang: it is served once all messages of this turn of the
- * loop are read, or where other pools were rung for, too, in one of the next. */
-void duty_rung(struct server *server, const struct pool *pool);
-
-/* Serves a pool even while a sweep is due. */
+/* The same, at once. */
 void duty_serve_swept(struct server *server, struct pool *pool);
 
 /* A node's own pages did not do for a pool's clients: other pools are to give

@@ -61,9 +61,6 @@ struct server {
 		struct peer *last;
 	} dying[CONFIG_POOLS_MAX], leaving[CONFIG_POOLS_MAX];
 	/* Of serve/duty.c. */
-	struct event *rung;     /* some pool was rung for */
-	unsigned rung_turn;     /* the pool that is served next */
-	bool is_rung[CONFIG_POOLS_MAX];
 	struct event *retry;    /* denied lists are tried anew */
 	struct event *ahead;    /* faulting in ahead of need */
 	struct event *balance;  /* the nodes are looked at */

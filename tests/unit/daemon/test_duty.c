@@ -89,24 +89,3 @@ Test(duty, the_kernel_presses_those_that_want_to_know)
 	cr_expect_eq(balance_pressure(first, 0), PLAN_CALM);
 	cr_expect_eq(balance_pressure(other, 0), PLAN_SOME);
 }
-
-static void turn(void)
-{
-	event_base_loop(server.base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
-}
-
-Test(duty, a_turn_serves_one_pool_once_however_many_rang)
-{
-	cr_assert_eq(duty_open(&server), 0);
-	view_want_any(&first->view, orders, 0);
-	for (int i = 0; i < 500; i++)
-		duty_rung(&server, first);
-	duty_rung(&server, other);
-	cr_expect_eq(first->counts.grown_slabs, 0, "no message serves");
-	turn();
-	cr_expect_neq(server.is_rung[0], server.is_rung[1]);
-	turn();
-	cr_expect_not(server.is_rung[0] || server.is_rung[1]);
-	cr_expect_gt(first->counts.grown_slabs, 0);
-	duty_close(&server);
-}
