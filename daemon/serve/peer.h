@@ -97,7 +97,7 @@ void peer_enter(struct peer *peer, enum peer_state state);
 /* Listens to one of its descriptors; the callback's arg is the peer. 0 or
  * -ENOMEM. */
 #define peer_watch(peer, event, fd, call)                                      \
-	wake_on_fd((event), (peer)->server->base, (fd), (call), (peer))
+	wake_on_fd((event), (peer)->server->base, (fd), call, (peer))
 
 /* Closes the event pair, or both of the connection: then a live client is
  * disconnected, and a pending peer is freed. */
