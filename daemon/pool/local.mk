@@ -33,6 +33,7 @@ libdaemon_la_SOURCES += \
 	daemon/pool/meta.h \
 	daemon/pool/pages.c \
 	daemon/pool/places.c \
+	daemon/pool/places.h \
 	daemon/pool/pages.h \
 	daemon/pool/pool.c \
 	daemon/pool/pool.h \
