@@ -131,6 +131,13 @@ static void plan(struct pool *pool, enum snapshot_scope scope,
 		counts->plan_ns_max = done - taken;
 }
 
+/* Of a cache that ended since the plan was made. */
+static bool is_void(const struct pool *pool, const struct plan_step *step)
+{
+	return step->cache_ix != PLAN_NONE &&
+	       !pool_has_cache(pool, step->cache_ix + 1);
+}
+
 /* Takes the steps that are left of a plan, or as many as there is time for. True
  * if clients should be asked to trim. */
 static bool apply(struct pool *pool, enum balance_cause cause, int64_t until_ns)
@@ -139,6 +146,8 @@ static bool apply(struct pool *pool, enum balance_cause cause, int64_t until_ns)
 	bool trim = false;
 	while (b->rest_at < b->n_rest) {
 		const struct plan_step *step = &b->rest[b->rest_at++];
+		if (is_void(pool, step))
+			continue;
 		balance_step(pool, cause, step);
 		trim |= step->kind == PLAN_TRIM;
 		if (clock_ns() >= until_ns)

@@ -156,7 +156,8 @@ uint32_t move_reclaim(struct pool *pool, uint32_t cache, uint32_t node,
 	uint32_t n_objs = balance_row(pool, cache)->n_objs;
 	uint32_t end =
 		pool->balance->held[balance_cell(pool, cache, node)].empty_end;
-	uint32_t unit = end > 0 ? end : PARTIAL_NONE;
+	/* A client may have set bits beyond the last unit. */
+	uint32_t unit = end > 0 ? end : (uint32_t)pool->view.geo.n_units;
 	uint32_t done = 0;
 	uint32_t vain = 0;
 	while (done < n && vain < RECLAIM_LOOKS) {

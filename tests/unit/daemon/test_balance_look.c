@@ -9,6 +9,7 @@
 #include "daemon/balance/move.h"
 #include "daemon/balance/own.h"
 #include "daemon/balance/wants.h"
+#include "daemon/pool/caches.h"
 #include "tests/lib/clock.h"
 #include "tests/lib/pool_fixture.h"
 
@@ -263,4 +264,23 @@ Test(balance_look, pressure_ends_the_rest_of_a_plan)
 	balance_press(pool, 1, PLAN_SOME);
 	tick();
 	cr_expect_eq(pool->pages.node[0].pages, 1);
+}
+
+/* Its row may be another's by then, or nobody's. */
+Test(balance_look, what_is_left_of_a_plan_makes_no_slab_of_a_cache_that_ended)
+{
+	struct balance *b;
+	uint32_t cache;
+	struct remedy why;
+	start("node:1 core:1 pu:1", 8);
+	b = pool->balance;
+	cache = cache_of("orders", 64, 0);
+	cr_assert_eq(caches_remove(pool, "orders", &why), 1);
+	b->rest[0] = plan_step_of(PLAN_CARVE, PLAN_SHORT, cache - 1, PLAN_NONE,
+	                          0, 1);
+	b->rest_at = 0;
+	b->n_rest = 1;
+	tick();
+	cr_expect_eq(b->rest_at, b->n_rest);
+	cr_expect_eq(*pool_slabs(pool, cache, 0), 0);
 }
