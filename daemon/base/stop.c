@@ -2,11 +2,10 @@
 #include "daemon/base/stop.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdint.h>
-#include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -17,9 +16,9 @@ static struct {
 	pthread_t thread;
 	bool runs;
 	int signals; /* descriptors */
-	int wake;
-	int came; /* the signal; 0: none */
-} watch = {.signals = -1, .wake = -1};
+	int hold[2]; /* a pipe: the thread waits until [1] is closed */
+	int came;    /* the signal; 0: none */
+} watch = {.signals = -1, .hold = {-1, -1}};
 
 bool stop_is_due(void)
 {
@@ -40,7 +39,7 @@ void stop_set(void)
 static void *wait_for_signal(void *arg)
 {
 	struct pollfd fds[2] = {{.fd = watch.signals, .events = POLLIN},
-	                        {.fd = watch.wake, .events = POLLIN}};
+	                        {.fd = watch.hold[0]}};
 	struct signalfd_siginfo info;
 	(void)arg;
 	while (poll(fds, 2, -1) < 0 && errno == EINTR)
@@ -55,11 +54,12 @@ static void *wait_for_signal(void *arg)
 
 static void close_fds(void)
 {
-	if (watch.signals >= 0)
-		close(watch.signals);
-	if (watch.wake >= 0)
-		close(watch.wake);
-	watch.signals = watch.wake = -1;
+	int *fds[] = {&watch.signals, &watch.hold[0], &watch.hold[1]};
+	for (unsigned i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
+		if (*fds[i] >= 0)
+			close(*fds[i]);
+		*fds[i] = -1;
+	}
 }
 
 void stop_watch(void)
@@ -70,11 +70,10 @@ void stop_watch(void)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	watch.signals = signalfd(-1, &set, SFD_CLOEXEC);
-	watch.wake = eventfd(0, EFD_CLOEXEC);
 	sigfillset(&set);
 	pthread_sigmask(SIG_SETMASK, &set, &saved);
 	watch.runs =
-		watch.signals >= 0 && watch.wake >= 0 &&
+		watch.signals >= 0 && pipe2(watch.hold, O_CLOEXEC) == 0 &&
 		pthread_create(&watch.thread, NULL, wait_for_signal, NULL) == 0;
 	pthread_sigmask(SIG_SETMASK, &saved, NULL);
 	if (!watch.runs)
@@ -83,11 +82,12 @@ void stop_watch(void)
 
 void stop_unwatch(void)
 {
-	uint64_t one = 1;
 	if (!watch.runs)
 		return;
 	watch.runs = false;
-	(void)!write(watch.wake, &one, sizeof(one));
+	/* A write could fail. */
+	close(watch.hold[1]);
+	watch.hold[1] = -1;
 	pthread_join(watch.thread, NULL);
 	close_fds();
 	if (watch.came != 0)
