@@ -398,7 +398,9 @@ int memfile_punch(const struct memfile *file, uint64_t first_page,
                   uint64_t n_pages)
 {
 	int r = punch(file, first_page, n_pages);
-	if (r == -EPERM && clear_flags(file) == 0)
+	/* What failed for want of memory, or was interrupted, may do now; the
+	 * books have the pages no longer. */
+	if (r < 0 && (r != -EPERM || clear_flags(file) == 0))
 		r = punch(file, first_page, n_pages);
 	return r;
 }
