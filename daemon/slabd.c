@@ -63,13 +63,15 @@ static int serve(struct options *options)
 	static struct admin_routes routes;
 	struct server *server;
 	struct admin *admin = NULL;
+	int in_use;
 	int r;
 	if (fdstore_open() < 0)
 		return EXIT_FAILURE;
 	lastconf_open();
 	if (options->bad_config && run_with_last(options) < 0)
 		return 2;
-	r = loop_open(&server, &options->config, options->supervised);
+	r = in_use = loop_open(&server, &options->config,
+	                       options->supervised);
 	if (r == 0) {
 		report_routes(server, &routes);
 		r = admin_start(&admin, server->base, server->control.fd,
@@ -82,13 +84,29 @@ static int serve(struct options *options)
 		r = loop_run(server);
 	admin_stop(admin);
 	loop_close(server);
+	/* Another slabd lives there: the next start would find it, too. */
+	if (in_use == -EADDRINUSE && options->supervised)
+		return 2;
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* None of them ends slabd before it can serve them: the loop lets them in. */
+static void hold_signals(void)
+{
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
 int main(int argc, char **argv)
 {
 	static struct options options;
-	int r = options_parse(argc, argv, &options, check_topology);
+	int r;
+	hold_signals();
+	r = options_parse(argc, argv, &options, check_topology);
 	if (r > 0)
 		return EXIT_SUCCESS;
 	if (r < 0 && !options.bad_config)

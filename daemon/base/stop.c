@@ -69,6 +69,10 @@ void stop_watch(void)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	/* The thread would not see one that is pending for this one alone. */
+	if (sigpending(&saved) == 0 && (sigismember(&saved, SIGTERM) == 1 ||
+	                                sigismember(&saved, SIGINT) == 1))
+		stop_set();
 	watch.signals = signalfd(-1, &set, SFD_CLOEXEC);
 	sigfillset(&set);
 	pthread_sigmask(SIG_SETMASK, &set, &saved);

@@ -13,4 +13,6 @@ libdaemon_la_SOURCES += \
 	daemon/manager/supervise_fds.c \
 	daemon/manager/supervise_fds.h \
 	daemon/manager/supervise_msg.c \
-	daemon/manager/supervise_msg.h
+	daemon/manager/supervise_msg.h \
+	daemon/manager/supervise_place.c \
+	daemon/manager/supervise_place.h

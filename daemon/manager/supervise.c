@@ -12,8 +12,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,6 +21,7 @@
 #include "daemon/manager/notify.h"
 #include "daemon/manager/supervise_fds.h"
 #include "daemon/manager/supervise_msg.h"
+#include "daemon/manager/supervise_place.h"
 
 #define USAGE 2          /* status of a slabd that would fail again */
 #define AGAIN_NS CLOCK_S /* of life, and SUPERVISE_AGAIN is no crash */
@@ -34,7 +33,7 @@
 static struct supervisor {
 	char **argv;
 	char path[PATH_MAX];  /* of the program */
-	char address[64];     /* for NOTIFY_SOCKET */
+	struct supervise_place place; /* NOTIFY_SOCKET is there */
 	int notify;
 	int signals;
 	pid_t pid;            /* of slabd; 0: none runs */
@@ -43,6 +42,8 @@ static struct supervisor {
 	int64_t beat_ns;      /* when the manager's watchdog hears next */
 	int64_t beats_ns;     /* how often, if beat_ns is not NEVER */
 	struct backoff backoff;
+	bool heard; /* of this slabd: it holds its signals by then */
+	int held;   /* the signal to stop that waits for that; 0: none */
 	bool stopping;
 	bool ended;
 	int status;           /* then, to exit with */
@@ -76,15 +77,23 @@ static void set_environment(struct supervisor *s)
 		set_number("LISTEN_PID", getpid());
 		set_number("LISTEN_FDS", s->store.n);
 	}
-	setenv("NOTIFY_SOCKET", s->address, 1);
+	setenv("NOTIFY_SOCKET", s->place.path, 1);
 }
 
 static _Noreturn void become_slabd(struct supervisor *s)
 {
-	sigset_t none;
+	sigset_t wait;
 	int r;
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	sigemptyset(&wait);
+	/* One that takes over to give back has its order from the start on. */
+	if (s->stopping) {
+		sigaddset(&wait, SIGTERM);
+		raise(SIGTERM);
+	}
+	/* The configuration is read at start: this one has nothing to do until
+	 * slabd listens to it. */
+	signal(SIGHUP, SIG_IGN);
+	sigprocmask(SIG_SETMASK, &wait, NULL);
 	signal(SIGPIPE, SIG_DFL);
 	set_environment(s);
 	r = supervise_fds_place(&s->store);
@@ -99,6 +108,8 @@ static _Noreturn void become_slabd(struct supervisor *s)
 static void start_slabd(struct supervisor *s)
 {
 	s->due_ns = NEVER;
+	s->heard = s->stopping;
+	s->held = 0;
 	s->began_ns = clock_ns();
 	s->pid = fork();
 	if (s->pid == 0)
@@ -187,11 +198,10 @@ static void keep(struct supervisor *s, struct supervise_msg *msg)
 
 static void hear_one(struct supervisor *s, struct supervise_msg *msg)
 {
-	if (s->pid == 0 || msg->sender != s->pid) {
-		log_warn("a notification of pid %d is ignored: it is not the "
-		         "slabd that was started here", msg->sender);
-		return;
-	}
+	s->heard = true;
+	if (s->held != 0)
+		kill(s->pid, s->held);
+	s->held = 0;
 	if (msg->store)
 		keep(s, msg);
 	else if (msg->remove)
@@ -204,11 +214,15 @@ static void hear_one(struct supervisor *s, struct supervise_msg *msg)
 static void hear(struct supervisor *s)
 {
 	for (unsigned i = 0; i < HEAR_MAX; i++) {
-		int r = supervise_msg_receive(s->notify, &s->msg);
+		int r = supervise_msg_receive(s->notify, s->pid, &s->msg);
 		if (r < 0)
 			return;
 		if (r == 0)
 			hear_one(s, &s->msg);
+		else if (r == SUPERVISE_MSG_E_STRANGER)
+			log_warn("a notification of pid %d is ignored: it is "
+			         "not the slabd that was started here",
+			         s->msg.sender);
 		else
 			log_warn("a notification is ignored: it was cut, or is "
 			         "no text");
@@ -230,14 +244,26 @@ static void reap(struct supervisor *s)
 static void forward(struct supervisor *s, const struct signalfd_siginfo *info)
 {
 	int signal = (int)info->ssi_signo;
+	/* A terminal has sent it to slabd as well. */
+	bool sent = info->ssi_code == SI_KERNEL && s->pid != 0;
 	if (signal == SIGTERM || signal == SIGINT)
 		s->stopping = true;
+	/* What is kept has hugepages and sockets' files: one more slabd takes
+	 * it over, and gives it back as it is told to stop. */
+	if (s->pid == 0 && s->stopping && s->store.n > s->n_given) {
+		start_slabd(s);
+		sent = true;
+	}
 	if (s->pid == 0 && s->stopping) {
 		s->ended = true;
 		s->status = EXIT_SUCCESS;
 	}
-	/* A terminal has sent it to slabd as well. */
-	if (s->pid != 0 && info->ssi_code != SI_KERNEL)
+	if (s->pid == 0 || sent)
+		return;
+	/* In its first moments it would die of it, and what is kept stay. */
+	if (!s->heard && s->held == 0 && s->stopping)
+		s->held = signal;
+	else
 		kill(s->pid, signal);
 }
 
@@ -313,25 +339,6 @@ static int find_program(struct supervisor *s)
 	return 0;
 }
 
-/* An abstract address of the kernel's choice, which nobody can take first. */
-static int open_notify(struct supervisor *s)
-{
-	struct sockaddr_un at = {.sun_family = AF_UNIX};
-	socklen_t len = sizeof(at);
-	int one = 1;
-	s->notify = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
-	                   0);
-	if (s->notify < 0 ||
-	    setsockopt(s->notify, SOL_SOCKET, SO_PASSCRED, &one, sizeof(one)) <
-	            0 ||
-	    bind(s->notify, (void *)&at, sizeof(sa_family_t)) < 0 ||
-	    getsockname(s->notify, (void *)&at, &len) < 0)
-		return -errno;
-	snprintf(s->address, sizeof(s->address), "@%.*s",
-	         (int)(len - sizeof(sa_family_t) - 1), at.sun_path + 1);
-	return 0;
-}
-
 static int open_signals(struct supervisor *s)
 {
 	static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
@@ -385,13 +392,15 @@ int supervise_run(char **argv)
 	s->argv = argv;
 	s->beats_ns = notify_watchdog_ns();
 	s->beat_ns = s->beats_ns > 0 ? clock_ns() : NEVER;
-	if ((r = find_program(s)) < 0 || (r = open_notify(s)) < 0 ||
-	    (r = open_signals(s)) < 0 || (r = open_store(s)) < 0) {
+	if ((r = find_program(s)) < 0 || (r = open_signals(s)) < 0 ||
+	    (r = open_store(s)) < 0 ||
+	    (r = s->notify = supervise_place_open(&s->place)) < 0) {
 		log_error("can't supervise: %s", strerror(-r));
 		return EXIT_FAILURE;
 	}
 	start_slabd(s);
 	while (!s->ended)
 		turn(s);
+	supervise_place_close(&s->place);
 	return s->status;
 }

@@ -19,7 +19,8 @@
                             * from the file that its program is by then */
 
 /*
- * Runs until slabd ends with status 0 or 2, or on a signal to stop. argv is
+ * Runs until slabd ends with status 0 or 2, or on a signal to stop; one that
+ * comes while no slabd runs has one more give back what was kept. argv is
  * what slabd is started with. The exit status: slabd's own; 1 where it was
  * killed when it should stop, or nothing could be started.
  */

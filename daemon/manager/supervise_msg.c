@@ -72,7 +72,27 @@ void supervise_msg_close(struct supervise_msg *message)
 		close(message->fds[--message->n_fds]);
 }
 
-int supervise_msg_receive(int sock, struct supervise_msg *message)
+/* Who sent the first one, which stays there: there is room for that alone, so
+ * that no descriptor is taken. 0 when there is none that the kernel vouches for;
+ * or -errno. */
+static pid_t sender_of_first(int sock)
+{
+	_Alignas(struct cmsghdr) char room[CMSG_SPACE(sizeof(struct ucred))];
+	struct msghdr msg = {.msg_control = room,
+	                     .msg_controllen = sizeof(room)};
+	const struct cmsghdr *c;
+	struct ucred from = {0};
+	if (recvmsg(sock, &msg, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC) < 0)
+		return errno == EINTR ? -EAGAIN : -errno;
+	c = CMSG_FIRSTHDR(&msg);
+	if (c != NULL && c->cmsg_level == SOL_SOCKET &&
+	    c->cmsg_type == SCM_CREDENTIALS &&
+	    c->cmsg_len == CMSG_LEN(sizeof(from)))
+		memcpy(&from, CMSG_DATA(c), sizeof(from));
+	return from.pid;
+}
+
+int supervise_msg_receive(int sock, pid_t child, struct supervise_msg *message)
 {
 	_Alignas(struct cmsghdr) char room[CMSG_SPACE(sizeof(struct ucred)) +
 	                                   CMSG_SPACE(sizeof(message->fds))];
@@ -82,12 +102,21 @@ int supervise_msg_receive(int sock, struct supervise_msg *message)
 	                     .msg_iovlen = 1,
 	                     .msg_control = room,
 	                     .msg_controllen = sizeof(room)};
-	ssize_t n = recvmsg(sock, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	pid_t sender = sender_of_first(sock);
 	char *rest = message->text;
 	char *field;
+	ssize_t n;
 
 	memset(message, 0, offsetof(struct supervise_msg, fds));
 	message->fields[0] = '\0';
+	if (sender < 0)
+		return sender;
+	if (sender == 0 || sender != child) {
+		recv(sock, NULL, 0, MSG_DONTWAIT);
+		message->sender = sender;
+		return SUPERVISE_MSG_E_STRANGER;
+	}
+	n = recvmsg(sock, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (n < 0)
 		return errno == EINTR ? -EAGAIN : -errno;
 	message->text[n] = '\0';

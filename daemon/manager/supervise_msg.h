@@ -9,7 +9,8 @@
 #define SUPERVISE_MSG_FDS_MAX 253u /* that Linux passes in one message */
 #define SUPERVISE_MSG_BYTES 4096u
 
-#define SUPERVISE_MSG_E_BAD 1 /* cut, or no text */
+#define SUPERVISE_MSG_E_BAD 1      /* cut, or no text */
+#define SUPERVISE_MSG_E_STRANGER 2 /* of another process than child */
 
 struct supervise_msg {
 	pid_t sender; /* that the kernel vouches for; 0: it does not */
@@ -25,10 +26,11 @@ struct supervise_msg {
 
 /*
  * Reads one from a socket with SO_PASSCRED. Its descriptors are the caller's:
- * supervise_msg_close. 0; SUPERVISE_MSG_E_BAD, and they are closed; -EAGAIN
- * there is none; -errno.
+ * supervise_msg_close. 0; SUPERVISE_MSG_E_BAD, and they are closed;
+ * SUPERVISE_MSG_E_STRANGER, and nothing but the sender was taken, no descriptor
+ * either; -EAGAIN there is none; -errno.
  */
-int supervise_msg_receive(int sock, struct supervise_msg *message);
+int supervise_msg_receive(int sock, pid_t child, struct supervise_msg *message);
 
 /* Closes the descriptors. */
 void supervise_msg_close(struct supervise_msg *message);

@@ -14,6 +14,7 @@
 #include "daemon/pool/caches.h"
 #include "daemon/pool/clients.h"
 #include "daemon/serve/death.h"
+#include "daemon/serve/door.h"
 #include "daemon/serve/duty.h"
 #include "daemon/serve/held.h"
 #include "daemon/serve/hello.h"
@@ -187,8 +188,10 @@ void dispatch_accept(struct server *server, int sock)
 	struct peer *peer = peer_new(server, PEER_PENDING);
 	struct ucred cred = {0};
 	socklen_t bytes = sizeof(cred);
+	/* What came before this it may bring all the same. */
+	door_refuse(sock);
 	if (peer == NULL) {
-		close(sock);
+		door_close(sock, NULL);
 		return;
 	}
 	peer->sock = sock;
@@ -226,6 +229,8 @@ static bool take_over(struct peer *peer)
 		return false;
 	peer->sock = pair.sock;
 	peer->events = pair.events;
+	door_refuse(pair.sock);
+	door_refuse(pair.events);
 	peer->kept = true;
 	peer_enter(peer, PEER_LIVE);
 	if (clients_is_banned(peer->pool, peer->id) ||

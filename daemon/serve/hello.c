@@ -15,6 +15,7 @@
 #include "daemon/manager/fdstore.h"
 #include "daemon/pool/clients.h"
 #include "daemon/serve/death.h"
+#include "daemon/serve/door.h"
 #include "daemon/serve/duty.h"
 #include "daemon/serve/files.h"
 
@@ -144,6 +145,7 @@ static int open_events(struct peer *peer, int *ours, int *theirs)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
 	               0, pair) < 0)
 		return refuse_fds(peer, errno);
+	door_refuse(pair[0]);
 	*ours = pair[0];
 	*theirs = pair[1];
 	return 0;

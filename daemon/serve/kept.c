@@ -9,6 +9,7 @@
 #include "daemon/base/proc.h"
 #include "daemon/manager/fdstore.h"
 #include "daemon/pool/clients.h"
+#include "daemon/serve/door.h"
 
 #define NAME 128
 
@@ -40,14 +41,10 @@ void kept_drop(const struct pool *pool, uint32_t id,
                const struct kept_pair *pair)
 {
 	char name[NAME];
-	if (pair->sock >= 0)
-		shutdown(pair->sock, SHUT_RDWR);
-	if (pair->events >= 0)
-		shutdown(pair->events, SHUT_RDWR);
 	name_of(name, pool, id, 's');
-	fdstore_drop(name);
+	door_close(pair->sock, name);
 	name_of(name, pool, id, 'e');
-	fdstore_drop(name);
+	door_close(pair->events, name);
 }
 
 static int take_one(const struct pool *pool, uint32_t id, char which)
@@ -89,9 +86,5 @@ int kept_take(const struct pool *pool, uint32_t id, int pidfd,
 	    is_of(pair->sock, pidfd))
 		return 0;
 	kept_drop(pool, id, pair);
-	if (pair->sock >= 0)
-		close(pair->sock);
-	if (pair->events >= 0)
-		close(pair->events);
 	return -ENOENT;
 }

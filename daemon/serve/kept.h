@@ -23,7 +23,8 @@ struct kept_pair {
 bool kept_put(const struct pool *pool, uint32_t id,
               const struct kept_pair *pair);
 
-/* Shuts them down, and has the manager close its copies. */
+/* Closes them (-1: none), and has the manager close its copies once nothing is
+ * queued any more. */
 void kept_drop(const struct pool *pool, uint32_t id,
                const struct kept_pair *pair);
 

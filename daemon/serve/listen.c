@@ -10,6 +10,7 @@
 
 #include "daemon/base/log.h"
 #include "daemon/manager/fdstore.h"
+#include "daemon/serve/door.h"
 
 #define BACKLOG 128
 
@@ -24,16 +25,23 @@ static int make_folder(struct sockaddr_un at)
 	return mkdir(at.sun_path, 0755) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-/* Whether somebody answers at the address. */
+/* Whether somebody answers at the address: the process that listens, or 1 where
+ * the kernel can't tell. */
 static int is_alive(const struct sockaddr_un *at, int type)
 {
+	struct ucred who = {.pid = 0};
+	socklen_t bytes = sizeof(who);
 	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int alive;
 	if (fd < 0)
 		return -errno;
+	door_refuse(fd);
 	alive = connect(fd, (const void *)at, sizeof(*at)) == 0 ||
 	        errno == EAGAIN;
-	close(fd);
+	if (alive && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &bytes) == 0 &&
+	    who.pid > 0)
+		alive = who.pid;
+	door_close(fd, NULL);
 	return alive;
 }
 
@@ -53,9 +61,9 @@ static int take_over(const struct sockaddr_un *at, int type)
 	if (alive < 0)
 		return alive;
 	if (alive) {
-		log_error("%s is in use by a living slabd: stop that one "
-		          "(systemctl stop slabd), or name another path",
-		          at->sun_path);
+		log_error("%s is in use by a living slabd (pid %d): stop that "
+		          "one (systemctl stop slabd), or name another path",
+		          at->sun_path, alive);
 		return -EADDRINUSE;
 	}
 	log_info("%s was left by a slabd that is gone: taken over",
@@ -78,6 +86,7 @@ static int bind_at(const struct sockaddr_un *at,
 	int r;
 	if (fd < 0)
 		return -errno;
+	door_refuse(fd);
 	/* Nobody gets in before the mode is right. */
 	old = umask(0777);
 	r = bind(fd, (const void *)at, sizeof(*at)) < 0 ? -errno : 0;
@@ -167,7 +176,7 @@ static void forget(int fd, const struct listen_socket *place)
 {
 	struct sockaddr_un old;
 	address_of(fd, &old);
-	close(fd);
+	door_close_listener(fd);
 	log_info("%s was kept and is not the socket at %s: that is made anew",
 	         place->name, place->path);
 	fdstore_drop(place->name);
@@ -183,6 +192,9 @@ int listen_open(struct listen_socket *at)
 	int fd = fdstore_take(at->name);
 	int still = fd < 0 ? 0 : is_still_at(fd, at);
 	if (still > 0) {
+		door_refuse(fd);
+		/* It is this process now that listens, for who asks. */
+		listen(fd, BACKLOG);
 		at->fd = fd;
 		at->origin = LISTEN_KEPT;
 		return 0;
@@ -206,10 +218,13 @@ void listen_close(struct listen_socket *at, bool leave)
 {
 	if (at->fd < 0)
 		return;
-	close(at->fd);
-	at->fd = -1;
-	if (at->origin == LISTEN_GIVEN || (leave && fdstore_has(at->name)))
+	if (at->origin == LISTEN_GIVEN || (leave && fdstore_has(at->name))) {
+		close(at->fd);
+		at->fd = -1;
 		return;
+	}
+	door_close_listener(at->fd);
+	at->fd = -1;
 	unlink(at->path);
 	fdstore_drop(at->name);
 }

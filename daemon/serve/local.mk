@@ -5,6 +5,8 @@ libdaemon_la_SOURCES += \
 	daemon/serve/death.h \
 	daemon/serve/dispatch.c \
 	daemon/serve/dispatch.h \
+	daemon/serve/door.c \
+	daemon/serve/door.h \
 	daemon/serve/drops.c \
 	daemon/serve/drops.h \
 	daemon/serve/files.c \

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -20,6 +21,7 @@
 #include "daemon/pool/ledger.h"
 #include "daemon/serve/death.h"
 #include "daemon/serve/dispatch.h"
+#include "daemon/serve/door.h"
 #include "daemon/serve/duty.h"
 #include "daemon/serve/files.h"
 #include "daemon/serve/leaving.h"
@@ -80,6 +82,10 @@ static int open_sockets(struct server *server)
 		return r;
 	server->clients.fd = given.client;
 	server->control.fd = given.control;
+	if (server->clients.fd >= 0)
+		door_refuse(server->clients.fd);
+	if (server->control.fd >= 0)
+		door_refuse(server->control.fd);
 	if (server->clients.fd < 0)
 		r = listen_open(&server->clients);
 	if (r == 0 && server->control.fd < 0)
@@ -318,6 +324,24 @@ static int open_events(struct server *server)
 	return r == 0 ? machine_open(server) : r;
 }
 
+/* Sockets that nobody took up: for the loop, not for the manager, to empty. */
+static void close_orphans(void)
+{
+	unsigned at = 0;
+	const char *name;
+	while ((name = fdstore_next(&at)) != NULL) {
+		int type;
+		socklen_t bytes = sizeof(type);
+		char copy[256];
+		if (getsockopt(fdstore_peek(name), SOL_SOCKET, SO_TYPE, &type,
+		               &bytes) < 0)
+			continue;
+		log_info("%s was kept and is of no use now: closed", name);
+		snprintf(copy, sizeof(copy), "%s", name);
+		door_close(fdstore_take(copy), copy);
+	}
+}
+
 /* Clients of pools that were taken over; and wants that nobody served. */
 static int take_up_clients(struct server *server)
 {
@@ -334,6 +358,8 @@ static int take_up_clients(struct server *server)
 	if (r == 0)
 		leaving_close(server);
 	if (r == 0)
+		close_orphans();
+	if (r == 0)
 		adopt_rest(server->topo);
 	/* Loans that were taken over, and nodes that were being emptied. */
 	duty_soon(server, DUTY_SOON_NS);
@@ -345,6 +371,8 @@ static int take_up_clients(struct server *server)
 static int start(struct server *server)
 {
 	int r = open_signals(server);
+	if (r == 0)
+		r = door_open(server->base);
 	if (r == 0)
 		r = open_sockets(server);
 	server->max_peers = PEERS_PENDING;
@@ -427,6 +455,7 @@ void loop_close(struct server *server)
 		wake_free(&loop.signals[i]);
 	listen_close(&server->clients, is_left(&server->clients));
 	listen_close(&server->control, is_left(&server->control));
+	door_stop();
 	for (unsigned i = 0; i < server->n_pools; i++)
 		close_pool(&server->pools[i]);
 	if (server->base != NULL)

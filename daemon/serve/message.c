@@ -5,32 +5,14 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
+
+#include "daemon/serve/door.h"
 
 static void fault(struct message *message, enum drop drop, const char *text)
 {
 	message->kind = MESSAGE_FAULT;
 	message->drop = drop;
 	message->text = text;
-}
-
-/* Closes what came along uninvited. True if something did. */
-static bool close_extra(struct msghdr *hdr)
-{
-	bool any = (hdr->msg_flags & MSG_CTRUNC) != 0;
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(hdr); c != NULL;
-	     c = CMSG_NXTHDR(hdr, c)) {
-		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (size_t i = 0; i < n; i++) {
-			int fd;
-			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
-			close(fd);
-			any = true;
-		}
-	}
-	return any;
 }
 
 static void check_hello(struct message *message)
@@ -105,24 +87,24 @@ void message_read(int fd, enum message_from from, struct message *message)
 		[MESSAGE_FROM_CLIENT] = check_request,
 		[MESSAGE_FROM_EVENTS] = check_event,
 	};
-	_Alignas(struct cmsghdr) char extra[CMSG_SPACE(16 * sizeof(int))];
-	struct iovec iov = {.iov_base = &message->as,
-	                    .iov_len = sizeof(message->as)};
-	struct msghdr hdr = {.msg_iov = &iov,
-	                     .msg_iovlen = 1,
-	                     .msg_control = extra,
-	                     .msg_controllen = sizeof(extra)};
-	ssize_t n = recvmsg(fd, &hdr, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	bool cut, brings;
+	ssize_t n = door_peek(fd, &message->as, sizeof(message->as), &cut,
+	                      &brings);
 	message->kind = MESSAGE_NONE;
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	if (n == -EAGAIN || n == -EINTR)
 		return;
 	message->kind = MESSAGE_END;
-	if (n <= 0)
+	if (n <= 0 && !brings)
 		return;
 	message->bytes = (size_t)n;
-	if (close_extra(&hdr))
+	if (brings) {
+		/* It stays in the queue, for who may wait to close. */
 		fault(message, DROP_DESCRIPTORS, "uninvited descriptors");
-	else if (hdr.msg_flags & MSG_TRUNC)
+		return;
+	}
+	/* All of it, as it is a packet. */
+	recv(fd, NULL, 0, MSG_DONTWAIT);
+	if (cut)
 		fault(message, DROP_OVERSIZED, "over 512 bytes");
 	else
 		check[from](message);

@@ -44,8 +44,8 @@ struct message {
 	} as;
 };
 
-/* Reads one. All of the struct that its kind is read as has come; descriptors
- * that came along are closed. */
+/* Reads one. All of the struct that its kind is read as has come. One that brings
+ * descriptors is a fault and stays unread, for door_close. */
 void message_read(int fd, enum message_from from, struct message *message);
 
 #endif

@@ -12,16 +12,16 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/pool/clients.h"
+#include "daemon/serve/door.h"
 #include "daemon/serve/kept.h"
 #include "daemon/watch/wake.h"
 #include "shm/wire.h"
 
 #define TOKENS_A_SECOND 4096u /* a client that opens 1,000 caches needs 1,000 */
 
-static void close_fd(int *fd)
+static void close_sock(int *fd)
 {
-	if (*fd >= 0)
-		close(*fd);
+	door_close(*fd, NULL);
 	*fd = -1;
 }
 
@@ -61,19 +61,47 @@ struct peer *peer_new(struct server *server, enum peer_state state)
 	return peer;
 }
 
+/* What the manager has, too, is neither the last of its kind nor shut down: the
+ * next slabd goes on with it, unless it brings what nobody but us may drop. */
+static void leave_sock(int *fd)
+{
+	char byte;
+	bool cut, brings = false;
+	if (*fd >= 0)
+		door_peek(*fd, &byte, 1, &cut, &brings);
+	if (*fd >= 0 && !brings) {
+		close(*fd);
+		*fd = -1;
+	}
+}
+
 static void close_connection(struct peer *peer)
 {
 	wake_free(&peer->on_sock);
-	close_fd(&peer->sock);
+	wake_free(&peer->on_events);
+	if (peer->kept) {
+		const struct kept_pair pair = {peer->sock, peer->events};
+		kept_drop(peer->pool, peer->id, &pair);
+		peer->sock = peer->events = -1;
+	}
+	peer->kept = false;
+	close_sock(&peer->sock);
 	peer_close_events(peer);
 }
 
 void peer_free(struct peer *peer)
 {
+	if (peer->kept) {
+		wake_free(&peer->on_sock);
+		wake_free(&peer->on_events);
+		leave_sock(&peer->sock);
+		leave_sock(&peer->events);
+	}
 	close_connection(peer);
 	wake_free(&peer->on_death);
 	wake_free(&peer->timer);
-	close_fd(&peer->pidfd);
+	if (peer->pidfd >= 0)
+		close(peer->pidfd);
 	take_off(peer);
 	peer->server->n_peers -= !is_dead(peer);
 	free(peer);
@@ -99,7 +127,11 @@ void peer_enter(struct peer *peer, enum peer_state state)
 void peer_close_events(struct peer *peer)
 {
 	wake_free(&peer->on_events);
-	close_fd(&peer->events);
+	/* What the manager has, too, goes with the connection. */
+	if (peer->kept)
+		shutdown(peer->events, SHUT_RDWR);
+	else
+		close_sock(&peer->events);
 	/* And what was asked over it. */
 	free(peer->held.rows);
 	peer->held = (struct peer_held){.rows = NULL};
@@ -113,10 +145,6 @@ void peer_keep(struct peer *peer)
 
 void peer_disconnect(struct peer *peer)
 {
-	const struct kept_pair pair = {peer->sock, peer->events};
-	if (peer->kept)
-		kept_drop(peer->pool, peer->id, &pair);
-	peer->kept = false;
 	close_connection(peer);
 	if (peer->state == PEER_LIVE)
 		peer_enter(peer, PEER_DISCONNECTED);

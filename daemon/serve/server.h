@@ -15,6 +15,7 @@
  *   serve/files.c       what the pools' files hold, looked at now and then
  *   serve/peer.c        one client's connection, and the list of them
  *   serve/held.c        what clients hold, as they say when asked
+ *   serve/door.c        what strangers send, and how sockets are closed
  *   serve/drops.c       connections that were dropped, counted
  *   serve/listen.c      sockets bound, kept, or left by a dead slabd
  */

@@ -70,6 +70,7 @@ tests_system_proc_resume_SOURCES = tests/system/proc_resume.c $(asked_sources)
 tests_system_proc_resume_LDFLAGS = $(AM_LDFLAGS) $(asked_ldflags)
 tap_programs += tests/system/proc_resume_raw
 tests_system_proc_resume_raw_LDADD = $(system_libs)
+tap_programs += tests/system/proc_rights
 tap_programs += tests/system/proc_scarce
 tests_system_proc_scarce_LDADD = $(system_libs)
 tap_programs += tests/system/proc_scribble

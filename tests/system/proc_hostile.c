@@ -108,7 +108,14 @@ static void sends_fds(int sock, const void *bytes, size_t n, unsigned n_fds,
 {
 	long long before = dropped("descriptors");
 	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	raw_send(sock, bytes, n, n_fds, fd);
+	/* Since Linux 6.16 the kernel does not even send them. */
+	if (raw_send(sock, bytes, n, n_fds, fd) == -EPERM) {
+		tap_ok(dropped("descriptors") == before,
+		       "%s with %u descriptors: not sent", what, n_fds);
+		close(fd);
+		close(sock);
+		return;
+	}
 	tap_ok(raw_closed(sock) && dropped("descriptors") == before + 1,
 	       "%s with %u descriptors: dropped", what, n_fds);
 	close(fd);

@@ -161,14 +161,14 @@ static void send_as_stranger(const char *address, const char *what)
 	size_t len = strlen(address);
 	struct msghdr msg = {
 	        .msg_name = &to,
-	        .msg_namelen = (socklen_t)(sizeof(sa_family_t) + len),
+	        .msg_namelen = (socklen_t)(sizeof(sa_family_t) + len + 1),
 	        .msg_iov = &iov,
 	        .msg_iovlen = 1,
 	        .msg_control = room,
 	        .msg_controllen = sizeof(room)};
 	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	memcpy(to.sun_path + 1, address + 1, len - 1);
+	memcpy(to.sun_path, address, len + 1);
 	c->cmsg_level = SOL_SOCKET;
 	c->cmsg_type = SCM_RIGHTS;
 	c->cmsg_len = CMSG_LEN(sizeof(fds));
@@ -180,13 +180,18 @@ static void send_as_stranger(const char *address, const char *what)
 
 static void test_stranger(void)
 {
-	char address[64], mine[64];
+	char address[108], mine[64];
+	struct stat st = {0};
 	pid_t pid = super_start(&fixture);
 	ino_t ino = socket_ino();
 	unsigned before = count_fds(fixture.pid, 0);
 	snprintf(address, sizeof(address), "%s",
 	         super_variable(pid, "NOTIFY_SOCKET"));
-	tap_ok(address[0] == '@', "slabd is told where its supervisor is");
+	tap_ok(address[0] == '/', "slabd is told where its supervisor is");
+	*strrchr(address, '/') = '\0';
+	tap_ok(stat(address, &st) == 0 && (st.st_mode & 07777) == 0700,
+	       "in a folder that no other user can enter");
+	address[strlen(address)] = '/';
 	send_as_stranger(address,
 	                 "FDSTOREREMOVE=1\nFDNAME=slabd.listen.client");
 	send_as_stranger(address, "FDSTORE=1\nFDNAME=slabd.stranger");
@@ -201,6 +206,7 @@ static void test_stranger(void)
 	       "and what was kept is what slabd wanted to be");
 	tap_ok(socket_ino() == ino, "the socket is the same");
 	super_stop(&fixture, pid, "in spite of a stranger");
+	tap_ok(stat(address, &st) < 0, "its own socket is gone");
 }
 
 /* Sockets at a path that is no longer the configured one, or is gone. */
@@ -292,7 +298,8 @@ static void test_backoff(void)
 	if (ms == 0)
 		tap_skip("this machine is too slow", "it is ended in a wait");
 	else
-		tap_is(count_log("ready: "), 5, "nor was one started for that");
+		tap_is(count_log("ready: "), 5, "nor was one ready for that");
+	tap_ok(socket_ino() == 0, "what was kept is given back");
 }
 
 static void write_config(const char *lines)

@@ -51,7 +51,7 @@ static void send_bytes(const char *bytes, size_t n_bytes, unsigned n)
 static int hear(const char *text, unsigned n_fds)
 {
 	send_bytes(text, strlen(text), n_fds);
-	return supervise_msg_receive(ends[0], &message);
+	return supervise_msg_receive(ends[0], getpid(), &message);
 }
 
 static unsigned count_open(void)
@@ -109,24 +109,24 @@ Test(supervise_msg, refuses_and_closes)
 	static char huge[SUPERVISE_MSG_BYTES + 1];
 	unsigned before = count_open();
 	send_bytes("FDSTORE=1\0FDNAME=a", 18, 3);
-	cr_expect_eq(supervise_msg_receive(ends[0], &message),
+	cr_expect_eq(supervise_msg_receive(ends[0], getpid(), &message),
 	             SUPERVISE_MSG_E_BAD);
 	memset(huge, 'S', sizeof(huge));
 	send_bytes(huge, sizeof(huge), 1);
-	cr_expect_eq(supervise_msg_receive(ends[0], &message),
+	cr_expect_eq(supervise_msg_receive(ends[0], getpid(), &message),
 	             SUPERVISE_MSG_E_BAD);
 	cr_expect_eq(message.n_fds, 0);
 	cr_expect_eq(count_open(), before);
 	memcpy(huge, "STATUS=", 7);
 	send_bytes(huge, SUPERVISE_MSG_BYTES, SUPERVISE_MSG_FDS_MAX);
-	cr_expect_eq(supervise_msg_receive(ends[0], &message), 0);
+	cr_expect_eq(supervise_msg_receive(ends[0], getpid(), &message), 0);
 	cr_expect_eq(strlen(message.fields), SUPERVISE_MSG_BYTES);
 	cr_expect_eq(message.n_fds, SUPERVISE_MSG_FDS_MAX);
 	supervise_msg_close(&message);
 	cr_expect_eq(count_open(), before);
 	send_bytes("", 0, 0);
-	cr_expect_eq(supervise_msg_receive(ends[0], &message), 0);
-	cr_expect_eq(supervise_msg_receive(ends[0], &message), -EAGAIN);
+	cr_expect_eq(supervise_msg_receive(ends[0], getpid(), &message), 0);
+	cr_expect_eq(supervise_msg_receive(ends[0], getpid(), &message), -EAGAIN);
 }
 
 /* Without SO_PASSCRED nobody is known, and nobody is number 0. */
@@ -135,6 +135,22 @@ Test(supervise_msg, nobody_vouches)
 	int zero = 0;
 	cr_expect_eq(hear("READY=1", 0), 0);
 	setsockopt(ends[0], SOL_SOCKET, SO_PASSCRED, &zero, sizeof(zero));
-	cr_expect_eq(hear("READY=1", 0), 0);
+	cr_expect_eq(hear("READY=1", 0), SUPERVISE_MSG_E_STRANGER);
 	cr_expect_eq(message.sender, 0);
+}
+
+/* Not even for a moment: to close one may take long. */
+Test(supervise_msg, a_stranger_brings_nothing)
+{
+	unsigned before = count_open();
+	send_bytes("FDSTORE=1\nFDNAME=a", 18, 3);
+	send_bytes("READY=1", 7, 0);
+	cr_expect_eq(supervise_msg_receive(ends[0], getpid() + 1, &message),
+	             SUPERVISE_MSG_E_STRANGER);
+	cr_expect_eq(message.sender, getpid());
+	cr_expect_eq(message.n_fds, 0);
+	cr_expect(!message.store);
+	cr_expect_eq(count_open(), before);
+	cr_expect_eq(supervise_msg_receive(ends[0], getpid(), &message), 0);
+	cr_expect_str_eq(message.fields, "READY=1");
 }
