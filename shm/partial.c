@@ -149,11 +149,13 @@ uint32_t partial_check_part(const struct partial *list, uint64_t from,
 	return PARTIAL_NONE;
 }
 
-uint32_t partial_repair_any(const struct partial *list)
+uint32_t partial_repair_part_any(const struct partial *list, uint64_t from,
+                                 uint64_t end)
 {
 	uint32_t missing = 0;
-	for (uint64_t w = 0; w < list->n_bits; w++) {
-		if (atom_load(&list->bits[w]) == 0)
+	for (uint64_t w = from; w < end; w++) {
+		if (atom_load(&list->bits[w]) == 0 ||
+		    (atom_load(&list->sum[w / 64]) & bit_of(w)) != 0)
 			continue;
 		/* pairs: partial_clear_any; who clears it next sees the
 		 * bits. */

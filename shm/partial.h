@@ -70,7 +70,15 @@ static inline uint32_t partial_check(const struct partial *list)
 	return partial_check_part(list, 0, list->n_bits);
 }
 
-/* Sets every summary bit that is due. Returns how many were missing. */
-uint32_t partial_repair_any(const struct partial *list);
+/* Sets every summary bit that is due to bitmap words from one on and before end.
+ * Returns how many were missing. */
+uint32_t partial_repair_part_any(const struct partial *list, uint64_t from,
+                                 uint64_t end);
+
+/* The same of all its words. */
+static inline uint32_t partial_repair_any(const struct partial *list)
+{
+	return partial_repair_part_any(list, 0, list->n_bits);
+}
 
 #endif

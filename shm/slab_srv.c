@@ -177,6 +177,7 @@ static uint32_t sweep_at(const struct view *view, uint32_t head,
 	if (row == NULL || WORD_BACK(word) != 0)
 		return 1;
 	swept->looks += row->n_objs;
+	(void)tags_pad_srv(slab_tags(view, head), row->n_objs, slab_lines(row));
 	swept->objects += tags_sweep_srv(slab_tags(view, head), row->n_objs,
 	                                 living, swept->by_id);
 	/* pairs: partial_clear_any; the tags are free before the look at the

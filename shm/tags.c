@@ -11,6 +11,18 @@ void tags_init_srv(uint16_t *tags, uint32_t n, uint32_t n_lines)
 		atom_store(&tags[i], (uint16_t)(i < n ? TAG_FREE : TAG_NONE));
 }
 
+uint32_t tags_pad_srv(uint16_t *tags, uint32_t n, uint32_t n_lines)
+{
+	uint32_t wrong = 0;
+	for (uint32_t i = n; i < n_lines * TAGS_PER_LINE; i++) {
+		if (atom_load(&tags[i]) == TAG_NONE)
+			continue;
+		atom_store(&tags[i], (uint16_t)TAG_NONE);
+		wrong++;
+	}
+	return wrong;
+}
+
 bool tags_ungive_own(uint16_t *tag, uint16_t own, uint16_t other)
 {
 	/* pairs: tags_sweep_srv; one of the two has it. */

@@ -35,6 +35,11 @@
  * long as n_lines * TAGS_PER_LINE. Nobody else may be looking. */
 void tags_init_srv(uint16_t *tags, uint32_t n, uint32_t n_lines);
 
+/* Writes TAG_NONE again where there is no object; returns how many of these tags
+ * said something else. Nobody claims them, but what reads on shows a slab that
+ * has more than its objects. A kill half way leaves some for the next time. */
+uint32_t tags_pad_srv(uint16_t *tags, uint32_t n, uint32_t n_lines);
+
 /*
  * Turns up to want free tags into id, in order from about index from on and
  * round the end, and writes their indexes to out. The caller holds the slab's

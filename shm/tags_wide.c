@@ -30,6 +30,14 @@ static uint64_t zero_lanes(uint64_t word)
 	return ~(((word & low) + low) | word | low);
 }
 
+/* The lanes of the word at index ix that are objects. Those behind the last one
+ * are nobody's, whatever a client wrote there. */
+static uint64_t real_lanes(uint32_t n, uint32_t ix)
+{
+	return n - ix < TAGS_WORD ? (UINT64_C(1) << 16 * (n - ix)) - 1
+	                          : ~UINT64_C(0);
+}
+
 static uint32_t lane_of(uint64_t lanes)
 {
 	return (uint32_t)__builtin_ctzll(lanes) / 16;
@@ -75,12 +83,31 @@ static uint32_t claim_span(uint16_t *tags, uint32_t first, uint32_t end,
 	return got;
 }
 
+/* Claims from the last word, where that is not all objects: what lies behind the
+ * last one is nobody's, whatever a client wrote there. */
+__attribute__((noinline)) static uint32_t
+claim_rest(uint16_t *tags, uint32_t n, uint16_t id, uint32_t want,
+           uint32_t *out)
+{
+	uint32_t got = 0;
+	for (uint32_t ix = n - n % TAGS_WORD; ix < n && got < want; ix++) {
+		/* pairs: tags_free_own; the last owner's writes come first. */
+		if (atom_load_acquire(&tags[ix]) != TAG_FREE)
+			continue;
+		atom_store(&tags[ix], id);
+		out[got++] = ix;
+	}
+	return got;
+}
+
 uint32_t tags_claim_own(uint16_t *tags, uint32_t n, uint32_t from, uint16_t id,
                         uint32_t want, uint32_t *out)
 {
 	uint32_t first = from / TAGS_WORD;
-	uint32_t got = claim_span(tags, first, n_words(n), id, want, out);
-	if (got < want)
+	uint32_t got = claim_span(tags, first, n / TAGS_WORD, id, want, out);
+	if (n % TAGS_WORD != 0)
+		got += claim_rest(tags, n, id, want - got, out + got);
+	if (got < want && first > 0)
 		got += claim_span(tags, 0, first, id, want - got, out + got);
 	return got;
 }
@@ -95,13 +122,22 @@ bool tags_free_four_own(uint16_t *tags, uint16_t own)
 	return true;
 }
 
+__attribute__((noinline)) static bool any_free_rest(const uint16_t *tags,
+                                                    uint32_t n)
+{
+	for (uint32_t ix = n - n % TAGS_WORD; ix < n; ix++)
+		if (atom_load(&tags[ix]) == TAG_FREE)
+			return true;
+	return false;
+}
+
 bool tags_any_free(const uint16_t *tags, uint32_t n)
 {
 	const tag_word *words = words_of(tags);
-	for (uint32_t w = 0; w < n_words(n); w++)
+	for (uint32_t w = 0; w < n / TAGS_WORD; w++)
 		if (zero_lanes(atom_load(&words[w])) != 0)
 			return true;
-	return false;
+	return n % TAGS_WORD != 0 && any_free_rest(tags, n);
 }
 
 uint32_t tags_count_free(const uint16_t *tags, uint32_t n)
@@ -109,11 +145,11 @@ uint32_t tags_count_free(const uint16_t *tags, uint32_t n)
 	const tag_word *words = words_of(tags);
 	uint32_t count = 0;
 	for (uint32_t w = 0; w < n_words(n); w++) {
-		uint64_t lanes = zero_lanes(atom_load(&words[w]));
+		uint64_t lanes = zero_lanes(atom_load(&words[w])) &
+		                 real_lanes(n, w * TAGS_WORD);
 		count += (uint32_t)__builtin_popcountll(lanes);
 	}
-	/* A client may have written over what rounds the last word up. */
-	return count < n ? count : n;
+	return count;
 }
 
 uint32_t tags_run(const uint16_t *tags, uint32_t from, uint32_t n)
@@ -191,10 +227,8 @@ uint32_t tags_sweep_srv(uint16_t *tags, uint32_t n,
 		uint64_t lanes;
 		if (word == 0 || word == stays)
 			continue;
-		lanes = dead_lanes(word, living);
-		/* Behind the last object there is none. */
-		if (n - w * TAGS_WORD < TAGS_WORD)
-			lanes &= (UINT64_C(1) << 16 * (n % TAGS_WORD)) - 1;
+		lanes = dead_lanes(word, living) &
+		        real_lanes(n, w * TAGS_WORD);
 		if (lanes == 0)
 			stays = word;
 		else

@@ -177,7 +177,7 @@ static uint64_t remote_with_room(const struct pool *pool)
 {
 	const uint64_t *stats = pool->view.stats + STAT_REMOTE_WITH_ROOM;
 	uint64_t n = 0;
-	for (uint32_t id = 1; id < CLIENT_IDS; id++)
+	for (uint32_t id = 1; id <= pool->view.head->top_id; id++)
 		if (atom_load(&pool->view.clients[id].word) != 0)
 			n += atom_load(&stats[(uint64_t)id * STATS_WORDS]);
 	return n;

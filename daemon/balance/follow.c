@@ -4,22 +4,11 @@
 
 #include "daemon/balance/move.h"
 #include "daemon/base/log.h"
-
-/* Our index of the node that a CPU counts for now, NODE_NONE: it is not there,
- * or its node is none of the pool's. */
-static uint32_t node_now(const struct pool *pool, const struct topo *now,
-                         uint32_t cpu)
-{
-	int ix;
-	if (cpu >= now->n_cpus || now->cpu_node[cpu] >= now->n_nodes)
-		return NODE_NONE;
-	ix = topo_index_of(pool->topo, now->node[now->cpu_node[cpu]].os_id);
-	return ix < 0 ? NODE_NONE : (uint32_t)ix;
-}
+#include "daemon/pool/nodes.h"
 
 static bool follow_cpu(struct pool *pool, const struct topo *now, uint32_t cpu)
 {
-	uint32_t node = node_now(pool, now, cpu);
+	uint32_t node = nodes_of_cpu(pool->topo, now, cpu);
 	if (node == NODE_NONE || node == pool->view.cpus[cpu])
 		return false;
 	log_info("pool %s: CPU %u counts for node %u from now on", pool->name,
@@ -46,14 +35,32 @@ static bool follow_node(struct pool *pool, const struct topo *now,
 	return true;
 }
 
+/* Nodes that came since the pool was made. */
+static void say_new(struct pool *pool, const struct topo *now)
+{
+	for (unsigned i = 0; i < now->n_nodes; i++) {
+		unsigned os_id = now->node[i].os_id;
+		if (topo_index_of(pool->topo, os_id) >= 0)
+			continue;
+		if (pool->new_nodes == now->n_nodes)
+			return;
+		log_warn("pool %s: node %u came after the pool was made, which "
+		         "has nothing there: threads that run there take the "
+		         "nearest of its nodes; to use it: stop the pool's "
+		         "clients and start slabd anew", pool->name, os_id);
+	}
+	pool->new_nodes = now->n_nodes;
+}
+
 unsigned follow_nodes(struct pool *pool, const struct topo *now)
 {
 	unsigned what = FOLLOW_NOTHING;
+	say_new(pool, now);
 	for (uint32_t cpu = 0; cpu < pool->view.geo.n_cpus; cpu++)
 		if (follow_cpu(pool, now, cpu))
 			what |= FOLLOW_CPUS;
 	for (uint32_t cpu = pool->view.geo.n_cpus; cpu < now->n_cpus; cpu++)
-		if (node_now(pool, now, cpu) != NODE_NONE)
+		if (nodes_of_cpu(pool->topo, now, cpu) != NODE_NONE)
 			log_warn("pool %s: CPU %u came, and the pool's table "
 			         "ends before it: threads there take node %u "
 			         "as theirs until the pool is made anew",

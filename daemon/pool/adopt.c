@@ -21,6 +21,7 @@
 #include "daemon/pool/ledger.h"
 #include "daemon/pool/marks.h"
 #include "daemon/pool/meta.h"
+#include "daemon/pool/nodes.h"
 #include "daemon/pool/slabs.h"
 #include "daemon/pool/waiting.h"
 #include "numa/memfile.h"
@@ -47,18 +48,19 @@ refuse(const struct pool *pool, int error, const char *why, ...)
 	return error;
 }
 
-static int check_nodes(const struct pool *pool)
+/* From here on the pool's nodes are those of its own table. */
+static int match_nodes(struct pool *pool)
 {
 	const struct journal *journal = pool->journal;
-	if (journal->n_nodes != pool->topo->n_nodes)
-		return refuse(pool, -EINVAL,
-		              "it lies on %u nodes, and there are %u now",
-		              journal->n_nodes, pool->topo->n_nodes);
-	for (unsigned i = 0; i < journal->n_nodes; i++)
-		if (journal->node[i].os_id != pool->topo->node[i].os_id)
-			return refuse(pool, -EINVAL,
-			              "it lies on node %u, which is not there",
-			              journal->node[i].os_id);
+	if (nodes_are_those(journal, pool->topo))
+		return 0;
+	pool->own_topo = nodes_view(journal, pool->topo);
+	if (pool->own_topo == NULL)
+		return refuse(pool, -ENOMEM, "%s", strerror(ENOMEM));
+	log_warn("pool %s: it lies on %u nodes, and there are %u now: it goes "
+	         "on with those of its own that are there",
+	         pool->name, journal->n_nodes, pool->topo->n_nodes);
+	pool->topo = pool->own_topo;
 	return 0;
 }
 
@@ -229,9 +231,15 @@ static void note_pages(struct pool *pool, uint32_t node)
 	/* Pages that lack memory have it again after holes_look. */
 	if (ready == pool->backing.node[node].ready_pages)
 		return;
-	for (uint64_t page = first; page < first + n; page++)
-		if (pages_node_of(&pool->pages, page) == NODE_NONE)
-			backing_purge(&pool->backing, node, page - first, 1);
+	for (uint64_t page = first; page < first + n; page++) {
+		uint64_t from = page;
+		while (page < first + n &&
+		       pages_node_of(&pool->pages, page) == NODE_NONE)
+			page++;
+		if (page > from)
+			backing_purge(&pool->backing, node, from - first,
+			              page - from);
+	}
 }
 
 /* Looks up the page that was on its way to a node when slabd was killed. */
@@ -270,6 +278,18 @@ static int note_slabs(struct pool *pool, uint32_t node)
 	return 0;
 }
 
+/* Of what has memory alone: to look at the rest would give it some. */
+static void repair_list(const struct view *view, const struct partial *list)
+{
+	uint32_t unit = 0;
+	uint32_t end;
+	while ((unit = view_next_unit(view, unit, &end)) < view->geo.n_units) {
+		(void)partial_repair_part_any(list, unit / 64,
+		                              ((uint64_t)end + 63) / 64);
+		unit = end;
+	}
+}
+
 static int make_books(struct pool *pool)
 {
 	const struct layout_geometry geo = pool->view.geo;
@@ -289,7 +309,7 @@ static int make_books(struct pool *pool)
 		for (uint32_t node = 0; node < geo.n_nodes; node++) {
 			struct partial list =
 				partial_of(&pool->view, cache, node);
-			partial_repair_any(&list);
+			repair_list(&pool->view, &list);
 		}
 	}
 	if (r < 0)
@@ -326,15 +346,13 @@ static bool is_spent(const struct pool *pool)
  * a pool that was set aside. */
 static int give_up(struct pool *pool, const char *why)
 {
-	struct backing_adoption from = {.topo = pool->topo,
-	                                .journal = pool->journal->pages};
 	log_info("pool %s: %s: it is made anew", pool->name, why);
 	/* pairs: adopt_pool, should this be cut short. */
 	atom_store_release(&pool->journal->state, (uint32_t)JOURNAL_MAKING);
 	/* Nobody uses its files, of which there are copies. */
 	for (unsigned i = 0; i < pool->topo->n_nodes; i++)
 		(void)memfile_empty(keep_peek(pool->name, KEEP_NODES + i));
-	backing_abandon(&from);
+	ledger_pay(pool->journal, pool->topo, false);
 	keep_forget(pool);
 	pool_destroy(pool);
 	return ADOPT_E_NONE;
@@ -342,7 +360,7 @@ static int give_up(struct pool *pool, const char *why)
 
 static int adopt_all(struct pool *pool, bool may_reserve)
 {
-	int r = check_nodes(pool);
+	int r = match_nodes(pool);
 	if (r == 0)
 		r = map_meta(pool);
 	if (r == 0 && is_spent(pool))
@@ -399,99 +417,4 @@ int adopt_pool(struct pool *pool, const struct config_pool *config,
 	if (r == 0)
 		waiting_apply(pool);
 	return r;
-}
-
-/* ---- pools that are no longer configured --------------------------------- */
-
-/* The pool whose journal has that name in the descriptor store. False: it is no
- * journal's name. */
-static bool is_journal(const char *name, char pool[NAME_BYTES])
-{
-	static const char head[] = "slabd.pool.";
-	static const char tail[] = ".ledger";
-	size_t len = strlen(name);
-	size_t around = strlen(head) + strlen(tail);
-	if (len <= around || len - around >= NAME_BYTES ||
-	    strncmp(name, head, strlen(head)) != 0 ||
-	    strcmp(name + len - strlen(tail), tail) != 0)
-		return false;
-	memcpy(pool, name + strlen(head), len - around);
-	pool[len - around] = '\0';
-	return true;
-}
-
-static void give_back(const struct topo *topo, const char *name, int fd)
-{
-	struct backing_adoption from = {.topo = topo, .in_use = true};
-	struct journal *journal;
-	struct remedy why;
-	if (journal_map(fd, name, &journal, &why) < 0) {
-		log_warn("pool %s: hugepages that were added for it stay: %s",
-		         name, why.what);
-		return;
-	}
-	from.journal = journal->pages;
-	if (journal_is_of(journal, topo)) {
-		backing_abandon(&from);
-		ledger_remove(journal);
-	}
-	journal_unmap(journal);
-}
-
-bool adopt_next(unsigned *at, char pool[NAME_BYTES])
-{
-	const char *name;
-	while ((name = fdstore_next(at)) != NULL)
-		if (is_journal(name, pool))
-			return true;
-	return false;
-}
-
-bool adopt_may(const char *pool, const struct topo *topo)
-{
-	struct layout_head head = {.magic = 0};
-	struct journal *journal = NULL;
-	struct remedy why;
-	bool may;
-	if (journal_map(keep_peek(pool, KEEP_JOURNAL), pool, &journal, &why) <
-	    0)
-		return false;
-	/* pairs: create_pool, in the slabd before this one. */
-	may = atom_load_acquire(&journal->state) == JOURNAL_WHOLE &&
-	      journal_is_of(journal, topo) &&
-	      pread(keep_peek(pool, KEEP_CONTROL), &head, sizeof(head), 0) ==
-	              sizeof(head) &&
-	      head.magic == LAYOUT_MAGIC && head.version == LAYOUT_VERSION;
-	journal_unmap(journal);
-	return may;
-}
-
-void adopt_leave(const char *pool)
-{
-	char head[NAME_BYTES + 16];
-	const char *name;
-	unsigned at = 0;
-	snprintf(head, sizeof(head), "slabd.pool.%s.", pool);
-	while ((name = fdstore_next(&at)) != NULL)
-		if (strncmp(name, head, strlen(head)) == 0)
-			close(fdstore_take(name));
-}
-
-void adopt_rest(const struct topo *topo)
-{
-	char pool[NAME_BYTES];
-	const char *name;
-	unsigned at = 0;
-	while ((name = fdstore_next(&at)) != NULL) {
-		int fd = is_journal(name, pool) ? fdstore_take(name) : -1;
-		if (fd < 0)
-			continue;
-		log_info("pool %s was kept and is not configured any longer: "
-		         "hugepages that were added for it go back",
-		         pool);
-		give_back(topo, pool, fd);
-		close(fd);
-		fdstore_drop(name);
-	}
-	fdstore_close_rest();
 }

@@ -23,24 +23,8 @@
 #define ADOPT_E_NONE 1
 
 /* 0, ADOPT_E_NONE, or -errno with the reason and the remedy logged and nothing
- * touched: -EPROTO made by another version, -EINVAL damaged or another
- * machine's, -ENOMEM. */
+ * touched: -EPROTO made by another version, -EINVAL damaged, -ENOMEM. */
 int adopt_pool(struct pool *pool, const struct config_pool *config,
                const struct topo *topo, bool may_reserve);
-
-/* The kept pools that none of the configuration has taken: *at is 0 at first.
- * False at the end. */
-bool adopt_next(unsigned *at, char pool[NAME_BYTES]);
-
-/* Whether such a one is whole, of this layout and of this machine's nodes. */
-bool adopt_may(const char *pool, const struct topo *topo);
-
-/* Leaves what was kept of a pool that was refused, and of its clients, to the
- * next slabd. After all pools were taken over. */
-void adopt_leave(const char *pool);
-
-/* Closes what no pool of the configuration has taken. Hugepages that a slabd
- * which was killed had added for such a pool go back to the system. */
-void adopt_rest(const struct topo *topo);
 
 #endif

@@ -25,12 +25,15 @@ static uint32_t count_slabs(const struct pool *pool, uint32_t cache)
 static bool next_slab(const struct pool *pool, uint64_t *unit)
 {
 	const struct view *view = &pool->view;
-	for (; *unit < view->geo.n_units; ++*unit) {
-		uint64_t word = view->words[*unit];
+	for (;; ++*unit) {
+		uint64_t word;
+		*unit = view_next_unit(view, (uint32_t)*unit, NULL);
+		if (*unit >= view->geo.n_units)
+			return false;
+		word = view->words[*unit];
 		if (WORD_CACHE(word) != 0 && WORD_BACK(word) == 0)
 			return true;
 	}
-	return false;
 }
 
 /* ---- who holds it ------------------------------------------------------- */

@@ -111,14 +111,6 @@ int journal_map(int fd, const char *pool, struct journal **out,
 	return r;
 }
 
-bool journal_is_of(const struct journal *journal, const struct topo *topo)
-{
-	bool same = journal->n_nodes == topo->n_nodes;
-	for (unsigned i = 0; same && i < journal->n_nodes; i++)
-		same = journal->node[i].os_id == topo->node[i].os_id;
-	return same || journal->n_nodes == 0;
-}
-
 void journal_unmap(struct journal *journal)
 {
 	if (journal != NULL)

@@ -74,10 +74,6 @@ int journal_map(int fd, const char *pool, struct journal **out,
 /* Whether a file is one that nobody but this user can have written. */
 bool journal_is_private(int fd);
 
-/* Whether it is of a machine with these nodes; one of a pool that was never
- * whole names none. */
-bool journal_is_of(const struct journal *journal, const struct topo *topo);
-
 void journal_unmap(struct journal *journal);
 
 /* Notes which file its control file is. */

@@ -72,7 +72,8 @@ void keep_pool(const struct pool *pool)
 
 void keep_forget(const struct pool *pool)
 {
-	unsigned n = KEEP_NODES + pool->topo->n_nodes;
+	/* Of so many as there may be: the pool's table may be lost. */
+	unsigned n = KEEP_NODES + NODES_MAX;
 	for (unsigned file = KEEP_CONTROL; file < n; file++)
 		keep_fd(pool, file, -1);
 	/* The last, as it says what else there may be. */

@@ -6,12 +6,14 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/base/log.h"
+#include "daemon/pool/nodes.h"
 
 #define HEAD "slabd."
 #define TAIL ".ledger"
@@ -131,6 +133,20 @@ void ledger_remove(const struct journal *journal)
 	unlink(path);
 }
 
+void ledger_pay(const struct journal *journal, const struct topo *topo,
+                bool in_use)
+{
+	struct topo *own = nodes_are_those(journal, topo)
+	                           ? NULL
+	                           : nodes_view(journal, topo);
+	struct backing_adoption from = {
+		.topo = own != NULL ? own : topo,
+		.in_use = in_use,
+		.journal = (struct backing_journal *)(uintptr_t)journal->pages};
+	backing_abandon(&from);
+	free(own);
+}
+
 /* ---- those of the dead ---------------------------------------------------- */
 
 static bool is_linked(int fd)
@@ -176,21 +192,11 @@ static bool is_mapped(const struct journal *journal)
 /* Whether nothing is left to give back. */
 static bool give_back(const struct topo *topo, struct journal *journal)
 {
-	struct backing_adoption from = {.topo = topo,
-	                                .journal = journal->pages};
 	unsigned long long pages = pages_of(journal);
 	unsigned long long left;
 	if (!is_of_boot(journal))
 		return true;
-	if (!journal_is_of(journal, topo)) {
-		log_warn("pool %s: %llu hugepages that a slabd before this one "
-		         "added stay: it saw other NUMA nodes; to repair it: "
-		         "lower /proc/sys/vm/nr_hugepages by as many",
-		         journal->name, pages);
-		return true;
-	}
-	from.in_use = pages > 0 && is_mapped(journal);
-	backing_abandon(&from);
+	ledger_pay(journal, topo, pages > 0 && is_mapped(journal));
 	left = pages_of(journal);
 	if (left > 0)
 		log_warn("pool %s: %llu hugepages that a slabd before this one "

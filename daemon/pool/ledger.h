@@ -29,6 +29,11 @@ int ledger_make(const char *pool, struct journal **out);
  * they are in use, and beside free ones of others. */
 void ledger_remove(const struct journal *journal);
 
+/* Gives back what one names, whatever nodes there are now; in_use: processes may
+ * have its files mapped still. */
+void ledger_pay(const struct journal *journal, const struct topo *topo,
+                bool in_use);
+
 /* Gives back what those name that are nobody's, and removes them once nothing
  * is left. */
 void ledger_settle(const struct topo *topo);

@@ -19,6 +19,8 @@ libdaemon_la_SOURCES += \
 	daemon/pool/holes.h \
 	daemon/pool/journal.c \
 	daemon/pool/journal.h \
+	daemon/pool/nodes.c \
+	daemon/pool/nodes.h \
 	daemon/pool/keep.c \
 	daemon/pool/keep.h \
 	daemon/pool/ledger.c \
@@ -37,6 +39,8 @@ libdaemon_la_SOURCES += \
 	daemon/pool/pages.h \
 	daemon/pool/pool.c \
 	daemon/pool/pool.h \
+	daemon/pool/rest.c \
+	daemon/pool/rest.h \
 	daemon/pool/slabs.c \
 	daemon/pool/slabs.h \
 	daemon/pool/sweep.c \

@@ -194,6 +194,7 @@ void pool_close(struct pool *pool)
 		close_fd(pool->backing.node[i].fd);
 	journal_unmap(pool->journal);
 	close_fd(pool->journal_fd);
+	free((void *)(uintptr_t)pool->own_topo);
 }
 
 void pool_destroy(struct pool *pool)

@@ -55,7 +55,8 @@ struct balance;
 struct pool {
 	char name[NAME_BYTES];
 	const struct config_pool *config;
-	const struct topo *topo;
+	/* Its own table of nodes: the machine's, or own_topo, as that changed. */
+	const struct topo *topo, *own_topo;
 	struct view view;
 	struct layout_head *head; /* the writable mapping of control */
 	void *shared;
@@ -72,6 +73,7 @@ struct pool {
 	void (*looks_done)(struct pool *pool);
 	struct balance *balance; /* made and ended by whoever opens the pool */
 	uint64_t run_pages[NODES_MAX]; /* to be faulted in at one time */
+	uint32_t new_nodes; /* the machine had, as the log was told of new ones */
 	bool offline[NODES_MAX], pressed[NODES_MAX]; /* memory is gone, is short */
 	struct extent lines;     /* tag lines of slabs */
 	/* By cache and node, (cache - 1) * n_nodes + node: slabs at home there,
@@ -80,10 +82,8 @@ struct pool {
 	uint32_t *openers; /* by cache_ix: clients that have it open */
 	uint32_t n_caches; /* rows of the table that were ever used */
 	uint32_t new_cache; /* made last, until the balance knows; 0 */
-	bool superseded;    /* there may be caches of one name */
-	uint32_t n_clients; /* live */
-	uint32_t last_id;   /* handed out most recently */
-	bool denied_any;    /* some mark says denied */
+	uint32_t n_clients, last_id; /* live; the id handed out most recently */
+	bool superseded, denied_any; /* caches of one name; some mark denied */
 	/* Of pool/holes.c: the page from which on lost memory is faulted in, and
 	 * what the kernel had promised to anybody after the last look. */
 	uint64_t refill_page;

@@ -124,7 +124,8 @@ bool duty_tell_levels(struct server *server, int64_t *next_ns)
 	bool worse = false;
 	*next_ns = -1;
 	for (unsigned i = 0; i < server->n_pools; i++)
-		for (uint32_t node = 0; node < server->topo->n_nodes; node++)
+		for (uint32_t node = 0;
+		     node < server->pools[i].view.geo.n_nodes; node++)
 			worse |= settle_node(server, i, node, next_ns);
 	return worse;
 }

@@ -19,6 +19,7 @@
 #include "daemon/pool/create.h"
 #include "daemon/pool/keep.h"
 #include "daemon/pool/ledger.h"
+#include "daemon/pool/rest.h"
 #include "daemon/serve/death.h"
 #include "daemon/serve/dispatch.h"
 #include "daemon/serve/door.h"
@@ -162,7 +163,7 @@ static int open_pool(struct server *server, const struct config_pool *config)
 }
 
 /* Those that are kept and not configured. Where one can't be taken over nothing
- * of it is touched, and it goes as adopt_rest has it. */
+ * of it is touched, and it goes as rest_close has it. */
 static int open_leaving(struct server *server)
 {
 	static struct config_pool configs[CONFIG_POOLS_MAX];
@@ -170,10 +171,10 @@ static int open_leaving(struct server *server)
 	unsigned at = 0;
 	int r = 0;
 	while (r == 0 && server->n_pools < CONFIG_POOLS_MAX &&
-	       adopt_next(&at, name)) {
+	       rest_next(&at, name)) {
 		struct config_pool *config = &configs[server->n_pools];
 		struct pool *pool = &server->pools[server->n_pools];
-		if (!adopt_may(name, server->topo))
+		if (!rest_may(name))
 			continue;
 		leaving_configure(config, name);
 		if (adopt_pool(pool, config, server->topo,
@@ -279,7 +280,8 @@ static void say_ready(struct server *server)
 	unsigned long long mib = 0;
 	int r;
 	for (unsigned i = 0; i < server->n_pools; i++)
-		for (uint32_t n = 0; n < server->topo->n_nodes; n++)
+		for (uint32_t n = 0; n < server->pools[i].view.geo.n_nodes;
+		     n++)
 			mib += pool_ready_units(&server->pools[i], n);
 	mib = mib << UNIT_SHIFT >> 20;
 	log_info("ready: %u pools on %u nodes, %llu MiB, clients at %s, "
@@ -347,7 +349,7 @@ static int take_up_clients(struct server *server)
 {
 	int r = 0;
 	for (unsigned i = 0; i < server->n_left; i++)
-		adopt_leave(server->left[i]);
+		rest_leave(server->left[i]);
 	for (unsigned i = 0; r == 0 && i < server->n_pools; i++) {
 		r = death_adopt_clients(server, &server->pools[i]);
 		duty_serve_pool(server, &server->pools[i]);
@@ -360,7 +362,7 @@ static int take_up_clients(struct server *server)
 	if (r == 0)
 		close_orphans();
 	if (r == 0)
-		adopt_rest(server->topo);
+		rest_close(server->topo);
 	/* Loans that were taken over, and nodes that were being emptied. */
 	duty_soon(server, DUTY_SOON_NS);
 	files_look(server, 0);
