@@ -83,11 +83,9 @@ static uint32_t claim_span(uint16_t *tags, uint32_t first, uint32_t end,
 	return got;
 }
 
-/* Claims from the last word, where that is not all objects: what lies behind the
- * last one is nobody's, whatever a client wrote there. */
-__attribute__((noinline)) static uint32_t
-claim_rest(uint16_t *tags, uint32_t n, uint16_t id, uint32_t want,
-           uint32_t *out)
+/* Claims from the last word, where that is not all objects. */
+static uint32_t claim_rest(uint16_t *tags, uint32_t n, uint16_t id,
+                           uint32_t want, uint32_t *out)
 {
 	uint32_t got = 0;
 	for (uint32_t ix = n - n % TAGS_WORD; ix < n && got < want; ix++) {
@@ -100,15 +98,22 @@ claim_rest(uint16_t *tags, uint32_t n, uint16_t id, uint32_t want,
 	return got;
 }
 
+/* Goes on at the slab's end, and from its start on to the word at end. */
+__attribute__((noinline)) static uint32_t
+claim_round(uint16_t *tags, uint32_t n, uint32_t end, uint16_t id,
+            uint32_t want, uint32_t *out)
+{
+	uint32_t got = claim_rest(tags, n, id, want, out);
+	return got + claim_span(tags, 0, end, id, want - got, out + got);
+}
+
 uint32_t tags_claim_own(uint16_t *tags, uint32_t n, uint32_t from, uint16_t id,
                         uint32_t want, uint32_t *out)
 {
 	uint32_t first = from / TAGS_WORD;
 	uint32_t got = claim_span(tags, first, n / TAGS_WORD, id, want, out);
-	if (n % TAGS_WORD != 0)
-		got += claim_rest(tags, n, id, want - got, out + got);
-	if (got < want && first > 0)
-		got += claim_span(tags, 0, first, id, want - got, out + got);
+	if (got < want)
+		got += claim_round(tags, n, first, id, want - got, out + got);
 	return got;
 }
 
