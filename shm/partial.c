@@ -62,6 +62,25 @@ uint32_t partial_next(const struct partial *list, uint32_t from)
 	return PARTIAL_NONE;
 }
 
+uint32_t partial_next_few(const struct partial *list, uint32_t from,
+                          uint32_t *vain)
+{
+	uint64_t w = from / 64;
+	uint64_t mask = ~UINT64_C(0) << (from % 64);
+	while (*vain > 0 &&
+	       (w = find_bit(list->sum, list->n_sum, w)) < list->n_bits) {
+		uint64_t seen = atom_load(&list->bits[w]);
+		*vain -= seen == 0;
+		if (w == from / 64)
+			seen &= mask;
+		if (seen != 0)
+			return (uint32_t)(w * 64 +
+			                  (uint64_t)__builtin_ctzll(seen));
+		w++;
+	}
+	return PARTIAL_NONE;
+}
+
 /* The last set bit below one in n words; UINT64_MAX when none is. */
 static uint64_t find_bit_below(const uint64_t *words, uint64_t n,
                                uint64_t below)
@@ -135,6 +154,20 @@ uint32_t partial_count(const struct partial *list, uint32_t limit)
 	       (w = find_bit(list->sum, list->n_sum, w)) < list->n_bits) {
 		uint64_t seen = atom_load(&list->bits[w++]);
 		count += (uint32_t)__builtin_popcountll(seen);
+	}
+	return count;
+}
+
+uint32_t partial_count_few(const struct partial *list, uint32_t limit)
+{
+	uint32_t vain = PARTIAL_VAIN_MAX;
+	uint32_t count = 0;
+	uint64_t w = 0;
+	while (count < limit && vain > 0 &&
+	       (w = find_bit(list->sum, list->n_sum, w)) < list->n_bits) {
+		uint64_t seen = atom_load(&list->bits[w++]);
+		count += (uint32_t)__builtin_popcountll(seen);
+		vain -= seen == 0;
 	}
 	return count;
 }

@@ -27,6 +27,7 @@
 #include "shm/view.h"
 
 #define PARTIAL_NONE UINT32_MAX
+#define PARTIAL_VAIN_MAX 1024u /* words that are 0 and have a summary bit */
 
 struct partial {
 	uint64_t *sum;  /* (A) summary words */
@@ -41,6 +42,12 @@ struct partial partial_of(const struct view *view, uint32_t cache,
 
 /* The lowest unit at or above from whose bit is set, or PARTIAL_NONE. */
 uint32_t partial_next(const struct partial *list, uint32_t from);
+
+/* The same for slabd, which need not believe a summary that clients write: *vain
+ * counts down words that are 0 in spite of theirs, and at 0 it is PARTIAL_NONE.
+ * A kill leaves one such word; no list has hundreds of them by chance. */
+uint32_t partial_next_few(const struct partial *list, uint32_t from,
+                          uint32_t *vain);
 
 /* The highest unit below one whose bit is set, or PARTIAL_NONE; that is also what
  * is above them all. */
@@ -58,6 +65,9 @@ bool partial_has(const struct partial *list, uint32_t unit);
 
 /* How many bits are set; stops counting at limit. */
 uint32_t partial_count(const struct partial *list, uint32_t limit);
+
+/* The same for slabd: it ends after PARTIAL_VAIN_MAX such words, too. */
+uint32_t partial_count_few(const struct partial *list, uint32_t limit);
 
 /* The index of a bitmap word, from one on and before end, that is not 0 while its
  * summary bit is, or PARTIAL_NONE: what a check looks for. */

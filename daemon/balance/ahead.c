@@ -63,7 +63,7 @@ static uint32_t listed(const struct pool *pool, uint32_t cache, uint32_t node,
                        uint32_t limit)
 {
 	struct partial list = partial_of(&pool->view, cache, node);
-	return partial_count(&list, limit);
+	return partial_count_few(&list, limit);
 }
 
 /* ---- how much ----------------------------------------------------------- */

@@ -171,6 +171,7 @@ static void plan_anew(struct pool *pool, enum balance_cause cause,
 	memcpy(b->rest, b->plan.steps, b->plan.n_steps * sizeof(*b->rest));
 	b->rest_at = 0;
 	b->n_rest = b->plan.n_steps;
+	b->rest_short = cause == BALANCE_SHORT;
 	history_note_refusals(&b->history, &b->plan, cause);
 }
 
@@ -191,11 +192,19 @@ void balance_rung(struct pool *pool, uint32_t cache, uint32_t node)
 	held->wanted_ns = clock_ns();
 }
 
-bool balance_short(struct pool *pool, const struct unmet *unmet)
+void balance_short(struct pool *pool, const struct unmet *unmet)
 {
 	pool->balance->idle_rounds = 0;
 	plan_anew(pool, BALANCE_SHORT, unmet);
-	return apply(pool, BALANCE_SHORT, INT64_MAX);
+}
+
+bool balance_short_steps(struct pool *pool, int64_t until_ns, bool *trim)
+{
+	const struct balance *b = pool->balance;
+	/* A look that came in between may have taken them, and planned anew. */
+	if (b->rest_short)
+		*trim = apply(pool, BALANCE_SHORT, until_ns);
+	return !b->rest_short || b->rest_at >= b->n_rest;
 }
 
 /* ---- what is due by itself ---------------------------------------------- */

@@ -40,9 +40,12 @@ void balance_forget(struct pool *pool);
 /* Notes that clients rang for a list: it is in use. */
 void balance_rung(struct pool *pool, uint32_t cache, uint32_t node);
 
-/* Plans for what clients lack, and applies that; the lists then show whether it
- * helped. True if clients should be asked to trim. */
-bool balance_short(struct pool *pool, const struct unmet *unmet);
+/* Plans for what clients lack. */
+void balance_short(struct pool *pool, const struct unmet *unmet);
+
+/* Takes the steps of that plan until then; the lists show whether it helped.
+ * False: some are left. *trim: clients should be asked to trim. */
+bool balance_short_steps(struct pool *pool, int64_t until_ns, bool *trim);
 
 /* Something happened: looks that had come ever later, or ended, begin anew. */
 void balance_stir(struct pool *pool);

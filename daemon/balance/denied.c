@@ -12,16 +12,21 @@ static bool is_denied(const struct balance_held *held, int64_t now_ns)
 }
 
 /* Why the plan could not carve, which no other step made up for. */
-static enum plan_reason reason_of(const struct plan *plan, uint32_t cache_ix,
-                                  uint32_t node)
+void denied_judge(struct pool *pool, const struct unmet *unmet)
 {
-	for (uint32_t i = 0; i < plan->n_refusals; i++) {
-		const struct plan_refusal *refusal = &plan->refusals[i];
-		if (refusal->kind == PLAN_CARVE && refusal->node == node &&
-		    refusal->cache_ix == cache_ix)
-			return refusal->reason;
+	struct balance *b = pool->balance;
+	for (uint32_t i = 0; i < unmet->n; i++) {
+		const struct unmet_want *want = &unmet->want[i];
+		b->held[balance_cell(pool, want->cache, want->node)]
+			.denied_why = PLAN_NO_UNITS;
 	}
-	return PLAN_NO_UNITS;
+	for (uint32_t i = b->plan.n_refusals; i-- > 0;) {
+		const struct plan_refusal *refusal = &b->plan.refusals[i];
+		if (refusal->kind == PLAN_CARVE)
+			b->held[balance_cell(pool, refusal->cache_ix + 1,
+			                     refusal->node)]
+				.denied_why = (uint8_t)refusal->reason;
+	}
 }
 
 const char *denied_remedy(const struct pool *pool, enum plan_reason reason)
@@ -70,12 +75,10 @@ uint32_t denied_note(struct pool *pool, const struct unmet_want *want)
 	struct balance_denied *node = &b->denied[want->node];
 	struct balance_held *held =
 		&b->held[balance_cell(pool, want->cache, want->node)];
-	enum plan_reason why =
-		reason_of(&b->plan, want->cache - 1, want->node);
+	enum plan_reason why = (enum plan_reason)held->denied_why;
 	int64_t now_ns = clock_ns();
 	held->denied_n = want->n;
 	held->denied_ns = now_ns;
-	held->denied_why = (uint8_t)why;
 	if (node->times++ == 0) {
 		node->since_ns = now_ns;
 		say_begin(pool, want->cache, want->node, why);

@@ -4,7 +4,7 @@
  * plan and slabctl nodes alike, and one line of the log as such a shortage of a
  * node begins, and one as it ends.
  *
- *   wants_serve -> denied_note, and from time to time -> denied_settle
+ *   wants_serve -> denied_judge, denied_note, and from time to time -> denied_settle
  *
  * A list counts as denied for a second: clients ask again within that.
  */
@@ -19,7 +19,10 @@
 
 struct pool;
 
-/* n slabs were wanted that the last plan could not get. What to tell clients:
+/* Why each of these would be denied, by the plan that was just made for them. */
+void denied_judge(struct pool *pool, const struct unmet *unmet);
+
+/* n slabs were wanted that this plan could not get. What to tell clients:
  * enum mark_why. */
 uint32_t denied_note(struct pool *pool, const struct unmet_want *want);
 

@@ -18,6 +18,7 @@ libdaemon_la_SOURCES += \
 	daemon/balance/own.h \
 	daemon/balance/reuse.c \
 	daemon/balance/reuse.h \
+	daemon/balance/round.h \
 	daemon/balance/settings.c \
 	daemon/balance/settings.h \
 	daemon/balance/snapshot.c \

@@ -5,6 +5,7 @@
 #define DAEMON_BALANCE_OWN_H
 
 #include "daemon/balance/history.h"
+#include "daemon/balance/round.h"
 #include "daemon/balance/unmet.h"
 #include "daemon/base/clock.h"
 #include "daemon/conf/config.h"
@@ -80,7 +81,10 @@ struct balance {
 	struct plan_step rest[PLAN_STEPS_MAX];
 	uint32_t n_rest;
 	uint32_t rest_at;
+	bool rest_short; /* it is for a shortage */
 	void *work;
+
+	struct wants_round round;
 
 	struct balance_held *held; /* by cell */
 	struct ahead_list ahead[AHEAD_LISTS];

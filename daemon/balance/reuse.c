@@ -52,7 +52,7 @@ static uint32_t spare(const struct pool *pool, const struct reuse *reuse,
 	if (slabs <= keep)
 		return 0;
 	list = partial_of(&pool->view, cache, reuse->node);
-	listed = partial_count(&list, stay + TAKE_MAX);
+	listed = partial_count_few(&list, stay + TAKE_MAX);
 	slabs -= keep;
 	listed = listed > stay ? listed - stay : 0;
 	return listed < slabs ? listed : slabs;
@@ -80,10 +80,11 @@ static void take_from(struct pool *pool, struct reuse *reuse, uint32_t cache)
 		&pool->balance->held[balance_cell(pool, cache, reuse->node)]
 			 .reuse_at;
 	uint32_t most = spare(pool, reuse, cache);
+	uint32_t lies = PARTIAL_VAIN_MAX;
 	uint32_t vain = 0;
 	bool wrapped = *at == 0;
 	while (most > 0 && reuse->left > 0 && vain < LIST_LOOKS) {
-		uint32_t unit = partial_next(&list, *at);
+		uint32_t unit = partial_next_few(&list, *at, &lies);
 		uint32_t freed = 0;
 		if (unit >= pool->view.geo.n_units && wrapped)
 			break;

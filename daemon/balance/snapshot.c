@@ -114,7 +114,7 @@ static void fill_cell(struct pool *pool, uint32_t cache, uint32_t node)
 	held->first_loan = 0;
 	if (b->looked[cache - 1]) {
 		struct partial list = partial_of(&pool->view, cache, node);
-		cell->listed = partial_count(&list, SNAPSHOT_LISTED_MAX);
+		cell->listed = partial_count_few(&list, SNAPSHOT_LISTED_MAX);
 	}
 }
 

@@ -30,7 +30,7 @@ static void count_giver(struct pool *pool, uint32_t cache, uint32_t node,
 {
 	struct partial list = partial_of(&pool->view, cache, node);
 	if (!pool->balance->looked[cache - 1])
-		cell->listed = partial_count(&list, SNAPSHOT_LISTED_MAX);
+		cell->listed = partial_count_few(&list, SNAPSHOT_LISTED_MAX);
 }
 
 static void note_empty(struct pool *pool, uint32_t head, uint32_t cache,

@@ -6,12 +6,14 @@
 #include "daemon/balance/ahead.h"
 #include "daemon/balance/balance.h"
 #include "daemon/balance/denied.h"
+#include "daemon/balance/own.h"
 #include "daemon/pool/marks.h"
 #include "daemon/pool/sweep.h"
 #include "shm/partial.h"
 
 #define CARVE_BYTES_MAX (UINT64_C(1) << 20) /* at once; the rest in slices */
 #define LOOKS_MAX 512u /* at slabs of a list, of which many may be held */
+#define VAIN_MAX 256u  /* at words of a list, of which a client says too much */
 
 /* ---- slabs -------------------------------------------------------------- */
 
@@ -24,7 +26,8 @@ static uint32_t count_idle(const struct pool *pool, uint32_t cache,
 {
 	const struct view *view = &pool->view;
 	struct partial list = partial_of(view, cache, node);
-	uint32_t unit = partial_next(&list, 0);
+	uint32_t vain = VAIN_MAX;
+	uint32_t unit = partial_next_few(&list, 0, &vain);
 	uint32_t idle = 0;
 	for (uint32_t looks = 0; looks < LOOKS_MAX && idle < limit; looks++) {
 		if (unit >= view->geo.n_units)
@@ -32,7 +35,7 @@ static uint32_t count_idle(const struct pool *pool, uint32_t cache,
 		idle += atom_load(&view->leases[unit]) == 0 &&
 		        (!own ||
 		         WORD_HOME(atom_load(&view->words[unit])) == node);
-		unit = partial_next(&list, unit + 1);
+		unit = partial_next_few(&list, unit + 1, &vain);
 	}
 	return idle;
 }
@@ -85,8 +88,11 @@ int wants_relieve(struct pool *pool, uint32_t cache, uint32_t node)
 {
 	struct unmet unmet;
 	unmet.n = 0;
-	if (!carve_some(pool, cache, node, &unmet))
+	if (!carve_some(pool, cache, node, &unmet)) {
+		bool trim = false;
 		balance_short(pool, &unmet);
+		balance_short_steps(pool, INT64_MAX, &trim);
+	}
 	set_low(pool, cache, node);
 	/* Something is still free on a list that is only low. */
 	return lack(pool, cache, node) == 0 ||
@@ -95,74 +101,176 @@ int wants_relieve(struct pool *pool, uint32_t cache, uint32_t node)
 	               : -ENOSPC;
 }
 
-/* ---- wants -------------------------------------------------------------- */
+/* ---- a round over all wants ---------------------------------------------- */
 
-/* Carves for the wants of a word, which any client may have written to. Those
- * that this does not relieve are added to unmet. */
-static enum wants_outcome carve_word(struct pool *pool, uint64_t word,
-                                     uint64_t bits, struct unmet *unmet)
+/* Takes the next want from the cursor on; false: there is none. */
+static bool take_want(struct pool *pool, uint64_t *cell)
 {
-	enum wants_outcome outcome = WANTS_NOTHING;
-	uint32_t n_nodes = pool->view.geo.n_nodes;
-	for (; bits != 0; bits &= bits - 1) {
-		uint64_t ix = word * 64 + (uint64_t)__builtin_ctzll(bits);
-		uint32_t cache = (uint32_t)(ix / n_nodes) + 1;
-		uint32_t node = (uint32_t)(ix % n_nodes);
-		if (!pool_has_cache(pool, cache))
+	uint64_t *at = &pool->balance->round.at;
+	for (; *at / 64 < pool->view.geo.want_words;
+	     *at = (*at / 64 + 1) * 64) {
+		uint64_t *word = &pool->view.wants[*at / 64];
+		uint64_t bits = atom_load(word) & UINT64_MAX << *at % 64;
+		if (bits == 0)
 			continue;
-		if (lack(pool, cache, node) > 0)
-			ahead_rung(pool, cache, node);
-		if (!carve_some(pool, cache, node, unmet))
-			outcome = WANTS_DENIED;
-		else if (outcome == WANTS_NOTHING)
-			outcome = WANTS_DONE;
-	}
-	return outcome;
-}
-
-/* Denies the lists that still have nothing. True if there is any. */
-static bool deny_unmet(struct pool *pool, const struct unmet *unmet)
-{
-	bool any = false;
-	for (uint32_t i = 0; i < unmet->n; i++) {
-		uint32_t cache = unmet->want[i].cache;
-		uint32_t node = unmet->want[i].node;
-		set_low(pool, cache, node);
-		if (count_idle(pool, cache, node, true, 1) == 0)
-			marks_deny(pool, cache, node, MARK_NO_OWN);
-		if (count_idle(pool, cache, node, false, 1) > 0)
-			continue;
-		marks_deny(pool, cache, node,
-		           MARK_DENIED | MARK_WHY_BITS(denied_note(
-						 pool, &unmet->want[i])));
-		pool->counts.denied++;
-		any = true;
-	}
-	return any;
-}
-
-enum wants_outcome wants_serve(struct pool *pool, struct unmet *unmet)
-{
-	enum wants_outcome all = WANTS_NOTHING;
-	unmet->n = 0;
-	for (uint64_t w = 0; w < pool->view.geo.want_words; w++) {
-		uint64_t *want = &pool->view.wants[w];
-		enum wants_outcome one;
-		if (atom_load(want) == 0)
-			continue;
+		*cell = *at / 64 * 64 + (uint64_t)__builtin_ctzll(bits);
+		*at = *cell + 1;
 		/* pairs: view_want_any; a want that comes later rings anew. */
-		one = carve_word(pool, w, atom_swap(want, UINT64_C(0)), unmet);
-		all = one > all ? one : all;
+		atom_clear(word, bits & ~(bits - 1));
+		return true;
 	}
-	/* What the dead had is on its way: who waits asks again. */
-	if (all == WANTS_DENIED && sweep_is_due(pool)) {
-		all = WANTS_DONE;
-	} else if (all == WANTS_DENIED) {
-		bool trim = balance_short(pool, unmet);
-		all = deny_unmet(pool, unmet) || trim ? WANTS_DENIED
-		                                      : WANTS_EVENED;
+	return false;
+}
+
+static void note_outcome(struct wants_round *round, enum wants_outcome one)
+{
+	round->told = true;
+	if (one > round->outcome)
+		round->outcome = one;
+}
+
+/* Any client may have raised any want. */
+static void serve_want(struct pool *pool, uint64_t cell)
+{
+	struct wants_round *round = &pool->balance->round;
+	uint32_t n_nodes = pool->view.geo.n_nodes;
+	uint32_t cache = (uint32_t)(cell / n_nodes) + 1;
+	uint32_t node = (uint32_t)(cell % n_nodes);
+	if (!pool_has_cache(pool, cache))
+		return;
+	if (lack(pool, cache, node) > 0)
+		ahead_rung(pool, cache, node);
+	carve_some(pool, cache, node, &round->unmet);
+	note_outcome(round, WANTS_DONE);
+}
+
+/* One want after the other, until all were seen or as many are unmet as a plan
+ * takes. False: there was no time for that. */
+static bool carve_wants(struct pool *pool, int64_t until_ns)
+{
+	uint64_t cell;
+	while (pool->balance->round.unmet.n < UNMET_MAX &&
+	       take_want(pool, &cell)) {
+		serve_want(pool, cell);
+		if (clock_ns() >= until_ns)
+			return false;
 	}
-	if (all != WANTS_NOTHING)
-		marks_announce(pool);
+	return true;
+}
+
+/* Denies a list that still has nothing. True if it has not. */
+static bool deny(struct pool *pool, const struct unmet_want *want)
+{
+	uint32_t cache = want->cache;
+	uint32_t node = want->node;
+	set_low(pool, cache, node);
+	if (count_idle(pool, cache, node, true, 1) == 0)
+		marks_deny(pool, cache, node, MARK_NO_OWN);
+	if (count_idle(pool, cache, node, false, 1) > 0)
+		return false;
+	marks_deny(pool, cache, node,
+	           MARK_DENIED | MARK_WHY_BITS(denied_note(pool, want)));
+	pool->counts.denied++;
+	return true;
+}
+
+/* False: there was no time for all of them. */
+static bool deny_unmet(struct pool *pool, int64_t until_ns)
+{
+	struct wants_round *round = &pool->balance->round;
+	note_outcome(round, WANTS_EVENED);
+	while (round->deny_at < round->unmet.n) {
+		const struct unmet_want *want =
+			&round->unmet.want[round->deny_at++];
+		/* The cache may have ended since. */
+		if (pool_has_cache(pool, want->cache) && deny(pool, want))
+			note_outcome(round, WANTS_DENIED);
+		if (clock_ns() >= until_ns)
+			return false;
+	}
+	return true;
+}
+
+/* Where carving did not do, a plan is made. Not while a sweep is due: what the
+ * dead had is on its way, and who waits asks again. */
+static enum wants_stage after_carving(struct pool *pool)
+{
+	struct wants_round *round = &pool->balance->round;
+	if (round->unmet.n == 0 || sweep_is_due(pool))
+		return WANTS_REST;
+	balance_short(pool, &round->unmet);
+	denied_judge(pool, &round->unmet);
+	round->deny_at = 0;
+	return WANTS_PLAN;
+}
+
+/* False: there was no time for the whole stage. */
+static bool go_on(struct pool *pool, int64_t until_ns)
+{
+	struct wants_round *round = &pool->balance->round;
+	bool trim = false;
+	bool all = true;
+	switch (round->stage) {
+	case WANTS_REST:
+		break;
+	case WANTS_CARVE:
+		all = carve_wants(pool, until_ns);
+		if (all)
+			round->stage = after_carving(pool);
+		break;
+	case WANTS_PLAN:
+		all = balance_short_steps(pool, until_ns, &trim);
+		if (trim)
+			note_outcome(round, WANTS_DENIED);
+		if (all)
+			round->stage = WANTS_DENY;
+		break;
+	case WANTS_DENY:
+		all = deny_unmet(pool, until_ns);
+		if (all)
+			round->stage = WANTS_REST;
+		break;
+	}
 	return all;
+}
+
+/* False: nobody rang since the last round began. */
+static bool begin(struct wants_round *round)
+{
+	if (round->at == 0 && !round->due)
+		return false;
+	/* What is rung for from here on may be behind the cursor. */
+	if (round->at == 0)
+		round->due = false;
+	round->stage = WANTS_CARVE;
+	round->outcome = WANTS_NOTHING;
+	round->unmet.n = 0;
+	return true;
+}
+
+void wants_rung(struct pool *pool)
+{
+	pool->balance->round.due = true;
+}
+
+enum wants_outcome wants_serve(struct pool *pool, int64_t until_ns, bool *more)
+{
+	struct wants_round *round = &pool->balance->round;
+	bool all = round->stage != WANTS_REST || begin(round);
+	round->told = false;
+	while (all && round->stage != WANTS_REST)
+		all = go_on(pool, until_ns);
+	if (round->told)
+		marks_announce(pool);
+	if (round->stage == WANTS_REST &&
+	    round->at / 64 >= pool->view.geo.want_words)
+		round->at = 0;
+	*more = round->stage != WANTS_REST || round->at > 0 || round->due;
+	return all && round->stage == WANTS_REST ? round->outcome
+	                                         : WANTS_NOTHING;
+}
+
+const struct unmet *wants_unmet(const struct pool *pool)
+{
+	return &pool->balance->round.unmet;
 }

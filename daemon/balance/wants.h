@@ -6,25 +6,41 @@
  *   slabd:  ready units -> more pages -> what a plan can do (balance/balance.h)
  *           -> clients asked to trim, and "denied" until the next retry
  *
+ * A ring has a round made over all wants, in slices: other pools and clients
+ * are served in between. A want whose ring comes while a round goes on may be
+ * behind the cursor by then; another round follows.
+ *
+ *   wants_rung --> carve --> plan, steps --> deny --> at rest
+ *                    ^                         '--> as many again, if more
+ *                    '------- unmet ones than a plan takes --'
+ *
  * What the plan could not get is a value, the unmet wants: the server looks for
  * it in other pools.
  */
 #ifndef DAEMON_BALANCE_WANTS_H
 #define DAEMON_BALANCE_WANTS_H
 
-#include "daemon/balance/unmet.h"
-#include "daemon/pool/pool.h"
+#include <stdbool.h>
+#include <stdint.h>
 
-enum wants_outcome {
-	WANTS_NOTHING, /* no want was set */
-	WANTS_DONE,    /* every want was relieved */
-	WANTS_EVENED,  /* the same, some of it from elsewhere in the pool */
-	WANTS_DENIED,  /* some were not: ask for trims, retry later */
-};
+#include "daemon/balance/round.h"
 
-/* Serves every want bit that is set, and wakes those who wait. unmet gets what
- * carving did not relieve; of WANTS_EVENED the plan did. */
-enum wants_outcome wants_serve(struct pool *pool, struct unmet *unmet);
+struct pool;
+
+/* A client rang, or may have: all wants are due to be looked at. */
+void wants_rung(struct pool *pool);
+
+/*
+ * Serves wants until then, and wakes those who wait. What became of those that
+ * it is through with; of a slice that ends before that, WANTS_NOTHING. *more:
+ * call it again, after others had their turn. Each want is served or denied
+ * once a round, in order, so none waits for another that comes back.
+ */
+enum wants_outcome wants_serve(struct pool *pool, int64_t until_ns, bool *more);
+
+/* What carving did not relieve, until the next call of wants_serve; of
+ * WANTS_EVENED the plan did. */
+const struct unmet *wants_unmet(const struct pool *pool);
 
 /* Brings (cache, node) to its low mark at least. Both are valid. 0, or
  * -ENOSPC. Wakes nobody. */

@@ -7,6 +7,7 @@
 #include "daemon/balance/balance.h"
 #include "daemon/balance/denied.h"
 #include "daemon/balance/wants.h"
+#include "daemon/base/turn.h"
 #include "daemon/pool/caches.h"
 #include "daemon/pool/holes.h"
 #include "daemon/pool/marks.h"
@@ -15,6 +16,8 @@
 #include "daemon/serve/peer.h"
 #include "daemon/watch/wake.h"
 
+#define WANTS_NS (2 * CLOCK_MS)     /* of a turn, for one pool's wants */
+#define ALL_WANTS_NS (4 * CLOCK_MS) /* for those of all pools */
 #define RETRY_NS (50 * CLOCK_MS) /* denied lists are asked for anew */
 
 static void look_in(struct server *server, int64_t ns)
@@ -145,6 +148,61 @@ static void on_calm(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 	duty_settle_levels(arg);
 }
 
+/* What is left of a share of this turn. */
+static int64_t left_of(struct duty_share *share, int64_t most_ns)
+{
+	uint64_t turn = turn_counts()->count;
+	if (share->turn != turn) {
+		share->turn = turn;
+		share->used_ns = 0;
+	}
+	return most_ns - share->used_ns;
+}
+
+/* A slice of the pool's round over its wants, as long as its share of this turn
+ * lasts, and that of all pools. */
+static enum wants_outcome serve_slice(struct server *server, struct pool *pool)
+{
+	struct duty_share *all = &server->wants_of_all;
+	struct duty_share *own = &server->wants_of[pool - server->pools];
+	int64_t own_ns = left_of(own, WANTS_NS);
+	int64_t all_ns = left_of(all, ALL_WANTS_NS);
+	int64_t began_ns = clock_ns();
+	enum wants_outcome outcome = WANTS_NOTHING;
+	own->due = true;
+	if (own_ns > 0 && all_ns > 0) {
+		outcome = wants_serve(
+			pool, began_ns + (own_ns < all_ns ? own_ns : all_ns),
+			&own->due);
+		own->used_ns += clock_ns() - began_ns;
+		all->used_ns += clock_ns() - began_ns;
+	}
+	if (own->due)
+		wake_start(server->wants, 0);
+	return outcome;
+}
+
+static void serve_on(struct server *server, struct pool *pool)
+{
+	enum wants_outcome outcome;
+	holes_guard(pool);
+	outcome = serve_slice(server, pool);
+	if (pool->denied_any)
+		wake_start(server->retry, RETRY_NS);
+	if (outcome == WANTS_NOTHING)
+		return;
+	wake_start(server->ahead, 0);
+	duty_soon(server, DUTY_SOON_NS);
+	if (outcome >= WANTS_EVENED && server->n_pools > 1) {
+		duty_note_denied(server, pool, wants_unmet(pool));
+		duty_settle_levels(server);
+	}
+	if (outcome == WANTS_DENIED) {
+		pool->counts.trims++;
+		peer_trim(server, pool);
+	}
+}
+
 void duty_serve_pool(struct server *server, struct pool *pool)
 {
 	if (sweep_is_due(pool))
@@ -155,23 +213,19 @@ void duty_serve_pool(struct server *server, struct pool *pool)
 
 void duty_serve_swept(struct server *server, struct pool *pool)
 {
-	struct unmet unmet;
-	enum wants_outcome outcome;
-	holes_guard(pool);
-	outcome = wants_serve(pool, &unmet);
-	if (pool->denied_any)
-		wake_start(server->retry, RETRY_NS);
-	if (outcome == WANTS_NOTHING)
-		return;
-	wake_start(server->ahead, 0);
-	duty_soon(server, DUTY_SOON_NS);
-	if (outcome >= WANTS_EVENED && server->n_pools > 1) {
-		duty_note_denied(server, pool, &unmet);
-		duty_settle_levels(server);
-	}
-	if (outcome == WANTS_DENIED) {
-		pool->counts.trims++;
-		peer_trim(server, pool);
+	wants_rung(pool);
+	serve_on(server, pool);
+}
+
+/* What the turns before had no time for, behind all that came in this one. */
+static void on_wants(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
+{
+	struct server *server = arg;
+	unsigned first = server->wants_turn++;
+	for (unsigned i = 0; i < server->n_pools; i++) {
+		unsigned ix = (first + i) % server->n_pools;
+		if (server->wants_of[ix].due)
+			serve_on(server, &server->pools[ix]);
 	}
 }
 
@@ -198,7 +252,8 @@ static void on_ahead(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 int duty_open(struct server *server)
 {
 	struct event_base *base = server->base;
-	if (wake_timer(&server->retry, base, on_retry, server) < 0 ||
+	if (wake_timer(&server->wants, base, on_wants, server) < 0 ||
+	    wake_timer(&server->retry, base, on_retry, server) < 0 ||
 	    wake_timer(&server->ahead, base, on_ahead, server) < 0 ||
 	    wake_timer(&server->balance, base, on_balance, server) < 0 ||
 	    wake_timer(&server->calm, base, on_calm, server) < 0)
@@ -208,6 +263,7 @@ int duty_open(struct server *server)
 
 void duty_close(struct server *server)
 {
+	wake_free(&server->wants);
 	wake_free(&server->retry);
 	wake_free(&server->ahead);
 	wake_free(&server->balance);

@@ -2,8 +2,10 @@
 /*
  * What is due in the pools, and when.
  *
- *   wants     clients rang, or may have: served at once; what is denied is
- *             asked for anew a while later, and clients are asked to trim
+ *   wants     clients rang, or may have: served at once, but for no longer
+ *             than a pool's share of a turn, and all pools'; the rest in the
+ *             next turns, pools in turn. What is denied is asked for anew a
+ *             while later, and clients are asked to trim
  *   ahead     after wants were served: pages faulted in before they are needed
  *   balance   the nodes are looked at a while after something happened, and
  *             again as long as there is something to do; never in a pool where
@@ -34,7 +36,7 @@ void duty_soon(struct server *server, int64_t ns);
  * sweep is due there, its next slice comes first, and then this is done. */
 void duty_serve_pool(struct server *server, struct pool *pool);
 
-/* The same, at once. */
+/* The same, while a sweep is due, too. */
 void duty_serve_swept(struct server *server, struct pool *pool);
 
 /* A node's own pages did not do for a pool's clients: other pools are to give

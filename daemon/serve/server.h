@@ -62,6 +62,13 @@ struct server {
 		struct peer *last;
 	} dying[CONFIG_POOLS_MAX], leaving[CONFIG_POOLS_MAX];
 	/* Of serve/duty.c. */
+	struct event *wants; /* rounds over pools' wants go on */
+	unsigned wants_turn; /* the pool that is the first to */
+	struct duty_share { /* of a turn of the loop: by pool, and all of them */
+		uint64_t turn;
+		int64_t used_ns;
+		bool due; /* there is more to do */
+	} wants_of[CONFIG_POOLS_MAX], wants_of_all;
 	struct event *retry;    /* denied lists are tried anew */
 	struct event *ahead;    /* faulting in ahead of need */
 	struct event *balance;  /* the nodes are looked at */

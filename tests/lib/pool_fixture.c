@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "daemon/balance/balance.h"
-#include "daemon/balance/wants.h"
 #include "daemon/base/log.h"
 #include "daemon/pool/caches.h"
 #include "daemon/pool/create.h"
@@ -53,6 +52,19 @@ void pool_fixture_want(struct pool_fixture *fixture, uint32_t cache,
                        uint32_t node)
 {
 	cr_assert(view_want_any(&fixture->pool.view, cache, node));
+}
+
+enum wants_outcome pool_fixture_serve(struct pool_fixture *fixture)
+{
+	enum wants_outcome all = WANTS_NOTHING;
+	bool more = true;
+	wants_rung(&fixture->pool);
+	while (more) {
+		enum wants_outcome one =
+			wants_serve(&fixture->pool, INT64_MAX, &more);
+		all = one > all ? one : all;
+	}
+	return all;
 }
 
 uint64_t pool_fixture_claim_all(struct pool_fixture *fixture, uint32_t id,

@@ -4,6 +4,7 @@
 #ifndef TESTS_LIB_POOL_FIXTURE_H
 #define TESTS_LIB_POOL_FIXTURE_H
 
+#include "daemon/balance/wants.h"
 #include "daemon/pool/pool.h"
 #include "shm/slab.h"
 
@@ -28,6 +29,9 @@ int pool_fixture_cache(struct pool_fixture *fixture, const char *name,
 /* Raises a want as a client does. */
 void pool_fixture_want(struct pool_fixture *fixture, uint32_t cache,
                        uint32_t node);
+
+/* Serves all wants, as a ring has slabd do; what became of them. */
+enum wants_outcome pool_fixture_serve(struct pool_fixture *fixture);
 
 /* Claims all that is free of a cache on a node's list for an id. */
 uint64_t pool_fixture_claim_all(struct pool_fixture *fixture, uint32_t id,

@@ -56,10 +56,9 @@ static uint64_t pages(uint32_t node)
 /* All that clients of the list have is used, and slabd serves their ring. */
 static void use_and_ring(uint32_t cache, uint32_t node)
 {
-	struct unmet unmet;
 	pool_fixture_claim_all(&fixture, 1, cache, node);
 	pool_fixture_want(&fixture, cache, node);
-	wants_serve(pool, &unmet);
+	pool_fixture_serve(&fixture);
 }
 
 static uint32_t work(void)

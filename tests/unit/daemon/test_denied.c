@@ -20,7 +20,6 @@
 
 static struct pool_fixture fixture;
 static struct pool *const pool = &fixture.pool;
-static struct unmet unmet;
 static int logged; /* a file in the place of standard error */
 
 static void start_with(uint64_t max_mib)
@@ -77,7 +76,7 @@ static unsigned lines_with(const char *text)
 static void be_denied(uint32_t cache, uint32_t node)
 {
 	pool_fixture_want(&fixture, cache, node);
-	cr_assert_eq(wants_serve(pool, &unmet), WANTS_DENIED);
+	cr_assert_eq(pool_fixture_serve(&fixture), WANTS_DENIED);
 }
 
 static bool plan_says(enum plan_reason reason, uint32_t cache, uint32_t node)
@@ -135,7 +134,7 @@ static uint64_t ready_after(uint32_t cache, uint32_t node)
 	for (int i = 0; i < 1000; i++) {
 		pool_fixture_claim_all(&fixture, 1, cache, node);
 		pool_fixture_want(&fixture, cache, node);
-		if (wants_serve(pool, &unmet) == WANTS_DENIED)
+		if (pool_fixture_serve(&fixture) == WANTS_DENIED)
 			break;
 		while (ahead_work(pool))
 			;

@@ -5,6 +5,7 @@
 
 #include "daemon/balance/balance.h"
 #include "daemon/base/clock.h"
+#include "daemon/base/turn.h"
 #include "daemon/watch/psi.h"
 #include "tests/lib/clock.h"
 #include "tests/lib/report_fixture.h"
@@ -88,4 +89,69 @@ Test(duty, the_kernel_presses_those_that_want_to_know)
 	cr_expect_not(duty_tell_levels(&server, &next_ns));
 	cr_expect_eq(balance_pressure(first, 0), PLAN_CALM);
 	cr_expect_eq(balance_pressure(other, 0), PLAN_SOME);
+}
+
+/* ---- a share of a turn --------------------------------------------------- */
+
+static void turn(void)
+{
+	event_base_loop(server.base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
+}
+
+static void use_share(struct duty_share *share)
+{
+	share->turn = turn_counts()->count;
+	share->used_ns = CLOCK_S;
+}
+
+static void begin_loop(void)
+{
+	turn_open();
+	test_clock_run();
+	cr_assert_eq(duty_open(&server), 0);
+	turn();
+}
+
+Test(duty, a_ring_is_served_at_once)
+{
+	begin_loop();
+	view_want_any(&first->view, orders, 0);
+	duty_serve_pool(&server, first);
+	cr_expect_gt(first->counts.grown_slabs, 0);
+	cr_expect_not(server.wants_of[0].due);
+	duty_close(&server);
+}
+
+/* Those that come when the pool's share is used up wait for the next turn; the
+ * other pool is served meanwhile. */
+Test(duty, a_pool_has_its_share_of_a_turn)
+{
+	begin_loop();
+	use_share(&server.wants_of[0]);
+	view_want_any(&first->view, orders, 0);
+	for (int i = 0; i < 500; i++)
+		duty_serve_pool(&server, first);
+	cr_expect_eq(first->counts.grown_slabs, 0);
+	cr_expect(server.wants_of[0].due);
+	duty_serve_pool(&server, other);
+	cr_expect_not(server.wants_of[1].due);
+	turn();
+	cr_expect_gt(first->counts.grown_slabs, 0);
+	cr_expect_not(server.wants_of[0].due);
+	duty_close(&server);
+}
+
+Test(duty, all_pools_have_a_share_of_a_turn)
+{
+	begin_loop();
+	use_share(&server.wants_of_all);
+	view_want_any(&first->view, orders, 0);
+	duty_serve_pool(&server, first);
+	duty_serve_pool(&server, other);
+	cr_expect_eq(first->counts.grown_slabs, 0);
+	cr_expect(server.wants_of[0].due && server.wants_of[1].due);
+	turn();
+	cr_expect_gt(first->counts.grown_slabs, 0);
+	cr_expect_not(server.wants_of[0].due || server.wants_of[1].due);
+	duty_close(&server);
 }

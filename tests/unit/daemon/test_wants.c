@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "daemon/balance/balance.h"
+#include "daemon/pool/ends.h"
 #include "daemon/pool/marks.h"
 #include "daemon/pool/slabs.h"
 #include "shm/partial.h"
@@ -14,7 +15,6 @@
 
 static struct pool_fixture fixture;
 static struct pool *const pool = &fixture.pool;
-static struct unmet unmet;
 
 /* On each node 2 MiB to begin with; nothing is lent. */
 static void start(uint64_t max_mib)
@@ -294,17 +294,17 @@ Test(wants, serves_wants)
 	a = cache_of("a", 64);
 	b = cache_of("b", 128);
 	seq = pool->head->grow_seq;
-	cr_expect_eq(wants_serve(pool, &unmet), WANTS_NOTHING);
+	cr_expect_eq(pool_fixture_serve(&fixture), WANTS_NOTHING);
 	cr_expect_eq(pool->head->grow_seq, seq, "nobody is woken");
 	pool_fixture_want(&fixture, a, 1);
 	pool_fixture_want(&fixture, b, 0);
 	cr_expect_not(view_want_any(&pool->view, b, 0), "once is enough");
-	cr_expect_eq(wants_serve(pool, &unmet), WANTS_DONE);
+	cr_expect_eq(pool_fixture_serve(&fixture), WANTS_DONE);
 	cr_expect_neq(pool->head->grow_seq, seq);
 	cr_expect_geq(slabs(a, 1), 1);
 	cr_expect_geq(slabs(b, 0), 1);
 	cr_expect_eq(slabs(a, 0) + slabs(b, 1), 0);
-	cr_expect_eq(wants_serve(pool, &unmet), WANTS_NOTHING);
+	cr_expect_eq(pool_fixture_serve(&fixture), WANTS_NOTHING);
 	pool_fixture_want(&fixture, b, 0);
 }
 
@@ -319,7 +319,7 @@ Test(wants, denied_until_retried)
 	seq = pool->head->grow_seq;
 	pool_fixture_want(&fixture, a, 0);
 	pool_fixture_want(&fixture, a, 1);
-	cr_expect_eq(wants_serve(pool, &unmet), WANTS_DENIED);
+	cr_expect_eq(pool_fixture_serve(&fixture), WANTS_DENIED);
 	cr_expect(denied(a, 0));
 	cr_expect_not(denied(a, 1));
 	cr_expect_neq(pool->head->grow_seq, seq, "who waits is told");
@@ -328,7 +328,7 @@ Test(wants, denied_until_retried)
 	cr_expect_not(denied(a, 0));
 	end_client_1();
 	pool_fixture_want(&fixture, a, 0);
-	cr_expect_eq(wants_serve(pool, &unmet), WANTS_DONE);
+	cr_expect_eq(pool_fixture_serve(&fixture), WANTS_DONE);
 	cr_expect_not(denied(a, 0));
 }
 
@@ -342,15 +342,142 @@ Test(wants, garbage_wants_are_ignored)
 	seq = pool->head->grow_seq;
 	for (uint64_t w = 0; w < pool->view.geo.want_words; w++)
 		pool->view.wants[w] = ~UINT64_C(3);
-	cr_expect_eq(wants_serve(pool, &unmet), WANTS_NOTHING);
+	cr_expect_eq(pool_fixture_serve(&fixture), WANTS_NOTHING);
 	cr_expect_eq(pool->head->grow_seq, seq);
 	cr_expect_eq(pool->counts.denied, 0);
 	cr_expect_eq(pool->view.words[0], 0);
 	for (uint64_t w = 0; w < pool->view.geo.want_words; w++)
 		cr_expect_eq(pool->view.wants[w], 0);
 	pool->view.wants[0] = ~UINT64_C(0);
-	cr_expect_eq(wants_serve(pool, &unmet), WANTS_DONE);
+	cr_expect_eq(pool_fixture_serve(&fixture), WANTS_DONE);
 	cr_expect_geq(slabs(a, 0), 1);
 	cr_expect_geq(slabs(a, 1), 1);
 	pool_fixture_agrees(&fixture);
+}
+
+/* ---- in slices ---------------------------------------------------------- */
+
+/* One slice that has no time left. */
+static enum wants_outcome slice(bool *more)
+{
+	return wants_serve(pool, INT64_MIN, more);
+}
+
+static bool is_wanted(uint32_t cache, uint32_t node)
+{
+	uint64_t ix = (uint64_t)(cache - 1) * 2 + node;
+	return (pool->view.wants[ix / 64] >> ix % 64 & 1) != 0;
+}
+
+Test(wants, a_slice_takes_one_want)
+{
+	uint32_t caches[4];
+	bool more;
+	start(8);
+	for (uint32_t i = 0; i < 4; i++) {
+		caches[i] = cache_of((char[]){(char)('a' + i), 0}, 64);
+		pool_fixture_want(&fixture, caches[i], 1);
+	}
+	cr_expect_eq(slice(&more), WANTS_NOTHING);
+	cr_expect_not(more, "nobody rang");
+	wants_rung(pool);
+	for (uint32_t i = 0; i < 4; i++) {
+		uint32_t seq = pool->head->grow_seq;
+		cr_expect_eq(slice(&more), WANTS_NOTHING);
+		cr_expect(more);
+		cr_expect_neq(pool->head->grow_seq, seq, "who waits is told");
+		for (uint32_t k = 0; k < 4; k++) {
+			cr_expect_eq(slabs(caches[k], 1) > 0, k <= i);
+			cr_expect_eq(is_wanted(caches[k], 1), k > i);
+		}
+	}
+	cr_expect_eq(slice(&more), WANTS_DONE);
+	cr_expect_not(more);
+	cr_expect_eq(slice(&more), WANTS_NOTHING);
+	pool_fixture_agrees(&fixture);
+}
+
+/* Behind the cursor or before it, one that is raised and rung for is served;
+ * and who raises it again and again keeps nobody from being served. */
+Test(wants, a_ring_in_the_middle_of_a_round_is_not_lost)
+{
+	uint32_t a;
+	uint32_t b;
+	uint32_t c;
+	bool more;
+	start(8);
+	a = cache_of("a", 64);
+	b = cache_of("b", 64);
+	c = cache_of("c", 64);
+	pool_fixture_want(&fixture, b, 0);
+	wants_rung(pool);
+	slice(&more);
+	cr_assert_gt(slabs(b, 0), 0);
+	pool_fixture_want(&fixture, a, 0);
+	pool_fixture_want(&fixture, b, 0);
+	pool_fixture_want(&fixture, c, 0);
+	wants_rung(pool);
+	slice(&more);
+	cr_expect_gt(slabs(c, 0), 0, "this round still comes by it");
+	cr_expect_eq(slabs(a, 0), 0);
+	cr_expect_eq(slice(&more), WANTS_DONE);
+	cr_expect(more, "another one is due");
+	slice(&more);
+	cr_expect_gt(slabs(a, 0), 0);
+	cr_expect(is_wanted(b, 0));
+	slice(&more);
+	cr_expect_not(is_wanted(b, 0));
+	cr_expect_eq(slice(&more), WANTS_DONE);
+	cr_expect_not(more);
+}
+
+Test(wants, nothing_is_denied_before_all_were_carved_for)
+{
+	uint32_t a;
+	uint32_t b;
+	bool more;
+	unsigned slices = 0;
+	start(2);
+	a = cache_of("a", 64);
+	b = cache_of("b", 128);
+	live_client_1();
+	use_up(a, 0);
+	use_up(a, 1);
+	pool_fixture_want(&fixture, a, 0);
+	pool_fixture_want(&fixture, b, 0);
+	pool_fixture_want(&fixture, b, 1);
+	wants_rung(pool);
+	while (is_wanted(a, 0) || is_wanted(b, 0) || is_wanted(b, 1)) {
+		cr_expect_eq(slice(&more), WANTS_NOTHING);
+		cr_expect_eq(pool->counts.denied, 0);
+		cr_assert_lt(slices++, 10);
+	}
+	while (slice(&more) == WANTS_NOTHING)
+		cr_assert_lt(slices++, 20);
+	cr_expect_not(more);
+	cr_expect_eq(pool->counts.denied, 3);
+	cr_expect_eq(wants_unmet(pool)->n, 3);
+	cr_expect(denied(a, 0) && denied(b, 0) && denied(b, 1));
+	cr_expect_not(denied(a, 1), "it did not ask");
+}
+
+/* Its row may be another's before the round ends. */
+Test(wants, a_cache_that_ends_meanwhile_is_not_denied)
+{
+	uint32_t a;
+	uint32_t b;
+	bool more;
+	start(2);
+	a = cache_of("a", 64);
+	b = cache_of("b", 128);
+	live_client_1();
+	use_up(a, 0);
+	pool_fixture_want(&fixture, b, 0);
+	wants_rung(pool);
+	slice(&more);
+	cr_assert_eq(ends_retire(pool, b, &(struct remedy){.what = ""}), 0);
+	while (slice(&more), more)
+		continue;
+	cr_expect_eq(pool->counts.denied, 0);
+	cr_expect_not(denied(b, 0));
 }

@@ -94,6 +94,23 @@ Test(partial, an_empty_word_that_the_summary_names)
 	cr_expect_eq(partial_prev(&list, PARTIAL_NONE), PARTIAL_NONE);
 }
 
+/* slabd meets a few of them, and then believes no more of it. */
+Test(partial, a_summary_that_is_wrong_ends_a_look)
+{
+	uint32_t vain = 3;
+	partial_set_any(&list, 10 * 64);
+	partial_set_any(&list, 20 * 64);
+	list.sum[0] = ~UINT64_C(0) << 8;
+	cr_expect_eq(partial_next_few(&list, 0, &vain), 10 * 64);
+	cr_expect_eq(vain, 1);
+	cr_expect_eq(partial_next_few(&list, 10 * 64, &vain), 10 * 64);
+	cr_expect_eq(partial_next_few(&list, 10 * 64 + 1, &vain), PARTIAL_NONE);
+	cr_expect_eq(vain, 0);
+	cr_expect_eq(partial_next_few(&list, 0, &vain), PARTIAL_NONE);
+	cr_expect_eq(partial_next(&list, 10 * 64 + 1), 20 * 64);
+	cr_expect_eq(partial_count_few(&list, UINT32_MAX), 2);
+}
+
 Test(partial, count_stops_near_the_limit)
 {
 	for (uint32_t i = 0; i < UNITS; i += 64)
