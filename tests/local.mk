@@ -51,6 +51,13 @@ tests_libtest_la_SOURCES = \
 	tests/lib/scenario.h \
 	tests/lib/scenario_actor.c \
 	tests/lib/scenario_actor.h \
+	tests/lib/situation.c \
+	tests/lib/situation.h \
+	tests/lib/situation_deaths.c \
+	tests/lib/situation_door.c \
+	tests/lib/situation_grow.c \
+	tests/lib/situation_rings.c \
+	tests/lib/situation_wide.c \
 	tests/lib/spin_barrier.h \
 	tests/lib/step.c \
 	tests/lib/step.h \
@@ -121,7 +128,8 @@ EXTRA_DIST += tests/golden tests/data
 
 # Those that reserve hugepages: run_one.sh runs one of them at a time.
 hugepage_tests = test_huge test_backing test_backing_fault test_backing_move \
-	sys_numa proc_holes proc_left proc_life proc_start proc_scarce test_replay.sh
+	sys_numa proc_holes proc_left proc_life proc_silence proc_start proc_scarce \
+	test_replay.sh
 
 TEST_EXTENSIONS = .sh
 tap_driver = env AM_TAP_AWK='$(AWK)' $(SHELL) \

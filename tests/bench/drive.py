@@ -19,12 +19,13 @@ import pool
 import recovery
 import scale
 import show
+import silence
 
 SIZES = (64, 256, 1024)
 ONE_THREAD = ("W1", "W2", "W2bulk", "W2b", "W6")
 TWO_SIDES = ("W3", "W4", "W5")
 SECTIONS = ("W7", "replay", "tail", "scale", "pool", "growth", "recovery",
-            "drift", "plan")
+            "drift", "plan", "silence")
 PRELOADED = {"mimalloc": "libmimalloc.so.2*", "jemalloc": "libjemalloc.so.2",
              "tcmalloc": "libtcmalloc_minimal.so.4"}
 LIBRARIES = ("/usr/lib/*-linux-gnu", "/usr/lib64", "/usr/lib",
@@ -281,6 +282,7 @@ class Bench:
                     ("growth", lambda: growth.run(self)),
                     ("recovery", lambda: recovery.run(self)),
                     ("plan", lambda: plan.run(self)),
+                    ("silence", lambda: silence.run(self)),
                     ("drift", lambda: drift.run(self)))
         try:
             self.missing()

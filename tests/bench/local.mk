@@ -10,6 +10,8 @@ tests_bench_crowd_LDADD = libclient.la libshm.la
 EXTRA_PROGRAMS += tests/bench/plan
 tests_bench_plan_SOURCES = tests/bench/plan.c tests/lib/rng.h
 tests_bench_plan_LDADD = libdaemon.la
+EXTRA_PROGRAMS += tests/bench/silence
+tests_bench_silence_LDADD = $(system_libs)
 
 # The library's own code, so that one function of it can be wrapped.
 EXTRA_PROGRAMS += tests/bench/drift
@@ -74,4 +76,5 @@ EXTRA_DIST += tests/bench/drive.py tests/bench/contest.py \
 	tests/bench/growth.py \
 	tests/bench/place.py tests/bench/show.py tests/bench/picture.py \
 	tests/bench/plan.py tests/bench/pool.py tests/bench/recovery.py tests/bench/scale.py \
+	tests/bench/silence.py \
 	tests/bench/drift.py tests/bench/drift_picture.py
