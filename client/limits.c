@@ -11,6 +11,8 @@
 #include "client/error.h"
 
 #define GIB (UINT64_C(1) << 30)
+/* What user space has where nothing more is asked for by address. */
+#define SPACE_BYTES (UINT64_C(1) << 47)
 
 /* The number at the head of a file, 0 if there is none. */
 static uint64_t read_number(const char *path)
@@ -54,6 +56,15 @@ void limits_say_map(int error, uint64_t bytes)
 		          "LimitAS=infinity)",
 		          (unsigned long long)((bytes + GIB - 1) / GIB),
 		          (unsigned long long)(space.rlim_cur / GIB));
+	else if (error == ENOMEM && has + bytes > SPACE_BYTES)
+		error_set(error,
+		          "can't map the pool: it takes %llu GiB of address "
+		          "space, and this process has used %llu GiB of the "
+		          "%llu GiB there are: map less beside it, or lower "
+		          "max in the pool's section of slabd.conf",
+		          (unsigned long long)((bytes + GIB - 1) / GIB),
+		          (unsigned long long)(has / GIB),
+		          (unsigned long long)(SPACE_BYTES / GIB));
 	else if (error == ENOMEM &&
 	         read_number("/proc/sys/vm/overcommit_memory") == 2)
 		error_set(error,

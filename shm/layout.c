@@ -32,8 +32,7 @@ static bool counts_fit(const struct layout_geometry *geo)
 		return false;
 	if (geo->n_caches == 0 || geo->n_caches > CACHES_MAX)
 		return false;
-	/* 2^32 tag lines are 2 TiB of data. */
-	return geo->n_units > 0 && geo->n_units <= UINT64_C(1) << 25 &&
+	return geo->n_units > 0 && geo->n_units <= UNITS_MAX &&
 	       geo->n_units % page_units == 0;
 }
 

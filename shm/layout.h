@@ -49,6 +49,7 @@
 #define STRIDE_MIN 16u
 #define ALIGN_MAX 4096u
 
+#define UNITS_MAX (UINT64_C(1) << 25) /* 2^32 tag lines: 2 TiB of data */
 #define NODES_MAX 64u
 #define CPUS_MAX 8192u
 #define CACHES_MAX 4096u

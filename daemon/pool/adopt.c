@@ -22,6 +22,7 @@
 #include "daemon/pool/marks.h"
 #include "daemon/pool/meta.h"
 #include "daemon/pool/nodes.h"
+#include "daemon/pool/share.h"
 #include "daemon/pool/slabs.h"
 #include "daemon/pool/waiting.h"
 #include "numa/memfile.h"
@@ -180,7 +181,7 @@ static int take_data(struct pool *pool, bool may_reserve)
 	                                .stopped = stop_is_due,
 	                                .may_reserve = may_reserve,
 	                                .max_percent =
-	                                        pool_max_percent(pool->config),
+	                                        share_percent(pool->config),
 	                                .journal = pool->journal->pages,
 	                                .kept = kept};
 	int r;

@@ -2,6 +2,7 @@
 #include "daemon/pool/create.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,6 +15,7 @@
 #include "daemon/pool/waiting.h"
 #include "daemon/pool/ledger.h"
 #include "daemon/pool/meta.h"
+#include "daemon/pool/share.h"
 #include "numa/lack.h"
 #include "numa/memfile.h"
 
@@ -74,6 +76,32 @@ static void log_nodes(struct pool *pool)
 	}
 }
 
+static int size_files(const struct pool *pool, uint64_t files[TOPO_NODES_MAX])
+{
+	unsigned n_nodes = pool->topo->n_nodes;
+	uint64_t largest = share_largest(pool->config, n_nodes);
+	uint64_t all = 0;
+	int r = share_of_nodes(pool->config, pool->topo, files);
+	if (r < 0) {
+		log_error("pool %s: max is %" PRIu64 " MiB on each of %u "
+		          "nodes, and a pool holds %" PRIu64 " MiB in all; to "
+		          "repair it: max = %" PRIu64 "M or less in its "
+		          "section",
+		          pool->name, files[0] >> 20, n_nodes,
+		          SHARE_BYTES_MAX >> 20, largest >> 20);
+		return r;
+	}
+	for (unsigned i = 0; i < n_nodes; i++)
+		all += files[i];
+	if (r == SHARE_E_CUT)
+		log_info("pool %s: %u %% of the memory of %u nodes is more "
+		         "than a pool holds: it takes %" PRIu64 " MiB of them "
+		         "at most",
+		         pool->name, share_percent(pool->config), n_nodes,
+		         all >> 20);
+	return 0;
+}
+
 static int open_data(struct pool *pool, bool may_reserve)
 {
 	uint64_t files[TOPO_NODES_MAX];
@@ -84,7 +112,7 @@ static int open_data(struct pool *pool, bool may_reserve)
 		.name = pool->name,
 		.first = (enum backing_kind)pool->config->page,
 		.may_reserve = may_reserve,
-		.max_percent = pool_max_percent(pool->config),
+		.max_percent = share_percent(pool->config),
 		.file_bytes = files,
 		.start_bytes = starts,
 		.progress = say_progress,
@@ -92,9 +120,10 @@ static int open_data(struct pool *pool, bool may_reserve)
 		.journal = pool->journal->pages,
 		.stopped = stop_is_due,
 	};
-	int r;
+	int r = size_files(pool, files);
+	if (r < 0)
+		return r;
 	for (unsigned i = 0; i < pool->topo->n_nodes; i++) {
-		files[i] = pool_max_bytes(pool->config, &pool->topo->node[i]);
 		starts[i] = pool->config->start_bytes;
 		if (starts[i] > files[i])
 			starts[i] = files[i];
@@ -206,12 +235,8 @@ static int open_meta(struct pool *pool, unsigned ordinal)
 	struct layout_geometry geo;
 	void *control = NULL;
 	int r = compute_geometry(pool, &geo);
-	if (r < 0) {
-		log_error("pool %s: more than 2 TiB in all; lower max in its "
-		          "section",
-		          pool->name);
+	if (r < 0)
 		return r;
-	}
 	r = open_metafile(pool->name, "control", geo.control_bytes,
 	                  &pool->control_fd, &control);
 	pool->head = control;

@@ -41,6 +41,8 @@ libdaemon_la_SOURCES += \
 	daemon/pool/pool.h \
 	daemon/pool/rest.c \
 	daemon/pool/rest.h \
+	daemon/pool/share.c \
+	daemon/pool/share.h \
 	daemon/pool/slabs.c \
 	daemon/pool/slabs.h \
 	daemon/pool/sweep.c \

@@ -12,10 +12,8 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/pool/ledger.h"
-#include "numa/cgroup.h"
 
 #define LOANS_MAX 65536u
-#define LIMIT_ROOM 64u
 #define SAY_AGAIN_NS (60 * CLOCK_S)
 #define GROW_BYTES_MAX (UINT64_C(8) << 20) /* faulted in at one time */
 #define GROW_NS_MAX (2 * CLOCK_MS)          /* that it should take */
@@ -34,34 +32,6 @@ void pool_set_cpu_node(struct pool *pool, uint32_t cpu, uint32_t node)
 }
 
 /* ---- more pages from the kernel ------------------------------------------ */
-
-/* A share of a node that is many times what a control group allows slabd would
- * take tables that alone exceed it: there is room for the limit to be raised
- * LIMIT_ROOM times while slabd runs. */
-static uint64_t within_limit(uint64_t bytes)
-{
-	struct cgroup_room group;
-	cgroup_look(NULL, CGROUP_MEMORY, &group);
-	return group.least_bytes < bytes / LIMIT_ROOM
-	               ? group.least_bytes * LIMIT_ROOM
-	               : bytes;
-}
-
-uint64_t pool_max_bytes(const struct config_pool *config,
-                        const struct topo_node *node)
-{
-	uint64_t page = config_page_bytes(config->page);
-	uint64_t bytes = config->max_bytes;
-	if (bytes == 0)
-		bytes = within_limit(node->bytes / 100 * config->max_percent);
-	bytes -= bytes % page;
-	return bytes > page ? bytes : page;
-}
-
-unsigned pool_max_percent(const struct config_pool *config)
-{
-	return config->max_bytes == 0 ? config->max_percent : 0;
-}
 
 void pool_say_lack(struct pool *pool, uint32_t node)
 {

@@ -120,13 +120,6 @@ int pool_grow(struct pool *pool, uint32_t node);
  * long as it is for the same reason. */
 void pool_say_lack(struct pool *pool, uint32_t node);
 
-/* What max is of a control group's limit, in percent; 0: it is in bytes. */
-unsigned pool_max_percent(const struct config_pool *config);
-
-/* The most that a pool takes of a node: whole pages, at least one. */
-uint64_t pool_max_bytes(const struct config_pool *config,
-                        const struct topo_node *node);
-
 /* A node is emptied, or no longer; slabs that are lent there stay. */
 void pool_set_drain(struct pool *pool, uint32_t node, bool drain);
 

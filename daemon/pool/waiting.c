@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "daemon/base/log.h"
+#include "daemon/pool/share.h"
 
 #define MIB (UINT64_C(1) << 20)
 
@@ -46,14 +47,14 @@ static uint64_t file_bytes(const struct pool *pool, uint32_t node)
 
 static bool max_waits(const struct pool *pool, struct waiting *out)
 {
+	uint64_t want[TOPO_NODES_MAX] = {0};
 	if (!is_max_changed(pool))
 		return false;
+	(void)share_of_nodes(pool->config, pool->topo, want);
 	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++) {
-		uint64_t want = pool_max_bytes(pool->config,
-		                               &pool->topo->node[node]);
-		if (want <= file_bytes(pool, node))
+		if (want[node] <= file_bytes(pool, node))
 			continue;
-		put_bytes(out->file, want);
+		put_bytes(out->file, want[node]);
 		put_bytes(out->running, file_bytes(pool, node));
 		return true;
 	}
@@ -115,11 +116,13 @@ void waiting_note(const struct pool *pool)
 static void apply_max(struct pool *pool)
 {
 	uint32_t shift = pool->view.geo.page_shift;
+	uint64_t want[TOPO_NODES_MAX] = {0};
+	if (!is_max_changed(pool))
+		return;
+	(void)share_of_nodes(pool->config, pool->topo, want);
 	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++) {
-		uint64_t want = pool_max_bytes(pool->config,
-		                               &pool->topo->node[node]);
-		uint64_t n = want >> shift > 1 ? want >> shift : 1;
-		if (want >= file_bytes(pool, node) || !is_max_changed(pool))
+		uint64_t n = want[node] >> shift > 1 ? want[node] >> shift : 1;
+		if (want[node] >= file_bytes(pool, node))
 			continue;
 		pages_limit(&pool->pages, node, n);
 		log_info("pool %s: node %u takes %" PRIu64 " MiB at most from "

@@ -61,6 +61,7 @@ unit_tests += tests/unit/daemon/test_report_slabs
 unit_tests += tests/unit/daemon/test_reuse
 unit_tests += tests/unit/daemon/test_settings
 unit_tests += tests/unit/daemon/test_holes
+unit_tests += tests/unit/daemon/test_share
 unit_tests += tests/unit/daemon/test_slabs
 unit_tests += tests/unit/daemon/test_sweep
 unit_tests += tests/unit/daemon/test_supervise_fds
