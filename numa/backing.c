@@ -313,6 +313,14 @@ int backing_shrink(struct backing *backing, unsigned file_ix,
 	return 0;
 }
 
+bool backing_give_late(struct backing *backing)
+{
+	bool all = true;
+	for (unsigned i = 0; i < backing->n_nodes; i++)
+		all &= reserve_late(backing, i);
+	return all;
+}
+
 /* ---- against what others did --------------------------------------------- */
 
 int backing_held(const struct backing *backing, unsigned file_ix,

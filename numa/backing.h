@@ -93,6 +93,10 @@ int backing_grow(struct backing *backing, unsigned file_ix, uint64_t first_page,
 int backing_shrink(struct backing *backing, unsigned file_ix,
                    uint64_t first_page, uint64_t n_pages, unsigned node_ix);
 
+/* Gives back what could not be, as another slabd was changing the system's counts
+ * of hugepages. False: it is still, and a moment later it may be done. */
+bool backing_give_late(struct backing *backing);
+
 /* What the kernel holds for a node's file, in bytes. 0 or -errno. */
 int backing_held(const struct backing *backing, unsigned file_ix,
                  uint64_t *bytes);

@@ -14,8 +14,10 @@
 /* Opened by root alone, there wherever memory can be compacted, and nothing
  * happens to it as long as nobody writes. */
 #define LOCK_FILE "/proc/sys/vm/compact_memory"
-#define LOCK_TRIES 10
+#define LOCK_TRIES 5000
 #define LOCK_WAIT_US 1000
+
+static _Thread_local bool is_hurried;
 
 static int folder_is_there(const char *path)
 {
@@ -109,18 +111,25 @@ int hugepool_count(const struct hugepool *pool, struct huge_counts *out)
 	return r;
 }
 
+void hugepool_hurry(bool hurry)
+{
+	is_hurried = hurry;
+}
+
 int hugepool_lock(void)
 {
 	int fd = open(LOCK_FILE, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return HUGEPOOL_UNLOCKED;
-	for (unsigned tries = 0; tries < LOCK_TRIES; tries++) {
+	for (unsigned tries = 1;; tries++) {
 		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
 			return fd;
 		if (errno != EWOULDBLOCK && errno != EINTR) {
 			close(fd);
 			return HUGEPOOL_UNLOCKED;
 		}
+		if (is_hurried || tries == LOCK_TRIES)
+			break;
 		usleep(LOCK_WAIT_US);
 	}
 	close(fd);

@@ -7,6 +7,7 @@
 #ifndef NUMA_HUGEPOOL_H
 #define NUMA_HUGEPOOL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define HUGE_ANY_NODE (~0u)
@@ -53,10 +54,14 @@ int hugepool_count(const struct hugepool *pool, struct huge_counts *out);
 /*
  * Keeps other slabds from changing counts until the descriptor that comes is
  * closed. The file is one that none but root can open, so that strangers can't
- * hold it. Returns -EAGAIN if another slabd has it for longer than some ms, and
- * HUGEPOOL_UNLOCKED where there is no such file for us.
+ * hold it. Another slabd may have it for as long as the kernel looks for pages:
+ * some seconds are waited, by a thread in a hurry not at all. Returns -EAGAIN if
+ * it has it still, and HUGEPOOL_UNLOCKED where there is no such file for us.
  */
 int hugepool_lock(void);
+
+/* The calling thread is one that others wait for, or no longer. */
+void hugepool_hurry(bool hurry);
 
 /* Writes a number to a file of the pool. Returns 0, -EACCES or -errno. */
 int hugepool_write(int fd, uint64_t number);

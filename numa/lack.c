@@ -41,7 +41,10 @@ void lack_of_pages(const struct backing *backing, unsigned ix,
 	uint64_t all = up_to_max(backing, ix) >> backing_kind_shift(why->kind);
 	char tail[64] = ", and we may not reserve more";
 	why->lack = BACKING_LACK_PAGES;
-	if (denied < 0 && backing->may_reserve)
+	if (denied == -EAGAIN && backing->may_reserve)
+		snprintf(tail, sizeof(tail),
+		         ", and another slabd stands still while it has more");
+	else if (denied < 0 && backing->may_reserve)
 		snprintf(tail, sizeof(tail), ", and reserving more failed: %s",
 		         strerrordesc_np(-denied));
 	else if (backing->may_reserve)

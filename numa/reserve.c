@@ -15,6 +15,8 @@
 /* Others may take what we reserved before we fault it in. */
 #define RESERVE_TRIES 3
 #define REST_FACTOR 10
+/* No change of another slabd's lasts so long: it stands still. */
+#define BUSY_NS INT64_C(5000000000)
 
 bool reserve_out_of_files(int error)
 {
@@ -134,14 +136,24 @@ static int reserve(struct backing *backing, unsigned ix, enum backing_kind kind,
 		node->kept_pages += *got - n;
 	journal_end(backing, ix);
 	/* Another slabd is at it: not the kernel's answer. */
-	if (r == -EAGAIN)
+	if (r == -EAGAIN) {
+		if (node->busy_since_ns == 0)
+			node->busy_since_ns = began;
 		return r;
+	}
+	node->busy_since_ns = 0;
 	if (*got < n) {
 		int64_t now = tick_ns();
 		node->rest_until_ns = now + (now - began) * REST_FACTOR;
 		node->rest_error = r;
 	}
 	return r;
+}
+
+/* Another slabd changes counts, and is about to be done with that. */
+static bool is_busy(const struct backing_node *node, int error)
+{
+	return error == -EAGAIN && tick_ns() - node->busy_since_ns < BUSY_NS;
 }
 
 static int secure(struct backing *backing, unsigned ix, uint64_t want,
@@ -171,7 +183,8 @@ static int secure(struct backing *backing, unsigned ix, uint64_t want,
 			break;
 		lack = claimed + want - now.spare_pages;
 		denied = reserve(backing, ix, why->kind, lack, &got);
-		if (reserve_out_of_files(denied))
+		if (reserve_out_of_files(denied) ||
+		    is_busy(&backing->node[ix], denied))
 			return denied;
 		/* If all came, somebody may yet have been faster to them. */
 		if (got < lack)
@@ -215,17 +228,20 @@ void reserve_mind(struct backing *backing, unsigned ix)
 }
 
 /* Makes up to n of those that we added pages that go when they are freed. */
-static void owe(struct backing *backing, unsigned ix, uint64_t n)
+static int owe(struct backing *backing, unsigned ix, uint64_t n)
 {
 	struct backing_node *node = &backing->node[ix];
+	int r;
 	n = hugepool_less(n, node->reserved_pages);
 	if (n == 0)
-		return;
+		return 0;
 	journal_begin(backing, ix, huge_kind(node), n, BACKING_JOURNAL_DOWN);
-	if (huge_owe(backing->sysfs, reserve_pool_node(backing, ix),
-	             backing_kind_shift(huge_kind(node)), n) == 0)
+	r = huge_owe(backing->sysfs, reserve_pool_node(backing, ix),
+	             backing_kind_shift(huge_kind(node)), n);
+	if (r == 0)
 		node->reserved_pages -= n;
 	journal_end(backing, ix);
+	return r;
 }
 
 static uint64_t spare_of(const struct backing *backing, unsigned ix)
@@ -243,14 +259,17 @@ void reserve_give_back(struct backing *backing, unsigned ix, uint64_t n)
 {
 	struct backing_node *node = &backing->node[ix];
 	uint64_t gone = 0;
+	int r;
 	reserve_mind(backing, ix);
-	if (n > node->reserved_pages)
-		n = node->reserved_pages;
+	n = hugepool_less(n + node->late_pages, node->reserved_pages);
+	node->late_pages = 0;
 	if (n == 0)
 		return;
 	journal_begin(backing, ix, huge_kind(node), n, BACKING_JOURNAL_DOWN);
-	(void)huge_release(backing->sysfs, reserve_pool_node(backing, ix),
-	                   backing_kind_shift(node->kind), n, &gone);
+	r = huge_release(backing->sysfs, reserve_pool_node(backing, ix),
+	                 backing_kind_shift(node->kind), n, &gone);
+	if (r == -EAGAIN)
+		node->late_pages = n;
 	node->reserved_pages -= gone;
 	node->seen_pages -= gone < node->seen_pages ? gone : node->seen_pages;
 	journal_end(backing, ix);
@@ -259,12 +278,21 @@ void reserve_give_back(struct backing *backing, unsigned ix, uint64_t n)
 void reserve_trim(struct backing *backing, unsigned ix)
 {
 	struct backing_node *node = &backing->node[ix];
-	uint64_t kept = node->kept_pages;
-	node->kept_pages = 0;
-	owe(backing, ix, kept);
+	if (owe(backing, ix, node->kept_pages) != -EAGAIN)
+		node->kept_pages = 0;
 	if (node->reserved_pages > node->resident_pages)
 		reserve_give_back(backing, ix,
 		                node->reserved_pages - node->resident_pages);
+}
+
+bool reserve_late(struct backing *backing, unsigned ix)
+{
+	struct backing_node *node = &backing->node[ix];
+	if (node->late_pages > 0)
+		reserve_give_back(backing, ix, 0);
+	if (node->kept_pages > 0)
+		reserve_trim(backing, ix);
+	return node->late_pages == 0 && node->kept_pages == 0;
 }
 
 void reserve_shift(struct backing *backing, unsigned from, unsigned to)
@@ -318,7 +346,7 @@ void reserve_settle(struct backing *backing, unsigned ix, uint64_t freed)
 	 * by whoever took it from us. The kernel would take free pages first,
 	 * and those are of others. */
 	if (node->reserved_pages > 0 && spare_of(backing, ix) == 0)
-		owe(backing, ix, node->reserved_pages);
+		(void)owe(backing, ix, node->reserved_pages);
 }
 
 void reserve_drop_all(struct backing *backing, unsigned first, unsigned n)
@@ -329,10 +357,12 @@ void reserve_drop_all(struct backing *backing, unsigned first, unsigned n)
 		/* What is in none of our files is free, or others took it. */
 		reserve_trim(backing, i);
 		if (node->reserved_pages > node->resident_pages)
-			owe(backing, i,
-			    node->reserved_pages - node->resident_pages);
-		spare[i] = spare_of(backing, i);
+			(void)owe(backing, i,
+			          node->reserved_pages - node->resident_pages);
 	}
+	/* Simulated nodes share one pool: it is looked at when all are trimmed. */
+	for (unsigned i = first; i < first + n; i++)
+		spare[i] = spare_of(backing, i);
 	/* A file has pages of other nodes too. */
 	for (unsigned i = first; i < first + n; i++) {
 		struct backing_node *node = &backing->node[i];
@@ -365,13 +395,17 @@ void reserve_explain(struct backing *backing, unsigned ix, int error,
                    uint64_t done, uint64_t want, struct backing_step *why)
 {
 	backing->node[ix].credit_bytes = 0;
+	if (error == -EAGAIN)
+		return;
 	if (error == -ENOSPC || error == -ENOMEM)
 		(void)reserve_within_groups(backing, ix, want - done, 0, why);
 	if (*why->reason)
 		return;
-	if (backing_kind_is_hugetlb(why->kind) && error == -ENOSPC &&
-	    reserve_secure(backing, ix, want - done, 0, why) == RESERVE_E_LACK)
-		return;
+	if (backing_kind_is_hugetlb(why->kind) && error == -ENOSPC) {
+		int r = reserve_secure(backing, ix, want - done, 0, why);
+		if (r == RESERVE_E_LACK || r == -EAGAIN)
+			return;
+	}
 	lack_unknown(backing, ix, error, done, want, why);
 }
 
@@ -395,6 +429,7 @@ int reserve_fill(struct backing *backing, const struct reserve_order *order,
 		reserve_file(backing, order->file_ix, order->node_ix);
 	struct backing_step why = {.kind = file.kind};
 	struct base base = {.order = order};
+	int secured;
 	int r = 0;
 	for (unsigned tries = 0; tries < RESERVE_TRIES; tries++) {
 		uint64_t left = order->n_pages - base.done_pages;
@@ -404,8 +439,11 @@ int reserve_fill(struct backing *backing, const struct reserve_order *order,
 		base.done_pages += more;
 		if (r != -ENOSPC || !backing->may_reserve)
 			break;
-		if (reserve_secure(backing, order->node_ix, left - more, 0,
-		                 &why) != 0)
+		secured = reserve_secure(backing, order->node_ix, left - more,
+		                         0, &why);
+		if (secured == -EAGAIN)
+			r = secured;
+		if (secured != 0)
 			break;
 	}
 	*done = base.done_pages;

@@ -27,7 +27,8 @@ bool reserve_out_of_files(int error);
 /*
  * See to it that the kernel has want free hugepages of why->kind beside the
  * claimed ones, reserving more if that is allowed. Returns 0, RESERVE_E_LACK or
- * -errno.
+ * -errno, of which -EAGAIN is no lack: another slabd changes counts now, which
+ * takes seconds at the most.
  */
 int reserve_secure(struct backing *backing, unsigned ix, uint64_t want,
                  uint64_t claimed, struct backing_step *why);
@@ -70,13 +71,18 @@ int reserve_fill(struct backing *backing, const struct reserve_order *order,
 void reserve_explain(struct backing *backing, unsigned ix, int error,
                    uint64_t done, uint64_t want, struct backing_step *why);
 
-/* Give up to n of the hugepages that we added back, as far as they are free. */
+/* Give up to n of the hugepages that we added back, as far as they are free;
+ * where another slabd is in the way, in reserve_late. */
 void reserve_give_back(struct backing *backing, unsigned ix, uint64_t n);
 
 /* Give back what we added to a node beyond the pages that lie there, such as
  * what others had in use when we gave the rest back; and have surplus pages of
  * others be surplus again, which the kernel made lasting for ours. */
 void reserve_trim(struct backing *backing, unsigned ix);
+
+/* Give back what could not be as another slabd was in the way. False: it is
+ * still. */
+bool reserve_late(struct backing *backing, unsigned ix);
 
 /* One of the hugepages that we added on from is one that we added on to. */
 void reserve_shift(struct backing *backing, unsigned from, unsigned to);

@@ -41,6 +41,8 @@ struct backing_node {
 	int64_t populate_ns;     /* reserving and faulting in, at open */
 	int64_t rest_until_ns; /* the kernel is asked for no more until then */
 	int rest_error; /* that it gave last, 0: it found too few */
+	int64_t busy_since_ns; /* another slabd is in the way; 0: it is not */
+	uint64_t late_pages;   /* to be given back once it is not */
 	/* So much may be taken until then before control groups are looked at
 	 * again. */
 	uint64_t credit_bytes;

@@ -62,10 +62,11 @@ static void set_low(struct pool *pool, uint32_t cache, uint32_t node)
 	marks_set_low(pool, cache, node, ahead_slabs(pool, cache, node));
 }
 
-/* Does what a plan would do first, without a snapshot. True if nothing is
- * lacking then. */
-static bool carve_some(struct pool *pool, uint32_t cache, uint32_t node,
-                       struct unmet *unmet)
+/* Does what a plan would do first, without a snapshot. How many slabs that made;
+ * what is lacking then is unmet, unless another slabd is in the way: then the
+ * want stands until it is not. */
+static uint32_t carve_some(struct pool *pool, uint32_t cache, uint32_t node,
+                           struct unmet *unmet)
 {
 	uint32_t want = lack(pool, cache, node);
 	bool lacks_own =
@@ -73,22 +74,26 @@ static bool carve_some(struct pool *pool, uint32_t cache, uint32_t node,
 	uint32_t made;
 	balance_rung(pool, cache, node);
 	made = ahead_make(pool, cache, node, lacks_own ? 1 : want, true);
+	if (made == 0 && pool->busy[node]) {
+		(void)view_want_any(&pool->view, cache, node);
+		return 0;
+	}
 	if (lacks_own && made == 0 && !sweep_is_due(pool))
 		marks_deny(pool, cache, node, MARK_NO_OWN);
 	set_low(pool, cache, node);
 	if (made > 0)
 		denied_clear(pool, cache, node);
-	if (made > 0 || want == 0)
-		return true;
-	unmet_add(unmet, cache, node, want);
-	return false;
+	else if (want > 0)
+		unmet_add(unmet, cache, node, want);
+	return made;
 }
 
 int wants_relieve(struct pool *pool, uint32_t cache, uint32_t node)
 {
 	struct unmet unmet;
 	unmet.n = 0;
-	if (!carve_some(pool, cache, node, &unmet)) {
+	carve_some(pool, cache, node, &unmet);
+	if (unmet.n > 0) {
 		bool trim = false;
 		balance_short(pool, &unmet);
 		balance_short_steps(pool, INT64_MAX, &trim);
@@ -140,8 +145,9 @@ static void serve_want(struct pool *pool, uint64_t cell)
 		return;
 	if (lack(pool, cache, node) > 0)
 		ahead_rung(pool, cache, node);
-	carve_some(pool, cache, node, &round->unmet);
-	note_outcome(round, WANTS_DONE);
+	if (carve_some(pool, cache, node, &round->unmet) > 0 ||
+	    !pool->busy[node])
+		note_outcome(round, WANTS_DONE);
 }
 
 /* One want after the other, until all were seen or as many are unmet as a plan

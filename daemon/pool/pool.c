@@ -79,12 +79,17 @@ int pool_grow(struct pool *pool, uint32_t node)
 	uint64_t got = 0;
 	int64_t began_ns = clock_ns();
 	uint32_t file;
+	int r;
 	if (page == PAGES_NONE || pool->view.nodes[node].drain != 0 ||
 	    pool->offline[node] || pool->pressed[node])
 		return -ENOSPC;
 	file = pages_file(pages, page);
-	if (backing_grow(&pool->backing, file, page - pages_first(pages, file),
-	                 n, node, &got) < 0)
+	r = backing_grow(&pool->backing, file, page - pages_first(pages, file),
+	                 n, node, &got);
+	pool->busy[node] = r == -EAGAIN && got == 0;
+	if (pool->busy[node])
+		return r;
+	if (r < 0)
 		pool_say_lack(pool, node);
 	else
 		pool->said[node] = BACKING_LACK_NONE;
@@ -92,6 +97,14 @@ int pool_grow(struct pool *pool, uint32_t node)
 	if (got > 0)
 		pages_add(pages, page, got, node);
 	return got > 0 ? 0 : -ENOSPC;
+}
+
+bool pool_is_busy(const struct pool *pool)
+{
+	bool any = false;
+	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
+		any |= pool->busy[node];
+	return any;
 }
 
 /* ---- opened and closed --------------------------------------------------- */

@@ -75,6 +75,7 @@ struct pool {
 	uint64_t run_pages[NODES_MAX]; /* to be faulted in at one time */
 	uint32_t new_nodes; /* the machine had, as the log was told of new ones */
 	bool offline[NODES_MAX], pressed[NODES_MAX]; /* memory is gone, is short */
+	bool busy[NODES_MAX]; /* another slabd was changing counts as it grew */
 	struct extent lines;     /* tag lines of slabs */
 	/* By cache and node, (cache - 1) * n_nodes + node: slabs at home there,
 	 * and slabs that stand on the list there. */
@@ -113,8 +114,12 @@ int pool_make_books(struct pool *pool, const struct layout_geometry *geo);
 
 /* Faults in more pages of a node, a run that takes a millisecond or two. 0 if that
  * gave any; -ENOSPC: the pool has all that it may have of the node, which may be
- * drained, offline or pressed, or the kernel has none, which is logged. */
+ * drained, offline or pressed, or the kernel has none, which is logged; -EAGAIN:
+ * another slabd is changing the system's counts, and a moment later it is done. */
 int pool_grow(struct pool *pool, uint32_t node);
+
+/* Whether any node got nothing for that reason. */
+bool pool_is_busy(const struct pool *pool);
 
 /* Logs why a node has not got the pages that it asked for, once in a while as
  * long as it is for the same reason. */

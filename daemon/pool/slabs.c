@@ -32,11 +32,15 @@ static void count(struct pool *pool, uint32_t head, uint64_t word, int by)
 static int take_units(struct pool *pool, uint32_t node, uint32_t n_units,
                       bool grow, uint64_t *unit)
 {
+	int r = grow ? 0 : -ENOSPC;
 	if (pool->view.nodes[node].drain != 0)
 		return -ENOSPC;
-	while (pages_take(&pool->pages, node, n_units, unit) < 0)
-		if (!grow || pool_grow(pool, node) < 0)
-			return -ENOSPC;
+	while (pages_take(&pool->pages, node, n_units, unit) < 0) {
+		if (r == 0)
+			r = pool_grow(pool, node);
+		if (r < 0)
+			return r;
+	}
 	return 0;
 }
 

@@ -2,6 +2,7 @@
 #include "daemon/serve/duty.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "daemon/balance/ahead.h"
 #include "daemon/balance/balance.h"
@@ -19,6 +20,8 @@
 #define WANTS_NS (2 * CLOCK_MS)     /* of a turn, for one pool's wants */
 #define ALL_WANTS_NS (4 * CLOCK_MS) /* for those of all pools */
 #define RETRY_NS (50 * CLOCK_MS) /* denied lists are asked for anew */
+#define BUSY_NS (2 * CLOCK_MS)   /* another slabd may be out of the way */
+#define LATE_NS (10 * CLOCK_MS)
 
 static void look_in(struct server *server, int64_t ns)
 {
@@ -74,6 +77,9 @@ static void on_balance(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 		ns = balance_tick(pool, cause_now(pool), &trim);
 		if (trim)
 			peer_trim(server, pool);
+		if (!backing_give_late(&pool->backing) &&
+		    (ns < 0 || ns > LATE_NS))
+			ns = LATE_NS;
 		if (ns >= 0)
 			look_in(server, ns);
 	}
@@ -187,6 +193,8 @@ static void serve_on(struct server *server, struct pool *pool)
 	enum wants_outcome outcome;
 	holes_guard(pool);
 	outcome = serve_slice(server, pool);
+	if (pool_is_busy(pool))
+		wake_start(server->ahead, BUSY_NS);
 	if (pool->denied_any)
 		wake_start(server->retry, RETRY_NS);
 	if (outcome == WANTS_NOTHING)
@@ -243,9 +251,16 @@ static void on_ahead(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 {
 	struct server *server = arg;
 	for (unsigned i = 0; i < server->n_pools; i++) {
-		holes_guard(&server->pools[i]);
-		if (ahead_work(&server->pools[i]))
+		struct pool *pool = &server->pools[i];
+		bool was_busy = pool_is_busy(pool);
+		holes_guard(pool);
+		memset(pool->busy, 0, sizeof(pool->busy));
+		if (was_busy)
+			duty_serve_pool(server, pool);
+		if (ahead_work(pool))
 			wake_start(server->ahead, 0);
+		if (pool_is_busy(pool))
+			wake_start(server->ahead, BUSY_NS);
 	}
 }
 

@@ -29,6 +29,7 @@
 #include "daemon/serve/machine.h"
 #include "daemon/serve/peer.h"
 #include "daemon/watch/wake.h"
+#include "numa/hugepool.h"
 
 #define ACCEPT_AGAIN_NS (200 * CLOCK_MS) /* after descriptors ran out */
 #define READY_AGAIN_MS 500
@@ -430,7 +431,9 @@ int loop_run(struct server *server)
 	}
 	hold_signals(SIG_UNBLOCK);
 	turn_open();
+	hugepool_hurry(true);
 	r = event_base_dispatch(server->base) < 0 ? -EIO : 0;
+	hugepool_hurry(false);
 	loop.ending = r < 0 ? ENDING_BROKEN : ENDING_TOLD;
 	if (r < 0)
 		log_error("the event loop can't go on");

@@ -103,7 +103,7 @@ unit_tests += tests/unit/numa/test_cgroup
 tests_unit_numa_test_huge_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pwrite \
 	-Wl,--wrap=usleep
 tests_unit_numa_test_reserve_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=huge_count \
-	-Wl,--wrap=huge_reserve,--wrap=tick_ns
+	-Wl,--wrap=huge_reserve,--wrap=tick_ns,--wrap=huge_release
 # Which messages come is the test's to say.
 tests_unit_daemon_test_uevent_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=udev_monitor_receive_device,--wrap=udev_monitor_get_fd \

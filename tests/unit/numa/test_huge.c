@@ -309,11 +309,16 @@ Test(huge, nothing_is_changed_while_another_slabd_does)
 	fake.total = fake.free = 4;
 	put_all();
 	cr_expect_eq(huge_reserve(fake.root, 3, 21, 2, &n), -EAGAIN);
+	cr_expect_gt(fake.waits, 0, "it was waited for");
+	hugepool_hurry(true);
+	fake.waits = 0;
+	cr_expect_eq(huge_reserve(fake.root, 3, 21, 2, &n), -EAGAIN);
 	cr_expect_eq(n, 0);
 	cr_expect_eq(huge_release(fake.root, 3, 21, 2, &n), -EAGAIN);
 	cr_expect_eq(n, 0);
 	cr_expect_eq(huge_owe(fake.root, 3, 21, 2), -EAGAIN);
 	cr_expect_eq(fake.writes, 0);
+	cr_expect_eq(fake.waits, 0, "who is in a hurry waits for nobody");
 	close(lock);
 	cr_expect_eq(huge_reserve(fake.root, 3, 21, 2, &n), 0);
 	cr_expect_eq(n, 2);

@@ -20,6 +20,8 @@ int __wrap_huge_count(const char *sysfs, unsigned os_node, unsigned page_shift,
                       struct huge_counts *out);
 int __wrap_huge_reserve(const char *sysfs, unsigned os_node,
                         unsigned page_shift, uint64_t n, uint64_t *got);
+int __wrap_huge_release(const char *sysfs, unsigned os_node,
+                        unsigned page_shift, uint64_t n, uint64_t *gone);
 int64_t __wrap_tick_ns(void);
 
 int64_t __wrap_tick_ns(void)
@@ -50,6 +52,67 @@ int __wrap_huge_reserve(const char *sysfs, unsigned os_node,
 	now_ns += search_ns;
 	*got = 0;
 	return denial;
+}
+
+/* All that is asked for goes. */
+int __wrap_huge_release(const char *sysfs, unsigned os_node,
+                        unsigned page_shift, uint64_t n, uint64_t *gone)
+{
+	(void)sysfs;
+	(void)os_node;
+	(void)page_shift;
+	asks++;
+	*gone = denial == 0 ? n : 0;
+	return denial;
+}
+
+/* Another slabd that changes counts is no lack, unless it stands still. */
+Test(reserve, another_slabd_is_waited_for_and_is_no_lack)
+{
+	struct topo topo;
+	struct backing backing = {.may_reserve = true, .topo = &topo};
+	struct backing_step why = {.kind = BACKING_2M};
+	cr_assert_eq(topo_load(&topo, "node:1 pu:1"), 0);
+	now_ns = INT64_C(5000000000);
+	denial = -EAGAIN;
+	cr_expect_eq(reserve_secure(&backing, 0, 4, 0, &why), -EAGAIN);
+	now_ns += INT64_C(4999999999);
+	cr_expect_eq(reserve_secure(&backing, 0, 4, 0, &why), -EAGAIN);
+	cr_expect_eq(asks, 2, "it is asked again at once");
+	cr_expect_str_empty(why.reason);
+	denial = 0;
+	spare = 4;
+	cr_expect_eq(reserve_secure(&backing, 0, 4, 0, &why), 0);
+	spare = 0;
+	cr_expect_eq(reserve_secure(&backing, 0, 4, 0, &why), RESERVE_E_LACK,
+	             "that there are none is one");
+	denial = -EAGAIN;
+	cr_expect_eq(reserve_secure(&backing, 0, 4, 0, &why), -EAGAIN);
+	now_ns += INT64_C(5000000000);
+	cr_expect_eq(reserve_secure(&backing, 0, 4, 0, &why), RESERVE_E_LACK);
+	cr_expect(strstr(why.reason, "another slabd stands still") != NULL,
+	          "%s", why.reason);
+	denial = 0;
+}
+
+Test(reserve, what_could_not_go_back_for_another_slabd_goes_later)
+{
+	struct topo topo;
+	struct backing backing = {.topo = &topo};
+	struct backing_node *node = &backing.node[0];
+	cr_assert_eq(topo_load(&topo, "node:1 pu:1"), 0);
+	node->reserved_pages = node->resident_pages = 8;
+	denial = -EAGAIN;
+	reserve_give_back(&backing, 0, 3);
+	cr_expect_not(reserve_late(&backing, 0));
+	reserve_give_back(&backing, 0, 1);
+	cr_expect_eq(node->reserved_pages, 8);
+	denial = 0;
+	cr_expect(reserve_late(&backing, 0));
+	cr_expect_eq(node->reserved_pages, 4, "all of it");
+	asks = 0;
+	cr_expect(reserve_late(&backing, 0));
+	cr_expect_eq(asks, 0, "once");
 }
 
 /* A search of 300 ms in vain is followed by 3 s of rest. */
