@@ -331,12 +331,17 @@ static bool still(const struct audit *audit, const struct audit_suspect *one)
 
 bool audit_again_srv(struct audit *audit)
 {
-	uint32_t n = 0;
-	for (uint32_t i = 0; i < audit->n_suspects; i++)
-		if (still(audit, &audit->suspects[i]))
-			audit->suspects[n++] = audit->suspects[i];
-	audit->n_suspects = n;
-	return n > 0;
+	if (audit->again < audit->n_suspects) {
+		const struct audit_suspect *one =
+			&audit->suspects[audit->again++];
+		if (still(audit, one))
+			audit->suspects[audit->kept++] = *one;
+		return true;
+	}
+	audit->n_suspects = audit->kept;
+	audit->again = 0;
+	audit->kept = 0;
+	return false;
 }
 
 void audit_end_srv(struct audit *audit)
@@ -351,8 +356,13 @@ void audit_run_srv(struct audit *audit)
 	const struct timespec ts = {.tv_nsec = 100000};
 	while (audit_piece_srv(audit))
 		continue;
-	for (; audit_again_srv(audit) && audit->patience > 0; audit->patience--)
+	for (;; audit->patience--) {
+		while (audit_again_srv(audit))
+			continue;
+		if (audit->n_suspects == 0 || audit->patience == 0)
+			break;
 		nanosleep(&ts, NULL);
+	}
 	audit_end_srv(audit);
 }
 

@@ -13,7 +13,8 @@
  * design allows them, and whoever meets one clears it.
  *
  *   audit_piece_srv, until unit and list are at their ends
- *   audit_again_srv, until no suspect is left, or patience is over
+ *   audit_again_srv, a suspect at a time, over and over until none is left, or
+ *   patience is over
  *   audit_end_srv: those that are left are faults
  */
 #ifndef SHM_AUDIT_H
@@ -78,6 +79,7 @@ struct audit {
 	uint32_t unit; /* the next; below it, changes are to be told */
 	uint64_t list; /* the next */
 	uint32_t n_suspects;
+	uint32_t again, kept; /* of them: looked at again, and suspects still */
 	struct audit_suspect suspects[AUDIT_SUSPECTS_MAX];
 	/* out; zeroed by the caller */
 	uint64_t slabs, objects, free, owned;
@@ -93,7 +95,8 @@ struct audit {
 /* Looks at a granule of units, or at a list. False once all were looked at. */
 bool audit_piece_srv(struct audit *audit);
 
-/* Looks at the suspects again. Whether any is left. */
+/* Looks at the next suspect again. False once each was: those that are left are
+ * the suspects then. */
 bool audit_again_srv(struct audit *audit);
 
 /* The suspects that are left are faults. */

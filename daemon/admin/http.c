@@ -148,7 +148,10 @@ static void wait_end(struct waiting *w)
 	if (w->again)
 		event_free(w->again);
 	admin_query_done(&w->q);
-	free(w->later.job);
+	if (w->later.done)
+		w->later.done(w->later.job);
+	else
+		free(w->later.job);
 	free(w);
 }
 

@@ -15,7 +15,8 @@ struct evhttp_request;
 
 /* What a builder keeps of a request from one call to the next (ADMIN_LATER). */
 struct admin_later {
-	void *job;         /* its own, of malloc; freed with the request */
+	void *job; /* its own, of malloc; freed with the request ... */
+	void (*done)(void *job); /* ... by this, if it has more to free */
 	unsigned again_ms; /* when it is called again, below 1000 */
 };
 

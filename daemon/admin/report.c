@@ -13,6 +13,7 @@
 #include "daemon/pool/looks.h"
 
 #define HELD_LOOK_MS 1 /* between looks for clients' answers */
+#define SLICE_NS CLOCK_MS
 
 /* "pools: a, b, ..." for a remedy. */
 struct names {
@@ -77,21 +78,53 @@ static void no_pool(struct report *r, const char *name)
 	fail_value(r, HTTP_NOTFOUND, "no pool", name, names.text);
 }
 
-static struct report_job *job_of(struct report *r)
+static void job_done(void *arg)
 {
-	struct admin_later *later = r->query->later;
-	if (later->job == NULL)
-		later->job = calloc(1, sizeof(*r->job));
-	r->job = later->job;
-	if (r->job != NULL && r->job->asked_ns == 0)
-		r->job->asked_ns = clock_ns();
-	return r->job;
+	struct report_job *job = arg;
+	for (unsigned i = 0; i < CONFIG_POOLS_MAX; i++)
+		if (job->joined[i] != 0)
+			looks_leave(&job->server->pools[i], job->joined[i]);
+	json_decref(job->pools);
+	json_decref(job->items);
+	free(job->own);
+	free(job);
+}
+
+/* NULL without memory. */
+static struct report_job *job_of(struct server *server,
+                                 const struct admin_query *query)
+{
+	struct admin_later *later = query->later;
+	struct report_job *job = later->job;
+	if (job != NULL)
+		return job;
+	job = later->job = calloc(1, sizeof(*job));
+	if (job == NULL)
+		return NULL;
+	later->done = job_done;
+	job->server = server;
+	job->asked_ns = clock_ns();
+	job->pools = json_array();
+	return job;
+}
+
+/* Of each pool. False without memory. */
+static bool join(const struct report *r)
+{
+	for (unsigned i = 0; i < r->n; i++) {
+		uint64_t *joined = &r->job->joined[r->pool[i] -
+		                                   r->server->pools];
+		*joined = looks_join(r->pool[i], *joined);
+		if (*joined == 0)
+			return false;
+	}
+	return true;
 }
 
 /* 0 once all pools are counted. */
 static int count_pools(struct report *r, const struct report_way *way)
 {
-	int counted = 0;
+	int counted = join(r) ? 0 : -ENOMEM;
 	for (unsigned i = 0; counted == 0 && i < r->n; i++) {
 		const struct audit *audit;
 		struct usage *usage;
@@ -109,7 +142,7 @@ static int count_pools(struct report *r, const struct report_way *way)
 static bool is_counted(struct report *r, const struct report_way *way)
 {
 	bool wait = false;
-	int counted = job_of(r) == NULL ? -ENOMEM : count_pools(r, way);
+	int counted = count_pools(r, way);
 	if (counted < 0)
 		*r->status = HTTP_INTERNAL;
 	if (counted > 0)
@@ -126,8 +159,12 @@ static bool is_counted(struct report *r, const struct report_way *way)
 json_t *report_build(void *server, const struct admin_query *query, int *status)
 {
 	const struct report_way *way = query->how;
-	struct report r = {server, query, status, .n = 0};
+	struct report r = {server, query, status, .job = job_of(server, query)};
 	const char *name = admin_query_get(query, "pool");
+	if (r.job == NULL) {
+		*status = HTTP_INTERNAL;
+		return NULL;
+	}
 	for (unsigned i = 0; i < r.server->n_pools; i++)
 		if (!name || strcmp(r.server->pools[i].name, name) == 0)
 			r.pool[r.n++] = &r.server->pools[i];
@@ -144,21 +181,61 @@ json_t *report_build(void *server, const struct admin_query *query, int *status)
 
 json_t *report_list(struct report *r, report_one *one)
 {
-	json_t *list = json_array();
-	for (unsigned i = 0; i < r->n; i++) {
-		json_t *name = report_text(r->pool[i]->name);
-		report_append(&list, report_merge(json_pack("{s:o}", "name",
-		                                            name),
-		                                  one(r, r->pool[i])));
+	struct report_job *job = r->job;
+	json_t *list;
+	for (; job->n_pools < r->n; job->n_pools++) {
+		struct pool *pool = r->pool[job->n_pools];
+		json_t *doc = one(r, pool);
+		if (*r->status == ADMIN_LATER)
+			return NULL;
+		doc = report_merge(json_pack("{s:o}", "name",
+		                             report_text(pool->name)), doc);
+		report_append(&job->pools, doc);
 	}
+	list = job->pools;
+	job->pools = NULL;
 	return list;
 }
 
 json_t *report_pools(struct report *r, report_one *one)
 {
+	json_t *list;
 	if (!report_good(r))
 		return r->error;
-	return json_pack("{s:o}", "pools", report_list(r, one));
+	list = report_list(r, one);
+	return *r->status == ADMIN_LATER ? NULL
+	                                 : json_pack("{s:o}", "pools", list);
+}
+
+bool report_slice(struct report *r)
+{
+	struct report_job *job = r->job;
+	if (!looks_may()) {
+		report_later(r, looks_pause_ms());
+		return false;
+	}
+	if (job->items == NULL && job->at == 0)
+		job->items = json_array();
+	job->slice_ns = clock_ns();
+	return true;
+}
+
+bool report_slice_ends(struct report *r)
+{
+	if (clock_ns() - r->job->slice_ns < SLICE_NS)
+		return false;
+	looks_pay(r->job->slice_ns);
+	report_later(r, looks_pause_ms());
+	return true;
+}
+
+json_t *report_items(struct report *r)
+{
+	json_t *items = r->job->items;
+	looks_pay(r->job->slice_ns);
+	r->job->items = NULL;
+	r->job->at = 0;
+	return items;
 }
 
 json_t *report_later(struct report *r, unsigned ms)

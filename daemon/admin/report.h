@@ -20,10 +20,21 @@
 #include "daemon/serve/held.h"
 #include "daemon/serve/server.h"
 
-/* What a request that waits for counts keeps. */
+/* What a request keeps that is not answered at once. */
 struct report_job {
+	struct server *server;
+	uint64_t joined[CONFIG_POOLS_MAX]; /* looks of its pools; 0: not */
 	int64_t asked_ns;
 	struct held_ask ask;
+	/* What is made of the answer: documents of pools, and of the next pool
+	 * items; and which are next. */
+	json_t *pools;
+	unsigned n_pools;
+	json_t *items;
+	uint32_t at;
+	uint64_t total;
+	int64_t slice_ns; /* when the slice began */
+	void *own; /* the report's, of malloc */
 };
 
 /* One request. */
@@ -34,7 +45,7 @@ struct report {
 	json_t *error; /* the answer, once *status is not 200 */
 	unsigned n;    /* pools: the one that the query names, else all */
 	struct pool *pool[CONFIG_POOLS_MAX];
-	struct report_job *job; /* of a report_way that counts */
+	struct report_job *job;
 	uint32_t unknown; /* clients of the pool that do not say what they hold */
 	void *arg;            /* the report's own */
 };
@@ -43,7 +54,8 @@ struct report {
 typedef json_t *report_one(struct report *r, struct pool *pool);
 
 /* {"pools": [...]} of what one() gives for each pool, behind its name; or the
- * error. The list alone. */
+ * error. The list alone. Both are NULL as long as one() has report_later to say,
+ * and go on with that pool then. */
 json_t *report_pools(struct report *r, report_one *one);
 json_t *report_list(struct report *r, report_one *one);
 
@@ -58,8 +70,16 @@ void report_fail(struct report *r, int status, const char *what,
                  const char *remedy);
 
 /* There is no answer yet: the report is made anew in so many ms, with what it
- * keeps in r->query->later->job. NULL. */
+ * keeps in r->job. NULL. */
 json_t *report_later(struct report *r, unsigned ms);
+
+/* For what is long: false if others are to have their time first, which is said
+ * by report_later. Otherwise r->job->items is a list, or NULL without memory,
+ * to which items are added from r->job->at on, until report_slice_ends: then it
+ * is later, too. What is whole is taken out of it (report_items). */
+bool report_slice(struct report *r);
+bool report_slice_ends(struct report *r);
+json_t *report_items(struct report *r);
 
 /* ---- parameters ---- */
 

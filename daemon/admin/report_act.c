@@ -17,7 +17,7 @@
 
 #define CONFLICT 409
 #define SLABS_MAX 65536u
-/* Of one request: slabd does nothing else while it copies. */
+/* Of one request. */
 #define MOVE_BYTES_MAX (UINT64_C(1) << 30)
 
 __attribute__((format(printf, 3, 4)))
@@ -105,13 +105,26 @@ json_t *report_lend(struct report *r)
 	                    report_slab_bytes(t.pool, t.cache));
 }
 
+/* In slices; what was asked for stays as it was at the first. */
 json_t *report_migrate(struct report *r)
 {
+	struct balance_moving *moving = r->job->own;
 	struct transfer t = parse(r, false);
-	if (!report_good(r))
+	int moved;
+	if (report_good(r) && moving == NULL)
+		moving = r->job->own = calloc(1, sizeof(*moving));
+	if (!report_good(r) || moving == NULL)
 		return r->error;
-	if (balance_migrate(t.pool, t.cache, t.from, t.to, t.n, &t.done,
-	                    &t.why) < 0)
+	if (!moving->began)
+		*moving = (struct balance_moving){.cache = t.cache,
+		                                  .from = t.from,
+		                                  .to = t.to,
+		                                  .n = t.n};
+	moved = balance_migrate(t.pool, moving, &t.why);
+	if (moved > 0)
+		return report_later(r, 0);
+	t.done = moving->done;
+	if (moved < 0)
 		refuse(r, &t.why, "slabctl nodes shows what each node has and "
 		       "may have");
 	return transfer_doc(r, &t, "pages moved",
@@ -241,11 +254,10 @@ static struct trim *begin_trim(struct report *r)
  * waits a little and asks again, with ask=0. */
 json_t *report_trim(struct report *r)
 {
-	struct admin_later *later = r->query->later;
-	struct trim *trim = later->job;
+	struct trim *trim = r->job->own;
 	bool more = false;
 	if (trim == NULL)
-		trim = later->job = begin_trim(r);
+		trim = r->job->own = begin_trim(r);
 	if (trim == NULL)
 		return r->error;
 	for (unsigned i = 0; trim->ask && i < r->n; i++)

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "daemon/balance/denied.h"
-#include "daemon/balance/hand.h"
 
 static json_t *distances(const struct pool *pool, uint32_t node)
 {
@@ -16,7 +15,7 @@ static json_t *distances(const struct pool *pool, uint32_t node)
 	return row;
 }
 
-#define HOLDERS_MAX 16u
+#define SHOWN_MAX 16u
 #define SHORTS_MAX 16u
 
 static const char *const pressures[] = {
@@ -24,7 +23,7 @@ static const char *const pressures[] = {
 };
 
 static json_t *holder_doc(const struct pool *pool,
-                          const struct balance_holder *holder)
+                          const struct holder *holder)
 {
 	const struct layout_client *row = &pool->view.clients[holder->client];
 	return json_pack("{s:i, s:i, s:o, s:o, s:I, s:I}", "client",
@@ -35,13 +34,14 @@ static json_t *holder_doc(const struct pool *pool,
 }
 
 /* Who keeps a node that is to be emptied from being so; most first. */
-static json_t *holders_doc(const struct pool *pool, uint32_t node)
+static json_t *holders_doc(const struct pool *pool, const struct usage *usage,
+                           uint32_t node)
 {
-	struct balance_holder holder[HOLDERS_MAX];
+	struct holder holder[SHOWN_MAX];
 	json_t *list = json_array();
 	uint32_t n = 0;
-	if (pool->view.nodes[node].drain != 0)
-		n = balance_holders(pool, node, holder, HOLDERS_MAX);
+	if (pool->view.nodes[node].drain != 0 && usage->holders != NULL)
+		n = holders_most(usage->holders, node, holder, SHOWN_MAX);
 	for (uint32_t i = 0; i < n; i++)
 		report_append(&list, holder_doc(pool, &holder[i]));
 	return list;
@@ -59,14 +59,19 @@ static bool is_listed(json_t *list, const char *reason)
 	return false;
 }
 
-/* Why pages of a node that is to be emptied stay, each reason once. */
-static json_t *refusals_doc(struct pool *pool, uint32_t node)
+/* Why pages of a node that is to be emptied stay, each reason once. The plan is
+ * made for the first of them. */
+static json_t *refusals_doc(struct report *r, struct pool *pool, uint32_t node)
 {
-	const struct plan *plan = NULL;
+	const struct plan **made = r->arg;
+	const struct plan *plan;
 	json_t *list = json_array();
-	if (pool->view.nodes[node].drain != 0)
-		plan = balance_plan(pool);
-	for (uint32_t i = 0; plan && i < plan->n_refusals; i++) {
+	if (pool->view.nodes[node].drain == 0)
+		return list;
+	if (*made == NULL)
+		*made = balance_plan(pool);
+	plan = *made;
+	for (uint32_t i = 0; i < plan->n_refusals; i++) {
 		const struct plan_refusal *refusal = &plan->refusals[i];
 		const char *reason = plan_reason_name(refusal->reason);
 		if (refusal->kind == PLAN_DRAIN && refusal->node == node &&
@@ -105,7 +110,8 @@ static json_t *shorts_doc(const struct pool *pool, uint32_t node)
 }
 
 /* How the node stands among the others. */
-static json_t *balance_doc(struct pool *pool, uint32_t node)
+static json_t *balance_doc(struct report *r, struct pool *pool,
+                           const struct usage *usage, uint32_t node)
 {
 	const struct layout_node *row = &pool->view.nodes[node];
 	return json_pack(
@@ -114,8 +120,8 @@ static json_t *balance_doc(struct pool *pool, uint32_t node)
 	        report_page_bytes(pool, row->resident_pages), "draining",
 	        row->drain != 0, "pressure",
 	        pressures[balance_pressure(pool, node)], "holdups",
-	        holders_doc(pool, node), "obstacles", refusals_doc(pool, node),
-	        "short", shorts_doc(pool, node));
+	        holders_doc(pool, usage, node), "obstacles",
+	        refusals_doc(r, pool, node), "short", shorts_doc(pool, node));
 }
 
 static const struct report_field fields[] = {
@@ -154,7 +160,6 @@ static json_t *node_doc(struct report *r, struct pool *pool,
 	const struct backing_node *backing = &pool->backing.node[node];
 	struct report_sums sums = {0};
 	json_t *doc;
-	(void)r;
 	report_sum(pool, usage, node, &sums);
 	doc = json_pack(
 	        "{s:i, s:o, s:b, s:b, s:s, s:o, s:o, s:I, s:I, s:I, s:o}", "node",
@@ -169,7 +174,7 @@ static json_t *node_doc(struct report *r, struct pool *pool,
 	        empty_bytes(pool, node), "distance", distances(pool, node));
 	doc = report_fields(doc, &sums, fields,
 	                    sizeof(fields) / sizeof(fields[0]));
-	return report_merge(doc, balance_doc(pool, node));
+	return report_merge(doc, balance_doc(r, pool, usage, node));
 }
 
 /* What all clients counted, those too whose ids are not in use again. */
@@ -185,8 +190,10 @@ static uint64_t remote_with_room(const struct pool *pool)
 
 json_t *report_nodes(struct report *r, struct pool *pool)
 {
-	json_t *list = report_counted(r, pool, 0, pool->view.geo.n_nodes,
-	                              node_doc);
+	const struct plan *plan = NULL;
+	json_t *list;
+	r->arg = &plan;
+	list = report_counted(r, pool, 0, pool->view.geo.n_nodes, node_doc);
 	return json_pack("{s:I, s:I, s:o, s:I}", "page_bytes",
 	                 report_page_bytes(pool, 1), "remote_with_room",
 	                 report_count(remote_with_room(pool)), "nodes", list,

@@ -36,21 +36,33 @@ static bool wanted(const struct filter *filter, uint32_t cache,
 	return filter->node == PLAN_NONE || slab->home == filter->node;
 }
 
+/* In slices: slabs that come or go between two of them are there or are not. */
 static json_t *pool_doc(struct report *r, struct pool *pool)
 {
 	const struct layout_cache *rows = pool->view.caches;
 	const struct filter *filter = r->arg;
 	uint32_t cache = filter->cache ? caches_find(pool, filter->cache) : 0;
-	json_t *list = json_array();
+	struct report_job *job = r->job;
 	struct usage_slab slab;
-	uint64_t total = 0;
-	for (uint32_t unit = 0; usage_next(pool, unit, &slab);
-	     unit = slab.head + (1u << rows[slab.cache - 1].order))
-		if (wanted(filter, cache, &slab) && ++total <= filter->limit) {
+	uint64_t total;
+	if (!report_slice(r))
+		return NULL;
+	for (; usage_next(pool, job->at, &slab);
+	     job->at = slab.head + (1u << rows[slab.cache - 1].order)) {
+		job->at = slab.head;
+		if (report_slice_ends(r))
+			return NULL;
+		if (!wanted(filter, cache, &slab))
+			continue;
+		if (++job->total <= filter->limit) {
 			usage_look(pool, &slab);
-			report_append(&list, slab_doc(pool, &slab));
+			report_append(&job->items, slab_doc(pool, &slab));
 		}
-	return json_pack("{s:I, s:o}", "total", total, "slabs", list);
+	}
+	total = job->total;
+	job->total = 0;
+	return json_pack("{s:I, s:o}", "total", total, "slabs",
+	                 report_items(r));
 }
 
 json_t *report_slabs(struct report *r)

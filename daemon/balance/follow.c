@@ -80,8 +80,7 @@ static void follow_page(struct pool *pool, uint64_t page)
 	struct backing_moved how;
 	unsigned to;
 	int error;
-	if (from == NODE_NONE ||
-	    backing_where(&pool->backing, file,
+	if (backing_where(&pool->backing, file,
 	                  page - pages_first(&pool->pages, file), &to) < 0 ||
 	    to == from)
 		return;
@@ -100,7 +99,11 @@ static void follow_page(struct pool *pool, uint64_t page)
 
 bool follow_pages(struct pool *pool, uint64_t *page, uint64_t n)
 {
-	for (; n > 0 && *page < pool->pages.n_pages; n--)
-		follow_page(pool, (*page)++);
-	return *page < pool->pages.n_pages;
+	for (; n > 0; n--, ++*page) {
+		*page = pages_next_ready(&pool->pages, *page);
+		if (*page == PAGES_NONE)
+			return false;
+		follow_page(pool, *page);
+	}
+	return true;
 }

@@ -3,12 +3,11 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/balance/own.h"
 
-#define HOLDS 4096u /* clients and caches that can be told apart */
+#define SLICE_NS CLOCK_MS /* for pages, at one time */
 
 static unsigned id_of(const struct pool *pool, uint32_t node)
 {
@@ -127,35 +126,64 @@ static bool is_for_all(int error)
 	return error == -ENOSPC || error == -ENOMEM || error == -EPERM;
 }
 
-int balance_migrate(struct pool *pool, uint32_t cache, uint32_t from,
-                    uint32_t to, uint64_t n, uint64_t *done, struct remedy *why)
+/* The next page that is meant; PAGES_NONE: there is none. */
+static uint64_t next_page(const struct pool *pool,
+                          const struct balance_moving *moving)
 {
-	struct plan_step step = step_of(pool, PLAN_MIGRATE, PLAN_USED_THERE,
-	                                cache, from, to, 1);
-	const char *cause = "no page there has what was asked for";
-	int r = check_move(pool, from, to, why);
-	*done = 0;
-	for (uint64_t page = 0; r == 0 && page < pool->pages.n_pages; page++) {
-		if (*done == n)
-			break;
-		if (pages_node_of(&pool->pages, page) != from ||
-		    (cache != 0 && !has_slab_of(pool, page, cache)))
-			continue;
-		step.page = page;
-		step.bytes = UINT64_C(1) << pool->view.geo.page_shift;
-		if (balance_step(pool, BALANCE_HAND, &step) > 0) {
-			++*done;
-			continue;
-		}
-		cause = pool->balance->history.noted->text;
-		if (is_for_all(pool->balance->history.noted->error))
-			break;
+	return moving->cache != 0
+	               ? pages_next_used(&pool->pages, moving->from,
+	                                 moving->page)
+	               : pages_next(&pool->pages, moving->from, moving->page);
+}
+
+/* False if no other page needs to be tried. */
+static bool move_one(struct pool *pool, struct balance_moving *moving,
+                     uint64_t page)
+{
+	struct plan_step step =
+		step_of(pool, PLAN_MIGRATE, PLAN_USED_THERE, moving->cache,
+	                moving->from, moving->to, 1);
+	const struct balance_event *noted;
+	step.page = page;
+	step.bytes = UINT64_C(1) << pool->view.geo.page_shift;
+	if (balance_step(pool, BALANCE_HAND, &step) > 0) {
+		moving->done++;
+		return true;
 	}
-	if (r == 0 && *done == 0)
-		r = remedy_set(why, -EBUSY, "",
-		               "no page of node %u was moved: %s",
-		               id_of(pool, from), cause);
-	return r;
+	noted = pool->balance->history.noted;
+	memcpy(moving->cause, noted->text, sizeof(moving->cause));
+	return !is_for_all(noted->error);
+}
+
+int balance_migrate(struct pool *pool, struct balance_moving *moving,
+                    struct remedy *why)
+{
+	int64_t until_ns = clock_ns() + SLICE_NS;
+	int r = moving->began
+	                ? 0
+	                : check_move(pool, moving->from, moving->to, why);
+	if (r < 0)
+		return r;
+	moving->began = true;
+	while (moving->done < moving->n) {
+		uint64_t page = next_page(pool, moving);
+		if (page == PAGES_NONE)
+			break;
+		moving->page = page + 1;
+		if ((moving->cache == 0 ||
+		     has_slab_of(pool, page, moving->cache)) &&
+		    !move_one(pool, moving, page))
+			break;
+		if (clock_ns() >= until_ns)
+			return 1;
+	}
+	if (moving->done > 0)
+		return 0;
+	return remedy_set(why, -EBUSY, "", "no page of node %u was moved: %s",
+	                  id_of(pool, moving->from),
+	                  moving->cause[0] != '\0'
+	                          ? moving->cause
+	                          : "no page there has what was asked for");
 }
 
 /* ---- drain -------------------------------------------------------------- */
@@ -180,70 +208,4 @@ int balance_drain(struct pool *pool, uint32_t node, bool drain,
 	pool_set_drain(pool, node, drain);
 	pool->balance->idle_rounds = 0;
 	return 0;
-}
-
-/* ---- who holds what ----------------------------------------------------- */
-
-static struct balance_holder holds[HOLDS]; /* scratch of balance_holders */
-
-static struct balance_holder *hold_of(uint32_t client, uint32_t cache)
-{
-	uint32_t at = (client * 31 + cache) % HOLDS;
-	for (uint32_t i = 0; i < HOLDS; i++) {
-		struct balance_holder *hold = &holds[(at + i) % HOLDS];
-		if (hold->objects == 0)
-			*hold = (struct balance_holder){client, cache, 0, 0};
-		if (hold->client == client && hold->cache == cache)
-			return hold;
-	}
-	return NULL;
-}
-
-static void add_holders(const struct pool *pool, uint32_t head)
-{
-	uint32_t cache = WORD_CACHE(pool->view.words[head]);
-	const struct layout_cache *row = balance_row(pool, cache);
-	const uint16_t *tags = slab_tags(&pool->view, head);
-	for (uint32_t i = 0; i < row->n_objs; i++) {
-		uint16_t tag = atom_load(&tags[i]);
-		struct balance_holder *hold;
-		if (tag == TAG_FREE || tag >= CLIENT_IDS)
-			continue;
-		hold = hold_of(tag, cache);
-		if (hold == NULL)
-			continue;
-		hold->objects++;
-		hold->bytes += row->stride;
-	}
-}
-
-static int by_objects(const void *a, const void *b)
-{
-	uint64_t x = ((const struct balance_holder *)a)->objects;
-	uint64_t y = ((const struct balance_holder *)b)->objects;
-	return x < y ? 1 : x > y ? -1 : 0;
-}
-
-uint32_t balance_holders(const struct pool *pool, uint32_t node,
-                         struct balance_holder *out, uint32_t n)
-{
-	uint32_t found = 0;
-	memset(holds, 0, sizeof(holds));
-	for (uint64_t page = 0; page < pool->pages.n_pages; page++) {
-		uint64_t unit = page * pool->pages.page_units;
-		uint64_t end = unit + pool->pages.page_units;
-		if (pool->pages.used[page] == 0 ||
-		    pages_node_of(&pool->pages, page) != node)
-			continue;
-		for (; unit < end; unit++) {
-			if (balance_is_head(pool->view.words[unit]))
-				add_holders(pool, (uint32_t)unit);
-		}
-	}
-	qsort(holds, HOLDS, sizeof(holds[0]), by_objects);
-	while (found < n && found < HOLDS && holds[found].objects > 0) {
-		out[found] = holds[found];
-		found++;
-	}
-	return found;
 }

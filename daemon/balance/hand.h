@@ -21,23 +21,23 @@ int balance_lend(struct pool *pool, uint32_t cache, uint32_t from, uint32_t to,
 
 /* Pages that lie on `from` are moved to `to`; cache 0: any page, else those
  * with slabs of it. */
-int balance_migrate(struct pool *pool, uint32_t cache, uint32_t from,
-                    uint32_t to, uint64_t n, uint64_t *done,
+struct balance_moving {
+	uint32_t cache, from, to;
+	uint64_t n;
+	uint64_t done;
+	/* how far it is; zeroed by the caller */
+	bool began;
+	uint64_t page; /* the next */
+	char cause[200]; /* why the last of those that stay does, or "" */
+};
+
+/* For a while. 1: there is more to be moved; else as the others. */
+int balance_migrate(struct pool *pool, struct balance_moving *moving,
                     struct remedy *why);
 
 /* Begins to empty a node, or ends that; balance_tick does the work. -EBUSY: it
  * is the last node with memory that is not drained. */
 int balance_drain(struct pool *pool, uint32_t node, bool drain,
                   struct remedy *why);
-
-/* Who holds what on a node: by objects, most first. Returns how many. */
-struct balance_holder {
-	uint32_t client; /* id */
-	uint32_t cache;
-	uint64_t objects;
-	uint64_t bytes;
-};
-uint32_t balance_holders(const struct pool *pool, uint32_t node,
-                         struct balance_holder *out, uint32_t n);
 
 #endif

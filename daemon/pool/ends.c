@@ -20,20 +20,23 @@ static uint32_t count_slabs(const struct pool *pool, uint32_t cache)
 	return n;
 }
 
-/* The next head unit of a slab, from unit on; *unit is one past all units at
- * the end, where it is false. */
+/* The next head unit of a slab, from unit on; where no slab is, no word is read,
+ * as that would take memory. False at the end. */
 static bool next_slab(const struct pool *pool, uint64_t *unit)
 {
-	const struct view *view = &pool->view;
-	for (;; ++*unit) {
-		uint64_t word;
-		*unit = view_next_unit(view, (uint32_t)*unit, NULL);
-		if (*unit >= view->geo.n_units)
-			return false;
-		word = view->words[*unit];
-		if (WORD_CACHE(word) != 0 && WORD_BACK(word) == 0)
-			return true;
+	const struct pages *pages = &pool->pages;
+	uint64_t page = *unit / pages->page_units;
+	while ((page = pages_next_used_any(pages, page)) != PAGES_NONE) {
+		uint64_t first = page++ * pages->page_units;
+		uint64_t end = first + pages->page_units;
+		*unit = *unit > first ? *unit : first;
+		for (; *unit < end; ++*unit) {
+			uint64_t word = pool->view.words[*unit];
+			if (WORD_CACHE(word) != 0 && WORD_BACK(word) == 0)
+				return true;
+		}
 	}
+	return false;
 }
 
 /* ---- who holds it ------------------------------------------------------- */

@@ -4,12 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/pool/meta.h"
 #include "numa/memfile.h"
 
 #define REFILL_PAGES 16u /* looked at in one go; of 2 MiB, some ms */
 #define PROMISE_PAGES 16u
+#define PURGE_PAGES 32u   /* punched in one go */
+#define SLICE_NS CLOCK_MS /* for such goes, at one time */
 
 /* ---- counted ------------------------------------------------------------- */
 
@@ -95,36 +98,59 @@ static void say(const struct pool *pool, unsigned file, uint64_t bytes,
 
 /* ---- too much ------------------------------------------------------------ */
 
-/* Punches all that is no page. */
-static int purge_data(struct pool *pool, uint32_t file)
+/* Where a walk through a file's pages goes on that ended at one. */
+static uint64_t from_in(const struct pool *pool, uint32_t file, uint64_t page)
 {
 	uint64_t first = pages_first(&pool->pages, file);
 	uint64_t n = pages_size(&pool->pages, file);
+	return page > first && page < first + n ? page : first;
+}
+
+/* Punches all that is no page, for a while. Whether there is more, or -errno. */
+static int purge_data(struct pool *pool, uint32_t file)
+{
+	uint64_t first = pages_first(&pool->pages, file);
+	uint64_t end = first + pages_size(&pool->pages, file);
+	uint64_t at = from_in(pool, file, pool->purge_page);
+	int64_t until_ns = clock_ns() + SLICE_NS;
+	uint32_t n = 0;
 	int r = 0;
-	for (uint64_t at = 0; r == 0 && at < n;) {
-		uint64_t from = at;
-		while (at < n &&
-		       pages_node_of(&pool->pages, first + at) == NODE_NONE)
-			at++;
-		r = backing_purge(&pool->backing, file, from, at - from);
-		while (at < n &&
-		       pages_node_of(&pool->pages, first + at) != NODE_NONE)
-			at++;
+	while (r == 0 && (at = pages_next_hole(&pool->pages, file, at)) < end) {
+		uint64_t to = pages_next_ready(&pool->pages, at);
+		if (n++ > 0 && clock_ns() >= until_ns) {
+			pool->purge_page = at;
+			return 1;
+		}
+		to = to < end ? to : end;
+		to = to < at + PURGE_PAGES ? to : at + PURGE_PAGES;
+		r = backing_purge(&pool->backing, file, at - first, to - at);
+		at = to;
 	}
+	pool->purge_page = 0;
 	return r;
 }
 
-static void purge(struct pool *pool, unsigned file, struct holes_count *count)
+/* Whether there is more. */
+static bool purge(struct pool *pool, unsigned file, struct holes_count *count)
 {
 	uint64_t before = count->held_bytes;
-	if ((is_shared(pool, file) ? meta_purge(pool)
-	                           : purge_data(pool, file)) < 0 ||
-	    holes_count(pool, file, count) < 0 || count->held_bytes >= before)
-		return;
-	before -= count->held_bytes;
-	pool->counts.given_back_bytes += before;
-	say(pool, file, before,
-	    "were faulted in that the pool has not, and are given back");
+	int r;
+	if (pool->purge_page == 0)
+		pool->purged_bytes = 0;
+	r = is_shared(pool, file) ? meta_purge(pool) : purge_data(pool, file);
+	if (r < 0 || holes_count(pool, file, count) < 0)
+		return false;
+	if (count->held_bytes < before) {
+		before -= count->held_bytes;
+		pool->counts.given_back_bytes += before;
+		pool->purged_bytes += before;
+	}
+	if (r > 0)
+		return true;
+	if (pool->purged_bytes > 0)
+		say(pool, file, pool->purged_bytes,
+		    "were faulted in that the pool has not, and are given back");
+	return false;
 }
 
 /* Who maps a file as others map theirs has all of it promised by the kernel,
@@ -133,20 +159,21 @@ static void purge(struct pool *pool, unsigned file, struct holes_count *count)
 static bool purge_promises(struct pool *pool, uint32_t file)
 {
 	uint64_t first = pages_first(&pool->pages, file);
-	uint64_t n = pages_size(&pool->pages, file);
-	uint64_t at = pool->promise_page;
+	uint64_t at = from_in(pool, file, pool->promise_page);
 	uint64_t now = backing_promised(&pool->backing, file);
-	for (unsigned i = 0; now > pool->promised[file] && at < n; at++) {
-		if (pages_node_of(&pool->pages, first + at) != NODE_NONE)
-			continue;
-		if (i++ == PROMISE_PAGES) {
+	for (unsigned i = 0; now > pool->promised[file]; i++, at++) {
+		at = pages_next_hole(&pool->pages, file, at);
+		if (at == PAGES_NONE)
+			break;
+		if (i == PROMISE_PAGES) {
 			pool->promise_page = at;
 			return true;
 		}
-		backing_unpromise(&pool->backing, file, at);
+		backing_unpromise(&pool->backing, file, at - first);
 		now = backing_promised(&pool->backing, file);
 	}
-	pool->promise_page = 0;
+	if (from_in(pool, file, pool->promise_page) > first)
+		pool->promise_page = 0;
 	pool->promised[file] = now;
 	return false;
 }
@@ -179,8 +206,8 @@ static bool refill_data(struct pool *pool, uint32_t file,
 		    "of its pages were taken away: what objects there held is "
 		    "lost, and memory comes there again");
 	}
-	while (at < end && pages_node_of(&pool->pages, at) == NODE_NONE)
-		at++;
+	at = pages_next_ready(&pool->pages, at);
+	at = at < end ? at : end;
 	n = at < end ? run_of(pool, at, end) : 0;
 	if (n > 0 && backing_refill(&pool->backing, file, at - first, n,
 	                            pages_node_of(&pool->pages, at), lack) < 0)
@@ -222,7 +249,8 @@ static bool look_at(struct pool *pool, unsigned file)
 	if (holes_count(pool, file, &count) < 0 ||
 	    count.held_bytes == count.due_bytes)
 		return false;
-	purge(pool, file, &count);
+	if (purge(pool, file, &count))
+		return true;
 	if (count.held_bytes < count.due_bytes) {
 		if (is_shared(pool, file))
 			set_aside(pool, &count);

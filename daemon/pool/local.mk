@@ -25,6 +25,7 @@ libdaemon_la_SOURCES += \
 	daemon/pool/keep.h \
 	daemon/pool/ledger.c \
 	daemon/pool/ledger.h \
+	daemon/pool/holders.c \
 	daemon/pool/loans.c \
 	daemon/pool/loans.h \
 	daemon/pool/looks.c \

@@ -10,18 +10,19 @@
 #define SLICE_NS CLOCK_MS
 #define OTHERS 3              /* times as long is everybody else's */
 #define OWED_NS (6 * CLOCK_MS) /* of which that much may be later */
-#define LEFT_NS CLOCK_S       /* without a question: nobody asks any more */
 #define SWEEP_NS CLOCK_S      /* to wait for what the dead left */
 #define SUSPECT_NS (100 * CLOCK_MS) /* a client may be between two CPUs */
 
 /* One that is under way, and the time of the last one that is whole. */
 struct look {
 	bool runs;
-	int64_t began_ns, step_ns;
+	int64_t began_ns;
 	int64_t whole_ns; /* when that began; 0: there is none */
 };
 
 struct looks {
+	uint64_t serial; /* of all that ever were */
+	uint32_t askers;
 	struct look use, audit;
 	struct usage counting, counted;
 	struct audit auditing, audited;
@@ -33,12 +34,19 @@ struct looks {
 /* Until then the loop is owed time; of all pools. */
 static int64_t owed_ns;
 
+static uint64_t serials;
+
 static bool is_time(int64_t now_ns)
 {
 	return owed_ns - now_ns <= OWED_NS;
 }
 
-static void pay(int64_t since_ns)
+bool looks_may(void)
+{
+	return is_time(clock_ns());
+}
+
+void looks_pay(int64_t since_ns)
 {
 	int64_t now_ns = clock_ns();
 	if (owed_ns < now_ns)
@@ -52,31 +60,52 @@ unsigned looks_pause_ms(void)
 	return more_ns <= 0 ? 1 : (unsigned)(more_ns / CLOCK_MS % 500) + 1;
 }
 
-static void done(struct pool *pool)
+/* What is under way. */
+static void stop(struct pool *pool)
 {
 	struct looks *looks = pool->looks;
 	if (looks->use.runs)
 		usage_done(&looks->counting);
-	if (looks->use.whole_ns != 0)
-		usage_done(&looks->counted);
 	if (looks->audit.runs)
 		usage_audit_drop(pool, &looks->auditing);
+	looks->use.runs = false;
+	looks->audit.runs = false;
+	looks->waits_ns = 0;
+}
+
+static void done(struct pool *pool)
+{
+	struct looks *looks = pool->looks;
+	stop(pool);
+	if (looks->use.whole_ns != 0)
+		usage_done(&looks->counted);
 	free(looks);
 	pool->looks = NULL;
 	pool->looks_done = NULL;
 }
 
-static struct looks *looks_of(struct pool *pool)
+uint64_t looks_join(struct pool *pool, uint64_t joined)
 {
-	if (pool->looks == NULL)
-		pool->looks = calloc(1, sizeof(*pool->looks));
-	pool->looks_done = pool->looks != NULL ? done : NULL;
-	return pool->looks;
+	struct looks *looks = pool->looks;
+	if (looks != NULL && looks->serial == joined)
+		return joined;
+	if (looks == NULL) {
+		looks = pool->looks = calloc(1, sizeof(*looks));
+		if (looks == NULL)
+			return 0;
+		pool->looks_done = done;
+		looks->serial = ++serials;
+	}
+	looks->askers++;
+	return looks->serial;
 }
 
-static bool is_left(const struct look *look, int64_t now_ns)
+void looks_leave(struct pool *pool, uint64_t joined)
 {
-	return look->runs && now_ns - look->step_ns > LEFT_NS;
+	struct looks *looks = pool->looks;
+	if (looks == NULL || looks->serial != joined || --looks->askers > 0)
+		return;
+	stop(pool);
 }
 
 static int begin(struct look *look, int64_t now_ns, int r)
@@ -92,10 +121,9 @@ static void usage_slice(struct pool *pool, int64_t now_ns)
 {
 	struct looks *looks = pool->looks;
 	bool more = true;
-	looks->use.step_ns = now_ns;
 	while (more && clock_ns() - now_ns < SLICE_NS)
 		more = usage_piece(&looks->counting, pool);
-	pay(now_ns);
+	looks_pay(now_ns);
 	if (more)
 		return;
 	if (looks->use.whole_ns != 0)
@@ -107,20 +135,14 @@ static void usage_slice(struct pool *pool, int64_t now_ns)
 
 int looks_usage(struct pool *pool, int64_t asked_ns, struct usage **usage)
 {
-	struct looks *looks = looks_of(pool);
+	struct looks *looks = pool->looks;
 	int64_t now_ns = clock_ns();
 	int r = 0;
-	if (looks == NULL)
-		return -ENOMEM;
 	*usage = &looks->counted;
 	if (looks->use.whole_ns >= asked_ns)
 		return 0;
 	if (!is_time(now_ns))
 		return LOOKS_E_LATER;
-	if (is_left(&looks->use, now_ns)) {
-		usage_done(&looks->counting);
-		looks->use.runs = false;
-	}
 	if (!looks->use.runs)
 		r = begin(&looks->use, now_ns,
 		          usage_begin(&looks->counting, pool));
@@ -141,12 +163,13 @@ static bool is_swept(struct pool *pool, int64_t now_ns)
 		looks->waits_ns = now_ns;
 	if (sweep_is_due(pool)) {
 		sweep_slice(pool);
-		pay(now_ns);
+		looks_pay(now_ns);
 	}
 	return !sweep_is_due(pool) || now_ns - looks->waits_ns > SWEEP_NS;
 }
 
-/* Whether no suspect is left, or has been one for long enough. */
+/* Whether no suspect is left, or has been one for long enough; once each was
+ * looked at again. */
 static bool is_settled(struct pool *pool, int64_t now_ns)
 {
 	struct looks *looks = pool->looks;
@@ -154,7 +177,10 @@ static bool is_settled(struct pool *pool, int64_t now_ns)
 	if (looks->last_ns == 0)
 		looks->last_ns = now_ns;
 	since_ns = now_ns - looks->last_ns;
-	return !audit_again_srv(&looks->auditing) ||
+	while (audit_again_srv(&looks->auditing))
+		if (clock_ns() - now_ns >= SLICE_NS)
+			return false;
+	return looks->auditing.n_suspects == 0 ||
 	       (since_ns > SUSPECT_NS &&
 	        (!sweep_is_due(pool) || since_ns > SWEEP_NS));
 }
@@ -164,7 +190,6 @@ static int audit_slice(struct pool *pool, int64_t now_ns)
 	struct looks *looks = pool->looks;
 	bool failed = false;
 	bool more = true;
-	looks->audit.step_ns = now_ns;
 	while (more && clock_ns() - now_ns < SLICE_NS)
 		more = usage_audit_piece(pool, &looks->auditing, &failed);
 	if (failed) {
@@ -179,7 +204,7 @@ static int audit_slice(struct pool *pool, int64_t now_ns)
 		looks->audit.whole_ns = looks->audit.began_ns;
 		looks->audit.runs = false;
 	}
-	pay(now_ns);
+	looks_pay(now_ns);
 	return 0;
 }
 
@@ -197,18 +222,12 @@ static int audit_begin(struct pool *pool, int64_t now_ns)
 int looks_audit(struct pool *pool, int64_t asked_ns, const struct audit **audit,
                 int64_t *took_ns)
 {
-	struct looks *looks = looks_of(pool);
+	struct looks *looks = pool->looks;
 	int64_t now_ns = clock_ns();
 	int r = 0;
-	if (looks == NULL)
-		return -ENOMEM;
 	if (looks->audit.whole_ns < asked_ns) {
 		if (!is_time(now_ns))
 			return LOOKS_E_LATER;
-		if (is_left(&looks->audit, now_ns)) {
-			usage_audit_drop(pool, &looks->auditing);
-			looks->audit.runs = false;
-		}
 		if (!looks->audit.runs)
 			r = audit_begin(pool, now_ns);
 		if (r == 0)

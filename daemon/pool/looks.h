@@ -14,8 +14,8 @@
  *
  * Slabs come, go and move between two slices. Each is counted as it is when the
  * count comes by; what is summed up of an audit follows them (usage_audit_count).
- * A count that nobody asks for any more is left as it is, and begun anew by the next
- * question. One thread, the event loop's, calls all of this.
+ * Who asks has joined before, and leaves with the answer or without: a count for
+ * which nobody is left ends there. One thread, the event loop's, calls all of this.
  */
 #ifndef DAEMON_POOL_LOOKS_H
 #define DAEMON_POOL_LOOKS_H
@@ -24,12 +24,23 @@
 
 #define LOOKS_E_LATER 1
 
+/* Somebody asks now and goes on to; joined is what this gave before, or 0. What
+ * looks_leave is told; 0 without memory. */
+uint64_t looks_join(struct pool *pool, uint64_t joined);
+
+/* The pool may be another one by now. */
+void looks_leave(struct pool *pool, uint64_t joined);
+
 /* What is asked for at a time, by clock_ns: 0 with what was counted, which stays
  * until the next call; LOOKS_E_LATER: ask again in looks_pause_ms; or -ENOMEM. */
 int looks_usage(struct pool *pool, int64_t asked_ns, struct usage **usage);
 int looks_audit(struct pool *pool, int64_t asked_ns, const struct audit **audit,
                 int64_t *took_ns);
 
+/* Whether others had their time since the last slice, and what a slice of a
+ * report took that began then; when to try again. */
+bool looks_may(void);
+void looks_pay(int64_t since_ns);
 unsigned looks_pause_ms(void);
 
 #endif

@@ -17,6 +17,9 @@ static struct layout_node *node_row(const struct pages *book, uint32_t node)
 	return (struct layout_node *)(uintptr_t)&book->view->nodes[node];
 }
 
+/* The sets of all files' pages. */
+enum { HOLES, READY, FILE_SETS };
+
 /* The set of pages with slabs; those before it are by order. */
 static uint32_t set_used(const struct pages *book)
 {
@@ -36,7 +39,7 @@ int pages_make(struct pages *book, const struct view *view)
 	book->since_ns = calloc(book->n_pages, sizeof(*book->since_ns));
 	ok = book->free != NULL && book->used != NULL &&
 	     book->since_ns != NULL &&
-	     places_make(&book->holes, book->n_pages, 1) == 0;
+	     places_make(&book->files, book->n_pages, FILE_SETS) == 0;
 	for (uint32_t node = 0; ok && node < view->geo.n_nodes; node++)
 		ok = places_make(&book->node[node].sets, book->n_pages,
 		                 set_used(book) + 1) == 0;
@@ -48,7 +51,7 @@ void pages_done(struct pages *book)
 	free(book->free);
 	free(book->used);
 	free(book->since_ns);
-	places_done(&book->holes);
+	places_done(&book->files);
 	for (uint32_t node = 0; node < NODES_MAX; node++)
 		places_done(&book->node[node].sets);
 }
@@ -245,9 +248,9 @@ static void note_known(struct pages *book, uint32_t file, uint64_t page,
 	uint64_t first = pages_first(book, file);
 	uint64_t *known = &book->node[file].known;
 	for (uint64_t i = page; i < page + n && i < first + *known; i++)
-		places_put(&book->holes, 0, i, false);
+		places_put(&book->files, HOLES, i, false);
 	for (uint64_t i = first + *known; i < page; i++)
-		places_put(&book->holes, 0, i, true);
+		places_put(&book->files, HOLES, i, true);
 	if (*known < page + n - first)
 		*known = page + n - first;
 }
@@ -267,6 +270,7 @@ void pages_add(struct pages *book, uint64_t page, uint64_t n, uint32_t node)
 	for (uint64_t i = page; i < page + n; i++) {
 		atom_store(&page_bytes(book)[i], (uint8_t)(1 + node));
 		book->since_ns[i] = now;
+		places_put(&book->files, READY, i, true);
 		enter(book, i, 1);
 	}
 	book->node[file].in_file += n;
@@ -284,7 +288,8 @@ void pages_drop(struct pages *book, uint64_t page)
 	head = (struct layout_head *)(uintptr_t)book->view->head;
 	/* pairs: reach_close, in clients; the page's byte comes before. */
 	atom_store_release(&head->drops, head->drops + 1);
-	places_put(&book->holes, 0, page, true);
+	places_put(&book->files, HOLES, page, true);
+	places_put(&book->files, READY, page, false);
 	book->node[file].in_file--;
 	count_here(book, node, -1);
 }
@@ -299,21 +304,32 @@ void pages_move(struct pages *book, uint64_t page, uint32_t to)
 	count_here(book, to, 1);
 }
 
+uint64_t pages_next_ready(const struct pages *book, uint64_t from)
+{
+	return places_next(&book->files, READY, from);
+}
+
+uint64_t pages_next_hole(const struct pages *book, uint32_t file, uint64_t from)
+{
+	uint64_t first = pages_first(book, file);
+	uint64_t known = first + book->node[file].known;
+	uint64_t hole = places_next(&book->files, HOLES, from);
+	hole = hole < known ? hole : from > known ? from : known;
+	return hole < first + pages_size(book, file) ? hole : PAGES_NONE;
+}
+
 /* The first hole of a file, and how many up to n follow each other. */
 static uint64_t hole_in(const struct pages *book, uint32_t file, uint64_t *n)
 {
 	uint64_t first = pages_first(book, file);
 	uint64_t end = first + pages_size(book, file);
-	uint64_t known = first + book->node[file].known;
-	uint64_t hole = places_next(&book->holes, 0, first);
-	uint64_t run = 1;
-	hole = hole < known ? hole : known;
-	if (hole == end)
+	uint64_t hole = pages_next_hole(book, file, first);
+	uint64_t ready;
+	if (hole == PAGES_NONE)
 		return PAGES_NONE;
-	while (run < *n && hole + run < end &&
-	       pages_node_of(book, hole + run) == NODE_NONE)
-		run++;
-	*n = run;
+	ready = pages_next_ready(book, hole);
+	end = ready < end ? ready : end;
+	*n = *n < end - hole ? *n : end - hole;
 	return hole;
 }
 
@@ -363,20 +379,30 @@ uint64_t pages_next_used(const struct pages *book, uint32_t node, uint64_t from)
 	return places_next(&book->node[node].sets, set_used(book), from);
 }
 
+uint64_t pages_next_used_any(const struct pages *book, uint64_t from)
+{
+	uint64_t lowest = PAGES_NONE;
+	for (uint32_t node = 0; node < book->view->geo.n_nodes; node++) {
+		uint64_t page = PAGES_NONE;
+		if (book->node[node].used_units > 0)
+			page = pages_next_used(book, node, from);
+		lowest = page < lowest ? page : lowest;
+	}
+	return lowest;
+}
+
 uint64_t pages_prev_used(const struct pages *book, uint32_t node,
                          uint64_t below)
 {
 	return places_prev(&book->node[node].sets, set_used(book), below);
 }
 
-uint64_t pages_prev(const struct pages *book, uint32_t node, uint64_t below)
+uint64_t pages_next(const struct pages *book, uint32_t node, uint64_t from)
 {
-	uint64_t used = pages_prev_used(book, node, below);
+	uint64_t used = pages_next_used(book, node, from);
 	uint64_t empty =
-		places_prev(&book->node[node].sets, book->page_order, below);
-	if (used == PAGES_NONE || empty == PAGES_NONE)
-		return used == PAGES_NONE ? empty : used;
-	return used > empty ? used : empty;
+		places_next(&book->node[node].sets, book->page_order, from);
+	return used < empty ? used : empty;
 }
 
 /* ---- units -------------------------------------------------------------- */

@@ -46,7 +46,9 @@ struct pages {
 	uint64_t *free;      /* by unit, a bit: ready, and no slab's */
 	uint16_t *used;      /* units in slabs, by page */
 	int64_t *since_ns;   /* when it became empty, by page */
-	struct places holes; /* among the pages that files are known to have */
+	/* Two sets: holes among the pages that files are known to have; and all
+	 * that are ready. */
+	struct places files;
 	struct pages_node node[NODES_MAX];
 };
 
@@ -102,6 +104,11 @@ uint64_t pages_free_units(const struct pages *book, uint32_t node);
  * pool has as much of the node as it may. */
 uint64_t pages_hole(struct pages *book, uint32_t node, uint64_t *n);
 
+/* The lowest at or above a page that is ready, on any node, or that is a hole of
+ * the file in which the page is; or PAGES_NONE. */
+uint64_t pages_next_ready(const struct pages *book, uint64_t from);
+uint64_t pages_next_hole(const struct pages *book, uint32_t file, uint64_t from);
+
 /* The highest page on a node that has been without a slab for so long, below a
  * page; or PAGES_NONE. */
 uint64_t pages_idle(const struct pages *book, uint32_t node, uint64_t below,
@@ -118,8 +125,11 @@ uint64_t pages_next_used(const struct pages *book, uint32_t node,
 uint64_t pages_prev_used(const struct pages *book, uint32_t node,
                          uint64_t below);
 
-/* The highest page on a node below one, with slabs or without. */
-uint64_t pages_prev(const struct pages *book, uint32_t node, uint64_t below);
+/* The lowest with slabs on any node. */
+uint64_t pages_next_used_any(const struct pages *book, uint64_t from);
+
+/* The lowest page on a node at or above one, with slabs or without. */
+uint64_t pages_next(const struct pages *book, uint32_t node, uint64_t from);
 
 /* Units in slabs, of all nodes. */
 uint64_t pages_used_units(const struct pages *book);

@@ -85,9 +85,9 @@ struct pool {
 	uint32_t new_cache; /* made last, until the balance knows; 0 */
 	uint32_t n_clients, last_id; /* live; the id handed out most recently */
 	bool superseded, denied_any; /* caches of one name; some mark denied */
-	/* Of pool/holes.c: the page from which on lost memory is faulted in, and
-	 * what the kernel had promised to anybody after the last look. */
-	uint64_t refill_page;
+	/* Of pool/holes.c: from which page on lost memory is faulted in, and what
+	 * is no page goes back, and how much did; what the kernel had promised. */
+	uint64_t refill_page, purge_page, purged_bytes;
 	uint64_t promised[TOPO_NODES_MAX], promise_page;
 	uint32_t suspects, suspect; /* clients since the last look; one of them */
 	uint64_t told_drops; /* of the head, when clients were told last */

@@ -42,13 +42,13 @@ static bool next_in(const struct pool *pool, uint32_t unit, uint32_t end,
 
 bool usage_next(const struct pool *pool, uint32_t unit, struct usage_slab *slab)
 {
-	const struct view *view = &pool->view;
-	while ((unit = view_next_unit(view, unit, NULL)) < view->geo.n_units) {
-		uint64_t end = ((uint64_t)unit | ((1u << GRANULE_SHIFT) - 1)) + 1;
-		end = end < view->geo.n_units ? end : view->geo.n_units;
-		if (next_in(pool, unit, (uint32_t)end, slab))
+	const struct pages *pages = &pool->pages;
+	uint64_t page = unit / pages->page_units;
+	while ((page = pages_next_used_any(pages, page)) != PAGES_NONE) {
+		uint32_t first = (uint32_t)(page++ * pages->page_units);
+		unit = unit > first ? unit : first;
+		if (next_in(pool, unit, first + pages->page_units, slab))
 			return true;
-		unit = (uint32_t)end;
 	}
 	return false;
 }
@@ -68,6 +68,8 @@ static void count_slab(struct usage *usage, const struct pool *pool,
 	tags_tally_srv(slab_tags(&pool->view, slab->head), row->n_objs,
 	               row->stride, usage->owners);
 	n_free = usage->owners->objects[TAG_FREE] - n_free;
+	if (usage->holders != NULL && pool->view.nodes[slab->home].drain != 0)
+		holders_add(usage->holders, pool, slab->head);
 	cell->slabs++;
 	cell->objects += row->n_objs;
 	cell->free += n_free;
@@ -80,8 +82,17 @@ static void count_slab(struct usage *usage, const struct pool *pool,
 	}
 }
 
+static bool is_any_drained(const struct pool *pool)
+{
+	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
+		if (pool->view.nodes[node].drain != 0)
+			return true;
+	return false;
+}
+
 int usage_begin(struct usage *usage, const struct pool *pool)
 {
+	bool drained = is_any_drained(pool);
 	/* Those, too, that are made before it is through. */
 	uint64_t rows = pool->view.geo.n_caches + 1;
 	usage->unit = 0;
@@ -89,9 +100,10 @@ int usage_begin(struct usage *usage, const struct pool *pool)
 	usage->cells = calloc(rows * usage->n_nodes, sizeof(*usage->cells));
 	usage->owners = calloc(1, sizeof(*usage->owners));
 	usage->client = calloc(CLIENT_IDS, sizeof(*usage->client));
+	usage->holders = drained ? calloc(1, sizeof(*usage->holders)) : NULL;
 	usage->unknown = 0;
 	if (usage->cells == NULL || usage->owners == NULL ||
-	    usage->client == NULL) {
+	    usage->client == NULL || (drained && usage->holders == NULL)) {
 		usage_done(usage);
 		return -ENOMEM;
 	}
@@ -126,6 +138,7 @@ void usage_done(struct usage *usage)
 	free(usage->cells);
 	free(usage->owners);
 	free(usage->client);
+	free(usage->holders);
 }
 
 static uint64_t at_most(uint64_t n, uint64_t all, uint64_t taken)
@@ -141,7 +154,7 @@ void usage_hold_nothing(struct usage *usage, const struct pool *pool)
 	for (uint64_t i = 0; i < n; i++)
 		if (usage->cells[i].held != 0)
 			usage->cells[i].held = 0;
-	for (uint32_t id = 0; id < CLIENT_IDS; id++)
+	for (uint32_t id = 0; id <= pool->head->top_id; id++)
 		if (usage->client[id].known || usage->client[id].held != 0)
 			usage->client[id] = (struct usage_client){0};
 }
@@ -179,7 +192,7 @@ static void check_counts(struct pool *pool, struct audit *audit)
 static void count_opens(const struct pool *pool, uint32_t *opens)
 {
 	uint64_t n_words = pool->view.geo.open_words;
-	for (uint32_t id = 1; id < CLIENT_IDS; id++) {
+	for (uint32_t id = 1; id <= pool->head->top_id; id++) {
 		const uint64_t *words = &pool->view.opens[id * n_words];
 		if ((atom_load(&pool->view.clients[id].word) & 0xff) ==
 		    CLIENT_FREE)

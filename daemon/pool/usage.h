@@ -3,6 +3,7 @@
 #ifndef DAEMON_POOL_USAGE_H
 #define DAEMON_POOL_USAGE_H
 
+#include "daemon/pool/holders.h"
 #include "daemon/pool/pool.h"
 #include "shm/audit.h"
 #include "shm/tags.h"
@@ -32,6 +33,7 @@ struct usage {
 	struct usage_cell *cells; /* (cache - 1) * n_nodes + node */
 	struct tags_tally *owners;
 	struct usage_client *client; /* by id */
+	struct holders *holders; /* on nodes that are emptied; NULL: none is */
 	uint32_t unknown; /* clients with objects that did not say */
 	uint32_t unit; /* the next to be counted */
 };

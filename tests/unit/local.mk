@@ -40,6 +40,7 @@ unit_tests += tests/unit/daemon/test_history
 unit_tests += tests/unit/daemon/test_http
 unit_tests += tests/unit/daemon/test_http_post
 unit_tests += tests/unit/daemon/test_log
+unit_tests += tests/unit/daemon/test_looks
 unit_tests += tests/unit/daemon/test_message
 unit_tests += tests/unit/daemon/test_notify
 unit_tests += tests/unit/daemon/test_orphans
@@ -60,6 +61,7 @@ unit_tests += tests/unit/daemon/test_report_plan
 unit_tests += tests/unit/daemon/test_report_slabs
 unit_tests += tests/unit/daemon/test_reuse
 unit_tests += tests/unit/daemon/test_settings
+unit_tests += tests/unit/daemon/test_holders
 unit_tests += tests/unit/daemon/test_holes
 unit_tests += tests/unit/daemon/test_share
 unit_tests += tests/unit/daemon/test_slabs
@@ -68,6 +70,7 @@ unit_tests += tests/unit/daemon/test_supervise_fds
 unit_tests += tests/unit/daemon/test_supervise_msg
 unit_tests += tests/unit/daemon/test_turn
 unit_tests += tests/unit/daemon/test_uevent
+unit_tests += tests/unit/daemon/test_walks
 unit_tests += tests/unit/daemon/test_wants
 # Threads that race: TAP of their own, for the thread sanitizer.
 tap_programs += tests/unit/client/race_depot
@@ -91,6 +94,11 @@ tests_unit_daemon_test_log_LDFLAGS = $(clock_wrap)
 tests_unit_daemon_test_pages_LDFLAGS = $(clock_wrap)
 tests_unit_daemon_test_peer_LDFLAGS = $(clock_wrap)
 tests_unit_daemon_test_reuse_LDFLAGS = $(clock_wrap)
+
+tests_unit_daemon_test_looks_LDFLAGS = $(clock_wrap) \
+	-Wl,--wrap=usage_piece,--wrap=usage_audit_piece
+tests_unit_daemon_test_walks_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=backing_where,--wrap=backing_purge
 
 # What the kernel answers is the test's to say.
 backing_wraps = $(AM_LDFLAGS) \

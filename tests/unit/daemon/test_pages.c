@@ -210,14 +210,14 @@ static void check_books(void)
 		for (uint64_t page = 0; page < pages->n_pages; page++) {
 			if (pages_node_of(pages, page) != node)
 				continue;
-			any = page;
+			any = page < any ? page : any;
 			used = pages->used[page] > 0 ? page : used;
 			empty += pages->used[page] == 0;
 			naive_runs(page, runs);
 		}
 		cr_assert_arr_eq(pages->node[node].runs, runs, sizeof(runs));
 		cr_assert_eq(pages->node[node].empty, empty);
-		cr_assert_eq(pages_prev(pages, node, UINT64_MAX), any);
+		cr_assert_eq(pages_next(pages, node, 0), any);
 		cr_assert_eq(pages_prev_used(pages, node, UINT64_MAX), used);
 		cr_assert_eq(pages_count_idle(pages, node, 0), empty);
 	}
