@@ -2,7 +2,9 @@
 #include "daemon/manager/fdstore.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -228,4 +230,30 @@ void fdstore_barrier(void)
 	if (r < 0)
 		log_warn("the service manager has not confirmed what it keeps: "
 		         "%s", strerror(-r));
+}
+
+/* One more at the end is kept only where all before it were: limits are counts.
+ * What the manager closed is seen at the other end. */
+bool fdstore_confirm(void)
+{
+	static const char name[] = "slabd.probe";
+	struct pollfd at = {.events = 0};
+	bool full = false;
+	int pair[2];
+	/* What is known to be full has taken no more than it has room for. */
+	if (n_slots >= max_slots ||
+	    names_bytes + sizeof(name) > FDSTORE_NAMES_BYTES ||
+	    pipe2(pair, O_CLOEXEC) < 0) {
+		fdstore_barrier();
+		return true;
+	}
+	fdstore_put(name, pair[1]);
+	close(pair[1]);
+	fdstore_barrier();
+	at.fd = pair[0];
+	if (fdstore_has(name) && poll(&at, 1, 0) > 0)
+		full = (at.revents & POLLHUP) != 0;
+	close(pair[0]);
+	fdstore_drop(name);
+	return !full;
 }

@@ -67,4 +67,8 @@ void fdstore_close_rest(void);
 /* Waits, at most five seconds, until the manager has all that was put. */
 void fdstore_barrier(void);
 
+/* The same, and asks whether it has kept all of it: it closes what it has no
+ * room for. False: it has no room left. */
+bool fdstore_confirm(void);
+
 #endif

@@ -8,6 +8,8 @@ libdaemon_la_SOURCES += \
 	daemon/manager/lastconf.h \
 	daemon/manager/notify.c \
 	daemon/manager/notify.h \
+	daemon/manager/tells.c \
+	daemon/manager/tells.h \
 	daemon/manager/supervise.c \
 	daemon/manager/supervise.h \
 	daemon/manager/supervise_fds.c \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/manager/notify.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -13,9 +14,9 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
+#include "daemon/manager/tells.h"
 
 #define TEXT_BYTES 256
-#define TRIES 5 /* to tell the manager, where the kernel lacks memory */
 
 static bool have_manager = true;
 
@@ -32,16 +33,8 @@ void notify_setup(bool manager)
 
 int notify_tell(const char *fields, const int *fds, unsigned n_fds)
 {
-	int r = 0;
-	if (!have_manager)
-		return 0;
-	for (int tries = 0; tries < TRIES; tries++) {
-		r = sd_pid_notify_with_fds(0, 0, fields, fds, n_fds);
-		if (r != -EAGAIN && r != -ENOBUFS && r != -ENOMEM &&
-		    r != -EINTR)
-			break;
-	}
-	return r;
+	assert(n_fds <= 1);
+	return have_manager ? tells_send(fields, n_fds > 0 ? fds[0] : -1) : 0;
 }
 
 int notify_say(const char *fields, const char *format, ...)
@@ -71,7 +64,7 @@ int64_t notify_watchdog_ns(void)
 
 int notify_barrier(int64_t limit_ns)
 {
-	return have_manager ? sd_notify_barrier(0, limit_ns / CLOCK_US) : 0;
+	return have_manager ? tells_barrier(limit_ns) : 0;
 }
 
 /* Puts one passed descriptor in its place, or says why it has none. */

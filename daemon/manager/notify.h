@@ -21,8 +21,9 @@
  * call: true. */
 void notify_setup(bool manager);
 
-/* A notification of fields that we wrote, with descriptors of which the manager
- * gets copies. 1 the manager has it, 0 there is no manager, -errno. */
+/* A notification of fields that we wrote, with at most one descriptor, of which
+ * the manager gets a copy. It never waits for the manager (manager/tells.h). 1 the
+ * manager has it or gets it in its turn, 0 there is no manager, -errno. */
 int notify_tell(const char *fields, const int *fds, unsigned n_fds);
 
 /* Sockets are bound and memory is ready; the text says what was carved. 0, or

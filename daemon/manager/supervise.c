@@ -22,12 +22,14 @@
 #include "daemon/manager/supervise_fds.h"
 #include "daemon/manager/supervise_msg.h"
 #include "daemon/manager/supervise_place.h"
+#include "daemon/manager/tells.h"
 
 #define USAGE 2          /* status of a slabd that would fail again */
 #define AGAIN_NS CLOCK_S /* of life, and SUPERVISE_AGAIN is no crash */
 #define OWN_FDS 64       /* that the store must leave, at the least */
 #define HEAR_MAX 4096    /* messages at one go: more than a queue has */
 #define LOOK_NS (60 * CLOCK_S) /* longest wait at one time */
+#define TELLS_NS (50 * CLOCK_MS) /* until the manager above is told more */
 #define NEVER INT64_MAX
 
 static struct supervisor {
@@ -293,10 +295,13 @@ static int wait_ms(const struct supervisor *s)
 	int64_t log_ns = log_flush();
 	if (log_ns >= 0)
 		at = least(at, now + log_ns + CLOCK_MS);
-	if (at == NEVER)
-		return -1;
+	/* The manager above has room again some time. */
+	if (tells_flush() != 0)
+		at = least(at, now + TELLS_NS);
 	if (at <= now)
 		return 0;
+	if (at == NEVER)
+		return -1;
 	/* Rounded up, so that it is due when poll comes back. */
 	return (int)((least(at - now, LOOK_NS) + CLOCK_MS - 1) / CLOCK_MS);
 }

@@ -43,6 +43,15 @@ int keep_peek(const char *pool, unsigned file)
 	return fdstore_peek(name_in(pool, file));
 }
 
+bool keep_has_all(const struct pool *pool)
+{
+	unsigned n = KEEP_NODES + pool->journal->n_nodes;
+	for (unsigned file = KEEP_CONTROL; file < n; file++)
+		if (keep_peek(pool->name, file) < 0)
+			return false;
+	return true;
+}
+
 static bool is_kept(const struct pool *pool, unsigned file)
 {
 	return fdstore_has(name_of(pool, file));
@@ -53,6 +62,7 @@ void keep_pool(const struct pool *pool)
 {
 	unsigned n = KEEP_NODES + pool->backing.n_nodes;
 	unsigned file = KEEP_CONTROL;
+	bool whole;
 	/* Without it nobody takes up the rest. */
 	if (!is_kept(pool, KEEP_JOURNAL))
 		return;
@@ -60,13 +70,15 @@ void keep_pool(const struct pool *pool)
 	keep_fd(pool, KEEP_SHARED, pool->shared_fd);
 	for (unsigned node = 0; node < pool->backing.n_nodes; node++)
 		keep_fd(pool, KEEP_NODES + node, pool->backing.node[node].fd);
-	fdstore_barrier();
+	whole = fdstore_confirm();
 	while (file < n && is_kept(pool, file))
 		file++;
-	if (file == n)
+	if (whole && file == n)
 		return;
-	log_warn("pool %s: not all of it is kept: it will not outlive slabd",
-	         pool->name);
+	log_warn("pool %s: not all of it is kept: it will not outlive slabd; "
+	         "the service manager is to have room for %u descriptors of the "
+	         "pool, and three a client: raise FileDescriptorStoreMax and "
+	         "LimitNOFILE", pool->name, n);
 	keep_forget(pool);
 }
 

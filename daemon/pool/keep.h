@@ -21,6 +21,10 @@ int keep_take(const struct pool *pool, unsigned file);
 /* The same of a pool by name, without taking it. */
 int keep_peek(const char *pool, unsigned file);
 
+/* Whether each file of a pool was passed beside its journal: what the manager was
+ * given and has not is gone for good. */
+bool keep_has_all(const struct pool *pool);
+
 /* Has the manager keep all of the pool's files, or no longer keep any. */
 void keep_pool(const struct pool *pool);
 void keep_forget(const struct pool *pool);

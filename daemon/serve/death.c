@@ -316,20 +316,29 @@ static struct peer *make_peer(struct server *server, struct pool *pool,
 	return NULL;
 }
 
-/* 1 it lives on; 0 its row is DEAD, or LIVE without a process; or -errno. */
+/* Of something that there may be more of later. */
+static bool is_lack(int fd)
+{
+	return fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM;
+}
+
+/* A client whose process can't be found, as it is in a namespace that is not
+ * seen from here, and the manager had not read of it: nobody learns of its end,
+ * so that its row and objects stay. 1 it lives on, or may; 0 its row is DEAD, or LIVE without a process; or -errno. */
 static int adopt_client(struct server *server, struct pool *pool, uint32_t id)
 {
 	bool was_live = view_client_live(&pool->view, id);
 	int fd = was_live ? find_process(pool, id) : -ESRCH;
 	struct kept_pair pair;
 	struct peer *peer = NULL;
-	if (fd >= 0 || fd == -ESRCH)
+	if (!is_lack(fd))
 		peer = make_peer(server, pool, id, fd < 0 ? -1 : fd);
-	if (peer == NULL) {
-		int r = fd >= 0 || fd == -ESRCH ? -ENOMEM : fd;
+	if (peer == NULL || (fd < 0 && fd != -ESRCH)) {
+		int r = is_lack(fd) ? fd : peer == NULL ? -ENOMEM : 1;
 		log_error("pool %s: client %u (pid %d): %s: it may be alive "
-		          "and can't be watched", pool->name, id,
-		          pool->view.clients[id].pid, strerror(-r));
+		          "and can't be watched; what it has stays its own",
+		          pool->name, id, pool->view.clients[id].pid,
+		          strerror(r == 1 ? -fd : -r));
 		return r;
 	}
 	if (fd >= 0)

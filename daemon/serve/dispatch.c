@@ -25,6 +25,7 @@
 
 #define MESSAGES_A_TURN 32 /* then other peers have theirs */
 #define UNREAD_MAX 65536   /* bytes, with what the kernel adds */
+#define PEERS_PENDING 128  /* connections before their hello */
 
 static void on_message(evutil_socket_t fd, short what, void *arg);
 
@@ -183,6 +184,20 @@ static void on_message(evutil_socket_t fd, UNUSED short what, void *arg)
 		more = receive(arg, fd);
 }
 
+/* Those that may come, those that are there where that is more, as max_clients
+ * was lowered, and some that are pending: who lost its connection comes back. */
+static unsigned max_peers(const struct server *server)
+{
+	unsigned max = PEERS_PENDING;
+	for (unsigned i = 0; i < server->n_pools; i++) {
+		const struct pool *pool = &server->pools[i];
+		max += pool->n_clients > pool->config->max_clients
+		               ? pool->n_clients
+		               : pool->config->max_clients;
+	}
+	return max;
+}
+
 void dispatch_accept(struct server *server, int sock)
 {
 	struct peer *peer = peer_new(server, PEER_PENDING);
@@ -199,7 +214,7 @@ void dispatch_accept(struct server *server, int sock)
 	peer->pid = cred.pid;
 	peer->uid = cred.uid;
 	peer->gid = cred.gid;
-	if (server->n_peers > server->max_peers)
+	if (server->n_peers > max_peers(server))
 		peer_fault(peer, DROP_LIMIT, "all clients' places are taken");
 	else if (death_open(peer) < 0 ||
 	         peer_watch(peer, &peer->on_sock, sock, on_message) < 0)

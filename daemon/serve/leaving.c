@@ -48,7 +48,6 @@ int64_t leaving_close(struct server *server)
 			return pool->n_clients > 0 ? -1 : CLOCK_S;
 		log_info("pool %s is no longer in slabd.conf, and nobody has "
 		         "it: its memory goes back", pool->name);
-		server->max_peers -= pool->config->max_clients;
 		server->n_pools--;
 		balance_done(pool);
 		keep_or_destroy(pool, false);

@@ -15,6 +15,7 @@
 #include "daemon/manager/fdstore.h"
 #include "daemon/manager/lastconf.h"
 #include "daemon/manager/notify.h"
+#include "daemon/manager/tells.h"
 #include "daemon/pool/adopt.h"
 #include "daemon/pool/create.h"
 #include "daemon/pool/keep.h"
@@ -33,7 +34,8 @@
 
 #define ACCEPT_AGAIN_NS (200 * CLOCK_MS) /* after descriptors ran out */
 #define READY_AGAIN_MS 500
-#define PEERS_PENDING 128 /* connections before their hello */
+#define TELLS_AGAIN_NS (50 * CLOCK_MS) /* after memory ran out */
+#define TELLS_LIMIT_NS (5 * CLOCK_S)   /* for what waits, at the end */
 
 /* What it leaves: told, the sockets, as a restart may follow; else all that a
  * client may have reached. */
@@ -53,6 +55,8 @@ static struct loop {
 	struct event *accept_again;
 	struct event *watchdog;
 	struct event *ready_again; /* the manager could not be told */
+	struct event *tells;       /* it has room for what waits */
+	struct event *tells_again; /* or the kernel may have */
 	struct event *signals[3];
 } loop;
 
@@ -132,11 +136,10 @@ static void on_accept_again(UNUSED evutil_socket_t fd, UNUSED short what,
 /* ---- pools -------------------------------------------------------------- */
 
 /* Adds an open pool, which stands behind the others. */
-static int add_pool(struct server *server, const struct config_pool *config)
+static int add_pool(struct server *server)
 {
 	struct pool *pool = &server->pools[server->n_pools++];
 	int r;
-	server->max_peers += config->max_clients;
 	r = balance_make(pool);
 	if (r < 0)
 		log_error("pool %s: can't make its balance: %s", pool->name,
@@ -160,7 +163,7 @@ static int open_pool(struct server *server, const struct config_pool *config)
 		r = create_pool(pool, config, server->topo, may_reserve, i);
 	if (r != 0 && stop_is_due())
 		return 0;
-	return r < 0 ? r : add_pool(server, config);
+	return r < 0 ? r : add_pool(server);
 }
 
 /* Those that are kept and not configured. Where one can't be taken over nothing
@@ -180,7 +183,7 @@ static int open_leaving(struct server *server)
 		leaving_configure(config, name);
 		if (adopt_pool(pool, config, server->topo,
 		               server->config->reserve_hugepages) == 0)
-			r = add_pool(server, config);
+			r = add_pool(server);
 		else
 			keep_forget(pool);
 	}
@@ -274,6 +277,37 @@ static int open_watchdog(struct server *server)
 	if (loop.watchdog == NULL || event_add(loop.watchdog, &tv) < 0)
 		return -ENOMEM;
 	return 0;
+}
+
+static void tell_more(UNUSED void *arg)
+{
+	if (loop.tells != NULL)
+		event_add(loop.tells, NULL);
+}
+
+static void on_tells(UNUSED evutil_socket_t fd, UNUSED short what,
+                     UNUSED void *arg)
+{
+	int r = tells_flush();
+	if (r == TELLS_E_FULL)
+		tell_more(NULL);
+	else if (r == TELLS_E_LATER)
+		wake_start(loop.tells_again, TELLS_AGAIN_NS);
+}
+
+/* Without a manager there is no socket, and nothing ever waits. */
+static int open_tells(struct server *server)
+{
+	int sock = tells_socket();
+	if (sock < 0)
+		return 0;
+	loop.tells = event_new(server->base, sock, EV_WRITE, on_tells, NULL);
+	if (loop.tells == NULL)
+		return -ENOMEM;
+	tells_on_wait(tell_more, NULL);
+	/* What the start left. */
+	tell_more(NULL);
+	return wake_timer(&loop.tells_again, server->base, on_tells, NULL);
 }
 
 static void say_ready(struct server *server)
@@ -378,7 +412,6 @@ static int start(struct server *server)
 		r = door_open(server->base);
 	if (r == 0)
 		r = open_sockets(server);
-	server->max_peers = PEERS_PENDING;
 	ledger_place(server->config->control);
 	if (r == 0)
 		ledger_settle(server->topo);
@@ -393,6 +426,8 @@ static int start(struct server *server)
 		r = take_up_clients(server);
 	if (r == 0)
 		r = open_watchdog(server);
+	if (r == 0)
+		r = open_tells(server);
 	if (r < 0)
 		log_error("can't start the event loop: %s%s", strerror(-r),
 		          r == -EMFILE ? "; raise LimitNOFILE" : "");
@@ -455,6 +490,8 @@ void loop_close(struct server *server)
 	wake_free(&loop.accept);
 	wake_free(&loop.accept_again);
 	wake_free(&loop.ready_again);
+	wake_free(&loop.tells);
+	wake_free(&loop.tells_again);
 	wake_free(&loop.watchdog);
 	for (int i = 0; i < 3; i++)
 		wake_free(&loop.signals[i]);
@@ -463,6 +500,8 @@ void loop_close(struct server *server)
 	door_stop();
 	for (unsigned i = 0; i < server->n_pools; i++)
 		close_pool(&server->pools[i]);
+	if (tells_drain(TELLS_LIMIT_NS) < 0)
+		log_warn("the service manager does not read what slabd tells it");
 	if (server->base != NULL)
 		event_base_free(server->base);
 }

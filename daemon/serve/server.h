@@ -47,7 +47,6 @@ struct server {
 	struct listen_socket control; /* where slabctl does */
 	struct peer *peers;           /* pending and clients */
 	unsigned n_peers;
-	unsigned max_peers; /* clients of all pools, and some that are pending */
 	struct peer *dead; /* those that were clients, until their id is free */
 	struct drops drops;
 	uint32_t held_seq; /* of questions what clients hold */

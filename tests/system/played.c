@@ -85,6 +85,7 @@ static void look_at_many(void)
 		others++;
 	fdstore_close_rest();
 	keep("slabd.played.own", 1);
+	fdstore_barrier();
 	line("%u as they were, %u others", right, others);
 }
 

@@ -43,6 +43,7 @@ unit_tests += tests/unit/daemon/test_log
 unit_tests += tests/unit/daemon/test_looks
 unit_tests += tests/unit/daemon/test_message
 unit_tests += tests/unit/daemon/test_notify
+unit_tests += tests/unit/daemon/test_tells
 unit_tests += tests/unit/daemon/test_orphans
 unit_tests += tests/unit/daemon/test_options
 unit_tests += tests/unit/daemon/test_pages

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/* A manager that does not read holds nobody up. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
+#include "daemon/manager/fdstore.h"
+#include "daemon/manager/tells.h"
+#include "tests/lib/in_child.h"
+#include "tests/lib/manager.h"
+
+static struct manager_message got;
+static int manager = -1;
+static unsigned n_calls;
+
+static void on_wait(void *arg)
+{
+	(void)arg;
+	n_calls++;
+}
+
+static void start_manager(void)
+{
+	char name[64];
+	snprintf(name, sizeof(name), "@slabd-tells-%d", getpid());
+	manager = manager_bind(name, SOCK_DGRAM);
+	setenv("NOTIFY_SOCKET", name, 1);
+	log_setup(LOG_LEVEL_ERROR, LOG_FORM_PLAIN);
+	tells_on_wait(on_wait, NULL);
+}
+
+static const char *received(void)
+{
+	manager_receive(manager, &got, MSG_DONTWAIT);
+	if (got.fd >= 0)
+		close(got.fd);
+	return got.text;
+}
+
+/* Sends until it waits. */
+static unsigned fill(void)
+{
+	unsigned n = 0;
+	while (n_calls == 0)
+		cr_assert_eq(tells_send(n++ % 2 ? "X=1" : "Y=1", -1), 1);
+	return n;
+}
+
+static unsigned read_all(void)
+{
+	unsigned n = 0;
+	while (*received() != '\0')
+		n++;
+	return n;
+}
+
+Test(tells, wait_in_order)
+{
+	unsigned n;
+	start_manager();
+	n = fill();
+	cr_expect_eq(tells_send("FDSTORE=1\nFDNAME=slabd.a\nFDPOLL=0", 0), 1);
+	cr_expect_eq(tells_send("READY=1", -1), 1);
+	cr_expect_eq(tells_flush(), TELLS_E_FULL);
+	cr_expect_eq(read_all(), n - 1);
+	cr_expect_eq(tells_flush(), 0);
+	received();
+	cr_expect_eq(strncmp(received(), "FDSTORE=1\n", 10), 0);
+	cr_expect(got.fd >= 0);
+	cr_expect_str_eq(received(), "READY=1");
+	cr_expect_str_empty(received());
+}
+
+Test(tells, only_the_latest_of_a_kind)
+{
+	start_manager();
+	fill();
+	for (int i = 0; i < 100; i++)
+		tells_send("WATCHDOG=1", -1);
+	tells_send("STATUS=old", -1);
+	tells_send("STATUS=new", -1);
+	read_all();
+	cr_expect_eq(tells_flush(), 0);
+	received();
+	cr_expect_str_eq(received(), "WATCHDOG=1");
+	cr_expect_str_eq(received(), "STATUS=new");
+	cr_expect_str_empty(received());
+}
+
+
+static int open_fds(void)
+{
+	int n = 0;
+	for (int fd = 0; fd < 1024; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+/* Clients that came and went while nobody read leave nothing. */
+Test(tells, puts_and_drops_cancel_out)
+{
+	int before;
+	start_manager();
+	fill();
+	before = open_fds();
+	for (int i = 0; i < 5000; i++) {
+		fdstore_put("slabd.a", 0);
+		fdstore_put("slabd.ab", 0);
+		fdstore_drop("slabd.a");
+		fdstore_drop("slabd.ab");
+	}
+	cr_expect_eq(open_fds(), before);
+	read_all();
+	cr_expect_eq(tells_flush(), 0);
+	received();
+	cr_expect_str_empty(received());
+}
+
+Test(tells, puts_are_bounded)
+{
+	static const char put[] = "FDSTORE=1\nFDNAME=slabd.a";
+	start_manager();
+	fill();
+	for (unsigned i = 0; i < TELLS_PUTS_MAX; i++)
+		if (tells_send(put, 0) != 1)
+			return; /* fewer descriptors than that */
+	cr_expect_eq(tells_send(put, 0), -ENOBUFS);
+	cr_expect_eq(tells_send("WATCHDOG=1", -1), 1);
+}
+
+Test(tells, room_is_seen_by_poll)
+{
+	struct pollfd at = {.events = POLLOUT};
+	start_manager();
+	fill();
+	at.fd = tells_socket();
+	cr_expect_eq(poll(&at, 1, 0), 0);
+	read_all();
+	cr_expect_eq(poll(&at, 1, 0), 1);
+	cr_expect_eq(tells_drain(0), 0);
+}
+
+Test(tells, barrier_and_drain_have_an_end)
+{
+	start_manager();
+	fill();
+	cr_expect_eq(tells_drain(CLOCK_MS), -ETIMEDOUT);
+	cr_expect_eq(tells_barrier(CLOCK_MS), -ETIMEDOUT);
+	read_all();
+	cr_expect_eq(tells_drain(0), 0);
+}
+
+/* One that is gone is no reason to stop; the next at its address is found. */
+Test(tells, manager_that_comes_again)
+{
+	start_manager();
+	cr_expect_eq(tells_send("READY=1", -1), 1);
+	close(manager);
+	cr_expect_lt(tells_send("X=1", -1), 0);
+	start_manager();
+	cr_expect_eq(tells_send("Y=1", -1), 1);
+	cr_expect_str_eq(received(), "Y=1");
+	setenv("NOTIFY_SOCKET", "vsock:2:1", 1);
+	cr_expect_eq(tells_send("Y=1", -1), 1, "the socket is open");
+	unsetenv("NOTIFY_SOCKET");
+	cr_expect_eq(tells_send("Y=1", -1), 0);
+}
+
+/* A child that keeps so many descriptors, and closes the others. */
+static _Noreturn void keep_some(unsigned room)
+{
+	for (;;) {
+		manager_receive(manager, &got, 0);
+		if (strncmp(got.text, "FDSTORE=1", 9) == 0 && room > 0)
+			room--;
+		else if (got.fd >= 0)
+			close(got.fd);
+	}
+}
+
+static bool confirmed(unsigned room)
+{
+	bool r;
+	pid_t child = fork();
+	if (child == 0)
+		keep_some(room);
+	fdstore_put("slabd.a", 0);
+	fdstore_put("slabd.b", 0);
+	r = fdstore_confirm();
+	fdstore_drop("slabd.a");
+	fdstore_drop("slabd.b");
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	while (*received() != '\0')
+		;
+	return r;
+}
+
+/* Kept means acknowledged, by a manager that does not say how much it keeps. */
+Test(tells, what_is_refused_is_seen)
+{
+	start_manager();
+	cr_expect(!confirmed(0));
+	cr_expect(!confirmed(1));
+	cr_expect(confirmed(3));
+}
