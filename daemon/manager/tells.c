@@ -26,7 +26,7 @@ static struct tell {
 } * first, **end = &first;
 static unsigned n_puts;
 static int sock = -1;
-static bool said; /* that the manager can't be told, or does not read */
+static bool said; /* that it can't be told; it can again: false */
 static void (*on_wait)(void *arg);
 static void *on_wait_arg;
 
@@ -110,7 +110,9 @@ static int send_now(const char *fields, size_t bytes, int fd)
 		connect_to(sock, getenv("NOTIFY_SOCKET"));
 		r = send_once(fields, bytes, fd);
 	}
-	if (r < 0 && !is_passing(r) && !said) {
+	if (r == 0)
+		said = false;
+	else if (!is_passing(r) && !said) {
 		said = true;
 		log_warn("the service manager can't be told: %s; what it does "
 		         "not have does not outlive slabd",

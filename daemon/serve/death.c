@@ -324,7 +324,8 @@ static bool is_lack(int fd)
 
 /* A client whose process can't be found, as it is in a namespace that is not
  * seen from here, and the manager had not read of it: nobody learns of its end,
- * so that its row and objects stay. 1 it lives on, or may; 0 its row is DEAD, or LIVE without a process; or -errno. */
+ * so that its row and objects stay. 1 it lives on, or may; 0 its row is DEAD, or
+ * LIVE without a process; or -errno. */
 static int adopt_client(struct server *server, struct pool *pool, uint32_t id)
 {
 	bool was_live = view_client_live(&pool->view, id);

@@ -97,7 +97,6 @@ Test(tells, only_the_latest_of_a_kind)
 	cr_expect_str_empty(received());
 }
 
-
 static int open_fds(void)
 {
 	int n = 0;
