@@ -64,11 +64,15 @@ const char *fdstore_next(unsigned *at);
 /* Once all that can be taken is: drops the rest, each named in the log. */
 void fdstore_close_rest(void);
 
-/* Waits, at most five seconds, until the manager has all that was put. */
-void fdstore_barrier(void);
+/* Waits until the manager has read of all that was put: at most five seconds in
+ * all until it answers again, and no longer than slabd is told to stop. False,
+ * said in the log: it has not. Not for the loop. */
+bool fdstore_barrier(void);
 
 /* The same, and asks whether it has kept all of it: it closes what it has no
- * room for. False: it has no room left. */
-bool fdstore_confirm(void);
+ * room for. One that does not answer may keep it yet. Without a manager all is
+ * kept that can be. */
+enum fdstore_answer { FDSTORE_KEPT, FDSTORE_REFUSED, FDSTORE_SILENT };
+enum fdstore_answer fdstore_confirm(void);
 
 #endif

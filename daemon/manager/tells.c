@@ -13,17 +13,25 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
+#include "daemon/base/stop.h"
 
 #define PUT "FDSTORE=1\nFDNAME="
 #define DROP "FDSTOREREMOVE=1\nFDNAME="
 #define FLUSH_MAX 64u /* at one go */
+#define STOP_MS 100   /* from one look whether to stop to the next */
+
+#define BUCKETS 1024u /* of puts, by name; one more of what is no put or drop */
 
 static struct tell {
-	struct tell *next;
+	struct tell *next; /* in the order of the queue */
+	struct tell **link;
+	struct tell *beside; /* in its bucket */
+	struct tell **beside_link;
 	size_t bytes;
 	int fd; /* a copy; -1 */
 	char fields[];
 } * first, **end = &first;
+static struct tell *buckets[BUCKETS + 1];
 static unsigned n_puts;
 static int sock = -1;
 static bool said; /* that it can't be told; it can again: false */
@@ -128,12 +136,47 @@ static bool starts(const char *fields, const char *with)
 	return strncmp(fields, with, strlen(with)) == 0;
 }
 
-static void take_off(struct tell **link)
+/* What waits beside those that it may cancel out. A drop does with nothing. */
+static struct tell **bucket_of(const char *fields)
 {
-	struct tell *tell = *link;
-	*link = tell->next;
-	if (end == &tell->next)
-		end = link;
+	uint32_t hash = 2166136261u;
+	if (starts(fields, DROP))
+		fields += strlen(DROP);
+	else if (starts(fields, PUT))
+		fields += strlen(PUT);
+	else
+		return &buckets[BUCKETS];
+	for (size_t i = 0; fields[i] != '\0' && fields[i] != '\n'; i++)
+		hash = (hash ^ (unsigned char)fields[i]) * 16777619u;
+	return &buckets[hash % BUCKETS];
+}
+
+static void put_on(struct tell *tell)
+{
+	struct tell **bucket = bucket_of(tell->fields);
+	tell->link = end;
+	*end = tell;
+	end = &tell->next;
+	if (starts(tell->fields, DROP))
+		return;
+	tell->beside = *bucket;
+	tell->beside_link = bucket;
+	*bucket = tell;
+	if (tell->beside != NULL)
+		tell->beside->beside_link = &tell->beside;
+}
+
+static void take_off(struct tell *tell)
+{
+	*tell->link = tell->next;
+	if (tell->next != NULL)
+		tell->next->link = tell->link;
+	else
+		end = tell->link;
+	if (tell->beside_link != NULL)
+		*tell->beside_link = tell->beside;
+	if (tell->beside != NULL)
+		tell->beside->beside_link = tell->beside_link;
 	if (tell->fd >= 0) {
 		close(tell->fd);
 		n_puts--;
@@ -142,30 +185,27 @@ static void take_off(struct tell **link)
 }
 
 /* The put that waits for the descriptor that is dropped by these fields. */
-static struct tell **find_put(const char *drop)
+static struct tell *find_put(const char *drop)
 {
 	const char *name = drop + strlen(DROP);
 	size_t len = strcspn(name, "\n");
-	struct tell **link = &first;
-	for (; *link != NULL; link = &(*link)->next) {
-		const char *of = (*link)->fields + strlen(PUT);
-		if (starts((*link)->fields, PUT) &&
-		    strncmp(of, name, len) == 0 && of[len] == '\n')
+	struct tell *tell = *bucket_of(drop);
+	for (; tell != NULL; tell = tell->beside) {
+		const char *of = tell->fields + strlen(PUT);
+		if (strncmp(of, name, len) == 0 && of[len] == '\n')
 			break;
 	}
-	return link;
+	return tell;
 }
 
-/* What says the same of an earlier time. */
-static void take_older(const char *fields)
+/* What waits and has the same first field, of which there is one at most. */
+static struct tell *find_note(const char *fields)
 {
 	size_t len = strcspn(fields, "=") + 1;
-	struct tell **link = &first;
-	while (*link != NULL)
-		if (strncmp((*link)->fields, fields, len) == 0)
-			take_off(link);
-		else
-			link = &(*link)->next;
+	struct tell *tell = *bucket_of(fields);
+	while (tell != NULL && strncmp(tell->fields, fields, len) != 0)
+		tell = tell->beside;
+	return tell;
 }
 
 static int queue(const char *fields, int fd)
@@ -187,8 +227,7 @@ static int queue(const char *fields, int fd)
 		}
 		n_puts++;
 	}
-	*end = tell;
-	end = &tell->next;
+	put_on(tell);
 	if (!said)
 		log_debug("the service manager does not read: what it is told "
 		          "waits");
@@ -201,15 +240,20 @@ int tells_send(const char *fields, int fd)
 {
 	if (getenv("NOTIFY_SOCKET") == NULL)
 		return 0;
-	if (first != NULL && starts(fields, DROP)) {
-		struct tell **put = find_put(fields);
-		if (*put != NULL) {
-			take_off(put);
+	if (first != NULL && !starts(fields, PUT)) {
+		bool is_drop = starts(fields, DROP);
+		struct tell *tell =
+			is_drop ? find_put(fields) : find_note(fields);
+		/* One that says the same keeps its place: a manager that is slow
+		 * reads of a watchdog in time. */
+		if (tell != NULL && !is_drop &&
+		    strcmp(tell->fields, fields) == 0)
 			return 1;
-		}
+		if (tell != NULL)
+			take_off(tell);
+		if (tell != NULL && is_drop)
+			return 1;
 	}
-	if (!starts(fields, PUT) && !starts(fields, DROP))
-		take_older(fields);
 	if (first == NULL) {
 		int r = send_now(fields, strlen(fields), fd);
 		if (!is_passing(r))
@@ -224,7 +268,7 @@ int tells_flush(void)
 		int r = send_now(first->fields, first->bytes, first->fd);
 		if (is_passing(r))
 			return r == -EAGAIN ? TELLS_E_FULL : TELLS_E_LATER;
-		take_off(&first);
+		take_off(first);
 	}
 	return first == NULL ? 0 : TELLS_E_FULL;
 }
@@ -248,45 +292,59 @@ static void await_room(int64_t until_ns, int r)
 {
 	struct pollfd at = {.fd = r == -EAGAIN ? sock : -1, .events = POLLOUT};
 	int ms = left_ms(until_ns);
-	poll(&at, 1, r == -EAGAIN || ms < 10 ? ms : 10);
+	int most = r == -EAGAIN ? STOP_MS : 10;
+	poll(&at, 1, ms < most ? ms : most);
+}
+
+/* Until the other end is closed, by whoever reads it after all that came
+ * before. */
+static int await_end(int fd, int64_t until_ns)
+{
+	struct pollfd at = {.fd = fd};
+	while (poll(&at, 1, left_ms(until_ns) < STOP_MS ? left_ms(until_ns)
+	                                                : STOP_MS) <= 0) {
+		if (left_ms(until_ns) == 0)
+			return -ETIMEDOUT;
+		if (stop_is_due())
+			return -ECANCELED;
+	}
+	return 0;
+}
+
+static int drain(int64_t until_ns, bool may_stop)
+{
+	int r;
+	while ((r = tells_flush()) != 0) {
+		if (left_ms(until_ns) == 0)
+			return -ETIMEDOUT;
+		if (may_stop && stop_is_due())
+			return -ECANCELED;
+		await_room(until_ns, r == TELLS_E_FULL ? -EAGAIN : -ENOBUFS);
+	}
+	return 0;
 }
 
 int tells_drain(int64_t limit_ns)
 {
-	int64_t until = clock_ns() + limit_ns;
-	int r;
-	while ((r = tells_flush()) != 0) {
-		if (left_ms(until) == 0)
-			return -ETIMEDOUT;
-		await_room(until, r == TELLS_E_FULL ? -EAGAIN : -ENOBUFS);
-	}
-	return 0;
+	return drain(clock_ns() + limit_ns, false);
 }
 
 int tells_barrier(int64_t limit_ns)
 {
 	static const char fields[] = "BARRIER=1";
 	int64_t until = clock_ns() + limit_ns;
-	struct pollfd at = {.events = 0};
 	int pair[2];
-	int r = getenv("NOTIFY_SOCKET") == NULL ? 0 : tells_drain(limit_ns);
+	int r = getenv("NOTIFY_SOCKET") == NULL ? 0 : drain(until, true);
 	if (r < 0 || getenv("NOTIFY_SOCKET") == NULL)
 		return r;
 	if (pipe2(pair, O_CLOEXEC) < 0)
 		return -errno;
 	while (is_passing(r = send_now(fields, strlen(fields), pair[1])) &&
-	       left_ms(until) > 0)
+	       left_ms(until) > 0 && !stop_is_due())
 		await_room(until, r);
 	close(pair[1]);
-	/* Closed by whoever reads it, after all that came before. */
-	at.fd = pair[0];
-	while (r == 0 && (at.revents & POLLHUP) == 0) {
-		int n = poll(&at, 1, left_ms(until));
-		if (n == 0)
-			r = -ETIMEDOUT;
-		else if (n < 0 && errno != EINTR)
-			r = -errno;
-	}
+	if (r == 0)
+		r = await_end(pair[0], until);
 	close(pair[0]);
 	return is_passing(r) ? -ETIMEDOUT : r;
 }

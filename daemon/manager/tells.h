@@ -7,8 +7,9 @@
  *        '-- it is full --> a queue, in order --> tells_flush, once there is room
  *
  * In the queue a descriptor's put and its drop cancel each other out, and of
- * what has the same first field only the latest is left, so that it is no longer
- * than what the manager keeps and what it has yet to. What waits is lost with
+ * what has the same first field only the latest is left (in the place of the
+ * first, if both say the same), so that it is no longer than what the manager
+ * keeps and what it has yet to. What waits is lost with
  * slabd; the next one finds a client whose process it was by its row.
  */
 #ifndef DAEMON_MANAGER_TELLS_H
@@ -17,8 +18,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Puts that wait at most: each has a descriptor of its own. */
-#define TELLS_PUTS_MAX 1024u
+/* Puts that wait at most: each has a descriptor of its own. More than there is
+ * room for names. */
+#define TELLS_PUTS_MAX 4096u
 
 /* Lines of fields, and a descriptor of which the manager gets a copy; -1. 1 the
  * manager has it, or gets it in its turn; 0 NOTIFY_SOCKET names none; -ENOBUFS
@@ -37,8 +39,9 @@ int tells_socket(void);
 /* Whom to call when something begins to wait. */
 void tells_on_wait(void (*call)(void *arg), void *arg);
 
-/* Waits until nothing is in the queue; and until the manager has read all of it.
- * 0; or -errno, -ETIMEDOUT. */
+/* Waits until nothing is in the queue; and until the manager has read all of it,
+ * which ends with -ECANCELED when slabd is told to stop. 0; or -errno,
+ * -ETIMEDOUT. */
 int tells_drain(int64_t limit_ns);
 int tells_barrier(int64_t limit_ns);
 

@@ -405,9 +405,8 @@ int adopt_pool(struct pool *pool, const struct config_pool *config,
 	/* pairs: create_pool, in the slabd before this one. */
 	else if (atom_load_acquire(&pool->journal->state) == JOURNAL_MAKING)
 		return give_up(pool, "slabd was killed while it made it");
-	else if (journal_is_of(pool->journal, topo) && !keep_has_all(pool))
-		return give_up(pool, "the service manager has not kept all of "
-		                     "it; its clients come back to a new one");
+	else if (!keep_has_all(pool))
+		return keep_let_go(pool), ADOPT_E_NONE;
 	else
 		r = adopt_all(pool, may_reserve);
 	if (r == ADOPT_E_NONE)

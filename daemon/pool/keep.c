@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/pool/keep.h"
 
+#include <poll.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "daemon/base/log.h"
 #include "daemon/manager/fdstore.h"
+#include "daemon/pool/ledger.h"
 
 /* The name in the descriptor store, good until the next one is asked for. */
 static const char *name_in(const char *pool, unsigned file)
@@ -57,12 +60,13 @@ static bool is_kept(const struct pool *pool, unsigned file)
 	return fdstore_has(name_of(pool, file));
 }
 
-/* The manager has all before the journal says that the pool is whole. */
+/* The manager has all before the journal says that the pool is whole; of one
+ * that does not answer nobody knows, and the next slabd sees. */
 void keep_pool(const struct pool *pool)
 {
 	unsigned n = KEEP_NODES + pool->backing.n_nodes;
 	unsigned file = KEEP_CONTROL;
-	bool whole;
+	enum fdstore_answer answer;
 	/* Without it nobody takes up the rest. */
 	if (!is_kept(pool, KEEP_JOURNAL))
 		return;
@@ -70,10 +74,14 @@ void keep_pool(const struct pool *pool)
 	keep_fd(pool, KEEP_SHARED, pool->shared_fd);
 	for (unsigned node = 0; node < pool->backing.n_nodes; node++)
 		keep_fd(pool, KEEP_NODES + node, pool->backing.node[node].fd);
-	whole = fdstore_confirm();
+	answer = fdstore_confirm();
 	while (file < n && is_kept(pool, file))
 		file++;
-	if (whole && file == n)
+	if (answer == FDSTORE_SILENT)
+		log_warn("pool %s: it is not known whether the service manager "
+		         "keeps it; a slabd that is started again without all "
+		         "of it makes it anew", pool->name);
+	if (answer != FDSTORE_REFUSED && file == n)
 		return;
 	log_warn("pool %s: not all of it is kept: it will not outlive slabd; "
 	         "the service manager is to have room for %u descriptors of the "
@@ -82,14 +90,53 @@ void keep_pool(const struct pool *pool)
 	keep_forget(pool);
 }
 
-void keep_forget(const struct pool *pool)
+static void forget_files(const struct pool *pool)
 {
 	/* Of so many as there may be: the pool's table may be lost. */
 	unsigned n = KEEP_NODES + NODES_MAX;
 	for (unsigned file = KEEP_CONTROL; file < n; file++)
 		keep_fd(pool, file, -1);
+}
+
+void keep_forget(const struct pool *pool)
+{
+	forget_files(pool);
 	/* The last, as it says what else there may be. */
 	keep_fd(pool, KEEP_JOURNAL, -1);
+}
+
+/* Whether a process lives that is kept as a client of the pool. */
+static bool has_living(const char *pool)
+{
+	char head[NAME_BYTES + 24];
+	const char *name;
+	unsigned at = 0;
+	snprintf(head, sizeof(head), "slabd.pool.%s.client.", pool);
+	while ((name = fdstore_next(&at)) != NULL) {
+		struct pollfd end = {.fd = fdstore_peek(name),
+		                     .events = POLLIN};
+		if (strncmp(name, head, strlen(head)) == 0 &&
+		    poll(&end, 1, 0) == 0)
+			return true;
+	}
+	return false;
+}
+
+void keep_let_go(struct pool *pool)
+{
+	bool in_use;
+	log_warn("pool %s: the service manager has not kept all of it: it is "
+	         "made anew. Its clients keep what they have until they close "
+	         "the pool, and can open it again then. Raise "
+	         "FileDescriptorStoreMax and LimitNOFILE of the manager",
+	         pool->name);
+	forget_files(pool);
+	/* The manager's copies are closed by then. */
+	in_use = !fdstore_barrier() || has_living(pool->name) ||
+	         ledger_is_mapped(pool->journal);
+	ledger_pay(pool->journal, pool->topo, in_use);
+	pool_destroy(pool);
+	keep_forget(pool);
 }
 
 void keep_or_destroy(struct pool *pool, bool has_clients)

@@ -29,6 +29,10 @@ bool keep_has_all(const struct pool *pool);
 void keep_pool(const struct pool *pool);
 void keep_forget(const struct pool *pool);
 
+/* Ends what was kept of a pool, of which the manager has not all. Clients may
+ * have that still, and keep it: their memory is not touched. */
+void keep_let_go(struct pool *pool);
+
 /* The end of a slabd that does not go on, and was not told to stop: a pool that
  * clients may have is left to the next one, where it is kept; of another the
  * manager keeps nothing. */

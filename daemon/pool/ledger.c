@@ -171,8 +171,7 @@ static bool maps(const char *pid, const char *ino)
 	return found;
 }
 
-/* Whether processes have the pool mapped. */
-static bool is_mapped(const struct journal *journal)
+bool ledger_is_mapped(const struct journal *journal)
 {
 	DIR *dir = opendir("/proc");
 	struct dirent *entry;
@@ -196,7 +195,7 @@ static bool give_back(const struct topo *topo, struct journal *journal)
 	unsigned long long left;
 	if (!is_of_boot(journal))
 		return true;
-	ledger_pay(journal, topo, pages > 0 && is_mapped(journal));
+	ledger_pay(journal, topo, pages > 0 && ledger_is_mapped(journal));
 	left = pages_of(journal);
 	if (left > 0)
 		log_warn("pool %s: %llu hugepages that a slabd before this one "

@@ -34,6 +34,9 @@ void ledger_remove(const struct journal *journal);
 void ledger_pay(const struct journal *journal, const struct topo *topo,
                 bool in_use);
 
+/* Whether processes that can be looked into have the pool mapped. */
+bool ledger_is_mapped(const struct journal *journal);
+
 /* Gives back what those name that are nobody's, and removes them once nothing
  * is left. */
 void ledger_settle(const struct topo *topo);

@@ -279,35 +279,40 @@ static int open_watchdog(struct server *server)
 	return 0;
 }
 
-static void tell_more(UNUSED void *arg)
+static void on_tells(UNUSED evutil_socket_t fd, UNUSED short what, void *arg);
+
+/* The socket may be there only now. */
+static void tell_more(void *arg)
 {
-	if (loop.tells != NULL)
-		event_add(loop.tells, NULL);
+	struct server *server = arg;
+	int sock = tells_socket();
+	if (loop.tells == NULL && sock >= 0)
+		loop.tells = event_new(server->base, sock, EV_WRITE, on_tells,
+		                       server);
+	if (loop.tells == NULL || event_add(loop.tells, NULL) < 0)
+		wake_start(loop.tells_again, TELLS_AGAIN_NS);
 }
 
-static void on_tells(UNUSED evutil_socket_t fd, UNUSED short what,
-                     UNUSED void *arg)
+static void on_tells(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 {
-	int r = tells_flush();
+	int r;
+	turn_at("tells");
+	r = tells_flush();
 	if (r == TELLS_E_FULL)
-		tell_more(NULL);
+		tell_more(arg);
 	else if (r == TELLS_E_LATER)
 		wake_start(loop.tells_again, TELLS_AGAIN_NS);
 }
 
-/* Without a manager there is no socket, and nothing ever waits. */
 static int open_tells(struct server *server)
 {
-	int sock = tells_socket();
-	if (sock < 0)
-		return 0;
-	loop.tells = event_new(server->base, sock, EV_WRITE, on_tells, NULL);
-	if (loop.tells == NULL)
-		return -ENOMEM;
-	tells_on_wait(tell_more, NULL);
+	int r = wake_timer(&loop.tells_again, server->base, on_tells, server);
+	if (r < 0)
+		return r;
+	tells_on_wait(tell_more, server);
 	/* What the start left. */
-	tell_more(NULL);
-	return wake_timer(&loop.tells_again, server->base, on_tells, NULL);
+	on_tells(-1, 0, server);
+	return 0;
 }
 
 static void say_ready(struct server *server)
@@ -490,6 +495,7 @@ void loop_close(struct server *server)
 	wake_free(&loop.accept);
 	wake_free(&loop.accept_again);
 	wake_free(&loop.ready_again);
+	tells_on_wait(NULL, NULL);
 	wake_free(&loop.tells);
 	wake_free(&loop.tells_again);
 	wake_free(&loop.watchdog);

@@ -14,6 +14,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
+#include "daemon/base/stop.h"
 #include "daemon/manager/fdstore.h"
 #include "daemon/manager/tells.h"
 #include "tests/lib/in_child.h"
@@ -89,6 +90,8 @@ Test(tells, only_the_latest_of_a_kind)
 		tells_send("WATCHDOG=1", -1);
 	tells_send("STATUS=old", -1);
 	tells_send("STATUS=new", -1);
+	/* It stands where it stood, as one that is slow shall read of it. */
+	tells_send("WATCHDOG=1", -1);
 	read_all();
 	cr_expect_eq(tells_flush(), 0);
 	received();
@@ -187,9 +190,9 @@ static _Noreturn void keep_some(unsigned room)
 	}
 }
 
-static bool confirmed(unsigned room)
+static enum fdstore_answer confirmed(unsigned room)
 {
-	bool r;
+	enum fdstore_answer r;
 	pid_t child = fork();
 	if (child == 0)
 		keep_some(room);
@@ -209,7 +212,52 @@ static bool confirmed(unsigned room)
 Test(tells, what_is_refused_is_seen)
 {
 	start_manager();
-	cr_expect(!confirmed(0));
-	cr_expect(!confirmed(1));
-	cr_expect(confirmed(3));
+	cr_expect_eq(confirmed(0), FDSTORE_REFUSED);
+	cr_expect_eq(confirmed(1), FDSTORE_REFUSED);
+	cr_expect_eq(confirmed(3), FDSTORE_KEPT);
+}
+
+/* Of one that does not answer nothing is believed; nor is it waited for by a
+ * slabd that is to stop. */
+Test(tells, silence_is_no_consent)
+{
+	start_manager();
+	freopen("/dev/null", "w", stderr);
+	stop_set();
+	fdstore_put("slabd.a", 0);
+	cr_expect_eq(fdstore_confirm(), FDSTORE_SILENT);
+	cr_expect(fdstore_has("slabd.a"), "it may have it");
+	cr_expect(!fdstore_has("slabd.probe"));
+	fill();
+	cr_expect_eq(fdstore_confirm(), FDSTORE_SILENT);
+	cr_expect(!fdstore_barrier());
+	unsetenv("NOTIFY_SOCKET");
+	cr_expect_eq(fdstore_confirm(), FDSTORE_KEPT, "there is none");
+}
+
+/* As many as there are names for, in any order, and none is left. */
+Test(tells, many_wait)
+{
+	char fields[64];
+	start_manager();
+	fill();
+	for (int turn = 0; turn < 2; turn++) {
+		for (unsigned i = 0; i < 3000; i++) {
+			snprintf(fields, sizeof(fields),
+			         "FDSTORE=1\nFDNAME=slabd.%u\nFDPOLL=0", i);
+			cr_assert_eq(tells_send(fields, -1), 1);
+		}
+		for (unsigned i = 0; i < 3000; i++) {
+			snprintf(fields, sizeof(fields),
+			         "FDSTOREREMOVE=1\nFDNAME=slabd.%u",
+			         i * 7 % 3000);
+			cr_assert_eq(tells_send(fields, -1), 1);
+		}
+	}
+	tells_send("READY=1", -1);
+	read_all();
+	cr_expect_eq(tells_flush(), 0);
+	received();
+	cr_expect_str_eq(received(), "READY=1");
+	cr_expect_str_empty(received());
 }
