@@ -31,4 +31,6 @@ libdaemon_la_SOURCES += \
 	daemon/serve/message.h \
 	daemon/serve/peer.c \
 	daemon/serve/peer.h \
-	daemon/serve/server.h
+	daemon/serve/server.h \
+	daemon/serve/told.c \
+	daemon/serve/told.h

@@ -29,12 +29,12 @@
 #include "daemon/serve/leaving.h"
 #include "daemon/serve/machine.h"
 #include "daemon/serve/peer.h"
+#include "daemon/serve/told.h"
 #include "daemon/watch/wake.h"
 #include "numa/hugepool.h"
 
 #define ACCEPT_AGAIN_NS (200 * CLOCK_MS) /* after descriptors ran out */
 #define READY_AGAIN_MS 500
-#define TELLS_AGAIN_NS (50 * CLOCK_MS) /* after memory ran out */
 #define TELLS_LIMIT_NS (5 * CLOCK_S)   /* for what waits, at the end */
 
 /* What it leaves: told, the sockets, as a restart may follow; else all that a
@@ -55,8 +55,6 @@ static struct loop {
 	struct event *accept_again;
 	struct event *watchdog;
 	struct event *ready_again; /* the manager could not be told */
-	struct event *tells;       /* it has room for what waits */
-	struct event *tells_again; /* or the kernel may have */
 	struct event *signals[3];
 } loop;
 
@@ -279,42 +277,6 @@ static int open_watchdog(struct server *server)
 	return 0;
 }
 
-static void on_tells(UNUSED evutil_socket_t fd, UNUSED short what, void *arg);
-
-/* The socket may be there only now. */
-static void tell_more(void *arg)
-{
-	struct server *server = arg;
-	int sock = tells_socket();
-	if (loop.tells == NULL && sock >= 0)
-		loop.tells = event_new(server->base, sock, EV_WRITE, on_tells,
-		                       server);
-	if (loop.tells == NULL || event_add(loop.tells, NULL) < 0)
-		wake_start(loop.tells_again, TELLS_AGAIN_NS);
-}
-
-static void on_tells(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
-{
-	int r;
-	turn_at("tells");
-	r = tells_flush();
-	if (r == TELLS_E_FULL)
-		tell_more(arg);
-	else if (r == TELLS_E_LATER)
-		wake_start(loop.tells_again, TELLS_AGAIN_NS);
-}
-
-static int open_tells(struct server *server)
-{
-	int r = wake_timer(&loop.tells_again, server->base, on_tells, server);
-	if (r < 0)
-		return r;
-	tells_on_wait(tell_more, server);
-	/* What the start left. */
-	on_tells(-1, 0, server);
-	return 0;
-}
-
 static void say_ready(struct server *server)
 {
 	unsigned long long mib = 0;
@@ -432,7 +394,7 @@ static int start(struct server *server)
 	if (r == 0)
 		r = open_watchdog(server);
 	if (r == 0)
-		r = open_tells(server);
+		r = told_open(server->base);
 	if (r < 0)
 		log_error("can't start the event loop: %s%s", strerror(-r),
 		          r == -EMFILE ? "; raise LimitNOFILE" : "");
@@ -495,9 +457,7 @@ void loop_close(struct server *server)
 	wake_free(&loop.accept);
 	wake_free(&loop.accept_again);
 	wake_free(&loop.ready_again);
-	tells_on_wait(NULL, NULL);
-	wake_free(&loop.tells);
-	wake_free(&loop.tells_again);
+	told_close();
 	wake_free(&loop.watchdog);
 	for (int i = 0; i < 3; i++)
 		wake_free(&loop.signals[i]);

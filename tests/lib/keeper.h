@@ -5,7 +5,8 @@
  *
  *   slabd -- FDSTORE=1, FDNAME --> keeper -- LISTEN_FDS --> the next slabd
  *
- * It hears slabd only while one of these functions runs.
+ * It hears slabd only while one of these functions runs, and is as one that
+ * stands still else.
  */
 #ifndef TESTS_LIB_KEEPER_H
 #define TESTS_LIB_KEEPER_H
@@ -13,7 +14,7 @@
 #include "tests/lib/harness.h"
 
 #define KEEPER_NAME 256
-#define KEEPER_MAX 256u
+#define KEEPER_MAX 400u
 
 struct kept {
 	char name[KEEPER_NAME];
@@ -25,6 +26,7 @@ struct keeper {
 	int sock;
 	struct kept kept[KEEPER_MAX];
 	unsigned n;
+	unsigned room; /* what is beyond is closed; as a manager does */
 	bool ready; /* slabd has said READY=1 */
 	unsigned messages;
 };

@@ -13,7 +13,7 @@
 
 #define FIRST_FD 3
 #define HIGH_FD 512 /* clear of where passed descriptors go */
-#define MANAGER_FDS_MAX 256u
+#define MANAGER_FDS_MAX 400u
 
 static char notify_path[80];
 static struct manager_message last;

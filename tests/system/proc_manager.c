@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * slabd under a service manager that does not read, or has no room: it serves on,
+ * believes nothing that was not confirmed, and the next start succeeds.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/lib/keeper.h"
+#include "tests/lib/turns.h"
+
+#define POOL(name) "[pool " name "]\npage = 4k\nstart = 2M\nmax = 16M\n"
+#define TWO POOL("default") POOL("second")
+#define FEW POOL("default") "max_clients = 5\n"
+#define CLIENTS 100u
+#define SETTLED 3u /* descriptors a client, when all is told */
+#define ONE_POOL 7u /* with its ledger, the sockets, and one more */
+
+static struct fixture fixture;
+static struct keeper keeper;
+
+/* ---- clients ------------------------------------------------------------- */
+
+static slabd_pool *open_pool(const char *name)
+{
+	struct slabd_options options =
+		fixture_options(&fixture, SLABD_NO_HELPER);
+	return slabd_open(name, &options);
+}
+
+static uint64_t pattern(uint64_t i)
+{
+	return i * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+struct crowd {
+	slabd_pool *pool[CLIENTS];
+	uint64_t *object[CLIENTS];
+	unsigned n;
+};
+
+/* Each a client of its own, with an object. */
+static void join(struct crowd *crowd, const char *name, unsigned n)
+{
+	while (crowd->n < n) {
+		slabd_pool *pool = open_pool(name);
+		slabd_cache *cache;
+		if (pool == NULL) {
+			tap_note("%s", slabd_last_error());
+			break;
+		}
+		cache = fixture_cache(pool, "things", 64);
+		crowd->object[crowd->n] = slabd_alloc(cache);
+		if (crowd->object[crowd->n] == NULL)
+			break;
+		*crowd->object[crowd->n] = pattern(crowd->n);
+		crowd->pool[crowd->n++] = pool;
+	}
+}
+
+static unsigned n_right(const struct crowd *crowd)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < crowd->n; i++)
+		n += *crowd->object[i] == pattern(i);
+	return n;
+}
+
+/* How many slabd knows, each asking for it. */
+static unsigned n_known(const struct crowd *crowd)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < crowd->n; i++)
+		n += slabd_cache_create(crowd->pool[i], "more", 32, 0, 0) !=
+		     NULL;
+	return n;
+}
+
+/* Says how many came, then how many are right and how many are known, each time
+ * that it is asked; 0 ends it. */
+struct order {
+	const char *pool;
+	unsigned n;
+};
+
+static void members(int fd, void *arg)
+{
+	static struct crowd crowd;
+	const struct order *order = arg;
+	join(&crowd, order->pool, order->n);
+	say(fd, crowd.n);
+	while (hear(fd) != 0) {
+		say(fd, n_right(&crowd));
+		say(fd, n_known(&crowd));
+	}
+	for (unsigned i = 0; i < crowd.n; i++)
+		slabd_close(crowd.pool[i]);
+}
+
+static void start_members(struct child *child, const char *pool, unsigned n)
+{
+	static struct order order;
+	order = (struct order){pool, n};
+	child_start(child, members, &order);
+	tap_is((long long)hear(child->fd), n, "%u clients get in", n);
+}
+
+/* Whether all have their objects, and are clients or else have heard that they
+ * are none. */
+static void check_members(struct child *child, unsigned n, unsigned known,
+                          const char *when)
+{
+	say(child->fd, 1);
+	tap_is((long long)hear(child->fd), n, "%s: their objects are as they "
+	       "wrote them", when);
+	tap_is((long long)hear(child->fd), known, "%s: %u are clients", when,
+	       known);
+}
+
+static void end_members(struct child *child)
+{
+	say(child->fd, 0);
+	child_end(child, "they end well");
+}
+
+/* ---- slabd --------------------------------------------------------------- */
+
+static void begin(const char *config, unsigned room)
+{
+	fixture_make(&fixture, "%s", config);
+	keeper_open(&keeper, &fixture);
+	keeper.room = room;
+}
+
+static void start(const char *when)
+{
+	int status = 0;
+	bool up = keeper_start(&keeper, &fixture, &status);
+	tap_ok(up && fixture_ready(&fixture), "%s: slabd starts", when);
+	if (!up)
+		tap_bail("status 0x%x", status);
+}
+
+static void kill_slabd(void)
+{
+	fixture_signal(&fixture, SIGKILL);
+	fixture_wait(&fixture, SURELY_MS);
+	keeper_catch_up(&keeper);
+}
+
+static void end(void)
+{
+	int status = -1;
+	fixture_signal(&fixture, SIGTERM);
+	for (double until = now_ms() + SURELY_MS;
+	     status < 0 && now_ms() < until; status = fixture_wait(&fixture, 0))
+		keeper_hear(&keeper, 1);
+	tap_is(status, 0, "slabd ends well");
+	keeper_close(&keeper);
+	fixture_remove(&fixture);
+}
+
+static bool hears_until(unsigned n)
+{
+	for (double until = now_ms() + SURELY_MS;
+	     keeper.n != n && now_ms() < until;)
+		keeper_hear(&keeper, 20);
+	tap_note("%u descriptors kept", keeper.n);
+	return keeper.n == n;
+}
+
+/* ---- tests --------------------------------------------------------------- */
+
+/* Of what was told little was read when slabd is killed: a newcomer is known by
+ * its row alone. */
+static void test_crowd(void)
+{
+	struct child child;
+	struct turns turns;
+	unsigned before;
+	begin(POOL("default"), KEEPER_MAX);
+	start("a manager that reads");
+	keeper_catch_up(&keeper);
+	before = keeper.n;
+	start_members(&child, NULL, CLIENTS);
+	tap_ok(turns_read(&fixture, &turns), "and slabctl is answered");
+	tap_note("no turn took %llu us",
+	         (unsigned long long)turns_below_us(&turns));
+	check_members(&child, CLIENTS, CLIENTS, "while the manager is silent");
+	tap_ok(hears_until(before + SETTLED * CLIENTS),
+	       "it reads again: each client is kept, and its connection");
+	end_members(&child);
+	tap_ok(hears_until(before), "and is not when it ended");
+	start_members(&child, NULL, CLIENTS);
+	kill_slabd();
+	tap_note("%u of %u descriptors kept", keeper.n - before,
+	         SETTLED * CLIENTS);
+	start("killed before the manager read of its clients");
+	check_members(&child, CLIENTS, CLIENTS, "after that");
+	fixture_audit(&fixture, "after that");
+	tap_ok(hears_until(before + SETTLED * CLIENTS), "and all are kept");
+	kill_slabd();
+	child_kill(&child);
+	start("they end while there is none");
+	tap_ok(fixture_until(&fixture, "/status", "pools.0.clients", 0,
+	                     SURELY_MS) >= 0,
+	       "it learns of that");
+	fixture_audit(&fixture, "after their end");
+	end();
+}
+
+/* It starts without an answer, and the next one on what was read of it. */
+static void test_start(void)
+{
+	struct child child;
+	begin(POOL("default"), KEEPER_MAX);
+	keeper_spawn(&keeper, &fixture, NULL);
+	tap_ok(fixture_ready(&fixture), "a silent manager: slabd starts");
+	tap_ok(fixture_logged(&fixture, "has not confirmed what it keeps") &&
+	               fixture_logged(&fixture, "pool default: it is not known "
+	                                        "whether"),
+	       "and says what it does not know");
+	start_members(&child, NULL, CLIENTS);
+	kill_slabd();
+	tap_note("%u descriptors kept", keeper.n);
+	start("killed then");
+	check_members(&child, CLIENTS,
+	              fixture_logged(&fixture, "not kept all of it") ? 0
+	                                                             : CLIENTS,
+	              "after that");
+	end_members(&child);
+	start_members(&child, NULL, 2);
+	end_members(&child);
+	fixture_audit(&fixture, "after that");
+	end();
+}
+
+static void test_full(void)
+{
+	struct child first;
+	struct child second;
+	begin(TWO, ONE_POOL);
+	start("a store with room for one pool");
+	tap_ok(fixture_logged(&fixture, "pool second: not all of it is kept") &&
+	               !fixture_logged(&fixture, "pool default: not all"),
+	       "the other one is said");
+	start_members(&first, NULL, 2);
+	start_members(&second, "second", 2);
+	kill_slabd();
+	tap_is(keeper.n, ONE_POOL, "nothing of the other is kept");
+	start("killed then");
+	check_members(&first, 2, 2, "of the pool that was kept");
+	check_members(&second, 2, 0, "of the other");
+	end_members(&second);
+	start_members(&second, "second", 2);
+	end_members(&second);
+	end_members(&first);
+	fixture_audit(&fixture, "after that");
+	end();
+}
+
+/* A file of a pool that was kept is not there. */
+static void test_missing(const char *name)
+{
+	struct child first;
+	struct child second;
+	char what[64];
+	unsigned at = 0;
+	begin(TWO, KEEPER_MAX);
+	start("a store with room");
+	start_members(&first, NULL, 2);
+	start_members(&second, "second", 2);
+	kill_slabd();
+	snprintf(what, sizeof(what), "slabd.pool.second.%s", name);
+	while (at < keeper.n && strcmp(keeper.kept[at].name, what) != 0)
+		at++;
+	if (at == keeper.n)
+		tap_bail("%s is not kept", what);
+	close(keeper.kept[at].fd);
+	keeper.kept[at] = keeper.kept[--keeper.n];
+	start(what);
+	tap_ok(fixture_logged(&fixture, "pool second: the service manager has "
+	                                "not kept all of it"),
+	       "and says which pool is made anew");
+	check_members(&first, 2, 2, "of the pool that was kept");
+	check_members(&second, 2, 0, "of the other");
+	end_members(&second);
+	start_members(&second, "second", 2);
+	end_members(&second);
+	end_members(&first);
+	fixture_audit(&fixture, "after that");
+	end();
+}
+
+/* More live on than may come in: they come back, by connecting, as the manager
+ * keeps no connection of theirs. */
+static void test_fewer(void)
+{
+	struct child child;
+	slabd_pool *pool;
+	FILE *file;
+	begin(POOL("default"), ONE_POOL);
+	start("a store with room for the pool alone");
+	start_members(&child, NULL, CLIENTS);
+	kill_slabd();
+	file = fopen(fixture.config, "w");
+	if (file == NULL || fputs(FEW, file) < 0 || fclose(file) != 0)
+		tap_bail("%s: %s", fixture.config, strerror(errno));
+	start("max_clients is lowered");
+	check_members(&child, CLIENTS, CLIENTS, "after that");
+	pool = open_pool(NULL);
+	fixture_fails(pool == NULL, EAGAIN, "one more");
+	tap_ok(strstr(slabd_last_error(), "raise max_clients") != NULL,
+	       "and hears what to raise");
+	end_members(&child);
+	tap_ok(fixture_until(&fixture, "/status", "pools.0.clients", 0,
+	                     SURELY_MS) >= 0,
+	       "they are gone");
+	start_members(&child, NULL, 5);
+	end_members(&child);
+	fixture_audit(&fixture, "after that");
+	end();
+}
+
+int main(void)
+{
+	static const char *const files[] = {"control", "shared", "node0"};
+	tap_start(600);
+	test_crowd();
+	test_start();
+	test_full();
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		test_missing(files[i]);
+	test_fewer();
+	return tap_end();
+}
