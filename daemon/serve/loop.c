@@ -417,7 +417,7 @@ int loop_open(struct server **out, const struct config *config, bool supervised)
 		return r;
 	}
 	hold_signals(SIG_BLOCK);
-	server->base = event_base_new();
+	server->base = wake_base();
 	stop_watch();
 	r = server->base == NULL ? -ENOMEM : start(server);
 	stop_unwatch();

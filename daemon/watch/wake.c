@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/base/clock.h"
 #include "daemon/base/turn.h"
 
 struct wake {
@@ -13,6 +12,19 @@ struct wake {
 	void *arg;
 	const char *name;
 };
+
+struct event_base *wake_base(void)
+{
+	struct timeval most = clock_timeval(WAKE_TURN_NS);
+	struct event_config *config = event_config_new();
+	struct event_base *base = NULL;
+	if (config == NULL)
+		return NULL;
+	if (event_config_set_max_dispatch_interval(config, &most, -1, 0) == 0)
+		base = event_base_new_with_config(config);
+	event_config_free(config);
+	return base;
+}
 
 /* The callback may free what led here. */
 static void on_wake(evutil_socket_t fd, short what, void *arg)

@@ -6,8 +6,16 @@
 #include <event2/event.h>
 #include <stdint.h>
 
+#include "daemon/base/clock.h"
+
 /* A callback gets a descriptor and a kind of event, which few have use for. */
 #define UNUSED __attribute__((unused))
+
+/* A loop that looks for what else has come once its callbacks took so long
+ * together: many that are due at once, deaths or requests, are several turns.
+ * They go on in the order in which they came. NULL where there is no memory. */
+#define WAKE_TURN_NS (2 * CLOCK_MS)
+struct event_base *wake_base(void);
 
 /* Whenever there is something to read. 0, or -ENOMEM; wake_free is due even
  * so. */

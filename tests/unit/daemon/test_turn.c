@@ -80,6 +80,25 @@ Test(turn, counts_what_is_none_of_ours)
 	event_base_free(base);
 }
 
+Test(turn, many_that_are_due_are_several)
+{
+	struct event_base *base = wake_base();
+	struct event *stand[3];
+	uint64_t before;
+	turn_open();
+	for (unsigned i = 0; i < 3; i++) {
+		cr_assert_eq(wake_timer(&stand[i], base, on_stand, NULL), 0);
+		wake_set(stand[i], 0);
+	}
+	before = n_long();
+	event_base_dispatch(base);
+	go(base);
+	cr_expect_eq(n_long(), before + 3);
+	for (unsigned i = 0; i < 3; i++)
+		wake_free(&stand[i]);
+	event_base_free(base);
+}
+
 Test(turn, does_not_count_the_wait)
 {
 	struct event_base *base = event_base_new();
