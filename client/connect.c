@@ -23,10 +23,15 @@ static int fail(int err, const char *path, const char *what)
 static void init(struct link *link, const char *path, const char *pool)
 {
 	struct resume *r = &link->resume;
+	pthread_condattr_t steady;
 	memset(link, 0, sizeof(*link));
 	link->sock = link->events = link->poller = link->timer = -1;
 	link->up = 1;
 	pthread_mutex_init(&link->calls, NULL);
+	pthread_condattr_init(&steady);
+	pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+	pthread_cond_init(&link->called, &steady);
+	pthread_condattr_destroy(&steady);
 	pthread_mutex_init(&r->lock, NULL);
 	r->trial = -1;
 	r->to.sun_family = AF_UNIX;

@@ -58,8 +58,10 @@ struct link {
 	uint32_t count_asked;  /* (A) seq of slabd's last WIRE_COUNT; relaxed */
 	/* (A) The last that was answered, by whoever sets it (held_answer). */
 	uint32_t count_told;
-	pthread_mutex_t calls; /* one request at a time */
-	uint32_t seq;          /* of the last request; under calls */
+	pthread_mutex_t calls;
+	pthread_cond_t called; /* by the monotonic clock */
+	bool calling;          /* one request at a time; under calls */
+	uint32_t seq;          /* of the last request; of who is calling */
 	struct resume resume;
 };
 

@@ -72,19 +72,28 @@ static int await_reply(const struct link *link, uint32_t seq,
 	return r;
 }
 
-/* In slices, as a lock is waited for by the time of day, which may be set. */
-static int lock_calls(struct link *link, uint64_t until_ns)
+/* A mutex would be waited for by the time of day, which may be set back. */
+static int begin_call(struct link *link, uint64_t until_ns)
 {
-	int err;
-	do {
-		struct timespec at;
-		clock_gettime(CLOCK_REALTIME, &at);
-		at.tv_nsec += SLICE_MS * 1000000;
-		at.tv_sec += at.tv_nsec / 1000000000;
-		at.tv_nsec %= 1000000000;
-		err = pthread_mutex_timedlock(&link->calls, &at);
-	} while (err == ETIMEDOUT && clock_now_ns() < until_ns);
+	struct timespec at = {.tv_sec = (time_t)(until_ns / SECOND_NS),
+	                      .tv_nsec = (long)(until_ns % SECOND_NS)};
+	int err = 0;
+	pthread_mutex_lock(&link->calls);
+	while (link->calling && err == 0)
+		err = pthread_cond_timedwait(&link->called, &link->calls, &at);
+	if (!link->calling)
+		err = 0;
+	link->calling = link->calling || err == 0;
+	pthread_mutex_unlock(&link->calls);
 	return -err;
+}
+
+static void end_call(struct link *link)
+{
+	pthread_mutex_lock(&link->calls);
+	link->calling = false;
+	pthread_cond_signal(&link->called);
+	pthread_mutex_unlock(&link->calls);
 }
 
 /* Away with what no request waits for any more. */
@@ -123,7 +132,7 @@ static int exchange(struct link *link, struct wire_head *msg, size_t bytes,
                     uint32_t *sent)
 {
 	uint32_t up;
-	int r = lock_calls(link, until_ns);
+	int r = begin_call(link, until_ns);
 	if (r < 0)
 		return r;
 	up = atom_load(&link->up);
@@ -131,7 +140,7 @@ static int exchange(struct link *link, struct wire_head *msg, size_t bytes,
 	msg->seq = ++link->seq;
 	r = (up & 1) != 0 ? ask(link, msg, reply, up, until_ns, sent)
 	                  : -ENOTCONN;
-	pthread_mutex_unlock(&link->calls);
+	end_call(link);
 	if (r == -ENOTCONN)
 		link_cut(link, up);
 	return r;

@@ -162,7 +162,7 @@ struct layout_client {
 	uint64_t word;  /* (A) */
 	int32_t pid;    /* (D) for reports; never a key */
 	uint32_t uid;   /* (D) */
-	int64_t since;  /* (D) seconds since 1970 */
+	int64_t since;  /* (D) monotonic seconds; of older slabds since 1970 */
 	char comm[16];  /* (D) the process's name, for reports */
 	uint64_t began; /* (D) when the process began, in the kernel's ticks */
 };

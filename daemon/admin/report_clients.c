@@ -5,6 +5,8 @@
 #include "daemon/pool/clients.h"
 #include "daemon/serve/peer.h"
 
+#define UP_MAX_S INT64_C(1000000000) /* 31 years: no system is up so long */
+
 static const struct {
 	const char *key;
 	enum stats_word word;
@@ -37,9 +39,12 @@ static json_t *counts_doc(const struct pool *pool, uint32_t id)
 	return doc;
 }
 
+/* Who came in by an older slabd came by the time of day. */
 static double age_of(const struct layout_client *row)
 {
-	double age = (double)(clock_wall_ns() - row->since * CLOCK_S) / 1e9;
+	int64_t now_ns = row->since > UP_MAX_S ? clock_wall_ns() : clock_ns();
+	double age;
+	age = (double)(now_ns - row->since * CLOCK_S) / 1e9;
 	return age > 0 ? age : 0;
 }
 

@@ -18,7 +18,8 @@
 /* CLOCK_MONOTONIC: for spans. Never 0 or less on a running system. */
 int64_t clock_ns(void);
 
-/* CLOCK_REALTIME, since 1970: for people and for what outlives the system. */
+/* CLOCK_REALTIME, since 1970: for people to read. It may be set at any time, so
+ * that nothing is compared with it or waited for. */
 int64_t clock_wall_ns(void);
 
 /* A span as libevent takes it, in microseconds, rounded up. */

@@ -45,7 +45,7 @@ static void fill_in(struct pool *pool, uint32_t id, int32_t pid, uint32_t uid,
 	struct layout_client *row = pool_client(pool, id);
 	row->pid = pid;
 	row->uid = uid;
-	row->since = clock_wall_ns() / CLOCK_S;
+	row->since = clock_ns() / CLOCK_S;
 	if (proc_ticks(pid, &row->began) < 0)
 		row->began = 0;
 	memset(row->comm, 0, sizeof(row->comm));

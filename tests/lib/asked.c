@@ -28,10 +28,10 @@ int __real_clock_gettime(clockid_t clock, struct timespec *ts);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *ts);
 int __real_poll(struct pollfd *fds, nfds_t n, int ms);
 int __wrap_poll(struct pollfd *fds, nfds_t n, int ms);
-int __real_pthread_mutex_timedlock(pthread_mutex_t *mutex,
-                                   const struct timespec *at);
-int __wrap_pthread_mutex_timedlock(pthread_mutex_t *mutex,
-                                   const struct timespec *at);
+int __real_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
+                                  const struct timespec *at);
+int __wrap_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
+                                  const struct timespec *at);
 int __real_connect(int fd, const struct sockaddr *to, socklen_t bytes);
 int __wrap_connect(int fd, const struct sockaddr *to, socklen_t bytes);
 int __real_setsockopt(int fd, int level, int name, const void *value,
@@ -118,11 +118,17 @@ int __wrap_poll(struct pollfd *fds, nfds_t n, int ms)
 	return r;
 }
 
-int __wrap_pthread_mutex_timedlock(pthread_mutex_t *mutex,
-                                   const struct timespec *at)
+/* Until a time of the clock that stands still, which the kernel knows nothing
+ * of. */
+int __wrap_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
+                                  const struct timespec *at)
 {
-	int64_t left_ns = ns_of(at) - real_ns(CLOCK_REALTIME);
-	int r = __real_pthread_mutex_timedlock(mutex, at);
+	int64_t left_ns = ns_of(at) - stands_ns - waited_ns;
+	int64_t until_ns = real_ns(CLOCK_MONOTONIC) + left_ns;
+	struct timespec real = {.tv_sec = until_ns / 1000000000,
+	                        .tv_nsec = until_ns % 1000000000};
+	int r = __real_pthread_cond_timedwait(cond, mutex,
+	                                      counting ? &real : at);
 	add(left_ns, r == ETIMEDOUT);
 	return r;
 }

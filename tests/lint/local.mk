@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # What is held to by looking at the sources, symbols and instructions.
 tap_scripts += tests/lint/check_atomics.sh
+tap_scripts += tests/lint/check_clocks.sh
 tap_scripts += tests/lint/check_comments.sh
 tap_scripts += tests/lint/check_exports.sh
 tap_scripts += tests/lint/check_insn.sh

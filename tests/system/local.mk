@@ -3,7 +3,7 @@
 # link the library's own code.
 asked_sources = tests/lib/asked.c tests/lib/asked.h
 asked_ldflags = -Wl,--wrap=clock_gettime,--wrap=poll,--wrap=syscall \
-	-Wl,--wrap=pthread_mutex_timedlock,--wrap=connect,--wrap=recvmsg \
+	-Wl,--wrap=pthread_cond_timedwait,--wrap=connect,--wrap=recvmsg \
 	-Wl,--wrap=setsockopt
 tap_programs += tests/system/proc_adopt
 tests_system_proc_adopt_LDADD = $(system_libs)

@@ -86,6 +86,14 @@ Test(clients, lives_dies_and_is_free)
 	cr_expect_not(view_client_live(&fixture.pool.view, id));
 }
 
+/* By a clock that nobody sets: how long somebody has been there. */
+Test(clients, came_at_a_time_that_stays)
+{
+	test_clock_set(INT64_C(5000) * CLOCK_S);
+	cr_expect_eq(pool_client(&fixture.pool, take("new"))->since, 5000);
+	test_clock_run();
+}
+
 Test(clients, long_name_is_cut)
 {
 	uint32_t id = take("a name of more than fifteen");
