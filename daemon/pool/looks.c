@@ -162,7 +162,7 @@ static bool is_swept(struct pool *pool, int64_t now_ns)
 	if (looks->waits_ns == 0)
 		looks->waits_ns = now_ns;
 	if (sweep_is_due(pool)) {
-		sweep_slice(pool);
+		sweep_slice(pool, clock_ns() + CLOCK_MS);
 		looks_pay(now_ns);
 	}
 	return !sweep_is_due(pool) || now_ns - looks->waits_ns > SWEEP_NS;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/pool/sweep.h"
 
+#include "daemon/base/clock.h"
 #include "daemon/pool/holes.h"
 
 #define LAP_LOOKS 4096u /* at granules that may be in use, in a step */
@@ -114,7 +115,7 @@ static void count_slice(struct pool *pool)
 	pool->counts.repaired_bits = swept->bits;
 }
 
-void sweep_slice(struct pool *pool)
+void sweep_slice(struct pool *pool, int64_t until_ns)
 {
 	const struct slab_swept *swept = &pool->due.swept;
 	uint64_t end = swept->looks + SWEEP_SLICE_LOOKS;
@@ -125,6 +126,8 @@ void sweep_slice(struct pool *pool)
 	while (sweep_is_due(pool) && swept->looks + others < end) {
 		look_and_count(pool, due_take(&pool->due));
 		others += SWEEP_GRANULE_LOOKS;
+		if (clock_ns() >= until_ns)
+			break;
 	}
 	count_slice(pool);
 }
@@ -174,7 +177,7 @@ bool sweep_few(struct pool *pool, uint32_t id)
 void sweep_rest(struct pool *pool)
 {
 	while (sweep_is_due(pool))
-		sweep_slice(pool);
+		sweep_slice(pool, INT64_MAX);
 }
 
 /* ---- the lap ------------------------------------------------------------- */

@@ -28,8 +28,8 @@
 /* What an id has touched is due. When it is through. */
 uint64_t sweep_join(struct pool *pool, uint32_t id);
 
-/* Looks at some of what is due. */
-void sweep_slice(struct pool *pool);
+/* Looks at some of what is due, at one granule at least, until then. */
+void sweep_slice(struct pool *pool, int64_t until_ns);
 
 /* Looks out of turn at what an id has touched, if it is but a few granules: false
  * if it is more. It counts as a slice. */

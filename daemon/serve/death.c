@@ -22,7 +22,7 @@
 #define LAP_AFTER_NS (5 * CLOCK_S) /* after a death */
 #define LAP_STEP_NS (50 * CLOCK_MS)
 #define LAP_AGAIN_NS (60 * CLOCK_S) /* from one lap to the next */
-#define ENDINGS_A_TURN 64u          /* of clients whose sweep is through */
+#define SHARE_NS (2 * CLOCK_MS)     /* of a turn, for ends of processes */
 
 /* ---- who waits for a sweep ------------------------------------------------ */
 
@@ -74,12 +74,13 @@ static void end_second_sweep(struct peer *peer)
 	peer_free(peer);
 }
 
-/* Those that the sweep is through with, the first to join first. */
-static void end_sweeps(struct server *server, unsigned ix)
+/* Those that the sweep is through with, the first to join first: one, and as
+ * many as there is time for. */
+static void end_sweeps(struct server *server, unsigned ix, int64_t until_ns)
 {
 	struct pool *pool = &server->pools[ix];
 	struct peer_queue *queue = &server->dying[ix];
-	for (unsigned i = 0; i < ENDINGS_A_TURN; i++) {
+	for (bool time = true; time; time = clock_ns() < until_ns) {
 		struct peer *peer = queue->first;
 		if (peer == NULL || !due_through(&pool->due, peer->through))
 			return;
@@ -94,13 +95,11 @@ static void end_sweeps(struct server *server, unsigned ix)
 
 /* Those who said goodbye, and wait for the answer: what they had is looked at
  * out of turn where it is little. */
-static void see_off(struct server *server, unsigned ix)
+static void see_off(struct server *server, unsigned ix, int64_t until_ns)
 {
 	struct pool *pool = &server->pools[ix];
 	struct peer_queue *queue = &server->leaving[ix];
-	const uint64_t *looks = &pool->due.swept.looks;
-	uint64_t end = *looks + SWEEP_SLICE_LOOKS;
-	for (unsigned i = 0; i < ENDINGS_A_TURN && *looks < end; i++) {
+	for (bool time = true; time; time = clock_ns() < until_ns) {
 		struct peer *peer = queue->first;
 		if (peer == NULL)
 			return;
@@ -123,9 +122,10 @@ static void take_turn(struct server *server, unsigned ix)
 {
 	struct pool *pool = &server->pools[ix];
 	uint64_t swept = pool->counts.swept_objects + pool->counts.repaired_bits;
-	see_off(server, ix);
-	sweep_slice(pool);
-	end_sweeps(server, ix);
+	int64_t until_ns = clock_ns() + SHARE_NS;
+	see_off(server, ix, until_ns);
+	sweep_slice(pool, until_ns);
+	end_sweeps(server, ix, until_ns);
 	/* What was refused so far may be to be had now; and who died may have
 	 * raised a want before it rang. */
 	if (pool->counts.swept_objects + pool->counts.repaired_bits != swept) {
@@ -179,6 +179,25 @@ static void relist(struct peer *peer)
 		wake_start(peer->server->sweep, 0);
 }
 
+/* Whether this turn has any time left for ends of processes: of many that come
+ * at once, the next turns have the rest. */
+static bool has_share(struct server *server)
+{
+	return share_left(&server->deaths, SHARE_NS) > 0;
+}
+
+static void join_again(struct peer *peer)
+{
+	struct server *server = peer->server;
+	int64_t began_ns = clock_ns();
+	if (!has_share(server)) {
+		wake_set(peer->timer, 0);
+		return;
+	}
+	wait_for_sweep(peer, sweep_join(peer->pool, peer->id));
+	server->deaths.used_ns += clock_ns() - began_ns;
+}
+
 static void on_timer(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 {
 	struct peer *peer = arg;
@@ -193,7 +212,7 @@ static void on_timer(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 	case PEER_DEAD:
 		break;
 	case PEER_SWEPT:
-		wait_for_sweep(peer, sweep_join(peer->pool, peer->id));
+		join_again(peer);
 		break;
 	}
 }
@@ -217,9 +236,15 @@ static void reap(struct peer *peer)
 static void on_death(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 {
 	struct peer *peer = arg;
+	struct server *server = peer->server;
+	int64_t began_ns = clock_ns();
+	/* A pidfd says so again in the next turn. */
+	if (!has_share(server))
+		return;
 	peer_disconnect(peer);
 	peer->pool->counts.deaths++;
 	reap(peer);
+	server->deaths.used_ns += clock_ns() - began_ns;
 }
 
 void death_goodbye(struct peer *peer, void (*farewell)(struct peer *peer))

@@ -21,11 +21,11 @@
 #include "daemon/serve/kept.h"
 #include "daemon/serve/message.h"
 #include "daemon/serve/peer.h"
+#include "daemon/serve/users.h"
 #include "daemon/watch/wake.h"
 
-#define MESSAGES_A_TURN 32 /* then other peers have theirs */
-#define UNREAD_MAX 65536   /* bytes, with what the kernel adds */
-#define PEERS_PENDING 128  /* connections before their hello */
+#define UNREAD_MAX 65536  /* bytes, with what the kernel adds */
+#define PEERS_PENDING 128 /* connections before their hello */
 
 static void on_message(evutil_socket_t fd, short what, void *arg);
 
@@ -179,9 +179,14 @@ static bool receive(struct peer *peer, int fd)
 
 static void on_message(evutil_socket_t fd, UNUSED short what, void *arg)
 {
+	users_serve(arg, fd);
+}
+
+void dispatch_read(struct peer *peer, int fd, unsigned n)
+{
 	bool more = true;
-	for (int i = 0; i < MESSAGES_A_TURN && more; i++)
-		more = receive(arg, fd);
+	while (n-- > 0 && more)
+		more = receive(peer, fd);
 }
 
 /* Those that may come, those that are there where that is more, as max_clients

@@ -8,7 +8,6 @@
 #include "daemon/balance/balance.h"
 #include "daemon/balance/denied.h"
 #include "daemon/balance/wants.h"
-#include "daemon/base/turn.h"
 #include "daemon/pool/caches.h"
 #include "daemon/pool/holes.h"
 #include "daemon/pool/marks.h"
@@ -154,25 +153,14 @@ static void on_calm(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 	duty_settle_levels(arg);
 }
 
-/* What is left of a share of this turn. */
-static int64_t left_of(struct duty_share *share, int64_t most_ns)
-{
-	uint64_t turn = turn_counts()->count;
-	if (share->turn != turn) {
-		share->turn = turn;
-		share->used_ns = 0;
-	}
-	return most_ns - share->used_ns;
-}
-
 /* A slice of the pool's round over its wants, as long as its share of this turn
  * lasts, and that of all pools. */
 static enum wants_outcome serve_slice(struct server *server, struct pool *pool)
 {
-	struct duty_share *all = &server->wants_of_all;
+	struct share *all = &server->wants_of_all;
 	struct duty_share *own = &server->wants_of[pool - server->pools];
-	int64_t own_ns = left_of(own, WANTS_NS);
-	int64_t all_ns = left_of(all, ALL_WANTS_NS);
+	int64_t own_ns = share_left(&own->share, WANTS_NS);
+	int64_t all_ns = share_left(all, ALL_WANTS_NS);
 	int64_t began_ns = clock_ns();
 	enum wants_outcome outcome = WANTS_NOTHING;
 	own->due = true;
@@ -180,7 +168,7 @@ static enum wants_outcome serve_slice(struct server *server, struct pool *pool)
 		outcome = wants_serve(
 			pool, began_ns + (own_ns < all_ns ? own_ns : all_ns),
 			&own->due);
-		own->used_ns += clock_ns() - began_ns;
+		own->share.used_ns += clock_ns() - began_ns;
 		all->used_ns += clock_ns() - began_ns;
 	}
 	if (own->due)

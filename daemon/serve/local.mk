@@ -32,5 +32,8 @@ libdaemon_la_SOURCES += \
 	daemon/serve/peer.c \
 	daemon/serve/peer.h \
 	daemon/serve/server.h \
+	daemon/serve/share.h \
 	daemon/serve/told.c \
-	daemon/serve/told.h
+	daemon/serve/told.h \
+	daemon/serve/users.c \
+	daemon/serve/users.h

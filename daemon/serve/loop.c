@@ -30,6 +30,7 @@
 #include "daemon/serve/machine.h"
 #include "daemon/serve/peer.h"
 #include "daemon/serve/told.h"
+#include "daemon/serve/users.h"
 #include "daemon/watch/wake.h"
 #include "numa/hugepool.h"
 
@@ -324,6 +325,8 @@ static int open_events(struct server *server)
 	if (r == 0)
 		r = duty_open(server);
 	if (r == 0)
+		r = users_open(server, dispatch_read);
+	if (r == 0)
 		r = files_open(server);
 	return r == 0 ? machine_open(server) : r;
 }
@@ -453,6 +456,7 @@ void loop_close(struct server *server)
 	machine_close(server);
 	files_close(server);
 	duty_close(server);
+	users_close(server);
 	drops_close(&server->drops);
 	wake_free(&loop.accept);
 	wake_free(&loop.accept_again);

@@ -89,8 +89,32 @@ static void close_connection(struct peer *peer)
 	peer_close_events(peer);
 }
 
+void peer_line_up(struct peer *peer, struct peer_line *line)
+{
+	if (line->first == NULL)
+		line->end = &line->first;
+	peer->line.next = NULL;
+	peer->line.link = line->end;
+	peer->line.of = line;
+	*line->end = peer;
+	line->end = &peer->line.next;
+}
+
+void peer_line_leave(struct peer *peer)
+{
+	if (peer->line.link == NULL)
+		return;
+	*peer->line.link = peer->line.next;
+	if (peer->line.next != NULL)
+		peer->line.next->line.link = peer->line.link;
+	else
+		peer->line.of->end = peer->line.link;
+	peer->line.link = NULL;
+}
+
 void peer_free(struct peer *peer)
 {
+	peer_line_leave(peer);
 	if (peer->kept) {
 		wake_free(&peer->on_sock);
 		wake_free(&peer->on_events);

@@ -84,6 +84,13 @@ struct peer {
 	uint32_t tokens;     /* messages it may still send in this second */
 	int64_t tokens_ns;   /* when they were last filled up */
 	struct peer_held held;
+	struct { /* while its messages wait, see serve/users.h */
+		struct peer *next;
+		struct peer **link; /* NULL: they do not */
+		struct peer_line *of;
+		bool sock, events; /* by which something came */
+		bool events_last;  /* which was read before */
+	} line;
 };
 
 /* A peer without descriptors, on the server's list. NULL without memory. */
@@ -114,6 +121,10 @@ void peer_hand_over(struct peer *client, struct peer *pending, int events);
 /* Has the manager keep the connection of a live client, so that the next slabd
  * goes on with it. */
 void peer_keep(struct peer *peer);
+
+/* Goes to the end of a line, where it is in none; and leaves it. */
+void peer_line_up(struct peer *peer, struct peer_line *line);
+void peer_line_leave(struct peer *peer);
 
 /* False: it has sent all that it may in this second. */
 bool peer_take_token(struct peer *peer);

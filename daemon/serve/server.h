@@ -6,6 +6,7 @@
  *   serve/loop.c        everything opened, the loop, everything closed
  *   serve/machine.c     CPUs and memory that come, go and run short
  *   serve/dispatch.c    what connections bring, handed to those below
+ *   serve/users.c       what users may take of a turn
  *   serve/hello.c       who may come in, and what they get
  *   serve/message.c     one message, read and checked
  *   serve/death.c       clients' processes, and what they leave
@@ -28,7 +29,11 @@
 #include "daemon/pool/pool.h"
 #include "daemon/serve/drops.h"
 #include "daemon/serve/listen.h"
+#include "daemon/serve/share.h"
 #include "daemon/watch/psi.h"
+
+#define USERS_BITS 7
+#define USERS (1u << USERS_BITS)
 
 struct machine;
 struct peer;
@@ -55,6 +60,7 @@ struct server {
 	struct event *sweep; /* a slice is due in some pool */
 	struct event *lap;   /* a step of the slow look at everything */
 	unsigned sweep_turn; /* the pool whose slice is next */
+	struct share deaths; /* of each turn, for ends of processes */
 	struct peer_queue {  /* who waits for a sweep, and who for an answer
 	                        too, by pool */
 		struct peer *first;
@@ -63,11 +69,11 @@ struct server {
 	/* Of serve/duty.c. */
 	struct event *wants; /* rounds over pools' wants go on */
 	unsigned wants_turn; /* the pool that is the first to */
-	struct duty_share { /* of a turn of the loop: by pool, and all of them */
-		uint64_t turn;
-		int64_t used_ns;
+	struct duty_share {  /* of a turn of the loop, by pool */
+		struct share share;
 		bool due; /* there is more to do */
-	} wants_of[CONFIG_POOLS_MAX], wants_of_all;
+	} wants_of[CONFIG_POOLS_MAX];
+	struct share wants_of_all;
 	struct event *retry;    /* denied lists are tried anew */
 	struct event *ahead;    /* faulting in ahead of need */
 	struct event *balance;  /* the nodes are looked at */
@@ -79,6 +85,17 @@ struct server {
 	 * other pools lack pages of a node. */
 	enum plan_pressure kernel;
 	struct psi_state scarce[CONFIG_POOLS_MAX][NODES_MAX];
+	/* Of serve/users.c. */
+	struct event *users_wait; /* for another turn of the loop */
+	unsigned users_turn;      /* who is asked first */
+	void (*read)(struct peer *peer, int fd, unsigned n);
+	struct user {
+		struct share share;
+		struct peer_line {
+			struct peer *first;
+			struct peer **end; /* NULL: nobody ever was in it */
+		} line;
+	} users[USERS];
 };
 
 #endif

@@ -90,7 +90,7 @@ Test(sweep, a_slice_has_its_bound)
 		own(id, granule);
 	clients_reap(pool, id);
 	while (sweep_is_due(pool)) {
-		sweep_slice(pool);
+		sweep_slice(pool, INT64_MAX);
 		cr_expect_leq(looked_at() - before, per_slice);
 		cr_expect_leq(pool->due.swept.looks,
 		              pool->counts.sweep_slices *
@@ -100,6 +100,21 @@ Test(sweep, a_slice_has_its_bound)
 	cr_expect_eq(looked_at(), GRANULES);
 	cr_expect_geq(pool->counts.sweep_slices, GRANULES / per_slice);
 	cr_expect_eq(pool->due.swept.by_id[id], GRANULES);
+}
+
+/* Where looks take long, a slice ends by the clock. */
+Test(sweep, a_slice_without_time_looks_at_one)
+{
+	uint32_t id = take();
+	own(id, 3);
+	own(id, 17);
+	clients_reap(pool, id);
+	sweep_slice(pool, INT64_MIN);
+	cr_expect_eq(looked_at(), 1);
+	cr_expect(sweep_is_due(pool));
+	sweep_slice(pool, INT64_MIN);
+	cr_expect_eq(looked_at(), 2);
+	cr_expect_not(sweep_is_due(pool));
 }
 
 /* One look serves all who had been there. */
@@ -137,11 +152,11 @@ Test(sweep, who_joins_late_is_through_late)
 	own(second, 0);
 	own(second, 20);
 	through[0] = clients_reap(pool, first);
-	sweep_slice(pool);
+	sweep_slice(pool, INT64_MAX);
 	cr_expect_eq(*tag_in(0), second);
 	through[1] = clients_reap(pool, second);
 	while (!due_through(&pool->due, through[0]))
-		sweep_slice(pool);
+		sweep_slice(pool, INT64_MAX);
 	cr_expect_not(due_through(&pool->due, through[1]) &&
 	              *tag_in(0) != TAG_FREE);
 	sweep_rest(pool);
@@ -163,7 +178,7 @@ Test(sweep, nobody_waits_for_ever)
 		for (uint32_t granule = 0; granule < GRANULES; granule++)
 			view_touch_any(&pool->view, next,
 			               granule * GRANULE_UNITS);
-		sweep_slice(pool);
+		sweep_slice(pool, INT64_MAX);
 		clients_reap(pool, next);
 	}
 	cr_expect_leq(looked_at(), GRANULES + 8);
@@ -190,7 +205,7 @@ Test(sweep, through_means_free)
 				through[dead] = clients_reap(pool, ids[dead]);
 				dead++;
 			} else {
-				sweep_slice(pool);
+				sweep_slice(pool, INT64_MAX);
 			}
 			for (uint32_t g = 0; g < GRANULES; g++)
 				for (uint32_t i = 0; i < dead; i++)

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/serve/users.h"
+
+#include <errno.h>
+
+#include "daemon/base/clock.h"
+#include "daemon/watch/wake.h"
+
+#define SHARE_NS (2 * CLOCK_MS) /* of a turn, for one user in one pool */
+#define ALL_NS (6 * CLOCK_MS)   /* for all users that have had to wait */
+#define MESSAGES_A_TURN 32u     /* of a peer; then others have theirs */
+#define MESSAGES_IN_LINE 8u
+
+/* Users that fall together have one share. Newcomers have no pool yet. */
+static struct user *user_of(const struct peer *peer)
+{
+	struct server *server = peer->server;
+	uint32_t pool = peer->pool == NULL
+	                        ? CONFIG_POOLS_MAX
+	                        : (uint32_t)(peer->pool - server->pools);
+	uint32_t mix =
+		(peer->uid * (CONFIG_POOLS_MAX + 1) + pool) * 2654435761u;
+	return &server->users[mix >> (32 - USERS_BITS)];
+}
+
+static void read_some(struct user *user, struct peer *peer, int fd, unsigned n)
+{
+	users_read *read = peer->server->read;
+	int64_t began_ns = clock_ns();
+	read(peer, fd, n);
+	user->share.used_ns += clock_ns() - began_ns;
+}
+
+void users_serve(struct peer *peer, int fd)
+{
+	struct server *server = peer->server;
+	struct user *user = user_of(peer);
+	if (peer->line.link == NULL && user->line.first == NULL &&
+	    share_left(&user->share, SHARE_NS) > 0) {
+		read_some(user, peer, fd, MESSAGES_A_TURN);
+		return;
+	}
+	peer->line.sock |= fd == peer->sock;
+	peer->line.events |= fd == peer->events;
+	if (peer->line.link == NULL)
+		peer_line_up(peer, &user->line);
+	wake_start(server->users_wait, 0);
+}
+
+/* One of the two descriptors that something came by, if it still has it: they
+ * take turns. */
+static int next_fd(struct peer *peer)
+{
+	bool events = peer->line.events &&
+	              (!peer->line.sock || !peer->line.events_last);
+	peer->line.events_last = events;
+	if (events) {
+		peer->line.events = false;
+		return peer->on_events != NULL ? peer->events : -1;
+	}
+	peer->line.sock = false;
+	return peer->on_sock != NULL ? peer->sock : -1;
+}
+
+static void serve_first(struct user *user)
+{
+	struct peer *peer = user->line.first;
+	int fd = next_fd(peer);
+	peer_line_leave(peer);
+	if (peer->line.sock || peer->line.events)
+		peer_line_up(peer, &user->line);
+	if (fd >= 0)
+		read_some(user, peer, fd, MESSAGES_IN_LINE);
+}
+
+/* Behind all that came in this turn: users in turn. */
+static void on_users(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
+{
+	struct server *server = arg;
+	int64_t end_ns = clock_ns() + ALL_NS;
+	unsigned first = server->users_turn++;
+	bool more = false;
+	for (unsigned i = 0; i < USERS; i++) {
+		struct user *user = &server->users[(first + i) % USERS];
+		while (user->line.first != NULL &&
+		       share_left(&user->share, SHARE_NS) > 0 &&
+		       clock_ns() < end_ns)
+			serve_first(user);
+		more |= user->line.first != NULL;
+	}
+	if (more)
+		wake_start(server->users_wait, 0);
+}
+
+int users_open(struct server *server, users_read *read)
+{
+	server->read = read;
+	return wake_timer(&server->users_wait, server->base, on_users, server) <
+	                       0
+	               ? -ENOMEM
+	               : 0;
+}
+
+void users_close(struct server *server)
+{
+	wake_free(&server->users_wait);
+}
