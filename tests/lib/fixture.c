@@ -222,7 +222,7 @@ void fixture_remove(struct fixture *fixture)
 
 /* Others reserve hugepages too, and use them: what slabd had left behind would
  * stay, and stay free. */
-static bool hugepages_back(const struct fixture *fixture)
+bool fixture_huge_back(const struct fixture *fixture)
 {
 	double until = now_ms() + SURELY_MS;
 	bool back = false;
@@ -250,7 +250,7 @@ void fixture_close(struct fixture *fixture)
 	               access(fixture->control, F_OK) < 0,
 	       "and leaves no socket");
 	if (fixture->huge)
-		tap_ok(hugepages_back(fixture),
+		tap_ok(fixture_huge_back(fixture),
 		       "nor more hugepages than before");
 	fixture_remove(fixture);
 }

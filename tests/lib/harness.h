@@ -138,8 +138,9 @@ void fixture_halt(const struct fixture *fixture);
 void fixture_remove(struct fixture *fixture);
 
 /* SIGTERM, and results: exit status 0, sockets gone, hugepages as before where
- * slabd may have reserved some. */
+ * slabd may have reserved some; or whether that is so within a minute. */
 void fixture_close(struct fixture *fixture);
+bool fixture_huge_back(const struct fixture *fixture);
 
 /* Options for slabd_open at the fixture's socket; who waits for growth waits
  * longer than by default, as slabd may have to wait for a processor. */

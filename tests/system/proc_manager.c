@@ -11,17 +11,23 @@
 #include <unistd.h>
 
 #include "tests/lib/keeper.h"
+#include "tests/lib/super.h"
 #include "tests/lib/turns.h"
 
 #define POOL(name) "[pool " name "]\npage = 4k\nstart = 2M\nmax = 16M\n"
 #define TWO POOL("default") POOL("second")
+#define HUGE POOL("default") "[pool second]\npage = 2m\nstart = 4M\nmax = 16M\n"
 #define FEW POOL("default") "max_clients = 5\n"
 #define CLIENTS 100u
 #define SETTLED 3u /* descriptors a client, when all is told */
+#define BIG 4096u
+#define BIGS 1000u /* more than is there at first */
 #define ONE_POOL 7u /* with its ledger, the sockets, and one more */
 
 static struct fixture fixture;
 static struct keeper keeper;
+
+static void *bigs[BIGS];
 
 /* ---- clients ------------------------------------------------------------- */
 
@@ -161,6 +167,8 @@ static void end(void)
 		keeper_hear(&keeper, 1);
 	tap_is(status, 0, "slabd ends well");
 	keeper_close(&keeper);
+	tap_ok(fixture_huge_back(&fixture),
+	       "and leaves no more hugepages than before");
 	fixture_remove(&fixture);
 }
 
@@ -175,6 +183,24 @@ static bool hears_until(unsigned n)
 
 /* ---- tests --------------------------------------------------------------- */
 
+static void grower(int fd, void *arg)
+{
+	slabd_pool *pool = fixture_pool(&fixture);
+	slabd_cache *cache = fixture_cache(pool, "big", BIG);
+	(void)fd;
+	(void)arg;
+	tap_is((long long)fixture_take(cache, BIGS, bigs), BIGS,
+	       "the pool grows");
+	slabd_close(pool);
+}
+
+static void grow(void)
+{
+	struct child child;
+	child_start(&child, grower, NULL);
+	child_end(&child, "who has it grow ends well");
+}
+
 /* Of what was told little was read when slabd is killed: a newcomer is known by
  * its row alone. */
 static void test_crowd(void)
@@ -187,6 +213,7 @@ static void test_crowd(void)
 	keeper_catch_up(&keeper);
 	before = keeper.n;
 	start_members(&child, NULL, CLIENTS);
+	grow();
 	tap_ok(turns_read(&fixture, &turns), "and slabctl is answered");
 	tap_note("no turn took %llu us",
 	         (unsigned long long)turns_below_us(&turns));
@@ -211,6 +238,37 @@ static void test_crowd(void)
 	       "it learns of that");
 	fixture_audit(&fixture, "after their end");
 	end();
+}
+
+/* All that happens while the supervisor stands still. */
+static void test_stopped(void)
+{
+	struct child child;
+	pid_t slabd;
+	unsigned before;
+	fixture_make(&fixture, "%s", POOL("default"));
+	slabd = super_start(&fixture);
+	before = count_fds(fixture.pid, 0);
+	fixture_halt(&fixture);
+	start_members(&child, NULL, CLIENTS);
+	grow();
+	check_members(&child, CLIENTS, CLIENTS, "the supervisor is stopped");
+	fixture_signal(&fixture, SIGCONT);
+	tap_is(count_fds(fixture.pid, before + SETTLED * CLIENTS),
+	       before + SETTLED * CLIENTS, "it goes on, and keeps them all");
+	slabd = super_kill(&fixture, slabd);
+	check_members(&child, CLIENTS, CLIENTS, "slabd is killed then");
+	fixture_halt(&fixture);
+	kill(slabd, SIGKILL);
+	sleep_ms(20);
+	fixture_signal(&fixture, SIGCONT);
+	slabd = super_next(&fixture, slabd);
+	check_members(&child, CLIENTS, CLIENTS, "and while it is stopped");
+	end_members(&child);
+	fixture_audit(&fixture, "after that");
+	super_stop(&fixture, slabd, "with a supervisor that stood still");
+	fixture_remove(&fixture);
+	super_end();
 }
 
 /* It starts without an answer, and the next one on what was read of it. */
@@ -263,15 +321,26 @@ static void test_full(void)
 	end();
 }
 
-/* A file of a pool that was kept is not there. */
-static void test_missing(const char *name)
+static void note_pages(void)
+{
+	json_t *doc = fixture_get(&fixture, "/nodes");
+	const char *kind =
+		json_string_value(json_at(doc, "pools.1.nodes.0.backing"));
+	tap_note("pages of the other pool: %s", kind != NULL ? kind : "?");
+	json_decref(doc);
+}
+
+/* A file of a pool that was kept is not there. Its ledger knows what the system
+ * has more of for it. */
+static void test_missing(const char *config, const char *name)
 {
 	struct child first;
 	struct child second;
 	char what[64];
 	unsigned at = 0;
-	begin(TWO, KEEPER_MAX);
+	begin(config, KEEPER_MAX);
 	start("a store with room");
+	note_pages();
 	start_members(&first, NULL, 2);
 	start_members(&second, "second", 2);
 	kill_slabd();
@@ -331,10 +400,12 @@ int main(void)
 	static const char *const files[] = {"control", "shared", "node0"};
 	tap_start(600);
 	test_crowd();
+	test_stopped();
 	test_start();
 	test_full();
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
-		test_missing(files[i]);
+		test_missing(TWO, files[i]);
+	test_missing(HUGE, "node0");
 	test_fewer();
 	return tap_end();
 }

@@ -24,6 +24,22 @@ static struct manager_message got;
 static int manager = -1;
 static unsigned n_calls;
 
+/* The kernel's answer to the next so many messages; 0: none of ours. */
+static int error;
+static unsigned n_errors;
+
+ssize_t __real_sendmsg(int fd, const struct msghdr *msg, int flags);
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags);
+
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+	if (n_errors == 0)
+		return __real_sendmsg(fd, msg, flags);
+	n_errors--;
+	errno = error;
+	return -1;
+}
+
 static void on_wait(void *arg)
 {
 	(void)arg;
@@ -160,6 +176,49 @@ Test(tells, barrier_and_drain_have_an_end)
 	cr_expect_eq(tells_barrier(CLOCK_MS), -ETIMEDOUT);
 	read_all();
 	cr_expect_eq(tells_drain(0), 0);
+}
+
+static void say_all(void)
+{
+	static const char *const all[] = {
+		"EXTEND_TIMEOUT_USEC=1\nSTATUS=a",
+		"FDSTORE=1\nFDNAME=slabd.a\nFDPOLL=0",
+		"EXTEND_TIMEOUT_USEC=1\nSTATUS=b",
+		"READY=1\nSTATUS=c",
+		"FDSTORE=1\nFDNAME=slabd.b\nFDPOLL=0",
+		"WATCHDOG=1",
+		"FDSTOREREMOVE=1\nFDNAME=slabd.a",
+		"WATCHDOG=1",
+		"STOPPING=1\nSTATUS=d",
+	};
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		cr_expect_eq(tells_send(all[i],
+		                        strstr(all[i], "FDSTORE=") ? 0 : -1),
+		             1);
+}
+
+/* What the kernel has no room for comes all the same, and in order. */
+Test(tells, refused_by_the_kernel)
+{
+	static const int errors[] = {ENOBUFS, ENOMEM, ETOOMANYREFS, EINTR,
+	                             EAGAIN};
+	start_manager();
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		error = errors[i];
+		n_errors = 3;
+		say_all();
+		cr_expect_eq(tells_flush(), error == EAGAIN ? TELLS_E_FULL
+		                                            : TELLS_E_LATER);
+		cr_expect_neq(tells_flush(), 0);
+		cr_expect_eq(tells_flush(), 0);
+		cr_expect_str_eq(received(), "EXTEND_TIMEOUT_USEC=1\nSTATUS=b");
+		cr_expect_str_eq(received(), "READY=1\nSTATUS=c");
+		cr_expect_str_eq(received(), "FDSTORE=1\nFDNAME=slabd.b\n"
+		                             "FDPOLL=0");
+		cr_expect_str_eq(received(), "WATCHDOG=1");
+		cr_expect_str_eq(received(), "STOPPING=1\nSTATUS=d");
+		cr_expect_str_empty(received());
+	}
 }
 
 /* One that is gone is no reason to stop; the next at its address is found. */
