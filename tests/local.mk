@@ -58,6 +58,8 @@ tests_libtest_la_SOURCES = \
 	tests/lib/situation_grow.c \
 	tests/lib/situation_rings.c \
 	tests/lib/situation_wide.c \
+	tests/lib/slow.c \
+	tests/lib/slow.h \
 	tests/lib/spin_barrier.h \
 	tests/lib/step.c \
 	tests/lib/step.h \

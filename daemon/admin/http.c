@@ -9,28 +9,19 @@
 #include <event2/listener.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
+#include "daemon/admin/conns.h"
 #include "daemon/admin/query.h"
 #include "daemon/base/turn.h"
 
 /* How long to leave the backlog alone after accept failed (EMFILE). */
 #define ACCEPT_PAUSE_MS 500
 
-/* Between two tries to have a connection gone. */
-#define EVICT_PAUSE_MS 10
+/* Between two looks whether evhttp is done with some. */
+#define TEND_MS 1000
 
-/*
- * A connection, from accept on. evhttp says nothing of one before its first
- * request, so the bufferevent is held: evhttp takes its callbacks away when it
- * is done with it. With a request the connection itself is known, and tells of
- * its end.
- */
-struct conn {
-	struct bufferevent *bev;         /* held; NULL: free */
-	struct evhttp_connection *evcon; /* after the first request, or NULL */
-	uint64_t last;                   /* tick of the last request */
-};
+/* Between two tries to have a connection gone. */
+#define EVICT_PAUSE_MS 1
 
 /*
  *              the last slot is taken            somebody waits
@@ -62,8 +53,8 @@ struct admin {
 	struct event *knock;             /* somebody waits while it is full */
 	struct event *resume;            /* time to accept again */
 	const struct admin_routes *routes;
-	uint64_t tick; /* counts connections and requests */
-	struct conn conn[ADMIN_CONNS_MAX];
+	struct event *tend; /* connections have begun or ended */
+	struct conns conns;
 	struct waiting *waiting;
 	struct admin *next;
 };
@@ -102,11 +93,13 @@ static const struct admin_route *route_of(const struct admin_routes *routes,
 static json_t *bad_method_new(struct evhttp_request *req, bool get, bool post)
 {
 	evhttp_add_header(evhttp_request_get_output_headers(req), "Allow",
-	                  get && post ? "GET, POST" : get ? "GET" : "POST");
+	                  get && post ? "GET, POST"
+	                  : get       ? "GET"
+	                              : "POST");
 	return admin_error_new("method not allowed",
 	                       get && post ? "use GET to look, POST to change"
 	                       : get       ? "use GET"
-	                             : "use POST: it changes something");
+	                                   : "use POST: it changes something");
 }
 
 static int dump_part(const char *part, size_t len, void *arg)
@@ -265,15 +258,6 @@ static json_t *answer(struct admin *a, struct evhttp_request *req, int *status)
 
 /* ---- connections -------------------------------------------------------- */
 
-static void let_go(struct conn *c)
-{
-	if (c->evcon)
-		evhttp_connection_set_closecb(c->evcon, NULL, NULL);
-	if (c->bev)
-		bufferevent_decref(c->bev);
-	*c = (struct conn){0};
-}
-
 static void accept_soon(struct admin *a, int ms)
 {
 	const struct timeval pause = {0, ms * 1000};
@@ -285,85 +269,55 @@ static void conn_closed(struct evhttp_connection *evcon, void *arg)
 {
 	struct admin *a = arg;
 	waits_of(a, evcon);
-	for (struct conn *c = a->conn; c < a->conn + ADMIN_CONNS_MAX; c++)
-		if (c->evcon == evcon)
-			let_go(c);
+	conns_ended(&a->conns, evcon);
+	/* Once evhttp is back from its end. */
+	event_active(a->tend, 0, 0);
 	if (event_pending(a->knock, EV_READ, NULL))
 		accept_soon(a, 0);
 }
 
-/* The connections, once those that evhttp is done with are let go. */
 unsigned admin_n_conns(struct admin *a)
 {
-	unsigned n = 0;
-	for (struct conn *c = a->conn; c < a->conn + ADMIN_CONNS_MAX; c++) {
-		bufferevent_data_cb on_read = NULL, on_write = NULL;
-		bufferevent_event_cb on_event = NULL;
-		if (!c->bev)
-			continue;
-		bufferevent_getcb(c->bev, &on_read, &on_write, &on_event, NULL);
-		if (!on_read && !on_write && !on_event)
-			let_go(c);
-		else
-			n++;
-	}
-	return n;
+	return conns_count(&a->conns);
+}
+
+/* Those that ended without a request are found by looking. */
+static void tend(evutil_socket_t fd, short what, void *arg)
+{
+	const struct timeval pause = {TEND_MS / 1000, 0};
+	struct admin *a = arg;
+	(void)fd;
+	(void)what;
+	conns_meet(&a->conns);
+	if (admin_n_conns(a) > 0)
+		evtimer_add(a->tend, &pause);
 }
 
 static void request_came(struct evhttp_request *req, void *arg)
 {
 	struct admin *a = arg;
-	struct evhttp_connection *evcon = evhttp_request_get_connection(req);
-	struct bufferevent *bev = evhttp_connection_get_bufferevent(evcon);
 	int status = HTTP_OK;
 	json_t *doc;
 	turn_at("admin");
-	for (struct conn *c = a->conn; c < a->conn + ADMIN_CONNS_MAX; c++) {
-		if (c->bev != bev)
-			continue;
-		c->last = ++a->tick;
-		c->evcon = evcon;
-		evhttp_connection_set_closecb(evcon, conn_closed, a);
-	}
+	conns_asked(&a->conns, evhttp_request_get_connection(req), conn_closed,
+	            a);
 	doc = answer(a, req, &status);
 	if (status != ADMIN_LATER)
 		reply(req, status, doc);
 	json_decref(doc);
 }
 
-/* Inside accept, before evhttp wraps what this returns and while it has no
- * callbacks yet: nothing may count in between. */
 static struct bufferevent *conn_born(struct event_base *base, void *arg)
 {
 	struct admin *a = arg;
-	struct bufferevent *bev = bufferevent_socket_new(base, -1, 0);
-	unsigned n = admin_n_conns(a);
-	struct conn *c = a->conn;
-	if (!bev || n == ADMIN_CONNS_MAX)
-		return bev;
-	while (c->bev)
-		c++;
-	bufferevent_incref(bev);
-	*c = (struct conn){.bev = bev, .last = ++a->tick};
-	if (n + 1 == ADMIN_CONNS_MAX) {
+	struct bufferevent *bev = conns_add(&a->conns, base);
+	if (conns_are_all(&a->conns)) {
 		evconnlistener_disable(a->listener);
 		event_add(a->knock, NULL);
 	}
+	/* Before the loop looks at what it sent. */
+	event_active(a->tend, 0, 0);
 	return bev;
-}
-
-/* One that has made no request yet is told its end as by its peer: evhttp
- * answers what came until then, and sees the end in the loop's next round. */
-static void evict_quietest(struct admin *a)
-{
-	struct conn *quiet = a->conn;
-	for (struct conn *c = a->conn; c < a->conn + ADMIN_CONNS_MAX; c++)
-		if (c->last < quiet->last)
-			quiet = c;
-	if (quiet->evcon)
-		evhttp_connection_free(quiet->evcon);
-	else
-		shutdown(bufferevent_getfd(quiet->bev), SHUT_RD);
 }
 
 /* ---- accepting ---------------------------------------------------------- */
@@ -374,7 +328,7 @@ static void accept_again(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (admin_n_conns(a) == ADMIN_CONNS_MAX) {
-		evict_quietest(a);
+		conns_evict(&a->conns);
 		accept_soon(a, EVICT_PAUSE_MS);
 	} else if (evconnlistener_enable(a->listener) < 0) {
 		accept_soon(a, ACCEPT_PAUSE_MS);
@@ -387,7 +341,7 @@ static void knocked(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (admin_n_conns(a) == ADMIN_CONNS_MAX)
-		evict_quietest(a);
+		conns_evict(&a->conns);
 	accept_soon(a, 0);
 }
 
@@ -423,8 +377,9 @@ static int setup(struct admin *a, int listen_fd)
 {
 	a->knock = event_new(a->base, listen_fd, EV_READ, knocked, a);
 	a->resume = event_new(a->base, -1, 0, accept_again, a);
+	a->tend = event_new(a->base, -1, 0, tend, a);
 	a->http = evhttp_new(a->base);
-	if (!a->knock || !a->resume || !a->http)
+	if (!a->knock || !a->resume || !a->tend || !a->http)
 		return -ENOMEM;
 	http_setup(a);
 	a->listener = evconnlistener_new(a->base, NULL, NULL,
@@ -470,13 +425,15 @@ void admin_stop(struct admin *a)
 		link = &(*link)->next;
 	*link = a->next;
 	waits_of(a, NULL);
-	for (struct conn *c = a->conn; c < a->conn + ADMIN_CONNS_MAX; c++)
-		let_go(c);
+	conns_forget(&a->conns);
 	if (a->http)
 		evhttp_free(a->http);
+	conns_close(&a->conns);
 	if (a->knock)
 		event_free(a->knock);
 	if (a->resume)
 		event_free(a->resume);
+	if (a->tend)
+		event_free(a->tend);
 	free(a);
 }

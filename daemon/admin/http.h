@@ -6,8 +6,8 @@
  *
  * It runs on the caller's event base and thread and never blocks there: a
  * reply waits in memory until its reader takes it. Bounds: ADMIN_CONNS_MAX
- * connections, beyond which none is accepted: whoever waits then has the one
- * closed whose last request is longest ago; ADMIN_TIMEOUT_S without a byte
+ * connections, beyond which none is accepted: whoever waits then has one closed,
+ * of the user with most of them the one whose last request is longest ago; ADMIN_TIMEOUT_S without a byte
  * moved; ADMIN_HEADERS_MAX and ADMIN_BODY_MAX bytes of a request.
  *
  * What looks is asked for by GET, what changes something by POST: a link or a
@@ -26,7 +26,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define ADMIN_CONNS_MAX 32
+#include "daemon/admin/conns.h"
+
 #define ADMIN_TIMEOUT_S 10
 #define ADMIN_HEADERS_MAX 8192
 #define ADMIN_LATER 102 /* a builder's status: no answer yet */
@@ -49,7 +50,7 @@ struct admin_route {
 	/* Parameters it takes, each once, "pool cache node"; NULL: none.
 	 * Others: 400. */
 	const char *params;
-	bool changes; /* POST alone; else GET alone. Others: 405 */
+	bool changes;    /* POST alone; else GET alone. Others: 405 */
 	const void *how; /* the builder's own, in the query */
 };
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 # The admin socket: HTTP, documents, what slabctl may change.
 libdaemon_la_SOURCES += \
+	daemon/admin/conns.c \
+	daemon/admin/conns.h \
 	daemon/admin/http.c \
 	daemon/admin/http.h \
 	daemon/admin/query.c \

@@ -27,6 +27,7 @@
 #define USAGE 2          /* status of a slabd that would fail again */
 #define AGAIN_NS CLOCK_S /* of life, and SUPERVISE_AGAIN is no crash */
 #define OWN_FDS 64       /* that the store must leave, at the least */
+#define LAST_MAX 3       /* slabds that are to give back, one after another */
 #define HEAR_MAX 4096    /* messages at one go: more than a queue has */
 #define LOOK_NS (60 * CLOCK_S) /* longest wait at one time */
 #define TELLS_NS (50 * CLOCK_MS) /* until the manager above is told more */
@@ -47,6 +48,7 @@ static struct supervisor {
 	bool heard; /* of this slabd: it holds its signals by then */
 	int held;   /* the signal to stop that waits for that; 0: none */
 	bool stopping;
+	unsigned n_last; /* started since, to give back what is kept */
 	bool ended;
 	int status;           /* then, to exit with */
 	struct supervise_msg msg;
@@ -162,10 +164,27 @@ static void plan_start(struct supervisor *s, pid_t pid, int status)
 	s->due_ns = now + delay;
 }
 
+/* What is kept has hugepages and sockets' files: one more slabd takes it over,
+ * and gives it back as it is told to stop. */
+static bool start_last(struct supervisor *s)
+{
+	if (!s->stopping || s->store.n <= s->n_given || s->n_last >= LAST_MAX)
+		return false;
+	s->n_last++;
+	start_slabd(s);
+	return s->pid > 0;
+}
+
 static void on_end(struct supervisor *s, int status)
 {
 	pid_t pid = s->pid;
 	s->pid = 0;
+	if ((!WIFEXITED(status) || WEXITSTATUS(status) != EXIT_SUCCESS) &&
+	    start_last(s)) {
+		log_warn("slabd (pid %d) %s as it should stop: another one "
+		         "gives back what is kept", pid, describe(status));
+		return;
+	}
 	if (!s->stopping &&
 	    !(WIFEXITED(status) && (WEXITSTATUS(status) == EXIT_SUCCESS ||
 	                            WEXITSTATUS(status) == USAGE))) {
@@ -250,12 +269,8 @@ static void forward(struct supervisor *s, const struct signalfd_siginfo *info)
 	bool sent = info->ssi_code == SI_KERNEL && s->pid != 0;
 	if (signal == SIGTERM || signal == SIGINT)
 		s->stopping = true;
-	/* What is kept has hugepages and sockets' files: one more slabd takes
-	 * it over, and gives it back as it is told to stop. */
-	if (s->pid == 0 && s->stopping && s->store.n > s->n_given) {
-		start_slabd(s);
+	if (s->pid == 0 && start_last(s))
 		sent = true;
-	}
 	if (s->pid == 0 && s->stopping) {
 		s->ended = true;
 		s->status = EXIT_SUCCESS;

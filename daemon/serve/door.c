@@ -7,8 +7,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,15 +25,18 @@
 #endif
 
 #define CLOSERS 8
+#define CLOSERS_A_USER 2
 #define STACK_BYTES (128u << 10)
 #define EMPTY_MAX 1024 /* messages; a queue of small ones has fewer */
 #define NAME 256
+#define READ_PARTS 8
 #define NUDGE_NS (20 * CLOCK_MS) /* how long a closer waits for one file */
 #define STOP_TRIES 200           /* of 5 ms */
 
 struct entry {
 	struct entry *next;
 	int fd;
+	uid_t uid;       /* whose it is */
 	char name[NAME]; /* "": not in the store */
 };
 
@@ -45,9 +51,11 @@ static struct door {
 		pthread_t thread;
 		bool runs;
 		bool busy;
+		uid_t uid; /* of what it is busy with */
 	} closers[CLOSERS];
 	bool stopping;
-	int told_fd; /* written when there is something in done; -1 */
+	bool lets_in; /* this kernel can't refuse descriptors. The loop's own */
+	int told_fd;  /* written when there is something in done; -1 */
 	struct event *told;
 	struct event *nudge;
 } door = {.lock = PTHREAD_MUTEX_INITIALIZER,
@@ -60,7 +68,9 @@ static struct door {
 void door_refuse(int fd)
 {
 	int off = 0;
-	setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off));
+	if (setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off)) < 0 &&
+	    errno == ENOPROTOOPT)
+		door.lets_in = true;
 	setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &off, sizeof(off));
 	setsockopt(fd, SOL_SOCKET, SO_PASSSEC, &off, sizeof(off));
 }
@@ -123,28 +133,84 @@ static void empty_all(int fd)
 		recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
 }
 
+/* In place of the C library's, by which libevent reads: what brings descriptors
+ * stays where it is, and reads as an error. Bytes that were looked at come before
+ * any that were sent since. */
+__attribute__((visibility("default"))) ssize_t
+readv(int fd, const struct iovec *iov, int n_iov)
+{
+	struct iovec part[READ_PARTS];
+	struct msghdr hdr = {.msg_iov = part};
+	size_t left;
+	ssize_t n;
+	hdr.msg_iovlen = n_iov < READ_PARTS ? (size_t)n_iov : READ_PARTS;
+	memcpy(part, iov, hdr.msg_iovlen * sizeof(*iov));
+	n = recvmsg(fd, &hdr, MSG_PEEK);
+	if (n < 0 && errno == ENOTSOCK)
+		return syscall(SYS_readv, fd, iov, n_iov);
+	if (n <= 0)
+		return n;
+	if ((hdr.msg_flags & MSG_CTRUNC) != 0) {
+		errno = ECONNRESET;
+		return -1;
+	}
+	left = (size_t)n;
+	for (unsigned i = 0; i < hdr.msg_iovlen; i++) {
+		part[i].iov_len =
+			left < part[i].iov_len ? left : part[i].iov_len;
+		left -= part[i].iov_len;
+	}
+	return recvmsg(fd, &hdr, MSG_DONTWAIT);
+}
+
 /* ---- closers ------------------------------------------------------------ */
 
 static void tell_loop(void)
 {
 	uint64_t one = 1;
-	if (door.told_fd >= 0 &&
-	    write(door.told_fd, &one, sizeof(one)) < 0)
+	if (door.told_fd >= 0 && write(door.told_fd, &one, sizeof(one)) < 0)
 		log_debug("the loop has been told of sockets to close");
 }
+
+static unsigned busy_for(uid_t uid)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < CLOSERS; i++)
+		n += door.closers[i].busy && door.closers[i].uid == uid;
+	return n;
+}
+
+/* The first of a user who does not keep as many closers as one may; NULL: there
+ * is none. */
+static struct entry *take_entry(void)
+{
+	struct entry **at = &door.todo;
+	struct entry *entry;
+	while (*at != NULL && busy_for((*at)->uid) >= CLOSERS_A_USER)
+		at = &(*at)->next;
+	entry = *at;
+	if (entry == NULL)
+		return NULL;
+	*at = entry->next;
+	if (*at == NULL)
+		door.todo_end = at;
+	return entry;
+}
+
+static void see_to_closers(void);
 
 static struct entry *next_entry(struct closer *self)
 {
 	struct entry *entry;
-	while (door.todo == NULL && !door.stopping)
+	while ((entry = take_entry()) == NULL && !door.stopping)
 		pthread_cond_wait(&door.some, &door.lock);
-	entry = door.todo;
 	if (entry == NULL)
 		return NULL;
-	door.todo = entry->next;
-	if (door.todo == NULL)
-		door.todo_end = &door.todo;
 	self->busy = true;
+	self->uid = entry->uid;
+	/* It may be busy for long. */
+	if (door.todo != NULL)
+		see_to_closers();
 	return entry;
 }
 
@@ -156,6 +222,7 @@ static void *close_them(void *arg)
 	while ((entry = next_entry(self)) != NULL) {
 		pthread_mutex_unlock(&door.lock);
 		empty_all(entry->fd);
+		close(entry->fd);
 		pthread_mutex_lock(&door.lock);
 		self->busy = false;
 		entry->next = door.done;
@@ -187,7 +254,8 @@ static bool start_closer(struct closer *closer)
 	return r == 0;
 }
 
-/* One more where all are busy. What no thread can be had for waits. */
+/* One more where all are busy. What no thread can be had for waits. The caller has
+ * the lock. */
 static void see_to_closers(void)
 {
 	for (unsigned i = 0; i < CLOSERS; i++) {
@@ -202,6 +270,15 @@ static void see_to_closers(void)
 	pthread_cond_signal(&door.some);
 }
 
+/* For what slabd made itself, slabd's. */
+static uid_t uid_of(int fd)
+{
+	struct ucred who = {.uid = (uid_t)-1};
+	socklen_t bytes = sizeof(who);
+	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &bytes);
+	return who.uid;
+}
+
 static void hand_to_closer(int fd, const char *name)
 {
 	struct entry *entry = calloc(1, sizeof(*entry));
@@ -211,6 +288,7 @@ static void hand_to_closer(int fd, const char *name)
 		return;
 	}
 	entry->fd = fd;
+	entry->uid = uid_of(fd);
 	snprintf(entry->name, sizeof(entry->name), "%s",
 	         name != NULL ? name : "");
 	pthread_mutex_lock(&door.lock);
@@ -225,13 +303,6 @@ static void hand_to_closer(int fd, const char *name)
 
 /* ---- the loop ----------------------------------------------------------- */
 
-static void finish(int fd, const char *name)
-{
-	if (name != NULL && name[0] != '\0')
-		fdstore_drop(name);
-	close(fd);
-}
-
 static void on_told(UNUSED evutil_socket_t fd, UNUSED short what,
                     UNUSED void *arg)
 {
@@ -245,7 +316,8 @@ static void on_told(UNUSED evutil_socket_t fd, UNUSED short what,
 	pthread_mutex_unlock(&door.lock);
 	while (entry != NULL) {
 		struct entry *next = entry->next;
-		finish(entry->fd, entry->name);
+		if (entry->name[0] != '\0')
+			fdstore_drop(entry->name);
 		free(entry);
 		entry = next;
 	}
@@ -325,10 +397,14 @@ void door_close(int fd, const char *name)
 	if (fd < 0)
 		return;
 	shutdown(fd, SHUT_RDWR);
-	if (empty_bytes(fd))
-		finish(fd, name);
-	else
+	/* A kernel of before may close others' garbage along with any socket. */
+	if (door.lets_in || !empty_bytes(fd)) {
 		hand_to_closer(fd, name);
+		return;
+	}
+	if (name != NULL)
+		fdstore_drop(name);
+	close(fd);
 }
 
 void door_close_listener(int fd)
@@ -336,8 +412,8 @@ void door_close_listener(int fd)
 	int sock;
 	/* Whoever comes from now on is refused. */
 	shutdown(fd, SHUT_RDWR);
-	while ((sock = accept4(fd, NULL, NULL,
-	                       SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0)
+	while ((sock = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >=
+	       0)
 		door_close(sock, NULL);
 	close(fd);
 }

@@ -6,11 +6,13 @@
  * their server. So the loop neither takes a message that brings any, nor closes
  * a socket whose queue holds one. Linux since 6.16 has nothing of the sort sent
  * to begin with; what was queued before, or by an older kernel, is taken by a
- * closer, a thread that may wait, and is woken from its wait.
+ * closer, a thread that may wait, and is woken from its wait. What can't be woken
+ * keeps two of them at the most for each user, and no more clients are let in
+ * while many connections wait.
  *
  *   door_close: shut down --> nothing but bytes queued --> closed
  *                    |
- *                    '------> a closer empties it ------> closed
+ *                    '------> a closer empties and closes it
  *
  * No copy that the manager has is the last one before the queue is empty.
  */
@@ -46,5 +48,8 @@ void door_close_listener(int fd);
 
 /* How many connections wait for a closer. */
 unsigned door_waiting(void);
+
+/* So many that no more is to be accepted. */
+#define DOOR_WAITING_MAX 256u
 
 #endif

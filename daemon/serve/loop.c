@@ -106,10 +106,25 @@ static bool is_left(const struct listen_socket *at)
 	return loop.ending == ENDING_BROKEN || !loop.supervised;
 }
 
+/* Those who wait stay in the backlog: look again a while later. */
+static void pause_accepting(struct server *server)
+{
+	server->drops.count[DROP_LIMIT]++;
+	event_del(loop.accept);
+	wake_start(loop.accept_again, ACCEPT_AGAIN_NS);
+}
+
 static void on_accept(evutil_socket_t fd, UNUSED short what, void *arg)
 {
 	struct server *server = arg;
-	int sock = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int sock;
+	if (door_waiting() >= DOOR_WAITING_MAX) {
+		log_warn("no client is accepted: %u connections that brought "
+		         "descriptors are not closed yet", door_waiting());
+		pause_accepting(server);
+		return;
+	}
+	sock = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (sock >= 0) {
 		dispatch_accept(server, sock);
 		return;
@@ -117,12 +132,9 @@ static void on_accept(evutil_socket_t fd, UNUSED short what, void *arg)
 	if (errno != EMFILE && errno != ENFILE && errno != ENOMEM &&
 	    errno != ENOBUFS)
 		return;
-	/* The connection stays in the backlog: look again a while later. */
 	log_error("can't accept a client: %s; raise LimitNOFILE",
 	          strerror(errno));
-	server->drops.count[DROP_LIMIT]++;
-	event_del(loop.accept);
-	wake_start(loop.accept_again, ACCEPT_AGAIN_NS);
+	pause_accepting(server);
 }
 
 static void on_accept_again(UNUSED evutil_socket_t fd, UNUSED short what,

@@ -209,6 +209,26 @@ static void test_stranger(void)
 	tap_ok(stat(address, &st) < 0, "its own socket is gone");
 }
 
+/* A slabd that dies when it should stop has given nothing back. */
+static void test_dies_at_stop(void)
+{
+	const uint64_t term = UINT64_C(1) << (SIGTERM - 1);
+	pid_t pid = super_start(&fixture);
+	kill(pid, SIGSTOP);
+	while (*super_status(pid, "State:\t") != 'T')
+		sleep_ms(1);
+	fixture_signal(&fixture, SIGTERM);
+	while ((strtoull(super_status(pid, "ShdPnd:\t"), NULL, 16) & term) == 0)
+		sleep_ms(1);
+	kill(pid, SIGKILL);
+	tap_ok(super_ended(fixture_wait(&fixture, SURELY_MS), 0),
+	       "one that is killed as it stops: the supervisor ends with 0");
+	tap_ok(fixture_logged(&fixture, "another one gives back what is kept"),
+	       "after another one");
+	tap_ok(socket_ino() == 0 && access(fixture.control, F_OK) < 0,
+	       "which has left no socket");
+}
+
 /* Sockets at a path that is no longer the configured one, or is gone. */
 static void test_other_socket(void)
 {
@@ -466,6 +486,7 @@ int main(void)
 	test_gap();
 	test_leaks();
 	test_stranger();
+	test_dies_at_stop();
 	test_other_socket();
 	test_backoff();
 	test_usage();

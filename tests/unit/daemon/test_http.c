@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -236,6 +237,39 @@ Test(http, idle_connections_make_room)
 	/* The loop sees one after the other that they are closed. */
 	while (strcmp(ask("/conns").body, "{\"conns\":1}\n") != 0)
 		continue;
+}
+
+/* From now on, who connects in this thread is another user: nobody, or root. */
+static void become(uid_t uid)
+{
+	cr_assert_eq(syscall(SYS_setresuid, -1, uid, -1), 0);
+}
+
+/* One who takes all places, and more, takes none of another's. */
+Test(http, a_user_makes_room_among_its_own)
+{
+	int fd[4 * ADMIN_CONNS_MAX], mine, i;
+	struct pollfd p = {.events = POLLIN};
+	if (geteuid() != 0)
+		cr_skip_test("root alone can be two users");
+	cr_assert_eq(chmod(srv.dir, 0755), 0);
+	cr_assert_eq(chmod(srv.addr.sun_path, 0666), 0);
+	mine = dial("");
+	ask_on(mine);
+	become(65534);
+	for (i = 0; i < 4 * ADMIN_CONNS_MAX; i++) {
+		fd[i] = dial(i % 16 ? "GET /hel" : "");
+		if (i % 16 == 0)
+			ask_on(fd[i]);
+	}
+	become(0);
+	expect("/conns", 200, "{\"conns\":32}\n");
+	p.fd = mine;
+	cr_expect_eq(poll(&p, 1, 0), 0);
+	ask_on(mine);
+	for (i = 0; i < 4 * ADMIN_CONNS_MAX; i++)
+		close(fd[i]);
+	close(mine);
 }
 
 /* The one that asked last stays, though it came first. */
