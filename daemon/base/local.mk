@@ -5,6 +5,8 @@ libdaemon_la_SOURCES += \
 	daemon/base/clock.h \
 	daemon/base/log.c \
 	daemon/base/log.h \
+	daemon/base/log_out.c \
+	daemon/base/log_out.h \
 	daemon/base/proc.c \
 	daemon/base/proc.h \
 	daemon/base/remedy.c \

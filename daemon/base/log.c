@@ -2,7 +2,6 @@
 #include "daemon/base/log.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "daemon/base/clock.h"
+#include "daemon/base/log_out.h"
 
 /* Guards everything below, and every log_site. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -87,25 +87,16 @@ static size_t put_prefix(char *out, size_t size, enum log_level level)
 	                        log_level_names[level]);
 }
 
-/* Whether a line finds room: who reads the log may stand still, and slabd must
- * not. A pipe that has room for anything has it for a whole line. */
-static bool has_room(void)
-{
-	struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
-	return poll(&out, 1, 0) != 0;
-}
-
-/* One write per line, so that lines of several processes never mix. A log that
- * can't be written has nowhere to say so. */
-static void put_line(enum log_level level, const char *text)
+/* One write per line, so that lines of several processes never mix. False: who
+ * reads the log stands still, and slabd must not. */
+static bool put_line(enum log_level level, const char *text)
 {
 	char line[LOG_LINE_BYTES + 64];
 	size_t len = put_prefix(line, sizeof(line), level);
 	log_escape(line + len, sizeof(line) - len - 1, text);
 	len = strlen(line);
 	line[len++] = '\n';
-	if (write(STDERR_FILENO, line, len) < 0)
-		return;
+	return log_out(line, len);
 }
 
 static void emit(enum log_level level, const char *text)
@@ -113,21 +104,16 @@ static void emit(enum log_level level, const char *text)
 	char lines[64];
 	if (chosen == LOG_FORM_AUTO)
 		chosen = form_of_stderr();
-	if (!has_room()) {
-		n_lost++;
-		return;
-	}
 	if (n_lost > 0) {
 		snprintf(lines, sizeof(lines),
 		         "%u lines are lost: nobody read the log", n_lost);
-		n_lost = 0;
-		put_line(LOG_LEVEL_WARN, lines);
-		if (!has_room()) {
-			n_lost = 1;
+		if (!put_line(LOG_LEVEL_WARN, lines)) {
+			n_lost++;
 			return;
 		}
+		n_lost = 0;
 	}
-	put_line(level, text);
+	n_lost += !put_line(level, text);
 }
 
 static void emit_sum(struct log_site *site)

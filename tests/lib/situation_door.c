@@ -93,14 +93,15 @@ static void send_rights(int fd, void *arg)
 		int keep;
 		int sock = dial(&run->fixture, i % 3 == 2);
 		int what = wrapped(&keep);
-		if (i % 3 == 2)
-			raw_send(sock, ask, sizeof(ask) - 1, RIGHTS, what);
-		else
-			raw_send(sock, &hello, sizeof(hello),
-			         i % 3 == 0 ? 1 : RIGHTS, what);
+		int r = i % 3 == 2 ? raw_send(sock, ask, sizeof(ask) - 1,
+		                              RIGHTS, what)
+		                   : raw_send(sock, &hello, sizeof(hello),
+		                              i % 3 == 0 ? 1 : RIGHTS, what);
+		/* Otherwise keep stays open: nobody reads what lingers. */
+		if (r < 0)
+			close(keep); /* it is ours still, and lingers no more */
 		close(what);
 		close(sock);
-		/* keep stays open: nobody reads what lingers. */
 	}
 }
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -232,4 +233,59 @@ Test(log, nobody_reads)
 	cr_expect_str_eq(text,
 	                 "slabd: warn: 5 lines are lost: nobody read the log\n"
 	                 "slabd: info: read again\n");
+}
+
+/* A terminal that nobody reads has room for a part of a line at some time: that
+ * is lost, too, and nothing waits for the rest. */
+Test(log, nobody_reads_a_terminal)
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY);
+	char line[700];
+	unsigned lines = 0;
+	int slave;
+	cr_assert(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+	slave = open(ptsname(master), O_RDWR | O_NOCTTY);
+	cr_assert(slave >= 0 && dup2(slave, 2) == 2);
+	memset(line, 'x', sizeof(line) - 1);
+	line[sizeof(line) - 1] = '\0';
+	/* A site of its own each: none is held back. */
+	for (unsigned i = 0; i < 200; i++) {
+		struct log_site site = {0};
+		log_write(&site, LOG_LEVEL_INFO, "%s", line);
+	}
+	fcntl(master, F_SETFL, O_NONBLOCK);
+	for (ssize_t n; (n = read(master, text, sizeof(text) - 1)) > 0;) {
+		text[n] = '\0';
+		for (const char *at = text; (at = strchr(at, '\n')) != NULL; at++)
+			lines++;
+	}
+	cr_expect(lines > 0 && lines < 200, "%u lines", lines);
+	log_info("read again");
+	cr_assert_gt(read(master, text, sizeof(text) - 1), 0);
+	cr_expect_not_null(strstr(text, "lines are lost: nobody read the log"));
+	cr_expect_not_null(strstr(text, "slabd: info: read again"));
+}
+
+/* So is it with a stream whose other end does not read, as the journal's. */
+Test(log, nobody_reads_a_stream)
+{
+	int ends[2];
+	char line[700];
+	ssize_t n;
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	cr_assert_eq(dup2(ends[1], 2), 2);
+	memset(line, 'x', sizeof(line) - 1);
+	line[sizeof(line) - 1] = '\0';
+	for (unsigned i = 0; i < 2000; i++) {
+		struct log_site site = {0};
+		log_write(&site, LOG_LEVEL_INFO, "%s", line);
+	}
+	while (recv(ends[0], text, sizeof(text) - 1, MSG_DONTWAIT) > 0)
+		continue;
+	log_info("read again");
+	n = recv(ends[0], text, sizeof(text) - 1, MSG_DONTWAIT);
+	cr_assert_gt(n, 0);
+	text[n] = '\0';
+	cr_expect_not_null(strstr(text, "lines are lost: nobody read the log"));
+	cr_expect_not_null(strstr(text, "slabd: info: read again"));
 }
