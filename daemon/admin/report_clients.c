@@ -70,7 +70,9 @@ static json_t *client_doc(struct report *r, struct pool *pool,
 	                  usage->owners->bytes[id], "held_known", held->known,
 	                  "held_objects", held->held, "held_bytes",
 	                  held->held_bytes, "used_bytes",
-	                  usage->owners->bytes[id] - held->held_bytes),
+	                  usage->owners->bytes[id] > held->held_bytes
+	                          ? usage->owners->bytes[id] - held->held_bytes
+	                          : 0),
 	        counts_doc(pool, id));
 }
 

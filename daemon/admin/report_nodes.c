@@ -115,10 +115,10 @@ static json_t *balance_doc(struct report *r, struct pool *pool,
 {
 	const struct layout_node *row = &pool->view.nodes[node];
 	return json_pack(
-	        "{s:I, s:I, s:b, s:s, s:o, s:o, s:o}", "here_pages",
+	        "{s:I, s:I, s:b, s:b, s:s, s:o, s:o, s:o}", "here_pages",
 	        report_count(row->resident_pages), "here_bytes",
 	        report_page_bytes(pool, row->resident_pages), "draining",
-	        row->drain != 0, "pressure",
+	        row->drain != 0, "offline", pool->offline[node], "pressure",
 	        pressures[balance_pressure(pool, node)], "holdups",
 	        holders_doc(pool, usage, node), "obstacles",
 	        refusals_doc(r, pool, node), "short", shorts_doc(pool, node));

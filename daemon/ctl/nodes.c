@@ -96,6 +96,9 @@ static void put_shorts(struct ctl *c, const json_t *node)
 static void put_state(struct ctl *c, const json_t *node)
 {
 	const char *pressure = ctl_doc_string(c, node, "pressure");
+	if (json_is_true(json_object_get(node, "offline")))
+		ctl_text_wrap(c, INDENT, "its memory is offline: nothing is "
+		                         "made there until it is back");
 	if (ctl_doc_bool(c, node, "draining"))
 		ctl_text_line(c, INDENT, node,
 		              "being drained: {here_bytes b} in {here_pages "

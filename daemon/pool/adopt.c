@@ -19,6 +19,7 @@
 #include "daemon/pool/clients.h"
 #include "daemon/pool/keep.h"
 #include "daemon/pool/ledger.h"
+#include "daemon/pool/lists.h"
 #include "daemon/pool/marks.h"
 #include "daemon/pool/meta.h"
 #include "daemon/pool/nodes.h"
@@ -28,7 +29,6 @@
 #include "numa/memfile.h"
 #include "numa/migrate.h"
 #include "shm/lease.h"
-#include "shm/partial.h"
 #include "shm/slab.h"
 
 /* ---- checks, which touch nothing ---------------------------------------- */
@@ -119,6 +119,31 @@ static int map_meta(struct pool *pool)
 	view_init(&pool->view, &geo, pool->head, pool->shared);
 	r = pool->control_ro_fd = pool_open_read_only(pool->control_fd);
 	return r < 0 ? refuse(pool, r, "%s", strerror(-r)) : 0;
+}
+
+/* Tags or leases that were punched away while no slabd ran: whoever reads there
+ * makes them zeroes. */
+static int check_shared(struct pool *pool)
+{
+	struct layout_head *head = pool->head;
+	bool lost;
+	int r;
+	if (head->ready_lists > head->n_caches || head->top_id >= CLIENT_IDS ||
+	    head->ready_lines > head->n_units * LINES_PER_UNIT)
+		return refuse(pool, -EINVAL,
+		              "the head of its control file is damaged");
+	r = meta_mend(pool, &lost);
+	if (r < 0)
+		return refuse(pool, r, "its shared file: %s", strerror(-r));
+	if (!lost)
+		return 0;
+	head->aside = 1;
+	log_error("pool %s: owner tags of it were taken away while no slabd "
+	          "ran: it is set aside, as nobody knows any longer which "
+	          "objects are in use; end its clients and restart slabd, "
+	          "which makes it anew",
+	          pool->name);
+	return 0;
 }
 
 static int check_caches(struct pool *pool)
@@ -270,6 +295,8 @@ static int note_slabs(struct pool *pool, uint32_t node)
 		int n = met == SLAB_REPAIR_SLAB ? slabs_adopt(pool, unit) : 1;
 		if (met == SLAB_REPAIR_NONE)
 			lease_break_srv(&pool->view.leases[unit], LEASE_SRV);
+		if (n == -ENOMEM)
+			return refuse(pool, n, "%s", strerror(-n));
 		if (met < 0 || n < 0)
 			return refuse(pool, -EINVAL,
 			              "its slab table is damaged at unit %u",
@@ -279,22 +306,12 @@ static int note_slabs(struct pool *pool, uint32_t node)
 	return 0;
 }
 
-/* Of what has memory alone: to look at the rest would give it some. */
-static void repair_list(const struct view *view, const struct partial *list)
-{
-	uint32_t unit = 0;
-	uint32_t end;
-	while ((unit = view_next_unit(view, unit, &end)) < view->geo.n_units) {
-		(void)partial_repair_part_any(list, unit / 64,
-		                              ((uint64_t)end + 63) / 64);
-		unit = end;
-	}
-}
-
 static int make_books(struct pool *pool)
 {
 	const struct layout_geometry geo = pool->view.geo;
 	int r = pool_make_books(pool, &geo);
+	if (r == 0)
+		r = lists_open(pool);
 	if (r < 0)
 		return refuse(pool, r, "%s", strerror(-r));
 	for (uint32_t node = 0; r == 0 && node < geo.n_nodes; node++)
@@ -306,15 +323,9 @@ static int make_books(struct pool *pool)
 		                     pool->pages.node[node].pages);
 	for (uint32_t node = 0; r == 0 && node < geo.n_nodes; node++)
 		r = note_slabs(pool, node);
-	for (uint32_t cache = 1; r == 0 && cache <= pool->n_caches; cache++) {
-		for (uint32_t node = 0; node < geo.n_nodes; node++) {
-			struct partial list =
-				partial_of(&pool->view, cache, node);
-			repair_list(&pool->view, &list);
-		}
-	}
 	if (r < 0)
 		return r;
+	lists_adopted(pool);
 	r = meta_need_lines(pool, pool->lines.end);
 	if (r < 0)
 		return refuse(pool, r, "%s", strerror(-r));
@@ -364,6 +375,8 @@ static int adopt_all(struct pool *pool, bool may_reserve)
 	int r = match_nodes(pool);
 	if (r == 0)
 		r = map_meta(pool);
+	if (r == 0)
+		r = check_shared(pool);
 	if (r == 0 && is_spent(pool))
 		return ADOPT_E_NONE;
 	if (r == 0)

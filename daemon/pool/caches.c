@@ -9,7 +9,7 @@
 #include "daemon/base/log.h"
 #include "daemon/pool/ends.h"
 #include "daemon/pool/marks.h"
-#include "daemon/pool/meta.h"
+#include "daemon/pool/lists.h"
 
 static const struct layout_cache *row_of(const struct pool *pool,
                                          uint32_t cache)
@@ -137,7 +137,7 @@ static int add(struct pool *pool, struct layout_cache *want, struct remedy *why)
 		                  "pool %s has all of its %u caches, and all are "
 		                  "open or have objects in use",
 		                  pool->name, caches_count(pool));
-	if (meta_need_lists(pool, cache) < 0)
+	if (lists_need(pool, cache) < 0)
 		return remedy_set(why, -ENOMEM,
 		                  "free memory, or raise slabd's limit of it",
 		                  "there is no memory for the lists of a cache");

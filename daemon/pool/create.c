@@ -14,6 +14,7 @@
 #include "daemon/pool/keep.h"
 #include "daemon/pool/waiting.h"
 #include "daemon/pool/ledger.h"
+#include "daemon/pool/lists.h"
 #include "daemon/pool/meta.h"
 #include "daemon/pool/share.h"
 #include "numa/lack.h"
@@ -255,6 +256,8 @@ static int open_meta(struct pool *pool, unsigned ordinal)
 		return r;
 	fill_nodes(pool);
 	r = pool_make_books(pool, &geo);
+	if (r == 0)
+		r = lists_open(pool);
 	if (r < 0)
 		return r;
 	fill_head(pool, DATA_HINT + ordinal * DATA_HINT_STEP);

@@ -6,6 +6,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
+#include "daemon/pool/lists.h"
 #include "daemon/pool/meta.h"
 #include "numa/memfile.h"
 
@@ -21,20 +22,10 @@ static bool is_shared(const struct pool *pool, unsigned file)
 	return file == pool->view.geo.n_nodes;
 }
 
-static uint64_t shared_due(const struct pool *pool)
-{
-	uint64_t due = 0;
-	for (unsigned part = 0; part < META_PARTS; part++) {
-		struct meta_range range = meta_range(pool, part);
-		due += range.ready - range.from;
-	}
-	return due;
-}
-
 int holes_count(const struct pool *pool, unsigned file, struct holes_count *out)
 {
 	if (is_shared(pool, file)) {
-		out->due_bytes = shared_due(pool);
+		out->due_bytes = meta_due(pool) + lists_due(pool);
 		return memfile_held(pool->shared_fd, &out->held_bytes);
 	}
 	out->due_bytes = pool->pages.node[file].in_file
@@ -130,6 +121,12 @@ static int purge_data(struct pool *pool, uint32_t file)
 	return r;
 }
 
+static int purge_shared(struct pool *pool)
+{
+	int r = meta_purge(pool);
+	return r == 0 ? lists_purge(pool) : r;
+}
+
 /* Whether there is more. */
 static bool purge(struct pool *pool, unsigned file, struct holes_count *count)
 {
@@ -137,7 +134,8 @@ static bool purge(struct pool *pool, unsigned file, struct holes_count *count)
 	int r;
 	if (pool->purge_page == 0)
 		pool->purged_bytes = 0;
-	r = is_shared(pool, file) ? meta_purge(pool) : purge_data(pool, file);
+	r = is_shared(pool, file) ? purge_shared(pool)
+	                           : purge_data(pool, file);
 	if (r < 0 || holes_count(pool, file, count) < 0)
 		return false;
 	if (count->held_bytes < before) {
@@ -225,9 +223,10 @@ static bool refill_data(struct pool *pool, uint32_t file,
 
 static void set_aside(struct pool *pool, const struct holes_count *count)
 {
+	bool lost;
 	say(pool, pool->view.geo.n_nodes, count->due_bytes - count->held_bytes,
 	    "of its owner tags and lists were taken away");
-	if (meta_mend(pool) < 0)
+	if (meta_mend(pool, &lost) < 0 || lists_mend(pool) < 0)
 		log_error("pool %s: there is no memory for them", pool->name);
 	if (pool->head->aside != 0)
 		return;

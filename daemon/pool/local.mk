@@ -26,6 +26,8 @@ libdaemon_la_SOURCES += \
 	daemon/pool/ledger.c \
 	daemon/pool/ledger.h \
 	daemon/pool/holders.c \
+	daemon/pool/lists.c \
+	daemon/pool/lists.h \
 	daemon/pool/loans.c \
 	daemon/pool/loans.h \
 	daemon/pool/looks.c \

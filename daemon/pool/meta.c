@@ -26,14 +26,6 @@ static uint64_t min(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* Where the lists of so many caches end. */
-static uint64_t lists_end(const struct pool *pool, uint32_t n_caches)
-{
-	const struct layout_geometry *geo = &pool->view.geo;
-	uint64_t n_lists = (uint64_t)n_caches * geo->n_nodes;
-	return round_up(geo->lists_off + n_lists * geo->list_stride);
-}
-
 static uint64_t stats_end(const struct pool *pool)
 {
 	const uint64_t row = STATS_WORDS * sizeof(uint64_t);
@@ -67,10 +59,6 @@ struct meta_range meta_range(const struct pool *pool, enum meta_part part)
 	case META_TOUCHED:
 		return (struct meta_range){geo->touched_off, touched_end(pool),
 		                           geo->lists_off};
-	case META_LISTS:
-		return (struct meta_range){geo->lists_off,
-		                           lists_end(pool, head->ready_lists),
-		                           geo->tags_off};
 	case META_TAGS:
 	case META_PARTS:
 		break;
@@ -104,32 +92,18 @@ static bool is_allowed(struct pool *pool, uint64_t bytes)
 	return false;
 }
 
-/* Part of the shared file, of which some may be there already. */
-static int hold(struct pool *pool, uint64_t from, uint64_t end)
+int meta_hold(struct pool *pool, uint64_t from, uint64_t bytes)
 {
+	uint64_t end = round_up(from + bytes);
 	from -= from % SMALL_BYTES;
 	return memfile_hold(pool->shared_fd, (char *)pool->shared + from, from,
-	                    round_up(end) - from);
+	                    end - from);
 }
 
-/* The same of what is not there yet. */
-static int need(struct pool *pool, uint64_t from, uint64_t end)
+int meta_need(struct pool *pool, uint64_t from, uint64_t bytes)
 {
-	if (!is_allowed(pool, round_up(end) - from))
-		return -ENOMEM;
-	return hold(pool, from, end);
-}
-
-int meta_need_lists(struct pool *pool, uint32_t n_caches)
-{
-	uint32_t ready = pool->head->ready_lists;
-	int r;
-	if (n_caches <= ready)
-		return 0;
-	r = need(pool, lists_end(pool, ready), lists_end(pool, n_caches));
-	if (r == 0)
-		atom_store(&pool->head->ready_lists, n_caches);
-	return r;
+	return is_allowed(pool, round_up(bytes)) ? meta_hold(pool, from, bytes)
+	                                         : -ENOMEM;
 }
 
 int meta_need_lines(struct pool *pool, uint64_t end)
@@ -144,7 +118,8 @@ int meta_need_lines(struct pool *pool, uint64_t end)
 		return 0;
 	step = step < STEP_MIN ? STEP_MIN : min(step, STEP_MAX);
 	end = min(end + step, all);
-	r = need(pool, lines_end(pool, ready), lines_end(pool, end));
+	r = meta_need(pool, lines_end(pool, ready),
+	              lines_end(pool, end) - lines_end(pool, ready));
 	if (r == 0)
 		atom_store(&pool->head->ready_lines, end);
 	return r;
@@ -155,44 +130,64 @@ int meta_make(struct pool *pool)
 	const struct layout_geometry *geo = &pool->view.geo;
 	int r = memfile_hold(pool->control_fd, pool->head, 0, geo->words_off);
 	if (r == 0)
-		r = need(pool, 0, geo->stats_off);
+		r = meta_need(pool, 0, geo->stats_off);
 	if (r == 0)
-		r = need(pool, geo->stats_off, geo->stats_off + 1);
+		r = meta_need(pool, geo->stats_off, 1);
 	if (r == 0)
-		r = need(pool, geo->touched_off, touched_end(pool));
+		r = meta_need(pool, geo->touched_off,
+		              touched_end(pool) - geo->touched_off);
 	return r == 0 ? meta_need_lines(pool, 0) : r;
+}
+
+/* The first hole of a part at or after an offset, and where it ends; false: there
+ * is none. */
+static bool next_hole(const struct pool *pool, const struct meta_range *range,
+                      uint64_t at, uint64_t *hole, uint64_t *end)
+{
+	off_t from = lseek(pool->shared_fd, (off_t)at, SEEK_HOLE);
+	off_t to;
+	if (from < 0 || (uint64_t)from >= range->ready)
+		return false;
+	to = lseek(pool->shared_fd, from, SEEK_DATA);
+	*hole = (uint64_t)from;
+	*end = to < 0 ? range->ready : min((uint64_t)to, range->ready);
+	return true;
 }
 
 /* Tags that are gone say of no object that it is free, so that nobody gets what
  * may be in use: those slabs are out of use for good. */
-static int condemn(struct pool *pool)
+static int mend(struct pool *pool, enum meta_part part, bool *lost)
 {
-	struct meta_range tags = meta_range(pool, META_TAGS);
-	uint64_t at = tags.from;
+	struct meta_range range = meta_range(pool, part);
+	uint64_t end = range.from;
+	uint64_t hole;
 	int r = 0;
-	while (r == 0) {
-		off_t hole = lseek(pool->shared_fd, (off_t)at, SEEK_HOLE);
-		off_t data;
-		if (hole < 0 || (uint64_t)hole >= tags.ready)
-			break;
-		data = lseek(pool->shared_fd, hole, SEEK_DATA);
-		at = data < 0 ? tags.ready : min((uint64_t)data, tags.ready);
-		r = hold(pool, (uint64_t)hole, at);
-		if (r == 0)
-			memset((char *)pool->shared + hole, 0xff,
-			       at - (uint64_t)hole);
+	while (r == 0 && next_hole(pool, &range, end, &hole, &end)) {
+		*lost |= part == META_TAGS || part == META_FIXED;
+		r = meta_hold(pool, hole, end - hole);
+		if (r == 0 && part == META_TAGS)
+			memset((char *)pool->shared + hole, 0xff, end - hole);
 	}
 	return r;
 }
 
-int meta_mend(struct pool *pool)
+int meta_mend(struct pool *pool, bool *lost)
 {
-	int r = condemn(pool);
-	for (unsigned part = 0; r == 0 && part < META_PARTS; part++) {
-		struct meta_range range = meta_range(pool, part);
-		r = hold(pool, range.from, range.ready);
-	}
+	int r = 0;
+	*lost = false;
+	for (unsigned part = META_PARTS; r == 0 && part-- > 0;)
+		r = mend(pool, part, lost);
 	return r;
+}
+
+uint64_t meta_due(const struct pool *pool)
+{
+	uint64_t due = 0;
+	for (unsigned part = 0; part < META_PARTS; part++) {
+		struct meta_range range = meta_range(pool, part);
+		due += range.ready - range.from;
+	}
+	return due;
 }
 
 int meta_purge(struct pool *pool)

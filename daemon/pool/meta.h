@@ -4,7 +4,7 @@
  *
  *   control  the tables before the unit words; the others as slabd writes them
  *   shared   wants, leases and starts; stats, and where clients have been, up to
- *            the highest id; lists up to the last cache; tag lines up to a mark
+ *            the highest id; lists as pool/lists.h has it; tag lines up to a mark
  *
  * It is faulted in here and before anybody needs it, so that a shortage is an
  * error that is told, no SIGBUS; and clients reach nothing else, so that they
@@ -18,19 +18,21 @@
 /* For a pool that is made: all that it has from the start. 0 or -errno. */
 int meta_make(struct pool *pool);
 
-/* The lists of the first n_caches caches. 0 or -errno, -ENOMEM as a rule. */
-int meta_need_lists(struct pool *pool, uint32_t n_caches);
-
 /* Tag lines up to one, and some ahead. 0 or -errno. */
 int meta_need_lines(struct pool *pool, uint64_t end);
 
-/* Parts of the shared file, in order. */
+/* So many bytes of the shared file, and the rest of the small pages at both ends;
+ * the former asks slabd's control groups first, as for what is not there yet. 0
+ * or -errno, -ENOMEM as a rule. */
+int meta_need(struct pool *pool, uint64_t from, uint64_t bytes);
+int meta_hold(struct pool *pool, uint64_t from, uint64_t bytes);
+
+/* Parts of the shared file but the lists, in order. */
 enum meta_part {
 	META_FIXED, /* ready, all of it */
 	META_STATS, /* ready up to the highest id that was handed out */
 	META_TOUCHED, /* the same */
-	META_LISTS, /* ready up to a mark */
-	META_TAGS,  /* the same */
+	META_TAGS,    /* ready up to a mark */
 	META_PARTS,
 };
 
@@ -43,9 +45,13 @@ struct meta_range {
 };
 struct meta_range meta_range(const struct pool *pool, enum meta_part part);
 
+/* How much of the shared file has memory by all this, without the lists. */
+uint64_t meta_due(const struct pool *pool);
+
 /* Faults what is ready in again, where somebody took it away, with tags of which
- * no object is free; and takes away what is beyond it. 0 or -errno. */
-int meta_mend(struct pool *pool);
+ * no object is free. *lost: of tags or leases, which nothing tells. And takes
+ * away what is beyond it. 0 or -errno. */
+int meta_mend(struct pool *pool, bool *lost);
 int meta_purge(struct pool *pool);
 
 #endif

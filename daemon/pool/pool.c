@@ -173,6 +173,7 @@ void pool_close(struct pool *pool)
 	free(pool->slabs);
 	free(pool->standing);
 	free(pool->openers);
+	free(pool->list_pages);
 	for (unsigned i = 0; i < pool->backing.n_nodes; i++)
 		close_fd(pool->backing.node[i].fd);
 	journal_unmap(pool->journal);

@@ -7,12 +7,11 @@
  *   pool/create.c   the files, from configuration to a mapped, sealed pool
  *   pool/adopt.c    the same, from what a slabd before this one left
  *   pool/keep.c     what of it the service manager keeps
- *   pool/caches.c   caches made at run time, and who has them open
- *   pool/ends.c     the end of a cache
+ *   pool/caches.c   caches made at run time, who has them open; ends.c: their end
  *   pool/clients.c  client ids
  *   pool/sweep.c    the sweep of what the dead leave, in slices
  *   pool/pages.c    which page is on which node, and what of it is slabs
- *   pool/meta.c     what of control and shared file has memory
+ *   pool/meta.c     what of control and shared file has memory; lists.c: of lists
  *   pool/holes.c    what the files hold, against all of these books
  *   pool/slabs.c    slabs carved, reclaimed, lent and returned, with the books
  *   pool/marks.c    what clients are told: low marks, denied, woken
@@ -81,6 +80,7 @@ struct pool {
 	 * and slabs that stand on the list there. */
 	uint32_t *slabs, *standing;
 	uint32_t *openers; /* by cache_ix: clients that have it open */
+	uint64_t *list_pages, n_list_pages; /* of pool/lists.c */
 	uint32_t n_caches; /* rows of the table that were ever used */
 	uint32_t new_cache; /* made last, until the balance knows; 0 */
 	uint32_t n_clients, last_id; /* live; the id handed out most recently */

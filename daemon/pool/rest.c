@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/pool/rest.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -77,6 +78,20 @@ void rest_leave(const char *pool)
 	while ((name = fdstore_next(&at)) != NULL)
 		if (strncmp(name, head, strlen(head)) == 0)
 			close(fdstore_take(name));
+}
+
+int rest_journal(const char *pool)
+{
+	int fd = keep_peek(pool, KEEP_JOURNAL);
+	return fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
+void rest_pay(const char *pool, int fd, const struct topo *topo)
+{
+	if (fd < 0)
+		return;
+	give_back(topo, pool, fd);
+	close(fd);
 }
 
 void rest_close(const struct topo *topo)

@@ -19,6 +19,15 @@ bool rest_may(const char *pool);
  * next slabd. After all pools were taken over. */
 void rest_leave(const char *pool);
 
+/* A pool's journal, for rest_pay: before it is taken over or refused. -1: there
+ * is none. */
+int rest_journal(const char *pool);
+
+/* Gives back the hugepages that were added for a pool that was refused, those in use as soon
+ * as they are free: its memory stays as it is, and may be taken over still. Closes
+ * the journal. */
+void rest_pay(const char *pool, int fd, const struct topo *topo);
+
 /* Closes what no pool of the configuration has taken. Hugepages that a slabd
  * which was killed had added for such a pool go back to the system. */
 void rest_close(const struct topo *topo);

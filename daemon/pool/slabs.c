@@ -4,10 +4,12 @@
 #include <errno.h>
 
 #include "daemon/base/clock.h"
+#include "daemon/pool/lists.h"
 #include "daemon/pool/meta.h"
 #include "daemon/pool/usage.h"
 #include "shm/lease.h"
 #include "shm/slab.h"
+#include "shm/tags.h"
 
 static const struct layout_cache *row_of(const struct pool *pool, uint64_t word)
 {
@@ -59,7 +61,8 @@ static int carve(struct pool *pool, uint32_t cache, uint32_t home,
 	/* There are lines enough for every unit at the smallest objects, but
 	 * they may be scattered when large and small runs alternate. */
 	r = extent_take(&pool->lines, slab_lines(row), &line);
-	if (r == 0 && meta_need_lines(pool, line + slab_lines(row)) < 0) {
+	if (r == 0 && (meta_need_lines(pool, line + slab_lines(row)) < 0 ||
+	               lists_need_bit(pool, cache, list, (uint32_t)unit) < 0)) {
 		extent_give(&pool->lines, line, slab_lines(row));
 		r = -ENOSPC;
 	}
@@ -111,11 +114,14 @@ int slabs_reclaim(struct pool *pool, uint32_t head)
 
 /* ---- lent and returned --------------------------------------------------- */
 
-/* Puts a slab on another list. 0 or as slab_lend_srv. */
+/* Puts a slab on another list. 0, -ENOMEM or as slab_lend_srv. */
 static int relist(struct pool *pool, uint32_t head, uint32_t to)
 {
 	uint64_t before = pool->view.words[head];
-	int r = slab_lend_srv(&pool->view, head, to);
+	int r = lists_need_bit(pool, WORD_CACHE(before), to, head);
+	if (r < 0)
+		return r;
+	r = slab_lend_srv(&pool->view, head, to);
 	count(pool, head, before, -1);
 	count(pool, head, pool->view.words[head], 1);
 	return r;
@@ -153,6 +159,8 @@ void slabs_rehome(struct pool *pool, uint64_t page, uint32_t to)
 		if (WORD_CACHE(word) == 0 || WORD_BACK(word) != 0)
 			continue;
 		count(pool, unit, word, -1);
+		/* Without memory for it, the bit itself takes some. */
+		(void)lists_need_bit(pool, WORD_CACHE(word), to, unit);
 		slab_rehome_srv(&pool->view, unit, to);
 		word = pool->view.words[unit];
 		count(pool, unit, word, 1);
@@ -174,6 +182,11 @@ int slabs_adopt(struct pool *pool, uint32_t head)
 	    pages_claim(&pool->pages, head, n_units) < 0)
 		return -EINVAL;
 	node = pages_node_of(&pool->pages, head / pool->pages.page_units);
+	if (lists_adopt_bit(pool, WORD_CACHE(word), node, head) < 0 ||
+	    lists_adopt_bit(pool, WORD_CACHE(word), WORD_LIST(word), head) < 0)
+		return -ENOMEM;
+	(void)tags_pad_srv(slab_tags(&pool->view, head), row->n_objs,
+	                   slab_lines(row));
 	if (node != WORD_HOME(word))
 		slab_rehome_srv(&pool->view, head, node);
 	else

@@ -51,7 +51,7 @@ static struct loop {
 	struct topo topo;
 	bool supervised; /* whoever keeps the sockets ends with slabd */
 	enum ending ending;
-	int left_error; /* of the pool that was refused last */
+	int left_fd[CONFIG_POOLS_MAX]; /* the journals of server.left, or -1 */
 	struct event *accept;
 	struct event *accept_again;
 	struct event *watchdog;
@@ -163,12 +163,15 @@ static int open_pool(struct server *server, const struct config_pool *config)
 	bool may_reserve = server->config->reserve_hugepages;
 	unsigned i = server->n_pools;
 	struct pool *pool = &server->pools[i];
+	int journal = rest_journal(config->name);
 	int r = adopt_pool(pool, config, server->topo, may_reserve);
 	if (r < 0) {
+		loop.left_fd[server->n_left] = journal;
 		server->left[server->n_left++] = config->name;
-		loop.left_error = r;
 		return 0;
 	}
+	if (journal >= 0)
+		close(journal);
 	/* Told to stop: what is kept is taken over still, to be given back. */
 	if (r == ADOPT_E_NONE && !stop_is_due())
 		r = create_pool(pool, config, server->topo, may_reserve, i);
@@ -201,18 +204,14 @@ static int open_leaving(struct server *server)
 	return r;
 }
 
-/* What happened to one pool is no reason to let go of the clients of others: it
- * is left to the slabd that can. Where all were refused it is for a reason of
- * this slabd's. */
+/* What happened to one pool is no reason to let go of the clients of others, nor
+ * to answer no question: it is left to the slabd that can take it over. */
 static int open_pools(struct server *server)
 {
-	bool any = false;
 	int r = 0;
 	for (unsigned i = 0; r == 0 && i < server->config->n_pools; i++)
 		r = open_pool(server, &server->config->pools[i]);
-	for (unsigned i = 0; i < server->n_pools; i++)
-		any |= server->pools[i].adopted;
-	return r == 0 && server->n_left > 0 && !any ? loop.left_error : r;
+	return r;
 }
 
 /* Told to stop, slabd gives their memory back. Otherwise a pool that clients
@@ -482,6 +481,11 @@ void loop_close(struct server *server)
 	door_stop();
 	for (unsigned i = 0; i < server->n_pools; i++)
 		close_pool(&server->pools[i]);
+	/* As of all others: the next slabd may not come, or not find them. */
+	for (unsigned i = 0; i < server->n_left; i++)
+		if (loop.ending == ENDING_TOLD)
+			rest_pay(server->left[i], loop.left_fd[i],
+			         server->topo);
 	if (tells_drain(TELLS_LIMIT_NS) < 0)
 		log_warn("the service manager does not read what slabd tells it");
 	if (server->base != NULL)

@@ -225,6 +225,29 @@ static void test_restart(void)
 	fixture_audit(&fixture, "made anew");
 }
 
+/* Tags that are gone when slabd comes: to read them would make them free. */
+static void test_punch_down(void)
+{
+	int shared = kept("shared");
+	keeper_catch_up(&keeper);
+	pool = fixture_pool(&fixture);
+	cache = fixture_cache(pool, "punched", SIZE);
+	tap_is((long long)fixture_take(cache, N, object), N, "objects");
+	slabd_flush(pool);
+	kill_slabd();
+	if (!change(shared, false))
+		tap_bail("a hole: %s", strerror(errno));
+	if (!restart("tags gone"))
+		return;
+	tap_ok(is_aside(), "it is set aside");
+	tap_is(twice(slabd_alloc_bulk(cache, N / 4, more)), 0,
+	       "no object is had twice");
+	slabd_close(pool);
+	kill_slabd();
+	if (restart("and without clients"))
+		tap_ok(!is_aside(), "it is made anew");
+}
+
 /* Data punched, and a head damaged, while no slabd runs. */
 static void test_gone(void)
 {
@@ -283,6 +306,7 @@ int main(void)
 	test_punch_data();
 	test_punch_shared();
 	test_restart();
+	test_punch_down();
 	test_gone();
 	fixture_signal(&fixture, SIGTERM);
 	tap_is(fixture_wait(&fixture, SURELY_MS), 0, "slabd ends");

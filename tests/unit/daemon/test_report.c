@@ -144,7 +144,7 @@ Test(report, nodes_hold_what_is_at_home)
 	         "max_bytes ready_bytes empty_bytes carved_bytes "
 	         "used_bytes held_bytes free_bytes empty_slabs "
 	         "waste_bytes lent_bytes lent_used_bytes borrowed_bytes slabs "
-	         "partial here_pages here_bytes draining pressure holdups "
+	         "partial here_pages here_bytes draining offline pressure holdups "
 	         "obstacles distance short ");
 	cr_expect_eq(num("pools/0/page_bytes"), 2 * MIB);
 	cr_expect_eq(count("pools/0/nodes"), 2);

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which small pages of the lists have memory. The summaries of all lists that may
+ * be used have; of a bitmap there is a page, of 2 GiB of units, once a slab of
+ * those stands on the list: before its bit is set, so that neither slabd nor a
+ * client adds memory by it. Pages are never given back while slabd runs; the next
+ * one makes the table anew from the slabs, and what is beyond goes back, with bits
+ * that say nothing.
+ *
+ *   list of a cache and node   | summary | bitmap                     |
+ *   small pages                |####|####|....|..##|....|....|....|...|
+ */
+#ifndef DAEMON_POOL_LISTS_H
+#define DAEMON_POOL_LISTS_H
+
+#include "daemon/pool/pool.h"
+
+/* Room for the table; 0 or -ENOMEM. What the head says is ready is noted. */
+int lists_open(struct pool *pool);
+
+/* The summaries of the first n_caches caches' lists. 0 or -errno. */
+int lists_need(struct pool *pool, uint32_t n_caches);
+
+/* The place of a unit's bit. 0 or -errno; what is there costs a look. */
+int lists_need_bit(struct pool *pool, uint32_t cache, uint32_t node,
+                   uint32_t unit);
+
+/* The same for a slab that is taken over: its place has memory as a rule. And
+ * after the last of them: sets every summary bit that is due, and gives back what
+ * no slab needs any longer. */
+int lists_adopt_bit(struct pool *pool, uint32_t cache, uint32_t node,
+                    uint32_t unit);
+void lists_adopted(struct pool *pool);
+
+/* How much that is. */
+uint64_t lists_due(const struct pool *pool);
+
+/* All that has memory by the table has it; nothing else has. 0 or -errno. */
+int lists_mend(struct pool *pool);
+int lists_purge(struct pool *pool);
+
+#endif
