@@ -137,6 +137,7 @@ int backing_adopt(struct backing *out, const struct backing_adoption *from)
 		return r;
 	for (unsigned i = 0; i < out->n_nodes; i++) {
 		struct backing_step none = {.kind = out->node[i].kind};
+		out->node[i].seen_pages = reserve_last_seen(out, i);
 		out->node[i].reserved_pages = reserve_recall(out, i);
 		(void)reserve_within_groups(out, i, 0, 0, &none);
 	}

@@ -80,6 +80,10 @@ static void journal_end(struct backing *backing, unsigned ix)
 		return;
 	journal[ix].reserved_pages = backing->node[ix].reserved_pages;
 	journal[ix].change_pages = 0;
+	/* No change is under way: what lasts now, for reserve_last_seen. */
+	journal[ix].base_pages += journal[ix].reserved_pages -
+	                          journal[ix].before_pages;
+	journal[ix].before_pages = journal[ix].reserved_pages;
 }
 
 /*
@@ -99,6 +103,15 @@ static uint64_t moved(const struct backing_journal *journal, uint64_t lasting)
 	if (lasting <= base)
 		most = hugepool_less(base - lasting, most);
 	return before - hugepool_less(most, before);
+}
+
+uint64_t reserve_last_seen(const struct backing *backing, unsigned ix)
+{
+	const struct backing_journal *journal = &backing->journal[ix];
+	return journal->change_pages == 0 &&
+	                       journal->before_pages == journal->reserved_pages
+	               ? journal->base_pages
+	               : 0;
 }
 
 uint64_t reserve_recall(const struct backing *backing, unsigned ix)
@@ -318,7 +331,8 @@ bool reserve_has_shifted(const struct backing *backing, unsigned from,
 	                  shift, &left) == 0 &&
 	       huge_count(backing->sysfs, reserve_pool_node(backing, to), shift,
 	                  &now) == 0 &&
-	       left.total_pages < backing->node[from].reserved_pages &&
+	       (left.total_pages < backing->node[from].reserved_pages ||
+	        left.total_pages < backing->node[from].seen_pages) &&
 	       backing->node[to].seen_pages > 0 &&
 	       now.total_pages > backing->node[to].seen_pages &&
 	       now.spare_pages == 0;

@@ -88,14 +88,18 @@ bool reserve_late(struct backing *backing, unsigned ix);
 void reserve_shift(struct backing *backing, unsigned from, unsigned to);
 
 /* Whether the kernel, which moved a page of its own accord, made a hugepage on to
- * and took one of ours on from away: it has fewer there than we added, and on
- * to more than we saw last, of which none is free. */
+ * and took one of ours on from away: it has fewer there than we added or saw
+ * last, and on to more than we saw last, of which none is free. */
 bool reserve_has_shifted(const struct backing *backing, unsigned from,
                          unsigned to, enum backing_kind kind);
 
 /* How many hugepages of this kind last on a node, 0 if that can't be known. */
 uint64_t reserve_lasting(const struct backing *backing, unsigned ix,
                        enum backing_kind kind);
+
+/* How many hugepages lasted on a node when the process before this one changed
+ * them last; 0: not known. Before reserve_recall. */
+uint64_t reserve_last_seen(const struct backing *backing, unsigned ix);
 
 /* How many a killed process had added, a change under way included;
  * the journal then says so. */

@@ -67,7 +67,8 @@ struct backing_journal {
 	volatile uint64_t reserved_pages;
 	/* A change that may be under way: base_pages lasted, and before_pages
 	 * were ours; by change_pages at most, up unless that has the bit
-	 * BACKING_JOURNAL_DOWN. 0: none. */
+	 * BACKING_JOURNAL_DOWN. 0: none, and base_pages lasted after the last,
+	 * if before_pages are reserved_pages. */
 	volatile uint64_t before_pages;
 	volatile uint64_t base_pages;
 	volatile uint64_t change_pages;

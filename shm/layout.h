@@ -62,7 +62,7 @@
 /* One node, by index; os_id is the kernel's id and may have gaps. 128 bytes. */
 struct layout_node {
 	uint32_t os_id;            /* (C) */
-	uint32_t flags;            /* (C) NODE_* */
+	uint32_t flags;            /* (A) NODE_* */
 	uint64_t first_unit;       /* (C) */
 	uint64_t n_units;          /* (C) what its file can hold */
 	/* Pages of its own units, from the first on, of which some may be
@@ -81,8 +81,10 @@ struct layout_node {
 	uint64_t resident_pages; /* (A) */
 	uint64_t spare2[2];      /* (X) */
 };
+/* Set and cleared (slabd, as its CPUs come and go). Relaxed: slabd alone reads it,
+ * and the next slabd looks anew. */
 #define NODE_HAS_CPU 1u
-#define NODE_SIMULATED 2u
+#define NODE_SIMULATED 2u /* (C) */
 
 /* One cache. Written before state becomes CACHE_LIVE, constant while it is. 128
  * bytes. */

@@ -36,6 +36,7 @@ static const struct report_field counts[] = {
 	REPORT_FIELD(pool_counts, ended_caches),
 	REPORT_FIELD(pool_counts, given_back_bytes),
 	REPORT_FIELD(pool_counts, refilled_bytes),
+	REPORT_FIELD(pool_counts, stray_pages),
 	REPORT_FIELD(pool_counts, swept_granules),
 	REPORT_FIELD(pool_counts, sweep_slices),
 };

@@ -35,6 +35,36 @@ static bool follow_node(struct pool *pool, const struct topo *now,
 	return true;
 }
 
+/* Nodes without CPUs are the last to be lent from. */
+static bool follow_has_cpu(struct pool *pool, uint32_t node, bool has)
+{
+	struct layout_node *row = pool_node(pool, node);
+	bool had = (row->flags & NODE_HAS_CPU) != 0;
+	if (has == had)
+		return false;
+	atom_store(&row->flags, has ? row->flags | NODE_HAS_CPU
+	                            : row->flags & ~NODE_HAS_CPU);
+	log_info("pool %s: node %u has %s now", pool->name, row->os_id,
+	         has ? "CPUs" : "no CPUs");
+	return true;
+}
+
+static bool follow_cpus(struct pool *pool, const struct topo *now)
+{
+	bool has[NODES_MAX] = {false};
+	bool changed = false;
+	for (uint32_t cpu = 0; cpu < now->n_cpus; cpu++) {
+		uint32_t node = nodes_of_cpu(pool->topo, now, cpu);
+		if (node != NODE_NONE)
+			has[node] = true;
+	}
+	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
+		changed |= follow_has_cpu(pool, node, has[node]);
+	for (uint32_t cpu = 0; cpu < pool->view.geo.n_cpus; cpu++)
+		changed |= follow_cpu(pool, now, cpu);
+	return changed;
+}
+
 /* Nodes that came since the pool was made. */
 static void say_new(struct pool *pool, const struct topo *now)
 {
@@ -56,9 +86,8 @@ unsigned follow_nodes(struct pool *pool, const struct topo *now)
 {
 	unsigned what = FOLLOW_NOTHING;
 	say_new(pool, now);
-	for (uint32_t cpu = 0; cpu < pool->view.geo.n_cpus; cpu++)
-		if (follow_cpu(pool, now, cpu))
-			what |= FOLLOW_CPUS;
+	if (follow_cpus(pool, now))
+		what |= FOLLOW_CPUS;
 	for (uint32_t cpu = pool->view.geo.n_cpus; cpu < now->n_cpus; cpu++)
 		if (nodes_of_cpu(pool->topo, now, cpu) != NODE_NONE)
 			log_warn("pool %s: CPU %u came, and the pool's table "
@@ -85,11 +114,12 @@ static void follow_page(struct pool *pool, uint64_t page)
 	    to == from)
 		return;
 	/* It is there already: the books alone move. */
+	pool->counts.stray_pages++;
 	if (move_migrate(pool, page, to, &how, &error) == 1)
-		log_info("pool %s: the kernel moved page %llu from node %u to "
-		         "%u", pool->name, (unsigned long long)page,
-		         pool->view.nodes[from].os_id,
-		         pool->view.nodes[to].os_id);
+		log_debug("pool %s: the kernel moved page %llu from node %u "
+		          "to %u", pool->name, (unsigned long long)page,
+		          pool->view.nodes[from].os_id,
+		          pool->view.nodes[to].os_id);
 	else
 		log_warn("pool %s: the kernel moved page %llu to node %u, and "
 		         "the books can't follow: %s", pool->name,
@@ -97,12 +127,24 @@ static void follow_page(struct pool *pool, uint64_t page)
 		         how.reason);
 }
 
+static void say_strays(struct pool *pool)
+{
+	uint64_t n = pool->counts.stray_pages - pool->told_strays;
+	pool->told_strays = pool->counts.stray_pages;
+	if (n > 0)
+		log_info("pool %s: the kernel had moved %llu pages to other "
+		         "nodes, which now count there", pool->name,
+		         (unsigned long long)n);
+}
+
 bool follow_pages(struct pool *pool, uint64_t *page, uint64_t n)
 {
 	for (; n > 0; n--, ++*page) {
 		*page = pages_next_ready(&pool->pages, *page);
-		if (*page == PAGES_NONE)
+		if (*page == PAGES_NONE) {
+			say_strays(pool);
 			return false;
+		}
 		follow_page(pool, *page);
 	}
 	return true;

@@ -68,7 +68,7 @@ static void fill_node(struct pool *pool, uint32_t node,
 	struct snapshot_node *out = &b->nodes[node];
 	*out = (struct snapshot_node){
 		.os_id = row->os_id,
-		.has_cpu = t->has_cpu,
+		.has_cpu = (row->flags & NODE_HAS_CPU) != 0,
 		.draining = row->drain != 0,
 		.offline = pool->offline[node],
 		.distance = t->distance,

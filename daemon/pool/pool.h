@@ -47,6 +47,7 @@ struct pool_counts {
 	uint64_t trims;         /* times clients were asked to trim */
 	uint64_t given_back_bytes; /* that clients had faulted in */
 	uint64_t refilled_bytes;   /* that clients had taken away */
+	uint64_t stray_pages; /* that the kernel moved of its own accord */
 };
 
 struct balance;
@@ -91,6 +92,7 @@ struct pool {
 	uint64_t promised[TOPO_NODES_MAX], promise_page;
 	uint32_t suspects, suspect; /* clients since the last look; one of them */
 	uint64_t told_drops; /* of the head, when clients were told last */
+	uint64_t told_strays; /* of the counts, when the log was told last */
 	bool adopted;       /* clients may have it from the start */
 	bool max_waits;     /* slabd.conf has a max that its files can't have */
 	int64_t relist_ns;  /* clients_relist may do something from then on */

@@ -45,6 +45,23 @@ static void on_look(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 		duty_soon(server, 0);
 }
 
+/* At all pages, for those that the kernel moved. */
+static void look_for_strays(struct server *server)
+{
+	struct machine *m = server->machine;
+	m->pool = 0;
+	m->page = 0;
+	wake_set(m->look, 0);
+}
+
+static bool is_taken_over(const struct server *server)
+{
+	bool any = false;
+	for (unsigned i = 0; i < server->n_pools; i++)
+		any |= server->pools[i].adopted;
+	return any;
+}
+
 static void say_gone(const struct topo *was, const struct topo *now)
 {
 	for (unsigned cpu = 0; cpu < was->n_cpus; cpu++)
@@ -72,12 +89,10 @@ static void on_change(void *arg, unsigned what)
 	say_gone(&m->was, &m->now);
 	m->was = m->now;
 	for (unsigned i = 0; i < server->n_pools; i++)
-		follow_nodes(&server->pools[i], &m->now);
-	if ((what & UEVENT_MEMORY) == 0)
-		return;
-	m->pool = 0;
-	m->page = 0;
-	event_active(m->look, EV_TIMEOUT, 0);
+		if (follow_nodes(&server->pools[i], &m->now) != FOLLOW_NOTHING)
+			duty_soon(server, 0);
+	if (what & UEVENT_MEMORY)
+		look_for_strays(server);
 }
 
 static void watch_nodes(struct server *server)
@@ -230,6 +245,9 @@ int machine_open(struct server *server)
 		follow_nodes(&server->pools[i], server->topo);
 	if (!server->topo->simulated)
 		watch_nodes(server);
+	/* Nobody was there to hear of memory that came and went. */
+	if (!server->topo->simulated && is_taken_over(server))
+		look_for_strays(server);
 	r = look_for_orphans(server);
 	return r == 0 ? watch_pressure(server) : r;
 }

@@ -39,7 +39,7 @@ EXTRA_DIST += tests/guest/README.md tests/guest/run.sh tests/guest/init \
 	tests/guest/shape_six.sh tests/guest/shape_six.facts \
 	tests/guest/shape_systemd.sh tests/guest/shape_systemd.facts \
 	tests/guest/test_balance.sh tests/guest/test_crowd.sh \
-	tests/guest/test_death.sh tests/guest/test_homes.sh \
+	tests/guest/test_death.sh tests/guest/test_down.sh tests/guest/test_homes.sh \
 	tests/guest/test_hotplug.sh tests/guest/test_pools.sh \
 	tests/guest/test_pressure.sh \
 	tests/guest/test_hugepages.sh tests/guest/test_ladder.sh \

@@ -13,6 +13,15 @@ said() {
 	[ "$(grep -c freed "$dir/burst")" -ge "$1" ]
 }
 
+# has_cpu NODE
+has_cpu() {
+	count nodes ".pools[0].nodes[] | select(.node == $1).has_cpu"
+}
+
+has_one() {
+	[ "$(has_cpu "$1")" = true ]
+}
+
 echo 0 >$cpus/cpu2/online
 start_slabd '[pool default]\nmax = 64M\nstart = 32M'
 mkfifo "$dir/go"
@@ -24,7 +33,10 @@ feeder=$!
 within 100 said 2
 result $? "a client at work" "$dir/burst"
 
+equal "a node whose CPUs are offline counts as one without" false "$(has_cpu 2)"
 echo 1 >$cpus/cpu2/online
+within 50 has_one 2
+result $? "until they come" "$dir/log"
 within 50 logged 'CPU 2 counts for node 2 from now on'
 result $? "a CPU that slabd has not seen yet comes online" "$dir/log"
 equal "that is all that changed" 1 "$(grep -c 'counts for node' "$dir/log")"

@@ -46,6 +46,21 @@ Test(follow, a_cpu_comes_or_was_wrong)
 	cr_expect_eq(follow_nodes(pool, &now), FOLLOW_NOTHING);
 }
 
+/* As at a start with those CPUs offline, which come later. */
+Test(follow, a_node_gets_its_first_cpu)
+{
+	struct topo whole = now;
+	now.cpu_node[4] = now.cpu_node[5] = TOPO_NODE_NONE;
+	cr_expect_eq(follow_nodes(pool, &now), FOLLOW_CPUS);
+	cr_expect_eq(pool->view.nodes[2].flags & NODE_HAS_CPU, 0);
+	cr_expect_neq(pool->view.nodes[1].flags & NODE_HAS_CPU, 0);
+	cr_expect_eq(follow_nodes(pool, &now), FOLLOW_NOTHING);
+	now.cpu_node[5] = 2;
+	cr_expect_eq(follow_nodes(pool, &now), FOLLOW_CPUS);
+	cr_expect_neq(pool->view.nodes[2].flags & NODE_HAS_CPU, 0);
+	cr_expect_eq(follow_nodes(pool, &whole), FOLLOW_NOTHING);
+}
+
 Test(follow, a_cpu_that_goes_changes_nothing)
 {
 	now.cpu_node[3] = TOPO_NODE_NONE;

@@ -29,7 +29,7 @@ Test(report, status_of_an_empty_pool)
 	         " name nodes page_bytes max_bytes ready_bytes carved_bytes "
 	         "used_bytes held_bytes free_bytes metadata_bytes caches clients deaths "
 	         "swept_objects rings grown_slabs taken_slabs denied "
-	         "ended_caches given_back_bytes refilled_bytes aside leaving "
+	         "ended_caches given_back_bytes refilled_bytes stray_pages aside leaving "
 	         "waiting swept_granules sweep_slices ");
 	has_keys("turns", " count total_us p50_us p99_us p999_us longest_us "
 	                  "longest_what longest_part_us longest_at_s silent_us "

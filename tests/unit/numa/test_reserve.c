@@ -205,3 +205,25 @@ Test(reserve, a_fall_that_was_cut_short_is_never_more_than_ours)
 	             "or 32 and it was not written: theirs stay theirs");
 	cr_expect_eq(recalled(down, 60, 40), 0);
 }
+
+/* What lasted when nothing was under way is known to the next slabd. */
+Test(reserve, what_lasted_is_known_after_a_takeover)
+{
+	struct topo topo;
+	struct backing_journal journal = {0};
+	struct backing backing = {
+		.topo = &topo, .journal = &journal, .may_reserve = true};
+	cr_assert_eq(topo_load(&topo, "node:1 pu:1"), 0);
+	backing.node[0].reserved_pages = backing.node[0].resident_pages = 8;
+	spare = 20;
+	reserve_give_back(&backing, 0, 3);
+	spare = 0;
+	cr_expect_eq(backing.node[0].reserved_pages, 5);
+	cr_expect_eq(reserve_last_seen(&backing, 0), 17);
+	journal.change_pages = 1;
+	cr_expect_eq(reserve_last_seen(&backing, 0), 0);
+	journal.change_pages = 0;
+	journal.before_pages = 8;
+	cr_expect_eq(reserve_last_seen(&backing, 0), 0,
+	             "of a slabd that left something else there");
+}
