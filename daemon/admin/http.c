@@ -11,7 +11,9 @@
 #include <string.h>
 
 #include "daemon/admin/conns.h"
+#include "daemon/admin/dump.h"
 #include "daemon/admin/query.h"
+#include "daemon/base/clock.h"
 #include "daemon/base/turn.h"
 
 /* How long to leave the backlog alone after accept failed (EMFILE). */
@@ -19,6 +21,10 @@
 
 /* Between two looks whether evhttp is done with some. */
 #define TEND_MS 1000
+
+/* A long answer is written out in slices. */
+#define WRITE_NS CLOCK_MS
+#define WRITE_PAUSE_MS 3
 
 /* Between two tries to have a connection gone. */
 #define EVICT_PAUSE_MS 1
@@ -44,6 +50,9 @@ struct waiting {
 	struct admin_later later;
 	struct admin_query q;
 	struct event *again; /* asks the builder anew; NULL: answered at once */
+	bool writes; /* the answer is there, and is written out */
+	int status;
+	struct dump dump;
 };
 
 struct admin {
@@ -90,43 +99,13 @@ static const struct admin_route *route_of(const struct admin_routes *routes,
 	return NULL;
 }
 
-static json_t *bad_method_new(struct evhttp_request *req, bool get, bool post)
+static void reply(struct evhttp_request *req, int status, json_t *doc)
 {
-	evhttp_add_header(evhttp_request_get_output_headers(req), "Allow",
-	                  get && post ? "GET, POST"
-	                  : get       ? "GET"
-	                              : "POST");
-	return admin_error_new("method not allowed",
-	                       get && post ? "use GET to look, POST to change"
-	                       : get       ? "use GET"
-	                                   : "use POST: it changes something");
-}
-
-static int dump_part(const char *part, size_t len, void *arg)
-{
-	return evbuffer_add(arg, part, len);
-}
-
-static void reply(struct evhttp_request *req, int status, const json_t *doc)
-{
-	static const char failed[] = "{\"error\":\"no answer could be made\","
-				     "\"remedy\":\"see the log of slabd\"}";
-	struct evkeyvalq *head = evhttp_request_get_output_headers(req);
-	struct evbuffer *body = evbuffer_new();
-	if (!body) {
-		evhttp_send_error(req, HTTP_INTERNAL, NULL);
-		return;
-	}
-	if (!doc || json_dump_callback(doc, dump_part, body, JSON_COMPACT)) {
-		status = HTTP_INTERNAL;
-		evbuffer_drain(body, evbuffer_get_length(body));
-		evbuffer_add(body, failed, sizeof(failed) - 1);
-	}
-	evbuffer_add(body, "\n", 1);
-	evhttp_add_header(head, "Content-Type", "application/json");
-	evhttp_add_header(head, "Cache-Control", "no-store");
-	evhttp_send_reply(req, status, NULL, body);
-	evbuffer_free(body);
+	struct dump dump;
+	dump_begin(&dump, doc);
+	while (dump_some(&dump, INT64_MAX))
+		continue;
+	dump_reply(&dump, req, status);
 }
 
 /* ---- requests that are answered later ------------------------------------ */
@@ -141,6 +120,8 @@ static void wait_end(struct waiting *w)
 	if (w->again)
 		event_free(w->again);
 	admin_query_done(&w->q);
+	if (w->writes)
+		dump_done(&w->dump);
 	if (w->later.done)
 		w->later.done(w->later.job);
 	else
@@ -154,25 +135,7 @@ static void wait_on(struct waiting *w)
 	evtimer_add(w->again, &pause);
 }
 
-static void ask_again(evutil_socket_t fd, short what, void *arg)
-{
-	struct waiting *w = arg;
-	struct evhttp_request *req = w->req;
-	int status = HTTP_OK;
-	json_t *doc;
-	(void)fd;
-	(void)what;
-	turn_at("admin");
-	doc = w->route->build(w->admin->routes->arg, &w->q, &status);
-	if (status == ADMIN_LATER) {
-		wait_on(w);
-		return;
-	}
-	wait_end(w);
-	reply(req, status, doc);
-	json_decref(doc);
-}
-
+static void ask_again(evutil_socket_t fd, short what, void *arg);
 static void conn_closed(struct evhttp_connection *evcon, void *arg);
 
 /* False when there is no memory for it. */
@@ -192,6 +155,57 @@ static bool wait_begin(struct waiting *w)
 	return true;
 }
 
+/* What was asked of the builder may go before the reply does. */
+static void send_reply(struct waiting *w)
+{
+	struct evhttp_request *req = w->req;
+	struct dump dump = w->dump;
+	int status = w->status;
+	w->writes = false;
+	wait_end(w);
+	dump_reply(&dump, req, status);
+}
+
+static void write_some(struct waiting *w)
+{
+	w->later.again_ms = WRITE_PAUSE_MS;
+	if (dump_some(&w->dump, clock_ns() + WRITE_NS) &&
+	    (w->again || wait_begin(w))) {
+		wait_on(w);
+		return;
+	}
+	while (dump_some(&w->dump, INT64_MAX))
+		continue;
+	send_reply(w);
+}
+
+static void answered(struct waiting *w, int status, json_t *doc)
+{
+	w->writes = true;
+	w->status = status;
+	dump_begin(&w->dump, doc);
+	write_some(w);
+}
+
+static void ask_again(evutil_socket_t fd, short what, void *arg)
+{
+	struct waiting *w = arg;
+	int status = HTTP_OK;
+	json_t *doc;
+	(void)fd;
+	(void)what;
+	turn_at("admin");
+	if (w->writes) {
+		write_some(w);
+		return;
+	}
+	doc = w->route->build(w->admin->routes->arg, &w->q, &status);
+	if (status == ADMIN_LATER)
+		wait_on(w);
+	else
+		answered(w, status, doc);
+}
+
 static void waits_of(struct admin *a, const struct evhttp_connection *evcon)
 {
 	struct waiting *next;
@@ -204,6 +218,7 @@ static void waits_of(struct admin *a, const struct evhttp_connection *evcon)
 
 /* ---- one request --------------------------------------------------------- */
 
+/* Answers, now or later: then *status is ADMIN_LATER. NULL. */
 static json_t *route_run(struct admin *a, const struct admin_route *route,
                          struct evhttp_request *req, int *status)
 {
@@ -225,12 +240,12 @@ static json_t *route_run(struct admin *a, const struct admin_route *route,
 	                       route->changes, req, status);
 	if (*status == HTTP_OK)
 		doc = route->build(a->routes->arg, &w->q, status);
-	if (*status == ADMIN_LATER && wait_begin(w))
-		return NULL;
-	if (*status == ADMIN_LATER)
+	if (*status == ADMIN_LATER && !wait_begin(w))
 		*status = HTTP_INTERNAL;
-	wait_end(w);
-	return doc;
+	if (*status != ADMIN_LATER)
+		answered(w, *status, doc);
+	*status = ADMIN_LATER;
+	return NULL;
 }
 
 static json_t *answer(struct admin *a, struct evhttp_request *req, int *status)
@@ -249,7 +264,7 @@ static json_t *answer(struct admin *a, struct evhttp_request *req, int *status)
 		return route_run(a, post, req, status);
 	*status = root || get || post ? HTTP_BADMETHOD : HTTP_NOTFOUND;
 	if (*status == HTTP_BADMETHOD)
-		return bad_method_new(req, root || get, post != NULL);
+		return admin_bad_method_new(req, root || get, post != NULL);
 	return with_paths(admin_error_new("no such path",
 	                                  "GET one of the paths, or POST to "
 	                                  "one of the others"),
@@ -304,7 +319,6 @@ static void request_came(struct evhttp_request *req, void *arg)
 	doc = answer(a, req, &status);
 	if (status != ADMIN_LATER)
 		reply(req, status, doc);
-	json_decref(doc);
 }
 
 static struct bufferevent *conn_born(struct event_base *base, void *arg)

@@ -3,6 +3,8 @@
 libdaemon_la_SOURCES += \
 	daemon/admin/conns.c \
 	daemon/admin/conns.h \
+	daemon/admin/dump.c \
+	daemon/admin/dump.h \
 	daemon/admin/http.c \
 	daemon/admin/http.h \
 	daemon/admin/query.c \

@@ -171,3 +171,13 @@ void admin_query_done(struct admin_query *q)
 {
 	evhttp_clear_headers(&q->kv);
 }
+
+json_t *admin_bad_method_new(struct evhttp_request *req, bool get, bool post)
+{
+	evhttp_add_header(evhttp_request_get_output_headers(req), "Allow",
+	                  get && post ? "GET, POST" : get ? "GET" : "POST");
+	return admin_error_new("method not allowed",
+	                       get && post ? "use GET to look, POST to change"
+	                       : get       ? "use GET"
+	                             : "use POST: it changes something");
+}

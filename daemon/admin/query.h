@@ -54,4 +54,7 @@ int admin_query_uint(const struct admin_query *q, const char *key, uint64_t max,
 /* {"error": what, "remedy": remedy}; NULL when out of memory. */
 json_t *admin_error_new(const char *what, const char *remedy);
 
+/* The same of a path that takes another method, which the reply names. */
+json_t *admin_bad_method_new(struct evhttp_request *req, bool get, bool post);
+
 #endif

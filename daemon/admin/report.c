@@ -390,8 +390,11 @@ struct usage *report_usage(struct report *r, struct pool *pool)
 	struct usage *usage;
 	if (looks_usage(pool, r->job->asked_ns, &usage) != 0)
 		return NULL;
-	usage_hold_nothing(usage, pool);
-	held_fill(r->server, pool, &r->job->ask, usage);
+	if (usage->held_for != r->job->ask.seq) {
+		usage_hold_nothing(usage, pool);
+		held_fill(r->server, pool, &r->job->ask, usage);
+		usage->held_for = r->job->ask.seq;
+	}
 	r->unknown = usage->unknown;
 	return usage;
 }
@@ -401,14 +404,24 @@ json_t *report_counted(struct report *r, struct pool *pool, uint32_t from,
                        json_t *(*one)(struct report *r, struct pool *pool,
                                       const struct usage *usage, uint32_t i))
 {
-	const struct usage *usage = report_usage(r, pool);
-	json_t *list = usage != NULL ? json_array() : NULL;
-	for (uint32_t i = from; list && i < to; i++) {
-		json_t *item = one(r, pool, usage, i);
+	struct report_job *job = r->job;
+	const struct usage *usage;
+	if (!report_slice(r))
+		return NULL;
+	usage = report_usage(r, pool);
+	job->at = job->at < from ? from : job->at;
+	for (; usage != NULL && job->at < to; job->at++) {
+		json_t *item;
+		if (report_slice_ends(r))
+			return NULL;
+		item = one(r, pool, usage, job->at);
 		if (!json_is_null(item))
-			report_append(&list, item);
+			report_append(&job->items, item);
 	}
-	return list;
+	if (usage != NULL)
+		return report_items(r);
+	json_decref(report_items(r));
+	return NULL;
 }
 
 json_t *report_text(const char *text)

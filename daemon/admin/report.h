@@ -123,7 +123,7 @@ json_t *report_fields(json_t *object, const void *from,
 struct usage *report_usage(struct report *r, struct pool *pool);
 
 /* What one() gives for i from..to - 1 of a pool just counted; where it gives
- * null, nothing. */
+ * null, nothing. In slices: NULL until the last. */
 json_t *report_counted(struct report *r, struct pool *pool, uint32_t from,
                        uint32_t to,
                        json_t *(*one)(struct report *r, struct pool *pool,

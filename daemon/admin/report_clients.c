@@ -79,5 +79,6 @@ static json_t *client_doc(struct report *r, struct pool *pool,
 json_t *report_clients(struct report *r, struct pool *pool)
 {
 	return json_pack("{s:o}", "clients",
-	                 report_counted(r, pool, 1, CLIENT_IDS, client_doc));
+	                 report_counted(r, pool, 1, pool->head->top_id + 1,
+	                                client_doc));
 }

@@ -11,10 +11,13 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Far above any reply; a stray server's endless one ends here. */
 #define REPLY_MAX ((size_t)256 << 20)
+
+#define SAY_S 10 /* of waiting for what may take longer */
 
 struct reply {
 	FILE *file;
@@ -164,18 +167,54 @@ static bool set_request(CURL *curl, const char *path, const char *form,
 	return true;
 }
 
+/* What takes long is told of once. */
+struct patience {
+	const char *socket;
+	long timeout_s;
+	struct timespec began;
+	bool said;
+};
+
+static long since_s(const struct timespec *began)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (long)(now.tv_sec - began->tv_sec);
+}
+
+static int on_progress(void *arg, curl_off_t d, curl_off_t n, curl_off_t u,
+                       curl_off_t m)
+{
+	struct patience *p = arg;
+	(void)d, (void)n, (void)u, (void)m;
+	if (p->said || p->timeout_s <= SAY_S || since_s(&p->began) < SAY_S)
+		return 0;
+	p->said = true;
+	fprintf(stderr,
+	        "slabctl: slabd at %s counts every object, a little at a time "
+	        "beside its clients, or stands still: waiting for up to %ld s\n",
+	        p->socket, p->timeout_s);
+	return 0;
+}
+
 static json_t *transfer(CURL *curl, const char *socket, long timeout_s,
                         struct ctl_http_fault *fault)
 {
+	struct patience patience = {.socket = socket,
+	                            .timeout_s = timeout_s};
 	struct reply reply = {0};
 	json_t *doc = NULL;
 	long status = 0;
 	CURLcode code = CURLE_OUT_OF_MEMORY;
+	clock_gettime(CLOCK_MONOTONIC, &patience.began);
 	reply.file = open_memstream(&reply.text, &reply.size);
 	curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket);
 	curl_easy_setopt(curl, CURLOPT_PROXY, "");
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(curl, CURLOPT_TIMEOUT, timeout_s);
+	curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+	curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+	curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &patience);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_part);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &reply);
 	if (reply.file)

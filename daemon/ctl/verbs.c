@@ -7,18 +7,23 @@
 
 #include "daemon/ctl/show.h"
 
+/* What is counted from the tags takes some seconds for each 100 GiB. */
+#define COUNTS_S 120
+#define AUDIT_S 600
 #define LOOKS(verb, takes)                                                     \
 	.name = verb, .options = takes, .timeout_s = 10, .watched = true
+#define COUNTS(verb, takes)                                                    \
+	.name = verb, .options = takes, .timeout_s = COUNTS_S, .watched = true
 #define DOES(verb, takes)                                                      \
 	.name = verb, .options = takes, .timeout_s = 30, .changes = true
 
 const struct ctl_verb ctl_verbs[] = {
-	{ LOOKS("status", "pool"), .show = ctl_status, .whole = true },
-	{ LOOKS("nodes", "pool"), .show = ctl_nodes },
-	{ LOOKS("caches", "pool"), .show = ctl_caches },
-	{ LOOKS("clients", "pool"), .show = ctl_clients },
-	{ LOOKS("slabs", "pool cache node limit"), .show = ctl_slabs },
-	{ .name = "audit", .options = "pool", .timeout_s = 120,
+	{ COUNTS("status", "pool"), .show = ctl_status, .whole = true },
+	{ COUNTS("nodes", "pool"), .show = ctl_nodes },
+	{ COUNTS("caches", "pool"), .show = ctl_caches },
+	{ COUNTS("clients", "pool"), .show = ctl_clients },
+	{ COUNTS("slabs", "pool cache node limit"), .show = ctl_slabs },
+	{ .name = "audit", .options = "pool", .timeout_s = AUDIT_S,
 	  .watched = true, .whole = true, .show = ctl_audit,
 	  .verdict = ctl_audit_verdict },
 	{ LOOKS("plan", "pool"), .show = ctl_plan },
@@ -42,7 +47,7 @@ const struct ctl_verb ctl_verbs[] = {
 };
 
 const struct ctl_verb ctl_verbs_progress = {
-	LOOKS("nodes", "pool"), .show = ctl_drain_progress,
+	COUNTS("nodes", "pool"), .show = ctl_drain_progress,
 };
 
 const struct ctl_verb *ctl_verbs_find(const char *name)

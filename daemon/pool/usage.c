@@ -102,6 +102,7 @@ int usage_begin(struct usage *usage, const struct pool *pool)
 	usage->client = calloc(CLIENT_IDS, sizeof(*usage->client));
 	usage->holders = drained ? calloc(1, sizeof(*usage->holders)) : NULL;
 	usage->unknown = 0;
+	usage->held_for = 0;
 	if (usage->cells == NULL || usage->owners == NULL ||
 	    usage->client == NULL || (drained && usage->holders == NULL)) {
 		usage_done(usage);

@@ -35,6 +35,7 @@ struct usage {
 	struct usage_client *client; /* by id */
 	struct holders *holders; /* on nodes that are emptied; NULL: none is */
 	uint32_t unknown; /* clients with objects that did not say */
+	uint32_t held_for; /* the question whose answers are in it; 0: none */
 	uint32_t unit; /* the next to be counted */
 };
 

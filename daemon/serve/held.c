@@ -9,11 +9,22 @@
 
 #define WAIT_NS (100 * CLOCK_MS)
 #define MUTE_NS CLOCK_S
+#define ROWS_MIN WIRE_HELD_ROWS
+#define ROWS_MAX (1u << 18) /* of all clients: some ms to add them up */
+#define SHARE_MAX 4096u     /* of one */
 
 /* Sequence numbers wrap. */
 static bool is_new_enough(const struct peer *peer, const struct held_ask *ask)
 {
 	return peer->held.whole && (int32_t)(peer->held.seq - ask->seq) >= 0;
+}
+
+/* Or is known to say nothing that there is room for. */
+static bool is_heard(const struct peer *peer, const struct held_ask *ask)
+{
+	const struct peer_held *held = &peer->held;
+	return (held->whole || (held->cut && !held->asked)) &&
+	       (int32_t)(held->seq - ask->seq) >= 0;
 }
 
 static void send_count(struct peer *peer, uint32_t seq, int64_t now_ns)
@@ -25,6 +36,7 @@ static void send_count(struct peer *peer, uint32_t seq, int64_t now_ns)
 		return;
 	peer->held.asked = true;
 	peer->held.whole = false;
+	peer->held.cut = false;
 	peer->held.seq = seq;
 	peer->held.n = 0;
 	peer->held.asked_ns = now_ns;
@@ -43,7 +55,7 @@ bool held_wait(struct server *server, const struct pool *pool,
 	for (struct peer *peer = server->peers; peer != NULL;
 	     peer = peer->next) {
 		if (peer->pool != pool || peer->state != PEER_LIVE ||
-		    peer->events < 0 || is_new_enough(peer, ask))
+		    peer->events < 0 || is_heard(peer, ask))
 			continue;
 		if (!peer->held.asked)
 			send_count(peer, server->held_seq, now_ns);
@@ -54,15 +66,20 @@ bool held_wait(struct server *server, const struct pool *pool,
 }
 
 /* Room for n more rows. */
-static bool make_room(struct peer_held *held, uint32_t n)
+static bool make_room(struct peer *peer, uint32_t n)
 {
-	uint32_t most = held->max > 0 ? 2 * held->max : 64;
+	struct peer_held *held = &peer->held;
+	uint32_t most = held->max > 0 ? 2 * held->max : ROWS_MIN;
+	uint32_t more = most - held->max;
 	struct peer_held_row *rows;
 	if (held->n + n <= held->max)
 		return true;
+	if (most > SHARE_MAX || peer->server->held_rows + more > ROWS_MAX)
+		return false;
 	rows = realloc(held->rows, most * sizeof(*rows));
 	if (rows == NULL)
 		return false;
+	peer->server->held_rows += more;
 	held->rows = rows;
 	held->max = most;
 	return true;
@@ -77,9 +94,10 @@ bool held_take(struct peer *peer, const struct wire_held *msg)
 	if (msg->n > WIRE_HELD_ROWS ||
 	    held->n + msg->n > (uint64_t)geo->n_caches * geo->n_nodes)
 		return false;
-	/* Without memory it stays unknown. */
+	/* Without room it stays unknown. */
 	held->asked = msg->last == 0;
-	if (!make_room(held, msg->n))
+	held->cut |= !make_room(peer, msg->n);
+	if (held->cut)
 		return true;
 	for (uint32_t i = 0; i < msg->n; i++)
 		held->rows[held->n++] = (struct peer_held_row){

@@ -157,6 +157,7 @@ void peer_close_events(struct peer *peer)
 	else
 		close_sock(&peer->events);
 	/* And what was asked over it. */
+	peer->server->held_rows -= peer->held.max;
 	free(peer->held.rows);
 	peer->held = (struct peer_held){.rows = NULL};
 }

@@ -45,6 +45,7 @@ enum peer_state {
 struct peer_held {
 	bool asked;    /* and has not answered */
 	bool whole;    /* it has */
+	bool cut;      /* there is no room for all that it says */
 	uint32_t seq;  /* of the question */
 	uint32_t n;    /* rows */
 	uint32_t max;  /* for which there is room */

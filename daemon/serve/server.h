@@ -54,7 +54,8 @@ struct server {
 	unsigned n_peers;
 	struct peer *dead; /* those that were clients, until their id is free */
 	struct drops drops;
-	uint32_t held_seq; /* of questions what clients hold */
+	uint32_t held_seq;  /* of questions what clients hold */
+	uint32_t held_rows; /* for whose answers there is room */
 	struct machine *machine;
 	/* Of serve/death.c. */
 	struct event *sweep; /* a slice is due in some pool */

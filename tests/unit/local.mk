@@ -31,6 +31,7 @@ unit_tests += tests/unit/daemon/test_ctl_http
 unit_tests += tests/unit/daemon/test_ctl_render
 unit_tests += tests/unit/daemon/test_ctl_text
 unit_tests += tests/unit/daemon/test_denied
+unit_tests += tests/unit/daemon/test_dump
 unit_tests += tests/unit/daemon/test_duty
 unit_tests += tests/unit/daemon/test_extent
 unit_tests += tests/unit/daemon/test_fdstore
@@ -61,6 +62,7 @@ unit_tests += tests/unit/daemon/test_report_act
 unit_tests += tests/unit/daemon/test_report_audit
 unit_tests += tests/unit/daemon/test_report_plan
 unit_tests += tests/unit/daemon/test_report_slabs
+unit_tests += tests/unit/daemon/test_report_slices
 unit_tests += tests/unit/daemon/test_reuse
 unit_tests += tests/unit/daemon/test_settings
 unit_tests += tests/unit/daemon/test_holders
@@ -101,6 +103,7 @@ tests_unit_daemon_test_users_LDFLAGS = $(clock_wrap) -Wl,--wrap=turn_counts
 
 tests_unit_daemon_test_looks_LDFLAGS = $(clock_wrap) \
 	-Wl,--wrap=usage_piece,--wrap=usage_audit_piece
+tests_unit_daemon_test_report_slices_LDFLAGS = $(clock_wrap)
 tests_unit_daemon_test_walks_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=backing_where,--wrap=backing_purge
 

@@ -207,3 +207,35 @@ Test(held, what_was_not_asked_for)
 	cr_expect_eq(usage.unknown, 1);
 	usage_done(&usage);
 }
+
+/* ---- how much of it is kept ---------------------------------------------- */
+
+/* Who says more than there is room for is one who does not say, and is not asked
+ * over and over. */
+Test(held, what_is_too_long_is_unknown)
+{
+	struct held_ask ask = {0};
+	uint32_t seq;
+	cr_assert(held_wait(&server, pool, &ask));
+	seq = question();
+	server.held_rows = 1u << 18;
+	cr_expect(answer(seq, cache, 0, 5, false));
+	server.held_rows = 0;
+	cr_expect(answer(seq, cache, 0, 5, true));
+	cr_expect_not(held_wait(&server, pool, &ask));
+	cr_expect_eq(question(), 0);
+	count(&ask);
+	cr_expect_eq(usage.unknown, 1);
+	usage_done(&usage);
+	/* The next question is another one. */
+	ask = (struct held_ask){0};
+	cr_assert(held_wait(&server, pool, &ask));
+	cr_expect(answer(question(), cache, 0, 5, true));
+	cr_expect_not(held_wait(&server, pool, &ask));
+	count(&ask);
+	cr_expect_eq(usage.unknown, 0);
+	cr_expect_gt(server.held_rows, 0);
+	usage_done(&usage);
+	peer_close_events(peer);
+	cr_expect_eq(server.held_rows, 0);
+}

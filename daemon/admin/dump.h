@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A JSON document written out piece by piece, so that a long one takes the loop's
+ * time in slices: lists near its root go item by item, and what is below them is a
+ * piece. What was written is freed as it goes.
+ */
+#ifndef DAEMON_ADMIN_DUMP_H
+#define DAEMON_ADMIN_DUMP_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define DUMP_DEPTH 4u /* {"pools": [{"clients": [ */
+
+struct evbuffer;
+struct evhttp_request;
+
+struct dump {
+	json_t *doc;
+	struct evbuffer *text; /* so far, without spaces */
+	bool failed;           /* no memory */
+	unsigned depth;        /* lists and objects that are open */
+	struct dump_open {
+		json_t *of;
+		size_t at;  /* of a list: the next */
+		void *iter; /* of an object: the next */
+	} open[DUMP_DEPTH];
+};
+
+/* Takes the document, of which nobody else has a part; NULL: it has failed. Has to
+ * be followed by dump_done or dump_reply. */
+void dump_begin(struct dump *dump, json_t *doc);
+
+/* Goes on until a time by clock_ns, one piece at least. Whether there is more. */
+bool dump_some(struct dump *dump, int64_t until_ns);
+void dump_done(struct dump *dump);
+
+/* Answers a request with what is written, or with 500 where it has failed; done
+ * with it then. */
+void dump_reply(struct dump *dump, struct evhttp_request *req, int status);
+
+#endif
