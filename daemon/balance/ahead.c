@@ -85,7 +85,7 @@ static uint32_t most_of(const struct pool *pool, uint32_t cache, uint32_t node)
 	const struct pages *pages = &pool->pages;
 	uint32_t shift = pool->view.geo.page_shift;
 	uint64_t is = pages->node[node].pages;
-	uint64_t may = pages_size(pages, node);
+	uint64_t may = pages_max(pages, node);
 	uint64_t bytes = (is << shift) / SHARE;
 	uint64_t left = pages_free_units(pages, node) << UNIT_SHIFT;
 	left += may > is ? (may - is) << shift : 0;
@@ -292,7 +292,7 @@ static bool fill(struct pool *pool, int64_t until_ns)
 static bool may_grow(const struct pool *pool, uint32_t node)
 {
 	return is_calm(pool, node) && pool->view.nodes[node].drain == 0 &&
-	       pool->pages.node[node].pages < pages_size(&pool->pages, node);
+	       pool->pages.node[node].pages < pages_max(&pool->pages, node);
 }
 
 /* Units that stay free for caches that have nothing: a page's worth, or a part

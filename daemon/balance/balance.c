@@ -53,6 +53,9 @@ void balance_forget(struct pool *pool)
 		return;
 	memset(&pool->balance->held[balance_cell(pool, pool->new_cache, 0)], 0,
 	       n_nodes * sizeof(*pool->balance->held));
+	/* Memory comes now, and not for many caches at once. */
+	memset(&pool->balance->cells[balance_cell(pool, pool->new_cache, 0)],
+	       0, n_nodes * sizeof(*pool->balance->cells));
 	pool->new_cache = 0;
 }
 

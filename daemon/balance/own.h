@@ -107,7 +107,11 @@ struct balance {
 	bool idle_look;   /* the last look ended a round */
 	bool newly_empty; /* the last look found a slab that was not before */
 	uint32_t idle_rounds; /* rounds since something happened */
+	/* The nodes of pages' users, what a look at them cost, whether it was cut
+	 * short, and the loan whose page is the next one's first. */
 	uint8_t client_node[CLIENT_IDS];
+	uint32_t users_work, lent_at;
+	bool users_cut;
 	struct balance_denied denied[NODES_MAX];
 	struct unmet denied_wants;       /* of a plan that is only shown */
 	uint32_t reuse_cache[NODES_MAX]; /* before the next that is asked */

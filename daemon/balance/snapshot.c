@@ -112,7 +112,7 @@ static void fill_cell(struct pool *pool, uint32_t cache, uint32_t node)
 		held->reversals = 0;
 	cell->reversals = held->reversals;
 	held->first_loan = 0;
-	if (b->looked[cache - 1]) {
+	if (b->looked[cache - 1] && pool_standing(pool, cache, node) > 0) {
 		struct partial list = partial_of(&pool->view, cache, node);
 		cell->listed = partial_count_few(&list, SNAPSHOT_LISTED_MAX);
 	}

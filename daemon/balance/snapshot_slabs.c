@@ -110,12 +110,20 @@ void snapshot_empties(struct pool *pool, uint32_t node, bool idle,
 
 #define UNASKED 0xfeu
 
+/* What one look at users costs, in objects that are read: a process of which the
+ * kernel is asked, and a page. */
+#define ASK_WORK 2048u
+#define PAGE_WORK 512u
+#define USERS_WORK (UINT32_C(1) << 20)
+#define PAGE_SLABS 512u /* of a large page, some stand for all */
+
 /* The node of the CPU on which a client last ran, NODE_NONE if unknown. Asked
- * once a snapshot for each client. */
+ * once for each client, until all pages were looked at. */
 static uint32_t node_of_client(struct pool *pool, uint32_t id)
 {
 	uint8_t *node = &pool->balance->client_node[id];
 	unsigned cpu;
+	pool->balance->users_work += *node == UNASKED ? ASK_WORK : 0;
 	if (*node == UNASKED && proc_cpu(pool->view.clients[id].pid, &cpu) == 0)
 		*node = (uint8_t)view_cpu_node(&pool->view, cpu);
 	else if (*node == UNASKED)
@@ -123,20 +131,26 @@ static uint32_t node_of_client(struct pool *pool, uint32_t id)
 	return *node;
 }
 
-/* Bytes of a slab's owned objects, by the node of their owners. */
-static void add_users(struct pool *pool, uint32_t head, uint64_t *bytes)
+/* Bytes of a slab's owned objects, by the node of their owners; it stands for so
+ * many slabs. */
+static void add_users(struct pool *pool, uint32_t head, uint32_t times,
+                      uint64_t *bytes)
 {
 	uint64_t word = pool->view.words[head];
 	const struct layout_cache *row = balance_row(pool, WORD_CACHE(word));
 	const uint16_t *tags = slab_tags(&pool->view, head);
-	for (uint32_t i = 0; i < row->n_objs; i++) {
+	uint32_t run;
+	for (uint32_t i = 0; i < row->n_objs; i += run) {
 		uint16_t tag = atom_load(&tags[i]);
 		uint32_t node;
+		run = tags_run(tags, i, row->n_objs);
 		if (tag == TAG_FREE || tag >= CLIENT_IDS)
 			continue;
 		node = node_of_client(pool, tag);
-		bytes[node < NODES_MAX ? node : NODES_MAX] += row->stride;
+		bytes[node < NODES_MAX ? node : NODES_MAX] +=
+			(uint64_t)run * row->stride * times;
 	}
+	pool->balance->users_work += row->n_objs;
 }
 
 static void describe_page(struct pool *pool, uint64_t number,
@@ -145,6 +159,8 @@ static void describe_page(struct pool *pool, uint64_t number,
 	uint64_t bytes[NODES_MAX + 1] = {0};
 	uint32_t unit = (uint32_t)(number * pool->pages.page_units);
 	uint32_t end = unit + pool->pages.page_units;
+	uint32_t times = 1 + pool->pages.used[number] / PAGE_SLABS;
+	uint32_t slabs = 0;
 	uint32_t most = 0;
 	*page = (struct snapshot_page){
 		.page = number, .lies = pages_node_of(&pool->pages, number)};
@@ -158,7 +174,8 @@ static void describe_page(struct pool *pool, uint64_t number,
 			most = units;
 			page->cache_ix = WORD_CACHE(word) - 1;
 		}
-		add_users(pool, unit, bytes);
+		if (slabs++ % times == 0)
+			add_users(pool, unit, times, bytes);
 	}
 	page->target = page->lies;
 	for (uint32_t node = 0; node <= NODES_MAX; node++) {
@@ -183,16 +200,19 @@ static void recall_past(const struct balance *b, struct snapshot_page *page)
 	}
 }
 
-static void add_page(struct pool *pool, uint64_t number, uint32_t most)
+/* False when no more are taken in this look. */
+static bool add_page(struct pool *pool, uint64_t number, uint32_t most)
 {
 	struct balance *b = pool->balance;
+	if (b->snap.n_pages >= most || b->users_work >= USERS_WORK)
+		return false;
 	for (uint32_t i = 0; i < b->snap.n_pages; i++)
 		if (b->pages[i].page == number)
-			return;
-	if (b->snap.n_pages >= most)
-		return;
+			return true;
+	b->users_work += PAGE_WORK;
 	describe_page(pool, number, &b->pages[b->snap.n_pages]);
 	recall_past(b, &b->pages[b->snap.n_pages++]);
+	return true;
 }
 
 /* Pages with slabs of one node, as far as there is room for them. */
@@ -211,7 +231,8 @@ static void add_node(struct pool *pool, uint32_t node, uint32_t most)
 		}
 		if (page == PAGES_NONE || (around && page >= from))
 			break;
-		add_page(pool, page, most);
+		if (!add_page(pool, page, most))
+			break;
 		*at = page + 1;
 	}
 }
@@ -228,16 +249,31 @@ static void add_draining(struct pool *pool, uint32_t most)
 			add_node(pool, (first + i) % n_nodes, most);
 }
 
+/* Pages with lent slabs, the same. */
+static void add_lent(struct pool *pool, uint32_t most)
+{
+	struct balance *b = pool->balance;
+	uint32_t n = pool->loans.n;
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t at = (b->lent_at + i) % n;
+		uint32_t head = pool->loans.loan[at].head;
+		if (add_page(pool, head / pool->pages.page_units, most))
+			continue;
+		b->lent_at = at;
+		return;
+	}
+}
+
 void snapshot_pages(struct pool *pool, bool brief)
 {
 	struct balance *b = pool->balance;
 	uint32_t most = brief ? SHORT_PAGES : BALANCE_PAGES;
 	b->snap.n_pages = 0;
-	memset(b->client_node, UNASKED, sizeof(b->client_node));
+	b->users_work = 0;
+	if (!b->users_cut)
+		memset(b->client_node, UNASKED, sizeof(b->client_node));
 	if (!brief)
 		add_draining(pool, most);
-	for (uint32_t i = 0; i < pool->loans.n; i++)
-		add_page(pool,
-		         pool->loans.loan[i].head / pool->pages.page_units,
-		         most);
+	add_lent(pool, most);
+	b->users_cut = b->users_work >= USERS_WORK;
 }

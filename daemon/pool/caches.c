@@ -332,15 +332,48 @@ int caches_remove(struct pool *pool, const char *name, struct remedy *why)
 	return n;
 }
 
+#define NAMES (2 * CACHES_MAX)
+
+/* Where a name's cache is noted, or would be. */
+static uint16_t *place_of(const struct pool *pool, uint16_t *newest,
+                          const char *name)
+{
+	uint32_t at = 0;
+	for (const char *c = name; *c != '\0'; c++)
+		at = at * 31 + (unsigned char)*c;
+	while (newest[at % NAMES] != 0 &&
+	       strcmp(row_of(pool, newest[at % NAMES])->name, name) != 0)
+		at++;
+	return &newest[at % NAMES];
+}
+
+/* The newest cache of each name. */
+static void note_newest(const struct pool *pool, uint16_t newest[NAMES])
+{
+	memset(newest, 0, NAMES * sizeof(*newest));
+	for (uint32_t cache = 1; cache <= pool->n_caches; cache++) {
+		const struct layout_cache *row = row_of(pool, cache);
+		uint16_t *place;
+		if (!pool_has_cache(pool, cache))
+			continue;
+		place = place_of(pool, newest, row->name);
+		if (*place == 0 || row->version > row_of(pool, *place)->version)
+			*place = (uint16_t)cache;
+	}
+}
+
 bool caches_tidy(struct pool *pool)
 {
+	static uint16_t newest[NAMES];
 	struct remedy held;
 	bool left = false;
 	if (!pool->superseded)
 		return false;
+	note_newest(pool, newest);
 	for (uint32_t cache = 1; cache <= pool->n_caches; cache++)
 		if (pool_has_cache(pool, cache) &&
-		    caches_find(pool, row_of(pool, cache)->name) != cache &&
+		    *place_of(pool, newest, row_of(pool, cache)->name) !=
+		            cache &&
 		    ends_retire(pool, cache, &held) < 0)
 			left = true;
 	pool->superseded = left;

@@ -366,11 +366,14 @@ uint64_t pages_count_idle(const struct pages *book, uint32_t node,
 {
 	const struct places *sets = &book->node[node].sets;
 	int64_t now = clock_ns();
+	uint64_t page = PAGES_NONE;
 	uint64_t n = 0;
-	for (uint64_t page = places_next(sets, book->page_order, 0);
-	     page != PAGES_NONE;
-	     page = places_next(sets, book->page_order, page + 1))
+	for (uint32_t looks = 0; looks < PAGES_IDLE_LOOKS; looks++) {
+		page = places_prev(sets, book->page_order, page);
+		if (page == PAGES_NONE)
+			break;
 		n += now - book->since_ns[page] >= idle_ns;
+	}
 	return n;
 }
 

@@ -114,7 +114,8 @@ uint64_t pages_next_hole(const struct pages *book, uint32_t file, uint64_t from)
 uint64_t pages_idle(const struct pages *book, uint32_t node, uint64_t below,
                     int64_t idle_ns);
 
-/* How many these are in all. */
+/* How many these are, among the highest so many without a slab. */
+#define PAGES_IDLE_LOOKS 4096u
 uint64_t pages_count_idle(const struct pages *book, uint32_t node,
                           int64_t idle_ns);
 
