@@ -12,6 +12,8 @@
 #include "shm/slab.h"
 #include "shm/tags.h"
 
+#define USED_SLABS 1024u
+
 static uint32_t count_slabs(const struct pool *pool, uint32_t cache)
 {
 	uint32_t n = 0;
@@ -69,40 +71,51 @@ static int say_open(struct pool *pool, uint32_t cache, struct remedy *why)
 	                  pool->openers[cache - 1] == 1 ? "" : " and others");
 }
 
-/* How many objects are in use, and one that owns some. */
-static uint64_t count_used(const struct pool *pool, uint32_t cache,
-                           uint32_t *owner)
+/* What of a cache is in use. */
+struct ends_used {
+	uint64_t objects;
+	uint32_t owner; /* one that owns some */
+	bool more;      /* perhaps */
+};
+
+/* Once any is found, so many slabs are enough to say so. */
+static struct ends_used count_used(const struct pool *pool, uint32_t cache)
 {
 	const struct view *view = &pool->view;
 	uint32_t n_objs = view->caches[cache - 1].n_objs;
-	uint64_t used = 0;
+	struct ends_used used = {0, 0, false};
+	uint32_t looks = 0;
 	if (count_slabs(pool, cache) == 0)
-		return 0;
+		return used;
 	for (uint64_t unit = 0; next_slab(pool, &unit); unit++) {
 		const uint16_t *tags = slab_tags(view, (uint32_t)unit);
 		uint32_t n;
 		if (WORD_CACHE(view->words[unit]) != cache)
 			continue;
+		used.more = looks++ >= USED_SLABS && used.objects > 0;
+		if (used.more)
+			break;
 		n = n_objs - tags_count_free(tags, n_objs);
-		for (uint32_t i = 0; n > 0 && i < n_objs; i++)
-			if (atom_load(&tags[i]) != TAG_FREE)
-				*owner = atom_load(&tags[i]);
-		used += n;
+		for (uint32_t i = 0; n > 0 && used.owner == 0 && i < n_objs;
+		     i++)
+			used.owner = atom_load(&tags[i]);
+		used.objects += n;
 	}
 	return used;
 }
 
-static int say_used(const struct pool *pool, uint64_t used, uint32_t owner,
+static int say_used(const struct pool *pool, const struct ends_used *used,
                     struct remedy *why)
 {
 	char who[64] = "";
-	if (owner < CLIENT_IDS)
-		name_client(pool, owner, who, sizeof(who));
+	if (used->owner < CLIENT_IDS)
+		name_client(pool, used->owner, who, sizeof(who));
 	return remedy_set(why, -EBUSY,
 	                  "have them freed, or end the clients that own them",
-	                  "%llu of its objects %s in use (%s)",
-	                  (unsigned long long)used, used == 1 ? "is" : "are",
-	                  who);
+	                  "%llu%s of its objects %s in use (%s)",
+	                  (unsigned long long)used->objects,
+	                  used->more ? " or more" : "",
+	                  used->objects == 1 ? "is" : "are", who);
 }
 
 /* ---- the end ------------------------------------------------------------ */
@@ -135,18 +148,17 @@ static void clear_wants(struct pool *pool, uint32_t cache)
 int ends_retire(struct pool *pool, uint32_t cache, struct remedy *why)
 {
 	struct layout_cache *row = pool_cache(pool, cache);
-	uint32_t owner = 0;
-	uint64_t used;
+	struct ends_used used;
 	if (pool->openers[cache - 1] > 0)
 		return say_open(pool, cache, why);
-	used = count_used(pool, cache, &owner);
-	if (used > 0 && sweep_is_due(pool)) {
+	used = count_used(pool, cache);
+	if (used.objects > 0 && sweep_is_due(pool)) {
 		/* What the dead had in it is on its way back. */
 		sweep_rest(pool);
-		used = count_used(pool, cache, &owner);
+		used = count_used(pool, cache);
 	}
-	if (used > 0)
-		return say_used(pool, used, owner, why);
+	if (used.objects > 0)
+		return say_used(pool, &used, why);
 	if (reclaim_all(pool, cache) < 0)
 		return remedy_set(why, -EBUSY,
 		                  "try again; end a client that stands still",

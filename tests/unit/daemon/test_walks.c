@@ -92,6 +92,20 @@ Test(walks, a_cache_ends_by_its_slabs)
 	cr_expect_leq(control_bytes() - before, FEW_BYTES);
 }
 
+/* Nobody has it open, and a client keeps all of it: each who asks for it anew has so
+ * many slabs looked at. */
+Test(walks, that_a_cache_is_in_use_is_found_in_bounds)
+{
+	struct remedy why;
+	a = (uint32_t)pool_fixture_cache(&fixture, "c", 60000, 8, 0);
+	for (unsigned i = 0; i < 1500; i++)
+		carve(0);
+	pool_fixture_claim_all(&fixture, 1, a, 0);
+	cr_expect_eq(ends_retire(pool, a, &why), -EBUSY);
+	cr_expect_str_eq(why.what, "1024 or more of its objects are in use "
+				   "(client 1, which has ended)");
+}
+
 Test(walks, reports_and_audits_read_what_is_ready)
 {
 	struct usage_slab slab;
