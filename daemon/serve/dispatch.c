@@ -203,6 +203,39 @@ static unsigned max_peers(const struct server *server)
 	return max;
 }
 
+/* Who makes room where there is none for a newcomer: that one where half of those
+ * who have said nothing yet are its user's, else the first to come of others'. */
+static struct peer *who_goes(const struct server *server, struct peer *newcomer)
+{
+	struct peer *first = newcomer;
+	unsigned n = 0;
+	unsigned n_own = 0;
+	/* The last of the list has been there for longest. */
+	for (struct peer *peer = server->peers; peer != NULL;
+	     peer = peer->next) {
+		if (peer->state != PEER_PENDING)
+			continue;
+		n++;
+		if (peer->uid == newcomer->uid)
+			n_own++;
+		else
+			first = peer;
+	}
+	return n_own >= (n + 1) / 2 ? newcomer : first;
+}
+
+/* False: it has no place. */
+static bool make_room(struct peer *newcomer)
+{
+	struct server *server = newcomer->server;
+	struct peer *gone;
+	if (server->n_peers <= max_peers(server))
+		return true;
+	gone = who_goes(server, newcomer);
+	peer_fault(gone, DROP_LIMIT, "all clients' places are taken");
+	return gone != newcomer;
+}
+
 void dispatch_accept(struct server *server, int sock)
 {
 	struct peer *peer = peer_new(server, PEER_PENDING);
@@ -219,10 +252,9 @@ void dispatch_accept(struct server *server, int sock)
 	peer->pid = cred.pid;
 	peer->uid = cred.uid;
 	peer->gid = cred.gid;
-	if (server->n_peers > max_peers(server))
-		peer_fault(peer, DROP_LIMIT, "all clients' places are taken");
-	else if (death_open(peer) < 0 ||
-	         peer_watch(peer, &peer->on_sock, sock, on_message) < 0)
+	if (make_room(peer) &&
+	    (death_open(peer) < 0 ||
+	     peer_watch(peer, &peer->on_sock, sock, on_message) < 0))
 		peer_free(peer);
 }
 

@@ -174,6 +174,33 @@ static void test_slabd(void)
 		close(other[i]);
 }
 
+/* One user's connections that say nothing keep no other's client out. */
+static void test_silent(void)
+{
+	static int socks[300];
+	struct raw raw;
+	unsigned n = sizeof(socks) / sizeof(socks[0]);
+	if (geteuid() != 0) {
+		tap_skip("root alone can be two users", "who says nothing");
+		return;
+	}
+	fixture_open(&fixture, "[slabd]\nsocket_mode = 0666\n" CONFIG
+	                       "max_clients = 8\n");
+	if (syscall(SYS_setresuid, -1, NOBODY, -1) < 0)
+		tap_bail("no other user");
+	for (unsigned i = 0; i < n; i++)
+		socks[i] = raw_connect(&fixture);
+	if (syscall(SYS_setresuid, -1, 0, -1) < 0)
+		tap_bail("not root any more");
+	raw_open(&raw, &fixture, "default");
+	tap_ok(fixture_number(&fixture, "/status", "dropped.limit") > 0,
+	       "hundreds that say nothing keep no other user out");
+	raw_close(&raw);
+	for (unsigned i = 0; i < n; i++)
+		close(socks[i]);
+	fixture_close(&fixture);
+}
+
 /* ---- what was queued ---------------------------------------------------- */
 
 /* Not one call of these waits, else the test would not end. */
@@ -407,6 +434,7 @@ int main(void)
 	tap_start(300);
 	signal(SIGPIPE, SIG_IGN);
 	test_slabd();
+	test_silent();
 	test_successor();
 	test_read();
 	test_slow();
