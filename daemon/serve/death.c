@@ -14,6 +14,7 @@
 #include "daemon/serve/duty.h"
 #include "daemon/serve/files.h"
 #include "daemon/serve/kept.h"
+#include "daemon/serve/share.h"
 #include "daemon/watch/wake.h"
 
 #define HELLO_NS (5 * CLOCK_S)
@@ -22,7 +23,7 @@
 #define LAP_AFTER_NS (5 * CLOCK_S) /* after a death */
 #define LAP_STEP_NS (50 * CLOCK_MS)
 #define LAP_AGAIN_NS (60 * CLOCK_S) /* from one lap to the next */
-#define SHARE_NS (2 * CLOCK_MS)     /* of a turn, for ends of processes */
+#define SHARE_NS (2 * CLOCK_MS)     /* ends of processes, see serve/share.h */
 
 /* ---- who waits for a sweep ------------------------------------------------ */
 
@@ -179,11 +180,11 @@ static void relist(struct peer *peer)
 		wake_start(peer->server->sweep, 0);
 }
 
-/* Whether this turn has any time left for ends of processes: of many that come
- * at once, the next turns have the rest. */
+/* Whether there is time for another process's end: of many that come at once,
+ * the next shares have the rest. */
 static bool has_share(struct server *server)
 {
-	return share_left(&server->deaths, SHARE_NS) > 0;
+	return share_left(server, &server->deaths, SHARE_NS) > 0;
 }
 
 static void join_again(struct peer *peer)
@@ -195,7 +196,7 @@ static void join_again(struct peer *peer)
 		return;
 	}
 	wait_for_sweep(peer, sweep_join(peer->pool, peer->id));
-	server->deaths.used_ns += clock_ns() - began_ns;
+	share_use(&server->deaths, began_ns);
 }
 
 static void on_timer(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
@@ -238,13 +239,13 @@ static void on_death(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 	struct peer *peer = arg;
 	struct server *server = peer->server;
 	int64_t began_ns = clock_ns();
-	/* A pidfd says so again in the next turn. */
+	/* A pidfd says so again. */
 	if (!has_share(server))
 		return;
 	peer_disconnect(peer);
 	peer->pool->counts.deaths++;
 	reap(peer);
-	server->deaths.used_ns += clock_ns() - began_ns;
+	share_use(&server->deaths, began_ns);
 }
 
 void death_goodbye(struct peer *peer, void (*farewell)(struct peer *peer))

@@ -14,10 +14,11 @@
 #include "daemon/pool/sweep.h"
 #include "daemon/serve/leaving.h"
 #include "daemon/serve/peer.h"
+#include "daemon/serve/share.h"
 #include "daemon/watch/wake.h"
 
-#define WANTS_NS (2 * CLOCK_MS)     /* of a turn, for one pool's wants */
-#define ALL_WANTS_NS (4 * CLOCK_MS) /* for those of all pools */
+#define WANTS_NS (2 * CLOCK_MS)     /* one pool's wants, see serve/share.h */
+#define ALL_WANTS_NS (4 * CLOCK_MS) /* those of all pools */
 #define RETRY_NS (50 * CLOCK_MS) /* denied lists are asked for anew */
 #define BUSY_NS (2 * CLOCK_MS)   /* another slabd may be out of the way */
 #define LATE_NS (10 * CLOCK_MS)
@@ -153,14 +154,14 @@ static void on_calm(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 	duty_settle_levels(arg);
 }
 
-/* A slice of the pool's round over its wants, as long as its share of this turn
- * lasts, and that of all pools. */
+/* A slice of the pool's round over its wants, as long as its share lasts, and
+ * that of all pools. */
 static enum wants_outcome serve_slice(struct server *server, struct pool *pool)
 {
 	struct share *all = &server->wants_of_all;
 	struct duty_share *own = &server->wants_of[pool - server->pools];
-	int64_t own_ns = share_left(&own->share, WANTS_NS);
-	int64_t all_ns = share_left(all, ALL_WANTS_NS);
+	int64_t own_ns = share_left(server, &own->share, WANTS_NS);
+	int64_t all_ns = share_left(server, all, ALL_WANTS_NS);
 	int64_t began_ns = clock_ns();
 	enum wants_outcome outcome = WANTS_NOTHING;
 	own->due = true;
@@ -168,8 +169,8 @@ static enum wants_outcome serve_slice(struct server *server, struct pool *pool)
 		outcome = wants_serve(
 			pool, began_ns + (own_ns < all_ns ? own_ns : all_ns),
 			&own->due);
-		own->share.used_ns += clock_ns() - began_ns;
-		all->used_ns += clock_ns() - began_ns;
+		share_use(&own->share, began_ns);
+		share_use(all, began_ns);
 	}
 	if (own->due)
 		wake_start(server->wants, 0);
@@ -213,7 +214,7 @@ void duty_serve_swept(struct server *server, struct pool *pool)
 	serve_on(server, pool);
 }
 
-/* What the turns before had no time for, behind all that came in this one. */
+/* What there was no time for, behind all that came meanwhile. */
 static void on_wants(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 {
 	struct server *server = arg;

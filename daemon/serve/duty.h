@@ -3,8 +3,8 @@
  * What is due in the pools, and when.
  *
  *   wants     clients rang, or may have: served at once, but for no longer
- *             than a pool's share of a turn, and all pools'; the rest in the
- *             next turns, pools in turn. What is denied is asked for anew a
+ *             than a pool's share, and all pools' (serve/share.h); the rest
+ *             by the next ones, pools in turn. What is denied is asked for anew a
  *             while later, and clients are asked to trim
  *   ahead     after wants were served: pages faulted in before they are needed
  *   balance   the nodes are looked at a while after something happened, and

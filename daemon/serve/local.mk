@@ -32,6 +32,7 @@ libdaemon_la_SOURCES += \
 	daemon/serve/peer.c \
 	daemon/serve/peer.h \
 	daemon/serve/server.h \
+	daemon/serve/share.c \
 	daemon/serve/share.h \
 	daemon/serve/told.c \
 	daemon/serve/told.h \

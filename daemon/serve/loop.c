@@ -29,6 +29,7 @@
 #include "daemon/serve/leaving.h"
 #include "daemon/serve/machine.h"
 #include "daemon/serve/peer.h"
+#include "daemon/serve/share.h"
 #include "daemon/serve/told.h"
 #include "daemon/serve/users.h"
 #include "daemon/watch/wake.h"
@@ -336,6 +337,8 @@ static int open_events(struct server *server)
 	if (r == 0)
 		r = duty_open(server);
 	if (r == 0)
+		r = share_open(server);
+	if (r == 0)
 		r = users_open(server, dispatch_read);
 	if (r == 0)
 		r = files_open(server);
@@ -468,6 +471,7 @@ void loop_close(struct server *server)
 	files_close(server);
 	duty_close(server);
 	users_close(server);
+	share_close(server);
 	drops_close(&server->drops);
 	wake_free(&loop.accept);
 	wake_free(&loop.accept_again);

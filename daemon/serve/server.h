@@ -6,7 +6,8 @@
  *   serve/loop.c        everything opened, the loop, everything closed
  *   serve/machine.c     CPUs and memory that come, go and run short
  *   serve/dispatch.c    what connections bring, handed to those below
- *   serve/users.c       what users may take of a turn
+ *   serve/share.c       shares of the loop's time
+ *   serve/users.c       what of it a user's messages have
  *   serve/hello.c       who may come in, and what they get
  *   serve/message.c     one message, read and checked
  *   serve/death.c       clients' processes, and what they leave
@@ -29,7 +30,6 @@
 #include "daemon/pool/pool.h"
 #include "daemon/serve/drops.h"
 #include "daemon/serve/listen.h"
-#include "daemon/serve/share.h"
 #include "daemon/watch/psi.h"
 
 #define USERS_BITS 7
@@ -37,6 +37,12 @@
 
 struct machine;
 struct peer;
+
+/* Of the loop's time, see serve/share.h. */
+struct share {
+	uint64_t pass; /* in which it was used last */
+	int64_t used_ns;
+};
 
 struct server {
 	const struct config *config;
@@ -61,7 +67,7 @@ struct server {
 	struct event *sweep; /* a slice is due in some pool */
 	struct event *lap;   /* a step of the slow look at everything */
 	unsigned sweep_turn; /* the pool whose slice is next */
-	struct share deaths; /* of each turn, for ends of processes */
+	struct share deaths; /* ends of processes */
 	struct peer_queue {  /* who waits for a sweep, and who for an answer
 	                        too, by pool */
 		struct peer *first;
@@ -70,7 +76,7 @@ struct server {
 	/* Of serve/duty.c. */
 	struct event *wants; /* rounds over pools' wants go on */
 	unsigned wants_turn; /* the pool that is the first to */
-	struct duty_share {  /* of a turn of the loop, by pool */
+	struct duty_share {  /* by pool */
 		struct share share;
 		bool due; /* there is more to do */
 	} wants_of[CONFIG_POOLS_MAX];
@@ -86,8 +92,11 @@ struct server {
 	 * other pools lack pages of a node. */
 	enum plan_pressure kernel;
 	struct psi_state scarce[CONFIG_POOLS_MAX][NODES_MAX];
+	/* Of serve/share.c. */
+	uint64_t passes;
+	struct event *pass; /* the next one begins */
 	/* Of serve/users.c. */
-	struct event *users_wait; /* for another turn of the loop */
+	struct event *users_wait; /* for another share */
 	unsigned users_turn;      /* who is asked first */
 	void (*read)(struct peer *peer, int fd, unsigned n);
 	struct user {

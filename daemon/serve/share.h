@@ -1,23 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-/* A share of each turn of the loop: how much of it is left. */
+/*
+ * Shares of the loop's time, so that no crowd of one kind keeps others waiting.
+ *
+ *   used up --> on_pass, behind all that is due by then --> a new one
+ *
+ * A share lasts for as long as its user asks for little. Who has used it up has
+ * another one as soon as everybody else that was due had his turn: where nobody
+ * was, that is at once.
+ */
 #ifndef DAEMON_SERVE_SHARE_H
 #define DAEMON_SERVE_SHARE_H
 
-#include <stdint.h>
+#include "daemon/serve/server.h"
 
-#include "daemon/base/turn.h"
+/* Makes the event. 0 or -ENOMEM. Close is fine after a failure, too. */
+int share_open(struct server *server);
+void share_close(struct server *server);
 
-struct share {
-	uint64_t turn; /* in which it was used last */
-	int64_t used_ns;
-};
+/* What is left of a share of so much: 0 or less, nothing until the next one. */
+int64_t share_left(struct server *server, struct share *share, int64_t most_ns);
 
-static inline int64_t share_left(struct share *share, int64_t most_ns)
-{
-	uint64_t turn = turn_counts()->count;
-	if (share->turn != turn)
-		*share = (struct share){.turn = turn};
-	return most_ns - share->used_ns;
-}
+/* It was used since then. */
+void share_use(struct share *share, int64_t since_ns);
 
 #endif

@@ -4,10 +4,11 @@
 #include <errno.h>
 
 #include "daemon/base/clock.h"
+#include "daemon/serve/share.h"
 #include "daemon/watch/wake.h"
 
-#define SHARE_NS (2 * CLOCK_MS) /* of a turn, for one user in one pool */
-#define ALL_NS (6 * CLOCK_MS)   /* for all users that have had to wait */
+#define SHARE_NS (2 * CLOCK_MS) /* one user in one pool */
+#define ALL_NS (4 * CLOCK_MS)   /* all that have had to wait, at one time */
 #define MESSAGES_A_TURN 32u     /* of a peer; then others have theirs */
 #define MESSAGES_IN_LINE 8u
 
@@ -28,7 +29,7 @@ static void read_some(struct user *user, struct peer *peer, int fd, unsigned n)
 	users_read *read = peer->server->read;
 	int64_t began_ns = clock_ns();
 	read(peer, fd, n);
-	user->share.used_ns += clock_ns() - began_ns;
+	share_use(&user->share, began_ns);
 }
 
 void users_serve(struct peer *peer, int fd)
@@ -36,7 +37,7 @@ void users_serve(struct peer *peer, int fd)
 	struct server *server = peer->server;
 	struct user *user = user_of(peer);
 	if (peer->line.link == NULL && user->line.first == NULL &&
-	    share_left(&user->share, SHARE_NS) > 0) {
+	    share_left(server, &user->share, SHARE_NS) > 0) {
 		read_some(user, peer, fd, MESSAGES_A_TURN);
 		return;
 	}
@@ -73,7 +74,7 @@ static void serve_first(struct user *user)
 		read_some(user, peer, fd, MESSAGES_IN_LINE);
 }
 
-/* Behind all that came in this turn: users in turn. */
+/* Behind all that came meanwhile: users in turn. */
 static void on_users(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 {
 	struct server *server = arg;
@@ -83,7 +84,7 @@ static void on_users(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 	for (unsigned i = 0; i < USERS; i++) {
 		struct user *user = &server->users[(first + i) % USERS];
 		while (user->line.first != NULL &&
-		       share_left(&user->share, SHARE_NS) > 0 &&
+		       share_left(server, &user->share, SHARE_NS) > 0 &&
 		       clock_ns() < end_ns)
 			serve_first(user);
 		more |= user->line.first != NULL;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the messages of one user may take of a turn of the loop.
+ * What the messages of one user may take of the loop's time.
  *
  *   a message --> its user's share lasts --> it is read at once
- *        '--> it does not, or others wait --> in line --> a later turn
+ *        '--> it does not, or others wait --> in line --> the next share
  *
  * A client has tokens, but a process may have hundreds of ids, and a user
- * hundreds of processes: what all those of one user in a pool have read in a
- * turn, with all that follows from it, has one share. Those beyond wait in line,
+ * hundreds of processes: what all those of one user in a pool have read,
+ * with all that follows from it, has one share (serve/share.h). Those beyond wait in line,
  * first come first served, and have little read at a time, so that an honest
  * client among them has its turn. Nobody is dropped for it: a ring that waits is
  * as good as many.

@@ -93,13 +93,13 @@ tests_unit_daemon_test_balance_look_LDFLAGS = $(clock_wrap)
 tests_unit_daemon_test_clients_LDFLAGS = $(clock_wrap)
 tests_unit_daemon_test_clock_LDFLAGS = $(clock_wrap)
 tests_unit_daemon_test_denied_LDFLAGS = $(clock_wrap)
-tests_unit_daemon_test_duty_LDFLAGS = $(clock_wrap) -Wl,--wrap=turn_counts
+tests_unit_daemon_test_duty_LDFLAGS = $(clock_wrap)
 tests_unit_daemon_test_held_LDFLAGS = $(clock_wrap)
 tests_unit_daemon_test_log_LDFLAGS = $(clock_wrap)
 tests_unit_daemon_test_pages_LDFLAGS = $(clock_wrap)
 tests_unit_daemon_test_peer_LDFLAGS = $(clock_wrap)
 tests_unit_daemon_test_reuse_LDFLAGS = $(clock_wrap)
-tests_unit_daemon_test_users_LDFLAGS = $(clock_wrap) -Wl,--wrap=turn_counts
+tests_unit_daemon_test_users_LDFLAGS = $(clock_wrap)
 
 tests_unit_daemon_test_looks_LDFLAGS = $(clock_wrap) \
 	-Wl,--wrap=usage_piece,--wrap=usage_audit_piece

@@ -5,7 +5,7 @@
 
 #include "daemon/balance/balance.h"
 #include "daemon/base/clock.h"
-#include "daemon/base/turn.h"
+#include "daemon/serve/share.h"
 #include "daemon/watch/psi.h"
 #include "tests/lib/clock.h"
 #include "tests/lib/report_fixture.h"
@@ -93,29 +93,20 @@ Test(duty, the_kernel_presses_those_that_want_to_know)
 
 /* ---- a share of a turn --------------------------------------------------- */
 
-/* Turns are the test's to count: Criterion has an event loop of its own. */
-const struct turns *__wrap_turn_counts(void);
-static struct turns turns;
-
-const struct turns *__wrap_turn_counts(void)
-{
-	return &turns;
-}
-
 static void turn(void)
 {
-	turns.count++;
 	event_base_loop(server.base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
 }
 
 static void use_share(struct share *share)
 {
-	share->turn = turns.count;
+	share->pass = server.passes;
 	share->used_ns = CLOCK_S;
 }
 
 static void begin_loop(void)
 {
+	cr_assert_eq(share_open(&server), 0);
 	cr_assert_eq(duty_open(&server), 0);
 }
 
@@ -127,6 +118,7 @@ Test(duty, a_ring_is_served_at_once)
 	cr_expect_gt(first->counts.grown_slabs, 0);
 	cr_expect_not(server.wants_of[0].due);
 	duty_close(&server);
+	share_close(&server);
 }
 
 /* Those that come when the pool's share is used up wait for the next turn; the
@@ -146,6 +138,7 @@ Test(duty, a_pool_has_its_share_of_a_turn)
 	cr_expect_gt(first->counts.grown_slabs, 0);
 	cr_expect_not(server.wants_of[0].due);
 	duty_close(&server);
+	share_close(&server);
 }
 
 Test(duty, all_pools_have_a_share_of_a_turn)
@@ -161,4 +154,5 @@ Test(duty, all_pools_have_a_share_of_a_turn)
 	cr_expect_gt(first->counts.grown_slabs, 0);
 	cr_expect_not(server.wants_of[0].due || server.wants_of[1].due);
 	duty_close(&server);
+	share_close(&server);
 }

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "daemon/base/clock.h"
-#include "daemon/base/turn.h"
+#include "daemon/serve/share.h"
 #include "tests/lib/clock.h"
 
 #define PEERS 6u
@@ -21,15 +21,6 @@ static unsigned n_reads;
 static unsigned most; /* that the last was allowed to read */
 static int64_t costs_ns;
 static struct peer *frees;
-
-/* Turns are the test's to count: Criterion has an event loop of its own. */
-const struct turns *__wrap_turn_counts(void);
-static struct turns turns;
-
-const struct turns *__wrap_turn_counts(void)
-{
-	return &turns;
-}
 
 /* A message that came is left there: it comes again, as many do. */
 static void read_note(struct peer *peer, int fd, unsigned n)
@@ -52,6 +43,7 @@ static void begin(void)
 {
 	test_clock_set(CLOCK_S);
 	server.base = event_base_new();
+	cr_assert_eq(share_open(&server), 0);
 	cr_assert_eq(users_open(&server, read_note), 0);
 	for (unsigned i = 0; i < PEERS; i++) {
 		int pair[2];
@@ -75,6 +67,7 @@ static void end(void)
 	for (unsigned i = 0; i < PEERS; i++)
 		close(theirs[i]);
 	users_close(&server);
+	share_close(&server);
 	event_base_free(server.base);
 }
 
@@ -83,7 +76,6 @@ TestSuite(users, .init = begin, .fini = end, .timeout = 300);
 static void turn(void)
 {
 	n_reads = 0;
-	turns.count++;
 	event_base_loop(server.base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
 }
 
@@ -96,7 +88,7 @@ static void come(unsigned n)
 
 Test(users, few_are_read_as_they_come)
 {
-	costs_ns = CLOCK_MS / 4;
+	costs_ns = CLOCK_MS / 8;
 	come(BY_ONE);
 	for (int i = 0; i < 3; i++) {
 		turn();
@@ -104,6 +96,19 @@ Test(users, few_are_read_as_they_come)
 		cr_expect_eq(most, 32);
 		cr_expect_not(evtimer_pending(server.users_wait, NULL));
 	}
+}
+
+/* Where nobody else is there, a share that is used up costs a turn in which
+ * nothing else is done. */
+Test(users, one_alone_goes_on)
+{
+	unsigned reads = 0;
+	come(1);
+	for (unsigned i = 0; i < 20; i++) {
+		turn();
+		reads += n_reads;
+	}
+	cr_expect_geq(reads, 12);
 }
 
 /* Those that have waited come before those that were served. */
