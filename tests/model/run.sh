@@ -32,8 +32,8 @@ runs() {
 	carve|$carve|CLIENTS=1 UNITS=2|-m500000
 	carve|$carve|CLIENTS=2 UNITS=1|-m500000
 	lend|$lend|CLIENTS=2 OBJS=1|-m1000000
-	want|$want|WAITS=1 RESTARTS=1|-a -f -m50000
-	want|$want|WAITS=0 RESTARTS=1|-a -f -m50000
+	want|$want|WAITS=1 RESTARTS=1|-a -f -m100000
+	want|$want|WAITS=0 RESTARTS=1|-a -f -m100000
 	EOT
 	[ $all = 0 ] || cat <<-EOT
 	tags_lease|$tags_lease|CLIENTS=3 SLABS=1 OBJS=2|-w27 -m10000000
@@ -100,6 +100,7 @@ mutants() {
 	want|adopt_keeps_denied|shortage_relieved|WAITS=0
 	want|no_last_ring|shortage_relieved|WAITS=0 STOPS=0
 	want|no_reap_serve|shortage_relieved|WAITS=0 STOPS=0 RESTARTS=0 MUTANT_no_last_ring
+	want|no_round_again|shortage_relieved|WAITS=0 STOPS=0 RESTARTS=0 MUTANT_no_last_ring
 	EOT
 }
 

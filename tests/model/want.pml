@@ -22,6 +22,9 @@
 #ifndef MUTANT_no_reap_serve     /* a reaping does not look at the wants */
 #define MUTANT_no_reap_serve 0
 #endif
+#ifndef MUTANT_no_round_again    /* a ring within a round has no other follow */
+#define MUTANT_no_round_again 0
+#endif
 #ifndef MUTANT_no_announce         /* slabd does not count what it did */
 #define MUTANT_no_announce 0
 #endif
@@ -62,6 +65,12 @@ bit timer;              /* a retry is due some time */
 bit fired;              /* it is due now */
 byte restarts;
 
+/* slabd's own: somebody rang since the round began that is under way. */
+bit due;
+byte round;             /* where its cursor is: */
+#define TAKEN 1         /* at the want, which is to be served */
+#define BEHIND 2        /* at that of another cache, further on */
+
 /* grow_seq, by what is asked of it: has it moved since the client read it, and
  * is it as it was at the client's last wait in vain. */
 bit moved;
@@ -80,7 +89,9 @@ inline crash() {
 	rival_joined = 0;
 	ring = 0;
 	timer = 0;
-	fired = 0
+	fired = 0;
+	due = 0;
+	round = 0
 }
 
 /* doorbell_ring: lost where the sockets are gone */
@@ -213,18 +224,23 @@ inline announce() {
 	fi
 }
 
-/* wants_serve */
+/* wants_serve: a slice of a round, which ends anywhere. */
 inline serve() {
 	if
-	:: !want
-	:: d_step { want -> want = 0 };
+	:: d_step { round == 0 && due ->
+		due = 0;
+		round = (want -> TAKEN : BEHIND);
+		want = 0 }
+	:: round == TAKEN ->
 		if
 		:: at == LISTED
 		:: d_step { at == OTHER -> at = LISTED }
 		:: d_step { at >= HELD_OTHER -> denied = 1; timer = 1 }
 		OR_CRASH
 		fi;
-		SRV_STEP(announce())
+		SRV_STEP(announce(); round = BEHIND)
+	:: d_step { round == BEHIND -> round = 0 }
+	:: round == 0 && !due
 	OR_CRASH
 	fi
 }
@@ -237,22 +253,24 @@ dead:
 	:: restarts > 0 ->
 		/* marks_adopt, take_up_clients */
 		SRV_STEP(if :: MUTANT_adopt_keeps_denied :: else -> denied = 0 fi);
-		SRV_STEP(announce());
-		serve()
+		SRV_STEP(announce(); due = 1)
 	fi;
 	do
-	:: ring || knock || dead_now || fired ->
+	:: ring || knock || dead_now || fired || due || round != 0 ->
 		/* One turn of the event loop: all that is ready. */
 		if
 		/* take_back */
-		:: d_step { knock -> knock = 0; welcomed = 1 };
-			serve()
+		:: d_step { knock -> knock = 0; welcomed = 1; due = 1 }
 		:: !knock
 		OR_CRASH
 		fi;
 		if
-		:: d_step { ring -> ring = 0 };
-			serve()
+		:: d_step { ring ->
+			ring = 0;
+			if
+			:: MUTANT_no_round_again && round != 0
+			:: else -> due = 1
+			fi }
 		:: !ring
 		OR_CRASH
 		fi;
@@ -265,7 +283,7 @@ dead:
 			SRV_STEP(denied = 0);
 			if
 			:: MUTANT_no_reap_serve
-			:: !MUTANT_no_reap_serve -> serve()
+			:: !MUTANT_no_reap_serve -> SRV_STEP(due = 1)
 			fi;
 			SRV_STEP(dead_now = 0)
 		:: !dead_now
@@ -280,9 +298,11 @@ dead:
 			fi }
 		:: !fired
 		OR_CRASH
-		fi
+		fi;
+		/* on_wants */
+		serve()
 	/* The same: it need not crash. */
-	:: !ring && !knock && !dead_now && !fired
+	:: !ring && !knock && !dead_now && !fired && !due && round == 0
 	OR_CRASH
 	od
 }
