@@ -410,6 +410,8 @@ int adopt_pool(struct pool *pool, const struct config_pool *config,
 	int r;
 	pool_init(pool, config, topo);
 	pool->journal_fd = keep_take(pool, KEEP_JOURNAL);
+	if (pool->journal_fd < 0 && keep_peek(pool->name, KEEP_CONTROL) >= 0)
+		keep_let_go(pool);
 	if (pool->journal_fd < 0)
 		return ADOPT_E_NONE;
 	r = journal_map(pool->journal_fd, pool->name, &pool->journal, &why);

@@ -132,9 +132,10 @@ void keep_let_go(struct pool *pool)
 	         pool->name);
 	forget_files(pool);
 	/* The manager's copies are closed by then. */
-	in_use = !fdstore_barrier() || has_living(pool->name) ||
-	         ledger_is_mapped(pool->journal);
-	ledger_pay(pool->journal, pool->topo, in_use);
+	in_use = !fdstore_barrier() || has_living(pool->name);
+	if (pool->journal != NULL)
+		ledger_pay(pool->journal, pool->topo,
+		           in_use || ledger_is_mapped(pool->journal));
 	pool_destroy(pool);
 	keep_forget(pool);
 }

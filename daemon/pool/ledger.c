@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "daemon/base/log.h"
+#include "daemon/manager/fdstore.h"
 #include "daemon/pool/nodes.h"
 
 #define HEAD "slabd."
@@ -188,6 +189,16 @@ bool ledger_is_mapped(const struct journal *journal)
 	return found;
 }
 
+/* Whether the manager has the pool's files, and lost its ledger. */
+static bool is_kept(const struct journal *journal)
+{
+	char name[NAME_BYTES + 24];
+	struct stat st;
+	snprintf(name, sizeof(name), "slabd.pool.%s.control", journal->name);
+	return fstat(fdstore_peek(name), &st) == 0 &&
+	       st.st_ino == journal->control_ino;
+}
+
 /* Whether nothing is left to give back. */
 static bool give_back(const struct topo *topo, struct journal *journal)
 {
@@ -195,7 +206,8 @@ static bool give_back(const struct topo *topo, struct journal *journal)
 	unsigned long long left;
 	if (!is_of_boot(journal))
 		return true;
-	ledger_pay(journal, topo, pages > 0 && ledger_is_mapped(journal));
+	ledger_pay(journal, topo, pages > 0 && (is_kept(journal) ||
+	                                        ledger_is_mapped(journal)));
 	left = pages_of(journal);
 	if (left > 0)
 		log_warn("pool %s: %llu hugepages that a slabd before this one "

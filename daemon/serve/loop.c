@@ -483,6 +483,10 @@ void loop_close(struct server *server)
 	listen_close(&server->clients, is_left(&server->clients));
 	listen_close(&server->control, is_left(&server->control));
 	door_stop();
+	/* What was in use as it was let go of may be free by now: first, as
+	 * beside free pages less can be given back. */
+	if (loop.ending == ENDING_TOLD)
+		ledger_settle(server->topo);
 	for (unsigned i = 0; i < server->n_pools; i++)
 		close_pool(&server->pools[i]);
 	/* As of all others: the next slabd may not come, or not find them. */
