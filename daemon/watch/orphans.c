@@ -5,9 +5,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -15,36 +18,34 @@
 #include "daemon/base/clock.h"
 #include "daemon/watch/wake.h"
 
-#define SLICE_NS CLOCK_MS
-#define LOOK_LINES 64u /* between two looks at the clock */
+#define LOOK_LINES 64u /* until it may be told to end */
 #define LINE_BYTES 512u
 
 enum pass { PASS_NONE, PASS_CONTROLS, PASS_FILES, PASS_KEEPERS };
 
 struct orphans {
 	struct orphans_request want;
-	struct event *timer;
-	enum pass pass;
-	DIR *dir;         /* of all processes */
-	int32_t pid;      /* that is looked at */
-	FILE *maps;       /* its own; NULL: the next one is due */
-	uint32_t held;    /* of all: that it has mapped */
-	bool again;       /* it is read for the second time */
+	struct event *on_ended;
+	int ended; /* written to by the scan's last act */
+	/* Of the loop. */
+	bool runs;
+	pthread_t thread;
 	int64_t ended_ns; /* 0: no scan yet */
-	unsigned n;
-	struct orphan all[ORPHANS_MAX]; /* of the scan under way */
 	unsigned n_found;
 	struct orphan found[ORPHANS_MAX];
+	/* Of both. */
+	pthread_mutex_t lock;
+	bool stopped;
+	/* Of the scan, until it has ended. */
+	enum pass pass;
+	DIR *dir;      /* of all processes */
+	int32_t pid;   /* that is looked at */
+	FILE *maps;    /* its own; NULL: the next one is due */
+	uint32_t held; /* of all: that it has mapped */
+	bool again;    /* it is read for the second time */
+	unsigned n;
+	struct orphan all[ORPHANS_MAX];
 };
-
-/* A file of another process, as this kernel has it in mind: who serves it (a file
- * system of the process's own, over the network) is not asked, as that may take
- * for ever. Memory files are known all the time. */
-static bool stat_known(int dir, const char *path, struct statx *out)
-{
-	return statx(dir, path, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, 0, out) ==
-	       0;
-}
 
 /* One mapping of a memory file. */
 struct mapping {
@@ -55,6 +56,15 @@ struct mapping {
 	const char *name; /* behind "/memfd:", up to " (deleted)" */
 	size_t len;
 };
+
+/* A file of another process, as this kernel has it in mind: who serves it (a file
+ * system of the process's own, over the network) is not asked, as that may take
+ * for ever. Memory files are known all the time. */
+static bool stat_known(int dir, const char *path, struct statx *out)
+{
+	return statx(dir, path, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, 0, out) ==
+	       0;
+}
 
 static bool read_mapping(const char *line, struct mapping *out)
 {
@@ -119,8 +129,7 @@ static void note_control(struct orphans *o, const struct mapping *m)
 {
 	char pool[64];
 	struct orphan *one;
-	if (!is_control(m, pool) ||
-	    o->want.is_ours(o->want.arg, m->dev, m->ino))
+	if (!is_control(m, pool))
 		return;
 	one = find(o, m);
 	if (one == NULL) {
@@ -165,7 +174,7 @@ static void add_file(struct orphans *o, struct orphan *one,
 	char path[128];
 	struct statx st;
 	for (unsigned i = 0; i < one->n_files; i++)
-		if (one->file[i] == m->ino)
+		if (one->file[i].ino == m->ino && one->file[i].dev == m->dev)
 			return;
 	if (one->n_files == ORPHANS_FILES)
 		return;
@@ -173,8 +182,9 @@ static void add_file(struct orphans *o, struct orphan *one,
 	path_of(o, path, sizeof(path), what);
 	if (!stat_known(AT_FDCWD, path, &st))
 		return;
-	one->file[one->n_files++] = m->ino;
-	one->bytes += (uint64_t)st.stx_blocks * 512;
+	one->file[one->n_files].dev = m->dev;
+	one->file[one->n_files].ino = m->ino;
+	one->file[one->n_files++].bytes = (uint64_t)st.stx_blocks * 512;
 }
 
 /* A process's mappings come in any order, and are read twice: whose control
@@ -183,8 +193,7 @@ static void note_file(struct orphans *o, const struct mapping *m)
 {
 	struct orphan *one = find(o, m);
 	for (unsigned i = 0; o->again && i < o->n; i++)
-		if ((o->held >> i & 1) != 0 && is_of(m, o->all[i].pool) &&
-		    !o->want.is_ours(o->want.arg, m->dev, m->ino))
+		if ((o->held >> i & 1) != 0 && is_of(m, o->all[i].pool))
 			add_file(o, &o->all[i], m);
 	if (o->again || one == NULL || one->kept ||
 	    (o->held >> (one - o->all) & 1) != 0)
@@ -231,24 +240,10 @@ static void note_open(struct orphans *o)
 		closedir(dir);
 }
 
-/* ---- in slices ------------------------------------------------------------ */
-
-static void end_scan(struct orphans *o)
-{
-	o->n_found = 0;
-	for (unsigned i = 0; i < o->n; i++)
-		if (!o->all[i].kept && o->all[i].n_pids > 0)
-			o->found[o->n_found++] = o->all[i];
-	o->pass = PASS_NONE;
-	o->ended_ns = clock_ns();
-	closedir(o->dir);
-	o->dir = NULL;
-	if (o->want.done != NULL)
-		o->want.done(o->want.arg);
-}
+/* ---- by a thread ---------------------------------------------------------- */
 
 /* Once all processes were looked at. Most scans end after the first pass. */
-static bool next_pass(struct orphans *o)
+static void next_pass(struct orphans *o)
 {
 	static const enum pass after[] = {[PASS_CONTROLS] = PASS_KEEPERS,
 	                                  [PASS_KEEPERS] = PASS_FILES,
@@ -257,34 +252,29 @@ static bool next_pass(struct orphans *o)
 	for (unsigned i = 0; i < o->n; i++)
 		any |= !o->all[i].kept;
 	o->pass = any ? after[o->pass] : PASS_NONE;
-	if (o->pass == PASS_NONE) {
-		end_scan(o);
-		return false;
-	}
 	rewinddir(o->dir);
-	return true;
 }
 
-/* False: there was none left. */
-static bool next_process(struct orphans *o)
+static void next_process(struct orphans *o)
 {
 	struct dirent *entry;
 	char path[128];
 	while ((entry = readdir(o->dir)) != NULL)
 		if (isdigit((unsigned char)entry->d_name[0]))
 			break;
-	if (entry == NULL)
-		return next_pass(o);
+	if (entry == NULL) {
+		next_pass(o);
+		return;
+	}
 	o->pid = (int32_t)atoi(entry->d_name);
 	if (o->pass == PASS_KEEPERS) {
 		note_open(o);
-		return true;
+		return;
 	}
 	path_of(o, path, sizeof(path), "maps");
 	o->maps = fopen(path, "re");
 	o->held = 0;
 	o->again = false;
-	return true;
 }
 
 static void end_maps(struct orphans *o)
@@ -317,33 +307,95 @@ static void look(struct orphans *o)
 	}
 }
 
-static void on_slice(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
+static bool is_stopped(struct orphans *o)
+{
+	bool stopped;
+	pthread_mutex_lock(&o->lock);
+	stopped = o->stopped;
+	pthread_mutex_unlock(&o->lock);
+	return stopped;
+}
+
+static void *scan_all(void *arg)
 {
 	struct orphans *o = arg;
-	int64_t until_ns = clock_ns() + SLICE_NS;
-	while (o->pass != PASS_NONE) {
+	const uint64_t one = 1;
+	ssize_t n;
+	while (o->pass != PASS_NONE && !is_stopped(o)) {
 		if (o->maps != NULL)
 			look(o);
-		else if (!next_process(o))
-			return;
-		if (clock_ns() >= until_ns) {
-			wake_set(o->timer, SLICE_NS);
-			return;
-		}
+		else
+			next_process(o);
 	}
+	n = write(o->ended, &one, sizeof(one));
+	(void)n; /* a count of one has room */
+	return NULL;
+}
+
+/* ---- the loop's ----------------------------------------------------------- */
+
+/* What of it is of no pool of ours. */
+static uint64_t bytes_of(const struct orphans *o, const struct orphan *one)
+{
+	uint64_t bytes = 0;
+	for (unsigned i = 0; i < one->n_files; i++)
+		if (!o->want.is_ours(o->want.arg, one->file[i].dev,
+		                     one->file[i].ino))
+			bytes += one->file[i].bytes;
+	return bytes;
+}
+
+static void on_ended(evutil_socket_t fd, UNUSED short what, void *arg)
+{
+	struct orphans *o = arg;
+	uint64_t n;
+	if (read(fd, &n, sizeof(n)) != sizeof(n))
+		return;
+	pthread_join(o->thread, NULL);
+	o->runs = false;
+	closedir(o->dir);
+	o->dir = NULL;
+	o->n_found = 0;
+	for (unsigned i = 0; i < o->n; i++) {
+		struct orphan *one = &o->all[i];
+		if (one->kept || one->n_pids == 0 ||
+		    o->want.is_ours(o->want.arg, one->dev, one->control))
+			continue;
+		one->bytes = bytes_of(o, one);
+		o->found[o->n_found++] = *one;
+	}
+	o->ended_ns = clock_ns();
+	if (o->want.done != NULL)
+		o->want.done(o->want.arg);
+}
+
+/* Signals are the loop's. */
+static bool start_thread(struct orphans *o)
+{
+	sigset_t all;
+	sigset_t old;
+	int r;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	r = pthread_create(&o->thread, NULL, scan_all, o);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return r == 0;
 }
 
 void orphans_scan(struct orphans *o, int64_t age_ns)
 {
-	if (o->pass != PASS_NONE ||
-	    (o->ended_ns != 0 && clock_ns() - o->ended_ns < age_ns))
+	if (o->runs || (o->ended_ns != 0 && clock_ns() - o->ended_ns < age_ns))
 		return;
 	o->dir = opendir(o->want.proc);
 	if (o->dir == NULL)
 		return;
 	o->n = 0;
 	o->pass = PASS_CONTROLS;
-	wake_set(o->timer, 0);
+	o->runs = start_thread(o);
+	if (o->runs)
+		return;
+	closedir(o->dir);
+	o->dir = NULL;
 }
 
 const struct orphan *orphans_found(const struct orphans *o, unsigned *n)
@@ -361,17 +413,43 @@ int orphans_open(struct orphans **out, const struct orphans_request *want)
 	o->want = *want;
 	if (o->want.proc == NULL)
 		o->want.proc = "/proc";
-	return wake_timer(&o->timer, want->base, on_slice, o);
+	pthread_mutex_init(&o->lock, NULL);
+	o->ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (o->ended < 0)
+		return -errno;
+	return wake_on_fd(&o->on_ended, want->base, o->ended, on_ended, o);
+}
+
+/* Whether the thread is no more. One that the kernel keeps waiting ends with
+ * slabd. */
+static bool end_thread(struct orphans *o)
+{
+	int64_t until_ns = clock_ns() + CLOCK_S;
+	const struct timespec until = {.tv_sec = until_ns / CLOCK_S,
+	                               .tv_nsec = until_ns % CLOCK_S};
+	pthread_mutex_lock(&o->lock);
+	o->stopped = true;
+	pthread_mutex_unlock(&o->lock);
+	if (pthread_clockjoin_np(o->thread, NULL, CLOCK_MONOTONIC, &until) == 0)
+		return true;
+	pthread_detach(o->thread);
+	return false;
 }
 
 void orphans_close(struct orphans *o)
 {
 	if (o == NULL)
 		return;
-	wake_free(&o->timer);
+	wake_free(&o->on_ended);
+	/* It may still use what is o's. */
+	if (o->runs && !end_thread(o))
+		return;
 	if (o->maps != NULL)
 		fclose(o->maps);
 	if (o->dir != NULL)
 		closedir(o->dir);
+	if (o->ended >= 0)
+		close(o->ended);
+	pthread_mutex_destroy(&o->lock);
 	free(o);
 }

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Pools of slabds that are gone, whose memory lives on in processes that have it
- * mapped: looked for in /proc when asked for, in slices of a millisecond, so
- * that the loop goes on.
+ * mapped: looked for in /proc when asked for, by a thread, as the kernel answers
+ * some of that when it likes: a process that starts another program, or maps
+ * much, has its maps to itself meanwhile.
  *
  *   asked -> maps of all processes -> if some have a control file that is not
  *   ours: files open in all processes -> those that nobody keeps are orphans
  *
  * A control file that somebody has mapped for writing is a living slabd's; one
- * that somebody has open is kept for a slabd to come. One thread, the event
- * loop's.
+ * that somebody has open is kept for a slabd to come.
  */
 #ifndef DAEMON_WATCH_ORPHANS_H
 #define DAEMON_WATCH_ORPHANS_H
@@ -19,9 +19,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define ORPHANS_MAX 16u   /* pools */
-#define ORPHANS_PIDS 8u   /* named of each */
-#define ORPHANS_FILES 66u /* of a pool */
+#define ORPHANS_MAX 32u    /* pools, ours among them */
+#define ORPHANS_PIDS 8u    /* named of each */
+#define ORPHANS_FILES 132u /* of a pool, and of another with its name */
 
 /* What processes have mapped of one pool. */
 struct orphan {
@@ -35,7 +35,11 @@ struct orphan {
 	ino_t control;
 	bool kept;
 	unsigned n_files;
-	ino_t file[ORPHANS_FILES];
+	struct {
+		dev_t dev;
+		ino_t ino;
+		uint64_t bytes;
+	} file[ORPHANS_FILES];
 };
 
 struct orphans;
@@ -49,9 +53,11 @@ struct orphans_request {
 	void *arg;
 };
 
-/* 0 or -ENOMEM. */
+/* All of these are the loop's, and all callbacks come from it. 0 or -errno. */
 int orphans_open(struct orphans **out, const struct orphans_request *want);
-void orphans_close(struct orphans *orphans); /* NULL is fine */
+
+/* Waits for a scan that is under way, a second at most. NULL is fine. */
+void orphans_close(struct orphans *orphans);
 
 /* Begins a scan unless one is under way, or ended less than so long ago. */
 void orphans_scan(struct orphans *orphans, int64_t age_ns);
