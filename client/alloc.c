@@ -18,10 +18,22 @@
  * ascending order: hardware prefetches that, and home takes four at a time. */
 static void turn_over(size_t n, void **objects)
 {
-	for (size_t i = 0, k = n; i + 1 < k; i++) {
-		void *swap = objects[i];
-		objects[i] = objects[--k];
-		objects[k] = swap;
+	void **low = objects;
+	void **high = objects + n;
+	while (high - low >= 4) {
+		void *first = low[0];
+		void *second = low[1];
+		high -= 2;
+		low[0] = high[1];
+		low[1] = high[0];
+		high[1] = first;
+		high[0] = second;
+		low += 2;
+	}
+	while (low < --high) {
+		void *swap = *low;
+		*low++ = *high;
+		*high = swap;
 	}
 }
 

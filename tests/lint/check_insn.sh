@@ -20,7 +20,7 @@ paths() {
 	cat <<-'EOT'
 	hit|hit|100000|1||2602|2602
 	miss|miss|100|1024||4277|4190
-	refill|home|100|1024|slabd_alloc_slow_|4066|3695
+	refill|home|100|1024|slabd_alloc_slow_|3981|3695
 	flush|home|100|1024|slabd_flush|3620|3825
 	EOT
 }
