@@ -48,7 +48,8 @@ static ssize_t put(const struct stat *st, const char *line, size_t len)
 	if (S_ISSOCK(st->st_mode))
 		return send(STDERR_FILENO, line, len,
 		            MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (!S_ISFIFO(st->st_mode) && !S_ISCHR(st->st_mode))
+	if (!S_ISFIFO(st->st_mode) &&
+	    !(S_ISCHR(st->st_mode) && isatty(STDERR_FILENO) == 1))
 		return write(STDERR_FILENO, line, len);
 	fd = own_of(st);
 	return fd < 0 ? put_waiting(line, len) : write(fd, line, len);

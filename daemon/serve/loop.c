@@ -490,10 +490,9 @@ void loop_close(struct server *server)
 	for (unsigned i = 0; i < server->n_pools; i++)
 		close_pool(&server->pools[i]);
 	/* As of all others: the next slabd may not come, or not find them. */
-	for (unsigned i = 0; i < server->n_left; i++)
-		if (loop.ending == ENDING_TOLD)
-			rest_pay(server->left[i], loop.left_fd[i],
-			         server->topo);
+	for (unsigned i = 0; loop.ending == ENDING_TOLD && i < server->n_left;
+	     i++)
+		rest_pay(server->left[i], loop.left_fd[i], server->topo);
 	if (tells_drain(TELLS_LIMIT_NS) < 0)
 		log_warn("the service manager does not read what slabd tells it");
 	if (server->base != NULL)
