@@ -89,8 +89,12 @@ void ptrace_fault_seize(struct ptrace_fault *fault)
 		if (tid == 0)
 			continue;
 		if (ptrace(PTRACE_SEIZE, tid, NULL, (void *)OPTIONS) < 0 ||
-		    ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) < 0)
+		    ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) < 0) {
+			/* A thread that looks at something may have ended. */
+			if (errno == ESRCH && tid != fault->pid)
+				continue;
 			tap_bail("ptrace of %d: %s", tid, strerror(errno));
+		}
 		thread_ix(tid);
 	}
 	closedir(tasks);
