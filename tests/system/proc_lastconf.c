@@ -61,7 +61,7 @@ static void test_mistyped(void)
 	tap_is((long long)hear(child.fd), HELD, "a client has objects");
 	owned = fixture_owned(&fixture);
 	kill_slabd();
-	write_config("[balance]\nholds = 1s\n", "a");
+	write_config("holds = 1s\n", "a");
 	tap_ok(starts(), "with a key that it does not know it starts again");
 	tap_ok(fixture_logged(&fixture, "holds"), "the log names the key");
 	tap_ok(fixture_logged(&fixture,

@@ -187,7 +187,8 @@ static void lower(void)
 static void test_growth(void)
 {
 	static void *all[WANTED];
-	const char *why = start("[balance]\nidle = never\n[pool default]\n"
+	const char *why = start("[balance]\nidle = never\n"
+	                        "pressure = 100ms\n[pool default]\n"
 	                        "page = 4k\nmax = 1G\n");
 	slabd_pool *pool;
 	slabd_cache *cache;
