@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,6 +21,8 @@
 
 #define LOOK_LINES 64u /* until it may be told to end */
 #define LINE_BYTES 512u
+#define CLOSE_MS 1000 /* for a thread to end */
+#define TELLS 3
 
 enum pass { PASS_NONE, PASS_CONTROLS, PASS_FILES, PASS_KEEPERS };
 
@@ -320,15 +323,15 @@ static void *scan_all(void *arg)
 {
 	struct orphans *o = arg;
 	const uint64_t one = 1;
-	ssize_t n;
+	int tries = TELLS;
 	while (o->pass != PASS_NONE && !is_stopped(o)) {
 		if (o->maps != NULL)
 			look(o);
 		else
 			next_process(o);
 	}
-	n = write(o->ended, &one, sizeof(one));
-	(void)n; /* a count of one has room */
+	while (tries-- > 0 && write(o->ended, &one, sizeof(one)) < 0)
+		continue;
 	return NULL;
 }
 
@@ -424,14 +427,12 @@ int orphans_open(struct orphans **out, const struct orphans_request *want)
  * slabd. */
 static bool end_thread(struct orphans *o)
 {
-	int64_t until_ns = clock_ns() + CLOCK_S;
-	const struct timespec until = {.tv_sec = until_ns / CLOCK_S,
-	                               .tv_nsec = until_ns % CLOCK_S};
+	struct pollfd at = {.fd = o->ended, .events = POLLIN};
 	pthread_mutex_lock(&o->lock);
 	o->stopped = true;
 	pthread_mutex_unlock(&o->lock);
-	if (pthread_clockjoin_np(o->thread, NULL, CLOCK_MONOTONIC, &until) == 0)
-		return true;
+	if (poll(&at, 1, CLOSE_MS) == 1)
+		return pthread_join(o->thread, NULL) == 0;
 	pthread_detach(o->thread);
 	return false;
 }
