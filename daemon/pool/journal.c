@@ -97,12 +97,16 @@ int journal_map(int fd, const char *pool, struct journal **out,
 	struct journal *journal = NULL;
 	struct stat st;
 	int r;
-	if (fstat(fd, &st) < 0 ||
-	    !journal_is_private(fd) ||
-	    (uint64_t)st.st_size < 2 * sizeof(uint64_t) ||
-	    map(fd, &journal) < 0)
+	r = fstat(fd, &st) < 0 ? -errno : 0;
+	if (r == 0 && (!journal_is_private(fd) ||
+	               (uint64_t)st.st_size < 2 * sizeof(uint64_t)))
 		return remedy_set(why, -EINVAL, "",
 		                  KEPT "is no sealed memory file");
+	if (r == 0)
+		r = map(fd, &journal);
+	if (r < 0)
+		return remedy_set(why, r, "", KEPT "can't be read: %s",
+		                  strerror(-r));
 	r = check(journal, (uint64_t)st.st_size, pool, why);
 	if (r < 0)
 		journal_unmap(journal);

@@ -31,6 +31,8 @@ libdaemon_la_SOURCES += \
 	daemon/serve/message.h \
 	daemon/serve/peer.c \
 	daemon/serve/peer.h \
+	daemon/serve/pools.c \
+	daemon/serve/pools.h \
 	daemon/serve/server.h \
 	daemon/serve/share.c \
 	daemon/serve/share.h \

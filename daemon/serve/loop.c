@@ -16,8 +16,6 @@
 #include "daemon/manager/lastconf.h"
 #include "daemon/manager/notify.h"
 #include "daemon/manager/tells.h"
-#include "daemon/pool/adopt.h"
-#include "daemon/pool/create.h"
 #include "daemon/pool/keep.h"
 #include "daemon/pool/ledger.h"
 #include "daemon/pool/rest.h"
@@ -29,6 +27,7 @@
 #include "daemon/serve/leaving.h"
 #include "daemon/serve/machine.h"
 #include "daemon/serve/peer.h"
+#include "daemon/serve/pools.h"
 #include "daemon/serve/share.h"
 #include "daemon/serve/told.h"
 #include "daemon/serve/users.h"
@@ -52,7 +51,6 @@ static struct loop {
 	struct topo topo;
 	bool supervised; /* whoever keeps the sockets ends with slabd */
 	enum ending ending;
-	int left_fd[CONFIG_POOLS_MAX]; /* the journals of server.left, or -1 */
 	struct event *accept;
 	struct event *accept_again;
 	struct event *watchdog;
@@ -146,74 +144,6 @@ static void on_accept_again(UNUSED evutil_socket_t fd, UNUSED short what,
 }
 
 /* ---- pools -------------------------------------------------------------- */
-
-/* Adds an open pool, which stands behind the others. */
-static int add_pool(struct server *server)
-{
-	struct pool *pool = &server->pools[server->n_pools++];
-	int r;
-	r = balance_make(pool);
-	if (r < 0)
-		log_error("pool %s: can't make its balance: %s", pool->name,
-		          strerror(-r));
-	return r;
-}
-
-static int open_pool(struct server *server, const struct config_pool *config)
-{
-	bool may_reserve = server->config->reserve_hugepages;
-	unsigned i = server->n_pools;
-	struct pool *pool = &server->pools[i];
-	int journal = rest_journal(config->name);
-	int r = adopt_pool(pool, config, server->topo, may_reserve);
-	if (r < 0) {
-		loop.left_fd[server->n_left] = journal;
-		server->left[server->n_left++] = config->name;
-		return 0;
-	}
-	if (journal >= 0)
-		close(journal);
-	/* Told to stop: what is kept is taken over still, to be given back. */
-	if (r == ADOPT_E_NONE && !stop_is_due())
-		r = create_pool(pool, config, server->topo, may_reserve, i);
-	if (r != 0 && stop_is_due())
-		return 0;
-	return r < 0 ? r : add_pool(server);
-}
-
-/* Those that are kept and not configured. Where one can't be taken over nothing
- * of it is touched, and it goes as rest_close has it. */
-static int open_leaving(struct server *server)
-{
-	static struct config_pool configs[CONFIG_POOLS_MAX];
-	char name[NAME_BYTES];
-	unsigned at = 0;
-	int r = 0;
-	while (r == 0 && server->n_pools < CONFIG_POOLS_MAX &&
-	       rest_next(&at, name)) {
-		struct config_pool *config = &configs[server->n_pools];
-		struct pool *pool = &server->pools[server->n_pools];
-		if (!rest_may(name))
-			continue;
-		leaving_configure(config, name);
-		if (adopt_pool(pool, config, server->topo,
-		               server->config->reserve_hugepages) == 0)
-			r = add_pool(server);
-		else
-			keep_forget(pool);
-	}
-	return r;
-}
-
-/* What happened to one pool is no reason to let go of the clients of others, nor
- * to answer no question: it is left to the slabd that can take it over. */
-static int open_pools(struct server *server)
-{
-	int r = 0;
-	for (unsigned i = 0; r == 0 && i < server->config->n_pools; i++)
-		r = open_pool(server, &server->config->pools[i]);
-	return r;
-}
 
 /* Told to stop, slabd gives their memory back. Otherwise a pool that clients
  * may have is left to the next slabd: all of them if this one had started, else
@@ -400,9 +330,9 @@ static int start(struct server *server)
 	if (r == 0)
 		ledger_settle(server->topo);
 	if (r == 0)
-		r = open_pools(server);
+		r = pools_open(server);
 	if (r == 0)
-		r = open_leaving(server);
+		r = pools_open_leaving(server);
 	if (r < 0)
 		return r;
 	r = open_events(server);
@@ -490,9 +420,8 @@ void loop_close(struct server *server)
 	for (unsigned i = 0; i < server->n_pools; i++)
 		close_pool(&server->pools[i]);
 	/* As of all others: the next slabd may not come, or not find them. */
-	for (unsigned i = 0; loop.ending == ENDING_TOLD && i < server->n_left;
-	     i++)
-		rest_pay(server->left[i], loop.left_fd[i], server->topo);
+	if (loop.ending == ENDING_TOLD)
+		pools_pay_left(server);
 	if (tells_drain(TELLS_LIMIT_NS) < 0)
 		log_warn("the service manager does not read what slabd tells it");
 	if (server->base != NULL)

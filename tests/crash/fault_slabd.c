@@ -194,7 +194,7 @@ static void fail_all_over(const struct scenario *scenario, struct rng *rng)
 	       (now_ms() - since) / 1e3);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const char *lacks = ptrace_fault_lacks();
 	struct rng rng;
@@ -210,7 +210,8 @@ int main(void)
 	scenario_fault.choose = choose;
 	scenario_open();
 	for (unsigned i = 0; i < DEEDS; i++)
-		fail_all_over(&scenarios[i], &rng);
+		if (argc < 2 || strcmp(argv[1], scenarios[i].name) == 0)
+			fail_all_over(&scenarios[i], &rng);
 	scenario_close();
 	return tap_end();
 }
