@@ -89,7 +89,14 @@ static int check_kept(struct backing *out, unsigned ix,
 {
 	int seals = fcntl(kept->fd, F_GET_SEALS);
 	struct stat st;
-	if (kept->fd >= 0 && fstat(kept->fd, &st) == 0 && seals >= 0 &&
+	if (kept->fd >= 0 && fstat(kept->fd, &st) < 0) {
+		int r = -errno;
+		snprintf(out->error, sizeof(out->error),
+		         "what was kept for node %u can't be looked at: %s", out->topo->node[ix].os_id,
+		         strerror(-r));
+		return r;
+	}
+	if (kept->fd >= 0 && seals >= 0 &&
 	    (uint64_t)st.st_size == kept->file_bytes &&
 	    (seals & (F_SEAL_SHRINK | F_SEAL_GROW)) ==
 	            (F_SEAL_SHRINK | F_SEAL_GROW) &&
