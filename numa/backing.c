@@ -89,11 +89,13 @@ static int check_kept(struct backing *out, unsigned ix,
 {
 	int seals = fcntl(kept->fd, F_GET_SEALS);
 	struct stat st;
-	if (kept->fd >= 0 && fstat(kept->fd, &st) < 0) {
-		int r = -errno;
+	int r = seals < 0 && errno != EINVAL ? -errno : 0;
+	if (r == 0 && fstat(kept->fd, &st) < 0)
+		r = -errno;
+	if (r < 0 && kept->fd >= 0) {
 		snprintf(out->error, sizeof(out->error),
-		         "what was kept for node %u can't be looked at: %s", out->topo->node[ix].os_id,
-		         strerror(-r));
+		         "what was kept for node %u can't be looked at: %s",
+		         out->topo->node[ix].os_id, strerror(-r));
 		return r;
 	}
 	if (kept->fd >= 0 && seals >= 0 &&

@@ -73,7 +73,8 @@ static int map_kept(const struct pool *pool, unsigned file, int *fd, void **at,
 	const int seals = F_SEAL_SHRINK | F_SEAL_GROW;
 	struct stat st;
 	*fd = keep_take(pool, file);
-	if (*fd >= 0 && fstat(*fd, &st) < 0)
+	if (*fd >= 0 && (fstat(*fd, &st) < 0 ||
+	                 (fcntl(*fd, F_GET_SEALS) < 0 && errno != EINVAL)))
 		return refuse(pool, -errno, "its %s file: %s", what,
 		              strerror(errno));
 	if (*fd < 0 ||
