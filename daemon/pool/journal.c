@@ -97,7 +97,10 @@ int journal_map(int fd, const char *pool, struct journal **out,
 	struct journal *journal = NULL;
 	struct stat st;
 	int r;
-	r = fstat(fd, &st) < 0 ? -errno : 0;
+	r = fstat(fd, &st) < 0 ||
+	                    (fcntl(fd, F_GET_SEALS) < 0 && errno != EINVAL)
+	            ? -errno
+	            : 0;
 	if (r == 0 && (!journal_is_private(fd) ||
 	               (uint64_t)st.st_size < 2 * sizeof(uint64_t)))
 		return remedy_set(why, -EINVAL, "",

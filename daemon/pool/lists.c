@@ -209,7 +209,7 @@ void lists_adopted(struct pool *pool)
 		                                 (uint32_t)(ix % n_nodes));
 		repair(pool, list_at(pool, ix), &list);
 	}
-	if (memfile_held(pool->shared_fd, &held) == 0 && 
+	if (memfile_held(pool->shared_fd, &held) == 0 &&
 	    held > meta_due(pool) + lists_due(pool))
 		(void)lists_purge(pool);
 }
