@@ -88,13 +88,17 @@ void ptrace_fault_seize(struct ptrace_fault *fault)
 		pid_t tid = (pid_t)strtol(entry->d_name, NULL, 10);
 		if (tid == 0)
 			continue;
-		if (ptrace(PTRACE_SEIZE, tid, NULL, (void *)OPTIONS) < 0 ||
-		    ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) < 0) {
-			/* A thread that looks at something may have ended. */
-			if (errno == ESRCH && tid != fault->pid)
+		if (ptrace(PTRACE_SEIZE, tid, NULL, (void *)OPTIONS) < 0) {
+			/* A thread that looks at something may be at its end. */
+			if (tid != fault->pid &&
+			    (errno == ESRCH || errno == EPERM))
 				continue;
 			tap_bail("ptrace of %d: %s", tid, strerror(errno));
 		}
+		/* One that ends from here on is waited for, too. */
+		if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) < 0 &&
+		    errno != ESRCH)
+			tap_bail("ptrace of %d: %s", tid, strerror(errno));
 		thread_ix(tid);
 	}
 	closedir(tasks);
