@@ -7,8 +7,8 @@
  * a node that has no folder, means the pool of the whole machine. page_shift
  * is 21 or 30. Changes are steps from the present count, under a lock that only
  * root can take, so that several slabds do not undo each other's; -EAGAIN:
- * another one holds it, and nothing was done (see hugepool_hurry). What came of a change is counted
- * after it, as others than slabds know no lock.
+ * another one holds it, and nothing was done (see hugepool_hurry). What came of
+ * a change is counted after it, as others than slabds know no lock.
  */
 #ifndef NUMA_HUGE_H
 #define NUMA_HUGE_H

@@ -7,8 +7,9 @@
  * It runs on the caller's event base and thread and never blocks there: a
  * reply waits in memory until its reader takes it. Bounds: ADMIN_CONNS_MAX
  * connections, beyond which none is accepted: whoever waits then has one closed,
- * of the user with most of them the one whose last request is longest ago; ADMIN_TIMEOUT_S without a byte
- * moved; ADMIN_HEADERS_MAX and ADMIN_BODY_MAX bytes of a request.
+ * of the user with most of them the one whose last request is longest ago;
+ * ADMIN_TIMEOUT_S without a byte moved; ADMIN_HEADERS_MAX and ADMIN_BODY_MAX bytes
+ * of a request.
  *
  * What looks is asked for by GET, what changes something by POST: a link or a
  * tool that reads ahead changes nothing. Parameters are in the query, those of
