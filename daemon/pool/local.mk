@@ -26,6 +26,7 @@ libdaemon_la_SOURCES += \
 	daemon/pool/ledger.c \
 	daemon/pool/ledger.h \
 	daemon/pool/holders.c \
+	daemon/pool/holders.h \
 	daemon/pool/lists.c \
 	daemon/pool/lists.h \
 	daemon/pool/loans.c \

@@ -6,6 +6,7 @@ tap_scripts += tests/lint/check_comments.sh
 tap_scripts += tests/lint/check_exports.sh
 tap_scripts += tests/lint/check_insn.sh
 tap_scripts += tests/lint/check_layers.sh
+tap_scripts += tests/lint/check_listed.sh
 tap_scripts += tests/lint/check_map.sh
 tap_scripts += tests/lint/check_man_example.sh
 tap_scripts += tests/lint/check_man_reasons.sh
