@@ -92,6 +92,24 @@ void slabd_free_slow_(slabd_cache *head, void *object)
 	errno = saved;
 }
 
+/* Two pointers at a time, wherever they lie. */
+typedef uint64_t pair __attribute__((vector_size(16), aligned(8), may_alias));
+
+/* Whether any is no address that the map has: bits of theirs are enough. */
+static bool any_beyond(size_t n, void *const *objects)
+{
+	pair both = {0, 0};
+	uint64_t bits;
+	size_t i = 0;
+	for (; i + 4 <= n; i += 4)
+		both |= *(const pair *)(objects + i) |
+		        *(const pair *)(objects + i + 2);
+	bits = both[0] | both[1];
+	for (; i < n; i++)
+		bits |= (uintptr_t)objects[i];
+	return bits >> UNIT_SHIFT >= SLABD_UNITS_;
+}
+
 /* Copies objects to the top of a magazine, to be kept only if each is of its
  * cache and node: what the keys of any have other than its own, 0 for
  * nothing. */
@@ -101,6 +119,8 @@ static uint32_t copy_in(const slabd_cache *cache, struct slabd_mag_ *mag,
 	void **top = mag->obj + mag->n;
 	uint32_t key = mag->key;
 	uint32_t other = 0;
+	if (any_beyond(n, objects))
+		return 1;
 	for (size_t i = 0; i < n; i++) {
 		uintptr_t unit = (uintptr_t)objects[i] >> UNIT_SHIFT;
 		other |= WORD_KEY(atom_load(&cache->map_[unit])) ^ key;

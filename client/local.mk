@@ -33,7 +33,7 @@ libclient_la_SOURCES += client/shortage.c client/shortage.h
 libclient_la_SOURCES += client/thread.c client/thread.h
 libclient_la_SOURCES += client/want.c client/want.h
 
-include_HEADERS += client/slabclient.h
+include_HEADERS += client/slabclient.h client/slabclient_hit.h
 lib_LTLIBRARIES += client/libslabclient.la
 client_libslabclient_la_SOURCES =
 client_libslabclient_la_LIBADD = libclient.la libshm.la

@@ -24,9 +24,7 @@
 #define PROCESS_BYTES (UINT64_C(256) << 20)
 #define WAIT_MS 1000u
 #define BACKING_THP_KIND 2u /* numa/backing.h, BACKING_THP */
-/* A word for each 64 KiB of 48 bits of address space. */
-#define MAP_WORDS (UINT64_C(1) << (48 - UNIT_SHIFT))
-#define MAP_BYTES (MAP_WORDS * sizeof(uint64_t))
+#define MAP_BYTES (SLABD_UNITS_ * sizeof(uint64_t))
 #define MAP_ALIGN (UINT64_C(32) << 20) /* of data: a page of the map */
 
 /* A program that has more rights than who started it lets nobody name the slabd

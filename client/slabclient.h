@@ -158,6 +158,26 @@ int slabd_cache_close(slabd_cache *cache);
  */
 int slabd_cache_remove(slabd_pool *pool, const char *name);
 
+/*
+ * Allocates one object; its bytes are undefined, its owner is this client.
+ *
+ * Errors: ENOMEM the node (and, unless strict, every other node) has nothing
+ * free and slabd could not grow it within the wait, ENOTCONN this process is
+ * no client. A hit is wait-free; a miss is lock-free, and blocks for up to
+ * wait_ms where nothing at all is free and slabd is growing the pool.
+ */
+static inline void *slabd_alloc(slabd_cache *cache);
+
+/*
+ * Frees one object of this cache that this client owns; NULL does nothing.
+ *
+ * An object of another cache or pool, or one that this client does not own, is
+ * refused (the latter when the magazine is flushed) and counted. An object
+ * whose home is another node goes home in a batch. errno is left alone. A hit
+ * is wait-free, a miss lock-free; slabd is not needed.
+ */
+static inline void slabd_free(slabd_cache *cache, void *object);
+
 /* Allocates on a node named by the kernel's id. Errors: as slabd_alloc, and
  * EINVAL for a node that the pool does not have. Never another node. */
 void *slabd_alloc_node(slabd_cache *cache, int node);
@@ -235,91 +255,9 @@ const char *slabd_last_error(void);
 /* "1.2.3" of the library in use. */
 const char *slabd_version(void);
 
-/* ---- the hit path: private to this header ------------------------------ */
-
-/*
- * One thread's magazine of one cache: a stack, the newest object on top.
- *
- * n keeps clear of multiples of 16: a load whose low 12 address bits are those
- * of an earlier store waits for it, and programs have just stored to objects,
- * which start there.
- */
-struct slabd_mag_ {
-	uint64_t clear_;
-	size_t n;      /* objects here; other threads look at it, relaxed */
-	size_t cap;    /* objects allowed here */
-	uint32_t key;  /* low half of a unit word: cache and home that fit */
-	uint32_t seen; /* missed since it was last looked at for idleness */
-	void *obj[SLABD_MAGAZINE_MAX];
-	uint64_t line_[4]; /* an odd count of cache lines: spreads the sets */
-};
-
-/*
- * The public head of a cache. Constant once the cache is open.
- *
- * map_ has a word for each 64 KiB of the whole address space: the pool's slab
- * table where its data lies, zero everywhere else. So any pointer may be
- * looked up, and one that is no object of this cache fails the comparison.
- */
-struct slabd_cache {
-	const uint64_t *map_;
-	size_t mag_; /* offset of the cache's magazine in a thread's table */
-};
-
-/* The calling thread's magazine table; never NULL. All zero, so that every
- * call is a miss, before the thread's first miss and in a forked child. */
-extern __thread struct slabd_mag_ *slabd_mags_
-        __attribute__((tls_model("initial-exec")));
-
-void *slabd_alloc_slow_(slabd_cache *cache);
-void slabd_free_slow_(slabd_cache *cache, void *object);
-
-static inline struct slabd_mag_ *slabd_mag_of_(const slabd_cache *cache)
-{
-	return (struct slabd_mag_ *)(void *)((char *)slabd_mags_ + cache->mag_);
-}
-
-/*
- * Allocates one object; its bytes are undefined, its owner is this client.
- *
- * Errors: ENOMEM the node (and, unless strict, every other node) has nothing
- * free and slabd could not grow it within the wait, ENOTCONN this process is
- * no client. A hit is wait-free; a miss is lock-free, and blocks for up to
- * wait_ms where nothing at all is free and slabd is growing the pool.
- */
-static inline void *slabd_alloc(slabd_cache *cache)
-{
-	struct slabd_mag_ *mag = slabd_mag_of_(cache);
-	size_t n;
-	if (__builtin_expect(__builtin_sub_overflow(mag->n, 1, &n), 0))
-		return slabd_alloc_slow_(cache);
-	__atomic_store_n(&mag->n, n, __ATOMIC_RELAXED);
-	return mag->obj[n];
-}
-
-/*
- * Frees one object of this cache that this client owns; NULL does nothing.
- *
- * An object of another cache or pool, or one that this client does not own, is
- * refused (the latter when the magazine is flushed) and counted. An object
- * whose home is another node goes home in a batch. errno is left alone. A hit
- * is wait-free, a miss lock-free; slabd is not needed.
- */
-static inline void slabd_free(slabd_cache *cache, void *object)
-{
-	struct slabd_mag_ *mag = slabd_mag_of_(cache);
-	const uint64_t *word = &cache->map_[(uintptr_t)object >> 16];
-	uint32_t key = (uint32_t)__atomic_load_n(word, __ATOMIC_RELAXED);
-	size_t n = mag->n;
-	if (__builtin_expect(key == mag->key && n < mag->cap, 1)) {
-		mag->obj[n] = object;
-		__atomic_store_n(&mag->n, n + 1, __ATOMIC_RELAXED);
-		return;
-	}
-	slabd_free_slow_(cache, object);
-}
-
 #ifdef __cplusplus
 }
 #endif
+
+#include "slabclient_hit.h"
 #endif

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Atomic accesses go through shm/atom.h; the one peek and the two relaxed stores
-# of the inline hit path in client/slabclient.h are the exception, as users do not
+# of client/slabclient_hit.h are the exception, as users do not
 # have atom.h. Each ordered operation (load_acquire, store_release, cas, publish, set, clear, swap, fence)
 # names its partner, "pairs: function", on its line or on one of the two above
 # it, and that function is in the code. load, store and add are relaxed.
@@ -30,7 +30,7 @@ look() {
 	}
 	FNR == 1 { note1 = note2 = ""; peeks = pokes = 0 }
 	FILENAME != "shm/atom.h" && ($0 ~ /^[ \t]*#/ ? $0 : code) ~ bare {
-		if (FILENAME != "client/slabclient.h" ||
+		if (FILENAME != "client/slabclient_hit.h" ||
 		    code !~ /__atomic_load_n|^[ \t]*__ATOMIC_RELAXED[)];$/ &&
 		    code !~ /__atomic_store_n[(].*__ATOMIC_RELAXED[)];$/ ||
 		    (code ~ /__atomic_load_n/ && ++peeks > 1) ||
@@ -61,7 +61,7 @@ shm/a.c	n = __atomic_load_n(p, __ATOMIC_RELAXED);
 shm/a.c	atomic_load_explicit(p, memory_order_acquire);
 client/a.h #include <stdatomic.h>
 tests/a.c	__sync_synchronize();
-client/slabclient.h	__atomic_store_n(p, 1, __ATOMIC_RELEASE);
+client/slabclient_hit.h	__atomic_store_n(p, 1, __ATOMIC_RELEASE);
 shm/a.c	w = atom_load_acquire(p);
 client/a.c	if (atom_cas(&lock, &none, 1u))
 client/a.c	atom_publish(&base, &none, own);
@@ -81,22 +81,22 @@ for operation in cas publish set clear swap fence; do
 		'^shm/a.c:2: pairs with "a_variable'
 done
 printf 'a = __atomic_load_n(p,\n\t__ATOMIC_RELAXED);\n%s\n' \
-	'b = __atomic_load_n(q, __ATOMIC_RELAXED);' | sample client/slabclient.h
-names "a second peek in the public header" '^client/slabclient.h:3: '
+	'b = __atomic_load_n(q, __ATOMIC_RELAXED);' | sample client/slabclient_hit.h
+names "a second peek in the public header" '^client/slabclient_hit.h:3: '
 for n in 1 2 3; do
 	echo "__atomic_store_n(&m, $n, __ATOMIC_RELAXED);"
-done | sample client/slabclient.h
-names "a third store in the public header" '^client/slabclient.h:3: '
+done | sample client/slabclient_hit.h
+names "a third store in the public header" '^client/slabclient_hit.h:3: '
 printf '/* pairs: a_put */\n\n\nw = atom_load_acquire(p);\nint a_put(void);\n' |
 	sample shm/a.c
 names "a partner named three lines above" '^shm/a.c:4: '
 
 printf 'a = __atomic_load_n(p,\n\t__ATOMIC_RELAXED);\n' |
-	sample client/slabclient.h
+	sample client/slabclient_hit.h
 passes "the one peek in the public header"
 for n in 1 2; do
 	echo "__atomic_store_n(&m, $n, __ATOMIC_RELAXED);"
-done | sample client/slabclient.h
+done | sample client/slabclient_hit.h
 passes "the two relaxed stores in the public header"
 printf '/* pairs: a_put */\nif (x)\n\tw = atom_load_acquire(p);\nint a_put(void);\n' |
 	sample shm/a.c

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# libslabclient.so shows what client/slabclient.h declares and nothing else,
+# libslabclient.so shows what its public headers declare and nothing else,
 # needs libc alone, and stays in the process when its last user is unloaded.
 . "$(dirname "$0")/lint.sh"
 : "${SLABD_NM:=nm}" "${builddir:=$PWD}"
@@ -18,7 +18,7 @@ look() {
 			sub(/[(]$/, "", name)
 			print name
 		}
-	}' client/slabclient.h | LC_ALL=C sort -u >"$samples.declared"
+	}' client/slabclient*.h | LC_ALL=C sort -u >"$samples.declared"
 	exports | awk '$2 != "A" { print $NF }' |
 		sed 's/@.*//' | LC_ALL=C sort -u >"$samples.exported"
 	LC_ALL=C comm -13 "$samples.declared" "$samples.exported" |

@@ -18,8 +18,8 @@ trap cleanup EXIT
 # path | pattern | few | objects each | what alone | gcc | clang, in hundredths
 paths() {
 	cat <<-'EOT'
-	hit|hit|100000|1||2602|2602
-	miss|miss|100|1024||4277|4190
+	hit|hit|100000|1||2702|2702
+	miss|miss|100|1024||4377|4290
 	refill|home|100|1024|slabd_alloc_slow_|3981|3695
 	flush|home|100|1024|slabd_flush|3620|3825
 	EOT
