@@ -121,13 +121,49 @@ static struct cache *open_locked(struct slabd_pool *pool, uint32_t id)
 	return cache;
 }
 
+static bool is_alike(const struct layout_cache *a, const struct layout_cache *b)
+{
+	return a->size == b->size && a->align == b->align &&
+	       a->flags == b->flags && strcmp(a->name, b->name) == 0;
+}
+
+/* One that this process has open already, opened once more: slabd is asked for
+ * what it may answer otherwise. NULL: none. */
+static struct cache *open_again(struct slabd_pool *pool, const char *name,
+                                size_t size, size_t align, unsigned flags)
+{
+	struct layout_cache want = {.flags = flags & CACHE_STRICT};
+	struct cache *found = NULL;
+	if ((flags & ~(CACHE_STRICT | CACHE_FIND | CACHE_BESIDE)) != 0 ||
+	    (flags & (CACHE_FIND | CACHE_BESIDE)) ==
+	            (CACHE_FIND | CACHE_BESIDE) ||
+	    layout_fit_cache(pool->view.geo.page_shift, size, align, &want) < 0)
+		return NULL;
+	strcpy(want.name, name);
+	process_lock();
+	for (uint32_t id = 0; found == NULL && id < pool->view.geo.n_caches;
+	     id++)
+		if (pool->caches[id] != NULL &&
+		    is_alike(pool->caches[id]->row, &want))
+			found = pool->caches[id];
+	if (found != NULL)
+		found->refs++;
+	process_unlock();
+	return found;
+}
+
 slabd_cache *slabd_cache_create(slabd_pool *pool, const char *name, size_t size,
                                 size_t align, unsigned flags)
 {
 	struct cache *cache;
 	int held;
 	int id;
-	if (!pool_alive(pool) || check_name(name) < 0 || begin(pool, name) < 0)
+	if (!pool_alive(pool) || check_name(name) < 0)
+		return NULL;
+	cache = open_again(pool, name, size, align, flags);
+	if (cache != NULL)
+		return &cache->head;
+	if (begin(pool, name) < 0)
 		return NULL;
 	id = ask(pool, name, size, align, flags);
 	held = link_hold();

@@ -241,6 +241,39 @@ static void test_restart(void)
 	fixture_remove(&fixture);
 }
 
+/* ---- opened again ------------------------------------------------------- */
+
+/* What slabd, which stands still, would have to say is not asked for. */
+static void test_again(void)
+{
+	slabd_pool *pool = quiet_pool();
+	slabd_cache *cache = slabd_cache_create(pool, "again", 64, 0, 0);
+	slabd_cache *beside =
+		slabd_cache_create(pool, "again", 100, 0, SLABD_CACHE_BESIDE);
+	bool same = cache != NULL && beside != NULL && cache != beside;
+	fixture_signal(&fixture, SIGSTOP);
+	for (unsigned i = 0; i < 100000; i++)
+		same = same &&
+		       slabd_cache_create(pool, "again", 64, 0, 0) == cache;
+	same = same && slabd_cache_create(pool, "again", 100, 0,
+	                                  SLABD_CACHE_FIND) == beside;
+	fixture_signal(&fixture, SIGCONT);
+	tap_ok(same, "a cache that is open is opened again without slabd");
+	for (unsigned i = 0; i < 100000; i++)
+		slabd_cache_close(cache);
+	slabd_cache_close(beside);
+	fixture_fails(slabd_cache_create(pool, "again", 64, 0,
+	                                 SLABD_CACHE_NEW) == NULL,
+	              EEXIST, "one that must be new is not");
+	fixture_fails(slabd_cache_create(pool, "again", 101, 0, 0) == NULL,
+	              EEXIST, "nor one of another size");
+	slabd_free(cache, slabd_alloc(cache));
+	slabd_cache_close(cache);
+	slabd_cache_close(beside);
+	tap_ok(is_removed(pool, "again"), "the last close is the last");
+	slabd_close(pool);
+}
+
 int main(void)
 {
 	tap_start(300);
@@ -248,6 +281,7 @@ int main(void)
 	test_names();
 	test_remove();
 	test_grown();
+	test_again();
 	fixture_close(&fixture);
 	test_restart();
 	super_end();
