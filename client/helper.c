@@ -8,8 +8,11 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "client/doorbell.h"
@@ -22,6 +25,8 @@
 #include "shm/atom.h"
 
 #define STACK_BYTES (256u << 10)
+#define HELPER_NAME "slabd-helper"
+#define KERNEL_CPUS 8192
 
 /* Does what slabd asked for, and looks for it. Whether it is there. */
 static bool serve(struct slabd_pool *pool)
@@ -37,6 +42,21 @@ static bool serve(struct slabd_pool *pool)
 	return there;
 }
 
+/* Nothing of who opened the pool: a thread with a processor of its own, or one
+ * that goes before all others, is that for its own work. What a sandbox forbids
+ * stays as it is. */
+static void be_ordinary(void)
+{
+	struct sched_param param = {.sched_priority = 0};
+	cpu_set_t cpus[KERNEL_CPUS / CPU_SETSIZE];
+	prctl(PR_SET_NAME, HELPER_NAME);
+	memset(cpus, 0xff, sizeof(cpus));
+	/* The kernel takes those that it allows. */
+	(void)sched_setaffinity(0, sizeof(cpus), cpus);
+	if (sched_getscheduler(0) != SCHED_OTHER)
+		(void)sched_setscheduler(0, SCHED_OTHER, &param);
+}
+
 static void *helper_main(void *arg)
 {
 	struct slabd_pool *pool = arg;
@@ -44,6 +64,7 @@ static void *helper_main(void *arg)
 		{.fd = pool->helper_stop, .events = POLLIN},
 		{.fd = pool->link.poller, .events = POLLIN},
 	};
+	be_ordinary();
 	for (;;) {
 		int n = poll(fds, 2, -1);
 		if (n < 0 && errno != EINTR)

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* The library's helper thread, whoever opens the pool. */
+#include <dirent.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/lib/harness.h"
+
+static struct fixture fixture;
+
+/* The threads of this process with a name; *tid one of them. */
+static unsigned find_named(const char *name, pid_t *tid)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	struct dirent *entry;
+	unsigned n = 0;
+	while (tasks != NULL && (entry = readdir(tasks)) != NULL) {
+		char path[300];
+		char comm[32] = "";
+		FILE *file;
+		snprintf(path, sizeof(path), "/proc/self/task/%s/comm",
+		         entry->d_name);
+		file = fopen(path, "re");
+		if (file == NULL)
+			continue;
+		if (fgets(comm, sizeof(comm), file) != NULL)
+			comm[strcspn(comm, "\n")] = '\0';
+		fclose(file);
+		if (strcmp(comm, name) != 0)
+			continue;
+		n++;
+		*tid = (pid_t)strtol(entry->d_name, NULL, 10);
+	}
+	if (tasks != NULL)
+		closedir(tasks);
+	return n;
+}
+
+/* It names itself as it begins. */
+static pid_t helper(void)
+{
+	double until = now_ms() + SURELY_MS;
+	pid_t tid = 0;
+	while (find_named("slabd-helper", &tid) != 1 && now_ms() < until)
+		sleep_ms(1);
+	return tid;
+}
+
+static bool has_all(pid_t tid, const cpu_set_t *all)
+{
+	double until = now_ms() + SURELY_MS;
+	cpu_set_t cpus;
+	do
+		CPU_ZERO(&cpus);
+	while (sched_getaffinity(tid, sizeof(cpus), &cpus) == 0 &&
+	       !CPU_EQUAL(&cpus, all) && now_ms() < until);
+	return CPU_EQUAL(&cpus, all);
+}
+
+static bool has_policy(pid_t tid, int policy)
+{
+	double until = now_ms() + SURELY_MS;
+	while (sched_getscheduler(tid) != policy && now_ms() < until)
+		sleep_ms(1);
+	return sched_getscheduler(tid) == policy;
+}
+
+/* Opened by a thread with a processor and a policy of its own. */
+static void client(int fd, void *arg)
+{
+	struct sched_param param = {.sched_priority = 0};
+	slabd_pool *pool;
+	cpu_set_t all;
+	cpu_set_t one;
+	pid_t tid;
+	(void)fd;
+	(void)arg;
+	CPU_ZERO(&all);
+	CPU_ZERO(&one);
+	sched_getaffinity(0, sizeof(all), &all);
+	for (int cpu = 0; cpu < CPU_SETSIZE && CPU_COUNT(&one) == 0; cpu++)
+		if (CPU_ISSET(cpu, &all))
+			CPU_SET(cpu, &one);
+	sched_setaffinity(0, sizeof(one), &one);
+	if (sched_setscheduler(0, SCHED_BATCH, &param) < 0)
+		tap_bail("no SCHED_BATCH");
+	pool = fixture_pool(&fixture);
+	tid = helper();
+	tap_ok(tid != 0, "the helper has a name");
+	tap_ok(has_all(tid, &all), "all processors that the process may have");
+	tap_ok(has_policy(tid, SCHED_OTHER), "and the ordinary policy");
+	CPU_ZERO(&all);
+	sched_getaffinity(0, sizeof(all), &all);
+	tap_ok(CPU_EQUAL(&all, &one) && sched_getscheduler(0) == SCHED_BATCH,
+	       "who opened the pool keeps its own");
+	tap_is(slabd_close(pool), 0, "close");
+	tap_is(find_named("slabd-helper", &tid), 0, "the helper is gone then");
+}
+
+int main(void)
+{
+	struct child child;
+	tap_start(60);
+	fixture_open(&fixture, "[pool default]\npage = 4k\nmax = 16M\n");
+	child_start(&child, client, NULL);
+	child_end(&child, "the client ends well");
+	fixture_close(&fixture);
+	return tap_end();
+}
