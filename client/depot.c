@@ -88,7 +88,7 @@ static void unlock(struct depot *depot)
 /* What tells one thread from another: where its own variables lie. */
 static const void *own_mark(void)
 {
-	return &slabd_mags_;
+	return &slabd_mags_1_;
 }
 
 /* Under the lock: the cell at a position if it is in that state, which it

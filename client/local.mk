@@ -30,6 +30,7 @@ libclient_la_SOURCES += client/reach.c client/reach.h
 libclient_la_SOURCES += client/request.c client/request.h
 libclient_la_SOURCES += client/resume.c client/resume.h
 libclient_la_SOURCES += client/shortage.c client/shortage.h
+libclient_la_SOURCES += client/symbols.c
 libclient_la_SOURCES += client/thread.c client/thread.h
 libclient_la_SOURCES += client/want.c client/want.h
 

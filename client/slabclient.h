@@ -20,6 +20,9 @@
  * After fork the child is no client: alloc, free, give and take fail there
  * with ENOTCONN, reading objects works, and slabd_open makes it a client of
  * its own. A signal handler may call nothing from this header.
+ *
+ * With SLABD_NO_INLINE defined nothing is inline: slabd_alloc and slabd_free are
+ * calls, which other languages find in the library in any case.
  */
 #ifndef SLABCLIENT_H
 #define SLABCLIENT_H
@@ -34,6 +37,14 @@ extern "C" {
 typedef struct slabd_pool slabd_pool;
 typedef struct slabd_cache slabd_cache;
 typedef uint64_t slabd_handle;
+
+/* Of this header; slabd_version() is that of the library in use. */
+#define SLABD_VERSION_MAJOR 0
+#define SLABD_VERSION_MINOR 1
+#define SLABD_VERSION_PATCH 0
+#define SLABD_VERSION                                                          \
+	(SLABD_VERSION_MAJOR * 10000 + SLABD_VERSION_MINOR * 100 +             \
+	 SLABD_VERSION_PATCH)
 
 /* Longest name of a cache or pool, in bytes without the end. */
 #define SLABD_NAME_MAX 63
@@ -166,7 +177,11 @@ int slabd_cache_remove(slabd_pool *pool, const char *name);
  * no client. A hit is wait-free; a miss is lock-free, and blocks for up to
  * wait_ms where nothing at all is free and slabd is growing the pool.
  */
+#ifdef SLABD_NO_INLINE
+void *slabd_alloc(slabd_cache *cache);
+#else
 static inline void *slabd_alloc(slabd_cache *cache);
+#endif
 
 /*
  * Frees one object of this cache that this client owns; NULL does nothing.
@@ -176,7 +191,11 @@ static inline void *slabd_alloc(slabd_cache *cache);
  * whose home is another node goes home in a batch. errno is left alone. A hit
  * is wait-free, a miss lock-free; slabd is not needed.
  */
+#ifdef SLABD_NO_INLINE
+void slabd_free(slabd_cache *cache, void *object);
+#else
 static inline void slabd_free(slabd_cache *cache, void *object);
+#endif
 
 /* Allocates on a node named by the kernel's id. Errors: as slabd_alloc, and
  * EINVAL for a node that the pool does not have. Never another node. */

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a hit does, inline in the program: private to slabclient.h, which
- * includes it. A change here is one of the binary interface.
+ * includes it.
+ *
+ * All that is here is in other people's binaries. Whoever changes an offset, a
+ * meaning or a name raises SLABD_ABI, and the 1 of slabd_mags_1_ with it: what
+ * was built before then neither links with the new library nor starts with it,
+ * where it would hand out an object twice. See slabclient_abi(7).
  */
 #ifndef SLABCLIENT_HIT_H
 #define SLABCLIENT_HIT_H
@@ -11,6 +16,16 @@
 
 #ifdef __cplusplus
 extern "C" {
+#endif
+
+#define SLABD_ABI 1
+
+#ifdef __cplusplus
+#define SLABD_AS_(type, pointer) reinterpret_cast<type>(pointer)
+#define SLABD_TO_(type, number) static_cast<type>(number)
+#else
+#define SLABD_AS_(type, pointer) ((type)(pointer))
+#define SLABD_TO_(type, number) ((type)(number))
 #endif
 
 /*
@@ -39,9 +54,9 @@ struct slabd_mag_ {
  * the comparison.
  */
 #if defined(__x86_64__)
-#define SLABD_UNITS_ ((uintptr_t)1 << 31)
+#define SLABD_UNITS_ (UINT64_C(1) << 31)
 #else
-#define SLABD_UNITS_ ((uintptr_t)1 << 32)
+#define SLABD_UNITS_ (UINT64_C(1) << 32)
 #endif
 struct slabd_cache {
 	const uint64_t *map_;
@@ -50,12 +65,12 @@ struct slabd_cache {
 
 /* The calling thread's magazine table; never NULL. All zero, so that every
  * call is a miss, before the thread's first miss and in a forked child. */
-extern __thread struct slabd_mag_ *slabd_mags_
+extern __thread struct slabd_mag_ *slabd_mags_1_
         __attribute__((tls_model("initial-exec")));
 
 static inline uintptr_t slabd_unit_(const void *object)
 {
-	uintptr_t unit = (uintptr_t)object >> 16;
+	uintptr_t unit = SLABD_AS_(uintptr_t, object) >> 16;
 	/* Else a compiler compares the address itself, which takes one more. */
 	__asm__("" : "+r"(unit));
 	return unit;
@@ -64,14 +79,15 @@ static inline uintptr_t slabd_unit_(const void *object)
 /* The low half of a unit's word. */
 static inline uint32_t slabd_key_(const slabd_cache *cache, uintptr_t unit)
 {
-	return (uint32_t)__atomic_load_n(&cache->map_[unit], __ATOMIC_RELAXED);
+	uint64_t word = __atomic_load_n(&cache->map_[unit], __ATOMIC_RELAXED);
+	return SLABD_TO_(uint32_t, word);
 }
 
 /* Only this thread writes n: an addition in place is a store to the others. */
 static inline void slabd_one_more_(struct slabd_mag_ *mag, size_t n)
 {
 #if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
-	(void)n;
+	SLABD_TO_(void, n);
 	__asm__("addq $1, %0" : "+m"(mag->n) : : "cc");
 #else
 	__atomic_store_n(&mag->n, n + 1, __ATOMIC_RELAXED);
@@ -83,9 +99,11 @@ void slabd_free_slow_(slabd_cache *cache, void *object);
 
 static inline struct slabd_mag_ *slabd_mag_of_(const slabd_cache *cache)
 {
-	return (struct slabd_mag_ *)(void *)((char *)slabd_mags_ + cache->mag_);
+	return SLABD_AS_(struct slabd_mag_ *,
+	                 SLABD_AS_(char *, slabd_mags_1_) + cache->mag_);
 }
 
+#ifndef SLABD_NO_INLINE
 static inline void *slabd_alloc(slabd_cache *cache)
 {
 	struct slabd_mag_ *mag = slabd_mag_of_(cache);
@@ -110,6 +128,7 @@ static inline void slabd_free(slabd_cache *cache, void *object)
 	}
 	slabd_free_slow_(cache, object);
 }
+#endif
 
 #ifdef __cplusplus
 }

@@ -17,7 +17,7 @@ static struct thread *threads;
 static struct slabd_mag_ none[SLABD_CACHES_MAX];
 static __thread struct thread *self_;
 
-__thread struct slabd_mag_ *slabd_mags_ = none;
+__thread struct slabd_mag_ *slabd_mags_1_ = none;
 
 /* ---- attachments -------------------------------------------------------- */
 
@@ -160,7 +160,7 @@ void thread_leave(struct thread *thread, struct slabd_pool *pool)
 
 void thread_sleep(struct thread *self, struct attachment *att)
 {
-	slabd_mags_ = none;
+	slabd_mags_1_ = none;
 	self->idle = true;
 	pthread_mutex_lock(&self->lock);
 	att->idle = true;
@@ -175,7 +175,7 @@ void thread_wake(struct thread *self)
 		att->idle = false;
 	pthread_mutex_unlock(&self->lock);
 	self->idle = false;
-	slabd_mags_ = self->mags;
+	slabd_mags_1_ = self->mags;
 }
 
 static bool drop_if_idle(struct thread *thread, struct attachment *att)
@@ -216,7 +216,7 @@ static void retire(struct thread *self)
 	munmap(self->mags, TABLE_BYTES);
 	free(self);
 	self_ = NULL;
-	slabd_mags_ = none;
+	slabd_mags_1_ = none;
 }
 
 /* The calling thread's memory of the parent's time, without a look at what it
@@ -279,7 +279,7 @@ struct thread *thread_self(void)
 	process_lock();
 	enlist(self_);
 	process_unlock();
-	slabd_mags_ = self_->mags;
+	slabd_mags_1_ = self_->mags;
 	return self_;
 }
 

@@ -99,7 +99,7 @@ struct thread {
 	/* (O) Parts of the table that can be written to, see thread_open_slot;
 	 * the rest reads as zeroes and takes no memory. */
 	uint64_t writable[TABLE_PARTS / 64 + 1];
-	bool idle; /* (O) said so: slabd_mags_ is not mags */
+	bool idle; /* (O) said so: slabd_mags_1_ is not mags */
 	/* (A) Only grows, at its head, by the owner's release. */
 	struct attachment *attachments;
 	struct thread *next;  /* (L) */

@@ -34,12 +34,12 @@ look() {
 }
 
 header='slabd_pool *slabd_open(const char *pool);
-extern __thread int *slabd_mags_
+extern __thread int *slabd_mags_1_
 	__attribute__((x));
 static inline void *slabd_alloc(void)'
 exports() {
-	printf '%s\n' '0 A SLABCLIENT_0' '0 T slabd_open@@SLABCLIENT_0' \
-		'0 B slabd_mags_@@SLABCLIENT_0' $more
+	printf '%s\n' '0 A SLABCLIENT_0.1' '0 T slabd_open@@SLABCLIENT_0.1' \
+		'0 B slabd_mags_1_@@SLABCLIENT_0.1' $more
 }
 needed() {
 	echo " 0x1 (NEEDED)  Shared library: [$lib]"

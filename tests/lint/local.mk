@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # What is held to by looking at the sources, symbols and instructions.
+tap_scripts += tests/lint/check_abi.sh
 tap_scripts += tests/lint/check_atomics.sh
 tap_scripts += tests/lint/check_clocks.sh
 tap_scripts += tests/lint/check_comments.sh
@@ -13,5 +14,7 @@ tap_scripts += tests/lint/check_man_reasons.sh
 tap_scripts += tests/lint/check_names.sh
 tap_scripts += tests/lint/check_sizes.sh
 EXTRA_DIST += tests/lint/lint.sh
+EXTRA_DIST += tests/data/abi_1/slabclient.h tests/data/abi_1/slabclient_hit.h
+EXTRA_DIST += tests/data/abi_1/worker.c
 check_PROGRAMS += tests/lint/insn_hit
 tests_lint_insn_hit_LDADD = client/libslabclient.la
