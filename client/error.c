@@ -2,16 +2,59 @@
 #include "client/error.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
-static __thread char line[256];
+#define LINE_BYTES 256
+
+/* Its own memory, as thread-local room is scarce in a program that loads us
+ * late; made when the thread's first call fails. */
+static __thread char *line;
+/* Times that the thread's destructors have freed it: after the last one nobody
+ * would. */
+static __thread unsigned char rounds;
+
+static pthread_key_t key;
+static pthread_once_t key_once = PTHREAD_ONCE_INIT;
+static bool has_key;
+
+static void free_line(void *arg)
+{
+	line = NULL;
+	rounds++;
+	free(arg);
+}
+
+static void make_key(void)
+{
+	has_key = pthread_key_create(&key, free_line) == 0;
+}
+
+static char *own_line(void)
+{
+	char *made;
+	if (line != NULL || rounds >= PTHREAD_DESTRUCTOR_ITERATIONS - 1 ||
+	    pthread_once(&key_once, make_key) != 0 || !has_key)
+		return line;
+	made = malloc(LINE_BYTES);
+	if (made != NULL && pthread_setspecific(key, made) != 0) {
+		free(made);
+		made = NULL;
+	}
+	line = made;
+	return made;
+}
 
 int error_set(int err, const char *format, ...)
 {
+	char *at = own_line();
 	va_list args;
 	va_start(args, format);
-	vsnprintf(line, sizeof(line), format, args);
+	if (at != NULL)
+		vsnprintf(at, LINE_BYTES, format, args);
 	va_end(args);
 	errno = err;
 	return -1;
@@ -27,7 +70,7 @@ bool error_forked(void)
 
 const char *slabd_last_error(void)
 {
-	return line;
+	return line != NULL ? line : "";
 }
 
 const char *slabd_version(void)

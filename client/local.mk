@@ -49,5 +49,19 @@ client_libslabclient_la_DEPENDENCIES = libclient.la libshm.la \
 	$(srcdir)/client/libslabclient.map
 EXTRA_DIST += client/libslabclient.map
 
+# A program that links the static library may have functions of any name: what
+# the header does not declare is made local.
+install-exec-hook:
+	@lib="$(DESTDIR)$(libdir)/libslabclient.a"; \
+	test -f "$$lib" || exit 0; \
+	echo "making local what $$lib has beside the header's names"; \
+	$(CC) -r -nostdlib -o libslabclient.one.o -Wl,--whole-archive "$$lib" \
+		-Wl,--no-whole-archive && \
+	$(OBJCOPY) --localize-hidden libslabclient.one.o && \
+	rm -f "$$lib" && \
+	$(AR) cr "$$lib" libslabclient.one.o && \
+	$(RANLIB) "$$lib" && \
+	rm -f libslabclient.one.o
+
 pkgconfigdir = $(libdir)/pkgconfig
 nodist_pkgconfig_DATA = client/slabclient.pc

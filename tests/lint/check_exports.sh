@@ -29,6 +29,9 @@ look() {
 	needed | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' |
 		grep -v -e '^libc\.so\.' -e '^ld-linux' |
 		sed 's/^/needs more than libc: /'
+	# What the loader keeps for libraries that come late is little, and theirs.
+	local_bytes | awk '$1 > 64 { print "has " $1 \
+		" bytes of thread-local room, at most 64" }'
 	needed | grep -q '(FLAGS_1).*NODELETE' ||
 		echo "may be unloaded before a thread that used it ends"
 }
@@ -45,7 +48,8 @@ needed() {
 	echo " 0x1 (NEEDED)  Shared library: [$lib]"
 	echo " 0x6ffffffb (FLAGS_1)  Flags: $flags"
 }
-more='' lib=libc.so.6 flags=NODELETE
+local_bytes() { echo $room; }
+more='' lib=libc.so.6 flags=NODELETE room=64
 echo "$header" | sample client/slabclient.h
 passes "a library that shows what the header declares"
 more=depot_get
@@ -59,7 +63,9 @@ names "a function that is not there" 'header declares: slabd_flush$'
 echo "$header" | sample client/slabclient.h
 lib=libnuma.so.1
 names "another library" 'more than libc: libnuma.so.1$'
-lib=libc.so.6 flags=NOW
+lib=libc.so.6 room=65
+names "much thread-local room" '^has 65 bytes of thread-local'
+room=64 flags=NOW
 names "a library that can be unloaded" '^may be unloaded'
 
 if [ ! -f "$so" ]; then
@@ -69,6 +75,7 @@ if [ ! -f "$so" ]; then
 fi
 exports() { $SLABD_NM -D --defined-only "$so"; }
 needed() { readelf -d "$so"; }
+local_bytes() { echo $(($(readelf -lW "$so" | awk '$1 == "TLS" { print $6 }'))); }
 needed | grep -q NEEDED
 result $? "the library is there to be looked at"
 finish "the library shows its header's symbols, needs libc alone and stays"
