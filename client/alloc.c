@@ -91,7 +91,8 @@ static void *take_bare(struct cache *cache, struct attachment *att)
 	void *object = NULL;
 	if (home_get_back(cache, att->node, false, 1, &object) == 0 &&
 	    home_get_back(cache, att->node, true, 1, &object) == 0)
-		object = home_take_one(cache, att->node, false, true);
+		object = home_take_one(cache, att->node, att->node, false,
+		                       true);
 	if (object == NULL)
 		return take_short(cache, att);
 	magazine_took(att, cache, 1);
@@ -169,7 +170,7 @@ void *slabd_alloc_node(slabd_cache *head, int node)
 		object = take_home(cache, magazine_of(self, cache), att->node);
 	if (object != NULL)
 		return object;
-	object = home_take_one(cache, (uint32_t)ix, true, true);
+	object = home_take_one(cache, (uint32_t)ix, (uint32_t)ix, true, true);
 	if (object == NULL)
 		object = shortage_alloc_on(cache, att, (uint32_t)ix);
 	magazine_took(att, cache, object != NULL);

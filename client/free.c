@@ -82,10 +82,14 @@ void slabd_free_slow_(slabd_cache *head, void *object)
 	struct cache *cache = (struct cache *)head;
 	struct slabd_pool *pool = cache->pool;
 	int saved = errno;
-	uint64_t word = object == NULL ? 0 : word_of(cache, object);
-	if (object == NULL)
+	uint64_t word;
+	/* What a forked child has is the parent's, and so are the counts. */
+	if (object == NULL || !pool_alive(pool)) {
+		errno = saved;
 		return;
-	if (word != 0 && pool_alive(pool))
+	}
+	word = word_of(cache, object);
+	if (word != 0)
 		free_here(cache, word, object);
 	else
 		view_count(&pool->view, pool->user.id, STAT_REFUSED, 1);

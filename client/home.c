@@ -201,20 +201,29 @@ bool home_drain_pool(struct slabd_pool *pool)
 	return any;
 }
 
-void *home_take_one(struct cache *cache, uint32_t node, bool home_only,
-                    bool tell)
+uint32_t home_of(const struct cache *cache, const void *object)
+{
+	uintptr_t unit = (uintptr_t)object >> UNIT_SHIFT;
+	return (uint32_t)WORD_HOME(atom_load(&cache->head.map_[unit]));
+}
+
+void *home_take_one(struct cache *cache, uint32_t node, uint32_t own,
+                    bool home_only, bool tell)
 {
 	struct slabd_pool *pool = cache->pool;
 	struct slab_user user = pool->user;
 	void *object = NULL;
 	bool ring = false;
 	user.home_only |= home_only;
+	user.counts = true;
 	if (slab_claim_any(&user, cache->id, node, 1, &object, &ring) > 0) {
 		if (!reach_objects(pool, 1, &object)) {
 			slab_release_any(&user, 1, &object);
 			return NULL;
 		}
 		home_note_claim(cache, 1);
+		view_count(&pool->view, user.id, STAT_REMOTE_ALLOCS,
+		           home_of(cache, object) != own);
 	}
 	if (ring && tell)
 		want_tell(pool, cache->id, node);

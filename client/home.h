@@ -42,9 +42,13 @@ bool home_drain(struct cache *cache);
 /* The same of all caches of a pool. Takes the process's lock. */
 bool home_drain_pool(struct slabd_pool *pool);
 
+/* The node that an object of the cache lies on. */
+uint32_t home_of(const struct cache *cache, const void *object);
+
 /* Takes one object straight from a node's list, or NULL; with home_only, one
- * that lies on the node. With tell, slabd is told when the list is low. */
-void *home_take_one(struct cache *cache, uint32_t node, bool home_only,
-                    bool tell);
+ * that lies on the node. One that does not lie on own, the caller's, is counted
+ * as remote. With tell, slabd is told when the list is low. */
+void *home_take_one(struct cache *cache, uint32_t node, uint32_t own,
+                    bool home_only, bool tell);
 
 #endif

@@ -235,12 +235,12 @@ void shortage_pace(const struct cache *cache, uint32_t node)
 }
 
 /* One object of a node's list, on which is put what the depot keeps there. */
-static void *take_of(struct cache *cache, uint32_t node, bool home_only,
-                     bool tell)
+static void *take_of(struct cache *cache, uint32_t node, uint32_t own,
+                     bool home_only, bool tell)
 {
-	void *object = home_take_one(cache, node, home_only, tell);
+	void *object = home_take_one(cache, node, own, home_only, tell);
 	while (object == NULL && home_send_oldest(cache, node))
-		object = home_take_one(cache, node, home_only, false);
+		object = home_take_one(cache, node, own, home_only, false);
 	return object;
 }
 
@@ -256,7 +256,7 @@ static void *take_near(struct cache *cache, const uint8_t *nodes, uint32_t n,
 	do {
 		/* pairs: marks_announce; what it grew is on the lists. */
 		seq = atom_load_acquire(&head->grow_seq);
-		object = take_of(cache, nodes[0], home_only,
+		object = take_of(cache, nodes[0], nodes[0], home_only,
 		                 !is_denied(cache, nodes[0], home_only));
 	} while (object == NULL && n > 1 &&
 	         wait_near(cache, nodes[0], seq, &until, deadline));
@@ -277,12 +277,12 @@ static void *take_first(struct cache *cache, const uint8_t *nodes, uint32_t n,
 	bool had_room = !tell;
 	for (uint32_t i = 1; i < n && object == NULL; i++) {
 		bool denied = is_denied(cache, nodes[i], home_only);
-		object = take_of(cache, nodes[i], home_only, tell && !denied);
+		object = take_of(cache, nodes[i], nodes[0], home_only,
+		                 tell && !denied);
 		tell = tell && denied;
-		view_count(&pool->view, pool->user.id, STAT_REMOTE_ALLOCS,
-		           object != NULL);
 		view_count(&pool->view, pool->user.id, STAT_REMOTE_WITH_ROOM,
-		           object != NULL && had_room);
+		           object != NULL && had_room &&
+		                   home_of(cache, object) != nodes[0]);
 	}
 	return object;
 }

@@ -123,7 +123,7 @@ static uint32_t claim_from(const struct slab_user *user,
 			out[i] = base + (uint64_t)ix[i] * row->stride;
 	}
 	lease_drop_own(lease);
-	if (lent)
+	if (lent && !user->counts)
 		view_count(view, user->id, STAT_REMOTE_ALLOCS, got);
 	return got;
 }

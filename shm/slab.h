@@ -34,6 +34,7 @@ struct slab_user {
 	uint32_t id;    /* 1..32767 */
 	uint32_t epoch; /* low 16 bits go into leases */
 	bool home_only; /* claims nothing that is lent to a list */
+	bool counts;    /* the caller counts what is remote, not the claim */
 };
 
 /* Where an object lies. */
