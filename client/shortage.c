@@ -207,6 +207,14 @@ static void *fail(struct cache *cache, uint32_t node)
 		       NULL;
 	if (node != NODE_NONE)
 		return say_refused(cache, node), NULL;
+	if (pool->no_wait) {
+		error_set(ENOMEM,
+		          "pool %s has nothing ready for cache %s; slabd was "
+		          "told, and SLABD_NO_WAIT does not wait for it: try "
+		          "again",
+		          pool->view.head->name, cache->row->name);
+		return NULL;
+	}
 	error_set(ENOMEM,
 	          "pool %s did not grow in time for cache %s: is slabd running "
 	          "(slabctl status)",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The library's helper thread, whoever opens the pool. */
+/* The library as a guest: its thread, whoever opens the pool, and what it says. */
 #include <dirent.h>
 #include <pthread.h>
 #include <sched.h>
@@ -100,13 +100,34 @@ static void client(int fd, void *arg)
 	tap_is(find_named("slabd-helper", &tid), 0, "the helper is gone then");
 }
 
+/* Who does not wait is told so, and not that slabd was slow. */
+static void impatient(int fd, void *arg)
+{
+	struct slabd_options options = fixture_options(&fixture, SLABD_NO_WAIT);
+	slabd_pool *pool = slabd_open(NULL, &options);
+	slabd_cache *cache;
+	(void)fd;
+	(void)arg;
+	if (pool == NULL)
+		tap_bail("slabd_open: %s", slabd_last_error());
+	cache = fixture_cache(pool, "impatient", 65536);
+	while (slabd_alloc(cache) != NULL)
+		continue;
+	tap_ok(strstr(slabd_last_error(), "SLABD_NO_WAIT") != NULL,
+	       "who does not wait is told so");
+	tap_note("%s", slabd_last_error());
+	slabd_close(pool);
+}
+
 int main(void)
 {
 	struct child child;
 	tap_start(60);
-	fixture_open(&fixture, "[pool default]\npage = 4k\nmax = 16M\n");
+	fixture_open(&fixture, "[pool default]\npage = 4k\nmax = 64M\n");
 	child_start(&child, client, NULL);
 	child_end(&child, "the client ends well");
+	child_start(&child, impatient, NULL);
+	child_end(&child, "who does not wait");
 	fixture_close(&fixture);
 	return tap_end();
 }
