@@ -169,5 +169,6 @@ int connect_settle(struct link *link, const struct view *view)
 	r->view = view;
 	r->hello.instance = view->head->instance;
 	r->stands_ns = clock_now_ns();
+	link_note(link);
 	return link_watch(link, link->events);
 }

@@ -33,7 +33,7 @@ void doorbell_ring(struct link *link)
 	int saved = errno;
 	int held = link_hold();
 	count_ring(link);
-	if ((up & 1) != 0 &&
+	if ((up & 1) != 0 && link_is_own(link) &&
 	    send(link->events, &head, sizeof(head),
 	         MSG_NOSIGNAL | MSG_DONTWAIT) < 0 &&
 	    link_is_cut(-1))
@@ -82,6 +82,10 @@ static void clear_timer(const struct link *link)
 bool doorbell_poll(struct link *link)
 {
 	int held = link_hold();
+	if (!link_is_own(link)) {
+		link_let_go(held);
+		return false;
+	}
 	if (link_is_up(link))
 		read_events(link);
 	if (!link_is_up(link))

@@ -7,12 +7,14 @@
 #include "client/helper.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "client/doorbell.h"
@@ -24,6 +26,7 @@
 #include "client/thread.h"
 #include "shm/atom.h"
 
+#define LEFT_TRIES 200 /* ms */
 #define STACK_BYTES (256u << 10)
 #define HELPER_NAME "slabd-helper"
 #define KERNEL_CPUS 8192
@@ -61,7 +64,7 @@ static void *helper_main(void *arg)
 {
 	struct slabd_pool *pool = arg;
 	struct pollfd fds[2] = {
-		{.fd = pool->helper_stop, .events = POLLIN},
+		{.fd = pool->helper_pipe[0], .events = POLLIN},
 		{.fd = pool->link.poller, .events = POLLIN},
 	};
 	be_ordinary();
@@ -69,7 +72,8 @@ static void *helper_main(void *arg)
 		int n = poll(fds, 2, -1);
 		if (n < 0 && errno != EINTR)
 			break;
-		if (n > 0 && fds[0].revents != 0)
+		if ((n > 0 && fds[0].revents != 0) ||
+		    atom_load(&pool->helper_left))
 			break;
 		if (n > 0 && fds[1].revents != 0)
 			serve(pool);
@@ -100,30 +104,53 @@ static int spawn(struct slabd_pool *pool)
 int helper_start(struct slabd_pool *pool)
 {
 	int r;
-	pool->helper_stop = eventfd(0, EFD_CLOEXEC);
-	if (pool->helper_stop < 0)
+	if (pipe2(pool->helper_pipe, O_CLOEXEC) < 0)
 		return -errno;
+	pool->helper_ino = link_inode(pool->helper_pipe[0], S_IFIFO);
 	r = spawn(pool);
 	if (r < 0)
-		close(pool->helper_stop);
+		helper_forget(pool);
 	else
 		pool->has_helper = true;
 	return r;
 }
 
-void helper_stop(struct slabd_pool *pool)
+/* One end of the pipe, where the number is not another's by now. */
+static void close_end(const struct slabd_pool *pool, unsigned end)
 {
-	uint64_t one = 1;
-	while (write(pool->helper_stop, &one, sizeof(one)) < 0 &&
-	       errno == EINTR)
-		continue;
-	pthread_join(pool->helper, NULL);
-	helper_forget(pool);
+	int fd = pool->helper_pipe[end];
+	if (link_inode(fd, S_IFIFO) == pool->helper_ino)
+		close(fd);
+}
+
+/* A byte wakes it. Where the program has closed our ends it has woken by itself,
+ * but if a forked child has copies. */
+static bool wait_end(struct slabd_pool *pool)
+{
+	const struct timespec ts = {.tv_nsec = 1000000};
+	if (link_inode(pool->helper_pipe[1], S_IFIFO) == pool->helper_ino &&
+	    write(pool->helper_pipe[1], "", 1) == 1)
+		return pthread_join(pool->helper, NULL) == 0;
+	for (unsigned i = 0; i < LEFT_TRIES; i++) {
+		if (pthread_tryjoin_np(pool->helper, NULL) == 0)
+			return true;
+		nanosleep(&ts, NULL);
+	}
+	atom_store(&pool->helper_left, true);
+	return pthread_detach(pool->helper) != 0;
 }
 
 void helper_forget(struct slabd_pool *pool)
 {
-	close(pool->helper_stop);
+	close_end(pool, 0);
+	close_end(pool, 1);
+}
+
+bool helper_stop(struct slabd_pool *pool)
+{
+	bool ended = wait_end(pool);
+	helper_forget(pool);
+	return ended;
 }
 
 int slabd_descriptor(slabd_pool *pool)
@@ -131,7 +158,7 @@ int slabd_descriptor(slabd_pool *pool)
 	char why[LINK_WHY];
 	if (!pool_alive(pool))
 		return -1;
-	if (link_is_lost(&pool->link))
+	if (!link_is_own(&pool->link) || link_is_lost(&pool->link))
 		return error_set(ENOTCONN, "%s", link_why(&pool->link, why));
 	return pool->link.poller;
 }

@@ -5,10 +5,13 @@
 
 #include "client/types.h"
 
-/* Starts and stops it. 0 or -errno. In a forked child, where no such thread
- * runs, forget gives back what it has of it. */
+/* 0 or -errno. */
 int helper_start(struct slabd_pool *pool);
-void helper_stop(struct slabd_pool *pool);
+
+/* False when it can't be woken, and is left: the pool's structure stays then. */
+bool helper_stop(struct slabd_pool *pool);
+
+/* Closes its descriptors, in a forked child, where no such thread runs, too. */
 void helper_forget(struct slabd_pool *pool);
 
 #endif

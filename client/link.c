@@ -5,7 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#define FOREIGN                                                                \
+	"this process has closed the descriptors that libslabclient had "      \
+	"open (closefrom?): the pool works on with what it has; close it "     \
+	"and open it again"
 
 int link_hold(void)
 {
@@ -60,6 +66,57 @@ const char *link_why(const struct link *link, char text[LINK_WHY])
 	return text;
 }
 
+/* ---- whose numbers ------------------------------------------------------- */
+
+uint64_t link_inode(int fd, unsigned type)
+{
+	struct stat st;
+	return fd >= 0 && fstat(fd, &st) == 0 && (st.st_mode & S_IFMT) == type
+	               ? st.st_ino
+	               : 0;
+}
+
+void link_note(struct link *link)
+{
+	atom_store(&link->sock_ino, link_inode(link->sock, S_IFSOCK));
+	atom_store(&link->events_ino, link_inode(link->events, S_IFSOCK));
+}
+
+static bool is_noted(const struct link *link)
+{
+	uint64_t sock = atom_load(&link->sock_ino);
+	uint64_t events = atom_load(&link->events_ino);
+	return sock == 0 || (link_inode(link->sock, S_IFSOCK) == sock &&
+	                     link_inode(link->events, S_IFSOCK) == events);
+}
+
+/* Under the lock no new sockets are being put in place. */
+static bool lose(struct link *link)
+{
+	struct resume *r = &link->resume;
+	bool is;
+	pthread_mutex_lock(&r->lock);
+	is = is_noted(link);
+	if (!is && !link_is_lost(link))
+		snprintf(r->why, sizeof(r->why), "%s", FOREIGN);
+	if (!is) {
+		atom_store(&link->foreign, true);
+		/* pairs: link_why */
+		atom_store_release(&link->lost, (uint32_t)EBADF);
+		link_cut(link, atom_load(&link->up));
+	}
+	pthread_mutex_unlock(&r->lock);
+	return is;
+}
+
+bool link_is_own(struct link *link)
+{
+	int saved = errno;
+	bool is = !atom_load(&link->foreign) && (is_noted(link) || lose(link));
+	errno = saved;
+	return is;
+}
+
 static void close_fd(int fd)
 {
 	if (fd >= 0)
@@ -68,6 +125,8 @@ static void close_fd(int fd)
 
 void link_close(struct link *link)
 {
+	if (!link_is_own(link))
+		return;
 	close_fd(link->resume.trial);
 	close_fd(link->sock);
 	close_fd(link->events);

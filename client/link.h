@@ -62,6 +62,11 @@ struct link {
 	pthread_cond_t called; /* by the monotonic clock */
 	bool calling;          /* one request at a time; under calls */
 	uint32_t seq;          /* of the last request; of who is calling */
+	/* (A) The inodes of both sockets, which tell them from whatever else may
+	 * have their numbers; 0: not known yet. Stored under resume.lock. */
+	uint64_t sock_ino;
+	uint64_t events_ino;
+	bool foreign; /* (A) the numbers are the program's by now; for good */
 	struct resume resume;
 };
 
@@ -96,6 +101,20 @@ const char *link_why(const struct link *link, char text[LINK_WHY]);
  * taken out before it is closed. */
 int link_watch(struct link *link, int sock);
 void link_unwatch(struct link *link, int sock);
+
+/*
+ * Whether the sockets' numbers are still theirs, to be asked before anything is
+ * done to them. A program that closes all descriptors that it did not open
+ * itself, as daemons do, has files of its own there afterwards: then the link is
+ * lost for good. Not under resume.lock.
+ */
+bool link_is_own(struct link *link);
+
+/* Notes which sockets they are. */
+void link_note(struct link *link);
+
+/* The inode behind a descriptor of that type (S_IFSOCK, S_IFIFO), or 0. */
+uint64_t link_inode(int fd, unsigned type);
 
 /* Closes the descriptors; in a forked child, its copies. */
 void link_close(struct link *link);

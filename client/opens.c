@@ -13,8 +13,10 @@ static bool send_close(struct link *link, uint32_t id, uint32_t up)
 	struct wire_close msg = {
 	        .head = {.type = WIRE_CLOSE, .bytes = sizeof(msg)},
 	        .cache = id};
-	ssize_t n = send(link->sock, &msg, sizeof(msg),
-	                 MSG_NOSIGNAL | MSG_DONTWAIT);
+	ssize_t n;
+	if (!link_is_own(link))
+		return false;
+	n = send(link->sock, &msg, sizeof(msg), MSG_NOSIGNAL | MSG_DONTWAIT);
 	if (n < 0 && link_is_cut(n))
 		link_cut(link, up);
 	return n > 0;

@@ -367,13 +367,14 @@ static void forget_caches(struct slabd_pool *pool)
 
 int slabd_close(slabd_pool *pool)
 {
+	bool ended = true;
 	int held;
 	if (pool == NULL)
 		return error_set(EINVAL, "slabd_close of no pool");
 	held = link_hold();
 	if (atom_load(pool->alive) != 0) {
 		if (pool->has_helper)
-			helper_stop(pool);
+			ended = helper_stop(pool);
 		leave_all(pool);
 		request_bye(&pool->link);
 	} else if (pool->has_helper) {
@@ -382,7 +383,9 @@ int slabd_close(slabd_pool *pool)
 	forget_caches(pool);
 	link_close(&pool->link);
 	unmap_all(pool);
-	free(pool);
+	/* A thread that may wake later still looks at it. */
+	if (ended)
+		free(pool);
 	link_let_go(held);
 	return 0;
 }

@@ -138,7 +138,7 @@ static int exchange(struct link *link, struct wire_head *msg, size_t bytes,
 	up = atom_load(&link->up);
 	msg->bytes = (uint32_t)bytes;
 	msg->seq = ++link->seq;
-	r = (up & 1) != 0 ? ask(link, msg, reply, up, until_ns, sent)
+	r = (up & 1) != 0 && link_is_own(link) ? ask(link, msg, reply, up, until_ns, sent)
 	                  : -ENOTCONN;
 	end_call(link);
 	if (r == -ENOTCONN)

@@ -102,6 +102,7 @@ static int install(struct link *link, const struct wire_welcome *msg,
 		done = -errno;
 	else
 		done = link_watch(link, link->events);
+	link_note(link);
 	for (unsigned i = 0; i < n; i++)
 		close(fds[i]);
 	return done;
@@ -182,9 +183,11 @@ void resume_step(struct link *link)
 {
 	int held = link_hold();
 	int saved = errno;
-	pthread_mutex_lock(&link->resume.lock);
-	step(link);
-	pthread_mutex_unlock(&link->resume.lock);
+	if (link_is_own(link)) {
+		pthread_mutex_lock(&link->resume.lock);
+		step(link);
+		pthread_mutex_unlock(&link->resume.lock);
+	}
 	errno = saved;
 	link_let_go(held);
 }
@@ -195,6 +198,8 @@ void resume_press(struct link *link)
 {
 	struct resume *r = &link->resume;
 	uint64_t soon = clock_now_ns() + wait_of(r->hello.id, PRESS_TRIES);
+	if (!link_is_own(link))
+		return;
 	pthread_mutex_lock(&r->lock);
 	if (!link_is_up(link) && r->trial < 0 && r->due_ns > soon + FIRST_NS) {
 		r->due_ns = soon;

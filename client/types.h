@@ -167,7 +167,9 @@ struct slabd_pool {
 	bool tell_due;    /* some of told is DUE */
 	bool has_helper;                  /* (C) */
 	pthread_t helper;                 /* (C) */
-	int helper_stop;                  /* (C) eventfd */
+	int helper_pipe[2];               /* (C) a byte in it ends the helper */
+	uint64_t helper_ino;              /* (C) of the pipe */
+	bool helper_left;                 /* (A) it is to touch nothing more */
 };
 
 /* False, with errno ENOTCONN and the error line, in a forked child. */
