@@ -323,12 +323,15 @@ int backing_shrink(struct backing *backing, unsigned file_ix,
 	return 0;
 }
 
-bool backing_give_late(struct backing *backing)
+bool backing_is_late(const struct backing *backing, unsigned node_ix)
 {
-	bool all = true;
-	for (unsigned i = 0; i < backing->n_nodes; i++)
-		all &= reserve_late(backing, i);
-	return all;
+	return backing->node[node_ix].late_pages > 0 ||
+	       backing->node[node_ix].kept_pages > 0;
+}
+
+bool backing_give_late(struct backing *backing, unsigned node_ix)
+{
+	return reserve_late(backing, node_ix);
 }
 
 /* ---- against what others did --------------------------------------------- */

@@ -93,9 +93,11 @@ int backing_grow(struct backing *backing, unsigned file_ix, uint64_t first_page,
 int backing_shrink(struct backing *backing, unsigned file_ix,
                    uint64_t first_page, uint64_t n_pages, unsigned node_ix);
 
-/* Gives back what could not be, as another slabd was changing the system's counts
- * of hugepages. False: it is still, and a moment later it may be done. */
-bool backing_give_late(struct backing *backing);
+/* Whether a node has hugepages to give back that could not be, as somebody else
+ * was changing the system's counts of them; gives those back. False: it is still,
+ * and a moment later it may be done. */
+bool backing_is_late(const struct backing *backing, unsigned node_ix);
+bool backing_give_late(struct backing *backing, unsigned node_ix);
 
 /* What the kernel holds for a node's file, in bytes. 0 or -errno. */
 int backing_held(const struct backing *backing, unsigned file_ix,

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -168,22 +167,6 @@ static void pass_progress(void *arg, uint64_t done_pages)
 	pthread_mutex_unlock(job->one_caller);
 }
 
-/* Memory is cleared by the CPU that faults it in: let it be a near one. */
-static void go_to_node(const struct topo *topo, unsigned ix)
-{
-	size_t bytes = CPU_ALLOC_SIZE(TOPO_CPUS_MAX);
-	cpu_set_t *set = CPU_ALLOC(TOPO_CPUS_MAX);
-	if (!set)
-		return;
-	CPU_ZERO_S(bytes, set);
-	for (unsigned cpu = 0; cpu < topo->n_cpus; cpu++)
-		if (topo->cpu_node[cpu] == ix)
-			CPU_SET_S(cpu, bytes, set);
-	if (!topo->simulated && topo->node[ix].has_cpu)
-		(void)pthread_setaffinity_np(pthread_self(), bytes, set);
-	CPU_FREE(set);
-}
-
 static void *populate(void *arg)
 {
 	struct job *job = arg;
@@ -198,7 +181,7 @@ static void *populate(void *arg)
 	};
 	uint64_t done = 0;
 	if (job->threaded)
-		go_to_node(job->backing->topo, job->ix);
+		topo_go_near(job->backing->topo, job->ix, pthread_self());
 	job->result = reserve_fill(job->backing, &order, &done);
 	node->ready_pages = done;
 	node->resident_pages = done;

@@ -111,6 +111,11 @@ int hugepool_count(const struct hugepool *pool, struct huge_counts *out)
 	return r;
 }
 
+bool hugepool_is_hurried(void)
+{
+	return is_hurried;
+}
+
 void hugepool_hurry(bool hurry)
 {
 	is_hurried = hurry;

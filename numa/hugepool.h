@@ -62,6 +62,7 @@ int hugepool_lock(void);
 
 /* The calling thread is one that others wait for, or no longer. */
 void hugepool_hurry(bool hurry);
+bool hugepool_is_hurried(void);
 
 /* Writes a number to a file of the pool. Returns 0, -EACCES or -errno. */
 int hugepool_write(int fd, uint64_t number);

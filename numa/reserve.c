@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -54,6 +55,18 @@ static enum backing_kind huge_kind(const struct backing_node *node)
 }
 
 /* ---- the journal --------------------------------------------------------- */
+
+/* Of this process's threads one at a time changes the machine's counts: a journal
+ * tells its change by what they were before. */
+static pthread_mutex_t counts = PTHREAD_MUTEX_INITIALIZER;
+
+/* False: a thread that others wait for would have to wait. */
+static bool counts_take(const struct backing *backing)
+{
+	if (hugepool_is_hurried() && !backing->is_copy)
+		return pthread_mutex_trylock(&counts) == 0;
+	return pthread_mutex_lock(&counts) == 0;
+}
 
 /* The count of what lasts is about to move by n pages at most, towards is 0 or
  * BACKING_JOURNAL_DOWN. */
@@ -130,6 +143,24 @@ uint64_t reserve_recall(const struct backing *backing, unsigned ix)
 
 /* ---- hugepages ---------------------------------------------------------- */
 
+static int add_pages(struct backing *backing, unsigned ix,
+                     enum backing_kind kind, uint64_t n, uint64_t *got)
+{
+	struct backing_node *node = &backing->node[ix];
+	int r;
+	if (!counts_take(backing))
+		return -EAGAIN;
+	journal_begin(backing, ix, kind, n, 0);
+	r = huge_reserve(backing->sysfs, reserve_pool_node(backing, ix),
+	                 backing_kind_shift(kind), n, got);
+	node->reserved_pages += *got;
+	if (*got > n)
+		node->kept_pages += *got - n;
+	journal_end(backing, ix);
+	pthread_mutex_unlock(&counts);
+	return r;
+}
+
 /* Asks the kernel for n more. Where memory is in pieces it may search long, and
  * in vain: then it is left alone for REST_FACTOR times as long. */
 static int reserve(struct backing *backing, unsigned ix, enum backing_kind kind,
@@ -141,13 +172,7 @@ static int reserve(struct backing *backing, unsigned ix, enum backing_kind kind,
 	*got = 0;
 	if (began < node->rest_until_ns)
 		return node->rest_error;
-	journal_begin(backing, ix, kind, n, 0);
-	r = huge_reserve(backing->sysfs, reserve_pool_node(backing, ix),
-	                 backing_kind_shift(kind), n, got);
-	node->reserved_pages += *got;
-	if (*got > n)
-		node->kept_pages += *got - n;
-	journal_end(backing, ix);
+	r = add_pages(backing, ix, kind, n, got);
 	/* Another slabd is at it: not the kernel's answer. */
 	if (r == -EAGAIN) {
 		if (node->busy_since_ns == 0)
@@ -248,12 +273,15 @@ static int owe(struct backing *backing, unsigned ix, uint64_t n)
 	n = hugepool_less(n, node->reserved_pages);
 	if (n == 0)
 		return 0;
+	if (!counts_take(backing))
+		return -EAGAIN;
 	journal_begin(backing, ix, huge_kind(node), n, BACKING_JOURNAL_DOWN);
 	r = huge_owe(backing->sysfs, reserve_pool_node(backing, ix),
 	             backing_kind_shift(huge_kind(node)), n);
 	if (r == 0)
 		node->reserved_pages -= n;
 	journal_end(backing, ix);
+	pthread_mutex_unlock(&counts);
 	return r;
 }
 
@@ -278,6 +306,10 @@ void reserve_give_back(struct backing *backing, unsigned ix, uint64_t n)
 	node->late_pages = 0;
 	if (n == 0)
 		return;
+	if (!counts_take(backing)) {
+		node->late_pages = n;
+		return;
+	}
 	journal_begin(backing, ix, huge_kind(node), n, BACKING_JOURNAL_DOWN);
 	r = huge_release(backing->sysfs, reserve_pool_node(backing, ix),
 	                 backing_kind_shift(node->kind), n, &gone);
@@ -286,6 +318,7 @@ void reserve_give_back(struct backing *backing, unsigned ix, uint64_t n)
 	node->reserved_pages -= gone;
 	node->seen_pages -= gone < node->seen_pages ? gone : node->seen_pages;
 	journal_end(backing, ix);
+	pthread_mutex_unlock(&counts);
 }
 
 void reserve_trim(struct backing *backing, unsigned ix)

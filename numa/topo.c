@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <hwloc.h>
 #include <numaif.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -370,4 +372,19 @@ int topo_index_of(const struct topo *topo, unsigned os_id)
 		if (topo->node[i].os_id == os_id)
 			return (int)i;
 	return -1;
+}
+
+void topo_go_near(const struct topo *topo, unsigned ix, pthread_t thread)
+{
+	size_t bytes = CPU_ALLOC_SIZE(TOPO_CPUS_MAX);
+	cpu_set_t *set = CPU_ALLOC(TOPO_CPUS_MAX);
+	if (!set)
+		return;
+	CPU_ZERO_S(bytes, set);
+	for (unsigned cpu = 0; cpu < topo->n_cpus; cpu++)
+		if (topo->cpu_node[cpu] == ix)
+			CPU_SET_S(cpu, bytes, set);
+	if (!topo->simulated && topo->node[ix].has_cpu)
+		(void)pthread_setaffinity_np(thread, bytes, set);
+	CPU_FREE(set);
 }

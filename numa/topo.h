@@ -9,6 +9,7 @@
 #ifndef NUMA_TOPO_H
 #define NUMA_TOPO_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -44,6 +45,10 @@ struct topo {
  * out->error says more.
  */
 int topo_load(struct topo *out, const char *synthetic);
+
+/* Memory is cleared by the CPU that faults it in: has a thread run on those of a
+ * node, where that has any. */
+void topo_go_near(const struct topo *topo, unsigned ix, pthread_t thread);
 
 /* The index of the kernel's node os_id, -1 if it is not among ours. */
 int topo_index_of(const struct topo *topo, unsigned os_id);

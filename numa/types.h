@@ -78,6 +78,7 @@ struct backing {
 	unsigned n_nodes;
 	unsigned page_shift;
 	bool may_reserve;
+	bool is_copy; /* that a thread works on which nobody waits for */
 	unsigned max_percent;
 	const struct topo *topo;
 	char sysfs[128];

@@ -256,6 +256,7 @@ json_t *report_trim(struct report *r)
 {
 	struct trim *trim = r->job->own;
 	bool more = false;
+	bool waits = false;
 	if (trim == NULL)
 		trim = r->job->own = begin_trim(r);
 	if (trim == NULL)
@@ -264,10 +265,12 @@ json_t *report_trim(struct report *r)
 		more |= held_wait(r->server, r->pool[i], &trim->heard);
 	if (more)
 		return report_later(r, 1);
-	for (unsigned i = 0; i < r->n && !more; i++)
+	for (unsigned i = 0; i < r->n && !more; i++) {
 		more = trim_some(r->pool[i], &trim->pool[i]);
+		waits = trim->pool[i].waits;
+	}
 	if (more)
-		return report_later(r, 0);
+		return report_later(r, waits);
 	r->arg = trim;
 	duty_soon(r->server, 0);
 	return report_pools(r, trim_doc);

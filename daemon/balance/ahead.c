@@ -5,6 +5,7 @@
 #include "daemon/balance/reuse.h"
 #include "daemon/pool/marks.h"
 #include "daemon/pool/slabs.h"
+#include "daemon/pool/work.h"
 #include "shm/partial.h"
 
 #define SLICE_NS CLOCK_MS
@@ -258,8 +259,9 @@ static bool fill_list(struct pool *pool, struct ahead_list *list)
 	uint32_t slabs = ahead_slabs(pool, cache, node);
 	uint32_t have = listed(pool, cache, node, slabs);
 	uint32_t n = slabs_in(pool, cache, BATCH_BYTES);
-	bool more = have < slabs;
-	if (more) {
+	bool lacks = have < slabs;
+	bool more = false;
+	if (lacks) {
 		list->used_ns = clock_ns();
 		n = n < slabs - have ? n : slabs - have;
 		more = ahead_make(pool, cache, node, n, is_calm(pool, node)) >
@@ -268,7 +270,8 @@ static bool fill_list(struct pool *pool, struct ahead_list *list)
 			marks_announce(pool);
 	}
 	marks_set_low(pool, cache, node, slabs);
-	marks_set_growing(pool, cache, node, more);
+	marks_set_growing(pool, cache, node,
+	                  more || (lacks && work_is_coming(pool, node)));
 	return more;
 }
 
@@ -322,7 +325,7 @@ static bool keep(struct pool *pool, int64_t until_ns)
 			continue;
 		is += reuse_empties(pool, 0, node, kept - is);
 		if (is < kept)
-			more |= pool_grow(pool, node) == 0;
+			more |= work_grow(pool, node) == 0;
 		if (clock_ns() >= until_ns && b->keep_at < n_nodes)
 			return true;
 	}
@@ -333,7 +336,11 @@ static bool keep(struct pool *pool, int64_t until_ns)
 bool ahead_work(struct pool *pool)
 {
 	int64_t until_ns = clock_ns() + SLICE_NS;
-	bool more = fill(pool, until_ns);
+	bool more;
+	/* Pages that take long are on their way while slabs are made. */
+	if (pool->work != NULL)
+		(void)keep(pool, until_ns);
+	more = fill(pool, until_ns);
 	if (more || keep(pool, until_ns))
 		return true;
 	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)

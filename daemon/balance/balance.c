@@ -28,10 +28,11 @@ static bool make_arrays(struct pool *pool, struct balance *b)
 	                        .n_caches = geo->n_caches};
 	b->cells = calloc(n_cells, sizeof(*b->cells));
 	b->held = calloc(n_cells, sizeof(*b->held));
+	b->coming = calloc(n_cells / 64 + 1, sizeof(*b->coming));
 	b->empty = calloc(geo->n_units / 64 + 1, sizeof(*b->empty));
 	b->work = malloc(plan_work_bytes(&most));
-	return b->cells != NULL && b->held != NULL && b->empty != NULL &&
-	       b->work != NULL;
+	return b->cells != NULL && b->held != NULL && b->coming != NULL &&
+	       b->empty != NULL && b->work != NULL;
 }
 
 /* NULL is fine. */
@@ -41,6 +42,7 @@ static void free_balance(struct balance *b)
 		return;
 	free(b->cells);
 	free(b->held);
+	free(b->coming);
 	free(b->empty);
 	free(b->work);
 	free(b);

@@ -2,6 +2,8 @@
 /* What came and what went, entered in a pool. */
 #include "daemon/balance/follow.h"
 
+#include <errno.h>
+
 #include "daemon/balance/move.h"
 #include "daemon/base/log.h"
 #include "daemon/pool/nodes.h"
@@ -102,7 +104,8 @@ unsigned follow_nodes(struct pool *pool, const struct topo *now)
 
 /* ---- pages -------------------------------------------------------------- */
 
-static void follow_page(struct pool *pool, uint64_t page)
+/* False if it is to be tried again. */
+static bool follow_page(struct pool *pool, uint64_t page)
 {
 	uint32_t from = pages_node_of(&pool->pages, page);
 	uint32_t file = pages_file(&pool->pages, page);
@@ -112,7 +115,7 @@ static void follow_page(struct pool *pool, uint64_t page)
 	if (backing_where(&pool->backing, file,
 	                  page - pages_first(&pool->pages, file), &to) < 0 ||
 	    to == from)
-		return;
+		return true;
 	/* It is there already: the books alone move. */
 	pool->counts.stray_pages++;
 	if (move_migrate(pool, page, to, &how, &error) == 1)
@@ -120,11 +123,14 @@ static void follow_page(struct pool *pool, uint64_t page)
 		          "to %u", pool->name, (unsigned long long)page,
 		          pool->view.nodes[from].os_id,
 		          pool->view.nodes[to].os_id);
+	else if (error == -EAGAIN)
+		return pool->counts.stray_pages--, false;
 	else
 		log_warn("pool %s: the kernel moved page %llu to node %u, and "
 		         "the books can't follow: %s", pool->name,
 		         (unsigned long long)page, pool->view.nodes[to].os_id,
 		         how.reason);
+	return true;
 }
 
 static void say_strays(struct pool *pool)
@@ -145,7 +151,8 @@ bool follow_pages(struct pool *pool, uint64_t *page, uint64_t n)
 			say_strays(pool);
 			return false;
 		}
-		follow_page(pool, *page);
+		if (!follow_page(pool, *page))
+			return true;
 	}
 	return true;
 }

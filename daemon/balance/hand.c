@@ -6,8 +6,10 @@
 #include <string.h>
 
 #include "daemon/balance/own.h"
+#include "daemon/pool/work.h"
 
 #define SLICE_NS CLOCK_MS /* for pages, at one time */
+#define SETTLE_SHIFT 21u
 
 static unsigned id_of(const struct pool *pool, uint32_t node)
 {
@@ -126,6 +128,17 @@ static bool is_for_all(int error)
 	return error == -ENOSPC || error == -ENOMEM || error == -EPERM;
 }
 
+/* Waits for pages that are on their way, as it takes no longer than the move; but
+ * large ones don't move in any case. */
+static void settle(struct pool *pool, uint64_t page, uint32_t from, uint32_t to)
+{
+	if (pool->view.geo.page_shift > SETTLE_SHIFT)
+		return;
+	work_settle(pool, pages_file(&pool->pages, page));
+	work_settle(pool, from);
+	work_settle(pool, to);
+}
+
 /* The next page that is meant; PAGES_NONE: there is none. */
 static uint64_t next_page(const struct pool *pool,
                           const struct balance_moving *moving)
@@ -144,11 +157,18 @@ static bool move_one(struct pool *pool, struct balance_moving *moving,
 		step_of(pool, PLAN_MIGRATE, PLAN_USED_THERE, moving->cache,
 	                moving->from, moving->to, 1);
 	const struct balance_event *noted;
+	settle(pool, page, moving->from, moving->to);
 	step.page = page;
 	step.bytes = UINT64_C(1) << pool->view.geo.page_shift;
 	if (balance_step(pool, BALANCE_HAND, &step) > 0) {
 		moving->done++;
 		return true;
+	}
+	if (pool->balance->put_off) {
+		snprintf(moving->cause, sizeof(moving->cause),
+		         "more pages of these nodes are on their way: try "
+		         "again");
+		return false;
 	}
 	noted = pool->balance->history.noted;
 	memcpy(moving->cause, noted->text, sizeof(moving->cause));

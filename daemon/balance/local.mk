@@ -27,5 +27,6 @@ libdaemon_la_SOURCES += \
 	daemon/balance/trim.c \
 	daemon/balance/trim.h \
 	daemon/balance/unmet.h \
+	daemon/balance/waits.h \
 	daemon/balance/wants.c \
 	daemon/balance/wants.h

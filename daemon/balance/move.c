@@ -5,6 +5,7 @@
 
 #include "daemon/balance/own.h"
 #include "daemon/pool/slabs.h"
+#include "daemon/pool/work.h"
 #include "shm/partial.h"
 
 #define LOOKS_MAX 256u      /* at a node's slabs, for those with most free */
@@ -243,6 +244,13 @@ uint32_t move_clear_runs(struct pool *pool, uint32_t cache, uint32_t node,
 
 /* ---- pages -------------------------------------------------------------- */
 
+/* Whether no job has the rows of two nodes. */
+static bool are_free(struct pool *pool, uint32_t a, uint32_t b)
+{
+	bool is = work_is_free(pool, a);
+	return work_is_free(pool, b) && is;
+}
+
 uint32_t move_migrate(struct pool *pool, uint64_t page, uint32_t to,
                       struct backing_moved *how, int *error)
 {
@@ -251,6 +259,9 @@ uint32_t move_migrate(struct pool *pool, uint64_t page, uint32_t to,
 	*how = (struct backing_moved){.ns = 0};
 	*error = -EINVAL;
 	if (from == NODE_NONE || from == to)
+		return 0;
+	*error = -EAGAIN;
+	if (!are_free(pool, file, from) || !are_free(pool, to, to))
 		return 0;
 	*error = backing_move(&pool->backing, file,
 	                      page - pages_first(&pool->pages, file), from, to,
@@ -290,6 +301,10 @@ uint32_t move_shrink(struct pool *pool, uint32_t node, uint32_t n,
 			break;
 		}
 		file = pages_file(&pool->pages, page);
+		if (!are_free(pool, file, node)) {
+			*error = -EAGAIN;
+			break;
+		}
 		run = idle_run(pool, node, page, n - done, idle_ns);
 		below = page - run + 1;
 		for (uint64_t i = below; i <= page; i++)

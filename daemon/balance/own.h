@@ -87,6 +87,9 @@ struct balance {
 	struct wants_round round;
 
 	struct balance_held *held; /* by cell */
+	uint64_t *coming; /* by cell, a bit: its want waits for pages */
+	bool any_coming;
+	bool put_off; /* the last step was, and did nothing */
 	struct ahead_list ahead[AHEAD_LISTS];
 	uint32_t n_ahead;
 	uint32_t ahead_at; /* whose turn it was */

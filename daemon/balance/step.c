@@ -5,6 +5,7 @@
 
 #include "daemon/balance/move.h"
 #include "daemon/balance/own.h"
+#include "daemon/balance/waits.h"
 
 #define SHRINK_MAX 64u /* pages at one time: the loop must go on */
 
@@ -126,6 +127,18 @@ static uint64_t take(struct pool *pool, struct balance_event *event)
 	return 0;
 }
 
+/* Pages that it needs are on their way, or a job has the node's row: it did
+ * nothing, and is tried again when that is over. */
+static void put_off(struct pool *pool, const struct plan_step *step)
+{
+	pool->balance->put_off = true;
+	if (step->kind == PLAN_CARVE || step->kind == PLAN_REASSIGN ||
+	    step->kind == PLAN_LEND)
+		balance_set_waits(
+			pool, balance_cell(pool, step->cache_ix + 1, step->to),
+			true);
+}
+
 uint64_t balance_step(struct pool *pool, enum balance_cause cause,
                       const struct plan_step *step)
 {
@@ -134,6 +147,11 @@ uint64_t balance_step(struct pool *pool, enum balance_cause cause,
 	int64_t began = clock_ns();
 	event.done = take(pool, &event);
 	event.took_ns = clock_ns() - began;
+	pool->balance->put_off = false;
+	if (event.error == -EAGAIN && event.done == 0) {
+		put_off(pool, step);
+		return 0;
+	}
 	if (event.error < 0 && event.text[0] == '\0' && event.done == 0)
 		snprintf(event.text, sizeof(event.text), "%s",
 		         strerror(-event.error));

@@ -5,6 +5,7 @@
 #include "daemon/pool/slabs.h"
 
 #define LOOKS_MAX 4096u /* at slabs, in one call */
+#define WAITS_MAX 4096u /* for pages that are on their way */
 #define EMPTY_LOOKS 15u /* that one takes which is taken apart, besides its own */
 
 static bool is_meant(const struct balance_trim *trim, uint32_t node)
@@ -90,7 +91,9 @@ static bool shrink_some(struct pool *pool, struct balance_trim *trim)
 		                    PLAN_NONE, trim->at, n);
 		done = balance_step(pool, BALANCE_HAND, &step);
 		trim->pages += done;
-		if (done > 0)
+		trim->waits = done == 0 && pool->balance->put_off &&
+		              trim->n_waits++ < WAITS_MAX;
+		if (done > 0 || trim->waits)
 			return true;
 	}
 	return false;

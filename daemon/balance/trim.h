@@ -29,12 +29,14 @@ struct balance_trim {
 	uint64_t slabs; /* done so far */
 	uint64_t pages;
 	uint64_t most; /* pages that there were to begin with */
+	bool waits;    /* the last call did nothing, as pages are on their way */
+	uint32_t n_waits;
 };
 
 void trim_begin(const struct pool *pool, uint32_t node,
                 struct balance_trim *trim);
 
-/* Whether there is more to do. */
+/* Whether there is more to do; where it waits, a while later. */
 bool trim_some(struct pool *pool, struct balance_trim *trim);
 
 /* What of the nodes is still ready, in pages: beyond the floor, and of the

@@ -7,8 +7,10 @@
 #include "daemon/balance/balance.h"
 #include "daemon/balance/denied.h"
 #include "daemon/balance/own.h"
+#include "daemon/balance/waits.h"
 #include "daemon/pool/marks.h"
 #include "daemon/pool/sweep.h"
+#include "daemon/pool/work.h"
 #include "shm/partial.h"
 
 #define CARVE_BYTES_MAX (UINT64_C(1) << 20) /* at once; the rest in slices */
@@ -63,26 +65,33 @@ static void set_low(struct pool *pool, uint32_t cache, uint32_t node)
 }
 
 /* Does what a plan would do first, without a snapshot. How many slabs that made;
- * what is lacking then is unmet, unless another slabd is in the way: then the
- * want stands until it is not. */
+ * what is lacking then is unmet, unless pages are on their way, or another slabd
+ * is in the way: then the want waits until they are there or are known not to
+ * come, or stands until it is not. */
 static uint32_t carve_some(struct pool *pool, uint32_t cache, uint32_t node,
                            struct unmet *unmet)
 {
 	uint32_t want = lack(pool, cache, node);
 	bool lacks_own =
 		want == 0 && count_idle(pool, cache, node, true, 1) == 0;
+	bool waits;
 	uint32_t made;
 	balance_rung(pool, cache, node);
 	made = ahead_make(pool, cache, node, lacks_own ? 1 : want, true);
-	if (made == 0 && pool->busy[node]) {
+	waits = made == 0 && (want > 0 || lacks_own) &&
+	        work_is_coming(pool, node);
+	balance_set_waits(pool, balance_cell(pool, cache, node), waits);
+	if (made == 0 && !waits && pool->busy[node]) {
 		(void)view_want_any(&pool->view, cache, node);
 		return 0;
 	}
-	if (lacks_own && made == 0 && !sweep_is_due(pool))
+	if (lacks_own && made == 0 && !waits && !sweep_is_due(pool))
 		marks_deny(pool, cache, node, MARK_NO_OWN);
 	set_low(pool, cache, node);
 	if (made > 0)
 		denied_clear(pool, cache, node);
+	else if (waits)
+		marks_set_growing(pool, cache, node, true);
 	else if (want > 0)
 		unmet_add(unmet, cache, node, want);
 	return made;
@@ -141,12 +150,15 @@ static void serve_want(struct pool *pool, uint64_t cell)
 	uint32_t n_nodes = pool->view.geo.n_nodes;
 	uint32_t cache = (uint32_t)(cell / n_nodes) + 1;
 	uint32_t node = (uint32_t)(cell % n_nodes);
+	bool waited = balance_waits(pool, (uint32_t)cell);
+	balance_set_waits(pool, (uint32_t)cell, false);
 	if (!pool_has_cache(pool, cache))
 		return;
-	if (lack(pool, cache, node) > 0)
+	/* A want that stood is no other ring. */
+	if (!waited && lack(pool, cache, node) > 0)
 		ahead_rung(pool, cache, node);
 	if (carve_some(pool, cache, node, &round->unmet) > 0 ||
-	    !pool->busy[node])
+	    (!pool->busy[node] && !balance_waits(pool, (uint32_t)cell)))
 		note_outcome(round, WANTS_DONE);
 }
 
@@ -164,7 +176,8 @@ static bool carve_wants(struct pool *pool, int64_t until_ns)
 	return true;
 }
 
-/* Denies a list that still has nothing. True if it has not. */
+/* Denies a list that still has nothing, and for which no pages are on their way.
+ * True if there is one. */
 static bool deny(struct pool *pool, const struct unmet_want *want)
 {
 	uint32_t cache = want->cache;
@@ -174,6 +187,10 @@ static bool deny(struct pool *pool, const struct unmet_want *want)
 		marks_deny(pool, cache, node, MARK_NO_OWN);
 	if (count_idle(pool, cache, node, false, 1) > 0)
 		return false;
+	if (balance_waits(pool, balance_cell(pool, cache, node))) {
+		marks_set_growing(pool, cache, node, true);
+		return false;
+	}
 	marks_deny(pool, cache, node,
 	           MARK_DENIED | MARK_WHY_BITS(denied_note(pool, want)));
 	pool->counts.denied++;
@@ -257,6 +274,22 @@ static bool begin(struct wants_round *round)
 void wants_rung(struct pool *pool)
 {
 	pool->balance->round.due = true;
+}
+
+void wants_came(struct pool *pool)
+{
+	struct balance *b = pool->balance;
+	bool any = false;
+	for (uint64_t w = 0; b->any_coming && w < pool->view.geo.want_words;
+	     w++) {
+		if (b->coming[w] == 0)
+			continue;
+		any = true;
+		/* pairs: take_want; as if its client had raised it. */
+		(void)atom_set(&pool->view.wants[w], b->coming[w]);
+	}
+	b->any_coming = any;
+	b->round.due |= any;
 }
 
 enum wants_outcome wants_serve(struct pool *pool, int64_t until_ns, bool *more)

@@ -30,11 +30,16 @@ struct pool;
 /* A client rang, or may have: all wants are due to be looked at. */
 void wants_rung(struct pool *pool);
 
+/* Pages came that were on their way, or did not: the wants that wait for any are
+ * due again. */
+void wants_came(struct pool *pool);
+
 /*
  * Serves wants until then, and wakes those who wait. What became of those that
  * it is through with; of a slice that ends before that, WANTS_NOTHING. *more:
  * call it again, after others had their turn. Each want is served or denied
- * once a round, in order, so none waits for another that comes back.
+ * once a round, in order, so none waits for another that comes back; or it waits
+ * for pages that are on their way, and counts as nothing.
  */
 enum wants_outcome wants_serve(struct pool *pool, int64_t until_ns, bool *more);
 
@@ -43,7 +48,7 @@ enum wants_outcome wants_serve(struct pool *pool, int64_t until_ns, bool *more);
 const struct unmet *wants_unmet(const struct pool *pool);
 
 /* Brings (cache, node) to its low mark at least. Both are valid. 0, or
- * -ENOSPC. Wakes nobody. */
+ * -ENOSPC, also as long as pages are on their way. Wakes nobody. */
 int wants_relieve(struct pool *pool, uint32_t cache, uint32_t node);
 
 #endif

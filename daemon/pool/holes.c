@@ -8,6 +8,7 @@
 #include "daemon/base/log.h"
 #include "daemon/pool/lists.h"
 #include "daemon/pool/meta.h"
+#include "daemon/pool/work.h"
 #include "numa/memfile.h"
 
 #define REFILL_PAGES 16u /* looked at in one go; of 2 MiB, some ms */
@@ -33,12 +34,22 @@ int holes_count(const struct pool *pool, unsigned file, struct holes_count *out)
 	return backing_held(&pool->backing, file, &out->held_bytes);
 }
 
+/* Of pages that are on their way any part may be there. */
+static uint64_t coming_bytes(const struct pool *pool, unsigned file)
+{
+	return is_shared(pool, file)
+	               ? 0
+	               : work_pages(pool, file) << pool->view.geo.page_shift;
+}
+
 void holes_audit(const struct pool *pool, struct audit *audit)
 {
 	struct holes_count count;
 	for (unsigned file = 0; file < holes_files(pool); file++)
 		if (holes_count(pool, file, &count) == 0 &&
-		    count.held_bytes != count.due_bytes)
+		    (count.held_bytes < count.due_bytes ||
+		     count.held_bytes - count.due_bytes >
+		             coming_bytes(pool, file)))
 			audit_fault(audit, AUDIT_FILE_HELD, file,
 			            count.held_bytes, count.due_bytes);
 }
@@ -189,7 +200,8 @@ static uint64_t run_of(const struct pool *pool, uint64_t page, uint64_t end)
 	return n;
 }
 
-/* Goes on through a file's pages until all is there. Whether there is more. */
+/* Goes on through a file's pages until all is there. Whether there is more; what
+ * has to wait for pages that are on their way is tried again by itself. */
 static bool refill_data(struct pool *pool, uint32_t file,
                         struct holes_count *count)
 {
@@ -207,6 +219,10 @@ static bool refill_data(struct pool *pool, uint32_t file,
 	at = pages_next_ready(&pool->pages, at);
 	at = at < end ? at : end;
 	n = at < end ? run_of(pool, at, end) : 0;
+	if (n > 0 && !work_is_free(pool, pages_node_of(&pool->pages, at))) {
+		pool->refill_page = at;
+		return true;
+	}
 	if (n > 0 && backing_refill(&pool->backing, file, at - first, n,
 	                            pages_node_of(&pool->pages, at), lack) < 0)
 		log_error("pool %s: node %u has no memory for pages that were "
@@ -243,6 +259,9 @@ static bool look_at(struct pool *pool, unsigned file)
 {
 	struct holes_count count;
 	bool more = false;
+	/* Pages that are on their way are no holes, and no pages yet. */
+	if (!is_shared(pool, file) && !work_is_free(pool, file))
+		return false;
 	if (!is_shared(pool, file) && purge_promises(pool, file))
 		return true;
 	if (holes_count(pool, file, &count) < 0 ||
@@ -257,8 +276,9 @@ static bool look_at(struct pool *pool, unsigned file)
 			more = refill_data(pool, file, &count);
 	}
 	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
-		backing_set_resident(&pool->backing, node,
-		                     pool->pages.node[node].pages);
+		if (work_is_free(pool, node))
+			backing_set_resident(&pool->backing, node,
+			                     pool->pages.node[node].pages);
 	if (!more)
 		pool->refill_page = 0;
 	return more;

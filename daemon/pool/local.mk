@@ -52,6 +52,10 @@ libdaemon_la_SOURCES += \
 	daemon/pool/sweep.c \
 	daemon/pool/sweep.h \
 	daemon/pool/usage.c \
+	daemon/pool/crew.c \
+	daemon/pool/crew.h \
 	daemon/pool/waiting.c \
 	daemon/pool/waiting.h \
-	daemon/pool/usage.h
+	daemon/pool/usage.h \
+	daemon/pool/work.c \
+	daemon/pool/work.h

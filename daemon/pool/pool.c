@@ -15,8 +15,6 @@
 
 #define LOANS_MAX 65536u
 #define SAY_AGAIN_NS (60 * CLOCK_S)
-#define GROW_BYTES_MAX (UINT64_C(8) << 20) /* faulted in at one time */
-#define GROW_NS_MAX (2 * CLOCK_MS)          /* that it should take */
 
 /* ---- what slabctl and the kernel decide ---------------------------------- */
 
@@ -47,56 +45,6 @@ void pool_say_lack(struct pool *pool, uint32_t node)
 	         pool->name, pool->topo->node[node].os_id,
 	         (unsigned long long)(bytes >> 20), row->reason,
 	         row->remedy[0] ? "; to repair it: " : "", row->remedy);
-}
-
-/* At least one page, even if that is larger than the bound; an eighth of what
- * there is at the most, and no more than the kernel gives in a moment. */
-static uint64_t step_pages(const struct pool *pool, uint32_t node)
-{
-	uint64_t most = GROW_BYTES_MAX >> pool->view.geo.page_shift;
-	uint64_t n = pool->pages.node[node].pages / 8;
-	most = most < pool->run_pages[node] ? most : pool->run_pages[node];
-	n = n < most ? n : most;
-	return n > 1 ? n : 1;
-}
-
-/* Runs double as long as the loop does not stand still for them. */
-static void fit_run(struct pool *pool, uint32_t node, uint64_t got,
-                    int64_t took_ns)
-{
-	uint64_t *run = &pool->run_pages[node];
-	if (took_ns > GROW_NS_MAX)
-		*run = *run > 1 ? *run / 2 : 1;
-	else if (took_ns < GROW_NS_MAX / 2 && got >= *run)
-		*run = *run > 0 ? *run * 2 : 2;
-}
-
-int pool_grow(struct pool *pool, uint32_t node)
-{
-	struct pages *pages = &pool->pages;
-	uint64_t n = step_pages(pool, node);
-	uint64_t page = pages_hole(pages, node, &n);
-	uint64_t got = 0;
-	int64_t began_ns = clock_ns();
-	uint32_t file;
-	int r;
-	if (page == PAGES_NONE || pool->view.nodes[node].drain != 0 ||
-	    pool->offline[node] || pool->pressed[node])
-		return -ENOSPC;
-	file = pages_file(pages, page);
-	r = backing_grow(&pool->backing, file, page - pages_first(pages, file),
-	                 n, node, &got);
-	pool->busy[node] = r == -EAGAIN && got == 0;
-	if (pool->busy[node])
-		return r;
-	if (r < 0)
-		pool_say_lack(pool, node);
-	else
-		pool->said[node] = BACKING_LACK_NONE;
-	fit_run(pool, node, got, clock_ns() - began_ns);
-	if (got > 0)
-		pages_add(pages, page, got, node);
-	return got > 0 ? 0 : -ENOSPC;
 }
 
 bool pool_is_busy(const struct pool *pool)
@@ -157,6 +105,8 @@ static void close_fd(int fd)
 
 void pool_close(struct pool *pool)
 {
+	if (pool->work_done != NULL)
+		pool->work_done(pool);
 	if (pool->looks_done != NULL)
 		pool->looks_done(pool);
 	if (pool->head != NULL)
@@ -183,6 +133,8 @@ void pool_close(struct pool *pool)
 
 void pool_destroy(struct pool *pool)
 {
+	if (pool->work_done != NULL)
+		pool->work_done(pool);
 	backing_close(&pool->backing);
 	if (pool->journal != NULL)
 		ledger_remove(pool->journal);

@@ -11,6 +11,7 @@
  *   pool/clients.c  client ids
  *   pool/sweep.c    the sweep of what the dead leave, in slices
  *   pool/pages.c    which page is on which node, and what of it is slabs
+ *   pool/work.c     more pages, faulted in beside the loop
  *   pool/meta.c     what of control and shared file has memory; lists.c: of lists
  *   pool/holes.c    what the files hold, against all of these books
  *   pool/slabs.c    slabs carved, reclaimed, lent and returned, with the books
@@ -51,6 +52,7 @@ struct pool_counts {
 };
 
 struct balance;
+struct work;
 
 struct pool {
 	char name[NAME_BYTES];
@@ -72,6 +74,8 @@ struct pool {
 	struct looks *looks;     /* pool/looks.c, as what ends it; NULL: none */
 	void (*looks_done)(struct pool *pool);
 	struct balance *balance; /* made and ended by whoever opens the pool */
+	struct work *work;       /* as work.h has it; NULL: no crew */
+	void (*work_done)(struct pool *pool); /* ends it; NULL: none */
 	uint64_t run_pages[NODES_MAX]; /* to be faulted in at one time */
 	uint32_t new_nodes; /* the machine had, as the log was told of new ones */
 	bool offline[NODES_MAX], pressed[NODES_MAX]; /* memory is gone, is short */
@@ -114,13 +118,8 @@ void pool_close(struct pool *pool);
 int pool_open_read_only(int fd);
 int pool_make_books(struct pool *pool, const struct layout_geometry *geo);
 
-/* Faults in more pages of a node, a run that takes a millisecond or two. 0 if that
- * gave any; -ENOSPC: the pool has all that it may have of the node, which may be
- * drained, offline or pressed, or the kernel has none, which is logged; -EAGAIN:
- * another slabd is changing the system's counts, and a moment later it is done. */
-int pool_grow(struct pool *pool, uint32_t node);
-
-/* Whether any node got nothing for that reason. */
+/* Whether any node got nothing as another slabd was changing the system's counts:
+ * a moment later it is done. */
 bool pool_is_busy(const struct pool *pool);
 
 /* Logs why a node has not got the pages that it asked for, once in a while as

@@ -7,6 +7,7 @@
 #include "daemon/pool/lists.h"
 #include "daemon/pool/meta.h"
 #include "daemon/pool/usage.h"
+#include "daemon/pool/work.h"
 #include "shm/lease.h"
 #include "shm/slab.h"
 #include "shm/tags.h"
@@ -30,7 +31,8 @@ static void count(struct pool *pool, uint32_t head, uint64_t word, int by)
 
 /* ---- carved and reclaimed ------------------------------------------------ */
 
-/* grow: faults pages in if there is no free run. */
+/* grow: faults pages in if there is no free run. 0, -ENOSPC, or -EAGAIN: they are
+ * on their way. */
 static int take_units(struct pool *pool, uint32_t node, uint32_t n_units,
                       bool grow, uint64_t *unit)
 {
@@ -39,9 +41,9 @@ static int take_units(struct pool *pool, uint32_t node, uint32_t n_units,
 		return -ENOSPC;
 	while (pages_take(&pool->pages, node, n_units, unit) < 0) {
 		if (r == 0)
-			r = pool_grow(pool, node);
-		if (r < 0)
-			return r;
+			r = work_grow(pool, node);
+		if (r != 0)
+			return r == WORK_E_COMING ? -EAGAIN : r;
 	}
 	return 0;
 }

@@ -7,6 +7,7 @@
 
 #include "daemon/base/log.h"
 #include "daemon/pool/share.h"
+#include "daemon/pool/work.h"
 
 #define MIB (UINT64_C(1) << 20)
 
@@ -141,7 +142,7 @@ static void apply_start(struct pool *pool)
 		return;
 	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
 		while (pool->pages.node[node].pages << shift < bytes &&
-		       pool_grow(pool, node) == 0)
+		       work_grow(pool, node) == 0)
 			continue;
 	pool->journal->made.start_bytes = bytes;
 }

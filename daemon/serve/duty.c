@@ -12,6 +12,7 @@
 #include "daemon/pool/holes.h"
 #include "daemon/pool/marks.h"
 #include "daemon/pool/sweep.h"
+#include "daemon/pool/work.h"
 #include "daemon/serve/leaving.h"
 #include "daemon/serve/peer.h"
 #include "daemon/serve/share.h"
@@ -62,27 +63,41 @@ static void note_groups(struct server *server)
 	}
 }
 
+/* Hugepages that could not be given back as another slabd was in the way. False
+ * if it still is. */
+static bool give_late(struct pool *pool)
+{
+	bool all = true;
+	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
+		if (backing_is_late(&pool->backing, node))
+			all &= work_is_free(pool, node) &&
+			       backing_give_late(&pool->backing, node);
+	return all;
+}
+
+void duty_look(struct server *server, struct pool *pool)
+{
+	bool trim = false;
+	int64_t ns;
+	caches_tidy(pool);
+	holes_guard(pool);
+	ns = balance_tick(pool, cause_now(pool), &trim);
+	if (trim)
+		peer_trim(server, pool);
+	if (!give_late(pool) && (ns < 0 || ns > LATE_NS))
+		ns = LATE_NS;
+	if (ns >= 0)
+		look_in(server, ns);
+}
+
 static void on_balance(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 {
 	struct server *server = arg;
 	int64_t next_ns;
 	note_groups(server);
 	duty_settle_levels(server);
-	for (unsigned i = 0; i < server->n_pools; i++) {
-		struct pool *pool = &server->pools[i];
-		bool trim = false;
-		int64_t ns;
-		caches_tidy(pool);
-		holes_guard(pool);
-		ns = balance_tick(pool, cause_now(pool), &trim);
-		if (trim)
-			peer_trim(server, pool);
-		if (!backing_give_late(&pool->backing) &&
-		    (ns < 0 || ns > LATE_NS))
-			ns = LATE_NS;
-		if (ns >= 0)
-			look_in(server, ns);
-	}
+	for (unsigned i = 0; i < server->n_pools; i++)
+		duty_look(server, &server->pools[i]);
 	next_ns = leaving_close(server);
 	if (next_ns >= 0)
 		look_in(server, next_ns);
@@ -244,8 +259,10 @@ static void on_ahead(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 		bool was_busy = pool_is_busy(pool);
 		holes_guard(pool);
 		memset(pool->busy, 0, sizeof(pool->busy));
-		if (was_busy)
+		if (was_busy) {
+			wants_came(pool);
 			duty_serve_pool(server, pool);
+		}
 		if (ahead_work(pool))
 			wake_start(server->ahead, 0);
 		if (pool_is_busy(pool))

@@ -32,6 +32,9 @@ void duty_close(struct server *server);
 /* Something happened: has the nodes looked at in so long, or before. */
 void duty_soon(struct server *server, int64_t ns);
 
+/* Has a pool's nodes looked at now. */
+void duty_look(struct server *server, struct pool *pool);
+
 /* Serves the wants of a pool, and sets timers for what is left to do. While a
  * sweep is due there, its next slice comes first, and then this is done. */
 void duty_serve_pool(struct server *server, struct pool *pool);

@@ -42,6 +42,12 @@ static void on_files(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 		files_look(server, more ? MORE_NS : FILES_NS);
 }
 
+void files_look_now(struct server *server, struct pool *pool)
+{
+	if (holes_look(pool))
+		files_look(server, MORE_NS);
+}
+
 int files_open(struct server *server)
 {
 	return wake_timer(&server->files, server->base, on_files, server);

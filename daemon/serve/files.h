@@ -17,4 +17,7 @@ void files_close(struct server *server);
 /* Looks in so long, or before. */
 void files_look(struct server *server, int64_t ns);
 
+/* Looks at one pool at once. */
+void files_look_now(struct server *server, struct pool *pool);
+
 #endif

@@ -11,6 +11,8 @@ libdaemon_la_SOURCES += \
 	daemon/serve/drops.h \
 	daemon/serve/files.c \
 	daemon/serve/files.h \
+	daemon/serve/grown.c \
+	daemon/serve/grown.h \
 	daemon/serve/duty.c \
 	daemon/serve/duty.h \
 	daemon/serve/held.c \

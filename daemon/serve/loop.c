@@ -24,6 +24,7 @@
 #include "daemon/serve/door.h"
 #include "daemon/serve/duty.h"
 #include "daemon/serve/files.h"
+#include "daemon/serve/grown.h"
 #include "daemon/serve/leaving.h"
 #include "daemon/serve/machine.h"
 #include "daemon/serve/peer.h"
@@ -272,6 +273,8 @@ static int open_events(struct server *server)
 		r = users_open(server, dispatch_read);
 	if (r == 0)
 		r = files_open(server);
+	if (r == 0)
+		r = grown_open(server);
 	return r == 0 ? machine_open(server) : r;
 }
 
@@ -393,6 +396,8 @@ int loop_run(struct server *server)
 
 void loop_close(struct server *server)
 {
+	/* Nothing is faulted in any more. */
+	stop_set();
 	/* Their clients live on, as slabd may come back. */
 	while (server->peers != NULL)
 		peer_free(server->peers);
@@ -419,6 +424,7 @@ void loop_close(struct server *server)
 		ledger_settle(server->topo);
 	for (unsigned i = 0; i < server->n_pools; i++)
 		close_pool(&server->pools[i]);
+	grown_close(server);
 	/* As of all others: the next slabd may not come, or not find them. */
 	if (loop.ending == ENDING_TOLD)
 		pools_pay_left(server);

@@ -12,6 +12,7 @@
  *   serve/message.c     one message, read and checked
  *   serve/death.c       clients' processes, and what they leave
  *   serve/duty.c        what is due in the pools, and when
+ *   serve/grown.c       pages that came from beside the loop
  *   serve/leaving.c     pools that slabd.conf has no more
  *   serve/kept.c        connections that outlive slabd
  *   serve/files.c       what the pools' files hold, looked at now and then
@@ -35,6 +36,7 @@
 #define USERS_BITS 7
 #define USERS (1u << USERS_BITS)
 
+struct crew;
 struct machine;
 struct peer;
 
@@ -91,6 +93,9 @@ struct server {
 	/* How short the kernel is, for the pools that want to know; and whether
 	 * other pools lack pages of a node. */
 	enum plan_pressure kernel;
+	/* Of serve/grown.c. */
+	struct crew *crew;   /* faults pages in beside the loop */
+	struct event *grown; /* some are there */
 	struct psi_state scarce[CONFIG_POOLS_MAX][NODES_MAX];
 	/* Of serve/share.c. */
 	uint64_t passes;

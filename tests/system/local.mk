@@ -35,6 +35,7 @@ tests_system_proc_give_LDADD = $(system_libs)
 tap_programs += tests/system/proc_gone
 tests_system_proc_gone_SOURCES = tests/system/proc_gone.c $(asked_sources)
 tests_system_proc_gone_LDFLAGS = $(AM_LDFLAGS) $(asked_ldflags)
+tap_programs += tests/system/proc_grow
 tap_programs += tests/system/proc_guest
 tests_system_proc_guest_LDADD = $(system_libs)
 tap_programs += tests/system/proc_half

@@ -79,6 +79,8 @@ unit_tests += tests/unit/daemon/test_walks
 unit_tests += tests/unit/daemon/test_wants
 # Threads that race: TAP of their own, for the thread sanitizer.
 tap_programs += tests/unit/client/race_depot
+tap_programs += tests/unit/daemon/race_crew
+tap_programs += tests/unit/daemon/race_work
 tap_programs += tests/unit/shm/race_partial
 tap_programs += tests/unit/shm/race_slab
 tap_programs += tests/unit/shm/race_tags
@@ -86,6 +88,8 @@ tap_programs += tests/unit/shm/stress_fence
 tap_scripts += tests/unit/test_steps.sh
 
 # The time is the test's to say: tests/lib/clock.h.
+tests_unit_daemon_race_crew_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pthread_create
+tests_unit_daemon_race_work_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=backing_grow
 clock_wrap = $(AM_LDFLAGS) -Wl,--wrap=clock_ns
 tests_unit_daemon_test_ahead_LDFLAGS = $(clock_wrap)
 tests_unit_daemon_test_balance_LDFLAGS = $(clock_wrap)
