@@ -12,6 +12,8 @@
 
 #include "numa/topo.h"
 
+#define TELLS 3 /* the loop hears of it later if none gets through */
+
 struct queue {
 	struct crew_job *first;
 	struct crew_job *last;
@@ -61,10 +63,12 @@ static struct crew_job *take(struct queue *queue)
 static void end(struct crew *crew, struct crew_job *job)
 {
 	uint64_t one = 1;
+	int tries = TELLS;
 	job->ended = true;
 	put(&crew->ended, job);
 	pthread_cond_signal(&crew->some_ended);
-	(void)!write(crew->fd, &one, sizeof(one));
+	while (tries-- > 0 && write(crew->fd, &one, sizeof(one)) < 0)
+		continue;
 }
 
 static void *work(void *arg)

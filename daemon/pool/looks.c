@@ -11,7 +11,7 @@
 #define OTHERS 3              /* times as long is everybody else's */
 #define OWED_NS (6 * CLOCK_MS) /* of which that much may be later */
 #define SWEEP_NS CLOCK_S      /* to wait for what the dead left */
-#define SUSPECT_NS (100 * CLOCK_MS) /* a client may be between two CPUs */
+#define SUSPECT_NS (500 * CLOCK_MS) /* a client may wait for a CPU as long */
 
 /* One that is under way, and the time of the last one that is whole. */
 struct look {
