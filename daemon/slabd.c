@@ -79,9 +79,12 @@ static int serve(struct options *options)
 		if (r < 0)
 			log_error("can't start the event loop: %s",
 			          strerror(-r));
+		server->control.hush = r < 0 ? NULL : admin_hush;
+		server->control.arg = admin;
 	}
 	if (r == 0)
 		r = loop_run(server);
+	server->control.hush = NULL;
 	admin_stop(admin);
 	loop_close(server);
 	/* Another slabd lives there: the next start would find it, too. */

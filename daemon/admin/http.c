@@ -359,6 +359,18 @@ static void knocked(evutil_socket_t fd, short what, void *arg)
 	accept_soon(a, 0);
 }
 
+/* A listener that was off is made so again once the next one comes. */
+void admin_hush(void *arg, bool hushed)
+{
+	struct admin *a = arg;
+	if (hushed) {
+		event_del(a->knock);
+		evconnlistener_disable(a->listener);
+	} else {
+		accept_soon(a, 0);
+	}
+}
+
 static void accept_failed(struct evconnlistener *listener, void *evhttp)
 {
 	struct admin *a = servers;

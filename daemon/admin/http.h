@@ -76,6 +76,10 @@ int admin_start(struct admin **out, struct event_base *base, int listen_fd,
  */
 void admin_stop(struct admin *a);
 
+/* Stops accepting, and begins again: the socket by the descriptor's number is
+ * another one by then. arg is the struct admin. */
+void admin_hush(void *arg, bool hushed);
+
 /* Open connections, for reports and tests. */
 unsigned admin_n_conns(struct admin *a);
 

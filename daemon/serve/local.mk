@@ -31,6 +31,8 @@ libdaemon_la_SOURCES += \
 	daemon/serve/machine.h \
 	daemon/serve/message.c \
 	daemon/serve/message.h \
+	daemon/serve/paths.c \
+	daemon/serve/paths.h \
 	daemon/serve/peer.c \
 	daemon/serve/peer.h \
 	daemon/serve/pools.c \

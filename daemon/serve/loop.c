@@ -27,6 +27,7 @@
 #include "daemon/serve/grown.h"
 #include "daemon/serve/leaving.h"
 #include "daemon/serve/machine.h"
+#include "daemon/serve/paths.h"
 #include "daemon/serve/peer.h"
 #include "daemon/serve/pools.h"
 #include "daemon/serve/share.h"
@@ -66,12 +67,14 @@ static void place_sockets(struct server *server)
 	const struct config *c = server->config;
 	server->clients = (struct listen_socket){
 		.fd = -1,
+		.pin = -1,
 		.name = FDSTORE_CLIENT,
 		.path = c->socket,
 		.type = SOCK_SEQPACKET,
 		.mode = c->socket_mode,
 		.gid = c->socket_group[0] ? c->socket_gid : (gid_t)-1};
 	server->control = (struct listen_socket){.fd = -1,
+	                                         .pin = -1,
 	                                         .name = FDSTORE_CONTROL,
 	                                         .path = c->control,
 	                                         .type = SOCK_STREAM,
@@ -85,12 +88,10 @@ static int open_sockets(struct server *server)
 	int r = notify_listen_fds(&given);
 	if (r < 0)
 		return r;
-	server->clients.fd = given.client;
-	server->control.fd = given.control;
-	if (server->clients.fd >= 0)
-		door_refuse(server->clients.fd);
-	if (server->control.fd >= 0)
-		door_refuse(server->control.fd);
+	if (given.client >= 0)
+		listen_given(&server->clients, given.client);
+	if (given.control >= 0)
+		listen_given(&server->control, given.control);
 	if (server->clients.fd < 0)
 		r = listen_open(&server->clients);
 	if (r == 0 && server->control.fd < 0)
@@ -135,6 +136,21 @@ static void on_accept(evutil_socket_t fd, UNUSED short what, void *arg)
 	log_error("can't accept a client: %s; raise LimitNOFILE",
 	          strerror(errno));
 	pause_accepting(server);
+}
+
+/* All who wait are let in first: nobody asks at the old socket any more. */
+static void hush_accept(void *arg, bool hushed)
+{
+	struct server *server = arg;
+	if (hushed) {
+		int sock;
+		while ((sock = accept4(server->clients.fd, NULL, NULL,
+		                       SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0)
+			dispatch_accept(server, sock);
+		event_del(loop.accept);
+	} else {
+		wake_set(loop.accept_again, 0);
+	}
 }
 
 static void on_accept_again(UNUSED evutil_socket_t fd, UNUSED short what,
@@ -275,6 +291,10 @@ static int open_events(struct server *server)
 		r = files_open(server);
 	if (r == 0)
 		r = grown_open(server);
+	if (r == 0)
+		r = paths_open(server);
+	server->clients.hush = hush_accept;
+	server->clients.arg = server;
 	return r == 0 ? machine_open(server) : r;
 }
 
@@ -403,6 +423,7 @@ void loop_close(struct server *server)
 		peer_free(server->peers);
 	death_stop(server);
 	machine_close(server);
+	paths_close();
 	files_close(server);
 	duty_close(server);
 	users_close(server);

@@ -20,6 +20,7 @@
  *   serve/held.c        what clients hold, as they say when asked
  *   serve/door.c        what strangers send, and how sockets are closed
  *   serve/drops.c       connections that were dropped, counted
+ *   serve/paths.c       the sockets' paths, should they be removed
  *   serve/listen.c      sockets bound, kept, or left by a dead slabd
  */
 #ifndef DAEMON_SERVE_SERVER_H
