@@ -76,6 +76,9 @@ struct config_pool {
 	enum config_page page;
 	unsigned max_caches;  /* 1..4096 */
 	unsigned max_clients; /* 1..16384 */
+	/* Of these, by one process and one user; 0: see serve/limits.c. */
+	unsigned max_clients_process;
+	unsigned max_clients_user;
 	/* Who may open it. Both empty: everyone who reaches the socket. Else
 	 * a client whose uid is among users or whose gid is among groups. */
 	bool leaving; /* no file has it any more: see serve/leaving.h */

@@ -202,6 +202,10 @@ static const struct config_key pool_rows[] = {
 	 .min = 1, .max = 16384},
 	{"users", IDS, AT(users)},
 	{"groups", IDS, AT(groups), .groups = true},
+	{"max_clients_process", "a number from 1 to 16384, or auto",
+	 AT(max_clients_process), COUNT, .max = 16384, .zero = "auto"},
+	{"max_clients_user", "a number from 1 to 16384, or auto",
+	 AT(max_clients_user), COUNT, .max = 16384, .zero = "auto"},
 };
 #undef AT
 

@@ -2,7 +2,10 @@
 #include "daemon/pool/clients.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "daemon/base/clock.h"
 #include "daemon/base/proc.h"
@@ -124,6 +127,39 @@ void clients_free(struct pool *pool, uint32_t id)
 {
 	sweep_forget(pool, id);
 	clients_set(pool, id, clients_epoch(pool, id), CLIENT_FREE);
+}
+
+/* ---- who has the shared file -------------------------------------------- */
+
+/* A byte of its own for each id, whatever is there. */
+static struct flock lock_of(uint32_t id)
+{
+	return (struct flock){.l_type = F_WRLCK,
+	                      .l_whence = SEEK_SET,
+	                      .l_start = (off_t)id,
+	                      .l_len = 1};
+}
+
+int clients_lend_shared(const struct pool *pool, uint32_t id)
+{
+	struct flock lock = lock_of(id);
+	char path[40];
+	int fd;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", pool->shared_fd);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	/* One who had the id before may have it still. */
+	if (fd >= 0 && fcntl(fd, F_OFD_SETLK, &lock) < 0) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+bool clients_has_shared(const struct pool *pool, uint32_t id)
+{
+	struct flock lock = lock_of(id);
+	return fcntl(pool->shared_fd, F_OFD_GETLK, &lock) < 0 ||
+	       lock.l_type != F_UNLCK;
 }
 
 void clients_adopt(struct pool *pool)

@@ -34,6 +34,16 @@ bool clients_relist(struct pool *pool, uint32_t id);
  * before. */
 void clients_adopt(struct pool *pool);
 
+/*
+ * The client's own open file of the shared file, for its welcome, or -1; the
+ * caller closes its number. It holds a lock of its own, for as long as anybody
+ * has it open or mapped, and the kernel tells of that lock: once it is gone, no
+ * process can write there as this client, whatever lives on. A client that was
+ * lent none is known to have ended by its process alone.
+ */
+int clients_lend_shared(const struct pool *pool, uint32_t id);
+bool clients_has_shared(const struct pool *pool, uint32_t id);
+
 /* Bans a live client that lost its connection by a fault. The mark outlives
  * slabd. */
 void clients_ban(struct pool *pool, uint32_t id);

@@ -2,7 +2,8 @@
 /*
  * Settings of slabd.conf that memory which was taken over can't follow: its
  * files have their size, their pages and their tables for good. What can be
- * applied is: users and groups, max_clients, floor, [balance], a lower max or
+ * applied is: users and groups, max_clients and those of a process and
+ * a user, floor, [balance], a lower max or
  * max_caches, and a higher start. The rest waits for a pool made anew.
  */
 #ifndef DAEMON_POOL_WAITING_H

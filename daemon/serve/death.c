@@ -187,6 +187,16 @@ static bool has_share(struct server *server)
 	return share_left(server, &server->deaths, SHARE_NS) > 0;
 }
 
+/* Whether it is no client any more, whatever its process does: it is
+ * disconnected, never came by an object, and the kernel says that nobody has its
+ * shared file. One that has objects keeps them until its process ends. */
+static bool is_over(const struct peer *peer)
+{
+	return peer->state == PEER_DISCONNECTED && peer->lent &&
+	       !clients_has_shared(peer->pool, peer->id) &&
+	       !sweep_has_touched(peer->pool, peer->id);
+}
+
 static void join_again(struct peer *peer)
 {
 	struct server *server = peer->server;
@@ -199,6 +209,8 @@ static void join_again(struct peer *peer)
 	share_use(&server->deaths, began_ns);
 }
 
+static void leave(struct peer *peer);
+
 static void on_timer(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 {
 	struct peer *peer = arg;
@@ -208,7 +220,10 @@ static void on_timer(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 		break;
 	case PEER_LIVE: /* it was back before the timer */
 	case PEER_DISCONNECTED:
-		relist(peer);
+		if (is_over(peer))
+			leave(peer);
+		else
+			relist(peer);
 		break;
 	case PEER_DEAD:
 		break;
@@ -258,11 +273,38 @@ void death_goodbye(struct peer *peer, void (*farewell)(struct peer *peer))
 	reap(peer);
 }
 
+/* As one that said goodbye, and waits for no answer. */
+static void leave(struct peer *peer)
+{
+	peer->pool->counts.goodbyes++;
+	reap(peer);
+}
+
+/* What it closed last it may close in a moment. */
 void death_hung_up(struct peer *peer)
 {
-	if (peer->state != PEER_PENDING)
-		wake_set(peer->timer, RELIST_NS);
+	bool pending = peer->state == PEER_PENDING;
 	peer_disconnect(peer);
+	if (pending)
+		return;
+	if (is_over(peer))
+		leave(peer);
+	else
+		wake_set(peer->timer, RELIST_NS);
+}
+
+unsigned death_look(struct server *server, const struct pool *pool)
+{
+	struct peer *next;
+	unsigned n = 0;
+	for (struct peer *peer = server->peers; peer != NULL; peer = next) {
+		next = peer->next;
+		if (peer->pool != pool || !is_over(peer))
+			continue;
+		leave(peer);
+		n++;
+	}
+	return n;
 }
 
 int death_start(struct server *server)

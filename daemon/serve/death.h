@@ -8,6 +8,7 @@
  * Sweeps go on in slices, one a turn of the event loop, the pools in turn: who
  * asks something of slabd waits for one slice at most.
  *
+ *   hang-up, and nobody has its shared file --> as a goodbye
  *   hang-up, and no death follows --> list bits that are due are set
  *   no hello --> time-out
  */
@@ -30,6 +31,10 @@ int death_watch(struct peer *peer);
 
 /* Its connection is closed from the other end. A pending peer is freed. */
 void death_hung_up(struct peer *peer);
+
+/* Frees the places of clients of a pool whose connection has ended, and whose
+ * shared file nobody has any more. How many there were. */
+unsigned death_look(struct server *server, const struct pool *pool);
 
 /* It said goodbye. All that it had is free when farewell is called; then its
  * connection is closed. */

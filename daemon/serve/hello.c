@@ -18,6 +18,7 @@
 #include "daemon/serve/door.h"
 #include "daemon/serve/duty.h"
 #include "daemon/serve/files.h"
+#include "daemon/serve/limits.h"
 
 /* False when it was not taken. The client reads nothing else first: a full
  * socket is its fault, and it sees the connection close. */
@@ -168,9 +169,12 @@ static struct wire_welcome welcome_of(const struct peer *peer)
  * refused. */
 static int take_id(struct peer *peer, struct pool *pool, int *theirs)
 {
+	char why[LIMITS_TEXT];
 	int r = peer->pidfd = open_pidfd(peer);
 	if (r < 0)
 		return refuse_fds(peer, -r);
+	if (!limits_allow(peer, pool, why))
+		return refuse(peer, DROP_LIMIT, EAGAIN, "%s", why);
 	r = open_events(peer, &peer->events, theirs);
 	if (r < 0)
 		return r;
@@ -179,16 +183,18 @@ static int take_id(struct peer *peer, struct pool *pool, int *theirs)
 	if (r < 0) {
 		close(*theirs);
 		return refuse(peer, DROP_LIMIT, EAGAIN,
-		              r == -EBUSY
-		                      ? "all ids of clients that ended rest "
-		                        "for a second: try again"
-		                      : "the pool has all the clients it may "
-		                        "have: raise max_clients in "
-		                        "slabd.conf");
+		              "all ids of clients that ended rest for a "
+		              "second: try again");
 	}
 	peer->pool = pool;
 	peer->id = (uint32_t)r;
 	return 0;
+}
+
+static void close_own(int fd)
+{
+	if (fd >= 0)
+		close(fd);
 }
 
 static int welcome(struct peer *peer, int theirs, const char *name,
@@ -196,17 +202,25 @@ static int welcome(struct peer *peer, int theirs, const char *name,
 {
 	struct pool *pool = peer->pool;
 	struct wire_welcome msg = welcome_of(peer);
-	int fds[WIRE_FDS_MAX] = {theirs, pool->control_ro_fd, pool->shared_fd};
+	int own = clients_lend_shared(pool, peer->id);
+	int fds[WIRE_FDS_MAX] = {theirs, pool->control_ro_fd,
+	                         own >= 0 ? own : pool->shared_fd};
+	bool good;
 	for (unsigned node = 0; node < pool->backing.n_nodes; node++)
 		fds[3 + node] = pool->backing.node[node].fd;
+	peer->lent = own >= 0;
 	if (peer_watch(peer, &peer->on_events, peer->events, on_message) < 0 ||
-	    death_watch(peer) < 0)
+	    death_watch(peer) < 0) {
+		close_own(own);
 		return -ENOMEM;
+	}
 	/* From the welcome on the client may own objects: the descriptor store
 	 * has its process before, and a slabd that is started again knows of
 	 * its death. */
 	fdstore_put(name, peer->pidfd);
-	if (!answer(peer, &msg, fds, 3 + pool->backing.n_nodes))
+	good = answer(peer, &msg, fds, 3 + pool->backing.n_nodes);
+	close_own(own);
+	if (!good)
 		return -ENOTCONN;
 	peer_enter(peer, PEER_LIVE);
 	/* Not before it was answered: it would wait for that in vain. */
@@ -292,8 +306,8 @@ static int judge_resume(struct peer *peer, struct pool *pool,
 	if (clients_is_banned(pool, hello->id))
 		return refuse(peer, DROP_REFUSED, EACCES,
 		              "slabd dropped this client for a fault, which "
-		              "its log names: close the pool and open it "
-		              "again");
+		              "its log names, or slabctl evicted it: close the "
+		              "pool and open it again");
 	*out = client;
 	return 0;
 }

@@ -86,7 +86,7 @@ static const char *kind_of(mode_t mode)
 		return "a symbolic link";
 	if (S_ISDIR(mode))
 		return "a folder";
-	return S_ISREG(mode) ? "a file" : "no socket";
+	return S_ISREG(mode) ? "a file" : "something else";
 }
 
 /* Removes what a dead slabd left. 0 when the path is free now. quiet: the reason
@@ -100,9 +100,9 @@ static int take_over(const struct sockaddr_un *at, bool quiet)
 	if (lstat(at->sun_path, &st) < 0)
 		return errno == ENOENT ? 0 : -errno;
 	if (!S_ISSOCK(st.st_mode)) {
-		log_at(level, "%s is there and is %s, no socket: it is left as "
-		       "it is; remove it, or name another path", at->sun_path,
-		       kind_of(st.st_mode));
+		log_at(level, "%s is there and is no socket, but %s: it is left "
+		       "as it is; remove it, or name another path",
+		       at->sun_path, kind_of(st.st_mode));
 		return -EEXIST;
 	}
 	dead = is_dead(at);

@@ -23,6 +23,8 @@ libdaemon_la_SOURCES += \
 	daemon/serve/kept.h \
 	daemon/serve/leaving.c \
 	daemon/serve/leaving.h \
+	daemon/serve/limits.c \
+	daemon/serve/limits.h \
 	daemon/serve/listen.c \
 	daemon/serve/listen.h \
 	daemon/serve/loop.c \

@@ -71,6 +71,7 @@ struct peer {
 	int sock;   /* -1: disconnected */
 	int events; /* our end of the event pair, -1 */
 	bool kept;  /* the manager has both, too */
+	bool lent;  /* a shared file of its own, see clients_lend_shared */
 	int pidfd;  /* -1 while pending, and once it is dead */
 	struct event *on_sock;
 	struct event *on_events;

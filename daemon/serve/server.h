@@ -9,6 +9,7 @@
  *   serve/share.c       shares of the loop's time
  *   serve/users.c       what of it a user's messages have
  *   serve/hello.c       who may come in, and what they get
+ *   serve/limits.c      how many clients a user and a process may have
  *   serve/message.c     one message, read and checked
  *   serve/death.c       clients' processes, and what they leave
  *   serve/duty.c        what is due in the pools, and when

@@ -181,16 +181,16 @@ static void test_no_socket(void)
 	close(bound(target, SOCK_SEQPACKET, false));
 	if (symlink(target, other.socket) < 0)
 		tap_bail("symlink: %s", strerror(errno));
-	refuses("is a symbolic link, no socket", "a symbolic link");
+	refuses("is no socket, but a symbolic link", "a symbolic link");
 	tap_ok(ino_of(other.socket) != 0 && ino_of(target) != 0,
 	       "and it is left");
 	unlink(other.socket);
 	unlink(target);
 	mkdir(other.socket, 0755);
-	refuses("is a folder, no socket", "a folder");
+	refuses("is no socket, but a folder", "a folder");
 	tap_ok(rmdir(other.socket) == 0, "and it is left");
 	close(open(other.socket, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
-	refuses("is a file, no socket", "a file");
+	refuses("is no socket, but a file", "a file");
 	tap_ok(unlink(other.socket) == 0, "and it is left");
 	fixture_remove(&other);
 }
@@ -305,7 +305,7 @@ static void test_comes_free(void)
 	make_in_folder(run);
 	unlink(fixture.socket);
 	mkdir(fixture.socket, 0755);
-	while (!fixture_logged(&fixture, "is a folder, no socket")) {
+	while (!fixture_logged(&fixture, "is no socket, but a folder")) {
 		/* It may have been there before. */
 		if (rmdir(fixture.socket) < 0)
 			unlink(fixture.socket);

@@ -186,6 +186,7 @@ Test(config, every_key_of_a_pool)
 	const struct config_pool *pool = config.pools;
 	good("\xef\xbb\xbf[pool a.b_c-9]\nmax = 4GiB\nstart = 1g\npage = 1g\n"
 	     "floor = 0\nmax_caches = 4096\nmax_clients = 16384\nusers = root, 7\t8,root\n"
+	     "max_clients_process = 7\nmax_clients_user = auto\n"
 	     "groups = 0\n  5 6 ; six: a = b\n\t7,8\n[pool two] ; 2\nmax = 40%\npage=thp\n"
 	     "[pool three]\npage = 4k\nmax = 4M\nfloor = 4M\n");
 	cr_assert_eq(config.n_pools, 3);
@@ -198,6 +199,8 @@ Test(config, every_key_of_a_pool)
 	cr_expect_eq(pool[2].floor_bytes, 4 * MIB);
 	cr_expect_eq(pool->max_caches, 4096);
 	cr_expect_eq(pool->max_clients, 16384);
+	cr_expect_eq(pool->max_clients_process, 7);
+	cr_expect_eq(pool->max_clients_user, 0);
 	cr_assert_eq(pool->users.n, 3);
 	cr_expect_eq(pool->users.id[0], 0);
 	cr_expect_eq(pool->users.id[1], 7);

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* How many clients of a pool may be a user's, and a process's, so that others
+ * find a place, too. */
+#ifndef DAEMON_SERVE_LIMITS_H
+#define DAEMON_SERVE_LIMITS_H
+
+#include "daemon/serve/peer.h"
+
+#define LIMITS_TEXT 192u
+
+/* Whether a newcomer may have a place in the pool; where not, why and what to do
+ * about it. What clients left that are over is free then. */
+bool limits_allow(const struct peer *newcomer, const struct pool *pool,
+                  char why[LIMITS_TEXT]);
+
+#endif
