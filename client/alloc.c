@@ -11,6 +11,7 @@
 #include "client/reach.h"
 #include "client/shortage.h"
 #include "client/thread.h"
+#include "client/tools.h"
 #include "client/want.h"
 #include "shm/atom.h"
 
@@ -99,17 +100,12 @@ static void *take_bare(struct cache *cache, struct attachment *att)
 	return object;
 }
 
-void *slabd_alloc_slow_(slabd_cache *head)
+__attribute__((noinline)) static void *alloc_one(struct cache *cache)
 {
-	struct cache *cache = (struct cache *)head;
-	struct slabd_pool *pool = cache->pool;
 	struct slabd_mag_ *mag;
-	struct thread *self;
-	struct attachment *att;
-	if (!pool_alive(pool))
-		return NULL;
-	self = thread_self();
-	att = self != NULL ? thread_attachment(self, pool) : NULL;
+	struct thread *self = thread_self();
+	struct attachment *att =
+		self != NULL ? thread_attachment(self, cache->pool) : NULL;
 	if (att == NULL)
 		return thread_no_memory(), NULL;
 	thread_settle(self, att);
@@ -126,6 +122,22 @@ void *slabd_alloc_slow_(slabd_cache *head)
 	}
 	magazine_set_n(mag, mag->n - 1);
 	return mag->obj[mag->n];
+}
+
+/* In a forked child, or where a tool watches: then a magazine may have some. */
+__attribute__((cold, noinline)) static void *alloc_seen(struct cache *cache)
+{
+	void *object = pool_alive(cache->pool) ? alloc_one(cache) : NULL;
+	if (object != NULL)
+		tools_alloc(object, cache->row->size);
+	return object;
+}
+
+void *slabd_alloc_slow_(slabd_cache *head)
+{
+	struct cache *cache = (struct cache *)head;
+	return cache_is_plain(cache) ? alloc_one(cache)
+	                                  : alloc_seen(cache);
 }
 
 /* The newest object of a magazine that is at home on a node: among them may be
@@ -147,9 +159,8 @@ static void *take_home(struct cache *cache, struct slabd_mag_ *mag,
 	return NULL;
 }
 
-void *slabd_alloc_node(slabd_cache *head, int node)
+static void *alloc_on(struct cache *cache, int node)
 {
-	struct cache *cache = (struct cache *)head;
 	struct slabd_pool *pool = cache->pool;
 	int ix = view_node_index(&pool->view, node);
 	void *object = NULL;
@@ -177,6 +188,25 @@ void *slabd_alloc_node(slabd_cache *head, int node)
 	return object;
 }
 
+void *slabd_alloc_node(slabd_cache *head, int node)
+{
+	struct cache *cache = (struct cache *)head;
+	void *object = alloc_on(cache, node);
+	if (object != NULL && !cache_is_plain(cache))
+		tools_alloc(object, cache->row->size);
+	return object;
+}
+
+/* One that misses. */
+static bool alloc_into(slabd_cache *head, void **out)
+{
+	const struct cache *cache = (struct cache *)head;
+	*out = slabd_alloc_slow_(head);
+	if (!cache_is_plain(cache))
+		tools_wrote(out, sizeof(*out));
+	return *out != NULL;
+}
+
 size_t slabd_alloc_bulk(slabd_cache *cache, size_t n, void **out)
 {
 	size_t got = 0;
@@ -190,8 +220,7 @@ size_t slabd_alloc_bulk(slabd_cache *cache, size_t n, void **out)
 		got += run;
 		if (got == n)
 			break;
-		out[got] = slabd_alloc_slow_(cache);
-		if (out[got] == NULL)
+		if (!alloc_into(cache, &out[got]))
 			break;
 		got++;
 	}

@@ -69,6 +69,7 @@ static void fill_in(struct cache *cache, struct slabd_pool *pool, uint32_t id)
 	const struct view *view = &pool->view;
 	cache->head.map_ = pool->map;
 	cache->pool = pool;
+	cache->plain = &pool->wiped->plain;
 	cache->row = &view->caches[id - 1];
 	cache->id = id;
 	cache->strict = pool->strict || (cache->row->flags & CACHE_STRICT) != 0;

@@ -6,6 +6,7 @@
 #include "client/home.h"
 #include "client/magazine.h"
 #include "client/thread.h"
+#include "client/tools.h"
 #include "shm/atom.h"
 
 #define BULK_RUN 32u /* objects that are looked at together */
@@ -77,23 +78,45 @@ static void free_here(struct cache *cache, uint64_t word, void *object)
 		free_remote(self, att, cache, WORD_HOME(word), object);
 }
 
-void slabd_free_slow_(slabd_cache *head, void *object)
+__attribute__((noinline)) static void free_one(struct cache *cache,
+                                               void *object)
 {
-	struct cache *cache = (struct cache *)head;
-	struct slabd_pool *pool = cache->pool;
+	const struct slabd_pool *pool = cache->pool;
 	int saved = errno;
-	uint64_t word;
-	/* What a forked child has is the parent's, and so are the counts. */
-	if (object == NULL || !pool_alive(pool)) {
-		errno = saved;
-		return;
-	}
-	word = word_of(cache, object);
+	uint64_t word = word_of(cache, object);
 	if (word != 0)
 		free_here(cache, word, object);
 	else
 		view_count(&pool->view, pool->user.id, STAT_REFUSED, 1);
 	errno = saved;
+}
+
+/* As alloc_seen. What a forked child has is the parent's, and so are the
+ * counts. Told before another thread can have it. */
+__attribute__((cold, noinline)) static void free_seen(struct cache *cache,
+                                                      void *object)
+{
+	const struct slabd_pool *pool = cache->pool;
+	uint64_t off = (uint64_t)((char *)object - pool->user.data);
+	int saved = errno;
+	if (pool_alive(pool)) {
+		if (word_of(cache, object) != 0 &&
+		    slab_tag_of(&pool->view, off) != NULL)
+			tools_free(object, cache->row->size);
+		free_one(cache, object);
+	}
+	errno = saved;
+}
+
+void slabd_free_slow_(slabd_cache *head, void *object)
+{
+	struct cache *cache = (struct cache *)head;
+	if (object == NULL)
+		return;
+	if (cache_is_plain(cache))
+		free_one(cache, object);
+	else
+		free_seen(cache, object);
 }
 
 /* Two pointers at a time, wherever they lie. */

@@ -4,6 +4,7 @@
 
 #include "client/error.h"
 #include "client/reach.h"
+#include "client/tools.h"
 #include "client/types.h"
 #include "shm/atom.h"
 #include "shm/tags.h"
@@ -31,13 +32,33 @@ __attribute__((cold, noinline)) static int no_mapping(void)
 	                 "more of the pool: raise vm.max_map_count");
 }
 
+/* Of an object that somebody has, or nothing. */
+static size_t size_at(const struct view *view, uint64_t off)
+{
+	uint64_t word = atom_load(&view->words[off >> UNIT_SHIFT]);
+	const struct layout_cache *row =
+		WORD_CACHE(word) != 0 ? view_cache(view, WORD_CACHE(word))
+	                              : NULL;
+	return row != NULL ? row->size : 0;
+}
+
+/* The object at an offset where one starts, accessible from now on. */
+static void *show(const struct slabd_pool *pool, uint64_t off)
+{
+	const struct view *view = &pool->view;
+	void *object = pool->user.data + off;
+	if (atom_load(&tools_on))
+		tools_look(object, size_at(view, off));
+	return object;
+}
+
 void *slabd_pointer(slabd_pool *pool, slabd_handle handle)
 {
 	if (slab_tag_of(&pool->view, handle) == NULL)
 		return no_object(pool, handle), NULL;
 	if (!reach_offset(pool, handle))
 		return no_mapping(), NULL;
-	return pool->user.data + handle;
+	return show(pool, handle);
 }
 
 __attribute__((cold, noinline)) static int no_receiver(const slabd_pool *pool,
@@ -91,6 +112,8 @@ int slabd_give(slabd_pool *pool, void *object, unsigned client_id)
 	if (!reach_touched(pool, client_id))
 		return no_mapping();
 	view_touch_any(view, client_id, head);
+	if (atom_load(&tools_on))
+		tools_give(object);
 	if (!tags_give_own(tag, own, other))
 		return not_own(pool, off);
 	if (view_client_word(view, client_id) == receiver)
@@ -120,7 +143,7 @@ void *slabd_take(slabd_pool *pool, slabd_handle handle)
 	if (atom_load_acquire(tag) == pool->user.id) {
 		if (!reach_offset(pool, handle))
 			return no_mapping(), NULL;
-		return pool->user.data + handle;
+		return show(pool, handle);
 	}
 	return not_given(handle), NULL;
 }

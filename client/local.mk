@@ -32,6 +32,7 @@ libclient_la_SOURCES += client/resume.c client/resume.h
 libclient_la_SOURCES += client/shortage.c client/shortage.h
 libclient_la_SOURCES += client/symbols.c
 libclient_la_SOURCES += client/thread.c client/thread.h
+libclient_la_SOURCES += client/tools.c client/tools.h
 libclient_la_SOURCES += client/want.c client/want.h
 
 include_HEADERS += client/slabclient.h client/slabclient_hit.h

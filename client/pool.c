@@ -19,6 +19,7 @@
 #include "client/reach.h"
 #include "client/request.h"
 #include "client/thread.h"
+#include "client/tools.h"
 
 #define THREAD_BYTES (UINT64_C(4) << 20)
 #define PROCESS_BYTES (UINT64_C(256) << 20)
@@ -108,6 +109,18 @@ static int map_node(struct slabd_pool *pool, uint32_t node, int fd)
 	return 0;
 }
 
+/* Zeroes, of address space that nothing is mapped to. */
+static int make_readable(void *at, uint64_t bytes)
+{
+	if (!tools_slow_protect())
+		return mprotect(at, bytes, PROT_READ);
+	return mmap(at, bytes, PROT_READ,
+	            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
+	            0) == MAP_FAILED
+	               ? -1
+	               : 0;
+}
+
 /*
  * The pool's map of unit words, one for each 64 KiB of address space: the slab
  * table where the pool's data lies, and zeroes everywhere else, other pools
@@ -126,7 +139,7 @@ static int make_map(struct slabd_pool *pool, int control)
 	pool->map = map;
 	/* Of use where all is locked alone; a sandbox may not let us. */
 	(void)munlock(map, MAP_BYTES);
-	if (mprotect(map, MAP_BYTES, PROT_READ) < 0)
+	if (make_readable(map, MAP_BYTES) < 0)
 		return -errno;
 	madvise(map, MAP_BYTES, MADV_DONTDUMP);
 	if (mmap(&map[(uintptr_t)pool->user.data >> UNIT_SHIFT], bytes,
@@ -147,6 +160,7 @@ static int map_data(struct slabd_pool *pool,
 	                          page > MAP_ALIGN ? page : MAP_ALIGN);
 	if (pool->user.data == NULL)
 		return -ENOMEM;
+	tools_pool_open(pool->user.data, pool->data_bytes);
 	for (uint32_t node = 0; node < geo->n_nodes && r == 0; node++)
 		r = map_node(pool, node, welcome->data[node]);
 	return r < 0 ? r : make_map(pool, welcome->control);
@@ -181,17 +195,19 @@ static int map_all(struct slabd_pool *pool,
 
 static void unmap_all(struct slabd_pool *pool)
 {
+	reach_done(pool);
 	if (pool->map != NULL)
 		munmap(pool->map, MAP_BYTES);
-	if (pool->user.data != NULL)
+	if (pool->user.data != NULL) {
+		tools_pool_close(pool->user.data, pool->data_bytes);
 		munmap(pool->user.data, pool->data_bytes);
+	}
 	if (pool->view.wants != NULL)
 		munmap(pool->view.wants, pool->shared_bytes);
 	if (pool->control != NULL)
 		munmap(pool->control, pool->control_bytes);
 	if (pool->wiped != NULL)
 		munmap(pool->wiped, sizeof(*pool->wiped));
-	reach_done(pool);
 }
 
 /* A word that the kernel wipes in a forked child. */
@@ -207,6 +223,7 @@ static int make_alive(struct slabd_pool *pool)
 	if (madvise(wiped, sizeof(*wiped), MADV_WIPEONFORK) < 0)
 		return -errno;
 	wiped->alive = 1;
+	wiped->plain = !atom_load(&tools_on);
 	return 0;
 }
 
@@ -405,5 +422,6 @@ int slabd_get_stats(slabd_pool *pool, struct slabd_stats *stats)
 	for (unsigned i = 0; i < STATS_WORDS; i++)
 		words[i] = atom_load(&row[i]);
 	memcpy(stats, words, sizeof(words));
+	tools_wrote(stats, sizeof(*stats));
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "client/tools.h"
 #include "shm/atom.h"
 
 #define SMALL_BYTES UINT64_C(4096)
@@ -123,12 +124,6 @@ int reach_start(struct slabd_pool *pool)
 	return 0;
 }
 
-void reach_done(struct slabd_pool *pool)
-{
-	free(pool->open);
-	free(pool->rows);
-}
-
 /* ---- data ---------------------------------------------------------------- */
 
 static bool is_ready(const struct slabd_pool *pool, uint64_t page)
@@ -171,6 +166,7 @@ static int open_pages(const struct slabd_pool *pool, uint64_t page, uint64_t n)
 /* Opens a page and those that are ready around it: few mappings, few calls. */
 static bool open_around(struct slabd_pool *pool, uint64_t page)
 {
+	uint64_t bytes = UINT64_C(1) << pool->view.geo.page_shift;
 	uint64_t all = pool->data_bytes >> pool->view.geo.page_shift;
 	uint64_t first = page;
 	uint64_t end = page + 1;
@@ -183,8 +179,11 @@ static bool open_around(struct slabd_pool *pool, uint64_t page)
 	if (open_pages(pool, first, end - first) < 0 &&
 	    mprotect(pool->user.data, pool->data_bytes, BOTH) < 0)
 		return false;
-	for (; first < end; first++)
+	for (; first < end; first++) {
+		if (atom_load(&tools_on))
+			tools_page_open(at_page(pool, first), bytes);
 		mark(pool, first, true);
+	}
 	return true;
 }
 
@@ -246,6 +245,8 @@ static void close_page(struct slabd_pool *pool, uint64_t page)
 		mark(pool, page, true);
 		return;
 	}
+	if (atom_load(&tools_on))
+		tools_page_close(at_page(pool, page), bytes);
 	mprotect(at_page(pool, page), bytes, PROT_NONE);
 	madvise(at_page(pool, page), bytes, MADV_DONTDUMP);
 }
@@ -267,4 +268,24 @@ void reach_close(struct slabd_pool *pool)
 	atom_store(&pool->drops, drops);
 	unlock(pool);
 	errno = saved;
+}
+
+/* ---- the end -------------------------------------------------------------- */
+
+/* The address space is to be anybody's. */
+static void leave_pages(const struct slabd_pool *pool)
+{
+	uint64_t bytes = UINT64_C(1) << pool->view.geo.page_shift;
+	uint64_t all = pool->data_bytes >> pool->view.geo.page_shift;
+	for (uint64_t page = 0; page < all; page++)
+		if (is_open(pool, page))
+			tools_page_close(at_page(pool, page), bytes);
+}
+
+void reach_done(struct slabd_pool *pool)
+{
+	if (pool->open != NULL && atom_load(&tools_on))
+		leave_pages(pool);
+	free(pool->open);
+	free(pool->rows);
 }

@@ -21,6 +21,9 @@
  * with ENOTCONN, reading objects works, and slabd_open makes it a client of
  * its own. A signal handler may call nothing from this header.
  *
+ * Sanitizers and valgrind are told what is free and what is undefined: see
+ * slabclient(3).
+ *
  * With SLABD_NO_INLINE defined nothing is inline: slabd_alloc and slabd_free are
  * calls, which other languages find in the library in any case.
  */

@@ -9,6 +9,7 @@
 #include "client/home.h"
 #include "client/magazine.h"
 #include "client/process.h"
+#include "client/tools.h"
 #include "shm/atom.h"
 
 static struct thread *threads;
@@ -156,6 +157,12 @@ void thread_leave(struct thread *thread, struct slabd_pool *pool)
 	atom_store_release(&att->pool, (struct slabd_pool *)NULL);
 }
 
+/* What the inline code works with. Where a tool watches, nothing. */
+static void show_table(const struct thread *self)
+{
+	slabd_mags_1_ = atom_load(&tools_on) ? none : self->mags;
+}
+
 /* ---- idle --------------------------------------------------------------- */
 
 void thread_sleep(struct thread *self, struct attachment *att)
@@ -175,7 +182,7 @@ void thread_wake(struct thread *self)
 		att->idle = false;
 	pthread_mutex_unlock(&self->lock);
 	self->idle = false;
-	slabd_mags_1_ = self->mags;
+	show_table(self);
 }
 
 static bool drop_if_idle(struct thread *thread, struct attachment *att)
@@ -279,7 +286,7 @@ struct thread *thread_self(void)
 	process_lock();
 	enlist(self_);
 	process_unlock();
-	slabd_mags_1_ = self_->mags;
+	show_table(self_);
 	return self_;
 }
 
@@ -343,6 +350,7 @@ static void forget_all(void)
 
 int thread_start(void)
 {
+	tools_find();
 	return process_start(thread_end, forget_all);
 }
 

@@ -8,6 +8,7 @@
  *
  * What is done to them, each file using those above it alone:
  *
+ *   tools     what watches the program's memory, if anything does
  *   process   the lock, the slots; which generation of forks this is
  *   opens     what slabd is told of caches that were closed
  *   reach     which of a pool's pages are accessible
@@ -46,6 +47,9 @@ struct depot;
 struct cache {
 	struct slabd_cache head;        /* (C) what the inline hit reads */
 	struct slabd_pool *pool;        /* (C) */
+	/* (C) A word that reads 0 in a forked child, and where calls are
+	 * watched (tools.h). */
+	const uint64_t *plain;
 	const struct layout_cache *row; /* (C) */
 	uint32_t id;                    /* (C) */
 	uint32_t slot;                  /* (C) */
@@ -117,6 +121,7 @@ struct thread {
  * held (all zero is an unlocked mutex in the C libraries of Linux). */
 struct pool_wiped {
 	uint64_t alive;
+	uint64_t plain;
 	pthread_mutex_t reach;
 };
 
@@ -171,6 +176,13 @@ struct slabd_pool {
 	uint64_t helper_ino;              /* (C) of the pipe */
 	bool helper_left;                 /* (A) it is to touch nothing more */
 };
+
+/* Whether alloc and free have nothing to see to but themselves: the pool is
+ * alive, and no tool watches. */
+static inline bool cache_is_plain(const struct cache *cache)
+{
+	return atom_load(cache->plain) != 0;
+}
 
 /* False, with errno ENOTCONN and the error line, in a forked child. */
 static inline bool pool_alive(const struct slabd_pool *pool)
