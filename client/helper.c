@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -56,8 +57,9 @@ static void be_ordinary(void)
 	memset(cpus, 0xff, sizeof(cpus));
 	/* The kernel takes those that it allows. */
 	(void)sched_setaffinity(0, sizeof(cpus), cpus);
-	if (sched_getscheduler(0) != SCHED_OTHER)
-		(void)sched_setscheduler(0, SCHED_OTHER, &param);
+	/* musl's functions of these names do nothing. */
+	if (syscall(SYS_sched_getscheduler, 0) != SCHED_OTHER)
+		(void)syscall(SYS_sched_setscheduler, 0, SCHED_OTHER, &param);
 }
 
 static void *helper_main(void *arg)

@@ -2,7 +2,6 @@
 #include "client/shortage.h"
 
 #include <errno.h>
-#include <linux/futex.h>
 #include <sched.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -19,6 +18,7 @@
 #include "shm/atom.h"
 #include "shm/partial.h"
 
+#define FUTEX_WAIT 0 /* <linux/futex.h>, which not every C library has */
 #define SLICE_NS UINT64_C(10000000)
 #define PACE_NS UINT64_C(12000)
 #define PACE_LOOKS 1000u /* at the clock */
