@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "client/pages.h"
 #include "shm/atom.h"
 
 #define LOCK_TRIES 32
@@ -40,8 +41,7 @@ static bool open_to(struct depot *depot, uint64_t open, uint64_t bytes)
 	uint64_t to = (bytes + PART - 1) / PART * PART;
 	if (bytes <= open)
 		return true;
-	if (mprotect((char *)depot + open, to - open, PROT_READ | PROT_WRITE) <
-	    0)
+	if (pages_open(depot, open, to) < 0)
 		return false;
 	depot->open = to;
 	return true;

@@ -26,7 +26,6 @@
 #define WAIT_MS 1000u
 #define BACKING_THP_KIND 2u /* numa/backing.h, BACKING_THP */
 #define MAP_BYTES (SLABD_UNITS_ * sizeof(uint64_t))
-#define MAP_ALIGN (UINT64_C(32) << 20) /* of data: a page of the map */
 
 /* A program that has more rights than who started it lets nobody name the slabd
  * that it trusts. */
@@ -67,19 +66,32 @@ static int map_file(int fd, uint64_t bytes, int prot, void **at)
 	return 0;
 }
 
-/* Address space for the data: where slabd says if it is free there, else
- * anywhere, aligned to the page. */
-static char *reserve(uint64_t bytes, uint64_t hint, uint64_t page)
+#define NOTHING (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
+
+/* Where slabd says, if it is free there. NULL: not. */
+static char *reserve_there(uint64_t bytes, uint64_t hint, uint64_t page)
 {
-	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-	uint64_t slack;
-	char *at = mmap((void *)(uintptr_t)hint, bytes, PROT_NONE,
-	                flags | MAP_FIXED_NOREPLACE, -1, 0);
+	char *at;
+	if (hint == 0 || hint % page != 0)
+		return NULL;
+	at = mmap((void *)(uintptr_t)hint, bytes, PROT_NONE,
+	          NOTHING | MAP_FIXED_NOREPLACE, -1, 0);
 	if (at == (char *)(uintptr_t)hint)
 		return at;
 	if (at != MAP_FAILED)
 		munmap(at, bytes);
-	at = mmap(NULL, bytes + page, PROT_NONE, flags, -1, 0);
+	return NULL;
+}
+
+/* Address space for the data: where slabd says or anywhere, aligned to the
+ * page. */
+static char *reserve(uint64_t bytes, uint64_t hint, uint64_t page)
+{
+	uint64_t slack;
+	char *at = reserve_there(bytes, hint, page);
+	if (at != NULL)
+		return at;
+	at = mmap(NULL, bytes + page, PROT_NONE, NOTHING, -1, 0);
 	if (at == MAP_FAILED)
 		return NULL;
 	slack = (page - (uintptr_t)at % page) % page;
@@ -115,8 +127,7 @@ static int make_readable(void *at, uint64_t bytes)
 	if (!tools_slow_protect())
 		return mprotect(at, bytes, PROT_READ);
 	return mmap(at, bytes, PROT_READ,
-	            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
-	            0) == MAP_FAILED
+	            NOTHING | MAP_FIXED, -1, 0) == MAP_FAILED
 	               ? -1
 	               : 0;
 }
@@ -130,10 +141,8 @@ static int make_readable(void *at, uint64_t bytes)
 static int make_map(struct slabd_pool *pool, int control)
 {
 	const struct layout_geometry *geo = &pool->view.geo;
-	size_t bytes = (geo->n_units * sizeof(uint64_t) + 4095) & ~(size_t)4095;
-	uint64_t *map =
-		mmap(NULL, MAP_BYTES, PROT_NONE,
-	             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	size_t bytes = layout_round_up(geo, geo->n_units * sizeof(uint64_t));
+	uint64_t *map = mmap(NULL, MAP_BYTES, PROT_NONE, NOTHING, -1, 0);
 	if (map == MAP_FAILED)
 		return -errno;
 	pool->map = map;
@@ -154,10 +163,11 @@ static int map_data(struct slabd_pool *pool,
 {
 	const struct layout_geometry *geo = &pool->view.geo;
 	uint64_t page = UINT64_C(1) << geo->page_shift;
+	uint64_t align = layout_data_align(geo);
 	int r = 0;
 	pool->data_bytes = geo->n_units << UNIT_SHIFT;
 	pool->user.data = reserve(pool->data_bytes, pool->view.head->data_hint,
-	                          page > MAP_ALIGN ? page : MAP_ALIGN);
+	                          page > align ? page : align);
 	if (pool->user.data == NULL)
 		return -ENOMEM;
 	tools_pool_open(pool->user.data, pool->data_bytes);

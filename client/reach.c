@@ -9,7 +9,6 @@
 #include "client/tools.h"
 #include "shm/atom.h"
 
-#define SMALL_BYTES UINT64_C(4096)
 #define BOTH (PROT_READ | PROT_WRITE)
 
 static struct slabd_pool *pool_of(const struct view *view)
@@ -37,8 +36,8 @@ static int open_shared(const struct slabd_pool *pool, uint64_t from,
                        uint64_t to)
 {
 	char *base = (char *)pool->view.wants;
-	from -= from % SMALL_BYTES;
-	to = (to + SMALL_BYTES - 1) / SMALL_BYTES * SMALL_BYTES;
+	from -= from % pool->view.geo.small_bytes;
+	to = layout_round_up(&pool->view.geo, to);
 	/* Out of mappings: one for all needs fewer. */
 	if (mprotect(base + from, to - from, BOTH) == 0 ||
 	    mprotect(base, pool->shared_bytes, BOTH) == 0)

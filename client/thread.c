@@ -8,6 +8,7 @@
 
 #include "client/home.h"
 #include "client/magazine.h"
+#include "client/pages.h"
 #include "client/process.h"
 #include "client/tools.h"
 #include "shm/atom.h"
@@ -299,8 +300,8 @@ bool thread_open_slot(struct thread *self, uint32_t slot)
 		uint64_t bit = UINT64_C(1) << (part % 64);
 		if (*word & bit)
 			continue;
-		if (mprotect((char *)self->mags + part * TABLE_PART, TABLE_PART,
-		             PROT_READ | PROT_WRITE) < 0)
+		if (pages_open(self->mags, part * TABLE_PART,
+		               (part + 1) * TABLE_PART) < 0)
 			return false;
 		*word |= bit;
 	}

@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <unistd.h>
 
+#define SMALL_MIN 4096u
 #define COLOUR_SPAN 4096u /* bytes after which a first-level cache repeats */
 #define COLOUR_COST 32u   /* an object for colours is at most this part */
 
@@ -12,11 +14,13 @@ _Static_assert(sizeof(struct layout_cache) == 128, "layout_cache");
 _Static_assert(sizeof(struct layout_client) == 48, "layout_client");
 _Static_assert(sizeof(struct layout_head) == 200, "layout_head");
 
-/* Tables start on a 4 KiB page of their own, so that unused ones cost none. */
-static uint64_t place(uint64_t *end, uint64_t bytes)
+/* Tables start on a page of their own, so that unused ones cost none, and each
+ * can be mapped by itself. */
+static uint64_t place(struct layout_geometry *geo, uint64_t *end,
+                      uint64_t bytes)
 {
 	uint64_t off = *end;
-	*end = (off + bytes + 4095) & ~UINT64_C(4095);
+	*end = layout_round_up(geo, off + bytes);
 	return off;
 }
 
@@ -38,20 +42,20 @@ static bool counts_fit(const struct layout_geometry *geo)
 
 static void place_control(struct layout_geometry *geo)
 {
-	uint64_t end = 4096;
+	uint64_t end = geo->small_bytes;
 	uint64_t n_pages = geo->n_units >> (geo->page_shift - UNIT_SHIFT);
-	geo->nodes_off = place(&end, geo->n_nodes * sizeof(struct layout_node));
-	geo->cpus_off = place(&end, geo->n_cpus);
+	geo->nodes_off = place(geo, &end, geo->n_nodes * sizeof(struct layout_node));
+	geo->cpus_off = place(geo, &end, geo->n_cpus);
 	geo->caches_off =
-	        place(&end, geo->n_caches * sizeof(struct layout_cache));
-	geo->marks_off = place(&end, (uint64_t)geo->n_caches * geo->n_nodes *
+	        place(geo, &end, geo->n_caches * sizeof(struct layout_cache));
+	geo->marks_off = place(geo, &end, (uint64_t)geo->n_caches * geo->n_nodes *
 	                                     sizeof(struct layout_mark));
-	geo->words_off = place(&end, geo->n_units * sizeof(uint64_t));
-	geo->lines_off = place(&end, geo->n_units * sizeof(uint32_t));
-	geo->pages_off = place(&end, n_pages);
-	geo->clients_off = place(&end, CLIENT_IDS * sizeof(struct layout_client));
+	geo->words_off = place(geo, &end, geo->n_units * sizeof(uint64_t));
+	geo->lines_off = place(geo, &end, geo->n_units * sizeof(uint32_t));
+	geo->pages_off = place(geo, &end, n_pages);
+	geo->clients_off = place(geo, &end, CLIENT_IDS * sizeof(struct layout_client));
 	geo->open_words = (geo->n_caches + 63) / 64;
-	geo->opens_off = place(&end, CLIENT_IDS * geo->open_words * 8);
+	geo->opens_off = place(geo, &end, CLIENT_IDS * geo->open_words * 8);
 	geo->control_bytes = end;
 }
 
@@ -69,23 +73,26 @@ static void place_shared(struct layout_geometry *geo)
 	geo->list_stride =
 	        ((geo->list_words + geo->list_sum_words) * 8 + 127) / 128 * 128 +
 	        64;
-	geo->wants_off = place(&end, geo->want_words * 8);
-	geo->leases_off = place(&end, geo->n_units * sizeof(uint32_t));
-	geo->starts_off = place(&end, geo->n_units * sizeof(uint16_t));
-	geo->stats_off = place(&end, (uint64_t)CLIENT_IDS * STATS_WORDS * 8);
-	geo->touched_off = place(&end, CLIENT_IDS * geo->touched_words * 8);
-	geo->lists_off = place(&end, n_lists * geo->list_stride);
+	geo->wants_off = place(geo, &end, geo->want_words * 8);
+	geo->leases_off = place(geo, &end, geo->n_units * sizeof(uint32_t));
+	geo->starts_off = place(geo, &end, geo->n_units * sizeof(uint16_t));
+	geo->stats_off = place(geo, &end, (uint64_t)CLIENT_IDS * STATS_WORDS * 8);
+	geo->touched_off = place(geo, &end, CLIENT_IDS * geo->touched_words * 8);
+	geo->lists_off = place(geo, &end, n_lists * geo->list_stride);
 	/* And as many lines more as the largest run has: who looks at tags by the
 	 * row of a cache that is just made anew reads within the file. */
-	geo->tags_off = place(&end, (geo->n_units + 1) * LINES_PER_UNIT *
+	geo->tags_off = place(geo, &end, (geo->n_units + 1) * LINES_PER_UNIT *
 	                                    LINE_BYTES);
 	geo->shared_bytes = end;
 }
 
 int layout_compute(struct layout_geometry *geo)
 {
+	long kernel = sysconf(_SC_PAGESIZE);
 	if (!counts_fit(geo))
 		return -EINVAL;
+	geo->small_bytes =
+	        kernel > (long)SMALL_MIN ? (uint32_t)kernel : SMALL_MIN;
 	place_control(geo);
 	place_shared(geo);
 	return 0;

@@ -267,6 +267,7 @@ struct layout_head {
 struct layout_geometry {
 	uint32_t n_nodes, n_cpus, n_caches, page_shift;
 	uint64_t n_units;
+	uint32_t small_bytes; /* a page of the kernel's, or 4 KiB if larger */
 	/* control */
 	uint64_t nodes_off, cpus_off, caches_off, marks_off, words_off;
 	uint64_t lines_off, pages_off, clients_off, opens_off, control_bytes;
@@ -283,9 +284,24 @@ struct layout_geometry {
 	uint64_t touched_words; /* a client id's, whole cache lines */
 };
 
-/* Fills in the offsets from the counts. 0, or -EINVAL for counts out of
- * bounds. */
+/* Fills in the offsets from the counts, and from the kernel's pages: who shares
+ * a file has the same. 0, or -EINVAL for counts out of bounds. */
 int layout_compute(struct layout_geometry *geo);
+
+/* To whole pages of the kernel's. */
+static inline uint64_t layout_round_up(const struct layout_geometry *geo,
+                                       uint64_t bytes)
+{
+	return (bytes + geo->small_bytes - 1) &
+	       ~(uint64_t)(geo->small_bytes - 1);
+}
+
+/* Of data where it is mapped: its words then begin at a page of the map that has
+ * one for each unit of the address space. */
+static inline uint64_t layout_data_align(const struct layout_geometry *geo)
+{
+	return (uint64_t)geo->small_bytes / sizeof(uint64_t) * UNIT_BYTES;
+}
 
 /* Checks a mapped control head against the size of both files, and computes
  * its geometry. 0, -EPROTO another version or magic, -EINVAL damaged. */

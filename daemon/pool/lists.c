@@ -8,12 +8,16 @@
 #include "numa/memfile.h"
 #include "shm/partial.h"
 
-#define SHIFT 12u
+/* Of the kernel's pages. */
+static uint32_t shift_of(const struct pool *pool)
+{
+	return (uint32_t)__builtin_ctz(pool->view.geo.small_bytes);
+}
 
 static uint64_t n_pages(const struct pool *pool)
 {
 	const struct layout_geometry *geo = &pool->view.geo;
-	return (geo->tags_off - geo->lists_off) >> SHIFT;
+	return (geo->tags_off - geo->lists_off) >> shift_of(pool);
 }
 
 static bool has(const struct pool *pool, uint64_t page)
@@ -59,8 +63,9 @@ static bool summary(const struct pool *pool, uint64_t list, uint64_t end_list,
 {
 	uint64_t at = list_at(pool, list);
 	uint64_t bytes = pool->view.geo.list_sum_words * 8;
-	*page = at >> SHIFT;
-	*end = ((at + bytes - 1) >> SHIFT) + 1;
+	uint32_t shift = shift_of(pool);
+	*page = at >> shift;
+	*end = ((at + bytes - 1) >> shift) + 1;
 	return list < end_list;
 }
 
@@ -82,11 +87,12 @@ int lists_open(struct pool *pool)
 static int need(struct pool *pool, uint64_t page, uint64_t end,
                 int (*get)(struct pool *pool, uint64_t from, uint64_t bytes))
 {
+	uint32_t shift = shift_of(pool);
 	int r = 0;
 	while (r == 0 && (page = next(pool, page, end, false)) < end) {
 		uint64_t stop = next(pool, page, end, true);
-		r = get(pool, pool->view.geo.lists_off + (page << SHIFT),
-		        (stop - page) << SHIFT);
+		r = get(pool, pool->view.geo.lists_off + (page << shift),
+		        (stop - page) << shift);
 		if (r == 0)
 			note(pool, page, stop);
 		page = stop;
@@ -125,7 +131,7 @@ static uint64_t page_of(const struct pool *pool, uint32_t cache, uint32_t node,
 {
 	uint64_t list = (uint64_t)(cache - 1) * pool->view.geo.n_nodes + node;
 	uint64_t word = pool->view.geo.list_sum_words + unit / 64;
-	return (list_at(pool, list) + word * 8) >> SHIFT;
+	return (list_at(pool, list) + word * 8) >> shift_of(pool);
 }
 
 int lists_need_bit(struct pool *pool, uint32_t cache, uint32_t node,
@@ -144,18 +150,19 @@ int lists_adopt_bit(struct pool *pool, uint32_t cache, uint32_t node,
 
 uint64_t lists_due(const struct pool *pool)
 {
-	return pool->n_list_pages << SHIFT;
+	return pool->n_list_pages << shift_of(pool);
 }
 
 int lists_mend(struct pool *pool)
 {
+	uint32_t shift = shift_of(pool);
 	uint64_t end = n_pages(pool);
 	uint64_t page = 0;
 	int r = 0;
 	while (r == 0 && (page = next(pool, page, end, true)) < end) {
 		uint64_t stop = next(pool, page, end, false);
-		r = meta_hold(pool, pool->view.geo.lists_off + (page << SHIFT),
-		              (stop - page) << SHIFT);
+		r = meta_hold(pool, pool->view.geo.lists_off + (page << shift),
+		              (stop - page) << shift);
 		page = stop;
 	}
 	return r;
@@ -165,8 +172,8 @@ int lists_purge(struct pool *pool)
 {
 	const struct memfile file = {.fd = pool->shared_fd,
 	                             .kind = BACKING_4K,
-	                             .page_shift = SHIFT};
-	uint64_t first = pool->view.geo.lists_off >> SHIFT;
+	                             .page_shift = shift_of(pool)};
+	uint64_t first = pool->view.geo.lists_off >> file.page_shift;
 	uint64_t end = n_pages(pool);
 	uint64_t page = 0;
 	int r = 0;
@@ -183,13 +190,14 @@ static void repair(const struct pool *pool, uint64_t at,
                    const struct partial *list)
 {
 	uint64_t sum_words = pool->view.geo.list_sum_words;
+	uint32_t shift = shift_of(pool);
 	uint64_t n_words = sum_words + list->n_bits;
-	uint64_t end = ((at + n_words * 8 - 1) >> SHIFT) + 1;
-	uint64_t page = (at + sum_words * 8) >> SHIFT;
+	uint64_t end = ((at + n_words * 8 - 1) >> shift) + 1;
+	uint64_t page = (at + sum_words * 8) >> shift;
 	while ((page = next(pool, page, end, true)) < end) {
-		uint64_t from = page << SHIFT;
+		uint64_t from = page << shift;
 		uint64_t word = from > at ? (from - at) / 8 : 0;
-		uint64_t stop = (from + (UINT64_C(1) << SHIFT) - at) / 8;
+		uint64_t stop = (from + (UINT64_C(1) << shift) - at) / 8;
 		word = word > sum_words ? word : sum_words;
 		stop = stop < n_words ? stop : n_words;
 		(void)partial_repair_part_any(list, word - sum_words,

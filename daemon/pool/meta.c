@@ -10,15 +10,14 @@
 #include "numa/cgroup.h"
 #include "numa/memfile.h"
 
+#define PUNCH_SHIFT 12u /* holes are made in units of that */
 #define SAY_AGAIN_NS (60 * CLOCK_S)
-#define SMALL_SHIFT 12u
-#define SMALL_BYTES (UINT64_C(1) << SMALL_SHIFT)
 #define STEP_MIN 1024u         /* tag lines, faulted in at a time: 64 KiB */
 #define STEP_MAX (16u * 1024u) /* 1 MiB */
 
-static uint64_t round_up(uint64_t bytes)
+static uint64_t round_up(const struct pool *pool, uint64_t bytes)
 {
-	return (bytes + SMALL_BYTES - 1) / SMALL_BYTES * SMALL_BYTES;
+	return layout_round_up(&pool->view.geo, bytes);
 }
 
 static uint64_t min(uint64_t a, uint64_t b)
@@ -29,21 +28,21 @@ static uint64_t min(uint64_t a, uint64_t b)
 static uint64_t stats_end(const struct pool *pool)
 {
 	const uint64_t row = STATS_WORDS * sizeof(uint64_t);
-	return round_up(pool->view.geo.stats_off +
+	return round_up(pool, pool->view.geo.stats_off +
 	                (pool->view.head->top_id + 1) * row);
 }
 
 static uint64_t touched_end(const struct pool *pool)
 {
 	const struct layout_geometry *geo = &pool->view.geo;
-	return round_up(geo->touched_off + (pool->view.head->top_id + 1) *
+	return round_up(pool, geo->touched_off + (pool->view.head->top_id + 1) *
 	                                           geo->touched_words *
 	                                           sizeof(uint64_t));
 }
 
 static uint64_t lines_end(const struct pool *pool, uint64_t n_lines)
 {
-	return round_up(pool->view.geo.tags_off + n_lines * LINE_BYTES);
+	return round_up(pool, pool->view.geo.tags_off + n_lines * LINE_BYTES);
 }
 
 struct meta_range meta_range(const struct pool *pool, enum meta_part part)
@@ -94,15 +93,15 @@ static bool is_allowed(struct pool *pool, uint64_t bytes)
 
 int meta_hold(struct pool *pool, uint64_t from, uint64_t bytes)
 {
-	uint64_t end = round_up(from + bytes);
-	from -= from % SMALL_BYTES;
+	uint64_t end = round_up(pool, from + bytes);
+	from -= from % pool->view.geo.small_bytes;
 	return memfile_hold(pool->shared_fd, (char *)pool->shared + from, from,
 	                    end - from);
 }
 
 int meta_need(struct pool *pool, uint64_t from, uint64_t bytes)
 {
-	return is_allowed(pool, round_up(bytes)) ? meta_hold(pool, from, bytes)
+	return is_allowed(pool, round_up(pool, bytes)) ? meta_hold(pool, from, bytes)
 	                                         : -ENOMEM;
 }
 
@@ -194,14 +193,14 @@ int meta_purge(struct pool *pool)
 {
 	const struct memfile file = {.fd = pool->shared_fd,
 	                             .kind = BACKING_4K,
-	                             .page_shift = SMALL_SHIFT};
+	                             .page_shift = PUNCH_SHIFT};
 	int r = 0;
 	for (unsigned part = 0; r == 0 && part < META_PARTS; part++) {
 		struct meta_range range = meta_range(pool, part);
 		uint64_t bytes = range.end - range.ready;
 		if (bytes > 0)
-			r = memfile_punch(&file, range.ready >> SMALL_SHIFT,
-			                  bytes >> SMALL_SHIFT);
+			r = memfile_punch(&file, range.ready >> PUNCH_SHIFT,
+			                  bytes >> PUNCH_SHIFT);
 	}
 	return r;
 }
