@@ -2,6 +2,8 @@
 #include "client/tools.h"
 
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "shm/atom.h"
 
@@ -18,6 +20,7 @@ WEAK void __lsan_register_root_region(const void *at, size_t bytes);
 WEAK void __lsan_unregister_root_region(const void *at, size_t bytes);
 
 bool tools_on;
+static bool found;        /* (A) false -> true, by tools_find */
 static bool has_memcheck; /* (A) like tools_on */
 
 /* ---- memcheck ------------------------------------------------------------ */
@@ -61,22 +64,36 @@ static uint64_t ask_memcheck(enum memcheck_request what, const void *at,
 static void tell_memcheck(enum memcheck_request what, const void *at,
                           size_t bytes)
 {
-	if (atom_load(&has_memcheck))
+	if (atom_load(&has_memcheck) && atom_load(&tools_on))
 		(void)ask_memcheck(what, at, bytes);
 }
 
 /* ---- all ----------------------------------------------------------------- */
 
+/* The program's user may do without: it is many times as slow. */
+static bool is_wanted(void)
+{
+	const char *env = secure_getenv("SLABD_WATCH");
+	return env == NULL || strcmp(env, "no") != 0;
+}
+
+/* Of several threads that look each finds the same. */
 void tools_find(void)
 {
 	uint64_t probe = 0;
 	/* Its answer to this is -1; valgrind's other tools have none. */
 	bool memcheck =
 		ask_memcheck(MEMCHECK_DEFINED, &probe, sizeof(probe)) != 0;
-	bool sanitizer = __asan_poison_memory_region != NULL ||
-	                 __msan_unpoison != NULL || __tsan_release != NULL;
+	bool any = memcheck || __asan_poison_memory_region != NULL ||
+	           __msan_unpoison != NULL || __tsan_release != NULL ||
+	           __lsan_register_root_region != NULL;
+	/* pairs: tools_find */
+	if (atom_load_acquire(&found))
+		return;
 	atom_store(&has_memcheck, memcheck);
-	atom_store(&tools_on, memcheck || sanitizer);
+	atom_store(&tools_on, any && is_wanted());
+	/* pairs: tools_find */
+	atom_store_release(&found, true);
 }
 
 /* gcc's and clang's thread sanitizers see what the library itself orders where
@@ -94,7 +111,7 @@ void tools_find(void)
 
 bool tools_mistake_depots(void)
 {
-	return !SEES_ORDER && __tsan_release != NULL;
+	return !SEES_ORDER && __tsan_release != NULL && atom_load(&tools_on);
 }
 
 /* It goes through it byte by byte. */
@@ -145,7 +162,7 @@ void tools_free(const void *object, size_t bytes)
 
 void tools_wrote(const void *at, size_t bytes)
 {
-	if (__msan_unpoison != NULL)
+	if (__msan_unpoison != NULL && atom_load(&tools_on))
 		__msan_unpoison(at, bytes);
 	tell_memcheck(MEMCHECK_DEFINED, at, bytes);
 }
@@ -167,12 +184,12 @@ void tools_page_close(const void *at, size_t bytes)
 
 void tools_pool_open(const void *at, size_t bytes)
 {
-	if (__lsan_register_root_region != NULL)
+	if (__lsan_register_root_region != NULL && atom_load(&tools_on))
 		__lsan_register_root_region(at, bytes);
 }
 
 void tools_pool_close(const void *at, size_t bytes)
 {
-	if (__lsan_unregister_root_region != NULL)
+	if (__lsan_unregister_root_region != NULL && atom_load(&tools_on))
 		__lsan_unregister_root_region(at, bytes);
 }

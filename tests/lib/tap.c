@@ -53,6 +53,7 @@ static void on_alarm(int signal)
 
 void tap_start(unsigned seconds)
 {
+	setenv("SLABD_WATCH", "no", 0);
 	counts = shared_memory(sizeof(*counts));
 	counts->main = getpid();
 	limit = seconds;

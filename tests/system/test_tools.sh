@@ -40,7 +40,7 @@ done
 export SLABD_SOCKET="$here/s"
 export LD_LIBRARY_PATH="$lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 # The runtimes' own choices, and the address space as it was of old.
-unset ASAN_OPTIONS LSAN_OPTIONS MSAN_OPTIONS TSAN_OPTIONS UBSAN_OPTIONS
+unset SLABD_WATCH ASAN_OPTIONS LSAN_OPTIONS MSAN_OPTIONS TSAN_OPTIONS UBSAN_OPTIONS
 old=
 setarch -R true 2>/dev/null && old='setarch -R'
 
