@@ -24,6 +24,7 @@
 #define LAP_STEP_NS (50 * CLOCK_MS)
 #define LAP_AGAIN_NS (60 * CLOCK_S) /* from one lap to the next */
 #define SHARE_NS (2 * CLOCK_MS)     /* ends of processes, see serve/share.h */
+#define LOOK_NS CLOCK_MS            /* a look for places, for a newcomer */
 
 /* ---- who waits for a sweep ------------------------------------------------ */
 
@@ -293,17 +294,32 @@ void death_hung_up(struct peer *peer)
 		wake_set(peer->timer, RELIST_NS);
 }
 
+/* The kernel looks through all clients' locks for each, so one call looks at
+ * some, and the next goes on where it stopped. */
 unsigned death_look(struct server *server, const struct pool *pool)
 {
+	int64_t until_ns = clock_ns() + LOOK_NS;
+	unsigned from = server->look_from, tried = 0, n = 0, i;
 	struct peer *next;
-	unsigned n = 0;
-	for (struct peer *peer = server->peers; peer != NULL; peer = next) {
-		next = peer->next;
-		if (peer->pool != pool || !is_over(peer))
-			continue;
-		leave(peer);
-		n++;
+	for (unsigned lap = 0; lap < 2; lap++) {
+		i = 0;
+		for (struct peer *peer = server->peers; peer != NULL;
+		     peer = next, i++) {
+			next = peer->next;
+			if ((i < from) == (lap == 0) || peer->pool != pool ||
+			    peer->state != PEER_DISCONNECTED)
+				continue;
+			if (tried++ > 0 && clock_ns() >= until_ns) {
+				server->look_from = i;
+				return n;
+			}
+			if (is_over(peer)) {
+				leave(peer);
+				n++;
+			}
+		}
 	}
+	server->look_from = 0;
 	return n;
 }
 

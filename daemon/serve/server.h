@@ -72,6 +72,7 @@ struct server {
 	struct event *lap;   /* a step of the slow look at everything */
 	unsigned sweep_turn; /* the pool whose slice is next */
 	struct share deaths; /* ends of processes */
+	unsigned look_from;  /* whose place is looked at next, by position */
 	struct peer_queue {  /* who waits for a sweep, and who for an answer
 	                        too, by pool */
 		struct peer *first;
