@@ -217,12 +217,15 @@ bool report_slice(struct report *r)
 	if (job->items == NULL && job->at == 0)
 		job->items = json_array();
 	job->slice_ns = clock_ns();
+	job->slice_any = false;
 	return true;
 }
 
 bool report_slice_ends(struct report *r)
 {
-	if (clock_ns() - r->job->slice_ns < SLICE_NS)
+	bool any = r->job->slice_any;
+	r->job->slice_any = true;
+	if (!any || clock_ns() - r->job->slice_ns < SLICE_NS)
 		return false;
 	looks_pay(r->job->slice_ns);
 	report_later(r, looks_pause_ms());

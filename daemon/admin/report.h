@@ -34,6 +34,7 @@ struct report_job {
 	uint32_t at;
 	uint64_t total;
 	int64_t slice_ns; /* when the slice began */
+	bool slice_any;   /* it has had an item */
 	void *own; /* the report's, of malloc */
 };
 
@@ -75,8 +76,8 @@ json_t *report_later(struct report *r, unsigned ms);
 
 /* For what is long: false if others are to have their time first, which is said
  * by report_later. Otherwise r->job->items is a list, or NULL without memory,
- * to which items are added from r->job->at on, until report_slice_ends: then it
- * is later, too. What is whole is taken out of it (report_items). */
+ * to which items are added from r->job->at on, one at least, until
+ * report_slice_ends: then it is later, too. What is whole is taken out of it (report_items). */
 bool report_slice(struct report *r);
 bool report_slice_ends(struct report *r);
 json_t *report_items(struct report *r);

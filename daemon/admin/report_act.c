@@ -10,6 +10,7 @@
 
 #include "daemon/balance/hand.h"
 #include "daemon/balance/trim.h"
+#include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/pool/caches.h"
 #include "daemon/serve/duty.h"
@@ -17,6 +18,7 @@
 
 #define CONFLICT 409
 #define SLABS_MAX 65536u
+#define SLICE_NS CLOCK_MS
 /* Of one request. */
 #define MOVE_BYTES_MAX (UINT64_C(1) << 30)
 
@@ -92,20 +94,33 @@ static json_t *transfer_doc(struct report *r, const struct transfer *t,
 	                 report_text(t->why.what));
 }
 
+/* In slices; what was asked for stays as it was at the first. */
 json_t *report_lend(struct report *r)
 {
+	struct balance_lending *lending = r->job->own;
 	struct transfer t = parse(r, true);
-	if (!report_good(r))
+	int lent;
+	if (report_good(r) && lending == NULL)
+		lending = r->job->own = calloc(1, sizeof(*lending));
+	if (!report_good(r) || lending == NULL)
 		return r->error;
-	if (balance_lend(t.pool, t.cache, t.from, t.to, (uint32_t)t.n, &t.done,
-	                 &t.why) < 0)
+	if (!lending->began)
+		*lending = (struct balance_lending){.cache = t.cache,
+		                                    .from = t.from,
+		                                    .to = t.to,
+		                                    .n = (uint32_t)t.n};
+	lent = balance_lend_some(t.pool, lending, &t.why);
+	if (lent > 0)
+		return report_later(r, 0);
+	t.done = lending->done;
+	if (lent < 0)
 		refuse(r, &t.why, "slabctl slabs and slabctl nodes show what "
 		       "there is to lend");
 	return transfer_doc(r, &t, "slabs lent",
 	                    report_slab_bytes(t.pool, t.cache));
 }
 
-/* In slices; what was asked for stays as it was at the first. */
+/* The same. */
 json_t *report_migrate(struct report *r)
 {
 	struct balance_moving *moving = r->job->own;
@@ -278,13 +293,27 @@ json_t *report_trim(struct report *r)
 
 /* ---- cache remove ------------------------------------------------------- */
 
+struct removal {
+	struct caches_job job;
+	uint64_t before; /* slabs that were taken */
+};
+
+static struct removal *begin_removal(const struct pool *pool)
+{
+	struct removal *own = calloc(1, sizeof(*own));
+	if (own != NULL)
+		own->before = pool->counts.taken_slabs;
+	return own;
+}
+
+/* In slices. */
 json_t *report_cache(struct report *r)
 {
 	const char *action = admin_query_get(r->query, "action");
 	struct pool *pool = report_param_pool(r);
 	const char *name = admin_query_get(r->query, "cache");
 	struct remedy why = {.what = ""};
-	uint64_t before;
+	struct removal *own = r->job->own;
 	int n;
 	if (report_good(r) && (!action || strcmp(action, "remove") != 0))
 		report_fail(r, HTTP_BADREQUEST, "no such action",
@@ -293,8 +322,14 @@ json_t *report_cache(struct report *r)
 		report_param_cache(r, true);
 	if (!report_good(r))
 		return r->error;
-	before = pool->counts.taken_slabs;
-	n = caches_remove(pool, name, &why);
+	if (own == NULL)
+		own = r->job->own = begin_removal(pool);
+	if (own == NULL)
+		return NULL;
+	n = caches_remove_some(pool, name, &own->job, clock_ns() + SLICE_NS,
+	                       &why);
+	if (n > 0)
+		return report_later(r, 0);
 	if (n < 0) {
 		refuse(r, &why, "slabctl caches shows which there are");
 		return r->error;
@@ -304,6 +339,6 @@ json_t *report_cache(struct report *r)
 	duty_soon(r->server, 0);
 	return json_pack("{s:o, s:o, s:i, s:I}", "pool",
 	                 report_text(pool->name), "cache", report_text(name),
-	                 "removed", n, "slabs",
-	                 report_count(pool->counts.taken_slabs - before));
+	                 "removed", own->job.removed, "slabs",
+	                 report_count(pool->counts.taken_slabs - own->before));
 }

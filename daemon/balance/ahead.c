@@ -275,20 +275,23 @@ static bool fill_list(struct pool *pool, struct ahead_list *list)
 	return more;
 }
 
-/* Each list in turn, as long as there is time. True if some lacks more. */
+/* Each list in turn, one at least, as long as there is time. True if some lacks
+ * more. */
 static bool fill(struct pool *pool, int64_t until_ns)
 {
 	struct balance *b = pool->balance;
-	uint32_t full = 0; /* lists in a row */
+	uint32_t full = b->ahead_full;
 	while (full < b->n_ahead) {
 		struct ahead_list *list;
 		b->ahead_at = (b->ahead_at + 1) % b->n_ahead;
 		list = &b->ahead[b->ahead_at];
 		full = is_used(pool, list) && fill_list(pool, list) ? 0
 		                                                    : full + 1;
+		b->ahead_full = full < b->n_ahead ? full : 0;
 		if (clock_ns() >= until_ns)
 			return full < b->n_ahead;
 	}
+	b->ahead_full = 0;
 	return false;
 }
 
@@ -333,6 +336,22 @@ static bool keep(struct pool *pool, int64_t until_ns)
 	return more;
 }
 
+/* Node by node, one at least. True if some are yet to be looked at. */
+static bool stock(struct pool *pool, int64_t until_ns)
+{
+	struct balance *b = pool->balance;
+	uint32_t n_nodes = pool->view.geo.n_nodes;
+	while (b->stock_at < n_nodes) {
+		if (stock_node(pool, b->stock_at, until_ns))
+			return true;
+		b->stock_at++;
+		if (clock_ns() >= until_ns && b->stock_at < n_nodes)
+			return true;
+	}
+	b->stock_at = 0;
+	return false;
+}
+
 bool ahead_work(struct pool *pool)
 {
 	int64_t until_ns = clock_ns() + SLICE_NS;
@@ -343,10 +362,7 @@ bool ahead_work(struct pool *pool)
 	more = fill(pool, until_ns);
 	if (more || keep(pool, until_ns))
 		return true;
-	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
-		if (clock_ns() >= until_ns || stock_node(pool, node, until_ns))
-			return true;
-	return false;
+	return stock(pool, until_ns);
 }
 
 void ahead_settle(struct pool *pool)

@@ -61,6 +61,20 @@ void balance_forget(struct pool *pool)
 	pool->new_cache = 0;
 }
 
+/* What the first look at a pool with caches writes has memory before the loop is
+ * there, as that takes long. */
+static void touch(struct pool *pool)
+{
+	struct balance *b = pool->balance;
+	uint64_t n = (uint64_t)pool->n_caches * pool->view.geo.n_nodes;
+	struct snapshot is = {.n_nodes = pool->view.geo.n_nodes,
+	                      .n_caches = pool->n_caches};
+	memset(b->cells, 0, n * sizeof(*b->cells));
+	memset(b->held, 0, n * sizeof(*b->held));
+	if (pool->n_caches > 0)
+		memset(b->work, 0, plan_work_bytes(&is));
+}
+
 int balance_make(struct pool *pool)
 {
 	struct balance *b = calloc(1, sizeof(*b));
@@ -78,6 +92,7 @@ int balance_make(struct pool *pool)
 	b->tokens_ns = clock_ns();
 	b->tokens = UINT64_MAX; /* a whole second's worth */
 	pool->balance = b;
+	touch(pool);
 	return 0;
 }
 
@@ -150,12 +165,17 @@ static bool apply(struct pool *pool, enum balance_cause cause, int64_t until_ns)
 	struct balance *b = pool->balance;
 	bool trim = false;
 	while (b->rest_at < b->n_rest) {
-		const struct plan_step *step = &b->rest[b->rest_at++];
-		if (is_void(pool, step))
-			continue;
-		balance_step(pool, cause, step);
-		trim |= step->kind == PLAN_TRIM;
-		if (clock_ns() >= until_ns)
+		struct plan_step *step = &b->rest[b->rest_at];
+		bool taken = !is_void(pool, step);
+		trim |= taken && step->kind == PLAN_TRIM;
+		if (taken)
+			balance_step_some(pool, cause, step, &b->back,
+			                  until_ns);
+		if (!taken || step->n == 0) {
+			b->rest_at++;
+			b->back = (struct balance_back){.began = false};
+		}
+		if (taken && clock_ns() >= until_ns)
 			break;
 	}
 	if (trim) {
@@ -175,6 +195,7 @@ static void plan_anew(struct pool *pool, enum balance_cause cause,
 	plan(pool, unmet != NULL ? SNAPSHOT_SHORT : SNAPSHOT_LOOK, unmet);
 	memcpy(b->rest, b->plan.steps, b->plan.n_steps * sizeof(*b->rest));
 	b->rest_at = 0;
+	b->back = (struct balance_back){.began = false};
 	b->n_rest = b->plan.n_steps;
 	b->rest_short = cause == BALANCE_SHORT;
 	history_note_refusals(&b->history, &b->plan, cause);

@@ -8,7 +8,7 @@
 #include "daemon/balance/own.h"
 #include "daemon/pool/work.h"
 
-#define SLICE_NS CLOCK_MS /* for pages, at one time */
+#define SLICE_NS CLOCK_MS /* for slabs or pages, at one time */
 #define SETTLE_SHIFT 21u
 
 static unsigned id_of(const struct pool *pool, uint32_t node)
@@ -46,44 +46,79 @@ static int refuse_drained(const struct pool *pool, uint32_t node,
 
 /* ---- lend, return ------------------------------------------------------- */
 
-/* Slabs that stand elsewhere come back. */
-static int call_back(struct pool *pool, uint32_t cache, uint32_t home,
-                     uint32_t n, uint64_t *done, struct remedy *why)
+static int none_lent(const struct pool *pool, const struct balance_lending *l,
+                     struct remedy *why)
 {
-	struct plan_step step = step_of(pool, PLAN_RETURN, PLAN_LOAN_OVER,
-	                                cache, PLAN_NONE, home, n);
-	*done = balance_step(pool, BALANCE_HAND, &step);
-	if (*done > 0)
-		return 0;
 	return remedy_set(why, -ENOENT, "see slabctl caches",
-	                  "node %u has lent no slabs of %s", id_of(pool, home),
-	                  name_of(pool, cache));
+	                  "node %u has lent no slabs of %s",
+	                  id_of(pool, l->from), name_of(pool, l->cache));
+}
+
+static int check_lend(const struct pool *pool, const struct balance_lending *l,
+                      struct remedy *why)
+{
+	if (l->from == l->to)
+		return 0;
+	if (pool->view.caches[l->cache - 1].flags & CACHE_STRICT)
+		return remedy_set(why, -EPERM, "",
+		                  "cache %s is strict: it takes the local node "
+		                  "or none, so nothing is lent",
+		                  name_of(pool, l->cache));
+	if (pool->view.nodes[l->to].drain != 0)
+		return refuse_drained(pool, l->to, why);
+	return 0;
+}
+
+static void begin_lend(const struct pool *pool, struct balance_lending *l)
+{
+	l->began = true;
+	l->step = l->from == l->to
+	                  ? step_of(pool, PLAN_RETURN, PLAN_LOAN_OVER, l->cache,
+	                            PLAN_NONE, l->to, l->n)
+	                  : step_of(pool, PLAN_LEND, PLAN_SHORT, l->cache,
+	                            l->from, l->to, l->n);
+}
+
+int balance_lend_some(struct pool *pool, struct balance_lending *l,
+                      struct remedy *why)
+{
+	int64_t until_ns = clock_ns() + SLICE_NS;
+	int r = check_lend(pool, l, why);
+	if (r < 0)
+		return r;
+	if (!l->began)
+		begin_lend(pool, l);
+	/* Its cache may have ended since. */
+	while (l->step.n > 0 && pool_has_cache(pool, l->cache)) {
+		uint32_t before = pool->loans.n;
+		l->done += balance_step_some(pool, BALANCE_HAND, &l->step,
+		                             &l->back, until_ns);
+		if (l->from != l->to)
+			loans_by_hand(&pool->loans, before);
+		if (l->step.n > 0 && clock_ns() >= until_ns)
+			return 1;
+	}
+	if (l->done > 0)
+		return 0;
+	if (l->from == l->to)
+		return none_lent(pool, l, why);
+	return remedy_set(why, -ENOENT, "see slabctl slabs",
+	                  "node %u has no slab of %s with anything free that "
+	                  "could be lent",
+	                  id_of(pool, l->from), name_of(pool, l->cache));
 }
 
 int balance_lend(struct pool *pool, uint32_t cache, uint32_t from, uint32_t to,
                  uint32_t n, uint64_t *done, struct remedy *why)
 {
-	struct plan_step step =
-		step_of(pool, PLAN_LEND, PLAN_SHORT, cache, from, to, n);
-	uint32_t before = pool->loans.n;
-	*done = 0;
-	if (from == to)
-		return call_back(pool, cache, from, n, done, why);
-	if (pool->view.caches[cache - 1].flags & CACHE_STRICT)
-		return remedy_set(why, -EPERM, "",
-		                  "cache %s is strict: it takes the local node "
-		                  "or none, so nothing is lent",
-		                  name_of(pool, cache));
-	if (pool->view.nodes[to].drain != 0)
-		return refuse_drained(pool, to, why);
-	*done = balance_step(pool, BALANCE_HAND, &step);
-	loans_by_hand(&pool->loans, before);
-	if (*done > 0)
-		return 0;
-	return remedy_set(why, -ENOENT, "see slabctl slabs",
-	                  "node %u has no slab of %s with anything free that "
-	                  "could be lent",
-	                  id_of(pool, from), name_of(pool, cache));
+	struct balance_lending lending = {
+		.cache = cache, .from = from, .to = to, .n = n};
+	int r;
+	do
+		r = balance_lend_some(pool, &lending, why);
+	while (r > 0);
+	*done = lending.done;
+	return r;
 }
 
 /* ---- migrate ------------------------------------------------------------ */

@@ -10,12 +10,26 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/balance/back.h"
 #include "daemon/base/remedy.h"
+#include "daemon/plan/plan.h"
 
 struct pool;
 
 /* Slabs at home on `from` go on the list of `to`; to == from: those that stand
  * elsewhere come back. */
+struct balance_lending {
+	uint32_t cache, from, to, n;
+	uint64_t done;
+	/* how far it is; zeroed by the caller */
+	bool began;
+	struct plan_step step;
+	struct balance_back back;
+};
+
+/* For a while. 1: there is more of it; else as the others. And all of it. */
+int balance_lend_some(struct pool *pool, struct balance_lending *lending,
+                      struct remedy *why);
 int balance_lend(struct pool *pool, uint32_t cache, uint32_t from, uint32_t to,
                  uint32_t n, uint64_t *done, struct remedy *why);
 

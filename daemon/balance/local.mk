@@ -19,6 +19,7 @@ libdaemon_la_SOURCES += \
 	daemon/balance/reuse.c \
 	daemon/balance/reuse.h \
 	daemon/balance/round.h \
+	daemon/balance/back.h \
 	daemon/balance/settings.c \
 	daemon/balance/settings.h \
 	daemon/balance/snapshot.c \

@@ -11,6 +11,8 @@
 #define LOOKS_MAX 256u      /* at a node's slabs, for those with most free */
 #define RECLAIM_LOOKS 4096u /* at slabs that are in use, in one call */
 #define RUNS_LOOKS 16384u   /* at runs of units, in one call */
+#define LOOK_OBJS 512u      /* that are read in the time of a look */
+#define VAIN_MAX 1024u      /* words of a list, of which a client says too much */
 #define PICK_MAX 32u        /* of them at one time */
 
 /* ---- lend and return ---------------------------------------------------- */
@@ -39,7 +41,8 @@ static uint32_t pick_partial(const struct pool *pool, uint32_t cache,
 {
 	const struct view *view = &pool->view;
 	struct partial list = partial_of(view, cache, node);
-	uint32_t unit = partial_next(&list, 0);
+	uint32_t vain = VAIN_MAX;
+	uint32_t unit = partial_next_few(&list, 0, &vain);
 	uint32_t left = LOOKS_MAX + pool->loans.n;
 	uint32_t looks = 0;
 	uint32_t found = 0;
@@ -55,7 +58,7 @@ static uint32_t pick_partial(const struct pool *pool, uint32_t cache,
 			keep_best(best, n, one);
 			looks++;
 		}
-		unit = partial_next(&list, unit + 1);
+		unit = partial_next_few(&list, unit + 1, &vain);
 	}
 	while (found < n && best[found].free > 0)
 		found++;
@@ -100,50 +103,73 @@ struct which {
 	bool unused;   /* and that no client takes from */
 };
 
-/* Returns up to n. */
-static uint32_t return_some(struct pool *pool, uint32_t cache, uint32_t home,
-                            uint32_t list, uint32_t n,
-                            const struct which *which, int *error)
+/* Returns up to n, from where the pass is on. False: there was no time for all of
+ * the pass. */
+static bool return_some(struct pool *pool, const struct move_of *of, uint32_t n,
+                        const struct which *which, struct balance_back *back,
+                        int64_t until_ns, uint32_t *done)
 {
 	int64_t now = clock_ns();
-	uint32_t done = 0;
-	for (uint32_t i = pool->loans.n; i-- > 0 && done < n;) {
+	uint32_t i = back->at < pool->loans.n ? back->at : pool->loans.n;
+	while (i-- > 0 && *done < n) {
 		const struct loan *loan = &pool->loans.loan[i];
 		uint32_t head = loan->head;
 		uint64_t word = pool->view.words[head];
-		if (WORD_CACHE(word) != cache || WORD_HOME(word) != home ||
-		    (list != PLAN_NONE && WORD_LIST(word) != list) ||
-		    (which->unused && !loans_is_unused(loan, now)) ||
-		    balance_count_free(pool, head) < which->free)
+		back->at = i;
+		if (WORD_CACHE(word) != of->cache ||
+		    WORD_HOME(word) != of->home ||
+		    (of->list != PLAN_NONE && WORD_LIST(word) != of->list) ||
+		    (which->unused && !loans_is_unused(loan, now)))
 			continue;
-		/* The last takes its place: it was looked at before. */
-		if (slabs_return(pool, head) < 0)
-			*error = -EBUSY;
-		else
-			done++;
+		if (balance_count_free(pool, head) >= which->free) {
+			/* The last takes its place: it was looked at before. */
+			if (slabs_return(pool, head) < 0)
+				back->busy = true;
+			else
+				*done += 1;
+		}
+		if (clock_ns() >= until_ns)
+			return false;
 	}
-	return done;
+	return true;
 }
 
 /* Slabs that are empty come first, then those with free objects that no client
  * takes, then those with free objects, then the rest. */
-uint32_t move_return(struct pool *pool, uint32_t cache, uint32_t home,
-                     uint32_t list, uint32_t n, int *error)
+uint32_t move_return_some(struct pool *pool, const struct move_of *of,
+                          uint32_t n, struct balance_back *back, int64_t until_ns,
+                          int *error)
 {
-	const struct which which[4] = {
-		{.free = balance_row(pool, cache)->n_objs},
+	const struct which which[BACK_PASSES] = {
+		{.free = balance_row(pool, of->cache)->n_objs},
 		{.free = 1, .unused = true},
 		{.free = 1},
 		{.free = 0},
 	};
 	uint32_t done = 0;
 	*error = 0;
-	for (uint32_t pass = 0; pass < 4 && done < n; pass++)
-		done += return_some(pool, cache, home, list, n - done,
-		                    &which[pass], error);
-	if (done < n && *error == 0)
-		*error = -ENOENT;
+	if (!back->began)
+		*back = (struct balance_back){.began = true,
+		                           .at = pool->loans.n};
+	while (back->pass < BACK_PASSES && done < n) {
+		if (!return_some(pool, of, n, &which[back->pass], back,
+		                 until_ns, &done))
+			return done;
+		back->at = pool->loans.n;
+		back->pass += done < n;
+	}
+	back->pass = BACK_PASSES;
+	if (done < n)
+		*error = back->busy ? -EBUSY : -ENOENT;
 	return done;
+}
+
+uint32_t move_return(struct pool *pool, uint32_t cache, uint32_t home,
+                     uint32_t list, uint32_t n, int *error)
+{
+	const struct move_of of = {cache, home, list};
+	struct balance_back back = {.began = false};
+	return move_return_some(pool, &of, n, &back, INT64_MAX, error);
 }
 
 /* ---- slabs emptied ------------------------------------------------------ */
@@ -169,7 +195,7 @@ uint32_t move_reclaim(struct pool *pool, uint32_t cache, uint32_t node,
 		if (pool->view.words[unit] != WORD_MAKE(cache, node, 0, node) ||
 		    !balance_seems_empty(pool, unit, n_objs) ||
 		    slabs_reclaim(pool, unit) != 0) {
-			vain++;
+			vain += 1 + n_objs / LOOK_OBJS;
 			continue;
 		}
 		done++;
@@ -182,9 +208,9 @@ uint32_t move_reclaim(struct pool *pool, uint32_t cache, uint32_t node,
 }
 
 /* Whether every unit of a run is free, or of an empty slab of another cache
- * that ends within it. */
+ * that ends within it. Adds what it costs to read slabs. */
 static bool may_clear(const struct pool *pool, uint32_t first, uint32_t n_units,
-                      uint32_t cache)
+                      uint32_t cache, uint32_t *looks)
 {
 	for (uint32_t unit = first; unit < first + n_units;) {
 		uint64_t word = pool->view.words[unit];
@@ -196,7 +222,10 @@ static bool may_clear(const struct pool *pool, uint32_t first, uint32_t n_units,
 		row = balance_row(pool, WORD_CACHE(word));
 		if (WORD_BACK(word) != 0 || WORD_CACHE(word) == cache ||
 		    unit + (1u << row->order) > first + n_units ||
-		    balance_count_free(pool, unit) != row->n_objs)
+		    !balance_seems_empty(pool, unit, row->n_objs))
+			return false;
+		*looks += row->n_objs / LOOK_OBJS;
+		if (balance_count_free(pool, unit) != row->n_objs)
 			return false;
 		unit += 1u << row->order;
 	}
@@ -216,7 +245,8 @@ static bool clear_run(struct pool *pool, uint32_t first, uint32_t n_units)
 bool move_clear_run(struct pool *pool, uint32_t cache, uint32_t first,
                     uint32_t n_units)
 {
-	return may_clear(pool, first, n_units, cache) &&
+	uint32_t looks = 0;
+	return may_clear(pool, first, n_units, cache, &looks) &&
 	       clear_run(pool, first, n_units);
 }
 
@@ -234,8 +264,9 @@ uint32_t move_clear_runs(struct pool *pool, uint32_t cache, uint32_t node,
 		unit = first + pool->pages.page_units;
 		while (unit > first && done < n) {
 			unit -= n_units;
-			done += move_clear_run(pool, cache, unit, n_units);
 			looks++;
+			done += may_clear(pool, unit, n_units, cache, &looks) &&
+			        clear_run(pool, unit, n_units);
 		}
 	}
 	*error = done < n ? -ENOENT : 0;

@@ -13,6 +13,7 @@
 #ifndef DAEMON_BALANCE_MOVE_H
 #define DAEMON_BALANCE_MOVE_H
 
+#include "daemon/balance/back.h"
 #include "daemon/pool/pool.h"
 
 /* Puts up to n slabs at home on `from` and listed there on the list of `to`:
@@ -24,8 +25,16 @@ uint32_t move_lend(struct pool *pool, uint32_t cache, uint32_t from,
 uint32_t move_carve(struct pool *pool, uint32_t cache, uint32_t home,
                     uint32_t list, uint32_t n, int *error);
 
-/* Puts up to n slabs at home on `home` and standing on `list`, PLAN_NONE for
- * any, back on their home's list. -ENOENT: there are no more. */
+/* Slabs of a cache at home on `home` that stand on `list`, PLAN_NONE for any. */
+struct move_of {
+	uint32_t cache, home, list;
+};
+
+/* Puts up to n of them back on their home's list: one look at least, and as many
+ * as there is time for. -ENOENT: there are no more. And the same at one time. */
+uint32_t move_return_some(struct pool *pool, const struct move_of *of,
+                          uint32_t n, struct balance_back *back, int64_t until_ns,
+                          int *error);
 uint32_t move_return(struct pool *pool, uint32_t cache, uint32_t home,
                      uint32_t list, uint32_t n, int *error);
 

@@ -4,6 +4,7 @@
 #ifndef DAEMON_BALANCE_OWN_H
 #define DAEMON_BALANCE_OWN_H
 
+#include "daemon/balance/back.h"
 #include "daemon/balance/history.h"
 #include "daemon/balance/round.h"
 #include "daemon/balance/unmet.h"
@@ -32,8 +33,7 @@ struct balance_held {
 	uint32_t denied_n;   /* ... when they lacked so many slabs; 0: never */
 	uint8_t denied_why;  /* enum plan_reason */
 	uint32_t reuse_at;   /* unit where looks for empty slabs go on */
-	uint32_t
-		empty_end; /* past the highest that the last look found empty */
+	uint32_t empty_end;  /* past the highest that was found empty */
 };
 
 /* A node on which clients are denied memory. */
@@ -79,28 +79,25 @@ struct balance {
 	struct plan plan;
 	/* Steps of the last plan that was to be followed, and the next of them. */
 	struct plan_step rest[PLAN_STEPS_MAX];
-	uint32_t n_rest;
-	uint32_t rest_at;
+	uint32_t n_rest, rest_at;
 	bool rest_short; /* it is for a shortage */
+	struct balance_back back; /* of the next step */
 	void *work;
 
 	struct wants_round round;
 
 	struct balance_held *held; /* by cell */
 	uint64_t *coming; /* by cell, a bit: its want waits for pages */
-	bool any_coming;
-	bool put_off; /* the last step was, and did nothing */
+	bool any_coming, put_off; /* the last step was, and did nothing */
 	struct ahead_list ahead[AHEAD_LISTS];
-	uint32_t n_ahead;
-	uint32_t ahead_at; /* whose turn it was */
+	/* Whose turn it was, how many in a row lack nothing; the next for stock. */
+	uint32_t n_ahead, ahead_at, ahead_full, stock_at;
 	uint32_t keep_at;  /* node that is the next to have a page kept free */
 	enum plan_pressure pressure[NODES_MAX];
 	bool trimmed;
-	int64_t trimmed_ns;
+	int64_t trimmed_ns, tokens_ns;
 	uint64_t tokens; /* bytes that may be moved */
-	int64_t tokens_ns;
 	struct balance_past past[BALANCE_PAST];
-	uint32_t n_past;
 	uint64_t *empty;  /* by unit: a slab that was empty at the last look */
 	int64_t empty_ns; /* when such a round of looks ended */
 	uint64_t idle_left[NODES_MAX]; /* pages that are yet to be seen in it */
@@ -109,9 +106,8 @@ struct balance {
 	bool in_round;    /* the last look left some of a round to the next */
 	bool idle_look;   /* the last look ended a round */
 	bool newly_empty; /* the last look found a slab that was not before */
-	uint32_t idle_rounds; /* rounds since something happened */
-	/* The nodes of pages' users, what a look at them cost, whether it was cut
-	 * short, and the loan whose page is the next one's first. */
+	uint32_t idle_rounds, n_past; /* rounds since something happened */
+	/* Of pages' users: their nodes, what a look costs, the next loan. */
 	uint8_t client_node[CLIENT_IDS];
 	uint32_t users_work, lent_at;
 	bool users_cut;
@@ -165,7 +161,11 @@ static inline bool balance_seems_empty(const struct pool *pool, uint32_t head,
 
 /* ---- step.c -------------------------------------------------------------- */
 
-/* Takes one step of a plan, times and notes it. What it did: slabs or pages. */
+/* Takes some of a step of a plan, times and notes it. What it did: slabs or pages.
+ * step->n is what is left; back is zeroed before the first. And all of it. */
+uint64_t balance_step_some(struct pool *pool, enum balance_cause cause,
+                           struct plan_step *step, struct balance_back *back,
+                           int64_t until_ns);
 uint64_t balance_step(struct pool *pool, enum balance_cause cause,
                       const struct plan_step *step);
 

@@ -8,6 +8,13 @@
 #include "daemon/balance/waits.h"
 
 #define SHRINK_MAX 64u /* pages at one time: the loop must go on */
+#define STEP_SLABS 32u /* and slabs */
+
+/* Of a step that is taken by the clock. */
+struct slice {
+	struct balance_back *back;
+	int64_t until_ns;
+};
 
 /* Notes that slabs came to a list or left it. */
 static void note_flow(struct pool *pool, uint32_t cache, uint32_t node,
@@ -53,13 +60,14 @@ static uint64_t reassign(struct pool *pool, const struct plan_step *step,
 /* Of a return `to` is the home, which gets its own back. A fresh slab never was
  * on the lender's list. */
 static uint64_t lend_or_return(struct pool *pool, const struct plan_step *step,
-                               int *error)
+                               struct slice *slice, int *error)
 {
-	uint32_t cache = step->cache_ix + 1;
+	const struct move_of of = {step->cache_ix + 1, step->to, step->from};
+	uint32_t cache = of.cache;
 	uint64_t done;
 	if (step->kind == PLAN_RETURN)
-		done = move_return(pool, cache, step->to, step->from, step->n,
-		                   error);
+		done = move_return_some(pool, &of, step->n, slice->back,
+		                        slice->until_ns, error);
 	else if (step->fresh)
 		done = move_carve(pool, cache, step->from, step->to, step->n,
 		                  error);
@@ -102,7 +110,8 @@ static uint64_t shrink(struct pool *pool, const struct plan_step *step,
 	return move_shrink(pool, step->to, n, idle_ns_of(pool, step), error);
 }
 
-static uint64_t take(struct pool *pool, struct balance_event *event)
+static uint64_t take(struct pool *pool, struct balance_event *event,
+                     struct slice *slice)
 {
 	const struct plan_step *step = &event->step;
 	switch (step->kind) {
@@ -113,7 +122,7 @@ static uint64_t take(struct pool *pool, struct balance_event *event)
 		return reassign(pool, step, &event->error);
 	case PLAN_LEND:
 	case PLAN_RETURN:
-		return lend_or_return(pool, step, &event->error);
+		return lend_or_return(pool, step, slice, &event->error);
 	case PLAN_MIGRATE:
 	case PLAN_DRAIN:
 		return migrate(pool, event);
@@ -139,13 +148,45 @@ static void put_off(struct pool *pool, const struct plan_step *step)
 			true);
 }
 
-uint64_t balance_step(struct pool *pool, enum balance_cause cause,
-                      const struct plan_step *step)
+/* How much of a step is taken at one time, in slabs; what is through by the clock
+ * is all of it. */
+static uint32_t *count_of(struct plan_step *step)
+{
+	bool own = step->kind == PLAN_REASSIGN &&
+	           step->donor_ix == step->cache_ix;
+	bool some = step->kind == PLAN_LEND || step->kind == PLAN_CARVE;
+	return own ? &step->n_given : some ? &step->n : NULL;
+}
+
+/* What is left of a step once so much of it was done. */
+static void leave(struct plan_step *step, uint32_t piece, uint64_t done,
+                  const struct balance_back *back)
+{
+	uint32_t *n = count_of(step);
+	if (step->kind == PLAN_RETURN)
+		step->n = back->pass < BACK_PASSES ? step->n - (uint32_t)done
+		                                   : 0;
+	else if (n != NULL && done == piece && *n > piece)
+		*n -= piece;
+	else
+		step->n = 0;
+}
+
+uint64_t balance_step_some(struct pool *pool, enum balance_cause cause,
+                           struct plan_step *step, struct balance_back *back,
+                           int64_t until_ns)
 {
 	struct history *history = &pool->balance->history;
 	struct balance_event event = {.cause = cause, .step = *step};
+	uint32_t *n = count_of(&event.step);
+	struct slice slice = {back, until_ns};
 	int64_t began = clock_ns();
-	event.done = take(pool, &event);
+	if (n != NULL && *n > STEP_SLABS)
+		*n = STEP_SLABS;
+	event.done = take(pool, &event, &slice);
+	leave(step, n != NULL ? *n : 0, event.done, back);
+	if (step->kind == PLAN_RETURN)
+		event.step.n -= step->n;
 	event.took_ns = clock_ns() - began;
 	pool->balance->put_off = false;
 	if (event.error == -EAGAIN && event.done == 0) {
@@ -155,6 +196,10 @@ uint64_t balance_step(struct pool *pool, enum balance_cause cause,
 	if (event.error < 0 && event.text[0] == '\0' && event.done == 0)
 		snprintf(event.text, sizeof(event.text), "%s",
 		         strerror(-event.error));
+	/* It goes on, or of what was done by then there is no more. */
+	if (event.done == 0 && (step->n > 0 || back->any))
+		return 0;
+	back->any |= event.done > 0;
 	history->counts.steps[step->kind]++;
 	history->counts.failed[step->kind] += event.done == 0;
 	/* A trim does nothing of its own: it must not look like progress. */
@@ -162,4 +207,16 @@ uint64_t balance_step(struct pool *pool, enum balance_cause cause,
 		history->counts.done[step->kind] += event.done;
 	history_note(history, &event);
 	return event.done;
+}
+
+uint64_t balance_step(struct pool *pool, enum balance_cause cause,
+                      const struct plan_step *step)
+{
+	struct plan_step left = *step;
+	struct balance_back back = {.began = false};
+	uint64_t done = 0;
+	do
+		done += balance_step_some(pool, cause, &left, &back, INT64_MAX);
+	while (left.n > 0);
+	return done;
 }

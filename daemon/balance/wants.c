@@ -97,7 +97,8 @@ static uint32_t carve_some(struct pool *pool, uint32_t cache, uint32_t node,
 	return made;
 }
 
-int wants_relieve(struct pool *pool, uint32_t cache, uint32_t node)
+int wants_relieve_some(struct pool *pool, uint32_t cache, uint32_t node,
+                       int64_t until_ns)
 {
 	struct unmet unmet;
 	unmet.n = 0;
@@ -105,7 +106,7 @@ int wants_relieve(struct pool *pool, uint32_t cache, uint32_t node)
 	if (unmet.n > 0) {
 		bool trim = false;
 		balance_short(pool, &unmet);
-		balance_short_steps(pool, INT64_MAX, &trim);
+		balance_short_steps(pool, until_ns, &trim);
 	}
 	set_low(pool, cache, node);
 	/* Something is still free on a list that is only low. */
@@ -113,6 +114,11 @@ int wants_relieve(struct pool *pool, uint32_t cache, uint32_t node)
 	                       count_idle(pool, cache, node, false, 1) > 0
 	               ? 0
 	               : -ENOSPC;
+}
+
+int wants_relieve(struct pool *pool, uint32_t cache, uint32_t node)
+{
+	return wants_relieve_some(pool, cache, node, INT64_MAX);
 }
 
 /* ---- a round over all wants ---------------------------------------------- */

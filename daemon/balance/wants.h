@@ -48,7 +48,10 @@ enum wants_outcome wants_serve(struct pool *pool, int64_t until_ns, bool *more);
 const struct unmet *wants_unmet(const struct pool *pool);
 
 /* Brings (cache, node) to its low mark at least. Both are valid. 0, or
- * -ENOSPC, also as long as pages are on their way. Wakes nobody. */
+ * -ENOSPC, also as long as pages are on their way. Wakes nobody. Steps of a plan
+ * for which there is no time are those of the next look; or they are all taken. */
+int wants_relieve_some(struct pool *pool, uint32_t cache, uint32_t node,
+                       int64_t until_ns);
 int wants_relieve(struct pool *pool, uint32_t cache, uint32_t node);
 
 #endif

@@ -7,7 +7,6 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
-#include "daemon/pool/ends.h"
 #include "daemon/pool/marks.h"
 #include "daemon/pool/lists.h"
 
@@ -106,26 +105,33 @@ static int fit(const struct pool *pool, uint64_t size, uint64_t align,
 
 /* A row for a cache: one that was never used, or that has been free for the
  * longest time; else that of the unused cache that nobody has asked for since
- * longest. 0: there is none. */
-static uint32_t pick_row(struct pool *pool)
+ * longest. *row: 0, there is none. 0 or CACHES_E_LATER. */
+static int pick_row(struct pool *pool, struct caches_job *job,
+                    int64_t until_ns, uint32_t *row)
 {
 	bool is_room = caches_count(pool) < pool->config->max_caches;
 	uint32_t best = 0;
+	*row = pool->n_caches + 1;
 	if (pool->n_caches < pool->view.geo.n_caches && is_room)
-		return pool->n_caches + 1;
+		return 0;
 	for (uint32_t cache = 1; cache <= pool->n_caches; cache++)
 		if (is_room && !pool_has_cache(pool, cache) &&
 		    (best == 0 || row_of(pool, cache)->used_ns <
 		                          row_of(pool, best)->used_ns))
 			best = cache;
-	return best != 0 ? best : ends_oldest(pool);
+	*row = best;
+	return best != 0 ? 0 : ends_search(pool, &job->search, until_ns, row);
 }
 
-static int add(struct pool *pool, struct layout_cache *want, struct remedy *why)
+static int add(struct pool *pool, struct layout_cache *want,
+               struct caches_job *job, int64_t until_ns, struct remedy *why)
 {
 	uint32_t older = caches_find(pool, want->name);
-	uint32_t cache = pick_row(pool);
 	struct layout_cache *row;
+	uint32_t cache;
+	int r;
+	if (pick_row(pool, job, until_ns, &cache) != 0)
+		return CACHES_E_LATER;
 	if (cache == 0)
 		return remedy_set(why, -ENOSPC,
 		                  pool->config->max_caches >
@@ -137,7 +143,10 @@ static int add(struct pool *pool, struct layout_cache *want, struct remedy *why)
 		                  "pool %s has all of its %u caches, and all are "
 		                  "open or have objects in use",
 		                  pool->name, caches_count(pool));
-	if (lists_need(pool, cache) < 0)
+	r = lists_need(pool, cache, until_ns);
+	if (r > 0 || r == -EAGAIN)
+		return CACHES_E_LATER;
+	if (r < 0)
 		return remedy_set(why, -ENOMEM,
 		                  "free memory, or raise slabd's limit of it",
 		                  "there is no memory for the lists of a cache");
@@ -161,7 +170,8 @@ static int add(struct pool *pool, struct layout_cache *want, struct remedy *why)
 	         pool->name, row->name, row->size, row->stride, row->n_objs,
 	         64u << row->order,
 	         older != 0 ? "; beside the one of another size or shape" : "");
-	return (int)cache;
+	job->cache = cache;
+	return 0;
 }
 
 /* Others of its name are there, and none is alike: the ways out of it. */
@@ -179,12 +189,16 @@ static int refuse_shape(const struct pool *pool, const struct layout_cache *want
 
 /* Makes room for a shape of a name that is taken: by ending what is unused. */
 static int replace(struct pool *pool, const struct layout_cache *want,
+                   struct caches_job *job, int64_t until_ns,
                    struct remedy *why)
 {
 	struct remedy held;
 	uint32_t cache = caches_find(pool, want->name);
 	while (cache != 0) {
-		if (ends_retire(pool, cache, &held) < 0)
+		int r = ends_some(pool, &job->ends, cache, until_ns, &held);
+		if (r > 0)
+			return CACHES_E_LATER;
+		if (r < 0)
 			return refuse_shape(pool, want, cache, held.what, why);
 		cache = caches_find(pool, want->name);
 	}
@@ -206,36 +220,51 @@ static int find(const struct pool *pool, const struct layout_cache *want,
 }
 
 static int make(struct pool *pool, struct layout_cache *want, uint32_t flags,
-                struct remedy *why)
+                struct caches_job *job, int64_t until_ns, struct remedy *why)
 {
-	uint32_t cache = find_alike(pool, want);
 	int r = 0;
-	if (cache != 0 && (flags & CACHE_NEW) == 0)
-		return (int)cache;
-	if (cache != 0 && ends_retire(pool, cache, why) < 0)
+	job->cache = find_alike(pool, want);
+	if (job->cache != 0 && (flags & CACHE_NEW) == 0)
+		return 0;
+	if (job->cache != 0)
+		r = ends_some(pool, &job->ends, job->cache, until_ns, why);
+	if (r < 0)
 		return remedy_set(why, -EEXIST,
 		                  "open it without SLABD_CACHE_NEW",
 		                  "cache %s is there already", want->name);
-	if ((flags & CACHE_BESIDE) == 0)
-		r = replace(pool, want, why);
-	return r < 0 ? r : add(pool, want, why);
+	if (r == 0 && (flags & CACHE_BESIDE) == 0)
+		r = replace(pool, want, job, until_ns, why);
+	return r == 0 ? add(pool, want, job, until_ns, why) : r;
+}
+
+int caches_create_some(struct pool *pool, const struct caches_want *ask,
+                       struct caches_job *job, int64_t until_ns,
+                       struct remedy *why)
+{
+	struct layout_cache want = {.flags = ask->flags & CACHE_STRICT};
+	bool any = (ask->flags & CACHE_FIND) != 0 && ask->size == 0;
+	int r = check_name(ask->name, why);
+	if (r == 0)
+		r = check_flags(ask->flags, why);
+	if (r == 0 && !any)
+		r = fit(pool, ask->size, ask->align, &want, why);
+	if (r < 0)
+		return r;
+	strcpy(want.name, ask->name);
+	if ((ask->flags & CACHE_FIND) == 0)
+		return make(pool, &want, ask->flags, job, until_ns, why);
+	r = find(pool, &want, any, why);
+	job->cache = r < 0 ? 0 : (uint32_t)r;
+	return r < 0 ? r : 0;
 }
 
 int caches_create(struct pool *pool, const char name[NAME_BYTES], uint64_t size,
                   uint64_t align, uint32_t flags, struct remedy *why)
 {
-	struct layout_cache want = {.flags = flags & CACHE_STRICT};
-	bool any = (flags & CACHE_FIND) != 0 && size == 0;
-	int r = check_name(name, why);
-	if (r == 0)
-		r = check_flags(flags, why);
-	if (r == 0 && !any)
-		r = fit(pool, size, align, &want, why);
-	if (r < 0)
-		return r;
-	strcpy(want.name, name);
-	return (flags & CACHE_FIND) != 0 ? find(pool, &want, any, why)
-	                                 : make(pool, &want, flags, why);
+	const struct caches_want want = {name, size, align, flags};
+	struct caches_job job = {.cache = 0};
+	int r = caches_create_some(pool, &want, &job, INT64_MAX, why);
+	return r < 0 ? r : (int)job.cache;
 }
 
 /* ---- open, and no longer ------------------------------------------------ */
@@ -309,27 +338,39 @@ void caches_adopt(struct pool *pool)
 
 /* ---- ended -------------------------------------------------------------- */
 
-int caches_remove(struct pool *pool, const char *name, struct remedy *why)
+int caches_remove_some(struct pool *pool, const char *name,
+                       struct caches_job *job, int64_t until_ns,
+                       struct remedy *why)
 {
-	struct remedy held;
-	int n = 0;
-	int left = 0;
-	for (uint32_t cache = 1; cache <= pool->n_caches; cache++) {
+	for (; job->at < pool->n_caches; job->at++) {
+		struct remedy held;
+		uint32_t cache = job->at + 1;
+		int r;
 		if (!pool_has_cache(pool, cache) ||
 		    strcmp(row_of(pool, cache)->name, name) != 0)
 			continue;
-		if (ends_retire(pool, cache, &held) == 0)
-			n++;
-		else if (left++ == 0)
-			remedy_set(why, -EBUSY, held.todo, "cache %s: %s", name,
-			           held.what);
+		r = ends_some(pool, &job->ends, cache, until_ns, &held);
+		if (r > 0)
+			return CACHES_E_LATER;
+		job->removed += r == 0;
+		if (r < 0 && job->left++ == 0)
+			remedy_set(&job->why, -EBUSY, held.todo, "cache %s: %s",
+			           name, held.what);
 	}
-	if (left > 0)
+	*why = job->why;
+	if (job->left > 0)
 		return -EBUSY;
-	if (n == 0)
+	if (job->removed == 0)
 		return remedy_set(why, -ENOENT, "", "there is no cache %s",
 		                  name);
-	return n;
+	return 0;
+}
+
+int caches_remove(struct pool *pool, const char *name, struct remedy *why)
+{
+	struct caches_job job = {.cache = 0};
+	int r = caches_remove_some(pool, name, &job, INT64_MAX, why);
+	return r < 0 ? r : (int)job.removed;
 }
 
 #define NAMES (2 * CACHES_MAX)
@@ -362,20 +403,37 @@ static void note_newest(const struct pool *pool, uint16_t newest[NAMES])
 	}
 }
 
-bool caches_tidy(struct pool *pool)
+bool caches_tidy_some(struct pool *pool, struct caches_job *job,
+                      int64_t until_ns)
 {
 	static uint16_t newest[NAMES];
 	struct remedy held;
-	bool left = false;
-	if (!pool->superseded)
-		return false;
+	if (!pool->superseded && !job->began)
+		return true;
+	/* What comes meanwhile has another round follow. */
+	if (!job->began)
+		pool->superseded = false;
+	job->began = true;
 	note_newest(pool, newest);
-	for (uint32_t cache = 1; cache <= pool->n_caches; cache++)
-		if (pool_has_cache(pool, cache) &&
-		    *place_of(pool, newest, row_of(pool, cache)->name) !=
-		            cache &&
-		    ends_retire(pool, cache, &held) < 0)
-			left = true;
-	pool->superseded = left;
-	return left;
+	for (; job->at < pool->n_caches; job->at++) {
+		uint32_t cache = job->at + 1;
+		int r;
+		if (!pool_has_cache(pool, cache) ||
+		    *place_of(pool, newest, row_of(pool, cache)->name) == cache)
+			continue;
+		r = ends_some(pool, &job->ends, cache, until_ns, &held);
+		if (r > 0)
+			return false;
+		job->left += r < 0;
+	}
+	pool->superseded |= job->left > 0;
+	*job = (struct caches_job){.cache = 0};
+	return true;
+}
+
+bool caches_tidy(struct pool *pool)
+{
+	struct caches_job job = {.cache = 0};
+	(void)caches_tidy_some(pool, &job, INT64_MAX);
+	return pool->superseded;
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "daemon/base/clock.h"
 #include "daemon/pool/meta.h"
 #include "numa/memfile.h"
 #include "shm/partial.h"
@@ -100,30 +101,44 @@ static int need(struct pool *pool, uint64_t page, uint64_t end,
 	return r;
 }
 
-int lists_need(struct pool *pool, uint32_t n_caches)
+/* Bytes of summaries from a list on that have no memory yet. */
+static uint64_t lacking(const struct pool *pool, uint64_t list, uint64_t n)
+{
+	uint64_t pages = 0;
+	uint64_t page;
+	uint64_t end;
+	for (; summary(pool, list, n, &page, &end); list++)
+		for (; page < end; page++)
+			pages += !has(pool, page);
+	return pages << shift_of(pool);
+}
+
+int lists_need(struct pool *pool, uint32_t n_caches, int64_t until_ns)
 {
 	uint64_t list = (uint64_t)pool->head->ready_lists *
 	                pool->view.geo.n_nodes;
 	uint64_t n = (uint64_t)n_caches * pool->view.geo.n_nodes;
 	uint64_t page;
 	uint64_t end;
-	uint64_t from = 0;
-	uint64_t to = 0;
 	int r = 0;
 	if (n_caches <= pool->head->ready_lists)
 		return 0;
+	/* One question for all, as the answer takes long. */
+	if (!meta_may(pool, lacking(pool, list, n)))
+		return -ENOMEM;
 	for (; r == 0 && summary(pool, list, n, &page, &end); list++) {
-		if (page > to) {
-			r = need(pool, from, to, meta_need);
-			from = page;
-		}
-		to = end;
+		if (next(pool, page, end, false) == end)
+			continue;
+		r = need(pool, page, end, meta_hold);
+		if (clock_ns() >= until_ns)
+			break;
 	}
-	if (r == 0)
-		r = need(pool, from, to, meta_need);
-	if (r == 0)
-		atom_store(&pool->head->ready_lists, n_caches);
-	return r;
+	if (r < 0)
+		return r;
+	if (list < n)
+		return LISTS_E_LATER;
+	atom_store(&pool->head->ready_lists, n_caches);
+	return 0;
 }
 
 static uint64_t page_of(const struct pool *pool, uint32_t cache, uint32_t node,

@@ -18,8 +18,10 @@
 /* Room for the table; 0 or -ENOMEM. What the head says is ready is noted. */
 int lists_open(struct pool *pool);
 
-/* The summaries of the first n_caches caches' lists. 0 or -errno. */
-int lists_need(struct pool *pool, uint32_t n_caches);
+/* The summaries of the first n_caches caches' lists: one list's at least, and as
+ * many as there is time for. 0, LISTS_E_LATER: there are more, or -errno. */
+#define LISTS_E_LATER 1
+int lists_need(struct pool *pool, uint32_t n_caches, int64_t until_ns);
 
 /* The place of a unit's bit. 0 or -errno; what is there costs a look. */
 int lists_need_bit(struct pool *pool, uint32_t cache, uint32_t node,

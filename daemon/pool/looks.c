@@ -120,9 +120,10 @@ static int begin(struct look *look, int64_t now_ns, int r)
 static void usage_slice(struct pool *pool, int64_t now_ns)
 {
 	struct looks *looks = pool->looks;
-	bool more = true;
-	while (more && clock_ns() - now_ns < SLICE_NS)
+	bool more;
+	do
 		more = usage_piece(&looks->counting, pool);
+	while (more && clock_ns() - now_ns < SLICE_NS);
 	looks_pay(now_ns);
 	if (more)
 		return;
@@ -189,9 +190,10 @@ static int audit_slice(struct pool *pool, int64_t now_ns)
 {
 	struct looks *looks = pool->looks;
 	bool failed = false;
-	bool more = true;
-	while (more && clock_ns() - now_ns < SLICE_NS)
+	bool more;
+	do
 		more = usage_audit_piece(pool, &looks->auditing, &failed);
+	while (more && clock_ns() - now_ns < SLICE_NS);
 	if (failed) {
 		usage_audit_drop(pool, &looks->auditing);
 		looks->audit.runs = false;

@@ -69,7 +69,7 @@ struct meta_range meta_range(const struct pool *pool, enum meta_part part)
 
 /* Whether slabd's control groups leave that much. Metadata comes before data, and
  * may have a half of the reserve. */
-static bool is_allowed(struct pool *pool, uint64_t bytes)
+bool meta_may(struct pool *pool, uint64_t bytes)
 {
 	struct cgroup_room group;
 	int64_t now_ns = clock_ns();
@@ -101,8 +101,9 @@ int meta_hold(struct pool *pool, uint64_t from, uint64_t bytes)
 
 int meta_need(struct pool *pool, uint64_t from, uint64_t bytes)
 {
-	return is_allowed(pool, round_up(pool, bytes)) ? meta_hold(pool, from, bytes)
-	                                         : -ENOMEM;
+	return meta_may(pool, round_up(pool, bytes))
+	               ? meta_hold(pool, from, bytes)
+	               : -ENOMEM;
 }
 
 int meta_need_lines(struct pool *pool, uint64_t end)

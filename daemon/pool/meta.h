@@ -26,6 +26,7 @@ int meta_need_lines(struct pool *pool, uint64_t end);
  * or -errno, -ENOMEM as a rule. */
 int meta_need(struct pool *pool, uint64_t from, uint64_t bytes);
 int meta_hold(struct pool *pool, uint64_t from, uint64_t bytes);
+bool meta_may(struct pool *pool, uint64_t bytes); /* that question alone */
 
 /* Parts of the shared file but the lists, in order. */
 enum meta_part {

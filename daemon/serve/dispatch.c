@@ -2,6 +2,7 @@
 #include "daemon/serve/dispatch.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
@@ -24,6 +25,7 @@
 #include "daemon/serve/users.h"
 #include "daemon/watch/wake.h"
 
+#define REQUEST_NS CLOCK_MS /* for a slice of a request */
 #define UNREAD_MAX 65536  /* bytes, with what the kernel adds */
 #define PEERS_PENDING 128 /* connections before their hello */
 
@@ -48,28 +50,57 @@ static void reply(struct peer *peer, const struct wire_head *to,
 		shutdown(peer->sock, SHUT_RDWR);
 }
 
-static void serve_create(struct peer *peer, const struct wire_create *msg)
+/* Its request is answered, or it has none any longer. */
+static void end_job(struct peer *peer)
 {
+	message_take(peer->sock);
+	free(peer->job);
+	peer->job = NULL;
+}
+
+/* What came of a request so far. True if it is answered: an error is. */
+static bool answered(struct peer *peer, const struct wire_head *to, int r,
+                     struct wire_reply *out, const struct remedy *why)
+{
+	if (r > 0)
+		return false;
+	if (r < 0) {
+		out->error = -r;
+		remedy_join(out->text, sizeof(out->text), why, ": ");
+	}
+	end_job(peer);
+	reply(peer, to, out);
+	return true;
+}
+
+/* What a cache begins with. */
+static void serve_made(struct peer *peer, uint32_t cache, uint32_t node)
+{
+	/* Before it hears of it: no row is another cache's while it may
+	 * use this one. */
+	caches_open(peer->pool, peer->id, cache);
+	balance_forget(peer->pool);
+	if (node < peer->pool->view.geo.n_nodes)
+		wants_relieve_some(peer->pool, cache, node,
+		                   clock_ns() + REQUEST_NS);
+	/* It may have borrowed, or been denied something. */
+	duty_soon(peer->server, DUTY_SOON_NS);
+	duty_serve_pool(peer->server, peer->pool);
+}
+
+static bool serve_create(struct peer *peer, const struct wire_create *msg)
+{
+	const struct caches_want want = {msg->name, msg->size, msg->align,
+	                                 msg->flags};
 	struct wire_reply out = {.error = 0};
 	struct remedy why;
-	int r = caches_create(peer->pool, msg->name, msg->size, msg->align,
-	                      msg->flags, &why);
-	if (r < 0) {
-		out.error = -r;
-		remedy_join(out.text, sizeof(out.text), &why, ": ");
-	} else {
-		out.cache = (uint32_t)r;
-		/* Before it hears of it: no row is another cache's while it may
-		 * use this one. */
-		caches_open(peer->pool, peer->id, out.cache);
-		balance_forget(peer->pool);
-		if (msg->node < peer->pool->view.geo.n_nodes)
-			wants_relieve(peer->pool, out.cache, msg->node);
-		/* It may have borrowed, or been denied something. */
-		duty_soon(peer->server, DUTY_SOON_NS);
-		duty_serve_pool(peer->server, peer->pool);
+	int r = caches_create_some(peer->pool, &want, peer->job,
+	                           clock_ns() + REQUEST_NS, &why);
+	if (r == 0) {
+		out.cache = peer->job->cache;
+		serve_made(peer, out.cache, msg->node);
 	}
-	reply(peer, &msg->head, &out);
+	return answered(peer, &msg->head, r, &out, &why);
 }
 
 static void serve_close(struct peer *peer, const struct wire_close *msg)
@@ -78,11 +109,12 @@ static void serve_close(struct peer *peer, const struct wire_close *msg)
 	if (!caches_close(peer->pool, peer->id, msg->cache))
 		return;
 	peer->tokens++;
-	if (caches_tidy(peer->pool))
+	duty_tidy(peer->server, peer->pool);
+	if (peer->pool->superseded)
 		duty_soon(peer->server, DUTY_SOON_NS);
 }
 
-static void serve_remove(struct peer *peer, const struct wire_remove *msg)
+static bool serve_remove(struct peer *peer, const struct wire_remove *msg)
 {
 	struct wire_reply out = {.error = 0};
 	char name[NAME_BYTES];
@@ -90,14 +122,19 @@ static void serve_remove(struct peer *peer, const struct wire_remove *msg)
 	int r;
 	memcpy(name, msg->name, sizeof(name));
 	name[sizeof(name) - 1] = '\0';
-	r = caches_remove(peer->pool, name, &why);
-	if (r < 0) {
-		out.error = -r;
-		remedy_join(out.text, sizeof(out.text), &why, ": ");
-	} else {
+	r = caches_remove_some(peer->pool, name, peer->job,
+	                       clock_ns() + REQUEST_NS, &why);
+	if (r == 0)
 		duty_serve_pool(peer->server, peer->pool);
-	}
-	reply(peer, &msg->head, &out);
+	return answered(peer, &msg->head, r, &out, &why);
+}
+
+/* A slice of a request that may take several: it is read again for the next. */
+static bool serve_job(struct peer *peer, const struct message *message)
+{
+	if (message->kind == MESSAGE_CREATE)
+		return serve_create(peer, &message->as.create);
+	return serve_remove(peer, &message->as.remove);
 }
 
 static void farewell(struct peer *peer)
@@ -120,13 +157,10 @@ static bool serve(struct peer *peer, const struct message *message)
 	case MESSAGE_HELLO:
 		return hello_serve(peer, &message->as.hello, on_message);
 	case MESSAGE_CREATE:
-		serve_create(peer, &message->as.create);
-		return true;
+	case MESSAGE_REMOVE:
+		return serve_job(peer, message);
 	case MESSAGE_CLOSE:
 		serve_close(peer, &message->as.close);
-		return true;
-	case MESSAGE_REMOVE:
-		serve_remove(peer, &message->as.remove);
 		return true;
 	case MESSAGE_BYE:
 		serve_bye(peer, &message->as.head);
@@ -161,16 +195,30 @@ static enum message_from from_of(const struct peer *peer, int fd)
 	                                   : MESSAGE_FROM_CLIENT;
 }
 
+/* False: there is no memory for it. */
+static bool begin_job(struct peer *peer, bool *goes_on)
+{
+	*goes_on = peer->job != NULL;
+	if (peer->job == NULL)
+		peer->job = calloc(1, sizeof(*peer->job));
+	return peer->job != NULL;
+}
+
 static bool receive(struct peer *peer, int fd)
 {
 	struct message message;
+	bool goes_on = false;
 	message_read(fd, from_of(peer, fd), &message);
 	/* A goodbye may still be on its way by the other. */
 	if (message.kind == MESSAGE_END && fd == peer->events) {
 		peer_close_events(peer);
 		return false;
 	}
-	if (message.kind > MESSAGE_END && !peer_take_token(peer)) {
+	if (message_stays(&message) && !begin_job(peer, &goes_on)) {
+		peer_disconnect(peer);
+		return false;
+	}
+	if (message.kind > MESSAGE_END && !goes_on && !peer_take_token(peer)) {
 		peer_fault(peer, DROP_FLOOD, "over 4096 messages in a second");
 		return false;
 	}

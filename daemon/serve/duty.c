@@ -8,7 +8,6 @@
 #include "daemon/balance/balance.h"
 #include "daemon/balance/denied.h"
 #include "daemon/balance/wants.h"
-#include "daemon/pool/caches.h"
 #include "daemon/pool/holes.h"
 #include "daemon/pool/marks.h"
 #include "daemon/pool/sweep.h"
@@ -21,6 +20,8 @@
 #define WANTS_NS (2 * CLOCK_MS)     /* one pool's wants, see serve/share.h */
 #define ALL_WANTS_NS (4 * CLOCK_MS) /* those of all pools */
 #define RETRY_NS (50 * CLOCK_MS) /* denied lists are asked for anew */
+#define TIDY_NS CLOCK_MS         /* for older versions, at one time */
+#define TIDY_AGAIN_NS (3 * CLOCK_MS)
 #define BUSY_NS (2 * CLOCK_MS)   /* another slabd may be out of the way */
 #define LATE_NS (10 * CLOCK_MS)
 
@@ -63,6 +64,12 @@ static void note_groups(struct server *server)
 	}
 }
 
+void duty_tidy(struct server *server, struct pool *pool)
+{
+	if (pool->superseded)
+		wake_start(server->tidy, 0);
+}
+
 /* Hugepages that could not be given back as another slabd was in the way. False
  * if it still is. */
 static bool give_late(struct pool *pool)
@@ -79,7 +86,7 @@ void duty_look(struct server *server, struct pool *pool)
 {
 	bool trim = false;
 	int64_t ns;
-	caches_tidy(pool);
+	duty_tidy(server, pool);
 	holes_guard(pool);
 	ns = balance_tick(pool, cause_now(pool), &trim);
 	if (trim)
@@ -270,12 +277,28 @@ static void on_ahead(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 	}
 }
 
+/* A slice of each pool's. */
+static void on_tidy(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
+{
+	struct server *server = arg;
+	for (unsigned i = 0; i < server->n_pools; i++) {
+		struct pool *pool = &server->pools[i];
+		uint64_t ended = pool->counts.ended_caches;
+		if (!caches_tidy_some(pool, &server->tidying[i],
+		                      clock_ns() + TIDY_NS))
+			wake_start(server->tidy, TIDY_AGAIN_NS);
+		if (pool->counts.ended_caches != ended)
+			duty_soon(server, DUTY_SOON_NS);
+	}
+}
+
 int duty_open(struct server *server)
 {
 	struct event_base *base = server->base;
 	if (wake_timer(&server->wants, base, on_wants, server) < 0 ||
 	    wake_timer(&server->retry, base, on_retry, server) < 0 ||
 	    wake_timer(&server->ahead, base, on_ahead, server) < 0 ||
+	    wake_timer(&server->tidy, base, on_tidy, server) < 0 ||
 	    wake_timer(&server->balance, base, on_balance, server) < 0 ||
 	    wake_timer(&server->calm, base, on_calm, server) < 0)
 		return -ENOMEM;
@@ -287,6 +310,7 @@ void duty_close(struct server *server)
 	wake_free(&server->wants);
 	wake_free(&server->retry);
 	wake_free(&server->ahead);
+	wake_free(&server->tidy);
 	wake_free(&server->balance);
 	wake_free(&server->calm);
 }

@@ -10,6 +10,7 @@
  *   balance   the nodes are looked at a while after something happened, and
  *             again as long as there is something to do; never in a pool where
  *             nothing happens
+ *   tidy      versions of caches that nobody uses any more end, in slices
  *   levels    how pressed each node of each pool is, until that ends: by the
  *             kernel, which is short of memory for everybody, and by the other
  *             pools of ours, which had no more of a node to get; the worse of
@@ -41,6 +42,9 @@ void duty_serve_pool(struct server *server, struct pool *pool);
 
 /* The same, while a sweep is due, too. */
 void duty_serve_swept(struct server *server, struct pool *pool);
+
+/* Ends versions of caches that are not the newest, once nobody uses them. */
+void duty_tidy(struct server *server, struct pool *pool);
 
 /* A node's own pages did not do for a pool's clients: other pools are to give
  * up what they can do without on the nodes where it had no more to get. */

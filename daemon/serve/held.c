@@ -12,6 +12,7 @@
 #define ROWS_MIN WIRE_HELD_ROWS
 #define ROWS_MAX (1u << 18) /* of all clients: some ms to add them up */
 #define SHARE_MAX 4096u     /* of one */
+#define ASKED_AT_ONCE 256u  /* clients: a millisecond */
 
 /* Sequence numbers wrap. */
 static bool is_new_enough(const struct peer *peer, const struct held_ask *ask)
@@ -46,6 +47,7 @@ bool held_wait(struct server *server, const struct pool *pool,
                struct held_ask *ask)
 {
 	int64_t now_ns = clock_ns();
+	unsigned n = 0;
 	bool wait = false;
 	if (ask->seq == 0) {
 		server->held_seq += server->held_seq == UINT32_MAX ? 2 : 1;
@@ -57,8 +59,10 @@ bool held_wait(struct server *server, const struct pool *pool,
 		if (peer->pool != pool || peer->state != PEER_LIVE ||
 		    peer->events < 0 || is_heard(peer, ask))
 			continue;
-		if (!peer->held.asked)
+		/* The others are asked the next time. */
+		if (!peer->held.asked && n++ < ASKED_AT_ONCE)
 			send_count(peer, server->held_seq, now_ns);
+		wait |= n > ASKED_AT_ONCE;
 		wait |= peer->held.asked &&
 		        now_ns - peer->held.asked_ns < MUTE_NS;
 	}

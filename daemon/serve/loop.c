@@ -288,6 +288,8 @@ static int open_events(struct server *server)
 	if (r == 0)
 		r = users_open(server, dispatch_read);
 	if (r == 0)
+		r = peer_open(server);
+	if (r == 0)
 		r = files_open(server);
 	if (r == 0)
 		r = grown_open(server);
@@ -426,6 +428,7 @@ void loop_close(struct server *server)
 	paths_close();
 	files_close(server);
 	duty_close(server);
+	peer_close(server);
 	users_close(server);
 	share_close(server);
 	drops_close(&server->drops);

@@ -2,7 +2,6 @@
 #include "daemon/serve/message.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -102,10 +101,16 @@ void message_read(int fd, enum message_from from, struct message *message)
 		fault(message, DROP_DESCRIPTORS, "uninvited descriptors");
 		return;
 	}
-	/* All of it, as it is a packet. */
-	recv(fd, NULL, 0, MSG_DONTWAIT);
 	if (cut)
 		fault(message, DROP_OVERSIZED, "over 512 bytes");
 	else
 		check[from](message);
+	if (!message_stays(message))
+		message_take(fd);
+}
+
+void message_take(int fd)
+{
+	/* All of it, as it is a packet. */
+	recv(fd, NULL, 0, MSG_DONTWAIT);
 }

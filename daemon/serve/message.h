@@ -3,6 +3,7 @@
 #ifndef DAEMON_SERVE_MESSAGE_H
 #define DAEMON_SERVE_MESSAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "daemon/serve/drops.h"
@@ -47,5 +48,15 @@ struct message {
 /* Reads one. All of the struct that its kind is read as has come. One that brings
  * descriptors is a fault and stays unread, for door_close. */
 void message_read(int fd, enum message_from from, struct message *message);
+
+/* Whether it is a request that may take long: it stays in the queue until it is
+ * answered, and is read again for each slice of that, also by the next slabd. Then
+ * it is taken out. */
+static inline bool message_stays(const struct message *message)
+{
+	return message->kind == MESSAGE_CREATE ||
+	       message->kind == MESSAGE_REMOVE;
+}
+void message_take(int fd);
 
 #endif

@@ -85,6 +85,8 @@ static void close_connection(struct peer *peer)
 		peer->sock = peer->events = -1;
 	}
 	peer->kept = false;
+	free(peer->job);
+	peer->job = NULL;
 	close_sock(&peer->sock);
 	peer_close_events(peer);
 }
@@ -224,33 +226,90 @@ bool peer_connected(const struct server *server, const struct pool *pool,
 	return peer != NULL && peer->sock >= 0;
 }
 
-static unsigned tell_all(struct server *server, const struct pool *pool,
-                         enum wire_type type)
+/* ---- what all clients of a pool are told --------------------------------- */
+
+#define TOLD_AT_ONCE 256u /* clients: a millisecond */
+
+static const enum wire_type tells[PEER_TELLS] = {
+	[PEER_TELL_TRIM] = WIRE_TRIM,
+	[PEER_TELL_DROPS] = WIRE_DROPS,
+};
+
+/* True if it was taken. */
+static bool tell_one(const struct peer *peer, enum wire_type type)
 {
 	struct wire_head head = {.type = type, .bytes = sizeof(head)};
+	if (send(peer->events, &head, sizeof(head),
+	         MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+		return true;
+	log_debug("client %u takes no events: %s", peer->id, strerror(errno));
+	return false;
+}
+
+static void on_tell(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
+{
+	struct server *server = arg;
+	unsigned n = 0;
+	for (struct peer *peer = server->peers; peer != NULL;
+	     peer = peer->next) {
+		for (unsigned tell = 0; tell < PEER_TELLS; tell++) {
+			if ((peer->tells >> tell & 1) == 0)
+				continue;
+			if (n++ == TOLD_AT_ONCE) {
+				wake_start(server->tell, 0);
+				return;
+			}
+			peer->tells &= ~(1u << tell);
+			if (peer->events >= 0)
+				tell_one(peer, tells[tell]);
+		}
+	}
+}
+
+/* The first of them at once, the others in turns to come. Who comes later knows, or
+ * has nothing. */
+static unsigned tell_all(struct server *server, const struct pool *pool,
+                         enum peer_tell tell)
+{
+	unsigned n = 0;
 	unsigned asked = 0;
 	for (struct peer *peer = server->peers; peer != NULL;
 	     peer = peer->next) {
 		if (peer->pool != pool || peer->events < 0)
 			continue;
-		if (send(peer->events, &head, sizeof(head),
-		         MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
-			asked++;
-		else
-			log_debug("client %u takes no events: %s", peer->id,
-			          strerror(errno));
+		if (n++ < TOLD_AT_ONCE) {
+			peer->tells &= ~(1u << tell);
+			asked += tell_one(peer, tells[tell]);
+			continue;
+		}
+		peer->tells |= 1u << tell;
+		asked++;
 	}
+	if (n > TOLD_AT_ONCE)
+		wake_start(server->tell, 0);
 	return asked;
+}
+
+int peer_open(struct server *server)
+{
+	return wake_timer(&server->tell, server->base, on_tell, server) < 0
+	               ? -ENOMEM
+	               : 0;
+}
+
+void peer_close(struct server *server)
+{
+	wake_free(&server->tell);
 }
 
 unsigned peer_trim(struct server *server, const struct pool *pool)
 {
-	return tell_all(server, pool, WIRE_TRIM);
+	return tell_all(server, pool, PEER_TELL_TRIM);
 }
 
 void peer_drops(struct server *server, const struct pool *pool)
 {
-	tell_all(server, pool, WIRE_DROPS);
+	tell_all(server, pool, PEER_TELL_DROPS);
 }
 
 void peer_fdstore_name(char name[PEER_FDSTORE_NAME], const struct pool *pool,

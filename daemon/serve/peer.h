@@ -41,6 +41,9 @@ enum peer_state {
 	PEER_SWEPT,        /* its id rests; timer: joins the second sweep */
 };
 
+/* What all clients of a pool are told. */
+enum peer_tell { PEER_TELL_TRIM, PEER_TELL_DROPS, PEER_TELLS };
+
 /* What it last said that it holds, see serve/held.h. */
 struct peer_held {
 	bool asked;    /* and has not answered */
@@ -86,6 +89,9 @@ struct peer {
 	uint32_t tokens;     /* messages it may still send in this second */
 	int64_t tokens_ns;   /* when they were last filled up */
 	struct peer_held held;
+	uint32_t tells; /* that it is yet to be told, as bits */
+	/* Of the request that waits in its socket, as it takes long; NULL: none. */
+	struct caches_job *job;
 	struct { /* while its messages wait, see serve/users.h */
 		struct peer *next;
 		struct peer **link; /* NULL: they do not */
@@ -139,7 +145,13 @@ struct peer *peer_find(const struct server *server, const struct pool *pool,
 bool peer_connected(const struct server *server, const struct pool *pool,
                     uint32_t id);
 
-/* Asks every client of a pool to send home what it can. How many were. */
+/* Makes the timer of what follows. 0 or -ENOMEM. Close is fine after a failure,
+ * too. */
+int peer_open(struct server *server);
+void peer_close(struct server *server);
+
+/* Asks every client of a pool to send home what it can, many in turns to come. How
+ * many are. */
 unsigned peer_trim(struct server *server, const struct pool *pool);
 
 /* Tells every client of a pool that pages of it are holes now. */

@@ -30,7 +30,7 @@
 #include <event2/event.h>
 
 #include "daemon/conf/config.h"
-#include "daemon/pool/pool.h"
+#include "daemon/pool/caches.h"
 #include "daemon/serve/drops.h"
 #include "daemon/serve/listen.h"
 #include "daemon/watch/psi.h"
@@ -88,6 +88,8 @@ struct server {
 	struct share wants_of_all;
 	struct event *retry;    /* denied lists are tried anew */
 	struct event *ahead;    /* faulting in ahead of need */
+	struct event *tidy;     /* older versions of caches end */
+	struct caches_job tidying[CONFIG_POOLS_MAX]; /* by pool */
 	struct event *balance;  /* the nodes are looked at */
 	int64_t balance_due_ns; /* if it is pending */
 	struct event *calm;     /* a level may have ended */
@@ -100,6 +102,8 @@ struct server {
 	struct crew *crew;   /* faults pages in beside the loop */
 	struct event *grown; /* some are there */
 	struct psi_state scarce[CONFIG_POOLS_MAX][NODES_MAX];
+	/* Of serve/peer.c. */
+	struct event *tell; /* more clients are to be told */
 	/* Of serve/share.c. */
 	uint64_t passes;
 	struct event *pass; /* the next one begins */

@@ -80,13 +80,16 @@ static void on_users(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 	struct server *server = arg;
 	int64_t end_ns = clock_ns() + ALL_NS;
 	unsigned first = server->users_turn++;
+	bool any = false;
 	bool more = false;
 	for (unsigned i = 0; i < USERS; i++) {
 		struct user *user = &server->users[(first + i) % USERS];
 		while (user->line.first != NULL &&
 		       share_left(server, &user->share, SHARE_NS) > 0 &&
-		       clock_ns() < end_ns)
+		       (!any || clock_ns() < end_ns)) {
 			serve_first(user);
+			any = true;
+		}
 		more |= user->line.first != NULL;
 	}
 	if (more)

@@ -15,6 +15,11 @@ void test_clock_set(int64_t ns);
 /* By so much later than it is, which stops the kernel's time. */
 void test_clock_advance(int64_t ns);
 
+/* From now on each look at it is by so much later than the one before, as where
+ * slabd is stopped again and again; 0: no longer. Every slice does something even
+ * so. */
+void test_clock_jump(int64_t ns);
+
 /* Back to the kernel's time. */
 void test_clock_run(void);
 

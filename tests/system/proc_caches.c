@@ -3,9 +3,12 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/lib/harness.h"
+#include "tests/lib/rng.h"
 #include "tests/lib/super.h"
 
 #define CACHES 70u
@@ -241,6 +244,64 @@ static void test_restart(void)
 	fixture_remove(&fixture);
 }
 
+/* ---- slabd dies while a cache ends --------------------------------------- */
+
+#define RESHAPES 6u
+#define RESHAPED_MIB 24u
+
+/* A cache with many empty slabs that nobody has open is asked for in another size:
+ * slabd takes the slabs apart in slices. */
+static void reshaper(int fd, void *arg)
+{
+	slabd_pool *pool = fixture_pool(&fixture);
+	size_t most = (RESHAPED_MIB << 20) / 16;
+	void **all = malloc(most * sizeof(*all));
+	(void)arg;
+	for (unsigned i = 0; i < RESHAPES; i++) {
+		size_t size = i % 2 == 0 ? 16 : 32;
+		slabd_cache *cache;
+		say(fd, 1);
+		cache = slabd_cache_create(pool, "reshaped", size, 0, 0);
+		if (cache == NULL)
+			break;
+		slabd_free_bulk(cache, fixture_take(cache, most / (i % 2 + 1), all),
+		                all);
+		slabd_flush(pool);
+		slabd_cache_close(cache);
+		say(fd, 2);
+	}
+	say(fd, 0);
+	free(all);
+	slabd_close(pool);
+}
+
+static void test_reshaped(void)
+{
+	struct rng rng = rng_start("proc_caches");
+	struct child child;
+	unsigned begun = 0, made = 0;
+	uint64_t said;
+	pid_t slabd;
+	fixture_make(&fixture, "[pool default]\npage = 4k\nstart = 2M\n"
+	                       "max = 64M\n");
+	slabd = super_start(&fixture);
+	child_start(&child, reshaper, NULL);
+	while ((said = hear(child.fd)) != 0) {
+		begun += said == 1;
+		made += said == 2;
+		if (said != 1)
+			continue;
+		usleep((useconds_t)rng_below(&rng, 1500));
+		slabd = super_kill(&fixture, slabd);
+	}
+	tap_is(made, RESHAPES, "each is answered, by one slabd or the next");
+	tap_is(begun, RESHAPES, "and none twice");
+	child_end(&child, "its client ends well");
+	fixture_audit(&fixture, "the accounts are exact");
+	super_stop(&fixture, slabd, "slabd ends well");
+	fixture_remove(&fixture);
+}
+
 /* ---- opened again ------------------------------------------------------- */
 
 /* What slabd, which stands still, would have to say is not asked for. */
@@ -284,6 +345,7 @@ int main(void)
 	test_again();
 	fixture_close(&fixture);
 	test_restart();
+	test_reshaped();
 	super_end();
 	return tap_end();
 }

@@ -70,7 +70,10 @@ Test(message, each_kind_where_it_belongs)
 	cr_expect_eq(read_sent(&create, sizeof(create), MESSAGE_FROM_CLIENT),
 	             MESSAGE_CREATE);
 	cr_expect_eq(read_sent(&head, sizeof(head), MESSAGE_FROM_CLIENT),
-	             MESSAGE_BYE);
+	             MESSAGE_CREATE, "it stays until it is answered");
+	message_take(ends[1]);
+	message_read(ends[1], MESSAGE_FROM_CLIENT, &message);
+	cr_expect_eq(message.kind, MESSAGE_BYE);
 	cr_expect(is_fault(&head, sizeof(head), MESSAGE_FROM_EVENTS,
 	                   DROP_GARBAGE, "unknown event"));
 	head.type = WIRE_RING;

@@ -182,3 +182,20 @@ Test(users, who_goes_leaves_the_line)
 		cr_expect_neq(read_of[k], frees);
 	cr_expect_gt(n_reads, 0);
 }
+
+/* A slabd that is stopped at each step has no time left at any look at the clock. */
+Test(users, who_waits_has_his_turn_whatever_the_clock_says)
+{
+	unsigned served[BY_ONE] = {0};
+	test_clock_jump(10 * CLOCK_S);
+	come(BY_ONE);
+	for (unsigned i = 0; i < 24; i++) {
+		turn();
+		for (unsigned k = 0; k < n_reads; k++)
+			for (unsigned p = 0; p < BY_ONE; p++)
+				served[p] += read_of[k] == peers[p];
+	}
+	for (unsigned p = 0; p < BY_ONE; p++)
+		cr_expect_gt(served[p], 0, "%u", p);
+	test_clock_jump(0);
+}
