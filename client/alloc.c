@@ -66,7 +66,7 @@ static bool refill_claim(struct attachment *att, struct cache *cache,
 	if (n == 0)
 		return false;
 	if (ring)
-		shortage_pace(cache, att->node);
+		shortage_pace(cache, att);
 	if (!reach_objects(pool, n, mag->obj)) {
 		slab_release_any(&pool->user, n, mag->obj);
 		return false;

@@ -178,6 +178,11 @@ slabd_cache *slabd_cache_create(slabd_pool *pool, const char *name, size_t size,
 	return cache == NULL ? NULL : &cache->head;
 }
 
+slabd_cache *slabd_cache_open(slabd_pool *pool, const char *name)
+{
+	return slabd_cache_create(pool, name, 0, 0, SLABD_CACHE_FIND);
+}
+
 void cache_destroy(struct cache *cache)
 {
 	for (uint32_t node = 0; node < NODES_MAX; node++)
@@ -187,15 +192,19 @@ void cache_destroy(struct cache *cache)
 	free(cache);
 }
 
-/* Of all threads. */
+/* Of all threads; and what waits to go home to other nodes, where it may be
+ * touched: of the caller, and of those who sleep. */
 static void drop_magazines(struct cache *cache)
 {
+	const struct thread *self = thread_there();
 	for (struct thread *t = thread_first(); t != NULL; t = t->next) {
 		struct attachment *att = thread_attached(t, cache->pool);
 		if (att == NULL)
 			continue;
 		pthread_mutex_lock(&t->lock);
 		magazine_drop(t, att, cache, false);
+		if (t == self || att->idle)
+			magazine_drop_remote(att);
 		pthread_mutex_unlock(&t->lock);
 	}
 }
@@ -250,4 +259,41 @@ int slabd_cache_remove(slabd_pool *pool, const char *name)
 		return error_set(reply.error > 0 ? reply.error : EPROTO, "%s",
 		                 reply.text);
 	return 0;
+}
+
+/* ---- what it is ---------------------------------------------------------- */
+
+static const struct layout_cache *row_of(const slabd_cache *head)
+{
+	return ((const struct cache *)head)->row;
+}
+
+const char *slabd_cache_name(const slabd_cache *cache)
+{
+	return row_of(cache)->name;
+}
+
+size_t slabd_cache_size(const slabd_cache *cache)
+{
+	return row_of(cache)->size;
+}
+
+size_t slabd_cache_align(const slabd_cache *cache)
+{
+	return row_of(cache)->align;
+}
+
+size_t slabd_cache_stride(const slabd_cache *cache)
+{
+	return row_of(cache)->stride;
+}
+
+unsigned slabd_cache_flags(const slabd_cache *cache)
+{
+	return row_of(cache)->flags & SLABD_CACHE_STRICT;
+}
+
+slabd_pool *slabd_cache_pool(const slabd_cache *cache)
+{
+	return ((const struct cache *)cache)->pool;
 }

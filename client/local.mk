@@ -25,6 +25,9 @@ libclient_la_SOURCES += client/idle.c client/idle.h
 libclient_la_SOURCES += client/limits.c client/limits.h
 libclient_la_SOURCES += client/link.c client/link.h
 libclient_la_SOURCES += client/magazine.c client/magazine.h
+libclient_la_SOURCES += client/now.c
+libclient_la_SOURCES += client/others.c
+libclient_la_SOURCES += client/owned.c client/owned.h
 libclient_la_SOURCES += client/pool.c
 libclient_la_SOURCES += client/process.c client/process.h
 libclient_la_SOURCES += client/reach.c client/reach.h
@@ -37,6 +40,7 @@ libclient_la_SOURCES += client/tools.c client/tools.h
 libclient_la_SOURCES += client/want.c client/want.h
 
 include_HEADERS += client/slabclient.h client/slabclient_hit.h
+include_HEADERS += client/slabclient_about.h
 lib_LTLIBRARIES += client/libslabclient.la
 client_libslabclient_la_SOURCES =
 client_libslabclient_la_LIBADD = libclient.la libshm.la

@@ -63,12 +63,18 @@ static bool tell_first(const struct cache *cache, const uint8_t *nodes,
 	return false;
 }
 
+static bool waits_never(const struct attachment *att)
+{
+	return att->no_wait || att->pool->no_wait;
+}
+
 /* Whether growth of a thread's own node may come soon: slabd is there, it has
  * not refused, and it is time to wait again after a wait in vain. */
-static bool near_may_grow(const struct cache *cache, uint32_t node)
+static bool near_may_grow(const struct cache *cache,
+                          const struct attachment *att, uint32_t node)
 {
 	struct slabd_pool *pool = cache->pool;
-	if (pool->no_wait || is_denied(cache, node, false) ||
+	if (waits_never(att) || is_denied(cache, node, false) ||
 	    !link_is_up(&pool->link))
 		return false;
 	if (atom_load(&pool->near_vain) == 0 ||
@@ -105,14 +111,15 @@ static uint64_t end_of_waits(struct slabd_pool *pool, uint64_t now,
 
 /* Waits for growth of the thread's own node, before another one is asked, until
  * *until (0: not begun). False when it may wait no longer. */
-static bool wait_near(struct cache *cache, uint32_t node, uint32_t seq,
-                      uint64_t *until, uint64_t *deadline)
+static bool wait_near(struct cache *cache, const struct attachment *att,
+                      uint32_t node, uint32_t seq, uint64_t *until,
+                      uint64_t *deadline)
 {
 	struct slabd_pool *pool = cache->pool;
 	uint64_t us = atom_load(&pool->view.head->remote_wait_us);
 	uint64_t now;
 	uint64_t end;
-	if (us == 0 || !near_may_grow(cache, node))
+	if (us == 0 || !near_may_grow(cache, att, node))
 		return false;
 	us = us < REMOTE_WAIT_MAX_US ? us : REMOTE_WAIT_MAX_US;
 	want_tell(pool, cache->id, node);
@@ -128,12 +135,13 @@ static bool wait_near(struct cache *cache, uint32_t node, uint32_t seq,
 }
 
 /* Waits a slice for growth. False when waiting is of no use. */
-static bool wait_a_while(struct slabd_pool *pool, uint32_t seq,
+static bool wait_a_while(const struct attachment *att, uint32_t seq,
                          uint64_t *deadline)
 {
+	struct slabd_pool *pool = att->pool;
 	uint64_t now = clock_now_ns();
 	uint64_t left;
-	if (link_is_lost(&pool->link) || pool->no_wait)
+	if (link_is_lost(&pool->link) || waits_never(att))
 		return false;
 	if (atom_load(&pool->vain) && atom_load(&pool->vain_seq) == seq)
 		return false;
@@ -195,7 +203,8 @@ static void say_refused(const struct cache *cache, uint32_t node)
 }
 
 /* node: that refused, NODE_NONE: slabd did not answer. */
-static void *fail(struct cache *cache, uint32_t node)
+static void *fail(struct cache *cache, const struct attachment *att,
+                  uint32_t node)
 {
 	struct slabd_pool *pool = cache->pool;
 	char why[LINK_WHY];
@@ -207,12 +216,13 @@ static void *fail(struct cache *cache, uint32_t node)
 		       NULL;
 	if (node != NODE_NONE)
 		return say_refused(cache, node), NULL;
-	if (pool->no_wait) {
+	if (waits_never(att)) {
 		error_set(ENOMEM,
 		          "pool %s has nothing ready for cache %s; slabd was "
-		          "told, and SLABD_NO_WAIT does not wait for it: try "
-		          "again",
-		          pool->view.head->name, cache->row->name);
+		          "told, and %s does not wait for it: try again",
+		          pool->view.head->name, cache->row->name,
+		          att->no_wait ? "slabd_alloc_nowait"
+		                       : "SLABD_NO_WAIT");
 		return NULL;
 	}
 	error_set(ENOMEM,
@@ -222,16 +232,16 @@ static void *fail(struct cache *cache, uint32_t node)
 	return NULL;
 }
 
-void shortage_pace(const struct cache *cache, uint32_t node)
+void shortage_pace(const struct cache *cache, const struct attachment *att)
 {
+	uint32_t node = att->node;
 	const struct view *view = &cache->pool->view;
 	const struct layout_mark *mark = view_mark(view, cache->id, node);
 	struct partial list = partial_of(view, cache->id, node);
 	uint32_t low = (atom_load(&mark->low_slabs) + 1) / 2;
 	uint32_t have;
 	uint64_t until;
-	if ((atom_load(&mark->denied) & MARK_GROWING) == 0 ||
-	    cache->pool->no_wait)
+	if ((atom_load(&mark->denied) & MARK_GROWING) == 0 || waits_never(att))
 		return;
 	have = partial_count(&list, low);
 	if (have >= low)
@@ -254,8 +264,9 @@ static void *take_of(struct cache *cache, uint32_t node, uint32_t own,
 
 /* One object of the own node, for whose growth it waits a little. n: how many
  * nodes there are to choose from. */
-static void *take_near(struct cache *cache, const uint8_t *nodes, uint32_t n,
-                       bool home_only, uint64_t *deadline)
+static void *take_near(struct cache *cache, const struct attachment *att,
+                       const uint8_t *nodes, uint32_t n, bool home_only,
+                       uint64_t *deadline)
 {
 	const struct layout_head *head = cache->pool->view.head;
 	uint64_t until = 0;
@@ -267,7 +278,7 @@ static void *take_near(struct cache *cache, const uint8_t *nodes, uint32_t n,
 		object = take_of(cache, nodes[0], nodes[0], home_only,
 		                 !is_denied(cache, nodes[0], home_only));
 	} while (object == NULL && n > 1 &&
-	         wait_near(cache, nodes[0], seq, &until, deadline));
+	         wait_near(cache, att, nodes[0], seq, &until, deadline));
 	if (object != NULL && until != 0)
 		atom_store(&cache->pool->near_vain, 0u);
 	return object;
@@ -276,11 +287,12 @@ static void *take_near(struct cache *cache, const uint8_t *nodes, uint32_t n,
 /* One object of the first node that has any. slabd is told of a node
  * only when all before it are denied: a look at the others must not have it
  * spread over them what the thread's own node could give. */
-static void *take_first(struct cache *cache, const uint8_t *nodes, uint32_t n,
-                        bool home_only, uint64_t *deadline)
+static void *take_first(struct cache *cache, const struct attachment *att,
+                        const uint8_t *nodes, uint32_t n, bool home_only,
+                        uint64_t *deadline)
 {
 	struct slabd_pool *pool = cache->pool;
-	void *object = take_near(cache, nodes, n, home_only, deadline);
+	void *object = take_near(cache, att, nodes, n, home_only, deadline);
 	bool tell = is_denied(cache, nodes[0], home_only);
 	bool had_room = !tell;
 	for (uint32_t i = 1; i < n && object == NULL; i++) {
@@ -327,23 +339,23 @@ static void *alloc_from(struct cache *cache, struct attachment *att,
 		/* pairs: marks_announce; what it grew is on the lists. */
 		uint32_t seq = atom_load_acquire(&pool->view.head->grow_seq);
 		void *object =
-			take_first(cache, nodes, n, home_only, &deadline);
+			take_first(cache, att, nodes, n, home_only, &deadline);
 		bool refused;
 		if (object != NULL)
 			return object;
 		if (magazine_drop_remote(att))
 			continue;
 		refused = !tell_first(cache, nodes, n, home_only);
-		if (!refused && wait_a_while(pool, seq, &deadline))
+		if (!refused && wait_a_while(att, seq, &deadline))
 			continue;
-		if (!gave && give_back(cache, nodes[0])) {
+		if (!gave && !att->no_wait && give_back(cache, nodes[0])) {
 			gave = true;
-			wait_a_while(pool, seq, &deadline);
+			wait_a_while(att, seq, &deadline);
 			continue;
 		}
 		/* Those come back, without slabd, too. */
-		if (!home_only && is_all_leased(cache, nodes[0]) &&
-		    leased++ < LEASED_MAX) {
+		if (!home_only && !att->no_wait &&
+		    is_all_leased(cache, nodes[0]) && leased++ < LEASED_MAX) {
 			sched_yield();
 			continue;
 		}
@@ -351,7 +363,7 @@ static void *alloc_from(struct cache *cache, struct attachment *att,
 		 * before it rang. */
 		if (!refused && doorbell_may_ring(&pool->link))
 			doorbell_ring(&pool->link);
-		return fail(cache, refused ? nodes[0] : NODE_NONE);
+		return fail(cache, att, refused ? nodes[0] : NODE_NONE);
 	}
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What happens when a node's list is low or bare: slabd is told, other nodes
- * are tried, and growth is waited for, always within the pool's limit.
+ * are tried, and growth is waited for, always within the pool's limit; a call
+ * that has set the attachment's no_wait waits for nothing.
  */
 #ifndef CLIENT_SHORTAGE_H
 #define CLIENT_SHORTAGE_H
@@ -23,6 +24,6 @@ void *shortage_alloc_on(struct cache *cache, struct attachment *att,
  * by some microseconds with each slab's worth, in the place of standing still
  * for a page's time when there is nothing left.
  */
-void shortage_pace(const struct cache *cache, uint32_t node);
+void shortage_pace(const struct cache *cache, const struct attachment *att);
 
 #endif

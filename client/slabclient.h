@@ -155,6 +155,15 @@ slabd_cache *slabd_cache_create(slabd_pool *pool, const char *name, size_t size,
                                 size_t align, unsigned flags);
 
 /*
+ * Opens the newest cache of a name, whatever its size, alignment and flags, which
+ * it can be asked for; makes none. The pointer is as of slabd_cache_create, and
+ * is closed like it. Errors: ENOENT there is none, EINVAL, ENAMETOOLONG the name,
+ * EMFILE, ENOMEM, ENOTCONN, ETIMEDOUT as slabd_cache_create. Talks to slabd; blocks
+ * up to five seconds.
+ */
+slabd_cache *slabd_cache_open(slabd_pool *pool, const char *name);
+
+/*
  * Closes what slabd_cache_create opened; the last close flushes its magazines.
  *
  * Objects stay allocated. No other thread may be using the cache.
@@ -185,6 +194,16 @@ void *slabd_alloc(slabd_cache *cache);
 #else
 static inline void *slabd_alloc(slabd_cache *cache);
 #endif
+
+/*
+ * Allocates one object if there is one at once: from the thread's magazine, the
+ * process's depot, or a slab that has any, of the thread's own node first. Never
+ * waits for growth, nor for anybody else; where nothing is free slabd is told, if
+ * it was not yet, so that it may be otherwise a little later. Errors: ENOMEM,
+ * ENOTCONN this process is no client. A thread's first call of all takes the
+ * process's lock; after that a hit is wait-free and a miss lock-free.
+ */
+void *slabd_alloc_nowait(slabd_cache *cache);
 
 /*
  * Frees one object of this cache that this client owns; NULL does nothing.
@@ -251,8 +270,15 @@ int slabd_thread_node(slabd_pool *pool, int node);
 int slabd_thread_idle(slabd_pool *pool);
 
 /* Sends home what the calling thread's magazines and the process's depot
- * hold. Errors: ENOTCONN in a forked child. */
+ * hold. Errors: ENOMEM this process has no memory left, ENOTCONN in a forked
+ * child. */
 int slabd_flush(slabd_pool *pool);
+
+/* Sends home what the calling thread's magazines hold of this pool, and nothing
+ * else: other threads and what the process keeps for them stay as they are.
+ * Lock-free but for the thread's own lock; slabd is not needed. Errors: ENOMEM this
+ * process has no memory left, ENOTCONN in a forked child. */
+int slabd_thread_flush(slabd_pool *pool);
 
 /* Fills in this client's counts. Errors: ENOTCONN in a forked child. */
 int slabd_get_stats(slabd_pool *pool, struct slabd_stats *stats);
@@ -281,5 +307,6 @@ const char *slabd_version(void);
 }
 #endif
 
+#include "slabclient_about.h"
 #include "slabclient_hit.h"
 #endif

@@ -377,7 +377,7 @@ int slabd_thread_node(slabd_pool *pool, int node)
 	return 0;
 }
 
-int slabd_flush(slabd_pool *pool)
+int slabd_thread_flush(slabd_pool *pool)
 {
 	struct thread *self;
 	struct attachment *att;
@@ -391,6 +391,13 @@ int slabd_flush(slabd_pool *pool)
 		thread_wake(self);
 	drop_all(self, att, false);
 	magazine_drop_remote(att);
-	home_drain_pool(pool);
 	return 0;
+}
+
+int slabd_flush(slabd_pool *pool)
+{
+	int r = slabd_thread_flush(pool);
+	if (r == 0)
+		home_drain_pool(pool);
+	return r;
 }

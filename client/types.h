@@ -83,6 +83,7 @@ struct attachment {
 	/* Under the thread's lock: its owner sleeps, and who wants what its
 	 * magazines and remote hold may take it, under process_lock too. */
 	bool idle;
+	bool no_wait; /* (O) this call waits for nothing */
 	uint64_t
 		cap_bytes; /* (A) sum of its magazines' cap * stride; relaxed */
 	/* (A) What it took from depots and slabs less what it gave back: the

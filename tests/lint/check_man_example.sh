@@ -6,13 +6,16 @@
 . "$(dirname "$0")/lint.sh"
 : "${builddir:=$PWD}"
 
+# What is public: all but what is inline.
+headers() { ls client/slabclient*.h | grep -v _hit; }
+
 # Public functions; those that end in "_" are the header's own.
 declared() {
 	awk "$lint_awk"'
 	{ split_line($0) }
 	code ~ /^[a-z]/ && match(code, /slabd_[a-z_]*[a-z]\(/) {
 		print substr(code, RSTART, RLENGTH - 1)
-	}' client/slabclient.h
+	}' $(headers)
 }
 
 # Fields of the public structures, without the spare ones, and constants.
@@ -24,7 +27,7 @@ described() {
 	inside && match(code, /[a-z_]+;/) {
 		print substr(code, RSTART, RLENGTH - 1)
 	}
-	/^#define SLABD_[A-Z]/ { print $2 }' client/slabclient.h
+	/^#define SLABD_[A-Z]/ { print $2 }' $(headers)
 }
 
 # differ FILE WHAT FILE WHAT

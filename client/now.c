@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* Allocation that waits for nothing. */
+#include "client/magazine.h"
+#include "client/thread.h"
+
+static void *alloc_slow(slabd_cache *head)
+{
+	struct slabd_pool *pool = ((struct cache *)head)->pool;
+	struct thread *self;
+	struct attachment *att;
+	void *object;
+	if (!pool_alive(pool))
+		return NULL;
+	self = thread_self();
+	att = self != NULL ? thread_attachment(self, pool) : NULL;
+	if (att == NULL)
+		return thread_no_memory(), NULL;
+	att->no_wait = true;
+	object = slabd_alloc_slow_(head);
+	att->no_wait = false;
+	return object;
+}
+
+void *slabd_alloc_nowait(slabd_cache *cache)
+{
+	struct slabd_mag_ *mag = slabd_mag_of_(cache);
+	if (mag->n == 0)
+		return alloc_slow(cache);
+	magazine_set_n(mag, mag->n - 1);
+	return mag->obj[mag->n];
+}
