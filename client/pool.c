@@ -15,6 +15,7 @@
 #include "client/home.h"
 #include "client/limits.h"
 #include "client/magazine.h"
+#include "client/others.h"
 #include "client/process.h"
 #include "client/reach.h"
 #include "client/request.h"
@@ -308,6 +309,8 @@ static int settle_in(struct slabd_pool *pool,
 	if (r < 0)
 		return error_set(-r, "can't wait for slabd: %s", strerror(-r)),
 		       r;
+	if (o->name != NULL && others_tell_name(pool, o->name) < 0)
+		return -errno;
 	if ((o->flags & SLABD_NO_HELPER) == 0) {
 		r = helper_start(pool);
 		if (r < 0)
@@ -363,7 +366,7 @@ slabd_pool *slabd_open(const char *name, const struct slabd_options *options)
 		return error_set(ENAMETOOLONG, "pool name over %d bytes",
 		                 SLABD_NAME_MAX),
 		       NULL;
-	if (check_options(o) < 0)
+	if (check_options(o) < 0 || others_check_name(o->name) < 0)
 		return NULL;
 	held = link_hold();
 	pool = open_pool(name, o);

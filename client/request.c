@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "client/clock.h"
 #include "client/handshake.h"
@@ -48,15 +50,42 @@ static int send_request(const struct link *link, const struct wire_head *msg,
 	return r;
 }
 
+/* A reply, and the descriptor that came with it, for who wants one: the kernel
+ * closes what others get. What recv gives. */
+static ssize_t receive(const struct link *link, struct wire_reply *reply,
+                       int *fd)
+{
+	_Alignas(struct cmsghdr) char room[CMSG_SPACE(sizeof(int))];
+	struct iovec iov = {.iov_base = reply, .iov_len = sizeof(*reply)};
+	struct msghdr hdr = {.msg_iov = &iov,
+	                     .msg_iovlen = 1,
+	                     .msg_control = room,
+	                     .msg_controllen = sizeof(room)};
+	struct cmsghdr *c;
+	ssize_t got;
+	if (fd == NULL)
+		return recv(link->sock, reply, sizeof(*reply), MSG_DONTWAIT);
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+	got = recvmsg(link->sock, &hdr, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	c = got > 0 ? CMSG_FIRSTHDR(&hdr) : NULL;
+	if (c != NULL && c->cmsg_level == SOL_SOCKET &&
+	    c->cmsg_type == SCM_RIGHTS &&
+	    c->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(fd, CMSG_DATA(c), sizeof(int));
+	return got;
+}
+
 /* The reply to request seq; replies that came too late for theirs are left. 0,
  * AWAIT_E_AGAIN or -errno. */
 static int await_reply(const struct link *link, uint32_t seq,
-                       struct wire_reply *reply, uint32_t up, uint64_t until_ns)
+                       struct wire_reply *reply, int *fd, uint32_t up,
+                       uint64_t until_ns)
 {
 	int r = 0;
 	while (r == 0) {
-		ssize_t got =
-			recv(link->sock, reply, sizeof(*reply), MSG_DONTWAIT);
+		ssize_t got = receive(link, reply, fd);
 		if ((size_t)got == sizeof(reply->head) &&
 		    reply->head.type == WIRE_AGAIN)
 			return AWAIT_E_AGAIN;
@@ -106,15 +135,15 @@ static void clear(const struct link *link)
 
 /* Over the connection that stands. *sent counts how often. */
 static int ask(const struct link *link, const struct wire_head *msg,
-               struct wire_reply *reply, uint32_t up, uint64_t until_ns,
-               uint32_t *sent)
+               struct wire_reply *reply, int *fd, uint32_t up,
+               uint64_t until_ns, uint32_t *sent)
 {
 	int r;
 	clear(link);
 	r = send_request(link, msg, up, until_ns);
 	while (r == 0) {
 		++*sent;
-		r = await_reply(link, msg->seq, reply, up, until_ns);
+		r = await_reply(link, msg->seq, reply, fd, up, until_ns);
 		if (r != AWAIT_E_AGAIN)
 			return r;
 		/* The first may have been done: its reply is here then, also
@@ -128,7 +157,7 @@ static int ask(const struct link *link, const struct wire_head *msg,
 
 /* Once, over the connection that stands. */
 static int exchange(struct link *link, struct wire_head *msg, size_t bytes,
-                    struct wire_reply *reply, uint64_t until_ns,
+                    struct wire_reply *reply, int *fd, uint64_t until_ns,
                     uint32_t *sent)
 {
 	uint32_t up;
@@ -138,27 +167,38 @@ static int exchange(struct link *link, struct wire_head *msg, size_t bytes,
 	up = atom_load(&link->up);
 	msg->bytes = (uint32_t)bytes;
 	msg->seq = ++link->seq;
-	r = (up & 1) != 0 && link_is_own(link) ? ask(link, msg, reply, up, until_ns, sent)
-	                  : -ENOTCONN;
+	r = (up & 1) != 0 && link_is_own(link)
+	            ? ask(link, msg, reply, fd, up, until_ns, sent)
+	            : -ENOTCONN;
 	end_call(link);
 	if (r == -ENOTCONN)
 		link_cut(link, up);
 	return r;
 }
 
-int request_call(struct link *link, struct wire_head *msg, size_t bytes,
-                 struct wire_reply *reply)
+int request_descriptor(struct link *link, struct wire_head *msg, size_t bytes,
+                       struct wire_reply *reply, int *fd)
 {
 	uint64_t until_ns = clock_now_ns() + LIMIT_NS;
 	uint32_t sent = 0;
 	int held = link_hold();
 	int r;
 	do
-		r = exchange(link, msg, bytes, reply, until_ns, &sent);
+		r = exchange(link, msg, bytes, reply, fd, until_ns, &sent);
 	while (r == -ENOTCONN && resume_wait(link, until_ns) == 0);
 	link_let_go(held);
 	reply->head.spare = sent > 0 ? sent - 1 : 0;
+	if (fd != NULL && *fd >= 0 && (r < 0 || reply->error != 0)) {
+		close(*fd);
+		*fd = -1;
+	}
 	return r;
+}
+
+int request_call(struct link *link, struct wire_head *msg, size_t bytes,
+                 struct wire_reply *reply)
+{
+	return request_descriptor(link, msg, bytes, reply, NULL);
 }
 
 void request_bye(struct link *link)
@@ -168,10 +208,10 @@ void request_bye(struct link *link)
 	uint64_t now = clock_now_ns();
 	uint32_t sent = 0;
 	int held = link_hold();
-	if (exchange(link, &bye, sizeof(bye), &reply, now + LIMIT_NS, &sent) ==
-	            -ENOTCONN &&
+	if (exchange(link, &bye, sizeof(bye), &reply, NULL, now + LIMIT_NS,
+	             &sent) == -ENOTCONN &&
 	    resume_once(link, now + SECOND_NS) == 0)
-		exchange(link, &bye, sizeof(bye), &reply, now + LIMIT_NS,
+		exchange(link, &bye, sizeof(bye), &reply, NULL, now + LIMIT_NS,
 		         &sent);
 	link_let_go(held);
 }

@@ -16,6 +16,12 @@
 int request_call(struct link *link, struct wire_head *msg, size_t bytes,
                  struct wire_reply *reply);
 
+/* The same for a reply that brings a descriptor: *fd, which is -1 before, is the
+ * caller's then. It stays -1 where the reply has an error, or this process has no
+ * room for one. */
+int request_descriptor(struct link *link, struct wire_head *msg, size_t bytes,
+                       struct wire_reply *reply, int *fd);
+
 /* Says goodbye, with a look of one second for a slabd that is gone. No other
  * thread uses the link any more. */
 void request_bye(struct link *link);

@@ -78,7 +78,8 @@ struct slabd_options {
 	size_t process_bytes; /* cap on what is held free, in magazines and
 	                         depot; 0: 256 MiB. Both: see slabclient(3) */
 	unsigned wait_ms;     /* longest wait for growth; 0: 1 s */
-	unsigned spare[5];    /* zero */
+	unsigned spare[3];    /* zero */
+	const char *name;     /* of this client, see slabd_client_set_name */
 };
 
 /* Counts of one client since it opened the pool, all of its threads. */

@@ -87,6 +87,44 @@ unsigned slabd_client_epoch(slabd_pool *pool, unsigned client_id);
  */
 int slabd_client_check(slabd_pool *pool, unsigned client_id, unsigned epoch);
 
+/*
+ * Names this client, for people: slabctl clients shows it, and other clients can
+ * read it. At most SLABD_NAME_MAX bytes, without control characters; NULL or "": the
+ * name of the process, as before.
+ *
+ * It lasts until the client's end, over a restart of slabd too. slabd_options.name
+ * does the same at the start. Errors: EINVAL control characters, ENAMETOOLONG,
+ * ENOTCONN slabd is gone and did not come back in time, or this is a forked child,
+ * ETIMEDOUT slabd does not answer. Talks to slabd; blocks up to five seconds.
+ */
+int slabd_client_set_name(slabd_pool *pool, const char *name);
+
+/*
+ * Copies the name of a living client into bytes of memory at name, with a zero at
+ * its end: the one that it gave itself, or its process's. SLABD_NAME_MAX + 1 bytes
+ * are enough. Lock-free. Errors: ESRCH no such client, ERANGE it does not fit,
+ * EINVAL name is NULL, ENOTCONN in a forked child. slabd is not needed.
+ */
+int slabd_client_name(slabd_pool *pool, unsigned client_id, char *name,
+                      size_t bytes);
+
+/*
+ * A descriptor that gets readable when the process of a client is dead (a pidfd),
+ * for poll, epoll and the like; epoch 0: of any client of that id.
+ *
+ * It is the caller's, who closes it; closed by exec. It needs no slabd from then on,
+ * whether slabd ends, stands still or is started anew, nor the pool. The process may
+ * be another user's or in another PID namespace: it can be waited for, and nothing
+ * else that this process could not do to it before. A client that closed the pool
+ * while its process goes on has ended all the same: slabd_client_check tells.
+ * Errors: ESRCH it has ended, EOPNOTSUPP slabd can't see its process, EAGAIN too many
+ * descriptors are on their way from slabd, EMFILE this process has no room for one,
+ * ENOTCONN slabd is gone and did not come back in time, or this is a forked child,
+ * ETIMEDOUT slabd does not answer. Talks to slabd; blocks up to five seconds.
+ */
+int slabd_client_descriptor(slabd_pool *pool, unsigned client_id,
+                            unsigned epoch);
+
 #ifdef __cplusplus
 }
 #endif

@@ -12,6 +12,7 @@
 _Static_assert(sizeof(struct layout_node) == 128, "layout_node");
 _Static_assert(sizeof(struct layout_cache) == 128, "layout_cache");
 _Static_assert(sizeof(struct layout_client) == 48, "layout_client");
+_Static_assert(sizeof(struct layout_name) == 136, "layout_name");
 _Static_assert(sizeof(struct layout_head) == 200, "layout_head");
 
 /* Tables start on a page of their own, so that unused ones cost none, and each
@@ -56,6 +57,7 @@ static void place_control(struct layout_geometry *geo)
 	geo->clients_off = place(geo, &end, CLIENT_IDS * sizeof(struct layout_client));
 	geo->open_words = (geo->n_caches + 63) / 64;
 	geo->opens_off = place(geo, &end, CLIENT_IDS * geo->open_words * 8);
+	geo->names_off = place(geo, &end, CLIENT_IDS * sizeof(struct layout_name));
 	geo->control_bytes = end;
 }
 

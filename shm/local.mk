@@ -8,6 +8,7 @@ libshm_la_SOURCES =
 libshm_la_SOURCES += shm/atom.h
 libshm_la_SOURCES += shm/layout.c shm/layout.h
 libshm_la_SOURCES += shm/view.c shm/view.h
+libshm_la_SOURCES += shm/names.c shm/names.h
 libshm_la_SOURCES += shm/tags.c shm/tags.h
 if TSAN
 libshm_la_SOURCES += shm/tags_narrow.c

@@ -17,6 +17,7 @@ void view_init(struct view *view, const struct layout_geometry *geo,
 	view->pages = (const void *)(c + geo->pages_off);
 	view->clients = (const void *)(c + geo->clients_off);
 	view->opens = (const void *)(c + geo->opens_off);
+	view->names = (const void *)(c + geo->names_off);
 	view->wants = (void *)(s + geo->wants_off);
 	view->leases = (void *)(s + geo->leases_off);
 	view->starts = (void *)(s + geo->starts_off);

@@ -30,6 +30,7 @@ struct view {
 	const struct layout_client *clients;
 	const uint64_t *opens; /* (D) open_words a client id: bit cache - 1 of
 	                          the caches that it has open */
+	const struct layout_name *names; /* see names.h */
 	/*
 	 * Wants, in the shared file: bit (cache - 1) * n_nodes + node.
 	 * 0 -> 1 (a client short of slabs, which then rings), 1 -> 0 (slabd,

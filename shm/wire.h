@@ -10,6 +10,10 @@
  *     | close ------------------------------->  |  a cache; no answer
  *     | remove ------------------------------>  |
  *     |  <------------------------------ reply  |
+ *     | name -------------------------------->  |  what it is called
+ *     |  <------------------------------ reply  |
+ *     | watch ------------------------------->  |  another client's end
+ *     |  <----- reply + its process, by pidfd   |
  *     | bye --------------------------------->  |  all magazines are flushed
  *     |  <------------------------------ reply  |  after the sweep
  *
@@ -38,7 +42,7 @@
 
 #include "shm/layout.h"
 
-#define WIRE_ABI 2u
+#define WIRE_ABI 3u
 #define WIRE_MAGIC UINT32_C(0x64626c73) /* "slbd" */
 #define WIRE_TEXT 192u
 #define WIRE_BYTES_MAX 512u
@@ -58,6 +62,8 @@ enum wire_type {
 	WIRE_DROPS,
 	WIRE_COUNT,
 	WIRE_HELD,
+	WIRE_NAME,
+	WIRE_WATCH,
 };
 
 struct wire_hello {
@@ -116,6 +122,20 @@ struct wire_close {
 struct wire_remove {
 	struct wire_head head;
 	char name[NAME_BYTES];
+};
+
+/* "": as its process. */
+struct wire_name {
+	struct wire_head head;
+	char name[NAME_BYTES];
+};
+
+/* The reply brings a descriptor, unless it has an error. One is on its way at a
+ * time: nobody is to fill slabd's share of descriptors in flight. */
+struct wire_watch {
+	struct wire_head head;
+	uint32_t id;
+	uint32_t epoch; /* 0: any */
 };
 
 struct wire_reply {

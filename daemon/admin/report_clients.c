@@ -53,15 +53,18 @@ static json_t *client_doc(struct report *r, struct pool *pool,
 {
 	const struct layout_client *row = &pool->view.clients[id];
 	const struct usage_client *held = &usage->client[id];
+	char name[NAME_BYTES];
 	bool live = view_client_live(&pool->view, id);
 	if ((atom_load(&row->word) & 0xff) == CLIENT_FREE)
 		return json_null();
+	clients_name(pool, id, name);
 	return report_merge(
-	        json_pack("{s:i, s:I, s:i, s:I, s:o, s:s, s:b, s:f, s:I, s:I, "
+	        json_pack("{s:i, s:I, s:i, s:I, s:o, s:o, s:s, s:b, s:f, s:I, s:I, "
 	                  "s:b, s:I, s:I, s:I}",
 	                  "id", id, "epoch",
 	                  report_count(clients_epoch(pool, id)), "pid",
 	                  row->pid, "uid", report_count(row->uid), "name",
+	                  report_text(name), "process",
 	                  report_text(row->comm), "state",
 	                  live ? "live" : "dead", "connected",
 	                  live && peer_connected(r->server, pool, id),

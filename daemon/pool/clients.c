@@ -12,6 +12,7 @@
 #include "daemon/pool/holes.h"
 #include "daemon/pool/caches.h"
 #include "daemon/pool/sweep.h"
+#include "shm/names.h"
 
 /* From one look to the next, at least; and for each granule, some 20 times as
  * long as the look takes. */
@@ -42,6 +43,53 @@ void clients_ban(struct pool *pool, uint32_t id)
 	atom_store(&row->word, row->word | CLIENT_BANNED);
 }
 
+/* ---- names --------------------------------------------------------------- */
+
+static struct layout_name *name_row(struct pool *pool, uint32_t id)
+{
+	return (struct layout_name *)(uintptr_t)&pool->view.names[id];
+}
+
+/* Of who had the id before, before it is another's. */
+static void forget_name(struct pool *pool, uint32_t id)
+{
+	char name[NAME_BYTES] = "";
+	/* A look at the rows of ids that nobody had would cost memory. */
+	if (clients_epoch(pool, id) > 0)
+		names_read_any(name_row(pool, id), name);
+	if (name[0] != '\0')
+		names_set_srv(name_row(pool, id), "");
+}
+
+int clients_rename(struct pool *pool, uint32_t id, const char name[NAME_BYTES],
+                   struct remedy *why)
+{
+	size_t len = strnlen(name, NAME_BYTES);
+	if (len == NAME_BYTES)
+		return remedy_set(why, -EINVAL, "",
+		                  "a client's name has at most %u bytes",
+		                  NAME_BYTES - 1);
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)name[i] < ' ' || name[i] == 0x7f)
+			return remedy_set(why, -EINVAL, "",
+			                  "a client's name has no control "
+			                  "characters");
+	names_set_srv(name_row(pool, id), name);
+	return 0;
+}
+
+void clients_name(const struct pool *pool, uint32_t id, char name[NAME_BYTES])
+{
+	const struct layout_client *row = &pool->view.clients[id];
+	names_read_any(&pool->view.names[id], name);
+	if (name[0] != '\0')
+		return;
+	memset(name, 0, NAME_BYTES);
+	memcpy(name, row->comm, sizeof(row->comm) - 1);
+}
+
+/* ---- ids ----------------------------------------------------------------- */
+
 static void fill_in(struct pool *pool, uint32_t id, int32_t pid, uint32_t uid,
                     const char *comm)
 {
@@ -57,6 +105,7 @@ static void fill_in(struct pool *pool, uint32_t id, int32_t pid, uint32_t uid,
 		atom_store(&pool->view.stats[id * STATS_WORDS + i],
 		           UINT64_C(0));
 	sweep_prepare(pool, id);
+	forget_name(pool, id);
 }
 
 /* A giver that stood still may have noted something of the id after it was

@@ -10,6 +10,7 @@
 #ifndef DAEMON_POOL_CLIENTS_H
 #define DAEMON_POOL_CLIENTS_H
 
+#include "daemon/base/remedy.h"
 #include "daemon/pool/pool.h"
 
 /* Makes an id live for a process. The id; -EAGAIN when the pool has all the
@@ -47,6 +48,14 @@ bool clients_has_shared(const struct pool *pool, uint32_t id);
 /* Bans a live client that lost its connection by a fault. The mark outlives
  * slabd. */
 void clients_ban(struct pool *pool, uint32_t id);
+
+/* Gives a live client another name, "" the one of its process. name need not end in
+ * zero. 0, or -EINVAL with why set. */
+int clients_rename(struct pool *pool, uint32_t id, const char name[NAME_BYTES],
+                   struct remedy *why);
+
+/* The name that it gave itself, or its process's. */
+void clients_name(const struct pool *pool, uint32_t id, char name[NAME_BYTES]);
 
 static inline bool clients_is_banned(const struct pool *pool, uint32_t id)
 {

@@ -14,6 +14,7 @@
 #include "daemon/base/log.h"
 #include "daemon/pool/caches.h"
 #include "daemon/pool/clients.h"
+#include "daemon/serve/asks.h"
 #include "daemon/serve/death.h"
 #include "daemon/serve/door.h"
 #include "daemon/serve/duty.h"
@@ -31,23 +32,28 @@
 
 static void on_message(evutil_socket_t fd, short what, void *arg);
 
-static void reply(struct peer *peer, const struct wire_head *to,
-                  struct wire_reply *msg)
+static void reply_with(struct peer *peer, const struct wire_head *to,
+                       struct wire_reply *msg, int fd)
 {
 	int error;
 	msg->head.type = WIRE_REPLY;
 	msg->head.bytes = sizeof(*msg);
 	msg->head.seq = to->seq;
-	if (send(peer->sock, msg, sizeof(*msg), MSG_NOSIGNAL | MSG_DONTWAIT) >=
-	    0)
+	error = -asks_reply(peer, msg, fd);
+	if (error == 0)
 		return;
-	error = errno;
 	log_debug("client %u: a reply was not taken: %s", peer->id,
 	          strerror(error));
 	/* A client that does not read gets no answer. One that does would wait
 	 * for it: it sees the end instead, comes back and asks again. */
 	if (error != EAGAIN)
 		shutdown(peer->sock, SHUT_RDWR);
+}
+
+static void reply(struct peer *peer, const struct wire_head *to,
+                  struct wire_reply *msg)
+{
+	reply_with(peer, to, msg, -1);
 }
 
 /* Its request is answered, or it has none any longer. */
@@ -137,6 +143,20 @@ static bool serve_job(struct peer *peer, const struct message *message)
 	return serve_remove(peer, &message->as.remove);
 }
 
+static void serve_name(struct peer *peer, const struct wire_name *msg)
+{
+	struct wire_reply out = {.error = 0};
+	asks_name(peer, msg, &out);
+	reply(peer, &msg->head, &out);
+}
+
+static void serve_watch(struct peer *peer, const struct wire_watch *msg)
+{
+	struct wire_reply out = {.error = 0};
+	int fd = asks_watch(peer, msg, &out);
+	reply_with(peer, &msg->head, &out, fd);
+}
+
 static void farewell(struct peer *peer)
 {
 	struct wire_head bye = {.seq = peer->farewell_seq};
@@ -161,6 +181,12 @@ static bool serve(struct peer *peer, const struct message *message)
 		return serve_job(peer, message);
 	case MESSAGE_CLOSE:
 		serve_close(peer, &message->as.close);
+		return true;
+	case MESSAGE_NAME:
+		serve_name(peer, &message->as.name);
+		return true;
+	case MESSAGE_WATCH:
+		serve_watch(peer, &message->as.watch);
 		return true;
 	case MESSAGE_BYE:
 		serve_bye(peer, &message->as.head);

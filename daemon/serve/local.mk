@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 # The event loop, sockets and clients' connections.
 libdaemon_la_SOURCES += \
+	daemon/serve/asks.c \
+	daemon/serve/asks.h \
 	daemon/serve/death.c \
 	daemon/serve/death.h \
 	daemon/serve/dispatch.c \

@@ -38,6 +38,8 @@ static const struct request {
 	{WIRE_CREATE, MESSAGE_CREATE, sizeof(struct wire_create)},
 	{WIRE_CLOSE, MESSAGE_CLOSE, sizeof(struct wire_close)},
 	{WIRE_REMOVE, MESSAGE_REMOVE, sizeof(struct wire_remove)},
+	{WIRE_NAME, MESSAGE_NAME, sizeof(struct wire_name)},
+	{WIRE_WATCH, MESSAGE_WATCH, sizeof(struct wire_watch)},
 	{WIRE_BYE, MESSAGE_BYE, sizeof(struct wire_head)},
 };
 

@@ -12,7 +12,7 @@
 /* Where it comes from says what it may be. */
 enum message_from {
 	MESSAGE_FROM_PENDING, /* a hello */
-	MESSAGE_FROM_CLIENT,  /* create, close, remove, bye */
+	MESSAGE_FROM_CLIENT,  /* create, close, remove, name, watch, bye */
 	MESSAGE_FROM_EVENTS,  /* ring, held */
 };
 
@@ -24,6 +24,8 @@ enum message_kind {
 	MESSAGE_CREATE,
 	MESSAGE_CLOSE,
 	MESSAGE_REMOVE,
+	MESSAGE_NAME,
+	MESSAGE_WATCH,
 	MESSAGE_BYE,
 	MESSAGE_RING,
 	MESSAGE_HELD,
@@ -41,6 +43,8 @@ struct message {
 		struct wire_create create;
 		struct wire_close close;
 		struct wire_remove remove;
+		struct wire_name name;
+		struct wire_watch watch;
 		struct wire_held held;
 	} as;
 };

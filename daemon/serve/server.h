@@ -19,6 +19,7 @@
  *   serve/files.c       what the pools' files hold, looked at now and then
  *   serve/peer.c        one client's connection, and the list of them
  *   serve/held.c        what clients hold, as they say when asked
+ *   serve/asks.c        what they are called, and whose end they wait for
  *   serve/door.c        what strangers send, and how sockets are closed
  *   serve/drops.c       connections that were dropped, counted
  *   serve/paths.c       the sockets' paths, should they be removed

@@ -81,7 +81,7 @@ static void opens_wrong(int fd, void *arg)
 	fixture_fails(slabd_open(NULL, &options) == NULL, EINVAL,
 	              "unknown flags");
 	options.flags = 0;
-	options.spare[4] = 1;
+	options.spare[2] = 1;
 	fixture_fails(slabd_open(NULL, &options) == NULL, EINVAL,
 	              "spare that is set");
 	fixture_fails(slabd_close(NULL) < 0, EINVAL, "slabd_close of nothing");
@@ -228,8 +228,8 @@ static void opens_impostor(int fd, void *arg)
 	       "having waited no longer than the limit");
 	tap_note("%.1f ms", ms);
 	if (how == OTHER_ABI)
-		tap_ok(strstr(slabd_last_error(), "ABI 3") != NULL &&
-		               strstr(slabd_last_error(), "ABI 2") != NULL,
+		tap_ok(strstr(slabd_last_error(), "ABI 4") != NULL &&
+		               strstr(slabd_last_error(), "ABI 3") != NULL,
 		       "both versions are named");
 }
 

@@ -93,7 +93,7 @@ static void test_version(void)
 	tap_is(answer.error, EPROTO, "with an error");
 	tap_is(answer.abi, WIRE_ABI, "and slabd's own");
 	answer.text[WIRE_TEXT - 1] = '\0';
-	tap_ok(strstr(answer.text, "ABI 2") && strstr(answer.text, "ABI 77"),
+	tap_ok(strstr(answer.text, "ABI 3") && strstr(answer.text, "ABI 77"),
 	       "the text names both");
 	tap_note("%s", answer.text);
 	tap_ok(raw_closed(sock), "and the connection closes");

@@ -2,6 +2,7 @@
 # One module each, in one process; by folder of the module.
 unit_tests += tests/unit/shm/test_audit
 unit_tests += tests/unit/shm/test_layout
+unit_tests += tests/unit/shm/test_names
 unit_tests += tests/unit/shm/test_partial
 unit_tests += tests/unit/shm/test_slab
 unit_tests += tests/unit/shm/test_slab_lend

@@ -61,6 +61,10 @@ Test(message, each_kind_where_it_belongs)
 	struct wire_hello first = hello();
 	struct wire_create create = {
 		.head = {.type = WIRE_CREATE, .bytes = sizeof(create)}};
+	struct wire_name name = {
+		.head = {.type = WIRE_NAME, .bytes = sizeof(name)}};
+	struct wire_watch watch = {
+		.head = {.type = WIRE_WATCH, .bytes = sizeof(watch)}};
 	struct wire_head head = {.type = WIRE_BYE, .bytes = sizeof(head)};
 	struct wire_held held = {
 		.head = {.type = WIRE_HELD, .bytes = sizeof(held)}};
@@ -69,6 +73,10 @@ Test(message, each_kind_where_it_belongs)
 	cr_expect_eq(message.as.hello.abi, WIRE_ABI);
 	cr_expect_eq(read_sent(&create, sizeof(create), MESSAGE_FROM_CLIENT),
 	             MESSAGE_CREATE);
+	cr_expect_eq(read_sent(&name, sizeof(name), MESSAGE_FROM_CLIENT),
+	             MESSAGE_NAME);
+	cr_expect_eq(read_sent(&watch, sizeof(watch), MESSAGE_FROM_CLIENT),
+	             MESSAGE_WATCH);
 	cr_expect_eq(read_sent(&head, sizeof(head), MESSAGE_FROM_CLIENT),
 	             MESSAGE_CREATE, "it stays until it is answered");
 	message_take(ends[1]);

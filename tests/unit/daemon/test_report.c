@@ -264,16 +264,18 @@ Test(report, clients_hold_what_carries_their_id)
 	uint32_t a = join("worker");
 	uint32_t b = join("other");
 	struct peer peer = {.pool = first, .id = b, .sock = 0};
+	struct remedy why;
 	server.peers = &peer;
 	carve(orders, 0, 0);
 	claim(a, orders, 0, 5);
 	claim(b, orders, 0, 9);
 	view_count(&first->view, b, STAT_REFILLS, 3);
 	view_count(&first->view, b, STAT_REFUSED, 1);
+	cr_assert_eq(clients_rename(first, b, "eu-2", &why), 0);
 	get("/clients");
 	has_keys("pools/0/clients/0",
-	         " id epoch pid uid name state connected age_s objects bytes "
-	         "held_known held_objects held_bytes used_bytes "
+	         " id epoch pid uid name process state connected age_s "
+	         "objects bytes held_known held_objects held_bytes used_bytes "
 	         "refills refilled flushes flushed depot_gets depot_puts "
 	         "remote_allocs remote_frees rings waits failures refused "
 	         "resumes remote_with_room ");
@@ -283,6 +285,9 @@ Test(report, clients_hold_what_carries_their_id)
 	cr_expect_eq(num("pools/0/clients/0/pid"), 4242);
 	cr_expect_eq(num("pools/0/clients/0/uid"), 1000);
 	cr_expect_str_eq(str("pools/0/clients/0/name"), "worker");
+	cr_expect_str_eq(str("pools/0/clients/0/process"), "worker");
+	cr_expect_str_eq(str("pools/0/clients/1/name"), "eu-2");
+	cr_expect_str_eq(str("pools/0/clients/1/process"), "other");
 	cr_expect_str_eq(str("pools/0/clients/0/state"), "live");
 	cr_expect_not(yes("pools/0/clients/0/connected"));
 	cr_expect(real("pools/0/clients/0/age_s") >= 0);

@@ -48,6 +48,7 @@ static void check_geometry(const struct layout_geometry *g)
 	        {g->pages_off, g->n_units >> (g->page_shift - UNIT_SHIFT)},
 	        {g->clients_off, CLIENT_IDS * sizeof(struct layout_client)},
 	        {g->opens_off, CLIENT_IDS * g->open_words * 8},
+	        {g->names_off, CLIENT_IDS * sizeof(struct layout_name)},
 	};
 	const struct span shared[] = {
 		{g->wants_off, g->want_words * 8},
@@ -57,7 +58,7 @@ static void check_geometry(const struct layout_geometry *g)
 		{g->lists_off, lists * g->list_stride},
 		{g->tags_off, (g->n_units + 1) * LINES_PER_UNIT * LINE_BYTES},
 	};
-	check_spans(control, 9, sizeof(struct layout_head), g->control_bytes);
+	check_spans(control, 10, sizeof(struct layout_head), g->control_bytes);
 	check_spans(shared, 6, 0, g->shared_bytes);
 	cr_assert_geq(g->want_words * 64, lists);
 	cr_assert_geq(g->open_words * 64, g->n_caches);

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* What clients ask about themselves and each other. */
+#ifndef DAEMON_SERVE_ASKS_H
+#define DAEMON_SERVE_ASKS_H
+
+#include "shm/wire.h"
+
+struct peer;
+
+/* The client is to have another name. */
+void asks_name(struct peer *peer, const struct wire_name *msg,
+               struct wire_reply *out);
+
+/* The process of another client, to be waited for: its pidfd, which goes along
+ * with the reply and stays slabd's; -1: out has the error. */
+int asks_watch(const struct peer *peer, const struct wire_watch *msg,
+               struct wire_reply *out);
+
+/* Sends a reply, with a descriptor unless that is -1. 0, or -errno. */
+int asks_reply(const struct peer *peer, const struct wire_reply *msg, int fd);
+
+#endif
