@@ -264,6 +264,7 @@ Test(report, clients_hold_what_carries_their_id)
 	uint32_t a = join("worker");
 	uint32_t b = join("other");
 	struct peer peer = {.pool = first, .id = b, .sock = 0};
+	char name[NAME_BYTES] = "eu-2";
 	struct remedy why;
 	server.peers = &peer;
 	carve(orders, 0, 0);
@@ -271,7 +272,7 @@ Test(report, clients_hold_what_carries_their_id)
 	claim(b, orders, 0, 9);
 	view_count(&first->view, b, STAT_REFILLS, 3);
 	view_count(&first->view, b, STAT_REFUSED, 1);
-	cr_assert_eq(clients_rename(first, b, "eu-2", &why), 0);
+	cr_assert_eq(clients_rename(first, b, name, &why), 0);
 	get("/clients");
 	has_keys("pools/0/clients/0",
 	         " id epoch pid uid name process state connected age_s "
