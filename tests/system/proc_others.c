@@ -224,6 +224,7 @@ static void elsewhere(int fd, void *arg)
 		_exit(0);
 	}
 	waitpid(pid, &status, 0);
+	_exit(status != 0);
 }
 
 /* Who watches is in another, and can do nothing else with it. */
@@ -385,6 +386,7 @@ static void cut_off(int fd, void *arg)
 	              "slabd_client_set_name without a connection");
 	fixture_fails(slabd_client_descriptor(pool, 1, 0) < 0, ENOTCONN,
 	              "slabd_client_descriptor without a connection");
+	slabd_close(pool);
 }
 
 static void test_cut_off(void)
