@@ -6,6 +6,7 @@
 
 #include "client/held.h"
 #include "client/reach.h"
+#include "client/tools.h"
 #include "shm/tags.h"
 
 /* ---- what one client has -------------------------------------------------- */
@@ -130,6 +131,9 @@ int slabd_cache_each(slabd_cache *head, unsigned client_id,
 	while (owned_next(&walk, &off)) {
 		if (!reach_offset(pool, off))
 			return no_mapping();
+		/* Of this client's own it is known which may be touched. */
+		if (id != pool->user.id)
+			tools_look(pool->user.data + off, cache->row->size);
 		if (call(pool->user.data + off, arg) != 0)
 			break;
 	}

@@ -71,12 +71,12 @@ Test(message, each_kind_where_it_belongs)
 	cr_expect_eq(read_sent(&first, sizeof(first), MESSAGE_FROM_PENDING),
 	             MESSAGE_HELLO);
 	cr_expect_eq(message.as.hello.abi, WIRE_ABI);
-	cr_expect_eq(read_sent(&create, sizeof(create), MESSAGE_FROM_CLIENT),
-	             MESSAGE_CREATE);
 	cr_expect_eq(read_sent(&name, sizeof(name), MESSAGE_FROM_CLIENT),
 	             MESSAGE_NAME);
 	cr_expect_eq(read_sent(&watch, sizeof(watch), MESSAGE_FROM_CLIENT),
 	             MESSAGE_WATCH);
+	cr_expect_eq(read_sent(&create, sizeof(create), MESSAGE_FROM_CLIENT),
+	             MESSAGE_CREATE);
 	cr_expect_eq(read_sent(&head, sizeof(head), MESSAGE_FROM_CLIENT),
 	             MESSAGE_CREATE, "it stays until it is answered");
 	message_take(ends[1]);
