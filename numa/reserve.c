@@ -10,6 +10,7 @@
 
 #include "numa/huge.h"
 #include "numa/lack.h"
+#include "numa/memfile.h"
 #include "numa/meminfo.h"
 #include "numa/tick.h"
 
@@ -413,6 +414,9 @@ void reserve_drop_all(struct backing *backing, unsigned first, unsigned n)
 	/* A file has pages of other nodes too. */
 	for (unsigned i = first; i < first + n; i++) {
 		struct backing_node *node = &backing->node[i];
+		/* The manager has a copy, and closes it when it likes. */
+		if (backing->unused)
+			(void)memfile_empty(node->fd);
 		if (node->fd >= 0)
 			close(node->fd);
 		node->fd = -1;

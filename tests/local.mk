@@ -130,7 +130,7 @@ EXTRA_DIST += tests/golden tests/data
 
 # Those that reserve hugepages: run_one.sh runs one of them at a time.
 hugepage_tests = test_huge test_backing test_backing_fault test_backing_move \
-	sys_numa proc_counts proc_holes proc_left proc_life proc_manager \
+	sys_numa proc_counts proc_holes proc_left proc_life proc_manager proc_theirs \
 	proc_silence proc_start proc_scarce test_replay.sh
 
 TEST_EXTENSIONS = .sh

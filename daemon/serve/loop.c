@@ -168,11 +168,13 @@ static void on_accept_again(UNUSED evutil_socket_t fd, UNUSED short what,
 static void close_pool(struct pool *pool)
 {
 	balance_done(pool);
-	if (loop.ending == ENDING_TOLD)
+	if (loop.ending == ENDING_TOLD) {
+		pool->backing.unused = pool->n_clients == 0;
 		pool_destroy(pool);
-	else
+	} else {
 		keep_or_destroy(pool, loop.ending == ENDING_BROKEN ||
 		                              pool->adopted);
+	}
 }
 
 /* ---- signals ------------------------------------------------------------ */
