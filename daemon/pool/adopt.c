@@ -244,23 +244,20 @@ static int take_data(struct pool *pool, bool may_reserve)
 
 /* Enters the pages of a node's file as the control file has them. Those that
  * were faulted in and not noted, or noted as gone and not given back yet, are
- * given back. */
+ * given back: the kernel does not tell which pages of huge ones a file has, so all
+ * that are not noted are, and what lacks then shows in the count. */
 static void note_pages(struct pool *pool, uint32_t node)
 {
 	uint64_t first = pages_first(&pool->pages, node);
 	uint64_t n = pages_size(&pool->pages, node);
-	uint64_t ready = 0;
 	pool_node(pool, node)->high_page = 0;
 	for (uint64_t page = first; page < first + n; page++) {
 		uint32_t page_node = pages_node_of(&pool->pages, page);
 		if (page_node == NODE_NONE)
 			continue;
 		pages_add(&pool->pages, page, 1, page_node);
-		ready++;
 	}
 	/* Pages that lack memory have it again after holes_look. */
-	if (ready == pool->backing.node[node].ready_pages)
-		return;
 	for (uint64_t page = first; page < first + n; page++) {
 		uint64_t from = page;
 		while (page < first + n &&

@@ -295,6 +295,40 @@ static void test_gone(void)
 		       "what was left is taken over by the next");
 }
 
+#define MOVED (64 << 10)
+
+/* As much of the data was punched as was faulted in elsewhere, while no slabd ran:
+ * the file's size on disk is as it was. */
+static void test_moved(void)
+{
+	int data = kept("node0");
+	struct stat st;
+	long long held;
+	keeper_catch_up(&keeper);
+	pool = fixture_pool(&fixture);
+	cache = fixture_cache(pool, "punched", SIZE);
+	tap_is((long long)fixture_take(cache, N, object), N, "objects");
+	held = kib(data);
+	kill_slabd();
+	if (fstat(data, &st) < 0 ||
+	    fallocate(data, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+	              MOVED) < 0 ||
+	    fallocate(data, 0, st.st_size - MOVED, MOVED) < 0)
+		tap_bail("a hole: %s", strerror(errno));
+	tap_is(kib(data), held, "a file has as much as before, elsewhere");
+	if (!restart("data moved"))
+		return;
+	tap_ok(fixture_until(&fixture, "/status", "pools.0.refilled_bytes",
+	                     MOVED, SURELY_MS) >= 0,
+	       "what was punched is there again");
+	tap_is(kib(data), held, "and no more");
+	tap_ok(lseek(data, 0, SEEK_HOLE) >= MOVED, "from the beginning on");
+	tap_ok(lseek(data, st.st_size - MOVED, SEEK_DATA) < 0 && errno == ENXIO,
+	       "what was faulted in at the end is not");
+	slabd_close(pool);
+	fixture_audit(&fixture, "moved back");
+}
+
 int main(void)
 {
 	tap_start(300);
@@ -308,6 +342,7 @@ int main(void)
 	test_restart();
 	test_punch_down();
 	test_gone();
+	test_moved();
 	fixture_signal(&fixture, SIGTERM);
 	tap_is(fixture_wait(&fixture, SURELY_MS), 0, "slabd ends");
 	keeper_close(&keeper);
