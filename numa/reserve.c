@@ -390,9 +390,8 @@ void reserve_settle(struct backing *backing, unsigned ix, uint64_t freed)
 {
 	struct backing_node *node = &backing->node[ix];
 	reserve_give_back(backing, ix, freed);
-	/* The rest is in use: by a client that has the file mapped still, or
-	 * by whoever took it from us. The kernel would take free pages first,
-	 * and those are of others. */
+	/* The rest is in use, by a client or by whoever took it from us. The
+	 * kernel would take free pages first, and those are of others. */
 	if (node->reserved_pages > 0 && spare_of(backing, ix) == 0)
 		(void)owe(backing, ix, node->reserved_pages);
 }
@@ -414,7 +413,6 @@ void reserve_drop_all(struct backing *backing, unsigned first, unsigned n)
 	/* A file has pages of other nodes too. */
 	for (unsigned i = first; i < first + n; i++) {
 		struct backing_node *node = &backing->node[i];
-		/* The manager has a copy, and closes it when it likes. */
 		if (backing->unused)
 			(void)memfile_empty(node->fd);
 		if (node->fd >= 0)

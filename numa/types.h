@@ -79,7 +79,9 @@ struct backing {
 	unsigned page_shift;
 	bool may_reserve;
 	bool is_copy; /* that a thread works on which nobody waits for */
-	bool unused; /* nobody maps its files: they are emptied as they close */
+	/* Nobody maps its files: they are emptied as they close, as the manager
+	 * closes its copies when it likes. */
+	bool unused;
 	unsigned max_percent;
 	const struct topo *topo;
 	char sysfs[128];

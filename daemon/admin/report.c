@@ -12,6 +12,7 @@
 #include "daemon/pool/holes.h"
 #include "daemon/pool/looks.h"
 
+#define MENDED_MS 2    /* until a pool's shared file may be whole again */
 #define HELD_LOOK_MS 1 /* between looks for clients' answers */
 #define SLICE_NS CLOCK_MS
 
@@ -161,6 +162,7 @@ json_t *report_build(void *server, const struct admin_query *query, int *status)
 	const struct report_way *way = query->how;
 	struct report r = {server, query, status, .job = job_of(server, query)};
 	const char *name = admin_query_get(query, "pool");
+	bool whole = true;
 	if (r.job == NULL) {
 		*status = HTTP_INTERNAL;
 		return NULL;
@@ -169,11 +171,13 @@ json_t *report_build(void *server, const struct admin_query *query, int *status)
 		if (!name || strcmp(r.server->pools[i].name, name) == 0)
 			r.pool[r.n++] = &r.server->pools[i];
 	for (unsigned i = 0; i < r.n; i++)
-		holes_guard(r.pool[i]);
+		whole &= holes_guard(r.pool[i]);
 	if (name && r.n == 0)
 		no_pool(&r, name);
 	if (!report_good(&r))
 		return r.error;
+	if (!whole)
+		return report_later(&r, MENDED_MS);
 	if ((way->held || way->audit) && !is_counted(&r, way))
 		return NULL;
 	return way->whole ? way->whole(&r) : report_pools(&r, way->pool);

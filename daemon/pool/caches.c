@@ -263,7 +263,10 @@ int caches_create(struct pool *pool, const char name[NAME_BYTES], uint64_t size,
 {
 	const struct caches_want want = {name, size, align, flags};
 	struct caches_job job = {.cache = 0};
-	int r = caches_create_some(pool, &want, &job, INT64_MAX, why);
+	int r;
+	do
+		r = caches_create_some(pool, &want, &job, INT64_MAX, why);
+	while (r > 0);
 	return r < 0 ? r : (int)job.cache;
 }
 
@@ -369,7 +372,10 @@ int caches_remove_some(struct pool *pool, const char *name,
 int caches_remove(struct pool *pool, const char *name, struct remedy *why)
 {
 	struct caches_job job = {.cache = 0};
-	int r = caches_remove_some(pool, name, &job, INT64_MAX, why);
+	int r;
+	do
+		r = caches_remove_some(pool, name, &job, INT64_MAX, why);
+	while (r > 0);
 	return r < 0 ? r : (int)job.removed;
 }
 
@@ -434,6 +440,7 @@ bool caches_tidy_some(struct pool *pool, struct caches_job *job,
 bool caches_tidy(struct pool *pool)
 {
 	struct caches_job job = {.cache = 0};
-	(void)caches_tidy_some(pool, &job, INT64_MAX);
+	while (!caches_tidy_some(pool, &job, INT64_MAX))
+		continue;
 	return pool->superseded;
 }

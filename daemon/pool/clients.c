@@ -150,7 +150,7 @@ int clients_take(struct pool *pool, int32_t pid, uint32_t uid, const char *comm)
 
 uint64_t clients_reap(struct pool *pool, uint32_t id)
 {
-	holes_guard(pool);
+	(void)holes_guard(pool);
 	pool->n_clients -= clients_state(pool, id) == CLIENT_LIVE;
 	clients_set(pool, id, clients_epoch(pool, id), CLIENT_DEAD);
 	caches_leave(pool, id);
@@ -163,9 +163,8 @@ bool clients_relist(struct pool *pool, uint32_t id)
 {
 	int64_t now_ns = clock_ns();
 	uint64_t before = pool->due.n;
-	if (now_ns < pool->relist_ns)
+	if (now_ns < pool->relist_ns || !holes_guard(pool))
 		return false;
-	holes_guard(pool);
 	sweep_join(pool, id);
 	pool->relist_ns = now_ns + RELIST_NS +
 	                  (int64_t)(pool->due.n - before) * RELIST_GRANULE_NS;

@@ -7,6 +7,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
+#include "daemon/pool/holes.h"
 #include "daemon/pool/slabs.h"
 #include "daemon/pool/sweep.h"
 #include "shm/slab.h"
@@ -231,6 +232,8 @@ int ends_some(struct pool *pool, struct ends *ends, uint32_t cache,
 {
 	bool was = was_used(pool, ends, cache);
 	int r;
+	if (!holes_guard(pool))
+		return ENDS_E_LATER;
 	if (ends->cache != cache || ends->stage == ENDS_BEGIN || was) {
 		*ends = (struct ends){
 			.cache = cache,
@@ -254,7 +257,11 @@ int ends_some(struct pool *pool, struct ends *ends, uint32_t cache,
 int ends_retire(struct pool *pool, uint32_t cache, struct remedy *why)
 {
 	struct ends ends = {.cache = 0};
-	return ends_some(pool, &ends, cache, INT64_MAX, why);
+	int r;
+	do
+		r = ends_some(pool, &ends, cache, INT64_MAX, why);
+	while (r == ENDS_E_LATER);
+	return r;
 }
 
 /* ---- the one that is missed least --------------------------------------- */
@@ -314,6 +321,8 @@ int ends_search(struct pool *pool, struct ends_search *search, int64_t until_ns,
 {
 	struct remedy why;
 	int r = -EBUSY;
+	if (!holes_guard(pool))
+		return ENDS_E_LATER;
 	if (!search->began)
 		begin_search(pool, search);
 	if (!search->found &&
@@ -340,6 +349,7 @@ uint32_t ends_oldest(struct pool *pool)
 {
 	struct ends_search search = {.began = false};
 	uint32_t cache = 0;
-	(void)ends_search(pool, &search, INT64_MAX, &cache);
+	while (ends_search(pool, &search, INT64_MAX, &cache) == ENDS_E_LATER)
+		continue;
 	return cache;
 }

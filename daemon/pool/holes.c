@@ -237,20 +237,37 @@ static bool refill_data(struct pool *pool, uint32_t file,
 	return count->held_bytes < count->due_bytes && at + n < end;
 }
 
-static void set_aside(struct pool *pool, const struct holes_count *count)
+/* Whether there is more. */
+static bool mend_some(struct pool *pool)
 {
+	int64_t until_ns = clock_ns() + SLICE_NS;
 	bool lost;
-	say(pool, pool->view.geo.n_nodes, count->due_bytes - count->held_bytes,
-	    "of its owner tags and lists were taken away");
-	if (meta_mend(pool, &lost) < 0 || lists_mend(pool) < 0)
+	int r = 0;
+	if (pool->mend.list == 0)
+		r = meta_mend_some(pool, until_ns, &lost);
+	if (r == 0)
+		r = lists_mend_some(pool, until_ns);
+	if (r < 0)
 		log_error("pool %s: there is no memory for them", pool->name);
-	if (pool->head->aside != 0)
-		return;
-	pool->head->aside = 1;
-	log_error("pool %s: it is set aside, as nobody knows any longer which "
-	          "objects are in use: its clients go on, and no other may "
-	          "open it; end them and restart slabd, which makes it anew",
-	          pool->name);
+	return r > 0;
+}
+
+/* First of all nobody new comes in. Whether there is more. */
+static bool set_aside(struct pool *pool, const struct holes_count *count)
+{
+	if (!pool->mend.runs && pool->mend.list == 0)
+		say(pool, pool->view.geo.n_nodes,
+		    count->due_bytes - count->held_bytes,
+		    "of its owner tags and lists were taken away");
+	if (pool->head->aside == 0) {
+		pool->head->aside = 1;
+		log_error("pool %s: it is set aside, as nobody knows any "
+		          "longer which objects are in use: its clients go "
+		          "on, and no other may open it; end them and restart "
+		          "slabd, which makes it anew",
+		          pool->name);
+	}
+	return mend_some(pool);
 }
 
 /* ---- a look -------------------------------------------------------------- */
@@ -270,10 +287,9 @@ static bool look_at(struct pool *pool, unsigned file)
 	if (purge(pool, file, &count))
 		return true;
 	if (count.held_bytes < count.due_bytes) {
-		if (is_shared(pool, file))
-			set_aside(pool, &count);
-		else
-			more = refill_data(pool, file, &count);
+		more = is_shared(pool, file)
+		               ? set_aside(pool, &count)
+		               : refill_data(pool, file, &count);
 	}
 	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
 		if (work_is_free(pool, node))
@@ -284,13 +300,14 @@ static bool look_at(struct pool *pool, unsigned file)
 	return more;
 }
 
-void holes_guard(struct pool *pool)
+bool holes_guard(struct pool *pool)
 {
 	unsigned shared = pool->view.geo.n_nodes;
 	struct holes_count count;
-	if (holes_count(pool, shared, &count) == 0 &&
-	    count.held_bytes < count.due_bytes)
-		look_at(pool, shared);
+	if (holes_count(pool, shared, &count) < 0 ||
+	    count.held_bytes >= count.due_bytes)
+		return true;
+	return !look_at(pool, shared);
 }
 
 bool holes_look(struct pool *pool)

@@ -38,8 +38,9 @@ int holes_count(const struct pool *pool, unsigned file,
 bool holes_look(struct pool *pool);
 
 /* The same if the shared file lacks memory: before slabd reads tags, as that
- * would fault in what is gone. */
-void holes_guard(struct pool *pool);
+ * would fault in what is gone. False: it still does, and no tag is to be read;
+ * each call does some of what is to be done. */
+bool holes_guard(struct pool *pool);
 
 /* Compares alone: a fault for each file that differs. */
 void holes_audit(const struct pool *pool, struct audit *audit);

@@ -9,6 +9,8 @@
 #include "numa/memfile.h"
 #include "shm/partial.h"
 
+#define MEND_PAGES 64u /* faulted in again, at a time */
+
 /* Of the kernel's pages. */
 static uint32_t shift_of(const struct pool *pool)
 {
@@ -168,19 +170,23 @@ uint64_t lists_due(const struct pool *pool)
 	return pool->n_list_pages << shift_of(pool);
 }
 
-int lists_mend(struct pool *pool)
+int lists_mend_some(struct pool *pool, int64_t until_ns)
 {
 	uint32_t shift = shift_of(pool);
 	uint64_t end = n_pages(pool);
-	uint64_t page = 0;
+	uint64_t page = pool->mend.list;
 	int r = 0;
 	while (r == 0 && (page = next(pool, page, end, true)) < end) {
 		uint64_t stop = next(pool, page, end, false);
+		stop = stop < page + MEND_PAGES ? stop : page + MEND_PAGES;
 		r = meta_hold(pool, pool->view.geo.lists_off + (page << shift),
 		              (stop - page) << shift);
 		page = stop;
+		if (r == 0 && clock_ns() >= until_ns)
+			break;
 	}
-	return r;
+	pool->mend.list = r == 0 && page < end ? page : 0;
+	return r == 0 ? page < end : r;
 }
 
 int lists_purge(struct pool *pool)

@@ -37,8 +37,9 @@ void lists_adopted(struct pool *pool);
 /* How much that is. */
 uint64_t lists_due(const struct pool *pool);
 
-/* All that has memory by the table has it; nothing else has. 0 or -errno. */
-int lists_mend(struct pool *pool);
+/* All that has memory by the table has it, for a while, 1: there is more of that;
+ * nothing else has. 0 or -errno. */
+int lists_mend_some(struct pool *pool, int64_t until_ns);
 int lists_purge(struct pool *pool);
 
 #endif

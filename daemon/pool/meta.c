@@ -14,6 +14,7 @@
 #define SAY_AGAIN_NS (60 * CLOCK_S)
 #define STEP_MIN 1024u         /* tag lines, faulted in at a time: 64 KiB */
 #define STEP_MAX (16u * 1024u) /* 1 MiB */
+#define MEND_BYTES (UINT64_C(1) << 16) /* faulted in again, at a time */
 
 static uint64_t round_up(const struct pool *pool, uint64_t bytes)
 {
@@ -155,29 +156,54 @@ static bool next_hole(const struct pool *pool, const struct meta_range *range,
 }
 
 /* Tags that are gone say of no object that it is free, so that nobody gets what
- * may be in use: those slabs are out of use for good. */
-static int mend(struct pool *pool, enum meta_part part, bool *lost)
+ * may be in use: those slabs are out of use for good. 1: there was no time for all
+ * of the part. */
+static int mend(struct pool *pool, enum meta_part part, int64_t until_ns,
+                bool *lost)
 {
 	struct meta_range range = meta_range(pool, part);
-	uint64_t end = range.from;
+	uint64_t *end = &pool->mend.at;
 	uint64_t hole;
-	int r = 0;
-	while (r == 0 && next_hole(pool, &range, end, &hole, &end)) {
+	*end = *end > range.from ? *end : range.from;
+	while (next_hole(pool, &range, *end, &hole, end)) {
+		int r;
+		*end = min(*end, hole + MEND_BYTES);
 		*lost |= part == META_TAGS || part == META_FIXED;
-		r = meta_hold(pool, hole, end - hole);
-		if (r == 0 && part == META_TAGS)
-			memset((char *)pool->shared + hole, 0xff, end - hole);
+		r = meta_hold(pool, hole, *end - hole);
+		if (r < 0)
+			return r;
+		if (part == META_TAGS)
+			memset((char *)pool->shared + hole, 0xff, *end - hole);
+		if (clock_ns() >= until_ns)
+			return 1;
+	}
+	return 0;
+}
+
+int meta_mend_some(struct pool *pool, int64_t until_ns, bool *lost)
+{
+	int r = 0;
+	*lost = false;
+	if (!pool->mend.runs)
+		pool->mend.part = META_PARTS;
+	pool->mend.runs = true;
+	while (r == 0 && pool->mend.part > 0) {
+		r = mend(pool, pool->mend.part - 1, until_ns, lost);
+		if (r == 0) {
+			pool->mend.part--;
+			pool->mend.at = 0;
+		}
+	}
+	if (r <= 0) {
+		pool->mend.runs = false;
+		pool->mend.at = 0;
 	}
 	return r;
 }
 
 int meta_mend(struct pool *pool, bool *lost)
 {
-	int r = 0;
-	*lost = false;
-	for (unsigned part = META_PARTS; r == 0 && part-- > 0;)
-		r = mend(pool, part, lost);
-	return r;
+	return meta_mend_some(pool, INT64_MAX, lost);
 }
 
 uint64_t meta_due(const struct pool *pool)

@@ -53,6 +53,9 @@ uint64_t meta_due(const struct pool *pool);
  * no object is free. *lost: of tags or leases, which nothing tells. And takes
  * away what is beyond it. 0 or -errno. */
 int meta_mend(struct pool *pool, bool *lost);
+
+/* The same for a while, a part at least. 1: there is more; lost so far. */
+int meta_mend_some(struct pool *pool, int64_t until_ns, bool *lost);
 int meta_purge(struct pool *pool);
 
 #endif

@@ -94,6 +94,7 @@ struct pool {
 	 * is no page goes back, and how much did; what the kernel had promised. */
 	uint64_t refill_page, purge_page, purged_bytes;
 	uint64_t promised[TOPO_NODES_MAX], promise_page;
+	struct { uint64_t at, list; uint32_t part; bool runs; } mend; /* meta.c */
 	uint32_t suspects, suspect; /* clients since the last look; one of them */
 	uint64_t told_drops; /* of the head, when clients were told last */
 	uint64_t told_strays; /* of the counts, when the log was told last */

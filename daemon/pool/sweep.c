@@ -120,9 +120,8 @@ void sweep_slice(struct pool *pool, int64_t until_ns)
 	const struct slab_swept *swept = &pool->due.swept;
 	uint64_t end = swept->looks + SWEEP_SLICE_LOOKS;
 	uint64_t others = 0;
-	if (!sweep_is_due(pool))
+	if (!sweep_is_due(pool) || !holes_guard(pool))
 		return;
-	holes_guard(pool);
 	while (sweep_is_due(pool) && swept->looks + others < end) {
 		look_and_count(pool, due_take(&pool->due));
 		others += SWEEP_GRANULE_LOOKS;
@@ -161,9 +160,8 @@ bool sweep_few(struct pool *pool, uint32_t id)
 {
 	uint64_t few[SWEEP_FEW_GRANULES];
 	uint32_t n = list_few(pool, id, few);
-	if (n > SWEEP_FEW_GRANULES)
+	if (n > SWEEP_FEW_GRANULES || !holes_guard(pool))
 		return false;
-	holes_guard(pool);
 	for (uint32_t i = 0; i < n; i++) {
 		if (few[i] >= pool->due.n_granules)
 			continue;

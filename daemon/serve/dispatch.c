@@ -14,6 +14,7 @@
 #include "daemon/base/log.h"
 #include "daemon/pool/caches.h"
 #include "daemon/pool/clients.h"
+#include "daemon/pool/holes.h"
 #include "daemon/serve/asks.h"
 #include "daemon/serve/death.h"
 #include "daemon/serve/door.h"
@@ -86,7 +87,7 @@ static void serve_made(struct peer *peer, uint32_t cache, uint32_t node)
 	 * use this one. */
 	caches_open(peer->pool, peer->id, cache);
 	balance_forget(peer->pool);
-	if (node < peer->pool->view.geo.n_nodes)
+	if (node < peer->pool->view.geo.n_nodes && holes_guard(peer->pool))
 		wants_relieve_some(peer->pool, cache, node,
 		                   clock_ns() + REQUEST_NS);
 	/* It may have borrowed, or been denied something. */

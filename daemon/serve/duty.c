@@ -87,7 +87,10 @@ void duty_look(struct server *server, struct pool *pool)
 	bool trim = false;
 	int64_t ns;
 	duty_tidy(server, pool);
-	holes_guard(pool);
+	if (!holes_guard(pool)) {
+		look_in(server, BUSY_NS);
+		return;
+	}
 	ns = balance_tick(pool, cause_now(pool), &trim);
 	if (trim)
 		peer_trim(server, pool);
@@ -202,7 +205,11 @@ static enum wants_outcome serve_slice(struct server *server, struct pool *pool)
 static void serve_on(struct server *server, struct pool *pool)
 {
 	enum wants_outcome outcome;
-	holes_guard(pool);
+	if (!holes_guard(pool)) {
+		server->wants_of[pool - server->pools].due = true;
+		wake_start(server->wants, BUSY_NS);
+		return;
+	}
 	outcome = serve_slice(server, pool);
 	if (pool_is_busy(pool))
 		wake_start(server->ahead, BUSY_NS);
@@ -264,7 +271,10 @@ static void on_ahead(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 	for (unsigned i = 0; i < server->n_pools; i++) {
 		struct pool *pool = &server->pools[i];
 		bool was_busy = pool_is_busy(pool);
-		holes_guard(pool);
+		if (!holes_guard(pool)) {
+			wake_start(server->ahead, BUSY_NS);
+			continue;
+		}
 		memset(pool->busy, 0, sizeof(pool->busy));
 		if (was_busy) {
 			wants_came(pool);

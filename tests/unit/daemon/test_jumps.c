@@ -4,6 +4,7 @@
  * least of its work even so, and all of it comes to an end. */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "daemon/balance/ahead.h"
@@ -12,6 +13,7 @@
 #include "daemon/balance/own.h"
 #include "daemon/pool/caches.h"
 #include "daemon/pool/clients.h"
+#include "daemon/pool/holes.h"
 #include "daemon/pool/lists.h"
 #include "daemon/pool/looks.h"
 #include "daemon/pool/meta.h"
@@ -226,6 +228,30 @@ Test(jumps, a_sweep_ends)
 	}
 	cr_expect_eq(pool->counts.swept_objects,
 	             (uint64_t)SLABS * pool->view.caches[a - 1].n_objs);
+}
+
+/* Tags that were taken away are marked as nobody's before any is read. */
+Test(jumps, a_shared_file_is_mended)
+{
+	uint64_t tags = pool->view.geo.tags_off;
+	uint64_t n = meta_range(pool, META_TAGS).ready - tags;
+	const uint16_t *tag = (const void *)((const char *)pool->shared + tags);
+	unsigned calls = 0;
+	cr_assert_eq(fallocate(pool->shared_fd,
+	                       FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+	                       (off_t)tags, (off_t)n),
+	             0);
+	cr_expect_not(holes_guard(pool));
+	cr_expect_eq(pool->head->aside, 1);
+	while (!holes_guard(pool))
+		cr_assert_lt(calls++, CALLS_MAX);
+	cr_expect_geq(calls, 1);
+	for (uint64_t i = 0; i < n / sizeof(*tag); i++)
+		cr_assert_eq(tag[i], TAG_NONE);
+	/* There is no free object left, and none that anybody owns. */
+	pool_fixture_stop(&fixture);
+	test_clock_jump(0);
+	start();
 }
 
 /* Wants of all lists, of which most are refused in the end. */
