@@ -110,15 +110,17 @@ struct slabd_stats {
  * owned by the caller until slabd_close. Each call makes one more client.
  * Should slabd go, the library looks for it, at growing intervals of up to a
  * second, and goes on as the same client when it is there again with this pool.
- * Errors: ENOENT no such pool or no slabd at the socket, ECONNREFUSED slabd is
- * not running, EACCES the pool's access list leaves this user out, EPROTO
- * another ABI version or no slabd at the other end (slabd_last_error has both
- * versions), EAGAIN the pool has all the clients it may have, this user all
+ * Errors: ENOENT no such pool or no slabd at the socket, ENOTDIR and ELOOP the
+ * socket's path, ECONNREFUSED slabd is not running, EACCES the pool's access
+ * list leaves this user out, EPROTO another ABI version or no slabd at the
+ * other end (slabd_last_error has both versions), EUCLEAN slabd has set the
+ * pool aside, EAGAIN the pool has all the clients it may have, this user all
  * threads, or this process locks more memory (mlockall) than it may, ENOTCONN
  * slabd closed the connection (it is stopping, or too many are at its door),
  * ENAMETOOLONG, EINVAL options, ENOMEM, ENOBUFS, EMFILE, ENFILE, ENOSPC this
- * user has no epoll watch left, ETIMEDOUT. Waits for a slabd that is being
- * started anew. Blocks up to five seconds, twice where slabd ends meanwhile.
+ * user has no epoll watch left, ENOSYS this kernel or sandbox has no
+ * MADV_WIPEONFORK, ETIMEDOUT. Waits for a slabd that is being started anew.
+ * Blocks up to five seconds, twice where slabd ends meanwhile.
  */
 slabd_pool *slabd_open(const char *pool, const struct slabd_options *options);
 
@@ -129,7 +131,7 @@ slabd_pool *slabd_open(const char *pool, const struct slabd_options *options);
  * No other thread may be using the pool or its caches; pointers into it are
  * dead afterwards. In a forked child it only unmaps. Works without slabd, after
  * a second's look for it; objects that were not freed then come back when the
- * process ends.
+ * process ends. Errors: EINVAL pool is NULL.
  */
 int slabd_close(slabd_pool *pool);
 
@@ -137,8 +139,8 @@ int slabd_close(slabd_pool *pool);
  * Opens the named cache, and makes it where it is missing.
  *
  * size in bytes, 1 to the pool's page (2 MiB as a rule); align 0 or a power of
- * two up to 4096; flags SLABD_CACHE_*. One process may open a cache many
- * times and gets the same pointer. A cache that nobody has open and that has no
+ * two up to 4096; flags SLABD_CACHE_*. One process may open a cache many times
+ * and gets the same pointer. A cache that nobody has open and that has no
  * object in use goes when its place is needed, or its name with another size,
  * alignment or flags. While it is used, SLABD_CACHE_BESIDE makes a version that
  * differs beside it, as for a struct that grew: each version is opened by its
@@ -148,26 +150,28 @@ int slabd_close(slabd_pool *pool);
  * in use with another size, alignment or flags (slabd_last_error has both, and
  * who uses it), or, with SLABD_CACHE_NEW, at all, ENOENT with SLABD_CACHE_FIND,
  * ENOSPC the pool has all its caches and all are in use, EMFILE the process has
- * SLABD_CACHES_MAX open, ENOTCONN slabd is gone and did not come back in time,
- * or this is a forked child, ETIMEDOUT slabd does not answer. Talks to slabd;
- * blocks up to five seconds.
+ * SLABD_CACHES_MAX open, ENOMEM, ENOBUFS it, the system or slabd has no memory
+ * left, EPROTO the answer is not slabd's, ENOTCONN slabd is gone and did not
+ * come back in time, or this is a forked child, ETIMEDOUT slabd does not
+ * answer. Talks to slabd; blocks up to five seconds.
  */
 slabd_cache *slabd_cache_create(slabd_pool *pool, const char *name, size_t size,
                                 size_t align, unsigned flags);
 
 /*
- * Opens the newest cache of a name, whatever its size, alignment and flags, which
- * it can be asked for; makes none. The pointer is as of slabd_cache_create, and
- * is closed like it. Errors: ENOENT there is none, EINVAL, ENAMETOOLONG the name,
- * EMFILE, ENOMEM, ENOTCONN, ETIMEDOUT as slabd_cache_create. Talks to slabd; blocks
- * up to five seconds.
+ * Opens the newest cache of a name, whatever its size, alignment and flags,
+ * which it can be asked for; makes none. The pointer is as of
+ * slabd_cache_create, and is closed like it. Errors: ENOENT there is none,
+ * EINVAL, ENAMETOOLONG the name, EMFILE, ENOMEM, ENOBUFS, EPROTO, ENOTCONN,
+ * ETIMEDOUT as slabd_cache_create. Talks to slabd; blocks up to five seconds.
  */
 slabd_cache *slabd_cache_open(slabd_pool *pool, const char *name);
 
 /*
  * Closes what slabd_cache_create opened; the last close flushes its magazines.
  *
- * Objects stay allocated. No other thread may be using the cache.
+ * Objects stay allocated. No other thread may be using the cache. Errors:
+ * EINVAL cache is NULL, ENOTCONN in a forked child.
  */
 int slabd_cache_close(slabd_cache *cache);
 
@@ -177,8 +181,8 @@ int slabd_cache_close(slabd_cache *cache);
  *
  * It need not be open, and must not be in this process either. Errors: EBUSY it
  * is in use (slabd_last_error says by whom; what is unused of it is gone),
- * ENOENT, EINVAL and ENAMETOOLONG the name, ENOTCONN, ETIMEDOUT. Talks to
- * slabd; blocks up to five seconds.
+ * ENOENT, EINVAL and ENAMETOOLONG the name, ENOMEM, ENOBUFS, EPROTO, ENOTCONN,
+ * ETIMEDOUT as slabd_cache_create. Talks to slabd; blocks up to five seconds.
  */
 int slabd_cache_remove(slabd_pool *pool, const char *name);
 
@@ -198,11 +202,11 @@ static inline void *slabd_alloc(slabd_cache *cache);
 
 /*
  * Allocates one object if there is one at once: from the thread's magazine, the
- * process's depot, or a slab that has any, of the thread's own node first. Never
- * waits for growth, nor for anybody else; where nothing is free slabd is told, if
- * it was not yet, so that it may be otherwise a little later. Errors: ENOMEM,
- * ENOTCONN this process is no client. A thread's first call of all takes the
- * process's lock; after that a hit is wait-free and a miss lock-free.
+ * process's depot, or a slab that has any, of the thread's own node first.
+ * Never waits for growth, nor for anybody else; where nothing is free slabd is
+ * told, if it was not yet, so that it may be otherwise a little later. Errors:
+ * ENOMEM, ENOTCONN this process is no client. A thread's first call of all
+ * takes the process's lock; after that a hit is wait-free and a miss lock-free.
  */
 void *slabd_alloc_nowait(slabd_cache *cache);
 
@@ -220,8 +224,9 @@ void slabd_free(slabd_cache *cache, void *object);
 static inline void slabd_free(slabd_cache *cache, void *object);
 #endif
 
-/* Allocates on a node named by the kernel's id. Errors: as slabd_alloc, and
- * EINVAL for a node that the pool does not have. Never another node. */
+/* Allocates on a node named by the kernel's id, and never on another. Errors:
+ * ENOMEM, ENOTCONN as slabd_alloc, EINVAL for a node that the pool does not
+ * have. */
 void *slabd_alloc_node(slabd_cache *cache, int node);
 
 /* Allocates up to n objects into out; returns how many, fewer with errno
@@ -238,7 +243,8 @@ slabd_handle slabd_handle_of(slabd_pool *pool, const void *object);
 
 /* The address of a handle here; the object is accessible from then on, as what
  * slabd_alloc and slabd_take return. Errors: EINVAL for no object's handle,
- * ENOMEM this process has no mapping left. Says nothing of who owns it: see slabd_take. */
+ * ENOMEM this process has no mapping left. Says nothing of who owns it: see
+ * slabd_take. */
 void *slabd_pointer(slabd_pool *pool, slabd_handle handle);
 
 /* This client's id, 1 to 32767; 0 with ENOTCONN in a forked child. */
@@ -261,7 +267,8 @@ int slabd_give(slabd_pool *pool, void *object, unsigned client_id);
 void *slabd_take(slabd_pool *pool, slabd_handle handle);
 
 /* Makes the calling thread count as on a node (the kernel's id) of this pool;
- * -1 follows the CPU again. Errors: EINVAL no such node, ENOTCONN. */
+ * -1 follows the CPU again. Errors: EINVAL no such node, ENOMEM this process
+ * has no memory left, ENOTCONN in a forked child. */
 int slabd_thread_node(slabd_pool *pool, int node);
 
 /* Tells that the calling thread is about to sleep: until its next allocation
@@ -277,8 +284,8 @@ int slabd_flush(slabd_pool *pool);
 
 /* Sends home what the calling thread's magazines hold of this pool, and nothing
  * else: other threads and what the process keeps for them stay as they are.
- * Lock-free but for the thread's own lock; slabd is not needed. Errors: ENOMEM this
- * process has no memory left, ENOTCONN in a forked child. */
+ * Lock-free but for the thread's own lock; slabd is not needed. Errors: ENOMEM
+ * this process has no memory left, ENOTCONN in a forked child. */
 int slabd_thread_flush(slabd_pool *pool);
 
 /* Fills in this client's counts. Errors: ENOTCONN in a forked child. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What there is to know of caches and clients: part of slabclient.h, which includes
- * it. What is said there of returned values and threads holds here.
+ * What there is to know of caches and clients: part of slabclient.h, which
+ * includes it. What is said there of returned values and threads holds here.
  */
 #ifndef SLABCLIENT_ABOUT_H
 #define SLABCLIENT_ABOUT_H
@@ -14,11 +14,11 @@ extern "C" {
 #endif
 
 /*
- * What an open cache is: its name, the bytes of an object as they were asked for,
- * the alignment that objects have, the bytes from object to object, whose first
- * size ones are the program's, its flags (SLABD_CACHE_STRICT or 0), and the pool
- * that it belongs to. Constant: the name is valid until the cache is closed. No
- * errors; wait-free, in a forked child too.
+ * What an open cache is: its name, the bytes of an object as they were asked
+ * for, the alignment that objects have, the bytes from object to object, whose
+ * first size ones are the program's, its flags (SLABD_CACHE_STRICT or 0), and
+ * the pool that it belongs to. Constant: the name is valid until the cache is
+ * closed. No errors; wait-free, in a forked child too.
  */
 const char *slabd_cache_name(const slabd_cache *cache);
 size_t slabd_cache_size(const slabd_cache *cache);
@@ -28,21 +28,24 @@ unsigned slabd_cache_flags(const slabd_cache *cache);
 slabd_pool *slabd_cache_pool(const slabd_cache *cache);
 
 /*
- * Counts this client's objects of a cache: those that the program has, and those
- * that its threads' magazines and its depot hold free. Either may be NULL.
+ * Counts this client's objects of a cache: those that the program has, and
+ * those that its threads' magazines and its depot hold free. Either may be
+ * NULL.
  *
- * Exact where no other thread allocates or frees meanwhile; else each object that
- * moves may be missed, or be counted on the wrong side. Objects that were given to
- * this client and that it has not taken count in neither. Reads the owner tags of
- * the slabs where this client has been, a nanosecond or two an object, and takes
- * the process's lock for a look at its threads. Errors: ENOMEM this process has no
- * memory or no mapping left, ENOTCONN in a forked child. slabd is not needed.
+ * Exact where no other thread allocates or frees meanwhile; else each object
+ * that moves may be missed, or be counted on the wrong side. Objects that were
+ * given to this client and that it has not taken count in neither. Reads the
+ * owner tags of the slabs where this client has been, a nanosecond or two an
+ * object, and takes the process's lock for a look at its threads. Errors:
+ * ENOMEM this process has no memory or no mapping left, ENOTCONN in a forked
+ * child. slabd is not needed.
  */
 int slabd_cache_counts(slabd_cache *cache, uint64_t *in_use, uint64_t *held);
 
 /*
- * Counts the objects of a cache in all of the pool: those that some client owns,
- * in use or held free, and those that lie free in slabs. Either may be NULL.
+ * Counts the objects of a cache in all of the pool: those that some client
+ * owns, in use or held free, and those that lie free in slabs. Either may be
+ * NULL.
  *
  * What other clients only hold can't be told from what they use: slabctl caches
  * asks them. Exact where no client takes objects from slabs or sends any home
@@ -52,18 +55,19 @@ int slabd_cache_counts(slabd_cache *cache, uint64_t *in_use, uint64_t *held);
 int slabd_cache_totals(slabd_cache *cache, uint64_t *owned, uint64_t *unowned);
 
 /*
- * Calls call(object, arg) for each object of a cache that a client owns; 0: this
- * one. Ends early, as done, where call returns anything but 0.
+ * Calls call(object, arg) for each object of a cache that a client owns; 0:
+ * this one. Ends early, as done, where call returns anything but 0.
  *
- * A snapshot by owner tags: objects that are allocated or freed meanwhile may be
- * seen or not. The tags tell no object in use from one that lies free in a magazine
- * or depot of its owner: where that matters, flush first (slabd_flush, in each
- * thread slabd_thread_flush); what was given to the client and not taken yet is
- * left out. An object of another client may be freed at any time, and be another's
- * then. call runs in this thread without a lock, and may use anything but
- * slabd_cache_close and slabd_close; it may free the object. Errors: EINVAL call is
- * NULL, ESRCH no such client, ENOMEM this process has no mapping left, ENOTCONN in a
- * forked child. Lock-free but for call. slabd is not needed.
+ * A snapshot by owner tags: objects that are allocated or freed meanwhile may
+ * be seen or not. The tags tell no object in use from one that lies free in a
+ * magazine or depot of its owner: where that matters, flush first (slabd_flush,
+ * in each thread slabd_thread_flush); what was given to the client and not
+ * taken yet is left out. An object of another client may be freed at any time,
+ * and be another's then. call runs in this thread without a lock, and may use
+ * anything but slabd_cache_close and slabd_close; it may free the object.
+ * Errors: EINVAL call is NULL, ESRCH no such client, ENOMEM this process has no
+ * mapping left, ENOTCONN in a forked child. Lock-free but for call. slabd is
+ * not needed.
  */
 int slabd_cache_each(slabd_cache *cache, unsigned client_id,
                      int (*call)(void *object, void *arg), void *arg);
@@ -71,56 +75,60 @@ int slabd_cache_each(slabd_cache *cache, unsigned client_id,
 /*
  * The epoch of a living client, at least 1; 0 with errno where there is none.
  *
- * Ids are used again, as late as possible. An id and its epoch together name one
- * client for as long as the pool's memory lasts, over a restart of slabd too.
- * Wait-free. Errors: ESRCH no such client, ENOTCONN in a forked child.
+ * Ids are used again, as late as possible. An id and its epoch together name
+ * one client for as long as the pool's memory lasts, over a restart of slabd
+ * too. Wait-free. Errors: ESRCH no such client, ENOTCONN in a forked child.
  */
 unsigned slabd_client_epoch(slabd_pool *pool, unsigned client_id);
 
 /*
- * Whether a client lives: 0 as long as slabd knows of no end of it. epoch 0: any
- * client of that id.
+ * Whether a client lives: 0 as long as slabd knows of no end of it. epoch 0:
+ * any client of that id.
  *
- * A client has ended when it has closed the pool or its process is dead, and slabd
- * has noted that, which takes a slabd that runs. Wait-free. Errors: ESRCH it has
- * ended, or another one has its id, ENOTCONN in a forked child.
+ * A client has ended when it has closed the pool or its process is dead, and
+ * slabd has noted that, which takes a slabd that runs. Wait-free. Errors: ESRCH
+ * it has ended, or another one has its id, ENOTCONN in a forked child.
  */
 int slabd_client_check(slabd_pool *pool, unsigned client_id, unsigned epoch);
 
 /*
- * Names this client, for people: slabctl clients shows it, and other clients can
- * read it. At most SLABD_NAME_MAX bytes, without control characters; NULL or "": the
- * name of the process, as before.
+ * Names this client, for people: slabctl clients shows it, and other clients
+ * can read it. At most SLABD_NAME_MAX bytes, without control characters; NULL
+ * or "": the name of the process, as before.
  *
- * It lasts until the client's end, over a restart of slabd too. slabd_options.name
- * does the same at the start. Errors: EINVAL control characters, ENAMETOOLONG,
- * ENOTCONN slabd is gone and did not come back in time, or this is a forked child,
- * ETIMEDOUT slabd does not answer. Talks to slabd; blocks up to five seconds.
+ * It lasts until the client's end, over a restart of slabd too.
+ * slabd_options.name does the same at the start. Errors: EINVAL control
+ * characters, ENAMETOOLONG, ENOMEM, ENOBUFS, EPROTO as slabd_cache_create,
+ * ENOTCONN slabd is gone and did not come back in time, or this is a forked
+ * child, ETIMEDOUT slabd does not answer. Talks to slabd; blocks up to five
+ * seconds.
  */
 int slabd_client_set_name(slabd_pool *pool, const char *name);
 
 /*
- * Copies the name of a living client into bytes of memory at name, with a zero at
- * its end: the one that it gave itself, or its process's. SLABD_NAME_MAX + 1 bytes
- * are enough. Lock-free. Errors: ESRCH no such client, ERANGE it does not fit,
- * EINVAL name is NULL, ENOTCONN in a forked child. slabd is not needed.
+ * Copies the name of a living client into bytes of memory at name, with a zero
+ * at its end: the one that it gave itself, or its process's. SLABD_NAME_MAX + 1
+ * bytes are enough. Lock-free. Errors: ESRCH no such client, ERANGE it does not
+ * fit, EINVAL name is NULL, ENOTCONN in a forked child. slabd is not needed.
  */
 int slabd_client_name(slabd_pool *pool, unsigned client_id, char *name,
                       size_t bytes);
 
 /*
- * A descriptor that gets readable when the process of a client is dead (a pidfd),
- * for poll, epoll and the like; epoch 0: of any client of that id.
+ * A descriptor that gets readable when the process of a client is dead (a
+ * pidfd), for poll, epoll and the like; epoch 0: of any client of that id.
  *
- * It is the caller's, who closes it; closed by exec. It needs no slabd from then on,
- * whether slabd ends, stands still or is started anew, nor the pool. The process may
- * be another user's or in another PID namespace: it can be waited for, and nothing
- * else that this process could not do to it before. A client that closed the pool
- * while its process goes on has ended all the same: slabd_client_check tells.
- * Errors: ESRCH it has ended, EOPNOTSUPP slabd can't see its process, EAGAIN too many
- * descriptors are on their way from slabd, EMFILE this process has no room for one,
- * ENOTCONN slabd is gone and did not come back in time, or this is a forked child,
- * ETIMEDOUT slabd does not answer. Talks to slabd; blocks up to five seconds.
+ * It is the caller's, who closes it; closed by exec. It needs no slabd from
+ * then on, whether slabd ends, stands still or is started anew, nor the pool.
+ * The process may be another user's or in another PID namespace: it can be
+ * waited for, and nothing else that this process could not do to it before. A
+ * client that closed the pool while its process goes on has ended all the same:
+ * slabd_client_check tells. Errors: ESRCH it has ended, EOPNOTSUPP slabd can't
+ * see its process, EAGAIN too many descriptors are on their way from slabd,
+ * EMFILE this process has no room for one, ENOMEM, ENOBUFS, EPROTO as
+ * slabd_cache_create, ENOTCONN slabd is gone and did not come back in time, or
+ * this is a forked child, ETIMEDOUT slabd does not answer. Talks to slabd;
+ * blocks up to five seconds.
  */
 int slabd_client_descriptor(slabd_pool *pool, unsigned client_id,
                             unsigned epoch);

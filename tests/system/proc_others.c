@@ -356,21 +356,40 @@ static void *wait_for_silence(void *arg)
 	return NULL;
 }
 
+static void *remove_in_silence(void *arg)
+{
+	fixture_fails(slabd_cache_remove(arg, "x") < 0, ETIMEDOUT,
+	              "slabd_cache_remove while slabd stands still");
+	return NULL;
+}
+
+static void *open_in_silence(void *arg)
+{
+	fixture_fails(slabd_cache_open(arg, "x") == NULL, ETIMEDOUT,
+	              "slabd_cache_open while slabd stands still");
+	return NULL;
+}
+
 static void test_silent(void)
 {
+	void *(*const calls[])(void *) = {wait_for_silence, remove_in_silence,
+	                                  open_in_silence};
+	slabd_pool *others[3] = {quiet_pool(), quiet_pool(), quiet_pool()};
+	pthread_t threads[3];
 	slabd_pool *pool = quiet_pool();
-	slabd_pool *other = quiet_pool();
-	pthread_t thread;
 	test_forked(pool);
 	fixture_halt(&fixture);
-	pthread_create(&thread, NULL, wait_for_silence, other);
+	for (unsigned i = 0; i < 3; i++)
+		pthread_create(&threads[i], NULL, calls[i], others[i]);
 	fixture_fails(slabd_client_set_name(pool, "x") < 0, ETIMEDOUT,
 	              "slabd_client_set_name while slabd stands still");
-	pthread_join(thread, NULL);
+	for (unsigned i = 0; i < 3; i++)
+		pthread_join(threads[i], NULL);
 	fixture_signal(&fixture, SIGCONT);
 	tap_is(slabd_client_set_name(pool, "y"), 0, "late answers are let go");
-	close(watch(other, slabd_client_id(pool), "of descriptors, too"));
-	slabd_close(other);
+	close(watch(others[0], slabd_client_id(pool), "of descriptors, too"));
+	for (unsigned i = 0; i < 3; i++)
+		slabd_close(others[i]);
 	slabd_close(pool);
 }
 
@@ -386,6 +405,10 @@ static void cut_off(int fd, void *arg)
 	              "slabd_client_set_name without a connection");
 	fixture_fails(slabd_client_descriptor(pool, 1, 0) < 0, ENOTCONN,
 	              "slabd_client_descriptor without a connection");
+	fixture_fails(slabd_cache_open(pool, "x") == NULL, ENOTCONN,
+	              "slabd_cache_open without a connection");
+	fixture_fails(slabd_cache_remove(pool, "x") < 0, ENOTCONN,
+	              "slabd_cache_remove without a connection");
 	slabd_close(pool);
 }
 
