@@ -25,12 +25,21 @@ daemon_slabd_LDADD = libdaemon.la libnumatopo.la libshm.la $(daemon_libs) \
 # make install leaves a configuration that is there alone; make uninstall
 # takes it away only if nobody changed it.
 confdir = $(sysconfdir)/slabd
-EXTRA_DIST += daemon/slabd.conf daemon/slabd.service.in
+EXTRA_DIST += daemon/slabd.conf daemon/slabd.service.in daemon/install.sh
 install-data-local:
 	$(MKDIR_P) '$(DESTDIR)$(confdir)'
 	test -e '$(DESTDIR)$(confdir)/slabd.conf' || \
 		$(INSTALL_DATA) $(srcdir)/daemon/slabd.conf \
 			'$(DESTDIR)$(confdir)/slabd.conf'
+
+# All or nothing: into a folder by itself first.
+install: all
+	@stage=`mktemp -d "$${TMPDIR:-/tmp}/slabd-install.XXXXXX"` || exit; \
+	trap 'rm -rf "$$stage"' EXIT; trap 'exit 1' HUP INT TERM; \
+	$(MAKE) $(AM_MAKEFLAGS) install-am DESTDIR="$$stage" && \
+	sh $(srcdir)/daemon/install.sh "$$stage" '$(DESTDIR)' \
+		'$(confdir)/slabd.conf'
+
 uninstall-local:
 	if cmp -s $(srcdir)/daemon/slabd.conf \
 			'$(DESTDIR)$(confdir)/slabd.conf'; then \

@@ -120,6 +120,7 @@ tests_system_proc_upgrade_LDFLAGS = $(AM_LDFLAGS) $(asked_ldflags)
 # What proc_notify and others start in slabd's place.
 check_PROGRAMS += tests/system/played
 tap_scripts += tests/system/test_musl.sh
+tap_scripts += tests/system/test_install.sh
 tap_scripts += tests/system/test_replay.sh
 tap_scripts += tests/system/test_tools.sh
 EXTRA_DIST += tests/system/install_user.c tests/system/watched.c
