@@ -67,16 +67,50 @@ int notify_barrier(int64_t limit_ns)
 	return have_manager ? tells_barrier(limit_ns) : 0;
 }
 
+/* What a descriptor is, in the words of its unit. */
+static const char *kind_of(int fd)
+{
+	struct sockaddr_storage at = {.ss_family = AF_UNSPEC};
+	socklen_t len = sizeof(at);
+	int type = 0;
+	socklen_t bytes = sizeof(type);
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &bytes) < 0)
+		return errno == ENOTSOCK ? "no socket" : "not open";
+	if (getsockname(fd, (void *)&at, &len) < 0 || at.ss_family != AF_UNIX)
+		return "no socket of this machine (AF_UNIX)";
+	if (type == SOCK_DGRAM)
+		return "a datagram socket (ListenDatagram=)";
+	if (sd_is_socket(fd, AF_UNIX, type, 0) > 0)
+		return "no socket that listens (is Accept=yes set)";
+	return type == SOCK_STREAM ? "a stream socket (ListenStream=)"
+	                           : "a sequential packet socket "
+	                             "(ListenSequentialPacket=)";
+}
+
+/* Sockets without a name: "unknown", or that of their unit. Only clients'
+ * are of that type. */
+static bool is_client(int fd, const char *name)
+{
+	const char *dot = strrchr(name, '.');
+	if (strcmp(name, "slabd") == 0)
+		return true;
+	return (strcmp(name, "unknown") == 0 ||
+	        (dot != NULL && strcmp(dot, ".socket") == 0)) &&
+	       sd_is_socket_unix(fd, SOCK_SEQPACKET, 1, NULL, 0) > 0;
+}
+
 /* Puts one passed descriptor in its place, or says why it has none. */
 static int take_one(struct notify_sockets *sockets, int fd, const char *name)
 {
-	bool client = strcmp(name, "slabd") == 0;
+	bool client = is_client(fd, name);
 	int *slot = client ? &sockets->client : &sockets->control;
 	int type = client ? SOCK_SEQPACKET : SOCK_STREAM;
 	int flags;
 	if (!client && strcmp(name, "control") != 0) {
-		log_error("the service manager passed a socket named \"%s\"; "
-		          "set FileDescriptorName= to slabd or control", name);
+		log_error("the service manager passed descriptor %d, %s, by "
+		          "the name \"%s\"; set FileDescriptorName= "
+		          "(systemd-socket-activate --fdname=) to slabd or "
+		          "control", fd, kind_of(fd), name);
 		return -EINVAL;
 	}
 	if (*slot >= 0) {
@@ -85,9 +119,11 @@ static int take_one(struct notify_sockets *sockets, int fd, const char *name)
 		return -EINVAL;
 	}
 	if (sd_is_socket_unix(fd, type, 1, NULL, 0) <= 0) {
-		log_error("socket \"%s\" of the service manager is of a wrong "
-		          "type; use %s with a path", name,
-		          client ? "ListenSequentialPacket=" : "ListenStream=");
+		log_error("descriptor %d of the service manager, \"%s\", is of "
+		          "a wrong type, %s; use %s with a path "
+		          "(systemd-socket-activate%s)", fd, name, kind_of(fd),
+		          client ? "ListenSequentialPacket=" : "ListenStream=",
+		          client ? " --seqpacket" : "");
 		return -EINVAL;
 	}
 	flags = fcntl(fd, F_GETFL);
@@ -117,9 +153,10 @@ static int collect(void)
 	return 0;
 }
 
+/* Sockets may come from who is no manager besides, as with --foreground. */
 int notify_passed(bool kept, char **name)
 {
-	int r = have_manager ? collect() : -ENOENT;
+	int r = have_manager || !kept ? collect() : -ENOENT;
 	while (r == 0 && next[kept] < n_names) {
 		int i = next[kept]++;
 		*name = names[i];

@@ -73,7 +73,8 @@ struct notify_sockets {
  * Takes over the sockets of a slabd.socket unit; the caller then owns them, and
  * must not unlink their paths. Once per process. 0 with both -1 where the
  * manager passed none; -EINVAL (said in the log, all closed) for a descriptor
- * of another name or type. Those that the manager kept are left alone.
+ * of another name or type. One without a name is the clients' if its type says
+ * so. Those that the manager kept are left alone.
  */
 int notify_listen_fds(struct notify_sockets *sockets);
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -351,6 +352,20 @@ int listen_open(struct listen_socket *at)
 	return 0;
 }
 
+/* Where it is bound, as people write it. */
+static void name_given(struct listen_socket *at)
+{
+	struct sockaddr_un where = {.sun_family = AF_UNSPEC};
+	socklen_t len = sizeof(where);
+	size_t head = offsetof(struct sockaddr_un, sun_path);
+	const char *text = where.sun_path;
+	if (getsockname(at->fd, (void *)&where, &len) < 0 || len <= head)
+		text = "an address without a name";
+	else if (text[0] == '\0') /* abstract, as systemd writes it */
+		where.sun_path[0] = '@';
+	snprintf(at->given, sizeof(at->given), "%.107s", text);
+}
+
 void listen_given(struct listen_socket *at, int fd)
 {
 	struct sockaddr_un where;
@@ -360,8 +375,7 @@ void listen_given(struct listen_socket *at, int fd)
 	address_of(fd, &where);
 	if (where.sun_family == AF_UNIX)
 		at->pin = pin_file(where.sun_path);
-	if (at->pin >= 0)
-		snprintf(at->given, sizeof(at->given), "%s", where.sun_path);
+	name_given(at);
 }
 
 const char *listen_path(const struct listen_socket *at)

@@ -230,6 +230,30 @@ static void test_refused(int type, const char *names, const char *remedy)
 	given.n_fds = 0;
 }
 
+/* Only clients' sockets are of that type: it needs no name. The log says where
+ * slabd listens, not where it would have. */
+static void test_unnamed(void)
+{
+	char path[108];
+	char ready[300];
+	unsigned before;
+	snprintf(path, sizeof(path), "%s-given", fixture.socket);
+	given.fds[0] = manager_bind(path, SOCK_SEQPACKET);
+	given.n_fds = 1;
+	given.names = "unknown";
+	spawn(fixture.socket, fixture.control);
+	tap_is(manager_await("READY=1", SURELY_MS, &before), fixture.pid,
+	       "READY=1 on a socket without a name");
+	snprintf(ready, sizeof(ready), "clients at %s, slabctl at %s", path,
+	         fixture.control);
+	tap_ok(fixture_logged(&fixture, ready), "the log says: %s", ready);
+	stop("with one socket given");
+	close(given.fds[0]);
+	unlink(path);
+	unlink(fixture.control);
+	given.n_fds = 0;
+}
+
 int main(void)
 {
 	tap_start(300);
@@ -240,7 +264,10 @@ int main(void)
 	test_watchdog();
 	test_sockets();
 	test_refused(SOCK_STREAM, "slabd", "ListenSequentialPacket=");
+	test_refused(SOCK_STREAM, "unknown", "a stream socket");
+	test_refused(SOCK_DGRAM, "control", "a datagram socket");
 	test_refused(SOCK_SEQPACKET, "other", "FileDescriptorName=");
+	test_unnamed();
 	manager_close();
 	fixture_remove(&fixture);
 	return tap_end();
