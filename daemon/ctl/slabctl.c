@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* slabctl: asks slabd's admin server, and shows what it says. */
 #include <errno.h>
+#include <fcntl.h>
 #include <langinfo.h>
 #include <locale.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -124,9 +127,14 @@ static int show(const struct ctl_args *args, const struct ctl_verb *verb,
 
 static bool flushed(void)
 {
+	char what[128] = "can't write the output";
+	errno = 0;
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return true;
-	complain("can't write the output", "");
+	if (errno != 0)
+		snprintf(what, sizeof(what), "can't write the output: %s",
+		         strerror(errno));
+	complain(what, "");
 	return false;
 }
 
@@ -220,11 +228,23 @@ static int run(const struct ctl_args *args, const char *socket)
 	                                    : status;
 }
 
+/* What was closed stays so for us: no socket of ours takes its place. A limit of
+ * a file's size is an error like others. */
+static void set_right(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 &&
+		    open("/", O_PATH | O_DIRECTORY) < 0)
+			exit(EXIT_TROUBLE);
+	signal(SIGXFSZ, SIG_IGN);
+}
+
 int main(int argc, char **argv)
 {
 	struct ctl_args args;
 	char socket[512];
 	int r;
+	set_right();
 	setlocale(LC_ALL, "");
 	if (ctl_args_parse(&args, argc, argv) < 0) {
 		complain(args.fault, "");

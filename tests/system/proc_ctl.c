@@ -236,7 +236,10 @@ static void test_edges(void)
 	ctl("--control '' status", 2, "--control is empty");
 	ctl("status 2>&1 >/dev/full", 1, "can't write the output");
 	ctl("--help 2>&1 >/dev/full", 1, "can't write the output");
-	ctl("--version 2>&1 >/dev/full", 1, "can't write the output");
+	ctl("--version 2>&1 >/dev/full", 1,
+	    "can't write the output: No space left on device");
+	ctl("status 2>&1 >&-", 1, "can't write the output");
+	ctl("nodes <&-", 0, "node");
 }
 
 static void test_views(void)
@@ -267,6 +270,9 @@ int main(void)
 {
 	struct slabd_options options;
 	tap_start(300);
+	/* Those that a machine has for the net are nothing to slabctl. */
+	setenv("http_proxy", "http://127.0.0.1:9", 1);
+	setenv("ALL_PROXY", "http://127.0.0.1:9", 1);
 	fixture_open(&fixture, CONFIG);
 	options = fixture_options(&fixture, SLABD_FORCE_NODE);
 	pool = slabd_open(NULL, &options);
