@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* slabd: shared memory in slabs, per NUMA node, for many processes. */
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +8,7 @@
 
 #include "daemon/admin/http.h"
 #include "daemon/admin/reports.h"
+#include "daemon/base/inherit.h"
 #include "daemon/base/log.h"
 #include "daemon/conf/options.h"
 #include "daemon/manager/fdstore.h"
@@ -22,15 +21,6 @@
 static enum log_form log_form(const struct options *options)
 {
 	return options->foreground ? LOG_FORM_TERMINAL : LOG_FORM_AUTO;
-}
-
-/* In place of a standard stream that is closed slabd would open some file of
- * its own, a pool's even, and write its log into it. */
-static void fill_streams(void)
-{
-	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
-			return;
 }
 
 /* hwloc alone knows what a description is. What is wrong with the machine's own
@@ -65,6 +55,12 @@ static int serve(struct options *options)
 	struct admin *admin = NULL;
 	int in_use;
 	int r;
+	inherit_no_children();
+	inherit_say_named();
+	/* Nothing is looked for there any more, and it may be unmounted. */
+	if (chdir("/") < 0)
+		log_debug("can't leave the current folder: %s",
+		          strerror(errno));
 	if (fdstore_open() < 0)
 		return EXIT_FAILURE;
 	lastconf_open();
@@ -93,33 +89,21 @@ static int serve(struct options *options)
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-/* None of them ends slabd before it can serve them: the loop lets them in. */
-static void hold_signals(void)
-{
-	sigset_t set;
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-}
-
 int main(int argc, char **argv)
 {
 	static struct options options;
 	int r;
-	hold_signals();
+	if (inherit_reset() < 0)
+		return EXIT_FAILURE;
 	r = options_parse(argc, argv, &options, check_topology);
 	if (r > 0)
 		return EXIT_SUCCESS;
 	if (r < 0 && !options.bad_config)
 		return 2;
-	fill_streams();
 	log_setup(r < 0 ? LOG_LEVEL_INFO : options.config.log_level,
 	          log_form(&options));
 	notify_setup(!options.foreground || options.supervised);
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN); /* RLIMIT_FSIZE is an error like others */
+	inherit_say_reset();
 	r = options.supervise ? supervise_run(argv) : serve(&options);
 	log_close();
 	return r;

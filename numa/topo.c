@@ -33,6 +33,20 @@ static int fail(struct topo *out, int error, const char *text)
 	return error;
 }
 
+static const char *find_variable(void)
+{
+	static const char *const names[] = {
+		"HWLOC_XMLFILE",    "HWLOC_SYNTHETIC",  "HWLOC_FSROOT",
+		"HWLOC_CPUID_PATH", "HWLOC_COMPONENTS", "HWLOC_THISSYSTEM",
+	};
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const char *value = getenv(names[i]);
+		if (value != NULL && value[0] != '\0')
+			return names[i];
+	}
+	return NULL;
+}
+
 static int describe(struct loader *load, const char *synthetic)
 {
 	char text[160];
@@ -338,6 +352,7 @@ static int load_all(struct loader *load, const char *synthetic)
 	if (r < 0)
 		return r;
 	avoid_masked(load);
+	out->variable = synthetic == NULL ? find_variable() : NULL;
 	if (hwloc_topology_load(load->hw) != 0)
 		return fail(out, -ENODEV, "hwloc can't read the topology");
 	out->simulated = !hwloc_topology_is_thissystem(load->hw);

@@ -32,6 +32,8 @@ struct topo {
 	unsigned n_nodes;
 	unsigned n_cpus; /* highest CPU id of the kernel, plus 1; offline too */
 	bool simulated;  /* describes some other machine: bind nothing */
+	/* Of hwloc, in the environment, which decided what is seen; or NULL. */
+	const char *variable;
 	uint8_t cpu_node[TOPO_CPUS_MAX]; /* index or TOPO_NODE_NONE */
 	struct topo_node node[TOPO_NODES_MAX];
 	char error[200]; /* why topo_load failed, or "" */

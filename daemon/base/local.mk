@@ -3,8 +3,12 @@
 libdaemon_la_SOURCES += \
 	daemon/base/clock.c \
 	daemon/base/clock.h \
+	daemon/base/inherit.c \
+	daemon/base/inherit.h \
 	daemon/base/log.c \
 	daemon/base/log.h \
+	daemon/base/log_file.c \
+	daemon/base/log_file.h \
 	daemon/base/log_out.c \
 	daemon/base/log_out.h \
 	daemon/base/proc.c \

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,7 +19,6 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static enum log_level max_level = LOG_LEVEL_INFO;
 static enum log_form chosen = LOG_FORM_AUTO;
 static struct log_site *owing;
-static unsigned n_lost; /* lines that nobody had room for */
 
 const char *const log_level_names[] = {"error", "warn", "info", "debug"};
 static const int syslog_levels[] = {3, 4, 6, 7};
@@ -45,11 +43,9 @@ static bool is_journal(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
 	unsigned long long dev, ino;
-	struct stat st;
 	if (stream == NULL || sscanf(stream, "%llu:%llu", &dev, &ino) != 2)
 		return false;
-	return fstat(STDERR_FILENO, &st) == 0 && st.st_dev == dev &&
-	       st.st_ino == ino;
+	return log_out_is(dev, ino);
 }
 
 static enum log_form form_of_stderr(void)
@@ -87,33 +83,46 @@ static size_t put_prefix(char *out, size_t size, enum log_level level)
 	                        log_level_names[level]);
 }
 
-/* One write per line, so that lines of several processes never mix. False: who
- * reads the log stands still, and slabd must not. */
-static bool put_line(enum log_level level, const char *text)
+/* One write per line, so that lines of several processes never mix. False: it
+ * is lost, with all that it stands for. */
+static bool put_line(enum log_level level, const char *text,
+                     unsigned stands_for)
 {
 	char line[LOG_LINE_BYTES + 64];
 	size_t len = put_prefix(line, sizeof(line), level);
 	log_escape(line + len, sizeof(line) - len - 1, text);
 	len = strlen(line);
 	line[len++] = '\n';
-	return log_out(line, len);
+	return log_out(line, len, stands_for);
+}
+
+/* Says what was lost; false: that is lost again. */
+static bool put_lost(const struct log_lost *lost)
+{
+	char line[160];
+	const char *why = "";
+	if (lost->n == 0)
+		return true;
+	if (lost->error == EAGAIN)
+		why = "nobody read the log";
+	else if (lost->error == ETIMEDOUT)
+		why = "the file of the log did not take them";
+	else
+		why = strerrordesc_np(lost->error);
+	snprintf(line, sizeof(line), "%u lines are lost: %s", lost->n,
+	         why != NULL ? why : "the log can't be written");
+	return put_line(LOG_LEVEL_WARN, line, lost->n);
 }
 
 static void emit(enum log_level level, const char *text)
 {
-	char lines[64];
+	struct log_lost lost = log_out_lost();
 	if (chosen == LOG_FORM_AUTO)
 		chosen = form_of_stderr();
-	if (n_lost > 0) {
-		snprintf(lines, sizeof(lines),
-		         "%u lines are lost: nobody read the log", n_lost);
-		if (!put_line(LOG_LEVEL_WARN, lines)) {
-			n_lost++;
-			return;
-		}
-		n_lost = 0;
-	}
-	n_lost += !put_line(level, text);
+	if (put_lost(&lost))
+		put_line(level, text, 1);
+	else
+		log_out_lose();
 }
 
 static void emit_sum(struct log_site *site)
@@ -203,5 +212,6 @@ void log_close(void)
 {
 	pthread_mutex_lock(&lock);
 	flush_due(INT64_MAX);
+	log_out_end();
 	pthread_mutex_unlock(&lock);
 }

@@ -10,9 +10,10 @@
  * written as \xNN: a client's name can't forge a line or move the cursor. A
  * call site that says more than LOG_BURST lines a second is silenced for the
  * rest of that second; how many were left out is said later, with the last
- * of them. Where nobody reads the pipe or terminal that the log goes to, lines
- * are lost, and counted, and slabd goes on. Any thread may log; errno is left
- * alone.
+ * of them. What can't be written, as nobody reads the pipe or terminal that the
+ * log goes to, or its file is on a disk that is full or hangs, is counted, which
+ * is said when there is room again, and slabd goes on. Any thread may log; errno
+ * is left alone.
  */
 #ifndef DAEMON_BASE_LOG_H
 #define DAEMON_BASE_LOG_H

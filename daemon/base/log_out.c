@@ -6,20 +6,45 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
+
+#define END_MS 1000u
+#define MEMORY_MAJOR 1 /* of /dev/null, /dev/full and the like */
 
 static struct {
 	int fd; /* standard error, opened once more; -1: it can't be */
-	struct stat of;
+	struct statx of;
 	bool opened;
 	bool cut; /* the last line had no room for its end */
 } own = {.fd = -1};
+static struct log_lost lost;
+
+/* Who serves the file is not asked: that may take for ever. */
+static bool look(struct statx *st)
+{
+	return statx(STDERR_FILENO, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC,
+	             STATX_TYPE | STATX_INO, st) == 0;
+}
+
+static bool is_same(const struct statx *a, const struct statx *b)
+{
+	return a->stx_ino == b->stx_ino &&
+	       a->stx_dev_major == b->stx_dev_major &&
+	       a->stx_dev_minor == b->stx_dev_minor;
+}
+
+bool log_out_is(uint64_t dev, uint64_t ino)
+{
+	struct statx st;
+	return look(&st) && st.stx_ino == ino &&
+	       makedev(st.stx_dev_major, st.stx_dev_minor) == dev;
+}
 
 /* A descriptor that does not wait, or -1. */
-static int own_of(const struct stat *st)
+static int own_of(const struct statx *st)
 {
-	if (own.opened && own.of.st_dev == st->st_dev &&
-	    own.of.st_ino == st->st_ino)
+	if (own.opened && is_same(&own.of, st))
 		return own.fd;
 	if (own.fd >= 0)
 		close(own.fd);
@@ -42,28 +67,62 @@ static ssize_t put_waiting(const char *line, size_t len)
 	return -1;
 }
 
-static ssize_t put(const struct stat *st, const char *line, size_t len)
+static bool is_terminal(const struct statx *st)
+{
+	return S_ISCHR(st->stx_mode) && st->stx_rdev_major != MEMORY_MAJOR &&
+	       isatty(STDERR_FILENO) == 1;
+}
+
+static ssize_t put(const struct statx *st, const char *line, size_t len)
 {
 	int fd;
-	if (S_ISSOCK(st->st_mode))
+	if (S_ISSOCK(st->stx_mode))
 		return send(STDERR_FILENO, line, len,
 		            MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (!S_ISFIFO(st->st_mode) &&
-	    !(S_ISCHR(st->st_mode) && isatty(STDERR_FILENO) == 1))
+	if (!S_ISFIFO(st->stx_mode) && !is_terminal(st))
 		return write(STDERR_FILENO, line, len);
 	fd = own_of(st);
 	return fd < 0 ? put_waiting(line, len) : write(fd, line, len);
 }
 
-bool log_out(const char *line, size_t len)
+static void lose(unsigned n, int error)
 {
-	struct stat st = {.st_mode = S_IFREG};
-	ssize_t n;
-	(void)fstat(STDERR_FILENO, &st);
-	if (own.cut && put(&st, "\n", 1) < 0 && errno == EAGAIN)
-		return false;
-	own.cut = false;
-	n = put(&st, line, len);
-	own.cut = n > 0 && (size_t)n < len;
-	return n < 0 ? errno != EAGAIN : !own.cut;
+	lost.n += n;
+	lost.error = error;
+}
+
+bool log_out(const char *line, size_t len, unsigned stands_for)
+{
+	struct statx st = {.stx_mode = S_IFREG};
+	ssize_t n = -1;
+	if (look(&st) && S_ISREG(st.stx_mode))
+		return log_file_put(line, len, stands_for);
+	if (!own.cut || put(&st, "\n", 1) >= 0) {
+		n = put(&st, line, len);
+		own.cut = n > 0 && (size_t)n < len;
+	}
+	if (n >= 0 && !own.cut)
+		return true;
+	lose(stands_for, n < 0 ? errno : EAGAIN);
+	return false;
+}
+
+void log_out_lose(void)
+{
+	lost.n++;
+}
+
+struct log_lost log_out_lost(void)
+{
+	struct log_lost all = log_file_lost();
+	if (lost.error != 0)
+		all.error = lost.error;
+	all.n += lost.n;
+	lost = (struct log_lost){0};
+	return all;
+}
+
+void log_out_end(void)
+{
+	log_file_drain(END_MS);
 }

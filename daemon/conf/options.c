@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/base/log_out.h"
 #include "daemon/conf/value.h"
 
 #define TRY_HELP "Try \"slabd --help\".\n"
@@ -143,6 +145,21 @@ static int end_output(void)
 	return -EINVAL;
 }
 
+/* As a line of the log, which is not set up yet: nobody may read it. */
+__attribute__((format(printf, 1, 2)))
+static void complain(const char *format, ...)
+{
+	char line[CONFIG_ERROR_BYTES + 16];
+	va_list args;
+	int n;
+	va_start(args, format);
+	n = vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	if (n >= (int)sizeof(line))
+		n = (int)sizeof(line) - 1;
+	log_out(line, (size_t)n, 1);
+}
+
 static void load(struct config *config, const char *const given[],
                  const char *file, options_topology *check,
                  struct config_error *err)
@@ -178,9 +195,9 @@ int options_parse(int argc, char **argv, struct options *opts,
 	load(&opts->config, given, opts->file, check, &err);
 	if (err.n > 0) {
 		for (unsigned i = 0; i < err.n; i++)
-			fprintf(stderr, "slabd: %s\n", err.text[i]);
+			complain("slabd: %s\n", err.text[i]);
 		if (err.n_more > 0)
-			fprintf(stderr, "slabd: and %u more\n", err.n_more);
+			complain("slabd: and %u more\n", err.n_more);
 		opts->bad_config = !opts->check_config && !opts->supervise;
 		return -EINVAL;
 	}

@@ -98,7 +98,6 @@ static _Noreturn void become_slabd(struct supervisor *s)
 	 * slabd listens to it. */
 	signal(SIGHUP, SIG_IGN);
 	sigprocmask(SIG_SETMASK, &wait, NULL);
-	signal(SIGPIPE, SIG_DFL);
 	set_environment(s);
 	r = supervise_fds_place(&s->store);
 	if (r == 0) {
@@ -253,13 +252,17 @@ static void hear(struct supervisor *s)
 
 /* ---- signals ------------------------------------------------------------ */
 
-/* What slabd said before its end is heard first: it is queued by now. */
+/* What slabd said before its end is heard first: it is queued by now. Others'
+ * children come to the first process of a container, and to one that was started
+ * in the place of their parent. */
 static void reap(struct supervisor *s)
 {
 	int status;
+	pid_t pid;
 	hear(s);
-	if (s->pid != 0 && waitpid(s->pid, &status, WNOHANG) == s->pid)
-		on_end(s, status);
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		if (pid == s->pid)
+			on_end(s, status);
 }
 
 static void forward(struct supervisor *s, const struct signalfd_siginfo *info)
@@ -366,9 +369,6 @@ static int open_signals(struct supervisor *s)
 	sigemptyset(&set);
 	for (unsigned i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
 		sigaddset(&set, signals[i]);
-	/* One that is ignored since before would not be seen. */
-	signal(SIGCHLD, SIG_DFL);
-	signal(SIGPIPE, SIG_IGN);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return -errno;
 	s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -67,32 +68,47 @@ refuse(struct peer *peer, enum drop drop, int error, const char *format, ...)
 
 /* ---- who may come in ---------------------------------------------------- */
 
-static bool in_groups(const struct peer *peer, gid_t gid)
+/* The groups of a process may be 65,536, as with directories of users. */
+static gid_t *read_groups(const struct peer *peer, unsigned *n)
 {
-	gid_t groups[1024];
-	socklen_t bytes = sizeof(groups);
-	if (peer->gid == gid)
-		return true;
-	if (getsockopt(peer->sock, SOL_SOCKET, SO_PEERGROUPS, groups, &bytes) <
-	    0)
-		return false;
-	for (socklen_t i = 0; i < bytes / sizeof(gid_t); i++)
-		if (groups[i] == gid)
+	socklen_t bytes = 0;
+	gid_t *groups = NULL;
+	int r = getsockopt(peer->sock, SOL_SOCKET, SO_PEERGROUPS, NULL, &bytes);
+	if (r < 0 && errno == ERANGE)
+		groups = malloc(bytes);
+	if (groups != NULL && getsockopt(peer->sock, SOL_SOCKET, SO_PEERGROUPS,
+	                                 groups, &bytes) < 0)
+		bytes = 0;
+	*n = groups != NULL ? bytes / (socklen_t)sizeof(gid_t) : 0;
+	return groups;
+}
+
+static bool has_group(const struct config_pool *c, gid_t gid)
+{
+	for (unsigned i = 0; i < c->groups.n; i++)
+		if (c->groups.id[i] == gid)
 			return true;
 	return false;
 }
 
 static bool is_allowed(const struct peer *peer, const struct config_pool *c)
 {
+	gid_t *groups;
+	unsigned n;
+	bool is;
 	if (c->users.n == 0 && c->groups.n == 0)
 		return true;
 	for (unsigned i = 0; i < c->users.n; i++)
 		if (c->users.id[i] == peer->uid)
 			return true;
-	for (unsigned i = 0; i < c->groups.n; i++)
-		if (in_groups(peer, c->groups.id[i]))
-			return true;
-	return false;
+	if (c->groups.n == 0 || has_group(c, peer->gid))
+		return c->groups.n != 0;
+	groups = read_groups(peer, &n);
+	is = false;
+	for (unsigned i = 0; i < n && !is; i++)
+		is = has_group(c, groups[i]);
+	free(groups);
+	return is;
 }
 
 static struct pool *find_pool(struct server *server, const char *name)

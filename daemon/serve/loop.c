@@ -250,7 +250,8 @@ static void say_ready(struct server *server)
 	mib = mib << UNIT_SHIFT >> 20;
 	log_info("ready: %u pools on %u nodes, %llu MiB, clients at %s, "
 	         "slabctl at %s", server->n_pools, server->topo->n_nodes, mib,
-	         server->config->socket, server->config->control);
+	         listen_path(&server->clients),
+	         listen_path(&server->control));
 	r = notify_ready("%u pools on %u nodes, %llu MiB ready%s",
 	                 server->n_pools, server->topo->n_nodes, mib,
 	                 lastconf_note());
@@ -375,6 +376,23 @@ static int start(struct server *server)
 	return r;
 }
 
+/* Whoever set it as a rule meant another program. */
+static void say_topology(const struct topo *topo)
+{
+	if (topo->variable == NULL)
+		return;
+	if (topo->simulated)
+		log_warn("%s is set in slabd's environment: the machine that it "
+		         "describes is served, of %u nodes, and nothing is "
+		         "bound to a node of this one; unset it, or set "
+		         "topology in slabd.conf if that is meant",
+		         topo->variable, topo->n_nodes);
+	else
+		log_warn("%s is set in slabd's environment and changes what "
+		         "slabd sees of this machine: unset it",
+		         topo->variable);
+}
+
 int loop_open(struct server **out, const struct config *config, bool supervised)
 {
 	struct server *server = *out = &loop.server;
@@ -390,6 +408,7 @@ int loop_open(struct server **out, const struct config *config, bool supervised)
 		log_error("topology: %s", loop.topo.error);
 		return r;
 	}
+	say_topology(&loop.topo);
 	hold_signals(SIG_BLOCK);
 	server->base = wake_base();
 	stop_watch();

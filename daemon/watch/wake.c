@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/log.h"
 #include "daemon/base/turn.h"
 
 struct wake {
@@ -13,6 +14,16 @@ struct wake {
 	const char *name;
 };
 
+/* libevent would write it to standard error, and wait for who reads that. */
+static void say(int severity, const char *text)
+{
+	if (severity == EVENT_LOG_ERR)
+		log_error("libevent: %s", text);
+	else if (severity == EVENT_LOG_WARN)
+		log_warn("libevent: %s", text);
+}
+
+/* EVENT_NOEPOLL and the like in the environment are somebody else's. */
 struct event_base *wake_base(void)
 {
 	struct timeval most = clock_timeval(WAKE_TURN_NS);
@@ -20,7 +31,9 @@ struct event_base *wake_base(void)
 	struct event_base *base = NULL;
 	if (config == NULL)
 		return NULL;
-	if (event_config_set_max_dispatch_interval(config, &most, -1, 0) == 0)
+	event_set_log_callback(say);
+	if (event_config_set_flag(config, EVENT_BASE_FLAG_IGNORE_ENV) == 0 &&
+	    event_config_set_max_dispatch_interval(config, &most, -1, 0) == 0)
 		base = event_base_new_with_config(config);
 	event_config_free(config);
 	return base;

@@ -15,6 +15,7 @@
 static struct child guard;
 static pid_t *served; /* the last slabd seen */
 static bool managed;
+static void (*prepare)(void);
 
 /* ---- processes ---------------------------------------------------------- */
 
@@ -55,6 +56,11 @@ const char *super_program(const char *name)
 	return path;
 }
 
+void super_setup(void (*setup)(void))
+{
+	prepare = setup;
+}
+
 void super_spawn(struct fixture *fixture, const char *path,
                  const struct manager_given *given)
 {
@@ -64,8 +70,12 @@ void super_spawn(struct fixture *fixture, const char *path,
 	if (path == NULL)
 		path = super_program("daemon/slabd");
 	unlink(fixture->log);
-	if (!fixture_fork(fixture))
+	if (!fixture_fork(fixture)) {
+		prepare = NULL;
 		return;
+	}
+	if (prepare != NULL)
+		prepare();
 	unsetenv("NOTIFY_SOCKET");
 	dup2(STDERR_FILENO, SUPER_INHERITED);
 	if (managed)

@@ -23,6 +23,9 @@ const char *super_program(const char *name);
 void super_spawn(struct fixture *fixture, const char *path,
                  const struct manager_given *given);
 
+/* What the new process of the next super_spawn does first. */
+void super_setup(void (*setup)(void));
+
 /* The slabd that answers and is another one than before; 0: none does in a
  * minute. Reads what is sent to a played manager. */
 pid_t super_next(struct fixture *fixture, pid_t before);

@@ -11,6 +11,8 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "daemon/base/clock.h"
@@ -304,4 +306,63 @@ Test(log, nobody_reads_a_stream)
 	text[n] = '\0';
 	cr_expect_not_null(strstr(text, "lines are lost: nobody read the log"));
 	cr_expect_not_null(strstr(text, "slabd: info: read again"));
+}
+
+/* A disk that is full: said once it is not, with the reason. */
+Test(log, a_full_disk)
+{
+	int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+	cr_assert(full >= 0 && dup2(full, 2) == 2);
+	for (unsigned i = 0; i < 3; i++)
+		log_info("line %u", i);
+	cr_assert_eq(dup2(fd, 2), 2);
+	log_info("room again");
+	cr_expect_str_eq(written(),
+	                 "slabd: warn: 3 lines are lost: No space left on "
+	                 "device\nslabd: info: room again\n");
+}
+
+/* The same of a file, which a thread writes. */
+Test(log, a_file_that_takes_nothing)
+{
+	int sealed = memfd_create("full", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	cr_assert_eq(fcntl(sealed, F_ADD_SEALS, F_SEAL_GROW), 0);
+	cr_assert_eq(dup2(sealed, 2), 2);
+	for (unsigned i = 0; i < 3; i++)
+		log_info("line %u", i);
+	cr_assert_eq(dup2(fd, 2), 2);
+	log_info("room again");
+	cr_expect_str_eq(written(),
+	                 "slabd: warn: 3 lines are lost: Operation not "
+	                 "permitted\nslabd: info: room again\n");
+}
+
+Test(log, a_child)
+{
+	log_info("here");
+	if (fork() == 0) {
+		log_info("in a child, which has no thread");
+		_exit(0);
+	}
+	cr_assert(wait(NULL) > 0);
+	cr_expect_eq(count_of("in a child"), 1);
+}
+
+/* A terminal that is stopped, or gone. */
+Test(log, a_terminal_that_is_gone)
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY);
+	int slave;
+	cr_assert(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+	slave = open(ptsname(master), O_RDWR | O_NOCTTY);
+	cr_assert(slave >= 0 && dup2(slave, 2) == 2);
+	tcflow(slave, TCOOFF);
+	log_info("as if by ^S");
+	tcflow(slave, TCOON);
+	close(master);
+	log_info("nobody is there");
+	cr_assert_eq(dup2(fd, 2), 2);
+	log_info("in a file");
+	cr_expect(count_of("lines are lost: ") == 1 &&
+	          count_of("in a file") == 1);
 }
