@@ -419,6 +419,8 @@ int supervise_run(char **argv)
 		return EXIT_FAILURE;
 	}
 	start_slabd(s);
+	/* Children that ended before their signal was looked for. */
+	reap(s);
 	while (!s->ended)
 		turn(s);
 	supervise_place_close(&s->place);
