@@ -8,6 +8,11 @@
 #include "client/pages.h"
 #include "shm/atom.h"
 
+/* Younger than the C library's headers that we build with. */
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
 #define LOCK_TRIES 32
 #define PART ((uint64_t)32 << 10)
 #define BYTES ((sizeof(struct depot) + PART - 1) / PART * PART)
@@ -20,7 +25,7 @@ struct cell {
 	 * which pairs with the acquire of whoever takes it under the lock. */
 	uint32_t state;
 	uint32_t n;
-	const void *putter; /* the thread that filled it */
+	const void *putter; /* (A) the thread that filled it; relaxed */
 	void *objects[DEPOT_HALF];
 };
 
@@ -30,21 +35,40 @@ struct depot {
 	uint64_t head; /* (A) written under the lock: oldest cell */
 	uint64_t tail; /* (A) written under the lock: one past the newest */
 	uint64_t puts; /* (A) written under the lock: since the last get */
-	uint64_t open; /* under the lock: bytes that can be written to */
+	uint64_t n_open; /* (A) cells that can be written to; only grows */
 	_Alignas(64) struct cell cells[DEPOT_CELLS];
 };
 
-/* Makes the depot's memory writable so far, a part at a time: read-only, it is
- * not counted against limits, and reads as empty cells. */
-static bool open_to(struct depot *depot, uint64_t open, uint64_t bytes)
+/* Bytes as far as the end of so many cells. */
+static uint64_t end_of(uint64_t n_cells)
 {
-	uint64_t to = (bytes + PART - 1) / PART * PART;
-	if (bytes <= open)
-		return true;
-	if (pages_open(depot, open, to) < 0)
+	return offsetof(struct depot, cells) + n_cells * sizeof(struct cell);
+}
+
+/* Makes the memory of a cell writable, and with it that of some after it:
+ * read-only, it is not counted against limits, and reads as empty cells. It is
+ * faulted in, too, so that nobody stands still over that with the lock; before
+ * Linux 5.14 it is so later. */
+__attribute__((cold, noinline)) static bool open_more(struct depot *depot,
+                                                      uint64_t n_cells)
+{
+	uint64_t open = atom_load(&depot->n_open);
+	uint64_t from = open > 0 ? end_of(open) / PART * PART : 0;
+	uint64_t to = (end_of(n_cells) + PART - 1) / PART * PART;
+	uint64_t n = (to - end_of(0)) / sizeof(struct cell);
+	if (pages_open(depot, from, to) < 0)
 		return false;
-	depot->open = to;
+	(void)madvise((char *)depot + from, to - from, MADV_POPULATE_WRITE);
+	n = n < DEPOT_CELLS ? n : DEPOT_CELLS;
+	/* pairs: open_more; it needs no order, as the kernel has made it so. */
+	while (open < n && !atom_cas(&depot->n_open, &open, n))
+		continue;
 	return true;
+}
+
+static bool is_open(const struct depot *depot, uint64_t position)
+{
+	return position % DEPOT_CELLS < atom_load(&depot->n_open);
 }
 
 struct depot *depot_make(uint32_t keep)
@@ -54,7 +78,7 @@ struct depot *depot_make(uint32_t keep)
 	             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (depot == MAP_FAILED)
 		return NULL;
-	if (!open_to(depot, 0, offsetof(struct depot, cells))) {
+	if (pages_open(depot, 0, end_of(0)) < 0) {
 		munmap(depot, BYTES);
 		return NULL;
 	}
@@ -104,50 +128,120 @@ static struct cell *take(struct depot *depot, uint64_t position,
 	return cell;
 }
 
+static bool is_empty(struct depot *depot, uint64_t position)
+{
+	return atom_load(&depot->cells[position % DEPOT_CELLS].state) ==
+	       (uint32_t)EMPTY;
+}
+
+/* Those at both ends that came out before their turn. */
+static void trim_ends(struct depot *depot)
+{
+	uint64_t head = depot->head;
+	uint64_t tail = depot->tail;
+	while (head < tail && is_empty(depot, head))
+		head++;
+	while (head < tail && is_empty(depot, tail - 1))
+		tail--;
+	atom_store(&depot->head, head);
+	atom_store(&depot->tail, tail);
+}
+
+/* From there on, but for those that somebody is still at work with: who stands
+ * still since the last round. The position after it, or 0. */
+static uint64_t find_empty(struct depot *depot, uint64_t at)
+{
+	uint64_t end = depot->head + DEPOT_CELLS;
+	for (; at < end && is_open(depot, at); at++)
+		if (take(depot, at, EMPTY, FILLING) != NULL)
+			return at + 1;
+	return 0;
+}
+
+/* The next one in turn. */
 static struct cell *take_empty(struct depot *depot)
 {
+	uint64_t next = find_empty(depot, depot->tail);
 	struct cell *cell;
-	uint64_t end = offsetof(struct depot, cells) +
-	               (depot->tail % DEPOT_CELLS + 1) * sizeof(*cell);
-	if (depot->tail - depot->head == DEPOT_CELLS ||
-	    !open_to(depot, depot->open, end))
+	if (next == 0) {
+		trim_ends(depot);
+		next = find_empty(depot, depot->tail);
+	}
+	if (next == 0)
 		return NULL;
-	cell = take(depot, depot->tail, EMPTY, FILLING);
-	if (cell == NULL)
-		return NULL;
-	cell->putter = own_mark();
-	atom_store(&depot->tail, depot->tail + 1);
+	cell = &depot->cells[(next - 1) % DEPOT_CELLS];
+	atom_store(&cell->putter, own_mark());
+	atom_store(&depot->tail, next);
 	atom_store(&depot->puts, depot->puts + 1);
 	return cell;
 }
 
-/* A cell of which some will be left stays where it is. */
+/* Those of its own below some whose putters stand still, if nobody else has put
+ * one since. */
+__attribute__((cold, noinline)) static struct cell *
+take_below(struct depot *depot)
+{
+	const void *own = own_mark();
+	for (uint64_t at = depot->tail; at-- > depot->head;) {
+		struct cell *cell = take(depot, at, READY, DRAINING);
+		if (cell == NULL)
+			continue;
+		if (atom_load(&cell->putter) == own)
+			return cell;
+		/* pairs: take; as it was found. */
+		atom_store_release(&cell->state, (uint32_t)READY);
+		return NULL;
+	}
+	return NULL;
+}
+
+/* The newest that this thread has put, if nobody has put one since. */
+static struct cell *take_own(struct depot *depot, uint32_t most)
+{
+	uint64_t at = depot->tail - 1;
+	const struct cell *top = &depot->cells[at % DEPOT_CELLS];
+	struct cell *cell;
+	if (atom_load(&top->putter) != own_mark())
+		return atom_load(&top->state) == (uint32_t)READY
+		               ? NULL
+		               : take_below(depot);
+	cell = take(depot, at, READY, DRAINING);
+	if (cell != NULL && cell->n <= most)
+		atom_store(&depot->tail, at);
+	return cell != NULL ? cell : take_below(depot);
+}
+
+/* The oldest, but for those that somebody is at work with. A cell of which some
+ * will be left stays where it is. */
+static struct cell *take_oldest(struct depot *depot, uint32_t most)
+{
+	struct cell *cell = take(depot, depot->head, READY, DRAINING);
+	if (cell != NULL) {
+		if (cell->n <= most)
+			atom_store(&depot->head, depot->head + 1);
+		return cell;
+	}
+	trim_ends(depot);
+	for (uint64_t at = depot->head; cell == NULL && at < depot->tail; at++)
+		cell = take(depot, at, READY, DRAINING);
+	return cell;
+}
+
 static struct cell *take_full(struct depot *depot, uint32_t most, bool oldest)
 {
-	struct cell *cell;
 	uint64_t count = depot->tail - depot->head;
-	bool own;
-	if (count == 0)
-		return NULL;
-	cell = &depot->cells[(depot->tail - 1) % DEPOT_CELLS];
-	own = !oldest && cell->putter == own_mark();
-	if (!own && !oldest && count <= depot->keep)
-		return NULL;
-	cell = take(depot, own ? depot->tail - 1 : depot->head, READY,
-	            DRAINING);
-	if (cell == NULL || cell->n > most)
+	struct cell *cell = count > 0 && !oldest ? take_own(depot, most) : NULL;
+	if (cell != NULL || count == 0 || (!oldest && count <= depot->keep))
 		return cell;
-	if (own)
-		atom_store(&depot->tail, depot->tail - 1);
-	else
-		atom_store(&depot->head, depot->head + 1);
-	return cell;
+	return take_oldest(depot, most);
 }
 
 bool depot_put(struct depot *depot, uint32_t n, void *const *objects)
 {
+	uint64_t at = atom_load(&depot->tail);
 	struct cell *cell;
-	if (!try_lock(depot))
+	if ((!is_open(depot, at) && !open_more(depot, at % DEPOT_CELLS + 1)) ||
+	    !try_lock(depot))
 		return false;
 	cell = take_empty(depot);
 	unlock(depot);

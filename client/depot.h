@@ -14,14 +14,15 @@
  * holds and get nothing back keeps four times as many, and the rest goes home.
  *
  * The two ends move under a lock that nobody waits for: a thread that does not
- * get it at once goes to the slabs. Objects are copied outside of it. A cell
- * goes
+ * get it at once goes to the slabs. Objects are copied outside of it, and memory
+ * is there before. A cell goes
  *
  *   EMPTY -> FILLING (put, under the lock) -> READY (the same thread)
  *   READY -> DRAINING (get, under the lock) -> EMPTY (the same thread)
  *                                           -> READY (some are left)
  *
- * so a thread that is stopped half way holds up its own cell alone.
+ * so a thread that is stopped half way holds up its own cell alone: the others
+ * pass it by, at either end, until it goes on.
  */
 #ifndef CLIENT_DEPOT_H
 #define CLIENT_DEPOT_H
