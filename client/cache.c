@@ -202,11 +202,20 @@ static void drop_magazines(struct cache *cache)
 		if (att == NULL)
 			continue;
 		pthread_mutex_lock(&t->lock);
-		magazine_drop(t, att, cache, false);
+		magazine_drop(t, att, cache, true);
 		if (t == self || att->idle)
 			magazine_drop_remote(att);
 		pthread_mutex_unlock(&t->lock);
 	}
+}
+
+/* One that nobody finds any more. */
+static void finish(struct cache *cache)
+{
+	home_drain(cache);
+	process_lock();
+	cache_destroy(cache);
+	process_unlock();
 }
 
 int slabd_cache_close(slabd_cache *head)
@@ -227,12 +236,12 @@ int slabd_cache_close(slabd_cache *head)
 	last = --cache->refs == 0;
 	if (last) {
 		drop_magazines(cache);
-		home_drain(cache);
 		pool->caches[id - 1] = NULL;
-		cache_destroy(cache);
 		opens_closed(pool, id);
 	}
 	process_unlock();
+	if (last)
+		finish(cache);
 	link_let_go(held);
 	return 0;
 }

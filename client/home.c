@@ -9,6 +9,7 @@
 #include "client/want.h"
 #include "shm/atom.h"
 
+#define DRAIN_STEP 4u /* halves, while others wait for the process's lock */
 #define KEEP_CELLS 64u
 #define KEEP_BYTES (8u << 20)
 /* What a process may keep that has not claimed it: by the time it goes home its
@@ -191,17 +192,32 @@ bool home_drain(struct cache *cache)
 	return any;
 }
 
+/* Under the process's lock, which others have in between: then the cache may be
+ * closed. at: where the pool has it. Returns how many halves had been sent before
+ * that and now. */
+__attribute__((noinline)) static uint32_t drain_one(struct cache **at,
+                                                    uint32_t sent)
+{
+	for (uint32_t node = 0; node < NODES_MAX; node++)
+		while (*at != NULL && home_send_oldest(*at, node))
+			if (++sent % DRAIN_STEP == 0)
+				process_give_way();
+	return sent;
+}
+
 bool home_drain_pool(struct slabd_pool *pool)
 {
-	bool any = false;
+	struct cache **at = pool->caches;
+	struct cache **end = at + pool->view.geo.n_caches;
+	uint32_t sent = 0;
 	if (atom_load(&pool->depot_bytes) == 0)
 		return false;
 	process_lock();
-	for (uint32_t id = 0; id < pool->view.geo.n_caches; id++)
-		if (pool->caches[id] != NULL)
-			any |= home_drain(pool->caches[id]);
+	for (; at < end; at++)
+		if (*at != NULL)
+			sent = drain_one(at, sent);
 	process_unlock();
-	return any;
+	return sent > 0;
 }
 
 uint32_t home_of(const struct cache *cache, const void *object)

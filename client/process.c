@@ -11,11 +11,14 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
 #include "client/slabclient.h"
 #include "shm/atom.h"
+
+#define YIELDS_MAX 1000u
 
 /* Wiped at fork: in the child no generation lives and no lock is held (all
  * zero is an unlocked mutex in the C libraries of Linux). */
@@ -23,6 +26,7 @@ struct wiped {
 	uint64_t alive; /* the generation, 0 in a forked child */
 	pthread_mutex_t start;
 	pthread_mutex_t lock;
+	uint32_t waiting; /* (A) threads, for the lock; relaxed: a hint */
 };
 
 /* What is made once, by the first slabd_open that has the memory for it. */
@@ -40,7 +44,28 @@ static struct cache *slots[SLABD_CACHES_MAX];
 
 void process_lock(void)
 {
-	pthread_mutex_lock(&base->wiped->lock);
+	struct wiped *wiped = base->wiped;
+	if (pthread_mutex_trylock(&wiped->lock) == 0)
+		return;
+	atom_add(&wiped->waiting, 1u);
+	pthread_mutex_lock(&wiped->lock);
+	atom_add(&wiped->waiting, -1u);
+}
+
+/* Who waits does not have it by the time that it is let go of: whoever lets go
+ * would have it again first. One that stands still is not waited for. */
+bool process_give_way(void)
+{
+	struct wiped *wiped = base->wiped;
+	uint32_t waiting = atom_load(&wiped->waiting);
+	if (waiting == 0)
+		return false;
+	pthread_mutex_unlock(&wiped->lock);
+	for (uint32_t i = 0;
+	     i < YIELDS_MAX && atom_load(&wiped->waiting) >= waiting; i++)
+		sched_yield();
+	process_lock();
+	return true;
 }
 
 void process_unlock(void)

@@ -17,6 +17,10 @@ extern uint64_t process_generation;
 void process_lock(void);
 void process_unlock(void);
 
+/* Under the lock, by who has work for long: lets others have it first. Whether
+ * any waited; then what is under the lock may be other than before. */
+bool process_give_way(void);
+
 /* Starts the process's books, anew in a forked child, where forget is called
  * under a lock of its own; thread_end is called with the mark of each thread
  * that ends. 0 or -ENOMEM. */

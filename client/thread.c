@@ -13,7 +13,13 @@
 #include "client/tools.h"
 #include "shm/atom.h"
 
+/* From one look for dead threads to the next there are twice as many, and some
+ * more. */
+#define LOOK_MORE 16u
+
 static struct thread *threads;
+static uint32_t n_threads;         /* (L) in it */
+static uint32_t look_at = LOOK_MORE; /* (L) */
 /* Where a thread's table points before its first miss: every magazine is
  * empty and takes nothing. Never written. */
 static struct slabd_mag_ none[SLABD_CACHES_MAX];
@@ -164,6 +170,68 @@ static void show_table(const struct thread *self)
 	slabd_mags_1_ = atom_load(&tools_on) ? none : self->mags;
 }
 
+/* ---- the end ------------------------------------------------------------- */
+
+static void free_thread(struct thread *thread)
+{
+	while (thread->attachments != NULL) {
+		struct attachment *att = thread->attachments;
+		thread->attachments = att->next;
+		free(att->remote);
+		free(att);
+	}
+	munmap(thread->mags, TABLE_BYTES);
+	free(thread);
+}
+
+/* Leaves all pools, and the list. Under the lock. */
+static void unlist(struct thread *thread)
+{
+	for (struct attachment *att = thread->attachments; att != NULL;
+	     att = att->next)
+		if (atom_load(&att->pool) != NULL)
+			thread_leave(thread, att->pool);
+	*thread->link = thread->next;
+	if (thread->next != NULL)
+		thread->next->link = thread->link;
+	n_threads--;
+}
+
+static void begin_life(struct thread *self)
+{
+	pthread_mutexattr_t robust;
+	pthread_mutexattr_init(&robust);
+	pthread_mutexattr_setrobust(&robust, PTHREAD_MUTEX_ROBUST);
+	pthread_mutex_init(&self->life, &robust);
+	pthread_mutexattr_destroy(&robust);
+	pthread_mutex_lock(&self->life);
+}
+
+static bool is_dead(struct thread *thread)
+{
+	if (pthread_mutex_trylock(&thread->life) != EOWNERDEAD)
+		return false;
+	pthread_mutex_consistent(&thread->life);
+	pthread_mutex_unlock(&thread->life);
+	return true;
+}
+
+/* A thread's end calls thread_end, but where another of its destructors comes
+ * here after the last time: then whoever makes another thread, or is short of
+ * memory, does so in its stead. Under the lock. */
+static void bury_dead(void)
+{
+	struct thread *next;
+	for (struct thread *t = threads; t != NULL; t = next) {
+		next = t->next;
+		if (!is_dead(t))
+			continue;
+		unlist(t);
+		free_thread(t);
+	}
+	look_at = 2 * n_threads + LOOK_MORE;
+}
+
 /* ---- idle --------------------------------------------------------------- */
 
 void thread_sleep(struct thread *self, struct attachment *att)
@@ -200,12 +268,16 @@ static bool drop_if_idle(struct thread *thread, struct attachment *att)
 
 bool thread_drop_idle(struct slabd_pool *pool)
 {
+	struct thread *t;
 	bool any = false;
 	process_lock();
-	for (struct thread *t = threads; t != NULL; t = t->next) {
+	bury_dead();
+	for (t = threads; t != NULL;) {
 		struct attachment *att = thread_attached(t, pool);
-		if (att != NULL)
-			any |= drop_if_idle(t, att);
+		bool some = att != NULL && drop_if_idle(t, att);
+		any |= some;
+		/* One that has nothing left costs little. */
+		t = some && process_give_way() ? threads : t->next;
 	}
 	process_unlock();
 	return any;
@@ -215,16 +287,9 @@ bool thread_drop_idle(struct slabd_pool *pool)
 
 static void retire(struct thread *self)
 {
-	while (self->attachments != NULL) {
-		struct attachment *att = self->attachments;
-		self->attachments = att->next;
-		free(att->remote);
-		free(att);
-	}
-	munmap(self->mags, TABLE_BYTES);
-	free(self);
 	self_ = NULL;
 	slabd_mags_1_ = none;
+	free_thread(self);
 }
 
 /* The calling thread's memory of the parent's time, without a look at what it
@@ -261,6 +326,7 @@ static struct thread *make_thread(void)
 		errno = ENOMEM;
 		return NULL;
 	}
+	begin_life(self);
 	self->mags = table;
 	self->generation = process_generation;
 	pthread_mutex_init(&self->lock, NULL);
@@ -269,6 +335,8 @@ static struct thread *make_thread(void)
 
 static void enlist(struct thread *self)
 {
+	if (++n_threads > look_at)
+		bury_dead();
 	self->link = &threads;
 	self->next = threads;
 	if (threads != NULL)
@@ -276,10 +344,8 @@ static void enlist(struct thread *self)
 	threads = self;
 }
 
-struct thread *thread_self(void)
+__attribute__((cold, noinline)) static struct thread *make_self(void)
 {
-	if (self_ != NULL && self_->generation == process_generation)
-		return self_;
 	forget_self();
 	self_ = make_thread();
 	if (self_ == NULL)
@@ -289,6 +355,13 @@ struct thread *thread_self(void)
 	process_unlock();
 	show_table(self_);
 	return self_;
+}
+
+struct thread *thread_self(void)
+{
+	if (self_ != NULL && self_->generation == process_generation)
+		return self_;
+	return make_self();
 }
 
 bool thread_open_slot(struct thread *self, uint32_t slot)
@@ -319,13 +392,6 @@ struct thread *thread_first(void)
 	return threads;
 }
 
-static void unlist(struct thread *self)
-{
-	*self->link = self->next;
-	if (self->next != NULL)
-		self->next->link = self->link;
-}
-
 /* Runs when a thread with magazines ends, however it ends. */
 static void thread_end(void *arg)
 {
@@ -333,12 +399,9 @@ static void thread_end(void *arg)
 	if (!process_is(self->generation))
 		return;
 	process_lock();
-	for (struct attachment *att = self->attachments; att != NULL;
-	     att = att->next)
-		if (atom_load(&att->pool) != NULL)
-			thread_leave(self, att->pool);
 	unlist(self);
 	process_unlock();
+	pthread_mutex_unlock(&self->life);
 	retire(self);
 }
 
@@ -346,6 +409,8 @@ static void thread_end(void *arg)
 static void forget_all(void)
 {
 	threads = NULL;
+	n_threads = 0;
+	look_at = LOOK_MORE;
 	forget_self();
 }
 

@@ -111,6 +111,9 @@ struct thread {
 	struct thread **link; /* (L) what points at this one */
 	uint64_t generation;  /* (C) of the process that made it */
 	pthread_mutex_t lock; /* taken after process_lock */
+	/* Its owner holds it for as long as it lives, and the kernel lets go of
+	 * it then (a robust mutex): whoever gets it knows that it is dead. */
+	pthread_mutex_t life;
 	uint32_t clock;       /* (O) misses so far */
 	uint32_t oldest;      /* (O) slot last looked at for idleness */
 	uint32_t richest;     /* (O) slot last looked at for its bytes */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/lib/harness.h"
 
@@ -100,6 +101,77 @@ static void client(int fd, void *arg)
 	tap_is(find_named("slabd-helper", &tid), 0, "the helper is gone then");
 }
 
+/* ---- destructors of keys ------------------------------------------------- */
+
+#define ROUNDS 4 /* of a thread's destructors, in the C library */
+#define THREADS 200
+#define LATE_MOST 40 /* that may be there when they are dead */
+
+static slabd_cache *used;
+static pthread_key_t key;
+
+/* Uses the library, and comes again until the last round of all, before and after
+ * the library's own. */
+static void late(void *arg)
+{
+	intptr_t round = (intptr_t)arg;
+	void *objects[64];
+	size_t n = slabd_alloc_bulk(used, 64, objects);
+	slabd_free_bulk(used, n, objects);
+	if (round < ROUNDS)
+		pthread_setspecific(key, (void *)(round + 1));
+}
+
+static void *ends_late(void *arg)
+{
+	pthread_setspecific(key, (void *)1);
+	slabd_free(used, slabd_alloc(used));
+	return arg;
+}
+
+static unsigned long long space(void)
+{
+	unsigned long long pages = 0;
+	FILE *file = fopen("/proc/self/statm", "re");
+	if (file == NULL || fscanf(file, "%llu", &pages) != 1)
+		tap_bail("no /proc/self/statm");
+	fclose(file);
+	return pages * (unsigned long long)sysconf(_SC_PAGESIZE) >> 20;
+}
+
+static long long held(slabd_pool *pool)
+{
+	struct slabd_stats stats = {0};
+	slabd_get_stats(pool, &stats);
+	return (long long)(stats.refilled - stats.flushed);
+}
+
+static void ends(int fd, void *arg)
+{
+	slabd_pool *pool = fixture_pool(&fixture);
+	unsigned long long before;
+	pthread_t thread;
+	(void)fd;
+	(void)arg;
+	used = fixture_cache(pool, "late", 64);
+	if (pthread_key_create(&key, late) != 0)
+		tap_bail("no key");
+	pthread_create(&thread, NULL, ends_late, NULL);
+	pthread_join(thread, NULL);
+	before = space();
+	for (unsigned i = 0; i < THREADS; i++) {
+		pthread_create(&thread, NULL, ends_late, NULL);
+		pthread_join(thread, NULL);
+	}
+	tap_ok(is_sanitized() || space() - before < LATE_MOST * 10,
+	       "address space of threads that end in the last round is had "
+	       "back");
+	tap_note("%llu MiB of %d threads", space() - before, THREADS);
+	tap_ok(held(pool) < LATE_MOST * 64, "and objects: %lld left",
+	       held(pool));
+	tap_is(slabd_close(pool), 0, "close");
+}
+
 /* Who does not wait is told so, and not that slabd was slow. */
 static void impatient(int fd, void *arg)
 {
@@ -126,6 +198,8 @@ int main(void)
 	fixture_open(&fixture, "[pool default]\npage = 4k\nmax = 64M\n");
 	child_start(&child, client, NULL);
 	child_end(&child, "the client ends well");
+	child_start(&child, ends, NULL);
+	child_end(&child, "threads that end late");
 	child_start(&child, impatient, NULL);
 	child_end(&child, "who does not wait");
 	fixture_close(&fixture);

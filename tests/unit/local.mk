@@ -82,6 +82,7 @@ unit_tests += tests/unit/daemon/test_wants
 # Threads that race: TAP of their own, for the thread sanitizer.
 tap_programs += tests/unit/client/race_depot
 tap_programs += tests/unit/client/race_stopped
+tap_programs += tests/unit/client/race_way
 tap_programs += tests/unit/daemon/race_crew
 tap_programs += tests/unit/daemon/race_work
 tap_programs += tests/unit/shm/race_partial
