@@ -7,12 +7,17 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define LINE_BYTES 256
+#define NO_LINE "no memory for the reason: see errno"
 
 /* Its own memory, as thread-local room is scarce in a program that loads us
  * late; made when the thread's first call fails. */
 static __thread char *line;
+/* The last error's text: the line, or where there is no memory for one what is
+ * the same for all. */
+static __thread const char *said;
 /* Times that the thread's destructors have freed it: after the last one nobody
  * would. */
 static __thread unsigned char rounds;
@@ -24,6 +29,7 @@ static bool has_key;
 static void free_line(void *arg)
 {
 	line = NULL;
+	said = NULL;
 	rounds++;
 	free(arg);
 }
@@ -56,6 +62,9 @@ int error_set(int err, const char *format, ...)
 	if (at != NULL)
 		vsnprintf(at, LINE_BYTES, format, args);
 	va_end(args);
+	said = at;
+	if (at == NULL)
+		said = strchr(format, '%') == NULL ? format : NO_LINE;
 	errno = err;
 	return -1;
 }
@@ -70,7 +79,7 @@ bool error_forked(void)
 
 const char *slabd_last_error(void)
 {
-	return line != NULL ? line : "";
+	return said != NULL ? said : "";
 }
 
 const char *slabd_version(void)
