@@ -125,8 +125,11 @@ tests_system_proc_upgrade_SOURCES = tests/system/proc_upgrade.c $(asked_sources)
 tests_system_proc_upgrade_LDFLAGS = $(AM_LDFLAGS) $(asked_ldflags)
 # What proc_notify and others start in slabd's place.
 check_PROGRAMS += tests/system/played
+tap_scripts += tests/system/test_builds.sh
 tap_scripts += tests/system/test_musl.sh
 tap_scripts += tests/system/test_install.sh
+tap_scripts += tests/system/test_pages.sh
 tap_scripts += tests/system/test_replay.sh
 tap_scripts += tests/system/test_tools.sh
 EXTRA_DIST += tests/system/install_user.c tests/system/watched.c
+EXTRA_DIST += tests/system/large_pages.c

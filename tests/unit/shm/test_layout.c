@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/lib/rng.h"
 
@@ -19,6 +20,17 @@ static struct layout_geometry small(void)
 
 /* ---- geometry ----------------------------------------------------------- */
 
+/* Of the kernel's pages, as the test has them. */
+static uint64_t small_bytes = 4096;
+
+long __wrap_sysconf(int name);
+long __real_sysconf(int name);
+
+long __wrap_sysconf(int name)
+{
+	return name == _SC_PAGESIZE ? (long)small_bytes : __real_sysconf(name);
+}
+
 struct span {
 	uint64_t off, bytes;
 };
@@ -29,7 +41,7 @@ static void check_spans(const struct span *spans, unsigned n, uint64_t start,
 {
 	for (unsigned i = 0; i < n; i++) {
 		cr_assert_geq(spans[i].off, start, "table %u", i);
-		cr_assert_eq(spans[i].off % LINE_BYTES, 0, "table %u", i);
+		cr_assert_eq(spans[i].off % small_bytes, 0, "table %u", i);
 		start = spans[i].off + spans[i].bytes;
 	}
 	cr_assert_leq(start, end);
@@ -58,6 +70,10 @@ static void check_geometry(const struct layout_geometry *g)
 		{g->lists_off, lists * g->list_stride},
 		{g->tags_off, (g->n_units + 1) * LINES_PER_UNIT * LINE_BYTES},
 	};
+	/* What each client maps over a part of its own map. */
+	cr_assert_leq(g->words_off + layout_round_up(g, g->n_units * 8),
+	              g->lines_off);
+	cr_assert_eq((layout_data_align(g) >> UNIT_SHIFT) * 8, small_bytes);
 	check_spans(control, 10, sizeof(struct layout_head), g->control_bytes);
 	check_spans(shared, 6, 0, g->shared_bytes);
 	cr_assert_geq(g->want_words * 64, lists);
@@ -84,6 +100,7 @@ Test(geometry, tables_do_not_overlap)
 		uint32_t shift = g.page_shift - UNIT_SHIFT;
 		uint64_t pages = UINT64_C(1) << (25 - shift);
 		pages >>= rng_below(&rng, 26 - shift);
+		small_bytes = UINT64_C(4096) << 2 * rng_below(&rng, 3);
 		g.n_units = (1 + rng_next(&rng) % pages) << shift;
 		cr_assert_eq(layout_compute(&g), 0);
 		check_geometry(&g);
