@@ -468,24 +468,3 @@ json_t *report_cache_name(const struct pool *pool, uint32_t cache)
 		return json_null();
 	return report_text(pool->view.caches[cache].name);
 }
-
-void report_sum(const struct pool *pool, const struct usage *usage,
-                uint32_t node, struct report_sums *sums)
-{
-	for (uint32_t cache = 1; cache <= pool->n_caches; cache++) {
-		const struct usage_cell *cell = usage_cell(usage, cache, node);
-		uint64_t stride = pool->view.caches[cache - 1].stride;
-		uint64_t bytes = report_slab_bytes(pool, cache);
-		sums->carved_bytes += cell->slabs * bytes;
-		sums->used_bytes += usage_used(cell) * stride;
-		sums->held_bytes += cell->held * stride;
-		sums->free_bytes += cell->free * stride;
-		sums->waste_bytes += cell->slabs * bytes - cell->objects * stride;
-		sums->lent_bytes += cell->lent * bytes;
-		sums->lent_used_bytes += cell->lent_used * stride;
-		sums->borrowed_bytes += cell->lent_to * bytes;
-		sums->slabs += cell->slabs;
-		sums->partial += cell->partial;
-		sums->empty_slabs += cell->empty;
-	}
-}

@@ -176,7 +176,9 @@ struct report_sums {
 	uint64_t empty_slabs; /* free as a whole */
 };
 
-/* Adds up all caches on a home node. */
+/* Adds up all caches on a home node; and on all of them. */
 void report_sum(const struct pool *pool, const struct usage *usage,
                 uint32_t node, struct report_sums *sums);
+void report_sum_all(const struct pool *pool, const struct usage *usage,
+                    struct report_sums *sums);
 #endif

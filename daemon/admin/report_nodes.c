@@ -124,6 +124,43 @@ static json_t *balance_doc(struct report *r, struct pool *pool,
 	        refusals_doc(r, pool, node), "short", shorts_doc(pool, node));
 }
 
+static void sum_cell(const struct pool *pool, const struct usage *usage,
+                     uint32_t cache, uint32_t node, struct report_sums *sums)
+{
+	const struct usage_cell *cell = usage_cell(usage, cache, node);
+	uint64_t stride = pool->view.caches[cache - 1].stride;
+	uint64_t bytes = report_slab_bytes(pool, cache);
+	if (cell->slabs == 0 && cell->lent_to == 0)
+		return;
+	sums->carved_bytes += cell->slabs * bytes;
+	sums->used_bytes += usage_used(cell) * stride;
+	sums->held_bytes += cell->held * stride;
+	sums->free_bytes += cell->free * stride;
+	sums->waste_bytes += cell->slabs * bytes - cell->objects * stride;
+	sums->lent_bytes += cell->lent * bytes;
+	sums->lent_used_bytes += cell->lent_used * stride;
+	sums->borrowed_bytes += cell->lent_to * bytes;
+	sums->slabs += cell->slabs;
+	sums->partial += cell->partial;
+	sums->empty_slabs += cell->empty;
+}
+
+void report_sum(const struct pool *pool, const struct usage *usage,
+                uint32_t node, struct report_sums *sums)
+{
+	for (uint32_t cache = 1; cache <= pool->n_caches; cache++)
+		sum_cell(pool, usage, cache, node, sums);
+}
+
+/* In the order in which they lie. */
+void report_sum_all(const struct pool *pool, const struct usage *usage,
+                    struct report_sums *sums)
+{
+	for (uint32_t cache = 1; cache <= pool->n_caches; cache++)
+		for (uint32_t node = 0; node < usage->n_nodes; node++)
+			sum_cell(pool, usage, cache, node, sums);
+}
+
 static const struct report_field fields[] = {
 	REPORT_FIELD(report_sums, carved_bytes),
 	REPORT_FIELD(report_sums, used_bytes),

@@ -64,8 +64,7 @@ static json_t *pool_doc(struct report *r, struct pool *pool)
 	json_t *doc;
 	if (usage == NULL)
 		return NULL;
-	for (uint32_t node = 0; node < geo->n_nodes; node++)
-		report_sum(pool, usage, node, &sums);
+	report_sum_all(pool, usage, &sums);
 	doc = json_pack(
 	        "{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:i, s:b, s:b, s:o}",
 	        "nodes",

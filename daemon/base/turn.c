@@ -26,8 +26,7 @@ static struct {
 	struct turns turns;
 } at = {.schedstat = -1, .what = "", .turns = {.longest_what = ""}};
 
-/* For how long this thread has been ready to run without running. */
-static int64_t delay_ns(void)
+int64_t turn_delay_ns(void)
 {
 	char text[96];
 	char *end;
@@ -98,7 +97,7 @@ static void turn_ends(void)
 	if (took_ns > t->silent_ns)
 		t->silent_ns = took_ns;
 	if (took_ns >= SHORT_NS) {
-		int64_t waited_ns = delay_ns() - at.delay_ns;
+		int64_t waited_ns = turn_delay_ns() - at.delay_ns;
 		t->waited_ns += waited_ns;
 		took_ns -= waited_ns;
 	}
@@ -111,7 +110,7 @@ static void turn_ends(void)
 static void turn_begins(void)
 {
 	at.begin_ns = at.what_ns = clock_ns();
-	at.delay_ns = delay_ns();
+	at.delay_ns = turn_delay_ns();
 	at.what = at.most = "libevent";
 	at.most_ns = 0;
 }

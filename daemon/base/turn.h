@@ -43,6 +43,10 @@ void turn_at(const char *what);
 
 const struct turns *turn_counts(void);
 
+/* For how long this thread has been ready to run without a processor, from some
+ * time on; 0 where the kernel does not tell. */
+int64_t turn_delay_ns(void);
+
 static inline unsigned turn_bucket(int64_t ns)
 {
 	uint64_t us = ns < 0 ? 0 : (uint64_t)ns / 1000;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "daemon/base/clock.h"
+#include "daemon/base/turn.h"
 #include "daemon/pool/sweep.h"
 
 #define SLICE_NS CLOCK_MS
@@ -12,6 +13,8 @@
 #define OWED_NS (6 * CLOCK_MS) /* of which that much may be later */
 #define SWEEP_NS CLOCK_S      /* to wait for what the dead left */
 #define SUSPECT_NS (500 * CLOCK_MS) /* a client may wait for a CPU as long */
+#define SUSPECT_MAX_NS (10 * SUSPECT_NS) /* where slabd itself has to wait for one */
+#define DELAY_FACTOR 4 /* times as long as it does */
 
 /* One that is under way, and the time of the last one that is whole. */
 struct look {
@@ -28,6 +31,7 @@ struct looks {
 	struct audit auditing, audited;
 	int64_t waits_ns; /* for the sweep since then; 0: it does not */
 	int64_t last_ns;  /* the audit has but suspects since then; 0: not yet */
+	int64_t delay_ns; /* of ours by then */
 	int64_t took_ns;
 };
 
@@ -169,21 +173,31 @@ static bool is_swept(struct pool *pool, int64_t now_ns)
 	return !sweep_is_due(pool) || now_ns - looks->waits_ns > SWEEP_NS;
 }
 
+/* Whether a client that was in the middle of something has had a processor since
+ * then: where slabd has to wait for its own, others have to. */
+static bool has_lasted(const struct looks *looks, int64_t now_ns)
+{
+	int64_t since_ns = now_ns - looks->last_ns;
+	int64_t waited_ns = turn_delay_ns() - looks->delay_ns;
+	return since_ns > SUSPECT_MAX_NS ||
+	       since_ns - DELAY_FACTOR * waited_ns > SUSPECT_NS;
+}
+
 /* Whether no suspect is left, or has been one for long enough; once each was
  * looked at again. */
 static bool is_settled(struct pool *pool, int64_t now_ns)
 {
 	struct looks *looks = pool->looks;
-	int64_t since_ns;
-	if (looks->last_ns == 0)
+	if (looks->last_ns == 0) {
 		looks->last_ns = now_ns;
-	since_ns = now_ns - looks->last_ns;
+		looks->delay_ns = turn_delay_ns();
+	}
 	while (audit_again_srv(&looks->auditing))
 		if (clock_ns() - now_ns >= SLICE_NS)
 			return false;
 	return looks->auditing.n_suspects == 0 ||
-	       (since_ns > SUSPECT_NS &&
-	        (!sweep_is_due(pool) || since_ns > SWEEP_NS));
+	       (has_lasted(looks, now_ns) &&
+	        (!sweep_is_due(pool) || now_ns - looks->last_ns > SWEEP_NS));
 }
 
 static int audit_slice(struct pool *pool, int64_t now_ns)
