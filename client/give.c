@@ -3,27 +3,30 @@
 #include <errno.h>
 
 #include "client/error.h"
+#include "client/handle.h"
 #include "client/reach.h"
+#include "client/thread.h"
 #include "client/tools.h"
 #include "client/types.h"
 #include "shm/atom.h"
 #include "shm/tags.h"
 
-slabd_handle slabd_handle_of(slabd_pool *pool, const void *object)
-{
-	uint64_t off = (uint64_t)((const char *)object - pool->user.data);
-	if (off < pool->data_bytes)
-		return off;
-	error_set(EINVAL, "%p is not in pool %s", object,
-	          pool->view.head->name);
-	return SLABD_NO_HANDLE;
-}
+/* Of what a pool may have, what one client may have been given and not taken. */
+#define GIFTS_SHARE 8u
+#define TAKEN_PARTS 32u /* of that share, which are counted together */
+
+typedef unsigned long long number;
+
+/* ---- handles ------------------------------------------------------------- */
 
 __attribute__((cold, noinline)) static int no_object(const slabd_pool *pool,
                                                      uint64_t off)
 {
+	if (off >= pool->data_bytes)
+		return error_set(EINVAL, "this is no handle of pool %s",
+		                 pool->view.head->name);
 	return error_set(EINVAL, "no object of pool %s starts at 0x%llx",
-	                 pool->view.head->name, (unsigned long long)off);
+	                 pool->view.head->name, (number)off);
 }
 
 __attribute__((cold, noinline)) static int no_mapping(void)
@@ -52,14 +55,87 @@ static void *show(const struct slabd_pool *pool, uint64_t off)
 	return object;
 }
 
+__attribute__((cold, noinline)) static int was_freed(int err, uint64_t off)
+{
+	return error_set(err, "the object of this handle was freed: another "
+	                 "may be at 0x%llx now", (number)off);
+}
+
+slabd_handle slabd_handle_of(slabd_pool *pool, const void *object)
+{
+	uint64_t off = (uint64_t)((const char *)object - pool->user.data);
+	uint16_t *tag;
+	if (off >= pool->data_bytes)
+		return error_set(EINVAL, "%p is not in pool %s", object,
+		                 pool->view.head->name),
+		       SLABD_NO_HANDLE;
+	tag = slab_tag_of(&pool->view, off);
+	if (tag == NULL)
+		return no_object(pool, off), SLABD_NO_HANDLE;
+	if (atom_load(pool->alive) != 0)
+		tags_know_own(tag, (uint16_t)pool->user.id);
+	return handle_make(off, atom_load(slab_gen_of(&pool->view, tag)));
+}
+
+/* The tag of a handle's object, or NULL where none starts. */
+static uint16_t *tag_of(const slabd_pool *pool, slabd_handle handle)
+{
+	return slab_tag_of(&pool->view, handle_off(handle));
+}
+
+static bool is_same(const slabd_pool *pool, const uint16_t *tag,
+                    slabd_handle handle)
+{
+	return GEN_OBJECT(atom_load(slab_gen_of(&pool->view, tag))) ==
+	       handle_object(handle);
+}
+
+static bool is_waiting(const slabd_pool *pool, const uint16_t *tag)
+{
+	return (atom_load(slab_gen_of(&pool->view, tag)) & GEN_WAITING) != 0;
+}
+
 void *slabd_pointer(slabd_pool *pool, slabd_handle handle)
 {
-	if (slab_tag_of(&pool->view, handle) == NULL)
-		return no_object(pool, handle), NULL;
-	if (!reach_offset(pool, handle))
+	uint64_t off = handle_off(handle);
+	const uint16_t *tag = slab_tag_of(&pool->view, off);
+	if (tag == NULL)
+		return no_object(pool, off), NULL;
+	if (!is_same(pool, tag, handle))
+		return was_freed(EINVAL, off), NULL;
+	if (!reach_offset(pool, off))
 		return no_mapping(), NULL;
-	return show(pool, handle);
+	return show(pool, off);
 }
+
+unsigned slabd_owner(slabd_pool *pool, slabd_handle handle, int *given)
+{
+	uint64_t off = handle_off(handle);
+	const uint16_t *at = slab_tag_of(&pool->view, off);
+	uint16_t tag;
+	if (at == NULL)
+		return no_object(pool, off), 0;
+	tag = atom_load(at);
+	if (tag == TAG_FREE || TAG_OWNER(tag) > CLIENT_ID_MAX ||
+	    !is_same(pool, at, handle))
+		return was_freed(ENOENT, off), 0;
+	if (given != NULL) {
+		*given = (tag & TAG_KNOWN) != 0 &&
+		         is_waiting(pool, at);
+		if (atom_load(&tools_on))
+			tools_wrote(given, sizeof(*given));
+	}
+	return TAG_OWNER(tag);
+}
+
+/* Of the slab there, which stays as something in it is owned. */
+static uint64_t stride_at(const struct view *view, uint64_t off)
+{
+	uint64_t word = atom_load(&view->words[off >> UNIT_SHIFT]);
+	return view->caches[WORD_CACHE(word) - 1].stride;
+}
+
+/* ---- give ---------------------------------------------------------------- */
 
 __attribute__((cold, noinline)) static int no_receiver(const slabd_pool *pool,
                                                        unsigned client_id)
@@ -69,11 +145,45 @@ __attribute__((cold, noinline)) static int no_receiver(const slabd_pool *pool,
 }
 
 __attribute__((cold, noinline)) static int not_own(const slabd_pool *pool,
-                                                   uint64_t off)
+                                                   uint64_t off, uint16_t tag)
 {
 	view_count(&pool->view, pool->user.id, STAT_REFUSED, 1);
-	return error_set(EPERM, "object 0x%llx is not this client's to give",
-	                 (unsigned long long)off);
+	if (tag == TAG_FREE || TAG_OWNER(tag) > CLIENT_ID_MAX)
+		return error_set(EPERM, "object 0x%llx is free: it is not this "
+		                 "client's to give", (number)off);
+	return error_set(EPERM, "object 0x%llx is not this client's to give: "
+	                 "it is %s client, %u", (number)off,
+	                 TAG_OWNER(tag) == pool->user.id ? "a gift to this"
+	                                                 : "owned by another",
+	                 TAG_OWNER(tag));
+}
+
+__attribute__((cold, noinline)) static int freed_here(const slabd_pool *pool,
+                                                      uint64_t off)
+{
+	view_count(&pool->view, pool->user.id, STAT_REFUSED, 1);
+	return error_set(EPERM, "object 0x%llx is not this client's to give: "
+	                 "this thread has freed it", (number)off);
+}
+
+__attribute__((cold, noinline)) static int too_many(const slabd_pool *pool,
+                                                    unsigned client_id)
+{
+	return error_set(EAGAIN, "client %u has not taken %llu KiB of gifts: "
+	                 "the most is %llu KiB, an eighth of pool %s; wait "
+	                 "until it takes some", client_id,
+	                 (number)view_gifts(&pool->view, client_id) >> 10,
+	                 (number)pool->max_bytes / GIFTS_SHARE >> 10,
+	                 pool->view.head->name);
+}
+
+/* One at least, whatever its size. */
+static bool has_room(const slabd_pool *pool, unsigned client_id,
+                     uint64_t stride)
+{
+	int64_t waiting = view_gifts(&pool->view, client_id);
+	return waiting <= 0 ||
+	       (uint64_t)waiting + stride <= pool->max_bytes / GIFTS_SHARE;
 }
 
 /*
@@ -83,67 +193,218 @@ __attribute__((cold, noinline)) static int not_own(const slabd_pool *pool,
  * the death, finds the tag. So no fence is needed between store and look.
  *
  * If we stood still for so long that its id is another client's, the tag may be
- * ours from before or that one's from after a claim of the object: we leave it,
- * say once more where it lies, and it is free at the latest when that client
- * ends. A standstill as long just before the cas is the one that would take
- * another's object: ARCHITECTURE.md has the bound.
+ * ours from before or one that was given to that one since: we leave it, say
+ * once more where it lies, and it is free at the latest when that client ends. A
+ * standstill as long just before the cas is the one that would take another's
+ * gift: ARCHITECTURE.md has the bound.
+ *
+ * The receiver's count follows the tag: who is killed in between leaves it an
+ * object short, and the bound that much wider.
  */
-int slabd_give(slabd_pool *pool, void *object, unsigned client_id)
+static int hand_over(slabd_pool *pool, uint64_t off, uint16_t *tag,
+                     unsigned client_id, uint64_t receiver)
 {
+	const struct view *view = &pool->view;
 	uint16_t own = (uint16_t)pool->user.id;
 	uint16_t other = (uint16_t)client_id;
+	uint32_t head = slab_head_of(view, off);
+	uint64_t stride = stride_at(view, off);
+	if (!has_room(pool, client_id, stride))
+		return too_many(pool, client_id);
+	view_touch_any(view, client_id, head);
+	if (atom_load(&tools_on))
+		tools_give(pool->user.data + off);
+	if (!tags_give_own(tag, slab_gen_of(view, tag), own, other))
+		return not_own(pool, off, atom_load(tag));
+	if (view_client_word(view, client_id) != receiver) {
+		if (!view_client_live(view, client_id) &&
+		    tags_ungive_own(tag, slab_gen_of(view, tag), own, other))
+			return no_receiver(pool, client_id);
+		view_touch_any(view, client_id, head);
+	}
+	view_count_gifts(view, client_id, GIFTS_GIVEN, stride);
+	return 0;
+}
+
+static int give(slabd_pool *pool, void *object, unsigned client_id)
+{
 	uint64_t off = (uint64_t)((char *)object - pool->user.data);
 	const struct view *view = &pool->view;
-	uint32_t head;
 	uint64_t receiver;
-	uint16_t *tag;
-	if (!pool_alive(pool))
-		return -1;
-	tag = slab_tag_of(view, off);
+	uint16_t *tag = slab_tag_of(view, off);
 	if (tag == NULL)
 		return no_object(pool, off);
 	receiver = view_client_word(view, client_id);
 	if (receiver == 0)
 		return no_receiver(pool, client_id);
 	/* Its slab stays, as the object is ours. */
-	if (atom_load(tag) != own)
-		return not_own(pool, off);
-	head = slab_head_of(view, off);
+	if (!tags_has_own(tag, slab_gen_of(view, tag),
+	                  (uint16_t)pool->user.id))
+		return not_own(pool, off, atom_load(tag));
+	if (thread_holds(pool, object))
+		return freed_here(pool, off);
 	if (!reach_touched(pool, client_id))
 		return no_mapping();
-	view_touch_any(view, client_id, head);
-	if (atom_load(&tools_on))
-		tools_give(object);
-	if (!tags_give_own(tag, own, other))
-		return not_own(pool, off);
-	if (view_client_word(view, client_id) == receiver)
-		return 0;
-	if (!view_client_live(view, client_id) &&
-	    tags_ungive_own(tag, own, other))
-		return no_receiver(pool, client_id);
-	view_touch_any(view, client_id, head);
-	return 0;
+	return hand_over(pool, off, tag, client_id, receiver);
 }
 
-__attribute__((cold, noinline)) static int not_given(uint64_t off)
+int slabd_give(slabd_pool *pool, void *object, unsigned client_id)
 {
+	return pool_alive(pool) ? give(pool, object, client_id) : -1;
+}
+
+size_t slabd_give_bulk(slabd_pool *pool, void *const *objects, size_t n,
+                       unsigned client_id)
+{
+	size_t done = 0;
+	if (!pool_alive(pool))
+		return 0;
+	while (done < n && give(pool, objects[done], client_id) == 0)
+		done++;
+	return done;
+}
+
+/* ---- take ---------------------------------------------------------------- */
+
+__attribute__((cold, noinline)) static int not_given(const slabd_pool *pool,
+                                                     slabd_handle handle,
+                                                     const uint16_t *tag)
+{
+	uint64_t off = handle_off(handle);
+	view_count(&pool->view, pool->user.id, STAT_REFUSED, 1);
+	if (!is_same(pool, tag, handle))
+		return was_freed(EPERM, off);
+	if (TAG_OWNER(atom_load(tag)) == pool->user.id)
+		return error_set(EPERM, "object 0x%llx is this client's own: "
+		                 "it was taken already, or never given",
+		                 (number)off);
 	return error_set(EPERM, "object 0x%llx was not given to this client",
-	                 (unsigned long long)off);
+	                 (number)off);
+}
+
+/* By the batch: givers look at the count, and each change of it is a cache line
+ * that they fetch. */
+static void count_taken(slabd_pool *pool, uint64_t bytes)
+{
+	uint64_t batch = pool->max_bytes / GIFTS_SHARE / TAKEN_PARTS;
+	if (atom_add(&pool->taken_bytes, bytes) + bytes < batch)
+		return;
+	/* pairs: count_taken, of another thread: one of them has it. */
+	bytes = atom_swap(&pool->taken_bytes, UINT64_C(0));
+	view_count_gifts(&pool->view, pool->user.id, GIFTS_TAKEN, bytes);
+}
+
+static void *take(slabd_pool *pool, slabd_handle handle)
+{
+	const struct view *view = &pool->view;
+	uint64_t off = handle_off(handle);
+	uint16_t *tag = tag_of(pool, handle);
+	if (tag == NULL)
+		return no_object(pool, off), NULL;
+	if (!reach_offset(pool, off))
+		return no_mapping(), NULL;
+	if (!tags_take_own(tag, slab_gen_of(view, tag),
+	                   (uint16_t)pool->user.id, handle_object(handle)))
+		return not_given(pool, handle, tag), NULL;
+	count_taken(pool, stride_at(view, off));
+	return show(pool, off);
 }
 
 void *slabd_take(slabd_pool *pool, slabd_handle handle)
 {
-	uint16_t *tag;
+	return pool_alive(pool) ? take(pool, handle) : NULL;
+}
+
+size_t slabd_take_bulk(slabd_pool *pool, const slabd_handle *handles, size_t n,
+                       void **objects)
+{
+	size_t done = 0;
 	if (!pool_alive(pool))
-		return NULL;
-	tag = slab_tag_of(&pool->view, handle);
-	if (tag == NULL)
-		return no_object(pool, handle), NULL;
-	/* pairs: tags_give_own; what the giver wrote is there. */
-	if (atom_load_acquire(tag) == pool->user.id) {
-		if (!reach_offset(pool, handle))
-			return no_mapping(), NULL;
-		return show(pool, handle);
+		return 0;
+	while (done < n &&
+	       (objects[done] = take(pool, handles[done])) != NULL)
+		done++;
+	if (atom_load(&tools_on))
+		tools_wrote(objects, done * sizeof(*objects));
+	return done;
+}
+
+/* ---- what was given to this client --------------------------------------- */
+
+/* Where a walk over gifts is. */
+struct gifts {
+	slabd_pool *pool;
+	uint64_t from; /* offsets before it are passed over */
+	slabd_handle *handles;
+	size_t n;
+	size_t most;
+};
+
+/* Of one slab. It may go and another come meanwhile, as long as nothing in it is
+ * ours: so each that is met is looked up anew. */
+static void list_slab(struct gifts *gifts, uint32_t head,
+                      const struct layout_cache *row)
+{
+	const struct view *view = &gifts->pool->view;
+	const uint16_t *tags = slab_tags(view, head);
+	uint16_t mine = (uint16_t)(gifts->pool->user.id | TAG_KNOWN);
+	uint64_t start = ((uint64_t)head << UNIT_SHIFT) +
+	                 slab_colour(row, head);
+	for (uint32_t i = 0; i < row->n_objs && gifts->n < gifts->most; i++) {
+		uint64_t off = start + (uint64_t)i * row->stride;
+		uint16_t gen;
+		if (off < gifts->from || atom_load(&tags[i]) != mine ||
+		    slab_tag_of(view, off) != &tags[i])
+			continue;
+		gen = atom_load(slab_gen_of(view, &tags[i]));
+		if ((gen & GEN_WAITING) == 0)
+			continue;
+		gifts->handles[gifts->n++] = handle_make(off, gen);
 	}
-	return not_given(handle), NULL;
+}
+
+/* The slabs that begin in a granule. */
+static void list_granule(struct gifts *gifts, uint64_t granule)
+{
+	const struct view *view = &gifts->pool->view;
+	uint64_t unit = granule << GRANULE_SHIFT;
+	uint64_t end = unit + (UINT64_C(1) << GRANULE_SHIFT);
+	end = end < view->geo.n_units ? end : view->geo.n_units;
+	for (; unit < end && gifts->n < gifts->most; unit++) {
+		/* pairs: put_words; the slab's tags and its cache are there. */
+		uint64_t word = atom_load_acquire(&view->words[unit]);
+		const struct layout_cache *row =
+			view_cache(view, WORD_CACHE(word));
+		if (row != NULL && WORD_BACK(word) == 0)
+			list_slab(gifts, (uint32_t)unit, row);
+	}
+}
+
+/* Who gives notes the place before the tag says so: there is no other. */
+size_t slabd_gifts(slabd_pool *pool, slabd_handle after, size_t n,
+                   slabd_handle *handles)
+{
+	const uint64_t *touched;
+	struct gifts gifts = {.pool = pool, .handles = handles, .most = n};
+	uint64_t n_granules = pool->view.geo.n_granules;
+	uint32_t shift = pool->view.geo.page_shift;
+	uint64_t granule = 0;
+	if (!pool_alive(pool))
+		return 0;
+	touched = view_touched(&pool->view, pool->user.id);
+	if (after != SLABD_NO_HANDLE) {
+		gifts.from = handle_off(after) + 1;
+		/* Its slab begins in the same page. */
+		granule = gifts.from >> shift << shift >> UNIT_SHIFT >>
+		          GRANULE_SHIFT;
+	}
+	for (; granule < n_granules && gifts.n < n; granule++) {
+		/* pairs: view_touch_any */
+		uint64_t word = atom_load_acquire(&touched[granule / 64]);
+		if ((word >> (granule % 64) & 1) != 0)
+			list_granule(&gifts, granule);
+	}
+	if (atom_load(&tools_on))
+		tools_wrote(handles, gifts.n * sizeof(*handles));
+	return gifts.n;
 }

@@ -17,6 +17,7 @@ libclient_la_SOURCES += client/doorbell.c client/doorbell.h
 libclient_la_SOURCES += client/error.c client/error.h
 libclient_la_SOURCES += client/free.c
 libclient_la_SOURCES += client/give.c
+libclient_la_SOURCES += client/handle.h
 libclient_la_SOURCES += client/handshake.c client/handshake.h
 libclient_la_SOURCES += client/helper.c client/helper.h
 libclient_la_SOURCES += client/held.c client/held.h
@@ -40,7 +41,7 @@ libclient_la_SOURCES += client/tools.c client/tools.h
 libclient_la_SOURCES += client/want.c client/want.h
 
 include_HEADERS += client/slabclient.h client/slabclient_hit.h
-include_HEADERS += client/slabclient_about.h
+include_HEADERS += client/slabclient_about.h client/slabclient_give.h
 lib_LTLIBRARIES += client/libslabclient.la
 client_libslabclient_la_SOURCES =
 client_libslabclient_la_LIBADD = libclient.la libshm.la

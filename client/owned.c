@@ -80,7 +80,9 @@ bool owned_next(struct owned *walk, uint64_t *off)
 		const uint16_t *tags = slab_tags(view, walk->unit);
 		while (walk->ix < row->n_objs) {
 			uint32_t ix = walk->ix++;
-			if (atom_load(&tags[ix]) != walk->id)
+			if (!tags_has_own(&tags[ix],
+			                  slab_gen_of(view, &tags[ix]),
+			                  (uint16_t)walk->id))
 				continue;
 			*off = ((uint64_t)walk->unit << UNIT_SHIFT) +
 			       slab_colour(row, walk->unit) +

@@ -62,7 +62,9 @@ static void open_ready(const struct view *view)
 		atom_store(&pool->view.open_lists, lists);
 	if (lines > atom_load(&view->open_lines) &&
 	    open_shared(pool, geo->tags_off,
-	                geo->tags_off + lines * LINE_BYTES) == 0)
+	                geo->tags_off + lines * LINE_BYTES) == 0 &&
+	    open_shared(pool, geo->gens_off,
+	                geo->gens_off + lines * LINE_BYTES) == 0)
 		atom_store(&pool->view.open_lines,
 		           lines == geo->n_units * LINES_PER_UNIT ? UINT64_MAX
 		                                                  : lines);

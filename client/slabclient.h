@@ -95,7 +95,7 @@ struct slabd_stats {
 	uint64_t rings;         /* times slabd was told of a shortage */
 	uint64_t waits;         /* times an allocation waited for growth */
 	uint64_t failures;      /* allocations that ended in ENOMEM */
-	uint64_t refused;       /* frees and gives of what was not the caller's */
+	uint64_t refused;       /* frees, gives, takes of what was not the caller's */
 	uint64_t resumes;       /* times the connection to slabd came back */
 	/* Those of remote_allocs for which the thread's own node might still
 	 * have grown: it did not within the setting remote_wait. */
@@ -236,35 +236,8 @@ size_t slabd_alloc_bulk(slabd_cache *cache, size_t n, void **out);
 /* Frees n objects of the cache; NULLs are passed over. */
 void slabd_free_bulk(slabd_cache *cache, size_t n, void *const *objects);
 
-/* The handle of an object's first byte: valid in every process. Errors:
- * EINVAL for a pointer outside the pool (returns SLABD_NO_HANDLE). */
-slabd_handle slabd_handle_of(slabd_pool *pool, const void *object);
-#define SLABD_NO_HANDLE UINT64_MAX
-
-/* The address of a handle here; the object is accessible from then on, as what
- * slabd_alloc and slabd_take return. Errors: EINVAL for no object's handle,
- * ENOMEM this process has no mapping left. Says nothing of who owns it: see
- * slabd_take. */
-void *slabd_pointer(slabd_pool *pool, slabd_handle handle);
-
-/* This client's id, 1 to 32767; 0 with ENOTCONN in a forked child. */
+/* This client's id, 1 to 32766; 0 with ENOTCONN in a forked child. */
 unsigned slabd_client_id(slabd_pool *pool);
-
-/*
- * Makes another client the owner of an object.
- *
- * On success the caller no longer owns it; tell the other its handle by any
- * means. Wait-free. Errors: EPERM the caller does not own it, EINVAL no object
- * there, ESRCH no such client, ENOMEM this process has no mapping left (the
- * object stays its own), ENOTCONN in a forked child. Should the receiver
- * die before it takes the object, slabd frees it.
- */
-int slabd_give(slabd_pool *pool, void *object, unsigned client_id);
-
-/* Returns the object of a handle that was given to this client. Wait-free.
- * Errors: EPERM it is not this client's, EINVAL no object there, ENOMEM this
- * process has no mapping left (the object stays its own), ENOTCONN. */
-void *slabd_take(slabd_pool *pool, slabd_handle handle);
 
 /* Makes the calling thread count as on a node (the kernel's id) of this pool;
  * -1 follows the CPU again. Errors: EINVAL no such node, ENOMEM this process
@@ -316,5 +289,6 @@ const char *slabd_version(void);
 #endif
 
 #include "slabclient_about.h"
+#include "slabclient_give.h"
 #include "slabclient_hit.h"
 #endif

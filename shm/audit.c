@@ -129,9 +129,10 @@ static bool check_run(struct audit *audit, uint32_t head,
 	return true;
 }
 
-static void check_owner(struct audit *audit, uint32_t head, uint32_t owner)
+static void check_owner(struct audit *audit, uint32_t head, uint32_t tag)
 {
 	const struct view *view = audit->view;
+	uint32_t owner = TAG_OWNER(tag);
 	if (owner < CLIENT_IDS &&
 	    (atom_load(&view->clients[owner].word) & 0xff) == CLIENT_DEAD) {
 		audit->orphans++;
@@ -140,7 +141,7 @@ static void check_owner(struct audit *audit, uint32_t head, uint32_t owner)
 	/* An owner who freed the object and left meanwhile is no fault, so
 	 * this is looked at by the caller with the tag read once more. */
 	audit->lost++;
-	audit_fault(audit, AUDIT_TAG_OWNER, head, owner, 0);
+	audit_fault(audit, AUDIT_TAG_OWNER, head, tag, 0);
 }
 
 /* A run of objects with the same tag. */
@@ -152,7 +153,8 @@ static void check_tag_run(struct audit *audit, uint32_t head,
 		audit->objects += n;
 		audit->free += tag == TAG_FREE ? n : 0;
 		audit->owned += tag != TAG_FREE ? n : 0;
-		if (tag == TAG_FREE || view_client_live(audit->view, tag))
+		if (tag == TAG_FREE ||
+		    view_client_live(audit->view, TAG_OWNER(tag)))
 			return;
 	}
 	for (uint32_t i = from; i < from + n; i++) {

@@ -70,7 +70,8 @@ static void place_shared(struct layout_geometry *geo)
 	geo->list_sum_words = (geo->list_words + 63) / 64;
 	geo->n_granules = (geo->n_units + (1u << GRANULE_SHIFT) - 1) >>
 	                  GRANULE_SHIFT;
-	geo->touched_words = (geo->n_granules + 511) / 512 * 8;
+	geo->gifts_word = (geo->n_granules + 511) / 512 * 8;
+	geo->touched_words = geo->gifts_word + GIFTS_WORDS;
 	/* An odd count of lines, so that lists do not share cache sets. */
 	geo->list_stride =
 	        ((geo->list_words + geo->list_sum_words) * 8 + 127) / 128 * 128 +
@@ -84,6 +85,8 @@ static void place_shared(struct layout_geometry *geo)
 	/* And as many lines more as the largest run has: who looks at tags by the
 	 * row of a cache that is just made anew reads within the file. */
 	geo->tags_off = place(geo, &end, (geo->n_units + 1) * LINES_PER_UNIT *
+	                                    LINE_BYTES);
+	geo->gens_off = place(geo, &end, (geo->n_units + 1) * LINES_PER_UNIT *
 	                                    LINE_BYTES);
 	geo->shared_bytes = end;
 }

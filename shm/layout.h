@@ -9,9 +9,9 @@
  *   | opens (a bit a cache, a row a client) | names (of clients) |
  *   +---------------------------------------+--------------------+
  *   shared  written by clients; slabd trusts none of it
- *   +-------+----------------+-------+---------+-----------------------+------+
- *   | wants | leases, starts | stats | touched | lists (cache by node) | tags |
- *   +-------+----------------+-------+---------+-----------------------+------+
+ *   +-------+----------------+-------+---------+-------+------+-------------+
+ *   | wants | leases, starts | stats | touched | lists | tags | generations |
+ *   +-------+----------------+-------+---------+-------+------+-------------+
  *   data    one file a node, mapped one after the other: objects alone
  *
  * A unit is 64 KiB of data, the smallest slab. A slab is 2^order units that
@@ -53,7 +53,9 @@
 #define NODES_MAX 64u
 #define CPUS_MAX 8192u
 #define CACHES_MAX 4096u
-#define CLIENT_IDS 32768u /* ids 1..32767; 0 is nobody */
+#define CLIENT_IDS 32768u    /* rows, of which 0 is nobody's */
+#define CLIENT_ID_MAX 32766u
+#define GIFTS_WORDS 16u   /* see view_gifts_at */
 #define NAME_BYTES 64u    /* with the terminating zero */
 #define NODE_NONE 0xffu
 #define TAG_FREE 0u
@@ -86,8 +88,7 @@ struct layout_node {
 #define NODE_HAS_CPU 1u
 #define NODE_SIMULATED 2u /* (C) */
 
-/* One cache. Written before state becomes CACHE_LIVE, constant while it is. 128
- * bytes. */
+/* One cache, written before state becomes CACHE_LIVE. 128 bytes. */
 struct layout_cache {
 	char name[NAME_BYTES]; /* (C) */
 	uint32_t size;         /* (C) bytes asked for */
@@ -114,7 +115,6 @@ struct layout_cache {
 enum cache_state { CACHE_NONE, CACHE_LIVE, CACHE_GONE };
 
 #define CACHE_STRICT 1u /* local node or NULL */
-
 /* Of a request alone, see slabclient.h. */
 #define CACHE_FIND 2u
 #define CACHE_NEW 4u
@@ -246,7 +246,8 @@ struct layout_head {
 	uint64_t instance;  /* (C) random: tells this pool from one made anew */
 	uint32_t top_id;    /* (D) the highest that was ever handed out */
 	uint32_t aside;     /* (D) 1: tags were lost, and nobody new comes in */
-	uint64_t spare2[3]; /* (X) */
+	uint32_t carves, sweeping; /* (D) so far; 1 + a sweep's granule, or 0 */
+	uint64_t spare2[2]; /* (X) */
 };
 
 /*
@@ -288,14 +289,14 @@ struct layout_geometry {
 	uint64_t open_words; /* of a client's row of opens */
 	/* shared */
 	uint64_t wants_off, leases_off, starts_off, stats_off, touched_off;
-	uint64_t lists_off, tags_off;
-	uint64_t shared_bytes;
+	uint64_t lists_off, tags_off, gens_off, shared_bytes;
 	uint64_t list_stride;    /* bytes a list */
 	uint64_t list_sum_words; /* words of its summary, which comes first */
 	uint64_t list_words;     /* words of its bitmap */
 	uint64_t want_words;
 	uint64_t n_granules;
 	uint64_t touched_words; /* a client id's, whole cache lines */
+	uint64_t gifts_word;    /* of these, where its gifts are counted */
 };
 
 /* Fills in the offsets from the counts, and from the kernel's pages: who shares

@@ -173,6 +173,7 @@ struct release {
 	uint64_t stride;
 	uint64_t n_objs;
 	uint16_t *tags;
+	const struct view *view;
 	uint32_t head;
 };
 
@@ -192,6 +193,7 @@ static bool release_enter(struct release *at, const struct view *view,
 	at->stride = place.cache->stride;
 	at->n_objs = place.cache->n_objs;
 	at->tags = place.tag - place.ix;
+	at->view = view;
 	return true;
 }
 
@@ -202,6 +204,15 @@ static bool are_four(void *const *objects, uint32_t left, uint64_t stride)
 	return left >= TAGS_WORD && objects[1] == first + stride &&
 	       objects[2] == first + 2 * stride &&
 	       objects[3] == first + 3 * stride;
+}
+
+/* One that somebody has a handle of, or that is not this user's. */
+__attribute__((noinline)) static void
+release_known(const struct release *at, uint64_t ix, uint16_t own,
+              uint32_t *refused)
+{
+	uint16_t *tag = at->tags + ix;
+	*refused += !tags_free_known_own(tag, slab_gen_of(at->view, tag), own);
 }
 
 /* Frees the object at an offset from the slab's first, and where it can the
@@ -219,7 +230,8 @@ static uint32_t release_one(const struct release *at, uint64_t in, uint16_t own,
 	    are_four(objects, left, at->stride) &&
 	    tags_free_four_own(at->tags + ix, own))
 		return TAGS_WORD;
-	*refused += !tags_free_own(at->tags + ix, own);
+	if (!tags_free_own(at->tags + ix, own))
+		release_known(at, ix, own, refused);
 	return 1;
 }
 

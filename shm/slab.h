@@ -31,7 +31,7 @@
 struct slab_user {
 	const struct view *view;
 	char *data;     /* where the pool's data is mapped here */
-	uint32_t id;    /* 1..32767 */
+	uint32_t id;    /* 1..CLIENT_ID_MAX */
 	uint32_t epoch; /* low 16 bits go into leases */
 	bool home_only; /* claims nothing that is lent to a list */
 	bool counts;    /* the caller counts what is remote, not the claim */
@@ -52,9 +52,16 @@ uint16_t *slab_tags(const struct view *view, uint32_t head);
 uint16_t *slab_reach_tags(const struct view *view, uint64_t line)
 	__attribute__((cold));
 
-/* off / stride by a multiplication; exact for off < 2^32, at
- * least 2^33 for a small negative one (Lemire, Kaser and
- * Kurz, "Faster remainder by direct computation", 2019). */
+/* The generation beside a tag. */
+static inline uint16_t *slab_gen_of(const struct view *view,
+                                    const uint16_t *tag)
+{
+	return view->gens + (tag - view->tags);
+}
+
+/* off / stride by a multiplication; exact for off < 2^32, at least 2^33 for a
+ * small negative one (Lemire, Kaser and Kurz, "Faster remainder by direct
+ * computation", 2019). */
 static inline uint64_t slab_index(uint64_t magic, uint64_t off)
 {
 	__extension__ typedef unsigned __int128 wide;
@@ -110,8 +117,7 @@ static inline uint32_t slab_head_of(const struct view *view, uint64_t off)
 /* Tag lines that a slab of a cache takes. */
 uint32_t slab_lines(const struct layout_cache *cache);
 
-/* Finds the object at an offset of the pool's data. 0; -EINVAL when no
- * object starts there. */
+/* The object at an offset of the pool's data. 0; -EINVAL: none starts there. */
 int slab_locate(const struct view *view, uint64_t off,
                 struct slab_place *place);
 
@@ -131,20 +137,19 @@ uint32_t slab_claim_any(const struct slab_user *user, uint32_t cache,
 uint32_t slab_release_any(const struct slab_user *user, uint32_t n,
                           void *const *objects);
 
-/* Sets the slab's bit on its own list if the tags say so. */
+/* Sets the slab's bit on its list if the tags say so. */
 void slab_relist_any(const struct view *view, uint32_t head);
 
-/* Makes a slab of free units; tag_line is a run of slab_lines() lines that is
- * nobody's. list is the node index on whose list it stands. */
+/* Makes a slab of free units, on a node's list; tag_line is a run of slab_lines()
+ * lines that is nobody's. */
 void slab_carve_srv(const struct view *view, uint32_t head, uint32_t cache,
                     uint32_t home, uint32_t list, uint32_t tag_line);
 
-/* Empties the units of a slab whose objects are all free. 0, -EBUSY when its
- * lease is held or something is owned. */
+/* Empties the units of a slab. 0; -EBUSY its lease is held or a tag not free. */
 int slab_reclaim_srv(const struct view *view, uint32_t head);
 
-/* Has a slab stand on another node's list, its home's among them: it is lent,
- * or returned. 0; -EINVAL no slab begins here; -EBUSY its lease is held. */
+/* Lends a slab to a node's list, or returns it to its home's. 0; -EINVAL no slab
+ * begins here; -EBUSY its lease is held. */
 int slab_lend_srv(const struct view *view, uint32_t head, uint32_t list);
 
 /*
@@ -173,12 +178,10 @@ int slab_repair_srv(const struct view *view, uint32_t unit, uint32_t end);
 
 /* What sweeps did. */
 struct slab_swept {
-	uint64_t objects;
-	uint64_t leases;
-	uint64_t bits; /* list bits that were missing */
-	uint64_t looks; /* tags that were looked at */
-	/* Objects by the tag that they carried. */
-	uint32_t by_id[65536];
+	uint64_t objects, leases;
+	uint64_t bits;         /* list bits that were missing */
+	uint64_t looks;        /* tags that were looked at */
+	uint32_t by_id[65536]; /* objects by the owner that they had */
 };
 
 /*

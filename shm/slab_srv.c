@@ -37,9 +37,12 @@ void slab_carve_srv(const struct view *view, uint32_t head, uint32_t cache,
 {
 	const struct layout_cache *row = &view->caches[cache - 1];
 	uint32_t *lines = (uint32_t *)(uintptr_t)view->lines;
+	uint32_t *carves = (uint32_t *)(uintptr_t)&view->head->carves;
 	struct partial to = partial_of(view, cache, list);
 	atom_store(&lines[head], tag_line);
 	tags_init_srv(slab_tags(view, head), row->n_objs, slab_lines(row));
+	tags_start_srv(slab_gen_of(view, slab_tags(view, head)), row->n_objs,
+	               ++*carves);
 	free_lease(view, head);
 	put_words(view, head, 1u << row->order,
 	          WORD_MAKE(cache, home, 0, list));
@@ -178,8 +181,10 @@ static uint32_t sweep_at(const struct view *view, uint32_t head,
 		return 1;
 	swept->looks += row->n_objs;
 	(void)tags_pad_srv(slab_tags(view, head), row->n_objs, slab_lines(row));
-	swept->objects += tags_sweep_srv(slab_tags(view, head), row->n_objs,
-	                                 living, swept->by_id);
+	swept->objects += tags_sweep_srv(
+		slab_tags(view, head),
+		slab_gen_of(view, slab_tags(view, head)), row->n_objs, living,
+		swept->by_id);
 	/* pairs: partial_clear_any; the tags are free before the look at the
 	 * bit. lease_break_srv counts on it, too. */
 	atom_fence();

@@ -23,21 +23,95 @@ uint32_t tags_pad_srv(uint16_t *tags, uint32_t n, uint32_t n_lines)
 	return wrong;
 }
 
-bool tags_ungive_own(uint16_t *tag, uint16_t own, uint16_t other)
+/* Multiples of the golden ratio's part of 2^15: the starts of carves that follow
+ * each other lie far apart (Knuth, The Art of Computer Programming, 6.4). */
+void tags_start_srv(uint16_t *gens, uint32_t n, uint32_t carve)
 {
-	/* pairs: tags_sweep_srv; one of the two has it. */
-	return atom_cas(tag, &other, own);
+	uint16_t start = (uint16_t)(carve * 20251u << 1);
+	for (uint32_t i = 0; i < n; i++)
+		atom_store(&gens[i], start);
 }
 
-void tags_tally_srv(const uint16_t *tags, uint32_t n, uint32_t stride,
-                    struct tags_tally *tally)
+void tags_know_own(uint16_t *tag, uint16_t own)
+{
+	uint16_t seen = own;
+	if (atom_load(tag) == own)
+		/* pairs: tags_give_own, of another thread that has it. */
+		atom_cas(tag, &seen, (uint16_t)(own | TAG_KNOWN));
+}
+
+bool tags_free_known_own(uint16_t *tag, uint16_t *gen, uint16_t own)
+{
+	uint16_t now = atom_load(gen);
+	if (atom_load(tag) != (own | TAG_KNOWN) || (now & GEN_WAITING) != 0)
+		return false;
+	atom_store(gen, tags_next_gen(now));
+	/* pairs: tags_claim_own; what the owner wrote comes before. */
+	atom_store_release(tag, (uint16_t)TAG_FREE);
+	return true;
+}
+
+bool tags_give_own(uint16_t *tag, uint16_t *gen, uint16_t own, uint16_t other)
+{
+	uint16_t now = atom_load(gen);
+	if (!tags_has_own(tag, gen, own))
+		return false;
+	/* As long as it is plain, nobody takes it. */
+	if (atom_load(tag) != own)
+		atom_store(tag, own);
+	/* pairs: tags_take_own; it is plain before it waits. */
+	atom_store_release(gen, (uint16_t)(now | GEN_WAITING));
+	/* pairs: tags_take_own; the receiver sees what the giver wrote. */
+	atom_store_release(tag, (uint16_t)(other | TAG_KNOWN));
+	return true;
+}
+
+bool tags_take_own(uint16_t *tag, uint16_t *gen, uint16_t own, uint32_t object)
+{
+	uint16_t seen = (uint16_t)(object << 1 | GEN_WAITING);
+	/* pairs: tags_give_own */
+	if (atom_load_acquire(gen) != seen)
+		return false;
+	/* pairs: tags_give_own; what the giver wrote is there. */
+	if (atom_load_acquire(tag) != (own | TAG_KNOWN))
+		return false;
+	/* pairs: tags_take_own, of another thread: one of them has it. */
+	return atom_cas(gen, &seen, (uint16_t)(seen & ~GEN_WAITING));
+}
+
+bool tags_ungive_own(uint16_t *tag, uint16_t *gen, uint16_t own, uint16_t other)
+{
+	uint16_t given = (uint16_t)(other | TAG_KNOWN);
+	/* pairs: tags_sweep_srv; one of the two has it. */
+	if (!atom_cas(tag, &given, own))
+		return false;
+	atom_store(gen, (uint16_t)(atom_load(gen) & ~GEN_WAITING));
+	return true;
+}
+
+/* Of those of one owner that are known, how many wait. */
+static uint32_t count_waiting(const uint16_t *gens, uint32_t n)
+{
+	uint32_t waiting = 0;
+	for (uint32_t i = 0; i < n; i++)
+		waiting += atom_load(&gens[i]) & GEN_WAITING;
+	return waiting;
+}
+
+void tags_tally_srv(const uint16_t *tags, const uint16_t *gens, uint32_t n,
+                    uint32_t stride, struct tags_tally *tally)
 {
 	/* Runs of one owner are the rule: count each before adding it. */
 	for (uint32_t i = 0; i < n;) {
-		uint16_t owner = atom_load(&tags[i]);
+		uint16_t tag = atom_load(&tags[i]);
 		uint32_t run = tags_run(tags, i, n);
-		tally->objects[owner] += run;
-		tally->bytes[owner] += (uint64_t)run * stride;
+		tally->objects[TAG_OWNER(tag)] += run;
+		tally->bytes[TAG_OWNER(tag)] += (uint64_t)run * stride;
+		if ((tag & TAG_KNOWN) != 0) {
+			uint32_t waiting = count_waiting(gens + i, run);
+			tally->objects[tag] += waiting;
+			tally->bytes[tag] += (uint64_t)waiting * stride;
+		}
 		i += run;
 	}
 }

@@ -1,19 +1,40 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Owner tags: 16 bits an object, in the shared file, the only truth about who
- * owns what. 0 is free, 1..32767 a client, 0xffff no object at all.
+ * owns what. 0 is free, 1..32766 a client, 0xffff no object at all. A client's
+ * id with TAG_KNOWN: somebody has a handle of the object, so that its generation
+ * counts; it may be a gift to that client, which it has not taken.
  *
- *   who \ on        0 (free)                  own id           another's
- *   lease holder    0 -> own id (claim)       -                never writes
- *   any owner       never writes              own -> 0 (free)  dead -> own
- *                                             own -> other     (ungive, cas)
- *                                             (give)
- *   slabd           -> 0xffff at carve        -                dead -> 0 (sweep,
- *                                                              cas)
+ *   who \ on        0 (free)            own id             another's
+ *   lease holder    0 -> own (claim)    -                  never writes
+ *   any owner       never writes        own -> 0 (free)    dead, known -> own
+ *                                       own -> own, known  (ungive, cas)
+ *                                       (a handle, cas)
+ *                                       own -> other,
+ *                                       known (give)
+ *   slabd           -> 0xffff at carve  -                  dead -> TAG_SRV
+ *                                                          (cas) -> 0 (sweep)
  *
  * So a word of four tags that are all 0 has one possible writer, the lease
  * holder, and takes one wide store. A kill between any two stores leaves every
- * tag either free or carrying an id that the sweep knows.
+ * tag either free or carrying an id that the sweep knows, TAG_SRV among them.
+ *
+ * Beside each tag is the generation of what lies there, in a table of the same
+ * shape: which object it is, in bits 1 to 15, and GEN_WAITING in bit 0, of one
+ * that is known: it is a gift that its owner has not taken. A handle has the
+ * former, so that one of an object that was freed is told from that of the
+ * object which has its place now. What nobody has a handle of keeps it.
+ *
+ *   any owner    (g, 0) -> (g + 1, 0)    before it frees one that is known
+ *                (g, 0) -> (g, 1)        before it gives it, while it is plain
+ *                (g, 1) -> (g, 0)        after it took a gift back
+ *   receiver     (g, 1) -> (g, 0)        take, by cas: who wins has the gift
+ *   slabd        (g, any) -> (g + 1, 0)  of a tag that is TAG_SRV
+ *                any -> start            at carve
+ *
+ * Who takes has seen the tag after the generation, and as long as the client
+ * lives nobody but who takes changes either: so the cas decides, and a kill
+ * before or after it leaves an object of a dead client.
  *
  * tags_wide.c works on four tags at a time; tags_narrow.c does the same one by
  * one, for the thread sanitizer and as the reference in the tests.
@@ -26,6 +47,10 @@
 
 #include "shm/atom.h"
 #include "shm/layout.h"
+
+#define TAG_KNOWN 0x8000u /* beside an id: a handle of the object was made */
+#define TAG_SRV 0x7fffu   /* slabd's, for the moment that it sweeps it */
+#define TAG_OWNER(tag) ((tag) & 0x7fffu)
 
 /* Tags of a slab: n objects, rounded up to whole words by TAG_NONE. */
 #define TAGS_WORD 4u
@@ -72,10 +97,37 @@ static inline bool tags_lives(const struct tags_living *living, uint32_t id)
  * how many, and adds them to by_id, by tag. Such owners are dead, have said
  * goodbye, or never were: a giver alone still writes these tags, with
  * tags_ungive_own. */
-uint32_t tags_sweep_srv(uint16_t *tags, uint32_t n,
+uint32_t tags_sweep_srv(uint16_t *tags, uint16_t *gens, uint32_t n,
                         const struct tags_living *living, uint32_t *by_id);
 
-/* own -> 0. False, and nothing changed, when the tag is not own. */
+/* ---- generations ---------------------------------------------------------- */
+
+#define GEN_WAITING 1u
+#define GEN_OBJECT(gen) ((uint32_t)(gen) >> 1)
+
+/* The generation of the next object here. */
+static inline uint16_t tags_next_gen(uint16_t gen)
+{
+	return (uint16_t)((gen & ~GEN_WAITING) + 2);
+}
+
+/* Begins n generations at a carve: far from those of other carves, as the places
+ * may have been another slab's. */
+void tags_start_srv(uint16_t *gens, uint32_t n, uint32_t carve);
+
+/* ---- single objects ------------------------------------------------------- */
+
+/* Whether an object is own's to free or give. */
+static inline bool tags_has_own(const uint16_t *tag, const uint16_t *gen,
+                                uint16_t own)
+{
+	uint16_t now = atom_load(tag);
+	return now == own || (now == (own | TAG_KNOWN) &&
+	                      (atom_load(gen) & GEN_WAITING) == 0);
+}
+
+/* own -> 0. False, and nothing changed, when the tag is not own: it may be, and
+ * known. */
 static inline bool tags_free_own(uint16_t *tag, uint16_t own)
 {
 	if (atom_load(tag) != own)
@@ -85,32 +137,43 @@ static inline bool tags_free_own(uint16_t *tag, uint16_t own)
 	return true;
 }
 
+/* own, known -> 0. False, and nothing changed, when it is not, or was not taken
+ * yet. */
+bool tags_free_known_own(uint16_t *tag, uint16_t *gen, uint16_t own);
+
 /* own -> 0 for four tags that make up a word. False, and nothing changed,
  * unless all four are own. */
 bool tags_free_four_own(uint16_t *tags, uint16_t own);
 
-/* own -> other. False, and nothing changed, when the tag is not own. */
-static inline bool tags_give_own(uint16_t *tag, uint16_t own, uint16_t other)
-{
-	if (atom_load(tag) != own)
-		return false;
-	/* pairs: slabd_take; the receiver sees what the giver wrote. */
-	atom_store_release(tag, other);
-	return true;
-}
+/* A handle is made of an object: own -> own, known. Nothing, where the tag is
+ * another. */
+void tags_know_own(uint16_t *tag, uint16_t own);
 
-/* other -> own: takes a gift back whose receiver died meanwhile. False when
- * the sweep was there first: the object is free, or somebody else's by now. */
-bool tags_ungive_own(uint16_t *tag, uint16_t own, uint16_t other);
+/* own -> other, known, and waiting. False, and nothing changed, when it is not
+ * own's. */
+bool tags_give_own(uint16_t *tag, uint16_t *gen, uint16_t own, uint16_t other);
 
-/* What each owner holds, by tag. */
+/* Takes one object by its generation (GEN_OBJECT). False, and nothing changed,
+ * where no gift to own waits there, another object is, or another thread of
+ * own's took it. */
+bool tags_take_own(uint16_t *tag, uint16_t *gen, uint16_t own, uint32_t object);
+
+/* other, known -> own: takes a gift back whose receiver died meanwhile. False
+ * when the sweep was there first: the object is free, or somebody else's by
+ * now. */
+bool tags_ungive_own(uint16_t *tag, uint16_t *gen, uint16_t own,
+                     uint16_t other);
+
+/* What each owner has, by its id, and with TAG_KNOWN what of it are gifts that it
+ * has not taken. */
 struct tags_tally {
 	uint64_t objects[65536];
 	uint64_t bytes[65536];
 };
 
 /* Adds n tags of objects of stride bytes to a tally. */
-void tags_tally_srv(const uint16_t *tags, uint32_t n, uint32_t stride,
+void tags_tally_srv(const uint16_t *tags, const uint16_t *gens, uint32_t n,
+                    uint32_t stride,
                     struct tags_tally *tally);
 
 #endif

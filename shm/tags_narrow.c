@@ -58,7 +58,7 @@ uint32_t tags_run(const uint16_t *tags, uint32_t from, uint32_t n)
 	return at - from;
 }
 
-uint32_t tags_sweep_srv(uint16_t *tags, uint32_t n,
+uint32_t tags_sweep_srv(uint16_t *tags, uint16_t *gens, uint32_t n,
                         const struct tags_living *living, uint32_t *by_id)
 {
 	uint32_t swept = 0;
@@ -67,9 +67,12 @@ uint32_t tags_sweep_srv(uint16_t *tags, uint32_t n,
 		if (seen == TAG_FREE || tags_lives(living, seen))
 			continue;
 		/* pairs: tags_ungive_own, or the next tags_claim_own. */
-		if (!atom_publish(&tags[i], &seen, (uint16_t)TAG_FREE))
+		if (!atom_publish(&tags[i], &seen, (uint16_t)TAG_SRV))
 			continue;
-		by_id[seen]++;
+		atom_store(&gens[i], tags_next_gen(atom_load(&gens[i])));
+		/* pairs: tags_claim_own */
+		atom_store_release(&tags[i], (uint16_t)TAG_FREE);
+		by_id[TAG_OWNER(seen)]++;
 		swept++;
 	}
 	return swept;

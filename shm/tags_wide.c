@@ -187,41 +187,48 @@ static uint64_t dead_lanes(uint64_t word, const struct tags_living *living)
 	return lanes;
 }
 
-static uint32_t count_lanes(uint64_t word, uint64_t lanes, uint32_t *by_id)
+/* Makes those lanes slabd's, all at once if nobody writes to any of the word
+ * meanwhile: a living owner may free its own, a lease holder claim those that
+ * are free, and a giver take back what it gave to the dead. Else one by one.
+ * Returns those that are. */
+static uint64_t seize(uint16_t *tags, uint64_t word, uint64_t lanes)
+{
+	tag_word seen = word;
+	uint64_t got = 0;
+	/* pairs: tags_ungive_own */
+	if (atom_publish((tag_word *)(void *)tags, &seen,
+	                 (word & ~lanes) | (lanes & TAGS_EACH * TAG_SRV)))
+		return lanes;
+	for (uint32_t lane = 0; lane < TAGS_WORD; lane++) {
+		uint64_t mask = UINT64_C(0xffff) << 16 * lane;
+		uint16_t tag = (uint16_t)(word >> 16 * lane);
+		if ((lanes & mask) == 0)
+			continue;
+		/* pairs: tags_ungive_own */
+		if (atom_publish(&tags[lane], &tag, (uint16_t)TAG_SRV))
+			got |= mask;
+	}
+	return got;
+}
+
+/* The lanes are slabd's: so are their generations. */
+static uint32_t free_lanes(uint16_t *tags, uint16_t *gens, uint64_t word,
+                           uint64_t lanes, uint32_t *by_id)
 {
 	uint32_t n = 0;
-	for (; lanes != 0; lanes &= ~(UINT64_C(0xffff) << 16 * lane_of(lanes))) {
-		by_id[word >> 16 * lane_of(lanes) & 0xffff]++;
+	for (uint32_t lane = 0; lane < TAGS_WORD; lane++) {
+		if ((lanes >> 16 * lane & 0xffff) == 0)
+			continue;
+		atom_store(&gens[lane], tags_next_gen(atom_load(&gens[lane])));
+		/* pairs: tags_claim_own */
+		atom_store_release(&tags[lane], (uint16_t)TAG_FREE);
+		by_id[TAG_OWNER(word >> 16 * lane & 0xffff)]++;
 		n++;
 	}
 	return n;
 }
 
-/* All at once, if nobody writes to any of them meanwhile: a living owner may
- * free its own, a lease holder claim those that are free, and a giver take back
- * what it gave to the dead. Then one by one. */
-static uint32_t sweep_word(uint16_t *tags, uint64_t word, uint64_t lanes,
-                           uint32_t *by_id)
-{
-	tag_word seen = word;
-	uint32_t swept = 0;
-	/* pairs: tags_ungive_own, or the next tags_claim_own. */
-	if (atom_publish((tag_word *)(void *)tags, &seen, word & ~lanes))
-		return count_lanes(word, lanes, by_id);
-	for (uint32_t lane = 0; lane < TAGS_WORD; lane++) {
-		uint16_t tag = (uint16_t)(word >> 16 * lane);
-		if ((lanes >> 16 * lane & 0xffff) == 0)
-			continue;
-		/* pairs: tags_ungive_own, or the next tags_claim_own. */
-		if (!atom_publish(&tags[lane], &tag, (uint16_t)TAG_FREE))
-			continue;
-		by_id[tag]++;
-		swept++;
-	}
-	return swept;
-}
-
-uint32_t tags_sweep_srv(uint16_t *tags, uint32_t n,
+uint32_t tags_sweep_srv(uint16_t *tags, uint16_t *gens, uint32_t n,
                         const struct tags_living *living, uint32_t *by_id)
 {
 	const tag_word *words = words_of(tags);
@@ -237,7 +244,10 @@ uint32_t tags_sweep_srv(uint16_t *tags, uint32_t n,
 		if (lanes == 0)
 			stays = word;
 		else
-			swept += sweep_word(tags + w * TAGS_WORD, word, lanes,
+			swept += free_lanes(tags + w * TAGS_WORD,
+			                    gens + w * TAGS_WORD, word,
+			                    seize(tags + w * TAGS_WORD, word,
+			                          lanes),
 			                    by_id);
 	}
 	return swept;

@@ -25,6 +25,7 @@ void view_init(struct view *view, const struct layout_geometry *geo,
 	view->touched = (void *)(s + geo->touched_off);
 	view->lists = s + geo->lists_off;
 	view->tags = (void *)(s + geo->tags_off);
+	view->gens = (void *)(s + geo->gens_off);
 	view->open_lists = geo->n_caches;
 	view->open_lines = UINT64_MAX;
 	view->reach = NULL;

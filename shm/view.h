@@ -58,6 +58,7 @@ struct view {
 	uint64_t *touched; /* (A) */
 	char *lists;      /* see partial.h */
 	uint16_t *tags;   /* (A) see tags.h */
+	uint16_t *gens;   /* (A) the same, one a tag, in the same place */
 	/* The lists of so many caches and so many tag lines are accessible
 	 * here; reach makes all so that is ready. They grow (client/reach.c,
 	 * under its lock), relaxed: who sees an old one asks once more. In
@@ -112,7 +113,7 @@ bool view_client_live(const struct view *view, uint32_t id);
 static inline uint64_t view_client_word(const struct view *view, uint32_t id)
 {
 	uint64_t word;
-	if (id - 1 >= CLIENT_IDS - 1)
+	if (id - 1 >= CLIENT_ID_MAX)
 		return 0;
 	/* pairs: clients_set; an id is live only once it was swept. */
 	word = atom_load_acquire(&view->clients[id].word);
@@ -160,6 +161,32 @@ static inline void view_touch_any(const struct view *view, uint32_t id,
 		/* pairs: sweep_join; the bit is there before what it tells
 		 * of. */
 		atom_set(word, bit);
+}
+
+/*
+ * Behind the places that a client has touched, a cache line each: bytes given to it,
+ * and of these taken. Relaxed adds (givers, after the tag; it, by the batch), zeroed
+ * by slabd. A bound goes by them: a kill before leaves it a bit wider.
+ */
+#define GIFTS_GIVEN 0u
+#define GIFTS_TAKEN 8u
+static inline uint64_t *view_gifts_at(const struct view *view, uint32_t id,
+                                      uint32_t which)
+{
+	return view_touched(view, id) + view->geo.gifts_word + which;
+}
+
+/* Bytes that it has not taken, as far as is counted; below 0 now and then. */
+static inline int64_t view_gifts(const struct view *view, uint32_t id)
+{
+	return (int64_t)(atom_load(view_gifts_at(view, id, GIFTS_GIVEN)) -
+	                 atom_load(view_gifts_at(view, id, GIFTS_TAKEN)));
+}
+
+static inline void view_count_gifts(const struct view *view, uint32_t id,
+                                    uint32_t which, uint64_t bytes)
+{
+	atom_add(view_gifts_at(view, id, which), bytes);
 }
 
 static inline const struct layout_mark *

@@ -48,6 +48,15 @@ static double age_of(const struct layout_client *row)
 	return age > 0 ? age : 0;
 }
 
+/* Without what lies in magazines, and gifts that it has not taken. */
+static uint64_t used_bytes(const struct usage *usage, uint32_t id)
+{
+	uint64_t all = usage->owners->bytes[id];
+	uint64_t rest = usage->client[id].held_bytes +
+	                usage->owners->bytes[id | TAG_KNOWN];
+	return all > rest ? all - rest : 0;
+}
+
 static json_t *client_doc(struct report *r, struct pool *pool,
                           const struct usage *usage, uint32_t id)
 {
@@ -60,7 +69,7 @@ static json_t *client_doc(struct report *r, struct pool *pool,
 	clients_name(pool, id, name);
 	return report_merge(
 	        json_pack("{s:i, s:I, s:i, s:I, s:o, s:o, s:s, s:b, s:f, s:I, s:I, "
-	                  "s:b, s:I, s:I, s:I}",
+	                  "s:b, s:I, s:I, s:I, s:I, s:I}",
 	                  "id", id, "epoch",
 	                  report_count(clients_epoch(pool, id)), "pid",
 	                  row->pid, "uid", report_count(row->uid), "name",
@@ -73,9 +82,9 @@ static json_t *client_doc(struct report *r, struct pool *pool,
 	                  usage->owners->bytes[id], "held_known", held->known,
 	                  "held_objects", held->held, "held_bytes",
 	                  held->held_bytes, "used_bytes",
-	                  usage->owners->bytes[id] > held->held_bytes
-	                          ? usage->owners->bytes[id] - held->held_bytes
-	                          : 0),
+	                  used_bytes(usage, id), "given_objects",
+	                  usage->owners->objects[id | TAG_KNOWN], "given_bytes",
+	                  usage->owners->bytes[id | TAG_KNOWN]),
 	        counts_doc(pool, id));
 }
 

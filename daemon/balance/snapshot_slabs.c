@@ -144,9 +144,9 @@ static void add_users(struct pool *pool, uint32_t head, uint32_t times,
 		uint16_t tag = atom_load(&tags[i]);
 		uint32_t node;
 		run = tags_run(tags, i, row->n_objs);
-		if (tag == TAG_FREE || tag >= CLIENT_IDS)
+		if (tag == TAG_FREE || TAG_OWNER(tag) > CLIENT_ID_MAX)
 			continue;
-		node = node_of_client(pool, tag);
+		node = node_of_client(pool, TAG_OWNER(tag));
 		bytes[node < NODES_MAX ? node : NODES_MAX] +=
 			(uint64_t)run * row->stride * times;
 	}

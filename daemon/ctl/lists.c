@@ -178,6 +178,15 @@ static void put_held(struct ctl *c, struct ctl_cell *cell,
 		strcpy(cell->text, "?");
 }
 
+/* Gifts that it has not taken: they are its own by the tags, and others' doing. */
+static void put_given(struct ctl *c, struct ctl_cell *cell,
+                      const json_t *client)
+{
+	int64_t bytes = ctl_doc_int(c, client, cell->col->key);
+	cell->color = bytes > 0 ? CTL_MAGENTA : CTL_PLAIN;
+	ctl_text_bytes(cell->text, bytes);
+}
+
 /* The share that came from or went to another node. */
 static void put_remote(struct ctl *c, struct ctl_cell *cell,
                        const json_t *client)
@@ -201,6 +210,8 @@ static const struct ctl_col client_cols[] = {
 	{CTL_COL("used", "used_bytes", CTL_OWN), .put = ctl_table_maybe,
 	 .arg = 1},
 	{CTL_COL("held", "held_bytes", CTL_OWN), .put = put_held},
+	{CTL_COL("given", "given_bytes", CTL_OWN), .put = put_given,
+	 .zeros = 3},
 	{CTL_COL("remote", NULL, CTL_OWN), .put = put_remote},
 	{CTL_COL("hasty", "remote_with_room", CTL_BAD), .zeros = 6},
 	{CTL_COL("failed", "failures", CTL_BAD), .zeros = 4},

@@ -14,7 +14,7 @@ struct column {
 	struct ctl_col col;
 	unsigned width;
 	bool shown;
-	bool bad; /* a cell is red */
+	bool bad; /* a cell is red, or magenta */
 };
 
 struct row {
@@ -112,7 +112,8 @@ static void add_row(struct ctl *c, struct ctl_table *t,
 		struct ctl_cell cell = {.col = &column->col};
 		unsigned width;
 		fill(c, &cell, json);
-		column->bad |= cell.color == CTL_RED;
+		column->bad |= cell.color == CTL_RED ||
+		               cell.color == CTL_MAGENTA;
 		width = ctl_text_columns(cell.text);
 		if (width > column->width)
 			column->width = width;

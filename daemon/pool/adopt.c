@@ -132,7 +132,7 @@ static int check_shared(struct pool *pool)
 	struct layout_head *head = pool->head;
 	bool lost;
 	int r;
-	if (head->ready_lists > head->n_caches || head->top_id >= CLIENT_IDS ||
+	if (head->ready_lists > head->n_caches || head->top_id > CLIENT_ID_MAX ||
 	    head->ready_lines > head->n_units * LINES_PER_UNIT)
 		return refuse(pool, -EINVAL,
 		              "the head of its control file is damaged");

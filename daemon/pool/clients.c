@@ -23,8 +23,10 @@
 static void note_living(struct pool *pool, uint32_t id, bool lives)
 {
 	uint64_t bit = UINT64_C(1) << (id % 64);
-	uint64_t *bits = &pool->due.living.bits[id / 64];
-	*bits = lives ? *bits | bit : *bits & ~bit;
+	uint64_t *own = &pool->due.living.bits[id / 64];
+	uint64_t *given = &pool->due.living.bits[(id | TAG_KNOWN) / 64];
+	*own = lives ? *own | bit : *own & ~bit;
+	*given = lives ? *given | bit : *given & ~bit;
 }
 
 static void clients_set(struct pool *pool, uint32_t id, uint32_t epoch,
@@ -125,8 +127,8 @@ int clients_take(struct pool *pool, int32_t pid, uint32_t uid, const char *comm)
 	uint32_t skipped = 0;
 	if (pool->n_clients >= pool->config->max_clients)
 		return -EAGAIN;
-	for (uint32_t i = 1; i < CLIENT_IDS; i++) {
-		id = id % (CLIENT_IDS - 1) + 1;
+	for (uint32_t i = 1; i <= CLIENT_ID_MAX; i++) {
+		id = id % CLIENT_ID_MAX + 1;
 		if (clients_state(pool, id) != CLIENT_FREE)
 			continue;
 		if (clients_epoch(pool, id) > 0 && skipped < SKIPPED_MAX &&
@@ -213,9 +215,10 @@ bool clients_has_shared(const struct pool *pool, uint32_t id)
 void clients_adopt(struct pool *pool)
 {
 	pool->n_clients = 0;
-	for (uint32_t id = 1; id < CLIENT_IDS; id++) {
+	for (uint32_t id = 1; id <= CLIENT_ID_MAX; id++) {
 		bool lives = clients_state(pool, id) == CLIENT_LIVE;
 		pool->n_clients += lives;
 		note_living(pool, id, lives);
 	}
+	sweep_adopt(pool);
 }

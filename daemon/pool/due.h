@@ -27,7 +27,9 @@ struct due {
 	uint64_t passed; /* granules, since the start, all rounds together */
 	uint64_t lap; /* the next granule of the lap; n_granules: none runs */
 	bool lap_asked;
-	struct tags_living living; /* with TAG_FREE, and TAG_NONE: out of use */
+	/* With TAG_FREE, and TAG_NONE, which is out of use; a client that lives
+	 * also with TAG_KNOWN. */
+	struct tags_living living;
 	struct slab_swept swept;   /* since the start; by_id, of each client */
 };
 

@@ -94,7 +94,7 @@ static bool count_some(const struct pool *pool, struct ends *ends,
 		n = n_objs - tags_count_free(tags, n_objs);
 		for (uint32_t i = 0; n > 0 && used->owner == 0 && i < n_objs;
 		     i++)
-			used->owner = atom_load(&tags[i]);
+			used->owner = TAG_OWNER(atom_load(&tags[i]));
 		used->objects += n;
 		if (clock_ns() >= until_ns) {
 			ends->unit++;

@@ -34,9 +34,9 @@ void holders_add(struct holders *holders, const struct pool *pool,
 		uint16_t tag = atom_load(&tags[i]);
 		struct holder *one;
 		run = tags_run(tags, i, row->n_objs);
-		if (tag == TAG_FREE || tag >= CLIENT_IDS)
+		if (tag == TAG_FREE || TAG_OWNER(tag) > CLIENT_ID_MAX)
 			continue;
-		one = place_of(holders, tag, cache, WORD_HOME(word));
+		one = place_of(holders, TAG_OWNER(tag), cache, WORD_HOME(word));
 		if (one == NULL)
 			continue;
 		one->objects += run;

@@ -41,9 +41,11 @@ static uint64_t touched_end(const struct pool *pool)
 	                                           sizeof(uint64_t));
 }
 
-static uint64_t lines_end(const struct pool *pool, uint64_t n_lines)
+/* Of tags, or of generations. */
+static uint64_t lines_end(const struct pool *pool, uint64_t off,
+                          uint64_t n_lines)
 {
-	return round_up(pool, pool->view.geo.tags_off + n_lines * LINE_BYTES);
+	return round_up(pool, off + n_lines * LINE_BYTES);
 }
 
 struct meta_range meta_range(const struct pool *pool, enum meta_part part)
@@ -60,11 +62,16 @@ struct meta_range meta_range(const struct pool *pool, enum meta_part part)
 		return (struct meta_range){geo->touched_off, touched_end(pool),
 		                           geo->lists_off};
 	case META_TAGS:
+		return (struct meta_range){
+			geo->tags_off,
+			lines_end(pool, geo->tags_off, head->ready_lines),
+			geo->gens_off};
+	case META_GENS:
 	case META_PARTS:
 		break;
 	}
-	return (struct meta_range){geo->tags_off,
-	                           lines_end(pool, head->ready_lines),
+	return (struct meta_range){geo->gens_off,
+	                           lines_end(pool, geo->gens_off, head->ready_lines),
 	                           geo->shared_bytes};
 }
 
@@ -107,6 +114,14 @@ int meta_need(struct pool *pool, uint64_t from, uint64_t bytes)
 	               : -ENOMEM;
 }
 
+/* Lines of a table from one on to before another. */
+static int need_lines(struct pool *pool, uint64_t off, uint64_t from,
+                      uint64_t to)
+{
+	uint64_t at = lines_end(pool, off, from);
+	return meta_need(pool, at, lines_end(pool, off, to) - at);
+}
+
 int meta_need_lines(struct pool *pool, uint64_t end)
 {
 	uint64_t all = pool->view.geo.n_units * LINES_PER_UNIT;
@@ -119,8 +134,9 @@ int meta_need_lines(struct pool *pool, uint64_t end)
 		return 0;
 	step = step < STEP_MIN ? STEP_MIN : min(step, STEP_MAX);
 	end = min(end + step, all);
-	r = meta_need(pool, lines_end(pool, ready),
-	              lines_end(pool, end) - lines_end(pool, ready));
+	r = need_lines(pool, pool->view.geo.tags_off, ready, end);
+	if (r == 0)
+		r = need_lines(pool, pool->view.geo.gens_off, ready, end);
 	if (r == 0)
 		atom_store(&pool->head->ready_lines, end);
 	return r;

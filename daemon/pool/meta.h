@@ -4,7 +4,8 @@
  *
  *   control  the tables before the unit words; the others as slabd writes them
  *   shared   wants, leases and starts; stats, and where clients have been, up to
- *            the highest id; lists as pool/lists.h has it; tag lines up to a mark
+ *            the highest id; lists as pool/lists.h has it; tag lines, and
+ *            generations, up to a mark
  *
  * It is faulted in here and before anybody needs it, so that a shortage is an
  * error that is told, no SIGBUS; and clients reach nothing else, so that they
@@ -34,6 +35,7 @@ enum meta_part {
 	META_STATS, /* ready up to the highest id that was handed out */
 	META_TOUCHED, /* the same */
 	META_TAGS,    /* ready up to a mark */
+	META_GENS,    /* the same */
 	META_PARTS,
 };
 

@@ -70,12 +70,16 @@ void sweep_forget(struct pool *pool, uint32_t id)
 		for (; span.at < span.end; span.at++)
 			if (atom_load(&touched[span.at]) != 0)
 				atom_store(&touched[span.at], UINT64_C(0));
+	for (uint32_t i = 0; i < GIFTS_WORDS; i++)
+		atom_store(view_gifts_at(&pool->view, id, i), UINT64_C(0));
 }
 
 void sweep_prepare(struct pool *pool, uint32_t id)
 {
 	uint64_t *touched = view_touched(&pool->view, id);
 	uint64_t n = pool->view.geo.touched_words;
+	for (uint32_t i = 0; i < GIFTS_WORDS; i++)
+		atom_store(view_gifts_at(&pool->view, id, i), UINT64_C(0));
 	/* Each small page of it. */
 	for (uint64_t at = 0; at < n; at++)
 		if (at == 0 || ((uintptr_t)&touched[at] & 4095) == 0)
@@ -100,9 +104,12 @@ static void look_at(struct pool *pool, uint64_t granule)
 	}
 }
 
+/* Cut short, it leaves tags that are slabd's own. */
 static void look_and_count(struct pool *pool, uint64_t granule)
 {
+	pool->head->sweeping = (uint32_t)granule + 1;
 	look_at(pool, granule);
+	pool->head->sweeping = 0;
 	pool->counts.swept_granules++;
 }
 
@@ -129,6 +136,15 @@ void sweep_slice(struct pool *pool, int64_t until_ns)
 			break;
 	}
 	count_slice(pool);
+}
+
+void sweep_adopt(struct pool *pool)
+{
+	uint32_t granule = pool->head->sweeping - 1;
+	holes_guard(pool);
+	if (granule < pool->due.n_granules)
+		look_and_count(pool, granule);
+	pool->head->sweeping = 0;
 }
 
 /* Adds the granules of a word to a list. How many it has, or more than there is

@@ -38,6 +38,9 @@ bool sweep_few(struct pool *pool, uint32_t id);
 /* Looks at all of it: for those who count. */
 void sweep_rest(struct pool *pool);
 
+/* Ends what a slabd that was killed had begun, of a granule. */
+void sweep_adopt(struct pool *pool);
+
 static inline bool sweep_is_due(const struct pool *pool)
 {
 	return pool->due.n > 0;

@@ -65,7 +65,8 @@ static void count_slab(struct usage *usage, const struct pool *pool,
 	const struct layout_cache *row = &pool->view.caches[slab->cache - 1];
 	struct usage_cell *cell = usage_cell(usage, slab->cache, slab->home);
 	uint64_t n_free = usage->owners->objects[TAG_FREE];
-	tags_tally_srv(slab_tags(&pool->view, slab->head), row->n_objs,
+	const uint16_t *tags = slab_tags(&pool->view, slab->head);
+	tags_tally_srv(tags, slab_gen_of(&pool->view, tags), row->n_objs,
 	               row->stride, usage->owners);
 	n_free = usage->owners->objects[TAG_FREE] - n_free;
 	if (usage->holders != NULL && pool->view.nodes[slab->home].drain != 0)

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "client/handle.h"
 #include "client/types.h"
 #include "tests/bench/drift.h"
 
@@ -145,7 +146,7 @@ static void receive_one(struct worker *me, uint32_t from, slabd_handle handle,
 {
 	const struct view *view = &me->pool->view;
 	uint64_t *object = slabd_take(me->pool, handle);
-	uint64_t word = atom_load(&view->words[handle >> UNIT_SHIFT]);
+	uint64_t word = atom_load(&view->words[handle_off(handle) >> UNIT_SHIFT]);
 	void *old;
 	if (object == NULL)
 		exit(drift_fail("take", slabd_last_error()));

@@ -7,6 +7,7 @@
  */
 #include <stdio.h>
 
+#include "client/handle.h"
 #include "shm/tags.h"
 #include "tests/lib/kill.h"
 
@@ -89,25 +90,31 @@ static void give(struct kill_victim *v)
 /* Either it came back, and may be another's by now, or it is the warden's. */
 static void see_gift(struct traced_pool *w, struct kill_board *board)
 {
-	const uint16_t *tag = slab_tag_of(&w->view, board->handle);
-	if (atom_load(tag) != w->user.id) {
+	uint16_t *tag = slab_tag_of(&w->view, handle_off(board->handle));
+	if (!tags_take_own(tag, slab_gen_of(&w->view, tag),
+	                   (uint16_t)w->user.id,
+	                   handle_object(board->handle))) {
 		n_kept++;
 		return;
 	}
 	n_given++;
-	traced_pool_release_one(w, board->handle);
+	traced_pool_release_one(w, handle_off(board->handle));
 }
 
 /* The warden gives the victim an object. */
 static void give_it(struct traced_pool *w, struct kill_board *board)
 {
+	uint64_t off;
+	uint16_t *tag;
+	uint16_t *gen;
 	if (traced_pool_claim(w, common, 0, 1) != 1)
 		tap_bail("no object for the victim");
-	board->handle = w->held[--w->n_held];
-	view_touch_any(&w->view, board->id,
-	               (uint32_t)(board->handle >> UNIT_SHIFT));
-	tags_give_own(slab_tag_of(&w->view, board->handle),
-	              (uint16_t)w->user.id, (uint16_t)board->id);
+	off = w->held[--w->n_held];
+	tag = slab_tag_of(&w->view, off);
+	gen = slab_gen_of(&w->view, tag);
+	board->handle = handle_make(off, atom_load(gen));
+	view_touch_any(&w->view, board->id, (uint32_t)(off >> UNIT_SHIFT));
+	tags_give_own(tag, gen, (uint16_t)w->user.id, (uint16_t)board->id);
 }
 
 static void take(struct kill_victim *v)

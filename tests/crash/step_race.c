@@ -17,6 +17,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "client/handle.h"
 #include "shm/tags.h"
 #include "tests/lib/rng.h"
 #include "tests/lib/step.h"
@@ -78,7 +79,8 @@ static _Noreturn void give(void)
 
 static uint32_t owner(void)
 {
-	return atom_load(slab_tag_of(&traced.view, board->handle));
+	return TAG_OWNER(atom_load(
+		slab_tag_of(&traced.view, handle_off(board->handle))));
 }
 
 static void start_both(struct step *step)
@@ -208,7 +210,8 @@ static void store_late(struct step *step, const struct step_place *before)
 		if (now_ms() > until)
 			tap_bail("the second sweep is always the quicker one");
 	tap_is(late.before, board->id, "the giver saw the receiver live");
-	tap_is(late.after, receiver_id, "and gives to it after its sweep");
+	tap_is(late.after, receiver_id,
+	       "and gives to it after its sweep");
 }
 
 static void go_on(void)

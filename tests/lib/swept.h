@@ -12,8 +12,11 @@ static inline void swept_living_but(struct tags_living *living, uint32_t id)
 {
 	memset(living, 0, sizeof(*living));
 	memset(living->bits, 0xff, CLIENT_IDS / 8);
-	living->bits[TAG_NONE / 64] |= UINT64_C(1) << TAG_NONE % 64;
 	living->bits[id / 64] &= ~(UINT64_C(1) << (id % 64));
+	living->bits[TAG_SRV / 64] &= ~(UINT64_C(1) << TAG_SRV % 64);
+	memcpy(living->bits + CLIENT_IDS / 64, living->bits, CLIENT_IDS / 8);
+	living->bits[CLIENT_IDS / 64] &= ~UINT64_C(1);
+	living->bits[TAG_NONE / 64] |= UINT64_C(1) << TAG_NONE % 64;
 }
 
 /* Sweeps for the only one that is dead. */

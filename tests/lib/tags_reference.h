@@ -15,7 +15,7 @@ bool tags_reference_four(uint16_t *tags, uint16_t own);
 uint32_t tags_reference_run(const uint16_t *tags, uint32_t from, uint32_t n);
 bool tags_reference_any(const uint16_t *tags, uint32_t n);
 uint32_t tags_reference_count(const uint16_t *tags, uint32_t n);
-uint32_t tags_reference_sweep(uint16_t *tags, uint32_t n,
+uint32_t tags_reference_sweep(uint16_t *tags, uint16_t *gens, uint32_t n,
                               const struct tags_living *living,
                               uint32_t *by_id);
 

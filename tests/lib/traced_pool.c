@@ -212,7 +212,7 @@ uint64_t traced_pool_count(const struct traced_pool *traced, uint32_t id)
 			continue;
 		tags = slab_tags(view, unit);
 		for (uint32_t i = 0; i < row->n_objs; i++)
-			count += atom_load(&tags[i]) == id;
+			count += TAG_OWNER(atom_load(&tags[i])) == id;
 	}
 	return count;
 }

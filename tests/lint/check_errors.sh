@@ -18,7 +18,8 @@ declared() {
 			print name, substr(rest, RSTART + 1, RLENGTH - 2)
 			rest = substr(rest, RSTART + RLENGTH - 1)
 		}
-	}' client/slabclient.h $(ls client/slabclient_about.h 2>/dev/null) |
+	}' client/slabclient.h $(ls client/slabclient_about.h client/slabclient_give.h \
+		2>/dev/null) |
 		LC_ALL=C sort -u
 }
 

@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <string.h>
 
+#include "client/handle.h"
 #include "client/types.h"
 #include "tests/lib/harness.h"
 #include "tests/lib/rng.h"
@@ -89,7 +90,7 @@ static uint64_t *take(slabd_pool *pool, int from, uint64_t *astray)
 	object = slabd_take(pool, handle);
 	if (object == NULL || *object != ring->taken)
 		tap_bail("not what was sent: %s", slabd_last_error());
-	*astray += (int)(handle / (NODE_MIB << 20)) != from;
+	*astray += (int)(handle_off(handle) / (NODE_MIB << 20)) != from;
 	/* pairs: put */
 	atom_store_release(&ring->taken, ring->taken + 1);
 	return object;

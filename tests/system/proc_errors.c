@@ -182,6 +182,8 @@ static void forked(slabd_pool *pool, slabd_cache *cache, void *object)
 	              "forked: slabd_give");
 	fixture_fails(slabd_take(pool, handle) == NULL, ENOTCONN,
 	              "forked: slabd_take");
+	fixture_fails(slabd_gifts(pool, SLABD_NO_HANDLE, 1, &handle) == 0,
+	              ENOTCONN, "forked: slabd_gifts");
 	fixture_fails(slabd_thread_idle(pool) < 0, ENOTCONN,
 	              "forked: slabd_thread_idle");
 	fixture_fails(slabd_thread_node(pool, 0) < 0, ENOTCONN,

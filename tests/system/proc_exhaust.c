@@ -311,7 +311,7 @@ static void keeps_few_remote(int fd, void *arg)
 
 static unsigned node_of(slabd_pool *pool, const void *object)
 {
-	return slabd_handle_of(pool, object) >= 2 << 20;
+	return (uint32_t)slabd_handle_of(pool, object) >= 2 << 20;
 }
 
 static void strict_or_not(int fd, void *arg)

@@ -63,7 +63,8 @@ static void check_handles(slabd_pool *pool, char *object)
 	      "take inside an object");
 	fails(slabd_take(pool, SLABD_NO_HANDLE) == NULL, EINVAL,
 	      "take of no handle");
-	tap_ok(slabd_take(pool, handle) == object, "take of one's own");
+	fails(slabd_take(pool, handle) == NULL, EPERM,
+	      "take of what is one's own already");
 }
 
 static void check_give(slabd_pool *pool, slabd_pool *other, char *object)
@@ -251,6 +252,16 @@ static void test_pass(enum ending ending)
 
 #define RACES 30
 
+/* A receiver that takes nothing has its fill at some time. */
+static bool give_somehow(slabd_pool *pool, void *object, unsigned to)
+{
+	int r;
+	do
+		r = slabd_give(pool, object, to);
+	while (r < 0 && errno == EAGAIN);
+	return r == 0;
+}
+
 /* Gives to each id that it hears until that is refused. */
 static void racer(int fd, void *arg)
 {
@@ -264,7 +275,7 @@ static void racer(int fd, void *arg)
 		void *object;
 		say(fd, 1);
 		while ((object = slabd_alloc(cache)) != NULL &&
-		       slabd_give(pool, object, to) == 0)
+		       give_somehow(pool, object, to))
 			given++;
 		/* A full pool is no failure: what was given is not freed. */
 		if (object != NULL && errno != ESRCH)

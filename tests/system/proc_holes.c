@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "client/handle.h"
 #include "tests/lib/harness.h"
 
 #ifndef MADV_POPULATE_READ
@@ -81,7 +82,7 @@ static char *one_object(slabd_pool **pool)
 /* Where the pool's data begins here. */
 static char *data_of(slabd_pool *pool, char *object)
 {
-	return object - slabd_handle_of(pool, object);
+	return object - handle_off(slabd_handle_of(pool, object));
 }
 
 /* ---- what a client may do ------------------------------------------------ */

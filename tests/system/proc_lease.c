@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "client/handle.h"
 #include "client/types.h"
 #include "client/want.h"
 #include "shm/lease.h"
@@ -20,7 +21,8 @@ static struct fixture fixture;
 static uint32_t stand_still(slabd_pool *pool, const void *object)
 {
 	struct slab_place place;
-	if (slab_locate(&pool->view, slabd_handle_of(pool, object), &place) < 0)
+	if (slab_locate(&pool->view,
+	                handle_off(slabd_handle_of(pool, object)), &place) < 0)
 		tap_bail("no object there");
 	while (!lease_take_any(&pool->view.leases[place.head], pool->user.id,
 	                       pool->user.epoch))

@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <string.h>
 
+#include "client/handle.h"
 #include "tests/torture/torture.h"
 
 #define BULK 48u
@@ -151,6 +152,28 @@ static void swap(struct actor *actor)
 	actor->hand[actor->n++] = theirs;
 }
 
+/* A handle, the object's cache and the receiver's life in one word:
+ *
+ *    63    51 50   48 47          33 32      0
+ *   +--------+-------+--------------+--------+
+ *   |  life  | cache |  generation  | offset |
+ *   +--------+-------+--------------+--------+ */
+#define NOTE_OFF_BITS 33
+#define NOTE_LIFE(life) ((life) & 0x1fff)
+
+static uint64_t make_note(uint64_t life, uint32_t cache, slabd_handle handle)
+{
+	return NOTE_LIFE(life) << 51 | (uint64_t)cache << 48 |
+	       (uint64_t)handle_object(handle) << NOTE_OFF_BITS |
+	       handle_off(handle);
+}
+
+static slabd_handle handle_in(uint64_t note)
+{
+	uint64_t off = note & ((UINT64_C(1) << NOTE_OFF_BITS) - 1);
+	return handle_make(off, (uint16_t)(note >> NOTE_OFF_BITS << 1));
+}
+
 /* Gives to a worker, and tells it so. A giver that dies in between leaves the
  * object with a worker that does not know, until that one ends. */
 static void give(struct actor *actor)
@@ -169,8 +192,8 @@ static void give(struct actor *actor)
 	    !atom_cas(cell, &none, UINT64_C(1)))
 		return;
 	item = draw(actor);
-	note = (who >> 16) << 40 | (uint64_t)item.cache << 36 |
-	       slabd_handle_of(worker->pool, item.obj);
+	note = make_note(who >> 16, item.cache,
+	                 slabd_handle_of(worker->pool, item.obj));
 	item_check(worker, &item, "before a gift");
 	if (slabd_give(worker->pool, item.obj, (unsigned)(who & 0xffff)) < 0) {
 		if (errno != ESRCH)
@@ -196,12 +219,12 @@ static void take(struct actor *actor)
 		return;
 	/* pairs: give; the object is given before it is spoken of. */
 	note = atom_swap(cell, UINT64_C(0));
-	cache = (uint32_t)(note >> 36) & 15;
-	if (note <= 1 || note >> 40 != worker->life) {
+	cache = (uint32_t)(note >> 48) & 7;
+	if (note <= 1 || note >> 51 != NOTE_LIFE(worker->life)) {
 		atom_add(&board->stale, 1u);
 		return;
 	}
-	obj = slabd_take(worker->pool, note & 0xfffffffff);
+	obj = slabd_take(worker->pool, handle_in(note));
 	if (obj == NULL) {
 		torture_fault(board, "slabd_take: %s", slabd_last_error());
 		return;

@@ -32,8 +32,8 @@ struct place {
 	uint64_t who; /* life << 16 | client id of the worker, 0: none */
 	uint32_t leave;
 	/* Gifts to the worker, written by others: 0 empty, 1 taken by a giver
-	 * that is about to write, else life << 40 | cache << 36 | handle. What
-	 * carries another life than the worker's was meant for a dead one. */
+	 * that is about to write, else a note, see actor.c. What carries another
+	 * life than the worker's was meant for a dead one. */
 	uint64_t cell[CELLS];
 };
 

@@ -60,7 +60,8 @@ static void reap_and_free(uint32_t id)
 static void give(uint32_t from, uint32_t to, uint16_t *tag, uint32_t head)
 {
 	view_touch_any(&fixture.pool.view, to, head);
-	cr_assert(tags_give_own(tag, (uint16_t)from, (uint16_t)to));
+	cr_assert(tags_give_own(tag, slab_gen_of(&fixture.pool.view, tag),
+	                        (uint16_t)from, (uint16_t)to));
 }
 
 static enum client_state state_of(uint32_t id)
@@ -114,8 +115,9 @@ Test(clients, reused_as_late_as_possible, .timeout = 300)
 	uint32_t stays = take("stays");
 	uint32_t id = 0;
 	seen[stays] = true;
-	for (uint32_t i = 1; i < CLIENT_IDS - 1; i++) {
+	for (uint32_t i = 1; i < CLIENT_ID_MAX; i++) {
 		id = take("comes and goes");
+		cr_assert_leq(id, CLIENT_ID_MAX);
 		cr_assert_not(seen[id], "id %u again after %u", id, i);
 		seen[id] = true;
 		cr_assert_eq(clients_epoch(&fixture.pool, id), 1);
@@ -134,7 +136,7 @@ Test(clients, dead_is_passed_over)
 {
 	uint32_t id = take("dead");
 	reap(id);
-	fixture.pool.last_id = id - 1 + (id == 1) * (CLIENT_IDS - 1);
+	fixture.pool.last_id = id - 1 + (id == 1) * CLIENT_ID_MAX;
 	cr_expect_neq(take("other"), id);
 	cr_expect_eq(clients_epoch(&fixture.pool, id), 1);
 }
@@ -156,7 +158,7 @@ Test(clients, counts_begin_at_zero)
 	uint32_t id = take("counts");
 	view_count(&fixture.pool.view, id, STAT_REFUSED, 7);
 	reap_and_free(id);
-	fixture.pool.last_id = id - 1 + (id == 1) * (CLIENT_IDS - 1);
+	fixture.pool.last_id = id - 1 + (id == 1) * CLIENT_ID_MAX;
 	cr_assert_eq(take("again"), id);
 	for (uint32_t i = 0; i < STATS_WORDS; i++)
 		cr_expect_eq(fixture.pool.view.stats[id * STATS_WORDS + i], 0);
@@ -190,7 +192,7 @@ Test(clients, reap_frees_what_it_held)
 	cr_expect_eq(fixture.pool.due.swept.by_id[id], 19);
 	cr_expect_eq(fixture.pool.counts.swept_leases, 1);
 	cr_expect_eq(fixture.pool.counts.repaired_bits, 2);
-	cr_expect_eq(tags[3], other);
+	cr_expect_eq(tags[3], other | TAG_KNOWN);
 	cr_expect_eq(pool_fixture_free(&fixture, cache, 0), 19);
 	pool_fixture_agrees(&fixture);
 	cr_expect_eq(pool_fixture_claim_all(&fixture, other, cache, 0), 19);
@@ -228,10 +230,12 @@ Test(clients, stray_comes_back_with_its_giver)
 	view_touch_any(&fixture.pool.view, dead, 0);
 	reap_and_free(dead);
 	cr_assert_not(sweep_has_touched(&fixture.pool, dead));
-	cr_assert(tags_give_own(&tags[9], (uint16_t)giver, (uint16_t)dead));
+	cr_assert(tags_give_own(&tags[9],
+	                        slab_gen_of(&fixture.pool.view, &tags[9]),
+	                        (uint16_t)giver, (uint16_t)dead));
 	reap(giver);
 	cr_expect_eq(tags[9], TAG_FREE);
-	cr_expect_eq(tags[2], other);
+	cr_expect_eq(tags[2], other | TAG_KNOWN);
 	cr_expect_eq(pool_fixture_free(&fixture, cache, 0), 19);
 	pool_fixture_agrees(&fixture);
 }

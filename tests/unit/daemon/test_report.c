@@ -277,6 +277,7 @@ Test(report, clients_hold_what_carries_their_id)
 	has_keys("pools/0/clients/0",
 	         " id epoch pid uid name process state connected age_s "
 	         "objects bytes held_known held_objects held_bytes used_bytes "
+	         "given_objects given_bytes "
 	         "refills refilled flushes flushed depot_gets depot_puts "
 	         "remote_allocs remote_frees rings waits failures refused "
 	         "resumes remote_with_room ");

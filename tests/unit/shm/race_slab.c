@@ -246,6 +246,7 @@ static void last_object_comes_back(void)
 
 static struct gift {
 	_Alignas(64) uint16_t tags[TAGS_PER_LINE];
+	_Alignas(64) uint16_t gens[TAGS_PER_LINE];
 	_Alignas(64) uint32_t given; /* (A) round that may be swept */
 	_Alignas(64) uint32_t swept; /* (A) round that was */
 	uint32_t kept;               /* gifts that came back */
@@ -259,11 +260,13 @@ static void *take_back(void *arg)
 		bool kept;
 		/* The last of four, so that a sweep takes its time over it. */
 		for (uint32_t i = 0; i <= GIFT; i++)
-			atom_store(&gift.tags[i], (uint16_t)DEAD);
+			atom_store(&gift.tags[i],
+			           (uint16_t)(DEAD | TAG_KNOWN));
 		/* pairs: tags_sweep_srv, which the main thread then calls. */
 		atom_store_release(&gift.given, round);
 		idle(rng_below(rng, 60));
-		kept = tags_ungive_own(&gift.tags[GIFT], GIVER, DEAD);
+		kept = tags_ungive_own(&gift.tags[GIFT],
+		                       &gift.gens[GIFT], GIVER, DEAD);
 		/* pairs: tags_sweep_srv, which has ended by then. */
 		while (atom_load_acquire(&gift.swept) != round)
 			sched_yield();
@@ -287,8 +290,8 @@ static void gift_comes_back_or_is_swept(void)
 		/* pairs: take_back */
 		while (atom_load_acquire(&gift.given) != round)
 			sched_yield();
-		swept += tags_sweep_srv(gift.tags, TAGS_PER_LINE, &living,
-		                        by_id);
+		swept += tags_sweep_srv(gift.tags, gift.gens, TAGS_PER_LINE,
+		                        &living, by_id);
 		atom_store_release(&gift.swept, round); /* pairs: take_back */
 	}
 	pthread_join(thread, NULL);

@@ -69,6 +69,7 @@ static void check_geometry(const struct layout_geometry *g)
 		{g->touched_off, g->touched_words * 8 * CLIENT_IDS},
 		{g->lists_off, lists * g->list_stride},
 		{g->tags_off, (g->n_units + 1) * LINES_PER_UNIT * LINE_BYTES},
+		{g->gens_off, (g->n_units + 1) * LINES_PER_UNIT * LINE_BYTES},
 	};
 	/* What each client maps over a part of its own map. */
 	cr_assert_leq(g->words_off + layout_round_up(g, g->n_units * 8),

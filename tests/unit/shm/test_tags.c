@@ -17,6 +17,8 @@
 struct twins {
 	_Alignas(64) uint16_t wide[TAGS_MAX + 64];
 	_Alignas(64) uint16_t narrow[TAGS_MAX + 64];
+	_Alignas(64) uint16_t wide_gens[TAGS_MAX + 64];
+	_Alignas(64) uint16_t narrow_gens[TAGS_MAX + 64];
 	uint32_t n;
 };
 
@@ -41,6 +43,9 @@ static void fill(struct twins *t, struct rng *rng, uint32_t n)
 	memset(t->wide, 0, sizeof(t->wide));
 	for (; at < n; at++)
 		t->wide[at] = any_tag(rng, zeros);
+	for (uint32_t i = 0; i < n; i++)
+		t->wide_gens[i] = t->narrow_gens[i] =
+			(uint16_t)rng_next(rng);
 	for (; at % TAGS_WORD != 0; at++)
 		t->wide[at] = TAG_NONE;
 	memcpy(t->narrow, t->wide, sizeof(t->wide));
@@ -49,6 +54,8 @@ static void fill(struct twins *t, struct rng *rng, uint32_t n)
 static void check_alike(const struct twins *t)
 {
 	cr_assert(memcmp(t->wide, t->narrow, sizeof(t->wide)) == 0);
+	cr_assert(memcmp(t->wide_gens, t->narrow_gens, sizeof(t->wide_gens)) ==
+	          0);
 }
 
 static void compare_claim(struct twins *t, uint32_t from, uint16_t id,
@@ -81,9 +88,10 @@ static void compare_sweep(struct twins *t, const struct tags_living *living)
 	static uint32_t wide[65536];
 	static uint32_t narrow[65536];
 	uint32_t sum = 0;
-	uint32_t swept = tags_sweep_srv(t->wide, t->n, living, wide);
-	cr_assert_eq(swept,
-	             tags_reference_sweep(t->narrow, t->n, living, narrow));
+	uint32_t swept = tags_sweep_srv(t->wide, t->wide_gens, t->n, living,
+	                                wide);
+	cr_assert_eq(swept, tags_reference_sweep(t->narrow, t->narrow_gens,
+	                                         t->n, living, narrow));
 	cr_assert(memcmp(wide, narrow, sizeof(wide)) == 0);
 	for (uint32_t id = 0; id < 65536; id++) {
 		sum += wide[id];
@@ -217,32 +225,140 @@ Test(tags, init_rounds_up_with_none)
 Test(tags, free_and_give_are_for_the_owner)
 {
 	uint16_t tag = 7;
+	uint16_t gen = 0xfffe;
 	cr_expect_not(tags_free_own(&tag, 8));
-	cr_expect_not(tags_give_own(&tag, 8, 9));
+	cr_expect_not(tags_free_known_own(&tag, &gen, 7), "nobody knows it");
+	cr_expect_not(tags_give_own(&tag, &gen, 8, 9));
 	cr_expect_eq(tag, 7);
-	cr_expect(tags_give_own(&tag, 7, 8));
-	cr_expect_eq(tag, 8);
+	cr_expect(tags_give_own(&tag, &gen, 7, 8));
+	cr_expect_eq(tag, 8 | TAG_KNOWN);
+	cr_expect_eq(gen, 0xffff);
 	cr_expect_not(tags_free_own(&tag, 7));
+	cr_expect_not(tags_free_own(&tag, 8));
+	cr_expect_not(tags_free_known_own(&tag, &gen, 8), "not taken yet");
+	cr_expect_not(tags_give_own(&tag, &gen, 8, 9), "nor given on");
+	cr_expect(tags_take_own(&tag, &gen, 8, 0x7fff));
+	cr_expect_not(tags_free_own(&tag, 8));
+	cr_expect(tags_free_known_own(&tag, &gen, 8));
+	cr_expect_eq(tag, TAG_FREE);
+	cr_expect_eq(gen, 0, "the next generation, of all the first");
+	cr_expect_not(tags_free_known_own(&tag, &gen, 8), "freed twice");
+	cr_expect_not(tags_give_own(&tag, &gen, 8, 9), "given after the free");
+	tag = 8;
 	cr_expect(tags_free_own(&tag, 8));
 	cr_expect_eq(tag, TAG_FREE);
-	cr_expect_not(tags_free_own(&tag, 8), "freed twice");
-	cr_expect_not(tags_give_own(&tag, 8, 9), "given after the free");
-	cr_expect_eq(tag, TAG_FREE);
+	cr_expect_eq(gen, 0, "what nobody knows keeps it");
 	tag = TAG_NONE;
 	cr_expect_not(tags_free_own(&tag, 8));
+	cr_expect_not(tags_free_known_own(&tag, &gen, 8));
 	cr_expect_eq(tag, TAG_NONE);
+}
+
+Test(tags, owners_make_objects_known)
+{
+	uint16_t tag = 7;
+	uint16_t gen = 4;
+	tags_know_own(&tag, 8);
+	cr_expect_eq(tag, 7);
+	tags_know_own(&tag, 7);
+	cr_expect_eq(tag, 7 | TAG_KNOWN);
+	cr_expect(tags_has_own(&tag, &gen, 7));
+	tags_know_own(&tag, 7);
+	cr_expect_eq(tag, 7 | TAG_KNOWN);
+	cr_expect_not(tags_take_own(&tag, &gen, 7, 2), "it is no gift");
+	cr_expect(tags_free_known_own(&tag, &gen, 7));
+	cr_expect_eq(gen, 6);
+}
+
+Test(tags, gifts_are_taken_once)
+{
+	uint16_t tag = 7;
+	uint16_t gen = 10;
+	cr_expect_not(tags_take_own(&tag, &gen, 7, 5), "never given");
+	cr_assert(tags_give_own(&tag, &gen, 7, 8));
+	cr_expect_not(tags_take_own(&tag, &gen, 7, 5), "another's");
+	cr_expect_not(tags_take_own(&tag, &gen, 8, 4), "the one before it");
+	cr_expect_not(tags_has_own(&tag, &gen, 8));
+	cr_expect(tags_take_own(&tag, &gen, 8, 5));
+	cr_expect_not(tags_take_own(&tag, &gen, 8, 5), "taken twice");
+	cr_expect(tags_has_own(&tag, &gen, 8));
+	/* The same object, given again. */
+	cr_assert(tags_give_own(&tag, &gen, 8, 8));
+	cr_expect(tags_take_own(&tag, &gen, 8, 5));
+	cr_expect_not(tags_take_own(&tag, &gen, 8, 5));
+	cr_assert(tags_free_known_own(&tag, &gen, 8));
+	tag = 9; /* claimed */
+	cr_assert(tags_give_own(&tag, &gen, 9, 8));
+	cr_expect_not(tags_take_own(&tag, &gen, 8, 5), "a successor");
+	cr_expect_eq(tag, 8 | TAG_KNOWN);
+	cr_expect(tags_take_own(&tag, &gen, 8, 6));
+}
+
+Test(tags, only_gifts_come_back)
+{
+	uint16_t tag = 7;
+	uint16_t gen = 0;
+	cr_expect_not(tags_ungive_own(&tag, &gen, 7, 8));
+	cr_assert(tags_give_own(&tag, &gen, 7, 8));
+	cr_expect_not(tags_ungive_own(&tag, &gen, 7, 9));
+	cr_expect(tags_ungive_own(&tag, &gen, 7, 8));
+	cr_expect_eq(tag, 7);
+	cr_expect_eq(gen, 0);
+	cr_expect(tags_has_own(&tag, &gen, 7));
+}
+
+/* What a sweep frees is another object afterwards, and no other's generation
+ * changes. */
+Test(tags, a_sweep_begins_new_generations)
+{
+	static struct tags_living living;
+	static uint32_t by_id[65536];
+	_Alignas(8) uint16_t tags[] = {1, 2 | TAG_KNOWN, 2, TAG_SRV,
+	                               0, 3 | TAG_KNOWN, 3, TAG_NONE};
+	_Alignas(8) uint16_t gens[] = {10, 11, 12, 0xfffe, 14, 15, 16, 17};
+	static const uint16_t is[] = {10, 12, 14, 0, 14, 15, 16, 17};
+	swept_living_but(&living, 2);
+	cr_expect_eq(tags_sweep_srv(tags, gens, 7, &living, by_id), 3);
+	cr_expect_eq(by_id[2], 2);
+	for (uint32_t i = 0; i < 8; i++)
+		cr_expect_eq(gens[i], is[i], "%u", i);
+	cr_expect_eq(tags[1] | tags[2] | tags[3], TAG_FREE);
+	cr_expect_eq(tags[5], 3 | TAG_KNOWN);
+}
+
+Test(tags, carves_begin_far_apart)
+{
+	uint16_t gens[3] = {0, 0, 1};
+	uint32_t near = 0;
+	uint16_t first;
+	tags_start_srv(gens, 2, 1);
+	first = gens[0];
+	cr_expect_eq(gens[1], first);
+	cr_expect_eq(gens[2], 1);
+	cr_expect_eq(first & GEN_WAITING, 0);
+	for (uint32_t carve = 2; carve < 80; carve++) {
+		uint32_t apart;
+		tags_start_srv(gens, 1, carve);
+		apart = (GEN_OBJECT(gens[0]) - GEN_OBJECT(first)) & 0x7fff;
+		near += apart < 100 || apart > 0x7fff - 100;
+	}
+	cr_expect_eq(near, 0);
 }
 
 Test(tags, tally)
 {
 	static struct tags_tally tally;
-	const uint16_t tags[] = {0, 0, 1, 1, 1, 0, 2, 1, 0x7fff};
-	tags_tally_srv(tags, 9, 48, &tally);
-	tags_tally_srv(tags, 2, 16, &tally);
+	const uint16_t known = 1 | TAG_KNOWN;
+	const uint16_t tags[] = {0, 0, 1, 1, known, 0, 2, known, 0x7fff};
+	const uint16_t gens[] = {1, 0, 1, 0, 6, 0, 1, 9, 1};
+	tags_tally_srv(tags, gens, 9, 48, &tally);
+	tags_tally_srv(tags, gens, 2, 16, &tally);
 	cr_expect_eq(tally.objects[0], 5);
 	cr_expect_eq(tally.bytes[0], 3 * 48 + 2 * 16);
 	cr_expect_eq(tally.objects[1], 4);
 	cr_expect_eq(tally.bytes[1], 4 * 48);
+	cr_expect_eq(tally.objects[1 | TAG_KNOWN], 1);
+	cr_expect_eq(tally.bytes[1 | TAG_KNOWN], 48);
 	cr_expect_eq(tally.objects[2], 1);
 	cr_expect_eq(tally.objects[0x7fff], 1);
 	cr_expect_eq(tally.objects[3], 0);
