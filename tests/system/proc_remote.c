@@ -81,6 +81,23 @@ static void borrower(int fd, void *arg)
 	slabd_close(pool);
 }
 
+/* What was freed to another node and waits to go there does not hold a cache
+ * that is closed. */
+static void closer(int fd, void *arg)
+{
+	slabd_pool *pool = pool_on(0);
+	slabd_cache *cache = fixture_cache(pool, "closed", 64);
+	void *object = slabd_alloc_node(cache, 1);
+	(void)fd;
+	(void)arg;
+	tap_ok(object != NULL, "an object of another node");
+	slabd_free(cache, object);
+	slabd_cache_close(cache);
+	tap_is(slabd_cache_remove(pool, "closed"), 0,
+	       "its cache is closed and removed");
+	slabd_close(pool);
+}
+
 int main(void)
 {
 	struct child child;
@@ -93,6 +110,8 @@ int main(void)
 	child_end(&child, "who finds its own elsewhere");
 	child_start(&child, borrower, NULL);
 	child_end(&child, "who takes what is another's");
+	child_start(&child, closer, NULL);
+	child_end(&child, "who frees to another node and closes");
 	fixture_audit(&fixture, "after all that");
 	fixture_close(&fixture);
 	return tap_end();
