@@ -15,6 +15,7 @@ libdaemon_la_SOURCES += \
 	daemon/admin/report_audit.c \
 	daemon/admin/report_caches.c \
 	daemon/admin/report_clients.c \
+	daemon/admin/report_evict.c \
 	daemon/admin/report_log.c \
 	daemon/admin/report_nodes.c \
 	daemon/admin/report_plan.c \

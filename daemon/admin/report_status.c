@@ -235,11 +235,12 @@ json_t *report_status(struct report *r)
 {
 	const struct server *server = r->server;
 	double uptime = (double)(clock_ns() - server->started_ns) / CLOCK_S;
-	return json_pack("{s:s, s:i, s:i, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+	return json_pack("{s:s, s:i, s:i, s:f, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 	                 "version",
 	                 PACKAGE_VERSION, "layout_version", LAYOUT_VERSION,
 	                 "pid", getpid(), "uptime_s", uptime, "dropped",
 	                 report_numbers(server->drops.count, DROPS, drop_name),
+	                 "slowed", report_count(server->slowed),
 	                 "pressure", pressure_doc(server), "limits",
 	                 limits_doc(), "orphans", orphans_doc(server), "left",
 	                 left_doc(server), "turns", turns_doc(server), "pools",

@@ -23,6 +23,7 @@ static const struct admin_route all[] = {
 	CHANGE("/drain", "pool node", report_drain),
 	CHANGE("/undrain", "pool node", report_undrain),
 	CHANGE("/cache", "pool action cache", report_cache),
+	CHANGE("/evict", "pool client kill", report_evict),
 	CHANGE("/trim", "pool node ask", report_trim),
 };
 

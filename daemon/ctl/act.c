@@ -45,6 +45,20 @@ void ctl_cache(struct ctl *c, const json_t *doc)
 	                       "for others");
 }
 
+void ctl_evict(struct ctl *c, const json_t *doc)
+{
+	const char *rest = "keeps what it has until it ends: kill {pid}";
+	char line[200];
+	if (ctl_doc_bool(c, doc, "killed"))
+		rest = "was killed: what it had comes back";
+	else if (ctl_doc_bool(c, doc, "ended"))
+		rest = "had nothing any more";
+	snprintf(line, sizeof(line),
+	         "client {client} ({name t16}, pid {pid}) is shut out, and %s",
+	         rest);
+	ctl_text_say(c, doc, "pool", line);
+}
+
 void ctl_trim(struct ctl *c, const json_t *pool)
 {
 	ctl_text_say(c, pool, "name",

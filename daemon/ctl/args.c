@@ -16,6 +16,7 @@ enum {
 	OPT_NO_COLOR,
 	OPT_WATCH,
 	OPT_UNDO,
+	OPT_KILL,
 	OPT_PARAM, /* of the request, by the option's name */
 };
 
@@ -26,6 +27,7 @@ static const struct option options[] = {
 	{"no-color", no_argument, NULL, OPT_NO_COLOR},
 	{"watch", optional_argument, NULL, OPT_WATCH},
 	{"undo", no_argument, NULL, OPT_UNDO},
+	{"kill", no_argument, NULL, OPT_KILL},
 	{"pool", required_argument, NULL, OPT_PARAM},
 	{"cache", required_argument, NULL, OPT_PARAM},
 	{"node", required_argument, NULL, OPT_PARAM},
@@ -58,6 +60,8 @@ void ctl_args_usage(FILE *out)
 	      "of it)\n"
 	      "  drain NODE [--undo]     empty a node, or no longer\n"
 	      "  cache remove [POOL] NAME  end a cache that nobody uses\n"
+	      "  evict CLIENT [--kill]   shut a client out; what it has comes "
+	      "back as it ends\n"
 	      "  trim [NODE]             have clients send home what they "
 	      "hoard, and give\n"
 	      "                          empty pages back\n"
@@ -144,7 +148,7 @@ static int add_param(struct ctl_args *args, const char *key, const char *what,
                      const char *value)
 {
 	size_t i = args->n_params;
-	if (has_word("node limit from to n", key) && !is_number(value))
+	if (has_word("node limit from to n client", key) && !is_number(value))
 		return fail(args, "%s %s: no number", what, value);
 	if (ctl_args_get(args, key) || i == CTL_ARGS_PARAMS)
 		return fail(args, "%s is given twice", what);
@@ -185,6 +189,8 @@ static int set_option(struct ctl_args *args, int opt, int ix, char **argv)
 	case OPT_UNDO:
 		args->undo = true;
 		return 0;
+	case OPT_KILL:
+		return add_param(args, "kill", "--kill", "1");
 	case OPT_NO_COLOR:
 		args->color = CTL_COLOR_NEVER;
 		return 0;

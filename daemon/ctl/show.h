@@ -21,6 +21,7 @@ void ctl_log(struct ctl *c, const json_t *doc);
 void ctl_lend(struct ctl *c, const json_t *doc);
 void ctl_migrate(struct ctl *c, const json_t *doc);
 void ctl_drain(struct ctl *c, const json_t *doc);
+void ctl_evict(struct ctl *c, const json_t *doc);
 void ctl_cache(struct ctl *c, const json_t *doc);
 void ctl_trim(struct ctl *c, const json_t *doc);
 void ctl_set(struct ctl *c, const json_t *doc);

@@ -39,6 +39,8 @@ const struct ctl_verb ctl_verbs[] = {
 	{ DOES("cache", "pool"), .show = ctl_cache, .whole = true,
 	  .word = { "action", "pool", "cache" }, .n_must = 2, .skips = true,
 	  .usage = "remove [POOL] NAME" },
+	{ DOES("evict", "pool kill"), .show = ctl_evict, .whole = true,
+	  .word = { "client" }, .n_must = 1, .usage = "CLIENT [--kill]" },
 	{ DOES("trim", "pool"), .show = ctl_trim, .word = { "node" },
 	  .usage = "[NODE]" },
 	{ DOES("set", "pool"), .looks_without = true, .show = ctl_set,

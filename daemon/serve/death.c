@@ -294,6 +294,16 @@ void death_hung_up(struct peer *peer)
 		wake_set(peer->timer, RELIST_NS);
 }
 
+void death_evict(struct peer *peer)
+{
+	peer_ask_trim(peer);
+	clients_ban(peer->pool, peer->id);
+	if (peer->state == PEER_LIVE)
+		death_hung_up(peer);
+	else if (is_over(peer))
+		leave(peer);
+}
+
 /* The kernel looks through all clients' locks for each, so one call looks at
  * some, and the next goes on where it stopped. */
 unsigned death_look(struct server *server, const struct pool *pool)

@@ -36,6 +36,11 @@ void death_hung_up(struct peer *peer);
  * shared file nobody has any more. How many there were. */
 unsigned death_look(struct server *server, const struct pool *pool);
 
+/* Ends a client's rights, not its life: it is asked to send home what it can,
+ * hung up on and banned. What it has is its own until its process ends, as that
+ * has it mapped. The peer stays. */
+void death_evict(struct peer *peer);
+
 /* It said goodbye. All that it had is free when farewell is called; then its
  * connection is closed. */
 void death_goodbye(struct peer *peer, void (*farewell)(struct peer *peer));

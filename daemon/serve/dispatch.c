@@ -235,6 +235,10 @@ static bool receive(struct peer *peer, int fd)
 {
 	struct message message;
 	bool goes_on = false;
+	if (peer->job == NULL && !users_may(peer)) {
+		users_slow(peer);
+		return false;
+	}
 	message_read(fd, from_of(peer, fd), &message);
 	/* A goodbye may still be on its way by the other. */
 	if (message.kind == MESSAGE_END && fd == peer->events) {
@@ -245,10 +249,8 @@ static bool receive(struct peer *peer, int fd)
 		peer_disconnect(peer);
 		return false;
 	}
-	if (message.kind > MESSAGE_END && !goes_on && !peer_take_token(peer)) {
-		peer_fault(peer, DROP_FLOOD, "over 4096 messages in a second");
-		return false;
-	}
+	if (message.kind > MESSAGE_END && !goes_on)
+		users_charge(peer);
 	return serve(peer, &message);
 }
 

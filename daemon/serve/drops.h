@@ -13,7 +13,7 @@ enum drop {
 	DROP_OVERSIZED,   /* longer than any message */
 	DROP_VERSION,     /* another ABI */
 	DROP_DESCRIPTORS, /* descriptors that nobody asked for */
-	DROP_FLOOD,       /* more messages than any client has use for */
+	DROP_FLOOD,       /* of old: who asks too much is slowed now */
 	DROP_TIMEOUT,     /* no hello in time */
 	DROP_REFUSED,     /* no such pool, or not on its access list */
 	DROP_LIMIT,       /* too many clients or descriptors */

@@ -328,7 +328,7 @@ static int judge_resume(struct peer *peer, struct pool *pool,
 	return 0;
 }
 
-/* The tokens are the client's: who comes back again and again has fewer. */
+/* The tokens are the client's: who comes back again and again is slowed. */
 static void take_back(struct peer *client, struct peer *pending,
                       event_callback_fn on_message)
 {
@@ -338,11 +338,9 @@ static void take_back(struct peer *client, struct peer *pending,
 	if (open_events(pending, &ours, &theirs) < 0)
 		return;
 	peer_hand_over(client, pending, ours);
-	if (!peer_take_token(client)) {
-		peer_fault(client, DROP_FLOOD, "comes back too often");
-	} else if (peer_watch(client, &client->on_sock, client->sock,
-	                      on_message) ||
-	           peer_watch(client, &client->on_events, ours, on_message)) {
+	peer_take_token(client);
+	if (peer_watch(client, &client->on_sock, client->sock, on_message) ||
+	    peer_watch(client, &client->on_events, ours, on_message)) {
 		peer_disconnect(client);
 	} else {
 		log_info("pool %s: client %u (%s, pid %d) is back",

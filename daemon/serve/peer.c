@@ -17,8 +17,6 @@
 #include "daemon/watch/wake.h"
 #include "shm/wire.h"
 
-#define TOKENS_A_SECOND 4096u /* a client that opens 1,000 caches needs 1,000 */
-
 static void close_sock(int *fd)
 {
 	door_close(*fd, NULL);
@@ -54,7 +52,7 @@ struct peer *peer_new(struct server *server, enum peer_state state)
 	peer->server = server;
 	peer->state = state;
 	peer->sock = peer->events = peer->pidfd = -1;
-	peer->tokens = TOKENS_A_SECOND;
+	peer->tokens = PEER_TOKENS;
 	peer->tokens_ns = clock_ns();
 	put_on(peer, &server->peers);
 	server->n_peers++;
@@ -79,6 +77,7 @@ static void close_connection(struct peer *peer)
 {
 	wake_free(&peer->on_sock);
 	wake_free(&peer->on_events);
+	peer->slowed = false;
 	if (peer->kept) {
 		const struct kept_pair pair = {peer->sock, peer->events};
 		kept_drop(peer->pool, peer->id, &pair);
@@ -197,14 +196,19 @@ void peer_hand_over(struct peer *client, struct peer *pending, int events)
 	peer_enter(client, PEER_LIVE);
 }
 
-bool peer_take_token(struct peer *peer)
+uint32_t peer_tokens(struct peer *peer)
 {
 	int64_t now_ns = clock_ns();
 	if (now_ns - peer->tokens_ns >= CLOCK_S) {
 		peer->tokens_ns = now_ns;
-		peer->tokens = TOKENS_A_SECOND;
+		peer->tokens = PEER_TOKENS;
 	}
-	if (peer->tokens == 0)
+	return peer->tokens;
+}
+
+bool peer_take_token(struct peer *peer)
+{
+	if (peer_tokens(peer) == 0)
 		return false;
 	peer->tokens--;
 	return true;
@@ -244,6 +248,11 @@ static bool tell_one(const struct peer *peer, enum wire_type type)
 		return true;
 	log_debug("client %u takes no events: %s", peer->id, strerror(errno));
 	return false;
+}
+
+bool peer_ask_trim(const struct peer *peer)
+{
+	return peer->events >= 0 && tell_one(peer, WIRE_TRIM);
 }
 
 static void on_tell(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)

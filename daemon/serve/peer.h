@@ -86,6 +86,7 @@ struct peer {
 	int64_t died_ns;
 	void (*farewell)(struct peer *peer); /* NULL: no goodbye was said */
 	uint32_t farewell_seq;
+	bool slowed;         /* it is not listened to now, see serve/users.h */
 	uint32_t tokens;     /* messages it may still send in this second */
 	int64_t tokens_ns;   /* when they were last filled up */
 	struct peer_held held;
@@ -134,7 +135,10 @@ void peer_keep(struct peer *peer);
 void peer_line_up(struct peer *peer, struct peer_line *line);
 void peer_line_leave(struct peer *peer);
 
-/* False: it has sent all that it may in this second. */
+/* How many messages it may still send in this second. One is taken; false:
+ * there was none. */
+#define PEER_TOKENS 4096u /* a client that opens 1,000 caches needs 1,000 */
+uint32_t peer_tokens(struct peer *peer);
 bool peer_take_token(struct peer *peer);
 
 /* The peer of a client that lives, or NULL. */
@@ -150,8 +154,9 @@ bool peer_connected(const struct server *server, const struct pool *pool,
 int peer_open(struct server *server);
 void peer_close(struct server *server);
 
-/* Asks every client of a pool to send home what it can, many in turns to come. How
- * many are. */
+/* Asks a client to send home what it can: true if it was; or every client of a
+ * pool, many in turns to come: how many are. */
+bool peer_ask_trim(const struct peer *peer);
 unsigned peer_trim(struct server *server, const struct pool *pool);
 
 /* Tells every client of a pool that pages of it are holes now. */

@@ -110,10 +110,14 @@ struct server {
 	struct event *pass; /* the next one begins */
 	/* Of serve/users.c. */
 	struct event *users_wait; /* for another share */
+	struct event *slow;       /* who is slowed may go on */
+	uint64_t slowed;          /* how often one was */
 	unsigned users_turn;      /* who is asked first */
 	void (*read)(struct peer *peer, int fd, unsigned n);
 	struct user {
 		struct share share;
+		uint32_t tokens;   /* messages in this second */
+		int64_t tokens_ns; /* when they were filled up; 0: never */
 		struct peer_line {
 			struct peer *first;
 			struct peer **end; /* NULL: nobody ever was in it */

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "daemon/base/clock.h"
+#include "daemon/base/log.h"
 #include "daemon/serve/share.h"
 #include "daemon/watch/wake.h"
 
@@ -11,6 +12,9 @@
 #define ALL_NS (4 * CLOCK_MS)   /* all that have had to wait, at one time */
 #define MESSAGES_A_TURN 32u     /* of a peer; then others have theirs */
 #define MESSAGES_IN_LINE 8u
+#define USER_TOKENS 16384u /* messages a second, of all a user's clients */
+#define OWN_TOKENS 64u     /* of these each client has so many besides */
+#define SLOW_NS (100 * CLOCK_MS) /* from one look at who is slowed to the next */
 
 /* Users that fall together have one share. Newcomers have no pool yet. */
 static struct user *user_of(const struct peer *peer)
@@ -23,6 +27,82 @@ static struct user *user_of(const struct peer *peer)
 		(peer->uid * (CONFIG_POOLS_MAX + 1) + pool) * 2654435761u;
 	return &server->users[mix >> (32 - USERS_BITS)];
 }
+
+/* ---- who is slowed ------------------------------------------------------- */
+
+static uint32_t *tokens_of(struct user *user)
+{
+	int64_t now_ns = clock_ns();
+	if (user->tokens_ns == 0 || now_ns - user->tokens_ns >= CLOCK_S) {
+		user->tokens_ns = now_ns;
+		user->tokens = USER_TOKENS;
+	}
+	return &user->tokens;
+}
+
+/* Whether the next one is at its user's cost. */
+static bool is_shared(struct peer *peer)
+{
+	return peer->state == PEER_PENDING ||
+	       peer_tokens(peer) <= PEER_TOKENS - OWN_TOKENS;
+}
+
+bool users_may(struct peer *peer)
+{
+	return peer_tokens(peer) > 0 &&
+	       (!is_shared(peer) || *tokens_of(user_of(peer)) > 0);
+}
+
+void users_charge(struct peer *peer)
+{
+	uint32_t *tokens = tokens_of(user_of(peer));
+	if (is_shared(peer) && *tokens > 0)
+		(*tokens)--;
+	peer_take_token(peer);
+}
+
+void users_slow(struct peer *peer)
+{
+	if (!peer->slowed) {
+		peer->server->slowed++;
+		log_info("client %u (%s, pid %d) asks more than it can have "
+		         "use for: slowed", peer->id, peer->comm, peer->pid);
+	}
+	peer->slowed = true;
+	if (peer->on_sock != NULL)
+		event_del(peer->on_sock);
+	if (peer->on_events != NULL)
+		event_del(peer->on_events);
+	wake_start(peer->server->slow, SLOW_NS);
+}
+
+static void hear_again(struct peer *peer)
+{
+	peer->slowed = false;
+	if (peer->on_sock != NULL)
+		event_add(peer->on_sock, NULL);
+	if (peer->on_events != NULL)
+		event_add(peer->on_events, NULL);
+}
+
+static void on_slow(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
+{
+	struct server *server = arg;
+	bool more = false;
+	for (struct peer *peer = server->peers; peer != NULL;
+	     peer = peer->next) {
+		if (!peer->slowed)
+			continue;
+		if (users_may(peer))
+			hear_again(peer);
+		else
+			more = true;
+	}
+	if (more)
+		wake_start(server->slow, SLOW_NS);
+}
+
+/* ---- shares ---------------------------------------------------------------- */
 
 static void read_some(struct user *user, struct peer *peer, int fd, unsigned n)
 {
@@ -100,7 +180,9 @@ int users_open(struct server *server, users_read *read)
 {
 	server->read = read;
 	return wake_timer(&server->users_wait, server->base, on_users, server) <
-	                       0
+	                               0 ||
+	                       wake_timer(&server->slow, server->base, on_slow,
+	                                  server) < 0
 	               ? -ENOMEM
 	               : 0;
 }
@@ -108,4 +190,5 @@ int users_open(struct server *server, users_read *read)
 void users_close(struct server *server)
 {
 	wake_free(&server->users_wait);
+	wake_free(&server->slow);
 }

@@ -19,6 +19,19 @@
 
 #include "daemon/serve/peer.h"
 
+/*
+ * Who sends more than it can have use for is slowed: its messages wait in its
+ * sockets until the next second, and none is lost. A client has 4096 in a second,
+ * and all those of a user in a pool 16384 together, but for the first 64 of each
+ * client; newcomers have theirs by user alone. Whether a message of the peer may
+ * be read now; and that one was.
+ */
+bool users_may(struct peer *peer);
+void users_charge(struct peer *peer);
+
+/* Leaves what it sends alone until it may again. */
+void users_slow(struct peer *peer);
+
 /* Reads up to n messages of a peer from one of its descriptors. The peer may be
  * freed by that. */
 typedef void users_read(struct peer *peer, int fd, unsigned n);

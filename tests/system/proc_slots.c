@@ -135,6 +135,57 @@ static void test_exec(void)
 	tap_ok(all_gone(), "until it ends");
 }
 
+/* ---- evicted --------------------------------------------------------------- */
+
+static void evicted(int fd, void *arg)
+{
+	slabd_pool *pool = fixture_pool(&fixture);
+	slabd_cache *cache = fixture_cache(pool, "kept", 64);
+	unsigned *obj = slabd_alloc(cache);
+	(void)arg;
+	if (obj == NULL)
+		tap_bail("no object");
+	*obj = 77;
+	say(fd, slabd_client_id(pool));
+	hear(fd);
+	tap_is(*obj, 77, "who is evicted has its objects");
+	tap_ok(slabd_cache_create(pool, "more", 64, 0, 0) == NULL &&
+	               strstr(slabd_last_error(), "evict") != NULL,
+	       "and no way back");
+	slabd_free(cache, obj);
+	hear(fd);
+}
+
+static void evict(unsigned id, bool dies)
+{
+	char form[64];
+	snprintf(form, sizeof(form), "client=%u%s", id, dies ? "&kill=1" : "");
+	tap_ok(fixture_post(&fixture, "/evict", form), "evict %s", form);
+}
+
+static void test_evict(void)
+{
+	struct child child;
+	unsigned id;
+	tap_ok(!fixture_post(&fixture, "/evict", "client=4711"),
+	       "who is not there can't be evicted");
+	child_start(&child, evicted, NULL);
+	id = (unsigned)hear(child.fd);
+	evict(id, false);
+	tap_is(fixture_client(&fixture, id, "connected"), 0,
+	       "who is evicted has no connection");
+	tap_ok(fixture_owned(&fixture) > 0, "what it has stays its own");
+	say(child.fd, 0);
+	say(child.fd, 0);
+	child_end(&child, "and its process goes on as long as it likes");
+	tap_ok(all_gone(), "with its end all comes back");
+	child_start(&child, evicted, NULL);
+	evict((unsigned)hear(child.fd), true);
+	tap_ok(all_gone(), "or at once, where it is killed");
+	tap_is(fixture_owned(&fixture), 0, "with all that it had");
+	child_kill(&child);
+}
+
 /* ---- limits --------------------------------------------------------------- */
 
 /* As many as are let in; hears when to go. */
@@ -225,6 +276,7 @@ int main(void)
 	test_turns(false, "the answer is not read");
 	test_mapped();
 	test_exec();
+	test_evict();
 	fixture_audit(&fixture, "after all that");
 	fixture_close(&fixture);
 	fixture_open(&fixture,

@@ -96,7 +96,7 @@ Test(ctl_args, words)
 
 #define VERBS                                                                  \
 	"status nodes caches clients slabs audit plan log lend migrate drain " \
-	"cache trim set"
+	"cache evict trim set"
 
 static const char *const bad[][2] = {
 	{"", "no verb; verbs: " VERBS},
@@ -133,6 +133,9 @@ static const char *const bad[][2] = {
          "--watch does not go with drain --undo; see slabctl --help"},
 	{"lend --watch o 0 1",
          "--watch does not go with lend; see slabctl --help"},
+	{"evict", "usage: slabctl evict CLIENT [--kill]"},
+	{"evict x", "evict: client x: no number"},
+	{"drain 1 --kill", "--kill does not go with drain; see slabctl --help"},
 	{"trim 1 2", "usage: slabctl trim [NODE]"},
 	{"set hold", "usage: slabctl set [KEY VALUE]"},
 	{"--json --watch status",
