@@ -8,6 +8,7 @@
 
 #include "daemon/admin/http.h"
 #include "daemon/admin/reports.h"
+#include "daemon/base/clock.h"
 #include "daemon/base/inherit.h"
 #include "daemon/base/log.h"
 #include "daemon/conf/options.h"
@@ -104,7 +105,13 @@ int main(int argc, char **argv)
 	          log_form(&options));
 	notify_setup(!options.foreground || options.supervised);
 	inherit_say_reset();
-	r = options.supervise ? supervise_run(argv) : serve(&options);
+	if (options.supervise)
+		r = supervise_run(argv, (options.bad_config
+		                                 ? CONFIG_WATCHDOG_MS
+		                                 : options.config.watchdog_ms) *
+		                                CLOCK_MS);
+	else
+		r = serve(&options);
 	log_close();
 	return r;
 }

@@ -79,6 +79,17 @@ int proc_name(int32_t pid, char *out, size_t bytes)
 	return 0;
 }
 
+bool proc_is_traced(int32_t pid)
+{
+	static const char key[] = "TracerPid:\t";
+	char text[1024];
+	const char *at;
+	if (read_file(pid, "status", text, sizeof(text)) < 0)
+		return false;
+	at = strstr(text, key);
+	return at != NULL && at[sizeof(key) - 1] != '0';
+}
+
 int proc_open(int32_t pid, uint64_t ticks)
 {
 	int fd = (int)syscall(SYS_pidfd_open, pid, 0);

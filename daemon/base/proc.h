@@ -7,6 +7,7 @@
 #ifndef DAEMON_BASE_PROC_H
 #define DAEMON_BASE_PROC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,9 @@ int proc_is_same(int a, int b);
 
 /* The CPU on which its first thread last ran. 0, or as proc_ticks. */
 int proc_cpu(int32_t pid, unsigned *cpu);
+
+/* Whether somebody traces it, as a debugger does. */
+bool proc_is_traced(int32_t pid);
 
 /* Its name, cut to bytes with the terminating zero. 0, or as proc_ticks with
  * out as it was. */

@@ -117,6 +117,7 @@ void config_defaults(struct config *config)
 	config->control_mode = mode;
 	config->reserve_hugepages = true;
 	config->log_level = LOG_LEVEL_INFO;
+	config->watchdog_ms = CONFIG_WATCHDOG_MS;
 	config_default_balance(&config->balance);
 	config->n_pools = 1;
 	config_default_pool(&config->pools[0], "default");

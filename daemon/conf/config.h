@@ -86,6 +86,8 @@ struct config_pool {
 	struct config_ids groups;
 };
 
+#define CONFIG_WATCHDOG_MS 30000u
+
 struct config {
 	char socket[CONFIG_PATH_BYTES];  /* clients; absolute */
 	char control[CONFIG_PATH_BYTES]; /* slabctl, curl; absolute */
@@ -97,6 +99,7 @@ struct config {
 	struct config_balance balance;
 	char topology[256]; /* hwloc synthetic description; "": the machine */
 	enum log_level log_level;
+	unsigned watchdog_ms; /* of --supervise; 0: none */
 	unsigned n_pools; /* 1..CONFIG_POOLS_MAX once checked */
 	struct config_pool pools[CONFIG_POOLS_MAX];
 };

@@ -181,6 +181,8 @@ static const struct config_key slabd_rows[] = {
 	 .set = set_topology, .put = put_text},
 	{"log_level", "error, warn, info or debug", AT(log_level),
 	 WORD, .form = CONFIG_FORM_LEVEL},
+	{"watchdog", "a duration up to 1h, such as 30s, or off",
+	 AT(watchdog_ms), SPAN, .max = HOUR_MS, .zero = "off"},
 };
 #undef AT
 

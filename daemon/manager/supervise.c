@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "daemon/base/log.h"
+#include "daemon/base/proc.h"
 #include "daemon/manager/backoff.h"
 #include "daemon/manager/fdstore.h"
 #include "daemon/manager/notify.h"
@@ -31,6 +32,8 @@
 #define HEAR_MAX 4096    /* messages at one go: more than a queue has */
 #define LOOK_NS (60 * CLOCK_S) /* longest wait at one time */
 #define TELLS_NS (50 * CLOCK_MS) /* until the manager above is told more */
+#define LATE_NS CLOCK_S          /* and this process stood still itself */
+#define ABORT_NS (10 * CLOCK_S)  /* to write its core in */
 #define NEVER INT64_MAX
 
 static struct supervisor {
@@ -44,6 +47,9 @@ static struct supervisor {
 	int64_t due_ns;       /* when it is started again, or NEVER */
 	int64_t beat_ns;      /* when the manager's watchdog hears next */
 	int64_t beats_ns;     /* how often, if beat_ns is not NEVER */
+	int64_t limit_ns;     /* of silence; 0: none */
+	int64_t silent_ns;    /* when slabd has been silent for too long */
+	bool aborted;         /* for that, it got SIGABRT */
 	struct backoff backoff;
 	bool heard; /* of this slabd: it holds its signals by then */
 	int held;   /* the signal to stop that waits for that; 0: none */
@@ -71,6 +77,10 @@ static void set_environment(struct supervisor *s)
 	/* The supervisor is what the manager's watchdog looks at. */
 	unsetenv("WATCHDOG_PID");
 	unsetenv("WATCHDOG_USEC");
+	if (s->limit_ns > 0) {
+		set_number("WATCHDOG_PID", getpid());
+		set_number("WATCHDOG_USEC", s->limit_ns / CLOCK_US);
+	}
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");
 	putenv(s->store.list);
@@ -111,6 +121,8 @@ static _Noreturn void become_slabd(struct supervisor *s)
 static void start_slabd(struct supervisor *s)
 {
 	s->due_ns = NEVER;
+	s->silent_ns = NEVER;
+	s->aborted = false;
 	s->heard = s->stopping;
 	s->held = 0;
 	s->began_ns = clock_ns();
@@ -178,6 +190,7 @@ static void on_end(struct supervisor *s, int status)
 {
 	pid_t pid = s->pid;
 	s->pid = 0;
+	s->silent_ns = NEVER;
 	if ((!WIFEXITED(status) || WEXITSTATUS(status) != EXIT_SUCCESS) &&
 	    start_last(s)) {
 		log_warn("slabd (pid %d) %s as it should stop: another one "
@@ -222,6 +235,12 @@ static void hear_one(struct supervisor *s, struct supervise_msg *msg)
 	if (s->held != 0)
 		kill(s->pid, s->held);
 	s->held = 0;
+	/* From its first word as one that serves until it ends. */
+	if (msg->ending)
+		s->silent_ns = NEVER;
+	else if (s->limit_ns > 0 && !s->aborted &&
+	         (msg->ready || (msg->alive && s->silent_ns != NEVER)))
+		s->silent_ns = clock_ns() + s->limit_ns;
 	if (msg->store)
 		keep(s, msg);
 	else if (msg->remove)
@@ -298,6 +317,38 @@ static void read_signals(struct supervisor *s)
 	}
 }
 
+/* ---- a slabd that hangs --------------------------------------------------- */
+
+/* Stopped by a signal is hung, as it is for systemd; who debugs it has it stopped
+ * and wants to have it so. */
+static bool is_spared(struct supervisor *s)
+{
+	if (!proc_is_traced(s->pid))
+		return false;
+	log_warn("slabd (pid %d) is silent, and somebody debugs it: it is left "
+	         "alone", s->pid);
+	return true;
+}
+
+/* It is silent for too long: unless this process stood still itself. */
+static void on_silence(struct supervisor *s)
+{
+	int64_t now = clock_ns();
+	if (!s->aborted && (now - s->silent_ns > LATE_NS || is_spared(s))) {
+		s->silent_ns = now + s->limit_ns;
+		return;
+	}
+	log_error("slabd (pid %d) hangs: its loop has not turned for %" PRId64
+	          " ms; %s", s->pid,
+	          (s->limit_ns + (s->aborted ? ABORT_NS : 0)) / CLOCK_MS,
+	          s->aborted ? "SIGKILL" : "SIGABRT");
+	kill(s->pid, s->aborted ? SIGKILL : SIGABRT);
+	/* One that is stopped would not hear of it. */
+	kill(s->pid, SIGCONT);
+	s->silent_ns = s->aborted ? NEVER : now + ABORT_NS;
+	s->aborted = true;
+}
+
 /* ---- the loop ----------------------------------------------------------- */
 
 static int64_t least(int64_t a, int64_t b)
@@ -309,7 +360,7 @@ static int64_t least(int64_t a, int64_t b)
 static int wait_ms(const struct supervisor *s)
 {
 	int64_t now = clock_ns();
-	int64_t at = least(s->due_ns, s->beat_ns);
+	int64_t at = least(least(s->due_ns, s->beat_ns), s->silent_ns);
 	int64_t log_ns = log_flush();
 	if (log_ns >= 0)
 		at = least(at, now + log_ns + CLOCK_MS);
@@ -338,6 +389,8 @@ static void turn(struct supervisor *s)
 	}
 	if (!s->ended && s->due_ns <= clock_ns())
 		start_slabd(s);
+	if (s->pid > 0 && s->silent_ns <= clock_ns())
+		on_silence(s);
 	if (s->beat_ns <= clock_ns()) {
 		notify_alive();
 		s->beat_ns = clock_ns() + s->beats_ns;
@@ -405,11 +458,13 @@ static int open_store(struct supervisor *s)
 	return 0;
 }
 
-int supervise_run(char **argv)
+int supervise_run(char **argv, int64_t limit_ns)
 {
 	struct supervisor *s = &super;
 	int r;
 	s->argv = argv;
+	s->limit_ns = limit_ns;
+	s->silent_ns = NEVER;
 	s->beats_ns = notify_watchdog_ns();
 	s->beat_ns = s->beats_ns > 0 ? clock_ns() : NEVER;
 	if ((r = find_program(s)) < 0 || (r = open_signals(s)) < 0 ||

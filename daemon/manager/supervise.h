@@ -15,15 +15,18 @@
 #ifndef DAEMON_MANAGER_SUPERVISE_H
 #define DAEMON_MANAGER_SUPERVISE_H
 
+#include <stdint.h>
+
 #define SUPERVISE_AGAIN 75 /* status of a slabd that wants to be started anew,
                             * from the file that its program is by then */
 
 /*
  * Runs until slabd ends with status 0 or 2, or on a signal to stop; one that
  * comes while no slabd runs has one more give back what was kept. argv is
- * what slabd is started with. The exit status: slabd's own; 1 where it was
+ * what slabd is started with. One that served, and then tells nothing for limit_ns, hangs: it
+ * is ended and started again, unless somebody debugs it; 0: never. The exit status: slabd's own; 1 where it was
  * killed when it should stop, or nothing could be started.
  */
-int supervise_run(char **argv);
+int supervise_run(char **argv, int64_t limit_ns);
 
 #endif

@@ -25,6 +25,12 @@ static void read_field(struct supervise_msg *message, const char *field)
 		message->remove = true;
 	else if (strcmp(field, "BARRIER=1") == 0)
 		message->barrier = true;
+	else if (strcmp(field, "READY=1") == 0)
+		message->ready = true;
+	else if (strcmp(field, "WATCHDOG=1") == 0)
+		message->alive = true;
+	else if (strcmp(field, "STOPPING=1") == 0)
+		message->ending = true;
 	else if (starts(field, "FDNAME="))
 		message->name = field + strlen("FDNAME=");
 	for (unsigned i = 0; i < sizeof(above) / sizeof(above[0]); i++)

@@ -16,6 +16,9 @@ struct supervise_msg {
 	pid_t sender; /* that the kernel vouches for; 0: it does not */
 	bool store;   /* FDSTORE=1: keep fds as name */
 	bool remove;  /* FDSTOREREMOVE=1: close what is kept as name */
+	bool ready;   /* READY=1 */
+	bool alive;   /* WATCHDOG=1: its loop turns */
+	bool ending;  /* STOPPING=1 */
 	bool barrier; /* BARRIER=1: the sender waits until fds are closed */
 	const char *name; /* FDNAME=, "stored" by default */
 	unsigned n_fds;

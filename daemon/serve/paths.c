@@ -11,7 +11,7 @@
 #include "daemon/base/log.h"
 #include "daemon/watch/wake.h"
 
-#define SETTLE_NS (10 * CLOCK_MS)  /* a folder that goes is gone by then */
+#define SETTLE_NS (50 * CLOCK_MS)  /* a folder that goes is gone by then */
 #define AGAIN_NS CLOCK_S
 #define AGAIN_MAX_NS (60 * CLOCK_S)
 
