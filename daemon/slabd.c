@@ -16,6 +16,7 @@
 #include "daemon/manager/lastconf.h"
 #include "daemon/manager/notify.h"
 #include "daemon/manager/supervise.h"
+#include "daemon/serve/guardian.h"
 #include "daemon/serve/loop.h"
 #include "numa/topo.h"
 
@@ -96,6 +97,7 @@ int main(int argc, char **argv)
 	int r;
 	if (inherit_reset() < 0)
 		return EXIT_FAILURE;
+	guardian_line(argv);
 	r = options_parse(argc, argv, &options, check_topology);
 	if (r > 0)
 		return EXIT_SUCCESS;
@@ -109,7 +111,9 @@ int main(int argc, char **argv)
 		r = supervise_run(argv, (options.bad_config
 		                                 ? CONFIG_WATCHDOG_MS
 		                                 : options.config.watchdog_ms) *
-		                                CLOCK_MS);
+		                                CLOCK_MS,
+		                  options.bad_config ? ""
+		                                     : options.config.control);
 	else
 		r = serve(&options);
 	log_close();

@@ -22,5 +22,6 @@ libdaemon_la_SOURCES += \
 	daemon/admin/report_set.c \
 	daemon/admin/report_slabs.c \
 	daemon/admin/report_status.c \
+	daemon/admin/report_supervisor.c \
 	daemon/admin/reports.h \
 	daemon/admin/routes.c

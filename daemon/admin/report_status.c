@@ -8,6 +8,7 @@
 #include "daemon/base/turn.h"
 #include "daemon/pool/caches.h"
 #include "daemon/pool/waiting.h"
+#include "daemon/serve/guardian.h"
 #include "daemon/serve/machine.h"
 #include "numa/cgroup.h"
 
@@ -231,16 +232,24 @@ static json_t *turns_doc(const struct server *server)
 		"buckets", buckets_doc(t));
 }
 
+/* Its number, 0 where it is lost; null: slabd has none. */
+static json_t *supervisor_doc(void)
+{
+	int32_t pid = guardian_pid();
+	return pid == 0 ? json_null() : json_integer(pid > 0 ? pid : 0);
+}
+
 json_t *report_status(struct report *r)
 {
 	const struct server *server = r->server;
 	double uptime = (double)(clock_ns() - server->started_ns) / CLOCK_S;
-	return json_pack("{s:s, s:i, s:i, s:f, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+	return json_pack("{s:s, s:i, s:i, s:f, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 	                 "version",
 	                 PACKAGE_VERSION, "layout_version", LAYOUT_VERSION,
 	                 "pid", getpid(), "uptime_s", uptime, "dropped",
 	                 report_numbers(server->drops.count, DROPS, drop_name),
-	                 "slowed", report_count(server->slowed),
+	                 "slowed", report_count(server->slowed), "supervisor",
+	                 supervisor_doc(),
 	                 "pressure", pressure_doc(server), "limits",
 	                 limits_doc(), "orphans", orphans_doc(server), "left",
 	                 left_doc(server), "turns", turns_doc(server), "pools",

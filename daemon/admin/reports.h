@@ -46,6 +46,7 @@ json_t *report_drain(struct report *r);
 json_t *report_undrain(struct report *r);
 json_t *report_cache(struct report *r);
 json_t *report_evict(struct report *r);
+json_t *report_supervisor(struct report *r);
 json_t *report_trim(struct report *r);
 json_t *report_settings(struct report *r, struct pool *pool);
 json_t *report_set(struct report *r);

@@ -155,9 +155,20 @@ static void put_left(struct ctl *c, const json_t *doc)
 	}
 }
 
+/* Absent in what older ones said, and null where there never was one. */
+static void put_supervisor(struct ctl *c, const json_t *doc)
+{
+	const json_t *pid = json_object_get(doc, "supervisor");
+	if (json_is_integer(pid) && json_integer_value(pid) == 0)
+		fputs("the supervisor is gone: nobody would start slabd again, "
+		      "and nothing of it is kept; start slabd --supervise\n",
+		      c->out);
+}
+
 void ctl_status(struct ctl *c, const json_t *doc)
 {
 	put_head(c, doc);
+	put_supervisor(c, doc);
 	put_limits(c, doc);
 	put_orphans(c, doc);
 	put_left(c, doc);

@@ -12,6 +12,10 @@ libdaemon_la_SOURCES += \
 	daemon/manager/tells.h \
 	daemon/manager/supervise.c \
 	daemon/manager/supervise.h \
+	daemon/manager/supervise_adopt.c \
+	daemon/manager/supervise_adopt.h \
+	daemon/manager/supervise_end.c \
+	daemon/manager/supervise_end.h \
 	daemon/manager/supervise_fds.c \
 	daemon/manager/supervise_fds.h \
 	daemon/manager/supervise_msg.c \

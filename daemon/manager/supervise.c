@@ -20,6 +20,8 @@
 #include "daemon/manager/backoff.h"
 #include "daemon/manager/fdstore.h"
 #include "daemon/manager/notify.h"
+#include "daemon/manager/supervise_adopt.h"
+#include "daemon/manager/supervise_end.h"
 #include "daemon/manager/supervise_fds.h"
 #include "daemon/manager/supervise_msg.h"
 #include "daemon/manager/supervise_place.h"
@@ -51,6 +53,9 @@ static struct supervisor {
 	int64_t silent_ns;    /* when slabd has been silent for too long */
 	bool aborted;         /* for that, it got SIGABRT */
 	struct backoff backoff;
+	int adopted;          /* a descriptor of a slabd that another one
+	                         started; -1: it is a child of this */
+	bool said_end;        /* it ends as it should */
 	bool heard; /* of this slabd: it holds its signals by then */
 	int held;   /* the signal to stop that waits for that; 0: none */
 	bool stopping;
@@ -92,6 +97,8 @@ static void set_environment(struct supervisor *s)
 		set_number("LISTEN_FDS", s->store.n);
 	}
 	setenv("NOTIFY_SOCKET", s->place.path, 1);
+	set_number(SUPERVISE_PID, getppid());
+	unsetenv(SUPERVISE_ADOPT);
 }
 
 static _Noreturn void become_slabd(struct supervisor *s)
@@ -123,6 +130,7 @@ static void start_slabd(struct supervisor *s)
 	s->due_ns = NEVER;
 	s->silent_ns = NEVER;
 	s->aborted = false;
+	s->said_end = false;
 	s->heard = s->stopping;
 	s->held = 0;
 	s->began_ns = clock_ns();
@@ -134,24 +142,6 @@ static void start_slabd(struct supervisor *s)
 	s->pid = 0;
 	log_error("can't start slabd: fork: %s", strerror(errno));
 	s->due_ns = s->began_ns + backoff_after(&s->backoff, 0) + BACKOFF_MIN_NS;
-}
-
-/* The text is good until the next call. */
-static const char *describe(int status)
-{
-	static char how[64];
-	const char *signal;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == SUPERVISE_AGAIN)
-		return "made way for its successor";
-	if (WIFEXITED(status))
-		snprintf(how, sizeof(how), "ended with status %d",
-		         WEXITSTATUS(status));
-	else if ((signal = sigabbrev_np(WTERMSIG(status))) != NULL)
-		snprintf(how, sizeof(how), "was killed by SIG%s", signal);
-	else
-		snprintf(how, sizeof(how), "was killed by signal %d",
-		         WTERMSIG(status));
-	return how;
 }
 
 /* Says what became of slabd, and when there is another one. */
@@ -169,7 +159,7 @@ static void plan_start(struct supervisor *s, pid_t pid, int status)
 		         delay / CLOCK_MS);
 	log_at(again ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
 	       "slabd (pid %d) %s after %" PRId64 ".%" PRId64 " s: started "
-	       "again%s with %u descriptors kept", pid, describe(status),
+	       "again%s with %u descriptors kept", pid, supervise_describe(status),
 	       lived / CLOCK_S, lived % CLOCK_S / (100 * CLOCK_MS), when,
 	       s->store.n);
 	s->due_ns = now + delay;
@@ -194,7 +184,7 @@ static void on_end(struct supervisor *s, int status)
 	if ((!WIFEXITED(status) || WEXITSTATUS(status) != EXIT_SUCCESS) &&
 	    start_last(s)) {
 		log_warn("slabd (pid %d) %s as it should stop: another one "
-		         "gives back what is kept", pid, describe(status));
+		         "gives back what is kept", pid, supervise_describe(status));
 		return;
 	}
 	if (!s->stopping &&
@@ -207,7 +197,7 @@ static void on_end(struct supervisor *s, int status)
 	s->status = WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE;
 	if (s->status != EXIT_SUCCESS)
 		log_error("slabd (pid %d) %s: not started again", pid,
-		          describe(status));
+		          supervise_describe(status));
 }
 
 /* ---- what slabd says ---------------------------------------------------- */
@@ -229,6 +219,14 @@ static void keep(struct supervisor *s, struct supervise_msg *msg)
 		         SUPERVISE_FDS_NAME_BYTES);
 }
 
+/* One that was adopted may have been told of no watchdog, or of another. */
+static bool serves(const struct supervisor *s, const struct supervise_msg *msg)
+{
+	if (s->adopted >= 0)
+		return false;
+	return msg->ready || (msg->alive && s->silent_ns != NEVER);
+}
+
 static void hear_one(struct supervisor *s, struct supervise_msg *msg)
 {
 	s->heard = true;
@@ -236,10 +234,10 @@ static void hear_one(struct supervisor *s, struct supervise_msg *msg)
 		kill(s->pid, s->held);
 	s->held = 0;
 	/* From its first word as one that serves until it ends. */
-	if (msg->ending)
+	s->said_end |= msg->ending;
+	if (s->said_end)
 		s->silent_ns = NEVER;
-	else if (s->limit_ns > 0 && !s->aborted &&
-	         (msg->ready || (msg->alive && s->silent_ns != NEVER)))
+	else if (s->limit_ns > 0 && !s->aborted && serves(s, msg))
 		s->silent_ns = clock_ns() + s->limit_ns;
 	if (msg->store)
 		keep(s, msg);
@@ -282,6 +280,15 @@ static void reap(struct supervisor *s)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 		if (pid == s->pid)
 			on_end(s, status);
+}
+
+/* Nobody tells its status but what it said before. */
+static void reap_adopted(struct supervisor *s)
+{
+	hear(s);
+	close(s->adopted);
+	s->adopted = -1;
+	on_end(s, s->said_end ? 0 : SIGKILL);
 }
 
 static void forward(struct supervisor *s, const struct signalfd_siginfo *info)
@@ -377,15 +384,18 @@ static int wait_ms(const struct supervisor *s)
 
 static void turn(struct supervisor *s)
 {
-	struct pollfd at[2] = {
+	struct pollfd at[3] = {
 	        {.fd = s->signals, .events = POLLIN},
 	        {.fd = s->notify, .events = POLLIN},
+	        {.fd = s->adopted, .events = POLLIN},
 	};
-	if (poll(at, 2, wait_ms(s)) > 0) {
+	if (poll(at, 3, wait_ms(s)) > 0) {
 		if (at[0].revents != 0)
 			read_signals(s);
 		if (at[1].revents != 0)
 			hear(s);
+		if (at[2].revents != 0)
+			reap_adopted(s);
 	}
 	if (!s->ended && s->due_ns <= clock_ns())
 		start_slabd(s);
@@ -398,22 +408,6 @@ static void turn(struct supervisor *s)
 }
 
 /* ---- start -------------------------------------------------------------- */
-
-/* An upgrade puts another file in the place of this one: it is the path that
- * is started, whatever is there by then. */
-static int find_program(struct supervisor *s)
-{
-	static const char gone[] = " (deleted)";
-	ssize_t n = readlink("/proc/self/exe", s->path, sizeof(s->path) - 1);
-	char *end;
-	if (n < 0)
-		return -errno;
-	s->path[n] = '\0';
-	end = s->path + n - (n > 10 ? 10 : n);
-	if (strcmp(end, gone) == 0)
-		*end = '\0';
-	return 0;
-}
 
 static int open_signals(struct supervisor *s)
 {
@@ -458,22 +452,42 @@ static int open_store(struct supervisor *s)
 	return 0;
 }
 
-int supervise_run(char **argv, int64_t limit_ns)
+/* A slabd that lost its supervisor, or a new one. False: it should have adopted
+ * one, which is gone by now. */
+static bool find_slabd(struct supervisor *s, const char *control)
+{
+	s->pid = supervise_adopt(control, s->place.path, &s->adopted);
+	if (s->pid > 0) {
+		s->due_ns = NEVER;
+		s->began_ns = clock_ns();
+		s->heard = true;
+		log_info("slabd (pid %d) has no supervisor any more: taken "
+		         "over by pid %d", s->pid, getpid());
+		return true;
+	}
+	if (getenv(SUPERVISE_ADOPT) != NULL)
+		return false;
+	start_slabd(s);
+	return true;
+}
+
+int supervise_run(char **argv, int64_t limit_ns, const char *control)
 {
 	struct supervisor *s = &super;
 	int r;
 	s->argv = argv;
 	s->limit_ns = limit_ns;
 	s->silent_ns = NEVER;
+	s->adopted = -1;
 	s->beats_ns = notify_watchdog_ns();
 	s->beat_ns = s->beats_ns > 0 ? clock_ns() : NEVER;
-	if ((r = find_program(s)) < 0 || (r = open_signals(s)) < 0 ||
+	if ((r = supervise_program(s->path)) < 0 || (r = open_signals(s)) < 0 ||
 	    (r = open_store(s)) < 0 ||
 	    (r = s->notify = supervise_place_open(&s->place)) < 0) {
 		log_error("can't supervise: %s", strerror(-r));
 		return EXIT_FAILURE;
 	}
-	start_slabd(s);
+	s->ended = !find_slabd(s, control);
 	/* Children that ended before their signal was looked for. */
 	reap(s);
 	while (!s->ended)

@@ -9,16 +9,13 @@
  * To the slabd that it starts it is a service manager (manager/notify.h,
  * manager/fdstore.h). It maps no pool, allocates nothing once it runs, reads
  * nothing from a client, and hears of nobody but that slabd. Should it die
- * itself, slabd goes on, but what was kept is lost with it, and slabd is not
- * started again.
+ * itself, slabd goes on, and another supervisor takes its place
+ * (serve/guardian.h): one that finds such a slabd at the admin socket adopts it.
  */
 #ifndef DAEMON_MANAGER_SUPERVISE_H
 #define DAEMON_MANAGER_SUPERVISE_H
 
 #include <stdint.h>
-
-#define SUPERVISE_AGAIN 75 /* status of a slabd that wants to be started anew,
-                            * from the file that its program is by then */
 
 /*
  * Runs until slabd ends with status 0 or 2, or on a signal to stop; one that
@@ -27,6 +24,6 @@
  * is ended and started again, unless somebody debugs it; 0: never. The exit status: slabd's own; 1 where it was
  * killed when it should stop, or nothing could be started.
  */
-int supervise_run(char **argv, int64_t limit_ns);
+int supervise_run(char **argv, int64_t limit_ns, const char *control);
 
 #endif

@@ -90,6 +90,15 @@ void keep_pool(const struct pool *pool)
 	keep_forget(pool);
 }
 
+void keep_again(const struct pool *pool)
+{
+	keep_fd(pool, KEEP_JOURNAL, pool->journal_fd);
+	keep_fd(pool, KEEP_CONTROL, pool->control_fd);
+	keep_fd(pool, KEEP_SHARED, pool->shared_fd);
+	for (unsigned node = 0; node < pool->backing.n_nodes; node++)
+		keep_fd(pool, KEEP_NODES + node, pool->backing.node[node].fd);
+}
+
 static void forget_files(const struct pool *pool)
 {
 	/* Of so many as there may be: the pool's table may be lost. */

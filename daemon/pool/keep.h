@@ -27,6 +27,8 @@ bool keep_has_all(const struct pool *pool);
 
 /* Has the manager keep all of the pool's files, or no longer keep any. */
 void keep_pool(const struct pool *pool);
+/* The same for another manager, which is not waited for. */
+void keep_again(const struct pool *pool);
 void keep_forget(const struct pool *pool);
 
 /* Ends what was kept of a pool, of which the manager has not all. Clients may

@@ -17,6 +17,8 @@ libdaemon_la_SOURCES += \
 	daemon/serve/grown.h \
 	daemon/serve/duty.c \
 	daemon/serve/duty.h \
+	daemon/serve/guardian.c \
+	daemon/serve/guardian.h \
 	daemon/serve/held.c \
 	daemon/serve/held.h \
 	daemon/serve/hello.c \

@@ -24,6 +24,7 @@
 #include "daemon/serve/door.h"
 #include "daemon/serve/duty.h"
 #include "daemon/serve/files.h"
+#include "daemon/serve/guardian.h"
 #include "daemon/serve/grown.h"
 #include "daemon/serve/leaving.h"
 #include "daemon/serve/machine.h"
@@ -371,6 +372,8 @@ static int start(struct server *server)
 		r = open_watchdog(server);
 	if (r == 0)
 		r = told_open(server->base);
+	if (r == 0)
+		r = guardian_open(server, loop.supervised);
 	if (r < 0)
 		log_error("can't start the event loop: %s%s", strerror(-r),
 		          r == -EMFILE ? "; raise LimitNOFILE" : "");
@@ -448,6 +451,7 @@ void loop_close(struct server *server)
 	death_stop(server);
 	machine_close(server);
 	paths_close();
+	guardian_close();
 	files_close(server);
 	duty_close(server);
 	peer_close(server);

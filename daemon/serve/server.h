@@ -8,6 +8,7 @@
  *   serve/dispatch.c    what connections bring, handed to those below
  *   serve/share.c       shares of the loop's time
  *   serve/users.c       what of it a user's messages have
+ *   serve/guardian.c    the supervisor, and another one should it be lost
  *   serve/hello.c       who may come in, and what they get
  *   serve/limits.c      how many clients a user and a process may have
  *   serve/message.c     one message, read and checked

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -69,22 +68,6 @@ static void client(int fd, void *arg)
 	tap_ok(object != NULL, "a client is served");
 	say(fd, 1);
 	slabd_free(cache, object);
-	slabd_close(pool);
-}
-
-static void client_that_stays(int fd, void *arg)
-{
-	slabd_pool *pool = fixture_pool(&fixture);
-	slabd_cache *cache = fixture_cache(pool, "things", 100);
-	int *object = slabd_alloc(cache);
-	(void)arg;
-	if (object == NULL)
-		tap_bail("no object");
-	*object = 4711;
-	say(fd, 1);
-	hear(fd);
-	tap_ok(*object == 4711 && slabd_alloc(cache) != NULL,
-	       "its objects are there, and more are to be had");
 	slabd_close(pool);
 }
 
@@ -246,69 +229,12 @@ static void test_dies_at_stop(void)
 	       "which has left no socket");
 }
 
-/* It answers nobody, and is ended for it; what was kept is there. */
-static void test_hangs(void)
-{
-	struct child child;
-	pid_t next;
-	pid_t pid = super_start(&fixture);
-	child_start(&child, client_that_stays, NULL);
-	hear(child.fd);
-	kill(pid, SIGSTOP);
-	next = super_next(&fixture, pid);
-	tap_ok(next > 0 && super_is_gone(pid, SURELY_MS),
-	       "one that hangs is ended, and there is another one");
-	tap_ok(fixture_logged(&fixture, ") hangs: its loop has not turned for "
-	                                "500 ms; SIGABRT") &&
-	               fixture_logged(&fixture, ") was killed by SIGABRT"),
-	       "the log says why");
-	say(child.fd, 0);
-	child_end(&child, "a client goes on with what it had");
-	super_stop(&fixture, next, "after one that hung");
-}
-
-/* Who has it in a debugger wants it to stand still. */
-static void test_debugged(void)
-{
-	pid_t pid = super_start(&fixture);
-	if (ptrace(PTRACE_SEIZE, pid, NULL, NULL) < 0) {
-		tap_skip("no ptrace here", "a debugger");
-		super_stop(&fixture, pid, "without a debugger");
-		return;
-	}
-	ptrace(PTRACE_INTERRUPT, pid, NULL, NULL);
-	tap_ok(await_log("somebody debugs it: it is left alone", SURELY_MS),
-	       "one in a debugger is left alone");
-	waitpid(pid, NULL, __WALL);
-	tap_ok(ptrace(PTRACE_DETACH, pid, NULL, NULL) == 0 &&
-	               !fixture_logged(&fixture, ") hangs"),
-	       "and goes on after that");
-	super_stop(&fixture, pid, "after a debugger");
-}
-
-/* Its supervisor stands still with it, as with ^Z: neither hangs. */
-static void test_both_stopped(void)
-{
-	pid_t pid = super_start(&fixture);
-	fixture_signal(&fixture, SIGSTOP);
-	kill(pid, SIGSTOP);
-	sleep_ms(1700);
-	fixture_signal(&fixture, SIGCONT);
-	kill(pid, SIGCONT);
-	tap_ok(!fixture_logged(&fixture, ") hangs"),
-	       "one that stood still with its supervisor has not hung");
-	super_stop(&fixture, pid, "after both stood still");
-}
-
 /* Sockets at a path that is no longer the configured one, or is gone. */
 static void test_other_socket(void)
 {
 	struct child child;
 	pid_t pid = super_start(&fixture);
-	/* Else it would make it anew itself. */
-	kill(pid, SIGSTOP);
-	while (*super_status(pid, "State:\t") != 'T')
-		sleep_ms(1);
+	kill(pid, SIGSTOP); /* else it makes it anew itself */
 	unlink(fixture.socket);
 	pid = super_kill(&fixture, pid);
 	tap_ok(socket_ino() != 0, "a socket that was removed is made anew");
@@ -566,11 +492,6 @@ int main(void)
 	test_backoff();
 	test_usage();
 	test_orphan();
-	write_config("[slabd]\nwatchdog = 500ms\n" CONFIG);
-	test_hangs();
-	test_debugged();
-	test_both_stopped();
-	write_config(CONFIG);
 	test_manager();
 	test_played();
 	super_end();

@@ -23,7 +23,8 @@ Test(report, status_of_an_empty_pool)
 	get("/status");
 	cr_assert_eq(status, 200);
 	has_keys("",
-	         " version layout_version pid uptime_s dropped slowed pressure limits "
+	         " version layout_version pid uptime_s dropped slowed supervisor pressure "
+	         "limits "
 	         "orphans left turns pools startup ");
 	has_keys("pools/0",
 	         " name nodes page_bytes max_bytes ready_bytes carved_bytes "
