@@ -274,10 +274,10 @@ void death_goodbye(struct peer *peer, void (*farewell)(struct peer *peer))
 	reap(peer);
 }
 
-/* As one that said goodbye, and waits for no answer. */
+/* As one that died: its process may, in a moment, as it hangs up first. */
 static void leave(struct peer *peer)
 {
-	peer->pool->counts.goodbyes++;
+	peer->pool->counts.deaths++;
 	reap(peer);
 }
 
