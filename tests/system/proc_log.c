@@ -6,11 +6,16 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "tests/lib/harness.h"
@@ -26,6 +31,23 @@ static int sink; /* for slabd's log */
 static void log_there(void)
 {
 	dup2(sink, STDERR_FILENO);
+}
+
+/* As in a sandbox that knows no statx. */
+static void log_there_as_of_old(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+	                 offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_statx, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog filter = {sizeof(code) / sizeof(code[0]), code};
+	log_there();
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) < 0)
+		_exit(95);
 }
 
 /* Each client's end is a line. */
@@ -48,12 +70,17 @@ static void serves(const char *what)
 	}
 }
 
-static void starts(const char *what)
+static void starts_after(void (*setup)(void), const char *what)
 {
 	fixture_make(&fixture, CONFIG);
-	fixture_spawn(&fixture, log_there);
+	fixture_spawn(&fixture, setup);
 	tap_ok(fixture_ready(&fixture), "%s: slabd starts", what);
 	serves(what);
+}
+
+static void starts(const char *what)
+{
+	starts_after(log_there, what);
 }
 
 /* Its write end that would wait, and is full. */
@@ -114,6 +141,8 @@ static void test_unread_end(void)
 	int ends[2];
 	make_pipe(ends);
 	starts("a full pipe until the end");
+	fixture_close(&fixture);
+	starts_after(log_there_as_of_old, "the same without statx");
 	fixture_close(&fixture);
 	close(ends[0]);
 	close(ends[1]);

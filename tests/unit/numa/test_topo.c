@@ -145,8 +145,10 @@ Test(topo, environment)
 	load(NULL);
 	cr_assert_eq(topo.n_nodes, 3);
 	cr_assert(topo.simulated);
+	cr_expect_str_eq(topo.variable, "HWLOC_SYNTHETIC");
 	load("node:2 pu:1");
 	cr_assert_eq(topo.n_nodes, 2);
+	cr_expect_null(topo.variable);
 	setenv("HWLOC_SYNTHETIC", "nde:3", 1);
 	cr_assert_eq(topo_load(&topo, NULL), -EINVAL);
 	cr_expect_str_eq(topo.error, "HWLOC_SYNTHETIC is not an hwloc "
