@@ -218,6 +218,15 @@ static void finish(struct cache *cache)
 	process_unlock();
 }
 
+static bool is_open(const struct cache *cache)
+{
+	bool open;
+	process_lock();
+	open = process_has_cache(cache);
+	process_unlock();
+	return open;
+}
+
 int slabd_cache_close(slabd_cache *head)
 {
 	struct cache *cache = (struct cache *)head;
@@ -227,6 +236,10 @@ int slabd_cache_close(slabd_cache *head)
 	int held;
 	if (cache == NULL)
 		return error_set(EINVAL, "slabd_cache_close of no cache");
+	if (!is_open(cache))
+		return error_set(EINVAL, "slabd_cache_close of %p, which is no "
+		                 "open cache: it was closed already",
+		                 (void *)cache);
 	if (!pool_alive(cache->pool))
 		return -1;
 	pool = cache->pool;

@@ -61,6 +61,15 @@ static uint64_t word_of(const struct cache *cache, const void *object)
 	return WORD_CACHE(word) == cache->id ? word : 0;
 }
 
+__attribute__((cold, noinline)) static void refuse(const struct cache *cache,
+                                                   const void *object)
+{
+	const struct slabd_pool *pool = cache->pool;
+	view_count(&pool->view, pool->user.id, STAT_REFUSED, 1);
+	error_set(EINVAL, "slabd_free of %p, which lies in no slab of cache %s",
+	          object, cache->row->name);
+}
+
 /* Where there is no memory for a magazine the object goes home at once. */
 static void free_here(struct cache *cache, uint64_t word, void *object)
 {
@@ -81,13 +90,12 @@ static void free_here(struct cache *cache, uint64_t word, void *object)
 __attribute__((noinline)) static void free_one(struct cache *cache,
                                                void *object)
 {
-	const struct slabd_pool *pool = cache->pool;
 	int saved = errno;
 	uint64_t word = word_of(cache, object);
 	if (word != 0)
 		free_here(cache, word, object);
 	else
-		view_count(&pool->view, pool->user.id, STAT_REFUSED, 1);
+		refuse(cache, object);
 	errno = saved;
 }
 

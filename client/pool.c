@@ -354,6 +354,17 @@ static slabd_pool *open_pool(const char *name, const struct slabd_options *o)
 	return NULL;
 }
 
+/* Those of the process that are open; in a forked child its parent's too. */
+static struct slabd_pool *pools;
+
+static void enlist(struct slabd_pool *pool)
+{
+	process_lock();
+	pool->next = pools;
+	pools = pool;
+	process_unlock();
+}
+
 slabd_pool *slabd_open(const char *name, const struct slabd_options *options)
 {
 	static const struct slabd_options defaults;
@@ -371,6 +382,8 @@ slabd_pool *slabd_open(const char *name, const struct slabd_options *options)
 	held = link_hold();
 	pool = open_pool(name, o);
 	link_let_go(held);
+	if (pool != NULL)
+		enlist(pool);
 	return pool;
 }
 
@@ -395,12 +408,30 @@ static void forget_caches(struct slabd_pool *pool)
 	process_unlock();
 }
 
+/* Takes a pool off the list of those that are open. False: it is none. */
+static bool unlist(struct slabd_pool *pool)
+{
+	struct slabd_pool **at = &pools;
+	bool found;
+	process_lock();
+	while (*at != NULL && *at != pool)
+		at = &(*at)->next;
+	found = *at != NULL;
+	if (found)
+		*at = pool->next;
+	process_unlock();
+	return found;
+}
+
 int slabd_close(slabd_pool *pool)
 {
 	bool ended = true;
 	int held;
 	if (pool == NULL)
 		return error_set(EINVAL, "slabd_close of no pool");
+	if (!unlist(pool))
+		return error_set(EINVAL, "slabd_close of %p, which is no open "
+		                 "pool: it was closed already", (void *)pool);
 	held = link_hold();
 	if (atom_load(pool->alive) != 0) {
 		if (pool->has_helper)

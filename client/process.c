@@ -177,6 +177,14 @@ void process_drop_slot(uint32_t slot)
 	slots[slot] = NULL;
 }
 
+bool process_has_cache(const struct cache *cache)
+{
+	for (uint32_t slot = 0; slot < SLABD_CACHES_MAX; slot++)
+		if (slots[slot] == cache)
+			return true;
+	return false;
+}
+
 struct cache *process_cache_of(uint32_t slot)
 {
 	return slots[slot];

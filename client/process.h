@@ -38,6 +38,9 @@ int process_take_slot(struct cache *cache);
 bool process_has_slot(void);
 void process_drop_slot(uint32_t slot);
 
+/* Whether a cache is one that has a slot, whatever it points at. Under the lock. */
+bool process_has_cache(const struct cache *cache);
+
 /* The cache of a slot. Lock-free. */
 struct cache *process_cache_of(uint32_t slot);
 

@@ -213,9 +213,10 @@ void *slabd_alloc_nowait(slabd_cache *cache);
 /*
  * Frees one object of this cache that this client owns; NULL does nothing.
  *
- * An object of another cache or pool, or one that this client does not own, is
- * refused (the latter when the magazine is flushed) and counted. An object
- * whose home is another node goes home in a batch. errno is left alone. A hit
+ * What lies in no slab of the cache is refused at once and counted, and
+ * slabd_last_error says so. An address inside an object, an object that was
+ * freed or given away, and another client's are refused and counted when the
+ * magazine is flushed; until then it may hand them out. An object whose home is another node goes home in a batch. errno is left alone. A hit
  * is wait-free, a miss lock-free; slabd is not needed.
  */
 #ifdef SLABD_NO_INLINE

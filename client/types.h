@@ -180,6 +180,7 @@ struct slabd_pool {
 	int helper_pipe[2];               /* (C) a byte in it ends the helper */
 	uint64_t helper_ino;              /* (C) of the pipe */
 	bool helper_left;                 /* (A) it is to touch nothing more */
+	struct slabd_pool *next;          /* (L) of those that are open */
 };
 
 /* Whether alloc and free have nothing to see to but themselves: the pool is

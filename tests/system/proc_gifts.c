@@ -357,6 +357,19 @@ static void test_bound(slabd_pool *a, slabd_pool *b)
 	       "once it has taken them, there is room again");
 }
 
+/* A free has no result, but a line. */
+static void test_strangers(slabd_pool *pool, slabd_cache *cache)
+{
+	slabd_cache *other = fixture_cache(pool, "others", 200);
+	void *object = slabd_alloc(other);
+	errno = 0;
+	slabd_free(cache, object);
+	tap_ok(strstr(slabd_last_error(), "in no slab of cache gifts") != NULL,
+	       "who frees in the wrong cache is told so");
+	tap_is(errno, 0, "without an errno");
+	slabd_free(other, object);
+}
+
 static void two_clients(int fd, void *arg)
 {
 	slabd_pool *a = fixture_pool(&fixture);
@@ -375,8 +388,13 @@ static void two_clients(int fd, void *arg)
 	test_untold(b, cb);
 	test_bound(a, b);
 	fixture_audit(&fixture, "after all that");
+	test_strangers(a, ca);
+	tap_ok(slabd_cache_close(cb) == 0 && slabd_cache_close(cb) == -1 &&
+	               errno == EINVAL,
+	       "a cache that was closed is not closed again");
 	slabd_close(a);
-	slabd_close(b);
+	tap_ok(slabd_close(b) == 0 && slabd_close(b) == -1 && errno == EINVAL,
+	       "nor a pool");
 }
 
 int main(void)
