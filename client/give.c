@@ -4,8 +4,8 @@
 
 #include "client/error.h"
 #include "client/handle.h"
+#include "client/holds.h"
 #include "client/reach.h"
-#include "client/thread.h"
 #include "client/tools.h"
 #include "client/types.h"
 #include "shm/atom.h"
@@ -241,7 +241,7 @@ static int give(slabd_pool *pool, void *object, unsigned client_id)
 	if (!tags_has_own(tag, slab_gen_of(view, tag),
 	                  (uint16_t)pool->user.id))
 		return not_own(pool, off, atom_load(tag));
-	if (thread_holds(pool, object))
+	if (holds_object(pool, object))
 		return freed_here(pool, off);
 	if (!reach_touched(pool, client_id))
 		return no_mapping();

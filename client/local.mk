@@ -18,6 +18,7 @@ libclient_la_SOURCES += client/error.c client/error.h
 libclient_la_SOURCES += client/free.c
 libclient_la_SOURCES += client/give.c
 libclient_la_SOURCES += client/handle.h
+libclient_la_SOURCES += client/holds.c client/holds.h
 libclient_la_SOURCES += client/handshake.c client/handshake.h
 libclient_la_SOURCES += client/helper.c client/helper.h
 libclient_la_SOURCES += client/held.c client/held.h

@@ -26,10 +26,6 @@ struct attachment *thread_attached(struct thread *thread,
 /* The calling thread if it was made, else NULL. */
 struct thread *thread_there(void);
 
-/* Whether the calling thread holds an object of a pool free, in a magazine or on
- * its way home. */
-bool thread_holds(const struct slabd_pool *pool, const void *object);
-
 /* Sets ENOMEM and the error line of a thread that could not be made. -1. */
 int thread_no_memory(void);
 

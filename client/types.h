@@ -15,6 +15,7 @@
  *   home      objects between the process and the slabs: depots, claims, frees
  *   magazine  one magazine: its capacity, its older half, its end
  *   thread    the calling thread, its attachments, its end
+ *   holds     what the calling thread holds free
  *   cap       how large magazines grow
  *   idle      threads that said they sleep; what the process can do without
  *   shortage  what an allocation does when its node has nothing
