@@ -15,21 +15,28 @@
 #include "client/want.h"
 #include "shm/atom.h"
 
+/* Two pointers at a time, wherever they lie. */
+typedef uint64_t pair __attribute__((vector_size(16), aligned(8), may_alias));
+
+static inline void swap_pairs(void **low, void **high)
+{
+	pair first = *(const pair *)low;
+	pair last = *(const pair *)high;
+	*(pair *)low = (pair){last[1], last[0]};
+	*(pair *)high = (pair){first[1], first[0]};
+}
+
 /* The lowest on top, so that they go out, are written and come home in
  * ascending order: hardware prefetches that, and home takes four at a time. */
 static void turn_over(size_t n, void **objects)
 {
 	void **low = objects;
 	void **high = objects + n;
-	while (high - low >= 4) {
-		void *first = low[0];
-		void *second = low[1];
-		high -= 2;
-		low[0] = high[1];
-		low[1] = high[0];
-		high[1] = first;
-		high[0] = second;
-		low += 2;
+	while (high - low >= 8) {
+		high -= 4;
+		swap_pairs(low, high + 2);
+		swap_pairs(low + 2, high);
+		low += 4;
 	}
 	while (low < --high) {
 		void *swap = *low;
@@ -38,17 +45,14 @@ static void turn_over(size_t n, void **objects)
 	}
 }
 
-/* Fills from the depot. The objects' first lines are fetched all at once: one
- * by one they would be waited for, as each is written when it is allocated. */
+/* Fills from the depot. */
 static bool refill_back(struct attachment *att, struct cache *cache,
                         bool oldest, struct slabd_mag_ *mag)
 {
 	uint32_t n = home_get_back(cache, att->node, oldest,
-	                           (uint32_t)(mag->cap + 1) / 2, mag->obj);
+	                           magazine_part(mag->cap), mag->obj);
 	magazine_set_n(mag, n);
 	magazine_took(att, cache, n);
-	for (uint32_t i = n; i-- > 0;)
-		atom_fetch_line(mag->obj[i]);
 	return n > 0;
 }
 
@@ -58,9 +62,8 @@ static bool refill_claim(struct attachment *att, struct cache *cache,
 {
 	struct slabd_pool *pool = cache->pool;
 	bool ring = false;
-	uint32_t n =
-		slab_claim_any(&pool->user, cache->id, att->node,
-	                       (uint32_t)(mag->cap + 1) / 2, mag->obj, &ring);
+	uint32_t n = slab_claim_any(&pool->user, cache->id, att->node,
+	                            magazine_part(mag->cap), mag->obj, &ring);
 	if (ring)
 		want_tell(pool, cache->id, att->node);
 	if (n == 0)
@@ -92,34 +95,73 @@ static void *take_bare(struct cache *cache, struct attachment *att)
 	void *object = NULL;
 	if (home_get_back(cache, att->node, false, 1, &object) == 0 &&
 	    home_get_back(cache, att->node, true, 1, &object) == 0)
-		object = home_take_one(cache, att->node, att->node, false,
-		                       true);
+		object =
+			home_take_one(cache, att->node, att->node, false, true);
 	if (object == NULL)
 		return take_short(cache, att);
 	magazine_took(att, cache, 1);
 	return object;
 }
 
+/* The calling thread in the cache's pool; NULL with errno. */
+static inline struct attachment *attach(const struct cache *cache,
+                                        struct thread **self)
+{
+	struct attachment *att;
+	*self = thread_self();
+	att = *self != NULL ? thread_attachment(*self, cache->pool) : NULL;
+	if (att == NULL)
+		thread_no_memory();
+	return att;
+}
+
+/* The first lines of what the depot gave are fetched all at once: one by one
+ * they would be waited for, as each is written when it is allocated. Objects that
+ * are asked for together are not. */
+static void fetch_all(const struct slabd_mag_ *mag)
+{
+	for (size_t i = mag->n; i-- > 0;)
+		atom_fetch_line(mag->obj[i]);
+}
+
+/* Fills a magazine that is empty, by a part. False: it has no room, or neither
+ * the process nor the node's list has anything. */
+static bool refill(struct thread *self, struct attachment *att,
+                   struct cache *cache, bool fetch, struct slabd_mag_ *mag)
+{
+	if (cache->cap_max > 0)
+		cap_grow(self, att, cache, mag);
+	if (mag->cap == 0)
+		return false;
+	if (!refill_back(att, cache, false, mag)) {
+		if (refill_claim(att, cache, mag))
+			return true;
+		if (!refill_back(att, cache, true, mag))
+			return false;
+	}
+	if (fetch)
+		fetch_all(mag);
+	return true;
+}
+
+/* One object after a refill in vain. */
+static void *take_one(struct attachment *att, struct cache *cache,
+                      const struct slabd_mag_ *mag)
+{
+	return mag->cap == 0 ? take_bare(cache, att) : take_short(cache, att);
+}
+
 __attribute__((noinline)) static void *alloc_one(struct cache *cache)
 {
 	struct slabd_mag_ *mag;
-	struct thread *self = thread_self();
-	struct attachment *att =
-		self != NULL ? thread_attachment(self, cache->pool) : NULL;
+	struct thread *self;
+	struct attachment *att = attach(cache, &self);
 	if (att == NULL)
-		return thread_no_memory(), NULL;
+		return NULL;
 	thread_settle(self, att);
 	mag = magazine_of(self, cache);
-	if (mag->n == 0) {
-		if (cache->cap_max > 0)
-			cap_grow(self, att, cache, mag);
-		if (mag->cap == 0)
-			return take_bare(cache, att);
-		if (!refill_back(att, cache, false, mag) &&
-		    !refill_claim(att, cache, mag) &&
-		    !refill_back(att, cache, true, mag))
-			return take_short(cache, att);
-	}
+	if (mag->n == 0 && !refill(self, att, cache, true, mag))
+		return take_one(att, cache, mag);
 	magazine_set_n(mag, mag->n - 1);
 	return mag->obj[mag->n];
 }
@@ -136,8 +178,7 @@ __attribute__((cold, noinline)) static void *alloc_seen(struct cache *cache)
 void *slabd_alloc_slow_(slabd_cache *head)
 {
 	struct cache *cache = (struct cache *)head;
-	return cache_is_plain(cache) ? alloc_one(cache)
-	                                  : alloc_seen(cache);
+	return cache_is_plain(cache) ? alloc_one(cache) : alloc_seen(cache);
 }
 
 /* The newest object of a magazine that is at home on a node: among them may be
@@ -159,26 +200,32 @@ static void *take_home(struct cache *cache, struct slabd_mag_ *mag,
 	return NULL;
 }
 
+/* Own node: from the magazine, which is filled like any. */
+static void *take_own(struct thread *self, struct attachment *att,
+                      struct cache *cache)
+{
+	struct slabd_mag_ *mag = magazine_of(self, cache);
+	if (mag->n == 0)
+		refill(self, att, cache, true, mag);
+	return take_home(cache, mag, att->node);
+}
+
 static void *alloc_on(struct cache *cache, int node)
 {
 	struct slabd_pool *pool = cache->pool;
 	int ix = view_node_index(&pool->view, node);
 	void *object = NULL;
 	struct thread *self;
-	struct attachment *att;
-	if (!pool_alive(pool))
-		return NULL;
-	self = thread_self();
-	att = self != NULL ? thread_attachment(self, pool) : NULL;
+	struct attachment *att = attach(cache, &self);
 	if (att == NULL)
-		return thread_no_memory(), NULL;
+		return NULL;
 	if (ix < 0)
 		return error_set(EINVAL, "pool %s has no node %d",
 		                 pool->view.head->name, node),
 		       NULL;
 	thread_settle(self, att);
 	if ((uint32_t)ix == att->node)
-		object = take_home(cache, magazine_of(self, cache), att->node);
+		object = take_own(self, att, cache);
 	if (object != NULL)
 		return object;
 	object = home_take_one(cache, (uint32_t)ix, (uint32_t)ix, true, true);
@@ -188,39 +235,87 @@ static void *alloc_on(struct cache *cache, int node)
 	return object;
 }
 
-void *slabd_alloc_node(slabd_cache *head, int node)
+/* Where the thread's magazine has nothing on top that lies there. */
+__attribute__((noinline)) static void *alloc_far(struct cache *cache, int node)
 {
-	struct cache *cache = (struct cache *)head;
-	void *object = alloc_on(cache, node);
+	void *object = pool_alive(cache->pool) ? alloc_on(cache, node) : NULL;
 	if (object != NULL && !cache_is_plain(cache))
 		tools_alloc(object, cache->row->size);
 	return object;
 }
 
-/* One that misses. */
-static bool alloc_into(slabd_cache *head, void **out)
+/* Whether a unit lies on the node of the kernel's id. */
+static bool is_on(const struct view *view, uint64_t word, int node)
 {
-	const struct cache *cache = (struct cache *)head;
-	*out = slabd_alloc_slow_(head);
-	if (!cache_is_plain(cache))
-		tools_wrote(out, sizeof(*out));
-	return *out != NULL;
+	return view->nodes[WORD_HOME(word)].os_id == (uint32_t)node;
 }
 
-size_t slabd_alloc_bulk(slabd_cache *cache, size_t n, void **out)
+/* What lies on top of a magazine is taken wherever the thread runs by now. */
+void *slabd_alloc_node(slabd_cache *head, int node)
+{
+	struct cache *cache = (struct cache *)head;
+	struct slabd_mag_ *mag = slabd_mag_of_(head);
+	size_t n = mag->n;
+	void *object;
+	if (n == 0)
+		return alloc_far(cache, node);
+	object = mag->obj[n - 1];
+	if (!is_on(&cache->pool->view,
+	           atom_load(&head->map_[(uintptr_t)object >> UNIT_SHIFT]),
+	           node))
+		return alloc_far(cache, node);
+	magazine_set_n(mag, n - 1);
+	return object;
+}
+
+/* What a magazine has, from its top down, in the order in which it lies there. */
+static size_t take_top(struct slabd_mag_ *mag, size_t n, void **out)
+{
+	size_t run = mag->n < n ? mag->n : n;
+	/* All threads share the table that they have at first. */
+	if (run == 0)
+		return 0;
+	magazine_set_n(mag, mag->n - run);
+	memcpy(out, mag->obj + mag->n, run * sizeof(*out));
+	return run;
+}
+
+/* One by one, as alloc_seen. */
+__attribute__((cold, noinline)) static size_t
+alloc_bulk_seen(struct cache *cache, size_t n, void **out)
 {
 	size_t got = 0;
 	while (got < n) {
-		struct slabd_mag_ *mag = slabd_mag_of_(cache);
-		size_t run = mag->n < n - got ? mag->n : n - got;
-		memcpy(out + got, mag->obj + mag->n - run, run * sizeof(*out));
-		/* All threads share the table that they have at first. */
-		if (run > 0)
-			magazine_set_n(mag, mag->n - run);
-		got += run;
-		if (got == n)
+		out[got] = alloc_seen(cache);
+		tools_wrote(&out[got], sizeof(out[got]));
+		if (out[got] == NULL)
 			break;
-		if (!alloc_into(cache, &out[got]))
+		got++;
+	}
+	return got;
+}
+
+size_t slabd_alloc_bulk_slow_(slabd_cache *head, size_t n, void **out)
+{
+	struct cache *cache = (struct cache *)head;
+	size_t got = take_top(slabd_mag_of_(head), n, out);
+	struct slabd_mag_ *mag;
+	struct thread *self;
+	struct attachment *att;
+	if (got == n)
+		return n;
+	if (!cache_is_plain(cache))
+		return alloc_bulk_seen(cache, n, out);
+	att = attach(cache, &self);
+	if (att == NULL)
+		return got;
+	mag = magazine_of(self, cache);
+	for (; got < n; got += take_top(mag, n - got, out + got)) {
+		thread_settle(self, att);
+		if (mag->n > 0 || refill(self, att, cache, false, mag))
+			continue;
+		out[got] = take_one(att, cache, mag);
+		if (out[got] == NULL)
 			break;
 		got++;
 	}

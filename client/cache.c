@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "client/cap.h"
-#include "client/depot.h"
 #include "client/error.h"
 #include "client/home.h"
 #include "client/magazine.h"
@@ -185,9 +184,8 @@ slabd_cache *slabd_cache_open(slabd_pool *pool, const char *name)
 
 void cache_destroy(struct cache *cache)
 {
-	for (uint32_t node = 0; node < NODES_MAX; node++)
-		if (cache->depots[node] != NULL)
-			depot_drop(cache->depots[node]);
+	home_drop_depots(cache);
+	free(cache->local);
 	process_drop_slot(cache->slot);
 	free(cache);
 }

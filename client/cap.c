@@ -44,12 +44,15 @@ static uint64_t above(int64_t all, uint64_t held)
 	return all > (int64_t)held ? (uint64_t)all - held : 0;
 }
 
-/* What the process has in use, at least. */
-static uint64_t in_use(const struct slabd_pool *pool)
+/* What the process has in use, at least; near is below it, and looks at nothing
+ * that other threads write all the time. */
+static uint64_t in_use(const struct slabd_pool *pool, bool near)
 {
+	uint64_t depots = atom_load(&pool->depot_bytes);
+	uint64_t credit = near ? 0 : home_credit(pool);
+	depots = depots > credit ? depots - credit : 0;
 	return above(atom_load(&pool->net_bytes),
-	             atom_load(&pool->cap_bytes) +
-	                     atom_load(&pool->depot_bytes));
+	             atom_load(&pool->cap_bytes) + depots);
 }
 
 /* What the floors of all threads come to. */
@@ -67,13 +70,14 @@ static uint64_t most_idle(const struct slabd_pool *pool)
 
 /* A thread that passes objects on seems to have them in use still: it counts no
  * more than the process has. */
-static uint64_t limit_of(const struct attachment *att, uint32_t share)
+static uint64_t limit_of(const struct attachment *att, uint32_t share,
+                         bool near)
 {
 	const struct slabd_pool *pool = att->pool;
 	uint64_t own =
 		above(atom_load(&att->taken_bytes), atom_load(&att->cap_bytes));
 	uint64_t bytes = most(atom_load(&pool->floor_bytes),
-	                      least(own, in_use(pool)) / share);
+	                      least(own, in_use(pool, near)) / share);
 	if (att->misses >= BUSY_MISSES &&
 	    atom_load(&pool->cap_bytes) <= most_idle(pool))
 		bytes = most(bytes,
@@ -81,18 +85,26 @@ static uint64_t limit_of(const struct attachment *att, uint32_t share)
 	return least(bytes, pool->thread_bytes);
 }
 
+static bool is_below(const struct attachment *att, uint64_t bytes,
+                     uint32_t share)
+{
+	return bytes <= atom_load(&att->pool->floor_bytes) ||
+	       bytes <= limit_of(att, share, true) ||
+	       bytes <= limit_of(att, share, false);
+}
+
 static bool is_within(const struct attachment *att, uint32_t share)
 {
-	uint64_t bytes = atom_load(&att->cap_bytes);
-	return bytes <= atom_load(&att->pool->floor_bytes) ||
-	       bytes <= limit_of(att, share);
+	return is_below(att, atom_load(&att->cap_bytes), share);
 }
 
 /* Whether all threads of the process together may hold so many more. */
 static bool process_has_room(const struct slabd_pool *pool, uint64_t more)
 {
 	uint64_t caps = atom_load(&pool->cap_bytes) + more;
-	if (caps > most_idle(pool) + in_use(pool) / GROW_SHARE)
+	uint64_t over = above((int64_t)caps, most_idle(pool));
+	if (over > 0 && over > in_use(pool, true) / GROW_SHARE &&
+	    over > in_use(pool, false) / GROW_SHARE)
 		return false;
 	return caps + atom_load(&pool->depot_bytes) <= home_limit(pool);
 }
@@ -100,10 +112,9 @@ static bool process_has_room(const struct slabd_pool *pool, uint64_t more)
 static bool has_room(const struct attachment *att, uint64_t more)
 {
 	uint64_t bytes = atom_load(&att->cap_bytes) + more;
-	uint64_t floor = atom_load(&att->pool->floor_bytes);
-	if (bytes <= floor / SURE_PART)
+	if (bytes <= atom_load(&att->pool->floor_bytes) / SURE_PART)
 		return true;
-	return (bytes <= floor || bytes <= limit_of(att, GROW_SHARE)) &&
+	return is_below(att, bytes, GROW_SHARE) &&
 	       process_has_room(att->pool, more);
 }
 
@@ -113,16 +124,18 @@ static bool has_room(const struct attachment *att, uint64_t more)
  * round; NULL if it uses none. */
 static struct cache *next_used(const struct thread *self, uint32_t *slot)
 {
-	for (uint32_t i = 0; i < SLABD_CACHES_MAX; i++) {
-		uint64_t used;
-		*slot = (*slot + 1) % SLABD_CACHES_MAX;
-		used = atom_load(&self->used[*slot / 64]);
-		if (used >> (*slot % 64) & 1)
-			return process_cache_of(*slot);
-		if (used == 0)
-			*slot |= 63;
+	uint32_t from = (*slot + 1) % SLABD_CACHES_MAX;
+	uint64_t used =
+		atom_load(&self->used[from / 64]) & UINT64_MAX << (from % 64);
+	/* The word that it begins in comes once more, for what lies before. */
+	for (uint32_t i = 0; used == 0 && i < SLABD_CACHES_MAX / 64; i++) {
+		from = (from / 64 + 1) * 64 % SLABD_CACHES_MAX;
+		used = atom_load(&self->used[from / 64]);
 	}
-	return NULL;
+	if (used == 0)
+		return NULL;
+	*slot = from / 64 * 64 + (uint32_t)__builtin_ctzll(used);
+	return process_cache_of(*slot);
 }
 
 /* To nothing, where it held one. */

@@ -227,11 +227,12 @@ static struct cell *take_oldest(struct depot *depot, uint32_t most)
 	return cell;
 }
 
-static struct cell *take_full(struct depot *depot, uint32_t most, bool oldest)
+static struct cell *take_full(struct depot *depot, uint64_t others,
+                              uint32_t most, bool oldest)
 {
 	uint64_t count = depot->tail - depot->head;
 	struct cell *cell = count > 0 && !oldest ? take_own(depot, most) : NULL;
-	if (cell != NULL || count == 0 || (!oldest && count <= depot->keep))
+	if (cell != NULL || count == 0 || (!oldest && count + others <= depot->keep))
 		return cell;
 	return take_oldest(depot, most);
 }
@@ -254,15 +255,21 @@ bool depot_put(struct depot *depot, uint32_t n, void *const *objects)
 	return true;
 }
 
-bool depot_hoards(const struct depot *depot)
+uint64_t depot_cells(const struct depot *depot)
 {
-	return atom_load(&depot->puts) > DEPOT_CELLS &&
-	       atom_load(&depot->tail) - atom_load(&depot->head) >
-	               (uint64_t)depot->keep * 4;
+	uint64_t head = atom_load(&depot->head);
+	uint64_t tail = atom_load(&depot->tail);
+	return tail > head ? tail - head : 0;
 }
 
-static uint32_t get(struct depot *depot, uint32_t most, void **objects,
-                    bool oldest)
+bool depot_hoards(const struct depot *depot, uint32_t n_depots)
+{
+	return atom_load(&depot->puts) > DEPOT_CELLS &&
+	       depot_cells(depot) * n_depots > (uint64_t)depot->keep * 4;
+}
+
+static uint32_t get(struct depot *depot, uint64_t others, uint32_t most,
+                    void **objects, bool oldest)
 {
 	struct cell *cell;
 	uint32_t n;
@@ -272,7 +279,7 @@ static uint32_t get(struct depot *depot, uint32_t most, void **objects,
 		return 0;
 	if (!try_lock(depot))
 		return 0;
-	cell = take_full(depot, most, oldest);
+	cell = take_full(depot, others, most, oldest);
 	if (!oldest)
 		atom_store(&depot->puts, UINT64_C(0));
 	unlock(depot);
@@ -287,14 +294,15 @@ static uint32_t get(struct depot *depot, uint32_t most, void **objects,
 	return n;
 }
 
-uint32_t depot_get(struct depot *depot, uint32_t most, void **objects)
+uint32_t depot_get(struct depot *depot, uint64_t others, uint32_t most,
+                   void **objects)
 {
-	return get(depot, most, objects, false);
+	return get(depot, others, most, objects, false);
 }
 
 uint32_t depot_get_oldest(struct depot *depot, uint32_t most, void **objects)
 {
-	return get(depot, most, objects, true);
+	return get(depot, 0, most, objects, true);
 }
 
 uint64_t depot_count(struct depot *depot)

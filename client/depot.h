@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The depot: a process's private store of half magazines of one cache whose
+ * The depot: a process's private store of parts of magazines, of a cache whose
  * objects live on one node.
  *
  *   head                                    tail
@@ -32,7 +32,7 @@
 
 #include "client/slabclient.h"
 
-#define DEPOT_HALF (SLABD_MAGAZINE_MAX / 2)
+#define DEPOT_HALF 256u
 #define DEPOT_CELLS 1024u
 
 struct depot;
@@ -46,11 +46,17 @@ void depot_drop(struct depot *depot);
 bool depot_put(struct depot *depot, uint32_t n, void *const *objects);
 
 /* Gets up to most objects of one half, whose rest stays where it is; returns
- * how many, 0 when the depot is empty, busy or has only what is kept. */
-uint32_t depot_get(struct depot *depot, uint32_t most, void **objects);
+ * how many, 0 when the depot is empty, busy or has only what is kept. Beside it,
+ * depots for the same objects have so many cells. */
+uint32_t depot_get(struct depot *depot, uint64_t others, uint32_t most,
+                   void **objects);
 
-/* Whether threads only put, and have put more than hand-over needs. */
-bool depot_hoards(const struct depot *depot);
+/* How many cells are in use. */
+uint64_t depot_cells(const struct depot *depot);
+
+/* Whether threads only put, and have put more than hand-over needs, of which so
+ * many depots each have a part. */
+bool depot_hoards(const struct depot *depot, uint32_t n_depots);
 
 /* How many objects lie in it; 0 where it is busy again and again. */
 uint64_t depot_count(struct depot *depot);

@@ -9,27 +9,27 @@
 #include "client/tools.h"
 #include "shm/atom.h"
 
-#define BULK_RUN 32u /* objects that are looked at together */
+/* Units that are looked at all, where some of them are a bulk's. */
+#define NEAR_UNITS 8u
 
-/* Batches of no more than a magazine may hold: the larger, the fewer. */
-static void free_remote(struct thread *self, struct attachment *att,
-                        const struct cache *cache, uint32_t node, void *object)
+/* Holds an object for its own node; batches of no more than a magazine may
+ * hold: the larger, the fewer. True when it sent some home. */
+static bool hold_remote(struct attachment *att, const struct cache *cache,
+                        uint32_t node, void *object)
 {
 	struct remote *remote = &att->remote[node];
-	struct slabd_pool *pool = att->pool;
-	atom_store(&remote->obj[remote->n], object);
-	atom_store(&remote->n, remote->n + 1);
+	uint32_t n = remote->n + 1;
+	atom_store(&remote->obj[n - 1], object);
+	atom_store(&remote->n, n);
 	remote->bytes += cache->row->stride;
 	att->remote_bytes += cache->row->stride;
-	magazine_gave(att, cache, 1);
-	view_count(&pool->view, pool->user.id, STAT_REMOTE_FREES, 1);
 	if (att->remote_bytes > REMOTE_BYTES)
 		magazine_drop_remote(att);
-	else if (remote->n == REMOTE_MAX || remote->n >= cache->cap_max)
+	else if (n == REMOTE_MAX || n >= cache->cap_max)
 		magazine_send_remote(att, remote);
 	else
-		return;
-	cap_settle(self, att);
+		return false;
+	return true;
 }
 
 static void free_local(struct thread *self, struct attachment *att,
@@ -81,10 +81,13 @@ static void free_here(struct cache *cache, uint64_t word, void *object)
 		return;
 	}
 	thread_settle(self, att);
-	if (WORD_HOME(word) == att->node)
+	if (WORD_HOME(word) == att->node) {
 		free_local(self, att, cache, object);
-	else
-		free_remote(self, att, cache, WORD_HOME(word), object);
+		return;
+	}
+	self->last = att;
+	if (hold_remote(att, cache, WORD_HOME(word), object))
+		cap_settle(self, att);
 }
 
 __attribute__((noinline)) static void free_one(struct cache *cache,
@@ -116,67 +119,127 @@ __attribute__((cold, noinline)) static void free_seen(struct cache *cache,
 	errno = saved;
 }
 
+/* A batch went home: where the thread runs, and what it may hold, is looked at
+ * again. */
+__attribute__((noinline)) static void settle(struct thread *self,
+                                             struct attachment *att)
+{
+	int saved = errno;
+	thread_settle(self, att);
+	cap_settle(self, att);
+	errno = saved;
+}
+
+/* Whether a thread is at work with a pool, where it freed for another node
+ * before, and a unit is that of a cache on another node. */
+static bool is_far(const struct thread *self, const struct attachment *att,
+                   const struct cache *cache, uint64_t word)
+{
+	return att != NULL && !self->idle &&
+	       /* pairs: attach, thread_leave */
+	       atom_load_acquire(&att->pool) == cache->pool &&
+	       WORD_CACHE(word) == cache->id && WORD_HOME(word) != att->node;
+}
+
+/* What another node has, first: it is all that comes here again and again. */
 void slabd_free_slow_(slabd_cache *head, void *object)
 {
 	struct cache *cache = (struct cache *)head;
+	struct thread *self = thread_there();
+	struct attachment *att = self != NULL ? self->last : NULL;
+	uintptr_t unit = (uintptr_t)object >> UNIT_SHIFT;
+	uint64_t word = unit < SLABD_UNITS_ ? atom_load(&head->map_[unit]) : 0;
 	if (object == NULL)
 		return;
-	if (cache_is_plain(cache))
-		free_one(cache, object);
-	else
+	if (!cache_is_plain(cache))
 		free_seen(cache, object);
+	else if (!is_far(self, att, cache, word))
+		free_one(cache, object);
+	else if (hold_remote(att, cache, WORD_HOME(word), object))
+		settle(self, att);
 }
 
-/* Two pointers at a time, wherever they lie. */
-typedef uint64_t pair __attribute__((vector_size(16), aligned(8), may_alias));
-
-/* Whether any is no address that the map has: bits of theirs are enough. */
-static bool any_beyond(size_t n, void *const *objects)
+/* Neighbours lie in few units: all from the first to the last that it may be are
+ * looked at, and each object alone only where one of these is another's. */
+int slabd_fit_(const slabd_cache *cache, uint32_t key, size_t n,
+               void *const *objects, uintptr_t apart)
 {
-	pair both = {0, 0};
-	uint64_t bits;
-	size_t i = 0;
-	for (; i + 4 <= n; i += 4)
-		both |= *(const pair *)(objects + i) |
-		        *(const pair *)(objects + i + 2);
-	bits = both[0] | both[1];
-	for (; i < n; i++)
-		bits |= (uintptr_t)objects[i];
-	return bits >> UNIT_SHIFT >= SLABD_UNITS_;
+	uintptr_t unit = slabd_unit_(objects[0]);
+	uintptr_t mask = apart | apart >> 1 | apart >> 2;
+	uint32_t other = 0;
+	if (apart >= SLABD_UNITS_)
+		return 0;
+	if (mask < NEAR_UNITS) {
+		for (uintptr_t i = 0; i <= mask; i++)
+			other |= slabd_key_(cache->map_, (unit & ~mask) + i) ^
+			         key;
+		if (other == 0)
+			return 1;
+		other = 0;
+	}
+	for (size_t i = 0; i < n; i++)
+		other |= slabd_key_(cache->map_, slabd_unit_(objects[i])) ^ key;
+	return other == 0;
 }
 
 /* Copies objects to the top of a magazine, to be kept only if each is of its
- * cache and node: what the keys of any have other than its own, 0 for
- * nothing. */
-static uint32_t copy_in(const slabd_cache *cache, struct slabd_mag_ *mag,
-                        size_t n, void *const *objects)
+ * cache and node: whether that is so. */
+static bool copy_in(const slabd_cache *cache, struct slabd_mag_ *mag, size_t n,
+                    void *const *objects)
 {
-	void **top = mag->obj + mag->n;
-	uint32_t key = mag->key;
-	uint32_t other = 0;
-	if (any_beyond(n, objects))
-		return 1;
-	for (size_t i = 0; i < n; i++) {
-		uintptr_t unit = (uintptr_t)objects[i] >> UNIT_SHIFT;
-		other |= WORD_KEY(atom_load(&cache->map_[unit])) ^ key;
-		top[i] = objects[i];
-	}
-	return other;
+	uintptr_t apart =
+		slabd_copy_(mag->obj + mag->n, objects, n) >> UNIT_SHIFT;
+	return slabd_unit_(objects[0]) < SLABD_UNITS_ &&
+	       slabd_fit_(cache, mag->key, n, objects, apart) != 0;
 }
 
-void slabd_free_bulk(slabd_cache *cache, size_t n, void *const *objects)
+/* Room for so many more: a miss, and where that gives none, the older half goes
+ * away. False: one by one, then. */
+static bool make_space(struct cache *cache, size_t more)
 {
+	struct thread *self = thread_there();
+	struct attachment *att =
+		self != NULL ? thread_attached(self, cache->pool) : NULL;
+	struct slabd_mag_ *mag;
+	if (att == NULL)
+		return false;
+	thread_settle(self, att);
+	mag = magazine_of(self, cache);
+	if (mag->cap == 0)
+		return false;
+	if (mag->n + more > mag->cap)
+		cap_grow(self, att, cache, mag);
+	if (mag->n + more > mag->cap && mag->n > 0)
+		magazine_halve(att, cache, mag);
+	return mag->n + more <= mag->cap;
+}
+
+/* Frees objects into the magazine if all are its own. */
+static bool put_run(struct cache *cache, size_t n, void *const *objects)
+{
+	struct slabd_mag_ *mag = slabd_mag_of_(&cache->head);
+	if (mag->n + n > mag->cap) {
+		if (!make_space(cache, n))
+			return false;
+		mag = slabd_mag_of_(&cache->head);
+	}
+	if (!copy_in(&cache->head, mag, n, objects))
+		return false;
+	magazine_set_n(mag, mag->n + n);
+	return true;
+}
+
+void slabd_free_bulk_slow_(slabd_cache *cache, size_t n, void *const *objects)
+{
+	bool plain = cache_is_plain((struct cache *)cache);
+	int saved = errno;
 	while (n > 0) {
-		struct slabd_mag_ *mag = slabd_mag_of_(cache);
-		size_t run = n < BULK_RUN ? n : BULK_RUN;
-		if (mag->n + run <= mag->cap &&
-		    copy_in(cache, mag, run, objects) == 0) {
-			magazine_set_n(mag, mag->n + run);
-		} else {
+		size_t run = n < SLABD_BULK_MAX_ ? n : SLABD_BULK_MAX_;
+		if (!plain || !put_run((struct cache *)cache, run, objects))
 			for (size_t i = 0; i < run; i++)
 				slabd_free(cache, objects[i]);
-		}
 		objects += run;
 		n -= run;
 	}
+	errno = saved;
 }

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "client/depot.h"
+#include "client/home.h"
 #include "client/magazine.h"
 #include "client/process.h"
 #include "client/thread.h"
@@ -76,12 +76,8 @@ static void add_thread(struct thread *thread, struct slabd_pool *pool,
 static void add_depots(const struct slabd_pool *pool, struct cache *cache,
                        uint32_t *objects)
 {
-	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++) {
-		/* pairs: depot_of */
-		struct depot *depot = atom_load_acquire(&cache->depots[node]);
-		if (depot != NULL)
-			add(pool, objects, cache->id, node, depot_count(depot));
-	}
+	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
+		add(pool, objects, cache->id, node, home_count(cache, node));
 }
 
 void held_sum(struct slabd_pool *pool, uint32_t *objects)
@@ -94,6 +90,23 @@ void held_sum(struct slabd_pool *pool, uint32_t *objects)
 		if (pool->caches[id] != NULL)
 			add_depots(pool, pool->caches[id], objects);
 	process_unlock();
+}
+
+uint64_t held_remote(const struct slabd_pool *pool)
+{
+	uint64_t n = 0;
+	if (pool->view.geo.n_nodes == 1)
+		return 0;
+	process_lock();
+	for (struct thread *thread = thread_first(); thread != NULL;
+	     thread = thread->next) {
+		struct attachment *att = thread_attached(thread, pool);
+		for (uint32_t node = 0;
+		     att != NULL && node < pool->view.geo.n_nodes; node++)
+			n += atom_load(&att->remote[node].n);
+	}
+	process_unlock();
+	return n;
 }
 
 /* ---- told ---------------------------------------------------------------- */

@@ -15,4 +15,8 @@ void held_sum(struct slabd_pool *pool, uint32_t *objects);
 /* Answers slabd if it has asked since the last call. Any one thread. */
 void held_answer(struct slabd_pool *pool);
 
+/* What the threads hold for other nodes: freed, and not yet counted as such.
+ * Takes the process's lock. */
+uint64_t held_remote(const struct slabd_pool *pool);
+
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/home.h"
 
+#include <stdlib.h>
+
 #include "client/depot.h"
 #include "client/doorbell.h"
 #include "client/process.h"
@@ -10,6 +12,8 @@
 #include "shm/atom.h"
 
 #define DRAIN_STEP 4u /* halves, while others wait for the process's lock */
+#define CREDIT_BYTES (UINT64_C(512) << 10)
+#define CREDIT_SHARE 128u
 #define KEEP_CELLS 64u
 #define KEEP_BYTES (8u << 20)
 /* What a process may keep that has not claimed it: by the time it goes home its
@@ -81,34 +85,182 @@ static bool may_keep(const struct slabd_pool *pool, uint64_t bytes)
 	return depots + atom_load(&pool->cap_bytes) <= home_limit(pool);
 }
 
-/* Cells that are kept back from other threads: 64, and no more than 8 MiB. The
- * lines of 16,384 objects are as many as a core's second-level cache has. */
+/* ---- what a shard may keep ----------------------------------------------- */
+
+/* What is asked for at a time: little of what the process may hold, or grow
+ * by. */
+static uint64_t credit_step(const struct slabd_pool *pool)
+{
+	uint64_t least = pool->process_bytes < pool->max_bytes
+	                         ? pool->process_bytes
+	                         : pool->max_bytes;
+	least /= CREDIT_SHARE;
+	return least < CREDIT_BYTES ? least : CREDIT_BYTES;
+}
+
+/* Gives back what of a shard's credit is over so much. */
+static void credit_trim(struct slabd_pool *pool, struct shard *shard,
+                        uint64_t keep)
+{
+	int64_t over = atom_load(&shard->credit) - (int64_t)keep;
+	if (over <= 0)
+		return;
+	atom_add(&shard->credit, -over);
+	atom_add(&pool->depot_bytes, -(uint64_t)over);
+}
+
+/* Objects left a depot, or did not get there. */
+static void credit_back(struct slabd_pool *pool, struct shard *shard,
+                        uint64_t bytes)
+{
+	int64_t now = atom_add(&shard->credit, (int64_t)bytes) + (int64_t)bytes;
+	uint64_t step = credit_step(pool);
+	if (now > 2 * (int64_t)step)
+		credit_trim(pool, shard, step);
+}
+
+/* Whether a depot may have so many bytes more; they are taken for it. */
+static bool credit_take(struct slabd_pool *pool, struct shard *shard,
+                        uint64_t bytes)
+{
+	bool is_short = doorbell_is_short(&pool->link);
+	uint64_t more = credit_step(pool);
+	if (is_short)
+		credit_trim(pool, shard, 0);
+	if (atom_add(&shard->credit, -(int64_t)bytes) >= (int64_t)bytes)
+		return true;
+	if (is_short || more < bytes || !may_keep(pool, more))
+		more = bytes;
+	if (more == bytes && !may_keep(pool, bytes)) {
+		atom_add(&shard->credit, (int64_t)bytes);
+		return false;
+	}
+	atom_add(&pool->depot_bytes, more);
+	atom_add(&shard->credit, (int64_t)more);
+	return true;
+}
+
+uint64_t home_credit(const struct slabd_pool *pool)
+{
+	int64_t sum = 0;
+	for (uint32_t i = 0; i < PROCESS_SHARDS; i++)
+		sum += atom_load(&pool->shards[i].credit);
+	return sum > 0 ? (uint64_t)sum : 0;
+}
+
+/* One more; as told to slabd, by the batch. */
+static void count_part(struct slabd_pool *pool, uint64_t *count,
+                       enum stats_word word)
+{
+	if (atom_add(count, UINT64_C(1)) % SHARD_BATCH == SHARD_BATCH - 1)
+		view_count(&pool->view, pool->user.id, word, SHARD_BATCH);
+}
+
+void home_uncounted(const struct slabd_pool *pool, uint64_t *gets,
+                    uint64_t *puts)
+{
+	for (uint32_t i = 0; i < PROCESS_SHARDS; i++) {
+		*gets += atom_load(&pool->shards[i].gets) % SHARD_BATCH;
+		*puts += atom_load(&pool->shards[i].puts) % SHARD_BATCH;
+	}
+}
+
+/* ---- depots --------------------------------------------------------------- */
+
+/* A cache's depots on a node. Each is made at the first put of its shard, and
+ * stays until the cache is closed. */
+struct depots {
+	struct depot *of[PROCESS_SHARDS]; /* (A) NULL -> depot (depot_of) */
+	/* (A) A bit for each of them, once it is there: 0 -> 1 (depot_of). */
+	uint32_t made;
+};
+
+static struct depots *depots_of(const struct cache *cache, uint32_t node)
+{
+	/* pairs: make_depots, of whoever made them. */
+	return atom_load_acquire(&cache->depots[node]);
+}
+
+static struct depot *depot_at(const struct depots *depots, uint32_t shard)
+{
+	/* pairs: depot_of, of whoever made it; the depot is whole. */
+	return atom_load_acquire(&depots->of[shard]);
+}
+
+static uint32_t lowest(uint32_t bits)
+{
+	return (uint32_t)__builtin_ctz(bits);
+}
+
+static struct depots *make_depots(struct cache *cache, uint32_t node)
+{
+	struct depots *none = NULL;
+	struct depots *made = calloc(1, sizeof(*made));
+	/* pairs: depots_of; they are whole, another's that came first too. */
+	if (made == NULL || atom_publish(&cache->depots[node], &none, made))
+		return made;
+	free(made);
+	return none;
+}
+
+/* Cells that are kept back from other threads, in all depots: 64, and no more than
+ * 8 MiB. The lines of 16,384 objects are as many as a core's second-level cache
+ * has. */
 static uint32_t cells_kept(uint32_t stride)
 {
 	uint32_t cells = KEEP_BYTES / DEPOT_HALF / stride;
 	return cells < KEEP_CELLS ? cells : KEEP_CELLS;
 }
 
-/* The depot of a cache on a node, made at the first put. */
+/* The calling thread's depot of a cache on a node, made at the first put. */
 static struct depot *depot_of(struct cache *cache, uint32_t node)
 {
+	struct depots *depots = depots_of(cache, node);
 	struct depot *none = NULL;
 	struct depot *made;
-	/* pairs: depot_of, of whoever made it; the depot is whole. */
-	struct depot *depot = atom_load_acquire(&cache->depots[node]);
-	if (depot != NULL)
-		return depot;
+	if (depots == NULL)
+		depots = make_depots(cache, node);
+	if (depots == NULL)
+		return NULL;
+	made = depot_at(depots, process_shard);
+	if (made != NULL)
+		return made;
 	made = tools_mistake_depots()
 	               ? NULL
 	               : depot_make(cells_kept(cache->row->stride));
 	if (made == NULL)
 		return NULL;
-	/* pairs: home_get_back; the depot is whole, another's that came first
-	 * too. */
-	if (atom_publish(&cache->depots[node], &none, made))
-		return made;
-	depot_drop(made);
-	return none;
+	/* pairs: depot_at; the depot is whole, another's that came first too. */
+	if (!atom_publish(&depots->of[process_shard], &none, made)) {
+		depot_drop(made);
+		return none;
+	}
+	/* pairs: get_of_any, which finds it. */
+	atom_set(&depots->made, UINT32_C(1) << process_shard);
+	return made;
+}
+
+void home_drop_depots(struct cache *cache)
+{
+	for (uint32_t node = 0; node < NODES_MAX; node++) {
+		struct depots *depots = cache->depots[node];
+		for (uint32_t i = 0; depots != NULL && i < PROCESS_SHARDS; i++)
+			if (depots->of[i] != NULL)
+				depot_drop(depots->of[i]);
+		free(depots);
+	}
+}
+
+uint64_t home_count(const struct cache *cache, uint32_t node)
+{
+	const struct depots *depots = depots_of(cache, node);
+	uint64_t n = 0;
+	for (uint32_t i = 0; depots != NULL && i < PROCESS_SHARDS; i++) {
+		struct depot *depot = depot_at(depots, i);
+		if (depot != NULL)
+			n += depot_count(depot);
+	}
+	return n;
 }
 
 /* Puts objects into the depot if they fit. */
@@ -116,27 +268,41 @@ static bool put_in(struct cache *cache, struct depot *depot, uint32_t n,
                    void *const *objects)
 {
 	struct slabd_pool *pool = cache->pool;
+	struct shard *shard = &pool->shards[process_shard];
 	uint64_t bytes = bytes_of(cache, n);
-	if (!may_keep(pool, bytes) || !depot_put(depot, n, objects))
+	if (!credit_take(pool, shard, bytes))
 		return false;
-	atom_add(&pool->depot_bytes, bytes);
-	view_count(&pool->view, pool->user.id, STAT_DEPOT_PUTS, 1);
+	if (!depot_put(depot, n, objects)) {
+		credit_back(pool, shard, bytes);
+		return false;
+	}
+	count_part(pool, &shard->puts, STAT_DEPOT_PUTS);
 	return true;
 }
 
-/* Sends the depot's oldest home: they have left this core's cache, so whoever
+/* Sends a depot's oldest home: they have left this core's cache, so whoever
  * claims them does not fetch them from there. */
 static bool send_oldest(struct cache *cache, struct depot *depot)
 {
+	struct slabd_pool *pool = cache->pool;
 	void *oldest[DEPOT_HALF];
 	uint32_t n = depot_get_oldest(depot, DEPOT_HALF, oldest);
-	atom_add(&cache->pool->depot_bytes, -bytes_of(cache, n));
+	if (n == 0)
+		return false;
+	credit_back(pool, &pool->shards[process_shard], bytes_of(cache, n));
 	home_send(cache, n, oldest);
-	return n > 0;
+	return true;
+}
+
+static bool hoards(const struct cache *cache, uint32_t node,
+                   const struct depot *depot)
+{
+	uint32_t made = atom_load(&depots_of(cache, node)->made);
+	return depot_hoards(depot, (uint32_t)__builtin_popcount(made));
 }
 
 /* Puts objects that live on node into the depot. Where it is full, or hoards,
- * its oldest go home in their stead. */
+ * its oldest go home in their stead, or another's. */
 void home_put_away(struct cache *cache, uint32_t node, uint32_t n,
                    void *const *objects)
 {
@@ -145,50 +311,91 @@ void home_put_away(struct cache *cache, uint32_t node, uint32_t n,
 		home_send(cache, n, objects);
 		return;
 	}
-	if (depot_hoards(depot)) {
+	if (hoards(cache, node, depot)) {
 		send_oldest(cache, depot);
-		if (depot_hoards(depot))
+		if (hoards(cache, node, depot))
 			send_oldest(cache, depot);
 	}
 	if (put_in(cache, depot, n, objects))
 		return;
-	if (!send_oldest(cache, depot) || !put_in(cache, depot, n, objects))
+	if ((!send_oldest(cache, depot) && !home_send_oldest(cache, node)) ||
+	    !put_in(cache, depot, n, objects))
 		home_send(cache, n, objects);
 }
 
-/* Objects from the depot: what it would hand out, or of all the oldest. */
+/* Of whichever depot has some; beyond what is kept in all of them, or oldest. */
+static uint32_t get_of_any(const struct depots *depots, bool oldest,
+                           uint32_t most, void **objects)
+{
+	/* pairs: depot_of; each of them is there. */
+	uint32_t made = atom_load_acquire(&depots->made);
+	uint64_t cells = 0;
+	uint32_t n = 0;
+	if (made == UINT32_C(1) << process_shard && !oldest)
+		return 0;
+	for (uint32_t left = made; left != 0; left &= left - 1)
+		cells += depot_cells(depot_at(depots, lowest(left)));
+	if (cells == 0)
+		return 0;
+	for (uint32_t left = made; left != 0 && n == 0; left &= left - 1) {
+		struct depot *depot = depot_at(depots, lowest(left));
+		uint64_t mine = depot_cells(depot);
+		if (mine == 0)
+			continue;
+		n = oldest ? depot_get_oldest(depot, most, objects)
+		           : depot_get(depot, cells > mine ? cells - mine : 0,
+		                       most, objects);
+	}
+	return n;
+}
+
+/* Objects from the depots, the calling thread's first: what it would hand out,
+ * or of all the oldest. */
 uint32_t home_get_back(struct cache *cache, uint32_t node, bool oldest,
                        uint32_t most, void **objects)
 {
 	struct slabd_pool *pool = cache->pool;
-	/* pairs: depot_of */
-	struct depot *depot = atom_load_acquire(&cache->depots[node]);
-	uint32_t n;
-	if (depot == NULL)
+	struct shard *shard = &pool->shards[process_shard];
+	const struct depots *depots = depots_of(cache, node);
+	struct depot *own;
+	uint32_t n = 0;
+	if (depots == NULL)
 		return 0;
-	n = oldest ? depot_get_oldest(depot, most, objects)
-	           : depot_get(depot, most, objects);
+	own = depot_at(depots, process_shard);
+	if (own != NULL && !oldest)
+		n = depot_get(own, 0, most, objects);
+	if (n == 0)
+		n = get_of_any(depots, oldest, most, objects);
 	if (n == 0)
 		return 0;
-	atom_add(&pool->depot_bytes, -bytes_of(cache, n));
-	view_count(&pool->view, pool->user.id, STAT_DEPOT_GETS, 1);
+	credit_back(pool, shard, bytes_of(cache, n));
+	count_part(pool, &shard->gets, STAT_DEPOT_GETS);
 	return n;
 }
 
 bool home_send_oldest(struct cache *cache, uint32_t node)
 {
-	/* pairs: depot_of */
-	struct depot *depot = atom_load_acquire(&cache->depots[node]);
-	return depot != NULL && send_oldest(cache, depot);
+	const struct depots *depots = depots_of(cache, node);
+	bool any = false;
+	uint32_t left;
+	if (depots == NULL)
+		return false;
+	/* pairs: depot_of; each of them is there. */
+	left = atom_load_acquire(&depots->made);
+	for (; left != 0 && !any; left &= left - 1)
+		any = send_oldest(cache, depot_at(depots, lowest(left)));
+	return any;
 }
 
 bool home_drain(struct cache *cache)
 {
-	uint32_t n_nodes = cache->pool->view.geo.n_nodes;
+	struct slabd_pool *pool = cache->pool;
 	bool any = false;
-	for (uint32_t node = 0; node < n_nodes; node++)
+	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
 		while (home_send_oldest(cache, node))
 			any = true;
+	for (uint32_t i = 0; i < PROCESS_SHARDS; i++)
+		credit_trim(pool, &pool->shards[i], 0);
 	return any;
 }
 
@@ -199,7 +406,8 @@ __attribute__((noinline)) static uint32_t drain_one(struct cache **at,
                                                     uint32_t sent)
 {
 	for (uint32_t node = 0; node < NODES_MAX; node++)
-		while (*at != NULL && home_send_oldest(*at, node))
+		while (*at != NULL && depots_of(*at, node) != NULL &&
+		       home_send_oldest(*at, node))
 			if (++sent % DRAIN_STEP == 0)
 				process_give_way();
 	return sent;
@@ -217,6 +425,8 @@ bool home_drain_pool(struct slabd_pool *pool)
 		if (*at != NULL)
 			sent = drain_one(at, sent);
 	process_unlock();
+	for (uint32_t i = 0; i < PROCESS_SHARDS; i++)
+		credit_trim(pool, &pool->shards[i], 0);
 	return sent > 0;
 }
 

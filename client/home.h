@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Where objects come from and go to when a magazine is empty or full: the
- * process's depots, one a cache and node, and the slabs, which are home.
+ * process's depots, a few a cache and node, and the slabs, which are home.
  */
 #ifndef CLIENT_HOME_H
 #define CLIENT_HOME_H
@@ -41,6 +41,19 @@ bool home_drain(struct cache *cache);
 
 /* The same of all caches of a pool. Takes the process's lock. */
 bool home_drain_pool(struct slabd_pool *pool);
+
+/* How many objects a cache's depots of a node hold. */
+uint64_t home_count(const struct cache *cache, uint32_t node);
+
+/* Of depot_bytes what no depot holds. Looks at what other threads write. */
+uint64_t home_credit(const struct slabd_pool *pool);
+
+/* Parts from and to depots that the stats do not have yet are added. */
+void home_uncounted(const struct slabd_pool *pool, uint64_t *gets,
+                    uint64_t *puts);
+
+/* The end of a cache's depots, which are empty. */
+void home_drop_depots(struct cache *cache);
 
 /* The node that an object of the cache lies on. */
 uint32_t home_of(const struct cache *cache, const void *object);

@@ -26,6 +26,7 @@ libclient_la_SOURCES += client/home.c client/home.h
 libclient_la_SOURCES += client/idle.c client/idle.h
 libclient_la_SOURCES += client/limits.c client/limits.h
 libclient_la_SOURCES += client/link.c client/link.h
+libclient_la_SOURCES += client/local.c
 libclient_la_SOURCES += client/magazine.c client/magazine.h
 libclient_la_SOURCES += client/now.c
 libclient_la_SOURCES += client/others.c client/others.h
@@ -43,6 +44,7 @@ libclient_la_SOURCES += client/want.c client/want.h
 
 include_HEADERS += client/slabclient.h client/slabclient_hit.h
 include_HEADERS += client/slabclient_about.h client/slabclient_give.h
+include_HEADERS += client/slabclient_bulk.h
 lib_LTLIBRARIES += client/libslabclient.la
 client_libslabclient_la_SOURCES =
 client_libslabclient_la_LIBADD = libclient.la libshm.la

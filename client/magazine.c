@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "client/depot.h"
 #include "client/home.h"
 #include "shm/atom.h"
 
@@ -63,7 +62,7 @@ bool magazine_drop(struct thread *thread, struct attachment *att,
 void magazine_halve(struct attachment *att, struct cache *cache,
                     struct slabd_mag_ *mag)
 {
-	uint32_t half = (uint32_t)(mag->n + 1) / 2;
+	uint32_t half = magazine_part(mag->n);
 	home_put_away(cache, WORD_HOME(mag->key), half, mag->obj);
 	magazine_gave(att, cache, half);
 	magazine_set_n(mag, mag->n - half);
@@ -72,7 +71,12 @@ void magazine_halve(struct attachment *att, struct cache *cache,
 
 void magazine_send_remote(struct attachment *att, struct remote *remote)
 {
-	home_send_mixed(att->pool, remote->bytes, remote->n, remote->obj);
+	struct slabd_pool *pool = att->pool;
+	if (remote->n == 0)
+		return;
+	home_send_mixed(pool, remote->bytes, remote->n, remote->obj);
+	view_count(&pool->view, pool->user.id, STAT_REMOTE_FREES, remote->n);
+	magazine_gave_bytes(att, (int64_t)remote->bytes);
 	att->remote_bytes -= remote->bytes;
 	remote->bytes = 0;
 	atom_store(&remote->n, 0u);

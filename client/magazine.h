@@ -3,6 +3,7 @@
 #ifndef CLIENT_MAGAZINE_H
 #define CLIENT_MAGAZINE_H
 
+#include "client/depot.h"
 #include "client/types.h"
 
 /* The magazine of a cache in a thread's table. */
@@ -10,6 +11,13 @@ static inline struct slabd_mag_ *magazine_of(const struct thread *thread,
                                              const struct cache *cache)
 {
 	return &thread->mags[cache->slot];
+}
+
+/* What a magazine of some capacity takes or gives up at one time. */
+static inline uint32_t magazine_part(size_t cap)
+{
+	uint32_t half = (uint32_t)(cap + 1) / 2;
+	return half < DEPOT_HALF ? half : DEPOT_HALF;
 }
 
 /* By the owner, or who empties it in its stead, as held_sum looks at n. */
@@ -43,12 +51,16 @@ static inline void magazine_took(struct attachment *att,
 	atom_store(&att->taken_bytes, atom_load(&att->taken_bytes) + bytes);
 }
 
+static inline void magazine_gave_bytes(struct attachment *att, int64_t bytes)
+{
+	int64_t left = atom_load(&att->taken_bytes) - bytes;
+	atom_store(&att->taken_bytes, left > 0 ? left : 0);
+}
+
 static inline void magazine_gave(struct attachment *att,
                                  const struct cache *cache, uint32_t n)
 {
-	int64_t bytes = (int64_t)n * cache->row->stride;
-	int64_t left = atom_load(&att->taken_bytes) - bytes;
-	atom_store(&att->taken_bytes, left > 0 ? left : 0);
+	magazine_gave_bytes(att, (int64_t)n * cache->row->stride);
 }
 
 /* Empties a magazine and gives up its capacity. The owner, or anybody once
@@ -57,7 +69,8 @@ static inline void magazine_gave(struct attachment *att,
 bool magazine_drop(struct thread *thread, struct attachment *att,
                    struct cache *cache, bool to_depot);
 
-/* Puts the older half of a magazine into the depot, or sends it home. */
+/* Puts the older half of a magazine, or what the depot takes of it at one time,
+ * there, or sends it home. */
 void magazine_halve(struct attachment *att, struct cache *cache,
                     struct slabd_mag_ *mag);
 

@@ -11,6 +11,7 @@
 #include "client/cache.h"
 #include "client/connect.h"
 #include "client/error.h"
+#include "client/held.h"
 #include "client/helper.h"
 #include "client/home.h"
 #include "client/limits.h"
@@ -465,6 +466,8 @@ int slabd_get_stats(slabd_pool *pool, struct slabd_stats *stats)
 		return -1;
 	for (unsigned i = 0; i < STATS_WORDS; i++)
 		words[i] = atom_load(&row[i]);
+	home_uncounted(pool, &words[STAT_DEPOT_GETS], &words[STAT_DEPOT_PUTS]);
+	words[STAT_REMOTE_FREES] += held_remote(pool);
 	memcpy(stats, words, sizeof(words));
 	tools_wrote(stats, sizeof(*stats));
 	return 0;

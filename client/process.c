@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "client/slabclient.h"
@@ -40,6 +41,8 @@ struct base {
 static struct base *base;
 
 uint64_t process_generation;
+__thread uint32_t process_shard;
+static uint32_t in_shard[PROCESS_SHARDS];
 static struct cache *slots[SLABD_CACHES_MAX];
 
 void process_lock(void)
@@ -134,6 +137,7 @@ int process_start(void (*thread_end)(void *), void (*forget)(void))
 		return -errno;
 	pthread_mutex_lock(&at->wiped->start);
 	if (at->wiped->alive == 0) {
+		memset(in_shard, 0, sizeof(in_shard));
 		forget();
 		at->wiped->alive = ++process_generation;
 	}
@@ -149,6 +153,23 @@ int process_mark_thread(const void *mark)
 bool process_is(uint64_t generation)
 {
 	return base->wiped->alive != 0 && generation == process_generation;
+}
+
+/* ---- shards ------------------------------------------------------------- */
+
+uint32_t process_enter_shard(void)
+{
+	process_shard = 0;
+	for (uint32_t i = 1; i < PROCESS_SHARDS; i++)
+		if (in_shard[i] < in_shard[process_shard])
+			process_shard = i;
+	in_shard[process_shard]++;
+	return process_shard;
+}
+
+void process_leave_shard(uint32_t shard)
+{
+	in_shard[shard]--;
 }
 
 /* ---- slots -------------------------------------------------------------- */

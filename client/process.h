@@ -21,6 +21,27 @@ void process_unlock(void);
  * any waited; then what is under the lock may be other than before. */
 bool process_give_way(void);
 
+/* Threads that share what a process keeps for them, one as a rule: what several
+ * do at the same time is then at several places. The calling thread's. */
+#define PROCESS_SHARDS 8u
+extern __thread uint32_t process_shard
+	__attribute__((tls_model("initial-exec")));
+
+/* What the threads of a shard do to a process's books of a pool, apart from the
+ * others': where they meet in one line, each waits for it. */
+struct shard {
+	int64_t credit; /* (A) bytes of depot_bytes that no depot holds */
+	uint64_t gets; /* (A) parts from and to depots, all of them; relaxed: */
+	uint64_t puts; /*     whole batches of SHARD_BATCH are in the stats */
+	char apart[104];
+};
+#define SHARD_BATCH 64u
+
+/* The calling thread is one of the shard with the fewest, which is returned; a
+ * thread is no longer. Under the lock. */
+uint32_t process_enter_shard(void);
+void process_leave_shard(uint32_t shard);
+
 /* Starts the process's books, anew in a forked child, where forget is called
  * under a lock of its own; thread_end is called with the mark of each thread
  * that ends. 0 or -ENOMEM. */

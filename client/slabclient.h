@@ -39,6 +39,7 @@ extern "C" {
 
 typedef struct slabd_pool slabd_pool;
 typedef struct slabd_cache slabd_cache;
+typedef struct slabd_mag_ slabd_local;
 typedef uint64_t slabd_handle;
 
 /* Of this header; slabd_version() is that of the library in use. */
@@ -54,7 +55,7 @@ typedef uint64_t slabd_handle;
 /* Open caches a process may have at one time, over all pools. */
 #define SLABD_CACHES_MAX 1024
 /* Objects a magazine holds at most. */
-#define SLABD_MAGAZINE_MAX 512
+#define SLABD_MAGAZINE_MAX 768
 
 /* slabd_options.flags */
 #define SLABD_NO_HELPER 1u   /* no helper thread: poll slabd_descriptor() */
@@ -88,10 +89,11 @@ struct slabd_stats {
 	uint64_t refilled;      /* objects in them */
 	uint64_t flushes;       /* batches sent home */
 	uint64_t flushed;       /* objects in them */
-	uint64_t depot_gets;    /* magazine halves taken from the depot */
-	uint64_t depot_puts;    /* magazine halves put there */
+	uint64_t depot_gets;    /* magazine parts taken from the depot */
+	uint64_t depot_puts;    /* magazine parts put there */
 	uint64_t remote_allocs; /* objects taken from another node for want */
-	uint64_t remote_frees;  /* objects freed that live on another node */
+	uint64_t remote_frees;  /* objects freed that live on another node;
+	                           slabctl sees them when they go home */
 	uint64_t rings;         /* times slabd was told of a shortage */
 	uint64_t waits;         /* times an allocation waited for growth */
 	uint64_t failures;      /* allocations that ended in ENOMEM */
@@ -231,11 +233,21 @@ static inline void slabd_free(slabd_cache *cache, void *object);
 void *slabd_alloc_node(slabd_cache *cache, int node);
 
 /* Allocates up to n objects into out; returns how many, fewer with errno
- * ENOMEM. The caller owns each. */
+ * ENOMEM. The caller owns each. Inline where n is a constant up to 32. */
+#ifdef SLABD_NO_INLINE
 size_t slabd_alloc_bulk(slabd_cache *cache, size_t n, void **out);
+#else
+static inline size_t slabd_alloc_bulk(slabd_cache *cache, size_t n, void **out);
+#endif
 
-/* Frees n objects of the cache; NULLs are passed over. */
+/* Frees n objects of the cache; NULLs are passed over. Inline where n is a
+ * constant up to 32 and all lie in 64 KiB of the pool, as neighbours do. */
+#ifdef SLABD_NO_INLINE
 void slabd_free_bulk(slabd_cache *cache, size_t n, void *const *objects);
+#else
+static inline void slabd_free_bulk(slabd_cache *cache, size_t n,
+                                   void *const *objects);
+#endif
 
 /* This client's id, 1 to 32766; 0 with ENOTCONN in a forked child. */
 unsigned slabd_client_id(slabd_pool *pool);
@@ -290,6 +302,7 @@ const char *slabd_version(void);
 #endif
 
 #include "slabclient_about.h"
+#include "slabclient_about.h"
+#include "slabclient_bulk.h"
 #include "slabclient_give.h"
-#include "slabclient_hit.h"
 #endif

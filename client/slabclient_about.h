@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What there is to know of caches and clients: part of slabclient.h, which
- * includes it. What is said there of returned values and threads holds here.
+ * What there is to know of caches and clients, and a thread's handle of a cache:
+ * part of slabclient.h, which includes it. What is said there of returned values and threads holds here.
  */
 #ifndef SLABCLIENT_ABOUT_H
 #define SLABCLIENT_ABOUT_H
@@ -132,6 +132,20 @@ int slabd_client_name(slabd_pool *pool, unsigned client_id, char *name,
  */
 int slabd_client_descriptor(slabd_pool *pool, unsigned client_id,
                             unsigned epoch);
+
+/* What the calling thread has of a cache, at hand: slabd_local_alloc and
+ * slabd_local_free do what slabd_alloc and slabd_free do, without a look for it
+ * each time. That thread alone may use it, until it ends or the cache is closed;
+ * each call gives the same, there is nothing to free, and both ways may be mixed.
+ * After fork it fails in the child. Errors: ENOMEM, ENOTCONN in a forked child. */
+slabd_local *slabd_local_of(slabd_cache *cache);
+#ifdef SLABD_NO_INLINE
+void *slabd_local_alloc(slabd_local *local);
+void slabd_local_free(slabd_local *local, void *object);
+#else
+static inline void *slabd_local_alloc(slabd_local *local);
+static inline void slabd_local_free(slabd_local *local, void *object);
+#endif
 
 #ifdef __cplusplus
 }

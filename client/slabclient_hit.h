@@ -36,13 +36,14 @@ extern "C" {
  * which start there.
  */
 struct slabd_mag_ {
-	uint64_t clear_;
+	const uint64_t *map_; /* of its cache, where slabd_local_of was here */
 	size_t n;      /* objects here; other threads look at it, relaxed */
 	size_t cap;    /* objects allowed here */
 	uint32_t key;  /* low half of a unit word: cache and home that fit */
 	uint32_t seen; /* missed since it was last looked at for idleness */
 	void *obj[SLABD_MAGAZINE_MAX];
-	uint64_t line_[4]; /* an odd count of cache lines: spreads the sets */
+	slabd_cache *cache_; /* like map_; the library alone reads it */
+	uint64_t line_[3];   /* an odd count of cache lines: spreads the sets */
 };
 
 /*
@@ -77,25 +78,33 @@ static inline uintptr_t slabd_unit_(const void *object)
 }
 
 /* The low half of a unit's word. */
-static inline uint32_t slabd_key_(const slabd_cache *cache, uintptr_t unit)
+static inline uint32_t slabd_key_(const uint64_t *map, uintptr_t unit)
 {
-	uint64_t word = __atomic_load_n(&cache->map_[unit], __ATOMIC_RELAXED);
+	uint64_t word = __atomic_load_n(&map[unit], __ATOMIC_RELAXED);
 	return SLABD_TO_(uint32_t, word);
 }
 
-/* Only this thread writes n: an addition in place is a store to the others. */
+/* Only this thread writes n. */
+static inline void slabd_set_n_(struct slabd_mag_ *mag, size_t n)
+{
+	__atomic_store_n(&mag->n, n, __ATOMIC_RELAXED);
+}
+
+/* An addition in place is a store to the others. */
 static inline void slabd_one_more_(struct slabd_mag_ *mag, size_t n)
 {
 #if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
 	SLABD_TO_(void, n);
 	__asm__("addq $1, %0" : "+m"(mag->n) : : "cc");
 #else
-	__atomic_store_n(&mag->n, n + 1, __ATOMIC_RELAXED);
+	slabd_set_n_(mag, n + 1);
 #endif
 }
 
 void *slabd_alloc_slow_(slabd_cache *cache);
 void slabd_free_slow_(slabd_cache *cache, void *object);
+void *slabd_local_alloc_slow_(slabd_local *local);
+void slabd_local_free_slow_(slabd_local *local, void *object);
 
 static inline struct slabd_mag_ *slabd_mag_of_(const slabd_cache *cache)
 {
@@ -110,7 +119,7 @@ static inline void *slabd_alloc(slabd_cache *cache)
 	size_t n;
 	if (__builtin_expect(__builtin_sub_overflow(mag->n, 1, &n), 0))
 		return slabd_alloc_slow_(cache);
-	__atomic_store_n(&mag->n, n, __ATOMIC_RELAXED);
+	slabd_set_n_(mag, n);
 	return mag->obj[n];
 }
 
@@ -120,13 +129,36 @@ static inline void slabd_free(slabd_cache *cache, void *object)
 	uintptr_t unit = slabd_unit_(object);
 	size_t n = mag->n;
 	if (__builtin_expect(unit < SLABD_UNITS_ &&
-	                     slabd_key_(cache, unit) == mag->key &&
+	                     slabd_key_(cache->map_, unit) == mag->key &&
 	                     n < mag->cap, 1)) {
 		mag->obj[n] = object;
 		slabd_one_more_(mag, n);
 		return;
 	}
 	slabd_free_slow_(cache, object);
+}
+
+static inline void *slabd_local_alloc(slabd_local *local)
+{
+	size_t n;
+	if (__builtin_expect(__builtin_sub_overflow(local->n, 1, &n), 0))
+		return slabd_local_alloc_slow_(local);
+	slabd_set_n_(local, n);
+	return local->obj[n];
+}
+
+/* The room first: where there is none, there may be no map either. */
+static inline void slabd_local_free(slabd_local *local, void *object)
+{
+	uintptr_t unit = slabd_unit_(object);
+	size_t n = local->n;
+	if (__builtin_expect(n < local->cap && unit < SLABD_UNITS_ &&
+	                     slabd_key_(local->map_, unit) == local->key, 1)) {
+		local->obj[n] = object;
+		slabd_one_more_(local, n);
+		return;
+	}
+	slabd_local_free_slow_(local, object);
 }
 #endif
 

@@ -23,7 +23,7 @@ static uint32_t look_at = LOOK_MORE; /* (L) */
 /* Where a thread's table points before its first miss: every magazine is
  * empty and takes nothing. Never written. */
 static struct slabd_mag_ none[SLABD_CACHES_MAX];
-static __thread struct thread *self_;
+__thread struct thread *thread_self_;
 
 __thread struct slabd_mag_ *slabd_mags_1_ = none;
 
@@ -180,7 +180,8 @@ static void free_thread(struct thread *thread)
 		free(att->remote);
 		free(att);
 	}
-	munmap(thread->mags, TABLE_BYTES);
+	if (thread->mags != NULL)
+		munmap(thread->mags, TABLE_BYTES);
 	free(thread);
 }
 
@@ -191,6 +192,7 @@ static void unlist(struct thread *thread)
 	     att = att->next)
 		if (atom_load(&att->pool) != NULL)
 			thread_leave(thread, att->pool);
+	process_leave_shard(thread->shard);
 	*thread->link = thread->next;
 	if (thread->next != NULL)
 		thread->next->link = thread->link;
@@ -234,11 +236,29 @@ static void bury_dead(void)
 
 /* ---- idle --------------------------------------------------------------- */
 
+/* Under the thread's lock: magazines that are at hand in a way that does not ask
+ * whether they are idle are emptied for good. */
+static void drop_local(struct thread *self, struct attachment *att)
+{
+	for (uint32_t word = 0; word < SLABD_CACHES_MAX / 64; word++) {
+		uint64_t bits =
+			self->local[word] & atom_load(&self->used[word]);
+		for (; bits != 0; bits &= bits - 1) {
+			uint32_t slot =
+				word * 64 + (uint32_t)__builtin_ctzll(bits);
+			struct cache *cache = process_cache_of(slot);
+			if (cache->pool == att->pool)
+				magazine_drop(self, att, cache, true);
+		}
+	}
+}
+
 void thread_sleep(struct thread *self, struct attachment *att)
 {
 	slabd_mags_1_ = none;
 	self->idle = true;
 	pthread_mutex_lock(&self->lock);
+	drop_local(self, att);
 	att->idle = true;
 	pthread_mutex_unlock(&self->lock);
 }
@@ -287,25 +307,36 @@ bool thread_drop_idle(struct slabd_pool *pool)
 
 static void retire(struct thread *self)
 {
-	self_ = NULL;
+	thread_self_ = NULL;
 	slabd_mags_1_ = none;
 	free_thread(self);
+}
+
+static bool has_local(const struct thread *self)
+{
+	uint64_t any = 0;
+	for (uint32_t i = 0; i < SLABD_CACHES_MAX / 64; i++)
+		any |= self->local[i];
+	return any != 0;
 }
 
 /* The calling thread's memory of the parent's time, without a look at what it
  * names: that is the parent's. */
 static void forget_self(void)
 {
-	if (self_ == NULL)
+	if (thread_self_ == NULL)
 		return;
 	process_mark_thread(NULL);
-	retire(self_);
+	/* It stays and reads as zeroes, for who uses a handle of the parent's. */
+	if (has_local(thread_self_))
+		thread_self_->mags = NULL;
+	retire(thread_self_);
 }
 
 int thread_no_memory(void)
 {
 	return error_set(ENOMEM,
-	                 "no memory for a thread's magazines, which take 4 MiB "
+	                 "no memory for a thread's magazines, which take 6 MiB "
 	                 "of address space: raise ulimit -v, or "
 	                 "vm.max_map_count for many thousands of threads");
 }
@@ -347,20 +378,21 @@ static void enlist(struct thread *self)
 __attribute__((cold, noinline)) static struct thread *make_self(void)
 {
 	forget_self();
-	self_ = make_thread();
-	if (self_ == NULL)
+	thread_self_ = make_thread();
+	if (thread_self_ == NULL)
 		return NULL;
 	process_lock();
-	enlist(self_);
+	thread_self_->shard = process_enter_shard();
+	enlist(thread_self_);
 	process_unlock();
-	show_table(self_);
-	return self_;
+	show_table(thread_self_);
+	return thread_self_;
 }
 
 struct thread *thread_self(void)
 {
-	if (self_ != NULL && self_->generation == process_generation)
-		return self_;
+	if (thread_self_ != NULL && thread_self_->generation == process_generation)
+		return thread_self_;
 	return make_self();
 }
 
@@ -379,12 +411,6 @@ bool thread_open_slot(struct thread *self, uint32_t slot)
 		*word |= bit;
 	}
 	return true;
-}
-
-struct thread *thread_there(void)
-{
-	return self_ != NULL && self_->generation == process_generation ? self_
-	                                                                : NULL;
 }
 
 struct thread *thread_first(void)

@@ -4,6 +4,7 @@
 #ifndef CLIENT_THREAD_H
 #define CLIENT_THREAD_H
 
+#include "client/process.h"
 #include "client/types.h"
 
 /* Starts the process's books, anew in a forked child. 0 or -errno. */
@@ -23,8 +24,18 @@ struct attachment *thread_attachment(struct thread *self,
 struct attachment *thread_attached(struct thread *thread,
                                    const struct slabd_pool *pool);
 
+/* The calling thread, maybe of the parent's time in a forked child; NULL before
+ * its first miss. */
+extern __thread struct thread *thread_self_
+	__attribute__((tls_model("initial-exec")));
+
 /* The calling thread if it was made, else NULL. */
-struct thread *thread_there(void);
+static inline struct thread *thread_there(void)
+{
+	struct thread *self = thread_self_;
+	return self != NULL && self->generation == process_generation ? self
+	                                                              : NULL;
+}
 
 /* Sets ENOMEM and the error line of a thread that could not be made. -1. */
 int thread_no_memory(void);

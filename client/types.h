@@ -4,7 +4,7 @@
  *
  *   process ---- threads ---- one magazine a slot, one attachment a pool
  *      '-------- slots: which cache a magazine of that slot serves
- *   pool ------- caches ----- one depot a node
+ *   pool ------- caches ----- depots, a few a node
  *
  * What is done to them, each file using those above it alone:
  *
@@ -19,7 +19,7 @@
  *   cap       how large magazines grow
  *   idle      threads that said they sleep; what the process can do without
  *   shortage  what an allocation does when its node has nothing
- *   alloc, free, give, cache, helper, pool: the public functions
+ *   alloc, free, local, give, cache, helper, pool: the public functions
  *
  * Letters: (C) constant while open, (O) the thread that owns it, (L) under
  * process_lock, (A) atomic.
@@ -32,10 +32,11 @@
 
 #include "client/error.h"
 #include "client/link.h"
+#include "client/process.h"
 #include "client/slabclient.h"
 #include "shm/slab.h"
 
-#define REMOTE_MAX 64u
+#define REMOTE_MAX 256u
 #define REMOTE_BYTES ((uint64_t)16 << 10) /* for all other nodes */
 #define NODE_FOLLOW NODES_MAX
 /* Of a thread's table of magazines, which is made writable part by part. */
@@ -43,26 +44,23 @@
 #define TABLE_PART ((size_t)32 << 10)
 #define TABLE_PARTS ((TABLE_BYTES + TABLE_PART - 1) / TABLE_PART)
 
-struct depot;
+struct depots;
 
 struct cache {
 	struct slabd_cache head;        /* (C) what the inline hit reads */
 	struct slabd_pool *pool;        /* (C) */
-	/* (C) A word that reads 0 in a forked child, and where calls are
-	 * watched (tools.h). */
-	const uint64_t *plain;
+	const uint64_t *plain; /* (C) at 0: forked, or watched (tools.h) */
 	const struct layout_cache *row; /* (C) */
 	uint32_t id;                    /* (C) */
 	uint32_t slot;                  /* (C) */
 	uint32_t refs;                  /* (L) */
 	bool strict;                    /* (C) */
 	uint32_t cap_max;               /* (C) see cap_most */
-	/* (A) NULL -> depot (depot_of, the first put), back at close. */
-	struct depot *depots[NODES_MAX];
+	struct depots *depots[NODES_MAX]; /* (A) NULL -> depots_of's */
+	struct slabd_mag_ *local;         /* (A) NULL -> local_seen's */
 };
 
-/* Objects of any cache of a pool that live on one other node. */
-struct remote {
+struct remote { /* of any cache, on one other node; counted as it empties */
 	uint32_t n;            /* (A) stored by the owner; relaxed */
 	uint64_t bytes;        /* (O) */
 	void *obj[REMOTE_MAX]; /* (A) like n */
@@ -108,7 +106,8 @@ struct thread {
 	bool idle; /* (O) said so: slabd_mags_1_ is not mags */
 	/* (A) Only grows, at its head, by the owner's release. */
 	struct attachment *attachments;
-	struct thread *next;  /* (L) */
+	struct attachment *last; /* (O) that a remote free was in; or NULL */
+	struct thread *next;     /* (L) */
 	struct thread **link; /* (L) what points at this one */
 	uint64_t generation;  /* (C) of the process that made it */
 	pthread_mutex_t lock; /* taken after process_lock */
@@ -120,6 +119,8 @@ struct thread {
 	uint32_t richest;     /* (O) slot last looked at for its bytes */
 	/* (A) Slots with a magazine; cleared under lock. */
 	uint64_t used[SLABD_CACHES_MAX / 64];
+	uint64_t local[SLABD_CACHES_MAX / 64]; /* (O) slabd_local_of's */
+	uint32_t shard;                        /* (L) */
 };
 
 /* What the kernel wipes in a forked child: there no pool lives and no lock is
@@ -161,14 +162,13 @@ struct slabd_pool {
 	uint32_t near_vain;
 	uint32_t near_left;
 	uint64_t max_bytes; /* (C) of data, when it has grown to its most */
-	/* (A) What the process holds free, or may: in all depots, and the sum
-	 * of its threads' cap_bytes. Measures: relaxed. */
-	uint64_t depot_bytes;
+	uint64_t depot_bytes; /* (A) held free: depots, shards' credit */
 	uint64_t cap_bytes;
 	int64_t net_bytes;    /* (A) claimed, less what was sent home; relaxed */
 	uint64_t taken_bytes; /* (A) of gifts, not counted yet; see count_taken */
 	uint32_t n_holders;   /* (A) threads with magazines; relaxed */
 	uint64_t floor_bytes; /* (A) a thread's, see cap.h; relaxed */
+	struct shard shards[PROCESS_SHARDS];
 	struct link link;
 	struct cache *caches[CACHES_MAX]; /* (L) by id - 1 */
 	uint8_t told[CACHES_MAX]; /* (L) by id - 1, see opens.h */

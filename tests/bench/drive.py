@@ -23,7 +23,7 @@ import silence
 
 SIZES = (64, 256, 1024)
 ONE_THREAD = ("W1", "W2", "W2bulk", "W2b", "W6")
-TWO_SIDES = ("W3", "W4", "W5")
+TWO_SIDES = ("W3", "W4", "W5", "W8two")
 SECTIONS = ("W7", "replay", "tail", "scale", "pool", "growth", "recovery",
             "drift", "plan", "silence")
 PRELOADED = {"mimalloc": "libmimalloc.so.2*", "jemalloc": "libjemalloc.so.2",
@@ -34,6 +34,8 @@ TRACES = ("gateway", "sqlite", "nginx", "mariadb")
 CROWD = 8  # processes that share a pool, in the table of memory
 GROWN = "W2b-grown"
 WORKLOADS = ("W1", "W2", "W2bulk", "W2b", "W3", "W4", "W5", "W6")
+BULKS = ("W8", "W8two", "W8one")
+KEPT = ((128, 64), (512, 64), (8192, 64), (512, 2048))  # objects, bytes
 
 
 class Bench:
@@ -113,10 +115,11 @@ class Bench:
             if name not in here:
                 self.say(f"{name} is not installed: left out")
 
-    def group(self, workload, size, title=None):
-        starts = self.contestants(workload, size)
+    def group(self, workload, size, title=None, starts=None):
+        """title: its name and what stands above its column."""
+        starts = starts or self.contestants(workload, size)
         two = workload in TWO_SIDES
-        title = title or workload
+        title, size = title or (workload, size)
         group = Group(title, size, self.log)
         extra = (1 if self.options.quick else 3) * self.rounds if two else 0
         group.run(starts, self.rounds, self.ms, extra)
@@ -131,15 +134,34 @@ class Bench:
         names = [w for w in WORKLOADS if self.wants(w)]
         if names:
             self.workloads_of(names)
+        names = [w for w in BULKS if self.wants(w)]
+        if names:
+            self.bulks(names)
         if self.wants(GROWN):
             self.grown()
+
+    def bulks(self, names):
+        """DPDK's own way of measuring, beside DPDK."""
+        with Slabd(self.place, "512M"), Huge(256):
+            for name in names:
+                if name in TWO_SIDES and len(self.cpus) < 2:
+                    self.say(f"{name} needs two CPUs: left out")
+                    continue
+                for keep, size in KEPT:
+                    column = f"{keep} of {size} B"
+                    self.say(f"{name}, {column}")
+                    self.group(name, size, (name, column),
+                               self.some(name, ("slabd", "dpdk"),
+                                         ["--live", str(keep)], size))
+        show.workloads({k: g for k, g in self.groups.items()
+                        if k[0] in names})
 
     def grown(self):
         """W2b as users get it: the pool as large as by default, at first."""
         with Slabd(self.place, None), Huge(320):
             for size in SIZES:
                 self.say(f"{GROWN}, {size} bytes")
-                self.group("W2b", size, GROWN)
+                self.group("W2b", size, (GROWN, size))
         show.workloads({k: g for k, g in self.groups.items()
                         if k[0] == GROWN})
 
@@ -340,7 +362,7 @@ def parse(argv):
     parser.add_argument("--rounds", type=int, help="rounds of a group")
     parser.add_argument("--ms", type=float, help="length of a sample")
     options = parser.parse_args(argv)
-    known = (*WORKLOADS, GROWN, *SECTIONS)
+    known = (*WORKLOADS, *BULKS, GROWN, *SECTIONS)
     for name in options.only or ():
         if name not in known:
             parser.error(f"--only {name}: one of {', '.join(known)}")

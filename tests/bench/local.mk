@@ -24,7 +24,7 @@ tests_bench_drift_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=slab_release_any
 # One workload source, a program for each contestant: see work.h, who.h.
 bench_work = tests/bench/work.c tests/bench/work.h tests/bench/who.h \
 	tests/bench/single.c tests/bench/pair.c tests/bench/two_processes.c \
-	tests/bench/two_processes.h tests/bench/trace.c tests/bench/tail.c \
+	tests/bench/two_processes.h tests/bench/keep.h tests/bench/trace.c tests/bench/tail.c \
 	tests/bench/tail.h tests/replay/trace.c tests/replay/trace.h \
 	tests/replay/classes.c tests/replay/classes.h
 bench_who = $(AM_CPPFLAGS) -DBENCH_WHO=

@@ -4,6 +4,7 @@
  * and writes, the ring carries groups of 32, side 1 checks and frees. W5: the
  * same between two processes, where ownership is passed on as well.
  */
+#include "tests/bench/keep.h"
 #include "tests/bench/two_processes.h"
 #include "tests/bench/who.h"
 
@@ -41,6 +42,19 @@ static bool w3_side(struct two_processes *d, unsigned side, uint64_t n)
 	}
 	return true;
 }
+
+/* ---- W8two --------------------------------------------------------------- */
+
+#ifdef WHO_BULK
+static void *kept[WORK_SIDES][KEEP_MOST] __attribute__((aligned(128)));
+
+static bool w8_side(struct two_processes *d, unsigned side, uint64_t n)
+{
+	(void)d;
+	keep_turns(cache, n / 2, keep_of(the_job), WHO_BULK_N, kept[side]);
+	return true;
+}
+#endif
 
 /* ---- the ring ----------------------------------------------------------- */
 
@@ -201,7 +215,9 @@ static int open_side(unsigned side)
 {
 	if (who_open(the_job, side) != 0)
 		return 1;
-	cache = who_make(the_job->bytes, PASSED_MOST);
+	cache = who_make(the_job->bytes, the_job->live > PASSED_MOST / 2
+	                                         ? 2 * the_job->live
+	                                         : PASSED_MOST);
 	return cache == NULL;
 }
 
@@ -239,6 +255,22 @@ static int start_w3(const struct work_job *job)
 {
 	return start_threads(job, w3_side);
 }
+
+#ifdef WHO_BULK
+static int start_w8(const struct work_job *job)
+{
+	return start_threads(job, w8_side);
+}
+
+/* Both sides go in whole turns. */
+static int sample_w8(const struct work_job *job, uint64_t n,
+                     struct work_result *result)
+{
+	uint64_t turn = WORK_SIDES * keep_of(job);
+	return two_processes_sample(two, running, (n + turn - 1) / turn * turn,
+	                            result);
+}
+#endif
 
 static int start_w4(const struct work_job *job)
 {
@@ -306,6 +338,9 @@ static int sample(const struct work_job *job, uint64_t n,
 
 const struct work_kind two_processes_kinds[] = {
 	{"W3", start_w3, sample, stop_threads},
+#ifdef WHO_BULK
+	{"W8two", start_w8, sample_w8, stop_threads},
+#endif
 	{"W4", start_w4, sample, stop_threads},
 #ifdef WHO_SHARED
 	{"W5", start_w5, sample, stop_w5},

@@ -2,7 +2,7 @@
 """The tables on the terminal."""
 import statistics
 
-RATES = ("W3", "W4", "W5")
+RATES = ("W3", "W4", "W5", "W8", "W8two", "W8one")
 TITLES = {
     "W1": "one object, alloc then free",
     "W2": "256 allocs, then 256 frees",
@@ -14,6 +14,9 @@ TITLES = {
     "W5": "from process to process",
     "W6": "a request: 80 objects of 96 B one by one, then all gone",
     "W7": "pointer chase",
+    "W8": "get and put back so many objects, in bulks of 32",
+    "W8two": "the same, two threads",
+    "W8one": "the same, in bulks of one",
 }
 # What the project wants to reach: workload, against whom, bound, beyond,
 # sizes. Costs are to be at most the bound, rates at least.
@@ -30,6 +33,8 @@ TARGETS = (
     ("W4", "dpdk", 1.0, 1.2, None), ("W4", "mimalloc", 2.5, None, None),
     ("W5", "dpdk", 0.5, 1.0, None), ("W5", "boost-node", 5.0, None, None),
     ("W7", "hugetlb", 1.03, None, None),
+    ("W8", "dpdk", 0.8, 1.0, None), ("W8two", "dpdk", 0.8, 1.0, None),
+    ("W8one", "dpdk", 1.0, None, None),
 )
 
 
@@ -119,7 +124,7 @@ def targets(groups):
 def judged(rows):
     if not rows:
         return
-    print("\nTo reach, slabd's cost (W3 to W5: rate) to theirs")
+    print("\nTo reach, slabd's cost (W3 to W5, W8: rate) to theirs")
     table(["", "size", "against", "to reach", "beyond", "is", ""],
           [[r["workload"], str(r["size"]), r["against"],
             (">= " if r["rate"] else "<= ") + f"{r['bound']:.2f}",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Workloads of one thread: W1, W2, W2 in bulk, W2b, W6, W7, and pairs that go
  * round many caches or many live objects. */
+#include "tests/bench/keep.h"
 #include "tests/bench/who.h"
 #include "tests/bench/work.h"
 
@@ -49,11 +50,23 @@ __attribute__((noinline)) static void w2_bulk(struct who_cache *cache,
 	void **objects = live;
 	for (uint64_t i = 0; i < n; i += W2_LIVE) {
 		for (unsigned k = 0; k < W2_LIVE; k += WHO_BULK_N)
-			if (who_alloc_bulk(cache, objects + k) != WHO_BULK_N)
+			if (who_alloc_bulk(cache, WHO_BULK_N, objects + k) !=
+			    WHO_BULK_N)
 				abort();
 		for (unsigned k = 0; k < W2_LIVE; k += WHO_BULK_N)
-			who_free_bulk(cache, objects + k);
+			who_free_bulk(cache, WHO_BULK_N, objects + k);
 	}
+}
+
+__attribute__((noinline)) static void w8(struct who_cache *cache, uint64_t n)
+{
+	keep_turns(cache, n, n_live, WHO_BULK_N, live);
+}
+
+__attribute__((noinline)) static void w8_one(struct who_cache *cache,
+                                             uint64_t n)
+{
+	keep_turns(cache, n, n_live, 1, live);
 }
 #endif
 
@@ -156,6 +169,13 @@ static int start_w2(const struct work_job *job)
 	return start_with(job, job->bytes, W2_LIVE);
 }
 
+#ifdef WHO_BULK
+static int start_w8(const struct work_job *job)
+{
+	return start_with(job, job->bytes, keep_of(job));
+}
+#endif
+
 static int start_w2b(const struct work_job *job)
 {
 	uint64_t most = job->live > 0 ? job->live : W2B_LIVE;
@@ -224,6 +244,8 @@ SAMPLE(w1, 1)
 SAMPLE(w2, W2_LIVE)
 #ifdef WHO_BULK
 SAMPLE(w2_bulk, W2_LIVE)
+SAMPLE(w8, n_live)
+SAMPLE(w8_one, n_live)
 #endif
 SAMPLE(w2b, n_live)
 SAMPLE(w6, 1)
@@ -236,6 +258,8 @@ const struct work_kind single_kinds[] = {
 	{"W2", start_w2, sample_w2, who_close},
 #ifdef WHO_BULK
 	{"W2bulk", start_w2, sample_w2_bulk, who_close},
+	{"W8", start_w8, sample_w8, who_close},
+	{"W8one", start_w8, sample_w8_one, who_close},
 #endif
 	{"W2b", start_w2b, sample_w2b, who_close},
 	{"W6", start_w6, sample_w6, who_close},

@@ -24,17 +24,19 @@ static inline void who_free(struct who_cache *cache, void *object)
 	rte_mempool_put((struct rte_mempool *)cache, object);
 }
 
-static inline size_t who_alloc_bulk(struct who_cache *cache, void **objects)
+static inline size_t who_alloc_bulk(struct who_cache *cache, size_t n,
+                                    void **objects)
 {
 	if (rte_mempool_get_bulk((struct rte_mempool *)cache, objects,
-	                         WHO_BULK_N) != 0)
+	                         (unsigned)n) != 0)
 		return 0;
-	return WHO_BULK_N;
+	return n;
 }
 
-static inline void who_free_bulk(struct who_cache *cache, void **objects)
+static inline void who_free_bulk(struct who_cache *cache, size_t n,
+                                 void **objects)
 {
-	rte_mempool_put_bulk((struct rte_mempool *)cache, objects, WHO_BULK_N);
+	rte_mempool_put_bulk((struct rte_mempool *)cache, objects, (unsigned)n);
 }
 
 /* Both processes have the pool at the same address, and nobody owns. */

@@ -22,14 +22,16 @@ static inline void who_free(struct who_cache *cache, void *object)
 	slabd_free((slabd_cache *)cache, object);
 }
 
-static inline size_t who_alloc_bulk(struct who_cache *cache, void **objects)
+static inline size_t who_alloc_bulk(struct who_cache *cache, size_t n,
+                                    void **objects)
 {
-	return slabd_alloc_bulk((slabd_cache *)cache, WHO_BULK_N, objects);
+	return slabd_alloc_bulk((slabd_cache *)cache, n, objects);
 }
 
-static inline void who_free_bulk(struct who_cache *cache, void **objects)
+static inline void who_free_bulk(struct who_cache *cache, size_t n,
+                                 void **objects)
 {
-	slabd_free_bulk((slabd_cache *)cache, WHO_BULK_N, objects);
+	slabd_free_bulk((slabd_cache *)cache, n, objects);
 }
 
 static inline uint64_t who_give(struct who_cache *cache, void *object)

@@ -7,7 +7,7 @@
 : "${builddir:=$PWD}"
 
 # What is public: all but what is inline.
-headers() { ls client/slabclient*.h | grep -v _hit; }
+headers() { ls client/slabclient*.h | grep -v -e _hit -e _bulk; }
 
 # Public functions; those that end in "_" are the header's own.
 declared() {

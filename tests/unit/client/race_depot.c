@@ -79,7 +79,7 @@ static void *getter(void *arg)
 	spin_barrier_wait(&barrier, 2 * PUTTERS);
 	for (;;) {
 		bool over = atom_load(&putters_done) == PUTTERS;
-		uint32_t n = depot_get(depot, DEPOT_HALF, mine);
+		uint32_t n = depot_get(depot, 0, DEPOT_HALF, mine);
 		if (n > 0)
 			look_at(w, mine, n);
 		else if (over)

@@ -94,7 +94,7 @@ static bool is_half(uint64_t serial, uint32_t n, void *const *objects)
 
 static void *get_elsewhere(void *arg)
 {
-	*(uint32_t *)arg = depot_get(depot, DEPOT_HALF, out);
+	*(uint32_t *)arg = depot_get(depot, 0, DEPOT_HALF, out);
 	return NULL;
 }
 
@@ -109,7 +109,7 @@ static uint32_t by_another(void)
 
 static bool own(uint64_t serial)
 {
-	return is_half(serial, depot_get(depot, DEPOT_HALF, out), out);
+	return is_half(serial, depot_get(depot, 0, DEPOT_HALF, out), out);
 }
 
 static bool other(uint64_t serial)

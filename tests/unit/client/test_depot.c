@@ -30,7 +30,7 @@ static void *get_for_main(void *unused)
 			continue;
 		if (other.stop)
 			return NULL;
-		other.n = depot_get(depot, DEPOT_HALF, out);
+		other.n = depot_get(depot, 0, DEPOT_HALF, out);
 		sem_post(&other.done);
 	}
 }
@@ -93,8 +93,8 @@ Test(depot, a_thread_takes_back_its_newest)
 		cr_assert(put(serial));
 	expect(0);
 	for (uint64_t serial = 3 * DEPOT_CELLS / 4; serial-- > 1;)
-		expect_got(serial, depot_get(depot, DEPOT_HALF, out));
-	cr_assert_eq(depot_get(depot, DEPOT_HALF, out), 0);
+		expect_got(serial, depot_get(depot, 0, DEPOT_HALF, out));
+	cr_assert_eq(depot_get(depot, 0, DEPOT_HALF, out), 0);
 	cr_assert(put(7));
 	expect(7);
 }
@@ -102,12 +102,12 @@ Test(depot, a_thread_takes_back_its_newest)
 Test(depot, empty)
 {
 	out[0] = &depot;
-	cr_expect_eq(depot_get(depot, DEPOT_HALF, out), 0);
-	cr_expect_eq(depot_get(depot, DEPOT_HALF, out), 0);
+	cr_expect_eq(depot_get(depot, 0, DEPOT_HALF, out), 0);
+	cr_expect_eq(depot_get(depot, 0, DEPOT_HALF, out), 0);
 	cr_expect_eq(out[0], &depot, "nothing is written");
 	cr_assert(put(3));
 	expect(3);
-	cr_expect_eq(depot_get(depot, DEPOT_HALF, out), 0);
+	cr_expect_eq(depot_get(depot, 0, DEPOT_HALF, out), 0);
 }
 
 /* Others get what is over, oldest first, or all if they ask for the oldest. */
@@ -121,10 +121,10 @@ Test(depot, what_is_kept)
 	expect(0);
 	expect(1);
 	cr_expect_eq(get_elsewhere(), 0);
-	expect_got(4, depot_get(depot, DEPOT_HALF, out));
+	expect_got(4, depot_get(depot, 0, DEPOT_HALF, out));
 	expect_got(2, depot_get_oldest(depot, DEPOT_HALF, out));
 	cr_expect_eq(get_elsewhere(), 0);
-	expect_got(3, depot_get(depot, DEPOT_HALF, out));
+	expect_got(3, depot_get(depot, 0, DEPOT_HALF, out));
 	cr_expect_eq(depot_get_oldest(depot, DEPOT_HALF, out), 0);
 }
 
@@ -137,18 +137,18 @@ Test(depot, hoards)
 	depot_drop(none);
 	for (uint64_t serial = 0; serial < DEPOT_CELLS; serial++) {
 		cr_assert(put(serial));
-		cr_assert_not(depot_hoards(depot));
+		cr_assert_not(depot_hoards(depot, 1));
 	}
 	expect_got(0, depot_get_oldest(depot, DEPOT_HALF, out));
 	cr_assert(put(DEPOT_CELLS));
-	cr_assert(depot_hoards(depot));
-	for (uint64_t serial = 1; depot_hoards(depot); serial++)
+	cr_assert(depot_hoards(depot, 1));
+	for (uint64_t serial = 1; depot_hoards(depot, 1); serial++)
 		expect_got(serial, depot_get_oldest(depot, DEPOT_HALF, out));
 	cr_assert(put(1));
-	cr_assert(depot_hoards(depot));
-	expect_got(1, depot_get(depot, DEPOT_HALF, out));
+	cr_assert(depot_hoards(depot, 1));
+	expect_got(1, depot_get(depot, 0, DEPOT_HALF, out));
 	cr_assert(put(2));
-	cr_assert_not(depot_hoards(depot));
+	cr_assert_not(depot_hoards(depot, 1));
 	for (uint32_t left = 12; left > 0; left--)
 		cr_assert_gt(depot_get_oldest(depot, DEPOT_HALF, out), 0);
 	cr_assert_gt(depot_get_oldest(depot, DEPOT_HALF, out), 0);
@@ -162,7 +162,7 @@ Test(depot, every_size)
 		for (uint32_t i = 0; i < n; i++)
 			in[i] = (void *)(uintptr_t)(n * 1000 + i);
 		cr_assert(depot_put(depot, n, in));
-		cr_assert_eq(depot_get(depot, DEPOT_HALF, out), n);
+		cr_assert_eq(depot_get(depot, 0, DEPOT_HALF, out), n);
 		cr_assert(memcmp(in, out, n * sizeof(*in)) == 0);
 		cr_assert_null(out[n], "one more than was put");
 	}
@@ -179,7 +179,7 @@ Test(depot, full_and_empty_again_and_again)
 		cr_assert_not(put(last), "it stays full");
 		while (first < last)
 			expect(first++);
-		cr_assert_eq(depot_get(depot, DEPOT_HALF, out), 0);
+		cr_assert_eq(depot_get(depot, 0, DEPOT_HALF, out), 0);
 	}
 }
 

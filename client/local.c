@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* A thread's magazine of a cache as a handle: what a hit does not do. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "client/error.h"
+#include "client/magazine.h"
+#include "client/thread.h"
+
+/* Where a tool watches, every call goes out of line: all threads have one that is
+ * empty and takes nothing. */
+static slabd_local *local_seen(struct cache *cache)
+{
+	struct slabd_mag_ *none = NULL;
+	/* pairs: local_seen, of whoever made it. */
+	struct slabd_mag_ *made = atom_load_acquire(&cache->local);
+	if (made != NULL)
+		return made;
+	made = calloc(1, sizeof(*made));
+	if (made == NULL)
+		return thread_no_memory(), NULL;
+	made->cache_ = &cache->head;
+	/* pairs: local_seen, of another thread; it is whole. */
+	if (atom_publish(&cache->local, &none, made))
+		return made;
+	free(made);
+	return none;
+}
+
+slabd_local *slabd_local_of(slabd_cache *head)
+{
+	struct cache *cache = (struct cache *)head;
+	struct slabd_mag_ *mag;
+	struct thread *self;
+	struct attachment *att;
+	if (!pool_alive(cache->pool))
+		return NULL;
+	if (!cache_is_plain(cache))
+		return local_seen(cache);
+	self = thread_self();
+	att = self != NULL ? thread_attachment(self, cache->pool) : NULL;
+	if (att == NULL || !thread_open_slot(self, cache->slot))
+		return thread_no_memory(), NULL;
+	thread_settle(self, att);
+	mag = magazine_of(self, cache);
+	mag->map_ = head->map_;
+	mag->cache_ = head;
+	self->local[cache->slot / 64] |= UINT64_C(1) << (cache->slot % 64);
+	return mag;
+}
+
+/* The kernel wipes the table in a forked child, and the cache with it. */
+void *slabd_local_alloc_slow_(slabd_local *local)
+{
+	if (local->cache_ != NULL)
+		return slabd_alloc_slow_(local->cache_);
+	error_forked();
+	return NULL;
+}
+
+void slabd_local_free_slow_(slabd_local *local, void *object)
+{
+	int saved = errno;
+	if (local->cache_ != NULL)
+		slabd_free_slow_(local->cache_, object);
+	else
+		error_forked();
+	errno = saved;
+}
