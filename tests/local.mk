@@ -55,6 +55,7 @@ tests_libtest_la_SOURCES = \
 	tests/lib/situation.h \
 	tests/lib/situation_deaths.c \
 	tests/lib/situation_door.c \
+	tests/lib/situation_files.c \
 	tests/lib/situation_grow.c \
 	tests/lib/situation_rings.c \
 	tests/lib/situation_wide.c \

@@ -137,7 +137,7 @@ json_t *report_migrate(struct report *r)
 		                                  .n = t.n};
 	moved = balance_migrate(t.pool, moving, &t.why);
 	if (moved > 0)
-		return report_later(r, 0);
+		return report_later(r, moving->waits);
 	t.done = moving->done;
 	if (moved < 0)
 		refuse(r, &t.why, "slabctl nodes shows what each node has and "

@@ -3,9 +3,9 @@
 
 #include "daemon/balance/own.h"
 #include "daemon/balance/reuse.h"
+#include "daemon/pool/grow.h"
 #include "daemon/pool/marks.h"
 #include "daemon/pool/slabs.h"
-#include "daemon/pool/work.h"
 #include "shm/partial.h"
 
 #define SLICE_NS CLOCK_MS
@@ -271,7 +271,7 @@ static bool fill_list(struct pool *pool, struct ahead_list *list)
 	}
 	marks_set_low(pool, cache, node, slabs);
 	marks_set_growing(pool, cache, node,
-	                  more || (lacks && work_is_coming(pool, node)));
+	                  more || (lacks && grow_is_coming(pool, node)));
 	return more;
 }
 
@@ -328,7 +328,7 @@ static bool keep(struct pool *pool, int64_t until_ns)
 			continue;
 		is += reuse_empties(pool, 0, node, kept - is);
 		if (is < kept)
-			more |= work_grow(pool, node) == 0;
+			more |= grow_pages(pool, node) == 0;
 		if (clock_ns() >= until_ns && b->keep_at < n_nodes)
 			return true;
 	}

@@ -11,6 +11,7 @@
 #include "daemon/pool/marks.h"
 
 #define SLICE_NS (2 * CLOCK_MS)   /* for the steps of a plan, at one time */
+#define OLD_NS CLOCK_S            /* no plan waits for longer */
 #define AGAIN_NS (10 * CLOCK_MS)  /* there is more of the same to do */
 #define DRAIN_NS (200 * CLOCK_MS) /* a node is being emptied, and waits */
 #define PRESSED_NS CLOCK_S
@@ -116,7 +117,7 @@ void balance_configure(struct pool *pool, const struct config_balance *config)
 void balance_press(struct pool *pool, uint32_t node,
                    enum plan_pressure pressure)
 {
-	pool->balance->n_rest = 0;
+	pool->balance->n_rest = pool->balance->n_kept = 0;
 	for (uint32_t i = 0; i < pool->view.geo.n_nodes; i++) {
 		if (node != PLAN_NONE && node != i)
 			continue;
@@ -158,14 +159,38 @@ static bool is_void(const struct pool *pool, const struct plan_step *step)
 	       !pool_has_cache(pool, step->cache_ix + 1);
 }
 
-/* Takes the steps that are left of a plan, or as many as there is time for. True
- * if clients should be asked to trim. */
+/* Whether a step that was put off is worth another try: pages that are to leave
+ * wait for others that are on their way. Clients that are short have another
+ * plan made. */
+static bool is_kept(const struct balance *b, const struct plan_step *step)
+{
+	return b->put_off && !b->rest_short &&
+	       (step->kind == PLAN_MIGRATE || step->kind == PLAN_DRAIN ||
+	        step->kind == PLAN_SHRINK);
+}
+
+static void keep(struct balance *b, const struct plan_step *step)
+{
+	if (b->kept_ns == 0)
+		b->kept_ns = clock_ns();
+	b->rest[b->n_kept++] = *step;
+}
+
+/* Whether steps of the plan were put off for so long that another is due. */
+static bool is_old(const struct balance *b)
+{
+	return b->kept_ns != 0 && clock_ns() - b->kept_ns > OLD_NS;
+}
+
+/* Takes the steps that are left of a plan, or as many as there is time for; those
+ * that were put off are left. True if clients should be asked to trim. */
 static bool apply(struct pool *pool, enum balance_cause cause, int64_t until_ns)
 {
 	struct balance *b = pool->balance;
 	bool trim = false;
 	while (b->rest_at < b->n_rest) {
 		struct plan_step *step = &b->rest[b->rest_at];
+		struct plan_step was = *step;
 		bool taken = !is_void(pool, step);
 		trim |= taken && step->kind == PLAN_TRIM;
 		if (taken)
@@ -174,9 +199,15 @@ static bool apply(struct pool *pool, enum balance_cause cause, int64_t until_ns)
 		if (!taken || step->n == 0) {
 			b->rest_at++;
 			b->back = (struct balance_back){.began = false};
+			if (taken && is_kept(b, &was))
+				keep(b, &was);
 		}
 		if (taken && clock_ns() >= until_ns)
 			break;
+	}
+	if (b->rest_at >= b->n_rest) {
+		b->n_rest = b->n_kept;
+		b->rest_at = b->n_kept = 0;
 	}
 	if (trim) {
 		b->trimmed = true;
@@ -194,7 +225,8 @@ static void plan_anew(struct pool *pool, enum balance_cause cause,
 	struct balance *b = pool->balance;
 	plan(pool, unmet != NULL ? SNAPSHOT_SHORT : SNAPSHOT_LOOK, unmet);
 	memcpy(b->rest, b->plan.steps, b->plan.n_steps * sizeof(*b->rest));
-	b->rest_at = 0;
+	b->rest_at = b->n_kept = 0;
+	b->kept_ns = 0;
 	b->back = (struct balance_back){.began = false};
 	b->n_rest = b->plan.n_steps;
 	b->rest_short = cause == BALANCE_SHORT;
@@ -279,7 +311,7 @@ int64_t balance_tick(struct pool *pool, enum balance_cause cause, bool *trim)
 	for (uint32_t kind = 0; kind < PLAN_KINDS; kind++)
 		before += b->history.counts.done[kind];
 	b->newly_empty = false;
-	if (b->rest_at >= b->n_rest) {
+	if (b->rest_at >= b->n_rest || is_old(b)) {
 		ahead_settle(pool);
 		plan_anew(pool, cause, NULL);
 	}

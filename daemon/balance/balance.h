@@ -55,6 +55,9 @@ void balance_stir(struct pool *pool);
  * *trim: clients should be asked to trim. */
 int64_t balance_tick(struct pool *pool, enum balance_cause cause, bool *trim);
 
+/* Whether the move of a page has ended since the last time. */
+bool balance_take_moved(struct pool *pool);
+
 /* How short the kernel is of memory, on a node or on all (PLAN_NONE); the
  * next balance_tick sees it. */
 void balance_press(struct pool *pool, uint32_t node,

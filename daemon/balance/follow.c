@@ -3,8 +3,10 @@
 #include "daemon/balance/follow.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "daemon/balance/move.h"
+#include "daemon/balance/own.h"
 #include "daemon/base/log.h"
 #include "daemon/pool/nodes.h"
 
@@ -104,32 +106,79 @@ unsigned follow_nodes(struct pool *pool, const struct topo *now)
 
 /* ---- pages -------------------------------------------------------------- */
 
-/* False if it is to be tried again. */
-static bool follow_page(struct pool *pool, uint64_t page)
+static void run_lookup(struct work_job *job)
 {
-	uint32_t from = pages_node_of(&pool->pages, page);
+	for (uint32_t i = 0; i < job->range[0].n; i++) {
+		unsigned at;
+		job->at[i] = NODE_NONE;
+		if (backing_where(job->books, job->row[0], work_page(job, 0) + i,
+		                  &at) == 0)
+			job->at[i] = (uint8_t)at;
+	}
+}
+
+static void looked_up(struct work_job *job)
+{
+	struct balance *b = job->pool->balance;
+	if (b == NULL)
+		return;
+	b->follow.under_way = false;
+	b->follow.n = (uint32_t)job->range[0].n;
+	memcpy(b->follow.at, job->at, sizeof(b->follow.at));
+}
+
+/* Asks where the kernel has pages in a row, of one file. False if it is to be tried
+ * again. */
+static bool look_up(struct pool *pool, uint64_t page, uint64_t most)
+{
+	struct balance *b = pool->balance;
 	uint32_t file = pages_file(&pool->pages, page);
-	struct backing_moved how;
-	unsigned to;
-	int error;
-	if (backing_where(&pool->backing, file,
-	                  page - pages_first(&pool->pages, file), &to) < 0 ||
-	    to == from)
+	uint64_t end = pages_first(&pool->pages, file) +
+	               pages_size(&pool->pages, file);
+	struct work_job job = {.pool = pool,
+	                       .run = run_lookup,
+	                       .done = looked_up,
+	                       .row = {file, file, file},
+	                       .range = {{page, 1}}};
+	most = most < WORK_AT ? most : WORK_AT;
+	while (job.range[0].n < most && page + job.range[0].n < end &&
+	       pages_node_of(&pool->pages, page + job.range[0].n) != NODE_NONE)
+		job.range[0].n++;
+	b->follow = (struct balance_follow){.first = page,
+	                                    .n_past = b->n_past,
+	                                    .under_way = true};
+	if (work_do(&job) != -EAGAIN)
 		return true;
-	/* It is there already: the books alone move. */
-	pool->counts.stray_pages++;
-	if (move_migrate(pool, page, to, &how, &error) == 1)
+	b->follow.under_way = false;
+	return false;
+}
+
+/* A page that was there already: the books alone moved. */
+static void followed(const struct work_job *job)
+{
+	const struct pool *pool = job->pool;
+	unsigned long long page = job->range[0].first;
+	unsigned to = pool->view.nodes[job->row[2]].os_id;
+	if (job->error == 0)
 		log_debug("pool %s: the kernel moved page %llu from node %u "
-		          "to %u", pool->name, (unsigned long long)page,
-		          pool->view.nodes[from].os_id,
-		          pool->view.nodes[to].os_id);
-	else if (error == -EAGAIN)
-		return pool->counts.stray_pages--, false;
+		          "to %u", pool->name, page,
+		          pool->view.nodes[job->row[1]].os_id, to);
 	else
 		log_warn("pool %s: the kernel moved page %llu to node %u, and "
-		         "the books can't follow: %s", pool->name,
-		         (unsigned long long)page, pool->view.nodes[to].os_id,
-		         how.reason);
+		         "the books can't follow: %s", pool->name, page, to,
+		         job->how.reason);
+}
+
+/* False if it is to be tried again. */
+static bool follow_page(struct pool *pool, uint64_t page, uint32_t to)
+{
+	uint32_t from = pages_node_of(&pool->pages, page);
+	if (from == NODE_NONE || to == NODE_NONE || to == from)
+		return true;
+	if (!move_may(pool, page, to))
+		return false;
+	pool->counts.stray_pages++;
+	(void)move_migrate(pool, page, to, followed);
 	return true;
 }
 
@@ -143,15 +192,35 @@ static void say_strays(struct pool *pool)
 		         (unsigned long long)n);
 }
 
+/* The next page of which it is known where it lies. What moved since makes that
+ * void. */
+static bool is_known(struct pool *pool)
+{
+	struct balance *b = pool->balance;
+	if (b->follow.n_past != b->n_past)
+		b->follow.n = 0;
+	return b->follow.next < b->follow.n;
+}
+
 bool follow_pages(struct pool *pool, uint64_t *page, uint64_t n)
 {
-	for (; n > 0; n--, ++*page) {
+	struct balance_follow *follow = &pool->balance->follow;
+	while (n > 0 && !follow->under_way) {
+		if (is_known(pool)) {
+			*page = follow->first + follow->next;
+			if (!follow_page(pool, *page, follow->at[follow->next]))
+				return true;
+			follow->next++;
+			++*page;
+			n--;
+			continue;
+		}
 		*page = pages_next_ready(&pool->pages, *page);
 		if (*page == PAGES_NONE) {
 			say_strays(pool);
 			return false;
 		}
-		if (!follow_page(pool, *page))
+		if (!look_up(pool, *page, n))
 			return true;
 	}
 	return true;

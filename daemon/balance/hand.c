@@ -6,10 +6,9 @@
 #include <string.h>
 
 #include "daemon/balance/own.h"
-#include "daemon/pool/work.h"
 
 #define SLICE_NS CLOCK_MS /* for slabs or pages, at one time */
-#define SETTLE_SHIFT 21u
+#define WAITS_MAX 10000u  /* for pages that are on their way */
 
 static unsigned id_of(const struct pool *pool, uint32_t node)
 {
@@ -163,17 +162,6 @@ static bool is_for_all(int error)
 	return error == -ENOSPC || error == -ENOMEM || error == -EPERM;
 }
 
-/* Waits for pages that are on their way, as it takes no longer than the move; but
- * large ones don't move in any case. */
-static void settle(struct pool *pool, uint64_t page, uint32_t from, uint32_t to)
-{
-	if (pool->view.geo.page_shift > SETTLE_SHIFT)
-		return;
-	work_settle(pool, pages_file(&pool->pages, page));
-	work_settle(pool, from);
-	work_settle(pool, to);
-}
-
 /* The next page that is meant; PAGES_NONE: there is none. */
 static uint64_t next_page(const struct pool *pool,
                           const struct balance_moving *moving)
@@ -184,30 +172,75 @@ static uint64_t next_page(const struct pool *pool,
 	               : pages_next(&pool->pages, moving->from, moving->page);
 }
 
+/* What was noted last of a page's move; NULL: it is long ago. */
+static const struct balance_event *event_of(const struct pool *pool,
+                                            uint64_t page)
+{
+	const struct balance_event *event;
+	uint32_t i = 0;
+	while ((event = history_event(&pool->balance->history, i++)) != NULL)
+		if (event->step.kind == PLAN_MIGRATE && !event->refused &&
+		    event->step.page == page)
+			return event;
+	return NULL;
+}
+
+/* After a page was tried. False if no other page needs to be. */
+static bool note_one(struct pool *pool, struct balance_moving *moving)
+{
+	const struct balance_event *event;
+	uint64_t page = moving->page++;
+	if (pages_node_of(&pool->pages, page) == moving->to) {
+		moving->done++;
+		return true;
+	}
+	event = event_of(pool, page);
+	if (event == NULL)
+		return true;
+	memcpy(moving->cause, event->text, sizeof(moving->cause));
+	return !is_for_all(event->error);
+}
+
 /* False if no other page needs to be tried. */
-static bool move_one(struct pool *pool, struct balance_moving *moving,
-                     uint64_t page)
+static bool move_one(struct pool *pool, struct balance_moving *moving)
 {
 	struct plan_step step =
 		step_of(pool, PLAN_MIGRATE, PLAN_USED_THERE, moving->cache,
 	                moving->from, moving->to, 1);
-	const struct balance_event *noted;
-	settle(pool, page, moving->from, moving->to);
-	step.page = page;
+	step.page = moving->page;
 	step.bytes = UINT64_C(1) << pool->view.geo.page_shift;
-	if (balance_step(pool, BALANCE_HAND, &step) > 0) {
-		moving->done++;
-		return true;
-	}
-	if (pool->balance->put_off) {
+	(void)balance_step(pool, BALANCE_HAND, &step);
+	moving->leaves = balance_is_leaving(pool, moving->page);
+	moving->waits = moving->leaves || pool->balance->put_off;
+	if (!moving->waits)
+		return note_one(pool, moving);
+	if (!moving->leaves && moving->n_waits++ > WAITS_MAX) {
 		snprintf(moving->cause, sizeof(moving->cause),
-		         "more pages of these nodes are on their way: try "
+		         "other pages of these nodes are on their way: try "
 		         "again");
 		return false;
 	}
-	noted = pool->balance->history.noted;
-	memcpy(moving->cause, noted->text, sizeof(moving->cause));
-	return !is_for_all(noted->error);
+	return true;
+}
+
+/* Goes on with the one that is on its way, or the next that is meant. False: no
+ * other is to be tried. */
+static bool move_next(struct pool *pool, struct balance_moving *moving)
+{
+	uint64_t page;
+	if (moving->leaves) {
+		moving->leaves = balance_is_leaving(pool, moving->page);
+		moving->waits = moving->leaves;
+		return moving->waits || note_one(pool, moving);
+	}
+	page = next_page(pool, moving);
+	if (page == PAGES_NONE)
+		return false;
+	moving->page = page;
+	if (moving->cache == 0 || has_slab_of(pool, page, moving->cache))
+		return move_one(pool, moving);
+	moving->page++;
+	return true;
 }
 
 int balance_migrate(struct pool *pool, struct balance_moving *moving,
@@ -220,18 +253,9 @@ int balance_migrate(struct pool *pool, struct balance_moving *moving,
 	if (r < 0)
 		return r;
 	moving->began = true;
-	while (moving->done < moving->n) {
-		uint64_t page = next_page(pool, moving);
-		if (page == PAGES_NONE)
-			break;
-		moving->page = page + 1;
-		if ((moving->cache == 0 ||
-		     has_slab_of(pool, page, moving->cache)) &&
-		    !move_one(pool, moving, page))
-			break;
-		if (clock_ns() >= until_ns)
+	while (moving->done < moving->n && move_next(pool, moving))
+		if (moving->waits || clock_ns() >= until_ns)
 			return 1;
-	}
 	if (moving->done > 0)
 		return 0;
 	return remedy_set(why, -EBUSY, "", "no page of node %u was moved: %s",

@@ -41,11 +41,15 @@ struct balance_moving {
 	uint64_t done;
 	/* how far it is; zeroed by the caller */
 	bool began;
-	uint64_t page; /* the next */
+	uint64_t page; /* the next, or that which is on its way */
+	bool leaves;   /* the latter */
+	bool waits;    /* for that, or to begin with it */
+	uint32_t n_waits;
 	char cause[200]; /* why the last of those that stay does, or "" */
 };
 
-/* For a while. 1: there is more to be moved; else as the others. */
+/* For a while. 1: there is more to be moved, a while later where it waits; else as
+ * the others. */
 int balance_migrate(struct pool *pool, struct balance_moving *moving,
                     struct remedy *why);
 

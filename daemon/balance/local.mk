@@ -16,6 +16,7 @@ libdaemon_la_SOURCES += \
 	daemon/balance/move.c \
 	daemon/balance/move.h \
 	daemon/balance/own.h \
+	daemon/balance/parts.h \
 	daemon/balance/reuse.c \
 	daemon/balance/reuse.h \
 	daemon/balance/round.h \

@@ -2,10 +2,11 @@
 #include "daemon/balance/move.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "daemon/balance/own.h"
+#include "daemon/base/log.h"
 #include "daemon/pool/slabs.h"
-#include "daemon/pool/work.h"
 #include "shm/partial.h"
 
 #define LOOKS_MAX 256u      /* at a node's slabs, for those with most free */
@@ -275,32 +276,45 @@ uint32_t move_clear_runs(struct pool *pool, uint32_t cache, uint32_t node,
 
 /* ---- pages -------------------------------------------------------------- */
 
-/* Whether no job has the rows of two nodes. */
 static bool are_free(struct pool *pool, uint32_t a, uint32_t b)
 {
 	bool is = work_is_free(pool, a);
 	return work_is_free(pool, b) && is;
 }
 
-uint32_t move_migrate(struct pool *pool, uint64_t page, uint32_t to,
-                      struct backing_moved *how, int *error)
+bool move_may(struct pool *pool, uint64_t page, uint32_t to)
 {
-	uint32_t file = pages_file(&pool->pages, page);
 	uint32_t from = pages_node_of(&pool->pages, page);
-	*how = (struct backing_moved){.ns = 0};
-	*error = -EINVAL;
-	if (from == NODE_NONE || from == to)
-		return 0;
-	*error = -EAGAIN;
-	if (!are_free(pool, file, from) || !are_free(pool, to, to))
-		return 0;
-	*error = backing_move(&pool->backing, file,
-	                      page - pages_first(&pool->pages, file), from, to,
-	                      how);
-	if (*error < 0)
-		return 0;
-	slabs_rehome(pool, page, to);
-	return 1;
+	bool may = are_free(pool, pages_file(&pool->pages, page), to);
+	return (from == NODE_NONE || work_is_free(pool, from)) && may;
+}
+
+static void run_move(struct work_job *job)
+{
+	job->error = backing_move(job->books, job->row[0], work_page(job, 0),
+	                          job->row[1], job->row[2], &job->how);
+}
+
+static void moved(struct work_job *job)
+{
+	if (job->error == 0)
+		slabs_rehome(job->pool, job->range[0].first, job->row[2]);
+	/* NULL: the pool is being closed. */
+	if (job->pool->balance != NULL)
+		job->then(job);
+}
+
+bool move_migrate(struct pool *pool, uint64_t page, uint32_t to,
+                  void (*then)(const struct work_job *job))
+{
+	uint32_t from = pages_node_of(&pool->pages, page);
+	struct work_job job = {.pool = pool,
+	                       .run = run_move,
+	                       .done = moved,
+	                       .then = then,
+	                       .row = {pages_file(&pool->pages, page), from, to},
+	                       .range = {{page, 1}}};
+	return from != NODE_NONE && from != to && work_do(&job) != -EAGAIN;
 }
 
 /* How many idle pages of the same file lie in a row, downwards from a page. */
@@ -317,33 +331,65 @@ static uint32_t idle_run(const struct pool *pool, uint32_t node, uint64_t page,
 	return run;
 }
 
+static void run_shrink(struct work_job *job)
+{
+	job->error = backing_shrink(job->books, job->row[0], work_page(job, 0),
+	                            job->range[0].n, job->row[1]);
+}
+
+/* Pages that could not be taken away are in no book: a look at the holes does it
+ * (pool/holes.h), later each time that it fails. */
+static void shrunk(struct work_job *job)
+{
+	struct pool *pool = job->pool;
+	if (job->error < 0)
+		log_warn("pool %s: %llu pages of node %u can't be given back "
+		         "now: %s; it is tried again",
+		         pool->name, (unsigned long long)job->range[0].n,
+		         pool->view.nodes[job->row[1]].os_id,
+		         strerrordesc_np(-job->error));
+}
+
+/* A run of pages, of up to n; how many, or -errno. */
+static int shrink_run(struct pool *pool, uint32_t node, uint32_t n,
+                      int64_t idle_ns)
+{
+	uint64_t page = pages_idle(&pool->pages, node, UINT64_MAX,
+	                           idle_ns);
+	struct work_job job = {.pool = pool,
+	                       .run = run_shrink,
+	                       .done = shrunk,
+	                       .row = {0, node, node}};
+	uint32_t run;
+	if (page == PAGES_NONE)
+		return -ENOENT;
+	job.row[0] = pages_file(&pool->pages, page);
+	if (!are_free(pool, job.row[0], node))
+		return -EAGAIN;
+	run = idle_run(pool, node, page, n, idle_ns);
+	job.coming = run;
+	job.range[0] = (struct work_range){page - run + 1, run};
+	for (uint64_t i = page - run + 1; i <= page; i++)
+		pages_drop(&pool->pages, i);
+	(void)work_do(&job);
+	return (int)run;
+}
+
 uint32_t move_shrink(struct pool *pool, uint32_t node, uint32_t n,
                      int64_t idle_ns, int *error)
 {
 	uint32_t done = 0;
-	uint64_t below = UINT64_MAX;
-	*error = 0;
-	while (done < n && *error == 0) {
-		uint64_t page = pages_idle(&pool->pages, node, below, idle_ns);
-		uint32_t file;
-		uint32_t run;
-		if (page == PAGES_NONE) {
-			*error = -ENOENT;
-			break;
-		}
-		file = pages_file(&pool->pages, page);
-		if (!are_free(pool, file, node)) {
-			*error = -EAGAIN;
-			break;
-		}
-		run = idle_run(pool, node, page, n - done, idle_ns);
-		below = page - run + 1;
-		for (uint64_t i = below; i <= page; i++)
-			pages_drop(&pool->pages, i);
-		*error = backing_shrink(&pool->backing, file,
-		                        below - pages_first(&pool->pages, file),
-		                        run, node);
-		done += run;
+	int r = 0;
+	while (done < n && r >= 0) {
+		r = shrink_run(pool, node, n - done, idle_ns);
+		done += r > 0 ? (uint32_t)r : 0;
 	}
+	*error = r < 0 && (done == 0 || r != -EAGAIN) ? r : 0;
 	return done;
+}
+
+bool move_is_shrinking(const struct pool *pool, uint32_t node)
+{
+	const struct work_job *job = work_at(pool, node);
+	return job != NULL && job->run == run_shrink;
 }

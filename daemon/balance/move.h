@@ -14,7 +14,7 @@
 #define DAEMON_BALANCE_MOVE_H
 
 #include "daemon/balance/back.h"
-#include "daemon/pool/pool.h"
+#include "daemon/pool/work.h"
 
 /* Puts up to n slabs at home on `from` and listed there on the list of `to`:
  * those with most free. -ENOENT: no more are listed. */
@@ -53,14 +53,23 @@ uint32_t move_clear_runs(struct pool *pool, uint32_t cache, uint32_t node,
 bool move_clear_run(struct pool *pool, uint32_t cache, uint32_t first,
                     uint32_t n_units);
 
-/* Moves a page with all its slabs, live, to another node. 1, or 0 with *error
- * as backing_move gives it, and why in how. */
-uint32_t move_migrate(struct pool *pool, uint64_t page, uint32_t to,
-                      struct backing_moved *how, int *error);
+/* Whether no job has the rows that a page's move needs; else it waits for them. */
+bool move_may(struct pool *pool, uint64_t page, uint32_t to);
+
+/* Moves a page with all its slabs, live, to another node, beside the loop. then:
+ * called when that was tried, with error as backing_move gives it, and why in how;
+ * before it returns where there is no crew. False: it was not begun, as there is no
+ * such page or it is there already. move_may said yes. */
+bool move_migrate(struct pool *pool, uint64_t page, uint32_t to,
+                  void (*then)(const struct work_job *job));
 
 /* Gives up to n pages of a node that have been without a slab for so long
- * back to the kernel, highest first. */
+ * back to the kernel, highest first: they are in no book any more, and their memory
+ * goes beside the loop. -ENOENT: there are no more; -EAGAIN: a row is lent. */
 uint32_t move_shrink(struct pool *pool, uint32_t node, uint32_t n,
                      int64_t idle_ns, int *error);
+
+/* Whether pages of a node are on their way there. */
+bool move_is_shrinking(const struct pool *pool, uint32_t node);
 
 #endif

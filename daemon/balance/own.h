@@ -5,12 +5,12 @@
 #define DAEMON_BALANCE_OWN_H
 
 #include "daemon/balance/back.h"
-#include "daemon/balance/history.h"
+#include "daemon/balance/parts.h"
 #include "daemon/balance/round.h"
 #include "daemon/balance/unmet.h"
 #include "daemon/base/clock.h"
 #include "daemon/conf/config.h"
-#include "daemon/pool/pool.h"
+#include "daemon/pool/work.h"
 #include "shm/slab.h"
 #include "shm/tags.h"
 
@@ -18,44 +18,6 @@
 #define BALANCE_PAGES 256u   /* that are looked at for a move */
 #define BALANCE_PAST 256u    /* moves of pages that are remembered */
 #define AHEAD_LISTS 64u      /* that slabs are made ahead for */
-
-/* When a list last gave or took slabs, and how often that changed; and what of
- * the snapshot stands on it. */
-struct balance_held {
-	int64_t at_ns;
-	int64_t wanted_ns; /* clients last rang for it */
-	bool wanted;       /* they ever did */
-	bool any;          /* it ever gave or took */
-	bool gained;
-	uint8_t reversals;
-	uint16_t first_loan; /* 1 + index of a loan to the list; 0: none */
-	int64_t denied_ns;   /* clients last got nothing from it ... */
-	uint32_t denied_n;   /* ... when they lacked so many slabs; 0: never */
-	uint8_t denied_why;  /* enum plan_reason */
-	uint32_t reuse_at;   /* unit where looks for empty slabs go on */
-	uint32_t empty_end;  /* past the highest that was found empty */
-};
-
-/* A node on which clients are denied memory. */
-struct balance_denied {
-	uint64_t times; /* 0: they are not */
-	int64_t since_ns;
-	int64_t last_ns;
-};
-
-/* A list that clients take from, and what slabd makes ahead of that. */
-struct ahead_list {
-	uint32_t cell;
-	uint32_t slabs;  /* that it ought to have ahead; 0: not in use */
-	bool soon;       /* it was used up soon the last time */
-	int64_t used_ns; /* when it last had less than that */
-};
-
-struct balance_past {
-	uint64_t page;
-	int64_t at_ns;
-	bool stuck; /* it could not be moved */
-};
 
 struct balance {
 	struct config_balance config;
@@ -80,7 +42,9 @@ struct balance {
 	/* Steps of the last plan that was to be followed, and the next of them. */
 	struct plan_step rest[PLAN_STEPS_MAX];
 	uint32_t n_rest, rest_at;
+	uint32_t n_kept; /* at its begin: those put off that are tried again */
 	bool rest_short; /* it is for a shortage */
+	int64_t kept_ns; /* since when there are some; 0: there are none */
 	struct balance_back back; /* of the next step */
 	void *work;
 
@@ -89,6 +53,9 @@ struct balance {
 	struct balance_held *held; /* by cell */
 	uint64_t *coming; /* by cell, a bit: its want waits for pages */
 	bool any_coming, put_off; /* the last step was, and did nothing */
+	struct balance_leaving leaving[NODES_MAX]; /* by the file's node */
+	bool moved; /* one has ended since the last time */
+	struct balance_follow follow;
 	struct ahead_list ahead[AHEAD_LISTS];
 	/* Whose turn it was, how many in a row lack nothing; the next for stock. */
 	uint32_t n_ahead, ahead_at, ahead_full, stock_at;
@@ -161,13 +128,17 @@ static inline bool balance_seems_empty(const struct pool *pool, uint32_t head,
 
 /* ---- step.c -------------------------------------------------------------- */
 
-/* Takes some of a step of a plan, times and notes it. What it did: slabs or pages.
+/* Takes some of a step of a plan, times and notes it. What it did: slabs or pages; 0
+ * of a page that is on its way (balance_is_leaving), which is noted when it ends.
  * step->n is what is left; back is zeroed before the first. And all of it. */
 uint64_t balance_step_some(struct pool *pool, enum balance_cause cause,
                            struct plan_step *step, struct balance_back *back,
                            int64_t until_ns);
 uint64_t balance_step(struct pool *pool, enum balance_cause cause,
                       const struct plan_step *step);
+
+/* Whether a page is being moved. */
+bool balance_is_leaving(const struct pool *pool, uint64_t page);
 
 /* ---- snapshot.c: the picture of a pool that a plan is made from ---------- */
 

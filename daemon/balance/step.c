@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/balance/balance.h"
 #include "daemon/balance/move.h"
 #include "daemon/balance/own.h"
 #include "daemon/balance/waits.h"
@@ -81,28 +82,6 @@ static uint64_t lend_or_return(struct pool *pool, const struct plan_step *step,
 	return done;
 }
 
-static uint64_t migrate(struct pool *pool, struct balance_event *event)
-{
-	const struct plan_step *step = &event->step;
-	struct balance *b = pool->balance;
-	struct balance_counts *counts = &b->history.counts;
-	uint64_t page = UINT64_C(1) << pool->view.geo.page_shift;
-	struct backing_moved how;
-	uint64_t done =
-		move_migrate(pool, step->page, step->to, &how, &event->error);
-	b->past[b->n_past++ % BALANCE_PAST] = (struct balance_past){
-		.page = step->page, .at_ns = clock_ns(), .stuck = done == 0};
-	if (done == 0) {
-		snprintf(event->text, sizeof(event->text), "%s", how.reason);
-		return 0;
-	}
-	b->tokens -= page < b->tokens ? page : b->tokens;
-	counts->moved_bytes += page;
-	if ((int64_t)how.ns > counts->move_ns_max)
-		counts->move_ns_max = (int64_t)how.ns;
-	return done;
-}
-
 static uint64_t shrink(struct pool *pool, const struct plan_step *step,
                        int *error)
 {
@@ -123,13 +102,12 @@ static uint64_t take(struct pool *pool, struct balance_event *event,
 	case PLAN_LEND:
 	case PLAN_RETURN:
 		return lend_or_return(pool, step, slice, &event->error);
-	case PLAN_MIGRATE:
-	case PLAN_DRAIN:
-		return migrate(pool, event);
 	case PLAN_SHRINK:
 		return shrink(pool, step, &event->error);
 	case PLAN_TRIM:
 		return pool->n_clients;
+	case PLAN_MIGRATE:
+	case PLAN_DRAIN:
 	case PLAN_KINDS:
 		break;
 	}
@@ -172,15 +150,102 @@ static void leave(struct plan_step *step, uint32_t piece, uint64_t done,
 		step->n = 0;
 }
 
+static void note(struct pool *pool, struct balance_event *event)
+{
+	struct history *history = &pool->balance->history;
+	const struct plan_step *step = &event->step;
+	if (event->error < 0 && event->text[0] == '\0' && event->done == 0)
+		snprintf(event->text, sizeof(event->text), "%s",
+		         strerror(-event->error));
+	history->counts.steps[step->kind]++;
+	history->counts.failed[step->kind] += event->done == 0;
+	/* A trim does nothing of its own: it must not look like progress. */
+	if (step->kind != PLAN_TRIM)
+		history->counts.done[step->kind] += event->done;
+	history_note(history, event);
+}
+
+/* ---- pages that move ----------------------------------------------------- */
+
+/* A page has moved, or has not. */
+static void moved(const struct work_job *job)
+{
+	struct pool *pool = job->pool;
+	struct balance *b = pool->balance;
+	struct balance_counts *counts = &b->history.counts;
+	struct balance_leaving *leaving = &b->leaving[job->row[0]];
+	uint64_t page = UINT64_C(1) << pool->view.geo.page_shift;
+	struct balance_event event = {.cause = leaving->cause,
+	                              .step = leaving->step,
+	                              .done = job->error == 0,
+	                              .error = job->error,
+	                              .took_ns = job->took_ns};
+	leaving->under_way = false;
+	b->moved = true;
+	b->past[b->n_past++ % BALANCE_PAST] =
+		(struct balance_past){.page = leaving->step.page,
+	                              .at_ns = clock_ns(),
+	                              .stuck = job->error < 0};
+	if (job->error == 0) {
+		b->tokens -= page < b->tokens ? page : b->tokens;
+		counts->moved_bytes += page;
+		if ((int64_t)job->how.ns > counts->move_ns_max)
+			counts->move_ns_max = (int64_t)job->how.ns;
+	} else {
+		memcpy(event.text, job->how.reason, sizeof(event.text));
+	}
+	note(pool, &event);
+}
+
+static uint64_t migrate(struct pool *pool, enum balance_cause cause,
+                        const struct plan_step *step)
+{
+	struct balance *b = pool->balance;
+	struct balance_leaving *leaving =
+		&b->leaving[pages_file(&pool->pages, step->page)];
+	uint64_t before = b->history.counts.done[step->kind];
+	b->put_off = !move_may(pool, step->page, step->to);
+	if (b->put_off)
+		return 0;
+	*leaving = (struct balance_leaving){cause, *step, true};
+	if (!move_migrate(pool, step->page, step->to, moved)) {
+		struct balance_event event = {.cause = cause,
+		                              .step = *step,
+		                              .error = -EINVAL};
+		leaving->under_way = false;
+		note(pool, &event);
+	}
+	return b->history.counts.done[step->kind] - before;
+}
+
+bool balance_is_leaving(const struct pool *pool, uint64_t page)
+{
+	const struct balance_leaving *leaving =
+		&pool->balance->leaving[pages_file(&pool->pages, page)];
+	return leaving->under_way && leaving->step.page == page;
+}
+
+bool balance_take_moved(struct pool *pool)
+{
+	bool moved = pool->balance->moved;
+	pool->balance->moved = false;
+	return moved;
+}
+
+/* ---- a step -------------------------------------------------------------- */
+
 uint64_t balance_step_some(struct pool *pool, enum balance_cause cause,
                            struct plan_step *step, struct balance_back *back,
                            int64_t until_ns)
 {
-	struct history *history = &pool->balance->history;
 	struct balance_event event = {.cause = cause, .step = *step};
 	uint32_t *n = count_of(&event.step);
 	struct slice slice = {back, until_ns};
 	int64_t began = clock_ns();
+	if (step->kind == PLAN_MIGRATE || step->kind == PLAN_DRAIN) {
+		step->n = 0;
+		return migrate(pool, cause, &event.step);
+	}
 	if (n != NULL && *n > STEP_SLABS)
 		*n = STEP_SLABS;
 	event.done = take(pool, &event, &slice);
@@ -193,19 +258,11 @@ uint64_t balance_step_some(struct pool *pool, enum balance_cause cause,
 		put_off(pool, step);
 		return 0;
 	}
-	if (event.error < 0 && event.text[0] == '\0' && event.done == 0)
-		snprintf(event.text, sizeof(event.text), "%s",
-		         strerror(-event.error));
 	/* It goes on, or of what was done by then there is no more. */
 	if (event.done == 0 && (step->n > 0 || back->any))
 		return 0;
 	back->any |= event.done > 0;
-	history->counts.steps[step->kind]++;
-	history->counts.failed[step->kind] += event.done == 0;
-	/* A trim does nothing of its own: it must not look like progress. */
-	if (step->kind != PLAN_TRIM)
-		history->counts.done[step->kind] += event.done;
-	history_note(history, &event);
+	note(pool, &event);
 	return event.done;
 }
 

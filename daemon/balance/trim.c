@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/balance/trim.h"
 
+#include "daemon/balance/move.h"
 #include "daemon/balance/own.h"
 #include "daemon/pool/slabs.h"
 
@@ -99,9 +100,20 @@ static bool shrink_some(struct pool *pool, struct balance_trim *trim)
 	return false;
 }
 
+/* Whether any page of theirs is on its way to the kernel. */
+static bool is_shrinking(const struct pool *pool, struct balance_trim *trim)
+{
+	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
+		trim->waits |= is_meant(trim, node) &&
+		               move_is_shrinking(pool, node);
+	return trim->waits && trim->n_waits++ < WAITS_MAX;
+}
+
 bool trim_some(struct pool *pool, struct balance_trim *trim)
 {
-	return empty_some(pool, trim) || shrink_some(pool, trim);
+	trim->waits = false;
+	return empty_some(pool, trim) || shrink_some(pool, trim) ||
+	       is_shrinking(pool, trim);
 }
 
 struct trim_left trim_left(const struct pool *pool,

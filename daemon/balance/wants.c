@@ -8,9 +8,9 @@
 #include "daemon/balance/denied.h"
 #include "daemon/balance/own.h"
 #include "daemon/balance/waits.h"
+#include "daemon/pool/grow.h"
 #include "daemon/pool/marks.h"
 #include "daemon/pool/sweep.h"
-#include "daemon/pool/work.h"
 #include "shm/partial.h"
 
 #define CARVE_BYTES_MAX (UINT64_C(1) << 20) /* at once; the rest in slices */
@@ -79,7 +79,7 @@ static uint32_t carve_some(struct pool *pool, uint32_t cache, uint32_t node,
 	balance_rung(pool, cache, node);
 	made = ahead_make(pool, cache, node, lacks_own ? 1 : want, true);
 	waits = made == 0 && (want > 0 || lacks_own) &&
-	        work_is_coming(pool, node);
+	        grow_is_coming(pool, node);
 	balance_set_waits(pool, balance_cell(pool, cache, node), waits);
 	if (made == 0 && !waits && pool->busy[node]) {
 		(void)view_want_any(&pool->view, cache, node);

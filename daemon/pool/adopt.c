@@ -327,6 +327,8 @@ static int make_books(struct pool *pool)
 	if (r < 0)
 		return r;
 	lists_adopted(pool);
+	/* As many as the one before may have had. */
+	meta_ready_ids(pool, pool->head->top_id);
 	r = meta_need_lines(pool, pool->lines.end);
 	if (r < 0)
 		return refuse(pool, r, "%s", strerror(-r));

@@ -11,6 +11,7 @@
 #include "daemon/base/proc.h"
 #include "daemon/pool/holes.h"
 #include "daemon/pool/caches.h"
+#include "daemon/pool/meta.h"
 #include "daemon/pool/sweep.h"
 #include "shm/names.h"
 
@@ -96,6 +97,7 @@ static void fill_in(struct pool *pool, uint32_t id, int32_t pid, uint32_t uid,
                     const char *comm)
 {
 	struct layout_client *row = pool_client(pool, id);
+	meta_ready_ids(pool, id);
 	row->pid = pid;
 	row->uid = uid;
 	row->since = clock_ns() / CLOCK_S;

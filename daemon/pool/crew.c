@@ -12,6 +12,7 @@
 
 #include "numa/topo.h"
 
+#define HANDS (TOPO_NODES_MAX + 1u) /* and one that is near no node */
 #define TELLS 3 /* the loop hears of it later if none gets through */
 
 struct queue {
@@ -36,7 +37,7 @@ struct crew {
 	pthread_cond_t some_ended;
 	struct queue ended;
 	bool closes;
-	struct hand hand[TOPO_NODES_MAX];
+	struct hand hand[HANDS];
 };
 
 static void put(struct queue *queue, struct crew_job *job)
@@ -105,12 +106,25 @@ static bool start(struct hand *hand)
 	pthread_sigmask(SIG_SETMASK, &all, &saved);
 	hand->runs = pthread_create(&hand->thread, NULL, work, hand) == 0;
 	pthread_sigmask(SIG_SETMASK, &saved, NULL);
-	if (hand->runs)
+	if (hand->runs && hand->node_ix < TOPO_NODES_MAX)
 		topo_go_near(hand->crew->topo, hand->node_ix, hand->thread);
 	return hand->runs;
 }
 
 /* ---- the loop ------------------------------------------------------------ */
+
+static void make_hand(struct crew *crew, unsigned ix)
+{
+	struct hand *hand = &crew->hand[ix];
+	hand->crew = crew;
+	hand->node_ix = ix;
+	if (ix < TOPO_NODES_MAX)
+		snprintf(hand->name, sizeof(hand->name), "slabd-node%u",
+		         crew->topo->node[ix].os_id);
+	else
+		snprintf(hand->name, sizeof(hand->name), "slabd-shared");
+	pthread_cond_init(&hand->more, NULL);
+}
 
 int crew_open(struct crew **out, const struct topo *topo)
 {
@@ -127,13 +141,8 @@ int crew_open(struct crew **out, const struct topo *topo)
 	crew->topo = topo;
 	pthread_mutex_init(&crew->lock, NULL);
 	pthread_cond_init(&crew->some_ended, NULL);
-	for (unsigned i = 0; i < TOPO_NODES_MAX; i++) {
-		crew->hand[i].crew = crew;
-		crew->hand[i].node_ix = i;
-		snprintf(crew->hand[i].name, sizeof(crew->hand[i].name),
-		         "slabd-node%u", topo->node[i].os_id);
-		pthread_cond_init(&crew->hand[i].more, NULL);
-	}
+	for (unsigned i = 0; i < HANDS; i++)
+		make_hand(crew, i);
 	*out = crew;
 	return 0;
 }
@@ -144,10 +153,10 @@ void crew_close(struct crew *crew)
 		return;
 	pthread_mutex_lock(&crew->lock);
 	crew->closes = true;
-	for (unsigned i = 0; i < TOPO_NODES_MAX; i++)
+	for (unsigned i = 0; i < HANDS; i++)
 		pthread_cond_signal(&crew->hand[i].more);
 	pthread_mutex_unlock(&crew->lock);
-	for (unsigned i = 0; i < TOPO_NODES_MAX; i++) {
+	for (unsigned i = 0; i < HANDS; i++) {
 		if (crew->hand[i].runs)
 			pthread_join(crew->hand[i].thread, NULL);
 		pthread_cond_destroy(&crew->hand[i].more);

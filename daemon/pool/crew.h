@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Threads that do what the event loop can't wait for, one a node, near its
- * memory: the kernel clears pages, makes hugepages, moves things together.
+ * memory, and one more: the kernel clears pages, makes hugepages, moves things
+ * together, and a client's call may hold the file. Each pool has a crew of its
+ * own, so that its clients keep no other pool waiting.
  *
  *   crew_submit --> run, on the node's thread --> crew_fd is readable
  *                                             --> crew_finish: done, in the loop
@@ -36,7 +38,8 @@ void crew_close(struct crew *crew);
 /* Readable when jobs have ended. */
 int crew_fd(const struct crew *crew);
 
-/* Where no thread is to be had it runs at once. */
+/* node_ix TOPO_NODES_MAX is near no node. Where no thread is to be had it runs at
+ * once. */
 void crew_submit(struct crew *crew, unsigned node_ix, struct crew_job *job);
 
 /* Calls done for all that have ended. */

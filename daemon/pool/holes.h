@@ -10,7 +10,9 @@
  * SIGBUS. Where owner tags are gone nobody knows any longer which objects are
  * in use: then the pool is set aside, and nobody new comes in.
  *
- * A look costs an fstat a file as long as all is as it should be.
+ * A look costs an fstat a file as long as all is as it should be. What differs is
+ * put right by jobs of some milliseconds (work.h): a call of a client's may hold
+ * the file, and with it whoever punches it, as long as it likes.
  */
 #ifndef DAEMON_POOL_HOLES_H
 #define DAEMON_POOL_HOLES_H
@@ -33,9 +35,13 @@ struct holes_count {
 int holes_count(const struct pool *pool, unsigned file,
                 struct holes_count *out);
 
-/* Compares, and puts right what can be in a few ms. Whether there is more to be
- * done at once. */
+/* Compares, and has what differs put right beside the loop. Whether there is more
+ * to be done at once. */
 bool holes_look(struct pool *pool);
+
+/* Whether something was done beside the loop since the last time, and there is
+ * more. */
+bool holes_take_more(struct pool *pool);
 
 /* The same if the shared file lacks memory: before slabd reads tags, as that
  * would fault in what is gone. False: it still does, and no tag is to be read;

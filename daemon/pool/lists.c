@@ -189,7 +189,7 @@ int lists_mend_some(struct pool *pool, int64_t until_ns)
 	return r == 0 ? page < end : r;
 }
 
-int lists_purge(struct pool *pool)
+static int purge(struct pool *pool)
 {
 	const struct memfile file = {.fd = pool->shared_fd,
 	                             .kind = BACKING_4K,
@@ -204,6 +204,23 @@ int lists_purge(struct pool *pool)
 		page = stop;
 	}
 	return r;
+}
+
+uint32_t lists_excess(const struct pool *pool, uint64_t from,
+                      struct work_range *out, uint32_t most)
+{
+	uint32_t shift = shift_of(pool) - META_PUNCH_SHIFT;
+	uint64_t first = pool->view.geo.lists_off >> META_PUNCH_SHIFT;
+	uint64_t end = n_pages(pool);
+	uint64_t page = from > first ? (from - first) >> shift : 0;
+	uint32_t n = 0;
+	while (n < most && (page = next(pool, page, end, false)) < end) {
+		uint64_t stop = next(pool, page, end, true);
+		out[n++] = (struct work_range){first + (page << shift),
+		                               (stop - page) << shift};
+		page = stop;
+	}
+	return n;
 }
 
 /* Of the words of a list's bitmap that have memory. */
@@ -240,5 +257,5 @@ void lists_adopted(struct pool *pool)
 	}
 	if (memfile_held(pool->shared_fd, &held) == 0 &&
 	    held > meta_due(pool) + lists_due(pool))
-		(void)lists_purge(pool);
+		(void)purge(pool);
 }

@@ -13,7 +13,7 @@
 #ifndef DAEMON_POOL_LISTS_H
 #define DAEMON_POOL_LISTS_H
 
-#include "daemon/pool/pool.h"
+#include "daemon/pool/work.h"
 
 /* Room for the table; 0 or -ENOMEM. What the head says is ready is noted. */
 int lists_open(struct pool *pool);
@@ -23,7 +23,8 @@ int lists_open(struct pool *pool);
 #define LISTS_E_LATER 1
 int lists_need(struct pool *pool, uint32_t n_caches, int64_t until_ns);
 
-/* The place of a unit's bit. 0 or -errno; what is there costs a look. */
+/* The place of a unit's bit. 0 or -errno (meta_need); what is there costs a
+ * look. */
 int lists_need_bit(struct pool *pool, uint32_t cache, uint32_t node,
                    uint32_t unit);
 
@@ -37,9 +38,13 @@ void lists_adopted(struct pool *pool);
 /* How much that is. */
 uint64_t lists_due(const struct pool *pool);
 
-/* All that has memory by the table has it, for a while, 1: there is more of that;
- * nothing else has. 0 or -errno. */
+/* All that has memory by the table has it, for a while, 1: there is more of that. 0
+ * or -errno. */
 int lists_mend_some(struct pool *pool, int64_t until_ns);
-int lists_purge(struct pool *pool);
+
+/* What has none by it, from a place of the shared file on, as ranges in units of
+ * holes (meta.h). How many. */
+uint32_t lists_excess(const struct pool *pool, uint64_t from,
+                      struct work_range *out, uint32_t most);
 
 #endif

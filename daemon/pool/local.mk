@@ -27,6 +27,8 @@ libdaemon_la_SOURCES += \
 	daemon/pool/ledger.h \
 	daemon/pool/holders.c \
 	daemon/pool/holders.h \
+	daemon/pool/late.c \
+	daemon/pool/late.h \
 	daemon/pool/lists.c \
 	daemon/pool/lists.h \
 	daemon/pool/loans.c \
@@ -52,8 +54,12 @@ libdaemon_la_SOURCES += \
 	daemon/pool/sweep.c \
 	daemon/pool/sweep.h \
 	daemon/pool/usage.c \
+	daemon/pool/blame.c \
+	daemon/pool/blame.h \
 	daemon/pool/crew.c \
 	daemon/pool/crew.h \
+	daemon/pool/grow.c \
+	daemon/pool/grow.h \
 	daemon/pool/waiting.c \
 	daemon/pool/waiting.h \
 	daemon/pool/usage.h \

@@ -10,8 +10,9 @@
 #include "numa/cgroup.h"
 #include "numa/memfile.h"
 
-#define PUNCH_SHIFT 12u /* holes are made in units of that */
 #define SAY_AGAIN_NS (60 * CLOCK_S)
+#define IDS_AHEAD 128u /* whose rows are ready, if they take no more than this */
+#define IDS_BYTES (UINT64_C(64) << 10)
 #define STEP_MIN 1024u         /* tag lines, faulted in at a time: 64 KiB */
 #define STEP_MAX (16u * 1024u) /* 1 MiB */
 #define MEND_BYTES (UINT64_C(1) << 16) /* faulted in again, at a time */
@@ -26,19 +27,28 @@ static uint64_t min(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-static uint64_t stats_end(const struct pool *pool)
+static uint64_t touched_bytes(const struct pool *pool)
 {
-	const uint64_t row = STATS_WORDS * sizeof(uint64_t);
-	return round_up(pool, pool->view.geo.stats_off +
-	                (pool->view.head->top_id + 1) * row);
+	return pool->view.geo.touched_words * sizeof(uint64_t);
 }
 
-static uint64_t touched_end(const struct pool *pool)
+static uint64_t stats_end(const struct pool *pool, uint64_t id)
 {
-	const struct layout_geometry *geo = &pool->view.geo;
-	return round_up(pool, geo->touched_off + (pool->view.head->top_id + 1) *
-	                                           geo->touched_words *
-	                                           sizeof(uint64_t));
+	const uint64_t row = STATS_WORDS * sizeof(uint64_t);
+	return round_up(pool, pool->view.geo.stats_off + (id + 1) * row);
+}
+
+static uint64_t touched_end(const struct pool *pool, uint64_t id)
+{
+	return round_up(pool, pool->view.geo.touched_off +
+	                              (id + 1) * touched_bytes(pool));
+}
+
+/* The highest id whose rows are ready. */
+static uint32_t ready_id(const struct pool *pool)
+{
+	uint32_t top_id = pool->view.head->top_id;
+	return pool->ready_id > top_id ? pool->ready_id : top_id;
 }
 
 /* Of tags, or of generations. */
@@ -56,10 +66,12 @@ struct meta_range meta_range(const struct pool *pool, enum meta_part part)
 	case META_FIXED:
 		return (struct meta_range){0, geo->stats_off, geo->stats_off};
 	case META_STATS:
-		return (struct meta_range){geo->stats_off, stats_end(pool),
+		return (struct meta_range){geo->stats_off,
+		                           stats_end(pool, ready_id(pool)),
 		                           geo->touched_off};
 	case META_TOUCHED:
-		return (struct meta_range){geo->touched_off, touched_end(pool),
+		return (struct meta_range){geo->touched_off,
+		                           touched_end(pool, ready_id(pool)),
 		                           geo->lists_off};
 	case META_TAGS:
 		return (struct meta_range){
@@ -109,6 +121,8 @@ int meta_hold(struct pool *pool, uint64_t from, uint64_t bytes)
 
 int meta_need(struct pool *pool, uint64_t from, uint64_t bytes)
 {
+	if (!work_is_free(pool, WORK_SHARED))
+		return -EAGAIN;
 	return meta_may(pool, round_up(pool, bytes))
 	               ? meta_hold(pool, from, bytes)
 	               : -ENOMEM;
@@ -142,6 +156,41 @@ int meta_need_lines(struct pool *pool, uint64_t end)
 	return r;
 }
 
+/* Rows up to an id. 0 or -errno. */
+static int need_ids(struct pool *pool, uint32_t id)
+{
+	uint32_t was = ready_id(pool);
+	uint64_t stats = stats_end(pool, was);
+	uint64_t touched = touched_end(pool, was);
+	int r = 0;
+	if (stats_end(pool, id) > stats)
+		r = meta_need(pool, stats, stats_end(pool, id) - stats);
+	if (r == 0 && touched_end(pool, id) > touched)
+		r = meta_need(pool, touched, touched_end(pool, id) - touched);
+	if (r == 0)
+		pool->ready_id = id;
+	return r;
+}
+
+/* As many as their notes of where they have been leave. */
+static uint32_t ids_ahead(const struct pool *pool)
+{
+	uint64_t n = IDS_BYTES / touched_bytes(pool);
+	return (uint32_t)(n > IDS_AHEAD ? IDS_AHEAD : n);
+}
+
+void meta_ready_ids(struct pool *pool, uint32_t id)
+{
+	uint32_t ahead = ids_ahead(pool);
+	uint32_t want = (uint32_t)min(id + (uint64_t)ahead, CLIENT_ID_MAX);
+	if (id + ahead / 2 <= ready_id(pool) || want <= ready_id(pool))
+		return;
+	if (need_ids(pool, want) != -EAGAIN || id <= ready_id(pool))
+		return;
+	meta_settle(pool);
+	(void)need_ids(pool, want);
+}
+
 int meta_make(struct pool *pool)
 {
 	const struct layout_geometry *geo = &pool->view.geo;
@@ -152,7 +201,9 @@ int meta_make(struct pool *pool)
 		r = meta_need(pool, geo->stats_off, 1);
 	if (r == 0)
 		r = meta_need(pool, geo->touched_off,
-		              touched_end(pool) - geo->touched_off);
+		              touched_end(pool, 0) - geo->touched_off);
+	if (r == 0)
+		r = need_ids(pool, ids_ahead(pool));
 	return r == 0 ? meta_need_lines(pool, 0) : r;
 }
 
@@ -232,18 +283,15 @@ uint64_t meta_due(const struct pool *pool)
 	return due;
 }
 
-int meta_purge(struct pool *pool)
+struct work_range meta_excess(const struct pool *pool, enum meta_part part)
 {
-	const struct memfile file = {.fd = pool->shared_fd,
-	                             .kind = BACKING_4K,
-	                             .page_shift = PUNCH_SHIFT};
-	int r = 0;
-	for (unsigned part = 0; r == 0 && part < META_PARTS; part++) {
-		struct meta_range range = meta_range(pool, part);
-		uint64_t bytes = range.end - range.ready;
-		if (bytes > 0)
-			r = memfile_punch(&file, range.ready >> PUNCH_SHIFT,
-			                  bytes >> PUNCH_SHIFT);
-	}
-	return r;
+	struct meta_range range = meta_range(pool, part);
+	return (struct work_range){
+		range.ready >> META_PUNCH_SHIFT,
+		(range.end - range.ready) >> META_PUNCH_SHIFT};
+}
+
+void meta_settle(struct pool *pool)
+{
+	work_settle(pool, WORK_SHARED);
 }

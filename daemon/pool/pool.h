@@ -11,7 +11,7 @@
  *   pool/clients.c  client ids
  *   pool/sweep.c    the sweep of what the dead leave, in slices
  *   pool/pages.c    which page is on which node, and what of it is slabs
- *   pool/work.c     more pages, faulted in beside the loop
+ *   pool/work.c     what takes the kernel long, beside the loop; grow.c: growth
  *   pool/meta.c     what of control and shared file has memory; lists.c: of lists
  *   pool/holes.c    what the files hold, against all of these books
  *   pool/slabs.c    slabs carved, reclaimed, lent and returned, with the books
@@ -51,7 +51,6 @@ struct pool_counts {
 	uint64_t stray_pages; /* that the kernel moved of its own accord */
 };
 
-struct balance;
 struct work;
 
 struct pool {
@@ -80,26 +79,27 @@ struct pool {
 	uint32_t new_nodes; /* the machine had, as the log was told of new ones */
 	bool offline[NODES_MAX], pressed[NODES_MAX]; /* memory is gone, is short */
 	bool busy[NODES_MAX]; /* another slabd was changing counts as it grew */
+	int64_t vain_ns[NODES_MAX]; /* when growth got nothing; 0: it did */
 	struct extent lines;     /* tag lines of slabs */
 	/* By cache and node, (cache - 1) * n_nodes + node: slabs at home there,
 	 * and slabs that stand on the list there. */
 	uint32_t *slabs, *standing;
 	uint32_t *openers; /* by cache_ix: clients that have it open */
 	uint64_t *list_pages, n_list_pages; /* of pool/lists.c */
-	uint32_t n_caches; /* rows of the table that were ever used */
+	uint32_t n_caches;  /* rows of the table that were ever used */
 	uint32_t new_cache; /* made last, until the balance knows; 0 */
-	uint32_t n_clients, last_id; /* live; the id handed out most recently */
+	uint32_t n_clients, last_id, ready_id; /* live; handed out last; meta.c */
 	bool superseded, denied_any; /* caches of one name; some mark denied */
 	/* Of pool/holes.c: from which page on lost memory is faulted in, and what
 	 * is no page goes back, and how much did; what the kernel had promised. */
-	uint64_t refill_page, purge_page, purged_bytes;
+	uint64_t refill_page, purge_page, purged_bytes, purge_small;
 	uint64_t promised[TOPO_NODES_MAX], promise_page;
 	struct { uint64_t at, list; uint32_t part; bool runs; } mend; /* meta.c */
-	uint32_t suspects, suspect; /* clients since the last look; one of them */
-	uint64_t told_drops; /* of the head, when clients were told last */
-	uint64_t told_strays; /* of the counts, when the log was told last */
-	bool adopted;       /* clients may have it from the start */
-	bool max_waits;     /* slabd.conf has a max that its files can't have */
+	int64_t holes_rest_ns; /* none begins until then, as holes_failed did */
+	bool grow_again, holes_more, purge_said; /* jobs ended, there is more */
+	uint32_t holes_failed, suspects, suspect; /* clients since then; one */
+	uint64_t told_drops, told_strays; /* clients and the log were told of */
+	bool adopted, max_waits; /* it was taken over; its max can't be had yet */
 	int64_t relist_ns;  /* clients_relist may do something from then on */
 	/* What the log was told last of a node that does not grow, and when. */
 	enum backing_lack said[TOPO_NODES_MAX];

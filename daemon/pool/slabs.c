@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "daemon/base/clock.h"
+#include "daemon/pool/grow.h"
 #include "daemon/pool/lists.h"
 #include "daemon/pool/meta.h"
 #include "daemon/pool/usage.h"
@@ -41,7 +42,7 @@ static int take_units(struct pool *pool, uint32_t node, uint32_t n_units,
 		return -ENOSPC;
 	while (pages_take(&pool->pages, node, n_units, unit) < 0) {
 		if (r == 0)
-			r = work_grow(pool, node);
+			r = grow_pages(pool, node);
 		if (r != 0)
 			return r == WORK_E_COMING ? -EAGAIN : r;
 	}
@@ -63,10 +64,14 @@ static int carve(struct pool *pool, uint32_t cache, uint32_t home,
 	/* There are lines enough for every unit at the smallest objects, but
 	 * they may be scattered when large and small runs alternate. */
 	r = extent_take(&pool->lines, slab_lines(row), &line);
-	if (r == 0 && (meta_need_lines(pool, line + slab_lines(row)) < 0 ||
-	               lists_need_bit(pool, cache, list, (uint32_t)unit) < 0)) {
-		extent_give(&pool->lines, line, slab_lines(row));
-		r = -ENOSPC;
+	if (r == 0) {
+		r = meta_need_lines(pool, line + slab_lines(row));
+		if (r == 0)
+			r = lists_need_bit(pool, cache, list, (uint32_t)unit);
+		if (r < 0)
+			extent_give(&pool->lines, line, slab_lines(row));
+		if (r < 0 && r != -EAGAIN)
+			r = -ENOSPC;
 	}
 	if (r < 0) {
 		pages_give(&pool->pages, unit, 1u << row->order);
@@ -162,7 +167,11 @@ void slabs_rehome(struct pool *pool, uint64_t page, uint32_t to)
 			continue;
 		count(pool, unit, word, -1);
 		/* Without memory for it, the bit itself takes some. */
-		(void)lists_need_bit(pool, WORD_CACHE(word), to, unit);
+		if (lists_need_bit(pool, WORD_CACHE(word), to, unit) ==
+		    -EAGAIN) {
+			meta_settle(pool);
+			(void)lists_need_bit(pool, WORD_CACHE(word), to, unit);
+		}
 		slab_rehome_srv(&pool->view, unit, to);
 		word = pool->view.words[unit];
 		count(pool, unit, word, 1);

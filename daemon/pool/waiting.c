@@ -7,7 +7,7 @@
 
 #include "daemon/base/log.h"
 #include "daemon/pool/share.h"
-#include "daemon/pool/work.h"
+#include "daemon/pool/grow.h"
 
 #define MIB (UINT64_C(1) << 20)
 
@@ -142,7 +142,7 @@ static void apply_start(struct pool *pool)
 		return;
 	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
 		while (pool->pages.node[node].pages << shift < bytes &&
-		       work_grow(pool, node) == 0)
+		       grow_pages(pool, node) == 0)
 			continue;
 	pool->journal->made.start_bytes = bytes;
 }

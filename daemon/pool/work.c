@@ -3,230 +3,192 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "daemon/base/clock.h"
 #include "daemon/base/stop.h"
-#include "daemon/pool/crew.h"
-#include "daemon/pool/pool.h"
 #include "numa/hugepool.h"
 
-#define GROW_BYTES_MAX (UINT64_C(8) << 20) /* faulted in at one time */
-#define GROW_NS_MAX (2 * CLOCK_MS)         /* that it should take */
-#define VAIN_NS (40 * CLOCK_MS) /* until denied lists are asked for anew */
-
-/* A run of pages on its way. */
-struct growth {
-	struct crew_job job; /* first: a job is its growth */
-	struct pool *pool;
-	struct backing *books; /* those that it works on */
-	struct backing *copy;  /* of a job beside the loop; NULL: none was */
-	uint32_t node;
-	uint32_t file;
-	uint64_t page; /* of the pool */
-	uint64_t n;
-	uint64_t got;
-	int64_t took_ns;
-	int error;
-};
+#define ROWS (NODES_MAX + 1u)
+#define JOB_NS (4 * CLOCK_MS) /* while a row is lent */
 
 struct work {
 	struct crew *crew;
 	bool came;
-	struct growth *by[NODES_MAX]; /* by node: the job that has its row */
-	bool asked[NODES_MAX];        /* by node: the loop is to have its row */
-	int64_t vain_ns[NODES_MAX];   /* when there was nothing; 0: never */
-	struct growth growth[NODES_MAX];
+	struct work_job *by[ROWS]; /* by row: the job that has it */
+	bool asked[ROWS];          /* by row: the loop is to have it */
+	struct work_job slot[ROWS]; /* by the first row of a job that has it */
 };
-
-/* ---- how much ------------------------------------------------------------ */
-
-/* At least one page, even if that is larger than the bound; an eighth of what
- * there is at the most, and no more than the kernel gives in a moment. */
-static uint64_t step_pages(const struct pool *pool, uint32_t node)
-{
-	uint64_t most = GROW_BYTES_MAX >> pool->view.geo.page_shift;
-	uint64_t n = pool->pages.node[node].pages / 8;
-	most = most < pool->run_pages[node] ? most : pool->run_pages[node];
-	n = n < most ? n : most;
-	return n > 1 ? n : 1;
-}
-
-/* Runs double as long as nobody waits long for them. */
-static void fit_run(struct pool *pool, uint32_t node, uint64_t got,
-                    int64_t took_ns)
-{
-	uint64_t *run = &pool->run_pages[node];
-	if (took_ns > GROW_NS_MAX)
-		*run = *run > 1 ? *run / 2 : 1;
-	else if (took_ns < GROW_NS_MAX / 2 && got >= *run)
-		*run = *run > 0 ? *run * 2 : 2;
-}
 
 /* ---- done ---------------------------------------------------------------- */
 
+static void run_timed(struct work_job *job)
+{
+	int64_t began_ns = clock_ns();
+	job->run(job);
+	job->took_ns = clock_ns() - began_ns;
+}
+
 static void run(struct crew_job *job)
 {
-	struct growth *g = (struct growth *)job;
-	int64_t began_ns = clock_ns();
 	/* Another slabd in the way is not waited for: what is about to change is
 	 * in the journal by then. */
-	if (g->books->is_copy)
-		hugepool_hurry(true);
-	g->error = backing_grow(g->books, g->file,
-	                        g->page - pages_first(&g->pool->pages, g->file),
-	                        g->n, g->node, &g->got);
-	g->took_ns = clock_ns() - began_ns;
+	hugepool_hurry(true);
+	run_timed((struct work_job *)job);
 }
 
-/* What the run gave comes into the pool's books. */
-static void note(const struct growth *g)
+static void take_back(struct work_job *job, uint32_t row)
 {
-	struct pool *pool = g->pool;
-	pool->busy[g->node] = g->error == -EAGAIN && g->got == 0;
-	if (g->error == 0)
-		pool->said[g->node] = BACKING_LACK_NONE;
-	else if (g->error != -ECANCELED && !pool->busy[g->node])
-		pool_say_lack(pool, g->node);
-	fit_run(pool, g->node, g->got, g->took_ns);
-	if (g->got > 0)
-		pages_add(&pool->pages, g->page, g->got, g->node);
+	struct pool *pool = job->pool;
+	pool->work->by[row] = NULL;
+	if (row < NODES_MAX)
+		pool->backing.node[row] = job->copy->node[row];
 }
 
-static void done(struct crew_job *job)
+static void done(struct crew_job *ended)
 {
-	struct growth *g = (struct growth *)job;
-	struct pool *pool = g->pool;
-	struct work *work = pool->work;
-	pool->backing.node[g->node] = g->copy->node[g->node];
-	pool->backing.node[g->file] = g->copy->node[g->file];
-	work->by[g->node] = work->by[g->file] = NULL;
-	work->came = true;
-	note(g);
-	work->vain_ns[g->node] =
-		g->got > 0 || pool->busy[g->node] ? 0 : clock_ns();
+	struct work_job *job = (struct work_job *)ended;
+	struct pool *pool = job->pool;
+	for (unsigned i = 0; i < WORK_ROWS; i++)
+		take_back(job, job->row[i]);
+	pool->work->came = true;
+	job->books = &pool->backing;
+	job->done(job);
 }
 
 /* ---- begun --------------------------------------------------------------- */
 
-/* Copies what the job works on, all but two rows of which stays as it is. */
-static int lend(struct growth *g)
+/* A place for the job, with a copy of the books, of which all but its rows stays as
+ * it is. NULL: there is no memory for it. */
+static struct work_job *place_for(const struct work_job *what)
 {
-	struct pool *pool = g->pool;
-	struct work *work = pool->work;
-	if (g->copy == NULL) {
-		g->copy = malloc(sizeof(*g->copy));
-		if (g->copy == NULL)
-			return -ENOMEM;
-		*g->copy = pool->backing;
-		g->copy->stopped = stop_is_due;
-		g->copy->is_copy = true;
+	struct pool *pool = what->pool;
+	struct work_job *job = &pool->work->slot[what->row[0]];
+	struct backing *copy = job->copy;
+	if (copy == NULL) {
+		copy = malloc(sizeof(*copy));
+		if (copy == NULL)
+			return NULL;
+		*copy = pool->backing;
+		copy->stopped = stop_is_due;
+		copy->is_copy = true;
 	}
-	g->books = g->copy;
-	g->copy->node[g->node] = pool->backing.node[g->node];
-	g->copy->node[g->file] = pool->backing.node[g->file];
-	work->by[g->node] = work->by[g->file] = g;
+	*job = *what;
+	job->copy = copy;
+	job->books = copy;
+	job->job.run = run;
+	job->job.done = done;
+	return job;
+}
+
+static void lend(struct work_job *job, uint32_t row)
+{
+	struct pool *pool = job->pool;
+	pool->work->by[row] = job;
+	if (row < NODES_MAX)
+		job->copy->node[row] = pool->backing.node[row];
+}
+
+static int do_here(const struct work_job *what)
+{
+	struct work_job job = *what;
+	job.books = &job.pool->backing;
+	run_timed(&job);
+	job.done(&job);
 	return 0;
 }
 
-static bool was_vain(const struct pool *pool, uint32_t node)
+int work_do(const struct work_job *what)
 {
-	int64_t at_ns = pool->work == NULL ? 0 : pool->work->vain_ns[node];
-	return at_ns != 0 && clock_ns() - at_ns < VAIN_NS;
-}
-
-static int begin(const struct growth *what)
-{
-	struct work *work = what->pool->work;
-	struct growth *g = &work->growth[what->node];
-	struct backing *copy = g->copy;
-	int r;
-	*g = *what;
-	g->copy = copy;
-	r = lend(g);
-	if (r < 0)
-		return r;
-	crew_submit(work->crew, g->node, &g->job);
+	struct pool *pool = what->pool;
+	struct work_job *job;
+	bool are_free = true;
+	for (unsigned i = 0; i < WORK_ROWS; i++)
+		are_free &= work_is_free(pool, what->row[i]);
+	if (!are_free)
+		return -EAGAIN;
+	job = pool->work != NULL ? place_for(what) : NULL;
+	if (job == NULL)
+		return do_here(what);
+	for (unsigned i = 0; i < WORK_ROWS; i++)
+		lend(job, job->row[i]);
+	crew_submit(pool->work->crew, job->row[1], &job->job);
 	return WORK_E_COMING;
 }
 
-/* Whether no job may begin that needs a node's row. */
-static bool is_taken(const struct pool *pool, uint32_t node)
+/* ---- ranges -------------------------------------------------------------- */
+
+uint64_t work_end_of(const struct work_job *job)
 {
-	const struct work *work = pool->work;
-	return work != NULL && (work->by[node] != NULL || work->asked[node]);
+	uint64_t left = job->got;
+	uint32_t i = 0;
+	while (i + 1 < job->n_ranges && left >= job->range[i].n)
+		left -= job->range[i++].n;
+	return job->range[i].first + left;
 }
 
-static bool may_grow(const struct pool *pool, uint32_t node)
+void work_go_through(struct work_job *job, uint64_t part,
+                     int (*with)(struct work_job *job, uint64_t first,
+                                 uint64_t n))
 {
-	return pool->view.nodes[node].drain == 0 && !pool->offline[node] &&
-	       !pool->pressed[node] && !was_vain(pool, node);
-}
-
-int work_grow(struct pool *pool, uint32_t node)
-{
-	struct growth g = {.job = {.run = run, .done = done},
-	                   .pool = pool,
-	                   .books = &pool->backing,
-	                   .node = node,
-	                   .n = step_pages(pool, node)};
-	if (!may_grow(pool, node))
-		return -ENOSPC;
-	if (is_taken(pool, node))
-		return WORK_E_COMING;
-	if (pool->work != NULL && pool->busy[node])
-		return -EAGAIN;
-	g.page = pages_hole(&pool->pages, node, &g.n);
-	if (g.page == PAGES_NONE)
-		return -ENOSPC;
-	g.file = pages_file(&pool->pages, g.page);
-	if (is_taken(pool, g.file))
-		return WORK_E_COMING;
-	if (pool->work != NULL)
-		return begin(&g);
-	run(&g.job);
-	note(&g);
-	if (pool->busy[node])
-		return -EAGAIN;
-	return g.got > 0 ? 0 : -ENOSPC;
+	int64_t until_ns = clock_ns() + JOB_NS;
+	for (uint32_t i = 0; i < job->n_ranges; i++) {
+		uint64_t done = 0;
+		while (done < job->range[i].n) {
+			uint64_t left = job->range[i].n - done;
+			left = left < part ? left : part;
+			job->error = with(job, job->range[i].first + done,
+			                  left);
+			if (job->error < 0)
+				return;
+			done += left;
+			job->got += left;
+			if (clock_ns() >= until_ns)
+				return;
+		}
+	}
 }
 
 /* ---- asked --------------------------------------------------------------- */
 
-bool work_is_coming(struct pool *pool, uint32_t node)
+bool work_is_taken(const struct pool *pool, uint32_t row)
 {
-	uint64_t n = 1;
-	uint64_t page;
-	if (!may_grow(pool, node))
-		return false;
-	if (is_taken(pool, node))
-		return true;
-	page = pages_hole(&pool->pages, node, &n);
-	return page != PAGES_NONE &&
-	       is_taken(pool, pages_file(&pool->pages, page));
+	const struct work *work = pool->work;
+	return work != NULL && (work->by[row] != NULL || work->asked[row]);
+}
+
+const struct work_job *work_at(const struct pool *pool, uint32_t row)
+{
+	return pool->work != NULL ? pool->work->by[row] : NULL;
 }
 
 uint64_t work_pages(const struct pool *pool, uint32_t file)
 {
-	const struct work *work = pool->work;
-	const struct growth *g = work != NULL ? work->by[file] : NULL;
-	return g != NULL && g->file == file ? g->n : 0;
+	const struct work_job *job = work_at(pool, file);
+	return job != NULL && job->row[0] == file ? job->coming : 0;
 }
 
-bool work_is_free(struct pool *pool, uint32_t node)
+bool work_is_free(struct pool *pool, uint32_t row)
 {
 	struct work *work = pool->work;
-	if (work == NULL || work->by[node] == NULL)
+	if (work == NULL || work->by[row] == NULL)
 		return true;
-	work->asked[node] = true;
+	work->asked[row] = true;
 	return false;
 }
 
-void work_settle(struct pool *pool, uint32_t node)
+bool work_is_under_way(const struct pool *pool)
+{
+	for (uint32_t i = 0; pool->work != NULL && i < ROWS; i++)
+		if (pool->work->by[i] != NULL)
+			return true;
+	return false;
+}
+
+void work_settle(struct pool *pool, uint32_t row)
 {
 	struct work *work = pool->work;
-	while (work != NULL && work->by[node] != NULL)
-		crew_wait(work->crew, &work->by[node]->job);
+	while (work != NULL && work->by[row] != NULL)
+		crew_wait(work->crew, &work->by[row]->job);
 }
 
 bool work_has_come(struct pool *pool)
@@ -241,13 +203,12 @@ bool work_take_put_off(struct pool *pool)
 {
 	struct work *work = pool->work;
 	bool any = false;
-	for (uint32_t i = 0; work != NULL && i < NODES_MAX; i++) {
-		if (work->asked[i] && work->by[i] != NULL)
-			return false;
-		any |= work->asked[i];
+	for (uint32_t i = 0; work != NULL && i < ROWS; i++) {
+		if (work->by[i] != NULL || !work->asked[i])
+			continue;
+		work->asked[i] = false;
+		any = true;
 	}
-	if (any)
-		memset(work->asked, 0, sizeof(work->asked));
 	return any;
 }
 
@@ -256,10 +217,10 @@ bool work_take_put_off(struct pool *pool)
 /* Waits for what is under way. */
 static void close_work(struct pool *pool)
 {
-	for (uint32_t i = 0; i < NODES_MAX; i++) {
+	for (uint32_t i = 0; i < ROWS; i++)
 		work_settle(pool, i);
-		free(pool->work->growth[i].copy);
-	}
+	for (uint32_t i = 0; i < ROWS; i++)
+		free(pool->work->slot[i].copy);
 	free(pool->work);
 	pool->work = NULL;
 	pool->work_done = NULL;

@@ -9,9 +9,9 @@
 #include "daemon/balance/denied.h"
 #include "daemon/balance/wants.h"
 #include "daemon/pool/holes.h"
+#include "daemon/pool/late.h"
 #include "daemon/pool/marks.h"
 #include "daemon/pool/sweep.h"
-#include "daemon/pool/work.h"
 #include "daemon/serve/leaving.h"
 #include "daemon/serve/peer.h"
 #include "daemon/serve/share.h"
@@ -70,18 +70,6 @@ void duty_tidy(struct server *server, struct pool *pool)
 		wake_start(server->tidy, 0);
 }
 
-/* Hugepages that could not be given back as another slabd was in the way. False
- * if it still is. */
-static bool give_late(struct pool *pool)
-{
-	bool all = true;
-	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
-		if (backing_is_late(&pool->backing, node))
-			all &= work_is_free(pool, node) &&
-			       backing_give_late(&pool->backing, node);
-	return all;
-}
-
 void duty_look(struct server *server, struct pool *pool)
 {
 	bool trim = false;
@@ -94,7 +82,7 @@ void duty_look(struct server *server, struct pool *pool)
 	ns = balance_tick(pool, cause_now(pool), &trim);
 	if (trim)
 		peer_trim(server, pool);
-	if (!give_late(pool) && (ns < 0 || ns > LATE_NS))
+	if (!late_give(pool) && (ns < 0 || ns > LATE_NS))
 		ns = LATE_NS;
 	if (ns >= 0)
 		look_in(server, ns);

@@ -36,7 +36,7 @@ static void on_files(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 		struct pool *pool = &server->pools[i];
 		tell_drops(server, pool);
 		more |= holes_look(pool);
-		used |= pool->n_clients > 0;
+		used |= pool->n_clients > 0 || pool->holes_failed > 0;
 	}
 	if (more || used)
 		files_look(server, more ? MORE_NS : FILES_NS);

@@ -101,8 +101,8 @@ struct server {
 	 * other pools lack pages of a node. */
 	enum plan_pressure kernel;
 	/* Of serve/grown.c. */
-	struct crew *crew;   /* faults pages in beside the loop */
-	struct event *grown; /* some are there */
+	struct crew *crew[CONFIG_POOLS_MAX];   /* by pool: work beside the loop */
+	struct event *grown[CONFIG_POOLS_MAX]; /* some of it is done */
 	struct psi_state scarce[CONFIG_POOLS_MAX][NODES_MAX];
 	/* Of serve/peer.c. */
 	struct event *tell; /* more clients are to be told */

@@ -228,7 +228,13 @@ bool scenario_exact(const struct scenario *scenario, const char *what)
 {
 	bool good = fixture_until(&scenario_fixture, "/audit", "pools.0.owned",
 	                      scenario->fresh ? 0 : ACTOR_KEPT, SURELY_MS) >= 0;
+	double until = now_ms() + (scenario->mends ? SURELY_MS : 0);
 	json_t *doc = fixture_get(&scenario_fixture, "/audit");
+	while (!json_is_true(json_at(doc, "agree")) && now_ms() < until) {
+		json_decref(doc);
+		sleep_ms(20);
+		doc = fixture_get(&scenario_fixture, "/audit");
+	}
 	good = good && json_is_true(json_at(doc, "agree"));
 	if (good && !scenario->fresh) {
 		say(watcher.fd, 1);

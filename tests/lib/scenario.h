@@ -25,10 +25,11 @@ struct scenario {
 	bool is_death; /* the client is killed for it */
 	bool fresh;    /* nothing is kept: the first start */
 	bool anew;     /* in a pool that has not grown yet */
+	bool mends;    /* a look that fails is made again some seconds later */
 	bool is_slow;  /* each time takes a second or so, or has many calls */
 };
 
-#define DEEDS 11
+#define DEEDS 12
 extern const struct scenario scenarios[DEEDS];
 
 extern struct fixture scenario_fixture;

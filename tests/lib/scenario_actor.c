@@ -2,11 +2,14 @@
 /* The clients of scenarios, and what they have slabd do. */
 #include "tests/lib/scenario_actor.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/lib/raw.h"
 #include "tests/lib/scenario.h"
 
 #define SIZE 256
@@ -249,6 +252,23 @@ static void victim(int fd, void *arg)
 	hear(fd);
 }
 
+/* Fills all files with what the pool has not, and ends. */
+static void filler(int fd, void *arg)
+{
+	struct raw raw;
+	struct stat st;
+	(void)arg;
+	raw_open(&raw, &scenario_fixture, "default");
+	say(fd, 1);
+	hear(fd);
+	for (unsigned i = 0; i < 3; i++) {
+		int file = i < 2 ? raw.data[i] : raw.shared;
+		if (fstat(file, &st) == 0)
+			(void)fallocate(file, 0, 0, st.st_size);
+	}
+	_exit(0);
+}
+
 const struct scenario scenarios[DEEDS] = {
 	{.name = "start", .is_start = true, .fresh = true},
 	{.name = "take over", .is_start = true},
@@ -261,5 +281,6 @@ const struct scenario scenarios[DEEDS] = {
 	{.name = "empty slabs", taker, .waits = true, .is_slow = true},
 	{.name = "lend", borrower, .waits = true, .is_slow = true},
 	{.name = "drain", drainer, .waits = true, .is_slow = true},
+	{.name = "mend", filler, .waits = true, .is_slow = true, .mends = true},
 	{.name = "reap", victim, .waits = true, .is_death = true},
 };

@@ -31,6 +31,8 @@ const struct situation situations[] = {
 	{"grow-stopped", "grows beside one that is stopped in its growth",
 	 situation_grow_stopped},
 	{"grow-ended", "SIGTERM while it grows", situation_grow_ended},
+	{"files-held", "a client's calls hold the files that are punched",
+	 situation_files_held},
 	{"rings-one", "one client rings for all lists", situation_rings_one},
 	{"rings-lists", "the same, lists that are slow to look at",
 	 situation_rings_lists},

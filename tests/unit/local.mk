@@ -85,6 +85,7 @@ tap_programs += tests/unit/client/race_depot
 tap_programs += tests/unit/client/race_stopped
 tap_programs += tests/unit/client/race_way
 tap_programs += tests/unit/daemon/race_crew
+tap_programs += tests/unit/daemon/race_punch
 tap_programs += tests/unit/daemon/race_work
 tap_programs += tests/unit/shm/race_partial
 tap_programs += tests/unit/shm/race_slab
@@ -94,7 +95,14 @@ tap_scripts += tests/unit/test_steps.sh
 
 # The time is the test's to say: tests/lib/clock.h.
 tests_unit_daemon_race_crew_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pthread_create
-tests_unit_daemon_race_work_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=backing_grow
+work_gate_sources = tests/unit/daemon/work_gate.c tests/unit/daemon/work_gate.h
+work_gate_ldflags = $(AM_LDFLAGS) -Wl,--wrap=backing_grow,--wrap=memfile_punch
+tests_unit_daemon_race_punch_SOURCES = tests/unit/daemon/race_punch.c \
+	$(work_gate_sources)
+tests_unit_daemon_race_punch_LDFLAGS = $(work_gate_ldflags)
+tests_unit_daemon_race_work_SOURCES = tests/unit/daemon/race_work.c \
+	$(work_gate_sources)
+tests_unit_daemon_race_work_LDFLAGS = $(work_gate_ldflags)
 clock_wrap = $(AM_LDFLAGS) -Wl,--wrap=clock_ns
 tests_unit_daemon_test_ahead_LDFLAGS = $(clock_wrap)
 tests_unit_daemon_test_balance_LDFLAGS = $(clock_wrap)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a pool's files hold against its books, and what is done about it. */
 #include "daemon/pool/holes.h"
-#include "daemon/pool/work.h"
+#include "daemon/pool/grow.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
@@ -63,7 +63,7 @@ Test(holes, all_that_slabd_does_is_in_the_books)
 {
 	uint32_t head;
 	agrees();
-	cr_assert_eq(work_grow(pool, 1), 0);
+	cr_assert_eq(grow_pages(pool, 1), 0);
 	agrees();
 	for (unsigned i = 0; i < 90; i++) {
 		cr_assert_eq(slabs_carve(pool, a, 0, 0, &head), 0);
@@ -93,7 +93,7 @@ Test(holes, what_is_no_page_goes_back)
 Test(holes, a_page_that_comes_is_not_what_a_client_left_there)
 {
 	change(node_fd(0), true, 2 * FIXTURE_MIB, 8192);
-	cr_assert_eq(work_grow(pool, 0), 0);
+	cr_assert_eq(grow_pages(pool, 0), 0);
 	agrees();
 	cr_expect_eq(pool->backing.node[0].resident_pages, 2);
 }
