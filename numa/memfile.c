@@ -151,8 +151,10 @@ int memfile_bind(const struct memfile *file, uint64_t bytes)
 	return r;
 }
 
-/* For Linux before 5.14. The binding of our window is not asked here, for
- * hugetlb: so the thread's own policy says it for the time of the call. */
+/* For Linux before 5.14, and pages of 1 GiB: whoever faults in holds our map of
+ * memory, which a second's clearing of one would close to all other threads. The
+ * binding of our window is not asked here, for hugetlb: so the thread's own policy
+ * says it for the time of the call. */
 static int allocate(const struct memfile *file, uint64_t off, uint64_t bytes)
 {
 	unsigned long saved[MASK_WORDS] = {0};
@@ -176,6 +178,8 @@ static int populate(const struct memfile *file, const struct window *win,
                     uint64_t off, uint64_t at, uint64_t bytes)
 {
 	int r;
+	if (file->kind == BACKING_1G)
+		return allocate(file, off + at, bytes);
 	do
 		r = madvise(win->at + at, bytes, MADV_POPULATE_WRITE);
 	while (r != 0 && (errno == EINTR || errno == EAGAIN));
