@@ -139,11 +139,14 @@ int slabd_client_descriptor(slabd_pool *pool, unsigned client_id,
  * each call gives the same, there is nothing to free, and both ways may be mixed.
  * After fork it fails in the child. Errors: ENOMEM, ENOTCONN in a forked child. */
 slabd_local *slabd_local_of(slabd_cache *cache);
+/* As slabd_alloc and slabd_free. Errors of the former: ENOMEM, ENOTCONN. */
 #ifdef SLABD_NO_INLINE
 void *slabd_local_alloc(slabd_local *local);
+/* Sets no errno. */
 void slabd_local_free(slabd_local *local, void *object);
 #else
 static inline void *slabd_local_alloc(slabd_local *local);
+/* Sets no errno. */
 static inline void slabd_local_free(slabd_local *local, void *object);
 #endif
 
