@@ -79,6 +79,9 @@ static void *helper_main(void *arg)
 			break;
 		if (n > 0 && fds[1].revents != 0)
 			serve(pool);
+		/* That number is somebody else's. */
+		if (atom_load(&pool->link.foreign))
+			fds[1].fd = -1;
 	}
 	return NULL;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #define FOREIGN                                                                \
@@ -82,12 +83,23 @@ void link_note(struct link *link)
 	atom_store(&link->events_ino, link_inode(link->events, S_IFSOCK));
 }
 
+/* Poller and timer have no inode of their own: but that poller alone knows that
+ * timer, under its number. */
+static bool has_timer(const struct link *link)
+{
+	struct epoll_event same = {.events = EPOLLIN, .data.fd = link->timer};
+	struct itimerspec at;
+	return timerfd_gettime(link->timer, &at) == 0 &&
+	       epoll_ctl(link->poller, EPOLL_CTL_MOD, link->timer, &same) == 0;
+}
+
 static bool is_noted(const struct link *link)
 {
 	uint64_t sock = atom_load(&link->sock_ino);
 	uint64_t events = atom_load(&link->events_ino);
 	return sock == 0 || (link_inode(link->sock, S_IFSOCK) == sock &&
-	                     link_inode(link->events, S_IFSOCK) == events);
+	                     link_inode(link->events, S_IFSOCK) == events &&
+	                     has_timer(link));
 }
 
 /* Under the lock no new sockets are being put in place. */
@@ -117,6 +129,12 @@ bool link_is_own(struct link *link)
 	return is;
 }
 
+/* Whether a socket is still under its number. */
+static bool is_at(int fd, const uint64_t *ino)
+{
+	return atom_load(ino) != 0 && link_inode(fd, S_IFSOCK) == atom_load(ino);
+}
+
 static void close_fd(int fd)
 {
 	if (fd >= 0)
@@ -125,11 +143,12 @@ static void close_fd(int fd)
 
 void link_close(struct link *link)
 {
-	if (!link_is_own(link))
-		return;
-	close_fd(link->resume.trial);
-	close_fd(link->sock);
-	close_fd(link->events);
-	close_fd(link->timer);
-	close_fd(link->poller);
+	bool own = link_is_own(link);
+	bool polls = own || has_timer(link);
+	close_fd(own ? link->resume.trial : -1);
+	close_fd(own || is_at(link->sock, &link->sock_ino) ? link->sock : -1);
+	close_fd(own || is_at(link->events, &link->events_ino) ? link->events
+	                                                       : -1);
+	close_fd(polls ? link->timer : -1);
+	close_fd(polls ? link->poller : -1);
 }

@@ -6,7 +6,7 @@ libclient_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden -include client/export.h
 
 libclient_la_SOURCES =
 libclient_la_SOURCES += client/export.h client/clock.h client/types.h
-libclient_la_SOURCES += client/pages.h
+libclient_la_SOURCES += client/life.h client/pages.h
 libclient_la_SOURCES += client/alloc.c
 libclient_la_SOURCES += client/cache.c client/cache.h
 libclient_la_SOURCES += client/opens.c client/opens.h

@@ -8,6 +8,7 @@
 
 #include "client/error.h"
 #include "client/request.h"
+#include "client/tools.h"
 #include "shm/names.h"
 
 #define WORD_EPOCH(word) ((uint32_t)((word) >> 8))
@@ -121,6 +122,7 @@ int slabd_client_name(slabd_pool *pool, unsigned client_id, char *name,
 		                 "a client's name of %zu bytes and its end does "
 		                 "not fit into %zu", strlen(text), bytes);
 	strcpy(name, text);
+	tools_wrote(name, strlen(text) + 1);
 	return 0;
 }
 

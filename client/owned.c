@@ -162,6 +162,14 @@ static int sum_held(const struct cache *cache, uint64_t *sum)
 	return 0;
 }
 
+static void set_out(uint64_t *out, uint64_t value)
+{
+	if (out == NULL)
+		return;
+	*out = value;
+	tools_wrote(out, sizeof(*out));
+}
+
 int slabd_cache_counts(slabd_cache *head, uint64_t *in_use, uint64_t *held)
 {
 	struct cache *cache = (struct cache *)head;
@@ -184,10 +192,8 @@ int slabd_cache_counts(slabd_cache *head, uint64_t *in_use, uint64_t *held)
 	if (r < 0)
 		return -1;
 	sum = sum < owned ? sum : owned;
-	if (held != NULL)
-		*held = sum;
-	if (in_use != NULL)
-		*in_use = owned - sum;
+	set_out(held, sum);
+	set_out(in_use, owned - sum);
 	return 0;
 }
 
@@ -214,9 +220,7 @@ int slabd_cache_totals(slabd_cache *head, uint64_t *owned, uint64_t *unowned)
 			all += cache->row->n_objs;
 			n_free += n;
 		}
-	if (owned != NULL)
-		*owned = all - n_free;
-	if (unowned != NULL)
-		*unowned = n_free;
+	set_out(owned, all - n_free);
+	set_out(unowned, n_free);
 	return 0;
 }

@@ -193,8 +193,10 @@ int slabd_cache_remove(slabd_pool *pool, const char *name);
  *
  * Errors: ENOMEM the node (and, unless strict, every other node) has nothing
  * free and slabd could not grow it within the wait, ENOTCONN this process is
- * no client. A hit is wait-free; a miss is lock-free, and blocks for up to
- * wait_ms where nothing at all is free and slabd is growing the pool.
+ * no client. A hit is wait-free. A miss waits for no client, whatever that does;
+ * it may wait for a thread of its own process that makes or empties magazines,
+ * and blocks for up to wait_ms where nothing at all is free and slabd is growing
+ * the pool.
  */
 #ifdef SLABD_NO_INLINE
 void *slabd_alloc(slabd_cache *cache);
@@ -208,7 +210,8 @@ static inline void *slabd_alloc(slabd_cache *cache);
  * Never waits for growth, nor for anybody else; where nothing is free slabd is
  * told, if it was not yet, so that it may be otherwise a little later. Errors:
  * ENOMEM, ENOTCONN this process is no client. A thread's first call of all
- * takes the process's lock; after that a hit is wait-free and a miss lock-free.
+ * takes the process's lock; after that a hit is wait-free, a miss as that of
+ * slabd_alloc.
  */
 void *slabd_alloc_nowait(slabd_cache *cache);
 
@@ -218,8 +221,9 @@ void *slabd_alloc_nowait(slabd_cache *cache);
  * What lies in no slab of the cache is refused at once and counted, and
  * slabd_last_error says so. An address inside an object, an object that was
  * freed or given away, and another client's are refused and counted when the
- * magazine is flushed; until then it may hand them out. An object whose home is another node goes home in a batch. errno is left alone. A hit
- * is wait-free, a miss lock-free; slabd is not needed.
+ * magazine is flushed; until then it may hand them out. An object whose home is
+ * another node goes home in a batch. errno is left alone. A hit is wait-free, a
+ * miss as that of slabd_alloc but for growth; slabd is not needed.
  */
 #ifdef SLABD_NO_INLINE
 void slabd_free(slabd_cache *cache, void *object);
@@ -270,7 +274,7 @@ int slabd_flush(slabd_pool *pool);
 
 /* Sends home what the calling thread's magazines hold of this pool, and nothing
  * else: other threads and what the process keeps for them stay as they are.
- * Lock-free but for the thread's own lock; slabd is not needed. Errors: ENOMEM
+ * Waits for no client; slabd is not needed. Errors: ENOMEM
  * this process has no memory left, ENOTCONN in a forked child. */
 int slabd_thread_flush(slabd_pool *pool);
 

@@ -66,7 +66,7 @@ int slabd_cache_totals(slabd_cache *cache, uint64_t *owned, uint64_t *unowned);
  * and be another's then. call runs in this thread without a lock, and may use
  * anything but slabd_cache_close and slabd_close; it may free the object.
  * Errors: EINVAL call is NULL, ESRCH no such client, ENOMEM this process has no
- * mapping left, ENOTCONN in a forked child. Lock-free but for call. slabd is
+ * mapping left, ENOTCONN in a forked child. Waits for no client. slabd is
  * not needed.
  */
 int slabd_cache_each(slabd_cache *cache, unsigned client_id,

@@ -43,11 +43,11 @@ unsigned slabd_owner(slabd_pool *pool, slabd_handle handle, int *given);
  * On success the caller no longer owns it; tell the other its handle by any
  * means. Should the receiver die before it takes the object, slabd frees it;
  * should the caller die before it has told, the receiver finds it by
- * slabd_gifts. Wait-free. Errors: EPERM the caller does not own it, or this
- * thread has freed it, EINVAL no object there, ESRCH no such client, EAGAIN the
- * receiver has an eighth of the pool in gifts that it has not taken, ENOMEM this
- * process has no mapping left (in all cases the object stays whose it was),
- * ENOTCONN in a forked child.
+ * slabd_gifts. Waits for no client. Errors: EPERM the caller does not own it,
+ * or this thread has freed it, EINVAL no object there, ESRCH no such client,
+ * EAGAIN the receiver has an eighth of the pool in gifts that it has not taken,
+ * ENOMEM this process has no mapping left (in all cases the object stays whose
+ * it was), ENOTCONN in a forked child.
  */
 int slabd_give(slabd_pool *pool, void *object, unsigned client_id);
 
@@ -56,7 +56,8 @@ int slabd_give(slabd_pool *pool, void *object, unsigned client_id);
  *
  * A gift is taken once: of threads that try at the same time one has it. A
  * handle of an object that was freed is refused even where a new gift lies in
- * its place. Only who has taken an object may free it or give it on. Wait-free.
+ * its place. Only who has taken an object may free it or give it on. Waits
+ * for no client.
  * Errors: EPERM it was not given to this client, was taken already, or was
  * freed, EINVAL no object there, ENOMEM this process has no mapping left (the
  * gift stays), ENOTCONN.
@@ -65,13 +66,13 @@ void *slabd_take(slabd_pool *pool, slabd_handle handle);
 
 /* Gives n objects, in order, and stops at the first that can't be given. Returns
  * how many were, fewer than n with the errno of slabd_give for the next one,
- * which like all that follow stays whose it was. Wait-free each. */
+ * which like all that follow stays whose it was. Each waits for no client. */
 size_t slabd_give_bulk(slabd_pool *pool, void *const *objects, size_t n,
                        unsigned client_id);
 
 /* Takes n gifts, in order, and stops at the first that can't be taken. Returns
  * how many were, fewer than n with the errno of slabd_take for the next one: to
- * go on behind it, pass it over. Wait-free each. */
+ * go on behind it, pass it over. Each waits for no client. */
 size_t slabd_take_bulk(slabd_pool *pool, const slabd_handle *handles, size_t n,
                        void **objects);
 

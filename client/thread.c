@@ -7,16 +7,14 @@
 #include <sys/mman.h>
 
 #include "client/home.h"
+#include "client/life.h"
 #include "client/magazine.h"
 #include "client/pages.h"
 #include "client/process.h"
 #include "client/tools.h"
 #include "shm/atom.h"
 
-/* From one look for dead threads to the next there are twice as many, and some
- * more. */
-#define LOOK_MORE 16u
-
+#define LOOK_MORE 16u /* threads, and as many again, to the next look */
 static struct thread *threads;
 static uint32_t n_threads;         /* (L) in it */
 static uint32_t look_at = LOOK_MORE; /* (L) */
@@ -199,34 +197,13 @@ static void unlist(struct thread *thread)
 	n_threads--;
 }
 
-static void begin_life(struct thread *self)
-{
-	pthread_mutexattr_t robust;
-	pthread_mutexattr_init(&robust);
-	pthread_mutexattr_setrobust(&robust, PTHREAD_MUTEX_ROBUST);
-	pthread_mutex_init(&self->life, &robust);
-	pthread_mutexattr_destroy(&robust);
-	pthread_mutex_lock(&self->life);
-}
-
-static bool is_dead(struct thread *thread)
-{
-	if (pthread_mutex_trylock(&thread->life) != EOWNERDEAD)
-		return false;
-	pthread_mutex_consistent(&thread->life);
-	pthread_mutex_unlock(&thread->life);
-	return true;
-}
-
-/* A thread's end calls thread_end, but where another of its destructors comes
- * here after the last time: then whoever makes another thread, or is short of
- * memory, does so in its stead. Under the lock. */
+/* Those whose destructors came here after thread_end's last time. Under the
+ * lock, by whoever makes threads or is short of memory. */
 static void bury_dead(void)
 {
-	struct thread *next;
-	for (struct thread *t = threads; t != NULL; t = next) {
+	for (struct thread *next, *t = threads; t != NULL; t = next) {
 		next = t->next;
-		if (!is_dead(t))
+		if (!life_is_over(&t->life))
 			continue;
 		unlist(t);
 		free_thread(t);
@@ -357,7 +334,7 @@ static struct thread *make_thread(void)
 		errno = ENOMEM;
 		return NULL;
 	}
-	begin_life(self);
+	life_begin(&self->life);
 	self->mags = table;
 	self->generation = process_generation;
 	pthread_mutex_init(&self->lock, NULL);

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -126,8 +127,85 @@ static void client(int fd, void *arg)
 	tap_is(slabd_close(pool), 0, "and close it");
 }
 
+/* ---- one number ---------------------------------------------------------- */
+
+#define NUMBERS 64
+
+/* A file of the program's own that can be read from, of another kind each time:
+ * what is to be read stays there. */
+static int readable(unsigned kind)
+{
+	struct itimerspec soon = {.it_value = {.tv_nsec = 1}};
+	struct epoll_event event = {.events = EPOLLIN};
+	struct pollfd at;
+	int pair[2];
+	int fd;
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0 ||
+	    write(pair[1], "x", 1) != 1)
+		tap_bail("socketpair: %s", strerror(errno));
+	fd = kind == 0 ? pair[0]
+	     : kind == 1 ? timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK)
+	                 : epoll_create1(0);
+	if (kind == 1)
+		timerfd_settime(fd, 0, &soon, NULL);
+	if (kind == 2)
+		epoll_ctl(fd, EPOLL_CTL_ADD, pair[0], &event);
+	at = (struct pollfd){.fd = fd, .events = POLLIN};
+	if (fd < 0 || poll(&at, 1, (int)SURELY_MS) != 1)
+		tap_bail("no file to read from: %s", strerror(errno));
+	return fd;
+}
+
+/* The library's n-th number, from 3 on, is made another file's. False: it has no
+ * more of them. */
+static bool take_number(unsigned n, unsigned kind, unsigned flags)
+{
+	struct slabd_options options = fixture_options(&fixture, flags);
+	bool had[NUMBERS];
+	slabd_pool *pool;
+	slabd_cache *cache;
+	struct pollfd at = {.events = POLLIN};
+	int number = -1;
+	int own = readable(kind);
+	options.wait_ms = 100;
+	for (int fd = 0; fd < NUMBERS; fd++)
+		had[fd] = fcntl(fd, F_GETFD) >= 0;
+	pool = slabd_open(NULL, &options);
+	if (pool == NULL)
+		tap_bail("slabd_open: %s", slabd_last_error());
+	cache = fixture_cache(pool, "number", 4096);
+	for (int fd = 3; fd < NUMBERS && number < 0; fd++)
+		if (!had[fd] && fcntl(fd, F_GETFD) >= 0 && n-- == 0)
+			number = fd;
+	if (number >= 0 && dup2(own, number) < 0)
+		tap_bail("dup2: %s", strerror(errno));
+	for (unsigned i = 0; i < 2000 && slabd_alloc(cache) != NULL; i++)
+		continue;
+	if ((flags & SLABD_NO_HELPER) != 0)
+		(void)slabd_poll(pool);
+	slabd_close(pool);
+	at.fd = number;
+	if (number >= 0)
+		tap_ok(poll(&at, 1, 0) == 1 && at.revents == POLLIN,
+		       "number %d is the program's own, of kind %u, and still "
+		       "has what can be read", number, kind);
+	close(own);
+	close(number);
+	return number >= 0;
+}
+
+static void numbers(int fd, void *arg)
+{
+	(void)fd;
+	(void)arg;
+	for (unsigned kind = 0; kind < 3; kind++)
+		for (unsigned n = 0; take_number(n, kind, 0); n++)
+			(void)take_number(n, kind, SLABD_NO_HELPER);
+}
+
 int main(void)
 {
+	struct child one;
 	struct how hows[] = {
 		{"with a helper", SOCK_SEQPACKET, 0, false},
 		{"a stream, with a helper", SOCK_STREAM, 0, false},
@@ -143,6 +221,8 @@ int main(void)
 		tap_ok(fixture_until_used(&fixture, 0, SURELY_MS) >= 0,
 		       "what it had comes back");
 	}
+	child_start(&one, numbers, NULL);
+	child_end(&one, "each number by itself");
 	fixture_audit(&fixture, "after all that");
 	fixture_close(&fixture);
 	return tap_end();
