@@ -6,6 +6,7 @@
 #include "tests/lib/harness.h"
 
 #define NODE_BYTES (UINT64_C(8) << 20) /* max of each node */
+#define OFFSETS (UINT64_C(1) << 47)    /* of a handle; its generation is above */
 #define SIZE 60000                     /* one object a slab of 64 KiB */
 #define LENT 4
 #define MOST 400
@@ -32,7 +33,8 @@ static void take_all(slabd_pool *pool, slabd_cache *cache, unsigned node)
 	unsigned n = 0;
 	unsigned elsewhere = 0;
 	while (n < MOST && (object = slabd_alloc(cache)) != NULL) {
-		uint64_t at = slabd_handle_of(pool, object) / NODE_BYTES;
+		uint64_t at = slabd_handle_of(pool, object) % OFFSETS /
+		              NODE_BYTES;
 		elsewhere += at != node;
 		n++;
 	}
