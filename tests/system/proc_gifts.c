@@ -208,21 +208,19 @@ static void receive_nothing(int fd, void *arg)
 
 /* A place of A's that comes to the successor of who was given A. */
 static void test_stale(slabd_pool *a, slabd_pool *b, slabd_cache *ca,
-                       slabd_cache *cb)
+                       slabd_cache *cb, struct child *dies)
 {
 	static void *kept[100000];
-	struct child child;
 	slabd_handle handle;
 	unsigned n = 0;
 	void *object = slabd_alloc(ca);
 	void *place = object;
 	long long deaths =
 		fixture_number(&fixture, "/status", "pools.0.deaths");
-	child_start(&child, receive_nothing, NULL);
 	handle = slabd_handle_of(a, object);
-	tap_is(slabd_give(a, object, (unsigned)hear(child.fd)), 0,
+	tap_is(slabd_give(a, object, (unsigned)hear(dies->fd)), 0,
 	       "A is given to who dies");
-	child_kill(&child);
+	child_kill(dies);
 	wait_for_death(deaths);
 	while (n < 100000 && (kept[n] = slabd_alloc(ca)) != place)
 		n++;
@@ -270,7 +268,8 @@ static void give_and_die(int fd, void *arg)
 {
 	slabd_pool *pool = fixture_pool(&fixture);
 	slabd_cache *cache = fixture_cache(pool, "gifts", SIZE);
-	unsigned to = *(unsigned *)arg;
+	unsigned to = (unsigned)hear(fd);
+	(void)arg;
 	for (unsigned i = 0; i < MANY; i++) {
 		uint64_t *object = slabd_alloc(cache);
 		*object = i;
@@ -303,19 +302,18 @@ static unsigned take_listed(slabd_pool *pool, slabd_cache *cache, size_t step,
 	return n;
 }
 
-static void test_untold(slabd_pool *b, slabd_cache *cb)
+static void test_untold(slabd_pool *b, slabd_cache *cb, struct child *dies)
 {
 	static bool seen[MANY];
-	struct child child;
 	unsigned id = slabd_client_id(b);
 	slabd_handle one;
 	long long deaths =
 		fixture_number(&fixture, "/status", "pools.0.deaths");
 	tap_is((long long)slabd_gifts(b, SLABD_NO_HANDLE, 1, &one), 0,
 	       "there are no gifts");
-	child_start(&child, give_and_die, &id);
-	hear(child.fd);
-	child_kill(&child);
+	say(dies->fd, id);
+	hear(dies->fd);
+	child_kill(dies);
 	wait_for_death(deaths);
 	tap_is(fixture_client(&fixture, id, "given_objects"), MANY,
 	       "slabctl shows what was given and not taken");
@@ -370,22 +368,31 @@ static void test_strangers(slabd_pool *pool, slabd_cache *cache)
 	slabd_free(other, object);
 }
 
+/* The others are forked before this process has threads. */
 static void two_clients(int fd, void *arg)
 {
-	slabd_pool *a = fixture_pool(&fixture);
-	slabd_pool *b = fixture_pool(&fixture);
-	slabd_cache *ca = fixture_cache(a, "gifts", SIZE);
-	slabd_cache *cb = fixture_cache(b, "gifts", SIZE);
+	struct child receiver;
+	struct child giver;
+	slabd_pool *a;
+	slabd_pool *b;
+	slabd_cache *ca;
+	slabd_cache *cb;
 	(void)fd;
 	(void)arg;
+	child_start(&receiver, receive_nothing, NULL);
+	child_start(&giver, give_and_die, NULL);
+	a = fixture_pool(&fixture);
+	b = fixture_pool(&fixture);
+	ca = fixture_cache(a, "gifts", SIZE);
+	cb = fixture_cache(b, "gifts", SIZE);
 	test_handles(a, ca);
 	test_owner(a, b, ca);
 	test_two_threads(a, b, ca);
 	test_misuse(a, b, ca, cb);
 	test_bulk(a, b, ca);
-	test_stale(a, b, ca, cb);
+	test_stale(a, b, ca, cb, &receiver);
 	test_lives(a, b, ca, cb);
-	test_untold(b, cb);
+	test_untold(b, cb, &giver);
 	test_bound(a, b);
 	fixture_audit(&fixture, "after all that");
 	test_strangers(a, ca);
