@@ -9,6 +9,8 @@
 
 #define slabd_alloc inline_alloc
 #define slabd_free inline_free
+#define slabd_local_alloc inline_local_alloc
+#define slabd_local_free inline_local_free
 #pragma GCC visibility push(default)
 #include "client/slabclient.h"
 #pragma GCC visibility pop
