@@ -54,10 +54,13 @@ static inline void slabd_copy_8_(void **to, void *const *from,
 static inline uintptr_t slabd_copy_(void **to, void *const *from, size_t n)
 {
 	uintptr_t one = SLABD_AS_(uintptr_t, from[0]);
-	slabd_wide_ first = {one, one};
-	slabd_wide_ apart = first ^ first;
+	slabd_wide_ apart = {0, 0};
+	slabd_wide_ first = {0, 0};
 	uintptr_t bits = 0;
 	size_t i = 0;
+	/* gcc 12 dies of vectors that it knows to be of a pointer's constant. */
+	__asm__("" : "+r"(one));
+	first[0] = first[1] = one;
 #if SLABD_WIDE_ == 32
 	first[2] = first[3] = one;
 #endif

@@ -61,7 +61,7 @@ for cxx in g++ clang++; do
 		skip "$cxx" "not installed"
 		continue
 	fi
-	for how in '' -DSLABD_NO_INLINE; do
+	(for how in '' -DSLABD_NO_INLINE; do
 		for std in c++11 c++17; do
 			# As a file of the program's own: no system header.
 			echo '#include "slabclient.h"
@@ -71,10 +71,37 @@ for cxx in g++ clang++; do
 					-Wold-style-cast -Wcast-qual -Wshadow \
 					-Wconversion -Werror $how \
 					-I"$srcdir/client" -x c++ -c - \
-					-o "$here/x.o" || break 2
+					-o "$here/x.o" || exit
 		done
-	done >"$here/out" 2>&1
+	done) >"$here/out" 2>&1
 	result $? "$cxx: the header is C++ without old casts"
+done
+
+# ---- C ------------------------------------------------------------------------
+for cc in gcc clang; do
+	if ! command -v $cc >/dev/null 2>&1; then
+		skip "$cc" "not installed"
+		continue
+	fi
+	(for opt in -O0 -O1 -O2 -O3 '-O3 -mavx2'; do
+		echo '#include <slabclient.h>
+		void two(slabd_cache *c, void *o)
+		{
+			void *b[2] = {(void *)-1L, o};
+			slabd_free_bulk(c, 2, b);
+			b[1] = (void *)0x1234;
+			slabd_free_bulk(c, 2, b);
+			slabd_free(c, (void *)-1L);
+		}
+		void ten(slabd_cache *c)
+		{
+			void *b[10] = {(void *)0x1234};
+			slabd_free_bulk(c, 10, b);
+			slabd_free_bulk(c, slabd_alloc_bulk(c, 10, b), b);
+		}' | $cc $opt -Wall -Wextra -Werror -I"$srcdir/client" -x c -c - \
+			-o "$here/x.o" || exit
+	done) >"$here/out" 2>&1
+	result $? "$cc: pointers that are constants"
 done
 
 # ---- late, where little thread-local room is left -----------------------------
