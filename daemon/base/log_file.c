@@ -8,9 +8,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon/base/clock.h"
+
 #define ROOM_BYTES 65536u
 #define STACK_BYTES ((size_t)128 << 10)
-#define PATIENCE_MS 100u /* for one line */
+#define PATIENCE_NS (20 * CLOCK_MS) /* in a second, for all lines together */
 
 struct batch {
 	size_t n_bytes;
@@ -26,6 +28,8 @@ static struct {
 	pid_t pid;           /* whose thread runs; 0: none does */
 	bool busy;           /* with in_hand */
 	bool slow;           /* nobody waits */
+	int64_t since_ns;    /* this second began */
+	int64_t waited_ns;   /* in it */
 	struct batch *waiting, *in_hand;
 	struct log_lost lost;
 } file = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -109,18 +113,38 @@ static bool start(void)
 	return r == 0;
 }
 
-/* The caller has the lock. */
-static void await(unsigned ms)
+/* The kernel's, whatever clock the rest is told. */
+static int64_t real_ns(void)
 {
-	struct timespec until;
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += (long)(ms % 1000) * 1000000;
-	until.tv_sec += ms / 1000 + until.tv_nsec / 1000000000;
-	until.tv_nsec %= 1000000000;
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * CLOCK_S + now.tv_nsec;
+}
+
+/* Waits until all is written, the caller has the lock. */
+static void await(int64_t ns)
+{
+	int64_t until_ns = real_ns() + ns;
+	struct timespec until = {.tv_sec = until_ns / CLOCK_S,
+	                         .tv_nsec = until_ns % CLOCK_S};
 	while (file.waiting->n_bytes > 0 || file.busy)
 		if (pthread_cond_timedwait(&file.none, &file.lock, &until) != 0)
 			break;
 	file.slow = file.waiting->n_bytes > 0 || file.busy;
+}
+
+/* So that what was said is there when slabd goes on, where that takes no time. */
+static void await_line(void)
+{
+	int64_t now_ns = real_ns();
+	if (now_ns - file.since_ns >= CLOCK_S) {
+		file.since_ns = now_ns;
+		file.waited_ns = 0;
+	}
+	if (file.slow || file.waited_ns >= PATIENCE_NS)
+		return;
+	await(PATIENCE_NS - file.waited_ns);
+	file.waited_ns += real_ns() - now_ns;
 }
 
 static bool put(const char *line, size_t len, unsigned stands_for)
@@ -135,8 +159,7 @@ static bool put(const char *line, size_t len, unsigned stands_for)
 	batch->n_bytes += len;
 	batch->n_lines += stands_for;
 	pthread_cond_signal(&file.some);
-	if (!file.slow)
-		await(PATIENCE_MS);
+	await_line();
 	return file.lost.n == before;
 }
 
@@ -174,6 +197,6 @@ void log_file_drain(unsigned ms)
 	if (file.pid != getpid())
 		return;
 	pthread_mutex_lock(&file.lock);
-	await(ms);
+	await(ms * CLOCK_MS);
 	pthread_mutex_unlock(&file.lock);
 }

@@ -485,16 +485,3 @@ bool fixture_audit(const struct fixture *fixture, const char *name)
 	json_decref(doc);
 	return agree;
 }
-
-bool fixture_logged(const struct fixture *fixture, const char *text)
-{
-	char line[1100];
-	bool found = false;
-	FILE *file = fopen(fixture->log, "re");
-	if (file == NULL)
-		return false;
-	while (!found && fgets(line, sizeof(line), file) != NULL)
-		found = strstr(line, text) != NULL;
-	fclose(file);
-	return found;
-}

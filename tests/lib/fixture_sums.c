@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Sums over the lists of a fixture's documents. */
+/* Sums over the lists of a fixture's documents, and what its log has. */
 #include <jansson.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "tests/lib/harness.h"
 
@@ -40,4 +42,22 @@ double fixture_until_used(const struct fixture *fixture, long long want,
 		sleep_ms(1);
 	}
 	return now_ms() - since;
+}
+
+/* A line is written beside the loop: it may be there a moment later. */
+bool fixture_logged(const struct fixture *fixture, const char *text)
+{
+	char line[1100];
+	bool found = false;
+	for (unsigned i = 0; !found && i < 20; i++) {
+		FILE *file;
+		sleep_ms(i);
+		file = fopen(fixture->log, "re");
+		if (file == NULL)
+			return false;
+		while (!found && fgets(line, sizeof(line), file) != NULL)
+			found = strstr(line, text) != NULL;
+		fclose(file);
+	}
+	return found;
 }

@@ -428,9 +428,9 @@ static void test_refused(unsigned i)
 	doc = fixture_get(&fixture, "/status");
 	tap_ok(json_array_size(json_at(doc, "left")) == 1, "it is left");
 	json_decref(doc);
-	kill_slabd();
 	tap_ok(fixture_logged(&fixture, says), "it says so");
 	tap_ok(fixture_logged(&fixture, "nothing was touched"), "all of it");
+	kill_slabd();
 	tap_ok(control == sum_of(CONTROL) && shared == sum_of(SHARED),
 	       "nothing was touched");
 	bads[i].damage();
