@@ -52,6 +52,12 @@ void holes_audit(const struct pool *pool, struct audit *audit)
 			            count.held_bytes, count.due_bytes);
 }
 
+bool holes_is_mending(const struct pool *pool)
+{
+	return pool->holes_failed == 0 &&
+	       (pool->purge_said || pool->refill_page != 0 || pool->holes_more);
+}
+
 /* ---- jobs ---------------------------------------------------------------- */
 
 /* Does one; where that was at once, whether there is more. What was put off is

@@ -48,6 +48,9 @@ bool holes_take_more(struct pool *pool);
  * each call does some of what is to be done. */
 bool holes_guard(struct pool *pool);
 
+/* Whether a file differs that is being put right just now. */
+bool holes_is_mending(const struct pool *pool);
+
 /* Compares alone: a fault for each file that differs. */
 void holes_audit(const struct pool *pool, struct audit *audit);
 

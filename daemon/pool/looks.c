@@ -6,6 +6,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/turn.h"
+#include "daemon/pool/holes.h"
 #include "daemon/pool/sweep.h"
 
 #define SLICE_NS CLOCK_MS
@@ -183,8 +184,8 @@ static bool has_lasted(const struct looks *looks, int64_t now_ns)
 	       since_ns - DELAY_FACTOR * waited_ns > SUSPECT_NS;
 }
 
-/* Whether no suspect is left, or has been one for long enough; once each was
- * looked at again. */
+/* Whether no suspect is left, nor a file that is being put right, or has been one
+ * for long enough; once each was looked at again. */
 static bool is_settled(struct pool *pool, int64_t now_ns)
 {
 	struct looks *looks = pool->looks;
@@ -195,7 +196,7 @@ static bool is_settled(struct pool *pool, int64_t now_ns)
 	while (audit_again_srv(&looks->auditing))
 		if (clock_ns() - now_ns >= SLICE_NS)
 			return false;
-	return looks->auditing.n_suspects == 0 ||
+	return (looks->auditing.n_suspects == 0 && !holes_is_mending(pool)) ||
 	       (has_lasted(looks, now_ns) &&
 	        (!sweep_is_due(pool) || now_ns - looks->last_ns > SWEEP_NS));
 }
