@@ -55,6 +55,20 @@ static int fill_streams(void)
 
 /* ---- signals ------------------------------------------------------------ */
 
+/* What is ignored is not from now on. Asks the kernel, as libc hides the signals
+ * of its own. */
+static void heed(int signal)
+{
+	/* The handler comes first in the kernel's structure, and 0 is SIG_DFL. */
+	uintptr_t now[8] = {0};
+	static const uintptr_t none[8];
+	if (syscall(SYS_rt_sigaction, signal, NULL, now, (size_t)_NSIG / 8) ==
+	            0 &&
+	    now[0] == (uintptr_t)SIG_IGN)
+		syscall(SYS_rt_sigaction, signal, none, NULL,
+		        (size_t)_NSIG / 8);
+}
+
 /* All as by default, but for those that would end slabd, or stop it, for what
  * is an error like others: a pipe that nobody reads, RLIMIT_FSIZE, a log on
  * a terminal whose job is in the background. What slabd handles waits from the
@@ -69,11 +83,8 @@ static void reset_signals(void)
 	for (unsigned i = 0; i < sizeof(held) / sizeof(held[0]); i++)
 		sigaddset(&set, held[i]);
 	sigprocmask(SIG_SETMASK, &set, NULL);
-	for (int i = 1; i < NSIG; i++) {
-		struct sigaction now;
-		if (sigaction(i, NULL, &now) == 0 && now.sa_handler == SIG_IGN)
-			signal(i, SIG_DFL);
-	}
+	for (int i = 1; i < NSIG; i++)
+		heed(i);
 	for (unsigned i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
 		signal(ignored[i], SIG_IGN);
 	setitimer(ITIMER_REAL, &none, NULL);
