@@ -13,6 +13,7 @@
 #define GIB (UINT64_C(1) << 30)
 /* What user space has where nothing more is asked for by address. */
 #define SPACE_BYTES (UINT64_C(1) << 47)
+#define GAPS_BYTES (SPACE_BYTES / 16) /* too short for a pool, between maps */
 
 /* The number at the head of a file, 0 if there is none. */
 static uint64_t read_number(const char *path)
@@ -56,7 +57,7 @@ void limits_say_map(int error, uint64_t bytes)
 		          "LimitAS=infinity)",
 		          (unsigned long long)((bytes + GIB - 1) / GIB),
 		          (unsigned long long)(space.rlim_cur / GIB));
-	else if (error == ENOMEM && has + bytes > SPACE_BYTES)
+	else if (error == ENOMEM && has + bytes > SPACE_BYTES - GAPS_BYTES)
 		error_set(error,
 		          "can't map the pool: it takes %llu GiB of address "
 		          "space, and this process has used %llu GiB of the "
