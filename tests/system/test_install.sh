@@ -47,7 +47,9 @@ ok $? "make install below DESTDIR, in a prefix of its own"
 [ -x "$dest$prefix/sbin/slabd" ] && [ -x "$dest$prefix/bin/slabctl" ] &&
 	[ -f "$dest$prefix/etc/slabd/slabd.conf" ] &&
 	[ -f "$dest$prefix/lib/pkgconfig/slabclient.pc" ] &&
-	[ -h "$dest$prefix/lib/libslabclient.so" ]
+	[ -f "$dest$prefix/lib/libslabclient.a" ] &&
+	{ [ ! -e "$builddir/client/.libs/libslabclient.so" ] ||
+		[ -h "$dest$prefix/lib/libslabclient.so" ]; }
 ok $? "programs, library and configuration are there"
 if grep -q '^systemdsystemunitdir = ${prefix}' "$builddir/Makefile"; then
 	[ -z "$(find "$dest" ! -type d ! -path "$dest$prefix/*")" ]
