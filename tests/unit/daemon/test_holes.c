@@ -47,6 +47,13 @@ static void agrees(void)
 		counts(file, 0);
 }
 
+/* One look does some of what is to be done, by the clock. */
+static void look(void)
+{
+	while (holes_look(pool))
+		continue;
+}
+
 static void change(int fd, bool fill, uint64_t off, uint64_t bytes)
 {
 	int mode = fill ? FALLOC_FL_KEEP_SIZE
@@ -85,7 +92,7 @@ Test(holes, what_is_no_page_goes_back)
 	change(node_fd(1), true, 0, 6 * FIXTURE_MIB);
 	counts(0, 4096);
 	counts(1, 4 << 20);
-	cr_expect_not(holes_look(pool));
+	look();
 	agrees();
 	cr_expect_eq(pool->counts.given_back_bytes, (4 << 20) + 4096);
 }
@@ -117,8 +124,7 @@ Test(holes, both_at_once)
 	change(node_fd(0), false, 0, 8192);
 	change(node_fd(0), true, 4 * FIXTURE_MIB, 4096);
 	counts(0, -4096);
-	while (holes_look(pool))
-		continue;
+	look();
 	agrees();
 	cr_expect_eq(pool->counts.given_back_bytes, 4096);
 	cr_expect_eq(pool->counts.refilled_bytes, 8192);
@@ -127,7 +133,7 @@ Test(holes, both_at_once)
 Test(holes, what_the_shared_file_has_not_goes_back)
 {
 	change(pool->shared_fd, true, 0, pool->view.geo.shared_bytes);
-	cr_expect_not(holes_look(pool));
+	look();
 	agrees();
 	cr_expect_eq(pool->head->aside, 0);
 }
