@@ -76,7 +76,7 @@ static bool refill_claim(struct attachment *att, struct cache *cache,
 	}
 	turn_over(n, mag->obj);
 	magazine_set_n(mag, n);
-	home_note_claim(cache, n);
+	home_note_claim(cache, n, mag->obj);
 	magazine_took(att, cache, n);
 	return true;
 }

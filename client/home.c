@@ -25,6 +25,17 @@ static uint64_t bytes_of(const struct cache *cache, uint32_t n)
 	return (uint64_t)n * cache->row->stride;
 }
 
+__attribute__((cold, noinline)) static void
+order_home(const struct slabd_pool *pool, uint32_t n, void *const *objects)
+{
+	struct slab_place place;
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t off = (uint64_t)((char *)objects[i] - pool->user.data);
+		if (slab_locate(&pool->view, off, &place) == 0)
+			tools_home(objects[i], place.cache->stride);
+	}
+}
+
 void home_send_mixed(struct slabd_pool *pool, uint64_t bytes, uint32_t n,
                      void *const *objects)
 {
@@ -32,7 +43,10 @@ void home_send_mixed(struct slabd_pool *pool, uint64_t bytes, uint32_t n,
 	atom_add(&pool->net_bytes, -(int64_t)bytes);
 	while (n > 0) {
 		uint32_t run = n < SLAB_RUN_MAX ? n : SLAB_RUN_MAX;
-		uint32_t refused = slab_release_any(&pool->user, run, objects);
+		uint32_t refused;
+		if (tools_miss_slabd())
+			order_home(pool, run, objects);
+		refused = slab_release_any(&pool->user, run, objects);
 		view_count(&pool->view, id, STAT_FLUSHES, 1);
 		view_count(&pool->view, id, STAT_FLUSHED, run - refused);
 		view_count(&pool->view, id, STAT_REFUSED, refused);
@@ -46,9 +60,12 @@ void home_send(struct cache *cache, uint32_t n, void *const *objects)
 	home_send_mixed(cache->pool, bytes_of(cache, n), n, objects);
 }
 
-void home_note_claim(const struct cache *cache, uint32_t n)
+void home_note_claim(const struct cache *cache, uint32_t n,
+                     void *const *objects)
 {
 	struct slabd_pool *pool = cache->pool;
+	for (uint32_t i = 0; tools_miss_slabd() && i < n; i++)
+		tools_claim(objects[i], cache->row->stride);
 	view_count(&pool->view, pool->user.id, STAT_REFILLS, 1);
 	view_count(&pool->view, pool->user.id, STAT_REFILLED, n);
 	atom_add(&pool->net_bytes, (int64_t)bytes_of(cache, n));
@@ -450,7 +467,7 @@ void *home_take_one(struct cache *cache, uint32_t node, uint32_t own,
 			slab_release_any(&user, 1, &object);
 			return NULL;
 		}
-		home_note_claim(cache, 1);
+		home_note_claim(cache, 1, &object);
 		view_count(&pool->view, user.id, STAT_REMOTE_ALLOCS,
 		           home_of(cache, object) != own);
 	}

@@ -16,7 +16,8 @@ void home_send_mixed(struct slabd_pool *pool, uint64_t bytes, uint32_t n,
                      void *const *objects);
 
 /* Objects that were claimed for the process; counts them. */
-void home_note_claim(const struct cache *cache, uint32_t n);
+void home_note_claim(const struct cache *cache, uint32_t n,
+                     void *const *objects);
 
 /* The most that the process may hold free, in depots and magazines. */
 uint64_t home_limit(const struct slabd_pool *pool);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "shm/atom.h"
+#include "shm/layout.h"
 
 /* What the sanitizers' runtimes have, in the program if anywhere. */
 #define WEAK __attribute__((weak, visibility("default")))
@@ -124,6 +125,30 @@ void tools_give(const void *object)
 {
 	if (!SEES_ORDER && __tsan_release != NULL)
 		__tsan_release((void *)(uintptr_t)object);
+}
+
+bool tools_miss_slabd(void)
+{
+	return __tsan_release != NULL;
+}
+
+/* By the units that slabs are made of. */
+static void order(void (*how)(void *at), const void *object, size_t bytes)
+{
+	uintptr_t end = (uintptr_t)object + bytes;
+	for (uintptr_t at = (uintptr_t)object / UNIT_BYTES * UNIT_BYTES;
+	     at < end; at += UNIT_BYTES)
+		how((void *)at);
+}
+
+void tools_home(const void *object, size_t bytes)
+{
+	order(__tsan_release, object, bytes);
+}
+
+void tools_claim(const void *object, size_t bytes)
+{
+	order(__tsan_acquire, object, bytes);
 }
 
 static void get(const void *object)

@@ -46,6 +46,15 @@ void tools_wrote(const void *at, size_t bytes);
 /* A give: what was done to an object is over before the next alloc or take. */
 void tools_give(const void *object);
 
+/*
+ * Whether the thread sanitizer is there, which does not see what slabd does: it
+ * may give the place of objects that went home to another cache. What was done
+ * to them is over before a claim of any of it; whether tools_on or not.
+ */
+bool tools_miss_slabd(void);
+void tools_home(const void *object, size_t bytes);
+void tools_claim(const void *object, size_t bytes);
+
 /* Whether depots would look like races: the thread sanitizer sees the library's
  * copies, which are the C library's, and not what orders them. */
 bool tools_mistake_depots(void);
