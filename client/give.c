@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Handles, and ownership that passes from client to client by retagging. */
 #include <errno.h>
+#include <sched.h>
 
 #include "client/error.h"
 #include "client/handle.h"
@@ -294,17 +295,42 @@ static void count_taken(slabd_pool *pool, uint64_t bytes)
 	view_count_gifts(&pool->view, pool->user.id, GIFTS_TAKEN, bytes);
 }
 
+/*
+ * Of this process's threads one at a time takes an object: between another's look
+ * and its cas one could take the gift and give it on, and both would have it.
+ * None sleeps with the lock, and nobody else needs it.
+ */
+static uint32_t *take_turn(slabd_pool *pool, uint64_t off)
+{
+	enum { TURNS = sizeof(pool->taking) / sizeof(pool->taking[0]) };
+	uint32_t *turn = &pool->taking[off / 64 % TURNS];
+	uint32_t none = 0;
+	/* pairs: take; what the last one changed is seen. */
+	for (unsigned i = 1; !atom_cas(turn, &none, 1u); i++) {
+		none = 0;
+		if (i % 64 == 0)
+			sched_yield();
+	}
+	return turn;
+}
+
 static void *take(slabd_pool *pool, slabd_handle handle)
 {
 	const struct view *view = &pool->view;
 	uint64_t off = handle_off(handle);
 	uint16_t *tag = tag_of(pool, handle);
+	uint32_t *turn;
+	bool taken;
 	if (tag == NULL)
 		return no_object(pool, off), NULL;
 	if (!reach_offset(pool, off))
 		return no_mapping(), NULL;
-	if (!tags_take_own(tag, slab_gen_of(view, tag),
-	                   (uint16_t)pool->user.id, handle_object(handle)))
+	turn = take_turn(pool, off);
+	taken = tags_take_own(tag, slab_gen_of(view, tag),
+	                      (uint16_t)pool->user.id, handle_object(handle));
+	/* pairs: take_turn */
+	atom_store_release(turn, 0u);
+	if (!taken)
 		return not_given(pool, handle, tag), NULL;
 	count_taken(pool, stride_at(view, off));
 	return show(pool, off);

@@ -18,8 +18,9 @@ extern "C" {
  *
  * It is the object's as long as that lives, whoever owns it; once the object was
  * freed and left the magazine that it was freed to, the next one in its place
- * has another handle, and the same again after 32,768 of them. Errors: EINVAL for a pointer outside the pool, or one that
- * is no object's first byte (returns SLABD_NO_HANDLE).
+ * has another handle, and the same again after 32,768 of them. Errors: EINVAL for
+ * a pointer outside the pool, or one that is no object's first byte (returns
+ * SLABD_NO_HANDLE).
  */
 slabd_handle slabd_handle_of(slabd_pool *pool, const void *object);
 #define SLABD_NO_HANDLE UINT64_C(0)

@@ -100,8 +100,7 @@ struct attachment {
  */
 struct thread {
 	struct slabd_mag_ *mags; /* (O) the table; wiped in a forked child */
-	/* (O) Parts of the table that can be written to, see thread_open_slot;
-	 * the rest reads as zeroes and takes no memory. */
+	/* (O) Writable parts, see thread_open_slot; others take no memory. */
 	uint64_t writable[TABLE_PARTS / 64 + 1];
 	bool idle; /* (O) said so: slabd_mags_1_ is not mags */
 	/* (A) Only grows, at its head, by the owner's release. */
@@ -166,6 +165,7 @@ struct slabd_pool {
 	uint64_t cap_bytes;
 	int64_t net_bytes;    /* (A) claimed, less what was sent home; relaxed */
 	uint64_t taken_bytes; /* (A) of gifts, not counted yet; see count_taken */
+	uint32_t taking[64];  /* (A) 1: a thread takes such an object: take_turn */
 	uint32_t n_holders;   /* (A) threads with magazines; relaxed */
 	uint64_t floor_bytes; /* (A) a thread's, see cap.h; relaxed */
 	struct shard shards[PROCESS_SHARDS];

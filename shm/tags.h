@@ -32,9 +32,9 @@
  *   slabd        (g, any) -> (g + 1, 0)  of a tag that is TAG_SRV
  *                any -> start            at carve
  *
- * Who takes has seen the tag after the generation, and as long as the client
- * lives nobody but who takes changes either: so the cas decides, and a kill
- * before or after it leaves an object of a dead client.
+ * Who takes, one thread of a client at a time (another could give on in between),
+ * has seen the tag after the generation, and as long as the client lives nobody
+ * else changes either: so the cas decides, and a kill leaves a dead one's object.
  *
  * tags_wide.c works on four tags at a time; tags_narrow.c does the same one by
  * one, for the thread sanitizer and as the reference in the tests.
@@ -153,7 +153,8 @@ void tags_know_own(uint16_t *tag, uint16_t own);
  * own's. */
 bool tags_give_own(uint16_t *tag, uint16_t *gen, uint16_t own, uint16_t other);
 
-/* Takes one object by its generation (GEN_OBJECT). False, and nothing changed,
+/* Takes one object by its generation (GEN_OBJECT); no other thread of own's does
+ * meanwhile. False, and nothing changed,
  * where no gift to own waits there, another object is, or another thread of
  * own's took it. */
 bool tags_take_own(uint16_t *tag, uint16_t *gen, uint16_t own, uint32_t object);

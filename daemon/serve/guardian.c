@@ -115,15 +115,20 @@ static void on_heal(UNUSED evutil_socket_t fd, UNUSED short what,
 	int r;
 	if (guard.pid > 0)
 		return;
+	/* Its number stays its own until it is watched. */
+	signal(SIGCHLD, SIG_DFL);
 	r = start_one(&pid);
 	if (r != 0) {
+		signal(SIGCHLD, SIG_IGN);
 		log_error("no supervisor can be started: %s; start slabd "
 		          "--supervise", strerror(r));
 		return;
 	}
 	guard.own = true;
+	guard.pid = pid;
 	if (!watch(pid))
 		forget();
+	signal(SIGCHLD, SIG_IGN);
 }
 
 /* ---- another one ---------------------------------------------------------- */

@@ -5,11 +5,14 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "shm/atom.h"
 #include "tests/lib/harness.h"
+#include "tests/lib/spin_barrier.h"
 
 #define SIZE 96
 #define MANY 1000u
 #define LIVES 40u
+#define ROUNDS 60u
 #define BIG 65536u
 #define BOUND_MIB 8u /* an eighth of the pool */
 
@@ -118,6 +121,63 @@ static void test_two_threads(slabd_pool *a, slabd_pool *b, slabd_cache *cache)
 	pthread_join(thread, NULL);
 	tap_is(two.taken[0] + two.taken[1], MANY,
 	       "of two threads one has each gift");
+}
+
+/* One of the two gives on at once what it has. */
+struct passing {
+	slabd_pool *pool;
+	slabd_pool *to;
+	slabd_handle handle[MANY];
+	bool has[2][MANY];
+	struct spin_barrier barrier;
+};
+
+static void *pass_on(void *arg)
+{
+	struct passing *p = arg;
+	for (unsigned i = 0; i < MANY; i++) {
+		void *object;
+		spin_barrier_wait(&p->barrier, 2);
+		object = slabd_take(p->pool, p->handle[i]);
+		p->has[1][i] = object != NULL &&
+		               slabd_give(p->pool, object,
+		                          slabd_client_id(p->to)) == 0;
+	}
+	return NULL;
+}
+
+static void pass_round(slabd_cache *cache, struct passing *p, unsigned *wrong,
+                       unsigned *lost)
+{
+	slabd_pool *a = p->to, *b = p->pool;
+	pthread_t thread;
+	for (unsigned i = 0; i < MANY; i++) {
+		void *object = slabd_alloc(cache);
+		p->handle[i] = slabd_handle_of(a, object);
+		slabd_give(a, object, slabd_client_id(b));
+	}
+	pthread_create(&thread, NULL, pass_on, p);
+	for (unsigned i = 0; i < MANY; i++) {
+		spin_barrier_wait(&p->barrier, 2);
+		p->has[0][i] = slabd_take(b, p->handle[i]) != NULL;
+	}
+	pthread_join(thread, NULL);
+	for (unsigned i = 0; i < MANY; i++) {
+		*wrong += p->has[0][i] == p->has[1][i];
+		*lost += p->has[1][i] && slabd_take(a, p->handle[i]) == NULL;
+	}
+}
+
+static void test_pass_on(slabd_pool *a, slabd_pool *b, slabd_cache *cache)
+{
+	static struct passing p;
+	unsigned wrong = 0, lost = 0;
+	p.pool = b;
+	p.to = a;
+	for (unsigned i = 0; i < ROUNDS; i++)
+		pass_round(cache, &p, &wrong, &lost);
+	tap_is(wrong, 0, "so it is where one gives on what it has");
+	tap_is(lost, 0, "and whom it gives to takes it");
 }
 
 static void test_misuse(slabd_pool *a, slabd_pool *b, slabd_cache *ca,
@@ -388,6 +448,7 @@ static void two_clients(int fd, void *arg)
 	test_handles(a, ca);
 	test_owner(a, b, ca);
 	test_two_threads(a, b, ca);
+	test_pass_on(a, b, ca);
 	test_misuse(a, b, ca, cb);
 	test_bulk(a, b, ca);
 	test_stale(a, b, ca, cb, &receiver);
