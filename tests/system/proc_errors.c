@@ -57,10 +57,12 @@ static void test_full(void)
 	static void *objects[100];
 	size_t n = fixture_take(cache, 60, objects);
 	size_t more;
+	/* Nothing is ready yet is not full. */
 	do {
 		more = slabd_alloc_bulk(cache, 100 - n, objects + n);
 		n += more;
-	} while (more > 0);
+	} while (more > 0 ||
+	         (n < 100 && strstr(slabd_last_error(), "is full") == NULL));
 	fixture_fails(n < 100, ENOMEM, "slabd_alloc_bulk of a full pool");
 	fixture_fails(slabd_alloc_node(cache, 0) == NULL, ENOMEM,
 	              "slabd_alloc_node of a full pool");
