@@ -177,7 +177,7 @@ __attribute__((cold, noinline)) static void *alloc_seen(struct cache *cache)
 
 void *slabd_alloc_slow_(slabd_cache *head)
 {
-	struct cache *cache = (struct cache *)head;
+	struct cache *cache = cache_of(head);
 	return cache_is_plain(cache) ? alloc_one(cache) : alloc_seen(cache);
 }
 
@@ -253,7 +253,7 @@ static bool is_on(const struct view *view, uint64_t word, int node)
 /* What lies on top of a magazine is taken wherever the thread runs by now. */
 void *slabd_alloc_node(slabd_cache *head, int node)
 {
-	struct cache *cache = (struct cache *)head;
+	struct cache *cache = cache_of(head);
 	struct slabd_mag_ *mag = slabd_mag_of_(head);
 	size_t n = mag->n;
 	void *object;
@@ -297,7 +297,7 @@ alloc_bulk_seen(struct cache *cache, size_t n, void **out)
 
 size_t slabd_alloc_bulk_slow_(slabd_cache *head, size_t n, void **out)
 {
-	struct cache *cache = (struct cache *)head;
+	struct cache *cache = cache_of(head);
 	size_t got = take_top(slabd_mag_of_(head), n, out);
 	struct slabd_mag_ *mag;
 	struct thread *self;

@@ -106,9 +106,10 @@ static struct cache *open_locked(struct slabd_pool *pool, uint32_t id)
 	int slot;
 	if (cache != NULL)
 		return cache;
-	cache = calloc(1, sizeof(*cache));
+	cache = aligned_alloc(_Alignof(struct cache), sizeof(*cache));
 	if (cache == NULL)
 		return error_set(ENOMEM, "no memory for a cache"), NULL;
+	memset(cache, 0, sizeof(*cache));
 	slot = process_take_slot(cache);
 	if (slot < 0) {
 		free(cache);
@@ -227,17 +228,17 @@ static bool is_open(const struct cache *cache)
 
 int slabd_cache_close(slabd_cache *head)
 {
-	struct cache *cache = (struct cache *)head;
+	struct cache *cache = cache_of(head);
 	struct slabd_pool *pool;
 	uint32_t id;
 	bool last;
 	int held;
-	if (cache == NULL)
+	if (head == NULL)
 		return error_set(EINVAL, "slabd_cache_close of no cache");
 	if (!is_open(cache))
 		return error_set(EINVAL, "slabd_cache_close of %p, which is no "
 		                 "open cache: it was closed already",
-		                 (void *)cache);
+		                 (void *)head);
 	if (!pool_alive(cache->pool))
 		return -1;
 	pool = cache->pool;
@@ -285,7 +286,7 @@ int slabd_cache_remove(slabd_pool *pool, const char *name)
 
 static const struct layout_cache *row_of(const slabd_cache *head)
 {
-	return ((const struct cache *)head)->row;
+	return cache_of(head)->row;
 }
 
 const char *slabd_cache_name(const slabd_cache *cache)
@@ -315,5 +316,5 @@ unsigned slabd_cache_flags(const slabd_cache *cache)
 
 slabd_pool *slabd_cache_pool(const slabd_cache *cache)
 {
-	return ((const struct cache *)cache)->pool;
+	return cache_of(cache)->pool;
 }

@@ -144,7 +144,7 @@ static bool is_far(const struct thread *self, const struct attachment *att,
 /* What another node has, first: it is all that comes here again and again. */
 void slabd_free_slow_(slabd_cache *head, void *object)
 {
-	struct cache *cache = (struct cache *)head;
+	struct cache *cache = cache_of(head);
 	struct thread *self = thread_there();
 	struct attachment *att = self != NULL ? self->last : NULL;
 	uintptr_t unit = (uintptr_t)object >> UNIT_SHIFT;
@@ -231,11 +231,11 @@ static bool put_run(struct cache *cache, size_t n, void *const *objects)
 
 void slabd_free_bulk_slow_(slabd_cache *cache, size_t n, void *const *objects)
 {
-	bool plain = cache_is_plain((struct cache *)cache);
+	bool plain = cache_is_plain(cache_of(cache));
 	int saved = errno;
 	while (n > 0) {
 		size_t run = n < SLABD_BULK_MAX_ ? n : SLABD_BULK_MAX_;
-		if (!plain || !put_run((struct cache *)cache, run, objects))
+		if (!plain || !put_run(cache_of(cache), run, objects))
 			for (size_t i = 0; i < run; i++)
 				slabd_free(cache, objects[i]);
 		objects += run;

@@ -5,7 +5,7 @@
 
 static void *alloc_slow(slabd_cache *head)
 {
-	struct slabd_pool *pool = ((struct cache *)head)->pool;
+	struct slabd_pool *pool = cache_of(head)->pool;
 	struct thread *self;
 	struct attachment *att;
 	void *object;

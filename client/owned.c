@@ -116,7 +116,7 @@ static int no_mapping(void)
 int slabd_cache_each(slabd_cache *head, unsigned client_id,
                      int (*call)(void *object, void *arg), void *arg)
 {
-	struct cache *cache = (struct cache *)head;
+	struct cache *cache = cache_of(head);
 	struct slabd_pool *pool = cache->pool;
 	struct owned walk;
 	uint32_t id;
@@ -172,7 +172,7 @@ static void set_out(uint64_t *out, uint64_t value)
 
 int slabd_cache_counts(slabd_cache *head, uint64_t *in_use, uint64_t *held)
 {
-	struct cache *cache = (struct cache *)head;
+	struct cache *cache = cache_of(head);
 	struct slabd_pool *pool = cache->pool;
 	uint64_t owned = 0;
 	uint64_t sum = 0;
@@ -199,7 +199,7 @@ int slabd_cache_counts(slabd_cache *head, uint64_t *in_use, uint64_t *held)
 
 int slabd_cache_totals(slabd_cache *head, uint64_t *owned, uint64_t *unowned)
 {
-	struct cache *cache = (struct cache *)head;
+	struct cache *cache = cache_of(head);
 	const struct view *view = &cache->pool->view;
 	uint64_t all = 0;
 	uint64_t n_free = 0;

@@ -23,7 +23,8 @@ static uint32_t look_at = LOOK_MORE; /* (L) */
 static struct slabd_mag_ none[SLABD_CACHES_MAX];
 __thread struct thread *thread_self_;
 
-__thread struct slabd_mag_ *slabd_mags_1_ = none;
+/* Where no magazine's n lies; see struct cache. */
+__thread struct slabd_mag_ *slabd_mags_1_ __attribute__((aligned(16))) = none;
 
 /* ---- attachments -------------------------------------------------------- */
 

@@ -30,6 +30,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "client/cached.h"
 #include "client/error.h"
 #include "client/link.h"
 #include "client/process.h"
@@ -43,22 +44,6 @@
 #define TABLE_BYTES (SLABD_CACHES_MAX * sizeof(struct slabd_mag_))
 #define TABLE_PART ((size_t)32 << 10)
 #define TABLE_PARTS ((TABLE_BYTES + TABLE_PART - 1) / TABLE_PART)
-
-struct depots;
-
-struct cache {
-	struct slabd_cache head;        /* (C) what the inline hit reads */
-	struct slabd_pool *pool;        /* (C) */
-	const uint64_t *plain; /* (C) at 0: forked, or watched (tools.h) */
-	const struct layout_cache *row; /* (C) */
-	uint32_t id;                    /* (C) */
-	uint32_t slot;                  /* (C) */
-	uint32_t refs;                  /* (L) */
-	bool strict;                    /* (C) */
-	uint32_t cap_max;               /* (C) see cap_most */
-	struct depots *depots[NODES_MAX]; /* (A) NULL -> depots_of's */
-	struct slabd_mag_ *local;         /* (A) NULL -> local_seen's */
-};
 
 struct remote { /* of any cache, on one other node; counted as it empties */
 	uint32_t n;            /* (A) stored by the owner; relaxed */
@@ -183,13 +168,6 @@ struct slabd_pool {
 	bool helper_left;                 /* (A) it is to touch nothing more */
 	struct slabd_pool *next;          /* (L) of those that are open */
 };
-
-/* Whether alloc and free have nothing to see to but themselves: the pool is
- * alive, and no tool watches. */
-static inline bool cache_is_plain(const struct cache *cache)
-{
-	return atom_load(cache->plain) != 0;
-}
 
 /* False, with errno ENOTCONN and the error line, in a forked child. */
 static inline bool pool_alive(const struct slabd_pool *pool)

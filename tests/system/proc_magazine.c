@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Magazines grow where they miss, shrink where they idle, and stay within the
  * thread's budget. */
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -135,6 +136,29 @@ static void test_fairness(slabd_pool *pool)
 	slabd_free(huge, live[0]);
 }
 
+static unsigned in_line(const void *at)
+{
+	return (uintptr_t)at % 64;
+}
+
+/* A load whose low 12 address bits are those of a store before it waits. */
+static void test_places(slabd_pool *pool)
+{
+	unsigned bad = 0;
+	for (unsigned i = 0; i < CACHES; i++) {
+		char name[16];
+		slabd_cache *cache;
+		unsigned n;
+		snprintf(name, sizeof(name), "placed-%u", i);
+		cache = fixture_cache(pool, name, 64);
+		n = in_line(&slabd_mag_of_(cache)->n);
+		bad += n == in_line(&cache->mag_) || n == in_line(&cache->map_);
+		bad += n == in_line(&slabd_mags_1_);
+		slabd_cache_close(cache);
+	}
+	tap_is(bad, 0, "nothing that a hit loads lies where it stores n");
+}
+
 int main(void)
 {
 	slabd_pool *pool;
@@ -144,6 +168,7 @@ int main(void)
 	pool = fixture_pool(&fixture);
 	test_growth(pool);
 	test_fairness(pool);
+	test_places(pool);
 	slabd_close(pool);
 	test_budget();
 	fixture_close(&fixture);
