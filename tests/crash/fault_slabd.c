@@ -21,7 +21,7 @@
 
 #define STRIDE_START 5
 #define STRIDE 2
-#define SLOW 4      /* times as far apart where each takes a second */
+#define SLOW 8      /* times as far apart where each takes a second */
 #define SANITIZED 3 /* times as far apart where code is many times longer */
 #define ERRORS 3
 

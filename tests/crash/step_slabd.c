@@ -16,8 +16,8 @@
 #include "tests/lib/rng.h"
 #include "tests/lib/scenario.h"
 
-#define KILLS 12          /* of a scenario, in each of three ways */
-#define KILLS_SANITIZED 6 /* whose code is many times longer */
+#define KILLS 7    /* of a scenario, in each of three ways */
+#define STRESSED 4 /* times as many */
 #define CUTS_WITHIN 16    /* stores of a take-over, about */
 #define NEVER UINT64_MAX
 
@@ -107,8 +107,8 @@ static void kill_all_over(const struct scenario *scenario)
 int main(int argc, char **argv)
 {
 	const char *lacks = ptrace_fault_lacks();
-	if (is_sanitized())
-		kills_max = KILLS_SANITIZED;
+	if (tap_rounds(8) > 8)
+		kills_max *= STRESSED;
 	every = wants_all();
 	tap_start(every ? 3000 : 800);
 	if (lacks != NULL) {

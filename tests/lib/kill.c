@@ -9,7 +9,8 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#define KILLS 300        /* an operation, as a rule */
+#define KILLS 150        /* an operation, as a rule */
+#define STRESSED 4       /* times as many */
 #define KILLS_SLOW 16    /* with a sanitizer, whose code is stepped too */
 #define ELSEWHERE 4000   /* instructions of which none is left out */
 #define ELSEWHERE_STRIDE 1000
@@ -41,6 +42,8 @@ void kill_start(int argc, char **argv, unsigned seconds)
 	}
 	if (is_sanitized())
 		kills_max = KILLS_SLOW;
+	if (tap_rounds(8) > 8)
+		kills_max *= STRESSED;
 	rng = rng_start("kill");
 	tap_note("%s", all ? "every place (--all)"
 	                   : "some places, from the seed on; --all: every one");
