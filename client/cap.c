@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/cap.h"
 
-#include "client/home.h"
+#include "client/credit.h"
 #include "client/magazine.h"
 #include "client/process.h"
 #include "client/thread.h"
@@ -49,7 +49,7 @@ static uint64_t above(int64_t all, uint64_t held)
 static uint64_t in_use(const struct slabd_pool *pool, bool near)
 {
 	uint64_t depots = atom_load(&pool->depot_bytes);
-	uint64_t credit = near ? 0 : home_credit(pool);
+	uint64_t credit = near ? 0 : credit_unused(pool);
 	depots = depots > credit ? depots - credit : 0;
 	return above(atom_load(&pool->net_bytes),
 	             atom_load(&pool->cap_bytes) + depots);
@@ -68,29 +68,32 @@ static uint64_t most_idle(const struct slabd_pool *pool)
 	            floors_of(pool));
 }
 
-/* A thread that passes objects on seems to have them in use still: it counts no
- * more than the process has. */
-static uint64_t limit_of(const struct attachment *att, uint32_t share,
-                         bool near)
+/* Whether a thread may hold so much as it misses a lot. */
+static bool is_busy(const struct attachment *att, uint64_t bytes)
 {
 	const struct slabd_pool *pool = att->pool;
-	uint64_t own =
-		above(atom_load(&att->taken_bytes), atom_load(&att->cap_bytes));
-	uint64_t bytes = most(atom_load(&pool->floor_bytes),
-	                      least(own, in_use(pool, near)) / share);
-	if (att->misses >= BUSY_MISSES &&
-	    atom_load(&pool->cap_bytes) <= most_idle(pool))
-		bytes = most(bytes,
-		             least(BUSY_BYTES, pool->max_bytes / BUSY_SHARE));
-	return least(bytes, pool->thread_bytes);
+	return att->misses >= BUSY_MISSES &&
+	       bytes <= least(BUSY_BYTES, pool->max_bytes / BUSY_SHARE) &&
+	       atom_load(&pool->cap_bytes) <= most_idle(pool);
 }
 
+/* A thread that passes objects on seems to have them in use still: it counts no
+ * more than the process has. That is looked at last: it may wait for others. */
 static bool is_below(const struct attachment *att, uint64_t bytes,
                      uint32_t share)
 {
-	return bytes <= atom_load(&att->pool->floor_bytes) ||
-	       bytes <= limit_of(att, share, true) ||
-	       bytes <= limit_of(att, share, false);
+	const struct slabd_pool *pool = att->pool;
+	uint64_t own;
+	if (bytes <= atom_load(&pool->floor_bytes))
+		return true;
+	if (bytes > pool->thread_bytes)
+		return false;
+	if (is_busy(att, bytes))
+		return true;
+	bytes *= share;
+	own = above(atom_load(&att->taken_bytes), atom_load(&att->cap_bytes));
+	return bytes <= own &&
+	       (bytes <= in_use(pool, true) || bytes <= in_use(pool, false));
 }
 
 static bool is_within(const struct attachment *att, uint32_t share)
@@ -106,7 +109,7 @@ static bool process_has_room(const struct slabd_pool *pool, uint64_t more)
 	if (over > 0 && over > in_use(pool, true) / GROW_SHARE &&
 	    over > in_use(pool, false) / GROW_SHARE)
 		return false;
-	return caps + atom_load(&pool->depot_bytes) <= home_limit(pool);
+	return caps + atom_load(&pool->depot_bytes) <= credit_limit(pool);
 }
 
 static bool has_room(const struct attachment *att, uint64_t more)

@@ -18,7 +18,7 @@
  *
  * and all threads as much as their floors come to, 1 MiB at least, and an
  * eighth of what the process has in use; a quarter of its floor each has in any
- * case. Depots and magazines together stay within home_limit.
+ * case. Depots and magazines together stay within credit_limit.
  *
  * Under want of room all magazines that miss come to hold as many bytes, and
  * what is large does not starve what is small. A cache for whose objects there

@@ -9,8 +9,8 @@
 #include "client/tools.h"
 #include "shm/atom.h"
 
-/* Units that are looked at all, where some of them are a bulk's. */
-#define NEAR_UNITS 8u
+/* Units that are looked at all, where some of them are a bulk's: a page's. */
+#define NEAR_UNITS 32u
 
 /* Holds an object for its own node; batches of no more than a magazine may
  * hold: the larger, the fewer. True when it sent some home. */
@@ -165,17 +165,18 @@ int slabd_fit_(const slabd_cache *cache, uint32_t key, size_t n,
                void *const *objects, uintptr_t apart)
 {
 	uintptr_t unit = slabd_unit_(objects[0]);
-	uintptr_t mask = apart | apart >> 1 | apart >> 2;
+	uintptr_t mask = apart | apart >> 1;
 	uint32_t other = 0;
 	if (apart >= SLABD_UNITS_)
 		return 0;
+	mask |= mask >> 2 | mask >> 4;
 	if (mask < NEAR_UNITS) {
-		for (uintptr_t i = 0; i <= mask; i++)
-			other |= slabd_key_(cache->map_, (unit & ~mask) + i) ^
-			         key;
-		if (other == 0)
+		uintptr_t at = unit & ~mask;
+		uintptr_t end = at + mask + 1;
+		while (at < end && slabd_key_(cache->map_, at) == key)
+			at++;
+		if (at == end)
 			return 1;
-		other = 0;
 	}
 	for (size_t i = 0; i < n; i++)
 		other |= slabd_key_(cache->map_, slabd_unit_(objects[i])) ^ key;

@@ -3,8 +3,8 @@
 
 #include <stdlib.h>
 
+#include "client/credit.h"
 #include "client/depot.h"
-#include "client/doorbell.h"
 #include "client/process.h"
 #include "client/reach.h"
 #include "client/tools.h"
@@ -12,13 +12,8 @@
 #include "shm/atom.h"
 
 #define DRAIN_STEP 4u /* halves, while others wait for the process's lock */
-#define CREDIT_BYTES (UINT64_C(512) << 10)
-#define CREDIT_SHARE 128u
 #define KEEP_CELLS 64u
 #define KEEP_BYTES (8u << 20)
-/* What a process may keep that has not claimed it: by the time it goes home its
- * lines have left the core. */
-#define KEEP_OTHERS (16 << 20)
 
 static uint64_t bytes_of(const struct cache *cache, uint32_t n)
 {
@@ -69,100 +64,6 @@ void home_note_claim(const struct cache *cache, uint32_t n,
 	view_count(&pool->view, pool->user.id, STAT_REFILLS, 1);
 	view_count(&pool->view, pool->user.id, STAT_REFILLED, n);
 	atom_add(&pool->net_bytes, (int64_t)bytes_of(cache, n));
-}
-
-/* Its budget, and a share of the pool: a quarter of what that has, so that who
- * only frees starves nobody, and half of what it may still grow by. Where
- * memory is short a sixteenth of what it has, and no more. */
-uint64_t home_limit(const struct slabd_pool *pool)
-{
-	const struct view *view = &pool->view;
-	uint64_t ready = 0;
-	uint64_t share;
-	for (uint32_t node = 0; node < view->geo.n_nodes; node++)
-		ready += atom_load(&view->nodes[node].resident_pages);
-	ready <<= view->geo.page_shift;
-	if (doorbell_is_short(&pool->link))
-		share = ready / 16;
-	else if (ready < pool->max_bytes)
-		share = ready / 4 + (pool->max_bytes - ready) / 2;
-	else
-		share = ready / 4;
-	return share < pool->process_bytes ? share : pool->process_bytes;
-}
-
-/* Whether the depots may hold so many bytes more. Who frees what others have
- * claimed keeps little of it, however large the pool. */
-static bool may_keep(const struct slabd_pool *pool, uint64_t bytes)
-{
-	uint64_t depots = atom_load(&pool->depot_bytes) + bytes;
-	int64_t net = atom_load(&pool->net_bytes);
-	if (depots > KEEP_OTHERS && (int64_t)depots > net)
-		return false;
-	return depots + atom_load(&pool->cap_bytes) <= home_limit(pool);
-}
-
-/* ---- what a shard may keep ----------------------------------------------- */
-
-/* What is asked for at a time: little of what the process may hold, or grow
- * by. */
-static uint64_t credit_step(const struct slabd_pool *pool)
-{
-	uint64_t least = pool->process_bytes < pool->max_bytes
-	                         ? pool->process_bytes
-	                         : pool->max_bytes;
-	least /= CREDIT_SHARE;
-	return least < CREDIT_BYTES ? least : CREDIT_BYTES;
-}
-
-/* Gives back what of a shard's credit is over so much. */
-static void credit_trim(struct slabd_pool *pool, struct shard *shard,
-                        uint64_t keep)
-{
-	int64_t over = atom_load(&shard->credit) - (int64_t)keep;
-	if (over <= 0)
-		return;
-	atom_add(&shard->credit, -over);
-	atom_add(&pool->depot_bytes, -(uint64_t)over);
-}
-
-/* Objects left a depot, or did not get there. */
-static void credit_back(struct slabd_pool *pool, struct shard *shard,
-                        uint64_t bytes)
-{
-	int64_t now = atom_add(&shard->credit, (int64_t)bytes) + (int64_t)bytes;
-	uint64_t step = credit_step(pool);
-	if (now > 2 * (int64_t)step)
-		credit_trim(pool, shard, step);
-}
-
-/* Whether a depot may have so many bytes more; they are taken for it. */
-static bool credit_take(struct slabd_pool *pool, struct shard *shard,
-                        uint64_t bytes)
-{
-	bool is_short = doorbell_is_short(&pool->link);
-	uint64_t more = credit_step(pool);
-	if (is_short)
-		credit_trim(pool, shard, 0);
-	if (atom_add(&shard->credit, -(int64_t)bytes) >= (int64_t)bytes)
-		return true;
-	if (is_short || more < bytes || !may_keep(pool, more))
-		more = bytes;
-	if (more == bytes && !may_keep(pool, bytes)) {
-		atom_add(&shard->credit, (int64_t)bytes);
-		return false;
-	}
-	atom_add(&pool->depot_bytes, more);
-	atom_add(&shard->credit, (int64_t)more);
-	return true;
-}
-
-uint64_t home_credit(const struct slabd_pool *pool)
-{
-	int64_t sum = 0;
-	for (uint32_t i = 0; i < PROCESS_SHARDS; i++)
-		sum += atom_load(&pool->shards[i].credit);
-	return sum > 0 ? (uint64_t)sum : 0;
 }
 
 /* One more; as told to slabd, by the batch. */
@@ -287,10 +188,10 @@ static bool put_in(struct cache *cache, struct depot *depot, uint32_t n,
 	struct slabd_pool *pool = cache->pool;
 	struct shard *shard = &pool->shards[process_shard];
 	uint64_t bytes = bytes_of(cache, n);
-	if (!credit_take(pool, shard, bytes))
+	if (!credit_take(pool, bytes))
 		return false;
 	if (!depot_put(depot, n, objects)) {
-		credit_back(pool, shard, bytes);
+		credit_back(pool, bytes);
 		return false;
 	}
 	count_part(pool, &shard->puts, STAT_DEPOT_PUTS);
@@ -301,12 +202,11 @@ static bool put_in(struct cache *cache, struct depot *depot, uint32_t n,
  * claims them does not fetch them from there. */
 static bool send_oldest(struct cache *cache, struct depot *depot)
 {
-	struct slabd_pool *pool = cache->pool;
 	void *oldest[DEPOT_HALF];
 	uint32_t n = depot_get_oldest(depot, DEPOT_HALF, oldest);
 	if (n == 0)
 		return false;
-	credit_back(pool, &pool->shards[process_shard], bytes_of(cache, n));
+	credit_back(cache->pool, bytes_of(cache, n));
 	home_send(cache, n, oldest);
 	return true;
 }
@@ -385,7 +285,7 @@ uint32_t home_get_back(struct cache *cache, uint32_t node, bool oldest,
 		n = get_of_any(depots, oldest, most, objects);
 	if (n == 0)
 		return 0;
-	credit_back(pool, shard, bytes_of(cache, n));
+	credit_back(pool, bytes_of(cache, n));
 	count_part(pool, &shard->gets, STAT_DEPOT_GETS);
 	return n;
 }
@@ -406,13 +306,11 @@ bool home_send_oldest(struct cache *cache, uint32_t node)
 
 bool home_drain(struct cache *cache)
 {
-	struct slabd_pool *pool = cache->pool;
 	bool any = false;
-	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
+	for (uint32_t node = 0; node < cache->pool->view.geo.n_nodes; node++)
 		while (home_send_oldest(cache, node))
 			any = true;
-	for (uint32_t i = 0; i < PROCESS_SHARDS; i++)
-		credit_trim(pool, &pool->shards[i], 0);
+	credit_trim(cache->pool);
 	return any;
 }
 
@@ -442,8 +340,7 @@ bool home_drain_pool(struct slabd_pool *pool)
 		if (*at != NULL)
 			sent = drain_one(at, sent);
 	process_unlock();
-	for (uint32_t i = 0; i < PROCESS_SHARDS; i++)
-		credit_trim(pool, &pool->shards[i], 0);
+	credit_trim(pool);
 	return sent > 0;
 }
 

@@ -19,9 +19,6 @@ void home_send_mixed(struct slabd_pool *pool, uint64_t bytes, uint32_t n,
 void home_note_claim(const struct cache *cache, uint32_t n,
                      void *const *objects);
 
-/* The most that the process may hold free, in depots and magazines. */
-uint64_t home_limit(const struct slabd_pool *pool);
-
 /* Puts objects that live on node into the depot. Where it is full, or hoards,
  * its oldest go home in their stead. */
 void home_put_away(struct cache *cache, uint32_t node, uint32_t n,
@@ -45,9 +42,6 @@ bool home_drain_pool(struct slabd_pool *pool);
 
 /* How many objects a cache's depots of a node hold. */
 uint64_t home_count(const struct cache *cache, uint32_t node);
-
-/* Of depot_bytes what no depot holds. Looks at what other threads write. */
-uint64_t home_credit(const struct slabd_pool *pool);
 
 /* Parts from and to depots that the stats do not have yet are added. */
 void home_uncounted(const struct slabd_pool *pool, uint64_t *gets,

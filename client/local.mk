@@ -12,6 +12,7 @@ libclient_la_SOURCES += client/cache.c client/cache.h client/cached.h
 libclient_la_SOURCES += client/opens.c client/opens.h
 libclient_la_SOURCES += client/cap.c client/cap.h
 libclient_la_SOURCES += client/connect.c client/connect.h
+libclient_la_SOURCES += client/credit.c client/credit.h
 libclient_la_SOURCES += client/depot.c client/depot.h
 libclient_la_SOURCES += client/doorbell.c client/doorbell.h
 libclient_la_SOURCES += client/error.c client/error.h

@@ -42,7 +42,9 @@ static struct base *base;
 
 uint64_t process_generation;
 __thread uint32_t process_shard;
-static uint32_t in_shard[PROCESS_SHARDS];
+__thread uint64_t process_shard_own;
+static uint32_t in_shard[PROCESS_SHARDS]; /* (L) */
+static bool shard_owned[PROCESS_SHARDS];  /* (L) */
 static struct cache *slots[SLABD_CACHES_MAX];
 
 void process_lock(void)
@@ -138,6 +140,7 @@ int process_start(void (*thread_end)(void *), void (*forget)(void))
 	pthread_mutex_lock(&at->wiped->start);
 	if (at->wiped->alive == 0) {
 		memset(in_shard, 0, sizeof(in_shard));
+		memset(shard_owned, 0, sizeof(shard_owned));
 		forget();
 		at->wiped->alive = ++process_generation;
 	}
@@ -164,12 +167,19 @@ uint32_t process_enter_shard(void)
 		if (in_shard[i] < in_shard[process_shard])
 			process_shard = i;
 	in_shard[process_shard]++;
-	return process_shard;
+	process_shard_own = 0;
+	if (shard_owned[process_shard])
+		return process_shard;
+	shard_owned[process_shard] = true;
+	process_shard_own = process_generation;
+	return process_shard | PROCESS_SHARD_OWN;
 }
 
 void process_leave_shard(uint32_t shard)
 {
-	in_shard[shard]--;
+	in_shard[shard & ~PROCESS_SHARD_OWN]--;
+	if ((shard & PROCESS_SHARD_OWN) != 0)
+		shard_owned[shard & ~PROCESS_SHARD_OWN] = false;
 }
 
 /* ---- slots -------------------------------------------------------------- */

@@ -26,19 +26,33 @@ bool process_give_way(void);
 #define PROCESS_SHARDS 8u
 extern __thread uint32_t process_shard
 	__attribute__((tls_model("initial-exec")));
+/* The generation in which the calling thread owns its shard: of the threads that
+ * share one, none or one. */
+extern __thread uint64_t process_shard_own
+	__attribute__((tls_model("initial-exec")));
+#define PROCESS_SHARD_OWN UINT32_C(0x80000000) /* in process_enter_shard's */
+
+static inline bool process_owns_shard(void)
+{
+	return process_shard_own == process_generation;
+}
 
 /* What the threads of a shard do to a process's books of a pool, apart from the
- * others': where they meet in one line, each waits for it. */
+ * others' and from what lies beside it: where they meet in one line, or in two
+ * that are fetched together, each waits for it. credit and own are bytes of
+ * depot_bytes that no depot holds. */
 struct shard {
-	int64_t credit; /* (A) bytes of depot_bytes that no depot holds */
+	char before[128];
+	int64_t own;    /* (A) stored by the shard's owner alone; relaxed */
+	int64_t credit; /* (A) all others' */
 	uint64_t gets; /* (A) parts from and to depots, all of them; relaxed: */
 	uint64_t puts; /*     whole batches of SHARD_BATCH are in the stats */
-	char apart[104];
+	char after[96];
 };
 #define SHARD_BATCH 64u
 
-/* The calling thread is one of the shard with the fewest, which is returned; a
- * thread is no longer. Under the lock. */
+/* The calling thread is one of the shard with the fewest, which is returned, with
+ * PROCESS_SHARD_OWN if it owns that; a thread is no longer. Under the lock. */
 uint32_t process_enter_shard(void);
 void process_leave_shard(uint32_t shard);
 

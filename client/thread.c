@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "client/credit.h"
 #include "client/home.h"
 #include "client/life.h"
 #include "client/magazine.h"
@@ -32,6 +33,8 @@ static uint32_t node_now(const struct slabd_pool *pool,
                          const struct attachment *att)
 {
 	int cpu;
+	if (pool->view.geo.n_nodes == 1)
+		return 0;
 	if (att->forced != NODE_FOLLOW)
 		return att->forced;
 	cpu = sched_getcpu();
@@ -152,6 +155,7 @@ void thread_leave(struct thread *thread, struct slabd_pool *pool)
 		return;
 	drop_all(thread, att, true);
 	magazine_drop_remote(att);
+	credit_leave(pool, thread->shard);
 	att->idle = false;
 	/* In this order: a child forked in between frees what is left of it. */
 	remote = att->remote;
@@ -287,6 +291,7 @@ static void retire(struct thread *self)
 {
 	thread_self_ = NULL;
 	slabd_mags_1_ = none;
+	process_shard_own = 0;
 	free_thread(self);
 }
 

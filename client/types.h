@@ -12,6 +12,7 @@
  *   process   the lock, the slots; which generation of forks this is
  *   opens     what slabd is told of caches that were closed
  *   reach     which of a pool's pages are accessible
+ *   credit    what the process may keep in its depots
  *   home      objects between the process and the slabs: depots, claims, frees
  *   magazine  one magazine: its capacity, its older half, its end
  *   thread    the calling thread, its attachments, its end

@@ -81,6 +81,7 @@ unit_tests += tests/unit/daemon/test_users
 unit_tests += tests/unit/daemon/test_walks
 unit_tests += tests/unit/daemon/test_wants
 # Threads that race: TAP of their own, for the thread sanitizer.
+tap_programs += tests/unit/client/race_credit
 tap_programs += tests/unit/client/race_depot
 tap_programs += tests/unit/client/race_stopped
 tap_programs += tests/unit/client/race_way
