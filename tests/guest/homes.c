@@ -15,7 +15,7 @@
 
 #define OBJECT_BYTES 32768u
 #define PER_MIB ((1u << 20) / OBJECT_BYTES)
-#define OBJECTS_MAX 4096
+#define OBJECTS_MAX 65600
 
 static int nodes[FIXTURE_NODES_MAX];
 static unsigned n_nodes;

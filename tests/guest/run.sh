@@ -20,6 +20,7 @@ Boots a virtual machine and runs the tests that fit it (tests/guest/test_*.sh).
                    memory can be taken away
   --shape systemd  two nodes and a small Debian, in which systemd runs slabd
                    as it is installed
+  --shape giant    two nodes with pages of 1 GiB
   --seconds S      the machine's time limit, 30 to 7200 (2400)
   --shell          a shell in the machine, its programs in /guest, instead of
                    the tests; Ctrl-A X ends it
@@ -41,8 +42,8 @@ while (($#)); do
 	--help | -h) help && exit 0 ;;
 	--shell) shell=1 ;;
 	--shape)
-		[[ ${2-} = four || ${2-} = six || ${2-} = systemd ]] ||
-			refuse "--shape \"${2-}\": four, six or systemd"
+		[[ ${2-} = four || ${2-} = six || ${2-} = systemd || ${2-} = giant ]] ||
+			refuse "--shape \"${2-}\": four, six, systemd or giant"
 		shape=$2
 		shift
 		;;
@@ -192,6 +193,7 @@ make_small_root() {
 # ---- machine ---------------------------------------------------------------
 guest_files=()
 guest_programs=(homes threads nearest orphan migrate burst local)
+needed_mib=0 # of memory that this machine is to have free
 needed=(qemu-system-x86_64 busybox cpio jq dpkg-deb)
 # The processor lacks what makes emulation slow.
 machine=(-cpu "qemu64,+rdrand" -machine pc -nodefaults -display none -no-reboot
@@ -209,6 +211,10 @@ at_distances() {
 		machine+=(-numa "dist,src=$1,dst=$2,val=$3")
 		shift 3
 	done
+}
+
+free_mib() {
+	awk '/^MemAvailable:/ { print int($2 / 1024) }' /proc/meminfo
 }
 
 # The shape's own: make_root, which fills $root, packs it as $dir/initramfs and
@@ -249,6 +255,8 @@ show_console() {
 for program in "${needed[@]}"; do
 	command -v "$program" >/dev/null || skip "$program is not installed"
 done
+(($(free_mib) >= needed_mib)) ||
+	skip "$needed_mib MiB of free memory are needed"
 mkdir -p "$dir" || exit 1
 exec 9>"$dir/lock"
 flock -n 9 || fail "another run is going on in build/guest/$shape"
