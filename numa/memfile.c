@@ -27,6 +27,7 @@
 #define SMALL_BYTES 4096u /* pages of what is not hugetlb, at the least */
 #define SMALL_PAGES 512u  /* of them in a page */
 #define CHUNK_BYTES (UINT64_C(64) << 20) /* between two progress calls */
+#define EMPTY_BYTES (INT64_C(1) << 30) /* of a file, at one time */
 #define MASK_NODES 4096
 #define MASK_WORD_BITS (8 * sizeof(unsigned long))
 #define MASK_WORDS (MASK_NODES / MASK_WORD_BITS)
@@ -409,15 +410,20 @@ int memfile_punch(const struct memfile *file, uint64_t first_page,
 	return r;
 }
 
-int memfile_empty(int fd)
+int memfile_empty(int fd, void (*emptied)(void))
 {
 	struct stat st;
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return fd < 0 ? -EBADF : -errno;
-	return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
-	                 st.st_size) < 0
-	               ? -errno
-	               : 0;
+	for (off_t at = 0; at < st.st_size; at += EMPTY_BYTES) {
+		off_t left = st.st_size - at;
+		if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		              at, left < EMPTY_BYTES ? left : EMPTY_BYTES) < 0)
+			return -errno;
+		if (emptied)
+			emptied();
+	}
+	return 0;
 }
 
 /* What was allocated counts as a hole until somebody looked. */

@@ -57,8 +57,9 @@ int memfile_where(const struct memfile *file, uint64_t page, int *os_node);
 int memfile_move(const struct memfile *file, uint64_t page, int from_os_node,
                   uint64_t *ns);
 
-/* Takes all memory of a file away. 0 or -errno. */
-int memfile_empty(int fd);
+/* Takes all memory of a file away, and calls emptied after each part, of a second
+ * at the most, unless it is NULL. 0 or -errno. */
+int memfile_empty(int fd, void (*emptied)(void));
 
 int memfile_punch(const struct memfile *file, uint64_t first_page,
                    uint64_t n_pages);

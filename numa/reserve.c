@@ -414,7 +414,7 @@ void reserve_drop_all(struct backing *backing, unsigned first, unsigned n)
 	for (unsigned i = first; i < first + n; i++) {
 		struct backing_node *node = &backing->node[i];
 		if (backing->unused)
-			(void)memfile_empty(node->fd);
+			(void)memfile_empty(node->fd, backing->emptied);
 		if (node->fd >= 0)
 			close(node->fd);
 		node->fd = -1;

@@ -82,6 +82,7 @@ struct backing {
 	/* Nobody maps its files: they are emptied as they close, as the manager
 	 * closes its copies when it likes. */
 	bool unused;
+	void (*emptied)(void); /* a part of one has been; or NULL */
 	unsigned max_percent;
 	const struct topo *topo;
 	char sysfs[128];

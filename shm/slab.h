@@ -153,13 +153,13 @@ int slab_reclaim_srv(const struct view *view, uint32_t head);
 int slab_lend_srv(const struct view *view, uint32_t head, uint32_t list);
 
 /*
- * Gives a slab, whose page was moved, another home; it goes on the new home's
- * list unless it is lent. Takes no lease, since a client may stand still with
+ * Gives a slab, whose page was moved, another home, and puts it on a list: that of
+ * the new home, unless it is lent. Takes no lease, since a client may stand still with
  * it: a claim under it at the same time takes free tags as ever, and may set a
  * bit on the list that the slab came from, which the next claim there clears.
  * 0, or -EINVAL: no slab begins here.
  */
-int slab_rehome_srv(const struct view *view, uint32_t head, uint32_t home);
+int slab_rehome_srv(const struct view *view, uint32_t head, uint32_t home, uint32_t list);
 
 /* What slab_repair_srv met. */
 enum slab_repair {

@@ -107,13 +107,13 @@ int slab_lend_srv(const struct view *view, uint32_t head, uint32_t list)
 	return 0;
 }
 
-int slab_rehome_srv(const struct view *view, uint32_t head, uint32_t home)
+int slab_rehome_srv(const struct view *view, uint32_t head, uint32_t home,
+                    uint32_t list)
 {
 	uint64_t word = atom_load(&view->words[head]);
 	if (view_cache(view, WORD_CACHE(word)) == NULL || WORD_BACK(word) != 0)
 		return -EINVAL;
-	place(view, head, word, home,
-	      WORD_LIST(word) == WORD_HOME(word) ? home : WORD_LIST(word));
+	place(view, head, word, home, list);
 	return 0;
 }
 

@@ -13,6 +13,7 @@
 #include "daemon/pool/looks.h"
 
 #define MENDED_MS 2    /* until a pool's shared file may be whole again */
+#define MENDED_NS CLOCK_S /* for which that is waited for */
 #define HELD_LOOK_MS 1 /* between looks for clients' answers */
 #define SLICE_NS CLOCK_MS
 
@@ -157,12 +158,27 @@ static bool is_counted(struct report *r, const struct report_way *way)
 	return !wait;
 }
 
+/* Leaves out the pools whose tags are not to be read: while their shared files are
+ * made whole, which a client's call may hold up. False: it may be soon. */
+static bool take_whole(struct report *r)
+{
+	unsigned n = 0;
+	bool waits = clock_ns() - r->job->asked_ns < MENDED_NS;
+	for (unsigned i = 0; i < r->n; i++)
+		if (holes_guard(r->pool[i]))
+			r->pool[n++] = r->pool[i];
+	if (n < r->n && waits)
+		return false;
+	r->n = n;
+	return true;
+}
+
 json_t *report_build(void *server, const struct admin_query *query, int *status)
 {
 	const struct report_way *way = query->how;
 	struct report r = {server, query, status, .job = job_of(server, query)};
 	const char *name = admin_query_get(query, "pool");
-	bool whole = true;
+	bool whole;
 	if (r.job == NULL) {
 		*status = HTTP_INTERNAL;
 		return NULL;
@@ -170,10 +186,14 @@ json_t *report_build(void *server, const struct admin_query *query, int *status)
 	for (unsigned i = 0; i < r.server->n_pools; i++)
 		if (!name || strcmp(r.server->pools[i].name, name) == 0)
 			r.pool[r.n++] = &r.server->pools[i];
-	for (unsigned i = 0; i < r.n; i++)
-		whole &= holes_guard(r.pool[i]);
 	if (name && r.n == 0)
 		no_pool(&r, name);
+	whole = take_whole(&r);
+	if (whole && name && r.n == 0 && report_good(&r))
+		report_fail(&r, HTTP_SERVUNAVAIL,
+		            "the pool's shared file is being made whole, and a "
+		            "client's call holds it",
+		            "end the pool's clients");
 	if (!report_good(&r))
 		return r.error;
 	if (!whole)

@@ -15,6 +15,7 @@
 #include "daemon/base/proc.h"
 #include "daemon/base/stop.h"
 #include "daemon/manager/fdstore.h"
+#include "daemon/manager/notify.h"
 #include "daemon/pool/caches.h"
 #include "daemon/pool/clients.h"
 #include "daemon/pool/keep.h"
@@ -30,6 +31,8 @@
 #include "numa/migrate.h"
 #include "shm/lease.h"
 #include "shm/slab.h"
+
+#define PURGE_BYTES (UINT64_C(1) << 30) /* at one time */
 
 /* ---- checks, which touch nothing ---------------------------------------- */
 
@@ -242,6 +245,30 @@ static int take_data(struct pool *pool, bool may_reserve)
 
 /* ---- books --------------------------------------------------------------- */
 
+/* What clients made a file hold meanwhile may take long to go. */
+static void say_purged(void)
+{
+	static int64_t said_ns;
+	int64_t now_ns = clock_ns();
+	if (now_ns - said_ns < CLOCK_S)
+		return;
+	said_ns = now_ns;
+	notify_progress("making room in files that were kept");
+}
+
+/* Pages of a file that the pool has not. Told to stop: their files are about to be
+ * emptied, or left as they are. */
+static void purge(struct pool *pool, uint32_t node, uint64_t from, uint64_t end)
+{
+	uint64_t most = PURGE_BYTES >> pool->view.geo.page_shift;
+	while (from < end && !stop_is_due()) {
+		uint64_t n = end - from < most ? end - from : most;
+		backing_purge(&pool->backing, node, from, n);
+		from += n;
+		say_purged();
+	}
+}
+
 /* Enters the pages of a node's file as the control file has them. Those that
  * were faulted in and not noted, or noted as gone and not given back yet, are
  * given back: the kernel does not tell which pages of huge ones a file has, so all
@@ -263,9 +290,7 @@ static void note_pages(struct pool *pool, uint32_t node)
 		while (page < first + n &&
 		       pages_node_of(&pool->pages, page) == NODE_NONE)
 			page++;
-		if (page > from)
-			backing_purge(&pool->backing, node, from - first,
-			              page - from);
+		purge(pool, node, from - first, page - first);
 	}
 }
 
@@ -366,7 +391,8 @@ static int give_up(struct pool *pool, const char *why)
 	atom_store_release(&pool->journal->state, (uint32_t)JOURNAL_MAKING);
 	/* Nobody uses its files, of which there are copies. */
 	for (unsigned i = 0; i < pool->topo->n_nodes; i++)
-		(void)memfile_empty(keep_peek(pool->name, KEEP_NODES + i));
+		(void)memfile_empty(keep_peek(pool->name, KEEP_NODES + i),
+		                    say_purged);
 	ledger_pay(pool->journal, pool->topo, false);
 	keep_forget(pool);
 	pool_destroy(pool);

@@ -125,13 +125,14 @@ static bool is_noted(struct pool *pool, uint32_t id)
 
 int clients_take(struct pool *pool, int32_t pid, uint32_t uid, const char *comm)
 {
+	uint32_t most = meta_ids(pool);
 	uint32_t id = pool->last_id;
 	uint32_t skipped = 0;
 	if (pool->n_clients >= pool->config->max_clients)
 		return -EAGAIN;
 	for (uint32_t i = 1; i <= CLIENT_ID_MAX; i++) {
 		id = id % CLIENT_ID_MAX + 1;
-		if (clients_state(pool, id) != CLIENT_FREE)
+		if (id > most || clients_state(pool, id) != CLIENT_FREE)
 			continue;
 		if (clients_epoch(pool, id) > 0 && skipped < SKIPPED_MAX &&
 		    is_noted(pool, id)) {

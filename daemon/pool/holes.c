@@ -8,6 +8,7 @@
 #include "daemon/pool/blame.h"
 #include "daemon/pool/late.h"
 #include "daemon/pool/lists.h"
+#include "daemon/pool/mend.h"
 #include "daemon/pool/meta.h"
 #include "numa/memfile.h"
 
@@ -15,7 +16,6 @@
 #define REFILL_SAID UINT64_MAX /* refill_page: from the first one on */
 #define PURGE_PAGES 32u    /* punched in one go */
 #define SMALL_PAGES 4096u  /* the same, of the shared file */
-#define SLICE_NS CLOCK_MS /* for what the loop does itself, at one time */
 #define REST_MIN_NS CLOCK_S   /* after one that failed */
 #define REST_MAX_NS (64 * CLOCK_S)
 
@@ -396,25 +396,10 @@ static bool refill(struct pool *pool, uint32_t file)
 	return begin(pool, &job);
 }
 
-/* Whether there is more. */
-static bool mend_some(struct pool *pool)
-{
-	int64_t until_ns = clock_ns() + SLICE_NS;
-	bool lost;
-	int r = 0;
-	if (pool->mend.list == 0)
-		r = meta_mend_some(pool, until_ns, &lost);
-	if (r == 0)
-		r = lists_mend_some(pool, until_ns);
-	if (r < 0)
-		log_error("pool %s: there is no memory for them", pool->name);
-	return r > 0;
-}
-
 /* First of all nobody new comes in. Whether there is more. */
 static bool set_aside(struct pool *pool, const struct holes_count *count)
 {
-	if (!pool->mend.runs && pool->mend.list == 0)
+	if (!pool->mending)
 		blame_say(pool, pool->view.geo.n_nodes,
 		          count->due_bytes - count->held_bytes,
 		          "of its owner tags and lists were taken away");
@@ -434,8 +419,7 @@ static bool set_aside(struct pool *pool, const struct holes_count *count)
 /* What a client adds meanwhile does not hide it. */
 static bool lacks_tags(const struct pool *pool, const struct holes_count *count)
 {
-	return pool->mend.runs || pool->mend.list > 0 ||
-	       count->held_bytes < count->due_bytes;
+	return pool->mending || count->held_bytes < count->due_bytes;
 }
 
 static bool look_at_shared(struct pool *pool)
@@ -474,8 +458,11 @@ static bool look_at(struct pool *pool, unsigned file)
 bool holes_guard(struct pool *pool)
 {
 	struct holes_count count;
-	return holes_count(pool, pool->view.geo.n_nodes, &count) < 0 ||
-	       !lacks_tags(pool, &count) || !set_aside(pool, &count);
+	if (holes_count(pool, pool->view.geo.n_nodes, &count) < 0 ||
+	    !lacks_tags(pool, &count))
+		return true;
+	(void)set_aside(pool, &count);
+	return !pool->mending;
 }
 
 bool holes_take_more(struct pool *pool)

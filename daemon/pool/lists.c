@@ -125,6 +125,8 @@ int lists_need(struct pool *pool, uint32_t n_caches, int64_t until_ns)
 	int r = 0;
 	if (n_caches <= pool->head->ready_lists)
 		return 0;
+	if (!work_is_free(pool, WORK_SHARED))
+		return -EAGAIN;
 	/* One question for all, as the answer takes long. */
 	if (!meta_may(pool, lacking(pool, list, n)))
 		return -ENOMEM;

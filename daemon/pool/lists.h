@@ -19,7 +19,8 @@
 int lists_open(struct pool *pool);
 
 /* The summaries of the first n_caches caches' lists: one list's at least, and as
- * many as there is time for. 0, LISTS_E_LATER: there are more, or -errno. */
+ * many as there is time for. 0, LISTS_E_LATER: there are more, or -errno as
+ * meta_need. */
 #define LISTS_E_LATER 1
 int lists_need(struct pool *pool, uint32_t n_caches, int64_t until_ns);
 

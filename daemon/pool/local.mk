@@ -17,6 +17,8 @@ libdaemon_la_SOURCES += \
 	daemon/pool/extent.h \
 	daemon/pool/holes.c \
 	daemon/pool/holes.h \
+	daemon/pool/mend.c \
+	daemon/pool/mend.h \
 	daemon/pool/journal.c \
 	daemon/pool/journal.h \
 	daemon/pool/nodes.c \

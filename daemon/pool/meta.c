@@ -183,12 +183,14 @@ void meta_ready_ids(struct pool *pool, uint32_t id)
 {
 	uint32_t ahead = ids_ahead(pool);
 	uint32_t want = (uint32_t)min(id + (uint64_t)ahead, CLIENT_ID_MAX);
-	if (id + ahead / 2 <= ready_id(pool) || want <= ready_id(pool))
-		return;
-	if (need_ids(pool, want) != -EAGAIN || id <= ready_id(pool))
-		return;
-	meta_settle(pool);
-	(void)need_ids(pool, want);
+	if (id + ahead / 2 > ready_id(pool) && want > ready_id(pool))
+		(void)need_ids(pool, want);
+}
+
+uint32_t meta_ids(const struct pool *pool)
+{
+	return work_is_taken(pool, WORK_SHARED) ? ready_id(pool)
+	                                        : CLIENT_ID_MAX;
 }
 
 int meta_make(struct pool *pool)
@@ -225,10 +227,9 @@ static bool next_hole(const struct pool *pool, const struct meta_range *range,
 /* Tags that are gone say of no object that it is free, so that nobody gets what
  * may be in use: those slabs are out of use for good. 1: there was no time for all
  * of the part. */
-static int mend(struct pool *pool, enum meta_part part, int64_t until_ns,
-                bool *lost)
+static int mend(struct pool *pool, enum meta_part part, struct meta_range range,
+                int64_t until_ns, bool *lost)
 {
-	struct meta_range range = meta_range(pool, part);
 	uint64_t *end = &pool->mend.at;
 	uint64_t hole;
 	*end = *end > range.from ? *end : range.from;
@@ -247,7 +248,8 @@ static int mend(struct pool *pool, enum meta_part part, int64_t until_ns,
 	return 0;
 }
 
-int meta_mend_some(struct pool *pool, int64_t until_ns, bool *lost)
+int meta_mend_some(struct pool *pool, const struct meta_range *range,
+                   int64_t until_ns, bool *lost)
 {
 	int r = 0;
 	*lost = false;
@@ -255,7 +257,8 @@ int meta_mend_some(struct pool *pool, int64_t until_ns, bool *lost)
 		pool->mend.part = META_PARTS;
 	pool->mend.runs = true;
 	while (r == 0 && pool->mend.part > 0) {
-		r = mend(pool, pool->mend.part - 1, until_ns, lost);
+		unsigned part = pool->mend.part - 1;
+		r = mend(pool, part, range[part], until_ns, lost);
 		if (r == 0) {
 			pool->mend.part--;
 			pool->mend.at = 0;
@@ -268,9 +271,17 @@ int meta_mend_some(struct pool *pool, int64_t until_ns, bool *lost)
 	return r;
 }
 
+void meta_ranges(const struct pool *pool, struct meta_range range[META_PARTS])
+{
+	for (unsigned part = 0; part < META_PARTS; part++)
+		range[part] = meta_range(pool, part);
+}
+
 int meta_mend(struct pool *pool, bool *lost)
 {
-	return meta_mend_some(pool, INT64_MAX, lost);
+	struct meta_range range[META_PARTS];
+	meta_ranges(pool, range);
+	return meta_mend_some(pool, range, INT64_MAX, lost);
 }
 
 uint64_t meta_due(const struct pool *pool)
@@ -289,9 +300,4 @@ struct work_range meta_excess(const struct pool *pool, enum meta_part part)
 	return (struct work_range){
 		range.ready >> META_PUNCH_SHIFT,
 		(range.end - range.ready) >> META_PUNCH_SHIFT};
-}
-
-void meta_settle(struct pool *pool)
-{
-	work_settle(pool, WORK_SHARED);
 }

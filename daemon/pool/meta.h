@@ -58,17 +58,19 @@ uint64_t meta_due(const struct pool *pool);
  * no object is free. *lost: of tags or leases, which nothing tells. 0 or -errno. */
 int meta_mend(struct pool *pool, bool *lost);
 
-/* The same for a while, a part at least. 1: there is more; lost so far. */
-int meta_mend_some(struct pool *pool, int64_t until_ns, bool *lost);
+/* The same for a while, a part at least, by whoever has the file's row: ranges are
+ * those of meta_ranges, of that time. 1: there is more; lost so far. */
+int meta_mend_some(struct pool *pool, const struct meta_range *range,
+                   int64_t until_ns, bool *lost);
+void meta_ranges(const struct pool *pool, struct meta_range range[META_PARTS]);
 
 /* What is beyond it of one part, in units of holes. */
 struct work_range meta_excess(const struct pool *pool, enum meta_part part);
 
-/* Waits until no job takes away what is beyond what is ready: for what can't come
- * back later. */
-void meta_settle(struct pool *pool);
-
-/* For an id that is to be handed out, and some ahead of it. */
+/* For an id that is to be handed out, and some ahead of it; and the highest one
+ * that may be: as long as a job has the shared file none whose rows are not
+ * ready. */
 void meta_ready_ids(struct pool *pool, uint32_t id);
+uint32_t meta_ids(const struct pool *pool);
 
 #endif

@@ -11,10 +11,13 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
+#include "daemon/manager/notify.h"
 #include "daemon/pool/ledger.h"
+#include "numa/memfile.h"
 
 #define LOANS_MAX 65536u
 #define SAY_AGAIN_NS (60 * CLOCK_S)
+#define EMPTIED_SAID_NS CLOCK_S
 
 /* ---- what slabctl and the kernel decide ---------------------------------- */
 
@@ -131,10 +134,30 @@ void pool_close(struct pool *pool)
 	free((void *)(uintptr_t)pool->own_topo);
 }
 
+/* A long end is told, as it would be taken for a hang. */
+static void say_emptied(void)
+{
+	static int64_t said_ns;
+	static unsigned parts;
+	int64_t now_ns = clock_ns();
+	parts++;
+	if (said_ns == 0)
+		said_ns = now_ns;
+	if (now_ns - said_ns < EMPTIED_SAID_NS)
+		return;
+	said_ns = now_ns;
+	log_info("memory goes back: %u GiB of the files have been looked through",
+	         parts);
+	notify_progress("giving memory back: %u GiB looked through", parts);
+}
+
 void pool_destroy(struct pool *pool)
 {
 	if (pool->work_done != NULL)
 		pool->work_done(pool);
+	pool->backing.emptied = say_emptied;
+	if (pool->backing.unused)
+		(void)memfile_empty(pool->shared_fd, say_emptied);
 	backing_close(&pool->backing);
 	if (pool->journal != NULL)
 		ledger_remove(pool->journal);

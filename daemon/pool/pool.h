@@ -96,7 +96,7 @@ struct pool {
 	uint64_t promised[TOPO_NODES_MAX], promise_page;
 	struct { uint64_t at, list; uint32_t part; bool runs; } mend; /* meta.c */
 	int64_t holes_rest_ns; /* none begins until then, as holes_failed did */
-	bool grow_again, holes_more, purge_said; /* jobs ended, there is more */
+	bool grow_again, holes_more, purge_said, mending; /* jobs: there is more */
 	uint32_t holes_failed, suspects, suspect; /* clients since then; one */
 	uint64_t told_drops, told_strays; /* clients and the log were told of */
 	bool adopted, max_waits; /* it was taken over; its max can't be had yet */

@@ -155,6 +155,28 @@ int slabs_return(struct pool *pool, uint32_t head)
 
 /* ---- moved with their page ----------------------------------------------- */
 
+/* The list of a slab that is at home on another node from now on: that of its new
+ * home, unless it is lent. */
+static uint32_t list_at(uint64_t word, uint32_t home)
+{
+	return WORD_LIST(word) == WORD_HOME(word) ? home : WORD_LIST(word);
+}
+
+/* Its place there has memory before the slab comes, but while a job has the shared
+ * file: until it is returned it is lent to where it was, then. Without memory the
+ * bit itself takes some. */
+static void rehome(struct pool *pool, uint32_t head, uint64_t word, uint32_t to)
+{
+	uint32_t list = list_at(word, to);
+	if (lists_need_bit(pool, WORD_CACHE(word), list, head) == -EAGAIN)
+		list = WORD_LIST(word);
+	slab_rehome_srv(&pool->view, head, to, list);
+	if (list == to)
+		loans_drop(&pool->loans, head);
+	else
+		loans_add(&pool->loans, head, clock_ns());
+}
+
 void slabs_rehome(struct pool *pool, uint64_t page, uint32_t to)
 {
 	uint32_t unit = (uint32_t)(page * pool->pages.page_units);
@@ -166,17 +188,8 @@ void slabs_rehome(struct pool *pool, uint64_t page, uint32_t to)
 		if (WORD_CACHE(word) == 0 || WORD_BACK(word) != 0)
 			continue;
 		count(pool, unit, word, -1);
-		/* Without memory for it, the bit itself takes some. */
-		if (lists_need_bit(pool, WORD_CACHE(word), to, unit) ==
-		    -EAGAIN) {
-			meta_settle(pool);
-			(void)lists_need_bit(pool, WORD_CACHE(word), to, unit);
-		}
-		slab_rehome_srv(&pool->view, unit, to);
-		word = pool->view.words[unit];
-		count(pool, unit, word, 1);
-		if (WORD_LIST(word) == to)
-			loans_drop(&pool->loans, unit);
+		rehome(pool, unit, word, to);
+		count(pool, unit, pool->view.words[unit], 1);
 	}
 }
 
@@ -199,7 +212,7 @@ int slabs_adopt(struct pool *pool, uint32_t head)
 	(void)tags_pad_srv(slab_tags(&pool->view, head), row->n_objs,
 	                   slab_lines(row));
 	if (node != WORD_HOME(word))
-		slab_rehome_srv(&pool->view, head, node);
+		slab_rehome_srv(&pool->view, head, node, list_at(word, node));
 	else
 		slab_relist_any(&pool->view, head);
 	word = pool->view.words[head];

@@ -407,6 +407,11 @@ void door_close(int fd, const char *name)
 	close(fd);
 }
 
+void door_release(int fd)
+{
+	hand_to_closer(fd, NULL);
+}
+
 void door_close_listener(int fd)
 {
 	int sock;

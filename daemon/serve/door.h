@@ -43,6 +43,9 @@ ssize_t door_peek(int fd, void *into, size_t bytes, bool *cut, bool *brings);
  * descriptor store, if it is not NULL. -1 is fine. */
 void door_close(int fd, const char *name);
 
+/* Closes what is no connection, beside the loop. */
+void door_release(int fd);
+
 /* Closes a listening socket, with those who wait in its backlog. */
 void door_close_listener(int fd);
 

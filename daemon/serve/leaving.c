@@ -1,12 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/serve/leaving.h"
 
+#include <fcntl.h>
+
 #include "daemon/balance/balance.h"
+#include "daemon/balance/trim.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/manager/lastconf.h"
+#include "daemon/pool/holes.h"
 #include "daemon/pool/keep.h"
+#include "daemon/pool/work.h"
+#include "daemon/serve/door.h"
 #include "daemon/serve/peer.h"
+
+#define AGAIN_NS (10 * CLOCK_MS)
 
 void leaving_configure(struct config_pool *config, const char *name)
 {
@@ -37,20 +45,52 @@ static bool has_any(const struct peer *peer, const struct pool *pool)
 	return peer != NULL;
 }
 
+/* Its pages go back in the crew's time, not in that of other pools. When to look
+ * again, 0 at once; -1: they are gone. */
+static int64_t give_pages(struct pool *pool)
+{
+	static struct balance_trim trim;
+	static const struct pool *trimmed;
+	if (!holes_guard(pool))
+		return AGAIN_NS;
+	if (trimmed != pool)
+		trim_begin(pool, PLAN_NONE, &trim);
+	trimmed = pool;
+	if (trim_some(pool, &trim))
+		return trim.waits ? AGAIN_NS : 0;
+	if (work_is_under_way(pool))
+		return AGAIN_NS;
+	trimmed = NULL;
+	return -1;
+}
+
+/* What the shared file has goes with its last descriptor. */
+static void end(struct pool *pool)
+{
+	int shared = fcntl(pool->shared_fd, F_DUPFD_CLOEXEC, 0);
+	balance_done(pool);
+	keep_or_destroy(pool, false);
+	if (shared >= 0)
+		door_release(shared);
+}
+
 int64_t leaving_close(struct server *server)
 {
 	while (server->n_pools > 0) {
 		struct pool *pool = &server->pools[server->n_pools - 1];
+		int64_t again_ns;
 		if (!pool->config->leaving)
 			return -1;
 		/* The ids of the dead rest a while. */
 		if (has_any(server->peers, pool) || has_any(server->dead, pool))
 			return pool->n_clients > 0 ? -1 : CLOCK_S;
+		again_ns = give_pages(pool);
+		if (again_ns >= 0)
+			return again_ns;
 		log_info("pool %s is no longer in slabd.conf, and nobody has "
 		         "it: its memory goes back", pool->name);
 		server->n_pools--;
-		balance_done(pool);
-		keep_or_destroy(pool, false);
+		end(pool);
 	}
 	return -1;
 }

@@ -97,7 +97,7 @@ tap_scripts += tests/unit/test_steps.sh
 # The time is the test's to say: tests/lib/clock.h.
 tests_unit_daemon_race_crew_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pthread_create
 work_gate_sources = tests/unit/daemon/work_gate.c tests/unit/daemon/work_gate.h
-work_gate_ldflags = $(AM_LDFLAGS) -Wl,--wrap=backing_grow,--wrap=memfile_punch
+work_gate_ldflags = $(AM_LDFLAGS) -Wl,--wrap=backing_grow,--wrap=memfile_punch,--wrap=lseek
 tests_unit_daemon_race_punch_SOURCES = tests/unit/daemon/race_punch.c \
 	$(work_gate_sources)
 tests_unit_daemon_race_punch_LDFLAGS = $(work_gate_ldflags)

@@ -6,13 +6,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "daemon/balance/balance.h"
 #include "daemon/balance/move.h"
 #include "daemon/balance/wants.h"
 #include "daemon/base/clock.h"
+#include "daemon/pool/clients.h"
 #include "daemon/pool/grow.h"
 #include "daemon/pool/holes.h"
+#include "daemon/pool/lists.h"
 #include "daemon/pool/slabs.h"
 #include "tests/lib/harness.h"
 #include "tests/unit/daemon/work_gate.h"
@@ -149,6 +152,38 @@ static void shared_memory_waits(void)
 	work_finish();
 }
 
+/* Tags that are gone come again while a client's call holds the file: nobody reads
+ * them before, and nobody waits. */
+static void shared_memory_is_mended(void)
+{
+	const struct layout_geometry *geo = &work_pool.view.geo;
+	const uint16_t *tag;
+	uint32_t id = 0;
+	int r = 0;
+	work_begin(2, 8);
+	tag = (const void *)((const char *)work_pool.shared + geo->tags_off);
+	work_gate_hold(true);
+	tap_is(fallocate(work_pool.shared_fd,
+	                 FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+	                 (off_t)geo->tags_off, (off_t)geo->small_bytes),
+	       0, "a client takes owner tags away");
+	tap_ok(!holes_guard(&work_pool), "which is seen");
+	work_gate_await_punch();
+	tap_ok(!holes_guard(&work_pool), "and nobody reads them meanwhile");
+	tap_ok(work_pool.head->aside != 0, "nor opens the pool");
+	while ((r = clients_take(&work_pool, getpid(), 0, "test")) > 0)
+		id = (uint32_t)r;
+	tap_ok(r < 0 && id > 0, "ids whose rows are ready are handed out");
+	tap_is(lists_need(&work_pool, 8, INT64_MAX), -EAGAIN,
+	       "lists of a new cache wait");
+	work_gate_hold(false);
+	look_through();
+	tap_ok(holes_guard(&work_pool) && *tag == TAG_NONE,
+	       "then they are there, and tell of nothing free");
+	tap_ok(is_even(), "and the file is as the books have it");
+	work_finish();
+}
+
 static uint64_t tried;
 static int tried_error;
 
@@ -185,6 +220,36 @@ static void a_page_moves(void)
 	work_finish();
 }
 
+/* The list of its new home may lack memory. */
+static void a_page_moves_while_shared_is_held(void)
+{
+	uint64_t from;
+	uint32_t cache;
+	uint32_t head;
+	uint64_t word;
+	work_begin(2, 4096);
+	cache = work_cache("a");
+	from = work_pool.view.geo.lists_off;
+	tap_is(slabs_carve_ready(&work_pool, cache, 1, &head), 0, "a slab");
+	fill(work_pool.shared_fd, from, work_pool.view.geo.tags_off - from);
+	work_gate_hold(true);
+	(void)holes_look(&work_pool);
+	work_gate_await_punch();
+	tap_ok(move_migrate(&work_pool, head / work_pool.pages.page_units, 0, then),
+	       "a page moves while the shared file is held");
+	work_settle(&work_pool, 0);
+	word = work_pool.view.words[head];
+	tap_ok(tried_error == 0 && WORD_HOME(word) == 0, "its slab along with it");
+	tap_ok(WORD_LIST(word) == 1 && work_pool.loans.n == 1,
+	       "lent to where it was, as its new list lacks memory");
+	work_gate_hold(false);
+	look_through();
+	tap_ok(is_even(), "the file is as the books have it then");
+	tap_is(slabs_return(&work_pool, head), 0, "the slab can be returned");
+	tap_ok(is_even() && work_pool.loans.n == 0, "and is");
+	work_finish();
+}
+
 int main(void)
 {
 	tap_start(120);
@@ -192,6 +257,8 @@ int main(void)
 	pages_leave();
 	they_fail();
 	shared_memory_waits();
+	shared_memory_is_mended();
 	a_page_moves();
+	a_page_moves_while_shared_is_held();
 	return tap_end();
 }

@@ -67,9 +67,8 @@ int __real_memfile_punch(const struct memfile *file, uint64_t first_page,
 int __wrap_memfile_punch(const struct memfile *file, uint64_t first_page,
                          uint64_t n_pages);
 
-/* As while a client's call holds the file. */
-int __wrap_memfile_punch(const struct memfile *file, uint64_t first_page,
-                         uint64_t n_pages)
+/* As while a client's call holds the file. Whether the kernel refuses. */
+static bool pass(void)
 {
 	bool refuses;
 	pthread_mutex_lock(&gate.lock);
@@ -79,8 +78,25 @@ int __wrap_memfile_punch(const struct memfile *file, uint64_t first_page,
 		pthread_cond_wait(&gate.moved, &gate.lock);
 	refuses = gate.refuses;
 	pthread_mutex_unlock(&gate.lock);
-	return refuses ? -EPERM
-	               : __real_memfile_punch(file, first_page, n_pages);
+	return refuses;
+}
+
+int __wrap_memfile_punch(const struct memfile *file, uint64_t first_page,
+                         uint64_t n_pages)
+{
+	return pass() ? -EPERM
+	              : __real_memfile_punch(file, first_page, n_pages);
+}
+
+off_t __real_lseek(int fd, off_t at, int whence);
+off_t __wrap_lseek(int fd, off_t at, int whence);
+
+/* Holes are looked for under the same lock. */
+off_t __wrap_lseek(int fd, off_t at, int whence)
+{
+	if (fd == work_pool.shared_fd)
+		(void)pass();
+	return __real_lseek(fd, at, whence);
 }
 
 void work_gate_hold(bool holds)

@@ -102,8 +102,8 @@ Test(slab_lend, not_while_it_is_leased_and_nothing_but_slabs)
 	lease_drop_own(&image.view.leases[8]);
 	cr_expect_eq(slab_lend_srv(&image.view, 9, 1), -EINVAL, "a tail");
 	cr_expect_eq(slab_lend_srv(&image.view, 3, 1), -EINVAL, "no slab");
-	cr_expect_eq(slab_rehome_srv(&image.view, 9, 1), -EINVAL);
-	cr_expect_eq(slab_rehome_srv(&image.view, 3, 1), -EINVAL);
+	cr_expect_eq(slab_rehome_srv(&image.view, 9, 1, 1), -EINVAL);
+	cr_expect_eq(slab_rehome_srv(&image.view, 3, 1, 1), -EINVAL);
 }
 
 /* Even while a client stands still with the lease. */
@@ -111,7 +111,7 @@ Test(slab_lend, another_home)
 {
 	image_carve(&image, 8, LARGE, 0, 0);
 	cr_assert(lease_take_any(&image.view.leases[8], 1, 1));
-	cr_assert_eq(slab_rehome_srv(&image.view, 8, 1), 0);
+	cr_assert_eq(slab_rehome_srv(&image.view, 8, 1, 1), 0);
 	cr_expect_eq(LEASE_ID(image.view.leases[8]), 1);
 	lease_drop_own(&image.view.leases[8]);
 	for (uint32_t back = 0; back < 8; back++)
@@ -126,13 +126,17 @@ Test(slab_lend, another_home)
 Test(slab_lend, another_home_of_a_lent_one)
 {
 	image_carve(&image, 3, MIDDLE, 0, 1);
-	cr_assert_eq(slab_rehome_srv(&image.view, 3, 1), 0);
+	cr_assert_eq(slab_rehome_srv(&image.view, 3, 1, 1), 0);
 	cr_expect_eq(word(3), WORD_MAKE(MIDDLE, 1, 0, 1));
 	cr_expect(listed(MIDDLE, 1, 3));
 	image_carve(&image, 4, MIDDLE, 1, 0);
-	cr_assert_eq(slab_rehome_srv(&image.view, 4, 1), 0);
+	cr_assert_eq(slab_rehome_srv(&image.view, 4, 1, 0), 0);
 	cr_expect_eq(word(4), WORD_MAKE(MIDDLE, 1, 0, 0));
 	cr_expect(listed(MIDDLE, 0, 4));
+	image_carve(&image, 5, MIDDLE, 0, 0);
+	cr_assert_eq(slab_rehome_srv(&image.view, 5, 1, 0), 0);
+	cr_expect_eq(word(5), WORD_MAKE(MIDDLE, 1, 0, 0), "or comes to be lent");
+	cr_expect(listed(MIDDLE, 0, 5));
 }
 
 /* slabd killed within: the units follow their head, whichever it is. */
