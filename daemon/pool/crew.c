@@ -8,8 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "daemon/base/clock.h"
 #include "numa/topo.h"
 
 #define HANDS (TOPO_NODES_MAX + 1u) /* and one that is near no node */
@@ -129,6 +131,7 @@ static void make_hand(struct crew *crew, unsigned ix)
 int crew_open(struct crew **out, const struct topo *topo)
 {
 	struct crew *crew = calloc(1, sizeof(*crew));
+	pthread_condattr_t attr;
 	*out = NULL;
 	if (crew == NULL)
 		return -ENOMEM;
@@ -140,7 +143,10 @@ int crew_open(struct crew **out, const struct topo *topo)
 	}
 	crew->topo = topo;
 	pthread_mutex_init(&crew->lock, NULL);
-	pthread_cond_init(&crew->some_ended, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&crew->some_ended, &attr);
+	pthread_condattr_destroy(&attr);
 	for (unsigned i = 0; i < HANDS; i++)
 		make_hand(crew, i);
 	*out = crew;
@@ -203,11 +209,17 @@ void crew_finish(struct crew *crew)
 		job->done(job);
 }
 
-void crew_wait(struct crew *crew, const struct crew_job *job)
+bool crew_wait(struct crew *crew, const struct crew_job *job, int64_t until_ns)
 {
+	const struct timespec until = {.tv_sec = until_ns / CLOCK_S,
+	                               .tv_nsec = until_ns % CLOCK_S};
+	bool ended;
 	pthread_mutex_lock(&crew->lock);
-	while (!job->ended)
-		pthread_cond_wait(&crew->some_ended, &crew->lock);
+	while (!job->ended && pthread_cond_timedwait(&crew->some_ended, &crew->lock,
+	                                             &until) != ETIMEDOUT)
+		continue;
+	ended = job->ended;
 	pthread_mutex_unlock(&crew->lock);
 	crew_finish(crew);
+	return ended;
 }

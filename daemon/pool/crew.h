@@ -16,6 +16,7 @@
 #define DAEMON_POOL_CREW_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct crew;
 struct topo;
@@ -45,7 +46,8 @@ void crew_submit(struct crew *crew, unsigned node_ix, struct crew_job *job);
 /* Calls done for all that have ended. */
 void crew_finish(struct crew *crew);
 
-/* Waits until a job that was submitted has ended, then the same. */
-void crew_wait(struct crew *crew, const struct crew_job *job);
+/* Waits until a job that was submitted has ended, then the same. False: it had not
+ * by that time of clock_ns(). */
+bool crew_wait(struct crew *crew, const struct crew_job *job, int64_t until_ns);
 
 #endif

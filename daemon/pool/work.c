@@ -184,11 +184,26 @@ bool work_is_under_way(const struct pool *pool)
 	return false;
 }
 
-void work_settle(struct pool *pool, uint32_t row)
+static bool settle(struct pool *pool, uint32_t row, int64_t until_ns)
 {
 	struct work *work = pool->work;
-	while (work != NULL && work->by[row] != NULL)
-		crew_wait(work->crew, &work->by[row]->job);
+	bool good = true;
+	while (good && work != NULL && work->by[row] != NULL)
+		good = crew_wait(work->crew, &work->by[row]->job, until_ns);
+	return good;
+}
+
+void work_settle(struct pool *pool, uint32_t row)
+{
+	(void)settle(pool, row, INT64_MAX);
+}
+
+bool work_settle_all(struct pool *pool, int64_t until_ns)
+{
+	bool good = true;
+	for (uint32_t i = 0; good && i < ROWS; i++)
+		good = settle(pool, i, until_ns);
+	return good;
 }
 
 bool work_has_come(struct pool *pool)
@@ -217,8 +232,7 @@ bool work_take_put_off(struct pool *pool)
 /* Waits for what is under way. */
 static void close_work(struct pool *pool)
 {
-	for (uint32_t i = 0; i < ROWS; i++)
-		work_settle(pool, i);
+	(void)work_settle_all(pool, INT64_MAX);
 	for (uint32_t i = 0; i < ROWS; i++)
 		free(pool->work->slot[i].copy);
 	free(pool->work);

@@ -100,8 +100,12 @@ bool work_is_free(struct pool *pool, uint32_t row);
 /* Whether any row is lent. */
 bool work_is_under_way(const struct pool *pool);
 
-/* Waits until a row is free: for tests, and where slabd ends. */
+/* Waits until a row is free: for tests. */
 void work_settle(struct pool *pool, uint32_t row);
+
+/* The same for all rows, where a pool ends. False: one was not by that time, as a
+ * client's call holds a file. */
+bool work_settle_all(struct pool *pool, int64_t until_ns);
 
 /* Whether something ended since the last time. */
 bool work_has_come(struct pool *pool);

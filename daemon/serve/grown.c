@@ -63,6 +63,9 @@ void grown_close(struct server *server)
 {
 	for (unsigned i = 0; i < CONFIG_POOLS_MAX; i++) {
 		wake_free(&server->grown[i]);
+		/* A thread of it is held, as loop_close has said. */
+		if (i < server->n_pools && server->pools[i].work != NULL)
+			continue;
 		crew_close(server->crew[i]);
 		server->crew[i] = NULL;
 	}

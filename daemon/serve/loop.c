@@ -19,6 +19,7 @@
 #include "daemon/pool/keep.h"
 #include "daemon/pool/ledger.h"
 #include "daemon/pool/rest.h"
+#include "daemon/pool/work.h"
 #include "daemon/serve/death.h"
 #include "daemon/serve/dispatch.h"
 #include "daemon/serve/door.h"
@@ -39,6 +40,7 @@
 
 #define ACCEPT_AGAIN_NS (200 * CLOCK_MS) /* after descriptors ran out */
 #define READY_AGAIN_MS 500
+#define HELD_LIMIT_NS (3 * CLOCK_S)    /* for what clients' calls hold, at the end */
 #define TELLS_LIMIT_NS (5 * CLOCK_S)   /* for what waits, at the end */
 
 /* What it leaves: told, the sockets, as a restart may follow; else all that a
@@ -168,6 +170,14 @@ static void on_accept_again(UNUSED evutil_socket_t fd, UNUSED short what,
  * those that it took over. */
 static void close_pool(struct pool *pool)
 {
+	/* Nobody may go on with what a thread still works on. */
+	if (!work_settle_all(pool, clock_ns() + HELD_LIMIT_NS)) {
+		log_error("pool %s: a client's call has held its files for %d s: "
+		          "slabd goes on to end without closing it; its memory "
+		          "goes back when its clients have ended",
+		          pool->name, (int)(HELD_LIMIT_NS / CLOCK_S));
+		return;
+	}
 	balance_done(pool);
 	if (loop.ending == ENDING_TOLD) {
 		pool->backing.unused = pool->n_clients == 0;

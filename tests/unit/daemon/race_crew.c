@@ -125,7 +125,7 @@ static void waited_for(void)
 {
 	begin();
 	submit_all();
-	crew_wait(crew, &tasks[2][JOBS - 1].job);
+	crew_wait(crew, &tasks[2][JOBS - 1].job, INT64_MAX);
 	tap_is(did[2], JOBS, "who waits for the last has all");
 	crew_close(crew);
 	all_did("a crew that is closed leaves nothing");
@@ -139,11 +139,11 @@ static void alone(void)
 	tap_is(ran[0], 1, "without a thread it runs at once");
 	tap_ok(!tasks[0][0].beside, "in the loop");
 	tap_is(did[0], 0, "and is not done yet");
-	crew_wait(crew, &tasks[0][0].job);
+	crew_wait(crew, &tasks[0][0].job, INT64_MAX);
 	tap_is(did[0], 1, "until somebody waits");
 	threadless = false;
 	submit(0, 1);
-	crew_wait(crew, &tasks[0][1].job);
+	crew_wait(crew, &tasks[0][1].job, INT64_MAX);
 	tap_ok(tasks[0][1].beside, "the next one has a thread again");
 	crew_close(crew);
 	crew_close(NULL);
