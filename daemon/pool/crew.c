@@ -115,7 +115,8 @@ static bool start(struct hand *hand)
 
 /* ---- the loop ------------------------------------------------------------ */
 
-static void make_hand(struct crew *crew, unsigned ix)
+static void make_hand(struct crew *crew, unsigned ix,
+                      const pthread_condattr_t *attr)
 {
 	struct hand *hand = &crew->hand[ix];
 	hand->crew = crew;
@@ -125,7 +126,7 @@ static void make_hand(struct crew *crew, unsigned ix)
 		         crew->topo->node[ix].os_id);
 	else
 		snprintf(hand->name, sizeof(hand->name), "slabd-shared");
-	pthread_cond_init(&hand->more, NULL);
+	pthread_cond_init(&hand->more, attr);
 }
 
 int crew_open(struct crew **out, const struct topo *topo)
@@ -146,9 +147,9 @@ int crew_open(struct crew **out, const struct topo *topo)
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&crew->some_ended, &attr);
-	pthread_condattr_destroy(&attr);
 	for (unsigned i = 0; i < HANDS; i++)
-		make_hand(crew, i);
+		make_hand(crew, i, &attr);
+	pthread_condattr_destroy(&attr);
 	*out = crew;
 	return 0;
 }
@@ -215,8 +216,9 @@ bool crew_wait(struct crew *crew, const struct crew_job *job, int64_t until_ns)
 	                               .tv_nsec = until_ns % CLOCK_S};
 	bool ended;
 	pthread_mutex_lock(&crew->lock);
-	while (!job->ended && pthread_cond_timedwait(&crew->some_ended, &crew->lock,
-	                                             &until) != ETIMEDOUT)
+	while (!job->ended &&
+	       pthread_cond_timedwait(&crew->some_ended, &crew->lock, &until) !=
+	               ETIMEDOUT)
 		continue;
 	ended = job->ended;
 	pthread_mutex_unlock(&crew->lock);

@@ -3,7 +3,6 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
-#include "daemon/pool/holes.h"
 #include "daemon/pool/lists.h"
 #include "daemon/pool/meta.h"
 
@@ -52,5 +51,8 @@ bool mend_some(struct pool *pool)
 			range[part].from, range[part].ready - range[part].from};
 	pool->mending = true;
 	pool->holes_more = false;
-	return work_do(&job) == 0 && holes_take_more(pool);
+	if (work_do(&job) != 0 || !pool->holes_more)
+		return false;
+	pool->holes_more = false;
+	return true;
 }
