@@ -2,6 +2,7 @@
 /* Handles, and ownership that passes from client to client by retagging. */
 #include <errno.h>
 #include <sched.h>
+#include <time.h>
 
 #include "client/error.h"
 #include "client/handle.h"
@@ -14,6 +15,8 @@
 
 /* Of what a pool may have, what one client may have been given and not taken. */
 #define GIFTS_SHARE 8u
+#define TURN_SPINS 1024u
+#define TURN_SLEEPS 2000u /* of a millisecond */
 #define TAKEN_PARTS 32u /* of that share, which are counted together */
 
 typedef unsigned long long number;
@@ -73,9 +76,11 @@ slabd_handle slabd_handle_of(slabd_pool *pool, const void *object)
 	tag = slab_tag_of(&pool->view, off);
 	if (tag == NULL)
 		return no_object(pool, off), SLABD_NO_HANDLE;
-	if (atom_load(pool->alive) != 0)
-		tags_know_own(tag, (uint16_t)pool->user.id);
-	return handle_make(off, atom_load(slab_gen_of(&pool->view, tag)));
+	if (atom_load(pool->alive) == 0)
+		return handle_make(off, atom_load(slab_gen_of(&pool->view,
+		                                              tag)));
+	return handle_make(off, tags_know_any(tag, slab_gen_of(&pool->view,
+	                                                       tag)));
 }
 
 /* The tag of a handle's object, or NULL where none starts. */
@@ -136,6 +141,48 @@ static uint64_t stride_at(const struct view *view, uint64_t off)
 	return view->caches[WORD_CACHE(word) - 1].stride;
 }
 
+/* ---- turns --------------------------------------------------------------- */
+
+/*
+ * Of this process's threads one at a time gives or takes an object: between
+ * another's look and its cas one could take the gift and give it on, and both
+ * would have it; so it would be where one takes what another is about to give. It
+ * is held for some instructions. For who was preempted within them, whatever its
+ * priority, others wait asleep; of one that a debugger stopped they give up after
+ * two seconds or so. NULL then.
+ */
+static uint32_t *take_turn(slabd_pool *pool, uint64_t off)
+{
+	enum { TURNS = sizeof(pool->taking) / sizeof(pool->taking[0]) };
+	uint32_t *turn = &pool->taking[off / 64 % TURNS];
+	uint32_t none = 0;
+	/* pairs: end_turn; what the last one changed is seen. */
+	for (unsigned i = 1; !atom_cas(turn, &none, 1u); i++) {
+		none = 0;
+		if (i == TURN_SPINS + TURN_SLEEPS)
+			return NULL;
+		if (i > TURN_SPINS)
+			nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+		else if (i % 64 == 0)
+			sched_yield();
+	}
+	return turn;
+}
+
+static void end_turn(uint32_t *turn)
+{
+	/* pairs: take_turn */
+	atom_store_release(turn, 0u);
+}
+
+__attribute__((cold, noinline)) static int no_turn(uint64_t off)
+{
+	return error_set(EAGAIN, "a thread of this process stands still while "
+	                 "it gives or takes object 0x%llx, or one of those that "
+	                 "share its turn: try again once it goes on",
+	                 (number)off);
+}
+
 /* ---- give ---------------------------------------------------------------- */
 
 __attribute__((cold, noinline)) static int no_receiver(const slabd_pool *pool,
@@ -187,6 +234,28 @@ static bool has_room(const slabd_pool *pool, unsigned client_id,
 	       (uint64_t)waiting + stride <= pool->max_bytes / GIFTS_SHARE;
 }
 
+/* Under the turn, so that no thread of this process has it in between. */
+static int retag(slabd_pool *pool, uint64_t off, uint16_t *tag,
+                 unsigned client_id, uint64_t receiver)
+{
+	const struct view *view = &pool->view;
+	uint16_t *gen = slab_gen_of(view, tag);
+	uint16_t own = (uint16_t)pool->user.id;
+	uint16_t other = (uint16_t)client_id;
+	uint32_t head = slab_head_of(view, off);
+	if (atom_load(&tools_on))
+		tools_give(pool->user.data + off);
+	if (!tags_give_own(tag, gen, own, other))
+		return not_own(pool, off, atom_load(tag));
+	if (view_client_word(view, client_id) == receiver)
+		return 0;
+	if (!view_client_live(view, client_id) &&
+	    tags_ungive_own(tag, gen, own, other))
+		return no_receiver(pool, client_id);
+	view_touch_any(view, client_id, head);
+	return 0;
+}
+
 /*
  * A receiver may die between our look and our store. If it died long enough
  * ago for both sweeps to be over, the second look sees it, and the object is
@@ -206,25 +275,20 @@ static int hand_over(slabd_pool *pool, uint64_t off, uint16_t *tag,
                      unsigned client_id, uint64_t receiver)
 {
 	const struct view *view = &pool->view;
-	uint16_t own = (uint16_t)pool->user.id;
-	uint16_t other = (uint16_t)client_id;
-	uint32_t head = slab_head_of(view, off);
 	uint64_t stride = stride_at(view, off);
+	uint32_t *turn;
+	int r;
 	if (!has_room(pool, client_id, stride))
 		return too_many(pool, client_id);
-	view_touch_any(view, client_id, head);
-	if (atom_load(&tools_on))
-		tools_give(pool->user.data + off);
-	if (!tags_give_own(tag, slab_gen_of(view, tag), own, other))
-		return not_own(pool, off, atom_load(tag));
-	if (view_client_word(view, client_id) != receiver) {
-		if (!view_client_live(view, client_id) &&
-		    tags_ungive_own(tag, slab_gen_of(view, tag), own, other))
-			return no_receiver(pool, client_id);
-		view_touch_any(view, client_id, head);
-	}
-	view_count_gifts(view, client_id, GIFTS_GIVEN, stride);
-	return 0;
+	view_touch_any(view, client_id, slab_head_of(view, off));
+	turn = take_turn(pool, off);
+	if (turn == NULL)
+		return no_turn(off);
+	r = retag(pool, off, tag, client_id, receiver);
+	end_turn(turn);
+	if (r == 0)
+		view_count_gifts(view, client_id, GIFTS_GIVEN, stride);
+	return r;
 }
 
 static int give(slabd_pool *pool, void *object, unsigned client_id)
@@ -295,25 +359,6 @@ static void count_taken(slabd_pool *pool, uint64_t bytes)
 	view_count_gifts(&pool->view, pool->user.id, GIFTS_TAKEN, bytes);
 }
 
-/*
- * Of this process's threads one at a time takes an object: between another's look
- * and its cas one could take the gift and give it on, and both would have it.
- * None sleeps with the lock, and nobody else needs it.
- */
-static uint32_t *take_turn(slabd_pool *pool, uint64_t off)
-{
-	enum { TURNS = sizeof(pool->taking) / sizeof(pool->taking[0]) };
-	uint32_t *turn = &pool->taking[off / 64 % TURNS];
-	uint32_t none = 0;
-	/* pairs: take; what the last one changed is seen. */
-	for (unsigned i = 1; !atom_cas(turn, &none, 1u); i++) {
-		none = 0;
-		if (i % 64 == 0)
-			sched_yield();
-	}
-	return turn;
-}
-
 static void *take(slabd_pool *pool, slabd_handle handle)
 {
 	const struct view *view = &pool->view;
@@ -326,10 +371,11 @@ static void *take(slabd_pool *pool, slabd_handle handle)
 	if (!reach_offset(pool, off))
 		return no_mapping(), NULL;
 	turn = take_turn(pool, off);
+	if (turn == NULL)
+		return no_turn(off), NULL;
 	taken = tags_take_own(tag, slab_gen_of(view, tag),
 	                      (uint16_t)pool->user.id, handle_object(handle));
-	/* pairs: take_turn */
-	atom_store_release(turn, 0u);
+	end_turn(turn);
 	if (!taken)
 		return not_given(pool, handle, tag), NULL;
 	count_taken(pool, stride_at(view, off));

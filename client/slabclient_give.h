@@ -18,9 +18,10 @@ extern "C" {
  *
  * It is the object's as long as that lives, whoever owns it; once the object was
  * freed and left the magazine that it was freed to, the next one in its place
- * has another handle, and the same again after 32,768 of them. Errors: EINVAL for
- * a pointer outside the pool, or one that is no object's first byte (returns
- * SLABD_NO_HANDLE).
+ * has another handle, and the same again after 32,768 of them. Any client can ask
+ * for it; who does not own the object must know that it is not freed meanwhile.
+ * Errors: EINVAL for a pointer outside the pool, or one that is no object's first
+ * byte (returns SLABD_NO_HANDLE).
  */
 slabd_handle slabd_handle_of(slabd_pool *pool, const void *object);
 #define SLABD_NO_HANDLE UINT64_C(0)
@@ -47,7 +48,7 @@ unsigned slabd_owner(slabd_pool *pool, slabd_handle handle, int *given);
  * slabd_gifts. Waits for no client. Errors: EPERM the caller does not own it,
  * or this thread has freed it, EINVAL no object there, ESRCH no such client,
  * EAGAIN the receiver has an eighth of the pool in gifts that it has not taken,
- * ENOMEM this process has no mapping left (in all cases the object stays whose
+ * or a thread of this process was stopped in the middle of a hand-over, ENOMEM this process has no mapping left (in all cases the object stays whose
  * it was), ENOTCONN in a forked child.
  */
 int slabd_give(slabd_pool *pool, void *object, unsigned client_id);
@@ -60,8 +61,9 @@ int slabd_give(slabd_pool *pool, void *object, unsigned client_id);
  * its place. Only who has taken an object may free it or give it on. Waits
  * for no client.
  * Errors: EPERM it was not given to this client, was taken already, or was
- * freed, EINVAL no object there, ENOMEM this process has no mapping left (the
- * gift stays), ENOTCONN.
+ * freed, EINVAL no object there, EAGAIN a thread of this process was stopped in
+ * the middle of a hand-over, ENOMEM this process has no mapping left (the gift
+ * stays with both), ENOTCONN.
  */
 void *slabd_take(slabd_pool *pool, slabd_handle handle);
 

@@ -5,6 +5,8 @@
 #include "shm/atom.h"
 #include "shm/layout.h"
 
+#define KNOW_TRIES 16
+
 void tags_init_srv(uint16_t *tags, uint32_t n, uint32_t n_lines)
 {
 	for (uint32_t i = 0; i < n_lines * TAGS_PER_LINE; i++)
@@ -32,12 +34,23 @@ void tags_start_srv(uint16_t *gens, uint32_t n, uint32_t carve)
 		atom_store(&gens[i], start);
 }
 
-void tags_know_own(uint16_t *tag, uint16_t own)
+/* It may be freed after the mark, and another be there as the generation is read:
+ * so the mark is looked at again, a few times, as a client may write what it likes. */
+uint16_t tags_know_any(uint16_t *tag, const uint16_t *gen)
 {
-	uint16_t seen = own;
-	if (atom_load(tag) == own)
-		/* pairs: tags_give_own, of another thread that has it. */
-		atom_cas(tag, &seen, (uint16_t)(own | TAG_KNOWN));
+	uint16_t now = 0;
+	for (int i = 0; i < KNOW_TRIES; i++) {
+		uint16_t seen = atom_load(tag);
+		if (seen != TAG_FREE && seen <= CLIENT_ID_MAX)
+			/* pairs: tags_sweep_srv, or tags_know_any elsewhere. */
+			atom_cas(tag, &seen, (uint16_t)(seen | TAG_KNOWN));
+		/* pairs: tags_free_known_own; the tag is looked at after it. */
+		now = atom_load_acquire(gen);
+		seen = atom_load(tag);
+		if (seen == TAG_FREE || seen > CLIENT_ID_MAX)
+			break;
+	}
+	return now;
 }
 
 bool tags_free_known_own(uint16_t *tag, uint16_t *gen, uint16_t own)
@@ -86,6 +99,9 @@ bool tags_ungive_own(uint16_t *tag, uint16_t *gen, uint16_t own, uint16_t other)
 	if (!atom_cas(tag, &given, own))
 		return false;
 	atom_store(gen, (uint16_t)(atom_load(gen) & ~GEN_WAITING));
+	/* pairs: tags_take_own; it waits no more. Who has its handle has it still,
+	 * so that its generation goes on counting. */
+	atom_store_release(tag, (uint16_t)(own | TAG_KNOWN));
 	return true;
 }
 

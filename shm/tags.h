@@ -8,10 +8,10 @@
  *   who \ on        0 (free)            own id             another's
  *   lease holder    0 -> own (claim)    -                  never writes
  *   any owner       never writes        own -> 0 (free)    dead, known -> own
- *                                       own -> own, known  (ungive, cas)
- *                                       (a handle, cas)
- *                                       own -> other,
- *                                       known (give)
+ *                                       own -> other,      (cas) -> own, known
+ *                                       known (give)       (ungive)
+ *   who makes a     never writes        own -> own, known  other -> other, known
+ *   handle                              (cas)              (cas)
  *   slabd           -> 0xffff at carve  -                  dead -> TAG_SRV
  *                                                          (cas) -> 0 (sweep)
  *
@@ -32,9 +32,9 @@
  *   slabd        (g, any) -> (g + 1, 0)  of a tag that is TAG_SRV
  *                any -> start            at carve
  *
- * Who takes, one thread of a client at a time (another could give on in between),
- * has seen the tag after the generation, and as long as the client lives nobody
- * else changes either: so the cas decides, and a kill leaves a dead one's object.
+ * Of a client's threads one at a time gives an object, takes it, or takes it back:
+ * so while it lives nobody changes what one of them has seen, and the cas decides;
+ * a kill leaves a dead one's object. tests/model/gifts.pml has all of it.
  *
  * tags_wide.c works on four tags at a time; tags_narrow.c does the same one by
  * one, for the thread sanitizer and as the reference in the tests.
@@ -145,22 +145,22 @@ bool tags_free_known_own(uint16_t *tag, uint16_t *gen, uint16_t own);
  * unless all four are own. */
 bool tags_free_four_own(uint16_t *tags, uint16_t own);
 
-/* A handle is made of an object: own -> own, known. Nothing, where the tag is
- * another. */
-void tags_know_own(uint16_t *tag, uint16_t own);
+/* A handle is made of an object, whosever it is: a client's -> the same, known.
+ * Returns its generation. One that is freed at the very moment by a plain store
+ * keeps its generation all the same. */
+uint16_t tags_know_any(uint16_t *tag, const uint16_t *gen);
 
 /* own -> other, known, and waiting. False, and nothing changed, when it is not
  * own's. */
 bool tags_give_own(uint16_t *tag, uint16_t *gen, uint16_t own, uint16_t other);
 
-/* Takes one object by its generation (GEN_OBJECT); no other thread of own's does
- * meanwhile. False, and nothing changed,
- * where no gift to own waits there, another object is, or another thread of
- * own's took it. */
+/* Takes one object by its generation (GEN_OBJECT); no other thread of own's takes
+ * or gives it meanwhile. False, and nothing changed, where no gift to own waits
+ * there, or another object is. */
 bool tags_take_own(uint16_t *tag, uint16_t *gen, uint16_t own, uint32_t object);
 
-/* other, known -> own: takes a gift back whose receiver died meanwhile. False
- * when the sweep was there first: the object is free, or somebody else's by
+/* other, known -> own, known: takes a gift back whose receiver died meanwhile.
+ * False when the sweep was there first: the object is free, or somebody else's by
  * now. */
 bool tags_ungive_own(uint16_t *tag, uint16_t *gen, uint16_t own,
                      uint16_t other);

@@ -6,7 +6,8 @@
  *              sees it live still, or takes the object back
  *   receiver:  dies, is swept; half a second later swept again
  *
- * The receiver dies at each place of the give. Where the giver dies in its turn
+ * The receiver dies at each place of the give, and the giver at each of those where
+ * it takes the object back. Where the giver dies in its turn
  * just after the store, the object is left with a dead client that was swept
  * already: the second sweep alone finds it.
  */
@@ -332,6 +333,36 @@ static void test_all(const struct step_track *track, size_t store,
 	       traced.n_held, "the warden has what it had");
 }
 
+/* ---- taken back --------------------------------------------------------- */
+
+/* The receiver is dead as the giver stores, which sees that and takes the object
+ * back: it is killed so many instructions later. False where it was over. */
+static bool kill_taking_back(const struct step_place *before, unsigned n)
+{
+	struct step step;
+	bool going = true;
+	start_both(&step);
+	step_to(&step, before);
+	kill_receiver();
+	for (unsigned i = 0; i < n && going; i++)
+		going = step_once(&step);
+	kill_giver(&step);
+	return going;
+}
+
+static void test_taken_back(const struct step_place *before, unsigned stride)
+{
+	unsigned kills = 0;
+	for (unsigned n = 1; kill_taking_back(before, n); n += stride)
+		kills++;
+	tap_ok(kills > 1, "a giver is killed at %u places as it takes back",
+	       kills);
+	await_second_sweep();
+	tap_is((long long)traced_pool_count(&traced, traced.user.id),
+	       traced.n_held, "the warden has what it had");
+	expect_clean("after these");
+}
+
 int main(int argc, char **argv)
 {
 	bool slow = is_sanitized();
@@ -352,6 +383,7 @@ int main(int argc, char **argv)
 	test_giver_dies(&track.places[store - 1]);
 	test_giver_lives(&track.places[store - 1]);
 	test_giver_stands(&track.places[store - 1]);
+	test_taken_back(&track.places[store - 1], every ? 1 : slow ? 40 : 3);
 	test_all(&track, store, rng_start("step_race"), every,
 	         slow ? PLACES_SLOW : PLACES);
 	step_forget(&track);

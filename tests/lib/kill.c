@@ -266,7 +266,7 @@ struct strides {
 	size_t seen[3];
 };
 
-static struct strides plan(const struct step_track *track)
+static struct strides plan(const struct step_track *track, unsigned most)
 {
 	struct strides strides = {.of = {1, 1, 1}};
 	size_t n[3] = {0, 0, 0};
@@ -279,10 +279,10 @@ static struct strides plan(const struct step_track *track)
 	if (!all) {
 		/* What the C library does is seen half as closely. */
 		rest = n[STEP_OURS] + n[STEP_ELSEWHERE] / 2;
-		strides.of[STEP_CALL] = n[STEP_CALL] * 2 / kills_max + 1;
-		strides.of[STEP_OURS] = rest / kills_max + 1;
+		strides.of[STEP_CALL] = n[STEP_CALL] * 2 / most + 1;
+		strides.of[STEP_OURS] = rest / most + 1;
 		strides.of[STEP_ELSEWHERE] = 2 * strides.of[STEP_OURS];
-		if (rest * 2 < kills_max)
+		if (rest * 2 < most)
 			strides.of[STEP_ELSEWHERE] = 1;
 	}
 	for (int kind = 0; kind < 3; kind++)
@@ -315,7 +315,7 @@ void kill_everywhere(struct traced_pool *traced, const struct kill_op *op)
 	double since = now_ms();
 	struct strides strides;
 	explore(traced, op, board, &track, &score);
-	strides = plan(&track);
+	strides = plan(&track, op->few ? kills_max / 4 : kills_max);
 	for (size_t i = 0; i + 1 < track.n && score.failures < FAILURES_MAX;
 	     i++)
 		if (is_due(&strides, track.places[i].kind))

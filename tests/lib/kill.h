@@ -21,6 +21,7 @@
 #include "tests/lib/traced_pool.h"
 
 #define KILL_OBJECTS 1024u
+#define KILL_GIFTS 6u
 
 /* In memory that victim and tracer share. */
 struct kill_board {
@@ -28,6 +29,7 @@ struct kill_board {
 	uint32_t id;     /* the victim's, 0 before slabd_open */
 	uint32_t turn;   /* counts the victims of an operation */
 	uint64_t handle; /* of an object that passes between both */
+	uint64_t handles[KILL_GIFTS]; /* of several */
 };
 
 /* A client that is about to die. */
@@ -53,6 +55,7 @@ struct kill_op {
 	bool opens;  /* it becomes a client in the operation */
 	bool leaves; /* it may stop being one */
 	bool thread; /* the operation is the end of a thread */
+	bool few;    /* a quarter of the places: it is others, in a loop */
 };
 
 /* Reads --all and SLABD_STEP; ends the program as skipped where nothing can be

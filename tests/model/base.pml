@@ -35,6 +35,7 @@
 #define P_listed 4
 #define P_lease_exact 5
 #define P_adoption 6
+#define P_taken_once 7
 #ifndef ONLY
 #define ONLY 0
 #endif

@@ -23,12 +23,15 @@ esac
 runs() {
 	tags_lease='one_owner living_unswept not_lost listed lease_exact'
 	ident='one_owner living_unswept not_lost'
+	gifts='one_owner living_unswept not_lost taken_once'
 	carve='one_owner not_lost listed lease_exact adoption'
 	lend='one_owner living_unswept not_lost listed lease_exact'
 	want=shortage_relieved
 	cat <<-EOT
 	tags_lease|$tags_lease|CLIENTS=2 SLABS=2 OBJS=2|-m1000000
 	ident|$ident|PROCS=3 IDS=3 OBJS=1|-m500000
+	gifts|$gifts|PAIR=1 MORTAL=0 CRASHES=0|-m1000000
+	gifts|$gifts|PAIR=0 CRASHES=0|-w22 -m1000000
 	carve|$carve|CLIENTS=1 UNITS=2|-m500000
 	carve|$carve|CLIENTS=2 UNITS=1|-m500000
 	lend|$lend|CLIENTS=2 OBJS=1|-m1000000
@@ -41,6 +44,8 @@ runs() {
 	ident|$ident|PROCS=2 IDS=3 OBJS=2|-m5000000
 	ident|$ident|PROCS=2 IDS=4 OBJS=1|-m5000000
 	ident|$ident|PROCS=3 IDS=4 OBJS=1|-w27 -m10000000
+	gifts|$gifts|PAIR=0|-w25 -m2000000
+	gifts|$gifts|PAIR=0 SELF=1 CRASHES=0|-w25 -m2000000
 	carve|$carve|CLIENTS=2 UNITS=2|-w27 -m10000000
 	lend|$lend|CLIENTS=2 OBJS=2|-w26 -m5000000
 	want|$want|WAITS=1 RESTARTS=2|-a -f -m500000
@@ -71,6 +76,17 @@ mutants() {
 	ident|no_second_look|not_lost|PROCS=2 IDS=3
 	ident|late_fdstore|not_lost|PROCS=2 IDS=3
 	ident|no_reap|not_lost|PROCS=2 IDS=3
+	gifts|take_no_turn|one_owner|PAIR=1 MORTAL=0 CRASHES=0
+	gifts|give_no_turn|one_owner|PAIR=1 MORTAL=0 CRASHES=0
+	gifts|no_tag_look|one_owner|PAIR=0 MORTAL=0 CRASHES=0
+	gifts|ungive_waits|living_unswept|PAIR=0 CRASHES=0
+	gifts|tag_first|not_lost|PAIR=0 CRASHES=0
+	gifts|no_bump|taken_once|PAIR=0 MORTAL=0 CRASHES=0
+	gifts|sweep_no_bump|taken_once|PAIR=0 CRASHES=0
+	gifts|no_know|taken_once|PAIR=0 MORTAL=0 CRASHES=0
+	gifts|know_once|taken_once|PAIR=0 MORTAL=0 CRASHES=0
+	gifts|ungive_plain|taken_once|PAIR=0 CRASHES=0
+	gifts|plain_take|taken_once|PAIR=0 CRASHES=0
 	carve|no_claim_lease|one_owner|CLIENTS=2 UNITS=1
 	carve|adopt_no_reap|not_lost|CLIENTS=1 UNITS=2
 	carve|no_carve_fence|listed|CLIENTS=1 UNITS=2
@@ -109,6 +125,7 @@ assumptions() {
 	cat <<-'EOT'
 	ident|late_reuse|one_owner|PROCS=2 IDS=3
 	ident|drained|not_lost|PROCS=2 IDS=3
+	gifts|not_as_freed|taken_once|PAIR=0 MORTAL=0 CRASHES=0
 	EOT
 }
 

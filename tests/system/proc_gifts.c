@@ -78,6 +78,24 @@ static void test_owner(slabd_pool *a, slabd_pool *b, slabd_cache *cache)
 	       "the handle is the same for all owners");
 }
 
+/* Who owns it never made one. Both clients have the pool at one distance. */
+static void test_theirs(slabd_pool *a, slabd_pool *b, slabd_cache *cache)
+{
+	char *first = slabd_alloc(cache);
+	char *object = slabd_alloc(cache);
+	char *there = slabd_pointer(b, slabd_handle_of(a, first));
+	slabd_handle handle = slabd_handle_of(b, object + (there - first));
+	tap_ok(slabd_pointer(a, handle) == object, "others make handles, too");
+	slabd_free(cache, object);
+	slabd_flush(a);
+	for (unsigned i = 0; i < 100000; i++)
+		if (slabd_alloc(cache) == object)
+			break;
+	fails(slabd_pointer(b, handle) == NULL, EINVAL,
+	      "once that was freed, it is not the next one's");
+	tap_ok(slabd_handle_of(a, object) != handle, "which has its own");
+}
+
 /* ---- once ---------------------------------------------------------------- */
 
 struct two {
@@ -447,6 +465,7 @@ static void two_clients(int fd, void *arg)
 	cb = fixture_cache(b, "gifts", SIZE);
 	test_handles(a, ca);
 	test_owner(a, b, ca);
+	test_theirs(a, b, ca);
 	test_two_threads(a, b, ca);
 	test_pass_on(a, b, ca);
 	test_misuse(a, b, ca, cb);

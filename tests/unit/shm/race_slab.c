@@ -271,7 +271,8 @@ static void *take_back(void *arg)
 		while (atom_load_acquire(&gift.swept) != round)
 			sched_yield();
 		gift.kept += kept;
-		gift.lost += kept && atom_load(&gift.tags[GIFT]) != GIVER;
+		gift.lost += kept && atom_load(&gift.tags[GIFT]) !=
+		                             (GIVER | TAG_KNOWN);
 	}
 	return NULL;
 }

@@ -254,20 +254,26 @@ Test(tags, free_and_give_are_for_the_owner)
 	cr_expect_eq(tag, TAG_NONE);
 }
 
-Test(tags, owners_make_objects_known)
+Test(tags, handles_make_objects_known)
 {
 	uint16_t tag = 7;
 	uint16_t gen = 4;
-	tags_know_own(&tag, 8);
-	cr_expect_eq(tag, 7);
-	tags_know_own(&tag, 7);
+	cr_expect_eq(tags_know_any(&tag, &gen), 4);
 	cr_expect_eq(tag, 7 | TAG_KNOWN);
 	cr_expect(tags_has_own(&tag, &gen, 7));
-	tags_know_own(&tag, 7);
+	cr_expect_eq(tags_know_any(&tag, &gen), 4);
 	cr_expect_eq(tag, 7 | TAG_KNOWN);
 	cr_expect_not(tags_take_own(&tag, &gen, 7, 2), "it is no gift");
 	cr_expect(tags_free_known_own(&tag, &gen, 7));
 	cr_expect_eq(gen, 6);
+	cr_expect_eq(tags_know_any(&tag, &gen), 6);
+	cr_expect_eq(tag, TAG_FREE, "what is nobody's stays so");
+	tag = TAG_SRV;
+	tags_know_any(&tag, &gen);
+	cr_expect_eq(tag, TAG_SRV);
+	tag = TAG_NONE;
+	tags_know_any(&tag, &gen);
+	cr_expect_eq(tag, TAG_NONE);
 }
 
 Test(tags, gifts_are_taken_once)
@@ -302,9 +308,11 @@ Test(tags, only_gifts_come_back)
 	cr_assert(tags_give_own(&tag, &gen, 7, 8));
 	cr_expect_not(tags_ungive_own(&tag, &gen, 7, 9));
 	cr_expect(tags_ungive_own(&tag, &gen, 7, 8));
-	cr_expect_eq(tag, 7);
+	cr_expect_eq(tag, 7 | TAG_KNOWN, "whoever has its handle has it still");
 	cr_expect_eq(gen, 0);
 	cr_expect(tags_has_own(&tag, &gen, 7));
+	cr_expect(tags_free_known_own(&tag, &gen, 7));
+	cr_expect_eq(gen, 2);
 }
 
 /* What a sweep frees is another object afterwards, and no other's generation
