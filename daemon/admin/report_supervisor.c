@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "daemon/base/log.h"
@@ -14,12 +15,14 @@
 json_t *report_supervisor(struct report *r)
 {
 	const char *socket = admin_query_get(r->query, "socket");
+	const char *limit = admin_query_get(r->query, "watchdog_us");
+	uint64_t limit_us = limit != NULL ? strtoull(limit, NULL, 10) : 0;
 	int32_t pid = r->query->pid;
 	int32_t has = 0;
 	char what[80];
 	int n = -EINVAL;
 	if (socket != NULL && r->query->uid == geteuid())
-		n = guardian_take(pid, socket, &has);
+		n = guardian_take(pid, socket, limit_us, &has);
 	if (n == -EBUSY) {
 		snprintf(what, sizeof(what),
 		         "slabd has a supervisor, pid %d", has);

@@ -53,8 +53,8 @@ static struct supervisor {
 	int64_t silent_ns;    /* when slabd has been silent for too long */
 	bool aborted;         /* for that, it got SIGABRT */
 	struct backoff backoff;
-	int adopted;          /* a descriptor of a slabd that another one
-	                         started; -1: it is a child of this */
+	int adopted;          /* of a slabd that is another one's child; or -1 */
+	bool watched;         /* it was, and said that it knows of limit_ns */
 	bool said_end;        /* it ends as it should */
 	bool heard; /* of this slabd: it holds its signals by then */
 	int held;   /* the signal to stop that waits for that; 0: none */
@@ -219,12 +219,14 @@ static void keep(struct supervisor *s, struct supervise_msg *msg)
 		         SUPERVISE_FDS_NAME_BYTES);
 }
 
-/* One that was adopted may have been told of no watchdog, or of another. */
-static bool serves(const struct supervisor *s, const struct supervise_msg *msg)
+/* One that was adopted says whether it knows of the watchdog. */
+static bool serves(struct supervisor *s, const struct supervise_msg *msg)
 {
-	if (s->adopted >= 0)
+	s->watched |= msg->watched;
+	if (s->adopted >= 0 && !s->watched)
 		return false;
-	return msg->ready || (msg->alive && s->silent_ns != NEVER);
+	return msg->ready || msg->watched ||
+	       (msg->alive && s->silent_ns != NEVER);
 }
 
 static void hear_one(struct supervisor *s, struct supervise_msg *msg)
@@ -456,7 +458,8 @@ static int open_store(struct supervisor *s)
  * one, which is gone by now. */
 static bool find_slabd(struct supervisor *s, const char *control)
 {
-	s->pid = supervise_adopt(control, s->place.path, &s->adopted);
+	s->pid = supervise_adopt(control, s->place.path, s->limit_ns,
+	                         &s->adopted);
 	if (s->pid > 0) {
 		s->due_ns = NEVER;
 		s->began_ns = clock_ns();

@@ -43,13 +43,15 @@ static int connect_to(const char *path)
 }
 
 /* Whether the answer is a yes. */
-static int ask(int fd, const char *notify)
+static int ask(int fd, const char *notify, int64_t limit_ns)
 {
 	char form[512] = "socket=";
 	char text[1024];
 	size_t got = 0;
 	ssize_t n;
-	encode(form + strlen(form), sizeof(form) - strlen(form), notify);
+	encode(form + strlen(form), sizeof(form) - strlen(form) - 40, notify);
+	snprintf(form + strlen(form), 40, "&watchdog_us=%lld",
+	         (long long)(limit_ns / CLOCK_US));
 	snprintf(text, sizeof(text),
 	         "POST /supervisor HTTP/1.0\r\nHost: localhost\r\n"
 	         "Content-Type: application/x-www-form-urlencoded\r\n"
@@ -62,7 +64,8 @@ static int ask(int fd, const char *notify)
 	       memcmp(text + 8, " 200", 4) == 0;
 }
 
-pid_t supervise_adopt(const char *control, const char *notify, int *pidfd)
+pid_t supervise_adopt(const char *control, const char *notify,
+                      int64_t limit_ns, int *pidfd)
 {
 	struct ucred who = {.pid = 0};
 	socklen_t bytes = sizeof(who);
@@ -75,7 +78,7 @@ pid_t supervise_adopt(const char *control, const char *notify, int *pidfd)
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &bytes) == 0 &&
 	    who.pid > 0 && who.uid == geteuid())
 		*pidfd = (int)syscall(SYS_pidfd_open, who.pid, 0);
-	if (*pidfd >= 0 && ask(fd, notify))
+	if (*pidfd >= 0 && ask(fd, notify, limit_ns))
 		pid = who.pid;
 	if (pid == 0 && *pidfd >= 0) {
 		close(*pidfd);

@@ -20,6 +20,7 @@
 #include "daemon/manager/notify.h"
 #include "daemon/manager/supervise_adopt.h"
 #include "daemon/pool/keep.h"
+#include "daemon/serve/beat.h"
 #include "daemon/serve/peer.h"
 #include "daemon/watch/wake.h"
 
@@ -36,6 +37,7 @@ static struct guardian {
 	int pidfd;
 	int32_t pid; /* 0: lost */
 	bool own;    /* slabd started it */
+	uint64_t limit_us; /* of its watchdog, that was told by asking; or 0 */
 } guard = {.pidfd = -1};
 
 static void on_lost(evutil_socket_t fd, short what, void *arg);
@@ -162,11 +164,34 @@ static void on_put(UNUSED evutil_socket_t fd, UNUSED short what,
 	keep_clients(server);
 	lastconf_keep(server->config);
 	notify_ready("taken over");
+	if (guard.limit_us > 0) {
+		char text[48];
+		snprintf(text, sizeof(text), "WATCHDOG_USEC=%llu\nWATCHDOG=1",
+		         (unsigned long long)guard.limit_us);
+		notify_tell(text, NULL, 0);
+	}
 	log_info("all that outlives slabd is kept by its supervisor (pid %d)",
 	         guard.pid);
 }
 
-int guardian_take(int32_t pid, const char *socket, int32_t *has)
+/* As sd_watchdog_enabled reads it. */
+static void set_watchdog(uint64_t limit_us)
+{
+	char text[24];
+	guard.limit_us = limit_us;
+	unsetenv("WATCHDOG_PID");
+	unsetenv("WATCHDOG_USEC");
+	if (limit_us > 0) {
+		snprintf(text, sizeof(text), "%llu",
+		         (unsigned long long)limit_us);
+		setenv("WATCHDOG_USEC", text, 1);
+	}
+	if (beat_open(guard.server->base) < 0)
+		guard.limit_us = 0;
+}
+
+int guardian_take(int32_t pid, const char *socket, uint64_t limit_us,
+                  int32_t *has)
 {
 	bool mine = guard.own && pid == guard.pid;
 	*has = guard.pid;
@@ -191,6 +216,7 @@ int guardian_take(int32_t pid, const char *socket, int32_t *has)
 	evtimer_del(guard.heal);
 	setenv("NOTIFY_SOCKET", socket, 1);
 	notify_setup(true);
+	set_watchdog(limit_us);
 	wake_set(guard.put, 0);
 	return 0;
 }

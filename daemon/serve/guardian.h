@@ -22,10 +22,12 @@ void guardian_line(char **argv);
 int guardian_open(struct server *server, bool supervised);
 void guardian_close(void);
 
-/* That process wants to be the supervisor and hears at that socket. 0; -EBUSY
+/* That process wants to be the supervisor and hears at that socket, every
+ * limit_us at least; 0: or never. 0; -EBUSY
  * another one lives, whose number is in *has; -EINVAL it is none, or slabd has
  * another kind of manager, or none. */
-int guardian_take(int32_t pid, const char *socket, int32_t *has);
+int guardian_take(int32_t pid, const char *socket, uint64_t limit_us,
+                  int32_t *has);
 
 /* Its number; 0: there never was one, -1: it is lost. */
 int32_t guardian_pid(void);

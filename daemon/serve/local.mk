@@ -3,6 +3,8 @@
 libdaemon_la_SOURCES += \
 	daemon/serve/asks.c \
 	daemon/serve/asks.h \
+	daemon/serve/beat.c \
+	daemon/serve/beat.h \
 	daemon/serve/death.c \
 	daemon/serve/death.h \
 	daemon/serve/dispatch.c \

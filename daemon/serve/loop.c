@@ -20,6 +20,7 @@
 #include "daemon/pool/ledger.h"
 #include "daemon/pool/rest.h"
 #include "daemon/pool/work.h"
+#include "daemon/serve/beat.h"
 #include "daemon/serve/death.h"
 #include "daemon/serve/dispatch.h"
 #include "daemon/serve/door.h"
@@ -58,7 +59,6 @@ static struct loop {
 	enum ending ending;
 	struct event *accept;
 	struct event *accept_again;
-	struct event *watchdog;
 	struct event *ready_again; /* the manager could not be told */
 	struct event *signals[3];
 } loop;
@@ -231,26 +231,6 @@ static void hold_signals(int how)
 
 /* ---- the manager -------------------------------------------------------- */
 
-static void on_watchdog(UNUSED evutil_socket_t fd, UNUSED short what,
-                        UNUSED void *arg)
-{
-	notify_alive();
-}
-
-static int open_watchdog(struct server *server)
-{
-	/* Late enough that who is idle wakes once in its period, for that. */
-	int64_t ns = notify_watchdog_ns() / 2 * 3;
-	struct timeval tv = clock_timeval(ns);
-	if (ns == 0)
-		return 0;
-	loop.watchdog =
-		event_new(server->base, -1, EV_PERSIST, on_watchdog, server);
-	if (loop.watchdog == NULL || event_add(loop.watchdog, &tv) < 0)
-		return -ENOMEM;
-	return 0;
-}
-
 static void say_ready(struct server *server)
 {
 	unsigned long long mib = 0;
@@ -379,7 +359,7 @@ static int start(struct server *server)
 	if (r == 0)
 		r = take_up_clients(server);
 	if (r == 0)
-		r = open_watchdog(server);
+		r = beat_open(server->base);
 	if (r == 0)
 		r = told_open(server->base);
 	if (r == 0)
@@ -472,7 +452,7 @@ void loop_close(struct server *server)
 	wake_free(&loop.accept_again);
 	wake_free(&loop.ready_again);
 	told_close();
-	wake_free(&loop.watchdog);
+	beat_close();
 	for (int i = 0; i < 3; i++)
 		wake_free(&loop.signals[i]);
 	listen_close(&server->clients, is_left(&server->clients));

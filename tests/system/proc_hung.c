@@ -11,8 +11,8 @@
 #include "tests/lib/harness.h"
 #include "tests/lib/super.h"
 
-#define CONFIG                                                                 \
-	"[slabd]\nwatchdog = 500ms\n"                                          \
+#define CONFIG(watchdog)                                                       \
+	"[slabd]\nwatchdog = " watchdog "\n"                                   \
 	"[pool default]\npage = 4k\nstart = 4M\nmax = 16M\n"
 
 static struct fixture fixture;
@@ -171,15 +171,41 @@ static void test_another(void)
 	super_stop(&fixture, pid, "with another supervisor");
 }
 
+/* Whoever took over notices that it hangs, too, without a restart. */
+static void test_adopted_hangs(void)
+{
+	pid_t pid = super_start(&fixture);
+	pid_t before = fixture.pid;
+	pid_t next;
+	fixture_signal(&fixture, SIGKILL);
+	fixture_wait(&fixture, SURELY_MS);
+	fixture.pid = await_supervisor(before);
+	kill(pid, SIGSTOP);
+	tap_ok(await_log(") hangs: its loop has not turned for 3000 ms",
+	                 SURELY_MS),
+	       "that slabd hangs is noticed by one that took over");
+	next = super_next(&fixture, pid);
+	tap_ok(next > 0 && super_is_gone(pid, SURELY_MS),
+	       "it is ended, and there is another one");
+	kill(fixture.pid, SIGTERM);
+	tap_ok(super_is_gone(next, SURELY_MS) &&
+	               super_is_gone(fixture.pid, SURELY_MS),
+	       "SIGTERM ends both");
+}
+
 int main(void)
 {
 	tap_start(300);
-	fixture_make(&fixture, CONFIG);
+	fixture_make(&fixture, CONFIG("500ms"));
 	test_hangs();
 	test_debugged();
 	test_both_stopped();
+	fixture_remove(&fixture);
+	/* What is adopted need not be quick. */
+	fixture_make(&fixture, CONFIG("3s"));
 	test_lost();
 	test_another();
+	test_adopted_hangs();
 	super_end();
 	fixture_remove(&fixture);
 	return tap_end();
