@@ -211,7 +211,7 @@ static int run(const char *name, const char *frees, const char *control)
 	make_shared(policy, control);
 	start_workers();
 	pool = drift_open(-1, &cache);
-	cache_id = ((struct cache *)cache)->id;
+	cache_id = cache_of(cache)->id;
 	if (pool->view.geo.n_nodes != DRIFT_NODES)
 		return drift_fail("slabd", "it has not four nodes");
 	look(&lists, "start");

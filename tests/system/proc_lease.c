@@ -114,7 +114,7 @@ static void test_full(slabd_pool *still, slabd_pool *other)
 static void test_eager(slabd_pool *pool)
 {
 	slabd_cache *cache = fixture_cache(pool, "eager", SIZE);
-	uint32_t id = ((struct cache *)cache)->id;
+	uint32_t id = cache_of(cache)->id;
 	unsigned self = slabd_client_id(pool);
 	double until = now_ms() + SURELY_MS;
 	long long rings;
