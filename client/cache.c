@@ -13,6 +13,7 @@
 #include "client/process.h"
 #include "client/request.h"
 #include "client/thread.h"
+#include "client/tools.h"
 
 _Static_assert(SLABD_CACHE_STRICT == CACHE_STRICT &&
                        SLABD_CACHE_FIND == CACHE_FIND &&
@@ -99,19 +100,6 @@ static int begin(struct slabd_pool *pool, const char *name)
 	return room ? 0 : too_many();
 }
 
-/* From calloc, whose memory the memory sanitizer takes for written. */
-static struct cache *cache_alloc(void)
-{
-	void *room = calloc(1, sizeof(struct cache) + _Alignof(struct cache));
-	uintptr_t end = (uintptr_t)room + _Alignof(struct cache);
-	struct cache *cache;
-	if (room == NULL)
-		return NULL;
-	cache = (struct cache *)(end - end % _Alignof(struct cache));
-	cache->room = room;
-	return cache;
-}
-
 /* Under the lock: the open cache, or a new one. NULL with errno. */
 static struct cache *open_locked(struct slabd_pool *pool, uint32_t id)
 {
@@ -119,12 +107,14 @@ static struct cache *open_locked(struct slabd_pool *pool, uint32_t id)
 	int slot;
 	if (cache != NULL)
 		return cache;
-	cache = cache_alloc();
+	cache = aligned_alloc(_Alignof(struct cache), sizeof(*cache));
 	if (cache == NULL)
 		return error_set(ENOMEM, "no memory for a cache"), NULL;
+	memset(cache, 0, sizeof(*cache));
+	tools_wrote(cache, sizeof(*cache));
 	slot = process_take_slot(cache);
 	if (slot < 0) {
-		free(cache->room);
+		free(cache);
 		return too_many(), NULL;
 	}
 	fill_in(cache, pool, id);
@@ -200,7 +190,7 @@ void cache_destroy(struct cache *cache)
 	home_drop_depots(cache);
 	free(cache->local);
 	process_drop_slot(cache->slot);
-	free(cache->room);
+	free(cache);
 }
 
 /* Of all threads; and what waits to go home to other nodes, where it may be

@@ -30,7 +30,6 @@ struct cache {
 	uint32_t cap_max;               /* (C) see cap_most */
 	struct depots *depots[NODES_MAX]; /* (A) NULL -> depots_of's */
 	struct slabd_mag_ *local;         /* (A) NULL -> local_seen's */
-	void *room;                       /* (C) where it lies in */
 };
 
 /* head: of a cache that is open. */
