@@ -33,6 +33,8 @@ const struct situation situations[] = {
 	{"grow-ended", "SIGTERM while it grows", situation_grow_ended},
 	{"files-held", "a client's calls hold the files that are punched",
 	 situation_files_held},
+	{"files-locked", "a client's call never lets go of the shared file",
+	 situation_files_locked},
 	{"rings-one", "one client rings for all lists", situation_rings_one},
 	{"rings-lists", "the same, lists that are slow to look at",
 	 situation_rings_lists},

@@ -90,6 +90,7 @@ void situation_grow_watched(struct situation_run *run);
 void situation_grow_ended(struct situation_run *run);
 void situation_grow_stopped(struct situation_run *run);
 void situation_files_held(struct situation_run *run);
+void situation_files_locked(struct situation_run *run);
 void situation_rings_one(struct situation_run *run);
 void situation_rings_lists(struct situation_run *run);
 void situation_rings_leases(struct situation_run *run);
