@@ -43,6 +43,8 @@ tests_libtest_la_SOURCES = \
 	tests/lib/pool_fixture.h \
 	tests/lib/ptrace_fault.c \
 	tests/lib/ptrace_fault.h \
+	tests/lib/never.c \
+	tests/lib/never.h \
 	tests/lib/raw.c \
 	tests/lib/raw.h \
 	tests/lib/report_fixture.h \

@@ -24,6 +24,7 @@
 #include "daemon/pool/marks.h"
 #include "daemon/pool/meta.h"
 #include "daemon/pool/nodes.h"
+#include "daemon/pool/probe.h"
 #include "daemon/pool/share.h"
 #include "daemon/pool/slabs.h"
 #include "daemon/pool/waiting.h"
@@ -399,11 +400,33 @@ static int give_up(struct pool *pool, const char *why)
 	return ADOPT_E_NONE;
 }
 
+/* What comes next looks for holes in the files, and makes some. */
+static int probe_all(struct pool *pool)
+{
+	int fds[TOPO_NODES_MAX + 1] = {pool->shared_fd};
+	unsigned n = 1;
+	int r;
+	for (unsigned i = 0; i < pool->topo->n_nodes; i++) {
+		int fd = keep_peek(pool->name, KEEP_NODES + i);
+		if (fd >= 0)
+			fds[n++] = fd;
+	}
+	r = probe_files(fds, n);
+	if (r == -EBUSY)
+		return refuse(pool, r,
+		              "a client's call has held its files for %d s; end "
+		              "its clients, then restart slabd",
+		              (int)(PROBE_LIMIT_NS / CLOCK_S));
+	return r < 0 ? refuse(pool, r, "%s", strerror(-r)) : 0;
+}
+
 static int adopt_all(struct pool *pool, bool may_reserve)
 {
 	int r = match_nodes(pool);
 	if (r == 0)
 		r = map_meta(pool);
+	if (r == 0)
+		r = probe_all(pool);
 	if (r == 0)
 		r = check_shared(pool);
 	if (r == 0 && is_spent(pool))

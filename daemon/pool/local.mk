@@ -18,6 +18,8 @@ libdaemon_la_SOURCES += \
 	daemon/pool/holes.c \
 	daemon/pool/holes.h \
 	daemon/pool/mend.c \
+	daemon/pool/probe.c \
+	daemon/pool/probe.h \
 	daemon/pool/mend.h \
 	daemon/pool/journal.c \
 	daemon/pool/journal.h \

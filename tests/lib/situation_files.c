@@ -2,23 +2,18 @@
 /* A client whose calls hold a pool's files, and with them whoever punches these. */
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/userfaultfd.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "tests/lib/never.h"
 #include "tests/lib/raw.h"
 #include "tests/lib/situation.h"
 
 #define OTHER_MIB 24u
 #define ROUNDS 3u
 #define NEWCOMERS 20u
-#define PAGE 4096u
 
 /* Fills both files, which takes the kernel long, and again while they are emptied. */
 static void hog(int fd, void *arg)
@@ -80,69 +75,6 @@ void situation_files_held(struct situation_run *run)
 
 /* ---- for ever ------------------------------------------------------------- */
 
-/* Memory that never comes: a call that copies from it waits, with the lock of the
- * file that it writes to. at: MAP_FAILED where the kernel does not let us. */
-struct never {
-	int fd;
-	int file;
-	off_t to;
-	void *at;
-};
-
-static struct never never_make(int file, off_t to)
-{
-	struct uffdio_api api = {.api = UFFD_API};
-	struct uffdio_register range = {.mode = UFFDIO_REGISTER_MODE_MISSING};
-	struct never never = {.file = file, .to = to, .at = MAP_FAILED};
-	void *at = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
-	                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	never.fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
-	range.range.start = (uintptr_t)at;
-	range.range.len = PAGE;
-	if (never.fd >= 0 && at != MAP_FAILED &&
-	    ioctl(never.fd, UFFDIO_API, &api) == 0 &&
-	    ioctl(never.fd, UFFDIO_REGISTER, &range) == 0)
-		never.at = at;
-	return never;
-}
-
-static void *write_never(void *arg)
-{
-	const struct never *never = arg;
-	(void)!pwrite(never->file, never->at, PAGE, never->to);
-	return NULL;
-}
-
-/* Holds the shared file, and adds a page to it that slabd is to take away again:
- * says 1 then, or 0 where it may not. */
-static void locker(int fd, void *arg)
-{
-	static struct never never;
-	struct uffd_msg msg;
-	struct raw raw;
-	struct stat st;
-	pthread_t thread;
-	char *last;
-	raw_open(&raw, arg, "default");
-	if (fstat(raw.shared, &st) < 0)
-		tap_bail("no size of the shared file");
-	never = never_make(raw.shared, st.st_size - PAGE);
-	if (never.at == MAP_FAILED) {
-		say(fd, 0);
-		hear(fd);
-		return;
-	}
-	last = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, raw.shared,
-	            st.st_size - PAGE);
-	if (last == MAP_FAILED ||
-	    pthread_create(&thread, NULL, write_never, &never) != 0 ||
-	    read(never.fd, &msg, sizeof(msg)) != sizeof(msg))
-		tap_bail("the file can't be held");
-	*last = 1;
-	say(fd, 1);
-	hear(fd);
-}
-
 /* Whether a thread of slabd's waits, and nothing wakes it. */
 static bool one_is_held(const struct fixture *fixture)
 {
@@ -190,13 +122,14 @@ void situation_files_locked(struct situation_run *run)
 	struct grower grower = {&run->fixture, "other", OTHER_MIB, 256, -1};
 	struct child client;
 	struct child holder;
+	const struct never never = {&run->fixture, true};
 	double until = now_ms() + SURELY_MS;
 	fixture_open(&run->fixture,
 	             "[slabd]\ntopology = node:1 core:2 pu:1\n"
 	             "[pool default]\npage = 4k\nstart = 4M\nmax = 64M\n"
 	             "[pool other]\npage = 4k\nstart = 2M\nmax = %uM\n",
 	             OTHER_MIB + 16);
-	child_start(&holder, locker, &run->fixture);
+	child_start(&holder, never_ends, (void *)(uintptr_t)&never);
 	if (hear(holder.fd) == 0) {
 		run->skipped = "userfaultfd is not to be had";
 		child_kill(&holder);
