@@ -41,7 +41,7 @@
 
 #define ACCEPT_AGAIN_NS (200 * CLOCK_MS) /* after descriptors ran out */
 #define READY_AGAIN_MS 500
-#define HELD_LIMIT_NS (3 * CLOCK_S)    /* for what clients' calls hold, at the end */
+#define HELD_LIMIT_NS (10 * CLOCK_S)   /* for what clients' calls hold, at the end */
 #define TELLS_LIMIT_NS (5 * CLOCK_S)   /* for what waits, at the end */
 
 /* What it leaves: told, the sockets, as a restart may follow; else all that a
@@ -170,6 +170,7 @@ static void on_accept_again(UNUSED evutil_socket_t fd, UNUSED short what,
  * those that it took over. */
 static void close_pool(struct pool *pool)
 {
+	balance_done(pool);
 	/* Nobody may go on with what a thread still works on. */
 	if (!work_settle_all(pool, clock_ns() + HELD_LIMIT_NS)) {
 		log_error("pool %s: a client's call has held its files for %d s: "
@@ -178,7 +179,6 @@ static void close_pool(struct pool *pool)
 		          pool->name, (int)(HELD_LIMIT_NS / CLOCK_S));
 		return;
 	}
-	balance_done(pool);
 	if (loop.ending == ENDING_TOLD) {
 		pool->backing.unused = pool->n_clients == 0;
 		pool_destroy(pool);
