@@ -4,11 +4,13 @@
 #include <string.h>
 
 #include "client/cap.h"
+#include "client/checked.h"
 #include "client/depot.h"
 #include "client/error.h"
 #include "client/home.h"
 #include "client/magazine.h"
 #include "client/reach.h"
+#include "client/seen.h"
 #include "client/shortage.h"
 #include "client/thread.h"
 #include "client/tools.h"
@@ -166,19 +168,33 @@ __attribute__((noinline)) static void *alloc_one(struct cache *cache)
 	return mag->obj[mag->n];
 }
 
-/* In a forked child, or where a tool watches: then a magazine may have some. */
-__attribute__((cold, noinline)) static void *alloc_seen(struct cache *cache)
+/* What was allocated, where somebody is to know. */
+static void *show(const struct cache *cache, void *object, const void *site)
+{
+	if (object == NULL)
+		return NULL;
+	if (cache->checked)
+		checked_note_alloc(cache, object, site);
+	tools_alloc(object, cache->row->size);
+	return object;
+}
+
+/* Where a tool watches a magazine may have some. */
+__attribute__((cold, noinline)) void *alloc_seen(struct cache *cache,
+                                                 const void *site)
 {
 	void *object = pool_alive(cache->pool) ? alloc_one(cache) : NULL;
-	if (object != NULL)
-		tools_alloc(object, cache->row->size);
-	return object;
+	if (object == NULL && cache->checked && pool_alive(cache->pool) &&
+	    checked_flush(cache->pool))
+		object = alloc_one(cache);
+	return show(cache, object, site);
 }
 
 void *slabd_alloc_slow_(slabd_cache *head)
 {
 	struct cache *cache = cache_of(head);
-	return cache_is_plain(cache) ? alloc_one(cache) : alloc_seen(cache);
+	return cache_is_plain(cache) ? alloc_one(cache)
+	                             : alloc_seen(cache, CHECKED_SITE());
 }
 
 /* The newest object of a magazine that is at home on a node: among them may be
@@ -236,12 +252,11 @@ static void *alloc_on(struct cache *cache, int node)
 }
 
 /* Where the thread's magazine has nothing on top that lies there. */
-__attribute__((noinline)) static void *alloc_far(struct cache *cache, int node)
+__attribute__((noinline)) static void *alloc_far(struct cache *cache, int node,
+                                                 const void *site)
 {
 	void *object = pool_alive(cache->pool) ? alloc_on(cache, node) : NULL;
-	if (object != NULL && !cache_is_plain(cache))
-		tools_alloc(object, cache->row->size);
-	return object;
+	return cache_is_plain(cache) ? object : show(cache, object, site);
 }
 
 /* Whether a unit lies on the node of the kernel's id. */
@@ -258,12 +273,12 @@ void *slabd_alloc_node(slabd_cache *head, int node)
 	size_t n = mag->n;
 	void *object;
 	if (n == 0)
-		return alloc_far(cache, node);
+		return alloc_far(cache, node, CHECKED_SITE());
 	object = mag->obj[n - 1];
 	if (!is_on(&cache->pool->view,
 	           atom_load(&head->map_[(uintptr_t)object >> UNIT_SHIFT]),
 	           node))
-		return alloc_far(cache, node);
+		return alloc_far(cache, node, CHECKED_SITE());
 	magazine_set_n(mag, n - 1);
 	return object;
 }
@@ -280,13 +295,13 @@ static size_t take_top(struct slabd_mag_ *mag, size_t n, void **out)
 	return run;
 }
 
-/* One by one, as alloc_seen. */
+/* One by one. */
 __attribute__((cold, noinline)) static size_t
-alloc_bulk_seen(struct cache *cache, size_t n, void **out)
+alloc_bulk_seen(struct cache *cache, size_t n, void **out, const void *site)
 {
 	size_t got = 0;
 	while (got < n) {
-		out[got] = alloc_seen(cache);
+		out[got] = alloc_seen(cache, site);
 		tools_wrote(&out[got], sizeof(out[got]));
 		if (out[got] == NULL)
 			break;
@@ -305,7 +320,7 @@ size_t slabd_alloc_bulk_slow_(slabd_cache *head, size_t n, void **out)
 	if (got == n)
 		return n;
 	if (!cache_is_plain(cache))
-		return alloc_bulk_seen(cache, n, out);
+		return alloc_bulk_seen(cache, n, out, CHECKED_SITE());
 	att = attach(cache, &self);
 	if (att == NULL)
 		return got;

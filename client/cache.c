@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "client/cap.h"
+#include "client/checked.h"
 #include "client/error.h"
 #include "client/home.h"
 #include "client/magazine.h"
@@ -64,6 +65,9 @@ static int ask(struct slabd_pool *pool, const char *name, size_t size,
 	return (int)reply.cache;
 }
 
+/* What cache.plain points at where it is checked. */
+static const uint64_t not_plain;
+
 static void fill_in(struct cache *cache, struct slabd_pool *pool, uint32_t id)
 {
 	const struct view *view = &pool->view;
@@ -74,6 +78,11 @@ static void fill_in(struct cache *cache, struct slabd_pool *pool, uint32_t id)
 	cache->id = id;
 	cache->strict = pool->strict || (cache->row->flags & CACHE_STRICT) != 0;
 	cache->cap_max = cap_most(pool, cache->row->stride);
+	cache->checked = pool->checked != NULL;
+	if (cache->checked) {
+		cache->plain = &not_plain;
+		cache->cap_max = 0;
+	}
 }
 
 static int too_many(void)
@@ -213,6 +222,7 @@ static void drop_magazines(struct cache *cache)
 /* One that nobody finds any more. */
 static void finish(struct cache *cache)
 {
+	checked_flush(cache->pool);
 	home_drain(cache);
 	process_lock();
 	cache_destroy(cache);

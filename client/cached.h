@@ -20,13 +20,14 @@ struct depots;
  */
 struct cache {
 	_Alignas(64) struct slabd_pool *pool; /* (C) */
-	const uint64_t *plain; /* (C) at 0: forked, or watched (tools.h) */
+	const uint64_t *plain; /* (C) at 0: forked, watched (tools.h), checked */
 	const struct layout_cache *row; /* (C) */
 	uint32_t id;                    /* (C) */
 	uint32_t slot;                  /* (C) */
 	struct slabd_cache head;        /* (C) what the inline hit reads */
 	uint32_t refs;                  /* (L) */
 	bool strict;                    /* (C) */
+	bool checked;                   /* (C) see checked.h */
 	uint32_t cap_max;               /* (C) see cap_most */
 	struct depots *depots[NODES_MAX]; /* (A) NULL -> depots_of's */
 	struct slabd_mag_ *local;         /* (A) NULL -> local_seen's */
@@ -39,7 +40,7 @@ static inline struct cache *cache_of(const slabd_cache *head)
 }
 
 /* Whether alloc and free have nothing to see to but themselves: the pool is
- * alive, and no tool watches. */
+ * alive, no tool watches, and it is not checked. */
 static inline bool cache_is_plain(const struct cache *cache)
 {
 	return atom_load(cache->plain) != 0;

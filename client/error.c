@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LINE_BYTES 256
+#define LINE_BYTES 512
 #define NO_LINE "no memory for the reason: see errno"
 
 /* Its own memory, as thread-local room is scarce in a program that loads us

@@ -3,8 +3,10 @@
 #include <errno.h>
 
 #include "client/cap.h"
+#include "client/checked.h"
 #include "client/home.h"
 #include "client/magazine.h"
+#include "client/seen.h"
 #include "client/thread.h"
 #include "client/tools.h"
 #include "shm/atom.h"
@@ -102,15 +104,17 @@ __attribute__((noinline)) static void free_one(struct cache *cache,
 	errno = saved;
 }
 
-/* As alloc_seen. What a forked child has is the parent's, and so are the
- * counts. Told before another thread can have it. */
-__attribute__((cold, noinline)) static void free_seen(struct cache *cache,
-                                                      void *object)
+/* What a forked child has is the parent's, and so are the counts. Tools are told
+ * before another thread can have it. */
+__attribute__((cold, noinline)) void free_seen(struct cache *cache, void *object,
+                                               const void *site)
 {
 	const struct slabd_pool *pool = cache->pool;
 	uint64_t off = (uint64_t)((char *)object - pool->user.data);
 	int saved = errno;
-	if (pool_alive(pool)) {
+	if (pool_alive(pool) && cache->checked) {
+		checked_free(cache, object, site);
+	} else if (pool_alive(pool)) {
 		if (word_of(cache, object) != 0 &&
 		    slab_tag_of(&pool->view, off) != NULL)
 			tools_free(object, cache->row->size);
@@ -152,7 +156,7 @@ void slabd_free_slow_(slabd_cache *head, void *object)
 	if (object == NULL)
 		return;
 	if (!cache_is_plain(cache))
-		free_seen(cache, object);
+		free_seen(cache, object, CHECKED_SITE());
 	else if (!is_far(self, att, cache, word))
 		free_one(cache, object);
 	else if (hold_remote(att, cache, WORD_HOME(word), object))
@@ -230,13 +234,25 @@ static bool put_run(struct cache *cache, size_t n, void *const *objects)
 	return true;
 }
 
+__attribute__((cold, noinline)) static void
+free_bulk_seen(struct cache *cache, size_t n, void *const *objects,
+               const void *site)
+{
+	for (size_t i = 0; i < n; i++)
+		if (objects[i] != NULL)
+			free_seen(cache, objects[i], site);
+}
+
 void slabd_free_bulk_slow_(slabd_cache *cache, size_t n, void *const *objects)
 {
-	bool plain = cache_is_plain(cache_of(cache));
 	int saved = errno;
+	if (!cache_is_plain(cache_of(cache))) {
+		free_bulk_seen(cache_of(cache), n, objects, CHECKED_SITE());
+		n = 0;
+	}
 	while (n > 0) {
 		size_t run = n < SLABD_BULK_MAX_ ? n : SLABD_BULK_MAX_;
-		if (!plain || !put_run(cache_of(cache), run, objects))
+		if (!put_run(cache_of(cache), run, objects))
 			for (size_t i = 0; i < run; i++)
 				slabd_free(cache, objects[i]);
 		objects += run;

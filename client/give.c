@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <time.h>
 
+#include "client/checked.h"
 #include "client/error.h"
 #include "client/handle.h"
 #include "client/holds.h"
@@ -313,9 +314,18 @@ static int give(slabd_pool *pool, void *object, unsigned client_id)
 	return hand_over(pool, off, tag, client_id, receiver);
 }
 
+static int give_one(slabd_pool *pool, void *object, unsigned client_id,
+                    const void *site)
+{
+	if (pool->checked == NULL)
+		return give(pool, object, client_id);
+	return checked_give(pool, object, client_id, site, give);
+}
+
 int slabd_give(slabd_pool *pool, void *object, unsigned client_id)
 {
-	return pool_alive(pool) ? give(pool, object, client_id) : -1;
+	return !pool_alive(pool) ? -1 : give_one(pool, object, client_id,
+	                                         CHECKED_SITE());
 }
 
 size_t slabd_give_bulk(slabd_pool *pool, void *const *objects, size_t n,
@@ -324,7 +334,8 @@ size_t slabd_give_bulk(slabd_pool *pool, void *const *objects, size_t n,
 	size_t done = 0;
 	if (!pool_alive(pool))
 		return 0;
-	while (done < n && give(pool, objects[done], client_id) == 0)
+	while (done < n && give_one(pool, objects[done], client_id,
+	                            CHECKED_SITE()) == 0)
 		done++;
 	return done;
 }
@@ -382,9 +393,16 @@ static void *take(slabd_pool *pool, slabd_handle handle)
 	return show(pool, off);
 }
 
+static void *take_one(slabd_pool *pool, slabd_handle handle, const void *site)
+{
+	void *object = take(pool, handle);
+	return pool->checked == NULL ? object : checked_note_take(pool, handle,
+	                                                          object, site);
+}
+
 void *slabd_take(slabd_pool *pool, slabd_handle handle)
 {
-	return pool_alive(pool) ? take(pool, handle) : NULL;
+	return pool_alive(pool) ? take_one(pool, handle, CHECKED_SITE()) : NULL;
 }
 
 size_t slabd_take_bulk(slabd_pool *pool, const slabd_handle *handles, size_t n,
@@ -393,8 +411,8 @@ size_t slabd_take_bulk(slabd_pool *pool, const slabd_handle *handles, size_t n,
 	size_t done = 0;
 	if (!pool_alive(pool))
 		return 0;
-	while (done < n &&
-	       (objects[done] = take(pool, handles[done])) != NULL)
+	while (done < n && (objects[done] = take_one(pool, handles[done],
+	                                             CHECKED_SITE())) != NULL)
 		done++;
 	if (atom_load(&tools_on))
 		tools_wrote(objects, done * sizeof(*objects));

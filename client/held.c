@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "client/checked.h"
 #include "client/home.h"
 #include "client/magazine.h"
 #include "client/process.h"
@@ -90,6 +91,7 @@ void held_sum(struct slabd_pool *pool, uint32_t *objects)
 		if (pool->caches[id] != NULL)
 			add_depots(pool, pool->caches[id], objects);
 	process_unlock();
+	checked_sum(pool, objects);
 }
 
 uint64_t held_remote(const struct slabd_pool *pool)

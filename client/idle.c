@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/idle.h"
 
+#include "client/checked.h"
 #include "client/home.h"
 #include "client/thread.h"
 
 bool idle_give_back(struct slabd_pool *pool)
 {
 	bool any = thread_drop_idle(pool);
+	any |= checked_flush(pool);
 	return home_drain_pool(pool) || any;
 }
 

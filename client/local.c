@@ -3,12 +3,14 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "client/checked.h"
 #include "client/error.h"
 #include "client/magazine.h"
+#include "client/seen.h"
 #include "client/thread.h"
 
-/* Where a tool watches, every call goes out of line: all threads have one that is
- * empty and takes nothing. */
+/* Where a tool watches, or the cache is checked, every call goes out of line: all
+ * threads have one that is empty and takes nothing. */
 static slabd_local *local_seen(struct cache *cache)
 {
 	struct slabd_mag_ *none = NULL;
@@ -52,18 +54,23 @@ slabd_local *slabd_local_of(slabd_cache *head)
 /* The kernel wipes the table in a forked child, and the cache with it. */
 void *slabd_local_alloc_slow_(slabd_local *local)
 {
-	if (local->cache_ != NULL)
-		return slabd_alloc_slow_(local->cache_);
-	error_forked();
-	return NULL;
+	slabd_cache *head = local->cache_;
+	if (head == NULL)
+		return error_forked(), NULL;
+	return cache_is_plain(cache_of(head))
+	               ? slabd_alloc_slow_(head)
+	               : alloc_seen(cache_of(head), CHECKED_SITE());
 }
 
 void slabd_local_free_slow_(slabd_local *local, void *object)
 {
+	slabd_cache *head = local->cache_;
 	int saved = errno;
-	if (local->cache_ != NULL)
-		slabd_free_slow_(local->cache_, object);
-	else
+	if (head == NULL)
 		error_forked();
+	else if (cache_is_plain(cache_of(head)))
+		slabd_free_slow_(head, object);
+	else if (object != NULL)
+		free_seen(cache_of(head), object, CHECKED_SITE());
 	errno = saved;
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Allocation that waits for nothing. */
+#include "client/checked.h"
 #include "client/magazine.h"
+#include "client/seen.h"
 #include "client/thread.h"
 
-static void *alloc_slow(slabd_cache *head)
+static void *alloc_slow(slabd_cache *head, const void *site)
 {
 	struct slabd_pool *pool = cache_of(head)->pool;
 	struct thread *self;
@@ -16,7 +18,9 @@ static void *alloc_slow(slabd_cache *head)
 	if (att == NULL)
 		return thread_no_memory(), NULL;
 	att->no_wait = true;
-	object = slabd_alloc_slow_(head);
+	object = cache_is_plain(cache_of(head))
+	                 ? slabd_alloc_slow_(head)
+	                 : alloc_seen(cache_of(head), site);
 	att->no_wait = false;
 	return object;
 }
@@ -25,7 +29,7 @@ void *slabd_alloc_nowait(slabd_cache *cache)
 {
 	struct slabd_mag_ *mag = slabd_mag_of_(cache);
 	if (mag->n == 0)
-		return alloc_slow(cache);
+		return alloc_slow(cache, CHECKED_SITE());
 	magazine_set_n(mag, mag->n - 1);
 	return mag->obj[mag->n];
 }

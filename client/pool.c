@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "client/cache.h"
+#include "client/checked.h"
 #include "client/connect.h"
 #include "client/error.h"
 #include "client/held.h"
@@ -207,6 +208,7 @@ static int map_all(struct slabd_pool *pool,
 
 static void unmap_all(struct slabd_pool *pool)
 {
+	checked_end(pool);
 	reach_done(pool);
 	if (pool->map != NULL)
 		munmap(pool->map, MAP_BYTES);
@@ -247,7 +249,7 @@ static int check_options(const struct slabd_options *o)
 		if (o->spare[i] != 0)
 			return error_set(EINVAL, "slabd_options.spare is not "
 			                         "zero: clear the structure");
-	if (o->flags >= SLABD_NO_WAIT << 1)
+	if (o->flags >= SLABD_CHECKED_ABORT << 1)
 		return error_set(EINVAL,
 		                 "slabd_options.flags 0x%x has unknown "
 		                 "bits",
@@ -305,6 +307,9 @@ static int settle_in(struct slabd_pool *pool,
 	r = apply_options(pool, o);
 	if (r < 0)
 		return r;
+	r = checked_start(pool, o->flags);
+	if (r < 0)
+		return limits_say_start(-r), r;
 	pool->told_up = pool->link.up;
 	r = connect_settle(&pool->link, &pool->view);
 	if (r < 0)
@@ -438,6 +443,7 @@ int slabd_close(slabd_pool *pool)
 		if (pool->has_helper)
 			ended = helper_stop(pool);
 		leave_all(pool);
+		checked_flush(pool);
 		request_bye(&pool->link);
 	} else if (pool->has_helper) {
 		helper_forget(pool);

@@ -14,15 +14,16 @@
  *
  * Functions that return int give 0, or -1 with errno. Functions that return a
  * pointer give NULL with errno. Any thread may call anything unless said
- * otherwise. Nothing here prints, exits or installs a handler, and nothing is
- * a point where a thread can be cancelled.
+ * otherwise. Nothing here prints or exits, but in the checked mode, or installs a
+ * handler, and nothing is a point where a thread can be cancelled.
  *
  * After fork the child is no client: alloc, free, give and take fail there
  * with ENOTCONN, reading objects works, and slabd_open makes it a client of
  * its own. A signal handler may call nothing from this header.
  *
- * Sanitizers and valgrind are told what is free and what is undefined: see
- * slabclient(3).
+ * In the checked mode (SLABD_CHECKED, or the environment) each misuse of an object
+ * is refused at once, with a line on standard error that says where. Sanitizers and
+ * valgrind are told what is free and what is undefined. Both: see slabclient(3).
  *
  * With SLABD_NO_INLINE defined nothing is inline: slabd_alloc and slabd_free are
  * calls, which other languages find in the library in any case.
@@ -62,6 +63,9 @@ typedef uint64_t slabd_handle;
 #define SLABD_STRICT_NODE 2u /* every cache local or NULL */
 #define SLABD_FORCE_NODE 4u  /* threads count as on .node, wherever they run */
 #define SLABD_NO_WAIT 8u     /* ENOMEM at once where slabd would have to grow */
+#define SLABD_CHECKED 16u    /* misuse of objects is refused at once, and said on
+                                standard error, see slabclient(3) */
+#define SLABD_CHECKED_ABORT 32u /* so it is, and ends the process there */
 
 /* slabd_cache_create flags */
 #define SLABD_CACHE_STRICT 1u /* local node or NULL, never a remote object */
@@ -221,7 +225,8 @@ void *slabd_alloc_nowait(slabd_cache *cache);
  * What lies in no slab of the cache is refused at once and counted, and
  * slabd_last_error says so. An address inside an object, an object that was
  * freed or given away, and another client's are refused and counted when the
- * magazine is flushed; until then it may hand them out. An object whose home is
+ * magazine is flushed, and until then it may hand them out; in the checked mode
+ * they are refused at once. An object whose home is
  * another node goes home in a batch. errno is left alone. A hit is wait-free, a
  * miss as that of slabd_alloc but for growth; slabd is not needed.
  */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "client/checked.h"
 #include "client/credit.h"
 #include "client/home.h"
 #include "client/life.h"
@@ -465,6 +466,7 @@ int slabd_thread_flush(slabd_pool *pool)
 		thread_wake(self);
 	drop_all(self, att, false);
 	magazine_drop_remote(att);
+	checked_flush(pool);
 	return 0;
 }
 

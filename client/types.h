@@ -14,6 +14,7 @@
  *   reach     which of a pool's pages are accessible
  *   credit    what the process may keep in its depots
  *   home      objects between the process and the slabs: depots, claims, frees
+ *   checked   what a program does wrong, where that is looked for
  *   magazine  one magazine: its capacity, its older half, its end
  *   thread    the calling thread, its attachments, its end
  *   holds     what the calling thread holds free
@@ -45,6 +46,8 @@
 #define TABLE_BYTES (SLABD_CACHES_MAX * sizeof(struct slabd_mag_))
 #define TABLE_PART ((size_t)32 << 10)
 #define TABLE_PARTS ((TABLE_BYTES + TABLE_PART - 1) / TABLE_PART)
+
+struct checked;
 
 struct remote { /* of any cache, on one other node; counted as it empties */
 	uint32_t n;            /* (A) stored by the owner; relaxed */
@@ -168,6 +171,7 @@ struct slabd_pool {
 	uint64_t helper_ino;              /* (C) of the pipe */
 	bool helper_left;                 /* (A) it is to touch nothing more */
 	struct slabd_pool *next;          /* (L) of those that are open */
+	struct checked *checked;          /* (C) NULL: it is not, see checked.h */
 };
 
 /* False, with errno ENOTCONN and the error line, in a forked child. */
