@@ -305,12 +305,40 @@ uint32_t depot_get_oldest(struct depot *depot, uint32_t most, void **objects)
 	return get(depot, 0, most, objects, true);
 }
 
+/* By who has patience. */
+static bool lock_long(struct depot *depot)
+{
+	for (int tries = 0; !try_lock(depot); tries++)
+		if (tries == COUNT_TRIES)
+			return false;
+	return true;
+}
+
+/* Nobody takes a cell out while the lock is held. */
+uint32_t depot_copy(struct depot *depot, uint64_t *at, void **objects)
+{
+	uint32_t n = 0;
+	if (!lock_long(depot))
+		return 0;
+	if (*at < depot->head)
+		*at = depot->head;
+	for (; n == 0 && *at < depot->tail; ++*at) {
+		const struct cell *cell = &depot->cells[*at % DEPOT_CELLS];
+		/* pairs: depot_put; what it holds is there. */
+		if (atom_load_acquire(&cell->state) != (uint32_t)READY)
+			continue;
+		n = cell->n;
+		memcpy(objects, cell->objects, n * sizeof(*objects));
+	}
+	unlock(depot);
+	return n;
+}
+
 uint64_t depot_count(struct depot *depot)
 {
 	uint64_t n = 0;
-	for (int tries = 0; !try_lock(depot); tries++)
-		if (tries == COUNT_TRIES)
-			return 0;
+	if (!lock_long(depot))
+		return 0;
 	for (uint64_t at = depot->head; at < depot->tail; at++) {
 		const struct cell *cell = &depot->cells[at % DEPOT_CELLS];
 		/* pairs: depot_put; n is the cell's. */

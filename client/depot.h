@@ -61,6 +61,11 @@ bool depot_hoards(const struct depot *depot, uint32_t n_depots);
 /* How many objects lie in it; 0 where it is busy again and again. */
 uint64_t depot_count(struct depot *depot);
 
+/* Copies what a cell holds, the first at or after a position, which becomes the next
+ * one; 0 is before all. Returns how many, 0 at the end; also where it is busy again
+ * and again. */
+uint32_t depot_copy(struct depot *depot, uint64_t *at, void **objects);
+
 /* Gets the oldest, whoever put them, kept or not. */
 uint32_t depot_get_oldest(struct depot *depot, uint32_t most, void **objects);
 

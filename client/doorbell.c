@@ -55,6 +55,9 @@ static void read_events(struct link *link)
 		} else if ((size_t)got == sizeof(head) &&
 		           head.type == WIRE_COUNT) {
 			atom_store(&link->count_asked, head.seq);
+		} else if ((size_t)got == sizeof(head) &&
+		           head.type == WIRE_LOOK) {
+			atom_store(&link->look_asked, head.seq);
 		}
 	if (link_is_cut(got))
 		link_cut(link, up);

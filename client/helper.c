@@ -22,6 +22,7 @@
 #include "client/error.h"
 #include "client/held.h"
 #include "client/idle.h"
+#include "client/look.h"
 #include "client/opens.h"
 #include "client/reach.h"
 #include "client/thread.h"
@@ -40,6 +41,7 @@ static bool serve(struct slabd_pool *pool)
 	if (atom_load(&pool->link.trims) != before)
 		idle_give_back(pool);
 	held_answer(pool);
+	look_answer(pool);
 	if (there)
 		opens_tell(pool);
 	reach_close(pool);

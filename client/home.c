@@ -181,6 +181,25 @@ uint64_t home_count(const struct cache *cache, uint32_t node)
 	return n;
 }
 
+uint32_t home_copy(const struct cache *cache, struct home_at *at,
+                   void **objects)
+{
+	for (; at->node < NODES_MAX; at->node++, at->shard = 0) {
+		const struct depots *depots = depots_of(cache, at->node);
+		if (depots == NULL)
+			continue;
+		for (; at->shard < PROCESS_SHARDS; at->shard++, at->cell = 0) {
+			struct depot *depot = depot_at(depots, at->shard);
+			uint32_t n = depot != NULL ? depot_copy(depot, &at->cell,
+			                                        objects)
+			                           : 0;
+			if (n > 0)
+				return n;
+		}
+	}
+	return 0;
+}
+
 /* Puts objects into the depot if they fit. */
 static bool put_in(struct cache *cache, struct depot *depot, uint32_t n,
                    void *const *objects)

@@ -43,6 +43,17 @@ bool home_drain_pool(struct slabd_pool *pool);
 /* How many objects a cache's depots of a node hold. */
 uint64_t home_count(const struct cache *cache, uint32_t node);
 
+/* Where a walk through a cache's depots is; all zero to begin with. */
+struct home_at {
+	uint32_t node, shard;
+	uint64_t cell;
+};
+
+/* Copies what the next part of the depots holds, up to DEPOT_HALF objects, which stay
+ * there. Returns how many, 0 at the end. Under the process's lock. */
+uint32_t home_copy(const struct cache *cache, struct home_at *at,
+                   void **objects);
+
 /* Parts from and to depots that the stats do not have yet are added. */
 void home_uncounted(const struct slabd_pool *pool, uint64_t *gets,
                     uint64_t *puts);

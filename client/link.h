@@ -58,6 +58,8 @@ struct link {
 	uint32_t count_asked;  /* (A) seq of slabd's last WIRE_COUNT; relaxed */
 	/* (A) The last that was answered, by whoever sets it (held_answer). */
 	uint32_t count_told;
+	uint32_t look_asked; /* (A) the same of WIRE_LOOK */
+	uint32_t look_told;  /* (A) see look_answer */
 	pthread_mutex_t calls;
 	pthread_cond_t called; /* by the monotonic clock */
 	bool calling;          /* one request at a time; under calls */

@@ -30,6 +30,7 @@ libclient_la_SOURCES += client/idle.c client/idle.h
 libclient_la_SOURCES += client/limits.c client/limits.h
 libclient_la_SOURCES += client/link.c client/link.h
 libclient_la_SOURCES += client/local.c
+libclient_la_SOURCES += client/look.c client/look.h
 libclient_la_SOURCES += client/magazine.c client/magazine.h
 libclient_la_SOURCES += client/now.c
 libclient_la_SOURCES += client/others.c client/others.h

@@ -42,14 +42,15 @@ bool magazine_drop(struct thread *thread, struct attachment *att,
 		return false;
 	magazine_gave(att, cache, (uint32_t)mag->n);
 	if (!to_depot) {
-		home_send(cache, (uint32_t)mag->n, mag->obj);
+		uint32_t n = (uint32_t)mag->n;
 		magazine_set_n(mag, 0);
+		home_send(cache, n, mag->obj);
 	}
 	while (mag->n > 0) {
 		uint32_t n =
 			mag->n < DEPOT_HALF ? (uint32_t)mag->n : DEPOT_HALF;
-		home_put_away(cache, node, n, mag->obj + mag->n - n);
 		magazine_set_n(mag, mag->n - n);
+		home_put_away(cache, node, n, mag->obj + mag->n);
 	}
 	magazine_set_cap(att, cache, mag, 0);
 	atom_store(&mag->key, 0u);
@@ -62,24 +63,28 @@ bool magazine_drop(struct thread *thread, struct attachment *att,
 void magazine_halve(struct attachment *att, struct cache *cache,
                     struct slabd_mag_ *mag)
 {
-	uint32_t half = magazine_part(mag->n);
+	size_t n = mag->n;
+	uint32_t half = magazine_part(n);
+	magazine_set_n(mag, 0);
 	home_put_away(cache, WORD_HOME(mag->key), half, mag->obj);
 	magazine_gave(att, cache, half);
-	magazine_set_n(mag, mag->n - half);
-	memmove(mag->obj, mag->obj + half, mag->n * sizeof(mag->obj[0]));
+	memmove(mag->obj, mag->obj + half, (n - half) * sizeof(mag->obj[0]));
+	magazine_set_n(mag, n - half);
 }
 
 void magazine_send_remote(struct attachment *att, struct remote *remote)
 {
 	struct slabd_pool *pool = att->pool;
-	if (remote->n == 0)
+	uint64_t bytes = remote->bytes;
+	uint32_t n = remote->n;
+	if (n == 0)
 		return;
-	home_send_mixed(pool, remote->bytes, remote->n, remote->obj);
-	view_count(&pool->view, pool->user.id, STAT_REMOTE_FREES, remote->n);
-	magazine_gave_bytes(att, (int64_t)remote->bytes);
-	att->remote_bytes -= remote->bytes;
-	remote->bytes = 0;
+	view_count(&pool->view, pool->user.id, STAT_REMOTE_FREES, n);
 	atom_store(&remote->n, 0u);
+	remote->bytes = 0;
+	home_send_mixed(pool, bytes, n, remote->obj);
+	magazine_gave_bytes(att, (int64_t)bytes);
+	att->remote_bytes -= bytes;
 }
 
 bool magazine_drop_remote(struct attachment *att)

@@ -13,6 +13,12 @@ static inline struct slabd_mag_ *magazine_of(const struct thread *thread,
 	return &thread->mags[cache->slot];
 }
 
+/*
+ * Who looks for what is wrong in magazines (look.h) meets their threads at any
+ * instruction: what goes elsewhere has left the magazine before, by its n, and what
+ * comes from there is in it after.
+ */
+
 /* What a magazine of some capacity takes or gives up at one time. */
 static inline uint32_t magazine_part(size_t cap)
 {

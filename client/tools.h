@@ -59,6 +59,10 @@ void tools_claim(const void *object, size_t bytes);
  * copies, which are the C library's, and not what orders them. */
 bool tools_mistake_depots(void);
 
+/* Copies n pointers that another thread may be writing, in a way that it knows
+ * nothing of: each is one that was there. */
+void tools_peek(void **to, void *const *from, size_t n);
+
 /* Whether much memory takes minutes to be made readable. */
 bool tools_slow_protect(void);
 

@@ -19,6 +19,7 @@
  *   thread    the calling thread, its attachments, its end
  *   holds     what the calling thread holds free
  *   cap       how large magazines grow
+ *   look      what of that is wrong
  *   idle      threads that said they sleep; what the process can do without
  *   shortage  what an allocation does when its node has nothing
  *   alloc, free, local, give, cache, helper, pool: the public functions

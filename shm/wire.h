@@ -30,6 +30,8 @@
  *     |  <------------------------------ drops  |  close pages that are holes
  *     |  <------------------------------ count  |  what do you hold
  *     | held -------------------------------->  |  as often as it takes; last
+ *     |  <------------------------------- look  |  is anything of that wrong
+ *     | found ------------------------------->  |  what no free should have left
  *
  * A client has one request under way at a time. All is native-endian: both
  * ends run on one machine. The first four fields of hello and welcome keep
@@ -64,6 +66,8 @@ enum wire_type {
 	WIRE_HELD,
 	WIRE_NAME,
 	WIRE_WATCH,
+	WIRE_LOOK,
+	WIRE_FOUND,
 };
 
 struct wire_hello {
@@ -160,6 +164,27 @@ struct wire_held {
 	struct wire_held_row rows[WIRE_HELD_ROWS];
 };
 
-/* bye, ring, trim, again, drops and count are a head alone. */
+/* What of that is no object of the client's, or there twice: the answer to a look
+ * with its seq. A client of before there was such a thing gives none. */
+#define WIRE_FOUND_ROWS 16u
+enum wire_found_kind {
+	FOUND_TWICE = 1, /* the object lies at two places */
+	FOUND_NOT_OWN,   /* it is free, or another client's, by its tag */
+	FOUND_INSIDE,    /* no object starts there */
+	FOUND_KINDS,
+};
+struct wire_found_row {
+	uint64_t off; /* in the pool's data */
+	uint32_t kind;
+	uint32_t spare;
+};
+struct wire_found {
+	struct wire_head head;
+	uint32_t n; /* rows */
+	uint32_t spare;
+	struct wire_found_row rows[WIRE_FOUND_ROWS];
+};
+
+/* bye, ring, trim, again, drops, count and look are a head alone. */
 
 #endif

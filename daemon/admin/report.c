@@ -153,6 +153,8 @@ static bool is_counted(struct report *r, const struct report_way *way)
 		return false;
 	for (unsigned i = 0; way->held && i < r->n; i++)
 		wait |= held_wait(r->server, r->pool[i], &r->job->ask);
+	for (unsigned i = 0; way->audit && i < r->n; i++)
+		wait |= found_wait(r->server, r->pool[i], &r->job->look);
 	if (wait)
 		report_later(r, HELD_LOOK_MS);
 	return !wait;

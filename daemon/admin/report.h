@@ -17,6 +17,7 @@
 #include "daemon/admin/reports.h"
 #include "daemon/balance/balance.h"
 #include "daemon/pool/usage.h"
+#include "daemon/serve/found.h"
 #include "daemon/serve/held.h"
 #include "daemon/serve/server.h"
 
@@ -26,6 +27,7 @@ struct report_job {
 	uint64_t joined[CONFIG_POOLS_MAX]; /* looks of its pools; 0: not */
 	int64_t asked_ns;
 	struct held_ask ask;
+	struct found_ask look; /* of an audit */
 	/* What is made of the answer: documents of pools, and of the next pool
 	 * items; and which are next. */
 	json_t *pools;

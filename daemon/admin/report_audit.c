@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "daemon/base/clock.h"
+#include "daemon/pool/clients.h"
 #include "daemon/pool/looks.h"
 #include "shm/lease.h"
 
@@ -141,6 +142,74 @@ static json_t *faults_doc(const struct pool *pool, const struct audit *audit)
 	return list;
 }
 
+/* ---- what clients found -------------------------------------------------- */
+
+static const struct {
+	const char *clause;
+	const char *text;
+} of_found[FOUND_KINDS] = {
+	[FOUND_TWICE] = {"held-twice",
+	                 "a client freed an object twice, and will give it to two"},
+	[FOUND_NOT_OWN] = {"held-not-own",
+	                   "a client freed an object that it has not, and will "
+	                   "give it to somebody"},
+	[FOUND_INSIDE] = {"held-inside",
+	                  "a client freed what is inside of an object, and will "
+	                  "give it to somebody"},
+};
+
+static void put_owner(const struct pool *pool, const struct found *found,
+                      char *text, size_t n)
+{
+	char name[NAME_BYTES] = "";
+	if (found->kind == FOUND_NOT_OWN && found->owner == 0)
+		snprintf(text, n, ", which is free,");
+	else if (found->kind == FOUND_NOT_OWN && found->owner == found->client)
+		snprintf(text, n, ", a gift that it has not taken,");
+	else if (found->kind == FOUND_NOT_OWN) {
+		clients_name(pool, found->owner, name);
+		snprintf(text, n, ", which is client %u's (%s),", found->owner,
+		         name);
+	}
+}
+
+static json_t *found_doc(const struct pool *pool, const struct found *found)
+{
+	char name[NAME_BYTES] = "";
+	char owner[NAME_BYTES + 48] = "";
+	char text[448];
+	clients_name(pool, found->client, name);
+	put_owner(pool, found, owner, sizeof(owner));
+	snprintf(text, sizeof(text),
+	         "%s; cache %s: 0x%llx%s held free by client %u (%s), process "
+	         "%d: start that again, with SLABD_CHECKED=yes to see where",
+	         of_found[found->kind].text,
+	         pool->view.caches[found->cache - 1].name,
+	         (unsigned long long)found->off, owner, found->client, name,
+	         pool->view.clients[found->client].pid);
+	return json_pack("{s:s, s:I, s:o}", "clause",
+	                 of_found[found->kind].clause, "slab",
+	                 report_count(found->off >> UNIT_SHIFT << UNIT_SHIFT),
+	                 "detail", report_text(text));
+}
+
+/* Adds them to the faults; whether there are any. */
+static bool add_found(const struct report *r, const struct pool *pool,
+                      json_t **list)
+{
+	struct found found;
+	uint32_t nth = 0;
+	bool any = false;
+	while (json_array_size(*list) < 2 * AUDIT_FAULTS_MAX &&
+	       found_next(r->server, pool, &r->job->look, &nth, &found)) {
+		report_append(list, found_doc(pool, &found));
+		any = true;
+	}
+	return any;
+}
+
+/* ---- the document -------------------------------------------------------- */
+
 static const struct report_field fields[] = {
 	REPORT_FIELD(audit, slabs),   REPORT_FIELD(audit, objects),
 	REPORT_FIELD(audit, free),    REPORT_FIELD(audit, owned),
@@ -153,16 +222,17 @@ static json_t *pool_doc(struct report *r, struct pool *pool)
 	const struct audit *audit;
 	bool *agree = r->arg;
 	int64_t took_ns;
-	json_t *doc;
+	json_t *doc, *faults;
 	double ms;
 	if (looks_audit(pool, r->job->asked_ns, &audit, &took_ns) != 0)
 		return NULL;
 	ms = (double)took_ns / CLOCK_MS;
-	*agree &= audit->n_faults == 0;
+	faults = faults_doc(pool, audit);
+	*agree &= !add_found(r, pool, &faults) && audit->n_faults == 0;
 	doc = report_fields(json_object(), audit, fields,
 	                    sizeof(fields) / sizeof(fields[0]));
-	return report_merge(doc, json_pack("{s:f, s:o}", "ms", ms, "faults",
-	                                   faults_doc(pool, audit)));
+	return report_merge(doc,
+	                    json_pack("{s:f, s:o}", "ms", ms, "faults", faults));
 }
 
 json_t *report_audit(struct report *r)

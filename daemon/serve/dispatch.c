@@ -19,6 +19,7 @@
 #include "daemon/serve/death.h"
 #include "daemon/serve/door.h"
 #include "daemon/serve/duty.h"
+#include "daemon/serve/found.h"
 #include "daemon/serve/held.h"
 #include "daemon/serve/hello.h"
 #include "daemon/serve/kept.h"
@@ -201,6 +202,12 @@ static bool serve(struct peer *peer, const struct message *message)
 			return true;
 		peer_fault(peer, DROP_GARBAGE,
 		           "more rows held than there are lists");
+		return false;
+	case MESSAGE_FOUND:
+		if (found_take(peer, &message->as.found))
+			return true;
+		peer_fault(peer, DROP_GARBAGE,
+		           "more found than there is room for");
 		return false;
 	case MESSAGE_FAULT:
 		peer_fault(peer, message->drop, message->text);

@@ -15,6 +15,8 @@ libdaemon_la_SOURCES += \
 	daemon/serve/drops.h \
 	daemon/serve/files.c \
 	daemon/serve/files.h \
+	daemon/serve/found.c \
+	daemon/serve/found.h \
 	daemon/serve/grown.c \
 	daemon/serve/grown.h \
 	daemon/serve/duty.c \

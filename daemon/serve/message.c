@@ -77,6 +77,9 @@ static void check_event(struct message *message)
 	else if (message->bytes == sizeof(message->as.held) &&
 	         head->type == WIRE_HELD)
 		message->kind = MESSAGE_HELD;
+	else if (message->bytes == sizeof(message->as.found) &&
+	         head->type == WIRE_FOUND)
+		message->kind = MESSAGE_FOUND;
 	else
 		fault(message, DROP_GARBAGE, "unknown event");
 }

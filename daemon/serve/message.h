@@ -13,7 +13,7 @@
 enum message_from {
 	MESSAGE_FROM_PENDING, /* a hello */
 	MESSAGE_FROM_CLIENT,  /* create, close, remove, name, watch, bye */
-	MESSAGE_FROM_EVENTS,  /* ring, held */
+	MESSAGE_FROM_EVENTS,  /* ring, held, found */
 };
 
 enum message_kind {
@@ -29,6 +29,7 @@ enum message_kind {
 	MESSAGE_BYE,
 	MESSAGE_RING,
 	MESSAGE_HELD,
+	MESSAGE_FOUND,
 };
 
 struct message {
@@ -46,6 +47,7 @@ struct message {
 		struct wire_name name;
 		struct wire_watch watch;
 		struct wire_held held;
+		struct wire_found found;
 	} as;
 };
 

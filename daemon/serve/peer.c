@@ -161,6 +161,7 @@ void peer_close_events(struct peer *peer)
 	peer->server->held_rows -= peer->held.max;
 	free(peer->held.rows);
 	peer->held = (struct peer_held){.rows = NULL};
+	peer->found = (struct peer_found){.n = 0};
 }
 
 void peer_keep(struct peer *peer)

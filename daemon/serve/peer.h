@@ -32,6 +32,7 @@
 
 #include "daemon/serve/server.h"
 #include "daemon/watch/wake.h"
+#include "shm/wire.h"
 
 enum peer_state {
 	PEER_PENDING,      /* no hello yet; timer: it is to come in time */
@@ -58,6 +59,16 @@ struct peer_held {
 		uint32_t node;
 		uint32_t objects;
 	} *rows;
+};
+
+/* What of it is wrong, by its last answer, see serve/found.h. */
+struct peer_found {
+	bool asked;   /* and has not answered */
+	bool whole;   /* it has */
+	uint32_t seq; /* of the question */
+	uint32_t n;   /* rows */
+	int64_t asked_ns;
+	struct wire_found_row rows[WIRE_FOUND_ROWS];
 };
 
 struct peer {
@@ -90,6 +101,7 @@ struct peer {
 	uint32_t tokens;     /* messages it may still send in this second */
 	int64_t tokens_ns;   /* when they were last filled up */
 	struct peer_held held;
+	struct peer_found found;
 	uint32_t tells; /* that it is yet to be told, as bits */
 	/* Of the request that waits in its socket, as it takes long; NULL: none. */
 	struct caches_job *job;

@@ -20,6 +20,7 @@
  *   serve/files.c       what the pools' files hold, looked at now and then
  *   serve/peer.c        one client's connection, and the list of them
  *   serve/held.c        what clients hold, as they say when asked
+ *   serve/found.c       and what of it should not be there
  *   serve/asks.c        what they are called, and whose end they wait for
  *   serve/door.c        what strangers send, and how sockets are closed
  *   serve/drops.c       connections that were dropped, counted
@@ -68,6 +69,7 @@ struct server {
 	struct drops drops;
 	uint32_t held_seq;  /* of questions what clients hold */
 	uint32_t held_rows; /* for whose answers there is room */
+	uint32_t found_seq; /* of questions what of it is wrong */
 	struct machine *machine;
 	/* Of serve/death.c. */
 	struct event *sweep; /* a slice is due in some pool */
