@@ -2,6 +2,7 @@
 #include "daemon/serve/paths.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -18,9 +19,11 @@
 static struct paths {
 	int fd;
 	struct event *on_change;
+	int mounts;
+	struct event *on_mount;
 	struct event *look;
 	int64_t again_ns;
-} paths = {.fd = -1};
+} paths = {.fd = -1, .mounts = -1};
 
 /* A removal changes a file's count of links. */
 static void watch(const struct listen_socket *at)
@@ -52,8 +55,9 @@ static bool mend(struct listen_socket *at)
 	if (at->fd < 0 || listen_is_there(at))
 		return false;
 	if (!quiet)
-		log_warn("%s was removed or replaced under slabd: nobody can "
-		         "connect there any more", listen_path(at));
+		log_warn("%s was removed or replaced under slabd, or mounted "
+		         "over: nobody can connect there any more",
+		         listen_path(at));
 	at->quiet = true;
 	if (at->origin == LISTEN_GIVEN) {
 		if (!quiet)
@@ -95,12 +99,31 @@ static void on_change(evutil_socket_t fd, UNUSED short what, UNUSED void *arg)
 	wake_set(paths.look, SETTLE_NS);
 }
 
+/* Looking at it is what makes the kernel tell of the next one. */
+static void on_mount(UNUSED evutil_socket_t fd, UNUSED short what,
+                     UNUSED void *arg)
+{
+	wake_start(paths.look, SETTLE_NS);
+}
+
+/* What is mounted over a path, or taken away from it, changes no file. */
+static void watch_mounts(struct server *server)
+{
+	paths.mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	if (paths.mounts < 0 ||
+	    wake_on_change(&paths.on_mount, server->base, paths.mounts,
+	                   on_mount, NULL) < 0)
+		log_warn("the sockets' paths are not watched, should something "
+		         "be mounted over them: %s", strerror(errno));
+}
+
 int paths_open(struct server *server)
 {
 	int r = wake_timer(&paths.look, server->base, on_look, server);
 	if (r < 0)
 		return r;
 	paths.again_ns = AGAIN_NS;
+	watch_mounts(server);
 	paths.fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (paths.fd < 0) {
 		log_warn("the sockets' paths are not watched, should they be "
@@ -121,7 +144,11 @@ void paths_close(void)
 {
 	wake_free(&paths.look);
 	wake_free(&paths.on_change);
+	wake_free(&paths.on_mount);
 	if (paths.fd >= 0)
 		close(paths.fd);
+	if (paths.mounts >= 0)
+		close(paths.mounts);
 	paths.fd = -1;
+	paths.mounts = -1;
 }

@@ -71,6 +71,14 @@ int wake_on_fd_named(struct event **out, struct event_base *base, int fd,
 	return r < 0 || event_add(*out, NULL) < 0 ? -ENOMEM : 0;
 }
 
+int wake_on_change_named(struct event **out, struct event_base *base, int fd,
+                         event_callback_fn call, void *arg, const char *name)
+{
+	const struct wake as = {.call = call, .arg = arg, .name = name};
+	int r = make(out, base, fd, EV_WRITE | EV_PERSIST, &as);
+	return r < 0 || event_add(*out, NULL) < 0 ? -ENOMEM : 0;
+}
+
 int wake_timer_named(struct event **out, struct event_base *base,
                      event_callback_fn call, void *arg, const char *name)
 {

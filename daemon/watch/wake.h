@@ -22,6 +22,13 @@ struct event_base *wake_base(void);
 #define wake_on_fd(out, base, fd, call, arg)                                   \
 	wake_on_fd_named((out), (base), (fd), (call), (arg), #call)
 
+/* Where the kernel tells of a change by an error, as of a file of /proc that can
+ * always be read. */
+int wake_on_change_named(struct event **out, struct event_base *base, int fd,
+                         event_callback_fn call, void *arg, const char *name);
+#define wake_on_change(out, base, fd, call, arg)                               \
+	wake_on_change_named((out), (base), (fd), (call), (arg), #call)
+
 /* A timer that is not set yet. 0 or -ENOMEM. */
 #define wake_timer(out, base, call, arg)                                       \
 	wake_timer_named((out), (base), (call), (arg), #call)

@@ -3,10 +3,12 @@
  * and when it ends. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -354,6 +356,35 @@ static void test_rest(void)
 	end_in_folder(run);
 }
 
+/* In mounts of its own; it is the last test. Twice, as each is told of once. */
+static void test_mount(void)
+{
+	char run[96];
+	if (unshare(CLONE_NEWNS) < 0 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
+		tap_skip("no mounts of one's own here", "a mount over the path");
+		return;
+	}
+	make_in_folder(run);
+	for (int i = 0; i < 2; i++) {
+		if (mount("none", run, "tmpfs", 0, "mode=755") < 0)
+			tap_bail("mount: %s", strerror(errno));
+		tap_ok(await_socket(fixture.socket, SOCK_SEQPACKET) &&
+		               await_socket(fixture.control, SOCK_STREAM),
+		       "both sockets are there again where a folder is mounted "
+		       "over");
+		client_works("a client is served");
+	}
+	for (int i = 0; i < 2; i++) {
+		umount2(run, MNT_DETACH);
+		tap_ok(await_socket(fixture.socket, SOCK_SEQPACKET) &&
+		               await_socket(fixture.control, SOCK_STREAM),
+		       "and where that is taken away");
+		client_works("a client is served");
+	}
+	end_in_folder(run);
+}
+
 int main(void)
 {
 	tap_start(300);
@@ -367,5 +398,6 @@ int main(void)
 	test_replaced();
 	test_comes_free();
 	test_rest();
+	test_mount();
 	return tap_end();
 }
