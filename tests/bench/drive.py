@@ -35,6 +35,8 @@ CROWD = 8  # processes that share a pool, in the table of memory
 GROWN = "W2b-grown"
 WORKLOADS = ("W1", "W2", "W2bulk", "W2b", "W3", "W4", "W5", "W6")
 BULKS = ("W8", "W8two", "W8one")
+LOCAL = "slabd-local"
+BY_HANDLE = ("W1", "W2", "W2b")  # what it takes part in
 KEPT = ((128, 64), (512, 64), (8192, 64), (512, 2048))  # objects, bytes
 
 
@@ -68,7 +70,8 @@ class Bench:
         """name -> what starts it."""
         line = self.contestant_line(workload, size, extra)
         return {name: (lambda n=name, p=program, e=env: Worker(n, line(p), e))
-                for name, (program, env) in self.peers().items()}
+                for name, (program, env) in self.peers().items()
+                if name != LOCAL or workload in BY_HANDLE}
 
     def contestant_line(self, workload, size, extra=()):
         """program -> its command line. One thread runs where we do not."""
@@ -81,6 +84,7 @@ class Bench:
     def peers(self):
         """name -> program, environment; those that are here."""
         found = {"slabd": ("work_slabd", self.rest()),
+                 LOCAL: ("work_local", self.rest()),
                  "floor": ("work_floor", {})}
         if os.path.exists(self.place.program("work_dpdk")):
             huge = self.place.hugetlbfs()

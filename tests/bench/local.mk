@@ -29,12 +29,16 @@ bench_work = tests/bench/work.c tests/bench/work.h tests/bench/who.h \
 	tests/replay/classes.c tests/replay/classes.h
 bench_who = $(AM_CPPFLAGS) -DBENCH_WHO=
 
-EXTRA_PROGRAMS += tests/bench/work_slabd tests/bench/work_floor \
+EXTRA_PROGRAMS += tests/bench/work_local tests/bench/work_slabd tests/bench/work_floor \
 	tests/bench/work_malloc
 tests_bench_work_slabd_SOURCES = $(bench_work) tests/bench/who_slabd.c \
 	tests/bench/who_slabd.h
 tests_bench_work_slabd_CPPFLAGS = $(bench_who)'"tests/bench/who_slabd.h"'
 tests_bench_work_slabd_LDADD = client/libslabclient.la $(ZSTD_LIBS)
+tests_bench_work_local_SOURCES = $(bench_work) tests/bench/who_slabd.c \
+	tests/bench/who_local.h
+tests_bench_work_local_CPPFLAGS = $(bench_who)'"tests/bench/who_local.h"'
+tests_bench_work_local_LDADD = client/libslabclient.la $(ZSTD_LIBS)
 tests_bench_work_floor_SOURCES = $(bench_work) tests/bench/who_floor.c \
 	tests/bench/who_floor.h
 tests_bench_work_floor_CPPFLAGS = $(bench_who)'"tests/bench/who_floor.h"'

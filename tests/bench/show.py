@@ -23,6 +23,7 @@ TITLES = {
 TARGETS = (
     ("W1", "floor", 1.25, 1.1, None), ("W1", "dpdk", 0.5, None, None),
     ("W1", "mimalloc", 0.35, None, None),
+    ("W1", "floor", 1.0, None, None, "slabd-local"),
     ("W2", "floor", 1.5, 1.2, None), ("W2", "dpdk", 0.65, None, None),
     ("W2bulk", "dpdk", 1.2, 1.0, None),
     ("W2b", "floor", 1.3, 1.1, (256, 1024)),
@@ -79,14 +80,14 @@ def workloads(groups):
                    for n in names])
 
 
-def judge(group, against, bound, beyond):
+def judge(group, against, bound, beyond, who="slabd"):
     """One row of the table of targets; class near, if there was any."""
     rate = group.workload in RATES
-    row = {"workload": group.workload, "size": group.size,
+    row = {"workload": group.workload, "size": group.size, "who": who,
            "against": against, "rate": rate, "bound": bound,
            "beyond": beyond, "class": None, "value": None, "met": None}
     for kind in group.classes():
-        ratio = group.ratio("slabd", against, kind)
+        ratio = group.ratio(who, against, kind)
         if ratio is None:
             continue
         row["class"] = kind
@@ -114,10 +115,10 @@ def verdict(row):
 def targets(groups):
     """Rows of the project's targets."""
     rows = []
-    for workload, against, bound, beyond, sizes in TARGETS:
+    for workload, against, bound, beyond, sizes, *who in TARGETS:
         for (name, size), group in groups.items():
             if name == workload and (sizes is None or size in sizes):
-                rows.append(judge(group, against, bound, beyond))
+                rows.append(judge(group, against, bound, beyond, *who))
     return rows
 
 
@@ -126,7 +127,8 @@ def judged(rows):
         return
     print("\nTo reach, slabd's cost (W3 to W5, W8: rate) to theirs")
     table(["", "size", "against", "to reach", "beyond", "is", ""],
-          [[r["workload"], str(r["size"]), r["against"],
+          [[r["workload"] + (" by handle" if r.get("who") == "slabd-local"
+                             else ""), str(r["size"]), r["against"],
             (">= " if r["rate"] else "<= ") + f"{r['bound']:.2f}",
             "" if r["beyond"] is None else f"{r['beyond']:.2f}",
             "-" if r["value"] is None else f"{r['value']:.2f}",

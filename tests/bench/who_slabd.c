@@ -39,8 +39,8 @@ struct who_cache *who_make(size_t bytes, uint64_t most)
 	snprintf(name, sizeof(name), "bench-%zu", bytes);
 	cache = slabd_cache_create(who_pool, name, bytes, 0, 0);
 	if (cache == NULL)
-		work_fail(slabd_last_error());
-	return (struct who_cache *)cache;
+		return work_fail(slabd_last_error()), NULL;
+	return who_of(cache);
 }
 
 int who_thread(unsigned ix)

@@ -12,6 +12,11 @@
 extern slabd_pool *who_pool;
 extern unsigned who_other; /* the receiver's client id */
 
+static inline struct who_cache *who_of(slabd_cache *cache)
+{
+	return (struct who_cache *)cache;
+}
+
 static inline void *who_alloc(struct who_cache *cache)
 {
 	return slabd_alloc((slabd_cache *)cache);
