@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -45,9 +46,9 @@ static void init(struct link *link, const char *path, const char *pool)
 
 static int open_poller(struct link *link)
 {
-	link->poller = epoll_create1(EPOLL_CLOEXEC);
-	link->timer =
-		timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	link->poller = handshake_number(epoll_create1(EPOLL_CLOEXEC));
+	link->timer = handshake_number(
+		timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
 	if (link->poller < 0 || link->timer < 0)
 		return -errno;
 	return link_watch(link, link->timer);
@@ -70,8 +71,13 @@ static int connect_to(struct link *link, const char *path)
 		            "a socket, but not the one that "
 		            "slabd has for clients");
 	return fail(r == -EAGAIN ? ETIMEDOUT : -r, path,
-	            "no slabd answers there; is it running, and is "
-	            "SLABD_SOCKET right");
+	            getenv("SLABD_SOCKET") != NULL &&
+	                            secure_getenv("SLABD_SOCKET") == NULL
+	                    ? "no slabd answers there; SLABD_SOCKET is not "
+	                      "followed, as this program has more rights than "
+	                      "who started it"
+	                    : "no slabd answers there; is it running, and is "
+	                      "SLABD_SOCKET right");
 }
 
 /* The first hello of all, by which the process becomes a client. */

@@ -2,6 +2,7 @@
 #include "client/handshake.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -35,9 +36,22 @@ static bool may_wait(int sock, uint64_t until_ns)
 	return true;
 }
 
+int handshake_number(int fd)
+{
+	int above, error;
+	if (fd < 0 || fd > STDERR_FILENO)
+		return fd;
+	above = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	error = errno;
+	close(fd);
+	errno = error;
+	return above;
+}
+
 int handshake_connect(const struct sockaddr_un *to, int flags)
 {
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0);
+	int fd = handshake_number(
+		socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0));
 	uint64_t until_ns = end_of_wait();
 	int err;
 	int r;
@@ -69,7 +83,8 @@ int handshake_hello(int sock, const struct wire_hello *hello)
 	return n < 0 ? -errno : 0;
 }
 
-/* Takes the descriptors out of a message; closes those over WIRE_FDS_MAX. */
+/* Takes the descriptors out of a message; closes those over WIRE_FDS_MAX. -1 of
+ * one: it has no number. */
 static unsigned take_fds(struct msghdr *msg, int *fds)
 {
 	unsigned got = 0;
@@ -82,7 +97,7 @@ static unsigned take_fds(struct msghdr *msg, int *fds)
 			int fd;
 			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
 			if (got < WIRE_FDS_MAX)
-				fds[got++] = fd;
+				fds[got++] = handshake_number(fd);
 			else
 				close(fd);
 		}
@@ -102,6 +117,13 @@ static int say(struct wire_welcome *msg, int err, const char *format, ...)
 	return -err;
 }
 
+static int say_no_room(struct wire_welcome *msg)
+{
+	return say(msg, EMFILE,
+	           "this process has no room for the descriptors that slabd "
+	           "sent: raise RLIMIT_NOFILE (ulimit -n, LimitNOFILE=)");
+}
+
 /* A message of that many bytes: 0, or -errno with the text set. */
 static int check(struct wire_welcome *msg, size_t bytes, int flags)
 {
@@ -118,10 +140,7 @@ static int check(struct wire_welcome *msg, size_t bytes, int flags)
 	if (msg->error != 0)
 		return msg->error > 0 && msg->error < 4096 ? -msg->error
 		                                           : -EPROTO;
-	if (flags & MSG_CTRUNC)
-		return say(msg, EMFILE, "this process has no room for the "
-		                        "descriptors that slabd sent");
-	return 0;
+	return flags & MSG_CTRUNC ? say_no_room(msg) : 0;
 }
 
 int handshake_welcome(int sock, struct wire_welcome *msg, int fds[WIRE_FDS_MAX],
@@ -151,6 +170,9 @@ int handshake_welcome(int sock, struct wire_welcome *msg, int fds[WIRE_FDS_MAX],
 		return say(msg, errno, "slabd's welcome: %s", strerror(errno));
 	*n = take_fds(&hdr, fds);
 	r = check(msg, (size_t)got, hdr.msg_flags);
+	for (unsigned i = 0; r == 0 && i < *n; i++)
+		if (fds[i] < 0)
+			r = say_no_room(msg);
 	while (r < 0 && *n > 0)
 		close(fds[--*n]);
 	return r;

@@ -12,6 +12,11 @@
 /* No welcome has come so far. */
 #define HANDSHAKE_E_NONE 1
 
+/* The same file by a number that is none of the three standard streams, should a
+ * program have those closed: what it prints would come to slabd. fd is no more,
+ * unless it is what comes back. -1 with errno; also if fd is. */
+int handshake_number(int fd);
+
 /* Connects. flags is 0 or SOCK_NONBLOCK. The socket, or -errno; -EAGAIN the
  * queue at slabd's door is full. */
 int handshake_connect(const struct sockaddr_un *to, int flags);

@@ -20,6 +20,7 @@
 
 #include "client/doorbell.h"
 #include "client/error.h"
+#include "client/handshake.h"
 #include "client/held.h"
 #include "client/idle.h"
 #include "client/look.h"
@@ -108,11 +109,25 @@ static int spawn(struct slabd_pool *pool)
 	return -r;
 }
 
+/* 0 or -errno. */
+static int make_pipe(int fd[2])
+{
+	if (pipe2(fd, O_CLOEXEC) < 0)
+		return -errno;
+	fd[0] = handshake_number(fd[0]);
+	fd[1] = handshake_number(fd[1]);
+	if (fd[0] >= 0 && fd[1] >= 0)
+		return 0;
+	close(fd[0]);
+	close(fd[1]);
+	return -EMFILE;
+}
+
 int helper_start(struct slabd_pool *pool)
 {
-	int r;
-	if (pipe2(pool->helper_pipe, O_CLOEXEC) < 0)
-		return -errno;
+	int r = make_pipe(pool->helper_pipe);
+	if (r < 0)
+		return r;
 	pool->helper_ino = link_inode(pool->helper_pipe[0], S_IFIFO);
 	r = spawn(pool);
 	if (r < 0)

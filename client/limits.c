@@ -86,6 +86,12 @@ void limits_say_thread(int error)
 			"be made; raise RLIMIT_NPROC (ulimit -u, LimitNPROC=) "
 			"or pids.max of the control group (TasksMax=), or "
 			"open with SLABD_NO_HELPER");
+	else if (error == EMFILE)
+		error_set(error,
+		          "can't start the helper thread: this process has all "
+		          "the descriptors it may have: raise RLIMIT_NOFILE "
+		          "(ulimit -n, LimitNOFILE=), or open with "
+		          "SLABD_NO_HELPER");
 	else
 		error_set(error,
 		          "can't start the helper thread: %s; open with "

@@ -145,6 +145,7 @@ int slabd_client_descriptor(slabd_pool *pool, unsigned client_id,
 		return fail(pool, r, &reply, "a client's end");
 	if (fd < 0)
 		return error_set(EMFILE, "this process has no room for the "
-		                         "descriptor that slabd sent");
+		                         "descriptor that slabd sent: raise "
+		                         "RLIMIT_NOFILE (ulimit -n)");
 	return fd;
 }

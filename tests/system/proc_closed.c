@@ -2,7 +2,8 @@
 /*
  * A program that closes every descriptor from 3 on, as daemons do, and opens its
  * own: not a byte of the library comes to them, none is closed, the pool says so
- * and closes, and what the client had comes back.
+ * and closes, and what the client had comes back. One that has no standard streams
+ * gets none of their numbers from the library.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -203,9 +204,32 @@ static void numbers(int fd, void *arg)
 			(void)take_number(n, kind, SLABD_NO_HELPER);
 }
 
+/* A daemon without standard streams: what it prints never comes to slabd. */
+static void without_streams(int fd, void *arg)
+{
+	struct slabd_options options = fixture_options(&fixture, 0);
+	slabd_pool *pool;
+	int saved[3];
+	unsigned taken = 0;
+	(void)fd;
+	(void)arg;
+	for (int i = 0; i < 3; i++) {
+		saved[i] = fcntl(i, F_DUPFD, 500);
+		close(i);
+	}
+	pool = slabd_open(NULL, &options);
+	for (int i = 0; i < 3; i++) {
+		taken += fcntl(i, F_GETFD) >= 0;
+		dup2(saved[i], i);
+	}
+	tap_ok(pool != NULL, "the pool opens: %s", slabd_last_error());
+	tap_is(taken, 0, "with none of the standard streams' numbers");
+	tap_ok(pool != NULL && slabd_close(pool) == 0, "and closes");
+}
+
 int main(void)
 {
-	struct child one;
+	struct child one, streams;
 	struct how hows[] = {
 		{"with a helper", SOCK_SEQPACKET, 0, false},
 		{"a stream, with a helper", SOCK_STREAM, 0, false},
@@ -223,6 +247,8 @@ int main(void)
 	}
 	child_start(&one, numbers, NULL);
 	child_end(&one, "each number by itself");
+	child_start(&streams, without_streams, NULL);
+	child_end(&streams, "without standard streams");
 	fixture_audit(&fixture, "after all that");
 	fixture_close(&fixture);
 	return tap_end();

@@ -35,7 +35,8 @@ static int be_secure(const char *socket)
 		return NOT_SECURE;
 	if (pool != NULL)
 		return FOLLOWED;
-	if (strstr(slabd_last_error(), SYSTEMS) == NULL)
+	if (strstr(slabd_last_error(), SYSTEMS) == NULL ||
+	    strstr(slabd_last_error(), "SLABD_SOCKET is not followed") == NULL)
 		return OTHER_ERROR;
 	/* What the program itself names is as good as ever. */
 	pool = slabd_open(NULL, &by_name);
