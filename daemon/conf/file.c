@@ -2,14 +2,18 @@
 #include "daemon/conf/config.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "daemon/conf/keys.h"
 
 #define FILE_BYTES_MAX (1u << 20) /* nobody configures that much */
 #define LINE_BYTES_MAX 198u
+#define WAIT_MS 5000 /* for whoever writes to a pipe */
 #define SECTIONS "[slabd], [balance] or [pool NAME]"
 #define BLANK " \t\r\v\f"
 #define SHOWN_PATH_BYTES 200u /* of the file's name in a fault */
@@ -355,19 +359,43 @@ static void check_all(struct reader *rd)
 
 /* ---- the file ----------------------------------------------------------- */
 
-static void read_file(struct reader *rd, FILE *in)
+/* The bytes, at most as many as there is room for, or -errno. What is no file but
+ * a pipe or a terminal, where nobody may ever write, does not hold the start up. */
+static ssize_t read_all(int fd, char *text, size_t room)
+{
+	struct pollfd ready = {.fd = fd, .events = POLLIN};
+	size_t n = 0;
+	ssize_t r = 1;
+	while (r > 0 && n < room) {
+		int any = poll(&ready, 1, WAIT_MS);
+		if (any == 0)
+			return -ETIMEDOUT;
+		r = any < 0 ? any : read(fd, text + n, room - n);
+		if (r < 0 && (errno == EINTR || errno == EAGAIN))
+			r = 1;
+		else if (r > 0)
+			n += (size_t)r;
+	}
+	return r < 0 ? -errno : (ssize_t)n;
+}
+
+static void read_file(struct reader *rd, int fd)
 {
 	static char text[FILE_BYTES_MAX + 2];
-	size_t bytes = fread(text, 1, FILE_BYTES_MAX + 1, in);
-	if (ferror(in)) {
+	ssize_t n = read_all(fd, text, FILE_BYTES_MAX + 1);
+	if (n == -ETIMEDOUT) {
+		config_error_add(rd->err, "%s: no file, and nobody writes "
+		                 "there; allowed: a regular file that slabd "
+		                 "may read", rd->path);
+	} else if (n < 0) {
 		config_error_add(rd->err, "%s: can't be read: %s; allowed: a "
 		                 "regular file that slabd may read", rd->path,
-		                 strerror(errno));
-	} else if (bytes > FILE_BYTES_MAX) {
+		                 strerror((int)-n));
+	} else if (n > (ssize_t)FILE_BYTES_MAX) {
 		config_error_add(rd->err, "%s: over 1 MiB, so no "
 		                 "configuration; allowed: an INI file", rd->path);
 	} else {
-		read_lines(rd, text, bytes);
+		read_lines(rd, text, (size_t)n);
 		check_all(rd);
 	}
 }
@@ -385,17 +413,17 @@ int config_load(struct config *config, const char *path,
 		             .base = &config->balance},
 	};
 	unsigned before = err->n + err->n_more;
-	FILE *in = fopen(path, "re");
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (strlen(path) > SHOWN_PATH_BYTES) /* the end tells more */
 		rd.path = path + strlen(path) - SHOWN_PATH_BYTES;
-	if (in == NULL) {
+	if (fd < 0) {
 		config_error_add(err, "%s: can't be opened: %s; allowed: a "
 		                 "file that slabd may read, or no --config for "
 		                 "the defaults", rd.path, strerror(errno));
 		return -EINVAL;
 	}
-	read_file(&rd, in);
-	fclose(in);
+	read_file(&rd, fd);
+	close(fd);
 	return err->n + err->n_more > before ? -EINVAL : 0;
 }
 

@@ -49,6 +49,7 @@ unit_tests += tests/unit/daemon/test_message
 unit_tests += tests/unit/daemon/test_notify
 unit_tests += tests/unit/daemon/test_tells
 tests_unit_shm_test_layout_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sysconf
+tests_unit_daemon_test_config_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=poll
 tests_unit_daemon_test_tells_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sendmsg
 unit_tests += tests/unit/daemon/test_orphans
 unit_tests += tests/unit/daemon/test_options

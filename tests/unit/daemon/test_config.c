@@ -2,6 +2,7 @@
 /* The configuration file: every key, every class of fault, garbage. */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -382,6 +383,32 @@ Test(config, all_faults_at_once)
 		snprintf(part, sizeof(part), ":%u: key \"key%u\"", i + 2, i);
 		cr_expect_not_null(strstr(err.text[i], part));
 	}
+}
+
+/* However long it would wait. */
+int __real_poll(struct pollfd *at, nfds_t n, int ms);
+int __wrap_poll(struct pollfd *at, nfds_t n, int ms);
+int __wrap_poll(struct pollfd *at, nfds_t n, int ms)
+{
+	return __real_poll(at, n, ms < 1 ? ms : 1);
+}
+
+/* What is no file, and where nobody may ever write, holds no start up. */
+Test(config, pipes)
+{
+	char pipe_path[64];
+	int fd[2];
+	cr_assert_eq(pipe(fd), 0);
+	snprintf(pipe_path, sizeof(pipe_path), "/proc/self/fd/%d", fd[0]);
+	memset(&err, 0, sizeof(err));
+	config_defaults(&config);
+	cr_expect_eq(config_load(&config, pipe_path, &err), -EINVAL);
+	cr_expect_not_null(strstr(err.text[0], "nobody writes there"));
+	memset(&err, 0, sizeof(err));
+	cr_assert_eq(write(fd[1], "[slabd]\n", 8), 8);
+	close(fd[1]);
+	cr_expect_eq(config_load(&config, pipe_path, &err), 0, "%s", err.text[0]);
+	close(fd[0]);
 }
 
 Test(config, files)
