@@ -24,6 +24,7 @@
 #include "daemon/pool/marks.h"
 #include "daemon/pool/meta.h"
 #include "daemon/pool/nodes.h"
+#include "daemon/pool/owner.h"
 #include "daemon/pool/probe.h"
 #include "daemon/pool/share.h"
 #include "daemon/pool/slabs.h"
@@ -484,7 +485,9 @@ int adopt_pool(struct pool *pool, const struct config_pool *config,
 		pool_close(pool);
 	else
 		say_adopted(pool, began_ns);
-	if (r == 0)
+	if (r == 0) {
+		owner_note(pool);
 		waiting_apply(pool);
+	}
 	return r;
 }

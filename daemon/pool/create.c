@@ -16,6 +16,7 @@
 #include "daemon/pool/ledger.h"
 #include "daemon/pool/lists.h"
 #include "daemon/pool/meta.h"
+#include "daemon/pool/owner.h"
 #include "daemon/pool/share.h"
 #include "numa/lack.h"
 #include "numa/memfile.h"
@@ -302,6 +303,7 @@ int create_pool(struct pool *pool, const struct config_pool *config,
 		return r;
 	}
 	waiting_note(pool);
+	owner_note(pool);
 	keep_pool(pool);
 	/* pairs: adopt_pool, in the slabd that comes after this one. */
 	atom_store_release(&pool->journal->state, (uint32_t)JOURNAL_WHOLE);

@@ -55,7 +55,8 @@ struct journal {
 	uint64_t boot[2]; /* the machine's start that it was made in; 0: unknown */
 	struct journal_made made;
 	uint64_t control_ino; /* of its control file; 0: none yet, not known */
-	uint64_t spare[2];
+	uint64_t owner_pid;   /* of the slabd that serves it; 0: not known */
+	uint64_t owner_began; /* see proc_ticks */
 	struct backing_journal pages[TOPO_NODES_MAX];
 	struct journal_node node[TOPO_NODES_MAX];
 };

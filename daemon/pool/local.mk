@@ -60,6 +60,8 @@ libdaemon_la_SOURCES += \
 	daemon/pool/usage.c \
 	daemon/pool/blame.c \
 	daemon/pool/blame.h \
+	daemon/pool/owner.c \
+	daemon/pool/owner.h \
 	daemon/pool/crew.c \
 	daemon/pool/crew.h \
 	daemon/pool/grow.c \

@@ -11,6 +11,7 @@
 #include "daemon/pool/adopt.h"
 #include "daemon/pool/create.h"
 #include "daemon/pool/keep.h"
+#include "daemon/pool/owner.h"
 #include "daemon/pool/rest.h"
 #include "daemon/serve/leaving.h"
 
@@ -79,13 +80,26 @@ int pools_open_leaving(struct server *server)
 	return r;
 }
 
+/* Of all that is kept, before any of it is touched. */
+static int look_for_others(const struct server *server)
+{
+	char name[NAME_BYTES];
+	unsigned at = 0;
+	int r = 0;
+	for (unsigned i = 0; r == 0 && i < server->config->n_pools; i++)
+		r = owner_look(server->config->pools[i].name);
+	while (r == 0 && rest_next(&at, name))
+		r = owner_look(name);
+	return r;
+}
+
 /* What happened to one pool is no reason to let go of the clients of others, nor
  * to answer no question: it is left to the slabd that can take it over. Where
  * none was taken over for want of something, the next start may have it. */
 int pools_open(struct server *server)
 {
 	bool any = false;
-	int r = 0;
+	int r = look_for_others(server);
 	for (unsigned i = 0; r == 0 && i < server->config->n_pools; i++)
 		r = open_pool(server, &server->config->pools[i]);
 	for (unsigned i = 0; i < server->n_pools; i++)

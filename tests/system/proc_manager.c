@@ -426,6 +426,31 @@ static void test_fewer(void)
 	end();
 }
 
+/* A manager that starts a second slabd while the first lives: that one ends, and
+ * nothing of the pool is touched. */
+static void test_second(void)
+{
+	struct child child;
+	pid_t first;
+	int status = 0;
+	begin(POOL("default"), KEEPER_MAX);
+	start("one slabd");
+	start_members(&child, NULL, 2);
+	first = fixture.pid;
+	tap_ok(!keeper_start(&keeper, &fixture, &status) &&
+	               WIFEXITED(status) && WEXITSTATUS(status) == 1,
+	       "a second one with what is kept does not start");
+	tap_ok(fixture_logged(&fixture, "pool default: another slabd, pid "),
+	       "and says which serves the pool");
+	fixture.pid = first;
+	check_members(&child, 2, 2, "the first serves on");
+	end_members(&child);
+	start_members(&child, NULL, 2);
+	end_members(&child);
+	fixture_audit(&fixture, "after that");
+	end();
+}
+
 int main(void)
 {
 	static const char *const files[] = {"control", "shared", "node0"};
@@ -439,5 +464,6 @@ int main(void)
 	test_missing_huge("node0");
 	test_missing_huge("ledger");
 	test_fewer();
+	test_second();
 	return tap_end();
 }
