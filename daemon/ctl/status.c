@@ -39,8 +39,8 @@ static void under_pool(struct ctl *c, const json_t *pool)
 	if (json_is_true(json_object_get(pool, "aside")))
 		ctl_text_line(c, INDENT, pool,
 		              "set aside: a client took memory of its owner "
-		              "tags away; end its {clients} clients, then "
-		              "restart slabd");
+		              "tags away; end its {clients} clients, and it "
+		              "is as new");
 	ctl_text_line(c, INDENT, pool,
 	              "nodes {nodes}, pages of {page_bytes b}, caches "
 	              "{caches}, clients {clients}");

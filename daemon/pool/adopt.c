@@ -149,8 +149,7 @@ static int check_shared(struct pool *pool)
 	head->aside = 1;
 	log_error("pool %s: owner tags of it were taken away while no slabd "
 	          "ran: it is set aside, as nobody knows any longer which "
-	          "objects are in use; end its clients and restart slabd, "
-	          "which makes it anew",
+	          "objects are in use; end its clients, and it is as new",
 	          pool->name);
 	return 0;
 }

@@ -407,8 +407,8 @@ static bool set_aside(struct pool *pool, const struct holes_count *count)
 		pool->head->aside = 1;
 		log_error("pool %s: it is set aside, as nobody knows any "
 		          "longer which objects are in use: its clients go "
-		          "on, and no other may open it; end them and restart "
-		          "slabd, which makes it anew",
+		          "on, and no other may open it; end them, and it is "
+		          "as new",
 		          pool->name);
 	}
 	return mend_some(pool);

@@ -62,6 +62,8 @@ libdaemon_la_SOURCES += \
 	daemon/pool/blame.h \
 	daemon/pool/owner.c \
 	daemon/pool/owner.h \
+	daemon/pool/renew.c \
+	daemon/pool/renew.h \
 	daemon/pool/crew.c \
 	daemon/pool/crew.h \
 	daemon/pool/grow.c \

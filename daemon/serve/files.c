@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "daemon/pool/holes.h"
+#include "daemon/pool/renew.h"
 #include "daemon/serve/peer.h"
 #include "daemon/watch/wake.h"
 
@@ -35,8 +36,9 @@ static void on_files(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 	for (unsigned i = 0; i < server->n_pools; i++) {
 		struct pool *pool = &server->pools[i];
 		tell_drops(server, pool);
-		more |= holes_look(pool);
-		used |= pool->n_clients > 0 || pool->holes_failed > 0;
+		more |= holes_look(pool) || renew_some(pool);
+		used |= pool->n_clients > 0 || pool->holes_failed > 0 ||
+		        pool->head->aside != 0;
 	}
 	if (more || used)
 		files_look(server, more ? MORE_NS : FILES_NS);

@@ -396,8 +396,8 @@ static int judge(struct peer *peer, const struct wire_hello *hello,
 	if ((*pool)->head->aside != 0)
 		return refuse(peer, DROP_REFUSED, EUCLEAN,
 		              "pool %s is set aside, as a client took memory of "
-		              "its owner tags away: end its clients, then "
-		              "restart slabd",
+		              "its owner tags away: end its clients, and it "
+		              "is as new",
 		              name);
 	if (!is_allowed(peer, (*pool)->config))
 		return refuse(peer, DROP_REFUSED, EACCES,

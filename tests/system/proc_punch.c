@@ -194,6 +194,17 @@ static void test_punch_shared(void)
 	       "the other pool is as it was");
 }
 
+/* Its last client has ended: whoever comes is let in again. */
+static void until_as_new(void)
+{
+	while (is_aside())
+		sleep_ms(5);
+	tap_ok(true, "a pool that nobody has is made anew");
+	tap_is(fixture_number(&fixture, "/status", "pools.0.carved_bytes"), 0,
+	       "without a slab");
+	fixture_audit(&fixture, "made anew");
+}
+
 /* ---- taken over ---------------------------------------------------------- */
 
 static void kill_slabd(void)
@@ -218,11 +229,22 @@ static void test_restart(void)
 		return;
 	tap_ok(is_aside(), "it is set aside still, as it has a client");
 	slabd_close(pool);
+	until_as_new();
+	tap_ok(fixture_logged(&fixture, "it is as new"), "and says so");
+	/* The same for who comes next, whose last client ends without slabd. */
+	start_hostile();
+	pool = fixture_pool(&fixture);
+	cache = fixture_cache(pool, "again", SIZE);
+	tap_is((long long)fixture_take(cache, N, object), N, "objects");
+	does(PUNCH_SHARED);
+	end_hostile();
+	while (!is_aside())
+		sleep_ms(5);
 	kill_slabd();
+	slabd_close(pool);
 	if (!restart("without its last client"))
 		return;
-	tap_ok(!is_aside(), "a pool that nobody has is made anew");
-	fixture_audit(&fixture, "made anew");
+	until_as_new();
 }
 
 /* Tags that are gone when slabd comes: to read them would make them free. */
