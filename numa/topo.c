@@ -345,6 +345,16 @@ static void avoid_masked(struct loader *load)
 			"linux");
 }
 
+static int fail_load(struct topo *out)
+{
+	char text[120];
+	snprintf(text, sizeof(text), "hwloc can't read the topology%s%s%s",
+	         out->variable ? " that " : "",
+	         out->variable ? out->variable : "",
+	         out->variable ? " in slabd's environment names: unset it" : "");
+	return fail(out, -ENODEV, text);
+}
+
 static int load_all(struct loader *load, const char *synthetic)
 {
 	struct topo *out = load->out;
@@ -354,7 +364,7 @@ static int load_all(struct loader *load, const char *synthetic)
 	avoid_masked(load);
 	out->variable = synthetic == NULL ? find_variable() : NULL;
 	if (hwloc_topology_load(load->hw) != 0)
-		return fail(out, -ENODEV, "hwloc can't read the topology");
+		return fail_load(out);
 	out->simulated = !hwloc_topology_is_thissystem(load->hw);
 	ask_allowed(load);
 	r = keep_nodes(load);

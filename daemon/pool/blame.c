@@ -4,9 +4,21 @@
 #include <stdio.h>
 
 #include "daemon/base/log.h"
+#include "daemon/pool/work.h"
+
+/* What is put right just now is said as that ends: who may have done it stands. */
+static bool is_at_it(const struct pool *pool)
+{
+	bool is = work_is_taken(pool, WORK_SHARED);
+	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
+		is |= work_is_taken(pool, node);
+	return is;
+}
 
 void blame_note(struct pool *pool)
 {
+	if (is_at_it(pool))
+		return;
 	pool->suspects = pool->n_clients;
 	for (uint32_t id = 1;
 	     pool->suspects == 1 && id <= pool->view.head->top_id; id++)

@@ -480,6 +480,7 @@ bool holes_look(struct pool *pool)
 	     file++)
 		more = look_at(pool, file);
 	late_settle(pool);
-	blame_note(pool);
+	if (!more)
+		blame_note(pool);
 	return more;
 }

@@ -194,6 +194,8 @@ static int take_id(struct peer *peer, struct pool *pool, int *theirs)
 	r = open_events(peer, &peer->events, theirs);
 	if (r < 0)
 		return r;
+	if (peer->pid == 0)
+		strcpy(peer->comm, "unseen");
 	proc_name(peer->pid, peer->comm, sizeof(peer->comm));
 	r = clients_take(pool, peer->pid, peer->uid, peer->comm);
 	if (r < 0) {

@@ -187,6 +187,15 @@ static void load_far(hwloc_uint64_t *values)
 	cr_assert(r == 0, "%s", topo.error);
 }
 
+/* Whoever set it as a rule does not know that slabd reads it. */
+Test(topo, names_a_variable_that_is_no_topology)
+{
+	setenv("HWLOC_XMLFILE", "/dev/null", 1);
+	cr_assert_eq(topo_load(&topo, NULL), -ENODEV);
+	cr_expect_not_null(strstr(topo.error, "HWLOC_XMLFILE"), "%s",
+	                   topo.error);
+}
+
 Test(topo, distances)
 {
 	hwloc_uint64_t values[9] = {10, 31, 21, 31, 10, 12, 21, 13, 99999};
