@@ -60,7 +60,7 @@ class Worker:
     def settle(self, ms):
         """Warms up, and finds the count that takes about so long. What is
         waited for once, as for the first slabs, is no part of that: so twice."""
-        for _ in range(2):
+        for _ in range(4):
             while True:
                 result = self.sample()
                 if result["ns"] > ms * 1e6 / 16 or self.count > 1e9:
