@@ -59,7 +59,7 @@ class Worker:
 
     def settle(self, ms):
         """Warms up, and finds the count that takes about so long. What is
-        waited for once, as for the first slabs, is no part of that: so twice."""
+        waited for once, as for the first slabs, is no part of that: so again."""
         for _ in range(4):
             while True:
                 result = self.sample()
