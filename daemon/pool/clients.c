@@ -13,12 +13,14 @@
 #include "daemon/pool/caches.h"
 #include "daemon/pool/meta.h"
 #include "daemon/pool/sweep.h"
+#include "daemon/pool/work.h"
 #include "shm/names.h"
 
 /* From one look to the next, at least; and for each granule, some 20 times as
  * long as the look takes. */
 #define RELIST_NS (50 * CLOCK_MS)
 #define RELIST_GRANULE_NS CLOCK_MS
+#define ROWS_NS (10 * CLOCK_MS) /* for rows that are not ready yet */
 #define SKIPPED_MAX 64u /* ids that somebody has noted something of */
 
 static void note_living(struct pool *pool, uint32_t id, bool lives)
@@ -123,9 +125,18 @@ static bool is_noted(struct pool *pool, uint32_t id)
 	return true;
 }
 
+/* The highest id that may be handed out: where all that are ready have been, a job
+ * that has the file is about to end as a rule. */
+static uint32_t newest(struct pool *pool)
+{
+	if (pool->last_id >= meta_ids(pool))
+		(void)work_wait(pool, WORK_SHARED, clock_ns() + ROWS_NS);
+	return meta_ids(pool);
+}
+
 int clients_take(struct pool *pool, int32_t pid, uint32_t uid, const char *comm)
 {
-	uint32_t most = meta_ids(pool);
+	uint32_t most = newest(pool);
 	uint32_t id = pool->last_id;
 	uint32_t skipped = 0;
 	if (pool->n_clients >= pool->config->max_clients)

@@ -189,8 +189,8 @@ void meta_ready_ids(struct pool *pool, uint32_t id)
 
 uint32_t meta_ids(const struct pool *pool)
 {
-	return work_is_taken(pool, WORK_SHARED) ? ready_id(pool)
-	                                        : CLIENT_ID_MAX;
+	return work_at(pool, WORK_SHARED) != NULL ? ready_id(pool)
+	                                          : CLIENT_ID_MAX;
 }
 
 int meta_make(struct pool *pool)

@@ -184,7 +184,7 @@ bool work_is_under_way(const struct pool *pool)
 	return false;
 }
 
-static bool settle(struct pool *pool, uint32_t row, int64_t until_ns)
+bool work_wait(struct pool *pool, uint32_t row, int64_t until_ns)
 {
 	struct work *work = pool->work;
 	bool good = true;
@@ -195,14 +195,14 @@ static bool settle(struct pool *pool, uint32_t row, int64_t until_ns)
 
 void work_settle(struct pool *pool, uint32_t row)
 {
-	(void)settle(pool, row, INT64_MAX);
+	(void)work_wait(pool, row, INT64_MAX);
 }
 
 bool work_settle_all(struct pool *pool, int64_t until_ns)
 {
 	bool good = true;
 	for (uint32_t i = 0; good && i < ROWS; i++)
-		good = settle(pool, i, until_ns);
+		good = work_wait(pool, i, until_ns);
 	return good;
 }
 

@@ -103,6 +103,9 @@ bool work_is_under_way(const struct pool *pool);
 /* Waits until a row is free: for tests. */
 void work_settle(struct pool *pool, uint32_t row);
 
+/* The same until some time; whether it is free. */
+bool work_wait(struct pool *pool, uint32_t row, int64_t until_ns);
+
 /* The same for all rows, where a pool ends. False: one was not by that time, as a
  * client's call holds a file. */
 bool work_settle_all(struct pool *pool, int64_t until_ns);
