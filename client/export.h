@@ -9,6 +9,7 @@
 
 #define slabd_alloc inline_alloc
 #define slabd_free inline_free
+#define slabd_arena_alloc inline_arena_alloc
 #define slabd_local_alloc inline_local_alloc
 #define slabd_local_free inline_local_free
 #pragma GCC visibility push(default)

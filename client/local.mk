@@ -8,6 +8,8 @@ libclient_la_SOURCES =
 libclient_la_SOURCES += client/export.h client/clock.h client/types.h
 libclient_la_SOURCES += client/life.h client/pages.h
 libclient_la_SOURCES += client/alloc.c
+libclient_la_SOURCES += client/arena.c client/arena.h
+libclient_la_SOURCES += client/arena_chunk.c client/arena_home.c client/arena_text.c
 libclient_la_SOURCES += client/cache.c client/cache.h client/cached.h
 libclient_la_SOURCES += client/opens.c client/opens.h
 libclient_la_SOURCES += client/cap.c client/cap.h
@@ -50,7 +52,7 @@ libclient_la_SOURCES += client/want.c client/want.h
 
 include_HEADERS += client/slabclient.h client/slabclient_hit.h
 include_HEADERS += client/slabclient_about.h client/slabclient_give.h
-include_HEADERS += client/slabclient_bulk.h
+include_HEADERS += client/slabclient_bulk.h client/slabclient_arena.h
 lib_LTLIBRARIES += client/libslabclient.la
 client_libslabclient_la_SOURCES =
 client_libslabclient_la_LIBADD = libclient.la libshm.la

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "client/arena.h"
 #include "client/cache.h"
 #include "client/checked.h"
 #include "client/connect.h"
@@ -438,6 +439,7 @@ int slabd_close(slabd_pool *pool)
 	if (!unlist(pool))
 		return error_set(EINVAL, "slabd_close of %p, which is no open "
 		                 "pool: it was closed already", (void *)pool);
+	arena_close(pool);
 	held = link_hold();
 	if (atom_load(pool->alive) != 0) {
 		if (pool->has_helper)

@@ -312,6 +312,7 @@ const char *slabd_version(void);
 
 #include "slabclient_about.h"
 #include "slabclient_about.h"
+#include "slabclient_arena.h"
 #include "slabclient_bulk.h"
 #include "slabclient_give.h"
 #endif

@@ -14,6 +14,9 @@ void *symbols_local_alloc(slabd_local *local) SYMBOL("slabd_local_alloc");
 void symbols_local_free(slabd_local *local, void *object)
 	SYMBOL("slabd_local_free");
 
+void *symbols_arena_alloc(slabd_arena *arena, size_t size, size_t align)
+	SYMBOL("slabd_arena_alloc");
+
 void *symbols_alloc(slabd_cache *cache)
 {
 	return slabd_alloc(cache);
@@ -42,4 +45,9 @@ void *symbols_local_alloc(slabd_local *local)
 void symbols_local_free(slabd_local *local, void *object)
 {
 	slabd_local_free(local, object);
+}
+
+void *symbols_arena_alloc(slabd_arena *arena, size_t size, size_t align)
+{
+	return slabd_arena_alloc(arena, size, align);
 }

@@ -173,6 +173,7 @@ struct slabd_pool {
 	bool helper_left;                 /* (A) it is to touch nothing more */
 	struct slabd_pool *next;          /* (L) of those that are open */
 	struct checked *checked;          /* (C) NULL: it is not, see checked.h */
+	struct arena_home *arenas;        /* (A) NULL -> arena_home_of's */
 };
 
 /* False, with errno ENOTCONN and the error line, in a forked child. */

@@ -11,6 +11,7 @@ import time
 
 from contest import Failure, Group, Worker
 from place import Huge, Place, Slabd
+import arena
 import drift
 import growth
 import picture
@@ -25,7 +26,7 @@ SIZES = (64, 256, 1024)
 ONE_THREAD = ("W1", "W2", "W2bulk", "W2b", "W6")
 TWO_SIDES = ("W3", "W4", "W5", "W8two")
 SECTIONS = ("W7", "replay", "tail", "scale", "pool", "growth", "recovery",
-            "drift", "plan", "silence")
+            "drift", "plan", "silence", "arena")
 PRELOADED = {"mimalloc": "libmimalloc.so.2*", "jemalloc": "libjemalloc.so.2",
              "tcmalloc": "libtcmalloc_minimal.so.4"}
 LIBRARIES = ("/usr/lib/*-linux-gnu", "/usr/lib64", "/usr/lib",
@@ -309,6 +310,7 @@ class Bench:
                     ("recovery", lambda: recovery.run(self)),
                     ("plan", lambda: plan.run(self)),
                     ("silence", lambda: silence.run(self)),
+                    ("arena", lambda: arena.run(self)),
                     ("drift", lambda: drift.run(self)))
         try:
             self.missing()

@@ -10,6 +10,8 @@ tests_bench_crowd_LDADD = libclient.la libshm.la
 EXTRA_PROGRAMS += tests/bench/plan
 tests_bench_plan_SOURCES = tests/bench/plan.c tests/lib/rng.h
 tests_bench_plan_LDADD = libdaemon.la
+EXTRA_PROGRAMS += tests/bench/arena
+tests_bench_arena_LDADD = $(system_libs)
 EXTRA_PROGRAMS += tests/bench/silence
 tests_bench_silence_LDADD = $(system_libs)
 
@@ -76,7 +78,7 @@ CLEANFILES += tests/bench/work_boost
 EXTRA_DIST += $(bench_boost)
 
 EXTRA_DIST += tests/bench/run.sh tests/bench/README.md
-EXTRA_DIST += tests/bench/drive.py tests/bench/contest.py \
+EXTRA_DIST += tests/bench/arena.py tests/bench/drive.py tests/bench/contest.py \
 	tests/bench/growth.py \
 	tests/bench/place.py tests/bench/show.py tests/bench/picture.py \
 	tests/bench/plan.py tests/bench/pool.py tests/bench/recovery.py tests/bench/scale.py \

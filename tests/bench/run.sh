@@ -14,7 +14,7 @@ esac
 
 make -s -C "$builddir" daemon/slabd tests/bench/attach tests/bench/populate \
 	tests/bench/growth tests/bench/recovery tests/bench/drift tests/bench/plan \
-	tests/bench/silence daemon/slabctl \
+	tests/bench/silence tests/bench/arena daemon/slabctl \
 	tests/bench/work_slabd tests/bench/work_local tests/bench/work_floor tests/bench/work_malloc
 
 # A peer whose package is not there is left out, and drive.py says so. DPDK is

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# slabclient(3) names what the header declares, functions, fields and constants,
-# and nothing else, and its examples are true: they are built as a user would
-# build them, and the program runs against a slabd.
+# slabclient(3), with the pages beside it, names what the header declares,
+# functions, fields and constants, and nothing else, and its examples are true:
+# they are built as a user would build them, and the program runs against a slabd.
 . "$(dirname "$0")/lint.sh"
 : "${builddir:=$PWD}"
 
@@ -37,7 +37,7 @@ differ() {
 }
 
 look() {
-	page=man/slabclient.3
+	page=$(ls man/slabclient*.3)
 	list=$samples.list
 	declared | LC_ALL=C sort -u >"$list.h"
 	sed -n '/^\.Sh SYNOPSIS/,/^\.Sh DESC/s/^\.F[no] \([a-z_]*\).*/\1/p' \
