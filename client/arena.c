@@ -50,6 +50,12 @@ static uint64_t first_epoch(struct arena *arena)
 	return (atom_add(&arena->home->made, UINT64_C(1)) + 1) << 40;
 }
 
+void arena_start(struct arena *arena)
+{
+	arena->epoch = first_epoch(arena);
+	arena_chunk_none(arena);
+}
+
 slabd_arena *slabd_arena_create(slabd_pool *pool, slabd_arena *parent,
                                 const char *name)
 {
@@ -71,8 +77,7 @@ slabd_arena *slabd_arena_create(slabd_pool *pool, slabd_arena *parent,
 		return NULL;
 	if (name != NULL)
 		strcpy(arena->name, name);
-	arena->epoch = first_epoch(arena);
-	arena_chunk_none(arena);
+	arena_start(arena);
 	return &arena->head->at;
 }
 

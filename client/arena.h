@@ -94,6 +94,9 @@ struct arena *arena_of(const slabd_arena *head);
 /* Tells that a head stands for none; returns NULL. */
 struct arena *arena_is_none(void) __attribute__((cold));
 
+/* Begins one that was just entered. */
+void arena_start(struct arena *arena);
+
 /* All of a pool's arenas, as it closes. In a forked child nobody is called, and
  * nothing is freed but memory of this process. */
 void arena_close(struct slabd_pool *pool);
@@ -140,6 +143,20 @@ void arena_chunk_back(struct arena *arena, uint32_t used, char *at);
 /* Frees all chunks but the first keep, and all blocks but the first. */
 void arena_chunk_keep(struct arena *arena, uint32_t keep);
 void arena_chunk_drop_blocks(struct arena *arena, uint32_t keep);
+
+/* Frees chunks that are not in use. */
+void arena_chunk_trim(struct arena *arena);
+
+/* The class of a cache that is this process's for it, or becomes so; ARENA_CLASSES:
+ * it is none of chunks. */
+uint32_t arena_chunk_class_of(struct arena_home *home, uint32_t cache,
+                              const struct layout_cache *row);
+
+/* Opens the cache of a class. False with errno. */
+bool arena_chunk_open(struct arena_home *home, uint32_t class);
+
+/* An arena without chunks has one from elsewhere. */
+void arena_chunk_adopt(struct arena *arena, struct arena_chunk chunk);
 
 /* The vectors' own memory. */
 void arena_chunk_done(struct arena *arena);

@@ -55,6 +55,29 @@ static void put(struct arena *arena, const struct arena_chunk *chunk)
 	arena->bytes -= arena_bytes_of(chunk->class);
 }
 
+bool arena_chunk_open(struct arena_home *home, uint32_t class)
+{
+	return open_class(home, class) != NULL;
+}
+
+/* By its name and size; then by its id, once the class is open here. */
+uint32_t arena_chunk_class_of(struct arena_home *home, uint32_t cache,
+                              const struct layout_cache *row)
+{
+	slabd_cache *own;
+	char name[NAME_BYTES];
+	uint32_t class = 0;
+	while (class < home->n_classes && arena_bytes_of(class) != row->size)
+		class++;
+	if (class == home->n_classes)
+		return ARENA_CLASSES;
+	name_class(class, name);
+	if (strncmp(row->name, name, sizeof(name)) != 0)
+		return ARENA_CLASSES;
+	own = open_class(home, class);
+	return own != NULL && cache_of(own)->id == cache ? class : ARENA_CLASSES;
+}
+
 /* ---- vectors -------------------------------------------------------------- */
 
 /* Room for one more. False with errno. */
@@ -185,6 +208,19 @@ void arena_chunk_keep(struct arena *arena, uint32_t keep)
 {
 	drop_from(arena, &arena->chunks, keep);
 	arena_chunk_back(arena, 0, NULL);
+}
+
+void arena_chunk_trim(struct arena *arena)
+{
+	drop_from(arena, &arena->chunks, arena->used);
+}
+
+void arena_chunk_adopt(struct arena *arena, struct arena_chunk chunk)
+{
+	arena->chunks.at = arena->chunks.few;
+	arena->chunks.room = ARENA_FEW;
+	push(arena, &arena->chunks, chunk);
+	arena_chunk_back(arena, 1, NULL);
 }
 
 void arena_chunk_drop_blocks(struct arena *arena, uint32_t keep)

@@ -122,6 +122,42 @@ void slabd_arena_destroy(slabd_arena *arena);
  * this process has no memory left, ENOTCONN. */
 int slabd_arena_cleanup(slabd_arena *arena, void (*call)(void *), void *arg);
 
+/* Has the arena's first bytes lie in one chunk: of an arena that nothing was
+ * allocated of yet. So it can be given. Errors: EINVAL more than a page of the pool
+ * has, EBUSY something was allocated, ENOMEM, ENOTCONN as slabd_alloc. */
+int slabd_arena_reserve(slabd_arena *arena, size_t bytes);
+
+/*
+ * Makes another client, or this one, the owner of an arena and all that is in it, at
+ * once and without a copy: a gift, as those of slabd_give, which the other takes
+ * by the returned handle, once, with slabd_arena_take.
+ *
+ * On success the arena is none any more here, like one that was destroyed. Its
+ * bytes must lie in one chunk: the first 8,000, or as slabd_arena_reserve says. Its
+ * parent stays behind. Errors (returns SLABD_NO_HANDLE, and the arena stays as it
+ * is): E2BIG it has more chunks than one, or a block that lies by itself, EBUSY it
+ * has children or cleanups, EINVAL no arena, ESRCH no such client, EAGAIN as
+ * slabd_give, ENOMEM, ENOTCONN.
+ */
+slabd_handle slabd_arena_give(slabd_arena *arena, unsigned client_id);
+
+/*
+ * Takes an arena that was given to this client; it has no parent. Its addresses
+ * are as they were where both map the pool at the same one.
+ *
+ * Errors: EINVAL no arena's handle (what else it is of stays as it is), EPERM it
+ * was not given to this client, or taken already, EBADMSG it is a chunk, given by
+ * itself, with no arena in it, which is freed, ENOMEM, ENOTCONN. The first time
+ * for each size of chunks opens its cache, as slabd_cache_create does.
+ */
+slabd_arena *slabd_arena_take(slabd_pool *pool, slabd_handle handle);
+
+/* The address of what was allocated first, at an alignment of up to
+ * SLABD_ARENA_ALIGN and not as large as to lie by itself: where who takes an arena
+ * begins to read. NULL, with errno left alone, where nothing ever was. Errors:
+ * EINVAL, ENOTCONN. */
+void *slabd_arena_first(slabd_arena *arena);
+
 /* Fills in what the arena has, without its children. Errors: EINVAL, ENOTCONN. */
 int slabd_arena_get_stats(slabd_arena *arena, struct slabd_arena_stats *stats);
 
