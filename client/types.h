@@ -155,7 +155,7 @@ struct slabd_pool {
 	uint64_t cap_bytes;
 	int64_t net_bytes;    /* (A) claimed, less what was sent home; relaxed */
 	uint64_t taken_bytes; /* (A) of gifts, not counted yet; see count_taken */
-	uint32_t taking[64];  /* (A) 1: a thread takes such an object: take_turn */
+	uint32_t taking[64];  /* (A) 1: a thread takes or gives it; give.c */
 	uint32_t n_holders;   /* (A) threads with magazines; relaxed */
 	uint64_t floor_bytes; /* (A) a thread's, see cap.h; relaxed */
 	struct shard shards[PROCESS_SHARDS];

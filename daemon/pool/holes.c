@@ -317,7 +317,7 @@ static bool purge_shared(struct pool *pool, const struct holes_count *count)
 		return begin(pool, &job);
 	}
 	pool->purge_small = 0;
-	return false;
+	return from > 0;
 }
 
 /* ---- too little ---------------------------------------------------------- */
@@ -470,6 +470,16 @@ bool holes_take_more(struct pool *pool)
 	bool more = pool->holes_more;
 	pool->holes_more = false;
 	return more;
+}
+
+bool holes_differ(const struct pool *pool)
+{
+	struct holes_count count;
+	bool differ = false;
+	for (unsigned file = 0; !differ && file < holes_files(pool); file++)
+		differ = holes_count(pool, file, &count) == 0 &&
+		         count.held_bytes != count.due_bytes;
+	return differ;
 }
 
 bool holes_look(struct pool *pool)

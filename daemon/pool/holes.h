@@ -39,6 +39,10 @@ int holes_count(const struct pool *pool, unsigned file,
  * to be done at once. */
 bool holes_look(struct pool *pool);
 
+/* Whether a file has more memory or less than it should, after a look: whoever
+ * added to it may have ended before the look was over. */
+bool holes_differ(const struct pool *pool);
+
 /* Whether something was done beside the loop since the last time, and there is
  * more. */
 bool holes_take_more(struct pool *pool);

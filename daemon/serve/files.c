@@ -37,8 +37,8 @@ static void on_files(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 		struct pool *pool = &server->pools[i];
 		tell_drops(server, pool);
 		more |= holes_look(pool) || renew_some(pool);
-		used |= pool->n_clients > 0 || pool->holes_failed > 0 ||
-		        pool->head->aside != 0;
+		used = used || pool->n_clients > 0 || pool->holes_failed > 0 ||
+		       pool->head->aside != 0 || holes_differ(pool);
 	}
 	if (more || used)
 		files_look(server, more ? MORE_NS : FILES_NS);
