@@ -9,6 +9,7 @@
 #include "client/error.h"
 #include "client/home.h"
 #include "client/magazine.h"
+#include "client/prefill.h"
 #include "client/reach.h"
 #include "client/seen.h"
 #include "client/shortage.h"
@@ -162,8 +163,13 @@ __attribute__((noinline)) static void *alloc_one(struct cache *cache)
 		return NULL;
 	thread_settle(self, att);
 	mag = magazine_of(self, cache);
-	if (mag->n == 0 && !refill(self, att, cache, true, mag))
-		return take_one(att, cache, mag);
+	if (mag->n == 0) {
+		void *object = prefill_take(self, cache);
+		if (object != NULL)
+			return object;
+		if (!refill(self, att, cache, true, mag))
+			return take_one(att, cache, mag);
+	}
 	magazine_set_n(mag, mag->n - 1);
 	return mag->obj[mag->n];
 }
@@ -327,9 +333,14 @@ size_t slabd_alloc_bulk_slow_(slabd_cache *head, size_t n, void **out)
 	mag = magazine_of(self, cache);
 	for (; got < n; got += take_top(mag, n - got, out + got)) {
 		thread_settle(self, att);
-		if (mag->n > 0 || refill(self, att, cache, false, mag))
+		if (mag->n > 0)
 			continue;
-		out[got] = take_one(att, cache, mag);
+		out[got] = prefill_take(self, cache);
+		if (out[got] == NULL) {
+			if (refill(self, att, cache, false, mag))
+				continue;
+			out[got] = take_one(att, cache, mag);
+		}
 		if (out[got] == NULL)
 			break;
 		got++;

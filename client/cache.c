@@ -11,6 +11,7 @@
 #include "client/home.h"
 #include "client/magazine.h"
 #include "client/opens.h"
+#include "client/prefill.h"
 #include "client/process.h"
 #include "client/request.h"
 #include "client/thread.h"
@@ -211,6 +212,7 @@ static void drop_magazines(struct cache *cache)
 		struct attachment *att = thread_attached(t, cache->pool);
 		if (att == NULL)
 			continue;
+		prefill_drop(t, att, cache);
 		pthread_mutex_lock(&t->lock);
 		magazine_drop(t, att, cache, true);
 		if (t == self || att->idle)

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,14 +14,13 @@
 #define NO_LINE "no memory for the reason: see errno"
 
 /* Its own memory, as thread-local room is scarce in a program that loads us
- * late; made when the thread's first call fails. */
-static __thread char *line;
+ * late; made when the thread's first call fails. In the low bits, how many times
+ * the thread's destructors have freed it: after the last one nobody would. */
+static __thread uintptr_t line;
+#define ROUNDS ((uintptr_t)7)
 /* The last error's text: the line, or where there is no memory for one what is
  * the same for all. */
 static __thread const char *said;
-/* Times that the thread's destructors have freed it: after the last one nobody
- * would. */
-static __thread unsigned char rounds;
 
 static pthread_key_t key;
 static pthread_once_t key_once = PTHREAD_ONCE_INIT;
@@ -28,9 +28,8 @@ static bool has_key;
 
 static void free_line(void *arg)
 {
-	line = NULL;
+	line = (line & ROUNDS) + 1;
 	said = NULL;
-	rounds++;
 	free(arg);
 }
 
@@ -41,16 +40,17 @@ static void make_key(void)
 
 static char *own_line(void)
 {
-	char *made;
-	if (line != NULL || rounds >= PTHREAD_DESTRUCTOR_ITERATIONS - 1 ||
+	char *made = (char *)(line & ~ROUNDS);
+	if (made != NULL ||
+	    (line & ROUNDS) >= PTHREAD_DESTRUCTOR_ITERATIONS - 1 ||
 	    pthread_once(&key_once, make_key) != 0 || !has_key)
-		return line;
+		return made;
 	made = malloc(LINE_BYTES);
 	if (made != NULL && pthread_setspecific(key, made) != 0) {
 		free(made);
 		made = NULL;
 	}
-	line = made;
+	line |= (uintptr_t)made;
 	return made;
 }
 

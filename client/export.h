@@ -12,6 +12,8 @@
 #define slabd_arena_alloc inline_arena_alloc
 #define slabd_local_alloc inline_local_alloc
 #define slabd_local_free inline_local_free
+#define slabd_objpool_get inline_objpool_get
+#define slabd_objpool_put inline_objpool_put
 #pragma GCC visibility push(default)
 #include "client/slabclient.h"
 #pragma GCC visibility pop

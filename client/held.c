@@ -8,6 +8,7 @@
 #include "client/checked.h"
 #include "client/home.h"
 #include "client/magazine.h"
+#include "client/prefill.h"
 #include "client/process.h"
 #include "client/thread.h"
 #include "shm/atom.h"
@@ -45,6 +46,21 @@ static void add_magazines(struct thread *thread, const struct slabd_pool *pool,
 	pthread_mutex_unlock(&thread->lock);
 }
 
+/* What a thread has put by, one by one as their homes may differ. */
+static void add_reserves(struct thread *thread, const struct slabd_pool *pool,
+                         uint32_t *objects)
+{
+	pthread_mutex_lock(&thread->lock);
+	for (uint32_t slot = 0; slot < SLABD_CACHES_MAX; slot++) {
+		uint32_t n = prefill_count(thread, slot);
+		struct cache *cache = n > 0 ? process_cache_of(slot) : NULL;
+		for (uint32_t i = 0; i < n && cache->pool == pool; i++)
+			add(pool, objects, cache->id,
+			    home_of(cache, prefill_at(thread, slot, i)), 1);
+	}
+	pthread_mutex_unlock(&thread->lock);
+}
+
 /* What waits to go home to one other node, of any cache. */
 static void add_remote(const struct slabd_pool *pool, struct remote *remote,
                        uint32_t *objects)
@@ -70,6 +86,7 @@ static void add_thread(struct thread *thread, struct slabd_pool *pool,
 	if (att == NULL)
 		return;
 	add_magazines(thread, pool, objects);
+	add_reserves(thread, pool, objects);
 	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
 		add_remote(pool, &att->remote[node], objects);
 }

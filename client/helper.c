@@ -18,12 +18,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "client/clock.h"
 #include "client/doorbell.h"
 #include "client/error.h"
 #include "client/handshake.h"
 #include "client/held.h"
 #include "client/idle.h"
 #include "client/look.h"
+#include "client/objpool.h"
 #include "client/opens.h"
 #include "client/reach.h"
 #include "client/thread.h"
@@ -41,6 +43,8 @@ static bool serve(struct slabd_pool *pool)
 	bool there = doorbell_poll(&pool->link);
 	if (atom_load(&pool->link.trims) != before)
 		idle_give_back(pool);
+	objpool_tick(pool, clock_now_ns(),
+	             atom_load(&pool->link.trims) != before);
 	held_answer(pool);
 	look_answer(pool);
 	if (there)

@@ -3,6 +3,7 @@
 
 #include "client/checked.h"
 #include "client/home.h"
+#include "client/prefill.h"
 #include "client/thread.h"
 
 bool idle_give_back(struct slabd_pool *pool)
@@ -23,6 +24,7 @@ int slabd_thread_idle(slabd_pool *pool)
 	/* It holds nothing. */
 	if (att == NULL)
 		return 0;
+	prefill_drop_pool(self, att);
 	thread_sleep(self, att);
 	/* What it was asked for before, by nobody else any more. */
 	if (atom_load(&pool->link.trims) != att->trims)

@@ -33,6 +33,7 @@ struct resume {
 	uint64_t due_ns;         /* (R) of the next try, or the trial's end; 0:
 	                        connected, or nobody has begun to try */
 	uint64_t stands_ns;      /* (R) since when the connection stands */
+	uint64_t alarm_ns;       /* (A) when object pools age, or 0; see (R) */
 	char why[WIRE_TEXT];     /* (R) until lost, then (C) */
 };
 

@@ -18,6 +18,7 @@
 #include "client/home.h"
 #include "client/limits.h"
 #include "client/magazine.h"
+#include "client/objpool.h"
 #include "client/others.h"
 #include "client/process.h"
 #include "client/reach.h"
@@ -441,6 +442,7 @@ int slabd_close(slabd_pool *pool)
 		                 "pool: it was closed already", (void *)pool);
 	arena_close(pool);
 	held = link_hold();
+	objpool_close_all(pool);
 	if (atom_load(pool->alive) != 0) {
 		if (pool->has_helper)
 			ended = helper_stop(pool);

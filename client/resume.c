@@ -114,7 +114,7 @@ static void connected(struct link *link, uint64_t now)
 	r->due_ns = 0;
 	r->stands_ns = now;
 	atom_store(&r->err, 0u);
-	set_timer(link, 0);
+	set_timer(link, atom_load(&r->alarm_ns));
 	view_count(r->view, r->hello.id, STAT_RESUMES, 1);
 	atom_store(&link->up, atom_load(&link->up) + 1);
 }
@@ -207,6 +207,36 @@ void resume_press(struct link *link)
 	}
 	pthread_mutex_unlock(&r->lock);
 	resume_step(link);
+}
+
+/* ---- the timer, while it is of no other use ------------------------------- */
+
+static void set_alarm(struct link *link, uint64_t at_ns, bool only_earlier)
+{
+	struct resume *r = &link->resume;
+	int held = link_hold();
+	if (link_is_own(link)) {
+		uint64_t before;
+		pthread_mutex_lock(&r->lock);
+		before = atom_load(&r->alarm_ns);
+		if (!only_earlier || before == 0 || at_ns < before) {
+			atom_store(&r->alarm_ns, at_ns);
+			if (link_is_up(link) || link_is_lost(link))
+				set_timer(link, at_ns);
+		}
+		pthread_mutex_unlock(&r->lock);
+	}
+	link_let_go(held);
+}
+
+void resume_alarm(struct link *link, uint64_t at_ns)
+{
+	set_alarm(link, at_ns, true);
+}
+
+void resume_alarm_anew(struct link *link, uint64_t at_ns)
+{
+	set_alarm(link, at_ns, false);
 }
 
 /* Whether there is anything left to wait for. */

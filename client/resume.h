@@ -34,6 +34,17 @@ void resume_press(struct link *link);
  * as there is no way back. */
 int resume_wait(struct link *link, uint64_t until_ns);
 
+/* Has the poller tell of a time, by the monotonic clock, if it is not to tell of
+ * an earlier one; sets that time, 0 for none; and whether it has come. While
+ * there is no connection the timer is for the way back, which is more often. */
+void resume_alarm(struct link *link, uint64_t at_ns);
+void resume_alarm_anew(struct link *link, uint64_t at_ns);
+static inline bool resume_alarm_is_due(const struct link *link, uint64_t now_ns)
+{
+	uint64_t at_ns = atom_load(&link->resume.alarm_ns);
+	return at_ns != 0 && now_ns >= at_ns;
+}
+
 /* Tries at once, and once: 0; or -ENOTCONN when that failed, or at until_ns. */
 int resume_once(struct link *link, uint64_t until_ns);
 

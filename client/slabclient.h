@@ -315,4 +315,5 @@ const char *slabd_version(void);
 #include "slabclient_arena.h"
 #include "slabclient_bulk.h"
 #include "slabclient_give.h"
+#include "slabclient_objpool.h"
 #endif

@@ -150,6 +150,18 @@ static inline void *slabd_local_alloc(slabd_local *local);
 static inline void slabd_local_free(slabd_local *local, void *object);
 #endif
 
+/*
+ * Puts objects by, so that the calling thread's next n slabd_alloc of the cache
+ * do not fail, nor wait for growth: those that its magazine can't serve take one
+ * of them, whatever becomes of the magazine. Those already put by count; 0 gives
+ * them back, as do slabd_thread_idle, slabd_thread_flush, slabd_flush, the
+ * thread's end and the cache's. slabctl shows them as held. Errors: ENOMEM there
+ * are not so many to be had, as slabd_alloc, and no more than before are put by,
+ * EINVAL n objects are more than slabd_options.process_bytes, ENOTCONN in a forked
+ * child. May wait for growth as slabd_alloc does, until it fails.
+ */
+int slabd_prefill(slabd_cache *cache, size_t n);
+
 #ifdef __cplusplus
 }
 #endif

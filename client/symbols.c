@@ -13,6 +13,9 @@ void symbols_free_bulk(slabd_cache *cache, size_t n, void *const *objects)
 void *symbols_local_alloc(slabd_local *local) SYMBOL("slabd_local_alloc");
 void symbols_local_free(slabd_local *local, void *object)
 	SYMBOL("slabd_local_free");
+void *symbols_objpool_get(slabd_objpool *objpool) SYMBOL("slabd_objpool_get");
+void symbols_objpool_put(slabd_objpool *objpool, void *object)
+	SYMBOL("slabd_objpool_put");
 
 void *symbols_arena_alloc(slabd_arena *arena, size_t size, size_t align)
 	SYMBOL("slabd_arena_alloc");
@@ -45,6 +48,16 @@ void *symbols_local_alloc(slabd_local *local)
 void symbols_local_free(slabd_local *local, void *object)
 {
 	slabd_local_free(local, object);
+}
+
+void *symbols_objpool_get(slabd_objpool *objpool)
+{
+	return slabd_objpool_get(objpool);
+}
+
+void symbols_objpool_put(slabd_objpool *objpool, void *object)
+{
+	slabd_objpool_put(objpool, object);
 }
 
 void *symbols_arena_alloc(slabd_arena *arena, size_t size, size_t align)

@@ -11,7 +11,9 @@
 #include "client/home.h"
 #include "client/life.h"
 #include "client/magazine.h"
+#include "client/objpool.h"
 #include "client/pages.h"
+#include "client/prefill.h"
 #include "client/process.h"
 #include "client/tools.h"
 #include "shm/atom.h"
@@ -27,6 +29,7 @@ __thread struct thread *thread_self_;
 
 /* Where no magazine's n lies; see struct cache. */
 __thread struct slabd_mag_ *slabd_mags_1_ __attribute__((aligned(16))) = none;
+__thread struct slabd_objs_ *slabd_objs_1_ = objpool_none;
 
 /* ---- attachments -------------------------------------------------------- */
 
@@ -154,6 +157,7 @@ void thread_leave(struct thread *thread, struct slabd_pool *pool)
 	struct remote *remote;
 	if (att == NULL)
 		return;
+	prefill_drop_pool(thread, att);
 	drop_all(thread, att, true);
 	magazine_drop_remote(att);
 	credit_leave(pool, thread->shard);
@@ -186,12 +190,15 @@ static void free_thread(struct thread *thread)
 	}
 	if (thread->mags != NULL)
 		munmap(thread->mags, TABLE_BYTES);
+	objpool_drop_table(thread);
+	prefill_forget(thread);
 	free(thread);
 }
 
 /* Leaves all pools, and the list. Under the lock. */
 static void unlist(struct thread *thread)
 {
+	objpool_orphan(thread);
 	for (struct attachment *att = thread->attachments; att != NULL;
 	     att = att->next)
 		if (atom_load(&att->pool) != NULL)
@@ -408,6 +415,7 @@ static void thread_end(void *arg)
 	struct thread *self = arg;
 	if (!process_is(self->generation))
 		return;
+	objpool_thread_end(self);
 	process_lock();
 	unlist(self);
 	process_unlock();
@@ -421,6 +429,7 @@ static void forget_all(void)
 	threads = NULL;
 	n_threads = 0;
 	look_at = LOOK_MORE;
+	objpool_forget_all();
 	forget_self();
 }
 
@@ -464,6 +473,7 @@ int slabd_thread_flush(slabd_pool *pool)
 		return thread_no_memory();
 	if (self->idle)
 		thread_wake(self);
+	prefill_drop_pool(self, att);
 	drop_all(self, att, false);
 	magazine_drop_remote(att);
 	checked_flush(pool);

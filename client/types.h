@@ -22,6 +22,8 @@
  *   look      what of that is wrong
  *   idle      threads that said they sleep; what the process can do without
  *   shortage  what an allocation does when its node has nothing
+ *   prefill   what a thread has put by
+ *   objpool   objects that are kept constructed
  *   alloc, free, local, give, cache, helper, pool: the public functions
  *
  * Letters: (C) constant while open, (O) the thread that owns it, (L) under
@@ -109,6 +111,8 @@ struct thread {
 	/* (A) Slots with a magazine; cleared under lock. */
 	uint64_t used[SLABD_CACHES_MAX / 64];
 	uint64_t local[SLABD_CACHES_MAX / 64]; /* (O) slabd_local_of's */
+	struct reserves *reserves; /* (A) see prefill.h */
+	struct slabd_objs_ *objs; /* (O) the table of idle objects; NULL: none yet */
 	uint32_t shard;                        /* (L) */
 };
 

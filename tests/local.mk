@@ -76,6 +76,8 @@ tests_libtest_la_SOURCES = \
 	tests/lib/tap.c \
 	tests/lib/traced_pool.c \
 	tests/lib/traced_pool.h \
+	tests/lib/things.c \
+	tests/lib/things.h \
 	tests/lib/turns.h
 if UNIT_TESTS
 tests_libtest_la_SOURCES += \

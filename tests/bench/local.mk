@@ -4,6 +4,9 @@ EXTRA_PROGRAMS += tests/bench/attach tests/bench/growth tests/bench/populate \
 	tests/bench/recovery
 tests_bench_growth_LDADD = client/libslabclient.la
 tests_bench_attach_LDADD = client/libslabclient.la
+EXTRA_PROGRAMS += tests/bench/objpool
+tests_bench_objpool_SOURCES = tests/bench/objpool.c tests/bench/work.h
+tests_bench_objpool_LDADD = client/libslabclient.la
 tests_bench_recovery_LDADD = client/libslabclient.la
 EXTRA_PROGRAMS += tests/bench/crowd
 tests_bench_crowd_LDADD = libclient.la libshm.la

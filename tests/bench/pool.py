@@ -46,6 +46,7 @@ def run(bench):
     with Slabd(bench.place, "1G") as slabd:
         attach = ask([bench.place.program("attach"), "open", "200"])
         rows.append(["attaching", attach.replace("attach: ", "")])
+        rows.append(["object pools", ask([bench.place.program("objpool")])])
         rows.append(["metadata", metadata(bench, slabd)])
         rows.append(["idle slabd", idle(slabd)])
     show.lines("A pool of 1 GiB", ["", ""], rows)

@@ -12,7 +12,7 @@ case ${1:-} in
 -h | --help) exec python3 "$here/drive.py" --build . --source . --out . --help ;;
 esac
 
-make -s -C "$builddir" daemon/slabd tests/bench/attach tests/bench/populate \
+make -s -C "$builddir" daemon/slabd tests/bench/attach tests/bench/objpool tests/bench/populate \
 	tests/bench/growth tests/bench/recovery tests/bench/drift tests/bench/plan \
 	tests/bench/silence tests/bench/arena daemon/slabctl \
 	tests/bench/work_slabd tests/bench/work_local tests/bench/work_floor tests/bench/work_malloc

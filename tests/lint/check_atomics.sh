@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Atomic accesses go through shm/atom.h; the one peek and the two relaxed stores
 # of client/slabclient_hit.h are the exception, as users do not
-# have atom.h. Each ordered operation (load_acquire, store_release, cas, publish, set, clear, swap, fence)
+# have atom.h; so are a look, two stores and a fence of the compiler of
+# client/slabclient_objpool_hit.h. Each ordered operation (load_acquire, store_release, cas, publish, set, clear, swap, fence)
 # names its partner, "pairs: function", on its line or on one of the two above
 # it, and that function is in the code. load, store and add are relaxed.
 . "$(dirname "$0")/lint.sh"
@@ -28,8 +29,11 @@ look() {
 		}
 		next
 	}
-	FNR == 1 { note1 = note2 = ""; peeks = pokes = 0 }
+	FNR == 1 { note1 = note2 = ""; peeks = pokes = pools = 0 }
 	FILENAME != "shm/atom.h" && ($0 ~ /^[ \t]*#/ ? $0 : code) ~ bare {
+		if (FILENAME == "client/slabclient_objpool_hit.h" &&
+		    ++pools <= 4)
+			next
 		if (FILENAME != "client/slabclient_hit.h" ||
 		    code !~ /__atomic_load_n|^[ \t]*__ATOMIC_RELAXED[)];$/ &&
 		    code !~ /__atomic_store_n[(].*__ATOMIC_RELAXED[)];$/ ||
@@ -91,6 +95,11 @@ printf '/* pairs: a_put */\n\n\nw = atom_load_acquire(p);\nint a_put(void);\n' |
 	sample shm/a.c
 names "a partner named three lines above" '^shm/a.c:4: '
 
+for n in 1 2 3 4 5; do
+	echo "__atomic_signal_fence(__ATOMIC_SEQ_CST); /* $n */"
+done | sample client/slabclient_objpool_hit.h
+names "a fifth access of object pools in the public header" \
+	'^client/slabclient_objpool_hit.h:5: '
 printf 'a = __atomic_load_n(p,\n\t__ATOMIC_RELAXED);\n' |
 	sample client/slabclient_hit.h
 passes "the one peek in the public header"

@@ -19,6 +19,7 @@ declared() {
 			rest = substr(rest, RSTART + RLENGTH - 1)
 		}
 	}' client/slabclient.h $(ls client/slabclient_about.h client/slabclient_give.h \
+		client/slabclient_objpool.h \
 		2>/dev/null) |
 		LC_ALL=C sort -u
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Holds the line on instructions, counted by callgrind: a pair that hits, a pair
-# that the depot serves, an object that comes from its slab, one that goes home.
+# Holds the line on instructions, counted by callgrind: a pair that hits, one of
+# an object pool, a pair that the depot serves, an object that comes from its slab, one that goes home.
 # They repeat, so a change that adds one to the hit shows here. The bounds are
 # what each compiler's code takes today: lower them with the code.
 set -u
@@ -19,6 +19,7 @@ trap cleanup EXIT
 paths() {
 	cat <<-'EOT'
 	hit|hit|100000|1||2702|2702
+	pool|pool|100000|1||3402|3402
 	miss|miss|100|1024||4377|4290
 	refill|home|100|1024|slabd_alloc_slow_|3981|3695
 	flush|home|100|1024|slabd_flush|3620|3825

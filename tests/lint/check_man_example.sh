@@ -22,7 +22,7 @@ declared() {
 described() {
 	awk "$lint_awk"'
 	{ split_line($0) }
-	/^struct slabd_(options|stats) \{/ { inside = 1 }
+	/^struct slabd_(options|stats|objpool_counts) \{/ { inside = 1 }
 	/^\}/ { inside = 0 }
 	inside && match(code, /[a-z_]+;/) {
 		print substr(code, RSTART, RLENGTH - 1)

@@ -4,6 +4,7 @@
  * divided by the difference of their N, is what one costs, loop included.
  *
  *   insn_hit hit N    a pair of alloc and free that both hit
+ *   insn_hit pool N   a pair of get and put of an object pool that both hit
  *   insn_hit miss N   1024 allocs, then 1024 frees: magazine and depot by turns
  *   insn_hit home N   the same, then a flush: the next ones come from slabs
  *
@@ -20,6 +21,7 @@
 
 static slabd_pool *pool;
 static slabd_cache *cache;
+static slabd_objpool *objpool;
 static void *live[LIVE];
 
 static void hit(long n)
@@ -29,6 +31,15 @@ static void hit(long n)
 		/* The compiler must believe that the object is used. */
 		__asm__ volatile("" : : "r"(object) : "memory");
 		slabd_free(cache, object);
+	}
+}
+
+static void pooled(long n)
+{
+	for (long i = 0; i < n; i++) {
+		void *object = slabd_objpool_get(objpool);
+		__asm__ volatile("" : : "r"(object) : "memory");
+		slabd_objpool_put(objpool, object);
 	}
 }
 
@@ -55,17 +66,21 @@ int main(int argc, char **argv)
 	long n = argc == 3 ? strtol(argv[2], NULL, 10) : 0;
 	void (*pattern)(long) = n <= 0                           ? NULL
 	                        : strcmp(argv[1], "hit") == 0  ? hit
+	                        : strcmp(argv[1], "pool") == 0 ? pooled
 	                        : strcmp(argv[1], "miss") == 0 ? miss
 	                        : strcmp(argv[1], "home") == 0 ? home
 	                                                       : NULL;
 	if (pattern == NULL) {
-		fprintf(stderr, "usage: insn_hit hit|miss|home N\n");
+		fprintf(stderr, "usage: insn_hit hit|pool|miss|home N\n");
 		return 2;
 	}
 	pool = slabd_open(NULL, NULL);
 	if (pool != NULL)
 		cache = slabd_cache_create(pool, "insn", 64, 0, 0);
-	if (cache == NULL) {
+	/* Another cache is more for a flush to look at. */
+	if (cache != NULL && pattern == pooled)
+		objpool = slabd_objpool_create(pool, "insn", 64, NULL);
+	if (cache == NULL || (pattern == pooled && objpool == NULL)) {
 		fprintf(stderr, "insn_hit: %s\n", slabd_last_error());
 		return 1;
 	}
