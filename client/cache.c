@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "client/cap.h"
+#include "client/closed.h"
 #include "client/checked.h"
 #include "client/error.h"
 #include "client/home.h"
@@ -200,7 +201,7 @@ void cache_destroy(struct cache *cache)
 	home_drop_depots(cache);
 	free(cache->local);
 	process_drop_slot(cache->slot);
-	free(cache);
+	closed_bury(cache);
 }
 
 /* Of all threads; and what waits to go home to other nodes, where it may be

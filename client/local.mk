@@ -12,6 +12,7 @@ libclient_la_SOURCES += client/arena.c client/arena.h
 libclient_la_SOURCES += client/arena_chunk.c client/arena_give.c client/arena_home.c
 libclient_la_SOURCES += client/arena_text.c
 libclient_la_SOURCES += client/cache.c client/cache.h client/cached.h
+libclient_la_SOURCES += client/closed.c client/closed.h client/map.c client/map.h
 libclient_la_SOURCES += client/objpool.c client/objpool.h
 libclient_la_SOURCES += client/objpool_age.c client/objpool_life.c
 libclient_la_SOURCES += client/opens.c client/opens.h

@@ -18,6 +18,7 @@
 #include "client/home.h"
 #include "client/limits.h"
 #include "client/magazine.h"
+#include "client/map.h"
 #include "client/objpool.h"
 #include "client/others.h"
 #include "client/process.h"
@@ -30,7 +31,6 @@
 #define PROCESS_BYTES (UINT64_C(256) << 20)
 #define WAIT_MS 1000u
 #define BACKING_THP_KIND 2u /* numa/backing.h, BACKING_THP */
-#define MAP_BYTES (SLABD_UNITS_ * sizeof(uint64_t))
 
 /* A program that has more rights than who started it lets nobody name the slabd
  * that it trusts. */
@@ -126,43 +126,6 @@ static int map_node(struct slabd_pool *pool, uint32_t node, int fd)
 	return 0;
 }
 
-/* Zeroes, of address space that nothing is mapped to. */
-static int make_readable(void *at, uint64_t bytes)
-{
-	if (!tools_slow_protect())
-		return mprotect(at, bytes, PROT_READ);
-	return mmap(at, bytes, PROT_READ,
-	            NOTHING | MAP_FIXED, -1, 0) == MAP_FAILED
-	               ? -1
-	               : 0;
-}
-
-/*
- * The pool's map of unit words, one for each 64 KiB of address space: the slab
- * table where the pool's data lies, and zeroes everywhere else, other pools
- * among it, which take no memory: not even page tables where the program had
- * all its memory locked before.
- */
-static int make_map(struct slabd_pool *pool, int control)
-{
-	const struct layout_geometry *geo = &pool->view.geo;
-	size_t bytes = layout_round_up(geo, geo->n_units * sizeof(uint64_t));
-	uint64_t *map = mmap(NULL, MAP_BYTES, PROT_NONE, NOTHING, -1, 0);
-	if (map == MAP_FAILED)
-		return -errno;
-	pool->map = map;
-	/* Of use where all is locked alone; a sandbox may not let us. */
-	(void)munlock(map, MAP_BYTES);
-	if (make_readable(map, MAP_BYTES) < 0)
-		return -errno;
-	madvise(map, MAP_BYTES, MADV_DONTDUMP);
-	if (mmap(&map[(uintptr_t)pool->user.data >> UNIT_SHIFT], bytes,
-	         PROT_READ, MAP_SHARED | MAP_FIXED, control,
-	         (off_t)geo->words_off) == MAP_FAILED)
-		return -errno;
-	return 0;
-}
-
 static int map_data(struct slabd_pool *pool,
                     const struct connect_welcome *welcome)
 {
@@ -178,7 +141,7 @@ static int map_data(struct slabd_pool *pool,
 	tools_pool_open(pool->user.data, pool->data_bytes);
 	for (uint32_t node = 0; node < geo->n_nodes && r == 0; node++)
 		r = map_node(pool, node, welcome->data[node]);
-	return r < 0 ? r : make_map(pool, welcome->control);
+	return r < 0 ? r : map_make(pool, welcome->control);
 }
 
 static int map_all(struct slabd_pool *pool,
@@ -212,8 +175,7 @@ static void unmap_all(struct slabd_pool *pool)
 {
 	checked_end(pool);
 	reach_done(pool);
-	if (pool->map != NULL)
-		munmap(pool->map, MAP_BYTES);
+	map_drop(pool);
 	if (pool->user.data != NULL) {
 		tools_pool_close(pool->user.data, pool->data_bytes);
 		munmap(pool->user.data, pool->data_bytes);

@@ -24,7 +24,7 @@ static uint32_t n_threads;         /* (L) in it */
 static uint32_t look_at = LOOK_MORE; /* (L) */
 /* Where a thread's table points before its first miss: every magazine is
  * empty and takes nothing. Never written. */
-static struct slabd_mag_ none[SLABD_CACHES_MAX];
+static struct slabd_mag_ none[SLABD_CACHES_MAX + 1];
 __thread struct thread *thread_self_;
 
 /* Where no magazine's n lies; see struct cache. */

@@ -11,6 +11,7 @@
  *   tools     what watches the program's memory, if anything does
  *   process   the lock, the slots; which generation of forks this is
  *   opens     what slabd is told of caches that were closed
+ *   closed    what stays of a cache that was closed
  *   reach     which of a pool's pages are accessible
  *   credit    what the process may keep in its depots
  *   home      objects between the process and the slabs: depots, claims, frees
@@ -46,7 +47,7 @@
 #define REMOTE_BYTES ((uint64_t)16 << 10) /* for all other nodes */
 #define NODE_FOLLOW NODES_MAX
 /* Of a thread's table of magazines, which is made writable part by part. */
-#define TABLE_BYTES (SLABD_CACHES_MAX * sizeof(struct slabd_mag_))
+#define TABLE_BYTES ((SLABD_CACHES_MAX + 1) * sizeof(struct slabd_mag_))
 #define TABLE_PART ((size_t)32 << 10)
 #define TABLE_PARTS ((TABLE_BYTES + TABLE_PART - 1) / TABLE_PART)
 
@@ -180,10 +181,14 @@ struct slabd_pool {
 	struct arena_home *arenas;        /* (A) NULL -> arena_home_of's */
 };
 
-/* False, with errno ENOTCONN and the error line, in a forked child. */
+/* Sets errno and the error line; returns false. */
+__attribute__((cold)) bool closed_why(const struct slabd_pool *pool);
+
+/* False, with errno ENOTCONN and the error line, in a forked child; with EINVAL
+ * for a cache that was closed. */
 static inline bool pool_alive(const struct slabd_pool *pool)
 {
-	return atom_load(pool->alive) != 0 || error_forked();
+	return atom_load(pool->alive) != 0 || closed_why(pool);
 }
 
 #endif

@@ -7,6 +7,8 @@ asked_ldflags = -Wl,--wrap=clock_gettime,--wrap=poll,--wrap=syscall \
 	-Wl,--wrap=setsockopt
 tap_programs += tests/system/proc_adopt
 tests_system_proc_adopt_LDADD = $(system_libs)
+tap_programs += tests/system/proc_after
+tests_system_proc_after_LDADD = $(system_libs)
 tap_programs += tests/system/proc_anyptr
 tests_system_proc_anyptr_LDADD = $(system_libs)
 tap_programs += tests/system/proc_arena

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/closed.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "client/process.h"
+
+#define BURIED 64u
+
+static const uint64_t never;
+static struct slabd_pool pool; /* theirs, which is not alive */
+static const struct layout_cache row = {.name = "(closed)"};
+
+/* (L) */
+static struct cache *buried[BURIED];
+static uint32_t next;
+
+bool closed_why(const struct slabd_pool *dead)
+{
+	if (dead->alive != &never)
+		return error_forked();
+	error_set(EINVAL, "a cache is used that was closed, or whose pool was");
+	return false;
+}
+
+void closed_bury(struct cache *cache)
+{
+	pool.alive = &never;
+	*cache = (struct cache){
+		.pool = &pool,
+		.plain = &never,
+		.row = &row,
+		.slot = CLOSED_SLOT,
+		.head = {.map_ = cache->head.map_,
+	                 .mag_ = CLOSED_SLOT * sizeof(struct slabd_mag_)},
+	};
+	free(buried[next]);
+	buried[next] = cache;
+	next = (next + 1) % BURIED;
+}
+
+void closed_move(const uint64_t *from, const uint64_t *to)
+{
+	process_lock();
+	for (uint32_t i = 0; i < BURIED; i++)
+		if (buried[i] != NULL && buried[i]->head.map_ == from)
+			buried[i]->head.map_ = to;
+	process_unlock();
+}

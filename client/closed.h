@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Caches that are closed, as a program may go on to use: the last few are kept,
+ * as caches that have and take nothing, so that it hears what it did and does
+ * not touch memory that is another's by now.
+ */
+#ifndef CLIENT_CLOSED_H
+#define CLIENT_CLOSED_H
+
+#include "client/types.h"
+
+/* A magazine that no thread ever has, and its place in the threads' tables. */
+#define CLOSED_SLOT SLABD_CACHES_MAX
+
+/* In place of its free. Under process_lock. */
+void closed_bury(struct cache *cache);
+
+/* A map that they have goes, and they have another. */
+void closed_move(const uint64_t *from, const uint64_t *to);
+
+#endif
