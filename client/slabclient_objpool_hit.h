@@ -68,8 +68,12 @@ void slabd_objpool_keep_slow_(slabd_objpool *objpool, void *object);
 
 static inline struct slabd_objs_ *slabd_objs_of_(const slabd_objpool *objpool)
 {
-	return SLABD_AS_(struct slabd_objs_ *,
-	                 SLABD_AS_(char *, slabd_objs_1_) + objpool->at_);
+	struct slabd_objs_ *objs =
+		SLABD_AS_(struct slabd_objs_ *,
+	                  SLABD_AS_(char *, slabd_objs_1_) + objpool->at_);
+	/* Else clang adds anew for each use, which takes one more. */
+	__asm__("" : "+r"(objs));
+	return objs;
 }
 
 static inline uint64_t *slabd_objpool_state_(void *object)
