@@ -137,11 +137,12 @@ bool super_ended(int status, int code)
 	return status >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == code;
 }
 
-/* One that nobody waits for is dead all the same. */
+/* One that nobody waits for is dead all the same, and so is one that is being
+ * waited for just now. */
 static bool is_dead(pid_t pid)
 {
 	const char *state = super_status(pid, "State:\t");
-	return *state == '\0' || *state == 'Z';
+	return *state == '\0' || *state == 'Z' || *state == 'X';
 }
 
 bool super_is_gone(pid_t pid, unsigned ms)
