@@ -47,3 +47,18 @@ uint32_t churn_end(struct churn *churn)
 		pthread_join(churn->threads[i], NULL);
 	return atom_load(&churn->wrong);
 }
+
+void churn_once(slabd_cache *cache, size_t n)
+{
+	void *last = NULL;
+	void *object;
+	while (n-- > 0 && (object = slabd_alloc_nowait(cache)) != NULL) {
+		*(void **)object = last;
+		last = object;
+	}
+	while (last != NULL) {
+		object = last;
+		last = *(void **)object;
+		slabd_free(cache, object);
+	}
+}

@@ -26,4 +26,7 @@ void churn_start(struct churn *churn, slabd_pool *pool, slabd_cache *cache,
 /* Ends them, all that they had freed; how often an object had changed. */
 uint32_t churn_end(struct churn *churn);
 
+/* Takes n objects, or as many as there are without a wait, and frees them. */
+void churn_once(slabd_cache *cache, size_t n);
+
 #endif

@@ -17,6 +17,7 @@
 #include "daemon/pool/journal.h"
 #include "shm/lease.h"
 #include "shm/view.h"
+#include "tests/lib/churn.h"
 #include "tests/lib/keeper.h"
 
 #define ONE_NODE "[slabd]\ntopology = node:1 core:2 pu:1\n"
@@ -75,12 +76,9 @@ static void holder(int fd, void *arg)
 	say(fd, slabd_client_id(pool));
 	while (hear(fd) != 0) {
 		/* slabd is gone, or another: what is there is there. */
-		void *more[100];
-		size_t n = slabd_alloc_bulk(caches[0], 100, more);
-		slabd_free_bulk(caches[0], n, more);
+		churn_once(caches[0], 100);
 		/* Empty slabs again. */
-		n = slabd_alloc_bulk(caches[2], LARGES, more);
-		slabd_free_bulk(caches[2], n, more);
+		churn_once(caches[2], LARGES);
 		slabd_flush(pool);
 		say(fd, wrong());
 	}
