@@ -5,4 +5,5 @@ tap_scripts += tests/model/run.sh
 endif
 EXTRA_DIST += tests/model/README.md tests/model/run.sh tests/model/base.pml \
 	tests/model/tags_lease.pml tests/model/ident.pml \
-	tests/model/carve.pml tests/model/lend.pml tests/model/want.pml
+	tests/model/carve.pml tests/model/gifts.pml tests/model/lend.pml \
+	tests/model/want.pml
