@@ -14,6 +14,7 @@
 #include "daemon/balance/wants.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
+#include "daemon/base/log_file.h"
 #include "daemon/pool/marks.h"
 #include "tests/lib/clock.h"
 #include "tests/lib/pool_fixture.h"
@@ -64,8 +65,11 @@ static uint32_t cache_of(const char *name, uint64_t size)
 static unsigned lines_with(const char *text)
 {
 	static char log[65536];
-	ssize_t n = pread(logged, log, sizeof(log) - 1, 0);
 	unsigned lines = 0;
+	ssize_t n;
+	/* A thread writes it. */
+	log_file_drain(10000);
+	n = pread(logged, log, sizeof(log) - 1, 0);
 	cr_assert_geq(n, 0);
 	log[n] = '\0';
 	for (char *at = log; (at = strstr(at, text)) != NULL; at++)

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "daemon/base/log_file.h"
 #include "daemon/conf/options.h"
 
 static struct options opts;
@@ -34,6 +35,8 @@ static int parse_argv(int argc, char **argv)
 	cr_assert(dup2(out_fd, 1) == 1 && dup2(err_fd, 2) == 2);
 	int rc = options_parse(argc, argv, &opts, check_topology);
 	fflush(NULL);
+	/* A thread writes what is logged. */
+	log_file_drain(10000);
 	dup2(old_out, 1);
 	dup2(old_err, 2);
 	len = pread(out_fd, out, sizeof(out) - 1, 0);
