@@ -54,7 +54,6 @@ static struct supervisor {
 	bool aborted;         /* for that, it got SIGABRT */
 	struct backoff backoff;
 	int adopted;          /* of a slabd that is another one's child; or -1 */
-	bool watched;         /* it was, and said that it knows of limit_ns */
 	bool said_end;        /* it ends as it should */
 	bool heard; /* of this slabd: it holds its signals by then */
 	int held;   /* the signal to stop that waits for that; 0: none */
@@ -219,12 +218,8 @@ static void keep(struct supervisor *s, struct supervise_msg *msg)
 		         SUPERVISE_FDS_NAME_BYTES);
 }
 
-/* One that was adopted says whether it knows of the watchdog. */
-static bool serves(struct supervisor *s, const struct supervise_msg *msg)
+static bool serves(const struct supervisor *s, const struct supervise_msg *msg)
 {
-	s->watched |= msg->watched;
-	if (s->adopted >= 0 && !s->watched)
-		return false;
 	return msg->ready || msg->watched ||
 	       (msg->alive && s->silent_ns != NEVER);
 }
@@ -464,6 +459,9 @@ static bool find_slabd(struct supervisor *s, const char *control)
 		s->due_ns = NEVER;
 		s->began_ns = clock_ns();
 		s->heard = true;
+		/* It was asked with limit_ns, and said yes. */
+		if (s->limit_ns > 0)
+			s->silent_ns = s->began_ns + s->limit_ns;
 		log_info("slabd (pid %d) has no supervisor any more: taken "
 		         "over by pid %d", s->pid, getpid());
 		return true;
