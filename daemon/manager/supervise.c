@@ -220,8 +220,7 @@ static void keep(struct supervisor *s, struct supervise_msg *msg)
 
 static bool serves(const struct supervisor *s, const struct supervise_msg *msg)
 {
-	return msg->ready || msg->watched ||
-	       (msg->alive && s->silent_ns != NEVER);
+	return msg->ready || (msg->alive && s->silent_ns != NEVER);
 }
 
 static void hear_one(struct supervisor *s, struct supervise_msg *msg)

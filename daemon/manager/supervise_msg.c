@@ -29,8 +29,6 @@ static void read_field(struct supervise_msg *message, const char *field)
 		message->ready = true;
 	else if (strcmp(field, "WATCHDOG=1") == 0)
 		message->alive = true;
-	else if (starts(field, "WATCHDOG_USEC="))
-		message->watched = true;
 	else if (strcmp(field, "STOPPING=1") == 0)
 		message->ending = true;
 	else if (starts(field, "FDNAME="))

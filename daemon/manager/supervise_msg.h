@@ -18,7 +18,6 @@ struct supervise_msg {
 	bool remove;  /* FDSTOREREMOVE=1: close what is kept as name */
 	bool ready;   /* READY=1 */
 	bool alive;   /* WATCHDOG=1: its loop turns */
-	bool watched; /* WATCHDOG_USEC=: it has heard how often it must say so */
 	bool ending;  /* STOPPING=1 */
 	bool barrier; /* BARRIER=1: the sender waits until fds are closed */
 	const char *name; /* FDNAME=, "stored" by default */

@@ -37,7 +37,6 @@ static struct guardian {
 	int pidfd;
 	int32_t pid; /* 0: lost */
 	bool own;    /* slabd started it */
-	uint64_t limit_us; /* of its watchdog, that was told by asking; or 0 */
 } guard = {.pidfd = -1};
 
 static void on_lost(evutil_socket_t fd, short what, void *arg);
@@ -164,21 +163,14 @@ static void on_put(UNUSED evutil_socket_t fd, UNUSED short what,
 	keep_clients(server);
 	lastconf_keep(server->config);
 	notify_ready("taken over");
-	if (guard.limit_us > 0) {
-		char text[48];
-		snprintf(text, sizeof(text), "WATCHDOG_USEC=%llu\nWATCHDOG=1",
-		         (unsigned long long)guard.limit_us);
-		notify_tell(text, NULL, 0);
-	}
 	log_info("all that outlives slabd is kept by its supervisor (pid %d)",
 	         guard.pid);
 }
 
 /* As sd_watchdog_enabled reads it. */
-static void set_watchdog(uint64_t limit_us)
+static int set_watchdog(uint64_t limit_us)
 {
 	char text[24];
-	guard.limit_us = limit_us;
 	unsetenv("WATCHDOG_PID");
 	unsetenv("WATCHDOG_USEC");
 	if (limit_us > 0) {
@@ -186,14 +178,14 @@ static void set_watchdog(uint64_t limit_us)
 		         (unsigned long long)limit_us);
 		setenv("WATCHDOG_USEC", text, 1);
 	}
-	if (beat_open(guard.server->base) < 0)
-		guard.limit_us = 0;
+	return beat_open(guard.server->base);
 }
 
 int guardian_take(int32_t pid, const char *socket, uint64_t limit_us,
                   int32_t *has)
 {
 	bool mine = guard.own && pid == guard.pid;
+	int r;
 	*has = guard.pid;
 	if (guard.server == NULL || pid <= 0 || socket[0] != '/')
 		return -EINVAL;
@@ -216,9 +208,11 @@ int guardian_take(int32_t pid, const char *socket, uint64_t limit_us,
 	evtimer_del(guard.heal);
 	setenv("NOTIFY_SOCKET", socket, 1);
 	notify_setup(true);
-	set_watchdog(limit_us);
-	wake_set(guard.put, 0);
-	return 0;
+	/* A yes says that it will be heard within the limit. */
+	r = set_watchdog(limit_us);
+	if (r == 0)
+		wake_set(guard.put, 0);
+	return r;
 }
 
 int32_t guardian_pid(void)
