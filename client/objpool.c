@@ -265,7 +265,7 @@ static void *hand_out(struct objpool *op, void *object)
 /* That it took one is undone first. */
 void *slabd_objpool_get_slow_(slabd_objpool *head)
 {
-	struct objpool *op = (struct objpool *)head;
+	struct objpool *op = objpool_of(head);
 	struct slabd_objs_ *objs = slabd_objs_of_(head);
 	uint32_t node;
 	void *object;
@@ -377,7 +377,7 @@ static void keep_or_end(struct objpool *op, void *object)
 void slabd_objpool_keep_slow_(slabd_objpool *head, void *object)
 {
 	int saved = errno;
-	keep_or_end((struct objpool *)head, object);
+	keep_or_end(objpool_of(head), object);
 	errno = saved;
 }
 
@@ -431,7 +431,7 @@ static void put(struct objpool *op, void *object)
 
 void slabd_objpool_put_slow_(slabd_objpool *head, void *object)
 {
-	struct objpool *op = (struct objpool *)head;
+	struct objpool *op = objpool_of(head);
 	int saved = errno;
 	if (object != NULL && is_usable(op))
 		put(op, object);

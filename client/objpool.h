@@ -27,15 +27,15 @@ struct objpool_store {
 	uint32_t low; /* the least n of this period */
 };
 
-/* (C) while it is live. */
+/* (C) while it is live. head lies where no stack's n_ does, see struct cache. */
 struct objpool {
-	struct slabd_objpool head;
-	struct slabd_pool *pool;      /* (C) */
+	_Alignas(64) struct slabd_pool *pool; /* (C) */
 	struct cache *cache;          /* (C) */
-	struct slabd_objpool_ops ops; /* (C) */
-	char name[NAME_BYTES];        /* (C) */
 	size_t size;                  /* (C) */
 	uint64_t cookie;              /* (C) of its objects' states */
+	struct slabd_objpool head;    /* (C) what a hit reads */
+	struct slabd_objpool_ops ops; /* (C) */
+	char name[NAME_BYTES];        /* (C) */
 	uint64_t idle_ns;             /* (C) */
 	/* (A) NULL -> pool (create), pool -> NULL (destroy): whose it is, once it
 	 * can be used. Released after all else, and acquired before. */
@@ -52,6 +52,12 @@ struct objpool {
 };
 
 extern struct objpool objpool_places[SLABD_OBJPOOLS_MAX];
+
+static inline struct objpool *objpool_of(const slabd_objpool *head)
+{
+	return (struct objpool *)((uintptr_t)head -
+	                          offsetof(struct objpool, head));
+}
 
 /* ---- what lies idle; all under the lock ---------------------------------- */
 

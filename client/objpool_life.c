@@ -310,7 +310,7 @@ static void destroy(struct objpool *op, const struct slabd_pool *pool)
 
 static struct objpool *place_of(slabd_objpool *head)
 {
-	struct objpool *op = (struct objpool *)head;
+	struct objpool *op = objpool_of(head);
 	return op >= objpool_places && op < objpool_places + SLABD_OBJPOOLS_MAX
 	               ? op
 	               : NULL;

@@ -29,7 +29,8 @@ __thread struct thread *thread_self_;
 
 /* Where no magazine's n lies; see struct cache. */
 __thread struct slabd_mag_ *slabd_mags_1_ __attribute__((aligned(16))) = none;
-__thread struct slabd_objs_ *slabd_objs_1_ = objpool_none;
+__thread struct slabd_objs_ *slabd_objs_1_ __attribute__((aligned(16))) =
+	objpool_none;
 
 /* ---- attachments -------------------------------------------------------- */
 

@@ -157,6 +157,22 @@ static void test_places(slabd_pool *pool)
 		slabd_cache_close(cache);
 	}
 	tap_is(bad, 0, "nothing that a hit loads lies where it stores n");
+	bad = 0;
+	for (unsigned i = 0; i < CACHES; i++) {
+		char name[16];
+		slabd_objpool *objpool;
+		unsigned n;
+		snprintf(name, sizeof(name), "placed-%u", i);
+		objpool = slabd_objpool_create(pool, name, 64, NULL);
+		if (objpool == NULL)
+			tap_bail("slabd_objpool_create: %s", slabd_last_error());
+		n = in_line(&slabd_objs_of_(objpool)->n_);
+		bad += n == in_line(&objpool->at_) ||
+		       n == in_line(&objpool->reset_) ||
+		       n == in_line(&slabd_objs_1_);
+		slabd_objpool_destroy(objpool);
+	}
+	tap_is(bad, 0, "nor of an object pool's");
 }
 
 int main(void)
