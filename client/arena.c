@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Arenas: made, allocated of, marked, reset, destroyed. */
-#include "client/arena.h"
+#include "client/arena_live.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -287,6 +287,7 @@ static void reset_one(struct arena *arena)
 	arena_chunk_drop_blocks(arena, 0);
 	keep = to_keep(arena);
 	arena_chunk_keep(arena, keep);
+	arena_live_reset(arena);
 }
 
 /* Whether nothing is to be done but to begin at the front. */
@@ -310,6 +311,7 @@ void slabd_arena_reset(slabd_arena *head)
 	if (__builtin_expect(top != NULL && is_light(top), 1)) {
 		head->at_ = ((struct arena_head *)head)->first;
 		to_keep(top);
+		arena_live_reset(top);
 		return;
 	}
 	if (top == NULL || is_busy(top))

@@ -36,7 +36,7 @@ struct arena_head {
 };
 
 struct arena_chunk {
-	char *start;
+	char *start; /* NULL, as an arena ends: it is not its any more */
 	uint32_t class; /* of 1 << (ARENA_SHIFT_MIN + class) bytes */
 };
 
@@ -152,11 +152,15 @@ void arena_chunk_trim(struct arena *arena);
 uint32_t arena_chunk_class_of(struct arena_home *home, uint32_t cache,
                               const struct layout_cache *row);
 
+/* The cache of a class; NULL: nobody has opened it here. */
+slabd_cache *arena_chunk_cache(struct arena_home *home, uint32_t class);
+
 /* Opens the cache of a class. False with errno. */
 bool arena_chunk_open(struct arena_home *home, uint32_t class);
 
-/* An arena without chunks has one from elsewhere. */
-void arena_chunk_adopt(struct arena *arena, struct arena_chunk chunk);
+/* One from elsewhere is the arena's. False with errno, and it is not. */
+bool arena_chunk_add(struct arena *arena, struct arena_vector *vector,
+                     struct arena_chunk chunk);
 
 /* The vectors' own memory. */
 void arena_chunk_done(struct arena *arena);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/arena.h"
+#include "client/arena_live.h"
 #include "client/error.h"
 #include "client/tools.h"
 #include "shm/atom.h"
@@ -20,12 +20,17 @@ static void name_class(uint32_t class, char name[NAME_BYTES])
 	         units[shift / 10]);
 }
 
+slabd_cache *arena_chunk_cache(struct arena_home *home, uint32_t class)
+{
+	/* pairs: open_class, in another thread. */
+	return atom_load_acquire(&home->caches[class]);
+}
+
 /* Opened once; of two threads that do one has it, and the other's counts twice
  * until the pool closes. NULL with errno. */
 static slabd_cache *open_class(struct arena_home *home, uint32_t class)
 {
-	/* pairs: open_class, in another thread. */
-	slabd_cache *cache = atom_load_acquire(&home->caches[class]);
+	slabd_cache *cache = arena_chunk_cache(home, class);
 	slabd_cache *first = NULL;
 	char name[NAME_BYTES];
 	if (cache != NULL)
@@ -35,7 +40,7 @@ static slabd_cache *open_class(struct arena_home *home, uint32_t class)
 	                           SLABD_CACHE_BESIDE);
 	if (cache == NULL)
 		return NULL;
-	/* pairs: open_class, in another thread. */
+	/* pairs: arena_chunk_cache, in another thread. */
 	atom_publish(&home->caches[class], &first, cache);
 	return cache;
 }
@@ -51,7 +56,11 @@ static bool get(struct arena_home *home, uint32_t class,
 
 static void put(struct arena *arena, const struct arena_chunk *chunk)
 {
-	slabd_free(arena->home->caches[chunk->class], chunk->start);
+	if (chunk->start != NULL) {
+		arena_live_end(chunk->start);
+		slabd_free(arena_chunk_cache(arena->home, chunk->class),
+		           chunk->start);
+	}
 	arena->bytes -= arena_bytes_of(chunk->class);
 }
 
@@ -188,6 +197,10 @@ bool arena_chunk_next(struct arena *arena, uint32_t class, size_t need)
 		    arena_bytes_of(--class) < need + ARENA_FIRST_ROOM)
 			return false;
 	push(arena, &arena->chunks, chunk);
+	if (arena->chunks.n == 1)
+		arena_live_begin(arena);
+	else
+		arena_live_grown(arena, chunk.start);
 	arena_chunk_back(arena, arena->chunks.n, NULL);
 	return true;
 }
@@ -201,6 +214,7 @@ char *arena_chunk_block(struct arena *arena, size_t need)
 	if (!has_room(&arena->blocks) || !get(arena->home, class, &chunk))
 		return NULL;
 	push(arena, &arena->blocks, chunk);
+	arena_live_grown(arena, chunk.start);
 	return chunk.start + ARENA_ROOM;
 }
 
@@ -215,12 +229,13 @@ void arena_chunk_trim(struct arena *arena)
 	drop_from(arena, &arena->chunks, arena->used);
 }
 
-void arena_chunk_adopt(struct arena *arena, struct arena_chunk chunk)
+bool arena_chunk_add(struct arena *arena, struct arena_vector *vector,
+                     struct arena_chunk chunk)
 {
-	arena->chunks.at = arena->chunks.few;
-	arena->chunks.room = ARENA_FEW;
-	push(arena, &arena->chunks, chunk);
-	arena_chunk_back(arena, 1, NULL);
+	if (!has_room(vector))
+		return false;
+	push(arena, vector, chunk);
+	return true;
 }
 
 void arena_chunk_drop_blocks(struct arena *arena, uint32_t keep)

@@ -1,33 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An arena that passes to another client: its one chunk does, as a gift like any
- * (give.c), so that a kill on either side, at any instruction, leaves it one owner.
- * What the receiver has to know stands in the chunk's first bytes, and is looked at
- * like anything that another process wrote.
+ * An arena that passes to another client: its chunks and blocks do, as gifts
+ * (give.c), the first one last. Of several slabd is told before, by the protocol of
+ * shm/heir.h; so a kill on either side, at any instruction, leaves all of them one
+ * owner, and the same.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
-#include "client/arena.h"
+#include "client/arena_live.h"
+#include "client/arena_parts.h"
+#include "client/checked.h"
 #include "client/error.h"
-#include "client/handle.h"
-#include "client/tools.h"
+#include "client/give.h"
+#include "client/reach.h"
+#include "client/turn.h"
 #include "shm/atom.h"
+#include "shm/heir.h"
 
-#define MAGIC UINT64_C(0x314e455241424c53) /* "SLBAREN1" */
-
-/* At the start of a chunk that is given. */
-struct record {
-	uint64_t magic;
-	uint64_t used; /* bytes from the chunk's start on */
-	char name[NAME_BYTES];
+/* What is under way. */
+struct giving {
+	struct arena_parts parts;
+	uint64_t receiver; /* its word */
 };
-_Static_assert(sizeof(struct record) <= ARENA_FIRST_ROOM, "room");
 
-/* ---- give ----------------------------------------------------------------- */
+static bool is_root(const struct giving *giving)
+{
+	return (giving->receiver & 0xff) == CLIENT_ROOT;
+}
 
-static int check(const struct arena *arena)
+int arena_check_leaves(const struct arena *arena)
 {
 	if (arena->busy || arena->n_calls > 0)
 		return error_set(EBUSY, "an arena with cleanups is not given: "
@@ -35,135 +37,179 @@ static int check(const struct arena *arena)
 	if (arena->children != NULL)
 		return error_set(EBUSY, "an arena with children is not given: "
 		                 "destroy them");
-	if (arena->used > 1 || arena->blocks.n > 0)
-		return error_set(E2BIG, "an arena of %u chunks and %u large "
-		                 "blocks is not given: slabd_arena_reserve "
-		                 "makes room in one", arena->used,
-		                 arena->blocks.n);
 	return 0;
 }
 
-static void write_record(const struct arena *arena)
-{
-	struct record *record = (struct record *)(void *)arena->chunks.at[0].start;
-	*record = (struct record){
-		.magic = MAGIC,
-		.used = (uint64_t)(arena->head->at.at_ -
-	                           arena->chunks.at[0].start)};
-	memcpy(record->name, arena->name, sizeof(record->name));
-}
+/* ---- one ------------------------------------------------------------------ */
 
-/* Chunks that a reset kept go back first: then there is one, which is no more
- * this process's once it is given. */
-slabd_handle slabd_arena_give(slabd_arena *head, unsigned client_id)
+/* Of one chunk the tag alone says whose it is. */
+static bool give_one(const struct giving *giving)
 {
-	struct arena *arena = arena_of(head);
-	struct slabd_pool *pool;
-	slabd_handle handle;
-	char *start;
-	if (arena == NULL || check(arena) < 0)
-		return SLABD_NO_HANDLE;
-	if (arena->used == 0 &&
-	    !arena_chunk_next(arena, arena_chunk_class(arena), 0))
-		return SLABD_NO_HANDLE;
-	pool = arena->home->pool;
-	start = arena->chunks.at[0].start;
-	arena_chunk_trim(arena);
-	write_record(arena);
-	handle = slabd_handle_of(pool, start);
-	if (handle == SLABD_NO_HANDLE || slabd_give(pool, start, client_id) < 0)
-		return SLABD_NO_HANDLE;
-	arena->chunks.n = 0;
-	arena_home_leave(arena);
-	return handle;
-}
-
-/* ---- take ----------------------------------------------------------------- */
-
-/* The class of the chunk at an offset; ARENA_CLASSES: there is none, or it is of
- * another cache. */
-static uint32_t class_at(struct arena_home *home, uint64_t off)
-{
-	const struct view *view = &home->pool->view;
-	const struct layout_cache *row;
-	uint64_t unit = off >> UNIT_SHIFT;
-	uint64_t word =
-		unit < view->geo.n_units ? atom_load(&view->words[unit]) : 0;
-	row = WORD_CACHE(word) != 0 ? view_cache(view, WORD_CACHE(word)) : NULL;
-	return row != NULL ? arena_chunk_class_of(home, WORD_CACHE(word), row)
-	                   : ARENA_CLASSES;
-}
-
-static int no_arena(int err, const struct slabd_pool *pool)
-{
-	return error_set(err, "this is no handle of an arena of pool %s",
-	                 pool->view.head->name);
-}
-
-/* Copied once, as another process may still write there. */
-static bool read_record(struct arena *arena)
-{
-	const struct arena_chunk *chunk = &arena->chunks.at[0];
-	struct record record;
-	memcpy(&record, chunk->start, sizeof(record));
-	if (record.magic != MAGIC || record.used < ARENA_FIRST_ROOM ||
-	    record.used > arena_bytes_of(chunk->class) ||
-	    record.used % SLABD_ARENA_ALIGN != 0)
+	const struct arena_parts *parts = &giving->parts;
+	uint16_t *tag = arena_parts_tag(parts, 0);
+	uint32_t *turn = turn_take(parts->pool, arena_parts_off(parts, 0));
+	if (turn == NULL)
 		return false;
-	memcpy(arena->name, record.name, sizeof(arena->name) - 1);
-	for (char *at = arena->name; *at != '\0'; at++)
-		if (iscntrl((unsigned char)*at))
-			*at = '?';
-	arena_chunk_back(arena, 1, chunk->start + record.used);
+	arena_parts_leave(parts, 0);
+	tags_give_own(tag, slab_gen_of(&parts->pool->view, tag),
+	              (uint16_t)parts->pool->user.id,
+	              (uint16_t)parts->heir_id);
+	turn_end(turn);
 	return true;
 }
 
-/* Takes the chunk into an arena that has none. What is no arena's inside is free
- * again, as it is this client's by now. */
-static bool fill(struct arena *arena, uint32_t class, slabd_handle handle)
+/* ---- several -------------------------------------------------------------- */
+
+/* The first one last. */
+static bool give_several(const struct giving *giving)
 {
-	struct slabd_pool *pool = arena->home->pool;
-	struct arena_chunk chunk = {slabd_take(pool, handle), class};
-	if (chunk.start == NULL)
+	const struct arena_parts *parts = &giving->parts;
+	struct slabd_pool *pool = parts->pool;
+	uint64_t heir = heir_make(parts->heir_id, giving->receiver);
+	if (!arena_parts_offer(parts, 0))
 		return false;
-	arena_chunk_adopt(arena, chunk);
-	if (read_record(arena))
-		return true;
+	heir_name_own(&pool->view, pool->user.id, heir, arena_parts_off(parts, 0));
+	arena_parts_hand(parts, 0);
+	heir_forget_own(&pool->view, pool->user.id);
+	return true;
+}
+
+/* ---- a receiver that dies meanwhile --------------------------------------- */
+
+/* As of a single gift (give.c). Of what the sweep had already the start is NULL then.
+ * How many came back. */
+static uint32_t take_back(const struct arena_parts *parts)
+{
+	const struct view *view = &parts->pool->view;
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < parts->n; i++) {
+		uint16_t *tag = arena_parts_tag(parts, i);
+		if (tag != NULL &&
+		    tags_ungive_own(tag, slab_gen_of(view, tag),
+		                    (uint16_t)parts->pool->user.id,
+		                    (uint16_t)parts->heir_id))
+			n++;
+		else
+			arena_parts_chunk(parts, i)->start = NULL;
+	}
+	return n;
+}
+
+/* The id is another client's: what was given lies where it has touched. */
+static void touch_again(const struct arena_parts *parts)
+{
+	const struct view *view = &parts->pool->view;
+	for (uint32_t i = 0; i < parts->n; i++)
+		view_touch_any(view, parts->heir_id,
+		               slab_head_of(view, arena_parts_off(parts, i)));
+}
+
+enum given { GIVEN_NOT = -1, GIVEN, GIVEN_TO_THE_DEAD };
+
+static enum given look_again(const struct giving *giving)
+{
+	const struct arena_parts *parts = &giving->parts;
+	uint64_t word = heir_word(&parts->pool->view, parts->heir_id);
+	uint32_t back;
+	if (word == giving->receiver)
+		return GIVEN;
+	if (word != 0)
+		return touch_again(parts), GIVEN;
+	back = take_back(parts);
+	if (back < parts->n)
+		return GIVEN_TO_THE_DEAD;
+	give_no_receiver(parts->pool, parts->heir_id);
+	return GIVEN_NOT;
+}
+
+/* ---- give ----------------------------------------------------------------- */
+
+/* checked_give_how */
+static int give(void *arg)
+{
+	const struct giving *giving = arg;
+	const struct arena_parts *parts = &giving->parts;
+	uint32_t *turn;
+	bool done;
+	int r = GIVEN_NOT;
+	if (!arena_parts_check(parts))
+		return r;
+	arena_parts_write(parts, 0);
+	turn = turn_take_parts(parts->pool);
+	if (turn == NULL)
+		return r;
+	done = parts->n == 1 ? give_one(giving) : give_several(giving);
+	if (done)
+		r = look_again(giving);
+	turn_end(turn);
+	return r;
+}
+
+static void *part_at(void *arg, uint32_t i)
+{
+	const struct giving *giving = arg;
+	return arena_parts_chunk(&giving->parts, i)->start;
+}
+
+static int give_seen(struct giving *giving, const void *site)
+{
+	struct slabd_pool *pool = giving->parts.pool;
+	const struct checked_whole whole = {"slabd_arena_give", give, part_at,
+	                                    giving, giving->parts.n};
+	if (pool->checked == NULL)
+		return give(giving);
+	return checked_give_whole(pool, &whole, giving->parts.heir_id, site);
+}
+
+/* What is the receiver's is no more this arena's; what came back of it goes. */
+static void drop(struct arena *arena, enum given given)
+{
+	if (given == GIVEN)
+		arena->chunks.n = arena->blocks.n = 0;
+	arena_chunk_drop_blocks(arena, 0);
 	arena_chunk_keep(arena, 0);
-	no_arena(EBADMSG, pool);
-	return false;
-}
-
-slabd_arena *slabd_arena_take(slabd_pool *pool, slabd_handle handle)
-{
-	struct arena_home *home;
-	struct arena *arena;
-	uint32_t class;
-	if (pool == NULL)
-		return error_set(EINVAL, "an arena of no pool"), NULL;
-	home = pool_alive(pool) ? arena_home_of(pool) : NULL;
-	if (home == NULL)
-		return NULL;
-	class = class_at(home, handle_off(handle));
-	if (class == ARENA_CLASSES)
-		return no_arena(EINVAL, pool), NULL;
-	arena = arena_chunk_open(home, class) ? arena_home_enter(home, NULL)
-	                                      : NULL;
-	if (arena == NULL)
-		return NULL;
-	arena_start(arena);
-	if (fill(arena, class, handle))
-		return &arena->head->at;
 	arena_home_leave(arena);
-	return NULL;
 }
 
-void *slabd_arena_first(slabd_arena *head)
+/* Chunks that a reset kept go back first. */
+static bool begin(struct giving *giving)
 {
-	const struct arena *arena = arena_of(head);
-	if (arena == NULL)
-		return NULL;
-	return arena->chunks.n > 0 ? arena_first(arena) : NULL;
+	struct arena_parts *parts = &giving->parts;
+	if (!arena_parts_begin(parts))
+		return false;
+	if (!reach_touched(parts->pool, parts->heir_id))
+		return give_no_mapping() == 0;
+	return is_root(giving) ||
+	       give_has_room(parts->pool, parts->heir_id, parts->arena->bytes);
+}
+
+slabd_handle slabd_arena_give(slabd_arena *head, unsigned client_id)
+{
+	struct arena *arena = arena_of(head);
+	struct giving giving = {.parts = {.arena = arena, .heir_id = client_id}};
+	struct slabd_pool *pool;
+	slabd_handle handle;
+	uint64_t bytes;
+	int r;
+	if (arena == NULL || arena_check_leaves(arena) < 0)
+		return SLABD_NO_HANDLE;
+	pool = giving.parts.pool = arena->home->pool;
+	giving.receiver = heir_word(&pool->view, client_id);
+	if (giving.receiver == 0)
+		return give_no_receiver(pool, client_id), SLABD_NO_HANDLE;
+	if (!begin(&giving))
+		return SLABD_NO_HANDLE;
+	handle = arena_parts_handle(&giving.parts, 0);
+	bytes = arena->bytes;
+	r = give_seen(&giving, CHECKED_SITE());
+	if (r == GIVEN_NOT) {
+		arena_live_begin(arena);
+		return SLABD_NO_HANDLE;
+	}
+	drop(arena, r);
+	if (r == GIVEN && !is_root(&giving))
+		view_count_gifts(&pool->view, client_id, GIFTS_GIVEN, bytes);
+	return handle;
 }
 
 /* ---- room in one chunk ---------------------------------------------------- */

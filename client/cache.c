@@ -10,11 +10,13 @@
 #include "client/checked.h"
 #include "client/error.h"
 #include "client/home.h"
+#include "client/local.h"
 #include "client/magazine.h"
 #include "client/opens.h"
 #include "client/prefill.h"
 #include "client/process.h"
 #include "client/request.h"
+#include "client/silent.h"
 #include "client/thread.h"
 #include "client/tools.h"
 
@@ -56,8 +58,7 @@ static int ask(struct slabd_pool *pool, const char *name, size_t size,
 	r = request_call(&pool->link, &create.head, sizeof(create), &reply);
 	if (r < 0)
 		return error_set(-r, "cache %s: %s", name,
-		                 r == -ENOTCONN ? link_why(&pool->link, why)
-		                                : strerror(-r));
+		                 silent_why(&pool->link, r, why));
 	if (reply.error != 0)
 		return error_set(reply.error > 0 ? reply.error : EPROTO, "%s",
 		                 reply.text);
@@ -199,7 +200,7 @@ slabd_cache *slabd_cache_open(slabd_pool *pool, const char *name)
 void cache_destroy(struct cache *cache)
 {
 	home_drop_depots(cache);
-	free(cache->local);
+	local_end(cache);
 	process_drop_slot(cache->slot);
 	closed_bury(cache);
 }
@@ -286,8 +287,7 @@ int slabd_cache_remove(slabd_pool *pool, const char *name)
 	r = request_call(&pool->link, &remove.head, sizeof(remove), &reply);
 	if (r < 0)
 		return error_set(-r, "cache %s: %s", name,
-		                 r == -ENOTCONN ? link_why(&pool->link, why)
-		                                : strerror(-r));
+		                 silent_why(&pool->link, r, why));
 	/* Asked for twice, it may have been done the first time. */
 	if (reply.error == ENOENT && reply.head.spare > 0)
 		return 0;

@@ -7,9 +7,12 @@
 #include "client/thread.h"
 #include "shm/atom.h"
 
-#define BUSY_BYTES (UINT64_C(512) << 10) /* of a thread that misses a lot */
+#define BUSY_BYTES (UINT64_C(1) << 20) /* of a thread that misses a lot */
 #define BUSY_MISSES 256u
-#define BUSY_ALL_BYTES (UINT64_C(1) << 20) /* of a process */
+#define BUSY_ALL_BYTES (UINT64_C(2) << 20) /* of a process */
+#define CAP_SHARE 4u    /* of a thread's budget, for one magazine */
+#define OBJECT_SHARE 8u /* and for an object that has one */
+#define BUSY_MANY 8u /* whose floors are over that part of it are many */
 #define FIRST_MOST 16u
 #define FIRST_BYTES ((size_t)16 << 10)
 #define GROW_SHARE 8u  /* of what is in use, up to which magazines grow */
@@ -23,7 +26,9 @@
 
 uint32_t cap_most(const struct slabd_pool *pool, uint32_t stride)
 {
-	size_t most = pool->thread_bytes / 8 / stride;
+	size_t most = pool->thread_bytes / CAP_SHARE / stride;
+	if (stride > pool->thread_bytes / OBJECT_SHARE)
+		return 0;
 	return most > SLABD_MAGAZINE_MAX ? SLABD_MAGAZINE_MAX : (uint32_t)most;
 }
 
@@ -61,19 +66,29 @@ static uint64_t floors_of(const struct slabd_pool *pool)
 	return atom_load(&pool->floor_bytes) * atom_load(&pool->n_holders);
 }
 
-/* What all threads may hold that have nothing in use. */
+/* Of many threads each may hold half of what one of a few may. */
+static bool is_many(const struct slabd_pool *pool)
+{
+	return floors_of(pool) > BUSY_ALL_BYTES / BUSY_MANY;
+}
+
+/* What all threads may hold that have nothing in use, but for what each may
+ * hold in any case. */
 static uint64_t most_idle(const struct slabd_pool *pool)
 {
-	return most(least(BUSY_ALL_BYTES, pool->max_bytes / BUSY_SHARE),
-	            floors_of(pool));
+	uint64_t all = is_many(pool) ? BUSY_ALL_BYTES / 2 : BUSY_ALL_BYTES;
+	uint64_t floors = floors_of(pool);
+	return most(least(all, pool->max_bytes / BUSY_SHARE), floors) -
+	       floors / SURE_PART;
 }
 
 /* Whether a thread may hold so much as it misses a lot. */
 static bool is_busy(const struct attachment *att, uint64_t bytes)
 {
 	const struct slabd_pool *pool = att->pool;
+	uint64_t own = is_many(pool) ? BUSY_BYTES / 2 : BUSY_BYTES;
 	return att->misses >= BUSY_MISSES &&
-	       bytes <= least(BUSY_BYTES, pool->max_bytes / BUSY_SHARE) &&
+	       bytes <= least(own, pool->max_bytes / BUSY_SHARE) &&
 	       atom_load(&pool->cap_bytes) <= most_idle(pool);
 }
 
@@ -101,13 +116,13 @@ static bool is_within(const struct attachment *att, uint32_t share)
 	return is_below(att, atom_load(&att->cap_bytes), share);
 }
 
-/* Whether all threads of the process together may hold so many more. */
+/* Whether all threads of the process together may hold so many more: what they may
+ * have as if they had nothing in use, or a part of what they have if that is more. */
 static bool process_has_room(const struct slabd_pool *pool, uint64_t more)
 {
 	uint64_t caps = atom_load(&pool->cap_bytes) + more;
-	uint64_t over = above((int64_t)caps, most_idle(pool));
-	if (over > 0 && over > in_use(pool, true) / GROW_SHARE &&
-	    over > in_use(pool, false) / GROW_SHARE)
+	if (caps > most_idle(pool) && caps > in_use(pool, true) / GROW_SHARE &&
+	    caps > in_use(pool, false) / GROW_SHARE)
 		return false;
 	return caps + atom_load(&pool->depot_bytes) <= credit_limit(pool);
 }
@@ -252,6 +267,25 @@ static bool begin(struct thread *self, struct attachment *att,
 	return true;
 }
 
+/* The most that a magazine may hold by now. */
+static uint32_t cap_now(const struct cache *cache)
+{
+	const struct slabd_pool *pool = cache->pool;
+	size_t part = pool->thread_bytes / OBJECT_SHARE / cache->row->stride;
+	return is_many(pool) && part < cache->cap_max ? (uint32_t)part
+	                                              : cache->cap_max;
+}
+
+/* Others may have found the same room: who is counted last gives way. */
+static void enlarge(struct attachment *att, const struct cache *cache,
+                  struct slabd_mag_ *mag, uint32_t cap)
+{
+	uint32_t was = (uint32_t)mag->cap;
+	magazine_set_cap(att, cache, mag, cap);
+	if (!has_room(att, 0))
+		magazine_set_cap(att, cache, mag, was);
+}
+
 void cap_grow(struct thread *self, struct attachment *att,
               const struct cache *cache, struct slabd_mag_ *mag)
 {
@@ -266,9 +300,9 @@ void cap_grow(struct thread *self, struct attachment *att,
 	}
 	mag->seen = 1;
 	cap = is_first ? first_cap(stride) : (uint32_t)mag->cap * 2;
-	cap = cap < cache->cap_max ? cap : cache->cap_max;
+	cap = cap < cap_now(cache) ? cap : cap_now(cache);
 	if (cap > mag->cap &&
 	    make_room(self, att, (cap - mag->cap) * stride, cap * stride))
-		magazine_set_cap(att, cache, mag, cap);
+		enlarge(att, cache, mag, cap);
 	age(self);
 }

@@ -13,12 +13,14 @@
  *   64 KiB, the floor, or its part of a small pool; or
  *   an eighth of what it has in use, which falls as it frees: before it has
  *   freed all, some magazine is full, and the caps fall with what is in use; or
- *   512 KiB, once it has missed often, as long as all threads of the process
- *   hold no more than their floors come to, or 1 MiB
+ *   1 MiB, once it has missed often, as long as all threads of the process
+ *   hold no more than their floors come to, or 2 MiB; of more than four
+ *   threads half of both
  *
- * and all threads as much as their floors come to, 1 MiB at least, and an
- * eighth of what the process has in use; a quarter of its floor each has in any
- * case. Depots and magazines together stay within credit_limit.
+ * and all threads as much as their floors come to, 2 MiB at least, or an
+ * eighth of what the process has in use if that is more. In that a quarter of its floor is kept
+ * for each, which it may hold in any case. Depots and magazines together stay
+ * within credit_limit.
  *
  * Under want of room all magazines that miss come to hold as many bytes, and
  * what is large does not starve what is small. A cache for whose objects there

@@ -114,7 +114,8 @@ static enum fault_kind kind_by_tag(const struct slabd_pool *pool,
 	if (fault->was.state == RECORD_FREED)
 		return FAULT_FREED;
 	if (tags_has_own(at, slab_gen_of(&pool->view, at), own))
-		return FAULT_NONE;
+		return fault->was.state == RECORD_PUT_BY ? FAULT_PUT_BY
+		                                         : FAULT_NONE;
 	if (fault->owner == own)
 		return FAULT_GIFT;
 	return tag == TAG_FREE || tag == TAG_NONE ? FAULT_FREE : FAULT_OTHERS;
@@ -174,6 +175,24 @@ void checked_note_alloc(const struct cache *cache, const void *object,
 	pthread_mutex_lock(&checked->lock);
 	note(checked, off_of(cache->pool, object), RECORD_IN_USE, 0, site);
 	pthread_mutex_unlock(&checked->lock);
+}
+
+void checked_note_put_by(const struct cache *cache, const void *object,
+                         const void *site)
+{
+	struct checked *checked = cache->pool->checked;
+	pthread_mutex_lock(&checked->lock);
+	note(checked, off_of(cache->pool, object), RECORD_PUT_BY, 0, site);
+	pthread_mutex_unlock(&checked->lock);
+}
+
+void checked_refuse_call(struct slabd_pool *pool, const char *call,
+                         const void *what, const void *site)
+{
+	const struct fault fault = {.kind = FAULT_CALL};
+	if (pool->checked != NULL)
+		checked_say(pool, &fault, call, (uintptr_t)what, site,
+		            pool->checked->aborts);
 }
 
 /* Of what a tool watches, it sees more than we. */
@@ -291,6 +310,76 @@ int checked_give(struct slabd_pool *pool, void *object, unsigned client_id,
 	pthread_mutex_unlock(&checked->lock);
 	if (fault.kind != FAULT_NONE)
 		refuse(pool, &fault, "slabd_give", (uintptr_t)object, site);
+	return r;
+}
+
+int checked_root(struct slabd_pool *pool, const void *object, const void *site)
+{
+	struct fault fault;
+	pthread_mutex_lock(&pool->checked->lock);
+	fault = look_at(pool, 0, off_of(pool, object));
+	pthread_mutex_unlock(&pool->checked->lock);
+	if (fault.kind == FAULT_NONE)
+		return 0;
+	refuse(pool, &fault, "slabd_root_set", (uintptr_t)object, site);
+	return -1;
+}
+
+size_t checked_send(struct slabd_pool *pool, const struct checked_sent *sent,
+                    unsigned owner, const void *site)
+{
+	struct checked *checked = pool->checked;
+	struct fault fault = {.kind = FAULT_NONE};
+	size_t good = 0;
+	size_t done = 0;
+	pthread_mutex_lock(&checked->lock);
+	while (good < sent->n && fault.kind == FAULT_NONE) {
+		fault = look_at(pool, 0, off_of(pool, sent->objects[good]));
+		good += fault.kind == FAULT_NONE;
+	}
+	if (good > 0)
+		done = sent->send(sent->arg, sent->objects, good);
+	for (size_t i = 0; i < done; i++)
+		note(checked, off_of(pool, sent->objects[i]), RECORD_GIVEN,
+		     owner, site);
+	pthread_mutex_unlock(&checked->lock);
+	if (fault.kind != FAULT_NONE && done == good)
+		refuse(pool, &fault, "slabd_send",
+		       (uintptr_t)sent->objects[good], site);
+	return done;
+}
+
+void checked_note_recv(struct slabd_pool *pool, const char *first, int64_t step,
+                       uint32_t n, const void *site)
+{
+	struct checked *checked = pool->checked;
+	pthread_mutex_lock(&checked->lock);
+	for (uint32_t i = 0; i < n; i++, first += step)
+		note(checked, off_of(pool, first), RECORD_IN_USE, 0, site);
+	pthread_mutex_unlock(&checked->lock);
+}
+
+int checked_give_whole(struct slabd_pool *pool,
+                       const struct checked_whole *whole, unsigned client_id,
+                       const void *site)
+{
+	struct checked *checked = pool->checked;
+	struct fault fault = {.kind = FAULT_NONE};
+	uint32_t n = 0;
+	int r = -1;
+	pthread_mutex_lock(&checked->lock);
+	for (; fault.kind == FAULT_NONE && n < whole->n; n++)
+		fault = look_at(pool, 0, off_of(pool, whole->at(whole->whole,
+		                                                n)));
+	if (fault.kind == FAULT_NONE)
+		r = whole->give(whole->whole);
+	for (uint32_t i = 0; r == 0 && i < n; i++)
+		note(checked, off_of(pool, whole->at(whole->whole, i)),
+		     RECORD_GIVEN, client_id, site);
+	pthread_mutex_unlock(&checked->lock);
+	if (fault.kind != FAULT_NONE)
+		refuse(pool, &fault, whole->call,
+		       (uintptr_t)whole->at(whole->whole, n - 1), site);
 	return r;
 }
 

@@ -37,6 +37,15 @@ void checked_end(struct slabd_pool *pool);
 void checked_note_alloc(const struct cache *cache, const void *object,
                         const void *site);
 
+/* One was put by for an allocation to come: it is nobody's till then. */
+void checked_note_put_by(const struct cache *cache, const void *object,
+                         const void *site);
+
+/* A call with the address what was refused, for what errno and the error line say:
+ * that is said, where the pool is checked. */
+void checked_refuse_call(struct slabd_pool *pool, const char *call,
+                         const void *what, const void *site);
+
 /* Frees an object, or refuses to. */
 void checked_free(struct cache *cache, void *object, const void *site);
 
@@ -45,6 +54,35 @@ typedef int checked_give_how(struct slabd_pool *pool, void *object,
                              unsigned client_id);
 int checked_give(struct slabd_pool *pool, void *object, unsigned client_id,
                  const void *site, checked_give_how *give);
+
+/* Whether an object may become a root's: 0, or -1 as it was refused. */
+int checked_root(struct slabd_pool *pool, const void *object, const void *site);
+/* Sends the first of n objects that are the program's, by send(arg): what that
+ * returns, and refuses the one that is not. */
+struct checked_sent {
+	size_t (*send)(void *arg, void *const *objects, size_t n);
+	void *arg;
+	void *const *objects;
+	size_t n;
+};
+size_t checked_send(struct slabd_pool *pool, const struct checked_sent *sent,
+                    unsigned owner, const void *site);
+
+/* n objects, so many bytes apart, have been received. */
+void checked_note_recv(struct slabd_pool *pool, const char *first, int64_t step,
+                       uint32_t n, const void *site);
+
+/* The same for n objects that are given as one, by give(whole), for a call. */
+struct checked_whole {
+	const char *call;
+	int (*give)(void *whole);
+	void *(*at)(void *whole, uint32_t i);
+	void *whole;
+	uint32_t n;
+};
+int checked_give_whole(struct slabd_pool *pool,
+                       const struct checked_whole *whole, unsigned client_id,
+                       const void *site);
 
 /* What slabd_take gave: an object, or NULL with errno and the line why. Returns
  * it. */

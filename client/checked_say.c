@@ -117,6 +117,10 @@ static void add_why(struct text *text, const struct slabd_pool *pool,
 			add_owner(text, pool, fault->owner);
 		}
 		break;
+	case FAULT_PUT_BY:
+		add(text, "nobody has it, as it was put by for an allocation");
+		add_was(text, &fault->was);
+		break;
 	case FAULT_FREE:
 		add(text, "it is free, nobody has it");
 		break;

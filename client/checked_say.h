@@ -12,6 +12,7 @@ enum fault_kind {
 	FAULT_OTHER_CACHE, /* in one of another cache */
 	FAULT_INSIDE,      /* no object starts there */
 	FAULT_FREED,       /* this process freed it */
+	FAULT_PUT_BY,      /* it waits for an allocation, see slabd_prefill */
 	FAULT_FREE,        /* nobody has it */
 	FAULT_GIFT,        /* it was given to this client, which did not take it */
 	FAULT_OTHERS,      /* another client has it */

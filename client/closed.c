@@ -9,8 +9,13 @@
 #define BURIED 64u
 
 static const uint64_t never;
-static struct slabd_pool pool; /* theirs, which is not alive */
+static struct slabd_pool pool = {.alive = &never}; /* theirs */
 static const struct layout_cache row = {.name = "(closed)"};
+/* What a thread's handle of one is of. */
+static struct cache nobody = {.pool = &pool,
+                              .plain = &never,
+                              .row = &row,
+                              .slot = CLOSED_SLOT};
 
 /* (L) */
 static struct cache *buried[BURIED];
@@ -18,23 +23,35 @@ static uint32_t next;
 
 bool closed_why(const struct slabd_pool *dead)
 {
+	if (dead == NULL) {
+		error_set(EINVAL, "no pool: slabd_open gave none, or one of its "
+		                  "calls did");
+		return false;
+	}
 	if (dead->alive != &never)
 		return error_forked();
 	error_set(EINVAL, "a cache is used that was closed, or whose pool was");
 	return false;
 }
 
+slabd_cache *closed_head(void)
+{
+	return &nobody.head;
+}
+
 void closed_bury(struct cache *cache)
 {
-	pool.alive = &never;
 	*cache = (struct cache){
 		.pool = &pool,
 		.plain = &never,
 		.row = &row,
 		.slot = CLOSED_SLOT,
+		.local = cache->local,
 		.head = {.map_ = cache->head.map_,
 	                 .mag_ = CLOSED_SLOT * sizeof(struct slabd_mag_)},
 	};
+	if (buried[next] != NULL)
+		free(buried[next]->local);
 	free(buried[next]);
 	buried[next] = cache;
 	next = (next + 1) % BURIED;

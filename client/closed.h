@@ -12,6 +12,9 @@
 /* A magazine that no thread ever has, and its place in the threads' tables. */
 #define CLOSED_SLOT SLABD_CACHES_MAX
 
+/* One that is always closed, for what outlives those that are kept. */
+slabd_cache *closed_head(void);
+
 /* In place of its free. Under process_lock. */
 void closed_bury(struct cache *cache);
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -14,6 +15,7 @@
 #include "client/error.h"
 #include "client/handshake.h"
 #include "client/request.h"
+#include "client/silent.h"
 
 static int fail(int err, const char *path, const char *what)
 {
@@ -54,6 +56,21 @@ static int open_poller(struct link *link)
 	return link_watch(link, link->timer);
 }
 
+/* slabctl's socket, or a stranger's. The clients' one lies beside the former as a
+ * rule. */
+static int fail_other(const char *path)
+{
+	const char *name = strrchr(path, '/');
+	int folder = name != NULL ? (int)(name - path) + 1 : 0;
+	char beside[sizeof(((struct sockaddr_un *)0)->sun_path) + 16];
+	snprintf(beside, sizeof(beside), "%.*sslabd.sock", folder, path);
+	error_set(EPROTO, "%s is not slabd's socket for clients, but slabctl's "
+	          "or another program's: %s%s", path,
+	          access(beside, F_OK) == 0 ? "in SLABD_SOCKET give " : "see ",
+	          access(beside, F_OK) == 0 ? beside : "socket in slabd.conf");
+	return -EPROTO;
+}
+
 static int connect_to(struct link *link, const char *path)
 {
 	int r = link->sock = handshake_connect(&link->resume.to, 0);
@@ -67,9 +84,7 @@ static int connect_to(struct link *link, const char *path)
 		            "socket_mode and socket_group in "
 		            "slabd.conf");
 	if (r == -EPROTOTYPE)
-		return fail(EPROTO, path,
-		            "a socket, but not the one that "
-		            "slabd has for clients");
+		return fail_other(path);
 	return fail(r == -EAGAIN ? ETIMEDOUT : -r, path,
 	            getenv("SLABD_SOCKET") != NULL &&
 	                            secure_getenv("SLABD_SOCKET") == NULL
@@ -80,6 +95,15 @@ static int connect_to(struct link *link, const char *path)
 	                      "SLABD_SOCKET right");
 }
 
+static int fail_silent(const struct link *link)
+{
+	char text[LINK_WHY];
+	error_set(ETIMEDOUT, "%s: no answer within %d seconds: %s",
+	          link->resume.to.sun_path, HANDSHAKE_SECONDS,
+	          silent_text(link->sock, text));
+	return -ETIMEDOUT;
+}
+
 /* The first hello of all, by which the process becomes a client. */
 static int say_hello(struct link *link, struct connect_welcome *welcome)
 {
@@ -88,12 +112,14 @@ static int say_hello(struct link *link, struct connect_welcome *welcome)
 	int fds[WIRE_FDS_MAX];
 	unsigned n = 0;
 	int r = handshake_hello(link->sock, &link->resume.hello);
+	if (r == -EAGAIN)
+		return fail_silent(link);
 	if (r < 0)
-		return fail(r == -EAGAIN ? ETIMEDOUT : -r, pool,
-		            "slabd did not take the hello");
+		return fail(-r, pool, "slabd did not take the hello");
+	/* It may refuse with EAGAIN, too. */
 	r = handshake_welcome(link->sock, msg, fds, &n);
 	if (r == HANDSHAKE_E_NONE)
-		return fail(ETIMEDOUT, pool, "slabd did not answer the hello");
+		return fail_silent(link);
 	/* slabd has let it in, and would keep its id until its end. */
 	if (r == -EMFILE && msg->error == 0)
 		request_bye(link);

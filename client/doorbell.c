@@ -48,7 +48,8 @@ static void read_events(struct link *link)
 	struct wire_head head;
 	ssize_t got;
 	while ((got = recv(link->events, &head, sizeof(head), MSG_DONTWAIT)) >
-	       0)
+	       0) {
+		atom_store(&link->denied, 0u);
 		if ((size_t)got == sizeof(head) && head.type == WIRE_TRIM) {
 			doorbell_note_short(link);
 			atom_add(&link->trims, 1u);
@@ -59,8 +60,11 @@ static void read_events(struct link *link)
 		           head.type == WIRE_LOOK) {
 			atom_store(&link->look_asked, head.seq);
 		}
+	}
 	if (link_is_cut(got))
 		link_cut(link, up);
+	else
+		link_note_denied(link);
 }
 
 void doorbell_note_short(struct link *link)
@@ -75,11 +79,15 @@ bool doorbell_is_short(const struct link *link)
 }
 
 /* What the timer had to tell is told by the return of doorbell_poll. */
-static void clear_timer(const struct link *link)
+static void clear_timer(struct link *link)
 {
 	uint64_t fired;
-	while (read(link->timer, &fired, sizeof(fired)) < 0 && errno == EINTR)
-		continue;
+	ssize_t got;
+	do
+		got = read(link->timer, &fired, sizeof(fired));
+	while (got < 0 && errno == EINTR);
+	if (got < 0)
+		link_note_denied(link);
 }
 
 bool doorbell_poll(struct link *link)
@@ -96,5 +104,5 @@ bool doorbell_poll(struct link *link)
 	if (link_is_lost(link))
 		clear_timer(link);
 	link_let_go(held);
-	return link_is_up(link);
+	return link_is_up(link) && atom_load(&link->denied) == 0;
 }

@@ -54,6 +54,13 @@ static char *own_line(void)
 	return made;
 }
 
+int error_plain(int err, const char *text)
+{
+	said = text;
+	errno = err;
+	return -1;
+}
+
 int error_set(int err, const char *format, ...)
 {
 	char *at = own_line();

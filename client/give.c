@@ -1,193 +1,40 @@
 /* SPDX-License-Identifier: MIT */
-/* Handles, and ownership that passes from client to client by retagging. */
+/* Ownership that passes from client to client by retagging. */
 #include <errno.h>
-#include <sched.h>
-#include <time.h>
 
 #include "client/checked.h"
 #include "client/error.h"
+#include "client/give.h"
 #include "client/handle.h"
 #include "client/holds.h"
 #include "client/reach.h"
+#include "client/root.h"
 #include "client/tools.h"
+#include "client/turn.h"
 #include "client/types.h"
 #include "shm/atom.h"
+#include "shm/heir.h"
 #include "shm/tags.h"
 
 /* Of what a pool may have, what one client may have been given and not taken. */
 #define GIFTS_SHARE 8u
-#define TURN_SPINS 1024u
-#define TURN_SLEEPS 2000u /* of a millisecond */
 #define TAKEN_PARTS 32u /* of that share, which are counted together */
+#define GIVEN_PARTS 256u /* the same by each giver, and no more than a batch */
+#define GIVEN_BATCH ((uint64_t)64 << 10)
+
+#define STOLEN 1 /* it was not this client's any more */
 
 typedef unsigned long long number;
 
-/* ---- handles ------------------------------------------------------------- */
+/* ---- give ---------------------------------------------------------------- */
 
-__attribute__((cold, noinline)) static int no_object(const slabd_pool *pool,
-                                                     uint64_t off)
-{
-	if (off >= pool->data_bytes)
-		return error_set(EINVAL, "this is no handle of pool %s",
-		                 pool->view.head->name);
-	return error_set(EINVAL, "no object of pool %s starts at 0x%llx",
-	                 pool->view.head->name, (number)off);
-}
-
-__attribute__((cold, noinline)) static int no_mapping(void)
+int give_no_mapping(void)
 {
 	return error_set(ENOMEM, "the kernel gives this process no access to "
 	                 "more of the pool: raise vm.max_map_count");
 }
 
-/* Of an object that somebody has, or nothing. */
-static size_t size_at(const struct view *view, uint64_t off)
-{
-	uint64_t word = atom_load(&view->words[off >> UNIT_SHIFT]);
-	const struct layout_cache *row =
-		WORD_CACHE(word) != 0 ? view_cache(view, WORD_CACHE(word))
-	                              : NULL;
-	return row != NULL ? row->size : 0;
-}
-
-/* The object at an offset where one starts, accessible from now on. */
-static void *show(const struct slabd_pool *pool, uint64_t off)
-{
-	const struct view *view = &pool->view;
-	void *object = pool->user.data + off;
-	if (atom_load(&tools_on))
-		tools_look(object, size_at(view, off));
-	return object;
-}
-
-__attribute__((cold, noinline)) static int was_freed(int err, uint64_t off)
-{
-	return error_set(err, "the object of this handle was freed: another "
-	                 "may be at 0x%llx now", (number)off);
-}
-
-slabd_handle slabd_handle_of(slabd_pool *pool, const void *object)
-{
-	uint64_t off = (uint64_t)((const char *)object - pool->user.data);
-	uint16_t *tag;
-	if (off >= pool->data_bytes)
-		return error_set(EINVAL, "%p is not in pool %s", object,
-		                 pool->view.head->name),
-		       SLABD_NO_HANDLE;
-	tag = slab_tag_of(&pool->view, off);
-	if (tag == NULL)
-		return no_object(pool, off), SLABD_NO_HANDLE;
-	if (atom_load(pool->alive) == 0)
-		return handle_make(off, atom_load(slab_gen_of(&pool->view,
-		                                              tag)));
-	return handle_make(off, tags_know_any(tag, slab_gen_of(&pool->view,
-	                                                       tag)));
-}
-
-/* The tag of a handle's object, or NULL where none starts. */
-static uint16_t *tag_of(const slabd_pool *pool, slabd_handle handle)
-{
-	return slab_tag_of(&pool->view, handle_off(handle));
-}
-
-static bool is_same(const slabd_pool *pool, const uint16_t *tag,
-                    slabd_handle handle)
-{
-	return GEN_OBJECT(atom_load(slab_gen_of(&pool->view, tag))) ==
-	       handle_object(handle);
-}
-
-static bool is_waiting(const slabd_pool *pool, const uint16_t *tag)
-{
-	return (atom_load(slab_gen_of(&pool->view, tag)) & GEN_WAITING) != 0;
-}
-
-void *slabd_pointer(slabd_pool *pool, slabd_handle handle)
-{
-	uint64_t off = handle_off(handle);
-	const uint16_t *tag = slab_tag_of(&pool->view, off);
-	if (tag == NULL)
-		return no_object(pool, off), NULL;
-	if (!is_same(pool, tag, handle))
-		return was_freed(EINVAL, off), NULL;
-	if (!reach_offset(pool, off))
-		return no_mapping(), NULL;
-	return show(pool, off);
-}
-
-unsigned slabd_owner(slabd_pool *pool, slabd_handle handle, int *given)
-{
-	uint64_t off = handle_off(handle);
-	const uint16_t *at = slab_tag_of(&pool->view, off);
-	uint16_t tag;
-	if (at == NULL)
-		return no_object(pool, off), 0;
-	tag = atom_load(at);
-	if (tag == TAG_FREE || TAG_OWNER(tag) > CLIENT_ID_MAX ||
-	    !is_same(pool, at, handle))
-		return was_freed(ENOENT, off), 0;
-	if (given != NULL) {
-		*given = (tag & TAG_KNOWN) != 0 &&
-		         is_waiting(pool, at);
-		if (atom_load(&tools_on))
-			tools_wrote(given, sizeof(*given));
-	}
-	return TAG_OWNER(tag);
-}
-
-/* Of the slab there, which stays as something in it is owned. */
-static uint64_t stride_at(const struct view *view, uint64_t off)
-{
-	uint64_t word = atom_load(&view->words[off >> UNIT_SHIFT]);
-	return view->caches[WORD_CACHE(word) - 1].stride;
-}
-
-/* ---- turns --------------------------------------------------------------- */
-
-/*
- * Of this process's threads one at a time gives or takes an object: between
- * another's look and its cas one could take the gift and give it on, and both
- * would have it; so it would be where one takes what another is about to give. It
- * is held for some instructions. For who was preempted within them, whatever its
- * priority, others wait asleep; of one that a debugger stopped they give up after
- * two seconds or so. NULL then.
- */
-static uint32_t *take_turn(slabd_pool *pool, uint64_t off)
-{
-	enum { TURNS = sizeof(pool->taking) / sizeof(pool->taking[0]) };
-	uint32_t *turn = &pool->taking[off / 64 % TURNS];
-	uint32_t none = 0;
-	/* pairs: end_turn; what the last one changed is seen. */
-	for (unsigned i = 1; !atom_cas(turn, &none, 1u); i++) {
-		none = 0;
-		if (i == TURN_SPINS + TURN_SLEEPS)
-			return NULL;
-		if (i > TURN_SPINS)
-			nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-		else if (i % 64 == 0)
-			sched_yield();
-	}
-	return turn;
-}
-
-static void end_turn(uint32_t *turn)
-{
-	/* pairs: take_turn */
-	atom_store_release(turn, 0u);
-}
-
-__attribute__((cold, noinline)) static int no_turn(uint64_t off)
-{
-	return error_set(EAGAIN, "a thread of this process stands still while "
-	                 "it gives or takes object 0x%llx, or one of those that "
-	                 "share its turn: try again once it goes on",
-	                 (number)off);
-}
-
-/* ---- give ---------------------------------------------------------------- */
-
-__attribute__((cold, noinline)) static int no_receiver(const slabd_pool *pool,
-                                                       unsigned client_id)
+int give_no_receiver(const slabd_pool *pool, unsigned client_id)
 {
 	return error_set(ESRCH, "pool %s has no client %u",
 	                 pool->view.head->name, client_id);
@@ -216,44 +63,114 @@ __attribute__((cold, noinline)) static int freed_here(const slabd_pool *pool,
 }
 
 __attribute__((cold, noinline)) static int too_many(const slabd_pool *pool,
-                                                    unsigned client_id)
+                                                    unsigned client_id,
+                                                    uint64_t waiting)
 {
 	return error_set(EAGAIN, "client %u has not taken %llu KiB of gifts: "
 	                 "the most is %llu KiB, an eighth of pool %s; wait "
 	                 "until it takes some", client_id,
-	                 (number)view_gifts(&pool->view, client_id) >> 10,
+	                 (number)waiting >> 10,
 	                 (number)pool->max_bytes / GIFTS_SHARE >> 10,
 	                 pool->view.head->name);
 }
 
-/* One at least, whatever its size. */
-static bool has_room(const slabd_pool *pool, unsigned client_id,
-                     uint64_t stride)
+/*
+ * What the receiver's count has not heard of yet: a giver's part of it is by the
+ * batch, as all who give to one would add to one word. Of TURNS_GIVEN receivers
+ * whose ids differ there; of others the last one's is kept. The rest is counted as
+ * the pool is closed, or once turns are shared: who is killed before leaves the bound
+ * as much wider.
+ */
+static uint64_t given_batch(const struct slabd_pool *pool)
 {
-	int64_t waiting = view_gifts(&pool->view, client_id);
-	return waiting <= 0 ||
-	       (uint64_t)waiting + stride <= pool->max_bytes / GIFTS_SHARE;
+	uint64_t part = pool->max_bytes / GIFTS_SHARE / GIVEN_PARTS;
+	return part < GIVEN_BATCH ? part : GIVEN_BATCH;
 }
 
-/* Under the turn, so that no thread of this process has it in between. */
-static int retag(slabd_pool *pool, uint64_t off, uint16_t *tag,
-                 unsigned client_id, uint64_t receiver)
+static struct turns_given *given_of(slabd_pool *pool, unsigned client_id)
+{
+	return &pool->turns.given[client_id % TURNS_GIVEN];
+}
+
+/* The count as it was, of another receiver, or of more than a batch. */
+__attribute__((noinline)) static void
+flush_given(slabd_pool *pool, const struct turns_given *given)
+{
+	uint32_t id = atom_load(&given->client_id);
+	uint64_t bytes = atom_load(&given->bytes);
+	if (bytes != 0 &&
+	    heir_word(&pool->view, id) == atom_load(&given->receiver))
+		view_count_gifts(&pool->view, id, GIFTS_GIVEN, bytes);
+}
+
+/* In the turn, as no other thread may be about this if it is its own. */
+static void count_given(slabd_pool *pool, const uint32_t *turn,
+                        unsigned client_id, uint64_t receiver, uint64_t bytes)
+{
+	struct turns_given *given = given_of(pool, client_id);
+	bool same = atom_load(&given->receiver) == receiver &&
+	            atom_load(&given->client_id) == client_id;
+	if (!turn_is_own(pool, turn)) {
+		if (same && atom_load(&given->bytes) != 0)
+			/* pairs: count_given, of another thread: one has it. */
+			bytes += atom_swap(&given->bytes, UINT64_C(0));
+		view_count_gifts(&pool->view, client_id, GIFTS_GIVEN, bytes);
+		return;
+	}
+	if (__builtin_expect(same, 1))
+		bytes += atom_load(&given->bytes);
+	else
+		flush_given(pool, given);
+	atom_store(&given->client_id, client_id);
+	atom_store(&given->receiver, receiver);
+	atom_store(&given->bytes, bytes);
+	if (bytes < given_batch(pool))
+		return;
+	flush_given(pool, given);
+	atom_store(&given->bytes, UINT64_C(0));
+}
+
+void give_settle(slabd_pool *pool)
+{
+	for (unsigned i = 0; i < TURNS_GIVEN; i++) {
+		flush_given(pool, &pool->turns.given[i]);
+		atom_store(&pool->turns.given[i].bytes, UINT64_C(0));
+	}
+}
+
+static inline bool has_room(const slabd_pool *pool, unsigned client_id,
+                            uint64_t bytes)
+{
+	const struct turns_given *given =
+		&pool->turns.given[client_id % TURNS_GIVEN];
+	int64_t waiting = view_gifts(&pool->view, client_id);
+	if (atom_load(&given->client_id) == client_id)
+		waiting += (int64_t)atom_load(&given->bytes);
+	if (__builtin_expect(waiting <= 0 ||
+	                             (uint64_t)waiting + bytes <=
+	                                     pool->max_bytes / GIFTS_SHARE, 1))
+		return true;
+	too_many(pool, client_id, (uint64_t)waiting);
+	return false;
+}
+
+bool give_has_room(const slabd_pool *pool, unsigned client_id, uint64_t bytes)
+{
+	return has_room(pool, client_id, bytes);
+}
+
+/* It died meanwhile, or is another: see hand_over. 0 or -1, in the turn. */
+__attribute__((cold, noinline)) static int
+receiver_went(const slabd_pool *pool, const struct slab_place *place,
+              unsigned client_id)
 {
 	const struct view *view = &pool->view;
-	uint16_t *gen = slab_gen_of(view, tag);
-	uint16_t own = (uint16_t)pool->user.id;
-	uint16_t other = (uint16_t)client_id;
-	uint32_t head = slab_head_of(view, off);
-	if (atom_load(&tools_on))
-		tools_give(pool->user.data + off);
-	if (!tags_give_own(tag, gen, own, other))
-		return not_own(pool, off, atom_load(tag));
-	if (view_client_word(view, client_id) == receiver)
-		return 0;
-	if (!view_client_live(view, client_id) &&
-	    tags_ungive_own(tag, gen, own, other))
-		return no_receiver(pool, client_id);
-	view_touch_any(view, client_id, head);
+	uint16_t *tag = place->tag;
+	if (heir_word(view, client_id) == 0 &&
+	    tags_ungive_own(tag, slab_gen_of(view, tag),
+	                    (uint16_t)pool->user.id, (uint16_t)client_id))
+		return give_no_receiver(pool, client_id);
+	view_touch_any(view, client_id, place->head);
 	return 0;
 }
 
@@ -272,23 +189,86 @@ static int retag(slabd_pool *pool, uint64_t off, uint16_t *tag,
  * The receiver's count follows the tag: who is killed in between leaves it an
  * object short, and the bound that much wider.
  */
-static int hand_over(slabd_pool *pool, uint64_t off, uint16_t *tag,
-                     unsigned client_id, uint64_t receiver)
+static inline int hand_over(slabd_pool *pool, const struct slab_place *place,
+                            unsigned client_id, uint64_t receiver,
+                            const uint32_t *turn)
 {
 	const struct view *view = &pool->view;
-	uint64_t stride = stride_at(view, off);
-	uint32_t *turn;
+	uint16_t *tag = place->tag;
+	uint16_t *gen = slab_gen_of(view, tag);
+	if (!tags_give_own(tag, gen, (uint16_t)pool->user.id,
+	                   (uint16_t)client_id))
+		return STOLEN;
+	if (__builtin_expect(heir_word(view, client_id) != receiver, 0) &&
+	    receiver_went(pool, place, client_id) < 0)
+		return -1;
+	if ((receiver & 0xff) != CLIENT_ROOT)
+		count_given(pool, turn, client_id, receiver,
+		            place->cache->stride);
+	return 0;
+}
+
+/* Under the turn, so that no thread of this process has it in between. */
+static inline int in_turn(slabd_pool *pool, const struct slab_place *place,
+                          uint64_t off, unsigned client_id, uint64_t receiver)
+{
+	uint32_t *turn = turn_take(pool, off);
 	int r;
-	if (!has_room(pool, client_id, stride))
-		return too_many(pool, client_id);
-	view_touch_any(view, client_id, slab_head_of(view, off));
-	turn = take_turn(pool, off);
-	if (turn == NULL)
-		return no_turn(off);
-	r = retag(pool, off, tag, client_id, receiver);
-	end_turn(turn);
-	if (r == 0)
-		view_count_gifts(view, client_id, GIFTS_GIVEN, stride);
+	if (__builtin_expect(turn == NULL, 0))
+		return -1;
+	r = hand_over(pool, place, client_id, receiver, turn);
+	turn_end(turn);
+	if (__builtin_expect(r == STOLEN, 0))
+		return not_own(pool, off, atom_load(place->tag));
+	return r;
+}
+
+/* One of several that may pass as one waits until none of them do. */
+__attribute__((noinline)) static int
+apart(slabd_pool *pool, const struct slab_place *place, uint64_t off,
+      unsigned client_id, uint64_t receiver)
+{
+	uint32_t *parts = turn_take_parts(pool);
+	int r;
+	if (parts == NULL)
+		return -1;
+	r = in_turn(pool, place, off, client_id, receiver);
+	turn_end(parts);
+	return r;
+}
+
+/* Its slab stays, as the object is ours. */
+static inline int check_own(const slabd_pool *pool, uint64_t off,
+                            const uint16_t *tag)
+{
+	if (!tags_has_own(tag, slab_gen_of(&pool->view, tag),
+	                  (uint16_t)pool->user.id))
+		return not_own(pool, off, atom_load(tag));
+	return holds_object(pool, pool->user.data + off) ? freed_here(pool, off)
+	                                                 : 0;
+}
+
+int give_check(const slabd_pool *pool, const void *object)
+{
+	uint64_t off = (uint64_t)((const char *)object - pool->user.data);
+	const uint16_t *tag = slab_tag_of(&pool->view, off);
+	return tag == NULL ? handle_no_object(pool, off) : check_own(pool, off, tag);
+}
+
+/* A tool may watch what is given, and who gives to a root goes on using it. */
+__attribute__((noinline)) static int
+give_seen(slabd_pool *pool, const struct slab_place *place, uint64_t off,
+          unsigned client_id, uint64_t receiver)
+{
+	bool root = (receiver & 0xff) == CLIENT_ROOT;
+	int r;
+	if (atom_load(&tools_on))
+		tools_give(pool->user.data + off);
+	r = heir_has_parts(place->cache)
+	            ? apart(pool, place, off, client_id, receiver)
+	            : in_turn(pool, place, off, client_id, receiver);
+	if (r == 0 && root)
+		give_show(pool, off);
 	return r;
 }
 
@@ -296,22 +276,25 @@ static int give(slabd_pool *pool, void *object, unsigned client_id)
 {
 	uint64_t off = (uint64_t)((char *)object - pool->user.data);
 	const struct view *view = &pool->view;
+	struct slab_place place;
 	uint64_t receiver;
-	uint16_t *tag = slab_tag_of(view, off);
-	if (tag == NULL)
-		return no_object(pool, off);
-	receiver = view_client_word(view, client_id);
+	if (!slab_find(view, off, &place))
+		return handle_no_object(pool, off);
+	receiver = heir_word(view, client_id);
 	if (receiver == 0)
-		return no_receiver(pool, client_id);
-	/* Its slab stays, as the object is ours. */
-	if (!tags_has_own(tag, slab_gen_of(view, tag),
-	                  (uint16_t)pool->user.id))
-		return not_own(pool, off, atom_load(tag));
-	if (holds_object(pool, object))
-		return freed_here(pool, off);
+		return give_no_receiver(pool, client_id);
+	if (check_own(pool, off, place.tag) < 0)
+		return -1;
 	if (!reach_touched(pool, client_id))
-		return no_mapping();
-	return hand_over(pool, off, tag, client_id, receiver);
+		return give_no_mapping();
+	if ((receiver & 0xff) != CLIENT_ROOT &&
+	    !has_room(pool, client_id, place.cache->stride))
+		return -1;
+	view_touch_any(view, client_id, place.head);
+	if (atom_load(&tools_on) || (receiver & 0xff) == CLIENT_ROOT ||
+	    heir_has_parts(place.cache))
+		return give_seen(pool, &place, off, client_id, receiver);
+	return in_turn(pool, &place, off, client_id, receiver);
 }
 
 static int give_one(slabd_pool *pool, void *object, unsigned client_id,
@@ -348,8 +331,8 @@ __attribute__((cold, noinline)) static int not_given(const slabd_pool *pool,
 {
 	uint64_t off = handle_off(handle);
 	view_count(&pool->view, pool->user.id, STAT_REFUSED, 1);
-	if (!is_same(pool, tag, handle))
-		return was_freed(EPERM, off);
+	if (!handle_is_same(pool, tag, handle))
+		return handle_was_freed(EPERM, off);
 	if (TAG_OWNER(atom_load(tag)) == pool->user.id)
 		return error_set(EPERM, "object 0x%llx is this client's own: "
 		                 "it was taken already, or never given",
@@ -359,38 +342,57 @@ __attribute__((cold, noinline)) static int not_given(const slabd_pool *pool,
 }
 
 /* By the batch: givers look at the count, and each change of it is a cache line
- * that they fetch. */
-static void count_taken(slabd_pool *pool, uint64_t bytes)
+ * that they fetch. In the turn. */
+static inline void count_taken(slabd_pool *pool, const uint32_t *turn,
+                               uint64_t bytes)
 {
 	uint64_t batch = pool->max_bytes / GIFTS_SHARE / TAKEN_PARTS;
-	if (atom_add(&pool->taken_bytes, bytes) + bytes < batch)
-		return;
-	/* pairs: count_taken, of another thread: one of them has it. */
-	bytes = atom_swap(&pool->taken_bytes, UINT64_C(0));
+	uint64_t *taken = &pool->turns.taken_bytes;
+	if (turn_is_own(pool, turn)) {
+		bytes += atom_load(taken);
+		atom_store(taken, bytes < batch ? bytes : UINT64_C(0));
+		if (bytes < batch)
+			return;
+	} else {
+		if (atom_add(taken, bytes) + bytes < batch)
+			return;
+		/* pairs: count_taken, of another thread: what is left is less
+		 * than a batch where that one has had the rest. */
+		bytes = atom_swap(taken, UINT64_C(0));
+	}
 	view_count_gifts(&pool->view, pool->user.id, GIFTS_TAKEN, bytes);
+}
+
+static bool is_roots(const slabd_pool *pool, const uint16_t *tag)
+{
+	uint32_t owner = TAG_OWNER(atom_load(tag));
+	return owner != pool->user.id && root_row_word(&pool->view, owner) != 0;
 }
 
 static void *take(slabd_pool *pool, slabd_handle handle)
 {
 	const struct view *view = &pool->view;
 	uint64_t off = handle_off(handle);
-	uint16_t *tag = tag_of(pool, handle);
+	struct slab_place place;
 	uint32_t *turn;
 	bool taken;
-	if (tag == NULL)
-		return no_object(pool, off), NULL;
-	if (!reach_offset(pool, off))
-		return no_mapping(), NULL;
-	turn = take_turn(pool, off);
-	if (turn == NULL)
-		return no_turn(off), NULL;
-	taken = tags_take_own(tag, slab_gen_of(view, tag),
+	if (!slab_find(view, off, &place))
+		return handle_no_object(pool, off), NULL;
+	if (__builtin_expect(!reach_offset(pool, off), 0))
+		return give_no_mapping(), NULL;
+	if (is_roots(pool, place.tag) && root_release(pool, handle) < 0)
+		return NULL;
+	turn = turn_take(pool, off);
+	if (__builtin_expect(turn == NULL, 0))
+		return NULL;
+	taken = tags_take_own(place.tag, slab_gen_of(view, place.tag),
 	                      (uint16_t)pool->user.id, handle_object(handle));
-	end_turn(turn);
-	if (!taken)
-		return not_given(pool, handle, tag), NULL;
-	count_taken(pool, stride_at(view, off));
-	return show(pool, off);
+	if (taken)
+		count_taken(pool, turn, place.cache->stride);
+	turn_end(turn);
+	if (__builtin_expect(!taken, 0))
+		return not_given(pool, handle, place.tag), NULL;
+	return give_show(pool, off);
 }
 
 static void *take_one(slabd_pool *pool, slabd_handle handle, const void *site)
@@ -405,96 +407,35 @@ void *slabd_take(slabd_pool *pool, slabd_handle handle)
 	return pool_alive(pool) ? take_one(pool, handle, CHECKED_SITE()) : NULL;
 }
 
+/* Of those that follow, a root's in a row are asked for at once. */
+static void release_ahead(slabd_pool *pool, const slabd_handle *handles,
+                          size_t n)
+{
+	uint32_t some = 0;
+	while (some < n && some < ROOT_RELEASE_MOST) {
+		const uint16_t *tag =
+			slab_tag_of(&pool->view, handle_off(handles[some]));
+		if (tag == NULL || !is_roots(pool, tag))
+			break;
+		some++;
+	}
+	if (some > 1)
+		root_release_more(pool, handles, some);
+}
+
 size_t slabd_take_bulk(slabd_pool *pool, const slabd_handle *handles, size_t n,
                        void **objects)
 {
 	size_t done = 0;
 	if (!pool_alive(pool))
 		return 0;
-	while (done < n && (objects[done] = take_one(pool, handles[done],
-	                                             CHECKED_SITE())) != NULL)
-		done++;
+	for (; done < n; done++) {
+		release_ahead(pool, handles + done, n - done);
+		objects[done] = take_one(pool, handles[done], CHECKED_SITE());
+		if (objects[done] == NULL)
+			break;
+	}
 	if (atom_load(&tools_on))
 		tools_wrote(objects, done * sizeof(*objects));
 	return done;
-}
-
-/* ---- what was given to this client --------------------------------------- */
-
-/* Where a walk over gifts is. */
-struct gifts {
-	slabd_pool *pool;
-	uint64_t from; /* offsets before it are passed over */
-	slabd_handle *handles;
-	size_t n;
-	size_t most;
-};
-
-/* Of one slab. It may go and another come meanwhile, as long as nothing in it is
- * ours: so each that is met is looked up anew. */
-static void list_slab(struct gifts *gifts, uint32_t head,
-                      const struct layout_cache *row)
-{
-	const struct view *view = &gifts->pool->view;
-	const uint16_t *tags = slab_tags(view, head);
-	uint16_t mine = (uint16_t)(gifts->pool->user.id | TAG_KNOWN);
-	uint64_t start = ((uint64_t)head << UNIT_SHIFT) +
-	                 slab_colour(row, head);
-	for (uint32_t i = 0; i < row->n_objs && gifts->n < gifts->most; i++) {
-		uint64_t off = start + (uint64_t)i * row->stride;
-		uint16_t gen;
-		if (off < gifts->from || atom_load(&tags[i]) != mine ||
-		    slab_tag_of(view, off) != &tags[i])
-			continue;
-		gen = atom_load(slab_gen_of(view, &tags[i]));
-		if ((gen & GEN_WAITING) == 0)
-			continue;
-		gifts->handles[gifts->n++] = handle_make(off, gen);
-	}
-}
-
-/* The slabs that begin in a granule. */
-static void list_granule(struct gifts *gifts, uint64_t granule)
-{
-	const struct view *view = &gifts->pool->view;
-	uint64_t unit = granule << GRANULE_SHIFT;
-	uint64_t end = unit + (UINT64_C(1) << GRANULE_SHIFT);
-	end = end < view->geo.n_units ? end : view->geo.n_units;
-	for (; unit < end && gifts->n < gifts->most; unit++) {
-		/* pairs: put_words; the slab's tags and its cache are there. */
-		uint64_t word = atom_load_acquire(&view->words[unit]);
-		const struct layout_cache *row =
-			view_cache(view, WORD_CACHE(word));
-		if (row != NULL && WORD_BACK(word) == 0)
-			list_slab(gifts, (uint32_t)unit, row);
-	}
-}
-
-/* Who gives notes the place before the tag says so: there is no other. */
-size_t slabd_gifts(slabd_pool *pool, slabd_handle after, size_t n,
-                   slabd_handle *handles)
-{
-	const uint64_t *touched;
-	struct gifts gifts = {.pool = pool, .handles = handles, .most = n};
-	uint64_t n_granules = pool->view.geo.n_granules;
-	uint32_t shift = pool->view.geo.page_shift;
-	uint64_t granule = 0;
-	if (!pool_alive(pool))
-		return 0;
-	touched = view_touched(&pool->view, pool->user.id);
-	if (after != SLABD_NO_HANDLE) {
-		gifts.from = handle_off(after) + 1;
-		/* Its slab begins in the same page. */
-		granule = gifts.from >> shift << shift >> UNIT_SHIFT >>
-		          GRANULE_SHIFT;
-	}
-	for (; granule < n_granules && gifts.n < n; granule++) {
-		/* pairs: view_touch_any */
-		uint64_t word = atom_load_acquire(&touched[granule / 64]);
-		if ((word >> (granule % 64) & 1) != 0)
-			list_granule(&gifts, granule);
-	}
-	if (atom_load(&tools_on))
-		tools_wrote(handles, gifts.n * sizeof(*handles));
-	return gifts.n;
 }

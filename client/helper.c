@@ -32,6 +32,7 @@
 #include "shm/atom.h"
 
 #define LEFT_TRIES 200 /* ms */
+#define DENIED_MS 1000
 #define STACK_BYTES (256u << 10)
 #define HELPER_NAME "slabd-helper"
 #define KERNEL_CPUS 8192
@@ -76,6 +77,7 @@ static void *helper_main(void *arg)
 		{.fd = pool->helper_pipe[0], .events = POLLIN},
 		{.fd = pool->link.poller, .events = POLLIN},
 	};
+	uint32_t denied = 0;
 	be_ordinary();
 	for (;;) {
 		int n = poll(fds, 2, -1);
@@ -86,6 +88,11 @@ static void *helper_main(void *arg)
 			break;
 		if (n > 0 && fds[1].revents != 0)
 			serve(pool);
+		/* What stays readable would wake it for ever. */
+		if (atom_load(&pool->link.n_denied) != denied) {
+			denied = atom_load(&pool->link.n_denied);
+			poll(fds, 1, DENIED_MS);
+		}
 		/* That number is somebody else's. */
 		if (atom_load(&pool->link.foreign))
 			fds[1].fd = -1;
@@ -149,14 +156,16 @@ static void close_end(const struct slabd_pool *pool, unsigned end)
 		close(fd);
 }
 
-/* A byte wakes it. Where the program has closed our ends it has woken by itself,
- * but if a forked child has copies. */
+/* A byte wakes it, or, where a sandbox forbids that, the end of the pipe. Where the
+ * program has closed our ends it has woken by itself, but if a forked child has
+ * copies. */
 static bool wait_end(struct slabd_pool *pool)
 {
 	const struct timespec ts = {.tv_nsec = 1000000};
 	if (link_inode(pool->helper_pipe[1], S_IFIFO) == pool->helper_ino &&
 	    write(pool->helper_pipe[1], "", 1) == 1)
 		return pthread_join(pool->helper, NULL) == 0;
+	close_end(pool, 1);
 	for (unsigned i = 0; i < LEFT_TRIES; i++) {
 		if (pthread_tryjoin_np(pool->helper, NULL) == 0)
 			return true;

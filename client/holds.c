@@ -4,57 +4,118 @@
 #include "client/thread.h"
 #include "shm/atom.h"
 
-/* Two at a time, without a branch. */
-static bool is_among(uint64_t n, void *const *objects, const void *object)
+static inline bool is_within(const void *object, const void *first,
+                             uintptr_t bytes)
 {
-	typedef uint64_t pair
-		__attribute__((vector_size(16), aligned(8), may_alias));
-	const pair want = {(uintptr_t)object, (uintptr_t)object};
-	pair seen = {0, 0};
-	bool odd = false;
-	uint64_t i = 0;
-	for (; i + 4 <= n; i += 4)
-		seen |= (pair)(*(const pair *)(objects + i) == want) |
-		        (pair)(*(const pair *)(objects + i + 2) == want);
-	for (; i < n; i++)
-		odd |= objects[i] == object;
-	return odd || (seen[0] | seen[1]) != 0;
+	return (uintptr_t)object - (uintptr_t)first <= bytes;
 }
 
-/* In those of its cache, whatever home it has by now. A magazine is looked at by
- * its key: which cache a slot is of is not this thread's to read. */
-static bool in_magazines(const struct thread *self, uint32_t cache,
-                         const void *object)
+/* Whether of the newest any lies within so many bytes from one on. Of as many as
+ * there are as a rule, without a loop. */
+static inline bool is_newest(uint64_t n, void *const *objects,
+                             const void *first, uintptr_t bytes)
+{
+	uint64_t end = n > HOLDS_NEWEST ? n - HOLDS_NEWEST : 0;
+	void *const *at = objects + end;
+	if (__builtin_expect(n >= HOLDS_NEWEST, 1))
+		return is_within(at[0], first, bytes) ||
+		       is_within(at[1], first, bytes) ||
+		       is_within(at[2], first, bytes) ||
+		       is_within(at[3], first, bytes) ||
+		       is_within(at[4], first, bytes) ||
+		       is_within(at[5], first, bytes) ||
+		       is_within(at[6], first, bytes) ||
+		       is_within(at[7], first, bytes);
+	while (n > end)
+		if (is_within(objects[--n], first, bytes))
+			return true;
+	return false;
+}
+
+/* Whether a magazine has objects of a pool's cache: by its key and by them, as
+ * which cache a slot is of is not this thread's to read. */
+static bool is_of(const struct slabd_mag_ *mag, const struct slabd_pool *pool,
+                  uint32_t cache)
+{
+	return WORD_CACHE(atom_load(&mag->key)) == cache && mag->n > 0 &&
+	       (uint64_t)((const char *)mag->obj[0] - pool->user.data) <
+	               pool->data_bytes;
+}
+
+__attribute__((noinline)) static const struct slabd_mag_ *
+search(struct thread *self, const struct slabd_pool *pool, uint32_t cache)
 {
 	for (uint32_t word = 0; word < SLABD_CACHES_MAX / 64; word++) {
 		uint64_t bits = atom_load(&self->used[word]);
 		for (; bits != 0; bits &= bits - 1) {
-			const struct slabd_mag_ *mag =
-				&self->mags[word * 64 +
-			                    (uint32_t)__builtin_ctzll(bits)];
-			if (WORD_CACHE(atom_load(&mag->key)) == cache &&
-			    is_among(mag->n, mag->obj, object))
-				return true;
+			uint32_t slot =
+				word * 64 + (uint32_t)__builtin_ctzll(bits);
+			if (!is_of(&self->mags[slot], pool, cache))
+				continue;
+			self->sought = slot;
+			return &self->mags[slot];
 		}
 	}
+	return NULL;
+}
+
+/* The one that was asked for last comes first. */
+static inline const struct slabd_mag_ *
+find(struct thread *self, const struct slabd_pool *pool, uint32_t cache)
+{
+	if (is_of(&self->mags[self->sought], pool, cache))
+		return &self->mags[self->sought];
+	return search(self, pool, cache);
+}
+
+static bool is_on_its_way(struct thread *self, const struct slabd_pool *pool,
+                          const void *object, uintptr_t bytes)
+{
+	const struct attachment *att = thread_attached(self, pool);
+	for (uint32_t node = 0; att != NULL && node < pool->view.geo.n_nodes;
+	     node++)
+		if (is_newest(att->remote[node].n, att->remote[node].obj,
+		              object, bytes))
+			return true;
 	return false;
+}
+
+void holds_fetch_next(const struct slabd_pool *pool, const void *object, size_t n)
+{
+	struct thread *self = thread_there();
+	uintptr_t unit = (uintptr_t)object >> UNIT_SHIFT;
+	const struct slabd_mag_ *mag;
+	if (self == NULL || self->idle)
+		return;
+	mag = find(self, pool, WORD_CACHE(atom_load(&pool->map[unit])));
+	for (size_t i = 1; mag != NULL && i <= n && i <= mag->n; i++)
+		atom_fetch_line(mag->obj[mag->n - i]);
+}
+
+/* What an idle thread holds is others' to take away. */
+static inline bool holds(const struct slabd_pool *pool, const void *object,
+                         uintptr_t bytes)
+{
+	struct thread *self = thread_there();
+	uintptr_t unit = (uintptr_t)object >> UNIT_SHIFT;
+	uint32_t cache = WORD_CACHE(atom_load(&pool->map[unit]));
+	const struct slabd_mag_ *mag;
+	if (self == NULL || self->idle)
+		return false;
+	if (pool->view.geo.n_nodes > 1 &&
+	    is_on_its_way(self, pool, object, bytes))
+		return true;
+	mag = find(self, pool, cache);
+	return mag != NULL && is_newest(mag->n, mag->obj, object, bytes);
 }
 
 bool holds_object(const struct slabd_pool *pool, const void *object)
 {
-	const struct thread *self = thread_there();
-	uintptr_t unit = (uintptr_t)object >> UNIT_SHIFT;
-	uint64_t word = atom_load(&pool->map[unit]);
-	const struct attachment *att;
-	/* What an idle thread holds is others' to take away. */
-	if (self == NULL || self->idle)
-		return false;
-	att = thread_attached((struct thread *)(uintptr_t)self, pool);
-	if (att == NULL)
-		return false;
-	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
-		if (is_among(att->remote[node].n, att->remote[node].obj,
-		             object))
-			return true;
-	return in_magazines(self, WORD_CACHE(word), object);
+	return holds(pool, object, 0);
+}
+
+bool holds_between(const struct slabd_pool *pool, const void *first,
+                   const void *last)
+{
+	return holds(pool, first, (uintptr_t)last - (uintptr_t)first);
 }

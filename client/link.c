@@ -9,6 +9,10 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#define FORBIDDEN                                                              \
+	"a sandbox forbids fstat, epoll_ctl or timerfd_gettime, by which this "   \
+	"library knows its descriptors: the pool works on with what it has; "     \
+	"allow them, or open it after the sandbox is set up"
 #define FOREIGN                                                                \
 	"this process has closed the descriptors that libslabclient had "      \
 	"open (closefrom?): the pool works on with what it has; close it "     \
@@ -51,12 +55,27 @@ bool link_is_cut(ssize_t got)
 	       errno == ENOTCONN;
 }
 
+void link_note_denied(struct link *link)
+{
+	if (errno == EAGAIN || errno == EINTR)
+		return;
+	atom_store(&link->denied, (uint32_t)errno);
+	atom_add(&link->n_denied, 1u);
+}
+
 const char *link_why(const struct link *link, char text[LINK_WHY])
 {
 	uint32_t err = atom_load(&link->resume.err);
 	/* pairs: give_up */
 	if (atom_load_acquire(&link->lost) != 0)
 		return link->resume.why;
+	if (link_is_up(link) && atom_load(&link->denied) != 0) {
+		snprintf(text, LINK_WHY,
+		         "what slabd says can't be read (%s), as a sandbox "
+		         "forbids recv: trims and questions wait",
+		         strerror((int)atom_load(&link->denied)));
+		return text;
+	}
 	if (err == 0)
 		return "slabd is gone: the pool works on with what it has, and "
 		       "grows when slabd is there again";
@@ -108,9 +127,13 @@ static bool lose(struct link *link)
 	struct resume *r = &link->resume;
 	bool is;
 	pthread_mutex_lock(&r->lock);
+	errno = 0;
 	is = is_noted(link);
 	if (!is && !link_is_lost(link))
-		snprintf(r->why, sizeof(r->why), "%s", FOREIGN);
+		snprintf(r->why, sizeof(r->why), "%s",
+		         errno == EPERM || errno == EACCES || errno == ENOSYS
+		                 ? FORBIDDEN
+		                 : FOREIGN);
 	if (!is) {
 		atom_store(&link->foreign, true);
 		/* pairs: link_why */

@@ -61,6 +61,10 @@ struct link {
 	uint32_t count_told;
 	uint32_t look_asked; /* (A) the same of WIRE_LOOK */
 	uint32_t look_told;  /* (A) see look_answer */
+	/* (A) How often the kernel has refused to have what is readable read, as
+	 * in a sandbox, and errno of the last time; relaxed, a few may be missed. */
+	uint32_t n_denied;
+	uint32_t denied;
 	pthread_mutex_t calls;
 	pthread_cond_t called; /* by the monotonic clock */
 	bool calling;          /* one request at a time; under calls */
@@ -93,6 +97,10 @@ void link_cut(struct link *link, uint32_t up);
 
 /* Whether a send or recv that gave got, and errno, met the end of it. */
 bool link_is_cut(ssize_t got);
+
+/* Reading what the poller tells of gave -1 and errno: notes it where waiting for
+ * more is of no use, as it stays readable. */
+void link_note_denied(struct link *link);
 
 /* Why slabd is not there, in one line with the remedy, which is written to text
  * where it is not a fixed one. */

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* A thread's magazine of a cache as a handle: what a hit does not do. */
+#include "client/local.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
 #include "client/checked.h"
+#include "client/closed.h"
 #include "client/error.h"
 #include "client/magazine.h"
+#include "client/process.h"
 #include "client/seen.h"
 #include "client/thread.h"
 
@@ -35,6 +39,7 @@ slabd_local *slabd_local_of(slabd_cache *head)
 	struct slabd_mag_ *mag;
 	struct thread *self;
 	struct attachment *att;
+	uint64_t *bits;
 	if (!pool_alive(cache->pool))
 		return NULL;
 	if (!cache_is_plain(cache))
@@ -45,10 +50,25 @@ slabd_local *slabd_local_of(slabd_cache *head)
 		return thread_no_memory(), NULL;
 	thread_settle(self, att);
 	mag = magazine_of(self, cache);
+	bits = &self->local[cache->slot / 64];
 	mag->map_ = head->map_;
 	mag->cache_ = head;
-	self->local[cache->slot / 64] |= UINT64_C(1) << (cache->slot % 64);
+	process_note_handle(cache->slot);
+	atom_store(bits, atom_load(bits) | UINT64_C(1) << (cache->slot % 64));
 	return mag;
+}
+
+void local_end(struct cache *cache)
+{
+	uint64_t bit = UINT64_C(1) << (cache->slot % 64);
+	if (cache->local != NULL)
+		cache->local->cache_ = closed_head();
+	/* In a forked child the tables are wiped. */
+	if (atom_load(cache->pool->alive) == 0)
+		return;
+	for (struct thread *t = thread_first(); t != NULL; t = t->next)
+		if ((atom_load(&t->local[cache->slot / 64]) & bit) != 0)
+			magazine_of(t, cache)->cache_ = closed_head();
 }
 
 /* The kernel wipes the table in a forked child, and the cache with it. */

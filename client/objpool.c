@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/checked.h"
 #include "client/clock.h"
 #include "client/home.h"
 #include "client/resume.h"
@@ -382,13 +383,18 @@ void slabd_objpool_keep_slow_(slabd_objpool *head, void *object)
 }
 
 __attribute__((cold)) static void refuse(struct objpool *op, const void *object,
-                                         const char *why)
+                                         const void *site, const char *why)
 {
 	struct slabd_pool *pool = op->pool;
 	pthread_mutex_lock(&op->lock);
 	op->counts.refused++;
 	pthread_mutex_unlock(&op->lock);
 	view_count(&pool->view, pool->user.id, STAT_REFUSED, 1);
+	if (pool->checked != NULL) {
+		error_set(EINVAL, "object pool %s: %s", op->name, why);
+		checked_refuse_call(pool, "slabd_objpool_put", object, site);
+		return;
+	}
 	error_set(EINVAL, "slabd_objpool_put of %p to %s: %s", object, op->name,
 	          why);
 }
@@ -405,20 +411,20 @@ static bool is_object(const struct objpool *op, const void *object)
 	               op->cache->id;
 }
 
-static void put(struct objpool *op, void *object)
+static void put(struct objpool *op, void *object, const void *site)
 {
 	uint64_t state;
 	if (!is_object(op, object)) {
-		refuse(op, object, "it is no object of this pool");
+		refuse(op, object, site, "it is no object of this pool");
 		return;
 	}
 	state = *slabd_objpool_state_(object);
 	if (state == SLABD_OBJPOOL_IDLE_) {
-		refuse(op, object, "it was put already");
+		refuse(op, object, site, "it was put already");
 		return;
 	}
 	if ((state & ~UINT64_C(0xff)) != op->cookie) {
-		refuse(op, object,
+		refuse(op, object, site,
 		       "it is of another pool, or what lies before "
 		       "it was overwritten");
 		return;
@@ -434,6 +440,6 @@ void slabd_objpool_put_slow_(slabd_objpool *head, void *object)
 	struct objpool *op = objpool_of(head);
 	int saved = errno;
 	if (object != NULL && is_usable(op))
-		put(op, object);
+		put(op, object, CHECKED_SITE());
 	errno = saved;
 }

@@ -110,9 +110,6 @@ void objpool_end(struct objpool *op, uint64_t n, void *const *objects);
  * short. Any thread that holds no lock. */
 void objpool_tick(struct slabd_pool *pool, uint64_t now_ns, bool force);
 
-/* The kernel is asked to have barriers for this process. */
-void objpool_start_barriers(void);
-
 /* ---- ends ------------------------------------------------------------------ */
 
 /* Where a thread's table points that has none: low_ sends every get the slow way,

@@ -9,9 +9,7 @@
  */
 #include "client/objpool.h"
 
-#include <sys/syscall.h>
-#include <unistd.h>
-
+#include "client/barrier.h"
 #include "client/clock.h"
 #include "client/home.h"
 #include "client/resume.h"
@@ -19,26 +17,6 @@
 #include "shm/atom.h"
 
 #define END_STEP 64u
-/* <linux/membarrier.h>, which not every C library has: MEMBARRIER_CMD_... */
-#define PRIVATE_EXPEDITED (1 << 3)
-#define REGISTER_PRIVATE_EXPEDITED (1 << 4)
-
-static bool has_barriers; /* (A) relaxed: false -> true */
-
-void objpool_start_barriers(void)
-{
-	if (!atom_load(&has_barriers) &&
-	    syscall(SYS_membarrier, REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0)
-		atom_store(&has_barriers, true);
-}
-
-/* Each other thread of the process has a full barrier between what it did before
- * and what it does after this. */
-static bool barrier_all(void)
-{
-	return atom_load(&has_barriers) &&
-	       syscall(SYS_membarrier, PRIVATE_EXPEDITED, 0, 0) == 0;
-}
 
 /* ---- a period ends --------------------------------------------------------- */
 
@@ -141,7 +119,7 @@ void objpool_age(struct objpool *op, uint64_t now_ns)
 {
 	for (uint32_t i = 0; i < op->pool->view.geo.n_nodes; i++)
 		age_store(op, &op->stores[i]);
-	if (atom_load(&has_barriers))
+	if (barrier_start())
 		age_stacks(op);
 	else
 		for (struct slabd_objs_ *s = op->stacks; s != NULL;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "client/barrier.h"
 #include "client/clock.h"
 #include "client/home.h"
 #include "client/thread.h"
@@ -145,7 +146,7 @@ slabd_objpool *slabd_objpool_create(slabd_pool *pool, const char *name,
 		return NULL;
 	}
 	fill_in(op, pool, name, size, ops);
-	objpool_start_barriers();
+	barrier_start();
 	/* pairs: is_usable, hold; it is whole. */
 	atom_store_release(&op->live, pool);
 	return &op->head;

@@ -18,7 +18,8 @@ bool owned_begin(struct owned *walk, struct cache *cache, uint32_t id)
 		return false;
 	*walk = (struct owned){.cache = cache,
 	                       .touched = view_touched(&pool->view, id),
-	                       .id = (uint16_t)id};
+	                       .id = (uint16_t)id,
+	                       .root = root_row_word(&pool->view, id) != 0};
 	return true;
 }
 
@@ -72,17 +73,23 @@ static bool find_slab(struct owned *walk)
 	}
 }
 
+/* A root takes nothing: what was given to it is its. */
+static bool is_owned(const struct owned *walk, const uint16_t *tag)
+{
+	const struct view *view = &walk->cache->pool->view;
+	return walk->root ? atom_load(tag) == (walk->id | TAG_KNOWN)
+	                  : tags_has_own(tag, slab_gen_of(view, tag), walk->id);
+}
+
 bool owned_next(struct owned *walk, uint64_t *off)
 {
 	const struct layout_cache *row = walk->cache->row;
 	const struct view *view = &walk->cache->pool->view;
 	while (find_slab(walk)) {
 		const uint16_t *tags = slab_tags(view, walk->unit);
-		while (walk->ix < row->n_objs) {
+		while (tags != NULL && walk->ix < row->n_objs) {
 			uint32_t ix = walk->ix++;
-			if (!tags_has_own(&tags[ix],
-			                  slab_gen_of(view, &tags[ix]),
-			                  (uint16_t)walk->id))
+			if (!is_owned(walk, &tags[ix]))
 				continue;
 			*off = ((uint64_t)walk->unit << UNIT_SHIFT) +
 			       slab_colour(row, walk->unit) +
@@ -95,12 +102,12 @@ bool owned_next(struct owned *walk, uint64_t *off)
 	return false;
 }
 
-/* The id that is meant: one's own, or a living client's. 0 with errno. */
+/* The id that is meant: one's own, a living client's, or a root's. 0 with errno. */
 static uint32_t meant(const struct slabd_pool *pool, unsigned client_id)
 {
 	if (client_id == 0)
 		return pool->user.id;
-	if (view_client_live(&pool->view, client_id))
+	if (view_owner_lives(&pool->view, client_id))
 		return client_id;
 	error_set(ESRCH, "pool %s has no client %u", pool->view.head->name,
 	          client_id);
@@ -209,11 +216,14 @@ int slabd_cache_totals(slabd_cache *head, uint64_t *owned, uint64_t *unowned)
 		return -1;
 	while ((unit = view_next_unit(view, unit, &end)) < view->geo.n_units)
 		for (; unit < end; unit++) {
+			const uint16_t *tags;
 			uint32_t n;
 			if (!is_slab_of(cache, unit))
 				continue;
-			n = tags_count_free(slab_tags(view, unit),
-			                    cache->row->n_objs);
+			tags = slab_tags(view, unit);
+			if (tags == NULL)
+				continue;
+			n = tags_count_free(tags, cache->row->n_objs);
 			/* Not what was emptied meanwhile. */
 			if (!is_slab_of(cache, unit))
 				continue;

@@ -14,6 +14,7 @@ struct owned {
 	const struct cache *cache;
 	const uint64_t *touched; /* the client's notes */
 	uint16_t id;
+	bool root; /* the id is a root's */
 	/* Where it has come to: a granule of its notes, a unit of that, and an
 	 * object of the slab that begins there. */
 	uint64_t granule;

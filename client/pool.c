@@ -11,8 +11,10 @@
 #include "client/arena.h"
 #include "client/cache.h"
 #include "client/checked.h"
+#include "client/channel.h"
 #include "client/connect.h"
 #include "client/error.h"
+#include "client/give.h"
 #include "client/held.h"
 #include "client/helper.h"
 #include "client/home.h"
@@ -408,12 +410,15 @@ int slabd_close(slabd_pool *pool)
 	if (atom_load(pool->alive) != 0) {
 		if (pool->has_helper)
 			ended = helper_stop(pool);
+		channel_close_all(pool, true);
 		leave_all(pool);
 		checked_flush(pool);
+		give_settle(pool);
 		request_bye(&pool->link);
 	} else if (pool->has_helper) {
 		helper_forget(pool);
 	}
+	channel_close_all(pool, false);
 	forget_caches(pool);
 	link_close(&pool->link);
 	unmap_all(pool);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/checked.h"
 #include "client/error.h"
 #include "client/home.h"
 #include "client/magazine.h"
@@ -127,9 +128,17 @@ static int too_many(const struct slabd_pool *pool, const struct cache *cache,
 	                 pool->view.head->name);
 }
 
+/* Where somebody is to know: it is not the program's yet. */
+static void hide(const struct cache *cache, void *object, const void *site)
+{
+	if (cache->checked)
+		checked_note_put_by(cache, object, site);
+	tools_free(object, cache->row->size);
+}
+
 /* With what the thread had put by; that goes back where there is no more. */
 static int fill(struct attachment *att, struct cache *cache, uint32_t n,
-                struct reserve **at)
+                const void *site, struct reserve **at)
 {
 	struct reserve *before = *at;
 	uint32_t had = before != NULL ? before->n : 0;
@@ -142,9 +151,8 @@ static int fill(struct attachment *att, struct cache *cache, uint32_t n,
 	*at = made;
 	got = (uint32_t)slabd_alloc_bulk_slow_(&cache->head, n - had,
 	                                       made->obj + had);
-	for (uint32_t i = had; i < had + got; i++)
-		if (!cache_is_plain(cache))
-			tools_free(made->obj[i], cache->row->size);
+	for (uint32_t i = had; i < had + got && !cache_is_plain(cache); i++)
+		hide(cache, made->obj[i], site);
 	made->n = had + got;
 	if (made->n == n)
 		return 0;
@@ -156,7 +164,7 @@ static int fill(struct attachment *att, struct cache *cache, uint32_t n,
 
 /* A bulk takes of the reserve, too: so that is out of the books meanwhile. */
 static int put_by(struct thread *self, struct attachment *att,
-                  struct cache *cache, uint32_t n)
+                  struct cache *cache, uint32_t n, const void *site)
 {
 	struct reserve *reserve;
 	int r;
@@ -164,7 +172,7 @@ static int put_by(struct thread *self, struct attachment *att,
 	if (make_reserves(self) == NULL)
 		return thread_no_memory();
 	reserve = detach(self, cache->slot);
-	r = fill(att, cache, n, &reserve);
+	r = fill(att, cache, n, site, &reserve);
 	saved = errno;
 	attach(self, cache->slot, reserve);
 	errno = saved;
@@ -174,7 +182,7 @@ static int put_by(struct thread *self, struct attachment *att,
 int slabd_prefill(slabd_cache *head, size_t n)
 {
 	struct cache *cache = cache_of(head);
-	struct slabd_pool *pool = cache->pool;
+	struct slabd_pool *pool = head != NULL ? cache->pool : NULL;
 	struct thread *self;
 	struct attachment *att;
 	if (!pool_alive(pool))
@@ -190,5 +198,5 @@ int slabd_prefill(slabd_cache *head, size_t n)
 		prefill_drop(self, att, cache);
 	if (n <= prefill_count(self, cache->slot))
 		return 0;
-	return put_by(self, att, cache, (uint32_t)n);
+	return put_by(self, att, cache, (uint32_t)n, CHECKED_SITE());
 }

@@ -46,6 +46,8 @@ __thread uint64_t process_shard_own;
 static uint32_t in_shard[PROCESS_SHARDS]; /* (L) */
 static bool shard_owned[PROCESS_SHARDS];  /* (L) */
 static struct cache *slots[SLABD_CACHES_MAX];
+static bool has_handle[SLABD_CACHES_MAX];  /* (A) false -> true, never back */
+static uint64_t dropped[SLABD_CACHES_MAX]; /* (L) when, as a count of them */
 
 void process_lock(void)
 {
@@ -184,15 +186,34 @@ void process_leave_shard(uint32_t shard)
 
 /* ---- slots -------------------------------------------------------------- */
 
+/* Whether a slot that is free is better taken than another one: the lowest of those
+ * that no handle was made of, else the one that is free for longest. */
+static bool is_better(uint32_t slot, int than)
+{
+	bool has = atom_load(&has_handle[slot]);
+	if (than < 0)
+		return true;
+	if (!has || !atom_load(&has_handle[than]))
+		return !has && atom_load(&has_handle[than]);
+	return dropped[slot] < dropped[than];
+}
+
+/* The hit by a handle asks nothing but its slot's magazine: so as long as there are
+ * others, a slot of which somebody may have one is not taken. */
 int process_take_slot(struct cache *cache)
 {
-	for (uint32_t slot = 0; slot < SLABD_CACHES_MAX; slot++) {
-		if (slots[slot] != NULL)
-			continue;
-		slots[slot] = cache;
-		return (int)slot;
-	}
-	return -EMFILE;
+	int best = -EMFILE;
+	for (uint32_t slot = 0; slot < SLABD_CACHES_MAX; slot++)
+		if (slots[slot] == NULL && is_better(slot, best))
+			best = (int)slot;
+	if (best >= 0)
+		slots[best] = cache;
+	return best;
+}
+
+void process_note_handle(uint32_t slot)
+{
+	atom_store(&has_handle[slot], true);
 }
 
 bool process_has_slot(void)
@@ -205,7 +226,9 @@ bool process_has_slot(void)
 
 void process_drop_slot(uint32_t slot)
 {
+	static uint64_t n; /* (L) */
 	slots[slot] = NULL;
+	dropped[slot] = ++n;
 }
 
 bool process_has_cache(const struct cache *cache)

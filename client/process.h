@@ -73,6 +73,10 @@ int process_take_slot(struct cache *cache);
 bool process_has_slot(void);
 void process_drop_slot(uint32_t slot);
 
+/* That slabd_local_of was called of the slot's cache: it is another's last of all.
+ * Lock-free. */
+void process_note_handle(uint32_t slot);
+
 /* Whether a cache is one that has a slot, whatever it points at. Under the lock. */
 bool process_has_cache(const struct cache *cache);
 

@@ -54,6 +54,7 @@ static void open_ready(const struct view *view)
 	uint32_t lists = atom_load(&view->head->ready_lists);
 	uint64_t lines = atom_load(&view->head->ready_lines);
 	int saved = errno;
+	bool refused;
 	lock(pool);
 	if (lists > atom_load(&view->open_lists) &&
 	    open_shared(pool, geo->lists_off,
@@ -68,6 +69,10 @@ static void open_ready(const struct view *view)
 		atom_store(&pool->view.open_lines,
 		           lines == geo->n_units * LINES_PER_UNIT ? UINT64_MAX
 		                                                  : lines);
+	/* Whoever sees it looks how far the above have come. */
+	refused = lists > atom_load(&view->open_lists) ||
+	          lines > atom_load(&view->open_lines);
+	atom_store(&pool->view.refused, refused);
 	unlock(pool);
 	errno = saved;
 }
@@ -80,14 +85,11 @@ static int open_touched(struct slabd_pool *pool, uint32_t id)
 	return open_shared(pool, row, row + bytes);
 }
 
-bool reach_touched(struct slabd_pool *pool, uint32_t id)
+__attribute__((cold, noinline)) static bool
+open_row(struct slabd_pool *pool, uint32_t id, uint64_t bit)
 {
-	uint64_t bit = UINT64_C(1) << (id % 64);
 	int saved = errno;
 	bool opened;
-	/* pairs: reach_touched; who sees the bit may touch the row. */
-	if ((atom_load_acquire(&pool->rows[id / 64]) & bit) != 0)
-		return true;
 	lock(pool);
 	opened = open_touched(pool, id) == 0;
 	if (opened)
@@ -97,6 +99,14 @@ bool reach_touched(struct slabd_pool *pool, uint32_t id)
 	unlock(pool);
 	errno = saved;
 	return opened;
+}
+
+bool reach_touched(struct slabd_pool *pool, uint32_t id)
+{
+	uint64_t bit = UINT64_C(1) << (id % 64);
+	/* pairs: open_row; who sees the bit may touch the row. */
+	return (atom_load_acquire(&pool->rows[id / 64]) & bit) != 0 ||
+	       open_row(pool, id, bit);
 }
 
 int reach_start(struct slabd_pool *pool)
@@ -178,8 +188,11 @@ static bool open_around(struct slabd_pool *pool, uint64_t page)
 		end++;
 	/* As open_shared. */
 	if (open_pages(pool, first, end - first) < 0 &&
-	    mprotect(pool->user.data, pool->data_bytes, BOTH) < 0)
+	    mprotect(pool->user.data, pool->data_bytes, BOTH) < 0) {
+		atom_store(&pool->view.refused_data, true);
 		return false;
+	}
+	atom_store(&pool->view.refused_data, false);
 	for (; first < end; first++) {
 		if (atom_load(&tools_on))
 			tools_page_open(at_page(pool, first), bytes);
@@ -188,12 +201,11 @@ static bool open_around(struct slabd_pool *pool, uint64_t page)
 	return true;
 }
 
-static bool reach_page(struct slabd_pool *pool, uint64_t page)
+__attribute__((cold, noinline)) static bool
+open_page(struct slabd_pool *pool, uint64_t page)
 {
 	int saved = errno;
 	bool good;
-	if (is_open(pool, page))
-		return true;
 	lock(pool);
 	/* Of what was freed meanwhile there may be a hole. */
 	good = is_open(pool, page) ||
@@ -201,6 +213,11 @@ static bool reach_page(struct slabd_pool *pool, uint64_t page)
 	unlock(pool);
 	errno = saved;
 	return good;
+}
+
+static bool reach_page(struct slabd_pool *pool, uint64_t page)
+{
+	return is_open(pool, page) || open_page(pool, page);
 }
 
 bool reach_offset(struct slabd_pool *pool, uint64_t off)

@@ -5,7 +5,7 @@
  *
  *   alloc, take --> IN_USE --free--> FREED
  *                     '-----give--> GIVEN      each -> IN_USE, by another alloc or
- *                                              take of the same place
+ *   slabd_prefill --> PUT_BY                   take of the same place
  *
  * One thread at a time. All of it is wiped in a forked child.
  */
@@ -14,7 +14,8 @@
 
 #include <stdint.h>
 
-enum record_state { RECORD_NONE, RECORD_IN_USE, RECORD_FREED, RECORD_GIVEN };
+enum record_state { RECORD_NONE, RECORD_IN_USE, RECORD_FREED, RECORD_GIVEN,
+                    RECORD_PUT_BY };
 
 struct record {
 	uint64_t off;       /* of the object in the pool's data */

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,17 +16,32 @@
 
 #define LIMIT_NS (HANDSHAKE_SECONDS * SECOND_NS)
 #define SLICE_MS 100
+#define BYE_READ_NS SECOND_NS
 
 /* Another slabd is at the other end: what it was asked is to be sent again. */
 #define AWAIT_E_AGAIN 1
+
+/* How long a request is waited for. */
+struct limit {
+	uint64_t until_ns;
+	uint64_t read_ns; /* by then slabd has read it, or hangs */
+};
+
+/* Whether slabd has yet to read what was sent. */
+static bool is_unread(const struct link *link)
+{
+	int bytes = 0;
+	return ioctl(link->sock, TIOCOUTQ, &bytes) == 0 && bytes > 0;
+}
 
 /* After a send or recv that gave got: 0 to try again, or -errno. Waits where
  * the socket is not ready; in slices, as nothing wakes a thread that begins to
  * wait when new sockets are in place already. */
 static int wait_ready(const struct link *link, ssize_t got, short what,
-                      uint32_t up, uint64_t until_ns)
+                      uint32_t up, const struct limit *limit)
 {
 	struct pollfd at = {.fd = link->sock, .events = what};
+	uint64_t now_ns;
 	if (link_is_cut(got))
 		return -ENOTCONN;
 	if (errno != EAGAIN && errno != EINTR)
@@ -33,11 +49,14 @@ static int wait_ready(const struct link *link, ssize_t got, short what,
 	poll(&at, 1, SLICE_MS);
 	if (atom_load(&link->up) != up)
 		return -ENOTCONN;
-	return clock_now_ns() < until_ns ? 0 : -ETIMEDOUT;
+	now_ns = clock_now_ns();
+	if (now_ns >= limit->read_ns && is_unread(link))
+		return -ETIMEDOUT;
+	return now_ns < limit->until_ns ? 0 : -ETIMEDOUT;
 }
 
 static int send_request(const struct link *link, const struct wire_head *msg,
-                        uint32_t up, uint64_t until_ns)
+                        uint32_t up, const struct limit *limit)
 {
 	int r = 0;
 	while (r == 0) {
@@ -45,7 +64,7 @@ static int send_request(const struct link *link, const struct wire_head *msg,
 		                 MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n > 0)
 			return 0;
-		r = wait_ready(link, n, POLLOUT, up, until_ns);
+		r = wait_ready(link, n, POLLOUT, up, limit);
 	}
 	return r;
 }
@@ -81,7 +100,7 @@ static ssize_t receive(const struct link *link, struct wire_reply *reply,
  * AWAIT_E_AGAIN or -errno. */
 static int await_reply(const struct link *link, uint32_t seq,
                        struct wire_reply *reply, int *fd, uint32_t up,
-                       uint64_t until_ns)
+                       const struct limit *limit)
 {
 	int r = 0;
 	while (r == 0) {
@@ -96,7 +115,7 @@ static int await_reply(const struct link *link, uint32_t seq,
 			return 0;
 		}
 		if (got <= 0)
-			r = wait_ready(link, got, POLLIN, up, until_ns);
+			r = wait_ready(link, got, POLLIN, up, limit);
 	}
 	return r;
 }
@@ -136,19 +155,19 @@ static void clear(const struct link *link)
 /* Over the connection that stands. *sent counts how often. */
 static int ask(const struct link *link, const struct wire_head *msg,
                struct wire_reply *reply, int *fd, uint32_t up,
-               uint64_t until_ns, uint32_t *sent)
+               const struct limit *limit, uint32_t *sent)
 {
 	int r;
 	clear(link);
-	r = send_request(link, msg, up, until_ns);
+	r = send_request(link, msg, up, limit);
 	while (r == 0) {
 		++*sent;
-		r = await_reply(link, msg->seq, reply, fd, up, until_ns);
+		r = await_reply(link, msg->seq, reply, fd, up, limit);
 		if (r != AWAIT_E_AGAIN)
 			return r;
 		/* The first may have been done: its reply is here then, also
 		 * where slabd has hung up after it. */
-		if (send_request(link, msg, up, until_ns) == -ETIMEDOUT)
+		if (send_request(link, msg, up, limit) == -ETIMEDOUT)
 			return -ETIMEDOUT;
 		r = 0;
 	}
@@ -157,18 +176,18 @@ static int ask(const struct link *link, const struct wire_head *msg,
 
 /* Once, over the connection that stands. */
 static int exchange(struct link *link, struct wire_head *msg, size_t bytes,
-                    struct wire_reply *reply, int *fd, uint64_t until_ns,
-                    uint32_t *sent)
+                    struct wire_reply *reply, int *fd,
+                    const struct limit *limit, uint32_t *sent)
 {
 	uint32_t up;
-	int r = begin_call(link, until_ns);
+	int r = begin_call(link, limit->until_ns);
 	if (r < 0)
 		return r;
 	up = atom_load(&link->up);
 	msg->bytes = (uint32_t)bytes;
 	msg->seq = ++link->seq;
 	r = (up & 1) != 0 && link_is_own(link)
-	            ? ask(link, msg, reply, fd, up, until_ns, sent)
+	            ? ask(link, msg, reply, fd, up, limit, sent)
 	            : -ENOTCONN;
 	end_call(link);
 	if (r == -ENOTCONN)
@@ -180,11 +199,12 @@ int request_descriptor(struct link *link, struct wire_head *msg, size_t bytes,
                        struct wire_reply *reply, int *fd)
 {
 	uint64_t until_ns = clock_now_ns() + LIMIT_NS;
+	const struct limit limit = {until_ns, until_ns};
 	uint32_t sent = 0;
 	int held = link_hold();
 	int r;
 	do
-		r = exchange(link, msg, bytes, reply, fd, until_ns, &sent);
+		r = exchange(link, msg, bytes, reply, fd, &limit, &sent);
 	while (r == -ENOTCONN && resume_wait(link, until_ns) == 0);
 	link_let_go(held);
 	reply->head.spare = sent > 0 ? sent - 1 : 0;
@@ -201,17 +221,19 @@ int request_call(struct link *link, struct wire_head *msg, size_t bytes,
 	return request_descriptor(link, msg, bytes, reply, NULL);
 }
 
+/* slabd answers once all is free again. One that has not even read it is not waited
+ * for: it will, as the message outlives this end of the socket. */
 void request_bye(struct link *link)
 {
 	struct wire_head bye = {.type = WIRE_BYE};
 	struct wire_reply reply;
 	uint64_t now = clock_now_ns();
+	const struct limit limit = {now + LIMIT_NS, now + BYE_READ_NS};
 	uint32_t sent = 0;
 	int held = link_hold();
-	if (exchange(link, &bye, sizeof(bye), &reply, NULL, now + LIMIT_NS,
-	             &sent) == -ENOTCONN &&
+	if (exchange(link, &bye, sizeof(bye), &reply, NULL, &limit, &sent) ==
+	            -ENOTCONN &&
 	    resume_once(link, now + SECOND_NS) == 0)
-		exchange(link, &bye, sizeof(bye), &reply, NULL, now + LIMIT_NS,
-		         &sent);
+		exchange(link, &bye, sizeof(bye), &reply, NULL, &limit, &sent);
 	link_let_go(held);
 }

@@ -25,7 +25,8 @@ static void set_timer(struct link *link, uint64_t at_ns)
 	struct itimerspec at = {
 	        .it_value = {.tv_sec = (time_t)(at_ns / SECOND_NS),
 	                     .tv_nsec = (long)(at_ns % SECOND_NS)}};
-	timerfd_settime(link->timer, TFD_TIMER_ABSTIME, &at, NULL);
+	if (timerfd_settime(link->timer, TFD_TIMER_ABSTIME, &at, NULL) < 0)
+		link_note_denied(link);
 }
 
 /* The n-th wait of a client: 10 ms doubling to a second, and half of it more

@@ -10,6 +10,7 @@
 #include "client/clock.h"
 #include "client/doorbell.h"
 #include "client/error.h"
+#include "client/futex.h"
 #include "client/home.h"
 #include "client/idle.h"
 #include "client/magazine.h"
@@ -18,7 +19,6 @@
 #include "shm/atom.h"
 #include "shm/partial.h"
 
-#define FUTEX_WAIT 0 /* <linux/futex.h>, which not every C library has */
 #define SLICE_NS UINT64_C(10000000)
 #define PACE_NS UINT64_C(12000)
 #define PACE_LOOKS 1000u /* at the clock */
@@ -223,6 +223,15 @@ static void *fail(struct cache *cache, const struct attachment *att,
 		          pool->view.head->name, cache->row->name,
 		          att->no_wait ? "slabd_alloc_nowait"
 		                       : "SLABD_NO_WAIT");
+		return NULL;
+	}
+	if (atom_load(&pool->view.refused) ||
+	    atom_load(&pool->view.refused_data)) {
+		error_set(ENOMEM,
+		          "the kernel refuses mprotect, so that no more of pool "
+		          "%s can be reached: raise vm.max_map_count, or allow "
+		          "that call where a sandbox forbids it",
+		          pool->view.head->name);
 		return NULL;
 	}
 	error_set(ENOMEM,

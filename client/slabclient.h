@@ -135,9 +135,10 @@ slabd_pool *slabd_open(const char *pool, const struct slabd_options *options);
  * unmaps the pool.
  *
  * No other thread may be using the pool or its caches; pointers into it are
- * dead afterwards. In a forked child it only unmaps. Works without slabd, after
- * a second's look for it; objects that were not freed then come back when the
- * process ends. Errors: EINVAL pool is NULL.
+ * dead afterwards. In a forked child it only unmaps. Waits up to five seconds until
+ * slabd has taken all back; one second for a slabd that is gone, whose objects that
+ * were not freed then come back when the process ends, or one that is stopped, which
+ * takes them back when it goes on. Errors: EINVAL pool is NULL.
  */
 int slabd_close(slabd_pool *pool);
 
@@ -311,9 +312,10 @@ const char *slabd_version(void);
 #endif
 
 #include "slabclient_about.h"
-#include "slabclient_about.h"
 #include "slabclient_arena.h"
 #include "slabclient_bulk.h"
 #include "slabclient_give.h"
 #include "slabclient_objpool.h"
+#include "slabclient_root.h"
+#include "slabclient_channel.h"
 #endif

@@ -137,9 +137,13 @@ int slabd_client_descriptor(slabd_pool *pool, unsigned client_id,
  * slabd_local_free do what slabd_alloc and slabd_free do, without a look for it
  * each time. That thread alone may use it, until it ends or the cache is closed;
  * each call gives the same, there is nothing to free, and both ways may be mixed.
- * After fork it fails in the child. Errors: ENOMEM, ENOTCONN in a forked child. */
+ * After fork it fails in the child. Errors: EINVAL the cache was closed, ENOMEM,
+ * ENOTCONN in a forked child. */
 slabd_local *slabd_local_of(slabd_cache *cache);
-/* As slabd_alloc and slabd_free. Errors of the former: ENOMEM, ENOTCONN. */
+/* As slabd_alloc and slabd_free. Once the cache is closed they give and take nothing:
+ * no other cache has its place in the process, as long as one of SLABD_CACHES_MAX
+ * places is free of which no handle was made. Errors of the former: EINVAL the cache
+ * was closed, ENOMEM, ENOTCONN. */
 #ifdef SLABD_NO_INLINE
 void *slabd_local_alloc(slabd_local *local);
 /* Sets no errno. */

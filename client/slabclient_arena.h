@@ -84,8 +84,8 @@ static inline void *slabd_arena_alloc(slabd_arena *arena, size_t size,
 void *slabd_arena_calloc(slabd_arena *arena, size_t n, size_t size);
 
 /* A copy of a text, of size bytes, or of what printf would write, ending in zero
- * where it is a text. Errors: as slabd_arena_alloc, EINVAL no text, or no bytes
- * where size is not 0; of the format those of vsnprintf. */
+ * where it is a text. Errors: EINVAL no text, no bytes where size is not 0, or too
+ * many, ENOMEM, ENOTCONN; of the format those of vsnprintf. */
 char *slabd_arena_strdup(slabd_arena *arena, const char *text);
 void *slabd_arena_memdup(slabd_arena *arena, const void *bytes, size_t size);
 char *slabd_arena_printf(slabd_arena *arena, const char *format, ...)
@@ -93,14 +93,17 @@ char *slabd_arena_printf(slabd_arena *arena, const char *format, ...)
 char *slabd_arena_vprintf(slabd_arena *arena, const char *format, va_list args)
 	__attribute__((format(printf, 2, 0)));
 
-/*
- * Notes how far the arena is used; slabd_arena_rewind frees what was allocated
- * since, and calls the cleanups that were registered since, last first. Children
- * stay as they are. A mark is void once the arena was reset, or rewound to one
- * that was taken before: rewinding to it changes nothing and sets errno to EINVAL,
- * like a mark of another arena.
- */
+/* Notes how far the arena is used. Errors (errno alone, and a mark that is of no
+ * arena): EINVAL, ENOTCONN. */
 slabd_mark slabd_arena_mark(slabd_arena *arena);
+
+/*
+ * Frees what was allocated since the mark, and calls the cleanups that were
+ * registered since, last first. Children stay as they are. A mark is void once the
+ * arena was reset, or rewound to one that was taken before: rewinding to it changes
+ * nothing. Errors (errno alone): EINVAL, also of a void mark or another arena's,
+ * ENOTCONN, EBUSY in a cleanup of the same arena.
+ */
 void slabd_arena_rewind(slabd_arena *arena, slabd_mark mark);
 
 /*
@@ -123,7 +126,7 @@ void slabd_arena_destroy(slabd_arena *arena);
 int slabd_arena_cleanup(slabd_arena *arena, void (*call)(void *), void *arg);
 
 /* Has the arena's first bytes lie in one chunk: of an arena that nothing was
- * allocated of yet. So it can be given. Errors: EINVAL more than a page of the pool
+ * allocated of yet. It is given soonest so. Errors: EINVAL more than a page of the pool
  * has, EBUSY something was allocated, ENOMEM, ENOTCONN as slabd_alloc. */
 int slabd_arena_reserve(slabd_arena *arena, size_t bytes);
 
@@ -132,12 +135,13 @@ int slabd_arena_reserve(slabd_arena *arena, size_t bytes);
  * once and without a copy: a gift, as those of slabd_give, which the other takes
  * by the returned handle, once, with slabd_arena_take.
  *
- * On success the arena is none any more here, like one that was destroyed. Its
- * bytes must lie in one chunk: the first 8,000, or as slabd_arena_reserve says. Its
- * parent stays behind. Errors (returns SLABD_NO_HANDLE, and the arena stays as it
- * is): E2BIG it has more chunks than one, or a block that lies by itself, EBUSY it
- * has children or cleanups, EINVAL no arena, ESRCH no such client, EAGAIN as
- * slabd_give, ENOMEM, ENOTCONN.
+ * On success the arena is none any more here, like one that was destroyed; its
+ * parent stays behind. Should either side die meanwhile, all of it is the other's, or
+ * free; so it is where the receiver dies before it takes it. What takes more than one
+ * chunk, and blocks that lie by themselves, cost as much again each. Errors (returns
+ * SLABD_NO_HANDLE, and the arena stays as it is): EBUSY it has children or cleanups,
+ * which do not travel, EINVAL no arena, EPERM the program gave or freed a chunk of it
+ * by itself, ESRCH no such client, EAGAIN, ENOMEM and ENOTCONN as slabd_give.
  */
 slabd_handle slabd_arena_give(slabd_arena *arena, unsigned client_id);
 
@@ -145,9 +149,11 @@ slabd_handle slabd_arena_give(slabd_arena *arena, unsigned client_id);
  * Takes an arena that was given to this client; it has no parent. Its addresses
  * are as they were where both map the pool at the same one.
  *
- * Errors: EINVAL no arena's handle (what else it is of stays as it is), EPERM it
- * was not given to this client, or taken already, EBADMSG it is a chunk, given by
- * itself, with no arena in it, which is freed, ENOMEM, ENOTCONN. The first time
+ * Errors: EINVAL no arena's handle, or that of a part of one (what it is of stays as
+ * it is), EPERM it was not given to this client, or taken already, EBADMSG it is a
+ * chunk, given by itself, with no arena in it, or one that misses parts: what is
+ * there is freed, ENOMEM (freed as well, where it is this process that has none),
+ * EAGAIN as slabd_take, ENOTCONN. The first time
  * for each size of chunks opens its cache, as slabd_cache_create does.
  */
 slabd_arena *slabd_arena_take(slabd_pool *pool, slabd_handle handle);

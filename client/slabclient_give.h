@@ -46,10 +46,12 @@ unsigned slabd_owner(slabd_pool *pool, slabd_handle handle, int *given);
  * means. Should the receiver die before it takes the object, slabd frees it;
  * should the caller die before it has told, the receiver finds it by
  * slabd_gifts. Waits for no client. Errors: EPERM the caller does not own it,
- * or this thread has freed it, EINVAL no object there, ESRCH no such client,
+ * or it is one of the last 8 of its cache that this thread has freed (checked
+ * mode knows of all), EINVAL no object there, ESRCH no such client,
  * EAGAIN the receiver has an eighth of the pool in gifts that it has not taken,
- * or a thread of this process was stopped in the middle of a hand-over, ENOMEM this process has no mapping left (in all cases the object stays whose
- * it was), ENOTCONN in a forked child.
+ * or a thread of this process was stopped in the middle of a hand-over, ENOMEM
+ * this process has no mapping left (in all cases the object stays whose it was),
+ * ENOTCONN in a forked child.
  */
 int slabd_give(slabd_pool *pool, void *object, unsigned client_id);
 
@@ -75,7 +77,9 @@ size_t slabd_give_bulk(slabd_pool *pool, void *const *objects, size_t n,
 
 /* Takes n gifts, in order, and stops at the first that can't be taken. Returns
  * how many were, fewer than n with the errno of slabd_take for the next one: to
- * go on behind it, pass it over. Each waits for no client. */
+ * go on behind it, pass it over. Each waits for no client. What roots have is asked of
+ * slabd, nine objects at a time: what the call does not come to may be a gift then, in
+ * slabd_gifts. */
 size_t slabd_take_bulk(slabd_pool *pool, const slabd_handle *handles, size_t n,
                        void **objects);
 

@@ -233,7 +233,8 @@ static void drop_local(struct thread *self, struct attachment *att)
 {
 	for (uint32_t word = 0; word < SLABD_CACHES_MAX / 64; word++) {
 		uint64_t bits =
-			self->local[word] & atom_load(&self->used[word]);
+			atom_load(&self->local[word]) &
+			atom_load(&self->used[word]);
 		for (; bits != 0; bits &= bits - 1) {
 			uint32_t slot =
 				word * 64 + (uint32_t)__builtin_ctzll(bits);
@@ -308,7 +309,7 @@ static bool has_local(const struct thread *self)
 {
 	uint64_t any = 0;
 	for (uint32_t i = 0; i < SLABD_CACHES_MAX / 64; i++)
-		any |= self->local[i];
+		any |= atom_load(&self->local[i]);
 	return any != 0;
 }
 

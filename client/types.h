@@ -41,6 +41,7 @@
 #include "client/link.h"
 #include "client/process.h"
 #include "client/slabclient.h"
+#include "client/turns.h"
 #include "shm/slab.h"
 
 #define REMOTE_MAX 256u
@@ -109,9 +110,10 @@ struct thread {
 	uint32_t clock;       /* (O) misses so far */
 	uint32_t oldest;      /* (O) slot last looked at for idleness */
 	uint32_t richest;     /* (O) slot last looked at for its bytes */
+	uint32_t sought;      /* (O) slot last found by holds_object */
 	/* (A) Slots with a magazine; cleared under lock. */
 	uint64_t used[SLABD_CACHES_MAX / 64];
-	uint64_t local[SLABD_CACHES_MAX / 64]; /* (O) slabd_local_of's */
+	uint64_t local[SLABD_CACHES_MAX / 64]; /* (A) slabd_local_of's */
 	struct reserves *reserves; /* (A) see prefill.h */
 	struct slabd_objs_ *objs; /* (O) the table of idle objects; NULL: none yet */
 	uint32_t shard;                        /* (L) */
@@ -159,12 +161,13 @@ struct slabd_pool {
 	uint64_t depot_bytes; /* (A) held free: depots, shards' credit */
 	uint64_t cap_bytes;
 	int64_t net_bytes;    /* (A) claimed, less what was sent home; relaxed */
-	uint64_t taken_bytes; /* (A) of gifts, not counted yet; see count_taken */
-	uint32_t taking[64];  /* (A) 1: a thread takes or gives it; give.c */
+	struct turns turns; /* whose turn it is to take or give an object */
 	uint32_t n_holders;   /* (A) threads with magazines; relaxed */
 	uint64_t floor_bytes; /* (A) a thread's, see cap.h; relaxed */
 	struct shard shards[PROCESS_SHARDS];
 	struct link link;
+	struct joined *channels; /* under channels_lock, see channel.h */
+	pthread_mutex_t channels_lock; /* held while slabd is asked */
 	struct cache *caches[CACHES_MAX]; /* (L) by id - 1 */
 	uint8_t told[CACHES_MAX]; /* (L) by id - 1, see opens.h */
 	uint32_t opening;         /* (L) requests for caches under way */
@@ -185,10 +188,10 @@ struct slabd_pool {
 __attribute__((cold)) bool closed_why(const struct slabd_pool *pool);
 
 /* False, with errno ENOTCONN and the error line, in a forked child; with EINVAL
- * for a cache that was closed. */
+ * for a cache that was closed, and for NULL. */
 static inline bool pool_alive(const struct slabd_pool *pool)
 {
-	return atom_load(pool->alive) != 0 || closed_why(pool);
+	return (pool != NULL && atom_load(pool->alive) != 0) || closed_why(pool);
 }
 
 #endif

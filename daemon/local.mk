@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-# libdaemon.la is all of slabd but main(), for the tests to link too; libctl.la
+# libdaemon.a is all of slabd but main(), for the tests to link too; libctl.a
 # is all of slabctl but main(). Each room has its own lines.
-noinst_LTLIBRARIES += libdaemon.la libctl.la
+noinst_LIBRARIES += libdaemon.a libctl.a
 daemon_libs = $(EVENT_LIBS) $(JANSSON_LIBS) $(SYSTEMD_LIBS) $(UDEV_LIBS)
-ctl_libs = $(CURL_LIBS) $(JANSSON_LIBS)
-libdaemon_la_SOURCES =
-libctl_la_SOURCES =
+ctl_libs = $(CURL_LIBS) $(JANSSON_LIBS) $(CURSES_LIBS) -lpthread
+libdaemon_a_SOURCES =
+libctl_a_SOURCES =
 include $(srcdir)/daemon/base/local.mk
 include $(srcdir)/daemon/conf/local.mk
 include $(srcdir)/daemon/manager/local.mk
@@ -19,7 +19,7 @@ include $(srcdir)/daemon/ctl/local.mk
 
 sbin_PROGRAMS += daemon/slabd
 daemon_slabd_SOURCES = daemon/slabd.c
-daemon_slabd_LDADD = libdaemon.la libnumatopo.la libshm.la $(daemon_libs) \
+daemon_slabd_LDADD = libdaemon.a libnumatopo.a libshm.la $(daemon_libs) \
 	$(numa_libs)
 
 # make install leaves a configuration that is there alone; make uninstall
@@ -31,6 +31,11 @@ install-data-local:
 	test -e '$(DESTDIR)$(confdir)/slabd.conf' || \
 		$(INSTALL_DATA) $(srcdir)/daemon/slabd.conf \
 			'$(DESTDIR)$(confdir)/slabd.conf'
+
+# Alert rules and a dashboard, for who collects metrics.
+prometheusdir = $(pkgdatadir)/prometheus
+dist_prometheus_DATA = daemon/prometheus/slabd.rules.yml \
+	daemon/prometheus/slabd.dashboard.json
 
 # All or nothing: into a folder by itself first.
 install: all
@@ -49,6 +54,12 @@ uninstall-local:
 
 if HAVE_UNITDIR
 nodist_systemdsystemunit_DATA = daemon/slabd.service
+dist_systemdsystemunit_DATA = daemon/slabd.socket
+# Read of /usr and /usr/local, as units are.
+sysusersdir = $(prefix)/lib/sysusers.d
+dist_sysusers_DATA = daemon/sysusers.d/slabd.conf
+tmpfilesdir = $(prefix)/lib/tmpfiles.d
+dist_tmpfiles_DATA = daemon/tmpfiles.d/slabd.conf
 endif
 CLEANFILES += daemon/slabd.service
 daemon/slabd.service: daemon/slabd.service.in Makefile

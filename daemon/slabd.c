@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "daemon/admin/http.h"
@@ -16,8 +17,10 @@
 #include "daemon/manager/lastconf.h"
 #include "daemon/manager/notify.h"
 #include "daemon/manager/supervise.h"
+#include "daemon/serve/fits.h"
 #include "daemon/serve/guardian.h"
 #include "daemon/serve/loop.h"
+#include "daemon/serve/loopback.h"
 #include "numa/topo.h"
 
 static enum log_form log_form(const struct options *options)
@@ -38,6 +41,21 @@ static int check_topology(const char *topology, char why[OPTIONS_WHY])
 	return -EINVAL;
 }
 
+/* Of --check-config. What a topology lacks that can't be read is said at the
+ * start. */
+static void warn_of_lacks(const struct config *config)
+{
+	static struct topo topo;
+	struct config_error lacks = {0};
+	if (topo_load(&topo, config->topology[0] ? config->topology : NULL) < 0)
+		return;
+	fits_look(config, &topo, &lacks);
+	for (unsigned i = 0; i < lacks.n; i++)
+		fprintf(stderr, "slabd: warning: %s\n", lacks.text[i]);
+	if (lacks.n_more > 0)
+		fprintf(stderr, "slabd: warning: and %u more\n", lacks.n_more);
+}
+
 /* To end now would have all that is kept dropped, which clients still use. */
 static int run_with_last(struct options *options)
 {
@@ -50,12 +68,33 @@ static int run_with_last(struct options *options)
 	return 0;
 }
 
+/* Without them slabd goes on. NULL: nobody asks for any, or why not was logged. */
+static struct admin *start_metrics(struct server *server, int *fd)
+{
+	static struct admin_routes routes;
+	struct admin *metrics = NULL;
+	int r;
+	*fd = -1;
+	if (strcasecmp(server->config->metrics, "off") == 0)
+		return NULL;
+	*fd = loopback_listen(server->config->metrics);
+	if (*fd < 0)
+		return NULL;
+	report_public_routes(server, &routes);
+	r = admin_start(&metrics, server->base, *fd, &routes);
+	if (r < 0)
+		log_error("nobody gets metrics: %s", strerror(-r));
+	return metrics;
+}
+
 static int serve(struct options *options)
 {
 	static struct admin_routes routes;
+	struct admin *metrics = NULL;
 	struct server *server;
 	struct admin *admin = NULL;
 	int in_use;
+	int metrics_fd = -1;
 	int r;
 	inherit_no_children();
 	inherit_say_named();
@@ -70,6 +109,7 @@ static int serve(struct options *options)
 		return 2;
 	r = in_use = loop_open(&server, &options->config,
 	                       options->supervised);
+	server->file = options->path[0] != '\0' ? options->path : NULL;
 	if (r == 0) {
 		report_routes(server, &routes);
 		r = admin_start(&admin, server->base, server->control.fd,
@@ -80,9 +120,14 @@ static int serve(struct options *options)
 		server->control.hush = r < 0 ? NULL : admin_hush;
 		server->control.arg = admin;
 	}
-	if (r == 0)
+	if (r == 0) {
+		metrics = start_metrics(server, &metrics_fd);
 		r = loop_run(server);
+	}
 	server->control.hush = NULL;
+	admin_stop(metrics);
+	if (metrics_fd >= 0)
+		close(metrics_fd);
 	admin_stop(admin);
 	loop_close(server);
 	/* Another slabd lives there: the next start would find it, too. */
@@ -99,6 +144,8 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	guardian_line(argv);
 	r = options_parse(argc, argv, &options, check_topology);
+	if (r > 0 && options.check_config)
+		warn_of_lacks(&options.config);
 	if (r > 0)
 		return EXIT_SUCCESS;
 	if (r < 0 && !options.bad_config)

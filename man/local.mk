@@ -5,4 +5,7 @@ dist_man_MANS += man/slabd.conf.5
 dist_man_MANS += man/slabctl.1
 dist_man_MANS += man/slabclient.3
 dist_man_MANS += man/slabclient_arena.3
+dist_man_MANS += man/slabclient_channel.3
 dist_man_MANS += man/slabclient_abi.7
+dist_man_MANS += man/slabclient_moving.7
+dist_man_MANS += man/slabd_containers.7

@@ -209,6 +209,6 @@ void lack_of_limit(int error, const char *what, char *text, size_t bytes)
 		tail = ": lift RLIMIT_AS (ulimit -v unlimited, "
 		       "LimitAS=infinity), or lower max";
 	else if (error == -EMFILE)
-		tail = ": raise RLIMIT_NOFILE (ulimit -n, LimitNOFILE=)";
+		tail = ": raise LimitNOFILE (or ulimit -n: RLIMIT_NOFILE)";
 	snprintf(text, bytes, "%s: %s%s", what, strerrordesc_np(-error), tail);
 }

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 # Topology, hugepages and backing: knows nodes, not slabs.
-noinst_LTLIBRARIES += libnumatopo.la
+noinst_LIBRARIES += libnumatopo.a
 numa_libs = $(HWLOC_LIBS) $(NUMA_LIBS)
 
-libnumatopo_la_SOURCES = \
+libnumatopo_a_SOURCES = \
 	numa/backing.c \
 	numa/backing.h \
 	numa/backing_kind.c \

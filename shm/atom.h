@@ -12,6 +12,8 @@
  *   set, clear     bits, and a full fence; the old word comes back
  *   swap           exchange, with a full fence
  *   fence          full: orders an earlier store before a later load
+ *   meet           the same within this thread alone: for a store and a load that
+ *                  another thread parts by a barrier which the kernel puts there
  *   add            relaxed count; the old value comes back
  *   fetch_line     a hint that a line will be written
  *
@@ -54,6 +56,7 @@
 #define atom_swap(p, v) __atomic_exchange_n((p), (v), __ATOMIC_SEQ_CST)
 #define atom_add(p, v) __atomic_fetch_add((p), (v), __ATOMIC_RELAXED)
 #define atom_fence() __atomic_thread_fence(__ATOMIC_SEQ_CST)
+#define atom_meet() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 
 /* Not an operation but a hint: this line will be written. A prefetch to read
  * would have the line twice, as a store wants it for itself. */

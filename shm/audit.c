@@ -13,6 +13,7 @@ static const char *const names[AUDIT_CLAUSES] = {
         "word-shape", "unit-twice",   "page-ready",   "page-home",   "tag-run",
         "tag-pad",    "tag-owner",    "list-due",     "list-summary",
         "lease-holder", "cache-count", "file-held",    "cache-open",
+        "root-object", "root-id",
 };
 
 static const char *const texts[AUDIT_CLAUSES] = {
@@ -29,6 +30,8 @@ static const char *const texts[AUDIT_CLAUSES] = {
         "slabd counts other slabs for the cache than the slab table has",
         "a client added memory to a file or took some away: slabd's log says more",
         "slabd counts other clients that have the cache open than are noted",
+        "a root names an object that is not its: a client wrote over the tag",
+        "an id owns objects for no root, or a root has none: restart slabd",
 };
 
 const char *audit_clause_name(enum audit_clause clause)
@@ -153,8 +156,10 @@ static void check_tag_run(struct audit *audit, uint32_t head,
 		audit->objects += n;
 		audit->free += tag == TAG_FREE ? n : 0;
 		audit->owned += tag != TAG_FREE ? n : 0;
+		audit->rooted +=
+			root_row_word(audit->view, TAG_OWNER(tag)) != 0 ? n : 0;
 		if (tag == TAG_FREE ||
-		    view_client_live(audit->view, TAG_OWNER(tag)))
+		    view_owner_lives(audit->view, TAG_OWNER(tag)))
 			return;
 	}
 	for (uint32_t i = from; i < from + n; i++) {

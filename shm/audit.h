@@ -40,6 +40,8 @@ enum audit_clause {
 	AUDIT_CACHE_COUNT,   /* slabs of a cache, against slabd's own count */
 	AUDIT_FILE_HELD,     /* bytes of a file, against slabd's books */
 	AUDIT_CACHE_OPEN,    /* clients that have a cache open, the same */
+	AUDIT_ROOT_OBJECT,   /* a root names what is not its */
+	AUDIT_ROOT_ID,       /* an id that owns for no root, or a root without one */
 	AUDIT_CLAUSES,
 };
 
@@ -47,7 +49,7 @@ struct audit_fault {
 	enum audit_clause clause;
 	uint32_t unit; /* or of AUDIT_LIST_SUMMARY the list's index, of
 	                  AUDIT_FILE_HELD the node's: one more is the shared
-	                  file */
+	                  file; of AUDIT_ROOT_ID an owner's id */
 	uint64_t got;
 	uint64_t want;
 };
@@ -85,6 +87,7 @@ struct audit {
 	uint64_t slabs, objects, free, owned;
 	uint64_t orphans; /* owned by an id whose process died after the sweep
 	                     freed the rest: the second sweep is due */
+	uint64_t rooted;  /* of these, by roots */
 	uint64_t lost;    /* objects that nobody owns and nobody can claim */
 	uint64_t twice;   /* objects that two slabs hold */
 	uint64_t wrong_hints;

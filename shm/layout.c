@@ -5,6 +5,9 @@
 #include <stdbool.h>
 #include <unistd.h>
 
+#include "shm/channel_row.h"
+#include "shm/root_row.h"
+
 #define SMALL_MIN 4096u
 #define COLOUR_SPAN 4096u /* bytes after which a first-level cache repeats */
 #define COLOUR_COST 32u   /* an object for colours is at most this part */
@@ -13,6 +16,8 @@ _Static_assert(sizeof(struct layout_node) == 128, "layout_node");
 _Static_assert(sizeof(struct layout_cache) == 128, "layout_cache");
 _Static_assert(sizeof(struct layout_client) == 48, "layout_client");
 _Static_assert(sizeof(struct layout_name) == 136, "layout_name");
+_Static_assert(sizeof(struct layout_root) == 128, "layout_root");
+_Static_assert(sizeof(struct layout_channel) == 128, "layout_channel");
 _Static_assert(sizeof(struct layout_head) == 200, "layout_head");
 
 /* Tables start on a page of their own, so that unused ones cost none, and each
@@ -58,6 +63,10 @@ static void place_control(struct layout_geometry *geo)
 	geo->open_words = (geo->n_caches + 63) / 64;
 	geo->opens_off = place(geo, &end, CLIENT_IDS * geo->open_words * 8);
 	geo->names_off = place(geo, &end, CLIENT_IDS * sizeof(struct layout_name));
+	geo->roots_off = place(geo, &end, ROOTS_MAX * sizeof(struct layout_root));
+	geo->channels_off =
+	        place(geo, &end, CHANNELS_MAX * sizeof(struct layout_channel));
+	geo->joins_off = place(geo, &end, CLIENT_IDS * sizeof(uint64_t));
 	geo->control_bytes = end;
 }
 

@@ -6,8 +6,8 @@
  *   +------+-------+------+--------+-------+-----------+-------+-------+---------+
  *   | head | nodes | cpus | caches | marks | unit word | lines | pages | clients |
  *   +------+-------+------+--------+-------+-----------+-------+-------+---------+
- *   | opens (a bit a cache, a row a client) | names (of clients) |
- *   +---------------------------------------+--------------------+
+ *   | opens (a bit a cache, a row a client) | names | roots | channels | joins |
+ *   +---------------------------------------+-------+-------+----------+-------+
  *   shared  written by clients; slabd trusts none of it
  *   +-------+----------------+-------+---------+-------+------+-------------+
  *   | wants | leases, starts | stats | touched | lists | tags | generations |
@@ -36,7 +36,7 @@
 #include <stdint.h>
 
 #define LAYOUT_MAGIC UINT64_C(0x314c544344424c53) /* "SLBDCTL1" */
-#define LAYOUT_VERSION 5u
+#define LAYOUT_VERSION 6u
 
 #define UNIT_SHIFT 16
 #define UNIT_BYTES (UINT64_C(1) << UNIT_SHIFT)
@@ -169,7 +169,7 @@ struct layout_client {
 	uint64_t began; /* (D) when the process began, in the kernel's ticks */
 };
 #define CLIENT_BANNED (UINT64_C(1) << 40) /* has no way back to slabd */
-enum client_state { CLIENT_FREE, CLIENT_LIVE, CLIENT_DEAD };
+enum client_state { CLIENT_FREE, CLIENT_LIVE, CLIENT_DEAD, CLIENT_CHANNEL, CLIENT_ROOT };
 
 /* What a client calls itself, one an id. 136 bytes. */
 struct layout_name {
@@ -178,7 +178,7 @@ struct layout_name {
 	 * another's), by a release that pairs with names_read_any. A kill before
 	 * it leaves the name as it was. */
 	uint32_t turns; /* (A) */
-	uint32_t spare; /* (X) */
+	uint32_t asked; /* (D) its last request of a root, see pool/roots.c */
 	/* Zeroes after its end. slabd stores, clients load, both relaxed: turns
 	 * orders them, and a kill half way leaves what nobody reads. */
 	uint64_t text[2][NAME_BYTES / 8]; /* (A) */
@@ -284,9 +284,9 @@ struct layout_geometry {
 	uint32_t small_bytes; /* a page of the kernel's, or 4 KiB if larger */
 	/* control */
 	uint64_t nodes_off, cpus_off, caches_off, marks_off, words_off;
-	uint64_t lines_off, pages_off, clients_off, opens_off, names_off;
+	uint64_t lines_off, pages_off, clients_off, opens_off, names_off, roots_off;
 	uint64_t control_bytes;
-	uint64_t open_words; /* of a client's row of opens */
+	uint64_t channels_off, joins_off, open_words; /* of a client's row of opens */
 	/* shared */
 	uint64_t wants_off, leases_off, starts_off, stats_off, touched_off;
 	uint64_t lists_off, tags_off, gens_off, shared_bytes;

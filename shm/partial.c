@@ -19,6 +19,8 @@ __attribute__((noinline, cold)) static struct partial
 reach_list(const struct view *view, uint32_t cache, uint32_t node)
 {
 	view_reach(view);
+	if (atom_load(&view->refused) && !view_has_list(view, cache))
+		return (struct partial){.n_bits = 0};
 	return list_of(view, cache, node);
 }
 
@@ -121,6 +123,8 @@ static void set_bit(uint64_t *words, uint64_t ix)
 
 void partial_set_any(const struct partial *list, uint32_t unit)
 {
+	if (list->n_bits == 0)
+		return;
 	set_bit(list->bits, unit);
 	set_bit(list->sum, unit / 64);
 }
@@ -128,6 +132,8 @@ void partial_set_any(const struct partial *list, uint32_t unit)
 void partial_clear_any(const struct partial *list, uint32_t unit)
 {
 	uint64_t w = unit / 64;
+	if (list->n_bits == 0)
+		return;
 	/* pairs: slab_release_any; it is clear before the tags are looked at,
 	 * and a tag is free before the bit is looked at. */
 	if ((atom_clear(&list->bits[w], bit_of(unit)) & ~bit_of(unit)) != 0)

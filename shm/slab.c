@@ -10,7 +10,9 @@
 uint16_t *slab_reach_tags(const struct view *view, uint64_t line)
 {
 	view_reach(view);
-	return view->tags + line * TAGS_PER_LINE;
+	return atom_load(&view->refused) && !view_has_lines(view, line)
+	               ? NULL
+	               : view->tags + line * TAGS_PER_LINE;
 }
 
 uint16_t *slab_tags(const struct view *view, uint32_t head)
@@ -46,7 +48,10 @@ int slab_locate(const struct view *view, uint64_t off,
 	if (ix >= place->cache->n_objs || ix * place->cache->stride != off)
 		return -EINVAL;
 	place->ix = (uint32_t)ix;
-	place->tag = slab_tags(view, place->head) + place->ix;
+	place->tag = slab_tags(view, place->head);
+	if (place->tag == NULL)
+		return -EINVAL;
+	place->tag += place->ix;
 	return 0;
 }
 
@@ -61,10 +66,12 @@ void slab_relist_any(const struct view *view, uint32_t head)
 	/* pairs: put_words; a lent or emptied slab is seen as it is now. */
 	uint64_t word = atom_load_acquire(&view->words[head]);
 	const struct layout_cache *cache = view_cache(view, WORD_CACHE(word));
+	const uint16_t *tags;
 	struct partial list;
 	if (cache == NULL || WORD_BACK(word) != 0)
 		return;
-	if (!tags_any_free(slab_tags(view, head), cache->n_objs))
+	tags = slab_tags(view, head);
+	if (tags == NULL || !tags_any_free(tags, cache->n_objs))
 		return;
 	list = partial_of(view, WORD_CACHE(word), WORD_LIST(word));
 	partial_set_any(&list, head);
@@ -79,9 +86,12 @@ static uint32_t claim_leased(const struct slab_user *user,
 	uint16_t *tags = slab_tags(user->view, head);
 	uint16_t *start = &user->view->starts[head];
 	uint32_t from = atom_load(start);
-	uint32_t got = tags_claim_own(tags, cache->n_objs,
-	                              from < cache->n_objs ? from : 0,
-	                              (uint16_t)user->id, want, ix);
+	uint32_t got;
+	if (tags == NULL)
+		return 0;
+	got = tags_claim_own(tags, cache->n_objs,
+	                     from < cache->n_objs ? from : 0,
+	                     (uint16_t)user->id, want, ix);
 	if (got > 0)
 		atom_store(start, (uint16_t)(ix[got - 1] + 1));
 	if (got < want) {
@@ -197,13 +207,36 @@ static bool release_enter(struct release *at, const struct view *view,
 	return true;
 }
 
-/* Whether the four objects from here on lie side by side. */
-static bool are_four(void *const *objects, uint32_t left, uint64_t stride)
+/* Whether four objects lie side by side, the first at an address. */
+static bool are_four(void *const *objects, uintptr_t at, uint64_t step)
 {
-	const char *first = objects[0];
-	return left >= TAGS_WORD && objects[1] == first + stride &&
-	       objects[2] == first + 2 * stride &&
-	       objects[3] == first + 3 * stride;
+	uintptr_t apart = (uintptr_t)objects[0] ^ at;
+	apart |= (uintptr_t)objects[1] ^ (at + step);
+	apart |= (uintptr_t)objects[2] ^ (at + 2 * step);
+	apart |= (uintptr_t)objects[3] ^ (at + 3 * step);
+	return apart == 0;
+}
+
+/* Frees whole words of tags of objects that lie side by side, from the first on, upwards
+ * or downwards: bulks come home as they went out. Returns how many it freed. */
+static uint32_t release_words(const struct release *at, uint64_t ix, uint16_t own,
+                              void *const *objects, uint32_t left)
+{
+	uintptr_t first = (uintptr_t)objects[0];
+	bool down = left >= TAGS_WORD && ix % TAGS_WORD == TAGS_WORD - 1;
+	uint64_t step = down ? -at->stride : at->stride;
+	uint64_t most = down ? ix + 1 : at->n_objs - ix;
+	uint32_t n = 0;
+	if (!down && ix % TAGS_WORD != 0)
+		return 0;
+	most = most < left ? most : left;
+	while (n + TAGS_WORD <= most &&
+	       are_four(objects + n, first + n * step, step) &&
+	       tags_free_four_own(at->tags + (down ? ix + 1 - TAGS_WORD - n
+	                                           : ix + n),
+	                          own))
+		n += TAGS_WORD;
+	return n;
 }
 
 /* One that somebody has a handle of, or that is not this user's. */
@@ -215,21 +248,21 @@ release_known(const struct release *at, uint64_t ix, uint16_t own,
 	*refused += !tags_free_known_own(tag, slab_gen_of(at->view, tag), own);
 }
 
-/* Frees the object at an offset from the slab's first, and where it can the
- * three that follow it. Returns how many it dealt with. */
+/* Frees the object at an offset from the slab's first, and where it can those that
+ * follow it. Returns how many it dealt with. */
 static uint32_t release_one(const struct release *at, uint64_t in, uint16_t own,
                             void *const *objects, uint32_t left,
                             uint32_t *refused)
 {
 	uint64_t ix = slab_index(at->magic, in);
+	uint32_t n;
 	if (ix >= at->n_objs || ix * at->stride != in) {
 		++*refused;
 		return 1;
 	}
-	if (ix % TAGS_WORD == 0 && ix + TAGS_WORD <= at->n_objs &&
-	    are_four(objects, left, at->stride) &&
-	    tags_free_four_own(at->tags + ix, own))
-		return TAGS_WORD;
+	n = release_words(at, ix, own, objects, left);
+	if (n > 0)
+		return n;
 	if (!tags_free_own(at->tags + ix, own))
 		release_known(at, ix, own, refused);
 	return 1;

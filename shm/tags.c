@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The operations on single tags, and those whose speed does not matter. */
-#include "shm/tags.h"
+#include "shm/tags_pass.h"
+
+#include <stddef.h>
 
 #include "shm/atom.h"
 #include "shm/layout.h"
@@ -64,34 +66,6 @@ bool tags_free_known_own(uint16_t *tag, uint16_t *gen, uint16_t own)
 	return true;
 }
 
-bool tags_give_own(uint16_t *tag, uint16_t *gen, uint16_t own, uint16_t other)
-{
-	uint16_t now = atom_load(gen);
-	if (!tags_has_own(tag, gen, own))
-		return false;
-	/* As long as it is plain, nobody takes it. */
-	if (atom_load(tag) != own)
-		atom_store(tag, own);
-	/* pairs: tags_take_own; it is plain before it waits. */
-	atom_store_release(gen, (uint16_t)(now | GEN_WAITING));
-	/* pairs: tags_take_own; the receiver sees what the giver wrote. */
-	atom_store_release(tag, (uint16_t)(other | TAG_KNOWN));
-	return true;
-}
-
-bool tags_take_own(uint16_t *tag, uint16_t *gen, uint16_t own, uint32_t object)
-{
-	uint16_t seen = (uint16_t)(object << 1 | GEN_WAITING);
-	/* pairs: tags_give_own */
-	if (atom_load_acquire(gen) != seen)
-		return false;
-	/* pairs: tags_give_own; what the giver wrote is there. */
-	if (atom_load_acquire(tag) != (own | TAG_KNOWN))
-		return false;
-	/* pairs: tags_take_own, of another thread: one of them has it. */
-	return atom_cas(gen, &seen, (uint16_t)(seen & ~GEN_WAITING));
-}
-
 bool tags_ungive_own(uint16_t *tag, uint16_t *gen, uint16_t own, uint16_t other)
 {
 	uint16_t given = (uint16_t)(other | TAG_KNOWN);
@@ -103,6 +77,83 @@ bool tags_ungive_own(uint16_t *tag, uint16_t *gen, uint16_t own, uint16_t other)
 	 * so that its generation goes on counting. */
 	atom_store_release(tag, (uint16_t)(own | TAG_KNOWN));
 	return true;
+}
+
+bool tags_anchor_srv(uint16_t *tag, const uint16_t *gen, uint16_t own,
+                     uint16_t root)
+{
+	uint16_t seen = (uint16_t)(own | TAG_KNOWN);
+	if (atom_load(tag) != seen || (atom_load(gen) & GEN_WAITING) != 0)
+		return false;
+	/* pairs: tags_take_own; the owner's message orders what it wrote. */
+	return atom_cas(tag, &seen, (uint16_t)(root | TAG_KNOWN));
+}
+
+bool tags_release_srv(uint16_t *tag, uint16_t *gen, uint16_t root,
+                      uint16_t other)
+{
+	uint16_t seen = (uint16_t)(root | TAG_KNOWN);
+	if (atom_load(tag) != seen)
+		return false;
+	/* pairs: tags_take_own; it waits before it is the receiver's. */
+	atom_store_release(gen, (uint16_t)(atom_load(gen) | GEN_WAITING));
+	/* pairs: tags_take_own */
+	return atom_cas(tag, &seen, (uint16_t)(other | TAG_KNOWN));
+}
+
+static bool pass_one(uint16_t *tag, const uint16_t *gen, uint16_t from,
+                     uint16_t to)
+{
+	uint16_t now = atom_load(tag);
+	if (now != from && (now != (from | TAG_KNOWN) ||
+	                    (atom_load(gen) & GEN_WAITING) != 0))
+		return false;
+	/* pairs: channel_begin_any, by the entry that follows. */
+	atom_store_release(tag, (uint16_t)(to | (now & TAG_KNOWN)));
+	return true;
+}
+
+/* In ascending words where it can; one by one at both ends. */
+uint32_t tags_pass_own(uint16_t *tags, uint16_t *gens, uint32_t n, bool down,
+                       uint16_t from, uint16_t to)
+{
+	const ptrdiff_t step = down ? -1 : 1;
+	uint32_t i = 0;
+	while (i < n) {
+		ptrdiff_t at = step * (ptrdiff_t)i;
+		uint16_t *word = tags + at - (down ? TAGS_WORD - 1 : 0);
+		uint32_t went = 0;
+		if (n - i >= TAGS_WORD && ((uintptr_t)word & 7) == 0)
+			went = TAGS_WORD *
+			       tags_pass_words_own(word, (n - i) / TAGS_WORD,
+			                           down, from, to);
+		i += went;
+		if (went > 0)
+			continue;
+		if (!pass_one(tags + at, gens + at, from, to))
+			break;
+		i++;
+	}
+	return i;
+}
+
+uint32_t tags_leading(const uint16_t *tags, uint32_t n, bool down,
+                      uint16_t owner, bool are)
+{
+	const ptrdiff_t step = down ? -1 : 1;
+	uint32_t i = 0;
+	while (i < n) {
+		const uint16_t *at = tags + step * (ptrdiff_t)i;
+		const uint16_t *word = at - (down ? TAGS_WORD - 1 : 0);
+		if (are && n - i >= TAGS_WORD && ((uintptr_t)word & 7) == 0 &&
+		    tags_are_four(word, owner))
+			i += TAGS_WORD;
+		else if ((TAG_OWNER(atom_load(at)) == owner) == are)
+			i++;
+		else
+			break;
+	}
+	return i;
 }
 
 /* Of those of one owner that are known, how many wait. */

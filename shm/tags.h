@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Owner tags: 16 bits an object, in the shared file, the only truth about who
- * owns what. 0 is free, 1..32766 a client, 0xffff no object at all. A client's
- * id with TAG_KNOWN: somebody has a handle of the object, so that its generation
- * counts; it may be a gift to that client, which it has not taken.
+ * owns what. 0 is free, 1..32766 a client, 0xffff no object at all. With TAG_KNOWN:
+ * somebody has a handle, so that its generation counts; it may be a gift not taken.
  *
  *   who \ on        0 (free)            own id             another's
  *   lease holder    0 -> own (claim)    -                  never writes
  *   any owner       never writes        own -> 0 (free)    dead, known -> own
  *                                       own -> other,      (cas) -> own, known
  *                                       known (give)       (ungive)
+ *                                       own <-> channel (pass)
  *   who makes a     never writes        own -> own, known  other -> other, known
  *   handle                              (cas)              (cas)
  *   slabd           -> 0xffff at carve  -                  dead -> TAG_SRV
- *                                                          (cas) -> 0 (sweep)
+ *                                                          (cas) -> 0 (sweep);
+ *                   known: owner's -> a root's, a root's -> another's (cas)
  *
  * So a word of four tags that are all 0 has one possible writer, the lease
  * holder, and takes one wide store. A kill between any two stores leaves every
@@ -28,16 +29,15 @@
  *   any owner    (g, 0) -> (g + 1, 0)    before it frees one that is known
  *                (g, 0) -> (g, 1)        before it gives it, while it is plain
  *                (g, 1) -> (g, 0)        after it took a gift back
- *   receiver     (g, 1) -> (g, 0)        take, by cas: who wins has the gift
+ *   receiver     (g, 1) -> (g, 0)        takes it, while the tag is its id, known
  *   slabd        (g, any) -> (g + 1, 0)  of a tag that is TAG_SRV
  *                any -> start            at carve
  *
  * Of a client's threads one at a time gives an object, takes it, or takes it back:
- * so while it lives nobody changes what one of them has seen, and the cas decides;
- * a kill leaves a dead one's object. tests/model/gifts.pml has all of it.
+ * so while it lives nobody changes what one of them has seen in the tag, nor then in
+ * the generation; a kill leaves a dead one's object. tests/model/gifts.pml has all of it.
  *
- * tags_wide.c works on four tags at a time; tags_narrow.c does the same one by
- * one, for the thread sanitizer and as the reference in the tests.
+ * tags_wide.c works on four tags at a time; tags_narrow.c one by one.
  */
 #ifndef SHM_TAGS_H
 #define SHM_TAGS_H
@@ -150,20 +150,21 @@ bool tags_free_four_own(uint16_t *tags, uint16_t own);
  * keeps its generation all the same. */
 uint16_t tags_know_any(uint16_t *tag, const uint16_t *gen);
 
-/* own -> other, known, and waiting. False, and nothing changed, when it is not
- * own's. */
-bool tags_give_own(uint16_t *tag, uint16_t *gen, uint16_t own, uint16_t other);
-
-/* Takes one object by its generation (GEN_OBJECT); no other thread of own's takes
- * or gives it meanwhile. False, and nothing changed, where no gift to own waits
- * there, or another object is. */
-bool tags_take_own(uint16_t *tag, uint16_t *gen, uint16_t own, uint32_t object);
-
 /* other, known -> own, known: takes a gift back whose receiver died meanwhile.
  * False when the sweep was there first: the object is free, or somebody else's by
  * now. */
 bool tags_ungive_own(uint16_t *tag, uint16_t *gen, uint16_t own,
                      uint16_t other);
+
+/* An owner's, known -> a root's, known, as the owner asked slabd. False, and nothing
+ * changed, when it is not the owner's, or a gift to it. */
+bool tags_anchor_srv(uint16_t *tag, const uint16_t *gen, uint16_t own,
+                     uint16_t root);
+
+/* A root's, known -> other, known, and waiting: a gift. slabd alone turns what is a
+ * root's. False when it is not; a kill before leaves it the root's. */
+bool tags_release_srv(uint16_t *tag, uint16_t *gen, uint16_t root,
+                      uint16_t other);
 
 /* What each owner has, by its id, and with TAG_KNOWN what of it are gifts that it
  * has not taken. */
@@ -176,5 +177,7 @@ struct tags_tally {
 void tags_tally_srv(const uint16_t *tags, const uint16_t *gens, uint32_t n,
                     uint32_t stride,
                     struct tags_tally *tally);
+
+#include "shm/tags_gift.h"
 
 #endif

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* One tag at a time: what the thread sanitizer can follow, and the reference
  * that tags_wide.c is tested against. */
-#include "shm/tags.h"
+#include "shm/tags_pass.h"
+
+#include <stddef.h>
 
 #include "shm/atom.h"
 #include "shm/layout.h"
@@ -31,6 +33,34 @@ bool tags_free_four_own(uint16_t *tags, uint16_t own)
 		/* pairs: tags_claim_own */
 		atom_store_release(&tags[i], (uint16_t)TAG_FREE);
 	return true;
+}
+
+bool tags_are_four(const uint16_t *tags, uint16_t owner)
+{
+	for (uint32_t i = 0; i < TAGS_WORD; i++)
+		if (atom_load(&tags[i]) != owner)
+			return false;
+	return true;
+}
+
+static bool pass_four(uint16_t *tags, uint16_t from, uint16_t to)
+{
+	if (!tags_are_four(tags, from))
+		return false;
+	for (uint32_t i = 0; i < TAGS_WORD; i++)
+		/* pairs: channel_begin_any, by the entry that follows. */
+		atom_store_release(&tags[i], to);
+	return true;
+}
+
+uint32_t tags_pass_words_own(uint16_t *tags, uint32_t n_words, bool down,
+                             uint16_t from, uint16_t to)
+{
+	const ptrdiff_t step = down ? -(ptrdiff_t)TAGS_WORD : TAGS_WORD;
+	uint32_t i = 0;
+	while (i < n_words && pass_four(tags + step * (ptrdiff_t)i, from, to))
+		i++;
+	return i;
 }
 
 bool tags_any_free(const uint16_t *tags, uint32_t n)

@@ -5,7 +5,9 @@
  * Mixed sizes are sound here as every store covers whole tags, and x86-64,
  * AArch64 and POWER keep aligned 8-byte accesses single-copy atomic.
  */
-#include "shm/tags.h"
+#include "shm/tags_pass.h"
+
+#include <stddef.h>
 
 #include "shm/atom.h"
 #include "shm/layout.h"
@@ -125,6 +127,26 @@ bool tags_free_four_own(uint16_t *tags, uint16_t own)
 	/* pairs: tags_claim_own; what the owner wrote comes before. */
 	atom_store_release(word, UINT64_C(0));
 	return true;
+}
+
+bool tags_are_four(const uint16_t *tags, uint16_t owner)
+{
+	return atom_load((const tag_word *)(const void *)tags) ==
+	       TAGS_EACH * owner;
+}
+
+uint32_t tags_pass_words_own(uint16_t *tags, uint32_t n_words, bool down,
+                             uint16_t from, uint16_t to)
+{
+	const ptrdiff_t step = down ? -1 : 1;
+	const uint64_t seen = TAGS_EACH * from;
+	const uint64_t then = TAGS_EACH * to;
+	tag_word *word = (tag_word *)(void *)tags;
+	uint32_t i = 0;
+	for (; i < n_words && atom_load(word) == seen; i++, word += step)
+		/* pairs: channel_begin_any, by the entry that follows. */
+		atom_store_release(word, then);
+	return i;
 }
 
 __attribute__((noinline)) static bool any_free_rest(const uint16_t *tags,

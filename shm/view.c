@@ -18,6 +18,9 @@ void view_init(struct view *view, const struct layout_geometry *geo,
 	view->clients = (const void *)(c + geo->clients_off);
 	view->opens = (const void *)(c + geo->opens_off);
 	view->names = (const void *)(c + geo->names_off);
+	view->roots = (const void *)(c + geo->roots_off);
+	view->channels = (const void *)(c + geo->channels_off);
+	view->joins = (const void *)(c + geo->joins_off);
 	view->wants = (void *)(s + geo->wants_off);
 	view->leases = (void *)(s + geo->leases_off);
 	view->starts = (void *)(s + geo->starts_off);
@@ -29,11 +32,22 @@ void view_init(struct view *view, const struct layout_geometry *geo,
 	view->open_lists = geo->n_caches;
 	view->open_lines = UINT64_MAX;
 	view->reach = NULL;
+	view->refused = false;
+	view->refused_data = false;
 }
 
 bool view_client_live(const struct view *view, uint32_t id)
 {
 	return view_client_word(view, id) != 0;
+}
+
+bool view_owner_lives(const struct view *view, uint32_t id)
+{
+	uint64_t word;
+	if (id - 1 >= CLIENT_ID_MAX)
+		return false;
+	word = atom_load(&view->clients[id].word) & 0xff;
+	return word == CLIENT_LIVE || word == CLIENT_CHANNEL || word == CLIENT_ROOT;
 }
 
 uint32_t view_cpu_node(const struct view *view, uint32_t cpu)

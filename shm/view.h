@@ -14,7 +14,8 @@
 #include <stdint.h>
 
 #include "shm/atom.h"
-#include "shm/layout.h"
+#include "shm/channel_row.h"
+#include "shm/root_row.h"
 
 struct view {
 	struct layout_geometry geo;
@@ -31,6 +32,9 @@ struct view {
 	const uint64_t *opens; /* (D) open_words a client id: bit cache - 1 of
 	                          the caches that it has open */
 	const struct layout_name *names; /* see names.h */
+	const struct layout_root *roots; /* ROOTS_MAX of them */
+	const struct layout_channel *channels; /* see channel_row.h, as for joins */
+	const uint64_t *joins;
 	/*
 	 * Wants, in the shared file: bit (cache - 1) * n_nodes + node.
 	 * 0 -> 1 (a client short of slabs, which then rings), 1 -> 0 (slabd,
@@ -59,13 +63,13 @@ struct view {
 	char *lists;      /* see partial.h */
 	uint16_t *tags;   /* (A) see tags.h */
 	uint16_t *gens;   /* (A) the same, one a tag, in the same place */
-	/* The lists of so many caches and so many tag lines are accessible
-	 * here; reach makes all so that is ready. They grow (client/reach.c,
-	 * under its lock), relaxed: who sees an old one asks once more. In
-	 * slabd all is accessible, and reach is NULL. */
+	/* The lists of so many caches and so many tag lines are accessible here;
+	 * reach makes all so that is ready. They grow (client/reach.c, under its lock),
+	 * relaxed: who sees an old one asks once more. In slabd reach is NULL. */
 	uint32_t open_lists; /* (A) */
 	uint64_t open_lines; /* (A) */
 	void (*reach)(const struct view *view);
+	bool refused, refused_data; /* (A) the kernel lets it make no more so */
 };
 
 /* Fills in a view over mapped files. The geometry is one that layout_check or
@@ -105,8 +109,9 @@ static inline const struct layout_cache *view_cache(const struct view *view,
 	return atom_load_acquire(&row->state) == CACHE_LIVE ? row : NULL;
 }
 
-/* Whether an id is a live client's right now. */
+/* Whether an id is a live client's right now; or that, a channel's or a root's. */
 bool view_client_live(const struct view *view, uint32_t id);
+bool view_owner_lives(const struct view *view, uint32_t id);
 
 /* State and epoch of a live client's id; 0 when it is nobody's. Two equal
  * words, and it was the same client all the while. */
@@ -120,10 +125,9 @@ static inline uint64_t view_client_word(const struct view *view, uint32_t id)
 	return (word & 0xff) == CLIENT_LIVE ? word & ~CLIENT_BANNED : 0;
 }
 
-/* The node index of a CPU; 0 for a CPU the pool does not know. */
+/* The node index of a CPU; 0 if the pool does not know it. And of a node that the
+ * kernel calls os_id, or -1. */
 uint32_t view_cpu_node(const struct view *view, uint32_t cpu);
-
-/* The index of a node that the kernel calls os_id, or -1. */
 int view_node_index(const struct view *view, int os_id);
 
 /* Raises the want of (cache, node). True if the caller must ring. */
@@ -143,7 +147,6 @@ static inline void view_count(const struct view *view, uint32_t id,
 		atom_add(&view->stats[id * STATS_WORDS + word], n);
 }
 
-/* The touched bits of a client id. */
 static inline uint64_t *view_touched(const struct view *view, uint32_t id)
 {
 	return view->touched + (uint64_t)id * view->geo.touched_words;
@@ -158,8 +161,7 @@ static inline void view_touch_any(const struct view *view, uint32_t id,
 	uint64_t *word = &view_touched(view, id)[granule / 64];
 	uint64_t bit = UINT64_C(1) << (granule % 64);
 	if ((atom_load(word) & bit) == 0)
-		/* pairs: sweep_join; the bit is there before what it tells
-		 * of. */
+		/* pairs: sweep_join; the bit comes before what it tells of. */
 		atom_set(word, bit);
 }
 

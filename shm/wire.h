@@ -14,6 +14,8 @@
  *     |  <------------------------------ reply  |
  *     | watch ------------------------------->  |  another client's end
  *     |  <----- reply + its process, by pidfd   |
+ *     | root, join, leave ------------------->  |  a root, a channel
+ *     |  <----- reply, join's + its ring's file |
  *     | bye --------------------------------->  |  all magazines are flushed
  *     |  <------------------------------ reply  |  after the sweep
  *
@@ -44,7 +46,7 @@
 
 #include "shm/layout.h"
 
-#define WIRE_ABI 3u
+#define WIRE_ABI 4u
 #define WIRE_MAGIC UINT32_C(0x64626c73) /* "slbd" */
 #define WIRE_TEXT 192u
 #define WIRE_BYTES_MAX 512u
@@ -68,6 +70,9 @@ enum wire_type {
 	WIRE_WATCH,
 	WIRE_LOOK,
 	WIRE_FOUND,
+	WIRE_ROOT,
+	WIRE_JOIN,
+	WIRE_LEAVE,
 };
 
 struct wire_hello {

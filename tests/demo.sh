@@ -329,13 +329,19 @@ swept() {
 	count status '[.pools[].swept_objects] | add // 0'
 }
 
+# Stops it, so that what it holds can be counted: victim, its client's id and how much
+# that is. One that is about to end holds nothing any more, and goes on.
 pick_victim() {
 	local i
 	for i in "${!names[@]}"; do
-		ended "${pids[i]}" || {
-			victim=$i
-			return 0
-		}
+		ended "${pids[i]}" && continue
+		kill -STOP "${pids[i]}"
+		within 20 stopped "${pids[i]}"
+		id=$(tail -n 1 "$dir/progress.$i.${part[i]}" | jq .client)
+		before=$(held "$id")
+		victim=$i
+		((${before:-0} == 0)) || return 0
+		kill -CONT "${pids[i]}"
 	done
 	return 1
 }
@@ -347,16 +353,12 @@ stopped() {
 kill_one() {
 	local pid id before after from took sweep
 	pick_victim || {
-		fault "no worker was left to kill"
+		fault "no worker was left to kill that held anything"
 		return
 	}
 	pid=${pids[victim]}
-	id=$(tail -n 1 "$dir/progress.$victim.${part[victim]}" | jq .client)
 	title "kill -9 ${names[victim]} (pid $pid, client $id)"
-	# Stopped first, so that what it holds can be counted.
-	kill -STOP "$pid"
-	within 20 stopped "$pid"
-	before=$(held "$id") sweep=$(swept) from=$(now_ms)
+	sweep=$(swept) from=$(now_ms)
 	echo "  before   ${before:-unknown} objects are client $id's"
 	kill -KILL "$pid"
 	wait "$pid" 2>/dev/null
@@ -367,7 +369,6 @@ kill_one() {
 		"slabd freed $(($(swept) - sweep)) of the dead"
 	grep -E "client $id([^0-9]|$)" "$dir/slabd.log" | tail -n 2 |
 		sed 's/^/  slabd    /'
-	((${before:-0} > 0)) || fault "client $id held nothing to give back"
 	[[ $after = 0 ]] || fault "client $id still holds ${after:-objects}"
 	restart_victim
 }

@@ -9,16 +9,18 @@ unit_tests =
 tap_programs =
 tap_scripts =
 
-LDADD = tests/libtest.la libctl.la libdaemon.la libnumatopo.la libclient.la \
+LDADD = tests/libtest.a libctl.a libdaemon.a libnumatopo.a libclient.la \
 	libshm.la $(daemon_libs) $(numa_libs) $(ctl_libs) $(CRITERION_LIBS)
-system_libs = tests/libtest.la libnumatopo.la client/libslabclient.la \
+system_libs = tests/libtest.a libnumatopo.a client/libslabclient.la \
 	libshm.la $(numa_libs) $(JANSSON_LIBS)
 
-check_LTLIBRARIES += tests/libtest.la
-tests_libtest_la_SOURCES = \
+check_LIBRARIES += tests/libtest.a
+tests_libtest_a_SOURCES = \
 	tests/lib/admin_fixture.h \
 	tests/lib/background_clients.c \
 	tests/lib/background_clients.h \
+	tests/lib/doctor.c \
+	tests/lib/doctor.h \
 	tests/lib/backing_fixture.h \
 	tests/lib/churn.c \
 	tests/lib/churn.h \
@@ -33,6 +35,7 @@ tests_libtest_la_SOURCES = \
 	tests/lib/image.h \
 	tests/lib/keeper.c \
 	tests/lib/keeper.h \
+	tests/lib/sent.h \
 	tests/lib/kill.c \
 	tests/lib/kill.h \
 	tests/lib/lag.h \
@@ -80,7 +83,7 @@ tests_libtest_la_SOURCES = \
 	tests/lib/things.h \
 	tests/lib/turns.h
 if UNIT_TESTS
-tests_libtest_la_SOURCES += \
+tests_libtest_a_SOURCES += \
 	tests/lib/admin_fixture.c \
 	tests/lib/backing_fixture.c \
 	tests/lib/plan_apply.c \

@@ -76,11 +76,14 @@ static void step_object(struct dump *dump, struct dump_open *top)
 	enter(dump, json_object_iter_value(iter));
 }
 
-void dump_begin(struct dump *dump, json_t *doc)
+void dump_begin(struct dump *dump, json_t *doc, const char *type)
 {
 	*dump = (struct dump){.doc = doc, .text = evbuffer_new()};
 	dump->failed = doc == NULL || dump->text == NULL;
-	if (!dump->failed)
+	dump->type = type != NULL ? type : "application/json";
+	if (!dump->failed && type != NULL)
+		put_text(dump, json_string_value(doc), json_string_length(doc));
+	else if (!dump->failed)
 		enter(dump, doc);
 }
 
@@ -119,11 +122,12 @@ void dump_reply(struct dump *dump, struct evhttp_request *req, int status)
 	}
 	if (dump->failed) {
 		status = HTTP_INTERNAL;
+		dump->type = "application/json";
 		evbuffer_drain(dump->text, evbuffer_get_length(dump->text));
 		put_text(dump, failed, sizeof(failed) - 1);
 	}
 	put_text(dump, "\n", 1);
-	evhttp_add_header(head, "Content-Type", "application/json");
+	evhttp_add_header(head, "Content-Type", dump->type);
 	evhttp_add_header(head, "Cache-Control", "no-store");
 	evhttp_send_reply(req, status, NULL, dump->text);
 	dump_done(dump);

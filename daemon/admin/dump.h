@@ -21,6 +21,7 @@ struct dump {
 	json_t *doc;
 	struct evbuffer *text; /* so far, without spaces */
 	bool failed;           /* no memory */
+	const char *type;      /* of the content */
 	unsigned depth;        /* lists and objects that are open */
 	struct dump_open {
 		json_t *of;
@@ -30,8 +31,9 @@ struct dump {
 };
 
 /* Takes the document, of which nobody else has a part; NULL: it has failed. Has to
- * be followed by dump_done or dump_reply. */
-void dump_begin(struct dump *dump, json_t *doc);
+ * be followed by dump_done or dump_reply. type: of the content, where the document
+ * is a string that is written as it is; NULL: JSON. */
+void dump_begin(struct dump *dump, json_t *doc, const char *type);
 
 /* Goes on until a time by clock_ns, one piece at least. Whether there is more. */
 bool dump_some(struct dump *dump, int64_t until_ns);

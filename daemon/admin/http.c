@@ -102,7 +102,7 @@ static const struct admin_route *route_of(const struct admin_routes *routes,
 static void reply(struct evhttp_request *req, int status, json_t *doc)
 {
 	struct dump dump;
-	dump_begin(&dump, doc);
+	dump_begin(&dump, doc, NULL);
 	while (dump_some(&dump, INT64_MAX))
 		continue;
 	dump_reply(&dump, req, status);
@@ -183,7 +183,7 @@ static void answered(struct waiting *w, int status, json_t *doc)
 {
 	w->writes = true;
 	w->status = status;
-	dump_begin(&w->dump, doc);
+	dump_begin(&w->dump, doc, status == HTTP_OK ? w->route->type : NULL);
 	write_some(w);
 }
 

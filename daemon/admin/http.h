@@ -16,8 +16,8 @@
  * a POST also in a body of application/x-www-form-urlencoded. The socket's
  * permissions say who may ask.
  *
- * Every answer that a route, or the lack of one, gives is one JSON document;
- * errors are {"error": what, "remedy": what to do}. Requests that are not
+ * Every answer that a route, or the lack of one, gives is one JSON document,
+ * but for routes that have a type of their own; errors are {"error": what, "remedy": what to do}. Requests that are not
  * HTTP get evhttp's own HTML error or a closed connection.
  */
 #ifndef DAEMON_ADMIN_HTTP_H
@@ -53,6 +53,8 @@ struct admin_route {
 	const char *params;
 	bool changes;    /* POST alone; else GET alone. Others: 405 */
 	const void *how; /* the builder's own, in the query */
+	/* Of the answer, a JSON string that goes out as it is; NULL: JSON. */
+	const char *type;
 };
 
 struct admin_routes {

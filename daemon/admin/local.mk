@@ -1,21 +1,33 @@
 # SPDX-License-Identifier: MIT
 # The admin socket: HTTP, documents, what slabctl may change.
-libdaemon_la_SOURCES += \
+libdaemon_a_SOURCES += \
 	daemon/admin/conns.c \
 	daemon/admin/conns.h \
 	daemon/admin/dump.c \
 	daemon/admin/dump.h \
 	daemon/admin/http.c \
 	daemon/admin/http.h \
+	daemon/admin/openmetrics.c \
+	daemon/admin/openmetrics.h \
+	daemon/admin/owned.c \
+	daemon/admin/owned.h \
 	daemon/admin/query.c \
 	daemon/admin/query.h \
 	daemon/admin/report.c \
 	daemon/admin/report.h \
 	daemon/admin/report_act.c \
+	daemon/admin/report_arenas.c \
 	daemon/admin/report_audit.c \
 	daemon/admin/report_caches.c \
+	daemon/admin/report_channels.c \
 	daemon/admin/report_clients.c \
 	daemon/admin/report_evict.c \
+	daemon/admin/report_doctor.c \
+	daemon/admin/report_dump.c \
+	daemon/admin/report_history.c \
+	daemon/admin/report_metrics.c \
+	daemon/admin/report_roots.c \
+	daemon/admin/report_leaks.c \
 	daemon/admin/report_log.c \
 	daemon/admin/report_nodes.c \
 	daemon/admin/report_plan.c \

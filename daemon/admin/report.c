@@ -11,6 +11,7 @@
 #include "daemon/pool/caches.h"
 #include "daemon/pool/holes.h"
 #include "daemon/pool/looks.h"
+#include "daemon/serve/sampling.h"
 
 #define MENDED_MS 2    /* until a pool's shared file may be whole again */
 #define MENDED_NS CLOCK_S /* for which that is waited for */
@@ -152,9 +153,11 @@ static bool is_counted(struct report *r, const struct report_way *way)
 	if (counted != 0)
 		return false;
 	for (unsigned i = 0; way->held && i < r->n; i++)
-		wait |= held_wait(r->server, r->pool[i], &r->job->ask);
+		wait |= survey_wait(r->server, r->pool[i], SURVEY_HELD,
+		                    &r->job->ask);
 	for (unsigned i = 0; way->audit && i < r->n; i++)
-		wait |= found_wait(r->server, r->pool[i], &r->job->look);
+		wait |= survey_wait(r->server, r->pool[i], SURVEY_FOUND,
+		                    &r->job->look);
 	if (wait)
 		report_later(r, HELD_LOOK_MS);
 	return !wait;
@@ -423,6 +426,7 @@ struct usage *report_usage(struct report *r, struct pool *pool)
 		usage_hold_nothing(usage, pool);
 		held_fill(r->server, pool, &r->job->ask, usage);
 		usage->held_for = r->job->ask.seq;
+		sampling_note(r->server, pool, usage);
 	}
 	r->unknown = usage->unknown;
 	return usage;

@@ -26,8 +26,8 @@ struct report_job {
 	struct server *server;
 	uint64_t joined[CONFIG_POOLS_MAX]; /* looks of its pools; 0: not */
 	int64_t asked_ns;
-	struct held_ask ask;
-	struct found_ask look; /* of an audit */
+	struct survey ask;
+	struct survey look; /* of an audit */
 	/* What is made of the answer: documents of pools, and of the next pool
 	 * items; and which are next. */
 	json_t *pools;
@@ -162,6 +162,9 @@ static inline uint64_t report_slab_bytes(const struct pool *pool,
 {
 	return UNIT_BYTES << pool->view.caches[cache - 1].order;
 }
+
+/* Memory of the pool's books. */
+uint64_t report_metadata_bytes(const struct pool *pool);
 
 /* What slabs at home on one node hold. */
 struct report_sums {

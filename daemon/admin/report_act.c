@@ -79,12 +79,12 @@ static json_t *transfer_doc(struct report *r, const struct transfer *t,
 {
 	const struct pool *pool = t->pool;
 	duty_soon(r->server, 0);
+	if (!report_good(r))
+		return r->error;
 	log_asked(r, pool, "%llu of %llu %s from node %u to node %u",
 	          (unsigned long long)t->done, (unsigned long long)t->n, what,
 	          pool->view.nodes[t->from].os_id,
 	          pool->view.nodes[t->to].os_id);
-	if (!report_good(r))
-		return r->error;
 	return json_pack("{s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:o}", "pool",
 	                 report_text(pool->name), "cache",
 	                 report_cache_name(pool, t->cache - 1), "from",
@@ -211,7 +211,7 @@ json_t *report_undrain(struct report *r)
 struct trim {
 	uint32_t node; /* PLAN_NONE: all */
 	bool ask;      /* clients, too */
-	struct held_ask heard; /* who answers has sent home what it can */
+	struct survey heard; /* who answers has sent home what it can */
 	unsigned asked[CONFIG_POOLS_MAX];
 	struct balance_trim pool[CONFIG_POOLS_MAX]; /* in the request's order */
 };
@@ -232,10 +232,11 @@ static json_t *trim_doc(struct report *r, struct pool *pool)
 	struct remedy why;
 	struct trim_left left = trim_left(pool, done, &why);
 	log_asked(r, pool,
-	          "%u clients asked to trim, %llu empty slabs taken apart, "
-	          "%llu pages given back",
-	          trim->asked[i], (unsigned long long)done->slabs,
-	          (unsigned long long)done->pages);
+	          "%u client%s asked to trim, %llu empty slab%s taken apart, "
+	          "%llu page%s given back",
+	          trim->asked[i], trim->asked[i] == 1 ? "" : "s",
+	          (unsigned long long)done->slabs, done->slabs == 1 ? "" : "s",
+	          (unsigned long long)done->pages, done->pages == 1 ? "" : "s");
 	return json_pack("{s:o, s:i, s:I, s:I, s:I, s:I, s:I, s:o}", "node",
 	                 report_node_id(pool, trim->node), "asked",
 	                 trim->asked[i], "pages", report_count(done->pages),
@@ -277,7 +278,8 @@ json_t *report_trim(struct report *r)
 	if (trim == NULL)
 		return r->error;
 	for (unsigned i = 0; trim->ask && i < r->n; i++)
-		more |= held_wait(r->server, r->pool[i], &trim->heard);
+		more |= survey_wait(r->server, r->pool[i], SURVEY_HELD,
+		                    &trim->heard);
 	if (more)
 		return report_later(r, 1);
 	for (unsigned i = 0; i < r->n && !more; i++) {

@@ -6,6 +6,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/pool/clients.h"
 #include "daemon/pool/looks.h"
+#include "daemon/pool/roots.h"
 #include "shm/lease.h"
 
 /* Faults of a whole cache carry its id where others carry a unit. */
@@ -18,7 +19,8 @@ static bool of_cache(const struct audit_fault *fault)
 
 static bool of_unit(const struct audit_fault *fault)
 {
-	return !of_cache(fault) && fault->clause != AUDIT_FILE_HELD;
+	return !of_cache(fault) && fault->clause != AUDIT_FILE_HELD &&
+	       fault->clause != AUDIT_ROOT_ID;
 }
 
 static const char *cache_name(const struct pool *pool,
@@ -26,6 +28,8 @@ static const char *cache_name(const struct pool *pool,
 {
 	const struct layout_cache *row;
 	uint32_t cache = fault->unit;
+	if (fault->clause == AUDIT_ROOT_ID)
+		return "none";
 	if (!of_cache(fault))
 		cache = WORD_CACHE(fault->clause == AUDIT_UNIT_TWICE
 		                           ? fault->want
@@ -53,6 +57,15 @@ static int put_file(const struct pool *pool, const struct audit_fault *fault,
 	                (unsigned long long)fault->got >> 10,
 	                (unsigned long long)by >> 10,
 	                over ? "too much" : "too little");
+}
+
+static int put_root(const struct pool *pool, const struct audit_fault *fault,
+                    char *text, size_t n)
+{
+	const struct layout_root *root = roots_of(pool, (uint32_t)fault->want);
+	return snprintf(text, n, "root %s, object 0x%llx",
+	                root != NULL ? root->name : "that ended",
+	                (unsigned long long)fault->got);
 }
 
 /* The numbers of a fault in words. Returns as snprintf. */
@@ -99,6 +112,10 @@ static int put_numbers(const struct pool *pool,
 		                got, want);
 	case AUDIT_FILE_HELD:
 		return put_file(pool, fault, text, n);
+	case AUDIT_ROOT_OBJECT:
+		return put_root(pool, fault, text, n);
+	case AUDIT_ROOT_ID:
+		return snprintf(text, n, "id %u", fault->unit);
 	case AUDIT_CLAUSES:
 		break;
 	}
@@ -117,7 +134,8 @@ static json_t *fault_doc(const struct pool *pool,
 	if (n_more > 0)
 		snprintf(more, sizeof(more), "; %llu more faults in this pool",
 		         (unsigned long long)n_more);
-	if (fault->clause != AUDIT_FILE_HELD)
+	if (fault->clause != AUDIT_FILE_HELD &&
+	    fault->clause != AUDIT_ROOT_ID)
 		snprintf(cache, sizeof(cache), "; cache %s",
 		         cache_name(pool, fault));
 	snprintf(text, sizeof(text), "%s%s: %s%s",
@@ -173,7 +191,8 @@ static void put_owner(const struct pool *pool, const struct found *found,
 	}
 }
 
-static json_t *found_doc(const struct pool *pool, const struct found *found)
+static json_t *found_doc(const struct pool *pool, const struct found *found,
+                         bool more)
 {
 	char name[NAME_BYTES] = "";
 	char owner[NAME_BYTES + 48] = "";
@@ -182,28 +201,35 @@ static json_t *found_doc(const struct pool *pool, const struct found *found)
 	put_owner(pool, found, owner, sizeof(owner));
 	snprintf(text, sizeof(text),
 	         "%s; cache %s: 0x%llx%s held free by client %u (%s), process "
-	         "%d: start that again, with SLABD_CHECKED=yes to see where",
+	         "%d: start that again, with SLABD_CHECKED=yes to see where%s",
 	         of_found[found->kind].text,
 	         pool->view.caches[found->cache - 1].name,
 	         (unsigned long long)found->off, owner, found->client, name,
-	         pool->view.clients[found->client].pid);
+	         pool->view.clients[found->client].pid,
+	         more ? "; clients found more" : "");
 	return json_pack("{s:s, s:I, s:o}", "clause",
 	                 of_found[found->kind].clause, "slab",
 	                 report_count(found->off >> UNIT_SHIFT << UNIT_SHIFT),
 	                 "detail", report_text(text));
 }
 
-/* Adds them to the faults; whether there are any. */
+/* Adds them to the faults, one of each client in any case; whether there are any. The
+ * last says so where there are more. */
 static bool add_found(const struct report *r, const struct pool *pool,
                       json_t **list)
 {
-	struct found found;
-	uint32_t nth = 0;
-	bool any = false;
-	while (json_array_size(*list) < 2 * AUDIT_FAULTS_MAX &&
-	       found_next(r->server, pool, &r->job->look, &nth, &found)) {
-		report_append(list, found_doc(pool, &found));
-		any = true;
+	struct found found, next;
+	struct found_at at = {0};
+	bool any = found_next(r->server, pool, &r->job->look, &at, &found);
+	bool more = any;
+	while (more) {
+		bool full;
+		more = found_next(r->server, pool, &r->job->look, &at, &next);
+		full = at.round > 0 &&
+		       json_array_size(*list) + 1 >= 2 * AUDIT_FAULTS_MAX;
+		report_append(list, found_doc(pool, &found, more && full));
+		more = more && !full;
+		found = next;
 	}
 	return any;
 }
@@ -215,6 +241,7 @@ static const struct report_field fields[] = {
 	REPORT_FIELD(audit, free),    REPORT_FIELD(audit, owned),
 	REPORT_FIELD(audit, lost),    REPORT_FIELD(audit, twice),
 	REPORT_FIELD(audit, orphans), REPORT_FIELD(audit, wrong_hints),
+	REPORT_FIELD(audit, rooted),
 };
 
 static json_t *pool_doc(struct report *r, struct pool *pool)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/admin/report.h"
+#include "daemon/admin/owned.h"
+#include "daemon/pool/caches.h"
 
 static json_t *node_doc(const struct pool *pool, const struct usage_cell *cell,
                         uint32_t node)
@@ -10,9 +11,10 @@ static json_t *node_doc(const struct pool *pool, const struct usage_cell *cell,
 	                 cell->free, "lent", cell->lent);
 }
 
-/* The cache's cells, node by node, and their sum in *all. */
+/* The cache's cells, node by node, or of one alone (PLAN_NONE: of all), and the
+ * sum of all in *all. */
 static json_t *nodes_doc(const struct pool *pool, const struct usage *usage,
-                         uint32_t cache, struct usage_cell *all)
+                         uint32_t cache, uint32_t only, struct usage_cell *all)
 {
 	json_t *nodes = json_array();
 	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++) {
@@ -22,29 +24,40 @@ static json_t *nodes_doc(const struct pool *pool, const struct usage *usage,
 		all->free += cell->free;
 		all->held += cell->held;
 		all->empty += cell->empty;
-		report_append(&nodes, node_doc(pool, cell, node));
+		if (only == PLAN_NONE || only == node)
+			report_append(&nodes, node_doc(pool, cell, node));
 	}
 	return nodes;
 }
 
-/* What objects leave over at the end of a slab. */
+/* What objects leave over at the end of a slab, and of their places. */
 static double waste_pct(const struct layout_cache *row, uint64_t slab_bytes)
 {
-	uint64_t filled = (uint64_t)row->n_objs * row->stride;
+	uint64_t filled = (uint64_t)row->n_objs * row->size;
 	return (double)(slab_bytes - filled) * 100 / (double)slab_bytes;
+}
+
+static bool is_wanted(const struct pool *pool, const struct usage *usage,
+                      uint32_t cache, const struct owned_filter *filter)
+{
+	if (!pool_has_cache(pool, cache) ||
+	    (filter->cache != NULL && cache != caches_find(pool, filter->cache)))
+		return false;
+	return filter->node == PLAN_NONE ||
+	       usage_cell(usage, cache, filter->node)->slabs > 0;
 }
 
 static json_t *cache_doc(struct report *r, struct pool *pool,
                          const struct usage *usage, uint32_t cache)
 {
 	const struct layout_cache *row = &pool->view.caches[cache - 1];
+	const struct owned_filter *filter = r->arg;
 	uint64_t bytes = report_slab_bytes(pool, cache);
 	struct usage_cell all = {0};
 	json_t *nodes;
-	(void)r;
-	if (!pool_has_cache(pool, cache))
+	if (!is_wanted(pool, usage, cache, filter))
 		return json_null();
-	nodes = nodes_doc(pool, usage, cache, &all);
+	nodes = nodes_doc(pool, usage, cache, filter->node, &all);
 	return json_pack("{s:i, s:o, s:i, s:i, s:i, s:I, s:i, s:i, s:f, s:i, "
 	                 "s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:i, s:o}",
 	                 "id", cache, "name", report_text(row->name), "size",
@@ -59,10 +72,18 @@ static json_t *cache_doc(struct report *r, struct pool *pool,
 	                 "nodes", nodes);
 }
 
-json_t *report_caches(struct report *r, struct pool *pool)
+static json_t *pool_doc(struct report *r, struct pool *pool)
 {
 	json_t *list =
 		report_counted(r, pool, 1, pool->n_caches + 1, cache_doc);
 	return json_pack("{s:o, s:I}", "caches", list, "held_unknown",
 	                 report_count(r->unknown));
+}
+
+json_t *report_caches(struct report *r)
+{
+	struct owned_filter filter;
+	owned_params(r, &filter);
+	r->arg = &filter;
+	return report_pools(r, pool_doc);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/admin/report.h"
 
+#include "daemon/admin/owned.h"
 #include "daemon/base/clock.h"
 #include "daemon/pool/clients.h"
 #include "daemon/serve/peer.h"
@@ -57,15 +58,21 @@ static uint64_t used_bytes(const struct usage *usage, uint32_t id)
 	return all > rest ? all - rest : 0;
 }
 
-static json_t *client_doc(struct report *r, struct pool *pool,
-                          const struct usage *usage, uint32_t id)
+/* A client alone: ids of channels and roots are in /channels and /roots. */
+static bool is_client(const struct pool *pool, uint32_t id)
+{
+	uint64_t state = atom_load(&pool->view.clients[id].word) & 0xff;
+	return state != CLIENT_FREE && state != CLIENT_CHANNEL &&
+	       state != CLIENT_ROOT;
+}
+
+static json_t *row_doc(const struct report *r, const struct pool *pool,
+                       const struct usage *usage, uint32_t id)
 {
 	const struct layout_client *row = &pool->view.clients[id];
 	const struct usage_client *held = &usage->client[id];
 	char name[NAME_BYTES];
 	bool live = view_client_live(&pool->view, id);
-	if ((atom_load(&row->word) & 0xff) == CLIENT_FREE)
-		return json_null();
 	clients_name(pool, id, name);
 	return report_merge(
 	        json_pack("{s:i, s:I, s:i, s:I, s:o, s:o, s:s, s:b, s:f, s:I, s:I, "
@@ -88,9 +95,79 @@ static json_t *client_doc(struct report *r, struct pool *pool,
 	        counts_doc(pool, id));
 }
 
-json_t *report_clients(struct report *r, struct pool *pool)
+/* What of it lies in the caches and on the nodes that were asked for. */
+static json_t *matched_doc(const struct owned *owned, uint32_t id)
 {
+	return json_pack("{s:I, s:I}", "matched_objects",
+	                 report_count(owned->tally.objects[id]),
+	                 "matched_bytes",
+	                 report_count(owned->tally.bytes[id]));
+}
+
+static json_t *client_doc(struct report *r, struct pool *pool,
+                          const struct usage *usage, uint32_t id)
+{
+	const struct owned *owned = r->job->own;
+	if (!is_client(pool, id) ||
+	    (owned != NULL && owned->tally.objects[id] == 0))
+		return json_null();
+	return owned == NULL ? row_doc(r, pool, usage, id)
+	                     : report_merge(row_doc(r, pool, usage, id),
+	                                    matched_doc(owned, id));
+}
+
+/* Its own word, cut to what its tags say. */
+static void add_held(void *arg, uint32_t cache, uint32_t node, uint64_t objects)
+{
+	struct owned *owned = arg;
+	struct owned_cell *cell =
+		&owned->cell[(uint64_t)(cache - 1) * owned->n_nodes + node];
+	cell->held = objects < cell->objects ? objects : cell->objects;
+}
+
+/* One client, with all that it has: the row of the list, and what is behind it. */
+static json_t *one_doc(struct report *r, struct pool *pool)
+{
+	const struct owned_filter *filter = r->arg;
+	struct owned *owned = owned_count(r, pool, filter);
+	const struct usage *usage;
+	json_t *more;
+	if (owned == NULL)
+		return NULL;
+	usage = report_usage(r, pool);
+	if (usage == NULL)
+		return NULL;
+	held_each(r->server, pool, filter->client, &r->job->ask, add_held,
+	          owned);
+	more = report_merge(json_pack("{s:o}", "caches",
+	                              owned_caches(
+	                                      pool, owned,
+	                                      usage->client[filter->client]
+	                                              .known)),
+	                    owned_threads(pool, filter->client));
+	return json_pack("{s:[o], s:o}", "clients",
+	                 row_doc(r, pool, usage, filter->client),
+	                 "client", more);
+}
+
+static json_t *pool_doc(struct report *r, struct pool *pool)
+{
+	const struct owned_filter *filter = r->arg;
+	if ((filter->cache != NULL || filter->node != PLAN_NONE) &&
+	    owned_count(r, pool, filter) == NULL)
+		return NULL;
 	return json_pack("{s:o}", "clients",
 	                 report_counted(r, pool, 1, pool->head->top_id + 1,
 	                                client_doc));
+}
+
+json_t *report_clients(struct report *r)
+{
+	struct owned_filter filter;
+	owned_params(r, &filter);
+	r->arg = &filter;
+	if (filter.client == 0)
+		return report_pools(r, pool_doc);
+	report_param_pool(r);
+	return report_pools(r, one_doc);
 }

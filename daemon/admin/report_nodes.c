@@ -225,14 +225,23 @@ static uint64_t remote_with_room(const struct pool *pool)
 	return n;
 }
 
-json_t *report_nodes(struct report *r, struct pool *pool)
+static json_t *pool_doc(struct report *r, struct pool *pool)
 {
 	const struct plan *plan = NULL;
+	uint32_t node = report_param_node(r, "node", false);
+	uint32_t from = node == PLAN_NONE ? 0 : node;
+	uint32_t to = node == PLAN_NONE ? pool->view.geo.n_nodes : node + 1;
 	json_t *list;
 	r->arg = &plan;
-	list = report_counted(r, pool, 0, pool->view.geo.n_nodes, node_doc);
+	list = report_counted(r, pool, from, to, node_doc);
 	return json_pack("{s:I, s:I, s:o, s:I}", "page_bytes",
 	                 report_page_bytes(pool, 1), "remote_with_room",
 	                 report_count(remote_with_room(pool)), "nodes", list,
 	                 "held_unknown", report_count(r->unknown));
+}
+
+json_t *report_nodes(struct report *r)
+{
+	report_param_node(r, "node", false);
+	return report_pools(r, pool_doc);
 }

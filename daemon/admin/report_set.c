@@ -28,6 +28,27 @@ json_t *report_settings(struct report *r, struct pool *pool)
 	return json_pack("{s:o}", "keys", keys);
 }
 
+/* For slabctl save, which writes the file itself: where it is, and what pools that
+ * the file has are set to. */
+json_t *report_save(struct report *r)
+{
+	json_t *pools;
+	unsigned n = 0;
+	for (unsigned i = 0; i < r->n; i++)
+		if (!r->pool[i]->config->leaving)
+			r->pool[n++] = r->pool[i];
+	r->n = n;
+	if (r->server->file == NULL)
+		report_fail(r, 409, "slabd has its configuration from what is no "
+		            "file, or by a path that is too long",
+		            "start it with --config FILE");
+	pools = report_good(r) ? report_list(r, report_settings) : NULL;
+	if (!report_good(r))
+		return r->error;
+	return json_pack("{s:o, s:o}", "file", report_text(r->server->file),
+	                 "pools", pools);
+}
+
 /* What a request sets. */
 struct setting {
 	const char *key;

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/admin/report.h"
-
-#include "daemon/pool/caches.h"
+#include "daemon/admin/owned.h"
 
 #define LIMIT_DEFAULT 100u
 #define LIMIT_MAX 100000u
 
 struct filter {
-	const char *cache; /* NULL: all */
-	uint32_t node;     /* index, PLAN_NONE: all */
-	uint64_t limit;    /* slabs a pool */
+	struct owned_filter owned;
+	uint64_t limit; /* slabs a pool */
 };
 
 static json_t *slab_doc(const struct pool *pool, const struct usage_slab *slab)
@@ -27,13 +24,12 @@ static json_t *slab_doc(const struct pool *pool, const struct usage_slab *slab)
 	        report_count(slab->lease));
 }
 
-/* cache: the one that the filter wants, in this pool; 0 if it has none. */
-static bool wanted(const struct filter *filter, uint32_t cache,
-                   const struct usage_slab *slab)
+static bool is_wanted(const struct pool *pool, const struct filter *filter,
+                      const struct usage_slab *slab)
 {
-	if (filter->cache && slab->cache != cache)
-		return false;
-	return filter->node == PLAN_NONE || slab->home == filter->node;
+	return owned_wants(pool, &filter->owned, slab) &&
+	       (filter->owned.client == 0 ||
+	        owned_in_slab(pool, slab, filter->owned.client) > 0);
 }
 
 /* In slices: slabs that come or go between two of them are there or are not. */
@@ -41,7 +37,6 @@ static json_t *pool_doc(struct report *r, struct pool *pool)
 {
 	const struct layout_cache *rows = pool->view.caches;
 	const struct filter *filter = r->arg;
-	uint32_t cache = filter->cache ? caches_find(pool, filter->cache) : 0;
 	struct report_job *job = r->job;
 	struct usage_slab slab;
 	uint64_t total;
@@ -52,7 +47,7 @@ static json_t *pool_doc(struct report *r, struct pool *pool)
 		job->at = slab.head;
 		if (report_slice_ends(r))
 			return NULL;
-		if (!wanted(filter, cache, &slab))
+		if (!is_wanted(pool, filter, &slab))
 			continue;
 		if (++job->total <= filter->limit) {
 			usage_look(pool, &slab);
@@ -68,8 +63,7 @@ static json_t *pool_doc(struct report *r, struct pool *pool)
 json_t *report_slabs(struct report *r)
 {
 	struct filter filter;
-	filter.cache = report_param_cache(r, false);
-	filter.node = report_param_node(r, "node", false);
+	owned_params(r, &filter.owned);
 	filter.limit =
 	        report_param_count(r, "limit", 0, LIMIT_MAX, LIMIT_DEFAULT);
 	r->arg = &filter;

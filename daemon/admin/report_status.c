@@ -18,6 +18,12 @@ static uint64_t resident_bytes(int fd)
 	return fstat(fd, &st) < 0 ? 0 : (uint64_t)st.st_blocks * 512;
 }
 
+uint64_t report_metadata_bytes(const struct pool *pool)
+{
+	return resident_bytes(pool->control_fd) +
+	       resident_bytes(pool->shared_fd);
+}
+
 static json_int_t ready_bytes(const struct pool *pool)
 {
 	uint64_t pages = 0;
@@ -74,8 +80,7 @@ static json_t *pool_doc(struct report *r, struct pool *pool)
 	        "ready_bytes", ready_bytes(pool), "carved_bytes",
 	        sums.carved_bytes, "used_bytes", sums.used_bytes, "held_bytes",
 	        sums.held_bytes, "free_bytes", sums.free_bytes, "metadata_bytes",
-	        resident_bytes(pool->control_fd) +
-	                resident_bytes(pool->shared_fd),
+	        report_count(report_metadata_bytes(pool)),
 	        "caches", caches_count(pool), "clients", pool->n_clients,
 	        "aside", pool->head->aside != 0,
 	        "leaving", pool->config->leaving, "waiting", waiting_doc(pool));

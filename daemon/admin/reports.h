@@ -5,6 +5,11 @@
  *   report_status.c  report_nodes.c   report_caches.c
  *   report_clients.c report_slabs.c   report_audit.c
  *   report_plan.c    report_log.c     what balance would do, and what it did
+ *   report_leaks.c                    what nobody may need any more
+ *   report_history.c                  what the pools were like
+ *   report_doctor.c                   what is wrong, and what to do about it
+ *   report_roots.c   report_dump.c    the latter: objects of a slab
+ *   report_metrics.c                  for a collector, no JSON
  *   report_act.c     report_set.c     what changes something, by POST
  *
  * All counts come from the tags, of a look that began after the request. What clients can
@@ -33,25 +38,36 @@ struct report_way {
 json_t *report_build(void *arg, const struct admin_query *query, int *status);
 
 json_t *report_status(struct report *r);
-json_t *report_nodes(struct report *r, struct pool *pool);
-json_t *report_caches(struct report *r, struct pool *pool);
-json_t *report_clients(struct report *r, struct pool *pool);
+json_t *report_nodes(struct report *r);
+json_t *report_caches(struct report *r);
+json_t *report_clients(struct report *r);
+json_t *report_roots(struct report *r, struct pool *pool);
+json_t *report_channels(struct report *r, struct pool *pool);
+json_t *report_arenas(struct report *r);
+json_t *report_leaks(struct report *r);
 json_t *report_slabs(struct report *r);
+json_t *report_dump(struct report *r);
 json_t *report_audit(struct report *r);
+json_t *report_doctor(struct report *r);
+json_t *report_metrics(struct report *r);
 json_t *report_plan(struct report *r, struct pool *pool);
 json_t *report_log(struct report *r);
+json_t *report_history(struct report *r);
 json_t *report_lend(struct report *r);
 json_t *report_migrate(struct report *r);
 json_t *report_drain(struct report *r);
 json_t *report_undrain(struct report *r);
 json_t *report_cache(struct report *r);
 json_t *report_evict(struct report *r);
+json_t *report_root(struct report *r);
 json_t *report_supervisor(struct report *r);
 json_t *report_trim(struct report *r);
 json_t *report_settings(struct report *r, struct pool *pool);
+json_t *report_save(struct report *r);
 json_t *report_set(struct report *r);
 
-/* All of them, for admin_start. */
+/* All of them, for admin_start; and those that anybody on this machine may see. */
 void report_routes(struct server *server, struct admin_routes *routes);
+void report_public_routes(struct server *server, struct admin_routes *routes);
 
 #endif

@@ -8,6 +8,7 @@
 #include "daemon/balance/ahead.h"
 #include "daemon/balance/denied.h"
 #include "daemon/balance/own.h"
+#include "daemon/balance/tidings.h"
 #include "daemon/pool/marks.h"
 
 #define SLICE_NS (2 * CLOCK_MS)   /* for the steps of a plan, at one time */
@@ -318,6 +319,7 @@ int64_t balance_tick(struct pool *pool, enum balance_cause cause, bool *trim)
 	*trim = apply(pool, cause, clock_ns() + SLICE_NS);
 	for (uint32_t kind = 0; kind < PLAN_KINDS; kind++)
 		steps += b->history.counts.done[kind];
+	tidings_settle(pool);
 	if (steps != before || b->newly_empty)
 		b->idle_rounds = 0;
 	return steps != before || b->in_round || b->rest_at < b->n_rest

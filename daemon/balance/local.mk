@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # When the nodes are looked at, what is seen, and the steps that are taken.
-libdaemon_la_SOURCES += \
+libdaemon_a_SOURCES += \
 	daemon/balance/ahead.c \
 	daemon/balance/ahead.h \
 	daemon/balance/balance.c \
@@ -26,6 +26,8 @@ libdaemon_la_SOURCES += \
 	daemon/balance/snapshot.c \
 	daemon/balance/snapshot_slabs.c \
 	daemon/balance/step.c \
+	daemon/balance/tidings.c \
+	daemon/balance/tidings.h \
 	daemon/balance/trim.c \
 	daemon/balance/trim.h \
 	daemon/balance/unmet.h \

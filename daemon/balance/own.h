@@ -56,6 +56,7 @@ struct balance {
 	struct balance_leaving leaving[NODES_MAX]; /* by the file's node */
 	bool moved; /* one has ended since the last time */
 	struct balance_follow follow;
+	struct tidings tidings;
 	struct ahead_list ahead[AHEAD_LISTS];
 	/* Whose turn it was, how many in a row lack nothing; the next for stock. */
 	uint32_t n_ahead, ahead_at, ahead_full, stock_at;

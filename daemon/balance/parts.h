@@ -60,4 +60,14 @@ struct balance_follow {
 	uint8_t at[WORK_AT];
 };
 
+/* What the log was told, see tidings.h. */
+struct tidings {
+	bool lent, lent_said; /* slabs are; the log has a line of it */
+	int64_t lent_ns;      /* since when */
+	int64_t said_ns;      /* when the last begin was said; 0: none was */
+	uint64_t left_out;    /* begins since then */
+	bool drains[NODES_MAX], emptied[NODES_MAX]; /* and nothing is there */
+	int64_t drains_ns[NODES_MAX];
+};
+
 #endif

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # What every room may use: log, processes, time, turns of the loop.
-libdaemon_la_SOURCES += \
+libdaemon_a_SOURCES += \
 	daemon/base/clock.c \
 	daemon/base/clock.h \
 	daemon/base/inherit.c \
@@ -18,4 +18,5 @@ libdaemon_la_SOURCES += \
 	daemon/base/stop.c \
 	daemon/base/stop.h \
 	daemon/base/turn.c \
+	daemon/base/spread.h \
 	daemon/base/turn.h

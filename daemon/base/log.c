@@ -125,13 +125,96 @@ static void emit(enum log_level level, const char *text)
 		log_out_lose();
 }
 
+/* ---- lines left out --------------------------------------------------------- */
+
+/* What tells the lines of a site apart that were left out, but for the last: names
+ * of clients, say. */
+#define OTHERS_BYTES 760u
+#define OTHERS_PART 60u
+#define OTHERS_SITES 8u
+
+static struct others {
+	const struct log_site *site; /* NULL: nobody's */
+	size_t len;
+	char text[OTHERS_BYTES];
+} others[OTHERS_SITES];
+
+static struct others *others_of(const struct log_site *site)
+{
+	for (unsigned i = 0; i < OTHERS_SITES; i++)
+		if (others[i].site == site)
+			return &others[i];
+	return NULL;
+}
+
+/* Whole words of a text, from *from on, that another does not have there. */
+static size_t part_of(const char *text, const char *other, size_t *from)
+{
+	size_t i = 0;
+	size_t end = strlen(text);
+	size_t other_end = strlen(other);
+	while (text[i] != '\0' && text[i] == other[i])
+		i++;
+	while (end > i && other_end > i &&
+	       text[end - 1] == other[other_end - 1])
+		end--, other_end--;
+	while (i > 0 && text[i - 1] != ' ')
+		i--;
+	while (text[end] != '\0' && text[end] != ' ')
+		end++;
+	*from = i;
+	end -= i;
+	return end < OTHERS_PART ? end : OTHERS_PART;
+}
+
+/* The last one is not it any longer. False: there is no more room. */
+static bool note_other(const struct log_site *site, const char *text)
+{
+	struct others *of_it = others_of(site);
+	size_t from;
+	size_t n = part_of(site->last, text, &from);
+	if (strcmp(site->last, text) == 0)
+		return true;
+	if (of_it == NULL)
+		of_it = others_of(NULL);
+	if (of_it == NULL || of_it->len + n + sizeof(", ") > OTHERS_BYTES)
+		return false;
+	of_it->site = site;
+	of_it->len += (size_t)sprintf(of_it->text + of_it->len, "%s%.*s",
+	                              of_it->len > 0 ? ", " : "", (int)n,
+	                              site->last + from);
+	return true;
+}
+
 static void emit_sum(struct log_site *site)
 {
-	char text[sizeof(site->last) + 64];
-	snprintf(text, sizeof(text), "%u more like this, the last: %s",
-	         site->n_held, site->last);
+	struct others *of_it = others_of(site);
+	char text[sizeof(site->last) + OTHERS_BYTES + 64];
+	snprintf(text, sizeof(text), "%u more like this, the last: %s%s%s",
+	         site->n_held, site->last, of_it != NULL ? "; and " : "",
+	         of_it != NULL ? of_it->text : "");
 	emit(site->level, text);
+	if (of_it != NULL)
+		*of_it = (struct others){.site = NULL};
 	site->n_held = 0;
+}
+
+/* Leaves a line out. Where names have no more room they are said at once, unless
+ * that was often enough in this second. */
+static void hold(struct log_site *site, enum log_level level, const char *text)
+{
+	char cut[sizeof(site->last)];
+	snprintf(cut, sizeof(cut), "%.*s", (int)sizeof(cut) - 1, text);
+	if (site->n_held == 0) {
+		site->next = owing;
+		owing = site;
+	} else if (!note_other(site, cut) && site->n_said < 2 * LOG_BURST) {
+		emit_sum(site);
+		site->n_said++;
+	}
+	site->n_held++;
+	site->level = level;
+	memcpy(site->last, cut, sizeof(cut));
 }
 
 /* Says the sums whose second is over and takes their sites off the list.
@@ -166,10 +249,6 @@ static bool admit(struct log_site *site, int64_t now)
 		site->n_said++;
 		return true;
 	}
-	if (site->n_held++ == 0) {
-		site->next = owing;
-		owing = site;
-	}
 	return false;
 }
 
@@ -187,13 +266,10 @@ void log_write(struct log_site *site, enum log_level level, const char *format,
 		vsnprintf(text, sizeof(text), format, args);
 		va_end(args);
 		flush_due(now);
-		if (admit(site, now)) {
+		if (admit(site, now))
 			emit(level, text);
-		} else {
-			site->level = level;
-			snprintf(site->last, sizeof(site->last), "%.*s",
-			         (int)sizeof(site->last) - 1, text);
-		}
+		else
+			hold(site, level, text);
 	}
 	pthread_mutex_unlock(&lock);
 	errno = saved;

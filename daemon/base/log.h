@@ -10,7 +10,7 @@
  * written as \xNN: a client's name can't forge a line or move the cursor. A
  * call site that says more than LOG_BURST lines a second is silenced for the
  * rest of that second; how many were left out is said later, with the last
- * of them. What can't be written, as nobody reads the pipe or terminal that the
+ * of them, and what tells the others from it, as far as LOG_BURST lines hold. What can't be written, as nobody reads the pipe or terminal that the
  * log goes to, or its file is on a disk that is full or hangs, is counted, which
  * is said when there is room again, and slabd goes on. Any thread may log; errno
  * is left alone.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/base/proc.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -25,7 +26,7 @@
 /* Reads a file of a process. 0 with the text and its end in out. */
 static int read_file(int32_t pid, const char *name, char *out, size_t bytes)
 {
-	char path[40];
+	char path[64];
 	ssize_t n;
 	int fd, r;
 	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
@@ -40,11 +41,12 @@ static int read_file(int32_t pid, const char *name, char *out, size_t bytes)
 	return r;
 }
 
-static int read_stat(int32_t pid, int skipped, uint64_t *number)
+static int read_number(int32_t pid, const char *name, int skipped,
+                       uint64_t *number)
 {
 	char line[1024];
 	char *at;
-	int r = read_file(pid, "stat", line, sizeof(line));
+	int r = read_file(pid, name, line, sizeof(line));
 	*number = 0;
 	if (r < 0)
 		return r;
@@ -53,6 +55,11 @@ static int read_stat(int32_t pid, int skipped, uint64_t *number)
 	for (int i = 0; at != NULL && i < skipped; i++)
 		at = strchr(at + 1, ' ');
 	return at != NULL && sscanf(at, " %" SCNu64, number) == 1 ? 0 : -EIO;
+}
+
+static int read_stat(int32_t pid, int skipped, uint64_t *number)
+{
+	return read_number(pid, "stat", skipped, number);
 }
 
 int proc_ticks(int32_t pid, uint64_t *ticks)
@@ -66,6 +73,32 @@ int proc_cpu(int32_t pid, unsigned *cpu)
 	int r = read_stat(pid, TO_PROCESSOR, &number);
 	*cpu = (unsigned)number;
 	return r;
+}
+
+int proc_threads(int32_t pid, unsigned most,
+                 void (*call)(void *arg, unsigned cpu), void *arg)
+{
+	char path[40];
+	DIR *tasks;
+	const struct dirent *task;
+	int n = 0;
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	tasks = opendir(path);
+	if (tasks == NULL)
+		return errno == ENOENT ? -ESRCH : -errno;
+	while ((task = readdir(tasks)) != NULL) {
+		char name[40];
+		uint64_t cpu;
+		if (task->d_name[0] == '.')
+			continue;
+		snprintf(name, sizeof(name), "task/%.20s/stat", task->d_name);
+		if ((unsigned)n < most &&
+		    read_number(pid, name, TO_PROCESSOR, &cpu) == 0)
+			call(arg, (unsigned)cpu);
+		n++;
+	}
+	closedir(tasks);
+	return n;
 }
 
 int proc_name(int32_t pid, char *out, size_t bytes)

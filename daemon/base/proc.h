@@ -31,6 +31,11 @@ int proc_is_same(int a, int b);
 /* The CPU on which its first thread last ran. 0, or as proc_ticks. */
 int proc_cpu(int32_t pid, unsigned *cpu);
 
+/* How many threads it has, or as proc_ticks; calls with the CPU on which each of
+ * them last ran, of most at the most. */
+int proc_threads(int32_t pid, unsigned most,
+                 void (*call)(void *arg, unsigned cpu), void *arg);
+
 /* Whether somebody traces it, as a debugger does. */
 bool proc_is_traced(int32_t pid);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/base/remedy.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -20,4 +21,19 @@ void remedy_join(char *out, size_t bytes, const struct remedy *remedy,
 {
 	snprintf(out, bytes, "%s%s%s", remedy->what,
 	         remedy->todo[0] ? between : "", remedy->todo);
+}
+
+const char *remedy_of(int error)
+{
+	switch (error) {
+	case EMFILE:
+		return "raise LimitNOFILE (or ulimit -n: RLIMIT_NOFILE)";
+	case ENFILE:
+		return "raise fs.file-max (sysctl)";
+	case ENOMEM:
+	case ENOBUFS:
+		return "the system has no memory left: free some";
+	default:
+		return "";
+	}
 }

@@ -28,4 +28,8 @@ int remedy_set(struct remedy *out, int r, const char *todo, const char *format,
 void remedy_join(char *out, size_t bytes, const struct remedy *remedy,
                  const char *between);
 
+/* What to do where the process or the system has no more of something, as errno
+ * says; "" of any other. */
+const char *remedy_of(int error);
+
 #endif

@@ -101,6 +101,11 @@ void config_default_pool(struct config_pool *pool, const char *name)
 	pool->page = CONFIG_PAGE_2M;
 	pool->max_caches = 1024;
 	pool->max_clients = 1024;
+	pool->max_roots = 256;
+	pool->max_channels = 64;
+	pool->max_channel_capacity = 16384;
+	pool->arena_warn_s = 3600;
+	pool->arena_warn_bytes = 16 * MIB;
 }
 
 void config_defaults(struct config *config)
@@ -115,6 +120,7 @@ void config_defaults(struct config *config)
 	default_path(config->control, "control.sock");
 	config->socket_mode = mode;
 	config->control_mode = mode;
+	strcpy(config->metrics, "off");
 	config->reserve_hugepages = true;
 	config->log_level = LOG_LEVEL_INFO;
 	config->watchdog_ms = CONFIG_WATCHDOG_MS;

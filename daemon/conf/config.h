@@ -79,6 +79,13 @@ struct config_pool {
 	/* Of these, by one process and one user; 0: see serve/limits.c. */
 	unsigned max_clients_process;
 	unsigned max_clients_user;
+	unsigned max_roots; /* 0..1024 */
+	unsigned max_channels; /* 0..64; and what one of them may hold, 1..16384 */
+	unsigned max_channel_capacity;
+	/* Arenas that were not reset for so long and are so large are warned of;
+	 * 0: none. */
+	unsigned arena_warn_s;
+	uint64_t arena_warn_bytes;
 	/* Who may open it. Both empty: everyone who reaches the socket. Else
 	 * a client whose uid is among users or whose gid is among groups. */
 	bool leaving; /* no file has it any more: see serve/leaving.h */
@@ -93,6 +100,7 @@ struct config {
 	char control[CONFIG_PATH_BYTES]; /* slabctl, curl; absolute */
 	unsigned socket_mode;            /* permission bits */
 	unsigned control_mode;
+	char metrics[64]; /* "address:port" of the loopback; "off": none */
 	char socket_group[64]; /* group of the client socket; "": our own */
 	gid_t socket_gid;      /* its id, if socket_group is not "" */
 	bool reserve_hugepages;

@@ -2,36 +2,42 @@
 #include "daemon/conf/config.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "daemon/conf/keys.h"
+#include "daemon/conf/read.h"
 
-#define FILE_BYTES_MAX (1u << 20) /* nobody configures that much */
 #define LINE_BYTES_MAX 198u
-#define WAIT_MS 5000 /* for whoever writes to a pipe */
+#define FILES_MAX 65u /* with the drop-ins */
+#define PLACE_BYTES 240u
 #define SECTIONS "[slabd], [balance] or [pool NAME]"
 #define BLANK " \t\r\v\f"
-#define SHOWN_PATH_BYTES 200u /* of the file's name in a fault */
 
-/* One section of the file, and the line of each key: 0, not given. */
+/* Where something stands; file 0: nowhere. */
+struct place {
+	unsigned file; /* from 1 on, in the order of reading */
+	unsigned line;
+};
+
+/* One section, where it stands last, and where each key. */
 struct section {
 	char title[96]; /* with the brackets, for people */
 	const struct config_keys *keys;
 	void *base;
-	unsigned line;
-	unsigned key_lines[CONFIG_KEYS_MAX];
+	struct place at;
+	struct place key_at[CONFIG_KEYS_MAX];
 };
 
 struct reader {
 	struct config *config;
 	struct config_error *err;
 	const char *path;
+	unsigned file;
 	unsigned line;
+	char names[FILES_MAX][CONFIG_SHOWN_BYTES + 1]; /* for people */
 	/* Where keys go; NULL before the first header and after a bad one. */
 	struct section *section;
 	bool skipping; /* one fault stands for the keys that have no place */
@@ -60,12 +66,12 @@ static bool is_name(const char *name)
 /* [slabd] or [balance]. */
 static void open_single(struct reader *rd, struct section *section)
 {
-	if (section->line != 0) {
+	if (section->at.file == rd->file) {
 		fault(rd, "section %s is there twice, first in line %u; "
-		      "allowed: once", section->title, section->line);
+		      "allowed: once", section->title, section->at.line);
 		return;
 	}
-	section->line = rd->line;
+	section->at = (struct place){rd->file, rd->line};
 	rd->section = section;
 }
 
@@ -80,9 +86,13 @@ static void open_pool(struct reader *rd, const char *name)
 	for (unsigned i = 0; i < rd->n_pools; i++) {
 		if (strcmp(rd->config->pools[i].name, name) != 0)
 			continue;
+		if (rd->pools[i].at.file != rd->file) {
+			open_single(rd, &rd->pools[i]);
+			return;
+		}
 		fault(rd, "section [pool %s] contradicts line %u, which has a "
 		      "pool of the same name; allowed: each name once",
-		      name, rd->pools[i].line);
+		      name, rd->pools[i].at.line);
 		return;
 	}
 	if (rd->n_pools == CONFIG_POOLS_MAX) {
@@ -147,7 +157,7 @@ static void read_key(struct reader *rd, const char *name, const char *value)
 {
 	struct section *section = rd->section;
 	char names[256];
-	unsigned *line;
+	struct place *at;
 	if (section == NULL) {
 		if (!rd->skipping)
 			fault(rd, "key \"%.100s\" stands before any section; "
@@ -162,14 +172,18 @@ static void read_key(struct reader *rd, const char *name, const char *value)
 		      config_key_names(section->keys, names, sizeof(names)));
 		return;
 	}
-	line = &section->key_lines[rd->key - section->keys->row];
-	if (*line == 0) {
-		*line = rd->line;
+	at = &section->key_at[rd->key - section->keys->row];
+	if (at->file != rd->file) {
+		/* set adds to a list; what a file before gave goes. */
+		if (rd->key->list)
+			memset((char *)section->base + rd->key->off, 0,
+			       rd->key->bytes);
+		*at = (struct place){rd->file, rd->line};
 		set_value(rd, value);
 		return;
 	}
 	fault(rd, "key \"%s\" in %s is there twice, first in line %u; "
-	      "allowed: once, %s", name, section->title, *line,
+	      "allowed: once, %s", name, section->title, at->line,
 	      rd->key->allowed);
 	rd->key = NULL;
 }
@@ -260,44 +274,60 @@ static void read_lines(struct reader *rd, char *text, size_t bytes)
 
 /* ---- what contradicts what ---------------------------------------------- */
 
-/* The line in which a key of the section is given, 0; "line 12" in out, or "the
- * default". */
-static unsigned where(const struct section *section, const char *name,
-                      char out[32])
+static struct place where(const struct section *section, const char *name)
 {
 	const struct config_key *key = config_key_find(section->keys, name);
-	unsigned line = section->key_lines[key - section->keys->row];
-	snprintf(out, 32, "the default");
-	if (line > 0)
-		snprintf(out, 32, "line %u", line);
-	return line;
+	return section->key_at[key - section->keys->row];
 }
 
-/* One key against another, put down to the later line; the rest of the text is
- * the format's. Where the file gives neither, config_check says it. */
+static bool is_given(const struct section *section, const char *name)
+{
+	return where(section, name).file > 0;
+}
+
+/* "line 12", with the file if it is another one than that of the fault, or "the
+ * default". */
+static const char *name_place(const struct reader *rd, struct place at,
+                              char out[PLACE_BYTES])
+{
+	if (at.file == 0)
+		snprintf(out, PLACE_BYTES, "the default");
+	else if (at.file == rd->file)
+		snprintf(out, PLACE_BYTES, "line %u", at.line);
+	else
+		snprintf(out, PLACE_BYTES, "line %u of %s", at.line,
+		         rd->names[at.file - 1]);
+	return out;
+}
+
+static bool is_later(struct place a, struct place b)
+{
+	return a.file != b.file ? a.file > b.file : a.line > b.line;
+}
+
+/* One key against another, put down to the later place; the rest of the text is
+ * the format's. Where no file gives either, config_check says it. */
 __attribute__((format(printf, 5, 6)))
 static void contradict(struct reader *rd, const struct section *section,
                        const char *name, const char *other,
                        const char *format, ...)
 {
-	char at[32], other_at[32], rest[256];
-	unsigned line = where(section, name, at);
-	unsigned other_line = where(section, other, other_at);
+	struct place at = where(section, name);
+	struct place other_at = where(section, other);
+	struct place last = is_later(at, other_at) ? at : other_at;
+	char text[PLACE_BYTES], other_text[PLACE_BYTES], rest[256];
 	va_list args;
-	rd->line = line > other_line ? line : other_line;
-	if (rd->line == 0)
+	if (last.file == 0)
 		return;
+	rd->file = last.file;
+	rd->line = last.line;
+	rd->path = rd->names[last.file - 1];
 	va_start(args, format);
 	vsnprintf(rest, sizeof(rest), format, args);
 	va_end(args);
 	fault(rd, "key \"%s\" (%s) contradicts key \"%s\" (%s) in %s: %s",
-	      name, at, other, other_at, section->title, rest);
-}
-
-static bool is_given(const struct section *section, const char *name)
-{
-	char at[32];
-	return where(section, name, at) > 0;
+	      name, name_place(rd, at, text), other,
+	      name_place(rd, other_at, other_text), section->title, rest);
 }
 
 /* A default gives way to the other key. */
@@ -357,73 +387,68 @@ static void check_all(struct reader *rd)
 		config->pools[i].balance = config->balance;
 }
 
-/* ---- the file ----------------------------------------------------------- */
+/* ---- the files ---------------------------------------------------------- */
 
-/* The bytes, at most as many as there is room for, or -errno. What is no file but
- * a pipe or a terminal, where nobody may ever write, does not hold the start up. */
-static ssize_t read_all(int fd, char *text, size_t room)
+/* Each file has each section and key once; what it says goes before what was said
+ * in files before it. */
+static void begin_file(struct reader *rd, const char *path)
 {
-	struct pollfd ready = {.fd = fd, .events = POLLIN};
-	size_t n = 0;
-	ssize_t r = 1;
-	while (r > 0 && n < room) {
-		int any = poll(&ready, 1, WAIT_MS);
-		if (any == 0)
-			return -ETIMEDOUT;
-		r = any < 0 ? any : read(fd, text + n, room - n);
-		if (r < 0 && (errno == EINTR || errno == EAGAIN))
-			r = 1;
-		else if (r > 0)
-			n += (size_t)r;
-	}
-	return r < 0 ? -errno : (ssize_t)n;
+	strcpy(rd->names[rd->file], config_shown(path));
+	rd->path = rd->names[rd->file++];
+	rd->line = 0;
+	rd->section = NULL;
+	rd->skipping = false;
+	rd->key = NULL;
 }
 
-static void read_file(struct reader *rd, int fd)
+/* One more. 0, or -1 with its fault. */
+static int read_file(void *arg, const char *path)
 {
-	static char text[FILE_BYTES_MAX + 2];
-	ssize_t n = read_all(fd, text, FILE_BYTES_MAX + 1);
-	if (n == -ETIMEDOUT) {
-		config_error_add(rd->err, "%s: no file, and nobody writes "
-		                 "there; allowed: a regular file that slabd "
-		                 "may read", rd->path);
-	} else if (n < 0) {
-		config_error_add(rd->err, "%s: can't be read: %s; allowed: a "
-		                 "regular file that slabd may read", rd->path,
-		                 strerror((int)-n));
-	} else if (n > (ssize_t)FILE_BYTES_MAX) {
-		config_error_add(rd->err, "%s: over 1 MiB, so no "
-		                 "configuration; allowed: an INI file", rd->path);
-	} else {
-		read_lines(rd, text, (size_t)n);
-		check_all(rd);
+	static char text[CONFIG_FILE_BYTES + 2];
+	struct reader *rd = arg;
+	ssize_t n;
+	if (rd->file == FILES_MAX) {
+		config_error_add(rd->err, "%s: one file too many; allowed: %u "
+		                 "in FILE.d", config_shown(path), FILES_MAX - 1);
+		return -1;
 	}
+	begin_file(rd, path);
+	n = config_read(path, text, rd->err);
+	if (n < 0)
+		return -1;
+	read_lines(rd, text, (size_t)n);
+	return 0;
+}
+
+/* Without a file there may be a folder of drop-ins. */
+static bool is_there(const char *path)
+{
+	char dir[4096];
+	return access(path, F_OK) == 0 || errno != ENOENT ||
+	       snprintf(dir, sizeof(dir), "%s.d", path) >= (int)sizeof(dir) ||
+	       access(dir, F_OK) < 0;
 }
 
 int config_load(struct config *config, const char *path,
                 struct config_error *err)
 {
-	struct reader rd = {
+	static struct reader rd;
+	unsigned before = err->n + err->n_more;
+	int r = 0;
+	rd = (struct reader){
 		.config = config,
 		.err = err,
-		.path = path,
 		.slabd = {.title = "[slabd]", .keys = &config_slabd_keys,
 		           .base = config},
 		.balance = {.title = "[balance]", .keys = &config_balance_keys,
 		             .base = &config->balance},
 	};
-	unsigned before = err->n + err->n_more;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (strlen(path) > SHOWN_PATH_BYTES) /* the end tells more */
-		rd.path = path + strlen(path) - SHOWN_PATH_BYTES;
-	if (fd < 0) {
-		config_error_add(err, "%s: can't be opened: %s; allowed: a "
-		                 "file that slabd may read, or no --config for "
-		                 "the defaults", rd.path, strerror(errno));
-		return -EINVAL;
-	}
-	read_file(&rd, fd);
-	close(fd);
+	if (is_there(path))
+		r = read_file(&rd, path);
+	if (config_each_dropin(path, err, read_file, &rd) < 0)
+		r = -1;
+	if (r == 0)
+		check_all(&rd);
 	return err->n + err->n_more > before ? -EINVAL : 0;
 }
 

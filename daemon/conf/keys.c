@@ -8,6 +8,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "daemon/conf/address.h"
+
 #define MIB (UINT64_C(1) << 20)
 #define TIB (UINT64_C(1) << 40)
 #define HOUR_MS 3600000u
@@ -124,6 +126,19 @@ static int set_socket_group(const struct config_key *key,
 	return r;
 }
 
+static int set_metrics(const struct config_key *key, struct config_input *in)
+{
+	struct config_address address;
+	int r = 0;
+	if (strcasecmp(in->value, "off") != 0)
+		r = config_address_read(in->value, &address, in->why);
+	if (r == 0 && strlen(in->value) >= key->bytes)
+		r = -EINVAL;
+	if (r == 0)
+		strcpy(field(key, in->base), in->value);
+	return r;
+}
+
 static void put_text(const struct config_key *key, const void *base, char *out)
 {
 	strcpy(out, field(key, base));
@@ -181,6 +196,8 @@ static const struct config_key slabd_rows[] = {
 	 .set = set_topology, .put = put_text},
 	{"log_level", "error, warn, info or debug", AT(log_level),
 	 WORD, .form = CONFIG_FORM_LEVEL},
+	{"metrics", CONFIG_ADDRESS_ALLOWED, AT(metrics), .set = set_metrics,
+	 .put = put_text},
 	{"watchdog", "a duration up to 1h, such as 30s, or off",
 	 AT(watchdog_ms), SPAN, .max = HOUR_MS, .zero = "off"},
 };
@@ -208,6 +225,17 @@ static const struct config_key pool_rows[] = {
 	 AT(max_clients_process), COUNT, .max = 16384, .zero = "auto"},
 	{"max_clients_user", "a number from 1 to 16384, or auto",
 	 AT(max_clients_user), COUNT, .max = 16384, .zero = "auto"},
+	{"max_roots", "a number from 0 to 1024", AT(max_roots), COUNT,
+	 .max = 1024},
+	{"max_channels", "a number from 0 to 64", AT(max_channels), COUNT,
+	 .max = 64},
+	{"max_channel_capacity", "a number from 1 to 16384",
+	 AT(max_channel_capacity), COUNT, .min = 1, .max = 16384},
+	{"arena_warn_age", "a duration of whole seconds up to 720h, such as 6h, "
+	 "or never", AT(arena_warn_s), SPAN, .max = MONTH_S, .unit = 1000,
+	 .zero = "never"},
+	{"arena_warn_bytes", "a size up to 2T, such as 16M",
+	 AT(arena_warn_bytes), SIZE, .max = 2 * TIB},
 };
 #undef AT
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 # slabd.conf and the command line: knows no pool and no loop.
-libdaemon_la_SOURCES += \
+libdaemon_a_SOURCES += \
+	daemon/conf/address.c \
+	daemon/conf/address.h \
 	daemon/conf/config.c \
 	daemon/conf/config.h \
 	daemon/conf/file.c \
@@ -8,5 +10,7 @@ libdaemon_la_SOURCES += \
 	daemon/conf/keys.h \
 	daemon/conf/options.c \
 	daemon/conf/options.h \
+	daemon/conf/read.c \
+	daemon/conf/read.h \
 	daemon/conf/value.c \
 	daemon/conf/value.h

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/base/log_out.h"
@@ -133,7 +134,26 @@ static const char *pick_file(const char *const given[])
 		return given[OPT_CONFIG];
 	if (access(SLABD_CONFIG_FILE, F_OK) == 0)
 		return SLABD_CONFIG_FILE;
-	return errno == ENOENT || errno == ENOTDIR ? NULL : SLABD_CONFIG_FILE;
+	if (errno != ENOENT && errno != ENOTDIR)
+		return SLABD_CONFIG_FILE;
+	return access(SLABD_CONFIG_FILE ".d", F_OK) == 0 ? SLABD_CONFIG_FILE
+	                                                 : NULL;
+}
+
+/* slabd leaves the folder that it is started in. */
+static void note_path(struct options *opts)
+{
+	const char *file = opts->file != NULL ? opts->file : SLABD_CONFIG_FILE;
+	char dir[sizeof(opts->path)] = "";
+	struct stat st;
+	int n;
+	if (file[0] != '/' && getcwd(dir, sizeof(dir)) == NULL)
+		return;
+	n = snprintf(opts->path, sizeof(opts->path), "%s%s%s", dir,
+	             file[0] != '/' ? "/" : "", file);
+	if (n >= (int)sizeof(opts->path) ||
+	    (stat(file, &st) == 0 && !S_ISREG(st.st_mode)))
+		opts->path[0] = '\0';
 }
 
 /* 1: what was asked for is done. */
@@ -192,6 +212,7 @@ int options_parse(int argc, char **argv, struct options *opts,
 	if (r != 0)
 		return r < 0 ? r : end_output();
 	opts->file = pick_file(given);
+	note_path(opts);
 	load(&opts->config, given, opts->file, check, &err);
 	if (err.n > 0) {
 		for (unsigned i = 0; i < err.n; i++)

@@ -17,6 +17,8 @@ struct options {
 	 * run with what it ran with before. Throw config away. */
 	bool bad_config;
 	const char *file;     /* the file read; NULL: embedded default */
+	/* Where that is, or would be: absolute, of drop-ins, too. "": in no file. */
+	char path[400];
 	struct config config;
 };
 

@@ -45,6 +45,12 @@ void ctl_cache(struct ctl *c, const json_t *doc)
 	                       "for others");
 }
 
+void ctl_root(struct ctl *c, const json_t *doc)
+{
+	ctl_text_say(c, doc, "pool",
+	             "root {root t128} removed: what it had comes back");
+}
+
 void ctl_evict(struct ctl *c, const json_t *doc)
 {
 	const char *rest = "keeps what it has until it ends: kill {pid}";

@@ -17,6 +17,8 @@ enum {
 	OPT_WATCH,
 	OPT_UNDO,
 	OPT_KILL,
+	OPT_SORT,
+	OPT_REVERSE,
 	OPT_PARAM, /* of the request, by the option's name */
 };
 
@@ -31,53 +33,83 @@ static const struct option options[] = {
 	{"pool", required_argument, NULL, OPT_PARAM},
 	{"cache", required_argument, NULL, OPT_PARAM},
 	{"node", required_argument, NULL, OPT_PARAM},
+	{"client", required_argument, NULL, OPT_PARAM},
 	{"limit", required_argument, NULL, OPT_PARAM},
+	{"span", required_argument, NULL, OPT_PARAM},
+	{"sort", required_argument, NULL, OPT_SORT},
+	{"reverse", no_argument, NULL, OPT_REVERSE},
 	{"help", no_argument, NULL, 'h'},
 	{"version", no_argument, NULL, 'V'},
 	{NULL, 0, NULL, 0},
 };
 
+static const char usage[] =
+	"usage: slabctl [options] VERB\n"
+	"\n"
+	"verbs that look:\n"
+	"  status    the daemon, its pools, what startup got, drops\n"
+	"  nodes     memory of each NUMA node, with bars\n"
+	"  caches    object types, most bytes in use first\n"
+	"  clients   processes and what they hold; [ID]: one of them, "
+	"with its caches\n"
+	"  roots     what the pool itself owns, by name\n"
+	"  channels  what is under way between them\n"
+	"  arenas    what they hold, and since when they were not reset\n"
+	"  leaks     who has memory that nobody may need, and what to do "
+	"about it\n"
+	"  slabs     single slabs\n"
+	"  dump SLAB one slab, a character an object; SLAB: its offset\n"
+	"  audit     recount every object; exit 0 only if all agree\n"
+	"  doctor    what is wrong, the most urgent first, and what to do "
+	"about it\n"
+	"  plan      what would be done now between nodes, what not, "
+	"and why\n"
+	"  log       what was done between nodes, newest first\n"
+	"  top       all of it, live: ? shows the keys\n"
+	"  history   what the pools were like, up to 12 hours ago\n"
+	"  set       the settings of balance\n"
+	"verbs that change something:\n"
+	"  lend CACHE FROM TO [N]  put N slabs of node FROM on the list "
+	"of TO;\n"
+	"                          FROM = TO: have lent ones back\n"
+	"  migrate FROM TO [N]     move N pages (--cache: with slabs "
+	"of it)\n"
+	"  drain NODE [--undo]     empty a node, or no longer\n"
+	"  cache remove [POOL] NAME  end a cache that nobody uses\n"
+	"  root remove [POOL] NAME   free what the pool owns under a "
+	"name\n"
+	"  evict CLIENT [--kill]   shut a client out; what it has comes "
+	"back as it ends\n"
+	"  trim [NODE]             have clients send home what they "
+	"hoard, and give\n"
+	"                          empty pages back\n"
+	"  set KEY VALUE           change a setting until slabd ends\n"
+	"  save                    write what was set for slabd's next start\n"
+	"\n"
+	"options:\n"
+	"  --control PATH    slabd's admin socket\n"
+	"  --json            print the reply itself; with --watch a line "
+	"each time\n"
+	"  --watch[=SECONDS] again and again, every 2 s; drain: until "
+	"it is empty\n"
+	"  --pool NAME       this pool alone\n"
+	"  --sort COLUMN     most first, names from a on; --reverse: the "
+	"other way\n"
+	"  --color=WHEN      auto, always or never; --no-color: never\n"
+	"  --help, --version\n"
+	"  --limit N         at most so many slabs, arenas, leaks, or entries "
+	"of the log\n"
+	"  --cache NAME, --node ID, --client ID\n"
+	"                    what lies there or is that client's alone: "
+	"caches and clients\n"
+	"                    (cache, node), nodes (node), arenas and "
+	"leaks (client),\n"
+	"                    slabs (all)\n"
+	"option of history: --span TIME, as in 90s, 5m, 1h or 12h\n";
+
 void ctl_args_usage(FILE *out)
 {
-	fputs("usage: slabctl [options] VERB\n"
-	      "\n"
-	      "verbs that look:\n"
-	      "  status    the daemon, its pools, what startup got, drops\n"
-	      "  nodes     memory of each NUMA node, with bars\n"
-	      "  caches    object types, most bytes in use first\n"
-	      "  clients   processes and what they hold\n"
-	      "  slabs     single slabs\n"
-	      "  audit     recount every object; exit 0 only if all agree\n"
-	      "  plan      what would be done now between nodes, what not, "
-	      "and why\n"
-	      "  log       what was done between nodes, newest first\n"
-	      "  set       the settings of balance\n"
-	      "verbs that change something:\n"
-	      "  lend CACHE FROM TO [N]  put N slabs of node FROM on the list "
-	      "of TO;\n"
-	      "                          FROM = TO: have lent ones back\n"
-	      "  migrate FROM TO [N]     move N pages (--cache: with slabs "
-	      "of it)\n"
-	      "  drain NODE [--undo]     empty a node, or no longer\n"
-	      "  cache remove [POOL] NAME  end a cache that nobody uses\n"
-	      "  evict CLIENT [--kill]   shut a client out; what it has comes "
-	      "back as it ends\n"
-	      "  trim [NODE]             have clients send home what they "
-	      "hoard, and give\n"
-	      "                          empty pages back\n"
-	      "  set KEY VALUE           change a setting until slabd ends\n"
-	      "\n"
-	      "options:\n"
-	      "  --control PATH    slabd's admin socket\n"
-	      "  --json            print the reply itself\n"
-	      "  --watch[=SECONDS] again and again, every 2 s; drain: until "
-	      "it is empty\n"
-	      "  --pool NAME       this pool alone\n"
-	      "  --color=WHEN      auto, always or never; --no-color: never\n"
-	      "  --help, --version\n"
-	      "options of slabs: --cache NAME, --node ID, --limit N "
-	      "(a pool); of log: --limit N\n",
-	      out);
+	fputs(usage, out);
 }
 
 __attribute__((format(printf, 2, 3)))
@@ -105,6 +137,35 @@ static bool has_word(const char *list, const char *word)
 			return true;
 	}
 	return false;
+}
+
+const char *ctl_args_option(const char *name)
+{
+	for (const struct option *o = options; o->name; o++)
+		if (strcmp(o->name, name) == 0 &&
+		    o->has_arg == required_argument)
+			return o->name;
+	return NULL;
+}
+
+/* Those that a verb has or has not by its table. */
+static bool is_verbs(const struct option *option)
+{
+	return option->val == OPT_PARAM || option->val == OPT_UNDO ||
+	       option->val == OPT_KILL || option->val == OPT_SORT ||
+	       option->val == OPT_REVERSE;
+}
+
+const char *ctl_args_options(const struct ctl_verb *verb, char *text,
+                             size_t size)
+{
+	for (const struct option *o = options; o->name; o++)
+		if (verb == NULL ||
+		    (is_verbs(o) ? has_word(verb->options, o->name)
+		                 : o->val != OPT_WATCH || verb->watched))
+			ctl_text_append(text, size, "%s--%s",
+			                *text ? " " : "", o->name);
+	return text;
 }
 
 static int set_color(struct ctl_args *args, const char *when)
@@ -157,6 +218,40 @@ static int add_param(struct ctl_args *args, const char *key, const char *what,
 	return 0;
 }
 
+/* A time, "90", "90s", "5m" or "1h", as seconds. */
+static int set_span(struct ctl_args *args, const char *time)
+{
+	unsigned long factor = 1, n;
+	char *end;
+	n = strtoul(time, &end, 10);
+	if (*end == 'h')
+		factor = 3600;
+	else if (*end == 'm')
+		factor = 60;
+	if (*end && strchr("hms", *end))
+		end++;
+	if (end == time || *end || *time < '0' || *time > '9' || n == 0 ||
+	    n > CTL_ARGS_SPAN_MAX_S / factor)
+		return fail(args, "--span %s: allowed are 1s to 12h", time);
+	snprintf(args->span, sizeof(args->span), "%lu", n * factor);
+	return add_param(args, "span", "--span", args->span);
+}
+
+/* An offset, in hexadecimal as slabs shows it, or decimal. */
+static int set_slab(struct ctl_args *args, const char *offset)
+{
+	char *end;
+	unsigned long long n;
+	errno = 0;
+	n = strtoull(offset, &end, strncmp(offset, "0x", 2) == 0 ? 16 : 10);
+	if (errno != 0 || end == offset || *end || *offset < '0' ||
+	    *offset > '9')
+		return fail(args, "dump: slab %.64s: no offset; slabctl slabs "
+		            "shows them", offset);
+	snprintf(args->slab, sizeof(args->slab), "%llu", n);
+	return add_param(args, "slab", "dump: slab", args->slab);
+}
+
 /* getopt leaves an option that takes no value in optopt, or the letter that it
  * does not know, the word of which it may not have left yet. */
 static int bad_option(struct ctl_args *args, int opt, const char *word)
@@ -191,6 +286,14 @@ static int set_option(struct ctl_args *args, int opt, int ix, char **argv)
 		return 0;
 	case OPT_KILL:
 		return add_param(args, "kill", "--kill", "1");
+	case OPT_SORT:
+		if (args->sort)
+			return fail(args, "--sort is given twice");
+		args->sort = optarg;
+		return 0;
+	case OPT_REVERSE:
+		args->reverse = true;
+		return 0;
 	case OPT_NO_COLOR:
 		args->color = CTL_COLOR_NEVER;
 		return 0;
@@ -202,6 +305,8 @@ static int set_option(struct ctl_args *args, int opt, int ix, char **argv)
 			optarg = argv[optind++];
 		return set_watch(args, optarg);
 	case OPT_PARAM:
+		if (strcmp(options[ix].name, "span") == 0)
+			return set_span(args, optarg);
 		snprintf(what, sizeof(what), "--%s", options[ix].name);
 		return add_param(args, options[ix].name, what, optarg);
 	case 'h':
@@ -239,7 +344,9 @@ static int set_words(struct ctl_args *args, int n, char **word)
 		const char *key =
 			v->word[i > 0 && v->skips && n < all ? i + 1 : i];
 		snprintf(what, sizeof(what), "%s: %s", v->name, key);
-		r = add_param(args, key, what, word[i]);
+		r = strcmp(key, "slab") == 0
+		            ? set_slab(args, word[i])
+		            : add_param(args, key, what, word[i]);
 	}
 	args->changes = v->changes && (n > 0 || !v->looks_without);
 	return r;
@@ -265,14 +372,20 @@ static int check(struct ctl_args *args, size_t n_given)
 	const char *takes = args->verb->options, *wrong = NULL;
 	if (args->undo && !has_word(takes, "undo"))
 		wrong = "undo";
-	if (args->json && args->watch_s)
-		return fail(args, "--json gives one document: it does not go "
-		            "with --watch");
 	if (args->watch_s && (!args->verb->watched || args->undo))
 		wrong = "watch";
 	for (size_t i = 0; i < n_given; i++)
 		if (!has_word(takes, args->param[i].key))
 			wrong = args->param[i].key;
+	if (args->json && !args->verb->show)
+		wrong = "json";
+	if (args->reverse && !has_word(takes, "reverse"))
+		wrong = "reverse";
+	if (args->sort && !has_word(takes, "sort"))
+		wrong = "sort";
+	if (args->json && (args->sort || args->reverse))
+		return fail(args, "--sort and --reverse are of tables: with "
+		            "--json sort by jq's sort_by");
 	if (!wrong)
 		return 0;
 	return fail(args, "--%s does not go with %s%s; see slabctl --help",

@@ -12,6 +12,7 @@
 
 #define CTL_ARGS_WATCH_S 2 /* of --watch without a number */
 #define CTL_ARGS_WATCH_MAX_S 86400
+#define CTL_ARGS_SPAN_MAX_S 43200
 #define CTL_ARGS_PARAMS 8
 
 enum ctl_args_color { CTL_COLOR_AUTO, CTL_COLOR_ALWAYS, CTL_COLOR_NEVER };
@@ -21,11 +22,15 @@ struct ctl_args {
 	bool json, help, version;
 	enum ctl_args_color color;
 	bool undo;
+	const char *sort; /* the title of a column, or NULL */
+	bool reverse;
 	unsigned watch_s; /* 0: once */
 	/* Of the request, from words and options; NULL values are left out. */
 	struct ctl_param param[CTL_ARGS_PARAMS];
 	size_t n_params;
 	bool changes; /* by POST */
+	char span[16]; /* that of --span, in seconds */
+	char slab[24]; /* that of dump, in decimal */
 	const struct ctl_verb *verb; /* NULL only with help or version */
 	char fault[512]; /* what is wrong, and what is allowed */
 };
@@ -33,6 +38,12 @@ struct ctl_args {
 /* 0, or -EINVAL with the fault. */
 int ctl_args_parse(struct ctl_args *args, int argc, char **argv);
 void ctl_args_usage(FILE *out);
+
+/* The name of an option that takes an argument, if that is one; and all that may
+ * stand with a verb (NULL: with some), with a blank between. */
+const char *ctl_args_option(const char *name);
+const char *ctl_args_options(const struct ctl_verb *verb, char *text,
+                             size_t size);
 
 /* A parameter's value, or NULL. */
 const char *ctl_args_get(const struct ctl_args *args, const char *key);

@@ -8,8 +8,8 @@ static void put_fault(struct ctl *c, const json_t *fault)
 {
 	char sentence[60];
 	const char *clause = ctl_doc_string(c, fault, "clause");
-	/* Of a file, not of a slab. */
-	if (strcmp(clause, "file-held") == 0) {
+	/* Of a file or an owner, not of a slab. */
+	if (strcmp(clause, "file-held") == 0 || strcmp(clause, "root-id") == 0) {
 		ctl_text_line(c, 4, fault, "{detail t512}");
 		return;
 	}

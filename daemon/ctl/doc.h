@@ -20,6 +20,10 @@ struct ctl_style {
 	bool color;
 	bool utf8;      /* block characters and names as they are */
 	unsigned width; /* of the output, in columns */
+	bool whole;     /* tables are shown whole, however wide */
+	bool brief;     /* tables don't say what they leave out */
+	const char *sort; /* the title of a table's column, or NULL */
+	bool reverse;     /* the last row first */
 };
 
 /* One rendering. */
@@ -33,6 +37,8 @@ struct ctl {
 	} place[CTL_DOC_DEPTH];
 	unsigned depth;
 	void *arg; /* the page's own */
+	bool sorted;       /* a table had the column to sort by */
+	char columns[400]; /* if any is given, those of the first table */
 };
 
 struct ctl_iter {

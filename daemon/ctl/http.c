@@ -66,6 +66,24 @@ static void say_denied(struct ctl_http_fault *f, const char *socket)
 	say(f, remedy, "permission denied at %s", socket);
 }
 
+/* Sockets of other types: clients' is one. slabctl's lies beside that as a rule. */
+static void say_other(struct ctl_http_fault *f, const char *socket)
+{
+	const char *name = strrchr(socket, '/');
+	int folder = name ? (int)(name - socket) + 1 : 0;
+	char remedy[sizeof(f->remedy)];
+	char beside[sizeof(((struct sockaddr_un *)0)->sun_path) + 16];
+	snprintf(beside, sizeof(beside), "%.*scontrol.sock", folder, socket);
+	if (access(beside, F_OK) == 0)
+		snprintf(remedy, sizeof(remedy), "try --control %s", beside);
+	else
+		snprintf(remedy, sizeof(remedy),
+		         "give what \"control\" in slabd.conf says");
+	say(f, remedy,
+	    "%s is not slabd's control socket, but the one for its clients or "
+	    "another program's", socket);
+}
+
 static void say_unreachable(struct ctl_http_fault *f, const char *socket,
                             int err)
 {
@@ -77,6 +95,8 @@ static void say_unreachable(struct ctl_http_fault *f, const char *socket,
 			 "/run/slabd/control.sock";
 	if (err == EACCES || err == EPERM)
 		say_denied(f, socket);
+	else if (err == EPROTOTYPE)
+		say_other(f, socket);
 	else if (err == ECONNREFUSED)
 		say(f, remedy, "nobody listens at %s: slabd is gone", socket);
 	else
@@ -168,6 +188,8 @@ static bool set_request(CURL *curl, const char *path, const char *form,
 }
 
 /* What takes long is told of once. */
+static bool hushed;
+
 struct patience {
 	const char *socket;
 	long timeout_s;
@@ -187,7 +209,7 @@ static int on_progress(void *arg, curl_off_t d, curl_off_t n, curl_off_t u,
 {
 	struct patience *p = arg;
 	(void)d, (void)n, (void)u, (void)m;
-	if (p->said || p->timeout_s <= SAY_S || since_s(&p->began) < SAY_S)
+	if (hushed || p->said || p->timeout_s <= SAY_S || since_s(&p->began) < SAY_S)
 		return 0;
 	p->said = true;
 	fprintf(stderr,
@@ -229,6 +251,11 @@ static json_t *transfer(CURL *curl, const char *socket, long timeout_s,
 	}
 	free(reply.text);
 	return doc;
+}
+
+void ctl_http_hush(void)
+{
+	hushed = true;
 }
 
 json_t *ctl_http_ask(const char *socket, const char *path, bool post,

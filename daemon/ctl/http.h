@@ -26,4 +26,7 @@ json_t *ctl_http_ask(const char *socket, const char *path, bool post,
                      const struct ctl_param *param, size_t n, long timeout_s,
                      struct ctl_http_fault *fault);
 
+/* From now on nothing is said on standard error of what takes long. */
+void ctl_http_hush(void);
+
 #endif

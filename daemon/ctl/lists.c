@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Caches, clients and slabs: a table for each pool. */
+/* Caches, roots, channels and slabs: a table for each pool. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +26,8 @@ static int64_t bytes_in_use(struct ctl *c, const json_t *cache)
 static void put_in_use(struct ctl *c, struct ctl_cell *cell,
                        const json_t *cache)
 {
+	cell->is_number = true;
+	cell->number = (double)bytes_in_use(c, cache);
 	ctl_text_bytes(cell->text, bytes_in_use(c, cache));
 }
 
@@ -133,6 +135,11 @@ static const struct ctl_list caches = {
 	.weight = bytes_in_use,
 };
 
+void ctl_caches_rows(struct ctl *c, const json_t *pool)
+{
+	ctl_table_show(c, pool, &caches);
+}
+
 void ctl_caches(struct ctl *c, const json_t *pool)
 {
 	int64_t node[NODES_MAX + 1];
@@ -149,84 +156,82 @@ void ctl_caches(struct ctl *c, const json_t *pool)
 		put_by_node(c, pool, node, n, lent);
 }
 
-/* ---- clients ------------------------------------------------------------ */
-
-static int64_t bytes_held(struct ctl *c, const json_t *client)
+static int64_t bytes_held(struct ctl *c, const json_t *root)
 {
-	return ctl_doc_int(c, client, "bytes");
+	return ctl_doc_int(c, root, "bytes");
 }
 
-/* A live client without a connection can't ask slabd for anything. */
-static void put_state(struct ctl *c, struct ctl_cell *cell,
-                      const json_t *client)
+/* ---- roots --------------------------------------------------------------- */
+
+/* What it names is of this cache; it may have objects and name none. */
+static void put_named(struct ctl *c, struct ctl_cell *cell, const json_t *root)
 {
-	bool connected = ctl_doc_bool(c, client, "connected");
-	ctl_text_field(c, cell->text, 64, client, cell->col->key);
-	if (strcmp(cell->text, "live") != 0)
+	if (ctl_doc_string_or_null(c, root, cell->col->key) == NULL) {
+		cell->color = CTL_YELLOW;
+		strcpy(cell->text, "nothing");
 		return;
-	cell->color = connected ? CTL_GREEN : CTL_YELLOW;
-	strcpy(cell->text, connected ? "live" : "unlinked");
+	}
+	ctl_text_field(c, cell->text, 64, root, cell->col->key);
 }
 
-/* Unknown: it has no helper, or did not answer. */
-static void put_held(struct ctl *c, struct ctl_cell *cell,
-                     const json_t *client)
-{
-	if (json_is_true(json_object_get(client, "held_known")))
-		ctl_text_bytes(cell->text, ctl_doc_int(c, client, "held_bytes"));
-	else
-		strcpy(cell->text, "?");
-}
-
-/* Gifts that it has not taken: they are its own by the tags, and others' doing. */
-static void put_given(struct ctl *c, struct ctl_cell *cell,
-                      const json_t *client)
-{
-	int64_t bytes = ctl_doc_int(c, client, cell->col->key);
-	cell->color = bytes > 0 ? CTL_MAGENTA : CTL_PLAIN;
-	ctl_text_bytes(cell->text, bytes);
-}
-
-/* The share that came from or went to another node. */
-static void put_remote(struct ctl *c, struct ctl_cell *cell,
-                       const json_t *client)
-{
-	int64_t remote = ctl_doc_sum(ctl_doc_int(c, client, "remote_allocs"),
-	                             ctl_doc_int(c, client, "remote_frees"));
-	int64_t moved = ctl_doc_sum(ctl_doc_int(c, client, "refilled"),
-	                            ctl_doc_int(c, client, "flushed"));
-	ctl_text_share(cell->text, remote, moved);
-}
-
-static const struct ctl_col client_cols[] = {
+static const struct ctl_col root_cols[] = {
+	{CTL_COL("root", "name", CTL_NAME), .flex = true},
 	{CTL_COL("id", "id", CTL_INT)},
-	{CTL_COL("pid", "pid", CTL_INT)},
-	{CTL_COL("name", "name", CTL_NAME), .flex = true},
-	{CTL_COL("uid", "uid", CTL_INT), .rank = 2},
-	{CTL_COL("state", "state", CTL_OWN), .put = put_state, .left = true},
-	{CTL_COL("age", "age_s", CTL_AGE), .rank = 1},
-	{CTL_COL("objects", "objects", CTL_INT), .rank = 2},
-	{CTL_COL("bytes", "bytes", CTL_BYTES), .rank = 1},
-	{CTL_COL("used", "used_bytes", CTL_OWN), .put = ctl_table_maybe,
-	 .arg = 1},
-	{CTL_COL("held", "held_bytes", CTL_OWN), .put = put_held},
-	{CTL_COL("given", "given_bytes", CTL_OWN), .put = put_given,
-	 .zeros = 3},
-	{CTL_COL("remote", NULL, CTL_OWN), .put = put_remote},
-	{CTL_COL("hasty", "remote_with_room", CTL_BAD), .zeros = 6},
-	{CTL_COL("failed", "failures", CTL_BAD), .zeros = 4},
-	{CTL_COL("refused", "refused", CTL_BAD), .zeros = 5},
-	{CTL_COL("rings", "rings", CTL_INT), .rank = 3},
+	{CTL_COL("names one of", "cache", CTL_OWN), .put = put_named,
+	 .left = true, .rank = 1},
+	{CTL_COL("objects", "objects", CTL_INT)},
+	{CTL_COL("bytes", "bytes", CTL_BYTES)},
+	{CTL_COL("age", "age_s", CTL_AGE), .rank = 2},
+	{CTL_COL("made by", "process", CTL_NAME), .rank = 3},
+	{CTL_COL("uid", "uid", CTL_INT), .rank = 4},
 };
 
-static const struct ctl_list clients = {
-	.key = "clients", .none = "no clients\n", CTL_COLS(client_cols),
+static const struct ctl_list roots = {
+	.key = "roots", .none = "no roots\n", CTL_COLS(root_cols),
 	.weight = bytes_held,
 };
 
-void ctl_clients(struct ctl *c, const json_t *pool)
+void ctl_roots(struct ctl *c, const json_t *pool)
 {
-	ctl_table_pool(c, pool, &clients);
+	ctl_table_pool(c, pool, &roots);
+}
+
+/* ---- channels ------------------------------------------------------------ */
+
+/* Who sleeps until something comes, or until there is room. */
+static void put_waits(struct ctl *c, struct ctl_cell *cell,
+                      const json_t *channel)
+{
+	bool receivers = ctl_doc_bool(c, channel, "receivers_wait");
+	bool senders = ctl_doc_bool(c, channel, "senders_wait");
+	cell->color = senders ? CTL_YELLOW : CTL_PLAIN;
+	strcpy(cell->text, receivers && senders ? "both"
+	                   : receivers          ? "receivers"
+	                   : senders            ? "senders"
+	                                        : "-");
+}
+
+static const struct ctl_col channel_cols[] = {
+	{CTL_COL("channel", "name", CTL_NAME), .flex = true},
+	{CTL_COL("id", "id", CTL_INT), .rank = 3},
+	{CTL_COL("peers", "peers", CTL_INT)},
+	{CTL_COL("capacity", "capacity", CTL_INT), .rank = 2},
+	{CTL_COL("entries", "entries", CTL_INT)},
+	{CTL_COL("objects", "objects", CTL_INT)},
+	{CTL_COL("sent", "sent", CTL_INT), .rank = 1},
+	{CTL_COL("received", "received", CTL_INT), .rank = 1},
+	{CTL_COL("sent/s", "sent_per_s", CTL_INT)},
+	{CTL_COL("received/s", "received_per_s", CTL_INT)},
+	{CTL_COL("waits", NULL, CTL_OWN), .put = put_waits},
+};
+
+static const struct ctl_list channels = {
+	.key = "channels", .none = "no channels\n", CTL_COLS(channel_cols),
+};
+
+void ctl_channels(struct ctl *c, const json_t *pool)
+{
+	ctl_table_pool(c, pool, &channels);
 }
 
 /* ---- slabs -------------------------------------------------------------- */

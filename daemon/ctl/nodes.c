@@ -8,6 +8,9 @@
 /* "  lent 1023.9 GiB  borrowed 1023.9 GiB" */
 #define SUFFIX 38
 #define BAR_MAX 64
+#define BAR_HEAD 8  /* of a node's bar alone, "node 123" */
+#define BAR_TAIL 21 /* "1023.9 MiB/1023.9 MiB" */
+#define BAR_REST (BAR_HEAD + BAR_TAIL + 2)
 #define MATRIX_MAX 64 /* nodes whose distances can still be read */
 
 struct bars {
@@ -171,6 +174,41 @@ static void put_distances(struct ctl *c, const json_t *pool, size_t n)
 	ctl_table_show(c, pool, &list);
 }
 
+static int64_t whole_of(struct ctl *c, const json_t *pool)
+{
+	int64_t whole = 0;
+	struct ctl_iter it;
+	const json_t *node;
+	ctl_doc_begin(&it, c, pool, "nodes");
+	while ((node = ctl_doc_next(&it))) {
+		int64_t bar = ctl_doc_sum(ctl_doc_int(c, node, "ready_bytes"),
+		                          ctl_doc_int(c, node, "borrowed_bytes"));
+		whole = bar > whole ? bar : whole;
+	}
+	return whole;
+}
+
+/* "node 3 ####----....  12.0 MiB of 64.0 MiB" */
+void ctl_nodes_bars(struct ctl *c, const json_t *pool)
+{
+	int64_t whole = whole_of(c, pool);
+	unsigned columns = c->style.width - BAR_REST;
+	struct ctl_iter it;
+	const json_t *node;
+	ctl_doc_begin(&it, c, pool, "nodes");
+	while ((node = ctl_doc_next(&it))) {
+		char head[40] = "", tail[60] = "";
+		unsigned n;
+		ctl_text_add(c, head, sizeof(head), node, "node {node}");
+		ctl_text_add(c, tail, sizeof(tail), node,
+		             "{used_bytes b}/{ready_bytes b}");
+		fprintf(c->out, "%-*s ", BAR_HEAD, head);
+		n = put_bar(c, node, whole, columns);
+		fprintf(c->out, "%*s %*s\n", (int)(columns - n), "",
+		        BAR_TAIL, tail);
+	}
+}
+
 void ctl_nodes(struct ctl *c, const json_t *pool)
 {
 	static const struct ctl_list list = {
@@ -193,7 +231,7 @@ void ctl_nodes(struct ctl *c, const json_t *pool)
 			bars.whole = bar;
 	}
 	ctl_text_pool(c, pool);
-	fprintf(c->out, "  pages of %s%s\n",
+	fprintf(c->out, "  in steps of %s%s\n",
 	        ctl_text_bytes(buf, ctl_doc_int(c, pool, "page_bytes")),
 	        simulated ? ", simulated nodes" : "");
 	if (ctl_table_show(c, pool, &list))

@@ -313,6 +313,17 @@ static void put_counts(struct ctl *c, const json_t *counts)
 	ctl_text_wrap(c, 0, text);
 }
 
+static bool any_steps(const json_t *counts)
+{
+	json_t *steps = json_object_get(counts, "steps");
+	const char *kind;
+	json_t *n;
+	json_object_foreach(steps, kind, n)
+		if (json_integer_value(n) > 0)
+			return true;
+	return false;
+}
+
 void ctl_log(struct ctl *c, const json_t *pool)
 {
 	int64_t now = ctl_doc_int(c, pool, "now_ms");
@@ -322,7 +333,10 @@ void ctl_log(struct ctl *c, const json_t *pool)
 	fputc('\n', c->out);
 	ctl_doc_begin(&it, c, pool, "events");
 	if (!it.n)
-		fputs("nothing has been done\n", c->out);
+		fputs(any_steps(ctl_doc_object(c, pool, "counts"))
+		              ? "no event is shown: see --limit\n"
+		              : "nothing has been done\n",
+		      c->out);
 	while ((event = ctl_doc_next(&it)))
 		put_event(c, event, now);
 	put_counts(c, ctl_doc_object(c, pool, "counts"));

@@ -11,19 +11,34 @@
 
 void ctl_status(struct ctl *c, const json_t *doc);
 void ctl_nodes(struct ctl *c, const json_t *doc);
+/* Tables alone, and bars alone, for top. */
+void ctl_caches_rows(struct ctl *c, const json_t *pool);
+void ctl_clients_rows(struct ctl *c, const json_t *pool);
+void ctl_nodes_bars(struct ctl *c, const json_t *pool);
+
 void ctl_caches(struct ctl *c, const json_t *doc);
 void ctl_clients(struct ctl *c, const json_t *doc);
+void ctl_roots(struct ctl *c, const json_t *doc);
+void ctl_channels(struct ctl *c, const json_t *doc);
+void ctl_leaks(struct ctl *c, const json_t *doc);
+void ctl_arenas(struct ctl *c, const json_t *doc);
 void ctl_slabs(struct ctl *c, const json_t *doc);
+void ctl_dump(struct ctl *c, const json_t *doc);
 void ctl_audit(struct ctl *c, const json_t *doc);
 int ctl_audit_verdict(const json_t *doc);
+void ctl_doctor(struct ctl *c, const json_t *doc);
+int ctl_doctor_verdict(const json_t *doc);
 void ctl_plan(struct ctl *c, const json_t *doc);
 void ctl_log(struct ctl *c, const json_t *doc);
+void ctl_history(struct ctl *c, const json_t *pool);
 void ctl_lend(struct ctl *c, const json_t *doc);
 void ctl_migrate(struct ctl *c, const json_t *doc);
 void ctl_drain(struct ctl *c, const json_t *doc);
+void ctl_root(struct ctl *c, const json_t *doc);
 void ctl_evict(struct ctl *c, const json_t *doc);
 void ctl_cache(struct ctl *c, const json_t *doc);
 void ctl_trim(struct ctl *c, const json_t *doc);
+void ctl_show_save(struct ctl *c, const json_t *doc);
 void ctl_set(struct ctl *c, const json_t *doc);
 
 /* Of a reply of trim: whether a client was asked; and adds what a second one

@@ -9,19 +9,24 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "daemon/ctl/args.h"
+#include "daemon/ctl/complete.h"
 #include "daemon/ctl/http.h"
+#include "daemon/ctl/save.h"
 #include "daemon/ctl/show.h"
 #include "daemon/ctl/text.h"
+#include "daemon/ctl/top.h"
 
 #define EXIT_TROUBLE 1
 #define EXIT_USAGE 2
 #define WIDTH_DEFAULT 80
 #define WIDTH_MIN 40
 #define TRIM_WAIT_US 250000
+#define WATCH_HEAD 2 /* lines above what is watched */
 
 static unsigned width(void)
 {
@@ -88,6 +93,18 @@ static void trim_again(const struct ctl_args *args, const char *socket,
 	json_decref(more);
 }
 
+/* The file is written here, and the document is what came of it; NULL. */
+static json_t *save(json_t *doc, const char *socket)
+{
+	struct ctl_http_fault fault = {.what = "slabd's socket went away"};
+	struct stat st;
+	if (stat(socket, &st) == 0 && ctl_save(doc, st.st_uid, &fault) == 0)
+		return doc;
+	complain(fault.what, fault.remedy);
+	json_decref(doc);
+	return NULL;
+}
+
 static json_t *fetch(const struct ctl_args *args, const char *socket)
 {
 	char path[64];
@@ -98,7 +115,46 @@ static json_t *fetch(const struct ctl_args *args, const char *socket)
 	          socket);
 	if (doc && strcmp(args->verb->name, "trim") == 0)
 		trim_again(args, socket, doc);
+	if (doc && strcmp(args->verb->name, "save") == 0)
+		doc = save(doc, socket);
 	return doc;
+}
+
+/* Whether a screen is drawn anew each time. */
+static bool is_screen(const struct ctl_args *args)
+{
+	return args->watch_s && !args->json && isatty(STDOUT_FILENO);
+}
+
+/* As much as the window has room for below the headline, so that nothing scrolls
+ * away; with a word of what is left out. */
+static int show_window(const struct ctl_verb *verb, const json_t *doc,
+                       const struct ctl_style *style, char fault[256])
+{
+	struct winsize ws = {.ws_row = 24};
+	unsigned room;
+	unsigned lines = 0;
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+	int r;
+	if (!out)
+		return -ENOMEM;
+	r = ctl_verbs_show(verb, doc, style, out, fault, 256);
+	if (fclose(out) != 0 && r == 0)
+		r = -ENOMEM;
+	ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws);
+	room = ws.ws_row > WATCH_HEAD + 2 ? ws.ws_row - WATCH_HEAD - 2u : 1;
+	for (char *end, *at = text; r == 0 && *at; at = end, lines++) {
+		end = strchrnul(at, '\n');
+		end += *end == '\n';
+		if (lines < room)
+			fwrite(at, 1, (size_t)(end - at), stdout);
+	}
+	if (r == 0 && lines > room)
+		printf("%u lines more: a larger window shows them", lines - room);
+	free(text);
+	return r;
 }
 
 static int show(const struct ctl_args *args, const struct ctl_verb *verb,
@@ -108,18 +164,29 @@ static int show(const struct ctl_args *args, const struct ctl_verb *verb,
 		.color = colored(args->color),
 		.utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0,
 		.width = width(),
+		.sort = args->sort,
+		.reverse = args->reverse,
+		.whole = !isatty(STDOUT_FILENO) && !getenv("COLUMNS"),
 	};
 	char fault[256];
+	int r;
 	if (args->json) {
 		if (json_dumpf(doc, stdout,
-		               JSON_INDENT(2) | JSON_REAL_PRECISION(15)))
+		               (args->watch_s ? JSON_COMPACT : JSON_INDENT(2)) |
+		                       JSON_REAL_PRECISION(15)))
 			return -1;
 		putchar('\n');
 		return 0;
 	}
-	if (ctl_verbs_show(verb, doc, &style, stdout, fault, sizeof(fault)) ==
-	    0)
+	r = is_screen(args) ? show_window(verb, doc, &style, fault)
+	                    : ctl_verbs_show(verb, doc, &style, stdout, fault,
+	                                     sizeof(fault));
+	if (r == 0)
 		return 0;
+	if (r == -EINVAL) {
+		complain(fault, "");
+		exit(EXIT_USAGE);
+	}
 	complain("the answer of slabd can't be read", fault);
 	complain("are slabctl and slabd of the same version", "");
 	return -1;
@@ -155,7 +222,7 @@ static void watch_head(const struct ctl_args *args)
 	time_t now = time(NULL);
 	struct tm tm;
 	char clock[16];
-	if (!isatty(STDOUT_FILENO))
+	if (!is_screen(args))
 		return;
 	localtime_r(&now, &tm);
 	strftime(clock, sizeof(clock), "%H:%M:%S", &tm);
@@ -174,7 +241,7 @@ static int watch(const struct ctl_args *args, const char *socket)
 			seen = true;
 		else if (!seen || ferror(stdout))
 			return EXIT_TROUBLE;
-		if (!isatty(STDOUT_FILENO))
+		if (!is_screen(args) && !args->json)
 			putchar('\n');
 		sleep(args->watch_s);
 	}
@@ -196,7 +263,7 @@ static int64_t look_drain(const struct ctl_args *args, const char *socket,
 	watch_head(args);
 	show(args, &ctl_verbs_progress, doc);
 	json_decref(doc);
-	if (!isatty(STDOUT_FILENO))
+	if (!is_screen(args) && !args->json)
 		putchar('\n');
 	return left;
 }
@@ -218,9 +285,22 @@ static int watch_drain(const struct ctl_args *args, const char *socket)
 	return flushed() && left == 0 ? 0 : EXIT_TROUBLE;
 }
 
+static int top(const struct ctl_args *args, const char *socket)
+{
+	struct ctl_http_fault why;
+	bool utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+	int status = ctl_top_run(args, socket, colored(args->color), utf8,
+	                         &why);
+	if (status != 0)
+		complain(why.what, why.remedy);
+	return status;
+}
+
 static int run(const struct ctl_args *args, const char *socket)
 {
 	int status;
+	if (!args->verb->show)
+		return top(args, socket);
 	if (args->watch_s && strcmp(args->verb->name, "drain") != 0)
 		return watch(args, socket);
 	status = once(args, socket);
@@ -246,6 +326,10 @@ int main(int argc, char **argv)
 	int r;
 	set_right();
 	setlocale(LC_ALL, "");
+	if (argc > 1 && strcmp(argv[1], "--complete") == 0) {
+		ctl_complete(argc - 2, argv + 2, stdout);
+		return flushed() ? 0 : EXIT_TROUBLE;
+	}
 	if (ctl_args_parse(&args, argc, argv) < 0) {
 		complain(args.fault, "");
 		return EXIT_USAGE;

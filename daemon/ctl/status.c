@@ -42,7 +42,7 @@ static void under_pool(struct ctl *c, const json_t *pool)
 		              "tags away; end its {clients} clients, and it "
 		              "is as new");
 	ctl_text_line(c, INDENT, pool,
-	              "nodes {nodes}, pages of {page_bytes b}, caches "
+	              "nodes {nodes}, grows by {page_bytes b}, caches "
 	              "{caches}, clients {clients}");
 	ctl_text_line(c, INDENT, pool,
 	              "clients died {deaths}, objects swept {swept_objects}, "

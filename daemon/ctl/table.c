@@ -21,6 +21,10 @@ struct row {
 	const json_t *json;
 	struct cell *cell;
 	int64_t weight, id;
+	size_t at;         /* its place in the reply */
+	bool is_number;    /* what it is sorted by */
+	double number;
+	const char *text;
 };
 
 struct ctl_table {
@@ -29,6 +33,7 @@ struct ctl_table {
 	struct row *row;
 	struct cell *cell; /* of all rows */
 	size_t n_cols, n_rows;
+	size_t sort; /* the column; n_cols: none */
 };
 
 /* ---- rows and cells ----------------------------------------------------- */
@@ -57,11 +62,14 @@ static void fill(struct ctl *c, struct ctl_cell *cell, const json_t *row)
 {
 	const struct ctl_col *col = cell->col;
 	const char *key = col->key;
+	const json_t *at = key ? json_object_get(row, key) : NULL;
 	char *text = cell->text;
 	int64_t n = col->form <= CTL_HEX ? ctl_doc_int(c, row, key) : 0;
 	double real = 0;
 	if (col->form > CTL_HEX && col->form <= CTL_AGE)
 		real = ctl_doc_number(c, row, key);
+	cell->is_number = json_is_number(at);
+	cell->number = json_number_value(at);
 	switch (col->form) {
 	case CTL_INT:
 	case CTL_BAD:
@@ -102,6 +110,7 @@ static void add_row(struct ctl *c, struct ctl_table *t,
 {
 	struct row *row = &t->row[t->n_rows];
 	row->json = json;
+	row->at = t->n_rows;
 	row->cell = &t->cell[t->n_rows++ * t->n_cols];
 	if (list->weight) {
 		row->weight = list->weight(c, json);
@@ -120,7 +129,65 @@ static void add_row(struct ctl *c, struct ctl_table *t,
 		row->cell[i] = (struct cell){strdup(cell.text), cell.color};
 		if (!row->cell[i].text)
 			ctl_doc_fail(c, "out of memory");
+		if (i != t->sort)
+			continue;
+		row->is_number = cell.is_number;
+		row->number = cell.number;
+		row->text = row->cell[i].text;
 	}
+}
+
+/* Numbers before texts, the greatest first; texts by their characters. */
+static int by_column(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+	int order;
+	if (x->is_number != y->is_number)
+		return x->is_number ? -1 : 1;
+	if (x->is_number)
+		order = (x->number < y->number) - (x->number > y->number);
+	else
+		order = strcmp(x->text ? x->text : "", y->text ? y->text : "");
+	if (order == 0)
+		order = (x->at > y->at) - (x->at < y->at);
+	return order;
+}
+
+static void reverse(struct ctl_table *t)
+{
+	for (size_t i = 0; i < t->n_rows / 2; i++) {
+		struct row row = t->row[i];
+		t->row[i] = t->row[t->n_rows - 1 - i];
+		t->row[t->n_rows - 1 - i] = row;
+	}
+}
+
+/* As in the title, with "-" or "_" for a blank. */
+static bool is_titled(const char *title, const char *name)
+{
+	while (*title && (*title == *name ||
+	                  (*title == ' ' && (*name == '-' || *name == '_')))) {
+		title++;
+		name++;
+	}
+	return *title == *name;
+}
+
+/* The column to sort by; n_cols: none. The first table's titles are noted. */
+static void find_sort(struct ctl *c, struct ctl_table *t)
+{
+	bool note = c->style.sort != NULL && c->columns[0] == '\0';
+	t->sort = t->n_cols;
+	for (size_t i = 0; i < t->n_cols; i++) {
+		const char *title = t->column[i].col.title;
+		if (c->style.sort != NULL && t->sort == t->n_cols &&
+		    is_titled(title, c->style.sort))
+			t->sort = i;
+		if (note)
+			ctl_text_append(c->columns, sizeof(c->columns),
+			                "%s%s", i ? ", " : "", title);
+	}
+	c->sorted |= t->sort < t->n_cols;
 }
 
 static int by_weight(const void *a, const void *b)
@@ -168,6 +235,8 @@ static bool leave_out(struct ctl_table *t)
 static void fit(struct ctl_table *t)
 {
 	unsigned width = t->c->style.width;
+	if (t->c->style.whole)
+		return;
 	while (total(t, true) > width && leave_out(t))
 		continue;
 	for (size_t i = 0; i < t->n_cols; i++)
@@ -218,6 +287,8 @@ static void put_row(const struct ctl_table *t, const struct cell *cell)
 static void put_left_out(const struct ctl_table *t)
 {
 	char text[1024] = "";
+	if (t->c->style.brief)
+		return;
 	for (size_t i = 0; i < t->n_cols; i++)
 		if (!t->column[i].shown)
 			ctl_text_append(text, sizeof(text), "%s%s",
@@ -286,11 +357,17 @@ size_t ctl_table_show(struct ctl *c, const json_t *obj,
 	struct ctl_iter it;
 	const json_t *row;
 	ctl_doc_begin(&it, c, obj, list->key);
-	if (make(&t, list, it.n))
+	if (make(&t, list, it.n)) {
+		find_sort(c, &t);
 		while ((row = ctl_doc_next(&it)))
 			add_row(c, &t, list, row);
-	if (list->weight && !c->fault[0])
+	}
+	if (!c->fault[0] && t.sort < t.n_cols)
+		qsort(t.row, t.n_rows, sizeof(*t.row), by_column);
+	else if (!c->fault[0] && list->weight)
 		qsort(t.row, t.n_rows, sizeof(*t.row), by_weight);
+	if (c->style.reverse)
+		reverse(&t);
 	if (it.n == 0)
 		fputs(list->none, c->out);
 	else if (list->group && !c->fault[0])

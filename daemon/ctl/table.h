@@ -35,6 +35,8 @@ struct ctl_col;
 struct ctl_cell {
 	const struct ctl_col *col;
 	enum ctl_color color;
+	bool is_number; /* what it is sorted by; else by its text */
+	double number;
 	char text[512]; /* escaped */
 };
 

@@ -19,15 +19,27 @@
 
 const struct ctl_verb ctl_verbs[] = {
 	{ COUNTS("status", "pool"), .show = ctl_status, .whole = true },
-	{ COUNTS("nodes", "pool"), .show = ctl_nodes },
-	{ COUNTS("caches", "pool"), .show = ctl_caches },
-	{ COUNTS("clients", "pool"), .show = ctl_clients },
-	{ COUNTS("slabs", "pool cache node limit"), .show = ctl_slabs },
+	{ COUNTS("nodes", "pool node sort reverse"), .show = ctl_nodes },
+	{ COUNTS("caches", "pool cache node sort reverse"), .show = ctl_caches },
+	{ COUNTS("clients", "pool cache node client sort reverse"),
+	  .show = ctl_clients, .word = { "client" }, .usage = "[ID]" },
+	{ COUNTS("roots", "pool sort reverse"), .show = ctl_roots },
+	{ LOOKS("channels", "pool sort reverse"), .show = ctl_channels },
+	{ COUNTS("arenas", "pool client limit"), .show = ctl_arenas },
+	{ COUNTS("leaks", "pool client limit"), .show = ctl_leaks },
+	{ COUNTS("slabs", "pool cache node client limit sort reverse"),
+	  .show = ctl_slabs },
+	{ LOOKS("dump", "pool"), .show = ctl_dump, .whole = true,
+	  .word = { "slab" }, .n_must = 1, .usage = "SLAB" },
 	{ .name = "audit", .options = "pool", .timeout_s = AUDIT_S,
 	  .watched = true, .whole = true, .show = ctl_audit,
 	  .verdict = ctl_audit_verdict },
+	{ COUNTS("doctor", "pool"), .whole = true, .show = ctl_doctor,
+	  .verdict = ctl_doctor_verdict },
 	{ LOOKS("plan", "pool"), .show = ctl_plan },
 	{ LOOKS("log", "pool limit"), .show = ctl_log },
+	{ .name = "top", .options = "pool", .watched = true },
+	{ LOOKS("history", "pool span"), .show = ctl_history },
 	{ DOES("lend", "pool"), .show = ctl_lend, .whole = true,
 	  .word = { "cache", "from", "to", "n" }, .n_must = 3,
 	  .usage = "CACHE FROM TO [N]" },
@@ -39,12 +51,17 @@ const struct ctl_verb ctl_verbs[] = {
 	{ DOES("cache", "pool"), .show = ctl_cache, .whole = true,
 	  .word = { "action", "pool", "cache" }, .n_must = 2, .skips = true,
 	  .usage = "remove [POOL] NAME" },
+	{ DOES("root", "pool"), .show = ctl_root, .whole = true,
+	  .word = { "action", "pool", "root" }, .n_must = 2, .skips = true,
+	  .usage = "remove [POOL] NAME" },
 	{ DOES("evict", "pool kill"), .show = ctl_evict, .whole = true,
 	  .word = { "client" }, .n_must = 1, .usage = "CLIENT [--kill]" },
 	{ DOES("trim", "pool"), .show = ctl_trim, .word = { "node" },
 	  .usage = "[NODE]" },
 	{ DOES("set", "pool"), .looks_without = true, .show = ctl_set,
 	  .word = { "key", "value" }, .usage = "[KEY VALUE]" },
+	{ .name = "save", .options = "", .timeout_s = 10,
+	  .show = ctl_show_save, .whole = true },
 	{ .name = NULL },
 };
 
@@ -72,6 +89,13 @@ static void show_pools(struct ctl *c, const json_t *doc,
 		verb->show(c, pool);
 }
 
+static int bad_sort(struct ctl *c)
+{
+	snprintf(c->fault, sizeof(c->fault), "--sort %.40s: no such column; columns: %.180s",
+	         c->style.sort, c->columns);
+	return -EINVAL;
+}
+
 int ctl_verbs_show(const struct ctl_verb *verb, const json_t *doc,
                    const struct ctl_style *style, FILE *out, char *fault,
                    size_t fault_size)
@@ -89,11 +113,13 @@ int ctl_verbs_show(const struct ctl_verb *verb, const json_t *doc,
 		verb->show(&c, doc);
 	else
 		show_pools(&c, doc, verb);
+	if (style->sort && !c.sorted && c.columns[0] && !c.fault[0])
+		r = bad_sort(&c);
 	if (fclose(c.out) != 0)
 		r = -ENOMEM;
-	else if (c.fault[0])
+	else if (r == 0 && c.fault[0])
 		r = -EPROTO;
-	else
+	else if (r == 0)
 		fwrite(text, 1, size, out);
 	snprintf(fault, fault_size, "%s", c.fault);
 	free(text);

@@ -21,7 +21,7 @@ struct ctl_verb {
 	bool looks_without; /* words */
 	bool watched; /* goes with --watch */
 	bool whole;   /* show takes the document, else each of its pools */
-	void (*show)(struct ctl *c, const json_t *doc);
+	void (*show)(struct ctl *c, const json_t *doc); /* NULL: ctl/top.h */
 	/* Exit status by the document; NULL: always 0. */
 	int (*verdict)(const json_t *doc);
 };
@@ -36,7 +36,8 @@ const struct ctl_verb *ctl_verbs_find(const char *name);
 
 /*
  * Writes the document as text. -EPROTO with fault filled in, and nothing
- * written, where the document is not what the verb's reply must be; -ENOMEM.
+ * written, where the document is not what the verb's reply must be; -EINVAL, the same
+ * where no table has the column to sort by; -ENOMEM.
  */
 int ctl_verbs_show(const struct ctl_verb *verb, const json_t *doc,
                    const struct ctl_style *style, FILE *out, char *fault,

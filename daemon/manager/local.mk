@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # What lies between slabd and its service manager: knows no pool.
-libdaemon_la_SOURCES += \
+libdaemon_a_SOURCES += \
 	daemon/manager/backoff.h \
 	daemon/manager/fdstore.c \
 	daemon/manager/fdstore.h \

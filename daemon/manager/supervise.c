@@ -58,6 +58,7 @@ static struct supervisor {
 	bool heard; /* of this slabd: it holds its signals by then */
 	int held;   /* the signal to stop that waits for that; 0: none */
 	bool stopping;
+	unsigned n_restarts; /* of slabd, since this began */
 	unsigned n_last; /* started since, to give back what is kept */
 	bool ended;
 	int status;           /* then, to exit with */
@@ -158,9 +159,10 @@ static void plan_start(struct supervisor *s, pid_t pid, int status)
 		         delay / CLOCK_MS);
 	log_at(again ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
 	       "slabd (pid %d) %s after %" PRId64 ".%" PRId64 " s: started "
-	       "again%s with %u descriptors kept", pid, supervise_describe(status),
-	       lived / CLOCK_S, lived % CLOCK_S / (100 * CLOCK_MS), when,
-	       s->store.n);
+	       "again%s with %u descriptors kept, restart %u", pid,
+	       supervise_describe(status), lived / CLOCK_S,
+	       lived % CLOCK_S / (100 * CLOCK_MS), when, s->store.n,
+	       ++s->n_restarts);
 	s->due_ns = now + delay;
 }
 

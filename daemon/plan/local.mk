@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # plan = f(snapshot, settings): pure, stdint alone.
-libdaemon_la_SOURCES += \
+libdaemon_a_SOURCES += \
 	daemon/plan/carve.c \
 	daemon/plan/emit.c \
 	daemon/plan/lend.c \

@@ -17,9 +17,11 @@
 #include "daemon/manager/fdstore.h"
 #include "daemon/manager/notify.h"
 #include "daemon/pool/caches.h"
+#include "daemon/pool/channels.h"
 #include "daemon/pool/clients.h"
 #include "daemon/pool/keep.h"
 #include "daemon/pool/ledger.h"
+#include "daemon/pool/roots.h"
 #include "daemon/pool/lists.h"
 #include "daemon/pool/marks.h"
 #include "daemon/pool/meta.h"
@@ -338,6 +340,8 @@ static int make_books(struct pool *pool)
 	const struct layout_geometry geo = pool->view.geo;
 	int r = pool_make_books(pool, &geo);
 	if (r == 0)
+		r = channels_make(pool);
+	if (r == 0)
 		r = lists_open(pool);
 	if (r < 0)
 		return refuse(pool, r, "%s", strerror(-r));
@@ -360,7 +364,9 @@ static int make_books(struct pool *pool)
 		return refuse(pool, r, "%s", strerror(-r));
 	pool->last_id = pool->journal->last_id % CLIENT_IDS;
 	caches_adopt(pool);
+	channels_adopt(pool);
 	clients_adopt(pool);
+	roots_adopt(pool);
 	marks_adopt(pool);
 	return 0;
 }

@@ -32,10 +32,17 @@ static void note_living(struct pool *pool, uint32_t id, bool lives)
 	*given = lives ? *given | bit : *given & ~bit;
 }
 
+/* What such an id owns stays. */
+static bool stays(enum client_state state)
+{
+	return state == CLIENT_LIVE || state == CLIENT_CHANNEL ||
+	       state == CLIENT_ROOT;
+}
+
 static void clients_set(struct pool *pool, uint32_t id, uint32_t epoch,
                         enum client_state state)
 {
-	note_living(pool, id, state == CLIENT_LIVE);
+	note_living(pool, id, stays(state));
 	/* pairs: view_client_live */
 	atom_store_release(&pool_client(pool, id)->word,
 	                   (uint64_t)epoch << 8 | (uint64_t)state);
@@ -60,8 +67,10 @@ static void forget_name(struct pool *pool, uint32_t id)
 {
 	char name[NAME_BYTES] = "";
 	/* A look at the rows of ids that nobody had would cost memory. */
-	if (clients_epoch(pool, id) > 0)
-		names_read_any(name_row(pool, id), name);
+	if (clients_epoch(pool, id) == 0)
+		return;
+	name_row(pool, id)->asked = 0;
+	names_read_any(name_row(pool, id), name);
 	if (name[0] != '\0')
 		names_set_srv(name_row(pool, id), "");
 }
@@ -134,13 +143,12 @@ static uint32_t newest(struct pool *pool)
 	return meta_ids(pool);
 }
 
-int clients_take(struct pool *pool, int32_t pid, uint32_t uid, const char *comm)
+static int take_id(struct pool *pool, int32_t pid, uint32_t uid,
+                   const char *comm, enum client_state state)
 {
 	uint32_t most = newest(pool);
 	uint32_t id = pool->last_id;
 	uint32_t skipped = 0;
-	if (pool->n_clients >= pool->config->max_clients)
-		return -EAGAIN;
 	for (uint32_t i = 1; i <= CLIENT_ID_MAX; i++) {
 		id = id % CLIENT_ID_MAX + 1;
 		if (id > most || clients_state(pool, id) != CLIENT_FREE)
@@ -151,23 +159,48 @@ int clients_take(struct pool *pool, int32_t pid, uint32_t uid, const char *comm)
 			continue;
 		}
 		fill_in(pool, id, pid, uid, comm);
-		clients_set(pool, id, clients_epoch(pool, id) + 1, CLIENT_LIVE);
+		clients_set(pool, id, clients_epoch(pool, id) + 1, state);
 		pool->last_id = id;
-		pool->suspects++;
-		pool->suspect = id;
 		if (id > pool->head->top_id)
 			pool->head->top_id = id;
 		pool->journal->last_id = id;
-		pool->n_clients++;
 		return (int)id;
 	}
 	return -EBUSY;
 }
 
+int clients_take(struct pool *pool, int32_t pid, uint32_t uid, const char *comm)
+{
+	int id;
+	if (pool->n_clients >= pool->config->max_clients)
+		return -EAGAIN;
+	id = take_id(pool, pid, uid, comm, CLIENT_LIVE);
+	if (id < 0)
+		return id;
+	pool->suspects++;
+	pool->suspect = (uint32_t)id;
+	pool->n_clients++;
+	return id;
+}
+
+int clients_take_root(struct pool *pool, uint32_t client)
+{
+	const struct layout_client *row = &pool->view.clients[client];
+	return take_id(pool, 0, row->uid, row->comm, CLIENT_ROOT);
+}
+
+int clients_take_channel(struct pool *pool)
+{
+	return take_id(pool, 0, 0, "channel", CLIENT_CHANNEL);
+}
+
 uint64_t clients_reap(struct pool *pool, uint32_t id)
 {
-	(void)holes_guard(pool);
-	pool->n_clients -= clients_state(pool, id) == CLIENT_LIVE;
+	bool guarded = holes_guard(pool);
+	bool lived = clients_state(pool, id) == CLIENT_LIVE;
+	if (lived && guarded)
+		sweep_settle(pool, id);
+	pool->n_clients -= lived;
 	clients_set(pool, id, clients_epoch(pool, id), CLIENT_DEAD);
 	caches_leave(pool, id);
 	pool->due.swept.by_id[id] = 0;
@@ -230,9 +263,10 @@ void clients_adopt(struct pool *pool)
 {
 	pool->n_clients = 0;
 	for (uint32_t id = 1; id <= CLIENT_ID_MAX; id++) {
-		bool lives = clients_state(pool, id) == CLIENT_LIVE;
-		pool->n_clients += lives;
-		note_living(pool, id, lives);
+		enum client_state state = clients_state(pool, id);
+		pool->n_clients += state == CLIENT_LIVE;
+		note_living(pool, id,
+		            stays(state));
 	}
 	sweep_adopt(pool);
 }

@@ -18,6 +18,12 @@
 int clients_take(struct pool *pool, int32_t pid, uint32_t uid,
                  const char *comm);
 
+/* An id for a root, as a client asked: it has no process, and lives until it is
+ * reaped. Its row says who asked. The id, or -EBUSY. */
+int clients_take_root(struct pool *pool, uint32_t client);
+/* An id for a channel, which has no process and lives until it is reaped. */
+int clients_take_channel(struct pool *pool);
+
 /* The process is dead (or said goodbye): the row says so, and the sweep of all
  * that carries the id is due. When it is through, see due_through. Sweep it
  * again (sweep_join) a while later, and then call clients_free. */

@@ -11,6 +11,7 @@
 #include "daemon/base/stop.h"
 #include "daemon/manager/fdstore.h"
 #include "daemon/manager/notify.h"
+#include "daemon/pool/channels.h"
 #include "daemon/pool/keep.h"
 #include "daemon/pool/waiting.h"
 #include "daemon/pool/ledger.h"
@@ -257,6 +258,8 @@ static int open_meta(struct pool *pool, unsigned ordinal)
 		return r;
 	fill_nodes(pool);
 	r = pool_make_books(pool, &geo);
+	if (r == 0)
+		r = channels_make(pool);
 	if (r == 0)
 		r = lists_open(pool);
 	if (r < 0)

@@ -7,6 +7,7 @@
 
 #include "daemon/base/log.h"
 #include "daemon/manager/fdstore.h"
+#include "daemon/pool/channels.h"
 #include "daemon/pool/ledger.h"
 
 /* The name in the descriptor store, good until the next one is asked for. */
@@ -14,9 +15,9 @@ static const char *name_in(const char *pool, unsigned file)
 {
 	static const char *const what[] = {"ledger", "control", "shared"};
 	static char name[160];
-	if (file < KEEP_NODES)
+	if (file < KEEP_NODES || file == KEEP_PAST)
 		snprintf(name, sizeof(name), "slabd.pool.%s.%s", pool,
-		         what[file]);
+		         file == KEEP_PAST ? "history" : what[file]);
 	else
 		snprintf(name, sizeof(name), "slabd.pool.%s.node%u", pool,
 		         file - KEEP_NODES);
@@ -36,6 +37,18 @@ void keep_fd(const struct pool *pool, unsigned file, int fd)
 		fdstore_drop(name_of(pool, file));
 }
 
+static bool is_kept(const struct pool *pool, unsigned file)
+{
+	return fdstore_has(name_of(pool, file));
+}
+
+void keep_past(const struct pool *pool, int fd, bool again)
+{
+	if (is_kept(pool, KEEP_JOURNAL) &&
+	    (again || !is_kept(pool, KEEP_PAST)))
+		(void)fdstore_put_spare(name_of(pool, KEEP_PAST), fd);
+}
+
 int keep_take(const struct pool *pool, unsigned file)
 {
 	return fdstore_take(name_of(pool, file));
@@ -53,11 +66,6 @@ bool keep_has_all(const struct pool *pool)
 		if (keep_peek(pool->name, file) < 0)
 			return false;
 	return true;
-}
-
-static bool is_kept(const struct pool *pool, unsigned file)
-{
-	return fdstore_has(name_of(pool, file));
 }
 
 /* The manager has all before the journal says that the pool is whole; of one
@@ -97,19 +105,21 @@ void keep_again(const struct pool *pool)
 	keep_fd(pool, KEEP_SHARED, pool->shared_fd);
 	for (unsigned node = 0; node < pool->backing.n_nodes; node++)
 		keep_fd(pool, KEEP_NODES + node, pool->backing.node[node].fd);
+	channels_keep(pool);
 }
 
 static void forget_files(const struct pool *pool)
 {
 	/* Of so many as there may be: the pool's table may be lost. */
-	unsigned n = KEEP_NODES + NODES_MAX;
-	for (unsigned file = KEEP_CONTROL; file < n; file++)
+	unsigned n = KEEP_PAST;
+	for (unsigned file = KEEP_CONTROL; file <= n; file++)
 		keep_fd(pool, file, -1);
 }
 
 void keep_forget(const struct pool *pool)
 {
 	forget_files(pool);
+	channels_forget(pool);
 	/* The last, as it says what else there may be. */
 	keep_fd(pool, KEEP_JOURNAL, -1);
 }

@@ -8,11 +8,22 @@
 
 #include "daemon/pool/pool.h"
 
-/* A file of a pool; that of node n is KEEP_NODES + n. */
-enum { KEEP_JOURNAL, KEEP_CONTROL, KEEP_SHARED, KEEP_NODES };
+/* A file of a pool; that of node n is KEEP_NODES + n. Its past (pool/past.h) is
+ * none that a pool needs: it goes on without. */
+enum {
+	KEEP_JOURNAL,
+	KEEP_CONTROL,
+	KEEP_SHARED,
+	KEEP_NODES,
+	KEEP_PAST = KEEP_NODES + NODES_MAX,
+};
 
 /* Has the manager keep one file, by -1 none of that name. */
 void keep_fd(const struct pool *pool, unsigned file, int fd);
+
+/* The same of the past, as long as there is much room; again: by another manager
+ * than has it. */
+void keep_past(const struct pool *pool, int fd, bool again);
 
 /* A file that was kept, which is the caller's from now on; or as
  * fdstore_take. */

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: MIT
 # A pool's files and slabd's books of them: no loop, no plan.
-libdaemon_la_SOURCES += \
+libdaemon_a_SOURCES += \
 	daemon/pool/adopt.c \
 	daemon/pool/adopt.h \
+	daemon/pool/arenas.c \
+	daemon/pool/arenas.h \
 	daemon/pool/caches.c \
 	daemon/pool/ends.c \
 	daemon/pool/ends.h \
 	daemon/pool/caches.h \
+	daemon/pool/channels.c \
+	daemon/pool/channels.h \
 	daemon/pool/clients.c \
 	daemon/pool/clients.h \
 	daemon/pool/create.c \
@@ -38,12 +42,18 @@ libdaemon_la_SOURCES += \
 	daemon/pool/loans.c \
 	daemon/pool/loans.h \
 	daemon/pool/looks.c \
+	daemon/pool/roots.c \
+	daemon/pool/roots.h \
+	daemon/pool/roots_audit.c \
+	daemon/pool/roots_audit.h \
 	daemon/pool/looks.h \
 	daemon/pool/marks.c \
 	daemon/pool/marks.h \
 	daemon/pool/meta.c \
 	daemon/pool/meta.h \
 	daemon/pool/pages.c \
+	daemon/pool/past.c \
+	daemon/pool/past.h \
 	daemon/pool/places.c \
 	daemon/pool/places.h \
 	daemon/pool/pages.h \
@@ -63,6 +73,8 @@ libdaemon_la_SOURCES += \
 	daemon/pool/owner.c \
 	daemon/pool/owner.h \
 	daemon/pool/renew.c \
+	daemon/pool/ring.c \
+	daemon/pool/ring.h \
 	daemon/pool/renew.h \
 	daemon/pool/crew.c \
 	daemon/pool/crew.h \

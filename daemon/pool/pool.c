@@ -112,6 +112,8 @@ void pool_close(struct pool *pool)
 		pool->work_done(pool);
 	if (pool->looks_done != NULL)
 		pool->looks_done(pool);
+	if (pool->arenas_done != NULL)
+		pool->arenas_done(pool);
 	if (pool->head != NULL)
 		munmap(pool->head, pool->view.geo.control_bytes);
 	if (pool->shared != NULL)
@@ -129,6 +131,8 @@ void pool_close(struct pool *pool)
 	free(pool->list_pages);
 	for (unsigned i = 0; i < pool->backing.n_nodes; i++)
 		close_fd(pool->backing.node[i].fd);
+	if (pool->channels_done != NULL)
+		pool->channels_done(pool);
 	journal_unmap(pool->journal);
 	close_fd(pool->journal_fd);
 	free((void *)(uintptr_t)pool->own_topo);

@@ -8,7 +8,7 @@
  *   pool/adopt.c    the same, from what a slabd before this one left
  *   pool/keep.c     what of it the service manager keeps
  *   pool/caches.c   caches made at run time, who has them open; ends.c: their end
- *   pool/clients.c  client ids
+ *   pool/clients.c  client ids; channels.c: channels
  *   pool/sweep.c    the sweep of what the dead leave, in slices
  *   pool/pages.c    which page is on which node, and what of it is slabs
  *   pool/work.c     what takes the kernel long, beside the loop; grow.c: growth
@@ -18,7 +18,7 @@
  *   pool/marks.c    what clients are told: low marks, denied, woken
  *   pool/waiting.c  settings that a pool which was taken over can't follow
  *   pool/usage.c    who holds how much, counted from the tags
- *   pool/looks.c    the same for all who ask, bit by bit
+ *   pool/looks.c    the same for all who ask, bit by bit; arenas.c: arenas
  *
  * One thread, the event loop's, calls all of this.
  */
@@ -36,8 +36,7 @@
 
 /* What happened since the start. */
 struct pool_counts {
-	uint64_t deaths;        /* clients that ended without goodbye */
-	uint64_t goodbyes;      /* clients that closed */
+	uint64_t deaths, goodbyes; /* clients that ended, that closed */
 	uint64_t swept_objects, swept_leases; /* freed by sweeps */
 	uint64_t repaired_bits; /* list bits that a sweep found missing */
 	uint64_t swept_granules, sweep_slices; /* looked at, and in how many */
@@ -56,29 +55,31 @@ struct work;
 struct pool {
 	char name[NAME_BYTES];
 	const struct config_pool *config;
-	/* Its own table of nodes: the machine's, or own_topo, as that changed. */
-	const struct topo *topo, *own_topo;
+	const struct topo *topo, *own_topo; /* the machine's, or own_topo, changed */
 	struct view view;
 	struct layout_head *head; /* the writable mapping of control */
 	void *shared;
-	int control_fd, control_ro_fd; /* ours alone; what clients get */
-	int shared_fd, journal_fd;
+	/* The first is ours alone, the second what clients get. */
+	int control_fd, control_ro_fd, shared_fd, journal_fd;
 	struct journal *journal;
 	struct backing backing;
 	uint64_t start_pages[TOPO_NODES_MAX]; /* faulted in by create_pool */
 	struct pages pages;
 	struct loans loans;
 	struct due due;          /* what the sweep of the dead has to look at */
+	struct channels *channels; /* as looks, of pool/channels.c, */
+	struct arenas *arenas;     /* and of pool/arenas.c */
 	struct audit *audit;     /* under way; NULL: none (pool/usage.c) */
 	struct looks *looks;     /* pool/looks.c, as what ends it; NULL: none */
-	void (*looks_done)(struct pool *pool);
+	void (*looks_done)(struct pool *pool), (*channels_done)(struct pool *pool),
+		(*arenas_done)(struct pool *pool);
 	struct balance *balance; /* made and ended by whoever opens the pool */
-	struct work *work;       /* as work.h has it; NULL: no crew */
-	void (*work_done)(struct pool *pool); /* ends it; NULL: none */
+	struct work *work; /* as work.h has it; NULL: no crew. What ends it: */
+	void (*work_done)(struct pool *pool);
 	uint64_t run_pages[NODES_MAX]; /* to be faulted in at one time */
 	uint32_t new_nodes; /* the machine had, as the log was told of new ones */
-	bool offline[NODES_MAX], pressed[NODES_MAX]; /* memory is gone, is short */
-	bool busy[NODES_MAX]; /* another slabd was changing counts as it grew */
+	/* Memory is gone, is short; another slabd was changing counts as it grew. */
+	bool offline[NODES_MAX], pressed[NODES_MAX], busy[NODES_MAX];
 	int64_t vain_ns[NODES_MAX]; /* when growth got nothing; 0: it did */
 	struct extent lines;     /* tag lines of slabs */
 	/* By cache and node, (cache - 1) * n_nodes + node: slabs at home there,
@@ -87,8 +88,8 @@ struct pool {
 	uint32_t *openers; /* by cache_ix: clients that have it open */
 	uint64_t *list_pages, n_list_pages; /* of pool/lists.c */
 	uint32_t n_caches;  /* rows of the table that were ever used */
-	uint32_t new_cache; /* made last, until the balance knows; 0 */
-	uint32_t n_clients, last_id, ready_id; /* live; handed out last; meta.c */
+	/* Made last, until the balance knows; live; handed out last; meta.c. */
+	uint32_t new_cache, n_clients, last_id, ready_id;
 	bool superseded, denied_any; /* caches of one name; some mark denied */
 	/* Of pool/holes.c: from which page on lost memory is faulted in, and what
 	 * is no page goes back, and how much did; what the kernel had promised. */
@@ -100,7 +101,7 @@ struct pool {
 	uint32_t holes_failed, suspects, suspect; /* clients since then; one */
 	uint64_t told_drops, told_strays; /* clients and the log were told of */
 	bool adopted, max_waits; /* it was taken over; its max can't be had yet */
-	int64_t relist_ns;  /* clients_relist may do something from then on */
+	int64_t relist_ns; /* clients_relist may do something from then on */
 	/* What the log was told last of a node that does not grow, and when. */
 	enum backing_lack said[TOPO_NODES_MAX];
 	int64_t said_ns[TOPO_NODES_MAX], meta_said_ns; /* the latter: of metadata */
@@ -133,7 +134,6 @@ void pool_set_drain(struct pool *pool, uint32_t node, bool drain);
 /* Threads on a CPU count for a node from now on. */
 void pool_set_cpu_node(struct pool *pool, uint32_t cpu, uint32_t node);
 
-/* The writable rows of the control file. */
 static inline struct layout_node *pool_node(struct pool *pool, uint32_t node)
 {
 	return (struct layout_node *)(uintptr_t)&pool->view.nodes[node];
@@ -150,7 +150,7 @@ static inline struct layout_client *pool_client(struct pool *pool, uint32_t id)
 	return (struct layout_client *)(uintptr_t)&pool->view.clients[id];
 }
 
-/* Whether a row of the table is a cache now. */
+/* Whether a row of the table is a cache. */
 static inline bool pool_has_cache(const struct pool *pool, uint32_t cache)
 {
 	return cache - 1 < pool->n_caches &&
@@ -169,7 +169,7 @@ static inline uint64_t *pool_opens(struct pool *pool, uint32_t id)
 	        .opens[id * pool->view.geo.open_words];
 }
 
-/* Units of the pages that lie on a node. */
+/* Units of pages on a node. */
 static inline uint64_t pool_ready_units(const struct pool *pool, uint32_t node)
 {
 	return pool->pages.node[node].pages * pool->pages.page_units;

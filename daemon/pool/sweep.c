@@ -3,6 +3,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/pool/holes.h"
+#include "shm/heir.h"
 
 #define LAP_LOOKS 4096u /* at granules that may be in use, in a step */
 
@@ -84,6 +85,42 @@ void sweep_prepare(struct pool *pool, uint32_t id)
 	for (uint64_t at = 0; at < n; at++)
 		if (at == 0 || ((uintptr_t)&touched[at] & 4095) == 0)
 			atom_add(&touched[at], UINT64_C(0));
+}
+
+/* ---- what the dead were giving -------------------------------------------- */
+
+static void settle_granule(struct pool *pool, const struct heir *heir,
+                           uint64_t granule)
+{
+	uint64_t first = granule << GRANULE_SHIFT;
+	uint64_t end = first + (UINT64_C(1) << GRANULE_SHIFT);
+	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++) {
+		uint64_t from = pool->view.nodes[node].first_unit;
+		uint64_t to = pool_end_unit(pool, node);
+		from = from > first ? from : first;
+		to = to < end ? to : end;
+		if (from < to)
+			heir_settle_srv(&pool->view, heir, (uint32_t)from,
+			                (uint32_t)to);
+	}
+}
+
+void sweep_settle(struct pool *pool, uint32_t id)
+{
+	const uint64_t *touched = view_touched(&pool->view, id);
+	struct span span = {0, 0};
+	struct heir heir;
+	if (!heir_find(&pool->view, id, &heir))
+		return;
+	for (uint32_t node = 0; next_span(pool, &node, &span);)
+		for (; span.at < span.end; span.at++)
+			for (uint64_t bits = atom_load(&touched[span.at]);
+			     bits != 0; bits &= bits - 1)
+				settle_granule(pool, &heir,
+				               span.at * 64 +
+				                       (uint64_t)__builtin_ctzll(
+							       bits));
+	heir_settle_lead_srv(&pool->view, &heir);
 }
 
 /* ---- a look -------------------------------------------------------------- */

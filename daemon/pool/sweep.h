@@ -25,6 +25,11 @@
 #define SWEEP_LAP_GRANULES 8u /* of a step of the lap */
 #define SWEEP_FEW_GRANULES 4u
 
+/* Hands on what a client that has died, and is not called dead yet, was giving as
+ * one (shm/heir.h). Looks at all that it has touched; at nothing where it was not
+ * in the middle of that. */
+void sweep_settle(struct pool *pool, uint32_t id);
+
 /* What an id has touched is due. When it is through. */
 uint64_t sweep_join(struct pool *pool, uint32_t id);
 

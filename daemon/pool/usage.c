@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "daemon/pool/holes.h"
+#include "daemon/pool/roots_audit.h"
 #include "daemon/pool/sweep.h"
 #include "shm/lease.h"
 #include "shm/partial.h"
@@ -280,6 +281,7 @@ void usage_audit_end(struct pool *pool, struct audit *audit)
 	audit_end_srv(audit);
 	check_counts(pool, audit);
 	holes_audit(pool, audit);
+	roots_audit(pool, audit);
 	if (pool->openers != NULL)
 		check_opens(pool, audit);
 	usage_audit_drop(pool, audit);

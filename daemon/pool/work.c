@@ -14,6 +14,7 @@
 struct work {
 	struct crew *crew;
 	bool came;
+	struct spread times;
 	struct work_job *by[ROWS]; /* by row: the job that has it */
 	bool asked[ROWS];          /* by row: the loop is to have it */
 	struct work_job slot[ROWS]; /* by the first row of a job that has it */
@@ -51,8 +52,14 @@ static void done(struct crew_job *ended)
 	for (unsigned i = 0; i < WORK_ROWS; i++)
 		take_back(job, job->row[i]);
 	pool->work->came = true;
+	spread_add(&pool->work->times, job->took_ns);
 	job->books = &pool->backing;
 	job->done(job);
+}
+
+const struct spread *work_times(const struct pool *pool)
+{
+	return pool->work != NULL ? &pool->work->times : NULL;
 }
 
 /* ---- begun --------------------------------------------------------------- */

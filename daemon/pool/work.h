@@ -21,6 +21,7 @@
 #ifndef DAEMON_POOL_WORK_H
 #define DAEMON_POOL_WORK_H
 
+#include "daemon/base/spread.h"
 #include "daemon/pool/crew.h"
 #include "daemon/pool/pool.h"
 
@@ -74,6 +75,9 @@ static inline uint64_t work_page(const struct work_job *job, uint32_t range)
 	return job->range[range].first -
 	       pages_first(&job->pool->pages, job->row[0]);
 }
+
+/* How long jobs beside the loop took; NULL: the pool has no crew. */
+const struct spread *work_times(const struct pool *pool);
 
 /* The job that has a row; NULL: none has. */
 const struct work_job *work_at(const struct pool *pool, uint32_t row);

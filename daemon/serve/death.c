@@ -8,8 +8,10 @@
 #include "daemon/base/log.h"
 #include "daemon/base/proc.h"
 #include "daemon/manager/fdstore.h"
+#include "daemon/pool/channels.h"
 #include "daemon/pool/clients.h"
 #include "daemon/pool/marks.h"
+#include "daemon/pool/roots.h"
 #include "daemon/pool/sweep.h"
 #include "daemon/serve/duty.h"
 #include "daemon/serve/files.h"
@@ -31,10 +33,7 @@
 static void put_last(struct peer_queue *queue, struct peer *peer)
 {
 	peer->behind = NULL;
-	if (queue->first == NULL)
-		queue->first = peer;
-	else
-		queue->last->behind = peer;
+	*(queue->first == NULL ? &queue->first : &queue->last->behind) = peer;
 	queue->last = peer;
 }
 
@@ -53,13 +52,17 @@ static void wait_for_sweep(struct peer *peer, uint64_t through)
 /* All that it had has come back. */
 static void end_first_sweep(struct peer *peer)
 {
+	uint32_t n = peer->pool->due.swept.by_id[peer->id];
+	bool much = peer->farewell == NULL && n >= 10000;
 	marks_clear_denied(peer->pool);
 	duty_soon(peer->server, DUTY_SOON_NS);
-	log_info("pool %s: client %u (%s, pid %d) ended: %u objects came "
-	         "back, %.2f ms",
-	         peer->pool->name, peer->id, peer->comm, peer->pid,
-	         peer->pool->due.swept.by_id[peer->id],
-	         (double)(clock_ns() - peer->died_ns) / (double)CLOCK_MS);
+	spread_add(&peer->server->sweeps, clock_ns() - peer->died_ns);
+	if (peer->pid != 0)
+		log_at(much ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "pool %s: client "
+		       "%u (%s, pid %d) ended: %u objects came back, %.2f ms%s",
+		       peer->pool->name, peer->id, peer->comm, peer->pid, n,
+		       (double)(clock_ns() - peer->died_ns) / (double)CLOCK_MS,
+		       much ? "; it had closed nothing" : "");
 	if (peer->farewell != NULL)
 		peer->farewell(peer);
 	peer_disconnect(peer);
@@ -234,10 +237,12 @@ static void on_timer(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 	}
 }
 
-/* The client has ended. */
-static void reap(struct peer *peer)
+static void reap_alone(struct peer *peer)
 {
-	uint64_t through = clients_reap(peer->pool, peer->id);
+	uint64_t through;
+	/* Before what it owned is free: what it has half sent goes by that. */
+	channels_leave_all(peer->pool, peer->id);
+	through = clients_reap(peer->pool, peer->id);
 	wake_free(&peer->on_death);
 	if (peer->pidfd >= 0)
 		close(peer->pidfd);
@@ -248,6 +253,13 @@ static void reap(struct peer *peer)
 	wait_for_sweep(peer, through);
 	wake_start(peer->server->lap, LAP_AFTER_NS);
 	files_look(peer->server, 0);
+}
+
+/* The client has ended. Channels that nobody has open any more may have, too. */
+static void reap(struct peer *peer)
+{
+	reap_alone(peer);
+	death_end_owners(peer->server, peer->pool);
 }
 
 static void on_death(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
@@ -410,6 +422,22 @@ static struct peer *make_peer(struct server *server, struct pool *pool,
 	return NULL;
 }
 
+/* As a client's. Without memory, with the next that ends, or with the next slabd. */
+void death_end_owners(struct server *server, struct pool *pool)
+{
+	uint32_t id;
+	while ((id = roots_over(pool)) != 0 || (id = channels_over(pool)) != 0) {
+		struct peer *peer = make_peer(server, pool, id, -1);
+		if (peer == NULL)
+			return;
+		if (clients_state(pool, id) == CLIENT_ROOT)
+			roots_gone(pool, id);
+		else
+			channels_end(pool, id);
+		reap_alone(peer);
+	}
+}
+
 /* Of something that there may be more of later. */
 static bool is_lack(int fd)
 {
@@ -455,7 +483,8 @@ int death_adopt_clients(struct server *server, struct pool *pool)
 		return 0;
 	for (uint32_t id = 1; id < CLIENT_IDS; id++) {
 		int r;
-		if (clients_state(pool, id) == CLIENT_FREE)
+		if (clients_state(pool, id) == CLIENT_FREE ||
+		    roots_of(pool, id) != NULL || channels_has_owner(pool, id))
 			continue;
 		r = adopt_client(server, pool, id);
 		if (r < 0)

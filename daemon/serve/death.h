@@ -45,6 +45,10 @@ void death_evict(struct peer *peer);
  * connection is closed. */
 void death_goodbye(struct peer *peer, void (*farewell)(struct peer *peer));
 
+/* Reaps the ids of a pool's roots that are over, and of channels that are empty and
+ * that nobody has open. */
+void death_end_owners(struct server *server, struct pool *pool);
+
 /*
  * Watches the living clients of a pool that was taken over and reaps the
  * others, once the event loop is there: a death is served in the loop, as ever,

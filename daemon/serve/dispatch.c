@@ -13,6 +13,7 @@
 #include "daemon/balance/wants.h"
 #include "daemon/base/log.h"
 #include "daemon/pool/caches.h"
+#include "daemon/pool/channels.h"
 #include "daemon/pool/clients.h"
 #include "daemon/pool/holes.h"
 #include "daemon/serve/asks.h"
@@ -159,6 +160,28 @@ static void serve_watch(struct peer *peer, const struct wire_watch *msg)
 	reply_with(peer, &msg->head, &out, fd);
 }
 
+static void serve_root(struct peer *peer, const struct wire_root *msg)
+{
+	struct wire_reply out = {.error = 0};
+	asks_root(peer, msg, &out);
+	reply(peer, &msg->head, &out);
+}
+
+static void serve_join(struct peer *peer, const struct wire_join *msg)
+{
+	struct wire_reply out = {.error = 0};
+	int fd = asks_join(peer, msg, &out);
+	reply_with(peer, &msg->head, &out, fd);
+}
+
+static void serve_leave(struct peer *peer, const struct wire_leave *msg)
+{
+	struct wire_reply out = {.error = 0};
+	channels_leave(peer->pool, peer->id, msg->ix, false);
+	death_end_owners(peer->server, peer->pool);
+	reply(peer, &msg->head, &out);
+}
+
 static void farewell(struct peer *peer)
 {
 	struct wire_head bye = {.seq = peer->farewell_seq};
@@ -189,6 +212,15 @@ static bool serve(struct peer *peer, const struct message *message)
 		return true;
 	case MESSAGE_WATCH:
 		serve_watch(peer, &message->as.watch);
+		return true;
+	case MESSAGE_ROOT:
+		serve_root(peer, &message->as.root);
+		return true;
+	case MESSAGE_JOIN:
+		serve_join(peer, &message->as.join);
+		return true;
+	case MESSAGE_LEAVE:
+		serve_leave(peer, &message->as.leave);
 		return true;
 	case MESSAGE_BYE:
 		serve_bye(peer, &message->as.head);

@@ -14,6 +14,7 @@
 #include "daemon/pool/sweep.h"
 #include "daemon/serve/leaving.h"
 #include "daemon/serve/peer.h"
+#include "daemon/serve/sampling.h"
 #include "daemon/serve/share.h"
 #include "daemon/watch/wake.h"
 
@@ -40,6 +41,7 @@ void duty_soon(struct server *server, int64_t ns)
 	for (unsigned i = 0; i < server->n_pools; i++)
 		balance_stir(&server->pools[i]);
 	look_in(server, ns);
+	sampling_soon(server);
 }
 
 static enum balance_cause cause_now(const struct pool *pool)

@@ -6,6 +6,7 @@
 #include "daemon/pool/holes.h"
 #include "daemon/pool/renew.h"
 #include "daemon/serve/peer.h"
+#include "daemon/serve/sampling.h"
 #include "daemon/watch/wake.h"
 
 #define MORE_NS CLOCK_MS /* to the next part of what takes long */
@@ -40,6 +41,8 @@ static void on_files(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 		used = used || pool->n_clients > 0 || pool->holes_failed > 0 ||
 		       pool->head->aside != 0 || holes_differ(pool);
 	}
+	if (!more)
+		sampling_take(server);
 	if (more || used)
 		files_look(server, more ? MORE_NS : FILES_NS);
 }

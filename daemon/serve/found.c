@@ -1,71 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/serve/found.h"
 
-#include <sys/socket.h>
-
-#include "daemon/base/clock.h"
 #include "daemon/serve/peer.h"
 #include "shm/slab.h"
-
-#define WAIT_NS (250 * CLOCK_MS)
-#define MUTE_NS CLOCK_S
-#define ASKED_AT_ONCE 256u /* clients: a millisecond */
-
-/* Sequence numbers wrap. */
-static bool is_new_enough(const struct peer *peer, const struct found_ask *ask)
-{
-	return peer->found.whole && (int32_t)(peer->found.seq - ask->seq) >= 0;
-}
-
-static void send_look(struct peer *peer, uint32_t seq, int64_t now_ns)
-{
-	struct wire_head msg = {
-		.type = WIRE_LOOK, .bytes = sizeof(msg), .seq = seq};
-	if (send(peer->events, &msg, sizeof(msg), MSG_DONTWAIT | MSG_NOSIGNAL) <
-	    0)
-		return;
-	peer->found.asked = true;
-	peer->found.whole = false;
-	peer->found.seq = seq;
-	peer->found.n = 0;
-	peer->found.asked_ns = now_ns;
-}
-
-bool found_wait(struct server *server, const struct pool *pool,
-                struct found_ask *ask)
-{
-	int64_t now_ns = clock_ns();
-	unsigned n = 0;
-	bool wait = false;
-	if (ask->seq == 0) {
-		server->found_seq += server->found_seq == UINT32_MAX ? 2 : 1;
-		ask->seq = server->found_seq;
-		ask->began_ns = now_ns;
-	}
-	for (struct peer *peer = server->peers; peer != NULL;
-	     peer = peer->next) {
-		if (peer->pool != pool || peer->state != PEER_LIVE ||
-		    peer->events < 0 || is_new_enough(peer, ask))
-			continue;
-		/* The others are asked the next time. */
-		if (!peer->found.asked && n++ < ASKED_AT_ONCE)
-			send_look(peer, server->found_seq, now_ns);
-		wait |= n > ASKED_AT_ONCE;
-		wait |= peer->found.asked &&
-		        now_ns - peer->found.asked_ns < MUTE_NS;
-	}
-	return wait && now_ns - ask->began_ns < WAIT_NS;
-}
 
 bool found_take(struct peer *peer, const struct wire_found *msg)
 {
 	struct peer_found *found = &peer->found;
-	if (!found->asked || msg->head.seq != found->seq)
+	if (!survey_expects(peer, SURVEY_FOUND, msg->head.seq))
 		return true;
 	if (msg->n > WIRE_FOUND_ROWS)
 		return false;
-	found->asked = false;
-	found->whole = true;
+	survey_hear(peer, SURVEY_FOUND);
 	found->n = msg->n;
 	for (uint32_t i = 0; i < msg->n; i++)
 		found->rows[i] = msg->rows[i];
@@ -95,27 +41,40 @@ static bool may_be(const struct view *view, const struct wire_found_row *row,
 	return row->kind == FOUND_TWICE && found->owner == own;
 }
 
-bool found_next(const struct server *server, const struct pool *pool,
-                const struct found_ask *ask, uint32_t *nth, struct found *found)
+/* The next of a client's rows that the tags allow. */
+static bool next_of(const struct pool *pool, struct peer *peer,
+                    struct found *found)
 {
-	uint32_t at = 0;
-	for (const struct peer *peer = server->peers; peer != NULL;
-	     peer = peer->next) {
-		if (peer->pool != pool || peer->state == PEER_SWEPT ||
-		    !is_new_enough(peer, ask))
-			continue;
-		for (uint32_t i = 0; i < peer->found.n; i++) {
-			const struct wire_found_row *row =
-				&peer->found.rows[i];
-			if (at++ < *nth)
-				continue;
-			*found = (struct found){.kind = row->kind,
-			                        .client = peer->id,
-			                        .off = row->off};
-			++*nth;
-			if (may_be(&pool->view, row, found))
-				return true;
-		}
+	while (peer->found.at < peer->found.n) {
+		const struct wire_found_row *row =
+			&peer->found.rows[peer->found.at++];
+		*found = (struct found){
+			.kind = row->kind, .client = peer->id, .off = row->off};
+		if (may_be(&pool->view, row, found))
+			return true;
 	}
+	return false;
+}
+
+bool found_next(struct server *server, const struct pool *pool,
+                const struct survey *survey, struct found_at *at,
+                struct found *found)
+{
+	do {
+		if (at->peer == NULL)
+			at->any = false;
+		at->peer = at->peer != NULL ? at->peer->next : server->peers;
+		for (; at->peer != NULL; at->peer = at->peer->next) {
+			if (at->peer->pool != pool ||
+			    at->peer->state == PEER_SWEPT ||
+			    !survey_knows(at->peer, SURVEY_FOUND, survey))
+				continue;
+			if (at->round == 0)
+				at->peer->found.at = 0;
+			if (next_of(pool, at->peer, found))
+				return at->any = true;
+		}
+		at->round++;
+	} while (at->any);
 	return false;
 }

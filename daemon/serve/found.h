@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What clients find among that which they hold free and should not (client/look.h),
- * asked of them for an audit: what lies in a magazine no tag tells.
+ * asked of them (serve/survey.h) for an audit: what lies in a magazine no tag tells.
  *
- *   found_wait -> look -> client's helper -> found -> found_take
- *   found_wait, until all have answered or a quarter of a second is over
- *   found_next, a fault at a time
- *
- * Who has not answered for a second is waited for no more until it does. Of what a
- * client says slabd shows what the tags allow, as that client's fault: a lie makes
- * nobody's but its own.
+ * Of what a client says slabd shows what the tags allow, as that client's fault: a
+ * lie makes nobody's but its own, and takes nobody's place: each client's first fault
+ * is shown before any client's second one.
  */
 #ifndef DAEMON_SERVE_FOUND_H
 #define DAEMON_SERVE_FOUND_H
@@ -17,22 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/serve/survey.h"
 #include "shm/wire.h"
-
-struct peer;
-struct pool;
-struct server;
-
-/* One question, all zero to begin with. */
-struct found_ask {
-	uint32_t seq; /* answers to this or a later one are new enough */
-	int64_t began_ns;
-};
-
-/* Asks the clients of a pool where that is due. Whether their answers are worth
- * waiting for. */
-bool found_wait(struct server *server, const struct pool *pool,
-                struct found_ask *ask);
 
 /* An answer. One that nobody asked for is passed over. False if no client that
  * means well sends such. */
@@ -47,10 +29,16 @@ struct found {
 	uint64_t off;
 };
 
-/* The next fault of a pool after the nth, from 0 on, in the answers to a question;
- * false: there is none. */
-bool found_next(const struct server *server, const struct pool *pool,
-                const struct found_ask *ask, uint32_t *nth,
+/* How far one has looked, all zero to begin with; good for this turn of the loop. */
+struct found_at {
+	struct peer *peer; /* the next is behind it */
+	uint32_t round;    /* so many of each client's came already */
+	bool any;          /* one in this round */
+};
+
+/* The next fault in the answers of a pool's clients; false: there is none. */
+bool found_next(struct server *server, const struct pool *pool,
+                const struct survey *survey, struct found_at *at,
                 struct found *found);
 
 #endif

@@ -22,6 +22,7 @@
 #include "daemon/pool/keep.h"
 #include "daemon/serve/beat.h"
 #include "daemon/serve/peer.h"
+#include "daemon/serve/sampling.h"
 #include "daemon/watch/wake.h"
 
 #define HEAL_NS CLOCK_S /* whoever started the lost one may be about to again */
@@ -157,6 +158,7 @@ static void on_put(UNUSED evutil_socket_t fd, UNUSED short what,
 	                                         &server->control};
 	for (unsigned i = 0; i < server->n_pools; i++)
 		keep_again(&server->pools[i]);
+	sampling_keep(server, true);
 	for (int i = 0; i < 2; i++)
 		if (sockets[i]->origin != LISTEN_GIVEN)
 			fdstore_put(sockets[i]->name, sockets[i]->fd);
@@ -220,6 +222,11 @@ int32_t guardian_pid(void)
 	if (guard.server == NULL)
 		return 0;
 	return guard.pid > 0 ? guard.pid : -1;
+}
+
+bool guardian_keeps(void)
+{
+	return fdstore_has(FDSTORE_CONTROL);
 }
 
 /* ---- open and close ------------------------------------------------------- */

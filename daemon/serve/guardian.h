@@ -32,4 +32,7 @@ int guardian_take(int32_t pid, const char *socket, uint64_t limit_us,
 /* Its number; 0: there never was one, -1: it is lost. */
 int32_t guardian_pid(void);
 
+/* Whether a manager of any kind keeps what slabd needs to go on. */
+bool guardian_keeps(void);
+
 #endif

@@ -20,6 +20,7 @@
 #include "daemon/serve/duty.h"
 #include "daemon/serve/files.h"
 #include "daemon/serve/limits.h"
+#include "daemon/serve/overdue.h"
 
 /* False when it was not taken. The client reads nothing else first: a full
  * socket is its fault, and it sees the connection close. */
@@ -196,6 +197,8 @@ static int take_id(struct peer *peer, struct pool *pool, int *theirs)
 		return r;
 	if (peer->pid == 0)
 		strcpy(peer->comm, "unseen");
+	else /* Nor may slabd look at all of others, with hidepid=. */
+		snprintf(peer->comm, sizeof(peer->comm), "pid %d", peer->pid);
 	proc_name(peer->pid, peer->comm, sizeof(peer->comm));
 	r = clients_take(pool, peer->pid, peer->uid, peer->comm);
 	if (r < 0) {
@@ -245,6 +248,10 @@ static int welcome(struct peer *peer, int theirs, const char *name,
 	peer_keep(peer);
 	evtimer_del(peer->timer);
 	files_look(peer->server, FILES_NS);
+	overdue_watch(peer->server);
+	log_debug("pool %s: client %u (%s, pid %d) joins, one of %u",
+	          pool->name, peer->id, peer->comm, peer->pid,
+	          pool->n_clients);
 	return 0;
 }
 

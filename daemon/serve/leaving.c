@@ -2,6 +2,7 @@
 #include "daemon/serve/leaving.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 
 #include "daemon/balance/balance.h"
 #include "daemon/balance/trim.h"
@@ -15,6 +16,7 @@
 #include "daemon/serve/peer.h"
 
 #define AGAIN_NS (10 * CLOCK_MS)
+#define NAMED_MAX 8u
 
 void leaving_configure(struct config_pool *config, const char *name)
 {
@@ -35,6 +37,38 @@ void leaving_say(const struct server *server)
 			         "clients have it: it goes on for them, lets "
 			         "nobody new in, and ends with the last of "
 			         "them", pool->name, pool->n_clients);
+	}
+}
+
+/* " orders (pid 4711), ..." of its clients, as many as fit. */
+static void name_clients(const struct pool *pool, char *text, size_t size)
+{
+	size_t at = 0;
+	unsigned n = 0;
+	text[0] = '\0';
+	for (uint32_t id = 1; id <= pool->head->top_id && n < NAMED_MAX; id++) {
+		const struct layout_client *row = &pool->view.clients[id];
+		if (!view_client_live(&pool->view, id) || at >= size)
+			continue;
+		at += (size_t)snprintf(text + at, size - at, "%s%.16s (pid %d)",
+		                       n > 0 ? ", " : "", row->comm, row->pid);
+		n++;
+	}
+	if (n < pool->n_clients && at < size)
+		snprintf(text + at, size - at, " and %u more",
+		         pool->n_clients - n);
+}
+
+void leaving_say_holders(const struct server *server)
+{
+	for (unsigned i = 0; i < server->n_pools; i++) {
+		const struct pool *pool = &server->pools[i];
+		char text[400];
+		if (pool->n_clients == 0)
+			continue;
+		name_clients(pool, text, sizeof(text));
+		log_info("pool %s: its memory stays in use until its clients "
+		         "end: %s", pool->name, text);
 	}
 }
 

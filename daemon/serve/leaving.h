@@ -15,6 +15,9 @@ void leaving_configure(struct config_pool *config, const char *name);
 /* Says which there are, once their clients are known. */
 void leaving_say(const struct server *server);
 
+/* As slabd ends: who has memory of which pool still. */
+void leaving_say_holders(const struct server *server);
+
 /* Ends those that nobody has any more. How long until another look is due, in
  * ns; -1: at the next death. */
 int64_t leaving_close(struct server *server);

@@ -16,6 +16,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/base/proc.h"
+#include "daemon/base/remedy.h"
 #include "daemon/manager/fdstore.h"
 #include "daemon/serve/door.h"
 
@@ -229,7 +230,8 @@ static int listen_at(struct listen_socket *place, int64_t patience_ns)
 	unlock_folder(lock);
 	if (r < 0 && r != -EADDRINUSE && r != -EEXIST)
 		log_at(place->quiet ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR,
-		       "can't listen at %s: %s", place->path, strerror(-r));
+		       "can't listen at %s: %s%s%s", place->path, strerror(-r),
+		       remedy_of(-r)[0] != '\0' ? "; " : "", remedy_of(-r));
 	return r;
 }
 

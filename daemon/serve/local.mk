@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # The event loop, sockets and clients' connections.
-libdaemon_la_SOURCES += \
+libdaemon_a_SOURCES += \
 	daemon/serve/asks.c \
 	daemon/serve/asks.h \
 	daemon/serve/beat.c \
@@ -15,6 +15,8 @@ libdaemon_la_SOURCES += \
 	daemon/serve/drops.h \
 	daemon/serve/files.c \
 	daemon/serve/files.h \
+	daemon/serve/fits.c \
+	daemon/serve/fits.h \
 	daemon/serve/found.c \
 	daemon/serve/found.h \
 	daemon/serve/grown.c \
@@ -37,19 +39,27 @@ libdaemon_la_SOURCES += \
 	daemon/serve/listen.h \
 	daemon/serve/loop.c \
 	daemon/serve/loop.h \
+	daemon/serve/loopback.c \
+	daemon/serve/loopback.h \
 	daemon/serve/machine.c \
 	daemon/serve/machine.h \
 	daemon/serve/message.c \
 	daemon/serve/message.h \
+	daemon/serve/overdue.c \
+	daemon/serve/overdue.h \
 	daemon/serve/paths.c \
 	daemon/serve/paths.h \
 	daemon/serve/peer.c \
 	daemon/serve/peer.h \
 	daemon/serve/pools.c \
 	daemon/serve/pools.h \
+	daemon/serve/sampling.c \
+	daemon/serve/sampling.h \
 	daemon/serve/server.h \
 	daemon/serve/share.c \
 	daemon/serve/share.h \
+	daemon/serve/survey.c \
+	daemon/serve/survey.h \
 	daemon/serve/told.c \
 	daemon/serve/told.h \
 	daemon/serve/users.c \

@@ -10,6 +10,7 @@
 #include "daemon/balance/balance.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
+#include "daemon/base/remedy.h"
 #include "daemon/base/stop.h"
 #include "daemon/base/turn.h"
 #include "daemon/manager/fdstore.h"
@@ -26,13 +27,16 @@
 #include "daemon/serve/door.h"
 #include "daemon/serve/duty.h"
 #include "daemon/serve/files.h"
+#include "daemon/serve/fits.h"
 #include "daemon/serve/guardian.h"
 #include "daemon/serve/grown.h"
 #include "daemon/serve/leaving.h"
 #include "daemon/serve/machine.h"
+#include "daemon/serve/overdue.h"
 #include "daemon/serve/paths.h"
 #include "daemon/serve/peer.h"
 #include "daemon/serve/pools.h"
+#include "daemon/serve/sampling.h"
 #include "daemon/serve/share.h"
 #include "daemon/serve/told.h"
 #include "daemon/serve/users.h"
@@ -136,8 +140,8 @@ static void on_accept(evutil_socket_t fd, UNUSED short what, void *arg)
 	if (errno != EMFILE && errno != ENFILE && errno != ENOMEM &&
 	    errno != ENOBUFS)
 		return;
-	log_error("can't accept a client: %s; raise LimitNOFILE",
-	          strerror(errno));
+	log_error("can't accept a client: %s; %s", strerror(errno),
+	          remedy_of(errno));
 	pause_accepting(server);
 }
 
@@ -201,6 +205,7 @@ static void on_signal(evutil_socket_t signal, UNUSED short what, void *arg)
 		return;
 	}
 	log_info("%s: stopping", strsignal((int)signal));
+	leaving_say_holders(server);
 	event_base_loopbreak(server->base);
 }
 
@@ -231,6 +236,11 @@ static void hold_signals(int how)
 
 /* ---- the manager -------------------------------------------------------- */
 
+static const char *s_of(unsigned n)
+{
+	return n == 1 ? "" : "s";
+}
+
 static void say_ready(struct server *server)
 {
 	unsigned long long mib = 0;
@@ -240,13 +250,15 @@ static void say_ready(struct server *server)
 		     n++)
 			mib += pool_ready_units(&server->pools[i], n);
 	mib = mib << UNIT_SHIFT >> 20;
-	log_info("ready: %u pools on %u nodes, %llu MiB, clients at %s, "
-	         "slabctl at %s", server->n_pools, server->topo->n_nodes, mib,
+	log_info("ready: %u pool%s on %u node%s, %llu MiB, clients at %s, "
+	         "slabctl at %s", server->n_pools, s_of(server->n_pools),
+	         server->topo->n_nodes, s_of(server->topo->n_nodes), mib,
 	         listen_path(&server->clients),
 	         listen_path(&server->control));
-	r = notify_ready("%u pools on %u nodes, %llu MiB ready%s",
-	                 server->n_pools, server->topo->n_nodes, mib,
-	                 lastconf_note());
+	r = notify_ready("%u pool%s on %u node%s, %llu MiB ready%s",
+	                 server->n_pools, s_of(server->n_pools),
+	                 server->topo->n_nodes, s_of(server->topo->n_nodes),
+	                 mib, lastconf_note());
 	if (r == 0)
 		return;
 	/* The manager would wait in vain, and end us. */
@@ -287,9 +299,13 @@ static int open_events(struct server *server)
 	if (r == 0)
 		r = files_open(server);
 	if (r == 0)
+		r = overdue_open(server);
+	if (r == 0)
 		r = grown_open(server);
 	if (r == 0)
 		r = paths_open(server);
+	if (r == 0)
+		r = sampling_open(server);
 	server->clients.hush = hush_accept;
 	server->clients.arg = server;
 	return r == 0 ? machine_open(server) : r;
@@ -335,6 +351,7 @@ static int take_up_clients(struct server *server)
 	/* Loans that were taken over, and nodes that were being emptied. */
 	duty_soon(server, DUTY_SOON_NS);
 	files_look(server, 0);
+	overdue_watch(server);
 	return r;
 }
 
@@ -365,8 +382,8 @@ static int start(struct server *server)
 	if (r == 0)
 		r = guardian_open(server, loop.supervised);
 	if (r < 0)
-		log_error("can't start the event loop: %s%s", strerror(-r),
-		          r == -EMFILE ? "; raise LimitNOFILE" : "");
+		log_error("can't start the event loop: %s%s%s", strerror(-r),
+		          remedy_of(-r)[0] != '\0' ? "; " : "", remedy_of(-r));
 	return r;
 }
 
@@ -403,6 +420,7 @@ int loop_open(struct server **out, const struct config *config, bool supervised)
 		return r;
 	}
 	say_topology(&loop.topo);
+	fits_say(config, &loop.topo);
 	hold_signals(SIG_BLOCK);
 	server->base = wake_base();
 	stop_watch();
@@ -414,8 +432,10 @@ int loop_open(struct server **out, const struct config *config, bool supervised)
 int loop_run(struct server *server)
 {
 	int r;
+	server->start_took_ns = clock_ns() - server->started_ns;
 	if (!stop_is_due()) {
 		lastconf_keep(server->config);
+		sampling_keep(server, false);
 		say_ready(server);
 	}
 	hold_signals(SIG_UNBLOCK);
@@ -443,7 +463,9 @@ void loop_close(struct server *server)
 	paths_close();
 	guardian_close();
 	files_close(server);
+	overdue_close(server);
 	duty_close(server);
+	sampling_close(server);
 	peer_close(server);
 	users_close(server);
 	share_close(server);

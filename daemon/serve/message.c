@@ -40,6 +40,9 @@ static const struct request {
 	{WIRE_REMOVE, MESSAGE_REMOVE, sizeof(struct wire_remove)},
 	{WIRE_NAME, MESSAGE_NAME, sizeof(struct wire_name)},
 	{WIRE_WATCH, MESSAGE_WATCH, sizeof(struct wire_watch)},
+	{WIRE_ROOT, MESSAGE_ROOT, sizeof(struct wire_root)},
+	{WIRE_JOIN, MESSAGE_JOIN, sizeof(struct wire_join)},
+	{WIRE_LEAVE, MESSAGE_LEAVE, sizeof(struct wire_leave)},
 	{WIRE_BYE, MESSAGE_BYE, sizeof(struct wire_head)},
 };
 

@@ -7,12 +7,14 @@
 #include <stddef.h>
 
 #include "daemon/serve/drops.h"
-#include "shm/wire.h"
+#include "shm/wire_channel.h"
+#include "shm/wire_root.h"
 
 /* Where it comes from says what it may be. */
 enum message_from {
 	MESSAGE_FROM_PENDING, /* a hello */
-	MESSAGE_FROM_CLIENT,  /* create, close, remove, name, watch, bye */
+	MESSAGE_FROM_CLIENT,  /* create, close, remove, name, watch, root,
+	                         join, leave, bye */
 	MESSAGE_FROM_EVENTS,  /* ring, held, found */
 };
 
@@ -26,6 +28,9 @@ enum message_kind {
 	MESSAGE_REMOVE,
 	MESSAGE_NAME,
 	MESSAGE_WATCH,
+	MESSAGE_ROOT,
+	MESSAGE_JOIN,
+	MESSAGE_LEAVE,
 	MESSAGE_BYE,
 	MESSAGE_RING,
 	MESSAGE_HELD,
@@ -46,6 +51,9 @@ struct message {
 		struct wire_remove remove;
 		struct wire_name name;
 		struct wire_watch watch;
+		struct wire_root root;
+		struct wire_join join;
+		struct wire_leave leave;
 		struct wire_held held;
 		struct wire_found found;
 	} as;

@@ -162,6 +162,7 @@ void peer_close_events(struct peer *peer)
 	free(peer->held.rows);
 	peer->held = (struct peer_held){.rows = NULL};
 	peer->found = (struct peer_found){.n = 0};
+	memset(peer->survey, 0, sizeof(peer->survey));
 }
 
 void peer_keep(struct peer *peer)

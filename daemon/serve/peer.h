@@ -45,15 +45,19 @@ enum peer_state {
 /* What all clients of a pool are told. */
 enum peer_tell { PEER_TELL_TRIM, PEER_TELL_DROPS, PEER_TELLS };
 
+/* What it was asked last, see serve/survey.h. */
+struct peer_survey {
+	bool asked;   /* and has not answered */
+	bool heard;   /* it has, to its end */
+	uint32_t seq; /* of the question */
+	int64_t asked_ns;
+};
+
 /* What it last said that it holds, see serve/held.h. */
 struct peer_held {
-	bool asked;    /* and has not answered */
-	bool whole;    /* it has */
-	bool cut;      /* there is no room for all that it says */
-	uint32_t seq;  /* of the question */
-	uint32_t n;    /* rows */
-	uint32_t max;  /* for which there is room */
-	int64_t asked_ns;
+	bool cut;     /* there is no room for all that it says */
+	uint32_t n;   /* rows */
+	uint32_t max; /* for which there is room */
 	struct peer_held_row {
 		uint32_t cache;
 		uint32_t node;
@@ -63,11 +67,8 @@ struct peer_held {
 
 /* What of it is wrong, by its last answer, see serve/found.h. */
 struct peer_found {
-	bool asked;   /* and has not answered */
-	bool whole;   /* it has */
-	uint32_t seq; /* of the question */
-	uint32_t n;   /* rows */
-	int64_t asked_ns;
+	uint32_t n;  /* rows */
+	uint32_t at; /* of which so many were looked at, see found_next */
 	struct wire_found_row rows[WIRE_FOUND_ROWS];
 };
 
@@ -100,6 +101,7 @@ struct peer {
 	bool slowed;         /* it is not listened to now, see serve/users.h */
 	uint32_t tokens;     /* messages it may still send in this second */
 	int64_t tokens_ns;   /* when they were last filled up */
+	struct peer_survey survey[SURVEY_KINDS];
 	struct peer_held held;
 	struct peer_found found;
 	uint32_t tells; /* that it is yet to be told, as bits */

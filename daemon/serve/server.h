@@ -14,12 +14,15 @@
  *   serve/message.c     one message, read and checked
  *   serve/death.c       clients' processes, and what they leave
  *   serve/duty.c        what is due in the pools, and when
+ *   serve/sampling.c    what the pools were like
  *   serve/grown.c       pages that came from beside the loop
  *   serve/leaving.c     pools that slabd.conf has no more
  *   serve/kept.c        connections that outlive slabd
  *   serve/files.c       what the pools' files hold, looked at now and then
+ *   serve/overdue.c     arenas that nobody resets, looked for now and then
  *   serve/peer.c        one client's connection, and the list of them
- *   serve/held.c        what clients hold, as they say when asked
+ *   serve/survey.c      what all clients are asked
+ *   serve/held.c        what they hold, as they say then
  *   serve/found.c       and what of it should not be there
  *   serve/asks.c        what they are called, and whose end they wait for
  *   serve/door.c        what strangers send, and how sockets are closed
@@ -32,6 +35,7 @@
 
 #include <event2/event.h>
 
+#include "daemon/base/spread.h"
 #include "daemon/conf/config.h"
 #include "daemon/pool/caches.h"
 #include "daemon/serve/drops.h"
@@ -43,6 +47,7 @@
 
 struct crew;
 struct machine;
+struct past;
 struct peer;
 
 /* Of the loop's time, see serve/share.h. */
@@ -51,8 +56,12 @@ struct share {
 	int64_t used_ns;
 };
 
+/* What all clients of a pool are asked, see serve/survey.h. */
+enum survey_kind { SURVEY_HELD, SURVEY_FOUND, SURVEY_KINDS };
+
 struct server {
 	const struct config *config;
+	const char *file; /* that it was read from, absolute; NULL: none */
 	const struct topo *topo;
 	struct event_base *base;
 	struct pool pools[CONFIG_POOLS_MAX];
@@ -61,21 +70,22 @@ struct server {
 	const char *left[CONFIG_POOLS_MAX];
 	unsigned n_left;
 	int64_t started_ns;
+	int64_t start_took_ns;
 	struct listen_socket clients; /* where they connect */
 	struct listen_socket control; /* where slabctl does */
 	struct peer *peers;           /* pending and clients */
 	unsigned n_peers;
 	struct peer *dead; /* those that were clients, until their id is free */
 	struct drops drops;
-	uint32_t held_seq;  /* of questions what clients hold */
-	uint32_t held_rows; /* for whose answers there is room */
-	uint32_t found_seq; /* of questions what of it is wrong */
+	uint32_t survey_seq[SURVEY_KINDS]; /* of the last question */
+	uint32_t held_rows; /* of answers for which there is room */
 	struct machine *machine;
 	/* Of serve/death.c. */
 	struct event *sweep; /* a slice is due in some pool */
 	struct event *lap;   /* a step of the slow look at everything */
 	unsigned sweep_turn; /* the pool whose slice is next */
 	struct share deaths; /* ends of processes */
+	struct spread sweeps; /* from a death until what it had is back */
 	unsigned look_from;  /* whose place is looked at next, by position */
 	struct peer_queue {  /* who waits for a sweep, and who for an answer
 	                        too, by pool */
@@ -99,6 +109,7 @@ struct server {
 	struct event *calm;     /* a level may have ended */
 	struct event *files;    /* the files are looked at */
 	int64_t files_due_ns;   /* if it is pending */
+	struct event *overdue;  /* arenas that nobody resets are looked for */
 	/* How short the kernel is, for the pools that want to know; and whether
 	 * other pools lack pages of a node. */
 	enum plan_pressure kernel;
@@ -106,6 +117,19 @@ struct server {
 	struct crew *crew[CONFIG_POOLS_MAX];   /* by pool: work beside the loop */
 	struct event *grown[CONFIG_POOLS_MAX]; /* some of it is done */
 	struct psi_state scarce[CONFIG_POOLS_MAX][NODES_MAX];
+	/* Of serve/sampling.c. */
+	struct event *sample;  /* something may have changed */
+	struct event *tally;   /* tags are counted */
+	struct sampling {      /* by pool */
+		struct past *past; /* NULL: without */
+		int fd;            /* its file */
+		uint64_t mark;     /* what was seen last, as one number */
+		bool uncounted;    /* it changed since tags were counted */
+		uint64_t joined;   /* the look; 0: none */
+		int64_t asked_ns;
+		int64_t cost_ns;   /* of this count, so far */
+		int64_t next_ns;   /* none begins until then */
+	} samples[CONFIG_POOLS_MAX];
 	/* Of serve/peer.c. */
 	struct event *tell; /* more clients are to be told */
 	/* Of serve/share.c. */

@@ -13,6 +13,7 @@ from contest import Failure, Group, Worker
 from place import Huge, Place, Slabd
 import arena
 import drift
+import gateway
 import growth
 import picture
 import plan
@@ -21,12 +22,13 @@ import recovery
 import scale
 import show
 import silence
+import wake
 
 SIZES = (64, 256, 1024)
 ONE_THREAD = ("W1", "W2", "W2bulk", "W2b", "W6")
 TWO_SIDES = ("W3", "W4", "W5", "W8two")
 SECTIONS = ("W7", "replay", "tail", "scale", "pool", "growth", "recovery",
-            "drift", "plan", "silence", "arena")
+            "drift", "plan", "silence", "wake", "arena", "gateway")
 PRELOADED = {"mimalloc": "libmimalloc.so.2*", "jemalloc": "libjemalloc.so.2",
              "tcmalloc": "libtcmalloc_minimal.so.4"}
 LIBRARIES = ("/usr/lib/*-linux-gnu", "/usr/lib64", "/usr/lib",
@@ -37,6 +39,7 @@ GROWN = "W2b-grown"
 WORKLOADS = ("W1", "W2", "W2bulk", "W2b", "W3", "W4", "W5", "W6")
 BULKS = ("W8", "W8two", "W8one")
 LOCAL = "slabd-local"
+CHANNEL = "slabd-channel"  # in W5 alone
 BY_HANDLE = ("W1", "W2", "W2b")  # what it takes part in
 KEPT = ((128, 64), (512, 64), (8192, 64), (512, 2048))  # objects, bytes
 
@@ -72,7 +75,8 @@ class Bench:
         line = self.contestant_line(workload, size, extra)
         return {name: (lambda n=name, p=program, e=env: Worker(n, line(p), e))
                 for name, (program, env) in self.peers().items()
-                if name != LOCAL or workload in BY_HANDLE}
+                if (name != LOCAL or workload in BY_HANDLE) and
+                (name != CHANNEL or workload == "W5")}
 
     def contestant_line(self, workload, size, extra=()):
         """program -> its command line. One thread runs where we do not."""
@@ -86,6 +90,7 @@ class Bench:
         """name -> program, environment; those that are here."""
         found = {"slabd": ("work_slabd", self.rest()),
                  LOCAL: ("work_local", self.rest()),
+                 CHANNEL: ("work_channel", self.rest()),
                  "floor": ("work_floor", {})}
         if os.path.exists(self.place.program("work_dpdk")):
             huge = self.place.hugetlbfs()
@@ -310,7 +315,9 @@ class Bench:
                     ("recovery", lambda: recovery.run(self)),
                     ("plan", lambda: plan.run(self)),
                     ("silence", lambda: silence.run(self)),
+                    ("wake", lambda: wake.run(self)),
                     ("arena", lambda: arena.run(self)),
+                    ("gateway", lambda: gateway.run(self)),
                     ("drift", lambda: drift.run(self)))
         try:
             self.missing()

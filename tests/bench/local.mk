@@ -12,9 +12,12 @@ EXTRA_PROGRAMS += tests/bench/crowd
 tests_bench_crowd_LDADD = libclient.la libshm.la
 EXTRA_PROGRAMS += tests/bench/plan
 tests_bench_plan_SOURCES = tests/bench/plan.c tests/lib/rng.h
-tests_bench_plan_LDADD = libdaemon.la
+tests_bench_plan_LDADD = libdaemon.a
 EXTRA_PROGRAMS += tests/bench/arena
 tests_bench_arena_LDADD = $(system_libs)
+EXTRA_PROGRAMS += tests/bench/wake
+tests_bench_wake_SOURCES = tests/bench/wake.c tests/bench/work.h
+tests_bench_wake_LDADD = client/libslabclient.la
 EXTRA_PROGRAMS += tests/bench/silence
 tests_bench_silence_LDADD = $(system_libs)
 
@@ -35,7 +38,11 @@ bench_work = tests/bench/work.c tests/bench/work.h tests/bench/who.h \
 bench_who = $(AM_CPPFLAGS) -DBENCH_WHO=
 
 EXTRA_PROGRAMS += tests/bench/work_local tests/bench/work_slabd tests/bench/work_floor \
-	tests/bench/work_malloc
+	tests/bench/work_malloc tests/bench/work_channel
+tests_bench_work_channel_SOURCES = $(bench_work) tests/bench/who_slabd.c \
+	tests/bench/who_slabd.h tests/bench/who_channel.h
+tests_bench_work_channel_CPPFLAGS = $(bench_who)'"tests/bench/who_channel.h"'
+tests_bench_work_channel_LDADD = client/libslabclient.la $(ZSTD_LIBS)
 tests_bench_work_slabd_SOURCES = $(bench_work) tests/bench/who_slabd.c \
 	tests/bench/who_slabd.h
 tests_bench_work_slabd_CPPFLAGS = $(bench_who)'"tests/bench/who_slabd.h"'
@@ -82,8 +89,9 @@ EXTRA_DIST += $(bench_boost)
 
 EXTRA_DIST += tests/bench/run.sh tests/bench/README.md
 EXTRA_DIST += tests/bench/arena.py tests/bench/drive.py tests/bench/contest.py \
-	tests/bench/growth.py \
+	tests/bench/gateway.py tests/bench/growth.py \
 	tests/bench/place.py tests/bench/show.py tests/bench/picture.py \
 	tests/bench/plan.py tests/bench/pool.py tests/bench/recovery.py tests/bench/scale.py \
 	tests/bench/silence.py \
+	tests/bench/wake.py \
 	tests/bench/drift.py tests/bench/drift_picture.py

@@ -165,7 +165,50 @@ static bool w4_side(struct two_processes *d, unsigned side, uint64_t n)
 
 /* ---- W5 ----------------------------------------------------------------- */
 
-#ifdef WHO_SHARED
+#ifdef WHO_CHANNEL
+/* False: the other side gave up. */
+static bool send_group(struct two_processes *d, void *const *group)
+{
+	size_t sent = 0;
+	while ((sent += who_send(group + sent, WHO_BULK_N - sent)) < WHO_BULK_N) {
+		if (atom_load(&d->over) != 0)
+			return false;
+		two_processes_pause();
+	}
+	return true;
+}
+
+static bool w5_put(struct two_processes *d, uint64_t n)
+{
+	void *group[WHO_BULK_N];
+	for (uint64_t put = 0; put < n;) {
+		if (who_alloc_bulk(cache, WHO_BULK_N, group) != WHO_BULK_N)
+			return work_fail("out of memory"), false;
+		for (unsigned k = 0; k < WHO_BULK_N; k++)
+			*(uint64_t *)group[k] = put++;
+		if (!send_group(d, group))
+			return false;
+	}
+	return true;
+}
+
+static bool w5_take(struct two_processes *d, uint64_t n)
+{
+	void *group[WHO_BULK_N];
+	for (uint64_t taken = 0; taken < n;) {
+		size_t got = who_recv(group, WHO_BULK_N);
+		if (got == 0 && atom_load(&d->over) != 0)
+			return false;
+		if (got == 0)
+			two_processes_pause();
+		for (size_t k = 0; k < got; k++)
+			if (*(const uint64_t *)group[k] != taken++)
+				return work_fail("not what was sent"), false;
+		who_free_bulk(cache, got, group);
+	}
+	return true;
+}
+#elif defined(WHO_SHARED)
 static bool w5_put(struct two_processes *d, uint64_t n)
 {
 	uint64_t taken = 0;
@@ -202,7 +245,9 @@ static bool w5_take(struct two_processes *d, uint64_t n)
 	}
 	return true;
 }
+#endif
 
+#ifdef WHO_SHARED
 static bool w5_side(struct two_processes *d, unsigned side, uint64_t n)
 {
 	return side == 0 ? w5_put(d, n) : w5_take(d, n);

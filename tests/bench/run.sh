@@ -14,8 +14,9 @@ esac
 
 make -s -C "$builddir" daemon/slabd tests/bench/attach tests/bench/objpool tests/bench/populate \
 	tests/bench/growth tests/bench/recovery tests/bench/drift tests/bench/plan \
-	tests/bench/silence tests/bench/arena daemon/slabctl \
-	tests/bench/work_slabd tests/bench/work_local tests/bench/work_floor tests/bench/work_malloc
+	tests/bench/silence tests/bench/wake tests/bench/arena daemon/slabctl \
+	client/examples/gateway \
+	tests/bench/work_slabd tests/bench/work_channel tests/bench/work_local tests/bench/work_floor tests/bench/work_malloc
 
 # A peer whose package is not there is left out, and drive.py says so. DPDK is
 # linked from its archives: as a shared library it loads a hundred drivers.

@@ -33,10 +33,14 @@ TARGETS = (
     ("W3", "dpdk", 2.0, 2.3, None),
     ("W4", "dpdk", 1.0, 1.2, None), ("W4", "mimalloc", 2.5, None, None),
     ("W5", "dpdk", 0.5, 1.0, None), ("W5", "boost-node", 5.0, None, None),
+    ("W5", "dpdk", 1.5, 2.5, None, "slabd-channel"),
+    ("W5", "floor", 1.0, 1.2, None, "slabd-channel"),
     ("W7", "hugetlb", 1.03, None, None),
     ("W8", "dpdk", 0.8, 1.0, None), ("W8two", "dpdk", 0.8, 1.0, None),
     ("W8one", "dpdk", 1.0, None, None),
 )
+
+HOW = {"slabd-local": " by handle", "slabd-channel": " by channel"}
 
 
 def table(head, rows):
@@ -127,8 +131,7 @@ def judged(rows):
         return
     print("\nTo reach, slabd's cost (W3 to W5, W8: rate) to theirs")
     table(["", "size", "against", "to reach", "beyond", "is", ""],
-          [[r["workload"] + (" by handle" if r.get("who") == "slabd-local"
-                             else ""), str(r["size"]), r["against"],
+          [[r["workload"] + HOW.get(r.get("who"), ""), str(r["size"]), r["against"],
             (">= " if r["rate"] else "<= ") + f"{r['bound']:.2f}",
             "" if r["beyond"] is None else f"{r['beyond']:.2f}",
             "-" if r["value"] is None else f"{r['value']:.2f}",

@@ -6,6 +6,7 @@
  *   who_alloc, who_free            one object
  *   WHO_BULK: who_alloc_bulk, who_free_bulk   a constant n at a time
  *   WHO_SHARED: who_give, who_take            from process to process
+ *   WHO_CHANNEL: who_send, who_recv           the same, many at a time
  *   WHO_SIZED: who_alloc_sized     any size, freed by who_free of any cache
  *   WHO_RING_ALONE: who_next       passes ready objects on, allocates none
  */

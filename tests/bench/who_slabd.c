@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <sys/mman.h>
 
+#define IN_FLIGHT 4096u /* objects: as many as the ring of the others has */
+
 slabd_pool *who_pool;
 unsigned who_other;
 
@@ -43,12 +45,25 @@ struct who_cache *who_make(size_t bytes, uint64_t most)
 	return who_of(cache);
 }
 
+#ifdef WHO_CHANNEL
+slabd_channel *who_channel;
+
+/* As soon as both sides are there. */
+int who_thread(unsigned ix)
+{
+	(void)ix;
+	who_channel = slabd_channel_open(who_pool, "bench",
+	                                 IN_FLIGHT / WHO_BULK_N);
+	return who_channel != NULL ? 0 : work_fail(slabd_last_error());
+}
+#else
 int who_thread(unsigned ix)
 {
 	(void)ix;
 	who_other = ids[1];
 	return 0;
 }
+#endif
 
 void who_close(void)
 {

@@ -143,6 +143,7 @@ static struct still {
 	struct step_mark mark;
 	uint64_t turn;  /* where its word lies in the child */
 	uint32_t go;    /* (A) the other thread may */
+	bool shared;    /* it had a turn before */
 	int32_t err[3]; /* errno of what that did; 0: it worked */
 	uint32_t done;  /* (A) */
 	uint32_t over;  /* (A) the first thread has gone on */
@@ -167,7 +168,27 @@ static void *others(void *arg)
 static uint32_t *turn_of(const struct kill_victim *victim, unsigned i)
 {
 	uint64_t off = handle_off(victim->board->handles[i]);
-	return &victim->pool->taking[off / 64 % 64];
+	return &victim->pool->turns.busy[off / 64 % TURNS];
+}
+
+/* In a turn it finds that it was never given. */
+static void *take_in_vain(void *arg)
+{
+	(void)arg;
+	slabd_take(v.pool, v.board->handles[2]);
+	return NULL;
+}
+
+/* The word that says that the calling thread has a turn at the first object: its own
+ * while no other thread had any. */
+static uint32_t *turn_at(const struct kill_victim *victim)
+{
+	pthread_t thread;
+	if (!still->shared)
+		return &victim->pool->turns.within;
+	pthread_create(&thread, NULL, take_in_vain, NULL);
+	pthread_join(thread, NULL);
+	return turn_of(victim, 0);
 }
 
 static _Noreturn void stand(struct kill_board *board)
@@ -178,7 +199,7 @@ static _Noreturn void stand(struct kill_board *board)
 	open_and_take(&v);
 	for (unsigned i = 0; i < 2; i++)
 		slabd_give(v.pool, v.objects[i], board->id);
-	still->turn = (uint64_t)(uintptr_t)turn_of(&v, 0);
+	still->turn = (uint64_t)(uintptr_t)turn_at(&v);
 	if (turn_of(&v, 0) == turn_of(&v, 1))
 		_exit(1);
 	pthread_create(&thread, NULL, others, NULL);
@@ -210,12 +231,15 @@ static bool step_into(struct step *step)
 	return false;
 }
 
-static void test_still(void)
+/* Of turns that were its own, all are waited for; of shared ones those of what it
+ * is at. */
+static void test_still(bool shared)
 {
 	struct kill_board *board = shared_memory(sizeof(*board));
 	struct step step;
 	pid_t pid;
 	still = shared_memory(sizeof(*still));
+	still->shared = shared;
 	pid = fork();
 	if (pid == 0)
 		stand(board);
@@ -224,7 +248,9 @@ static void test_still(void)
 	tap_ok(step_into(&step), "a thread stands still while it takes");
 	atom_store(&still->go, 1u);
 	tap_ok(wait_for(&still->done), "another one of its process goes on");
-	tap_is(still->err[0], 0, "it takes another gift");
+	tap_is(still->err[0], shared ? 0 : EAGAIN,
+	       shared ? "it takes another gift"
+	              : "whose first turn comes once that is over");
 	tap_is(still->err[1], EPERM, "gives none that was not taken");
 	tap_is(still->err[2], EAGAIN, "and is told of the one that is taken");
 	step_go(&step, 0);
@@ -276,10 +302,12 @@ int main(int argc, char **argv)
 	       "of the gifts %u came to pass and %u did not", n_given, n_kept);
 	tap_is(n_twice, 0, "none was taken twice, after its end, or out of turn");
 	/* A sanitizer's own locks would be held, too. */
-	if (is_sanitized())
+	if (is_sanitized()) {
 		tap_skip("done without a sanitizer", "a thread stands still");
-	else
-		test_still();
+	} else {
+		test_still(true);
+		test_still(false);
+	}
 	traced_pool_close(&traced);
 	return tap_end();
 }

@@ -7,7 +7,6 @@
  */
 #include <stdio.h>
 
-#include "client/arena.h"
 #include "client/handle.h"
 #include "shm/tags.h"
 #include "tests/lib/kill.h"
@@ -123,52 +122,6 @@ static void take(struct kill_victim *v)
 	v->objects[0] = slabd_take(v->pool, v->board->handle);
 }
 
-/* ---- arenas --------------------------------------------------------------- */
-
-/* Warm: the caches of its chunks are open. */
-static slabd_arena *arena;
-
-static void open_arena(struct kill_victim *v)
-{
-	open_common(v);
-	arena = slabd_arena_create(v->pool, NULL, NULL);
-	if (slabd_arena_alloc(arena, 96, 0) == NULL)
-		tap_bail("the victim has no arena");
-	v->board->handle =
-		slabd_handle_of(v->pool, (char *)slabd_arena_first(arena) -
-	                                         ARENA_FIRST_ROOM);
-}
-
-static void use_arena(struct kill_victim *v)
-{
-	for (unsigned i = 0; i < 200; i++)
-		slabd_arena_alloc(arena, 96, 0);
-	slabd_arena_alloc(arena, 100000, 0);
-	slabd_arena_reset(arena);
-	slabd_arena_destroy(arena);
-	(void)v;
-}
-
-static void give_arena(struct kill_victim *v)
-{
-	slabd_arena_give(arena, v->traced->user.id);
-}
-
-/* To itself, for it to be taken. */
-static void open_given(struct kill_victim *v)
-{
-	open_arena(v);
-	v->board->handle =
-		slabd_arena_give(arena, slabd_client_id(v->pool));
-	if (v->board->handle == SLABD_NO_HANDLE)
-		tap_bail("the victim has no gift");
-}
-
-static void take_arena(struct kill_victim *v)
-{
-	slabd_arena_take(v->pool, v->board->handle);
-}
-
 int main(int argc, char **argv)
 {
 	static const struct kill_op ops[] = {
@@ -197,16 +150,6 @@ int main(int argc, char **argv)
 		 .prepare = open_common,
 		 .act = take,
 		 .before = give_it},
-		{.name = "an arena's life",
-		 .prepare = open_arena,
-		 .act = use_arena},
-		{.name = "slabd_arena_give",
-		 .prepare = open_arena,
-		 .act = give_arena,
-		 .after = see_gift},
-		{.name = "slabd_arena_take",
-		 .prepare = open_given,
-		 .act = take_arena},
 	};
 	kill_start(argc, argv, 800);
 	traced_pool_open(&traced, 8);

@@ -24,8 +24,9 @@
 #include "tests/lib/step.h"
 #include "tests/lib/traced_pool.h"
 
-#define PLACES 120u
+#define PLACES 40u
 #define PLACES_SLOW 10u
+#define STRESSED 3u /* times as many in ./dev stress */
 
 static struct board {
 	struct step_mark mark;
@@ -367,6 +368,7 @@ int main(int argc, char **argv)
 {
 	bool slow = is_sanitized();
 	bool every = argc > 1 && strcmp(argv[1], "--all") == 0;
+	bool is_stressed = getenv("SLABD_STRESS") != NULL;
 	struct step_track track = {.n = 0};
 	const char *why;
 	size_t store;
@@ -383,9 +385,10 @@ int main(int argc, char **argv)
 	test_giver_dies(&track.places[store - 1]);
 	test_giver_lives(&track.places[store - 1]);
 	test_giver_stands(&track.places[store - 1]);
-	test_taken_back(&track.places[store - 1], every ? 1 : slow ? 40 : 3);
+	test_taken_back(&track.places[store - 1],
+	                every ? 1 : slow ? 40 : is_stressed ? 3 : 27);
 	test_all(&track, store, rng_start("step_race"), every,
-	         slow ? PLACES_SLOW : PLACES);
+	         (slow ? PLACES_SLOW : PLACES) * (is_stressed ? STRESSED : 1));
 	step_forget(&track);
 	traced_pool_close(&traced);
 	return tap_end();

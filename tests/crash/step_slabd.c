@@ -16,8 +16,8 @@
 #include "tests/lib/rng.h"
 #include "tests/lib/scenario.h"
 
-#define KILLS 7    /* of a scenario, in each of three ways */
-#define STRESSED 4 /* times as many */
+#define KILLS 4    /* of a scenario, in each of three ways */
+#define STRESSED 8 /* times as many */
 #define CUTS_WITHIN 16    /* stores of a take-over, about */
 #define NEVER UINT64_MAX
 

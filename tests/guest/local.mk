@@ -24,7 +24,7 @@ tests_guest_orphan_LDADD = client/libslabclient.la
 tests_guest_migrate_SOURCES = tests/guest/migrate.c $(guest_fixture) \
 	tests/guest/moved_fixture.c tests/guest/moved_fixture.h \
 	tests/guest/witness.c tests/guest/witness.h
-tests_guest_migrate_LDADD = libnumatopo.la client/libslabclient.la $(numa_libs)
+tests_guest_migrate_LDADD = libnumatopo.a client/libslabclient.la $(numa_libs)
 tests_guest_migrate_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mbind
 tests_guest_worker_SOURCES = tests/guest/worker.c $(guest_fixture)
 tests_guest_worker_LDADD = client/libslabclient.la
@@ -49,5 +49,6 @@ EXTRA_DIST += tests/guest/README.md tests/guest/run.sh tests/guest/init \
 	tests/guest/test_offline.sh tests/guest/test_replay.sh \
 	tests/guest/test_threads.sh \
 	tests/guest/test_topology.sh tests/guest/test_unit.sh \
-	tests/guest/test_unit_limit.sh tests/guest/test_unit_powers.sh \
-	tests/guest/test_unit_restart.sh
+	tests/guest/test_unit_huge.sh tests/guest/test_unit_limit.sh \
+	tests/guest/test_unit_powers.sh tests/guest/test_unit_restart.sh \
+	tests/guest/test_unit_socket.sh tests/guest/test_unit_watchdog.sh

@@ -138,15 +138,13 @@ fetch_kernel() {
 }
 
 # ---- file system -----------------------------------------------------------
-# built PATH: the program itself where libtool has put a script in its place.
+# built PATH
 built() {
-	local dir=$build/${1%/*} name=${1##*/}
-	[[ -x $dir/.libs/$name ]] && dir+=/.libs
-	if [[ ! -x $dir/$name ]]; then
+	if [[ ! -x $build/$1 ]]; then
 		echo "$build/$1 is not built" >&2
 		return 1
 	fi
-	echo "$dir/$name"
+	echo "$build/$1"
 }
 
 # The tests and their programs, the same in all shapes.

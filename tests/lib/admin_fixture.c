@@ -98,15 +98,15 @@ static json_t *later(void *arg, const struct admin_query *q, int *status)
 }
 
 static const struct admin_route route[] = {
-	{"/hello", hello, NULL, false, NULL},
-	{"/echo", echo, "pool n", false, NULL},
-	{"/null", nothing, NULL, false, NULL},
-	{"/big", big, NULL, false, NULL},
-	{"/conns", conns, NULL, false, NULL},
-	{"/later", later, "n", false, NULL},
-	{"/change", change, "pool n", true, NULL},
-	{"/both", hello, NULL, false, NULL},
-	{"/both", change, "n", true, NULL},
+	{"/hello", hello, NULL, false, NULL, NULL},
+	{"/echo", echo, "pool n", false, NULL, NULL},
+	{"/null", nothing, NULL, false, NULL, NULL},
+	{"/big", big, NULL, false, NULL, NULL},
+	{"/conns", conns, NULL, false, NULL, NULL},
+	{"/later", later, "n", false, NULL, NULL},
+	{"/change", change, "pool n", true, NULL, NULL},
+	{"/both", hello, NULL, false, NULL, NULL},
+	{"/both", change, "n", true, NULL, NULL},
 };
 
 const struct admin_routes routes = {route, sizeof(route) / sizeof(route[0]),

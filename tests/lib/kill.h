@@ -54,6 +54,9 @@ struct kill_op {
 	void (*after)(struct traced_pool *traced, struct kill_board *board);
 	bool opens;  /* it becomes a client in the operation */
 	bool leaves; /* it may stop being one */
+	bool sweeps; /* after has slabd sweep more */
+	bool settles; /* slabd hands some of what it has on, or takes some back:
+	               * what comes back is not what carried its id */
 	bool thread; /* the operation is the end of a thread */
 	bool few;    /* a quarter of the places: it is others, in a loop */
 };

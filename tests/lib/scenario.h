@@ -17,6 +17,8 @@
 	"[pool default]\npage = 4k\nstart = 2M\nmax = 16M\n"               \
 	"max_caches = 1000\n[balance]\nkeep_slabs = 0\nhold = 100ms\n"
 
+#define SCENARIO_ROOT "stepped"
+
 struct scenario {
 	const char *name;
 	void (*client)(int fd, void *arg); /* or NULL */
@@ -26,10 +28,11 @@ struct scenario {
 	bool fresh;    /* nothing is kept: the first start */
 	bool anew;     /* in a pool that has not grown yet */
 	bool mends;    /* a look that fails is made again some seconds later */
+	bool roots;    /* it leaves a root, or none */
 	bool is_slow;  /* each time takes a second or so, or has many calls */
 };
 
-#define DEEDS 12
+#define DEEDS 13
 extern const struct scenario scenarios[DEEDS];
 
 extern struct fixture scenario_fixture;

@@ -238,6 +238,30 @@ static void drainer(int fd, void *arg)
 	_exit(0);
 }
 
+/* A root is set, and set again, has more, less, and ends. */
+static void rooter(int fd, void *arg)
+{
+	slabd_pool *pool = open_surely(20);
+	slabd_cache *cache = sized_surely(pool, "rooted", 0, false);
+	slabd_handle handle[3];
+	void *object[3];
+	(void)arg;
+	if (slabd_alloc_bulk(cache, 3, object) != 3)
+		tap_bail("slabd_alloc_bulk: %s", slabd_last_error());
+	for (int i = 0; i < 3; i++)
+		handle[i] = slabd_handle_of(pool, object[i]);
+	say(fd, 1);
+	hear(fd);
+	slabd_root_set(pool, SCENARIO_ROOT, handle[0]);
+	slabd_root_set(pool, SCENARIO_ROOT, handle[1]);
+	slabd_give(pool, object[2], slabd_root_open(pool, SCENARIO_ROOT));
+	slabd_take(pool, handle[2]);
+	slabd_take(pool, handle[1]);
+	slabd_root_set(pool, SCENARIO_ROOT, handle[1]);
+	slabd_root_set(pool, SCENARIO_ROOT, SLABD_NO_HANDLE);
+	_exit(0);
+}
+
 /* Says when it owns something, and is then killed. */
 static void victim(int fd, void *arg)
 {
@@ -282,5 +306,6 @@ const struct scenario scenarios[DEEDS] = {
 	{.name = "lend", borrower, .waits = true, .is_slow = true},
 	{.name = "drain", drainer, .waits = true, .is_slow = true},
 	{.name = "mend", filler, .waits = true, .is_slow = true, .mends = true},
+	{.name = "root", rooter, .waits = true, .roots = true},
 	{.name = "reap", victim, .waits = true, .is_death = true},
 };

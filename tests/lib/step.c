@@ -140,13 +140,19 @@ static bool step_on(struct step *step, uint32_t n)
 	return true;
 }
 
+/* In some virtual machines the processor takes breakpoints and stops at none: one
+ * is tried beforehand, by step_unable, and one that was not met is the last. */
+static bool are_breakpoints_dead;
+
 bool step_to(struct step *step, const struct step_place *place)
 {
 	bool inside = true;
-	if (place->visits > 0 && set_breakpoint(step, place->at)) {
+	if (place->visits > 0 && !are_breakpoints_dead &&
+	    set_breakpoint(step, place->at)) {
 		for (uint32_t i = 0; i < place->visits && inside; i++)
 			inside = resume(step, PTRACE_CONT, 0);
 		set_breakpoint(step, 0);
+		are_breakpoints_dead = !inside;
 		return inside && step_on(step, place->rest);
 	}
 	/* Each call stops it twice: on its way in and on its way out. */
@@ -387,16 +393,35 @@ static _Noreturn void try_child(struct step_mark *mark)
 	_exit(0);
 }
 
+static pid_t fork_to_try(struct step_mark *mark, struct step *step)
+{
+	pid_t pid;
+	*mark = (struct step_mark){.tid = 0};
+	pid = fork();
+	if (pid == 0)
+		try_child(mark);
+	return pid > 0 && step_wait(step, pid, mark) ? pid : -1;
+}
+
+static bool is_met(struct step_mark *mark, uintptr_t at)
+{
+	struct step step;
+	bool met;
+	if (fork_to_try(mark, &step) < 0)
+		return false;
+	met = set_breakpoint(&step, at) && resume(&step, PTRACE_CONT, 0) &&
+	      address(&step) == at;
+	step_kill(&step);
+	return met;
+}
+
 const char *step_unable(void)
 {
 	static char why[96];
 	struct step_mark *mark = shared_memory(sizeof(*mark));
 	struct step_track track = {.n = 0};
 	struct step step;
-	pid_t pid = fork();
-	if (pid == 0)
-		try_child(mark);
-	if (pid < 0 || !step_wait(&step, pid, mark)) {
+	if (fork_to_try(mark, &step) < 0) {
 		snprintf(why, sizeof(why), "no ptrace here: %s",
 		         strerror(-mark->error));
 		return why;
@@ -409,6 +434,7 @@ const char *step_unable(void)
 		step_forget(&track);
 		return why;
 	}
+	are_breakpoints_dead = !is_met(mark, track.places[track.n / 2].here);
 	step_forget(&track);
 	return NULL;
 }

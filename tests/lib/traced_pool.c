@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "shm/heir.h"
 #include "shm/tags.h"
 #include "tests/lib/background_clients.h"
 
@@ -217,13 +218,47 @@ uint64_t traced_pool_count(const struct traced_pool *traced, uint32_t id)
 	return count;
 }
 
+/* Of a slab. */
+static uint64_t count_offered(const struct view *view, uint32_t head,
+                              const struct layout_cache *row, uint32_t id)
+{
+	const uint16_t *tags = slab_tags(view, head);
+	uint64_t count = 0;
+	for (uint32_t i = 0; i < row->n_objs; i++) {
+		const uint16_t *gen = slab_gen_of(view, &tags[i]);
+		count += atom_load(&tags[i]) == id &&
+		         (atom_load(gen) & GEN_WAITING) != 0;
+	}
+	return count;
+}
+
+uint64_t traced_pool_bequeathed(const struct traced_pool *traced, uint32_t id)
+{
+	const struct view *view = &traced->view;
+	uint64_t count = 0;
+	if (atom_load(view_gifts_at(view, id, GIFTS_HEIR)) == 0)
+		return 0;
+	for (uint32_t unit = 0; unit < view->geo.n_units; unit++) {
+		uint64_t word = atom_load(&view->words[unit]);
+		const struct layout_cache *row =
+		        view_cache(view, WORD_CACHE(word));
+		if (row != NULL && WORD_BACK(word) == 0 && heir_has_parts(row))
+			count += count_offered(view, unit, row, id);
+	}
+	return count;
+}
+
 /* ---- slabd -------------------------------------------------------------- */
 
 void traced_pool_barrier(const struct traced_pool *traced)
 {
-	for (int i = 0; i < 2; i++)
-		if (fixture_number(&traced->fixture, "/status", "pid") < 0)
+	/* No client is asked for it, as one stands still. */
+	for (int i = 0; i < 2; i++) {
+		json_t *doc = fixture_get(&traced->fixture, "/set");
+		if (doc == NULL)
 			tap_bail("slabd does not answer");
+		json_decref(doc);
+	}
 }
 
 /* slabd says DEAD before it sweeps, and answers nobody until it has. */

@@ -75,6 +75,9 @@ void traced_pool_pin(struct traced_pool *traced, uint32_t cache, uint32_t node);
 /* Objects whose tag is id. */
 uint64_t traced_pool_count(const struct traced_pool *traced, uint32_t id);
 
+/* Of these, what slabd would hand on if the client died now (shm/heir.h). */
+uint64_t traced_pool_bequeathed(const struct traced_pool *traced, uint32_t id);
+
 /* Two requests of the control socket, one after the other: whatever clients
  * sent before, slabd has served. */
 void traced_pool_barrier(const struct traced_pool *traced);

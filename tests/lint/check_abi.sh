@@ -85,7 +85,9 @@ result $? "one that has nothing inline does, too"
 # As if the number had been raised.
 mkdir "$work/next"
 for header in slabclient slabclient_about slabclient_arena slabclient_bulk \
-	slabclient_give slabclient_hit slabclient_objpool slabclient_objpool_hit; do
+	slabclient_channel \
+	slabclient_give slabclient_hit slabclient_objpool slabclient_objpool_hit \
+	slabclient_root; do
 	sed 's/slabd_mags_[0-9]*_/slabd_mags_999_/' "$top/client/$header.h" \
 		>"$work/next/$header.h"
 done

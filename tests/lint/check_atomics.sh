@@ -3,7 +3,8 @@
 # Atomic accesses go through shm/atom.h; the one peek and the two relaxed stores
 # of client/slabclient_hit.h are the exception, as users do not
 # have atom.h; so are a look, two stores and a fence of the compiler of
-# client/slabclient_objpool_hit.h. Each ordered operation (load_acquire, store_release, cas, publish, set, clear, swap, fence)
+# client/slabclient_objpool_hit.h, and the examples, as programs of users. Each
+# ordered operation (load_acquire, store_release, cas, publish, set, clear, swap, fence)
 # names its partner, "pairs: function", on its line or on one of the two above
 # it, and that function is in the code. load, store and add are relaxed.
 . "$(dirname "$0")/lint.sh"
@@ -30,7 +31,8 @@ look() {
 		next
 	}
 	FNR == 1 { note1 = note2 = ""; peeks = pokes = pools = 0 }
-	FILENAME != "shm/atom.h" && ($0 ~ /^[ \t]*#/ ? $0 : code) ~ bare {
+	FILENAME != "shm/atom.h" && FILENAME !~ /^client\/examples\// &&
+	($0 ~ /^[ \t]*#/ ? $0 : code) ~ bare {
 		if (FILENAME == "client/slabclient_objpool_hit.h" &&
 		    ++pools <= 4)
 			next

@@ -6,6 +6,7 @@
 
 shown='daemon/base/clock.[ch]|daemon/base/log.c|daemon/balance/history.c'
 shown="$shown|daemon/admin/report_log.c|daemon/admin/report_clients.c"
+shown="$shown|daemon/admin/report_history.c|daemon/ctl/top.c"
 shown="$shown|daemon/ctl/slabctl.c"
 
 look() {

@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# What a function may fail with, header and slabclient(3) say alike, function by
+# What a function may fail with, headers and manual (section 3) say alike, function by
 # function, and tests/lint/errors.txt names for each the test that provokes it, or
 # why none does: "function errno file", or "function errno - reason". ENOTCONN
-# after fork stands in the manual once, for all functions.
+# after fork stands in the manual once, for all functions. All that is installed
+# counts: client/slabclient*.h and man/*.3.
 . "$(dirname "$0")/lint.sh"
 
 # "function errno" of the header: from the comment before its declaration.
@@ -14,14 +15,11 @@ declared() {
 	/^(static inline|[a-z])/ && match($0, /slabd_[a-z_]*[a-z]\(/) {
 		name = substr($0, RSTART, RLENGTH - 1)
 		rest = text " "
-		while (match(rest, /[^A-Za-z_]E[A-Z]+[^A-Za-z_]/)) {
+		while (match(rest, /[^A-Za-z_]E[A-Z0-9]+[^A-Za-z_]/)) {
 			print name, substr(rest, RSTART + 1, RLENGTH - 2)
 			rest = substr(rest, RSTART + RLENGTH - 1)
 		}
-	}' client/slabclient.h $(ls client/slabclient_about.h client/slabclient_give.h \
-		client/slabclient_objpool.h \
-		2>/dev/null) |
-		LC_ALL=C sort -u
+	}' client/slabclient*.h | LC_ALL=C sort -u
 }
 
 # The same of the manual. Functions stand before a list, or after an item of it,
@@ -39,6 +37,7 @@ described() {
 		}
 		n_errors = n_own = 0
 	}
+	FNR == 1 { on = in_list = n_all = 0 }
 	/^\.Sh / { on = /^\.Sh ERRORS/; next }
 	!on { next }
 	/^\.Bl/ { in_list = 1; next }
@@ -46,7 +45,7 @@ described() {
 	/^\.It Bq Er/ {
 		flush()
 		for (i = 4; i <= NF; i++)
-			if ($i ~ /^E[A-Z]+$/)
+			if ($i ~ /^E[A-Z0-9]+$/)
 				errors[n_errors++] = $i
 		head = 1
 		n_maybe = 0
@@ -62,7 +61,7 @@ described() {
 		}
 		next
 	}
-	$0 != "and" { head = 0 }' man/slabclient.3 | LC_ALL=C sort -u
+	$0 != "and" { head = 0 }' man/*.3 | LC_ALL=C sort -u
 }
 
 # The table, with comments and empty lines taken out.

@@ -54,9 +54,7 @@ done
 export SLABD_SOCKET="$here/s"
 
 # Copies without debugging data: valgrind can't read all that clang writes.
-binary=$builddir/tests/lint/.libs/insn_hit
-[ -f "$binary" ] || binary=$builddir/tests/lint/insn_hit
-cp "$binary" "$here/insn_hit"
+cp "$builddir/tests/lint/insn_hit" "$here/insn_hit"
 for binary in "$builddir"/client/.libs/libslabclient.so.[0-9]; do
 	[ ! -f "$binary" ] || cp "$binary" "$here"
 done

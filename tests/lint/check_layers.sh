@@ -16,8 +16,9 @@ rules='
 shm|^shm/|^$
 numa|^numa/|^(hwloc([.]h$|/)|numa(if)?[.]h$)
 client|^(client|shm)/|^$
+client/examples|^gateway[.]h$|^(slabclient|stdatomic)[.]h$
 daemon/base|^daemon/base/|^$
-daemon/conf|^daemon/(conf|base)/|^$
+daemon/conf|^daemon/(conf|base)/|^(arpa/inet|netinet/in)[.]h$
 daemon/manager|^daemon/(manager|conf|base)/|^systemd/
 daemon/plan|^daemon/plan/|^$
 daemon/pool|^(daemon/(pool|manager|conf|base)/|numa/|shm/)|^$
@@ -25,7 +26,7 @@ daemon/balance|^(daemon/(balance|pool|plan|conf|base)/|numa/|shm/)|^$
 daemon/watch|^daemon/(watch|plan|base)/|^(event2/|libudev[.]h$)
 daemon/serve|^(daemon/(serve|watch|balance|pool|plan|manager|conf|base)/|numa/|shm/)|^event2/
 daemon/admin|^(daemon/(admin|serve|balance|pool|plan|conf|base)/|numa/|shm/)|^(event2/|jansson[.]h$)
-daemon/ctl|^daemon/ctl/|^(curl/|jansson[.]h$)
+daemon/ctl|^daemon/ctl/|^(curl/|(jansson|curses)[.]h$)
 daemon|^(daemon/(admin|serve|balance|pool|manager|conf|base)/|numa/)|^$
 '
 
@@ -143,6 +144,7 @@ client/a.c #include "daemon/pool/pool.h"
 client/a.c #include "slabclient_hit.h"
 client/a.c #include "numa/topo.h"
 client/a.c #include <hwloc.h>
+client/examples/a.c #include "client/pool.h"
 daemon/pool/a.c #include "client/pool.h"
 daemon/pool/a.c # include <hwloc.h>
 daemon/base/a.c #include "log.h"
@@ -183,6 +185,7 @@ shm/a.c /* malloc(3) is not for us */
 numa/a.c #include <hwloc/glibc-sched.h>
 client/a.c #include "shm/slab.h"
 client/slabclient.h #include "slabclient_hit.h"
+client/examples/a.c #include <slabclient.h>
 daemon/serve/a.c #include <event2/event.h>
 daemon/pool/a.c	slab_carve_srv(view, 1);
 daemon/balance/a.c #include "daemon/plan/plan.h"

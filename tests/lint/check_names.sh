@@ -32,7 +32,7 @@ look() {
 	{
 		folder = $1; sub(/\/[^\/]*$/, "", folder); sub(/.*\//, "", folder)
 		stem = $1; sub(/.*\//, "", stem); sub(/[.]o:?$/, "", stem)
-		sub(/^.*_la-/, "", stem)
+		sub(/^.*-/, "", stem) # of a library, or a program
 		first = stem; sub(/_.*/, "", first)
 		symbol = $NF
 	}
@@ -88,6 +88,7 @@ slabd_open client/libclient_la-pool.o
 ctl_nodes daemon/ctl/nodes.o
 plan_lend daemon/plan/lend.o
 main daemon/slabd.o
+gateway_match client/examples/client_examples_gateway-gateway_work.o
 EOT
 printf 'typedef struct row {\n\tuint64_t a;\n} row;\n' | sample shm/a.h
 passes "a member of a standard type"
@@ -96,11 +97,9 @@ passes "a member of a standard type"
 : "${builddir:=$PWD}"
 nm_text() {
 	(cd "$builddir" && find shm numa client daemon -name '*.o' \
-		-not -path '*/.libs/*' | while read -r object; do
-		$SLABD_NM -g --defined-only "$object" 2>/dev/null |
-			sed -n "s|^[0-9a-f]* [A-Z] |$object: 0 T |p"
-	done)
+		-not -path '*/.libs/*' | xargs "$SLABD_NM" -A -g --defined-only |
+		sed -n 's|^\([^:]*\):[0-9a-f]* [A-Z] |\1: 0 T |p')
 }
-nm_text | grep -q ' T layout_compute$'
+nm_text | grep ' T layout_compute$' >/dev/null
 result $? "the build's symbols are there to be looked at"
 finish "every symbol and type is named by its file"

@@ -41,8 +41,8 @@
 #ifndef MUTANT_no_tag_look      /* a taker looks at the generation alone */
 #define MUTANT_no_tag_look 0
 #endif
-#ifndef MUTANT_plain_take       /* it stores where it should swap */
-#define MUTANT_plain_take 0
+#ifndef MUTANT_gen_first        /* it looks at the tag last, and stores all the same */
+#define MUTANT_gen_first 0
 #endif
 #ifndef ASSUME_not_as_freed     /* no handle is made of what is being freed */
 #define ASSUME_not_as_freed 1
@@ -271,28 +271,29 @@ inline give() {
 	end()
 }
 
-/* slabd_take, with any handle there is; of slabd_take_bulk each. */
+/* slabd_take, with any handle there is; of slabd_take_bulk each. It stores where the
+ * two looks say that it may. */
 inline take() {
 	TURN(MUTANT_take_no_turn);
-	DO(seen = hand_in[me] != 0 && waits);
 	if
-	:: seen != 0 -> DO(seen = tag == (p | KNOWN) || MUTANT_no_tag_look)
+	:: MUTANT_gen_first -> DO(seen = hand_in[me] != 0 && waits)
+	:: !MUTANT_gen_first -> DO(seen = tag == (p | KNOWN) || MUTANT_no_tag_look)
+	fi;
+	if
+	:: seen != 0 && MUTANT_gen_first -> DO(seen = tag == (p | KNOWN))
+	:: seen != 0 && !MUTANT_gen_first -> DO(seen = hand_in[me] != 0 && waits)
 	:: else
 	fi;
 	if
 	:: seen != 0 ->
 		DO(
-		if
-		:: (hand_in[me] != 0 && waits) || MUTANT_plain_take ->
-			waits = 0;
-			one_owner = owned_by == 0 && in_hand == 0;
-			CHECK(one_owner);
-			taken_once = gift_to == p && hand_in[me] == TRUE_ONE;
-			CHECK(taken_once);
-			gift_to = 0;
-			owned_by = p
-		:: else
-		fi)
+		waits = 0;
+		one_owner = owned_by == 0 && in_hand == 0;
+		CHECK(one_owner);
+		taken_once = gift_to == p && hand_in[me] == TRUE_ONE;
+		CHECK(taken_once);
+		gift_to = 0;
+		owned_by = p)
 	:: else
 	fi;
 	END_TURN(MUTANT_take_no_turn);

@@ -24,17 +24,28 @@ runs() {
 	tags_lease='one_owner living_unswept not_lost listed lease_exact'
 	ident='one_owner living_unswept not_lost'
 	gifts='one_owner living_unswept not_lost taken_once'
+	heir='one_owner living_unswept not_lost taken_once'
+	channel='one_owner not_lost taken_once'
 	carve='one_owner not_lost listed lease_exact adoption'
 	lend='one_owner living_unswept not_lost listed lease_exact'
+	roots='one_owner not_lost adoption'
 	want=shortage_relieved
 	cat <<-EOT
 	tags_lease|$tags_lease|CLIENTS=2 SLABS=2 OBJS=2|-m1000000
 	ident|$ident|PROCS=3 IDS=3 OBJS=1|-m500000
 	gifts|$gifts|PAIR=1 MORTAL=0 CRASHES=0|-m1000000
 	gifts|$gifts|PAIR=0 CRASHES=0|-w22 -m1000000
+	turn|one_owner|THREADS=3|-m100000
+	heir|$heir|PARTS=2 CRASHES=0|-w22 -m1000000
+	channel|$channel|ARENA=0 MORTAL=1 CRASHES=0|-w22 -m1000000
+	channel|$channel|ARENA=0 MORTAL=1 SENDER=2 CRASHES=0|-w22 -m1000000
+	channel|$channel|ARENA=1|-w20 -m500000
+	forward|one_owner not_lost listed|CRASHES=1|-m100000
 	carve|$carve|CLIENTS=1 UNITS=2|-m500000
 	carve|$carve|CLIENTS=2 UNITS=1|-m500000
 	lend|$lend|CLIENTS=2 OBJS=1|-m1000000
+	roots|$roots|MORE=0 DEATHS=0 CRASHED=1|-E -m1000000
+	roots|$roots|MORE=1 DEATHS=1 CRASHED=1|-E -m1000000
 	want|$want|WAITS=1 RESTARTS=1|-a -f -m100000
 	want|$want|WAITS=0 RESTARTS=1|-a -f -m100000
 	EOT
@@ -46,8 +57,11 @@ runs() {
 	ident|$ident|PROCS=3 IDS=4 OBJS=1|-w27 -m10000000
 	gifts|$gifts|PAIR=0|-w25 -m2000000
 	gifts|$gifts|PAIR=0 SELF=1 CRASHES=0|-w25 -m2000000
+	heir|$heir|PARTS=2|-w24 -m1000000
+	channel|$channel|ARENA=0|-w24 -m2000000
 	carve|$carve|CLIENTS=2 UNITS=2|-w27 -m10000000
 	lend|$lend|CLIENTS=2 OBJS=2|-w26 -m5000000
+	roots|$roots|MORE=0 DEATHS=1 CRASHED=1|-w25 -E -m1000000
 	want|$want|WAITS=1 RESTARTS=2|-a -f -m500000
 	want|$want|WAITS=0 RESTARTS=2|-a -f -m500000
 	want|$want|WAITS=0 STOPS=0 RESTARTS=0 MUTANT_no_last_ring|-a -f -m500000
@@ -86,7 +100,44 @@ mutants() {
 	gifts|no_know|taken_once|PAIR=0 MORTAL=0 CRASHES=0
 	gifts|know_once|taken_once|PAIR=0 MORTAL=0 CRASHES=0
 	gifts|ungive_plain|taken_once|PAIR=0 CRASHES=0
-	gifts|plain_take|taken_once|PAIR=0 CRASHES=0
+	gifts|gen_first|taken_once|PAIR=0 CRASHES=0
+	turn|no_barrier|one_owner|THREADS=3
+	turn|no_wait|one_owner|THREADS=3
+	turn|no_second_look|one_owner|THREADS=3
+	turn|left_is_shared|one_owner|THREADS=3
+	turn|shared_first|one_owner|THREADS=3
+	heir|lead_first|one_owner|PARTS=2 CRASHES=0
+	heir|lead_first|living_unswept|PARTS=2 CRASHES=0
+	heir|no_settle|not_lost|PARTS=2 CRASHES=0
+	heir|forget_first|not_lost|PARTS=2 CRASHES=0
+	heir|no_second_look|not_lost|PARTS=2 CRASHES=0
+	heir|name_first|taken_once|PARTS=2 CRASHES=0
+	heir|settle_lead_first|taken_once|PARTS=2 CRASHES=0
+	heir|no_epoch|taken_once|PARTS=2 CRASHES=0
+	channel|ready_first|not_lost|ARENA=0
+	channel|free_first|not_lost|ARENA=0
+	channel|no_settle|not_lost|ARENA=0
+	channel|settle_late|not_lost|ARENA=0
+	channel|dead_first|not_lost|ARENA=0
+	channel|no_trim|not_lost|ARENA=0
+	channel|settle_living|not_lost|ARENA=0
+	channel|settle_living|one_owner|ARENA=0
+	channel|plain_begin|one_owner|ARENA=0
+	channel|no_mark|taken_once|ARENA=0
+	channel|no_heir|one_owner|ARENA=1
+	channel|ring_first|one_owner|ARENA=1
+	channel|name_first|one_owner|ARENA=1
+	channel|forget_first|not_lost|ARENA=1
+	channel|lead_first|not_lost|ARENA=1
+	channel|take_unnamed|one_owner|ARENA=1
+	channel|hand_back|not_lost|ARENA=1
+	forward|by_own|not_lost|CRASHES=1
+	forward|claim_late|not_lost|CRASHES=1
+	forward|leave_first|not_lost|CRASHES=1
+	forward|publish_first|listed|CRASHES=1
+	forward|no_trim|one_owner|CRASHES=1
+	forward|no_trim|not_lost|CRASHES=1
+	forward|one_ring|not_lost|CRASHES=1
 	carve|no_claim_lease|one_owner|CLIENTS=2 UNITS=1
 	carve|adopt_no_reap|not_lost|CLIENTS=1 UNITS=2
 	carve|no_carve_fence|listed|CLIENTS=1 UNITS=2
@@ -110,6 +161,12 @@ mutants() {
 	lend|no_put_right|listed|CLIENTS=2 OBJS=1
 	lend|adopt_no_bits|listed|CLIENTS=2 OBJS=1
 	lend|adopt_no_break|lease_exact|CLIENTS=2 OBJS=1
+	roots|no_note|not_lost|MORE=0 DEATHS=1 CRASHED=1
+	roots|name_first|not_lost|MORE=0 DEATHS=1 CRASHED=1
+	roots|no_finish_gift|not_lost|MORE=0 DEATHS=1 CRASHED=1
+	roots|serve_dead|adoption|MORE=0 DEATHS=1 CRASHED=1
+	roots|no_seq|adoption|MORE=1 DEATHS=1 CRASHED=1
+	roots|seq_late|one_owner|MORE=1 DEATHS=1 CRASHED=1
 	want|no_retry|shortage_relieved|WAITS=0
 	want|no_last_ring|shortage_relieved|WAITS=0
 	want|no_slice_ring|shortage_relieved|WAITS=1
@@ -216,6 +273,8 @@ EOT
 break_it() {
 	only=ONLY=P_$2
 	pan='-w20 -m400000'
+	# A queue that is full ends it.
+	[ "$1" != roots ] || pan="-E $pan"
 	if [ "$1" = want ]; then
 		only=
 		pan='-w20 -a -f -m50000'

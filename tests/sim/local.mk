@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # slabd's policy on machines that are not there: ./dev sim, and as a test.
-check_LTLIBRARIES += tests/libsim.la
-tests_libsim_la_SOURCES = tests/sim/world.h tests/sim/heap.h tests/lib/rng.h \
+check_LIBRARIES += tests/libsim.a
+tests_libsim_a_SOURCES = tests/sim/world.h tests/sim/heap.h tests/lib/rng.h \
 	tests/sim/machine.c tests/sim/machine.h \
 	tests/sim/slabs.c tests/sim/slabs.h \
 	tests/sim/client.c tests/sim/daemon.c tests/sim/picture.c \
@@ -10,11 +10,11 @@ tests_libsim_la_SOURCES = tests/sim/world.h tests/sim/heap.h tests/lib/rng.h \
 	tests/sim/other_policies.c tests/sim/other_policies.h tests/sim/curve.h \
 	tests/sim/run.c tests/sim/run.h \
 	tests/sim/progress.c tests/sim/progress.h
-sim_libs = tests/libsim.la libdaemon.la libshm.la -lm
+sim_libs = tests/libsim.a libdaemon.a libshm.la -lm
 EXTRA_DIST += tests/sim/curve.c tests/sim/curve_none.c
 if HAVE_ZSTD
 sim_curve = tests/sim/curve.c
-sim_libs += tests/libreplay.la
+sim_libs += tests/libreplay.a $(ZSTD_LIBS)
 else
 sim_curve = tests/sim/curve_none.c
 endif
@@ -31,6 +31,6 @@ tests_sim_check_LDADD = $(sim_libs)
 EXTRA_DIST += tests/sim/README.md tests/sim/run.sh tests/sim/draw.py
 
 # The same machine, with plans carried out in any state that it may be in.
-tests_unit_daemon_test_plan_random_LDADD = tests/libtest.la tests/libsim.la \
-	libdaemon.la libnumatopo.la libshm.la $(daemon_libs) $(numa_libs) \
+tests_unit_daemon_test_plan_random_LDADD = tests/libtest.a tests/libsim.a \
+	libdaemon.a libnumatopo.a libshm.la $(daemon_libs) $(numa_libs) \
 	$(CRITERION_LIBS) -lm

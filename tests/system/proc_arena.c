@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Arenas: what they hand out, when it goes, and what is refused. */
 #include <errno.h>
+#include <stdarg.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -209,13 +210,22 @@ static void test_marks(void)
 /* ---- families and cleanups ------------------------------------------------ */
 
 static slabd_arena *within;
+static slabd_mark at_first; /* of it */
+static unsigned busy;       /* calls that were refused */
 
 static void use_within(void *arg)
 {
 	memset(slabd_arena_alloc(within, 500, 0), 1, 500);
 	errno = 0;
 	slabd_arena_destroy(within);
-	order += errno == EBUSY ? (unsigned)(uintptr_t)arg : 0;
+	busy += errno == EBUSY;
+	errno = 0;
+	slabd_arena_reset(within);
+	busy += errno == EBUSY;
+	errno = 0;
+	slabd_arena_rewind(within, at_first);
+	busy += errno == EBUSY;
+	order += busy % 3 == 0 ? (unsigned)(uintptr_t)arg : 0;
 	if (order < 3)
 		slabd_arena_cleanup(within, use_within, arg);
 }
@@ -239,10 +249,11 @@ static void test_cleanups(void)
 	tap_ok(slabd_arena_alloc(grand, 10, 0) != NULL, "and they go on");
 	order = 0;
 	within = parent;
+	at_first = slabd_arena_mark(parent);
 	slabd_arena_cleanup(parent, use_within, digit(1));
 	slabd_arena_cleanup(grand, note, digit(0));
 	slabd_arena_destroy(parent);
-	tap_is(order, 3, "a cleanup may allocate and register, not destroy");
+	tap_is(order, 3, "a cleanup may allocate and register, not reset or destroy");
 	fails(slabd_arena_alloc(grand, 10, 0) == NULL, EINVAL,
 	      "allocation of a destroyed parent's child");
 	fails(slabd_arena_alloc(parent, 0, 0) == NULL, EINVAL,
@@ -276,8 +287,21 @@ static void test_depth(void)
 
 /* ---- misuse --------------------------------------------------------------- */
 
+__attribute__((format(printf, 2, 3)))
+static char *vprintf_to(slabd_arena *arena, const char *format, ...)
+{
+	va_list args;
+	char *text;
+	va_start(args, format);
+	text = slabd_arena_vprintf(arena, format, args);
+	va_end(args);
+	return text;
+}
+
 static void test_misuse(void)
 {
+	struct slabd_arena_stats stats;
+	slabd_mark mark;
 	char name[80];
 	slabd_arena *arena = slabd_arena_create(pool, NULL, "misused");
 	memset(name, 'a', sizeof(name) - 1);
@@ -294,32 +318,64 @@ static void test_misuse(void)
 	fails(slabd_arena_cleanup(arena, NULL, NULL) < 0, EINVAL,
 	      "cleanup by nobody");
 	fails(slabd_arena_get_stats(arena, NULL) < 0, EINVAL, "stats to NULL");
+	fails(slabd_arena_get_stats(NULL, &stats) < 0, EINVAL, "stats of NULL");
+	fails(slabd_arena_first(NULL) == NULL, EINVAL, "first of NULL");
+	fails(vprintf_to(NULL, "%d", 1) == NULL, EINVAL,
+	      "vprintf of NULL");
+	fails(slabd_arena_printf(NULL, "%d", 1) == NULL, EINVAL,
+	      "printf of NULL");
 	errno = 0;
 	slabd_arena_reset(NULL);
 	is_error(EINVAL, "reset of NULL");
-	slabd_arena_rewind(NULL, slabd_arena_mark(NULL));
+	errno = 0;
+	mark = slabd_arena_mark(NULL);
+	is_error(EINVAL, "mark of NULL");
+	errno = 0;
+	slabd_arena_rewind(NULL, mark);
 	is_error(EINVAL, "rewind of NULL");
 	slabd_arena_destroy(NULL);
 	tap_is(errno, 0, "NULL is destroyed without a word");
 	slabd_arena_destroy(arena);
 }
 
+/* Nothing of the parent's does anything here, and each call says why. */
+static unsigned n_forked;
+
+static void is_forked(bool failed)
+{
+	n_forked += failed && errno == ENOTCONN;
+	errno = 0;
+}
+
 static void in_fork(slabd_arena *arena, slabd_arena *empty)
 {
-	unsigned good = 0;
+	struct slabd_arena_stats stats;
+	slabd_mark mark;
 	errno = 0;
-	good += slabd_arena_alloc(arena, 1, 0) == NULL && errno == ENOTCONN;
-	errno = 0;
-	good += slabd_arena_alloc(empty, 1, 0) == NULL && errno == ENOTCONN;
-	errno = 0;
+	is_forked(slabd_arena_alloc(arena, 1, 0) == NULL);
+	is_forked(slabd_arena_alloc(empty, 1, 0) == NULL);
+	is_forked(slabd_arena_calloc(arena, 1, 1) == NULL);
+	is_forked(slabd_arena_strdup(arena, "a") == NULL);
+	is_forked(slabd_arena_memdup(arena, "a", 1) == NULL);
+	is_forked(slabd_arena_printf(arena, "%d", 1) == NULL);
+	is_forked(vprintf_to(arena, "%d", 1) == NULL); /* slabd_arena_vprintf */
+	is_forked(slabd_arena_cleanup(arena, note, NULL) < 0);
+	is_forked(slabd_arena_reserve(empty, 100) < 0);
+	is_forked(slabd_arena_first(arena) == NULL);
+	is_forked(slabd_arena_get_stats(arena, &stats) < 0);
+	is_forked(slabd_arena_give(arena, 1) == SLABD_NO_HANDLE);
+	is_forked(slabd_arena_take(pool, 1) == NULL);
+	is_forked(slabd_arena_create(pool, NULL, NULL) == NULL);
+	mark = slabd_arena_mark(arena);
+	is_forked(true);
+	slabd_arena_rewind(arena, mark);
+	is_forked(true);
 	slabd_arena_reset(arena);
-	good += errno == ENOTCONN;
-	errno = 0;
-	good += slabd_arena_create(pool, NULL, NULL) == NULL &&
-	        errno == ENOTCONN;
+	is_forked(true);
 	slabd_arena_destroy(arena);
+	is_forked(true);
 	slabd_close(pool);
-	_exit(good == 4 ? 0 : 1);
+	_exit((int)n_forked);
 }
 
 static void test_fork(void)
@@ -336,7 +392,8 @@ static void test_fork(void)
 	if (pid == 0)
 		in_fork(arena, empty);
 	waitpid(pid, &status, 0);
-	tap_is(status, 0, "a forked child has no arena");
+	tap_is(WIFEXITED(status) ? WEXITSTATUS(status) : -1, 18,
+	       "a forked child has no arena, and all calls say so");
 	tap_ok(strcmp(text, "the parent's") == 0 && order == 0,
 	       "and does nothing to its parent's");
 	slabd_arena_destroy(arena);

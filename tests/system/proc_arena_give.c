@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client/arena_record.h"
 #include "tests/lib/harness.h"
 
 #define ORDERS 80u
@@ -47,6 +48,45 @@ static unsigned wrong(slabd_arena *arena, unsigned n)
 	return bad;
 }
 
+/* Texts, each of which points at the next. */
+struct text {
+	struct text *next;
+	unsigned number;
+	size_t length;
+	char text[];
+};
+
+static slabd_arena *make_large(slabd_pool *pool)
+{
+	slabd_arena *arena = slabd_arena_create(pool, NULL, "large");
+	struct text **end = slabd_arena_alloc(arena, sizeof(*end), 0);
+	for (unsigned i = 0; i < ORDERS; i++) {
+		size_t length = i % 20 == 19 ? 200000 : 1000;
+		struct text *text =
+			slabd_arena_alloc(arena, sizeof(*text) + length, 0);
+		text->number = i;
+		text->length = length;
+		memset(text->text, (int)i, length);
+		*end = text;
+		end = &text->next;
+	}
+	*end = NULL;
+	return arena;
+}
+
+/* Both map the pool at the same address. */
+static long long wrong_of_large(slabd_arena *arena)
+{
+	struct text *const *first = slabd_arena_first(arena);
+	long long bad = 0;
+	unsigned n = 0;
+	for (const struct text *at = *first; at != NULL; at = at->next, n++) {
+		bad += at->number != n || at->text[0] != (char)n;
+		bad += at->text[at->length - 1] != (char)n;
+	}
+	return bad + (n != ORDERS);
+}
+
 /* ---- the receiver --------------------------------------------------------- */
 
 static void receive(int fd, void *arg)
@@ -68,6 +108,11 @@ static void receive(int fd, void *arg)
 	slabd_arena_reset(arena);
 	slabd_arena_destroy(arena);
 	say(fd, 0);
+	arena = slabd_arena_take(pool, hear(fd));
+	tap_is(arena != NULL ? wrong_of_large(arena) : -1, 0,
+	       "another process has all of several chunks");
+	slabd_arena_destroy(arena);
+	say(fd, 0);
 	/* Those that come now it never takes. */
 	for (;;) {
 		slabd_handle gifts[8];
@@ -80,14 +125,9 @@ static void receive(int fd, void *arg)
 
 static void test_refused(slabd_pool *pool, unsigned id)
 {
-	slabd_arena *arena = make(pool, 1000);
+	slabd_arena *arena = slabd_arena_create(pool, NULL, NULL);
 	slabd_arena *parent = slabd_arena_create(pool, NULL, NULL);
 	slabd_arena *child = slabd_arena_create(pool, parent, NULL);
-	fails(slabd_arena_give(arena, id) == 0, E2BIG, "give several chunks");
-	slabd_arena_reset(arena);
-	slabd_arena_alloc(arena, 100000, 0);
-	fails(slabd_arena_give(arena, id) == 0, E2BIG, "give a large block");
-	slabd_arena_reset(arena);
 	slabd_arena_cleanup(arena, free, NULL);
 	fails(slabd_arena_give(arena, id) == 0, EBUSY, "give cleanups");
 	fails(slabd_arena_give(parent, id) == 0, EBUSY, "give children");
@@ -109,6 +149,19 @@ static void test_handles(slabd_pool *pool)
 	unsigned self = slabd_client_id(pool);
 	slabd_cache *cache = fixture_cache(pool, "orders", 96);
 	slabd_cache *chunks = fixture_cache(pool, "arena-8k", 8192);
+	static const struct arena_record lies[] = {
+		{.used = 192, .n_chunks = 1},
+		{.magic = ARENA_MAGIC, .used = 8208, .n_chunks = 1},
+		{.magic = ARENA_MAGIC, .used = 191, .n_chunks = 1},
+		{.magic = ARENA_MAGIC, .used = 201, .n_chunks = 1},
+		{.magic = ARENA_MAGIC, .used = 192, .n_chunks = 0},
+		{.magic = ARENA_MAGIC, .used = 192, .n_chunks = 2},
+		{.magic = ARENA_MAGIC, .used = 192, .n_chunks = 1, .n_blocks = 1},
+		{.magic = ARENA_MAGIC, .used = 192, .next = 1, .n_chunks = 2},
+		{.magic = ARENA_MAGIC, .used = 192, .next = UINT64_MAX, .n_chunks = 1},
+		{.magic = ARENA_MAGIC, .used = 192, .n_chunks = UINT32_MAX,
+		 .n_blocks = UINT32_MAX, .classes = UINT32_MAX},
+	};
 	void *object = slabd_alloc(cache);
 	void *chunk = slabd_alloc(chunks);
 	slabd_handle handle = slabd_handle_of(pool, object);
@@ -117,15 +170,15 @@ static void test_handles(slabd_pool *pool)
 	      "take what is no arena");
 	tap_ok(slabd_take(pool, handle) == object, "which stays a gift");
 	slabd_free(cache, object);
-	for (unsigned i = 0; i < 3; i++) {
-		static const uint64_t used[] = {8208, 191, 201};
+	for (unsigned i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
 		memset(chunk, 0x5a, 8192);
-		memcpy(chunk, "SLBAREN1", 8);
-		memcpy((char *)chunk + 8, &used[i], sizeof(used[i]));
+		memcpy(chunk, &lies[i], sizeof(lies[i]));
 		handle = slabd_handle_of(pool, chunk);
 		slabd_give(pool, chunk, self);
 		fails(slabd_arena_take(pool, handle) == NULL, EBADMSG,
 		      "take a chunk with lies in it");
+		fails(slabd_arena_take(pool, handle) == NULL, EPERM,
+		      "which is free then");
 		chunk = slabd_alloc(chunks);
 	}
 	slabd_free(chunks, chunk);
@@ -160,6 +213,70 @@ static void test_sizes(slabd_pool *pool)
 	slabd_arena_destroy(arena);
 }
 
+/* Chunks and blocks in one go; what of it is had by itself. */
+static void test_large(slabd_pool *pool)
+{
+	unsigned self = slabd_client_id(pool);
+	slabd_arena *arena = make(pool, 1000);
+	char *block = memset(slabd_arena_alloc(arena, 300000, 0), 5, 300000);
+	struct slabd_arena_stats before;
+	struct slabd_arena_stats after;
+	slabd_handle gifts[16];
+	slabd_handle handle;
+	unsigned refused = 0;
+	size_t n;
+	slabd_arena_get_stats(arena, &before);
+	fails(slabd_arena_give(arena, 30000) == 0, ESRCH,
+	      "give several chunks to nobody");
+	handle = slabd_arena_give(arena, self);
+	n = slabd_gifts(pool, SLABD_NO_HANDLE, 16, gifts);
+	tap_is((long long)n, (long long)(before.chunks + before.blocks),
+	       "gifts are listed, chunk by chunk");
+	for (size_t i = 0; i < n; i++)
+		refused += gifts[i] != handle &&
+		           slabd_arena_take(pool, gifts[i]) == NULL &&
+		           errno == EINVAL;
+	tap_is(refused, (long long)n - 1, "a part of an arena is none");
+	arena = slabd_arena_take(pool, handle);
+	slabd_arena_get_stats(arena, &after);
+	tap_ok(after.chunks == before.chunks && after.blocks == 1 &&
+	               after.bytes == before.bytes && before.chunks > 3,
+	       "%llu chunks and a block are taken",
+	       (unsigned long long)before.chunks);
+	tap_ok(block[0] == 5 && block[299999] == 5, "with what is in them");
+	memset(slabd_arena_alloc(arena, 100, 0), 1, 100);
+	slabd_arena_reset(arena);
+	slabd_arena_destroy(arena);
+	tap_is((long long)slabd_gifts(pool, SLABD_NO_HANDLE, 16, gifts), 0,
+	       "no part is left behind");
+}
+
+/* A part is missing: what is there is free again. */
+static void test_broken(slabd_pool *pool)
+{
+	unsigned self = slabd_client_id(pool);
+	slabd_arena *arena = make(pool, 1000);
+	slabd_handle handle = slabd_arena_give(arena, self);
+	slabd_handle gifts[16];
+	slabd_cache *chunks = fixture_cache(pool, "arena-16k", 16384);
+	size_t n = slabd_gifts(pool, SLABD_NO_HANDLE, 16, gifts);
+	void *part = NULL;
+	for (size_t i = 0; i < n && part == NULL; i++)
+		if (gifts[i] != handle)
+			part = slabd_take(pool, gifts[i]);
+	fails(slabd_arena_take(pool, handle) == NULL, EBADMSG,
+	      "take what misses a part");
+	slabd_cache_close(chunks);
+	arena = make(pool, 10);
+	slabd_give(pool, (char *)slabd_arena_first(arena) - ARENA_FIRST_ROOM,
+	           self);
+	fails(slabd_arena_give(arena, self) == 0, EPERM,
+	      "give an arena whose chunk was given by itself");
+	while ((n = slabd_gifts(pool, SLABD_NO_HANDLE, 16, gifts)) > 0)
+		for (size_t i = 0; i < n; i++)
+			slabd_take(pool, gifts[i]);
+}
+
 static void give(int fd, void *arg)
 {
 	slabd_pool *pool = fixture_pool(&fixture);
@@ -168,11 +285,14 @@ static void give(int fd, void *arg)
 	test_refused(pool, id);
 	test_handles(pool);
 	test_sizes(pool);
+	test_large(pool);
+	test_broken(pool);
 	say(fd, slabd_arena_give(make(pool, ORDERS), id));
+	say(fd, slabd_arena_give(make_large(pool), id));
 	hear(fd);
 	for (unsigned i = 0; i < 3; i++)
 		say(fd, slabd_arena_give(make(pool, ORDERS), id));
-	make(pool, ORDERS);
+	make_large(pool);
 	pause();
 }
 
@@ -186,6 +306,8 @@ int main(void)
 	child_start(&receiver, receive, NULL);
 	child_start(&giver, give, NULL);
 	say(giver.fd, hear(receiver.fd));
+	say(receiver.fd, hear(giver.fd));
+	hear(receiver.fd);
 	say(receiver.fd, hear(giver.fd));
 	say(giver.fd, hear(receiver.fd));
 	for (unsigned i = 0; i < 3; i++)

@@ -213,6 +213,72 @@ static void test_written(slabd_pool *pool, slabd_cache *cache)
 	tap_ok(new_line()[0] == '\0', "one before is none");
 }
 
+/* ---- what lies on top of objects ------------------------------------------ */
+
+/* What is put by for an allocation is nobody's: a stale pointer frees nothing of
+ * it. */
+static void test_put_by(slabd_pool *pool, slabd_cache *cache)
+{
+	void *stale[8], *object[64], *again[64];
+	unsigned before = refused(pool);
+	unsigned twice = 0, put_by = 0;
+	slabd_free_bulk(cache, slabd_alloc_bulk(cache, 8, stale), stale);
+	slabd_flush(pool);
+	slabd_prefill(cache, 64);
+	for (unsigned i = 0; i < 8; i++) {
+		slabd_free(cache, stale[i]);
+		put_by += strstr(new_line(), "put by for an alloc") != NULL;
+	}
+	tap_is(refused(pool), before + 8, "stale frees are refused, each");
+	tap_ok(put_by > 0, "also those of what is put by");
+	for (unsigned i = 0; i < 64; i++)
+		object[i] = slabd_alloc(cache);
+	slabd_flush(pool);
+	for (unsigned i = 0; i < 64; i++)
+		again[i] = slabd_alloc(cache);
+	for (unsigned i = 0; i < 64 * 64; i++)
+		twice += object[i / 64] == again[i % 64];
+	tap_is(twice, 0, "and no object is handed out twice");
+	slabd_free_bulk(cache, 64, object);
+	slabd_free_bulk(cache, 64, again);
+	tap_ok(new_line()[0] == '\0', "what was put by is the program's then");
+}
+
+static void test_objpool(slabd_pool *pool)
+{
+	slabd_objpool *objpool = slabd_objpool_create(
+		pool, "orders", 64, &(struct slabd_objpool_ops){.max = 8});
+	char *object = slabd_objpool_get(objpool);
+	slabd_objpool_put(objpool, object + 16);
+	is_said(pool, "a put of what is inside", "slabd_objpool_put of 0x",
+	        "object pool orders: it is no object of this pool; called at ");
+	slabd_objpool_put(objpool, object);
+	slabd_objpool_put(objpool, object);
+	is_said(pool, "a second put", "slabd_objpool_put of 0x",
+	        "object pool orders: it was put already; called at ");
+	slabd_objpool_destroy(objpool);
+}
+
+static void test_arena(slabd_pool *pool)
+{
+	slabd_arena *arena = slabd_arena_create(pool, NULL, NULL);
+	char *text = slabd_arena_strdup(arena, "text");
+	slabd_handle handle;
+	slabd_arena_destroy(arena);
+	text[1] = 'x';
+	slabd_flush(pool);
+	is_said(pool, "a use of what a destroyed arena had", "of cache arena-",
+	        "was written to after it was freed at ");
+	arena = slabd_arena_create(pool, NULL, NULL);
+	for (unsigned i = 0; i < 3; i++) {
+		slabd_arena_strdup(arena, "text");
+		handle = slabd_arena_give(arena, slabd_client_id(pool));
+		arena = slabd_arena_take(pool, handle);
+	}
+	slabd_arena_destroy(arena);
+	tap_ok(new_line()[0] == '\0', "one that is given and taken is as ever");
+}
+
 /* ---- threads ------------------------------------------------------------- */
 
 static struct two {
@@ -411,6 +477,9 @@ int main(void)
 	test_owners(a, ca, b, cb);
 	test_gives(a, ca, b);
 	test_written(a, ca);
+	test_put_by(a, ca);
+	test_objpool(a);
+	test_arena(a);
 	test_child(a, ca);
 	test_two_threads(a, ca);
 	cb = fixture_cache(plain, "checked", SIZE);

@@ -14,7 +14,7 @@
 #define SLABDS 2
 #define OBJECTS 6000u /* of 8 KiB: 47 MiB */
 #define SIZE 8192u
-#define LOOKS 100u
+#define LOOKS 20u
 #define DENIED "pools.0.denied"
 
 static struct fixture fixtures[SLABDS];

@@ -6,11 +6,14 @@
  *
  * slabd does nothing by itself here, so that each change is slabctl's.
  */
+#include <errno.h>
 #include <stdarg.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/lib/harness.h"
 
@@ -196,6 +199,46 @@ static void test_set(void)
 	ctl("set hold", 2, "usage: slabctl set [KEY VALUE]");
 }
 
+/* Whether slabd would start with this line, with what was saved. */
+static bool starts_with(const char *line)
+{
+	const char *build = getenv("builddir");
+	char command[600];
+	snprintf(command, sizeof(command),
+	         "'%s/daemon/slabd' --check-config --config %s --socket %s "
+	         "--control %s 2>&1 | grep -qx '%s'",
+	         build != NULL ? build : ".", fixture.config, fixture.socket,
+	         fixture.control, line);
+	return system(command) == 0;
+}
+
+static void test_save(void)
+{
+	char dir[128], path[160];
+	snprintf(dir, sizeof(dir), "%s.d", fixture.config);
+	snprintf(path, sizeof(path), "%s/90-slabctl-save.conf", dir);
+	tap_ok(starts_with("hold = 1h"), "hold is 1h in the file");
+	ctl("save", 0, path);
+	tap_ok(strstr(said, "59m") != NULL && strstr(said, "idle") == NULL,
+	       "what was set, and nothing else");
+	tap_ok(starts_with("hold = 59m"), "the next slabd has it");
+	ctl("set hold 1h", 0, "59m -> 1h");
+	ctl("set migrate no", 0, "yes -> no");
+	ctl("save --json", 0, "\"migrate\"");
+	tap_ok(starts_with("hold = 1h") && starts_with("migrate = no"),
+	       "a key that was saved has its value of now");
+	ctl("set migrate yes", 0, "no -> yes");
+	unlink(path);
+	if (symlink("/etc/passwd", path) < 0)
+		tap_bail("symlink: %s", strerror(errno));
+	refuses("save", "is not what slabctl save writes", "move it away");
+	unlink(path);
+	tap_ok(rmdir(dir) == 0, "nothing else is left there");
+	ctl("set hold 59m", 0, "1h -> 59m");
+	ctl("save x", 2, "one verb at a time, not also x");
+	ctl("save --watch", 2, "--watch does not go with save");
+}
+
 static long long all_pages(void)
 {
 	return node_number(0, "here_pages") + node_number(1, "here_pages") +
@@ -203,6 +246,40 @@ static long long all_pages(void)
 }
 
 /* Objects freed stay in the client until it is asked for them. */
+/* One client with what it has, and lists of what is somewhere alone. */
+static void test_one_client(void)
+{
+	char words[64];
+	long long id = fixture_number(&fixture, "/clients",
+	                              "pools.0.clients.0.id");
+	snprintf(words, sizeof(words), "clients %lld", id);
+	ctl(words, 0, "last ran on node ");
+	tap_ok(strstr(said, "orders") != NULL, "with its orders");
+	snprintf(words, sizeof(words), "/clients?client=%lld", id);
+	tap_is(fixture_number(&fixture, words,
+	                      "pools.0.client.caches.0.objects"),
+	       fixture_number(&fixture, words, "pools.0.clients.0.objects"),
+	       "all that it owns is orders on one node");
+	ctl("clients --cache orders", 0, "bytes there");
+	ctl("clients --node 2", 0, "no clients");
+	ctl("caches --cache orders --node 2", 0, "no caches");
+	ctl("nodes --node 1 --json", 0, "\"node\": 1");
+	ctl("slabs --client 1 --cache orders", 0, "orders");
+	snprintf(words, sizeof(words), "dump %lld",
+	         fixture_number(&fixture, "/slabs?cache=orders",
+	                        "pools.0.slabs.0.offset"));
+	ctl(words, 0, "slab of orders at ");
+	tap_ok(strstr(said, "oooooooooo") != NULL, "with what is a client's");
+	refuses("dump 0xfff0000000", "no slab at 0xfff0000000",
+	        "slabctl slabs lists them");
+	refuses("clients 999", "no client 999",
+	        "slabctl clients shows which there are");
+	refuses("clients --cache order", "no cache \"order\"",
+	        "caches: orders");
+	refuses("caches --node 7", "no node \"7\"", "nodes: 0, 1, 2");
+	ctl("clients x", 2, "client x: no number");
+}
+
 static void test_trim(void)
 {
 	static void *hoard[HOARD];
@@ -266,6 +343,38 @@ static void test_views(void)
 	       "slabd logs who asked");
 }
 
+/* ---- the other socket ----------------------------------------------------- */
+
+/* Both programs at the socket of the other: which it is, and where theirs lies. */
+static void test_swapped(void)
+{
+	struct slabd_options options = fixture_options(&fixture, 0);
+	char words[256], path[128], says[256];
+	snprintf(words, sizeof(words), "--control %s status", fixture.socket);
+	refuses(words, "is not slabd's control socket, but the one for its "
+	               "clients",
+	        "\"control\" in slabd.conf");
+	options.socket = fixture.control;
+	fixture_fails(slabd_open(NULL, &options) == NULL, EPROTO,
+	              "slabd_open at slabctl's socket");
+	tap_ok(strstr(slabd_last_error(), "see socket in slabd.conf") != NULL,
+	       "with the remedy: %s", slabd_last_error());
+	snprintf(path, sizeof(path), "%s/control.sock", fixture.dir);
+	if (symlink("ctl", path) < 0)
+		tap_bail("symlink: %s", strerror(errno));
+	snprintf(says, sizeof(says), "try --control %s", path);
+	refuses(words, "is not slabd's control socket", says);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/slabd.sock", fixture.dir);
+	if (symlink("sock", path) < 0)
+		tap_bail("symlink: %s", strerror(errno));
+	snprintf(says, sizeof(says), "in SLABD_SOCKET give %s", path);
+	tap_ok(slabd_open(NULL, &options) == NULL &&
+	               strstr(slabd_last_error(), says) != NULL,
+	       "or that one by name: %s", slabd_last_error());
+	unlink(path);
+}
+
 int main(void)
 {
 	struct slabd_options options;
@@ -284,14 +393,25 @@ int main(void)
 	test_migrate();
 	test_drain();
 	test_set();
+	test_save();
+	test_one_client();
 	test_trim();
 	test_views();
 	test_edges();
+	test_swapped();
 	for (unsigned i = 0; i < OBJECTS; i++)
 		slabd_free(orders, object[i]);
 	slabd_close(pool);
 	tap_is(fixture_used(&fixture), 0, "no object is left over");
 	fixture_audit(&fixture, "at the end");
-	fixture_close(&fixture);
+	pool = slabd_open(NULL, &options);
+	fixture_signal(&fixture, SIGTERM);
+	tap_is(fixture_wait(&fixture, SURELY_MS), 0,
+	       "slabd ends with status 0 on SIGTERM");
+	tap_ok(fixture_logged(&fixture, "its memory stays in use until its "
+	                                "clients end: proc_ctl (pid "),
+	       "and says who has memory still");
+	fixture_remove(&fixture);
+	slabd_close(pool);
 	return tap_end();
 }

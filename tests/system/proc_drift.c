@@ -19,7 +19,7 @@
 #define NODE_MIB 32
 #define SIZE 256
 #define PER_SLAB 255 /* one gives its room to colours */
-#define TURNS 4
+#define SWINGS 4
 #define OBJECTS 250000u /* a turn */
 #define WINDOW 4096u    /* objects that a receiver keeps for a while */
 #define RING 1024u
@@ -272,7 +272,7 @@ int main(void)
 	ring = shared_memory(sizeof(*ring));
 	memset(workers, 0, sizeof(workers));
 	start(workers);
-	for (int i = 0; i < TURNS; i++) {
+	for (int i = 0; i < SWINGS; i++) {
 		turn(&workers[i % NODES], &workers[1 - i % NODES]);
 		if (i == 1)
 			twice = look();

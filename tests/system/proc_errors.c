@@ -48,6 +48,38 @@ static void test_arguments(void)
 	slabd_close(pool);
 }
 
+/* Who did not look what slabd_open gave. */
+static void test_no_pool(void)
+{
+	void *objects[2] = {NULL, NULL};
+	slabd_handle handles[2] = {0, 0};
+	unsigned ids[2];
+#define FAILS(what) fixture_fails(what, EINVAL, #what)
+	FAILS(slabd_cache_create(NULL, "a", 8, 0, 0) == NULL);
+	FAILS(slabd_client_id(NULL) == 0);
+	FAILS(slabd_give(NULL, objects, 1) < 0);
+	FAILS(slabd_give_bulk(NULL, objects, 1, 1) == 0);
+	FAILS(slabd_take(NULL, 5) == NULL);
+	FAILS(slabd_take_bulk(NULL, handles, 1, objects) == 0);
+	FAILS(slabd_gifts(NULL, SLABD_NO_HANDLE, 2, handles) == 0);
+	FAILS(slabd_arena_create(NULL, NULL, "a") == NULL);
+	FAILS(slabd_objpool_create(NULL, "a", 8, NULL) == NULL);
+	FAILS(slabd_channel_open(NULL, "a", 8) == NULL);
+	FAILS(slabd_send(NULL, objects, 1) == 0);
+	FAILS(slabd_recv(NULL, objects, 1) == 0);
+	FAILS(slabd_recv_begin(NULL, objects, 1) == 0);
+	FAILS(slabd_recv_commit(NULL, 1) < 0);
+	FAILS(slabd_channel_wait(NULL, SLABD_CHANNEL_RECV, 0) < 0);
+	FAILS(slabd_channel_descriptor(NULL) < 0);
+	FAILS(slabd_channel_peers(NULL, ids, 2) == 0);
+	FAILS(slabd_root_set(NULL, "a", 5) < 0);
+	FAILS(slabd_root_get(NULL, "a") == SLABD_NO_HANDLE);
+	FAILS(slabd_prefill(NULL, 3) < 0);
+	FAILS(slabd_thread_idle(NULL) < 0);
+	FAILS(slabd_flush(NULL) < 0);
+#undef FAILS
+}
+
 /* ---- no more of it -------------------------------------------------------- */
 
 static void test_full(void)
@@ -218,6 +250,7 @@ int main(void)
 	tap_start(300);
 	fixture_open(&fixture, CONFIG);
 	test_arguments();
+	test_no_pool();
 	test_full();
 	test_caches();
 	test_paths();

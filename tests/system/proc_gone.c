@@ -13,6 +13,7 @@
 #define SIZE 1024
 #define WAIT_MS 100
 #define LOOK_MS 5000 /* a request looks for slabd so long */
+#define READ_MS 1000 /* by then slabd has read a goodbye, or hangs */
 #define SLICE_MS 100 /* and in pieces of no more */
 
 static struct fixture fixture;
@@ -63,16 +64,32 @@ static size_t use_up(slabd_pool *pool, slabd_cache *cache, const char *how)
 	return n;
 }
 
+/* One that does not even read the goodbye is not waited for. */
+static void close_stopped(slabd_pool *pool)
+{
+	double ms;
+	asked_begin();
+	tap_is(slabd_close(pool), 0, "slabd_close while slabd is stopped");
+	ms = asked_end();
+	tap_ok(ms >= READ_MS && ms < READ_MS + SLICE_MS,
+	       "ends as soon as it is clear that nobody reads");
+	tap_note("%.0f ms", ms);
+}
+
 static void stopped(int fd, void *arg)
 {
 	slabd_pool *pool = open_pool(0, WAIT_MS);
+	slabd_pool *other = open_pool(0, WAIT_MS);
 	slabd_cache *cache = fixture_cache(pool, "one", SIZE);
+	if (slabd_alloc(fixture_cache(other, "one", SIZE)) == NULL)
+		tap_bail("slabd_alloc: %s", slabd_last_error());
 	size_t n;
 	double since;
 	(void)arg;
 	say(fd, 1);
 	hear(fd);
 	n = use_up(pool, cache, "slabd stopped: nothing grows");
+	close_stopped(other);
 	say(fd, 1);
 	hear(fd);
 	since = now_ms();

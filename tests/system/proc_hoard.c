@@ -374,7 +374,7 @@ static void test_own(void)
 /* ---- first objects ------------------------------------------------------ */
 
 #define KINDS 512u
-#define BUSY_BYTES (512u << 10) /* of a thread that misses */
+#define BUSY_BYTES (1u << 20) /* of a thread that misses */
 
 static void test_first_objects(void)
 {

@@ -164,6 +164,33 @@ static void scan(int fd, void *arg)
 
 /* ---- cases --------------------------------------------------------------- */
 
+static unsigned long resident_pages(void)
+{
+	unsigned long all;
+	unsigned long resident = 0;
+	FILE *file = fopen("/proc/self/statm", "r");
+	if (file == NULL || fscanf(file, "%lu %lu", &all, &resident) != 2)
+		tap_bail("/proc/self/statm: %s", strerror(errno));
+	fclose(file);
+	return resident;
+}
+
+/* Whether what is read and was never written is the one page of zeroes, as it is
+ * with most kernels. */
+static bool reads_are_free(void)
+{
+	size_t bytes = 16u * MIB;
+	unsigned long before = resident_pages();
+	unsigned long grown;
+	void *at = mmap(NULL, bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS,
+	                -1, 0);
+	for (size_t i = 0; i < bytes; i += 4096)
+		(void)((volatile char *)at)[i];
+	grown = resident_pages() - before;
+	munmap(at, bytes);
+	return grown < bytes / 4096 / 2;
+}
+
 static void stays(void (*act)(int, void *), const char *what)
 {
 	struct held before = held_now();
@@ -296,7 +323,12 @@ static void all_cases(bool huge)
 	char *mine = one_object(&pool);
 	tap_ok(mine != NULL, "the cache is there");
 	stays(lock_before, "locked before it opens");
-	stays(lock_after, "locked when it is open");
+	if (reads_are_free())
+		stays(lock_after, "locked when it is open");
+	else
+		tap_skip("the kernel has a page for each that is read: the "
+		         "16 GiB that are reserved would be memory",
+		         "locked when it is open");
 	test_scan();
 	test_past();
 	test_dump(huge);

@@ -28,6 +28,8 @@
 #define CONFIG "[pool default]\npage = 4k\nstart = 2M\nmax = 8M\n"
 #define GROUP 4242u
 #define GROUPS_MAX 65536u
+#define OTHER 65534
+#define NAME_BYTES (SLABD_NAME_MAX + 1)
 
 static struct fixture fixture;
 
@@ -115,6 +117,63 @@ static void test_hard_limits(void)
 		named("no more than 67108864 bytes of a file (RLIMIT_FSIZE): "
 		      "lift it (ulimit -f unlimited, LimitFSIZE=infinity)");
 		named("no more than 3600 seconds of processor time");
+	}
+	ends();
+}
+
+static void no_files(void)
+{
+	limit(RLIMIT_NOFILE, 8, 8);
+}
+
+static void few_files(void)
+{
+	limit(RLIMIT_NOFILE, 20, 20);
+}
+
+/* With too few files it does not start, and says why. */
+static void test_no_files(void (*setup)(void))
+{
+	int status;
+	fixture_make(&fixture, CONFIG);
+	fixture_spawn(&fixture, setup);
+	status = fixture_wait(&fixture, SURELY_MS);
+	tap_ok(WIFEXITED(status) && WEXITSTATUS(status) != 0,
+	       "with too few files slabd does not start");
+	named("raise LimitNOFILE (or ulimit -n: RLIMIT_NOFILE)");
+	fixture_remove(&fixture);
+}
+
+/* /proc as with hidepid=2, for who is not root. */
+static void become_blind(void)
+{
+	if (unshare(CLONE_NEWNS) < 0 ||
+	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("proc", "/proc", "proc", 0, "hidepid=2") < 0 ||
+	    chown(fixture.dir, OTHER, OTHER) < 0 ||
+	    chown(fixture.log, OTHER, OTHER) < 0 || setgid(OTHER) < 0 ||
+	    setuid(OTHER) < 0)
+		_exit(92);
+}
+
+/* A client that slabd may not look at is called by its number. */
+static void test_hidden(void)
+{
+	char name[NAME_BYTES] = "";
+	char pid[NAME_BYTES];
+	slabd_pool *pool;
+	if (geteuid() != 0) {
+		tap_skip("hidepid", "not root");
+		return;
+	}
+	if (starts(become_blind, "others' processes are hidden")) {
+		pool = fixture_pool(&fixture);
+		snprintf(pid, sizeof(pid), "pid %d", (int)getpid());
+		slabd_client_name(pool, slabd_client_id(pool), name,
+		                  sizeof(name));
+		tap_ok(strcmp(name, pid) == 0, "a client is called %s, is: %s",
+		       pid, name);
+		slabd_close(pool);
 	}
 	ends();
 }
@@ -416,6 +475,9 @@ int main(void)
 	free(builddir);
 	test_soft_limits();
 	test_hard_limits();
+	test_hidden();
+	test_no_files(no_files);
+	test_no_files(few_files);
 	test_signals();
 	test_flags();
 	test_named();

@@ -134,7 +134,7 @@ static void test_status(void)
 	spawn(fixture.socket, fixture.control);
 	manager_await("READY=1", SURELY_MS, &before);
 	status = strstr(manager_text(), "STATUS=");
-	tap_ok(manager_says("STATUS=1 pools on ") &&
+	tap_ok(manager_says("STATUS=1 pool on ") &&
 	               strstr(status, " MiB ready") != NULL,
 	       "with a status that says what is there");
 	tap_note("%s", status != NULL ? status : "no status");

@@ -346,44 +346,65 @@ static void test_forked(slabd_pool *pool)
 }
 
 /* It has a pool of its own, as calls go one by one. */
+/* What hangs is named, and what to do. */
+static void fails_silent(bool failed, const char *call)
+{
+	char remedy[64];
+	bool said;
+	snprintf(remedy, sizeof(remedy), "is stopped by a signal: kill -CONT %d",
+	         (int)fixture.pid);
+	said = failed && strstr(slabd_last_error(), remedy) != NULL;
+	fixture_fails(failed, ETIMEDOUT, call);
+	tap_ok(said, "with the remedy: %s", slabd_last_error());
+}
+
 static void *wait_for_silence(void *arg)
 {
 	slabd_pool *pool = arg;
-	fixture_fails(slabd_client_descriptor(pool, slabd_client_id(pool), 0) <
-	                      0,
-	              ETIMEDOUT,
-	              "slabd_client_descriptor while slabd stands still");
+	fails_silent(
+		slabd_client_descriptor(pool, slabd_client_id(pool), 0) < 0,
+		"slabd_client_descriptor while slabd stands still");
 	return NULL;
 }
 
 static void *remove_in_silence(void *arg)
 {
-	fixture_fails(slabd_cache_remove(arg, "x") < 0, ETIMEDOUT,
-	              "slabd_cache_remove while slabd stands still");
+	fails_silent(slabd_cache_remove(arg, "x") < 0,
+	             "slabd_cache_remove while slabd stands still");
 	return NULL;
 }
 
 static void *open_in_silence(void *arg)
 {
-	fixture_fails(slabd_cache_open(arg, "x") == NULL, ETIMEDOUT,
-	              "slabd_cache_open while slabd stands still");
+	fails_silent(slabd_cache_open(arg, "x") == NULL,
+	             "slabd_cache_open while slabd stands still");
+	return NULL;
+}
+
+static void *come_in_silence(void *arg)
+{
+	struct slabd_options options = fixture_options(&fixture, 0);
+	(void)arg;
+	fails_silent(slabd_open(NULL, &options) == NULL,
+	             "slabd_open while slabd stands still");
 	return NULL;
 }
 
 static void test_silent(void)
 {
 	void *(*const calls[])(void *) = {wait_for_silence, remove_in_silence,
-	                                  open_in_silence};
+	                                  open_in_silence, come_in_silence};
 	slabd_pool *others[3] = {quiet_pool(), quiet_pool(), quiet_pool()};
-	pthread_t threads[3];
+	pthread_t threads[4];
 	slabd_pool *pool = quiet_pool();
 	test_forked(pool);
 	fixture_halt(&fixture);
-	for (unsigned i = 0; i < 3; i++)
-		pthread_create(&threads[i], NULL, calls[i], others[i]);
-	fixture_fails(slabd_client_set_name(pool, "x") < 0, ETIMEDOUT,
-	              "slabd_client_set_name while slabd stands still");
-	for (unsigned i = 0; i < 3; i++)
+	for (unsigned i = 0; i < 4; i++)
+		pthread_create(&threads[i], NULL, calls[i],
+		               i < 3 ? others[i] : NULL);
+	fails_silent(slabd_client_set_name(pool, "x") < 0,
+	             "slabd_client_set_name while slabd stands still");
+	for (unsigned i = 0; i < 4; i++)
 		pthread_join(threads[i], NULL);
 	fixture_signal(&fixture, SIGCONT);
 	tap_is(slabd_client_set_name(pool, "y"), 0, "late answers are let go");

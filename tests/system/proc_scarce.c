@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "numa/huge.h"
+#include "tests/lib/doctor.h"
 #include "tests/lib/harness.h"
 
 #define SIZE 4000
@@ -174,6 +175,9 @@ static void go_through(bool (*more)(void), const char *word)
 	       "with what their magazines hold");
 	fixture_audit(&fixture, "without hugepages");
 	expect_reason(word);
+	tap_ok(doctor_says(&fixture, "clients get no memory for cache", "now"),
+	       "the doctor says so");
+	tap_ok(doctor_says(&fixture, word, "soon"), "and why");
 	tap_ok(more(), "there are pages again");
 	say_all();
 	tap_is(hear_all(), taken + CLIENTS * MORE, "all get what they ask for");

@@ -41,19 +41,23 @@ compile() {
 		-I"$srcdir" -include client/export.h -c "$@"
 }
 
-mkdir "$here/include" "$here/objects"
+mkdir -p "$here/include" "$here/objects/client" "$here/objects/shm"
 cp "$srcdir"/client/slabclient*.h "$here/include"
-(cd "$here/objects" && compile "$srcdir"/client/*.c "$srcdir"/shm/*.c) \
-	>"$here/out" 2>&1
+{
+	(cd "$here/objects/client" && compile "$srcdir"/client/*.c) &&
+		(cd "$here/objects/shm" && compile "$srcdir"/shm/*.c)
+} >"$here/out" 2>&1
 result $? "the library builds"
 # Either is one way to do the same.
-rm -f "$here/objects/tags_wide.o"
+rm -f "$here/objects/shm/tags_wide.o"
 # libgcc_s of the compiler's own C library would need that.
 musl-gcc -shared -nodefaultlibs -o "$here/libslabclient.so" \
 	-Wl,--version-script="$srcdir/client/libslabclient.map" \
-	-Wl,-z,nodelete "$here"/objects/*.o -lgcc -lc >"$here/out" 2>&1
+	-Wl,-z,nodelete "$here"/objects/*/*.o -lgcc -lc >"$here/out" 2>&1
 result $? "it makes a shared library"
-ar rc "$here/libslabclient.a" "$here"/objects/*.o
+# Two folders have files of one name.
+mv "$here/objects/shm/channel.o" "$here/objects/shm/shm_channel.o"
+ar rc "$here/libslabclient.a" "$here"/objects/*/*.o
 for part in '' -DPART; do
 	musl-gcc -std=gnu11 -O2 -Wall -Wextra -Werror $part \
 		-I"$here/include" -c "$srcdir/tests/system/watched.c" \

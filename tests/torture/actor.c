@@ -161,17 +161,22 @@ static void swap(struct actor *actor)
 #define NOTE_OFF_BITS 33
 #define NOTE_LIFE(life) ((life) & 0x1fff)
 
-static uint64_t make_note(uint64_t life, uint32_t cache, slabd_handle handle)
+uint64_t note_make(uint64_t life, uint32_t cache, slabd_handle handle)
 {
 	return NOTE_LIFE(life) << 51 | (uint64_t)cache << 48 |
 	       (uint64_t)handle_object(handle) << NOTE_OFF_BITS |
 	       handle_off(handle);
 }
 
-static slabd_handle handle_in(uint64_t note)
+slabd_handle note_handle(uint64_t note)
 {
 	uint64_t off = note & ((UINT64_C(1) << NOTE_OFF_BITS) - 1);
 	return handle_make(off, (uint16_t)(note >> NOTE_OFF_BITS << 1));
+}
+
+bool note_is_mine(const struct worker *worker, uint64_t note)
+{
+	return note > 1 && note >> 51 == NOTE_LIFE(worker->life);
 }
 
 /* Gives to a worker, and tells it so. A giver that dies in between leaves the
@@ -192,7 +197,7 @@ static void give(struct actor *actor)
 	    !atom_cas(cell, &none, UINT64_C(1)))
 		return;
 	item = draw(actor);
-	note = make_note(who >> 16, item.cache,
+	note = note_make(who >> 16, item.cache,
 	                 slabd_handle_of(worker->pool, item.obj));
 	item_check(worker, &item, "before a gift");
 	if (slabd_give(worker->pool, item.obj, (unsigned)(who & 0xffff)) < 0) {
@@ -220,11 +225,11 @@ static void take(struct actor *actor)
 	/* pairs: give; the object is given before it is spoken of. */
 	note = atom_swap(cell, UINT64_C(0));
 	cache = (uint32_t)(note >> 48) & 7;
-	if (note <= 1 || note >> 51 != NOTE_LIFE(worker->life)) {
+	if (!note_is_mine(worker, note)) {
 		atom_add(&board->stale, 1u);
 		return;
 	}
-	obj = slabd_take(worker->pool, handle_in(note));
+	obj = slabd_take(worker->pool, note_handle(note));
 	if (obj == NULL) {
 		torture_fault(board, "slabd_take: %s", slabd_last_error());
 		return;
@@ -319,7 +324,11 @@ static void rare(struct actor *actor)
 void actor_step(struct actor *actor)
 {
 	uint32_t deed = below(actor, 100);
-	if (deed < 72)
+	if (deed < 10)
+		flows_step(actor);
+	else if (deed < 18)
+		crates_step(actor);
+	else if (deed < 72)
 		work(actor);
 	else if (deed < 80)
 		look(actor);
@@ -335,6 +344,8 @@ void actor_step(struct actor *actor)
 
 void actor_let_go(struct actor *actor)
 {
+	flows_let_go(actor);
+	crates_let_go(actor);
 	while (actor->n > 0)
 		free_one(actor);
 }

@@ -39,16 +39,23 @@ static uint64_t word_of(const struct worker *worker, const struct item *item,
 	return (item->seed ^ handle * STEP) + i * STEP;
 }
 
-OBJECT_ACCESS void item_stamp(struct worker *worker, struct item *item)
+OBJECT_ACCESS void item_stamp_as(const struct worker *worker, struct item *item,
+                                 uint64_t seed)
 {
 	uint32_t n = torture_kinds[item->cache].size / 8;
 	uint64_t *words = item->obj;
 	uint64_t word;
-	item->seed = worker->life << 40 | (atom_add(&worker->seeds, 1u) + 1);
+	item->seed = seed;
 	word = word_of(worker, item, 0);
 	words[0] = item->seed;
 	for (uint32_t i = 1; i < n; i++)
 		words[i] = word += STEP;
+}
+
+void item_stamp(struct worker *worker, struct item *item)
+{
+	item_stamp_as(worker, item,
+	              worker->life << 40 | (atom_add(&worker->seeds, 1u) + 1));
 }
 
 /* The first word that is wrong, or the number of words. */
@@ -102,6 +109,11 @@ OBJECT_ACCESS bool item_adopt(struct worker *worker, void *obj, uint32_t cache,
 	good = item_check(worker, item, "a gift");
 	item_stamp(worker, item);
 	return good;
+}
+
+OBJECT_ACCESS struct item item_of(void *obj)
+{
+	return (struct item){.obj = obj, .seed = *(uint64_t *)obj};
 }
 
 OBJECT_ACCESS void item_spoil(const struct item *item)

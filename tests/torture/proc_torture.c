@@ -283,6 +283,71 @@ static void end_killer(void)
 	         (unsigned long long)atom_load(&board->away_ms), asked_again);
 }
 
+/* ---- what is under way ---------------------------------------------------- */
+
+/* Clients that have a channel open, as far as slabd has settled their ends; -1: no
+ * answer. */
+static long peers(void)
+{
+	json_t *doc = fixture_get(&fixture, "/channels");
+	json_t *rows = json_at(doc, "pools.0.channels");
+	json_t *row;
+	long n = rows != NULL ? 0 : -1;
+	size_t i;
+	json_array_foreach(rows, i, row)
+		n += (long)json_integer_value(json_object_get(row, "peers"));
+	json_decref(doc);
+	return n;
+}
+
+/* One more worker receives what is in the channels, once all others are gone. */
+static void drain(void)
+{
+	struct torture_start arg = {.board = board, .rng = rng_split(&rng)};
+	double until = now_ms() + SURELY_MS;
+	struct child last;
+	long n;
+	while ((n = peers()) != 0 && now_ms() < until)
+		sleep_ms(10);
+	tap_is(n, 0, "slabd knows that all have left the channels");
+	child_start(&last, flows_drain_main, &arg);
+	child_end(&last, "received what was under way");
+}
+
+static void show_flows(void)
+{
+	const struct flow_counts *flow = &board->flow;
+	tap_note("%llu objects sent, %llu received, %llu begun again, %llu sent "
+	         "on; %llu got from object pools; channels were lost %llu times",
+	         (unsigned long long)flow->sent,
+	         (unsigned long long)flow->received,
+	         (unsigned long long)flow->again,
+	         (unsigned long long)flow->sent_on,
+	         (unsigned long long)flow->kept,
+	         (unsigned long long)flow->stale);
+	tap_note("%llu arenas sent, %llu received; %llu given, %llu taken; %llu "
+	         "of them with several chunks",
+	         (unsigned long long)flow->shipped,
+	         (unsigned long long)flow->landed,
+	         (unsigned long long)flow->given,
+	         (unsigned long long)flow->taken,
+	         (unsigned long long)flow->large);
+}
+
+static bool judge_flows(void)
+{
+	const struct flow_counts *flow = &board->flow;
+	bool good = tap_is((long long)flows_count_lost(board), 0,
+	                   "nothing that was sent is lost");
+	good &= tap_ok(flow->received > 0 && flow->kept > 0,
+	               "objects came over channels, and some were kept "
+	               "constructed");
+	good &= tap_ok(flow->landed > 0 && flow->taken > 0 && flow->large > 0,
+	               "arenas were sent and given, large ones, too");
+	show_flows();
+	return good;
+}
+
 /* ---- the whole ---------------------------------------------------------- */
 
 static void rage(void)
@@ -309,6 +374,7 @@ static void rage(void)
 	for (uint32_t i = 0; i < board->n_places; i++)
 		see_off(i);
 	progress(since);
+	drain();
 	tap_note("%llu threads, %llu moves to other CPUs; who left had come "
 	         "back to slabd %llu times",
 	         (unsigned long long)atom_load(&board->threads),
@@ -329,6 +395,7 @@ static bool judge(void)
 	                       atom_load(&board->forks) > 0 &&
 	                       atom_load(&board->shortages) > 0,
 	               "objects were given, the pool was full, workers forked");
+	good &= judge_flows();
 	good &= tap_ok(fixture_until(&fixture, "/audit", "pools.0.owned", 0,
 	                         SURELY_MS) >= 0,
 	               "nothing is owned in the end");

@@ -15,7 +15,8 @@ Without arguments: all that takes long or that the clock judges, one after the
 other. With arguments, the torture test:
 
 Starts slabd with a small pool, and worker processes of two to four threads
-that allocate, write, check, free, fork, change CPUs and give each other objects.
+that allocate, write, check, free, fork, change CPUs and give each other objects
+and arenas, keep some constructed, and send both over channels.
 Every few milliseconds one is killed with SIGKILL and another started; slabd is
 killed up to six times in a row, started again by its supervisor, and left alone
 for ten seconds, after which the supervisor starts it without delay again. Every
@@ -30,8 +31,8 @@ second slabd audits the pool.
                 and no client waits for it longer than it said
   --help        this text
 
-Exit status: 0 if no object changed in other hands, every audit agreed and
-nothing was in use in the end; 1 if not, and slabd's log is kept; 2 usage.
+Exit status: 0 if no object changed in other hands, none that was sent was lost,
+every audit agreed and nothing was in use in the end; 1 if not, and slabd's log is kept; 2 usage.
 TEXT
 }
 

@@ -7,7 +7,8 @@
  *   killer --SIGKILL--> slabd <--fork-- supervisor
  *   driver --fork, SIGKILL--> worker: 2 to 4 threads, now and then a child
  *                             hand (a thread's objects) <-> bag (a process's)
- *                             '-- slabd_give --> cells of another worker
+ *                             |-- slabd_give --> cells of another worker
+ *                             '-- channels --> whoever receives, see flows.h
  *
  * Every object is full of words that follow from its seed and its handle. Who
  * holds it keeps the seed, and looks again before it lets go.
@@ -21,6 +22,7 @@
 #include "shm/atom.h"
 #include "tests/lib/harness.h"
 #include "tests/lib/rng.h"
+#include "tests/torture/flows.h"
 
 #define WORKERS_MAX 64u
 #define CELLS 16u
@@ -35,6 +37,7 @@ struct place {
 	 * that is about to write, else a note, see actor.c. What carries another
 	 * life than the worker's was meant for a dead one. */
 	uint64_t cell[CELLS];
+	uint64_t crate[CELLS]; /* the same, of arenas */
 };
 
 /* Shared by all; a worker that is killed leaves whole words. */
@@ -58,6 +61,8 @@ struct board {
 	uint32_t n_places;
 	cpu_set_t cpus;   /* the driver's */
 	struct place places[WORKERS_MAX];
+	struct flow_counts flow;
+	struct tickets tickets;
 };
 
 /* An object and what it was filled from. */
@@ -74,6 +79,7 @@ struct worker {
 	uint64_t seeds; /* given out so far */
 	slabd_pool *pool;
 	slabd_cache *caches[CACHES];
+	slabd_objpool *objpool;
 	unsigned id;
 	pthread_mutex_t lock; /* of the bag */
 	struct item bag[128];
@@ -86,6 +92,7 @@ struct actor {
 	uint32_t target; /* how many it wants in its hand */
 	uint32_t n;
 	struct item hand[HAND];
+	struct flows flows;
 };
 
 struct torture_kind {
@@ -102,6 +109,9 @@ void torture_fault(struct board *board, const char *format, ...)
 /* Fills a new object, or one that changed hands, from a seed of this life. */
 void item_stamp(struct worker *worker, struct item *item);
 
+/* The same from a seed that is given. */
+void item_stamp_as(const struct worker *worker, struct item *item, uint64_t seed);
+
 /* Whether each word of the object is what its seed says. Says so if not. */
 bool item_check(struct worker *worker, const struct item *item,
                 const char *when);
@@ -112,6 +122,9 @@ bool item_intact(struct worker *worker, const struct item *item);
 /* An object from its handle as its giver left it; restamped. */
 bool item_adopt(struct worker *worker, void *obj, uint32_t cache,
                 struct item *item);
+
+/* What an object says that it was filled from. */
+struct item item_of(void *obj);
 
 /* Overwrites the beginning of what is about to be freed. */
 void item_spoil(const struct item *item);
@@ -139,6 +152,12 @@ struct reconfigurer_start {
 	struct rng rng;
 };
 void reconfigurer_main(int fd, void *arg);
+
+/* A handle with the receiver's life and an object's cache in one word, of a cell; and
+ * what it says to a worker. */
+uint64_t note_make(uint64_t life, uint32_t cache, slabd_handle handle);
+slabd_handle note_handle(uint64_t note);
+bool note_is_mine(const struct worker *worker, uint64_t note);
 
 /* One random deed of a thread. */
 void actor_step(struct actor *actor);

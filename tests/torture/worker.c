@@ -84,6 +84,7 @@ static void be_no_client(struct actor *actor)
 	    (slabd_give(worker->pool, actor->hand[0].obj, worker->id) == 0 ||
 	     errno != ENOTCONN))
 		torture_fault(worker->board, "a child gives");
+	flows_in_child(actor);
 }
 
 /* A client of its own, whose end is as sudden as its parent's. */
@@ -244,9 +245,13 @@ void worker_main(int fd, void *arg)
 	options.thread_bytes = rng_below(&self.rng, 2) ? 4096 : 0;
 	options.process_bytes = options.thread_bytes;
 	/* pairs: give; what was meant for an earlier life is dropped. */
-	for (uint32_t i = 0; i < CELLS; i++)
+	for (uint32_t i = 0; i < CELLS; i++) {
 		atom_swap(&worker.place->cell[i], UINT64_C(0));
+		/* pairs: give, of crates.c */
+		atom_swap(&worker.place->crate[i], UINT64_C(0));
+	}
 	worker_open(&worker, &options);
+	flows_open(&worker);
 	/* pairs: give; who is named can be given to. */
 	atom_store_release(&worker.place->who, worker.life << 16 | worker.id);
 	live(&worker, &self, 1 + rng_below(&self.rng, EXTRAS));

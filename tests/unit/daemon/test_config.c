@@ -88,6 +88,11 @@ Test(config, defaults_of_root)
 	cr_expect_eq(pool->page, CONFIG_PAGE_2M);
 	cr_expect_eq(pool->max_caches, 1024);
 	cr_expect_eq(pool->max_clients, 1024);
+	cr_expect_eq(pool->max_roots, 256);
+	cr_expect_eq(pool->max_channels, 64);
+	cr_expect_eq(pool->max_channel_capacity, 16384);
+	cr_expect_eq(pool->arena_warn_s, 3600);
+	cr_expect_eq(pool->arena_warn_bytes, 16 * MIB);
 	cr_expect_eq(pool->users.n + pool->groups.n, 0);
 	cr_expect_eq(pool->floor_bytes, UINT64_MAX);
 	cr_expect_eq(config_check(&config, &err), 0);
@@ -187,7 +192,9 @@ Test(config, every_key_of_a_pool)
 	const struct config_pool *pool = config.pools;
 	good("\xef\xbb\xbf[pool a.b_c-9]\nmax = 4GiB\nstart = 1g\npage = 1g\n"
 	     "floor = 0\nmax_caches = 4096\nmax_clients = 16384\nusers = root, 7\t8,root\n"
-	     "max_clients_process = 7\nmax_clients_user = auto\n"
+	     "max_clients_process = 7\nmax_clients_user = auto\nmax_roots = 0\n"
+	     "max_channels = 0\nmax_channel_capacity = 7\n"
+	     "arena_warn_age = never\narena_warn_bytes = 41M\n"
 	     "groups = 0\n  5 6 ; six: a = b\n\t7,8\n[pool two] ; 2\nmax = 40%\npage=thp\n"
 	     "[pool three]\npage = 4k\nmax = 4M\nfloor = 4M\n");
 	cr_assert_eq(config.n_pools, 3);
@@ -202,6 +209,11 @@ Test(config, every_key_of_a_pool)
 	cr_expect_eq(pool->max_clients, 16384);
 	cr_expect_eq(pool->max_clients_process, 7);
 	cr_expect_eq(pool->max_clients_user, 0);
+	cr_expect_eq(pool->max_roots, 0);
+	cr_expect_eq(pool->max_channels, 0);
+	cr_expect_eq(pool->max_channel_capacity, 7);
+	cr_expect_eq(pool->arena_warn_s, 0);
+	cr_expect_eq(pool->arena_warn_bytes, 41 * MIB);
 	cr_assert_eq(pool->users.n, 3);
 	cr_expect_eq(pool->users.id[0], 0);
 	cr_expect_eq(pool->users.id[1], 7);
@@ -267,6 +279,14 @@ Test(config, values)
 	    "can't go on in a second line");
 	bad("[slabd]\ntopology = node:\x01\n", 2, "topology", "node:\\x01",
 	    "allowed: an hwloc synthetic");
+	bad("[slabd]\nmetrics = 0.0.0.0:9464\n", 2, "metrics",
+	    "other machines", "127.0.0.1:9464");
+	bad("[slabd]\nmetrics = [::]:9464\n", 2, "other machines");
+	bad("[slabd]\nmetrics = localhost:9464\n", 2, "not a valid value");
+	bad("[slabd]\nmetrics = 127.0.0.1\n", 2, "not a valid value");
+	bad("[slabd]\nmetrics = 127.0.0.1:0\n", 2, "not a valid value");
+	bad("[slabd]\nmetrics = [::1]:65536\n", 2, "not a valid value");
+	bad("[slabd]\nmetrics = [::1\n", 2, "not a valid value");
 	bad("[pool p]\nmax = lots\n", 2, "\"max\" in [pool p]", "\"lots\"",
 	    "allowed: a size from 2M to 2T", "1% to 100%");
 	bad("[pool p]\nmax = 0%\n", 2, "out of range", "1% to 100%");

@@ -77,6 +77,16 @@ Test(ctl_args, words)
 	cr_assert_eq(parse(&args, "migrate 0 2 --cache c"), 0);
 	cr_expect_str_eq(ctl_args_get(&args, "cache"), "c");
 	cr_expect_null(ctl_args_get(&args, "n"));
+	cr_assert_eq(parse(&args, "clients 4 --node 1"), 0);
+	cr_expect_str_eq(ctl_args_get(&args, "client"), "4");
+	cr_expect_str_eq(ctl_args_get(&args, "node"), "1");
+	cr_expect_not(args.changes);
+	cr_assert_eq(parse(&args, "clients"), 0);
+	cr_assert_eq(parse(&args, "dump 0x1f0000"), 0);
+	cr_expect_str_eq(ctl_args_get(&args, "slab"), "2031616");
+	cr_assert_eq(parse(&args, "dump 65536"), 0);
+	cr_expect_str_eq(ctl_args_get(&args, "slab"), "65536");
+	cr_expect_null(ctl_args_get(&args, "client"));
 	cr_assert_eq(parse(&args, "drain --undo 3"), 0);
 	cr_expect(args.undo && args.changes);
 	cr_expect_str_eq(ctl_args_get(&args, "node"), "3");
@@ -95,8 +105,8 @@ Test(ctl_args, words)
 }
 
 #define VERBS                                                                  \
-	"status nodes caches clients slabs audit plan log lend migrate drain " \
-	"cache evict trim set"
+	"status nodes caches clients roots channels arenas leaks slabs dump audit doctor plan " \
+	"log top history lend migrate drain cache root evict trim set save"
 
 static const char *const bad[][2] = {
 	{"", "no verb; verbs: " VERBS},
@@ -114,6 +124,27 @@ static const char *const bad[][2] = {
 	{"--color=red status", "--color=red: allowed are auto, always, never"},
 	{"slabs --node x", "--node x: no number"},
 	{"slabs --limit -1", "--limit -1: no number"},
+	{"dump", "usage: slabctl dump SLAB"},
+	{"dump 0x", "dump: slab 0x: no offset; slabctl slabs shows them"},
+	{"dump 12q", "dump: slab 12q: no offset; slabctl slabs shows them"},
+	{"dump -1", "unknown option -1; see slabctl --help"},
+	{"dump 0xfffffffffffffffff",
+         "dump: slab 0xfffffffffffffffff: no offset; slabctl slabs shows them"},
+	{"clients x", "clients: client x: no number"},
+	{"clients 1 2", "usage: slabctl clients [ID]"},
+	{"nodes --cache c", "--cache does not go with nodes; see slabctl --help"},
+	{"history --span 13h", "--span 13h: allowed are 1s to 12h"},
+	{"history --span -1", "--span -1: allowed are 1s to 12h"},
+	{"history --span h", "--span h: allowed are 1s to 12h"},
+	{"history --span 5mm", "--span 5mm: allowed are 1s to 12h"},
+	{"history --span 1h --span 2h", "--span is given twice"},
+	{"status --sort max", "--sort does not go with status; see slabctl --help"},
+	{"plan --reverse", "--reverse does not go with plan; see slabctl --help"},
+	{"caches --sort id --sort name", "--sort is given twice"},
+	{"caches --sort id --json",
+         "--sort and --reverse are of tables: with --json sort by jq's sort_by"},
+	{"top --json", "--json does not go with top; see slabctl --help"},
+	{"log --span 1h", "--span does not go with log; see slabctl --help"},
 	{"nodes --cache c",
          "--cache does not go with nodes; see slabctl --help"},
 	{"log --node 1", "--node does not go with log; see slabctl --help"},
@@ -138,8 +169,6 @@ static const char *const bad[][2] = {
 	{"drain 1 --kill", "--kill does not go with drain; see slabctl --help"},
 	{"trim 1 2", "usage: slabctl trim [NODE]"},
 	{"set hold", "usage: slabctl set [KEY VALUE]"},
-	{"--json --watch status",
-         "--json gives one document: it does not go with --watch"},
 };
 
 Test(ctl_args, bad)

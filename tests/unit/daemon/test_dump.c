@@ -16,7 +16,7 @@ static unsigned pieces_of(json_t *doc, char **text)
 	struct dump dump;
 	unsigned n = 1;
 	size_t len;
-	dump_begin(&dump, doc);
+	dump_begin(&dump, doc, NULL);
 	while (dump_some(&dump, 0))
 		n++;
 	cr_expect_not(dump.failed);
@@ -103,7 +103,7 @@ Test(dump, random)
 Test(dump, without_memory_it_has_failed)
 {
 	struct dump dump;
-	dump_begin(&dump, NULL);
+	dump_begin(&dump, NULL, NULL);
 	cr_expect_not(dump_some(&dump, 0));
 	cr_expect(dump.failed);
 	dump_done(&dump);

@@ -18,7 +18,7 @@ static struct server server;
 static struct pool *const pool = &server.pools[0];
 static struct peer *peer;
 static int end; /* the client's */
-static struct found_ask ask;
+static struct survey ask;
 static struct wire_found answer;
 static struct found found;
 static uint64_t start_off; /* of the first object */
@@ -48,7 +48,7 @@ static void start(void)
 	end = pair[1];
 	start_off = slab_colour(&pool->view.caches[cache - 1], 0);
 	tags = slab_tags(&pool->view, 0);
-	ask = (struct found_ask){0};
+	ask = (struct survey){0};
 	answer = (struct wire_found){
 		.head = {.type = WIRE_FOUND, .bytes = sizeof(answer)}};
 }
@@ -77,17 +77,17 @@ static uint32_t question(void)
 /* Answers with one row: whether that is shown. */
 static bool shows(enum wire_found_kind kind, uint64_t off)
 {
-	uint32_t nth = 0;
+	struct found_at at = {0};
 	bool shown;
 	ask.seq = 0;
-	cr_assert(found_wait(&server, pool, &ask));
+	cr_assert(survey_wait(&server, pool, SURVEY_FOUND, &ask));
 	answer.head.seq = question();
 	answer.n = 1;
 	answer.rows[0] = (struct wire_found_row){.off = off, .kind = kind};
 	cr_assert(found_take(peer, &answer));
-	cr_assert_not(found_wait(&server, pool, &ask));
-	shown = found_next(&server, pool, &ask, &nth, &found);
-	cr_expect_not(found_next(&server, pool, &ask, &nth, &found));
+	cr_assert_not(survey_wait(&server, pool, SURVEY_FOUND, &ask));
+	shown = found_next(&server, pool, &ask, &at, &found);
+	cr_expect_not(found_next(&server, pool, &ask, &at, &found));
 	return shown;
 }
 
@@ -118,11 +118,11 @@ Test(found, believes_nothing_else)
 	cr_expect_not(shows(0, start_off));
 	cr_expect_not(shows(FOUND_INSIDE, UINT64_MAX));
 	cr_expect_not(shows(FOUND_TWICE, pool->view.geo.n_units << UNIT_SHIFT));
-	cr_expect_not(shows(FOUND_INSIDE,
-	                    (pool->view.geo.n_units - 1) << UNIT_SHIFT),
-	              "no slab is there");
+	cr_expect_not(
+		shows(FOUND_INSIDE, (pool->view.geo.n_units - 1) << UNIT_SHIFT),
+		"no slab is there");
 	ask.seq = 0;
-	cr_assert(found_wait(&server, pool, &ask));
+	cr_assert(survey_wait(&server, pool, SURVEY_FOUND, &ask));
 	answer.head.seq = question();
 	answer.n = WIRE_FOUND_ROWS + 1;
 	cr_expect_not(found_take(peer, &answer), "more rows than there are");
@@ -132,21 +132,23 @@ Test(found, believes_nothing_else)
 
 Test(found, waits_for_a_while)
 {
-	uint32_t nth = 0;
-	cr_expect(found_wait(&server, pool, &ask));
+	struct found_at at = {0};
+	cr_expect(survey_wait(&server, pool, SURVEY_FOUND, &ask));
 	cr_expect_neq(question(), 0);
-	cr_expect(found_wait(&server, pool, &ask));
+	cr_expect(survey_wait(&server, pool, SURVEY_FOUND, &ask));
 	cr_expect_eq(question(), 0, "it is asked once");
 	test_clock_advance(CLOCK_S / 2);
-	cr_expect_not(found_wait(&server, pool, &ask), "no longer than that");
-	cr_expect_not(found_next(&server, pool, &ask, &nth, &found));
+	cr_expect_not(survey_wait(&server, pool, SURVEY_FOUND, &ask),
+	              "no longer than that");
+	cr_expect_not(found_next(&server, pool, &ask, &at, &found));
 	test_clock_advance(CLOCK_S);
-	ask = (struct found_ask){0};
-	cr_expect_not(found_wait(&server, pool, &ask), "not for who is mute");
+	ask = (struct survey){0};
+	cr_expect_not(survey_wait(&server, pool, SURVEY_FOUND, &ask),
+	              "not for who is mute");
 }
 
 Test(found, passes_over_who_is_gone)
 {
 	peer_close_events(peer);
-	cr_expect_not(found_wait(&server, pool, &ask));
+	cr_expect_not(survey_wait(&server, pool, SURVEY_FOUND, &ask));
 }

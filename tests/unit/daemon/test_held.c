@@ -77,7 +77,7 @@ static bool answer(uint32_t seq, uint32_t of, uint32_t node, uint32_t objects,
 	return held_take(peer, &msg);
 }
 
-static void count(const struct held_ask *ask)
+static void count(const struct survey *ask)
 {
 	cr_assert_eq(usage_take(&usage, pool), 0);
 	held_fill(&server, pool, ask, &usage);
@@ -85,17 +85,19 @@ static void count(const struct held_ask *ask)
 
 Test(held, what_is_told_is_not_in_use)
 {
-	struct held_ask ask = {0};
+	struct survey ask = {0};
 	uint32_t seq;
-	cr_assert(held_wait(&server, pool, &ask));
+	cr_assert(survey_wait(&server, pool, SURVEY_HELD, &ask));
 	seq = question();
 	cr_assert_neq(seq, 0);
-	cr_expect(held_wait(&server, pool, &ask), "it has not answered");
+	cr_expect(survey_wait(&server, pool, SURVEY_HELD, &ask),
+	          "it has not answered");
 	cr_expect_eq(question(), 0, "and is not asked again");
 	cr_expect(answer(seq, cache, 0, 100, false));
-	cr_expect(held_wait(&server, pool, &ask), "there is more to come");
+	cr_expect(survey_wait(&server, pool, SURVEY_HELD, &ask),
+	          "there is more to come");
 	cr_expect(answer(seq, cache, 1, 30, true));
-	cr_expect_not(held_wait(&server, pool, &ask));
+	cr_expect_not(survey_wait(&server, pool, SURVEY_HELD, &ask));
 	count(&ask);
 	cr_expect_eq(usage_cell(&usage, cache, 0)->held, 100);
 	cr_expect_eq(usage_cell(&usage, cache, 1)->held, 30);
@@ -111,25 +113,25 @@ Test(held, what_is_told_is_not_in_use)
 /* Who wants to know while an answer is on its way gets a later one. */
 Test(held, one_question_at_a_time)
 {
-	struct held_ask a = {0};
-	struct held_ask b = {0};
-	struct held_ask c = {0};
+	struct survey a = {0};
+	struct survey b = {0};
+	struct survey c = {0};
 	uint32_t seq;
-	held_wait(&server, pool, &a);
+	survey_wait(&server, pool, SURVEY_HELD, &a);
 	seq = question();
-	held_wait(&server, pool, &b);
-	held_wait(&server, pool, &c);
+	survey_wait(&server, pool, SURVEY_HELD, &b);
+	survey_wait(&server, pool, SURVEY_HELD, &c);
 	cr_expect_eq(question(), 0);
 	answer(seq, cache, 0, 1, true);
-	cr_expect_not(held_wait(&server, pool, &a));
-	cr_expect(held_wait(&server, pool, &b));
+	cr_expect_not(survey_wait(&server, pool, SURVEY_HELD, &a));
+	cr_expect(survey_wait(&server, pool, SURVEY_HELD, &b));
 	seq = question();
 	cr_expect_neq(seq, 0);
-	cr_expect(held_wait(&server, pool, &c));
+	cr_expect(survey_wait(&server, pool, SURVEY_HELD, &c));
 	cr_expect_eq(question(), 0, "that is for both");
 	answer(seq, cache, 0, 2, true);
-	cr_expect_not(held_wait(&server, pool, &b));
-	cr_expect_not(held_wait(&server, pool, &c));
+	cr_expect_not(survey_wait(&server, pool, SURVEY_HELD, &b));
+	cr_expect_not(survey_wait(&server, pool, SURVEY_HELD, &c));
 	count(&c);
 	cr_expect_eq(usage_cell(&usage, cache, 0)->held, 2);
 	usage_done(&usage);
@@ -138,11 +140,11 @@ Test(held, one_question_at_a_time)
 /* It is waited for a little, and no more once it was silent for a second. */
 Test(held, who_does_not_say_is_unknown)
 {
-	struct held_ask ask = {0};
-	struct held_ask next = {0};
-	cr_expect(held_wait(&server, pool, &ask));
+	struct survey ask = {0};
+	struct survey next = {0};
+	cr_expect(survey_wait(&server, pool, SURVEY_HELD, &ask));
 	test_clock_advance(100 * CLOCK_MS);
-	cr_expect_not(held_wait(&server, pool, &ask));
+	cr_expect_not(survey_wait(&server, pool, SURVEY_HELD, &ask));
 	count(&ask);
 	cr_expect_eq(usage.unknown, 1);
 	cr_expect_not(usage.client[1].known);
@@ -150,23 +152,24 @@ Test(held, who_does_not_say_is_unknown)
 	             usage_cell(&usage, cache, 0)->objects);
 	usage_done(&usage);
 	test_clock_advance(900 * CLOCK_MS);
-	cr_expect_not(held_wait(&server, pool, &next));
+	cr_expect_not(survey_wait(&server, pool, SURVEY_HELD, &next));
 	cr_expect_eq(next.began_ns, clock_ns());
 	/* Its answer to the old question is none to the new one. */
 	answer(question(), cache, 0, 5, true);
 	count(&next);
 	cr_expect_eq(usage.unknown, 1);
 	usage_done(&usage);
-	cr_expect(held_wait(&server, pool, &next), "but it is there again");
+	cr_expect(survey_wait(&server, pool, SURVEY_HELD, &next),
+	          "but it is there again");
 	cr_expect_neq(question(), 0);
 }
 
 /* More than it owns, and of what is not there. */
 Test(held, lies_are_cut)
 {
-	struct held_ask ask = {0};
+	struct survey ask = {0};
 	uint32_t seq;
-	held_wait(&server, pool, &ask);
+	survey_wait(&server, pool, SURVEY_HELD, &ask);
 	seq = question();
 	cr_expect(answer(seq, 0, 0, 7, false));
 	cr_expect(answer(seq, cache + 1, 0, 7, false));
@@ -186,15 +189,15 @@ Test(held, lies_are_cut)
  * too many rows are a fault. */
 Test(held, what_was_not_asked_for)
 {
-	struct held_ask ask = {0};
+	struct survey ask = {0};
 	struct wire_held msg = {.head = {.type = WIRE_HELD}, .n = 1};
 	uint64_t most = (uint64_t)pool->view.geo.n_caches * 2;
 	uint32_t seq;
 	cr_expect(held_take(peer, &msg));
-	held_wait(&server, pool, &ask);
+	survey_wait(&server, pool, SURVEY_HELD, &ask);
 	seq = question();
 	cr_expect(answer(seq + 1, cache, 0, 1, true));
-	cr_expect(peer->held.asked);
+	cr_expect(peer->survey[SURVEY_HELD].asked);
 	for (uint64_t i = 0; i < most; i++)
 		cr_expect(answer(seq, cache, 0, 1, false));
 	cr_expect_not(answer(seq, cache, 0, 1, false));
@@ -202,7 +205,7 @@ Test(held, what_was_not_asked_for)
 	msg.n = WIRE_HELD_ROWS + 1;
 	cr_expect_not(held_take(peer, &msg));
 	peer_disconnect(peer);
-	cr_expect_not(peer->held.asked);
+	cr_expect_not(peer->survey[SURVEY_HELD].asked);
 	count(&ask);
 	cr_expect_eq(usage.unknown, 1);
 	usage_done(&usage);
@@ -214,24 +217,24 @@ Test(held, what_was_not_asked_for)
  * over and over. */
 Test(held, what_is_too_long_is_unknown)
 {
-	struct held_ask ask = {0};
+	struct survey ask = {0};
 	uint32_t seq;
-	cr_assert(held_wait(&server, pool, &ask));
+	cr_assert(survey_wait(&server, pool, SURVEY_HELD, &ask));
 	seq = question();
 	server.held_rows = 1u << 18;
 	cr_expect(answer(seq, cache, 0, 5, false));
 	server.held_rows = 0;
 	cr_expect(answer(seq, cache, 0, 5, true));
-	cr_expect_not(held_wait(&server, pool, &ask));
+	cr_expect_not(survey_wait(&server, pool, SURVEY_HELD, &ask));
 	cr_expect_eq(question(), 0);
 	count(&ask);
 	cr_expect_eq(usage.unknown, 1);
 	usage_done(&usage);
 	/* The next question is another one. */
-	ask = (struct held_ask){0};
-	cr_assert(held_wait(&server, pool, &ask));
+	ask = (struct survey){0};
+	cr_assert(survey_wait(&server, pool, SURVEY_HELD, &ask));
 	cr_expect(answer(question(), cache, 0, 5, true));
-	cr_expect_not(held_wait(&server, pool, &ask));
+	cr_expect_not(survey_wait(&server, pool, SURVEY_HELD, &ask));
 	count(&ask);
 	cr_expect_eq(usage.unknown, 0);
 	cr_expect_gt(server.held_rows, 0);

@@ -150,9 +150,37 @@ Test(log, rate_of_a_site)
 	test_clock_advance(1);
 	cr_expect_eq(log_flush(), -1);
 	cr_expect_eq(count_of("slabd: info: 90 more like this, the last: "
-	                      "client 99\n"), 1);
+	                      "client 99; and 10, 11, 12, "), 1);
+	cr_expect_eq(count_of(", 97, 98\n"), 1);
 	cr_expect_eq(log_flush(), -1);
 	cr_expect_eq(count_of("more like this"), 1);
+}
+
+static void say_ended(int i)
+{
+	log_info("pool default: client %d (gateway, pid %d) ended: %d objects "
+	         "came back", i, 70000 + i, 5);
+}
+
+/* So are more than a line has room for, each with its name, while there are not too
+ * many. */
+Test(log, no_name_is_lost)
+{
+	char name[40];
+	test_clock_set(CLOCK_S);
+	for (int i = 100; i < 300; i++)
+		say_ended(i);
+	log_close();
+	for (int i = 100; i < 300; i++) {
+		snprintf(name, sizeof(name), "%d (gateway, pid %d)", i, 70000 + i);
+		cr_expect_eq(count_of(name), 1, "%s", name);
+	}
+	for (int i = 0; i < 100000; i++)
+		say_ended(i);
+	log_close();
+	cr_expect_leq(count_of("ended"), 4 * LOG_BURST * 20,
+	              "a flood is bounded");
+	cr_expect_leq(count_of("more like this"), 2 * (LOG_BURST + 1) + 1);
 }
 
 /* One site, whoever calls. */

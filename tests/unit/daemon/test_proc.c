@@ -2,6 +2,7 @@
 /* What is read of a process, whatever its name is. */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -85,4 +86,39 @@ Test(proc, gone)
 	cr_assert_eq(proc_name(child, name, sizeof(name)), -ESRCH);
 	cr_assert_str_eq(name, "as it was");
 	cr_assert_eq(proc_open(child, 0), -ESRCH);
+}
+
+static void count_cpu(void *arg, unsigned cpu)
+{
+	unsigned *n = arg;
+	*n += cpu < 8192;
+}
+
+static void *wait_for_end(void *arg)
+{
+	pthread_mutex_lock(arg);
+	pthread_mutex_unlock(arg);
+	return NULL;
+}
+
+Test(proc, threads)
+{
+	pthread_mutex_t end = PTHREAD_MUTEX_INITIALIZER;
+	pthread_t thread[3];
+	unsigned seen = 0;
+	int before = proc_threads(getpid(), 0, NULL, NULL);
+	cr_assert_geq(before, 1);
+	pthread_mutex_lock(&end);
+	for (int i = 0; i < 3; i++)
+		cr_assert_eq(pthread_create(&thread[i], NULL, wait_for_end,
+		                            &end), 0);
+	cr_expect_eq(proc_threads(getpid(), 64, count_cpu, &seen), before + 3);
+	cr_expect_eq((int)seen, before + 3);
+	seen = 0;
+	cr_expect_eq(proc_threads(getpid(), 2, count_cpu, &seen), before + 3);
+	cr_expect_eq(seen, 2);
+	pthread_mutex_unlock(&end);
+	for (int i = 0; i < 3; i++)
+		pthread_join(thread[i], NULL);
+	cr_expect_eq(proc_threads(INT32_MAX, 2, NULL, NULL), -ESRCH);
 }

@@ -17,6 +17,14 @@ Test(remedy, what_and_todo)
 	cr_assert(r.what[0] == '\0' && r.todo[0] == '\0');
 }
 
+Test(remedy, of_what_there_is_no_more_of)
+{
+	cr_expect(strstr(remedy_of(EMFILE), "RLIMIT_NOFILE") != NULL);
+	cr_expect(strstr(remedy_of(ENFILE), "fs.file-max") != NULL);
+	cr_expect(strstr(remedy_of(ENOMEM), "memory") != NULL);
+	cr_expect_str_eq(remedy_of(EACCES), "");
+}
+
 Test(remedy, long_texts_are_cut)
 {
 	static char text[2 * REMEDY_BYTES];

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "daemon/pool/clients.h"
+#include "daemon/serve/peer.h"
 #include "shm/partial.h"
 #include "shm/slab.h"
 
@@ -24,7 +25,7 @@ Test(report_audit, agrees)
 	get("/audit");
 	has_keys("", " agree pools ");
 	has_keys("pools/0", " name slabs objects free owned lost twice "
-	                    "orphans wrong_hints ms faults ");
+	                    "orphans wrong_hints rooted ms faults ");
 	cr_expect(yes("agree"));
 	cr_expect_eq(num("pools/0/slabs"), 2);
 	cr_expect_eq(num("pools/0/objects"), 2 * PER_SLAB);
@@ -193,6 +194,65 @@ Test(report_audit, tells_how_many_more)
 	cr_expect_null(strstr(str("pools/0/faults/30/detail"), "more"));
 	cr_expect(strstr(str("pools/0/faults/31/detail"),
 	                 "owner 77; 8 more faults in this pool"));
+}
+
+/* What has said of a client that it holds n of its objects twice. */
+static void says(uint32_t id, uint32_t n)
+{
+	struct peer *peer = peer_new(&server, PEER_PENDING);
+	peer_enter(peer, PEER_LIVE);
+	peer->pool = first;
+	peer->id = id;
+	claim(id, orders, 0, n);
+	peer->survey[SURVEY_FOUND] =
+		(struct peer_survey){.heard = true, .seq = 1000};
+	for (uint64_t at = 0; peer->found.n < n; at++)
+		if (slab_tags(&first->view, 0)[at] == id)
+			peer->found.rows[peer->found.n++] =
+				(struct wire_found_row){
+					.off = slab_colour(&first->view.caches
+				                                    [orders - 1],
+				                           0) +
+				               at * STRIDE,
+					.kind = FOUND_TWICE};
+}
+
+static unsigned shown_of(uint32_t id)
+{
+	unsigned n = 0;
+	char text[48];
+	snprintf(text, sizeof(text), "held free by client %u (says)", id);
+	for (size_t i = 0; i < count("pools/0/faults"); i++) {
+		char path[48];
+		snprintf(path, sizeof(path), "pools/0/faults/%zu/detail", i);
+		n += strstr(str(path), text) != NULL;
+	}
+	return n;
+}
+
+/* Those who say much take nobody's place: one of each is shown in any case. */
+Test(report_audit, one_who_lies_hides_nobody)
+{
+	uint32_t honest = join("says");
+	uint32_t liar = join("says");
+	carve(orders, 0, 0);
+	says(honest, 2);
+	for (unsigned i = 0; i < 5; i++)
+		says(liar, WIRE_FOUND_ROWS);
+	get("/audit");
+	cr_expect_not(yes("agree"));
+	cr_expect_eq(shown_of(honest), 2);
+	cr_expect_eq(count("pools/0/faults"), 2 * AUDIT_FAULTS_MAX);
+	cr_expect_null(strstr(str("pools/0/faults/62/detail"), "found more"));
+	cr_expect(strstr(str("pools/0/faults/63/detail"),
+	                 "; clients found more"));
+	for (unsigned i = 5; i < 70; i++)
+		says(liar, 2);
+	get("/audit");
+	cr_expect_eq(count("pools/0/faults"), 71);
+	cr_expect_eq(shown_of(honest), 1);
+	while (server.peers != NULL)
+		peer_free(server.peers);
 }
 
 Test(report_audit, of_one_bad_pool)

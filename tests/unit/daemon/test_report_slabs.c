@@ -98,7 +98,7 @@ Test(report_slabs, bad_parameters)
 	refused("/slabs?pool=x&limit=x", 404, "no pool \"x\"",
 	        "pools: default");
 	refused("/slabs?size=1", 400, "unknown parameter",
-	        "parameters of /slabs: pool cache node limit");
+	        "parameters of /slabs: pool cache node client limit");
 }
 
 Test(report_slabs, many_names_are_cut)

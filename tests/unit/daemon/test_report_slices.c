@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "daemon/base/clock.h"
+#include "daemon/pool/past.h"
+#include "daemon/serve/sampling.h"
 
 int64_t __wrap_clock_ns(void);
 int64_t __real_clock_ns(void);
@@ -33,6 +35,18 @@ Test(report_slices, clients)
 		snprintf(path, sizeof(path), "pools/0/clients/%d/id", i);
 		cr_expect_eq(num(path), i + 1);
 	}
+}
+
+Test(report_slices, history)
+{
+	struct past *past;
+	cr_assert_eq(sampling_open(&server), 0);
+	past = sampling_past(&server, first);
+	for (int i = 0; i < 50; i++)
+		past_keep(past, clock_ns() - (50 - i) * CLOCK_S);
+	get("/history?span=300");
+	cr_expect_eq(count("pools/0/points"), 51);
+	sampling_close(&server);
 }
 
 Test(report_slices, caches_of_two_pools)

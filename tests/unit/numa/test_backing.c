@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "numa/huge.h"
+#include "numa/memfile.h"
 #include "tests/lib/backing_fixture.h"
 
 TestSuite(backing, .init = setup, .fini = teardown);
@@ -121,6 +122,9 @@ Test(backing, steps_have_reason_and_remedy)
 
 Test(backing, one_gib_is_for_all_or_none)
 {
+	int fd = memfile_create("slabd-test", BACKING_1G, MIB(1024));
+	bool has_1g = fd >= 0;
+	close(fd);
 	put_pool(1048576, 1);
 	put_pool(2048, 0);
 	cr_assert_eq(open_it("node:3(indexes=4,2,8) pu:1", BACKING_1G, false,
@@ -134,8 +138,12 @@ Test(backing, one_gib_is_for_all_or_none)
 		cr_assert_eq(backing.node[i].kind, BACKING_4K);
 		cr_assert_eq(backing.node[i].file_bytes, MIB(64));
 	}
-	cr_assert(strstr(backing.steps[0].reason, "another node") != NULL);
-	cr_assert(strstr(backing.steps[1].reason, "node 4 has 0 free") != NULL,
+	/* The pool above is a tree of files; not every CPU has such pages. */
+	cr_assert(strstr(backing.steps[0].reason,
+	                 has_1g ? "another node" : "no 1 GiB") != NULL,
+	          "%s", backing.steps[0].reason);
+	cr_assert(strstr(backing.steps[1].reason,
+	                 has_1g ? "node 4 has 0 free" : "no 1 GiB") != NULL,
 	          "%s", backing.steps[1].reason);
 	backing_close(&backing);
 }

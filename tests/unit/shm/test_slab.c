@@ -301,6 +301,38 @@ Test(slab, release)
 	cr_expect_eq(slab_release_any(&one, 0, kept), 0);
 }
 
+/* Releases n of the slab at unit 2 from one index on, of which one is another's. */
+static void release_run(uint32_t from, uint32_t n, bool down, uint32_t other)
+{
+	uint16_t *tags = slab_tags(&image.view, 2);
+	uint32_t first = down ? from + 1 - n : from;
+	bool in = other - first < n;
+	for (uint32_t i = 0; i < 64; i++)
+		tags[i] = (uint16_t)(i == other ? 2 : 1);
+	for (uint32_t i = 0; i < n; i++)
+		out[i] = image_object(&image, 2, down ? from - i : from + i);
+	cr_assert_eq(slab_release_any(&one, n, out), in);
+	for (uint32_t i = 0; i < 64; i++)
+		cr_assert_eq(tags[i], i == other ? 2 : !(i - first < n),
+		             "%u of %u from %u, %d: tag %u", other, n, from,
+		             down, i);
+}
+
+Test(slab, releases_runs_up_and_down)
+{
+	image_carve(&image, 2, SMALL, 0, 0);
+	for (uint32_t from = 20; from < 28; from++)
+		for (uint32_t n = 1; n <= 20; n++)
+			for (uint32_t other = 0; other < 50; other++) {
+				release_run(from, n, false, other);
+				release_run(from, n, true, other);
+			}
+	/* The first and the last of a slab. */
+	release_run(3, 4, true, 40);
+	release_run(2, 3, true, 40);
+	release_run(0, 1, true, 40);
+}
+
 Test(slab, release_refuses)
 {
 	void *bad[12];

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who owns what of some slabs alone: of a cache, of a node, of one client by
+ * both. Counted in slices like all else, by the tags alone.
+ */
+#ifndef DAEMON_ADMIN_OWNED_H
+#define DAEMON_ADMIN_OWNED_H
+
+#include "daemon/admin/report.h"
+
+/* Of one cache on one home node. */
+struct owned_cell {
+	uint64_t objects;
+	uint64_t given; /* of these, gifts not taken */
+	uint64_t held;  /* in magazines and depots, as far as known */
+};
+
+/* What a request is about, and what was counted for it: its job's own. */
+struct owned {
+	const struct pool *pool; /* NULL: none is begun */
+	bool counted;
+	struct tags_tally tally;
+	uint32_t n_nodes;
+	struct owned_cell cell[]; /* (cache - 1) * n_nodes + node */
+};
+
+struct owned_filter {
+	const char *cache; /* NULL: all */
+	uint32_t node;     /* index, PLAN_NONE: all */
+	uint32_t client;   /* 0: all, and no cells */
+};
+
+/* The parameters cache, node and client of a request, the first error as always. */
+void owned_params(struct report *r, struct owned_filter *filter);
+
+/* Whether a slab is one of them. */
+bool owned_wants(const struct pool *pool, const struct owned_filter *filter,
+                 const struct usage_slab *slab);
+
+/* Counts a pool. NULL: later, or out of memory, as the status says. */
+struct owned *owned_count(struct report *r, struct pool *pool,
+                          const struct owned_filter *filter);
+
+/* How many objects of a slab a client owns. */
+uint32_t owned_in_slab(const struct pool *pool, const struct usage_slab *slab,
+                       uint32_t client);
+
+/* The caches of a client on each node, an array, known: with what it holds; and
+ * its process's threads by node, null where that can't be seen. */
+json_t *owned_caches(const struct pool *pool, const struct owned *owned,
+                     bool known);
+json_t *owned_threads(const struct pool *pool, uint32_t client);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* Channels: what is under way, who waits. What clients write there is shown as it
+ * is. */
+#include "daemon/admin/report.h"
+#include "daemon/admin/reports.h"
+#include "daemon/base/clock.h"
+#include "daemon/pool/channels.h"
+#include "shm/atom.h"
+
+static json_t *channel_doc(const struct pool *pool, uint32_t ix)
+{
+	const struct channel *ring = channels_ring(pool, ix);
+	const struct channel_head *head = ring->head;
+	uint32_t wake = atom_load(&head->wake);
+	uint64_t objects, sent, received;
+	uint32_t entries = channel_depth_any(ring, &objects);
+	channels_rates(pool, ix, &sent, &received);
+	return json_pack("{s:o, s:i, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:b, "
+	                 "s:b}",
+	                 "name", report_text(pool->view.channels[ix].name),
+	                 "id", ring->owner, "capacity", ring->capacity,
+	                 "peers", channels_peers(pool, ix), "entries", entries,
+	                 "objects", (json_int_t)objects, "sent",
+	                 report_count(atom_load(&head->sent)), "received",
+	                 report_count(atom_load(&head->received)),
+	                 "sent_per_s", report_count(sent), "received_per_s",
+	                 report_count(received),
+	                 "receivers_wait", (wake & CHANNEL_WAIT_RECV) != 0,
+	                 "senders_wait", (wake & CHANNEL_WAIT_SEND) != 0);
+}
+
+json_t *report_channels(struct report *r, struct pool *pool)
+{
+	json_t *list;
+	int64_t wait_ns = channels_window(pool);
+	if (wait_ns > 0)
+		return report_later(r, (unsigned)(wait_ns / CLOCK_MS) + 1);
+	list = json_array();
+	for (uint32_t ix = 0; ix < CHANNELS_MAX; ix++)
+		if (channels_is_whole(pool, ix))
+			json_array_append_new(list, channel_doc(pool, ix));
+	channels_window_next(pool);
+	return json_pack("{s:o}", "channels", list);
+}

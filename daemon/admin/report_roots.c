@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* Roots: what the pool itself owns, by name; and the end of one. */
+#include "daemon/admin/report.h"
+
+#include <string.h>
+
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
+#include "daemon/pool/roots.h"
+#include "daemon/serve/death.h"
+#include "shm/atom.h"
+#include "shm/handle.h"
+
+#define CONFLICT 409
+
+/* The cache of the object that it names, or null. */
+static json_t *cache_doc(const struct pool *pool, uint64_t handle)
+{
+	uint64_t unit = handle_off(handle) >> UNIT_SHIFT;
+	uint64_t word = unit < pool->view.geo.n_units
+	                        ? atom_load(&pool->view.words[unit])
+	                        : 0;
+	return WORD_CACHE(word) == 0
+	               ? json_null()
+	               : report_cache_name(pool, WORD_CACHE(word) - 1);
+}
+
+/* Who made it stands in the row of its id. */
+static json_t *root_doc(struct report *r, struct pool *pool,
+                        const struct usage *usage, uint32_t ix)
+{
+	const struct layout_root *row = &pool->view.roots[ix];
+	const struct layout_client *id = &pool->view.clients[row->owner];
+	double age = (double)(clock_ns() - id->since * CLOCK_S) / 1e9;
+	(void)r;
+	if (row->state != ROOT_LIVE)
+		return json_null();
+	return json_pack("{s:o, s:i, s:b, s:I, s:o, s:I, s:I, s:I, s:o, s:f}",
+	                 "name", report_text(row->name), "id", row->owner,
+	                 "set", row->handle != 0, "handle",
+	                 report_count(row->handle), "cache",
+	                 cache_doc(pool, row->handle), "objects",
+	                 usage->owners->objects[row->owner], "bytes",
+	                 usage->owners->bytes[row->owner], "uid",
+	                 report_count(id->uid), "process",
+	                 report_text(id->comm), "age_s", age > 0 ? age : 0);
+}
+
+json_t *report_roots(struct report *r, struct pool *pool)
+{
+	return json_pack("{s:o, s:i}", "roots",
+	                 report_counted(r, pool, 0, roots_n(pool), root_doc),
+	                 "most", pool->config->max_roots);
+}
+
+/* What it has is freed by the sweep, a moment later. */
+json_t *report_root(struct report *r)
+{
+	const char *action = admin_query_get(r->query, "action");
+	struct pool *pool = report_param_pool(r);
+	const char *name = admin_query_get(r->query, "root");
+	struct remedy why;
+	if (report_good(r) && (!action || strcmp(action, "remove") != 0))
+		report_fail(r, HTTP_BADREQUEST, "no such action",
+		            "action, one of: remove");
+	if (report_good(r) && !name)
+		report_fail(r, HTTP_BADREQUEST, "no root is named",
+		            "root, a name that slabctl roots shows");
+	if (!report_good(r))
+		return r->error;
+	if (roots_end(pool, 0, name, 0, &why) < 0) {
+		char what[2 * REMEDY_BYTES];
+		log_escape(what, sizeof(what), why.what);
+		report_fail(r, CONFLICT, what, why.todo);
+		return r->error;
+	}
+	log_info("pool %s: root %s removed; asked for by pid %d, user %lld",
+	         pool->name, name, r->query->pid, (long long)r->query->uid);
+	death_end_owners(r->server, pool);
+	return json_pack("{s:o, s:o}", "pool", report_text(pool->name), "root",
+	                 report_text(name));
+}

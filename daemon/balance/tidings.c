@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/balance/tidings.h"
+
+#include <stdio.h>
+
+#include "daemon/balance/own.h"
+#include "daemon/base/log.h"
+
+/* ---- lending --------------------------------------------------------------- */
+
+/* The last lend that slabd did by itself, of those that it remembers; NULL. */
+static const struct balance_event *last_lend(const struct pool *pool)
+{
+	const struct balance_event *event;
+	for (uint32_t i = 0; (event = history_event(&pool->balance->history, i)) != NULL; i++)
+		if (event->step.kind == PLAN_LEND && !event->refused &&
+		    event->done > 0)
+			return event->cause != BALANCE_HAND ? event : NULL;
+	return NULL;
+}
+
+static uint32_t id_of(const struct pool *pool, uint32_t node)
+{
+	return pool->view.nodes[node].os_id;
+}
+
+static void say_lent(const struct pool *pool, const struct plan_step *step)
+{
+	struct tidings *t = &pool->balance->tidings;
+	char name[4 * NAME_BYTES];
+	char more[64] = "";
+	if (t->left_out > 0)
+		snprintf(more, sizeof(more), " (%llu times more since the last)",
+		         (unsigned long long)t->left_out);
+	log_info("pool %s: node %u is lent slabs of node %u for cache %s: %s%s; "
+	         "slabctl log has each step, slabctl set enabled no stops it",
+	         pool->name, id_of(pool, step->to), id_of(pool, step->from),
+	         log_escape(name, sizeof(name),
+	                    pool->view.caches[step->cache_ix].name),
+	         plan_reason_text(step->reason), more);
+}
+
+static void begin_lent(const struct pool *pool, int64_t now_ns)
+{
+	struct tidings *t = &pool->balance->tidings;
+	const struct balance_event *event = last_lend(pool);
+	t->lent = true;
+	t->lent_ns = now_ns;
+	t->lent_said = false;
+	if (event == NULL || event->step.from >= pool->view.geo.n_nodes ||
+	    event->step.to >= pool->view.geo.n_nodes)
+		return;
+	if (t->said_ns != 0 && now_ns - t->said_ns < TIDINGS_NS) {
+		t->left_out++;
+		return;
+	}
+	say_lent(pool, &event->step);
+	t->lent_said = true;
+	t->said_ns = now_ns;
+	t->left_out = 0;
+}
+
+static void settle_lent(const struct pool *pool, int64_t now_ns)
+{
+	struct tidings *t = &pool->balance->tidings;
+	if (pool->loans.n > 0 && !t->lent)
+		begin_lent(pool, now_ns);
+	if (pool->loans.n > 0 || !t->lent)
+		return;
+	t->lent = false;
+	if (t->lent_said)
+		log_info("pool %s: no slab is lent any longer: each is back "
+		         "after %.1f s", pool->name,
+		         (double)(now_ns - t->lent_ns) / CLOCK_S);
+}
+
+/* ---- nodes that are emptied -------------------------------------------------- */
+
+static void settle_drain(const struct pool *pool, uint32_t node, int64_t now_ns)
+{
+	struct tidings *t = &pool->balance->tidings;
+	bool drains = pool->view.nodes[node].drain != 0;
+	bool empty = drains && pool->pages.node[node].pages == 0;
+	if (drains && !t->drains[node]) {
+		t->drains_ns[node] = now_ns;
+		log_info("pool %s: node %u is being emptied: %llu MiB go back or "
+		         "to other nodes as they fall free; slabctl nodes says "
+		         "who holds what there, slabctl drain %u --undo stops it",
+		         pool->name, id_of(pool, node),
+		         (unsigned long long)pool_ready_units(pool, node)
+		                 << UNIT_SHIFT >> 20, id_of(pool, node));
+	}
+	if (empty && !t->emptied[node])
+		log_info("pool %s: node %u is empty after %.1f s", pool->name,
+		         id_of(pool, node),
+		         (double)(now_ns - t->drains_ns[node]) / CLOCK_S);
+	t->drains[node] = drains;
+	t->emptied[node] = empty;
+}
+
+void tidings_settle(struct pool *pool)
+{
+	int64_t now_ns = clock_ns();
+	settle_lent(pool, now_ns);
+	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
+		settle_drain(pool, node, now_ns);
+}

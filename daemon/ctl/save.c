@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/ctl/save.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/ctl/show.h"
+#include "daemon/ctl/table.h"
+#include "daemon/ctl/text.h"
+
+#define TEXT_MAX 8192
+
+struct save {
+	const json_t *pools;
+	json_t *saved, *unsaved;
+	char dir[512], path[600], temp[640];
+	char old[TEXT_MAX];  /* of an earlier save, or "" */
+	char text[TEXT_MAX]; /* of this one */
+	struct ctl_http_fault *fault;
+};
+
+__attribute__((format(printf, 3, 4)))
+static int fail(struct save *s, const char *remedy, const char *format, ...)
+{
+	va_list ap;
+	va_start(ap, format);
+	vsnprintf(s->fault->what, sizeof(s->fault->what), format, ap);
+	va_end(ap);
+	snprintf(s->fault->remedy, sizeof(s->fault->remedy), "%s", remedy);
+	return -1;
+}
+
+/* ---- what to write ------------------------------------------------------- */
+
+/* A word such as slabd's keys and values: it becomes a line of a file. */
+static bool is_word(const char *word)
+{
+	return word && *word && strlen(word) < 64 &&
+	       strspn(word, "abcdefghijklmnopqrstuvwxyz"
+	                    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	                    "0123456789_.%") == strlen(word);
+}
+
+static const char *member(const json_t *row, const char *key)
+{
+	const char *word = json_string_value(json_object_get(row, key));
+	return is_word(word) ? word : NULL;
+}
+
+/* The line of a key in an earlier save, up to its end, or NULL. */
+static const char *old_line(const struct save *s, const char *key)
+{
+	size_t n = strlen(key);
+	for (const char *at = s->old; *at; at += strcspn(at, "\n") + 1) {
+		if (strncmp(at, key, n) == 0 && strncmp(at + n, " = ", 3) == 0)
+			return at;
+		if (at[strcspn(at, "\n")] == '\0')
+			break;
+	}
+	return NULL;
+}
+
+/* The row of a key in a pool. */
+static const json_t *row_of(const json_t *pool, const char *key)
+{
+	size_t i;
+	json_t *row;
+	json_array_foreach(json_object_get(pool, "keys"), i, row)
+	{
+		const char *name = member(row, "key");
+		if (name && strcmp(name, key) == 0)
+			return row;
+	}
+	return NULL;
+}
+
+/* Pools differ: one section is there for all of them. */
+static void leave_out(struct save *s, const char *key)
+{
+	const char *line = old_line(s, key);
+	char what[400] = "";
+	size_t i;
+	json_t *pool;
+	json_array_foreach(s->pools, i, pool) {
+		const char *value = member(row_of(pool, key), "value");
+		const char *name =
+			json_string_value(json_object_get(pool, "name"));
+		if (value && name)
+			ctl_text_append(what, sizeof(what), "%s%s in pool %.64s",
+			                *what ? ", " : "", value, name);
+	}
+	json_array_append_new(s->unsaved,
+	                      json_pack("{s:s, s:s}", "key", key, "what", what));
+	if (line)
+		ctl_text_append(s->text, sizeof(s->text), "%.*s\n",
+		                (int)strcspn(line, "\n"), line);
+}
+
+static void look_at_key(struct save *s, const json_t *row)
+{
+	const char *key = member(row, "key"), *value = member(row, "value");
+	const char *file = member(row, "configured");
+	size_t i;
+	json_t *pool;
+	if (!key || !value || !file)
+		return;
+	json_array_foreach(s->pools, i, pool) {
+		const char *other = member(row_of(pool, key), "value");
+		if (other && strcmp(other, value) != 0) {
+			leave_out(s, key);
+			return;
+		}
+	}
+	if (strcmp(value, file) == 0 && !old_line(s, key))
+		return;
+	ctl_text_append(s->text, sizeof(s->text), "%s = %s\n", key, value);
+	json_array_append_new(s->saved, json_pack("{s:s, s:s, s:s}", "key", key,
+	                                          "value", value, "configured",
+	                                          file));
+}
+
+static void make_text(struct save *s)
+{
+	const json_t *keys =
+		json_object_get(json_array_get(s->pools, 0), "keys");
+	size_t i;
+	json_t *row;
+	ctl_text_append(s->text, sizeof(s->text),
+	                "# Written by \"slabctl save\", which writes it anew.\n"
+	                "[balance]\n");
+	json_array_foreach(keys, i, row)
+		look_at_key(s, row);
+}
+
+/* ---- the file ------------------------------------------------------------ */
+
+/* What is no file that slabctl wrote is not replaced. */
+static int read_old(struct save *s)
+{
+	struct stat st;
+	ssize_t n = 0;
+	int fd = open(s->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+		return 0;
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		n = read(fd, s->old, sizeof(s->old) - 1);
+	else
+		n = -1;
+	if (fd >= 0)
+		close(fd);
+	if (n >= 0 && n < (ssize_t)sizeof(s->old) - 1)
+		return 0;
+	return fail(s, "look at it, and move it away",
+	            "%s is there and is not what slabctl save writes", s->path);
+}
+
+static int write_all(int fd, const char *text)
+{
+	size_t n = strlen(text);
+	ssize_t r = 1;
+	for (; n > 0 && r > 0; text += r, n -= (size_t)r)
+		r = write(fd, text, n);
+	return n == 0 && fsync(fd) == 0 && fchmod(fd, 0644) == 0 ? 0 : -1;
+}
+
+/* The name, too, is to be on the disk. */
+static int sync_dir(const struct save *s)
+{
+	int fd = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r = fd < 0 ? -1 : fsync(fd);
+	if (fd >= 0)
+		close(fd);
+	return r;
+}
+
+static int replace(struct save *s)
+{
+	int fd, r, error;
+	if (mkdir(s->dir, 0755) < 0 && errno != EEXIST)
+		return -1;
+	fd = mkostemp(s->temp, O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	r = write_all(fd, s->text);
+	error = errno;
+	if (close(fd) < 0 && r == 0) {
+		r = -1;
+		error = errno;
+	}
+	if (r == 0 && rename(s->temp, s->path) == 0)
+		return sync_dir(s);
+	error = r == 0 ? errno : error;
+	unlink(s->temp);
+	errno = error;
+	return -1;
+}
+
+static int place(struct save *s, const json_t *doc, uid_t owner)
+{
+	const char *file = json_string_value(json_object_get(doc, "file"));
+	if (owner != 0 && owner != geteuid())
+		return fail(s, "run slabctl save as that user",
+		            "slabd's socket is of user %lu, and slabctl writes "
+		            "files for root's slabd and your own alone",
+		            (unsigned long)owner);
+	if (!file || file[0] != '/' || strlen(file) > 400)
+		return fail(s, "are slabctl and slabd of the same version",
+		            "slabd does not say where its configuration is");
+	snprintf(s->dir, sizeof(s->dir), "%s.d", file);
+	snprintf(s->path, sizeof(s->path), "%s/" CTL_SAVE_NAME, s->dir);
+	snprintf(s->temp, sizeof(s->temp), "%s/." CTL_SAVE_NAME ".XXXXXX",
+	         s->dir);
+	return read_old(s);
+}
+
+static int save(struct save *s, json_t *doc, uid_t owner)
+{
+	bool any;
+	if (place(s, doc, owner) < 0)
+		return -1;
+	make_text(s);
+	any = json_array_size(s->saved) > 0;
+	if (any && strcmp(s->text, s->old) != 0 && replace(s) < 0)
+		return fail(s, "run it as a user who may write there, such as root",
+		            "can't write %s: %s", s->path, strerror(errno));
+	json_object_set_new(doc, "dropin", json_string(s->path));
+	json_object_set_new(doc, "written", json_boolean(any));
+	json_object_set(doc, "saved", s->saved);
+	json_object_set(doc, "unsaved", s->unsaved);
+	json_object_del(doc, "pools");
+	return 0;
+}
+
+int ctl_save(json_t *doc, uid_t owner, struct ctl_http_fault *fault)
+{
+	struct save s = {
+		.pools = json_object_get(doc, "pools"),
+		.saved = json_array(),
+		.unsaved = json_array(),
+		.fault = fault,
+	};
+	int r = save(&s, doc, owner);
+	json_decref(s.saved);
+	json_decref(s.unsaved);
+	return r;
+}
+
+/* ---- for people ---------------------------------------------------------- */
+
+static const struct ctl_col saved_cols[] = {
+	{CTL_COL("key", "key", CTL_NAME), .flex = true},
+	{CTL_COL("value", "value", CTL_NAME), .flex = true},
+	{CTL_COL("slabd.conf", "configured", CTL_NAME), .flex = true},
+};
+
+static const struct ctl_list saved = {
+	.key = "saved", .none = "", CTL_COLS(saved_cols),
+};
+
+void ctl_show_save(struct ctl *c, const json_t *doc)
+{
+	struct ctl_iter it;
+	const json_t *key;
+	ctl_doc_string(c, doc, "file");
+	ctl_text_line(c, 0, doc,
+	              ctl_doc_bool(c, doc, "written")
+	                      ? "{dropin t512} has it for slabd's next start:"
+	                      : "nothing to save: all pools have what {file t512} "
+	                        "says");
+	ctl_table_show(c, doc, &saved);
+	ctl_doc_begin(&it, c, doc, "unsaved");
+	while ((key = ctl_doc_next(&it))) {
+		ctl_text_line(c, 0, key, "{key t64} is not saved: {what t400}");
+		ctl_text_line(c, 6, key,
+		              "do: [balance] is of all pools: slabctl set "
+		              "{key t64} VALUE, then save again");
+	}
+}

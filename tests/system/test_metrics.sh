@@ -1,0 +1,193 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Metrics: at the control socket and over TCP the same families, which a real
+# Prometheus takes in and evaluates the alert rules on. Prints TAP; no arguments.
+# SLABD_PROMETHEUS: the folder of its programs.
+srcdir=${srcdir:-$(cd "$(dirname "$0")/../.." && pwd)}
+builddir=${builddir:-$srcdir}
+here=$(mktemp -d) || exit 99
+pid= prometheus=
+n=0
+cleanup() {
+	[ -n "$prometheus" ] && kill "$prometheus" 2>/dev/null &&
+		wait "$prometheus" 2>/dev/null
+	[ -n "$pid" ] && kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
+	rm -rf "$here"
+}
+trap cleanup EXIT
+trap 'exit 99' INT TERM HUP
+
+result() {
+	n=$((n + 1))
+	if [ "$1" = 0 ]; then
+		echo "ok $n - $2"
+	else
+		echo "not ok $n - $2"
+		head -n 40 "$here/out" "$here/log" 2>/dev/null | sed 's/^/# /'
+	fi
+}
+
+skip() {
+	n=$((n + 1))
+	echo "ok $n - $1 # SKIP $2"
+}
+
+# until_true COMMAND...: as long as that takes, two minutes at the most.
+until_true() {
+	tries=0
+	until "$@" >"$here/out" 2>&1; do
+		[ $tries -ge 1200 ] && return 1
+		sleep 0.1
+		tries=$((tries + 1))
+	done
+}
+
+# start PORT: whether slabd serves, and metrics there.
+start() {
+	cat >"$here/conf" <<EOT
+[slabd]
+reserve_hugepages = no
+metrics = 127.0.0.1:$1
+[pool default]
+page = 4k
+max = 64M
+start = 4M
+[pool second]
+page = 4k
+max = 8M
+start = 2M
+EOT
+	"$builddir/daemon/slabd" --config "$here/conf" --socket "$here/s" \
+		--control "$here/c" >"$here/log" 2>&1 &
+	pid=$!
+	until_true curl -sf --unix-socket "$here/c" http://slabd/status || return
+	! grep -q "another program listens at 127.0.0.1:$1" "$here/log"
+}
+
+stop() {
+	kill "$pid" && wait "$pid"
+	pid=
+}
+
+port=$((20000 + $$ % 20000))
+tries=0
+until start $port || [ $tries -ge 20 ]; do
+	stop
+	port=$((port + 1))
+	tries=$((tries + 1))
+done
+SLABD_SOCKET="$here/s" "$builddir/client/examples/arena" 1000 2 \
+	>"$here/out" 2>&1
+result $? "slabd serves, and a program has used it"
+
+curl -sf -D "$here/head" --unix-socket "$here/c" http://slabd/metrics \
+	>"$here/metrics"
+result $? "GET /metrics at the control socket"
+grep -qi '^content-type: application/openmetrics-text' "$here/head"
+result $? "as OpenMetrics"
+[ "$(tail -n 1 "$here/metrics")" = "# EOF" ]
+result $? "and whole"
+curl -sf "http://127.0.0.1:$port/metrics" >"$here/tcp"
+families() { sed -n 's/^# TYPE //p' "$1" | sort; }
+families "$here/metrics" >"$here/out"
+families "$here/tcp" >"$here/families"
+cmp -s "$here/out" "$here/families" && [ -s "$here/out" ]
+result $? "over TCP the same families"
+[ -z "$(families "$here/tcp" | cut -d ' ' -f 1 | uniq -d)" ]
+result $? "each family once"
+grep -q '^slabd_node_ready_bytes{pool="second",node="0"} 2097152$' "$here/tcp"
+result $? "a node's ready bytes"
+curl -s "http://127.0.0.1:$port/metrics?pool=second" >"$here/out"
+! grep -q 'pool="default"' "$here/out" && grep -q 'pool="second"' "$here/out"
+result $? "one pool's alone"
+curl -s "http://127.0.0.1:$port/status" >"$here/out"
+grep -q '"error":"no such path"' "$here/out"
+result $? "nothing else over TCP"
+curl -s -X POST "http://127.0.0.1:$port/set" >"$here/out"
+grep -q '"error"' "$here/out"
+result $? "and nothing to change"
+
+# The same port again: slabd goes on without, and says so.
+mkdir "$here/other"
+"$builddir/daemon/slabd" --config "$here/conf" --socket "$here/other/s" \
+	--control "$here/other/c" >"$here/other/log" 2>&1 &
+other=$!
+until_true curl -sf --unix-socket "$here/other/c" http://slabd/metrics
+result $? "a port that is taken: slabd serves without"
+grep -q "another program listens at 127.0.0.1:$port; end it, or set metrics" \
+	"$here/other/log"
+result $? "and says what to do"
+kill $other && wait $other
+
+# ---- a real Prometheus ---------------------------------------------------------
+tools=${SLABD_PROMETHEUS:-/usr/bin}
+rules=$srcdir/daemon/prometheus/slabd.rules.yml
+jq -e '.panels | length > 5' "$srcdir/daemon/prometheus/slabd.dashboard.json" \
+	>"$here/out" 2>&1
+result $? "the dashboard is JSON"
+jq -r '.panels[].targets[].expr' "$srcdir/daemon/prometheus/slabd.dashboard.json" |
+	cat - "$rules" | grep -o 'slabd_[a-z_]*' | sort -u | while read -r name; do
+	family=${name%_total}
+	family=${family%_bucket}
+	grep -q "^# TYPE $family " "$here/tcp" || echo "no metric $name"
+done >"$here/out"
+[ ! -s "$here/out" ]
+result $? "rules and dashboard name metrics that there are"
+if [ ! -x "$tools/prometheus" ]; then
+	skip "a real Prometheus" "no prometheus in $tools"
+	stop
+	echo "1..$n"
+	exit
+fi
+"$tools/promtool" check rules "$rules" >"$here/out" 2>&1
+result $? "promtool finds the rules good"
+cat >"$here/prometheus.yml" <<EOT
+global: {scrape_interval: 1s, evaluation_interval: 1s}
+rule_files: [$rules]
+scrape_configs:
+  - job_name: slabd
+    static_configs: [{targets: ["127.0.0.1:$port"]}]
+EOT
+web=$((port + 1))
+tries=0
+ready() {
+	kill -0 "$prometheus" 2>/dev/null || return 0
+	curl -sf "http://127.0.0.1:$web/-/ready"
+}
+# Where the port is somebody's it ends at once.
+while [ $tries -lt 20 ]; do
+	"$tools/prometheus" --config.file="$here/prometheus.yml" \
+		--storage.tsdb.path="$here/data" --log.level=warn \
+		--web.listen-address="127.0.0.1:$web" >"$here/plog" 2>&1 &
+	prometheus=$!
+	until_true ready
+	kill -0 "$prometheus" 2>/dev/null && break
+	web=$((web + 1))
+	tries=$((tries + 1))
+done
+
+# asks PATH FILTER: whether the answer of the API has that.
+asks() {
+	curl -sf "http://127.0.0.1:$web/api/v1/$1" | jq -e "$2"
+}
+until_true asks targets '.data.activeTargets[0] | .health == "up"'
+result $? "Prometheus scrapes it"
+until_true asks 'query?query=slabd_node_ready_bytes' \
+	'.data.result | map(select(.metric.pool == "second"))[0].value[1] == "2097152"'
+result $? "and has the numbers"
+until_true asks 'query?query=slabd_turn_seconds_count' \
+	'.data.result[0].value[1] | tonumber > 0'
+result $? "and the histograms"
+until_true asks rules \
+	'[.data.groups[].rules[]] | length > 5 and all(.health == "ok")'
+result $? "each rule can be evaluated"
+until_true asks rules '[.data.groups[].rules[] |
+	select(.name == "SlabdUnsupervised")][0].state == "pending"'
+result $? "that nobody supervises this one is seen"
+stop
+until_true asks rules '[.data.groups[].rules[] |
+	select(.name == "SlabdDown")][0].state == "pending"'
+result $? "and that it is down, once it is"
+kill "$prometheus" && wait "$prometheus"
+prometheus=
+echo "1..$n"
