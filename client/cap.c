@@ -117,12 +117,14 @@ static bool is_within(const struct attachment *att, uint32_t share)
 }
 
 /* Whether all threads of the process together may hold so many more: what they may
- * have as if they had nothing in use, or a part of what they have if that is more. */
+ * have as if they had nothing in use, or a part of what they have if that is more.
+ * What each may hold in any case comes on top of either. */
 static bool process_has_room(const struct slabd_pool *pool, uint64_t more)
 {
 	uint64_t caps = atom_load(&pool->cap_bytes) + more;
-	if (caps > most_idle(pool) && caps > in_use(pool, true) / GROW_SHARE &&
-	    caps > in_use(pool, false) / GROW_SHARE)
+	uint64_t used = (caps + floors_of(pool) / SURE_PART) * GROW_SHARE;
+	if (caps > most_idle(pool) && used > in_use(pool, true) &&
+	    used > in_use(pool, false))
 		return false;
 	return caps + atom_load(&pool->depot_bytes) <= credit_limit(pool);
 }

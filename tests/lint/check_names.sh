@@ -97,7 +97,7 @@ passes "a member of a standard type"
 : "${builddir:=$PWD}"
 nm_text() {
 	(cd "$builddir" && find shm numa client daemon -name '*.o' \
-		-not -path '*/.libs/*' | xargs "$SLABD_NM" -A -g --defined-only |
+		-not -path '*/.libs/*' | xargs $SLABD_NM -A -g --defined-only |
 		sed -n 's|^\([^:]*\):[0-9a-f]* [A-Z] |\1: 0 T |p')
 }
 nm_text | grep ' T layout_compute$' >/dev/null
