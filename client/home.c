@@ -10,6 +10,7 @@
 #include "client/tools.h"
 #include "client/want.h"
 #include "shm/atom.h"
+#include "shm/probe.h"
 
 #define DRAIN_STEP 4u /* halves, while others wait for the process's lock */
 #define KEEP_CELLS 64u
@@ -45,6 +46,7 @@ void home_send_mixed(struct slabd_pool *pool, uint64_t bytes, uint32_t n,
 		view_count(&pool->view, id, STAT_FLUSHES, 1);
 		view_count(&pool->view, id, STAT_FLUSHED, run - refused);
 		view_count(&pool->view, id, STAT_REFUSED, refused);
+		probe_flush(id, run, refused, bytes);
 		objects += run;
 		n -= run;
 	}
@@ -63,6 +65,7 @@ void home_note_claim(const struct cache *cache, uint32_t n,
 		tools_claim(objects[i], cache->row->stride);
 	view_count(&pool->view, pool->user.id, STAT_REFILLS, 1);
 	view_count(&pool->view, pool->user.id, STAT_REFILLED, n);
+	probe_refill(pool->user.id, cache->row->name, n, cache->row->stride);
 	atom_add(&pool->net_bytes, (int64_t)bytes_of(cache, n));
 }
 

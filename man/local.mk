@@ -9,3 +9,4 @@ dist_man_MANS += man/slabclient_channel.3
 dist_man_MANS += man/slabclient_abi.7
 dist_man_MANS += man/slabclient_moving.7
 dist_man_MANS += man/slabd_containers.7
+dist_man_MANS += man/slabd_probes.7

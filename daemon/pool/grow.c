@@ -5,6 +5,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/pool/work.h"
+#include "shm/probe.h"
 
 #define GROW_BYTES_MAX (UINT64_C(8) << 20) /* faulted in at one time */
 #define GROW_NS_MAX (2 * CLOCK_MS)         /* that it should take */
@@ -56,6 +57,7 @@ static void grown(struct work_job *job)
 	fit_run(pool, node, job->got, job->took_ns);
 	if (job->got > 0)
 		pages_add(&pool->pages, job->range[0].first, job->got, node);
+	probe_grow(pool->name, node, job->got, job->took_ns);
 	pool->vain_ns[node] =
 		job->got > 0 || pool->busy[node] ? 0 : clock_ns();
 }

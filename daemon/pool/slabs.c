@@ -10,6 +10,7 @@
 #include "daemon/pool/usage.h"
 #include "daemon/pool/work.h"
 #include "shm/lease.h"
+#include "shm/probe.h"
 #include "shm/slab.h"
 #include "shm/tags.h"
 
@@ -142,14 +143,21 @@ int slabs_lend(struct pool *pool, uint32_t head, uint32_t to)
 	r = relist(pool, head, to);
 	if (r != 0)
 		loans_drop(&pool->loans, head);
+	else
+		probe_lend(pool->name, row_of(pool, pool->view.words[head])->name,
+		           WORD_HOME(pool->view.words[head]), to);
 	return r;
 }
 
 int slabs_return(struct pool *pool, uint32_t head)
 {
-	int r = relist(pool, head, WORD_HOME(pool->view.words[head]));
-	if (r >= 0)
-		loans_drop(&pool->loans, head);
+	uint64_t word = pool->view.words[head];
+	int r = relist(pool, head, WORD_HOME(word));
+	if (r < 0)
+		return r;
+	loans_drop(&pool->loans, head);
+	probe_return(pool->name, row_of(pool, word)->name, WORD_HOME(word),
+	             WORD_LIST(word));
 	return r;
 }
 
@@ -181,6 +189,7 @@ void slabs_rehome(struct pool *pool, uint64_t page, uint32_t to)
 {
 	uint32_t unit = (uint32_t)(page * pool->pages.page_units);
 	uint32_t end = unit + pool->pages.page_units;
+	probe_migrate(pool->name, page, pages_node_of(&pool->pages, page), to);
 	/* The page comes first: the next slabd gives its slabs their home. */
 	pages_move(&pool->pages, page, to);
 	for (; unit < end; unit++) {

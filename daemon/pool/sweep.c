@@ -4,6 +4,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/pool/holes.h"
 #include "shm/heir.h"
+#include "shm/probe.h"
 
 #define LAP_LOOKS 4096u /* at granules that may be in use, in a step */
 
@@ -153,6 +154,9 @@ static void look_and_count(struct pool *pool, uint64_t granule)
 static void count_slice(struct pool *pool)
 {
 	const struct slab_swept *swept = &pool->due.swept;
+	probe_sweep(pool->name, swept->objects - pool->counts.swept_objects,
+	            swept->leases - pool->counts.swept_leases,
+	            swept->bits - pool->counts.repaired_bits);
 	pool->counts.sweep_slices++;
 	pool->counts.swept_objects = swept->objects;
 	pool->counts.swept_leases = swept->leases;

@@ -40,8 +40,8 @@ look() {
 		print stem ".c:0: " symbol " has the prefix of another library"
 		next
 	}
-	# The sanitizers and the compiler add their own.
-	symbol ~ /^(__|_GLOBAL_|main$|slabd_)/ { next }
+	# The sanitizers, the compiler and <sys/sdt.h> add their own.
+	symbol ~ /^(__|_GLOBAL_|_[.]stapsdt[.]|main$|slabd_)/ { next }
 	# They stand in for those of the C library.
 	stem == "turn" && symbol == "epoll_wait" { next }
 	stem == "door" && symbol == "readv" { next }

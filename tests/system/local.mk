@@ -179,6 +179,7 @@ check_PROGRAMS += tests/system/played
 tap_scripts += tests/system/test_builds.sh
 tap_scripts += tests/system/test_containers.sh
 tap_scripts += tests/system/test_offset.sh
+tap_scripts += tests/system/test_probes.sh
 EXTRA_DIST += tests/system/offset.cc
 tap_scripts += tests/system/test_metrics.sh
 tap_scripts += tests/system/test_musl.sh
