@@ -9,6 +9,7 @@
 #include "client/recv.h"
 #include "client/tools.h"
 #include "shm/atom.h"
+#include "shm/run.h"
 #include "shm/tags_pass.h"
 
 static int no_more(void)
@@ -103,28 +104,22 @@ static void fetch_next(const struct slabd_channel *channel)
 		return;
 	atom_fetch_line(place.tag);
 	at = pool->user.data + run.off;
-	for (uint32_t i = 0; i < run.n; i++, at += place.step)
+	for (uint32_t i = 0; i + 1 < run.n; i += 2, at += 2 * place.step) {
+		__builtin_prefetch(at);
+		__builtin_prefetch(at + place.step);
+	}
+	if (run.n % 2 != 0)
 		__builtin_prefetch(at);
 }
 
 void recv_hand_out(const struct slabd_pool *pool, const struct taken *taken,
                    uint32_t n, void **objects)
 {
-	char *at = pool->user.data + taken->run.off;
-	ptrdiff_t step = taken->place.step;
-	uint32_t i = 0;
-	/* Four a turn: half of what a turn does is its end. */
-	for (; i + 4 <= n; i += 4, at += 4 * step) {
-		objects[i] = at;
-		objects[i + 1] = at + step;
-		objects[i + 2] = at + 2 * step;
-		objects[i + 3] = at + 3 * step;
-	}
-	for (; i < n; i++, at += step)
-		objects[i] = at;
+	run_spread(pool->user.data + taken->run.off, taken->place.step, n,
+	           objects);
 	if (!atom_load(&tools_on))
 		return;
-	for (i = 0; i < n; i++)
+	for (uint32_t i = 0; i < n; i++)
 		tools_look(objects[i], taken->place.cache->size);
 	tools_wrote(objects, n * sizeof(*objects));
 }

@@ -13,6 +13,7 @@
 #include "client/holds.h"
 #include "client/tools.h"
 #include "shm/atom.h"
+#include "shm/run.h"
 #include "shm/tags_pass.h"
 
 void send_tell(const struct channel *ring, uint32_t waits)
@@ -42,16 +43,6 @@ not_own(const struct slabd_pool *pool, const void *object)
 	                 "free, another's, or was sent", object);
 }
 
-/* Whether four objects follow one, and each other. */
-static bool are_next(void *const *objects, char *before, ptrdiff_t step)
-{
-	uintptr_t apart = (uintptr_t)objects[0] ^ (uintptr_t)(before + step);
-	apart |= (uintptr_t)objects[1] ^ (uintptr_t)(before + 2 * step);
-	apart |= (uintptr_t)objects[2] ^ (uintptr_t)(before + 3 * step);
-	apart |= (uintptr_t)objects[3] ^ (uintptr_t)(before + 4 * step);
-	return apart == 0;
-}
-
 /* The objects from the first on that follow each other in its slab, upwards or
  * downwards. */
 static void find_run(const struct slab_place *first, void *const *objects,
@@ -59,7 +50,6 @@ static void find_run(const struct slab_place *first, void *const *objects,
 {
 	ptrdiff_t step = first->cache->stride;
 	size_t most = first->cache->n_objs - first->ix;
-	size_t i = 1;
 	if (n > 1 && (char *)objects[1] == (char *)objects[0] - step) {
 		run->down = true;
 		step = -step;
@@ -67,12 +57,7 @@ static void find_run(const struct slab_place *first, void *const *objects,
 	}
 	n = n < most ? n : most;
 	n = n < CHANNEL_RUN_MAX ? n : CHANNEL_RUN_MAX;
-	/* Four a turn, as most runs are long. */
-	while (i + 4 <= n && are_next(objects + i, (char *)objects[i - 1], step))
-		i += 4;
-	while (i < n && (char *)objects[i] == (char *)objects[i - 1] + step)
-		i++;
-	run->n = (uint32_t)i;
+	run->n = run_length(objects, (uint32_t)n, step);
 }
 
 /* How many of it this thread has not freed of late, from the first on. */

@@ -23,6 +23,6 @@ libshm_la_SOURCES += shm/channel.h shm/channel_row.h
 libshm_la_SOURCES += shm/lease.h
 libshm_la_SOURCES += shm/partial.c shm/partial.h
 libshm_la_SOURCES += shm/slab.c shm/slab_srv.c shm/slab.h
-libshm_la_SOURCES += shm/slab_find.h
+libshm_la_SOURCES += shm/slab_find.h shm/run.h
 libshm_la_SOURCES += shm/audit.c shm/audit.h
 libshm_la_SOURCES += shm/wire.h shm/wire_channel.h shm/wire_root.h

@@ -5,7 +5,8 @@
 
 #include "shm/lease.h"
 #include "shm/partial.h"
-#include "shm/tags.h"
+#include "shm/run.h"
+#include "shm/tags_pass.h"
 
 uint16_t *slab_reach_tags(const struct view *view, uint64_t line)
 {
@@ -92,14 +93,34 @@ static uint32_t claim_leased(const struct slab_user *user,
 	got = tags_claim_own(tags, cache->n_objs,
 	                     from < cache->n_objs ? from : 0,
 	                     (uint16_t)user->id, want, ix);
+	/* A slab that is bare begins anew, so that what comes back goes out in
+	 * one run. */
 	if (got > 0)
-		atom_store(start, (uint16_t)(ix[got - 1] + 1));
+		atom_store(start, (uint16_t)(got < want ? 0 : ix[got - 1] + 1));
 	if (got < want) {
 		partial_clear_any(list, head);
 		if (tags_any_free(tags, cache->n_objs))
 			partial_set_any(list, head);
 	}
 	return got;
+}
+
+/* Where the objects of some indexes lie: in ascending order, but for once round the
+ * slab's end, so that the ends of a run tell it. */
+static void spread(char *base, uint32_t stride, uint32_t n, const uint32_t *ix,
+                   void **out)
+{
+	uint32_t i = 0;
+	while (i < n) {
+		uint32_t run = 1;
+		if (ix[n - 1] - ix[i] == n - 1 - i)
+			run = n - i;
+		while (i + run < n && ix[i + run] == ix[i] + run)
+			run++;
+		run_spread(base + (uint64_t)ix[i] * stride, stride, run,
+		           out + i);
+		i += run;
+	}
 }
 
 /* Claims from one slab whose bit was seen on the list. */
@@ -129,8 +150,7 @@ static uint32_t claim_from(const struct slab_user *user,
 		char *base = user->data + ((uint64_t)head << UNIT_SHIFT) +
 		             slab_colour(row, head);
 		got = claim_leased(user, list, row, head, want, ix);
-		for (uint32_t i = 0; i < got; i++)
-			out[i] = base + (uint64_t)ix[i] * row->stride;
+		spread(base, row->stride, got, ix, out);
 	}
 	lease_drop_own(lease);
 	if (lent && !user->counts)
@@ -207,36 +227,22 @@ static bool release_enter(struct release *at, const struct view *view,
 	return true;
 }
 
-/* Whether four objects lie side by side, the first at an address. */
-static bool are_four(void *const *objects, uintptr_t at, uint64_t step)
-{
-	uintptr_t apart = (uintptr_t)objects[0] ^ at;
-	apart |= (uintptr_t)objects[1] ^ (at + step);
-	apart |= (uintptr_t)objects[2] ^ (at + 2 * step);
-	apart |= (uintptr_t)objects[3] ^ (at + 3 * step);
-	return apart == 0;
-}
-
 /* Frees whole words of tags of objects that lie side by side, from the first on, upwards
  * or downwards: bulks come home as they went out. Returns how many it freed. */
 static uint32_t release_words(const struct release *at, uint64_t ix, uint16_t own,
                               void *const *objects, uint32_t left)
 {
-	uintptr_t first = (uintptr_t)objects[0];
-	bool down = left >= TAGS_WORD && ix % TAGS_WORD == TAGS_WORD - 1;
-	uint64_t step = down ? -at->stride : at->stride;
+	bool down = ix % TAGS_WORD == TAGS_WORD - 1;
+	ptrdiff_t step = down ? -(ptrdiff_t)at->stride : (ptrdiff_t)at->stride;
 	uint64_t most = down ? ix + 1 : at->n_objs - ix;
-	uint32_t n = 0;
-	if (!down && ix % TAGS_WORD != 0)
-		return 0;
 	most = most < left ? most : left;
-	while (n + TAGS_WORD <= most &&
-	       are_four(objects + n, first + n * step, step) &&
-	       tags_free_four_own(at->tags + (down ? ix + 1 - TAGS_WORD - n
-	                                           : ix + n),
-	                          own))
-		n += TAGS_WORD;
-	return n;
+	if (most < TAGS_WORD || (!down && ix % TAGS_WORD != 0))
+		return 0;
+	most = run_length(objects, (uint32_t)most, step);
+	return TAGS_WORD *
+	       tags_pass_words_own(at->tags + ix - (down ? TAGS_WORD - 1 : 0),
+	                           (uint32_t)most / TAGS_WORD, down, own,
+	                           TAG_FREE);
 }
 
 /* One that somebody has a handle of, or that is not this user's. */

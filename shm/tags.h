@@ -141,10 +141,6 @@ static inline bool tags_free_own(uint16_t *tag, uint16_t own)
  * yet. */
 bool tags_free_known_own(uint16_t *tag, uint16_t *gen, uint16_t own);
 
-/* own -> 0 for four tags that make up a word. False, and nothing changed,
- * unless all four are own. */
-bool tags_free_four_own(uint16_t *tags, uint16_t own);
-
 /* A handle is made of an object, whosever it is: a client's -> the same, known.
  * Returns its generation. One that is freed at the very moment by a plain store
  * keeps its generation all the same. */

@@ -24,17 +24,6 @@ uint32_t tags_claim_own(uint16_t *tags, uint32_t n, uint32_t from, uint16_t id,
 	return got;
 }
 
-bool tags_free_four_own(uint16_t *tags, uint16_t own)
-{
-	for (uint32_t i = 0; i < TAGS_WORD; i++)
-		if (atom_load(&tags[i]) != own)
-			return false;
-	for (uint32_t i = 0; i < TAGS_WORD; i++)
-		/* pairs: tags_claim_own */
-		atom_store_release(&tags[i], (uint16_t)TAG_FREE);
-	return true;
-}
-
 bool tags_are_four(const uint16_t *tags, uint16_t owner)
 {
 	for (uint32_t i = 0; i < TAGS_WORD; i++)
@@ -48,7 +37,8 @@ static bool pass_four(uint16_t *tags, uint16_t from, uint16_t to)
 	if (!tags_are_four(tags, from))
 		return false;
 	for (uint32_t i = 0; i < TAGS_WORD; i++)
-		/* pairs: channel_begin_any, by the entry that follows. */
+		/* pairs: channel_begin_any, by the entry that follows, or
+		 * tags_claim_own. */
 		atom_store_release(&tags[i], to);
 	return true;
 }

@@ -16,7 +16,7 @@ uint32_t tags_pass_own(uint16_t *tags, uint16_t *gens, uint32_t n, bool down,
                        uint16_t from, uint16_t to);
 
 /* The same for whole words, the first at tags, while all four of each are plain:
- * how many words went. */
+ * how many words went. To TAG_FREE, too. */
 uint32_t tags_pass_words_own(uint16_t *tags, uint32_t n_words, bool down,
                              uint16_t from, uint16_t to);
 

@@ -15,6 +15,9 @@
 /* Tags are read and written in both sizes. */
 typedef uint64_t __attribute__((may_alias)) tag_word;
 
+/* Four indexes at a time, wherever they lie. */
+typedef uint32_t four __attribute__((vector_size(16), aligned(4), may_alias));
+
 static const tag_word *words_of(const uint16_t *tags)
 {
 	return (const tag_word *)(const void *)tags;
@@ -61,16 +64,17 @@ static uint32_t claim_word(tag_word *word, uint16_t id, uint32_t first,
                            uint32_t *out)
 {
 	atom_store(word, TAGS_EACH * id);
-	for (uint32_t lane = 0; lane < TAGS_WORD; lane++)
-		out[lane] = first + lane;
+	*(four *)out = (four){0, 1, 2, 3} + first;
 	return TAGS_WORD;
 }
 
-/* Claims from the words first to end. */
+/* Claims from the words first to end. Most that are not free are as the one before
+ * them. */
 static uint32_t claim_span(uint16_t *tags, uint32_t first, uint32_t end,
                            uint16_t id, uint32_t want, uint32_t *out)
 {
 	tag_word *words = (tag_word *)(void *)tags;
+	uint64_t full = TAGS_EACH * id;
 	uint32_t got = 0;
 	for (uint32_t w = first; w < end && got < want; w++) {
 		/* pairs: tags_free_own; the last owner's writes come first. */
@@ -78,7 +82,9 @@ static uint32_t claim_span(uint16_t *tags, uint32_t first, uint32_t end,
 		uint32_t ix = w * TAGS_WORD;
 		if (seen == 0 && want - got >= TAGS_WORD)
 			got += claim_word(&words[w], id, ix, out + got);
-		else if (zero_lanes(seen) != 0)
+		else if (seen != full && zero_lanes(seen) == 0)
+			full = seen;
+		else if (seen != full)
 			got += claim_lanes(tags, zero_lanes(seen), id, ix,
 			                   want - got, out + got);
 	}
@@ -119,16 +125,6 @@ uint32_t tags_claim_own(uint16_t *tags, uint32_t n, uint32_t from, uint16_t id,
 	return got;
 }
 
-bool tags_free_four_own(uint16_t *tags, uint16_t own)
-{
-	tag_word *word = (tag_word *)(void *)tags;
-	if (atom_load(word) != TAGS_EACH * own)
-		return false;
-	/* pairs: tags_claim_own; what the owner wrote comes before. */
-	atom_store_release(word, UINT64_C(0));
-	return true;
-}
-
 bool tags_are_four(const uint16_t *tags, uint16_t owner)
 {
 	return atom_load((const tag_word *)(const void *)tags) ==
@@ -144,7 +140,8 @@ uint32_t tags_pass_words_own(uint16_t *tags, uint32_t n_words, bool down,
 	tag_word *word = (tag_word *)(void *)tags;
 	uint32_t i = 0;
 	for (; i < n_words && atom_load(word) == seen; i++, word += step)
-		/* pairs: channel_begin_any, by the entry that follows. */
+		/* pairs: channel_begin_any, by the entry that follows, or
+		 * tags_claim_own: what the owner wrote comes before. */
 		atom_store_release(word, then);
 	return i;
 }
@@ -158,12 +155,19 @@ __attribute__((noinline)) static bool any_free_rest(const uint16_t *tags,
 	return false;
 }
 
+/* Most words are as the one before them. */
 bool tags_any_free(const uint16_t *tags, uint32_t n)
 {
 	const tag_word *words = words_of(tags);
-	for (uint32_t w = 0; w < n / TAGS_WORD; w++)
-		if (zero_lanes(atom_load(&words[w])) != 0)
+	uint64_t full = TAGS_EACH;
+	for (uint32_t w = 0; w < n / TAGS_WORD; w++) {
+		uint64_t word = atom_load(&words[w]);
+		if (word == full)
+			continue;
+		if (zero_lanes(word) != 0)
 			return true;
+		full = word;
+	}
 	return n % TAGS_WORD != 0 && any_free_rest(tags, n);
 }
 

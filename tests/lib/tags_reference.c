@@ -2,7 +2,6 @@
 #include "tests/lib/tags_reference.h"
 
 #define tags_claim_own tags_reference_claim
-#define tags_free_four_own tags_reference_four
 #define tags_pass_words_own tags_reference_pass_words
 #define tags_are_four tags_reference_are_four
 #define tags_any_free tags_reference_any

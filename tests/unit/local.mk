@@ -5,6 +5,7 @@ unit_tests += tests/unit/shm/test_channel
 unit_tests += tests/unit/shm/test_layout
 unit_tests += tests/unit/shm/test_names
 unit_tests += tests/unit/shm/test_partial
+unit_tests += tests/unit/shm/test_run
 unit_tests += tests/unit/shm/test_slab
 unit_tests += tests/unit/shm/test_slab_lend
 unit_tests += tests/unit/shm/test_tags

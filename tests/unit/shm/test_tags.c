@@ -130,18 +130,23 @@ Test(wide, claims_as_narrow_for_every_length)
 	}
 }
 
-Test(wide, frees_four_as_narrow)
+Test(wide, frees_words_as_narrow)
 {
 	static struct twins t;
-	struct rng rng = rng_start("frees_four_as_narrow");
+	struct rng rng = rng_start("frees_words_as_narrow");
 	for (uint32_t i = 0; i < 20000; i++) {
 		uint16_t own = (uint16_t)(1 + rng_below(&rng, 3));
-		fill(&t, &rng, TAGS_WORD);
-		for (uint32_t k = 0; k < TAGS_WORD; k++)
-			if (rng_below(&rng, 4) > 0)
+		uint32_t n = 1 + (uint32_t)rng_below(&rng, 6);
+		bool down = rng_below(&rng, 2) != 0;
+		uint32_t at = down ? (n - 1) * TAGS_WORD : 0;
+		fill(&t, &rng, n * TAGS_WORD);
+		for (uint32_t k = 0; k < n * TAGS_WORD; k++)
+			if (rng_below(&rng, 16) > 0)
 				t.narrow[k] = t.wide[k] = own;
-		cr_assert_eq(tags_free_four_own(t.wide, own),
-		             tags_reference_four(t.narrow, own));
+		cr_assert_eq(tags_pass_words_own(t.wide + at, n, down, own,
+		                                 TAG_FREE),
+		             tags_reference_pass_words(t.narrow + at, n, down,
+		                                       own, TAG_FREE));
 		check_alike(&t);
 	}
 }
