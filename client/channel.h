@@ -42,6 +42,8 @@ struct slabd_channel {
 	/* How long slabd_send waits for room, in ns: 0 not at all, UINT64_MAX for
 	 * ever; relaxed. */
 	uint64_t patience_ns;      /* (A) */
+	uint32_t skip;      /* (A) waits that sleep at once; relaxed */
+	uint32_t vain;      /* (A) that many, after the next one that looks in vain */
 	struct channel_poll *poll; /* (B) its descriptor's, or NULL; set once */
 };
 

@@ -120,7 +120,8 @@ int slabd_send_arena(slabd_channel *channel, slabd_arena *arena, void *root);
 slabd_arena *slabd_recv_arena(slabd_channel *channel, void **root);
 
 /*
- * Waits until there is something to receive or room to send, as for_what says.
+ * Waits until there is something to receive or room to send, as for_what says: looks
+ * for some microseconds where that was not in vain lately, and then sleeps.
  * timeout_ms: -1 for ever, 0 not at all. Another thread or process may be faster.
  * Errors: ETIMEDOUT, EOWNERDEAD a client died that had the channel open (told once
  * for each, when there is nothing else to tell: slabd_channel_ended has its id; of

@@ -16,6 +16,7 @@
  *                  another thread parts by a barrier which the kernel puts there
  *   add            relaxed count; the old value comes back
  *   fetch_line     a hint that a line will be written
+ *   pause          a hint that a loop waits for another core
  *
  * All but load, store, add and fetch_line order something. A call of those
  * names the function on the other side, "pairs: function", on its line or on
@@ -57,6 +58,13 @@
 #define atom_add(p, v) __atomic_fetch_add((p), (v), __ATOMIC_RELAXED)
 #define atom_fence() __atomic_thread_fence(__ATOMIC_SEQ_CST)
 #define atom_meet() __atomic_signal_fence(__ATOMIC_SEQ_CST)
+#if defined(__x86_64__)
+#define atom_pause() __builtin_ia32_pause()
+#elif defined(__aarch64__)
+#define atom_pause() __asm__ volatile("yield")
+#else
+#define atom_pause() atom_meet()
+#endif
 
 /* Not an operation but a hint: this line will be written. A prefetch to read
  * would have the line twice, as a store wants it for itself. */
