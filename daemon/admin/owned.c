@@ -137,6 +137,38 @@ uint32_t owned_in_slab(const struct pool *pool, const struct usage_slab *slab,
 	return n;
 }
 
+/* ---- lists -------------------------------------------------------------- */
+
+bool owned_lists(struct report *r, uint32_t client)
+{
+	const struct owned_wanted *wanted = r->arg;
+	if (client != 0 && wanted->filter.client != 0 &&
+	    wanted->filter.client != client)
+		return false;
+	return ++r->job->total <= wanted->limit;
+}
+
+json_t *owned_list(struct report *r, struct pool *pool, const char *key,
+                   owned_add *add)
+{
+	const struct layout_cache *rows = pool->view.caches;
+	struct report_job *job = r->job;
+	struct usage_slab slab;
+	uint64_t total;
+	if (!report_slice(r))
+		return NULL;
+	for (; usage_next(pool, job->at, &slab);
+	     job->at = slab.head + (1u << rows[slab.cache - 1].order)) {
+		job->at = slab.head;
+		if (report_slice_ends(r))
+			return NULL;
+		add(r, pool, &slab);
+	}
+	total = job->total;
+	job->total = 0;
+	return json_pack("{s:I, s:o}", "total", total, key, report_items(r));
+}
+
 /* ---- documents ---------------------------------------------------------- */
 
 static json_t *cell_doc(const struct pool *pool, uint32_t cache, uint32_t node,

@@ -30,6 +30,12 @@ struct owned_filter {
 	uint32_t client;   /* 0: all, and no cells */
 };
 
+/* What a list is to have: the report's arg. */
+struct owned_wanted {
+	struct owned_filter filter;
+	uint64_t limit; /* items of each pool */
+};
+
 /* The parameters cache, node and client of a request, the first error as always. */
 void owned_params(struct report *r, struct owned_filter *filter);
 
@@ -44,6 +50,18 @@ struct owned *owned_count(struct report *r, struct pool *pool,
 /* How many objects of a slab a client owns. */
 uint32_t owned_in_slab(const struct pool *pool, const struct usage_slab *slab,
                        uint32_t client);
+
+/* Lists what lies in the slabs of a pool: {"total", key: items}, of what add() finds
+ * in each slab. In slices: slabs that come or go between two of them are there or are
+ * not. NULL: later, or out of memory. */
+typedef void owned_add(struct report *r, const struct pool *pool,
+                       const struct usage_slab *slab);
+json_t *owned_list(struct report *r, struct pool *pool, const char *key,
+                   owned_add *add);
+
+/* By add(): counts an item that is a client's, 0 for anybody's, if it is wanted.
+ * Whether it is to be in the list, too. */
+bool owned_lists(struct report *r, uint32_t client);
 
 /* The caches of a client on each node, an array, known: with what it holds; and
  * its process's threads by node, null where that can't be seen. */

@@ -7,14 +7,9 @@
 #define LIMIT_DEFAULT 100u
 #define LIMIT_MAX 10000u
 
-struct wanted {
-	uint64_t limit;
-	struct owned_filter filter;
-};
-
 static double age_s(uint64_t since_ns)
 {
-	return (double)arenas_age_ns(since_ns) / CLOCK_S;
+	return (double)live_age_ns(since_ns) / CLOCK_S;
 }
 
 /* id: where its first chunk lies. */
@@ -39,45 +34,24 @@ static json_t *arena_doc(const struct pool *pool, const struct arena_seen *seen)
 }
 
 /* Those whose first chunks lie in a slab. */
-static void add_slab(struct report_job *job, const struct pool *pool,
-                     const struct usage_slab *slab,
-                     const struct wanted *wanted)
+static void add(struct report *r, const struct pool *pool,
+                const struct usage_slab *slab)
 {
 	struct arena_seen seen;
 	uint32_t at = 0;
 	while (arenas_next(pool, slab, &at, &seen))
-		if ((wanted->filter.client == 0 ||
-		     wanted->filter.client == seen.client) &&
-		    ++job->total <= wanted->limit)
-			report_append(&job->items, arena_doc(pool, &seen));
+		if (owned_lists(r, seen.client))
+			report_append(&r->job->items, arena_doc(pool, &seen));
 }
 
-/* In slices, as for slabs. */
 static json_t *pool_doc(struct report *r, struct pool *pool)
 {
-	const struct layout_cache *rows = pool->view.caches;
-	const struct wanted *wanted = r->arg;
-	struct report_job *job = r->job;
-	struct usage_slab slab;
-	uint64_t total;
-	if (!report_slice(r))
-		return NULL;
-	for (; usage_next(pool, job->at, &slab);
-	     job->at = slab.head + (1u << rows[slab.cache - 1].order)) {
-		job->at = slab.head;
-		if (report_slice_ends(r))
-			return NULL;
-		add_slab(job, pool, &slab, wanted);
-	}
-	total = job->total;
-	job->total = 0;
-	return json_pack("{s:I, s:o}", "total", total, "arenas",
-	                 report_items(r));
+	return owned_list(r, pool, "arenas", add);
 }
 
 json_t *report_arenas(struct report *r)
 {
-	struct wanted wanted;
+	struct owned_wanted wanted;
 	owned_params(r, &wanted.filter);
 	wanted.limit =
 	        report_param_count(r, "limit", 0, LIMIT_MAX, LIMIT_DEFAULT);

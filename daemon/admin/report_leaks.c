@@ -109,7 +109,7 @@ static void note_arenas(struct leaks *leaks, const struct usage *usage,
 			.suspicion = overdue ? LIKELY : POSSIBLE,
 			.id = seen.client,
 			.bytes = arena_bytes(usage, &seen),
-			.age_s = (double)arenas_age_ns(live->reset_ns != 0
+			.age_s = (double)live_age_ns(live->reset_ns != 0
 			                                       ? live->reset_ns
 			                                       : live->since_ns) /
 			         1e9,

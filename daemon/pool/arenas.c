@@ -4,14 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "daemon/base/log.h"
 #include "daemon/pool/clients.h"
 #include "daemon/pool/holes.h"
 #include "daemon/pool/looks.h"
 #include "shm/heir.h"
-#include "shm/slab.h"
 
 #define SLICE_NS CLOCK_MS
 
@@ -33,56 +31,20 @@ struct arenas {
 
 /* ---- what clients say ----------------------------------------------------- */
 
-/* The file that an offset of the pool's data lies in, and where there. */
-static int file_of(const struct pool *pool, uint64_t off, off_t *at)
-{
-	uint64_t unit = off >> UNIT_SHIFT;
-	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++) {
-		const struct layout_node *row = &pool->view.nodes[node];
-		if (unit - row->first_unit >= row->n_units)
-			continue;
-		*at = (off_t)(off - (row->first_unit << UNIT_SHIFT));
-		return pool->backing.node[node].fd;
-	}
-	return -1;
-}
-
-static bool read_live(const struct pool *pool, struct arena_seen *seen)
-{
-	off_t at;
-	int fd = file_of(pool, seen->off, &at);
-	if (fd < 0 || pread(fd, &seen->live, sizeof(seen->live), at) !=
-	                      (ssize_t)sizeof(seen->live))
-		return false;
-	seen->live.name[NAME_BYTES - 1] = '\0';
-	return seen->live.magic == ARENA_LIVE_MAGIC;
-}
-
 bool arenas_next(const struct pool *pool, const struct usage_slab *slab,
                  uint32_t *at, struct arena_seen *seen)
 {
-	const struct layout_cache *row = &pool->view.caches[slab->cache - 1];
-	const uint16_t *tags = slab_tags(&pool->view, slab->head);
-	uint64_t start = ((uint64_t)slab->head << UNIT_SHIFT) +
-	                 slab_colour(row, slab->head);
-	if (!heir_has_parts(row))
+	struct arena_live *live = &seen->live;
+	if (!heir_has_parts(&pool->view.caches[slab->cache - 1]))
 		return false;
-	while (*at < row->n_objs) {
-		uint32_t i = (*at)++;
-		seen->client = TAG_OWNER(atom_load(&tags[i]));
-		seen->off = start + (uint64_t)i * row->stride;
-		if (seen->client - 1 < CLIENT_ID_MAX &&
-		    view_client_live(&pool->view, seen->client) &&
-		    read_live(pool, seen))
-			return true;
+	while (live_next(pool, slab, at, &seen->client, &seen->off)) {
+		if (!live_read(pool, seen->off, live, sizeof(*live)) ||
+		    live->magic != ARENA_LIVE_MAGIC)
+			continue;
+		live->name[NAME_BYTES - 1] = '\0';
+		return true;
 	}
 	return false;
-}
-
-int64_t arenas_age_ns(uint64_t since_ns)
-{
-	int64_t now_ns = clock_ns();
-	return since_ns < (uint64_t)now_ns ? now_ns - (int64_t)since_ns : 0;
 }
 
 static uint64_t since_of(const struct arena_live *live)
@@ -96,7 +58,7 @@ bool arenas_is_overdue(const struct pool *pool, const struct arena_live *live)
 	uint64_t all = pool->view.geo.n_units << UNIT_SHIFT;
 	return config->arena_warn_s != 0 && live->bytes <= all &&
 	       live->bytes >= config->arena_warn_bytes &&
-	       arenas_age_ns(since_of(live)) >= config->arena_warn_s * CLOCK_S;
+	       live_age_ns(since_of(live)) >= config->arena_warn_s * CLOCK_S;
 }
 
 /* ---- in words ------------------------------------------------------------- */
@@ -129,7 +91,7 @@ void arenas_text(const struct pool *pool, const struct arena_seen *seen,
 	         "arena %s of client %u (%s, pid %d): %s %s, %llu KiB, of which "
 	         "it grew by %llu since", name, seen->client, comm, row->pid,
 	         live->reset_ns != 0 ? "not reset for" : "never reset in",
-	         span_text(span, arenas_age_ns(since_of(live))),
+	         span_text(span, live_age_ns(since_of(live))),
 	         (unsigned long long)live->bytes >> 10,
 	         (unsigned long long)grown >> 10);
 }

@@ -11,8 +11,7 @@
 #ifndef DAEMON_POOL_ARENAS_H
 #define DAEMON_POOL_ARENAS_H
 
-#include "daemon/base/clock.h"
-#include "daemon/pool/usage.h"
+#include "daemon/pool/live.h"
 #include "shm/arena_live.h"
 
 #define ARENAS_SAY_AGAIN_NS (3600 * CLOCK_S) /* of one arena, at the earliest */
@@ -29,9 +28,6 @@ struct arena_seen {
  * behind it then. False: there is none. */
 bool arenas_next(const struct pool *pool, const struct usage_slab *slab,
                  uint32_t *at, struct arena_seen *seen);
-
-/* Since then, by a client's clock, which is ours; 0 for what is to come. */
-int64_t arenas_age_ns(uint64_t since_ns);
 
 /* Whether it was not reset, or taken, for arena_warn_age and has arena_warn_bytes
  * and no more than there is. */

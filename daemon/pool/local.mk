@@ -41,6 +41,8 @@ libdaemon_a_SOURCES += \
 	daemon/pool/lists.h \
 	daemon/pool/loans.c \
 	daemon/pool/loans.h \
+	daemon/pool/live.c \
+	daemon/pool/live.h \
 	daemon/pool/looks.c \
 	daemon/pool/roots.c \
 	daemon/pool/roots.h \
