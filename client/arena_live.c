@@ -3,20 +3,12 @@
 #include "client/arena_live.h"
 
 #include <string.h>
-#include <time.h>
 
+#include "client/clock.h"
 #include "shm/arena_live.h"
 #include "shm/atom.h"
 
 _Static_assert(sizeof(struct arena_live) <= ARENA_FIRST_ROOM, "room");
-
-/* To some milliseconds, for less than a reset costs. */
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 static struct arena_live *live_of(const struct arena *arena)
 {
@@ -27,7 +19,7 @@ void arena_live_begin(const struct arena *arena)
 {
 	struct arena_live *live = live_of(arena);
 	atom_store(&live->magic, UINT64_C(0));
-	live->since_ns = now_ns();
+	live->since_ns = clock_coarse_ns();
 	live->reset_ns = 0;
 	live->resets = arena->resets;
 	live->bytes = live->reset_bytes = arena->bytes;
@@ -55,7 +47,7 @@ void arena_live_reset(const struct arena *arena)
 	if (arena->chunks.n == 0)
 		return;
 	live = live_of(arena);
-	atom_store(&live->reset_ns, now_ns());
+	atom_store(&live->reset_ns, clock_coarse_ns());
 	atom_store(&live->resets, arena->resets);
 	atom_store(&live->bytes, arena->bytes);
 	atom_store(&live->reset_bytes, arena->bytes);

@@ -15,8 +15,15 @@ static inline uint64_t clock_now_ns(void)
 	return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
 }
 
-/* The second of the same clock, a few milliseconds late: the kernel's last tick
- * is cheaper to read. */
+/* The same clock, a few milliseconds late: the kernel's last tick is cheaper to
+ * read. In nanoseconds, and in seconds. */
+static inline uint64_t clock_coarse_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
+}
+
 static inline uint64_t clock_coarse_s(void)
 {
 	struct timespec now;

@@ -19,6 +19,7 @@ libclient_la_SOURCES += client/cache.c client/cache.h client/cached.h
 libclient_la_SOURCES += client/closed.c client/closed.h client/map.c client/map.h
 libclient_la_SOURCES += client/objpool.c client/objpool.h
 libclient_la_SOURCES += client/objpool_age.c client/objpool_life.c
+libclient_la_SOURCES += client/objpool_live.c client/objpool_live.h
 libclient_la_SOURCES += client/opens.c client/opens.h
 libclient_la_SOURCES += client/cap.c client/cap.h
 libclient_la_SOURCES += client/checked.c client/checked.h

@@ -9,6 +9,7 @@
 #include "client/checked.h"
 #include "client/clock.h"
 #include "client/home.h"
+#include "client/objpool_live.h"
 #include "client/resume.h"
 #include "client/thread.h"
 #include "client/tools.h"
@@ -39,6 +40,14 @@ uint64_t objpool_all_idle(const struct objpool *op)
 	for (const struct slabd_objs_ *s = op->stacks; s != NULL; s = s->next_)
 		n += objpool_idle(s);
 	return n;
+}
+
+uint64_t objpool_all_hits(const struct objpool *op)
+{
+	uint64_t hits = op->counts.hits;
+	for (const struct slabd_objs_ *s = op->stacks; s != NULL; s = s->next_)
+		hits += objpool_hits(s);
+	return hits;
 }
 
 bool objpool_store(struct objpool_store *store, uint64_t n,
@@ -187,6 +196,7 @@ static void *take_far(struct objpool *op)
 	for (uint32_t i = 0; object == NULL && i < op->pool->view.geo.n_nodes;
 	     i++)
 		object = take_shared(op, i);
+	objpool_live_tell(op);
 	pthread_mutex_unlock(&op->lock);
 	return object;
 }
@@ -196,6 +206,7 @@ static void count_made(struct objpool *op, bool made)
 	pthread_mutex_lock(&op->lock);
 	op->counts.misses++;
 	op->counts.made += made;
+	objpool_live_tell(op);
 	pthread_mutex_unlock(&op->lock);
 }
 
@@ -275,6 +286,8 @@ void *slabd_objpool_get_slow_(slabd_objpool *head)
 		return NULL;
 	pthread_mutex_lock(&op->lock);
 	object = take(op, objs, node);
+	if (object != NULL)
+		objpool_live_tell(op);
 	pthread_mutex_unlock(&op->lock);
 	objpool_end_old(op);
 	return hand_out(op, object != NULL ? object : make(op));
@@ -364,8 +377,10 @@ static void keep_or_end(struct objpool *op, void *object)
 	if (find_self(op, &node, &objs)) {
 		pthread_mutex_lock(&op->lock);
 		kept = keep(op, objs, node, object);
-		if (kept)
+		if (kept) {
 			due_ns = begin_period(op);
+			objpool_live_tell(op);
+		}
 		pthread_mutex_unlock(&op->lock);
 	}
 	if (due_ns != 0)
@@ -388,6 +403,7 @@ __attribute__((cold)) static void refuse(struct objpool *op, const void *object,
 	struct slabd_pool *pool = op->pool;
 	pthread_mutex_lock(&op->lock);
 	op->counts.refused++;
+	objpool_live_tell(op);
 	pthread_mutex_unlock(&op->lock);
 	view_count(&pool->view, pool->user.id, STAT_REFUSED, 1);
 	if (pool->checked != NULL) {

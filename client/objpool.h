@@ -5,6 +5,7 @@
  *   objpool.c       get and put, where they are no hits
  *   objpool_age.c   what is idle through a whole period goes
  *   objpool_life.c  pools and threads begin and end
+ *   objpool_live.c  what slabctl shows of them
  *
  * A pool has a stack a thread, and a store a node of what threads leave to each
  * other. Idle objects lie in one of these, or in old, from where they are ended
@@ -49,6 +50,9 @@ struct objpool {
 	struct objpool_store old;     /* to be ended */
 	uint64_t due_ns; /* when this period ends; 0: nothing is idle */
 	struct slabd_objpool_counts counts; /* but for what stacks have */
+	struct objpool_live *record; /* NULL: slabctl does not show it */
+	slabd_cache *records;        /* (C) the cache of that, if there is one */
+	uint64_t told_ns;            /* its sums are of then */
 };
 
 extern struct objpool objpool_places[SLABD_OBJPOOLS_MAX];
@@ -83,8 +87,9 @@ static inline uint64_t objpool_idle(const struct slabd_objs_ *objs)
 /* Its hits. */
 uint64_t objpool_hits(const struct slabd_objs_ *objs);
 
-/* How many are idle in all. */
+/* How many are idle in all; and all hits. */
 uint64_t objpool_all_idle(const struct objpool *op);
+uint64_t objpool_all_hits(const struct objpool *op);
 
 /* Adds objects; false: there is no memory for them. */
 bool objpool_store(struct objpool_store *store, uint64_t n,

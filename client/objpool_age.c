@@ -12,6 +12,7 @@
 #include "client/barrier.h"
 #include "client/clock.h"
 #include "client/home.h"
+#include "client/objpool_live.h"
 #include "client/resume.h"
 #include "client/tools.h"
 #include "shm/atom.h"
@@ -143,6 +144,7 @@ static void count_ended(struct objpool *op, uint64_t n)
 {
 	pthread_mutex_lock(&op->lock);
 	op->counts.ended += n;
+	objpool_live_tell(op);
 	pthread_mutex_unlock(&op->lock);
 }
 
@@ -206,6 +208,7 @@ static bool hold(struct objpool *op, const struct slabd_pool *pool)
 static void let_go(struct objpool *op)
 {
 	pthread_mutex_lock(&op->lock);
+	objpool_live_tell_all(op);
 	op->users--;
 	pthread_cond_broadcast(&op->left);
 	pthread_mutex_unlock(&op->lock);

@@ -11,6 +11,7 @@
 #include "client/barrier.h"
 #include "client/clock.h"
 #include "client/home.h"
+#include "client/objpool_live.h"
 #include "client/thread.h"
 #include "client/tools.h"
 #include "shm/atom.h"
@@ -146,6 +147,7 @@ slabd_objpool *slabd_objpool_create(slabd_pool *pool, const char *name,
 		return NULL;
 	}
 	fill_in(op, pool, name, size, ops);
+	objpool_live_begin(op);
 	barrier_start();
 	/* pairs: is_usable, hold; it is whole. */
 	atom_store_release(&op->live, pool);
@@ -300,6 +302,7 @@ static void destroy(struct objpool *op, const struct slabd_pool *pool)
 {
 	int saved = errno;
 	if (claim_end(op, pool)) {
+		objpool_live_end(op);
 		gather(op);
 		objpool_end_old(op);
 		free_stores(op);
@@ -333,6 +336,7 @@ static void forget(struct objpool *op, const struct slabd_pool *pool)
 	if (!claim_end(op, pool))
 		return;
 	op->stacks = NULL;
+	op->record = NULL;
 	free_stores(op);
 	leave_place(op);
 }
@@ -370,8 +374,7 @@ int slabd_objpool_get_counts(slabd_objpool *head,
 		return -1;
 	pthread_mutex_lock(&op->lock);
 	*counts = op->counts;
-	for (const struct slabd_objs_ *s = op->stacks; s != NULL; s = s->next_)
-		counts->hits += objpool_hits(s);
+	counts->hits = objpool_all_hits(op);
 	counts->idle = objpool_all_idle(op);
 	pthread_mutex_unlock(&op->lock);
 	tools_wrote(counts, sizeof(*counts));

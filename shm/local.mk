@@ -11,7 +11,7 @@ libshm_la_SOURCES += shm/view.c shm/view.h
 libshm_la_SOURCES += shm/names.c shm/names.h
 libshm_la_SOURCES += shm/tags.c shm/tags.h shm/tags_pass.h shm/tags_gift.h
 libshm_la_SOURCES += shm/heir.c shm/heir.h
-libshm_la_SOURCES += shm/arena_live.h
+libshm_la_SOURCES += shm/arena_live.h shm/objpool_live.h
 if TSAN
 libshm_la_SOURCES += shm/tags_narrow.c
 else
