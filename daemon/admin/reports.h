@@ -5,6 +5,7 @@
  *   report_status.c  report_nodes.c   report_caches.c
  *   report_clients.c report_slabs.c   report_audit.c
  *   report_plan.c    report_log.c     what balance would do, and what it did
+ *   report_arenas.c  report_objpools.c    what clients say of what they have
  *   report_leaks.c                    what nobody may need any more
  *   report_history.c                  what the pools were like
  *   report_doctor.c                   what is wrong, and what to do about it
@@ -44,6 +45,7 @@ json_t *report_clients(struct report *r);
 json_t *report_roots(struct report *r, struct pool *pool);
 json_t *report_channels(struct report *r, struct pool *pool);
 json_t *report_arenas(struct report *r);
+json_t *report_objpools(struct report *r);
 json_t *report_leaks(struct report *r);
 json_t *report_slabs(struct report *r);
 json_t *report_dump(struct report *r);

@@ -24,6 +24,7 @@ static const struct admin_route all[] = {
 	LOOK("/roots", "pool", .pool = report_roots, .held = true),
 	LOOK("/channels", "pool", .pool = report_channels),
 	LOOK("/arenas", "pool client limit", .whole = report_arenas),
+	LOOK("/objpools", "pool client limit", .whole = report_objpools),
 	LOOK("/leaks", "pool client limit", .whole = report_leaks,
 	     .held = true),
 	LOOK("/slabs", "pool cache node client limit", .whole = report_slabs),

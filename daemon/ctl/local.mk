@@ -20,6 +20,7 @@ libctl_a_SOURCES += \
 	daemon/ctl/leaks.c \
 	daemon/ctl/lists.c \
 	daemon/ctl/nodes.c \
+	daemon/ctl/objpools.c \
 	daemon/ctl/plan.c \
 	daemon/ctl/save.c \
 	daemon/ctl/save.h \

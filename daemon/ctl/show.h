@@ -22,6 +22,7 @@ void ctl_roots(struct ctl *c, const json_t *doc);
 void ctl_channels(struct ctl *c, const json_t *doc);
 void ctl_leaks(struct ctl *c, const json_t *doc);
 void ctl_arenas(struct ctl *c, const json_t *doc);
+void ctl_objpools(struct ctl *c, const json_t *doc);
 void ctl_slabs(struct ctl *c, const json_t *doc);
 void ctl_dump(struct ctl *c, const json_t *doc);
 void ctl_audit(struct ctl *c, const json_t *doc);

@@ -26,6 +26,7 @@ const struct ctl_verb ctl_verbs[] = {
 	{ COUNTS("roots", "pool sort reverse"), .show = ctl_roots },
 	{ LOOKS("channels", "pool sort reverse"), .show = ctl_channels },
 	{ COUNTS("arenas", "pool client limit"), .show = ctl_arenas },
+	{ COUNTS("objpools", "pool client limit"), .show = ctl_objpools },
 	{ COUNTS("leaks", "pool client limit"), .show = ctl_leaks },
 	{ COUNTS("slabs", "pool cache node client limit sort reverse"),
 	  .show = ctl_slabs },

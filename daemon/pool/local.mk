@@ -53,6 +53,8 @@ libdaemon_a_SOURCES += \
 	daemon/pool/marks.h \
 	daemon/pool/meta.c \
 	daemon/pool/meta.h \
+	daemon/pool/objpools.c \
+	daemon/pool/objpools.h \
 	daemon/pool/pages.c \
 	daemon/pool/past.c \
 	daemon/pool/past.h \

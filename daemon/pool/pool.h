@@ -18,7 +18,7 @@
  *   pool/marks.c    what clients are told: low marks, denied, woken
  *   pool/waiting.c  settings that a pool which was taken over can't follow
  *   pool/usage.c    who holds how much, counted from the tags
- *   pool/looks.c    the same for all who ask, bit by bit; arenas.c: arenas
+ *   pool/looks.c    the same for all who ask, bit by bit; arenas.c, objpools.c: these
  *
  * One thread, the event loop's, calls all of this.
  */

@@ -122,6 +122,7 @@ tests_system_proc_notify_LDADD = $(system_libs)
 tap_programs += tests/system/proc_objects
 tests_system_proc_objects_LDADD = $(system_libs)
 tap_programs += tests/system/proc_objpool
+tap_programs += tests/system/proc_objpools
 tap_programs += tests/system/proc_others
 tests_system_proc_others_LDADD = $(system_libs)
 tap_programs += tests/system/proc_paths

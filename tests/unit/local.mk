@@ -78,6 +78,7 @@ unit_tests += tests/unit/daemon/test_report_audit
 unit_tests += tests/unit/daemon/test_report_doctor
 unit_tests += tests/unit/daemon/test_report_history
 unit_tests += tests/unit/daemon/test_report_leaks
+unit_tests += tests/unit/daemon/test_report_objpools
 unit_tests += tests/unit/daemon/test_report_owned
 unit_tests += tests/unit/daemon/test_report_plan
 unit_tests += tests/unit/daemon/test_report_slabs

@@ -105,8 +105,8 @@ Test(ctl_args, words)
 }
 
 #define VERBS                                                                  \
-	"status nodes caches clients roots channels arenas leaks slabs dump audit doctor plan " \
-	"log top history lend migrate drain cache root evict trim set save"
+	"status nodes caches clients roots channels arenas objpools leaks slabs dump "  \
+	"audit doctor plan log top history lend migrate drain cache root evict trim set save"
 
 static const char *const bad[][2] = {
 	{"", "no verb; verbs: " VERBS},
