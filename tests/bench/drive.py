@@ -15,6 +15,7 @@ import arena
 import drift
 import gateway
 import growth
+import host
 import picture
 import plan
 import pool
@@ -28,7 +29,8 @@ SIZES = (64, 256, 1024)
 ONE_THREAD = ("W1", "W2", "W2bulk", "W2b", "W6")
 TWO_SIDES = ("W3", "W4", "W5", "W8two")
 SECTIONS = ("W7", "replay", "tail", "scale", "pool", "growth", "recovery",
-            "drift", "plan", "silence", "wake", "arena", "gateway")
+            "drift", "plan", "silence", "wake", "arena", "gateway",
+            "host")
 PRELOADED = {"mimalloc": "libmimalloc.so.2*", "jemalloc": "libjemalloc.so.2",
              "tcmalloc": "libtcmalloc_minimal.so.4"}
 LIBRARIES = ("/usr/lib/*-linux-gnu", "/usr/lib64", "/usr/lib",
@@ -315,6 +317,7 @@ class Bench:
                     ("recovery", lambda: recovery.run(self)),
                     ("plan", lambda: plan.run(self)),
                     ("silence", lambda: silence.run(self)),
+                    ("host", lambda: host.run(self)),
                     ("wake", lambda: wake.run(self)),
                     ("arena", lambda: arena.run(self)),
                     ("gateway", lambda: gateway.run(self)),

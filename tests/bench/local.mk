@@ -8,6 +8,9 @@ EXTRA_PROGRAMS += tests/bench/objpool
 tests_bench_objpool_SOURCES = tests/bench/objpool.c tests/bench/work.h
 tests_bench_objpool_LDADD = client/libslabclient.la
 tests_bench_recovery_LDADD = client/libslabclient.la
+EXTRA_PROGRAMS += tests/bench/host
+tests_bench_host_SOURCES = tests/bench/host.c tests/bench/work.h
+tests_bench_host_LDADD = client/libslabclient.la
 EXTRA_PROGRAMS += tests/bench/crowd
 tests_bench_crowd_LDADD = libclient.la libshm.la
 EXTRA_PROGRAMS += tests/bench/plan
@@ -92,6 +95,6 @@ EXTRA_DIST += tests/bench/arena.py tests/bench/drive.py tests/bench/contest.py \
 	tests/bench/gateway.py tests/bench/growth.py \
 	tests/bench/place.py tests/bench/show.py tests/bench/picture.py \
 	tests/bench/plan.py tests/bench/pool.py tests/bench/recovery.py tests/bench/scale.py \
-	tests/bench/silence.py \
+	tests/bench/host.py tests/bench/silence.py \
 	tests/bench/wake.py \
 	tests/bench/drift.py tests/bench/drift_picture.py

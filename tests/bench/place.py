@@ -152,13 +152,16 @@ class Slabd:
         except (OSError, http.client.HTTPException):
             return False
 
-    def get(self, path):
+    def fetch(self, path):
         link = UnixHTTP(self.control)
         try:
             link.request("GET", path)
-            return json.loads(link.getresponse().read())
+            return link.getresponse().read()
         finally:
             link.close()
+
+    def get(self, path):
+        return json.loads(self.fetch(path))
 
     def pool(self):
         return self.get("/status")["pools"][0]

@@ -14,7 +14,7 @@ esac
 
 make -s -C "$builddir" daemon/slabd tests/bench/attach tests/bench/objpool tests/bench/populate \
 	tests/bench/growth tests/bench/recovery tests/bench/drift tests/bench/plan \
-	tests/bench/silence tests/bench/wake tests/bench/arena daemon/slabctl \
+	tests/bench/silence tests/bench/host tests/bench/wake tests/bench/arena daemon/slabctl \
 	client/examples/gateway \
 	tests/bench/work_slabd tests/bench/work_channel tests/bench/work_local tests/bench/work_floor tests/bench/work_malloc
 
