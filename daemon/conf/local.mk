@@ -3,6 +3,8 @@
 libdaemon_a_SOURCES += \
 	daemon/conf/address.c \
 	daemon/conf/address.h \
+	daemon/conf/changes.c \
+	daemon/conf/changes.h \
 	daemon/conf/config.c \
 	daemon/conf/config.h \
 	daemon/conf/file.c \

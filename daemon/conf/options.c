@@ -20,6 +20,8 @@ enum option_key {
 	OPT_HELP, OPT_VERSION, OPTIONS,
 };
 
+_Static_assert(OPT_HELP == OPTIONS_GIVEN, "what options_again goes by");
+
 static const struct option table[OPTIONS + 1] = {
 	{"config", required_argument, NULL, OPT_CONFIG},
 	{"socket", required_argument, NULL, OPT_SOCKET},
@@ -201,7 +203,7 @@ int options_parse(int argc, char **argv, struct options *opts,
                   options_topology *check)
 {
 	struct config_error err = {0};
-	const char *given[OPT_HELP] = {0};
+	const char **given = opts->given;
 	int r;
 	memset(opts, 0, sizeof(*opts));
 	r = read_line(argc, argv, given);
@@ -226,4 +228,21 @@ int options_parse(int argc, char **argv, struct options *opts,
 		return 0;
 	config_print(&opts->config, stdout);
 	return end_output();
+}
+
+/* Where slabd was started without one there may be one by now; one that it was
+ * started with must be there. */
+int options_again(const struct options *opts, struct config *out,
+                  struct config_error *err, options_topology *check)
+{
+	const char *file = opts->path;
+	if (opts->file == NULL && pick_file(opts->given) == NULL)
+		return OPTIONS_E_NO_FILE;
+	if (file[0] == '\0')
+		config_error_add(err, "the configuration came from what is no "
+		                 "file, or has too long a path, and can't be "
+		                 "read again; restart slabd, with --config FILE");
+	else
+		load(out, opts->given, file, check, err);
+	return err->n > 0 ? -EINVAL : 0;
 }

@@ -7,6 +7,8 @@
 
 #include "daemon/conf/config.h"
 
+#define OPTIONS_GIVEN 8u /* options that may be given beside the file */
+
 /* What to run with. config is loaded, overridden and checked. */
 struct options {
 	bool foreground;      /* log for a terminal, expect no manager */
@@ -20,6 +22,8 @@ struct options {
 	/* Where that is, or would be: absolute, of drop-ins, too. "": in no file. */
 	char path[400];
 	struct config config;
+	/* Of the command line, NULL where it does not say, for options_again. */
+	const char *given[OPTIONS_GIVEN];
 };
 
 /* Whether a description of a topology is one. 0, or -EINVAL with what is wrong
@@ -40,5 +44,15 @@ typedef int options_topology(const char *topology, char why[OPTIONS_WHY]);
  */
 int options_parse(int argc, char **argv, struct options *opts,
                   options_topology *check);
+
+/*
+ * Reads the same file again, its drop-ins too, with the same command line before
+ * it, into out: 0, OPTIONS_E_NO_FILE there was none and there is none; or -EINVAL
+ * with what is wrong in err, and then out is to be thrown away. It may take as
+ * long as who knows users' names likes, and uses static memory: one at a time.
+ */
+#define OPTIONS_E_NO_FILE 1
+int options_again(const struct options *opts, struct config *out,
+                  struct config_error *err, options_topology *check);
 
 #endif

@@ -29,6 +29,7 @@ unit_tests += tests/unit/daemon/test_clients
 unit_tests += tests/unit/daemon/test_clock
 unit_tests += tests/unit/daemon/test_config
 unit_tests += tests/unit/daemon/test_config_balance
+unit_tests += tests/unit/daemon/test_config_changes
 unit_tests += tests/unit/daemon/test_config_dropins
 unit_tests += tests/unit/daemon/test_config_load
 unit_tests += tests/unit/daemon/test_config_value

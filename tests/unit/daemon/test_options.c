@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/base/log_file.h"
@@ -247,4 +248,64 @@ Test(options, check_config_prints_ini)
 	file = file_of(out);
 	cr_expect_eq(parse("--config", file), 0, "%s", errors);
 	cr_expect_str_eq(opts.config.control, "/o/b");
+}
+
+/* ---- the same again ------------------------------------------------------- */
+
+static char folder[] = "/tmp/slabd-options-XXXXXX";
+
+static void write_file(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "w");
+	cr_assert_not_null(file);
+	cr_assert(fputs(text, file) >= 0 && fclose(file) == 0);
+}
+
+/* slabd leaves its folder, and a drop-in may have come. */
+Test(options, again)
+{
+	static struct config now;
+	struct config_error err = {0};
+	cr_assert_not_null(mkdtemp(folder));
+	cr_assert_eq(chdir(folder), 0);
+	write_file("a.conf", "[slabd]\nlog_level = warn\nsocket = /f/a\n");
+	cr_assert_eq(parse("--config", (char *)"a.conf", "--socket", "/o/a"), 0,
+	             "%s", errors);
+	cr_assert_eq(mkdir("a.conf.d", 0700), 0);
+	write_file("a.conf.d/1.conf", "[slabd]\nlog_level = debug\n"
+	                              "[pool new]\nmax_clients = 7\n");
+	cr_assert_eq(chdir("/"), 0);
+	cr_expect_eq(options_again(&opts, &now, &err, check_topology), 0, "%s",
+	             err.text[0]);
+	cr_expect_eq(now.log_level, LOG_LEVEL_DEBUG);
+	cr_expect_str_eq(now.socket, "/o/a", "the command line goes before");
+	cr_expect_str_eq(now.pools[0].name, "new");
+	cr_expect_eq(opts.config.log_level, LOG_LEVEL_WARN, "as it was");
+	write_file(opts.path, "[slabd]\ntopology = nonsense\n");
+	cr_expect_eq(options_again(&opts, &now, &err, check_topology), -EINVAL);
+	cr_expect(strstr(err.text[0], "not a topology") != NULL, "%s",
+	          err.text[0]);
+	cr_assert_eq(chdir(folder), 0);
+	cr_assert(unlink("a.conf.d/1.conf") == 0 && rmdir("a.conf.d") == 0 &&
+	          unlink("a.conf") == 0);
+	err.n = 0;
+	cr_expect_eq(options_again(&opts, &now, &err, check_topology), -EINVAL,
+	             "a file that is gone is no defaults");
+	cr_expect_eq(err.n, 1);
+	cr_assert(chdir("/") == 0 && rmdir(folder) == 0);
+}
+
+Test(options, again_of_no_file)
+{
+	static struct config now;
+	struct config_error err = {0};
+	if (access(SLABD_CONFIG_FILE, F_OK) == 0)
+		cr_skip_test("this machine has a " SLABD_CONFIG_FILE);
+	cr_assert_eq(parse("--foreground"), 0);
+	cr_expect_eq(options_again(&opts, &now, &err, check_topology),
+	             OPTIONS_E_NO_FILE);
+	cr_expect_eq(err.n, 0);
+	cr_assert_eq(parse("--config", (char *)"/dev/null"), 0);
+	cr_expect_eq(options_again(&opts, &now, &err, check_topology), -EINVAL);
+	cr_expect(strstr(err.text[0], "no file") != NULL, "%s", err.text[0]);
 }
