@@ -240,9 +240,12 @@ static void find_waiting(json_t **list, const struct pool *pool)
 	unsigned n = waiting_list(pool, waiting);
 	for (unsigned i = 0; i < n; i++)
 		find(list, SOON, pool->name, -1,
-		     "end its clients, and restart slabd",
-		     "%s = %s in slabd.conf waits for a pool made anew: this one "
-		     "goes on with %s", waiting[i].key, waiting[i].file,
+		     waiting[i].restart ? "restart slabd, which clients do not "
+		                          "notice"
+		                        : "end its clients, and restart slabd",
+		     "%s = %s in slabd.conf waits for a %s: this one goes on "
+		     "with %s", waiting[i].key, waiting[i].file,
+		     waiting[i].restart ? "start of slabd" : "pool made anew",
 		     waiting[i].running);
 	if (pool->config->leaving)
 		find(list, NOTE, pool->name, -1,

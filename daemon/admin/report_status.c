@@ -48,18 +48,20 @@ static const struct report_field counts[] = {
 	REPORT_FIELD(pool_counts, sweep_slices),
 };
 
-/* Settings of slabd.conf that a pool which was taken over can't follow. */
+/* Settings of slabd.conf that a pool can't follow. */
 static json_t *waiting_doc(const struct pool *pool)
 {
 	struct waiting waiting[WAITING_MAX];
 	unsigned n = waiting_list(pool, waiting);
 	json_t *list = json_array();
 	for (unsigned i = 0; i < n; i++)
-		report_append(&list, json_pack("{s:s, s:o, s:o}", "key",
+		report_append(&list, json_pack("{s:s, s:o, s:o, s:b}", "key",
 		                               waiting[i].key, "configured",
 		                               report_text(waiting[i].file),
 		                               "running",
-		                               report_text(waiting[i].running)));
+		                               report_text(waiting[i].running),
+		                               "restart",
+		                               waiting[i].restart));
 	return list;
 }
 

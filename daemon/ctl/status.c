@@ -28,9 +28,13 @@ static void put_waiting(struct ctl *c, const json_t *pool)
 		              "client, and takes no new ones");
 	json_array_foreach(json_object_get(pool, "waiting"), i, row)
 		ctl_text_line(c, INDENT, row,
-		              "{key t32} = {configured t32} in slabd.conf waits "
-		              "for a pool made anew: this one goes on with "
-		              "{running t32}");
+		              json_is_true(json_object_get(row, "restart"))
+		                      ? "{key t32} = {configured t32} in "
+		                        "slabd.conf waits for a start of slabd: "
+		                        "this one goes on with {running t32}"
+		                      : "{key t32} = {configured t32} in "
+		                        "slabd.conf waits for a pool made anew: "
+		                        "this one goes on with {running t32}");
 }
 
 static void under_pool(struct ctl *c, const json_t *pool)

@@ -16,7 +16,7 @@
  *   pool/holes.c    what the files hold, against all of these books
  *   pool/slabs.c    slabs carved, reclaimed, lent and returned, with the books
  *   pool/marks.c    what clients are told: low marks, denied, woken
- *   pool/waiting.c  settings that a pool which was taken over can't follow
+ *   pool/waiting.c  settings that a pool with its files can't follow
  *   pool/usage.c    who holds how much, counted from the tags
  *   pool/looks.c    the same for all who ask, bit by bit; arenas.c, objpools.c: these
  *

@@ -73,6 +73,26 @@ static bool page_waits(const struct pool *pool, struct waiting *out)
 	return true;
 }
 
+/* A floor that start gives holds at once; pages are faulted in at a start. */
+static bool start_waits(const struct pool *pool, struct waiting *out)
+{
+	const struct journal_made *made = made_of(pool);
+	uint64_t want = pool->config->start_bytes;
+	uint32_t shift = pool->view.geo.page_shift;
+	uint64_t least = UINT64_MAX;
+	if (made == NULL || want <= made->start_bytes)
+		return false;
+	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++) {
+		uint64_t is = pool->pages.node[node].pages << shift;
+		least = is < least ? is : least;
+	}
+	if (least >= want)
+		return false;
+	put_bytes(out->file, want);
+	put_bytes(out->running, made->start_bytes);
+	return true;
+}
+
 static bool caches_wait(const struct pool *pool, struct waiting *out)
 {
 	uint32_t is = pool->view.geo.n_caches;
@@ -87,19 +107,22 @@ unsigned waiting_list(const struct pool *pool, struct waiting out[WAITING_MAX])
 {
 	static const struct {
 		const char *key;
+		bool restart;
 		bool (*waits)(const struct pool *pool, struct waiting *out);
 	} all[WAITING_MAX] = {
-		{"max", max_waits},
-		{"page", page_waits},
-		{"max_caches", caches_wait},
+		{"max", false, max_waits},
+		{"page", false, page_waits},
+		{"max_caches", false, caches_wait},
+		{"start", true, start_waits},
 	};
 	unsigned n = 0;
-	/* A new one is as it was told to be. */
-	if (!pool->adopted || pool->config->leaving)
+	if (pool->config->leaving)
 		return 0;
 	for (unsigned i = 0; i < WAITING_MAX; i++)
-		if (all[i].waits(pool, &out[n]))
+		if (all[i].waits(pool, &out[n])) {
+			out[n].restart = all[i].restart;
 			out[n++].key = all[i].key;
+		}
 	return n;
 }
 
@@ -112,24 +135,27 @@ void waiting_note(const struct pool *pool)
 		.page = pool->config->page};
 }
 
-/* A max that was lowered holds from now on; what is there above it goes when it
- * is empty, as ever. */
+/* As far as the files go. What is there above it goes when it is empty, as ever. */
 static void apply_max(struct pool *pool)
 {
 	uint32_t shift = pool->view.geo.page_shift;
 	uint64_t want[TOPO_NODES_MAX] = {0};
-	if (!is_max_changed(pool))
-		return;
-	(void)share_of_nodes(pool->config, pool->topo, want);
+	bool changed = is_max_changed(pool);
+	if (changed)
+		(void)share_of_nodes(pool->config, pool->topo, want);
 	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++) {
-		uint64_t n = want[node] >> shift > 1 ? want[node] >> shift : 1;
-		if (want[node] >= file_bytes(pool, node))
+		uint64_t n = pages_size(&pool->pages, node);
+		if (changed && want[node] < file_bytes(pool, node))
+			n = want[node] >> shift > 1 ? want[node] >> shift : 1;
+		if (n == pages_max(&pool->pages, node))
 			continue;
 		pages_limit(&pool->pages, node, n);
 		log_info("pool %s: node %u takes %" PRIu64 " MiB at most from "
 		         "now on", pool->name, pool->view.nodes[node].os_id,
 		         n << shift >> 20);
 	}
+	pool->backing.max_percent = share_percent(pool->config);
+	pool->max_waits = max_waits(pool, &(struct waiting){.key = "max"});
 }
 
 /* As at the start of a new pool, where the file asks for more than it did. */
@@ -150,16 +176,22 @@ static void apply_start(struct pool *pool)
 void waiting_apply(struct pool *pool)
 {
 	struct waiting list[WAITING_MAX];
-	unsigned n = waiting_list(pool, list);
+	unsigned n;
 	if (pool->config->leaving)
 		return;
+	apply_max(pool);
+	apply_start(pool);
+	n = waiting_list(pool, list);
 	for (unsigned i = 0; i < n; i++)
 		log_warn("pool %s: %s = %s in slabd.conf waits for a pool made "
 		         "anew: this one was taken over, and goes on with %s; "
 		         "to apply it end its clients, then stop slabd and "
 		         "start it", pool->name, list[i].key, list[i].file,
 		         list[i].running);
-	pool->max_waits = n > 0 && strcmp(list[0].key, "max") == 0;
-	apply_max(pool);
-	apply_start(pool);
+}
+
+void waiting_follow(struct pool *pool)
+{
+	if (!pool->config->leaving)
+		apply_max(pool);
 }

@@ -64,8 +64,8 @@ const struct spread *work_times(const struct pool *pool)
 
 /* ---- begun --------------------------------------------------------------- */
 
-/* A place for the job, with a copy of the books, of which all but its rows stays as
- * it is. NULL: there is no memory for it. */
+/* A place for the job, with a copy of the books, of which all but its rows, and what
+ * a reload may change, stays as it is. NULL: there is no memory for it. */
 static struct work_job *place_for(const struct work_job *what)
 {
 	struct pool *pool = what->pool;
@@ -79,6 +79,7 @@ static struct work_job *place_for(const struct work_job *what)
 		copy->stopped = stop_is_due;
 		copy->is_copy = true;
 	}
+	copy->max_percent = pool->backing.max_percent;
 	*job = *what;
 	job->copy = copy;
 	job->books = copy;

@@ -99,6 +99,7 @@ unit_tests += tests/unit/daemon/test_turn
 unit_tests += tests/unit/daemon/test_uevent
 unit_tests += tests/unit/daemon/test_users
 unit_tests += tests/unit/daemon/test_walks
+unit_tests += tests/unit/daemon/test_waiting
 unit_tests += tests/unit/daemon/test_wants
 # Threads that race: TAP of their own, for the thread sanitizer.
 tap_programs += tests/unit/client/race_credit

@@ -74,6 +74,28 @@ Test(report_doctor, pages_smaller_than_wanted)
 	             first->view.nodes[1].os_id);
 }
 
+/* It is the running pool's: what a reload changed is looked at anew. */
+Test(report_doctor, settings_that_wait)
+{
+	static struct config_pool other;
+	other = *first->config;
+	other.start_bytes = 8 * MIB;
+	other.page = CONFIG_PAGE_2M;
+	first->config = &other;
+	get("/doctor");
+	cr_expect(found("page = 2m in slabd.conf waits for a pool made anew") >=
+	          0);
+	cr_expect_eq(count("findings"), 3);
+	get("/status");
+	cr_expect_eq(count("pools/0/waiting"), 2);
+	has_keys("pools/0/waiting/0", " key configured running restart ");
+	cr_expect_not(yes("pools/0/waiting/0/restart"));
+	cr_expect(yes("pools/0/waiting/1/restart"));
+	other.page = CONFIG_PAGE_4K;
+	finds("soon", "start = 8 MiB in slabd.conf waits for a start of slabd",
+	      "restart slabd, which clients do not notice");
+}
+
 Test(report_doctor, a_client_far_from_its_memory)
 {
 	uint32_t id = join("far");
