@@ -106,6 +106,7 @@ tap_programs += tests/unit/client/race_credit
 tap_programs += tests/unit/client/race_depot
 tap_programs += tests/unit/client/race_stopped
 tap_programs += tests/unit/client/race_way
+tap_programs += tests/unit/daemon/race_aside
 tap_programs += tests/unit/daemon/race_crew
 tap_programs += tests/unit/daemon/race_punch
 tap_programs += tests/unit/daemon/race_work
