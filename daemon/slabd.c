@@ -21,6 +21,7 @@
 #include "daemon/serve/guardian.h"
 #include "daemon/serve/loop.h"
 #include "daemon/serve/loopback.h"
+#include "daemon/serve/reload.h"
 #include "numa/topo.h"
 
 static enum log_form log_form(const struct options *options)
@@ -110,6 +111,8 @@ static int serve(struct options *options)
 	r = in_use = loop_open(&server, &options->config,
 	                       options->supervised);
 	server->file = options->path[0] != '\0' ? options->path : NULL;
+	if (r == 0)
+		r = reload_open(server, options, check_topology);
 	if (r == 0) {
 		report_routes(server, &routes);
 		r = admin_start(&admin, server->base, server->control.fd,
@@ -129,6 +132,7 @@ static int serve(struct options *options)
 	if (metrics_fd >= 0)
 		close(metrics_fd);
 	admin_stop(admin);
+	reload_close();
 	loop_close(server);
 	/* Another slabd lives there: the next start would find it, too. */
 	if (in_use == -EADDRINUSE && options->supervised)

@@ -63,6 +63,13 @@ void log_setup(enum log_level level, enum log_form form)
 	pthread_mutex_unlock(&lock);
 }
 
+void log_set_level(enum log_level level)
+{
+	pthread_mutex_lock(&lock);
+	max_level = level;
+	pthread_mutex_unlock(&lock);
+}
+
 /* Writes what goes before the text; returns its length. */
 static size_t put_prefix(char *out, size_t size, enum log_level level)
 {

@@ -51,6 +51,9 @@ struct log_site {
 /* Sets the level and form; without it: info, by what standard error is. */
 void log_setup(enum log_level level, enum log_form form);
 
+/* The level alone, at any time. */
+void log_set_level(enum log_level level);
+
 #define log_error(...) log_at(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warn(...) log_at(LOG_LEVEL_WARN, __VA_ARGS__)
 #define log_info(...) log_at(LOG_LEVEL_INFO, __VA_ARGS__)

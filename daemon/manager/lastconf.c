@@ -9,10 +9,11 @@
 #include <unistd.h>
 
 #include "daemon/base/log.h"
+#include "daemon/conf/changes.h"
 #include "daemon/manager/fdstore.h"
 
 static int kept = -1; /* what was passed */
-static bool recalled;
+static bool bad; /* slabd.conf has errors */
 
 void lastconf_open(void)
 {
@@ -39,26 +40,28 @@ static int load(struct config *config)
 int lastconf_recall(struct config *config)
 {
 	int r = load(config);
-	recalled |= r == 0;
+	bad |= r == 0;
 	return r;
 }
 
 bool lastconf_pool(const char *name, struct config_pool *out)
 {
 	static struct config config;
-	if (load(&config) < 0)
-		return false;
-	for (unsigned i = 0; i < config.n_pools; i++)
-		if (strcmp(config.pools[i].name, name) == 0) {
-			*out = config.pools[i];
-			return true;
-		}
-	return false;
+	const struct config_pool *pool =
+		load(&config) == 0 ? config_find_pool(&config, name) : NULL;
+	if (pool != NULL)
+		*out = *pool;
+	return pool != NULL;
+}
+
+void lastconf_set_bad(bool is)
+{
+	bad = is;
 }
 
 const char *lastconf_note(void)
 {
-	return recalled ? "; slabd.conf has errors and is not used, see the log"
+	return bad ? "; slabd.conf has errors and is not used, see the log"
 	                : "";
 }
 

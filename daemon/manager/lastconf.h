@@ -22,7 +22,11 @@ int lastconf_recall(struct config *config);
 /* The section of one pool in what was kept; false: it has none. */
 bool lastconf_pool(const char *name, struct config_pool *out);
 
-/* For the status of the service: "", or that it was recalled. */
+/* Whether slabd.conf, read again, has errors. */
+void lastconf_set_bad(bool is);
+
+/* For the status of the service: "", or that slabd.conf, as it is now, is not
+ * used. */
 const char *lastconf_note(void);
 
 /* Has config kept for the next slabd, once this one serves. A failure is logged

@@ -54,6 +54,14 @@ int notify_say(const char *fields, const char *format, ...)
 	return r < 0 ? r : 0;
 }
 
+int notify_reloading(void)
+{
+	char fields[64];
+	snprintf(fields, sizeof(fields), "RELOADING=1\nMONOTONIC_USEC=%lld",
+	         (long long)(clock_ns() / CLOCK_US));
+	return notify_tell(fields, NULL, 0);
+}
+
 int64_t notify_watchdog_ns(void)
 {
 	uint64_t limit_us = 0;

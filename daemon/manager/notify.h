@@ -30,6 +30,10 @@ int notify_tell(const char *fields, const int *fds, unsigned n_fds);
  * -errno: the manager, where there is one, does not know it yet. */
 #define notify_ready(...) notify_say("READY=1\n", __VA_ARGS__)
 
+/* The configuration is being read again, until notify_ready: with the time, as a
+ * unit of Type=notify-reload wants it. */
+int notify_reloading(void);
+
 /* One line for "systemctl status"; also asks for 30 s more of start-up time,
  * so that a long fault-in with progress is not taken for a hang. */
 #define notify_progress(...)                                                   \

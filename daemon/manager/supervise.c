@@ -112,7 +112,7 @@ static _Noreturn void become_slabd(struct supervisor *s)
 		raise(SIGTERM);
 	}
 	/* The configuration is read at start: this one has nothing to do until
-	 * slabd listens to it. */
+	 * slabd blocks it, which comes before. */
 	signal(SIGHUP, SIG_IGN);
 	sigprocmask(SIG_SETMASK, &wait, NULL);
 	set_environment(s);

@@ -10,6 +10,7 @@
 /* What is the manager's business; what is kept for slabd is not. */
 static const char *const above[] = {
         "READY=", "STATUS=", "STOPPING=", "EXTEND_TIMEOUT_USEC=",
+        "RELOADING=", "MONOTONIC_USEC=",
 };
 
 static bool starts(const char *field, const char *key)

@@ -244,10 +244,10 @@ int tells_send(const char *fields, int fd)
 		bool is_drop = starts(fields, DROP);
 		struct tell *tell =
 			is_drop ? find_put(fields) : find_note(fields);
-		/* One that says the same keeps its place: a manager that is slow
-		 * reads of a watchdog in time. */
-		if (tell != NULL && !is_drop &&
-		    strcmp(tell->fields, fields) == 0)
+		/* Signs of life keep their place: a manager that is slow reads
+		 * of a watchdog in time. What else says the same may end what
+		 * something in between began. */
+		if (tell != NULL && starts(fields, "WATCHDOG="))
 			return 1;
 		if (tell != NULL)
 			take_off(tell);

@@ -7,9 +7,9 @@
  *        '-- it is full --> a queue, in order --> tells_flush, once there is room
  *
  * In the queue a descriptor's put and its drop cancel each other out, and of
- * what has the same first field only the latest is left (in the place of the
- * first, if both say the same), so that it is no longer than what the manager
- * keeps and what it has yet to. What waits is lost with
+ * what has the same first field only the latest is left (of signs of life the
+ * first), so that it is no longer than what the manager keeps and what it has yet
+ * to. What waits is lost with
  * slabd; the next one finds a client whose process it was by its row.
  */
 #ifndef DAEMON_MANAGER_TELLS_H

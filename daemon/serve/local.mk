@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 # The event loop, sockets and clients' connections.
 libdaemon_a_SOURCES += \
+	daemon/serve/apply.c \
+	daemon/serve/apply.h \
 	daemon/serve/asks.c \
 	daemon/serve/asks.h \
 	daemon/serve/beat.c \
@@ -53,6 +55,10 @@ libdaemon_a_SOURCES += \
 	daemon/serve/peer.h \
 	daemon/serve/pools.c \
 	daemon/serve/pools.h \
+	daemon/serve/ready.c \
+	daemon/serve/ready.h \
+	daemon/serve/reload.c \
+	daemon/serve/reload.h \
 	daemon/serve/sampling.c \
 	daemon/serve/sampling.h \
 	daemon/serve/server.h \

@@ -36,6 +36,7 @@
 #include "daemon/serve/paths.h"
 #include "daemon/serve/peer.h"
 #include "daemon/serve/pools.h"
+#include "daemon/serve/ready.h"
 #include "daemon/serve/sampling.h"
 #include "daemon/serve/share.h"
 #include "daemon/serve/told.h"
@@ -44,7 +45,6 @@
 #include "numa/hugepool.h"
 
 #define ACCEPT_AGAIN_NS (200 * CLOCK_MS) /* after descriptors ran out */
-#define READY_AGAIN_MS 500
 #define HELD_LIMIT_NS (10 * CLOCK_S)   /* for what clients' calls hold, at the end */
 #define TELLS_LIMIT_NS (5 * CLOCK_S)   /* for what waits, at the end */
 
@@ -56,6 +56,8 @@ enum ending {
 	ENDING_BROKEN, /* the loop ended by itself */
 };
 
+#define ENDS 2 /* signals that end it */
+
 static struct loop {
 	struct server server;
 	struct topo topo;
@@ -63,8 +65,7 @@ static struct loop {
 	enum ending ending;
 	struct event *accept;
 	struct event *accept_again;
-	struct event *ready_again; /* the manager could not be told */
-	struct event *signals[3];
+	struct event *signals[ENDS];
 } loop;
 
 /* ---- sockets ------------------------------------------------------------ */
@@ -194,16 +195,12 @@ static void close_pool(struct pool *pool)
 
 /* ---- signals ------------------------------------------------------------ */
 
+/* That slabd is told by; a reload heeds the last. */
 static const int signals[3] = {SIGTERM, SIGINT, SIGHUP};
 
 static void on_signal(evutil_socket_t signal, UNUSED short what, void *arg)
 {
 	struct server *server = arg;
-	if (signal == SIGHUP) {
-		log_info("SIGHUP: the configuration is read at start alone; "
-		         "restart slabd to change it");
-		return;
-	}
 	log_info("%s: stopping", strsignal((int)signal));
 	leaving_say_holders(server);
 	event_base_loopbreak(server->base);
@@ -213,7 +210,7 @@ static void on_signal(evutil_socket_t signal, UNUSED short what, void *arg)
  * is served once the loop runs, and leaves no socket and no hugepage. */
 static int open_signals(struct server *server)
 {
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < ENDS; i++) {
 		loop.signals[i] = evsignal_new(server->base, signals[i],
 		                               on_signal, server);
 		if (loop.signals[i] == NULL ||
@@ -234,45 +231,6 @@ static void hold_signals(int how)
 	sigprocmask(how, &set, NULL);
 }
 
-/* ---- the manager -------------------------------------------------------- */
-
-static const char *s_of(unsigned n)
-{
-	return n == 1 ? "" : "s";
-}
-
-static void say_ready(struct server *server)
-{
-	unsigned long long mib = 0;
-	int r;
-	for (unsigned i = 0; i < server->n_pools; i++)
-		for (uint32_t n = 0; n < server->pools[i].view.geo.n_nodes;
-		     n++)
-			mib += pool_ready_units(&server->pools[i], n);
-	mib = mib << UNIT_SHIFT >> 20;
-	log_info("ready: %u pool%s on %u node%s, %llu MiB, clients at %s, "
-	         "slabctl at %s", server->n_pools, s_of(server->n_pools),
-	         server->topo->n_nodes, s_of(server->topo->n_nodes), mib,
-	         listen_path(&server->clients),
-	         listen_path(&server->control));
-	r = notify_ready("%u pool%s on %u node%s, %llu MiB ready%s",
-	                 server->n_pools, s_of(server->n_pools),
-	                 server->topo->n_nodes, s_of(server->topo->n_nodes),
-	                 mib, lastconf_note());
-	if (r == 0)
-		return;
-	/* The manager would wait in vain, and end us. */
-	log_warn("the service manager can't be told that slabd is ready: %s; "
-	         "tried again in %d ms", strerror(-r), READY_AGAIN_MS);
-	wake_start(loop.ready_again, READY_AGAIN_MS * CLOCK_MS);
-}
-
-static void on_ready_again(UNUSED evutil_socket_t fd, UNUSED short what,
-                           void *arg)
-{
-	say_ready(arg);
-}
-
 /* ---- open, run, close --------------------------------------------------- */
 
 static int open_events(struct server *server)
@@ -280,7 +238,7 @@ static int open_events(struct server *server)
 	struct event_base *base = server->base;
 	int r = wake_timer(&loop.accept_again, base, on_accept_again, server);
 	if (r == 0)
-		r = wake_timer(&loop.ready_again, base, on_ready_again, server);
+		r = ready_open(server);
 	if (r == 0)
 		r = wake_on_fd(&loop.accept, base, server->clients.fd,
 		               on_accept, server);
@@ -436,7 +394,7 @@ int loop_run(struct server *server)
 	if (!stop_is_due()) {
 		lastconf_keep(server->config);
 		sampling_keep(server, false);
-		say_ready(server);
+		ready_say(server);
 	}
 	hold_signals(SIG_UNBLOCK);
 	turn_open();
@@ -472,10 +430,10 @@ void loop_close(struct server *server)
 	drops_close(&server->drops);
 	wake_free(&loop.accept);
 	wake_free(&loop.accept_again);
-	wake_free(&loop.ready_again);
+	ready_close();
 	told_close();
 	beat_close();
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < ENDS; i++)
 		wake_free(&loop.signals[i]);
 	listen_close(&server->clients, is_left(&server->clients));
 	listen_close(&server->control, is_left(&server->control));

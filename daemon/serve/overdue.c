@@ -31,6 +31,13 @@ void overdue_watch(struct server *server)
 		wake_start(server->overdue, ns);
 }
 
+void overdue_configure(struct server *server)
+{
+	int64_t ns = pause_ns(server);
+	if (ns >= 0)
+		wake_set(server->overdue, ns);
+}
+
 static void on_overdue(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 {
 	struct server *server = arg;

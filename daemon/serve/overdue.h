@@ -13,4 +13,7 @@ void overdue_close(struct server *server);
 /* There is a client: looks go on until there is none. */
 void overdue_watch(struct server *server);
 
+/* How long it takes until one is overdue may be less than before. */
+void overdue_configure(struct server *server);
+
 #endif

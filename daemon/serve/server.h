@@ -4,6 +4,9 @@
  * goes down this list:
  *
  *   serve/loop.c        everything opened, the loop, everything closed
+ *   serve/reload.c      the configuration read again
+ *   serve/apply.c       and what of it is applied, and what waits
+ *   serve/ready.c       what is told of a slabd that serves
  *   serve/machine.c     CPUs and memory that come, go and run short
  *   serve/dispatch.c    what connections bring, handed to those below
  *   serve/share.c       shares of the loop's time

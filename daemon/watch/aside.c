@@ -16,7 +16,7 @@
 
 struct aside {
 	struct aside_request want;
-	struct event *on_ended;
+	struct event *told;
 	int ended; /* an eventfd: the thread has done its work */
 	bool runs;
 	pthread_t thread;
@@ -33,7 +33,7 @@ static void *run(void *arg)
 	return NULL;
 }
 
-static void on_ended(evutil_socket_t fd, UNUSED short what, void *arg)
+static void on_aside(evutil_socket_t fd, UNUSED short what, void *arg)
 {
 	struct aside *aside = arg;
 	uint64_t n;
@@ -70,7 +70,7 @@ int aside_open(struct aside **out, const struct aside_request *want)
 	aside->ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (aside->ended < 0)
 		return -errno;
-	return wake_on_fd(&aside->on_ended, want->base, aside->ended, on_ended,
+	return wake_on_fd(&aside->told, want->base, aside->ended, on_aside,
 	                  aside);
 }
 
@@ -88,7 +88,7 @@ void aside_close(struct aside *aside)
 {
 	if (aside == NULL)
 		return;
-	wake_free(&aside->on_ended);
+	wake_free(&aside->told);
 	/* It may still use what is aside's. */
 	if (aside->runs && !end_thread(aside))
 		return;

@@ -98,7 +98,7 @@ static void test_start(void)
 	child_start(&child, client, NULL);
 	child_end(&child, "and ends well");
 	fixture_signal(&fixture, SIGHUP);
-	tap_ok(await_log("SIGHUP: the configuration is read at start",
+	tap_ok(await_log("was read again: nothing that can be applied is new",
 	                 SURELY_MS),
 	       "SIGHUP is passed on");
 	super_stop(&fixture, pid, "as it was started");

@@ -34,12 +34,20 @@ static const char *received(void)
 
 Test(notify, tells_a_manager)
 {
+	long long now_us;
+	long long said_us = 0;
 	start_manager();
 	notify_ready("%d pools", 2);
 	cr_expect_str_eq(received(), "READY=1\nSTATUS=2 pools");
 	notify_progress("node %d", 1);
 	cr_expect_str_eq(received(), "EXTEND_TIMEOUT_USEC=30000000\n"
 	                             "STATUS=node 1");
+	now_us = clock_ns() / CLOCK_US;
+	notify_reloading();
+	cr_expect_eq(sscanf(received(), "RELOADING=1\nMONOTONIC_USEC=%lld",
+	                    &said_us),
+	             1);
+	cr_expect(said_us >= now_us && said_us <= clock_ns() / CLOCK_US);
 	notify_alive();
 	cr_expect_str_eq(received(), "WATCHDOG=1");
 	notify_stopping();

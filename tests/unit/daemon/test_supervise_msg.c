@@ -100,6 +100,8 @@ Test(supervise_msg, what_is_passed_on)
 	cr_expect_eq(hear("WATCHDOG_USEC=30000000\nWATCHDOG=1", 0), 0);
 	cr_expect(message.alive);
 	cr_expect_str_eq(message.fields, "", "the manager above has its own");
+	cr_expect_eq(hear("RELOADING=1\nMONOTONIC_USEC=7", 0), 0);
+	cr_expect_str_eq(message.fields, "RELOADING=1\nMONOTONIC_USEC=7");
 	cr_expect_eq(hear("STOPPING=1", 0), 0);
 	cr_expect_str_eq(message.fields, "STOPPING=1");
 	cr_expect_eq(hear("FDSTORE=10", 0), 0);

@@ -116,6 +116,23 @@ Test(tells, only_the_latest_of_a_kind)
 	cr_expect_str_empty(received());
 }
 
+/* Else a manager would be left with a reload that has ended long ago. */
+Test(tells, an_end_stays_behind_what_it_ends)
+{
+	start_manager();
+	fill();
+	tells_send("RELOADING=1\nMONOTONIC_USEC=1", -1);
+	tells_send("READY=1\nSTATUS=as ever", -1);
+	tells_send("RELOADING=1\nMONOTONIC_USEC=2", -1);
+	tells_send("READY=1\nSTATUS=as ever", -1);
+	read_all();
+	cr_expect_eq(tells_flush(), 0);
+	received();
+	cr_expect_str_eq(received(), "RELOADING=1\nMONOTONIC_USEC=2");
+	cr_expect_str_eq(received(), "READY=1\nSTATUS=as ever");
+	cr_expect_str_empty(received());
+}
+
 static int open_fds(void)
 {
 	int n = 0;
