@@ -19,6 +19,7 @@
 #include "daemon/serve/guardian.h"
 #include "daemon/serve/machine.h"
 #include "daemon/serve/peer.h"
+#include "daemon/serve/reload.h"
 #include "numa/cgroup.h"
 
 #define FULL_PERCENT 95u
@@ -337,12 +338,40 @@ static void find_limit(json_t **list, const char *of, enum cgroup_what what)
 		     of, (unsigned long long)room.used_bytes >> 20, room.file);
 }
 
+/* What slabd.conf says and slabd does not do. */
+static void find_config(json_t **list, const struct server *server)
+{
+	const char *fault = reload_fault();
+	struct apply_wait wait;
+	unsigned at = 0;
+	if (fault != NULL)
+		find(list, SOON, NULL, -1,
+		     "slabd --check-config names all of them; repair the file, "
+		     "then systemctl reload slabd (SIGHUP)",
+		     "%s has errors, and slabd goes on with what it ran with "
+		     "before%s%s", server->file != NULL ? server->file : "slabd.conf",
+		     fault[0] != '\0' ? ": " : ", see its log", fault);
+	while (reload_next_wait(&at, &wait)) {
+		const char *todo = "restart slabd, which clients do not notice";
+		if (wait.of_pool != NULL)
+			find(list, SOON, NULL, -1, todo,
+			     "%s is %s in slabd.conf, which waits for a start "
+			     "of slabd", wait.what, wait.of_pool);
+		else
+			find(list, SOON, NULL, -1, todo,
+			     "%s = %s in slabd.conf waits for a start of slabd: "
+			     "this one goes on with %s", wait.what, wait.file,
+			     wait.running);
+	}
+}
+
 static json_t *of_machine(const struct report *r)
 {
 	const struct remedy *lack = machine_lack(r->server);
 	json_t *list = json_array();
 	find_supervisor(&list);
 	find_left(&list, r->server);
+	find_config(&list, r->server);
 	find_limit(&list, "memory", CGROUP_MEMORY);
 	find_limit(&list, "2 MiB hugepages", CGROUP_HUGE_2M);
 	find_limit(&list, "1 GiB hugepages", CGROUP_HUGE_1G);

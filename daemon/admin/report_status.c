@@ -10,6 +10,7 @@
 #include "daemon/pool/waiting.h"
 #include "daemon/serve/guardian.h"
 #include "daemon/serve/machine.h"
+#include "daemon/serve/reload.h"
 #include "numa/cgroup.h"
 
 static uint64_t resident_bytes(int fd)
@@ -203,6 +204,28 @@ static json_t *left_doc(const struct server *server)
 	return list;
 }
 
+/* What is configured and not in force, of all pools: an error of slabd.conf, null
+ * without; and what waits for a restart. */
+static json_t *config_doc(void)
+{
+	const char *fault = reload_fault();
+	json_t *list = json_array();
+	struct apply_wait wait;
+	unsigned at = 0;
+	while (reload_next_wait(&at, &wait))
+		report_append(&list,
+		              json_pack("{s:o, s:o, s:o, s:o}", "what",
+		                        report_text(wait.what), "pool",
+		                        wait.of_pool != NULL
+		                                ? report_text(wait.of_pool)
+		                                : json_null(),
+		                        "configured", report_text(wait.file),
+		                        "running", report_text(wait.running)));
+	return json_pack("{s:o, s:o}", "fault",
+	                 fault != NULL ? report_text(fault) : json_null(),
+	                 "waiting", list);
+}
+
 /* Those that anything fell into: what they are below, and how many. */
 static json_t *buckets_doc(const struct turns *t)
 {
@@ -250,7 +273,7 @@ json_t *report_status(struct report *r)
 {
 	const struct server *server = r->server;
 	double uptime = (double)(clock_ns() - server->started_ns) / CLOCK_S;
-	return json_pack("{s:s, s:i, s:i, s:f, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+	return json_pack("{s:s, s:i, s:i, s:f, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 	                 "version",
 	                 PACKAGE_VERSION, "layout_version", LAYOUT_VERSION,
 	                 "pid", getpid(), "uptime_s", uptime, "dropped",
@@ -259,6 +282,6 @@ json_t *report_status(struct report *r)
 	                 supervisor_doc(),
 	                 "pressure", pressure_doc(server), "limits",
 	                 limits_doc(), "orphans", orphans_doc(server), "left",
-	                 left_doc(server), "turns", turns_doc(server), "pools",
+	                 left_doc(server), "config", config_doc(), "turns", turns_doc(server), "pools",
 	                 report_list(r, pool_doc), "startup", startup_doc(r));
 }

@@ -169,6 +169,26 @@ static void put_supervisor(struct ctl *c, const json_t *doc)
 		      c->out);
 }
 
+/* Absent in what older ones said. */
+static void put_config(struct ctl *c, const json_t *doc)
+{
+	const json_t *config = json_object_get(doc, "config");
+	size_t i;
+	json_t *row;
+	if (json_is_string(json_object_get(config, "fault")))
+		ctl_text_line(c, 0, config,
+		              "slabd.conf has errors, and slabd goes on with "
+		              "what it ran with before: {fault t512}");
+	json_array_foreach(json_object_get(config, "waiting"), i, row)
+		ctl_text_line(c, 0, row,
+		              json_is_string(json_object_get(row, "pool"))
+		                      ? "{what t96} is {pool t16} in slabd.conf, "
+		                        "which waits for a start of slabd"
+		                      : "{what t96} = {configured t64} in "
+		                        "slabd.conf waits for a start of slabd: "
+		                        "this one goes on with {running t64}");
+}
+
 void ctl_status(struct ctl *c, const json_t *doc)
 {
 	put_head(c, doc);
@@ -176,6 +196,7 @@ void ctl_status(struct ctl *c, const json_t *doc)
 	put_limits(c, doc);
 	put_orphans(c, doc);
 	put_left(c, doc);
+	put_config(c, doc);
 	fputc('\n', c->out);
 	ctl_table_show(c, doc, &pools);
 	fputc('\n', c->out);

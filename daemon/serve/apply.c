@@ -175,6 +175,7 @@ bool apply_next_wait(const struct config *now, const struct config *file,
 			continue;
 		snprintf(out->what, sizeof(out->what), "[pool %s]", name);
 		out->of_pool = of_file ? "new" : "gone";
+		out->file[0] = out->running[0] = '\0';
 		return true;
 	}
 	return false;

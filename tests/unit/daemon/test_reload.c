@@ -180,3 +180,51 @@ Test(reload, an_end_while_the_file_is_read)
 	reload_close();
 	sem_post(&gate);
 }
+
+/* ---- as slabctl shows it --------------------------------------------------- */
+
+/* Whether a finding's text has that in it. */
+static bool finds(const char *what)
+{
+	char at[64];
+	get("/doctor");
+	for (size_t i = 0; i < count("findings"); i++) {
+		snprintf(at, sizeof(at), "findings/%zu/what", i);
+		if (strstr(str(at), what) != NULL)
+			return true;
+	}
+	return false;
+}
+
+Test(reload, documents_have_the_fault)
+{
+	get("/status");
+	has_keys("config", " fault waiting ");
+	cr_expect_eq(count("config/waiting"), 0);
+	cr_expect_not(finds("has errors"));
+	write_file("nonsense = 1\n");
+	hup();
+	tells("READY=1");
+	get("/status");
+	cr_expect(strstr(str("config/fault"), "nonsense") != NULL);
+	cr_expect(finds("has errors, and slabd goes on with what it ran with "
+	                "before: "));
+	cr_expect(finds("nonsense"));
+}
+
+Test(reload, documents_have_what_waits)
+{
+	write_file("[slabd]\nwatchdog = off\n[pool more]\n");
+	hup();
+	cr_expect(strstr(told(), "errors") != NULL, "a section is there twice");
+	write_file("[pool more]\n");
+	hup();
+	tells("READY=1");
+	get("/status");
+	cr_assert_eq(count("config/waiting"), 1);
+	has_keys("config/waiting/0", " what pool configured running ");
+	cr_expect_str_eq(str("config/waiting/0/what"), "[pool more]");
+	cr_expect_str_eq(str("config/waiting/0/pool"), "new");
+	cr_expect(finds("[pool more] is new in slabd.conf, which waits for a "
+	                "start of slabd"));
+}

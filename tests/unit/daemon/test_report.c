@@ -25,7 +25,7 @@ Test(report, status_of_an_empty_pool)
 	has_keys("",
 	         " version layout_version pid uptime_s dropped slowed supervisor pressure "
 	         "limits "
-	         "orphans left turns pools startup ");
+	         "orphans left config turns pools startup ");
 	has_keys("pools/0",
 	         " name nodes page_bytes max_bytes ready_bytes carved_bytes "
 	         "used_bytes held_bytes free_bytes metadata_bytes caches clients deaths "
