@@ -50,18 +50,29 @@ equal "another user is kept out" 1 $?
 audit "with clients gone"
 
 main=$(show MainPID)
+said() {
+	journal
+	grep -q "$1" "$dir/journal"
+}
+configure '[slabd]\nsocket_group = orders\n[balance]\nenabled = no\n[pool default]\nmax = 64M\nstart = 16M\nmax_clients = 9'
+systemctl reload slabd.service >"$dir/reload" 2>&1
+result $? "systemctl reload" "$dir/reload"
+within 50 said 'max_clients 1024 -> 9'
+result $? "the journal names what holds from now on" "$dir/journal"
+within 50 is ActiveState active
+equal "and it is the same slabd" "$main active" \
+	"$(show MainPID) $(show ActiveState)"
+configure '[pool default]\nmax = much'
 systemctl reload slabd.service >"$dir/reload" 2>&1
 [ $? -ne 0 ]
-result $? "there is nothing to reload" "$dir/reload"
+result $? "a wrong configuration: the reload fails" "$dir/reload"
+within 50 said 'slabd.conf:[0-9]*:.*max'
+result $? "the journal names the key" "$dir/journal"
 systemctl kill -s HUP slabd.service
-hup_said() {
-	journal
-	grep -q 'SIGHUP: the configuration is read at start alone' \
-		"$dir/journal"
-}
-within 50 hup_said
-result $? "SIGHUP is a line in the journal" "$dir/journal"
-equal "and no end" "$main active" "$(show MainPID) $(show ActiveState)"
+within 50 said 'is not used, see above'
+result $? "and slabd refuses it as well" "$dir/journal"
+within 50 is ActiveState active
+equal "and goes on" "$main active" "$(show MainPID) $(show ActiveState)"
 
 systemctl stop slabd.service
 result $? "systemctl stop"
