@@ -182,12 +182,12 @@ static void complain(const char *format, ...)
 	log_out(line, (size_t)n, 1);
 }
 
+/* On top of the defaults. */
 static void load(struct config *config, const char *const given[],
                  const char *file, options_topology *check,
                  struct config_error *err)
 {
 	char why[OPTIONS_WHY];
-	config_defaults(config);
 	if (file != NULL)
 		config_load(config, file, err);
 	override(config, given, err);
@@ -215,6 +215,7 @@ int options_parse(int argc, char **argv, struct options *opts,
 		return r < 0 ? r : end_output();
 	opts->file = pick_file(given);
 	note_path(opts);
+	config_defaults(&opts->config);
 	load(&opts->config, given, opts->file, check, &err);
 	if (err.n > 0) {
 		for (unsigned i = 0; i < err.n; i++)

@@ -47,9 +47,10 @@ int options_parse(int argc, char **argv, struct options *opts,
 
 /*
  * Reads the same file again, its drop-ins too, with the same command line before
- * it, into out: 0, OPTIONS_E_NO_FILE there was none and there is none; or -EINVAL
- * with what is wrong in err, and then out is to be thrown away. It may take as
- * long as who knows users' names likes, and uses static memory: one at a time.
+ * it, on top of out, which has the defaults: 0, OPTIONS_E_NO_FILE there was none
+ * and there is none; or -EINVAL with what is wrong in err, and then out is to be
+ * thrown away. It may take as long as who knows users' names likes, so that
+ * another thread may do it; one at a time, as it uses static memory.
  */
 #define OPTIONS_E_NO_FILE 1
 int options_again(const struct options *opts, struct config *out,

@@ -126,6 +126,8 @@ static void begin(void)
 	int r;
 	reload.again = false;
 	memset(&reload.err, 0, sizeof(reload.err));
+	/* Here, as the environment is the loop's to change. */
+	config_defaults(&reload.next);
 	notify_reloading();
 	r = aside_start(reload.aside);
 	reload.runs = r == 0;

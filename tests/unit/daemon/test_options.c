@@ -275,6 +275,7 @@ Test(options, again)
 	write_file("a.conf.d/1.conf", "[slabd]\nlog_level = debug\n"
 	                              "[pool new]\nmax_clients = 7\n");
 	cr_assert_eq(chdir("/"), 0);
+	config_defaults(&now);
 	cr_expect_eq(options_again(&opts, &now, &err, check_topology), 0, "%s",
 	             err.text[0]);
 	cr_expect_eq(now.log_level, LOG_LEVEL_DEBUG);
@@ -282,6 +283,7 @@ Test(options, again)
 	cr_expect_str_eq(now.pools[0].name, "new");
 	cr_expect_eq(opts.config.log_level, LOG_LEVEL_WARN, "as it was");
 	write_file(opts.path, "[slabd]\ntopology = nonsense\n");
+	config_defaults(&now);
 	cr_expect_eq(options_again(&opts, &now, &err, check_topology), -EINVAL);
 	cr_expect(strstr(err.text[0], "not a topology") != NULL, "%s",
 	          err.text[0]);
@@ -289,6 +291,7 @@ Test(options, again)
 	cr_assert(unlink("a.conf.d/1.conf") == 0 && rmdir("a.conf.d") == 0 &&
 	          unlink("a.conf") == 0);
 	err.n = 0;
+	config_defaults(&now);
 	cr_expect_eq(options_again(&opts, &now, &err, check_topology), -EINVAL,
 	             "a file that is gone is no defaults");
 	cr_expect_eq(err.n, 1);
