@@ -47,14 +47,13 @@ static int check_topology(const char *topology, char why[OPTIONS_WHY])
 static void warn_of_lacks(const struct config *config)
 {
 	static struct topo topo;
-	struct config_error lacks = {0};
+	struct fits_lacks lacks = {.n = 0};
 	if (topo_load(&topo, config->topology[0] ? config->topology : NULL) < 0)
 		return;
 	fits_look(config, &topo, &lacks);
 	for (unsigned i = 0; i < lacks.n; i++)
-		fprintf(stderr, "slabd: warning: %s\n", lacks.text[i]);
-	if (lacks.n_more > 0)
-		fprintf(stderr, "slabd: warning: and %u more\n", lacks.n_more);
+		fprintf(stderr, "slabd: warning: %s; %s\n", lacks.lack[i].what,
+		        lacks.lack[i].todo);
 }
 
 /* To end now would have all that is kept dropped, which clients still use. */

@@ -16,6 +16,7 @@
 #include "daemon/balance/denied.h"
 #include "daemon/pool/arenas.h"
 #include "daemon/pool/waiting.h"
+#include "daemon/serve/fits.h"
 #include "daemon/serve/guardian.h"
 #include "daemon/serve/machine.h"
 #include "daemon/serve/peer.h"
@@ -365,6 +366,16 @@ static void find_config(json_t **list, const struct server *server)
 	}
 }
 
+/* What the machine may turn out to lack. */
+static void find_fits(json_t **list, const struct server *server)
+{
+	struct fits_lacks lacks = {.n = 0};
+	fits_look(server->config, server->topo, &lacks);
+	for (unsigned i = 0; i < lacks.n; i++)
+		find(list, NOTE, NULL, -1, lacks.lack[i].todo, "%s",
+		     lacks.lack[i].what);
+}
+
 static json_t *of_machine(const struct report *r)
 {
 	const struct remedy *lack = machine_lack(r->server);
@@ -372,6 +383,7 @@ static json_t *of_machine(const struct report *r)
 	find_supervisor(&list);
 	find_left(&list, r->server);
 	find_config(&list, r->server);
+	find_fits(&list, r->server);
 	find_limit(&list, "memory", CGROUP_MEMORY);
 	find_limit(&list, "2 MiB hugepages", CGROUP_HUGE_2M);
 	find_limit(&list, "1 GiB hugepages", CGROUP_HUGE_1G);

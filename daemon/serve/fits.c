@@ -2,6 +2,7 @@
 #include "daemon/serve/fits.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,6 +29,18 @@ struct worst {
 	uint64_t missing; /* bytes; 0: none is */
 	unsigned n_others; /* nodes that lack some, too */
 };
+
+/* One more, of which todo is to be filled in. */
+__attribute__((format(printf, 2, 3))) static struct fits_lack *
+add_lack(struct fits_lacks *lacks, const char *format, ...)
+{
+	struct fits_lack *lack = &lacks->lack[lacks->n++];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(lack->what, sizeof(lack->what), format, args);
+	va_end(args);
+	return lack;
+}
 
 static uint64_t mib(uint64_t bytes)
 {
@@ -89,9 +102,10 @@ static void shares(const struct config *config, const struct topo *topo,
 /* A pool that no node can hold. */
 static bool is_too_large(const struct config_pool *pool,
                          const struct topo *topo, const uint64_t *bytes,
-                         struct config_error *lacks)
+                         struct fits_lacks *lacks)
 {
 	struct worst worst = {0};
+	struct fits_lack *lack;
 	char text[40];
 	uint64_t have;
 	if (pool->max_bytes == 0)
@@ -101,14 +115,16 @@ static bool is_too_large(const struct config_pool *pool,
 	if (worst.missing == 0)
 		return false;
 	have = topo->node[worst.node].bytes;
-	config_error_add(lacks,
-	                 "key \"max\" in [pool %s] is %" PRIu64 " MiB, and node "
-	                 "%u has %" PRIu64 " MiB%s: memory ends before max is "
-	                 "reached, and the kernel then kills programs; lower max "
-	                 "to less than %" PRIu64 "M, or to a share such as 80%%",
-	                 pool->name, mib(pool->max_bytes),
-	                 topo->node[worst.node].os_id, mib(have),
-	                 others(&worst, text), mib(have));
+	lack = add_lack(lacks,
+	                "key \"max\" in [pool %s] is %" PRIu64 " MiB, and node %u "
+	                "has %" PRIu64 " MiB%s: memory ends before max is "
+	                "reached, and the kernel then kills programs",
+	                pool->name, mib(pool->max_bytes),
+	                topo->node[worst.node].os_id, mib(have),
+	                others(&worst, text));
+	snprintf(lack->todo, sizeof(lack->todo),
+	         "lower max to less than %" PRIu64 "M, or to a share such as 80%%",
+	         mib(have));
 	return true;
 }
 
@@ -125,10 +141,11 @@ static void sum_node(const struct config *config, const bool *large,
 
 static void check_memory(const struct config *config, const struct topo *topo,
                          uint64_t bytes[][TOPO_NODES_MAX],
-                         struct config_error *lacks)
+                         struct fits_lacks *lacks)
 {
 	bool large[CONFIG_POOLS_MAX];
 	struct worst worst = {0};
+	struct fits_lack *lack;
 	struct demand demand;
 	char text[40];
 	for (unsigned i = 0; i < config->n_pools; i++)
@@ -142,15 +159,13 @@ static void check_memory(const struct config *config, const struct topo *topo,
 	if (worst.missing == 0)
 		return;
 	sum_node(config, large, bytes, worst.node, &demand);
-	config_error_add(lacks,
-	                 "key \"max\" of %u pools, %s, is %" PRIu64 " MiB of "
-	                 "node %u together, which has %" PRIu64 " MiB%s: "
-	                 "whichever grows last finds no memory; lower max of "
-	                 "some, so that all are at most 100%%",
-	                 demand.n, demand.names, mib(demand.bytes),
-	                 topo->node[worst.node].os_id,
-	                 mib(topo->node[worst.node].bytes),
-	                 others(&worst, text));
+	lack = add_lack(lacks,
+	                "key \"max\" of %u pools, %s, is %" PRIu64 " MiB of node "
+	                "%u together, which has %" PRIu64 " MiB%s: whichever "
+	                "grows last finds no memory", demand.n, demand.names,
+	                mib(demand.bytes), topo->node[worst.node].os_id,
+	                mib(topo->node[worst.node].bytes), others(&worst, text));
+	strcpy(lack->todo, "lower max of some, so that all are at most 100%");
 }
 
 /* ---- hugepages ---------------------------------------------------------- */
@@ -170,11 +185,12 @@ static void check_huge(const struct config *config,
                        const struct fits_machine *machine,
                        enum config_page page,
                        uint64_t bytes[][TOPO_NODES_MAX],
-                       struct config_error *lacks)
+                       struct fits_lacks *lacks)
 {
 	const uint64_t *have = machine->huge_bytes[page == CONFIG_PAGE_1G];
 	const char *size = page == CONFIG_PAGE_1G ? "1 GiB" : "2 MiB";
 	struct worst worst = {0};
+	struct fits_lack *lack;
 	struct demand demand;
 	char text[40];
 	for (unsigned i = 0; i < machine->topo->n_nodes; i++) {
@@ -184,16 +200,17 @@ static void check_huge(const struct config *config,
 	if (worst.missing == 0)
 		return;
 	sum_huge(config, page, bytes, worst.node, &demand);
-	config_error_add(lacks,
-	                 "key \"reserve_hugepages\" is no, key \"max\" of %s is "
-	                 "%" PRIu64 " MiB of node %u, and the kernel has %" PRIu64
-	                 " MiB in pages of %s there%s: smaller pages are taken "
-	                 "for the rest; raise nr_hugepages of the node by %" PRIu64
-	                 ", lower max, or set reserve_hugepages = yes",
-	                 demand.names, mib(demand.bytes),
-	                 machine->topo->node[worst.node].os_id,
-	                 mib(have[worst.node]), size, others(&worst, text),
-	                 worst.missing / config_page_bytes(page));
+	lack = add_lack(lacks,
+	                "key \"reserve_hugepages\" is no, key \"max\" of %s is %"
+	                PRIu64 " MiB of node %u, and the kernel has %" PRIu64
+	                " MiB in pages of %s there%s: smaller pages are taken for "
+	                "the rest", demand.names, mib(demand.bytes),
+	                machine->topo->node[worst.node].os_id,
+	                mib(have[worst.node]), size, others(&worst, text));
+	snprintf(lack->todo, sizeof(lack->todo),
+	         "raise nr_hugepages of the node by %" PRIu64 ", lower max, or set "
+	         "reserve_hugepages = yes",
+	         worst.missing / config_page_bytes(page));
 }
 
 /* ---- descriptors -------------------------------------------------------- */
@@ -214,25 +231,26 @@ uint64_t fits_files(const struct config *config, const struct topo *topo)
 
 static void check_files(const struct config *config,
                         const struct fits_machine *machine,
-                        struct config_error *lacks)
+                        struct fits_lacks *lacks)
 {
 	uint64_t need = fits_files(config, machine->topo);
+	struct fits_lack *lack;
 	if (machine->files == RLIM_INFINITY || machine->files >= need)
 		return;
-	config_error_add(lacks,
-	                 "key \"max_clients\" is %" PRIu64 " of all pools, which "
-	                 "takes %" PRIu64 " open files, and slabd may have %"
-	                 PRIu64 " (RLIMIT_NOFILE): the last clients are let wait; "
-	                 "raise LimitNOFILE= (ulimit -n) to %" PRIu64
-	                 ", or lower max_clients",
-	                 clients_of(config), need, (uint64_t)machine->files,
-	                 need);
+	lack = add_lack(lacks,
+	                "key \"max_clients\" is %" PRIu64 " of all pools, which "
+	                "takes %" PRIu64 " open files, and slabd may have %" PRIu64
+	                " (RLIMIT_NOFILE): the last clients are let wait",
+	                clients_of(config), need, (uint64_t)machine->files);
+	snprintf(lack->todo, sizeof(lack->todo),
+	         "raise LimitNOFILE= (ulimit -n) to %" PRIu64
+	         ", or lower max_clients", need);
 }
 
 /* ---- all of it ---------------------------------------------------------- */
 
 void fits_check(const struct config *config, const struct fits_machine *machine,
-                struct config_error *lacks)
+                struct fits_lacks *lacks)
 {
 	uint64_t bytes[CONFIG_POOLS_MAX][TOPO_NODES_MAX];
 	shares(config, machine->topo, bytes);
@@ -257,7 +275,7 @@ static uint64_t huge_of(const struct topo *topo, unsigned node, unsigned shift)
 }
 
 void fits_look(const struct config *config, const struct topo *topo,
-               struct config_error *lacks)
+               struct fits_lacks *lacks)
 {
 	struct fits_machine machine = {.topo = topo, .files = RLIM_INFINITY};
 	struct rlimit limit;
@@ -272,11 +290,8 @@ void fits_look(const struct config *config, const struct topo *topo,
 
 void fits_say(const struct config *config, const struct topo *topo)
 {
-	struct config_error lacks = {0};
+	struct fits_lacks lacks = {.n = 0};
 	fits_look(config, topo, &lacks);
 	for (unsigned i = 0; i < lacks.n; i++)
-		log_warn("%s", lacks.text[i]);
-	if (lacks.n_more > 0)
-		log_warn("and %u more such keys: see slabd --check-config",
-		         lacks.n_more);
+		log_warn("%s; %s", lacks.lack[i].what, lacks.lack[i].todo);
 }

@@ -19,17 +19,32 @@ struct fits_machine {
 	rlim_t files; /* that slabd may have open, RLIM_INFINITY: any number */
 };
 
+/* What it lacks: key and numbers; and what to do. Longer than a struct remedy, as
+ * pools are named. */
+struct fits_lack {
+	char what[512];
+	char todo[160];
+};
+
+/* All zero to begin with. Each pool may be too large, all of them together; and of
+ * two kinds of hugepages, and of descriptors, there may be too few. */
+#define FITS_LACKS_MAX (CONFIG_POOLS_MAX + 4u)
+struct fits_lacks {
+	unsigned n;
+	struct fits_lack lack[FITS_LACKS_MAX];
+};
+
 /* Descriptors that slabd has open when all of its pools are full. */
 uint64_t fits_files(const struct config *config, const struct topo *topo);
 
-/* Adds a line for each thing that the machine lacks: key, numbers, remedy. Pure,
- * but for the limits of the control group that a share is cut to. */
+/* Adds each thing that the machine lacks. Pure, but for the limits of the control
+ * group that a share is cut to. */
 void fits_check(const struct config *config, const struct fits_machine *machine,
-                struct config_error *lacks);
+                struct fits_lacks *lacks);
 
 /* The same, of the machine that slabd runs on. */
 void fits_look(const struct config *config, const struct topo *topo,
-               struct config_error *lacks);
+               struct fits_lacks *lacks);
 
 /* And logged. */
 void fits_say(const struct config *config, const struct topo *topo);

@@ -10,7 +10,7 @@
 static struct topo topo;
 static struct config config;
 static struct fits_machine machine;
-static struct config_error lacks;
+static struct fits_lacks lacks;
 
 /* Nodes of 32 GiB, pools by default, descriptors without end. */
 static void set_up(unsigned n_nodes, unsigned n_pools)
@@ -39,8 +39,10 @@ static unsigned look(void)
 static void says(unsigned line, const char *text)
 {
 	cr_assert_lt(line, lacks.n);
-	cr_expect(strstr(lacks.text[line], text) != NULL, "\"%s\" in: %s", text,
-	          lacks.text[line]);
+	cr_expect(strstr(lacks.lack[line].what, text) != NULL ||
+	                  strstr(lacks.lack[line].todo, text) != NULL,
+	          "\"%s\" in: %s; %s", text, lacks.lack[line].what,
+	          lacks.lack[line].todo);
 }
 
 Test(fits, what_fits_is_no_matter)
@@ -75,7 +77,7 @@ Test(fits, sizes_and_shares_together)
 	config.pools[0].max_bytes = 15 * GIB;
 	cr_expect_eq(look(), 1);
 	says(0, "of node 7 together");
-	cr_expect(strstr(lacks.text[0], "more node") == NULL);
+	cr_expect(strstr(lacks.lack[0].what, "more node") == NULL);
 }
 
 Test(fits, a_pool_above_its_node)
@@ -141,4 +143,29 @@ Test(fits, all_of_it_at_one_time)
 	config.pools[0].max_bytes = 40 * GIB;
 	machine.files = 1024;
 	cr_expect_eq(look(), 4);
+}
+
+/* Names as long as they may be, on a machine as large as any: nothing is cut. */
+Test(fits, as_much_as_there_can_be)
+{
+	set_up(1, CONFIG_POOLS_MAX);
+	topo.node[0].bytes = UINT64_C(1) << 40;
+	topo.node[0].os_id = 1023;
+	config.reserve_hugepages = false;
+	machine.files = 1024;
+	for (unsigned i = 0; i < CONFIG_POOLS_MAX; i++) {
+		config.pools[i].page = i % 2 ? CONFIG_PAGE_1G : CONFIG_PAGE_2M;
+		config.pools[i].max_percent = 100;
+		memset(config.pools[i].name, 'x', 63);
+	}
+	cr_expect_eq(look(), 4);
+	for (unsigned i = 0; i < lacks.n; i++) {
+		cr_expect_lt(strlen(lacks.lack[i].what),
+		             sizeof(lacks.lack[i].what) - 1);
+		cr_expect_lt(strlen(lacks.lack[i].todo),
+		             sizeof(lacks.lack[i].todo) - 1);
+	}
+	for (unsigned i = 0; i < CONFIG_POOLS_MAX; i++)
+		config.pools[i].max_bytes = UINT64_C(2) << 40;
+	cr_expect_leq(look(), FITS_LACKS_MAX);
 }

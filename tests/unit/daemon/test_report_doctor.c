@@ -96,6 +96,16 @@ Test(report_doctor, settings_that_wait)
 	      "restart slabd, which clients do not notice");
 }
 
+Test(report_doctor, a_machine_that_lacks_what_is_configured)
+{
+	static struct config other;
+	other = *server.config;
+	other.pools[0].max_bytes = UINT64_C(1) << 40;
+	server.config = &other;
+	finds("note", "key \"max\" in [pool default] is 1048576 MiB, and node 0",
+	      "lower max");
+}
+
 Test(report_doctor, a_client_far_from_its_memory)
 {
 	uint32_t id = join("far");
