@@ -64,7 +64,7 @@ static int run_with_last(struct options *options)
 	log_setup(options->config.log_level, log_form(options));
 	log_error("%s is not used, see above: slabd goes on with the "
 	          "configuration that it ran with before; repair the file and "
-	          "restart slabd", options->file);
+	          "reload slabd", options->file);
 	return 0;
 }
 
