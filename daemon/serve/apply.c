@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "daemon/balance/balance.h"
-#include "daemon/base/log.h"
 #include "daemon/pool/waiting.h"
 #include "daemon/serve/duty.h"
 #include "daemon/serve/machine.h"
@@ -62,7 +61,6 @@ static void follow_slabd(struct config *now, const struct config *file,
 		if (is_live(change.key))
 			add_change(said, "slabd", &change);
 	now->log_level = file->log_level;
-	log_set_level(now->log_level);
 }
 
 /* A key is said once, as the first pool had it that had it otherwise. */

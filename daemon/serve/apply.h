@@ -24,7 +24,8 @@ struct apply_text {
 
 /* Has now, which the server and its pools run with, follow file; said gets each
  * key that holds from then on. Whether now is another one. No client is touched:
- * limits are for those to come. */
+ * limits are for those to come. The level of the log is the caller's to set, once
+ * it has said so. */
 bool apply_config(struct server *server, struct config *now,
                   const struct config *file, struct apply_text *said);
 

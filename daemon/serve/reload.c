@@ -74,20 +74,30 @@ static void say_waits(void)
 	         anew.text);
 }
 
+/* At the level of before, too, as that may be what changed. */
+static void say_applied(const struct apply_text *said, enum log_level before)
+{
+	enum log_level level = reload.options->config.log_level;
+	log_set_level(level > before ? level : before);
+	if (said->text[0] != '\0')
+		log_info("SIGHUP: %s was read again, and holds from now on: %s",
+		         reload.options->path, said->text);
+	else
+		log_info("SIGHUP: %s was read again: nothing that can be "
+		         "applied is new", reload.options->path);
+	log_set_level(level);
+}
+
 static void accept_next(void)
 {
 	struct apply_text said = {.text = ""};
 	struct config *now = &reload.options->config;
+	enum log_level before = now->log_level;
 	bool changed;
 	reload.file = reload.next;
 	set_bad(false, "");
 	changed = apply_config(reload.server, now, &reload.file, &said);
-	if (said.text[0] != '\0')
-		log_info("SIGHUP: %s was read again, and holds from now on: %s",
-		         reload.options->path, said.text);
-	else
-		log_info("SIGHUP: %s was read again: nothing that can be "
-		         "applied is new", reload.options->path);
+	say_applied(&said, before);
 	say_waits();
 	if (!changed)
 		return;

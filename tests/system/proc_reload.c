@@ -131,6 +131,13 @@ static void test_balance(void)
 	reload(HEAD "log_level = debug\n" POOL);
 	tap_ok(fixture_logged(&fixture, "log_level info -> debug"),
 	       "so does the level of the log");
+	reload(HEAD "log_level = warn\n" POOL);
+	tap_ok(fixture_logged(&fixture, "log_level debug -> warn"),
+	       "one that shows less from then on is said as well");
+	write_to(fixture.config, CONFIG "max_roots = 7\n");
+	fixture_signal(&fixture, SIGHUP);
+	tap_ok(comes("log_level warn -> info, ", 1),
+	       "and one that shows it again");
 	fixture_close(&fixture);
 }
 
