@@ -68,33 +68,49 @@ static int run_with_last(struct options *options)
 	return 0;
 }
 
-/* Without them slabd goes on. NULL: nobody asks for any, or why not was logged. */
-static struct admin *start_metrics(struct server *server, int *fd)
+/* Where metrics are to be had, if anywhere. */
+static struct metrics {
+	struct admin *admin; /* NULL: nobody asks for any, or why not was logged */
+	int fd;
+	char at[sizeof(((struct config *)0)->metrics)];
+} metrics = {.fd = -1};
+
+static void stop_metrics(void)
+{
+	admin_stop(metrics.admin);
+	metrics.admin = NULL;
+	if (metrics.fd >= 0)
+		close(metrics.fd);
+	metrics.fd = -1;
+}
+
+/* Without them slabd goes on. At the start, and as the configuration changed. */
+static void follow_metrics(struct server *server)
 {
 	static struct admin_routes routes;
-	struct admin *metrics = NULL;
+	const char *at = server->config->metrics;
 	int r;
-	*fd = -1;
-	if (strcasecmp(server->config->metrics, "off") == 0)
-		return NULL;
-	*fd = loopback_listen(server->config->metrics);
-	if (*fd < 0)
-		return NULL;
+	if (strcmp(metrics.at, at) == 0)
+		return;
+	strcpy(metrics.at, at);
+	stop_metrics();
+	if (strcasecmp(at, "off") == 0)
+		return;
+	metrics.fd = loopback_listen(at);
+	if (metrics.fd < 0)
+		return;
 	report_public_routes(server, &routes);
-	r = admin_start(&metrics, server->base, *fd, &routes);
+	r = admin_start(&metrics.admin, server->base, metrics.fd, &routes);
 	if (r < 0)
 		log_error("nobody gets metrics: %s", strerror(-r));
-	return metrics;
 }
 
 static int serve(struct options *options)
 {
 	static struct admin_routes routes;
-	struct admin *metrics = NULL;
 	struct server *server;
 	struct admin *admin = NULL;
 	int in_use;
-	int metrics_fd = -1;
 	int r;
 	inherit_no_children();
 	inherit_say_named();
@@ -111,7 +127,7 @@ static int serve(struct options *options)
 	                       options->supervised);
 	server->file = options->path[0] != '\0' ? options->path : NULL;
 	if (r == 0)
-		r = reload_open(server, options, check_topology);
+		r = reload_open(server, options, check_topology, follow_metrics);
 	if (r == 0) {
 		report_routes(server, &routes);
 		r = admin_start(&admin, server->base, server->control.fd,
@@ -123,13 +139,11 @@ static int serve(struct options *options)
 		server->control.arg = admin;
 	}
 	if (r == 0) {
-		metrics = start_metrics(server, &metrics_fd);
+		follow_metrics(server);
 		r = loop_run(server);
 	}
 	server->control.hush = NULL;
-	admin_stop(metrics);
-	if (metrics_fd >= 0)
-		close(metrics_fd);
+	stop_metrics();
 	admin_stop(admin);
 	reload_close();
 	loop_close(server);

@@ -49,7 +49,8 @@ static const char *section_of(const char *pool, char out[80])
 
 static bool is_live(const struct config_key *key)
 {
-	return strcmp(key->name, "log_level") == 0;
+	return strcmp(key->name, "log_level") == 0 ||
+	       strcmp(key->name, "metrics") == 0;
 }
 
 static void follow_slabd(struct config *now, const struct config *file,
@@ -61,6 +62,7 @@ static void follow_slabd(struct config *now, const struct config *file,
 		if (is_live(change.key))
 			add_change(said, "slabd", &change);
 	now->log_level = file->log_level;
+	strcpy(now->metrics, file->metrics);
 }
 
 /* A key is said once, as the first pool had it that had it otherwise. */

@@ -3,7 +3,7 @@
  * A configuration that was read again, and one in force: what of it can be
  * applied to a slabd that serves, and what waits.
  *
- *   [slabd]      log_level; all else is for the next start
+ *   [slabd]      log_level and metrics; all else is for the next start
  *   [balance]    all of it, also over what slabctl set
  *   [pool NAME]  what pool/waiting.h says; a pool that is new or gone is for the
  *                next start
@@ -24,8 +24,8 @@ struct apply_text {
 
 /* Has now, which the server and its pools run with, follow file; said gets each
  * key that holds from then on. Whether now is another one. No client is touched:
- * limits are for those to come. The level of the log is the caller's to set, once
- * it has said so. */
+ * limits are for those to come. The level of the log and who gets metrics are the
+ * caller's to see to. */
 bool apply_config(struct server *server, struct config *now,
                   const struct config *file, struct apply_text *said);
 

@@ -18,6 +18,7 @@ static struct reload {
 	struct server *server;
 	struct options *options;
 	options_topology *check;
+	void (*applied)(struct server *server);
 	struct event *signal;
 	struct aside *aside;
 	bool runs;
@@ -101,6 +102,7 @@ static void accept_next(void)
 	say_waits();
 	if (!changed)
 		return;
+	reload.applied(reload.server);
 	fits_say(now, reload.server->topo);
 	lastconf_keep(now);
 }
@@ -158,7 +160,7 @@ static void on_hup(UNUSED evutil_socket_t signal, UNUSED short what,
 }
 
 int reload_open(struct server *server, struct options *options,
-                options_topology *check)
+                options_topology *check, void (*applied)(struct server *server))
 {
 	const struct aside_request want = {.base = server->base,
 	                                   .run = read_files,
@@ -168,6 +170,7 @@ int reload_open(struct server *server, struct options *options,
 	reload.server = server;
 	reload.options = options;
 	reload.check = check;
+	reload.applied = applied;
 	reload.file = options->config;
 	reload.is_bad = options->bad_config;
 	r = aside_open(&reload.aside, &want);

@@ -15,10 +15,10 @@
 #include "daemon/serve/apply.h"
 
 /* options are what slabd was started with, and its config what the server runs
- * with, which a reload writes. 0, or -errno with the reason logged; close is due in
+ * with, which a reload writes; applied is called then. 0, or -errno with the reason logged; close is due in
  * any case. */
 int reload_open(struct server *server, struct options *options,
-                options_topology *check);
+                options_topology *check, void (*applied)(struct server *server));
 void reload_close(void);
 
 /* What is wrong with the files that were read last, "" where the log alone says

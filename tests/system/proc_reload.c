@@ -173,13 +173,13 @@ static void test_waits(void)
 	char config[1024];
 	start(CONFIG);
 	snprintf(config, sizeof(config),
-	         "%swatchdog = off\nmetrics = 127.0.0.1:9\n"
+	         "%swatchdog = off\nreserve_hugepages = no\n"
 	         "[pool default]\npage = thp\nstart = 8M\nmax = 64M\n"
 	         "[pool more]\npage = 4k\nstart = 2M\nmax = 4M\n", HEAD);
 	reload(config);
 	comes("waits for a restart of slabd", 1);
 	tap_ok(fixture_logged(&fixture, "waits for a restart of slabd: [slabd] "
-	                                "metrics off -> 127.0.0.1:9, [slabd] "
+	                                "reserve_hugepages yes -> no, [slabd] "
 	                                "watchdog 30s -> off, [pool more] is "
 	                                "new, [pool default] start 4 MiB -> "
 	                                "8 MiB; waits for a pool made anew"),

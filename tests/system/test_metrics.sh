@@ -119,6 +119,17 @@ grep -q "another program listens at 127.0.0.1:$port; end it, or set metrics" \
 result $? "and says what to do"
 kill $other && wait $other
 
+# By a reload, too.
+refused() { ! curl -sf "http://127.0.0.1:$port/metrics"; }
+sed -i 's/^metrics = .*/metrics = off/' "$here/conf"
+kill -HUP "$pid"
+until_true refused
+result $? "switched off by a reload nobody answers"
+sed -i "s/^metrics = .*/metrics = 127.0.0.1:$port/" "$here/conf"
+kill -HUP "$pid"
+until_true curl -sf "http://127.0.0.1:$port/metrics"
+result $? "and switched on again slabd does"
+
 # ---- a real Prometheus ---------------------------------------------------------
 tools=${SLABD_PROMETHEUS:-/usr/bin}
 rules=$srcdir/daemon/prometheus/slabd.rules.yml

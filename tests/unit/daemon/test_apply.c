@@ -54,6 +54,7 @@ Test(apply, nothing)
 Test(apply, what_holds_at_once)
 {
 	file.log_level = LOG_LEVEL_WARN;
+	strcpy(file.metrics, "127.0.0.1:9");
 	file.balance.hold_ms = 2000;
 	file.pools[0].balance = file.balance;
 	file.pools[0].max_clients = 2;
@@ -61,8 +62,8 @@ Test(apply, what_holds_at_once)
 	file.pools[0].max_bytes = 4 * MIB;
 	cr_expect(apply());
 	cr_expect_str_eq(said.text,
-	                 "[slabd] log_level info -> warn, [balance] hold 1s -> "
-	                 "2s, [pool default] max 8M -> 4M, [pool default] floor "
+	                 "[slabd] log_level info -> warn, [slabd] metrics off -> "
+	                 "127.0.0.1:9, [balance] hold 1s -> 2s, [pool default] max 8M -> 4M, [pool default] floor "
 	                 "the default -> 0, [pool default] max_clients 4 -> 2");
 	cr_expect_eq(now.log_level, LOG_LEVEL_WARN);
 	cr_expect_eq(balance_config(first)->hold_ms, 2000);

@@ -32,6 +32,13 @@ static int check(const char *topology, char why[OPTIONS_WHY])
 	return 0;
 }
 
+static unsigned n_applied;
+
+static void applied(struct server *of)
+{
+	n_applied += of == &server;
+}
+
 static void write_file(const char *text)
 {
 	FILE *file = fopen(path, "w");
@@ -62,7 +69,7 @@ static void begin(void)
 	first->config = &options.config.pools[0];
 	server.config = &options.config;
 	cr_assert_eq(ready_open(&server), 0);
-	cr_assert_eq(reload_open(&server, &options, check), 0);
+	cr_assert_eq(reload_open(&server, &options, check, applied), 0);
 	snprintf(log_path, sizeof(log_path), "%s.log", path);
 	cr_assert_not_null(freopen(log_path, "w+", stderr));
 	n_checks = 0;
@@ -111,6 +118,7 @@ Test(reload, applies_a_file)
 	tells("READY=1\nSTATUS=1 pool on 2 nodes, 4 MiB ready");
 	cr_expect_eq(first->config->floor_bytes, 0);
 	cr_expect_null(reload_fault());
+	cr_expect_eq(n_applied, 1);
 }
 
 Test(reload, nothing_new_is_not_kept_anew)
