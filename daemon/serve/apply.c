@@ -32,6 +32,14 @@ add(struct apply_text *to, const char *format, ...)
 		         len > 0 ? ", " : "", one);
 }
 
+static void end(struct apply_text *text)
+{
+	size_t len = strlen(text->text);
+	if (text->n_more > 0)
+		snprintf(text->text + len, APPLY_TEXT - len, ", and %u more",
+		         text->n_more);
+}
+
 static void add_change(struct apply_text *to, const char *section,
                        const struct config_change *change)
 {
@@ -141,6 +149,7 @@ bool apply_config(struct server *server, struct config *now,
 	follow_slabd(now, file, said);
 	follow_balance(server, now, file, said);
 	follow_pools(server, now, file, said);
+	end(said);
 	machine_configure(server);
 	overdue_configure(server);
 	duty_soon(server, 0);
@@ -189,14 +198,6 @@ static void add_pool_waits(const struct pool *pool, struct apply_text *restart,
 	for (unsigned i = 0; i < n; i++)
 		add(list[i].restart ? restart : anew, "[pool %s] %s %s -> %s",
 		    pool->name, list[i].key, list[i].running, list[i].file);
-}
-
-static void end(struct apply_text *text)
-{
-	size_t len = strlen(text->text);
-	if (text->n_more > 0)
-		snprintf(text->text + len, APPLY_TEXT - len, ", and %u more",
-		         text->n_more);
 }
 
 void apply_waits(const struct server *server, const struct config *now,

@@ -45,13 +45,17 @@ static void set_bad(bool is_bad, const char *fault)
 
 static void refuse(const struct config_error *err)
 {
+	const char *path = reload.options->path;
 	for (unsigned i = 0; i < err->n; i++)
 		log_error("%s", err->text[i]);
 	if (err->n_more > 0)
 		log_error("and %u more", err->n_more);
+	/* What came from a pipe is in force, and has no file to repair. */
+	if (path[0] == '\0')
+		return;
 	log_error("SIGHUP: %s is not used, see above: slabd goes on with the "
 	          "configuration that it has; repair the file, and send SIGHUP "
-	          "again", reload.options->path);
+	          "again", path);
 	set_bad(true, err->text[0]);
 }
 

@@ -380,6 +380,31 @@ static void test_no_file(void)
 	fixture_close(&fixture);
 }
 
+/* One whose configuration came from a pipe. */
+static void from_a_pipe(void)
+{
+	const char *path = super_program("daemon/slabd");
+	int ends[2];
+	if (pipe(ends) < 0 || write(ends[1], CONFIG, strlen(CONFIG)) < 0 ||
+	    close(ends[1]) < 0 || dup2(ends[0], STDIN_FILENO) < 0)
+		_exit(127);
+	execl(path, path, "--foreground", "--config", "/dev/stdin", "--socket",
+	      fixture.socket, "--control", fixture.control, (char *)NULL);
+	_exit(127);
+}
+
+static void test_pipe(void)
+{
+	fixture_make(&fixture, "%s", CONFIG);
+	fixture_spawn(&fixture, from_a_pipe);
+	tap_ok(fixture_ready(&fixture), "slabd starts by a pipe");
+	fixture_signal(&fixture, SIGHUP);
+	tap_ok(comes("came from what is no file", 1), "which a reload says");
+	tap_ok(!doctor_says(&fixture, "has errors", "soon"),
+	       "and what it has is as good as before");
+	fixture_close(&fixture);
+}
+
 int main(void)
 {
 	tap_start(600);
@@ -392,5 +417,6 @@ int main(void)
 	test_flood();
 	test_kept();
 	test_no_file();
+	test_pipe();
 	return tap_end();
 }

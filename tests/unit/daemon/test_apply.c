@@ -184,4 +184,15 @@ Test(apply, more_than_a_line_holds)
 	cr_expect_lt(strlen(a.text), APPLY_TEXT);
 	cr_expect(strstr(a.text, " more") != NULL, "%s", a.text);
 	cr_expect_str_empty(b.text);
+	for (unsigned i = 1; i < CONFIG_POOLS_MAX; i++)
+		set_up_pool(i, file.pools[i].name);
+	now = file;
+	for (unsigned i = 0; i < CONFIG_POOLS_MAX; i++) {
+		server.pools[i].config = &now.pools[i];
+		balance_configure(&server.pools[i], &now.balance);
+		file.pools[i].max_clients = 77;
+	}
+	apply();
+	cr_expect_gt(said.n_more, 0);
+	cr_expect(strstr(said.text, " more") != NULL, "%s", said.text);
 }
