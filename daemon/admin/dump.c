@@ -3,8 +3,38 @@
 
 #include <event2/buffer.h>
 #include <event2/http.h>
+#include <string.h>
 
 #include "daemon/base/clock.h"
+
+static const struct dump_form as_json;
+
+static bool is_shown(const char *keys, const char *key)
+{
+	size_t len = strlen(key), n;
+	for (; keys != NULL && *keys != '\0'; keys += n + strspn(keys + n, " ")) {
+		n = strcspn(keys, " ");
+		if (n == len && memcmp(keys, key, n) == 0)
+			return true;
+	}
+	return keys == NULL;
+}
+
+/* Takes out of a value, and what is in it, what is not shown. */
+static void cut(json_t *value, const char *keys)
+{
+	const char *key;
+	json_t *part;
+	void *next;
+	size_t i;
+	json_array_foreach(value, i, part)
+		cut(part, keys);
+	json_object_foreach_safe(value, next, key, part)
+		if (is_shown(keys, key))
+			cut(part, keys);
+		else
+			json_object_del(value, key);
+}
 
 static int put(const char *part, size_t len, void *arg)
 {
@@ -36,6 +66,8 @@ static void enter(struct dump *dump, json_t *value)
 	struct dump_open *top = &dump->open[dump->depth];
 	bool is_list = json_is_array(value);
 	if (dump->depth == DUMP_DEPTH || (!is_list && !json_is_object(value))) {
+		if (dump->form->keys != NULL)
+			cut(value, dump->form->keys);
 		put_whole(dump, value);
 		return;
 	}
@@ -64,6 +96,9 @@ static void step_list(struct dump *dump, struct dump_open *top)
 static void step_object(struct dump *dump, struct dump_open *top)
 {
 	void *iter = top->iter;
+	while (iter != NULL && !is_shown(dump->form->keys,
+	                                 json_object_iter_key(iter)))
+		iter = json_object_iter_next(top->of, iter);
 	if (iter == NULL) {
 		dump->depth--;
 		put_text(dump, "}", 1);
@@ -76,12 +111,12 @@ static void step_object(struct dump *dump, struct dump_open *top)
 	enter(dump, json_object_iter_value(iter));
 }
 
-void dump_begin(struct dump *dump, json_t *doc, const char *type)
+void dump_begin(struct dump *dump, json_t *doc, const struct dump_form *form)
 {
 	*dump = (struct dump){.doc = doc, .text = evbuffer_new()};
 	dump->failed = doc == NULL || dump->text == NULL;
-	dump->type = type != NULL ? type : "application/json";
-	if (!dump->failed && type != NULL)
+	dump->form = form != NULL ? form : &as_json;
+	if (!dump->failed && dump->form->type != NULL)
 		put_text(dump, json_string_value(doc), json_string_length(doc));
 	else if (!dump->failed)
 		enter(dump, doc);
@@ -122,13 +157,21 @@ void dump_reply(struct dump *dump, struct evhttp_request *req, int status)
 	}
 	if (dump->failed) {
 		status = HTTP_INTERNAL;
-		dump->type = "application/json";
+		dump->form = &as_json;
 		evbuffer_drain(dump->text, evbuffer_get_length(dump->text));
 		put_text(dump, failed, sizeof(failed) - 1);
 	}
 	put_text(dump, "\n", 1);
-	evhttp_add_header(head, "Content-Type", dump->type);
+	evhttp_add_header(head, "Content-Type",
+	                  dump->form->type != NULL ? dump->form->type
+	                                           : "application/json");
+	evhttp_add_header(head, "X-Content-Type-Options", "nosniff");
 	evhttp_add_header(head, "Cache-Control", "no-store");
+	/* Pages of others are not to have it, whatever they take it for. */
+	evhttp_add_header(head, "Cross-Origin-Resource-Policy", "same-origin");
+	evhttp_add_header(head, "Content-Security-Policy",
+	                  dump->form->policy != NULL ? dump->form->policy
+	                                             : "default-src 'none'");
 	evhttp_send_reply(req, status, NULL, dump->text);
 	dump_done(dump);
 }

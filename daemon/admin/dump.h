@@ -17,11 +17,20 @@
 struct evbuffer;
 struct evhttp_request;
 
+/* How an answer goes out, all of them NULL: the whole document as JSON. */
+struct dump_form {
+	/* Of a JSON string, which is written as it is: its content's. */
+	const char *type;
+	const char *policy; /* of a page: Content-Security-Policy */
+	/* Of objects the keys that are shown, "pools name"; NULL: all. */
+	const char *keys;
+};
+
 struct dump {
 	json_t *doc;
 	struct evbuffer *text; /* so far, without spaces */
 	bool failed;           /* no memory */
-	const char *type;      /* of the content */
+	const struct dump_form *form;
 	unsigned depth;        /* lists and objects that are open */
 	struct dump_open {
 		json_t *of;
@@ -31,9 +40,8 @@ struct dump {
 };
 
 /* Takes the document, of which nobody else has a part; NULL: it has failed. Has to
- * be followed by dump_done or dump_reply. type: of the content, where the document
- * is a string that is written as it is; NULL: JSON. */
-void dump_begin(struct dump *dump, json_t *doc, const char *type);
+ * be followed by dump_done or dump_reply. form: NULL is as JSON. */
+void dump_begin(struct dump *dump, json_t *doc, const struct dump_form *form);
 
 /* Goes on until a time by clock_ns, one piece at least. Whether there is more. */
 bool dump_some(struct dump *dump, int64_t until_ns);

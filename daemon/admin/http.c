@@ -183,7 +183,7 @@ static void answered(struct waiting *w, int status, json_t *doc)
 {
 	w->writes = true;
 	w->status = status;
-	dump_begin(&w->dump, doc, status == HTTP_OK ? w->route->type : NULL);
+	dump_begin(&w->dump, doc, status == HTTP_OK ? w->route->form : NULL);
 	write_some(w);
 }
 
@@ -256,10 +256,10 @@ static json_t *answer(struct admin *a, struct evhttp_request *req, int *status)
 	const struct admin_route *get = route_of(a->routes, path, false);
 	const struct admin_route *post = route_of(a->routes, path, true);
 	enum evhttp_cmd_type method = evhttp_request_get_command(req);
-	if (root && method == EVHTTP_REQ_GET)
-		return with_paths(json_object(), a->routes);
 	if (get && method == EVHTTP_REQ_GET)
 		return route_run(a, get, req, status);
+	if (root && method == EVHTTP_REQ_GET)
+		return with_paths(json_object(), a->routes);
 	if (post && method == EVHTTP_REQ_POST)
 		return route_run(a, post, req, status);
 	*status = root || get || post ? HTTP_BADMETHOD : HTTP_NOTFOUND;

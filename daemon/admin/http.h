@@ -14,11 +14,12 @@
  * What looks is asked for by GET, what changes something by POST: a link or a
  * tool that reads ahead changes nothing. Parameters are in the query, those of
  * a POST also in a body of application/x-www-form-urlencoded. The socket's
- * permissions say who may ask.
+ * permissions say who may ask. A route "/" takes the place of the list of paths.
  *
  * Every answer that a route, or the lack of one, gives is one JSON document,
- * but for routes that have a type of their own; errors are {"error": what, "remedy": what to do}. Requests that are not
- * HTTP get evhttp's own HTML error or a closed connection.
+ * but for routes that have a form of their own; errors are {"error": what,
+ * "remedy": what to do}. Requests that are not HTTP get evhttp's own HTML error
+ * or a closed connection.
  */
 #ifndef DAEMON_ADMIN_HTTP_H
 #define DAEMON_ADMIN_HTTP_H
@@ -35,6 +36,7 @@
 
 struct admin;
 struct admin_query;
+struct dump_form;
 struct event_base;
 
 struct admin_route {
@@ -53,8 +55,7 @@ struct admin_route {
 	const char *params;
 	bool changes;    /* POST alone; else GET alone. Others: 405 */
 	const void *how; /* the builder's own, in the query */
-	/* Of the answer, a JSON string that goes out as it is; NULL: JSON. */
-	const char *type;
+	const struct dump_form *form; /* of the answer; NULL: JSON */
 };
 
 struct admin_routes {
@@ -64,8 +65,8 @@ struct admin_routes {
 };
 
 /*
- * Serves routes on listen_fd, a bound, listening, non-blocking Unix stream
- * socket that stays the caller's: admin_stop does not close it. The routes
+ * Serves routes on listen_fd, a bound, listening, non-blocking stream socket
+ * that stays the caller's: admin_stop does not close it. The routes
  * array and its strings must live until admin_stop. 0, or negative errno.
  */
 int admin_start(struct admin **out, struct event_base *base, int listen_fd,

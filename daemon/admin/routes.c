@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "daemon/admin/dump.h"
 #include "daemon/admin/openmetrics.h"
 #include "daemon/admin/reports.h"
 
@@ -11,7 +12,7 @@
 #define METRICS                                                                \
 	{"/metrics", report_build, "pool", false,                              \
 	 &(const struct report_way){.whole = report_metrics, .held = true},    \
-	 OM_TYPE}
+	 &(const struct dump_form){.type = OM_TYPE}}
 
 static const struct admin_route public[] = {METRICS};
 

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon/admin/dump.h"
 #include "daemon/admin/query.h"
 
 struct fixture srv;
@@ -73,6 +74,23 @@ static json_t *conns(void *arg, const struct admin_query *q, int *status)
 	return json_pack("{s:i}", "conns", (int)admin_n_conns(srv.admin));
 }
 
+static json_t *page(void *arg, const struct admin_query *q, int *status)
+{
+	(void)arg;
+	(void)q;
+	(void)status;
+	return json_string("<p>\n");
+}
+
+static json_t *cut(void *arg, const struct admin_query *q, int *status)
+{
+	(void)arg;
+	(void)q;
+	(void)status;
+	return json_pack("{s:i, s:[{s:i, s:i}], s:i}", "secret", 1, "list",
+	                 "name", 2, "secret", 3, "names", 4);
+}
+
 /* The test is the client: one process. */
 static json_t *change(void *arg, const struct admin_query *q, int *status)
 {
@@ -105,12 +123,16 @@ static const struct admin_route route[] = {
 	{"/conns", conns, NULL, false, NULL, NULL},
 	{"/later", later, "n", false, NULL, NULL},
 	{"/change", change, "pool n", true, NULL, NULL},
+	{"/page", page, NULL, false, NULL,
+	 &(const struct dump_form){.type = "text/x", .policy = "none of it"}},
+	{"/cut", cut, NULL, false, NULL,
+	 &(const struct dump_form){.keys = "list name"}},
 	{"/both", hello, NULL, false, NULL, NULL},
 	{"/both", change, "n", true, NULL, NULL},
 };
 
-const struct admin_routes routes = {route, sizeof(route) / sizeof(route[0]),
-                                    "world"};
+struct admin_routes routes = {
+	.route = route, .n = sizeof(route) / sizeof(route[0]), .arg = "world"};
 
 static void quit(evutil_socket_t fd, short what, void *arg)
 {

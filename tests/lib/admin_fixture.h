@@ -24,7 +24,7 @@ extern struct fixture {
 	pthread_t thread;
 } srv;
 
-extern const struct admin_routes routes;
+extern struct admin_routes routes; /* what start() serves */
 
 void start(void);
 /* Waits for the loop, which must end by itself once nothing is left on the

@@ -100,6 +100,34 @@ Test(dump, random)
 	}
 }
 
+static void cuts(const char *keys, const char *whole, const char *want)
+{
+	const struct dump_form form = {.keys = keys};
+	struct dump dump;
+	char got[256];
+	int n;
+	dump_begin(&dump, read_json(whole), &form);
+	while (dump_some(&dump, 0))
+		continue;
+	cr_expect_not(dump.failed);
+	n = evbuffer_remove(dump.text, got, sizeof(got) - 1);
+	got[n > 0 ? n : 0] = '\0';
+	cr_expect_str_eq(got, want, "%s: %s", keys, got);
+	dump_done(&dump);
+}
+
+/* Near the root, where it goes piece by piece, and below. */
+Test(dump, keys_that_are_shown)
+{
+	cuts("a", "{\"b\": 1, \"a\": 2, \"c\": 3}", "{\"a\":2}");
+	cuts(" a  c", "{\"b\": 1, \"a\": [], \"c\": 3}", "{\"a\":[],\"c\":3}");
+	cuts("", "{\"b\": 1, \"c\": {}}", "{}");
+	cuts("a", "{\"aa\": 1, \"\": 2, \"a a\": 3}", "{}");
+	cuts("a", "{\"a\": [{\"a\": [{\"b\": 1, \"a\": [{\"a\": 1, \"b\": 2}, "
+	          "[{\"b\": {\"a\": 1}}], {\"b\": [1]}]}]}]}",
+	     "{\"a\":[{\"a\":[{\"a\":[{\"a\":1},[{}],{}]}]}]}");
+}
+
 Test(dump, without_memory_it_has_failed)
 {
 	struct dump dump;

@@ -63,8 +63,16 @@ Test(http, get)
 	expect("/hello", 200, "{\"hello\":\"world\"}\n");
 	expect("/", 200,
 	       "{\"paths\":[\"/hello\",\"/echo\",\"/null\","
-	       "\"/big\",\"/conns\",\"/later\",\"/both\"],"
+	       "\"/big\",\"/conns\",\"/later\",\"/page\",\"/cut\","
+	       "\"/both\"],"
 	       "\"post\":[\"/change\",\"/both\"]}\n");
+}
+
+Test(http, forms)
+{
+	expect("/page", 200, "<p>\n\n");
+	expect("/cut", 200, "{\"list\":[{\"name\":2}]}\n");
+	cr_expect_eq(ask("/cut?a=b").status, 400);
 }
 
 Test(http, unknown_path)
@@ -72,7 +80,8 @@ Test(http, unknown_path)
 	expect("/hell", 404,
 	       "{\"error\":\"no such path\",\"remedy\":\"GET one of the "
 	       "paths, or POST to one of the others\",\"paths\":[\"/hello\","
-	       "\"/echo\",\"/null\",\"/big\",\"/conns\",\"/later\",\"/both\"],"
+	       "\"/echo\",\"/null\",\"/big\",\"/conns\",\"/later\",\"/page\",\"/cut\","
+	       "\"/both\"],"
 	       "\"post\":[\"/change\",\"/both\"]}\n");
 	cr_expect_eq(ask("/hello/").status, 404);
 	cr_expect_eq(ask_as("POST", "/hell", NULL).status, 404);
