@@ -12,12 +12,15 @@
 
 #include "daemon/admin/conns.h"
 #include "daemon/admin/dump.h"
+#include "daemon/admin/host.h"
 #include "daemon/admin/query.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/turn.h"
 
 /* How long to leave the backlog alone after accept failed (EMFILE). */
 #define ACCEPT_PAUSE_MS 500
+
+#define FORBIDDEN 403
 
 /* Between two looks whether evhttp is done with some. */
 #define TEND_MS 1000
@@ -256,6 +259,10 @@ static json_t *answer(struct admin *a, struct evhttp_request *req, int *status)
 	const struct admin_route *get = route_of(a->routes, path, false);
 	const struct admin_route *post = route_of(a->routes, path, true);
 	enum evhttp_cmd_type method = evhttp_request_get_command(req);
+	if (a->routes->browsers && !host_is_here(req)) {
+		*status = FORBIDDEN;
+		return host_error_new();
+	}
 	if (get && method == EVHTTP_REQ_GET)
 		return route_run(a, get, req, status);
 	if (root && method == EVHTTP_REQ_GET)

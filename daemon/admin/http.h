@@ -62,6 +62,9 @@ struct admin_routes {
 	const struct admin_route *route;
 	size_t n;
 	void *arg; /* handed to every build */
+	/* Browsers can come here: by a name that is not this machine's own they
+	 * get nothing (daemon/admin/host.h). */
+	bool browsers;
 };
 
 /*

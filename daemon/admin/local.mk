@@ -5,12 +5,15 @@ libdaemon_a_SOURCES += \
 	daemon/admin/conns.h \
 	daemon/admin/dump.c \
 	daemon/admin/dump.h \
+	daemon/admin/host.c \
+	daemon/admin/host.h \
 	daemon/admin/http.c \
 	daemon/admin/http.h \
 	daemon/admin/openmetrics.c \
 	daemon/admin/openmetrics.h \
 	daemon/admin/owned.c \
 	daemon/admin/owned.h \
+	daemon/admin/page.h \
 	daemon/admin/query.c \
 	daemon/admin/query.h \
 	daemon/admin/report.c \
@@ -38,3 +41,12 @@ libdaemon_a_SOURCES += \
 	daemon/admin/report_supervisor.c \
 	daemon/admin/reports.h \
 	daemon/admin/routes.c
+
+# The page is C.
+nodist_libdaemon_a_SOURCES = daemon/admin/page.c
+EXTRA_DIST += daemon/admin/page.html daemon/admin/page.sh
+CLEANFILES += daemon/admin/page.c
+daemon/admin/page.c: daemon/admin/page.html daemon/admin/page.sh
+	$(AM_V_GEN)$(MKDIR_P) daemon/admin && \
+	sh $(srcdir)/daemon/admin/page.sh $(srcdir)/daemon/admin/page.html >$@.new && \
+	mv $@.new $@

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/admin/dump.h"
 #include "daemon/admin/openmetrics.h"
+#include "daemon/admin/page.h"
 #include "daemon/admin/reports.h"
 
 #define ROUTE(path, params, changes, ...)                                      \
@@ -14,7 +15,67 @@
 	 &(const struct report_way){.whole = report_metrics, .held = true},    \
 	 &(const struct dump_form){.type = OM_TYPE}}
 
-static const struct admin_route public[] = {METRICS};
+static json_t *build_page(void *arg, const struct admin_query *q, int *status)
+{
+	(void)arg;
+	(void)q;
+	(void)status;
+	return json_stringn(page_html, page_html_bytes);
+}
+
+#define PAGE                                                                   \
+	{"/", build_page, NULL, false, NULL,                                   \
+	 &(const struct dump_form){.type = "text/html; charset=utf-8",         \
+	                           .policy = page_policy}}
+
+/* What the page shows, of what METRICS tell anybody: no user, no process but its
+ * number, nobody's age, no remedy that names a file. */
+#define SHOWN(path, params, keys_, ...)                                        \
+	{path, report_build, params, false,                                    \
+	 &(const struct report_way){__VA_ARGS__},                              \
+	 &(const struct dump_form){.keys = keys_}}
+#define SUMS                                                                   \
+	" max_bytes ready_bytes carved_bytes used_bytes held_bytes free_bytes "
+#define ALL " pools name nodes node"
+
+static const struct admin_route public[] = {
+	PAGE,
+	METRICS,
+	SHOWN("/status", "pool",
+	      ALL SUMS "version uptime_s page_bytes metadata_bytes caches "
+	               "clients deaths swept_objects rings grown_slabs "
+	               "taken_slabs denied",
+	      .whole = report_status, .held = true),
+	SHOWN("/nodes", "pool",
+	      ALL SUMS "page_bytes distance simulated backing empty_bytes "
+	               "waste_bytes lent_bytes lent_used_bytes borrowed_bytes "
+	               "draining offline pressure short cache text",
+	      .whole = report_nodes, .held = true),
+	SHOWN("/caches", "pool",
+	      ALL " caches size slab_bytes waste_pct slabs used held free "
+	          "empty_slabs lent openers",
+	      .whole = report_caches, .held = true),
+	SHOWN("/clients", "pool",
+	      ALL " clients id pid bytes held_bytes refills flushes "
+	          "remote_allocs remote_frees waits failures resumes",
+	      .whole = report_clients, .held = true),
+	SHOWN("/channels", "pool",
+	      ALL " channels capacity entries objects sent received sent_per_s "
+	          "received_per_s receivers_wait senders_wait",
+	      .pool = report_channels),
+	SHOWN("/log", "pool limit",
+	      ALL " now_ms events seq at_ms last_ms kind reason text cause "
+	          "cache from to donor n n_given distance bytes fresh refused "
+	          "times done error",
+	      .whole = report_log),
+	SHOWN("/history", "pool span",
+	      ALL SUMS "schema span_s step_s points at_ms ago_s owned_bytes "
+	               "lent_bytes clients caches rings grown_slabs "
+	               "taken_slabs denied deaths swept_objects steps "
+	               "moved_bytes refills refilled flushed remote_allocs "
+	               "remote_frees waits failures",
+	      .whole = report_history),
+};
 
 static const struct admin_route all[] = {
 	METRICS,
@@ -51,12 +112,14 @@ static const struct admin_route all[] = {
 
 void report_routes(struct server *server, struct admin_routes *routes)
 {
-	*routes = (struct admin_routes){all, sizeof(all) / sizeof(all[0]),
-	                                server};
+	*routes = (struct admin_routes){
+	        .route = all, .n = sizeof(all) / sizeof(all[0]),
+	        .arg = server};
 }
 
 void report_public_routes(struct server *server, struct admin_routes *routes)
 {
 	*routes = (struct admin_routes){
-	        public, sizeof(public) / sizeof(public[0]), server};
+	        .route = public, .n = sizeof(public) / sizeof(public[0]),
+	        .arg = server, .browsers = true};
 }

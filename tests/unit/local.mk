@@ -63,6 +63,7 @@ tests_unit_daemon_test_config_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=poll
 tests_unit_daemon_test_tells_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sendmsg
 unit_tests += tests/unit/daemon/test_orphans
 unit_tests += tests/unit/daemon/test_options
+unit_tests += tests/unit/daemon/test_page
 unit_tests += tests/unit/daemon/test_pages
 unit_tests += tests/unit/daemon/test_places
 unit_tests += tests/unit/daemon/test_openmetrics
