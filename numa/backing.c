@@ -84,8 +84,8 @@ static int start_adoption(struct backing *out,
 	return 0;
 }
 
-static int check_kept(struct backing *out, unsigned ix,
-                      const struct backing_kept *kept)
+int backing_check(const struct backing_kept *kept, unsigned os_id,
+                  char error[BACKING_ERROR])
 {
 	int seals = fcntl(kept->fd, F_GET_SEALS);
 	struct stat st;
@@ -93,9 +93,9 @@ static int check_kept(struct backing *out, unsigned ix,
 	if (r == 0 && fstat(kept->fd, &st) < 0)
 		r = -errno;
 	if (r < 0 && kept->fd >= 0) {
-		snprintf(out->error, sizeof(out->error),
+		snprintf(error, BACKING_ERROR,
 		         "what was kept for node %u can't be looked at: %s",
-		         out->topo->node[ix].os_id, strerror(-r));
+		         os_id, strerror(-r));
 		return r;
 	}
 	if (kept->fd >= 0 && seals >= 0 &&
@@ -104,9 +104,9 @@ static int check_kept(struct backing *out, unsigned ix,
 	            (F_SEAL_SHRINK | F_SEAL_GROW) &&
 	    kept->kind <= BACKING_4K)
 		return 0;
-	snprintf(out->error, sizeof(out->error),
+	snprintf(error, BACKING_ERROR,
 	         "what was kept for node %u is no sealed file of %" PRIu64
-	         " bytes", out->topo->node[ix].os_id, kept->file_bytes);
+	         " bytes", os_id, kept->file_bytes);
 	return -EINVAL;
 }
 
@@ -135,7 +135,8 @@ int backing_adopt(struct backing *out, const struct backing_adoption *from)
 {
 	int r = start_adoption(out, from);
 	for (unsigned i = 0; r == 0 && i < out->n_nodes; i++)
-		r = check_kept(out, i, &from->kept[i]);
+		r = backing_check(&from->kept[i], from->topo->node[i].os_id,
+		                  out->error);
 	for (unsigned i = 0; r == 0 && i < out->n_nodes; i++)
 		r = take_kept(out, i, &from->kept[i]);
 	/* Files are the caller's and hugepages the journal's until all is

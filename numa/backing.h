@@ -55,6 +55,11 @@ struct backing_adoption {
  */
 int backing_open(struct backing *out, const struct backing_request *request);
 
+/* Whether what was kept for a node can be taken over: 0, or as backing_adopt, with
+ * error set. Nothing is changed. */
+int backing_check(const struct backing_kept *kept, unsigned os_id,
+                  char error[BACKING_ERROR]);
+
 /*
  * Take over what a process before us made and was killed with: the files, which
  * are ours from now on, and the hugepages that it had added. All pages count as

@@ -9,6 +9,8 @@
 #include "numa/backing_kind.h"
 #include "numa/topo.h"
 
+#define BACKING_ERROR 200u
+
 /* What lacked. */
 enum backing_lack {
 	BACKING_LACK_NONE,
@@ -92,7 +94,7 @@ struct backing {
 	struct backing_node node[TOPO_NODES_MAX];
 	unsigned n_steps;
 	struct backing_step steps[3 * TOPO_NODES_MAX];
-	char error[200]; /* why backing_open failed, or "" */
+	char error[BACKING_ERROR]; /* why backing_open failed, or "" */
 };
 
 struct backing_request {

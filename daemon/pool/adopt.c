@@ -2,17 +2,11 @@
 #include "daemon/pool/adopt.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
-#include "daemon/base/proc.h"
 #include "daemon/base/stop.h"
 #include "daemon/manager/fdstore.h"
 #include "daemon/manager/notify.h"
@@ -25,11 +19,11 @@
 #include "daemon/pool/lists.h"
 #include "daemon/pool/marks.h"
 #include "daemon/pool/meta.h"
-#include "daemon/pool/nodes.h"
 #include "daemon/pool/owner.h"
 #include "daemon/pool/probe.h"
 #include "daemon/pool/share.h"
 #include "daemon/pool/slabs.h"
+#include "daemon/pool/verify.h"
 #include "daemon/pool/waiting.h"
 #include "numa/memfile.h"
 #include "numa/migrate.h"
@@ -38,175 +32,22 @@
 
 #define PURGE_BYTES (UINT64_C(1) << 30) /* at one time */
 
-/* ---- checks, which touch nothing ---------------------------------------- */
-
-__attribute__((format(printf, 3, 4))) static int
-refuse(const struct pool *pool, int error, const char *why, ...)
-{
-	char text[300];
-	va_list args;
-	va_start(args, why);
-	vsnprintf(text, sizeof(text), why, args);
-	va_end(args);
-	log_error("pool %s: can't take over the memory that was kept: %s; "
-	          "nothing was touched. To go on with it start the slabd that "
-	          "made it; to start clean stop its clients, then stop slabd "
-	          "and start it anew",
-	          pool->name, text);
-	return error;
-}
-
-/* From here on the pool's nodes are those of its own table. */
-static int match_nodes(struct pool *pool)
-{
-	const struct journal *journal = pool->journal;
-	if (nodes_are_those(journal, pool->topo))
-		return 0;
-	pool->own_topo = nodes_view(journal, pool->topo);
-	if (pool->own_topo == NULL)
-		return refuse(pool, -ENOMEM, "%s", strerror(ENOMEM));
-	log_warn("pool %s: it lies on %u nodes, and there are %u now: it goes "
-	         "on with those of its own that are there",
-	         pool->name, journal->n_nodes, pool->topo->n_nodes);
-	pool->topo = pool->own_topo;
-	return 0;
-}
-
-/* Maps a sealed file of ours as a whole. */
-static int map_kept(const struct pool *pool, unsigned file, int *fd, void **at,
-                    uint64_t *bytes)
-{
-	const char *what = file == KEEP_CONTROL ? "control" : "shared";
-	const int seals = F_SEAL_SHRINK | F_SEAL_GROW;
-	struct stat st;
-	*fd = keep_take(pool, file);
-	if (*fd >= 0 && (fstat(*fd, &st) < 0 ||
-	                 (fcntl(*fd, F_GET_SEALS) < 0 && errno != EINVAL)))
-		return refuse(pool, -errno, "its %s file: %s", what,
-		              strerror(errno));
-	if (*fd < 0 ||
-	    (fcntl(*fd, F_GET_SEALS) & seals) != seals || st.st_size < 4096)
-		return refuse(pool, -EINVAL, "there is no sealed %s file",
-		              what);
-	*bytes = (uint64_t)st.st_size;
-	*at = mmap(NULL, *bytes, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
-	if (*at != MAP_FAILED) {
-		(void)madvise(*at, *bytes, MADV_NOHUGEPAGE); /* as it was made */
-		/* A dump of ours would fill its holes. */
-		(void)madvise(*at, *bytes, MADV_DONTDUMP);
-		return 0;
-	}
-	*at = NULL;
-	return refuse(pool, -errno, "its %s file: %s", what, strerror(errno));
-}
-
-static int map_meta(struct pool *pool)
-{
-	struct layout_geometry *sizes = &pool->view.geo;
-	struct layout_geometry geo;
-	void *control = NULL;
-	int r = map_kept(pool, KEEP_CONTROL, &pool->control_fd, &control,
-	                 &sizes->control_bytes);
-	if (r < 0)
-		return r;
-	pool->head = control;
-	if (pool->head->magic == LAYOUT_MAGIC &&
-	    pool->head->version != LAYOUT_VERSION)
-		return refuse(pool, -EPROTO,
-		              "its layout is version %u, and "
-		              "this slabd knows version %u",
-		              pool->head->version, LAYOUT_VERSION);
-	r = map_kept(pool, KEEP_SHARED, &pool->shared_fd, &pool->shared,
-	             &sizes->shared_bytes);
-	if (r < 0)
-		return r;
-	r = layout_check(pool->head, sizes->control_bytes, sizes->shared_bytes,
-	                 &geo);
-	if (r < 0 || geo.n_nodes != pool->topo->n_nodes ||
-	    pool->head->instance != pool->journal->instance)
-		return refuse(pool, -EINVAL,
-		              "the head of its control file is "
-		              "damaged, or another pool's");
-	view_init(&pool->view, &geo, pool->head, pool->shared);
-	r = pool->control_ro_fd = pool_open_read_only(pool->control_fd);
-	return r < 0 ? refuse(pool, r, "%s", strerror(-r)) : 0;
-}
-
 /* Tags or leases that were punched away while no slabd ran: whoever reads there
  * makes them zeroes. */
-static int check_shared(struct pool *pool)
+static int mend_shared(struct pool *pool)
 {
-	struct layout_head *head = pool->head;
 	bool lost;
-	int r;
-	if (head->ready_lists > head->n_caches || head->top_id > CLIENT_ID_MAX ||
-	    head->ready_lines > head->n_units * LINES_PER_UNIT)
-		return refuse(pool, -EINVAL,
-		              "the head of its control file is damaged");
-	r = meta_mend(pool, &lost);
+	int r = meta_mend(pool, &lost);
 	if (r < 0)
-		return refuse(pool, r, "its shared file: %s", strerror(-r));
+		return verify_refuse(pool, r, "its shared file: %s", strerror(-r));
 	if (!lost)
 		return 0;
-	head->aside = 1;
+	pool->head->aside = 1;
 	log_error("pool %s: owner tags of it were taken away while no slabd "
 	          "ran: it is set aside, as nobody knows any longer which "
 	          "objects are in use; end its clients, and it is as new",
 	          pool->name);
 	return 0;
-}
-
-static int check_caches(struct pool *pool)
-{
-	const struct layout_geometry *geo = &pool->view.geo;
-	uint32_t n = 0;
-	for (; n < geo->n_caches && pool->view.caches[n].state != CACHE_NONE;
-	     n++) {
-		const struct layout_cache *row = &pool->view.caches[n];
-		uint64_t objects = (uint64_t)row->n_objs * row->stride;
-		uint64_t spread = (uint64_t)row->colours * row->colour_step;
-		if (row->state == CACHE_GONE)
-			continue;
-		if (row->state != CACHE_LIVE || row->stride < STRIDE_MIN || row->n_objs == 0 ||
-		    row->order > geo->page_shift - UNIT_SHIFT ||
-		    row->magic != UINT64_MAX / row->stride + 1 ||
-		    row->colours == 0 || row->colour_step < LINE_BYTES ||
-		    objects + spread - row->colour_step >
-		            UNIT_BYTES << row->order ||
-		    memchr(row->name, '\0', NAME_BYTES) == NULL)
-			return refuse(pool, -EINVAL,
-			              "row %u of its cache table is damaged",
-			              n + 1);
-	}
-	pool->n_caches = n;
-	return 0;
-}
-
-/* Checks the tables of nodes and of pages against the files. */
-static int check_tables(const struct pool *pool)
-{
-	const struct layout_geometry *geo = &pool->view.geo;
-	uint32_t shift = geo->page_shift - UNIT_SHIFT;
-	uint64_t first = 0;
-	for (uint32_t i = 0; i < geo->n_nodes; i++) {
-		const struct layout_node *row = &pool->view.nodes[i];
-		const struct backing_node *node = &pool->backing.node[i];
-		uint64_t page = first >> shift;
-		if (row->first_unit != first ||
-		    row->n_units != node->file_bytes >> UNIT_SHIFT ||
-		    row->n_units > geo->n_units - first ||
-		    pool->backing.page_shift != geo->page_shift)
-			return refuse(pool, -EINVAL,
-			              "its table of nodes is damaged");
-		first += row->n_units;
-		for (; page < first >> shift; page++)
-			if (pool->view.pages[page] > geo->n_nodes)
-				return refuse(pool, -EINVAL,
-				              "its table of pages is damaged");
-	}
-	return first == geo->n_units
-	               ? 0
-	               : refuse(pool, -EINVAL, "its table of nodes is damaged");
 }
 
 static int take_data(struct pool *pool, bool may_reserve)
@@ -220,22 +61,17 @@ static int take_data(struct pool *pool, bool may_reserve)
 	                                .journal = pool->journal->pages,
 	                                .kept = kept};
 	int r;
+	verify_files(pool, kept);
 	for (unsigned i = 0; i < pool->topo->n_nodes; i++) {
-		const struct journal_node *node = &pool->journal->node[i];
-		kept[i] = (struct backing_kept){
-			.fd = keep_take(pool, KEEP_NODES + i),
-			.kind = (enum backing_kind)node->kind,
-			.bound = node->bound != 0,
-			.file_bytes = node->file_bytes,
-			.note = node->note};
-		pool->start_pages[i] = node->start_pages;
+		kept[i].fd = keep_take(pool, KEEP_NODES + i);
+		pool->start_pages[i] = pool->journal->node[i].start_pages;
 	}
 	r = backing_adopt(&pool->backing, &from);
 	if (r < 0) {
 		for (unsigned i = 0; i < pool->topo->n_nodes; i++)
 			if (kept[i].fd >= 0)
 				close(kept[i].fd);
-		return refuse(pool, r, "%s", pool->backing.error);
+		return verify_refuse(pool, r, "%s", pool->backing.error);
 	}
 	for (unsigned i = 0; i < pool->backing.n_nodes; i++) {
 		const struct journal_node *from_node = &pool->journal->node[i];
@@ -325,11 +161,11 @@ static int note_slabs(struct pool *pool, uint32_t node)
 		if (met == SLAB_REPAIR_NONE)
 			lease_break_srv(&pool->view.leases[unit], LEASE_SRV);
 		if (n == -ENOMEM)
-			return refuse(pool, n, "%s", strerror(-n));
+			return verify_refuse(pool, n, "%s", strerror(-n));
 		if (met < 0 || n < 0)
-			return refuse(pool, -EINVAL,
-			              "its slab table is damaged at unit %u",
-			              unit);
+			return verify_refuse(pool, -EINVAL,
+			                     "its slab table is damaged at "
+			                     "unit %u", unit);
 		unit += (uint32_t)n;
 	}
 	return 0;
@@ -344,7 +180,7 @@ static int make_books(struct pool *pool)
 	if (r == 0)
 		r = lists_open(pool);
 	if (r < 0)
-		return refuse(pool, r, "%s", strerror(-r));
+		return verify_refuse(pool, r, "%s", strerror(-r));
 	for (uint32_t node = 0; r == 0 && node < geo.n_nodes; node++)
 		note_moved(pool, node);
 	for (uint32_t node = 0; r == 0 && node < geo.n_nodes; node++)
@@ -361,7 +197,7 @@ static int make_books(struct pool *pool)
 	meta_ready_ids(pool, pool->head->top_id);
 	r = meta_need_lines(pool, pool->lines.end);
 	if (r < 0)
-		return refuse(pool, r, "%s", strerror(-r));
+		return verify_refuse(pool, r, "%s", strerror(-r));
 	pool->last_id = pool->journal->last_id % CLIENT_IDS;
 	caches_adopt(pool);
 	channels_adopt(pool);
@@ -372,22 +208,6 @@ static int make_books(struct pool *pool)
 }
 
 /* ---- as a whole ---------------------------------------------------------- */
-
-/* Whether it was set aside and its clients have ended. */
-static bool is_spent(const struct pool *pool)
-{
-	bool any = false;
-	for (uint32_t id = 1; !any && id <= pool->head->top_id; id++) {
-		const struct layout_client *row = &pool->view.clients[id];
-		int fd = view_client_live(&pool->view, id)
-		                 ? proc_open(row->pid, row->began)
-		                 : -ESRCH;
-		any = fd != -ESRCH;
-		if (fd >= 0)
-			close(fd);
-	}
-	return pool->head->aside != 0 && !any;
-}
 
 /* Ends what is left of a slabd that was killed before the pool was whole, or of
  * a pool that was set aside. */
@@ -419,30 +239,26 @@ static int probe_all(struct pool *pool)
 	}
 	r = probe_files(fds, n);
 	if (r == -EBUSY)
-		return refuse(pool, r,
-		              "a client's call has held its files for %d s; end "
-		              "its clients, then restart slabd",
-		              (int)(PROBE_LIMIT_NS / CLOCK_S));
-	return r < 0 ? refuse(pool, r, "%s", strerror(-r)) : 0;
+		return verify_refuse(pool, r,
+		                     "a client's call has held its files for "
+		                     "%d s; end its clients, then restart slabd",
+		                     (int)(PROBE_LIMIT_NS / CLOCK_S));
+	return r < 0 ? verify_refuse(pool, r, "%s", strerror(-r)) : 0;
 }
 
 static int adopt_all(struct pool *pool, bool may_reserve)
 {
-	int r = match_nodes(pool);
-	if (r == 0)
-		r = map_meta(pool);
+	int r = verify_map(pool);
 	if (r == 0)
 		r = probe_all(pool);
 	if (r == 0)
-		r = check_shared(pool);
-	if (r == 0 && is_spent(pool))
+		r = mend_shared(pool);
+	if (r == 0 && verify_is_spent(pool))
 		return ADOPT_E_NONE;
 	if (r == 0)
-		r = check_caches(pool);
+		r = verify_tables(pool);
 	if (r == 0)
 		r = take_data(pool, may_reserve);
-	if (r == 0)
-		r = check_tables(pool);
 	return r == 0 ? make_books(pool) : r;
 }
 
@@ -464,27 +280,20 @@ int adopt_pool(struct pool *pool, const struct config_pool *config,
                const struct topo *topo, bool may_reserve)
 {
 	int64_t began_ns = clock_ns();
-	struct remedy why;
+	enum verify_result result;
 	int r;
 	pool_init(pool, config, topo);
-	pool->journal_fd = keep_take(pool, KEEP_JOURNAL);
-	if (pool->journal_fd < 0 && keep_peek(pool->name, KEEP_CONTROL) >= 0)
-		keep_let_go(pool);
-	if (pool->journal_fd < 0)
-		return ADOPT_E_NONE;
-	r = journal_map(pool->journal_fd, pool->name, &pool->journal, &why);
-	if (r < 0)
-		refuse(pool, r, "%s", why.what);
-	/* pairs: create_pool, in the slabd before this one. */
-	else if (atom_load_acquire(&pool->journal->state) == JOURNAL_MAKING)
-		return give_up(pool, "slabd was killed while it made it");
-	else if (!keep_has_all(pool))
-		return keep_let_go(pool), ADOPT_E_NONE;
-	else
+	result = verify_open(pool, &r);
+	if (result == VERIFY_SOUND)
 		r = adopt_all(pool, may_reserve);
 	if (r == ADOPT_E_NONE)
-		return give_up(pool, "it was set aside, and its clients have "
-		                     "ended");
+		result = VERIFY_SPENT;
+	if (result == VERIFY_NOTHING)
+		return ADOPT_E_NONE;
+	if (result == VERIFY_PARTS)
+		return keep_let_go(pool), ADOPT_E_NONE;
+	if (result == VERIFY_SPENT || result == VERIFY_UNFINISHED)
+		return give_up(pool, verify_why(result));
 	pool->adopted = r == 0;
 	if (r < 0)
 		pool_close(pool);

@@ -15,10 +15,9 @@
 
 #define KEPT "the ledger that was kept "
 
-static int map(int fd, struct journal **out)
+static int map(int fd, int protection, struct journal **out)
 {
-	void *at = mmap(NULL, sizeof(**out), PROT_READ | PROT_WRITE, MAP_SHARED,
-	                fd, 0);
+	void *at = mmap(NULL, sizeof(**out), protection, MAP_SHARED, fd, 0);
 	if (at == MAP_FAILED)
 		return -errno;
 	*out = at;
@@ -32,7 +31,7 @@ int journal_begin(int fd, const char *pool, struct journal **out)
 	int r;
 	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
 		return -errno;
-	r = map(fd, &journal);
+	r = map(fd, PROT_READ | PROT_WRITE, &journal);
 	if (r < 0)
 		return r;
 	journal->instance = random;
@@ -91,8 +90,8 @@ bool journal_is_private(int fd)
 	       st.st_uid == geteuid() && (st.st_mode & 077) == 0;
 }
 
-int journal_map(int fd, const char *pool, struct journal **out,
-                struct remedy *why)
+static int map_checked(int fd, int protection, const char *pool,
+                       struct journal **out, struct remedy *why)
 {
 	struct journal *journal = NULL;
 	struct stat st;
@@ -106,7 +105,7 @@ int journal_map(int fd, const char *pool, struct journal **out,
 		return remedy_set(why, -EINVAL, "",
 		                  KEPT "is no sealed memory file");
 	if (r == 0)
-		r = map(fd, &journal);
+		r = map(fd, protection, &journal);
 	if (r < 0)
 		return remedy_set(why, r, "", KEPT "can't be read: %s",
 		                  strerror(-r));
@@ -116,6 +115,18 @@ int journal_map(int fd, const char *pool, struct journal **out,
 	else
 		*out = journal;
 	return r;
+}
+
+int journal_map(int fd, const char *pool, struct journal **out,
+                struct remedy *why)
+{
+	return map_checked(fd, PROT_READ | PROT_WRITE, pool, out, why);
+}
+
+int journal_look(int fd, const char *pool, struct journal **out,
+                 struct remedy *why)
+{
+	return map_checked(fd, PROT_READ, pool, out, why);
 }
 
 void journal_unmap(struct journal *journal)

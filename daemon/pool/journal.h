@@ -72,6 +72,11 @@ int journal_begin(int fd, const char *pool, struct journal **out);
 int journal_map(int fd, const char *pool, struct journal **out,
                 struct remedy *why);
 
+/* The same to be read alone, by a descriptor that need not write: slabd may change
+ * it meanwhile. */
+int journal_look(int fd, const char *pool, struct journal **out,
+                 struct remedy *why);
+
 /* Whether a file is one that nobody but this user can have written. */
 bool journal_is_private(int fd);
 

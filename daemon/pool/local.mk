@@ -84,6 +84,8 @@ libdaemon_a_SOURCES += \
 	daemon/pool/crew.h \
 	daemon/pool/grow.c \
 	daemon/pool/grow.h \
+	daemon/pool/verify.c \
+	daemon/pool/verify.h \
 	daemon/pool/waiting.c \
 	daemon/pool/waiting.h \
 	daemon/pool/usage.h \

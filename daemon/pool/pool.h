@@ -50,8 +50,6 @@ struct pool_counts {
 	uint64_t stray_pages; /* that the kernel moved of its own accord */
 };
 
-struct work;
-
 struct pool {
 	char name[NAME_BYTES];
 	const struct config_pool *config;
@@ -62,6 +60,7 @@ struct pool {
 	/* The first is ours alone, the second what clients get. */
 	int control_fd, control_ro_fd, shared_fd, journal_fd;
 	struct journal *journal;
+	struct verify_look *look; /* it is looked at alone (verify.h); NULL */
 	struct backing backing;
 	uint64_t start_pages[TOPO_NODES_MAX]; /* faulted in by create_pool */
 	struct pages pages;
