@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* slabd: shared memory in slabs, per NUMA node, for many processes. */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,8 @@
 #include "daemon/manager/lastconf.h"
 #include "daemon/manager/notify.h"
 #include "daemon/manager/supervise.h"
+#include "daemon/manager/supervise_end.h"
+#include "daemon/pool/takeover.h"
 #include "daemon/serve/fits.h"
 #include "daemon/serve/guardian.h"
 #include "daemon/serve/loop.h"
@@ -107,6 +110,7 @@ static void follow_metrics(struct server *server)
 
 static int serve(struct options *options)
 {
+	static char program[PATH_MAX];
 	static struct admin_routes routes;
 	struct server *server;
 	struct admin *admin = NULL;
@@ -126,6 +130,8 @@ static int serve(struct options *options)
 	r = in_use = loop_open(&server, &options->config,
 	                       options->supervised);
 	server->file = options->path[0] != '\0' ? options->path : NULL;
+	server->file_given = options->file_given;
+	server->program = supervise_program(program) < 0 ? NULL : program;
 	if (r == 0)
 		r = reload_open(server, options, check_topology, follow_metrics);
 	if (r == 0) {
@@ -153,6 +159,33 @@ static int serve(struct options *options)
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+/* Of --takes-over. What a service manager would pass is in the environment, and
+ * is only looked at; nobody is told of it. */
+static int say_takes_over(struct options *options)
+{
+	static struct takeover pools[CONFIG_POOLS_MAX];
+	static struct topo topo;
+	struct report_start start = {.file = options->file,
+	                             .errors = &options->errors};
+	const char *topology = options->config.topology;
+	int r;
+	unsetenv("NOTIFY_SOCKET");
+	r = fdstore_open();
+	lastconf_open();
+	if (r < 0)
+		remedy_set(&start.lack, r, "", "what was passed can't be read");
+	else if (options->bad_config && lastconf_recall(&options->config) < 0)
+		r = remedy_set(&start.lack, -EINVAL, "repair the file",
+		               "the configuration has errors, and none that "
+		               "slabd ran with before is kept");
+	else if (topo_load(&topo, topology[0] ? topology : NULL) < 0)
+		r = remedy_set(&start.lack, -EINVAL, "", "%s", topo.error);
+	if (r == 0)
+		start.n = takeover_look(&options->config, &topo, pools);
+	return report_takes_over(stdout, &start, pools) < 0 ? EXIT_FAILURE
+	                                                    : EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
 	static struct options options;
@@ -169,6 +202,8 @@ int main(int argc, char **argv)
 		return 2;
 	log_setup(r < 0 ? LOG_LEVEL_INFO : options.config.log_level,
 	          log_form(&options));
+	if (options.takes_over)
+		return say_takes_over(&options);
 	notify_setup(!options.foreground || options.supervised);
 	inherit_say_reset();
 	if (options.supervise)

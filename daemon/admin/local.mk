@@ -39,6 +39,7 @@ libdaemon_a_SOURCES += \
 	daemon/admin/report_slabs.c \
 	daemon/admin/report_status.c \
 	daemon/admin/report_supervisor.c \
+	daemon/admin/report_upgrade.c \
 	daemon/admin/reports.h \
 	daemon/admin/routes.c
 

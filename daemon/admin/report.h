@@ -163,6 +163,9 @@ static inline uint64_t report_slab_bytes(const struct pool *pool,
 	return UNIT_BYTES << pool->view.caches[cache - 1].order;
 }
 
+/* Settings that a pool which was taken over can't follow. */
+json_t *report_waiting(const struct waiting *waiting, unsigned n);
+
 /* Memory of the pool's books. */
 uint64_t report_metadata_bytes(const struct pool *pool);
 

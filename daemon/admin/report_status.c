@@ -49,11 +49,8 @@ static const struct report_field counts[] = {
 	REPORT_FIELD(pool_counts, sweep_slices),
 };
 
-/* Settings of slabd.conf that a pool can't follow. */
-static json_t *waiting_doc(const struct pool *pool)
+json_t *report_waiting(const struct waiting *waiting, unsigned n)
 {
-	struct waiting waiting[WAITING_MAX];
-	unsigned n = waiting_list(pool, waiting);
 	json_t *list = json_array();
 	for (unsigned i = 0; i < n; i++)
 		report_append(&list, json_pack("{s:s, s:o, s:o, s:b}", "key",
@@ -64,6 +61,12 @@ static json_t *waiting_doc(const struct pool *pool)
 		                               "restart",
 		                               waiting[i].restart));
 	return list;
+}
+
+static json_t *waiting_doc(const struct pool *pool)
+{
+	struct waiting waiting[WAITING_MAX];
+	return report_waiting(waiting, waiting_list(pool, waiting));
 }
 
 static json_t *pool_doc(struct report *r, struct pool *pool)

@@ -20,7 +20,10 @@
 #ifndef DAEMON_ADMIN_REPORTS_H
 #define DAEMON_ADMIN_REPORTS_H
 
+#include <stdio.h>
+
 #include "daemon/admin/http.h"
+#include "daemon/pool/takeover.h"
 
 struct pool;
 struct report;
@@ -67,6 +70,19 @@ json_t *report_trim(struct report *r);
 json_t *report_settings(struct report *r, struct pool *pool);
 json_t *report_save(struct report *r);
 json_t *report_set(struct report *r);
+json_t *report_upgrade(struct report *r);
+
+/* What --takes-over has to say, besides the pools. */
+struct report_start {
+	struct remedy lack; /* why slabd would not start, or "" */
+	const char *file;   /* of its configuration; NULL: none */
+	const struct config_error *errors;
+	unsigned n; /* pools */
+};
+
+/* Writes the document of slabd --takes-over. 0, or -EIO. */
+int report_takes_over(FILE *out, const struct report_start *start,
+                      const struct takeover *pools);
 
 /* All of them, for admin_start; and those that anybody on this machine may see. */
 void report_routes(struct server *server, struct admin_routes *routes);

@@ -98,6 +98,7 @@ static const struct admin_route all[] = {
 	LOOK("/history", "pool span", .whole = report_history),
 	LOOK("/set", "pool", .pool = report_settings),
 	LOOK("/save", NULL, .whole = report_save),
+	LOOK("/upgrade", NULL, .whole = report_upgrade),
 	CHANGE("/set", "pool key value", report_set),
 	CHANGE("/lend", "pool cache from to n", report_lend),
 	CHANGE("/migrate", "pool cache from to n", report_migrate),

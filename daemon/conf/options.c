@@ -16,7 +16,7 @@
 
 enum option_key {
 	OPT_CONFIG, OPT_SOCKET, OPT_CONTROL, OPT_LOG_LEVEL, OPT_FOREGROUND,
-	OPT_SUPERVISE, OPT_SUPERVISED, OPT_CHECK_CONFIG,
+	OPT_SUPERVISE, OPT_SUPERVISED, OPT_CHECK_CONFIG, OPT_TAKES_OVER,
 	OPT_HELP, OPT_VERSION, OPTIONS,
 };
 
@@ -31,6 +31,7 @@ static const struct option table[OPTIONS + 1] = {
 	{"supervise", no_argument, NULL, OPT_SUPERVISE},
 	{"supervised", no_argument, NULL, OPT_SUPERVISED},
 	{"check-config", no_argument, NULL, OPT_CHECK_CONFIG},
+	{"takes-over", no_argument, NULL, OPT_TAKES_OVER},
 	{"help", no_argument, NULL, OPT_HELP},
 	{"version", no_argument, NULL, OPT_VERSION},
 	{NULL, 0, NULL, 0},
@@ -52,6 +53,9 @@ static void print_help(void)
 	       "manager\n"
 	       "  --supervise        start slabd, and start it again when it "
 	       "dies\n"
+	       "  --takes-over       for slabctl upgrade: say whether it would "
+	       "take over\n"
+	       "                     what a running slabd has, and exit\n"
 	       "  --log-level LEVEL  error, warn, info or debug\n"
 	       "  --help             print this and exit\n"
 	       "  --version          print the version and exit\n"
@@ -60,6 +64,13 @@ static void print_help(void)
 	       "configuration.\n"
 	       "See slabd(8) and slabd.conf(5).\n",
 	       SLABD_CONFIG_FILE);
+}
+
+static int starts_nothing(const char *option, const char *other)
+{
+	fprintf(stderr, "slabd: %s starts nothing, and does not go with %s; "
+	        "leave one of them out\n" TRY_HELP, option, other);
+	return -EINVAL;
 }
 
 /* Fills in what the command line says, before it meets the file: the arguments
@@ -95,12 +106,12 @@ static int read_line(int argc, char **argv, const char *given[])
 		        log_escape(text, sizeof(text), argv[optind]));
 		return -EINVAL;
 	}
-	if (given[OPT_SUPERVISE] && given[OPT_CHECK_CONFIG]) {
-		fputs("slabd: --check-config starts nothing that --supervise "
-		      "could look after; leave one of them out\n" TRY_HELP,
-		      stderr);
-		return -EINVAL;
-	}
+	if (given[OPT_SUPERVISE] && given[OPT_CHECK_CONFIG])
+		return starts_nothing("--check-config", "--supervise");
+	if (given[OPT_SUPERVISE] && given[OPT_TAKES_OVER])
+		return starts_nothing("--takes-over", "--supervise");
+	if (given[OPT_CHECK_CONFIG] && given[OPT_TAKES_OVER])
+		return starts_nothing("--takes-over", "--check-config");
 	return 0;
 }
 
@@ -202,7 +213,7 @@ static void load(struct config *config, const char *const given[],
 int options_parse(int argc, char **argv, struct options *opts,
                   options_topology *check)
 {
-	struct config_error err = {0};
+	struct config_error *err = &opts->errors;
 	const char **given = opts->given;
 	int r;
 	memset(opts, 0, sizeof(*opts));
@@ -211,17 +222,19 @@ int options_parse(int argc, char **argv, struct options *opts,
 	opts->supervise = given[OPT_SUPERVISE] != NULL;
 	opts->supervised = given[OPT_SUPERVISED] != NULL;
 	opts->check_config = given[OPT_CHECK_CONFIG] != NULL;
+	opts->takes_over = given[OPT_TAKES_OVER] != NULL;
+	opts->file_given = given[OPT_CONFIG] != NULL;
 	if (r != 0)
 		return r < 0 ? r : end_output();
 	opts->file = pick_file(given);
 	note_path(opts);
 	config_defaults(&opts->config);
-	load(&opts->config, given, opts->file, check, &err);
-	if (err.n > 0) {
-		for (unsigned i = 0; i < err.n; i++)
-			complain("slabd: %s\n", err.text[i]);
-		if (err.n_more > 0)
-			complain("slabd: and %u more\n", err.n_more);
+	load(&opts->config, given, opts->file, check, err);
+	if (err->n > 0) {
+		for (unsigned i = 0; i < err->n; i++)
+			complain("slabd: %s\n", err->text[i]);
+		if (err->n_more > 0)
+			complain("slabd: and %u more\n", err->n_more);
 		opts->bad_config = !opts->check_config && !opts->supervise;
 		return -EINVAL;
 	}

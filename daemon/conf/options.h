@@ -7,7 +7,7 @@
 
 #include "daemon/conf/config.h"
 
-#define OPTIONS_GIVEN 8u /* options that may be given beside the file */
+#define OPTIONS_GIVEN 9u /* options that may be given beside the file */
 
 /* What to run with. config is loaded, overridden and checked. */
 struct options {
@@ -15,6 +15,8 @@ struct options {
 	bool supervise;       /* start slabd, and start it again */
 	bool supervised;      /* the manager is such a one, foreground or not */
 	bool check_config;    /* options_parse has then returned 1 */
+	bool takes_over;      /* only say what of a running slabd would be */
+	bool file_given;      /* file is that of --config */
 	/* The fault is the configuration's: a slabd that has something kept may
 	 * run with what it ran with before. Throw config away. */
 	bool bad_config;
@@ -24,6 +26,7 @@ struct options {
 	struct config config;
 	/* Of the command line, NULL where it does not say, for options_again. */
 	const char *given[OPTIONS_GIVEN];
+	struct config_error errors; /* of the configuration */
 };
 
 /* Whether a description of a topology is one. 0, or -EINVAL with what is wrong

@@ -19,6 +19,8 @@ enum {
 	OPT_KILL,
 	OPT_SORT,
 	OPT_REVERSE,
+	OPT_CHECK,
+	OPT_SLABD,
 	OPT_PARAM, /* of the request, by the option's name */
 };
 
@@ -30,6 +32,8 @@ static const struct option options[] = {
 	{"watch", optional_argument, NULL, OPT_WATCH},
 	{"undo", no_argument, NULL, OPT_UNDO},
 	{"kill", no_argument, NULL, OPT_KILL},
+	{"check", no_argument, NULL, OPT_CHECK},
+	{"slabd", required_argument, NULL, OPT_SLABD},
 	{"pool", required_argument, NULL, OPT_PARAM},
 	{"cache", required_argument, NULL, OPT_PARAM},
 	{"node", required_argument, NULL, OPT_PARAM},
@@ -69,6 +73,8 @@ static const char usage[] =
 	"  log       what was done between nodes, newest first\n"
 	"  top       all of it, live: ? shows the keys\n"
 	"  history   what the pools were like, up to 12 hours ago\n"
+	"  upgrade --check   whether a restart into the installed slabd "
+	"keeps all memory\n"
 	"  set       the settings of balance\n"
 	"verbs that change something:\n"
 	"  lend CACHE FROM TO [N]  put N slabs of node FROM on the list "
@@ -108,6 +114,8 @@ static const char usage[] =
 	"                    (cache, node), nodes (node), arenas, "
 	"objpools\n"
 	"                    and leaks (client), slabs (all)\n"
+	"option of upgrade: --slabd PATH, another program than slabd runs "
+	"from\n"
 	"option of history: --span TIME, as in 90s, 5m, 1h or 12h\n";
 
 void ctl_args_usage(FILE *out)
@@ -156,7 +164,8 @@ static bool is_verbs(const struct option *option)
 {
 	return option->val == OPT_PARAM || option->val == OPT_UNDO ||
 	       option->val == OPT_KILL || option->val == OPT_SORT ||
-	       option->val == OPT_REVERSE;
+	       option->val == OPT_REVERSE || option->val == OPT_CHECK ||
+	       option->val == OPT_SLABD;
 }
 
 const char *ctl_args_options(const struct ctl_verb *verb, char *text,
@@ -270,6 +279,15 @@ static int bad_option(struct ctl_args *args, int opt, const char *word)
 	return fail(args, "unknown option %s; see slabctl --help", word);
 }
 
+static int set_slabd(struct ctl_args *args, const char *path)
+{
+	if (args->slabd)
+		return fail(args, "--slabd is given twice");
+	args->slabd = path;
+	return *path ? 0
+	             : fail(args, "--slabd is empty: give the path of a slabd");
+}
+
 /* A getopt result into args: that of options[ix], or of a letter. */
 static int set_option(struct ctl_args *args, int opt, int ix, char **argv)
 {
@@ -297,6 +315,11 @@ static int set_option(struct ctl_args *args, int opt, int ix, char **argv)
 	case OPT_REVERSE:
 		args->reverse = true;
 		return 0;
+	case OPT_CHECK:
+		args->check = true;
+		return 0;
+	case OPT_SLABD:
+		return set_slabd(args, optarg);
 	case OPT_NO_COLOR:
 		args->color = CTL_COLOR_NEVER;
 		return 0;
@@ -380,6 +403,10 @@ static int check(struct ctl_args *args, size_t n_given)
 	for (size_t i = 0; i < n_given; i++)
 		if (!has_word(takes, args->param[i].key))
 			wrong = args->param[i].key;
+	if (args->check && !has_word(takes, "check"))
+		wrong = "check";
+	if (args->slabd && !has_word(takes, "slabd"))
+		wrong = "slabd";
 	if (args->json && !args->verb->show)
 		wrong = "json";
 	if (args->reverse && !has_word(takes, "reverse"))
@@ -389,6 +416,10 @@ static int check(struct ctl_args *args, size_t n_given)
 	if (args->json && (args->sort || args->reverse))
 		return fail(args, "--sort and --reverse are of tables: with "
 		            "--json sort by jq's sort_by");
+	/* It looks alone: nothing is upgraded without a word of that. */
+	if (!wrong && !args->check && has_word(takes, "check"))
+		return fail(args, "usage: slabctl %s %s", args->verb->name,
+		            args->verb->usage);
 	if (!wrong)
 		return 0;
 	return fail(args, "--%s does not go with %s%s; see slabctl --help",

@@ -22,6 +22,8 @@ struct ctl_args {
 	bool json, help, version;
 	enum ctl_args_color color;
 	bool undo;
+	bool check;
+	const char *slabd; /* a program, or NULL */
 	const char *sort; /* the title of a column, or NULL */
 	bool reverse;
 	unsigned watch_s; /* 0: once */

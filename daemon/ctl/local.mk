@@ -7,6 +7,8 @@ libctl_a_SOURCES += \
 	daemon/ctl/args.h \
 	daemon/ctl/audit.c \
 	daemon/ctl/clients.c \
+	daemon/ctl/child.c \
+	daemon/ctl/child.h \
 	daemon/ctl/complete.c \
 	daemon/ctl/complete.h \
 	daemon/ctl/doc.c \
@@ -34,6 +36,9 @@ libctl_a_SOURCES += \
 	daemon/ctl/top.h \
 	daemon/ctl/top_draw.c \
 	daemon/ctl/top_draw.h \
+	daemon/ctl/upgrade.c \
+	daemon/ctl/upgrade.h \
+	daemon/ctl/upgrade_show.c \
 	daemon/ctl/verbs.c \
 	daemon/ctl/verbs.h
 

@@ -40,6 +40,8 @@ void ctl_evict(struct ctl *c, const json_t *doc);
 void ctl_cache(struct ctl *c, const json_t *doc);
 void ctl_trim(struct ctl *c, const json_t *doc);
 void ctl_show_save(struct ctl *c, const json_t *doc);
+void ctl_show_upgrade(struct ctl *c, const json_t *doc);
+int ctl_upgrade_verdict(const json_t *doc);
 void ctl_set(struct ctl *c, const json_t *doc);
 
 /* Of a reply of trim: whether a client was asked; and adds what a second one

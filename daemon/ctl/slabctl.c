@@ -20,6 +20,7 @@
 #include "daemon/ctl/show.h"
 #include "daemon/ctl/text.h"
 #include "daemon/ctl/top.h"
+#include "daemon/ctl/upgrade.h"
 
 #define EXIT_TROUBLE 1
 #define EXIT_USAGE 2
@@ -105,6 +106,21 @@ static json_t *save(json_t *doc, const char *socket)
 	return NULL;
 }
 
+/* Another slabd is asked, and the document is what came of it; NULL. */
+static json_t *upgrade(json_t *doc, const struct ctl_args *args,
+                       const char *socket)
+{
+	struct ctl_http_fault fault = {.what = "slabd's socket went away"};
+	struct stat st;
+	if (stat(socket, &st) == 0 &&
+	    ctl_upgrade(doc, st.st_uid, args->slabd, CTL_UPGRADE_LIMIT_MS,
+	                &fault) == 0)
+		return doc;
+	complain(fault.what, fault.remedy);
+	json_decref(doc);
+	return NULL;
+}
+
 static json_t *fetch(const struct ctl_args *args, const char *socket)
 {
 	char path[64];
@@ -117,6 +133,8 @@ static json_t *fetch(const struct ctl_args *args, const char *socket)
 		trim_again(args, socket, doc);
 	if (doc && strcmp(args->verb->name, "save") == 0)
 		doc = save(doc, socket);
+	if (doc && strcmp(args->verb->name, "upgrade") == 0)
+		doc = upgrade(doc, args, socket);
 	return doc;
 }
 

@@ -63,6 +63,9 @@ const struct ctl_verb ctl_verbs[] = {
 	  .word = { "key", "value" }, .usage = "[KEY VALUE]" },
 	{ .name = "save", .options = "", .timeout_s = 10,
 	  .show = ctl_show_save, .whole = true },
+	{ .name = "upgrade", .options = "check slabd", .timeout_s = 10,
+	  .show = ctl_show_upgrade, .whole = true,
+	  .verdict = ctl_upgrade_verdict, .usage = "--check [--slabd PATH]" },
 	{ .name = NULL },
 };
 

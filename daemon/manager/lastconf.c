@@ -2,6 +2,7 @@
 #include "daemon/manager/lastconf.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +13,7 @@
 #include "daemon/conf/changes.h"
 #include "daemon/manager/fdstore.h"
 
-static int kept = -1; /* what was passed */
+static int kept = -1; /* what was passed; then, what is kept */
 static bool bad; /* slabd.conf has errors */
 
 void lastconf_open(void)
@@ -59,6 +60,11 @@ void lastconf_set_bad(bool is)
 	bad = is;
 }
 
+int lastconf_fd(void)
+{
+	return kept;
+}
+
 const char *lastconf_note(void)
 {
 	return bad ? "; slabd.conf has errors and is not used, see the log"
@@ -76,10 +82,12 @@ void lastconf_keep(const struct config *config)
 	out = fd < 0 ? NULL : fdopen(fd, "w");
 	if (out != NULL)
 		config_print(config, out);
-	if (out != NULL && fflush(out) == 0 && !ferror(out))
+	if (out != NULL && fflush(out) == 0 && !ferror(out)) {
 		fdstore_put(FDSTORE_CONFIG, fd);
-	else
+		kept = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	} else {
 		log_warn("the configuration is not kept: %s", strerror(errno));
+	}
 	if (out != NULL)
 		fclose(out);
 	else if (fd >= 0)

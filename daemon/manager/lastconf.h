@@ -33,4 +33,7 @@ const char *lastconf_note(void);
  * and no reason to stop. */
 void lastconf_keep(const struct config *config);
 
+/* What is kept, for who looks on: this module's own; -1: nothing. */
+int lastconf_fd(void);
+
 #endif

@@ -7,6 +7,7 @@
 
 #include "daemon/base/log.h"
 #include "daemon/manager/fdstore.h"
+#include "daemon/manager/lastconf.h"
 #include "daemon/pool/channels.h"
 #include "daemon/pool/ledger.h"
 
@@ -57,6 +58,30 @@ int keep_take(const struct pool *pool, unsigned file)
 int keep_peek(const char *pool, unsigned file)
 {
 	return fdstore_peek(name_in(pool, file));
+}
+
+const char *keep_file(const struct pool *pool, unsigned file, int *fd)
+{
+	const int own[] = {pool->journal_fd, pool->control_fd, pool->shared_fd};
+	if (file >= KEEP_NODES + pool->backing.n_nodes)
+		return NULL;
+	*fd = file < KEEP_NODES ? own[file]
+	                        : pool->backing.node[file - KEEP_NODES].fd;
+	return name_of(pool, file);
+}
+
+bool keep_is_whole(const struct pool *pool)
+{
+	unsigned file = 0;
+	while (file < KEEP_NODES + pool->backing.n_nodes && is_kept(pool, file))
+		file++;
+	return file == KEEP_NODES + pool->backing.n_nodes;
+}
+
+const char *keep_config(int *fd)
+{
+	*fd = lastconf_fd();
+	return FDSTORE_CONFIG;
 }
 
 bool keep_has_all(const struct pool *pool)

@@ -36,6 +36,17 @@ int keep_peek(const char *pool, unsigned file);
  * given and has not is gone for good. */
 bool keep_has_all(const struct pool *pool);
 
+/* The files that a restart needs of a pool that runs, file by file from 0 on: its
+ * name in the manager's store, good until the next one is asked for, and its
+ * descriptor, which stays the pool's. NULL: no more. */
+const char *keep_file(const struct pool *pool, unsigned file, int *fd);
+
+/* Whether the manager keeps each of these, as far as is known. */
+bool keep_is_whole(const struct pool *pool);
+
+/* The configuration that it keeps, by name alike; *fd is -1 where it has none. */
+const char *keep_config(int *fd);
+
 /* Has the manager keep all of the pool's files, or no longer keep any. */
 void keep_pool(const struct pool *pool);
 /* The same for another manager, which is not waited for. */

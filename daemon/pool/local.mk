@@ -84,6 +84,8 @@ libdaemon_a_SOURCES += \
 	daemon/pool/crew.h \
 	daemon/pool/grow.c \
 	daemon/pool/grow.h \
+	daemon/pool/takeover.c \
+	daemon/pool/takeover.h \
 	daemon/pool/verify.c \
 	daemon/pool/verify.h \
 	daemon/pool/waiting.c \

@@ -57,7 +57,7 @@ bool rest_may(const char *pool)
 	struct journal *journal = NULL;
 	struct remedy why;
 	bool may;
-	if (journal_map(keep_peek(pool, KEEP_JOURNAL), pool, &journal, &why) <
+	if (journal_look(keep_peek(pool, KEEP_JOURNAL), pool, &journal, &why) <
 	    0)
 		return false;
 	/* pairs: create_pool, in the slabd before this one. */

@@ -65,6 +65,8 @@ enum survey_kind { SURVEY_HELD, SURVEY_FOUND, SURVEY_KINDS };
 struct server {
 	const struct config *config;
 	const char *file; /* that it was read from, absolute; NULL: none */
+	bool file_given;  /* on the command line */
+	const char *program; /* it was started from; NULL: not known */
 	const struct topo *topo;
 	struct event_base *base;
 	struct pool pools[CONFIG_POOLS_MAX];

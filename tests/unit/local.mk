@@ -39,6 +39,7 @@ unit_tests += tests/unit/daemon/test_ctl_complete
 unit_tests += tests/unit/daemon/test_ctl_http
 unit_tests += tests/unit/daemon/test_ctl_render
 unit_tests += tests/unit/daemon/test_ctl_save
+unit_tests += tests/unit/daemon/test_ctl_upgrade
 unit_tests += tests/unit/daemon/test_ctl_text
 unit_tests += tests/unit/daemon/test_denied
 unit_tests += tests/unit/daemon/test_dump

@@ -102,11 +102,16 @@ Test(ctl_args, words)
 	cr_expect_str_eq(ctl_args_get(&args, "value"), "2s");
 	cr_assert_eq(parse(&args, "log --limit 3 --pool p"), 0);
 	cr_expect_not(args.changes);
+	cr_assert_eq(parse(&args, "upgrade --check --slabd /opt/slabd"), 0);
+	cr_expect(args.check && !args.changes);
+	cr_expect_str_eq(args.slabd, "/opt/slabd");
+	cr_expect_eq(args.n_params, 0);
 }
 
 #define VERBS                                                                  \
 	"status nodes caches clients roots channels arenas objpools leaks slabs dump "  \
-	"audit doctor plan log top history lend migrate drain cache root evict trim set save"
+	"audit doctor plan log top history lend migrate drain cache root evict trim set save " \
+	"upgrade"
 
 static const char *const bad[][2] = {
 	{"", "no verb; verbs: " VERBS},
@@ -169,6 +174,18 @@ static const char *const bad[][2] = {
 	{"drain 1 --kill", "--kill does not go with drain; see slabctl --help"},
 	{"trim 1 2", "usage: slabctl trim [NODE]"},
 	{"set hold", "usage: slabctl set [KEY VALUE]"},
+	{"upgrade", "usage: slabctl upgrade --check [--slabd PATH]"},
+	{"upgrade --slabd x", "usage: slabctl upgrade --check [--slabd PATH]"},
+	{"upgrade --check now", "one verb at a time, not also now; verbs: " VERBS},
+	{"upgrade --check --slabd a --slabd b", "--slabd is given twice"},
+	{"upgrade --check --slabd=", "--slabd is empty: give the path of a slabd"},
+	{"upgrade --check --slabd", "--slabd needs an argument"},
+	{"upgrade --check=1",
+         "--check=1: the option takes no value; see slabctl --help"},
+	{"upgrade --check --watch",
+         "--watch does not go with upgrade; see slabctl --help"},
+	{"status --check", "--check does not go with status; see slabctl --help"},
+	{"status --slabd x", "--slabd does not go with status; see slabctl --help"},
 };
 
 Test(ctl_args, bad)

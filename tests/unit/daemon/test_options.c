@@ -146,7 +146,8 @@ Test(options, help_and_version)
 {
 	static const char *const named[] = { "--config", "--foreground",
 		"--socket", "--control", "--check-config", "--supervise",
-		"--log-level", "--help", "--version", SLABD_CONFIG_FILE };
+		"--log-level", "--help", "--version", "--takes-over",
+		SLABD_CONFIG_FILE };
 	cr_expect_eq(parse("--help"), 1);
 	for (size_t i = 0; i < sizeof(named) / sizeof(*named); i++)
 		cr_expect_not_null(strstr(out, named[i]), "%s", named[i]);
@@ -185,6 +186,11 @@ Test(options, usage_errors)
 	expect_usage(parse("--bogus"), "Try \"slabd --help\".");
 	expect_usage(parse("--super"), "'--super' is ambiguous");
 	expect_usage(parse("--check-config", "--supervise"),
+	             "leave one of them out");
+	expect_usage(parse("--takes-over", "--supervise"),
+	             "--takes-over starts nothing, and does not go with "
+	             "--supervise; leave one of them out");
+	expect_usage(parse("--takes-over", "--check-config"),
 	             "leave one of them out");
 	expect_usage(parse("--config"), "'--config' requires an argument");
 	expect_usage(parse("--foreground=yes"), "doesn't allow an argument");
