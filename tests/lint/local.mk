@@ -13,6 +13,7 @@ tap_scripts += tests/lint/check_map.sh
 tap_scripts += tests/lint/check_man_example.sh
 tap_scripts += tests/lint/check_man_reasons.sh
 tap_scripts += tests/lint/check_names.sh
+tap_scripts += tests/lint/check_package.sh
 tap_scripts += tests/lint/check_sizes.sh
 EXTRA_DIST += tests/lint/lint.sh
 EXTRA_DIST += tests/lint/errors.txt
