@@ -69,13 +69,15 @@ static int sleep_once(struct slabd_channel *channel, unsigned for_what,
 	uint32_t bits = for_what & ~FOR_ROOM;
 	uint32_t seen = atom_set(word, bits) | bits;
 	int r = look(channel, for_what);
-	uint64_t now_ns = clock_now_ns();
 	uint64_t ns = SLICE_NS;
 	if (r != EAGAIN)
 		return r;
-	if (now_ns >= until_ns)
-		return ETIMEDOUT;
-	ns = until_ns - now_ns < ns ? until_ns - now_ns : ns;
+	if (until_ns != NO_END) {
+		uint64_t now_ns = clock_now_ns();
+		if (now_ns >= until_ns)
+			return ETIMEDOUT;
+		ns = until_ns - now_ns < ns ? until_ns - now_ns : ns;
+	}
 	sleep_on(word, seen, ns);
 	return look(channel, for_what);
 }
@@ -88,13 +90,15 @@ static int spin(struct slabd_channel *channel, unsigned for_what,
 {
 	uint32_t skip = atom_load(&channel->skip);
 	uint32_t vain = atom_load(&channel->vain);
-	uint64_t now_ns = clock_now_ns();
-	uint64_t end_ns = now_ns + SPIN_NS;
+	uint64_t now_ns;
+	uint64_t end_ns;
 	int r = EAGAIN;
 	if (skip > 0) {
 		atom_store(&channel->skip, skip - 1);
 		return r;
 	}
+	now_ns = clock_now_ns();
+	end_ns = now_ns + SPIN_NS;
 	if (end_ns > until_ns)
 		return r;
 	for (; r == EAGAIN && now_ns < end_ns; now_ns = clock_now_ns()) {
