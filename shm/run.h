@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs: objects that lie side by side in a slab, as pointers, eight a turn. */
+/* Runs: objects that lie side by side in a slab, as pointers, some a turn. */
 #ifndef SHM_RUN_H
 #define SHM_RUN_H
 
@@ -20,28 +20,35 @@ static inline run_pair run_first(const char *first, ptrdiff_t step,
 	return (run_pair){at, at + apart};
 }
 
+/* In which bits eight pointers differ from those of a run, whose next eight *at has
+ * then. No loop, which gcc leaves one. */
+static inline run_pair run_apart(void *const *objects, run_pair on, run_pair *at)
+{
+	const run_pair *seen = (const run_pair *)objects;
+	run_pair then = *at;
+	run_pair apart = seen[0] ^ then;
+	then += on;
+	apart |= seen[1] ^ then;
+	then += on;
+	apart |= seen[2] ^ then;
+	then += on;
+	apart |= seen[3] ^ then;
+	*at = then + on;
+	return apart;
+}
+
 /* How many of n pointers, from the first on, lie a step apart; at least 1. */
 static inline uint32_t run_length(void *const *objects, uint32_t n,
                                   ptrdiff_t step)
 {
 	run_pair on;
-	run_pair at = run_first(objects[0], step, &on);
+	run_pair at = run_first((const char *)objects[0], step, &on);
 	uint32_t i = 0;
-	for (; i + 8 <= n; i += 8) {
-		const run_pair *seen = (const run_pair *)(objects + i);
-		run_pair then = at;
-		run_pair apart = {0, 0};
-		/* No loop, which gcc leaves one. */
-		apart |= seen[0] ^ then;
-		then += on;
-		apart |= seen[1] ^ then;
-		then += on;
-		apart |= seen[2] ^ then;
-		then += on;
-		apart |= seen[3] ^ then;
+	for (; i + 16 <= n; i += 16) {
+		run_pair apart = run_apart(objects + i, on, &at);
+		apart |= run_apart(objects + i + 8, on, &at);
 		if ((apart[0] | apart[1]) != 0)
 			break;
-		at = then + on;
 	}
 	i += i == 0;
 	while (i < n && (char *)objects[i] == (char *)objects[i - 1] + step)

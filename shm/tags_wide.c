@@ -60,12 +60,28 @@ static uint32_t claim_lanes(uint16_t *tags, uint64_t lanes, uint16_t id,
 	return got;
 }
 
-static uint32_t claim_word(tag_word *word, uint16_t id, uint32_t first,
-                           uint32_t *out)
+/* Whole words, the first at index w, while all of each is free. How many. */
+static uint32_t claim_words(tag_word *words, uint32_t w, uint32_t most,
+                            uint16_t id, uint32_t *out)
 {
-	atom_store(word, TAGS_EACH * id);
-	*(four *)out = (four){0, 1, 2, 3} + first;
-	return TAGS_WORD;
+	const four on = {TAGS_WORD, TAGS_WORD, TAGS_WORD, TAGS_WORD};
+	const uint64_t mine = TAGS_EACH * id;
+	four ix = (four){0, 1, 2, 3} + w * TAGS_WORD;
+	uint32_t i = 0;
+	/* pairs: tags_free_own; the last owner's writes come first. */
+	for (; i < most && atom_load_acquire(&words[w + i]) == 0; i++) {
+		atom_store(&words[w + i], mine);
+		*(four *)(out + i * TAGS_WORD) = ix;
+		ix += on;
+	}
+	return i;
+}
+
+/* Those of a word that are free. */
+static uint32_t claim_some(uint16_t *tags, uint64_t seen, uint16_t id,
+                           uint32_t w, uint32_t want, uint32_t *out)
+{
+	return claim_lanes(tags, zero_lanes(seen), id, w * TAGS_WORD, want, out);
 }
 
 /* Claims from the words first to end. Most that are not free are as the one before
@@ -79,14 +95,20 @@ static uint32_t claim_span(uint16_t *tags, uint32_t first, uint32_t end,
 	for (uint32_t w = first; w < end && got < want; w++) {
 		/* pairs: tags_free_own; the last owner's writes come first. */
 		uint64_t seen = atom_load_acquire(&words[w]);
-		uint32_t ix = w * TAGS_WORD;
-		if (seen == 0 && want - got >= TAGS_WORD)
-			got += claim_word(&words[w], id, ix, out + got);
-		else if (seen != full && zero_lanes(seen) == 0)
+		if (seen == full)
+			continue;
+		if (seen == 0 && want - got >= TAGS_WORD) {
+			uint32_t most = (want - got) / TAGS_WORD;
+			most = most < end - w ? most : end - w;
+			most = claim_words(words, w, most, id, out + got);
+			got += most * TAGS_WORD;
+			w += most > 0 ? most - 1 : 0;
+		} else if (zero_lanes(seen) == 0) {
 			full = seen;
-		else if (seen != full)
-			got += claim_lanes(tags, zero_lanes(seen), id, ix,
-			                   want - got, out + got);
+		} else {
+			got += claim_some(tags, seen, id, w, want - got,
+			                  out + got);
+		}
 	}
 	return got;
 }
@@ -131,15 +153,37 @@ bool tags_are_four(const uint16_t *tags, uint16_t owner)
 	       TAGS_EACH * owner;
 }
 
+/* Two a turn. */
+static uint32_t pass_up(tag_word *word, uint32_t n, uint64_t seen, uint64_t then)
+{
+	tag_word *at = word;
+	tag_word *end = word + n;
+	for (; at + 2 <= end && atom_load(at) == seen; at += 2) {
+		/* pairs: channel_begin_any, or tags_claim_own. */
+		atom_store_release(at, then);
+		if (atom_load(at + 1) != seen)
+			return (uint32_t)(at + 1 - word);
+		/* pairs: channel_begin_any, or tags_claim_own. */
+		atom_store_release(at + 1, then);
+	}
+	if (at < end && atom_load(at) == seen) {
+		/* pairs: channel_begin_any, or tags_claim_own. */
+		atom_store_release(at, then);
+		at++;
+	}
+	return (uint32_t)(at - word);
+}
+
 uint32_t tags_pass_words_own(uint16_t *tags, uint32_t n_words, bool down,
                              uint16_t from, uint16_t to)
 {
-	const ptrdiff_t step = down ? -1 : 1;
 	const uint64_t seen = TAGS_EACH * from;
 	const uint64_t then = TAGS_EACH * to;
 	tag_word *word = (tag_word *)(void *)tags;
 	uint32_t i = 0;
-	for (; i < n_words && atom_load(word) == seen; i++, word += step)
+	if (!down)
+		return pass_up(word, n_words, seen, then);
+	for (; i < n_words && atom_load(word) == seen; i++, word--)
 		/* pairs: channel_begin_any, by the entry that follows, or
 		 * tags_claim_own: what the owner wrote comes before. */
 		atom_store_release(word, then);

@@ -21,8 +21,8 @@ paths() {
 	hit|hit|100000|1||2702|2702
 	pool|pool|100000|1||3402|3302
 	miss|miss|100|1024||4377|4290
-	refill|home|100|1024|slabd_alloc_slow_|2900|2780
-	flush|home|100|1024|slabd_flush|1800|1650
+	refill|home|100|1024|slabd_alloc_slow_|2450|2780
+	flush|home|100|1024|slabd_flush|1690|1650
 	EOT
 }
 
