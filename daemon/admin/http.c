@@ -267,6 +267,14 @@ static json_t *answer(struct admin *a, struct evhttp_request *req, int *status)
 		return route_run(a, get, req, status);
 	if (root && method == EVHTTP_REQ_GET)
 		return with_paths(json_object(), a->routes);
+	if (post && method == EVHTTP_REQ_POST && a->routes->readers &&
+	    !admin_is_own(req)) {
+		*status = FORBIDDEN;
+		return admin_error_new("you may look, and change nothing",
+		                       "root and the user that slabd runs as "
+		                       "may, see control_group in "
+		                       "slabd.conf(5)");
+	}
 	if (post && method == EVHTTP_REQ_POST)
 		return route_run(a, post, req, status);
 	*status = root || get || post ? HTTP_BADMETHOD : HTTP_NOTFOUND;

@@ -14,7 +14,7 @@
  * What looks is asked for by GET, what changes something by POST: a link or a
  * tool that reads ahead changes nothing. Parameters are in the query, those of
  * a POST also in a body of application/x-www-form-urlencoded. The socket's
- * permissions say who may ask. A route "/" takes the place of the list of paths.
+ * permissions say who may ask, and whether all who do may change something. A route "/" takes the place of the list of paths.
  *
  * Every answer that a route, or the lack of one, gives is one JSON document,
  * but for routes that have a form of their own; errors are {"error": what,
@@ -62,6 +62,7 @@ struct admin_routes {
 	const struct admin_route *route;
 	size_t n;
 	void *arg; /* handed to every build */
+	bool readers; /* all but root and our own user look, and change nothing */
 	/* Browsers can come here: by a name that is not this machine's own they
 	 * get nothing (daemon/admin/host.h). */
 	bool browsers;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define FORM "application/x-www-form-urlencoded"
 #define UNSUPPORTED 415 /* media type */
@@ -138,20 +139,29 @@ static const char *judge(const struct admin_query *q, const char *params)
 	return NULL;
 }
 
-static void read_caller(struct admin_query *q, struct evhttp_request *req)
+static bool ask_caller(struct evhttp_request *req, struct ucred *cred)
 {
 	struct evhttp_connection *evcon = evhttp_request_get_connection(req);
 	struct bufferevent *bev =
 		evcon ? evhttp_connection_get_bufferevent(evcon) : NULL;
+	socklen_t size = sizeof(*cred);
+	return bev && getsockopt(bufferevent_getfd(bev), SOL_SOCKET, SO_PEERCRED,
+	                         cred, &size) == 0;
+}
+
+static void read_caller(struct admin_query *q, struct evhttp_request *req)
+{
 	struct ucred cred;
-	socklen_t size = sizeof(cred);
-	q->pid = -1;
-	q->uid = -1;
-	if (!bev || getsockopt(bufferevent_getfd(bev), SOL_SOCKET, SO_PEERCRED,
-	                       &cred, &size) < 0)
-		return;
-	q->pid = cred.pid;
-	q->uid = cred.uid;
+	bool is = ask_caller(req, &cred);
+	q->pid = is ? cred.pid : -1;
+	q->uid = is ? (int64_t)cred.uid : -1;
+}
+
+bool admin_is_own(struct evhttp_request *req)
+{
+	struct ucred cred;
+	return ask_caller(req, &cred) &&
+	       (cred.uid == 0 || cred.uid == geteuid());
 }
 
 json_t *admin_query_read(struct admin_query *q, const char *path,

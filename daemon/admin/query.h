@@ -57,4 +57,7 @@ json_t *admin_error_new(const char *what, const char *remedy);
 /* The same of a path that takes another method, which the reply names. */
 json_t *admin_bad_method_new(struct evhttp_request *req, bool get, bool post);
 
+/* Whether root asks, or who this process runs as. */
+bool admin_is_own(struct evhttp_request *req);
+
 #endif

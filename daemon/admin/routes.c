@@ -3,6 +3,7 @@
 #include "daemon/admin/openmetrics.h"
 #include "daemon/admin/page.h"
 #include "daemon/admin/reports.h"
+#include "daemon/serve/server.h"
 
 #define ROUTE(path, params, changes, ...)                                      \
 	{path, report_build, params, changes,                                  \
@@ -115,7 +116,9 @@ void report_routes(struct server *server, struct admin_routes *routes)
 {
 	*routes = (struct admin_routes){
 	        .route = all, .n = sizeof(all) / sizeof(all[0]),
-	        .arg = server};
+	        .arg = server,
+	        .readers = server != NULL &&
+	                   server->config->control_group[0] != '\0'};
 }
 
 void report_public_routes(struct server *server, struct admin_routes *routes)

@@ -103,6 +103,8 @@ struct config {
 	char metrics[64]; /* "address:port" of the loopback; "off": none */
 	char socket_group[64]; /* group of the client socket; "": our own */
 	gid_t socket_gid;      /* its id, if socket_group is not "" */
+	char control_group[64]; /* those who look and change nothing; "": nobody */
+	gid_t control_gid;      /* its id, if control_group is not "" */
 	bool reserve_hugepages;
 	struct config_balance balance;
 	char topology[256]; /* hwloc synthetic description; "": the machine */

@@ -113,17 +113,28 @@ static int set_topology(const struct config_key *key, struct config_input *in)
 	return 0;
 }
 
-static int set_socket_group(const struct config_key *key,
-                            struct config_input *in)
+static int set_group(const struct config_key *key, struct config_input *in,
+                     gid_t *gid)
 {
-	struct config *config = in->base;
 	int r;
 	if (strlen(in->value) >= key->bytes)
 		return -EINVAL;
-	r = config_value_id(in->value, true, &config->socket_gid, in->why);
+	r = config_value_id(in->value, true, gid, in->why);
 	if (r == 0)
 		strcpy(field(key, in->base), in->value);
 	return r;
+}
+
+static int set_socket_group(const struct config_key *key,
+                            struct config_input *in)
+{
+	return set_group(key, in, &((struct config *)in->base)->socket_gid);
+}
+
+static int set_control_group(const struct config_key *key,
+                             struct config_input *in)
+{
+	return set_group(key, in, &((struct config *)in->base)->control_gid);
 }
 
 static int set_metrics(const struct config_key *key, struct config_input *in)
@@ -190,6 +201,8 @@ static const struct config_key slabd_rows[] = {
 	{"control_mode", MODE, AT(control_mode)},
 	{"socket_group", "a group that exists, or its id", AT(socket_group),
 	 .set = set_socket_group, .put = put_text},
+	{"control_group", "a group that exists, or its id", AT(control_group),
+	 .set = set_control_group, .put = put_text},
 	{"reserve_hugepages", BOOL, AT(reserve_hugepages)},
 	{"topology", "an hwloc synthetic description of at most 255 bytes, "
 	 "such as node:2 core:4 pu:1", AT(topology),

@@ -87,7 +87,9 @@ static void place_sockets(struct server *server)
 	                                         .path = c->control,
 	                                         .type = SOCK_STREAM,
 	                                         .mode = c->control_mode,
-	                                         .gid = (gid_t)-1};
+	                                         .gid = c->control_group[0]
+	                                                 ? c->control_gid
+	                                                 : (gid_t)-1};
 }
 
 static int open_sockets(struct server *server)

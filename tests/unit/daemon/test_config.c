@@ -77,6 +77,7 @@ Test(config, defaults_of_root)
 	cr_expect_eq(config.socket_mode, 0660);
 	cr_expect_eq(config.control_mode, 0660);
 	cr_expect_str_empty(config.socket_group);
+	cr_expect_str_empty(config.control_group);
 	cr_expect_str_empty(config.topology);
 	cr_expect(config.reserve_hugepages);
 	cr_expect_eq(config.log_level, LOG_LEVEL_INFO);
@@ -173,6 +174,7 @@ Test(config, every_key_of_slabd)
 	     "socket = /tmp/a b.sock ; ours\n  control=/tmp/c.sock\r\n"
 	     "socket_mode: 0666\ncontrol_mode = 600\n"
 	     "socket_group = root\nreserve_hugepages = No\n"
+	     "control_group = root\n"
 	     "topology = node:4 core:2 pu:1\nlog_level = debug");
 	cr_expect_str_eq(config.socket, "/tmp/a b.sock");
 	cr_expect_str_eq(config.control, "/tmp/c.sock");
@@ -180,6 +182,8 @@ Test(config, every_key_of_slabd)
 	cr_expect_eq(config.control_mode, 0600);
 	cr_expect_str_eq(config.socket_group, "root");
 	cr_expect_eq(config.socket_gid, 0);
+	cr_expect_str_eq(config.control_group, "root");
+	cr_expect_eq(config.control_gid, 0);
 	cr_expect_not(config.reserve_hugepages);
 	cr_expect_str_eq(config.topology, "node:4 core:2 pu:1");
 	cr_expect_eq(config.log_level, LOG_LEVEL_DEBUG);
@@ -232,7 +236,8 @@ Test(config, unknown)
 {
 	bad("[slabd]\nxyz = 1\n", 2, "key \"xyz\" in [slabd] is unknown",
 	    "allowed: socket, control, socket_mode, control_mode, "
-	    "socket_group, reserve_hugepages, topology, log_level");
+	    "socket_group, control_group, reserve_hugepages, topology, "
+	    "log_level");
 	bad("\n\n[pool p]\nsocket = /a\n", 4,
 	    "key \"socket\" in [pool p] is unknown",
 	    "allowed: max, start, floor, page, max_caches, max_clients, "
@@ -270,6 +275,8 @@ Test(config, values)
 	bad("[slabd]\ncontrol_mode = 1000\n", 2, "control_mode",
 	    "out of range", "0000 to 0777");
 	bad("[slabd]\nsocket_group = no-such-group\n", 2, "socket_group",
+	    "group \"no-such-group\" does not exist", "allowed: a group");
+	bad("[slabd]\ncontrol_group = no-such-group\n", 2, "control_group",
 	    "group \"no-such-group\" does not exist", "allowed: a group");
 	bad("[slabd]\nreserve_hugepages = maybe\n", 2, "reserve_hugepages",
 	    "\"maybe\"", "allowed: yes, no");

@@ -67,6 +67,7 @@ Test(config_load, prints_and_reads_everything)
 	config.reserve_hugepages = false;
 	config.log_level = LOG_LEVEL_ERROR;
 	strcpy(config.socket_group, "root");
+	strcpy(config.control_group, "root");
 	strcpy(config.topology, "node:4 core:2 pu:1");
 	config.balance = (struct config_balance){
 		.far_is_tier = true, .hold_ms = 1500, .hold_max_ms = 3600000,
