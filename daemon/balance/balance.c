@@ -329,6 +329,16 @@ int64_t balance_tick(struct pool *pool, enum balance_cause cause, bool *trim)
 
 /* ---- what was done ------------------------------------------------------- */
 
+void balance_keep_log(struct pool *pool, void *at, bool same)
+{
+	uint64_t n = history_keep(&pool->balance->history, at, same,
+	                          pool->view.geo.n_nodes,
+	                          pool->view.geo.n_caches);
+	if (n > 0)
+		log_debug("pool %s: its log goes on after %llu events",
+		          pool->name, (unsigned long long)n);
+}
+
 const struct balance_event *balance_event(const struct pool *pool, uint32_t i)
 {
 	return history_event(&pool->balance->history, i);

@@ -68,6 +68,10 @@ enum plan_pressure balance_pressure(const struct pool *pool, uint32_t node);
  * Valid until the next call of anything here. */
 const struct plan *balance_plan(struct pool *pool);
 
+/* Keeps the log in PAST_LOG_BYTES there (pool/past.h) from now on, before the first
+ * event. same: what is there is this pool's, and comes first. */
+void balance_keep_log(struct pool *pool, void *at, bool same);
+
 /* The log, newest first: the i-th event, or NULL. */
 const struct balance_event *balance_event(const struct pool *pool, uint32_t i);
 const struct balance_counts *balance_counts(const struct pool *pool);

@@ -4,7 +4,10 @@
 #include <string.h>
 
 #include "daemon/base/clock.h"
+#include "daemon/pool/past.h"
+#include "shm/atom.h"
 
+#define MAGIC UINT64_C(0x31474f4c42414c53) /* "SLABLOG1" */
 #define SAME_LOOKS 16u /* events back, for the same again */
 
 static bool is_same(const struct balance_event *a,
@@ -29,6 +32,69 @@ static struct balance_event *find_same(struct history *history,
 	return NULL;
 }
 
+_Static_assert(sizeof(struct history_kept) <= PAST_LOG_BYTES, "room");
+
+static void keep(const struct history *history, const struct balance_event *event)
+{
+	struct history_kept *kept = history->kept;
+	if (kept == NULL)
+		return;
+	kept->event[event - history->event] = *event;
+	/* pairs: with nobody; a kill is between the two, or after both. */
+	atom_store_release(&kept->n_events, history->n_events);
+}
+
+static bool is_node(uint32_t node, uint32_t n_nodes)
+{
+	return node < n_nodes || node == PLAN_NONE;
+}
+
+static bool is_cache(uint32_t cache_ix, uint32_t n_caches)
+{
+	return cache_ix < n_caches || cache_ix == PLAN_NONE;
+}
+
+static bool makes_sense(const struct balance_event *event, uint32_t n_nodes,
+                        uint32_t n_caches)
+{
+	const struct plan_step *step = &event->step;
+	return (uint32_t)event->cause < BALANCE_CAUSES &&
+	       (uint32_t)step->kind < PLAN_KINDS &&
+	       (uint32_t)step->reason <= PLAN_NO_REASON &&
+	       is_cache(step->cache_ix, n_caches) &&
+	       is_cache(step->donor_ix, n_caches) &&
+	       is_node(step->from, n_nodes) && is_node(step->to, n_nodes);
+}
+
+static bool all_make_sense(const struct history_kept *kept, uint32_t n_nodes,
+                           uint32_t n_caches)
+{
+	uint64_t n = kept->n_events;
+	if (kept->magic != MAGIC)
+		return false;
+	n = n < HISTORY_EVENTS ? n : HISTORY_EVENTS;
+	for (uint64_t i = 0; i < n; i++)
+		if (!makes_sense(&kept->event[i], n_nodes, n_caches))
+			return false;
+	return true;
+}
+
+uint64_t history_keep(struct history *history, struct history_kept *kept,
+                      bool same, uint32_t n_nodes, uint32_t n_caches)
+{
+	history->kept = kept;
+	if (!same || !all_make_sense(kept, n_nodes, n_caches)) {
+		memset(kept, 0, sizeof(*kept));
+		kept->magic = MAGIC;
+		return 0;
+	}
+	memcpy(history->event, kept->event, sizeof(history->event));
+	for (uint32_t i = 0; i < HISTORY_EVENTS; i++)
+		history->event[i].text[sizeof(history->event[i].text) - 1] = '\0';
+	history->n_events = kept->n_events;
+	return history->n_events;
+}
+
 void history_note(struct history *history, const struct balance_event *event)
 {
 	struct balance_event *to = find_same(history, event);
@@ -40,6 +106,7 @@ void history_note(struct history *history, const struct balance_event *event)
 		to->seq = history->n_events;
 		to->at_ns = to->last_ns = now;
 		to->times = 1;
+		keep(history, to);
 		return;
 	}
 	history->noted = to;
@@ -50,6 +117,7 @@ void history_note(struct history *history, const struct balance_event *event)
 	to->took_ns =
 		event->took_ns > to->took_ns ? event->took_ns : to->took_ns;
 	memcpy(to->text, event->text, sizeof(to->text));
+	keep(history, to);
 }
 
 void history_note_refusals(struct history *history, const struct plan *plan,

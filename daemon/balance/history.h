@@ -47,12 +47,31 @@ struct balance_counts {
 
 #define HISTORY_EVENTS 256u
 
+/*
+ * The same events in a file that outlives slabd (pool/past.h). The event is written
+ * first, then how many there are. A kill in between leaves the one that was being
+ * written as it was before, or in parts as it is, each of which makes sense; of a ring
+ * that is full it is the oldest.
+ */
+struct history_kept {
+	uint64_t magic; /* of this form */
+	uint64_t n_events;
+	struct balance_event event[HISTORY_EVENTS];
+};
+
 struct history {
 	struct balance_event event[HISTORY_EVENTS];
+	struct history_kept *kept; /* or NULL */
 	uint64_t n_events;
 	const struct balance_event *noted; /* last, which may be an old one */
 	struct balance_counts counts;
 };
+
+/* Keeps the events there from now on. same: what is there is of this pool, and comes
+ * before all that follows if it makes sense for so many nodes and caches. How many
+ * events that were. The history is empty. */
+uint64_t history_keep(struct history *history, struct history_kept *kept,
+                      bool same, uint32_t n_nodes, uint32_t n_caches);
 
 /* Adds an event, of which seq, the times and `times` are filled in here. */
 void history_note(struct history *history, const struct balance_event *event);

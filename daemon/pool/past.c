@@ -25,6 +25,8 @@ static const struct {
 };
 
 /* The file's beginning; samples follow, the first of which is what is known. */
+#define FILE_BYTES (PAST_BYTES + PAST_LOG_BYTES)
+
 struct file {
 	uint64_t magic; /* written last */
 	uint32_t sample_bytes;
@@ -92,7 +94,7 @@ static bool is_of(const struct file *file, uint32_t n_nodes,
 static void begin(struct file *file, uint32_t n_nodes, const uint32_t *os_id)
 {
 	if (file->magic != 0)
-		memset(file, 0, PAST_BYTES);
+		memset(file, 0, FILE_BYTES);
 	file->n_nodes = n_nodes;
 	file->sample_bytes = bytes_of(n_nodes);
 	memcpy(file->os_id, os_id, n_nodes * sizeof(*os_id));
@@ -103,7 +105,7 @@ int past_make(const char *pool)
 {
 	char name[160];
 	snprintf(name, sizeof(name), "slabd-%s-history", pool);
-	return memfile_create(name, BACKING_4K, PAST_BYTES);
+	return memfile_create(name, BACKING_4K, FILE_BYTES);
 }
 
 int past_open(struct past **out, int fd, uint32_t n_nodes, const uint32_t *os_id,
@@ -113,14 +115,14 @@ int past_open(struct past **out, int fd, uint32_t n_nodes, const uint32_t *os_id
 	struct stat st;
 	void *at;
 	if (n_nodes == 0 || n_nodes > NODES_MAX || fstat(fd, &st) < 0 ||
-	    st.st_size != PAST_BYTES)
+	    st.st_size != FILE_BYTES)
 		return -EINVAL;
-	at = mmap(NULL, PAST_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	at = mmap(NULL, FILE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (at == MAP_FAILED)
 		return -errno;
 	past = calloc(1, sizeof(*past));
 	if (past == NULL) {
-		munmap(at, PAST_BYTES);
+		munmap(at, FILE_BYTES);
 		return -ENOMEM;
 	}
 	past->file = at;
@@ -137,8 +139,13 @@ void past_close(struct past *past)
 {
 	if (past == NULL)
 		return;
-	munmap(past->file, PAST_BYTES);
+	munmap(past->file, FILE_BYTES);
 	free(past);
+}
+
+void *past_log(const struct past *past)
+{
+	return (char *)past->file + PAST_BYTES;
 }
 
 struct past_sample *past_now(struct past *past)

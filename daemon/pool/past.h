@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #define PAST_BYTES (1u << 20)
+#define PAST_LOG_BYTES (160u << 10) /* behind it: see past_log */
 #define PAST_RINGS 3u
 #define PAST_SPAN_MAX_S 43200
 
@@ -79,6 +80,10 @@ int past_open(struct past **out, int fd, uint32_t n_nodes, const uint32_t *os_id
 /* A file for it, or -errno. */
 int past_make(const char *pool);
 void past_close(struct past *past);
+
+/* Zeroes at first, and then whatever was written there: what was done to even memory
+ * out (balance/history.h). */
+void *past_log(const struct past *past);
 
 struct past_sample *past_now(struct past *past);
 

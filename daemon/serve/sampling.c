@@ -233,16 +233,15 @@ static void on_tally(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 /* ---- open, close --------------------------------------------------------- */
 
 /* Of a pool that was kept it may not have been, and the other way round. */
-static int open_past(struct sampling *s, const struct pool *pool)
+static int open_past(struct sampling *s, const struct pool *pool, bool *kept)
 {
 	uint32_t os_id[NODES_MAX];
 	uint32_t n = pool->view.geo.n_nodes;
-	bool kept = false;
 	int r;
 	for (uint32_t node = 0; node < n; node++)
 		os_id[node] = pool->view.nodes[node].os_id;
 	s->fd = keep_take(pool, KEEP_PAST);
-	r = s->fd < 0 ? s->fd : past_open(&s->past, s->fd, n, os_id, &kept);
+	r = s->fd < 0 ? s->fd : past_open(&s->past, s->fd, n, os_id, kept);
 	if (r == 0)
 		return 0;
 	if (s->fd >= 0)
@@ -250,7 +249,7 @@ static int open_past(struct sampling *s, const struct pool *pool)
 	s->fd = past_make(pool->name);
 	if (s->fd < 0)
 		return s->fd;
-	return past_open(&s->past, s->fd, n, os_id, &kept);
+	return past_open(&s->past, s->fd, n, os_id, kept);
 }
 
 int sampling_open(struct server *server)
@@ -258,11 +257,15 @@ int sampling_open(struct server *server)
 	for (unsigned i = 0; i < CONFIG_POOLS_MAX; i++)
 		server->samples[i] = (struct sampling){.fd = -1};
 	for (unsigned i = 0; i < server->n_pools; i++) {
-		const struct pool *pool = &server->pools[i];
-		int r = open_past(&server->samples[i], pool);
+		struct pool *pool = &server->pools[i];
+		bool kept = false;
+		int r = open_past(&server->samples[i], pool, &kept);
 		if (r < 0)
 			log_warn("pool %s: its history is not kept: %s",
 			         pool->name, strerror(-r));
+		else
+			balance_keep_log(pool, past_log(server->samples[i].past),
+			                 kept && pool->adopted);
 	}
 	if (wake_timer(&server->sample, server->base, on_sample, server) < 0)
 		return -ENOMEM;

@@ -67,6 +67,20 @@ static size_t points(const char *path)
 	return n;
 }
 
+/* Of the newest event of the log. */
+static long long last_event(const char *what)
+{
+	json_t *doc = fixture_get(&fixture, "/log?limit=1");
+	char path[64];
+	json_t *at;
+	long long value;
+	snprintf(path, sizeof(path), "pools.0.events.0.%s", what);
+	at = json_at(doc, path);
+	value = json_is_integer(at) ? json_integer_value(at) : -1;
+	json_decref(doc);
+	return value;
+}
+
 /* The time is given from the oldest to the newest, and counts don't fall. */
 static void test_order(void)
 {
@@ -96,7 +110,7 @@ int main(void)
 	struct child child;
 	pid_t slabd;
 	size_t n;
-	long long grown;
+	long long grown, seq, at_ms;
 	tap_start(300);
 	fixture_make(&fixture, CONFIG);
 	slabd = super_start(&fixture);
@@ -111,7 +125,14 @@ int main(void)
 	       "what clients said as slabctl asked is noted");
 	n = points("/history?span=300");
 	grown = ask("/history", "grown_slabs");
+	tap_ok(fixture_post(&fixture, "/trim", "node=0"),
+	       "something is done by hand");
+	seq = last_event("seq");
+	at_ms = last_event("at_ms");
+	tap_ok(seq > 0 && at_ms > 0, "and is in the log");
 	slabd = super_kill(&fixture, slabd);
+	tap_is(last_event("seq"), seq, "a slabd that is started anew has the log");
+	tap_is(last_event("at_ms"), at_ms, "with the time of each event");
 	tap_ok(points("/history?span=300") >= n,
 	       "a slabd that is started anew has the past of the one before");
 	tap_ok(ask("/history", "grown_slabs") >= grown,

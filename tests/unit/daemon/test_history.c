@@ -83,3 +83,60 @@ Test(history, causes_have_names)
 	cr_expect_str_eq(balance_cause_name(BALANCE_PRESSURE), "pressure");
 	cr_expect_str_eq(balance_cause_name(BALANCE_CAUSES), "unknown");
 }
+
+/* ---- kept ------------------------------------------------------------------ */
+
+static struct history_kept kept;
+
+/* Another slabd begins with what is there. */
+static uint64_t again(bool same, uint32_t n_nodes, uint32_t n_caches)
+{
+	memset(&history, 0, sizeof(history));
+	return history_keep(&history, &kept, same, n_nodes, n_caches);
+}
+
+Test(history, goes_on_where_it_was)
+{
+	cr_expect_eq(again(true, 4, 300), 0, "there is nothing at first");
+	for (uint32_t i = 0; i < HISTORY_EVENTS + 3; i++)
+		note(i, 1, 1);
+	note(HISTORY_EVENTS + 2, 7, 9);
+	cr_expect_eq(again(true, 4, 300), HISTORY_EVENTS + 3);
+	cr_expect_eq(history_event(&history, 0)->seq, HISTORY_EVENTS + 3);
+	cr_expect_eq(history_event(&history, 0)->done, 8);
+	cr_expect_eq(history_event(&history, HISTORY_EVENTS - 1)->seq, 4);
+	note(1, 1, 1);
+	cr_expect_eq(history_event(&history, 0)->seq, HISTORY_EVENTS + 4);
+	cr_expect_eq(again(true, 4, 300), HISTORY_EVENTS + 4);
+}
+
+Test(history, of_another_pool_begins_anew)
+{
+	again(false, 4, 300);
+	note(1, 1, 1);
+	cr_expect_eq(again(false, 4, 300), 0);
+	cr_expect_null(history_event(&history, 0));
+	note(2, 1, 1);
+	cr_expect_eq(again(true, 4, 300), 1);
+	cr_expect_eq(history_event(&history, 0)->step.cache_ix, 2);
+}
+
+Test(history, what_makes_no_sense_is_none)
+{
+	again(false, 4, 300);
+	note(8, 1, 1);
+	memset(kept.event[0].text, 'x', sizeof(kept.event[0].text));
+	cr_assert_eq(again(true, 4, 300), 1);
+	cr_expect_lt(strlen(history_event(&history, 0)->text),
+	             sizeof(kept.event[0].text));
+	cr_expect_eq(again(true, 4, 8), 0, "a cache that is not there");
+	note(1, 1, 1);
+	kept.event[0].step.to = 4;
+	cr_expect_eq(again(true, 4, 300), 0, "a node that is not there");
+	note(1, 1, 1);
+	kept.event[0].step.kind = PLAN_KINDS;
+	cr_expect_eq(again(true, 4, 300), 0, "a kind that is none");
+	note(1, 1, 1);
+	kept.magic++;
+	cr_expect_eq(again(true, 4, 300), 0, "another form");
+}

@@ -163,3 +163,24 @@ Test(past, a_file_of_another_size_is_none)
 	cr_expect_lt(past_open(&none, fd, 0, ids, &kept), 0);
 	cr_expect_lt(past_open(&none, fd, NODES_MAX + 1, ids, &kept), 0);
 }
+
+Test(past, a_log_stays_with_it)
+{
+	char *log = past_log(past);
+	for (unsigned i = 0; i < PAST_LOG_BYTES; i++)
+		cr_assert_eq(log[i], 0);
+	memset(log, 7, PAST_LOG_BYTES);
+	past_now(past)->clients = 3;
+	past_keep(past, BEGAN);
+	reopen(4);
+	cr_assert(kept);
+	cr_expect_eq(past_now(past)->clients, 3);
+	log = past_log(past);
+	cr_expect_eq(log[0], 7);
+	cr_expect_eq(log[PAST_LOG_BYTES - 1], 7);
+	reopen(3);
+	cr_assert_not(kept);
+	log = past_log(past);
+	cr_expect_eq(log[0], 0);
+	cr_expect_eq(log[PAST_LOG_BYTES - 1], 0);
+}
