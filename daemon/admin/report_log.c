@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* What slabd did to even memory out, newest first, and sums of it. */
-#include "daemon/admin/report.h"
+#include "daemon/admin/owned.h"
 
 #include <string.h>
 
 #include "daemon/base/clock.h"
+#include "daemon/pool/caches.h"
 
 #define LIMIT_DEFAULT 50u
 
@@ -36,15 +37,35 @@ static json_t *event_doc(const struct pool *pool,
 	return report_merge(step, more);
 }
 
-static json_t *events_doc(const struct pool *pool, uint64_t limit)
+/* Of a cache, or in which it gives slabs up; from or to a node. */
+static bool is_wanted(const struct pool *pool, const struct owned_filter *filter,
+                      const struct plan_step *step)
+{
+	uint32_t cache;
+	if (filter->node != PLAN_NONE && step->from != filter->node &&
+	    step->to != filter->node)
+		return false;
+	if (filter->cache == NULL)
+		return true;
+	cache = caches_find(pool, filter->cache);
+	return cache != 0 && (step->cache_ix == cache - 1 ||
+	                      step->donor_ix == cache - 1);
+}
+
+static json_t *events_doc(const struct pool *pool,
+                          const struct owned_wanted *wanted)
 {
 	const struct balance_event *event;
 	json_t *list = json_array();
-	for (uint32_t i = 0; i < limit; i++) {
+	uint64_t n = 0;
+	for (uint32_t i = 0; n < wanted->limit; i++) {
 		event = balance_event(pool, i);
 		if (!event)
 			break;
+		if (!is_wanted(pool, &wanted->filter, &event->step))
+			continue;
 		report_append(&list, event_doc(pool, event));
+		n++;
 	}
 	return list;
 }
@@ -76,16 +97,18 @@ static json_t *counts_doc(const struct balance_counts *counts)
 
 static json_t *pool_doc(struct report *r, struct pool *pool)
 {
-	const uint64_t *limit = r->arg;
+	const struct owned_wanted *wanted = r->arg;
 	return json_pack("{s:I, s:o, s:o}", "now_ms", as_ms(clock_wall_ns()),
-	                 "events", events_doc(pool, *limit), "counts",
+	                 "events", events_doc(pool, wanted), "counts",
 	                 counts_doc(balance_counts(pool)));
 }
 
 json_t *report_log(struct report *r)
 {
-	uint64_t limit = report_param_count(r, "limit", 0, HISTORY_EVENTS,
-	                                    LIMIT_DEFAULT);
-	r->arg = &limit;
+	struct owned_wanted wanted;
+	owned_params(r, &wanted.filter);
+	wanted.limit = report_param_count(r, "limit", 0, HISTORY_EVENTS,
+	                                  LIMIT_DEFAULT);
+	r->arg = &wanted;
 	return report_pools(r, pool_doc);
 }

@@ -95,7 +95,7 @@ static const struct admin_route all[] = {
 	LOOK("/audit", "pool", .whole = report_audit, .audit = true),
 	LOOK("/doctor", "pool", .whole = report_doctor, .held = true),
 	LOOK("/plan", "pool", .pool = report_plan),
-	LOOK("/log", "pool limit", .whole = report_log),
+	LOOK("/log", "pool cache node limit", .whole = report_log),
 	LOOK("/history", "pool span", .whole = report_history),
 	LOOK("/set", "pool", .pool = report_settings),
 	LOOK("/save", NULL, .whole = report_save),

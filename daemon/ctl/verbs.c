@@ -38,7 +38,7 @@ const struct ctl_verb ctl_verbs[] = {
 	{ COUNTS("doctor", "pool"), .whole = true, .show = ctl_doctor,
 	  .verdict = ctl_doctor_verdict },
 	{ LOOKS("plan", "pool"), .show = ctl_plan },
-	{ LOOKS("log", "pool limit"), .show = ctl_log },
+	{ LOOKS("log", "pool cache node limit"), .show = ctl_log },
 	{ .name = "top", .options = "pool", .watched = true },
 	{ LOOKS("history", "pool span"), .show = ctl_history },
 	{ DOES("lend", "pool"), .show = ctl_lend, .whole = true,

@@ -152,7 +152,7 @@ static const char *const bad[][2] = {
 	{"log --span 1h", "--span does not go with log; see slabctl --help"},
 	{"nodes --cache c",
          "--cache does not go with nodes; see slabctl --help"},
-	{"log --node 1", "--node does not go with log; see slabctl --help"},
+	{"log --client 1", "--client does not go with log; see slabctl --help"},
 	{"slabs --pool a --pool b", "--pool is given twice"},
 	{"status --undo", "--undo does not go with status; see slabctl --help"},
 	{"lend", "usage: slabctl lend CACHE FROM TO [N]"},

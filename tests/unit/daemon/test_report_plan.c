@@ -59,6 +59,24 @@ Test(report_plan, says_what_it_would_do)
 	             "it is but a plan");
 }
 
+Test(report_plan, log_of_a_cache_or_node_alone)
+{
+	carve(orders, 0, 0);
+	hold_still();
+	post("/lend", "cache=orders&from=0&to=1&n=2");
+	get("/log?cache=orders");
+	cr_expect_eq(count("pools/0/events"), 1);
+	get("/log?node=1");
+	cr_expect_eq(count("pools/0/events"), 1);
+	get("/log?cache=orders&node=0&limit=0");
+	cr_expect_eq(count("pools/0/events"), 0);
+	refused("/log?cache=none", 400, "no cache \"none\"",
+	        "caches: orders");
+	make_cache(first, "fills", 64);
+	get("/log?cache=fills");
+	cr_expect_eq(count("pools/0/events"), 0);
+}
+
 Test(report_plan, log_has_what_was_done)
 {
 	carve(orders, 0, 0);
