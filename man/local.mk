@@ -10,3 +10,5 @@ dist_man_MANS += man/slabclient_abi.7
 dist_man_MANS += man/slabclient_moving.7
 dist_man_MANS += man/slabd_containers.7
 dist_man_MANS += man/slabd_probes.7
+dist_man_MANS += man/slabd_sizing.7
+dist_man_MANS += man/slabd_trouble.7

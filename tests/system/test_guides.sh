@@ -1,0 +1,231 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The commands of the guides are true. Each line ".Dl $ COMMAND" of a page is run
+# against a slabd with a client, and ends as slabctl(1) says; of ".Dl # COMMAND", which
+# changes something or needs root, verb, options, keys and variables are there. The C
+# example of slabclient_moving(7) is built and run by the page's own commands.
+# Prints TAP; no arguments.
+srcdir=${srcdir:-$(cd "$(dirname "$0")/../.." && pwd)}
+builddir=${builddir:-$srcdir}
+pages="slabd_sizing.7 slabd_trouble.7 slabclient_moving.7"
+unset COLUMNS SLABD_CHECKED
+here=$(mktemp -d) || exit 99
+slabd=
+user=
+n=0
+cleanup() {
+	exec 9>&-
+	[ -n "$user" ] && wait "$user"
+	[ -n "$slabd" ] && kill "$slabd" 2>/dev/null && wait "$slabd" 2>/dev/null
+	rm -rf "$here"
+}
+trap cleanup EXIT
+trap 'exit 99' INT TERM HUP
+
+result() {
+	n=$((n + 1))
+	if [ "$1" = 0 ]; then
+		echo "ok $n - $2"
+	else
+		echo "not ok $n - $2"
+		head -n 40 "$here/out" "$here/log" | sed 's/^/# /'
+	fi
+}
+
+skip() {
+	n=$((n + 1))
+	echo "ok $n - $1 # SKIP $2"
+}
+
+# commands PROMPT PAGE
+commands() {
+	sed -n "s/^\\.Dl $1 //p" "$srcdir/man/$2" |
+		sed 's/\\(aq/'\''/g; s/\\-/-/g; s/\\&//g; s/\\e/\\/g'
+}
+
+# ---- a slabd, and a client of it -----------------------------------------------
+cat >"$here/conf" <<EOT
+[slabd]
+reserve_hugepages = no
+[pool default]
+page = 4k
+max = 64M
+start = 16M
+EOT
+export SLABD_SOCKET="$here/s" SLABD_CONTROL="$here/c"
+PATH=$here/bin:$builddir/daemon:$PATH
+slabd --supervise --config "$here/conf" --socket "$here/s" --control "$here/c" \
+	>"$here/log" 2>&1 &
+slabd=$!
+tries=0
+until slabctl status >"$here/out" 2>&1 || [ $tries -ge 600 ]; do
+	sleep 0.1
+	tries=$((tries + 1))
+done
+slabctl status >"$here/out" 2>&1
+result $? "slabd serves"
+slabctl --help >"$here/help.slabctl"
+slabd --help >"$here/help.slabd"
+slabctl --json set >"$here/keys"
+mkfifo "$here/in"
+"$builddir/tests/system/guides_user" <"$here/in" >"$here/ready" 2>&1 &
+user=$!
+exec 9>"$here/in"
+tries=0
+until grep -q ready "$here/ready" || [ $tries -ge 600 ]; do
+	sleep 0.1
+	tries=$((tries + 1))
+done
+cat "$here/ready" >"$here/out"
+grep -q ready "$here/ready"
+result $? "and has a client with what the guides name"
+
+# ---- what looks ------------------------------------------------------------------
+
+# Where the worker of the example is made; the library is not installed.
+mkdir "$here/bin" "$here/work"
+printf '#!/bin/sh\necho "-I%s/client -L%s -lslabclient"\n' "$srcdir" \
+	"$builddir/client/.libs" >"$here/bin/pkg-config"
+chmod +x "$here/bin/pkg-config"
+sed -n '/^\/\* worker\.c \*\/$/,/^\.Ed$/p' "$srcdir/man/slabclient_moving.7" |
+	sed -e '/^\.Ed$/d' -e 's/\\e/\\/g' >"$here/work/worker.c"
+
+runs() {
+	(cd "$here/work" &&
+		LD_LIBRARY_PATH=$builddir/client/.libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} \
+			timeout 300 bash -c "$1" </dev/null 9>&-) >"$here/out" 2>&1
+}
+
+# Those that judge may find something on this machine: 1 is no failure of theirs.
+ends_well() {
+	runs "$1"
+	status=$?
+	case $1 in
+	"slabctl doctor") [ $status = 0 ] || [ $status = 1 ] ;;
+	*) [ $status = 0 ] ;;
+	esac
+}
+
+# Programs of the example can't be had with a sanitizer or without a shared library.
+is_example() {
+	case $1 in
+	"cc "* | *./a.out*) return 0 ;;
+	*) return 1 ;;
+	esac
+}
+
+no_example=
+if [ -n "${SLABD_SANITIZER:-}" ]; then
+	no_example="a library with a sanitizer goes with few programs"
+elif [ ! -f "$builddir/client/.libs/libslabclient.so" ]; then
+	no_example="no shared library in this build"
+fi
+
+look() { # PAGE
+	commands '\$' "$1" >"$here/list"
+	[ "$(wc -l <"$here/list")" -ge 5 ]
+	result $? "$1 has commands"
+	while read -r command <&8; do
+		if is_example "$command" && [ -n "$no_example" ]; then
+			skip "$1: $command" "$no_example"
+			continue
+		fi
+		ends_well "$command"
+		result $? "$1: $command"
+	done 8<"$here/list"
+}
+
+# ---- what changes something -------------------------------------------------------
+
+# is_known COMMAND: what is not there is said.
+is_known() {
+	bash -n -c "$1" || return 1
+	# shellcheck disable=SC2086
+	set -- $1
+	case $1 in
+	slabctl | slabd)
+		program=$1
+		shift
+		has "$program" "$@"
+		;;
+	SLABD_*)
+		grep -q "Ev ${1%%=*}\$" "$srcdir/man/slabclient.3" && return
+		echo "no variable ${1%%=*}"
+		return 1
+		;;
+	esac
+}
+
+# has PROGRAM WORDS: a verb, or a key to be set, and options.
+has() {
+	help=$here/help.$1
+	program=$1
+	shift
+	verb=
+	for word; do
+		case $word in
+		--*)
+			grep -q -e "${word%%=*}\\([^a-z-]\\|\$\\)" "$help" && continue
+			echo "$program has no $word"
+			return 1
+			;;
+		esac
+		if [ "$program" = slabctl ] && [ -z "$verb" ]; then
+			verb=$word
+			grep -q "^  $verb " "$help" ||
+				{ echo "no verb $verb"; return 1; }
+		elif [ "$verb" = set ]; then
+			grep -q "\"$word\"" "$here/keys" ||
+				{ echo "no key $word"; return 1; }
+			verb="set to"
+		fi
+	done
+}
+
+change() { # PAGE
+	commands '#' "$1" >"$here/list"
+	while read -r command <&8; do
+		is_known "$command" >"$here/out" 2>&1
+		result $? "$1: # $command"
+	done 8<"$here/list"
+}
+
+# ---- what is no such command is found ----------------------------------------------
+! ends_well "slabctl nodez"
+result $? "a verb that is not there is found"
+! ends_well "slabctl clients 77"
+result $? "and a client"
+for command in "slabctl dran 2" "slabctl drain 2 --redo" "slabctl set holds 5s" \
+	"slabd --check" "SLABD_CHEKED=yes worker" "echo (1"; do
+	! is_known "$command" >"$here/out" 2>&1
+	result $? "and: # $command"
+done
+
+for page in $pages; do
+	look "$page"
+	change "$page"
+done
+
+# ---- the example --------------------------------------------------------------------
+if [ -n "$no_example" ]; then
+	skip "the example" "$no_example"
+else
+	# shellcheck disable=SC2016
+	runs 'cc -std=c11 -pedantic -Wall -Wextra -Werror -o strict worker.c \
+		$(pkg-config --cflags --libs slabclient)'
+	result $? "the example has no warnings"
+	runs ./a.out && grep -q '^1000000 orders, [1-9][0-9]* refills' "$here/out"
+	result $? "and says what it should"
+	! SLABD_SOCKET=$here/none runs ./a.out && grep -q none "$here/out"
+	result $? "and what is missing where no slabd is"
+fi
+exec 9>&-
+wait "$user"
+result $? "the client ends well"
+user=
+slabctl audit >"$here/out" 2>&1
+result $? "the audit agrees"
+kill "$slabd" && wait "$slabd"
+result $? "slabd ends well"
+slabd=
+echo "1..$n"
