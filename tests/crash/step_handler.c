@@ -237,6 +237,8 @@ static void test_act(const struct act *act)
 	               atom_load(&board->wrong) == 0,
 	       "%s: %zu instructions, a signal at %u of them, %u wrong",
 	       act->name, track.n - 1, sent, atom_load(&board->wrong));
+	if (step.fault != 0)
+		tap_note("stopped by signal %d", step.fault);
 	tap_ok(atom_load(&board->handled) > 0 &&
 	               atom_load(&board->handled) <= sent,
 	       "%s: %u signals were handled", act->name,

@@ -161,11 +161,29 @@ bool step_to(struct step *step, const struct step_place *place)
 	return inside && step_on(step, place->insns);
 }
 
+/* A signal that is sent to who stands at a system call stops it once more, before it
+ * is delivered. */
+static bool is_met_again(struct step *step, int *sent)
+{
+	if (*sent == 0 || step->fault != *sent)
+		return false;
+	step->fault = 0;
+	return true;
+}
+
 bool step_go(struct step *step, int signal)
 {
-	while (resume(step, PTRACE_CONT, signal))
-		signal = 0;
-	return step->fault == 0;
+	int sent = signal;
+	for (;;) {
+		if (resume(step, PTRACE_CONT, signal)) {
+			signal = 0;
+		} else if (is_met_again(step, &sent)) {
+			signal = sent;
+			sent = 0;
+		} else {
+			return step->fault == 0;
+		}
+	}
 }
 
 bool step_again(struct step *step)
