@@ -189,10 +189,15 @@ static void *show(const struct cache *cache, void *object, const void *site)
 __attribute__((cold, noinline)) void *alloc_seen(struct cache *cache,
                                                  const void *site)
 {
-	void *object = pool_alive(cache->pool) ? alloc_one(cache) : NULL;
-	if (object == NULL && cache->checked && pool_alive(cache->pool) &&
-	    checked_flush(cache->pool))
+	struct slabd_pool *pool = cache->pool;
+	bool alive = pool_alive(pool);
+	uint64_t gone = alive && cache->checked ? checked_gone(pool) : 0;
+	void *object = alive ? alloc_one(cache) : NULL;
+	while (object == NULL && cache->checked && pool_alive(pool) &&
+	       checked_is_more(pool, gone)) {
+		gone = checked_gone(pool);
 		object = alloc_one(cache);
+	}
 	return show(cache, object, site);
 }
 

@@ -2,6 +2,7 @@
 #include "client/checked.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,6 +15,7 @@
 #include "client/tools.h"
 #include "shm/atom.h"
 
+#define GOING_TRIES 1000
 #define KEPT_MAX 1024u
 #define KEPT_BYTES (UINT64_C(1) << 20)
 #define KEPT_SHARE 64u  /* of the pool, at most */
@@ -28,6 +30,8 @@ struct checked {
 	uint64_t kept[KEPT_MAX]; /* offsets, a ring: the oldest at first */
 	uint32_t first, n_kept;
 	uint64_t kept_bytes;
+	uint32_t going; /* taken out, and not home yet */
+	uint64_t gone;  /* that came home so far */
 };
 
 /* ---- whether, and since when ---------------------------------------------- */
@@ -234,6 +238,7 @@ static void take_oldest(const struct slabd_pool *pool, struct fault *old)
 	checked->kept_bytes -= row_at(&pool->view, old->off, &old->cache)->stride;
 	checked->first = (checked->first + 1) % KEPT_MAX;
 	checked->n_kept--;
+	checked->going++;
 	was = records_find(&checked->records, old->off);
 	if (was != NULL)
 		old->was = *was;
@@ -248,6 +253,10 @@ static void let_go(struct slabd_pool *pool, struct fault *old)
 	if (old->in < row->size)
 		refuse(pool, old, "use after free", (uintptr_t)object, NULL);
 	home_send_mixed(pool, row->stride, 1, &object);
+	pthread_mutex_lock(&pool->checked->lock);
+	pool->checked->going--;
+	pool->checked->gone++;
+	pthread_mutex_unlock(&pool->checked->lock);
 }
 
 /* Lets the oldest go as long as more bytes are kept. Whether there was any. */
@@ -404,6 +413,36 @@ void *checked_note_take(struct slabd_pool *pool, slabd_handle handle,
 bool checked_flush(struct slabd_pool *pool)
 {
 	return pool->checked != NULL && shrink(pool, 0);
+}
+
+static uint64_t look_gone(struct checked *checked, uint32_t *going)
+{
+	uint64_t gone;
+	pthread_mutex_lock(&checked->lock);
+	*going = checked->going;
+	gone = checked->gone;
+	pthread_mutex_unlock(&checked->lock);
+	return gone;
+}
+
+uint64_t checked_gone(const struct slabd_pool *pool)
+{
+	uint32_t going;
+	return look_gone(pool->checked, &going);
+}
+
+/* Who has one on its way may stand still: it is not waited for without end. */
+bool checked_is_more(struct slabd_pool *pool, uint64_t before)
+{
+	uint64_t gone;
+	uint32_t going;
+	checked_flush(pool);
+	gone = look_gone(pool->checked, &going);
+	for (int i = 0; i < GOING_TRIES && gone == before && going > 0; i++) {
+		sched_yield();
+		gone = look_gone(pool->checked, &going);
+	}
+	return gone != before;
 }
 
 void checked_sum(const struct slabd_pool *pool, uint32_t *objects)

@@ -93,6 +93,14 @@ void *checked_note_take(struct slabd_pool *pool, slabd_handle handle,
  * checked. Any thread. */
 bool checked_flush(struct slabd_pool *pool);
 
+/* How many came home so far that were kept, by any thread; of a pool that is
+ * checked. */
+uint64_t checked_gone(const struct slabd_pool *pool);
+
+/* All that is kept goes home. Whether any came there since they were so many, some
+ * by other threads. */
+bool checked_is_more(struct slabd_pool *pool, uint64_t before);
+
 /* Adds what is kept to what the process holds, as held_sum. */
 void checked_sum(const struct slabd_pool *pool, uint32_t *objects);
 
