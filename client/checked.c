@@ -2,11 +2,11 @@
 #include "client/checked.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "client/checked_say.h"
@@ -15,7 +15,8 @@
 #include "client/tools.h"
 #include "shm/atom.h"
 
-#define GOING_TRIES 1000
+#define GOING_NAP_NS 50000
+#define GOING_TRIES 400 /* 20 ms, at least */
 #define KEPT_MAX 1024u
 #define KEPT_BYTES (UINT64_C(1) << 20)
 #define KEPT_SHARE 64u  /* of the pool, at most */
@@ -434,12 +435,13 @@ uint64_t checked_gone(const struct slabd_pool *pool)
 /* Who has one on its way may stand still: it is not waited for without end. */
 bool checked_is_more(struct slabd_pool *pool, uint64_t before)
 {
+	const struct timespec nap = {.tv_nsec = GOING_NAP_NS};
 	uint64_t gone;
 	uint32_t going;
 	checked_flush(pool);
 	gone = look_gone(pool->checked, &going);
 	for (int i = 0; i < GOING_TRIES && gone == before && going > 0; i++) {
-		sched_yield();
+		nanosleep(&nap, NULL);
 		gone = look_gone(pool->checked, &going);
 	}
 	return gone != before;

@@ -405,6 +405,16 @@ static bool judge(void)
 	return good & fixture_audit(&fixture, "at the end");
 }
 
+/* Who has what there still is. */
+static void tell(const char *path)
+{
+	json_t *doc = fixture_get(&fixture, path);
+	char *text = doc != NULL ? json_dumps(doc, JSON_COMPACT) : NULL;
+	tap_note("%s %.2000s", path, text != NULL ? text : "is not told");
+	free(text);
+	json_decref(doc);
+}
+
 static void keep_log(void)
 {
 	const char *builddir = getenv("builddir");
@@ -415,6 +425,11 @@ static void keep_log(void)
 	snprintf(command, sizeof(command), "cp '%s' '%s'", fixture.log, path);
 	if (system(command) == 0)
 		tap_note("slabd's log is kept: %s", path);
+	tell("/channels");
+	tell("/clients");
+	tell("/roots");
+	tell("/slabs?limit=20");
+	tell("/caches");
 }
 
 int main(int argc, char **argv)
