@@ -440,16 +440,23 @@ void flows_in_child(struct actor *actor)
 
 /* ---- the end -------------------------------------------------------------- */
 
+/* What moved so far; what was sent on has yet to be received. */
+static uint64_t count_moved(const struct flow_counts *flow)
+{
+	return atom_load(&flow->received) + atom_load(&flow->landed) +
+	       atom_load(&flow->sent_on);
+}
+
 /* Whether something came of it. */
 static bool drain_some(struct actor *actor)
 {
 	struct flow_counts *flow = &actor->worker->board->flow;
-	uint64_t before = atom_load(&flow->received) + atom_load(&flow->landed);
+	uint64_t before = count_moved(flow);
 	receive_quick(actor);
 	receive(actor);
 	crates_receive(actor);
 	actor_let_go(actor);
-	return atom_load(&flow->received) + atom_load(&flow->landed) > before;
+	return count_moved(flow) > before;
 }
 
 void flows_drain_main(int fd, void *arg)
