@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs: objects that lie side by side in a slab, as pointers, some a turn. */
+/* Runs: objects that lie side by side in a slab, as pointers, several a turn. */
 #ifndef SHM_RUN_H
 #define SHM_RUN_H
 

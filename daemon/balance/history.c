@@ -8,6 +8,7 @@
 #include "shm/atom.h"
 
 #define MAGIC UINT64_C(0x31474f4c42414c53) /* "SLABLOG1" */
+#define FORM (MAGIC + sizeof(struct balance_event)) /* another slabd's may differ */
 #define SAME_LOOKS 16u /* events back, for the same again */
 
 static bool is_same(const struct balance_event *a,
@@ -70,7 +71,7 @@ static bool all_make_sense(const struct history_kept *kept, uint32_t n_nodes,
                            uint32_t n_caches)
 {
 	uint64_t n = kept->n_events;
-	if (kept->magic != MAGIC)
+	if (kept->magic != FORM)
 		return false;
 	n = n < HISTORY_EVENTS ? n : HISTORY_EVENTS;
 	for (uint64_t i = 0; i < n; i++)
@@ -85,7 +86,7 @@ uint64_t history_keep(struct history *history, struct history_kept *kept,
 	history->kept = kept;
 	if (!same || !all_make_sense(kept, n_nodes, n_caches)) {
 		memset(kept, 0, sizeof(*kept));
-		kept->magic = MAGIC;
+		kept->magic = FORM;
 		return 0;
 	}
 	memcpy(history->event, kept->event, sizeof(history->event));
