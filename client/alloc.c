@@ -185,6 +185,15 @@ static void *show(const struct cache *cache, void *object, const void *site)
 	return object;
 }
 
+/* Unless this call is slabd_alloc_nowait. */
+static bool may_wait(const struct slabd_pool *pool)
+{
+	struct thread *self = thread_there();
+	const struct attachment *att =
+		self != NULL ? thread_attached(self, pool) : NULL;
+	return att == NULL || !att->no_wait;
+}
+
 /* Where a tool watches a magazine may have some. */
 __attribute__((cold, noinline)) void *alloc_seen(struct cache *cache,
                                                  const void *site)
@@ -194,7 +203,7 @@ __attribute__((cold, noinline)) void *alloc_seen(struct cache *cache,
 	uint64_t gone = alive && cache->checked ? checked_gone(pool) : 0;
 	void *object = alive ? alloc_one(cache) : NULL;
 	while (object == NULL && cache->checked && pool_alive(pool) &&
-	       checked_is_more(pool, gone)) {
+	       checked_is_more(pool, gone, may_wait(pool))) {
 		gone = checked_gone(pool);
 		object = alloc_one(cache);
 	}

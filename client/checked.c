@@ -433,14 +433,15 @@ uint64_t checked_gone(const struct slabd_pool *pool)
 }
 
 /* Who has one on its way may stand still: it is not waited for without end. */
-bool checked_is_more(struct slabd_pool *pool, uint64_t before)
+bool checked_is_more(struct slabd_pool *pool, uint64_t before, bool waits)
 {
 	const struct timespec nap = {.tv_nsec = GOING_NAP_NS};
 	uint64_t gone;
 	uint32_t going;
 	checked_flush(pool);
 	gone = look_gone(pool->checked, &going);
-	for (int i = 0; i < GOING_TRIES && gone == before && going > 0; i++) {
+	for (int i = 0; waits && i < GOING_TRIES && gone == before && going > 0;
+	     i++) {
 		nanosleep(&nap, NULL);
 		gone = look_gone(pool->checked, &going);
 	}

@@ -98,8 +98,8 @@ bool checked_flush(struct slabd_pool *pool);
 uint64_t checked_gone(const struct slabd_pool *pool);
 
 /* All that is kept goes home. Whether any came there since they were so many, some
- * by other threads. */
-bool checked_is_more(struct slabd_pool *pool, uint64_t before);
+ * by other threads, for which it waits a little, or not at all. */
+bool checked_is_more(struct slabd_pool *pool, uint64_t before, bool waits);
 
 /* Adds what is kept to what the process holds, as held_sum. */
 void checked_sum(const struct slabd_pool *pool, uint32_t *objects);
