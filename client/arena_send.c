@@ -149,8 +149,7 @@ static int send_several(struct sending *sending, const void *site)
 		r = send_now(sending, site);
 	if (r < 0)
 		return r;
-	atom_add(&ring->head->sent, UINT64_C(1));
-	send_tell(ring, CHANNEL_WAIT_RECV);
+	send_tell_sent(ring, 1);
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 #include "client/recv.h"
 #include "client/tools.h"
 #include "shm/atom.h"
+#include "shm/channel_find.h"
 #include "shm/heir.h"
 #include "shm/tags_pass.h"
 
@@ -22,7 +23,7 @@ static bool look_up(const struct slabd_channel *channel,
 	taken->slot = begun->slot;
 	taken->ix = begun->ix;
 	taken->run = channel_run_of(begun->slot);
-	return channel_locate(&channel->pool->view, &taken->run, &taken->place);
+	return channel_find(&channel->pool->view, &taken->run, &taken->place);
 }
 
 /* Gives more of the last entry, of which a part was given. */

@@ -60,6 +60,10 @@ int channel_lost(void);
 /* Something has changed for who waits (CHANNEL_WAIT_*). */
 void send_tell(const struct channel *ring, uint32_t waits);
 
+/* The same once so many objects were sent, or received, which it counts. */
+void send_tell_sent(const struct channel *ring, uint64_t n);
+void send_tell_received(const struct channel *ring, uint64_t n);
+
 /* Whether a full channel has room by now, as slabd_channel_slow says of its handle;
  * errno else. *until_ns: 0 at first. */
 bool send_waits(struct slabd_channel *channel, uint64_t *until_ns);

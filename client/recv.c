@@ -9,6 +9,7 @@
 #include "client/recv.h"
 #include "client/tools.h"
 #include "shm/atom.h"
+#include "shm/channel_find.h"
 #include "shm/run.h"
 #include "shm/tags_pass.h"
 
@@ -39,7 +40,7 @@ static bool check(struct slabd_channel *channel, struct taken *taken)
 	uint16_t owner = (uint16_t)channel->ring.owner;
 	struct channel_run *run = &taken->run;
 	uint32_t n;
-	if (!channel_locate(&channel->pool->view, run, &taken->place))
+	if (!channel_find(&channel->pool->view, run, &taken->place))
 		return false;
 	n = tags_leading(taken->place.tag, run->n, run->down, owner, true);
 	if (n == run->n)
@@ -77,8 +78,8 @@ bool recv_begin_one(struct slabd_channel *channel, bool first, bool sure,
 			return no_more(), false;
 		}
 		if (sure ? check(channel, taken)
-		         : channel_locate(&pool->view, &taken->run,
-		                          &taken->place))
+		         : channel_find(&pool->view, &taken->run,
+		                        &taken->place))
 			break;
 		channel_left_own(ring, taken->ix, &taken->slot, NULL);
 	}
@@ -100,7 +101,7 @@ static void fetch_next(const struct slabd_channel *channel)
 	struct channel_run run;
 	const char *at;
 	if (!channel_peek_any(&channel->ring, &run) ||
-	    !channel_locate(&pool->view, &run, &place))
+	    !channel_find(&pool->view, &run, &place))
 		return;
 	atom_fetch_line(place.tag);
 	at = pool->user.data + run.off;
@@ -175,8 +176,7 @@ size_t slabd_recv(slabd_channel *channel, void **objects, size_t n)
 	}
 	if (done > 0) {
 		fetch_next(channel);
-		atom_add(&channel->ring.head->received, done);
-		send_tell(&channel->ring, CHANNEL_WAIT_SEND);
+		send_tell_received(&channel->ring, done);
 	}
 	if (done < n && channel->poll != NULL)
 		recv_came_short(channel);
@@ -206,7 +206,6 @@ void *recv_one(struct slabd_channel *channel,
 			recv_came_short(channel);
 		return NULL;
 	}
-	atom_add(&channel->ring.head->received, UINT64_C(1));
-	send_tell(&channel->ring, CHANNEL_WAIT_SEND);
+	send_tell_received(&channel->ring, 1);
 	return object;
 }

@@ -14,13 +14,31 @@
 #include "client/tools.h"
 #include "shm/atom.h"
 #include "shm/run.h"
+#include "shm/slab_find.h"
 #include "shm/tags_pass.h"
+
+__attribute__((cold, noinline)) static void wake(const struct channel *ring)
+{
+	syscall(SYS_futex, &ring->head->wake, FUTEX_WAKE, INT_MAX, NULL, NULL,
+	        0);
+}
 
 void send_tell(const struct channel *ring, uint32_t waits)
 {
 	if (channel_changed_any(ring, waits))
-		syscall(SYS_futex, &ring->head->wake, FUTEX_WAKE, INT_MAX, NULL,
-		        NULL, 0);
+		wake(ring);
+}
+
+void send_tell_sent(const struct channel *ring, uint64_t n)
+{
+	if (channel_sent_any(ring, n))
+		wake(ring);
+}
+
+void send_tell_received(const struct channel *ring, uint64_t n)
+{
+	if (channel_received_any(ring, n))
+		wake(ring);
 }
 
 static int is_full(void)
@@ -110,7 +128,7 @@ static int send_some(struct slabd_channel *channel, void *const *objects,
 	struct channel_run run = {.off = off};
 	struct slab_place first;
 	if (off >= pool->data_bytes ||
-	    slab_locate(&pool->view, off, &first) < 0)
+	    !slab_find(&pool->view, off, &first))
 		return no_object(objects[0]);
 	if (!tags_has_own(first.tag, slab_gen_of(&pool->view, first.tag),
 	                  (uint16_t)pool->user.id))
@@ -136,8 +154,7 @@ static size_t send_now(void *arg, void *const *objects, size_t n)
 	if (done > 0) {
 		holds_fetch_next(channel->pool, objects[0],
 		                 done < CHANNEL_RUN_MAX ? done : CHANNEL_RUN_MAX);
-		atom_add(&channel->ring.head->sent, done);
-		send_tell(&channel->ring, CHANNEL_WAIT_RECV);
+		send_tell_sent(&channel->ring, done);
 	}
 	return done;
 }

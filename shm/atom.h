@@ -12,6 +12,8 @@
  *   set, clear     bits, and a full fence; the old word comes back
  *   swap           exchange, with a full fence
  *   fence          full: orders an earlier store before a later load
+ *   fence_done     the same right behind set, clear, swap, cas or add, which are one
+ *                  on x86
  *   meet           the same within this thread alone: for a store and a load that
  *                  another thread parts by a barrier which the kernel puts there
  *   add            relaxed count; the old value comes back
@@ -44,14 +46,14 @@
 	__extension__({                                                        \
 		__typeof__(*(p)) old_ =                                        \
 		        __atomic_fetch_or((p), (bits), __ATOMIC_SEQ_CST);      \
-		atom_fence();                                                  \
+		atom_fence_done();                                             \
 		old_;                                                          \
 	})
 #define atom_clear(p, bits)                                                    \
 	__extension__({                                                        \
 		__typeof__(*(p)) old_ =                                        \
 		        __atomic_fetch_and((p), ~(bits), __ATOMIC_SEQ_CST);    \
-		atom_fence();                                                  \
+		atom_fence_done();                                             \
 		old_;                                                          \
 	})
 #define atom_swap(p, v) __atomic_exchange_n((p), (v), __ATOMIC_SEQ_CST)
@@ -59,10 +61,13 @@
 #define atom_fence() __atomic_thread_fence(__ATOMIC_SEQ_CST)
 #define atom_meet() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 #if defined(__x86_64__)
+#define atom_fence_done() atom_meet()
 #define atom_pause() __builtin_ia32_pause()
 #elif defined(__aarch64__)
+#define atom_fence_done() atom_fence()
 #define atom_pause() __asm__ volatile("yield")
 #else
+#define atom_fence_done() atom_fence()
 #define atom_pause() atom_meet()
 #endif
 

@@ -320,21 +320,46 @@ uint32_t channel_ready_any(const struct channel *channel)
 	       (has_room(channel) ? CHANNEL_WAIT_SEND : 0);
 }
 
-bool channel_changed_any(const struct channel *channel, uint32_t waits)
+/* Somebody waits, as wake was seen. */
+__attribute__((cold, noinline)) static bool
+wake_them(const struct channel *channel, uint32_t seen)
 {
 	bool done = false;
-	uint32_t seen;
-	/* pairs: slabd_channel_wait; what changed is there before this look. */
-	atom_fence();
-	seen = atom_load(&channel->head->wake);
-	if ((seen & waits) == 0)
-		return false;
 	for (uint32_t i = 0; i < TRIES && !done; i++)
 		/* pairs: slabd_channel_wait; nobody goes to sleep at the old
 		 * count. */
 		done = atom_publish(&channel->head->wake, &seen,
 		                    (seen | (CHANNEL_WAKE_STEP - 1)) + 1);
 	return true;
+}
+
+bool channel_changed_any(const struct channel *channel, uint32_t waits)
+{
+	uint32_t seen;
+	/* pairs: slabd_channel_wait; what changed is there before this look. */
+	atom_fence();
+	seen = atom_load(&channel->head->wake);
+	return (seen & waits) != 0 && wake_them(channel, seen);
+}
+
+bool channel_sent_any(const struct channel *channel, uint64_t n)
+{
+	uint32_t seen;
+	atom_add(&channel->head->sent, n);
+	/* pairs: slabd_channel_wait, as in channel_changed_any */
+	atom_fence_done();
+	seen = atom_load(&channel->head->wake);
+	return (seen & CHANNEL_WAIT_RECV) != 0 && wake_them(channel, seen);
+}
+
+bool channel_received_any(const struct channel *channel, uint64_t n)
+{
+	uint32_t seen;
+	atom_add(&channel->head->received, n);
+	/* pairs: slabd_channel_wait, as in channel_changed_any */
+	atom_fence_done();
+	seen = atom_load(&channel->head->wake);
+	return (seen & CHANNEL_WAIT_SEND) != 0 && wake_them(channel, seen);
 }
 
 uint32_t channel_depth_any(const struct channel *channel, uint64_t *objects)

@@ -171,6 +171,10 @@ uint32_t channel_ready_any(const struct channel *channel);
  * woken by the futex. */
 bool channel_changed_any(const struct channel *channel, uint32_t waits);
 
+/* The same of objects that were sent, or received: counts them. */
+bool channel_sent_any(const struct channel *channel, uint64_t n);
+bool channel_received_any(const struct channel *channel, uint64_t n);
+
 /* Settles what a client left in the ring, or with id 0 what anybody left who does not
  * live. How many entries were begun, or half sent. */
 uint32_t channel_settle_srv(const struct view *view,

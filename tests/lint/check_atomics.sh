@@ -4,7 +4,7 @@
 # of client/slabclient_hit.h are the exception, as users do not
 # have atom.h; so are a look, two stores and a fence of the compiler of
 # client/slabclient_objpool_hit.h, and the examples, as programs of users. Each
-# ordered operation (load_acquire, store_release, cas, publish, set, clear, swap, fence)
+# ordered operation (load_acquire, store_release, cas, publish, set, clear, swap, fence, fence_done)
 # names its partner, "pairs: function", on its line or on one of the two above
 # it, and that function is in the code. load, store and add are relaxed.
 . "$(dirname "$0")/lint.sh"
@@ -19,7 +19,7 @@ look() {
 		bare = "(memory_order_|__ATOMIC_|__atomic_|__sync_|" \
 			"stdatomic[.]h|(^|[^A-Za-z0-9_])_Atomic)"
 		ordered = "(^|[^a-z_])atom_(load_acquire|store_release|cas|" \
-			"publish|set|clear|swap|fence)[ \t]*[(]"
+			"publish|set|clear|swap|fence|fence_done)[ \t]*[(]"
 	}
 	{ split_line($0) }
 	pass == 1 {
