@@ -98,9 +98,10 @@ static uint32_t leave_some(struct slabd_channel *channel, struct begun *begun,
 }
 
 /* Commits the first of an entry, up to n, all of which were given. How many have
- * gone; *lost of them were not the channel's. */
+ * gone; of them *got_all more are this client's, and *lost more were not the channel's. */
 static uint32_t commit_some(struct slabd_channel *channel, struct begun *begun,
-                            uint32_t n, const void *site, int64_t *lost)
+                            uint32_t n, const void *site, uint64_t *got_all,
+                            int64_t *lost)
 {
 	struct taken taken;
 	uint32_t got;
@@ -111,7 +112,7 @@ static uint32_t commit_some(struct slabd_channel *channel, struct begun *begun,
 	}
 	got = recv_take(channel, &taken, n, site);
 	gone = leave_some(channel, begun, &taken, n, got);
-	atom_add(&channel->ring.head->received, got);
+	*got_all += got;
 	*lost += gone - got;
 	return gone;
 }
@@ -133,9 +134,10 @@ static void pop_done(struct slabd_channel *channel)
 	channel->n--;
 }
 
-/* How many were not the channel's any more; -1: so many were not begun. */
+/* How many were not the channel's any more; -1: so many were not begun. *got are this
+ * client's. */
 static int64_t commit(struct slabd_channel *channel, size_t n,
-                      const void *site)
+                      const void *site, uint64_t *got)
 {
 	int64_t lost = 0;
 	if (n > count_given(channel))
@@ -143,7 +145,7 @@ static int64_t commit(struct slabd_channel *channel, size_t n,
 	while (n > 0) {
 		struct begun *begun = begun_at(channel, 0);
 		uint32_t some = n < begun->given ? (uint32_t)n : begun->given;
-		n -= commit_some(channel, begun, some, site, &lost);
+		n -= commit_some(channel, begun, some, site, got, &lost);
 		pop_done(channel);
 	}
 	return lost;
@@ -156,16 +158,17 @@ static int not_begun(size_t n)
 
 int slabd_recv_commit(slabd_channel *channel, size_t n)
 {
+	uint64_t got = 0;
 	int64_t lost;
 	if (!channel_usable(channel))
 		return -1;
 	pthread_mutex_lock(&channel->lock);
-	lost = commit(channel, n, CHECKED_SITE());
+	lost = commit(channel, n, CHECKED_SITE(), &got);
 	pthread_mutex_unlock(&channel->lock);
 	if (lost < 0)
 		return not_begun(n);
 	if (n > 0)
-		send_tell(&channel->ring, CHANNEL_WAIT_SEND);
+		send_tell_received(&channel->ring, got);
 	return lost == 0 ? 0
 	                 : error_set(EPERM, "%lld objects that were begun are not "
 	                             "the channel's any more", (long long)lost);
@@ -221,8 +224,6 @@ static int forward_run(const struct onward *way, struct begun *begun,
 	                    (uint16_t)to->owner);
 	leave_some(way->from, begun, taken, n, got);
 	channel_publish_own(to, ix, slot, got);
-	atom_add(&way->from->ring.head->received, got);
-	atom_add(&to->head->sent, got);
 	return (int)got;
 }
 
@@ -265,8 +266,8 @@ static size_t forward(const struct onward *way, size_t n)
 		;
 	pthread_mutex_unlock(&channel->lock);
 	if (done > 0) {
-		send_tell(&way->to->ring, CHANNEL_WAIT_RECV);
-		send_tell(&channel->ring, CHANNEL_WAIT_SEND);
+		send_tell_sent(&way->to->ring, done);
+		send_tell_received(&channel->ring, done);
 	}
 	return done;
 }

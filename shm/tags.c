@@ -145,13 +145,13 @@ uint32_t tags_leading(const uint16_t *tags, uint32_t n, bool down,
 	while (i < n) {
 		const uint16_t *at = tags + step * (ptrdiff_t)i;
 		const uint16_t *word = at - (down ? TAGS_WORD - 1 : 0);
-		if (are && n - i >= TAGS_WORD && ((uintptr_t)word & 7) == 0 &&
-		    tags_are_four(word, owner))
-			i += TAGS_WORD;
-		else if ((TAG_OWNER(atom_load(at)) == owner) == are)
-			i++;
-		else
+		uint32_t wide = 0;
+		if (are && n - i >= TAGS_WORD && ((uintptr_t)word & 7) == 0)
+			wide = TAGS_WORD * tags_words_of(word, (n - i) / TAGS_WORD,
+			                                 down, owner);
+		if (wide == 0 && (TAG_OWNER(atom_load(at)) == owner) != are)
 			break;
+		i += wide > 0 ? wide : 1;
 	}
 	return i;
 }

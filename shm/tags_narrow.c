@@ -24,7 +24,7 @@ uint32_t tags_claim_own(uint16_t *tags, uint32_t n, uint32_t from, uint16_t id,
 	return got;
 }
 
-bool tags_are_four(const uint16_t *tags, uint16_t owner)
+static bool are_four(const uint16_t *tags, uint16_t owner)
 {
 	for (uint32_t i = 0; i < TAGS_WORD; i++)
 		if (atom_load(&tags[i]) != owner)
@@ -32,9 +32,19 @@ bool tags_are_four(const uint16_t *tags, uint16_t owner)
 	return true;
 }
 
+uint32_t tags_words_of(const uint16_t *tags, uint32_t n_words, bool down,
+                       uint16_t owner)
+{
+	const ptrdiff_t step = down ? -(ptrdiff_t)TAGS_WORD : TAGS_WORD;
+	uint32_t i = 0;
+	while (i < n_words && are_four(tags + step * (ptrdiff_t)i, owner))
+		i++;
+	return i;
+}
+
 static bool pass_four(uint16_t *tags, uint16_t from, uint16_t to)
 {
-	if (!tags_are_four(tags, from))
+	if (!are_four(tags, from))
 		return false;
 	for (uint32_t i = 0; i < TAGS_WORD; i++)
 		/* pairs: channel_begin_any, by the entry that follows, or

@@ -20,8 +20,9 @@ uint32_t tags_pass_own(uint16_t *tags, uint16_t *gens, uint32_t n, bool down,
 uint32_t tags_pass_words_own(uint16_t *tags, uint32_t n_words, bool down,
                              uint16_t from, uint16_t to);
 
-/* Whether four that make up a word are an owner's, and plain. */
-bool tags_are_four(const uint16_t *tags, uint16_t owner);
+/* How many whole words, the first at tags, are an owner's, and plain. */
+uint32_t tags_words_of(const uint16_t *tags, uint32_t n_words, bool down,
+                       uint16_t owner);
 
 /* How many of these, from the first on, are an owner's, or are not. */
 uint32_t tags_leading(const uint16_t *tags, uint32_t n, bool down,

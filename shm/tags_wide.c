@@ -147,10 +147,16 @@ uint32_t tags_claim_own(uint16_t *tags, uint32_t n, uint32_t from, uint16_t id,
 	return got;
 }
 
-bool tags_are_four(const uint16_t *tags, uint16_t owner)
+uint32_t tags_words_of(const uint16_t *tags, uint32_t n_words, bool down,
+                       uint16_t owner)
 {
-	return atom_load((const tag_word *)(const void *)tags) ==
-	       TAGS_EACH * owner;
+	const uint64_t full = TAGS_EACH * owner;
+	const tag_word *word = words_of(tags);
+	const ptrdiff_t step = down ? -1 : 1;
+	uint32_t i = 0;
+	for (; i < n_words && atom_load(word) == full; i++)
+		word += step;
+	return i;
 }
 
 /* Two a turn. */

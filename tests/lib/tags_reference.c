@@ -3,7 +3,7 @@
 
 #define tags_claim_own tags_reference_claim
 #define tags_pass_words_own tags_reference_pass_words
-#define tags_are_four tags_reference_are_four
+#define tags_words_of tags_reference_words
 #define tags_any_free tags_reference_any
 #define tags_run tags_reference_run
 #define tags_count_free tags_reference_count

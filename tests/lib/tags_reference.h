@@ -11,7 +11,8 @@
 
 uint32_t tags_reference_claim(uint16_t *tags, uint32_t n, uint32_t from,
                               uint16_t id, uint32_t want, uint32_t *out);
-bool tags_reference_are_four(const uint16_t *tags, uint16_t owner);
+uint32_t tags_reference_words(const uint16_t *tags, uint32_t n_words, bool down,
+                              uint16_t owner);
 uint32_t tags_reference_pass_words(uint16_t *tags, uint32_t n_words, bool down,
                                    uint16_t from, uint16_t to);
 uint32_t tags_reference_run(const uint16_t *tags, uint32_t from, uint32_t n);

@@ -143,6 +143,8 @@ Test(wide, frees_words_as_narrow)
 		for (uint32_t k = 0; k < n * TAGS_WORD; k++)
 			if (rng_below(&rng, 16) > 0)
 				t.narrow[k] = t.wide[k] = own;
+		cr_assert_eq(tags_words_of(t.wide + at, n, down, own),
+		             tags_reference_words(t.narrow + at, n, down, own));
 		cr_assert_eq(tags_pass_words_own(t.wide + at, n, down, own,
 		                                 TAG_FREE),
 		             tags_reference_pass_words(t.narrow + at, n, down,
