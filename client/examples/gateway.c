@@ -3,8 +3,9 @@
  * Runs the gateway of gateway.h, one way after the other, and says what it cost.
  *
  * The CPU time is what the four processes had of the kernel. The share of it in
- * allocation and hand-over is by samples: a timer of CPU time, as fine as the kernel's
- * ticks, notes whether a process is at work with orders, or makes and passes them.
+ * allocation and hand-over is that of some turns, one in 61: by the thread's own clock,
+ * at each change from work with orders to what makes and passes them, the kernel's part
+ * with it.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -35,8 +36,7 @@ struct options {
 struct cost {
 	double seconds;
 	double cpu; /* s, of all stages */
-	double passing; /* of 1, of so many samples */
-	uint64_t samples;
+	double passing; /* of 1 */
 	unsigned kills;
 	uint64_t lost;
 	uint64_t marked;
@@ -168,19 +168,19 @@ static void wait_until_done(struct crew *crew, const struct options *options)
 
 static void count(const struct run *run, struct cost *cost)
 {
-	uint64_t all = 0;
-	uint64_t passing = 0;
+	double all = 0;
+	double passing = 0;
 	for (uint64_t id = 1; id <= run->orders; id++) {
 		cost->lost += run->seen[id] == 0;
 		cost->marked += (run->seen[id] & SEEN_AGAIN) != 0;
 		cost->unmarked += (run->seen[id] & SEEN_TWICE) != 0;
 	}
 	for (unsigned i = 0; i < STAGES; i++) {
-		passing += run->samples[i][PASSING];
-		all += run->samples[i][PASSING] + run->samples[i][WORKING];
+		passing += (double)run->spent_ns[i][PASSING];
+		all += (double)(run->spent_ns[i][PASSING] +
+		                run->spent_ns[i][WORKING]);
 	}
-	cost->samples = all;
-	cost->passing = all > 0 ? (double)passing / (double)all : 0;
+	cost->passing = all > 0 ? passing / all : 0;
 }
 
 static struct cost run_way(const struct way *way, const struct options *options)
@@ -223,9 +223,8 @@ static int show(const struct way *way, const struct options *options,
 {
 	double n = (double)options->orders;
 	printf("%s: %.0f orders/s, %.2f us of CPU an order, %.1f %% of it in "
-	       "allocation and hand-over (%llu samples)\n", way->name,
-	       n / cost->seconds, cost->cpu / n * 1e6, cost->passing * 100,
-	       (unsigned long long)cost->samples);
+	       "allocation and hand-over\n", way->name, n / cost->seconds,
+	       cost->cpu / n * 1e6, cost->passing * 100);
 	printf("%s: %u kills: %llu lost, %llu twice and marked, %llu twice "
 	       "unmarked\n", way->name, cost->kills,
 	       (unsigned long long)cost->lost,

@@ -57,7 +57,7 @@ struct run {
 	uint32_t ready;     /* bits of stages that have begun */
 	volatile int go;    /* all have */
 	volatile int stop;  /* whoever finds nothing more to do ends */
-	uint64_t samples[STAGES][PHASES]; /* of CPU time */
+	uint64_t spent_ns[STAGES][PHASES]; /* CPU time of some turns */
 	unsigned char seen[];             /* by id, SEEN_... */
 };
 #define SEEN_ONCE 1

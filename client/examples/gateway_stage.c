@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The stages of the gateway, whichever way orders pass. */
-#include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/time.h>
 #include <time.h>
 
 #include "gateway.h"
@@ -22,29 +21,53 @@ void gateway_nap(void)
 
 /* ---- what the CPU time goes to ------------------------------------------- */
 
-static volatile enum phase now;
-static uint64_t *samples;
+/* One turn of so many is measured: to ask the kernel costs as much as an order. */
+#define TURNS 61u
+
+static uint64_t *spent_ns; /* by phase */
+static uint64_t look_ns;   /* what a look at the clock takes */
+static uint64_t since_ns;
+static enum phase now;
+static bool measured;
+
+static uint64_t cpu_ns(void)
+{
+	struct timespec at;
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &at);
+	return (uint64_t)at.tv_sec * 1000000000u + (uint64_t)at.tv_nsec;
+}
 
 void gateway_at(enum phase phase)
 {
+	uint64_t at_ns;
+	if (measured) {
+		at_ns = cpu_ns();
+		if (at_ns - since_ns > look_ns)
+			spent_ns[now] += at_ns - since_ns - look_ns;
+		since_ns = at_ns;
+	}
 	now = phase;
 }
 
-/* The kernel's timer of CPU time goes off: what the process is at now counts. */
-static void sample(int signal)
+/* A turn begins, in what it passes at first. */
+static void turn(void)
 {
-	(void)signal;
-	samples[now]++;
+	static unsigned turns;
+	gateway_at(PASSING);
+	measured = ++turns % TURNS == 0;
+	if (measured)
+		since_ns = cpu_ns();
 }
 
-static void sample_from_now(uint64_t *to)
+static void measure_from_now(uint64_t *to)
 {
-	const struct itimerval each = {{0, 1000}, {0, 1000}};
-	const struct sigaction act = {.sa_handler = sample,
-	                              .sa_flags = SA_RESTART};
-	samples = to;
-	sigaction(SIGPROF, &act, NULL);
-	setitimer(ITIMER_PROF, &each, NULL);
+	spent_ns = to;
+	look_ns = UINT64_MAX;
+	for (unsigned i = 0; i < 100; i++) {
+		uint64_t from_ns = cpu_ns();
+		uint64_t took_ns = cpu_ns() - from_ns;
+		look_ns = took_ns < look_ns ? took_ns : look_ns;
+	}
 }
 
 /* ---- stages -------------------------------------------------------------- */
@@ -67,6 +90,7 @@ static void receive_all(struct run *run, const struct way *way, int again)
 	while (run->received < run->orders) {
 		uint64_t left = run->orders - run->received;
 		size_t n = left < run->batch ? left : run->batch;
+		turn();
 		gateway_at(WORKING);
 		for (size_t i = 0; i < n; i++) {
 			gateway_receive(run->received + 1 + i, &messages[i]);
@@ -110,7 +134,9 @@ static void serve(struct run *run, const struct way *way, enum stage stage)
 	void *orders[BATCH];
 	for (;;) {
 		int again = 0;
-		size_t n = way->receive(orders, run->batch, &again);
+		size_t n;
+		turn();
+		n = way->receive(orders, run->batch, &again);
 		if (n == 0 && run->stop)
 			return;
 		gateway_at(WORKING);
@@ -132,8 +158,7 @@ void gateway_stage(struct run *run, const struct way *way, enum stage stage,
 {
 	way->enter(stage, again);
 	wait_for_others(run, stage);
-	sample_from_now(run->samples[stage]);
-	gateway_at(PASSING);
+	measure_from_now(run->spent_ns[stage]);
 	if (stage == RECEIVE)
 		receive_all(run, way, again);
 	else
