@@ -71,6 +71,11 @@ bool send_waits(struct slabd_channel *channel, uint64_t *until_ns);
 /* Waits for room, 0 or errno; the ends of others are not told. */
 int channel_wait_room(struct slabd_channel *channel, uint64_t until_ns);
 
+/* Who looks at the channel may see that this thread sleeps on it, until it is awake:
+ * what to say then. */
+uint32_t channel_wait_asleep(const struct slabd_channel *channel, uint32_t waits);
+void channel_wait_awake(const struct slabd_channel *channel, uint32_t asleep);
+
 /* Closes all that a pool has open; in a forked child they are forgotten. */
 void channel_close_all(struct slabd_pool *pool, bool alive);
 

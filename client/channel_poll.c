@@ -40,7 +40,11 @@ static void watch_ring(struct slabd_channel *channel)
 {
 	uint32_t *word = &channel->ring.head->wake;
 	struct timespec slice = {.tv_sec = 1};
-	while (!look(channel)) {
+	uint32_t asleep;
+	if (look(channel))
+		return;
+	asleep = channel_wait_asleep(channel, CHANNEL_WAIT_RECV);
+	do {
 		/* pairs: channel_changed_any, channel_poll_end; the bit is there
 		 * before this look. */
 		uint32_t seen = atom_set(word, CHANNEL_WAIT_RECV) |
@@ -48,7 +52,8 @@ static void watch_ring(struct slabd_channel *channel)
 		if (!look(channel))
 			syscall(SYS_futex, word, FUTEX_WAIT, seen, &slice, NULL,
 			        0);
-	}
+	} while (!look(channel));
+	channel_wait_awake(channel, asleep);
 }
 
 static void tell(struct channel_poll *poll)

@@ -10,6 +10,7 @@
 #include "client/futex.h"
 #include "client/link.h"
 #include "shm/atom.h"
+#include "shm/channel_sleep.h"
 
 /* Who publishes may be killed before it wakes anybody, while no slabd is there. */
 #define SLICE_NS SECOND_NS
@@ -113,15 +114,37 @@ static int spin(struct slabd_channel *channel, unsigned for_what,
 	return r;
 }
 
+uint32_t channel_wait_asleep(const struct slabd_channel *channel, uint32_t waits)
+{
+	const struct channel_sleeper self = {channel->pool->user.id, waits,
+	                                     clock_now_ns() / 1000000};
+	return channel_sleep_begin_any(&channel->ring, &self);
+}
+
+void channel_wait_awake(const struct slabd_channel *channel, uint32_t asleep)
+{
+	channel_sleep_end_own(&channel->ring, asleep);
+}
+
+static int sleep_for(struct slabd_channel *channel, unsigned for_what,
+                     uint64_t until_ns)
+{
+	uint32_t asleep = channel_wait_asleep(channel, for_what & ~FOR_ROOM);
+	int r;
+	do
+		r = sleep_once(channel, for_what, until_ns);
+	while (r == EAGAIN);
+	channel_wait_awake(channel, asleep);
+	return r;
+}
+
 static int wait_for(struct slabd_channel *channel, unsigned for_what,
                     uint64_t until_ns)
 {
 	int r = look(channel, for_what);
 	if (r == EAGAIN)
 		r = spin(channel, for_what, until_ns);
-	while (r == EAGAIN)
-		r = sleep_once(channel, for_what, until_ns);
-	return r;
+	return r == EAGAIN ? sleep_for(channel, for_what, until_ns) : r;
 }
 
 int channel_wait_room(struct slabd_channel *channel, uint64_t until_ns)

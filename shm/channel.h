@@ -50,6 +50,7 @@
 #define CHANNEL_RUN_MAX 32u
 #define CHANNEL_CAPACITY_MAX 16384u
 #define CHANNEL_ENDS 8u
+#define CHANNEL_SLEEPERS 64u
 #define CHANNEL_SLOTS_OFF 4096u
 #define CHANNEL_NONE_IX UINT32_MAX
 
@@ -81,6 +82,8 @@ struct channel_head {
 	 * slabd alone writes, a release of ends after ended. */
 	uint32_t ends;                /* (A) */
 	uint32_t ended[CHANNEL_ENDS]; /* (A) by ends % CHANNEL_ENDS */
+	char apart_3[216];
+	uint64_t sleepers[CHANNEL_SLEEPERS]; /* (A) see channel_sleep.h */
 };
 #define CHANNEL_WAIT_RECV 1u
 #define CHANNEL_WAIT_SEND 2u
@@ -144,8 +147,7 @@ uint32_t channel_claim_any(const struct channel *channel,
                            const struct channel_run *run, uint32_t id,
                            uint64_t *slot);
 
-/* Its objects are the channel's: it may be received. Or, with n < the run's, a first
- * part of them; 0: it is free again. */
+/* It may be received; with n < the run's a first part, with 0 it is free again. */
 void channel_publish_own(const struct channel *channel, uint32_t ix,
                          uint64_t slot, uint32_t n);
 
@@ -167,11 +169,10 @@ void channel_put_back_own(const struct channel *channel, uint32_t ix,
 /* Whether there is something to receive, or room to send, as CHANNEL_WAIT_*. */
 uint32_t channel_ready_any(const struct channel *channel);
 
-/* Something has changed: those sleep no longer who wait for it. True: they are to be
- * woken by the futex. */
+/* Those sleep no longer who wait for this; true: they are to be woken by the futex. */
 bool channel_changed_any(const struct channel *channel, uint32_t waits);
 
-/* The same of objects that were sent, or received: counts them. */
+/* The same of objects sent, or received: counts them. */
 bool channel_sent_any(const struct channel *channel, uint64_t n);
 bool channel_received_any(const struct channel *channel, uint64_t n);
 

@@ -18,8 +18,9 @@ else
 libshm_la_SOURCES += shm/tags_wide.c
 endif
 libshm_la_SOURCES += shm/handle.h shm/root_row.c shm/root_row.h
-libshm_la_SOURCES += shm/channel.c shm/channel_fill.c
+libshm_la_SOURCES += shm/channel.c shm/channel_fill.c shm/channel_sleep.c
 libshm_la_SOURCES += shm/channel.h shm/channel_find.h shm/channel_row.h
+libshm_la_SOURCES += shm/channel_sleep.h
 libshm_la_SOURCES += shm/lease.h
 libshm_la_SOURCES += shm/partial.c shm/partial.h
 libshm_la_SOURCES += shm/slab.c shm/slab_srv.c shm/slab.h

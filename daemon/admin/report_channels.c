@@ -5,7 +5,29 @@
 #include "daemon/admin/reports.h"
 #include "daemon/base/clock.h"
 #include "daemon/pool/channels.h"
+#include "daemon/pool/clients.h"
+#include "daemon/pool/live.h"
 #include "shm/atom.h"
+#include "shm/channel_sleep.h"
+
+/* Clients whose threads sleep on it, one item a thread. */
+static json_t *sleepers_of(const struct pool *pool, const struct channel *ring)
+{
+	json_t *list = json_array();
+	for (uint32_t at = 0; at < CHANNEL_SLEEPERS; at++) {
+		struct channel_sleeper who = channel_sleep_of(ring, at);
+		if (clients_state(pool, who.id) != CLIENT_LIVE)
+			continue;
+		json_array_append_new(list, json_pack(
+			"{s:i, s:i, s:o, s:b, s:b, s:f}", "client", who.id,
+			"pid", pool->view.clients[who.id].pid, "process",
+			report_text(pool->view.clients[who.id].comm), "receives",
+			(who.waits & CHANNEL_WAIT_RECV) != 0, "sends",
+			(who.waits & CHANNEL_WAIT_SEND) != 0, "asleep_s",
+			(double)live_age_ns(who.since_ms * CLOCK_MS) / CLOCK_S));
+	}
+	return list;
+}
 
 static json_t *channel_doc(const struct pool *pool, uint32_t ix)
 {
@@ -16,7 +38,7 @@ static json_t *channel_doc(const struct pool *pool, uint32_t ix)
 	uint32_t entries = channel_depth_any(ring, &objects);
 	channels_rates(pool, ix, &sent, &received);
 	return json_pack("{s:o, s:i, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:b, "
-	                 "s:b}",
+	                 "s:b, s:o}",
 	                 "name", report_text(pool->view.channels[ix].name),
 	                 "id", ring->owner, "capacity", ring->capacity,
 	                 "peers", channels_peers(pool, ix), "entries", entries,
@@ -26,7 +48,8 @@ static json_t *channel_doc(const struct pool *pool, uint32_t ix)
 	                 "sent_per_s", report_count(sent), "received_per_s",
 	                 report_count(received),
 	                 "receivers_wait", (wake & CHANNEL_WAIT_RECV) != 0,
-	                 "senders_wait", (wake & CHANNEL_WAIT_SEND) != 0);
+	                 "senders_wait", (wake & CHANNEL_WAIT_SEND) != 0,
+	                 "sleepers", sleepers_of(pool, ring));
 }
 
 json_t *report_channels(struct report *r, struct pool *pool)

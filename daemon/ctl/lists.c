@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Caches, roots, channels and slabs: a table for each pool. */
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -198,6 +200,32 @@ void ctl_roots(struct ctl *c, const json_t *pool)
 
 /* ---- channels ------------------------------------------------------------ */
 
+#define SLEEPERS_SHOWN 3u
+
+/* The clients of those that do, ": 3 4", receivers and senders alike; a slabd that
+ * does not tell them has none. */
+static void put_sleepers(struct ctl *c, struct ctl_cell *cell,
+                         const json_t *channel)
+{
+	size_t used = strlen(cell->text);
+	struct ctl_iter it;
+	const json_t *who;
+	unsigned n = 0;
+	if (json_object_get(channel, "sleepers") == NULL)
+		return;
+	ctl_doc_begin(&it, c, channel, "sleepers");
+	while ((who = ctl_doc_next(&it)) != NULL) {
+		int64_t id = ctl_doc_int(c, who, "client");
+		if (n++ == SLEEPERS_SHOWN)
+			snprintf(cell->text + used, sizeof(cell->text) - used, " ...");
+		else if (n <= SLEEPERS_SHOWN)
+			used += (size_t)snprintf(cell->text + used,
+			                         sizeof(cell->text) - used,
+			                         "%s%" PRId64, n == 1 ? ": " : " ",
+			                         id);
+	}
+}
+
 /* Who sleeps until something comes, or until there is room. */
 static void put_waits(struct ctl *c, struct ctl_cell *cell,
                       const json_t *channel)
@@ -209,6 +237,7 @@ static void put_waits(struct ctl *c, struct ctl_cell *cell,
 	                   : receivers          ? "receivers"
 	                   : senders            ? "senders"
 	                                        : "-");
+	put_sleepers(c, cell, channel);
 }
 
 static const struct ctl_col channel_cols[] = {

@@ -11,6 +11,7 @@
 #include "daemon/pool/holes.h"
 #include "daemon/pool/ring.h"
 #include "daemon/pool/sweep.h"
+#include "shm/channel_sleep.h"
 #include "shm/names.h"
 
 /* A window that is too short tells little of rates, one that is too long nothing of
@@ -353,6 +354,7 @@ static void settle(struct pool *pool, uint32_t id, uint32_t ix, bool died)
 	if (!channels_is_whole(pool, ix))
 		return;
 	channel_settle_srv(&pool->view, ring, id);
+	channel_sleep_forget_srv(ring, id);
 	if (died)
 		channel_ended_srv(ring, id);
 }

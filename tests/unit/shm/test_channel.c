@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "shm/atom.h"
+#include "shm/channel_sleep.h"
 #include "shm/tags_pass.h"
 #include "tests/lib/image.h"
 #include "tests/lib/rng.h"
@@ -280,6 +281,28 @@ static void use(void)
 	channel_settle_srv(&image.view, &ring, SENDER);
 	channel_settle_srv(&image.view, &ring, 0);
 	channel_ended_srv(&ring, SENDER);
+}
+
+Test(channel, has_room_for_so_many_sleepers)
+{
+	struct channel_sleeper who = {SENDER, CHANNEL_WAIT_SEND, 1234567890123};
+	struct channel_sleeper seen;
+	uint32_t at = channel_sleep_begin_any(&ring, &who);
+	seen = channel_sleep_of(&ring, at);
+	cr_expect(seen.id == SENDER && seen.waits == CHANNEL_WAIT_SEND &&
+	          seen.since_ms == 1234567890123);
+	who.id = RECEIVER;
+	for (uint32_t i = 1; i < CHANNEL_SLEEPERS; i++)
+		cr_expect_lt(channel_sleep_begin_any(&ring, &who),
+		             CHANNEL_SLEEPERS);
+	cr_expect_eq(channel_sleep_begin_any(&ring, &who), CHANNEL_SLEEP_NONE);
+	channel_sleep_end_own(&ring, CHANNEL_SLEEP_NONE);
+	channel_sleep_forget_srv(&ring, RECEIVER);
+	for (uint32_t i = 0; i < CHANNEL_SLEEPERS; i++)
+		cr_expect_eq(channel_sleep_of(&ring, i).id,
+		             i == at ? (uint32_t)SENDER : 0u);
+	channel_sleep_end_own(&ring, at);
+	cr_expect_eq(channel_sleep_of(&ring, at).id, 0);
 }
 
 /* The words that are shared, and what is neither at their ends nor between. */
