@@ -49,7 +49,8 @@ static size_t begin(struct slabd_channel *channel, void **objects, size_t n)
 	size_t done = give_more(channel, objects, n);
 	struct taken taken;
 	while (done < n && channel->n < channel->ring.capacity &&
-	       recv_begin_one(channel, done == 0, true, &taken)) {
+	       recv_begin_one(channel, done == 0, true, &taken) &&
+	       !recv_leaves_arena(channel, &taken)) {
 		struct begun *begun = begun_at(channel, channel->n++);
 		/* Only what was checked. */
 		channel_left_own(&channel->ring, taken.ix, &taken.slot,

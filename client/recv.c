@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Receiving from a channel, at once or in two steps. */
 #include <errno.h>
+#include <string.h>
 
+#include "client/arena_record.h"
 #include "client/channel_poll.h"
 #include "client/checked.h"
 #include "client/error.h"
@@ -10,6 +12,7 @@
 #include "client/tools.h"
 #include "shm/atom.h"
 #include "shm/channel_find.h"
+#include "shm/heir.h"
 #include "shm/run.h"
 #include "shm/tags_pass.h"
 
@@ -62,6 +65,16 @@ static bool reach_run(struct slabd_pool *pool, const struct taken *taken)
 	       reach_offset(pool, last.off);
 }
 
+/* An entry is as it was. Who looked meanwhile, and sleeps, looks again. */
+static void give_back(const struct slabd_channel *channel,
+                      const struct taken *taken)
+{
+	int saved = errno;
+	channel_put_back_own(&channel->ring, taken->ix, taken->slot, &taken->run);
+	send_tell(&channel->ring, CHANNEL_WAIT_RECV);
+	errno = saved;
+}
+
 bool recv_begin_one(struct slabd_channel *channel, bool first, bool sure,
                     struct taken *taken)
 {
@@ -73,8 +86,7 @@ bool recv_begin_one(struct slabd_channel *channel, bool first, bool sure,
 			return no_more(), false;
 		taken->run = channel_run_of(taken->slot);
 		if (!first && taken->run.again != (atom_load(&channel->again) != 0)) {
-			channel_put_back_own(ring, taken->ix, taken->slot,
-			                     &taken->run);
+			give_back(channel, taken);
 			return no_more(), false;
 		}
 		if (sure ? check(channel, taken)
@@ -84,7 +96,7 @@ bool recv_begin_one(struct slabd_channel *channel, bool first, bool sure,
 		channel_left_own(ring, taken->ix, &taken->slot, NULL);
 	}
 	if (!reach_run(pool, taken)) {
-		channel_put_back_own(ring, taken->ix, taken->slot, &taken->run);
+		give_back(channel, taken);
 		return no_mapping(), false;
 	}
 	view_touch_any(&pool->view, pool->user.id, taken->place.head);
@@ -158,6 +170,27 @@ __attribute__((noinline)) void recv_came_short(struct slabd_channel *channel)
 	errno = saved;
 }
 
+__attribute__((noinline)) static bool
+begins_arena(const struct slabd_channel *channel, const struct taken *taken)
+{
+	uint64_t magic;
+	const char *first = channel->pool->user.data + taken->run.off;
+	if (atom_load(&tools_on))
+		tools_look(first, sizeof(magic));
+	memcpy(&magic, first, sizeof(magic));
+	return magic == ARENA_MAGIC;
+}
+
+bool recv_leaves_arena(struct slabd_channel *channel, const struct taken *taken)
+{
+	if (!heir_has_parts(taken->place.cache) || !begins_arena(channel, taken))
+		return false;
+	give_back(channel, taken);
+	error_set(EINVAL, "the next entry of the channel is an arena: "
+	          "slabd_recv_arena has it");
+	return true;
+}
+
 size_t slabd_recv(slabd_channel *channel, void **objects, size_t n)
 {
 	const void *site = CHECKED_SITE();
@@ -165,7 +198,8 @@ size_t slabd_recv(slabd_channel *channel, void **objects, size_t n)
 	size_t done = 0;
 	if (!channel_usable(channel))
 		return 0;
-	while (done < n && recv_begin_one(channel, done == 0, false, &taken)) {
+	while (done < n && recv_begin_one(channel, done == 0, false, &taken) &&
+	       !recv_leaves_arena(channel, &taken)) {
 		uint32_t want = n - done < taken.run.n ? (uint32_t)(n - done)
 		                                       : taken.run.n;
 		uint32_t got = recv_take(channel, &taken, want, site);
@@ -193,8 +227,7 @@ void *recv_one(struct slabd_channel *channel,
 	while (object == NULL && recv_begin_one(channel, true, true, &taken)) {
 		char *first = channel->pool->user.data + taken.run.off;
 		if (!fits(arg, taken.run.off, first)) {
-			channel_put_back_own(&channel->ring, taken.ix,
-			                     taken.slot, &taken.run);
+			give_back(channel, &taken);
 			return NULL;
 		}
 		if (recv_take(channel, &taken, 1, site) == 1)

@@ -22,6 +22,9 @@ struct channel_run recv_rest_of(const struct taken *taken, uint32_t n);
 bool recv_begin_one(struct slabd_channel *channel, bool first, bool sure,
                     struct taken *taken);
 
+/* Whether what was begun is an arena's entry: it is as it was then, with EINVAL. */
+bool recv_leaves_arena(struct slabd_channel *channel, const struct taken *taken);
+
 /* The addresses of the first n of a run. */
 void recv_hand_out(const struct slabd_pool *pool, const struct taken *taken,
                    uint32_t n, void **objects);

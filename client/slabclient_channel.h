@@ -66,14 +66,14 @@ size_t slabd_send(slabd_channel *channel, void *const *objects, size_t n);
 /* Receives up to n objects, which are the caller's then. Returns how many; never
  * waits. Errors (fewer than n): EAGAIN there are no more, or what follows is
  * delivered again and this was not, or the other way round; ENOMEM this process has
- * no mapping left, ENOTCONN, ESTALE. */
+ * no mapping left, EINVAL the next entry is an arena and stays, ENOTCONN, ESTALE. */
 size_t slabd_recv(slabd_channel *channel, void **objects, size_t n);
 
 /*
  * The same in two steps: the channel owns what was begun until it is committed, and
  * delivers it again should this process end before. Nobody else gets it meanwhile;
  * it may be read and written, but not freed or sent. Begin as often as you like.
- * Errors: EAGAIN, ENOMEM, ENOTCONN, ESTALE as slabd_recv.
+ * Errors: EAGAIN, ENOMEM, EINVAL, ENOTCONN, ESTALE as slabd_recv.
  */
 size_t slabd_recv_begin(slabd_channel *channel, void **objects, size_t n);
 
@@ -113,9 +113,7 @@ int slabd_recv_again(const slabd_channel *channel);
  */
 int slabd_send_arena(slabd_channel *channel, slabd_arena *arena, void *root);
 
-/* Receives one, the caller's from now on, and its root. Of one that another call has
- * received, slabd_recv, the other chunks stay the channel's until that ends. Errors:
- * EAGAIN nothing is there, EINVAL the next entry is no arena and stays, EBADMSG it was
+/* Receives one, the caller's from now on, and its root. Errors: EAGAIN nothing is there, EINVAL the next entry is no arena and stays, EBADMSG it was
  * one and what its sender wrote in it is not (it is freed), ENOMEM, ENOTCONN, ESTALE. */
 slabd_arena *slabd_recv_arena(slabd_channel *channel, void **root);
 

@@ -118,6 +118,29 @@ static void test_refused(slabd_pool *pool, slabd_channel *channel)
 	slabd_arena_destroy(arena);
 }
 
+/* An object, and then an arena, each by its own call. */
+static void test_other_call(slabd_pool *pool, slabd_channel *channel)
+{
+	slabd_cache *cache = fixture_cache(pool, "plain", 64);
+	struct request *request;
+	void *objects[2] = {slabd_alloc(cache), NULL};
+	void *root = NULL;
+	slabd_arena *arena = make(pool, 2, &request);
+	tap_ok(slabd_send(channel, objects, 1) == 1 &&
+	               slabd_send_arena(channel, arena, request) == 0,
+	       "an object is sent, then an arena");
+	tap_is((long long)slabd_recv(channel, objects, 2), 1,
+	       "slabd_recv has the object alone");
+	slabd_free(cache, objects[0]);
+	fixture_fails(slabd_recv(channel, objects, 2) == 0, EINVAL,
+	              "slabd_recv of an arena");
+	fixture_fails(slabd_recv_begin(channel, objects, 2) == 0, EINVAL,
+	              "slabd_recv_begin of an arena");
+	arena = slabd_recv_arena(channel, &root);
+	tap_ok(arena != NULL && is_whole(root), "which is whole, and stayed");
+	slabd_arena_destroy(arena);
+}
+
 /* A chunk that the program gives away by itself: nothing of its arena is sent. */
 static void test_given(slabd_pool *pool, slabd_channel *channel)
 {
@@ -146,6 +169,7 @@ static void test_several(slabd_pool *pool, slabd_channel *channel)
 	tap_ok(before.chunks > 1 && before.blocks > 0, "several chunks and blocks");
 	fixture_fails(slabd_send_arena(channel, arena, last) < 0, EINVAL,
 	              "with a root beside the first chunk");
+	test_other_call(pool, channel);
 	test_given(pool, channel);
 	for (unsigned i = 0; i < 3; i++) {
 		tap_is(slabd_send_arena(channel, arena, request), 0, "are sent");
