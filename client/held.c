@@ -50,6 +50,8 @@ static void add_magazines(struct thread *thread, const struct slabd_pool *pool,
 static void add_reserves(struct thread *thread, const struct slabd_pool *pool,
                          uint32_t *objects)
 {
+	if (!prefill_any(thread))
+		return;
 	pthread_mutex_lock(&thread->lock);
 	for (uint32_t slot = 0; slot < SLABD_CACHES_MAX; slot++) {
 		uint32_t n = prefill_count(thread, slot);
@@ -132,7 +134,7 @@ uint64_t held_remote(const struct slabd_pool *pool)
 
 /* False when it is not taken: slabd then knows of a part alone, and takes it
  * for nothing. */
-static bool tell(const struct link *link, struct wire_held *msg, bool last)
+static bool tell(const struct link *link, struct wire_held *msg, uint32_t last)
 {
 	bool sent;
 	msg->last = last;
@@ -144,7 +146,7 @@ static bool tell(const struct link *link, struct wire_held *msg, bool last)
 }
 
 static void tell_all(const struct slabd_pool *pool, uint32_t seq,
-                     const uint32_t *objects)
+                     uint32_t teller, const uint32_t *objects)
 {
 	const struct layout_geometry *geo = &pool->view.geo;
 	uint64_t n_cells = (uint64_t)geo->n_caches * geo->n_nodes;
@@ -153,7 +155,7 @@ static void tell_all(const struct slabd_pool *pool, uint32_t seq,
 	for (uint64_t i = 0; i < n_cells; i++) {
 		if (objects[i] == 0)
 			continue;
-		if (msg.n == WIRE_HELD_ROWS && !tell(&pool->link, &msg, false))
+		if (msg.n == WIRE_HELD_ROWS && !tell(&pool->link, &msg, 0))
 			return;
 		msg.rows[msg.n++] = (struct wire_held_row){
 			.cache = (uint32_t)(i / geo->n_nodes) + 1,
@@ -161,10 +163,10 @@ static void tell_all(const struct slabd_pool *pool, uint32_t seq,
 			.objects = objects[i],
 		};
 	}
-	tell(&pool->link, &msg, true);
+	tell(&pool->link, &msg, teller);
 }
 
-void held_answer(struct slabd_pool *pool)
+void held_answer(struct slabd_pool *pool, uint32_t teller)
 {
 	const struct layout_geometry *geo = &pool->view.geo;
 	struct link *link = &pool->link;
@@ -185,7 +187,7 @@ void held_answer(struct slabd_pool *pool)
 		return;
 	held = link_hold();
 	held_sum(pool, objects);
-	tell_all(pool, seq, objects);
+	tell_all(pool, seq, teller, objects);
 	link_let_go(held);
 	free(objects);
 }

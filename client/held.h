@@ -12,8 +12,9 @@
  * allocates or frees meanwhile. Takes the process's lock. */
 void held_sum(struct slabd_pool *pool, uint32_t *objects);
 
-/* Answers slabd if it has asked since the last call. Any one thread. */
-void held_answer(struct slabd_pool *pool);
+/* Answers slabd if it has asked since the last call. Any one thread: the helper
+ * gives its number, others give WIRE_HELD_ALL. */
+void held_answer(struct slabd_pool *pool, uint32_t teller);
 
 /* What the threads hold for other nodes: freed, and not yet counted as such.
  * Takes the process's lock. */

@@ -30,6 +30,7 @@
 #include "client/reach.h"
 #include "client/thread.h"
 #include "shm/atom.h"
+#include "shm/wire.h"
 
 #define LEFT_TRIES 200 /* ms */
 #define DENIED_MS 1000
@@ -37,8 +38,9 @@
 #define HELPER_NAME "slabd-helper"
 #define KERNEL_CPUS 8192
 
-/* Does what slabd asked for, and looks for it. Whether it is there. */
-static bool serve(struct slabd_pool *pool)
+/* Does what slabd asked for, and looks for it. Whether it is there. teller: as of
+ * held_answer. */
+static bool serve(struct slabd_pool *pool, uint32_t teller)
 {
 	uint32_t before = atom_load(&pool->link.trims);
 	bool there = doorbell_poll(&pool->link);
@@ -46,7 +48,7 @@ static bool serve(struct slabd_pool *pool)
 		idle_give_back(pool);
 	objpool_tick(pool, clock_now_ns(),
 	             atom_load(&pool->link.trims) != before);
-	held_answer(pool);
+	held_answer(pool, teller);
 	look_answer(pool);
 	if (there)
 		opens_tell(pool);
@@ -78,6 +80,7 @@ static void *helper_main(void *arg)
 		{.fd = pool->link.poller, .events = POLLIN},
 	};
 	uint32_t denied = 0;
+	uint32_t teller = (uint32_t)syscall(SYS_gettid);
 	be_ordinary();
 	for (;;) {
 		int n = poll(fds, 2, -1);
@@ -87,7 +90,7 @@ static void *helper_main(void *arg)
 		    atom_load(&pool->helper_left))
 			break;
 		if (n > 0 && fds[1].revents != 0)
-			serve(pool);
+			serve(pool, teller);
 		/* What stays readable would wake it for ever. */
 		if (atom_load(&pool->link.n_denied) != denied) {
 			denied = atom_load(&pool->link.n_denied);
@@ -215,7 +218,7 @@ int slabd_poll(slabd_pool *pool)
 	bool there;
 	if (!pool_alive(pool))
 		return -1;
-	there = serve(pool);
+	there = serve(pool, WIRE_HELD_ALL);
 	settle_caller(pool);
 	if (there)
 		return 0;

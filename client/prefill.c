@@ -50,6 +50,11 @@ uint32_t prefill_count(const struct thread *thread, uint32_t slot)
 	return reserve != NULL ? atom_load(&reserve->n) : 0;
 }
 
+bool prefill_any(const struct thread *thread)
+{
+	return reserves_of(thread) != NULL;
+}
+
 void *prefill_at(const struct thread *thread, uint32_t slot, uint32_t i)
 {
 	return reserves_of(thread)->of[slot]->obj[i];

@@ -30,6 +30,9 @@ static inline void *prefill_take(const struct thread *self,
 /* How many lie in a thread's reserve of a cache. Its owner, or under its lock. */
 uint32_t prefill_count(const struct thread *thread, uint32_t slot);
 
+/* Whether it has ever put anything by. */
+bool prefill_any(const struct thread *thread);
+
 /* One of them, which may be the owner's again. Under its lock. */
 void *prefill_at(const struct thread *thread, uint32_t slot, uint32_t i);
 

@@ -157,6 +157,7 @@ struct wire_reply {
 /* What a client holds in magazines and depots, the answer to a count with its
  * seq. A client of before there was such a thing gives none. */
 #define WIRE_HELD_ROWS 32u
+#define WIRE_HELD_ALL 1u
 struct wire_held_row {
 	uint32_t cache;
 	uint32_t node; /* home, an index */
@@ -165,7 +166,9 @@ struct wire_held_row {
 struct wire_held {
 	struct wire_head head;
 	uint32_t n;    /* rows */
-	uint32_t last; /* 1: the answer is whole */
+	/* WIRE_HELD_ALL: the answer is whole; more: so it is, and the thread of that
+	 * number gave it, which does nothing else than serve slabd. */
+	uint32_t last;
 	struct wire_held_row rows[WIRE_HELD_ROWS];
 };
 

@@ -106,7 +106,7 @@ static struct report_job *job_of(struct server *server,
 		return NULL;
 	later->done = job_done;
 	job->server = server;
-	job->asked_ns = clock_ns();
+	job->asked_ns = job->ask.since_ns = clock_ns();
 	job->pools = json_array();
 	return job;
 }

@@ -13,6 +13,8 @@ libdaemon_a_SOURCES += \
 	daemon/base/log_out.h \
 	daemon/base/proc.c \
 	daemon/base/proc.h \
+	daemon/base/ran.c \
+	daemon/base/ran.h \
 	daemon/base/remedy.c \
 	daemon/base/remedy.h \
 	daemon/base/stop.c \

@@ -105,6 +105,7 @@ struct pool {
 	enum backing_lack said[TOPO_NODES_MAX];
 	int64_t said_ns[TOPO_NODES_MAX], meta_said_ns; /* the latter: of metadata */
 	struct pool_counts counts;
+	uint64_t moves; /* of pages to another node, by this slabd */
 };
 
 /* Unmaps and closes; hugepages go back. Kept files are the next slabd's. */

@@ -190,6 +190,7 @@ void slabs_rehome(struct pool *pool, uint64_t page, uint32_t to)
 	uint32_t unit = (uint32_t)(page * pool->pages.page_units);
 	uint32_t end = unit + pool->pages.page_units;
 	probe_migrate(pool->name, page, pages_node_of(&pool->pages, page), to);
+	pool->moves++;
 	/* The page comes first: the next slabd gives its slabs their home. */
 	pages_move(&pool->pages, page, to);
 	for (; unit < end; unit++) {

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "daemon/serve/asleep.h"
 #include "daemon/serve/peer.h"
 
 #define ROWS_MIN WIRE_HELD_ROWS
@@ -39,8 +40,10 @@ bool held_take(struct peer *peer, const struct wire_held *msg)
 	    held->n + msg->n > (uint64_t)geo->n_caches * geo->n_nodes)
 		return false;
 	held->cut |= !make_room(peer, msg->n);
-	if (msg->last != 0)
+	if (msg->last != 0) {
 		survey_hear(peer, SURVEY_HELD);
+		asleep_hear(peer, msg->last);
+	}
 	/* Without room it stays unknown. */
 	if (held->cut)
 		return true;

@@ -5,6 +5,8 @@ libdaemon_a_SOURCES += \
 	daemon/serve/apply.h \
 	daemon/serve/asks.c \
 	daemon/serve/asks.h \
+	daemon/serve/asleep.c \
+	daemon/serve/asleep.h \
 	daemon/serve/beat.c \
 	daemon/serve/beat.h \
 	daemon/serve/death.c \

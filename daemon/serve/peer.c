@@ -161,6 +161,7 @@ void peer_close_events(struct peer *peer)
 	peer->server->held_rows -= peer->held.max;
 	free(peer->held.rows);
 	peer->held = (struct peer_held){.rows = NULL};
+	peer->asleep = (struct peer_asleep){.teller = 0};
 	peer->found = (struct peer_found){.n = 0};
 	memset(peer->survey, 0, sizeof(peer->survey));
 }
@@ -242,9 +243,10 @@ static const enum wire_type tells[PEER_TELLS] = {
 };
 
 /* True if it was taken. */
-static bool tell_one(const struct peer *peer, enum wire_type type)
+static bool tell_one(struct peer *peer, enum wire_type type)
 {
 	struct wire_head head = {.type = type, .bytes = sizeof(head)};
+	peer->told++;
 	if (send(peer->events, &head, sizeof(head),
 	         MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
 		return true;
@@ -252,7 +254,7 @@ static bool tell_one(const struct peer *peer, enum wire_type type)
 	return false;
 }
 
-bool peer_ask_trim(const struct peer *peer)
+bool peer_ask_trim(struct peer *peer)
 {
 	return peer->events >= 0 && tell_one(peer, WIRE_TRIM);
 }
@@ -294,6 +296,7 @@ static unsigned tell_all(struct server *server, const struct pool *pool,
 			continue;
 		}
 		peer->tells |= 1u << tell;
+		peer->told++;
 		asked++;
 	}
 	if (n > TOLD_AT_ONCE)

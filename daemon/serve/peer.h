@@ -65,6 +65,20 @@ struct peer_held {
 	} *rows;
 };
 
+/* Whether it has run since, see serve/asleep.h. */
+struct peer_asleep {
+	int32_t teller;    /* the thread that answers; 0: not known */
+	int64_t cpu_ns;    /* by which it is asleep; 0: not known */
+	bool noted;        /* what follows is as it was before the question */
+	int64_t others_ns; /* what all threads but that one have had */
+	uint64_t turns;    /* of that one */
+	uint64_t moves;    /* of the pool's pages: what lies where has changed */
+	uint32_t told;     /* of what may have it change something */
+	int64_t heard_ns;
+	uint32_t fails;    /* it ran meanwhile, one time after the other ... */
+	uint32_t skips;    /* ... so that nothing is noted for so many questions */
+};
+
 /* What of it is wrong, by its last answer, see serve/found.h. */
 struct peer_found {
 	uint32_t n;  /* rows */
@@ -103,8 +117,10 @@ struct peer {
 	int64_t tokens_ns;   /* when they were last filled up */
 	struct peer_survey survey[SURVEY_KINDS];
 	struct peer_held held;
+	struct peer_asleep asleep;
 	struct peer_found found;
 	uint32_t tells; /* that it is yet to be told, as bits */
+	uint32_t told;  /* how often it was, or is to be */
 	/* Of the request that waits in its socket, as it takes long; NULL: none. */
 	struct caches_job *job;
 	struct { /* while its messages wait, see serve/users.h */
@@ -170,7 +186,7 @@ void peer_close(struct server *server);
 
 /* Asks a client to send home what it can: true if it was; or every client of a
  * pool, many in turns to come: how many are. */
-bool peer_ask_trim(const struct peer *peer);
+bool peer_ask_trim(struct peer *peer);
 unsigned peer_trim(struct server *server, const struct pool *pool);
 
 /* Tells every client of a pool that pages of it are holes now. */

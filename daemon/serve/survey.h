@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Questions that slabd puts to all clients of a pool, for who wants to know: what
- * they hold (serve/held.h), and what of it is wrong (serve/found.h).
+ * they hold (serve/held.h), and what of it is wrong (serve/found.h). Who has slept
+ * since it said what it holds is not asked that again (serve/asleep.h).
  *
  *   survey_wait -> count or look -> client's helper -> its answer -> survey_hear
  *   survey_wait, until all have answered or it has waited long enough
@@ -26,6 +27,9 @@ struct pool;
 struct survey {
 	uint32_t seq; /* answers to this or a later one are new enough */
 	int64_t began_ns;
+	/* What clients said before is as good, if they have not run since; 0: the
+	 * time of the first call. */
+	int64_t since_ns;
 };
 
 /* Asks the clients of a pool where that is due. Whether their answers are worth

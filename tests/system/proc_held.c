@@ -2,20 +2,26 @@
 /*
  * What clients hold in magazines, remote buffers and depots is told apart from
  * what they use, to the object: for several threads, on two nodes, in two
- * processes, one of which is stopped, and for a client without a helper.
+ * processes, one of which is stopped, for one that sleeps and is left alone, and
+ * for a client without a helper.
  */
+#include <dirent.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
+#include "daemon/base/ran.h"
 #include "shm/atom.h"
 #include "tests/lib/harness.h"
 
 #define SIZE 64
 #define MANY 12800u
 #define LIVE 1600u
+#define SLEEPER_FREES 5u
+#define TRIES 5000u
 #define FAR 40u /* freed on the other node; fewer than go home in a batch */
 
 #define CONFIG                                                                 \
@@ -170,6 +176,80 @@ static void test_stopped(struct child *child)
 	tap_is(caches("used"), LIVE, "and when it has ended it is gone");
 }
 
+/* ---- one that sleeps ----------------------------------------------------- */
+
+static void sleeper_main(int fd, void *arg)
+{
+	slabd_pool *own;
+	slabd_cache *of;
+	void *some[1000];
+	(void)arg;
+	hear(fd);
+	own = fixture_pool(&fixture);
+	of = fixture_cache(own, "one", SIZE);
+	use(of, some, 1000);
+	say(fd, 1);
+	/* What it holds changes by hits alone, which tell nobody. */
+	for (int i = 0; hear(fd) == 1; i++) {
+		slabd_free(of, some[999 - i]);
+		say(fd, 1);
+	}
+	slabd_free_bulk(of, 1000 - SLEEPER_FREES, some);
+	slabd_close(own);
+}
+
+/* How often its helper was given a CPU. */
+static uint64_t helper_turns(const struct child *child)
+{
+	char path[64];
+	uint64_t turns = 0;
+	struct dirent *at;
+	DIR *dir;
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)child->pid);
+	dir = opendir(path);
+	while (dir != NULL && (at = readdir(dir)) != NULL) {
+		struct ran_thread thread;
+		int tid = atoi(at->d_name);
+		if (tid > 0 && tid != child->pid &&
+		    ran_thread_get(child->pid, tid, &thread))
+			turns += thread.turns;
+	}
+	if (dir != NULL)
+		closedir(dir);
+	return turns;
+}
+
+/* It is left alone in the end, and what is shown is right all the same. */
+static void test_asleep(struct child *child)
+{
+	uint64_t turns = 0;
+	say(child->fd, 1);
+	hear(child->fd);
+	for (unsigned i = 0; i < SLEEPER_FREES; i++) {
+		long long used = LIVE + 1000 - i;
+		unsigned tries = 0;
+		if (caches("used") != used)
+			tap_bail("%lld are in use, not %lld", caches("used"),
+			         used);
+		/* Not where a tick is seldom. */
+		while (ran_tick_ns() > 0 && turns != helper_turns(child)) {
+			if (tries++ == TRIES)
+				tap_bail("it is woken %u times", tries);
+			turns = helper_turns(child);
+			if (caches("used") != used)
+				tap_bail("another look sees %lld, not %lld",
+				         caches("used"), used);
+		}
+		say(child->fd, 1);
+		hear(child->fd);
+	}
+	tap_is(caches("used"), LIVE + 1000 - SLEEPER_FREES,
+	       "who sleeps is left alone, until it has done anything");
+	tap_is(unknown(), 0, "and says what it holds");
+	say(child->fd, 2);
+	child_end(child, "the sleeper");
+}
+
 /* ---- without a helper ---------------------------------------------------- */
 
 struct poller {
@@ -210,16 +290,18 @@ static void test_no_helper(void)
 
 int main(void)
 {
-	struct child child;
+	struct child child, sleeper;
 	tap_start(300);
 	fixture_open(&fixture, CONFIG);
 	/* Before there are threads: the thread sanitizer wants it so. */
 	child_start(&child, child_main, NULL);
+	child_start(&sleeper, sleeper_main, NULL);
 	pool = fixture_pool(&fixture);
 	cache = fixture_cache(pool, "one", SIZE);
 	test_used();
 	test_remote();
 	test_stopped(&child);
+	test_asleep(&sleeper);
 	test_no_helper();
 	fixture_post(&fixture, "/trim", "");
 	tap_is(caches("used"), LIVE, "after a trim the same is in use");
