@@ -11,7 +11,7 @@
 
 #define SLICE_NS CLOCK_MS
 #define OTHERS 3              /* times as long is everybody else's */
-#define OWED_NS (6 * CLOCK_MS) /* of which that much may be later */
+#define OWED_NS (48 * CLOCK_MS) /* of which that much may be later */
 #define SWEEP_NS CLOCK_S      /* to wait for what the dead left */
 #define SUSPECT_NS (500 * CLOCK_MS) /* a client may wait for a CPU as long */
 #define SUSPECT_MAX_NS (10 * SUSPECT_NS) /* where slabd itself has to wait for one */

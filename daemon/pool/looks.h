@@ -9,8 +9,10 @@
  *
  * A question is answered by a count that began after it, and one count answers all
  * that came before it began: so the figures of a pool at rest are exact, and many
- * who watch cost no more than one. A slice takes a millisecond, and three others
- * are everybody else's, whatever number of pools is counted.
+ * who watch cost no more than one. A slice takes a millisecond, after
+ * which the loop serves everybody else, and three others are theirs, whatever number
+ * of pools is counted: at once, or later where all together is short, as of a host of
+ * a thousand clients, so that who looks now and then need not wait for that.
  *
  * Slabs come, go and move between two slices. Each is counted as it is when the
  * count comes by; what is summed up of an audit follows them (usage_audit_count).
