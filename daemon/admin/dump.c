@@ -7,6 +7,8 @@
 
 #include "daemon/base/clock.h"
 
+#define WHOLE_BYTES 2048u
+
 static const struct dump_form as_json;
 
 static bool is_shown(const char *keys, const char *key)
@@ -46,10 +48,17 @@ static void put_text(struct dump *dump, const char *text, size_t len)
 	dump->failed |= put(text, len, dump->text) < 0;
 }
 
+/* What most are goes in one piece, each of which costs a walk. */
 static void put_whole(struct dump *dump, const json_t *value)
 {
-	dump->failed |= json_dump_callback(value, put, dump->text,
-	                                   JSON_COMPACT | JSON_ENCODE_ANY) < 0;
+	const size_t flags = JSON_COMPACT | JSON_ENCODE_ANY;
+	char whole[WHOLE_BYTES];
+	size_t n = json_dumpb(value, whole, sizeof(whole), flags);
+	if (n > 0 && n <= sizeof(whole))
+		put_text(dump, whole, n);
+	else
+		dump->failed |= json_dump_callback(value, put, dump->text,
+		                                   flags) < 0;
 }
 
 static void put_key(struct dump *dump, const char *key)
