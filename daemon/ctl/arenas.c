@@ -32,8 +32,10 @@ static const struct ctl_col cols[] = {
 	{CTL_COL("pid", "pid", CTL_INT), .rank = 2},
 	{CTL_COL("process", "process", CTL_NAME), .rank = 1},
 	{CTL_COL("bytes", "bytes", CTL_BYTES)},
+	{CTL_COL("bytes/s", "bytes", CTL_RATE), .arg = 1},
 	{CTL_COL("grown", "grown_bytes", CTL_BYTES)},
 	{CTL_COL("resets", "resets", CTL_INT), .rank = 3},
+	{CTL_COL("resets/s", "resets", CTL_RATE), .rank = 3},
 	{CTL_COL("reset", NULL, CTL_OWN), .put = put_reset},
 	{CTL_COL("age", "age_s", CTL_AGE)},
 };

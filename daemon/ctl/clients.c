@@ -63,6 +63,9 @@ static const struct ctl_col client_cols[] = {
 	{CTL_COL("age", "age_s", CTL_AGE), .rank = 1},
 	{CTL_COL("objects", "objects", CTL_INT), .rank = 2},
 	{CTL_COL("bytes", "bytes", CTL_BYTES), .rank = 1},
+	{CTL_COL("bytes/s", "bytes", CTL_RATE), .rank = 2, .arg = 1},
+	{CTL_COL("refilled/s", "refilled", CTL_RATE)},
+	{CTL_COL("flushed/s", "flushed", CTL_RATE)},
 	{CTL_COL("used", "used_bytes", CTL_OWN), .put = ctl_table_maybe,
 	 .arg = 1},
 	{CTL_COL("held", "held_bytes", CTL_OWN), .put = put_held},
@@ -73,6 +76,7 @@ static const struct ctl_col client_cols[] = {
 	{CTL_COL("failed", "failures", CTL_BAD), .zeros = 4},
 	{CTL_COL("refused", "refused", CTL_BAD), .zeros = 5},
 	{CTL_COL("rings", "rings", CTL_INT), .rank = 3},
+	{CTL_COL("rings/s", "rings", CTL_RATE), .rank = 3},
 };
 
 static const struct ctl_list clients = {

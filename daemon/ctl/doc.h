@@ -24,6 +24,7 @@ struct ctl_style {
 	bool brief;     /* tables don't say what they leave out */
 	const char *sort; /* the title of a table's column, or NULL */
 	bool reverse;     /* the last row first */
+	bool rates;       /* with columns of what changes, see rates.h */
 };
 
 /* One rendering. */

@@ -24,6 +24,8 @@ libctl_a_SOURCES += \
 	daemon/ctl/nodes.c \
 	daemon/ctl/objpools.c \
 	daemon/ctl/plan.c \
+	daemon/ctl/rates.c \
+	daemon/ctl/rates.h \
 	daemon/ctl/save.c \
 	daemon/ctl/save.h \
 	daemon/ctl/show.h \

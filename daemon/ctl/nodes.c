@@ -43,6 +43,7 @@ static const struct ctl_col cols[] = {
 	{CTL_COL("ready", "ready_bytes", CTL_BYTES)},
 	{CTL_COL("carved", "carved_bytes", CTL_BYTES), .rank = 3},
 	{CTL_COL("used", "used_bytes", CTL_BYTES)},
+	{CTL_COL("used/s", "used_bytes", CTL_RATE), .arg = 1},
 	{CTL_COL("held", "held_bytes", CTL_OWN), .put = ctl_table_maybe,
 	 .arg = 1},
 	{CTL_COL("free", "free_bytes", CTL_BYTES), .rank = 1},

@@ -16,6 +16,7 @@
 #include "daemon/ctl/args.h"
 #include "daemon/ctl/complete.h"
 #include "daemon/ctl/http.h"
+#include "daemon/ctl/rates.h"
 #include "daemon/ctl/save.h"
 #include "daemon/ctl/show.h"
 #include "daemon/ctl/text.h"
@@ -184,6 +185,7 @@ static int show(const struct ctl_args *args, const struct ctl_verb *verb,
 		.width = width(),
 		.sort = args->sort,
 		.reverse = args->reverse,
+		.rates = args->watch_s != 0,
 		.whole = !isatty(STDOUT_FILENO) && !getenv("COLUMNS"),
 	};
 	char fault[256];
@@ -223,10 +225,17 @@ static bool flushed(void)
 	return false;
 }
 
-static int once(const struct ctl_args *args, const char *socket)
+/* rates: NULL, or what the last answers were. */
+static int once(const struct ctl_args *args, const char *socket,
+                struct ctl_rates *rates)
 {
 	json_t *doc = fetch(args, socket);
 	int status = EXIT_TROUBLE;
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (rates)
+		ctl_rates_add(rates, args->verb->name, doc,
+		              now.tv_sec * INT64_C(1000000000) + now.tv_nsec);
 	if (!doc)
 		return EXIT_TROUBLE;
 	if (show(args, args->verb, doc) == 0)
@@ -251,11 +260,12 @@ static void watch_head(const struct ctl_args *args)
 /* A restart of slabd is seen through; that it was never there is not. */
 static int watch(const struct ctl_args *args, const char *socket)
 {
+	struct ctl_rates rates = {.before = NULL};
 	bool seen = false;
 	setvbuf(stdout, NULL, _IOFBF, 1 << 16);
 	for (;;) {
 		watch_head(args);
-		if (once(args, socket) == 0 || args->verb->verdict)
+		if (once(args, socket, &rates) == 0 || args->verb->verdict)
 			seen = true;
 		else if (!seen || ferror(stdout))
 			return EXIT_TROUBLE;
@@ -321,7 +331,7 @@ static int run(const struct ctl_args *args, const char *socket)
 		return top(args, socket);
 	if (args->watch_s && strcmp(args->verb->name, "drain") != 0)
 		return watch(args, socket);
-	status = once(args, socket);
+	status = once(args, socket, NULL);
 	return status == 0 && args->watch_s ? watch_drain(args, socket)
 	                                    : status;
 }

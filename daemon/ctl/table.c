@@ -47,15 +47,36 @@ static bool make(struct ctl_table *t, const struct ctl_list *list, size_t n)
 		ctl_doc_fail(t->c, "out of memory");
 		return false;
 	}
-	t->n_cols = list->n_cols;
-	for (size_t i = 0; i < t->n_cols; i++) {
-		struct column *column = &t->column[i];
+	for (size_t i = 0; i < list->n_cols; i++) {
+		struct column *column = &t->column[t->n_cols];
+		if (list->col[i].form == CTL_RATE && !t->c->style.rates)
+			continue;
+		t->n_cols++;
 		column->col = list->col[i];
 		column->col.left |= column->col.form == CTL_NAME;
 		column->width = ctl_text_columns(column->col.title);
 		column->shown = true;
 	}
 	return true;
+}
+
+/* "-" of what was not there before. */
+static void put_rate(struct ctl_cell *cell, const json_t *row)
+{
+	const json_t *rate = json_object_get(json_object_get(row, "per_s"),
+	                                     cell->col->key);
+	double n = json_number_value(rate);
+	cell->is_number = json_is_number(rate);
+	cell->number = n;
+	if (!cell->is_number)
+		strcpy(cell->text, "-");
+	else if (cell->col->arg != 0)
+		ctl_text_bytes(cell->text, (int64_t)n);
+	else if (fabs(n) >= 1e12)
+		snprintf(cell->text, sizeof(cell->text), "%.2e", n);
+	else
+		snprintf(cell->text, sizeof(cell->text), "%.*f",
+		         fabs(n) < 10 && n != (double)(int)n, n);
 }
 
 static void fill(struct ctl *c, struct ctl_cell *cell, const json_t *row)
@@ -70,6 +91,10 @@ static void fill(struct ctl *c, struct ctl_cell *cell, const json_t *row)
 		real = ctl_doc_number(c, row, key);
 	cell->is_number = json_is_number(at);
 	cell->number = json_number_value(at);
+	if (col->form == CTL_RATE) {
+		put_rate(cell, row);
+		return;
+	}
 	switch (col->form) {
 	case CTL_INT:
 	case CTL_BAD:
@@ -98,6 +123,8 @@ static void fill(struct ctl *c, struct ctl_cell *cell, const json_t *row)
 		break;
 	case CTL_NAME:
 		ctl_text_field(c, text, sizeof(cell->text), row, key);
+		break;
+	case CTL_RATE:
 		break;
 	case CTL_OWN:
 		col->put(c, cell, row);

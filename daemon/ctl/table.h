@@ -27,6 +27,8 @@ enum ctl_form {
 	CTL_AGE,     /* in seconds */
 	CTL_YES,     /* or no */
 	CTL_NAME,    /* a text from outside; to the left */
+	CTL_RATE,    /* with --watch alone: by how much it changes, a second; arg:
+	              * in bytes */
 	CTL_OWN,     /* what put says */
 };
 

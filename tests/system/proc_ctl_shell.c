@@ -98,6 +98,9 @@ static void test_json(void)
 		doc = json_loads(line, 0, NULL);
 		tap_ok(json_at(doc, "pools.0.nodes.1.node") != NULL,
 		       "line %u is one", i + 1);
+		tap_is(json_at(doc, "pools.0.nodes.1.per_s.used_bytes") !=
+		               NULL && json_at(doc, "since_s") != NULL,
+		       i, "%s rates", i == 0 ? "without" : "with");
 		json_decref(doc);
 	}
 }

@@ -38,6 +38,7 @@ unit_tests += tests/unit/daemon/test_config_value
 unit_tests += tests/unit/daemon/test_ctl_args
 unit_tests += tests/unit/daemon/test_ctl_complete
 unit_tests += tests/unit/daemon/test_ctl_http
+unit_tests += tests/unit/daemon/test_ctl_rates
 unit_tests += tests/unit/daemon/test_ctl_render
 unit_tests += tests/unit/daemon/test_ctl_save
 unit_tests += tests/unit/daemon/test_ctl_upgrade
