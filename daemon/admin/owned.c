@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/admin/owned.h"
 
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,17 @@ bool owned_wants(const struct pool *pool, const struct owned_filter *filter,
 	    slab->cache != caches_find(pool, filter->cache))
 		return false;
 	return filter->node == PLAN_NONE || slab->home == filter->node;
+}
+
+void owned_named_params(struct report *r, struct owned_named *named)
+{
+	owned_params(r, &named->filter);
+	named->name = admin_query_get(r->query, "name");
+}
+
+bool owned_is_named(const struct owned_named *named, const char *name)
+{
+	return named->name == NULL || fnmatch(named->name, name, 0) == 0;
 }
 
 /* ---- counting ----------------------------------------------------------- */
@@ -124,6 +136,26 @@ struct owned *owned_count(struct report *r, struct pool *pool,
 	json_decref(report_items(r));
 	owned->counted = true;
 	return owned;
+}
+
+bool owned_match(struct report *r, struct pool *pool,
+                 const struct owned_filter *filter, struct owned **owned)
+{
+	struct owned_filter there = *filter;
+	there.client = 0;
+	*owned = NULL;
+	if (filter->cache == NULL && filter->node == PLAN_NONE)
+		return true;
+	*owned = owned_count(r, pool, &there);
+	return *owned != NULL;
+}
+
+json_t *owned_matched(const struct owned *owned, uint32_t id)
+{
+	return json_pack("{s:I, s:I}", "matched_objects",
+	                 report_count(owned->tally.objects[id]),
+	                 "matched_bytes",
+	                 report_count(owned->tally.bytes[id]));
 }
 
 uint32_t owned_in_slab(const struct pool *pool, const struct usage_slab *slab,

@@ -30,6 +30,12 @@ struct owned_filter {
 	uint32_t client;   /* 0: all, and no cells */
 };
 
+/* What is not one client's, but of the pool itself: by its name, too. */
+struct owned_named {
+	struct owned_filter filter;
+	const char *name; /* a pattern, as of the shell; NULL: all */
+};
+
 /* What a list is to have: the report's arg. */
 struct owned_wanted {
 	struct owned_filter filter;
@@ -38,6 +44,17 @@ struct owned_wanted {
 
 /* The parameters cache, node and client of a request, the first error as always. */
 void owned_params(struct report *r, struct owned_filter *filter);
+
+void owned_named_params(struct report *r, struct owned_named *named);
+bool owned_is_named(const struct owned_named *named, const char *name);
+
+/* Counts a pool where the filter asks for a cache or a node: true once that is done,
+ * with *owned NULL where it was not asked for. False: as of owned_count. */
+bool owned_match(struct report *r, struct pool *pool,
+                 const struct owned_filter *filter, struct owned **owned);
+
+/* What an id owns there: {"matched_objects", "matched_bytes"}. */
+json_t *owned_matched(const struct owned *owned, uint32_t id);
 
 /* Whether a slab is one of them. */
 bool owned_wants(const struct pool *pool, const struct owned_filter *filter,

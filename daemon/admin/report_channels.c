@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Channels: what is under way, who waits. What clients write there is shown as it
  * is. */
-#include "daemon/admin/report.h"
+#include "daemon/admin/owned.h"
 #include "daemon/admin/reports.h"
 #include "daemon/base/clock.h"
 #include "daemon/pool/channels.h"
@@ -52,16 +52,49 @@ static json_t *channel_doc(const struct pool *pool, uint32_t ix)
 	                 "sleepers", sleepers_of(pool, ring));
 }
 
-json_t *report_channels(struct report *r, struct pool *pool)
+/* Whether it is asked for, by its name, who has joined it, and what lies in it. */
+static bool is_wanted(const struct pool *pool, const struct owned_named *named,
+                      const struct owned *owned, uint32_t ix)
 {
+	uint32_t client = named->filter.client;
+	return channels_is_whole(pool, ix) &&
+	       owned_is_named(named, pool->view.channels[ix].name) &&
+	       (client == 0 || channels_has_joined(pool, client, ix)) &&
+	       (owned == NULL ||
+	        owned->tally.objects[channels_ring(pool, ix)->owner] > 0);
+}
+
+static json_t *pool_doc(struct report *r, struct pool *pool)
+{
+	const struct owned_named *named = r->arg;
+	struct owned *owned;
 	json_t *list;
-	int64_t wait_ns = channels_window(pool);
+	int64_t wait_ns;
+	if (!owned_match(r, pool, &named->filter, &owned))
+		return NULL;
+	wait_ns = channels_window(pool);
 	if (wait_ns > 0)
 		return report_later(r, (unsigned)(wait_ns / CLOCK_MS) + 1);
 	list = json_array();
-	for (uint32_t ix = 0; ix < CHANNELS_MAX; ix++)
-		if (channels_is_whole(pool, ix))
-			json_array_append_new(list, channel_doc(pool, ix));
+	for (uint32_t ix = 0; ix < CHANNELS_MAX; ix++) {
+		json_t *doc;
+		if (!is_wanted(pool, named, owned, ix))
+			continue;
+		doc = channel_doc(pool, ix);
+		if (owned != NULL)
+			doc = report_merge(doc,
+			                   owned_matched(owned, channels_ring(
+			                                        pool, ix)->owner));
+		report_append(&list, doc);
+	}
 	channels_window_next(pool);
 	return json_pack("{s:o}", "channels", list);
+}
+
+json_t *report_channels(struct report *r)
+{
+	struct owned_named named;
+	owned_named_params(r, &named);
+	r->arg = &named;
+	return report_pools(r, pool_doc);
 }

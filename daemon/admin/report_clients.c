@@ -95,15 +95,6 @@ static json_t *row_doc(const struct report *r, const struct pool *pool,
 	        counts_doc(pool, id));
 }
 
-/* What of it lies in the caches and on the nodes that were asked for. */
-static json_t *matched_doc(const struct owned *owned, uint32_t id)
-{
-	return json_pack("{s:I, s:I}", "matched_objects",
-	                 report_count(owned->tally.objects[id]),
-	                 "matched_bytes",
-	                 report_count(owned->tally.bytes[id]));
-}
-
 static json_t *client_doc(struct report *r, struct pool *pool,
                           const struct usage *usage, uint32_t id)
 {
@@ -113,7 +104,7 @@ static json_t *client_doc(struct report *r, struct pool *pool,
 		return json_null();
 	return owned == NULL ? row_doc(r, pool, usage, id)
 	                     : report_merge(row_doc(r, pool, usage, id),
-	                                    matched_doc(owned, id));
+	                                    owned_matched(owned, id));
 }
 
 /* Its own word, cut to what its tags say. */
@@ -153,8 +144,8 @@ static json_t *one_doc(struct report *r, struct pool *pool)
 static json_t *pool_doc(struct report *r, struct pool *pool)
 {
 	const struct owned_filter *filter = r->arg;
-	if ((filter->cache != NULL || filter->node != PLAN_NONE) &&
-	    owned_count(r, pool, filter) == NULL)
+	struct owned *owned;
+	if (!owned_match(r, pool, filter, &owned))
 		return NULL;
 	return json_pack("{s:o}", "clients",
 	                 report_counted(r, pool, 1, pool->head->top_id + 1,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Roots: what the pool itself owns, by name; and the end of one. */
-#include "daemon/admin/report.h"
+#include "daemon/admin/owned.h"
 
 #include <string.h>
 
@@ -26,15 +26,11 @@ static json_t *cache_doc(const struct pool *pool, uint64_t handle)
 }
 
 /* Who made it stands in the row of its id. */
-static json_t *root_doc(struct report *r, struct pool *pool,
-                        const struct usage *usage, uint32_t ix)
+static json_t *row_doc(const struct pool *pool, const struct usage *usage,
+                       const struct layout_root *row)
 {
-	const struct layout_root *row = &pool->view.roots[ix];
 	const struct layout_client *id = &pool->view.clients[row->owner];
 	double age = (double)(clock_ns() - id->since * CLOCK_S) / 1e9;
-	(void)r;
-	if (row->state != ROOT_LIVE)
-		return json_null();
 	return json_pack("{s:o, s:i, s:b, s:I, s:o, s:I, s:I, s:I, s:o, s:f}",
 	                 "name", report_text(row->name), "id", row->owner,
 	                 "set", row->handle != 0, "handle",
@@ -46,11 +42,36 @@ static json_t *root_doc(struct report *r, struct pool *pool,
 	                 report_text(id->comm), "age_s", age > 0 ? age : 0);
 }
 
-json_t *report_roots(struct report *r, struct pool *pool)
+static json_t *root_doc(struct report *r, struct pool *pool,
+                        const struct usage *usage, uint32_t ix)
 {
+	const struct layout_root *row = &pool->view.roots[ix];
+	const struct owned *owned = r->job->own;
+	if (row->state != ROOT_LIVE || !owned_is_named(r->arg, row->name) ||
+	    (owned != NULL && owned->tally.objects[row->owner] == 0))
+		return json_null();
+	return owned == NULL ? row_doc(pool, usage, row)
+	                     : report_merge(row_doc(pool, usage, row),
+	                                    owned_matched(owned, row->owner));
+}
+
+static json_t *pool_doc(struct report *r, struct pool *pool)
+{
+	const struct owned_named *named = r->arg;
+	struct owned *owned;
+	if (!owned_match(r, pool, &named->filter, &owned))
+		return NULL;
 	return json_pack("{s:o, s:i}", "roots",
 	                 report_counted(r, pool, 0, roots_n(pool), root_doc),
 	                 "most", pool->config->max_roots);
+}
+
+json_t *report_roots(struct report *r)
+{
+	struct owned_named named;
+	owned_named_params(r, &named);
+	r->arg = &named;
+	return report_pools(r, pool_doc);
 }
 
 /* What it has is freed by the sweep, a moment later. */

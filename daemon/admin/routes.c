@@ -63,7 +63,7 @@ static const struct admin_route public[] = {
 	SHOWN("/channels", "pool",
 	      ALL " channels capacity entries objects sent received sent_per_s "
 	          "received_per_s receivers_wait senders_wait",
-	      .pool = report_channels),
+	      .whole = report_channels),
 	SHOWN("/log", "pool limit",
 	      ALL " now_ms events seq at_ms last_ms kind reason text cause "
 	          "cache from to donor n n_given distance bytes fresh refused "
@@ -84,8 +84,10 @@ static const struct admin_route all[] = {
 	LOOK("/nodes", "pool node", .whole = report_nodes, .held = true),
 	LOOK("/caches", "pool cache node", .whole = report_caches, .held = true),
 	LOOK("/clients", "pool client cache node", .whole = report_clients, .held = true),
-	LOOK("/roots", "pool", .pool = report_roots, .held = true),
-	LOOK("/channels", "pool", .pool = report_channels),
+	LOOK("/roots", "pool cache node name", .whole = report_roots,
+	     .held = true),
+	LOOK("/channels", "pool cache node client name",
+	     .whole = report_channels),
 	LOOK("/arenas", "pool client limit", .whole = report_arenas),
 	LOOK("/objpools", "pool client limit", .whole = report_objpools),
 	LOOK("/leaks", "pool client limit", .whole = report_leaks,

@@ -38,6 +38,7 @@ static const struct option options[] = {
 	{"cache", required_argument, NULL, OPT_PARAM},
 	{"node", required_argument, NULL, OPT_PARAM},
 	{"client", required_argument, NULL, OPT_PARAM},
+	{"name", required_argument, NULL, OPT_PARAM},
 	{"limit", required_argument, NULL, OPT_PARAM},
 	{"span", required_argument, NULL, OPT_PARAM},
 	{"sort", required_argument, NULL, OPT_SORT},
@@ -111,10 +112,11 @@ static const char usage[] =
 	"                    entries of the log\n"
 	"  --cache NAME, --node ID, --client ID\n"
 	"                    what lies there or is that client's alone: "
-	"caches, clients\n"
-	"                    and log (cache, node), nodes (node), arenas, "
-	"objpools\n"
-	"                    and leaks (client), slabs (all)\n"
+	"caches, clients,\n"
+	"                    roots and log (cache, node), nodes (node), "
+	"arenas, objpools\n"
+	"                    and leaks (client), slabs and channels (all)\n"
+	"  --name PATTERN    roots and channels of such names, as in 'book*'\n"
 	"option of upgrade: --slabd PATH, another program than slabd runs "
 	"from\n"
 	"option of history: --span TIME, as in 90s, 5m, 1h or 12h\n";

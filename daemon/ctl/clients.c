@@ -98,14 +98,9 @@ static const struct ctl_col matched_cols[] = {
 	{CTL_COL("bytes in all", "bytes", CTL_BYTES)},
 };
 
-static int64_t bytes_matched(struct ctl *c, const json_t *client)
-{
-	return ctl_doc_int(c, client, "matched_bytes");
-}
-
 static const struct ctl_list matched = {
 	.key = "clients", .none = "no clients\n", CTL_COLS(matched_cols),
-	.weight = bytes_matched,
+	.weight = ctl_table_matched,
 };
 
 void ctl_clients_rows(struct ctl *c, const json_t *pool)
@@ -170,10 +165,9 @@ static void show_one(struct ctl *c, const json_t *client)
 
 void ctl_clients(struct ctl *c, const json_t *pool)
 {
-	const json_t *first =
-		json_array_get(json_object_get(pool, "clients"), 0);
-	bool is_matched = json_object_get(first, "matched_bytes") != NULL;
-	ctl_table_pool(c, pool, is_matched ? &matched : &clients);
+	ctl_table_pool(c, pool, ctl_table_is_matched(pool, "clients")
+	                                ? &matched
+	                                : &clients);
 	if (json_object_get(pool, "client") != NULL)
 		show_one(c, ctl_doc_object(c, pool, "client"));
 }

@@ -28,6 +28,8 @@ static const struct {
 	{"client", "/clients", "clients", "id"},
 	{"from", "/nodes", "nodes", "node"},
 	{"key", "/set", "keys", "key"},
+	{"name", "/channels", "channels", "name"},
+	{"name", "/roots", "roots", "name"},
 	{"node", "/nodes", "nodes", "node"},
 	{"pool", "/set", NULL, "name"},
 	{"root", "/roots", "roots", "name"},
@@ -94,6 +96,14 @@ static void offer_names(const struct complete *c, const json_t *doc,
 	}
 }
 
+/* Names are of what the verb shows, where one is given. */
+static bool is_verbs_own(const struct complete *c, const char *key,
+                         const char *path)
+{
+	return strcmp(key, "name") != 0 || c->verb == NULL ||
+	       strcmp(c->verb->name, path + 1) == 0;
+}
+
 static void offer_values(const struct complete *c, const char *key)
 {
 	struct ctl_http_fault fault;
@@ -106,7 +116,8 @@ static void offer_values(const struct complete *c, const char *key)
 	                     sizeof(socket)) < 0)
 		return;
 	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
-		if (strcmp(sources[i].key, key) != 0)
+		if (strcmp(sources[i].key, key) != 0 ||
+		    !is_verbs_own(c, sources[i].key, sources[i].path))
 			continue;
 		doc = ctl_http_ask(socket, sources[i].path, false, NULL, 0,
 		                   ASK_S, &fault);

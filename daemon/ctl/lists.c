@@ -196,9 +196,27 @@ static const struct ctl_list roots = {
 	.weight = bytes_held,
 };
 
+/* With --cache or --node. */
+static const struct ctl_col matched_root_cols[] = {
+	{CTL_COL("root", "name", CTL_NAME), .flex = true},
+	{CTL_COL("id", "id", CTL_INT)},
+	{CTL_COL("names one of", "cache", CTL_OWN), .put = put_named,
+	 .left = true, .rank = 1},
+	{CTL_COL("objects there", "matched_objects", CTL_INT)},
+	{CTL_COL("bytes there", "matched_bytes", CTL_BYTES)},
+	{CTL_COL("bytes in all", "bytes", CTL_BYTES)},
+};
+
+static const struct ctl_list matched_roots = {
+	.key = "roots", .none = "no roots\n", CTL_COLS(matched_root_cols),
+	.weight = ctl_table_matched,
+};
+
 void ctl_roots(struct ctl *c, const json_t *pool)
 {
-	ctl_table_pool(c, pool, &roots);
+	ctl_table_pool(c, pool, ctl_table_is_matched(pool, "roots")
+	                                ? &matched_roots
+	                                : &roots);
 }
 
 /* ---- channels ------------------------------------------------------------ */
@@ -262,9 +280,27 @@ static const struct ctl_list channels = {
 	.key = "channels", .none = "no channels\n", CTL_COLS(channel_cols),
 };
 
+/* With --cache or --node. */
+static const struct ctl_col matched_channel_cols[] = {
+	{CTL_COL("channel", "name", CTL_NAME), .flex = true},
+	{CTL_COL("id", "id", CTL_INT)},
+	{CTL_COL("peers", "peers", CTL_INT)},
+	{CTL_COL("entries", "entries", CTL_INT)},
+	{CTL_COL("objects there", "matched_objects", CTL_INT)},
+	{CTL_COL("bytes there", "matched_bytes", CTL_BYTES)},
+	{CTL_COL("objects in all", "objects", CTL_INT)},
+};
+
+static const struct ctl_list matched_channels = {
+	.key = "channels", .none = "no channels\n",
+	CTL_COLS(matched_channel_cols), .weight = ctl_table_matched,
+};
+
 void ctl_channels(struct ctl *c, const json_t *pool)
 {
-	ctl_table_pool(c, pool, &channels);
+	ctl_table_pool(c, pool, ctl_table_is_matched(pool, "channels")
+	                                ? &matched_channels
+	                                : &channels);
 }
 
 /* ---- slabs -------------------------------------------------------------- */

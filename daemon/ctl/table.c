@@ -428,6 +428,17 @@ void ctl_table_maybe(struct ctl *c, struct ctl_cell *cell, const json_t *row)
 		ctl_text_count(cell->text, ctl_doc_int(c, row, key));
 }
 
+bool ctl_table_is_matched(const json_t *pool, const char *key)
+{
+	const json_t *first = json_array_get(json_object_get(pool, key), 0);
+	return json_object_get(first, "matched_bytes") != NULL;
+}
+
+int64_t ctl_table_matched(struct ctl *c, const json_t *row)
+{
+	return ctl_doc_int(c, row, "matched_bytes");
+}
+
 void ctl_table_unknown(struct ctl *c, const json_t *pool)
 {
 	if (json_object_get(pool, "held_unknown") != NULL &&

@@ -76,6 +76,11 @@ struct ctl_list {
  * is none, as a slabd of before does not say. */
 void ctl_table_maybe(struct ctl *c, struct ctl_cell *cell, const json_t *row);
 
+/* Of a list that --cache or --node was given for: whether its rows say what is there,
+ * and how many bytes that are. */
+bool ctl_table_is_matched(const json_t *pool, const char *key);
+int64_t ctl_table_matched(struct ctl *c, const json_t *row);
+
 /* Says where it is not known what some clients hold. */
 void ctl_table_unknown(struct ctl *c, const json_t *pool);
 

@@ -97,6 +97,11 @@ uint32_t channels_peers(const struct pool *pool, uint32_t ix)
 	return pool->channels->row[ix].peers;
 }
 
+bool channels_has_joined(const struct pool *pool, uint32_t id, uint32_t ix)
+{
+	return id <= pool->head->top_id && (*joins_of(pool, id) >> ix & 1) != 0;
+}
+
 static uint32_t find(const struct pool *pool, const char name[NAME_BYTES])
 {
 	for (uint32_t ix = 0; ix < CHANNELS_MAX; ix++)

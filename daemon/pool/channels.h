@@ -55,6 +55,9 @@ const struct channel *channels_ring(const struct pool *pool, uint32_t ix);
 bool channels_is_whole(const struct pool *pool, uint32_t ix);
 uint32_t channels_peers(const struct pool *pool, uint32_t ix);
 
+/* Whether a client is one of them. */
+bool channels_has_joined(const struct pool *pool, uint32_t id, uint32_t ix);
+
 /* Rates are told by a window of 0.2 to 10 s, which the first look begins: how long
  * until there is one, 0 at once. Then, of a channel that may be read, objects a
  * second. At the end of a look another window begins, once it is a second long. */

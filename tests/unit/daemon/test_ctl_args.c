@@ -39,6 +39,13 @@ Test(ctl_args, good)
 	cr_expect_not(args.changes);
 	cr_expect_str_eq(args.control, "/x");
 	cr_expect(args.json);
+	cr_assert_eq(parse(&args, "roots --cache c --node 4 --name b*"), 0);
+	cr_expect_str_eq(ctl_args_get(&args, "name"), "b*");
+	cr_assert_eq(parse(&args, "channels --cache c --node 4 --client 3 "
+	                          "--name=7"),
+	             0);
+	cr_expect_str_eq(ctl_args_get(&args, "client"), "3");
+	cr_expect_str_eq(ctl_args_get(&args, "name"), "7");
 	cr_assert_eq(parse(&args, "--color=always nodes"), 0);
 	cr_expect_eq(args.color, CTL_COLOR_ALWAYS);
 	cr_assert_eq(parse(&args, "--no-color nodes"), 0);
@@ -138,6 +145,10 @@ static const char *const bad[][2] = {
 	{"clients x", "clients: client x: no number"},
 	{"clients 1 2", "usage: slabctl clients [ID]"},
 	{"nodes --cache c", "--cache does not go with nodes; see slabctl --help"},
+	{"roots --client 1", "--client does not go with roots; see slabctl --help"},
+	{"roots --name a --name b", "--name is given twice"},
+	{"channels --client x", "--client x: no number"},
+	{"clients --name a", "--name does not go with clients; see slabctl --help"},
 	{"history --span 13h", "--span 13h: allowed are 1s to 12h"},
 	{"history --span -1", "--span -1: allowed are 1s to 12h"},
 	{"history --span h", "--span h: allowed are 1s to 12h"},

@@ -180,6 +180,8 @@ Test(ctl_render, of_one_client_and_of_a_cache)
 	check_other("four", "clients", "client", plain);
 	check_other("huge", "clients", "client", plain);
 	check_other("four", "clients", "matched", plain);
+	check_other("four", "roots", "matched_roots", plain);
+	check_other("four", "channels", "matched_channels", plain);
 }
 
 static const char *const empty[][3] = {
