@@ -9,7 +9,8 @@
 #include "shm/wire.h"
 
 #define MUTE_NS CLOCK_S
-#define ASKED_AT_ONCE 256u /* clients: a millisecond */
+#define ASKED_AT_ONCE 256u /* clients: a millisecond, as a rule ... */
+#define AT_ONCE_NS CLOCK_MS /* ... but for those with threads by the thousand */
 
 static const struct {
 	uint32_t message;
@@ -83,6 +84,8 @@ bool survey_wait(struct server *server, const struct pool *pool,
 			continue;
 		/* The others are asked the next time. */
 		if (!of->asked && n++ < ASKED_AT_ONCE) {
+			if (clock_ns() - now_ns > AT_ONCE_NS)
+				n = ASKED_AT_ONCE;
 			if (kind == SURVEY_HELD)
 				said = still_says(peer, survey, now_ns);
 			if (said == SAID_NO)
