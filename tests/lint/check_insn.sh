@@ -4,15 +4,9 @@
 # an object pool, a pair that the depot serves, an object that comes from its slab, one that goes home.
 # They repeat, so a change that adds one to the hit shows here. The bounds are
 # what each compiler's code takes today: lower them with the code.
+. "$(dirname "$0")/../lib/shell.sh"
 set -u
-builddir=${builddir:-.}
-here=$(mktemp -d)
-pid=
-cleanup() {
-	[ -n "$pid" ] && kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
-	rm -rf "$here"
-}
-trap cleanup EXIT
+to_show=log
 
 # A miss more or less among the hits is a hundredth.
 # path | pattern | few | objects each | what alone | gcc | clang, in hundredths
@@ -26,32 +20,11 @@ paths() {
 	EOT
 }
 
-skip() {
-	echo "1..1"
-	echo "ok 1 - instructions # SKIP $1"
-	exit 0
-}
+command -v valgrind >/dev/null 2>&1 || skip_all "valgrind is not installed"
+[ -z "${SLABD_SANITIZER:-}" ] || skip_all "sanitizers add instructions"
 
-command -v valgrind >/dev/null 2>&1 || skip "valgrind is not installed"
-[ -z "${SLABD_SANITIZER:-}" ] || skip "sanitizers add instructions"
-
-cat >"$here/conf" <<EOT
-[slabd]
-reserve_hugepages = no
-[pool default]
-page = 4k
-max = 16M
-start = 16M
-EOT
-"$builddir/daemon/slabd" --config "$here/conf" --socket "$here/s" \
-	--control "$here/c" >"$here/log" 2>&1 &
-pid=$!
-tries=0
-until [ -S "$here/c" ] || [ $tries -ge 600 ]; do
-	sleep 0.1
-	tries=$((tries + 1))
-done
-export SLABD_SOCKET="$here/s"
+configure 16M 16M
+start
 
 # Copies without debugging data: valgrind can't read all that clang writes.
 cp "$builddir/tests/lint/insn_hit" "$here/insn_hit"
@@ -76,17 +49,6 @@ count() {
 hundredths() { echo "$(($1 / 100)).$(printf %02d $(($1 % 100)))"; }
 
 echo "1..$((2 * $(paths | wc -l)))"
-n=0
-bad=0
-result() {
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $n - $2"
-	else
-		echo "not ok $n - $2"
-		bad=1
-	fi
-}
 while IFS='|' read -r path pattern few each alone gcc clang; do
 	[ $cc = gcc ] && bound=$gcc || bound=$clang
 	a=$(count "$pattern" "$few" "$alone")
@@ -94,7 +56,6 @@ while IFS='|' read -r path pattern few each alone gcc clang; do
 	if [ -z "$a" ] || [ -z "$b" ]; then
 		result 1 "$path: callgrind counted nothing"
 		result 1 "$path: callgrind counted nothing"
-		sed 's/^/# /' "$here/log"
 		continue
 	fi
 	# Rounded to hundredths of an instruction; a few of the run's own vary.
@@ -109,4 +70,3 @@ while IFS='|' read -r path pattern few each alone gcc clang; do
 done <<EOT
 $(paths)
 EOT
-exit $bad

@@ -3,57 +3,12 @@
 # The library in programs of other kinds: the header in C++ without a cast of C's,
 # a plug-in that is loaded where little thread-local room is left, another
 # language by the symbols alone. Prints TAP; no arguments.
-srcdir=${srcdir:-$(cd "$(dirname "$0")/../.." && pwd)}
-builddir=${builddir:-$srcdir}
-lib=$builddir/client/.libs
-here=$(mktemp -d) || exit 99
-pid=
-n=0
-cleanup() {
-	[ -n "$pid" ] && kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
-	rm -rf "$here"
-}
-trap cleanup EXIT
-trap 'exit 99' INT TERM HUP
+. "$(dirname "$0")/../lib/shell.sh"
+needs_library "a library with a sanitizer goes with few programs"
 
-if [ -n "${SLABD_SANITIZER:-}" ] || [ ! -f "$lib/libslabclient.so" ]; then
-	echo "1..0 # SKIP a library with a sanitizer goes with few programs"
-	exit 0
-fi
-
-result() {
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $n - $2"
-	else
-		echo "not ok $n - $2"
-		head -n 40 "$here/out" | sed 's/^/# /'
-	fi
-}
-
-skip() {
-	n=$((n + 1))
-	echo "ok $n - $1 # SKIP $2"
-}
-
-cat >"$here/conf" <<EOT
-[slabd]
-reserve_hugepages = no
-[pool default]
-page = 4k
-max = 16M
-start = 4M
-EOT
-"$builddir/daemon/slabd" --config "$here/conf" --socket "$here/s" \
-	--control "$here/c" >"$here/log" 2>&1 &
-pid=$!
-tries=0
-until [ -S "$here/c" ] || [ $tries -ge 600 ]; do
-	sleep 0.1
-	tries=$((tries + 1))
-done
-export SLABD_SOCKET="$here/s"
-export LD_LIBRARY_PATH="$lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+configure 16M 4M
+start
+use_library
 
 # ---- C++ --------------------------------------------------------------------
 for cxx in g++ clang++; do
@@ -211,6 +166,5 @@ if command -v python3 >/dev/null 2>&1; then
 else
 	skip "python3's ctypes" "not installed"
 fi
-"$builddir/daemon/slabctl" --control "$here/c" audit >"$here/out" 2>&1
-result $? "slabd's audit finds all in order"
-echo "1..$n"
+audit "slabd's audit finds all in order"
+finish

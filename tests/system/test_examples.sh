@@ -2,51 +2,12 @@
 # SPDX-License-Identifier: MIT
 # The examples do what they say; and as they are installed they are built against
 # what is installed, by pkg-config alone. Prints TAP; no arguments.
-srcdir=${srcdir:-$(cd "$(dirname "$0")/../.." && pwd)}
-builddir=${builddir:-$srcdir}
+. "$(dirname "$0")/../lib/shell.sh"
 unset MAKEFLAGS MFLAGS MAKELEVEL DESTDIR
-here=$(mktemp -d) || exit 99
-pid=
-n=0
-cleanup() {
-	[ -n "$pid" ] && kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
-	rm -rf "$here"
-}
-trap cleanup EXIT
-trap 'exit 99' INT TERM HUP
+to_show="out log"
 
-result() {
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $n - $2"
-	else
-		echo "not ok $n - $2"
-		head -n 40 "$here/out" "$here/log" | sed 's/^/# /'
-	fi
-}
-
-skip() {
-	n=$((n + 1))
-	echo "ok $n - $1 # SKIP $2"
-}
-
-cat >"$here/conf" <<EOT
-[slabd]
-reserve_hugepages = no
-[pool default]
-page = 4k
-max = 64M
-start = 16M
-EOT
-"$builddir/daemon/slabd" --config "$here/conf" --socket "$here/s" \
-	--control "$here/c" >"$here/log" 2>&1 &
-pid=$!
-tries=0
-until [ -S "$here/c" ] || [ $tries -ge 600 ]; do
-	sleep 0.1
-	tries=$((tries + 1))
-done
-export SLABD_SOCKET="$here/s"
+configure 64M 16M
+start
 
 # says PATTERN PROGRAM ARGUMENTS...: it ends well, with such a line.
 says() {
@@ -60,8 +21,7 @@ says() {
 
 # Those that the gateway had are ended, and all that they had is settled.
 agrees() {
-	"$builddir/daemon/slabctl" --control "$here/c" audit >"$here/out" 2>&1
-	result $? "$how: the audit agrees"
+	audit "$how: the audit agrees"
 }
 
 orders=40000 kills=4
@@ -98,7 +58,7 @@ try_all
 if [ -n "${SLABD_SANITIZER:-}" ] ||
 	[ ! -f "$builddir/client/.libs/libslabclient.so" ]; then
 	skip "as installed" "a library with a sanitizer goes with few programs"
-	echo "1..$n"
+	finish
 	exit
 fi
 how="as installed"
@@ -144,7 +104,6 @@ lines=$(awk '/^\/\* ---- around the library: from here/ { on = 1; next }
 echo "# $lines lines around the library"
 [ "$lines" -gt 0 ] && [ "$lines" -le 60 ]
 result $? "the gateway's lines around the library are 60 at the most"
-kill "$pid" && wait "$pid"
+stop
 result $? "slabd ends well"
-pid=
-echo "1..$n"
+finish

@@ -5,36 +5,14 @@
 # changes something or needs root, verb, options, keys and variables are there. The C
 # example of slabclient_moving(7) is built and run by the page's own commands.
 # Prints TAP; no arguments.
-srcdir=${srcdir:-$(cd "$(dirname "$0")/../.." && pwd)}
-builddir=${builddir:-$srcdir}
+. "$(dirname "$0")/../lib/shell.sh"
 pages="slabd_sizing.7 slabd_trouble.7 slabclient_moving.7"
 unset COLUMNS SLABD_CHECKED
-here=$(mktemp -d) || exit 99
-slabd=
+to_show="out log"
 user=
-n=0
-cleanup() {
+at_end() {
 	exec 9>&-
 	[ -n "$user" ] && wait "$user"
-	[ -n "$slabd" ] && kill "$slabd" 2>/dev/null && wait "$slabd" 2>/dev/null
-	rm -rf "$here"
-}
-trap cleanup EXIT
-trap 'exit 99' INT TERM HUP
-
-result() {
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $n - $2"
-	else
-		echo "not ok $n - $2"
-		head -n 40 "$here/out" "$here/log" | sed 's/^/# /'
-	fi
-}
-
-skip() {
-	n=$((n + 1))
-	echo "ok $n - $1 # SKIP $2"
 }
 
 # commands PROMPT PAGE
@@ -44,25 +22,10 @@ commands() {
 }
 
 # ---- a slabd, and a client of it -----------------------------------------------
-cat >"$here/conf" <<EOT
-[slabd]
-reserve_hugepages = no
-[pool default]
-page = 4k
-max = 64M
-start = 16M
-EOT
-export SLABD_SOCKET="$here/s" SLABD_CONTROL="$here/c"
+configure 64M 16M
+export SLABD_CONTROL="$here/c"
 PATH=$here/bin:$builddir/daemon:$PATH
-slabd --supervise --config "$here/conf" --socket "$here/s" --control "$here/c" \
-	>"$here/log" 2>&1 &
-slabd=$!
-tries=0
-until slabctl status >"$here/out" 2>&1 || [ $tries -ge 600 ]; do
-	sleep 0.1
-	tries=$((tries + 1))
-done
-slabctl status >"$here/out" 2>&1
+start --supervise
 result $? "slabd serves"
 slabctl --help >"$here/help.slabctl"
 slabd --help >"$here/help.slabd"
@@ -71,13 +34,7 @@ mkfifo "$here/in"
 "$builddir/tests/system/guides_user" <"$here/in" >"$here/ready" 2>&1 &
 user=$!
 exec 9>"$here/in"
-tries=0
-until grep -q ready "$here/ready" || [ $tries -ge 600 ]; do
-	sleep 0.1
-	tries=$((tries + 1))
-done
-cat "$here/ready" >"$here/out"
-grep -q ready "$here/ready"
+until_true grep ready "$here/ready"
 result $? "and has a client with what the guides name"
 
 # ---- what looks ------------------------------------------------------------------
@@ -223,9 +180,7 @@ exec 9>&-
 wait "$user"
 result $? "the client ends well"
 user=
-slabctl audit >"$here/out" 2>&1
-result $? "the audit agrees"
-kill "$slabd" && wait "$slabd"
+audit "the audit agrees"
+stop
 result $? "slabd ends well"
-slabd=
-echo "1..$n"
+finish

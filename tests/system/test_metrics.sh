@@ -3,80 +3,22 @@
 # Metrics: at the control socket and over TCP the same families, which a real
 # Prometheus takes in and evaluates the alert rules on. Prints TAP; no arguments.
 # SLABD_PROMETHEUS: the folder of its programs.
-srcdir=${srcdir:-$(cd "$(dirname "$0")/../.." && pwd)}
-builddir=${builddir:-$srcdir}
-here=$(mktemp -d) || exit 99
-pid= prometheus=
-n=0
-cleanup() {
-	[ -n "$prometheus" ] && kill "$prometheus" 2>/dev/null &&
-		wait "$prometheus" 2>/dev/null
-	[ -n "$pid" ] && kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
-	rm -rf "$here"
-}
-trap cleanup EXIT
-trap 'exit 99' INT TERM HUP
-
-result() {
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $n - $2"
-	else
-		echo "not ok $n - $2"
-		head -n 40 "$here/out" "$here/log" 2>/dev/null | sed 's/^/# /'
-	fi
+. "$(dirname "$0")/../lib/shell.sh"
+to_show="out log"
+prometheus=
+at_end() {
+	[ -z "$prometheus" ] || end "$prometheus"
 }
 
-skip() {
-	n=$((n + 1))
-	echo "ok $n - $1 # SKIP $2"
+# With two pools.
+set_up() {
+	configure 64M 4M "metrics = 127.0.0.1:$port" "[pool second]
+	page = 4k
+	max = 8M
+	start = 2M"
 }
-
-# until_true COMMAND...: as long as that takes, two minutes at the most.
-until_true() {
-	tries=0
-	until "$@" >"$here/out" 2>&1; do
-		[ $tries -ge 1200 ] && return 1
-		sleep 0.1
-		tries=$((tries + 1))
-	done
-}
-
-# start PORT: whether slabd serves, and metrics there.
-start() {
-	cat >"$here/conf" <<EOT
-[slabd]
-reserve_hugepages = no
-metrics = 127.0.0.1:$1
-[pool default]
-page = 4k
-max = 64M
-start = 4M
-[pool second]
-page = 4k
-max = 8M
-start = 2M
-EOT
-	"$builddir/daemon/slabd" --config "$here/conf" --socket "$here/s" \
-		--control "$here/c" >"$here/log" 2>&1 &
-	pid=$!
-	until_true curl -sf --unix-socket "$here/c" http://slabd/status || return
-	! grep -q "another program listens at 127.0.0.1:$1" "$here/log"
-}
-
-stop() {
-	kill "$pid" && wait "$pid"
-	pid=
-}
-
-port=$((20000 + $$ % 20000))
-tries=0
-until start $port || [ $tries -ge 20 ]; do
-	stop
-	port=$((port + 1))
-	tries=$((tries + 1))
-done
-SLABD_SOCKET="$here/s" "$builddir/client/examples/arena" 1000 2 \
+start_at_port set_up
+"$builddir/client/examples/arena" 1000 2 \
 	>"$here/out" 2>&1
 result $? "slabd serves, and a program has used it"
 
@@ -147,7 +89,7 @@ result $? "rules and dashboard name metrics that there are"
 if [ ! -x "$tools/prometheus" ]; then
 	skip "a real Prometheus" "no prometheus in $tools"
 	stop
-	echo "1..$n"
+	finish
 	exit
 fi
 "$tools/promtool" check rules "$rules" >"$here/out" 2>&1
@@ -201,4 +143,4 @@ until_true asks rules '[.data.groups[].rules[] |
 result $? "and that it is down, once it is"
 kill "$prometheus" && wait "$prometheus"
 prometheus=
-echo "1..$n"
+finish

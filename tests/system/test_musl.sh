@@ -3,36 +3,10 @@
 # The client library with musl as the C library, without optimization: it
 # builds, and a worker of it, shared and static, works beside a slabd of this
 # build. Prints TAP; no arguments.
-srcdir=${srcdir:-$(cd "$(dirname "$0")/../.." && pwd)}
-builddir=${builddir:-$srcdir}
-here=$(mktemp -d) || exit 99
-pid=
-n=0
-cleanup() {
-	[ -n "$pid" ] && kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
-	rm -rf "$here"
-}
-trap cleanup EXIT
-trap 'exit 99' INT TERM HUP
-
-if ! command -v musl-gcc >/dev/null 2>&1; then
-	echo "1..0 # SKIP musl-gcc is not installed (musl-tools)"
-	exit 0
-fi
-if [ -n "${SLABD_SANITIZER:-}" ]; then
-	echo "1..0 # SKIP no sanitizer goes with musl"
-	exit 0
-fi
-
-result() {
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $n - $2"
-	else
-		echo "not ok $n - $2"
-		head -n 40 "$here/out" | sed 's/^/# /'
-	fi
-}
+. "$(dirname "$0")/../lib/shell.sh"
+command -v musl-gcc >/dev/null 2>&1 ||
+	skip_all "musl-gcc is not installed (musl-tools)"
+[ -z "${SLABD_SANITIZER:-}" ] || skip_all "no sanitizer goes with musl"
 
 # compile FILES...: as the build does it, into objects.
 compile() {
@@ -70,27 +44,11 @@ musl-gcc -static -o "$here/static" "$here"/watched*.o \
 	"$here/libslabclient.a" >"$here/out" 2>&1
 result $? "and with a static one"
 
-cat >"$here/conf" <<EOT
-[slabd]
-reserve_hugepages = no
-[pool default]
-page = 4k
-max = 16M
-start = 16M
-EOT
-"$builddir/daemon/slabd" --config "$here/conf" --socket "$here/s" \
-	--control "$here/c" >"$here/log" 2>&1 &
-pid=$!
-tries=0
-until [ -S "$here/c" ] || [ $tries -ge 600 ]; do
-	sleep 0.1
-	tries=$((tries + 1))
-done
-export SLABD_SOCKET="$here/s"
+configure 16M 16M
+start
 for how in shared static; do
 	timeout 120 "$here/$how" good >"$here/out" 2>&1
 	result $? "the $how one works with slabd"
 done
-"$builddir/daemon/slabctl" --control "$here/c" audit >"$here/out" 2>&1
-result $? "and slabd's audit finds all in order"
-echo "1..$n"
+audit "and slabd's audit finds all in order"
+finish

@@ -3,58 +3,12 @@
 # slabclient.hpp: containers of Boost that one process makes and is killed, another
 # finds with the pool mapped elsewhere and changes, and a third one ends; and those
 # that can't work do not compile. Prints TAP; no arguments.
-srcdir=${srcdir:-$(cd "$(dirname "$0")/../.." && pwd)}
-builddir=${builddir:-$srcdir}
-lib=$builddir/client/.libs
-here=$(mktemp -d) || exit 99
-pid=
-n=0
-cleanup() {
-	[ -n "$pid" ] && kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
-	rm -rf "$here"
-}
-trap cleanup EXIT
-trap 'exit 99' INT TERM HUP
+. "$(dirname "$0")/../lib/shell.sh"
+needs_library "a library with a sanitizer goes with few programs"
 
-if [ -n "${SLABD_SANITIZER:-}" ] || [ ! -f "$lib/libslabclient.so" ]; then
-	echo "1..0 # SKIP a library with a sanitizer goes with few programs"
-	exit 0
-fi
-
-result() {
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $n - $2"
-	else
-		echo "not ok $n - $2"
-		head -n 40 "$here/out" | sed 's/^/# /'
-	fi
-}
-
-skip() {
-	n=$((n + 1))
-	echo "ok $n - $1 # SKIP $2"
-}
-
-cat >"$here/conf" <<EOT
-[slabd]
-reserve_hugepages = no
-[pool default]
-page = 4k
-max = 64M
-start = 4M
-EOT
-"$builddir/daemon/slabd" --config "$here/conf" --socket "$here/s" \
-	--control "$here/c" >"$here/log" 2>&1 &
-pid=$!
-tries=0
-until [ -S "$here/c" ] || [ $tries -ge 600 ]; do
-	sleep 0.1
-	tries=$((tries + 1))
-done
-export SLABD_SOCKET="$here/s"
-export LD_LIBRARY_PATH="$lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
-
+configure 64M 4M
+start
+use_library
 
 # As they are installed: the library's own headers have names like the system's.
 mkdir "$here/include" && cp "$srcdir"/client/slabclient*.h* "$here/include"
@@ -110,10 +64,9 @@ for cxx in g++ clang++; do
 	result $? "another has all of it, at other addresses, and changes it"
 	timeout 60 "$here/offset" end >"$here/out" 2>&1
 	result $? "a third one has what that left, and ends it"
-	"$builddir/daemon/slabctl" --control "$here/c" roots >"$here/out" 2>&1 &&
+	ctl roots >"$here/out" 2>&1 &&
 		grep -q 'no roots' "$here/out"
 	result $? "the root is gone"
 done
-"$builddir/daemon/slabctl" --control "$here/c" audit >"$here/out" 2>&1
-result $? "slabd's audit finds all in order"
-echo "1..$n"
+audit "slabd's audit finds all in order"
+finish

@@ -3,85 +3,33 @@
 # The status page as a real browser draws it: figures that slabctl has too, light
 # and dark, narrow and wide, without clients, and without slabd. Prints TAP; no
 # arguments. SLABD_PICTURES: a folder for what it looked like.
-srcdir=${srcdir:-$(cd "$(dirname "$0")/../.." && pwd)}
-builddir=${builddir:-$srcdir}
-here=$(mktemp -d) || exit 99
+. "$(dirname "$0")/../lib/shell.sh"
 pictures=${SLABD_PICTURES:-$here}
-pid= user= browser=
-n=0
-end() {
-	[ -n "$1" ] && kill "$1" 2>/dev/null && wait "$1" 2>/dev/null
-}
-cleanup() {
-	end "$browser"
-	end "$user"
-	end "$pid"
-	rm -rf "$here"
-}
-trap cleanup EXIT
-trap 'exit 99' INT TERM HUP
-
-result() {
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $n - $2"
-	else
-		echo "not ok $n - $2"
-		head -n 40 "$here/out" "$here/log" "$here/errors" 2>/dev/null |
-			cut -c 1-500 | sed 's/^/# /'
-	fi
-}
-
-# until_true COMMAND...: as long as that takes, two minutes at the most.
-until_true() {
-	tries=0
-	until "$@" >"$here/out" 2>&1; do
-		[ $tries -ge 1200 ] && return 1
-		sleep 0.1
-		tries=$((tries + 1))
+to_show="out log errors"
+user= browser=
+at_end() {
+	for process in $browser $user; do
+		end "$process"
 	done
 }
 
+# As JSON, each time.
 ctl() { "$builddir/daemon/slabctl" --control "$here/c" --json "$@"; }
 
-# start NODES PORT: whether slabd serves, and the page there.
-start() {
-	cat >"$here/conf" <<EOT
-[slabd]
-reserve_hugepages = no
-metrics = 127.0.0.1:$2
-topology = node:$1 core:1 pu:1
-[balance]
-enabled = no
-hold = 1h
-hold_max = 1h
-[pool default]
-page = 4k
-max = 64M
-start = 4M
-EOT
-	"$builddir/daemon/slabd" --config "$here/conf" --socket "$here/s" \
-		--control "$here/c" >"$here/log" 2>&1 &
-	pid=$!
-	until_true ctl status || return
-	! grep -q "another program listens at 127.0.0.1:$2" "$here/log"
+# set_up NODES: it pretends to have so many.
+set_up() {
+	configure 64M 4M "metrics = 127.0.0.1:$port
+	topology = node:$1 core:1 pu:1
+	[balance]
+	enabled = no
+	hold = 1h
+	hold_max = 1h"
 }
 
-stop() {
-	kill "$pid" && wait "$pid"
-	pid=
-}
-
-port=$((20000 + $$ % 20000))
-tries=0
-until start 4 $port || [ $tries -ge 20 ]; do
-	stop
-	port=$((port + 1))
-	tries=$((tries + 1))
-done
+start_at_port set_up 4
 site=http://127.0.0.1:$port
 mkfifo "$here/end"
-SLABD_SOCKET=$here/s "$builddir/tests/system/page_user" 5000 2000 \
+"$builddir/tests/system/page_user" 5000 2000 \
 	<"$here/end" >"$here/said" 2>&1 &
 user=$!
 exec 3>"$here/end"
@@ -148,10 +96,9 @@ why=
 [ -n "$chromium" ] || why="there is no chromium"
 [ -z "${SLABD_SANITIZER:-}" ] || why="a build with a sanitizer draws no other page"
 if [ -n "$why" ]; then
-	echo "ok $((n + 1)) - a real browser # SKIP $why"
-	n=$((n + 1))
+	skip "a real browser" "$why"
 	stop
-	echo "1..$n"
+	finish
 	exit
 fi
 
@@ -252,7 +199,8 @@ exec 3>&-
 wait "$user"
 user=
 stop
-start 1 $port
+set_up 1
+start
 result $? "slabd starts anew, on one node"
 look 360 light
 : >"$here/missing"
@@ -271,9 +219,9 @@ result $? "a page that stays open"
 kill -KILL "$pid" && wait "$pid" 2>/dev/null
 until_true saw down
 result $? "says that slabd does not answer"
-start 1 $port && until_true saw live
+start && until_true saw live
 result $? "and goes on when it does"
 end "$browser"
 browser=
 stop
-echo "1..$n"
+finish

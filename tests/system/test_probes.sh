@@ -2,42 +2,14 @@
 # SPDX-License-Identifier: MIT
 # Static probes: those of slabd_probes(7) are in the library and in slabd, no others
 # are, and a tracer that attaches to one sees what was done. Prints TAP; no arguments.
-srcdir=${srcdir:-$(cd "$(dirname "$0")/../.." && pwd)}
-builddir=${builddir:-$srcdir}
-lib=$builddir/client/.libs
-here=$(mktemp -d) || exit 99
-pid=
-n=0
-cleanup() {
-	[ -n "$pid" ] && kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
-	rm -rf "$here"
-}
-trap cleanup EXIT
-trap 'exit 99' INT TERM HUP
+. "$(dirname "$0")/../lib/shell.sh"
+needs_library "a library with a sanitizer goes with few programs"
 
-if [ -n "${SLABD_SANITIZER:-}" ] || [ ! -f "$lib/libslabclient.so" ]; then
-	echo "1..0 # SKIP a library with a sanitizer goes with few programs"
-	exit 0
-fi
 for tool in gdb readelf; do
-	command -v $tool >/dev/null && continue
-	echo "1..0 # SKIP $tool is not installed"
-	exit 0
+	command -v $tool >/dev/null || skip_all "$tool is not installed"
 done
-if ! echo '#include <sys/sdt.h>' | ${CC:-cc} -E -x c - >/dev/null 2>&1; then
-	echo "1..0 # SKIP systemtap-sdt-dev is not installed"
-	exit 0
-fi
-
-result() {
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $n - $2"
-	else
-		echo "not ok $n - $2"
-		head -n 40 "$here/out" | sed 's/^/# /'
-	fi
-}
+echo '#include <sys/sdt.h>' | ${CC:-cc} -E -x c - >/dev/null 2>&1 ||
+	skip_all "systemtap-sdt-dev is not installed"
 
 # probes FILE: its probes, by name, with the number of their arguments.
 probes() {
@@ -67,24 +39,9 @@ result $? "the library's probes are those of the manual"
 alike "$builddir/daemon/slabd" slabd
 result $? "slabd's probes are those of the manual"
 
-cat >"$here/conf" <<EOT
-[slabd]
-reserve_hugepages = no
-[pool default]
-page = 4k
-max = 64M
-start = 4M
-EOT
-"$builddir/daemon/slabd" --config "$here/conf" --socket "$here/s" \
-	--control "$here/c" >"$here/log" 2>&1 &
-pid=$!
-tries=0
-until [ -S "$here/c" ] || [ $tries -ge 600 ]; do
-	sleep 0.1
-	tries=$((tries + 1))
-done
-export SLABD_SOCKET="$here/s"
-export LD_LIBRARY_PATH="$lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+configure 64M 4M
+start
+use_library
 
 mkdir "$here/include" && cp "$srcdir"/client/slabclient*.h "$here/include"
 cat >"$here/worker.c" <<'EOT'
@@ -135,6 +92,5 @@ flushed=$(sed -n 's/^flush \([0-9]*\) refused 0$/\1/p' "$here/out" |
 result $? "and that as many go home as came"
 grep -q 'exited normally' "$here/out"
 result $? "the worker ends well under it"
-"$builddir/daemon/slabctl" --control "$here/c" audit >"$here/out" 2>&1
-result $? "slabd's audit finds all in order"
-echo "1..$n"
+audit "slabd's audit finds all in order"
+finish

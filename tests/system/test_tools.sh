@@ -3,61 +3,16 @@
 # What watches a program's memory sees what it does wrong with objects, and
 # nothing where it does nothing wrong: the sanitizers of gcc and clang, and
 # valgrind. Prints TAP; no arguments.
-srcdir=${srcdir:-$(cd "$(dirname "$0")/../.." && pwd)}
-builddir=${builddir:-$srcdir}
-lib=$builddir/client/.libs
-here=$(mktemp -d) || exit 99
-pid=
-n=0
-cleanup() {
-	[ -n "$pid" ] && kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
-	rm -rf "$here"
-}
-trap cleanup EXIT
-trap 'exit 99' INT TERM HUP
+. "$(dirname "$0")/../lib/shell.sh"
+needs_library "the library has a sanitizer of its own in this build"
 
-if [ -n "${SLABD_SANITIZER:-}" ] || [ ! -f "$lib/libslabclient.so" ]; then
-	echo "1..0 # SKIP the library has a sanitizer of its own in this build"
-	exit 0
-fi
-
-cat >"$here/conf" <<EOT
-[slabd]
-reserve_hugepages = no
-[pool default]
-page = 4k
-max = 16M
-start = 16M
-EOT
-"$builddir/daemon/slabd" --config "$here/conf" --socket "$here/s" \
-	--control "$here/c" >"$here/log" 2>&1 &
-pid=$!
-tries=0
-until [ -S "$here/c" ] || [ $tries -ge 600 ]; do
-	sleep 0.1
-	tries=$((tries + 1))
-done
-export SLABD_SOCKET="$here/s"
-export LD_LIBRARY_PATH="$lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+configure 16M 16M
+start
+use_library
 # The runtimes' own choices, and the address space as it was of old.
 unset SLABD_WATCH ASAN_OPTIONS LSAN_OPTIONS MSAN_OPTIONS TSAN_OPTIONS UBSAN_OPTIONS
 old=
 setarch -R true 2>/dev/null && old='setarch -R'
-
-result() {
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $n - $2"
-	else
-		echo "not ok $n - $2"
-		head -n 40 "$here/out" | sed 's/^/# /'
-	fi
-}
-
-skip() {
-	n=$((n + 1))
-	echo "ok $n - $1 # SKIP $2"
-}
 
 # build CC FLAGS...: the program, and its part without them. Its status.
 build() {
@@ -145,4 +100,4 @@ if command -v valgrind >/dev/null 2>&1; then
 else
 	skip memcheck "valgrind is not installed"
 fi
-echo "1..$n"
+finish
