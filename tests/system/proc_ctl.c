@@ -239,6 +239,45 @@ static void test_save(void)
 	ctl("save --watch", 2, "--watch does not go with save");
 }
 
+/* The slabd that runs has it, as its configuration has. */
+static void holds(const char *want, const char *when)
+{
+	static const char *const of[] = {"value", "configured"};
+	json_t *doc = fixture_get(&fixture, "/set");
+	json_t *key, *found = NULL;
+	size_t i;
+	json_array_foreach(json_at(doc, "pools.0.keys"), i, key)
+		if (strcmp(json_string_value(json_object_get(key, "key")),
+		           "hold") == 0)
+			found = key;
+	for (i = 0; i < 2; i++) {
+		const char *is =
+			json_string_value(json_object_get(found, of[i]));
+		tap_ok(is != NULL && strcmp(is, want) == 0, "%s: hold, %s: %s",
+		       when, of[i], want);
+	}
+	json_decref(doc);
+}
+
+/* Nothing is kept from the slabd of before but the drop-in. */
+static void test_saved_start(void)
+{
+	char path[160];
+	tap_ok(fixture_start(&fixture), "slabd is started anew");
+	holds("57m", "what was saved");
+	fixture_signal(&fixture, SIGTERM);
+	fixture_wait(&fixture, SURELY_MS);
+	snprintf(path, sizeof(path), "%s.d/90-slabctl-save.conf",
+	         fixture.config);
+	unlink(path);
+	*strrchr(path, '/') = '\0';
+	rmdir(path);
+	tap_ok(fixture_start(&fixture), "and once more, without the drop-in");
+	holds("1h", "what is in the file");
+	fixture_signal(&fixture, SIGTERM);
+	tap_is(fixture_wait(&fixture, SURELY_MS), 0, "the last one ends well");
+}
+
 static long long all_pages(void)
 {
 	return node_number(0, "here_pages") + node_number(1, "here_pages") +
@@ -404,6 +443,8 @@ int main(void)
 	slabd_close(pool);
 	tap_is(fixture_used(&fixture), 0, "no object is left over");
 	fixture_audit(&fixture, "at the end");
+	ctl("set hold 57m", 0, "59m -> 57m");
+	ctl("save", 0, "57m");
 	pool = slabd_open(NULL, &options);
 	fixture_signal(&fixture, SIGTERM);
 	tap_is(fixture_wait(&fixture, SURELY_MS), 0,
@@ -411,7 +452,8 @@ int main(void)
 	tap_ok(fixture_logged(&fixture, "its memory stays in use until its "
 	                                "clients end: proc_ctl (pid "),
 	       "and says who has memory still");
-	fixture_remove(&fixture);
 	slabd_close(pool);
+	test_saved_start();
+	fixture_remove(&fixture);
 	return tap_end();
 }
