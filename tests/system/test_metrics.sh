@@ -75,10 +75,41 @@ result $? "and switched on again slabd does"
 # ---- a real Prometheus ---------------------------------------------------------
 tools=${SLABD_PROMETHEUS:-/usr/bin}
 rules=$srcdir/daemon/prometheus/slabd.rules.yml
-jq -e '.panels | length > 5' "$srcdir/daemon/prometheus/slabd.dashboard.json" \
-	>"$here/out" 2>&1
-result $? "the dashboard is JSON"
-jq -r '.panels[].targets[].expr' "$srcdir/daemon/prometheus/slabd.dashboard.json" |
+dashboard=$srcdir/daemon/prometheus/slabd.dashboard.json
+# What Grafana demands of one that it imports: each line is a fault.
+jq -r '
+	def twice: group_by(.)[] | select(length > 1)[0];
+	def overlap($a; $b): $a.x < $b.x + $b.w and $b.x < $a.x + $a.w and
+		$a.y < $b.y + $b.h and $b.y < $a.y + $a.h;
+	([.templating.list[].name]) as $names |
+	[.panels[] | {id, at: .gridPos}] as $places |
+	(select((.title | length) == 0 or (.schemaVersion | type) != "number" or
+		(.uid | test("^[A-Za-z0-9_-]{1,40}$") | not)) |
+		"title, schemaVersion or uid"),
+	(select(.id != null) | "it has the id of another Grafana"),
+	(select(.panels | length < 6) | "few panels"),
+	([.panels[].id] | twice | "two panels have id \(.)"),
+	($names | twice | "two variables are called \(.)"),
+	(.templating.list[] | select(.type == "query" and
+		(.query | test("^label_values\\([a-z_]+, [a-z]+\\)$") | not)) |
+		"variable \(.name): its query"),
+	($places[] as $a | $places[] | select($a.id < .id and
+		overlap($a.at; .at)) | "panel \($a.id) lies over panel \(.id)"),
+	(.panels[] | . as $panel |
+		(select(.type != "timeseries" or (.title | length) == 0) |
+			"panel \(.id): its type or title"),
+		(select(.gridPos | .x < 0 or .w < 1 or .h < 1 or .x + .w > 24) |
+			"panel \(.id): outside of 24 columns"),
+		([.targets[].refId] | twice | "panel \($panel.id): refId \(.)"),
+		(([.datasource, .targets[].datasource] | .[] | select(. != null) |
+			select(.type != "prometheus" or .uid != "${source}")) |
+			"panel \($panel.id): its datasource"),
+		(.targets[].expr | scan("\\$([a-z_]+)")[] |
+			select(. as $name | $names | index($name) | not) |
+			"panel \($panel.id): no variable \(.)"))' \
+	"$dashboard" >"$here/out" 2>&1 && [ ! -s "$here/out" ]
+result $? "the dashboard has what Grafana demands of one"
+jq -r '.panels[].targets[].expr' "$dashboard" |
 	cat - "$rules" | grep -o 'slabd_[a-z_]*' | sort -u | while read -r name; do
 	family=${name%_total}
 	family=${family%_bucket}
@@ -121,7 +152,7 @@ done
 
 # asks PATH FILTER: whether the answer of the API has that.
 asks() {
-	curl -sf "http://127.0.0.1:$web/api/v1/$1" | jq -e "$2"
+	curl -sfg "http://127.0.0.1:$web/api/v1/$1" | jq -e "$2"
 }
 until_true asks targets '.data.activeTargets[0] | .health == "up"'
 result $? "Prometheus scrapes it"
@@ -137,6 +168,47 @@ result $? "each rule can be evaluated"
 until_true asks rules '[.data.groups[].rules[] |
 	select(.name == "SlabdUnsupervised")][0].state == "pending"'
 result $? "that nobody supervises this one is seen"
+
+# ---- each panel of the dashboard --------------------------------------------------
+# A client that has more than was ready, while it is scraped.
+mkfifo "$here/end"
+"$builddir/tests/system/page_user" 20000 <"$here/end" >"$here/said" 2>&1 &
+others=$!
+exec 3>"$here/end"
+until_true grep -q ready "$here/said"
+result $? "a client makes the pool grow"
+
+# query EXPRESSION: as Grafana asks, with all of each variable.
+query() {
+	curl -sf -G "http://127.0.0.1:$web/api/v1/query" --data-urlencode \
+		"query=$(echo "$1" | sed 's/\$[a-z][a-z]*/.*/g')"
+}
+# has_data EXPRESSION LEGEND: a number at the least, with the labels of the legend.
+has_data() {
+	query "$1" | jq -e --arg legend "$2" '
+		[$legend | scan("{{([a-z]+)}}")[]] as $labels |
+		[.data.result[] | select(.value[1] != "NaN")] | length > 0 and
+		all(.metric as $has | $labels | all(in($has)))'
+}
+jq -r '.panels[] | .title as $title | .targets[] |
+	[$title, .refId, .expr, .legendFormat] | @tsv' "$dashboard" >"$here/panels"
+tab=$(printf '\t')
+while IFS=$tab read -r title ref expr legend <&4; do
+	until_true has_data "$expr" "$legend"
+	result $? "panel $title, $ref: it has data"
+done 4<"$here/panels"
+jq -r '.templating.list[] | select(.type == "query") | .query |
+	capture("\\((?<of>[a-z_]+), (?<label>[a-z]+)") | [.of, .label] | @tsv' \
+	"$dashboard" >"$here/variables"
+while IFS=$tab read -r of label <&4; do
+	until_true asks "label/$label/values?match[]=$of" '.data | length > 0'
+	result $? "variable $label: it has values"
+done 4<"$here/variables"
+exec 3>&-
+wait "$others"
+result $? "the client ends well"
+others=
+
 stop
 until_true asks rules '[.data.groups[].rules[] |
 	select(.name == "SlabdDown")][0].state == "pending"'
