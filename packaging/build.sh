@@ -55,6 +55,8 @@ make_packages() {
 			dpkg-buildpackage -us -uc
 }
 
+# One at a time: tests want them, too.
+mkdir -p build && exec 9>build/package.lock && flock 9 || exit
 rm -rf --one-file-system "$out"
 mkdir -p "$out" || exit
 say "the sources"

@@ -1,12 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # The packages of build/package in a Debian of their own, below it: installed,
-# used, upgraded under a worker, removed and purged. Prints TAP. As root; the
-# Debian has mounts and processes of its own, no systemd, and slabd pages of 4 KiB,
-# so that nothing of the machine around it changes.
+# used, upgraded under a worker, removed and purged; and tried by autopkgtest, with
+# what debian/tests has. Prints TAP. As root; the Debian has mounts and processes of
+# its own, no systemd, and slabd pages of 4 KiB, so that nothing of the machine
+# around it changes.
 set -u
 export LC_ALL=C.UTF-8
-cd "$(dirname "$0")/../build/package" || exit 2
+top=$(cd "$(dirname "$0")/.." && pwd)
+cd "$top/build/package" || exit 2
 here=$PWD debian=$PWD/debian
 
 # Names of what the packages depend on, besides each other, and the test needs.
@@ -39,21 +41,18 @@ unshare --mount debootstrap --variant=minbase --include="$(needed)" \
 	echo "Bail out! no Debian could be made, see $here/debootstrap.log"
 	exit 1
 }
-mkdir "$debian/packages" && cp ./*.deb "$debian/packages" &&
-	cp -r "slabd-"*/debian/tests "$debian/packages/" || exit
+mkdir "$debian/packages" && cp ./*.deb "$debian/packages" || exit
 
 # A later revision of the same, for the upgrade.
-for package in ./*.deb; do
-	case $package in *dbgsym*) continue ;; esac
-	rm -rf again && dpkg-deb -R "$package" again &&
-		sed -i 's/^\(Version: .*\)$/\1+again/; s/(= \([^)]*\))/(= \1+again)/' \
-			again/DEBIAN/control &&
-		mkdir -p "$debian/again" &&
-		dpkg-deb --root-owner-group -b again "$debian/again" >/dev/null ||
-		exit
-done
-rm -rf again
+mapfile -t packages < <(ls ./*.deb | grep -v dbgsym)
+"$top/packaging/again.sh" +again "$debian/again" "${packages[@]}" &&
+	cp "$top/packaging/shown.sh" "$debian/packages/" || exit
 
+cat >"$debian/set-up" <<'SETUP'
+mkdir -p /etc/slabd/slabd.conf.d
+printf '[pool default]\npage = 4k\nstart = 4M\nmax = 64M\n' \
+	>/etc/slabd/slabd.conf.d/50-try.conf
+SETUP
 cat >"$debian/try" <<'TRY'
 set -u
 export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
@@ -81,14 +80,8 @@ until_true() { # COMMAND...: within a minute
 	done
 }
 
-# What packages may leave: dpkg's own, logs, caches, and a system group.
 shown() {
-	find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /run -o \
-		-path /tmp -o -path /var/log -o -path /var/cache -o \
-		-path /var/lib/dpkg -o -path /packages -o -path /again \) \
-		-prune -o -print | grep -v -e '^/shown' -e '^/log$' \
-		-e '^/etc/\(group\|gshadow\|passwd\|shadow\)-\?$' \
-		-e '^/etc/[.]pwd[.]lock$' | sort
+	/packages/shown.sh /packages /again '/shown.*' /log
 }
 
 not() { ! "$@"; }
@@ -125,10 +118,7 @@ ok "the packages have their manuals" sh -c 'for page in slabctl/man1/slabctl.1 \
 	slabd/man8/slabd.8 slabd/man5/slabd.conf.5 \
 	libslabclient-dev/man3/slabclient.3; do
 	dpkg -L ${page%%/*} | grep -q /${page#*/} || exit; done'
-mkdir -p /etc/slabd/slabd.conf.d
-printf '[pool default]\npage = 4k\nstart = 4M\nmax = 64M\n' \
-	>/etc/slabd/slabd.conf.d/50-try.conf
-ok "what debian/tests has passes" /packages/tests/installed
+sh /set-up
 
 echo "# an upgrade under a worker"
 cat >/worker.c <<'C'
@@ -191,13 +181,33 @@ rm /etc/slabd/slabd.conf.d/50-try.conf
 ok "the packages are purged" dpkg -P $packages
 shown >/shown.after
 ok "and have left nothing" diff /shown.before /shown.after
-echo "1..$n"
 [ "$failed" = 0 ]
 TRY
-exec unshare --mount --pid --fork --kill-child bash -c "
-	mount -t proc proc '$debian/proc' &&
-		mount --rbind /sys '$debian/sys' &&
-		mount -t tmpfs tmpfs '$debian/run' &&
-		mount -t tmpfs tmpfs '$debian/tmp' &&
-		mount --rbind /dev '$debian/dev' &&
-		exec chroot '$debian' sh /try"
+# inside COMMAND: with the Debian's mounts; its processes end with it.
+inside() {
+	unshare --mount --pid --fork --kill-child bash -c "
+		mount -t proc proc '$debian/proc' &&
+			mount --rbind /sys '$debian/sys' &&
+			mount -t tmpfs tmpfs '$debian/run' &&
+			mount -t tmpfs tmpfs '$debian/tmp' &&
+			mount --rbind /dev '$debian/dev' && $1"
+}
+
+inside "chroot '$debian' sh /try" | tee try.log
+status=${PIPESTATUS[0]}
+n=$(grep -c -e '^ok ' -e '^not ok ' try.log)
+title="autopkgtest passes"
+if ! command -v autopkgtest >/dev/null; then
+	echo "ok $((n + 1)) - $title # SKIP it is not installed"
+elif inside "autopkgtest --no-built-binaries ${packages[*]} '$here'/slabd-*/ \
+	--setup-commands 'sh /set-up' -- chroot '$debian'" >autopkgtest.log 2>&1; then
+	echo "ok $((n + 1)) - $title"
+	awk '/@@@@ summary/ { on = 1 } on && / (PASS|SKIP|FLAKY)/ {
+		print "# " $0 }' autopkgtest.log
+else
+	status=1
+	echo "not ok $((n + 1)) - $title"
+	tail -n 30 autopkgtest.log | sed 's/^/# /'
+fi
+echo "1..$((n + 1))"
+exit "$status"

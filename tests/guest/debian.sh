@@ -40,23 +40,23 @@ debian_source() {
 # Makes $3, an archive for the kernel to unpack, of the release $1 with the
 # packages $2; says what failed. As root, with mounts of its own.
 debian_build() {
-	local codename=$1 packages=$2 archive=$3 dir=$out/debian source
+	local codename=$1 packages=$2 archive=$3 tree=$dir/debian source
 	source=$(debian_source "$codename")
 	if [[ -z $source ]]; then
 		echo "apt has no source of Debian's \"$codename\""
 		return 1
 	fi
-	rm -rf --one-file-system "$dir"
+	rm -rf --one-file-system "$tree"
 	debootstrap --variant=minbase --include="${packages// /,}" \
-		"$codename" "$dir" "$source" || return
+		"$codename" "$tree" "$source" || return
 	# Patterns, to be expanded in there.
 	# shellcheck disable=SC2086
-	(cd "$dir" && eval "rm -rf --one-file-system" \
+	(cd "$tree" && eval "rm -rf --one-file-system" \
 		${debian_spare//$'\n'/ }) || return
-	(cd "$dir" && find . -xdev ! -path './dev/*' ! -path './proc/*' |
+	(cd "$tree" && find . -xdev ! -path './dev/*' ! -path './proc/*' |
 		LC_ALL=C sort | cpio -o -H newc --quiet) >"$archive.new" &&
 		mv "$archive.new" "$archive" &&
-		rm -rf --one-file-system "$dir"
+		rm -rf --one-file-system "$tree"
 }
 
 # make_debian PROGRAM...: the archive's path; or why there is none.
@@ -66,15 +66,15 @@ make_debian() {
 	# shellcheck disable=SC2046
 	packages=$(echo $debian_packages $(libraries_of "$@"))
 	key=$(cksum <<<"$codename $packages $debian_spare")
-	archive=$out/debian-${key%% *}.cpio
+	archive=$out/debian-$shape-${key%% *}.cpio
 	if [[ ! -s $archive ]]; then
-		rm -f "$out"/debian-*.cpio
+		rm -f "$out/debian-$shape"-*.cpio
 		as_root unshare --mount bash -c "
-			$(declare -p out debian_spare)
+			$(declare -p dir debian_spare)
 			$(declare -f debian_source debian_build)
 			debian_build '$codename' '$packages' '$archive'" \
-			>"$out/debian.log" 2>&1 || {
-			tail -n 1 "$out/debian.log"
+			>"$dir/debian.log" 2>&1 || {
+			tail -n 1 "$dir/debian.log"
 			return 1
 		}
 	fi

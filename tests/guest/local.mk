@@ -39,6 +39,7 @@ EXTRA_DIST += tests/guest/README.md tests/guest/run.sh tests/guest/init \
 	tests/guest/shape_six.sh tests/guest/shape_six.facts \
 	tests/guest/shape_systemd.sh tests/guest/shape_systemd.facts \
 	tests/guest/shape_giant.sh tests/guest/shape_giant.facts \
+	tests/guest/shape_package.sh tests/guest/shape_package.facts \
 	tests/guest/test_balance.sh tests/guest/test_crowd.sh \
 	tests/guest/test_death.sh tests/guest/test_down.sh tests/guest/test_homes.sh \
 	tests/guest/test_hotplug.sh tests/guest/test_pools.sh \
@@ -46,7 +47,8 @@ EXTRA_DIST += tests/guest/README.md tests/guest/run.sh tests/guest/init \
 	tests/guest/test_giant.sh \
 	tests/guest/test_hugepages.sh tests/guest/test_ladder.sh \
 	tests/guest/test_local.sh tests/guest/test_migrate.sh tests/guest/test_nearest.sh \
-	tests/guest/test_offline.sh tests/guest/test_replay.sh \
+	tests/guest/test_offline.sh tests/guest/test_package.sh \
+	tests/guest/test_replay.sh \
 	tests/guest/test_threads.sh \
 	tests/guest/test_topology.sh tests/guest/test_unit.sh \
 	tests/guest/test_unit_huge.sh tests/guest/test_unit_limit.sh \

@@ -20,6 +20,8 @@ Boots a virtual machine and runs the tests that fit it (tests/guest/test_*.sh).
                    memory can be taken away
   --shape systemd  two nodes and a small Debian, in which systemd runs slabd
                    as it is installed
+  --shape package  the same, with the Debian packages, that are installed and
+                   taken away there
   --shape giant    two nodes with pages of 1 GiB
   --seconds S      the machine's time limit, 30 to 7200 (2400)
   --shell          a shell in the machine, its programs in /guest, instead of
@@ -42,8 +44,8 @@ while (($#)); do
 	--help | -h) help && exit 0 ;;
 	--shell) shell=1 ;;
 	--shape)
-		[[ ${2-} = four || ${2-} = six || ${2-} = systemd || ${2-} = giant ]] ||
-			refuse "--shape \"${2-}\": four, six, systemd or giant"
+		[[ ${2-} =~ ^(four|six|systemd|package|giant)$ ]] || refuse \
+			"--shape \"${2-}\": four, six, systemd, package or giant"
 		shape=$2
 		shift
 		;;
