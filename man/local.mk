@@ -12,3 +12,4 @@ dist_man_MANS += man/slabd_containers.7
 dist_man_MANS += man/slabd_probes.7
 dist_man_MANS += man/slabd_sizing.7
 dist_man_MANS += man/slabd_trouble.7
+EXTRA_DIST += man/page.png
