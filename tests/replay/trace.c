@@ -197,11 +197,17 @@ static int read_all(struct reader *in, FILE *file, ZSTD_DStream *zstd)
 {
 	unsigned char chunk[65536];
 	size_t more = 0, n;
+	int is_plain = -1;
 
 	while ((n = fread(chunk, 1, sizeof(chunk), file)) > 0) {
 		ZSTD_inBuffer src = {chunk, n, 0};
-		int error = add_chunk(in, zstd, &src, &more);
+		int error;
 
+		if (is_plain < 0)
+			is_plain = n >= MAGIC_BYTES &&
+			           memcmp(chunk, MAGIC, MAGIC_BYTES) == 0;
+		error = is_plain ? add_bytes(in, chunk, n)
+		                 : add_chunk(in, zstd, &src, &more);
 		if (error)
 			return error;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Recorded allocation traces. A file is one zstd stream of 8 bytes magic and
- * 12-byte records, little-endian:
+ * Recorded allocation traces. A file is 8 bytes magic and 12-byte records,
+ * little-endian, as they are or compressed by zstd, in one frame or several:
  *
  *   op u8 (1 allocate, 2 free) | thread u8, from 1 | zero u16 |
  *   size u32 | object u32

@@ -109,6 +109,28 @@ Test(trace, loads_what_is_written)
 	cr_assert_eq(trace.events[2].obj, 1u);
 }
 
+Test(trace, plain_and_in_frames)
+{
+	struct raw raw = {.bytes = 0};
+	char out[8192];
+	size_t n;
+
+	put(&raw, MAGIC, 8);
+	record(&raw, 1, 1, 100, 0);
+	record(&raw, 2, 1, 0, 0);
+	write_all(raw.at, raw.bytes);
+	cr_assert_eq(trace_load(&trace, path, &fault), 0, "%s", fault.text);
+	cr_assert_eq(trace.n_events, 2u);
+	trace_drop(&trace);
+	write_all(raw.at, raw.bytes - 1);
+	expect_refused("record 1", "cut off");
+	n = ZSTD_compress(out, sizeof(out), raw.at, 8, 3);
+	n += ZSTD_compress(out + n, sizeof(out) - n, raw.at + 8, 24, 3);
+	write_all(out, n);
+	cr_assert_eq(trace_load(&trace, path, &fault), 0, "%s", fault.text);
+	cr_assert_eq(trace.n_events, 2u);
+}
+
 Test(trace, missing_file)
 {
 	cr_assert_eq(trace_load(&trace, "/nowhere/x.zst", &fault), -ENOENT);
