@@ -30,6 +30,7 @@ libdaemon_a_SOURCES += \
 	daemon/admin/report_history.c \
 	daemon/admin/report_metrics.c \
 	daemon/admin/report_objpools.c \
+	daemon/admin/report_remove.c \
 	daemon/admin/report_roots.c \
 	daemon/admin/report_leaks.c \
 	daemon/admin/report_log.c \

@@ -73,31 +73,3 @@ json_t *report_roots(struct report *r)
 	r->arg = &named;
 	return report_pools(r, pool_doc);
 }
-
-/* What it has is freed by the sweep, a moment later. */
-json_t *report_root(struct report *r)
-{
-	const char *action = admin_query_get(r->query, "action");
-	struct pool *pool = report_param_pool(r);
-	const char *name = admin_query_get(r->query, "root");
-	struct remedy why;
-	if (report_good(r) && (!action || strcmp(action, "remove") != 0))
-		report_fail(r, HTTP_BADREQUEST, "no such action",
-		            "action, one of: remove");
-	if (report_good(r) && !name)
-		report_fail(r, HTTP_BADREQUEST, "no root is named",
-		            "root, a name that slabctl roots shows");
-	if (!report_good(r))
-		return r->error;
-	if (roots_end(pool, 0, name, 0, &why) < 0) {
-		char what[2 * REMEDY_BYTES];
-		log_escape(what, sizeof(what), why.what);
-		report_fail(r, CONFLICT, what, why.todo);
-		return r->error;
-	}
-	log_info("pool %s: root %s removed; asked for by pid %d, user %lld",
-	         pool->name, name, r->query->pid, (long long)r->query->uid);
-	death_end_owners(r->server, pool);
-	return json_pack("{s:o, s:o}", "pool", report_text(pool->name), "root",
-	                 report_text(name));
-}

@@ -65,6 +65,7 @@ json_t *report_undrain(struct report *r);
 json_t *report_cache(struct report *r);
 json_t *report_evict(struct report *r);
 json_t *report_root(struct report *r);
+json_t *report_channel(struct report *r);
 json_t *report_supervisor(struct report *r);
 json_t *report_trim(struct report *r);
 json_t *report_settings(struct report *r, struct pool *pool);

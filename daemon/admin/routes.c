@@ -109,6 +109,7 @@ static const struct admin_route all[] = {
 	CHANGE("/undrain", "pool node", report_undrain),
 	CHANGE("/cache", "pool action cache", report_cache),
 	CHANGE("/root", "pool action root", report_root),
+	CHANGE("/channel", "pool action channel", report_channel),
 	CHANGE("/evict", "pool client kill", report_evict),
 	CHANGE("/supervisor", "socket watchdog_us", report_supervisor),
 	CHANGE("/trim", "pool node ask", report_trim),

@@ -51,6 +51,13 @@ void ctl_root(struct ctl *c, const json_t *doc)
 	             "root {root t128} removed: what it had comes back");
 }
 
+void ctl_channel(struct ctl *c, const json_t *doc)
+{
+	ctl_text_say(c, doc, "pool",
+	             "channel {channel t128} removed: what was under way comes "
+	             "back");
+}
+
 void ctl_evict(struct ctl *c, const json_t *doc)
 {
 	const char *rest = "keeps what it has until it ends: kill {pid}";

@@ -87,6 +87,8 @@ static const char usage[] =
 	"  cache remove [POOL] NAME  end a cache that nobody uses\n"
 	"  root remove [POOL] NAME   free what the pool owns under a "
 	"name\n"
+	"  channel remove [POOL] NAME  free what is under way, and nobody comes "
+	"for\n"
 	"  evict CLIENT [--kill]   shut a client out; what it has comes "
 	"back as it ends\n"
 	"  trim [NODE]             have clients send home what they "

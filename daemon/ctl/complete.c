@@ -25,6 +25,7 @@ static const struct {
 	const char *key, *path, *list, *member;
 } sources[] = {
 	{"cache", "/caches", "caches", "name"},
+	{"channel", "/channels", "channels", "name"},
 	{"client", "/clients", "clients", "id"},
 	{"from", "/nodes", "nodes", "node"},
 	{"key", "/set", "keys", "key"},

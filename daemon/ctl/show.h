@@ -36,6 +36,7 @@ void ctl_lend(struct ctl *c, const json_t *doc);
 void ctl_migrate(struct ctl *c, const json_t *doc);
 void ctl_drain(struct ctl *c, const json_t *doc);
 void ctl_root(struct ctl *c, const json_t *doc);
+void ctl_channel(struct ctl *c, const json_t *doc);
 void ctl_evict(struct ctl *c, const json_t *doc);
 void ctl_cache(struct ctl *c, const json_t *doc);
 void ctl_trim(struct ctl *c, const json_t *doc);

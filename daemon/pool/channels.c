@@ -29,6 +29,7 @@ struct past {
 struct channels {
 	struct ring row[CHANNELS_MAX];
 	struct past past[CHANNELS_MAX];
+	uint64_t removed; /* a bit a row: it ends with what is under way */
 	int64_t past_ns; /* 0: there is no window */
 };
 
@@ -102,7 +103,7 @@ bool channels_has_joined(const struct pool *pool, uint32_t id, uint32_t ix)
 	return id <= pool->head->top_id && (*joins_of(pool, id) >> ix & 1) != 0;
 }
 
-static uint32_t find(const struct pool *pool, const char name[NAME_BYTES])
+static uint32_t find(const struct pool *pool, const char *name)
 {
 	for (uint32_t ix = 0; ix < CHANNELS_MAX; ix++)
 		if (state_of(pool, ix) != CHANNEL_NONE &&
@@ -303,12 +304,34 @@ static bool look_alone(struct pool *pool, uint32_t ix)
 	       channel_depth_any(channels_ring(pool, ix), &objects) == 0;
 }
 
+static bool is_removed(const struct pool *pool, uint32_t ix)
+{
+	return (pool->channels->removed >> ix & 1) != 0;
+}
+
 uint32_t channels_over(struct pool *pool)
 {
 	for (uint32_t ix = 0; ix < CHANNELS_MAX; ix++)
 		if (state_of(pool, ix) != CHANNEL_NONE &&
-		    pool->channels->row[ix].peers == 0 && look_alone(pool, ix))
+		    pool->channels->row[ix].peers == 0 &&
+		    (is_removed(pool, ix) || look_alone(pool, ix)))
 			return row_of(pool, ix)->owner;
+	return 0;
+}
+
+int channels_remove(struct pool *pool, const char *name, struct remedy *why)
+{
+	uint32_t ix = find(pool, name);
+	if (ix == CHANNELS_MAX)
+		return remedy_set(why, -ENOENT, "slabctl channels shows which are",
+		                  "pool %s has no channel %.*s", pool->name,
+		                  (int)NAME_BYTES - 1, name);
+	if (pool->channels->row[ix].peers > 0)
+		return remedy_set(why, -EBUSY, "end them, or have them close it; "
+		                  "slabctl evict ends one",
+		                  "channel %s is open: %u have it", name,
+		                  pool->channels->row[ix].peers);
+	pool->channels->removed |= UINT64_C(1) << ix;
 	return 0;
 }
 
@@ -397,6 +420,7 @@ void channels_leave_all(struct pool *pool, uint32_t id)
 void channels_end(struct pool *pool, uint32_t owner)
 {
 	uint32_t ix = find_owner(pool, owner);
+	pool->channels->removed &= ~(UINT64_C(1) << ix);
 	/* pairs: channels_adopt; then its id is reaped. */
 	atom_store_release(&row_of(pool, ix)->state, (uint32_t)CHANNEL_NONE);
 	ring_keep(pool, &pool->channels->row[ix], ix, false);

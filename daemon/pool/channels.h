@@ -40,6 +40,10 @@ int channels_join(struct pool *pool, uint32_t id, const char name[NAME_BYTES],
 void channels_leave(struct pool *pool, uint32_t id, uint32_t ix, bool died);
 void channels_leave_all(struct pool *pool, uint32_t id);
 
+/* One that nobody has open ends with what is under way in it, which is freed: for who
+ * knows that nobody comes for that. 0, or -ENOENT or -EBUSY with why set. */
+int channels_remove(struct pool *pool, const char *name, struct remedy *why);
+
 /* The id of a channel that is to end, or 0; its row is free after channels_end, and
  * then the id is to be reaped. */
 uint32_t channels_over(struct pool *pool);

@@ -115,6 +115,42 @@ static void test_killed(struct child *child)
 	nobody_is("once it was killed");
 }
 
+/* ---- an end --------------------------------------------------------------- */
+
+/* What nobody comes for is freed, and its name is there for another. */
+static void test_removed(slabd_pool *pool, slabd_cache *cache)
+{
+	slabd_channel *channel = sent_channel(pool, "left", CAPACITY);
+	void *objects[SENT_BATCH];
+	void *order;
+	long long used;
+	slabd_arena *arena = slabd_arena_create(pool, NULL, "left");
+	slabd_arena_destroy(arena);
+	slabd_flush(pool);
+	used = fixture_used(&fixture);
+	arena = slabd_arena_create(pool, NULL, "left");
+	sent_make(cache, SENT_BATCH, 0, objects);
+	slabd_send(channel, objects, SENT_BATCH);
+	slabd_arena_alloc(arena, 100000, 8);
+	order = slabd_arena_alloc(arena, 100000, 8);
+	tap_ok(order != NULL && slabd_send_arena(channel, arena, NULL) == 0,
+	       "objects and an arena are under way");
+	tap_ok(!fixture_post(&fixture, "/channel", "action=remove&channel=left"),
+	       "a channel that is open is not removed");
+	slabd_channel_close(channel);
+	tap_ok(fixture_post(&fixture, "/channel", "action=remove&channel=left"),
+	       "one that nobody has open is");
+	tap_ok(!fixture_post(&fixture, "/channel", "action=remove&channel=left"),
+	       "once");
+	slabd_flush(pool);
+	tap_ok(fixture_until_used(&fixture, used, SURELY_MS) >= 0,
+	       "what was under way is free");
+	channel = sent_channel(pool, "left", 2 * CAPACITY);
+	tap_is((long long)slabd_recv(channel, objects, 1), 0,
+	       "another one of its name is empty");
+	slabd_channel_close(channel);
+}
+
 /* ---- two that send -------------------------------------------------------- */
 
 static void send_all(int fd, void *arg)
@@ -193,6 +229,7 @@ int main(void)
 	test_sender(channel, cache, &sender);
 	test_killed(&killed);
 	test_two(channel, cache, &one, &other);
+	test_removed(pool, cache);
 	fixture_audit(&fixture, "after all");
 	slabd_close(pool);
 	fixture_close(&fixture);
