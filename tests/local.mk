@@ -132,7 +132,7 @@ print-tests:
 dist_check_SCRIPTS = $(tap_scripts) tests/unit/no_unit_tests.sh \
 	tests/lib/run_one.sh
 EXTRA_DIST += tests/README.md tests/lib/steps.sh tests/lib/shell.sh tests/demo.sh \
-	tests/pictures.sh
+	tests/pictures.sh tests/bare.sh
 # Data that tests read: they find $srcdir, $builddir and $SLABD_SANITIZER
 # (empty: none) set.
 EXTRA_DIST += tests/golden tests/data
