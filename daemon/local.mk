@@ -15,6 +15,7 @@ include $(srcdir)/daemon/balance/local.mk
 include $(srcdir)/daemon/watch/local.mk
 include $(srcdir)/daemon/serve/local.mk
 include $(srcdir)/daemon/admin/local.mk
+include $(srcdir)/daemon/advice/local.mk
 include $(srcdir)/daemon/ctl/local.mk
 
 sbin_PROGRAMS += daemon/slabd

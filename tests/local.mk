@@ -9,8 +9,9 @@ unit_tests =
 tap_programs =
 tap_scripts =
 
-LDADD = tests/libtest.a libctl.a libdaemon.a libnumatopo.a libclient.la \
-	libshm.la $(daemon_libs) $(numa_libs) $(ctl_libs) $(CRITERION_LIBS)
+LDADD = tests/libtest.a libctl.a libadvice.a libdaemon.a libnumatopo.a libclient.la \
+	libshm.la $(daemon_libs) $(numa_libs) $(ctl_libs) \
+	$(ZSTD_LIBS) $(CRITERION_LIBS)
 system_libs = tests/libtest.a libnumatopo.a client/libslabclient.la \
 	libshm.la $(numa_libs) $(JANSSON_LIBS)
 

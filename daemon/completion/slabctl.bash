@@ -9,7 +9,7 @@ _slabctl()
 		[ "$word" = = ] || words+=("$word")
 	done
 	[ "${COMP_WORDS[COMP_CWORD]}" != = ] || words+=("")
-	if [ ${#words[@]} -gt 1 ] && [[ ${words[-2]} = --@(control|slabd) ]]; then
+	if [ ${#words[@]} -gt 1 ] && [[ ${words[-2]} = --@(control|slabd|trace|write) ]]; then
 		COMPREPLY=()
 		compopt -o default
 	else

@@ -5,4 +5,4 @@ function __slabctl_words
     slabctl --complete $words[2..-1] (commandline -ct) 2>/dev/null
 end
 complete -c slabctl -f -a '(__slabctl_words)'
-complete -c slabctl -n 'contains -- (commandline -opc)[-1] --control --slabd' -F
+complete -c slabctl -n 'contains -- (commandline -opc)[-1] --control --slabd --trace --write' -F

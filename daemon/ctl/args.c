@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/ctl/advise.h"
 #include "daemon/ctl/text.h"
 
 enum {
@@ -21,6 +22,9 @@ enum {
 	OPT_REVERSE,
 	OPT_CHECK,
 	OPT_SLABD,
+	OPT_TRACE,
+	OPT_WRITE,
+	OPT_CACHES,
 	OPT_PARAM, /* of the request, by the option's name */
 };
 
@@ -34,6 +38,9 @@ static const struct option options[] = {
 	{"kill", no_argument, NULL, OPT_KILL},
 	{"check", no_argument, NULL, OPT_CHECK},
 	{"slabd", required_argument, NULL, OPT_SLABD},
+	{"trace", required_argument, NULL, OPT_TRACE},
+	{"write", required_argument, NULL, OPT_WRITE},
+	{"caches", required_argument, NULL, OPT_CACHES},
 	{"pool", required_argument, NULL, OPT_PARAM},
 	{"cache", required_argument, NULL, OPT_PARAM},
 	{"node", required_argument, NULL, OPT_PARAM},
@@ -47,86 +54,6 @@ static const struct option options[] = {
 	{"version", no_argument, NULL, 'V'},
 	{NULL, 0, NULL, 0},
 };
-
-static const char usage[] =
-	"usage: slabctl [options] VERB\n"
-	"\n"
-	"verbs that look:\n"
-	"  status    the daemon, its pools, what startup got, drops\n"
-	"  nodes     memory of each NUMA node, with bars\n"
-	"  caches    object types, most bytes in use first\n"
-	"  clients   processes and what they hold; [ID]: one of them, "
-	"with its caches\n"
-	"  roots     what the pool itself owns, by name\n"
-	"  channels  what is under way between them\n"
-	"  arenas    what they hold, and since when they were not reset\n"
-	"  objpools  what object pools keep constructed, and how often that "
-	"helps\n"
-	"  leaks     who has memory that nobody may need, and what to do "
-	"about it\n"
-	"  slabs     single slabs\n"
-	"  dump SLAB one slab, a character an object; SLAB: its offset\n"
-	"  audit     recount every object; exit 0 only if all agree\n"
-	"  doctor    what is wrong, the most urgent first, and what to do "
-	"about it\n"
-	"  plan      what would be done now between nodes, what not, "
-	"and why\n"
-	"  log       what was done between nodes, newest first\n"
-	"  top       all of it, live: ? shows the keys\n"
-	"  history   what the pools were like, up to 12 hours ago\n"
-	"  upgrade --check   whether a restart into the installed slabd "
-	"keeps all memory\n"
-	"  set       the settings of balance\n"
-	"verbs that change something:\n"
-	"  lend CACHE FROM TO [N]  put N slabs of node FROM on the list "
-	"of TO;\n"
-	"                          FROM = TO: have lent ones back\n"
-	"  migrate FROM TO [N]     move N pages (--cache: with slabs "
-	"of it)\n"
-	"  drain NODE [--undo]     empty a node, or no longer\n"
-	"  cache remove [POOL] NAME  end a cache that nobody uses\n"
-	"  root remove [POOL] NAME   free what the pool owns under a "
-	"name\n"
-	"  channel remove [POOL] NAME  free what is under way, and nobody comes "
-	"for\n"
-	"  evict CLIENT [--kill]   shut a client out; what it has comes "
-	"back as it ends\n"
-	"  trim [NODE]             have clients send home what they "
-	"hoard, and give\n"
-	"                          empty pages back\n"
-	"  set KEY VALUE           change a setting until slabd ends\n"
-	"  save                    write what was set for slabd's next start\n"
-	"\n"
-	"options:\n"
-	"  --control PATH    slabd's admin socket\n"
-	"  --json            print the reply itself; with --watch a line "
-	"each time\n"
-	"  --watch[=SECONDS] again and again, every 2 s, with what changes "
-	"a second;\n"
-	"                    drain: until it is empty\n"
-	"  --pool NAME       this pool alone\n"
-	"  --sort COLUMN     most first, names from a on; --reverse: the "
-	"other way\n"
-	"  --color=WHEN      auto, always or never; --no-color: never\n"
-	"  --help, --version\n"
-	"  --limit N         at most so many slabs, arenas, object pools, "
-	"leaks, or\n"
-	"                    entries of the log\n"
-	"  --cache NAME, --node ID, --client ID\n"
-	"                    what lies there or is that client's alone: "
-	"caches, clients,\n"
-	"                    roots and log (cache, node), nodes (node), "
-	"arenas, objpools\n"
-	"                    and leaks (client), slabs and channels (all)\n"
-	"  --name PATTERN    roots and channels of such names, as in 'book*'\n"
-	"option of upgrade: --slabd PATH, another program than slabd runs "
-	"from\n"
-	"option of history: --span TIME, as in 90s, 5m, 1h or 12h\n";
-
-void ctl_args_usage(FILE *out)
-{
-	fputs(usage, out);
-}
 
 __attribute__((format(printf, 2, 3)))
 static int fail(struct ctl_args *args, const char *format, ...)
@@ -170,7 +97,8 @@ static bool is_verbs(const struct option *option)
 	return option->val == OPT_PARAM || option->val == OPT_UNDO ||
 	       option->val == OPT_KILL || option->val == OPT_SORT ||
 	       option->val == OPT_REVERSE || option->val == OPT_CHECK ||
-	       option->val == OPT_SLABD;
+	       option->val == OPT_SLABD || option->val == OPT_TRACE ||
+	       option->val == OPT_WRITE || option->val == OPT_CACHES;
 }
 
 const char *ctl_args_options(const struct ctl_verb *verb, char *text,
@@ -284,13 +212,36 @@ static int bad_option(struct ctl_args *args, int opt, const char *word)
 	return fail(args, "unknown option %s; see slabctl --help", word);
 }
 
-static int set_slabd(struct ctl_args *args, const char *path)
+static int set_path(struct ctl_args *args, const char **path, const char *name,
+                    const char *of)
 {
-	if (args->slabd)
-		return fail(args, "--slabd is given twice");
-	args->slabd = path;
-	return *path ? 0
-	             : fail(args, "--slabd is empty: give the path of a slabd");
+	if (*path)
+		return fail(args, "--%s is given twice", name);
+	*path = optarg;
+	return *optarg ? 0 : fail(args, "--%s is empty: give the path of %s",
+	                          name, of);
+}
+
+/* An option that is the path of a file. */
+static int set_file(struct ctl_args *args, int opt)
+{
+	if (opt == OPT_SLABD)
+		return set_path(args, &args->slabd, "slabd", "a slabd");
+	if (opt == OPT_TRACE)
+		return set_path(args, &args->trace, "trace", "a trace");
+	return set_path(args, &args->write, "write", "a file to write");
+}
+
+static int set_caches(struct ctl_args *args, const char *n)
+{
+	unsigned long value = is_number(n) ? strtoul(n, NULL, 10) : 0;
+	if (args->max_caches)
+		return fail(args, "--caches is given twice");
+	if (value < 1 || value > CTL_ADVISE_CACHES_MAX)
+		return fail(args, "--caches %s: allowed are 1 to %u", n,
+		            CTL_ADVISE_CACHES_MAX);
+	args->max_caches = (unsigned)value;
+	return 0;
 }
 
 /* A getopt result into args: that of options[ix], or of a letter. */
@@ -324,7 +275,11 @@ static int set_option(struct ctl_args *args, int opt, int ix, char **argv)
 		args->check = true;
 		return 0;
 	case OPT_SLABD:
-		return set_slabd(args, optarg);
+	case OPT_TRACE:
+	case OPT_WRITE:
+		return set_file(args, opt);
+	case OPT_CACHES:
+		return set_caches(args, optarg);
 	case OPT_NO_COLOR:
 		args->color = CTL_COLOR_NEVER;
 		return 0;
@@ -412,6 +367,12 @@ static int check(struct ctl_args *args, size_t n_given)
 		wrong = "check";
 	if (args->slabd && !has_word(takes, "slabd"))
 		wrong = "slabd";
+	if (args->trace && !has_word(takes, "trace"))
+		wrong = "trace";
+	if (args->write && !has_word(takes, "write"))
+		wrong = "write";
+	if (args->max_caches && !has_word(takes, "caches"))
+		wrong = "caches";
 	if (args->json && !args->verb->show)
 		wrong = "json";
 	if (args->reverse && !has_word(takes, "reverse"))
@@ -425,6 +386,11 @@ static int check(struct ctl_args *args, size_t n_given)
 	if (!wrong && !args->check && has_word(takes, "check"))
 		return fail(args, "usage: slabctl %s %s", args->verb->name,
 		            args->verb->usage);
+	if (!wrong && !args->trace && has_word(takes, "trace"))
+		return fail(args, "usage: slabctl advise --trace FILE");
+	if (!wrong && args->max_caches && !args->trace)
+		return fail(args, "--caches goes with --trace alone: a slabd "
+		            "that runs has the caches that it has");
 	if (!wrong)
 		return 0;
 	return fail(args, "--%s does not go with %s%s; see slabctl --help",

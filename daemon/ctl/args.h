@@ -24,6 +24,9 @@ struct ctl_args {
 	bool undo;
 	bool check;
 	const char *slabd; /* a program, or NULL */
+	const char *trace; /* a file, or NULL */
+	const char *write; /* likewise */
+	unsigned max_caches; /* 0: nobody said */
 	const char *sort; /* the title of a column, or NULL */
 	bool reverse;
 	unsigned watch_s; /* 0: once */

@@ -2,9 +2,14 @@
 # slabctl: a client of the admin socket.
 libctl_a_SOURCES += \
 	daemon/ctl/act.c \
+	daemon/ctl/advise.c \
+	daemon/ctl/advise.h \
+	daemon/ctl/advise_trace.c \
+	daemon/ctl/advise_write.c \
 	daemon/ctl/arenas.c \
 	daemon/ctl/args.c \
 	daemon/ctl/args.h \
+	daemon/ctl/args_usage.c \
 	daemon/ctl/audit.c \
 	daemon/ctl/clients.c \
 	daemon/ctl/child.c \
@@ -16,6 +21,8 @@ libctl_a_SOURCES += \
 	daemon/ctl/doctor.c \
 	daemon/ctl/drain.c \
 	daemon/ctl/dump.c \
+	daemon/ctl/file.c \
+	daemon/ctl/file.h \
 	daemon/ctl/history.c \
 	daemon/ctl/http.c \
 	daemon/ctl/http.h \
@@ -60,4 +67,4 @@ CLEANFILES += daemon/completion/slabctl
 
 bin_PROGRAMS += daemon/slabctl
 daemon_slabctl_SOURCES = daemon/ctl/slabctl.c
-daemon_slabctl_LDADD = libctl.a $(ctl_libs)
+daemon_slabctl_LDADD = libctl.a $(advice_libs) $(ctl_libs)

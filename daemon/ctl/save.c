@@ -2,14 +2,13 @@
 #include "daemon/ctl/save.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/ctl/file.h"
 #include "daemon/ctl/show.h"
 #include "daemon/ctl/table.h"
 #include "daemon/ctl/text.h"
@@ -19,7 +18,7 @@
 struct save {
 	const json_t *pools;
 	json_t *saved, *unsaved;
-	char dir[512], path[600], temp[640];
+	char dir[512], path[600];
 	char old[TEXT_MAX];  /* of an earlier save, or "" */
 	char text[TEXT_MAX]; /* of this one */
 	struct ctl_http_fault *fault;
@@ -143,62 +142,17 @@ static void make_text(struct save *s)
 /* What is no file that slabctl wrote is not replaced. */
 static int read_old(struct save *s)
 {
-	struct stat st;
-	ssize_t n = 0;
-	int fd = open(s->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
-		return 0;
-	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
-		n = read(fd, s->old, sizeof(s->old) - 1);
-	else
-		n = -1;
-	if (fd >= 0)
-		close(fd);
-	if (n >= 0 && n < (ssize_t)sizeof(s->old) - 1)
+	if (ctl_file_read(s->path, s->old, sizeof(s->old)) == 0)
 		return 0;
 	return fail(s, "look at it, and move it away",
 	            "%s is there and is not what slabctl save writes", s->path);
 }
 
-static int write_all(int fd, const char *text)
+static int replace(const struct save *s)
 {
-	size_t n = strlen(text);
-	ssize_t r = 1;
-	for (; n > 0 && r > 0; text += r, n -= (size_t)r)
-		r = write(fd, text, n);
-	return n == 0 && fsync(fd) == 0 && fchmod(fd, 0644) == 0 ? 0 : -1;
-}
-
-/* The name, too, is to be on the disk. */
-static int sync_dir(const struct save *s)
-{
-	int fd = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int r = fd < 0 ? -1 : fsync(fd);
-	if (fd >= 0)
-		close(fd);
-	return r;
-}
-
-static int replace(struct save *s)
-{
-	int fd, r, error;
 	if (mkdir(s->dir, 0755) < 0 && errno != EEXIST)
 		return -1;
-	fd = mkostemp(s->temp, O_CLOEXEC);
-	if (fd < 0)
-		return -1;
-	r = write_all(fd, s->text);
-	error = errno;
-	if (close(fd) < 0 && r == 0) {
-		r = -1;
-		error = errno;
-	}
-	if (r == 0 && rename(s->temp, s->path) == 0)
-		return sync_dir(s);
-	error = r == 0 ? errno : error;
-	unlink(s->temp);
-	errno = error;
-	return -1;
+	return ctl_file_replace(s->path, s->text);
 }
 
 static int place(struct save *s, const json_t *doc, uid_t owner)
@@ -214,8 +168,6 @@ static int place(struct save *s, const json_t *doc, uid_t owner)
 		            "slabd does not say where its configuration is");
 	snprintf(s->dir, sizeof(s->dir), "%s.d", file);
 	snprintf(s->path, sizeof(s->path), "%s/" CTL_SAVE_NAME, s->dir);
-	snprintf(s->temp, sizeof(s->temp), "%s/." CTL_SAVE_NAME ".XXXXXX",
-	         s->dir);
 	return read_old(s);
 }
 

@@ -29,6 +29,7 @@ void ctl_audit(struct ctl *c, const json_t *doc);
 int ctl_audit_verdict(const json_t *doc);
 void ctl_doctor(struct ctl *c, const json_t *doc);
 int ctl_doctor_verdict(const json_t *doc);
+void ctl_advise(struct ctl *c, const json_t *doc);
 void ctl_plan(struct ctl *c, const json_t *doc);
 void ctl_log(struct ctl *c, const json_t *doc);
 void ctl_history(struct ctl *c, const json_t *pool);

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon/ctl/advise.h"
 #include "daemon/ctl/args.h"
 #include "daemon/ctl/complete.h"
 #include "daemon/ctl/http.h"
@@ -28,6 +29,7 @@
 #define WIDTH_DEFAULT 80
 #define WIDTH_MIN 40
 #define TRIM_WAIT_US 250000
+#define REMOVE_S 5 /* for a cache */
 #define WATCH_HEAD 2 /* lines above what is watched */
 
 static unsigned width(void)
@@ -122,10 +124,64 @@ static json_t *upgrade(json_t *doc, const struct ctl_args *args,
 	return NULL;
 }
 
+/* What the replay leaves in a pool: caches that nobody needs. Where that can't be
+ * done, they go by themselves as their places are needed. */
+static void remove_caches(const struct ctl_args *args, const json_t *doc,
+                          const char *socket)
+{
+	const json_t *all = json_object_get(doc, "caches");
+	bool went = access(socket, W_OK) == 0;
+	char name[64];
+	for (size_t i = 0; went && i < json_array_size(all); i++) {
+		const struct ctl_param param[] = {
+			{"action", "remove"},
+			{"pool", ctl_args_get(args, "pool")},
+			{"cache", name},
+		};
+		struct ctl_http_fault fault;
+		json_t *reply;
+		ctl_advise_cache(json_array_get(all, i), name);
+		reply = ctl_http_ask(socket, "/cache", true, param, 3, REMOVE_S,
+		                     &fault);
+		went = reply != NULL;
+		json_decref(reply);
+	}
+}
+
+/* By a trace, or of what slabd says; written where that was asked for. */
+static json_t *advise(const struct ctl_args *args, const char *socket)
+{
+	const struct ctl_advise by = {
+		.trace = args->trace,
+		.pool = ctl_args_get(args, "pool"),
+		.max_caches = args->max_caches ? args->max_caches
+	                                       : CTL_ADVISE_CACHES,
+		.tell = isatty(STDERR_FILENO),
+	};
+	struct ctl_http_fault fault = {.what = ""};
+	json_t *doc;
+	if (args->trace)
+		doc = ctl_advise_trace(&by, &fault);
+	else
+		doc = ask(args->verb, "/advise", false, args->param,
+		          args->n_params, socket);
+	if (doc && args->trace)
+		remove_caches(args, doc, socket);
+	if (doc && args->write && ctl_advise_write(doc, args->write, &fault) < 0) {
+		json_decref(doc);
+		doc = NULL;
+	}
+	if (!doc && *fault.what)
+		complain(fault.what, fault.remedy);
+	return doc;
+}
+
 static json_t *fetch(const struct ctl_args *args, const char *socket)
 {
 	char path[64];
 	json_t *doc;
+	if (strcmp(args->verb->name, "advise") == 0)
+		return advise(args, socket);
 	snprintf(path, sizeof(path), "/%s%s", args->undo ? "un" : "",
 	         args->verb->name);
 	doc = ask(args->verb, path, args->changes, args->param, args->n_params,
@@ -370,7 +426,9 @@ int main(int argc, char **argv)
 		return flushed() ? 0 : EXIT_TROUBLE;
 	r = ctl_args_control(args.control, geteuid() == 0, socket,
 	                     sizeof(socket));
-	if (r < 0) {
+	if (r < 0 && args.trace)
+		*socket = '\0'; /* a trace needs none */
+	else if (r < 0) {
 		complain(r == -ENAMETOOLONG
 		                 ? "the path of the socket is too long"
 		                 : "no XDG_RUNTIME_DIR to find slabd's socket in",

@@ -38,6 +38,8 @@ const struct ctl_verb ctl_verbs[] = {
 	  .verdict = ctl_audit_verdict },
 	{ COUNTS("doctor", "pool"), .whole = true, .show = ctl_doctor,
 	  .verdict = ctl_doctor_verdict },
+	{ .name = "advise", .options = "pool trace write caches",
+	  .timeout_s = COUNTS_S, .whole = true, .show = ctl_advise },
 	{ LOOKS("plan", "pool"), .show = ctl_plan },
 	{ LOOKS("log", "pool cache node limit"), .show = ctl_log },
 	{ .name = "top", .options = "pool", .watched = true },

@@ -36,7 +36,7 @@ tests_bench_drift_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=slab_release_any
 bench_work = tests/bench/work.c tests/bench/work.h tests/bench/who.h \
 	tests/bench/single.c tests/bench/pair.c tests/bench/two_processes.c \
 	tests/bench/two_processes.h tests/bench/keep.h tests/bench/trace.c tests/bench/tail.c \
-	tests/bench/tail.h tests/replay/trace.c tests/replay/trace.h \
+	tests/bench/tail.h $(trace_sources) \
 	tests/replay/classes.c tests/replay/classes.h
 bench_who = $(AM_CPPFLAGS) -DBENCH_WHO=
 

@@ -10,7 +10,7 @@
 #include "tests/bench/who.h"
 
 #include "tests/replay/classes.h"
-#include "tests/replay/trace.h"
+#include "daemon/advice/trace.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -201,7 +201,7 @@ static int load(const char *path, size_t largest)
 {
 	struct trace_fault fault;
 	struct trace trace;
-	if (path == NULL || trace_load(&trace, path, &fault) != 0) {
+	if (path == NULL || trace_load(&trace, path, NULL, &fault) != 0) {
 		fprintf(stderr, "%s\n", path == NULL ? "no trace" : fault.text);
 		return 1;
 	}

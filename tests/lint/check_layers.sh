@@ -26,7 +26,8 @@ daemon/balance|^(daemon/(balance|pool|plan|conf|base)/|numa/|shm/)|^$
 daemon/watch|^daemon/(watch|plan|base)/|^(event2/|libudev[.]h$)
 daemon/serve|^(daemon/(serve|watch|balance|pool|plan|manager|conf|base)/|numa/|shm/)|^event2/
 daemon/admin|^(daemon/(admin|serve|balance|pool|plan|conf|base)/|numa/|shm/)|^(event2/|jansson[.]h$)
-daemon/ctl|^daemon/ctl/|^(curl/|(jansson|curses)[.]h$)
+daemon/advice|^(daemon/advice/|shm/layout[.]h$|client/slabclient[.]h$)|^(zstd|malloc)[.]h$
+daemon/ctl|^daemon/(ctl|advice)/|^(curl/|(jansson|curses)[.]h$)
 daemon|^(daemon/(admin|serve|balance|pool|manager|conf|base)/|numa/)|^$
 '
 
@@ -167,6 +168,9 @@ daemon/serve/a.c #include "daemon/admin/http.h"
 daemon/serve/a.c #include <jansson.h>
 daemon/admin/a.c #include "daemon/manager/notify.h"
 daemon/ctl/a.c #include "daemon/base/log.h"
+daemon/ctl/a.c #include "client/slabclient.h"
+daemon/advice/a.c #include "client/pool.h"
+daemon/advice/a.c #include "daemon/ctl/http.h"
 daemon/new/a.c #include <stdio.h>
 daemon/a.c #include "daemon/plan/plan.h"
 EOT

@@ -4,7 +4,7 @@ if HAVE_ZSTD
 check_LIBRARIES += tests/libreplay.a
 tests_libreplay_a_SOURCES = tests/replay/classes.c tests/replay/classes.h \
 	tests/replay/pattern.c tests/replay/pattern.h \
-	tests/replay/trace.c tests/replay/trace.h \
+	tests/replay/cut.c tests/replay/cut.h $(trace_sources) \
 	tests/replay/run.c tests/replay/run.h tests/replay/backend.h
 
 check_PROGRAMS += tests/replay/replay

@@ -8,6 +8,7 @@
  * slabd refused a free, 2 bad arguments or no valid trace, 3 slabd or the
  * system has not what the run needs.
  */
+#include "tests/replay/cut.h"
 #include "tests/replay/options.h"
 #include "tests/replay/report.h"
 
@@ -216,7 +217,7 @@ static int play(const struct options *options, const struct trace *trace,
 
 static int cut(const struct options *options, const struct trace *trace)
 {
-	int error = trace_save(trace, options->cut_events, options->cut_path);
+	int error = cut_save(trace, options->cut_events, options->cut_path);
 
 	if (!error)
 		return EXIT_SUCCESS;
@@ -266,7 +267,7 @@ int main(int argc, char **argv)
 	if (status)
 		return status < 0 ? EXIT_SUCCESS : status;
 	block_signals(&set);
-	if (trace_load(&trace, options.trace, &fault)) {
+	if (trace_load(&trace, options.trace, NULL, &fault)) {
 		fprintf(stderr, "replay: %s\n", fault.text);
 		return EXIT_TRACE;
 	}

@@ -15,7 +15,7 @@
 #define REPLAY_RUN_H
 
 #include "tests/replay/backend.h"
-#include "tests/replay/trace.h"
+#include "daemon/advice/trace.h"
 
 #include <pthread.h>
 #include <stdbool.h>

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "tests/replay/classes.h"
-#include "tests/replay/trace.h"
+#include "daemon/advice/trace.h"
 
 #define LARGEST (256u << 10) /* what is larger is no slab's business here */
 
@@ -103,7 +103,7 @@ static int load_one(struct curves *curves, const char *folder, const char *name,
 	struct trace_fault fault;
 	char path[4096];
 	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	if (trace_load(&trace, path, &fault) < 0) {
+	if (trace_load(&trace, path, NULL, &fault) < 0) {
 		snprintf(why, 256, "%.255s", fault.text);
 		return -1;
 	}

@@ -196,6 +196,7 @@ tap_scripts += tests/system/test_containers.sh
 tap_scripts += tests/system/test_offset.sh
 tap_scripts += tests/system/test_probes.sh
 tap_scripts += tests/system/test_roles.sh
+tap_scripts += tests/system/test_advise.sh
 EXTRA_DIST += tests/system/offset.cc
 tap_scripts += tests/system/test_metrics.sh
 tap_scripts += tests/system/test_musl.sh

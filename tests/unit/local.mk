@@ -41,6 +41,10 @@ unit_tests += tests/unit/daemon/test_ctl_http
 unit_tests += tests/unit/daemon/test_ctl_rates
 unit_tests += tests/unit/daemon/test_ctl_render
 unit_tests += tests/unit/daemon/test_ctl_save
+unit_tests += tests/unit/daemon/test_choose
+if HAVE_ZSTD
+unit_tests += tests/unit/daemon/test_ctl_advise
+endif
 unit_tests += tests/unit/daemon/test_ctl_upgrade
 unit_tests += tests/unit/daemon/test_ctl_text
 unit_tests += tests/unit/daemon/test_denied

@@ -117,7 +117,7 @@ Test(ctl_args, words)
 
 #define VERBS                                                                  \
 	"status nodes caches clients roots channels arenas objpools leaks slabs dump "  \
-	"audit doctor plan log top history lend migrate drain cache root channel "     \
+	"audit doctor advise plan log top history lend migrate drain cache root channel "     \
 	"evict trim set save upgrade"
 
 static const char *const bad[][2] = {
@@ -195,6 +195,22 @@ static const char *const bad[][2] = {
          "--check=1: the option takes no value; see slabctl --help"},
 	{"upgrade --check --watch",
          "--watch does not go with upgrade; see slabctl --help"},
+	{"advise", "usage: slabctl advise --trace FILE"},
+	{"advise --trace=", "--trace is empty: give the path of a trace"},
+	{"advise --trace a --trace b", "--trace is given twice"},
+	{"advise --trace", "--trace needs an argument"},
+	{"advise --trace a --write=",
+         "--write is empty: give the path of a file to write"},
+	{"advise --trace a --caches 0", "--caches 0: allowed are 1 to 64"},
+	{"advise --trace a --caches 65", "--caches 65: allowed are 1 to 64"},
+	{"advise --trace a --caches x", "--caches x: allowed are 1 to 64"},
+	{"advise --trace a --caches 1 --caches 2", "--caches is given twice"},
+	{"advise --trace a --watch",
+         "--watch does not go with advise; see slabctl --help"},
+	{"status --trace x", "--trace does not go with status; see slabctl --help"},
+	{"status --write x", "--write does not go with status; see slabctl --help"},
+	{"status --caches 1",
+         "--caches does not go with status; see slabctl --help"},
 	{"status --check", "--check does not go with status; see slabctl --help"},
 	{"status --slabd x", "--slabd does not go with status; see slabctl --help"},
 };

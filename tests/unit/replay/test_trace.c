@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "tests/replay/trace.h"
+#include "daemon/advice/trace.h"
+#include "tests/replay/cut.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -77,11 +78,12 @@ static void save(const struct raw *raw, size_t cut)
 /* The file is refused, and the fault says where and why. */
 static void expect_refused(const char *where, const char *why)
 {
-	cr_assert_eq(trace_load(&trace, path, &fault), -EINVAL);
+	cr_assert_eq(trace_load(&trace, path, NULL, &fault), -EINVAL);
 	cr_assert_eq(strncmp(fault.text, path, strlen(path)), 0, "%s",
 	             fault.text);
 	cr_assert_not_null(strstr(fault.text, where), "%s", fault.text);
 	cr_assert_not_null(strstr(fault.text, why), "%s", fault.text);
+	cr_assert_str_neq(fault.todo, "");
 	cr_assert_null(trace.events);
 	cr_assert_null(trace.objects);
 }
@@ -95,7 +97,7 @@ Test(trace, loads_what_is_written)
 	record(&raw, TRACE_ALLOC, 255, 0x01020304, 1);
 	record(&raw, TRACE_FREE, 1, 0, 1);
 	save(&raw, 0);
-	cr_assert_eq(trace_load(&trace, path, &fault), 0);
+	cr_assert_eq(trace_load(&trace, path, NULL, &fault), 0);
 	cr_assert_eq(trace.n_events, 3u);
 	cr_assert_eq(trace.n_objects, 2u);
 	cr_assert_eq(trace.n_threads, 2u);
@@ -119,7 +121,7 @@ Test(trace, plain_and_in_frames)
 	record(&raw, 1, 1, 100, 0);
 	record(&raw, 2, 1, 0, 0);
 	write_all(raw.at, raw.bytes);
-	cr_assert_eq(trace_load(&trace, path, &fault), 0, "%s", fault.text);
+	cr_assert_eq(trace_load(&trace, path, NULL, &fault), 0, "%s", fault.text);
 	cr_assert_eq(trace.n_events, 2u);
 	trace_drop(&trace);
 	write_all(raw.at, raw.bytes - 1);
@@ -127,20 +129,27 @@ Test(trace, plain_and_in_frames)
 	n = ZSTD_compress(out, sizeof(out), raw.at, 8, 3);
 	n += ZSTD_compress(out + n, sizeof(out) - n, raw.at + 8, 24, 3);
 	write_all(out, n);
-	cr_assert_eq(trace_load(&trace, path, &fault), 0, "%s", fault.text);
+	cr_assert_eq(trace_load(&trace, path, NULL, &fault), 0, "%s", fault.text);
 	cr_assert_eq(trace.n_events, 2u);
 }
 
 Test(trace, missing_file)
 {
-	cr_assert_eq(trace_load(&trace, "/nowhere/x.zst", &fault), -ENOENT);
+	cr_assert_eq(trace_load(&trace, "/nowhere/x.zst", NULL,
+	                        &fault), -ENOENT);
 	cr_assert_not_null(strstr(fault.text, "/nowhere/x.zst"));
 }
 
-Test(trace, no_zstd)
+Test(trace, neither_packed_nor_a_trace)
 {
 	write_all("this is no zstd frame", 21);
-	expect_refused("", "zstd");
+	expect_refused("", "does not start with " MAGIC);
+}
+
+Test(trace, broken_zstd)
+{
+	write_all("\x28\xb5\x2f\xfd this is no zstd frame", 26);
+	expect_refused("", "zstd: ");
 }
 
 Test(trace, empty_file)
@@ -252,7 +261,7 @@ static void load_cut(const char *name)
 
 	snprintf(file, sizeof(file), "%s/tests/data/%s", folder ? folder : ".",
 	         name);
-	cr_assert_eq(trace_load(&trace, file, &fault), 0, "%s", fault.text);
+	cr_assert_eq(trace_load(&trace, file, NULL, &fault), 0, "%s", fault.text);
 }
 
 Test(trace, shipped_gateway_cut)
@@ -269,8 +278,8 @@ Test(trace, shipped_mariadb_cut_and_a_cut_of_it)
 	load_cut("mariadb-cut.trace.zst");
 	cr_assert_eq(trace.n_events, 60000u);
 	cr_assert_geq(trace.n_threads, 16u);
-	cr_assert_eq(trace_save(&trace, 1234, path), 0);
-	cr_assert_eq(trace_load(&small, path, &fault), 0, "%s", fault.text);
+	cr_assert_eq(cut_save(&trace, 1234, path), 0);
+	cr_assert_eq(trace_load(&small, path, NULL, &fault), 0, "%s", fault.text);
 	cr_assert_eq(small.n_events, 1234u);
 	for (size_t i = 0; i < small.n_events; i++) {
 		cr_assert_eq(small.events[i].obj, trace.events[i].obj);

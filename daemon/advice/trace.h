@@ -10,13 +10,17 @@
  * allocation that it ends. What is loaded keeps those rules, so whoever
  * replays it need not look again.
  */
-#ifndef REPLAY_TRACE_H
-#define REPLAY_TRACE_H
+#ifndef DAEMON_ADVICE_TRACE_H
+#define DAEMON_ADVICE_TRACE_H
 
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/advice/progress.h"
+#include "daemon/advice/unpack.h"
+
 #define TRACE_THREADS_MAX 256u
+#define TRACE_EVENTS_MAX (1u << 28) /* some 5 GiB here */
 
 enum trace_op { TRACE_ALLOC = 1, TRACE_FREE = 2 };
 
@@ -38,20 +42,21 @@ struct trace {
 	size_t n_events, n_objects;
 	unsigned n_threads; /* different thread indexes */
 	size_t thread_events[TRACE_THREADS_MAX];
+	size_t events_bytes, objects_bytes; /* of their mappings */
+	struct unpack unpack;               /* kept to the end, see grown() */
 };
 
-/* Why a file is no trace: one line that names the file and the record. */
+/* Why a file is no trace: one line that names the file and the record, and what
+ * helps. */
 struct trace_fault {
 	char text[512];
+	char todo[128];
 };
 
 /* Reads a whole file. 0, or negative errno with the fault: -EINVAL for a file
  * that is no valid trace. The caller ends the trace with trace_drop. */
 int trace_load(struct trace *trace, const char *path,
-               struct trace_fault *fault);
-
-/* Writes the first n events as a trace of their own. 0 or negative errno. */
-int trace_save(const struct trace *trace, size_t n, const char *path);
+               const struct progress *progress, struct trace_fault *fault);
 
 void trace_drop(struct trace *trace);
 

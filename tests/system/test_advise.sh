@@ -1,0 +1,139 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# slabctl advise of recorded traces: without a slabd, and with one that plays them
+# and is then started with the configuration that was written; what is no trace is
+# refused, and said. Prints TAP; no arguments.
+srcdir=${srcdir:-$(cd "$(dirname "$0")/../.." && pwd)}
+builddir=${builddir:-$srcdir}
+here=$(mktemp -d) || exit 99
+pid=
+n=0
+cleanup() {
+	[ -z "$pid" ] || { kill "$pid" && wait "$pid"; } 2>/dev/null
+	rm -rf "$here"
+}
+trap cleanup EXIT
+trap 'exit 99' INT TERM HUP
+
+for needed in zstd jq; do
+	if ! command -v "$needed" >/dev/null 2>&1; then
+		echo "1..0 # SKIP $needed is not installed"
+		exit 0
+	fi
+done
+
+result() {
+	n=$((n + 1))
+	if [ "$1" = 0 ]; then
+		echo "ok $n - $2"
+	else
+		echo "not ok $n - $2"
+		head -n 40 "$here/out" "$here/err" 2>/dev/null | sed 's/^/# /'
+	fi
+}
+
+export SLABD_SOCKET="$here/sock" SLABD_CONTROL="$here/ctl"
+slabctl() {
+	"$builddir/daemon/slabctl" "$@" >"$here/out" 2>"$here/err"
+}
+jq_of() { jq -e "$1" "$here/out" >/dev/null 2>>"$here/err"; }
+gateway=$srcdir/tests/data/gateway-cut.trace.zst
+mariadb=$srcdir/tests/data/mariadb-cut.trace.zst
+if slabctl advise --trace "$gateway"; grep -q 'built without libzstd' "$here/err"
+then
+	echo "1..0 # SKIP built without libzstd"
+	exit 0
+fi
+
+# refused STATUS WORDS ARGUMENTS...: with these words, and a remedy below.
+refused() {
+	status=$1 words=$2
+	shift 2
+	slabctl "$@"
+	[ $? = "$status" ] && [ ! -s "$here/out" ] &&
+		grep -q -- "$words" "$here/err" &&
+		[ "$(wc -l <"$here/err")" -ge "$((3 - status))" ]
+	result $? "refused: $words"
+}
+
+# ---- without a slabd ----------------------------------------------------------
+slabctl advise --json --trace "$gateway" &&
+	jq_of '.schema == 1 and .trace.events == 60000 and .trace.threads == 1' &&
+	jq_of '.ways[1].event_ns > 0' && { [ -n "${SLABD_SANITIZER:-}" ] ||
+		jq_of '.ways[1].held_bytes >= .ways[0].held_bytes'; } &&
+	jq_of '.ways[2].event_ns == null and .unplayed[0].way == "slabd"' &&
+	jq_of '([.caches[].held_bytes] | add) + .trace.large.live_bytes
+	       == .ways[2].held_bytes' &&
+	jq_of '([.caches[].objects] | add) + .trace.large.objects == .trace.objects' &&
+	jq_of '(.caches | length) <= 16'
+result $? "of a trace: what malloc holds, and what slabd would, without one"
+
+slabctl advise --json --trace "$mariadb" --caches 3 &&
+	jq_of '.trace.threads > 16 and .trace.freed_elsewhere > 0' &&
+	jq_of '.caches | length == 3 and ([.[].freed_elsewhere] | add) > 0'
+result $? "of one with threads: what another frees, and no more caches than asked"
+
+zstd -qd "$gateway" -o "$here/plain"
+slabctl advise --json --trace "$here/plain" && jq_of '.trace.events == 60000'
+result $? "of one that is not packed"
+
+# ---- what is no trace ---------------------------------------------------------
+refused 1 'No such file' advise --trace "$here/absent"
+refused 1 'does not start with SLABTRC1' advise --trace "$0"
+: >"$here/empty"
+refused 1 'ends before the magic' advise --trace "$here/empty"
+head -c 30000 "$gateway" >"$here/cut.zst"
+refused 1 'cut off: its zstd frame goes on' advise --trace "$here/cut.zst"
+head -c 1005 "$here/plain" >"$here/cut"
+refused 1 'record 83: the file is cut off: 1 bytes of 12' advise --trace "$here/cut"
+{ head -c 10 "$gateway" && printf 'xxxxxxxxxxxxxxxx'; tail -c +27 "$gateway"; } \
+	>"$here/broken.zst"
+refused 1 'zstd: ' advise --trace "$here/broken.zst"
+printf 'SLABTRC1\002\001\000\000\000\000\000\000\007\000\000\000' >"$here/free"
+refused 1 'record 0: frees object 7' advise --trace "$here/free"
+refused 1 'directory' advise --trace "$here"
+refused 2 'usage: slabctl advise' advise
+echo mine >"$here/mine"
+refused 1 'did not write it' advise --trace "$gateway" --write "$here/mine"
+printf 'SLABTRC1\001\001\000\000\377\377\377\377\000\000\000\000' >"$here/huge"
+slabctl advise --json --trace "$here/huge" &&
+	jq_of '.trace.large.live_bytes == 4294967295 and .caches == []'
+result $? "an object of 4 GiB is left to malloc"
+
+# ---- with one ------------------------------------------------------------------
+# started CONFIG: a slabd that is ready.
+started() {
+	"$builddir/daemon/slabd" --foreground --config "$1" --socket "$here/sock" \
+		--control "$here/ctl" >"$here/log" 2>&1 &
+	pid=$!
+	until slabctl status; do
+		kill -0 "$pid" 2>/dev/null || return 1
+		sleep 0.1
+	done
+}
+mkdir "$here/conf.d"
+printf '[pool default]\npage = 4k\nstart = 2M\nmax = 64M\n' >"$here/conf"
+started "$here/conf"
+result $? "a slabd is ready"
+for trace in "$gateway" "$mariadb"; do
+	slabctl advise --json --trace "$trace" &&
+		jq_of '.ways[2].event_ns > 0 and .unplayed == []'
+	result $? "$(basename "$trace") is played by slabd"
+done
+slabctl caches --json && jq_of '.pools[0].caches == []'
+result $? "nothing of the play is left"
+slabctl audit
+result $? "its books agree"
+
+slabctl advise --trace "$mariadb" --caches 8 --write "$here/conf.d/50-advice.conf" &&
+	grep -q '^start = ' "$here/conf.d/50-advice.conf" &&
+	mv "$here/conf.d" "$here/new.d" && cp "$here/conf" "$here/new" &&
+	"$builddir/daemon/slabd" --check-config --config "$here/new" >"$here/out" \
+		2>"$here/err"
+result $? "what it writes is a configuration without errors"
+kill "$pid" && wait "$pid"
+want=$(sed -n 's/^start = \([0-9]*\)M$/\1/p' "$here/new.d/50-advice.conf")
+started "$here/new" && slabctl nodes --json &&
+	jq_of ".pools[0].nodes[0].ready_bytes == $want * 1048576"
+result $? "and a slabd starts with it: $want MiB are ready"
+echo "1..$n"
