@@ -19,6 +19,7 @@ libdaemon_a_SOURCES += \
 	daemon/admin/report.c \
 	daemon/admin/report.h \
 	daemon/admin/report_act.c \
+	daemon/admin/report_advise.c \
 	daemon/admin/report_arenas.c \
 	daemon/admin/report_audit.c \
 	daemon/admin/report_caches.c \

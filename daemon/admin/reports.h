@@ -9,6 +9,7 @@
  *   report_leaks.c                    what nobody may need any more
  *   report_history.c                  what the pools were like
  *   report_doctor.c                   what is wrong, and what to do about it
+ *   report_advise.c                   what is wider than need be
  *   report_roots.c   report_dump.c    the latter: objects of a slab
  *   report_metrics.c                  for a collector, no JSON
  *   report_act.c     report_set.c     what changes something, by POST
@@ -54,6 +55,7 @@ json_t *report_slabs(struct report *r);
 json_t *report_dump(struct report *r);
 json_t *report_audit(struct report *r);
 json_t *report_doctor(struct report *r);
+json_t *report_advise(struct report *r);
 json_t *report_metrics(struct report *r);
 json_t *report_plan(struct report *r, struct pool *pool);
 json_t *report_log(struct report *r);

@@ -96,6 +96,7 @@ static const struct admin_route all[] = {
 	LOOK("/dump", "pool slab", .whole = report_dump),
 	LOOK("/audit", "pool", .whole = report_audit, .audit = true),
 	LOOK("/doctor", "pool", .whole = report_doctor, .held = true),
+	LOOK("/advise", "pool", .whole = report_advise, .held = true),
 	LOOK("/plan", "pool", .pool = report_plan),
 	LOOK("/log", "pool cache node limit", .whole = report_log),
 	LOOK("/history", "pool span", .whole = report_history),

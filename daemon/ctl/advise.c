@@ -7,6 +7,7 @@
 #include "daemon/ctl/text.h"
 
 #define INDENT 4
+#define ADVICE_INDENT 11 /* behind "1023.9 KiB" */
 
 /* ---- a trace ------------------------------------------------------------- */
 
@@ -148,6 +149,73 @@ static void show_trace(struct ctl *c, const json_t *doc)
 	                    "sizes, those with the most objects first");
 }
 
+/* ---- a slabd that runs ---------------------------------------------------- */
+
+static int64_t waste_of(struct ctl *c, const json_t *cache)
+{
+	return ctl_doc_sum(ctl_doc_int(c, cache, "slot_waste_bytes"),
+	                   ctl_doc_int(c, cache, "free_bytes"));
+}
+
+static const struct ctl_col live_cols[] = {
+	{CTL_COL("cache", "name", CTL_NAME), .flex = true},
+	{CTL_COL("size", "size", CTL_INT)},
+	{CTL_COL("stride", "stride", CTL_INT)},
+	{CTL_COL("align", "align", CTL_INT), .rank = 4},
+	{CTL_COL("slab", "slab_bytes", CTL_BYTES), .rank = 2},
+	{CTL_COL("in a slab", "objects_per_slab", CTL_INT), .rank = 3},
+	{CTL_COL("slabs", "slabs", CTL_INT)},
+	{CTL_COL("used", "used", CTL_INT)},
+	{CTL_COL("held", "held", CTL_INT)},
+	{CTL_COL("bytes", "bytes", CTL_BYTES)},
+	{CTL_COL("waste", "slot_waste_bytes", CTL_BYTES)},
+	{CTL_COL("free", "free_bytes", CTL_BYTES)},
+	{CTL_COL("id", "id", CTL_INT), .rank = 5},
+};
+
+static const struct ctl_list live_caches = {
+	.key = "caches", .none = "no caches\n", CTL_COLS(live_cols),
+	.weight = waste_of,
+};
+
+static void show_pool(struct ctl *c, const json_t *pool)
+{
+	char text[400] = "", age[CTL_TEXT_SHORT];
+	ctl_table_pool(c, pool, &live_caches);
+	ctl_table_unknown(c, pool);
+	ctl_text_add(c, text, sizeof(text), pool,
+	             "of a node: start {start_bytes b}, floor {floor_bytes b}, "
+	             "max {max_bytes b}; carved {carved_bytes b} at most, and "
+	             "{half_bytes b} half of the time, in ");
+	ctl_text_append(text, sizeof(text), "%s",
+	                ctl_text_age(age, ctl_doc_number(c, pool, "span_s")));
+	ctl_text_wrap(c, 0, text);
+}
+
+static void show_advice(struct ctl *c, const json_t *doc)
+{
+	struct ctl_iter it;
+	const json_t *one;
+	ctl_doc_begin(&it, c, doc, "advice");
+	if (it.n == 0)
+		fputs("nothing to change\n", c->out);
+	while ((one = ctl_doc_next(&it))) {
+		char saves[CTL_TEXT_SHORT], text[800] = "";
+		int64_t bytes = ctl_doc_int(c, one, "saves_bytes");
+		ctl_text_add(c, text, sizeof(text), one,
+		             json_is_null(json_object_get(one, "cache"))
+		                     ? "pool {pool t64}: {what t512}"
+		                     : "pool {pool t64}, cache {cache t64}: "
+		                       "{what t512}");
+		if (bytes > 0)
+			ctl_text_bytes(saves, bytes);
+		else
+			strcpy(saves, "-");
+		ctl_text_hang(c, saves, ADVICE_INDENT, text);
+		ctl_text_said(c, ADVICE_INDENT, "do: ", one, "todo");
+	}
+}
+
 /* ---- configuration ------------------------------------------------------- */
 
 static void show_config(struct ctl *c, const json_t *doc)
@@ -163,6 +231,10 @@ static void show_config(struct ctl *c, const json_t *doc)
 			ctl_text_line(c, INDENT, key,
 			              "{key t64} = {value t64}, {why t200}");
 	}
+}
+
+static void show_file(struct ctl *c, const json_t *doc)
+{
 	if (!json_object_get(doc, "file"))
 		return;
 	ctl_text_line(c, 0, doc,
@@ -172,9 +244,25 @@ static void show_config(struct ctl *c, const json_t *doc)
 	                        "to change");
 }
 
+static void show_pools(struct ctl *c, const json_t *doc)
+{
+	struct ctl_iter it;
+	const json_t *pool;
+	fputc('\n', c->out);
+	ctl_doc_begin(&it, c, doc, "pools");
+	while ((pool = ctl_doc_next(&it)))
+		show_pool(c, pool);
+}
+
 void ctl_advise(struct ctl *c, const json_t *doc)
 {
-	if (json_object_get(doc, "trace"))
+	if (json_object_get(doc, "trace")) {
 		show_trace(c, doc);
-	show_config(c, doc);
+		show_config(c, doc);
+		show_file(c, doc);
+		return;
+	}
+	show_advice(c, doc);
+	show_file(c, doc);
+	show_pools(c, doc);
 }

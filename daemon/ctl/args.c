@@ -386,8 +386,6 @@ static int check(struct ctl_args *args, size_t n_given)
 	if (!wrong && !args->check && has_word(takes, "check"))
 		return fail(args, "usage: slabctl %s %s", args->verb->name,
 		            args->verb->usage);
-	if (!wrong && !args->trace && has_word(takes, "trace"))
-		return fail(args, "usage: slabctl advise --trace FILE");
 	if (!wrong && args->max_caches && !args->trace)
 		return fail(args, "--caches goes with --trace alone: a slabd "
 		            "that runs has the caches that it has");

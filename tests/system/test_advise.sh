@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# slabctl advise of recorded traces: without a slabd, and with one that plays them
-# and is then started with the configuration that was written; what is no trace is
-# refused, and said. Prints TAP; no arguments.
+# slabctl advise, of a slabd that runs and of recorded traces: without one, and with
+# one that plays them and is then started with the configuration that was written;
+# what is no trace is refused, and said. Prints TAP; no arguments.
 srcdir=${srcdir:-$(cd "$(dirname "$0")/../.." && pwd)}
 builddir=${builddir:-$srcdir}
 here=$(mktemp -d) || exit 99
@@ -92,7 +92,8 @@ refused 1 'zstd: ' advise --trace "$here/broken.zst"
 printf 'SLABTRC1\002\001\000\000\000\000\000\000\007\000\000\000' >"$here/free"
 refused 1 'record 0: frees object 7' advise --trace "$here/free"
 refused 1 'directory' advise --trace "$here"
-refused 2 'usage: slabctl advise' advise
+refused 2 'goes with --trace alone' advise --caches 3
+refused 1 'no slabd at' advise
 echo mine >"$here/mine"
 refused 1 'did not write it' advise --trace "$gateway" --write "$here/mine"
 printf 'SLABTRC1\001\001\000\000\377\377\377\377\000\000\000\000' >"$here/huge"
@@ -124,6 +125,12 @@ slabctl caches --json && jq_of '.pools[0].caches == []'
 result $? "nothing of the play is left"
 slabctl audit
 result $? "its books agree"
+slabctl advise --json && jq_of '.schema == 1 and .pools[0].name == "default"' &&
+	jq_of '[.advice[].kind] - ["start"] == []'
+result $? "of a slabd that runs: what its pool had to grow by, and nothing else"
+slabctl advise --pool nowhere
+[ $? = 1 ] && [ "$(wc -l <"$here/err")" -ge 2 ]
+result $? "of a pool that is not there"
 
 slabctl advise --trace "$mariadb" --caches 8 --write "$here/conf.d/50-advice.conf" &&
 	grep -q '^start = ' "$here/conf.d/50-advice.conf" &&

@@ -87,6 +87,7 @@ unit_tests += tests/unit/daemon/test_report
 unit_tests += tests/unit/daemon/test_report_act
 unit_tests += tests/unit/daemon/test_ran
 unit_tests += tests/unit/daemon/test_report_audit
+unit_tests += tests/unit/daemon/test_report_advise
 unit_tests += tests/unit/daemon/test_report_doctor
 unit_tests += tests/unit/daemon/test_report_history
 unit_tests += tests/unit/daemon/test_report_leaks

@@ -195,7 +195,8 @@ static const char *const bad[][2] = {
          "--check=1: the option takes no value; see slabctl --help"},
 	{"upgrade --check --watch",
          "--watch does not go with upgrade; see slabctl --help"},
-	{"advise", "usage: slabctl advise --trace FILE"},
+	{"advise --caches 3", "--caches goes with --trace alone: a slabd that runs has "
+	 "the caches that it has"},
 	{"advise --trace=", "--trace is empty: give the path of a trace"},
 	{"advise --trace a --trace b", "--trace is given twice"},
 	{"advise --trace", "--trace needs an argument"},

@@ -144,6 +144,14 @@ Test(ctl_render, the_largest_numbers)
 	check_pages("huge");
 }
 
+Test(ctl_render, advice_by_a_trace)
+{
+	const struct ctl_style plain = {.utf8 = true, .width = 80};
+
+	for (size_t i = 0; i < sizeof(docs) / sizeof(docs[0]); i++)
+		check_other(docs[i], "advise", "advise-trace", plain);
+}
+
 Test(ctl_render, wide)
 {
 	const struct ctl_style wide = {.utf8 = true, .width = 120};
