@@ -163,6 +163,13 @@ static inline uint64_t report_slab_bytes(const struct pool *pool,
 	return UNIT_BYTES << pool->view.caches[cache - 1].order;
 }
 
+/* A count that a client keeps of itself, and may have written anything to. */
+static inline uint64_t report_stat(const struct pool *pool, uint32_t id,
+                                   enum stats_word word)
+{
+	return atom_load(&pool->view.stats[(uint64_t)id * STATS_WORDS + word]);
+}
+
 /* Settings that a pool which was taken over can't follow. */
 json_t *report_waiting(const struct waiting *waiting, unsigned n);
 

@@ -217,20 +217,14 @@ static void advise_few(json_t **list, const struct pool *pool,
 	       "in use", n, name);
 }
 
-static uint64_t stat_of(const struct pool *pool, uint32_t id,
-                        enum stats_word word)
-{
-	return atom_load(&pool->view.stats[(uint64_t)id * STATS_WORDS + word]);
-}
-
 /* A client wrote these counts itself: nothing comes of them but the words. */
 static void advise_magazines(json_t **list, const struct pool *pool)
 {
 	unsigned n = 0;
 	for (uint32_t id = 1; id <= pool->head->top_id; id++) {
 		const struct layout_client *row = &pool->view.clients[id];
-		uint64_t misses = stat_of(pool, id, STAT_REFILLS);
-		uint64_t objects = stat_of(pool, id, STAT_REFILLED);
+		uint64_t misses = report_stat(pool, id, STAT_REFILLS);
+		uint64_t objects = report_stat(pool, id, STAT_REFILLED);
 		if (!view_client_live(&pool->view, id) || misses < MISSES_LEAST ||
 		    objects / misses >= RUN_LEAST || n++ >= CLIENTS_MAX)
 			continue;

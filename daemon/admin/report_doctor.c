@@ -104,16 +104,10 @@ static void find_of_node(json_t **list, const struct pool *pool, uint32_t node)
 
 /* ---- a pool's clients ----------------------------------------------------- */
 
-static uint64_t stat_of(const struct pool *pool, uint32_t id,
-                        enum stats_word word)
-{
-	return atom_load(&pool->view.stats[(uint64_t)id * STATS_WORDS + word]);
-}
-
 static bool is_far(const struct pool *pool, uint32_t id, unsigned *percent)
 {
-	uint64_t all = stat_of(pool, id, STAT_REFILLED);
-	uint64_t far = stat_of(pool, id, STAT_REMOTE_ALLOCS);
+	uint64_t all = report_stat(pool, id, STAT_REFILLED);
+	uint64_t far = report_stat(pool, id, STAT_REMOTE_ALLOCS);
 	if (all < REMOTE_LEAST || far > all || far / (all / 100) < REMOTE_PERCENT)
 		return false;
 	*percent = (unsigned)(far / (all / 100));
