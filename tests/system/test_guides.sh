@@ -24,7 +24,7 @@ commands() {
 # ---- a slabd, and a client of it -----------------------------------------------
 configure 64M 16M
 export SLABD_CONTROL="$here/c"
-PATH=$here/bin:$builddir/daemon:$PATH
+PATH=$here/bin:$builddir/daemon:$builddir/record:$PATH
 start --supervise
 result $? "slabd serves"
 slabctl --help >"$here/help.slabctl"
@@ -71,6 +71,19 @@ is_example() {
 	esac
 }
 
+# What a build may lack.
+lacks() {
+	case $1 in
+	slab-record*)
+		command -v slab-record >/dev/null || echo "no slab-record in this build"
+		;;
+	*--trace*)
+		slabctl advise --trace "$srcdir/tests/data/gateway-cut.trace.zst" 2>&1 |
+			grep 'built without libzstd'
+		;;
+	esac
+}
+
 no_example=
 if [ -n "${SLABD_SANITIZER:-}" ]; then
 	no_example="a library with a sanitizer goes with few programs"
@@ -85,6 +98,11 @@ look() { # PAGE
 	while read -r command <&8; do
 		if is_example "$command" && [ -n "$no_example" ]; then
 			skip "$1: $command" "$no_example"
+			continue
+		fi
+		lack=$(lacks "$command")
+		if [ -n "$lack" ]; then
+			skip "$1: $command" "$lack"
 			continue
 		fi
 		ends_well "$command"
@@ -157,6 +175,12 @@ for command in "slabctl dran 2" "slabctl drain 2 --redo" "slabctl set holds 5s" 
 	! is_known "$command" >"$here/out" 2>&1
 	result $? "and: # $command"
 done
+
+# The worker as it is before it is recorded; and a trace where nothing records.
+[ -n "$no_example" ] ||
+	runs "$(commands '\$' slabclient_moving.7 | grep '^cc ')"
+command -v slab-record >/dev/null ||
+	cp "$srcdir/tests/data/gateway-cut.trace.zst" "$here/work/worker.trace.zst"
 
 for page in $pages; do
 	look "$page"
