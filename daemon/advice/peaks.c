@@ -74,7 +74,7 @@ int peaks_make(struct peaks *peaks, const struct profile *profile,
 		else if (ix != PROFILE_NONE)
 			add(&sums, ix, -1);
 		if (i % TELL_EVENTS == 0)
-			progress_say(progress, "counting", i, trace->n_events);
+			progress_say(progress, "measuring", i, trace->n_events);
 	}
 	return 0;
 }

@@ -143,7 +143,7 @@ int profile_trace(struct profile *profile, const struct trace *trace,
 			          (uint32_t)i - live.began[event->obj]);
 		}
 		if (i % TELL_EVENTS == 0)
-			progress_say(progress, "looking", i, trace->n_events);
+			progress_say(progress, "looking at", i, trace->n_events);
 	}
 	free(live.began);
 	return 0;

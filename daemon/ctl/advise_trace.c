@@ -224,6 +224,7 @@ static int look(struct work *w)
 		                  w->ask->max_caches);
 	if (r == 0)
 		r = choose_pool(&w->choose, &w->profile, &w->trace);
+	say(w, "playing", 0, 0);
 	if (r == 0 && w->choose.n_caches)
 		r = play_slabd(&w->slabd, &w->trace, &w->profile, &w->choose,
 		               w->ask->pool);
