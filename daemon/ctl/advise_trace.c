@@ -157,7 +157,7 @@ static json_t *ways_of(const struct work *w)
 	            &w->slabd));
 }
 
-/* What was not played, and what would help. */
+/* What was not played. The library says itself what helps. */
 static json_t *unplayed(const struct work *w)
 {
 	json_t *list = json_array();
@@ -172,9 +172,8 @@ static json_t *unplayed(const struct work *w)
 			list,
 			json_pack("{s:s, s:s, s:s}", "way", "slabd", "what",
 		                  w->slabd.what, "todo",
-		                  "start a slabd that this user may use, or say "
-		                  "where it is with SLABD_SOCKET, to have it "
-		                  "played there"));
+		                  "put that right, and slabd plays it, too: all "
+		                  "else here holds without"));
 	return list;
 }
 

@@ -130,12 +130,13 @@ static void remove_caches(const struct ctl_args *args, const json_t *doc,
                           const char *socket)
 {
 	const json_t *all = json_object_get(doc, "caches");
+	const char *pool = ctl_args_get(args, "pool");
 	bool went = access(socket, W_OK) == 0;
 	char name[64];
 	for (size_t i = 0; went && i < json_array_size(all); i++) {
 		const struct ctl_param param[] = {
 			{"action", "remove"},
-			{"pool", ctl_args_get(args, "pool")},
+			{"pool", pool ? pool : "default"},
 			{"cache", name},
 		};
 		struct ctl_http_fault fault;

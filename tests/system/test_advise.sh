@@ -113,7 +113,11 @@ started() {
 	done
 }
 mkdir "$here/conf.d"
-printf '[pool default]\npage = 4k\nstart = 2M\nmax = 64M\n' >"$here/conf"
+printf '[pool default]\npage = 4k\nstart = 2M\nmax = 64M\n%s\n' \
+	"[pool small]
+page = 4k
+start = 2M
+max = 2M" >"$here/conf"
 started "$here/conf"
 result $? "a slabd is ready"
 for trace in "$gateway" "$mariadb"; do
@@ -123,14 +127,31 @@ for trace in "$gateway" "$mariadb"; do
 done
 slabctl caches --json && jq_of '.pools[0].caches == []'
 result $? "nothing of the play is left"
+slabctl advise --json --trace "$gateway" --pool small --caches 1 &&
+	jq_of '.ways[2].event_ns == null' &&
+	jq_of '.unplayed[0].what | contains("raise max")' &&
+	slabctl caches --json && jq_of '[.pools[].caches[]] == []'
+result $? "a pool that is too small for it: said, and nothing is left either"
 slabctl audit
 result $? "its books agree"
-slabctl advise --json && jq_of '.schema == 1 and .pools[0].name == "default"' &&
+slabctl advise --json --pool default && jq_of '.schema == 1 and .pools[0].name == "default"' &&
 	jq_of '[.advice[].kind] - ["start"] == []'
 result $? "of a slabd that runs: what its pool had to grow by, and nothing else"
 slabctl advise --pool nowhere
 [ $? = 1 ] && [ "$(wc -l <"$here/err")" -ge 2 ]
 result $? "of a pool that is not there"
+
+kill -STOP "$pid"
+slabctl advise --json --trace "$gateway" --caches 2
+status=$?
+kill -CONT "$pid"
+[ $status = 0 ] && jq_of '.ways[2].event_ns == null' &&
+	jq_of '.unplayed[0].what | contains("stopped")'
+result $? "one that stands still is waited for, and said"
+slabctl advise --json --pool nowhere --trace "$gateway" &&
+	jq_of '.unplayed[0].what | contains("no pool nowhere")' &&
+	jq_of '.config[0].pool == "nowhere"'
+result $? "a pool that is not there yet gets its configuration all the same"
 
 slabctl advise --trace "$mariadb" --caches 8 --write "$here/conf.d/50-advice.conf" &&
 	grep -q '^start = ' "$here/conf.d/50-advice.conf" &&
