@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: MIT
 # The admin socket: HTTP, documents, what slabctl may change.
 libdaemon_a_SOURCES += \
+	daemon/admin/advise.c \
+	daemon/admin/advise.h \
+	daemon/admin/advise_caches.c \
+	daemon/admin/advise_objpools.c \
+	daemon/admin/advise_pool.c \
 	daemon/admin/conns.c \
 	daemon/admin/conns.h \
 	daemon/admin/dump.c \

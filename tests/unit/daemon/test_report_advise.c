@@ -6,9 +6,11 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "daemon/base/clock.h"
 #include "daemon/pool/clients.h"
+#include "daemon/pool/objpools.h"
 #include "daemon/pool/past.h"
 #include "daemon/serve/sampling.h"
 #include "shm/slab.h"
@@ -231,4 +233,37 @@ Test(report_advise, magazines_that_are_too_small)
 	cr_assert_eq(count("advice"), 1);
 	cr_assert_eq(found("magazine"), 0);
 	cr_expect(strstr(str("advice/0/what"), "worker) gets 2 objects") != NULL);
+}
+
+/* Two object pools: one keeps too few, one for too short; a third is well. */
+Test(report_advise, object_pools_that_end_what_they_need)
+{
+	uint32_t id = join("worker");
+	uint32_t records = make_cache(first, OBJPOOL_LIVE_CACHE,
+	                              sizeof(struct objpool_live));
+	const struct layout_cache *row = &first->view.caches[records - 1];
+	uint32_t head = carve(records, 0, 0);
+	struct objpool_live live = {
+		.magic = OBJPOOL_LIVE_MAGIC,
+		.owner = objpool_live_owner(id, clients_epoch(first, id)),
+		.object_bytes = 512, .max = 100, .hits = 180000,
+		.misses = 20000, .name = "well"};
+	off_t at = ((off_t)head << UNIT_SHIFT) + slab_colour(row, head);
+	claim(id, records, 0, 3);
+	for (unsigned i = 0; i < 3; i++) {
+		if (i == 1)
+			live.ended = 15000;
+		live.aged = i == 2 ? 15000 : 0;
+		snprintf(live.name, sizeof(live.name), "p%u", i);
+		cr_assert_eq(pwrite(first->backing.node[0].fd, &live,
+		                    sizeof(live), at + (off_t)i * row->stride),
+		             (ssize_t)sizeof(live));
+	}
+	get("/advise");
+	cr_assert_eq(count("advice"), 2);
+	cr_expect_eq(found("objpool"), 0);
+	cr_expect(strstr(str("advice/0/what"), "object pool p1") != NULL);
+	cr_expect(strstr(str("advice/0/todo"), "larger max") != NULL);
+	cr_expect(strstr(str("advice/1/what"), "object pool p2") != NULL);
+	cr_expect(strstr(str("advice/1/todo"), "longer idle_ms") != NULL);
 }
