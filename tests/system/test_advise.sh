@@ -3,46 +3,20 @@
 # slabctl advise, of a slabd that runs and of recorded traces: without one, and with
 # one that plays them and is then started with the configuration that was written;
 # what is no trace is refused, and said. Prints TAP; no arguments.
-srcdir=${srcdir:-$(cd "$(dirname "$0")/../.." && pwd)}
-builddir=${builddir:-$srcdir}
-here=$(mktemp -d) || exit 99
-pid=
-n=0
-cleanup() {
-	[ -z "$pid" ] || { kill "$pid" && wait "$pid"; } 2>/dev/null
-	rm -rf "$here"
-}
-trap cleanup EXIT
-trap 'exit 99' INT TERM HUP
-
+. "$(dirname "$0")/../lib/shell.sh"
+to_show="out err log"
 for needed in zstd jq; do
-	if ! command -v "$needed" >/dev/null 2>&1; then
-		echo "1..0 # SKIP $needed is not installed"
-		exit 0
-	fi
+	command -v "$needed" >/dev/null 2>&1 ||
+		skip_all "$needed is not installed"
 done
 
-result() {
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $n - $2"
-	else
-		echo "not ok $n - $2"
-		head -n 40 "$here/out" "$here/err" 2>/dev/null | sed 's/^/# /'
-	fi
-}
-
-export SLABD_SOCKET="$here/sock" SLABD_CONTROL="$here/ctl"
-slabctl() {
-	"$builddir/daemon/slabctl" "$@" >"$here/out" 2>"$here/err"
-}
+slabctl() { ctl "$@" >"$here/out" 2>"$here/err"; }
 jq_of() { jq -e "$1" "$here/out" >/dev/null 2>>"$here/err"; }
 gateway=$srcdir/tests/data/gateway-cut.trace.zst
 mariadb=$srcdir/tests/data/mariadb-cut.trace.zst
 if slabctl advise --trace "$gateway"; grep -q 'built without libzstd' "$here/err"
 then
-	echo "1..0 # SKIP built without libzstd"
-	exit 0
+	skip_all "built without libzstd"
 fi
 
 # refused STATUS WORDS ARGUMENTS...: with these words, and a remedy below.
@@ -102,24 +76,12 @@ slabctl advise --json --trace "$here/huge" &&
 result $? "an object of 4 GiB is left to malloc"
 
 # ---- with one ------------------------------------------------------------------
-# started CONFIG: a slabd that is ready.
-started() {
-	"$builddir/daemon/slabd" --foreground --config "$1" --socket "$here/sock" \
-		--control "$here/ctl" >"$here/log" 2>&1 &
-	pid=$!
-	until slabctl status; do
-		kill -0 "$pid" 2>/dev/null || return 1
-		sleep 0.1
-	done
-}
-mkdir "$here/conf.d"
-printf '[pool default]\npage = 4k\nstart = 2M\nmax = 64M\n%s\n' \
-	"[pool small]
+configure 64M 2M "" "[pool small]
 page = 4k
-start = 2M
-max = 2M" >"$here/conf"
-started "$here/conf"
-result $? "a slabd is ready"
+max = 2M
+start = 2M"
+start
+result $? "slabd serves"
 for trace in "$gateway" "$mariadb"; do
 	slabctl advise --json --trace "$trace" &&
 		jq_of '.ways[2].event_ns > 0 and .unplayed == []'
@@ -132,8 +94,7 @@ slabctl advise --json --trace "$gateway" --pool small --caches 1 &&
 	jq_of '.unplayed[0].what | contains("raise max")' &&
 	slabctl caches --json && jq_of '[.pools[].caches[]] == []'
 result $? "a pool that is too small for it: said, and nothing is left either"
-slabctl audit
-result $? "its books agree"
+audit "its books agree"
 slabctl advise --json --pool default && jq_of '.schema == 1 and .pools[0].name == "default"' &&
 	jq_of '[.advice[].kind] - ["start"] == []'
 result $? "of a slabd that runs: what its pool had to grow by, and nothing else"
@@ -153,15 +114,18 @@ slabctl advise --json --pool nowhere --trace "$gateway" &&
 	jq_of '.config[0].pool == "nowhere"'
 result $? "a pool that is not there yet gets its configuration all the same"
 
-slabctl advise --trace "$mariadb" --caches 8 --write "$here/conf.d/50-advice.conf" &&
-	grep -q '^start = ' "$here/conf.d/50-advice.conf" &&
-	mv "$here/conf.d" "$here/new.d" && cp "$here/conf" "$here/new" &&
-	"$builddir/daemon/slabd" --check-config --config "$here/new" >"$here/out" \
+mkdir "$here/conf.d"
+advice=$here/conf.d/50-advice.conf
+slabctl advise --trace "$mariadb" --caches 8 --write "$advice" &&
+	grep -q '^start = ' "$advice" &&
+	"$builddir/daemon/slabd" --check-config --config "$here/conf" >"$here/out" \
 		2>"$here/err"
 result $? "what it writes is a configuration without errors"
-kill "$pid" && wait "$pid"
-want=$(sed -n 's/^start = \([0-9]*\)M$/\1/p' "$here/new.d/50-advice.conf")
-started "$here/new" && slabctl nodes --json &&
+want=$(sed -n 's/^start = \([0-9]*\)M$/\1/p' "$advice")
+stop
+start && slabctl nodes --json &&
 	jq_of ".pools[0].nodes[0].ready_bytes == $want * 1048576"
 result $? "and a slabd starts with it: $want MiB are ready"
-echo "1..$n"
+stop
+result $? "slabd ends well"
+finish
