@@ -16,6 +16,7 @@
 #include "daemon/admin/query.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/turn.h"
+#include "daemon/pool/looks.h"
 
 /* How long to leave the backlog alone after accept failed (EMFILE). */
 #define ACCEPT_PAUSE_MS 500
@@ -25,9 +26,8 @@
 /* Between two looks whether evhttp is done with some. */
 #define TEND_MS 1000
 
-/* A long answer is written out in slices. */
+/* A long answer is written out in slices, as it was made (pool/looks.h). */
 #define WRITE_NS CLOCK_MS
-#define WRITE_PAUSE_MS 3
 
 /* Between two tries to have a connection gone. */
 #define EVICT_PAUSE_MS 1
@@ -171,9 +171,11 @@ static void send_reply(struct waiting *w)
 
 static void write_some(struct waiting *w)
 {
-	w->later.again_ms = WRITE_PAUSE_MS;
-	if (dump_some(&w->dump, clock_ns() + WRITE_NS) &&
+	int64_t began_ns = clock_ns();
+	if (dump_some(&w->dump, began_ns + WRITE_NS) &&
 	    (w->again || wait_begin(w))) {
+		looks_pay(began_ns);
+		w->later.again_ms = looks_pause_ms();
 		wait_on(w);
 		return;
 	}

@@ -62,7 +62,7 @@ void looks_pay(int64_t since_ns)
 unsigned looks_pause_ms(void)
 {
 	int64_t more_ns = owed_ns - OWED_NS - clock_ns();
-	return more_ns <= 0 ? 1 : (unsigned)(more_ns / CLOCK_MS % 500) + 1;
+	return more_ns <= 0 ? 0 : (unsigned)(more_ns / CLOCK_MS % 500) + 1;
 }
 
 /* What is under way. */

@@ -40,7 +40,8 @@ int looks_audit(struct pool *pool, int64_t asked_ns, const struct audit **audit,
                 int64_t *took_ns);
 
 /* Whether others had their time since the last slice, and what a slice of a
- * report took that began then; when to try again. */
+ * report took that began then; when to try again: 0 is once the loop has looked for
+ * what else has come. */
 bool looks_may(void);
 void looks_pay(int64_t since_ns);
 unsigned looks_pause_ms(void);
