@@ -57,18 +57,21 @@ int64_t asleep_look_ns(const struct peer *peer, int64_t since_ns)
 	       ran_tick_ns();
 }
 
-/* The helper's time first: the rest is no less than the others had by the end. */
+/* The helper's time first: the rest is no less than the others had by the end. A
+ * helper that had to wait for a CPU in the middle of its answer had several turns:
+ * the next time it may not. */
 static bool has_slept(struct peer *peer)
 {
 	struct peer_asleep *of = &peer->asleep;
 	struct ran_thread teller;
-	bool has = ran_thread_get(peer->pid, of->teller, &teller);
+	bool slept = ran_thread_get(peer->pid, of->teller, &teller);
 	int64_t cpu_ns = ran_ns(peer->pid);
-	has = has && cpu_ns > 0 && teller.turns == of->turns + 1 &&
-	      cpu_ns - teller.ns == of->others_ns;
+	bool has;
+	slept = slept && cpu_ns > 0 && cpu_ns - teller.ns == of->others_ns;
+	has = slept && teller.turns == of->turns + 1;
 	of->noted = false;
 	of->cpu_ns = has ? cpu_ns : 0;
-	of->fails = has ? 0 : of->fails + 1;
+	of->fails = slept ? 0 : of->fails + 1;
 	of->skips = of->fails < SKIPS_MAX ? of->fails : SKIPS_MAX;
 	return has;
 }
