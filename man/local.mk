@@ -3,6 +3,7 @@
 dist_man_MANS += man/slabd.8
 dist_man_MANS += man/slabd.conf.5
 dist_man_MANS += man/slabctl.1
+dist_man_MANS += man/slab-record.1
 dist_man_MANS += man/slabclient.3
 dist_man_MANS += man/slabclient_arena.3
 dist_man_MANS += man/slabclient_channel.3

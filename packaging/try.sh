@@ -114,10 +114,12 @@ ok "the socket is not" not wanted sockets slabd.socket
 ok "the group is there" getent group slabd
 ok "the configuration is a conffile" sh -c \
 	"dpkg-query -W -f '\${Conffiles}' slabd | grep -q /etc/slabd/slabd.conf"
-ok "the packages have their manuals" sh -c 'for page in slabctl/man1/slabctl.1 \
+ok "the packages have their manuals" sh -c 'for page in slabctl/man1/slabctl.1 slabctl/man1/slab-record.1 \
 	slabd/man8/slabd.8 slabd/man5/slabd.conf.5 \
 	libslabclient-dev/man3/slabclient.3; do
 	dpkg -L ${page%%/*} | grep -q /${page#*/} || exit; done'
+ok "slab-record records" sh -c 'slab-record -o /x.trace.zst ls / 2>&1 >/dev/null |
+	grep " events of 1 thread"'
 sh /set-up
 
 echo "# an upgrade under a worker"

@@ -5,7 +5,7 @@ noinst_LTLIBRARIES += libshm.la
 libshm_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden -ffunction-sections
 
 libshm_la_SOURCES =
-libshm_la_SOURCES += shm/atom.h shm/probe.h
+libshm_la_SOURCES += shm/atom.h shm/atom_pair.h shm/probe.h
 libshm_la_SOURCES += shm/layout.c shm/layout.h
 libshm_la_SOURCES += shm/view.c shm/view.h
 libshm_la_SOURCES += shm/names.c shm/names.h

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Atomic accesses go through shm/atom.h; the one peek and the two relaxed stores
+# Atomic accesses go through shm/atom.h and shm/atom_pair.h; the one peek and the two relaxed stores
 # of client/slabclient_hit.h are the exception, as users do not
 # have atom.h; so are a look, two stores and a fence of the compiler of
 # client/slabclient_objpool_hit.h, and the examples, as programs of users. Each
-# ordered operation (load_acquire, store_release, cas, publish, set, clear, swap, fence, fence_done)
+# ordered operation (load_acquire, store_release, cas, publish, publish_pair, set, clear, swap, fence, fence_done)
 # names its partner, "pairs: function", on its line or on one of the two above
 # it, and that function is in the code. load, store and add are relaxed.
 . "$(dirname "$0")/lint.sh"
@@ -19,7 +19,7 @@ look() {
 		bare = "(memory_order_|__ATOMIC_|__atomic_|__sync_|" \
 			"stdatomic[.]h|(^|[^A-Za-z0-9_])_Atomic)"
 		ordered = "(^|[^a-z_])atom_(load_acquire|store_release|cas|" \
-			"publish|set|clear|swap|fence|fence_done)[ \t]*[(]"
+			"publish|publish_pair|set|clear|swap|fence|fence_done)[ \t]*[(]"
 	}
 	{ split_line($0) }
 	pass == 1 {
@@ -31,7 +31,7 @@ look() {
 		next
 	}
 	FNR == 1 { note1 = note2 = ""; peeks = pokes = pools = 0 }
-	FILENAME != "shm/atom.h" && FILENAME !~ /^client\/examples\// &&
+	FILENAME !~ /^shm\/atom(_pair)?[.]h$/ && FILENAME !~ /^client\/examples\// &&
 	($0 ~ /^[ \t]*#/ ? $0 : code) ~ bare {
 		if (FILENAME == "client/slabclient_objpool_hit.h" &&
 		    ++pools <= 4)
@@ -43,7 +43,7 @@ look() {
 		    (code ~ /__atomic_store_n/ && ++pokes > 2))
 			found("bare atomic: use an operation of shm/atom.h")
 	}
-	FILENAME != "shm/atom.h" && code ~ ordered {
+	FILENAME !~ /^shm\/atom(_pair)?[.]h$/ && code ~ ordered {
 		text = note2 " " note1 " " note
 		if (!match(text, /pairs:[ \t]*/)) {
 			found("an ordered access that names no partner")
@@ -75,6 +75,7 @@ shm/a.c	return (atom_set(&wants[i], bit) & bit) == 0;
 shm/a.c	atom_clear(&list->sum[0], bit);
 daemon/balance/a.c	one = carve(pool, atom_swap(want, 0));
 tests/a.h	atom_fence();
+record/a.c	done = atom_publish_pair(slot, empty, event);
 shm/a.c	atom_fence(); /* what was stored comes before */
 shm/a.c	atom_store_release(p, 1); /* pairs: */
 shm/a.c	atom_store_release(p, 1); /* pairs: nobody_of_this_name */

@@ -4,6 +4,7 @@
 #
 #     daemon/ROOM --> rooms below, numa/, shm/       client/ --> shm/ --> libc
 #     numa/ --> libnuma, hwloc                       tests/ include what they want
+#     record/ --> libzstd, and atomics of shm/
 #
 # Besides: shm/ neither allocates, prints nor logs; pool/ alone calls what is
 # slabd's to do to slabs (slab_*_srv) and alone writes control; plan/ has
@@ -28,6 +29,7 @@ daemon/serve|^(daemon/(serve|watch|balance|pool|plan|manager|conf|base)/|numa/|s
 daemon/admin|^(daemon/(admin|serve|balance|pool|plan|conf|base)/|numa/|shm/)|^(event2/|jansson[.]h$)
 daemon/advice|^(daemon/advice/|shm/layout[.]h$|client/slabclient[.]h$)|^(zstd|malloc)[.]h$
 daemon/ctl|^daemon/(ctl|advice)/|^(curl/|(jansson|curses)[.]h$)
+record|^(record/|shm/atom(_pair)?[.]h$)|^(malloc|zstd)[.]h$
 daemon|^(daemon/(admin|serve|balance|pool|manager|conf|base)/|numa/)|^$
 '
 
@@ -172,6 +174,9 @@ daemon/ctl/a.c #include "client/slabclient.h"
 daemon/advice/a.c #include "client/pool.h"
 daemon/advice/a.c #include "daemon/ctl/http.h"
 daemon/new/a.c #include <stdio.h>
+record/a.c #include "shm/slab.h"
+record/a.c #include "client/pool.h"
+client/a.c #include "record/ring.h"
 daemon/a.c #include "daemon/plan/plan.h"
 EOT
 {
@@ -196,6 +201,7 @@ daemon/balance/a.c #include "daemon/plan/plan.h"
 daemon/plan/a.c #include <stdint.h>
 daemon/admin/a.c #include "daemon/serve/server.h"
 daemon/slabd.c #include "daemon/admin/http.h"
+record/a.c #include "shm/atom.h"
 tests/a.c #include "daemon/pool/pool.h"
 EOT
 finish "every include goes down the layers"

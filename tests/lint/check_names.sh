@@ -45,6 +45,7 @@ look() {
 	# They stand in for those of the C library.
 	stem == "turn" && symbol == "epoll_wait" { next }
 	stem == "door" && symbol == "readv" { next }
+	stem == "calls" && symbol ~ /^([cm]|re)alloc$|^(realloc|free)[a-z_]*$|^(posix_)?memalign$|^(aligned_a|p?va)lloc$/ { next }
 	index(symbol, stem) == 1 || index(symbol, first "_") == 1 { next }
 	folder in room && index(symbol, room[folder] "_") == 1 { next }
 	folder == "admin" && index(symbol, "admin_") == 1 { next }
@@ -77,6 +78,7 @@ sd_tell daemon/manager/notify.o
 hwloc_of numa/topo.o
 helper client/libclient_la-depot.o
 pool_make client/libclient_la-depot.o
+malloc record/libslabrecord_la-attach.o
 plan_make daemon/pool/slabs.o
 EOT
 while read -r symbol member; do
@@ -87,6 +89,7 @@ slab_carve_srv shm/libshm_la-slab_srv.o
 slabd_open client/libclient_la-pool.o
 ctl_nodes daemon/ctl/nodes.o
 plan_lend daemon/plan/lend.o
+aligned_alloc record/libslabrecord_la-calls.o
 main daemon/slabd.o
 gateway_match client/examples/client_examples_gateway-gateway_work.o
 EOT
@@ -96,7 +99,7 @@ passes "a member of a standard type"
 # The build's own objects; their paths are relative to where make stands.
 : "${builddir:=$PWD}"
 nm_text() {
-	(cd "$builddir" && find shm numa client daemon -name '*.o' \
+	(cd "$builddir" && find shm numa client daemon record -name '*.o' \
 		-not -path '*/.libs/*' | xargs $SLABD_NM -A -g --defined-only |
 		sed -n 's|^\([^:]*\):[0-9a-f]* [A-Z] |\1: 0 T |p')
 }

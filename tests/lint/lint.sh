@@ -15,7 +15,7 @@ bad=0
 # The project's C files, from the folder that one stands in, without what tests
 # keep as it was.
 sources() {
-	find shm numa client daemon tests -path tests/data -prune -o \
+	find shm numa client daemon record tests -path tests/data -prune -o \
 		-name '*.[ch]' -print 2>/dev/null |
 		LC_ALL=C sort
 }

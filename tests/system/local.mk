@@ -195,6 +195,14 @@ tap_scripts += tests/system/test_builds.sh
 tap_scripts += tests/system/test_containers.sh
 tap_scripts += tests/system/test_offset.sh
 tap_scripts += tests/system/test_probes.sh
+tap_scripts += tests/system/test_record.sh
+if RECORD
+check_PROGRAMS += tests/system/recorded
+tests_system_recorded_CFLAGS = $(AM_CFLAGS) -fno-builtin
+tests_system_recorded_LDADD =
+check_PROGRAMS += tests/system/recorded_events
+tests_system_recorded_events_LDADD = tests/libreplay.a $(ZSTD_LIBS)
+endif
 tap_scripts += tests/system/test_roles.sh
 tap_scripts += tests/system/test_advise.sh
 EXTRA_DIST += tests/system/offset.cc
