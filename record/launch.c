@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,6 +66,37 @@ static int set_environment(const struct options *options, const char *named)
 	return r;
 }
 
+/* Where execvp would find it; "" where it would not. */
+static void find_program(const char *name, char *path, size_t size)
+{
+	const char *dirs = getenv("PATH");
+	snprintf(path, size, "%s", name);
+	if (strchr(name, '/') != NULL || dirs == NULL)
+		return;
+	for (size_t n; *dirs != '\0'; dirs += n + (dirs[n] == ':')) {
+		n = strcspn(dirs, ":");
+		snprintf(path, size, "%.*s/%s", (int)n, dirs, name);
+		if (access(path, X_OK) == 0)
+			return;
+	}
+	path[0] = '\0';
+}
+
+static bool is_script(const char *name)
+{
+	char path[PATH_MAX];
+	char first[2] = "";
+	int fd;
+	bool is;
+	find_program(name, path, sizeof(path));
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	is = fd >= 0 && read(fd, first, sizeof(first)) == sizeof(first) &&
+	     memcmp(first, "#!", sizeof(first)) == 0;
+	if (fd >= 0)
+		close(fd);
+	return is;
+}
+
 /* In the child. What went wrong goes through the pipe, which exec closes. */
 static void become(const struct options *options, struct ring_file *file,
                    const char *named, int told)
@@ -104,6 +136,7 @@ int launch_start(struct launch *launch, const struct options *options,
 	if (pipe2(told, O_CLOEXEC) < 0)
 		return say_failed("no pipe");
 	launch->follow = options->follow;
+	launch->is_script = is_script(options->program[0]);
 	if (launch->follow && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		return say_failed("no --follow");
 	launch->pid = fork();

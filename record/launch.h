@@ -12,6 +12,7 @@
 struct launch {
 	pid_t pid;
 	bool follow;
+	bool is_script; /* what is run is its interpreter */
 	bool has_ended; /* and with follow, all that it started, too */
 	int status;     /* to exit with then */
 };

@@ -95,6 +95,13 @@ void say_unrecorded(const char *program)
 	    program);
 }
 
+void say_script(const char *program)
+{
+	SAY("%s is a script: that is its interpreter alone; name the program "
+	    "that it starts, or have --follow record what that is\n",
+	    program);
+}
+
 void say_refused(unsigned n_processes, unsigned n_rings)
 {
 	SAY("%u process%s not recorded: %u at a time can be\n", n_processes,

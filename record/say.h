@@ -14,6 +14,9 @@ void say_end(const struct stream *stream);
 /* The program ended, and never had a ring. */
 void say_unrecorded(const char *program);
 
+/* Of a script, without --follow. */
+void say_script(const char *program);
+
 void say_refused(unsigned n_processes, unsigned n_rings);
 
 /* "slab-record: WHAT: why", with the error. */

@@ -6,6 +6,7 @@
 #include "record/fate.h"
 #include "record/launch.h"
 #include "record/options.h"
+#include "record/say.h"
 #include "record/streams.h"
 
 #include <errno.h>
@@ -87,6 +88,7 @@ int main(int argc, char **argv)
 	struct options options;
 	struct streams streams;
 	struct launch launch = {0};
+	bool is_whole;
 	int status;
 	if (options_parse(&options, argc, argv, &status))
 		return status;
@@ -102,7 +104,8 @@ int main(int argc, char **argv)
 	}
 	streams_begin(&streams, launch.pid);
 	record(&streams, &launch);
-	if (!streams_end(&streams) && launch.status == 0)
-		return FATE_FAILED;
-	return launch.status;
+	is_whole = streams_end(&streams);
+	if (launch.is_script && !options.follow)
+		say_script(options.program[0]);
+	return is_whole || launch.status != 0 ? launch.status : FATE_FAILED;
 }

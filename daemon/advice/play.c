@@ -167,17 +167,33 @@ static int play_rounds(struct player *p)
 	return r;
 }
 
-static uint64_t heap_bytes(void)
+/* What malloc has of the kernel, and what of that is in use. */
+struct heap {
+	uint64_t has, uses;
+};
+
+static struct heap heap_now(void)
 {
 	struct mallinfo2 info = mallinfo2();
 
-	return info.arena + info.hblkhd;
+	return (struct heap){info.arena + info.hblkhd,
+	                     info.uordblks + info.hblkhd};
+}
+
+/* By how much it grew. What a small program needs fits into what was there. */
+static uint64_t heap_grown(struct heap from, struct heap to)
+{
+	uint64_t has = to.has > from.has ? to.has - from.has : 0;
+	uint64_t uses = to.uses > from.uses ? to.uses - from.uses : 0;
+
+	return has > uses ? has : uses;
 }
 
 /* A first round, in which the heap is looked at as it grows. */
 static int play_looking(struct player *p)
 {
-	uint64_t before = heap_bytes(), live = 0, seen = 0;
+	struct heap before = heap_now();
+	uint64_t live = 0, seen = 0;
 	size_t rest = p->n_steps / LOOKS + 1;
 
 	for (size_t i = 0; i < p->n_steps; i++) {
@@ -190,8 +206,7 @@ static int play_looking(struct player *p)
 		if (i % rest != 0 && live <= seen + seen / 256)
 			continue;
 		seen = live > seen ? live : seen;
-		now = heap_bytes();
-		now = now > before ? now - before : 0;
+		now = heap_grown(before, heap_now());
 		if (now > p->play->heap_bytes)
 			p->play->heap_bytes = now;
 	}

@@ -154,6 +154,13 @@ echo mine >kept.trace
 record 126 -o kept.trace /etc/passwd && says 'Permission denied' &&
 	[ "$(cat kept.trace)" = mine ]
 result $? "126 for one that can't be run, and a file is as it was"
+printf '#!/bin/sh\nexec "$@"\n' >script
+chmod +x script
+record 0 -o script.trace ./script "$recorded" exact &&
+	says './script is a script: that is its interpreter alone' &&
+	PATH=$PWD:$PATH record 0 -f -o script.trace script "$recorded" exact &&
+	! says 'is a script' && [ -s script.[0-9]*.trace ]
+result $? "of a script it is said that its shell was recorded; --follow has the rest"
 record 0 -o closes.trace "$recorded" closes && between closes.trace &&
 	[ "$(wc -l <events)" = 2000 ]
 result $? "a program that closes all descriptors"
