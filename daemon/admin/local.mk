@@ -42,6 +42,7 @@ libdaemon_a_SOURCES += \
 	daemon/admin/report_log.c \
 	daemon/admin/report_nodes.c \
 	daemon/admin/report_plan.c \
+	daemon/admin/report_pool.c \
 	daemon/admin/report_set.c \
 	daemon/admin/report_slabs.c \
 	daemon/admin/report_status.c \

@@ -175,8 +175,7 @@ static const struct report_field fields[] = {
 	REPORT_FIELD(report_sums, empty_slabs),
 };
 
-/* The size of its file, or what control groups leave of that. */
-static json_int_t max_bytes(const struct pool *pool, uint32_t node)
+json_int_t report_max_bytes(const struct pool *pool, uint32_t node)
 {
 	uint64_t file = pool->view.nodes[node].n_units << UNIT_SHIFT;
 	uint64_t most = pool->backing.node[node].most_bytes;
@@ -206,7 +205,7 @@ static json_t *node_doc(struct report *r, struct pool *pool,
 	        backing_kind_name(backing->kind), "reason",
 	        report_text(backing->reason), "remedy",
 	        report_text(backing->remedy), "max_bytes",
-	        max_bytes(pool, node), "ready_bytes",
+	        report_max_bytes(pool, node), "ready_bytes",
 	        report_page_bytes(pool, row->resident_pages), "empty_bytes",
 	        empty_bytes(pool, node), "distance", distances(pool, node));
 	doc = report_fields(doc, &sums, fields,

@@ -66,6 +66,9 @@ json_t *report_drain(struct report *r);
 json_t *report_undrain(struct report *r);
 json_t *report_cache(struct report *r);
 json_t *report_evict(struct report *r);
+/* The size of a node's file, or what control groups leave of that. */
+json_int_t report_max_bytes(const struct pool *pool, uint32_t node);
+json_t *report_pool(struct report *r, struct pool *pool);
 json_t *report_root(struct report *r);
 json_t *report_channel(struct report *r);
 json_t *report_supervisor(struct report *r);

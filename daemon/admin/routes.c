@@ -98,6 +98,7 @@ static const struct admin_route all[] = {
 	LOOK("/doctor", "pool", .whole = report_doctor, .held = true),
 	LOOK("/advise", "pool", .whole = report_advise, .held = true),
 	LOOK("/plan", "pool", .pool = report_plan),
+	LOOK("/pool", "pool", .pool = report_pool),
 	LOOK("/log", "pool cache node limit", .whole = report_log),
 	LOOK("/history", "pool span", .whole = report_history),
 	LOOK("/set", "pool", .pool = report_settings),

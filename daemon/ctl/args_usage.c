@@ -27,6 +27,7 @@ static const char usage[] =
 	"            trace of it: which caches would hold its objects best\n"
 	"  plan      what would be done now between nodes, what not, "
 	"and why\n"
+	"  pool      what a pool may have, and how near it is to that\n"
 	"  log       what was done between nodes, newest first\n"
 	"  top       all of it, live: ? shows the keys\n"
 	"  history   what the pools were like, up to 12 hours ago\n"

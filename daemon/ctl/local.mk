@@ -31,6 +31,7 @@ libctl_a_SOURCES += \
 	daemon/ctl/nodes.c \
 	daemon/ctl/objpools.c \
 	daemon/ctl/plan.c \
+	daemon/ctl/pool.c \
 	daemon/ctl/rates.c \
 	daemon/ctl/rates.h \
 	daemon/ctl/save.c \

@@ -37,6 +37,7 @@ void ctl_lend(struct ctl *c, const json_t *doc);
 void ctl_migrate(struct ctl *c, const json_t *doc);
 void ctl_drain(struct ctl *c, const json_t *doc);
 void ctl_root(struct ctl *c, const json_t *doc);
+void ctl_pool(struct ctl *c, const json_t *pool);
 void ctl_channel(struct ctl *c, const json_t *doc);
 void ctl_evict(struct ctl *c, const json_t *doc);
 void ctl_cache(struct ctl *c, const json_t *doc);

@@ -41,6 +41,8 @@ const struct ctl_verb ctl_verbs[] = {
 	{ .name = "advise", .options = "pool trace write caches",
 	  .timeout_s = COUNTS_S, .whole = true, .show = ctl_advise },
 	{ LOOKS("plan", "pool"), .show = ctl_plan },
+	{ LOOKS("pool", "pool sort reverse"), .show = ctl_pool,
+	  .word = { "pool" }, .usage = "[NAME]" },
 	{ LOOKS("log", "pool cache node limit"), .show = ctl_log },
 	{ .name = "top", .options = "pool", .watched = true },
 	{ LOOKS("history", "pool span"), .show = ctl_history },

@@ -9,17 +9,14 @@
 /* Of fewer places than that any one may have all. */
 #define MANY 256u
 
-/* What is left to others by default: half of the places by one process, and an
- * eighth by one user. */
-static unsigned max_of_process(const struct config_pool *c)
+unsigned limits_of_process(const struct config_pool *c)
 {
 	if (c->max_clients_process > 0)
 		return c->max_clients_process;
 	return c->max_clients < MANY ? c->max_clients : c->max_clients / 2;
 }
 
-/* Who looks after the machine always finds a place, if nothing else is said. */
-static unsigned max_of_user(const struct config_pool *c, uint32_t uid)
+unsigned limits_of_user(const struct config_pool *c, uint32_t uid)
 {
 	if (c->max_clients_user > 0)
 		return c->max_clients_user;
@@ -46,8 +43,8 @@ static unsigned count(const struct peer *newcomer, const struct pool *pool,
 static bool look(const struct peer *newcomer, const struct pool *pool,
                  char why[LIMITS_TEXT])
 {
-	unsigned process = max_of_process(pool->config);
-	unsigned user = max_of_user(pool->config, newcomer->uid);
+	unsigned process = limits_of_process(pool->config);
+	unsigned user = limits_of_user(pool->config, newcomer->uid);
 	if (pool->n_clients >= pool->config->max_clients)
 		snprintf(why, LIMITS_TEXT,
 		         "the pool has all the clients it may have: raise "

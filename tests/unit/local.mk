@@ -96,6 +96,7 @@ unit_tests += tests/unit/daemon/test_report_leaks
 unit_tests += tests/unit/daemon/test_report_objpools
 unit_tests += tests/unit/daemon/test_report_owned
 unit_tests += tests/unit/daemon/test_report_plan
+unit_tests += tests/unit/daemon/test_report_pool
 unit_tests += tests/unit/daemon/test_report_slabs
 unit_tests += tests/unit/daemon/test_report_slices
 unit_tests += tests/unit/daemon/test_reuse

@@ -117,7 +117,8 @@ Test(ctl_args, words)
 
 #define VERBS                                                                  \
 	"status nodes caches clients roots channels arenas objpools leaks slabs dump "  \
-	"audit doctor advise plan log top history lend migrate drain cache root channel "     \
+	"audit doctor advise plan pool log top history lend migrate drain cache root " \
+	"channel "                                                                     \
 	"evict trim set save upgrade"
 
 static const char *const bad[][2] = {
