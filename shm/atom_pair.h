@@ -11,20 +11,26 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Not every x86-64 processor of old has the instruction, so gcc uses it in
- * functions that ask for it alone, and those are not inlined in others. */
-#if defined(__x86_64__)
-#define ATOM_PAIR_TARGET __attribute__((target("cx16")))
-#else
-#define ATOM_PAIR_TARGET
-#endif
-
-ATOM_PAIR_TARGET static inline bool
-atom_publish_pair(uint64_t at[2], const uint64_t old[2], const uint64_t with[2])
+/* Not every x86-64 processor of old has the instruction, so compilers make it of the
+ * builtin only where told so for a whole file, or with gcc a function. */
+static inline bool atom_publish_pair(uint64_t at[2], const uint64_t old[2],
+                                     const uint64_t with[2])
 {
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
+	uint64_t low = old[0];
+	uint64_t high = old[1];
+	bool done;
+	__asm__ volatile("lock cmpxchg16b %1"
+	                 : "=@ccz"(done), "+m"(*(uint64_t (*)[2])at), "+a"(low),
+	                   "+d"(high)
+	                 : "b"(with[0]), "c"(with[1])
+	                 : "memory");
+	return done;
+#else
 	unsigned __int128 was = (unsigned __int128)old[1] << 64 | old[0];
 	unsigned __int128 is = (unsigned __int128)with[1] << 64 | with[0];
 	return __sync_bool_compare_and_swap((unsigned __int128 *)at, was, is);
+#endif
 }
 
 #endif
