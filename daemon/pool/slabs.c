@@ -57,6 +57,8 @@ static int carve(struct pool *pool, uint32_t cache, uint32_t home,
 	uint64_t unit;
 	uint64_t line;
 	int r;
+	if (!pool_has_cache(pool, cache))
+		return -EINVAL;
 	if (list != home && pool->loans.n == pool->loans.max)
 		return -ENOSPC;
 	r = take_units(pool, home, 1u << row->order, grow, &unit);

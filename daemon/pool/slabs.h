@@ -21,11 +21,11 @@
 
 /* Makes one slab at home on a node, to stand on the list of another (it is lent
  * from the start) or the same; faults pages in if there is no free run. 0 with
- * its head unit, or -ENOSPC. */
+ * its head unit, -ENOSPC, -EAGAIN, or -EINVAL: the cache has ended. */
 int slabs_carve(struct pool *pool, uint32_t cache, uint32_t home, uint32_t list,
                 uint32_t *head);
 
-/* The same, on the list of its home, of units that are ready. 0 or -ENOSPC. */
+/* The same, on the list of its home, of units that are ready. */
 int slabs_carve_ready(struct pool *pool, uint32_t cache, uint32_t node,
                       uint32_t *head);
 

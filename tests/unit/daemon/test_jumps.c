@@ -79,6 +79,30 @@ Test(jumps, a_cache_ends)
 	cr_expect_not(pool_has_cache(pool, a));
 }
 
+/* Balance makes slabs for a list that was in use a moment ago, of units that the end
+ * has just emptied: none of them outlives the cache's row. */
+Test(jumps, a_cache_that_gets_slabs_meanwhile_ends_without)
+{
+	struct ends ends = {.cache = 0};
+	unsigned calls = 0;
+	uint32_t head;
+	int r;
+	do {
+		r = ends_some(pool, &ends, a, slice(), &why);
+		if (r == ENDS_E_LATER && calls % 3 == 0)
+			cr_assert_eq(slabs_carve_ready(pool, a, calls % 2,
+			                               &head), 0);
+		cr_assert_lt(calls++, CALLS_MAX);
+	} while (r == ENDS_E_LATER);
+	cr_expect_eq(r, 0, "%s", why.what);
+	cr_expect_eq(slabs(a), 0);
+	for (uint64_t unit = 0; unit < pool->view.geo.n_units; unit++)
+		cr_assert_neq(WORD_CACHE(pool->view.words[unit]), a,
+		              "unit %llu", (unsigned long long)unit);
+	cr_expect_eq(slabs_carve_ready(pool, a, 0, &head), -EINVAL,
+	             "nor is one made after it");
+}
+
 /* One who had it open in between may have taken something. */
 Test(jumps, a_cache_that_is_opened_meanwhile_stays)
 {
