@@ -297,6 +297,7 @@ json_t *report_trim(struct report *r)
 
 struct removal {
 	struct caches_job job;
+	unsigned looks, removed; /* before this job */
 	uint64_t before; /* slabs that were taken */
 };
 
@@ -332,6 +333,11 @@ json_t *report_cache(struct report *r)
 	                       &why);
 	if (n > 0)
 		return report_later(r, 0);
+	if (n == -EBUSY && own->looks++ < REPORT_LOOKS) {
+		own->removed += own->job.removed;
+		own->job = (struct caches_job){.cache = 0};
+		return report_later(r, REPORT_LOOK_MS);
+	}
 	if (n < 0) {
 		refuse(r, &why, "slabctl caches shows which there are");
 		return r->error;
@@ -341,6 +347,6 @@ json_t *report_cache(struct report *r)
 	duty_soon(r->server, 0);
 	return json_pack("{s:o, s:o, s:i, s:I}", "pool",
 	                 report_text(pool->name), "cache", report_text(name),
-	                 "removed", own->job.removed, "slabs",
+	                 "removed", own->removed + own->job.removed, "slabs",
 	                 report_count(pool->counts.taken_slabs - own->before));
 }

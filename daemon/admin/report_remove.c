@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Roots and channels that end with what they own, by name. */
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/admin/report.h"
@@ -37,7 +39,9 @@ static json_t *take_away(struct report *r, const struct removal *removal)
 	const char *action = admin_query_get(r->query, "action");
 	struct pool *pool = report_param_pool(r);
 	const char *name = admin_query_get(r->query, removal->key);
+	unsigned *looks = r->job->own;
 	struct remedy why;
+	int n;
 	if (report_good(r) && (!action || strcmp(action, "remove") != 0))
 		report_fail(r, HTTP_BADREQUEST, "no such action",
 		            "action, one of: remove");
@@ -45,7 +49,14 @@ static json_t *take_away(struct report *r, const struct removal *removal)
 		report_fail(r, HTTP_BADREQUEST, removal->none, removal->shown);
 	if (!report_good(r))
 		return r->error;
-	if (removal->end(pool, name, &why) < 0) {
+	if (looks == NULL)
+		looks = r->job->own = calloc(1, sizeof(*looks));
+	if (looks == NULL)
+		return NULL;
+	n = removal->end(pool, name, &why);
+	if (n == -EBUSY && (*looks)++ < REPORT_LOOKS)
+		return report_later(r, REPORT_LOOK_MS);
+	if (n < 0) {
 		char what[2 * REMEDY_BYTES];
 		log_escape(what, sizeof(what), why.what);
 		report_fail(r, CONFLICT, what, why.todo);

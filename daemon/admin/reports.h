@@ -66,6 +66,11 @@ json_t *report_drain(struct report *r);
 json_t *report_undrain(struct report *r);
 json_t *report_cache(struct report *r);
 json_t *report_evict(struct report *r);
+/* Who has closed something a moment ago may not have been heard yet, if slabd has
+ * heard slabctl first: what is open is looked at so often before it is said to be. */
+#define REPORT_LOOKS 3u
+#define REPORT_LOOK_MS 20u
+
 /* The size of a node's file, or what control groups leave of that. */
 json_int_t report_max_bytes(const struct pool *pool, uint32_t node);
 json_t *report_pool(struct report *r, struct pool *pool);
