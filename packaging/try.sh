@@ -118,7 +118,7 @@ ok "the packages have their manuals" sh -c 'for page in slabctl/man1/slabctl.1 s
 	slabd/man8/slabd.8 slabd/man5/slabd.conf.5 \
 	libslabclient-dev/man3/slabclient.3; do
 	dpkg -L ${page%%/*} | grep -q /${page#*/} || exit; done'
-ok "slab-record records" sh -c 'slab-record -o /x.trace.zst ls / 2>&1 >/dev/null |
+ok "slab-record records" sh -c 'slab-record -o /tmp/x.trace.zst ls / 2>&1 >/dev/null |
 	grep " events of 1 thread"'
 sh /set-up
 
