@@ -181,9 +181,12 @@ begins_arena(const struct slabd_channel *channel, const struct taken *taken)
 	return magic == ARENA_MAGIC;
 }
 
+/* What is not the channel's is not read: nobody keeps its memory there. */
 bool recv_leaves_arena(struct slabd_channel *channel, const struct taken *taken)
 {
-	if (!heir_has_parts(taken->place.cache) || !begins_arena(channel, taken))
+	if (!heir_has_parts(taken->place.cache) ||
+	    TAG_OWNER(atom_load(taken->place.tag)) != channel->ring.owner ||
+	    !begins_arena(channel, taken))
 		return false;
 	give_back(channel, taken);
 	error_set(EINVAL, "the next entry of the channel is an arena: "

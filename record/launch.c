@@ -55,8 +55,8 @@ static int set_environment(const struct options *options, const char *named)
 	char *list;
 	int r = -1;
 	if (others == NULL || others[0] == '\0') {
-		list = strdup(options->library);
-	} else if (asprintf(&list, "%s:%s", options->library, others) < 0) {
+		list = strdup(options->preload);
+	} else if (asprintf(&list, "%s:%s", options->preload, others) < 0) {
 		list = NULL;
 	}
 	if (list != NULL)

@@ -83,7 +83,7 @@ static int take(struct options *options, int option, int *status)
 		options->follow = true;
 		return 0;
 	case 'l':
-		options->library = optarg;
+		options->preload = optarg;
 		return 0;
 	case 'h':
 		return shown(status, usage);

@@ -9,7 +9,7 @@
 struct options {
 	const char *file; /* NULL: by the program's name */
 	const char *
-		library; /* to preload; NULL: the installed, or that of the build */
+		preload; /* to preload; NULL: the installed, or that of the build */
 	uint64_t limit; /* events of a file; 0: none */
 	bool follow;
 	char **program; /* its arguments, with NULL at the end */

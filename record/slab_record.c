@@ -92,10 +92,10 @@ int main(int argc, char **argv)
 	int status;
 	if (options_parse(&options, argc, argv, &status))
 		return status;
-	if (options.library == NULL)
-		options.library = find_library();
+	if (options.preload == NULL)
+		options.preload = find_library();
 	launch_signals();
-	if (!is_usable(options.library) || streams_make(&streams, &options) < 0)
+	if (!is_usable(options.preload) || streams_make(&streams, &options) < 0)
 		return FATE_FAILED;
 	status = launch_start(&launch, &options, streams.file, streams.fd);
 	if (status != 0) {

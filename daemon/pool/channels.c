@@ -369,6 +369,7 @@ int channels_join(struct pool *pool, uint32_t id, const char name[NAME_BYTES],
 		return r;
 	ring = &pool->channels->row[r];
 	*fd = ring->fd;
+	pool->channels->removed &= ~(UINT64_C(1) << r);
 	ring->peers += (*joins_of(pool, id) >> r & 1) == 0;
 	atom_store(joins_of(pool, id), *joins_of(pool, id) | UINT64_C(1) << r);
 	return r;

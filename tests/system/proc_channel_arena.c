@@ -5,8 +5,13 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "client/arena_record.h"
+#include "client/handle.h"
+#include "shm/channel.h"
 #include "tests/lib/sent.h"
 
 #define NAME "arenas"
@@ -141,6 +146,53 @@ static void test_other_call(slabd_pool *pool, slabd_channel *channel)
 	slabd_arena_destroy(arena);
 }
 
+/* As a client could that means harm: an entry names a chunk that is not the channel's,
+ * and begins as an arena does. */
+static bool put_entry(slabd_pool *pool, const void *chunk)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	struct channel_run run = {
+		.off = handle_off(slabd_handle_of(pool, chunk)), .n = 1};
+	struct channel ring = {.head = NULL};
+	char line[512];
+	uint64_t slot;
+	uint32_t ix = CHANNEL_NONE_IX;
+	while (maps != NULL && fgets(line, sizeof(line), maps) != NULL)
+		if (strstr(line, "memfd:slabd-default-channel") != NULL)
+			channel_map(&ring, (void *)strtoull(line, NULL, 16),
+			            CAPACITY, 0);
+	if (maps != NULL)
+		fclose(maps);
+	if (ring.head != NULL)
+		ix = channel_claim_any(&ring, &run, slabd_client_id(pool),
+		                       &slot);
+	if (ix != CHANNEL_NONE_IX)
+		channel_publish_own(&ring, ix, slot, 1);
+	return ix != CHANNEL_NONE_IX;
+}
+
+static void test_hostile(slabd_pool *pool, slabd_channel *channel)
+{
+	slabd_cache *cache = fixture_cache(pool, "plain", 64);
+	struct request *request;
+	slabd_arena *arena = make(pool, 1, &request);
+	uint64_t *chunk = (void *)((uintptr_t)request & ~UINT64_C(4095));
+	uint64_t kept = *chunk;
+	void *object = slabd_alloc(cache);
+	*chunk = ARENA_MAGIC;
+	tap_ok(put_entry(pool, chunk), "an entry names what is not the channel's");
+	fixture_fails(slabd_recv(channel, &object, 1) == 0, EAGAIN,
+	              "which is nothing to slabd_recv");
+	tap_ok(put_entry(pool, chunk), "another one does");
+	tap_ok(slabd_send(channel, &object, 1) == 1 &&
+	               slabd_recv(channel, &object, 1) == 1,
+	       "and is in nobody's way");
+	*chunk = kept;
+	slabd_free(cache, object);
+	tap_ok(is_whole(request), "the chunk is whose it was");
+	slabd_arena_destroy(arena);
+}
+
 /* A chunk that the program gives away by itself: nothing of its arena is sent. */
 static void test_given(slabd_pool *pool, slabd_channel *channel)
 {
@@ -171,6 +223,7 @@ static void test_several(slabd_pool *pool, slabd_channel *channel)
 	              "with a root beside the first chunk");
 	test_other_call(pool, channel);
 	test_given(pool, channel);
+	test_hostile(pool, channel);
 	for (unsigned i = 0; i < 3; i++) {
 		tap_is(slabd_send_arena(channel, arena, request), 0, "are sent");
 		arena = slabd_recv_arena(channel, &root);
