@@ -186,7 +186,7 @@ static int say_takes_over(struct options *options)
 	                                                    : EXIT_SUCCESS;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	static struct options options;
 	int r;
@@ -215,6 +215,13 @@ int main(int argc, char **argv)
 		                                     : options.config.control);
 	else
 		r = serve(&options);
-	log_close();
 	return r;
+}
+
+int main(int argc, char **argv)
+{
+	int status = run(argc, argv);
+	/* What is wrong with the command line may wait there, too. */
+	log_close();
+	return status;
 }

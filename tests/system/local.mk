@@ -203,6 +203,7 @@ tests_system_recorded_LDADD =
 check_PROGRAMS += tests/system/recorded_events
 tests_system_recorded_events_LDADD = tests/libreplay.a $(ZSTD_LIBS)
 endif
+tap_scripts += tests/system/test_operator.sh
 tap_scripts += tests/system/test_roles.sh
 tap_scripts += tests/system/test_advise.sh
 EXTRA_DIST += tests/system/offset.cc

@@ -1,0 +1,34 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# What who operates slabd meets at a terminal where something is not as it should
+# be. Prints TAP; no arguments.
+. "$(dirname "$0")/../lib/shell.sh"
+
+# ---- what is wrong with a configuration is said ---------------------------------
+
+# Its end waits for a file that takes lines slowly.
+title="what is wrong with the configuration is in a file that is slow, too"
+cat >"$here/slow.c" <<'END'
+#include <sys/syscall.h>
+#include <unistd.h>
+ssize_t write(int fd, const void *bytes, size_t n)
+{
+	if (fd == STDERR_FILENO)
+		usleep(100000);
+	return syscall(SYS_write, fd, bytes, n);
+}
+END
+if [ -n "${SLABD_SANITIZER:-}" ]; then
+	skip "$title" "a sanitizer is to be loaded first"
+elif ! "${CC:-cc}" -shared -fPIC -o "$here/slow.so" "$here/slow.c" 2>"$here/out"; then
+	skip "$title" "nothing to compile with"
+else
+	echo "[nonsense]" >"$here/conf"
+	LD_PRELOAD=$here/slow.so "$builddir/daemon/slabd" --check-config \
+		--config "$here/conf" >"$here/out" 2>"$here/said"
+	[ $? = 2 ] && grep -q 'conf:1: section \[nonsense\] is unknown' \
+		"$here/said"
+	result $? "$title"
+fi
+
+finish
