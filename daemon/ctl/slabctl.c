@@ -282,23 +282,24 @@ static bool flushed(void)
 	return false;
 }
 
-/* rates: NULL, or what the last answers were. */
+/* rates: NULL, or what the last answers were. The status to exit with; -1: there
+ * is no answer, or it can't be shown. */
 static int once(const struct ctl_args *args, const char *socket,
                 struct ctl_rates *rates)
 {
 	json_t *doc = fetch(args, socket);
-	int status = EXIT_TROUBLE;
+	int status = -1;
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	if (rates)
 		ctl_rates_add(rates, args->verb->name, doc,
 		              now.tv_sec * INT64_C(1000000000) + now.tv_nsec);
 	if (!doc)
-		return EXIT_TROUBLE;
+		return -1;
 	if (show(args, args->verb, doc) == 0)
 		status = args->verb->verdict ? args->verb->verdict(doc) : 0;
 	json_decref(doc);
-	return flushed() ? status : EXIT_TROUBLE;
+	return flushed() ? status : -1;
 }
 
 static void watch_head(const struct ctl_args *args)
@@ -322,7 +323,7 @@ static int watch(const struct ctl_args *args, const char *socket)
 	setvbuf(stdout, NULL, _IOFBF, 1 << 16);
 	for (;;) {
 		watch_head(args);
-		if (once(args, socket, &rates) == 0 || args->verb->verdict)
+		if (once(args, socket, &rates) >= 0)
 			seen = true;
 		else if (!seen || ferror(stdout))
 			return EXIT_TROUBLE;
@@ -389,6 +390,8 @@ static int run(const struct ctl_args *args, const char *socket)
 	if (args->watch_s && strcmp(args->verb->name, "drain") != 0)
 		return watch(args, socket);
 	status = once(args, socket, NULL);
+	if (status < 0)
+		return EXIT_TROUBLE;
 	return status == 0 && args->watch_s ? watch_drain(args, socket)
 	                                    : status;
 }

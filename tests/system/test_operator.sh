@@ -31,4 +31,28 @@ else
 	result $? "$title"
 fi
 
+# ---- what is watched ends where there is nothing to watch -----------------------
+
+# ends OUTPUT SAYS TITLE ARGUMENTS...: with status 1.
+ends() {
+	output=$1
+	says=$2
+	title=$3
+	shift 3
+	timeout 60 "$builddir/daemon/slabctl" "$@" >"$output" 2>"$here/out"
+	[ $? = 1 ] && grep -q "$says" "$here/out"
+	result $? "$title"
+}
+
+for verb in status doctor audit; do
+	ends /dev/null "no slabd at" "$verb is not watched where no slabd is" \
+		--watch=1 $verb --control "$here/none"
+done
+configure 16M 4M
+start
+for verb in status doctor audit; do
+	ends /dev/full "can't write the output" "nor $verb where nobody sees it" \
+		--watch=1 $verb --control "$here/c"
+done
+
 finish
