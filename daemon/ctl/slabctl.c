@@ -46,13 +46,20 @@ static unsigned width(void)
 	return w < WIDTH_MIN ? WIDTH_MIN : (unsigned)w;
 }
 
+/* Whether the output acts on what is no text. */
+static bool is_terminal(void)
+{
+	const char *term = getenv("TERM");
+	return isatty(STDOUT_FILENO) && term && *term &&
+	       strcmp(term, "dumb") != 0;
+}
+
 static bool colored(enum ctl_args_color when)
 {
-	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+	const char *no = getenv("NO_COLOR");
 	if (when != CTL_COLOR_AUTO)
 		return when == CTL_COLOR_ALWAYS;
-	return isatty(STDOUT_FILENO) && !(no && *no) &&
-	       !(term && strcmp(term, "dumb") == 0);
+	return is_terminal() && !(no && *no);
 }
 
 /* What slabd says may hold names that clients chose. */
@@ -199,7 +206,7 @@ static json_t *fetch(const struct ctl_args *args, const char *socket)
 /* Whether a screen is drawn anew each time. */
 static bool is_screen(const struct ctl_args *args)
 {
-	return args->watch_s && !args->json && isatty(STDOUT_FILENO);
+	return args->watch_s && !args->json && is_terminal();
 }
 
 /* As much as the window has room for below the headline, so that nothing scrolls

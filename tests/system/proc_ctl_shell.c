@@ -105,8 +105,9 @@ static void test_json(void)
 	}
 }
 
-/* The first screen of a command in a window of ROWS rows. */
-static void see(const char *verb)
+/* The first screen of a command in a window of ROWS rows, as far as it says
+ * last, or more. */
+static void see(const char *term, const char *verb, const char *last)
 {
 	struct winsize size = {.ws_row = ROWS, .ws_col = 72};
 	char program[400];
@@ -116,14 +117,19 @@ static void see(const char *verb)
 	if (pid == 0) {
 		snprintf(program, sizeof(program), "%s/daemon/slabctl", build());
 		setenv("LC_ALL", "C.UTF-8", 1);
-		setenv("TERM", "xterm", 1);
-		execl(program, "slabctl", "--no-color", "--control",
-		      fixture.control, "--watch=60", verb, (char *)NULL);
+		unsetenv("NO_COLOR");
+		if (term == NULL)
+			unsetenv("TERM");
+		else
+			setenv("TERM", term, 1);
+		execl(program, "slabctl", "--control", fixture.control,
+		      "--watch=60", verb, (char *)NULL);
 		_exit(127);
 	}
 	if (pid < 0)
 		tap_bail("no terminal");
-	while (n < sizeof(said) - 1 && strstr(said, "show") == NULL) {
+	memset(said, 0, sizeof(said));
+	while (n < sizeof(said) - 1 && strstr(said, last) == NULL) {
 		ssize_t got = read(fd, said + n, sizeof(said) - 1 - n);
 		if (got <= 0)
 			break;
@@ -138,14 +144,24 @@ static void see(const char *verb)
 static void test_window(void)
 {
 	unsigned lines = 0;
-	memset(said, 0, sizeof(said));
-	see("caches");
+	see("xterm", "caches", "show");
 	for (const char *at = said; (at = strchr(at, '\n')) != NULL; at++)
 		lines++;
 	tap_ok(strstr(said, "lines more: a larger window shows them") != NULL,
 	       "what does not fit is said");
 	tap_ok(lines < ROWS, "and nothing scrolls: %u lines of %u", lines, ROWS);
 	tap_ok(strstr(said, "c0") != NULL, "the first ones are there");
+}
+
+/* What would act on the terminal is there as signs. */
+static void test_lines(void)
+{
+	see("dumb", "caches", "\nc19 ");
+	tap_ok(strstr(said, "\nc0 ") != NULL && strchr(said, '\033') == NULL,
+	       "a dumb terminal has lines and nothing else");
+	see(NULL, "caches", "\nc19 ");
+	tap_ok(strstr(said, "\nc0 ") != NULL && strchr(said, '\033') == NULL,
+	       "so has one of which nothing is known");
 }
 
 int main(void)
@@ -166,6 +182,7 @@ int main(void)
 		tap_skip("no bash here", "completion");
 	test_json();
 	test_window();
+	test_lines();
 	slabd_close(pool);
 	fixture_close(&fixture);
 	return tap_end();
