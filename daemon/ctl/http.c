@@ -84,6 +84,20 @@ static void say_other(struct ctl_http_fault *f, const char *socket)
 	    "another program's", socket);
 }
 
+/* Whether what lies there is no socket, to which nobody can connect. */
+static bool say_no_socket(struct ctl_http_fault *f, const char *socket)
+{
+	struct stat st;
+	if (stat(socket, &st) < 0 || S_ISSOCK(st.st_mode))
+		return false;
+	say(f, S_ISDIR(st.st_mode)
+	            ? "give the socket in it: control.sock, as a rule"
+	            : "give what \"control\" in slabd.conf says",
+	    "%s is a %s, and no socket", socket,
+	    S_ISDIR(st.st_mode) ? "folder" : "file");
+	return true;
+}
+
 static void say_unreachable(struct ctl_http_fault *f, const char *socket,
                             int err)
 {
@@ -97,6 +111,8 @@ static void say_unreachable(struct ctl_http_fault *f, const char *socket,
 		say_denied(f, socket);
 	else if (err == EPROTOTYPE)
 		say_other(f, socket);
+	else if (err == ECONNREFUSED && say_no_socket(f, socket))
+		return;
 	else if (err == ECONNREFUSED)
 		say(f, remedy, "nobody listens at %s: slabd is gone", socket);
 	else
@@ -116,6 +132,11 @@ static void say_curl(struct ctl_http_fault *f, CURL *curl, CURLcode code,
 	else if (code == CURLE_OPERATION_TIMEDOUT)
 		say(f, remedy, "slabd at %s gave no answer in %ld s", socket,
 		    timeout_s);
+	else if (code == CURLE_UNSUPPORTED_PROTOCOL ||
+	         code == CURLE_WEIRD_SERVER_REPLY)
+		say(f, "is that slabd's admin socket: give what \"control\" in "
+		       "slabd.conf says",
+		    "what answers at %s speaks no HTTP", socket);
 	else
 		say(f, remedy, "no answer from slabd at %s: %s", socket,
 		    curl_easy_strerror(code));
@@ -128,8 +149,14 @@ static const char *string_of(const json_t *doc, const char *key,
 	return s ? s : otherwise;
 }
 
+/* slabd has no such path, and lists those that it has. */
+static bool is_unknown(long status, const json_t *doc)
+{
+	return status == 404 && json_is_array(json_object_get(doc, "paths"));
+}
+
 /* The document, where it is one and the status is 200. */
-static json_t *judge(struct ctl_http_fault *f, long status,
+static json_t *judge(struct ctl_http_fault *f, const char *path, long status,
                      const struct reply *reply)
 {
 	json_error_t error;
@@ -141,9 +168,14 @@ static json_t *judge(struct ctl_http_fault *f, long status,
 	if (status == 200 && doc)
 		return doc;
 	if (status == 200)
-		say(f, "is that slabd's admin socket, and of this version",
+		say(f, CTL_HTTP_OTHER_VERSION ", if that is slabd's admin "
+		       "socket",
 		    "the answer is no JSON: %s",
 		    reply->size ? error.text : "it is empty");
+	else if (is_unknown(status, doc))
+		say(f, CTL_HTTP_OTHER_VERSION,
+		    "slabd does not know %s: it is older than this slabctl, "
+		    PACKAGE_VERSION, path + 1);
 	else
 		say(f, string_of(doc, "remedy", "see the log of slabd"),
 		    "slabd refused: %s", string_of(doc, "error", http));
@@ -219,8 +251,8 @@ static int on_progress(void *arg, curl_off_t d, curl_off_t n, curl_off_t u,
 	return 0;
 }
 
-static json_t *transfer(CURL *curl, const char *socket, long timeout_s,
-                        struct ctl_http_fault *fault)
+static json_t *transfer(CURL *curl, const char *socket, const char *path,
+                        long timeout_s, struct ctl_http_fault *fault)
 {
 	struct patience patience = {.socket = socket,
 	                            .timeout_s = timeout_s};
@@ -245,7 +277,7 @@ static json_t *transfer(CURL *curl, const char *socket, long timeout_s,
 		code = CURLE_OUT_OF_MEMORY;
 	if (code == CURLE_OK) {
 		curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-		doc = judge(fault, status, &reply);
+		doc = judge(fault, path, status, &reply);
 	} else {
 		say_curl(fault, curl, code, socket, timeout_s);
 	}
@@ -276,7 +308,7 @@ json_t *ctl_http_ask(const char *socket, const char *path, bool post,
 	curl = curl_easy_init();
 	form = curl ? form_of(curl, param, n) : NULL;
 	if (form && set_request(curl, path, form, post))
-		doc = transfer(curl, socket, timeout_s, fault);
+		doc = transfer(curl, socket, path, timeout_s, fault);
 	else
 		say(fault, "", "out of memory");
 	curl_easy_cleanup(curl);

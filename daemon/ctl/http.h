@@ -10,6 +10,11 @@ struct ctl_param {
 	const char *key, *value; /* NULL value: left out */
 };
 
+/* What to do where slabd is not understood. */
+#define CTL_HTTP_OTHER_VERSION                                                 \
+	"restart slabd into the version that is installed, or use the slabctl " \
+	"that came with it"
+
 /* What went wrong and what to do about it; not escaped. */
 struct ctl_http_fault {
 	char what[512];

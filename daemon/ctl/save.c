@@ -164,7 +164,7 @@ static int place(struct save *s, const json_t *doc, uid_t owner)
 		            "files for root's slabd and your own alone",
 		            (unsigned long)owner);
 	if (!file || file[0] != '/' || strlen(file) > 400)
-		return fail(s, "are slabctl and slabd of the same version",
+		return fail(s, CTL_HTTP_OTHER_VERSION,
 		            "slabd does not say where its configuration is");
 	snprintf(s->dir, sizeof(s->dir), "%s.d", file);
 	snprintf(s->path, sizeof(s->path), "%s/" CTL_SAVE_NAME, s->dir);

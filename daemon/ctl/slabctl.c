@@ -272,7 +272,7 @@ static int show(const struct ctl_args *args, const struct ctl_verb *verb,
 		exit(EXIT_USAGE);
 	}
 	complain("the answer of slabd can't be read", fault);
-	complain("are slabctl and slabd of the same version", "");
+	complain(CTL_HTTP_OTHER_VERSION, "");
 	return -1;
 }
 

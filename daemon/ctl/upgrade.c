@@ -377,7 +377,7 @@ int ctl_upgrade(json_t *doc, uid_t owner, const char *program,
 		            "programs of root's slabd and your own alone",
 		            (unsigned long)owner);
 	if (number(doc, "schema") != SCHEMA)
-		return fail(&u, "are slabctl and slabd of the same version",
+		return fail(&u, CTL_HTTP_OTHER_VERSION,
 		            "slabd's answer can't be read");
 	if (find_program(&u, program) == 0 && open_files(&u) == 0)
 		answer = ask(&u, limit_ms);

@@ -107,13 +107,19 @@ static const char *const refusals[][3] = {
          "slabd refused: no pool x", "y"},
 	{"HTTP/1.1 413 Too\r\n\r\n<html>", "slabd refused: HTTP status 413",
          "see the log of slabd"},
+	{"HTTP/1.1 404 No\r\n\r\n{\"error\":\"no such path\",\"remedy\":\"\","
+         "\"paths\":[\"/nodes\"],\"post\":[]}",
+         "slabd does not know status: it is older than this slabctl, "
+         PACKAGE_VERSION, CTL_HTTP_OTHER_VERSION},
+	{"HTTP/1.1 404 No\r\n\r\n{\"error\":\"no pool x\",\"remedy\":\"y\"}",
+         "slabd refused: no pool x", "y"},
 	{"HTTP/1.1 500 Oh\r\n\r\n{\"error\":7}",
          "slabd refused: HTTP status 500", "see the log of slabd"},
 	{"HTTP/1.1 200 OK\r\n\r\n", "the answer is no JSON: it is empty",
-         "is that slabd's admin socket, and of this version"},
+         CTL_HTTP_OTHER_VERSION ", if that is slabd's admin socket"},
 	{"HTTP/1.1 200 OK\r\n\r\n{\"a\":",
          "the answer is no JSON: unexpected token near end of file",
-         "is that slabd's admin socket, and of this version"},
+         CTL_HTTP_OTHER_VERSION ", if that is slabd's admin socket"},
 };
 
 Test(ctl_http, refusals)
@@ -136,7 +142,8 @@ Test(ctl_http, cut_short)
 	                      NULL, 0, &fault));
 	cr_expect(strstr(fault.what, "no answer from slabd at"), "%s",
 	          fault.what);
-	cr_expect_null(get_of("SMTP\r\n", NULL, 0, &fault));
+	cr_expect_null(get_of("SSH-2.0\r\n", NULL, 0, &fault));
+	cr_expect(strstr(fault.what, "speaks no HTTP"), "%s", fault.what);
 	cr_expect_null(get_of("", NULL, 0, &fault));
 }
 
@@ -162,6 +169,20 @@ Test(ctl_http, nobody_listens)
 		ctl_http_ask("/tmp/no/sock", "/status", false, NULL, 0, 60, &fault));
 	cr_expect_str_eq(fault.what,
 	                 "no slabd at /tmp/no/sock: No such file or directory");
+}
+
+Test(ctl_http, no_socket)
+{
+	struct ctl_http_fault fault;
+
+	cr_expect_null(
+		ctl_http_ask("/tmp", "/status", false, NULL, 0, 60, &fault));
+	cr_expect_str_eq(fault.what, "/tmp is a folder, and no socket");
+	cr_expect(strstr(fault.remedy, "control.sock"));
+	cr_expect_null(ctl_http_ask("/proc/self/status", "/status", false, NULL, 0,
+	                            60, &fault));
+	cr_expect_str_eq(fault.what,
+	                 "/proc/self/status is a file, and no socket");
 }
 
 Test(ctl_http, proxies_are_ignored)
