@@ -207,8 +207,8 @@ static int bad_option(struct ctl_args *args, int opt, const char *word)
 		return fail(args, "%s: the option takes no value; see slabctl "
 		            "--help", word);
 	if (optopt)
-		return fail(args, "unknown option -%c; see slabctl --help",
-		            optopt);
+		return fail(args, "unknown option -%c; see slabctl --help; "
+		            "words that begin with - go behind --", optopt);
 	return fail(args, "unknown option %s; see slabctl --help", word);
 }
 
@@ -342,6 +342,9 @@ static int set_verb(struct ctl_args *args, int argc, char **argv)
 {
 	if (argc == 0)
 		return no_verb(args, "no verb", "");
+	args->help = strcmp(argv[0], "help") == 0;
+	if (args->help)
+		return 0;
 	args->verb = ctl_verbs_find(argv[0]);
 	if (!args->verb)
 		return no_verb(args, "unknown verb ", argv[0]);
@@ -412,7 +415,7 @@ int ctl_args_parse(struct ctl_args *args, int argc, char **argv)
 		return 0;
 	n_given = args->n_params;
 	r = set_verb(args, argc - optind, argv + optind);
-	return r < 0 ? r : check(args, n_given);
+	return r < 0 || args->help ? r : check(args, n_given);
 }
 
 int ctl_args_control(const char *given, bool root, char *path, size_t size)

@@ -65,7 +65,7 @@ static const char usage[] =
 	"  --sort COLUMN     most first, names from a on; --reverse: the "
 	"other way\n"
 	"  --color=WHEN      auto, always or never; --no-color: never\n"
-	"  --help, --version\n"
+	"  --help, --version   help is a verb, too\n"
 	"  --limit N         at most so many slabs, arenas, object pools, "
 	"leaks, or\n"
 	"                    entries of the log\n"

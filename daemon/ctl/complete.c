@@ -157,6 +157,7 @@ void ctl_complete(int n, char **word, FILE *out)
 	} else if (c.verb == NULL) {
 		for (const struct ctl_verb *v = ctl_verbs; v->name; v++)
 			offer(&c, v->name, strlen(v->name));
+		offer_each(&c, "help");
 	} else if (c.n_words < CTL_WORDS && c.verb->word[c.n_words]) {
 		offer_values(&c, c.verb->word[c.n_words]);
 	}

@@ -52,8 +52,12 @@ Test(ctl_args, good)
 	cr_expect_eq(args.color, CTL_COLOR_NEVER);
 	cr_assert_eq(parse(&args, "--help"), 0);
 	cr_expect(args.help && !args.verb);
+	cr_assert_eq(parse(&args, "help drain"), 0);
+	cr_expect(args.help && !args.verb);
 	cr_assert_eq(parse(&args, "--version"), 0);
 	cr_expect(args.version);
+	cr_assert_eq(parse(&args, "root remove orders -- -x"), 0);
+	cr_expect_str_eq(ctl_args_get(&args, "root"), "-x");
 }
 
 Test(ctl_args, watch)
@@ -126,8 +130,8 @@ static const char *const bad[][2] = {
 	{"topp", "unknown verb topp; verbs: " VERBS},
 	{"status nodes", "one verb at a time, not also nodes; verbs: " VERBS},
 	{"--bogus status", "unknown option --bogus; see slabctl --help"},
-	{"-xh status", "unknown option -x; see slabctl --help"},
-	{"status -h4", "unknown option -4; see slabctl --help"},
+	{"-xh status", "unknown option -x; see slabctl --help; words that begin with - go behind --"},
+	{"status -h4", "unknown option -4; see slabctl --help; words that begin with - go behind --"},
 	{"--json=1 status",
          "--json=1: the option takes no value; see slabctl --help"},
 	{"--help=me", "--help=me: the option takes no value; see slabctl --help"},
@@ -140,7 +144,7 @@ static const char *const bad[][2] = {
 	{"dump", "usage: slabctl dump SLAB"},
 	{"dump 0x", "dump: slab 0x: no offset; slabctl slabs shows them"},
 	{"dump 12q", "dump: slab 12q: no offset; slabctl slabs shows them"},
-	{"dump -1", "unknown option -1; see slabctl --help"},
+	{"dump -1", "unknown option -1; see slabctl --help; words that begin with - go behind --"},
 	{"dump 0xfffffffffffffffff",
          "dump: slab 0xfffffffffffffffff: no offset; slabctl slabs shows them"},
 	{"clients x", "clients: client x: no number"},
@@ -171,7 +175,7 @@ static const char *const bad[][2] = {
 	{"lend orders 0", "usage: slabctl lend CACHE FROM TO [N]"},
 	{"lend orders 0 1 2 3", "usage: slabctl lend CACHE FROM TO [N]"},
 	{"lend orders 0 x", "lend: to x: no number"},
-	{"lend orders 0 1 -4", "unknown option -4; see slabctl --help"},
+	{"lend orders 0 1 -4", "unknown option -4; see slabctl --help; words that begin with - go behind --"},
 	{"lend orders 0 1 4k", "lend: n 4k: no number"},
 	{"lend orders 0 1 --cache x", "lend: cache is given twice"},
 	{"migrate 0", "usage: slabctl migrate FROM TO [N]"},

@@ -54,8 +54,10 @@ Test(ctl_complete, verbs)
 		strcat(all, v->name);
 		strcat(all, " ");
 	}
+	strcat(all, "help ");
 	offers("", all);
 	offers("sta", "status ");
+	offers("he", "help ");
 	offers("--json aud", "audit ");
 	offers("--pool p --watch doc", "doctor ");
 	offers("nothing-like-it", "");
