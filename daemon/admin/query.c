@@ -11,6 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "daemon/base/log.h"
+
 #define FORM "application/x-www-form-urlencoded"
 #define UNSUPPORTED 415 /* media type */
 
@@ -36,9 +38,19 @@ int admin_query_uint(const struct admin_query *q, const char *key, uint64_t max,
 	return 0;
 }
 
+json_t *admin_text_new(const char *text)
+{
+	char shown[LOG_LINE_BYTES];
+	json_t *string = json_string(text);
+	if (string)
+		return string;
+	return json_string(log_escape(shown, sizeof(shown), text));
+}
+
 json_t *admin_error_new(const char *what, const char *remedy)
 {
-	return json_pack("{s:s, s:s}", "error", what, "remedy", remedy);
+	return json_pack("{s:o, s:o}", "error", admin_text_new(what), "remedy",
+	                 admin_text_new(remedy));
 }
 
 static bool takes_param(const char *params, const char *key)

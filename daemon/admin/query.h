@@ -51,7 +51,10 @@ const char *admin_query_get(const struct admin_query *q, const char *key);
 int admin_query_uint(const struct admin_query *q, const char *key, uint64_t max,
                      uint64_t *value);
 
-/* {"error": what, "remedy": remedy}; NULL when out of memory. */
+/* A string; what is not UTF-8 is escaped as in the log. */
+json_t *admin_text_new(const char *text);
+
+/* {"error": what, "remedy": remedy}, as such strings; NULL when out of memory. */
 json_t *admin_error_new(const char *what, const char *remedy);
 
 /* The same of a path that takes another method, which the reply names. */

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "daemon/base/clock.h"
-#include "daemon/base/log.h"
 #include "daemon/pool/caches.h"
 #include "daemon/pool/holes.h"
 #include "daemon/pool/looks.h"
@@ -32,13 +31,12 @@ static struct names names_of(const char *what)
 	return names;
 }
 
-/* Ends in "..." where there are too many; escaped names are ASCII. */
+/* Ends in "..." where there are too many. */
 static void add_name(struct names *names, const char *name)
 {
-	char shown[4 * NAME_BYTES];
 	const char *comma = names->len > names->from ? ", " : "";
 	size_t room = names->from + 240 - sizeof(", ...");
-	size_t n = strlen(log_escape(shown, sizeof(shown), name));
+	size_t n = strlen(name);
 	if (names->len > room)
 		return;
 	names->len += strlen(strcpy(names->text + names->len, comma));
@@ -47,7 +45,7 @@ static void add_name(struct names *names, const char *name)
 		names->len = sizeof(names->text);
 		return;
 	}
-	memcpy(names->text + names->len, shown, n + 1);
+	memcpy(names->text + names->len, name, n + 1);
 	names->len += n;
 }
 
@@ -66,10 +64,8 @@ void report_fail(struct report *r, int status, const char *what,
 static void fail_value(struct report *r, int status, const char *what,
                        const char *value, const char *remedy)
 {
-	char shown[160];
 	char error[240];
-	log_escape(shown, sizeof(shown), value);
-	snprintf(error, sizeof(error), "%s \"%s\"", what, shown);
+	snprintf(error, sizeof(error), "%s \"%.160s\"", what, value);
 	report_fail(r, status, error, remedy);
 }
 
@@ -459,11 +455,7 @@ json_t *report_counted(struct report *r, struct pool *pool, uint32_t from,
 
 json_t *report_text(const char *text)
 {
-	char shown[LOG_LINE_BYTES];
-	json_t *string = json_string(text);
-	if (string)
-		return string;
-	return json_string(log_escape(shown, sizeof(shown), text));
+	return admin_text_new(text);
 }
 
 json_t *report_numbers(const uint64_t *number, unsigned n,

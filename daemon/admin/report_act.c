@@ -40,9 +40,7 @@ static void log_asked(const struct report *r, const struct pool *pool,
 static void refuse(struct report *r, const struct remedy *why,
                    const char *otherwise)
 {
-	char what[2 * REMEDY_BYTES];
-	log_escape(what, sizeof(what), why->what);
-	report_fail(r, CONFLICT, what, why->todo[0] ? why->todo : otherwise);
+	report_fail(r, CONFLICT, why->what, why->todo[0] ? why->todo : otherwise);
 }
 
 /* ---- lend, migrate ------------------------------------------------------ */

@@ -57,9 +57,7 @@ static json_t *take_away(struct report *r, const struct removal *removal)
 	if (n == -EBUSY && (*looks)++ < REPORT_LOOKS)
 		return report_later(r, REPORT_LOOK_MS);
 	if (n < 0) {
-		char what[2 * REMEDY_BYTES];
-		log_escape(what, sizeof(what), why.what);
-		report_fail(r, CONFLICT, what, why.todo);
+		report_fail(r, CONFLICT, why.what, why.todo);
 		return r->error;
 	}
 	log_info("pool %s: %s %s removed; asked for by pid %d, user %lld",

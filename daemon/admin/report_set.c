@@ -79,15 +79,13 @@ static json_t *set_doc(struct report *r, struct pool *pool)
 /* Before any pool is changed. */
 static void check(struct report *r, const struct setting *setting)
 {
-	char what[2 * REMEDY_BYTES];
 	struct remedy why;
 	for (unsigned i = 0; i < r->n && report_good(r); i++) {
 		struct config_balance now = *balance_config(r->pool[i]);
 		if (config_balance_set(&now, setting->key, setting->value,
 		                       &why) == 0)
 			continue;
-		log_escape(what, sizeof(what), why.what);
-		report_fail(r, HTTP_BADREQUEST, what, why.todo);
+		report_fail(r, HTTP_BADREQUEST, why.what, why.todo);
 	}
 }
 

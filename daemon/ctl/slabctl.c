@@ -62,16 +62,21 @@ static bool colored(enum ctl_args_color when)
 	return is_terminal() && !(no && *no);
 }
 
+static bool knows_utf8(void)
+{
+	return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+}
+
 /* What slabd says may hold names that clients chose. */
 static void complain(const char *what, const char *remedy)
 {
-	const struct ctl_style plain = {0};
+	const struct ctl_style style = {.utf8 = knows_utf8()};
 	char text[2048];
 	fprintf(stderr, "slabctl: %s\n",
-	        ctl_text_escape(&plain, text, sizeof(text), what));
+	        ctl_text_escape(&style, text, sizeof(text), what));
 	if (*remedy)
 		fprintf(stderr, "slabctl: %s\n",
-		        ctl_text_escape(&plain, text, sizeof(text), remedy));
+		        ctl_text_escape(&style, text, sizeof(text), remedy));
 }
 
 /* One request for a verb; complaints are made. */
@@ -245,7 +250,7 @@ static int show(const struct ctl_args *args, const struct ctl_verb *verb,
 {
 	const struct ctl_style style = {
 		.color = colored(args->color),
-		.utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0,
+		.utf8 = knows_utf8(),
 		.width = width(),
 		.sort = args->sort,
 		.reverse = args->reverse,
@@ -381,9 +386,8 @@ static int watch_drain(const struct ctl_args *args, const char *socket)
 static int top(const struct ctl_args *args, const char *socket)
 {
 	struct ctl_http_fault why;
-	bool utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
-	int status = ctl_top_run(args, socket, colored(args->color), utf8,
-	                         &why);
+	int status = ctl_top_run(args, socket, colored(args->color),
+	                         knows_utf8(), &why);
 	if (status != 0)
 		complain(why.what, why.remedy);
 	return status;

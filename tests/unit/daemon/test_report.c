@@ -389,4 +389,12 @@ Test(report, pools_apart)
 	cr_expect_eq(status, 200);
 	refused("/slabs?cache=lots&pool=default", 400, "no cache \"lots\"",
 	        "caches: orders");
+	/* As they are where that is a text, and else as in the log. */
+	refused("/slabs?cache=%e6%bc%a2%1b&pool=default", 400,
+	        "no cache \"\xe6\xbc\xa2\x1b\"", "caches: orders");
+	refused("/slabs?cache=%ff%1b&pool=default", 400,
+	        "no cache \"\\xff\\x1b\"", "caches: orders");
+	make_cache(first, "\xe6\xbc\xa2", 64);
+	refused("/slabs?cache=lots&pool=default", 400, "no cache \"lots\"",
+	        "caches: orders, \xe6\xbc\xa2");
 }
