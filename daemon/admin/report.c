@@ -352,16 +352,18 @@ uint64_t report_param_count(struct report *r, const char *key, uint64_t min,
                             uint64_t max, uint64_t otherwise)
 {
 	char what[40];
-	char remedy[80];
+	char remedy[100];
 	uint64_t value = otherwise;
-	int got = admin_query_uint(r->query, key, max, &value);
+	int got = admin_query_uint(r->query, key, max, &value), n;
 	if (got == -ENOENT || (got == 0 && value >= min))
 		return value;
 	snprintf(what, sizeof(what), "bad %s", key);
-	snprintf(remedy, sizeof(remedy),
-	         "%s is %llu to %llu, %llu if it is not given", key,
-	         (unsigned long long)min, (unsigned long long)max,
-	         (unsigned long long)otherwise);
+	n = snprintf(remedy, sizeof(remedy), "%s is %llu to %llu", key,
+	             (unsigned long long)min, (unsigned long long)max);
+	if (otherwise >= min && otherwise <= max)
+		snprintf(remedy + n, sizeof(remedy) - (size_t)n,
+		         ", %llu if it is not given",
+		         (unsigned long long)otherwise);
 	fail_value(r, HTTP_BADREQUEST, what, admin_query_get(r->query, key),
 	           remedy);
 	return otherwise;

@@ -48,7 +48,7 @@ json_t *report_evict(struct report *r)
 {
 	struct pool *pool = report_param_pool(r);
 	uint32_t id = (uint32_t)report_param_count(r, "client", 1,
-	                                           CLIENT_IDS - 1, 0);
+	                                           CLIENT_ID_MAX, 0);
 	bool dies = report_param_count(r, "kill", 0, 1, 0) == 1;
 	struct peer *peer;
 	if (report_good(r) && id == 0)

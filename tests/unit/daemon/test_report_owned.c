@@ -129,7 +129,7 @@ Test(report_owned, more_pools)
 Test(report_owned, what_is_not_there)
 {
 	static const char see[] = "slabctl clients shows which there are";
-	static const char ids[] = "client is 1 to 32766, 0 if it is not given";
+	static const char ids[] = "client is 1 to 32766";
 	fill();
 	refused("/clients?client=3", 404, "no client 3", see);
 	refused("/slabs?client=32766", 404, "no client 32766", see);
