@@ -221,28 +221,29 @@ static void put_text(const struct pool *pool, const struct leak *leak,
                      char out[512])
 {
 	unsigned long long n = leak->objects;
+	const char *s = n == 1 ? "" : "s";
+	bool likely = leak->suspicion == LIKELY;
 	char who[96];
 	name_client(pool, leak->id, who);
 	if (leak->kind == ARENA)
 		arenas_text(pool, &leak->arena, out, 512);
 	else if (leak->kind == DEAD)
-		snprintf(out, 512, "%s has ended, and %llu objects of it are not "
-		         "back yet", who, n);
+		snprintf(out, 512, "%s has ended, and %llu object%s of it %s not "
+		         "back yet", who, n, s, n == 1 ? "is" : "are");
 	else if (leak->kind == CHANNEL)
-		snprintf(out, 512, "channel %.*s: %llu objects are under way%s",
-		         (int)NAME_BYTES, leak->name, n,
-		         leak->suspicion == LIKELY ? ", and nobody has it open"
-		                                   : "");
+		snprintf(out, 512, "channel %.*s: %llu object%s %s under way%s",
+		         (int)NAME_BYTES, leak->name, n, s,
+		         n == 1 ? "is" : "are",
+		         likely ? ", and nobody has it open" : "");
 	else if (leak->kind == ROOT)
-		snprintf(out, 512, "root %.*s keeps %llu objects%s",
-		         (int)NAME_BYTES, leak->name, n,
-		         leak->suspicion == LIKELY ? ", and names none of them"
-		                                   : "");
+		snprintf(out, 512, "root %.*s keeps %llu object%s%s",
+		         (int)NAME_BYTES, leak->name, n, s,
+		         likely ? ", and names none of them" : "");
 	else if (leak->kind == GIFTS)
-		snprintf(out, 512, "%s was given %llu objects that it has not "
-		         "taken", who, n);
+		snprintf(out, 512, "%s was given %llu object%s that it has not "
+		         "taken", who, n, s);
 	else
-		snprintf(out, 512, "%s owns %llu objects%s", who, n,
+		snprintf(out, 512, "%s owns %llu object%s%s", who, n, s,
 		         leak->kind == UNLINKED ? ", and lost its connection"
 		                                : "");
 }

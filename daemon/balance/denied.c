@@ -106,9 +106,10 @@ bool denied_settle(struct pool *pool)
 			continue;
 		}
 		log_info("pool %s: clients are not refused memory of node %u "
-		         "any longer; they were %llu times within %.1f s",
+		         "any longer; they were %llu time%s within %.1f s",
 		         pool->name, pool->view.nodes[i].os_id,
 		         (unsigned long long)node->times,
+		         node->times == 1 ? "" : "s",
 		         (double)(node->last_ns - node->since_ns) / CLOCK_S);
 		node->times = 0;
 	}

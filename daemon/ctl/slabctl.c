@@ -240,7 +240,9 @@ static int show_window(const struct ctl_verb *verb, const json_t *doc,
 			fwrite(at, 1, (size_t)(end - at), stdout);
 	}
 	if (r == 0 && lines > room)
-		printf("%u lines more: a larger window shows them", lines - room);
+		printf("%u line%s more: a larger window shows %s",
+		       lines - room, lines - room == 1 ? "" : "s",
+		       lines - room == 1 ? "it" : "them");
 	free(text);
 	return r;
 }

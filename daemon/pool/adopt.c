@@ -268,10 +268,10 @@ static void say_adopted(const struct pool *pool, int64_t began_ns)
 	uint64_t ready = 0;
 	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
 		ready += pool_ready_units(pool, node);
-	log_info("pool %s: taken over as it was: %llu MiB, %u caches, %llu of "
+	log_info("pool %s: taken over as it was: %llu MiB, %u cache%s, %llu of "
 	         "%llu units in slabs, %.1f ms",
 	         pool->name, (unsigned long long)(ready << UNIT_SHIFT >> 20),
-	         pool->n_caches,
+	         pool->n_caches, pool->n_caches == 1 ? "" : "s",
 	         (unsigned long long)pages_used_units(&pool->pages),
 	         (unsigned long long)ready, (double)took_ns / (double)CLOCK_MS);
 }

@@ -165,10 +165,10 @@ static int add(struct pool *pool, struct layout_cache *want,
 	atom_store_release(&row->state, (uint32_t)CACHE_LIVE);
 	pool->new_cache = cache;
 	pool->superseded |= older != 0;
-	log_info("pool %s: cache %s: size %u, stride %u, %u objects in a slab "
+	log_info("pool %s: cache %s: size %u, stride %u, %u object%s in a slab "
 	         "of %u KiB%s",
 	         pool->name, row->name, row->size, row->stride, row->n_objs,
-	         64u << row->order,
+	         row->n_objs == 1 ? "" : "s", 64u << row->order,
 	         older != 0 ? "; beside the one of another size or shape" : "");
 	job->cache = cache;
 	return 0;

@@ -329,7 +329,7 @@ int channels_remove(struct pool *pool, const char *name, struct remedy *why)
 	if (pool->channels->row[ix].peers > 0)
 		return remedy_set(why, -EBUSY, "end them, or have them close it; "
 		                  "slabctl evict ends one",
-		                  "channel %s is open: %u have it", name,
+		                  "channel %s is open: clients that have it: %u", name,
 		                  pool->channels->row[ix].peers);
 	pool->channels->removed |= UINT64_C(1) << ix;
 	return 0;

@@ -42,9 +42,9 @@ static void say_progress(void *arg, unsigned node, uint64_t done, uint64_t all)
 	if (tenth == p->tenth[node])
 		return;
 	p->tenth[node] = tenth;
-	log_info("pool %s: node %u: %d %% of %llu pages faulted in",
+	log_info("pool %s: node %u: %d %% of %llu page%s faulted in",
 	         p->pool->name, p->pool->topo->node[node].os_id, tenth * 10,
-	         (unsigned long long)all);
+	         (unsigned long long)all, all == 1 ? "" : "s");
 	notify_progress("pool %s: node %u: %d %% faulted in", p->pool->name,
 	                p->pool->topo->node[node].os_id, tenth * 10);
 }

@@ -493,7 +493,8 @@ int death_adopt_clients(struct server *server, struct pool *pool)
 		ended += r == 0;
 	}
 	if (living + ended > 0)
-		log_info("pool %s: %u clients live on, %u ended meanwhile",
-		         pool->name, living, ended);
+		log_info("pool %s: %u client%s, %u ended meanwhile",
+		         pool->name, living,
+		         living == 1 ? " lives on" : "s live on", ended);
 	return 0;
 }

@@ -420,5 +420,6 @@ void dispatch_take_over(struct server *server)
 		if (peer->state == PEER_DISCONNECTED && peer->pidfd >= 0)
 			n += take_over(peer);
 	if (n > 0)
-		log_info("%u clients' connections go on", n);
+		log_info(n == 1 ? "%u client's connection goes on"
+		                : "%u clients' connections go on", n);
 }

@@ -41,6 +41,9 @@ Test(report_leaks, the_most_suspicious_first)
 	cr_expect_str_eq(str("pools/0/leaks/0/suspicion"), "likely");
 	cr_expect_str_eq(str("pools/0/leaks/0/kind"), "dead");
 	cr_expect_eq(num("pools/0/leaks/0/id"), dead);
+	cr_expect(strstr(str("pools/0/leaks/0/what"),
+	                 "has ended, and 1 object of it is not back yet"));
+	cr_expect(strstr(str("pools/0/leaks/1/what"), "owns 5 objects, and"));
 	cr_expect_str_eq(str("pools/0/leaks/1/kind"), "unlinked");
 	cr_expect_eq(num("pools/0/leaks/1/objects"), 5);
 	cr_expect_eq(num("pools/0/leaks/1/bytes"), 5 * STRIDE);
