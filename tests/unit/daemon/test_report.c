@@ -82,6 +82,21 @@ Test(report, status_counts_what_was_done)
 	cr_expect_eq(num("pools/0/swept_objects"), 30);
 }
 
+/* Of turns it is known within an eighth how long they took, but for the longest. */
+Test(report, status_has_no_turn_above_the_longest)
+{
+	struct turns *turns = (struct turns *)(uintptr_t)turn_counts();
+	int64_t longest_us = (int64_t)turn_below_us(20) - 1;
+	memset(turns, 0, sizeof(*turns));
+	turns->count = turns->bucket[20] = 1;
+	turns->longest_ns = longest_us * CLOCK_US;
+	turns->longest_what = "admin";
+	get("/status");
+	cr_expect_eq(num("turns/longest_us"), longest_us);
+	cr_expect_eq(num("turns/p50_us"), longest_us);
+	cr_expect_eq(num("turns/p999_us"), longest_us);
+}
+
 Test(report, status_knows_resident_metadata)
 {
 	struct stat a;
