@@ -203,7 +203,7 @@ static void find_full(json_t **list, const struct pool *pool,
 		return;
 	find(list, SOON, pool->name, -1,
 	     "slabctl clients tells who holds how much; or raise max in "
-	     "slabd.conf, and restart slabd once its clients have ended",
+	     "slabd.conf, end the clients, then stop slabd and start it",
 	     "%llu %% of its max of %llu MiB are in use, %llu %% by %s %u (pid "
 	     "%d, %.16s)",
 	     (unsigned long long)((sums->used_bytes + sums->held_bytes) /
@@ -230,15 +230,24 @@ static void find_held(json_t **list, const struct pool *pool,
 	     (unsigned long long)sums->held_bytes >> 20);
 }
 
+/* Where nobody has what is to outlive it, it does not. */
+static const char *restart_todo(void)
+{
+	if (guardian_pid() > 0 || guardian_keeps())
+		return "restart slabd, which clients do not notice";
+	return "restart slabd once its clients have ended: nobody keeps its "
+	       "pools, which end with it";
+}
+
 static void find_waiting(json_t **list, const struct pool *pool)
 {
 	struct waiting waiting[WAITING_MAX];
 	unsigned n = waiting_list(pool, waiting);
 	for (unsigned i = 0; i < n; i++)
 		find(list, SOON, pool->name, -1,
-		     waiting[i].restart ? "restart slabd, which clients do not "
-		                          "notice"
-		                        : "end its clients, and restart slabd",
+		     waiting[i].restart ? restart_todo()
+		                        : "end its clients, then stop slabd and "
+		                          "start it",
 		     "%s = %s in slabd.conf waits for a %s: this one goes on "
 		     "with %s", waiting[i].key, waiting[i].file,
 		     waiting[i].restart ? "start of slabd" : "pool made anew",
@@ -347,7 +356,7 @@ static void find_config(json_t **list, const struct server *server)
 		     "before%s%s", server->file != NULL ? server->file : "slabd.conf",
 		     fault[0] != '\0' ? ": " : ", see its log", fault);
 	while (reload_next_wait(&at, &wait)) {
-		const char *todo = "restart slabd, which clients do not notice";
+		const char *todo = restart_todo();
 		if (wait.of_pool != NULL)
 			find(list, SOON, NULL, -1, todo,
 			     "%s is %s in slabd.conf, which waits for a start "

@@ -55,4 +55,27 @@ for verb in status doctor audit; do
 		--watch=1 $verb --control "$here/c"
 done
 
+# ---- what a restart does to clients depends on who keeps the pools ---------------
+
+# doctor_has TEXT: in one line, as it is wrapped.
+doctor_has() {
+	ctl doctor | tr -s ' \n' ' ' | grep -q "$1"
+}
+
+configure 16M 8M
+kill -HUP "$pid"
+until_true doctor_has "start = 8 MiB in slabd.conf waits for a start of slabd"
+doctor_has "do: restart slabd once its clients have ended: nobody keeps its pools"
+result $? "of a slabd that nobody supervises the doctor says that its pools end"
+stop
+configure 16M 4M
+start --supervise
+configure 16M 8M
+kill -HUP "$pid"
+until_true doctor_has "start = 8 MiB in slabd.conf waits for a start of slabd"
+doctor_has "do: restart slabd, which clients do not notice"
+result $? "and of one that is supervised that they go on"
+stop
+result $? "which stops"
+
 finish

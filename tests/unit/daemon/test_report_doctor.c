@@ -83,8 +83,10 @@ Test(report_doctor, settings_that_wait)
 	other.page = CONFIG_PAGE_2M;
 	first->config = &other;
 	get("/doctor");
-	cr_expect(found("page = 2m in slabd.conf waits for a pool made anew") >=
+	cr_assert(found("page = 2m in slabd.conf waits for a pool made anew") >=
 	          0);
+	cr_expect_str_eq(of(found("page = 2m in slabd.conf"), "todo"),
+	                 "end its clients, then stop slabd and start it");
 	cr_expect_eq(count("findings"), 3);
 	get("/status");
 	cr_expect_eq(count("pools/0/waiting"), 2);
@@ -93,7 +95,8 @@ Test(report_doctor, settings_that_wait)
 	cr_expect(yes("pools/0/waiting/1/restart"));
 	other.page = CONFIG_PAGE_4K;
 	finds("soon", "start = 8 MiB in slabd.conf waits for a start of slabd",
-	      "restart slabd, which clients do not notice");
+	      "restart slabd once its clients have ended: nobody keeps its "
+	      "pools");
 }
 
 Test(report_doctor, a_machine_that_lacks_what_is_configured)
