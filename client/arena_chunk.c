@@ -209,6 +209,9 @@ char *arena_chunk_block(struct arena *arena, size_t need)
 {
 	struct arena_chunk chunk;
 	uint32_t class = 0;
+	/* What it says of itself stands in its first chunk. */
+	if (arena->chunks.n == 0)
+		(void)arena_chunk_next(arena, 0, 0);
 	while (arena_bytes_of(class) < need + ARENA_ROOM)
 		class++;
 	if (!has_room(&arena->blocks) || !get(arena->home, class, &chunk))

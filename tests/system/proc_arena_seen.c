@@ -82,6 +82,21 @@ static void test_life(slabd_pool *pool)
 	tap_is(number("request", "bytes"), -1, "nor is its child");
 }
 
+/* Nothing in it is so small that it would share a chunk. */
+static void test_large(slabd_pool *pool)
+{
+	slabd_arena *arena = slabd_arena_create(pool, NULL, "large");
+	for (int i = 0; i < 4; i++)
+		if (slabd_arena_alloc(arena, 20000, 0) == NULL)
+			tap_bail("arena: %s", slabd_last_error());
+	tap_ok(number("large", "bytes") >= 80000,
+	       "one of large blocks alone is seen: %lld bytes",
+	       number("large", "bytes"));
+	slabd_arena_reset(arena);
+	tap_is(number("large", "resets"), 1, "and that it is reset");
+	slabd_arena_destroy(arena);
+}
+
 static void test_given(slabd_pool *pool)
 {
 	slabd_pool *other = fixture_pool(&fixture);
@@ -160,6 +175,7 @@ int main(void)
 	if (pool == NULL)
 		tap_bail("slabd_open: %s", slabd_last_error());
 	test_life(pool);
+	test_large(pool);
 	test_given(pool);
 	test_lies(pool);
 	test_overdue(pool);
