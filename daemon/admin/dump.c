@@ -3,6 +3,7 @@
 
 #include <event2/buffer.h>
 #include <event2/http.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "daemon/base/clock.h"
@@ -154,6 +155,15 @@ void dump_done(struct dump *dump)
 	dump->text = NULL;
 }
 
+/* Of HEAD, to which evhttp sends what there is as of any other. */
+static void leave_head(struct dump *dump, struct evkeyvalq *head)
+{
+	char length[24];
+	snprintf(length, sizeof(length), "%zu", evbuffer_get_length(dump->text));
+	evhttp_add_header(head, "Content-Length", length);
+	evbuffer_drain(dump->text, evbuffer_get_length(dump->text));
+}
+
 void dump_reply(struct dump *dump, struct evhttp_request *req, int status)
 {
 	static const char failed[] = "{\"error\":\"no answer could be made\","
@@ -181,6 +191,8 @@ void dump_reply(struct dump *dump, struct evhttp_request *req, int status)
 	evhttp_add_header(head, "Content-Security-Policy",
 	                  dump->form->policy != NULL ? dump->form->policy
 	                                             : "default-src 'none'");
+	if (evhttp_request_get_command(req) == EVHTTP_REQ_HEAD)
+		leave_head(dump, head);
 	evhttp_send_reply(req, status, NULL, dump->text);
 	dump_done(dump);
 }

@@ -261,13 +261,15 @@ static json_t *answer(struct admin *a, struct evhttp_request *req, int *status)
 	const struct admin_route *get = route_of(a->routes, path, false);
 	const struct admin_route *post = route_of(a->routes, path, true);
 	enum evhttp_cmd_type method = evhttp_request_get_command(req);
+	/* The answer to HEAD is that to GET, without what it says. */
+	bool looks = method == EVHTTP_REQ_GET || method == EVHTTP_REQ_HEAD;
 	if (a->routes->browsers && !host_is_here(req)) {
 		*status = FORBIDDEN;
 		return host_error_new();
 	}
-	if (get && method == EVHTTP_REQ_GET)
+	if (get && looks)
 		return route_run(a, get, req, status);
-	if (root && method == EVHTTP_REQ_GET)
+	if (root && looks)
 		return with_paths(json_object(), a->routes);
 	if (post && method == EVHTTP_REQ_POST && a->routes->readers &&
 	    !admin_is_own(req)) {

@@ -87,6 +87,30 @@ Test(http, unknown_path)
 	cr_expect_eq(ask_as("POST", "/hell", NULL).status, 404);
 }
 
+/* What came after the head would be taken for the next answer. */
+Test(http, head)
+{
+	char said[2048] = "";
+	size_t n = 0;
+	ssize_t got;
+	int fd = dial("HEAD /hello HTTP/1.1\r\nHost: x\r\n\r\n"
+	              "HEAD /none HTTP/1.1\r\nHost: x\r\n\r\n"
+	              "HEAD /change HTTP/1.1\r\nHost: x\r\n"
+	              "Connection: close\r\n\r\n");
+	char *second, *third;
+
+	while (n < sizeof(said) - 1 &&
+	       (got = recv(fd, said + n, sizeof(said) - 1 - n, 0)) > 0)
+		n += (size_t)got;
+	close(fd);
+	cr_assert_eq(strncmp(said, "HTTP/1.1 200 OK\r\n", 17), 0, "%s", said);
+	cr_expect(strstr(said, "\r\nContent-Length: "));
+	cr_assert(second = strstr(said, "\r\n\r\nHTTP/1.1 404 "), "%s", said);
+	cr_assert(third = strstr(second + 4, "\r\n\r\nHTTP/1.1 405 "), "%s",
+	          said);
+	cr_expect_str_eq(strstr(third + 4, "\r\n\r\n"), "\r\n\r\n");
+}
+
 Test(http, method)
 {
 	static const char *const method[] = {"POST", "PUT", "DELETE", "PATCH",
