@@ -427,11 +427,9 @@ int ctl_args_control(const char *given, bool root, char *path, size_t size)
 		given = env;
 	if (given)
 		n = snprintf(path, size, "%s", given);
-	else if (root)
+	else if (root || !runtime || !*runtime)
 		n = snprintf(path, size, "/run/slabd/control.sock");
-	else if (runtime && *runtime)
-		n = snprintf(path, size, "%s/slabd/control.sock", runtime);
 	else
-		return -ENOENT;
+		n = snprintf(path, size, "%s/slabd/control.sock", runtime);
 	return (size_t)n < size ? 0 : -ENAMETOOLONG;
 }

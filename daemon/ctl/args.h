@@ -54,8 +54,8 @@ const char *ctl_args_options(const struct ctl_verb *verb, char *text,
 const char *ctl_args_get(const struct ctl_args *args, const char *key);
 
 /*
- * The socket to use: given, else $SLABD_CONTROL, else slabd's default for
- * this user. -ENOENT if a user has no runtime folder, -ENAMETOOLONG.
+ * The socket to use: given, else $SLABD_CONTROL, else that of the slabd which the
+ * library finds for this user. 0, or -ENAMETOOLONG.
  */
 int ctl_args_control(const char *given, bool root, char *path, size_t size);
 

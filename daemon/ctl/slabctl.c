@@ -446,9 +446,7 @@ int main(int argc, char **argv)
 	if (r < 0 && args.trace)
 		*socket = '\0'; /* a trace needs none */
 	else if (r < 0) {
-		complain(r == -ENAMETOOLONG
-		                 ? "the path of the socket is too long"
-		                 : "no XDG_RUNTIME_DIR to find slabd's socket in",
+		complain("the path of the socket is too long",
 		         "give it with --control PATH or SLABD_CONTROL");
 		return EXIT_TROUBLE;
 	}

@@ -241,8 +241,11 @@ Test(ctl_args, control)
 	unsetenv("XDG_RUNTIME_DIR");
 	cr_expect_eq(ctl_args_control(NULL, true, path, sizeof(path)), 0);
 	cr_expect_str_eq(path, "/run/slabd/control.sock");
-	cr_expect_eq(ctl_args_control(NULL, false, path, sizeof(path)),
-	             -ENOENT);
+	cr_expect_eq(ctl_args_control(NULL, false, path, sizeof(path)), 0);
+	cr_expect_str_eq(path, "/run/slabd/control.sock");
+	setenv("XDG_RUNTIME_DIR", "", 1);
+	cr_expect_eq(ctl_args_control(NULL, false, path, sizeof(path)), 0);
+	cr_expect_str_eq(path, "/run/slabd/control.sock");
 	setenv("XDG_RUNTIME_DIR", "/run/user/1", 1);
 	cr_expect_eq(ctl_args_control(NULL, false, path, sizeof(path)), 0);
 	cr_expect_str_eq(path, "/run/user/1/slabd/control.sock");
