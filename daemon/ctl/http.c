@@ -124,7 +124,8 @@ static void say_curl(struct ctl_http_fault *f, CURL *curl, CURLcode code,
                      const char *socket, long timeout_s)
 {
 	static const char remedy[] =
-		"is it busy or stopped: see systemctl status slabd";
+		"is it starting, busy or stopped: see systemctl status slabd, "
+		"or its log";
 	long err = 0;
 	curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &err);
 	if (code == CURLE_COULDNT_CONNECT)
@@ -246,7 +247,8 @@ static int on_progress(void *arg, curl_off_t d, curl_off_t n, curl_off_t u,
 	p->said = true;
 	fprintf(stderr,
 	        "slabctl: slabd at %s counts every object, a little at a time "
-	        "beside its clients, or stands still: waiting for up to %ld s\n",
+	        "beside its clients, or is starting, or stands still: waiting "
+	        "for up to %ld s\n",
 	        p->socket, p->timeout_s);
 	return 0;
 }
