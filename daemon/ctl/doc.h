@@ -21,7 +21,7 @@ struct ctl_style {
 	bool utf8;      /* block characters and names as they are */
 	unsigned width; /* of the output, in columns */
 	bool whole;     /* tables are shown whole, however wide */
-	bool brief;     /* tables don't say what they leave out */
+	bool cut;       /* lines end at the width: tables are no wider */
 	const char *sort; /* the title of a table's column, or NULL */
 	bool reverse;     /* the last row first */
 	bool rates;       /* with columns of what changes, see rates.h */

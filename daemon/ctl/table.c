@@ -243,13 +243,15 @@ static unsigned total(const struct ctl_table *t, bool small)
 	return sum ? sum - CTL_TABLE_GAP : 0;
 }
 
-/* Leaves out the column of the highest rank, the last of them. */
+/* Leaves out the column of the highest rank, the last of them. Half of a number is
+ * another one: where lines are cut all may go but the first. */
 static bool leave_out(struct ctl_table *t)
 {
 	struct column *worst = NULL;
 	for (size_t i = 0; i < t->n_cols; i++) {
 		struct column *column = &t->column[i];
-		if (column->shown && column->col.rank &&
+		if (column->shown &&
+		    (column->col.rank || (t->c->style.cut && i > 0)) &&
 		    (!worst || column->col.rank >= worst->col.rank))
 			worst = column;
 	}
@@ -314,8 +316,6 @@ static void put_row(const struct ctl_table *t, const struct cell *cell)
 static void put_left_out(const struct ctl_table *t)
 {
 	char text[1024] = "";
-	if (t->c->style.brief)
-		return;
 	for (size_t i = 0; i < t->n_cols; i++)
 		if (!t->column[i].shown)
 			ctl_text_append(text, sizeof(text), "%s%s",

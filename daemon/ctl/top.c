@@ -180,7 +180,8 @@ static bool draw(struct ctl_top *top, bool color, bool utf8,
 {
 	struct ctl c = {.style = {.color = true,
 	                          .utf8 = utf8,
-	                          .width = (unsigned)COLS}};
+	                          .width = (unsigned)COLS,
+	                          .cut = true}};
 	time_t now = time(NULL);
 	struct tm tm;
 	char *text = NULL;

@@ -83,11 +83,16 @@ static const json_t *pool_of(const struct ctl_top *top, const json_t *doc)
 	return pool != NULL ? pool : json_array_get(pools, 0);
 }
 
-/* A line of plain text, cut to the window. */
+/* A line of plain text, cut to the window: between figures, where there are such, as
+ * half of one is another. */
 static void put_cut(struct ctl *c, enum ctl_color color, const char *text)
 {
 	unsigned taken;
-	size_t len = ctl_text_cut(text, c->style.width, &taken);
+	size_t whole = ctl_text_cut(text, c->style.width, &taken);
+	size_t len = whole;
+	while (text[whole] && len > 0 && strncmp(text + len, "  ", 2) != 0)
+		len--;
+	len = len > 0 ? len : whole;
 	fprintf(c->out, "%s%.*s%s\n", ctl_text_on(&c->style, color), (int)len,
 	        text, ctl_text_off(&c->style, color));
 }

@@ -126,11 +126,22 @@ static void test_keys(void)
 	tap_ok(shows("clients by remote"), "a key without a meaning does nothing");
 }
 
+/* Whether the line of the pool's memory ends with one: 0, or a number and a unit. */
+static bool shows_whole_figures(void)
+{
+	char *line = strstr(screen, "\nready ");
+	size_t n = line != NULL ? strcspn(line + 1, "\n") : 0;
+	while (n > 0 && line[n] == ' ')
+		n--;
+	return n > 0 && (line[n] == 'B' || strncmp(line + n - 1, " 0", 2) == 0);
+}
+
 static void test_sizes(void)
 {
 	tmux("resize-window -t t -x 40 -y 10");
 	tap_ok(shows_or_not("every", false), "40x10 cuts its lines");
 	tap_ok(shows("pool default") && shows("live"), "has the table still");
+	tap_ok(shows_whole_figures(), "and no half of a figure");
 	tmux("resize-window -t t -x 30 -y 8");
 	tap_ok(shows("too small: 30x8"), "what is too small is said");
 	tmux("resize-window -t t -x 120 -y 40");

@@ -412,6 +412,23 @@ Test(ctl_render, no_line_is_wider_than_the_terminal)
 }
 
 /* A node of two that drain is empty; the watch began at 4 GiB. */
+/* top cuts its lines: no table has half a number there. */
+Test(ctl_render, tables_are_whole_where_lines_are_cut)
+{
+	const struct ctl_style style = {.utf8 = true, .width = 40, .cut = true};
+	const char *const verbs[] = {"caches", "clients"};
+	for (unsigned i = 0; i < 2; i++) {
+		json_t *json = load("huge", verbs[i]);
+		char fault[256];
+		char *text = text_of(ctl_verbs_find(verbs[i]), json, &style,
+		                     fault);
+		cr_assert(text, "%s: %s", verbs[i], fault);
+		check_width(text, 40, verbs[i]);
+		free(text);
+		json_decref(json);
+	}
+}
+
 Test(ctl_render, draining)
 {
 	const struct ctl_style plain = {.utf8 = true, .width = 80};
