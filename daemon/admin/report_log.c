@@ -18,7 +18,6 @@ static json_int_t as_ms(int64_t ns)
 static json_t *event_doc(const struct pool *pool,
                          const struct balance_event *event)
 {
-	const char *error = event->error < 0 ? strerror(-event->error) : "";
 	json_t *step = report_step(pool, &event->step);
 	json_t *more = json_pack(
 	        "{s:I, s:I, s:I, s:s, s:b, s:I, s:I, s:s, s:I, s:o}", "seq",
@@ -26,7 +25,8 @@ static json_t *event_doc(const struct pool *pool,
 	        "last_ms", as_ms(event->last_ns), "cause",
 	        balance_cause_name(event->cause), "refused", event->refused,
 	        "times", report_count(event->times), "done",
-	        report_count(event->done), "error", error, "us",
+	        report_count(event->done), "error",
+	        history_error_text(event->error), "us",
 	        (json_int_t)(event->took_ns / CLOCK_US), "told",
 	        report_text(event->text));
 	/* None of the plan's reasons is why. */

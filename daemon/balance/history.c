@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/balance/history.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "daemon/base/clock.h"
@@ -143,6 +144,14 @@ const struct balance_event *history_event(const struct history *history,
 	if (i >= HISTORY_EVENTS || i >= history->n_events)
 		return NULL;
 	return &history->event[(history->n_events - 1 - i) % HISTORY_EVENTS];
+}
+
+/* No file is meant by what the kernel calls so. */
+const char *history_error_text(int error)
+{
+	if (error == -ENOENT)
+		return "no more was to be had";
+	return error < 0 ? strerror(-error) : "";
 }
 
 const char *balance_cause_name(enum balance_cause cause)

@@ -87,4 +87,7 @@ const struct balance_event *history_event(const struct history *history,
 /* "shortage" */
 const char *balance_cause_name(enum balance_cause cause);
 
+/* Why a step did not do all that was asked, in words; "" of 0. */
+const char *history_error_text(int error);
+
 #endif

@@ -156,7 +156,7 @@ static void note(struct pool *pool, struct balance_event *event)
 	const struct plan_step *step = &event->step;
 	if (event->error < 0 && event->text[0] == '\0' && event->done == 0)
 		snprintf(event->text, sizeof(event->text), "%s",
-		         strerror(-event->error));
+		         history_error_text(event->error));
 	history->counts.steps[step->kind]++;
 	history->counts.failed[step->kind] += event->done == 0;
 	/* A trim does nothing of its own: it must not look like progress. */

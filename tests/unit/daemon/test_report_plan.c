@@ -98,6 +98,7 @@ Test(report_plan, log_has_what_was_done)
 	cr_expect_str_eq(str("pools/0/events/1/text"), "slabctl asked for it");
 	cr_expect_eq(num("pools/0/events/1/n"), 2);
 	cr_expect_eq(num("pools/0/events/1/done"), 1);
+	cr_expect_str_eq(str("pools/0/events/1/error"), "no more was to be had");
 	cr_expect_eq(num("pools/0/events/1/times"), 1);
 	cr_expect_str_eq(str("pools/0/events/1/cache"), "orders");
 	cr_expect_not(yes("pools/0/events/1/refused"));
@@ -116,6 +117,9 @@ Test(report_plan, log_has_what_was_done)
 	cr_expect_eq(count("pools/0/events"), 1);
 	get("/log?limit=0");
 	cr_expect_eq(count("pools/0/events"), 0);
+	post("/lend", "cache=orders&from=1&to=1");
+	get("/log?limit=1");
+	cr_expect_str_eq(str("pools/0/events/0/told"), "no more was to be had");
 	refused("/log?limit=257", 400, "bad limit \"257\"",
 	        "limit is 0 to 256, 50 if it is not given");
 }
