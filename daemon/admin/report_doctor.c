@@ -319,9 +319,11 @@ static void find_left(json_t **list, const struct server *server)
 		find(list, SOON, orphan[i].pool, -1,
 		     "end them: slabctl status lists them",
 		     "a slabd that is gone left it: %llu MiB stay taken until "
-		     "%u processes that have it mapped end, pid %d (%.16s) first",
+		     "%u process%s mapped end%s, pid %d (%.16s) first",
 		     (unsigned long long)orphan[i].bytes >> 20,
-		     orphan[i].n_pids, orphan[i].pid[0], orphan[i].name[0]);
+		     orphan[i].n_pids,
+		     orphan[i].n_pids == 1 ? " that has it" : "es that have it",
+		     orphan[i].n_pids == 1 ? "s" : "", orphan[i].pid[0], orphan[i].name[0]);
 }
 
 static void find_limit(json_t **list, const char *of, enum cgroup_what what)
