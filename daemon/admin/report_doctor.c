@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "daemon/balance/denied.h"
+#include "daemon/base/proc.h"
 #include "daemon/pool/arenas.h"
 #include "daemon/pool/waiting.h"
 #include "daemon/serve/fits.h"
@@ -29,6 +30,7 @@
 #define REMOTE_PERCENT 10u
 #define REMOTE_LEAST 10000u /* objects taken from slabs, to judge a client by */
 #define LIMIT_PERCENT 90u
+#define STOPPED_LOOKS 128u /* in /proc */
 #define CLIENTS_MAX 16u /* named, of each kind */
 
 enum urgency { NOW, SOON, NOTE, URGENCIES };
@@ -114,12 +116,37 @@ static bool is_far(const struct pool *pool, uint32_t id, unsigned *percent)
 	return true;
 }
 
+/* What it holds free is asked of it, in vain: others than those that did not answer
+ * need no look, and of these so many that it takes no time. */
+static bool is_stopped(const struct pool *pool, uint32_t id,
+                       const struct usage *usage, unsigned *looks)
+{
+	int32_t pid = pool->view.clients[id].pid;
+	if (usage->client[id].known || usage->owners->bytes[id] == 0 || pid <= 0)
+		return false;
+	return (*looks)++ < STOPPED_LOOKS && proc_is_stopped(pid);
+}
+
+static void find_stopped(json_t **list, const struct pool *pool, uint32_t id,
+                         const struct usage *usage)
+{
+	const struct layout_client *row = &pool->view.clients[id];
+	char todo[64];
+	snprintf(todo, sizeof(todo), "kill -CONT %d, or end it", row->pid);
+	find(list, SOON, pool->name, -1, todo,
+	     "client %u (pid %d, %.16s) is stopped, and owns %llu KiB, of which "
+	     "nobody can have what it does not use", id, row->pid, row->comm,
+	     (unsigned long long)usage->owners->bytes[id] >> 10);
+}
+
 /* A client wrote these counts itself: nothing comes of them but the words. */
 static void find_of_clients(json_t **list, struct server *server,
-                            const struct pool *pool)
+                            const struct pool *pool, const struct usage *usage)
 {
 	unsigned n_far = 0;
 	unsigned n_lost = 0;
+	unsigned n_stopped = 0;
+	unsigned looks = 0;
 	for (uint32_t id = 1; id <= pool->head->top_id; id++) {
 		const struct layout_client *row = &pool->view.clients[id];
 		char todo[96];
@@ -132,6 +159,9 @@ static void find_of_clients(json_t **list, struct server *server,
 			     "(slabctl nodes), or raise max",
 			     "client %u (pid %d, %.16s) gets %u %% of its objects "
 			     "from other nodes", id, row->pid, row->comm, percent);
+		if (is_stopped(pool, id, usage, &looks) &&
+		    n_stopped++ < CLIENTS_MAX)
+			find_stopped(list, pool, id, usage);
 		if (peer_connected(server, pool, id) || n_lost++ >= CLIENTS_MAX)
 			continue;
 		snprintf(todo, sizeof(todo), "end it, or slabctl evict %u", id);
@@ -282,7 +312,7 @@ static json_t *of_pool(struct report *r, struct pool *pool)
 		find_of_node(&list, pool, node);
 	find_full(&list, pool, usage, &sums);
 	find_held(&list, pool, &sums);
-	find_of_clients(&list, r->server, pool);
+	find_of_clients(&list, r->server, pool, usage);
 	find_waiting(&list, pool);
 	return json_pack("{s:o}", "findings", list);
 }

@@ -75,6 +75,16 @@ int proc_cpu(int32_t pid, unsigned *cpu)
 	return r;
 }
 
+bool proc_is_stopped(int32_t pid)
+{
+	char line[1024];
+	const char *at = NULL;
+	if (read_file(pid, "stat", line, sizeof(line)) == 0)
+		at = strrchr(line, ')');
+	return at != NULL && (strncmp(at, ") T", 3) == 0 ||
+	                      strncmp(at, ") t", 3) == 0);
+}
+
 int proc_threads(int32_t pid, unsigned most,
                  void (*call)(void *arg, unsigned cpu), void *arg)
 {

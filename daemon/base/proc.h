@@ -36,6 +36,9 @@ int proc_cpu(int32_t pid, unsigned *cpu);
 int proc_threads(int32_t pid, unsigned most,
                  void (*call)(void *arg, unsigned cpu), void *arg);
 
+/* Whether it is stopped: by a signal, or by who traces it. */
+bool proc_is_stopped(int32_t pid);
+
 /* Whether somebody traces it, as a debugger does. */
 bool proc_is_traced(int32_t pid);
 

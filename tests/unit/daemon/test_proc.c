@@ -73,6 +73,20 @@ Test(proc, open)
 	end_child();
 }
 
+Test(proc, stopped)
+{
+	start_child();
+	cr_assert_not(proc_is_stopped(child));
+	kill(child, SIGSTOP);
+	cr_assert_eq(waitpid(child, NULL, WUNTRACED), child);
+	cr_assert(proc_is_stopped(child));
+	kill(child, SIGCONT);
+	cr_assert_eq(waitpid(child, NULL, WCONTINUED), child);
+	cr_assert_not(proc_is_stopped(child));
+	end_child();
+	cr_assert_not(proc_is_stopped(child));
+}
+
 Test(proc, gone)
 {
 	char name[16] = "as it was";

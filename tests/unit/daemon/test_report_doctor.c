@@ -3,12 +3,15 @@
 #include "tests/lib/report_fixture.h"
 
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "daemon/balance/wants.h"
 #include "daemon/pool/clients.h"
+#include "daemon/serve/peer.h"
 #include "shm/arena_live.h"
 #include "shm/slab.h"
 
@@ -107,6 +110,30 @@ Test(report_doctor, a_machine_that_lacks_what_is_configured)
 	server.config = &other;
 	finds("note", "key \"max\" in [pool default] is 1048576 MiB, and node 0",
 	      "lower max");
+}
+
+Test(report_doctor, a_client_that_is_stopped)
+{
+	uint32_t id = join("asleep");
+	struct peer peer = {.pool = first, .id = id, .sock = 0};
+	pid_t child = fork();
+	char todo[64];
+	if (child == 0)
+		for (;;)
+			pause();
+	server.peers = &peer;
+	pool_client(first, id)->pid = child;
+	carve(orders, 0, 0);
+	claim(id, orders, 0, 64);
+	get("/doctor");
+	cr_expect_eq(found("is stopped"), -1);
+	kill(child, SIGSTOP);
+	cr_assert_eq(waitpid(child, NULL, WUNTRACED), child);
+	snprintf(todo, sizeof(todo), "kill -CONT %d, or end it", child);
+	finds("soon", "asleep) is stopped, and owns 6 KiB", todo);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	server.peers = NULL;
 }
 
 Test(report_doctor, a_client_far_from_its_memory)
