@@ -16,6 +16,7 @@
 #include "daemon/balance/denied.h"
 #include "daemon/base/proc.h"
 #include "daemon/pool/arenas.h"
+#include "daemon/pool/clients.h"
 #include "daemon/pool/waiting.h"
 #include "daemon/serve/fits.h"
 #include "daemon/serve/guardian.h"
@@ -164,10 +165,18 @@ static void find_of_clients(json_t **list, struct server *server,
 			find_stopped(list, pool, id, usage);
 		if (peer_connected(server, pool, id) || n_lost++ >= CLIENTS_MAX)
 			continue;
-		snprintf(todo, sizeof(todo), "end it, or slabctl evict %u", id);
+		if (clients_is_banned(pool, id))
+			snprintf(todo, sizeof(todo), "end it: kill %d", row->pid);
+		else
+			snprintf(todo, sizeof(todo),
+			         "end it, or slabctl evict %u", id);
 		find(list, SOON, pool->name, -1, todo,
-		     "client %u (pid %d, %.16s) lost its connection: slabd can't "
-		     "ask for what it holds", id, row->pid, row->comm);
+		     "client %u (pid %d, %.16s) %s", id, row->pid, row->comm,
+		     clients_is_banned(pool, id)
+		             ? "is shut out, by slabctl evict or for a fault, "
+		               "and has what it has until it ends"
+		             : "lost its connection: slabd can't ask for what "
+		               "it holds");
 	}
 }
 

@@ -160,8 +160,10 @@ Test(report_doctor, a_client_far_from_its_memory)
 
 Test(report_doctor, a_client_that_lost_its_connection)
 {
-	join("mute");
+	uint32_t id = join("mute");
 	finds("soon", "lost its connection", "slabctl evict");
+	clients_ban(first, id);
+	finds("soon", "(pid 4242, mute) is shut out", "end it: kill 4242");
 }
 
 Test(report_doctor, a_node_that_is_being_emptied)
