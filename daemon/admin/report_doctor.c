@@ -237,21 +237,24 @@ static void find_full(json_t **list, const struct pool *pool,
 {
 	uint64_t max = pool->view.geo.n_units << UNIT_SHIFT;
 	uint32_t id = largest(pool, usage);
+	char whose[64];
 	if (sums->used_bytes + sums->held_bytes < max / 100 * FULL_PERCENT ||
 	    id == 0)
 		return;
+	if (view_client_live(&pool->view, id))
+		snprintf(whose, sizeof(whose), "client %u (pid %d, %.16s)", id,
+		         pool->view.clients[id].pid, pool->view.clients[id].comm);
+	else
+		snprintf(whose, sizeof(whose), "a root or a channel, id %u", id);
 	find(list, SOON, pool->name, -1,
 	     "slabctl clients tells who holds how much; or raise max in "
 	     "slabd.conf, end the clients, then stop slabd and start it",
-	     "%llu %% of its max of %llu MiB are in use, %llu %% by %s %u (pid "
-	     "%d, %.16s)",
+	     "%llu %% of its max of %llu MiB are in use, %llu %% by %s",
 	     (unsigned long long)((sums->used_bytes + sums->held_bytes) /
 	                          (max / 100)),
 	     (unsigned long long)max >> 20,
 	     (unsigned long long)(usage->owners->bytes[id] / (max / 100)),
-	     view_client_live(&pool->view, id) ? "client" : "root or channel",
-	     id,
-	     pool->view.clients[id].pid, pool->view.clients[id].comm);
+	     whose);
 }
 
 static void find_held(json_t **list, const struct pool *pool,

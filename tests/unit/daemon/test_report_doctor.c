@@ -11,6 +11,7 @@
 
 #include "daemon/balance/wants.h"
 #include "daemon/pool/clients.h"
+#include "daemon/pool/roots.h"
 #include "daemon/serve/peer.h"
 #include "shm/arena_live.h"
 #include "shm/slab.h"
@@ -172,12 +173,9 @@ Test(report_doctor, a_node_that_is_being_emptied)
 	finds("note", "being emptied", "slabctl nodes");
 }
 
-/* All of the pool, by one client; a list that asks for more is refused it. */
-Test(report_doctor, a_full_pool_and_who_has_it)
+/* All of the pool, by one owner; a list that asks for more is refused it. */
+static void fill(uint32_t id)
 {
-	uint32_t id = join("hoarder");
-	char text[80];
-	int i;
 	hold_still();
 	for (uint32_t node = 0; node < 2; node++) {
 		while (wants_relieve(first, orders, node) == 0) {
@@ -193,6 +191,27 @@ Test(report_doctor, a_full_pool_and_who_has_it)
 				continue;
 		}
 	}
+}
+
+Test(report_doctor, a_full_pool_and_whose_root_has_it)
+{
+	struct remedy why;
+	char name[NAME_BYTES] = "book";
+	char want[48];
+	int root = roots_open(first, join("maker"), name, &why);
+	cr_assert_gt(root, 0, "%s", why.what);
+	fill((uint32_t)root);
+	get("/doctor");
+	snprintf(want, sizeof(want), "%% by a root or a channel, id %d", root);
+	cr_expect(found(want) >= 0);
+}
+
+Test(report_doctor, a_full_pool_and_who_has_it)
+{
+	uint32_t id = join("hoarder");
+	char text[80];
+	int i;
+	fill(id);
 	get("/doctor");
 	i = found("of its max of 16 MiB are in use");
 	cr_assert(i >= 0);
