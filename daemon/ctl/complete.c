@@ -160,5 +160,8 @@ void ctl_complete(int n, char **word, FILE *out)
 		offer_each(&c, "help");
 	} else if (c.n_words < CTL_WORDS && c.verb->word[c.n_words]) {
 		offer_values(&c, c.verb->word[c.n_words]);
+		/* The pool may be left out. */
+		if (c.verb->skips && c.n_words == 1)
+			offer_values(&c, c.verb->word[2]);
 	}
 }

@@ -75,6 +75,9 @@ static void test_completion(void)
 	completes("status --color = al", 4, "always\n");
 	completes("--pool d", 2, "default\n");
 	completes("evict \"\"", 2, "1\n");
+	completes("cache remove c19", 3, "c19\n");
+	completes("cache remove de", 3, "default\n");
+	completes("cache remove default c19", 4, "c19\n");
 }
 
 /* ---- watched -------------------------------------------------------------- */
