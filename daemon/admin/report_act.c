@@ -70,19 +70,35 @@ static struct transfer parse(struct report *r, bool lend)
 	return t;
 }
 
+static void log_transfer(const struct report *r, const struct transfer *t,
+                         bool lend)
+{
+	const struct layout_node *nodes = t->pool->view.nodes;
+	const char *of = t->cache != 0 ? " of " : "";
+	const char *name = t->cache != 0
+	                           ? t->pool->view.caches[t->cache - 1].name
+	                           : "";
+	unsigned long long done = t->done, n = t->n;
+	if (lend && t->from == t->to)
+		log_asked(r, t->pool, "%llu of %llu slabs%s%s came back to node "
+		          "%u", done, n, of, name, nodes[t->to].os_id);
+	else
+		log_asked(r, t->pool, "%llu of %llu %s%s%s %s from node %u to "
+		          "node %u", done, n, lend ? "slabs" : "pages", of, name,
+		          lend ? "lent" : "moved", nodes[t->from].os_id,
+		          nodes[t->to].os_id);
+}
+
 /* After it was tried: logs it, and gives the answer. unit_bytes: of one slab,
  * or page. */
 static json_t *transfer_doc(struct report *r, const struct transfer *t,
-                            const char *what, uint64_t unit_bytes)
+                            bool lend, uint64_t unit_bytes)
 {
 	const struct pool *pool = t->pool;
 	duty_soon(r->server, 0);
 	if (!report_good(r))
 		return r->error;
-	log_asked(r, pool, "%llu of %llu %s from node %u to node %u",
-	          (unsigned long long)t->done, (unsigned long long)t->n, what,
-	          pool->view.nodes[t->from].os_id,
-	          pool->view.nodes[t->to].os_id);
+	log_transfer(r, t, lend);
 	return json_pack("{s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:o}", "pool",
 	                 report_text(pool->name), "cache",
 	                 report_cache_name(pool, t->cache - 1), "from",
@@ -114,7 +130,7 @@ json_t *report_lend(struct report *r)
 	if (lent < 0)
 		refuse(r, &t.why, "slabctl slabs and slabctl nodes show what "
 		       "there is to lend");
-	return transfer_doc(r, &t, "slabs lent",
+	return transfer_doc(r, &t, true,
 	                    report_slab_bytes(t.pool, t.cache));
 }
 
@@ -140,7 +156,7 @@ json_t *report_migrate(struct report *r)
 	if (moved < 0)
 		refuse(r, &t.why, "slabctl nodes shows what each node has and "
 		       "may have");
-	return transfer_doc(r, &t, "pages moved",
+	return transfer_doc(r, &t, false,
 	                    UINT64_C(1) << t.pool->view.geo.page_shift);
 }
 

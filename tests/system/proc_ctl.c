@@ -126,6 +126,11 @@ static void test_lend(void)
 	        "node 0 has no slab of orders with anything free",
 	        "see slabctl slabs");
 	ctl("lend orders 0 0 60000", 0, "came back to node 0");
+	tap_ok(fixture_logged(&fixture, "1 of 4 slabs of orders lent from node 0 "
+	                                "to node 1; asked for by pid") &&
+	               fixture_logged(&fixture, "slabs of orders came back to "
+	                                        "node 0; asked for by pid"),
+	       "and the log says of which cache, and which way");
 	tap_is(slabs_on_list(0), home, "all came back");
 	check_objects("after lending");
 	fixture_audit(&fixture, "after lending");
