@@ -169,6 +169,8 @@ static size_t part_of(const char *text, const char *other, size_t *from)
 		i--;
 	while (text[end] != '\0' && text[end] != ' ')
 		end++;
+	while (end > i && strchr(",;:", text[end - 1]) != NULL)
+		end--;
 	*from = i;
 	end -= i;
 	return end < OTHERS_PART ? end : OTHERS_PART;

@@ -156,6 +156,16 @@ Test(log, rate_of_a_site)
 	cr_expect_eq(count_of("more like this"), 1);
 }
 
+/* The mark behind a name is the sentence's. */
+Test(log, names_without_what_ends_them)
+{
+	test_clock_set(CLOCK_S);
+	for (int i = 0; i < 13; i++)
+		log_info("asked for by pid %d, user 0", i);
+	log_close();
+	cr_expect_eq(count_of("pid 12, user 0; and 10, 11\n"), 1);
+}
+
 static void say_ended(int i)
 {
 	log_info("pool default: client %d (gateway, pid %d) ended: %d objects "
