@@ -8,6 +8,7 @@
  *   note  so that nobody wonders
  */
 #include "daemon/admin/report.h"
+#include "daemon/admin/reports.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -257,6 +258,17 @@ static void find_full(json_t **list, const struct pool *pool,
 	     whose);
 }
 
+static void find_taken(json_t **list, const struct pool *pool)
+{
+	json_t *bounds = report_bounds(pool);
+	char text[REPORT_TAKEN_BYTES];
+	size_t at = 0;
+	while (report_next_taken(pool, bounds, &at, text))
+		find(list, SOON, pool->name, -1, report_taken_remedy, "%s",
+		     text);
+	json_decref(bounds);
+}
+
 static void find_held(json_t **list, const struct pool *pool,
                       const struct report_sums *sums)
 {
@@ -323,6 +335,7 @@ static json_t *of_pool(struct report *r, struct pool *pool)
 	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
 		find_of_node(&list, pool, node);
 	find_full(&list, pool, usage, &sums);
+	find_taken(&list, pool);
 	find_held(&list, pool, &sums);
 	find_of_clients(&list, r->server, pool, usage);
 	find_waiting(&list, pool);

@@ -2,6 +2,7 @@
 /* What a pool may have, and how near it is to that. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "daemon/admin/report.h"
 #include "daemon/admin/reports.h"
@@ -155,11 +156,10 @@ static const char *page_name(const struct pool *pool)
 	return names[pool->config->page];
 }
 
-json_t *report_pool(struct report *r, struct pool *pool)
+json_t *report_bounds(const struct pool *pool)
 {
 	const struct config_pool *config = pool->config;
 	json_t *bounds = json_array();
-	(void)r;
 	add_memory(pool, &bounds);
 	report_append(&bounds, bound("max_caches", "", count_caches(pool),
 	                             config->max_caches));
@@ -167,6 +167,55 @@ json_t *report_pool(struct report *r, struct pool *pool)
 	report_append(&bounds, bound("max_roots", "", roots_n(pool),
 	                             config->max_roots));
 	add_channels(pool, &bounds);
+	return bounds;
+}
+
+const char report_taken_remedy[] =
+	"slabctl pool, and slabctl clients, roots or channels show whose they "
+	"are; or raise it in slabd.conf, and reload slabd";
+
+/* One that no client uses makes room for another cache, and of memory other
+ * reports tell. What a process or a user may have is not asked where the pool has
+ * no more. */
+static bool is_taken(const struct pool *pool, const char *key, const char *whose,
+                     json_int_t used, json_int_t most)
+{
+	static const char clients[] = "max_clients";
+	if (strncmp(key, clients, strlen(clients)) != 0 &&
+	    strcmp(key, "max_roots") != 0 && strcmp(key, "max_channels") != 0)
+		return false;
+	return most > 0 && used >= most &&
+	       (whose == NULL || most < (json_int_t)pool->config->max_clients);
+}
+
+bool report_next_taken(const struct pool *pool, json_t *bounds, size_t *at,
+                       char text[REPORT_TAKEN_BYTES])
+{
+	while (*at < json_array_size(bounds)) {
+		const json_t *bound = json_array_get(bounds, (*at)++);
+		const char *key = json_string_value(json_object_get(bound, "key"));
+		const char *whose = /* or null */
+			json_string_value(json_object_get(bound, "whose"));
+		json_int_t most =
+			json_integer_value(json_object_get(bound, "most"));
+		if (key == NULL ||
+		    !is_taken(pool, key, whose,
+		              json_integer_value(json_object_get(bound, "used")),
+		              most))
+			continue;
+		snprintf(text, REPORT_TAKEN_BYTES,
+		         "all of its %s = %lld are taken%s%s: more are refused",
+		         key, (long long)most, whose != NULL ? " by " : "",
+		         whose != NULL ? whose : "");
+		return true;
+	}
+	return false;
+}
+
+json_t *report_pool(struct report *r, struct pool *pool)
+{
+	const struct config_pool *config = pool->config;
+	(void)r;
 	return json_pack("{s:s, s:I, s:I, s:b, s:o, s:o, s:o}", "page",
 	                 page_name(pool), "start_bytes",
 	                 report_count(config->start_bytes), "floor_bytes",
@@ -175,5 +224,5 @@ json_t *report_pool(struct report *r, struct pool *pool)
 	                                      : config->floor_bytes),
 	                 "leaving", config->leaving, "users",
 	                 ids_doc(&config->users), "groups",
-	                 ids_doc(&config->groups), "bounds", bounds);
+	                 ids_doc(&config->groups), "bounds", report_bounds(pool));
 }

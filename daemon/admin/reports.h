@@ -74,6 +74,17 @@ json_t *report_evict(struct report *r);
 /* The size of a node's file, or what control groups leave of that. */
 json_int_t report_max_bytes(const struct pool *pool, uint32_t node);
 json_t *report_pool(struct report *r, struct pool *pool);
+
+/* The bounds of it. */
+json_t *report_bounds(const struct pool *pool);
+
+#define REPORT_TAKEN_BYTES 160
+
+/* Says of the next of them, from *at on, that all of it is taken, so that somebody
+ * is refused, and what to do. False: of none. */
+bool report_next_taken(const struct pool *pool, json_t *bounds, size_t *at,
+                       char text[REPORT_TAKEN_BYTES]);
+extern const char report_taken_remedy[];
 json_t *report_root(struct report *r);
 json_t *report_channel(struct report *r);
 json_t *report_supervisor(struct report *r);

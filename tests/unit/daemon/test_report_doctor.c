@@ -173,6 +173,30 @@ Test(report_doctor, a_node_that_is_being_emptied)
 	finds("note", "being emptied", "slabctl nodes");
 }
 
+/* All live in one process here, of one user. */
+Test(report_doctor, places_that_are_taken)
+{
+	static struct config_pool other;
+	struct peer peer[2] = {{.pool = first, .id = join("a"), .sock = 0},
+	                       {.pool = first, .id = join("b"), .sock = 0}};
+	peer[0].next = &peer[1];
+	server.peers = peer;
+	other = *first->config;
+	other.max_clients = 3;
+	other.max_clients_process = other.max_clients_user = 3;
+	first->config = &other;
+	get("/doctor");
+	cr_expect_eq(count("findings"), 1);
+	other.max_clients = 2;
+	finds("soon", "all of its max_clients = 2 are taken: more are refused",
+	      "raise it in slabd.conf, and reload slabd");
+	other.max_clients = 9;
+	other.max_clients_process = 2;
+	finds("soon", "all of its max_clients_process = 2 are taken by process 4242",
+	      "slabctl clients");
+	server.peers = NULL;
+}
+
 /* All of the pool, by one owner; a list that asks for more is refused it. */
 static void fill(uint32_t id)
 {
