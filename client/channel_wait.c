@@ -25,7 +25,8 @@
 static bool next_end(struct slabd_channel *channel)
 {
 	struct channel_head *head = channel->ring.head;
-	uint32_t told = atom_load(&channel->ends);
+	uint32_t seen = atom_load(&channel->ends);
+	uint32_t told = seen;
 	/* pairs: channel_ended_srv */
 	uint32_t ends = atom_load_acquire(&head->ends);
 	if (ends == told)
@@ -33,8 +34,7 @@ static bool next_end(struct slabd_channel *channel)
 	if (ends - told > CHANNEL_ENDS)
 		told = ends - CHANNEL_ENDS;
 	/* pairs: next_end, of another thread: one of them tells it. */
-	if (!atom_cas(&channel->ends, &(uint32_t){atom_load(&channel->ends)},
-	              told + 1))
+	if (!atom_cas(&channel->ends, &seen, told + 1))
 		return false;
 	atom_store(&channel->ended, atom_load(&head->ended[told % CHANNEL_ENDS]));
 	return true;

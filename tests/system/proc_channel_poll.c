@@ -4,10 +4,13 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "client/channel.h"
+#include "shm/atom.h"
 #include "tests/lib/sent.h"
 
 #define SIZE 96
@@ -111,6 +114,50 @@ static void test_end(slabd_pool *a, slabd_cache *cache, struct child *dies)
 	slabd_channel_close(channel);
 }
 
+/* ---- deaths that many threads hear of ---------------------------------------- */
+
+#define HEARERS 4u
+#define DEATHS 30000u
+
+struct hearing {
+	slabd_channel *channel;
+	uint32_t told; /* (A) */
+	uint32_t over; /* (A) */
+};
+
+static void *hear_ends(void *arg)
+{
+	struct hearing *hearing = arg;
+	while (atom_load(&hearing->over) == 0)
+		if (slabd_channel_wait(hearing->channel, SLABD_CHANNEL_RECV, 0) <
+		            0 && errno == EOWNERDEAD)
+			atom_add(&hearing->told, 1u);
+	return NULL;
+}
+
+/* As slabd notes them, of clients that there never were: more than can die here. */
+static void test_ends_told_once(slabd_pool *a)
+{
+	slabd_channel *channel = sent_channel(a, "hearers", 4);
+	struct hearing hearing = {.channel = channel};
+	pthread_t threads[HEARERS];
+	uint32_t ends = 0;
+	for (unsigned i = 0; i < HEARERS; i++)
+		pthread_create(&threads[i], NULL, hear_ends, &hearing);
+	/* One more each time that the last was told: none may be missed. */
+	for (; ends < DEATHS && atom_load(&hearing.told) <= ends; ends++) {
+		channel_ended_srv(&channel->ring, 1 + ends % 100);
+		while (atom_load(&hearing.told) <= ends)
+			sched_yield();
+	}
+	atom_store(&hearing.over, 1u);
+	for (unsigned i = 0; i < HEARERS; i++)
+		pthread_join(threads[i], NULL);
+	tap_is(hearing.told, ends, "of %u threads that wait one is told of each death",
+	       HEARERS);
+	slabd_channel_close(channel);
+}
+
 /* ---- slow receivers ------------------------------------------------------- */
 
 struct slow {
@@ -203,6 +250,7 @@ int main(void)
 	test_level(a, b, ca, cb);
 	test_edge(a, ca);
 	test_end(a, ca, &dies);
+	test_ends_told_once(a);
 	test_slow(a, ca);
 	test_checked();
 	/* Channels that are open go with their pool. */
