@@ -177,7 +177,7 @@ int slabd_recv_commit(slabd_channel *channel, size_t n)
 
 int slabd_recv_again(const slabd_channel *channel)
 {
-	return (int)atom_load(&channel->again);
+	return channel != NULL ? (int)atom_load(&channel->again) : 0;
 }
 
 /* ---- sent on ------------------------------------------------------------- */

@@ -158,6 +158,8 @@ int channel_wait_room(struct slabd_channel *channel, uint64_t until_ns)
 int slabd_channel_slow(slabd_channel *channel, unsigned policy, int timeout_ms)
 {
 	uint64_t patience_ns = 0;
+	if (channel == NULL)
+		return error_set(EINVAL, "slabd_channel_slow of no channel");
 	if (policy > SLABD_CHANNEL_BLOCK)
 		return error_set(EINVAL, "slabd_channel_slow with policy %u",
 		                 policy);
@@ -197,5 +199,5 @@ int slabd_channel_wait(slabd_channel *channel, unsigned for_what,
 
 unsigned slabd_channel_ended(const slabd_channel *channel)
 {
-	return atom_load(&channel->ended);
+	return channel != NULL ? atom_load(&channel->ended) : 0;
 }

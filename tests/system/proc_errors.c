@@ -71,6 +71,8 @@ static void test_no_pool(void)
 	FAILS(slabd_recv_commit(NULL, 1) < 0);
 	FAILS(slabd_channel_wait(NULL, SLABD_CHANNEL_RECV, 0) < 0);
 	FAILS(slabd_channel_descriptor(NULL) < 0);
+	FAILS(slabd_channel_slow(NULL, SLABD_CHANNEL_FAIL, 0) < 0);
+	FAILS(slabd_forward(NULL, NULL, 1) == 0);
 	FAILS(slabd_channel_peers(NULL, ids, 2) == 0);
 	FAILS(slabd_root_set(NULL, "a", 5) < 0);
 	FAILS(slabd_root_get(NULL, "a") == SLABD_NO_HANDLE);
@@ -78,6 +80,8 @@ static void test_no_pool(void)
 	FAILS(slabd_thread_idle(NULL) < 0);
 	FAILS(slabd_flush(NULL) < 0);
 #undef FAILS
+	tap_ok(slabd_recv_again(NULL) == 0 && slabd_channel_ended(NULL) == 0,
+	       "of no channel nothing comes again, and nobody has ended");
 }
 
 /* ---- no more of it -------------------------------------------------------- */
