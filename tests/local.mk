@@ -57,6 +57,8 @@ tests_libtest_a_SOURCES = \
 	tests/lib/scenario.h \
 	tests/lib/scenario_actor.c \
 	tests/lib/scenario_actor.h \
+	tests/lib/scenario_channel.c \
+	tests/lib/scenario_channel.h \
 	tests/lib/situation.c \
 	tests/lib/situation.h \
 	tests/lib/situation_deaths.c \

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "tests/lib/scenario_actor.h"
+#include "tests/lib/scenario_channel.h"
 
 #define LIMIT_MS 100000
 #define DEAD_MAX 4 /* each adoption sweeps them all, and has more to store */
@@ -224,8 +225,8 @@ void scenario_stop(void)
 	keeper_catch_up(&scenario_keeper);
 }
 
-/* Roots and tags agree; what is left of the root goes. */
-static bool unroot(const char *what)
+/* What others than clients own is by tags and books alike. */
+static bool agrees(const char *what)
 {
 	json_t *doc = fixture_get(&scenario_fixture, "/audit");
 	bool good = json_is_true(json_at(doc, "agree"));
@@ -234,14 +235,25 @@ static bool unroot(const char *what)
 		tap_note("%s: %s", what, text != NULL ? text : "no answer");
 	free(text);
 	json_decref(doc);
-	(void)fixture_post(&scenario_fixture, "/root",
-	                   "action=remove&root=" SCENARIO_ROOT);
+	return good;
+}
+
+/* What is left of the root, or of the channel, goes. */
+static bool take_rest(const struct scenario *scenario, const char *what)
+{
+	bool good = !(scenario->roots || scenario->arenas) || agrees(what);
+	if (scenario->roots)
+		(void)fixture_post(&scenario_fixture, "/root",
+		                   "action=remove&root=" SCENARIO_ROOT);
+	if (scenario->arenas)
+		good = scenario_channel_drain(scenario->channel_ends, what) &&
+		       good;
 	return good;
 }
 
 bool scenario_exact(const struct scenario *scenario, const char *what)
 {
-	bool rooted = !scenario->roots || unroot(what);
+	bool rest = take_rest(scenario, what);
 	bool good = fixture_until(&scenario_fixture, "/audit", "pools.0.owned",
 	                      scenario->fresh ? 0 : ACTOR_KEPT, SURELY_MS) >= 0;
 	double until = now_ms() + (scenario->mends ? SURELY_MS : 0);
@@ -251,7 +263,7 @@ bool scenario_exact(const struct scenario *scenario, const char *what)
 		sleep_ms(20);
 		doc = fixture_get(&scenario_fixture, "/audit");
 	}
-	good = good && rooted && json_is_true(json_at(doc, "agree"));
+	good = good && rest && json_is_true(json_at(doc, "agree"));
 	if (good && !scenario->fresh) {
 		say(watcher.fd, 1);
 		good = hear(watcher.fd) == 0;

@@ -29,10 +29,12 @@ struct scenario {
 	bool anew;     /* in a pool that has not grown yet */
 	bool mends;    /* a look that fails is made again some seconds later */
 	bool roots;    /* it leaves a root, or none */
+	bool arenas;   /* it leaves arenas on a channel (scenario_channel.h) */
+	bool channel_ends; /* which may be gone, and they with it */
 	bool is_slow;  /* each time takes a second or so, or has many calls */
 };
 
-#define DEEDS 13
+#define DEEDS 15
 extern const struct scenario scenarios[DEEDS];
 
 extern struct fixture scenario_fixture;

@@ -11,6 +11,7 @@
 
 #include "tests/lib/raw.h"
 #include "tests/lib/scenario.h"
+#include "tests/lib/scenario_channel.h"
 
 #define SIZE 256
 #define FILL_MAX 2000
@@ -27,7 +28,7 @@ static slabd_pool *open_pool(unsigned wait_ms)
 }
 
 /* slabd is well and alone with it; the machine may have other work. */
-static slabd_pool *open_surely(unsigned wait_ms)
+slabd_pool *actor_open_surely(unsigned wait_ms)
 {
 	double until = now_ms() + SURELY_MS;
 	slabd_pool *pool;
@@ -157,7 +158,7 @@ static slabd_cache *sized_surely(slabd_pool *pool, const char *what, unsigned n,
 static void taker(int fd, void *arg)
 {
 	static void *all[FILL_MAX];
-	slabd_pool *pool = open_surely(20);
+	slabd_pool *pool = actor_open_surely(20);
 	bool large = actor_serial % 2 == 0;
 	slabd_cache *cache = sized_surely(pool, "filler", large, large);
 	size_t n = 0;
@@ -206,7 +207,7 @@ static void fill_up(slabd_pool *pool, bool empties)
 static void borrower(int fd, void *arg)
 {
 	static void *all[FILL_MAX];
-	slabd_pool *pool = open_surely(20);
+	slabd_pool *pool = actor_open_surely(20);
 	slabd_cache *cache = sized_surely(pool, "lent", actor_serial, false);
 	size_t n = 0;
 	(void)arg;
@@ -227,7 +228,7 @@ static void borrower(int fd, void *arg)
  * pages back to the kernel. */
 static void drainer(int fd, void *arg)
 {
-	slabd_pool *pool = open_surely(20);
+	slabd_pool *pool = actor_open_surely(20);
 	(void)arg;
 	fixture_post(&scenario_fixture, "/undrain", "node=1");
 	slabd_thread_node(pool, 1);
@@ -241,7 +242,7 @@ static void drainer(int fd, void *arg)
 /* A root is set, and set again, has more, less, and ends. */
 static void rooter(int fd, void *arg)
 {
-	slabd_pool *pool = open_surely(20);
+	slabd_pool *pool = actor_open_surely(20);
 	slabd_cache *cache = sized_surely(pool, "rooted", 0, false);
 	slabd_handle handle[3];
 	void *object[3];
@@ -308,4 +309,8 @@ const struct scenario scenarios[DEEDS] = {
 	{.name = "mend", filler, .waits = true, .is_slow = true, .mends = true},
 	{.name = "root", rooter, .waits = true, .roots = true},
 	{.name = "reap", victim, .waits = true, .is_death = true},
+	{.name = "settle a channel", scenario_channel_victim, .waits = true,
+	 .is_death = true, .arenas = true, .is_slow = true},
+	{.name = "end a channel", scenario_channel_ender, .waits = true,
+	 .arenas = true, .channel_ends = true},
 };
