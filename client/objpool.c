@@ -142,7 +142,9 @@ static void *take_own(struct slabd_objs_ *objs)
 	uint64_t n = objpool_n(objs);
 	if (n == 0)
 		return NULL;
-	atom_store(&objs->low_, n - 1);
+	/* Never higher: what lies above was put in this period. */
+	if (atom_load(&objs->low_) > n - 1)
+		atom_store(&objs->low_, n - 1);
 	set_n(objs, n - 1);
 	return objs->obj_[n - 1];
 }

@@ -90,6 +90,24 @@ static void aged(slabd_pool *pool)
 	tap_is(things_wrong, 0, "each once");
 }
 
+/* More than a thread keeps by itself: the rest comes back from where it is shared. */
+static void came_back(slabd_pool *pool)
+{
+	slabd_objpool *objpool = things_make(pool, "came back", 0, 0);
+	things_get(objpool, 600);
+	things_put(objpool, 600);
+	end_period(pool);
+	things_get(objpool, 600);
+	things_put(objpool, 600);
+	things_get(objpool, 260);
+	end_period(pool);
+	tap_is((long long)things_counts(objpool).aged, 0,
+	       "what was used in a period stays, wherever it came from since");
+	things_put(objpool, 260);
+	slabd_objpool_destroy(objpool);
+	tap_is(things_wrong, 0, "each once");
+}
+
 struct sleeper {
 	slabd_objpool *objpool;
 	int to[2], from[2];
@@ -264,6 +282,7 @@ int main(void)
 	now_ns = clock_now_ns();
 	kept(pool);
 	aged(pool);
+	came_back(pool);
 	asleep(pool);
 	elsewhere(pool);
 	capped(pool);
