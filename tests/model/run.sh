@@ -29,6 +29,7 @@ runs() {
 	carve='one_owner not_lost listed lease_exact adoption'
 	lend='one_owner living_unswept not_lost listed lease_exact'
 	roots='one_owner not_lost adoption'
+	objpool='one_owner not_lost used_stays idle_goes'
 	want=shortage_relieved
 	cat <<-EOT
 	tags_lease|$tags_lease|CLIENTS=2 SLABS=2 OBJS=2|-m1000000
@@ -46,6 +47,8 @@ runs() {
 	lend|$lend|CLIENTS=2 OBJS=1|-m1000000
 	roots|$roots|MORE=0 DEATHS=0 CRASHED=1|-E -m1000000
 	roots|$roots|MORE=1 DEATHS=1 CRASHED=1|-E -m1000000
+	objpool|$objpool|BARRIERS=1 OBJS=2|-m100000
+	objpool|$objpool|BARRIERS=0 OBJS=2|-m100000
 	want|$want|WAITS=1 RESTARTS=1|-a -f -m100000
 	want|$want|WAITS=0 RESTARTS=1|-a -f -m100000
 	EOT
@@ -62,6 +65,8 @@ runs() {
 	carve|$carve|CLIENTS=2 UNITS=2|-w27 -m10000000
 	lend|$lend|CLIENTS=2 OBJS=2|-w26 -m5000000
 	roots|$roots|MORE=0 DEATHS=1 CRASHED=1|-w25 -E -m1000000
+	objpool|$objpool|BARRIERS=1 OBJS=3|-w24 -m1000000
+	objpool|$objpool|BARRIERS=0 OBJS=3|-w24 -m1000000
 	want|$want|WAITS=1 RESTARTS=2|-a -f -m500000
 	want|$want|WAITS=0 RESTARTS=2|-a -f -m500000
 	want|$want|WAITS=0 STOPS=0 RESTARTS=0 MUTANT_no_last_ring|-a -f -m500000
@@ -167,6 +172,16 @@ mutants() {
 	roots|serve_dead|adoption|MORE=0 DEATHS=1 CRASHED=1
 	roots|no_seq|adoption|MORE=1 DEATHS=1 CRASHED=1
 	roots|seq_late|one_owner|MORE=1 DEATHS=1 CRASHED=1
+	objpool|no_say|one_owner|BARRIERS=1 OBJS=2
+	objpool|no_barrier|one_owner|BARRIERS=1 OBJS=2
+	objpool|no_settle|one_owner|BARRIERS=1 OBJS=2
+	objpool|late_low|one_owner|BARRIERS=1 OBJS=2
+	objpool|keep_low|one_owner|BARRIERS=1 OBJS=2
+	objpool|no_restore|not_lost|BARRIERS=0 OBJS=2
+	objpool|raise_low|used_stays|BARRIERS=1 OBJS=2
+	objpool|low_of_now|used_stays|BARRIERS=0 OBJS=2
+	objpool|no_begin|idle_goes|BARRIERS=1 OBJS=2
+	objpool|no_age|idle_goes|BARRIERS=1 OBJS=2
 	want|no_retry|shortage_relieved|WAITS=0
 	want|no_last_ring|shortage_relieved|WAITS=0
 	want|no_slice_ring|shortage_relieved|WAITS=1
