@@ -96,7 +96,9 @@ public:
 	using element_type = T;
 	using value_type = std::remove_cv_t<T>;
 	using pointer = T *;
-	using reference = std::add_lvalue_reference_t<T>;
+	/* Of void it is some reference: Boost names it, and never has one. */
+	using reference = std::add_lvalue_reference_t<
+		std::conditional_t<std::is_void_v<T>, char, T>>;
 	using difference_type = std::ptrdiff_t;
 	using iterator_category = std::random_access_iterator_tag;
 	template <class U> using rebind = offset_ptr<U>;

@@ -15,8 +15,10 @@
 #include <unistd.h>
 #include <vector>
 
+#include <boost/container/deque.hpp>
 #include <boost/container/list.hpp>
 #include <boost/container/map.hpp>
+#include <boost/container/stable_vector.hpp>
 #include <boost/container/string.hpp>
 #include <boost/container/vector.hpp>
 #include <boost/unordered_map.hpp>
@@ -41,6 +43,8 @@ struct book {
 	boost::container::list<int, alloc<int>> order;
 	boost::container::vector<text, alloc<text>> names;
 	std::vector<int, alloc<int>> counts;
+	boost::container::deque<int, alloc<int>> both_ends;
+	boost::container::stable_vector<int, alloc<int>> stays;
 };
 
 constexpr int many = 3000;
@@ -56,7 +60,8 @@ bool is_whole(const book &all, int step)
 	std::size_t n = static_cast<std::size_t>((many + step - 1) / step);
 	bool good = all.by_number.size() == n && all.levels.size() == n &&
 	            all.order.size() == n && all.names.size() == many &&
-	            all.counts.size() == many;
+	            all.counts.size() == many && all.both_ends.size() == many &&
+	            all.stays.size() == many;
 	for (int i = 0; good && i < many; i += step) {
 		auto at = all.by_number.find(i);
 		auto level = all.levels.find(i);
@@ -65,7 +70,9 @@ bool is_whole(const book &all, int step)
 	}
 	for (int i = 0; good && i < many; i++)
 		good = all.names[static_cast<std::size_t>(i)] == text_of(i) &&
-		       all.counts[static_cast<std::size_t>(i)] == i;
+		       all.counts[static_cast<std::size_t>(i)] == i &&
+		       all.both_ends[static_cast<std::size_t>(many - 1 - i)] == i &&
+		       all.stays[static_cast<std::size_t>(i)] == i;
 	for (int i : all.order)
 		good = good && i % step == 0;
 	return good;
@@ -80,6 +87,8 @@ void write(slabd::heap &heap)
 		all.order.push_back(i);
 		all.names.push_back(text_of(i));
 		all.counts.push_back(i);
+		all.both_ends.push_front(i);
+		all.stays.push_back(i);
 	}
 	std::cout << &all << std::endl;
 	raise(SIGKILL);
