@@ -344,13 +344,28 @@ public:
 	}
 
 	/* Makes an object, and has the root name it; what it named before is a gift
-	 * to this client. */
+	 * to this client. Where that throws nothing is left. */
 	template <class T, class... Args> T *make(Args &&...args)
 	{
-		void *at = allocate(sizeof(T), alignof(T));
-		T *object = ::new (at) T(std::forward<Args>(args)...);
+		struct undo {
+			heap *from;
+			void *at;
+			T *object;
+			~undo()
+			{
+				if (object != nullptr)
+					object->~T();
+				if (at != nullptr)
+					from->deallocate(at, sizeof(T),
+					                 alignof(T));
+			}
+		} made{this, allocate(sizeof(T), alignof(T)), nullptr};
+		T *object = ::new (made.at) T(std::forward<Args>(args)...);
+		made.object = object;
 		check(slabd_root_set(pool_, name_.data(),
-		                     slabd_handle_of(pool_, at)) == 0);
+		                     slabd_handle_of(pool_, made.at)) == 0);
+		made.object = nullptr;
+		made.at = nullptr;
 		return object;
 	}
 };

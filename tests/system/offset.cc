@@ -94,6 +94,31 @@ void write(slabd::heap &heap)
 	raise(SIGKILL);
 }
 
+/* Of the size of no other object here. */
+struct thrown {
+	char bytes[40000];
+	thrown() { throw 7; }
+};
+
+bool leaves_nothing(slabd_pool *pool, slabd::heap &heap)
+{
+	bool threw = false;
+	try {
+		heap.make<thrown>();
+	} catch (int) {
+		threw = true;
+	}
+	const unsigned root = slabd_root_open(pool, "book");
+	slabd_cache *cache = slabd_cache_open(pool, "heap-49152");
+	int left = 0;
+	const auto count = [](void *, void *n) {
+		++*static_cast<int *>(n);
+		return 0;
+	};
+	return threw && slabd_cache_each(cache, root, count, &left) == 0 &&
+	       left == 0 && slabd_cache_close(cache) == 0;
+}
+
 void leave_each_second(book &all)
 {
 	for (int i = 1; i < many; i += 2) {
@@ -130,7 +155,8 @@ bool run(int argc, char **argv)
 		book *all = heap.get<book>();
 		if (all == nullptr)
 			throw std::runtime_error(slabd_last_error());
-		good = is_whole(*all, verb == "read" ? 1 : 2);
+		good = is_whole(*all, verb == "read" ? 1 : 2) &&
+		       leaves_nothing(pool, heap);
 		if (verb == "read") {
 			leave_each_second(*all);
 			good = good && is_whole(*all, 2);
