@@ -71,8 +71,10 @@ size_t slabd_recv(slabd_channel *channel, void **objects, size_t n);
 
 /*
  * The same in two steps: the channel owns what was begun until it is committed, and
- * delivers it again should this process end before. Nobody else gets it meanwhile;
- * it may be read and written, but not freed or sent. Begin as often as you like.
+ * delivers it again should this process end before. Nobody else gets it meanwhile, nor
+ * the rest of an entry of which it is a part: who begins 1 of 32 neighbours has the next
+ * ones himself, by the next call, or leaves them to others with the commit.
+ * It may be read and written, but not freed or sent. Begin as often as you like.
  * Errors: EAGAIN, ENOMEM, EINVAL, ENOTCONN, ESTALE as slabd_recv.
  */
 size_t slabd_recv_begin(slabd_channel *channel, void **objects, size_t n);
