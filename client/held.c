@@ -13,6 +13,8 @@
 #include "client/thread.h"
 #include "shm/atom.h"
 
+#define CELLS_FEW 1024u /* 4 KiB of the stack: as many caches of one node */
+
 /* ---- summed up ----------------------------------------------------------- */
 
 static void add(const struct slabd_pool *pool, uint32_t *objects,
@@ -89,7 +91,9 @@ static void add_thread(struct thread *thread, struct slabd_pool *pool,
 		return;
 	add_magazines(thread, pool, objects);
 	add_reserves(thread, pool, objects);
-	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
+	for (uint32_t node = 0;
+	     pool->view.geo.n_nodes > 1 && node < pool->view.geo.n_nodes;
+	     node++)
 		add_remote(pool, &att->remote[node], objects);
 }
 
@@ -166,14 +170,45 @@ static void tell_all(const struct slabd_pool *pool, uint32_t seq,
 	tell(&pool->link, &msg, teller);
 }
 
-void held_answer(struct slabd_pool *pool, uint32_t teller)
+static void sum_and_tell(struct slabd_pool *pool, uint32_t seq,
+                         uint32_t teller, uint32_t *objects)
+{
+	int held = link_hold();
+	held_sum(pool, objects);
+	tell_all(pool, seq, teller, objects);
+	link_let_go(held);
+}
+
+/* Where a malloc would be the helper's first of all, which takes as long as all
+ * else in the answer: the C library makes it an arena of its own. */
+static __attribute__((noinline)) void
+answer_few(struct slabd_pool *pool, uint32_t seq, uint32_t teller)
+{
+	uint32_t objects[CELLS_FEW] = {0};
+	sum_and_tell(pool, seq, teller, objects);
+}
+
+static void answer(struct slabd_pool *pool, uint32_t seq, uint32_t teller)
 {
 	const struct layout_geometry *geo = &pool->view.geo;
+	uint64_t n_cells = (uint64_t)geo->n_caches * geo->n_nodes;
+	uint32_t *objects;
+	if (n_cells <= CELLS_FEW) {
+		answer_few(pool, seq, teller);
+		return;
+	}
+	objects = calloc(n_cells, sizeof(*objects));
+	if (objects == NULL)
+		return;
+	sum_and_tell(pool, seq, teller, objects);
+	free(objects);
+}
+
+void held_answer(struct slabd_pool *pool, uint32_t teller)
+{
 	struct link *link = &pool->link;
 	uint32_t told = atom_load(&link->count_told);
-	uint32_t *objects;
 	uint32_t seq;
-	int held;
 	do {
 		seq = atom_load(&link->count_asked);
 		if (seq == told || !link_is_up(link))
@@ -181,13 +216,5 @@ void held_answer(struct slabd_pool *pool, uint32_t teller)
 		/* pairs: held_answer, of the helper or slabd_poll: one of them
 		 * answers. */
 	} while (!atom_cas(&link->count_told, &told, seq));
-	objects = calloc((uint64_t)geo->n_caches * geo->n_nodes,
-	                 sizeof(*objects));
-	if (objects == NULL)
-		return;
-	held = link_hold();
-	held_sum(pool, objects);
-	tell_all(pool, seq, teller, objects);
-	link_let_go(held);
-	free(objects);
+	answer(pool, seq, teller);
 }
