@@ -113,6 +113,30 @@ static void advise_held(json_t **list, const struct pool *pool,
 		   "their magazines and depots", use->held, use->used + use->held);
 }
 
+/* Objects that are never filled to their end. False: nothing was said. */
+static bool advise_unused(json_t **list, const struct pool *pool,
+                          const struct cache_use *use,
+                          const struct advise_filled *filled)
+{
+	const struct layout_cache *row = use->row;
+	uint64_t now = bytes_as(row, use->owned);
+	struct layout_cache less;
+	if (!advise_filled_less(filled, pool, row, &less) ||
+	    bytes_as(&less, use->owned) >= now)
+		return false;
+	advise_say(list, pool, row->name, "unused",
+		   now - bytes_as(&less, use->owned),
+		   "a type without its last part, if that is unused: zeros at the "
+		   "end of an object look so, and slabctl advise --trace tells "
+		   "them apart",
+		   "objects of %u bytes hold at most %u: behind these there are "
+		   "zeros alone in the %u that were looked at; a cache of %u would "
+		   "take %u%% less", row->size, filled->most_bytes,
+		   filled->looked, less.size,
+		   (row->stride - less.stride) * 100 / row->stride);
+	return true;
+}
+
 static json_t *cache_doc(const struct cache_use *use, uint32_t id)
 {
 	const struct layout_cache *row = use->row;
@@ -182,7 +206,8 @@ static void advise_magazines(json_t **list, const struct pool *pool)
 }
 
 json_t *advise_caches(json_t **list, const struct pool *pool,
-                      const struct usage *usage)
+                      const struct usage *usage,
+                      const struct advise_filled *filled)
 {
 	json_t *caches = json_array();
 	for (uint32_t cache = 1; cache <= pool->n_caches; cache++) {
@@ -190,10 +215,13 @@ json_t *advise_caches(json_t **list, const struct pool *pool,
 		if (!pool_has_cache(pool, cache))
 			continue;
 		use = use_of(pool, usage, cache);
-		report_append(&caches, cache_doc(&use, cache));
+		report_append(&caches,
+		              advise_filled_doc(cache_doc(&use, cache),
+		                                &filled[cache - 1]));
 		if (use.owned == 0)
 			continue;
-		advise_slots(list, pool, &use);
+		if (!advise_unused(list, pool, &use, &filled[cache - 1]))
+			advise_slots(list, pool, &use);
 		advise_pinned(list, pool, &use);
 		advise_held(list, pool, &use);
 	}

@@ -3,7 +3,6 @@
 #include <inttypes.h>
 
 #include "daemon/admin/advise.h"
-#include "daemon/admin/owned.h"
 #include "daemon/pool/objpools.h"
 
 #define MISSES_LEAST 10000u
@@ -41,8 +40,8 @@ static void say(json_t **list, const struct pool *pool,
 		           : "that were idle for a period");
 }
 
-static void add(struct report *r, const struct pool *pool,
-                const struct usage_slab *slab)
+void advise_objpools(struct report *r, const struct pool *pool,
+                     const struct usage_slab *slab)
 {
 	struct objpools_seen seen;
 	uint32_t at = 0;
@@ -53,12 +52,4 @@ static void add(struct report *r, const struct pool *pool,
 		    r->job->total++ < ADVISE_CLIENTS_MAX)
 			say(&r->job->items, pool, &seen);
 	}
-}
-
-json_t *advise_objpools(struct report *r, struct pool *pool)
-{
-	json_t *doc = owned_list(r, pool, "advice", add);
-	json_t *list = json_incref(json_object_get(doc, "advice"));
-	json_decref(doc);
-	return list;
 }

@@ -4,6 +4,7 @@ libdaemon_a_SOURCES += \
 	daemon/admin/advise.c \
 	daemon/admin/advise.h \
 	daemon/admin/advise_caches.c \
+	daemon/admin/advise_filled.c \
 	daemon/admin/advise_objpools.c \
 	daemon/admin/advise_pool.c \
 	daemon/admin/conns.c \

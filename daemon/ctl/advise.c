@@ -170,7 +170,9 @@ static const struct ctl_col live_cols[] = {
 	{CTL_COL("bytes", "bytes", CTL_BYTES)},
 	{CTL_COL("waste", "slot_waste_bytes", CTL_BYTES)},
 	{CTL_COL("free", "free_bytes", CTL_BYTES)},
-	{CTL_COL("id", "id", CTL_INT), .rank = 5},
+	{CTL_COL("looked at", "looked", CTL_INT), .rank = 5},
+	{CTL_COL("filled", "filled_bytes", CTL_INT), .rank = 1},
+	{CTL_COL("id", "id", CTL_INT), .rank = 6},
 };
 
 static const struct ctl_list live_caches = {

@@ -84,7 +84,9 @@ Test(report_advise, nothing_to_change)
 	                    "carved_bytes half_bytes held_unknown caches ");
 	has_keys("pools/0/caches/0",
 	         " id name size stride align slab_bytes objects_per_slab slabs "
-	         "used held bytes slot_waste_bytes free_bytes ");
+	         "used held bytes slot_waste_bytes free_bytes looked "
+	         "filled_bytes filled ");
+	cr_expect_eq(count("pools/0/caches/0/filled"), 8);
 	cr_expect_eq(num("schema"), 1);
 	cr_expect_eq(count("advice"), 0);
 	cr_expect_eq(count("config"), 0);
@@ -266,4 +268,101 @@ Test(report_advise, object_pools_that_end_what_they_need)
 	cr_expect(strstr(str("advice/0/todo"), "larger max") != NULL);
 	cr_expect(strstr(str("advice/1/what"), "object pool p2") != NULL);
 	cr_expect(strstr(str("advice/1/todo"), "longer idle_ms") != NULL);
+}
+
+static off_t at_of(const void *obj)
+{
+	return (off_t)((uint64_t)(uintptr_t)obj - (UINT64_C(1) << 40));
+}
+
+/* So many of them hold something up to a byte, with zeros before it. */
+static void fill(void *const *at, unsigned n, unsigned bytes)
+{
+	for (unsigned i = 0; i < n; i++) {
+		cr_assert_eq(pwrite(first->backing.node[0].fd, "xx", 2,
+		                    at_of(at[i])), 2);
+		cr_assert_eq(pwrite(first->backing.node[0].fd, "x", 1,
+		                    at_of(at[i]) + bytes - 1), 1);
+	}
+}
+
+/* 1,024 objects of 512 bytes in 8 slabs, 200 bytes of each: 315 of 208 fit into one. */
+Test(report_advise, objects_that_fill_a_part)
+{
+	uint32_t id = join("worker");
+	uint32_t cache = make_cache(first, "wide", 512);
+	struct layout_cache now, other;
+	unsigned n;
+	cr_assert_eq(layout_fit_cache(21, 512, 16, &now), 0);
+	cr_assert_eq(layout_fit_cache(21, 208, 16, &other), 0);
+	n = 8 * now.n_objs;
+	cr_assert_leq(n, 1024);
+	use(cache, id, 8, n, objs);
+	get("/advise");
+	cr_assert_eq(count("advice"), 0, "of objects with nothing in them it is "
+	             "not known whether they were ever used");
+	cr_expect_eq(num("pools/0/caches/1/looked"), 0);
+	fill(objs, 63, 200);
+	get("/advise");
+	cr_assert_eq(count("advice"), 0, "too few to tell");
+	fill(objs, n, 200);
+	get("/advise");
+	cr_assert_eq(count("advice"), 1);
+	cr_assert_eq(found("unused"), 0);
+	cr_expect_str_eq(str("advice/0/cache"), "wide");
+	cr_expect(strstr(str("advice/0/what"), "objects of 512 bytes hold at "
+	                 "most 200") != NULL);
+	cr_expect(strstr(str("advice/0/what"), "a cache of 208 would take 59% "
+	                 "less") != NULL);
+	cr_expect(strstr(str("advice/0/todo"), "zeros at the end") != NULL);
+	cr_expect_eq(num("advice/0/saves_bytes"),
+	             (8 - (n + other.n_objs - 1) / other.n_objs) *
+	                     (long long)UNIT_BYTES);
+	cr_expect_geq(num("pools/0/caches/1/looked"), 512);
+	cr_expect_leq(num("pools/0/caches/1/looked"), n);
+	cr_expect_eq(num("pools/0/caches/1/filled_bytes"), 200);
+	cr_expect_eq(num("pools/0/caches/1/filled/3"),
+	             num("pools/0/caches/1/looked"));
+	for (unsigned i = 0; i < n; i += now.n_objs / 2)
+		fill(objs + i, 1, 500);
+	get("/advise");
+	cr_expect_eq(count("advice"), 0, "some that hold more are enough");
+	cr_expect_eq(num("pools/0/caches/1/filled_bytes"), 500);
+	cr_expect_geq(num("pools/0/caches/1/filled/7"), 1);
+}
+
+/* What is free may have held anything, and an arena fills its chunks as it likes. */
+Test(report_advise, objects_that_are_not_looked_at)
+{
+	uint32_t id = join("worker");
+	uint32_t cache = make_cache(first, "wide", 512);
+	uint32_t chunks = make_cache(first, "arena-1k", 1024);
+	struct slab_user user = user_of(id);
+	use(cache, id, 2, 200, objs);
+	fill(objs, 200, 512);
+	cr_assert_eq(slab_release_any(&user, 100, objs + 100), 0);
+	fill(objs, 100, 512);
+	use(chunks, id, 4, 200, objs);
+	fill(objs, 200, 8);
+	get("/advise");
+	cr_expect_eq(num("pools/0/caches/1/looked"), 100);
+	cr_expect_eq(num("pools/0/caches/2/looked"), 0);
+	cr_expect_eq(found("unused"), -1);
+}
+
+/* Of many slabs some objects of each are looked at, and the last ones count. */
+Test(report_advise, objects_of_many_slabs_are_looked_at_here_and_there)
+{
+	uint32_t id = join("worker");
+	uint32_t cache = make_cache(first, "wide", 16384);
+	static void *many[4096];
+	unsigned n = 4 * 60;
+	use(cache, id, 60, n, many);
+	fill(many, n, 100);
+	get("/advise");
+	cr_assert_geq(found("unused"), 0);
+	cr_expect_geq(num("pools/0/caches/1/looked"), 120);
+	fill(many + n - 4, 4, 16384);
+	get("/advise");
+	cr_expect_eq(found("unused"), -1);
 }
