@@ -118,6 +118,12 @@ ok "the packages have their manuals" sh -c 'for page in slabctl/man1/slabctl.1 s
 	slabd/man8/slabd.8 slabd/man5/slabd.conf.5 \
 	libslabclient-dev/man3/slabclient.3; do
 	dpkg -L ${page%%/*} | grep -q /${page#*/} || exit; done'
+ok "both programs complete in each shell" sh -c 'for file in \
+	bash-completion/completions/slabctl bash-completion/completions/slab-record \
+	zsh/vendor-completions/_slabctl zsh/vendor-completions/_slab-record \
+	fish/vendor_completions.d/slabctl.fish \
+	fish/vendor_completions.d/slab-record.fish; do
+	dpkg -L slabctl | grep -qx /usr/share/$file || exit; done'
 ok "slab-record records" sh -c 'slab-record -o /tmp/x.trace.zst ls / 2>&1 >/dev/null |
 	grep " events of 1 thread"'
 sh /set-up

@@ -31,4 +31,16 @@ record_slab_record_SOURCES = \
 record_slab_record_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DRECORD_LIBRARY='"$(pkglibdir)/libslabrecord.so"'
 record_slab_record_LDADD = $(ZSTD_LIBS)
+
+# The folders are those of slabctl's. bash looks for a file of the command's name.
+zshcomp_DATA += record/completion/_slab-record
+fishcomp_DATA += record/completion/slab-record.fish
+nodist_bashcomp_DATA += record/completion/slab-record
+record/completion/slab-record: record/completion/slab-record.bash
+	$(AM_V_GEN)$(MKDIR_P) record/completion && \
+	cp $(srcdir)/record/completion/slab-record.bash $@
 endif
+EXTRA_DIST += record/completion/_slab-record \
+	record/completion/slab-record.bash \
+	record/completion/slab-record.fish
+CLEANFILES += record/completion/slab-record

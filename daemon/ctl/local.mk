@@ -57,6 +57,8 @@ zshcompdir = $(datadir)/zsh/site-functions
 fishcompdir = $(datadir)/fish/vendor_completions.d
 dist_zshcomp_DATA = daemon/completion/_slabctl
 dist_fishcomp_DATA = daemon/completion/slabctl.fish
+zshcomp_DATA =
+fishcomp_DATA =
 EXTRA_DIST += daemon/completion/slabctl.bash
 nodist_bashcomp_DATA = daemon/completion/slabctl
 

@@ -198,6 +198,7 @@ tap_scripts += tests/system/test_containers.sh
 tap_scripts += tests/system/test_offset.sh
 tap_scripts += tests/system/test_probes.sh
 tap_scripts += tests/system/test_record.sh
+tap_scripts += tests/system/test_record_complete.sh
 if RECORD
 check_PROGRAMS += tests/system/recorded
 tests_system_recorded_CFLAGS = $(AM_CFLAGS) -fno-builtin
