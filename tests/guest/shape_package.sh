@@ -22,7 +22,8 @@ packages_fit() {
 		-type f -newer "$packages/sources.log" -print -quit) ]]
 }
 
-# The packages, a later revision of them, and one of which slabd does not run.
+# The packages, a later revision of them, and two that won't do: of one slabd does
+# not run, the other's memory has another layout.
 add_slabd() {
 	local files into=$root/guest/packages
 	packages_fit || "$top/packaging/build.sh" >"$dir/package.log" 2>&1 || {
@@ -34,5 +35,12 @@ add_slabd() {
 		"$top/packaging/debian/tests/installed" "$into" &&
 		"$top/packaging/again.sh" +again "$into/again" "${files[@]}" &&
 		SLABD=/bin/false "$top/packaging/again.sh" +broken \
-			"$into/broken" "$packages"/slabd_*.deb
+			"$into/broken" "$packages"/slabd_*.deb || return
+	rm -rf "$dir/other"
+	"$top/packaging/other.sh" "$dir/other" >"$dir/other.log" 2>&1 || {
+		echo "no slabd of another layout: see $dir/other.log"
+		return 1
+	}
+	SLABD=$dir/other/daemon/slabd "$top/packaging/again.sh" +other \
+		"$into/other" "$packages"/slabd_*.deb
 }

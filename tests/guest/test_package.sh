@@ -131,8 +131,44 @@ install packages/again/slabd_*.deb
 result $? "a good one again" "$dir/dpkg"
 [ "$(show MainPID)" != "$main" ] && is ActiveState active
 result $? "is another process, and active"
+main=$(show MainPID)
 within 100 connected 1
 grow 4
+
+echo "# and to a slabd whose memory has another layout"
+kill -STOP "$worker"
+before=$(owned)
+install packages/other/slabd_*.deb
+result $? "its package is installed" "$dir/dpkg"
+grep -q 'the slabd of before goes on' "$dir/dpkg"
+result $? "which says that the slabd of before goes on" "$dir/dpkg"
+equal "and so it does" "$main active" "$(show MainPID) $(show ActiveState)"
+! slabctl upgrade --check >"$dir/check" 2>&1 &&
+	grep -q 'layout is version .* and this slabd knows' "$dir/check"
+result $? "slabctl says why a restart would not do" "$dir/check"
+sed 's/^/# /' "$dir/check"
+audit "it goes on"
+systemctl restart slabd.service
+result $? "restarted all the same"
+[ "$(show MainPID)" != "$main" ] && is ActiveState active
+result $? "it is another process, and active"
+main=$(show MainPID)
+journalctl -q -u slabd.service -o cat _PID="$main" >"$dir/journal" 2>&1
+grep -q "can't take over .*layout is version .*; nothing was touched" \
+	"$dir/journal"
+result $? "it says that it leaves the memory as it is, and why" "$dir/journal"
+equal "it has no pool" 0 "$(count status '.pools | length')"
+install packages/again/slabd_*.deb
+result $? "a good one again" "$dir/dpkg"
+[ "$(show MainPID)" != "$main" ] && is ActiveState active
+result $? "is another process, and active"
+equal "the client owns what it had" "$before" "$(owned)"
+audit "taken over by one that knows it"
+# Its connection was closed meanwhile: it comes back by itself.
+kill -CONT "$worker"
+within 300 connected 1
+result $? "the client is connected"
+grow 5
 kill -TERM "$worker"
 wait "$worker"
 status=$?
