@@ -5,6 +5,7 @@
 # debootstrap and kept as an archive, by the list of its packages.
 
 debian_packages='systemd jq'
+debian_mib=2048 # of memory that it is made in
 # Documentation, languages, and what a machine without a disk has no use for.
 debian_spare='boot/* usr/share/{doc,doc-base,i18n,info,locale,man,zoneinfo}
 	usr/share/{bash-completion,bug,common-licenses,lintian,perl5,zsh}
@@ -38,7 +39,8 @@ debian_source() {
 }
 
 # Makes $3, an archive for the kernel to unpack, of the release $1 with the
-# packages $2; says what failed. As root, with mounts of its own.
+# packages $2; says what failed. As root, with mounts of its own. In memory, where
+# there is enough: dpkg waits for a disk at each file.
 debian_build() {
 	local codename=$1 packages=$2 archive=$3 tree=$dir/debian source
 	source=$(debian_source "$codename")
@@ -47,6 +49,9 @@ debian_build() {
 		return 1
 	fi
 	rm -rf --one-file-system "$tree"
+	mkdir -p "$tree" || return
+	(($(free_mib) < debian_mib)) ||
+		mount -t tmpfs -o "size=${debian_mib}m" slabd-debian "$tree"
 	debootstrap --variant=minbase --include="${packages// /,}" \
 		"$codename" "$tree" "$source" || return
 	# Patterns, to be expanded in there.
@@ -55,8 +60,9 @@ debian_build() {
 		${debian_spare//$'\n'/ }) || return
 	(cd "$tree" && find . -xdev ! -path './dev/*' ! -path './proc/*' |
 		LC_ALL=C sort | cpio -o -H newc --quiet) >"$archive.new" &&
-		mv "$archive.new" "$archive" &&
-		rm -rf --one-file-system "$tree"
+		mv "$archive.new" "$archive" || return
+	umount "$tree" 2>/dev/null
+	rm -rf --one-file-system "$tree"
 }
 
 # make_debian PROGRAM...: the archive's path; or why there is none.
@@ -70,8 +76,8 @@ make_debian() {
 	if [[ ! -s $archive ]]; then
 		rm -f "$out/debian-$shape"-*.cpio
 		as_root unshare --mount bash -c "
-			$(declare -p dir debian_spare)
-			$(declare -f debian_source debian_build)
+			$(declare -p dir debian_spare debian_mib)
+			$(declare -f debian_source debian_build free_mib)
 			debian_build '$codename' '$packages' '$archive'" \
 			>"$dir/debian.log" 2>&1 || {
 			tail -n 1 "$dir/debian.log"
