@@ -22,7 +22,7 @@
 #define STRIDE_START 5
 #define STRIDE 2
 #define APART 2     /* times as far apart, but in ./dev stress */
-#define SLOW 8      /* and so many where each takes a second */
+#define SLOW 12     /* and so many where each takes a second */
 #define SANITIZED 3 /* times as far apart where code is many times longer */
 #define ERRORS 3
 

@@ -9,8 +9,8 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#define KILLS 60         /* an operation, as a rule */
-#define STRESSED 10      /* times as many */
+#define KILLS 30         /* an operation, as a rule */
+#define STRESSED 20      /* times as many */
 #define KILLS_SLOW 16    /* with a sanitizer, whose code is stepped too */
 #define ELSEWHERE 4000   /* instructions of which none is left out */
 #define ELSEWHERE_STRIDE 1000

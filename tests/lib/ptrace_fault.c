@@ -19,6 +19,7 @@
 	(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_EXITKILL)
 #define SYSCALL_STOP (SIGTRAP | 0x80)
 #define THREADS_MAX 64u
+#define LOOKS_AWAKE 100u /* that find nothing, until it naps between them */
 
 /* Which threads are inside of a system call. */
 static struct {
@@ -233,10 +234,14 @@ static void forget(pid_t tid)
 enum ptrace_fault_end ptrace_fault_run(struct ptrace_fault *fault)
 {
 	bool done = false;
+	unsigned looks = 0;
 	for (;;) {
 		int status;
 		pid_t tid;
 		if (!next_stop(fault, &tid, &status)) {
+			/* The processor is for what is traced, and others. */
+			if (++looks > LOOKS_AWAKE)
+				sleep_ms(1);
 			/* What is killed may take a while to end. */
 			if (fault->met && fault->act != PTRACE_FAULT_FAIL)
 				continue;
@@ -250,6 +255,7 @@ enum ptrace_fault_end ptrace_fault_run(struct ptrace_fault *fault)
 			n_threads = 0;
 			return PTRACE_FAULT_DONE;
 		}
+		looks = 0;
 		fault->stops++;
 		if (WIFSTOPPED(status)) {
 			int signal = on_stop(fault, tid, status);
