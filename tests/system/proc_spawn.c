@@ -480,12 +480,14 @@ int main(void)
 	tap_start(300);
 	fixture_open(&fixture,
 	             "[pool default]\npage = 4k\nstart = 2M\nmax = 4M\n");
+	/* The first death: slabd looks at all slabs soon after, and not again for a
+	 * minute. */
+	test_bit();
 	child_start(&child, spawns_quiet, NULL);
 	child_end(&child, "programs from a quiet client");
 	child_start(&child, spawns_busy, NULL);
 	child_end(&child, "programs from a busy client");
 	test_execs();
-	test_bit();
 	test_left_behind();
 	child_start(&child, closes_parents, NULL);
 	child_end(&child, "the parent of a child that closes");
