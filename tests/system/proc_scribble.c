@@ -20,6 +20,7 @@
 
 #define SCRIBBLERS 2
 #define ROUND_MS 300
+#define STRESSED 6u /* rounds in stress */
 #define N 500
 #define ANSWER_MS 2000
 
@@ -275,6 +276,7 @@ int main(void)
 {
 	struct child child;
 	uint64_t seed;
+	unsigned rounds;
 	tap_start(300);
 	fixture_open(&fixture, "[slabd]\nsocket_mode = 0666\n"
 	               "[pool mine]\npage = 4k\nmax = 8M\nmax_caches = 8\n"
@@ -292,7 +294,8 @@ int main(void)
 	child_start(&child, filler, NULL);
 	hear(child.fd);
 	seed = rng_start("proc_scribble").state;
-	for (unsigned i = 0; i < 3; i++)
+	rounds = tap_rounds(8) > 8 ? STRESSED : 1;
+	for (unsigned i = 0; i < rounds; i++)
 		test_noise(seed + i);
 	child_kill(&child);
 	tap_is(fixture_wait(&fixture, 0), -1,

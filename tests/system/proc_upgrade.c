@@ -23,8 +23,9 @@
 #define PROCESSES 4u
 #define EACH 2u /* threads of a process */
 #define THREADS (PROCESSES * EACH)
-#define RESTARTS 10u /* of each kind */
-#define ROUNDS (2 * RESTARTS + 1)
+#define RESTARTS 5u  /* of each kind */
+#define STRESSED 10u /* in stress */
+#define ROUNDS (2 * STRESSED + 1)
 #define CACHES 8u
 #define HAND (1u << 15)
 #define STEP_BYTES (256u << 10) /* more in each hand, each round */
@@ -204,6 +205,7 @@ static void client_main(int fd, void *arg)
 
 static struct child clients[PROCESSES];
 static unsigned ids[PROCESSES];
+static unsigned of_each = RESTARTS;
 static double restart_ms[ROUNDS];
 
 /* Sleeps, and hears slabd, which waits for its manager now and then. */
@@ -290,9 +292,9 @@ static int by_size(const void *a, const void *b)
 /* The middle one and the largest of the rounds of one kind. */
 static void report(const char *what, uint32_t first)
 {
-	double waits[RESTARTS];
-	double starts[RESTARTS];
-	for (uint32_t r = 0; r < RESTARTS; r++) {
+	double waits[STRESSED];
+	double starts[STRESSED];
+	for (uint32_t r = 0; r < of_each; r++) {
 		uint64_t worst = 0;
 		for (unsigned i = 0; i < THREADS; i++) {
 			uint64_t ns = board->lines[i].worst_ns[first + r];
@@ -301,12 +303,12 @@ static void report(const char *what, uint32_t first)
 		waits[r] = (double)worst / 1e6;
 		starts[r] = restart_ms[first + r];
 	}
-	qsort(waits, RESTARTS, sizeof(waits[0]), by_size);
-	qsort(starts, RESTARTS, sizeof(starts[0]), by_size);
+	qsort(waits, of_each, sizeof(waits[0]), by_size);
+	qsort(starts, of_each, sizeof(starts[0]), by_size);
 	tap_note("%s: the longest allocation of each took p50 %.1f ms, max "
 	         "%.1f ms; signal to READY p50 %.1f ms, max %.1f ms", what,
-	         waits[RESTARTS / 2], waits[RESTARTS - 1],
-	         starts[RESTARTS / 2], starts[RESTARTS - 1]);
+	         waits[of_each / 2], waits[of_each - 1],
+	         starts[of_each / 2], starts[of_each - 1]);
 }
 
 static void test_restarts(const char *what, int signal, uint32_t first)
@@ -315,13 +317,13 @@ static void test_restarts(const char *what, int signal, uint32_t first)
 	unsigned inexact = 0;
 	long long ready =
 		fixture_number(&fixture, "/status", "pools.0.ready_bytes");
-	for (uint32_t r = first; r < first + RESTARTS; r++) {
+	for (uint32_t r = first; r < first + of_each; r++) {
 		restart(r, signal);
 		insane += !all_sane(r);
 		inexact += !is_exact();
 	}
 	tap_is((long long)atom_load(&board->failed), 0,
-	       "%s, %u times: no allocation fails", what, RESTARTS);
+	       "%s, %u times: no allocation fails", what, of_each);
 	tap_is((long long)atom_load(&board->changed), 0,
 	       "no object is another's");
 	tap_is(insane, 0, "clients keep their ids and come back, once each "
@@ -345,7 +347,7 @@ static void test_load(void)
 		ids[i] = (unsigned)hear(clients[i].fd);
 	}
 	test_restarts("restarted with SIGTERM", SIGTERM, 1);
-	test_restarts("killed", SIGKILL, 1 + RESTARTS);
+	test_restarts("killed", SIGKILL, 1 + of_each);
 	atom_store(&board->stop, 1u);
 	for (unsigned i = 0; i < PROCESSES; i++) {
 		say(clients[i].fd, 0);
@@ -469,6 +471,8 @@ int main(int argc, char **argv)
 	}
 	if (is_sanitized())
 		step_bytes /= 8;
+	if (tap_rounds(8) > 8)
+		of_each = STRESSED;
 	tap_start(2 * seconds + 240);
 	board = shared_memory(sizeof(*board));
 	rng = rng_start("proc_upgrade");
