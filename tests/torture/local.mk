@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# Workers and slabd killed at random: 20 seconds of it here, two minutes in
-# ./dev check, ./dev stress for as long as you like.
+# Workers and slabd killed at random: 20 seconds of it in ./dev check, two minutes
+# in ./dev stress, or as long as you like.
 tap_programs += tests/torture/proc_torture
 tests_torture_proc_torture_SOURCES = tests/torture/proc_torture.c \
 	tests/torture/torture.h tests/torture/flows.h tests/torture/actor.c \
