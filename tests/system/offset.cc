@@ -47,7 +47,7 @@ struct book {
 	boost::container::stable_vector<int, alloc<int>> stays;
 };
 
-constexpr int many = 3000;
+constexpr int many = 1000;
 
 text text_of(int i)
 {
