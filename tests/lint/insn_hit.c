@@ -63,6 +63,8 @@ static void home(long n)
 
 int main(int argc, char **argv)
 {
+	/* None of its periods ends meanwhile, however slow the machine is. */
+	const struct slabd_objpool_ops ops = {.idle_ms = 3600000};
 	long n = argc == 3 ? strtol(argv[2], NULL, 10) : 0;
 	void (*pattern)(long) = n <= 0                           ? NULL
 	                        : strcmp(argv[1], "hit") == 0  ? hit
@@ -79,7 +81,7 @@ int main(int argc, char **argv)
 		cache = slabd_cache_create(pool, "insn", 64, 0, 0);
 	/* Another cache is more for a flush to look at. */
 	if (cache != NULL && pattern == pooled)
-		objpool = slabd_objpool_create(pool, "insn", 64, NULL);
+		objpool = slabd_objpool_create(pool, "insn", 64, &ops);
 	if (cache == NULL || (pattern == pooled && objpool == NULL)) {
 		fprintf(stderr, "insn_hit: %s\n", slabd_last_error());
 		return 1;
