@@ -234,3 +234,9 @@ void ctl_show_save(struct ctl *c, const json_t *doc)
 		              "{key t64} VALUE, then save again");
 	}
 }
+
+/* What can't be saved is named, and the rest is. */
+int ctl_save_verdict(const json_t *doc)
+{
+	return json_array_size(json_object_get(doc, "unsaved")) == 0 ? 0 : 1;
+}

@@ -43,6 +43,7 @@ void ctl_evict(struct ctl *c, const json_t *doc);
 void ctl_cache(struct ctl *c, const json_t *doc);
 void ctl_trim(struct ctl *c, const json_t *doc);
 void ctl_show_save(struct ctl *c, const json_t *doc);
+int ctl_save_verdict(const json_t *doc);
 void ctl_show_upgrade(struct ctl *c, const json_t *doc);
 int ctl_upgrade_verdict(const json_t *doc);
 void ctl_set(struct ctl *c, const json_t *doc);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What slabctl save makes of a reply, and of what was saved before. */
 #include "daemon/ctl/save.h"
+#include "daemon/ctl/show.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -79,6 +80,7 @@ Test(ctl_save, nothing_was_set)
 	cr_assert_eq(save(doc), 0, "%s", fault.what);
 	cr_expect(json_is_false(json_object_get(doc, "written")));
 	cr_expect(access(folder, F_OK) < 0);
+	cr_expect_eq(ctl_save_verdict(doc), 0);
 	json_decref(doc);
 }
 
@@ -108,6 +110,7 @@ Test(ctl_save, pools_that_differ)
 	cr_assert_eq(save(doc), 0);
 	cr_expect_eq(n_of(doc, "saved"), 1);
 	cr_expect_eq(n_of(doc, "unsaved"), 1);
+	cr_expect_eq(ctl_save_verdict(doc), 1);
 	cr_expect_str_eq(json_string_value(json_object_get(
 	                         json_array_get(json_object_get(doc, "unsaved"),
 	                                        0),
