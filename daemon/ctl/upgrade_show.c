@@ -48,8 +48,8 @@ void ctl_show_upgrade(struct ctl *c, const json_t *doc)
 	              "{layout_version}, ledger {ledger_version}, ABI "
 	              "{wire_abi}");
 	ctl_text_paint(c, takes_over ? CTL_GREEN : CTL_RED,
-	               takes_over ? "a restart takes over all memory"
-	                          : "a restart does not take over all memory");
+	               takes_over ? "a restart takes over all that this slabd has"
+	                          : "a restart does not take over all that this slabd has");
 	fputc('\n', c->out);
 	ctl_table_show(c, doc, &pools);
 	ctl_doc_begin(&it, c, doc, "remarks");

@@ -118,7 +118,7 @@ static void test_same(void)
 	long long owned = fixture_owned(&fixture);
 	check("");
 	tap_is(status, 0, "the same program takes all over: status 0");
-	tap_ok(says("a restart takes over all memory"), "in words");
+	tap_ok(says("a restart takes over all that this slabd has"), "in words");
 	is_result("default", "taken-over", "and as JSON");
 	is_result("other", "taken-over", "each pool");
 	tap_is((long long)count_fds(fixture.pid, fds), fds,
