@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/ctl/complete.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,6 +14,8 @@
 struct complete {
 	const struct ctl_verb *verb; /* NULL: none yet */
 	int n_words;                 /* behind it, before the last */
+	const char *first;           /* of these, or NULL */
+	bool watches;
 	const char *control;
 	const char *option; /* whose argument the last word is, or NULL */
 	const char *last;
@@ -97,6 +100,63 @@ static void offer_names(const struct complete *c, const json_t *doc,
 	}
 }
 
+/* The value that slabd has, and that of its file; of what is yes or no both. */
+static void offer_setting(const struct complete *c, const json_t *doc)
+{
+	size_t i;
+	size_t k;
+	json_t *pool;
+	json_t *item;
+	json_array_foreach(json_object_get(doc, "pools"), i, pool)
+	json_array_foreach(json_object_get(pool, "keys"), k, item)
+	{
+		json_t *value = json_object_get(item, "value");
+		const char *text = json_string_value(value);
+		const char *key = json_string_value(json_object_get(item, "key"));
+		if (key == NULL || text == NULL || strcmp(key, c->first) != 0)
+			continue;
+		if (strcmp(text, "yes") == 0 || strcmp(text, "no") == 0) {
+			offer_each(c, "yes no");
+			continue;
+		}
+		offer_item(c, value);
+		if (!json_equal(value, json_object_get(item, "configured")))
+			offer_item(c, json_object_get(item, "configured"));
+	}
+}
+
+/* One word each: --sort takes "in-use" for the title "in use". */
+static void offer_columns(const struct complete *c, const json_t *doc)
+{
+	char *titles = ctl_verbs_columns(c->verb, doc, c->watches);
+	char *save = NULL;
+	if (titles == NULL)
+		return;
+	for (char *at = strtok_r(titles, ",", &save); at != NULL;
+	     at = strtok_r(NULL, ",", &save)) {
+		at += *at == ' ';
+		for (char *blank = at; (blank = strchr(blank, ' ')) != NULL;)
+			*blank = '-';
+		offer(c, at, strlen(at));
+	}
+	free(titles);
+}
+
+/* What stands in the verb's own reply. */
+static void offer_of_verb(const struct complete *c, const char *socket,
+                          void (*each)(const struct complete *c,
+                                       const json_t *doc))
+{
+	struct ctl_http_fault fault;
+	char path[64];
+	json_t *doc;
+	snprintf(path, sizeof(path), "/%s", c->verb->name);
+	doc = ctl_http_ask(socket, path, false, NULL, 0, ASK_S, &fault);
+	if (doc != NULL)
+		each(c, doc);
+	json_decref(doc);
+}
+
 /* Names are of what the verb shows, where one is given. */
 static bool is_verbs_own(const struct complete *c, const char *key,
                          const char *path)
@@ -116,6 +176,10 @@ static void offer_values(const struct complete *c, const char *key)
 	if (ctl_args_control(c->control, geteuid() == 0, socket,
 	                     sizeof(socket)) < 0)
 		return;
+	if (strcmp(key, "sort") == 0 && c->verb != NULL)
+		offer_of_verb(c, socket, offer_columns);
+	if (strcmp(key, "value") == 0 && c->first != NULL)
+		offer_of_verb(c, socket, offer_setting);
 	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
 		if (strcmp(sources[i].key, key) != 0 ||
 		    !is_verbs_own(c, sources[i].key, sources[i].path))
@@ -136,11 +200,12 @@ static void read_word(struct complete *c, const char *word)
 			c->control = word;
 		c->option = NULL;
 	} else if (strncmp(word, "--", 2) == 0) {
+		c->watches |= strcmp(word, "--watch") == 0;
 		c->option = ctl_args_option(word + 2);
 	} else if (c->verb == NULL) {
 		c->verb = ctl_verbs_find(word);
-	} else {
-		c->n_words++;
+	} else if (c->n_words++ == 0) {
+		c->first = word;
 	}
 }
 

@@ -109,28 +109,49 @@ static int bad_sort(struct ctl *c)
 	return -EINVAL;
 }
 
+/* Into c, as text that is to be freed; NULL: there is no memory. */
+static char *render(const struct ctl_verb *verb, const json_t *doc, struct ctl *c,
+                    size_t *size)
+{
+	char *text = NULL;
+	c->out = open_memstream(&text, size);
+	if (!c->out)
+		return NULL;
+	if (!json_is_object(doc))
+		ctl_doc_fail(c, "the reply is no object");
+	else if (verb->whole)
+		verb->show(c, doc);
+	else
+		show_pools(c, doc, verb);
+	if (fclose(c->out) == 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
+char *ctl_verbs_columns(const struct ctl_verb *verb, const json_t *doc,
+                        bool rates)
+{
+	/* None has this title: all are noted. */
+	struct ctl c = {.style = {.whole = true, .rates = rates, .sort = ""}};
+	size_t size;
+	free(render(verb, doc, &c, &size));
+	return strdup(c.columns);
+}
+
 int ctl_verbs_show(const struct ctl_verb *verb, const json_t *doc,
                    const struct ctl_style *style, FILE *out, char *fault,
                    size_t fault_size)
 {
 	struct ctl c = {.style = *style};
-	char *text = NULL;
 	size_t size = 0;
 	int r = 0;
-	c.out = open_memstream(&text, &size);
-	if (!c.out)
+	char *text = render(verb, doc, &c, &size);
+	if (!text)
 		return -ENOMEM;
-	if (!json_is_object(doc))
-		ctl_doc_fail(&c, "the reply is no object");
-	else if (verb->whole)
-		verb->show(&c, doc);
-	else
-		show_pools(&c, doc, verb);
 	if (style->sort && !c.sorted && c.columns[0] && !c.fault[0])
 		r = bad_sort(&c);
-	if (fclose(c.out) != 0)
-		r = -ENOMEM;
-	else if (r == 0 && c.fault[0])
+	if (r == 0 && c.fault[0])
 		r = -EPROTO;
 	else if (r == 0)
 		fwrite(text, 1, size, out);

@@ -43,4 +43,11 @@ int ctl_verbs_show(const struct ctl_verb *verb, const json_t *doc,
                    const struct ctl_style *style, FILE *out, char *fault,
                    size_t fault_size);
 
+/*
+ * The titles of the table that the document is shown in, as one text with ", "
+ * between them; to be freed. With what --watch adds to it, if rates.
+ */
+char *ctl_verbs_columns(const struct ctl_verb *verb, const json_t *doc,
+                        bool rates);
+
 #endif

@@ -72,12 +72,35 @@ static void test_completion(void)
 	completes("slabs --cache c1", 3,
 	          "c1 c10 c11 c12 c13 c14 c15 c16 c17 c18 c19\n");
 	completes("set ho", 2, "hold hold_max\n");
+	completes("set hold_max \"\"", 3, "1m\n");
+	completes("set enabled \"\"", 3, "yes no\n");
+	completes("slabs --sort o", 3, "offset objects\n");
+	completes("clients --sort re", 3, "remote refused\n");
+	completes("caches --sort in", 3, "in-use\n");
+	completes("caches --watch --sort us", 4, "used used/s\n");
+	completes("--sort \"\"", 2, "\n");
 	completes("status --color = al", 4, "always\n");
 	completes("--pool d", 2, "default\n");
 	completes("evict \"\"", 2, "1\n");
 	completes("cache remove c19", 3, "c19\n");
 	completes("cache remove de", 3, "default\n");
 	completes("cache remove default c19", 4, "c19\n");
+}
+
+/* The same in fish, which takes what is offered as it is. */
+static void test_fish(void)
+{
+	char command[1200];
+	snprintf(command, sizeof(command),
+	         "export HOME=$(mktemp -d) PATH=%s/daemon:$PATH; "
+	         "fish --no-config -c "
+	         "\"source %s/daemon/completion/slabctl.fish; complete -C "
+	         "'slabctl roots --sort na'; complete -C 'slabctl set hold_max '\" "
+	         "2>/dev/null; rm -rf \"$HOME\"", build(), source());
+	sh(command);
+	if (!tap_ok(strcmp(said, "names-one-of\n1m\n") == 0,
+	            "fish has a column of several words, and a value"))
+		tap_note("%s", said);
 }
 
 /* ---- watched -------------------------------------------------------------- */
@@ -183,6 +206,10 @@ int main(void)
 		test_completion();
 	else
 		tap_skip("no bash here", "completion");
+	if (system("command -v fish >/dev/null") == 0)
+		test_fish();
+	else
+		tap_skip("no fish here", "completion in fish");
 	test_json();
 	test_window();
 	test_lines();

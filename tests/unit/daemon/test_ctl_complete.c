@@ -83,4 +83,6 @@ Test(ctl_complete, arguments)
 	offers("--pool ", "");
 	offers("lend ", "");
 	offers("lend a b c d e", "");
+	offers("caches --sort ", "");
+	offers("set hold ", "");
 }
