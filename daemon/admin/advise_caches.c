@@ -75,8 +75,8 @@ static void advise_slots(json_t **list, const struct pool *pool,
 	    layout_fit_cache(pool->view.geo.page_shift, less, row->align, &other) < 0 ||
 	    bytes_as(&other, use->owned) >= now)
 		return;
-	snprintf(todo, sizeof(todo), "make its type %u bytes smaller, if it can "
-	         "be", row->size - less);
+	snprintf(todo, sizeof(todo), "make its type %u byte%s smaller, if it can "
+	         "be", row->size - less, row->size - less == 1 ? "" : "s");
 	advise_say(list, pool, row->name, "size", now - bytes_as(&other, use->owned),
 		   todo, "%u objects of %u bytes fit into a slab, of %u bytes %u "
 		   "would", row->n_objs, row->size, less, other.n_objs);

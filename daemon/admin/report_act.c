@@ -79,12 +79,13 @@ static void log_transfer(const struct report *r, const struct transfer *t,
 	                           ? t->pool->view.caches[t->cache - 1].name
 	                           : "";
 	unsigned long long done = t->done, n = t->n;
+	const char *s = n == 1 ? "" : "s";
 	if (lend && t->from == t->to)
-		log_asked(r, t->pool, "%llu of %llu slabs%s%s came back to node "
-		          "%u", done, n, of, name, nodes[t->to].os_id);
+		log_asked(r, t->pool, "%llu of %llu slab%s%s%s came back to node "
+		          "%u", done, n, s, of, name, nodes[t->to].os_id);
 	else
-		log_asked(r, t->pool, "%llu of %llu %s%s%s %s from node %u to "
-		          "node %u", done, n, lend ? "slabs" : "pages", of, name,
+		log_asked(r, t->pool, "%llu of %llu %s%s%s%s %s from node %u to "
+		          "node %u", done, n, lend ? "slab" : "page", s, of, name,
 		          lend ? "lent" : "moved", nodes[t->from].os_id,
 		          nodes[t->to].os_id);
 }

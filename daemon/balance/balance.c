@@ -335,8 +335,8 @@ void balance_keep_log(struct pool *pool, void *at, bool same)
 	                          pool->view.geo.n_nodes,
 	                          pool->view.geo.n_caches);
 	if (n > 0)
-		log_debug("pool %s: its log goes on after %llu events",
-		          pool->name, (unsigned long long)n);
+		log_debug("pool %s: its log goes on after %llu event%s",
+		          pool->name, (unsigned long long)n, n == 1 ? "" : "s");
 }
 
 const struct balance_event *balance_event(const struct pool *pool, uint32_t i)

@@ -187,9 +187,10 @@ static void say_strays(struct pool *pool)
 	uint64_t n = pool->counts.stray_pages - pool->told_strays;
 	pool->told_strays = pool->counts.stray_pages;
 	if (n > 0)
-		log_info("pool %s: the kernel had moved %llu pages to other "
-		         "nodes, which now count there", pool->name,
-		         (unsigned long long)n);
+		log_info("pool %s: the kernel had moved %llu page%s to %s, which now count%s there",
+		         pool->name, (unsigned long long)n, n == 1 ? "" : "s",
+		         n == 1 ? "another node" : "other nodes",
+		         n == 1 ? "s" : "");
 }
 
 /* The next page of which it is known where it lies. What moved since makes that

@@ -343,9 +343,10 @@ static void shrunk(struct work_job *job)
 {
 	struct pool *pool = job->pool;
 	if (job->error < 0)
-		log_warn("pool %s: %llu pages of node %u can't be given back "
+		log_warn("pool %s: %llu page%s of node %u can't be given back "
 		         "now: %s; it is tried again",
 		         pool->name, (unsigned long long)job->range[0].n,
+		         job->range[0].n == 1 ? "" : "s",
 		         pool->view.nodes[job->row[1]].os_id,
 		         strerrordesc_np(-job->error));
 }

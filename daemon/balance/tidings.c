@@ -30,8 +30,9 @@ static void say_lent(const struct pool *pool, const struct plan_step *step)
 	char name[4 * NAME_BYTES];
 	char more[64] = "";
 	if (t->left_out > 0)
-		snprintf(more, sizeof(more), " (%llu times more since the last)",
-		         (unsigned long long)t->left_out);
+		snprintf(more, sizeof(more), " (%llu time%s more since the last)",
+		         (unsigned long long)t->left_out,
+		         t->left_out == 1 ? "" : "s");
 	log_info("pool %s: node %u is lent slabs of node %u for cache %s: %s%s; "
 	         "slabctl log has each step, slabctl set enabled no stops it",
 	         pool->name, id_of(pool, step->to), id_of(pool, step->from),

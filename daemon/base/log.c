@@ -116,7 +116,8 @@ static bool put_lost(const struct log_lost *lost)
 		why = "the file of the log did not take them";
 	else
 		why = strerrordesc_np(lost->error);
-	snprintf(line, sizeof(line), "%u lines are lost: %s", lost->n,
+	snprintf(line, sizeof(line), "%u line%s lost: %s", lost->n,
+	         lost->n == 1 ? " is" : "s are",
 	         why != NULL ? why : "the log can't be written");
 	return put_line(LOG_LEVEL_WARN, line, lost->n);
 }

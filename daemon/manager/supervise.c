@@ -159,10 +159,10 @@ static void plan_start(struct supervisor *s, pid_t pid, int status)
 		         delay / CLOCK_MS);
 	log_at(again ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
 	       "slabd (pid %d) %s after %" PRId64 ".%" PRId64 " s: started "
-	       "again%s with %u descriptors kept, restart %u", pid,
+	       "again%s with %u descriptor%s kept, restart %u", pid,
 	       supervise_describe(status), lived / CLOCK_S,
 	       lived % CLOCK_S / (100 * CLOCK_MS), when, s->store.n,
-	       ++s->n_restarts);
+	       s->store.n == 1 ? "" : "s", ++s->n_restarts);
 	s->due_ns = now + delay;
 }
 

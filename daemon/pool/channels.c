@@ -285,7 +285,7 @@ static void make_anew(struct pool *pool, uint32_t ix)
 	ring_end(&pool->channels->row[ix]);
 	pool->channels->row[ix] = ring;
 	ring_keep(pool, &ring, ix, true);
-	log_warn("pool %s: channel %s has another ring: %llu objects come again%s",
+	log_warn("pool %s: channel %s has another ring; objects that come again: %llu%s",
 	         pool->name, row->name, (unsigned long long)objects,
 	         left > 0 ? ", for others it has no room" : "");
 	/* pairs: channels_adopt; the ring is whole. */
@@ -348,8 +348,8 @@ static int use(struct pool *pool, uint32_t ix, uint64_t capacity,
 		(void)look_alone(pool, ix);
 	if (channels_ring(pool, ix) == NULL)
 		return remedy_set(why, -EAGAIN, "have it closed there",
-		                  "slabd has lost the ring of channel %s, which "
-		                  "%u clients have open", row->name,
+		                  "slabd has lost the ring of channel %s; clients "
+		                  "that have it open: %u", row->name,
 		                  pool->channels->row[ix].peers);
 	return (int)ix;
 }

@@ -210,15 +210,17 @@ static bool give_back(const struct topo *topo, struct journal *journal)
 	                                        ledger_is_mapped(journal)));
 	left = pages_of(journal);
 	if (left > 0)
-		log_warn("pool %s: %llu hugepages that a slabd before this one "
-		         "added are in use, and those that are free are of "
-		         "others: a later start gives them back",
-		         journal->name, left);
+		log_warn("pool %s: %llu hugepage%s that a slabd before this one "
+		         "added %s in use, and those that are free are of "
+		         "others: a later start gives %s back",
+		         journal->name, left, left == 1 ? "" : "s",
+		         left == 1 ? "is" : "are", left == 1 ? "it" : "them");
 	else if (pages > 0)
 		log_info("pool %s: a slabd before this one had added %llu "
-		         "hugepages for it: they go back, those in use as "
-		         "soon as they are free",
-		         journal->name, pages);
+		         "hugepage%s for it, which go%s back as soon as %s "
+		         "not in use",
+		         journal->name, pages, pages == 1 ? "" : "s",
+		         pages == 1 ? "es" : "", pages == 1 ? "it is" : "they are");
 	return left == 0;
 }
 

@@ -59,8 +59,8 @@ static void end_first_sweep(struct peer *peer)
 	spread_add(&peer->server->sweeps, clock_ns() - peer->died_ns);
 	if (peer->pid != 0)
 		log_at(much ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "pool %s: client "
-		       "%u (%s, pid %d) ended: %u objects came back, %.2f ms%s",
-		       peer->pool->name, peer->id, peer->comm, peer->pid, n,
+		       "%u (%s, pid %d) ended: %u object%s came back, %.2f ms%s",
+		       peer->pool->name, peer->id, peer->comm, peer->pid, n, n == 1 ? "" : "s",
 		       (double)(clock_ns() - peer->died_ns) / (double)CLOCK_MS,
 		       much ? "; it had closed nothing" : "");
 	if (peer->farewell != NULL)

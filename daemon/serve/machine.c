@@ -201,12 +201,13 @@ static void on_orphans(void *arg)
 	const struct orphan *found = orphans_found(m->orphans, &n);
 	for (unsigned i = 0; !m->said_orphans && i < n; i++)
 		log_warn("pool %s: %llu MiB of a slabd that is gone live on in "
-		         "%u processes, such as %d (%s); to have them back: "
-		         "end or restart those, see slabctl status",
+		         "%u process%s, such as %d (%s); to have them back: "
+		         "end or restart %s, see slabctl status",
 		         found[i].pool,
 		         (unsigned long long)(found[i].bytes >> 20),
-		         found[i].n_pids, (int)found[i].pid[0],
-		         found[i].name[0]);
+		         found[i].n_pids, found[i].n_pids == 1 ? "" : "es",
+		         (int)found[i].pid[0], found[i].name[0],
+		         found[i].n_pids == 1 ? "it" : "those");
 	m->said_orphans = true;
 }
 

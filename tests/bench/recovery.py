@@ -19,7 +19,7 @@ RESTARTS = 10
 WARM_S = 1.0
 ASK_S = 0.0005
 STEADY_S = 10.5  # of life, and the supervisor starts slabd without delay again
-ENDED = re.compile(r": (\d+) objects came back, ([\d.]+) ms")
+ENDED = re.compile(r": (\d+) objects? came back, ([\d.]+) ms")
 TARGET_MS = 200
 TARGET_SPEED = 0.95
 

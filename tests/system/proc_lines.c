@@ -16,6 +16,7 @@
 #define DEBUG "[slabd]\nlog_level = debug\n"
 #define MUCH 12000u /* objects of which a death is worth a warning */
 #define FEW 100u
+#define LARGE (1u << 20)
 
 static struct fixture fixture;
 
@@ -25,7 +26,8 @@ static void client(int fd, void *arg)
 	static void *object[MUCH];
 	const size_t *n = arg;
 	slabd_pool *pool = fixture_pool(&fixture);
-	slabd_cache *cache = fixture_cache(pool, "things", 64);
+	/* Of large ones none is taken ahead. */
+	slabd_cache *cache = fixture_cache(pool, "things", *n == 1 ? LARGE : 64);
 	if (fixture_take(cache, *n, object) != *n)
 		tap_bail("%s", slabd_last_error());
 	say(fd, slabd_client_id(pool));
@@ -108,7 +110,8 @@ static void ends(size_t n, bool killed, const char *level, const char *tail)
 		say(child.fd, 0);
 		child_end(&child, "it closes");
 	}
-	tap_ok(comes(begins, " objects came back, ", tail), "of %zu objects that %s had: %s", n,
+	tap_ok(comes(begins, n == 1 ? ": 1 object came back, "
+	                            : " objects came back, ", tail), "of %zu objects that %s had: %s", n,
 	       killed ? "one that was killed" : "one that closed", level);
 }
 
@@ -117,6 +120,7 @@ static void test_died(void)
 	fixture_open(&fixture, POOL);
 	ends(MUCH, true, "warn", " ms; it had closed nothing");
 	ends(FEW, true, "info", " ms");
+	ends(1, true, "info", " ms");
 	ends(MUCH, false, "info", " ms");
 	fixture_close(&fixture);
 }

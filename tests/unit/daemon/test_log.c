@@ -365,6 +365,20 @@ Test(log, a_full_disk)
 	                 "device\nslabd: info: room again\n");
 }
 
+/* One alone is one line. */
+Test(log, a_full_disk_and_one_line)
+{
+	int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+	cr_assert(full >= 0 && dup2(full, 2) == 2);
+	log_info("line");
+	log_file_drain(10000);
+	cr_assert_eq(dup2(fd, 2), 2);
+	log_info("room again");
+	cr_expect_str_eq(written(),
+	                 "slabd: warn: 1 line is lost: No space left on "
+	                 "device\nslabd: info: room again\n");
+}
+
 /* The same of a file, which a thread writes. */
 Test(log, a_file_that_takes_nothing)
 {
