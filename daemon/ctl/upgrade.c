@@ -162,8 +162,8 @@ static int say_failed(struct upgrade *u, struct ctl_child *child)
 	if (child->number == 2 && strstr(child->said, "--takes-over"))
 		return fail(u, "a restart may take the memory over or not: its "
 		               "log says which; " LEAVE,
-		            "%s is of a version that does not know --takes-over",
-		            u->program);
+		            "%s does not know --takes-over: it is no slabd, or "
+		            "an older one", u->program);
 	return fail(u, LEAVE, "%s --takes-over ended with status %d%s%.200s",
 	            u->program, child->number, of, line);
 }

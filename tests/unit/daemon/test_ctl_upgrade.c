@@ -208,7 +208,8 @@ static void fails(const char *script, unsigned limit_ms, const char *says)
 Test(ctl_upgrade, bad_programs)
 {
 	fails("echo \"slabd: unrecognized option '--takes-over'\" >&2; exit 2",
-	      SURELY_MS, "does not know --takes-over");
+	      SURELY_MS, "does not know --takes-over: it is no slabd, or an "
+	      "older one");
 	fails("echo usage >&2; exit 2", SURELY_MS, "ended with status 2: usage");
 	fails("echo ouch >&2; kill -SEGV $$", SURELY_MS, "by signal 11");
 	fails("sleep 1000", AT_ONCE_MS, "no answer in 0.05 s");
