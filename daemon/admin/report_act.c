@@ -163,19 +163,32 @@ json_t *report_migrate(struct report *r)
 
 /* ---- drain -------------------------------------------------------------- */
 
+static unsigned index_of(const struct report *r, const struct pool *pool)
+{
+	unsigned i = 0;
+	while (r->pool[i] != pool)
+		i++;
+	return i;
+}
+
+struct drain {
+	uint32_t node;
+	bool was[CONFIG_POOLS_MAX]; /* in the request's order */
+};
+
 static json_t *drained_doc(struct report *r, struct pool *pool)
 {
-	const uint32_t *node = r->arg;
-	const struct layout_node *row = &pool->view.nodes[*node];
-	return json_pack("{s:i, s:b, s:I}", "node", row->os_id, "draining",
-	                 row->drain != 0, "bytes",
+	const struct drain *drain = r->arg;
+	const struct layout_node *row = &pool->view.nodes[drain->node];
+	return json_pack("{s:i, s:b, s:b, s:I}", "node", row->os_id, "draining",
+	                 row->drain != 0, "was_draining",
+	                 drain->was[index_of(r, pool)], "bytes",
 	                 report_page_bytes(pool, row->resident_pages));
 }
 
 /* All pools or none: a node is emptied to be taken away. */
-static void drain_all(struct report *r, uint32_t node, bool drain)
+static void drain_all(struct report *r, uint32_t node, bool drain, bool *was)
 {
-	bool was[CONFIG_POOLS_MAX];
 	struct remedy why;
 	unsigned i;
 	for (i = 0; i < r->n; i++) {
@@ -202,10 +215,10 @@ static void drain_all(struct report *r, uint32_t node, bool drain)
 
 static json_t *set_drain(struct report *r, bool drain)
 {
-	uint32_t node = report_param_node(r, "node", true);
-	r->arg = &node;
+	struct drain asked = {.node = report_param_node(r, "node", true)};
+	r->arg = &asked;
 	if (report_good(r))
-		drain_all(r, node, drain);
+		drain_all(r, asked.node, drain, asked.was);
 	duty_soon(r->server, 0);
 	return report_pools(r, drained_doc);
 }
@@ -230,14 +243,6 @@ struct trim {
 	unsigned asked[CONFIG_POOLS_MAX];
 	struct balance_trim pool[CONFIG_POOLS_MAX]; /* in the request's order */
 };
-
-static unsigned index_of(const struct report *r, const struct pool *pool)
-{
-	unsigned i = 0;
-	while (r->pool[i] != pool)
-		i++;
-	return i;
-}
 
 static json_t *trim_doc(struct report *r, struct pool *pool)
 {

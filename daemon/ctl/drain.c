@@ -10,8 +10,11 @@ void ctl_drain(struct ctl *c, const json_t *pool)
 {
 	bool going = ctl_doc_bool(c, pool, "draining");
 	bool empty = ctl_doc_int(c, pool, "bytes") == 0;
+	/* A slabd of before does not say. */
+	bool ends = !json_is_false(json_object_get(pool, "was_draining"));
 	ctl_text_say(c, pool, "name",
-	             !going  ? "node {node} is no longer drained"
+	             !going  ? ends ? "node {node} is no longer drained"
+	                            : "node {node} was not drained, and is not"
 	             : empty ? "node {node} is empty, and stays so"
 	                     : "node {node} is being drained, {bytes b} to go");
 	if (going && !empty)

@@ -184,6 +184,7 @@ static void test_drain(void)
 	check_objects("after draining");
 	fixture_audit(&fixture, "after draining");
 	ctl("drain 1 --undo", 0, "node 1 is no longer drained");
+	ctl("drain 1 --undo", 0, "node 1 was not drained, and is not");
 	ctl("drain 2 --undo", 0, "node 2 is no longer drained");
 	run("nodes");
 	tap_ok(strstr(said, "being drained") == NULL, "no node is drained");

@@ -179,7 +179,7 @@ Test(report_act, drains_one_but_not_the_last)
 	claim(id, orders, 1, 7);
 	post("/drain", "node=1");
 	cr_assert_eq(status, 200);
-	has_keys("pools/0", " name node draining bytes ");
+	has_keys("pools/0", " name node draining was_draining bytes ");
 	cr_expect_eq(num("pools/0/node"), 1);
 	cr_expect(yes("pools/0/draining"));
 	cr_expect_eq(num("pools/0/bytes"), 2 * MIB);
@@ -198,6 +198,9 @@ Test(report_act, drains_one_but_not_the_last)
 	cr_expect_eq(status, 409, "nothing is moved to a drained node");
 	post("/undrain", "node=1");
 	cr_expect_not(yes("pools/0/draining"));
+	cr_expect(yes("pools/0/was_draining"));
+	post("/undrain", "node=1");
+	cr_expect_not(yes("pools/0/was_draining"));
 	get("/nodes");
 	cr_expect_not(yes("pools/0/nodes/1/draining"));
 	post_refused("/drain", "node=7", 400, "no node \"7\"", "nodes: 0, 1");
