@@ -51,8 +51,9 @@ void lack_of_pages(const struct backing *backing, unsigned ix,
 		snprintf(tail, sizeof(tail), ", and the kernel found no more");
 	snprintf(why->reason, sizeof(why->reason),
 	         "node %u has %" PRIu64 " free %s hugepages and %" PRIu64
-	         " are wanted%s",
-	         backing->topo->node[ix].os_id, spare, size, want, tail);
+	         " %s wanted%s",
+	         backing->topo->node[ix].os_id, spare, size, want,
+	         want == 1 ? "is" : "are", tail);
 	snprintf(why->remedy, sizeof(why->remedy),
 	         "%secho %" PRIu64 " > %.130s",
 	         backing->may_reserve && denied == 0

@@ -264,7 +264,7 @@ Test(backing_move, no_free_hugepage)
 	cr_expect_eq(backing_move(&backing, 0, 1, 0, 1, &how), -ENOSPC);
 	cr_expect_eq(fake.asks, 0, "the kernel is not asked");
 	cr_expect(strstr(how.reason, "node 1 has 0 free 2 MiB hugepages and 1 "
-	                             "are wanted") != NULL,
+	                             "is wanted") != NULL,
 	          "%s", how.reason);
 	cr_expect(strncmp(how.remedy, "echo 8 > ", 9) == 0,
 	          "all that the node may have: %s", how.remedy);
