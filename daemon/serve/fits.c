@@ -203,8 +203,9 @@ static void check_huge(const struct config *config,
 	lack = add_lack(lacks,
 	                "key \"reserve_hugepages\" is no, key \"max\" of %s is %"
 	                PRIu64 " MiB of node %u, and the kernel has %" PRIu64
-	                " MiB in pages of %s there%s: smaller pages are taken for "
-	                "the rest", demand.names, mib(demand.bytes),
+	                " MiB in pages of %s there%s: a pool that starts in "
+	                "these grows no further, and one that does not fit has "
+	                "smaller pages", demand.names, mib(demand.bytes),
 	                machine->topo->node[worst.node].os_id,
 	                mib(have[worst.node]), size, others(&worst, text));
 	snprintf(lack->todo, sizeof(lack->todo),

@@ -111,6 +111,7 @@ Test(fits, hugepages_that_slabd_may_not_reserve)
 	config.reserve_hugepages = false;
 	cr_expect_eq(look(), 1);
 	says(0, "\"reserve_hugepages\" is no");
+	says(0, "a pool that starts in these grows no further");
 	says(0, "8190 MiB of node 1, and the kernel has 1024 MiB in pages of 2 MiB "
 	        "there:");
 	says(0, "raise nr_hugepages of the node by 3583");
