@@ -83,7 +83,10 @@ static void find_denied(json_t **list, const struct pool *pool, uint32_t node)
 static void find_backing(json_t **list, const struct pool *pool, uint32_t node)
 {
 	const struct backing_node *backing = &pool->backing.node[node];
-	if (backing->reason[0] != '\0')
+	if (backing->lack != BACKING_LACK_NONE)
+		find(list, SOON, pool->name, pool->view.nodes[node].os_id,
+		     backing->remedy, "it does not grow: %s", backing->reason);
+	else if (backing->reason[0] != '\0')
 		find(list, SOON, pool->name, pool->view.nodes[node].os_id,
 		     backing->remedy, "its memory is in %s pages: %s",
 		     backing_kind_name(backing->kind), backing->reason);

@@ -198,11 +198,12 @@ static json_t *node_doc(struct report *r, struct pool *pool,
 	json_t *doc;
 	report_sum(pool, usage, node, &sums);
 	doc = json_pack(
-	        "{s:i, s:o, s:b, s:b, s:s, s:o, s:o, s:I, s:I, s:I, s:o}", "node",
+	        "{s:i, s:o, s:b, s:b, s:s, s:b, s:o, s:o, s:I, s:I, s:I, s:o}", "node",
 	        row->os_id, "cpus", report_text(pool->topo->node[node].cpus),
 	        "has_cpu", (row->flags & NODE_HAS_CPU) != 0, "simulated",
 	        (row->flags & NODE_SIMULATED) != 0, "backing",
-	        backing_kind_name(backing->kind), "reason",
+	        backing_kind_name(backing->kind), "grows",
+	        backing->lack == BACKING_LACK_NONE, "reason",
 	        report_text(backing->reason), "remedy",
 	        report_text(backing->remedy), "max_bytes",
 	        report_max_bytes(pool, node), "ready_bytes",

@@ -133,7 +133,12 @@ static void under_node(struct ctl *c, const json_t *node)
 		                     "  lent {lent_bytes b}  borrowed "
 		                     "{borrowed_bytes b}"));
 	fputc('\n', c->out);
-	ctl_text_said(c, INDENT, "stepped down: ", node, "reason");
+	/* Or the last time that it was to grow it got less than that. */
+	ctl_text_said(c, INDENT,
+	              json_is_false(json_object_get(node, "grows"))
+	                      ? "does not grow: "
+	                      : "stepped down: ",
+	              node, "reason");
 	ctl_text_said(c, INDENT, "remedy: ", node, "remedy");
 	put_state(c, node);
 }

@@ -156,7 +156,7 @@ Test(report, nodes_hold_what_is_at_home)
 	has_keys("pools/0", " name page_bytes remote_with_room nodes "
 	                    "held_unknown ");
 	has_keys("pools/0/nodes/0",
-	         " node cpus has_cpu simulated backing reason remedy "
+	         " node cpus has_cpu simulated backing grows reason remedy "
 	         "max_bytes ready_bytes empty_bytes carved_bytes "
 	         "used_bytes held_bytes free_bytes empty_slabs "
 	         "waste_bytes lent_bytes lent_used_bytes borrowed_bytes slabs "

@@ -78,6 +78,19 @@ Test(report_doctor, pages_smaller_than_wanted)
 	             first->view.nodes[1].os_id);
 }
 
+/* They are as they are to be, and the kernel has no more. */
+Test(report_doctor, no_more_pages)
+{
+	struct backing_node *node = &first->backing.node[1];
+	node->lack = BACKING_LACK_PAGES;
+	snprintf(node->reason, sizeof(node->reason), "0 free hugepages");
+	snprintf(node->remedy, sizeof(node->remedy), "reserve some");
+	finds("soon", "it does not grow: 0 free hugepages", "reserve some");
+	get("/nodes");
+	cr_expect(yes("pools/0/nodes/0/grows"));
+	cr_expect_not(yes("pools/0/nodes/1/grows"));
+}
+
 /* It is the running pool's: what a reload changed is looked at anew. */
 Test(report_doctor, settings_that_wait)
 {
