@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # The steps of ./dev check (tests/lib/steps.sh): their order, what is left out after
-# a failure, and what is counted. Prints TAP; no arguments.
+# a failure, and what is counted; and where ./dev can build nothing. Prints TAP; no
+# arguments.
 srcdir=${srcdir:-$(cd "$(dirname "$0")/../.." && pwd)}
 dir=$(mktemp -d) || exit 99
 trap 'rm -rf "$dir"' EXIT
@@ -133,4 +134,16 @@ for ((i = 0; i < 600; i++)); do
 done
 [ "${wait_gone-}" = 1 ] && [ $i -lt 600 ]
 result $? "on SIGTERM it ends with 130, and so do its steps"
+
+# ./dev says first what would end a build later, and why.
+refuses() {
+	mkdir "$dir/$1" && cp "$srcdir/dev" "$dir/$1/dev" || exit 99
+	[ -z "${3-}" ] || : >"$dir/$1/build"
+	"$dir/$1/dev" demo >"$dir/out" 2>&1
+	[ $? = 2 ] && [ "$(wc -l <"$dir/out")" = 1 ] && grep -q "$2" "$dir/out"
+	result $? "./dev in a folder called '$1': $2"
+}
+refuses "a tree" "no path with a blank"
+refuses "a\$tree" "no path with a blank"
+refuses tree "tree/build can't be written" taken
 echo "1..$n"
