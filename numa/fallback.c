@@ -306,6 +306,14 @@ void fallback_sum_up(struct backing *backing, unsigned ix)
 	}
 }
 
+/* The least of all pages were not to be had, either. */
+static void say_last(struct backing *backing)
+{
+	const struct backing_step *last = &backing->steps[backing->n_steps - 1];
+	snprintf(backing->error, sizeof(backing->error), "%s%s%s", last->reason,
+	         *last->remedy ? "; to repair it: " : "", last->remedy);
+}
+
 static int climb(struct backing *backing, struct job *jobs,
                  enum backing_kind kind)
 {
@@ -318,9 +326,7 @@ static int climb(struct backing *backing, struct job *jobs,
 			return r;
 		if (kind != BACKING_4K)
 			continue;
-		memcpy(backing->error,
-		       backing->steps[backing->n_steps - 1].reason,
-		       sizeof(backing->error));
+		say_last(backing);
 		return -ENOMEM;
 	}
 }

@@ -9,7 +9,7 @@
 #include "numa/backing_kind.h"
 #include "numa/topo.h"
 
-#define BACKING_ERROR 200u
+#define BACKING_ERROR 432u /* with a remedy */
 
 /* What lacked. */
 enum backing_lack {

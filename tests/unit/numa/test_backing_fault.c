@@ -278,6 +278,28 @@ static void grow(uint64_t first, uint64_t n, int want_r, uint64_t want_got)
 	             (unsigned)n);
 }
 
+/* Nothing is left to step down to: what would help is said with why. */
+Test(backing_fault, a_group_that_has_no_room_for_the_start)
+{
+	char proc[64];
+	struct backing_request request = {.topo = &topo,
+	                                  .name = "slabd-test",
+	                                  .first = BACKING_4K,
+	                                  .file_bytes = file_bytes,
+	                                  .start_bytes = start_bytes,
+	                                  .sysfs = root,
+	                                  .proc = proc};
+	snprintf(proc, sizeof(proc), "%s/proc", root);
+	put_group(64, 56);
+	cr_assert_eq(topo_load(&topo, "node:1 pu:1"), 0);
+	file_bytes[0] = start_bytes[0] = MIB(512);
+	cr_assert_eq(backing_open(&backing, &request), -ENOMEM, "%s",
+	             backing.error);
+	cr_expect(strstr(backing.error, "has 56 MiB in use and keeps 8 MiB back; "
+	                                "to repair it: echo ") != NULL,
+	          "%s", backing.error);
+}
+
 Test(backing_fault, growth_stays_below_the_limit_of_a_group)
 {
 	char proc[64];
