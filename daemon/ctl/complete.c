@@ -176,7 +176,8 @@ static void offer_values(const struct complete *c, const char *key)
 	if (ctl_args_control(c->control, geteuid() == 0, socket,
 	                     sizeof(socket)) < 0)
 		return;
-	if (strcmp(key, "sort") == 0 && c->verb != NULL)
+	if (strcmp(key, "sort") == 0 && c->verb != NULL &&
+	    strstr(c->verb->options, "sort") != NULL)
 		offer_of_verb(c, socket, offer_columns);
 	if (strcmp(key, "value") == 0 && c->first != NULL)
 		offer_of_verb(c, socket, offer_setting);

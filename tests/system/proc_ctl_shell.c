@@ -79,6 +79,7 @@ static void test_completion(void)
 	completes("caches --sort in", 3, "in-use\n");
 	completes("caches --watch --sort us", 4, "used used/s\n");
 	completes("--sort \"\"", 2, "\n");
+	completes("status --sort \"\"", 3, "\n");
 	completes("status --color = al", 4, "always\n");
 	completes("--pool d", 2, "default\n");
 	completes("evict \"\"", 2, "1\n");
