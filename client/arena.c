@@ -180,6 +180,10 @@ int slabd_arena_cleanup(slabd_arena *head, void (*call)(void *), void *arg)
 /* Those beyond the first keep, last first. What they register is called, too. */
 static void call_down_to(struct arena *arena, uint64_t keep)
 {
+	int held;
+	if (arena->n_calls <= keep)
+		return;
+	held = link_hold();
 	arena->busy = true;
 	while (arena->n_calls > keep) {
 		struct arena_call *last = arena->calls;
@@ -190,6 +194,7 @@ static void call_down_to(struct arena *arena, uint64_t keep)
 		copy.call(copy.arg);
 	}
 	arena->busy = false;
+	link_let_go(held);
 }
 
 /* ---- marks ---------------------------------------------------------------- */

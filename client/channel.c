@@ -192,6 +192,7 @@ slabd_channel *slabd_channel_open(slabd_pool *pool, const char *name,
                                   size_t capacity)
 {
 	struct slabd_channel *channel;
+	int held;
 	if (!pool_alive(pool))
 		return NULL;
 	if (name == NULL || name[0] == '\0')
@@ -199,9 +200,11 @@ slabd_channel *slabd_channel_open(slabd_pool *pool, const char *name,
 	if (strlen(name) > SLABD_NAME_MAX)
 		return error_set(ENAMETOOLONG, "channel name over %d bytes",
 		                 SLABD_NAME_MAX), NULL;
+	held = link_hold();
 	pthread_mutex_lock(&pool->channels_lock);
 	channel = join(pool, name, capacity);
 	pthread_mutex_unlock(&pool->channels_lock);
+	link_let_go(held);
 	return channel;
 }
 
@@ -220,10 +223,12 @@ int slabd_channel_close(slabd_channel *channel)
 {
 	struct slabd_pool *pool;
 	bool alive;
+	int held;
 	if (channel == NULL)
 		return error_set(EINVAL, "slabd_channel_close of no channel");
 	pool = channel->pool;
 	alive = atom_load(pool->alive) != 0;
+	held = link_hold();
 	channel_poll_end(channel, alive);
 	if (alive) {
 		struct joined *joined = channel->joined;
@@ -235,6 +240,7 @@ int slabd_channel_close(slabd_channel *channel)
 	} else {
 		forget(channel);
 	}
+	link_let_go(held);
 	return 0;
 }
 

@@ -151,6 +151,7 @@ void channel_poll_short(struct slabd_channel *channel)
 {
 	struct channel_poll *poll = channel->poll;
 	uint64_t told;
+	int held = link_hold();
 	pthread_mutex_lock(&poll->lock);
 	if (atom_load(&poll->told) == 1) {
 		if (read(poll->fd, &told, sizeof(told)) < 0) {
@@ -161,6 +162,7 @@ void channel_poll_short(struct slabd_channel *channel)
 		        NULL, 0);
 	}
 	pthread_mutex_unlock(&poll->lock);
+	link_let_go(held);
 }
 
 void channel_poll_end(struct slabd_channel *channel, bool alive)

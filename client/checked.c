@@ -438,6 +438,7 @@ bool checked_is_more(struct slabd_pool *pool, uint64_t before, bool waits)
 	const struct timespec nap = {.tv_nsec = GOING_NAP_NS};
 	uint64_t gone;
 	uint32_t going;
+	int held = link_hold();
 	checked_flush(pool);
 	gone = look_gone(pool->checked, &going);
 	for (int i = 0; waits && i < GOING_TRIES && gone == before && going > 0;
@@ -445,6 +446,7 @@ bool checked_is_more(struct slabd_pool *pool, uint64_t before, bool waits)
 		nanosleep(&nap, NULL);
 		gone = look_gone(pool->checked, &going);
 	}
+	link_let_go(held);
 	return gone != before;
 }
 

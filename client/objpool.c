@@ -212,6 +212,18 @@ static void count_made(struct objpool *op, bool made)
 	pthread_mutex_unlock(&op->lock);
 }
 
+static bool init(struct objpool *op, void *object)
+{
+	int held;
+	int r;
+	if (op->ops.init == NULL)
+		return true;
+	held = link_hold();
+	r = op->ops.init(object, op->ops.arg);
+	link_let_go(held);
+	return r >= 0;
+}
+
 static void *make(struct objpool *op)
 {
 	char *raw = slabd_alloc(&op->cache->head);
@@ -224,7 +236,7 @@ static void *make(struct objpool *op)
 		return object;
 	}
 	memset(raw, 0, SLABD_OBJPOOL_HEAD_ + op->size);
-	if (op->ops.init != NULL && op->ops.init(object, op->ops.arg) < 0) {
+	if (!init(op, object)) {
 		saved = errno;
 		error_set(saved, "object pool %s: its init failed", op->name);
 		count_made(op, false);

@@ -135,8 +135,11 @@ static void finish(struct objpool *op, void *object)
 {
 	if (!cache_is_plain(op->cache))
 		tools_look(object, op->size);
-	if (op->ops.fini != NULL)
+	if (op->ops.fini != NULL) {
+		int held = link_hold();
 		op->ops.fini(object, op->ops.arg);
+		link_let_go(held);
+	}
 	*slabd_objpool_state_(object) = 0;
 }
 

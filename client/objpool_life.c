@@ -326,8 +326,10 @@ void slabd_objpool_destroy(slabd_objpool *head)
 	/* pairs: slabd_objpool_create */
 	const struct slabd_pool *pool =
 		op != NULL ? atom_load_acquire(&op->live) : NULL;
+	int held = link_hold();
 	if (pool != NULL && pool_alive(pool))
 		destroy(op, pool);
+	link_let_go(held);
 }
 
 /* In a forked child: what is idle is the parent's. */

@@ -206,12 +206,12 @@ int request_descriptor(struct link *link, struct wire_head *msg, size_t bytes,
 	do
 		r = exchange(link, msg, bytes, reply, fd, &limit, &sent);
 	while (r == -ENOTCONN && resume_wait(link, until_ns) == 0);
-	link_let_go(held);
 	reply->head.spare = sent > 0 ? sent - 1 : 0;
 	if (fd != NULL && *fd >= 0 && (r < 0 || reply->error != 0)) {
 		close(*fd);
 		*fd = -1;
 	}
+	link_let_go(held);
 	return r;
 }
 

@@ -7,6 +7,7 @@
 
 #include "client/barrier.h"
 #include "client/error.h"
+#include "client/link.h"
 
 #define TURN_SPINS 1024u
 #define TURN_SLEEPS 2000u /* of a millisecond */
@@ -14,7 +15,9 @@
 
 static void sleep_ms(long ms)
 {
+	int held = link_hold();
 	nanosleep(&(struct timespec){.tv_nsec = ms * 1000000}, NULL);
+	link_let_go(held);
 }
 
 /* Between the looks at a word; false: for long enough. */

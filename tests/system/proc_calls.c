@@ -2,6 +2,7 @@
 /* Calls beside alloc and free: what a cache is and holds, who lives, and what
  * each says where it fails. */
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "shm/atom.h"
 #include "tests/lib/harness.h"
 
 #define CONFIG                                                                 \
@@ -324,6 +326,128 @@ static void test_forked(void)
 	slabd_close(pool);
 }
 
+/* ---- cancelled ------------------------------------------------------------ */
+
+static slabd_pool *calls_pool;
+static slabd_cache *calls_cache;
+
+static int thing_init(void *thing, void *arg)
+{
+	(void)thing;
+	(void)arg;
+	pthread_testcancel();
+	return 0;
+}
+
+static void thing_fini(void *thing, void *arg)
+{
+	(void)thing_init(thing, arg);
+}
+
+static void clean(void *arg)
+{
+	(void)thing_init(NULL, arg);
+}
+
+static void with_channel(void)
+{
+	slabd_channel *channel = slabd_channel_open(calls_pool, "cancelled", 8);
+	void *object = slabd_alloc(calls_cache);
+	(void)slabd_channel_open(calls_pool, "cancelled", 9);
+	(void)slabd_send(channel, &object, 1);
+	(void)slabd_channel_wait(channel, SLABD_CHANNEL_RECV, 1000);
+	(void)slabd_recv(channel, &object, 1);
+	slabd_free(calls_cache, object);
+	slabd_channel_close(channel);
+}
+
+/* Its thread has told, and is told that all was received. */
+static void with_descriptor(void)
+{
+	slabd_channel *channel = slabd_channel_open(calls_pool, "watched", 8);
+	struct pollfd at = {.fd = slabd_channel_descriptor(channel),
+	                    .events = POLLIN};
+	void *objects[2];
+	int before;
+	objects[0] = slabd_alloc(calls_cache);
+	(void)slabd_send(channel, objects, 1);
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+	poll(&at, 1, -1);
+	pthread_setcancelstate(before, NULL);
+	(void)slabd_recv(channel, objects, 2);
+	slabd_free(calls_cache, objects[0]);
+	slabd_channel_close(channel);
+}
+
+static void with_objpool(void)
+{
+	const struct slabd_objpool_ops ops = {.init = thing_init,
+	                                      .fini = thing_fini};
+	slabd_objpool *objpool =
+		slabd_objpool_create(calls_pool, "cancelled", 64, &ops);
+	slabd_objpool_put(objpool, slabd_objpool_get(objpool));
+	slabd_objpool_destroy(objpool);
+}
+
+static void with_arena(void)
+{
+	slabd_arena *arena = slabd_arena_create(calls_pool, NULL, "cancelled");
+	slabd_arena_cleanup(arena, clean, NULL);
+	(void)slabd_arena_alloc(arena, 3000, 0);
+	slabd_arena_reset(arena);
+	slabd_arena_destroy(arena);
+}
+
+static void with_root(void)
+{
+	void *object = slabd_alloc(calls_cache);
+	slabd_handle handle = slabd_handle_of(calls_pool, object);
+	slabd_root_set(calls_pool, "cancelled", handle);
+	slabd_root_set(calls_pool, "cancelled", SLABD_NO_HANDLE);
+	slabd_free(calls_cache, slabd_take(calls_pool, handle));
+}
+
+static uint32_t came_back;
+
+static void *call_cancelled(void *arg)
+{
+	void (*const *calls)(void) = arg;
+	pthread_cancel(pthread_self());
+	(*calls)();
+	atom_store(&came_back, 1u);
+	pthread_testcancel();
+	return NULL;
+}
+
+/* A cancellation is there before the call, which each point would take. */
+static void test_cancelled(void)
+{
+	static const struct {
+		void (*call)(void);
+		const char *what;
+	} rows[] = {
+		{with_channel, "a channel's"},
+		{with_descriptor, "those of a channel with a descriptor"},
+		{with_objpool, "an object pool's"},
+		{with_arena, "an arena's"},
+		{with_root, "a root's"},
+	};
+	calls_pool = fixture_pool(&fixture);
+	calls_cache = fixture_cache(calls_pool, "cancelled", 64);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		void (*call)(void) = rows[i].call;
+		void *end = NULL;
+		pthread_t thread;
+		atom_store(&came_back, 0u);
+		pthread_create(&thread, NULL, call_cancelled, &call);
+		pthread_join(thread, &end);
+		tap_ok(end == PTHREAD_CANCELED, "a thread is cancelled");
+		tap_is(atom_load(&came_back), 1,
+		       "but in none of the calls: %s", rows[i].what);
+	}
+	slabd_close(calls_pool);
+}
+
 int main(void)
 {
 	tap_start(300);
@@ -333,6 +457,7 @@ int main(void)
 	test_nowait();
 	test_lives();
 	test_forked();
+	test_cancelled();
 	fixture_audit(&fixture, "the accounts are exact");
 	fixture_close(&fixture);
 	return tap_end();
