@@ -195,6 +195,14 @@ static int exchange(struct link *link, struct wire_head *msg, size_t bytes,
 	return r;
 }
 
+/* It was read before what slabd had said until then: a slabd that was started anew, or
+ * the answer to a request that was given up. */
+static bool is_early(const struct wire_reply *reply, uint64_t until_ns)
+{
+	return reply->error == EAGAIN && reply->cache == WIRE_UNREAD &&
+	       clock_now_ns() < until_ns;
+}
+
 int request_descriptor(struct link *link, struct wire_head *msg, size_t bytes,
                        struct wire_reply *reply, int *fd)
 {
@@ -205,7 +213,8 @@ int request_descriptor(struct link *link, struct wire_head *msg, size_t bytes,
 	int r;
 	do
 		r = exchange(link, msg, bytes, reply, fd, &limit, &sent);
-	while (r == -ENOTCONN && resume_wait(link, until_ns) == 0);
+	while ((r == -ENOTCONN && resume_wait(link, until_ns) == 0) ||
+	       (r == 0 && fd != NULL && is_early(reply, until_ns)));
 	reply->head.spare = sent > 0 ? sent - 1 : 0;
 	if (fd != NULL && *fd >= 0 && (r < 0 || reply->error != 0)) {
 		close(*fd);

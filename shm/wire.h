@@ -147,6 +147,8 @@ struct wire_watch {
 	uint32_t epoch; /* 0: any */
 };
 
+/* cache of an EAGAIN: descriptors go to who has read all else; ask again. */
+#define WIRE_UNREAD 1u
 struct wire_reply {
 	struct wire_head head;
 	int32_t error;

@@ -38,12 +38,23 @@ refuse(struct wire_reply *out, int error, const char *format, ...)
 	return -1;
 }
 
+/* Descriptors in flight are counted against slabd's user: true, and an answer, where
+ * the client has yet to read what it was told. */
+static bool has_unread(const struct peer *peer, struct wire_reply *out)
+{
+	int unread = 0;
+	if (ioctl(peer->sock, SIOCOUTQ, &unread) == 0 && unread == 0)
+		return false;
+	out->cache = WIRE_UNREAD;
+	refuse(out, EAGAIN, "read what slabd has answered before");
+	return true;
+}
+
 int asks_watch(const struct peer *peer, const struct wire_watch *msg,
                struct wire_reply *out)
 {
 	const struct pool *pool = peer->pool;
 	const struct peer *other;
-	int unread = 0;
 	if (!view_client_live(&pool->view, msg->id))
 		return refuse(out, ESRCH, "pool %s has no client %u",
 		              pool->name, msg->id);
@@ -51,10 +62,8 @@ int asks_watch(const struct peer *peer, const struct wire_watch *msg,
 		return refuse(out, ESRCH,
 		              "client %u of pool %s has ended: another one has "
 		              "its number", msg->id, pool->name);
-	/* Descriptors in flight are counted against slabd's user. */
-	if (ioctl(peer->sock, SIOCOUTQ, &unread) < 0 || unread > 0)
-		return refuse(out, EAGAIN,
-		              "read what slabd has answered before");
+	if (has_unread(peer, out))
+		return -1;
 	other = peer_find(peer->server, pool, msg->id);
 	if (other == NULL || other->pidfd < 0)
 		return refuse(out, EOPNOTSUPP,
@@ -134,22 +143,14 @@ void asks_root(struct peer *peer, const struct wire_root *msg,
 	remedy_join(out->text, sizeof(out->text), &why, ": ");
 }
 
-/* Descriptors in flight are counted against slabd's user. */
-static bool has_unread(const struct peer *peer)
-{
-	int unread = 0;
-	return ioctl(peer->sock, SIOCOUTQ, &unread) < 0 || unread > 0;
-}
-
 int asks_join(struct peer *peer, const struct wire_join *msg,
               struct wire_reply *out)
 {
 	struct remedy why;
 	int fd = -1;
 	int ix;
-	if (has_unread(peer))
-		return refuse(out, EAGAIN,
-		              "read what slabd has answered before");
+	if (has_unread(peer, out))
+		return -1;
 	ix = channels_join(peer->pool, peer->id, msg->name, msg->capacity, &fd,
 	                   &why);
 	if (ix < 0) {

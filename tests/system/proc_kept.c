@@ -177,6 +177,40 @@ static void test_asked(void)
 	child_end(&child, "the one who asks ends well");
 }
 
+/* A descriptor is sent to who has read all else: what slabd says when it is there
+ * again is not read when it comes to the request that waited. */
+static void joiner(int fd, void *arg)
+{
+	slabd_pool *pool = fixture_pool(&fixture);
+	slabd_channel *channel;
+	(void)arg;
+	hear(fd);
+	channel = slabd_channel_open(pool, "asked", 8);
+	tap_ok(channel != NULL, "a channel that is asked for of a dead slabd is "
+	                        "had of the next (%s)", slabd_last_error());
+	tap_ok(slabd_channel_close(channel) == 0 &&
+	               slabd_channel_open(pool, "asked", 0) == NULL &&
+	               errno == ENOENT, "once, as its close ends it");
+	slabd_close(pool);
+	say(fd, 1);
+}
+
+static void test_joined(void)
+{
+	struct child child;
+	child_start(&child, joiner, NULL);
+	fixture_until(&fixture, "/status", "pools.0.clients", 1, SURELY_MS);
+	kill(slabd, SIGSTOP);
+	say(child.fd, 1);
+	sleep_ms(20);
+	kill(child.pid, SIGSTOP);
+	slabd = super_kill(&fixture, slabd);
+	fixture_until(&fixture, "/status", "pools.0.clients", 1, SURELY_MS);
+	kill(child.pid, SIGCONT);
+	hear(child.fd);
+	child_end(&child, "the one who joins ends well");
+}
+
 /* ---- who is let go is let go of ------------------------------------------ */
 
 static int connect_raw(void)
@@ -293,6 +327,7 @@ int main(void)
 	}
 	test_namespaces();
 	test_asked();
+	test_joined();
 	test_faulty();
 	test_heir();
 	super_stop(&fixture, slabd, "slabd ends well");
