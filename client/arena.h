@@ -148,7 +148,8 @@ void arena_chunk_drop_blocks(struct arena *arena, uint32_t keep);
 void arena_chunk_trim(struct arena *arena);
 
 /* The class of a cache that is this process's for it, or becomes so; ARENA_CLASSES:
- * it is none of chunks. */
+ * it is none of chunks (EINVAL), or can't be opened now (errno says why). row may be
+ * NULL. */
 uint32_t arena_chunk_class_of(struct arena_home *home, uint32_t cache,
                               const struct layout_cache *row);
 

@@ -69,6 +69,12 @@ bool arena_chunk_open(struct arena_home *home, uint32_t class)
 	return open_class(home, class) != NULL;
 }
 
+static uint32_t no_class(void)
+{
+	errno = EINVAL;
+	return ARENA_CLASSES;
+}
+
 /* By its name and size; then by its id, once the class is open here. */
 uint32_t arena_chunk_class_of(struct arena_home *home, uint32_t cache,
                               const struct layout_cache *row)
@@ -76,15 +82,19 @@ uint32_t arena_chunk_class_of(struct arena_home *home, uint32_t cache,
 	slabd_cache *own;
 	char name[NAME_BYTES];
 	uint32_t class = 0;
+	if (row == NULL)
+		return no_class();
 	while (class < home->n_classes && arena_bytes_of(class) != row->size)
 		class++;
 	if (class == home->n_classes)
-		return ARENA_CLASSES;
+		return no_class();
 	name_class(class, name);
 	if (strncmp(row->name, name, sizeof(name)) != 0)
-		return ARENA_CLASSES;
+		return no_class();
 	own = open_class(home, class);
-	return own != NULL && cache_of(own)->id == cache ? class : ARENA_CLASSES;
+	if (own == NULL)
+		return ARENA_CLASSES;
+	return cache_of(own)->id == cache ? class : no_class();
 }
 
 /* ---- vectors -------------------------------------------------------------- */

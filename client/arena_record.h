@@ -41,8 +41,8 @@ _Static_assert(ARENA_CLASSES <= 32, "bits of classes");
 bool arena_go_on(struct arena *arena, const struct arena_record *record);
 slabd_arena *arena_broken(struct arena *arena);
 
-/* The class of the chunk at an offset; ARENA_CLASSES: there is none, or it is of
- * another cache. */
+/* The class of the chunk at an offset; ARENA_CLASSES with EINVAL: there is none, or it
+ * is of another cache; with another errno: it can't be opened now. */
 uint32_t arena_class_at(struct arena_home *home, uint64_t off);
 
 /* 0 if an arena may leave this process, else -1: EBUSY. */

@@ -179,6 +179,9 @@ static bool is_arena(void *arg, uint64_t off, const void *object)
 	/* Of an entry before, whose first chunk somebody else has. */
 	put_back(receiving);
 	receiving->record.magic = 0;
+	/* slabd is not there to open the class, or the like. */
+	if (chunk.class == ARENA_CLASSES && errno != EINVAL)
+		return false;
 	if (chunk.class != ARENA_CLASSES && atom_load(&tools_on))
 		tools_look(object, arena_bytes_of(chunk.class));
 	if (chunk.class != ARENA_CLASSES)

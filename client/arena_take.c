@@ -20,8 +20,7 @@ uint32_t arena_class_at(struct arena_home *home, uint64_t off)
 	uint64_t word =
 		unit < view->geo.n_units ? atom_load(&view->words[unit]) : 0;
 	row = WORD_CACHE(word) != 0 ? view_cache(view, WORD_CACHE(word)) : NULL;
-	return row != NULL ? arena_chunk_class_of(home, WORD_CACHE(word), row)
-	                   : ARENA_CLASSES;
+	return arena_chunk_class_of(home, WORD_CACHE(word), row);
 }
 
 static int no_arena(int err, const struct slabd_pool *pool)
@@ -170,8 +169,10 @@ slabd_arena *slabd_arena_take(slabd_pool *pool, slabd_handle handle)
 	if (home == NULL)
 		return NULL;
 	class = arena_class_at(home, handle_off(handle));
-	if (class == ARENA_CLASSES)
+	if (class == ARENA_CLASSES && errno == EINVAL)
 		return no_arena(EINVAL, pool), NULL;
+	if (class == ARENA_CLASSES)
+		return NULL;
 	arena = arena_chunk_open(home, class) && look_before(home, handle)
 	                ? arena_home_enter(home, NULL)
 	                : NULL;

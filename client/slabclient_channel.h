@@ -116,7 +116,8 @@ int slabd_recv_again(const slabd_channel *channel);
 int slabd_send_arena(slabd_channel *channel, slabd_arena *arena, void *root);
 
 /* Receives one, the caller's from now on, and its root. Errors: EAGAIN nothing is there, EINVAL the next entry is no arena and stays, EBADMSG it was
- * one and what its sender wrote in it is not (it is freed), ENOMEM, ENOTCONN, ESTALE. */
+ * one and what its sender wrote in it is not (it is freed), ENOMEM, ENOTCONN, ESTALE.
+ * The first time for each size of chunks opens its cache, as slabd_cache_create does. */
 slabd_arena *slabd_recv_arena(slabd_channel *channel, void **root);
 
 /*

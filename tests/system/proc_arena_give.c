@@ -2,6 +2,7 @@
 /* A whole arena changes hands: what is in it, who has it, what is refused, and what
  * is left where either side dies. */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -296,6 +297,52 @@ static void give(int fd, void *arg)
 	pause();
 }
 
+/* ---- slabd does not answer ------------------------------------------------- */
+
+/* Its first of that size: what it can't open now is an arena all the same. */
+static void begin(int fd, void *arg)
+{
+	slabd_pool *pool = fixture_pool(&fixture);
+	slabd_channel *channel = slabd_channel_open(pool, "first", 8);
+	slabd_handle handle;
+	(void)arg;
+	say(fd, slabd_client_id(pool));
+	handle = hear(fd);
+	fails(slabd_recv_arena(channel, NULL) == NULL, ETIMEDOUT,
+	      "receive the first arena while slabd stands still");
+	fails(slabd_arena_take(pool, handle) == NULL, ETIMEDOUT,
+	      "take it while slabd stands still");
+	say(fd, 0);
+	hear(fd);
+	tap_is(wrong(slabd_recv_arena(channel, NULL), ORDERS), 0,
+	       "then it is received");
+	tap_is(wrong(slabd_arena_take(pool, handle), ORDERS), 0,
+	       "and taken");
+	slabd_close(pool);
+	say(fd, 0);
+}
+
+static void test_unanswered(void)
+{
+	slabd_pool *pool = fixture_pool(&fixture);
+	slabd_channel *channel = slabd_channel_open(pool, "first", 8);
+	struct child child;
+	unsigned id;
+	child_start(&child, begin, NULL);
+	id = (unsigned)hear(child.fd);
+	tap_is(slabd_send_arena(channel, make(pool, ORDERS), NULL), 0,
+	       "an arena is sent");
+	fixture_signal(&fixture, SIGSTOP);
+	say(child.fd, slabd_arena_give(make(pool, ORDERS), id));
+	hear(child.fd);
+	fixture_signal(&fixture, SIGCONT);
+	say(child.fd, 0);
+	hear(child.fd);
+	child_end(&child, "who waited ends well");
+	slabd_close(pool);
+	fixture_audit(&fixture, "after slabd stood still");
+}
+
 int main(void)
 {
 	struct child receiver;
@@ -323,6 +370,7 @@ int main(void)
 	tap_ok(fixture_until_used(&fixture, 0, SURELY_MS) >= 0,
 	       "with the receiver go its gifts");
 	fixture_audit(&fixture, "after the receiver's death");
+	test_unanswered();
 	fixture_close(&fixture);
 	return tap_end();
 }
