@@ -56,12 +56,20 @@ static void watch_ring(struct slabd_channel *channel)
 	channel_wait_awake(channel, asleep);
 }
 
+/* A program that closes all descriptors which it did not open itself has a file of
+ * its own under that number afterwards: it is not written to, read or closed. */
+static bool is_own(const struct channel_poll *poll)
+{
+	return poll->fd >= 0 &&
+	       (poll->ino == 0 || link_inode(poll->fd, 0) == poll->ino);
+}
+
 static void tell(struct channel_poll *poll)
 {
 	uint64_t one = 1;
 	pthread_mutex_lock(&poll->lock);
 	atom_store(&poll->told, 1u);
-	if (write(poll->fd, &one, sizeof(one)) < 0) {
+	if (is_own(poll) && write(poll->fd, &one, sizeof(one)) < 0) {
 		/* It is readable by then. */
 	}
 	pthread_mutex_unlock(&poll->lock);
@@ -107,7 +115,7 @@ static int spawn(struct slabd_channel *channel)
 
 static void drop(struct slabd_channel *channel)
 {
-	if (channel->poll->fd >= 0)
+	if (is_own(channel->poll))
 		close(channel->poll->fd);
 	free(channel->poll);
 	channel->poll = NULL;
@@ -117,6 +125,8 @@ static void drop(struct slabd_channel *channel)
 static int make(struct slabd_channel *channel)
 {
 	struct channel_poll *poll = calloc(1, sizeof(*poll));
+	int err;
+	int fd;
 	int r;
 	if (poll == NULL)
 		return error_set(ENOMEM, "no memory for a descriptor");
@@ -124,14 +134,20 @@ static int make(struct slabd_channel *channel)
 	poll->ends = atom_load(&channel->ring.head->ends);
 	channel->poll = poll;
 	poll->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	err = poll->fd < 0 ? errno : EMFILE;
 	poll->fd = poll->fd < 0 ? poll->fd : handshake_number(poll->fd);
-	r = poll->fd < 0 ? EMFILE : spawn(channel);
+	poll->ino = link_inode(poll->fd, 0);
+	r = poll->fd < 0 ? err : spawn(channel);
 	if (r == 0)
 		return 0;
+	fd = poll->fd;
 	drop(channel);
-	return error_set(r, r == EMFILE
-	                            ? "this process has no room for a descriptor"
-	                            : "no thread for a channel's descriptor");
+	if (fd < 0)
+		return error_set(r, r == EPERM || r == ENOSYS
+		                 ? "a sandbox forbids eventfd, which a channel's "
+		                   "descriptor is"
+		                 : "this process has no room for a descriptor");
+	return error_set(r, "no thread for a channel's descriptor");
 }
 
 int slabd_channel_descriptor(slabd_channel *channel)
@@ -154,7 +170,7 @@ void channel_poll_short(struct slabd_channel *channel)
 	int held = link_hold();
 	pthread_mutex_lock(&poll->lock);
 	if (atom_load(&poll->told) == 1) {
-		if (read(poll->fd, &told, sizeof(told)) < 0) {
+		if (is_own(poll) && read(poll->fd, &told, sizeof(told)) < 0) {
 			/* The program has read it itself. */
 		}
 		atom_store(&poll->told, 0u);

@@ -19,6 +19,7 @@ struct channel_poll {
 	pthread_mutex_t lock; /* around told and what the descriptor says */
 	pthread_t thread;
 	int fd;
+	uint64_t ino; /* of it, as of all eventfds; 0: fstat is forbidden */
 	uint32_t told; /* (A) 0 or 1, a futex */
 	uint32_t stop; /* (A) 1: the thread ends */
 	uint32_t ends; /* ends of peers that it has seen */

@@ -138,8 +138,8 @@ int slabd_channel_wait(slabd_channel *channel, unsigned for_what,
  * until such a call, or a slabd_channel_wait that nothing came to. So watch it by level,
  * or by edge and receive until it is short. The library reads it, and closes it with the
  * channel. A thread of the library's sleeps for it: a sender pays for the wake-up only
- * where nothing was there. Errors: ENOTCONN, ESTALE, EMFILE, ENOMEM, EAGAIN no thread
- * is to be had.
+ * where nothing was there. Errors: ENOTCONN, ESTALE, EMFILE, ENFILE, ENOMEM, EPERM and
+ * ENOSYS a sandbox forbids eventfd, EAGAIN no thread is to be had.
  */
 int slabd_channel_descriptor(slabd_channel *channel);
 

@@ -5,11 +5,12 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "client/channel.h"
+#include "client/channel_poll.h"
 #include "shm/atom.h"
 #include "tests/lib/sent.h"
 
@@ -235,6 +236,28 @@ static void test_checked(void)
 	slabd_close(pool);
 }
 
+/* As closefrom and an open do: what has the number now is left alone. */
+static void test_foreign(slabd_pool *a, slabd_cache *cache)
+{
+	slabd_channel *channel = sent_channel(a, "foreign", 8);
+	int fd = slabd_channel_descriptor(channel);
+	FILE *file = tmpfile();
+	send_some(channel, cache, 1);
+	tap_ok(is_readable(fd, -1), "a descriptor is told of an object");
+	close(fd);
+	dup2(fileno(file), fd);
+	tap_is((long long)receive(channel, cache, 2), 1, "it is received");
+	send_some(channel, cache, 1);
+	while (atom_load(&channel->poll->told) == 0)
+		sched_yield();
+	tap_is((long long)receive(channel, cache, 2), 1, "so is another");
+	slabd_channel_close(channel);
+	tap_is(lseek(fd, 0, SEEK_END), 0,
+	       "a file that has its number is not written to, nor closed");
+	close(fd);
+	fclose(file);
+}
+
 int main(void)
 {
 	slabd_pool *a, *b;
@@ -253,6 +276,7 @@ int main(void)
 	test_ends_told_once(a);
 	test_slow(a, ca);
 	test_checked();
+	test_foreign(a, ca);
 	/* Channels that are open go with their pool. */
 	slabd_channel_descriptor(sent_channel(a, "open", 4));
 	slabd_close(a);
