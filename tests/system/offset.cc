@@ -96,7 +96,7 @@ void write(slabd::heap &heap)
 
 /* Of the size of no other object here. */
 struct thrown {
-	char bytes[40000];
+	char bytes[300000];
 	thrown() { throw 7; }
 };
 
@@ -109,7 +109,7 @@ bool leaves_nothing(slabd_pool *pool, slabd::heap &heap)
 		threw = true;
 	}
 	const unsigned root = slabd_root_open(pool, "book");
-	slabd_cache *cache = slabd_cache_open(pool, "heap-49152");
+	slabd_cache *cache = slabd_cache_open(pool, "heap-393216");
 	int left = 0;
 	const auto count = [](void *, void *n) {
 		++*static_cast<int *>(n);
