@@ -18,10 +18,12 @@
 #define WATCHES 8u
 #define WINDOW_US 1000000u
 #define LONG_WINDOW_US 2000000u /* what the unprivileged may have */
+#define SPARE_PART 8u           /* of memory, and a machine is not short of it */
 
 struct watch {
 	struct psi *pressure;
 	enum plan_pressure level;
+	bool of_machine;
 	int fd;
 	int epoll; /* of fd alone */
 	struct event *event;
@@ -37,6 +39,7 @@ struct psi {
 	int notify; /* inotify of memory.events */
 	struct event *events;
 	char events_path[PSI_PATH + 32];
+	char meminfo[PSI_PATH];
 	uint64_t counts[PLAN_FULL + 1];
 	struct remedy lack;
 };
@@ -79,6 +82,7 @@ void psi_find(struct psi_places *places)
 	char text[4096];
 	char path[PSI_PATH + 32];
 	snprintf(places->psi, sizeof(places->psi), "/proc/pressure/memory");
+	snprintf(places->meminfo, sizeof(places->meminfo), "/proc/meminfo");
 	places->cgroup[0] = '\0';
 	read_text("/proc/self/cgroup", text, sizeof(text));
 	for (unsigned i = 0; i < 2 && places->cgroup[0] == '\0'; i++) {
@@ -144,6 +148,20 @@ static void drop(struct watch *watch)
 	*watch = (struct watch){.fd = -1, .epoll = -1};
 }
 
+/* In KiB; 0: it is not said. */
+static unsigned long long meminfo_of(const char *text, const char *key)
+{
+	const char *at = strstr(text, key);
+	return at != NULL ? strtoull(at + strlen(key), NULL, 10) : 0;
+}
+
+enum plan_pressure psi_of_machine(enum plan_pressure level, const char *meminfo)
+{
+	bool spares = meminfo_of(meminfo, "MemAvailable:") >
+	              meminfo_of(meminfo, "MemTotal:") / SPARE_PART;
+	return level == PLAN_FULL && spares ? PLAN_SOME : level;
+}
+
 /* To be asked whether it happened is enough for the kernel to forget it, and
  * the loop has asked through our descriptor: being woken is the event. */
 static void on_stall(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
@@ -152,12 +170,15 @@ static void on_stall(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 	struct psi *p = watch->pressure;
 	struct pollfd poll_fd = {.fd = watch->fd, .events = POLLPRI};
 	enum plan_pressure level = watch->level;
+	char meminfo[4096];
 	if (poll(&poll_fd, 1, 0) > 0 && poll_fd.revents & (POLLERR | POLLHUP)) {
 		log_info("a trigger of memory pressure is gone: its cgroup was "
 		         "removed");
 		drop(watch);
 		return;
 	}
+	if (watch->of_machine && read_text(p->meminfo, meminfo, sizeof(meminfo)))
+		level = psi_of_machine(level, meminfo);
 	meet(p, level);
 }
 
@@ -326,6 +347,9 @@ static bool is_ours(int error)
 static int watch_machine(struct psi *p)
 {
 	int r = watch_stalls(p, p->want.places->psi);
+	for (unsigned i = 0; i < p->n_watches; i++)
+		p->watch[i].of_machine = true;
+	snprintf(p->meminfo, sizeof(p->meminfo), "%s", p->want.places->meminfo);
 	if (r < 0 && !is_ours(r))
 		say_lack(p, "the machine", p->want.places->psi, r);
 	return is_ours(r) ? r : 0;

@@ -8,7 +8,9 @@
  *   memory.events                of our own cgroup: its limits were met
  *
  *   CALM -> SOME   stalls of some, or memory.high or memory.max was met
- *   any  -> FULL   stalls of all at once, or the kernel killed somebody
+ *   any  -> FULL   stalls of all at once, or the kernel killed somebody; of the
+ *                  machine it is SOME while that has an eighth of its memory to
+ *                  spare: who stalls then has met a limit of his own
  *   back           PSI_STAYS_NS after the last event of the level
  *
  * There is no wake-up while nothing happens. What can't be watched is said once
@@ -31,6 +33,7 @@
 struct psi_places {
 	char psi[PSI_PATH];    /* a file as /proc/pressure/memory */
 	char cgroup[PSI_PATH]; /* our cgroup's folder, "": there is none */
+	char meminfo[PSI_PATH]; /* a file as /proc/meminfo */
 };
 
 /* Those of this process. */
@@ -55,6 +58,10 @@ enum plan_pressure psi_at(const struct psi_state *state, int64_t now_ns,
 /* What memory.events says of limits met (SOME) and of kills (FULL); 0 where a
  * key is missing. */
 void psi_counts(const char *text, uint64_t counts[PLAN_FULL + 1]);
+
+/* The level that a stall of the machine's is, by a text as /proc/meminfo: where that
+ * does not say what is to spare, the same. */
+enum plan_pressure psi_of_machine(enum plan_pressure level, const char *meminfo);
 
 struct psi;
 

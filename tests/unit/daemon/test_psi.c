@@ -134,6 +134,22 @@ Test(psi, counts_of_a_cgroup)
 	cr_expect_eq(counts[PLAN_SOME], 1);
 }
 
+/* A container at its limit stalls on a machine that has plenty. */
+Test(psi, a_machine_that_has_memory_to_spare)
+{
+	static const char spare[] = "MemTotal:       24683960 kB\n"
+				    "MemFree:          200000 kB\n"
+				    "MemAvailable:    3085496 kB\n";
+	static const char none[] = "MemTotal:       24683960 kB\n"
+				   "MemFree:        20000000 kB\n"
+				   "MemAvailable:    3085495 kB\n";
+	cr_expect_eq(psi_of_machine(PLAN_FULL, spare), PLAN_SOME);
+	cr_expect_eq(psi_of_machine(PLAN_SOME, spare), PLAN_SOME);
+	cr_expect_eq(psi_of_machine(PLAN_FULL, none), PLAN_FULL);
+	cr_expect_eq(psi_of_machine(PLAN_FULL, ""), PLAN_FULL);
+	cr_expect_eq(psi_of_machine(PLAN_FULL, "MemTotal: 1 kB\n"), PLAN_FULL);
+}
+
 /* ---- what wakes the loop ------------------------------------------------ */
 
 /* Two ends of a connection whose urgent byte is seen as POLLPRI. */
