@@ -24,6 +24,10 @@ struct watch {
 	struct psi *pressure;
 	enum plan_pressure level;
 	bool of_machine;
+	/* Of a trigger: its file, the line in it, and how far that has to get on. */
+	char path[PSI_PATH + 32];
+	const char *kind; /* NULL: it is none */
+	uint64_t total_us, stall_us;
 	int fd;
 	int epoll; /* of fd alone */
 	struct event *event;
@@ -148,6 +152,26 @@ static void drop(struct watch *watch)
 	*watch = (struct watch){.fd = -1, .epoll = -1};
 }
 
+uint64_t psi_total_us(const char *text, const char *kind)
+{
+	const char *line = strstr(text, kind);
+	const char *total = line != NULL ? strstr(line, "total=") : NULL;
+	return total != NULL ? strtoull(total + strlen("total="), NULL, 10) : 0;
+}
+
+/* Whether as much was stalled since the last time as the trigger is for, or half of it,
+ * as the kernel adds a part of the window before. Triggers with the windows of the
+ * unprivileged come for nothing, too: after some microseconds (seen with Linux 6.18). */
+static bool has_stalled(struct watch *watch)
+{
+	char text[512];
+	uint64_t before = watch->total_us;
+	if (watch->kind == NULL || !read_text(watch->path, text, sizeof(text)))
+		return true;
+	watch->total_us = psi_total_us(text, watch->kind);
+	return watch->total_us - before >= watch->stall_us / 2;
+}
+
 /* In KiB; 0: it is not said. */
 static unsigned long long meminfo_of(const char *text, const char *key)
 {
@@ -177,6 +201,8 @@ static void on_stall(UNUSED evutil_socket_t fd, UNUSED short what, void *arg)
 		drop(watch);
 		return;
 	}
+	if (!has_stalled(watch))
+		return;
 	if (watch->of_machine && read_text(p->meminfo, meminfo, sizeof(meminfo)))
 		level = psi_of_machine(level, meminfo);
 	meet(p, level);
@@ -230,6 +256,18 @@ static int write_trigger(int fd, const char *kind, unsigned stall_us)
 	return -errno;
 }
 
+/* From now on. */
+static void expect(struct watch *watch, const char *path, const char *kind,
+                   unsigned stall_us)
+{
+	char text[512];
+	snprintf(watch->path, sizeof(watch->path), "%s", path);
+	watch->kind = kind;
+	watch->stall_us = stall_us;
+	if (read_text(path, text, sizeof(text)))
+		watch->total_us = psi_total_us(text, kind);
+}
+
 static int watch_stall(struct psi *p, const char *path, const char *kind,
                        unsigned stall_us, enum plan_pressure level)
 {
@@ -238,9 +276,13 @@ static int watch_stall(struct psi *p, const char *path, const char *kind,
 	if (fd < 0)
 		return -errno;
 	r = write_trigger(fd, kind, stall_us);
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	r = psi_add(p, fd, level);
 	if (r == 0)
-		return psi_add(p, fd, level);
-	close(fd);
+		expect(&p->watch[p->n_watches - 1], path, kind, stall_us);
 	return r;
 }
 

@@ -59,6 +59,10 @@ enum plan_pressure psi_at(const struct psi_state *state, int64_t now_ns,
  * key is missing. */
 void psi_counts(const char *text, uint64_t counts[PLAN_FULL + 1]);
 
+/* How long those of a kind, "some" or "full", have stalled by a text as
+ * /proc/pressure/memory, in microseconds; 0 where it does not say. */
+uint64_t psi_total_us(const char *text, const char *kind);
+
 /* The level that a stall of the machine's is, by a text as /proc/meminfo: where that
  * does not say what is to spare, the same. */
 enum plan_pressure psi_of_machine(enum plan_pressure level, const char *meminfo);

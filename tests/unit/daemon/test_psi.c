@@ -150,6 +150,17 @@ Test(psi, a_machine_that_has_memory_to_spare)
 	cr_expect_eq(psi_of_machine(PLAN_FULL, "MemTotal: 1 kB\n"), PLAN_FULL);
 }
 
+Test(psi, how_long_it_was_stalled)
+{
+	static const char text[] =
+		"some avg10=0.00 avg60=0.00 avg300=0.00 total=1764529\n"
+		"full avg10=0.00 avg60=0.00 avg300=0.00 total=400384\n";
+	cr_expect_eq(psi_total_us(text, "some"), 1764529);
+	cr_expect_eq(psi_total_us(text, "full"), 400384);
+	cr_expect_eq(psi_total_us("some avg10=0.00 total=7\n", "full"), 0);
+	cr_expect_eq(psi_total_us("full", "full"), 0);
+}
+
 /* ---- what wakes the loop ------------------------------------------------ */
 
 /* Two ends of a connection whose urgent byte is seen as POLLPRI. */
