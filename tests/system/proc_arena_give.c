@@ -324,12 +324,15 @@ static void begin(int fd, void *arg)
 
 static void test_unanswered(void)
 {
-	slabd_pool *pool = fixture_pool(&fixture);
-	slabd_channel *channel = slabd_channel_open(pool, "first", 8);
+	slabd_channel *channel;
+	slabd_pool *pool;
 	struct child child;
 	unsigned id;
+	/* Before there are threads here, as the thread sanitizer wants it. */
 	child_start(&child, begin, NULL);
 	id = (unsigned)hear(child.fd);
+	pool = fixture_pool(&fixture);
+	channel = slabd_channel_open(pool, "first", 8);
 	tap_is(slabd_send_arena(channel, make(pool, ORDERS), NULL), 0,
 	       "an arena is sent");
 	fixture_signal(&fixture, SIGSTOP);

@@ -242,6 +242,14 @@ static void test_foreign(slabd_pool *a, slabd_cache *cache)
 	slabd_channel *channel = sent_channel(a, "foreign", 8);
 	int fd = slabd_channel_descriptor(channel);
 	FILE *file = tmpfile();
+#ifdef __SANITIZE_THREAD__
+	/* What it does is a race by itself: to close what a thread looks at. */
+	tap_skip("the thread sanitizer tells of the close", "a foreign file");
+	fclose(file);
+	(void)fd;
+	(void)cache;
+	return;
+#endif
 	send_some(channel, cache, 1);
 	tap_ok(is_readable(fd, -1), "a descriptor is told of an object");
 	close(fd);
