@@ -43,6 +43,7 @@ grow() {
 }
 
 start_slabd '[balance]\nenabled = no\n[pool default]\nmax = 64M\nstart = 16M'
+: >"$dir/worker" # what an earlier one said is not its own
 worker >"$dir/worker" 2>&1 &
 worker=$!
 rounds=1
@@ -105,6 +106,7 @@ wait $client
 result $? "it ends: they are as they were" "$dir/hold"
 within 100 nothing_used
 result $? "nothing is left in use"
+: >"$dir/worker" # what an earlier one said is not its own
 worker >"$dir/worker" 2>&1 &
 worker=$!
 within 300 working 1
