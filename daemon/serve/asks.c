@@ -45,7 +45,8 @@ static bool has_unread(const struct peer *peer, struct wire_reply *out)
 	int unread = 0;
 	if (ioctl(peer->sock, SIOCOUTQ, &unread) == 0 && unread == 0)
 		return false;
-	out->cache = WIRE_UNREAD;
+	/* Where that can't be told, to ask again is in vain. */
+	out->cache = unread > 0 ? WIRE_UNREAD : 0;
 	refuse(out, EAGAIN, "read what slabd has answered before");
 	return true;
 }
