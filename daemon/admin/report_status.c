@@ -79,13 +79,15 @@ static json_t *pool_doc(struct report *r, struct pool *pool)
 		return NULL;
 	report_sum_all(pool, usage, &sums);
 	doc = json_pack(
-	        "{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:i, s:b, s:b, s:o}",
+	        "{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:i, s:b, s:b, "
+	        "s:o}",
 	        "nodes",
 	        geo->n_nodes, "page_bytes", report_page_bytes(pool, 1),
 	        "max_bytes", report_count(geo->n_units << UNIT_SHIFT),
 	        "ready_bytes", ready_bytes(pool), "carved_bytes",
 	        sums.carved_bytes, "used_bytes", sums.used_bytes, "held_bytes",
-	        sums.held_bytes, "free_bytes", sums.free_bytes, "metadata_bytes",
+	        sums.held_bytes, "held_unknown", report_count(usage->unknown),
+	        "free_bytes", sums.free_bytes, "metadata_bytes",
 	        report_count(report_metadata_bytes(pool)),
 	        "caches", caches_count(pool), "clients", pool->n_clients,
 	        "aside", pool->head->aside != 0,

@@ -184,7 +184,7 @@ static void show_pool(struct ctl *c, const json_t *pool)
 {
 	char text[400] = "", age[CTL_TEXT_SHORT];
 	ctl_table_pool(c, pool, &live_caches);
-	ctl_table_unknown(c, pool);
+	ctl_table_unknown(c, 0, pool);
 	ctl_text_add(c, text, sizeof(text), pool,
 	             "of a node: start {start_bytes b}, floor {floor_bytes b}, "
 	             "max {max_bytes b}; carved {carved_bytes b} at most, and "

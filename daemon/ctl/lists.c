@@ -152,7 +152,7 @@ void ctl_caches(struct ctl *c, const json_t *pool)
 	struct ctl_iter it;
 	const json_t *cache;
 	ctl_table_pool(c, pool, &caches);
-	ctl_table_unknown(c, pool);
+	ctl_table_unknown(c, 0, pool);
 	ctl_doc_begin(&it, c, pool, "caches");
 	while ((cache = ctl_doc_next(&it)))
 		n = add_nodes(c, cache, node, n, &lent);

@@ -247,7 +247,7 @@ void ctl_nodes(struct ctl *c, const json_t *pool)
 		              "{remote_with_room object} taken from another "
 		              "node while the own one might have grown; "
 		              "slabctl clients says by whom");
-	ctl_table_unknown(c, pool);
+	ctl_table_unknown(c, 0, pool);
 	if (bars.several && !c->fault[0])
 		put_distances(c, pool, it.n);
 }

@@ -52,6 +52,7 @@ static void under_pool(struct ctl *c, const json_t *pool)
 	              "clients died {deaths}, objects swept {swept_objects}, "
 	              "rings {rings}, slabs grown {grown_slabs}, taken "
 	              "{taken_slabs}, growth denied {denied}");
+	ctl_table_unknown(c, INDENT, pool);
 	put_waiting(c, pool);
 }
 

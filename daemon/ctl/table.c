@@ -439,12 +439,12 @@ int64_t ctl_table_matched(struct ctl *c, const json_t *row)
 	return ctl_doc_int(c, row, "matched_bytes");
 }
 
-void ctl_table_unknown(struct ctl *c, const json_t *pool)
+void ctl_table_unknown(struct ctl *c, unsigned indent, const json_t *pool)
 {
 	if (json_object_get(pool, "held_unknown") != NULL &&
 	    ctl_doc_int(c, pool, "held_unknown") > 0)
-		ctl_text_line(c, 0, pool,
+		ctl_text_line(c, indent, pool,
 		              "held by {held_unknown client} without a helper "
-		              "thread, or that did not answer: not known, and "
-		              "counted as used");
+		              "thread, or that did not answer in time: not known, "
+		              "and counted as used");
 }

@@ -82,7 +82,7 @@ bool ctl_table_is_matched(const json_t *pool, const char *key);
 int64_t ctl_table_matched(struct ctl *c, const json_t *row);
 
 /* Says where it is not known what some clients hold. */
-void ctl_table_unknown(struct ctl *c, const json_t *pool);
+void ctl_table_unknown(struct ctl *c, unsigned indent, const json_t *pool);
 
 /* Shows an array of obj. Its length. */
 size_t ctl_table_show(struct ctl *c, const json_t *obj,

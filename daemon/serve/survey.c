@@ -16,7 +16,7 @@ static const struct {
 	uint32_t message;
 	int64_t wait_ns;
 } of_kind[SURVEY_KINDS] = {
-	[SURVEY_HELD] = {WIRE_COUNT, 100 * CLOCK_MS},
+	[SURVEY_HELD] = {WIRE_COUNT, 50 * CLOCK_MS},
 	[SURVEY_FOUND] = {WIRE_LOOK, 250 * CLOCK_MS},
 };
 

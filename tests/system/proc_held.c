@@ -166,6 +166,8 @@ static void test_stopped(struct child *child)
 	/* All of its threads. */
 	waitpid(child->pid, NULL, WUNTRACED);
 	tap_is(unknown(), 1, "one that is stopped does not say");
+	tap_is(fixture_number(&fixture, "/status", "pools.0.held_unknown"), 1,
+	       "as the status says, too");
 	tap_ok(caches("used") > LIVE + 100, "what it holds counts as used");
 	tap_is(caches("used") + caches("held"), owned, "and nothing else");
 	kill(child->pid, SIGCONT);

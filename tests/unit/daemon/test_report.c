@@ -28,7 +28,8 @@ Test(report, status_of_an_empty_pool)
 	         "orphans left config turns pools startup ");
 	has_keys("pools/0",
 	         " name nodes page_bytes max_bytes ready_bytes carved_bytes "
-	         "used_bytes held_bytes free_bytes metadata_bytes caches clients deaths "
+	         "used_bytes held_bytes held_unknown free_bytes metadata_bytes "
+	         "caches clients deaths "
 	         "swept_objects rings grown_slabs taken_slabs denied "
 	         "ended_caches given_back_bytes refilled_bytes stray_pages aside leaving "
 	         "waiting swept_granules sweep_slices ");
