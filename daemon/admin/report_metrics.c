@@ -29,6 +29,8 @@ static const struct openmetrics_column pool_columns[] = {
 	{"clients", "Clients that have the pool open.", false},
 	{"caches", "Caches that there are.", false},
 	{"omitted", "Caches and clients too many to have samples.", false},
+	{"untold", "Clients that did not say in time what they hold: it counts as "
+	           "used.", false},
 	{"deaths", "Clients that ended without a goodbye.", true},
 	{"goodbyes", "Clients that closed the pool.", true},
 	{"swept_objects", "Objects of dead clients that came back.", true},
@@ -287,6 +289,7 @@ static void add_pool(struct metrics *m, const struct pool *pool,
 	*value++ = pool->n_clients;
 	*value++ = caches_count(pool);
 	*value++ = omitted;
+	*value++ = usage->unknown;
 	*value++ = counts->deaths;
 	*value++ = counts->goodbyes;
 	*value++ = counts->swept_objects;
