@@ -227,22 +227,40 @@ static bool release_enter(struct release *at, const struct view *view,
 	return true;
 }
 
+/* Of objects that lie side by side whole words of tags, the first of which is as it
+ * has to be: how many objects there are to look at. */
+static uint32_t release_side_by_side(const struct release *at, uint64_t ix,
+                                     bool down, void *const *objects,
+                                     uint32_t left)
+{
+	ptrdiff_t step = down ? -(ptrdiff_t)at->stride : (ptrdiff_t)at->stride;
+	uint64_t most = down ? ix + 1 : at->n_objs - ix;
+	most = most < left ? most : left;
+	return run_length(objects, (uint32_t)most, step) / TAGS_WORD;
+}
+
 /* Frees whole words of tags of objects that lie side by side, from the first on, upwards
  * or downwards: bulks come home as they went out. Returns how many it freed. */
 static uint32_t release_words(const struct release *at, uint64_t ix, uint16_t own,
                               void *const *objects, uint32_t left)
 {
 	bool down = ix % TAGS_WORD == TAGS_WORD - 1;
-	ptrdiff_t step = down ? -(ptrdiff_t)at->stride : (ptrdiff_t)at->stride;
-	uint64_t most = down ? ix + 1 : at->n_objs - ix;
-	most = most < left ? most : left;
-	if (most < TAGS_WORD || (!down && ix % TAGS_WORD != 0))
+	uint16_t *tags = at->tags + ix - (down ? TAGS_WORD - 1 : 0);
+	uint32_t n;
+	if (left < TAGS_WORD || (!down && ix % TAGS_WORD != 0) ||
+	    (!down && at->n_objs - ix < TAGS_WORD))
 		return 0;
-	most = run_length(objects, (uint32_t)most, step);
+	if (tags_words_of(tags, 1, false, own) == 1) {
+		n = release_side_by_side(at, ix, down, objects, left);
+		return TAGS_WORD *
+		       tags_pass_words_own(tags, n, down, own, TAG_FREE);
+	}
+	if (tags_words_of(tags, 1, false, own | TAG_KNOWN) == 0)
+		return 0;
+	n = release_side_by_side(at, ix, down, objects, left);
 	return TAGS_WORD *
-	       tags_pass_words_own(at->tags + ix - (down ? TAGS_WORD - 1 : 0),
-	                           (uint32_t)most / TAGS_WORD, down, own,
-	                           TAG_FREE);
+	       tags_free_known_words_own(tags, slab_gen_of(at->view, tags), n,
+	                                 down, own);
 }
 
 /* One that somebody has a handle of, or that is not this user's. */

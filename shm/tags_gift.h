@@ -5,6 +5,16 @@
 
 #include "shm/tags.h"
 
+/* The same of one that is plainly own's. */
+static inline void tags_give_plain_own(uint16_t *tag, uint16_t *gen,
+                                       uint16_t seen, uint16_t other)
+{
+	/* pairs: tags_take_own; it is plain before it waits. */
+	atom_store_release(gen, (uint16_t)(seen | GEN_WAITING));
+	/* pairs: tags_take_own; the receiver sees what the giver wrote. */
+	atom_store_release(tag, (uint16_t)(other | TAG_KNOWN));
+}
+
 /* own -> other, known, and waiting, in its turn. False, and nothing changed, when it
  * is not own's. */
 static inline bool tags_give_own(uint16_t *tag, uint16_t *gen, uint16_t own,
@@ -18,10 +28,7 @@ static inline bool tags_give_own(uint16_t *tag, uint16_t *gen, uint16_t own,
 		/* As long as it is plain, nobody takes it. */
 		atom_store(tag, own);
 	}
-	/* pairs: tags_take_own; it is plain before it waits. */
-	atom_store_release(gen, (uint16_t)(seen | GEN_WAITING));
-	/* pairs: tags_take_own; the receiver sees what the giver wrote. */
-	atom_store_release(tag, (uint16_t)(other | TAG_KNOWN));
+	tags_give_plain_own(tag, gen, seen, other);
 	return true;
 }
 

@@ -63,6 +63,28 @@ uint32_t tags_pass_words_own(uint16_t *tags, uint32_t n_words, bool down,
 	return i;
 }
 
+static bool free_four(uint16_t *tags, uint16_t *gens, uint16_t own)
+{
+	for (uint32_t i = 0; i < TAGS_WORD; i++)
+		if (atom_load(&tags[i]) != (own | TAG_KNOWN) ||
+		    (atom_load(&gens[i]) & GEN_WAITING) != 0)
+			return false;
+	for (uint32_t i = 0; i < TAGS_WORD; i++)
+		tags_free_known_own(&tags[i], &gens[i], own);
+	return true;
+}
+
+uint32_t tags_free_known_words_own(uint16_t *tags, uint16_t *gens,
+                                   uint32_t n_words, bool down, uint16_t own)
+{
+	const ptrdiff_t step = down ? -(ptrdiff_t)TAGS_WORD : TAGS_WORD;
+	uint32_t i = 0;
+	while (i < n_words && free_four(tags + step * (ptrdiff_t)i,
+	                                gens + step * (ptrdiff_t)i, own))
+		i++;
+	return i;
+}
+
 bool tags_any_free(const uint16_t *tags, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++)

@@ -20,6 +20,11 @@ uint32_t tags_pass_own(uint16_t *tags, uint16_t *gens, uint32_t n, bool down,
 uint32_t tags_pass_words_own(uint16_t *tags, uint32_t n_words, bool down,
                              uint16_t from, uint16_t to);
 
+/* Frees those of whole words that are known, each with the next generation, while all
+ * four are own's and no gifts: how many words. */
+uint32_t tags_free_known_words_own(uint16_t *tags, uint16_t *gens,
+                                   uint32_t n_words, bool down, uint16_t own);
+
 /* How many whole words, the first at tags, are an owner's, and plain. */
 uint32_t tags_words_of(const uint16_t *tags, uint32_t n_words, bool down,
                        uint16_t owner);

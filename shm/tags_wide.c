@@ -196,6 +196,35 @@ uint32_t tags_pass_words_own(uint16_t *tags, uint32_t n_words, bool down,
 	return i;
 }
 
+/* The next generation in each lane, of which none waits: its high bit apart, nothing
+ * is carried on. */
+static uint64_t next_gens(uint64_t gens)
+{
+	const uint64_t high = TAGS_EACH << 15;
+	return ((gens & ~high) + TAGS_EACH * 2) ^ (gens & high);
+}
+
+uint32_t tags_free_known_words_own(uint16_t *tags, uint16_t *gens,
+                                   uint32_t n_words, bool down, uint16_t own)
+{
+	const uint64_t known = TAGS_EACH * (uint16_t)(own | TAG_KNOWN);
+	const ptrdiff_t step = down ? -1 : 1;
+	tag_word *word = (tag_word *)(void *)tags;
+	tag_word *gen = (tag_word *)(void *)gens;
+	uint32_t i = 0;
+	for (; i < n_words && atom_load(word) == known; i++) {
+		uint64_t now = atom_load(gen);
+		if ((now & TAGS_EACH * GEN_WAITING) != 0)
+			break;
+		atom_store(gen, next_gens(now));
+		/* pairs: tags_claim_own; what the owner wrote comes before. */
+		atom_store_release(word, (uint64_t)TAG_FREE);
+		word += step;
+		gen += step;
+	}
+	return i;
+}
+
 __attribute__((noinline)) static bool any_free_rest(const uint16_t *tags,
                                                     uint32_t n)
 {

@@ -3,6 +3,7 @@
 
 #define tags_claim_own tags_reference_claim
 #define tags_pass_words_own tags_reference_pass_words
+#define tags_free_known_words_own tags_reference_known_words
 #define tags_words_of tags_reference_words
 #define tags_any_free tags_reference_any
 #define tags_run tags_reference_run

@@ -15,6 +15,8 @@ uint32_t tags_reference_words(const uint16_t *tags, uint32_t n_words, bool down,
                               uint16_t owner);
 uint32_t tags_reference_pass_words(uint16_t *tags, uint32_t n_words, bool down,
                                    uint16_t from, uint16_t to);
+uint32_t tags_reference_known_words(uint16_t *tags, uint16_t *gens,
+                                    uint32_t n_words, bool down, uint16_t own);
 uint32_t tags_reference_run(const uint16_t *tags, uint32_t from, uint32_t n);
 bool tags_reference_any(const uint16_t *tags, uint32_t n);
 uint32_t tags_reference_count(const uint16_t *tags, uint32_t n);

@@ -153,6 +153,34 @@ Test(wide, frees_words_as_narrow)
 	}
 }
 
+/* What is known, with each generation there is. */
+Test(wide, frees_known_words_as_narrow)
+{
+	static struct twins t;
+	struct rng rng = rng_start("frees_known_words_as_narrow");
+	for (uint32_t i = 0; i < 20000; i++) {
+		uint16_t own = (uint16_t)(1 + rng_below(&rng, 3));
+		uint32_t n = 1 + (uint32_t)rng_below(&rng, 6);
+		bool down = rng_below(&rng, 2) != 0;
+		uint32_t at = down ? (n - 1) * TAGS_WORD : 0;
+		fill(&t, &rng, n * TAGS_WORD);
+		for (uint32_t k = 0; k < n * TAGS_WORD; k++) {
+			if (rng_below(&rng, 16) > 0)
+				t.narrow[k] = t.wide[k] = own | TAG_KNOWN;
+			if (rng_below(&rng, 16) > 0)
+				t.narrow_gens[k] = t.wide_gens[k] &= 0xfffe;
+			if (rng_below(&rng, 4) == 0)
+				t.narrow_gens[k] = t.wide_gens[k] |= 0xfffe;
+		}
+		cr_assert_eq(tags_free_known_words_own(
+		                     t.wide + at, t.wide_gens + at, n, down, own),
+		             tags_reference_known_words(t.narrow + at,
+		                                        t.narrow_gens + at, n,
+		                                        down, own));
+		check_alike(&t);
+	}
+}
+
 Test(wide, runs_as_narrow)
 {
 	static struct twins t = {.n = TAGS_MAX};
