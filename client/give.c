@@ -7,6 +7,7 @@
 #include "client/give.h"
 #include "client/handle.h"
 #include "client/holds.h"
+#include "client/plain.h"
 #include "client/reach.h"
 #include "client/root.h"
 #include "client/tools.h"
@@ -103,6 +104,26 @@ flush_given(slabd_pool *pool, const struct turns_given *given)
 		view_count_gifts(&pool->view, id, GIFTS_GIVEN, bytes);
 }
 
+/* For the plain way: to the same receiver, until a batch is full or there may be no
+ * room. */
+static void note_last(slabd_pool *pool, struct turns_given *given)
+{
+	uint32_t id = atom_load(&given->client_id);
+	int64_t waiting = view_gifts(&pool->view, id);
+	uint64_t most = pool->max_bytes / GIFTS_SHARE;
+	uint64_t has = waiting > 0 ? (uint64_t)waiting : 0;
+	uint64_t batch = given_batch(pool);
+	most = has < most ? most - has : 0;
+	pool->turns.last = (struct turns_last){
+		.receiver = atom_load(&given->receiver),
+		.word = &pool->view.clients[id].word,
+		.touched = view_touched(&pool->view, id),
+		.given = given,
+		.most = most < batch ? most : batch,
+		.client_id = id,
+	};
+}
+
 /* In the turn, as no other thread may be about this if it is its own. */
 static void count_given(slabd_pool *pool, const uint32_t *turn,
                         unsigned client_id, uint64_t receiver, uint64_t bytes)
@@ -124,10 +145,11 @@ static void count_given(slabd_pool *pool, const uint32_t *turn,
 	atom_store(&given->client_id, client_id);
 	atom_store(&given->receiver, receiver);
 	atom_store(&given->bytes, bytes);
-	if (bytes < given_batch(pool))
-		return;
-	flush_given(pool, given);
-	atom_store(&given->bytes, UINT64_C(0));
+	if (bytes >= given_batch(pool)) {
+		flush_given(pool, given);
+		atom_store(&given->bytes, UINT64_C(0));
+	}
+	note_last(pool, given);
 }
 
 void give_settle(slabd_pool *pool)
@@ -160,9 +182,8 @@ bool give_has_room(const slabd_pool *pool, unsigned client_id, uint64_t bytes)
 }
 
 /* It died meanwhile, or is another: see hand_over. 0 or -1, in the turn. */
-__attribute__((cold, noinline)) static int
-receiver_went(const slabd_pool *pool, const struct slab_place *place,
-              unsigned client_id)
+int give_receiver_went(const slabd_pool *pool, const struct slab_place *place,
+                       unsigned client_id)
 {
 	const struct view *view = &pool->view;
 	uint16_t *tag = place->tag;
@@ -200,7 +221,7 @@ static inline int hand_over(slabd_pool *pool, const struct slab_place *place,
 	                   (uint16_t)client_id))
 		return STOLEN;
 	if (__builtin_expect(heir_word(view, client_id) != receiver, 0) &&
-	    receiver_went(pool, place, client_id) < 0)
+	    give_receiver_went(pool, place, client_id) < 0)
 		return -1;
 	if ((receiver & 0xff) != CLIENT_ROOT)
 		count_given(pool, turn, client_id, receiver,
@@ -297,12 +318,17 @@ static int give(slabd_pool *pool, void *object, unsigned client_id)
 	return in_turn(pool, &place, off, client_id, receiver);
 }
 
-static int give_one(slabd_pool *pool, void *object, unsigned client_id,
-                    const void *site)
+__attribute__((noinline)) static int give_one(slabd_pool *pool, void *object,
+                                              unsigned client_id,
+                                              const void *site)
 {
-	if (pool->checked == NULL)
+	enum plain how;
+	if (__builtin_expect(pool->checked != NULL, 0))
+		return checked_give(pool, object, client_id, site, give);
+	how = plain_give(pool, object, client_id);
+	if (__builtin_expect(how == PLAIN_NOT, 0))
 		return give(pool, object, client_id);
-	return checked_give(pool, object, client_id, site, give);
+	return how == PLAIN_GIVEN ? 0 : -1;
 }
 
 int slabd_give(slabd_pool *pool, void *object, unsigned client_id)

@@ -16,6 +16,12 @@ bool give_has_room(const struct slabd_pool *pool, unsigned client_id,
 int give_no_receiver(const struct slabd_pool *pool, unsigned client_id)
 	__attribute__((cold, noinline));
 
+/* In the turn, after the tag is the receiver's: its word has changed. 0, or -1 with
+ * ESRCH, and the object is this client's again. */
+int give_receiver_went(const struct slabd_pool *pool,
+                       const struct slab_place *place, unsigned client_id)
+	__attribute__((cold, noinline));
+
 /* Counts what was given and is not counted yet, as the pool is closed. */
 void give_settle(slabd_pool *pool);
 

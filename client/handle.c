@@ -6,6 +6,7 @@
 
 #include "client/error.h"
 #include "client/give.h"
+#include "client/plain.h"
 #include "client/reach.h"
 #include "client/tools.h"
 #include "client/types.h"
@@ -47,7 +48,10 @@ int handle_was_freed(int err, uint64_t off)
 slabd_handle slabd_handle_of(slabd_pool *pool, const void *object)
 {
 	uint64_t off = (uint64_t)((const char *)object - pool->user.data);
+	slabd_handle given = plain_handle_of(pool, object);
 	uint16_t *tag;
+	if (given != SLABD_NO_HANDLE)
+		return given;
 	if (off >= pool->data_bytes)
 		return error_set(EINVAL, "%p is not in pool %s", object,
 		                 pool->view.head->name),

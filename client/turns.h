@@ -23,6 +23,18 @@ struct turns {
 		uint64_t bytes;    /* (A) */
 		uint32_t client_id; /* (A) */
 	} given[TURNS_GIVEN];
+	/* To whom the thread whose own they are has given last, see plain.h. */
+	struct turns_last {
+		uint64_t receiver;         /* its word, and where that is */
+		const uint64_t *word;
+		uint64_t *touched;         /* its row */
+		struct turns_given *given; /* what its count has not heard of */
+		uint64_t most;             /* bytes there: then the count is due */
+		uint32_t client_id;        /* 0: nobody */
+		uint32_t gen;              /* of the object, as it was given */
+		const uint16_t *gen_at;
+		const void *object;        /* NULL: none, by the plain way */
+	} last;
 };
 
 #endif

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Holds the line on instructions, counted by callgrind: a pair that hits, one of
-# an object pool, a pair that the depot serves, an object that comes from its slab, one that goes home.
+# an object pool, a pair that the depot serves, an object that comes from its slab,
+# one that goes home, and one that is given, told by handle, taken, and goes home.
 # They repeat, so a change that adds one to the hit shows here. The bounds are
 # what each compiler's code takes today: lower them with the code.
 . "$(dirname "$0")/../lib/shell.sh"
@@ -17,6 +18,10 @@ paths() {
 	miss|miss|100|1024||4377|4290
 	refill|home|100|1024|slabd_alloc_slow_|2450|2780
 	flush|home|100|1024|slabd_flush|1690|1650
+	give|gift|100|1024|slabd_give|22250|24000
+	handle|gift|100|1024|slabd_handle_of|3600|3780
+	take|gift|100|1024|slabd_take|16420|17420
+	known|gift|100|1024|slabd_flush|1950|1800
 	EOT
 }
 

@@ -7,10 +7,13 @@
  *   insn_hit pool N   a pair of get and put of an object pool that both hit
  *   insn_hit miss N   1024 allocs, then 1024 frees: magazine and depot by turns
  *   insn_hit home N   the same, then a flush: the next ones come from slabs
+ *   insn_hit gift N   1024 objects given by handle to another client of this
+ *                     process, taken and freed by it, then both flush
  *
  * Callgrind can count one function of a pattern alone, so "home" tells what a
  * refill from slabs and what a flush costs. SLABD_SOCKET must be set.
  */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,10 +22,11 @@
 
 #define LIVE 1024
 
-static slabd_pool *pool;
-static slabd_cache *cache;
+static slabd_pool *pool, *other;
+static slabd_cache *cache, *theirs;
 static slabd_objpool *objpool;
 static void *live[LIVE];
+static slabd_handle handles[LIVE];
 
 static void hit(long n)
 {
@@ -61,6 +65,33 @@ static void home(long n)
 	}
 }
 
+static void gift(long n)
+{
+	unsigned to = slabd_client_id(other);
+	for (long i = 0; i < n; i++) {
+		for (int k = 0; k < LIVE; k++) {
+			void *object = slabd_alloc(cache);
+			if (slabd_give(pool, object, to) != 0)
+				exit(1);
+			handles[k] = slabd_handle_of(pool, object);
+		}
+		for (int k = 0; k < LIVE; k++)
+			live[k] = slabd_take(other, handles[k]);
+		for (int k = 0; k < LIVE; k++)
+			slabd_free(theirs, live[k]);
+		slabd_flush(other);
+		slabd_flush(pool);
+	}
+}
+
+static bool open_other(void)
+{
+	other = slabd_open(NULL, NULL);
+	if (other != NULL)
+		theirs = slabd_cache_create(other, "insn", 64, 0, 0);
+	return theirs != NULL;
+}
+
 int main(int argc, char **argv)
 {
 	/* None of its periods ends meanwhile, however slow the machine is. */
@@ -71,9 +102,10 @@ int main(int argc, char **argv)
 	                        : strcmp(argv[1], "pool") == 0 ? pooled
 	                        : strcmp(argv[1], "miss") == 0 ? miss
 	                        : strcmp(argv[1], "home") == 0 ? home
+	                        : strcmp(argv[1], "gift") == 0 ? gift
 	                                                       : NULL;
 	if (pattern == NULL) {
-		fprintf(stderr, "usage: insn_hit hit|pool|miss|home N\n");
+		fprintf(stderr, "usage: insn_hit hit|pool|miss|home|gift N\n");
 		return 2;
 	}
 	pool = slabd_open(NULL, NULL);
@@ -82,11 +114,14 @@ int main(int argc, char **argv)
 	/* Another cache is more for a flush to look at. */
 	if (cache != NULL && pattern == pooled)
 		objpool = slabd_objpool_create(pool, "insn", 64, &ops);
-	if (cache == NULL || (pattern == pooled && objpool == NULL)) {
+	if (cache == NULL || (pattern == pooled && objpool == NULL) ||
+	    (pattern == gift && !open_other())) {
 		fprintf(stderr, "insn_hit: %s\n", slabd_last_error());
 		return 1;
 	}
 	pattern(10);
 	pattern(n);
+	if (other != NULL && slabd_close(other) != 0)
+		return 1;
 	return slabd_close(pool) == 0 ? 0 : 1;
 }
