@@ -318,17 +318,46 @@ static int give(slabd_pool *pool, void *object, unsigned client_id)
 	return in_turn(pool, &place, off, client_id, receiver);
 }
 
-__attribute__((noinline)) static int give_one(slabd_pool *pool, void *object,
-                                              unsigned client_id,
-                                              const void *site)
+/* The plain way was as far as the look at the receiver, which is gone; and its turn. */
+__attribute__((cold, noinline)) static int went(slabd_pool *pool,
+                                                unsigned client_id)
 {
-	enum plain how;
+	const struct turns_last *last = &pool->turns.last;
+	const struct slab_place place = {
+		.tag = pool->view.tags + (last->gen_at - pool->view.gens),
+		.head = last->head,
+	};
+	int r = give_receiver_went(pool, &place, client_id);
+	turn_end(&pool->turns.within);
+	return r;
+}
+
+__attribute__((noinline)) static int give_plain(slabd_pool *pool, void *object,
+                                                unsigned client_id)
+{
+	enum plain how = plain_give(pool, object, client_id);
+	if (__builtin_expect(how == PLAIN_GIVEN, 1))
+		return 0;
+	return how == PLAIN_NOT ? give(pool, object, client_id)
+	                        : went(pool, client_id);
+}
+
+/* What is on its way home to another node was freed, too. */
+__attribute__((noinline)) static int give_of_nodes(slabd_pool *pool, void *object,
+                                                   unsigned client_id)
+{
+	return holds_object(pool, object) ? give(pool, object, client_id)
+	                                  : give_plain(pool, object, client_id);
+}
+
+static inline int give_one(slabd_pool *pool, void *object, unsigned client_id,
+                           const void *site)
+{
 	if (__builtin_expect(pool->checked != NULL, 0))
 		return checked_give(pool, object, client_id, site, give);
-	how = plain_give(pool, object, client_id);
-	if (__builtin_expect(how == PLAIN_NOT, 0))
-		return give(pool, object, client_id);
-	return how == PLAIN_GIVEN ? 0 : -1;
+	return pool->view.geo.n_nodes > 1
+	               ? give_of_nodes(pool, object, client_id)
+	               : give_plain(pool, object, client_id);
 }
 
 int slabd_give(slabd_pool *pool, void *object, unsigned client_id)

@@ -45,13 +45,11 @@ int handle_was_freed(int err, uint64_t off)
 	                 "may be at 0x%llx now", (number)off);
 }
 
-slabd_handle slabd_handle_of(slabd_pool *pool, const void *object)
+__attribute__((noinline)) static slabd_handle handle_of(slabd_pool *pool,
+                                                        const void *object)
 {
 	uint64_t off = (uint64_t)((const char *)object - pool->user.data);
-	slabd_handle given = plain_handle_of(pool, object);
 	uint16_t *tag;
-	if (given != SLABD_NO_HANDLE)
-		return given;
 	if (off >= pool->data_bytes)
 		return error_set(EINVAL, "%p is not in pool %s", object,
 		                 pool->view.head->name),
@@ -64,6 +62,12 @@ slabd_handle slabd_handle_of(slabd_pool *pool, const void *object)
 		                                              tag)));
 	return handle_make(off, tags_know_any(tag, slab_gen_of(&pool->view,
 	                                                       tag)));
+}
+
+slabd_handle slabd_handle_of(slabd_pool *pool, const void *object)
+{
+	slabd_handle given = plain_handle_of(pool, object);
+	return given != SLABD_NO_HANDLE ? given : handle_of(pool, object);
 }
 
 static bool is_waiting(const slabd_pool *pool, const uint16_t *tag)

@@ -14,9 +14,9 @@
  * more than the rest of a give. */
 bool holds_object(const struct slabd_pool *pool, const void *object);
 
-/* Whether it is not, by the magazine that was asked for last; false where that one
- * can't tell. */
-static inline bool holds_surely_not(const struct slabd_pool *pool,
+/* Whether the magazine that was asked for last is its cache's, and it is not among the
+ * newest there. */
+static inline bool holds_last_without(const struct slabd_pool *pool,
                                     uint32_t cache, const void *object)
 {
 	const struct thread *self = thread_self_;
@@ -24,8 +24,6 @@ static inline bool holds_surely_not(const struct slabd_pool *pool,
 	void *const *at;
 	if (self == NULL || self->idle)
 		return false;
-	if (pool->view.geo.n_nodes > 1)
-		return !holds_object(pool, object);
 	mag = &self->mags[self->sought];
 	if (WORD_CACHE(atom_load(&mag->key)) != cache || mag->n < HOLDS_NEWEST ||
 	    (uint64_t)((const char *)mag->obj[0] - pool->user.data) >=

@@ -3,7 +3,9 @@
  * The plain way of a give, in a third of the instructions: turns are the calling
  * thread's own, the receiver is whom it gave to last, and the object is in nobody's
  * books but its tag. Whatever is otherwise, nothing is done here, and slabd_give goes
- * its long way (give.c), of which this one keeps the order of steps.
+ * its long way (give.c), of which this one keeps the order of steps. Nothing is called,
+ * so that no register has to be saved: stores are dear where each object's line is
+ * fetched from another core.
  */
 #ifndef CLIENT_PLAIN_H
 #define CLIENT_PLAIN_H
@@ -17,7 +19,8 @@
 #include "shm/heir.h"
 #include "shm/tags.h"
 
-enum plain { PLAIN_NOT, PLAIN_GIVEN, PLAIN_REFUSED };
+/* PLAIN_WENT: the receiver was there before and is not after; the turn goes on. */
+enum plain { PLAIN_NOT, PLAIN_GIVEN, PLAIN_WENT };
 
 /* Whether the object is one that can be given so. */
 static inline bool plain_is(const struct slabd_pool *pool,
@@ -25,7 +28,7 @@ static inline bool plain_is(const struct slabd_pool *pool,
 {
 	return atom_load(place->tag) == pool->user.id && !atom_load(&tools_on) &&
 	       !heir_has_parts(place->cache) &&
-	       holds_surely_not(pool, WORD_CACHE(place->word), object);
+	       holds_last_without(pool, WORD_CACHE(place->word), object);
 }
 
 /* The bit that view_touch_any would set is. */
@@ -53,8 +56,9 @@ plain_hand_over(struct slabd_pool *pool, const void *object, unsigned client_id)
 	uint16_t *gen;
 	uint16_t seen;
 	if (last->client_id != client_id || client_id == 0 ||
-	    !slab_find(view, (uint64_t)((const char *)object - pool->user.data),
-	               &place) ||
+	    !slab_find_if(view,
+	                  (uint64_t)((const char *)object - pool->user.data),
+	                  false, &place) ||
 	    !plain_is_there(last) || !plain_is(pool, &place, object) ||
 	    !plain_is_touched(last, place.head))
 		return PLAIN_NOT;
@@ -64,14 +68,15 @@ plain_hand_over(struct slabd_pool *pool, const void *object, unsigned client_id)
 	gen = slab_gen_of(view, place.tag);
 	seen = atom_load(gen);
 	tags_give_plain_own(place.tag, gen, seen, (uint16_t)client_id);
-	if (__builtin_expect(!plain_is_there(last), 0) &&
-	    give_receiver_went(pool, &place, client_id) < 0)
-		return PLAIN_REFUSED;
 	atom_store(&last->given->bytes, bytes);
 	last->gen_at = gen;
 	last->gen = GEN_OBJECT(seen);
 	last->object = object;
-	return PLAIN_GIVEN;
+	if (__builtin_expect(plain_is_there(last), 1))
+		return PLAIN_GIVEN;
+	last->object = NULL;
+	last->head = place.head;
+	return PLAIN_WENT;
 }
 
 __attribute__((always_inline)) static inline enum plain
@@ -86,7 +91,8 @@ plain_give(struct slabd_pool *pool, const void *object, unsigned client_id)
 	atom_meet();
 	if (__builtin_expect(atom_load(&turns->whose) == turn_mark(), 1))
 		how = plain_hand_over(pool, object, client_id);
-	turn_end(&turns->within);
+	if (__builtin_expect(how != PLAIN_WENT, 1))
+		turn_end(&turns->within);
 	return how;
 }
 

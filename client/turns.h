@@ -33,6 +33,7 @@ struct turns {
 		uint32_t client_id;        /* 0: nobody */
 		uint32_t gen;              /* of the object, as it was given */
 		const uint16_t *gen_at;
+		uint32_t head;             /* of its slab, where it went */
 		const void *object;        /* NULL: none, by the plain way */
 	} last;
 };

@@ -52,9 +52,10 @@ static inline uint64_t slab_colour(const struct layout_cache *row,
 
 /* Where the object lies that starts at an offset of the pool's data, or false.
  * slab_locate for those who need no more than that, and often: whose cache it is is
- * not looked at again, so that something in the slab has to be owned. */
-static inline bool slab_find(const struct view *view, uint64_t off,
-                             struct slab_place *place)
+ * not looked at again, so that something in the slab has to be owned. reach: false
+ * where its tags are not accessible yet is not the answer. */
+static inline bool slab_find_if(const struct view *view, uint64_t off,
+                                bool reach, struct slab_place *place)
 {
 	const struct layout_cache *row;
 	uint64_t unit = off >> UNIT_SHIFT;
@@ -76,11 +77,18 @@ static inline bool slab_find(const struct view *view, uint64_t off,
 		return false;
 	line = atom_load(&view->lines[head]);
 	tags = view_has_lines(view, line) ? view->tags + line * TAGS_PER_LINE
-	                                  : slab_reach_tags(view, line);
+	       : reach                    ? slab_reach_tags(view, line)
+	                                  : NULL;
 	if (__builtin_expect(tags == NULL, 0))
 		return false;
 	*place = (struct slab_place){row, word, head, (uint32_t)ix, tags + ix};
 	return true;
+}
+
+static inline bool slab_find(const struct view *view, uint64_t off,
+                             struct slab_place *place)
+{
+	return slab_find_if(view, off, true, place);
 }
 
 /* Its tag alone, or NULL. */
