@@ -17,9 +17,6 @@
 #include "shm/heir.h"
 #include "shm/tags.h"
 
-/* Of what a pool may have, what one client may have been given and not taken. */
-#define GIFTS_SHARE 8u
-#define TAKEN_PARTS 32u /* of that share, which are counted together */
 #define GIVEN_PARTS 256u /* the same by each giver, and no more than a batch */
 #define GIVEN_BATCH ((uint64_t)64 << 10)
 
@@ -401,7 +398,7 @@ __attribute__((cold, noinline)) static int not_given(const slabd_pool *pool,
 static inline void count_taken(slabd_pool *pool, const uint32_t *turn,
                                uint64_t bytes)
 {
-	uint64_t batch = pool->max_bytes / GIFTS_SHARE / TAKEN_PARTS;
+	uint64_t batch = give_taken_batch(pool);
 	uint64_t *taken = &pool->turns.taken_bytes;
 	if (turn_is_own(pool, turn)) {
 		bytes += atom_load(taken);
@@ -450,11 +447,14 @@ static void *take(slabd_pool *pool, slabd_handle handle)
 	return give_show(pool, off);
 }
 
-static void *take_one(slabd_pool *pool, slabd_handle handle, const void *site)
+static inline void *take_one(slabd_pool *pool, slabd_handle handle,
+                             const void *site)
 {
-	void *object = take(pool, handle);
-	return pool->checked == NULL ? object : checked_note_take(pool, handle,
-	                                                          object, site);
+	void *object;
+	if (__builtin_expect(pool->checked != NULL, 0))
+		return checked_note_take(pool, handle, take(pool, handle), site);
+	object = plain_take(pool, handle);
+	return object != NULL ? object : take(pool, handle);
 }
 
 void *slabd_take(slabd_pool *pool, slabd_handle handle)

@@ -7,6 +7,15 @@
 #include "client/tools.h"
 #include "client/types.h"
 
+/* Of what a pool may have, what one client may have been given and not taken. */
+#define GIFTS_SHARE 8u
+#define TAKEN_PARTS 32u /* of that share, which are counted together */
+
+static inline uint64_t give_taken_batch(const struct slabd_pool *pool)
+{
+	return pool->max_bytes / GIFTS_SHARE / TAKEN_PARTS;
+}
+
 /* Whether a client may be given so many bytes more: one gift at least, whatever its
  * size. False with EAGAIN. */
 bool give_has_room(const struct slabd_pool *pool, unsigned client_id,

@@ -12,6 +12,7 @@
 
 #include "client/give.h"
 #include "client/holds.h"
+#include "client/reach.h"
 #include "client/tools.h"
 #include "client/turn.h"
 #include "client/types.h"
@@ -94,6 +95,44 @@ plain_give(struct slabd_pool *pool, const void *object, unsigned client_id)
 	if (__builtin_expect(how != PLAIN_WENT, 1))
 		turn_end(&turns->within);
 	return how;
+}
+
+/* A gift that waits, in a page that is open, and no batch is full with it. In the
+ * turn. */
+__attribute__((always_inline)) static inline void *
+plain_take_over(struct slabd_pool *pool, uint64_t off, uint32_t object,
+                const struct slab_place *place)
+{
+	uint64_t bytes = atom_load(&pool->turns.taken_bytes) + place->cache->stride;
+	if (bytes >= give_taken_batch(pool) ||
+	    !tags_take_own(place->tag, slab_gen_of(&pool->view, place->tag),
+	                   (uint16_t)pool->user.id, object))
+		return NULL;
+	atom_store(&pool->turns.taken_bytes, bytes);
+	return pool->user.data + off;
+}
+
+/* The plain way of a take, likewise. NULL: nothing was done. */
+__attribute__((always_inline)) static inline void *
+plain_take(struct slabd_pool *pool, slabd_handle handle)
+{
+	struct turns *turns = &pool->turns;
+	uint64_t off = handle_off(handle);
+	struct slab_place place;
+	void *object = NULL;
+	if (__builtin_expect(atom_load(&turns->whose) != turn_mark(), 0) ||
+	    atom_load(&tools_on) ||
+	    !slab_find_if(&pool->view, off, false, &place) ||
+	    !reach_is_open(pool, off >> pool->view.geo.page_shift))
+		return NULL;
+	atom_store(&turns->within, 1u);
+	/* pairs: share, by the kernel's barrier. */
+	atom_meet();
+	if (__builtin_expect(atom_load(&turns->whose) == turn_mark(), 1))
+		object = plain_take_over(pool, off, handle_object(handle),
+		                         &place);
+	turn_end(&turns->within);
+	return object;
 }
 
 /*

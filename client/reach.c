@@ -142,21 +142,13 @@ static bool is_ready(const struct slabd_pool *pool, uint64_t page)
 	return atom_load(&pool->view.pages[page]) != 0;
 }
 
-/* Whether a page is open. Its objects' slab was seen before, on a list or by
- * its word. */
-static bool is_open(const struct slabd_pool *pool, uint64_t page)
-{
-	/* pairs: close_page, which does not close what has a slab. */
-	return atom_load_acquire(&pool->open[page / 64]) >> (page % 64) & 1;
-}
-
 /* Under the lock. */
 static void mark(struct slabd_pool *pool, uint64_t page, bool open)
 {
 	uint64_t *word = &pool->open[page / 64];
 	uint64_t bit = UINT64_C(1) << (page % 64);
 	uint64_t now = atom_load(word);
-	/* pairs: is_open; it is accessible before anybody is told so. */
+	/* pairs: reach_is_open; it is accessible before anybody is told so. */
 	atom_store_release(word, open ? now | bit : now & ~bit);
 }
 
@@ -181,10 +173,10 @@ static bool open_around(struct slabd_pool *pool, uint64_t page)
 	uint64_t all = pool->data_bytes >> pool->view.geo.page_shift;
 	uint64_t first = page;
 	uint64_t end = page + 1;
-	while (first > 0 && !is_open(pool, first - 1) &&
+	while (first > 0 && !reach_is_open(pool, first - 1) &&
 	       is_ready(pool, first - 1))
 		first--;
-	while (end < all && !is_open(pool, end) && is_ready(pool, end))
+	while (end < all && !reach_is_open(pool, end) && is_ready(pool, end))
 		end++;
 	/* As open_shared. */
 	if (open_pages(pool, first, end - first) < 0 &&
@@ -208,7 +200,7 @@ open_page(struct slabd_pool *pool, uint64_t page)
 	bool good;
 	lock(pool);
 	/* Of what was freed meanwhile there may be a hole. */
-	good = is_open(pool, page) ||
+	good = reach_is_open(pool, page) ||
 	       (is_ready(pool, page) && open_around(pool, page));
 	unlock(pool);
 	errno = saved;
@@ -217,7 +209,7 @@ open_page(struct slabd_pool *pool, uint64_t page)
 
 static bool reach_page(struct slabd_pool *pool, uint64_t page)
 {
-	return is_open(pool, page) || open_page(pool, page);
+	return reach_is_open(pool, page) || open_page(pool, page);
 }
 
 bool reach_offset(struct slabd_pool *pool, uint64_t off)
@@ -280,7 +272,7 @@ void reach_close(struct slabd_pool *pool)
 	for (uint64_t page = 0; drops != pool->drops && page < all; page++) {
 		if (atom_load(&pool->open[page / 64]) == 0)
 			page |= 63;
-		else if (is_open(pool, page) && !is_ready(pool, page))
+		else if (reach_is_open(pool, page) && !is_ready(pool, page))
 			close_page(pool, page);
 	}
 	atom_store(&pool->drops, drops);
@@ -296,7 +288,7 @@ static void leave_pages(const struct slabd_pool *pool)
 	uint64_t bytes = UINT64_C(1) << pool->view.geo.page_shift;
 	uint64_t all = pool->data_bytes >> pool->view.geo.page_shift;
 	for (uint64_t page = 0; page < all; page++)
-		if (is_open(pool, page))
+		if (reach_is_open(pool, page))
 			tools_page_close(at_page(pool, page), bytes);
 }
 

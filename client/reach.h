@@ -22,6 +22,7 @@
 #define CLIENT_REACH_H
 
 #include "client/types.h"
+#include "shm/atom.h"
 
 /* For a pool whose files are mapped without access. 0 or -errno. */
 int reach_start(struct slabd_pool *pool);
@@ -31,6 +32,14 @@ void reach_done(struct slabd_pool *pool);
  * slab, upwards. False: not all of them are accessible, and they are of no use
  * here. */
 bool reach_objects(struct slabd_pool *pool, uint32_t n, void *const *objects);
+
+/* Whether a page is open. Its objects' slab was seen before, on a list or by
+ * its word. */
+static inline bool reach_is_open(const struct slabd_pool *pool, uint64_t page)
+{
+	/* pairs: close_page, which does not close what has a slab. */
+	return atom_load_acquire(&pool->open[page / 64]) >> (page % 64) & 1;
+}
 
 /* The same for one by its offset. */
 bool reach_offset(struct slabd_pool *pool, uint64_t off);

@@ -133,7 +133,7 @@ struct slabd_pool {
 	const uint64_t *alive; /* (C) a word that reads 0 in a forked child */
 	struct pool_wiped *wiped; /* (C) the page that it lies on */
 	/* (A) A bit a page of data that is accessible. 0 <-> 1 (reach.c, under
-	 * its lock), by a release; acquired by is_open. */
+	 * its lock), by a release; acquired by reach_is_open. */
 	uint64_t *open;
 	/* (A) A bit a client id whose notes are accessible: 0 -> 1
 	 * (reach_touched, under the lock), by a release; acquired by it. */

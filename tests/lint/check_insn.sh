@@ -18,9 +18,9 @@ paths() {
 	miss|miss|100|1024||4377|4290
 	refill|home|100|1024|slabd_alloc_slow_|2450|2780
 	flush|home|100|1024|slabd_flush|1690|1650
-	give|gift|100|1024|slabd_give|22250|24000
-	handle|gift|100|1024|slabd_handle_of|3600|3780
-	take|gift|100|1024|slabd_take|16420|17420
+	give|gift|100|1024|slabd_give|20100|22200
+	handle|gift|100|1024|slabd_handle_of|2650|2740
+	take|gift|100|1024|slabd_take|12550|14850
 	known|gift|100|1024|slabd_flush|1950|1800
 	EOT
 }
