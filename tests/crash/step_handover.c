@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "client/handle.h"
+#include "client/holds.h"
 #include "client/types.h"
 #include "shm/tags.h"
 #include "tests/lib/kill.h"
@@ -75,6 +76,41 @@ static void see_gifts(struct traced_pool *w, struct kill_board *board)
 		traced_pool_release_one(w, handle_off(board->handles[i]));
 		n_twice += warden_takes(board->handles[i]);
 	}
+}
+
+/* ---- ... the plain way ---------------------------------------------------- */
+
+/* Known to nobody; of the victim's own magazine there is enough to look at. */
+static void open_and_keep(struct kill_victim *v)
+{
+	uint64_t to = v->traced->user.id;
+	open_common(v);
+	kill_take(v, KILL_GIFTS + 2 + HOLDS_NEWEST);
+	kill_drop(v, HOLDS_NEWEST);
+	for (unsigned i = 0; i < KILL_GIFTS; i++) {
+		uint64_t off = (uint64_t)((char *)v->objects[i] -
+		                          v->pool->user.data);
+		uint16_t *tag = slab_tag_of(&v->pool->view, off);
+		v->board->handles[i] = handle_make(
+		        off, atom_load(slab_gen_of(&v->pool->view, tag)));
+	}
+	/* The first one goes the long way. */
+	if (slabd_give(v->pool, v->objects[KILL_GIFTS], (unsigned)to) < 0 ||
+	    slabd_give(v->pool, v->objects[KILL_GIFTS + 1], (unsigned)to) < 0 ||
+	    v->pool->turns.last.object != v->objects[KILL_GIFTS + 1])
+		tap_bail("no give goes the plain way: %s", slabd_last_error());
+	for (unsigned i = 0; i < 2; i++)
+		v->board->before[i] = slabd_handle_of(
+		        v->pool, v->objects[KILL_GIFTS + i]);
+}
+
+static void see_plain(struct traced_pool *w, struct kill_board *board)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		n_twice += !warden_takes(board->before[i]);
+		traced_pool_release_one(w, handle_off(board->before[i]));
+	}
+	see_gifts(w, board);
 }
 
 /* ---- the victim takes --------------------------------------------------- */
@@ -272,6 +308,11 @@ int main(int argc, char **argv)
 		 .prepare = open_and_take,
 		 .act = give_bulk,
 		 .after = see_gifts,
+		 .few = true},
+		{.name = "slabd_give_bulk, the plain way",
+		 .prepare = open_and_keep,
+		 .act = give_bulk,
+		 .after = see_plain,
 		 .few = true},
 		{.name = "slabd_take_bulk",
 		 .prepare = open_common,

@@ -30,6 +30,7 @@ struct kill_board {
 	uint32_t turn;   /* counts the victims of an operation */
 	uint64_t handle; /* of an object that passes between both */
 	uint64_t handles[KILL_GIFTS]; /* of several */
+	uint64_t before[2];           /* of what passed before those */
 };
 
 /* A client that is about to die. */
