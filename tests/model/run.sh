@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Explores the models of the protocol: each property in full, mutants (a model with
-# one guard of the protocol taken out) until their property fails: each third of
-# them, another third the next time, with SLABD_STRESS=1 all. With --all all of them
-# and in larger bounds too, which takes ten minutes and 4 GB.
+# one guard of the protocol taken out) until their property fails: a third of the
+# models and of the mutants, another third the next time, with SLABD_STRESS=1 all.
+# With --all all of them and in larger bounds too, which takes ten minutes and 4 GB.
 # README.md says what is modelled.
 set -u
 top=${srcdir:-$(dirname "$0")/../..}
@@ -269,6 +269,15 @@ say_why() {
 		"spin -D... -t -p -g $1.pml; with $2"
 }
 
+third=${SLABD_SEED:-$(date +%s)}
+third=${third#"${third%?????}"}
+of=3
+[ $all = 0 ] && [ -z "${SLABD_STRESS:-}" ] || of=1
+echo "# models and mutants: one of $of; SLABD_SEED=$third has the same"
+
+# some: those lines whose turn it is.
+some() { awk -v of=$of -v from="$third" 'NR % of == from % of'; }
+
 while IFS='|' read -r model properties bounds pan; do
 	explore "$model" "gcc -O1" "$bounds" "$pan"
 	states=$(comma "$(sed -n 's/^ *\([0-9]*\) states, stored.*/\1/p' out)")
@@ -286,14 +295,8 @@ while IFS='|' read -r model properties bounds pan; do
 	done
 	[ $is_whole = 0 ] || say_why "$model" "$bounds"
 done <<EOT
-$(runs)
+$(runs | some)
 EOT
-
-third=${SLABD_SEED:-$(date +%s)}
-third=${third#"${third%?????}"}
-of=3
-[ $all = 0 ] && [ -z "${SLABD_STRESS:-}" ] || of=1
-echo "# mutants: one of $of; SLABD_SEED=$third has the same"
 
 # break_it MODEL BY DEFINE BOUNDS: 0 when the property named in BY fails.
 break_it() {
@@ -314,7 +317,7 @@ while IFS='|' read -r model mutant by bounds; do
 	break_it "$model" "$by" "MUTANT_$mutant" "$bounds"
 	result $? "mutant $mutant of $model is caught by ${property:-nothing} ($bounds)"
 done <<EOT
-$(mutants | awk -v of=$of -v from="$third" 'NR % of == from % of')
+$(mutants | some)
 EOT
 
 while IFS='|' read -r model assumption by bounds; do
