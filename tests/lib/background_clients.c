@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/lib/background_clients.h"
 #include "tests/lib/rng.h"
+#include "tests/lib/step.h"
 
 #include <linux/futex.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -12,6 +12,8 @@
 
 #define LIVE 96u /* objects in hand, at most */
 #define CACHES 2u
+#define BURST 128u  /* rounds, until it rests */
+#define REST_US 500 /* for who steps and for other tests */
 #define WORDS (TRACED_POOL_SIZE / sizeof(uint64_t))
 
 struct actor {
@@ -40,9 +42,9 @@ struct traced_pool_stage {
 	struct place places[TRACED_POOL_LIVING];
 };
 
-static void wait_while(const uint32_t *word, uint32_t value, uint32_t ms)
+static void wait_while(const uint32_t *word, uint32_t value, uint32_t us)
 {
-	struct timespec slice = {.tv_nsec = (long)ms * 1000000};
+	struct timespec slice = {.tv_nsec = (long)us * 1000};
 	syscall(SYS_futex, word, FUTEX_WAIT, value, &slice, NULL, 0);
 }
 
@@ -117,12 +119,13 @@ static void halt(struct actor *self, uint32_t number)
 	atom_store_release(&self->place->halted, number);
 	wake(&self->place->halted);
 	while (atom_load(&stage->halt) == number)
-		wait_while(&stage->halt, number, 100);
+		wait_while(&stage->halt, number, 100000);
 }
 
 static void work(struct actor *self)
 {
 	struct traced_pool_stage *stage = self->traced->stage;
+	bool rests = step_is_short();
 	while (!atom_load(&stage->stop)) {
 		uint32_t number = atom_load(&stage->halt);
 		for (unsigned i = 0; i < 16; i++)
@@ -131,6 +134,8 @@ static void work(struct actor *self)
 			slabd_flush(self->pool);
 		if (number % 2 != 0)
 			halt(self, number);
+		else if (rests && self->place->steps % BURST == 0)
+			wait_while(&stage->halt, number, REST_US);
 	}
 	for (unsigned slot = 0; slot < LIVE; slot++)
 		if (self->live[slot] != NULL)
@@ -152,7 +157,7 @@ static void life(int fd, void *arg)
 	                     .place = &start->traced->stage->places[start->ix],
 	                     .rng = {.state = start->ix + 1}};
 	/* Who steps and who sweeps come first. */
-	setpriority(PRIO_PROCESS, 0, 10);
+	(void)!nice(10);
 	self.pool = slabd_open(NULL, &options);
 	if (self.pool == NULL)
 		tap_bail("slabd_open: %s", slabd_last_error());
@@ -199,6 +204,7 @@ bool traced_pool_halt(struct traced_pool *traced)
 	if (!traced->at_work)
 		return true;
 	atom_store(&stage->halt, number);
+	wake(&stage->halt);
 	for (unsigned i = 0; i < TRACED_POOL_LIVING; i++) {
 		const uint32_t *halted = &stage->places[i].halted;
 		uint32_t seen;
@@ -206,7 +212,7 @@ bool traced_pool_halt(struct traced_pool *traced)
 		while ((seen = atom_load_acquire(halted)) != number) {
 			if (now_ms() > until)
 				return false;
-			wait_while(halted, seen, 1);
+			wait_while(halted, seen, 1000);
 		}
 	}
 	return true;

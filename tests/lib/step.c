@@ -19,6 +19,11 @@
 #define CALL_STOP (SIGTRAP | 0x80) /* PTRACE_O_TRACESYSGOOD */
 #define STEPS_MAX 60000u /* a second or two; sanitizers make long code */
 
+bool step_is_short(void)
+{
+	return tap_rounds(8) == 8 && !wants_all();
+}
+
 /* ---- child -------------------------------------------------------------- */
 
 void step_arm(struct step_mark *mark)

@@ -72,6 +72,10 @@ struct step {
 /* Why nothing can be stepped here, or NULL. */
 const char *step_unable(void);
 
+/* Whether it is to be short: not with SLABD_STRESS, and not with a sanitizer, where
+ * ./dev stress alone steps. */
+bool step_is_short(void);
+
 /* In the child: stands still until the tracer lets it go. */
 void step_arm(struct step_mark *mark);
 

@@ -2,7 +2,7 @@
 /*
  * A pool under watch: a real slabd, a client that has no library and sees the
  * tables themselves (the warden), and two clients that work all the time (the
- * living).
+ * living); in ./dev check with rests, as who steps needs the processors more.
  *
  * The living write a pattern into each object and look at it when they free it
  * and at each halt. At a halt they have flushed, so that the tags say of each
