@@ -318,7 +318,9 @@ void kill_everywhere(struct traced_pool *traced, const struct kill_op *op)
 	double since = now_ms();
 	struct strides strides;
 	explore(traced, op, board, &track, &score);
-	strides = plan(&track, op->few ? kills_max / 4 : kills_max);
+	strides = plan(&track, op->few || (op->libs && step_is_short())
+	                               ? kills_max / 4
+	                               : kills_max);
 	for (size_t i = 0; i + 1 < track.n && score.failures < FAILURES_MAX;
 	     i++)
 		if (is_due(&strides, track.places[i].kind))

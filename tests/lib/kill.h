@@ -59,8 +59,8 @@ struct kill_op {
 	bool settles; /* slabd hands some of what it has on, or takes some back:
 	               * what comes back is not what carried its id */
 	bool thread; /* the operation is the end of a thread */
-	bool few;    /* a quarter of the places: it is others, in a loop, or the
-	              * C library's for the most part */
+	bool few;    /* a quarter of the places: it is others, in a loop */
+	bool libs;   /* so, where it is to be short: most is of the C library */
 };
 
 /* Reads --all and SLABD_STEP; ends the program as skipped where nothing can be
