@@ -310,6 +310,13 @@ static void test_heir(void)
 	close(child.fd);
 }
 
+/* The supervisor waits for longer with each death: another one has forgotten. */
+static void start_afresh(const char *after)
+{
+	super_stop(&fixture, slabd, after);
+	slabd = super_start(&fixture);
+}
+
 int main(void)
 {
 	static const struct away rights = {"without its rights", drop_rights};
@@ -326,8 +333,10 @@ int main(void)
 		tap_skip("not root", "clients that give up rights and root");
 	}
 	test_namespaces();
+	start_afresh("after those who were away");
 	test_asked();
 	test_joined();
+	start_afresh("after those who asked");
 	test_faulty();
 	test_heir();
 	super_stop(&fixture, slabd, "slabd ends well");
