@@ -17,6 +17,8 @@
 #include "tests/lib/rng.h"
 
 #define THREADS 32u
+#define ROUNDS 8u      /* until magazines are as large as they get */
+#define ROUNDS_SLOW 2u /* with a sanitizer, which looks at each access */
 #define CACHES 8u
 #define SIZE 1024u
 #define LIVE 512u          /* objects of each cache */
@@ -46,7 +48,8 @@ static struct sleeper *sleepers;
 
 static void use_caches(struct sleeper *s)
 {
-	for (unsigned round = 0; round < 8; round++)
+	unsigned rounds = is_sanitized() ? ROUNDS_SLOW : ROUNDS;
+	for (unsigned round = 0; round < rounds; round++)
 		for (unsigned c = 0; c < CACHES; c++) {
 			size_t n = slabd_alloc_bulk(caches[c], LIVE, s->mine);
 			s->wrong += n < LIVE;

@@ -159,7 +159,7 @@ static void closer(int fd, void *arg)
 	for (unsigned i = 0; i < THREADS; i++)
 		if (pthread_create(&threads[i], NULL, worker, &beside.seen[i]))
 			tap_bail("no thread");
-	for (uint32_t round = 1; round <= ROUNDS; round++)
+	for (uint32_t round = 1; round <= tap_rounds(ROUNDS); round++)
 		play_round(round);
 	atom_store(&beside.stop, 1u);
 	for (unsigned i = 0; i < THREADS; i++)
