@@ -294,6 +294,20 @@ int backing_grow(struct backing *backing, unsigned file_ix, uint64_t first_page,
 	return r;
 }
 
+int backing_grow_spare(struct backing *backing, unsigned file_ix,
+                       uint64_t first_page, uint64_t n_pages, unsigned node_ix,
+                       uint64_t *got_pages)
+{
+	bool may_reserve = backing->may_reserve;
+	int r;
+	backing->may_reserve = false;
+	r = backing_grow(backing, file_ix, first_page, n_pages, node_ix,
+	                 got_pages);
+	backing->may_reserve = may_reserve;
+	tell(backing, node_ix, 0, NULL);
+	return r;
+}
+
 int backing_shrink(struct backing *backing, unsigned file_ix,
                    uint64_t first_page, uint64_t n_pages, unsigned node_ix)
 {
@@ -451,6 +465,17 @@ uint64_t backing_room_pages(const struct backing *backing, unsigned node_ix)
 		pages += now.spare_pages;
 	}
 	return bytes == UINT64_MAX ? bytes : pages;
+}
+
+uint64_t backing_spare_pages(const struct backing *backing, unsigned node_ix)
+{
+	enum backing_kind kind = backing->node[node_ix].kind;
+	struct huge_counts now;
+	if (!backing_kind_is_hugetlb(kind) ||
+	    huge_count(backing->sysfs, reserve_pool_node(backing, node_ix),
+	               backing_kind_shift(kind), &now) < 0)
+		return 0;
+	return now.spare_pages;
 }
 
 bool backing_is_over(const struct backing *backing)

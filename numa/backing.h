@@ -89,6 +89,12 @@ void backing_abandon(const struct backing_adoption *from);
 int backing_grow(struct backing *backing, unsigned file_ix, uint64_t first_page,
                  uint64_t n_pages, unsigned node_ix, uint64_t *got_pages);
 
+/* The same with hugepages that are set aside alone: the kernel is asked for no
+ * more, and that there are none is no lack of the node's. */
+int backing_grow_spare(struct backing *backing, unsigned file_ix,
+                       uint64_t first_page, uint64_t n_pages, unsigned node_ix,
+                       uint64_t *got_pages);
+
 /*
  * Take the memory of n_pages from first_page on away, ready or not, all of
  * those ready lying on node_ix, and give hugepages that we added there back to
@@ -159,6 +165,10 @@ int backing_where(const struct backing *backing, unsigned file_ix,
  * that are free or that we might reserve, or memory. An estimate from above;
  * UINT64_MAX if the kernel does not say. */
 uint64_t backing_room_pages(const struct backing *backing, unsigned node_ix);
+
+/* Hugepages of the node's kind that the kernel has set aside and nobody uses: to
+ * take them leaves it as much memory as before. 0 for other kinds. */
+uint64_t backing_spare_pages(const struct backing *backing, unsigned node_ix);
 
 /* Whether slabd's control groups have more in use than leaves it its reserve:
  * then memory ought to be given back. */

@@ -83,8 +83,12 @@ static void fill_node(struct pool *pool, uint32_t node,
 	};
 	if (out->free_units > 0)
 		out->runs = fill_runs(pool, node);
-	if (out->pages < out->pages_max && !out->draining)
+	if (out->pages < out->pages_max && !out->draining) {
 		out->room_pages = backing_room_pages(&pool->backing, node);
+		if (out->pressure == PLAN_FULL)
+			out->spare_pages =
+				backing_spare_pages(&pool->backing, node);
+	}
 	if (scope != SNAPSHOT_SHORT && out->empty_pages > 0 &&
 	    b->config.idle_s > 0)
 		out->idle_pages = pages_count_idle(&pool->pages, node,
@@ -147,8 +151,8 @@ static void choose_caches(struct pool *pool, enum snapshot_scope scope,
 	}
 }
 
-/* A node where carving failed has no room: that was tried, but under full
- * pressure. */
+/* A node where carving failed has no room: that was tried, under full pressure
+ * with what is set aside alone. */
 static void fill_wants(struct pool *pool, const struct unmet *unmet)
 {
 	struct balance *b = pool->balance;
@@ -156,6 +160,7 @@ static void fill_wants(struct pool *pool, const struct unmet *unmet)
 		const struct unmet_want *want = &unmet->want[i];
 		uint32_t at = balance_cell(pool, want->cache, want->node);
 		b->cells[at].want = want->n;
+		b->nodes[want->node].spare_pages = 0;
 		if (b->pressure[want->node] != PLAN_FULL)
 			b->nodes[want->node].room_pages = 0;
 	}

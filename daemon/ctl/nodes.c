@@ -112,7 +112,8 @@ static void put_state(struct ctl *c, const json_t *node)
 	if (strcmp(pressure, "calm") == 0)
 		return;
 	ctl_text_wrap(c, INDENT, strcmp(pressure, "full") == 0
-	                                 ? "the kernel is very short of memory"
+	                                 ? "the kernel is very short of memory: the "
+	                                   "pool grows by free hugepages alone"
 	                                 : "the kernel is short of memory");
 }
 

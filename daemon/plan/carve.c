@@ -25,8 +25,10 @@ static void begin_node(const struct plan_work *w, uint32_t ix)
 	node->leaving = shut;
 	node->pages = row->pages;
 	node->push_reason = PLAN_NO_REASON;
-	if (!shut && row->pressure != PLAN_FULL)
-		node->room = plan_min(row->room_pages,
+	if (!shut)
+		node->room = plan_min(row->pressure == PLAN_FULL
+		                              ? row->spare_pages
+		                              : row->room_pages,
 		                      plan_less(row->pages_max, row->pages));
 	if (row->runs == NULL) {
 		node->free_units = row->free_units;

@@ -51,6 +51,7 @@ struct snapshot_node {
 	uint64_t pages;           /* that lie here, ready */
 	uint64_t pages_max;       /* that the pool may have here */
 	uint64_t room_pages;      /* that the kernel has to give here, now */
+	uint64_t spare_pages;     /* hugepages set aside, which cost it nothing */
 	uint64_t floor_pages;     /* that are not given back */
 	uint64_t free_units;      /* of ready pages, no slab's */
 	uint64_t empty_pages;     /* ready, without a slab */

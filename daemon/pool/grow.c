@@ -43,6 +43,13 @@ static void grow(struct work_job *job)
 	                          job->range[0].n, job->row[1], &job->got);
 }
 
+static void grow_spare(struct work_job *job)
+{
+	job->error = backing_grow_spare(job->books, job->row[0],
+	                                work_page(job, 0), job->range[0].n,
+	                                job->row[1], &job->got);
+}
+
 /* What the run gave comes into the pool's books. */
 static void grown(struct work_job *job)
 {
@@ -51,7 +58,8 @@ static void grown(struct work_job *job)
 	pool->busy[node] = job->error == -EAGAIN && job->got == 0;
 	if (job->error == 0)
 		pool->said[node] = BACKING_LACK_NONE;
-	else if (job->error != -ECANCELED && !pool->busy[node])
+	else if (job->error != -ECANCELED && !pool->busy[node] &&
+	         job->run == grow)
 		pool_say_lack(pool, node);
 	pool->grow_again = true;
 	fit_run(pool, node, job->got, job->took_ns);
@@ -71,10 +79,15 @@ static bool was_vain(const struct pool *pool, uint32_t node)
 	return at_ns != 0 && clock_ns() - at_ns < VAIN_NS;
 }
 
-static bool may_grow(const struct pool *pool, uint32_t node)
+/* By how many pages a node may grow at the most. Where the kernel is very short of
+ * memory, those are hugepages that it has set aside: it can't use them itself. */
+static uint64_t may_grow(const struct pool *pool, uint32_t node)
 {
-	return pool->view.nodes[node].drain == 0 && !pool->offline[node] &&
-	       !pool->pressed[node] && !was_vain(pool, node);
+	if (pool->view.nodes[node].drain != 0 || pool->offline[node] ||
+	    was_vain(pool, node))
+		return 0;
+	return pool->pressed[node] ? backing_spare_pages(&pool->backing, node)
+	                           : UINT64_MAX;
 }
 
 static bool is_put_off(struct pool *pool, uint32_t row)
@@ -90,7 +103,7 @@ static int begin(struct pool *pool, uint32_t node,
 	uint32_t file = pages_file(&pool->pages, range->first);
 	uint64_t before = pool->pages.node[node].pages;
 	struct work_job job = {.pool = pool,
-	                       .run = grow,
+	                       .run = pool->pressed[node] ? grow_spare : grow,
 	                       .done = grown,
 	                       .row = {file, node, node},
 	                       .coming = range->n,
@@ -109,8 +122,10 @@ static int begin(struct pool *pool, uint32_t node,
 int grow_pages(struct pool *pool, uint32_t node)
 {
 	struct work_range range = {.n = step_pages(pool, node)};
-	if (!may_grow(pool, node))
+	uint64_t most = may_grow(pool, node);
+	if (most == 0)
 		return -ENOSPC;
+	range.n = range.n < most ? range.n : most;
 	if (is_put_off(pool, node))
 		return WORK_E_COMING;
 	if (pool->work != NULL && pool->busy[node])
@@ -123,7 +138,7 @@ bool grow_is_coming(struct pool *pool, uint32_t node)
 {
 	uint64_t n = 1;
 	uint64_t page;
-	if (!may_grow(pool, node))
+	if (may_grow(pool, node) == 0)
 		return false;
 	if (work_is_taken(pool, node) || work_is_taken(pool, WORK_SHARED))
 		return true;

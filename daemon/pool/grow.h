@@ -12,9 +12,10 @@ struct pool;
  * Faults in more pages of a node, a run that takes a millisecond or two. 0 if
  * that gave any, WORK_E_COMING if it will be known later whether it does, and
  * work_has_come then says so; -ENOSPC: the pool has all that it may have of the
- * node, the node is drained, offline or pressed, or the kernel has none, which is
- * logged (it is believed for a moment); -EAGAIN: another slabd is changing the
- * system's counts, and a moment later it is done.
+ * node, the node is drained or offline, or pressed and no hugepage of its is set
+ * aside, or the kernel has none, which is logged (it is believed for a moment);
+ * -EAGAIN: another slabd is changing the system's counts, and a moment later it is
+ * done.
  */
 int grow_pages(struct pool *pool, uint32_t node);
 

@@ -178,6 +178,49 @@ Test(pressed, full_pressure_stops_growth)
 	             MARK_WHY_AT_LIMIT);
 }
 
+/* A machine with so many free hugepages; the fixture's files stand for its. */
+static void free_hugepages(unsigned n)
+{
+	char command[160];
+	setenv("POOL", "kernel/mm/hugepages/hugepages-2048kB", 1);
+	setenv("SYSFS", pool->backing.sysfs, 1);
+	snprintf(command, sizeof(command),
+	         "mkdir -p $SYSFS/$POOL && cd $SYSFS/$POOL && "
+	         "echo %u | tee nr_hugepages >free_hugepages && "
+	         "echo 0 | tee surplus_hugepages resv_hugepages "
+	         ">nr_overcommit_hugepages", n);
+	cr_assert_eq(system(command), 0);
+}
+
+/* Hugepages that are set aside already go on being taken, one by one, and none is
+ * reserved for it. */
+Test(pressed, full_pressure_leaves_free_hugepages_to_growth)
+{
+	uint32_t a = cache_of("a", 64);
+	uint64_t pages = pool->pages.node[0].pages;
+	strcpy(pool->backing.sysfs, "/tmp/slabd-test-XXXXXX");
+	cr_assert_not_null(mkdtemp(pool->backing.sysfs));
+	pool->backing.node[0].kind = BACKING_2M;
+	pool->backing.may_reserve = true;
+	balance_press(pool, PLAN_NONE, PLAN_FULL);
+	free_hugepages(0);
+	cr_expect_eq(ready_after(a, 0), pages);
+	cr_expect_eq(MARK_WHY(pool_mark(pool, a, 0)->denied),
+	             MARK_WHY_PRESSED);
+	marks_clear_denied(pool);
+	free_hugepages(1);
+	cr_expect_eq(ready_after(a, 0), pages_max(&pool->pages, 0));
+	cr_expect_eq(MARK_WHY(pool_mark(pool, a, 0)->denied),
+	             MARK_WHY_AT_LIMIT);
+	cr_expect_eq(system("cd $SYSFS/$POOL && grep -q 1 nr_hugepages"), 0,
+	             "none was added");
+	cr_expect_eq(pool->backing.node[0].lack, BACKING_LACK_NONE);
+	cr_expect_eq(lines_with("does not grow"), 0);
+	cr_expect(pool->backing.may_reserve);
+	pool->backing.node[0].kind = BACKING_4K;
+	cr_expect_eq(system("rm -r $SYSFS"), 0);
+}
+
 Test(denied, a_new_reason_takes_the_place_of_the_old)
 {
 	uint32_t a = cache_of("a", 64);

@@ -271,7 +271,7 @@ Test(plan, at_limit)
 	fixture_free(fixture);
 }
 
-Test(plan, pressed_takes_no_page)
+Test(plan, pressed_takes_no_page_but_spare_ones)
 {
 	struct plan_fixture *fixture = needy(1, 1);
 	fixture->nodes[0].room_pages = 9;
@@ -279,6 +279,9 @@ Test(plan, pressed_takes_no_page)
 	fixture_plan(fixture);
 	fixture_no_more(fixture);
 	cr_assert(fixture_refused(fixture, PLAN_CARVE, PLAN_PRESSED, 0, 0));
+	fixture->nodes[0].spare_pages = 1;
+	fixture_plan(fixture);
+	cr_assert_eq(fixture_step(fixture, PLAN_CARVE)->n, 1);
 	fixture_free(fixture);
 }
 
@@ -371,8 +374,7 @@ Test(plan, held)
 	lender->reversals = 40;
 	lender->held_ms = fixture->config.hold_max_ms;
 	fixture_plan(fixture);
-	cr_assert_eq(fixture_step(fixture, PLAN_LEND)->n, 1,
-	             "never for longer");
+	cr_assert_eq(fixture_step(fixture, PLAN_LEND)->n, 1, "never for longer");
 	lender->gained = false;
 	lender->held_ms = 0;
 	fixture_plan(fixture);

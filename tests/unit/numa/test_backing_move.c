@@ -487,8 +487,10 @@ Test(backing_move, room)
 	cr_expect_eq(backing_room_pages(&backing, 1), 13);
 	put_memory(0, 16);
 	cr_expect_eq(backing_room_pages(&backing, 0), 0);
+	cr_expect_eq(backing_spare_pages(&backing, 1), 3);
 	backing.node[1].kind = BACKING_THP;
 	cr_expect_eq(backing_room_pages(&backing, 1), 10);
+	cr_expect_eq(backing_spare_pages(&backing, 1), 0);
 	backing.node[1].kind = BACKING_1G;
 	cr_expect_eq(backing_room_pages(&backing, 1), 0, "no such pool");
 }
