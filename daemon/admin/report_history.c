@@ -51,9 +51,8 @@ static json_t *node_doc(const struct pool *pool, const struct past_sample *s,
 /* By the clock as it is set now; null for never. */
 static json_t *wall_ms(int64_t at_ns)
 {
-	int64_t ago_ns = clock_ns() - at_ns;
 	return at_ns == 0 ? json_null()
-	                  : json_integer((clock_wall_ns() - ago_ns) / CLOCK_MS);
+	                  : json_integer(clock_wall_at_ns(at_ns) / CLOCK_MS);
 }
 
 static json_t *point_doc(const struct pool *pool, const struct past_sample *s)

@@ -21,8 +21,9 @@ static json_t *event_doc(const struct pool *pool,
 	json_t *step = report_step(pool, &event->step);
 	json_t *more = json_pack(
 	        "{s:I, s:I, s:I, s:s, s:b, s:I, s:I, s:s, s:I, s:o}", "seq",
-	        report_count(event->seq), "at_ms", as_ms(event->at_ns),
-	        "last_ms", as_ms(event->last_ns), "cause",
+	        report_count(event->seq), "at_ms",
+	        as_ms(clock_wall_at_ns(event->at_ns)), "last_ms",
+	        as_ms(clock_wall_at_ns(event->last_ns)), "cause",
 	        balance_cause_name(event->cause), "refused", event->refused,
 	        "times", report_count(event->times), "done",
 	        report_count(event->done), "error",

@@ -8,7 +8,7 @@
 #include "daemon/pool/past.h"
 #include "shm/atom.h"
 
-#define MAGIC UINT64_C(0x31474f4c42414c53) /* "SLABLOG1" */
+#define MAGIC UINT64_C(0x32474f4c42414c53) /* "SLABLOG2" */
 #define FORM (MAGIC + sizeof(struct balance_event)) /* another slabd's may differ */
 #define SAME_LOOKS 16u /* events back, for the same again */
 
@@ -100,7 +100,7 @@ uint64_t history_keep(struct history *history, struct history_kept *kept,
 void history_note(struct history *history, const struct balance_event *event)
 {
 	struct balance_event *to = find_same(history, event);
-	int64_t now = clock_wall_ns();
+	int64_t now = clock_ns();
 	if (to == NULL) {
 		to = &history->event[history->n_events++ % HISTORY_EVENTS];
 		history->noted = to;

@@ -20,7 +20,7 @@ enum balance_cause {
 /* A step or a refusal. The same again within the last few adds to times. */
 struct balance_event {
 	uint64_t seq;    /* from 1 on */
-	int64_t at_ns;   /* since 1970 */
+	int64_t at_ns;   /* by clock_ns */
 	int64_t last_ns; /* when it last was so */
 	enum balance_cause cause;
 	bool refused;

@@ -22,6 +22,12 @@ int64_t clock_ns(void);
  * that nothing is compared with it or waited for. */
 int64_t clock_wall_ns(void);
 
+/* What CLOCK_REALTIME, as it is set now, calls a time of clock_ns. */
+static inline int64_t clock_wall_at_ns(int64_t at_ns)
+{
+	return clock_wall_ns() - (clock_ns() - at_ns);
+}
+
 /* A span as libevent takes it, in microseconds, rounded up. */
 struct timeval clock_timeval(int64_t ns);
 

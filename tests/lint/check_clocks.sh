@@ -4,7 +4,7 @@
 # compared by it, and who reads it shows it to people. Those are listed here.
 . "$(dirname "$0")/lint.sh"
 
-shown='daemon/base/clock.[ch]|daemon/base/log.c|daemon/balance/history.c'
+shown='daemon/base/clock.[ch]|daemon/base/log.c'
 shown="$shown|daemon/admin/report_log.c|daemon/admin/report_clients.c"
 shown="$shown|daemon/admin/report_history.c|daemon/ctl/top.c"
 shown="$shown|daemon/ctl/slabctl.c"

@@ -23,6 +23,17 @@ Test(clock, is_the_kernels)
 	cr_assert(before <= now && now <= kernel_ns(CLOCK_REALTIME));
 }
 
+/* A time of the test's clock, by the kernel's time of day. */
+Test(clock, has_a_time_of_day)
+{
+	int64_t before = kernel_ns(CLOCK_REALTIME);
+	int64_t at;
+	test_clock_set(5 * CLOCK_S);
+	at = clock_wall_at_ns(3 * CLOCK_S) + 2 * CLOCK_S;
+	cr_expect(before <= at && at <= kernel_ns(CLOCK_REALTIME));
+	test_clock_run();
+}
+
 Test(clock, is_set)
 {
 	int64_t now;

@@ -4,6 +4,9 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "daemon/base/clock.h"
+#include "tests/lib/clock.h"
+
 static struct history history;
 
 static void note(uint32_t cache_ix, uint64_t done, int64_t took_ns)
@@ -19,6 +22,17 @@ static void note(uint32_t cache_ix, uint64_t done, int64_t took_ns)
 }
 
 TestSuite(history);
+
+/* The time of day may be set in between. */
+Test(history, times_are_no_times_of_day)
+{
+	test_clock_set(1000 * CLOCK_S);
+	note(1, 1, 5);
+	test_clock_advance(CLOCK_S);
+	note(1, 1, 5);
+	cr_expect_eq(history_event(&history, 0)->at_ns, 1000 * CLOCK_S);
+	cr_expect_eq(history_event(&history, 0)->last_ns, 1001 * CLOCK_S);
+}
 
 Test(history, newest_first)
 {

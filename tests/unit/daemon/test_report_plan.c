@@ -104,6 +104,7 @@ Test(report_plan, log_has_what_was_done)
 	cr_expect_not(yes("pools/0/events/1/refused"));
 	cr_expect(num("pools/0/now_ms") - num("pools/0/events/1/at_ms") <
 	          60000);
+	cr_expect_geq(num("pools/0/now_ms"), num("pools/0/events/0/last_ms"));
 	has_keys("pools/0/counts",
 	         " plans steps done failed refused moved_bytes plan_ns_max "
 	         "snapshot_ns_max move_ns_max ");
