@@ -21,12 +21,13 @@
 #define SLICE_NS CLOCK_MS
 /* Of one request. */
 #define MOVE_BYTES_MAX (UINT64_C(1) << 30)
+#define TRIM_AGAIN_MS 250u
 
 __attribute__((format(printf, 3, 4)))
 static void log_asked(const struct report *r, const struct pool *pool,
                       const char *format, ...)
 {
-	char what[160];
+	char what[720];
 	va_list ap;
 	va_start(ap, format);
 	vsnprintf(what, sizeof(what), format, ap);
@@ -239,10 +240,25 @@ json_t *report_undrain(struct report *r)
 struct trim {
 	uint32_t node; /* PLAN_NONE: all */
 	bool ask;      /* clients, too */
+	bool again;    /* what they sent home since is being given back */
 	struct survey heard; /* who answers has sent home what it can */
 	unsigned asked[CONFIG_POOLS_MAX];
 	struct balance_trim pool[CONFIG_POOLS_MAX]; /* in the request's order */
 };
+
+static void log_trim(const struct report *r, const struct pool *pool,
+                     unsigned asked, const struct balance_trim *done,
+                     const struct remedy *why)
+{
+	char nodes[TRIM_NODES_TEXT];
+	trim_name_nodes(nodes, sizeof(nodes), pool, done->of);
+	log_asked(r, pool,
+	          "%u client%s asked to trim, %llu empty slab%s taken apart, %s "
+	          "given back%s%s",
+	          asked, asked == 1 ? "" : "s", (unsigned long long)done->slabs,
+	          done->slabs == 1 ? "" : "s", nodes[0] ? nodes : "nothing",
+	          why->what[0] ? ": " : "", why->what);
+}
 
 static json_t *trim_doc(struct report *r, struct pool *pool)
 {
@@ -251,12 +267,7 @@ static json_t *trim_doc(struct report *r, struct pool *pool)
 	const struct balance_trim *done = &trim->pool[i];
 	struct remedy why;
 	struct trim_left left = trim_left(pool, done, &why);
-	log_asked(r, pool,
-	          "%u client%s asked to trim, %llu empty slab%s taken apart, "
-	          "%llu page%s given back",
-	          trim->asked[i], trim->asked[i] == 1 ? "" : "s",
-	          (unsigned long long)done->slabs, done->slabs == 1 ? "" : "s",
-	          (unsigned long long)done->pages, done->pages == 1 ? "" : "s");
+	log_trim(r, pool, trim->asked[i], done, &why);
 	return json_pack("{s:o, s:i, s:I, s:I, s:I, s:I, s:I, s:o}", "node",
 	                 report_node_id(pool, trim->node), "asked",
 	                 trim->asked[i], "pages", report_count(done->pages),
@@ -285,9 +296,17 @@ static struct trim *begin_trim(struct report *r)
 	return trim;
 }
 
+static bool is_any_asked(const struct report *r, const struct trim *trim)
+{
+	unsigned asked = 0;
+	for (unsigned i = 0; i < r->n; i++)
+		asked += trim->asked[i];
+	return asked > 0;
+}
+
 /* In slices, and then the answer. Clients need some time to send home what they
- * have: those that say what they hold did that before. For the others slabctl
- * waits a little and asks again, with ask=0. */
+ * have: those that say what they hold did that before. For the others it waits a
+ * little and does all of it once more. */
 json_t *report_trim(struct report *r)
 {
 	struct trim *trim = r->job->own;
@@ -308,6 +327,12 @@ json_t *report_trim(struct report *r)
 	}
 	if (more)
 		return report_later(r, waits);
+	if (!trim->again && is_any_asked(r, trim)) {
+		trim->again = true;
+		for (unsigned i = 0; i < r->n; i++)
+			trim_again(&trim->pool[i]);
+		return report_later(r, TRIM_AGAIN_MS);
+	}
 	r->arg = trim;
 	duty_soon(r->server, 0);
 	return report_pools(r, trim_doc);

@@ -304,11 +304,18 @@ static int64_t next_look(struct pool *pool)
 	return next < INT64_MAX ? next : -1;
 }
 
+/* The sooner of two spans, of which -1 is none. */
+static int64_t sooner_or_none(int64_t a, int64_t b)
+{
+	return a < 0 ? b : b < 0 ? a : sooner(a, b);
+}
+
 int64_t balance_tick(struct pool *pool, enum balance_cause cause, bool *trim)
 {
 	struct balance *b = pool->balance;
 	uint64_t steps = 0;
 	uint64_t before = 0;
+	bool again;
 	for (uint32_t kind = 0; kind < PLAN_KINDS; kind++)
 		before += b->history.counts.done[kind];
 	b->newly_empty = false;
@@ -319,12 +326,12 @@ int64_t balance_tick(struct pool *pool, enum balance_cause cause, bool *trim)
 	*trim = apply(pool, cause, clock_ns() + SLICE_NS);
 	for (uint32_t kind = 0; kind < PLAN_KINDS; kind++)
 		steps += b->history.counts.done[kind];
-	tidings_settle(pool);
 	if (steps != before || b->newly_empty)
 		b->idle_rounds = 0;
-	return steps != before || b->in_round || b->rest_at < b->n_rest
-	               ? AGAIN_NS
-	               : next_look(pool);
+	again = steps != before || b->in_round || b->rest_at < b->n_rest;
+	tidings_settle(pool, again);
+	return again ? AGAIN_NS : sooner_or_none(next_look(pool),
+	                                         tidings_left_ns(pool));
 }
 
 /* ---- what was done ------------------------------------------------------- */

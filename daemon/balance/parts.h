@@ -61,6 +61,10 @@ struct balance_follow {
 };
 
 /* What the log was told, see tidings.h. */
+/* Why slabd gave pages back by itself: the kernel is short of them, they were empty
+ * for long. */
+enum { TIDINGS_PRESSED, TIDINGS_IDLE, TIDINGS_GIVEN };
+
 struct tidings {
 	bool lent, lent_said; /* slabs are; the log has a line of it */
 	int64_t lent_ns;      /* since when */
@@ -68,6 +72,11 @@ struct tidings {
 	uint64_t left_out;    /* begins since then */
 	bool drains[NODES_MAX], emptied[NODES_MAX]; /* and nothing is there */
 	int64_t drains_ns[NODES_MAX];
+	struct tidings_given {
+		bool any;
+		int64_t said_ns; /* 0: nothing was yet */
+		uint64_t pages[NODES_MAX]; /* that are not said yet */
+	} given[TIDINGS_GIVEN];
 };
 
 #endif

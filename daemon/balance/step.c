@@ -6,6 +6,7 @@
 #include "daemon/balance/balance.h"
 #include "daemon/balance/move.h"
 #include "daemon/balance/own.h"
+#include "daemon/balance/tidings.h"
 #include "daemon/balance/waits.h"
 
 #define SHRINK_MAX 64u /* pages at one time: the loop must go on */
@@ -163,6 +164,7 @@ static void note(struct pool *pool, struct balance_event *event)
 	if (step->kind != PLAN_TRIM)
 		history->counts.done[step->kind] += event->done;
 	history_note(history, event);
+	tidings_note(pool, event);
 }
 
 /* ---- pages that move ----------------------------------------------------- */

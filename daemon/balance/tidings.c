@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "daemon/balance/own.h"
+#include "daemon/balance/trim.h"
 #include "daemon/base/log.h"
 
 /* ---- lending --------------------------------------------------------------- */
@@ -99,10 +100,69 @@ static void settle_drain(const struct pool *pool, uint32_t node, int64_t now_ns)
 	t->emptied[node] = empty;
 }
 
-void tidings_settle(struct pool *pool)
+/* ---- memory that goes back -------------------------------------------------- */
+
+void tidings_note(struct pool *pool, const struct balance_event *event)
+{
+	const struct plan_step *step = &event->step;
+	struct tidings_given *given = pool->balance->tidings.given;
+	if (step->kind != PLAN_SHRINK || event->done == 0)
+		return;
+	if (step->reason == PLAN_PRESSED)
+		given += TIDINGS_PRESSED;
+	else if (step->reason == PLAN_IDLE)
+		given += TIDINGS_IDLE;
+	else
+		return;
+	given->any = true;
+	given->pages[step->to] += event->done;
+}
+
+static int64_t left_ns(const struct tidings_given *given, int64_t now_ns)
+{
+	int64_t since_ns = now_ns - given->said_ns;
+	return given->said_ns == 0 || since_ns >= TIDINGS_NS
+	               ? 0
+	               : TIDINGS_NS - since_ns;
+}
+
+static void settle_given(const struct pool *pool, unsigned why, int64_t now_ns)
+{
+	static const char *const texts[] = {
+		[TIDINGS_PRESSED] = "it is short of memory (pressure in "
+				    "slabd.conf)",
+		[TIDINGS_IDLE] = "nothing was in it for long (idle in slabd.conf)",
+	};
+	struct tidings_given *given = &pool->balance->tidings.given[why];
+	char nodes[TRIM_NODES_TEXT];
+	if (!given->any || left_ns(given, now_ns) > 0)
+		return;
+	trim_name_nodes(nodes, sizeof(nodes), pool, given->pages);
+	log_info("pool %s: %s went back to the kernel: %s", pool->name, nodes,
+	         texts[why]);
+	*given = (struct tidings_given){.said_ns = now_ns};
+}
+
+int64_t tidings_left_ns(const struct pool *pool)
+{
+	int64_t now_ns = clock_ns();
+	int64_t least = -1;
+	for (unsigned why = 0; why < TIDINGS_GIVEN; why++) {
+		const struct tidings_given *given =
+			&pool->balance->tidings.given[why];
+		int64_t left = left_ns(given, now_ns);
+		if (given->any && (least < 0 || left < least))
+			least = left;
+	}
+	return least;
+}
+
+void tidings_settle(struct pool *pool, bool more)
 {
 	int64_t now_ns = clock_ns();
 	settle_lent(pool, now_ns);
 	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++)
 		settle_drain(pool, node, now_ns);
+	for (unsigned why = 0; !more && why < TIDINGS_GIVEN; why++)
+		settle_given(pool, why, now_ns);
 }

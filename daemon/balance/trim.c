@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/balance/trim.h"
 
+#include <stdio.h>
+
 #include "daemon/balance/move.h"
 #include "daemon/balance/own.h"
 #include "daemon/pool/slabs.h"
 
 #define LOOKS_MAX 4096u /* at slabs, in one call */
 #define WAITS_MAX 4096u /* for pages that are on their way */
+#define NAMED_MAX 8u     /* nodes, in a line of the log */
 #define EMPTY_LOOKS 15u /* that one takes which is taken apart, besides its own */
 
 static bool is_meant(const struct balance_trim *trim, uint32_t node)
@@ -35,6 +38,12 @@ void trim_begin(const struct pool *pool, uint32_t node,
 	                              .below = PAGES_NONE};
 	for (uint32_t i = 0; i < pool->view.geo.n_nodes; i++)
 		trim->most += pool->pages.node[i].pages;
+}
+
+void trim_again(struct balance_trim *trim)
+{
+	trim->emptied = trim->at = trim->n_waits = 0;
+	trim->below = PAGES_NONE;
 }
 
 /* Takes the empty slabs of a page apart. How many slabs it looked at; one that
@@ -92,6 +101,7 @@ static bool shrink_some(struct pool *pool, struct balance_trim *trim)
 		                    PLAN_NONE, trim->at, n);
 		done = balance_step(pool, BALANCE_HAND, &step);
 		trim->pages += done;
+		trim->of[trim->at] += done;
 		trim->waits = done == 0 && pool->balance->put_off &&
 		              trim->n_waits++ < WAITS_MAX;
 		if (done > 0 || trim->waits)
@@ -140,4 +150,29 @@ struct trim_left trim_left(const struct pool *pool,
 	else if (trim->pages == 0)
 		remedy_set(why, 0, "", "no page is left beyond the floor");
 	return left;
+}
+
+void trim_name_nodes(char *text, size_t bytes, const struct pool *pool,
+                     const uint64_t *pages)
+{
+	uint32_t shift = pool->view.geo.page_shift;
+	uint32_t n = 0;
+	uint32_t rest = 0;
+	size_t at = 0;
+	text[0] = '\0';
+	for (uint32_t node = 0; node < pool->view.geo.n_nodes; node++) {
+		if (pages[node] == 0)
+			continue;
+		if (n++ >= NAMED_MAX)
+			rest++;
+		else
+			at += (size_t)snprintf(
+				text + at, bytes - at, "%s%llu MiB of node %u",
+				at > 0 ? ", " : "",
+				(unsigned long long)(pages[node] << shift >> 20),
+				pool->view.nodes[node].os_id);
+	}
+	if (rest > 0)
+		snprintf(text + at, bytes - at, " and some of %u other%s", rest,
+		         rest == 1 ? "" : "s");
 }

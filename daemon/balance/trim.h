@@ -13,9 +13,11 @@
 #define DAEMON_BALANCE_TRIM_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "daemon/base/remedy.h"
+#include "shm/layout.h"
 
 struct pool;
 
@@ -28,6 +30,7 @@ struct balance_trim {
 	uint64_t below;
 	uint64_t slabs; /* done so far */
 	uint64_t pages;
+	uint64_t of[NODES_MAX]; /* of these, by node */
 	uint64_t most; /* pages that there were to begin with */
 	bool waits;    /* the last call did nothing, as pages are on their way */
 	uint32_t n_waits;
@@ -35,6 +38,9 @@ struct balance_trim {
 
 void trim_begin(const struct pool *pool, uint32_t node,
                 struct balance_trim *trim);
+
+/* All of it once more, for what has come home meanwhile; what was done adds up. */
+void trim_again(struct balance_trim *trim);
 
 /* Whether there is more to do; where it waits, a while later. */
 bool trim_some(struct pool *pool, struct balance_trim *trim);
@@ -47,5 +53,12 @@ struct trim_left {
 };
 struct trim_left trim_left(const struct pool *pool,
                            const struct balance_trim *trim, struct remedy *why);
+
+#define TRIM_NODES_TEXT 400u /* what the text below takes */
+
+/* "6 MiB of node 0, 4 MiB of node 1" of pages by node, the first of them where there
+ * are many; "" of none. */
+void trim_name_nodes(char *text, size_t bytes, const struct pool *pool,
+                     const uint64_t *pages);
 
 #endif

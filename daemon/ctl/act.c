@@ -83,38 +83,6 @@ void ctl_trim(struct ctl *c, const json_t *pool)
 	ctl_text_said(c, INDENT, "", pool, "text");
 }
 
-static void add_number(json_t *to, const json_t *from, const char *key)
-{
-	json_t *n = json_object_get(to, key);
-	json_integer_set(
-		n, ctl_doc_sum(json_integer_value(n),
-	                       json_integer_value(json_object_get(from, key))));
-}
-
-bool ctl_trim_asked(const json_t *doc)
-{
-	const json_t *pool;
-	size_t i;
-	json_array_foreach(json_object_get(doc, "pools"), i, pool)
-		if (json_integer_value(json_object_get(pool, "asked")) > 0)
-			return true;
-	return false;
-}
-
-void ctl_trim_add(json_t *doc, const json_t *more)
-{
-	json_t *pool;
-	size_t i;
-	json_array_foreach(json_object_get(doc, "pools"), i, pool) {
-		const json_t *other =
-			json_array_get(json_object_get(more, "pools"), i);
-		add_number(pool, other, "pages");
-		add_number(pool, other, "bytes");
-		if (json_integer_value(json_object_get(pool, "pages")) > 0)
-			json_object_set_new(pool, "text", json_string(""));
-	}
-}
-
 static const struct ctl_col key_cols[] = {
 	{CTL_COL("key", "key", CTL_NAME)},
 	{CTL_COL("value", "value", CTL_NAME)},

@@ -48,11 +48,6 @@ void ctl_show_upgrade(struct ctl *c, const json_t *doc);
 int ctl_upgrade_verdict(const json_t *doc);
 void ctl_set(struct ctl *c, const json_t *doc);
 
-/* Of a reply of trim: whether a client was asked; and adds what a second one
- * gave back. */
-bool ctl_trim_asked(const json_t *doc);
-void ctl_trim_add(json_t *doc, const json_t *more);
-
 /* Of /nodes: the nodes that are being emptied, and how far it is; and of one
  * such node what is in the way, and who holds what there, a line each. */
 void ctl_drain_progress(struct ctl *c, const json_t *doc);

@@ -28,7 +28,6 @@
 #define EXIT_USAGE 2
 #define WIDTH_DEFAULT 80
 #define WIDTH_MIN 40
-#define TRIM_WAIT_US 250000
 #define REMOVE_S 5 /* for a cache */
 #define WATCH_HEAD 2 /* lines above what is watched */
 
@@ -89,24 +88,6 @@ static json_t *ask(const struct ctl_verb *verb, const char *path, bool post,
 	if (!doc)
 		complain(fault.what, fault.remedy);
 	return doc;
-}
-
-/* Clients send home what they have a little after they were asked. */
-static void trim_again(const struct ctl_args *args, const char *socket,
-                       json_t *doc)
-{
-	struct ctl_param param[] = {
-		{"pool", ctl_args_get(args, "pool")},
-		{"node", ctl_args_get(args, "node")},
-		{"ask", "0"},
-	};
-	json_t *more;
-	if (!ctl_trim_asked(doc))
-		return;
-	usleep(TRIM_WAIT_US);
-	more = ask(args->verb, "/trim", true, param, 3, socket);
-	ctl_trim_add(doc, more);
-	json_decref(more);
 }
 
 /* The file is written here, and the document is what came of it; NULL. */
@@ -199,8 +180,6 @@ static json_t *fetch(const struct ctl_args *args, const char *socket)
 	         args->verb->name);
 	doc = ask(args->verb, path, args->changes, args->param, args->n_params,
 	          socket);
-	if (doc && strcmp(args->verb->name, "trim") == 0)
-		trim_again(args, socket, doc);
 	if (doc && strcmp(args->verb->name, "save") == 0)
 		doc = save(doc, socket);
 	if (doc && strcmp(args->verb->name, "upgrade") == 0)

@@ -325,11 +325,24 @@ static void test_one_client(void)
 	ctl("clients x", 2, "client x: no number");
 }
 
+static long long logged_lines(const char *text)
+{
+	char line[1024];
+	long long n = 0;
+	FILE *file = fopen(fixture.log, "re");
+	while (file != NULL && fgets(line, sizeof(line), file) != NULL)
+		n += strstr(line, text) != NULL;
+	if (file != NULL)
+		fclose(file);
+	return n;
+}
+
 static void test_trim(void)
 {
 	static void *hoard[HOARD];
 	long long before;
 	unsigned n = 0;
+	long long trims = 1;
 	while (n < HOARD && (hoard[n] = slabd_alloc(orders)) != NULL)
 		n++;
 	before = all_pages();
@@ -339,11 +352,21 @@ static void test_trim(void)
 	/* The client's helper may be slow to hear of it. */
 	while (all_pages() >= before) {
 		run("trim");
+		trims++;
 		sleep_ms(50);
 	}
 	tap_ok(all_pages() < before, "of %lld pages some were given back",
 	       before);
 	ctl("trim 0", 0, "given back");
+	ctl("trim 1", 0, "1 client asked");
+	ctl("trim 1", 0, "1 client asked");
+	/* A thread writes them. */
+	while (logged_lines("asked to trim") < trims + 3)
+		sleep_ms(10);
+	tap_is(logged_lines("asked to trim"), trims + 3,
+	       "each is one line of the log");
+	tap_ok(fixture_logged(&fixture, " MiB of node "),
+	       "that says what went back of which node");
 	check_objects("after trimming");
 	fixture_audit(&fixture, "after trimming");
 	refuses("trim 5", "no node \"5\"", "nodes: 0, 1, 2");

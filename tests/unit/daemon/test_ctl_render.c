@@ -455,22 +455,6 @@ Test(ctl_render, draining)
 	json_decref(json);
 }
 
-Test(ctl_render, trims_add_up)
-{
-	json_t *a = load("four", "trim"), *b = load("four", "trim");
-
-	cr_expect(ctl_trim_asked(a));
-	ctl_trim_add(a, b);
-	ctl_trim_add(a, NULL);
-	cr_expect_eq(json_integer_value(json_object_get(
-			     json_array_get(json_object_get(a, "pools"), 0),
-			     "pages")),
-	             8);
-	cr_expect_not(ctl_trim_asked(NULL));
-	json_decref(a);
-	json_decref(b);
-}
-
 Test(ctl_render, audit_verdict)
 {
 	json_t *json = load("one", "audit");
