@@ -7,6 +7,7 @@
 
 #define LOOKS 512u            /* objects of a cache, about */
 #define LOOK_BYTES (4u << 20) /* of a cache, about: fewer where they are large */
+#define SLABS 64u             /* of a cache, about, that they lie in */
 #define PLACES 61u
 #define LOOKED_LEAST 64u    /* to say anything of the others */
 #define LESS_PART 8u        /* slots are to be smaller by that, or more */
@@ -21,6 +22,7 @@ static uint32_t min_of(uint64_t a, uint64_t b)
 struct window {
 	uint64_t off, end; /* of the slab's bytes */
 	uint64_t slab_end;
+	uint32_t want; /* is read at a time: what is looked at, as it seems */
 	unsigned char byte[16384];
 };
 
@@ -28,7 +30,8 @@ struct window {
 static const unsigned char *see(const struct pool *pool, struct window *window,
                                 uint64_t off, uint32_t bytes)
 {
-	uint32_t n = min_of(window->slab_end - off, sizeof(window->byte));
+	uint32_t n = window->want > bytes ? window->want : bytes;
+	n = min_of(window->slab_end - off, n);
 	if (off >= window->off && off + bytes <= window->end)
 		return window->byte + (off - window->off);
 	window->off = off;
@@ -74,17 +77,20 @@ static bool is_for_arenas(const struct layout_cache *row)
 }
 
 /* How many objects of a slab are looked at: of each slab, or of some of them where
- * they are many; 0: of this one none. */
+ * they are many, as each costs a call of the kernel; 0: of this one none. */
 static uint32_t looks_of(struct advise_filled *filled, const struct usage *usage,
                          const struct usage_slab *slab,
                          const struct layout_cache *row)
 {
 	uint32_t want = min_of(LOOKS, LOOK_BYTES / row->size + 1);
 	uint64_t slabs = 0;
+	uint64_t step;
 	for (uint32_t node = 0; node < usage->n_nodes; node++)
 		slabs += usage_cell(usage, slab->cache, node)->slabs;
-	if (is_for_arenas(row) || filled->slabs++ % (slabs / want + 1) != 0)
+	step = slabs / min_of(want, SLABS) + 1;
+	if (is_for_arenas(row) || filled->slabs++ % step != 0)
 		return 0;
+	slabs = (slabs + step - 1) / step;
 	return min_of(slabs > 0 ? want / slabs + 1 : want, row->n_objs);
 }
 
@@ -100,6 +106,8 @@ void advise_filled_look(struct advise_filled *filled, const struct pool *pool,
 	uint32_t client;
 	uint64_t off;
 	window.off = window.end = 0;
+	/* Not each of them is somebody's. */
+	window.want = min_of(2ull * looks * row->stride, sizeof(window.byte));
 	window.slab_end = ((uint64_t)slab->head << UNIT_SHIFT) +
 	                  (UNIT_BYTES << row->order);
 	for (; looks > 0 && live_next(pool, slab, &at, &client, &off); looks--) {

@@ -13,7 +13,7 @@ import show
 CLIENTS, THREADS, CACHES = 1000, 8, 200
 QUICK = 100
 VERBS = ("status", "nodes", "caches", "clients", "slabs", "channels", "arenas",
-         "leaks", "doctor", "log", "history", "plan")
+         "leaks", "doctor", "log", "history", "plan", "advise")
 REST_S = 10
 NEWCOMERS = 400
 REACH = {"rest": 0.01, "rss": 64, "slabctl": 100, "metrics": 50, "top": 2,
