@@ -40,7 +40,7 @@ EXTRA_DIST += tests/guest/README.md tests/guest/run.sh tests/guest/init \
 	tests/guest/shape_systemd.sh tests/guest/shape_systemd.facts \
 	tests/guest/shape_giant.sh tests/guest/shape_giant.facts \
 	tests/guest/shape_package.sh tests/guest/shape_package.facts \
-	tests/guest/test_balance.sh tests/guest/test_crowd.sh \
+	tests/guest/test_balance.sh tests/guest/test_clock.sh tests/guest/test_crowd.sh \
 	tests/guest/test_death.sh tests/guest/test_down.sh tests/guest/test_homes.sh \
 	tests/guest/test_hotplug.sh tests/guest/test_pools.sh \
 	tests/guest/test_pressure.sh \

@@ -88,5 +88,46 @@ wait $client
 result $? "the client ends well" "$dir/burst"
 stop_slabd
 
+# Its own control group is short, and somebody there is killed for it again and
+# again: all stand still. Hugepages that lie free are of no use to those.
+mkdir $cgroup/service
+echo 96M >$cgroup/service/memory.max
+echo $$ >$cgroup/service/cgroup.procs
+echo -1000 >/proc/$$/oom_score_adj
+start_slabd '[balance]\nidle = never\npressure = 50ms
+[pool default]\nmax = 32M\nstart = 4M\nfloor = 32M'
+while :; do
+	sh -c 'echo 1000 >/proc/self/oom_score_adj
+		exec dd if=/dev/zero of=/dev/null bs=192M count=1' 2>/dev/null
+done &
+killed=$!
+burst default 20 4 <"$dir/go" >"$dir/burst" 2>&1 &
+client=$!
+exec 3>"$dir/go"
+very_short() {
+	[ "$(count nodes '[.pools[].nodes[].pressure] | unique')" = '["full"]' ]
+}
+within 300 very_short
+result $? "the kernel is very short of memory" "$dir/log"
+for i in $nodes; do
+	reserve "$i" 12
+done
+echo >&3
+within 300 said "$dir/burst" 1
+result $? "a burst under full pressure" "$dir/burst"
+very_short
+result $? "it is still as short"
+equal "it has what lay free: all that it asked for" "had 80" \
+	"$(head -n 1 "$dir/burst")"
+equal "and none was reserved for it" '12 12 12 12' "$(hugepages)"
+kill -TERM $killed
+wait $killed 2>/dev/null
+exec 3>&-
+wait $client
+result $? "its client ends well" "$dir/burst"
+stop_slabd
+echo $$ >$cgroup/cgroup.procs
+echo 0 >/proc/$$/oom_score_adj
+
 umount $cgroup 2>/dev/null
 finish
