@@ -75,5 +75,6 @@ int ctl_advise_write(json_t *doc, const char *path,
 	if (ctl_file_replace(path, text) == 0)
 		return 0;
 	return fail(fault, path, strerror(errno),
-	            "give a file in a folder where you may write");
+	            ctl_file_remedy(errno, "give a file in a folder where you "
+	                                   "may write"));
 }

@@ -79,3 +79,19 @@ int ctl_file_replace(const char *path, const char *text)
 	}
 	return put(path, *dir != '\0' ? dir : ".", temp, text);
 }
+
+const char *ctl_file_remedy(int error, const char *otherwise)
+{
+	switch (error) {
+	case EROFS:
+		return "its file system is mounted to be read alone: mount it to "
+		       "be written";
+	case ENOSPC:
+	case EDQUOT:
+		return "make room there";
+	case EIO:
+		return "look at that disk: the kernel's log says more";
+	default:
+		return otherwise;
+	}
+}

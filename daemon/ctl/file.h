@@ -12,4 +12,7 @@ int ctl_file_read(const char *path, char *text, size_t size);
 /* The text takes the file's place, and is on the disk. 0, or -1 with errno. */
 int ctl_file_replace(const char *path, const char *text);
 
+/* What helps against such an errno of the latter, or else otherwise. */
+const char *ctl_file_remedy(int error, const char *otherwise);
+
 #endif

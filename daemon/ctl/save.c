@@ -179,7 +179,11 @@ static int save(struct save *s, json_t *doc, uid_t owner)
 	make_text(s);
 	any = json_array_size(s->saved) > 0;
 	if (any && strcmp(s->text, s->old) != 0 && replace(s) < 0)
-		return fail(s, "run it as a user who may write there, such as root",
+		return fail(s, ctl_file_remedy(errno, geteuid() == 0
+		                      ? "see what keeps root from it there: "
+		                        "lsattr, mount"
+		                      : "run it as a user who may write there, "
+		                        "such as root"),
 		            "can't write %s: %s", s->path, strerror(errno));
 	json_object_set_new(doc, "dropin", json_string(s->path));
 	json_object_set_new(doc, "written", json_boolean(any));

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* What slabctl save makes of a reply, and of what was saved before. */
+#include "daemon/ctl/file.h"
 #include "daemon/ctl/save.h"
 #include "daemon/ctl/show.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,5 +144,24 @@ Test(ctl_save, whose_slabd)
 	cr_expect_str_eq(lines(), "");
 	json_object_set_new(doc, "file", json_string("slabd.conf"));
 	cr_expect_eq(save(doc), -1, "no absolute path");
+	json_decref(doc);
+}
+
+/* What is in the way is named, and what helps against just that. */
+Test(ctl_save, what_can_not_be_written)
+{
+	json_t *doc = reply("2s", "2s", "1m");
+	FILE *file = fopen(folder, "we");
+	cr_assert(file != NULL && fclose(file) == 0);
+	cr_assert_eq(save(doc), -1);
+	cr_expect(strstr(fault.what, "90-slabctl-save.conf: Not a directory"),
+	          "%s", fault.what);
+	cr_expect(strstr(fault.remedy, geteuid() == 0 ? "what keeps root from"
+	                                              : "a user who may write"),
+	          "%s", fault.remedy);
+	cr_expect_str_eq(ctl_file_remedy(EACCES, "otherwise"), "otherwise");
+	cr_expect_str_eq(ctl_file_remedy(ENOSPC, ""), "make room there");
+	cr_expect(strstr(ctl_file_remedy(EROFS, ""), "mount it"));
+	cr_expect_eq(unlink(folder), 0);
 	json_decref(doc);
 }
