@@ -109,7 +109,12 @@ static void watch_nodes(struct server *server)
 static void on_pressure(void *arg, enum plan_pressure level)
 {
 	static const char *const names[] = {
-		[PLAN_CALM] = "calm", [PLAN_SOME] = "some", [PLAN_FULL] = "full",
+		[PLAN_CALM] = "calm: pools grow as before",
+		[PLAN_SOME] = "some: who wants memory waits for it; what pools "
+			      "don't need goes back, step by step",
+		[PLAN_FULL] = "full: all who want memory wait for it; what pools "
+			      "don't need goes back at once, and they grow by free "
+			      "hugepages alone",
 	};
 	struct server *server = arg;
 	log_info("memory pressure: %s", names[level]);
