@@ -211,6 +211,25 @@ static int bind_at(const struct sockaddr_un *at,
 	return r;
 }
 
+/* What to do where a path can't be had. */
+static const char *remedy_at(int error)
+{
+	switch (error) {
+	case EROFS:
+	case EACCES:
+	case EPERM:
+	case ENOTDIR:
+	case ENOENT:
+		return "let socket and control in slabd.conf name paths where "
+		       "slabd may write, such as below /run/slabd";
+	case ENOSPC:
+	case EDQUOT:
+		return "make room there";
+	default:
+		return remedy_of(error);
+	}
+}
+
 static int listen_at(struct listen_socket *place, int64_t patience_ns)
 {
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
@@ -231,7 +250,7 @@ static int listen_at(struct listen_socket *place, int64_t patience_ns)
 	if (r < 0 && r != -EADDRINUSE && r != -EEXIST)
 		log_at(place->quiet ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR,
 		       "can't listen at %s: %s%s%s", place->path, strerror(-r),
-		       remedy_of(-r)[0] != '\0' ? "; " : "", remedy_of(-r));
+		       remedy_at(-r)[0] != '\0' ? "; " : "", remedy_at(-r));
 	return r;
 }
 

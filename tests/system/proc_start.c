@@ -122,6 +122,15 @@ static void test_sockets(void)
 	exits(&other, 1, "is no socket", "a file in the socket's place");
 	tap_ok(access(other.socket, F_OK) == 0, "is left alone");
 	close(fd);
+	strcpy(socket, other.socket);
+	snprintf(other.socket, sizeof(other.socket), "%s/file/socket", other.dir);
+	snprintf(other.control, sizeof(other.control), "%s/file", other.dir);
+	fd = open(other.control, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	exits(&other, 1, "Not a directory; let socket and control in slabd.conf "
+	                 "name paths where slabd may write", "a file on the way");
+	unlink(other.control);
+	strcpy(other.socket, socket);
+	close(fd);
 	fixture_remove(&other);
 	fixture_signal(&fixture, SIGKILL);
 	fixture_wait(&fixture, SURELY_MS);
