@@ -197,8 +197,7 @@ static void find_overdue(struct report_job *job, const struct pool *pool,
 		    job->total++ >= CLIENTS_MAX)
 			continue;
 		arenas_text(pool, &seen, text, sizeof(text));
-		find(&job->items, SOON, pool->name, -1, arenas_remedy(), "%s",
-		     text);
+		find(&job->items, SOON, pool->name, -1, arenas_remedy(), "%s", text);
 	}
 }
 
@@ -236,8 +235,7 @@ static uint32_t largest(const struct pool *pool, const struct usage *usage)
 }
 
 static void find_full(json_t **list, const struct pool *pool,
-                      const struct usage *usage,
-                      const struct report_sums *sums)
+                      const struct usage *usage, const struct report_sums *sums)
 {
 	uint64_t max = pool->view.geo.n_units << UNIT_SHIFT;
 	uint32_t id = largest(pool, usage);
@@ -267,8 +265,7 @@ static void find_taken(json_t **list, const struct pool *pool)
 	char text[REPORT_TAKEN_BYTES];
 	size_t at = 0;
 	while (report_next_taken(pool, bounds, &at, text))
-		find(list, SOON, pool->name, -1, report_taken_remedy, "%s",
-		     text);
+		find(list, SOON, pool->name, -1, report_taken_remedy, "%s", text);
 	json_decref(bounds);
 }
 
@@ -283,8 +280,7 @@ static void find_held(json_t **list, const struct pool *pool,
 	     "slabctl trim asks for it now; threads that call "
 	     "slabd_thread_idle before they sleep let slabd have it at any time",
 	     "%llu MiB are free in clients' magazines and depots, and no other "
-	     "client can have them",
-	     (unsigned long long)sums->held_bytes >> 20);
+	     "client can have them", (unsigned long long)sums->held_bytes >> 20);
 }
 
 /* Where nobody has what is to outlive it, it does not. */
@@ -378,8 +374,7 @@ static void find_left(json_t **list, const struct server *server)
 		     "end them: slabctl status lists them",
 		     "a slabd that is gone left it: %llu MiB stay taken until "
 		     "%u process%s mapped end%s, pid %d (%.16s) first",
-		     (unsigned long long)orphan[i].bytes >> 20,
-		     orphan[i].n_pids,
+		     (unsigned long long)orphan[i].bytes >> 20, orphan[i].n_pids,
 		     orphan[i].n_pids == 1 ? " that has it" : "es that have it",
 		     orphan[i].n_pids == 1 ? "s" : "", orphan[i].pid[0], orphan[i].name[0]);
 }
@@ -392,8 +387,7 @@ static void find_limit(json_t **list, const char *of, enum cgroup_what what)
 	if (room.file[0] == '\0')
 		return;
 	most = room.limit_bytes > room.reserve_bytes
-	               ? room.limit_bytes - room.reserve_bytes
-	               : 0;
+	               ? room.limit_bytes - room.reserve_bytes : 0;
 	if (room.used_bytes >= most / 100 * LIMIT_PERCENT)
 		find(list, SOON, NULL, -1,
 		     "raise the limit (systemctl edit slabd), or lower max",
@@ -450,6 +444,12 @@ static json_t *of_machine(const struct report *r)
 	find_limit(&list, "memory", CGROUP_MEMORY);
 	find_limit(&list, "2 MiB hugepages", CGROUP_HUGE_2M);
 	find_limit(&list, "1 GiB hugepages", CGROUP_HUGE_1G);
+	if (r->server->kernel == PLAN_FULL)
+		find(&list, SOON, NULL, -1,
+		     "end or shrink what takes memory; slabctl trim gives back "
+		     "what pools don't need",
+		     "the kernel is very short of memory: pools grow by free "
+		     "hugepages alone");
 	if (lack != NULL && lack->what[0] != '\0')
 		find(&list, NOTE, NULL, -1, lack->todo,
 		     "the kernel's shortage of memory can't be watched: %s",
@@ -464,8 +464,7 @@ static void add_urgent(json_t **to, const json_t *from, const char *urgency)
 	size_t i;
 	json_t *finding;
 	json_array_foreach(from, i, finding)
-		if (strcmp(json_string_value(
-		                   json_object_get(finding, "urgency")),
+		if (strcmp(json_string_value(json_object_get(finding, "urgency")),
 		           urgency) == 0)
 			report_append(to, json_incref(finding));
 }

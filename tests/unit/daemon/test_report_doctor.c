@@ -91,6 +91,17 @@ Test(report_doctor, no_more_pages)
 	cr_expect_not(yes("pools/0/nodes/1/grows"));
 }
 
+/* Nobody is refused anything yet. */
+Test(report_doctor, a_machine_that_is_short_of_memory)
+{
+	server.kernel = PLAN_SOME;
+	get("/doctor");
+	cr_expect_lt(found("very short of memory"), 0);
+	server.kernel = PLAN_FULL;
+	finds("soon", "the kernel is very short of memory", "slabctl trim");
+	server.kernel = PLAN_CALM;
+}
+
 /* It is the running pool's: what a reload changed is looked at anew. */
 Test(report_doctor, settings_that_wait)
 {
