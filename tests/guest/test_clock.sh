@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Somebody sets the time of day, by an hour ahead and by a day back, under slabd and
-# its clients, and once more while no slabd runs: ages, history and log tell the time
-# that passed, and nothing waits for the clock to come to where it was.
+# its clients, and once more while no slabd runs; and the machine sleeps: ages, history
+# and log tell the time that passed, and nothing waits for the clock to come to where it
+# was.
 . ./lib.sh
 
 # What the screens say, in seconds: how old the client is, how long ago what was
@@ -92,6 +93,26 @@ looks "set while no slabd ran"
 [ "$(count log '[.pools[].events[]] | length')" -ge "$before" ]
 result $? "the log still has what was done"
 bursts 4 "a burst of the same client"
+
+# The machine sleeps for longer than a slabd may be silent, which is no time for those
+# who sleep with it. An alarm that comes too early has it not begin.
+sleeps() {
+	woken=$(cat /sys/power/wakeup_count) &&
+		echo "+$1" >/sys/class/rtc/rtc0/wakealarm &&
+		echo "$woken" >/sys/power/wakeup_count &&
+		echo mem >/sys/power/state
+}
+if grep -qw mem /sys/power/state && [ -e /sys/class/rtc/rtc0/wakealarm ]; then
+	old=$(count status .pid)
+	slept=$(seconds)
+	sleeps 40 2>"$dir/sleeps"
+	result $? "the machine sleeps" "$dir/sleeps"
+	[ "$(seconds)" -ge $((slept + 30)) ]
+	result $? "for longer than the watchdog waits"
+	looks "awake again"
+	bursts 5 "a burst after that"
+	equal "by the same slabd" "$old" "$(count status .pid)"
+fi
 audit "in the end"
 exec 3>&-
 wait $client
