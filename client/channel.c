@@ -14,6 +14,7 @@
 #include "client/reach.h"
 #include "client/recv.h"
 #include "client/request.h"
+#include "client/silent.h"
 #include "client/tools.h"
 #include "shm/atom.h"
 #include "shm/wire_channel.h"
@@ -24,8 +25,7 @@ static int fail(struct slabd_pool *pool, int r, const struct wire_reply *reply)
 	char why[LINK_WHY];
 	if (r < 0)
 		return error_set(-r, "a channel: %s",
-		                 r == -ENOTCONN ? link_why(&pool->link, why)
-		                                : strerror(-r));
+		                 silent_why(&pool->link, r, why));
 	return error_set(reply->error > 0 ? reply->error : EPROTO, "%s",
 	                 reply->text);
 }

@@ -437,11 +437,11 @@ unsigned slabd_client_id(slabd_pool *pool)
 int slabd_get_stats(slabd_pool *pool, struct slabd_stats *stats)
 {
 	const uint64_t *row = pool->view.stats + pool->user.id * STATS_WORDS;
-	uint64_t words[STATS_WORDS];
+	uint64_t words[STATS_WORDS] = {0};
 	_Static_assert(sizeof(words) == sizeof(*stats), "slabd_stats");
 	if (!pool_alive(pool))
 		return -1;
-	for (unsigned i = 0; i < STATS_WORDS; i++)
+	for (unsigned i = 0; i < STAT_COUNTS; i++)
 		words[i] = atom_load(&row[i]);
 	home_uncounted(pool, &words[STAT_DEPOT_GETS], &words[STAT_DEPOT_PUTS]);
 	words[STAT_REMOTE_FREES] += held_remote(pool);

@@ -13,10 +13,12 @@
 #include "client/clock.h"
 #include "client/handshake.h"
 #include "client/resume.h"
+#include "shm/abandon.h"
 
 #define LIMIT_NS (HANDSHAKE_SECONDS * SECOND_NS)
 #define SLICE_MS 100
 #define BYE_READ_NS SECOND_NS
+#define BEGUN_NS SECOND_NS
 
 /* Another slabd is at the other end: what it was asked is to be sent again. */
 #define AWAIT_E_AGAIN 1
@@ -25,6 +27,12 @@
 struct limit {
 	uint64_t until_ns;
 	uint64_t read_ns; /* by then slabd has read it, or hangs */
+};
+
+/* What came of a request besides its answer. */
+struct outcome {
+	uint32_t sent; /* so often */
+	bool begun;    /* one of these was begun, and not answered */
 };
 
 /* Whether slabd has yet to read what was sent. */
@@ -174,10 +182,34 @@ static int ask(const struct link *link, const struct wire_head *msg,
 	return r;
 }
 
+/* What closes or ends something slabd does whenever it comes to it. */
+static bool is_to_be_done(const struct wire_head *msg)
+{
+	return msg->type == WIRE_BYE || msg->type == WIRE_LEAVE;
+}
+
+/* It was not answered: slabd is not to do it any more. One that has begun is waited
+ * for a little longer, as it is about to answer. */
+static int give_up(const struct link *link, const struct wire_head *msg,
+                   struct wire_reply *reply, int *fd, uint32_t up, int r,
+                   struct outcome *outcome)
+{
+	uint64_t until_ns = clock_now_ns() + BEGUN_NS;
+	const struct limit limit = {until_ns, until_ns};
+	if (is_to_be_done(msg) ||
+	    abandon_any(link->resume.view, link->resume.hello.id, msg->seq))
+		return r;
+	if (r == -ETIMEDOUT &&
+	    await_reply(link, msg->seq, reply, fd, up, &limit) == 0)
+		return 0;
+	outcome->begun = true;
+	return r;
+}
+
 /* Once, over the connection that stands. */
 static int exchange(struct link *link, struct wire_head *msg, size_t bytes,
                     struct wire_reply *reply, int *fd,
-                    const struct limit *limit, uint32_t *sent)
+                    const struct limit *limit, struct outcome *outcome)
 {
 	uint32_t up;
 	int r = begin_call(link, limit->until_ns);
@@ -187,8 +219,10 @@ static int exchange(struct link *link, struct wire_head *msg, size_t bytes,
 	msg->bytes = (uint32_t)bytes;
 	msg->seq = ++link->seq;
 	r = (up & 1) != 0 && link_is_own(link)
-	            ? ask(link, msg, reply, fd, up, limit, sent)
+	            ? ask(link, msg, reply, fd, up, limit, &outcome->sent)
 	            : -ENOTCONN;
+	if (r < 0)
+		r = give_up(link, msg, reply, fd, up, r, outcome);
 	end_call(link);
 	if (r == -ENOTCONN)
 		link_cut(link, up);
@@ -203,31 +237,47 @@ static bool is_early(const struct wire_reply *reply, uint64_t until_ns)
 	       clock_now_ns() < until_ns;
 }
 
-int request_descriptor(struct link *link, struct wire_head *msg, size_t bytes,
-                       struct wire_reply *reply, int *fd)
+static int call(struct link *link, struct wire_head *msg, size_t bytes,
+                struct wire_reply *reply, int *fd, bool *begun)
 {
 	uint64_t until_ns = clock_now_ns() + LIMIT_NS;
 	const struct limit limit = {until_ns, until_ns};
-	uint32_t sent = 0;
+	struct outcome outcome = {0};
 	int held = link_hold();
 	int r;
 	do
-		r = exchange(link, msg, bytes, reply, fd, &limit, &sent);
+		r = exchange(link, msg, bytes, reply, fd, &limit, &outcome);
 	while ((r == -ENOTCONN && resume_wait(link, until_ns) == 0) ||
 	       (r == 0 && fd != NULL && is_early(reply, until_ns)));
-	reply->head.spare = sent > 0 ? sent - 1 : 0;
+	reply->head.spare = outcome.sent > 0 ? outcome.sent - 1 : 0;
 	if (fd != NULL && *fd >= 0 && (r < 0 || reply->error != 0)) {
 		close(*fd);
 		*fd = -1;
 	}
+	*begun = outcome.begun;
 	link_let_go(held);
 	return r;
+}
+
+int request_descriptor(struct link *link, struct wire_head *msg, size_t bytes,
+                       struct wire_reply *reply, int *fd)
+{
+	bool begun;
+	return call(link, msg, bytes, reply, fd, &begun);
 }
 
 int request_call(struct link *link, struct wire_head *msg, size_t bytes,
                  struct wire_reply *reply)
 {
 	return request_descriptor(link, msg, bytes, reply, NULL);
+}
+
+int request_change(struct link *link, struct wire_head *msg, size_t bytes,
+                   struct wire_reply *reply)
+{
+	bool begun;
+	int r = call(link, msg, bytes, reply, NULL, &begun);
+	return r < 0 && begun ? -EINPROGRESS : r;
 }
 
 /* slabd answers once all is free again. One that has not even read it is not waited
@@ -238,11 +288,12 @@ void request_bye(struct link *link)
 	struct wire_reply reply;
 	uint64_t now = clock_now_ns();
 	const struct limit limit = {now + LIMIT_NS, now + BYE_READ_NS};
-	uint32_t sent = 0;
+	struct outcome outcome = {0};
 	int held = link_hold();
-	if (exchange(link, &bye, sizeof(bye), &reply, NULL, &limit, &sent) ==
+	if (exchange(link, &bye, sizeof(bye), &reply, NULL, &limit, &outcome) ==
 	            -ENOTCONN &&
 	    resume_once(link, now + SECOND_NS) == 0)
-		exchange(link, &bye, sizeof(bye), &reply, NULL, &limit, &sent);
+		exchange(link, &bye, sizeof(bye), &reply, NULL, &limit,
+		         &outcome);
 	link_let_go(held);
 }

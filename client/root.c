@@ -14,6 +14,7 @@
 #include "client/error.h"
 #include "client/handle.h"
 #include "client/request.h"
+#include "client/silent.h"
 #include "shm/slab.h"
 #include "shm/wire_root.h"
 
@@ -44,11 +45,16 @@ static int ask(struct slabd_pool *pool, struct wire_root *msg,
 	char why[LINK_WHY];
 	int r;
 	msg->head = (struct wire_head){.type = WIRE_ROOT};
-	r = request_call(&pool->link, &msg->head, sizeof(*msg), reply);
+	r = msg->op == WIRE_ROOT_SET
+	            ? request_change(&pool->link, &msg->head, sizeof(*msg), reply)
+	            : request_call(&pool->link, &msg->head, sizeof(*msg), reply);
+	if (r == -EINPROGRESS)
+		return error_set(-r, "a root: slabd had begun to set it, and stands "
+		                 "still or is gone: leave the object alone, and "
+		                 "call again");
 	if (r < 0)
 		return error_set(-r, "a root: %s",
-		                 r == -ENOTCONN ? link_why(&pool->link, why)
-		                                : strerror(-r));
+		                 silent_why(&pool->link, r, why));
 	if (reply->error != 0)
 		return error_set(reply->error > 0 ? reply->error : EPROTO, "%s",
 		                 reply->text);

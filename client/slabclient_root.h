@@ -47,14 +47,16 @@ extern "C" {
  * Errors: EINVAL no name, no object's handle, or one that was freed, ENAMETOOLONG,
  * EPERM the object is not the caller's, or this thread has freed it, ENOENT no root is
  * there to end, ENOSPC the pool has max_roots of them, EBUSY it has no id left, EAGAIN
- * others set it all the time, ETIMEDOUT slabd did not answer within five seconds,
+ * others set it all the time, ETIMEDOUT slabd did not answer within five seconds, and
+ * does not do it later either, EINPROGRESS slabd was stopped, or ended, as it had begun
+ * it: the object may be the root's, is to be left alone, and the same call tells,
  * ENOTCONN slabd is gone, or this is a forked child.
  */
 int slabd_root_set(slabd_pool *pool, const char *name, slabd_handle handle);
 
 /* The same; former, unless NULL, is what it named before, SLABD_NO_HANDLE: nothing.
  * Errors: EINVAL, ENAMETOOLONG, EPERM, ENOENT, ENOSPC, EBUSY, EAGAIN, ETIMEDOUT,
- * ENOTCONN. */
+ * EINPROGRESS, ENOTCONN. */
 int slabd_root_swap(slabd_pool *pool, const char *name, slabd_handle handle,
                     slabd_handle *former);
 

@@ -202,7 +202,7 @@ enum stats_word {
 	STAT_FAILURES,
 	STAT_REFUSED,
 	STAT_RESUMES,
-	STAT_REMOTE_WITH_ROOM,
+	STAT_REMOTE_WITH_ROOM, STAT_COUNTS, /* a word follows that abandon.h has */
 };
 
 #define REMOTE_WAIT_MAX_US 1000000u

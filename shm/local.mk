@@ -9,6 +9,7 @@ libshm_la_SOURCES += shm/atom.h shm/atom_pair.h shm/probe.h
 libshm_la_SOURCES += shm/layout.c shm/layout.h
 libshm_la_SOURCES += shm/view.c shm/view.h
 libshm_la_SOURCES += shm/names.c shm/names.h
+libshm_la_SOURCES += shm/abandon.h
 libshm_la_SOURCES += shm/tags.c shm/tags.h shm/tags_pass.h shm/tags_gift.h
 libshm_la_SOURCES += shm/heir.c shm/heir.h
 libshm_la_SOURCES += shm/arena_live.h shm/objpool_live.h

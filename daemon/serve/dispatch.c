@@ -28,6 +28,7 @@
 #include "daemon/serve/peer.h"
 #include "daemon/serve/users.h"
 #include "daemon/watch/wake.h"
+#include "shm/abandon.h"
 
 #define REQUEST_NS CLOCK_MS /* for a slice of a request */
 #define UNREAD_MAX 65536  /* bytes, with what the kernel adds */
@@ -141,9 +142,13 @@ static bool serve_remove(struct peer *peer, const struct wire_remove *msg)
 /* A slice of a request that may take several: it is read again for the next. */
 static bool serve_job(struct peer *peer, const struct message *message)
 {
-	if (message->kind == MESSAGE_CREATE)
-		return serve_create(peer, &message->as.create);
-	return serve_remove(peer, &message->as.remove);
+	bool done = message->kind == MESSAGE_CREATE
+	                    ? serve_create(peer, &message->as.create)
+	                    : serve_remove(peer, &message->as.remove);
+	if (!done)
+		abandon_pause_srv(&peer->pool->view, peer->id,
+		                  message->as.head.seq);
+	return done;
 }
 
 static void serve_name(struct peer *peer, const struct wire_name *msg)
@@ -195,9 +200,36 @@ static void serve_bye(struct peer *peer, const struct wire_head *msg)
 	death_goodbye(peer, farewell);
 }
 
+/* Whether who asked waits for it no more, and takes it as not done. What ends or closes
+ * something is done all the same. */
+static bool is_given_up(struct peer *peer, const struct message *message)
+{
+	const struct wire_head *head = &message->as.head;
+	struct wire_reply out = {.error = ECANCELED};
+	switch (message->kind) {
+	case MESSAGE_CREATE:
+	case MESSAGE_REMOVE:
+	case MESSAGE_NAME:
+	case MESSAGE_WATCH:
+	case MESSAGE_ROOT:
+	case MESSAGE_JOIN:
+		break;
+	default:
+		return false;
+	}
+	if (abandon_begin_srv(&peer->pool->view, peer->id, head->seq))
+		return false;
+	if (message_stays(message))
+		end_job(peer);
+	reply(peer, head, &out);
+	return true;
+}
+
 /* False when nothing more is to be read now: the peer may be gone. */
 static bool serve(struct peer *peer, const struct message *message)
 {
+	if (is_given_up(peer, message))
+		return true;
 	switch (message->kind) {
 	case MESSAGE_HELLO:
 		return hello_serve(peer, &message->as.hello, on_message);

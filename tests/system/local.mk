@@ -102,6 +102,8 @@ tap_programs += tests/system/proc_inherit
 tests_system_proc_inherit_LDADD = $(system_libs)
 tap_programs += tests/system/proc_lastconf
 tests_system_proc_lastconf_LDADD = $(system_libs)
+# Linked with the library's own code, of which it reads a number.
+tap_programs += tests/system/proc_late
 tap_programs += tests/system/proc_lease
 tests_system_proc_lease_SOURCES = tests/system/proc_lease.c $(asked_sources)
 tests_system_proc_lease_LDFLAGS = $(AM_LDFLAGS) $(asked_ldflags)

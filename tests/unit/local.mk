@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # One module each, in one process; by folder of the module.
+unit_tests += tests/unit/shm/test_abandon
 unit_tests += tests/unit/shm/test_audit
 unit_tests += tests/unit/shm/test_channel
 unit_tests += tests/unit/shm/test_layout
