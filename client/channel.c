@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "client/channel_poll.h"
+#include "client/closed.h"
 #include "client/error.h"
 #include "client/reach.h"
 #include "client/recv.h"
@@ -215,7 +216,8 @@ static void forget(struct slabd_channel *channel)
 		at = &(*at)->next;
 	*at = channel->next;
 	free(channel->begun);
-	free(channel);
+	channel->begun = NULL;
+	closed_bury_channel(channel);
 }
 
 /* In a forked child the lock may be one of its parent's threads'. */
@@ -226,6 +228,9 @@ int slabd_channel_close(slabd_channel *channel)
 	int held;
 	if (channel == NULL)
 		return error_set(EINVAL, "slabd_channel_close of no channel");
+	if (closed_is_channel(channel))
+		return error_set(EINVAL, "slabd_channel_close of one that was "
+		                 "closed already");
 	pool = channel->pool;
 	alive = atom_load(pool->alive) != 0;
 	held = link_hold();

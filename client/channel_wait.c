@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "client/channel_poll.h"
+#include "client/closed.h"
 #include "client/clock.h"
 #include "client/error.h"
 #include "client/futex.h"
@@ -160,6 +161,8 @@ int slabd_channel_slow(slabd_channel *channel, unsigned policy, int timeout_ms)
 	uint64_t patience_ns = 0;
 	if (channel == NULL)
 		return error_set(EINVAL, "slabd_channel_slow of no channel");
+	if (closed_is_channel(channel) && !pool_alive(channel->pool))
+		return -1;
 	if (policy > SLABD_CHANNEL_BLOCK)
 		return error_set(EINVAL, "slabd_channel_slow with policy %u",
 		                 policy);

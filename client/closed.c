@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "client/channel.h"
 #include "client/process.h"
 
 #define BURIED 64u
+#define CHANNELS 64u
 
 static const uint64_t never;
 static struct slabd_pool pool = {.alive = &never}; /* theirs */
@@ -21,6 +23,10 @@ static struct cache nobody = {.pool = &pool,
 static struct cache *buried[BURIED];
 static uint32_t next;
 
+/* (A) By any thread, also in a forked child, where locks may be its parent's. */
+static struct slabd_channel *channels[CHANNELS];
+static uint32_t next_channel;
+
 bool closed_why(const struct slabd_pool *dead)
 {
 	if (dead == NULL) {
@@ -30,7 +36,8 @@ bool closed_why(const struct slabd_pool *dead)
 	}
 	if (dead->alive != &never)
 		return error_forked();
-	error_set(EINVAL, "a cache is used that was closed, or whose pool was");
+	error_set(EINVAL, "a cache or channel is used that was closed, or whose "
+	                  "pool was");
 	return false;
 }
 
@@ -64,4 +71,20 @@ void closed_move(const uint64_t *from, const uint64_t *to)
 		if (buried[i] != NULL && buried[i]->head.map_ == from)
 			buried[i]->head.map_ = to;
 	process_unlock();
+}
+
+bool closed_is_channel(const struct slabd_channel *channel)
+{
+	return channel->pool == &pool;
+}
+
+void closed_bury_channel(struct slabd_channel *channel)
+{
+	uint32_t i = atom_add(&next_channel, 1u) % CHANNELS;
+	struct slabd_channel *last;
+	channel->pool = &pool;
+	channel->poll = NULL;
+	/* pairs: closed_bury_channel, in another thread: what it frees is whole. */
+	last = atom_swap(&channels[i], channel);
+	free(last);
 }

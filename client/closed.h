@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Caches that are closed, as a program may go on to use: the last few are kept,
- * as caches that have and take nothing, so that it hears what it did and does
+ * Caches and channels that are closed, as a program may go on to use: the last few are kept,
+ * as such that have and take nothing, so that it hears what it did and does
  * not touch memory that is another's by now.
  */
 #ifndef CLIENT_CLOSED_H
@@ -17,6 +17,10 @@ slabd_cache *closed_head(void);
 
 /* In place of its free. Under process_lock. */
 void closed_bury(struct cache *cache);
+
+/* The same of channels, whose ring is unmapped; without a lock. */
+bool closed_is_channel(const struct slabd_channel *channel);
+void closed_bury_channel(struct slabd_channel *channel);
 
 /* A map that they have goes, and they have another. */
 void closed_move(const uint64_t *from, const uint64_t *to);

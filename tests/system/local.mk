@@ -193,6 +193,8 @@ tests_system_proc_turnover_LDADD = $(system_libs)
 tap_programs += tests/system/proc_upgrade
 tests_system_proc_upgrade_SOURCES = tests/system/proc_upgrade.c $(asked_sources)
 tests_system_proc_upgrade_LDFLAGS = $(AM_LDFLAGS) $(asked_ldflags)
+tap_programs += tests/system/proc_wrong
+tests_system_proc_wrong_LDADD = $(system_libs)
 # What proc_notify and others start in slabd's place.
 check_PROGRAMS += tests/system/played
 tap_scripts += tests/system/test_builds.sh
