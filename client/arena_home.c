@@ -9,12 +9,17 @@
 #include "shm/atom.h"
 
 #define REGION_BYTES ((size_t)64 << 10)
+#define OLD 16u
 
 /* Heads, on pages that the kernel wipes at fork. */
 struct arena_region {
 	struct arena_region *next;
 	void *pages;
 };
+
+/* (A) Of pools that are closed: the heads say that their arenas are none. */
+static void *old[OLD];
+static uint32_t next_old;
 
 static struct arena_home *make_home(struct slabd_pool *pool)
 {
@@ -173,6 +178,14 @@ static void forget_one(struct arena *arena)
 	free(arena);
 }
 
+static void bury(void *pages)
+{
+	/* pairs: bury, in another thread: what it unmaps is nobody's. */
+	void *last = atom_swap(&old[atom_add(&next_old, 1u) % OLD], pages);
+	if (last != NULL)
+		munmap(last, REGION_BYTES);
+}
+
 void arena_close(struct slabd_pool *pool)
 {
 	struct arena_home *home = pool->arenas;
@@ -188,7 +201,7 @@ void arena_close(struct slabd_pool *pool)
 	while (home->regions != NULL) {
 		struct arena_region *region = home->regions;
 		home->regions = region->next;
-		munmap(region->pages, REGION_BYTES);
+		bury(region->pages);
 		free(region);
 	}
 	pool->arenas = NULL;

@@ -3,12 +3,14 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "client/channel.h"
 #include "client/process.h"
 
 #define BURIED 64u
 #define CHANNELS 64u
+#define POOLS 8u /* some 40 KiB each */
 
 static const uint64_t never;
 static struct slabd_pool pool = {.alive = &never}; /* theirs */
@@ -25,7 +27,8 @@ static uint32_t next;
 
 /* (A) By any thread, also in a forked child, where locks may be its parent's. */
 static struct slabd_channel *channels[CHANNELS];
-static uint32_t next_channel;
+static struct slabd_pool *pools[POOLS];
+static uint32_t next_channel, next_pool;
 
 bool closed_why(const struct slabd_pool *dead)
 {
@@ -36,8 +39,8 @@ bool closed_why(const struct slabd_pool *dead)
 	}
 	if (dead->alive != &never)
 		return error_forked();
-	error_set(EINVAL, "a cache or channel is used that was closed, or whose "
-	                  "pool was");
+	error_set(EINVAL, "a pool, cache or channel is used that was closed, or "
+	                  "whose pool was");
 	return false;
 }
 
@@ -86,5 +89,21 @@ void closed_bury_channel(struct slabd_channel *channel)
 	channel->poll = NULL;
 	/* pairs: closed_bury_channel, in another thread: what it frees is whole. */
 	last = atom_swap(&channels[i], channel);
+	free(last);
+}
+
+bool closed_is_pool(const struct slabd_pool *dead)
+{
+	return dead == NULL || dead->alive == &never;
+}
+
+void closed_bury_pool(struct slabd_pool *dead)
+{
+	uint32_t i = atom_add(&next_pool, 1u) % POOLS;
+	struct slabd_pool *last;
+	memset(dead, 0, sizeof(*dead));
+	dead->alive = &never;
+	/* pairs: closed_bury_pool, in another thread: what it frees is whole. */
+	last = atom_swap(&pools[i], dead);
 	free(last);
 }

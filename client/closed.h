@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Caches and channels that are closed, as a program may go on to use: the last few are kept,
+ * Pools, caches and channels that are closed, as a program may go on to use: the last few are kept,
  * as such that have and take nothing, so that it hears what it did and does
  * not touch memory that is another's by now.
  */
@@ -21,6 +21,10 @@ void closed_bury(struct cache *cache);
 /* The same of channels, whose ring is unmapped; without a lock. */
 bool closed_is_channel(const struct slabd_channel *channel);
 void closed_bury_channel(struct slabd_channel *channel);
+
+/* The same of pools; also of NULL. */
+bool closed_is_pool(const struct slabd_pool *dead);
+void closed_bury_pool(struct slabd_pool *dead);
 
 /* A map that they have goes, and they have another. */
 void closed_move(const uint64_t *from, const uint64_t *to);

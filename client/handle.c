@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "client/closed.h"
 #include "client/error.h"
 #include "client/give.h"
 #include "client/plain.h"
@@ -15,8 +16,16 @@
 
 typedef unsigned long long number;
 
+/* A forked child's, too. */
+static bool is_there(const struct slabd_pool *pool)
+{
+	return !closed_is_pool(pool) || closed_why(pool);
+}
+
 int handle_no_object(const slabd_pool *pool, uint64_t off)
 {
+	if (!is_there(pool))
+		return -1;
 	if (off >= pool->data_bytes)
 		return error_set(EINVAL, "this is no handle of pool %s",
 		                 pool->view.head->name);
@@ -48,8 +57,11 @@ int handle_was_freed(int err, uint64_t off)
 __attribute__((noinline)) static slabd_handle handle_of(slabd_pool *pool,
                                                         const void *object)
 {
-	uint64_t off = (uint64_t)((const char *)object - pool->user.data);
 	uint16_t *tag;
+	uint64_t off;
+	if (!is_there(pool))
+		return SLABD_NO_HANDLE;
+	off = (uint64_t)((const char *)object - pool->user.data);
 	if (off >= pool->data_bytes)
 		return error_set(EINVAL, "%p is not in pool %s", object,
 		                 pool->view.head->name),
@@ -78,7 +90,8 @@ static bool is_waiting(const slabd_pool *pool, const uint16_t *tag)
 void *slabd_pointer(slabd_pool *pool, slabd_handle handle)
 {
 	uint64_t off = handle_off(handle);
-	const uint16_t *tag = slab_tag_of(&pool->view, off);
+	const uint16_t *tag =
+		is_there(pool) ? slab_tag_of(&pool->view, off) : NULL;
 	if (tag == NULL)
 		return handle_no_object(pool, off), NULL;
 	if (!handle_is_same(pool, tag, handle))
@@ -91,7 +104,8 @@ void *slabd_pointer(slabd_pool *pool, slabd_handle handle)
 unsigned slabd_owner(slabd_pool *pool, slabd_handle handle, int *given)
 {
 	uint64_t off = handle_off(handle);
-	const uint16_t *at = slab_tag_of(&pool->view, off);
+	const uint16_t *at =
+		is_there(pool) ? slab_tag_of(&pool->view, off) : NULL;
 	uint16_t tag;
 	if (at == NULL)
 		return handle_no_object(pool, off), 0;

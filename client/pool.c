@@ -12,6 +12,7 @@
 #include "client/cache.h"
 #include "client/checked.h"
 #include "client/channel.h"
+#include "client/closed.h"
 #include "client/connect.h"
 #include "client/error.h"
 #include "client/give.h"
@@ -424,7 +425,7 @@ int slabd_close(slabd_pool *pool)
 	unmap_all(pool);
 	/* A thread that may wake later still looks at it. */
 	if (ended)
-		free(pool);
+		closed_bury_pool(pool);
 	link_let_go(held);
 	return 0;
 }
@@ -436,11 +437,12 @@ unsigned slabd_client_id(slabd_pool *pool)
 
 int slabd_get_stats(slabd_pool *pool, struct slabd_stats *stats)
 {
-	const uint64_t *row = pool->view.stats + pool->user.id * STATS_WORDS;
+	const uint64_t *row;
 	uint64_t words[STATS_WORDS] = {0};
 	_Static_assert(sizeof(words) == sizeof(*stats), "slabd_stats");
 	if (!pool_alive(pool))
 		return -1;
+	row = pool->view.stats + pool->user.id * STATS_WORDS;
 	for (unsigned i = 0; i < STAT_COUNTS; i++)
 		words[i] = atom_load(&row[i]);
 	home_uncounted(pool, &words[STAT_DEPOT_GETS], &words[STAT_DEPOT_PUTS]);

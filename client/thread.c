@@ -445,12 +445,12 @@ int thread_start(void)
 
 int slabd_thread_node(slabd_pool *pool, int node)
 {
-	int ix = node == -1 ? (int)NODE_FOLLOW
-	                    : view_node_index(&pool->view, node);
+	int ix;
 	struct thread *self;
 	struct attachment *att;
 	if (!pool_alive(pool))
 		return -1;
+	ix = node == -1 ? (int)NODE_FOLLOW : view_node_index(&pool->view, node);
 	if (ix < 0)
 		return error_set(EINVAL, "pool %s has no node %d",
 		                 pool->view.head->name, node);

@@ -71,11 +71,114 @@ static void test_closed(void)
 	slabd_close(pool);
 }
 
+/* ---- a pool that is closed -------------------------------------------------- */
+
+static int count_one(void *object, void *arg)
+{
+	(void)object;
+	(void)arg;
+	return 0;
+}
+
+static void use_pool(slabd_pool *pool, slabd_handle handle, void *object)
+{
+	struct slabd_stats stats;
+	slabd_handle gift;
+	fails(slabd_cache_create(pool, "x", SIZE, 0, 0) == NULL, EINVAL,
+	      "slabd_cache_create");
+	fails(slabd_cache_open(pool, "x") == NULL, EINVAL, "slabd_cache_open");
+	fails(slabd_cache_remove(pool, "x") < 0, EINVAL, "slabd_cache_remove");
+	fails(slabd_client_id(pool) == 0, EINVAL, "slabd_client_id");
+	fails(slabd_handle_of(pool, object) == 0, EINVAL, "slabd_handle_of");
+	fails(slabd_pointer(pool, handle) == NULL, EINVAL, "slabd_pointer");
+	fails(slabd_owner(pool, handle, NULL) == 0, EINVAL, "slabd_owner");
+	fails(slabd_give(pool, object, 1) < 0, EINVAL, "slabd_give");
+	fails(slabd_give_bulk(pool, &object, 1, 1) == 0, EINVAL,
+	      "slabd_give_bulk");
+	fails(slabd_take(pool, handle) == NULL, EINVAL, "slabd_take");
+	fails(slabd_take_bulk(pool, &handle, 1, &object) == 0, EINVAL,
+	      "slabd_take_bulk");
+	fails(slabd_gifts(pool, SLABD_NO_HANDLE, 1, &gift) == 0, EINVAL,
+	      "slabd_gifts");
+	fails(slabd_flush(pool) < 0, EINVAL, "slabd_flush");
+	fails(slabd_thread_flush(pool) < 0, EINVAL, "slabd_thread_flush");
+	fails(slabd_thread_idle(pool) < 0, EINVAL, "slabd_thread_idle");
+	fails(slabd_thread_node(pool, 0) < 0, EINVAL, "slabd_thread_node");
+	fails(slabd_get_stats(pool, &stats) < 0, EINVAL, "slabd_get_stats");
+	fails(slabd_descriptor(pool) < 0, EINVAL, "slabd_descriptor");
+	fails(slabd_poll(pool) < 0, EINVAL, "slabd_poll");
+	fails(slabd_arena_create(pool, NULL, NULL) == NULL, EINVAL,
+	      "slabd_arena_create");
+	fails(slabd_arena_take(pool, handle) == NULL, EINVAL,
+	      "slabd_arena_take");
+	fails(slabd_objpool_create(pool, "x", SIZE, NULL) == NULL, EINVAL,
+	      "slabd_objpool_create");
+	fails(slabd_channel_open(pool, "x", 4) == NULL, EINVAL,
+	      "slabd_channel_open");
+	fails(slabd_root_set(pool, "x", handle) < 0, EINVAL, "slabd_root_set");
+	fails(slabd_root_get(pool, "x") == 0, EINVAL, "slabd_root_get");
+	fails(slabd_root_open(pool, "x") == 0, EINVAL, "slabd_root_open");
+	fails(slabd_client_epoch(pool, 1) == 0, EINVAL, "slabd_client_epoch");
+	fails(slabd_client_check(pool, 1, 0) < 0, EINVAL, "slabd_client_check");
+	fails(slabd_client_set_name(pool, "x") < 0, EINVAL,
+	      "slabd_client_set_name");
+	fails(slabd_client_descriptor(pool, 1, 0) < 0, EINVAL,
+	      "slabd_client_descriptor");
+	fails(slabd_close(pool) < 0, EINVAL, "slabd_close");
+}
+
+/* What was of a pool that is closed. */
+static void use_parts(slabd_cache *cache, slabd_arena *arena,
+                      slabd_objpool *objpool)
+{
+	struct slabd_objpool_counts counts;
+	slabd_mark mark;
+	fails(slabd_alloc(cache) == NULL, EINVAL, "its cache");
+	fails(slabd_cache_each(cache, 0, count_one, NULL) < 0, EINVAL,
+	      "its cache's objects");
+	fails(slabd_arena_alloc(arena, 8, 0) == NULL, EINVAL, "its arena");
+	fails(slabd_arena_strdup(arena, "text") == NULL, EINVAL,
+	      "a text in it");
+	errno = 0;
+	slabd_arena_reset(arena);
+	tap_is(errno, EINVAL, "its arena's reset");
+	errno = 0;
+	mark = slabd_arena_mark(arena);
+	slabd_arena_rewind(arena, mark);
+	tap_is(errno, EINVAL, "its arena's mark");
+	errno = 0;
+	slabd_arena_destroy(arena);
+	tap_is(errno, EINVAL, "its arena's end");
+	fails(slabd_objpool_get(objpool) == NULL, EINVAL, "its object pool");
+	fails(slabd_objpool_get_counts(objpool, &counts) < 0, EINVAL,
+	      "its object pool's counts");
+}
+
+static void test_pool(void)
+{
+	slabd_pool *pool = fixture_pool(&fixture);
+	slabd_cache *cache = fixture_cache(pool, "objects", SIZE);
+	slabd_arena *arena = slabd_arena_create(pool, NULL, "arena");
+	slabd_objpool *objpool =
+		slabd_objpool_create(pool, "objpool", SIZE, NULL);
+	slabd_handle handle;
+	void *object = NULL;
+	fixture_take(cache, 1, &object);
+	handle = slabd_handle_of(pool, object);
+	tap_ok(slabd_arena_alloc(arena, 8, 0) != NULL &&
+	               slabd_objpool_get(objpool) != NULL,
+	       "a pool with an arena and an object pool");
+	tap_is(slabd_close(pool), 0, "is closed");
+	use_pool(pool, handle, object);
+	use_parts(cache, arena, objpool);
+}
+
 int main(void)
 {
 	tap_start(200);
 	fixture_open(&fixture, "[pool default]\nstart = 16M\nmax = 64M\n");
 	test_closed();
+	test_pool();
 	tap_ok(fixture_until_used(&fixture, 0, SURELY_MS) >= 0,
 	       "nothing is left");
 	fixture_audit(&fixture, "all is accounted for");
