@@ -66,7 +66,7 @@ static size_t begin(struct slabd_channel *channel, void **objects, size_t n)
 size_t slabd_recv_begin(slabd_channel *channel, void **objects, size_t n)
 {
 	size_t done;
-	if (!channel_usable(channel))
+	if (!channel_usable(channel) || error_no_array(objects, n))
 		return 0;
 	pthread_mutex_lock(&channel->lock);
 	done = begin(channel, objects, n);

@@ -269,7 +269,8 @@ size_t slabd_channel_peers(slabd_channel *channel, unsigned *ids, size_t n)
 	const struct view *view;
 	uint32_t top_id;
 	size_t found = 0;
-	if (!pool_alive(channel != NULL ? channel->pool : NULL))
+	if (!pool_alive(channel != NULL ? channel->pool : NULL) ||
+	    error_no_array(ids, n))
 		return 0;
 	view = &channel->pool->view;
 	top_id = view->head->top_id;

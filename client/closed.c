@@ -39,8 +39,8 @@ bool closed_why(const struct slabd_pool *dead)
 	}
 	if (dead->alive != &never)
 		return error_forked();
-	error_set(EINVAL, "a pool, cache or channel is used that was closed, or "
-	                  "whose pool was");
+	error_set(EINVAL, "a pool, cache or channel is used that is NULL, was "
+	                  "closed, or whose pool was");
 	return false;
 }
 

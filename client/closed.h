@@ -15,6 +15,12 @@
 /* One that is always closed, for what outlives those that are kept. */
 slabd_cache *closed_head(void);
 
+/* That one where there is none: for what is no hit. */
+static inline const slabd_cache *closed_or(const slabd_cache *head)
+{
+	return head != NULL ? head : closed_head();
+}
+
 /* In place of its free. Under process_lock. */
 void closed_bury(struct cache *cache);
 

@@ -93,3 +93,10 @@ const char *slabd_version(void)
 {
 	return PACKAGE_VERSION;
 }
+
+bool error_null(size_t n)
+{
+	if (n > 0)
+		error_set(EINVAL, "an array of %zu that is NULL", n);
+	return n > 0;
+}

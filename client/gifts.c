@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What was given to this client and not taken. */
+#include "client/error.h"
 #include "client/handle.h"
 #include "client/tools.h"
 #include "client/types.h"
@@ -65,7 +66,7 @@ size_t slabd_gifts(slabd_pool *pool, slabd_handle after, size_t n,
 	uint64_t n_granules;
 	uint64_t granule = 0;
 	uint32_t shift;
-	if (!pool_alive(pool))
+	if (!pool_alive(pool) || error_no_array(handles, n))
 		return 0;
 	n_granules = pool->view.geo.n_granules;
 	shift = pool->view.geo.page_shift;

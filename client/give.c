@@ -270,7 +270,8 @@ int give_check(const slabd_pool *pool, const void *object)
 {
 	uint64_t off = (uint64_t)((const char *)object - pool->user.data);
 	const uint16_t *tag = slab_tag_of(&pool->view, off);
-	return tag == NULL ? handle_no_object(pool, off) : check_own(pool, off, tag);
+	return tag == NULL ? handle_no_pointer(pool, object)
+	                   : check_own(pool, off, tag);
 }
 
 /* A tool may watch what is given, and who gives to a root goes on using it. */
@@ -297,7 +298,7 @@ static int give(slabd_pool *pool, void *object, unsigned client_id)
 	struct slab_place place;
 	uint64_t receiver;
 	if (!slab_find(view, off, &place))
-		return handle_no_object(pool, off);
+		return handle_no_pointer(pool, object);
 	receiver = heir_word(view, client_id);
 	if (receiver == 0)
 		return give_no_receiver(pool, client_id);
@@ -367,7 +368,7 @@ size_t slabd_give_bulk(slabd_pool *pool, void *const *objects, size_t n,
                        unsigned client_id)
 {
 	size_t done = 0;
-	if (!pool_alive(pool))
+	if (!pool_alive(pool) || error_no_array(objects, n))
 		return 0;
 	while (done < n && give_one(pool, objects[done], client_id,
 	                            CHECKED_SITE()) == 0)
@@ -482,7 +483,8 @@ size_t slabd_take_bulk(slabd_pool *pool, const slabd_handle *handles, size_t n,
                        void **objects)
 {
 	size_t done = 0;
-	if (!pool_alive(pool))
+	if (!pool_alive(pool) || error_no_array(handles, n) ||
+	    error_no_array(objects, n))
 		return 0;
 	for (; done < n; done++) {
 		release_ahead(pool, handles + done, n - done);

@@ -37,6 +37,8 @@ void give_settle(slabd_pool *pool);
 /* EINVAL; returns -1. */
 int handle_no_object(const slabd_pool *pool, uint64_t off)
 	__attribute__((cold, noinline));
+int handle_no_pointer(const slabd_pool *pool, const void *object)
+	__attribute__((cold, noinline));
 
 /* err: the handle's object is gone; returns -1. */
 int handle_was_freed(int err, uint64_t off) __attribute__((cold, noinline));

@@ -33,6 +33,15 @@ int handle_no_object(const slabd_pool *pool, uint64_t off)
 	                 pool->view.head->name, (number)off);
 }
 
+int handle_no_pointer(const slabd_pool *pool, const void *object)
+{
+	uint64_t off = (uint64_t)((const char *)object - pool->user.data);
+	if (off < pool->data_bytes)
+		return handle_no_object(pool, off);
+	return error_set(EINVAL, "%p is not in pool %s", object,
+	                 pool->view.head->name);
+}
+
 /* Of an object that somebody has, or nothing. */
 static size_t size_at(const struct view *view, uint64_t off)
 {
@@ -62,13 +71,9 @@ __attribute__((noinline)) static slabd_handle handle_of(slabd_pool *pool,
 	if (!is_there(pool))
 		return SLABD_NO_HANDLE;
 	off = (uint64_t)((const char *)object - pool->user.data);
-	if (off >= pool->data_bytes)
-		return error_set(EINVAL, "%p is not in pool %s", object,
-		                 pool->view.head->name),
-		       SLABD_NO_HANDLE;
 	tag = slab_tag_of(&pool->view, off);
 	if (tag == NULL)
-		return handle_no_object(pool, off), SLABD_NO_HANDLE;
+		return handle_no_pointer(pool, object), SLABD_NO_HANDLE;
 	if (atom_load(pool->alive) == 0)
 		return handle_make(off, atom_load(slab_gen_of(&pool->view,
 		                                              tag)));

@@ -35,7 +35,7 @@ static slabd_local *local_seen(struct cache *cache)
 
 slabd_local *slabd_local_of(slabd_cache *head)
 {
-	struct cache *cache = cache_of(head);
+	struct cache *cache = cache_of(closed_or(head));
 	struct slabd_mag_ *mag;
 	struct thread *self;
 	struct attachment *att;

@@ -10,6 +10,7 @@
 
 #include "client/barrier.h"
 #include "client/clock.h"
+#include "client/error.h"
 #include "client/home.h"
 #include "client/objpool_live.h"
 #include "client/thread.h"
@@ -372,7 +373,7 @@ int slabd_objpool_get_counts(slabd_objpool *head,
 		op != NULL ? atom_load_acquire(&op->live) : NULL;
 	if (pool == NULL)
 		return error_set(EINVAL, "the object pool was destroyed");
-	if (!pool_alive(pool))
+	if (!pool_alive(pool) || error_no_array(counts, 1))
 		return -1;
 	pthread_mutex_lock(&op->lock);
 	*counts = op->counts;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "client/closed.h"
 #include "client/owned.h"
 
 #include <errno.h>
@@ -123,7 +124,7 @@ static int no_mapping(void)
 int slabd_cache_each(slabd_cache *head, unsigned client_id,
                      int (*call)(void *object, void *arg), void *arg)
 {
-	struct cache *cache = cache_of(head);
+	struct cache *cache = cache_of(closed_or(head));
 	struct slabd_pool *pool = cache->pool;
 	struct owned walk;
 	uint32_t id;
@@ -179,7 +180,7 @@ static void set_out(uint64_t *out, uint64_t value)
 
 int slabd_cache_counts(slabd_cache *head, uint64_t *in_use, uint64_t *held)
 {
-	struct cache *cache = cache_of(head);
+	struct cache *cache = cache_of(closed_or(head));
 	struct slabd_pool *pool = cache->pool;
 	uint64_t owned = 0;
 	uint64_t sum = 0;
@@ -206,7 +207,7 @@ int slabd_cache_counts(slabd_cache *head, uint64_t *in_use, uint64_t *held)
 
 int slabd_cache_totals(slabd_cache *head, uint64_t *owned, uint64_t *unowned)
 {
-	struct cache *cache = cache_of(head);
+	struct cache *cache = cache_of(closed_or(head));
 	const struct view *view = &cache->pool->view;
 	uint64_t all = 0;
 	uint64_t n_free = 0;

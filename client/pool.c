@@ -440,7 +440,7 @@ int slabd_get_stats(slabd_pool *pool, struct slabd_stats *stats)
 	const uint64_t *row;
 	uint64_t words[STATS_WORDS] = {0};
 	_Static_assert(sizeof(words) == sizeof(*stats), "slabd_stats");
-	if (!pool_alive(pool))
+	if (!pool_alive(pool) || error_no_array(stats, 1))
 		return -1;
 	row = pool->view.stats + pool->user.id * STATS_WORDS;
 	for (unsigned i = 0; i < STAT_COUNTS; i++)

@@ -199,7 +199,7 @@ size_t slabd_recv(slabd_channel *channel, void **objects, size_t n)
 	const void *site = CHECKED_SITE();
 	struct taken taken;
 	size_t done = 0;
-	if (!channel_usable(channel))
+	if (!channel_usable(channel) || error_no_array(objects, n))
 		return 0;
 	while (done < n && recv_begin_one(channel, done == 0, false, &taken) &&
 	       !recv_leaves_arena(channel, &taken)) {

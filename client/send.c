@@ -192,7 +192,7 @@ size_t slabd_send(slabd_channel *channel, void *const *objects, size_t n)
 	const void *site = CHECKED_SITE();
 	uint64_t until_ns = 0;
 	size_t done;
-	if (!channel_usable(channel))
+	if (!channel_usable(channel) || error_no_array(objects, n))
 		return 0;
 	done = send_checked(channel, objects, n, site);
 	while (done < n && errno == EAGAIN && send_waits(channel, &until_ns))

@@ -13,7 +13,9 @@
  * slabd frees whatever carries its id.
  *
  * Functions that return int give 0, or -1 with errno. Functions that return a
- * pointer give NULL with errno. Any thread may call anything unless said
+ * pointer give NULL with errno. NULL in place of a pool, a channel, an array or what
+ * is to be filled in gives EINVAL; a cache or object pool to allocate of is not asked
+ * for, as that is inline. Any thread may call anything unless said
  * otherwise. Nothing here prints or exits, but in the checked mode, or installs a
  * handler, and nothing is a point where a thread can be cancelled.
  *

@@ -173,12 +173,78 @@ static void test_pool(void)
 	use_parts(cache, arena, objpool);
 }
 
+/* ---- NULL, where something is meant to be ----------------------------------- */
+
+static void said(const char *text)
+{
+	tap_ok(strstr(slabd_last_error(), text) != NULL, "it is said: %s",
+	       slabd_last_error());
+}
+
+static void test_null(void)
+{
+	slabd_pool *pool = fixture_pool(&fixture);
+	slabd_cache *cache = fixture_cache(pool, "objects", SIZE);
+	slabd_channel *channel = sent_channel(pool, "null", 8);
+	slabd_objpool *objpool =
+		slabd_objpool_create(pool, "objpool", SIZE, NULL);
+	unsigned self = slabd_client_id(pool);
+	slabd_handle handle;
+	void *object = NULL;
+	void *got = NULL;
+	use_pool(NULL, 77, NULL);
+	fixture_take(cache, 1, &object);
+	handle = slabd_handle_of(pool, object);
+	fails(slabd_cache_counts(NULL, NULL, NULL) < 0, EINVAL,
+	      "slabd_cache_counts of no cache");
+	fails(slabd_cache_totals(NULL, NULL, NULL) < 0, EINVAL,
+	      "slabd_cache_totals of no cache");
+	fails(slabd_cache_each(NULL, 0, count_one, NULL) < 0, EINVAL,
+	      "slabd_cache_each of no cache");
+	fails(slabd_local_of(NULL) == NULL, EINVAL, "slabd_local_of no cache");
+	fails(slabd_get_stats(pool, NULL) < 0, EINVAL,
+	      "slabd_get_stats into nothing");
+	fails(slabd_objpool_get_counts(objpool, NULL) < 0, EINVAL,
+	      "slabd_objpool_get_counts into nothing");
+	fails(slabd_channel_peers(channel, NULL, 4) == 0, EINVAL,
+	      "slabd_channel_peers into nothing");
+	tap_is((long long)slabd_channel_peers(channel, NULL, 0), 1,
+	       "but a count is to be had so");
+	fails(slabd_give_bulk(pool, NULL, 4, self) == 0, EINVAL,
+	      "slabd_give_bulk of nothing");
+	fails(slabd_send(channel, NULL, 1) == 0, EINVAL,
+	      "slabd_send of nothing");
+	said("NULL");
+	fails(slabd_send(channel, &got, 1) == 0, EINVAL,
+	      "slabd_send of a NULL");
+	fails(slabd_give(pool, NULL, self) < 0, EINVAL, "slabd_give of a NULL");
+	said("is not in pool");
+	tap_is((long long)slabd_send(channel, &object, 1), 1, "one is sent");
+	fails(slabd_recv(channel, NULL, 1) == 0, EINVAL,
+	      "slabd_recv into nothing");
+	fails(slabd_recv_begin(channel, NULL, 1) == 0, EINVAL,
+	      "slabd_recv_begin into nothing");
+	tap_is((long long)slabd_recv(channel, &got, 1), 1,
+	       "it was left where it is");
+	tap_is(slabd_give(pool, object, self), 0, "one is given");
+	fails(slabd_gifts(pool, SLABD_NO_HANDLE, 4, NULL) == 0, EINVAL,
+	      "slabd_gifts into nothing");
+	fails(slabd_take_bulk(pool, NULL, 1, &got) == 0, EINVAL,
+	      "slabd_take_bulk of nothing");
+	fails(slabd_take_bulk(pool, &handle, 1, NULL) == 0, EINVAL,
+	      "slabd_take_bulk into nothing");
+	tap_ok(slabd_take(pool, handle) == object, "it was not taken: %s",
+	       slabd_last_error());
+	slabd_close(pool);
+}
+
 int main(void)
 {
 	tap_start(200);
 	fixture_open(&fixture, "[pool default]\nstart = 16M\nmax = 64M\n");
 	test_closed();
 	test_pool();
+	test_null();
 	tap_ok(fixture_until_used(&fixture, 0, SURELY_MS) >= 0,
 	       "nothing is left");
 	fixture_audit(&fixture, "all is accounted for");
