@@ -177,6 +177,21 @@ int slabd_arena_cleanup(slabd_arena *head, void (*call)(void *), void *arg)
 	return 0;
 }
 
+/* A cleanup of it is under way, or no more. */
+static void go_inside(struct arena *arena, bool in)
+{
+	uint32_t by = in ? 1 : UINT32_MAX;
+	arena->busy = in;
+	atom_add(&arena->home->inside, by);
+	for (struct arena *at = arena; at != NULL; at = at->parent)
+		atom_add(&at->inside, by);
+}
+
+bool arena_is_inside(const struct slabd_pool *pool)
+{
+	return pool->arenas != NULL && atom_load(&pool->arenas->inside) != 0;
+}
+
 /* Those beyond the first keep, last first. What they register is called, too. */
 static void call_down_to(struct arena *arena, uint64_t keep)
 {
@@ -184,7 +199,7 @@ static void call_down_to(struct arena *arena, uint64_t keep)
 	if (arena->n_calls <= keep)
 		return;
 	held = link_hold();
-	arena->busy = true;
+	go_inside(arena, true);
 	while (arena->n_calls > keep) {
 		struct arena_call *last = arena->calls;
 		struct arena_call copy = *last;
@@ -193,7 +208,7 @@ static void call_down_to(struct arena *arena, uint64_t keep)
 		free(last);
 		copy.call(copy.arg);
 	}
-	arena->busy = false;
+	go_inside(arena, false);
 	link_let_go(held);
 }
 
@@ -326,12 +341,16 @@ void slabd_arena_reset(slabd_arena *head)
 			reset_one(at);
 }
 
-static void destroy_one(struct arena *arena)
+/* False: a cleanup has made a child of it, which goes first. */
+static bool destroy_one(struct arena *arena)
 {
 	call_down_to(arena, 0);
+	if (arena->children != NULL)
+		return false;
 	arena_chunk_drop_blocks(arena, 0);
 	arena_chunk_keep(arena, 0);
 	arena_home_leave(arena);
+	return true;
 }
 
 void slabd_arena_destroy(slabd_arena *head)
@@ -341,9 +360,14 @@ void slabd_arena_destroy(slabd_arena *head)
 	if (head == NULL)
 		return;
 	top = arena_of(head);
-	if (top == NULL || is_busy(top))
+	if (top == NULL)
 		return;
-	while ((arena = leaf_of(top)) != top)
-		destroy_one(arena);
-	destroy_one(top);
+	if (atom_load(&top->inside) != 0) {
+		error_set(EBUSY, "a cleanup of the arena, or of one below it, "
+		          "is being called");
+		return;
+	}
+	do
+		arena = leaf_of(top);
+	while (!destroy_one(arena) || arena != top);
 }

@@ -72,6 +72,7 @@ struct arena {
 	uint32_t peak;               /* (O) of used, since the last reset */
 	uint32_t peak_before;        /* (O) at the reset before */
 	bool busy;                   /* (O) its cleanups are being called */
+	uint32_t inside;             /* (A) the same of it and those below; relaxed */
 	char name[NAME_BYTES];       /* (C) */
 };
 
@@ -84,6 +85,7 @@ struct arena_home {
 	struct arena_head *idle, *last;  /* (L) heads: the longest idle first */
 	struct arena_region *regions;    /* (L) that heads lie in */
 	uint64_t made;                   /* (A) arenas so far; relaxed */
+	uint32_t inside;                 /* (A) arenas that are busy; relaxed */
 	/* (A) NULL -> open (open_class, by the first), by a publish. */
 	slabd_cache *caches[ARENA_CLASSES];
 };
@@ -96,6 +98,9 @@ struct arena *arena_is_none(void) __attribute__((cold));
 
 /* Begins one that was just entered. */
 void arena_start(struct arena *arena);
+
+/* Whether a cleanup of any of a pool's is being called. */
+bool arena_is_inside(const struct slabd_pool *pool);
 
 /* All of a pool's arenas, as it closes. In a forked child nobody is called, and
  * nothing is freed but memory of this process. */

@@ -405,6 +405,10 @@ int slabd_close(slabd_pool *pool)
 	if (!unlist(pool))
 		return error_set(EINVAL, "slabd_close of %p, which is no open "
 		                 "pool: it was closed already", (void *)pool);
+	if (atom_load(pool->alive) != 0 && arena_is_inside(pool)) {
+		enlist(pool);
+		return error_set(EBUSY, "slabd_close in a cleanup of an arena");
+	}
 	arena_close(pool);
 	held = link_hold();
 	objpool_close_all(pool);

@@ -141,7 +141,8 @@ slabd_pool *slabd_open(const char *pool, const struct slabd_options *options);
  * slabd has taken all back; one second for a slabd that is gone, whose objects that
  * were not freed then come back when the process ends, or one that is stopped, which
  * takes them back when it goes on. A call with one of the last eight that were closed,
- * or with what was of it, fails with EINVAL. Errors: EINVAL pool is NULL, or closed.
+ * or with what was of it, fails with EINVAL. Errors: EINVAL pool is NULL, or closed,
+ * EBUSY in a cleanup of one of its arenas.
  */
 int slabd_close(slabd_pool *pool);
 

@@ -117,11 +117,13 @@ void slabd_arena_reset(slabd_arena *arena);
 
 /* Destroys the children, youngest first, calls the cleanups, last first, and frees
  * all. slabd_close does so with all arenas that there are. NULL does nothing.
- * Errors (errno alone): EINVAL, ENOTCONN, EBUSY in a cleanup of the same arena. */
+ * Errors (errno alone): EINVAL, ENOTCONN, EBUSY in a cleanup of the same arena, or of
+ * one below it. */
 void slabd_arena_destroy(slabd_arena *arena);
 
 /* Has call(arg) called when the arena is reset, destroyed, or rewound to a mark
- * from before; it may allocate of the arena. Errors: EINVAL no function, ENOMEM
+ * from before; it may allocate of the arena, and returns: it neither throws nor jumps
+ * out. Errors: EINVAL no function, ENOMEM
  * this process has no memory left, ENOTCONN. */
 int slabd_arena_cleanup(slabd_arena *arena, void (*call)(void *), void *arg);
 

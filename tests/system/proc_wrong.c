@@ -238,6 +238,84 @@ static void test_null(void)
 	slabd_close(pool);
 }
 
+/* ---- cleanups of arenas that end what they are in --------------------------- */
+
+static struct {
+	slabd_pool *pool;
+	slabd_arena *parent, *child, *made;
+	unsigned calls;
+	int error;
+} in;
+
+static void destroy_parent(void *arg)
+{
+	(void)arg;
+	in.calls++;
+	errno = 0;
+	slabd_arena_destroy(in.parent);
+	in.error = errno;
+}
+
+static void close_pool(void *arg)
+{
+	(void)arg;
+	in.calls++;
+	in.error = slabd_close(in.pool) < 0 ? errno : 0;
+}
+
+static void make_child(void *arg)
+{
+	in.calls++;
+	in.made = slabd_arena_create(in.pool, arg, "made");
+	if (slabd_arena_alloc(in.made, 100, 0) == NULL)
+		tap_bail("an arena in a cleanup: %s", slabd_last_error());
+}
+
+static void make_arenas(void)
+{
+	in.parent = slabd_arena_create(in.pool, NULL, "parent");
+	in.child = slabd_arena_create(in.pool, in.parent, "child");
+	slabd_arena_alloc(in.parent, 100, 0);
+	slabd_arena_alloc(in.child, 100, 0);
+	in.calls = 0;
+	in.error = -1;
+}
+
+static void test_cleanups(void)
+{
+	in.pool = fixture_pool(&fixture);
+	make_arenas();
+	slabd_arena_cleanup(in.child, destroy_parent, NULL);
+	slabd_arena_reset(in.child);
+	tap_ok(in.calls == 1 && in.error == EBUSY,
+	       "a child's cleanup does not destroy its parent, errno %d",
+	       in.error);
+	slabd_arena_cleanup(in.child, destroy_parent, NULL);
+	slabd_arena_destroy(in.parent);
+	tap_ok(in.calls == 2 && in.error == EBUSY,
+	       "nor once more while that is destroyed");
+	fails(slabd_arena_alloc(in.child, 8, 0) == NULL, EINVAL,
+	      "the child afterwards");
+	make_arenas();
+	slabd_arena_cleanup(in.parent, make_child, in.parent);
+	slabd_arena_destroy(in.parent);
+	fails(in.calls == 1 && slabd_arena_alloc(in.made, 8, 0) == NULL, EINVAL,
+	      "a child made in a cleanup, after it");
+	make_arenas();
+	slabd_arena_cleanup(in.parent, make_child, in.child);
+	slabd_arena_reset(in.parent);
+	tap_ok(in.calls == 1 && slabd_arena_alloc(in.made, 8, 0) != NULL,
+	       "a reset leaves it");
+	slabd_arena_cleanup(in.child, close_pool, NULL);
+	slabd_arena_reset(in.parent);
+	tap_ok(in.calls == 2 && in.error == EBUSY,
+	       "a cleanup does not close the pool, errno %d", in.error);
+	slabd_arena_cleanup(in.child, close_pool, NULL);
+	tap_is(slabd_close(in.pool), 0, "which closes");
+	tap_ok(in.calls == 3 && in.error == EINVAL,
+	       "and not twice, errno %d", in.error);
+}
+
 int main(void)
 {
 	tap_start(200);
@@ -245,6 +323,7 @@ int main(void)
 	test_closed();
 	test_pool();
 	test_null();
+	test_cleanups();
 	tap_ok(fixture_until_used(&fixture, 0, SURELY_MS) >= 0,
 	       "nothing is left");
 	fixture_audit(&fixture, "all is accounted for");
