@@ -60,6 +60,10 @@ static size_t begin(struct slabd_channel *channel, void **objects, size_t n)
 		begun->given = 0;
 		done += give_more(channel, objects + done, n - done);
 	}
+	/* Who has begun all that there is room for. */
+	if (done < n && channel->n == channel->ring.capacity)
+		error_plain(EAGAIN, "the channel has no more than what was begun: "
+		            "commit it");
 	return done;
 }
 

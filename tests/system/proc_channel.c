@@ -161,6 +161,27 @@ static void test_bad(slabd_pool *a, slabd_cache *cache)
 	slabd_channel_close(channel);
 }
 
+/* Whatever errno was before. */
+static void test_begun(slabd_pool *a, slabd_cache *cache)
+{
+	slabd_channel *channel = sent_channel(a, "begun", 2);
+	void *objects[4];
+	void *out[4];
+	sent_make(cache, 4, 0, objects);
+	slabd_send(channel, &objects[0], 1);
+	slabd_send(channel, &objects[2], 1);
+	errno = 0;
+	tap_is((long long)slabd_recv_begin(channel, out, 4), 2,
+	       "all that there is room for is begun");
+	tap_is(errno, EAGAIN, "and there is no more");
+	errno = 0;
+	fails(slabd_recv_begin(channel, out + 2, 2) == 0, EAGAIN,
+	      "what more there is to begin");
+	tap_is(slabd_recv_commit(channel, 2), 0, "it is committed");
+	slabd_free_bulk(cache, 4, objects);
+	slabd_channel_close(channel);
+}
+
 static void test_begin(slabd_pool *a, slabd_pool *b, slabd_cache *cache)
 {
 	static void *objects[MANY];
@@ -399,6 +420,7 @@ int main(void)
 	test_send(a, b, ca, cb);
 	check_audit("after some sending");
 	test_bad(a, ca);
+	test_begun(a, ca);
 	test_begin(a, b, ca);
 	test_order(a, ca, &receiver);
 	test_death(a, ca, &dies);
