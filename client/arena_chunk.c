@@ -192,20 +192,40 @@ uint32_t arena_chunk_class(const struct arena *arena)
 	return class < most ? class : most;
 }
 
+/* slabd was waited for as long as a call waits, in vain. */
+static bool is_silent(void)
+{
+	return errno == ETIMEDOUT || errno == ENOTCONN;
+}
+
+/* The next smaller class with room; ARENA_CLASSES: none. Where slabd does not answer,
+ * one that it is not asked for. */
+static uint32_t smaller(struct arena_home *home, uint32_t class, size_t need,
+                        bool silent)
+{
+	while (class-- > 0 && arena_bytes_of(class) >= need + ARENA_FIRST_ROOM)
+		if (!silent || arena_chunk_cache(home, class) != NULL)
+			return class;
+	return ARENA_CLASSES;
+}
+
 /* Where there is none of that size, a smaller one does. */
 bool arena_chunk_next(struct arena *arena, uint32_t class, size_t need)
 {
 	struct arena_chunk chunk = {NULL, 0};
+	bool silent = false;
 	if (arena->used < arena->chunks.n) {
 		arena_chunk_back(arena, arena->used + 1, NULL);
 		return true;
 	}
 	if (!has_room(&arena->chunks))
 		return false;
-	while (!get(arena->home, class, &chunk))
-		if (class == 0 ||
-		    arena_bytes_of(--class) < need + ARENA_FIRST_ROOM)
+	while (!get(arena->home, class, &chunk)) {
+		silent = silent || is_silent();
+		class = smaller(arena->home, class, need, silent);
+		if (class == ARENA_CLASSES)
 			return false;
+	}
 	push(arena, &arena->chunks, chunk);
 	if (arena->chunks.n == 1)
 		arena_live_begin(arena);
@@ -220,8 +240,9 @@ char *arena_chunk_block(struct arena *arena, size_t need)
 	struct arena_chunk chunk;
 	uint32_t class = 0;
 	/* What it says of itself stands in its first chunk. */
-	if (arena->chunks.n == 0)
-		(void)arena_chunk_next(arena, 0, 0);
+	if (arena->chunks.n == 0 && !arena_chunk_next(arena, 0, 0) &&
+	    is_silent())
+		return NULL;
 	while (arena_bytes_of(class) < need + ARENA_ROOM)
 		class++;
 	if (!has_room(&arena->blocks) || !get(arena->home, class, &chunk))

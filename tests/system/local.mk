@@ -104,6 +104,8 @@ tap_programs += tests/system/proc_lastconf
 tests_system_proc_lastconf_LDADD = $(system_libs)
 # Linked with the library's own code, of which it reads a number.
 tap_programs += tests/system/proc_late
+tests_system_proc_late_SOURCES = tests/system/proc_late.c $(asked_sources)
+tests_system_proc_late_LDFLAGS = $(AM_LDFLAGS) $(asked_ldflags)
 tap_programs += tests/system/proc_lease
 tests_system_proc_lease_SOURCES = tests/system/proc_lease.c $(asked_sources)
 tests_system_proc_lease_LDFLAGS = $(AM_LDFLAGS) $(asked_ldflags)

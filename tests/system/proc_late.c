@@ -9,9 +9,11 @@
 
 #include "client/types.h"
 #include "shm/abandon.h"
+#include "tests/lib/asked.h"
 #include "tests/lib/harness.h"
 
 #define SIZE 128
+#define WAIT_MS 5200.0 /* as long as a call waits, and some slices */
 
 static struct fixture fixture;
 
@@ -98,7 +100,7 @@ static bool ask_objpool(struct asks *asks)
 
 static void look_objpool(struct asks *asks)
 {
-	fixture_fails(slabd_cache_open(asks->pool, "late-pool") == NULL, ENOENT,
+	fixture_fails(slabd_cache_open(asks->pool, "objpool late-pool") == NULL, ENOENT,
 	              "the object pool's cache");
 }
 
@@ -279,6 +281,38 @@ static void test_begun(void)
 	fixture_audit(&fixture, "once more");
 }
 
+/* Sizes of chunks that are not open yet would each be asked for. */
+static void test_arena(void)
+{
+	slabd_pool *pool = fixture_pool(&fixture);
+	slabd_arena *large = slabd_arena_create(pool, NULL, "large");
+	slabd_arena *arena = slabd_arena_create(pool, NULL, "arena");
+	double ms;
+	fixture_halt(&fixture);
+	asked_begin();
+	fixture_fails(slabd_arena_alloc(large, 300000, 0) == NULL, ETIMEDOUT,
+	              "a large block of an arena");
+	ms = asked_end();
+	tap_ok(ms < WAIT_MS, "slabd is waited for once, %.1f ms", ms);
+	asked_begin();
+	fixture_fails(slabd_arena_alloc(arena, 8, 0) == NULL, ETIMEDOUT,
+	              "the first bytes of one");
+	ms = asked_end();
+	tap_ok(ms < WAIT_MS, "slabd is waited for once, %.1f ms", ms);
+	fixture_signal(&fixture, SIGCONT);
+	tap_ok(slabd_arena_alloc(arena, 8, 0) != NULL, "then there are some: %s",
+	       slabd_last_error());
+	fixture_halt(&fixture);
+	asked_begin();
+	for (unsigned i = 0; i < 4; i++)
+		if (slabd_arena_alloc(arena, 3000, 0) == NULL)
+			tap_bail("an arena: %s", slabd_last_error());
+	ms = asked_end();
+	fixture_signal(&fixture, SIGCONT);
+	tap_note("%.1f ms for chunks where slabd stands still", ms);
+	slabd_close(pool);
+}
+
 int main(void)
 {
 	tap_start(300);
@@ -286,6 +320,7 @@ int main(void)
 	                       "start = 16M\nmax = 64M\n");
 	test_all();
 	test_begun();
+	test_arena();
 	fixture_close(&fixture);
 	return tap_end();
 }
