@@ -333,15 +333,25 @@ void slabd_objpool_destroy(slabd_objpool *head)
 	link_let_go(held);
 }
 
-/* In a forked child: what is idle is the parent's. */
+/* In a forked child: what is idle is the parent's. The lock may be one of its
+ * threads', which was at work with the stores then: those are left. */
 static void forget(struct objpool *op, const struct slabd_pool *pool)
 {
-	if (!claim_end(op, pool))
-		return;
-	op->stacks = NULL;
-	op->record = NULL;
-	free_stores(op);
-	leave_place(op);
+	bool whole = pthread_mutex_trylock(&op->lock) == 0;
+	/* pairs: slabd_objpool_create */
+	bool is = atom_load_acquire(&op->live) == pool;
+	if (is) {
+		/* pairs: hold, is_usable */
+		atom_store_release(&op->live, (struct slabd_pool *)NULL);
+		op->stacks = NULL;
+		op->record = NULL;
+	}
+	if (is && whole)
+		free_stores(op);
+	if (whole)
+		pthread_mutex_unlock(&op->lock);
+	if (is)
+		leave_place(op);
 }
 
 void objpool_close_all(struct slabd_pool *pool)

@@ -63,7 +63,8 @@ struct slabd_objpool_counts {
  * Owned by the caller until slabd_objpool_destroy, or slabd_close of the pool.
  * Its functions are called by whichever thread gets, puts or ends; fini also by
  * the library's helper thread, or in slabd_poll, as objects age. They may call
- * anything but slabd_objpool_destroy of their own pool, and throw nothing.
+ * anything but slabd_objpool_destroy of their own pool and slabd_close, and return:
+ * they neither throw nor jump out.
  * Errors: EINVAL the size or the name, ENAMETOOLONG the name, EMFILE the process
  * has SLABD_OBJPOOLS_MAX, ENOSPC, ENOMEM, ENOBUFS, EPROTO, ENOTCONN, ETIMEDOUT as
  * slabd_cache_create. Talks to slabd; blocks up to five seconds.

@@ -156,6 +156,18 @@ static void forks(slabd_pool *pool, slabd_objpool *first)
 	tap_ok(agree("first", first), "and told of");
 }
 
+/* As another thread was at work with them: its lock is nobody's in the child. */
+static void forks_at_work(slabd_pool *pool, slabd_objpool *first)
+{
+	struct objpool *op = objpool_of(first);
+	struct child child;
+	pthread_mutex_lock(&op->lock);
+	child_start(&child, is_forked, pool);
+	pthread_mutex_unlock(&op->lock);
+	child_end(&child, "a child that was forked as a thread was at work");
+	tap_ok(agree("first", first), "its parent goes on");
+}
+
 static void dies(int fd, void *arg)
 {
 	slabd_pool *pool = things_open(&fixture, SLABD_NO_HELPER);
@@ -222,6 +234,7 @@ int main(void)
 	begins(pool, first);
 	tells(pool, first, second);
 	forks(pool, first);
+	forks_at_work(pool, first);
 	slabd_objpool_destroy(first);
 	tap_ok(!is_seen("first"), "one that is destroyed is seen no more");
 	tap_ok(is_seen("second"), "the other one is");
