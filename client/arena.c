@@ -341,16 +341,19 @@ void slabd_arena_reset(slabd_arena *head)
 			reset_one(at);
 }
 
-/* False: a cleanup has made a child of it, which goes first. */
-static bool destroy_one(struct arena *arena)
+/* The one to destroy next, or NULL after the top: a child that a cleanup has made goes
+ * first. */
+static struct arena *destroy_one(struct arena *arena, const struct arena *top)
 {
+	struct arena *next;
 	call_down_to(arena, 0);
 	if (arena->children != NULL)
-		return false;
+		return leaf_of(arena);
+	next = after(arena, top);
 	arena_chunk_drop_blocks(arena, 0);
 	arena_chunk_keep(arena, 0);
 	arena_home_leave(arena);
-	return true;
+	return next;
 }
 
 void slabd_arena_destroy(slabd_arena *head)
@@ -367,7 +370,6 @@ void slabd_arena_destroy(slabd_arena *head)
 		          "is being called");
 		return;
 	}
-	do
-		arena = leaf_of(top);
-	while (!destroy_one(arena) || arena != top);
+	for (arena = leaf_of(top); arena != NULL;)
+		arena = destroy_one(arena, top);
 }
