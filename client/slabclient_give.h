@@ -65,7 +65,8 @@ int slabd_give(slabd_pool *pool, void *object, unsigned client_id);
  * Errors: EPERM it was not given to this client, was taken already, or was
  * freed, EINVAL no object there, EAGAIN a thread of this process was stopped in
  * the middle of a hand-over, ENOMEM this process has no mapping left (the gift
- * stays with both), ENOTCONN.
+ * stays with both), ETIMEDOUT a root has it, and slabd, which is asked for it, does
+ * not answer (nor does it later what it was asked), ENOTCONN.
  */
 void *slabd_take(slabd_pool *pool, slabd_handle handle);
 
