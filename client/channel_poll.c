@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -147,7 +148,11 @@ static int make(struct slabd_channel *channel)
 		                 ? "a sandbox forbids eventfd, which a channel's "
 		                   "descriptor is"
 		                 : "this process has no room for a descriptor");
-	return error_set(r, "no thread for a channel's descriptor");
+	return error_set(r, "no thread for a channel's descriptor: %s; "
+	                 "slabd_channel_wait needs none",
+	                 r == EAGAIN ? "raise RLIMIT_NPROC (ulimit -u, LimitNPROC=) or "
+	                               "pids.max of the control group (TasksMax=)"
+	                             : strerror(r));
 }
 
 int slabd_channel_descriptor(slabd_channel *channel)

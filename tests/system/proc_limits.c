@@ -304,6 +304,7 @@ static void no_threads(int fd, void *arg)
 	struct slabd_options options =
 		fixture_options(&fixture, SLABD_NO_HELPER);
 	slabd_pool *pool;
+	slabd_channel *channel;
 	(void)fd;
 	(void)arg;
 	if (setrlimit(RLIMIT_NPROC, &limit) < 0 ||
@@ -312,6 +313,13 @@ static void no_threads(int fd, void *arg)
 	fails_for("SLABD_NO_HELPER", EAGAIN);
 	pool = slabd_open(NULL, &options);
 	tap_ok(pool != NULL, "and what it names helps");
+	channel = slabd_channel_open(pool, "threads", 4);
+	fixture_fails(slabd_channel_descriptor(channel) < 0, EAGAIN,
+	              "a channel's descriptor");
+	tap_ok(strstr(slabd_last_error(), "RLIMIT_NPROC") != NULL,
+	       "which says what would help: %s", slabd_last_error());
+	fixture_fails(slabd_channel_wait(channel, SLABD_CHANNEL_RECV, 1) < 0,
+	              ETIMEDOUT, "a wait for it");
 	tap_is(slabd_close(pool), 0, "it closes");
 	/* The leak sanitizer wants a thread. */
 	_exit(0);
