@@ -143,10 +143,12 @@ plain_take(struct slabd_pool *pool, slabd_handle handle)
 static inline slabd_handle plain_handle_of(const struct slabd_pool *pool,
                                            const void *object)
 {
-	const struct turns_last *last = &pool->turns.last;
+	const struct turns_last *last;
 	uint16_t now;
-	if (atom_load(&pool->turns.whose) != turn_mark() ||
-	    last->object != object || object == NULL)
+	if (pool == NULL || atom_load(&pool->turns.whose) != turn_mark())
+		return SLABD_NO_HANDLE;
+	last = &pool->turns.last;
+	if (last->object != object || object == NULL)
 		return SLABD_NO_HANDLE;
 	now = atom_load(last->gen_at);
 	return GEN_OBJECT(now) != last->gen

@@ -19,7 +19,7 @@ paths() {
 	refill|home|100|1024|slabd_alloc_slow_|2450|2780
 	flush|home|100|1024|slabd_flush|1690|1650
 	give|gift|100|1024|slabd_give|20100|22200
-	handle|gift|100|1024|slabd_handle_of|2710|2800
+	handle|gift|100|1024|slabd_handle_of|2910|3000
 	take|gift|100|1024|slabd_take|12550|14850
 	known|gift|100|1024|slabd_flush|1950|1800
 	EOT
