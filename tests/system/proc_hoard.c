@@ -233,6 +233,7 @@ static void test_two_pools(void)
 /* Threads that are idle now and then, while slabd asks and asks: each object
  * has what its owner wrote. */
 #define BUSY 4u
+#define TRIMS 40 /* each waits a quarter of a second for who is asked */
 #define HOLD 256u
 
 static uint32_t over;
@@ -288,7 +289,7 @@ static void test_busy(void)
 		busy[i] = (struct busy){.seed = rng_next(&rng)};
 		pthread_create(&busy[i].thread, NULL, busy_main, &busy[i]);
 	}
-	for (unsigned i = 0; i < tap_rounds(300); i++)
+	for (unsigned i = 0; i < tap_rounds(TRIMS); i++)
 		if (!fixture_post(&fixture, "/trim", "ask=1"))
 			tap_bail("slabd does not trim");
 	atom_store(&over, 1u);
