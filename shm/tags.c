@@ -104,7 +104,9 @@ bool tags_release_srv(uint16_t *tag, uint16_t *gen, uint16_t root,
 static bool pass_one(uint16_t *tag, const uint16_t *gen, uint16_t from,
                      uint16_t to)
 {
-	uint16_t now = atom_load(tag);
+	/* pairs: tags_free_own; of this process, which a tool can't follow through
+	 * others. */
+	uint16_t now = atom_load_acquire(tag);
 	if (now != from && (now != (from | TAG_KNOWN) ||
 	                    (atom_load(gen) & GEN_WAITING) != 0))
 		return false;
@@ -149,7 +151,9 @@ uint32_t tags_leading(const uint16_t *tags, uint32_t n, bool down,
 		if (are && n - i >= TAGS_WORD && ((uintptr_t)word & 7) == 0)
 			wide = TAGS_WORD * tags_words_of(word, (n - i) / TAGS_WORD,
 			                                 down, owner);
-		if (wide == 0 && (TAG_OWNER(atom_load(at)) == owner) != are)
+		/* pairs: tags_free_own, as in pass_one. */
+		if (wide == 0 &&
+		    (TAG_OWNER(atom_load_acquire(at)) == owner) != are)
 			break;
 		i += wide > 0 ? wide : 1;
 	}

@@ -27,7 +27,8 @@ uint32_t tags_claim_own(uint16_t *tags, uint32_t n, uint32_t from, uint16_t id,
 static bool are_four(const uint16_t *tags, uint16_t owner)
 {
 	for (uint32_t i = 0; i < TAGS_WORD; i++)
-		if (atom_load(&tags[i]) != owner)
+		/* pairs: tags_free_own; as in tags.c's pass_one. */
+		if (atom_load_acquire(&tags[i]) != owner)
 			return false;
 	return true;
 }
