@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pools, caches and channels that are closed, as a program may go on to use: the last few are kept,
- * as such that have and take nothing, so that it hears what it did and does
+ * Pools, caches and channels that are closed, as a program may go on to use: the last
+ * few are kept, as such that have and take nothing, so that it hears what it did and does
  * not touch memory that is another's by now.
  */
 #ifndef CLIENT_CLOSED_H

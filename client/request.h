@@ -10,10 +10,11 @@
 
 /* Sends a request, whose head it fills in with a number of its own, and waits
  * for the reply to it. One that was not answered slabd does not do later either, unless
- * it had begun it (shm/abandon.h), or it says goodbye. Where the connection is cut, which is waited for, or
- * another slabd has taken it over, the request is sent again: slabd may do it
- * twice. The reply's head.spare says how often it was. 0, or -errno: -ENOTCONN slabd is gone,
- * -ETIMEDOUT it does not answer. The reply's own error is not looked at. */
+ * it had begun it (shm/abandon.h), or it says goodbye. Where the connection is cut,
+ * which is waited for, or another slabd has taken it over, the request is sent again:
+ * slabd may do it twice. The reply's head.spare says how often it was. 0, or -errno:
+ * -ENOTCONN slabd is gone, -ETIMEDOUT it does not answer. The reply's own error is not
+ * looked at. */
 int request_call(struct link *link, struct wire_head *msg, size_t bytes,
                  struct wire_reply *reply);
 

@@ -40,8 +40,8 @@ typedef struct slabd_channel slabd_channel;
  * capacity over SLABD_CHANNEL_CAPACITY_MAX, ENAMETOOLONG, EEXIST it has another
  * capacity, ENOENT capacity 0 and there is none, ENOSPC the pool has all the
  * channels it can have, ENOMEM, EMFILE, ENOTCONN slabd is gone, or this is a forked
- * child, ETIMEDOUT slabd does not answer, nor opens it later, EAGAIN slabd has lost its ring, and others
- * have that open still.
+ * child, ETIMEDOUT slabd does not answer, nor opens it later, EAGAIN slabd has lost its
+ * ring, and others have that open still.
  */
 slabd_channel *slabd_channel_open(slabd_pool *pool, const char *name,
                                   size_t capacity);

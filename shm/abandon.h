@@ -24,6 +24,8 @@
 
 #define ABANDON_BEGUN (UINT64_C(1) << 32)
 
+_Static_assert(STAT_COUNTS < STATS_WORDS, "a word behind the counts");
+
 static inline uint64_t *abandon_word(const struct view *view, uint32_t id)
 {
 	return &view->stats[id * STATS_WORDS + STAT_COUNTS];

@@ -184,17 +184,16 @@ struct layout_name {
 	uint64_t text[2][NAME_BYTES / 8]; /* (A) */
 };
 
-/* Counts of one client id, in the shared file; see struct slabd_stats. All are
- * relaxed adds by the client's threads on their slow paths, read for reports
- * alone; slabd zeroes them at attach. A kill loses one count at the most. */
+/* Counts of one client id, in the shared file; see struct slabd_stats. All are relaxed
+ * adds by the client's threads on their slow paths, read for reports alone; slabd zeroes
+ * them at attach. A kill loses one count at the most. The word behind is abandon.h's. */
 #define STATS_WORDS 16u
 enum stats_word {
 	STAT_REFILLS,
 	STAT_REFILLED,
 	STAT_FLUSHES,
 	STAT_FLUSHED,
-	STAT_DEPOT_GETS,
-	STAT_DEPOT_PUTS,
+	STAT_DEPOT_GETS, STAT_DEPOT_PUTS,
 	STAT_REMOTE_ALLOCS,
 	STAT_REMOTE_FREES,
 	STAT_RINGS,
@@ -202,7 +201,8 @@ enum stats_word {
 	STAT_FAILURES,
 	STAT_REFUSED,
 	STAT_RESUMES,
-	STAT_REMOTE_WITH_ROOM, STAT_COUNTS, /* a word follows that abandon.h has */
+	STAT_REMOTE_WITH_ROOM,
+	STAT_COUNTS,
 };
 
 #define REMOTE_WAIT_MAX_US 1000000u

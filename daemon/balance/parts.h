@@ -60,11 +60,11 @@ struct balance_follow {
 	uint8_t at[WORK_AT];
 };
 
-/* What the log was told, see tidings.h. */
 /* Why slabd gave pages back by itself: the kernel is short of them, they were empty
  * for long. */
 enum { TIDINGS_PRESSED, TIDINGS_IDLE, TIDINGS_GIVEN };
 
+/* What the log was told, see tidings.h. */
 struct tidings {
 	bool lent, lent_said; /* slabs are; the log has a line of it */
 	int64_t lent_ns;      /* since when */

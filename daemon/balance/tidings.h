@@ -10,10 +10,10 @@
 #ifndef DAEMON_BALANCE_TIDINGS_H
 #define DAEMON_BALANCE_TIDINGS_H
 
-#define TIDINGS_NS (60 * CLOCK_S) /* from one begin that is said to the next */
-
 #include <stdbool.h>
 #include <stdint.h>
+
+#define TIDINGS_NS (60 * CLOCK_S) /* from one begin that is said to the next */
 
 struct balance_event;
 struct pool;
